@@ -1,0 +1,108 @@
+/**
+ * CPU time from /proc, and on which CPUs a process may run. Times are seconds; what other processes used during a
+ * measurement tells whether it can be believed.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import { run } from './processes.mjs'
+
+/** /proc shows times in USER_HZ, which is 100 on every architecture Node runs on. */
+const TICKS = 100
+const PF_KTHREAD = 0x200000
+
+/** The CPUs this process may use, ascending. */
+export function allowedCpus() {
+  const [, list] = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))
+  return list.split(',').flatMap(range => {
+    const [first, last = first] = range.split('-').map(Number)
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i)
+  })
+}
+
+/** Moves every thread of a process and of its descendants to the given CPUs. */
+export function pin(pid, cpus) {
+  for (const member of family(pid, processTable())) run('taskset', '-a', '-c', '-p', cpus.join(','), String(member))
+}
+
+/** Peak resident memory of a process and its descendants, in MiB. */
+export function peakRss(pid) {
+  let kib = 0
+  for (const member of family(pid, processTable())) {
+    kib += Number(/^VmHWM:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${member}/status`, 'utf8'))?.[1] ?? 0)
+  }
+  return kib / 1024
+}
+
+/** Starts counting; the function returned gives what was used since then, the candidate being `pid` (or nobody). */
+export function countCpu(pid) {
+  const before = snapshot(pid)
+  return () => {
+    const after = snapshot(pid)
+    const seconds = after.time - before.time
+    return {
+      candidate: after.candidate - before.candidate,
+      foreignCores: foreignUse(before.foreign, after.foreign) / seconds,
+      stolenCores: (after.stolen - before.stolen) / seconds,
+    }
+  }
+}
+
+function snapshot(pid) {
+  const table = processTable()
+  const ours = family(process.pid, table)
+  let candidate = 0
+  for (const member of pid === undefined ? [] : family(pid, table)) candidate += table.get(member).own
+  // Kernel threads work for the traffic: only programs are strangers.
+  const foreign = new Map([...table].filter(([other, entry]) => !ours.has(other) && !entry.kernel))
+  const stolen = Number(readFileSync('/proc/stat', 'utf8').split('\n', 1)[0].trim().split(/\s+/)[8]) / TICKS
+  return { candidate, foreign, stolen, time: performance.now() / 1000 }
+}
+
+/**
+ * What strangers used in between. A process that came and went is seen in its parent's count of its children; one whose
+ * parent never asked disappears from the total, so the growth of those still there is the least it can be.
+ */
+function foreignUse(before, after) {
+  let total = 0
+  let grown = 0
+  for (const { own, children } of before.values()) total -= own + children
+  for (const [pid, { own, children }] of after) {
+    total += own + children
+    grown += own - (before.get(pid)?.own ?? 0)
+  }
+  return Math.max(total, grown, 0)
+}
+
+function processTable() {
+  const table = new Map()
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue
+    let stat
+    try {
+      stat = readFileSync(`/proc/${name}/stat`, 'utf8')
+    } catch {
+      continue // it ended meanwhile
+    }
+    // proc(5): after the name in parentheses come state, ppid, ... flags, ... utime, stime, cutime, cstime
+    const field = stat
+      .slice(stat.lastIndexOf(')') + 2)
+      .split(' ')
+      .map(Number)
+    table.set(Number(name), {
+      parent: field[1],
+      kernel: (field[6] & PF_KTHREAD) !== 0,
+      own: (field[11] + field[12]) / TICKS,
+      children: (field[13] + field[14]) / TICKS,
+    })
+  }
+  return table
+}
+
+/** A process that is in the table, and all its descendants. */
+function family(root, table) {
+  const members = new Set(table.has(root) ? [root] : [])
+  for (let size = -1; size !== members.size; ) {
+    size = members.size
+    for (const [pid, { parent }] of table) if (members.has(parent)) members.add(pid)
+  }
+  return members
+}

@@ -1,0 +1,19 @@
+# The addon: build/Release/vnet.node. One build serves every Node with Node-API 9; it uses no C++ exceptions and no RTTI.
+{
+  'targets': [
+    {
+      'target_name': 'vnet',
+      'sources': ['native/addon.cc', 'native/batch.cc', 'native/poller.cc', 'native/sys.cc'],
+      'defines': ['NAPI_VERSION=9'],
+      'cflags_cc!': ['-std=gnu++17', '-std=gnu++20'],
+      'cflags_cc': ['-std=c++20', '-Wall', '-Wextra', '-Werror', '-fvisibility=hidden'],
+      'configurations': {
+        # Built by scripts/sanitize.mjs only, in a directory of its own.
+        'Debug': {
+          'cflags_cc': ['-O1', '-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=undefined', '-fno-omit-frame-pointer'],
+          'ldflags': ['-fsanitize=address,undefined'],
+        },
+      },
+    },
+  ],
+}

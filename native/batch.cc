@@ -1,0 +1,174 @@
+#include "batch.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+
+#include "args.h"
+
+namespace vnet {
+
+namespace {
+
+/** What tells our handle from another addon's external value. */
+constexpr uint64_t kMagic = 0x766e65742d626174;
+
+struct Batch {
+  uint64_t magic = kMagic;
+  uint8_t* arena = nullptr;
+  size_t arenaLength = 0;
+  int32_t* offsets = nullptr;
+  int32_t* lengths = nullptr;
+  int32_t capacity = 0;
+  napi_ref references[3] = {};
+
+  /** Where frame i lies if all of it is in the arena, else null. Another thread may write the arrays: each is read once. */
+  uint8_t* frame(int32_t i, size_t* length) const {
+    const int32_t offset = std::atomic_ref(offsets[i]).load(std::memory_order_relaxed);
+    const int32_t octets = std::atomic_ref(lengths[i]).load(std::memory_order_relaxed);
+    if (offset < 0 || octets < 0) return nullptr;
+    *length = static_cast<size_t>(octets);
+    if (static_cast<size_t>(offset) > arenaLength || *length > arenaLength - static_cast<size_t>(offset)) return nullptr;
+    return arena + offset;
+  }
+};
+
+void freeBatch(napi_env env, void* data, void*) {
+  auto* batch = static_cast<Batch*>(data);
+  for (napi_ref reference : batch->references) {
+    if (reference != nullptr) napi_delete_reference(env, reference);
+  }
+  delete batch;
+}
+
+/** The data of a typed array on a SharedArrayBuffer, or false. */
+bool sharedArray(napi_env env, napi_value value, napi_typedarray_type wanted, void** data, size_t* length) {
+  bool is = false;
+  napi_typedarray_type type;
+  napi_value buffer = nullptr;
+  if (napi_is_typedarray(env, value, &is) != napi_ok || !is) return false;
+  if (napi_get_typedarray_info(env, value, &type, length, data, &buffer, nullptr) != napi_ok) return false;
+  bool unshared = true;
+  return type == wanted && napi_is_arraybuffer(env, buffer, &unshared) == napi_ok && !unshared;
+}
+
+/** The arguments of readBatch and writeBatch: batch, fd, n and, for reading, maxBytes. */
+struct Call {
+  Batch* batch = nullptr;
+  int32_t fd = 0;
+  int32_t n = 0;
+  int32_t maxBytes = 0;
+
+  template <size_t count>
+  bool parse(napi_env env, napi_callback_info info) {
+    napi_value values[count];
+    size_t given = count;
+    void* handle = nullptr;
+    if (napi_get_cb_info(env, info, &given, values, nullptr, nullptr) != napi_ok) return false;
+    if (napi_get_value_external(env, values[0], &handle) != napi_ok || handle == nullptr) return false;
+    batch = static_cast<Batch*>(handle);
+    if (batch->magic != kMagic) return false;
+    if (napi_get_value_int32(env, values[1], &fd) != napi_ok || napi_get_value_int32(env, values[2], &n) != napi_ok) {
+      return false;
+    }
+    if constexpr (count > 3) {
+      if (napi_get_value_int32(env, values[3], &maxBytes) != napi_ok) return false;
+    }
+    return n >= 0 && n <= batch->capacity && maxBytes >= 0;
+  }
+};
+
+ssize_t readFrame(int fd, uint8_t* at, size_t length) {
+  for (;;) {
+    const ssize_t octets = ::read(fd, at, length);
+    if (octets >= 0) return octets;
+    if (errno != EINTR) return -errno;
+  }
+}
+
+ssize_t writeFrame(int fd, const uint8_t* at, size_t length) {
+  for (;;) {
+    const ssize_t octets = ::write(fd, at, length);
+    if (octets >= 0) return octets;
+    if (errno != EINTR) return -errno;
+  }
+}
+
+}  // namespace
+
+napi_value CreateBatch(napi_env env, napi_callback_info info) {
+  napi_value values[3];
+  size_t count = 3;
+  void* data[3] = {};
+  size_t lengths[3] = {};
+  if (napi_get_cb_info(env, info, &count, values, nullptr, nullptr) != napi_ok) return result(env, -EINVAL);
+  for (size_t i = 0; i < 3; i++) {
+    const napi_typedarray_type wanted = i == 0 ? napi_uint8_array : napi_int32_array;
+    if (!sharedArray(env, values[i], wanted, &data[i], &lengths[i])) return result(env, -EINVAL);
+  }
+
+  auto* batch = new (std::nothrow) Batch;
+  if (batch == nullptr) return result(env, -ENOMEM);
+  batch->arena = static_cast<uint8_t*>(data[0]);
+  batch->arenaLength = lengths[0];
+  batch->offsets = static_cast<int32_t*>(data[1]);
+  batch->lengths = static_cast<int32_t*>(data[2]);
+  batch->capacity = static_cast<int32_t>(std::min<size_t>({lengths[1], lengths[2], INT32_MAX}));
+  napi_value handle = nullptr;
+  bool made = true;
+  for (size_t i = 0; i < 3; i++) made = made && napi_create_reference(env, values[i], 1, &batch->references[i]) == napi_ok;
+  if (!made || napi_create_external(env, batch, freeBatch, nullptr, &handle) != napi_ok) {
+    freeBatch(env, batch, nullptr);
+    return result(env, -ENOMEM);
+  }
+  return handle;
+}
+
+napi_value ReadBatch(napi_env env, napi_callback_info info) {
+  Call call;
+  if (!call.parse<4>(env, info)) return result(env, -EINVAL);
+  const Batch& batch = *call.batch;
+  int64_t total = 0;
+  int32_t i = 0;
+  // (2) One call reads a batch of frames into slots of the pool.
+  for (; i < call.n; i++) {
+    size_t length;
+    uint8_t* at = batch.frame(i, &length);
+    // A read of no octets succeeds at once and takes nothing: a place without room is a mistake, not an empty frame.
+    const ssize_t octets = at == nullptr || length == 0 ? -EFAULT : readFrame(call.fd, at, length);
+    if (octets < 0) {
+      if (i == 0 && octets != -EAGAIN) return result(env, static_cast<int>(octets));
+      break;
+    }
+    std::atomic_ref(batch.lengths[i]).store(static_cast<int32_t>(octets), std::memory_order_relaxed);
+    total += octets;
+    if (call.maxBytes > 0 && total >= call.maxBytes) {
+      i++;
+      break;
+    }
+  }
+  return result(env, i);
+}
+
+napi_value WriteBatch(napi_env env, napi_callback_info info) {
+  Call call;
+  if (!call.parse<3>(env, info)) return result(env, -EINVAL);
+  const Batch& batch = *call.batch;
+  int32_t i = 0;
+  // (5) One call hands a batch of frames to the host's stack.
+  for (; i < call.n; i++) {
+    size_t length;
+    const uint8_t* at = batch.frame(i, &length);
+    const ssize_t octets = at == nullptr ? -EFAULT : writeFrame(call.fd, at, length);
+    if (octets == -EAGAIN) break;
+    std::atomic_ref(batch.lengths[i]).store(static_cast<int32_t>(octets), std::memory_order_relaxed);
+  }
+  return result(env, i);
+}
+
+}  // namespace vnet

@@ -1,0 +1,194 @@
+#include "poller.h"
+
+#include <uv.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <new>
+
+#include "args.h"
+
+namespace vnet {
+
+namespace {
+
+constexpr napi_type_tag kTag = {0x1f0e6a53c7d94b28, 0x9d3b7a60542e8cf1};
+
+/**
+ * Freed in the uv handle's close callback, and only there. uv.h promises no layout across Node versions, so the handle is
+ * allocated by uv_handle_size and reached by functions alone.
+ */
+struct Poller {
+  napi_env env = nullptr;
+  uv_poll_t* poll = nullptr;
+  napi_ref fn = nullptr;
+  // Strong until close(): a descriptor that is being watched keeps its watcher.
+  napi_ref self = nullptr;
+  napi_async_context context = nullptr;
+  napi_async_cleanup_hook_handle hook = nullptr;
+
+  uv_handle_t* handle() const { return reinterpret_cast<uv_handle_t*>(poll); }
+
+  ~Poller() {
+    if (self != nullptr) napi_delete_reference(env, self);
+    if (fn != nullptr) napi_delete_reference(env, fn);
+    if (context != nullptr) napi_async_destroy(env, context);
+    // Last: the environment may go once its hook is gone.
+    if (hook != nullptr) napi_remove_async_cleanup_hook(hook);
+    std::free(poll);
+  }
+};
+
+class HandleScope {
+ public:
+  explicit HandleScope(napi_env env) : env_(env) { opened_ = napi_open_handle_scope(env, &scope_) == napi_ok; }
+  HandleScope(const HandleScope&) = delete;
+  HandleScope& operator=(const HandleScope&) = delete;
+  ~HandleScope() {
+    if (opened_) napi_close_handle_scope(env_, scope_);
+  }
+
+ private:
+  napi_env env_;
+  napi_handle_scope scope_ = nullptr;
+  bool opened_;
+};
+
+void onClosed(uv_handle_t* handle) {
+  auto* poller = static_cast<Poller*>(uv_handle_get_data(handle));
+  const HandleScope scope(poller->env);
+  delete poller;
+}
+
+/** The environment ends: the hook's completion, which it waits for, is the close callback's last act. */
+void onEnvironmentEnd(napi_async_cleanup_hook_handle, void* data) {
+  uv_handle_t* handle = static_cast<Poller*>(data)->handle();
+  if (!uv_is_closing(handle)) uv_close(handle, onClosed);
+}
+
+void onPoll(uv_poll_t* poll, int status, int) {
+  auto* poller = static_cast<Poller*>(uv_handle_get_data(reinterpret_cast<uv_handle_t*>(poll)));
+  napi_env env = poller->env;
+  const HandleScope scope(env);
+  napi_value fn, receiver, argument;
+  if (napi_get_reference_value(env, poller->fn, &fn) != napi_ok || napi_get_global(env, &receiver) != napi_ok ||
+      napi_create_int32(env, status < 0 ? status : 0, &argument) != napi_ok) {
+    return;
+  }
+  // What fn throws must reach 'uncaughtException': Node-API keeps it pending here, with no JavaScript below to see it.
+  napi_make_callback(env, poller->context, receiver, fn, 1, &argument, nullptr);
+  bool pending = false;
+  if (napi_is_exception_pending(env, &pending) != napi_ok || !pending) return;
+  napi_value error;
+  if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
+}
+
+/** The Poller `this` is; null with *error 0 if it is closed, with -EINVAL if `this` is something else. */
+Poller* receiver(napi_env env, napi_callback_info info, napi_value* self, int* error) {
+  size_t count = 0;
+  bool ours = false;
+  void* poller = nullptr;
+  *error = -EINVAL;
+  napi_valuetype type;
+  if (napi_get_cb_info(env, info, &count, nullptr, self, nullptr) != napi_ok) return nullptr;
+  if (napi_typeof(env, *self, &type) != napi_ok || type != napi_object) return nullptr;
+  if (napi_check_object_type_tag(env, *self, &kTag, &ours) != napi_ok || !ours) return nullptr;
+  *error = 0;
+  if (napi_unwrap(env, *self, &poller) != napi_ok) return nullptr;
+  return static_cast<Poller*>(poller);
+}
+
+/** A method that means nothing once the poller is closed: -EBADF then. */
+template <typename Do>
+napi_value onOpen(napi_env env, napi_callback_info info, Do act) {
+  napi_value self;
+  int error;
+  Poller* poller = receiver(env, info, &self, &error);
+  if (poller == nullptr) return result(env, error == 0 ? -EBADF : error);
+  return result(env, act(poller));
+}
+
+napi_value Start(napi_env env, napi_callback_info info) {
+  return onOpen(env, info, [](Poller* poller) { return uv_poll_start(poller->poll, UV_READABLE, onPoll); });
+}
+
+napi_value Stop(napi_env env, napi_callback_info info) {
+  return onOpen(env, info, [](Poller* poller) { return uv_poll_stop(poller->poll); });
+}
+
+napi_value Ref(napi_env env, napi_callback_info info) {
+  return onOpen(env, info, [](Poller* poller) {
+    uv_ref(poller->handle());
+    return 0;
+  });
+}
+
+napi_value Unref(napi_env env, napi_callback_info info) {
+  return onOpen(env, info, [](Poller* poller) {
+    uv_unref(poller->handle());
+    return 0;
+  });
+}
+
+napi_value Close(napi_env env, napi_callback_info info) {
+  napi_value self;
+  int error;
+  Poller* poller = receiver(env, info, &self, &error);
+  if (poller == nullptr) return result(env, error);
+  napi_remove_wrap(env, self, nullptr);
+  napi_delete_reference(env, poller->self);
+  poller->self = nullptr;
+  if (!uv_is_closing(poller->handle())) uv_close(poller->handle(), onClosed);
+  return result(env, 0);
+}
+
+/** The JavaScript object of a poller whose uv handle is ready; false if any part of it could not be made. */
+bool makeObject(napi_env env, Poller* poller, napi_value fn, napi_value* object) {
+  const auto attributes = static_cast<napi_property_attributes>(napi_enumerable);
+  const napi_property_descriptor methods[] = {
+      {"start", nullptr, Start, nullptr, nullptr, nullptr, attributes, nullptr},
+      {"stop", nullptr, Stop, nullptr, nullptr, nullptr, attributes, nullptr},
+      {"ref", nullptr, Ref, nullptr, nullptr, nullptr, attributes, nullptr},
+      {"unref", nullptr, Unref, nullptr, nullptr, nullptr, attributes, nullptr},
+      {"close", nullptr, Close, nullptr, nullptr, nullptr, attributes, nullptr},
+  };
+  napi_value name;
+  return napi_create_object(env, object) == napi_ok &&
+         napi_define_properties(env, *object, sizeof methods / sizeof *methods, methods) == napi_ok &&
+         napi_type_tag_object(env, *object, &kTag) == napi_ok &&
+         napi_create_reference(env, fn, 1, &poller->fn) == napi_ok &&
+         napi_create_reference(env, *object, 1, &poller->self) == napi_ok &&
+         napi_create_string_utf8(env, "vnet.Poller", NAPI_AUTO_LENGTH, &name) == napi_ok &&
+         napi_async_init(env, *object, name, &poller->context) == napi_ok &&
+         napi_add_async_cleanup_hook(env, onEnvironmentEnd, poller, &poller->hook) == napi_ok &&
+         napi_wrap(env, *object, poller, nullptr, nullptr, nullptr) == napi_ok;
+}
+
+}  // namespace
+
+napi_value CreatePoller(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const int fd = args.fd(0);
+  napi_value fn = args.function(1);
+  uv_loop_t* loop = nullptr;
+  if (!args.ok() || napi_get_uv_event_loop(env, &loop) != napi_ok) return result(env, -EINVAL);
+
+  auto* poller = new (std::nothrow) Poller;
+  if (poller == nullptr) return result(env, -ENOMEM);
+  poller->env = env;
+  poller->poll = static_cast<uv_poll_t*>(std::malloc(uv_handle_size(UV_POLL)));
+  const int error = poller->poll == nullptr ? -ENOMEM : uv_poll_init(loop, poller->poll, fd);
+  if (error != 0) {
+    delete poller;
+    return result(env, error);
+  }
+  uv_handle_set_data(poller->handle(), poller);
+  napi_value object;
+  if (!makeObject(env, poller, fn, &object)) {
+    uv_close(poller->handle(), onClosed);
+    return result(env, -ENOMEM);
+  }
+  return object;
+}
+
+}  // namespace vnet

@@ -1,0 +1,251 @@
+#include "sys.h"
+
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstring>
+
+#include "args.h"
+#include "fd.h"
+
+#ifndef SOL_NETLINK
+#define SOL_NETLINK 270
+#endif
+
+namespace vnet {
+
+namespace {
+
+constexpr double kNanosecondsPerSecond = 1e9;
+
+/** Makes a system call until it is not interrupted; its result, or -errno. */
+template <typename Call>
+int uninterrupted(Call call) {
+  for (;;) {
+    const auto value = call();
+    if (value >= 0) return static_cast<int>(value);
+    if (errno != EINTR) return -errno;
+  }
+}
+
+/**
+ * Makes one system call in the network namespace `nsfd` refers to (-1: where the thread is), and comes home. A thread that
+ * cannot come home must not go on: every later socket would silently be in the wrong namespace.
+ */
+template <typename Call>
+int inNamespace(int nsfd, Call call) {
+  if (nsfd == -1) return uninterrupted(call);
+  // Before `home` can take the number of a descriptor that was closed, and be taken for it.
+  if (::fcntl(nsfd, F_GETFD) < 0) return -errno;
+  const Fd home(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+  if (!home) return -errno;
+  if (::setns(nsfd, CLONE_NEWNET) != 0) return -errno;
+  const int value = uninterrupted(call);
+  if (::setns(home.get(), CLONE_NEWNET) != 0) {
+    napi_fatal_error("vnet", NAPI_AUTO_LENGTH, "cannot return to the thread's own network namespace", NAPI_AUTO_LENGTH);
+  }
+  return value;
+}
+
+socklen_t lengthOf(Bytes bytes) { return static_cast<socklen_t>(bytes.length); }
+
+sockaddr* addressOf(Bytes bytes) { return reinterpret_cast<sockaddr*>(bytes.data); }
+
+}  // namespace
+
+napi_value Open(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  char path[PATH_MAX];
+  args.string(0, path);
+  const int flags = args.integer<int32_t>(1);
+  const int nsfd = args.fd(2);
+  if (!args.ok()) return result(env, -EINVAL);
+  return result(env, inNamespace(nsfd, [&] { return ::open(path, flags | O_CLOEXEC, 0600); }));
+}
+
+napi_value Socket(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const int domain = args.integer<int32_t>(0);
+  const int type = args.integer<int32_t>(1);
+  const int protocol = args.integer<int32_t>(2);
+  const int nsfd = args.fd(3);
+  if (!args.ok()) return result(env, -EINVAL);
+  return result(env, inNamespace(nsfd, [&] { return ::socket(domain, type | SOCK_CLOEXEC, protocol); }));
+}
+
+napi_value Close(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const int fd = args.fd(0);
+  if (!args.ok()) return result(env, -EINVAL);
+  // Not repeated on EINTR: on Linux the descriptor is gone by then (close(2)).
+  return result(env, ::close(fd) == 0 || errno == EINTR ? 0 : -errno);
+}
+
+napi_value Ioctl(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const int fd = args.fd(0);
+  const auto request = args.integer<uint32_t>(1);
+  if (args.isNumber(2)) {
+    const auto value = args.integer<int64_t>(2);
+    if (!args.ok()) return result(env, -EINVAL);
+    return result(env, uninterrupted([&] { return ::ioctl(fd, request, static_cast<unsigned long>(value)); }));
+  }
+  const Bytes arg = args.bytes(2);
+  if (!args.ok()) return result(env, -EINVAL);
+  // The kernel writes as much as the request means, whatever array it was given; the largest size a request can encode is
+  // 2^14 - 1 octets, so a copy of that size keeps a short array from becoming an overflow.
+  alignas(16) uint8_t copy[1 << _IOC_SIZEBITS] = {};
+  if (arg.length > sizeof copy) return result(env, -EINVAL);
+  if (arg.length > 0) memcpy(copy, arg.data, arg.length);
+  const int value = uninterrupted([&] { return ::ioctl(fd, request, copy); });
+  if (arg.length > 0) memcpy(arg.data, copy, arg.length);
+  return result(env, value);
+}
+
+napi_value Bind(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const int fd = args.fd(0);
+  const Bytes address = args.bytes(1);
+  if (!args.ok()) return result(env, -EINVAL);
+  return result(env, uninterrupted([&] { return ::bind(fd, addressOf(address), lengthOf(address)); }));
+}
+
+napi_value GetSockName(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const int fd = args.fd(0);
+  const Bytes into = args.bytes(1);
+  if (!args.ok()) return result(env, -EINVAL);
+  socklen_t length = lengthOf(into);
+  const int value = uninterrupted([&] { return ::getsockname(fd, addressOf(into), &length); });
+  return result(env, value < 0 ? value : static_cast<int>(length));
+}
+
+napi_value SetSockOpt(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const int fd = args.fd(0);
+  const int level = args.integer<int32_t>(1);
+  const int name = args.integer<int32_t>(2);
+  const Bytes value = args.bytes(3);
+  if (!args.ok()) return result(env, -EINVAL);
+  return result(env, uninterrupted([&] { return ::setsockopt(fd, level, name, value.data, lengthOf(value)); }));
+}
+
+napi_value GetSockOpt(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const int fd = args.fd(0);
+  const int level = args.integer<int32_t>(1);
+  const int name = args.integer<int32_t>(2);
+  const Bytes into = args.bytes(3);
+  if (!args.ok()) return result(env, -EINVAL);
+  socklen_t length = lengthOf(into);
+  const int value = uninterrupted([&] { return ::getsockopt(fd, level, name, into.data, &length); });
+  return result(env, value < 0 ? value : static_cast<int>(length));
+}
+
+napi_value Send(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const int fd = args.fd(0);
+  const Bytes data = args.bytes(1);
+  const int flags = args.integer<int32_t>(2);
+  if (!args.ok()) return result(env, -EINVAL);
+  return result(env, uninterrupted([&] { return ::send(fd, data.data, data.length, flags | MSG_NOSIGNAL); }));
+}
+
+napi_value SendTo(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const int fd = args.fd(0);
+  const Bytes data = args.bytes(1);
+  const int flags = args.integer<int32_t>(2);
+  const Bytes to = args.bytes(3);
+  if (!args.ok()) return result(env, -EINVAL);
+  return result(env, uninterrupted([&] {
+                  return ::sendto(fd, data.data, data.length, flags | MSG_NOSIGNAL, addressOf(to), lengthOf(to));
+                }));
+}
+
+napi_value RecvMsg(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const int fd = args.fd(0);
+  const Bytes into = args.bytes(1);
+  const int flags = args.integer<int32_t>(2);
+  int32_t* meta = args.int32s(3, 3);
+  if (!args.ok()) return result(env, -EINVAL);
+
+  sockaddr_nl sender = {};
+  alignas(cmsghdr) uint8_t control[CMSG_SPACE(sizeof(int)) * 4];
+  iovec part = {into.data, into.length};
+  msghdr message = {};
+  int octets;
+  do {
+    message = {};
+    message.msg_name = &sender;
+    message.msg_namelen = sizeof sender;
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    octets = static_cast<int>(::recvmsg(fd, &message, flags));
+  } while (octets < 0 && errno == EINTR);
+  if (octets < 0) return result(env, -errno);
+
+  meta[0] = sender.nl_family == AF_NETLINK ? static_cast<int32_t>(sender.nl_pid) : -1;
+  meta[1] = -1;
+  meta[2] = message.msg_flags;
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level == SOL_NETLINK && header->cmsg_type == NETLINK_LISTEN_ALL_NSID) {
+      memcpy(&meta[1], CMSG_DATA(header), sizeof meta[1]);
+    } else if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
+      // Nobody asked for descriptors: let none stay.
+      for (size_t at = CMSG_LEN(0); at + sizeof(int) <= header->cmsg_len; at += sizeof(int)) {
+        int received;
+        memcpy(&received, reinterpret_cast<uint8_t*>(header) + at, sizeof received);
+        ::close(received);
+      }
+    }
+  }
+  return result(env, octets);
+}
+
+napi_value TimerfdCreate(napi_env env, napi_callback_info) {
+  const int fd = ::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  return result(env, fd < 0 ? -errno : fd);
+}
+
+napi_value TimerfdSetTime(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const int fd = args.fd(0);
+  const auto at = args.integer<int64_t>(1);
+  if (!args.ok() || at < 0) return result(env, -EINVAL);
+  itimerspec spec = {};
+  spec.it_value.tv_sec = at / 1'000'000'000;
+  spec.it_value.tv_nsec = at % 1'000'000'000;
+  return result(env, ::timerfd_settime(fd, TFD_TIMER_ABSTIME, &spec, nullptr) == 0 ? 0 : -errno);
+}
+
+napi_value TimerfdRead(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const int fd = args.fd(0);
+  if (!args.ok()) return result(env, -EINVAL);
+  uint64_t expirations = 0;
+  const int octets = uninterrupted([&] { return ::read(fd, &expirations, sizeof expirations); });
+  if (octets < 0) return result(env, octets);
+  return result(env, expirations > INT_MAX ? INT_MAX : static_cast<int>(expirations));
+}
+
+napi_value Monotonic(napi_env env, napi_callback_info) {
+  timespec now = {};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  napi_value out = nullptr;
+  napi_create_double(env, static_cast<double>(now.tv_sec) * kNanosecondsPerSecond + static_cast<double>(now.tv_nsec), &out);
+  return out;
+}
+
+}  // namespace vnet

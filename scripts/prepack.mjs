@@ -1,0 +1,19 @@
+/**
+ * node scripts/prepack.mjs: what `npm pack` and `npm publish` run first. The package carries the addon ready built in
+ * prebuilds/linux-ARCH/vnet.node, without debug information, so that installing it runs no script and needs no compiler.
+ */
+
+import { copyFileSync, mkdirSync, renameSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { isInstalled, run } from './setup/command.mjs'
+import { setUp } from './setup/main.mjs'
+
+const root = resolve(import.meta.dirname, '..')
+
+await setUp()
+const directory = join(root, 'prebuilds', `linux-${process.arch}`)
+const unfinished = join(directory, `.${process.pid}`)
+mkdirSync(directory, { recursive: true })
+copyFileSync(join(root, 'build/Release/vnet.node'), unfinished)
+if (isInstalled('strip')) await run('stripping the addon', ['strip', '--strip-debug', unfinished])
+renameSync(unfinished, join(directory, 'vnet.node'))

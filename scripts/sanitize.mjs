@@ -1,0 +1,76 @@
+/**
+ * node scripts/sanitize.mjs [VITEST ARGUMENTS]: builds the addon with AddressSanitizer and UndefinedBehaviorSanitizer, in
+ * build/asan, away from the Release build and only when its sources changed, and runs the addon's unit tests against it.
+ * An error that a sanitizer finds ends the process it is in, and so fails the test. The exit code is that of what failed.
+ */
+
+import { spawn } from 'node:child_process'
+import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs'
+import { constants } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { capture, pathWithNode, run, SetupError, tool } from './setup/command.mjs'
+import { digest, filesUnder, isStamped, stamp, unstamp } from './setup/stamp.mjs'
+
+const DIRECTORY = 'build/asan'
+const ADDON = `${DIRECTORY}/build/Debug/vnet.node`
+const STAMP = `${DIRECTORY}/.vnet-addon`
+
+/** Other majors of Node are not what is under test here, and come without the sanitizers' allocator in place. */
+const NOT_HERE = 'test/native/node-versions.test.ts'
+
+/** node-gyp downloads Node's headers unless it is told where they are. */
+function nodeHeaders() {
+  const prefix = resolve(dirname(process.execPath), '..')
+  return existsSync(join(prefix, 'include/node/node_api.h')) ? [`--nodedir=${prefix}`] : []
+}
+
+async function build() {
+  const inputs = digest(['binding.gyp', ...filesUnder('native')], [process.arch])
+  if (existsSync(ADDON) && isStamped(STAMP, inputs)) return
+  unstamp(STAMP)
+  rmSync(DIRECTORY, { recursive: true, force: true })
+  mkdirSync(DIRECTORY, { recursive: true })
+  // Links, so that gyp takes this directory for a project of its own with the very same sources.
+  for (const name of ['binding.gyp', 'native']) symlinkSync(join('../..', name), join(DIRECTORY, name))
+  const arguments_ = ['configure', 'build', '--debug', '-C', DIRECTORY, ...nodeHeaders()]
+  await run('building the addon with sanitizers', [...tool('node-gyp'), ...arguments_])
+  stamp(STAMP, inputs)
+}
+
+/** The sanitizers' runtime, which has to be in the process before Node's own allocations. */
+async function runtime() {
+  const { output } = await capture('g++', ['-print-file-name=libasan.so'])
+  const file = output.trim()
+  if (!file.startsWith('/')) throw new SetupError('vnet: libasan.so not found, please install g++ with its sanitizers')
+  return file
+}
+
+function test(libasan, args) {
+  const [program, script] = tool('vitest')
+  const env = {
+    ...process.env,
+    PATH: pathWithNode(),
+    VNET_ADDON: resolve(ADDON),
+    LD_PRELOAD: libasan,
+    // V8 and Node never free what they hold at exit.
+    ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1:strict_string_checks=1',
+    UBSAN_OPTIONS: 'print_stacktrace=1',
+  }
+  const child = spawn(program, [script, 'run', 'test/native', '--exclude', NOT_HERE, ...args], {
+    env,
+    stdio: 'inherit',
+  })
+  return new Promise((done, reject) => {
+    child.on('error', reject).on('close', (code, signal) => done(code ?? 128 + constants.signals[signal]))
+  })
+}
+
+process.chdir(resolve(import.meta.dirname, '..'))
+try {
+  await build()
+  process.exitCode = await test(await runtime(), process.argv.slice(2))
+} catch (error) {
+  if (!(error instanceof SetupError)) throw error
+  process.stderr.write(`${error.message}\n`)
+  process.exitCode = 1
+}

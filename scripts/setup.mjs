@@ -1,0 +1,29 @@
+/**
+ * node scripts/setup.mjs [--test]: makes a clone runnable, doing only what is due. Quiet when all goes well; what
+ * cannot be done is said in one line on stderr, with what to do about it, and exit code 1.
+ *
+ * This file holds only the checks that an old Node must be able to run: it must parse on Node 12, so no `node:` imports,
+ * no top-level await, nothing newer than ES2019. The work itself is loaded once Node is known to be new enough.
+ */
+
+const oldest = [20, 19]
+
+/** Why vnet cannot be set up on this platform with this Node version ('v20.19.0'), or undefined. */
+function obstacle(platform, version) {
+  if (platform !== 'linux') return `vnet needs Linux: it drives TAP interfaces, which ${platform} does not have`
+  const [major, minor] = version.slice(1).split('.').map(Number)
+  if (major > oldest[0] || (major === oldest[0] && minor >= oldest[1])) return undefined
+  return `vnet needs Node ${oldest.join('.')} or newer, this is ${version}: see https://nodejs.org/en/download`
+}
+
+function fail(message) {
+  process.stderr.write(`${message}\n`)
+  process.exitCode = 1
+}
+
+const found = obstacle(process.platform, process.version)
+if (found !== undefined) fail(found)
+else
+  import('./setup/main.mjs')
+    .then(main => main.setUp({ testTools: process.argv.includes('--test') }))
+    .catch(error => fail(error.advice ? error.message : error.stack))

@@ -1,0 +1,69 @@
+/**
+ * Running other programs during set-up: silent while they do well, their whole output on stderr when they fail.
+ * stdout is never written: it belongs to the program that is started afterwards.
+ */
+
+import { spawn } from 'node:child_process'
+import { accessSync, constants, existsSync } from 'node:fs'
+import { delimiter, dirname, join, resolve } from 'node:path'
+
+/** A failure whose message is one line that says what to do; shown without a stack. */
+export class SetupError extends Error {
+  advice = true
+}
+
+/** PATH, and after it the directory of the Node that runs this: sudo sets a PATH that may have none. */
+export function pathWithNode() {
+  return [process.env.PATH, dirname(process.execPath)].filter(Boolean).join(delimiter)
+}
+
+/** Whether `program` is in one of PATH's directories. */
+export function isInstalled(program, path = process.env.PATH ?? '') {
+  return path.split(delimiter).some(directory => isExecutable(resolve(directory, program)))
+}
+
+function isExecutable(file) {
+  try {
+    accessSync(file, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Runs a program to its end, and gives its exit code (or a signal's name) and all it printed. */
+export function capture(program, args, options = {}) {
+  return new Promise((resolve, reject) => {
+    const env = { ...process.env, PATH: pathWithNode(), ...options.env }
+    const child = spawn(program, args, { cwd: options.cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const output = []
+    child.stdout.on('data', chunk => output.push(chunk))
+    child.stderr.on('data', chunk => output.push(chunk))
+    child.on('error', reject)
+    child.on('close', (code, signal) => resolve({ code: code ?? signal, output: Buffer.concat(output).toString() }))
+  })
+}
+
+/** The command line of a tool of node_modules under this very Node, not one that PATH happens to find. */
+export function tool(name) {
+  return [process.execPath, join('node_modules/.bin', name)]
+}
+
+/** The command line of npm: the one that runs this if one does, else the one that lies beside this Node. */
+export function npm() {
+  const running = process.env.npm_execpath ?? ''
+  const cli = running.endsWith('npm-cli.js') ? running : join(dirname(process.execPath), 'npm')
+  return existsSync(cli) ? [process.execPath, cli] : ['npm']
+}
+
+/** Runs a program that must succeed; `what` names the step in the line that says it did not. */
+export async function run(what, [program, ...args]) {
+  const { code, output } = await capture(program, args).catch(error => {
+    throw error.code === 'ENOENT'
+      ? new SetupError(`vnet: ${what} failed: ${program} not found, please install it`)
+      : error
+  })
+  if (code === 0) return
+  process.stderr.write(output)
+  throw new SetupError(`vnet: ${what} failed, see above (exit ${code})`)
+}

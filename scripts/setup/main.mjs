@@ -1,0 +1,60 @@
+/** What set-up does once Node is known to be new enough: see ../setup.mjs. */
+
+import { statSync } from 'node:fs'
+import { userInfo } from 'node:os'
+import { resolve } from 'node:path'
+import { isInstalled, SetupError } from './command.mjs'
+import { withLock } from './lock.mjs'
+import { isStamped, stamp, unstamp } from './stamp.mjs'
+import { steps } from './steps.mjs'
+import { installTestTools } from './test-tools.mjs'
+
+const root = resolve(import.meta.dirname, '../..')
+
+/** Brings the tree up to date: dependencies, addon, compiled sources; with `testTools` what the kernel tests run, too. */
+export async function setUp({ testTools = false } = {}) {
+  process.chdir(root)
+  if (isDue(steps.find(step => step.native))) checkBuildTools()
+  if (testTools) await installTestTools()
+  if (!steps.some(isDue)) return
+  becomeOwner()
+  await withLock(`vnet-setup-${root}`, async () => {
+    for (const step of steps) if (isDue(step)) await make(step)
+  })
+}
+
+function isDue(step) {
+  return !isStamped(step.stamp, step.inputs()) || !step.outputs().every(isFile)
+}
+
+const isFile = path => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
+
+/** The stamp is of the inputs as they were before: what changes while a step runs makes it due again. */
+async function make(step) {
+  const inputs = step.inputs()
+  unstamp(step.stamp)
+  await step.make()
+  stamp(step.stamp, inputs)
+}
+
+function checkBuildTools() {
+  const compiler = (process.env.CXX || 'g++').split(' ')[0]
+  const missing = [
+    isInstalled(compiler) || 'a C++ compiler',
+    isInstalled('make') || 'make',
+    isInstalled('python3') || 'python3',
+  ].filter(found => found !== true)
+  if (missing.length > 0)
+    throw new SetupError(`vnet needs ${missing.join(' and ')}: sudo apt-get install g++ make python3`)
+}
+
+/** Under sudo in a user's own tree, what is made there is made as that user, or it could not be removed without sudo. */
+function becomeOwner() {
+  const uid = Number(process.env.SUDO_UID)
+  const gid = Number(process.env.SUDO_GID)
+  if (process.getuid() !== 0 || !process.env.SUDO_UID || !process.env.SUDO_GID || statSync('.').uid !== uid) return
+  process.setgroups([gid])
+  process.setgid(gid)
+  process.setuid(uid)
+  process.env.HOME = userInfo().homedir
+}

@@ -1,0 +1,50 @@
+/**
+ * The programs that the kernel tests measure with. Installed with apt-get where that is possible; where it is not, one
+ * line says which are missing, and set-up goes on: the unit tests need none of them.
+ */
+
+import { capture, isInstalled } from './command.mjs'
+
+/** Each program, and the Debian package it is in. */
+const packages = {
+  ip: 'iproute2',
+  tc: 'iproute2',
+  ping: 'iputils-ping',
+  tcpdump: 'tcpdump',
+  iperf3: 'iperf3',
+  ethtool: 'ethtool',
+  traceroute: 'traceroute',
+}
+
+// An ordinary user's PATH has no sbin.
+const toolPath = () => `${process.env.PATH ?? ''}:/usr/sbin:/sbin`
+
+const missingTools = () => Object.keys(packages).filter(tool => !isInstalled(tool, toolPath()))
+
+/** Installs what is missing, if root and apt-get are there, or says what is missing. */
+export async function installTestTools() {
+  const missing = missingTools()
+  if (missing.length === 0) return
+  const wanted = [...new Set(missing.map(tool => packages[tool]))]
+  const why = process.getuid() === 0 && isInstalled('apt-get') ? await aptInstall(wanted) : ''
+  const left = missingTools()
+  if (left.length === 0) return
+  const advice = `sudo apt-get install ${wanted.join(' ')}`
+  process.stderr.write(`vnet: the kernel tests need ${left.join(', ')}: ${advice}${why && ` (tried: ${why})`}\n`)
+}
+
+/** Installs packages; a machine fresh from an image has no package lists yet. Gives apt's complaint, or ''. */
+async function aptInstall(wanted) {
+  const install = ['install', '-y', '--no-install-recommends', ...wanted]
+  const complaint = await apt(install)
+  if (complaint === '') return ''
+  await apt(['update'])
+  return apt(install)
+}
+
+async function apt(args) {
+  const env = { DEBIAN_FRONTEND: 'noninteractive' }
+  const { code, output } = await capture('apt-get', ['-q', '-o', 'DPkg::Lock::Timeout=60', ...args], { env })
+  if (code === 0) return ''
+  return output.match(/^E: .*$/m)?.[0] ?? `apt-get ${args[0]}: exit ${code}`
+}

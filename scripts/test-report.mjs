@@ -1,0 +1,25 @@
+/** What vitest's JSON report says, in the two lines that `npm test` ends with. */
+
+import { relative } from 'node:path'
+
+/** `N passed, N failed, N skipped`, counting tests. A file that could not be run at all counts as one failed test. */
+export function summary(report) {
+  const tests = report.testResults.flatMap(file => file.assertionResults)
+  const count = status => tests.filter(test => test.status === status).length
+  const unrun = report.testResults.filter(file => file.status === 'failed' && !file.assertionResults.some(isFailed))
+  const [passed, failed] = [count('passed'), count('failed')]
+  return `${passed} passed, ${failed + unrun.length} failed, ${tests.length - passed - failed} skipped`
+}
+
+const isFailed = test => test.status === 'failed'
+
+/** The kernel tests that were skipped, as `test/kernel/tap.test.ts (3)` a file. */
+export function skippedKernelTests(report, root) {
+  return report.testResults
+    .map(file => ({
+      name: relative(root, file.name),
+      skipped: file.assertionResults.filter(test => !['passed', 'failed'].includes(test.status)).length,
+    }))
+    .filter(({ name, skipped }) => name.startsWith('test/kernel/') && skipped > 0)
+    .map(({ name, skipped }) => `${name} (${skipped})`)
+}

@@ -1,0 +1,17 @@
+/** What the program needs of the process around it, passed in so that tests call it in-process. */
+
+export interface Io {
+  /** Writes text to standard output and standard error, as it is. */
+  out(text: string): void
+  err(text: string): void
+  /** Calls `fn` when the user, or a defect of the program, asks it to end; answers how to stop that. */
+  onEnd(fn: (end: End) => void): () => void
+}
+
+/** A signal, which ends a run well, or an exception that nobody caught. */
+export type End = { readonly signal: string } | { readonly defect: unknown }
+
+/** Exit statuses. */
+export const EXIT_OK = 0
+export const EXIT_FAILURE = 1
+export const EXIT_USAGE = 2

@@ -1,0 +1,38 @@
+/** The program as a function: arguments in, exit status out. */
+import { createRequire } from 'node:module'
+import { type Command, CommanderError } from 'commander'
+import { UsageError } from '../core/driver.ts'
+import { VnetError } from '../core/errno.ts'
+import { describeException } from '../core/exception.ts'
+import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Io } from './io.ts'
+import { createProgram } from './program.ts'
+
+/** Runs `vnet ARGS`. `argv` is without node and the program's name. Never throws: what went wrong is one line on stderr. */
+export async function main(argv: readonly string[], io: Io): Promise<number> {
+  let status = EXIT_OK
+  const program = createProgram(version(), io, code => {
+    status = code
+  })
+  try {
+    await program.parseAsync([...argv], { from: 'user' })
+    return status
+  } catch (error) {
+    return fail(error, program, io)
+  }
+}
+
+function fail(error: unknown, program: Command, io: Io): number {
+  // Help and version end as errors with status 0; commander has said the rest itself.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE
+  if (error instanceof UsageError) {
+    io.err(`${program.name()}: ${error.message} (see ${program.name()} --help)\n`)
+    return EXIT_USAGE
+  }
+  io.err(`${program.name()}: ${error instanceof VnetError ? error.message : describeException(error)}\n`)
+  return EXIT_FAILURE
+}
+
+function version(): string {
+  // src/cli and dist/cli lie equally deep.
+  return createRequire(import.meta.url)('../../package.json').version
+}

@@ -1,0 +1,109 @@
+/** What a run says: lines for people, or one JSON object a line for programs. */
+import type { Driver } from '../core/driver.ts'
+import { NETIF_F_GSO_UDP_L4, NETIF_F_HW_CSUM, NETIF_F_TSO, NETIF_F_TSO6 } from '../core/if.ts'
+import { LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING } from '../core/log.ts'
+import type { NetDevice } from '../core/net-device.ts'
+import { formatAddress, parseCidr, samePrefix } from '../kernel/cidr.ts'
+import type { Io } from './io.ts'
+import type { Plan } from './plan.ts'
+import { type DeviceStatistics, statisticsTable } from './statistics.ts'
+
+export interface Output {
+  /** A log line; for Log. */
+  readonly log: (level: number, text: string) => void
+  /** The interfaces are there and up. */
+  ready(plans: readonly Plan[], driver: Driver): void
+  statistics(devices: readonly DeviceStatistics[]): void
+}
+
+export function textOutput(io: Io, quiet: boolean): Output {
+  return {
+    log: (_level, text) => io.err(`${text}\n`),
+    ready(plans, driver) {
+      if (!quiet) {
+        for (const plan of plans) io.out(`${interfaceLine(plan)}\n`)
+        for (const hint of hints(plans, driver)) io.out(`try: ${hint}\n`)
+      }
+      io.out('ready\n')
+    },
+    statistics(devices) {
+      if (!quiet) io.out(statisticsTable(devices))
+    },
+  }
+}
+
+export function jsonOutput(io: Io): Output {
+  const line = (object: object): void => io.out(`${JSON.stringify(object)}\n`)
+  return {
+    log: (level, message) => line({ event: 'log', level: levelName(level), message }),
+    ready(plans) {
+      const interfaces = plans.map(({ dev, netns, addresses }) => ({
+        name: dev.name,
+        ifindex: dev.ifindex,
+        mac: macAddress(dev.devAddr),
+        netns: netns ?? null,
+        mtu: dev.mtu,
+        txqs: dev.numTxQueues,
+        rxqs: dev.numRxQueues,
+        addresses,
+        offloads: offloads(dev),
+      }))
+      line({ event: 'ready', interfaces })
+    },
+    statistics: devices => line({ event: 'statistics', interfaces: devices }),
+  }
+}
+
+/** `vnet0: 4 tx 2 rx queues, mtu 1500, 02:00:00:00:00:01, 198.18.0.1/24, offloads csum tso` */
+function interfaceLine({ dev, netns, addresses }: Plan): string {
+  const parts = [
+    `${dev.numTxQueues} tx ${dev.numRxQueues} rx queues`,
+    `mtu ${dev.mtu}`,
+    macAddress(dev.devAddr),
+    ...(netns === undefined ? [] : [`netns ${netns}`]),
+    addresses.length === 0 ? 'no addresses' : addresses.join(' '),
+    `offloads ${offloads(dev).join(' ') || 'off'}`,
+  ]
+  return `${dev.name}: ${parts.join(', ')}`
+}
+
+function offloads({ features }: NetDevice): string[] {
+  const names: [mask: number, name: string][] = [
+    [NETIF_F_HW_CSUM, 'csum'],
+    [NETIF_F_TSO, 'tso4'],
+    [NETIF_F_TSO6, 'tso6'],
+    [NETIF_F_GSO_UDP_L4, 'uso'],
+  ]
+  return names.filter(([mask]) => (features & mask) !== 0).map(([, name]) => name)
+}
+
+/** Commands that show the interfaces at work: a ping of each far end that one of the networks has, and a capture. */
+function hints(plans: readonly Plan[], { farEnd }: Driver): string[] {
+  const all = plans.flatMap(plan => plan.addresses.map(text => ({ cidr: parseCidr(text), netns: plan.netns })))
+  const found: string[] = []
+  for (const { cidr } of all) {
+    if (cidr === undefined || farEnd === undefined) continue
+    const far = farEnd(cidr.bytes)
+    const near = all.find(
+      other => other.cidr?.family === cidr.family && samePrefix(other.cidr.bytes, far, other.cidr.prefixLen),
+    )
+    if (near !== undefined) found.push(inNetns(near.netns, `ping ${formatAddress(far)}`))
+  }
+  const last = plans.at(-1)
+  return last === undefined ? found : [...found, inNetns(last.netns, `tcpdump -ni ${last.dev.name}`)]
+}
+
+function inNetns(netns: string | undefined, command: string): string {
+  if (netns === undefined) return command
+  return netns.includes('/') ? `nsenter --net=${netns} ${command}` : `ip netns exec ${netns} ${command}`
+}
+
+function macAddress(octets: Uint8Array): string {
+  return Array.from(octets, octet => octet.toString(16).padStart(2, '0')).join(':')
+}
+
+function levelName(level: number): string {
+  if (level <= LOGLEVEL_ERR) return 'error'
+  if (level <= LOGLEVEL_WARNING) return 'warning'
+  return level <= LOGLEVEL_INFO ? 'info' : 'debug'
+}

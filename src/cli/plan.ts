@@ -1,0 +1,54 @@
+/** What the options make of the devices a driver gives: names, addresses, queues, offloads, where each is to be. */
+import type { DeviceSpec } from '../core/driver.ts'
+import { UsageError } from '../core/driver.ts'
+import type { NetDevice } from '../core/net-device.ts'
+import type { LinkRequest } from '../core/port.ts'
+import type { CommonOptions } from './options.ts'
+
+/** One interface to be made. */
+export interface Plan {
+  readonly dev: NetDevice
+  readonly netns: string | undefined
+  readonly addresses: readonly string[]
+  /** What the options named themselves, for an interface that is there already. */
+  readonly explicit: LinkRequest
+}
+
+/** Writes the options into the devices. Throws a UsageError when they do not fit. */
+export function planDevices(specs: readonly DeviceSpec[], options: CommonOptions): Plan[] {
+  if ((options.user ?? options.group) !== undefined && !options.persist) {
+    throw new UsageError('--user and --group say who may attach to a persistent interface: add --persist')
+  }
+  const { mac, mtu } = options
+  if (mac.length > specs.length) throw new UsageError(`${mac.length} --mac for ${specs.length} interfaces`)
+  const addresses = addressesOf(specs, options)
+  return specs.map((spec, i) => {
+    const dev = spec.dev as NetDevice
+    const address = mac[i]
+    if (options.persist || options.delete) dev.rename(dev.name.replace('%d', String(i)))
+    if (mtu !== undefined) dev.mtu = mtu
+    if (address !== undefined) dev.devAddr.set(address)
+    if (!options.offload) dev.features = 0
+    const explicit = { ...(mtu === undefined ? {} : { mtu }), ...(address === undefined ? {} : { address }) }
+    return { dev, netns: spec.netns ?? options.netns, addresses: addresses[i] ?? [], explicit }
+  })
+}
+
+/** `[IF=]CIDR`: to the interface named, else the n-th to the n-th, and any further ones to the last. */
+function addressesOf(specs: readonly DeviceSpec[], { address }: CommonOptions): string[][] {
+  if (address === false) return specs.map(() => [])
+  if (address.length === 0) return specs.map(spec => [...(spec.addresses ?? [])])
+  const addresses: string[][] = specs.map(() => [])
+  let next = 0
+  for (const text of address) {
+    const [cidr, name] = text.split('=').reverse() as [string, string?]
+    const i = name === undefined ? Math.min(next++, specs.length - 1) : specs.findIndex(spec => spec.dev.name === name)
+    if (i < 0) throw new UsageError(`--address ${text}: there is no interface ${name}; they are ${names(specs)}`)
+    addresses[i]?.push(cidr)
+  }
+  return addresses
+}
+
+function names(specs: readonly DeviceSpec[]): string {
+  return specs.map(spec => spec.dev.name).join(', ')
+}

@@ -1,0 +1,136 @@
+/** Runs a driver: makes its devices live, says so, and waits for the end. */
+import { randomBytes } from 'node:crypto'
+import { type DeviceSpec, type Driver, UsageError } from '../core/driver.ts'
+import { EEXIST, EINVAL, EPERM, VnetError } from '../core/errno.ts'
+import { describeException } from '../core/exception.ts'
+import { NETDEV_UNREGISTER, NETREG_REGISTERED } from '../core/if.ts'
+import { LOGLEVEL_DEBUG, LOGLEVEL_INFO, LOGLEVEL_WARNING, Log } from '../core/log.ts'
+import { Net } from '../core/net.ts'
+import { random } from '../core/random.ts'
+import { registerNetdev, unregisterNetdev } from '../core/register.ts'
+import { TimerfdClock } from '../kernel/clock.ts'
+import { LinuxHost } from '../kernel/host.ts'
+import { loadNative } from '../kernel/native.ts'
+import { type End, EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
+import type { CommonOptions } from './options.ts'
+import { jsonOutput, type Output, textOutput } from './output.ts'
+import { type Plan, planDevices } from './plan.ts'
+import { type DeviceStatistics, statisticsOf } from './statistics.ts'
+
+export async function run(
+  driver: Driver,
+  params: Record<string, unknown>,
+  args: readonly string[],
+  options: CommonOptions,
+  io: Io,
+): Promise<number> {
+  const output = options.json ? jsonOutput(io) : textOutput(io, options.quiet ?? false)
+  const level = options.quiet ? LOGLEVEL_WARNING : options.verbose > 0 ? LOGLEVEL_DEBUG : LOGLEVEL_INFO
+  const native = loadNative()
+  await using host = new LinuxHost(native)
+  await using clock = new TimerfdClock(native)
+  const chance = random(randomBytes(4).readUInt32LE())
+  const net = new Net({ host, clock, random: chance, log: new Log(level, output.log) })
+  const plans = planDevices(init(driver, params, args, options, net), options)
+  if (options.delete) {
+    for (const { dev, netns } of plans) await host.remove(dev.name, netns)
+    return EXIT_OK
+  }
+  for (const plan of plans) refuseConflicts(host, plan)
+  return await live(driver, plans, net, options, io, output)
+}
+
+function init(
+  driver: Driver,
+  params: Record<string, unknown>,
+  args: readonly string[],
+  options: CommonOptions,
+  net: Net,
+): readonly DeviceSpec[] {
+  try {
+    return driver.init(params, { args, net, names: options.name, txqs: options.txqs, rxqs: options.rxqs })
+  } catch (error) {
+    // What a driver cannot allocate was asked for on the command line.
+    if (error instanceof VnetError && error.errno === EINVAL) throw new UsageError(error.message)
+    throw error
+  }
+}
+
+/** Two interfaces on one network would silently take each other's traffic. */
+function refuseConflicts(host: LinuxHost, { dev, netns, addresses }: Plan): void {
+  for (const address of addresses) {
+    const conflict = host.conflict(address, netns, dev.name)
+    if (conflict === undefined) continue
+    throw new VnetError(
+      EEXIST,
+      `address ${address}`,
+      `${conflict}; choose others with --address, or --no-address or --netns`,
+    )
+  }
+}
+
+/** From the first registration to the last statistics. */
+async function live(
+  driver: Driver,
+  plans: readonly Plan[],
+  net: Net,
+  options: CommonOptions,
+  io: Io,
+  output: Output,
+): Promise<number> {
+  const statistics: DeviceStatistics[] = []
+  let end: (why: End | undefined) => void = () => {}
+  const ended = new Promise<End | undefined>(resolve => {
+    end = resolve
+  })
+  net.registerNetdeviceNotifier((event, dev) => {
+    if (event !== NETDEV_UNREGISTER) return
+    statistics.push(statisticsOf(dev))
+    if (net.devices.length === 0) end(undefined)
+  })
+  const stopListening = io.onEnd(end)
+  try {
+    for (const { dev, netns } of plans) {
+      const { persist, user: owner, group } = options
+      await registerNetdev(dev, net, { netns, persist, owner, group })
+    }
+    for (const plan of plans) await configure(plan, options)
+    output.ready(plans, driver)
+    const why = await ended
+    await takeDown(plans)
+    output.statistics(statistics)
+    return exitStatus(why, io)
+  } finally {
+    await takeDown(plans)
+    driver.exit?.()
+    stopListening()
+  }
+}
+
+/** Addresses, link up. What was asked for explicitly also holds for an interface that was there before. */
+async function configure({ dev, addresses, explicit }: Plan, options: CommonOptions): Promise<void> {
+  const { port } = dev
+  if (port === undefined) return
+  try {
+    if (!port.created) await port.apply(explicit)
+    await port.apply({ addresses, ...(options.down ? {} : { up: true }) })
+  } catch (error) {
+    // A persistent interface may be attached to without privileges, and is then used as it is.
+    if (port.created || !(error instanceof VnetError && error.errno === EPERM)) throw error
+    dev.log.warn(`used as it is: ${error.message}`)
+  }
+}
+
+async function takeDown(plans: readonly Plan[]): Promise<void> {
+  for (const { dev } of plans) if (dev.regState === NETREG_REGISTERED) await unregisterNetdev(dev)
+}
+
+function exitStatus(why: End | undefined, io: Io): number {
+  if (why === undefined) {
+    io.err('vnet: no interface is left\n')
+    return EXIT_FAILURE
+  }
+  if ('signal' in why) return EXIT_OK
+  io.err(`vnet: a defect ended the program: ${describeException(why.defect)}\n`)
+  return EXIT_FAILURE
+}

@@ -1,0 +1,75 @@
+/**
+ * The counters of one device: a row of LinkStats64 and a row of drops by reason for every queue, in Float64Arrays on
+ * SharedArrayBuffers, so that another thread can read them. Row q holds the transmit fields of transmit queue q and the
+ * receive fields of receive queue q. A frame is counted as transmitted when it is read from the host, as received when the
+ * host took it: these are the moments at which the kernel counts, so both agree to the frame.
+ */
+import { SKB_DROP_REASON_MAX } from '../skb/drop-reason.ts'
+import { OWNER_RX, type SkBuff } from '../skb/sk-buff.ts'
+import { LINK_STATS64_LENGTH, RX_BYTES, RX_DROPPED, RX_PACKETS, TX_BYTES, TX_DROPPED, TX_PACKETS } from './stats.ts'
+
+export class Counters {
+  readonly txqs: number
+  readonly rxqs: number
+  readonly rows: Float64Array
+  readonly #txDrops: Float64Array
+  readonly #rxDrops: Float64Array
+
+  constructor(txqs: number, rxqs: number) {
+    this.txqs = txqs
+    this.rxqs = rxqs
+    this.rows = shared(txqs * LINK_STATS64_LENGTH)
+    this.#txDrops = shared(txqs * SKB_DROP_REASON_MAX)
+    this.#rxDrops = shared(rxqs * SKB_DROP_REASON_MAX)
+  }
+
+  transmitted(skb: SkBuff): void {
+    const { rows } = this
+    const row = (skb.queueMapping % this.txqs) * LINK_STATS64_LENGTH
+    rows[row + TX_PACKETS] = rows[row + TX_PACKETS] + 1
+    rows[row + TX_BYTES] = rows[row + TX_BYTES] + skb.len
+  }
+
+  received(skb: SkBuff): void {
+    const { rows } = this
+    const row = (skb.queueMapping % this.rxqs) * LINK_STATS64_LENGTH
+    rows[row + RX_PACKETS] = rows[row + RX_PACKETS] + 1
+    rows[row + RX_BYTES] = rows[row + RX_BYTES] + skb.len
+  }
+
+  /** A drop, on the side the frame is on: received once netifRx has it, transmitted before. */
+  dropped(skb: SkBuff, reason: number): void {
+    const rx = skb.owner === OWNER_RX
+    const queue = skb.queueMapping % (rx ? this.rxqs : this.txqs)
+    const at = queue * LINK_STATS64_LENGTH + (rx ? RX_DROPPED : TX_DROPPED)
+    this.rows[at] = this.rows[at] + 1
+    const drops = rx ? this.#rxDrops : this.#txDrops
+    const why = queue * SKB_DROP_REASON_MAX + reason
+    drops[why] = drops[why] + 1
+  }
+
+  /** The row of one queue: a view, which goes on counting. */
+  queue(q: number): Float64Array {
+    return this.rows.subarray(q * LINK_STATS64_LENGTH, (q + 1) * LINK_STATS64_LENGTH)
+  }
+
+  /** All queues summed into one row, owned by the caller. */
+  sum(): Float64Array {
+    return sumRows(this.rows, LINK_STATS64_LENGTH)
+  }
+
+  /** Drops by reason, of frames the host sent and of frames for the host; owned by the caller. */
+  drops(): { tx: Float64Array; rx: Float64Array } {
+    return { tx: sumRows(this.#txDrops, SKB_DROP_REASON_MAX), rx: sumRows(this.#rxDrops, SKB_DROP_REASON_MAX) }
+  }
+}
+
+function shared(length: number): Float64Array {
+  return new Float64Array(new SharedArrayBuffer(8 * length))
+}
+
+function sumRows(rows: Float64Array, width: number): Float64Array {
+  const sum = new Float64Array(width)
+  for (const [i, n] of rows.entries()) sum[i % width] = sum[i % width] + n
+  return sum
+}

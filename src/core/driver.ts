@@ -1,0 +1,129 @@
+/**
+ * What a driver module exports: `module_init`, `module_exit` and `module_param` in one object. The program makes a command
+ * of it: its parameters are options, its arguments are shown as written.
+ */
+import type { Net } from './net.ts'
+import type { NetDevice } from './net-device.ts'
+
+/** A module parameter: how its text is read, and whether it may change while the driver runs. */
+export interface Param<T> {
+  readonly type: 'int' | 'bool' | 'string'
+  readonly default: T
+  readonly description: string
+  /** May change while running: the driver reads `params` each time it needs the value. */
+  readonly live: boolean
+  /** Throws a UsageError that says what would do. */
+  parse(text: string): T
+}
+
+export type Params = Record<string, Param<unknown>>
+export type ParamValues<P extends Params> = { [K in keyof P]: P[K] extends Param<infer T> ? T : never }
+
+interface ParamOptions<T> {
+  default: T
+  description: string
+  live?: boolean
+}
+
+/** A whole number, decimal or 0x..., within bounds. */
+export function int(options: ParamOptions<number> & { min?: number; max?: number }): Param<number> {
+  const { min = 0, max = Number.MAX_SAFE_INTEGER } = options
+  return {
+    type: 'int',
+    default: options.default,
+    description: options.description,
+    live: options.live ?? false,
+    parse(text) {
+      const n = /^(0x[0-9a-f]+|-?\d+)$/i.test(text) ? Number(text) : Number.NaN
+      if (!(n >= min && n <= max)) {
+        throw new UsageError(
+          `'${text}' is not a whole number ${max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`}`,
+        )
+      }
+      return n
+    },
+  }
+}
+
+/** On or off. */
+export function bool(options: ParamOptions<boolean>): Param<boolean> {
+  return {
+    type: 'bool',
+    default: options.default,
+    description: options.description,
+    live: options.live ?? false,
+    parse(text) {
+      if (/^(1|y|yes|on|true)$/i.test(text)) return true
+      if (/^(0|n|no|off|false)$/i.test(text)) return false
+      throw new UsageError(`'${text}' is neither 1 nor 0`)
+    },
+  }
+}
+
+/** What init learns besides its own parameters. */
+export interface DriverContext {
+  /** The arguments of the command, in order. */
+  readonly args: readonly string[]
+  readonly net: Net
+  /** Interface names asked for with --name, in order. */
+  readonly names: readonly string[]
+  /** Queue counts asked for; undefined leaves them to the driver. */
+  readonly txqs: number | undefined
+  readonly rxqs: number | undefined
+}
+
+/** One device for the program to register and configure. */
+export interface DeviceSpec {
+  readonly dev: NetDevice<never> | NetDevice
+  /** Network namespace, by name or path; undefined is the program's. */
+  readonly netns?: string | undefined
+  /** Protocol addresses, `198.18.0.1/24`. */
+  readonly addresses?: readonly string[] | undefined
+}
+
+export interface Driver<P extends Params = Params> {
+  readonly name: string
+  readonly description: string
+  /** How the arguments are written: `[[NETNS/]IF0 [NETNS/]IF1]`. Absent: it takes none. */
+  readonly args?: string
+  readonly params: P
+  /** Allocates the devices. The program registers them in this order. Throws a UsageError on arguments it cannot use. */
+  init(params: ParamValues<P>, context: DriverContext): readonly DeviceSpec[]
+  /** After the last device is gone. */
+  exit?(): void
+  /** The address by which one of the host's own is reached over the driver, where there is one; to tell what to try. */
+  farEnd?(address: Uint8Array): Uint8Array
+}
+
+/** A driver module, ours or a user's: `export const driver = defineDriver({ ... })`. */
+export function defineDriver<P extends Params>(driver: Driver<P>): Driver<P> {
+  return driver
+}
+
+/** The user asked for something that makes no sense: one line, exit status 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+/** Where an interface is wanted: `far/sn1` is sn1 in the namespace far, `/proc/7/ns/net/sn1` names it by path. */
+export interface InterfaceArg {
+  readonly name: string
+  readonly netns: string | undefined
+}
+
+/** Reads `[NETNS/]IF`. */
+export function interfaceArg(text: string): InterfaceArg {
+  const slash = text.lastIndexOf('/')
+  if (slash < 0) return { name: text, netns: undefined }
+  if (slash === 0 || slash === text.length - 1) throw new UsageError(`'${text}' is not [NETNS/]IF: a part is missing`)
+  return { name: text.slice(slash + 1), netns: text.slice(0, slash) }
+}
+
+/** The interfaces a driver of `defaults.length` devices makes: from its arguments, else --name, else the defaults. */
+export function interfaceArgs({ args, names }: DriverContext, defaults: readonly string[]): InterfaceArg[] {
+  const given = args.length > 0 ? args : names
+  if (given.length > defaults.length) {
+    throw new UsageError(`${given.length} interface names where at most ${defaults.length} are used`)
+  }
+  return defaults.map((name, i) => interfaceArg(given[i] ?? name))
+}

@@ -1,0 +1,60 @@
+/**
+ * Constants of a network interface, under the kernel's names: include/uapi/linux/if.h, if_arp.h, if_ether.h and
+ * include/linux/netdevice.h.
+ */
+
+export const IFF_UP = 1 << 0
+export const IFF_BROADCAST = 1 << 1
+export const IFF_DEBUG = 1 << 2
+export const IFF_LOOPBACK = 1 << 3
+export const IFF_RUNNING = 1 << 6
+export const IFF_NOARP = 1 << 7
+export const IFF_PROMISC = 1 << 8
+export const IFF_ALLMULTI = 1 << 9
+export const IFF_MULTICAST = 1 << 12
+export const IFF_LOWER_UP = 1 << 16
+
+export const IFNAMSIZ = 16
+export const ARPHRD_ETHER = 1
+export const ETH_ALEN = 6
+export const ETH_HLEN = 14
+export const VLAN_HLEN = 4
+export const ETH_MIN_MTU = 68
+/** The most a TAP takes: 65535 less the Ethernet header. */
+export const ETH_MAX_MTU = 65521
+export const ETH_DATA_LEN = 1500
+export const DEFAULT_TX_QUEUE_LEN = 1000
+/** A TAP has at most this many queues (MAX_TAP_QUEUES, drivers/net/tun.c). */
+export const MAX_TAP_QUEUES = 256
+
+/** ndoStartXmit's answers. */
+export const NETDEV_TX_OK = 0
+export const NETDEV_TX_BUSY = 0x10
+
+/** Features. The names are the kernel's, the bit positions are ours. */
+export const NETIF_F_SG = 1 << 0
+export const NETIF_F_HW_CSUM = 1 << 1
+export const NETIF_F_TSO = 1 << 2
+export const NETIF_F_TSO6 = 1 << 3
+export const NETIF_F_TSO_ECN = 1 << 4
+export const NETIF_F_GSO_UDP_L4 = 1 << 5
+/** Everything a TAP with a vnet header can do. */
+export const NETIF_F_ALL_TAP =
+  NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN | NETIF_F_GSO_UDP_L4
+
+/** `regState` */
+export const NETREG_UNINITIALIZED = 0
+export const NETREG_REGISTERED = 1
+export const NETREG_UNREGISTERING = 2
+export const NETREG_UNREGISTERED = 3
+
+/** Notifier events, include/linux/netdevice.h. */
+export const NETDEV_UP = 1
+export const NETDEV_DOWN = 2
+export const NETDEV_CHANGE = 4
+export const NETDEV_REGISTER = 5
+export const NETDEV_UNREGISTER = 6
+export const NETDEV_CHANGEMTU = 7
+export const NETDEV_CHANGEADDR = 8
+export const NETDEV_CHANGENAME = 10
+export const NETDEV_POST_INIT = 16

@@ -1,0 +1,182 @@
+/**
+ * NetDevice: `struct net_device`. A driver allocates it (alloc.ts), fills it in with a setup function, registers it
+ * (register.ts), and is called through its netdevOps from then on.
+ */
+import { SKB_DROP_REASON_DEV_STOPPED } from '../skb/drop-reason.ts'
+import type { SlotAccount } from '../skb/pool.ts'
+import type { SkBuff, SkBuffDevice } from '../skb/sk-buff.ts'
+import { NSEC_PER_SEC } from './clock.ts'
+import { Counters } from './counters.ts'
+import { EINVAL, VnetError } from './errno.ts'
+import { describeException } from './exception.ts'
+import {
+  ARPHRD_ETHER,
+  DEFAULT_TX_QUEUE_LEN,
+  ETH_ALEN,
+  ETH_DATA_LEN,
+  ETH_HLEN,
+  ETH_MAX_MTU,
+  ETH_MIN_MTU,
+  NETREG_UNINITIALIZED,
+} from './if.ts'
+import type { Log } from './log.ts'
+import type { Net } from './net.ts'
+import type { HeaderOps, NetDeviceOps } from './ops.ts'
+import type { Port } from './port.ts'
+import { RxQueue } from './rx-queue.ts'
+import { TxQueue } from './tx-queue.ts'
+
+export class NetDevice<Priv = unknown> implements SkBuffDevice {
+  /** As given until registered, then the interface's. */
+  name: string
+  ifindex = 0
+  type = ARPHRD_ETHER
+  mtu = ETH_DATA_LEN
+  minMtu = ETH_MIN_MTU
+  maxMtu = ETH_MAX_MTU
+  hardHeaderLen = ETH_HLEN
+  addrLen = ETH_ALEN
+  /** IFF_*: what the driver wants until registered, then what the host has. */
+  flags = 0
+  /** NETIF_F_*: what the driver offers until registered, then what the port gives. */
+  features = 0
+  txQueueLen = DEFAULT_TX_QUEUE_LEN
+  /** Hardware address; all zero leaves the choice to the host. */
+  readonly devAddr = new Uint8Array(ETH_ALEN)
+  readonly broadcast = new Uint8Array(ETH_ALEN)
+  /** NETREG_* */
+  regState = NETREG_UNINITIALIZED
+  /** How long a queue may stay stopped before ndoTxTimeout, ms; 0 is for ever. */
+  watchdogTimeo = 0
+  netdevOps: NetDeviceOps<Priv> = { ndoStartXmit: skb => skb.drop() }
+  headerOps: HeaderOps | undefined = undefined
+  /** Whether the link has a carrier, as the driver last said. */
+  carrier = true
+  /** The driver's own data (netdev_priv). */
+  readonly priv: Priv
+  readonly tx: readonly TxQueue[]
+  readonly counters: Counters
+
+  #net: Net | undefined
+  #port: Port | undefined
+  #rx: readonly RxQueue[] = []
+  #slots: SlotAccount | undefined
+  #log: Log | undefined
+  #silentUntil = 0
+  #lost: (() => void) | undefined
+
+  /** For allocNetdevMqs. */
+  constructor(name: string, txqs: number, rxqs: number, priv: Priv) {
+    this.name = name
+    this.priv = priv
+    this.counters = new Counters(txqs, rxqs)
+    this.tx = Array.from({ length: txqs }, (_, q) => new TxQueue(this, q))
+  }
+
+  get numTxQueues(): number {
+    return this.counters.txqs
+  }
+
+  get numRxQueues(): number {
+    return this.counters.rxqs
+  }
+
+  /** The Net it is registered on; throws before. */
+  get net(): Net {
+    if (this.#net === undefined) throw new VnetError(EINVAL, this.name, 'the device is not registered')
+    return this.#net
+  }
+
+  /** What carries its frames; undefined before it is registered, and after it is gone. */
+  get port(): Port | undefined {
+    return this.#port
+  }
+
+  /** Lines begun with the device's name. */
+  get log(): Log {
+    this.#log ??= this.net.log.named(this.name)
+    return this.#log
+  }
+
+  /** The transmit queue a frame came from. */
+  txq(skb: SkBuff): TxQueue {
+    return this.tx[skb.queueMapping % this.tx.length] as TxQueue
+  }
+
+  countReceived(skb: SkBuff): void {
+    this.counters.received(skb)
+  }
+
+  countDrop(skb: SkBuff, reason: number): void {
+    this.counters.dropped(skb, reason)
+  }
+
+  /** dev_get_stats: a row of LinkStats64 summed over all queues, with what the driver adds. Owned by the caller. */
+  getStats64(): Float64Array {
+    const stats = this.counters.sum()
+    this.netdevOps.ndoGetStats64?.(this, stats)
+    return stats
+  }
+
+  /** Frames in the framework's hands: read and not yet with the driver, received and not yet with the host. */
+  get held(): number {
+    return this.tx.reduce((n, txq) => n + txq.held, 0) + this.#rx.reduce((n, rxq) => n + rxq.length, 0)
+  }
+
+  /** (5) Puts a frame on its way to the host, by the queue it came from; it is written with the next flush. */
+  receive(skb: SkBuff): void {
+    const rxq = this.#rx[skb.queueMapping % this.#rx.length]
+    if (rxq === undefined) skb.drop(SKB_DROP_REASON_DEV_STOPPED)
+    else rxq.push(skb)
+  }
+
+  /** One line for an exception out of the driver, at most one a second: a frame that throws may come a million times. */
+  logException(op: string, error: unknown): void {
+    const now = this.net.clock.now()
+    if (now < this.#silentUntil) return
+    this.#silentUntil = now + NSEC_PER_SEC
+    this.log.err(`${op}: ${describeException(error)}`)
+  }
+
+  rename(name: string): void {
+    this.name = name
+    this.#log = undefined
+  }
+
+  /** A queue died: the interface is gone. */
+  linkLost(): void {
+    this.#lost?.()
+  }
+
+  /** No slot for the next read: the queues that paused for it go on when there is one. */
+  waitForSlot(): void {
+    if (this.#slots !== undefined) this.net.pool.wait(this.#slots)
+  }
+
+  /** Puts it on a Net, with an account of slots; for registerNetdev. */
+  enlist(net: Net): SlotAccount {
+    this.#net = net
+    this.#slots = net.pool.openAccount(() => {
+      for (const txq of this.tx) txq.slotFreed()
+    })
+    return this.#slots
+  }
+
+  /** Joins it to its port, and says whom to tell when that is lost; for registerNetdev. */
+  attach(port: Port, lost: () => void): void {
+    this.#port = port
+    this.#lost = lost
+    this.#rx = port.queues.map(queue => new RxQueue(this.net, queue))
+    for (const txq of this.tx) txq.attach(port.queues[txq.index])
+  }
+
+  /** Undoes enlist and attach; the port is the caller's to close. For unregisterNetdev. */
+  discharge(): void {
+    for (const rxq of this.#rx) rxq.purge(SKB_DROP_REASON_DEV_STOPPED)
+    this.#rx = []
+    if (this.#slots !== undefined) this.net.pool.closeAccount(this.#slots)
+    this.#slots = undefined
+    this.#port = undefined
+    this.#lost = undefined
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * Net: everything global in the kernel, one a thread: frame memory, clock, chance, log, the host, and the devices and
+ * notifiers registered on it. No module holds state of its own.
+ */
+import { SkBuffPool } from '../skb/pool.ts'
+import { Ring } from '../skb/ring.ts'
+import { OWNER_XMIT } from '../skb/sk-buff.ts'
+import type { Clock } from './clock.ts'
+import type { Log } from './log.ts'
+import type { NetDevice } from './net-device.ts'
+import type { Host } from './port.ts'
+import { type Random, random } from './random.ts'
+import type { RxQueue } from './rx-queue.ts'
+
+/** Told of a device's life. A negative errno for NETDEV_POST_INIT or NETDEV_REGISTER vetoes the registration. */
+export type NetdeviceNotifier = (event: number, dev: NetDevice) => number | void
+
+export interface NetOptions {
+  host: Host
+  clock: Clock
+  log: Log
+  pool?: SkBuffPool
+  random?: Random
+}
+
+export class Net {
+  readonly host: Host
+  readonly clock: Clock
+  readonly log: Log
+  readonly pool: SkBuffPool
+  readonly random: Random
+  /** The registered devices, in the order of their registration. */
+  readonly devices: NetDevice[] = []
+  /** Segments of the GSO frame being cut: room for 64 KiB in pieces of 16 octets. */
+  readonly segments = new Ring(4096)
+  /** True while a queue is being polled: what is received then is flushed by the poll. */
+  polling = false
+
+  readonly #notifiers: NetdeviceNotifier[] = []
+  readonly #dirty: RxQueue[] = []
+  #flushScheduled = false
+  #stamp = OWNER_XMIT
+  readonly #flushLater = (): void => {
+    this.#flushScheduled = false
+    this.flush()
+  }
+
+  constructor({ host, clock, log, pool = new SkBuffPool(), random: chance = random(1) }: NetOptions) {
+    this.host = host
+    this.clock = clock
+    this.log = log
+    this.pool = pool
+    this.random = chance
+  }
+
+  /** Tells `fn` of every device registered, changed and unregistered; answers how to stop that. */
+  registerNetdeviceNotifier(fn: NetdeviceNotifier): () => void {
+    this.#notifiers.push(fn)
+    return () => {
+      const i = this.#notifiers.indexOf(fn)
+      if (i >= 0) this.#notifiers.splice(i, 1)
+    }
+  }
+
+  /** Runs the notifiers in order; answers the first negative errno, which ends the run, or 0. */
+  callNetdeviceNotifiers(event: number, dev: NetDevice): number {
+    for (const fn of [...this.#notifiers]) {
+      const error = fn(event, dev) ?? 0
+      if (error < 0) return error
+    }
+    return 0
+  }
+
+  /** A mark for one call of ndoStartXmit, so that it can be told afterwards whether the frame was handed on. */
+  stamp(): number {
+    this.#stamp = this.#stamp === 0x3fff_ffff ? OWNER_XMIT : this.#stamp + 1
+    return this.#stamp
+  }
+
+  /** Notes that a receive queue has frames for its host. They go out with the poll that runs, or else a flush of their own. */
+  markDirty(queue: RxQueue): void {
+    this.#dirty.push(queue)
+    if (this.polling || this.#flushScheduled) return
+    this.#flushScheduled = true
+    queueMicrotask(this.#flushLater)
+  }
+
+  /** Gives the host everything that was received since the last flush: one native call a queue. */
+  flush(): void {
+    const dirty = this.#dirty
+    for (let i = 0; i < dirty.length; i++) dirty[i].flush()
+    dirty.length = 0
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * What a driver calls: netif_rx, the carrier, all queues at once, eth_type_trans (net/core/dev.c, net/ethernet/eth.c).
+ */
+import { SKB_DROP_REASON_SKB_CSUM } from '../skb/drop-reason.ts'
+import {
+  CHECKSUM_PARTIAL,
+  PACKET_BROADCAST,
+  PACKET_HOST,
+  PACKET_MULTICAST,
+  PACKET_OTHERHOST,
+  SKB_GSO_TCPV4,
+  SKB_GSO_TCPV6,
+  SKB_GSO_UDP_L4,
+  type SkBuff,
+} from '../skb/sk-buff.ts'
+import { skbChecksumHelp, skbGsoSegment } from './gso.ts'
+import { ETH_ALEN, ETH_HLEN, NETIF_F_GSO_UDP_L4, NETIF_F_HW_CSUM, NETIF_F_TSO, NETIF_F_TSO6 } from './if.ts'
+import type { NetDevice } from './net-device.ts'
+import { request } from './register.ts'
+
+/**
+ * netif_rx: hands a frame to the host by `skb.dev`, on the queue it came from; it is written once the poll that runs is
+ * through its batch. What the receiving side has no offload for is done here first.
+ */
+export function netifRx(skb: SkBuff): void {
+  const dev = skb.dev as NetDevice
+  if ((skb.ipSummed === CHECKSUM_PARTIAL || skb.gsoSize !== 0) && !canOffload(skb, dev.features)) finish(skb, dev)
+  else dev.receive(skb)
+}
+
+function canOffload(skb: SkBuff, features: number): boolean {
+  if ((features & NETIF_F_HW_CSUM) === 0) return false
+  if (skb.gsoSize === 0) return true
+  const { gsoType } = skb
+  if ((gsoType & SKB_GSO_TCPV4) !== 0) return (features & NETIF_F_TSO) !== 0
+  if ((gsoType & SKB_GSO_TCPV6) !== 0) return (features & NETIF_F_TSO6) !== 0
+  return (gsoType & SKB_GSO_UDP_L4) !== 0 && (features & NETIF_F_GSO_UDP_L4) !== 0
+}
+
+/** Completes checksums and cuts GSO frames in software, for a host side without offloads. */
+function finish(skb: SkBuff, dev: NetDevice): void {
+  if (skb.gsoSize === 0) {
+    if (skbChecksumHelp(skb)) dev.receive(skb)
+    else skb.drop(SKB_DROP_REASON_SKB_CSUM)
+    return
+  }
+  const { segments } = dev.net
+  const n = skbGsoSegment(skb, segments)
+  if (n < 0) {
+    skb.drop(-n)
+    return
+  }
+  for (let segment = segments.shift(); segment !== undefined; segment = segments.shift()) dev.receive(segment)
+}
+
+/**
+ * eth_type_trans: what a receiver learns from the link header: `skb.mac`, `pktType` by the destination, and the protocol,
+ * which it answers. Unlike the kernel's it leaves the header on: a port takes whole frames.
+ */
+export function ethTypeTrans(skb: SkBuff, dev: NetDevice): number {
+  const { bytes, data } = skb
+  skb.mac = data
+  skb.nh = data + ETH_HLEN
+  skb.protocol = skb.len < ETH_HLEN ? 0 : (bytes[data + 12] << 8) | bytes[data + 13]
+  skb.pktType = packetType(bytes, data, dev)
+  return skb.protocol
+}
+
+function packetType(bytes: Uint8Array, data: number, dev: NetDevice): number {
+  if ((bytes[data] & 1) === 0) return matches(bytes, data, dev.devAddr) ? PACKET_HOST : PACKET_OTHERHOST
+  return matches(bytes, data, dev.broadcast) ? PACKET_BROADCAST : PACKET_MULTICAST
+}
+
+function matches(bytes: Uint8Array, at: number, address: Uint8Array): boolean {
+  for (let i = 0; i < ETH_ALEN; i++) if (bytes[at + i] !== address[i]) return false
+  return true
+}
+
+/** netif_carrier_on: the link has a signal; the host sees LOWER_UP. */
+export function netifCarrierOn(dev: NetDevice): void {
+  setCarrier(dev, true)
+}
+
+/** netif_carrier_off: the link lost its signal; the host sees NO-CARRIER and sends nothing. */
+export function netifCarrierOff(dev: NetDevice): void {
+  setCarrier(dev, false)
+}
+
+/** netif_carrier_ok */
+export function netifCarrierOk(dev: NetDevice): boolean {
+  return dev.carrier
+}
+
+function setCarrier(dev: NetDevice, carrier: boolean): void {
+  if (dev.carrier === carrier) return
+  dev.carrier = carrier
+  request(dev, { carrier })
+}
+
+/** netif_tx_start_all_queues */
+export function netifTxStartAllQueues(dev: NetDevice): void {
+  for (const txq of dev.tx) txq.start()
+}
+
+/** netif_tx_stop_all_queues */
+export function netifTxStopAllQueues(dev: NetDevice): void {
+  for (const txq of dev.tx) txq.stop()
+}
+
+/** netif_tx_wake_all_queues */
+export function netifTxWakeAllQueues(dev: NetDevice): void {
+  for (const txq of dev.tx) txq.wake()
+}

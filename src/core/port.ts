@@ -1,0 +1,114 @@
+/**
+ * The contract the whole program hangs on: what carries a device's frames to and from a host. A TAP (kernel/tap.ts),
+ * memory (testing/memory-port.ts). Everything above it runs without root. test/core/port-conformance.ts is passed by
+ * every Port.
+ */
+
+import type { SlotAccount } from '../skb/pool.ts'
+import type { Ring } from '../skb/ring.ts'
+import type { SkBuff } from '../skb/sk-buff.ts'
+
+/** What a device asks of its host when it registers. */
+export interface PortSpec {
+  /** An interface name, or a pattern with one %d for the first free number. */
+  readonly name: string
+  /** Queues in each direction: what the host sends on queue q is answered on queue q. */
+  readonly queues: number
+  /** NETIF_F_* the device offers; the port answers with those it got. */
+  readonly features: number
+  /** Network namespace by name (as `ip netns`) or path; undefined is the current one. */
+  readonly netns?: string | undefined
+  /** Where the frames' slots come from. */
+  readonly slots: SlotAccount
+  /** Leave the interface there when the port closes. */
+  readonly persist?: boolean | undefined
+  /** Who may attach to a persistent interface without privileges: user and group id. */
+  readonly owner?: number | undefined
+  readonly group?: number | undefined
+}
+
+/** An interface as the host sees it at one moment. */
+export interface LinkState {
+  readonly name: string
+  readonly ifindex: number
+  /** IFF_* */
+  readonly flags: number
+  readonly mtu: number
+  /** Hardware address, 6 octets. */
+  readonly address: Uint8Array
+  readonly txQueueLen: number
+}
+
+/**
+ * A change on the host's side, in the order in which they happened. `up` and `down` strictly alternate; after `gone`
+ * nothing follows.
+ */
+export type LinkChange =
+  | { readonly kind: 'up' | 'down' | 'gone' }
+  | { readonly kind: 'mtu'; readonly mtu: number }
+  | { readonly kind: 'address'; readonly address: Uint8Array }
+  | { readonly kind: 'flags'; readonly flags: number }
+  | { readonly kind: 'txqueuelen'; readonly txQueueLen: number }
+  | { readonly kind: 'renamed'; readonly name: string }
+  | { readonly kind: 'moved'; readonly name: string; readonly ifindex: number }
+
+/** A change asked of the host. Only what is named is touched, and only where it differs. */
+export interface LinkRequest {
+  readonly up?: boolean
+  readonly carrier?: boolean
+  readonly mtu?: number
+  readonly address?: Uint8Array
+  readonly noarp?: boolean
+  readonly txQueueLen?: number
+  /** Protocol addresses to add, `198.18.0.1/24`; one that is there already is left. */
+  readonly addresses?: readonly string[]
+}
+
+export interface Port {
+  /** As when the port was opened, or last changed. */
+  readonly link: LinkState
+  /** The NETIF_F_* that frames on this port may use, of those asked for. */
+  readonly features: number
+  /** False when the interface was there before and the port attached to it. */
+  readonly created: boolean
+  readonly queues: readonly PortQueue[]
+  /** Tells `fn` of every change from here on. One listener. */
+  onChange(fn: (change: LinkChange) => void): void
+  /** Changes the interface. Changes that follow are told to the listener before the promise settles. */
+  apply(request: LinkRequest): Promise<void>
+  /**
+   * The host's own counters, LinkStats64 fields since the port was opened; undefined when it keeps none or the
+   * interface is gone.
+   */
+  hostStats(): Float64Array | undefined
+  /** Idempotent; ends every wait; no descriptor survives. */
+  close(): Promise<void>
+}
+
+export interface PortQueue {
+  /**
+   * Reads frames that wait, at most `max`, into `into[0 ..]`, and answers how many, 0 when none waits, or -errno:
+   * -ENOBUFS when the account has no slot. Never blocks. The port takes the slots; the caller owns the frames.
+   */
+  read(into: SkBuff[], max: number): number
+  /**
+   * Takes frames from the ring and gives them to the host, in order: each is consumed (`skb.consume()`) when the host has
+   * it, or dropped with its reason when the host refuses that one (EINVAL, EIO, EBADFD). When the host has no room
+   * (EAGAIN) the rest stays in the ring. Answers how many left the ring.
+   */
+  submit(from: Ring): number
+  /**
+   * Calls `fn` whenever frames wait to be read and the queue is not paused: level-triggered, status 0. A negative errno
+   * means that the queue is dead (the interface was deleted): told once. One listener.
+   */
+  listen(fn: (status: number) => void): void
+  /** Stops and goes on telling the listener. A queue begins paused. */
+  pause(): void
+  resume(): void
+}
+
+/** Where ports come from: Linux (kernel/host.ts), or memory (testing/memory-port.ts). */
+export interface Host {
+  /** Opens a port with all its queues, or rejects with a VnetError and leaves nothing behind. */
+  open(spec: PortSpec): Promise<Port>
+}

@@ -1,0 +1,235 @@
+/**
+ * A device's life on a Net: register_netdev, dev_open, dev_close, unregister_netdev (net/core/dev.c), and the host's
+ * changes in between, each turned into the driver's ndo call.
+ *
+ * The kernel asks the driver before it changes an MTU or an address. Here the host has changed it already when we hear of
+ * it, so a change that the driver refuses is undone and logged.
+ */
+
+import { EINVAL, EIO, errnoName, VnetError } from './errno.ts'
+import { netdevFixFeatures } from './features.ts'
+import {
+  IFF_NOARP,
+  IFF_UP,
+  NETDEV_CHANGE,
+  NETDEV_CHANGEADDR,
+  NETDEV_CHANGEMTU,
+  NETDEV_CHANGENAME,
+  NETDEV_DOWN,
+  NETDEV_POST_INIT,
+  NETDEV_REGISTER,
+  NETDEV_UNREGISTER,
+  NETDEV_UP,
+  NETREG_REGISTERED,
+  NETREG_UNINITIALIZED,
+  NETREG_UNREGISTERED,
+  NETREG_UNREGISTERING,
+} from './if.ts'
+import type { Net } from './net.ts'
+import type { NetDevice } from './net-device.ts'
+import type { Errno } from './ops.ts'
+import type { LinkChange, LinkRequest, PortSpec } from './port.ts'
+
+/** Where and how a device's interface is made; what is left out follows the device. */
+export type RegisterOptions = Pick<PortSpec, 'netns' | 'persist' | 'owner' | 'group'>
+
+/**
+ * register_netdev: makes the interface and joins the device to it, down. Rejects with a VnetError, everything undone,
+ * when a step fails. What it gives unregisters the device when disposed of.
+ */
+export async function registerNetdev<Priv>(
+  dev: NetDevice<Priv>,
+  net: Net,
+  options: RegisterOptions = {},
+): Promise<AsyncDisposable> {
+  if (dev.regState !== NETREG_UNINITIALIZED) {
+    throw new VnetError(EINVAL, `register_netdev ${dev.name}`, 'a device is registered once')
+  }
+  const slots = dev.enlist(net)
+  const undo: (() => void | Promise<void>)[] = [() => dev.discharge()]
+  try {
+    succeed(
+      call(dev, 'ndoInit', () => dev.netdevOps.ndoInit?.(dev)),
+      `ndo_init of ${dev.name}`,
+    )
+    undo.push(() => dev.netdevOps.ndoUninit?.(dev))
+    const features = netdevFixFeatures(dev.features, text => net.log.named(dev.name).info(text))
+    const port = await net.host.open({ ...options, name: dev.name, queues: dev.numTxQueues, features, slots })
+    undo.push(() => port.close())
+    dev.rename(port.link.name)
+    dev.ifindex = port.link.ifindex
+    dev.features = port.features
+    await port.apply(port.created ? wanted(dev) : {})
+    const { link } = port
+    dev.flags = link.flags & ~IFF_UP
+    dev.mtu = link.mtu
+    dev.txQueueLen = link.txQueueLen
+    dev.devAddr.set(link.address)
+    succeed(net.callNetdeviceNotifiers(NETDEV_POST_INIT, dev), `netdevice notifier for ${dev.name}`)
+    succeed(net.callNetdeviceNotifiers(NETDEV_REGISTER, dev), `netdevice notifier for ${dev.name}`)
+    dev.attach(port, () => gone(dev))
+    port.onChange(change => linkChanged(dev, change))
+  } catch (error) {
+    for (const step of undo.reverse()) await step()
+    throw error
+  }
+  dev.regState = NETREG_REGISTERED
+  net.devices.push(dev)
+  if (((dev.port?.link.flags ?? 0) & IFF_UP) !== 0) open(dev)
+  return { [Symbol.asyncDispose]: () => unregisterNetdev(dev) }
+}
+
+/** unregister_netdev: stops the device, tells the notifiers, and takes the interface away. EINVAL when it is not registered. */
+export async function unregisterNetdev<Priv>(dev: NetDevice<Priv>): Promise<void> {
+  if (dev.regState !== NETREG_REGISTERED) {
+    throw new VnetError(EINVAL, `unregister_netdev ${dev.name}`, 'it is not registered')
+  }
+  await unregister(dev)
+}
+
+/** dev_open: brings the interface up; settles after ndoOpen ran. */
+export async function devOpen<Priv>(dev: NetDevice<Priv>): Promise<void> {
+  await dev.port?.apply({ up: true })
+}
+
+/** dev_close: brings the interface down; settles after ndoStop ran. */
+export async function devClose<Priv>(dev: NetDevice<Priv>): Promise<void> {
+  await dev.port?.apply({ up: false })
+}
+
+function wanted(dev: NetDevice): LinkRequest {
+  const address = dev.devAddr.some(octet => octet !== 0)
+  return {
+    mtu: dev.mtu,
+    txQueueLen: dev.txQueueLen,
+    noarp: (dev.flags & IFF_NOARP) !== 0,
+    ...(address ? { address: dev.devAddr.slice() } : {}),
+  }
+}
+
+async function unregister(dev: NetDevice): Promise<void> {
+  const { net, port } = dev
+  dev.regState = NETREG_UNREGISTERING
+  if ((dev.flags & IFF_UP) !== 0) stop(dev)
+  net.devices.splice(net.devices.indexOf(dev), 1)
+  net.callNetdeviceNotifiers(NETDEV_UNREGISTER, dev)
+  dev.netdevOps.ndoUninit?.(dev)
+  dev.discharge()
+  await port?.close()
+  dev.regState = NETREG_UNREGISTERED
+}
+
+/** The interface was deleted from outside: as unregistered, but there is nothing left to take away. */
+function gone(dev: NetDevice): void {
+  if (dev.regState !== NETREG_REGISTERED) return
+  dev.log.warn('interface was deleted from outside')
+  void unregister(dev)
+}
+
+function linkChanged(dev: NetDevice, change: LinkChange): void {
+  switch (change.kind) {
+    case 'up':
+      open(dev)
+      break
+    case 'down':
+      stop(dev)
+      break
+    case 'gone':
+      gone(dev)
+      break
+    case 'mtu':
+      mtuChanged(dev, change.mtu)
+      break
+    case 'address':
+      addressChanged(dev, change.address)
+      break
+    case 'flags':
+      dev.flags = (change.flags & ~IFF_UP) | (dev.flags & IFF_UP)
+      dev.netdevOps.ndoSetRxMode?.(dev)
+      notify(dev, NETDEV_CHANGE)
+      break
+    case 'txqueuelen':
+      dev.txQueueLen = change.txQueueLen
+      break
+    case 'renamed':
+      dev.log.info(`renamed to ${change.name}`)
+      dev.rename(change.name)
+      notify(dev, NETDEV_CHANGENAME)
+      break
+    case 'moved':
+      dev.log.info(`moved to another network namespace, there ${change.name}`)
+      dev.rename(change.name)
+      dev.ifindex = change.ifindex
+  }
+}
+
+function open(dev: NetDevice): void {
+  const error =
+    call(dev, 'ndoValidateAddr', () => dev.netdevOps.ndoValidateAddr?.(dev)) ||
+    call(dev, 'ndoOpen', () => dev.netdevOps.ndoOpen?.(dev))
+  if (error !== 0) {
+    dev.log.err(`ndo_open failed: ${errnoName(error)}; taking the link down again`)
+    request(dev, { up: false })
+    return
+  }
+  dev.flags |= IFF_UP
+  for (const txq of dev.tx) txq.activate()
+  dev.log.info('device opened')
+  notify(dev, NETDEV_UP)
+}
+
+function stop(dev: NetDevice): void {
+  if ((dev.flags & IFF_UP) === 0) return
+  dev.flags &= ~IFF_UP
+  call(dev, 'ndoStop', () => dev.netdevOps.ndoStop?.(dev))
+  for (const txq of dev.tx) txq.deactivate()
+  dev.net.flush()
+  dev.log.info('device closed')
+  notify(dev, NETDEV_DOWN)
+}
+
+function mtuChanged(dev: NetDevice, mtu: number): void {
+  const error = call(dev, 'ndoChangeMtu', () => dev.netdevOps.ndoChangeMtu?.(dev, mtu))
+  if (error !== 0) {
+    dev.log.warn(`MTU ${mtu} refused by the driver: ${errnoName(error)}; back to ${dev.mtu}`)
+    request(dev, { mtu: dev.mtu })
+    return
+  }
+  dev.mtu = mtu
+  notify(dev, NETDEV_CHANGEMTU)
+}
+
+function addressChanged(dev: NetDevice, address: Uint8Array): void {
+  const error = call(dev, 'ndoSetMacAddress', () => dev.netdevOps.ndoSetMacAddress?.(dev, address))
+  if (error !== 0) {
+    dev.log.warn(`hardware address refused by the driver: ${errnoName(error)}; back to the former one`)
+    request(dev, { address: dev.devAddr.slice() })
+    return
+  }
+  dev.devAddr.set(address)
+  notify(dev, NETDEV_CHANGEADDR)
+}
+
+/** Asks the host for a change that nobody waits for. */
+export function request(dev: NetDevice, change: LinkRequest): void {
+  dev.port?.apply(change).catch(error => dev.log.err(String((error as Error).message)))
+}
+
+function notify(dev: NetDevice, event: number): void {
+  dev.net.callNetdeviceNotifiers(event, dev)
+}
+
+/** Runs one of the driver's operations: 0 or a negative errno, also when it throws or answers nonsense. */
+function call(dev: NetDevice, op: string, fn: () => Errno): number {
+  try {
+    const answer = fn() ?? 0
+    return answer > 0 ? -EIO : answer
+  } catch (error) {
+    dev.logException(op, error)
+    return -EIO
+  }
+}
+
+function succeed(answer: number, what: string): void {
+  if (answer < 0) throw new VnetError(-answer, what)
+}

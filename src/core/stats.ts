@@ -1,0 +1,54 @@
+/**
+ * LinkStats64: the counters of `struct rtnl_link_stats64` (include/uapi/linux/if_link.h), in its order. A row of
+ * Float64Array holds one queue's or one device's; whole numbers stay exact up to 2^53.
+ */
+
+/** Index of each counter in a row, in the order of rtnl_link_stats64. */
+export const linkStats64Fields = [
+  'rxPackets',
+  'txPackets',
+  'rxBytes',
+  'txBytes',
+  'rxErrors',
+  'txErrors',
+  'rxDropped',
+  'txDropped',
+  'multicast',
+  'collisions',
+  'rxLengthErrors',
+  'rxOverErrors',
+  'rxCrcErrors',
+  'rxFrameErrors',
+  'rxFifoErrors',
+  'rxMissedErrors',
+  'txAbortedErrors',
+  'txCarrierErrors',
+  'txFifoErrors',
+  'txHeartbeatErrors',
+  'txWindowErrors',
+  'rxCompressed',
+  'txCompressed',
+  'rxNohandler',
+  'rxOtherhostDropped',
+] as const
+
+export type LinkStats64Field = (typeof linkStats64Fields)[number]
+export type LinkStats64 = Record<LinkStats64Field, number>
+
+export const RX_PACKETS = 0
+export const TX_PACKETS = 1
+export const RX_BYTES = 2
+export const TX_BYTES = 3
+export const RX_ERRORS = 4
+export const TX_ERRORS = 5
+export const RX_DROPPED = 6
+export const TX_DROPPED = 7
+export const MULTICAST = 8
+export const LINK_STATS64_LENGTH = linkStats64Fields.length
+
+/** A row as an object with the kernel's names in camelCase. */
+export function linkStats64(row: Float64Array): LinkStats64 {
+  const stats = {} as LinkStats64
+  for (const [i, field] of linkStats64Fields.entries()) stats[field] = row[i] ?? 0
+  return stats
+}

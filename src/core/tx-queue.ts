@@ -1,0 +1,209 @@
+/**
+ * TxQueue: one transmit queue of a device, `struct netdev_queue`. It is read while nothing stands against it: the device
+ * is up, the driver has not stopped it, the pool has a slot. Otherwise it is paused, not polled, and back-pressure reaches
+ * the kernel's own ring.
+ */
+import { SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_DRIVER_EXCEPTION } from '../skb/drop-reason.ts'
+import { Ring } from '../skb/ring.ts'
+import type { SkBuff } from '../skb/sk-buff.ts'
+import { type Alarm, NSEC_PER_MSEC } from './clock.ts'
+import { ENOBUFS } from './errno.ts'
+import { NETDEV_TX_BUSY } from './if.ts'
+import type { NetDevice } from './net-device.ts'
+import type { PortQueue } from './port.ts'
+
+/** Frames a native call reads at most, and frames a wake-up handles before others have their turn. */
+export const BATCH = 16
+export const BUDGET = 64
+
+/** What stands against reading. */
+const DEV_DOWN = 1 << 0
+const DRV_STOPPED = 1 << 1
+const NO_SLOT = 1 << 2
+const REQUEUED = 1 << 3
+
+/** After NETDEV_TX_BUSY without a stop, the frame is offered again after this time. */
+const RETRY = NSEC_PER_MSEC
+
+export class TxQueue {
+  readonly index: number
+  readonly dev: NetDevice
+  /** When the queue last handed a frame to the driver, ns of the Net's clock; kept while `dev.watchdogTimeo` is set. */
+  transStart = 0
+  /** Frames the driver was offered again after NETDEV_TX_BUSY. */
+  requeues = 0
+
+  #state = DEV_DOWN
+  #port: PortQueue | undefined
+  #retry: Alarm | undefined
+  readonly #batch: SkBuff[] = []
+  /** Frames that were read and that the driver could not take yet. */
+  readonly #requeue = new Ring(2 * BATCH)
+
+  constructor(dev: NetDevice, index: number) {
+    this.dev = dev
+    this.index = index
+  }
+
+  /** netif_tx_start_queue: lets the driver be given frames. */
+  start(): void {
+    this.#clear(DRV_STOPPED)
+  }
+
+  /** netif_tx_stop_queue: no more frames until `wake`. Frames already read are kept for it. */
+  stop(): void {
+    this.#set(DRV_STOPPED)
+  }
+
+  /** netif_tx_wake_queue: goes on where `stop`, or NETDEV_TX_BUSY, left off. */
+  wake(): void {
+    this.#clear(DRV_STOPPED | REQUEUED)
+  }
+
+  /** netif_tx_queue_stopped: whether the driver stopped it. */
+  get stopped(): boolean {
+    return (this.#state & DRV_STOPPED) !== 0
+  }
+
+  /** Frames that were read and wait for the driver. */
+  get held(): number {
+    return this.#requeue.length
+  }
+
+  /** The device's port is there. */
+  attach(port: PortQueue): void {
+    this.#port = port
+    this.#retry = this.dev.net.clock.alarm(() => this.#clear(REQUEUED))
+    port.listen(status => this.#poll(status))
+  }
+
+  /** The device was opened: reading may begin. */
+  activate(): void {
+    this.#clear(DEV_DOWN)
+  }
+
+  /**
+   * The device was stopped: frames that the kernel still has, and those the driver did not take, are dropped and counted,
+   * or they would come out after the next open.
+   */
+  deactivate(): void {
+    this.#set(DEV_DOWN)
+    this.#retry?.cancel()
+    this.#state &= ~(REQUEUED | NO_SLOT)
+    this.#requeue.purge(SKB_DROP_REASON_DEV_STOPPED)
+    for (let n = this.#read(); n > 0; n = this.#read()) {
+      for (let i = 0; i < n; i++) this.#take(i).drop(SKB_DROP_REASON_DEV_STOPPED)
+    }
+  }
+
+  /** The pool has a slot again. */
+  slotFreed(): void {
+    this.#clear(NO_SLOT)
+  }
+
+  #set(reason: number): void {
+    if (this.#state === 0) this.#port?.pause()
+    this.#state |= reason
+  }
+
+  #clear(reason: number): void {
+    if ((this.#state & reason) === 0) return
+    this.#state &= ~reason
+    if (this.#state !== 0) return
+    this.#drainRequeue()
+    if (this.#state === 0) this.#port?.resume()
+  }
+
+  /** (2) One native call reads a batch into slots of the pool. Each is counted when read, as the kernel does. */
+  #read(): number {
+    const { dev } = this
+    const n = (this.#port as PortQueue).read(this.#batch, BATCH)
+    for (let i = 0; i < n; i++) {
+      const skb = this.#batch[i]
+      skb.dev = dev
+      skb.queueMapping = this.index
+      dev.counters.transmitted(skb)
+    }
+    return n
+  }
+
+  #take(i: number): SkBuff {
+    return this.#batch[i]
+  }
+
+  #poll(status: number): void {
+    const { dev } = this
+    if (status < 0) {
+      dev.linkLost()
+      return
+    }
+    const { net } = dev
+    if (dev.watchdogTimeo > 0) this.transStart = net.clock.now()
+    net.polling = true
+    for (let budget = BUDGET; budget > 0 && this.#state === 0; ) {
+      const n = this.#read()
+      if (n <= 0) {
+        if (n < 0) this.#readFailed(n)
+        break
+      }
+      for (let i = 0; i < n; i++) this.#xmit(this.#take(i))
+      net.flush()
+      budget -= n
+      if (n < BATCH) break
+    }
+    net.polling = false
+  }
+
+  #readFailed(error: number): void {
+    if (error !== -ENOBUFS) {
+      this.dev.linkLost()
+      return
+    }
+    this.#set(NO_SLOT)
+    this.dev.waitForSlot()
+  }
+
+  /** (3) Each frame goes to the driver, who owns it from here. */
+  #xmit(skb: SkBuff): void {
+    if (this.#state !== 0) {
+      this.#requeue.push(skb)
+      return
+    }
+    const { dev } = this
+    const stamp = dev.net.stamp()
+    skb.owner = stamp
+    let answer: number | undefined
+    try {
+      answer = dev.netdevOps.ndoStartXmit(skb, dev) as number | undefined
+    } catch (error) {
+      if (skb.owner === stamp) skb.drop(SKB_DROP_REASON_DRIVER_EXCEPTION)
+      dev.logException('ndoStartXmit', error)
+      return
+    }
+    if (answer === NETDEV_TX_BUSY) this.#busy(skb, stamp)
+  }
+
+  /** NETDEV_TX_BUSY: the frame is the framework's again, and first in line. */
+  #busy(skb: SkBuff, stamp: number): void {
+    if (skb.owner !== stamp) {
+      this.dev.log.err('driver answered NETDEV_TX_BUSY for a frame it had handed on')
+      return
+    }
+    this.requeues++
+    if (!this.#requeue.unshift(skb)) skb.drop(SKB_DROP_REASON_DEV_STOPPED)
+    if (this.stopped) return
+    this.#set(REQUEUED)
+    this.#retry?.at(this.dev.net.clock.now() + RETRY)
+  }
+
+  #drainRequeue(): void {
+    const { net } = this.dev
+    const nested = net.polling
+    net.polling = true
+    for (let n = this.#requeue.length; n > 0 && this.#state === 0; n--) {
+      this.#xmit(this.#requeue.shift() as SkBuff)
+    }
+    net.polling = nested
+    if (!nested) net.flush()
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * Ethernet II header (IEEE 802.3, RFC 894) as pure functions over octets: `parse` checks the length once, the accessors
+ * after it do not. `at` is the position of the header's first octet.
+ */
+import { get16, put16 } from './octets.ts'
+
+/** Octets of an address, of the header, and the least a frame has without its check sequence (linux/if_ether.h). */
+export const ETH_ALEN = 6
+export const ETH_HLEN = 14
+export const ETH_ZLEN = 60
+
+/** EtherTypes, include/uapi/linux/if_ether.h. */
+export const ETH_P_IP = 0x0800
+export const ETH_P_ARP = 0x0806
+export const ETH_P_8021Q = 0x8100
+export const ETH_P_IPV6 = 0x86dd
+export const ETH_P_PAUSE = 0x8808
+export const ETH_P_8021AD = 0x88a8
+/** Below this the field is the length of an 802.3 frame, not an EtherType. */
+export const ETH_P_802_3_MIN = 0x0600
+
+const DESTINATION = 0
+const SOURCE = 6
+const TYPE = 12
+
+/** 14, the header's length, or -1 when `length` octets do not hold one. */
+export function parse(_bytes: Uint8Array, _at: number, length: number): number {
+  return length < ETH_HLEN ? -1 : ETH_HLEN
+}
+
+/** Positions of the two addresses. */
+export function destination(at: number): number {
+  return at + DESTINATION
+}
+export function source(at: number): number {
+  return at + SOURCE
+}
+
+/** EtherType, or a length when below ETH_P_802_3_MIN. */
+export function etherType(bytes: Uint8Array, at: number): number {
+  return get16(bytes, at + TYPE)
+}
+export function setEtherType(bytes: Uint8Array, at: number, type: number): void {
+  put16(bytes, at + TYPE, type)
+}
+
+/** Copies a six-octet address from `from` at `fromAt` to position `at`. */
+export function copyAddress(bytes: Uint8Array, at: number, from: Uint8Array, fromAt = 0): void {
+  for (let i = 0; i < ETH_ALEN; i++) bytes[at + i] = from[fromAt + i]
+}
+
+/** Whether the address at `at` is the one in `other` at `otherAt`. */
+export function isSameAddress(bytes: Uint8Array, at: number, other: Uint8Array, otherAt = 0): boolean {
+  for (let i = 0; i < ETH_ALEN; i++) if (bytes[at + i] !== other[otherAt + i]) return false
+  return true
+}
+
+/** Whether the address at `at` is a group address, the broadcast address included. */
+export function isMulticastAddress(bytes: Uint8Array, at: number): boolean {
+  return (bytes[at] & 1) !== 0
+}
+
+/** Whether the address at `at` is ff:ff:ff:ff:ff:ff. */
+export function isBroadcastAddress(bytes: Uint8Array, at: number): boolean {
+  return (bytes[at] & bytes[at + 1] & bytes[at + 2] & bytes[at + 3] & bytes[at + 4] & bytes[at + 5]) === 0xff
+}
+
+/** The address at `at` as text, `02:00:00:00:00:01`. */
+export function formatAddress(bytes: Uint8Array, at: number): string {
+  let text = ''
+  for (let i = 0; i < ETH_ALEN; i++) {
+    const octet = bytes[at + i] | 0
+    text += `${i === 0 ? '' : ':'}${octet < 16 ? '0' : ''}${octet.toString(16)}`
+  }
+  return text
+}

@@ -1,0 +1,86 @@
+/**
+ * Real time: one timerfd and one poller for all alarms of a thread. An alarm rings at its moment or up to a loop turn
+ * later, never earlier; arming it allocates nothing, and makes a system call only when it becomes the first to ring.
+ */
+import type { Alarm, Clock } from '../core/clock.ts'
+import { AlarmHeap, type HeapAlarm } from './alarm-heap.ts'
+import { check, VnetError } from './errno.ts'
+import type { Native, Poller } from './native.ts'
+
+export class TimerfdClock implements Clock, AsyncDisposable {
+  readonly #native: Native
+  readonly #fd: number
+  readonly #poller: Poller
+  readonly #alarms = new AlarmHeap()
+  /** What the timerfd is set to; Infinity when it will not expire. */
+  #armed = Number.POSITIVE_INFINITY
+  #closed = false
+
+  /** Throws a VnetError when no descriptor is left. Does not keep the process alive. */
+  constructor(native: Native) {
+    this.#native = native
+    this.#fd = check(native.timerfdCreate(), 'timerfd_create')
+    const poller = native.createPoller(this.#fd, status => this.#onReadable(status))
+    if (typeof poller === 'number') {
+      native.close(this.#fd)
+      throw new VnetError(poller, 'poll timerfd')
+    }
+    this.#poller = poller
+    poller.unref()
+    check(poller.start(), 'poll timerfd')
+  }
+
+  /** CLOCK_MONOTONIC in ns, which is what the timerfd counts in. */
+  now(): number {
+    return this.#native.monotonic()
+  }
+
+  /** On a closed clock an alarm can be armed but never rings. */
+  alarm(fn: () => void): Alarm {
+    const alarm: HeapAlarm = {
+      fn,
+      index: -1,
+      at: ns => {
+        if (this.#closed) return
+        this.#alarms.set(alarm, ns)
+        // A timerfd that expires too early costs one empty wake-up; one moved at every re-arming, a call each time.
+        if (ns < this.#armed) this.#arm(ns)
+      },
+      cancel: () => this.#alarms.remove(alarm),
+    }
+    return alarm
+  }
+
+  /** Idempotent; no alarm rings any more and no descriptor is left. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#alarms.clear()
+    this.#poller.close()
+    this.#native.close(this.#fd)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close()
+  }
+
+  #onReadable(status: number): void {
+    check(status, 'poll timerfd')
+    if (this.#native.timerfdRead(this.#fd) < 0) return
+    const now = this.now()
+    this.#armed = Number.POSITIVE_INFINITY
+    try {
+      // At most as many as there are, or an alarm that arms itself for the past would keep the loop to itself.
+      for (let left = this.#alarms.size; left > 0 && this.#alarms.first <= now; left--) this.#alarms.shift()?.fn()
+    } finally {
+      // Also when an alarm threw: the others are not lost.
+      if (!this.#closed && this.#alarms.size > 0 && this.#alarms.first < this.#armed) this.#arm(this.#alarms.first)
+    }
+  }
+
+  #arm(ns: number): void {
+    // 0 would disarm; anything past expires at once.
+    check(this.#native.timerfdSettime(this.#fd, Math.max(1, Math.ceil(ns))), 'timerfd_settime')
+    this.#armed = ns
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * What only libc knows, for the control path: cold calls by ffi-rs, at a few microseconds each. ffi-rs is loaded at the
+ * first call, since loading it takes longer than all of these together.
+ */
+import { createRequire } from 'node:module'
+import type { DataType, FieldType, load, open } from 'ffi-rs'
+import { ERANGE, VnetError } from '../core/errno.ts'
+import { CAP_NET_ADMIN } from './uapi.ts'
+
+type FfiRs = { load: typeof load; open: typeof open; DataType: typeof DataType }
+
+const LIBC = 'libc'
+/** _LINUX_CAPABILITY_VERSION_3 of include/uapi/linux/capability.h. */
+const CAPABILITY_VERSION = 0x20080522
+/** Room for struct passwd (48 octets) and struct group (32), with the id at 16 in both. */
+const ENTRY_LEN = 64
+const ID_AT = 16
+const BUFFER_MIN = 4096
+const BUFFER_MAX = 1 << 20
+
+type Argument = number | string | Uint8Array
+
+/** Calls a libc function that answers an int. Buffers are passed by address and may be written. */
+function call(name: string, ...values: Argument[]): number {
+  const ffi: FfiRs = createRequire(import.meta.url)('ffi-rs')
+  // Opening again is a lookup.
+  ffi.open({ library: LIBC, path: 'libc.so.6' })
+  const paramsType: FieldType[] = values.map(value =>
+    typeof value === 'number'
+      ? ffi.DataType.I64
+      : typeof value === 'string'
+        ? ffi.DataType.String
+        : ffi.DataType.U8Array,
+  )
+  return ffi.load({
+    library: LIBC,
+    funcName: name,
+    retType: ffi.DataType.I32,
+    paramsType,
+    paramsValue: values,
+  }) as number
+}
+
+/** The id in the entry that getpwnam_r or getgrnam_r finds; undefined when there is none of the name. */
+function lookUp(fn: 'getpwnam_r' | 'getgrnam_r', name: string): number | undefined {
+  for (let length = BUFFER_MIN; length <= BUFFER_MAX; length *= 4) {
+    const entry = Buffer.alloc(ENTRY_LEN)
+    const found = Buffer.alloc(8)
+    const error = call(fn, name, entry, Buffer.alloc(length), length, found)
+    if (error === ERANGE) continue
+    if (error !== 0) throw new VnetError(error, `${fn} ${name}`)
+    return found.every(octet => octet === 0) ? undefined : entry.readUInt32LE(ID_AT)
+  }
+  throw new VnetError(ERANGE, `${fn} ${name}`)
+}
+
+/** The effective user id. */
+export function geteuid(): number {
+  return call('geteuid') >>> 0
+}
+
+/** Whether the thread may configure interfaces: CAP_NET_ADMIN in its effective set (capget(2)). */
+export function capNetAdmin(): boolean {
+  const header = Buffer.alloc(8)
+  header.writeUInt32LE(CAPABILITY_VERSION, 0)
+  // Two times effective, permitted, inheritable, of 32 capabilities each.
+  const data = Buffer.alloc(24)
+  return call('capget', header, data) === 0 && (data.readUInt32LE(0) & (1 << CAP_NET_ADMIN)) !== 0
+}
+
+/** The id of a user by name (getpwnam_r(3)), or undefined. */
+export function getpwnam(name: string): number | undefined {
+  return lookUp('getpwnam_r', name)
+}
+
+/** The id of a group by name (getgrnam_r(3)), or undefined. */
+export function getgrnam(name: string): number | undefined {
+  return lookUp('getgrnam_r', name)
+}

@@ -1,0 +1,184 @@
+/**
+ * LinkMonitor: every change of an interface, in this namespace and in all that have an id here, by one rtnetlink socket.
+ * Events come in the order in which they happened, each once, until the receive buffer overflows: then `onOverrun` says that
+ * some are missing, and the owner reads the state anew. The socket is in the home namespace and keeps no other one alive.
+ */
+import { EAGAIN, ENOBUFS } from '../core/errno.ts'
+import { messages } from '../netlink/index.ts'
+import { check } from './errno.ts'
+import type { Native, Poller } from './native.ts'
+import { type Link, parseLink } from './rtnetlink/link-message.ts'
+import { parseNsid } from './rtnetlink/nsid.ts'
+import { RTM_DELLINK, RTM_DELNSID, RTM_NEWLINK, RTNLGRP_LINK, RTNLGRP_NSID } from './rtnetlink/uapi.ts'
+import {
+  AF_NETLINK,
+  int32,
+  MSG_DONTWAIT,
+  NETLINK_ADD_MEMBERSHIP,
+  NETLINK_LISTEN_ALL_NSID,
+  NETLINK_ROUTE,
+  SO_RCVBUF,
+  SO_RCVBUFFORCE,
+  SOCK_RAW,
+  SOL_NETLINK,
+  SOL_SOCKET,
+  sockaddrNl,
+} from './uapi.ts'
+
+/** At the default size 92 of 2,000 quick changes arrive; at this one all do. */
+const RECEIVE_BUFFER = 32 << 20
+/** The kernel sends one event a datagram, of about 1.5 KB. */
+const EVENT_OCTETS = 32768
+/** Datagrams read in one go, so that a flood of events does not keep the frames waiting. */
+const BATCH = 256
+
+/** The namespace a monitor was opened in, where an nsid is asked for. */
+export const NSID_HOME = -1
+
+export interface LinkListener {
+  /**
+   * An interface was made or changed ('new'), or is gone from its namespace ('del': deleted, or moved, with newNetnsid).
+   * `nsid` is the namespace it is in, NSID_HOME here.
+   */
+  onLink(nsid: number, link: Link, event: 'new' | 'del'): void
+  /** Events were lost. Called after the last one that is left: what is read from here on is as new as can be. */
+  onOverrun(): void
+  /**
+   * A namespace with an id here is gone, and all its interfaces with it: their own 'del' events do not come. From now on the
+   * id may be another's.
+   */
+  onNsidGone(nsid: number): void
+}
+
+export class LinkMonitor {
+  /** False without CAP_NET_BROADCAST: only what happens at home is seen. */
+  readonly allNamespaces: boolean
+  readonly #native: Native
+  readonly #fd: number
+  readonly #listener: LinkListener
+  readonly #poller: Poller
+  readonly #into = new Uint8Array(EVENT_OCTETS)
+  readonly #meta = new Int32Array(3)
+  #overrun = false
+  #draining = false
+  #open = true
+
+  private constructor(native: Native, fd: number, listener: LinkListener, allNamespaces: boolean) {
+    this.#native = native
+    this.#fd = fd
+    this.#listener = listener
+    this.allNamespaces = allNamespaces
+    const poller = native.createPoller(fd, status => this.#readable(status))
+    if (typeof poller === 'number') {
+      check(poller, 'createPoller')
+      throw new TypeError('createPoller answered a number that is no error')
+    }
+    this.#poller = poller
+  }
+
+  /** Opens the socket and begins to listen: what happens from here on is told. Call it before reading the state. */
+  static open(native: Native, listener: LinkListener): LinkMonitor {
+    const fd = check(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, -1), 'socket(AF_NETLINK, NETLINK_ROUTE)')
+    try {
+      if (native.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, int32(RECEIVE_BUFFER)) < 0) {
+        check(native.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, int32(RECEIVE_BUFFER)), 'setsockopt(SO_RCVBUF)')
+      }
+      // A socket without a port of its own looks like the one that the kernel leaves out of an event: none would come.
+      check(native.bind(fd, sockaddrNl()), 'bind(AF_NETLINK)')
+      const allNamespaces = native.setsockopt(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, int32(1)) >= 0
+      for (const group of [RTNLGRP_LINK, RTNLGRP_NSID]) {
+        const result = native.setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, int32(group))
+        check(result, `setsockopt(NETLINK_ADD_MEMBERSHIP, ${group})`)
+      }
+      const monitor = new LinkMonitor(native, fd, listener, allNamespaces)
+      check(monitor.#poller.start(), 'poll')
+      return monitor
+    } catch (error) {
+      native.close(fd)
+      throw error
+    }
+  }
+
+  /** Whether it keeps the process alive; it does to begin with. */
+  ref(): void {
+    this.#poller.ref()
+  }
+
+  unref(): void {
+    this.#poller.unref()
+  }
+
+  /** Nothing is told any more, also when called by a listener. Idempotent. */
+  close(): void {
+    if (!this.#open) return
+    this.#open = false
+    this.#poller.close()
+    this.#native.close(this.#fd)
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  /**
+   * Tells, before it returns, everything that has happened until now: a change made by a request is then known. Within a
+   * listener it does nothing, since the rest follows in its turn.
+   */
+  drain(): void {
+    this.#drain(Number.POSITIVE_INFINITY)
+  }
+
+  #readable(status: number): void {
+    try {
+      this.#drain(BATCH)
+    } finally {
+      // an overflow is an error condition, on which the poller stops
+      if (status < 0 && this.#open) check(this.#poller.start(), 'poll')
+    }
+  }
+
+  /** Reads what is there, `most` events at most: what it leaves makes the socket readable again. */
+  #drain(most: number): void {
+    if (this.#draining) return
+    this.#draining = true
+    try {
+      this.#read(most)
+    } finally {
+      this.#draining = false
+    }
+  }
+
+  #read(most: number): void {
+    // after an overflow the kernel drops events until the queue is empty: then read it to the end
+    for (let left = most; this.#open && (left > 0 || this.#overrun); left--) {
+      const length = this.#native.recvmsg(this.#fd, this.#into, MSG_DONTWAIT, this.#meta)
+      if (length === -ENOBUFS) {
+        this.#overrun = true
+      } else if (length === -EAGAIN) {
+        if (!this.#overrun) return
+        this.#overrun = false
+        this.#listener.onOverrun()
+        return
+      } else {
+        check(length, 'recvmsg(NETLINK_ROUTE)')
+        this.#dispatch(length)
+      }
+    }
+  }
+
+  #dispatch(length: number): void {
+    const [sender, nsid] = this.#meta
+    // anybody may send to our port; only the kernel has port 0
+    if (sender !== 0) return
+    for (const message of messages(this.#into, 0, length)) {
+      if (!this.#open) return
+      if (message.type === RTM_NEWLINK || message.type === RTM_DELLINK) {
+        const link = parseLink(this.#into, message)
+        if (link !== undefined) this.#listener.onLink(nsid, link, message.type === RTM_NEWLINK ? 'new' : 'del')
+      } else if (message.type === RTM_DELNSID && nsid === NSID_HOME) {
+        // those of other namespaces are numbers of theirs
+        this.#listener.onNsidGone(parseNsid(this.#into, message))
+      }
+    }
+  }
+}

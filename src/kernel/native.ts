@@ -1,0 +1,123 @@
+/**
+ * The native addon as TypeScript sees it. Every function answers 0 or more, or -errno, and never throws; arguments of a
+ * wrong type answer -EINVAL. Descriptors are plain numbers, owned by the caller. A Uint8Array may be on an ArrayBuffer or a
+ * SharedArrayBuffer and is only used during the call, batches excepted.
+ */
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { ENOENT, ENOEXEC, VnetError } from '../core/errno.ts'
+
+declare const batch: unique symbol
+
+/** An opaque handle; the memory of its arrays lives as long as it does. */
+export interface Batch {
+  readonly [batch]: true
+}
+
+/**
+ * A descriptor watched by the event loop of the thread that made it. Begins stopped. Not collected, and keeps the process
+ * alive while started and ref'ed, until close(); a terminating worker or process closes it by itself. Close it before its
+ * descriptor. Methods answer 0, or -EBADF once closed.
+ */
+export interface Poller {
+  /** Watches; harmless when started. After a negative status, watches again. */
+  start(): number
+  /** Stops watching, until start(). */
+  stop(): number
+  /** Keeps the process alive while started: so it begins. */
+  ref(): number
+  unref(): number
+  /** Ends it; the callback is not called again. Always 0. */
+  close(): number
+}
+
+export interface Native {
+  /**
+   * open(2), always with O_CLOEXEC; `nsfd` is a descriptor of the network namespace to open in, or -1 for the thread's own.
+   * The thread is home again on return; should it not come home, the process is aborted.
+   */
+  open(path: string, flags: number, nsfd: number): number
+  /** socket(2), always with SOCK_CLOEXEC; `nsfd` as in open. */
+  socket(domain: number, type: number, protocol: number, nsfd: number): number
+  /** close(2); once only for each descriptor. */
+  close(fd: number): number
+  /**
+   * ioctl(2) with a number, or with the octets of a struct (at most 16 KiB), which the kernel may rewrite. Answers the
+   * ioctl's own result. A struct shorter than what the request means counts as followed by zeros.
+   */
+  ioctl(fd: number, request: number, arg: Uint8Array | number): number
+  /** bind(2); `address` is a sockaddr. */
+  bind(fd: number, address: Uint8Array): number
+  /** getsockname(2); answers the address's whole length, also when `into` was too short for it. */
+  getsockname(fd: number, into: Uint8Array): number
+  /** setsockopt(2). */
+  setsockopt(fd: number, level: number, name: number, value: Uint8Array): number
+  /** getsockopt(2); answers the value's length. */
+  getsockopt(fd: number, level: number, name: number, into: Uint8Array): number
+  /** send(2), always with MSG_NOSIGNAL; answers the octets sent. */
+  send(fd: number, data: Uint8Array, flags: number): number
+  /** sendto(2), always with MSG_NOSIGNAL; `to` is a sockaddr. */
+  sendto(fd: number, data: Uint8Array, flags: number, to: Uint8Array): number
+  /**
+   * recvmsg(2); answers the octets received, which exceed `into` only under MSG_TRUNC in `flags`. Sets meta[0] to the
+   * sender's netlink port id (as a signed number; 0 is the kernel; -1 when the socket is not netlink's), meta[1] to the
+   * namespace id that NETLINK_LISTEN_ALL_NSID adds, else -1, meta[2] to msg_flags.
+   */
+  recvmsg(fd: number, into: Uint8Array, flags: number, meta: Int32Array): number
+
+  /** A non-blocking timerfd on CLOCK_MONOTONIC. */
+  timerfdCreate(): number
+  /** Expires once when monotonic() reaches `ns`, at once if that is past; 0 disarms. */
+  timerfdSettime(fd: number, ns: number): number
+  /** The expirations since it was last read or set; -EAGAIN if none. */
+  timerfdRead(fd: number): number
+  /** CLOCK_MONOTONIC in ns. */
+  monotonic(): number
+
+  /**
+   * Frame i of a batch is the `lengths[i]` octets at `offsets[i]` of `arena`. All three are on SharedArrayBuffers (-EINVAL
+   * otherwise), for those cannot be detached while the addon uses them. A batch has as many frames as the shorter of
+   * `offsets` and `lengths`, and keeps the memory of all three.
+   */
+  createBatch(arena: Uint8Array, offsets: Int32Array, lengths: Int32Array): Batch | number
+  /**
+   * read(2) into frames 0 to n - 1, of lengths[i] octets each, until none waits or `maxBytes` octets were read in this
+   * call (0: no limit). Sets lengths[i] to the octets read and answers the number of frames. An error of the first read is
+   * the answer; one of a later read ends the batch and shows at the next call. A frame that is not all in the arena, or has
+   * no room, is EFAULT: set lengths[i] anew before each call.
+   */
+  readBatch(batch: Batch, fd: number, n: number, maxBytes: number): number
+  /**
+   * write(2) of frames 0 to n - 1 until EAGAIN; answers how many were processed. lengths[i] of each of those becomes the
+   * octets written, or -errno for one that the kernel refused; the others go on. A frame that is not all in the arena is EFAULT.
+   */
+  writeBatch(batch: Batch, fd: number, n: number): number
+
+  /**
+   * Calls fn(0) while `fd` is readable, fn(-errno) on an error condition, after which it has stopped (a deleted TAP, or a
+   * netlink socket that overflowed: -EBADF, whatever the condition). Level-triggered. What fn throws is an uncaughtException.
+   */
+  createPoller(fd: number, fn: (status: number) => void): Poller | number
+}
+
+/**
+ * Loads the addon: the file VNET_ADDON names, else build/Release/vnet.node, else prebuilds/linux-ARCH/vnet.node of the
+ * package. Throws a VnetError that says what to run when there is none, or it does not load.
+ */
+export function loadNative(): Native {
+  // src/kernel and dist/kernel lie equally deep.
+  const root = fileURLToPath(new URL('../../', import.meta.url))
+  const candidates = [`${root}build/Release/vnet.node`, `${root}prebuilds/linux-${process.arch}/vnet.node`]
+  const path = process.env.VNET_ADDON || candidates.find(file => existsSync(file))
+  if (path === undefined) {
+    throw new VnetError(ENOENT, 'vnet.node', `the native addon is not built: run \`npm run setup\` in ${root}`)
+  }
+  try {
+    return createRequire(import.meta.url)(path)
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause)
+    const advice = `the native addon does not load (${reason}): run \`npm run setup\` in ${root}`
+    throw new VnetError(ENOEXEC, path, advice, { cause })
+  }
+}

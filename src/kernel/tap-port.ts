@@ -1,0 +1,198 @@
+/**
+ * TapPort: a TAP as a Port. Frames go by its queues, changes by rtnetlink in whatever namespace the interface is in at the
+ * time: the TAP itself tells which (TUNGETDEVNETNS), so no descriptor of ours keeps a namespace alive.
+ */
+import { EEXIST, EPERM, VnetError } from '../core/errno.ts'
+import { IFF_LOWER_UP, IFF_NOARP, IFF_RUNNING, IFF_UP } from '../core/if.ts'
+import type { LinkChange, LinkRequest, LinkState, Port } from '../core/port.ts'
+import { formatCidr, parseCidr } from './cidr.ts'
+import { check } from './errno.ts'
+import type { Native } from './native.ts'
+import { addAddress, getAddresses, getLink, type Link, type LinkChanges, RouteSocket, setLink } from './rtnetlink.ts'
+import { isErrno, rootAdvice, type Tap, tapName } from './tap.ts'
+import type { TapQueue } from './tap-queue.ts'
+import { int32, TUNGETDEVNETNS, TUNSETCARRIER } from './uapi.ts'
+
+/** What the port needs of its host. */
+export interface TapPortOwner {
+  /** Tells all events that happened until now. */
+  sync(): void
+  /** Where the interface is from now on, as the host's event socket numbers it. */
+  locate(port: TapPort, nsfd: number): void
+  /** The port is closed. */
+  forget(port: TapPort): void
+}
+
+/** What the kernel changes by itself as a link goes up and down. */
+const VOLATILE_FLAGS = IFF_UP | IFF_RUNNING | IFF_LOWER_UP | 0x20000 | 0x40000
+
+export class TapPort implements Port {
+  readonly features: number
+  readonly created: boolean
+  readonly queues: readonly TapQueue[]
+  readonly #native: Native
+  readonly #tap: Tap
+  readonly #owner: TapPortOwner
+  readonly #statsAtOpen: Float64Array
+  #link: LinkState
+  #listener: (change: LinkChange) => void = () => {}
+  #gone = false
+  #closed = false
+
+  constructor(
+    native: Native,
+    tap: Tap,
+    options: { link: Link; created: boolean; queues: readonly TapQueue[]; owner: TapPortOwner },
+  ) {
+    this.#native = native
+    this.#tap = tap
+    this.#link = options.link
+    this.#statsAtOpen = options.link.stats64
+    this.features = tap.features
+    this.created = options.created
+    this.queues = options.queues
+    this.#owner = options.owner
+  }
+
+  get link(): LinkState {
+    return this.#link
+  }
+
+  onChange(fn: (change: LinkChange) => void): void {
+    this.#listener = fn
+  }
+
+  async apply(request: LinkRequest): Promise<void> {
+    if (request.carrier !== undefined) {
+      const result = this.#native.ioctl(this.#fd, TUNSETCARRIER, int32(request.carrier ? 1 : 0))
+      check(result, `TUNSETCARRIER ${this.#link.name}`)
+    }
+    const { ifindex } = this.#link
+    try {
+      this.#withRoute(sock => {
+        const changes = this.#differences(request)
+        if (changes !== undefined) setLink(sock, ifindex, changes)
+        for (const address of request.addresses ?? []) this.#addAddress(sock, address)
+        if (request.up !== undefined) this.#setUp(sock, request.up)
+      })
+    } catch (error) {
+      if (isErrno(error, EPERM)) throw new VnetError(EPERM, error.syscall, rootAdvice())
+      throw error
+    } finally {
+      this.#owner.sync()
+    }
+  }
+
+  hostStats(): Float64Array | undefined {
+    if (this.#gone || this.#closed) return undefined
+    const link = this.#withRoute(sock => getLink(sock, { ifindex: this.#link.ifindex }))
+    return link?.stats64.map((n, i) => n - (this.#statsAtOpen[i] ?? 0))
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.#owner.forget(this)
+    for (const queue of this.queues) queue.close()
+  }
+
+  /** An event of the interface: tells the listener what is different now. */
+  linkEvent(link: Link): void {
+    const before = this.#link
+    this.#link = link
+    const was = (before.flags & IFF_UP) !== 0
+    const is = (link.flags & IFF_UP) !== 0
+    if (was && !is) this.#listener({ kind: 'down' })
+    if (link.name !== before.name) this.#listener({ kind: 'renamed', name: link.name })
+    if (link.mtu !== before.mtu) this.#listener({ kind: 'mtu', mtu: link.mtu })
+    if (!sameOctets(link.address, before.address)) this.#listener({ kind: 'address', address: link.address })
+    if (link.txQueueLen !== before.txQueueLen) {
+      this.#listener({ kind: 'txqueuelen', txQueueLen: link.txQueueLen })
+    }
+    if (((link.flags ^ before.flags) & ~VOLATILE_FLAGS) !== 0) this.#listener({ kind: 'flags', flags: link.flags })
+    if (!was && is) this.#listener({ kind: 'up' })
+  }
+
+  /** The interface left its namespace: it was moved, or deleted. */
+  linkLeft(): void {
+    const name = tapName(this.#native, this.#fd)
+    if (name === undefined) {
+      if (!this.#gone) this.#listener({ kind: 'gone' })
+      this.#gone = true
+      return
+    }
+    const link = this.#inNamespace(nsfd => {
+      this.#owner.locate(this, nsfd)
+      using sock = RouteSocket.open(this.#native, nsfd)
+      return getLink(sock, { name })
+    })
+    if (link === undefined) return
+    this.#listener({ kind: 'moved', name, ifindex: link.ifindex })
+    this.#link = { ...this.#link, name, ifindex: link.ifindex }
+    this.linkEvent(link)
+  }
+
+  /** Reads the interface anew, after events were lost. */
+  refresh(): void {
+    const link = this.#withRoute(sock => getLink(sock, { ifindex: this.#link.ifindex }))
+    if (link === undefined) this.linkLeft()
+    else this.linkEvent(link)
+  }
+
+  get #fd(): number {
+    return this.#tap.fds[0]
+  }
+
+  /** Calls `fn` with a descriptor of the interface's present namespace; -1, for home, where that may not be asked. */
+  #inNamespace<T>(fn: (nsfd: number) => T): T {
+    const nsfd = this.#native.ioctl(this.#fd, TUNGETDEVNETNS, 0)
+    try {
+      return fn(nsfd < 0 ? -1 : nsfd)
+    } finally {
+      if (nsfd >= 0) this.#native.close(nsfd)
+    }
+  }
+
+  #withRoute<T>(fn: (sock: RouteSocket) => T): T {
+    return this.#inNamespace(nsfd => {
+      using sock = RouteSocket.open(this.#native, nsfd)
+      return fn(sock)
+    })
+  }
+
+  /** What of a request the interface does not have yet; undefined when nothing. */
+  #differences({ mtu, address, noarp, txQueueLen }: LinkRequest): LinkChanges | undefined {
+    const link = this.#link
+    const changes: { -readonly [K in keyof LinkChanges]: LinkChanges[K] } = {}
+    if (mtu !== undefined && mtu !== link.mtu) changes.mtu = mtu
+    if (txQueueLen !== undefined && txQueueLen !== link.txQueueLen) changes.txQueueLen = txQueueLen
+    if (address !== undefined && !sameOctets(address, link.address)) changes.address = address
+    if (noarp !== undefined && noarp !== ((link.flags & IFF_NOARP) !== 0)) {
+      changes.flags = { set: noarp ? IFF_NOARP : 0, mask: IFF_NOARP }
+    }
+    return Object.keys(changes).length === 0 ? undefined : changes
+  }
+
+  #addAddress(sock: RouteSocket, text: string): void {
+    const cidr = parseCidr(text)
+    if (cidr === undefined) throw new VnetError(22, `address ${text}`, 'write it as 198.18.0.1/24 or 2001:db8::1/64')
+    const { ifindex } = this.#link
+    const wanted = formatCidr(cidr)
+    if (getAddresses(sock, ifindex).some(known => formatCidr(known) === wanted)) return
+    try {
+      addAddress(sock, ifindex, cidr, { nodad: true })
+    } catch (error) {
+      if (!isErrno(error, EEXIST)) throw error
+    }
+  }
+
+  #setUp(sock: RouteSocket, up: boolean): void {
+    const link = getLink(sock, { ifindex: this.#link.ifindex })
+    if (link === undefined || ((link.flags & IFF_UP) !== 0) === up) return
+    setLink(sock, link.ifindex, { flags: { set: up ? IFF_UP : 0, mask: IFF_UP } })
+  }
+}
+
+function sameOctets(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((octet, i) => octet === b[i])
+}

@@ -1,0 +1,148 @@
+/**
+ * Opening a TAP: /dev/net/tun, TUNSETIFF and the other ioctls of include/uapi/linux/if_tun.h. All queues are attached
+ * together; none is added later. Header size and offloads belong to the device, not to the descriptor, and outlive it on a
+ * persistent one: both are set on every open.
+ */
+import { EACCES, EBUSY, EEXIST, EINVAL, ENODEV, ENOENT, EPERM, VnetError } from '../core/errno.ts'
+import { NETIF_F_GSO_UDP_L4, NETIF_F_HW_CSUM, NETIF_F_TSO, NETIF_F_TSO_ECN, NETIF_F_TSO6 } from '../core/if.ts'
+import { check } from './errno.ts'
+import type { Native } from './native.ts'
+import {
+  IFF_MULTI_QUEUE,
+  IFF_NO_PI,
+  IFF_TAP,
+  IFF_TUN_EXCL,
+  IFF_VNET_HDR,
+  ifreq,
+  ifreqName,
+  int32,
+  O_NONBLOCK,
+  O_RDWR,
+  TUN_F_CSUM,
+  TUN_F_TSO_ECN,
+  TUN_F_TSO4,
+  TUN_F_TSO6,
+  TUN_F_USO4,
+  TUN_F_USO6,
+  TUNGETIFF,
+  TUNSETGROUP,
+  TUNSETIFF,
+  TUNSETOFFLOAD,
+  TUNSETOWNER,
+  TUNSETPERSIST,
+  TUNSETVNETHDRSZ,
+  VIRTIO_NET_HDR_LEN,
+} from './uapi.ts'
+
+export interface TapOptions {
+  /** A name, or a pattern with one %d. */
+  name: string
+  queues: number
+  /** False for a device that was made with a single queue. */
+  multiQueue: boolean
+  /** NETIF_F_* wanted; 0 leaves the vnet header away. */
+  features: number
+  /** Fail when the interface is there already. */
+  exclusive: boolean
+  /** Descriptor of the network namespace to open in, -1 for the caller's. */
+  nsfd: number
+}
+
+/** An open TAP: one descriptor a queue, owned by whoever asked. */
+export interface Tap {
+  readonly name: string
+  readonly fds: readonly number[]
+  /** NETIF_F_* that it really has. */
+  readonly features: number
+  /** Octets before each frame: 10 with offloads, 0 without. */
+  readonly vnetHdrLen: number
+}
+
+/** Opens all queues of a TAP. Throws a VnetError, and leaves no descriptor, when one fails. */
+export function openTap(native: Native, options: TapOptions): Tap {
+  const { queues, features, nsfd, exclusive, multiQueue } = options
+  const flags = IFF_TAP | IFF_NO_PI | (multiQueue ? IFF_MULTI_QUEUE : 0) | (features === 0 ? 0 : IFF_VNET_HDR)
+  const fds: number[] = []
+  let { name } = options
+  try {
+    for (let q = 0; q < queues; q++) {
+      const fd = native.open('/dev/net/tun', O_RDWR | O_NONBLOCK, nsfd)
+      check(fd, 'open /dev/net/tun', openAdvice(-fd))
+      fds.push(fd)
+      const request = ifreq(name, q === 0 && exclusive ? flags | IFF_TUN_EXCL : flags)
+      const result = native.ioctl(fd, TUNSETIFF, request)
+      check(result, `TUNSETIFF ${name}`, setiffAdvice(-result))
+      name = ifreqName(request)
+    }
+    const tap = { name, fds, vnetHdrLen: features === 0 ? 0 : VIRTIO_NET_HDR_LEN }
+    return { ...tap, features: setOffload(native, fds[0], name, features) }
+  } catch (error) {
+    for (const fd of fds) native.close(fd)
+    throw error
+  }
+}
+
+/** Sets header size and offloads; answers the features that this kernel has. */
+function setOffload(native: Native, fd: number, name: string, features: number): number {
+  if (features !== 0) {
+    check(native.ioctl(fd, TUNSETVNETHDRSZ, int32(VIRTIO_NET_HDR_LEN)), `TUNSETVNETHDRSZ ${name}`)
+  }
+  const result = native.ioctl(fd, TUNSETOFFLOAD, tunFeatures(features))
+  if (result !== -EINVAL) {
+    check(result, `TUNSETOFFLOAD ${name}`)
+    return features
+  }
+  // Kernels before 6.2 have no USO.
+  const without = features & ~NETIF_F_GSO_UDP_L4
+  check(native.ioctl(fd, TUNSETOFFLOAD, tunFeatures(without)), `TUNSETOFFLOAD ${name}`)
+  return without
+}
+
+function tunFeatures(features: number): number {
+  let mask = 0
+  if ((features & NETIF_F_HW_CSUM) !== 0) mask |= TUN_F_CSUM
+  if ((features & NETIF_F_TSO) !== 0) mask |= TUN_F_TSO4
+  if ((features & NETIF_F_TSO6) !== 0) mask |= TUN_F_TSO6
+  if ((features & NETIF_F_TSO_ECN) !== 0) mask |= TUN_F_TSO_ECN
+  // One cannot be had without the other.
+  if ((features & NETIF_F_GSO_UDP_L4) !== 0) mask |= TUN_F_USO4 | TUN_F_USO6
+  return mask
+}
+
+/** Makes a TAP stay when its last descriptor is closed, for the user and group that may attach to it; or no longer. */
+export function setPersist(native: Native, tap: Tap, persist: boolean, owner?: number, group?: number): void {
+  const fd = tap.fds[0]
+  if (owner !== undefined) check(native.ioctl(fd, TUNSETOWNER, owner), `TUNSETOWNER ${tap.name}`)
+  if (group !== undefined) check(native.ioctl(fd, TUNSETGROUP, group), `TUNSETGROUP ${tap.name}`)
+  check(native.ioctl(fd, TUNSETPERSIST, persist ? 1 : 0), `TUNSETPERSIST ${tap.name}`)
+}
+
+/** The interface's present name; undefined when it was deleted. */
+export function tapName(native: Native, fd: number): string | undefined {
+  const request = ifreq('')
+  return native.ioctl(fd, TUNGETIFF, request) < 0 ? undefined : ifreqName(request)
+}
+
+function openAdvice(error: number): string | undefined {
+  if (error === ENOENT || error === ENODEV) {
+    return 'load the module with `modprobe tun`, or give the container the device: --device /dev/net/tun'
+  }
+  return error === EACCES || error === EPERM ? rootAdvice() : undefined
+}
+
+function setiffAdvice(error: number): string | undefined {
+  if (error === EPERM) return rootAdvice()
+  if (error === EBUSY || error === EEXIST) return 'the interface exists; choose another with --name'
+  if (error === EINVAL) return 'an interface of that name exists and is no TAP of this kind; choose another with --name'
+  return undefined
+}
+
+/** How to get CAP_NET_ADMIN: the same command with sudo, and node by its full path, which secure_path may not have. */
+export function rootAdvice(): string {
+  const command = [process.execPath, ...process.argv.slice(1)].join(' ')
+  return `it needs CAP_NET_ADMIN: sudo ${command}`
+}
+
+export function isErrno(error: unknown, ...errnos: number[]): error is VnetError {
+  return error instanceof VnetError && errnos.includes(error.errno)
+}

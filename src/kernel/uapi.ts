@@ -1,0 +1,165 @@
+/**
+ * Numbers of the kernel's user interface under their own names, and encoders for the structs that go with them. x86_64 and
+ * aarch64 agree on every number here; both are little-endian, and structs are in host order unless a field says otherwise.
+ */
+
+import { EINVAL, VnetError } from '../core/errno.ts'
+import { IFNAMSIZ } from '../core/if.ts'
+
+// include/uapi/linux/if_tun.h: flags of TUNSETIFF
+export const IFF_TUN = 0x0001
+export const IFF_TAP = 0x0002
+export const IFF_NAPI = 0x0010
+export const IFF_NAPI_FRAGS = 0x0020
+export const IFF_NO_CARRIER = 0x0040
+export const IFF_MULTI_QUEUE = 0x0100
+export const IFF_ATTACH_QUEUE = 0x0200
+export const IFF_DETACH_QUEUE = 0x0400
+export const IFF_PERSIST = 0x0800
+export const IFF_NO_PI = 0x1000
+export const IFF_VNET_HDR = 0x4000
+export const IFF_TUN_EXCL = 0x8000
+
+// include/uapi/linux/if_tun.h: ioctls
+export const TUNSETIFF = 0x400454ca
+export const TUNSETPERSIST = 0x400454cb
+export const TUNSETOWNER = 0x400454cc
+export const TUNSETLINK = 0x400454cd
+export const TUNSETGROUP = 0x400454ce
+export const TUNGETFEATURES = 0x800454cf
+export const TUNSETOFFLOAD = 0x400454d0
+export const TUNSETTXFILTER = 0x400454d1
+export const TUNGETIFF = 0x800454d2
+export const TUNGETSNDBUF = 0x800454d3
+export const TUNSETSNDBUF = 0x400454d4
+export const TUNGETVNETHDRSZ = 0x800454d7
+export const TUNSETVNETHDRSZ = 0x400454d8
+export const TUNSETQUEUE = 0x400454d9
+export const TUNSETIFINDEX = 0x400454da
+export const TUNSETVNETLE = 0x400454dc
+export const TUNGETVNETLE = 0x800454dd
+export const TUNSETCARRIER = 0x400454e2
+/** Answers a descriptor of the network namespace the device is in. */
+export const TUNGETDEVNETNS = 0x54e3
+
+// include/uapi/linux/if_tun.h: TUNSETOFFLOAD's mask
+export const TUN_F_CSUM = 0x01
+export const TUN_F_TSO4 = 0x02
+export const TUN_F_TSO6 = 0x04
+export const TUN_F_TSO_ECN = 0x08
+export const TUN_F_UFO = 0x10
+export const TUN_F_USO4 = 0x20
+export const TUN_F_USO6 = 0x40
+
+// include/uapi/linux/virtio_net.h
+export const VIRTIO_NET_HDR_F_NEEDS_CSUM = 1
+export const VIRTIO_NET_HDR_F_DATA_VALID = 2
+export const VIRTIO_NET_HDR_GSO_NONE = 0
+export const VIRTIO_NET_HDR_GSO_TCPV4 = 1
+export const VIRTIO_NET_HDR_GSO_UDP = 3
+export const VIRTIO_NET_HDR_GSO_TCPV6 = 4
+export const VIRTIO_NET_HDR_GSO_UDP_L4 = 5
+/** A flag beside the GSO type. */
+export const VIRTIO_NET_HDR_GSO_ECN = 0x80
+/** sizeof(struct virtio_net_hdr): flags, gso_type, then hdr_len, gso_size, csum_start, csum_offset of 16 bits each. */
+export const VIRTIO_NET_HDR_LEN = 10
+
+// include/uapi/asm-generic/fcntl.h
+export const O_RDONLY = 0
+export const O_WRONLY = 1
+export const O_RDWR = 2
+export const O_NONBLOCK = 0x800
+export const O_CLOEXEC = 0x80000
+
+// include/linux/socket.h
+export const AF_UNIX = 1
+export const AF_INET = 2
+export const AF_INET6 = 10
+export const AF_NETLINK = 16
+export const AF_PACKET = 17
+export const MSG_PEEK = 0x02
+export const MSG_CTRUNC = 0x08
+export const MSG_TRUNC = 0x20
+export const MSG_DONTWAIT = 0x40
+export const SOL_NETLINK = 270
+
+// include/linux/net.h
+export const SOCK_STREAM = 1
+export const SOCK_DGRAM = 2
+export const SOCK_RAW = 3
+export const SOCK_NONBLOCK = 0x800
+export const SOCK_CLOEXEC = 0x80000
+
+// include/uapi/asm-generic/socket.h
+export const SOL_SOCKET = 1
+export const SO_ERROR = 4
+export const SO_SNDBUF = 7
+export const SO_RCVBUF = 8
+export const SO_PASSCRED = 16
+export const SO_SNDBUFFORCE = 32
+export const SO_RCVBUFFORCE = 33
+
+// include/uapi/linux/netlink.h
+export const NETLINK_ROUTE = 0
+export const NETLINK_USERSOCK = 2
+export const NETLINK_GENERIC = 16
+export const NETLINK_ADD_MEMBERSHIP = 1
+export const NETLINK_DROP_MEMBERSHIP = 2
+export const NETLINK_NO_ENOBUFS = 5
+export const NETLINK_LISTEN_ALL_NSID = 8
+export const NETLINK_CAP_ACK = 10
+export const NETLINK_EXT_ACK = 11
+export const NETLINK_GET_STRICT_CHK = 12
+
+// include/uapi/linux/sockios.h
+export const SIOCGIFNAME = 0x8910
+export const SIOCGIFFLAGS = 0x8913
+export const SIOCGIFINDEX = 0x8933
+export const SIOCETHTOOL = 0x8946
+export const SIOCDEVPRIVATE = 0x89f0
+
+// include/uapi/linux/capability.h
+export const CAP_NET_ADMIN = 12
+
+/** sizeof(struct ifreq) of include/uapi/linux/if.h: a name of IFNAMSIZ, then a union. */
+export const IFREQ_LEN = 40
+
+/** An ifreq with ifr_name and ifr_flags; VnetError EINVAL for a name that does not fit with its terminating NUL. */
+export function ifreq(name: string, flags = 0): Uint8Array {
+  const octets = new TextEncoder().encode(name)
+  if (octets.length >= IFNAMSIZ) {
+    throw new VnetError(EINVAL, `interface name ${name}`, `a name has at most ${IFNAMSIZ - 1} octets`)
+  }
+  const request = new Uint8Array(IFREQ_LEN)
+  request.set(octets)
+  new DataView(request.buffer).setUint16(IFNAMSIZ, flags, true)
+  return request
+}
+
+/** ifr_name of an ifreq that the kernel filled in. */
+export function ifreqName(request: Uint8Array): string {
+  const end = request.indexOf(0)
+  return new TextDecoder().decode(request.subarray(0, end < 0 || end > IFNAMSIZ ? IFNAMSIZ : end))
+}
+
+/** ifr_flags of an ifreq that the kernel filled in. */
+export function ifreqFlags(request: Uint8Array): number {
+  return new DataView(request.buffer, request.byteOffset).getUint16(IFNAMSIZ, true)
+}
+
+/** A sockaddr_nl of include/uapi/linux/netlink.h; port 0 lets the kernel choose, or is the kernel. */
+export function sockaddrNl(port = 0, groups = 0): Uint8Array {
+  const address = new Uint8Array(12)
+  const view = new DataView(address.buffer)
+  view.setUint16(0, AF_NETLINK, true)
+  view.setUint32(4, port, true)
+  view.setUint32(8, groups, true)
+  return address
+}
+
+/** An int, as options and most ioctls take it. */
+export function int32(value: number): Uint8Array {
+  const octets = new Uint8Array(4)
+  new DataView(octets.buffer).setInt32(0, value, true)
+  return octets
+}

@@ -1,0 +1,145 @@
+/**
+ * MessageBuilder writes messages one after the other into a buffer of its own that grows: header, fixed payload,
+ * attributes, all aligned and with their lengths filled in. What the format cannot say is a RangeError, at once, and the
+ * builder must then be `reset`.
+ */
+import { NLA_F_NESTED, NLA_HDRLEN } from './attribute.ts'
+import { putU16, putU32, putU64 } from './host-order.ts'
+import { align4, NLMSG_HDRLEN } from './message.ts'
+
+export class MessageBuilder {
+  // replaced when it grows: read it only after the room has been reserved
+  #bytes: Uint8Array
+  #length = 0
+  #message = -1
+
+  constructor(capacity = 512) {
+    this.#bytes = new Uint8Array(capacity)
+  }
+
+  /** What has been written, without a copy: valid until the builder is written to again. */
+  get bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length)
+  }
+
+  /** Begins anew; the buffer is kept. */
+  reset(): this {
+    this.#length = 0
+    this.#message = -1
+    return this
+  }
+
+  /** Begins a message; what follows, up to the next one, is its payload. */
+  message(type: number, flags: number, seq: number, portid = 0): this {
+    this.#message = this.#reserve(NLMSG_HDRLEN)
+    putU16(this.#bytes, this.#message + 4, range(type, 0, 0xffff))
+    putU16(this.#bytes, this.#message + 6, range(flags, 0, 0xffff))
+    putU32(this.#bytes, this.#message + 8, range(seq, 0, 0xffff_ffff))
+    putU32(this.#bytes, this.#message + 12, range(portid, 0, 0xffff_ffff))
+    return this.#close()
+  }
+
+  /** Octets of the fixed part that a family puts before its attributes (struct ifinfomsg ...). */
+  payload(octets: Uint8Array): this {
+    const at = this.#reserve(octets.length)
+    this.#bytes.set(octets, at)
+    return this.#close()
+  }
+
+  u8(type: number, value: number): this {
+    const at = this.#attribute(type, 1)
+    this.#bytes[at] = range(value, 0, 0xff)
+    return this
+  }
+
+  u16(type: number, value: number): this {
+    const at = this.#attribute(type, 2)
+    putU16(this.#bytes, at, range(value, 0, 0xffff))
+    return this
+  }
+
+  u32(type: number, value: number): this {
+    const at = this.#attribute(type, 4)
+    putU32(this.#bytes, at, range(value, 0, 0xffff_ffff))
+    return this
+  }
+
+  s32(type: number, value: number): this {
+    const at = this.#attribute(type, 4)
+    putU32(this.#bytes, at, range(value, -0x8000_0000, 0x7fff_ffff))
+    return this
+  }
+
+  u64(type: number, value: bigint): this {
+    if (value < 0n || value > 0xffff_ffff_ffff_ffffn) throw new RangeError(`${value} is not a u64`)
+    const at = this.#attribute(type, 8)
+    putU64(this.#bytes, at, value)
+    return this
+  }
+
+  /** An attribute without a payload: its presence is the value. */
+  flag(type: number): this {
+    this.#attribute(type, 0)
+    return this
+  }
+
+  /** UTF-8 with a terminating NUL; a NUL inside is refused, since the reader would stop there. */
+  string(type: number, value: string): this {
+    if (value.includes('\0')) throw new RangeError('a netlink string cannot hold a NUL')
+    return this.binary(type, new TextEncoder().encode(`${value}\0`))
+  }
+
+  binary(type: number, octets: Uint8Array): this {
+    const at = this.#attribute(type, octets.length)
+    this.#bytes.set(octets, at)
+    return this
+  }
+
+  /** An attribute that holds those which `write` adds; NLA_F_NESTED is set. */
+  nested(type: number, write: (builder: this) => void): this {
+    const payload = this.#attribute(type, 0)
+    write(this)
+    const at = payload - NLA_HDRLEN
+    putU16(this.#bytes, at, range(this.#length - at, 0, 0xffff))
+    putU16(this.#bytes, at + 2, type | NLA_F_NESTED)
+    return this
+  }
+
+  /** Writes an attribute's header and gives the place of its `size` octets of payload, which are zero. */
+  #attribute(type: number, size: number): number {
+    const total = range(NLA_HDRLEN + size, 0, 0xffff)
+    range(type, 0, 0x3fff)
+    const at = this.#reserve(align4(total))
+    putU16(this.#bytes, at, total)
+    putU16(this.#bytes, at + 2, type)
+    this.#close()
+    return at + NLA_HDRLEN
+  }
+
+  /** Room for `size` octets, zeroed, at the next place that is aligned; gives that place. */
+  #reserve(size: number): number {
+    const at = align4(this.#length)
+    const end = at + size
+    if (end > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(end, 2 * this.#bytes.length))
+      grown.set(this.bytes)
+      this.#bytes = grown
+    }
+    this.#bytes.fill(0, this.#length, end)
+    this.#length = end
+    return at
+  }
+
+  #close(): this {
+    if (this.#message === -1) throw new RangeError('no message has been begun')
+    putU32(this.#bytes, this.#message, this.#length - this.#message)
+    return this
+  }
+}
+
+function range(value: number, min: number, max: number): number {
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw new RangeError(`${value} is not an integer from ${min} to ${max}`)
+  }
+  return value
+}

@@ -1,0 +1,248 @@
+/**
+ * SkBuffPool: all frame memory of a thread. One arena on a SharedArrayBuffer, cut into slots of two sizes, with one SkBuff
+ * a slot that is made when the slot is first needed and then used again. The slot freed last is used first, which keeps
+ * the working set in the processor's cache.
+ *
+ *     slot:  port room (16) | headroom (130 = 128 + NET_IP_ALIGN) | frame ... end
+ *
+ * The port room is the port's own: a TAP keeps the vnet header there, straight before the frame, also after a driver has
+ * pushed into all of the headroom. NET_IP_ALIGN puts the IP header of an untagged frame on a multiple of four.
+ *
+ * Memory is reserved, not used: pages that no frame has touched cost nothing.
+ */
+import { SKB_DROP_REASON_MAX } from './drop-reason.ts'
+import { SkbError } from './error.ts'
+import { OWNER_FREE, OWNER_HOLDER, SkBuff } from './sk-buff.ts'
+
+/** Octets of a slot that holds a 64 KiB GSO frame, and of one that holds a frame of an MTU of 1500. */
+export const SLOT_LARGE = 68 * 1024
+export const SLOT_SMALL = 2 * 1024
+/** Octets before the headroom that belong to the port. */
+export const PORT_ROOM = 16
+/** Octets a driver may push before a frame that was read. */
+export const HEADROOM = 130
+const FRAME_AT = PORT_ROOM + HEADROOM
+/** Octets of frame that fit a slot of each size behind the usual headroom. */
+export const FRAME_MAX = SLOT_LARGE - FRAME_AT
+export const FRAME_SMALL = SLOT_SMALL - FRAME_AT
+/** What `poison` writes over freed octets (POISON_FREE, include/linux/poison.h). */
+export const POISON_FREE = 0x6b
+
+/** All slots of one size. */
+export interface SlotClass {
+  readonly size: number
+  readonly count: number
+  /** Position of the first slot in the arena. */
+  readonly base: number
+  /** free[0 .. top) are free; made have an SkBuff. */
+  readonly free: SkBuff[]
+  top: number
+  made: number
+}
+
+/**
+ * How many large slots a device may have out at once, so that one that is stuck cannot starve the others. `wait` asks to
+ * be told, once, when there is room again.
+ */
+export interface SlotAccount {
+  readonly pool: SkBuffPool
+  quota: number
+  used: number
+  waiting: boolean
+  /** Called once after `wait`, when a slot can be had. */
+  onRoom: () => void
+}
+
+export interface SkBuffPoolOptions {
+  /** Slots of each size. */
+  large?: number
+  small?: number
+  /** Overwrite freed octets, so that a use after free shows. For tests. */
+  poison?: boolean
+}
+
+export class SkBuffPool {
+  readonly bytes: Uint8Array
+  readonly large: SlotClass
+  readonly small: SlotClass
+  /** Drops of frames that were on no device, by reason. */
+  readonly drops = new Float64Array(SKB_DROP_REASON_MAX)
+  readonly #poison: boolean
+  readonly #accounts: SlotAccount[] = []
+  #waiting = 0
+
+  constructor({ large = 1024, small = 16384, poison = false }: SkBuffPoolOptions = {}) {
+    const largeBytes = large * SLOT_LARGE
+    this.bytes = new Uint8Array(new SharedArrayBuffer(largeBytes + small * SLOT_SMALL))
+    this.large = { size: SLOT_LARGE, count: large, base: 0, free: [], top: 0, made: 0 }
+    this.small = { size: SLOT_SMALL, count: small, base: largeBytes, free: [], top: 0, made: 0 }
+    this.#poison = poison
+  }
+
+  /** Slots that somebody owns: 0 at the end of a program that hands on or frees every frame. */
+  get out(): number {
+    return this.large.made - this.large.top + this.small.made - this.small.top
+  }
+
+  /** An empty frame with room for `size` octets behind the usual headroom, owned by the caller; undefined when none is left. */
+  alloc(size: number): SkBuff | undefined {
+    if (size > FRAME_MAX) throw new SkbError(`alloc_skb of ${size} octets: at most ${FRAME_MAX} fit a slot`)
+    const skb = size <= FRAME_SMALL ? (this.#take(this.small) ?? this.#take(this.large)) : this.#take(this.large)
+    if (skb !== undefined) reset(skb)
+    return skb
+  }
+
+  /** An account for a device. Accounts share the large slots evenly. */
+  openAccount(onRoom: () => void): SlotAccount {
+    const account: SlotAccount = { pool: this, quota: 0, used: 0, waiting: false, onRoom }
+    this.#accounts.push(account)
+    this.#share()
+    return account
+  }
+
+  /** The account gets no more slots; those it has out come back as they are freed. */
+  closeAccount(account: SlotAccount): void {
+    const i = this.#accounts.indexOf(account)
+    if (i < 0) return
+    this.#accounts.splice(i, 1)
+    if (account.waiting) {
+      account.waiting = false
+      this.#waiting--
+    }
+    account.quota = 0
+    this.#share()
+  }
+
+  /**
+   * Looks at the next large slots that `take` will give, for a port that reads into them before it takes them: writes the
+   * positions of their frames to `offsets` and answers how many there are, at most `max` and the account's quota.
+   */
+  peek(account: SlotAccount, max: number, offsets: Int32Array): number {
+    const { large } = this
+    let n = account.quota - account.used
+    if (n > max) n = max
+    if (n <= 0) return 0
+    while (large.top < n) if (!this.#make(large)) break
+    if (n > large.top) n = large.top
+    for (let i = 0; i < n; i++) offsets[i] = large.free[large.top - 1 - i].slot + FRAME_AT
+    return n
+  }
+
+  /** The next slot that `peek` showed, with `len` octets of frame in it, charged to the account and owned by the caller. */
+  take(account: SlotAccount, len: number): SkBuff {
+    const { large } = this
+    const skb = large.free[--large.top]
+    reset(skb)
+    skb.len = len
+    account.used++
+    skb.account = account
+    return skb
+  }
+
+  /** Tells the account's owner once when a slot can be had; for a reader that got none from `peek`. */
+  wait(account: SlotAccount): void {
+    if (account.waiting) return
+    account.waiting = true
+    this.#waiting++
+  }
+
+  /** Takes a slot back. For SkBuff: everybody else calls `skb.free()` or `skb.drop(reason)`. */
+  release(skb: SkBuff): void {
+    skb.owner = OWNER_FREE
+    if (this.#poison) this.bytes.fill(POISON_FREE, skb.head, skb.data + skb.len)
+    skb.dev = undefined
+    const slots = skb.slotClass
+    slots.free[slots.top++] = skb
+    const { account } = skb
+    if (account !== undefined) {
+      account.used--
+      skb.account = undefined
+    }
+    if (this.#waiting !== 0) this.#wake()
+  }
+
+  /** Moves a frame that fits a small slot out of a large one; for SkBuff.hold. */
+  shrink(skb: SkBuff): boolean {
+    if (skb.slotClass === this.small || skb.len > FRAME_SMALL) return true
+    const spare = this.#take(this.small)
+    if (spare === undefined) return false
+    reset(spare)
+    skb.copyTo(spare)
+    // The two trade slots, so that the caller's object stays the frame and the spare carries the large slot home.
+    const { slot, head, end, slotClass } = skb
+    skb.data = spare.data
+    skb.csumStart = spare.csumStart
+    skb.mac = spare.mac
+    skb.nh = spare.nh
+    skb.h = spare.h
+    skb.slot = spare.slot
+    skb.head = spare.head
+    skb.end = spare.end
+    skb.slotClass = spare.slotClass
+    spare.slot = slot
+    spare.head = head
+    spare.end = end
+    spare.slotClass = slotClass
+    spare.data = slot + FRAME_AT
+    spare.account = skb.account
+    skb.account = undefined
+    this.release(spare)
+    return true
+  }
+
+  /** Counts a drop of a frame that is on no device. */
+  countDrop(reason: number): void {
+    this.drops[reason] = this.drops[reason] + 1
+  }
+
+  #take(slots: SlotClass): SkBuff | undefined {
+    if (slots.top === 0 && !this.#make(slots)) return undefined
+    return slots.free[--slots.top]
+  }
+
+  /** Makes the SkBuff of one more slot and puts it at the bottom of the free ones. */
+  #make(slots: SlotClass): boolean {
+    if (slots.made === slots.count) return false
+    const skb = new SkBuff(this, slots)
+    skb.slot = slots.base + slots.made * slots.size
+    skb.head = skb.slot + PORT_ROOM
+    skb.end = skb.slot + slots.size
+    slots.made++
+    slots.free[slots.top] = slots.free[0] ?? skb
+    slots.free[0] = skb
+    slots.top++
+    return true
+  }
+
+  #wake(): void {
+    for (const account of this.#accounts) {
+      if (!account.waiting || account.used >= account.quota) continue
+      account.waiting = false
+      this.#waiting--
+      account.onRoom()
+    }
+  }
+
+  #share(): void {
+    const quota = Math.floor(this.large.count / Math.max(1, this.#accounts.length))
+    for (const account of this.#accounts) account.quota = quota
+  }
+}
+
+/** A slot's SkBuff as a fresh frame: empty, with the usual headroom. */
+function reset(skb: SkBuff): void {
+  skb.owner = OWNER_HOLDER
+  skb.data = skb.slot + FRAME_AT
+  skb.len = 0
+  skb.protocol = 0
+  skb.pktType = 0
+  skb.ipSummed = 0
+  skb.csumStart = 0
+  skb.csumOffset = 0
+  skb.gsoSize = 0
+  skb.gsoType = 0
+  skb.queueMapping = 0
+  skb.mac = 0
+  skb.nh = 0
+  skb.h = 0
+}

@@ -1,0 +1,214 @@
+/**
+ * SkBuff: one Ethernet frame in a slot of the pool's arena, under the names of the kernel's `struct sk_buff`.
+ *
+ * Offsets (`data`, `mac`, `nh`, `h`, `csumStart`) are absolute positions in `bytes`, the whole arena, so `push` and
+ * `pull` do not disturb them. Octets on the wire are in network byte order; every field here is a plain number.
+ *
+ * Whoever holds an skb either hands it on or frees it, once. A verb on a freed skb throws: that is one integer compare,
+ * and it is always on.
+ */
+import { SKB_DROP_REASON_NOT_SPECIFIED } from './drop-reason.ts'
+import { SkbError } from './error.ts'
+import type { SkBuffPool, SlotAccount, SlotClass } from './pool.ts'
+
+/** No checksum was computed or verified: the one in the frame counts. */
+export const CHECKSUM_NONE = 0
+/** The sender vouches for the checksum; nobody needs to verify it. */
+export const CHECKSUM_UNNECESSARY = 1
+/** The field at csumStart + csumOffset holds the pseudo-header's sum; the rest is still to be added (virtio 5.1.6.2). */
+export const CHECKSUM_PARTIAL = 3
+
+/** `gsoType` bits, include/linux/skbuff.h. */
+export const SKB_GSO_TCPV4 = 1 << 0
+export const SKB_GSO_TCP_ECN = 1 << 2
+export const SKB_GSO_TCPV6 = 1 << 4
+export const SKB_GSO_UDP_L4 = 1 << 17
+
+/** `pktType`, include/uapi/linux/if_packet.h. */
+export const PACKET_HOST = 0
+export const PACKET_BROADCAST = 1
+export const PACKET_MULTICAST = 2
+export const PACKET_OTHERHOST = 3
+
+/** Who owns an skb. Numbers from OWNER_XMIT up stamp one call of ndoStartXmit each. */
+export const OWNER_FREE = 0
+export const OWNER_HOLDER = 1
+export const OWNER_RING = 2
+export const OWNER_RX = 3
+export const OWNER_WIRE = 4
+export const OWNER_XMIT = 16
+
+/** What an skb asks of its device: to count it when it is delivered or dropped. */
+export interface SkBuffDevice {
+  readonly name: string
+  countReceived(skb: SkBuff): void
+  countDrop(skb: SkBuff, reason: number): void
+}
+
+/** One frame. Made by the pool, a slot each, and used again: never constructed by others. */
+export class SkBuff {
+  /** The arena. The frame is bytes[data .. data + len). */
+  readonly bytes: Uint8Array
+  /** Position of the frame's first octet in `bytes`. */
+  data = 0
+  /** Octets of frame. */
+  len = 0
+  /** The device it is on: the sender's in ndoStartXmit, the receiver's for netifRx. */
+  dev: SkBuffDevice | undefined = undefined
+  /** EtherType in host order, set by ethTypeTrans. */
+  protocol = 0
+  pktType = PACKET_HOST
+  ipSummed = CHECKSUM_NONE
+  /** Where checksumming starts (absolute), and the distance from there to the checksum field. For CHECKSUM_PARTIAL. */
+  csumStart = 0
+  csumOffset = 0
+  /** Payload octets a segment, 0 when the frame is not GSO. */
+  gsoSize = 0
+  gsoType = 0
+  /** The transmit queue the frame came from, and goes back out on. */
+  queueMapping = 0
+  /** Positions of the link, network and transport headers, 0 when not known. */
+  mac = 0
+  nh = 0
+  h = 0
+
+  /** First octet that `push` may reach, and the end of the slot. */
+  head = 0
+  end = 0
+  /** One of OWNER_*: who must hand the frame on or free it. */
+  owner = OWNER_FREE
+  /** Where the slot begins and what it counts against. For the pool. */
+  slot = 0
+  slotClass: SlotClass
+  account: SlotAccount | undefined = undefined
+  readonly pool: SkBuffPool
+
+  constructor(pool: SkBuffPool, slotClass: SlotClass) {
+    this.pool = pool
+    this.bytes = pool.bytes
+    this.slotClass = slotClass
+  }
+
+  /** Grows the frame by `n` octets at its end; answers the position of the first of them (skb_put). */
+  put(n: number): number {
+    if (this.owner === OWNER_FREE) throw useAfterFree('put')
+    const tail = this.data + this.len
+    if (n < 0 || tail + n > this.end) throw overPanic('put', n, this.end - tail)
+    this.len += n
+    return tail
+  }
+
+  /** Grows the frame by `n` octets at its start, into the headroom; answers the new `data` (skb_push). */
+  push(n: number): number {
+    if (this.owner === OWNER_FREE) throw useAfterFree('push')
+    if (n < 0 || this.data - n < this.head) throw overPanic('push', n, this.data - this.head)
+    this.len += n
+    this.data -= n
+    return this.data
+  }
+
+  /** Takes `n` octets off the start; answers the new `data` (skb_pull). */
+  pull(n: number): number {
+    if (this.owner === OWNER_FREE) throw useAfterFree('pull')
+    if (n < 0 || n > this.len) throw overPanic('pull', n, this.len)
+    this.len -= n
+    this.data += n
+    return this.data
+  }
+
+  /** Moves the start of an empty frame by `n`, to leave headroom (skb_reserve). */
+  reserve(n: number): void {
+    if (this.owner === OWNER_FREE) throw useAfterFree('reserve')
+    if (this.len !== 0) throw new SkbError(`skb_reserve of ${n} octets on a frame of ${this.len}: it must be empty`)
+    if (this.data + n < this.head || this.data + n > this.end) throw overPanic('reserve', n, this.end - this.data)
+    this.data += n
+  }
+
+  /** Cuts the frame to `len` octets; a longer `len` changes nothing (skb_trim). */
+  trim(len: number): void {
+    if (this.owner === OWNER_FREE) throw useAfterFree('trim')
+    if (len < 0) throw overPanic('trim', len, this.len)
+    if (len < this.len) this.len = len
+  }
+
+  /** Octets that `push` may still take. */
+  headroom(): number {
+    return this.data - this.head
+  }
+
+  /** Octets that `put` may still take. */
+  tailroom(): number {
+    return this.end - this.data - this.len
+  }
+
+  /**
+   * A copy in a slot of its own, with the same headroom where the slot allows it, owned by the caller (skb_copy).
+   * undefined when the pool has no slot left.
+   */
+  copy(): SkBuff | undefined {
+    if (this.owner === OWNER_FREE) throw useAfterFree('copy')
+    const skb = this.pool.alloc(this.len)
+    if (skb === undefined) return undefined
+    this.copyTo(skb)
+    return skb
+  }
+
+  /**
+   * Moves a frame that will stay a while to the smallest slot that fits, so that the large ones, which reads need, come
+   * free. The skb stays the same object. Answers whether it now is in a slot of its size; without a free small slot it
+   * stays where it is.
+   */
+  hold(): boolean {
+    if (this.owner === OWNER_FREE) throw useAfterFree('hold')
+    return this.pool.shrink(this)
+  }
+
+  /** Gives the slot back (kfree_skb, consume_skb). The frame was delivered, or its drop is counted by the caller. */
+  free(): void {
+    if (this.owner === OWNER_FREE) throw new SkbError('double free: the frame was already given back to the pool')
+    this.pool.release(this)
+  }
+
+  /** The host has the frame: counts it as received on the frame's device, then frees it (consume_skb). For ports. */
+  consume(): void {
+    if (this.owner === OWNER_FREE) throw useAfterFree('consume')
+    if (this.dev !== undefined) this.dev.countReceived(this)
+    this.pool.release(this)
+  }
+
+  /** Counts a drop on the frame's device with its reason, then frees it (kfree_skb_reason). */
+  drop(reason: number = SKB_DROP_REASON_NOT_SPECIFIED): void {
+    if (this.owner === OWNER_FREE) throw useAfterFree('drop')
+    if (this.dev === undefined) this.pool.countDrop(reason)
+    else this.dev.countDrop(this, reason)
+    this.pool.release(this)
+  }
+
+  /** Copies octets and fields to `to`, an empty frame with room for them; owner, slot and account stay its own. */
+  copyTo(to: SkBuff): void {
+    const by = to.data - this.data
+    to.bytes.copyWithin(to.data, this.data, this.data + this.len)
+    to.len = this.len
+    to.dev = this.dev
+    to.protocol = this.protocol
+    to.pktType = this.pktType
+    to.ipSummed = this.ipSummed
+    to.csumStart = this.csumStart + by
+    to.csumOffset = this.csumOffset
+    to.gsoSize = this.gsoSize
+    to.gsoType = this.gsoType
+    to.queueMapping = this.queueMapping
+    to.mac = this.mac === 0 ? 0 : this.mac + by
+    to.nh = this.nh === 0 ? 0 : this.nh + by
+    to.h = this.h === 0 ? 0 : this.h + by
+  }
+}
+
+function useAfterFree(verb: string): SkbError {
+  return new SkbError(`skb_${verb} on a freed frame: its slot was already given back to the pool`)
+}
+
+function overPanic(verb: string, n: number, room: number): SkbError {
+  const kind = verb === 'push' || verb === 'pull' ? 'skb_under_panic' : 'skb_over_panic'
+  return new SkbError(`${kind}: skb_${verb} of ${n} octets where ${room} are left`)
+}

@@ -1,0 +1,288 @@
+/**
+ * MemoryPort: a Port whose host is a test. What `transmit` is given, the device reads; what the device gives the host is in
+ * `received`. MemoryHost makes such ports and stands in for Linux, so that drivers are tested without root.
+ */
+import { EBADFD, EEXIST, EINVAL, EIO, ENOBUFS, VnetError } from '../core/errno.ts'
+import { IFF_NOARP, IFF_UP } from '../core/if.ts'
+import type { Host, LinkChange, LinkRequest, LinkState, Port, PortQueue, PortSpec } from '../core/port.ts'
+import { LINK_STATS64_LENGTH, RX_BYTES, RX_PACKETS, TX_BYTES, TX_PACKETS } from '../core/stats.ts'
+import { SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_HDR_TRUNC } from '../skb/drop-reason.ts'
+import type { SlotAccount } from '../skb/pool.ts'
+import type { Ring } from '../skb/ring.ts'
+import type { SkBuff } from '../skb/sk-buff.ts'
+
+/** What may accompany a frame's octets. Positions count from the frame's first octet. */
+export interface FrameInfo {
+  readonly ipSummed?: number
+  readonly csumStart?: number
+  readonly csumOffset?: number
+  readonly gsoSize?: number
+  readonly gsoType?: number
+}
+
+export interface Frame extends Required<FrameInfo> {
+  readonly bytes: Uint8Array
+  readonly queue: number
+}
+
+const MIN_FRAME = 14
+
+export class MemoryHost implements Host {
+  /** Every port that is open, in the order of opening. */
+  readonly ports: MemoryPort[] = []
+  #ifindex = 1
+
+  async open(spec: PortSpec): Promise<MemoryPort> {
+    const taken = new Set(this.ports.map(port => port.link.name))
+    let number = 0
+    while (spec.name.includes('%d') && taken.has(spec.name.replace('%d', String(number)))) number++
+    const name = spec.name.replace('%d', String(number))
+    if (taken.has(name)) throw new VnetError(EEXIST, `open ${name}`)
+    const port = new MemoryPort(name, ++this.#ifindex, spec, () => this.ports.splice(this.ports.indexOf(port), 1))
+    this.ports.push(port)
+    return port
+  }
+
+  /** The port of an interface; throws when there is none. */
+  port(name: string): MemoryPort {
+    const port = this.ports.find(candidate => candidate.link.name === name)
+    if (port === undefined) throw new VnetError(EINVAL, name, 'no such interface')
+    return port
+  }
+}
+
+export class MemoryPort implements Port {
+  readonly features: number
+  readonly created = true
+  readonly queues: readonly MemoryQueue[]
+  /** What the host received, oldest first. Set `onFrame` to be told instead. */
+  readonly received: Frame[] = []
+  /** Called with each frame the host takes, in place of `received`; the skb is only lent. */
+  onFrame: ((skb: SkBuff) => void) | undefined
+  carrier = true
+  /** Every address asked for. */
+  readonly addresses: string[] = []
+  #link: LinkState
+  #listener: (change: LinkChange) => void = () => {}
+  #closed = false
+  readonly #stats = new Float64Array(LINK_STATS64_LENGTH)
+  readonly #onClose: () => void
+
+  constructor(name: string, ifindex: number, spec: PortSpec, onClose: () => void = () => {}) {
+    this.features = spec.features
+    this.queues = Array.from({ length: spec.queues }, (_, q) => new MemoryQueue(this, q, spec.slots))
+    const address = Uint8Array.of(2, 0, 0, 0, 0, ifindex)
+    this.#link = { name, ifindex, flags: 0, mtu: 1500, address, txQueueLen: 1000 }
+    this.#onClose = onClose
+  }
+
+  get link(): LinkState {
+    return this.#link
+  }
+
+  get up(): boolean {
+    return (this.#link.flags & IFF_UP) !== 0
+  }
+
+  onChange(fn: (change: LinkChange) => void): void {
+    this.#listener = fn
+  }
+
+  async apply(request: LinkRequest): Promise<void> {
+    if (this.#closed) throw new VnetError(EBADFD, this.#link.name)
+    const { up, carrier, mtu, address, noarp, txQueueLen, addresses } = request
+    if (carrier !== undefined) this.carrier = carrier
+    if (noarp !== undefined) this.#set({ flags: bit(this.#link.flags, IFF_NOARP, noarp) })
+    if (mtu !== undefined && mtu !== this.#link.mtu) this.#set({ mtu }, { kind: 'mtu', mtu })
+    if (txQueueLen !== undefined && txQueueLen !== this.#link.txQueueLen) this.#set({ txQueueLen })
+    if (address?.some((octet, i) => octet !== this.#link.address[i])) {
+      this.#set({ address: address.slice() }, { kind: 'address', address })
+    }
+    if (addresses !== undefined) this.addresses.push(...addresses)
+    if (up !== undefined && up !== this.up) {
+      this.#set({ flags: bit(this.#link.flags, IFF_UP, up) }, { kind: up ? 'up' : 'down' })
+    }
+  }
+
+  hostStats(): Float64Array | undefined {
+    return this.#closed ? undefined : this.#stats.slice()
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    for (const queue of this.queues) queue.end()
+    this.#onClose()
+  }
+
+  /** The host sends a frame on a queue. It waits there until the device reads it. */
+  transmit(bytes: Uint8Array, queue = 0, info: FrameInfo = {}): void {
+    const none = { ipSummed: 0, csumStart: 0, csumOffset: 0, gsoSize: 0, gsoType: 0 }
+    this.queues[queue].add({ ...none, ...info, bytes, queue })
+  }
+
+  /** Hands the device everything that waits and that it will read, now. */
+  drain(): void {
+    for (const queue of this.queues) queue.drain()
+  }
+
+  /** As if the user changed the interface. */
+  change(change: LinkChange): void {
+    if (change.kind === 'gone') for (const queue of this.queues) queue.end()
+    this.#listener(change)
+  }
+
+  count(packets: number, octets: number, skb: { len: number }): void {
+    this.#stats[packets] = this.#stats[packets] + 1
+    this.#stats[octets] = this.#stats[octets] + skb.len
+  }
+
+  #set(part: Partial<LinkState>, change?: LinkChange): void {
+    this.#link = { ...this.#link, ...part }
+    if (change !== undefined) this.#listener(change)
+  }
+}
+
+/** One queue of a MemoryPort. */
+export class MemoryQueue implements PortQueue {
+  readonly #port: MemoryPort
+  readonly #queue: number
+  readonly #slots: SlotAccount
+  readonly #offsets = new Int32Array(64)
+  #waiting: Frame[] = []
+  #paused = true
+  #dead = false
+  #listener: ((status: number) => void) | undefined
+  #scheduled = false
+  /** Frames of `#endless` that are still to be read. */
+  #left = 0
+  #endless: Frame | undefined
+
+  constructor(port: MemoryPort, queue: number, slots: SlotAccount) {
+    this.#port = port
+    this.#queue = queue
+    this.#slots = slots
+  }
+
+  /** True while the device does not want frames. */
+  get paused(): boolean {
+    return this.#paused
+  }
+
+  add(frame: Frame): void {
+    this.#waiting.push(frame)
+    this.#schedule()
+  }
+
+  /** The host sends one frame `times` times; only the frame itself is kept in memory. For load. */
+  repeat(bytes: Uint8Array, times: number): void {
+    const none = { ipSummed: 0, csumStart: 0, csumOffset: 0, gsoSize: 0, gsoType: 0 }
+    this.#endless = { ...none, bytes, queue: this.#queue }
+    this.#left = times
+  }
+
+  drain(): void {
+    for (let before = -1; this.#ready() && before !== this.#backlog(); ) {
+      before = this.#backlog()
+      this.#listener?.(0)
+    }
+  }
+
+  read(into: SkBuff[], max: number): number {
+    if (this.#dead) return -EBADFD
+    const want = Math.min(max, this.#backlog())
+    if (want === 0) return 0
+    const { pool } = this.#slots
+    const n = pool.peek(this.#slots, want, this.#offsets)
+    if (n === 0) return -ENOBUFS
+    for (let i = 0; i < n; i++) {
+      const frame = this.#next()
+      const skb = pool.take(this.#slots, frame.bytes.length)
+      skb.bytes.set(frame.bytes, skb.data)
+      if (frame.ipSummed !== 0) {
+        skb.ipSummed = frame.ipSummed
+        skb.csumStart = skb.data + frame.csumStart
+        skb.csumOffset = frame.csumOffset
+        skb.gsoSize = frame.gsoSize
+        skb.gsoType = frame.gsoType
+      }
+      this.#port.count(TX_PACKETS, TX_BYTES, skb)
+      into[i] = skb
+    }
+    return n
+  }
+
+  submit(from: Ring): number {
+    const n = from.length
+    for (let i = 0; i < n; i++) {
+      const skb = from.shift() as SkBuff
+      if (this.#dead || !this.#port.up) skb.drop(SKB_DROP_REASON_DEV_READY)
+      else if (skb.len < MIN_FRAME) skb.drop(SKB_DROP_REASON_HDR_TRUNC)
+      else {
+        this.#port.count(RX_PACKETS, RX_BYTES, skb)
+        if (this.#port.onFrame === undefined) this.#port.received.push(this.#copy(skb))
+        else this.#port.onFrame(skb)
+        skb.consume()
+      }
+    }
+    return n
+  }
+
+  listen(fn: (status: number) => void): void {
+    this.#listener = fn
+    this.#schedule()
+  }
+
+  pause(): void {
+    this.#paused = true
+  }
+
+  resume(): void {
+    this.#paused = false
+    this.#schedule()
+  }
+
+  /** The interface is gone: tells the listener once. */
+  end(): void {
+    if (this.#dead) return
+    this.#dead = true
+    this.#waiting = []
+    this.#left = 0
+    if (!this.#paused) queueMicrotask(() => this.#listener?.(-EIO))
+  }
+
+  #backlog(): number {
+    return this.#waiting.length + this.#left
+  }
+
+  #ready(): boolean {
+    return !this.#paused && !this.#dead && this.#backlog() > 0
+  }
+
+  #next(): Frame {
+    if (this.#left === 0) return this.#waiting.shift() as Frame
+    this.#left--
+    return this.#endless as Frame
+  }
+
+  /** Level-triggered, like a descriptor: asks again each turn of the event loop while frames wait. */
+  #schedule(): void {
+    if (this.#scheduled || !this.#ready() || this.#listener === undefined) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      if (this.#ready()) this.#listener?.(0)
+      this.#schedule()
+    })
+  }
+
+  #copy(skb: SkBuff): Frame {
+    const { ipSummed, csumOffset, gsoSize, gsoType } = skb
+    const bytes = skb.bytes.slice(skb.data, skb.data + skb.len)
+    return { bytes, queue: this.#queue, ipSummed, csumStart: skb.csumStart - skb.data, csumOffset, gsoSize, gsoType }
+  }
+}
+
+function bit(flags: number, mask: number, on: boolean): number {
+  return on ? flags | mask : flags & ~mask
+}

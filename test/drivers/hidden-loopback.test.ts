@@ -1,0 +1,663 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { addressToHost, flipNetwork } from '../../src/drivers/hidden-loopback.ts'
+import {
+  SKB_DROP_REASON_IP_AUTH,
+  SKB_DROP_REASON_IP_INHDR,
+  SKB_DROP_REASON_IP_NOT_TRANSLATABLE,
+  SKB_DROP_REASON_IP_SOURCE_ROUTE,
+  SKB_DROP_REASON_L4_HDR,
+  SKB_DROP_REASON_NEIGH,
+  SKB_DROP_REASON_PKT_TOO_SMALL,
+  SKB_DROP_REASON_SKB_CSUM,
+  SKB_DROP_REASON_UNHANDLED_PROTO,
+} from '../../src/skb/drop-reason.ts'
+import { SkBuffPool } from '../../src/skb/pool.ts'
+import { CHECKSUM_NONE, CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '../../src/skb/sk-buff.ts'
+import {
+  address,
+  buildFrame,
+  buildPacket,
+  buildTransport,
+  type ErrorBody,
+  FIELD,
+  type Frame,
+  frame,
+  isIpv6,
+  networkOffsetOf,
+  type Packet,
+  plain,
+  plain6,
+  protocolOf,
+  transportOffset,
+} from '../header/frames.ts'
+import { addsUp, naiveChecksum, naiveSum, pseudoHeader, word } from '../header/naive.ts'
+
+const pool = new SkBuffPool({ large: 8, small: 64, poison: true })
+
+/** Whether an address has a far end, by its text. */
+function hasFarEnd(octets: number[]): boolean {
+  if (octets.length === 4) return !/^(0|127|169\.254|2[2-5][4-9]|2[345]\d)(\.|$)/.test(octets.join('.'))
+  const text = octets.map(octet => octet.toString(16).padStart(2, '0')).join('')
+  return !/^(0{15}[01]0{15}[01]$|fe[89ab]|ff)/.test(text)
+}
+
+function farEnd(octets: number[]): number[] {
+  if (!hasFarEnd(octets)) return octets
+  return octets.map((octet, i) => (i === (octets.length === 4 ? 2 : 7) ? octet ^ 1 : octet))
+}
+
+/** The same frame as the host at the far end has it, described anew: its checksums are computed, not adjusted. */
+function flipped(packet: Packet): Packet {
+  const { error } = packet
+  const addresses = { source: farEnd(packet.source), destination: farEnd(packet.destination) }
+  if (error === undefined) return { ...packet, ...addresses }
+  const isRedirect = !isIpv6(packet) && error.type === 5
+  return {
+    ...packet,
+    ...addresses,
+    error: { ...error, rest: isRedirect ? farEnd(error.rest) : error.rest, quote: flippedQuote(error) },
+  }
+}
+
+/** In a quote only the addresses it holds whole are flipped. */
+function flippedQuote({ quote, cut }: ErrorBody): Packet {
+  const [first, second] = isIpv6(quote) ? [24, 40] : [16, 20]
+  return {
+    ...quote,
+    source: cut >= first ? farEnd(quote.source) : quote.source,
+    destination: cut >= second ? farEnd(quote.destination) : quote.destination,
+  }
+}
+
+/** One octet of a quoted checksum says too little to adjust it: whether a quote ends in one. */
+function cutsField({ quote, cut }: ErrorBody): boolean {
+  const field = transportOffset(quote) + FIELD[quote.kind]
+  const headerSum = !isIpv6(quote) && cut === 11
+  return quote.kind !== 'other' && (cut === field + 1 || headerSum)
+}
+
+/** A full sum that happens to equal the pseudo-header's is taken for a partial one. */
+function looksPartial({ quote }: ErrorBody): boolean {
+  if (quote.kind === 'other' || quote.checksum === 'partial') return false
+  const octets = buildTransport(quote)
+  const pseudo = naiveSum(pseudoHeader(quote.source, quote.destination, protocolOf(quote), octets.length))
+  return ((octets[FIELD[quote.kind]] as number) << 8) + (octets[FIELD[quote.kind] + 1] as number) === pseudo
+}
+
+function isClear({ packet: { error } }: Frame): boolean {
+  return (
+    error === undefined ||
+    !(cutsField(error) || looksPartial(error) || looksPartial({ ...error, quote: flippedQuote(error) }))
+  )
+}
+
+function skbOf(octets: Uint8Array): SkBuff {
+  const skb = pool.alloc(octets.length)
+  if (skb === undefined) throw new Error('the pool is empty')
+  skb.bytes.set(octets, skb.put(octets.length))
+  return skb
+}
+
+/** An skb with the frame described, its checksum partial when the description says so. */
+function skbFor(description: Frame): SkBuff {
+  const skb = skbOf(buildFrame(description))
+  const { packet } = description
+  if (packet.checksum === 'partial') {
+    skb.ipSummed = CHECKSUM_PARTIAL
+    skb.csumStart = skb.data + networkOffsetOf(description) + transportOffset(packet)
+    skb.csumOffset = FIELD[packet.kind]
+  }
+  return skb
+}
+
+function octetsOf(skb: SkBuff): number[] {
+  return [...skb.bytes.subarray(skb.data, skb.data + skb.len)]
+}
+
+/** Flips the frame of the octets and answers the reason and what became of them; the octets must fit an skb. */
+function flip(octets: Uint8Array, prepare: (skb: SkBuff) => void = () => {}): { reason: number; octets: number[] } {
+  const skb = skbOf(octets)
+  prepare(skb)
+  const reason = flipNetwork(skb)
+  const after = octetsOf(skb)
+  skb.free()
+  return { reason, octets: after }
+}
+
+/** Expects a reason, and the frame untouched. */
+function expectReason(octets: Uint8Array, reason: number, prepare?: (skb: SkBuff) => void): void {
+  expect(flip(octets, prepare)).toEqual({ reason, octets: [...octets] })
+}
+
+function framed(packet: Packet, rest: Partial<Frame> = {}): Frame {
+  return { packet, tags: [], padding: [], ...rest }
+}
+
+function edited(octets: Uint8Array, edits: Record<number, number>): Uint8Array {
+  const copy = octets.slice()
+  for (const [at, octet] of Object.entries(edits)) copy[Number(at)] = octet
+  return copy
+}
+
+describe('any frame between unicast addresses', () => {
+  test('becomes the frame that its far end would have sent, every checksum as if computed anew', () => {
+    fc.assert(
+      fc.property(frame.filter(isClear), description => {
+        const skb = skbFor(description)
+        const reason = flipNetwork(skb)
+        const after = octetsOf(skb)
+        skb.free()
+        expect(reason).toBe(0)
+        expect(after).toEqual([...buildFrame({ ...description, packet: flipped(description.packet) })])
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  test('is itself again after a second flip', () => {
+    fc.assert(
+      fc.property(frame.filter(isClear), description => {
+        const skb = skbFor(description)
+        const before = octetsOf(skb)
+        expect([flipNetwork(skb), flipNetwork(skb)]).toEqual([0, 0])
+        const after = octetsOf(skb)
+        skb.free()
+        expect(after).toEqual(before)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('has its header positions set, and no transport header in a later fragment', () => {
+    fc.assert(
+      fc.property(frame, description => {
+        const skb = skbFor(description)
+        expect(flipNetwork(skb)).toBe(0)
+        const { packet } = description
+        const nh = skb.data + networkOffsetOf(description)
+        const later = packet.fragment?.first === false
+        const empty = packet.kind === 'other' && packet.payload.length === 0
+        expect(skb).toMatchObject({
+          mac: skb.data,
+          nh,
+          h: later || empty ? 0 : nh + transportOffset(packet),
+          protocol: isIpv6(packet) ? 0x86dd : 0x0800,
+        })
+        skb.free()
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('keeps a partial checksum partial: completed in software it verifies, and a wrong pseudo-header sum would not', () => {
+    const partial = frame.filter(
+      ({ packet }) =>
+        packet.checksum === 'partial' && (packet.kind === 'tcp' || packet.kind === 'udp') && !packet.fragment,
+    )
+    fc.assert(
+      fc.property(partial, fc.integer({ min: 1, max: 0xfffe }), (description, wrong) => {
+        const { packet } = description
+        const skb = skbFor({ ...description, padding: [] })
+        expect(flipNetwork(skb)).toBe(0)
+        const segment = octetsOf(skb).slice(skb.csumStart - skb.data)
+        skb.free()
+        const pseudo = pseudoHeader(
+          farEnd(packet.source),
+          farEnd(packet.destination),
+          protocolOf(packet),
+          segment.length,
+        )
+        const complete = (sum: number) => {
+          const octets = [...segment]
+          octets.splice(FIELD[packet.kind], 2, ...word(sum))
+          octets.splice(FIELD[packet.kind], 2, ...word(naiveChecksum(octets)))
+          return addsUp([...pseudo, ...octets])
+        }
+        const held = ((segment[FIELD[packet.kind]] as number) << 8) + (segment[FIELD[packet.kind] + 1] as number)
+        expect(complete(held)).toBe(true)
+        expect(complete((held + wrong) % 0xffff)).toBe(false)
+      }),
+      { numRuns: 300 },
+    )
+  })
+})
+
+describe('any octets at all', () => {
+  const reasons = [2, 8, 9, 10, 11, 12, 13, 14, 19]
+
+  function check(octets: Uint8Array, csumStart: number, csumOffset: number): void {
+    const skb = skbOf(octets)
+    if (csumStart >= 0) {
+      skb.ipSummed = CHECKSUM_PARTIAL
+      skb.csumStart = skb.data + csumStart
+      skb.csumOffset = csumOffset
+    }
+    skb.bytes.fill(0xa5, skb.data + skb.len, skb.data + skb.len + 64)
+    const reason = flipNetwork(skb)
+    const after = octetsOf(skb)
+    const behind = [...skb.bytes.subarray(skb.data + skb.len, skb.data + skb.len + 64)]
+    skb.free()
+    if (reason !== 0) {
+      expect(reasons).toContain(reason)
+      expect(after).toEqual([...octets])
+    }
+    expect(behind).toEqual(new Array(64).fill(0xa5))
+  }
+
+  test('never throw, are untouched when a reason is answered, and nothing behind the frame is', () => {
+    const types = fc.constantFrom([8, 0, 0x45], [8, 0, 0x4f], [0x86, 0xdd, 0x60], [0x81, 0, 0], [8, 6, 0])
+    const random = fc.tuple(fc.uint8Array({ minLength: 12, maxLength: 12 }), types, fc.uint8Array({ maxLength: 120 }))
+    const octets = fc.oneof(
+      fc.uint8Array({ maxLength: 80 }),
+      random.map(([macs, type, rest]) => Uint8Array.from([...macs, ...type, ...rest])),
+    )
+    fc.assert(fc.property(octets, fc.integer({ min: -1, max: 130 }), fc.nat(40), check), { numRuns: 500 })
+  })
+
+  test('of mutated and cut frames never throw either', () => {
+    const mutated = fc
+      .tuple(frame, fc.array(fc.tuple(fc.nat(200), fc.nat(255)), { maxLength: 4 }), fc.nat(300))
+      .map(([description, edits, cut]) => {
+        const octets = buildFrame(description).slice(0, cut + 14)
+        for (const [at, octet] of edits) if (at < octets.length) octets[at] = octet
+        return octets
+      })
+    fc.assert(fc.property(mutated, fc.integer({ min: -1, max: 130 }), fc.nat(40), check), { numRuns: 500 })
+  })
+})
+
+describe('what has no network number to flip', () => {
+  test('a frame that ends before its EtherType, or inside a VLAN tag, is too small', () => {
+    expectReason(new Uint8Array(0), SKB_DROP_REASON_PKT_TOO_SMALL)
+    expectReason(new Uint8Array(13), SKB_DROP_REASON_PKT_TOO_SMALL)
+    expectReason(edited(new Uint8Array(17), { 12: 0x81 }), SKB_DROP_REASON_PKT_TOO_SMALL)
+  })
+
+  test('what is neither IPv4 nor IPv6 is unhandled, tagged or not', () => {
+    expectReason(edited(new Uint8Array(60), { 12: 0x88, 13: 0xcc }), SKB_DROP_REASON_UNHANDLED_PROTO)
+    expectReason(edited(new Uint8Array(60), { 12: 0x81, 16: 0x88, 17: 0xcc }), SKB_DROP_REASON_UNHANDLED_PROTO)
+    expectReason(edited(new Uint8Array(60), { 13: 0x26 }), SKB_DROP_REASON_UNHANDLED_PROTO)
+  })
+
+  test('ARP is never reflected, tagged or not', () => {
+    expectReason(edited(new Uint8Array(60), { 12: 8, 13: 6 }), SKB_DROP_REASON_NEIGH)
+    expectReason(edited(new Uint8Array(60), { 12: 0x88, 13: 0xa8, 16: 8, 17: 6 }), SKB_DROP_REASON_NEIGH)
+  })
+
+  test('neighbour discovery is never reflected, whatever its addresses', () => {
+    for (const type of [133, 134, 135, 136, 137]) {
+      for (const source of ['2001:db8:0:0:0:0:0:1', 'fe80:0:0:0:0:0:0:1', '0:0:0:0:0:0:0:0']) {
+        const packet: Packet = { ...plain6, source: address(source), kind: 'icmp', payload: new Array(16).fill(0) }
+        expectReason(edited(buildFrame(framed(packet)), { 54: type }), SKB_DROP_REASON_NEIGH)
+      }
+    }
+    const behind: Packet = { ...plain6, kind: 'icmp', extensions: [{ header: 0, octets: [0, 0, 0, 0, 0, 0] }] }
+    expectReason(edited(buildFrame(framed(behind)), { 62: 135 }), SKB_DROP_REASON_NEIGH)
+  })
+
+  test('other ICMPv6 on either side of neighbour discovery is flipped', () => {
+    for (const type of [132, 138]) {
+      const octets = edited(buildFrame(framed({ ...plain6, kind: 'icmp' })), { 54: type })
+      expect(flip(octets).reason).toBe(0)
+    }
+  })
+})
+
+describe('an IP header that does not fit', () => {
+  const octets = buildFrame(framed(plain))
+  const octets6 = buildFrame(framed(plain6))
+
+  test('is refused for version, header length or total length', () => {
+    expectReason(edited(octets, { 14: 0x65 }), SKB_DROP_REASON_IP_INHDR)
+    expectReason(edited(octets, { 14: 0x44 }), SKB_DROP_REASON_IP_INHDR)
+    expectReason(edited(octets, { 14: 0x4f }), SKB_DROP_REASON_IP_INHDR)
+    expectReason(edited(octets, { 17: 34 }), SKB_DROP_REASON_IP_INHDR)
+    expectReason(edited(octets, { 17: 19 }), SKB_DROP_REASON_IP_INHDR)
+    expectReason(octets.slice(0, 33), SKB_DROP_REASON_IP_INHDR)
+  })
+
+  test('is refused for an IPv6 payload length beyond the frame, or a cut extension header', () => {
+    expectReason(edited(octets6, { 14: 0x40 }), SKB_DROP_REASON_IP_INHDR)
+    expectReason(edited(octets6, { 19: 14 }), SKB_DROP_REASON_IP_INHDR)
+    expectReason(octets6.slice(0, 53), SKB_DROP_REASON_IP_INHDR)
+    for (const header of [0, 60]) expectReason(edited(octets6, { 20: header, 55: 1 }), SKB_DROP_REASON_IP_INHDR)
+    expectReason(edited(octets6, { 20: 44, 19: 7 }), SKB_DROP_REASON_IP_INHDR)
+  })
+})
+
+describe('a transport header too short for its checksum', () => {
+  const cases = [
+    ['tcp', 6, 18],
+    ['udp', 17, 8],
+    ['udplite', 136, 8],
+    ['dccp', 33, 8],
+  ] as const
+  test.each(cases)('of %s is refused, in a packet and in a first fragment', (_name, protocol, least) => {
+    const payload = new Array<number>(least - 1).fill(1)
+    const other: Packet = { ...plain, kind: 'other', payload }
+    // The padding behind the packet does not count.
+    const short = buildFrame(framed(other, { padding: [0, 0, 0, 0] }))
+    expectReason(edited(short, { 23: protocol }), SKB_DROP_REASON_L4_HDR)
+    expectReason(edited(short, { 23: protocol, 20: 0x20 }), SKB_DROP_REASON_L4_HDR)
+    const enough = buildFrame(framed({ ...other, payload: [...payload, 1] }))
+    expect(flip(edited(enough, { 23: protocol })).reason).toBe(0)
+    const short6 = buildFrame(framed({ ...plain6, kind: 'other', payload }))
+    expectReason(edited(short6, { 20: protocol }), SKB_DROP_REASON_L4_HDR)
+  })
+
+  test('of ICMPv6 is refused; ICMP has no checksum over the addresses and may be short', () => {
+    const short6 = buildFrame(framed({ ...plain6, kind: 'other', payload: [1, 0, 0] }))
+    expectReason(edited(short6, { 20: 58 }), SKB_DROP_REASON_L4_HDR)
+    for (let length = 0; length < 8; length++) {
+      const payload = new Array<number>(length).fill(3)
+      const short = edited(buildFrame(framed({ ...plain, kind: 'other', payload })), { 23: 1 })
+      const { reason, octets } = flip(short)
+      expect(reason).toBe(0)
+      expect(octets.slice(34)).toEqual(payload)
+    }
+  })
+
+  test('does not matter in a later fragment', () => {
+    const other: Packet = { ...plain, kind: 'other', payload: [1, 2, 3] }
+    expect(flip(edited(buildFrame(framed(other)), { 23: 6, 21: 1 })).reason).toBe(0)
+  })
+})
+
+describe('addresses', () => {
+  const special = ['0.0.0.0', '0.1.2.3', '127.0.0.1', '169.254.1.1', '240.0.0.1', '255.255.255.254']
+  const special6 = ['0:0:0:0:0:0:0:0', '0:0:0:0:0:0:0:1', 'fe80:0:0:0:0:0:0:1', 'febf:0:0:0:0:0:0:1']
+  const wouldBeSpecial6 = ['0:0:0:1:0:0:0:0', '0:0:0:1:0:0:0:1']
+
+  test.each([...special, '224.0.0.1', '255.255.255.255'])('%s is no source', text => {
+    expectReason(buildFrame(framed({ ...plain, source: address(text) })), SKB_DROP_REASON_IP_NOT_TRANSLATABLE)
+  })
+  test.each(special)('%s is no destination', text => {
+    expectReason(buildFrame(framed({ ...plain, destination: address(text) })), SKB_DROP_REASON_IP_NOT_TRANSLATABLE)
+  })
+  test.each([...special6, ...wouldBeSpecial6, 'ff02:0:0:0:0:0:0:1'])('%s is no source', text => {
+    expectReason(buildFrame(framed({ ...plain6, source: address(text) })), SKB_DROP_REASON_IP_NOT_TRANSLATABLE)
+  })
+  test.each([...special6, ...wouldBeSpecial6])('%s is no destination', text => {
+    expectReason(buildFrame(framed({ ...plain6, destination: address(text) })), SKB_DROP_REASON_IP_NOT_TRANSLATABLE)
+  })
+  test.each(['224.0.0.251', '255.255.255.255', '239.1.2.3'])('%s stays as a destination and its source flips', text => {
+    const packet = { ...plain, destination: address(text) }
+    const { reason, octets } = flip(buildFrame(framed(packet)))
+    expect(reason).toBe(0)
+    expect(octets).toEqual([...buildFrame(framed({ ...packet, source: address('198.18.1.1') }))])
+  })
+  test('on the edges of what is special flip: 1.0.0.0, 126/8, 128/8, 169.253/16, 223/8, fec0::, ::2', () => {
+    for (const text of ['1.0.0.0', '126.0.0.1', '128.0.0.1', '169.253.0.1', '169.255.0.1', '223.255.255.255']) {
+      expect(flip(buildFrame(framed({ ...plain, source: address(text) }))).reason).toBe(0)
+    }
+    for (const text of ['fec0:0:0:0:0:0:0:1', '0:0:0:0:0:0:0:2', 'fe7f:0:0:0:0:0:0:1', '0:0:0:2:0:0:0:1']) {
+      expect(flip(buildFrame(framed({ ...plain6, source: address(text) }))).reason).toBe(0)
+    }
+  })
+  test('198.18.0.1 > 198.18.0.2 becomes 198.18.1.1 > 198.18.1.2', () => {
+    const there = { ...plain, source: address('198.18.1.1'), destination: address('198.18.1.2') }
+    expect(flip(buildFrame(framed(plain)))).toEqual({ reason: 0, octets: [...buildFrame(framed(there))] })
+  })
+  test('flipped in opposite directions leave every checksum as it was', () => {
+    const packet = { ...plain, destination: address('198.18.1.2') }
+    const before = buildFrame(framed(packet))
+    const { octets } = flip(before)
+    expect(octets.filter((octet, i) => octet !== before[i])).toEqual([1, 0])
+  })
+})
+
+describe('what covers or adds to the addresses', () => {
+  test('an authentication header is refused, also behind extension headers and in fragments', () => {
+    const packet: Packet = { ...plain, kind: 'other', payload: new Array(32).fill(0) }
+    expectReason(edited(buildFrame(framed(packet)), { 23: 51 }), SKB_DROP_REASON_IP_AUTH)
+    expectReason(edited(buildFrame(framed(packet)), { 23: 51, 21: 3 }), SKB_DROP_REASON_IP_AUTH)
+    const packet6: Packet = { ...packet, source: plain6.source, destination: plain6.destination }
+    expectReason(edited(buildFrame(framed(packet6)), { 20: 51 }), SKB_DROP_REASON_IP_AUTH)
+    const behind = { ...packet6, extensions: [60, 0].map(header => ({ header, octets: [1, 4, 0, 0, 0, 0] })) }
+    expectReason(edited(buildFrame(framed(behind)), { 62: 51 }), SKB_DROP_REASON_IP_AUTH)
+    for (const first of [true, false]) {
+      const piece = buildFrame(framed({ ...packet6, fragment: { first, at: 16 } }))
+      expectReason(edited(piece, { 54: 51 }), SKB_DROP_REASON_IP_AUTH)
+    }
+  })
+
+  test('an IPv6 routing header is refused', () => {
+    const packet: Packet = { ...plain6, kind: 'other', payload: new Array(24).fill(0) }
+    expectReason(edited(buildFrame(framed(packet)), { 20: 43 }), SKB_DROP_REASON_IP_SOURCE_ROUTE)
+    const behind = { ...packet, extensions: [{ header: 0, octets: [1, 4, 0, 0, 0, 0] }] }
+    expectReason(edited(buildFrame(framed(behind)), { 54: 43 }), SKB_DROP_REASON_IP_SOURCE_ROUTE)
+  })
+
+  test('an IPv4 source route is refused, wherever it is among the options', () => {
+    for (const kind of [131, 137]) {
+      const route = [kind, 7, 4, 198, 18, 0, 9]
+      for (const options of [
+        [...route, 0],
+        [1, ...route],
+        [148, 4, 0, 0, 1, ...route],
+      ]) {
+        expectReason(buildFrame(framed({ ...plain, options })), SKB_DROP_REASON_IP_SOURCE_ROUTE)
+      }
+    }
+  })
+
+  test('octets that only look like a source route do not count: behind the end, or inside another option', () => {
+    for (const options of [
+      [0, 131, 3, 4],
+      [7, 7, 4, 131, 137, 131, 137, 0],
+      [68, 0, 131, 3],
+      [1, 1, 1, 68],
+    ]) {
+      expect(flip(buildFrame(framed({ ...plain, options }))).reason).toBe(0)
+    }
+  })
+})
+
+describe('a UDP checksum', () => {
+  test('of zero stays zero', () => {
+    for (const packet of [plain, plain6]) {
+      const { octets } = flip(buildFrame(framed({ ...packet, checksum: 'zero' })))
+      expect(octets).toEqual([...buildFrame(framed(flipped({ ...packet, checksum: 'zero' })))])
+    }
+  })
+
+  test('that becomes zero is written as 0xffff, and comes back', () => {
+    // The payload's last word is chosen so that the checksum is 0x0200, which flipping takes to zero.
+    const open = buildTransport({ ...plain, payload: [0, 0] })
+    const last = ((open[6] as number) << 8) + (open[7] as number) - 0x200
+    const packet = { ...plain, payload: word(last < 0 ? last + 0xffff : last) }
+    const before = buildFrame(framed(packet))
+    expect([before[40], before[41]]).toEqual([2, 0])
+    const { octets } = flip(before)
+    expect([octets[40], octets[41]]).toEqual([0xff, 0xff])
+    expect(flip(Uint8Array.from(octets)).octets).toEqual([...before])
+  })
+})
+
+describe('a partial checksum', () => {
+  const partialAt = (start: number, offset: number) => (skb: SkBuff) => {
+    skb.ipSummed = CHECKSUM_PARTIAL
+    skb.csumStart = skb.data + start
+    skb.csumOffset = offset
+  }
+
+  test('outside the frame is refused', () => {
+    const octets = buildFrame(framed(plain))
+    expectReason(octets, SKB_DROP_REASON_SKB_CSUM, partialAt(34, octets.length - 34))
+    expectReason(octets, SKB_DROP_REASON_SKB_CSUM, partialAt(34, octets.length - 35))
+    expectReason(octets, SKB_DROP_REASON_SKB_CSUM, partialAt(-2, 0))
+    expectReason(octets, SKB_DROP_REASON_SKB_CSUM, partialAt(1000, 6))
+    expectReason(buildFrame(framed(plain6)), SKB_DROP_REASON_SKB_CSUM, partialAt(54, 40))
+  })
+
+  test('inside a tunnel leaves the outer checksum a full one', () => {
+    for (const outer of [plain, plain6]) {
+      const inner = buildFrame(framed({ ...plain, kind: 'tcp', checksum: 'partial' }))
+      const packet: Packet = { ...outer, payload: [8, 0, 0, 0, 0, 0, 7, 0, ...inner] }
+      const start = 14 + transportOffset(packet) + 8 + 8 + 34
+      const { reason, octets } = flip(buildFrame(framed(packet)), partialAt(start, 16))
+      expect(reason).toBe(0)
+      expect(octets).toEqual([...buildFrame(framed(flipped(packet)))])
+    }
+  })
+
+  test('of zero is a sum like any other, not an absent one', () => {
+    const octets = edited(buildFrame(framed(plain)), { 40: 0, 41: 0 })
+    const after = flip(octets, partialAt(34, 6)).octets
+    expect([after[40], after[41]]).toEqual([2, 0])
+  })
+
+  test('of a GSO frame stays one, and the frame GSO', () => {
+    const packet: Packet = { ...plain, kind: 'tcp', checksum: 'partial', payload: new Array(4000).fill(7) }
+    const skb = skbFor(framed(packet))
+    skb.gsoType = SKB_GSO_TCPV4
+    skb.gsoSize = 1000
+    expect(flipNetwork(skb)).toBe(0)
+    expect(skb).toMatchObject({ gsoType: SKB_GSO_TCPV4, gsoSize: 1000, ipSummed: CHECKSUM_PARTIAL, len: 4054 })
+    expect(octetsOf(skb)).toEqual([...buildFrame(framed(flipped(packet)))])
+    skb.free()
+  })
+})
+
+describe('an ICMP error', () => {
+  const quote: Packet = { ...plain, source: address('198.18.0.2'), destination: address('198.18.0.1') }
+  const errorOf = (body: Partial<ErrorBody>, outer: Packet = plain): Packet => ({
+    ...outer,
+    kind: 'icmp',
+    error: { type: 3, code: 3, rest: [0, 0, 0, 0], quote, cut: 28, ...body },
+  })
+  const quote6: Packet = { ...plain6, source: plain6.destination, destination: plain6.source }
+
+  function expectFlipped(packet: Packet): void {
+    expect(flip(buildFrame(framed(packet)))).toEqual({ reason: 0, octets: [...buildFrame(framed(flipped(packet)))] })
+  }
+
+  test.each([3, 4, 5, 11, 12])('of type %i has its quote flipped', type => {
+    expectFlipped(errorOf({ type }))
+    expect(flipped(errorOf({ type })).error?.quote.source).toEqual(address('198.18.1.2'))
+  })
+
+  test.each([1, 2, 3, 4])('of ICMPv6 type %i has its quote flipped', type => {
+    expectFlipped(errorOf({ type, quote: quote6, cut: 60 }, plain6))
+  })
+
+  test.each([0, 8, 13, 14])('it is not with type %i, which quotes nothing', type => {
+    const before = buildFrame(framed(errorOf({ type })))
+    expect(flip(before).octets.slice(34)).toEqual([...before.slice(34)])
+  })
+
+  test('has its quote adjusted at every length the quote can be cut to', () => {
+    for (const packet of [quote, { ...quote, kind: 'tcp' as const, options: [1, 1, 1, 0] }]) {
+      for (let cut = 0; cut <= buildPacket(packet).length; cut++) {
+        const body = { quote: packet, cut }
+        if (!cutsField({ ...errorOf(body).error, ...body } as ErrorBody)) expectFlipped(errorOf(body))
+      }
+    }
+    for (let cut = 0; cut <= buildPacket(quote6).length; cut++) {
+      if (cut !== 47) expectFlipped(errorOf({ type: 1, quote: quote6, cut }, plain6))
+    }
+  })
+
+  test('leaves half a checksum field at the end of a quote alone, and its own checksum right', () => {
+    const { octets } = flip(buildFrame(framed(errorOf({ cut: 27 }))))
+    expect(addsUp(octets.slice(34))).toBe(true)
+    expect(octets.slice(62)).toEqual([...buildFrame(framed(errorOf({ cut: 27 }))).slice(62)])
+  })
+
+  test('that quotes a packet which never left the host has a partial sum in its quote, and keeps it so', () => {
+    for (const kind of ['tcp', 'udp', 'dccp', 'udplite'] as const) {
+      expectFlipped(errorOf({ quote: { ...quote, kind, checksum: 'partial' }, cut: 60 }))
+      expectFlipped(errorOf({ type: 1, quote: { ...quote6, kind, checksum: 'partial' }, cut: 90 }, plain6))
+    }
+  })
+
+  test('of redirection names the gateway of its own side', () => {
+    const packet = errorOf({ type: 5, rest: address('198.18.0.254') })
+    expectFlipped(packet)
+    expect(flip(buildFrame(framed(packet))).octets.slice(38, 42)).toEqual(address('198.18.1.254'))
+    expectFlipped(errorOf({ type: 5, rest: address('127.0.0.1') }))
+  })
+
+  test('keeps quoted addresses that have no far end', () => {
+    expectFlipped(errorOf({ quote: { ...quote, source: address('0.0.0.0') } }))
+    expectFlipped(errorOf({ quote: { ...quote, destination: address('224.0.0.5') } }))
+    expectFlipped(errorOf({ type: 1, cut: 60, quote: { ...quote6, source: address('fe80:0:0:0:0:0:0:9') } }, plain6))
+  })
+
+  test('with a partial checksum of its own adds up once it is completed', () => {
+    const body = { type: 1, quote: quote6, cut: 60 }
+    expectPartialFlipped({ ...errorOf(body, plain6), checksum: 'partial' })
+    expectPartialFlipped({ ...errorOf({}), checksum: 'partial' })
+  })
+
+  function expectPartialFlipped(packet: Packet): void {
+    const skb = skbFor(framed(packet))
+    expect(skb.ipSummed).toBe(CHECKSUM_PARTIAL)
+    expect(flipNetwork(skb)).toBe(0)
+    expect(octetsOf(skb)).toEqual([...buildFrame(framed(flipped(packet)))])
+    skb.free()
+  }
+
+  test('with a quote that is of another version, of AH, source-routed or nonsense stays right as a whole', () => {
+    const base = buildFrame(framed(errorOf({ cut: 60, quote: { ...quote, kind: 'tcp' } })))
+    for (const edits of [{ 42: 0x65 }, { 42: 0x44 }, { 42: 0x4f }, { 51: 51 }, { 44: 0xff }, { 45: 3 }, { 48: 0x3f }]) {
+      const octets = edited(base, edits)
+      octets.set([0, 0], 36)
+      octets.set(word(naiveChecksum(octets.subarray(34))), 36)
+      const after = flip(octets)
+      expect(after.reason).toBe(0)
+      expect(addsUp(after.octets.slice(34))).toBe(true)
+    }
+  })
+
+  test('of a source-routed packet has no transport sum adjusted: its pseudo-header names another destination', () => {
+    const routed = { ...quote, options: [131, 7, 4, 198, 18, 0, 9, 0] }
+    const before = buildFrame(framed(errorOf({ quote: routed, cut: 60 })))
+    const { octets } = flip(before)
+    expect(octets.slice(42 + 28)).toEqual([...before.slice(42 + 28)])
+    expect(addsUp(octets.slice(42, 42 + 28)) && addsUp(octets.slice(34))).toBe(true)
+  })
+
+  test('with extensions behind its quote leaves them alone (RFC 4884)', () => {
+    // A quote of an IPv6 packet whose TCP header begins at octet 128: where the length field says extensions begin.
+    const far: Packet = {
+      ...quote6,
+      kind: 'tcp',
+      extensions: [{ header: 60, octets: [1, 80, ...new Array(84).fill(0)] }],
+    }
+    expect(transportOffset(far)).toBeGreaterThanOrEqual(112)
+    const packet = errorOf({ type: 1, rest: [16, 0, 0, 0], quote: far, cut: 200 }, plain6)
+    const before = buildFrame(framed(packet))
+    const { octets } = flip(before)
+    expect(octets.slice(62 + 128)).toEqual([...before.slice(62 + 128)])
+    const without = errorOf({ type: 1, rest: [0, 0, 0, 0], quote: far, cut: 200 }, plain6)
+    expectFlipped(without)
+  })
+})
+
+describe('the receiver', () => {
+  const own = Uint8Array.of(2, 0, 0, 0, 0, 9)
+
+  test('is addressed by its own MAC', () => {
+    const skb = skbFor(framed(plain))
+    addressToHost(skb, own)
+    expect(octetsOf(skb).slice(0, 12)).toEqual([...own, 2, 0, 0, 0, 0, 2])
+    skb.free()
+  })
+
+  test('gets group frames under their group address', () => {
+    const skb = skbOf(edited(buildFrame(framed(plain)), { 0: 1, 1: 0, 2: 0x5e }))
+    addressToHost(skb, own)
+    expect(octetsOf(skb).slice(0, 3)).toEqual([1, 0, 0x5e])
+    skb.free()
+  })
+})
+
+test('a frame without a checksum to complete stays CHECKSUM_NONE, and no slot is left out', () => {
+  const skb = skbFor(framed(plain))
+  flipNetwork(skb)
+  expect(skb.ipSummed).toBe(CHECKSUM_NONE)
+  skb.free()
+  expect(pool.out).toBe(0)
+})

@@ -1,0 +1,330 @@
+import { execFileSync } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { IFF_LOWER_UP, IFF_NOARP, IFF_PROMISC, IFF_UP } from '../../src/core/if.ts'
+import { LinkMonitor, NSID_HOME } from '../../src/kernel/link-monitor.ts'
+import type { Native } from '../../src/kernel/native.ts'
+import { getLink, type Link, nsidOf, RouteSocket, setLink } from '../../src/kernel/rtnetlink.ts'
+import {
+  AF_NETLINK,
+  int32,
+  NETLINK_LISTEN_ALL_NSID,
+  NETLINK_ROUTE,
+  SO_RCVBUF,
+  SO_RCVBUFFORCE,
+  SOCK_RAW,
+  SOL_NETLINK,
+  SOL_SOCKET,
+  sockaddrNl,
+} from '../../src/kernel/uapi.ts'
+import { MessageBuilder } from '../../src/netlink/index.ts'
+import { type Netns, OwnNetns } from './own-netns.ts'
+
+type Told = { nsid: number; link: Link; event: 'new' | 'del' } | { overrun: true } | { nsidGone: number }
+
+/** Keeps what a monitor tells, and lets a test wait for it. */
+class Recorder {
+  readonly told: Told[] = []
+  #wake = () => {}
+
+  onLink(nsid: number, link: Link, event: 'new' | 'del'): void {
+    this.#add({ nsid, link, event })
+  }
+  onOverrun(): void {
+    this.#add({ overrun: true })
+  }
+  onNsidGone(nsid: number): void {
+    this.#add({ nsidGone: nsid })
+  }
+
+  get links(): { nsid: number; link: Link; event: 'new' | 'del' }[] {
+    return this.told.filter(told => 'link' in told)
+  }
+
+  /** The first thing told, so far or from here on, of which `is` holds. */
+  async until(is: (told: Told) => boolean): Promise<Told> {
+    for (let seen = 0; ; seen++) {
+      while (seen === this.told.length) {
+        await new Promise<void>(resolve => {
+          this.#wake = resolve
+        })
+      }
+      if (is(this.told[seen])) return this.told[seen]
+    }
+  }
+
+  #add(told: Told): void {
+    this.told.push(told)
+    this.#wake()
+  }
+}
+
+let own: OwnNetns
+let home: Netns
+let sock: RouteSocket
+let recorder: Recorder
+let monitor: LinkMonitor | undefined
+
+beforeEach(() => {
+  own = new OwnNetns()
+  home = own.add()
+  sock = RouteSocket.open(own.at(home))
+  recorder = new Recorder()
+})
+
+afterEach(() => {
+  monitor?.close()
+  monitor = undefined
+  sock?.close()
+  own.remove()
+})
+
+function listen(overrides: Partial<Native> = {}): void {
+  monitor = LinkMonitor.open(own.at(home, overrides), recorder)
+}
+
+/** A TAP whose making is not told any more. */
+async function tapBefore(name: string): Promise<number> {
+  own.tap(home, name)
+  listen()
+  return getLink(sock, { name })!.ifindex
+}
+
+const named =
+  (name: string, event = 'new') =>
+  (told: Told) =>
+    'link' in told && told.link.name === name && told.event === event
+
+describe('events at home', () => {
+  test.each<[string, string, (link: Link, before: Link) => boolean]>([
+    ['up', 'link set tap0 up', link => (link.flags & IFF_UP) !== 0],
+    ['the MTU', 'link set tap0 mtu 1400', link => link.mtu === 1400],
+    ['the address', 'link set tap0 address 02:00:00:00:00:42', link => link.address[5] === 0x42],
+    ['flags', 'link set tap0 arp off', link => (link.flags & IFF_NOARP) !== 0],
+    ['the name', 'link set tap0 name tap9', (link, before) => link.name === 'tap9' && link.ifindex === before.ifindex],
+    ['promiscuous mode', 'link set tap0 promisc on', l => l.promiscuity === 1 && (l.flags & IFF_PROMISC) !== 0],
+    ['allmulti', 'link set tap0 allmulticast on', link => link.allmulti === 1],
+    ['the queue length', 'link set tap0 txqueuelen 7', link => link.txQueueLen === 7],
+    ['the group', 'link set tap0 group 5', link => link.group === 5],
+    ['carrier', 'link set tap0 carrier off', link => !link.carrier && (link.flags & IFF_LOWER_UP) === 0],
+  ])('a change of %s is told, with no id of a namespace', async (_, command, shows) => {
+    const ifindex = await tapBefore('tap0')
+    const before = getLink(sock, { ifindex })!
+    expect(shows(before, before)).toBe(false)
+    home.ip(command)
+    const told = await recorder.until(told => 'link' in told && shows(told.link, before))
+    expect(told).toMatchObject({ nsid: NSID_HOME, event: 'new', link: { ifindex } })
+  })
+
+  test('down is told after up', async () => {
+    await tapBefore('tap0')
+    home.ip('link set tap0 up')
+    home.ip('link set tap0 down')
+    home.ip('link set tap0 mtu 999')
+    await recorder.until(told => 'link' in told && told.link.mtu === 999)
+    const ups = recorder.links.map(({ link }) => (link.flags & IFF_UP) !== 0)
+    expect(ups.indexOf(true)).toBeLessThan(ups.lastIndexOf(false))
+    expect(ups.indexOf(true)).toBeGreaterThanOrEqual(0)
+    expect(ups.at(-1)).toBe(false)
+  })
+
+  test('making and deleting are told', async () => {
+    listen()
+    home.ip('tuntap add mode tap name tap0 multi_queue')
+    const made = await recorder.until(named('tap0'))
+    expect(made).toMatchObject({ nsid: NSID_HOME, link: { kind: 'tun', tun: { type: 'tap', multiQueue: true } } })
+    home.ip('link del tap0')
+    const gone = await recorder.until(named('tap0', 'del'))
+    expect(gone).toMatchObject({ link: { newNetnsid: undefined, newIfindex: undefined } })
+  })
+
+  test('leaving a bridge is not being deleted', async () => {
+    own.tap(home, 'tap0')
+    home.ip('link add br0 type bridge')
+    home.ip('link set tap0 master br0')
+    listen()
+    home.ip('link set tap0 nomaster')
+    home.ip('link set tap0 mtu 999')
+    await recorder.until(told => 'link' in told && told.link.mtu === 999)
+    expect(recorder.links.filter(({ event }) => event === 'del')).toEqual([])
+  })
+
+  test('2,000 quick changes all arrive, in order', async () => {
+    const ifindex = await tapBefore('tap0')
+    const mtus = Array.from({ length: 2000 }, (_, i) => 1000 + i)
+    for (const mtu of mtus) setLink(sock, ifindex, { mtu })
+    await recorder.until(told => 'link' in told && told.link.mtu === 2999)
+    expect(recorder.links.map(({ link }) => link.mtu)).toEqual(mtus)
+  })
+
+  test('what others than the kernel send is ignored', async () => {
+    const ifindex = await tapBefore('tap0')
+    const stranger = own.own(own.native.socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, home.fd))
+    expect(own.native.bind(stranger, sockaddrNl())).toBe(0)
+    const forged = new MessageBuilder().message(16, 0, 0).payload(new Uint8Array(16)).string(3, 'forged').u32(4, 1)
+    expect(own.native.sendto(stranger, forged.bytes, 0, sockaddrNl(0, 1))).toBe(forged.bytes.length)
+    setLink(sock, ifindex, { mtu: 999 })
+    await recorder.until(told => 'link' in told && told.link.mtu === 999)
+    expect(recorder.links.map(({ link }) => link.name)).toEqual(['tap0'])
+  })
+})
+
+describe('events of other namespaces', () => {
+  test('they come with the id that home has for the namespace, and none from one without', async () => {
+    const far = own.add()
+    const unknown = own.add()
+    const nsid = nsidOf(sock, far.fd)
+    listen()
+    unknown.ip('tuntap add mode tap name tap0')
+    far.ip('tuntap add mode tap name tap0')
+    home.ip('tuntap add mode tap name last')
+    await recorder.until(named('last'))
+    expect(new Set(recorder.links.filter(({ link }) => link.name === 'tap0').map(({ nsid }) => nsid))).toEqual(
+      new Set([nsid]),
+    )
+  })
+
+  test('a move is told where it left and where it came, with its new index', async () => {
+    const far = own.add()
+    const nsid = nsidOf(sock, far.fd)
+    // the same index is in use there, so it must change
+    own.tap(home, 'tap0')
+    const { ifindex } = getLink(sock, { name: 'tap0' })!
+    far.ip(`link add taken index ${ifindex} type bridge`)
+    listen()
+    setLink(sock, ifindex, { netnsFd: far.fd, name: 'vnet0' })
+    const left = await recorder.until(named('tap0', 'del'))
+    const came = await recorder.until(named('vnet0'))
+    using there = RouteSocket.open(own.native, far.fd)
+    const newIfindex = getLink(there, { name: 'vnet0' })!.ifindex
+    expect(newIfindex).not.toBe(ifindex)
+    expect(left).toMatchObject({ nsid: NSID_HOME, link: { ifindex, newNetnsid: nsid, newIfindex } })
+    expect(came).toMatchObject({ nsid, link: { ifindex: newIfindex } })
+  })
+
+  test('a namespace that is deleted while monitored goes, and with it the far end of a cable', async () => {
+    const far = own.add()
+    const nsid = nsidOf(sock, far.fd)
+    listen()
+    home.ip(`link add veth0 type veth peer name veth1 netns ${far.name}`)
+    await recorder.until(named('veth0'))
+    using there = RouteSocket.open(own.native, far.fd)
+    expect(getLink(there, { name: 'veth1' })?.kind).toBe('veth')
+    there.close()
+    far.release()
+    execFileSync('ip', ['netns', 'del', far.name])
+    expect(await recorder.until(told => 'nsidGone' in told)).toEqual({ nsidGone: nsid })
+    expect(await recorder.until(named('veth0', 'del'))).toMatchObject({ nsid: NSID_HOME })
+  })
+
+  test('ids that go in other namespaces are not taken for those of home', async () => {
+    const far = own.add()
+    const farther = own.add()
+    const nsid = nsidOf(sock, far.fd)
+    using there = RouteSocket.open(own.native, far.fd)
+    expect(nsidOf(there, farther.fd)).toBe(nsid)
+    there.close()
+    listen()
+    home.ip('tuntap add mode tap name tap0')
+    farther.ip('link add veth0 type veth peer name veth1')
+    home.ip(`link add veth0 type veth peer name veth1 netns ${farther.name}a`.replace(`${farther.name}a`, far.name))
+    farther.release()
+    execFileSync('ip', ['netns', 'del', farther.name])
+    // the id that far had for it is free when it can be given again
+    await freed(far, nsid)
+    home.ip('tuntap add mode tap name last')
+    await recorder.until(named('last'))
+    expect(recorder.told.filter(told => 'nsidGone' in told)).toEqual([])
+  })
+})
+
+/** Waits until `netns` has no namespace by that id any more. */
+async function freed(netns: Netns, nsid: number): Promise<void> {
+  while (netns.ip('netns list-id').includes(`nsid ${nsid}`)) await new Promise(resolve => setImmediate(resolve))
+}
+
+describe('overrun', () => {
+  const small: Partial<Native> = {}
+
+  beforeEach(() => {
+    small.setsockopt = (fd, level, name, value) => {
+      const force = level === SOL_SOCKET && name === SO_RCVBUFFORCE
+      return own.native.setsockopt(fd, level, force ? SO_RCVBUF : name, force ? int32(4096) : value)
+    }
+  })
+
+  test('it is told once, after the events that are left, and the next events come', async () => {
+    own.tap(home, 'tap0')
+    listen(small)
+    const { ifindex } = getLink(sock, { name: 'tap0' })!
+    for (let mtu = 1000; mtu < 1200; mtu++) setLink(sock, ifindex, { mtu })
+    await recorder.until(told => 'overrun' in told)
+    expect(recorder.told.at(-1)).toEqual({ overrun: true })
+    expect(recorder.links.length).toBeLessThan(200)
+    for (const mtu of [2001, 2002]) {
+      setLink(sock, ifindex, { mtu })
+      await recorder.until(told => 'link' in told && told.link.mtu === mtu)
+    }
+    expect(recorder.told.filter(told => 'overrun' in told)).toHaveLength(1)
+  })
+
+  test('a second one is told as well', async () => {
+    own.tap(home, 'tap0')
+    listen(small)
+    const { ifindex } = getLink(sock, { name: 'tap0' })!
+    for (const round of [1, 2]) {
+      for (let mtu = 1000; mtu < 1100; mtu++) setLink(sock, ifindex, { mtu })
+      await recorder.until(() => recorder.told.filter(told => 'overrun' in told).length === round)
+    }
+  })
+})
+
+describe('its socket', () => {
+  test('without the right to it, only home is seen, through a buffer of the size that is allowed', async () => {
+    const far = own.add()
+    nsidOf(sock, far.fd)
+    const refused: number[] = []
+    listen({
+      setsockopt: (fd, level, name, value) => {
+        if (
+          (level === SOL_SOCKET && name === SO_RCVBUFFORCE) ||
+          (level === SOL_NETLINK && name === NETLINK_LISTEN_ALL_NSID)
+        ) {
+          refused.push(name)
+          return -1
+        }
+        return own.native.setsockopt(fd, level, name, value)
+      },
+    })
+    expect(refused).toEqual([SO_RCVBUFFORCE, NETLINK_LISTEN_ALL_NSID])
+    expect(monitor?.allNamespaces).toBe(false)
+    far.ip('tuntap add mode tap name tap0')
+    home.ip('tuntap add mode tap name last')
+    await recorder.until(named('last'))
+    expect(recorder.links.map(({ link }) => link.name)).not.toContain('tap0')
+  })
+
+  test('after close, also by a listener, nothing is told and no descriptor is left', async () => {
+    own.tap(home, 'tap0')
+    const { ifindex } = getLink(sock, { name: 'tap0' })!
+    const before = readdirSync('/proc/self/fd').length
+    listen()
+    const add = recorder.onLink.bind(recorder)
+    recorder.onLink = (nsid, link, event) => {
+      monitor?.close()
+      add(nsid, link, event)
+    }
+    for (const mtu of [1001, 1002, 1003]) setLink(sock, ifindex, { mtu })
+    await recorder.until(named('tap0'))
+    await new Promise(resolve => setImmediate(resolve))
+    expect(recorder.links).toHaveLength(1)
+    expect(readdirSync('/proc/self/fd').length).toBe(before)
+    monitor?.close()
+  })
+
+  test('no descriptor is left when opening fails half-way', () => {
+    const before = readdirSync('/proc/self/fd').length
+    expect(() => listen({ createPoller: () => -12 })).toThrow(/createPoller: ENOMEM/)
+    expect(readdirSync('/proc/self/fd').length).toBe(before)
+  })
+})

@@ -1,0 +1,31 @@
+/** Set-up under sudo, which needs root to try: what it makes in a user's tree belongs to that user. */
+
+import { chownSync, lstatSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { SetupTree } from '../support/setup-tree.ts'
+
+const nobody = 65534
+
+const everythingIn = (root: string) => [
+  root,
+  ...readdirSync(root, { recursive: true, encoding: 'utf8' }).map(path => join(root, path)),
+]
+
+const owners = (root: string) => new Set(everythingIn(root).map(path => lstatSync(path).uid))
+
+test('under sudo in a tree of the one who called it, everything made belongs to them', async () => {
+  using tree = new SetupTree()
+  for (const path of everythingIn(tree.root)) chownSync(path, nobody, nobody)
+  const env = { SUDO_UID: `${nobody}`, SUDO_GID: `${nobody}` }
+  expect(await tree.setUp({ env })).toEqual({ code: 0, stdout: '', stderr: '' })
+  expect(tree.calls()).toEqual(['npm', 'node-gyp', 'tsc'])
+  expect(owners(tree.root)).toEqual(new Set([nobody]))
+})
+
+test("under sudo in root's own tree, root makes it", async () => {
+  using tree = new SetupTree()
+  const env = { SUDO_UID: `${nobody}`, SUDO_GID: `${nobody}` }
+  expect(await tree.setUp({ env })).toEqual({ code: 0, stdout: '', stderr: '' })
+  expect(owners(tree.root)).toEqual(new Set([0]))
+})

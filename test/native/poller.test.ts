@@ -1,0 +1,323 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { EBADF, EINVAL, EPERM } from '../../src/core/errno.ts'
+import { check, VnetError } from '../../src/kernel/errno.ts'
+import type { Poller } from '../../src/kernel/native.ts'
+import { O_RDONLY } from '../../src/kernel/uapi.ts'
+import { datagrams, native, run, runWorker } from './support.ts'
+
+const closers: (() => unknown)[] = []
+afterEach(() => {
+  // The poller before its descriptor.
+  for (const close of closers.splice(0).reverse()) close()
+})
+
+/** Polls a datagram socket; `next` settles at the poller's next call with its status. */
+function polled(act: (status: number) => void = () => {}) {
+  const socket = datagrams()
+  closers.push(socket.close)
+  const into = new Uint8Array(64)
+  const statuses: number[] = []
+  let settle: (status: number) => void = () => {}
+  const poller = native.createPoller(socket.fd, status => {
+    statuses.push(status)
+    act(status)
+    settle(status)
+  })
+  if (typeof poller === 'number') throw new VnetError(poller, 'createPoller')
+  closers.push(() => poller.close())
+  return {
+    ...socket,
+    poller,
+    statuses,
+    drain: () => native.recvmsg(socket.fd, into, 0, new Int32Array(3)),
+    next: () => new Promise<number>(resolve => (settle = resolve)),
+  }
+}
+
+/** Lets the event loop look at its descriptors at least twice. */
+async function turns() {
+  for (let i = 0; i < 3; i++) await new Promise(resolve => setImmediate(resolve))
+}
+
+describe('a poller', () => {
+  test('calls with 0 while its descriptor is readable', async () => {
+    const { poller, send, drain, next, statuses } = polled()
+    expect(poller.start()).toBe(0)
+    send(1)
+    expect(await next()).toBe(0)
+    expect(await next()).toBe(0)
+    drain()
+    await turns()
+    const calls = statuses.length
+    await turns()
+    expect(statuses.length).toBe(calls)
+  })
+
+  test('does not call before start, nor after stop, and calls again after another start', async () => {
+    const { poller, send, next, statuses } = polled()
+    send(1)
+    await turns()
+    expect(statuses).toEqual([])
+    poller.start()
+    expect(poller.start()).toBe(0)
+    await next()
+    expect(poller.stop()).toBe(0)
+    expect(poller.stop()).toBe(0)
+    const calls = statuses.length
+    await turns()
+    expect(statuses.length).toBe(calls)
+    poller.start()
+    expect(await next()).toBe(0)
+  })
+
+  test('may be stopped inside its call', async () => {
+    const { poller, send, next, statuses } = polled(() => poller.stop())
+    poller.start()
+    send(1)
+    await next()
+    await turns()
+    expect(statuses).toEqual([0])
+  })
+
+  test('may be closed inside its call, and twice, and is silent from then on', async () => {
+    const { poller, send, next, statuses } = polled(() => {
+      expect(poller.close()).toBe(0)
+      expect(poller.close()).toBe(0)
+    })
+    poller.start()
+    send(1)
+    await next()
+    await turns()
+    expect(statuses).toEqual([0])
+    expect(poller.close()).toBe(0)
+    expect([poller.start(), poller.stop(), poller.ref(), poller.unref()]).toEqual(new Array(4).fill(-EBADF))
+  })
+
+  test('runs promises and ticks between two calls, as every callback does', async () => {
+    const order: string[] = []
+    const { poller, send, next } = polled(() => {
+      order.push('call')
+      process.nextTick(() => order.push('tick'))
+      Promise.resolve().then(() => order.push('promise'))
+    })
+    poller.start()
+    send(1)
+    await next()
+    await next()
+    poller.stop()
+    await turns()
+    expect(order.slice(0, 6)).toEqual(['call', 'tick', 'promise', 'call', 'tick', 'promise'])
+  })
+
+  test('says an error condition once, stops, and starts again', async () => {
+    // The writing end of a pipe without a reader polls as a deleted TAP does: POLLERR and nothing else.
+    const { stdout, stderr, code } = await run(`
+      const { execFileSync } = require('node:child_process')
+      const fs = require('node:fs')
+      const dir = fs.mkdtempSync(require('node:os').tmpdir() + '/vnet-')
+      execFileSync('mkfifo', [dir + '/fifo'])
+      const reader = native.open(dir + '/fifo', 0x800, -1)
+      const writer = native.open(dir + '/fifo', 0x801, -1)
+      fs.rmSync(dir, { recursive: true })
+      native.close(reader)
+      const statuses = []
+      let idle = 0
+      const poller = native.createPoller(writer, status => { statuses.push(status); idle = 0 })
+      poller.start()
+      const look = () => {
+        if (idle++ < 5) return setImmediate(look)
+        if (statuses.length === 1) { poller.start(); idle = 0; return setImmediate(look) }
+        poller.close()
+        native.close(writer)
+        console.log(statuses.join())
+      }
+      setImmediate(look)
+    `)
+    expect({ stdout, stderr, code }).toEqual({ stdout: `${-EBADF},${-EBADF}\n`, stderr: '', code: 0 })
+  })
+
+  test('keeps the process alive while it is started, unless told otherwise', async () => {
+    const script = (more: string) => `
+      const fd = native.timerfdCreate()
+      const poller = native.createPoller(fd, () => { console.log('rang'); poller.close() })
+      ${more}
+      native.timerfdSettime(fd, native.monotonic() + 5e7)
+    `
+    expect((await run(script('poller.start()'))).stdout).toBe('rang\n')
+    expect((await run(script('poller.start(); poller.unref()'))).stdout).toBe('')
+    expect((await run(script('poller.start(); poller.unref(); poller.ref()'))).stdout).toBe('rang\n')
+    expect((await run(script(''))).stdout).toBe('')
+    expect((await run(script('poller.start(); poller.stop()'))).stdout).toBe('')
+  })
+})
+
+describe('createPoller', () => {
+  test('answers -errno for what cannot be polled', () => {
+    const file = check(native.open('/proc/self/exe', O_RDONLY, -1), 'open')
+    closers.push(() => native.close(file))
+    expect(native.createPoller(file, () => {})).toBe(-EPERM)
+    expect(native.createPoller(-1, () => {})).toBe(-EBADF)
+    expect(native.createPoller(1_000_000, () => {})).toBe(-EBADF)
+  })
+
+  test('makes methods that know their own kind', () => {
+    const { poller } = polled()
+    for (const method of Object.values(poller) as Poller['start'][]) {
+      for (const other of [{}, native, undefined, 7, Object.create(poller)])
+        expect(method.call(other as Poller)).toBe(-EINVAL)
+    }
+  })
+})
+
+describe('an exception in the call', () => {
+  test('reaches uncaughtException, and the poller goes on', async () => {
+    const { stdout, stderr, code } = await run(`
+      const fd = native.timerfdCreate()
+      native.timerfdSettime(fd, 1)
+      let calls = 0
+      process.on('uncaughtException', error => console.log(error.message))
+      const poller = native.createPoller(fd, () => {
+        if (++calls === 3) return poller.close()
+        throw new Error('call ' + calls)
+      })
+      poller.start()
+    `)
+    expect({ stdout, stderr, code }).toEqual({ stdout: 'call 1\ncall 2\n', stderr: '', code: 0 })
+  })
+
+  test('ends a process that does not handle it, with the exception and code 1', async () => {
+    const { stderr, code } = await run(`
+      const fd = native.timerfdCreate()
+      native.timerfdSettime(fd, 1)
+      native.createPoller(fd, () => { throw new Error('nobody handles this') }).start()
+    `)
+    expect(code).toBe(1)
+    expect(stderr).toContain('Error: nobody handles this')
+  })
+
+  test('in a tick or a promise of the call is handled like any other', async () => {
+    const { stdout, code } = await run(`
+      const fd = native.timerfdCreate()
+      native.timerfdSettime(fd, 1)
+      process.on('uncaughtException', error => console.log(error.message))
+      let calls = 0
+      const poller = native.createPoller(fd, () => {
+        if (++calls === 3) return poller.close()
+        if (calls === 1) process.nextTick(() => { throw new Error('tick') })
+        else Promise.reject(new Error('promise'))
+      })
+      poller.start()
+    `)
+    expect({ stdout, code }).toEqual({ stdout: 'tick\npromise\n', code: 0 })
+  })
+})
+
+describe('the end of an environment', () => {
+  test('closes the pollers of a worker that is terminated', async () => {
+    // Always readable, so that the thread is polling at whatever moment it ends.
+    const outcome = await runWorker(
+      `
+      const { parentPort } = require('node:worker_threads')
+      const poll = () => {
+        const fd = native.timerfdCreate()
+        native.timerfdSettime(fd, 1)
+        let calls = 0
+        native.createPoller(fd, () => { if (++calls === 3) parentPort.postMessage(fd) }).start()
+      }
+      poll()
+      poll()
+    `,
+      `
+      const { once } = require('node:events')
+      void (async () => {
+        const codes = []
+        for (let i = 0; i < 10; i++) {
+          const thread = start()
+          await once(thread, 'message')
+          await once(thread, 'message')
+          codes.push(await thread.terminate())
+        }
+        console.log(codes.join(''))
+      })()
+    `,
+    )
+    expect(outcome).toEqual({ stdout: '1111111111\n', stderr: '', code: 0, signal: null })
+  })
+
+  test.each(['process.exit(3)', 'setImmediate(() => process.exit(3))'])(
+    'is quiet when the call does %s',
+    async exit => {
+      const script = `
+      const fd = native.timerfdCreate()
+      native.timerfdSettime(fd, 1)
+      native.createPoller(fd, () => { ${exit} }).start()
+    `
+      expect(await run(script)).toEqual({ stdout: '', stderr: '', code: 3, signal: null })
+      const thread = await runWorker(script, `start().on('exit', code => console.log(code))`)
+      expect(thread).toEqual({ stdout: '3\n', stderr: '', code: 0, signal: null })
+    },
+  )
+
+  test('is quiet with pollers started, stopped, closed and just made', async () => {
+    const outcome = await run(`
+      const make = () => native.createPoller(native.timerfdCreate(), () => {})
+      make()
+      make().start()
+      make().close()
+      const stopped = make()
+      stopped.start()
+      stopped.stop()
+      process.exit(0)
+    `)
+    expect(outcome).toEqual({ stdout: '', stderr: '', code: 0, signal: null })
+  })
+})
+
+test('many pollers made and closed leave no descriptor, no memory and no listener behind', async () => {
+  const { stdout, stderr, code } = await run(
+    `
+    const fs = require('node:fs')
+    const count = () => fs.readdirSync('/proc/self/fd').length
+    const round = async () => {
+      for (let i = 0; i < 500; i++) {
+        const fd = native.timerfdCreate()
+        native.timerfdSettime(fd, 1)
+        const big = new Array(1000).fill(i)
+        const poller = native.createPoller(fd, () => big.length)
+        poller.start()
+        if (i % 2) await new Promise(setImmediate)
+        poller.close()
+        native.close(fd)
+      }
+      await new Promise(setImmediate)
+      await new Promise(setImmediate)
+      gc()
+    }
+    void (async () => {
+      await round()
+      const before = [count(), process.memoryUsage().heapUsed]
+      await round()
+      await round()
+      const grown = process.memoryUsage().heapUsed - before[1]
+      console.log(count() - before[0], grown < 1e6 ? 'same' : grown)
+    })()
+  `,
+    [process.execPath, '--expose-gc'],
+  )
+  expect({ stdout, stderr, code }).toEqual({ stdout: '0 same\n', stderr: '', code: 0 })
+})
+
+test('a started poller and its function outlive every reference to them', async () => {
+  const { stdout } = await run(
+    `
+    const fd = native.timerfdCreate()
+    native.createPoller(fd, () => { console.log('rang'); process.exit() }).start()
+    void (async () => {
+      for (let i = 0; i < 5; i++) { gc(); await new Promise(setImmediate) }
+      native.timerfdSettime(fd, 1)
+    })()
+  `,
+    [process.execPath, '--expose-gc'],
+  )
+  expect(stdout).toBe('rang\n')
+})

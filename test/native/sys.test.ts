@@ -1,0 +1,306 @@
+import { readFileSync } from 'node:fs'
+import { afterEach, describe, expect, test } from 'vitest'
+import {
+  EADDRINUSE,
+  EAFNOSUPPORT,
+  EAGAIN,
+  EBADF,
+  ECONNREFUSED,
+  EFAULT,
+  EINVAL,
+  ENOENT,
+  ENOPROTOOPT,
+  ENOTSOCK,
+  ENOTTY,
+} from '../../src/core/errno.ts'
+import { check } from '../../src/kernel/errno.ts'
+import type { Native } from '../../src/kernel/native.ts'
+import {
+  AF_NETLINK,
+  AF_UNIX,
+  int32,
+  MSG_DONTWAIT,
+  MSG_TRUNC,
+  NETLINK_ROUTE,
+  NETLINK_USERSOCK,
+  O_NONBLOCK,
+  O_RDONLY,
+  O_RDWR,
+  SO_RCVBUF,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  SOCK_RAW,
+  SOL_SOCKET,
+  sockaddrNl,
+} from '../../src/kernel/uapi.ts'
+import { abstractAddress, datagrams, native, run } from './support.ts'
+
+/** include/uapi/asm-generic/ioctls.h: octets that wait to be read. */
+const FIONREAD = 0x541b
+const FD_CLOEXEC_OCTAL = 0o2000000
+
+const opened: number[] = []
+const mine = (fd: number, syscall = 'open') => {
+  opened.push(check(fd, syscall))
+  return fd
+}
+afterEach(() => {
+  for (const fd of opened.splice(0)) native.close(fd)
+})
+
+const flagsOf = (fd: number) =>
+  Number.parseInt(/flags:\s*(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '', 8)
+
+describe('open', () => {
+  test('gives a descriptor that is closed on exec and has the flags asked for', () => {
+    const fd = mine(native.open('/dev/null', O_RDWR | O_NONBLOCK, -1))
+    expect(flagsOf(fd) & (FD_CLOEXEC_OCTAL | O_RDWR | O_NONBLOCK)).toBe(FD_CLOEXEC_OCTAL | O_RDWR | O_NONBLOCK)
+  })
+
+  test('answers -errno of the system', () => {
+    expect(native.open('/nonexistent', O_RDONLY, -1)).toBe(-ENOENT)
+  })
+
+  test('refuses a path that a NUL cuts short or that is too long to be one', () => {
+    expect(native.open('/dev/null\0/x', O_RDONLY, -1)).toBe(-EINVAL)
+    expect(native.open(`/${'x'.repeat(5000)}`, O_RDONLY, -1)).toBe(-EINVAL)
+  })
+
+  test('takes a namespace from a namespace descriptor only', () => {
+    expect(native.open('/dev/null', O_RDWR, 1_000_000)).toBe(-EBADF)
+    expect(native.open('/dev/null', O_RDWR, mine(native.open('/dev/null', O_RDWR, -1)))).toBe(-EINVAL)
+  })
+})
+
+describe('close', () => {
+  test('closes once', () => {
+    const fd = check(native.open('/dev/null', O_RDWR, -1), 'open')
+    expect(native.close(fd)).toBe(0)
+    expect(native.close(fd)).toBe(-EBADF)
+  })
+})
+
+describe('ioctl', () => {
+  test('lets the kernel write into the array it was given', () => {
+    const { fd, send, close } = datagrams()
+    send(1, 2, 3)
+    const waiting = new Int32Array(1)
+    expect(native.ioctl(fd, FIONREAD, new Uint8Array(waiting.buffer))).toBe(0)
+    expect(waiting[0]).toBe(3)
+    close()
+  })
+
+  test('takes arrays on shared memory', () => {
+    const { fd, send, close } = datagrams()
+    send(1, 2)
+    const waiting = new Int32Array(new SharedArrayBuffer(4))
+    expect(native.ioctl(fd, FIONREAD, new Uint8Array(waiting.buffer))).toBe(0)
+    expect(waiting[0]).toBe(2)
+    close()
+  })
+
+  test('does not let the kernel write past an array that is too short', () => {
+    const { fd, send, close } = datagrams()
+    send(...new Array(258).fill(0))
+    const octets = new Uint8Array(2)
+    expect(native.ioctl(fd, FIONREAD, octets.subarray(0, 1))).toBe(0)
+    expect([...octets]).toEqual([258 & 0xff, 0])
+    close()
+  })
+
+  test('takes a number as the argument itself', () => {
+    const { fd, close } = datagrams()
+    // An address that nothing is mapped at.
+    expect(native.ioctl(fd, FIONREAD, 1)).toBe(-EFAULT)
+    close()
+  })
+
+  test('answers -errno of the system', () => {
+    expect(native.ioctl(mine(native.open('/dev/null', O_RDWR, -1)), 0x400454ca, new Uint8Array(40))).toBe(-ENOTTY)
+    expect(native.ioctl(-1, FIONREAD, 0)).toBe(-EBADF)
+  })
+
+  test('refuses a struct larger than any request can mean', () => {
+    expect(native.ioctl(mine(native.open('/dev/null', O_RDWR, -1)), FIONREAD, new Uint8Array(16385))).toBe(-EINVAL)
+  })
+})
+
+describe('sockets', () => {
+  test('are closed on exec', () => {
+    expect(flagsOf(mine(native.socket(AF_UNIX, SOCK_DGRAM, 0, -1))) & FD_CLOEXEC_OCTAL).toBe(FD_CLOEXEC_OCTAL)
+  })
+
+  test('answer -errno for a family there is not', () => {
+    expect(native.socket(250, SOCK_DGRAM, 0, -1)).toBe(-EAFNOSUPPORT)
+  })
+
+  test('bind to an address once, and tell it', () => {
+    const address = abstractAddress()
+    const first = mine(native.socket(AF_UNIX, SOCK_DGRAM, 0, -1))
+    const second = mine(native.socket(AF_UNIX, SOCK_DGRAM, 0, -1))
+    expect(native.bind(first, address)).toBe(0)
+    expect(native.bind(second, address)).toBe(-EADDRINUSE)
+    const told = new Uint8Array(110)
+    expect(native.getsockname(first, told)).toBe(address.length)
+    expect(told.subarray(0, address.length)).toEqual(address)
+    expect(native.getsockname(first, told.subarray(0, 2))).toBe(address.length)
+  })
+
+  test('have options that can be set and read', () => {
+    const fd = mine(native.socket(AF_UNIX, SOCK_DGRAM, 0, -1))
+    const value = new Int32Array(1)
+    expect(native.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, int32(65536))).toBe(0)
+    expect(native.getsockopt(fd, SOL_SOCKET, SO_RCVBUF, new Uint8Array(value.buffer))).toBe(4)
+    // The kernel doubles it for its own bookkeeping, socket(7).
+    expect(value[0]).toBe(131072)
+    expect(native.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, new Uint8Array(0))).toBe(-EINVAL)
+    expect(native.setsockopt(fd, SOL_SOCKET, 9999, int32(1))).toBe(-ENOPROTOOPT)
+    expect(native.getsockopt(fd, SOL_SOCKET, 9999, new Uint8Array(4))).toBe(-ENOPROTOOPT)
+  })
+
+  test('answer -errno when there is nobody to send to, and raise no signal', () => {
+    const fd = mine(native.socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, -1))
+    expect(native.sendto(fd, Uint8Array.of(1), 0, abstractAddress())).toBe(-ECONNREFUSED)
+    expect(native.send(mine(native.open('/dev/null', O_RDWR, -1)), Uint8Array.of(1), 0)).toBe(-ENOTSOCK)
+    expect(native.bind(mine(native.open('/dev/null', O_RDWR, -1)), abstractAddress())).toBe(-ENOTSOCK)
+    expect(native.getsockname(mine(native.open('/dev/null', O_RDWR, -1)), new Uint8Array(8))).toBe(-ENOTSOCK)
+  })
+})
+
+describe('recvmsg', () => {
+  test('answers -EAGAIN when nothing waits', () => {
+    const { fd, close } = datagrams()
+    expect(native.recvmsg(fd, new Uint8Array(8), MSG_DONTWAIT, new Int32Array(3))).toBe(-EAGAIN)
+    close()
+  })
+
+  test('tells a truncated message by its flags, and its whole length when asked', () => {
+    const { fd, send, close } = datagrams()
+    const meta = new Int32Array(3)
+    send(1, 2, 3, 4)
+    send(1, 2, 3, 4)
+    const into = new Uint8Array(2)
+    expect(native.recvmsg(fd, into, 0, meta)).toBe(2)
+    expect([...into, meta[2] & MSG_TRUNC]).toEqual([1, 2, MSG_TRUNC])
+    expect(native.recvmsg(fd, into, MSG_TRUNC, meta)).toBe(4)
+    close()
+  })
+
+  test('tells the port of a netlink sender, and no namespace when none was asked for', () => {
+    const sender = mine(native.socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, NETLINK_USERSOCK, -1))
+    const receiver = mine(native.socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, NETLINK_USERSOCK, -1))
+    check(native.bind(sender, sockaddrNl()), 'bind')
+    check(native.bind(receiver, sockaddrNl()), 'bind')
+    const portOf = (fd: number) => {
+      const address = new Uint8Array(12)
+      check(native.getsockname(fd, address), 'getsockname')
+      return new DataView(address.buffer).getUint32(4, true)
+    }
+    const meta = new Int32Array(3)
+    check(native.sendto(sender, new Uint8Array(16), 0, sockaddrNl(portOf(receiver))), 'sendto')
+    expect(native.recvmsg(receiver, new Uint8Array(64), 0, meta)).toBe(16)
+    expect(meta[0] >>> 0).toBe(portOf(sender))
+    expect(meta[1]).toBe(-1)
+  })
+
+  test('gives the kernel port 0', () => {
+    const fd = mine(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, -1))
+    // RTM_GETLINK of interface 1 with NLM_F_REQUEST: nlmsghdr, then ifinfomsg.
+    const request = new DataView(new ArrayBuffer(32))
+    request.setUint32(0, 32, true)
+    request.setUint16(4, 18, true)
+    request.setUint16(6, 1, true)
+    request.setInt32(20, 1, true)
+    const meta = Int32Array.of(-7, -7, -7)
+    expect(native.send(fd, new Uint8Array(request.buffer), 0)).toBe(32)
+    expect(native.recvmsg(fd, new Uint8Array(65536), 0, meta)).toBeGreaterThan(32)
+    expect([...meta]).toEqual([0, -1, 0])
+  })
+
+  test('says -1, not the kernel, for a sender that is not netlink', () => {
+    const { fd, send, close } = datagrams()
+    const meta = new Int32Array(3)
+    send(1)
+    expect(native.recvmsg(fd, new Uint8Array(8), 0, meta)).toBe(1)
+    expect([...meta]).toEqual([-1, -1, 0])
+    close()
+  })
+})
+
+describe('timerfd', () => {
+  test('expires for a moment that is past, and is then silent', () => {
+    const fd = mine(native.timerfdCreate())
+    expect(native.timerfdRead(fd)).toBe(-EAGAIN)
+    expect(native.timerfdSettime(fd, 1)).toBe(0)
+    expect(native.timerfdRead(fd)).toBe(1)
+    expect(native.timerfdRead(fd)).toBe(-EAGAIN)
+  })
+
+  test('is disarmed by 0', () => {
+    const fd = mine(native.timerfdCreate())
+    native.timerfdSettime(fd, 1)
+    expect(native.timerfdSettime(fd, 0)).toBe(0)
+    expect(native.timerfdRead(fd)).toBe(-EAGAIN)
+  })
+
+  test('answers -errno for what is no timer and for no moment', () => {
+    const fd = mine(native.open('/dev/null', O_RDWR, -1))
+    expect(native.timerfdSettime(fd, 1)).toBe(-EINVAL)
+    expect(native.timerfdSettime(-1, 1)).toBe(-EBADF)
+    expect(native.timerfdRead(-1)).toBe(-EBADF)
+    for (const ns of [-1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 70]) {
+      expect(native.timerfdSettime(mine(native.timerfdCreate()), ns)).toBe(-EINVAL)
+    }
+  })
+
+  test('monotonic never goes back', () => {
+    let last = native.monotonic()
+    for (let i = 0; i < 1000; i++) {
+      const now = native.monotonic()
+      expect(now).toBeGreaterThanOrEqual(last)
+      last = now
+    }
+  })
+})
+
+test('no function throws, whatever it is given: a wrong type is -EINVAL', () => {
+  const values: unknown[] = [undefined, null, Number.NaN, 1.5, 2 ** 40, '', 'x', {}, [], () => {}, 1n, Symbol('s')]
+  values.push(new Uint8Array(0), new Uint16Array(4), new Int32Array(1), new DataView(new ArrayBuffer(8)), native)
+  const takesNone = new Set<string>(['monotonic', 'timerfdCreate'])
+  for (const [name, fn] of Object.entries(native) as [keyof Native, (...args: unknown[]) => unknown][]) {
+    if (takesNone.has(name)) continue
+    expect(fn(), name).toBe(-EINVAL)
+    for (const value of values) {
+      const answer = fn(value, value, value, value, value)
+      expect(answer, `${name}(${String(value)}, ...)`).toBe(-EINVAL)
+    }
+  }
+})
+
+test('a detached array is one of no octets', () => {
+  const octets = new Uint8Array(8)
+  structuredClone(octets, { transfer: [octets.buffer] })
+  const fd = mine(native.socket(AF_UNIX, SOCK_DGRAM, 0, -1))
+  expect(native.bind(fd, octets)).toBe(-EINVAL)
+  expect(native.recvmsg(fd, octets, 0, new Int32Array(2))).toBe(-EINVAL)
+})
+
+test('a failure of any kind leaves no descriptor behind', async () => {
+  const { stdout, stderr, code } = await run(`
+    const fs = require('node:fs')
+    const count = () => fs.readdirSync('/proc/self/fd').length
+    const file = native.open('/dev/null', 2, -1)
+    const before = count()
+    for (let i = 0; i < 200; i++) {
+      native.open('/nonexistent', 0, -1)
+      native.open('/dev/null', 2, file)
+      native.socket(250, 1, 0, -1)
+      native.socket(1, 2, 0, file)
+      native.createPoller(1000000, () => {})
+      native.createPoller(-1, () => {})
+      native.close(native.timerfdCreate())
+    }
+    console.log(count() - before)
+  `)
+  expect({ stdout, stderr, code }).toEqual({ stdout: '0\n', stderr: '', code: 0 })
+})

@@ -1,0 +1,87 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import {
+  type Ack,
+  MessageBuilder,
+  messages,
+  NetlinkParseError,
+  NLM_F_ACK_TLVS,
+  NLM_F_CAPPED,
+  NLM_F_MULTI,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  parseAck,
+} from '../../src/netlink/index.ts'
+import { copied, mutated, outcome } from './arbitraries.ts'
+
+function s32(value: number): Uint8Array {
+  return new Uint8Array(Int32Array.of(value).buffer)
+}
+
+/** An answer as the kernel makes it: error, the request (whole or its header only), attributes. */
+function answer(error: number, { quoted = 0, capped = false, tlvs = true, text = 'no such thing' } = {}): Uint8Array {
+  const request = new MessageBuilder().message(20, 5, 7).payload(new Uint8Array(quoted).fill(0xaa)).bytes
+  const flags = (capped ? NLM_F_CAPPED : 0) | (tlvs ? NLM_F_ACK_TLVS : 0)
+  const builder = new MessageBuilder().message(NLMSG_ERROR, flags, 7)
+  builder.payload(new Uint8Array([...s32(error), ...(capped ? request.subarray(0, 16) : request)]))
+  if (tlvs) builder.string(1, text).u32(2, 24).u32(5, 3).u32(6, 0)
+  return builder.bytes
+}
+
+function parse(bytes: Uint8Array): Ack {
+  const [message] = [...messages(bytes)]
+  return parseAck(bytes, message)
+}
+
+describe('parseAck', () => {
+  test('an acknowledgement has error 0 and nothing else', () => {
+    expect(parse(answer(0, { tlvs: false, capped: true }))).toEqual({ error: 0 })
+    expect(parse(answer(0, { tlvs: false, quoted: 100 }))).toEqual({ error: 0 })
+  })
+
+  test('the kernel’s text and place are found behind a request quoted whole, and behind its header alone', () => {
+    const expected = { error: -17, message: 'no such thing', offset: 24, missingType: 3, missingNest: 0 }
+    expect(parse(answer(-17, { capped: true }))).toEqual(expected)
+    expect(parse(answer(-17, { quoted: 0 }))).toEqual(expected)
+    expect(parse(answer(-17, { quoted: 37 }))).toEqual(expected)
+  })
+
+  test('the end of a dump carries its error and text', () => {
+    const done = new MessageBuilder().message(NLMSG_DONE, NLM_F_MULTI | NLM_F_ACK_TLVS, 7).payload(s32(-22))
+    expect(parse(done.string(1, 'Invalid header').bytes)).toEqual({ error: -22, message: 'Invalid header' })
+    expect(parse(new MessageBuilder().message(NLMSG_DONE, NLM_F_MULTI, 7).payload(s32(0)).bytes)).toEqual({ error: 0 })
+    expect(parse(new MessageBuilder().message(NLMSG_DONE, NLM_F_MULTI, 7).bytes)).toEqual({ error: 0 })
+  })
+
+  test('a message that is no acknowledgement, too short, or quotes more than there is, is refused', () => {
+    expect(() => parse(new MessageBuilder().message(16, 0, 7).bytes)).toThrow(
+      new NetlinkParseError('message type 16 is not an acknowledgement', 0),
+    )
+    expect(() => parse(new MessageBuilder().message(NLMSG_ERROR, 0, 7).payload(s32(0)).bytes)).toThrow(
+      'acknowledgement has 4 octets, fewer than 20',
+    )
+    const bytes = answer(-1)
+    bytes[20] = 200
+    expect(() => parse(bytes)).toThrow('quoted request of 200 octets does not fit its answer (at offset 20)')
+  })
+
+  test('random and mutated answers parse or give NetlinkParseError, and nothing after them is read', () => {
+    const octets = fc
+      .record({ quoted: fc.nat(40), capped: fc.boolean(), tlvs: fc.boolean() })
+      .chain(options => mutated(answer(-22, options)))
+    fc.assert(
+      fc.property(octets, octets => {
+        const [one, other] = [0x00, 0xff].map(after => {
+          const bytes = new Uint8Array(octets.length + 64).fill(after)
+          bytes.set(octets)
+          return outcome(() => {
+            const [message] = [...messages(bytes, 0, octets.length)]
+            return message && copied(parseAck(bytes, message))
+          })
+        })
+        expect(one).toEqual(other)
+      }),
+      { numRuns: 500 },
+    )
+  })
+})

@@ -1,0 +1,85 @@
+/** What `npm pack` makes installs elsewhere without a compiler or install scripts, runs, and type-checks. */
+
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+const root = resolve(import.meta.dirname, '..')
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const entries: string[] = Object.keys(manifest.exports)
+  .filter(entry => entry !== './package.json')
+  .map(entry => join('vnet', entry))
+
+const directory = mkdtempSync(join(tmpdir(), 'vnet-package-'))
+const consumer = join(directory, 'consumer')
+let tarball: string
+
+// What the npm that runs the tests was told must not reach the ones run here.
+const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('npm_')))
+
+const run = (program: string, args: string[], cwd = consumer) =>
+  execFileSync(program, args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+
+beforeAll(() => {
+  run('npm', ['pack', '--silent', '--pack-destination', directory], root)
+  tarball = join(directory, readdirSync(directory).find(name => name.endsWith('.tgz'))!)
+  mkdirSync(consumer)
+  writeFileSync(join(consumer, 'package.json'), '{ "private": true, "type": "module" }')
+  const nodeTypes = `@types/node@${manifest.devDependencies['@types/node']}`
+  run('npm', ['install', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', tarball, nodeTypes])
+}, 120_000)
+
+afterAll(() => rmSync(directory, { recursive: true }))
+
+test('the package holds the program, its sources, the addon for this machine and its sources, and nothing else', () => {
+  const files = run('tar', ['-tzf', tarball]).trimEnd().split('\n')
+  const tops = new Set(files.map(file => file.split('/')[1]))
+  const always = ['LICENSE', 'README.md', 'package.json', 'binding.gyp', 'dist', 'native', 'prebuilds', 'src']
+  expect([...tops].filter(top => top !== 'docs').sort()).toEqual(always.sort())
+  expect(files).toContain(`package/prebuilds/linux-${process.arch}/vnet.node`)
+  const sources = files.filter(file => file.startsWith('package/src/'))
+  const compiled = files.filter(file => /^package\/dist\/.*\.js$/.test(file))
+  expect(compiled.map(file => file.replace('/dist/', '/src/').replace(/js$/, 'ts')).sort()).toEqual(sources.sort())
+})
+
+test('publint has nothing to say about it', async () => {
+  const bytes = readFileSync(tarball)
+  const pack = { tarball: new Uint8Array(bytes).buffer }
+  const { messages, pkg } = await publint({ pack, strict: true })
+  expect(messages.map(message => formatMessage(message, pkg!))).toEqual([])
+})
+
+test('the installed program says its version', () => {
+  expect(run('npx', ['--no-install', 'vnet', '--version'])).toBe(`${manifest.version}\n`)
+})
+
+test.each(entries)('%s can be imported', entry => {
+  const script = `console.log(Object.keys(await import('${entry}')).length > 0)`
+  expect(run(process.execPath, ['--input-type=module', '-e', script])).toBe('true\n')
+})
+
+test('the addon in the package loads', () => {
+  const addon = join(consumer, 'node_modules/vnet/prebuilds', `linux-${process.arch}`, 'vnet.node')
+  expect(run(process.execPath, ['-p', `typeof require(${JSON.stringify(addon)})`])).toBe('object\n')
+})
+
+test('a program that uses it type-checks strictly, the declarations of the package included', () => {
+  const imports = entries.map((entry, i) => `import * as part${i} from '${entry}'`)
+  const uses = entries.map((_, i) => `console.log(part${i} satisfies object)`)
+  writeFileSync(join(consumer, 'program.ts'), [...imports, ...uses, ''].join('\n'))
+  const compilerOptions = {
+    module: 'nodenext',
+    target: 'es2022',
+    lib: ['es2023', 'esnext.disposable'],
+    types: ['node'],
+    strict: true,
+    skipLibCheck: false,
+    noEmit: true,
+  }
+  writeFileSync(join(consumer, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['program.ts'] }))
+  expect(run(process.execPath, [join(root, 'node_modules/.bin/tsc'), '-p', '.'])).toBe('')
+})

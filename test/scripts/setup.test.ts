@@ -1,0 +1,207 @@
+/** Set-up does what is due and nothing else, and says in one line what it cannot do. */
+
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { SetupTree } from '../support/setup-tree.ts'
+
+const quiet = { code: 0, stdout: '', stderr: '' }
+const everything = ['npm', 'node-gyp', 'tsc']
+
+let tree: SetupTree
+
+beforeEach(() => {
+  tree = new SetupTree()
+})
+
+afterEach(() => tree[Symbol.dispose]())
+
+describe('what is due', () => {
+  beforeEach(async () => {
+    expect(await tree.setUp()).toEqual(quiet)
+    expect(tree.calls()).toEqual(everything)
+  })
+
+  test('a second run does nothing', async () => {
+    expect(await tree.setUp()).toEqual(quiet)
+    expect(tree.calls()).toEqual([])
+  })
+
+  test.each([
+    ['a source', 'src/tap.ts', ['tsc']],
+    ['a new source', 'src/core/net.ts', ['tsc']],
+    ['the compiler options', 'tsconfig.json', ['tsc']],
+    ['a native source', 'native/addon.cc', ['node-gyp']],
+    ['a new native source', 'native/sys.h', ['node-gyp']],
+    ['the build description', 'binding.gyp', ['node-gyp']],
+    ['the dependencies', 'package.json', ['npm', 'tsc']],
+    ['the lock file, and with it node-addon-api', 'package-lock.json', everything],
+  ])('a change of %s repeats just what is made from it', async (_, file, expected) => {
+    tree.write(file, '{ }')
+    // The stand-in compiler writes a file for every entry of src, not for those of its folders.
+    tree.write('dist/core/net.js', '')
+    await tree.setUp()
+    expect(tree.calls()).toEqual(expected)
+  })
+
+  test('what package.json says apart from dependencies is no reason to install anew', async () => {
+    tree.write('package.json', '{ "version": "2.0.0", "dependencies": { "node-addon-api": "1.0.0" } }')
+    await tree.setUp()
+    expect(tree.calls()).toEqual([])
+  })
+
+  test.each([
+    ['build', ['node-gyp']],
+    ['build/Release/vnet.node', ['node-gyp']],
+    ['dist', ['tsc']],
+    ['dist/tap.js', ['tsc']],
+    ['node_modules', ['npm', 'tsc']],
+  ])('without %s it is made again, and nothing that is still there', async (path, expected) => {
+    tree.remove(path)
+    expect(await tree.setUp()).toEqual(quiet)
+    expect(tree.calls()).toEqual(expected)
+  })
+
+  test('what was compiled from a source that is gone, goes', async () => {
+    expect(tree.has('dist/tap.js')).toBe(true)
+    tree.remove('src/tap.ts')
+    await tree.setUp()
+    expect(tree.has('dist/tap.js')).toBe(false)
+    expect(tree.has('dist/index.js')).toBe(true)
+  })
+
+  test('a step that fails shows its output and one line on stderr, keeps what was there, and is due again', async () => {
+    tree.write('src/tap.ts', 'changed')
+    tree.write('break-tsc', '')
+    const stderr = 'tsc on stdout\ntsc on stderr\nvnet: compiling failed, see above (exit 3)\n'
+    expect(await tree.setUp()).toEqual({ code: 1, stdout: '', stderr })
+    expect(tree.has('dist/tap.js')).toBe(true)
+    expect(tree.has('dist.new')).toBe(false)
+    tree.remove('break-tsc')
+    tree.calls()
+    expect(await tree.setUp()).toEqual(quiet)
+    expect(tree.calls()).toEqual(['tsc'])
+  })
+
+  test('a step that failed is due again even when its inputs are back to what they were', async () => {
+    tree.write('native/addon.cc', 'changed')
+    tree.write('break-node-gyp', '')
+    await tree.setUp()
+    tree.write('native/addon.cc', '')
+    tree.remove('break-node-gyp')
+    tree.calls()
+    expect(await tree.setUp()).toEqual(quiet)
+    expect(tree.calls()).toEqual(['node-gyp'])
+  })
+})
+
+test('two runs at once do each step once, and both end when all is done', async () => {
+  expect(await Promise.all([tree.setUp(), tree.setUp()])).toEqual([quiet, quiet])
+  expect(tree.calls()).toEqual(everything)
+})
+
+test('dependencies are installed whole and without install scripts, whatever npm itself was asked to do', async () => {
+  await tree.setUp()
+  const [npm] = tree.callLines()
+  expect(npm).toMatch(/^npm ci --ignore-scripts --include=dev --no-dry-run --no-global --location=project/)
+})
+
+describe('what stands in the way is said in one line', () => {
+  const refusal = (line: string) => ({ code: 1, stdout: '', stderr: `${line}\n` })
+  const pretend = (property: string, value: string) =>
+    `Object.defineProperty(process, '${property}', { value: '${value}' })`
+
+  test.each(['v12.22.12', 'v18.20.0', 'v20.18.3'])('Node %s', async version => {
+    const line = `vnet needs Node 20.19 or newer, this is ${version}: see https://nodejs.org/en/download`
+    expect(await tree.setUp({ preload: pretend('version', version) })).toEqual(refusal(line))
+    expect(tree.calls()).toEqual([])
+  })
+
+  test.each(['v20.19.0', 'v22.0.0', 'v26.1.0'])('but Node %s is new enough', async version => {
+    expect(await tree.setUp({ preload: pretend('version', version) })).toEqual(quiet)
+  })
+
+  test('another system than Linux', async () => {
+    const line = 'vnet needs Linux: it drives TAP interfaces, which darwin does not have'
+    expect(await tree.setUp({ preload: pretend('platform', 'darwin') })).toEqual(refusal(line))
+    expect(tree.calls()).toEqual([])
+  })
+
+  test.each([
+    ['g++', 'a C++ compiler'],
+    ['make', 'make'],
+    ['python3', 'python3'],
+  ])('no %s, before anything is done', async (program, name) => {
+    tree.remove(`path/${program}`)
+    expect(await tree.setUp()).toEqual(refusal(`vnet needs ${name}: sudo apt-get install g++ make python3`))
+    expect(tree.calls()).toEqual([])
+  })
+
+  test('but no compiler is needed when the addon is there', async () => {
+    await tree.setUp()
+    tree.remove('path')
+    tree.remove('dist')
+    expect(await tree.setUp()).toEqual(quiet)
+  })
+
+  test('another compiler will do if CXX names it', async () => {
+    tree.remove('path/g++')
+    tree.program('clang++', '')
+    expect(await tree.setUp({ env: { CXX: 'clang++ -stdlib=libc++' } })).toEqual(quiet)
+  })
+})
+
+describe('--test', () => {
+  const root = 'process.getuid = () => 0'
+  const aptGet = (whenInstalling: string) =>
+    tree.program(
+      'apt-get',
+      `cd "\${0%/*}/.."; echo apt-get "$@" >> calls; case "$*" in *install*) ${whenInstalling};; esac`,
+    )
+  // What these tests take away from a machine must not be in its /usr/sbin, which set-up searches, too.
+  const some = ['tcpdump', 'ping']
+  const others = ['ip', 'tc', 'iperf3', 'ethtool', 'traceroute']
+
+  beforeEach(async () => {
+    await tree.setUp()
+    tree.calls()
+    for (const program of others) tree.program(program, '')
+  })
+
+  const bringThem = some.map(program => `/bin/cp path/ip path/${program}`).join('; ')
+
+  test('nothing is installed when every tool is there', async () => {
+    for (const program of some) tree.program(program, '')
+    aptGet('exit 1')
+    expect(await tree.setUp({ args: ['--test'], preload: root })).toEqual(quiet)
+    expect(tree.calls()).toEqual([])
+  })
+
+  test('what is missing is installed, without questions', async () => {
+    aptGet(bringThem)
+    expect(await tree.setUp({ args: ['--test'], preload: root })).toEqual(quiet)
+    const install = 'install -y --no-install-recommends iputils-ping tcpdump'
+    expect(tree.callLines()).toEqual([`apt-get -q -o DPkg::Lock::Timeout=60 ${install}`])
+  })
+
+  test('package lists are fetched once when the first attempt fails', async () => {
+    aptGet(`if [ -e listed ]; then ${bringThem}; else : > listed; exit 100; fi`)
+    expect(await tree.setUp({ args: ['--test'], preload: root })).toEqual(quiet)
+    expect(tree.callLines().map(line => line.split(' ')[4])).toEqual(['install', 'update', 'install'])
+  })
+
+  test('what apt-get cannot install is named with its reason, and set-up goes on', async () => {
+    aptGet('echo "E: Unable to locate package tcpdump"; exit 100')
+    tree.remove('dist')
+    const advice = 'vnet: the kernel tests need ping, tcpdump: sudo apt-get install iputils-ping tcpdump'
+    const stderr = `${advice} (tried: E: Unable to locate package tcpdump)\n`
+    expect(await tree.setUp({ args: ['--test'], preload: root })).toEqual({ code: 0, stdout: '', stderr })
+    expect(tree.has('dist/index.js')).toBe(true)
+  })
+
+  test('an ordinary user is told what to install', async () => {
+    aptGet('exit 1')
+    const stderr = 'vnet: the kernel tests need ping, tcpdump: sudo apt-get install iputils-ping tcpdump\n'
+    const preload = 'process.getuid = () => 1000'
+    expect(await tree.setUp({ args: ['--test'], preload })).toEqual({ code: 0, stdout: '', stderr })
+    expect(tree.calls()).toEqual([])
+  })
+})

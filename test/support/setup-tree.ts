@@ -1,0 +1,114 @@
+/**
+ * A throw-away tree with the real set-up scripts and stand-ins for npm, node-gyp and tsc, which write down that they were
+ * run and leave behind what the real ones would. PATH has nothing but stand-ins for what the machine must have.
+ */
+
+import { spawn } from 'node:child_process'
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+
+const repository = resolve(import.meta.dirname, '../..')
+
+const record = (name: string) => `
+const fs = require('fs')
+fs.appendFileSync('calls', '${name} ' + process.argv.slice(2).join(' ') + '\\n')
+process.stdout.write('${name} on stdout\\n')
+if (fs.existsSync('break-${name}')) { console.error('${name} on stderr'); process.exit(3) }
+`
+
+const nodeGyp = `${record('node-gyp')}
+fs.mkdirSync('build/Release', { recursive: true })
+fs.writeFileSync('build/Release/vnet.node', '')
+`
+
+const tsc = `${record('tsc')}
+const out = process.argv[process.argv.indexOf('--outDir') + 1]
+fs.mkdirSync(out)
+for (const file of fs.readdirSync('src')) fs.writeFileSync(out + '/' + file.replace(/ts$/, 'js'), '')
+`
+
+const npm = `${record('npm')}
+fs.rmSync('node_modules', { recursive: true, force: true })
+fs.mkdirSync('node_modules/.bin', { recursive: true })
+fs.writeFileSync('node_modules/.bin/node-gyp', ${JSON.stringify(nodeGyp)})
+fs.writeFileSync('node_modules/.bin/tsc', ${JSON.stringify(tsc)})
+`
+
+export interface Outcome {
+  code: number | null
+  stdout: string
+  stderr: string
+}
+
+export class SetupTree {
+  readonly root = mkdtempSync(join(tmpdir(), 'vnet-setup-'))
+
+  constructor() {
+    cpSync(join(repository, 'scripts'), join(this.root, 'scripts'), { recursive: true })
+    this.write('package.json', '{ "dependencies": { "node-addon-api": "1.0.0" } }')
+    this.write('package-lock.json', '{ "packages": { "node_modules/node-addon-api": { "version": "1.0.0" } } }')
+    for (const file of ['tsconfig.json', 'binding.gyp', 'native/addon.cc', 'src/index.ts', 'src/tap.ts'])
+      this.write(file, '')
+    this.write('stand-ins/npm-cli.js', npm)
+    for (const program of ['g++', 'make', 'python3']) this.program(program, '')
+  }
+
+  write(file: string, text: string): void {
+    mkdirSync(dirname(join(this.root, file)), { recursive: true })
+    writeFileSync(join(this.root, file), text)
+  }
+
+  /** Puts a shell script on PATH. */
+  program(name: string, script: string): void {
+    this.write(`path/${name}`, `#!/bin/sh\n${script}\n`)
+    chmodSync(join(this.root, 'path', name), 0o755)
+  }
+
+  remove(path: string): void {
+    rmSync(join(this.root, path), { recursive: true })
+  }
+
+  has(path: string): boolean {
+    return existsSync(join(this.root, path))
+  }
+
+  /** The programs run since the last call, in order. */
+  calls(): string[] {
+    return this.callLines().map(line => line.split(' ')[0]!)
+  }
+
+  /** The same with their arguments. */
+  callLines(): string[] {
+    if (!this.has('calls')) return []
+    const lines = readFileSync(join(this.root, 'calls'), 'utf8').trimEnd().split('\n')
+    this.remove('calls')
+    return lines
+  }
+
+  /** Runs set-up; `preload` is run first, in the same process. */
+  setUp({ args = [], preload = '', env = {} }: { args?: string[]; preload?: string; env?: NodeJS.ProcessEnv } = {}) {
+    const preloadArgs = preload === '' ? [] : ['--import', `data:text/javascript,${encodeURIComponent(preload)}`]
+    return execute([...preloadArgs, join(this.root, 'scripts/setup.mjs'), ...args], {
+      PATH: join(this.root, 'path'),
+      npm_execpath: join(this.root, 'stand-ins/npm-cli.js'),
+      ...env,
+    })
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.root, { recursive: true })
+  }
+}
+
+/** Runs Node with `args` and only `env` in its environment. */
+export function execute(args: string[], env: NodeJS.ProcessEnv): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const outcome = { stdout: '', stderr: '' }
+    child.stdout.setEncoding('utf8').on('data', text => (outcome.stdout += text))
+    child.stderr.setEncoding('utf8').on('data', text => (outcome.stderr += text))
+    child.on('error', reject)
+    child.on('close', code => resolve({ code, ...outcome }))
+  })
+}

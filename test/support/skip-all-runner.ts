@@ -1,0 +1,10 @@
+/** A test runner that collects tests and runs none, nor their hooks: each is reported as skipped, and counted. */
+
+import { TestRunner } from 'vitest'
+
+// biome-ignore lint/style/noDefaultExport: vitest loads a runner by its default export.
+export default class SkipAllRunner extends TestRunner {
+  constructor(config: ConstructorParameters<typeof TestRunner>[0]) {
+    super({ ...config, testNamePattern: /(?!)/ })
+  }
+}
