@@ -37,7 +37,9 @@ export class Net {
   polling = false
 
   readonly #notifiers: NetdeviceNotifier[] = []
+  /** The first `#dirtyCount` have frames for their hosts. The array only grows: emptying it would cost an allocation a poll. */
   readonly #dirty: RxQueue[] = []
+  #dirtyCount = 0
   #flushScheduled = false
   #stamp = OWNER_XMIT
   readonly #flushLater = (): void => {
@@ -79,7 +81,7 @@ export class Net {
 
   /** Notes that a receive queue has frames for its host. They go out with the poll that runs, or else a flush of their own. */
   markDirty(queue: RxQueue): void {
-    this.#dirty.push(queue)
+    this.#dirty[this.#dirtyCount++] = queue
     if (this.polling || this.#flushScheduled) return
     this.#flushScheduled = true
     queueMicrotask(this.#flushLater)
@@ -87,8 +89,7 @@ export class Net {
 
   /** Gives the host everything that was received since the last flush: one native call a queue. */
   flush(): void {
-    const dirty = this.#dirty
-    for (let i = 0; i < dirty.length; i++) dirty[i].flush()
-    dirty.length = 0
+    for (let i = 0; i < this.#dirtyCount; i++) this.#dirty[i].flush()
+    this.#dirtyCount = 0
   }
 }
