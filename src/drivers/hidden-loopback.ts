@@ -28,12 +28,11 @@
  *
  * Nothing here allocates or throws, whatever the octets are.
  */
-import { checksumGrow, growthOf, pseudoHeaderSum4, pseudoHeaderSum6, sumGrow } from '../header/checksum.ts'
+import { checksumGrow } from '../header/checksum.ts'
 import { copyAddress, ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, isMulticastAddress } from '../header/ethernet.ts'
-import * as icmp from '../header/icmp.ts'
 import * as icmpv6 from '../header/icmpv6.ts'
 import * as ipv4 from '../header/ipv4.ts'
-import { IPPROTO_AH, IPPROTO_DCCP, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE } from '../header/ipv4.ts'
+import { IPPROTO_AH, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from '../header/ipv4.ts'
 import * as ipv6 from '../header/ipv6.ts'
 import { NEXTHDR_ICMP, NEXTHDR_NONE, NEXTHDR_ROUTING } from '../header/ipv6.ts'
 import { get16, put16 } from '../header/octets.ts'
@@ -51,12 +50,19 @@ import {
   SKB_NOT_DROPPED_YET,
 } from '../skb/drop-reason.ts'
 import { CHECKSUM_PARTIAL, type SkBuff } from '../skb/sk-buff.ts'
-
-/** What the flipped bit weighs in the 16-bit word it is in. */
-const BIT_IPV4 = 0x100
-const BIT_IPV6 = 1
-/** The least an error quotes when its length field counts (RFC 4884 sec. 4.1); smaller values are what was once unused. */
-const MIN_QUOTE_LENGTH = 128
+import {
+  adjust,
+  BIT_IPV4,
+  BIT_IPV6,
+  checksumField,
+  flip,
+  grow,
+  isGroup4,
+  isUnicast4,
+  isUnicast6,
+  isZeroNone,
+} from './hidden-loopback-address.ts'
+import { flipIcmp, flipIcmpv6 } from './hidden-loopback-icmp.ts'
 
 /**
  * Flips the frame in place and sets its `mac`, `nh`, `h` (0 without a transport header) and `protocol` (the EtherType of
@@ -69,7 +75,7 @@ export function flipNetwork(skb: SkBuff): number {
   const h = nh + 20
   // Untagged IPv4 without options or fragments that carries TCP or UDP between unicast addresses: nearly every frame.
   // Whatever is not quite that takes the long way, which knows the reasons.
-  if (bytes[data + 12] !== 0x08 || bytes[data + 13] !== 0 || skb.len < 42 || bytes[nh] !== 0x45) return flipFrame(skb)
+  if (skb.len < 42 || bytes[data + 12] !== 0x08 || bytes[data + 13] !== 0 || bytes[nh] !== 0x45) return flipFrame(skb)
   if (((bytes[nh + 6] & 0x3f) | bytes[nh + 7]) !== 0) return flipFrame(skb)
   const protocol = bytes[nh + 9]
   const udp = protocol === IPPROTO_UDP
@@ -146,7 +152,7 @@ function flipIpv4(skb: SkBuff, nh: number): number {
   else if (protocol === IPPROTO_ICMP && h !== 0) {
     const changed = flipIcmp(bytes, h, end)
     // What a partial checksum still has to add up is the message as it now is.
-    if (partial !== h + 2) adjust(bytes, h + 2, changed, false, false)
+    if (changed !== 0 && partial !== h + 2) adjust(bytes, h + 2, changed, false, false)
   }
   return done(skb, nh, h, ETH_P_IP)
 }
@@ -190,140 +196,9 @@ function done(skb: SkBuff, nh: number, h: number, protocol: number): number {
   return SKB_NOT_DROPPED_YET
 }
 
-/** Flips what an ICMP error says of addresses; answers by how much the words after its checksum grew. */
-function flipIcmp(bytes: Uint8Array, h: number, end: number): number {
-  const type = icmp.type(bytes, h)
-  if (!icmp.isError(type) || icmp.parse(bytes, h, end - h) < 0) return 0
-  let delta = 0
-  if (type === icmp.ICMP_REDIRECT && isUnicast4(bytes, h + 4)) delta += flip(bytes, h + 6, BIT_IPV4)
-  return delta + flipQuote4(bytes, h + 8, quoteEnd(h + 8, icmp.quoteLength(bytes, h), end))
-}
-
-function flipIcmpv6(bytes: Uint8Array, h: number, end: number): number {
-  if (!icmpv6.isError(icmpv6.type(bytes, h)) || icmpv6.parse(bytes, h, end - h) < 0) return 0
-  return flipQuote6(bytes, h + 8, quoteEnd(h + 8, icmpv6.quoteLength(bytes, h), end))
-}
-
-function quoteEnd(quote: number, length: number, end: number): number {
-  return length >= MIN_QUOTE_LENGTH && quote + length < end ? quote + length : end
-}
-
-/** Flips the addresses of a quoted IPv4 header that the quote holds whole, and its sums; answers as flipIcmp. */
-function flipQuote4(bytes: Uint8Array, q: number, end: number): number {
-  const length = end - q
-  if (length < 16 || ipv4.version(bytes, q) !== 4 || ipv4.headerLength(bytes, q) < ipv4.IPV4_HLEN) return 0
-  const protocol = ipv4.protocol(bytes, q)
-  const field = quotedField4(bytes, q, length)
-  const partial = field !== 0 && get16(bytes, field) === quotedPseudoSum4(bytes, q, length)
-  let delta = 0
-  if (isUnicast4(bytes, q + 12)) delta += flip(bytes, q + 14, BIT_IPV4)
-  if (length >= 20 && isUnicast4(bytes, q + 16)) delta += flip(bytes, q + 18, BIT_IPV4)
-  const changed = delta + adjust(bytes, q + 10, delta, false, false)
-  return field === 0 ? changed : changed + adjust(bytes, field, delta, partial, isZeroNone(protocol))
-}
-
-/** Position of the transport checksum in a quote, 0 when there is none or it cannot be told where. */
-function quotedField4(bytes: Uint8Array, q: number, length: number): number {
-  if (length < ipv4.IPV4_HLEN) return 0
-  const header = ipv4.headerLength(bytes, q)
-  const total = ipv4.totalLength(bytes, q)
-  // Behind a source route the pseudo-header names another destination than the header does.
-  if (header > length || ipv4.fragmentOffset(bytes, q) !== 0 || ipv4.hasSourceRoute(bytes, q)) return 0
-  const field = checksumField(ipv4.protocol(bytes, q), q + header, false)
-  return field + 2 > q + (total < length ? total : length) ? 0 : field
-}
-
-function quotedPseudoSum4(bytes: Uint8Array, q: number, length: number): number {
-  const header = ipv4.headerLength(bytes, q)
-  const protocol = ipv4.protocol(bytes, q)
-  const size = ipv4.totalLength(bytes, q) - header
-  return pseudoHeaderSum4(bytes, q, protocol, transportLength(bytes, q + header, q + length, protocol, size))
-}
-
-function flipQuote6(bytes: Uint8Array, q: number, end: number): number {
-  const length = end - q
-  if (length < 24 || ipv6.version(bytes, q) !== 6) return 0
-  const size = ipv6.IPV6_HLEN + (length < ipv6.IPV6_HLEN ? 0 : ipv6.payloadLength(bytes, q))
-  const upper = length < ipv6.IPV6_HLEN ? 0 : ipv6.upperLayer(bytes, q, size < length ? size : length)
-  const protocol = upper & 0xff
-  const h = upper < 0 ? 0 : upper >>> 8
-  let field = h === 0 ? 0 : checksumField(protocol, q + h, true)
-  if (field + 2 > q + size || field + 2 > end) field = 0
-  const partial =
-    field !== 0 &&
-    get16(bytes, field) === pseudoHeaderSum6(bytes, q, protocol, transportLength(bytes, q + h, end, protocol, size - h))
-  let delta = 0
-  if (isUnicast6(bytes, q + 8)) delta += flip(bytes, q + 15, BIT_IPV6)
-  if (length >= 40 && isUnicast6(bytes, q + 24)) delta += flip(bytes, q + 31, BIT_IPV6)
-  return field === 0 ? delta : delta + adjust(bytes, field, delta, partial, isZeroNone(protocol))
-}
-
-/** The length a quote's pseudo-header has: UDP's own field, which also holds in a first fragment, else from the IP header. */
-function transportLength(bytes: Uint8Array, h: number, end: number, protocol: number, size: number): number {
-  return protocol === IPPROTO_UDP && h + 6 <= end ? get16(bytes, h + 4) : size
-}
-
-/** Position of the checksum over the addresses in the transport header at `h`, 0 when the protocol has none. */
-function checksumField(protocol: number, h: number, isIpv6: boolean): number {
-  if (protocol === IPPROTO_TCP) return h + 16
-  if (protocol === IPPROTO_UDP || protocol === IPPROTO_UDPLITE || protocol === IPPROTO_DCCP) return h + 6
-  return isIpv6 && protocol === NEXTHDR_ICMP ? h + 2 : 0
-}
-
-/** Whether a checksum of 0 means that there is none (RFC 768), or is not allowed (RFC 3828 sec. 3.1). */
-function isZeroNone(protocol: number): boolean {
-  return protocol === IPPROTO_UDP || protocol === IPPROTO_UDPLITE
-}
-
 /** Position of the partial checksum, 0 when the frame has none, -1 when it is not in the frame. */
 function partialField(skb: SkBuff): number {
   if (skb.ipSummed !== CHECKSUM_PARTIAL) return 0
   const field = skb.csumStart + skb.csumOffset
   return skb.csumStart < skb.data || skb.csumOffset < 0 || field + 2 > skb.data + skb.len ? -1 : field
-}
-
-/** Flips the lowest bit of an octet; answers by how much its 16-bit word grew. */
-function flip(bytes: Uint8Array, at: number, weight: number): number {
-  const octet = bytes[at]
-  bytes[at] = octet ^ 1
-  return (octet & 1) === 0 ? weight : -weight
-}
-
-/** Adjusts the checksum at `field` to words it covers that grew by `delta`; answers by how much the field grew. */
-function adjust(bytes: Uint8Array, field: number, delta: number, partial: boolean, zeroIsNone: boolean): number {
-  const before = get16(bytes, field)
-  grow(bytes, field, growthOf(delta), partial, zeroIsNone)
-  return get16(bytes, field) - before
-}
-
-/** With `zeroIsNone` a checksum of 0 stays, and one that becomes 0 is written as 0xffff. */
-function grow(bytes: Uint8Array, field: number, growth: number, partial: boolean, zeroIsNone: boolean): void {
-  const before = get16(bytes, field)
-  if (partial) {
-    put16(bytes, field, sumGrow(before, growth))
-  } else if (before !== 0 || !zeroIsNone) {
-    const after = checksumGrow(before, growth)
-    put16(bytes, field, after === 0 && zeroIsNone ? 0xffff : after)
-  }
-}
-
-/** Whether the IPv4 address at `at` has a far end. */
-function isUnicast4(bytes: Uint8Array, at: number): boolean {
-  const first = bytes[at]
-  return first !== 0 && first !== 127 && first < 224 && (first !== 169 || bytes[at + 1] !== 254)
-}
-
-/** Whether it is multicast or 255.255.255.255. */
-function isGroup4(bytes: Uint8Array, at: number): boolean {
-  const first = bytes[at]
-  return first >>> 4 === 0xe || (first & bytes[at + 1] & bytes[at + 2] & bytes[at + 3]) === 0xff
-}
-
-/** Whether the IPv6 address at `at` has a far end. */
-function isUnicast6(bytes: Uint8Array, at: number): boolean {
-  const first = bytes[at]
-  if (first === 0xff || (first === 0xfe && (bytes[at + 1] & 0xc0) === 0x80)) return false
-  let rest = (bytes[at + 7] & 0xfe) | (bytes[at + 15] & 0xfe)
-  for (let i = 0; i < 15; i++) if (i !== 7) rest |= bytes[at + i]
-  return rest !== 0
 }

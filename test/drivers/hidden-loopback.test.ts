@@ -623,6 +623,11 @@ describe('an ICMP error', () => {
     expect(addsUp(octets.slice(42, 42 + 28)) && addsUp(octets.slice(34))).toBe(true)
   })
 
+  test('with a transport header behind the quoted length leaves that alone (RFC 4884)', () => {
+    const long = { ...quote, kind: 'tcp' as const, payload: new Array<number>(100).fill(9) }
+    for (const words of [0, 31, 32, 255]) expectFlipped(errorOf({ rest: [0, words, 0, 0], quote: long, cut: 140 }))
+  })
+
   test('with extensions behind its quote leaves them alone (RFC 4884)', () => {
     // A quote of an IPv6 packet whose TCP header begins at octet 128: where the length field says extensions begin.
     const far: Packet = {
@@ -635,6 +640,8 @@ describe('an ICMP error', () => {
     const before = buildFrame(framed(packet))
     const { octets } = flip(before)
     expect(octets.slice(62 + 128)).toEqual([...before.slice(62 + 128)])
+    // Values too small to be a quote's length come from hosts that know no extensions.
+    expectFlipped(errorOf({ type: 1, rest: [15, 0, 0, 0], quote: far, cut: 200 }, plain6))
     const without = errorOf({ type: 1, rest: [0, 0, 0, 0], quote: far, cut: 200 }, plain6)
     expectFlipped(without)
   })
