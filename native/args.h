@@ -98,8 +98,8 @@ class Args {
     napi_typedarray_type type;
     size_t length = 0;
     void* data = nullptr;
-    if (napi_get_typedarray_info(env_, values_[i], &type, &length, &data, nullptr, nullptr) != napi_ok) return fail<Bytes>();
-    if (type != wanted) return fail<Bytes>();
+    const napi_status status = napi_get_typedarray_info(env_, values_[i], &type, &length, &data, nullptr, nullptr);
+    if (status != napi_ok || type != wanted) return fail<Bytes>();
     return {static_cast<uint8_t*>(data), length};
   }
 

@@ -27,14 +27,15 @@ struct Batch {
   int32_t capacity = 0;
   napi_ref references[3] = {};
 
-  /** Where frame i lies if all of it is in the arena, else null. Another thread may write the arrays: each is read once. */
+  /** Where frame i lies if it is all in the arena, else null. Other threads may write the arrays: each is read once. */
   uint8_t* frame(int32_t i, size_t* length) const {
     const int32_t offset = std::atomic_ref(offsets[i]).load(std::memory_order_relaxed);
     const int32_t octets = std::atomic_ref(lengths[i]).load(std::memory_order_relaxed);
     if (offset < 0 || octets < 0) return nullptr;
     *length = static_cast<size_t>(octets);
-    if (static_cast<size_t>(offset) > arenaLength || *length > arenaLength - static_cast<size_t>(offset)) return nullptr;
-    return arena + offset;
+    const auto begin = static_cast<size_t>(offset);
+    if (begin > arenaLength || *length > arenaLength - begin) return nullptr;
+    return arena + begin;
   }
 };
 
@@ -121,7 +122,9 @@ napi_value CreateBatch(napi_env env, napi_callback_info info) {
   batch->capacity = static_cast<int32_t>(std::min<size_t>({lengths[1], lengths[2], INT32_MAX}));
   napi_value handle = nullptr;
   bool made = true;
-  for (size_t i = 0; i < 3; i++) made = made && napi_create_reference(env, values[i], 1, &batch->references[i]) == napi_ok;
+  for (size_t i = 0; i < 3; i++) {
+    made = made && napi_create_reference(env, values[i], 1, &batch->references[i]) == napi_ok;
+  }
   if (!made || napi_create_external(env, batch, freeBatch, nullptr, &handle) != napi_ok) {
     freeBatch(env, batch, nullptr);
     return result(env, -ENOMEM);

@@ -1,4 +1,4 @@
-// A descriptor that closes itself unless released.
+// A descriptor that is closed at the end of its scope.
 #ifndef VNET_NATIVE_FD_H
 #define VNET_NATIVE_FD_H
 

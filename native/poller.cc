@@ -15,22 +15,20 @@ namespace {
 constexpr napi_type_tag kTag = {0x1f0e6a53c7d94b28, 0x9d3b7a60542e8cf1};
 
 /**
- * Freed in the uv handle's close callback, and only there. uv.h promises no layout across Node versions, so the handle is
+ * Freed in the uv handle's close callback, and only there: the JavaScript object may be collected before, and then the
+ * watching goes on. uv.h promises no layout across Node versions, so the handle is
  * allocated by uv_handle_size and reached by functions alone.
  */
 struct Poller {
   napi_env env = nullptr;
   uv_poll_t* poll = nullptr;
   napi_ref fn = nullptr;
-  // Strong until close(): a descriptor that is being watched keeps its watcher.
-  napi_ref self = nullptr;
   napi_async_context context = nullptr;
   napi_async_cleanup_hook_handle hook = nullptr;
 
   uv_handle_t* handle() const { return reinterpret_cast<uv_handle_t*>(poll); }
 
   ~Poller() {
-    if (self != nullptr) napi_delete_reference(env, self);
     if (fn != nullptr) napi_delete_reference(env, fn);
     if (context != nullptr) napi_async_destroy(env, context);
     // Last: the environment may go once its hook is gone.
@@ -136,8 +134,6 @@ napi_value Close(napi_env env, napi_callback_info info) {
   Poller* poller = receiver(env, info, &self, &error);
   if (poller == nullptr) return result(env, error);
   napi_remove_wrap(env, self, nullptr);
-  napi_delete_reference(env, poller->self);
-  poller->self = nullptr;
   if (!uv_is_closing(poller->handle())) uv_close(poller->handle(), onClosed);
   return result(env, 0);
 }
@@ -157,7 +153,6 @@ bool makeObject(napi_env env, Poller* poller, napi_value fn, napi_value* object)
          napi_define_properties(env, *object, sizeof methods / sizeof *methods, methods) == napi_ok &&
          napi_type_tag_object(env, *object, &kTag) == napi_ok &&
          napi_create_reference(env, fn, 1, &poller->fn) == napi_ok &&
-         napi_create_reference(env, *object, 1, &poller->self) == napi_ok &&
          napi_create_string_utf8(env, "vnet.Poller", NAPI_AUTO_LENGTH, &name) == napi_ok &&
          napi_async_init(env, *object, name, &poller->context) == napi_ok &&
          napi_add_async_cleanup_hook(env, onEnvironmentEnd, poller, &poller->hook) == napi_ok &&

@@ -37,8 +37,8 @@ int uninterrupted(Call call) {
 }
 
 /**
- * Makes one system call in the network namespace `nsfd` refers to (-1: where the thread is), and comes home. A thread that
- * cannot come home must not go on: every later socket would silently be in the wrong namespace.
+ * Makes one system call in the network namespace `nsfd` refers to (-1: where the thread is), and comes home. A thread
+ * that cannot come home must not go on: every later socket would silently be in the wrong namespace.
  */
 template <typename Call>
 int inNamespace(int nsfd, Call call) {
@@ -100,8 +100,8 @@ napi_value Ioctl(napi_env env, napi_callback_info info) {
   }
   const Bytes arg = args.bytes(2);
   if (!args.ok()) return result(env, -EINVAL);
-  // The kernel writes as much as the request means, whatever array it was given; the largest size a request can encode is
-  // 2^14 - 1 octets, so a copy of that size keeps a short array from becoming an overflow.
+  // The kernel writes as much as the request means, whatever array it was given; the largest size a request can
+  // encode is 2^14 - 1 octets, so a copy of that size keeps a short array from becoming an overflow.
   alignas(16) uint8_t copy[1 << _IOC_SIZEBITS] = {};
   if (arg.length > sizeof copy) return result(env, -EINVAL);
   if (arg.length > 0) memcpy(copy, arg.data, arg.length);
@@ -244,7 +244,8 @@ napi_value Monotonic(napi_env env, napi_callback_info) {
   timespec now = {};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
   napi_value out = nullptr;
-  napi_create_double(env, static_cast<double>(now.tv_sec) * kNanosecondsPerSecond + static_cast<double>(now.tv_nsec), &out);
+  const double seconds = static_cast<double>(now.tv_sec);
+  napi_create_double(env, seconds * kNanosecondsPerSecond + static_cast<double>(now.tv_nsec), &out);
   return out;
 }
 

@@ -5,7 +5,7 @@ import { UsageError } from '../core/driver.ts'
 import { VnetError } from '../core/errno.ts'
 import { describeException } from '../core/exception.ts'
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Io } from './io.ts'
-import { createProgram } from './program.ts'
+import { createProgram, usageMessage } from './program.ts'
 
 /** Runs `vnet ARGS`. `argv` is without node and the program's name. Never throws: what went wrong is one line on stderr. */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
@@ -22,10 +22,11 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
 }
 
 function fail(error: unknown, program: Command, io: Io): number {
-  // Help and version end as errors with status 0; commander has said the rest itself.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE
-  if (error instanceof UsageError) {
-    io.err(`${program.name()}: ${error.message} (see ${program.name()} --help)\n`)
+  // Help and version end as errors with status 0.
+  if (error instanceof CommanderError && error.exitCode === 0) return EXIT_OK
+  if (error instanceof CommanderError || error instanceof UsageError) {
+    const message = error instanceof UsageError ? error.message : usageMessage(error)
+    io.err(`${program.name()}: ${message} (see ${program.name()} --help)\n`)
     return EXIT_USAGE
   }
   io.err(`${program.name()}: ${error instanceof VnetError ? error.message : describeException(error)}\n`)

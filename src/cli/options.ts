@@ -6,10 +6,10 @@ import { parseCidr } from '../kernel/cidr.ts'
 import { getgrnam, getpwnam } from '../kernel/libc.ts'
 
 export interface CommonOptions {
-  name: string[]
-  mac: Uint8Array[]
+  name?: string[]
+  mac?: Uint8Array[]
   /** `[IF=]CIDR`, in order; false is --no-address. */
-  address: string[] | false
+  address?: string[] | false
   mtu?: number
   txqs?: number
   rxqs?: number
@@ -21,47 +21,57 @@ export interface CommonOptions {
   group?: number
   down?: boolean
   json?: boolean
-  verbose: number
+  verbose?: number
   quiet?: boolean
 }
 
+/** In the order of the help: what the interfaces are like, those that stay, what is said. */
 export function commonOptions(): Option[] {
-  return [
-    new Option('--name <name>', 'name of the interface, %d for the first free number (repeat for a second one)')
-      .argParser(collect(interfaceName))
-      .default([], 'the driver chooses'),
-    new Option('--mac <address>', 'hardware address, such as 02:00:00:00:00:01 (repeat for a second one)')
-      .argParser(collect(macAddress))
-      .default([], 'the driver chooses'),
+  const interfaces = [
+    new Option('--name <name>', 'name, %d for the first free number; a second one for the second').argParser(
+      collect(interfaceName),
+    ),
     new Option(
       '--address <[if=]cidr>',
-      'address in place of the usual ones (repeat for more; the n-th without a name goes to the n-th interface)',
-    )
-      .argParser(collect(address))
-      .default([], "the driver's"),
+      'addresses in place of the usual ones, in the order of the interfaces or for the one named IF',
+    ).argParser(collect(address)),
     new Option('--no-address', 'no addresses'),
-    new Option('--mtu <n>', 'MTU of the interfaces').argParser(wholeNumber(ETH_MIN_MTU, ETH_MAX_MTU)),
-    new Option('--txqs <n>', 'transmit queues of each interface').argParser(wholeNumber(1, MAX_TAP_QUEUES)),
+    new Option('--mtu <n>', `MTU, ${ETH_MIN_MTU} to ${ETH_MAX_MTU}`).argParser(wholeNumber(ETH_MIN_MTU, ETH_MAX_MTU)),
+    new Option('--mac <address>', 'hardware address; a second one for the second interface').argParser(
+      collect(macAddress),
+    ),
+    new Option('--txqs <n>', `transmit queues, 1 to ${MAX_TAP_QUEUES}`).argParser(wholeNumber(1, MAX_TAP_QUEUES)),
     new Option('--rxqs <n>', 'receive queues, no more than transmit queues').argParser(wholeNumber(1, MAX_TAP_QUEUES)),
-    new Option('--netns <name>', 'network namespace, by name or path, of interfaces that name none themselves'),
+    new Option('--netns <netns>', 'network namespace, a name as in `ip netns` or a path'),
     new Option('--no-offload', 'no checksum and segmentation offload'),
-    new Option('--persist', 'leave the interfaces there at the end, for a later run to attach to (%d is 0)'),
-    new Option('--user <user>', 'user who may attach to a persistent interface').argParser(id('user', getpwnam)),
-    new Option('--group <group>', 'group that may attach to a persistent interface').argParser(id('group', getgrnam)),
-    new Option('--delete', 'remove the persistent interfaces').conflicts('persist'),
-    new Option('--down', 'leave the links down'),
+    new Option('--down', 'leave the link down'),
+  ]
+  const persistent = [
+    new Option('--persist', 'leave the interface there at the end; a later run attaches to it by its name (%d is 0)'),
+    new Option('--user <user>', 'who may attach without privileges, name or number').argParser(id('user', getpwnam)),
+    new Option('--group <group>', 'the group that may, name or number').argParser(id('group', getgrnam)),
+    new Option('--delete', 'remove the interface that an earlier run left').conflicts('persist'),
+  ]
+  const output = [
     new Option('--json', 'one JSON object a line on standard output'),
-    new Option('-v, --verbose', 'more log lines').argParser((_, n: number) => n + 1).default(0, 'off'),
-    new Option('-q, --quiet', 'nothing but errors and the line `ready`'),
+    new Option('-v, --verbose', 'log changes too, -vv every frame that the host sends').argParser(
+      (_, n: number | undefined) => (n ?? 0) + 1,
+    ),
+    new Option('-q, --quiet', 'only the line `ready`, and errors'),
+  ]
+  return [
+    ...interfaces.map(option => option.helpGroup('Interfaces:')),
+    ...persistent.map(option => option.helpGroup('Persistent interfaces:')),
+    ...output.map(option => option.helpGroup('Output:')),
   ]
 }
 
-function collect<T>(parse: (text: string) => T): (text: string, before: T[] | false) => T[] {
-  return (text, before) => [...(before === false ? [] : before), parse(text)]
+function collect<T>(parse: (text: string) => T): (text: string, before: T[] | false | undefined) => T[] {
+  return (text, before) => [...(before || []), parse(text)]
 }
 
 function interfaceName(text: string): string {
-  if (!devValidName(text)) throw new InvalidArgumentError('1 to 15 octets, no / or : or white space, at most one %d.')
+  if (!devValidName(text)) throw new InvalidArgumentError('1 to 15 octets, no / or : or white space, at most one %d')
   return text
 }
 
@@ -71,14 +81,14 @@ function macAddress(text: string): Uint8Array {
     : []
   const bytes = Uint8Array.from(octets)
   if (!isValidEtherAddr(bytes)) {
-    throw new InvalidArgumentError('six octets as 02:00:00:00:00:01, neither all zero nor a group address.')
+    throw new InvalidArgumentError('six octets as 02:00:00:00:00:01, neither all zero nor a group address')
   }
   return bytes
 }
 
 function address(text: string): string {
   if (parseCidr(text.slice(text.indexOf('=') + 1)) === undefined) {
-    throw new InvalidArgumentError('write it as 198.18.0.1/24 or 2001:db8::1/64, after IF= to name the interface.')
+    throw new InvalidArgumentError('write it as 192.0.2.1/24 or 2001:db8::1/64, after IF= to name the interface')
   }
   return text
 }
@@ -86,7 +96,7 @@ function address(text: string): string {
 function wholeNumber(min: number, max: number): (text: string) => number {
   return text => {
     const n = /^\d+$/.test(text) ? Number(text) : Number.NaN
-    if (!(n >= min && n <= max)) throw new InvalidArgumentError(`a whole number from ${min} to ${max}.`)
+    if (!(n >= min && n <= max)) throw new InvalidArgumentError(`a whole number from ${min} to ${max} is needed`)
     return n
   }
 }
@@ -94,7 +104,7 @@ function wholeNumber(min: number, max: number): (text: string) => number {
 function id(kind: string, lookUp: (name: string) => number | undefined): (text: string) => number {
   return text => {
     const found = /^\d+$/.test(text) ? Number(text) : lookUp(text)
-    if (found === undefined) throw new InvalidArgumentError(`there is no such ${kind}.`)
+    if (found === undefined) throw new InvalidArgumentError(`there is no such ${kind}; name another, or its number`)
     return found
   }
 }

@@ -32,7 +32,7 @@ export function textOutput(io: Io, quiet: boolean): Output {
   }
 }
 
-export function jsonOutput(io: Io): Output {
+export function jsonOutput(io: Io, quiet: boolean): Output {
   const line = (object: object): void => io.out(`${JSON.stringify(object)}\n`)
   return {
     log: (level, message) => line({ event: 'log', level: levelName(level), message }),
@@ -50,7 +50,9 @@ export function jsonOutput(io: Io): Output {
       }))
       line({ event: 'ready', interfaces })
     },
-    statistics: devices => line({ event: 'statistics', interfaces: devices }),
+    statistics(devices) {
+      if (!quiet) line({ event: 'statistics', interfaces: devices })
+    },
   }
 }
 

@@ -19,36 +19,50 @@ export function planDevices(specs: readonly DeviceSpec[], options: CommonOptions
   if ((options.user ?? options.group) !== undefined && !options.persist) {
     throw new UsageError('--user and --group say who may attach to a persistent interface: add --persist')
   }
-  const { mac, mtu } = options
-  if (mac.length > specs.length) throw new UsageError(`${mac.length} --mac for ${specs.length} interfaces`)
+  const { mac = [], mtu } = options
+  if (mac.length > specs.length) {
+    throw new UsageError(`${mac.length} times --mac, where the driver has ${interfaces(specs.length)}`)
+  }
+  // Which number the kernel chose is not known to a later run.
+  if (options.persist || options.delete) {
+    for (const [i, { dev }] of specs.entries()) dev.rename(dev.name.replace('%d', String(i)))
+  }
   const addresses = addressesOf(specs, options)
-  return specs.map((spec, i) => {
+  const plans = specs.map((spec, i) => {
     const dev = spec.dev as NetDevice
     const address = mac[i]
-    if (options.persist || options.delete) dev.rename(dev.name.replace('%d', String(i)))
     if (mtu !== undefined) dev.mtu = mtu
     if (address !== undefined) dev.devAddr.set(address)
     if (!options.offload) dev.features = 0
     const explicit = { ...(mtu === undefined ? {} : { mtu }), ...(address === undefined ? {} : { address }) }
     return { dev, netns: spec.netns ?? options.netns, addresses: addresses[i] ?? [], explicit }
   })
+  for (const { dev, netns } of plans) {
+    const same = plans.filter(other => other.dev.name === dev.name && other.netns === netns)
+    if (same.length > 1 && !dev.name.includes('%d')) throw new UsageError(`two interfaces cannot both be ${dev.name}`)
+  }
+  return plans
 }
 
 /** `[IF=]CIDR`: to the interface named, else the n-th to the n-th, and any further ones to the last. */
 function addressesOf(specs: readonly DeviceSpec[], { address }: CommonOptions): string[][] {
   if (address === false) return specs.map(() => [])
-  if (address.length === 0) return specs.map(spec => [...(spec.addresses ?? [])])
+  if (address === undefined) return specs.map(spec => [...(spec.addresses ?? [])])
   const addresses: string[][] = specs.map(() => [])
   let next = 0
   for (const text of address) {
     const [cidr, name] = text.split('=').reverse() as [string, string?]
     const i = name === undefined ? Math.min(next++, specs.length - 1) : specs.findIndex(spec => spec.dev.name === name)
-    if (i < 0) throw new UsageError(`--address ${text}: there is no interface ${name}; they are ${names(specs)}`)
+    if (i < 0) throw new UsageError(`--address ${text}: there is no interface ${name}, but ${names(specs)}`)
     addresses[i]?.push(cidr)
   }
   return addresses
 }
 
 function names(specs: readonly DeviceSpec[]): string {
-  return specs.map(spec => spec.dev.name).join(', ')
+  return specs.map(spec => spec.dev.name).join(' and ')
+}
+
+function interfaces(n: number): string {
+  return n === 1 ? 'one interface' : `${n} interfaces`
 }

@@ -1,62 +1,76 @@
 /** The command line: a command for every driver, its module parameters as options, and the options that all share. */
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, type CommanderError, InvalidArgumentError, Option } from 'commander'
 import { type Driver, type Param, type Params, UsageError } from '../core/driver.ts'
 import { driver as cable } from '../drivers/cable.ts'
 import { driver as loop } from '../drivers/loop.ts'
 import { driver as snull } from '../drivers/snull.ts'
+import { commandHelp, programHelp } from './help.ts'
 import type { Io } from './io.ts'
 import { type CommonOptions, commonOptions } from './options.ts'
 import { run } from './run.ts'
 
 /** Every driver of the program; the first runs when no command is given. */
-const drivers = [loop, snull, cable] as const
+const drivers: readonly Driver[] = [loop, snull, cable].map(driver => driver as unknown as Driver)
 
 /** `done` gets the exit status of the command that ran. */
 export function createProgram(version: string, io: Io, done: (status: number) => void): Command {
-  const program = configure(new Command('vnet'), io)
-    .description('Live Linux network interfaces whose driver is TypeScript.')
-    .version(version)
-    .showSuggestionAfterError()
-  for (const driver of drivers)
-    program.addCommand(driverCommand(driver as unknown as Driver, io, done), { isDefault: driver.name === 'loop' })
-  program.addHelpText(
-    'after',
-    `
-Without a command it is ${loop.name}: \`vnet --help\` lists the commands, \`vnet COMMAND --help\` their options.`,
-  )
+  const program = configure(new Command('vnet'), io).version(version, '-V, --version', 'print the version')
+  programHelp(program)
+  for (const driver of drivers) {
+    program.addCommand(driverCommand(driver, io, done), { isDefault: driver === drivers[0] })
+  }
+  program.helpCommand(false).addCommand(helpCommand(program, io))
   return program
 }
 
 function driverCommand(driver: Driver, io: Io, done: (status: number) => void): Command {
-  const command = configure(new Command(driver.name), io).description(driver.description)
-  command.argument('[args...]', driver.args === undefined ? undefined : `as ${driver.args}`)
-  command.usage(`[options]${driver.args === undefined ? '' : ` ${driver.args}`}`)
-  for (const [name, param] of Object.entries(driver.params)) command.addOption(paramOption(name, param))
+  const command = configure(new Command(driver.name), io).description(driver.description).argument('[args...]')
+  command.usage(`[OPTIONS]${driver.args === undefined ? '' : ` ${driver.args}`}`)
+  for (const [name, param] of Object.entries(driver.params)) {
+    command.addOption(paramOption(name, param).helpGroup(`Options of ${driver.name}:`))
+  }
   for (const option of commonOptions()) command.addOption(option)
+  commandHelp(command)
   command.action(async (args: string[], options: CommonOptions & Record<string, unknown>) => {
-    if (driver.args === undefined && args.length > 0) {
-      throw new UsageError(
-        `unknown command or argument '${args[0]}': the commands are ${drivers.map(d => d.name).join(', ')}`,
-      )
+    if (driver.args === undefined && args.length > 0) throw new UsageError(unknownCommand(args[0]))
+    if (args.length > 0 && options.name !== undefined) {
+      throw new UsageError(`${driver.name}: name the interfaces by arguments or by --name, not by both`)
     }
     done(await run(driver, paramValues(driver.params, options), args, options, io))
   })
   return command
 }
 
-/** Errors are one line, and thrown rather than exiting. */
-function configure(command: Command, io: Io): Command {
-  return command.exitOverride().configureOutput({
-    writeOut: text => io.out(text),
-    writeErr: text => io.err(text),
-    outputError: text =>
-      io.err(
-        `vnet: ${text
-          .trim()
-          .replace(/^error: /, '')
-          .replace(/\s*\n\s*/g, ' ')} (see vnet --help)\n`,
-      ),
+function helpCommand(program: Command, io: Io): Command {
+  const command = configure(new Command('help'), io).usage('[COMMAND]').argument('[command]')
+  return command.description('this text, or all about one command').action((name: string | undefined) => {
+    const about = name === undefined ? program : program.commands.find(known => known.name() === name)
+    if (about === undefined) throw new UsageError(unknownCommand(name))
+    about.outputHelp()
   })
+}
+
+function unknownCommand(name: string | undefined): string {
+  const names = drivers.map(driver => driver.name)
+  return names.includes(name ?? '')
+    ? `the command comes first: vnet ${name} [OPTIONS]`
+    : `unknown command or argument '${name}': the commands are ${names.join(', ')}`
+}
+
+/** Errors are thrown rather than exiting; main says them. */
+function configure(command: Command, io: Io): Command {
+  return command
+    .exitOverride()
+    .configureOutput({ writeOut: text => io.out(text), writeErr: text => io.err(text), outputError: () => {} })
+}
+
+/** What commander says, as one line: `--mtu 1: a whole number from 68 to 65521 is needed`. */
+export function usageMessage({ message }: CommanderError): string {
+  return message
+    .trim()
+    .replace(/^error: /, '')
+    .replace(/^option '.*(--[\w-]+)[^']*' argument '(.*)' is invalid\. /s, '$1 $2: ')
+    .replace(/\s*\n\s*/g, ' ')
 }
 
 /** `poolSize` is `--pool-size N`; one that is on or off is a bare `--eth`. */

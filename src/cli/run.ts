@@ -4,8 +4,9 @@ import { type DeviceSpec, type Driver, UsageError } from '../core/driver.ts'
 import { EEXIST, EINVAL, EPERM, VnetError } from '../core/errno.ts'
 import { describeException } from '../core/exception.ts'
 import { NETDEV_UNREGISTER, NETREG_REGISTERED } from '../core/if.ts'
-import { LOGLEVEL_DEBUG, LOGLEVEL_INFO, LOGLEVEL_WARNING, Log } from '../core/log.ts'
+import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, Log } from '../core/log.ts'
 import { Net } from '../core/net.ts'
+import type { LinkRequest } from '../core/port.ts'
 import { random } from '../core/random.ts'
 import { registerNetdev, unregisterNetdev } from '../core/register.ts'
 import { TimerfdClock } from '../kernel/clock.ts'
@@ -16,6 +17,7 @@ import type { CommonOptions } from './options.ts'
 import { jsonOutput, type Output, textOutput } from './output.ts'
 import { type Plan, planDevices } from './plan.ts'
 import { type DeviceStatistics, statisticsOf } from './statistics.ts'
+import { traceChanges, traceFrames } from './trace.ts'
 
 export async function run(
   driver: Driver,
@@ -24,8 +26,9 @@ export async function run(
   options: CommonOptions,
   io: Io,
 ): Promise<number> {
-  const output = options.json ? jsonOutput(io) : textOutput(io, options.quiet ?? false)
-  const level = options.quiet ? LOGLEVEL_WARNING : options.verbose > 0 ? LOGLEVEL_DEBUG : LOGLEVEL_INFO
+  const { quiet = false, verbose = 0 } = options
+  const output = options.json ? jsonOutput(io, quiet) : textOutput(io, quiet)
+  const level = quiet ? LOGLEVEL_ERR : verbose > 0 ? LOGLEVEL_DEBUG : LOGLEVEL_INFO
   const native = loadNative()
   await using host = new LinuxHost(native)
   await using clock = new TimerfdClock(native)
@@ -33,11 +36,13 @@ export async function run(
   const net = new Net({ host, clock, random: chance, log: new Log(level, output.log) })
   const plans = planDevices(init(driver, params, args, options, net), options)
   if (options.delete) {
-    for (const { dev, netns } of plans) await host.remove(dev.name, netns)
+    await removeAll(host, plans)
     return EXIT_OK
   }
   for (const plan of plans) refuseConflicts(host, plan)
-  return await live(driver, plans, net, options, io, output)
+  if (verbose > 0) traceChanges(net)
+  if (verbose > 1) for (const { dev } of plans) traceFrames(dev)
+  return await live(driver, plans, net, host, options, io, output)
 }
 
 function init(
@@ -48,12 +53,19 @@ function init(
   net: Net,
 ): readonly DeviceSpec[] {
   try {
-    return driver.init(params, { args, net, names: options.name, txqs: options.txqs, rxqs: options.rxqs })
+    return driver.init(params, { args, net, names: options.name ?? [], txqs: options.txqs, rxqs: options.rxqs })
   } catch (error) {
     // What a driver cannot allocate was asked for on the command line.
-    if (error instanceof VnetError && error.errno === EINVAL) throw new UsageError(error.message)
-    throw error
+    if (!(error instanceof VnetError && error.errno === EINVAL)) throw error
+    throw new UsageError(error.advice === undefined ? error.message : `${error.syscall}: ${error.advice}`)
   }
+}
+
+/** Removes what is there also when some are not; then says the first that was not. */
+async function removeAll(host: LinuxHost, plans: readonly Plan[]): Promise<void> {
+  const errors: unknown[] = []
+  for (const { dev, netns } of plans) await host.remove(dev.name, netns).catch(error => errors.push(error))
+  if (errors.length > 0) throw errors[0]
 }
 
 /** Two interfaces on one network would silently take each other's traffic. */
@@ -74,6 +86,7 @@ async function live(
   driver: Driver,
   plans: readonly Plan[],
   net: Net,
+  host: LinuxHost,
   options: CommonOptions,
   io: Io,
   output: Output,
@@ -90,12 +103,7 @@ async function live(
   })
   const stopListening = io.onEnd(end)
   try {
-    for (const { dev, netns } of plans) {
-      const { persist, user: owner, group } = options
-      await registerNetdev(dev, net, { netns, persist, owner, group })
-    }
-    for (const plan of plans) await configure(plan, options)
-    output.ready(plans, driver)
+    output.ready(await bringUp(plans, net, host, options), driver)
     const why = await ended
     await takeDown(plans)
     output.statistics(statistics)
@@ -107,18 +115,47 @@ async function live(
   }
 }
 
-/** Addresses, link up. What was asked for explicitly also holds for an interface that was there before. */
-async function configure({ dev, addresses, explicit }: Plan, options: CommonOptions): Promise<void> {
-  const { port } = dev
-  if (port === undefined) return
+/** Registers and configures all, or leaves nothing behind, also of what was to stay. */
+async function bringUp(plans: readonly Plan[], net: Net, host: LinuxHost, options: CommonOptions): Promise<Plan[]> {
+  const { persist, user: owner, group } = options
+  const made: Plan[] = []
   try {
-    if (!port.created) await port.apply(explicit)
-    await port.apply({ addresses, ...(options.down ? {} : { up: true }) })
+    for (const plan of plans) {
+      await registerNetdev(plan.dev, net, { netns: plan.netns, persist, owner, group })
+      if (persist && plan.dev.port?.created) made.push(plan)
+    }
+    const configured: Plan[] = []
+    for (const plan of plans) configured.push({ ...plan, addresses: await configure(plan, options) })
+    return configured
   } catch (error) {
-    // A persistent interface may be attached to without privileges, and is then used as it is.
-    if (port.created || !(error instanceof VnetError && error.errno === EPERM)) throw error
-    dev.log.warn(`used as it is: ${error.message}`)
+    await takeDown(plans)
+    // The first error is the one to tell.
+    await removeAll(host, made).catch(() => {})
+    throw error
   }
+}
+
+/**
+ * What was asked for explicitly also holds for an interface that was there before; addresses; link up. A persistent one
+ * may be attached to without privileges, and is then used as it is. Answers the addresses that it has of those planned.
+ */
+async function configure({ dev, addresses, explicit }: Plan, options: CommonOptions): Promise<readonly string[]> {
+  const { port } = dev
+  if (port === undefined) return addresses
+  async function apply(request: LinkRequest): Promise<boolean> {
+    try {
+      await port?.apply(request)
+      return true
+    } catch (error) {
+      if (port?.created || !(error instanceof VnetError && error.errno === EPERM)) throw error
+      dev.log.warn(`used as it is: ${error.message}`)
+      return false
+    }
+  }
+  if (!port.created) await apply(explicit)
+  const there = await apply({ addresses })
+  if (!options.down) await apply({ up: true })
+  return there ? addresses : []
 }
 
 async function takeDown(plans: readonly Plan[]): Promise<void> {

@@ -123,7 +123,7 @@ export function interfaceArg(text: string): InterfaceArg {
 export function interfaceArgs({ args, names }: DriverContext, defaults: readonly string[]): InterfaceArg[] {
   const given = args.length > 0 ? args : names
   if (given.length > defaults.length) {
-    throw new UsageError(`${given.length} interface names where at most ${defaults.length} are used`)
+    throw new UsageError(`${given.length} interface names, of which ${defaults.length} can be used`)
   }
   return defaults.map((name, i) => interfaceArg(given[i] ?? name))
 }

@@ -1,6 +1,6 @@
 /**
- * Linux's error numbers (include/uapi/asm-generic/errno-base.h and errno.h; x86_64 and aarch64 use these), each with what
- * it says. Number 41 and 58 are unused; EWOULDBLOCK is EAGAIN, EDEADLOCK is EDEADLK, ENOTSUP is EOPNOTSUPP.
+ * Linux's error numbers (include/uapi/asm-generic/errno-base.h and errno.h; x86_64 and aarch64 use these), each with
+ * what it says. Number 41 and 58 are unused; EWOULDBLOCK is EAGAIN, EDEADLOCK is EDEADLK, ENOTSUP is EOPNOTSUPP.
  */
 export const ERRNO_TABLE = {
   EPERM: [1, 'operation not permitted'],

@@ -1,6 +1,6 @@
 /**
- * Errors as the kernel has them: functions answer 0 or more, or -errno; VnetError is a failure on its way to a user, its
- * message one line to act on.
+ * Errors as the kernel has them: functions answer 0 or more, or -errno; VnetError is a failure on its way to a user,
+ * its message one line to act on.
  */
 import { ERRNO_TABLE } from './errno-table.ts'
 
@@ -76,8 +76,8 @@ export function errnoText(errno: number): string {
 }
 
 /**
- * A failed call to the system: `TUNSETIFF vnet0: EBUSY, device or resource busy; advice`, always one line. `advice` says
- * what to do, or what the kernel said beyond the number.
+ * A failed call to the system: `TUNSETIFF vnet0: EBUSY, device or resource busy; advice`, always one line. `advice`
+ * says what to do, or what the kernel said beyond the number.
  */
 export class VnetError extends Error {
   override readonly name = 'VnetError'

@@ -114,7 +114,11 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   /** dev_get_stats: a row of LinkStats64 summed over all queues, with what the driver adds. Owned by the caller. */
   getStats64(): Float64Array {
     const stats = this.counters.sum()
-    this.netdevOps.ndoGetStats64?.(this, stats)
+    try {
+      this.netdevOps.ndoGetStats64?.(this, stats)
+    } catch (error) {
+      this.logException('ndoGetStats64', error)
+    }
     return stats
   }
 
@@ -153,8 +157,9 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     if (this.#slots !== undefined) this.net.pool.wait(this.#slots)
   }
 
-  /** Puts it on a Net, with an account of slots; for registerNetdev. */
+  /** Puts it on a Net, with an account of slots; for registerNetdev. EINVAL when it is on one. */
   enlist(net: Net): SlotAccount {
+    if (this.#slots !== undefined) throw new VnetError(EINVAL, this.name, 'the device is being registered')
     this.#net = net
     this.#slots = net.pool.openAccount(() => {
       for (const txq of this.tx) txq.slotFreed()

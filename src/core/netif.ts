@@ -2,8 +2,11 @@
  * What a driver calls: netif_rx, the carrier, all queues at once, eth_type_trans (net/core/dev.c, net/ethernet/eth.c).
  */
 import { SKB_DROP_REASON_SKB_CSUM } from '../skb/drop-reason.ts'
+import { skbPanic } from '../skb/error.ts'
 import {
   CHECKSUM_PARTIAL,
+  OWNER_FREE,
+  OWNER_RX,
   PACKET_BROADCAST,
   PACKET_HOST,
   PACKET_MULTICAST,
@@ -23,7 +26,9 @@ import { request } from './register.ts'
  * through its batch. What the receiving side has no offload for is done here first.
  */
 export function netifRx(skb: SkBuff): void {
+  if (skb.owner === OWNER_FREE) throw skbPanic('netif_rx of a freed frame', netifRx)
   const dev = skb.dev as NetDevice
+  skb.owner = OWNER_RX
   if ((skb.ipSummed === CHECKSUM_PARTIAL || skb.gsoSize !== 0) && !canOffload(skb, dev.features)) finish(skb, dev)
   else dev.receive(skb)
 }

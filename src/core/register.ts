@@ -35,7 +35,7 @@ export type RegisterOptions = Pick<PortSpec, 'netns' | 'persist' | 'owner' | 'gr
 
 /**
  * register_netdev: makes the interface and joins the device to it, down. Rejects with a VnetError, everything undone,
- * when a step fails. What it gives unregisters the device when disposed of.
+ * when a step fails. What it gives unregisters the device, if it still is registered, when disposed of.
  */
 export async function registerNetdev<Priv>(
   dev: NetDevice<Priv>,
@@ -52,14 +52,14 @@ export async function registerNetdev<Priv>(
       call(dev, 'ndoInit', () => dev.netdevOps.ndoInit?.(dev)),
       `ndo_init of ${dev.name}`,
     )
-    undo.push(() => dev.netdevOps.ndoUninit?.(dev))
+    undo.push(() => uninit(dev), asBefore(dev))
     const features = netdevFixFeatures(dev.features, text => net.log.named(dev.name).info(text))
     const port = await net.host.open({ ...options, name: dev.name, queues: dev.numTxQueues, features, slots })
     undo.push(() => port.close())
     dev.rename(port.link.name)
     dev.ifindex = port.link.ifindex
     dev.features = port.features
-    await port.apply(port.created ? wanted(dev) : {})
+    await port.apply({ ...(port.created ? wanted(dev) : {}), ...(dev.carrier ? {} : { carrier: false }) })
     const { link } = port
     dev.flags = link.flags & ~IFF_UP
     dev.mtu = link.mtu
@@ -76,7 +76,11 @@ export async function registerNetdev<Priv>(
   dev.regState = NETREG_REGISTERED
   net.devices.push(dev)
   if (((dev.port?.link.flags ?? 0) & IFF_UP) !== 0) open(dev)
-  return { [Symbol.asyncDispose]: () => unregisterNetdev(dev) }
+  return {
+    async [Symbol.asyncDispose]() {
+      if (dev.regState === NETREG_REGISTERED) await unregister(dev)
+    },
+  }
 }
 
 /** unregister_netdev: stops the device, tells the notifiers, and takes the interface away. EINVAL when it is not registered. */
@@ -107,13 +111,24 @@ function wanted(dev: NetDevice): LinkRequest {
   }
 }
 
+/** How to give a device back the fields that the host's take the place of. */
+function asBefore(dev: NetDevice): () => void {
+  const { name, ifindex, flags, features, mtu, txQueueLen } = dev
+  const address = dev.devAddr.slice()
+  return () => {
+    Object.assign(dev, { ifindex, flags, features, mtu, txQueueLen })
+    dev.devAddr.set(address)
+    dev.rename(name)
+  }
+}
+
 async function unregister(dev: NetDevice): Promise<void> {
   const { net, port } = dev
   dev.regState = NETREG_UNREGISTERING
   if ((dev.flags & IFF_UP) !== 0) stop(dev)
   net.devices.splice(net.devices.indexOf(dev), 1)
   net.callNetdeviceNotifiers(NETDEV_UNREGISTER, dev)
-  dev.netdevOps.ndoUninit?.(dev)
+  uninit(dev)
   dev.discharge()
   await port?.close()
   dev.regState = NETREG_UNREGISTERED
@@ -145,7 +160,7 @@ function linkChanged(dev: NetDevice, change: LinkChange): void {
       break
     case 'flags':
       dev.flags = (change.flags & ~IFF_UP) | (dev.flags & IFF_UP)
-      dev.netdevOps.ndoSetRxMode?.(dev)
+      call(dev, 'ndoSetRxMode', () => dev.netdevOps.ndoSetRxMode?.(dev))
       notify(dev, NETDEV_CHANGE)
       break
     case 'txqueuelen':
@@ -188,8 +203,15 @@ function stop(dev: NetDevice): void {
   notify(dev, NETDEV_DOWN)
 }
 
+function uninit(dev: NetDevice): void {
+  call(dev, 'ndoUninit', () => dev.netdevOps.ndoUninit?.(dev))
+}
+
 function mtuChanged(dev: NetDevice, mtu: number): void {
-  const error = call(dev, 'ndoChangeMtu', () => dev.netdevOps.ndoChangeMtu?.(dev, mtu))
+  // Also what comes back when a change is undone.
+  if (mtu === dev.mtu) return
+  const fits = mtu >= dev.minMtu && mtu <= dev.maxMtu
+  const error = fits ? call(dev, 'ndoChangeMtu', () => dev.netdevOps.ndoChangeMtu?.(dev, mtu)) : -EINVAL
   if (error !== 0) {
     dev.log.warn(`MTU ${mtu} refused by the driver: ${errnoName(error)}; back to ${dev.mtu}`)
     request(dev, { mtu: dev.mtu })
@@ -200,6 +222,7 @@ function mtuChanged(dev: NetDevice, mtu: number): void {
 }
 
 function addressChanged(dev: NetDevice, address: Uint8Array): void {
+  if (address.every((octet, i) => octet === dev.devAddr[i])) return
   const error = call(dev, 'ndoSetMacAddress', () => dev.netdevOps.ndoSetMacAddress?.(dev, address))
   if (error !== 0) {
     dev.log.warn(`hardware address refused by the driver: ${errnoName(error)}; back to the former one`)

@@ -91,8 +91,14 @@ export class TxQueue {
     this.#retry?.cancel()
     this.#state &= ~(REQUEUED | NO_SLOT)
     this.#requeue.purge(SKB_DROP_REASON_DEV_STOPPED)
-    for (let n = this.#read(); n > 0; n = this.#read()) {
-      for (let i = 0; i < n; i++) this.#take(i).drop(SKB_DROP_REASON_DEV_STOPPED)
+    // Not the batch of a poll: a driver may stop its device in the middle of one.
+    const batch: SkBuff[] = []
+    // The kernel holds no more than this; a host that goes on sending must not keep us here.
+    for (let left = this.dev.txQueueLen; left > 0; ) {
+      const n = this.#read(batch)
+      if (n <= 0) break
+      for (let i = 0; i < n; i++) batch[i].drop(SKB_DROP_REASON_DEV_STOPPED)
+      left -= n
     }
   }
 
@@ -115,11 +121,11 @@ export class TxQueue {
   }
 
   /** (2) One native call reads a batch into slots of the pool. Each is counted when read, as the kernel does. */
-  #read(): number {
+  #read(batch: SkBuff[]): number {
     const { dev } = this
-    const n = (this.#port as PortQueue).read(this.#batch, BATCH)
+    const n = (this.#port as PortQueue).read(batch, BATCH)
     for (let i = 0; i < n; i++) {
-      const skb = this.#batch[i]
+      const skb = batch[i]
       skb.dev = dev
       skb.queueMapping = this.index
       dev.counters.transmitted(skb)
@@ -141,7 +147,7 @@ export class TxQueue {
     if (dev.watchdogTimeo > 0) this.transStart = net.clock.now()
     net.polling = true
     for (let budget = BUDGET; budget > 0 && this.#state === 0; ) {
-      const n = this.#read()
+      const n = this.#read(this.#batch)
       if (n <= 0) {
         if (n < 0) this.#readFailed(n)
         break
@@ -166,7 +172,7 @@ export class TxQueue {
   /** (3) Each frame goes to the driver, who owns it from here. */
   #xmit(skb: SkBuff): void {
     if (this.#state !== 0) {
-      this.#requeue.push(skb)
+      if ((this.#state & DEV_DOWN) !== 0 || !this.#requeue.push(skb)) skb.drop(SKB_DROP_REASON_DEV_STOPPED)
       return
     }
     const { dev } = this
@@ -190,8 +196,8 @@ export class TxQueue {
       return
     }
     this.requeues++
-    if (!this.#requeue.unshift(skb)) skb.drop(SKB_DROP_REASON_DEV_STOPPED)
-    if (this.stopped) return
+    if ((this.#state & DEV_DOWN) !== 0 || !this.#requeue.unshift(skb)) skb.drop(SKB_DROP_REASON_DEV_STOPPED)
+    if (this.#state !== 0) return
     this.#set(REQUEUED)
     this.#retry?.at(this.dev.net.clock.now() + RETRY)
   }

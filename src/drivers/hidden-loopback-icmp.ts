@@ -79,7 +79,7 @@ function flipQuote6(bytes: Uint8Array, q: number, end: number): number {
   const length = end - q
   if (length < 24 || ipv6.version(bytes, q) !== 6) return 0
   const size = ipv6.IPV6_HLEN + (length < ipv6.IPV6_HLEN ? 0 : ipv6.payloadLength(bytes, q))
-  const upper = length < ipv6.IPV6_HLEN ? 0 : ipv6.upperLayer(bytes, q, size < length ? size : length)
+  const upper = length < ipv6.IPV6_HLEN ? 0 : ipv6.upperLayer(bytes, q, length)
   const protocol = upper & 0xff
   const h = upper < 0 ? 0 : upper >>> 8
   let field = h === 0 ? 0 : checksumField(protocol, q + h, true)

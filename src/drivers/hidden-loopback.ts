@@ -73,10 +73,10 @@ export function flipNetwork(skb: SkBuff): number {
   const { bytes, data } = skb
   const nh = data + 14
   const h = nh + 20
-  // Untagged IPv4 without options or fragments that carries TCP or UDP between unicast addresses: nearly every frame.
+  // Untagged IPv4 without options that carries TCP or UDP between unicast addresses: nearly every frame.
   // Whatever is not quite that takes the long way, which knows the reasons.
   if (skb.len < 42 || bytes[data + 12] !== 0x08 || bytes[data + 13] !== 0 || bytes[nh] !== 0x45) return flipFrame(skb)
-  if (((bytes[nh + 6] & 0x3f) | bytes[nh + 7]) !== 0) return flipFrame(skb)
+  if (((bytes[nh + 6] & 0x1f) | bytes[nh + 7]) !== 0) return flipFrame(skb)
   const protocol = bytes[nh + 9]
   const udp = protocol === IPPROTO_UDP
   if (!udp && protocol !== IPPROTO_TCP) return flipFrame(skb)

@@ -1,7 +1,7 @@
 /**
- * Armed alarms ordered by their moments: a binary heap in arrays that grow and are kept, with each alarm's place in itself,
- * so that arming, moving and disarming cost O(log n) and allocate nothing. Alarms of the same moment ring in the order in
- * which they were armed.
+ * Armed alarms ordered by their moments: a binary heap in arrays that grow and are kept, with each alarm's place in
+ * itself, so that arming, moving and disarming cost O(log n) and allocate nothing. Alarms of the same moment ring in
+ * the order in which they were armed.
  */
 import type { Alarm } from '../core/clock.ts'
 

@@ -4,15 +4,16 @@
  * An interface for another namespace is made at home and then moved there: a TAP opened inside would keep the namespace
  * alive, and its deletion would go unseen.
  */
-import { EEXIST, EINVAL, ENOENT, VnetError } from '../core/errno.ts'
+import { EEXIST, EINVAL, ENOENT, EPERM, VnetError } from '../core/errno.ts'
 import type { Host, PortSpec } from '../core/port.ts'
 import type { SkBuffPool } from '../skb/pool.ts'
 import { formatAddress, parseCidr } from './cidr.ts'
 import { check } from './errno.ts'
 import { LinkMonitor, NSID_HOME } from './link-monitor.ts'
 import type { Native } from './native.ts'
+import { netnsPath, watchNetnsName } from './netns-name.ts'
 import { getLink, getRoutes, type Link, nsidOf, overlappingRoute, RouteSocket, setLink } from './rtnetlink.ts'
-import { openTap, setPersist, type Tap, tapName } from './tap.ts'
+import { isErrno, openTap, rootAdvice, setPersist, type Tap, tapName } from './tap.ts'
 import { TapPort, type TapPortOwner } from './tap-port.ts'
 import { createFrameBatch, type FrameBatch, TapQueue } from './tap-queue.ts'
 import { O_RDONLY } from './uapi.ts'
@@ -22,6 +23,8 @@ export class LinuxHost implements Host, TapPortOwner, AsyncDisposable {
   readonly #monitor: LinkMonitor
   /** Open ports, and the number under which events of their namespace come. */
   readonly #ports = new Map<TapPort, number>()
+  /** How to stop watching the name of the namespace that a port was attached in. */
+  readonly #watches = new Map<TapPort, () => void>()
   readonly #batches = new WeakMap<SkBuffPool, FrameBatch>()
   #temporary = 0
 
@@ -30,7 +33,8 @@ export class LinuxHost implements Host, TapPortOwner, AsyncDisposable {
     this.#monitor = LinkMonitor.open(native, {
       onLink: (nsid, link, event) => this.#onLink(nsid, link, event),
       onOverrun: () => this.#each(port => port.refresh()),
-      onNsidGone: gone => this.#each((port, nsid) => nsid === gone && port.linkLeft()),
+      // Told before the interfaces go: they can still be asked, and must not be believed.
+      onNsidGone: gone => this.#each((port, nsid) => nsid === gone && port.leave()),
     })
     this.#monitor.unref()
   }
@@ -43,7 +47,9 @@ export class LinuxHost implements Host, TapPortOwner, AsyncDisposable {
       const tap = existing === undefined ? this.#create(spec, nsfd) : this.#attach(spec, existing, nsfd)
       try {
         if (spec.persist) setPersist(this.#native, tap, true, spec.owner, spec.group)
-        return this.#port(spec, tap, there, nsfd, existing === undefined)
+        const port = this.#port(spec, tap, there, nsfd, existing === undefined)
+        if (existing !== undefined && nsfd >= 0) this.#watchName(port, spec.netns as string, nsfd)
+        return port
       } catch (error) {
         for (const fd of tap.fds) this.#native.close(fd)
         throw error
@@ -88,11 +94,15 @@ export class LinuxHost implements Host, TapPortOwner, AsyncDisposable {
   }
 
   locate(port: TapPort, nsfd: number): void {
+    this.#unwatchName(port)
     this.#ports.set(port, this.#nsid(nsfd))
   }
 
   forget(port: TapPort): void {
+    this.#unwatchName(port)
     this.#ports.delete(port)
+    if (this.#ports.size === 0) this.#monitor.unref()
+    if (this.#ports.size === 0) this.#monitor.unref()
   }
 
   async close(): Promise<void> {
@@ -120,6 +130,8 @@ export class LinuxHost implements Host, TapPortOwner, AsyncDisposable {
     const queues = tap.fds.map(fd => new TapQueue(this.#native, fd, tap.vnetHdrLen, spec.slots, frames))
     const port = new TapPort(this.#native, tap, { link, created, queues, owner: this })
     this.#ports.set(port, nsid)
+    // A port keeps the process alive, also while its link is down and no queue is polled.
+    this.#monitor.ref()
     return port
   }
 
@@ -160,6 +172,22 @@ export class LinuxHost implements Host, TapPortOwner, AsyncDisposable {
     return openTap(this.#native, { name, queues, features, multiQueue: tun.multiQueue, exclusive: false, nsfd })
   }
 
+  #watchName(port: TapPort, netns: string, nsfd: number): void {
+    try {
+      this.#watches.set(
+        port,
+        watchNetnsName(netns, nsfd, () => port.leave()),
+      )
+    } catch {
+      // No watch to be had (fs.inotify.max_user_watches): a deletion is then not seen, and all else goes on.
+    }
+  }
+
+  #unwatchName(port: TapPort): void {
+    this.#watches.get(port)?.()
+    this.#watches.delete(port)
+  }
+
   /** The number under which events of a namespace come; -1 is home. */
   #nsid(nsfd: number): number {
     if (nsfd < 0 || !this.#monitor.allNamespaces) return NSID_HOME
@@ -170,12 +198,17 @@ export class LinuxHost implements Host, TapPortOwner, AsyncDisposable {
   /** Calls `fn` with a descriptor of a namespace named, -1 for our own. */
   #inNamespace<T>(netns: string | undefined, fn: (nsfd: number) => T): T {
     if (netns === undefined) return fn(-1)
-    const path = netns.includes('/') ? netns : `/run/netns/${netns}`
+    const path = netnsPath(netns)
     const nsfd = this.#native.open(path, O_RDONLY, -1)
     check(nsfd, `open ${path}`, `there is no such network namespace; \`ip netns\` lists those with a name`)
     try {
       using home = RouteSocket.open(this.#native)
       return fn(home.isIn(nsfd) ? -1 : nsfd)
+    } catch (error) {
+      // What has no advice yet is that the namespace may not be entered.
+      throw isErrno(error, EPERM) && error.advice === undefined
+        ? new VnetError(EPERM, `enter network namespace ${netns}`, rootAdvice())
+        : error
     } finally {
       this.#native.close(nsfd)
     }

@@ -1,7 +1,7 @@
 /**
- * The native addon as TypeScript sees it. Every function answers 0 or more, or -errno, and never throws; arguments of a
- * wrong type answer -EINVAL. Descriptors are plain numbers, owned by the caller. A Uint8Array may be on an ArrayBuffer or a
- * SharedArrayBuffer and is only used during the call, batches excepted.
+ * The native addon as TypeScript sees it. Every function answers 0 or more, or -errno, and never throws; arguments of
+ * a wrong type answer -EINVAL. Descriptors are plain numbers, owned by the caller. A Uint8Array may be on an
+ * ArrayBuffer or a SharedArrayBuffer and is only used during the call, batches excepted.
  */
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -16,9 +16,9 @@ export interface Batch {
 }
 
 /**
- * A descriptor watched by the event loop of the thread that made it. Begins stopped. Not collected, and keeps the process
- * alive while started and ref'ed, until close(); a terminating worker or process closes it by itself. Close it before its
- * descriptor. Methods answer 0, or -EBADF once closed.
+ * A descriptor watched by the event loop of the thread that made it. Begins stopped. Once started it watches, and keeps
+ * the process alive unless unref'ed, also when nothing refers to it any more, until stop() or close(); the end of its
+ * worker or process closes it. Close it before its descriptor. Methods answer 0, or -EBADF once closed.
  */
 export interface Poller {
   /** Watches; harmless when started. After a negative status, watches again. */
@@ -34,8 +34,8 @@ export interface Poller {
 
 export interface Native {
   /**
-   * open(2), always with O_CLOEXEC; `nsfd` is a descriptor of the network namespace to open in, or -1 for the thread's own.
-   * The thread is home again on return; should it not come home, the process is aborted.
+   * open(2), always with O_CLOEXEC; `nsfd` is a descriptor of the network namespace to open in, or -1 for the
+   * thread's own. The thread is home again on return; should it not come home, the process is aborted.
    */
   open(path: string, flags: number, nsfd: number): number
   /** socket(2), always with SOCK_CLOEXEC; `nsfd` as in open. */
@@ -76,27 +76,29 @@ export interface Native {
   monotonic(): number
 
   /**
-   * Frame i of a batch is the `lengths[i]` octets at `offsets[i]` of `arena`. All three are on SharedArrayBuffers (-EINVAL
-   * otherwise), for those cannot be detached while the addon uses them. A batch has as many frames as the shorter of
-   * `offsets` and `lengths`, and keeps the memory of all three.
+   * Frame i of a batch is the `lengths[i]` octets at `offsets[i]` of `arena`. All three are on SharedArrayBuffers
+   * (-EINVAL otherwise), for those cannot be detached while the addon uses them. A batch has as many frames as the
+   * shorter of `offsets` and `lengths`, and keeps the memory of all three.
    */
   createBatch(arena: Uint8Array, offsets: Int32Array, lengths: Int32Array): Batch | number
   /**
-   * read(2) into frames 0 to n - 1, of lengths[i] octets each, until none waits or `maxBytes` octets were read in this
-   * call (0: no limit). Sets lengths[i] to the octets read and answers the number of frames. An error of the first read is
-   * the answer; one of a later read ends the batch and shows at the next call. A frame that is not all in the arena, or has
-   * no room, is EFAULT: set lengths[i] anew before each call.
+   * read(2) into frames 0 to n - 1, of lengths[i] octets each, until none waits or `maxBytes` octets were read in
+   * this call (0: no limit). Sets lengths[i] to the octets read and answers the number of frames. An error of the
+   * first read is the answer; one of a later read ends the batch and shows at the next call. A frame that is not all
+   * in the arena, or has no room, is EFAULT: set lengths[i] anew before each call.
    */
   readBatch(batch: Batch, fd: number, n: number, maxBytes: number): number
   /**
-   * write(2) of frames 0 to n - 1 until EAGAIN; answers how many were processed. lengths[i] of each of those becomes the
-   * octets written, or -errno for one that the kernel refused; the others go on. A frame that is not all in the arena is EFAULT.
+   * write(2) of frames 0 to n - 1 until EAGAIN; answers how many were processed. lengths[i] of each of those becomes
+   * the octets written, or -errno for one that the kernel refused; the others go on. A frame that is not all in the
+   * arena is EFAULT.
    */
   writeBatch(batch: Batch, fd: number, n: number): number
 
   /**
-   * Calls fn(0) while `fd` is readable, fn(-errno) on an error condition, after which it has stopped (a deleted TAP, or a
-   * netlink socket that overflowed: -EBADF, whatever the condition). Level-triggered. What fn throws is an uncaughtException.
+   * Calls fn(0) while `fd` is readable, fn(-errno) on an error condition, after which it has stopped (a deleted TAP,
+   * or a netlink socket that overflowed: -EBADF, whatever the condition). Level-triggered. What fn throws is an
+   * uncaughtException.
    */
   createPoller(fd: number, fn: (status: number) => void): Poller | number
 }

@@ -117,8 +117,7 @@ export class TapPort implements Port {
   linkLeft(): void {
     const name = tapName(this.#native, this.#fd)
     if (name === undefined) {
-      if (!this.#gone) this.#listener({ kind: 'gone' })
-      this.#gone = true
+      this.leave()
       return
     }
     const link = this.#inNamespace(nsfd => {
@@ -130,6 +129,12 @@ export class TapPort implements Port {
     this.#listener({ kind: 'moved', name, ifindex: link.ifindex })
     this.#link = { ...this.#link, name, ifindex: link.ifindex }
     this.linkEvent(link)
+  }
+
+  /** The interface was deleted, or is to be let go with its namespace. */
+  leave(): void {
+    if (!this.#gone) this.#listener({ kind: 'gone' })
+    this.#gone = true
   }
 
   /** Reads the interface anew, after events were lost. */

@@ -127,7 +127,8 @@ function openAdvice(error: number): string | undefined {
   if (error === ENOENT || error === ENODEV) {
     return 'load the module with `modprobe tun`, or give the container the device: --device /dev/net/tun'
   }
-  return error === EACCES || error === EPERM ? rootAdvice() : undefined
+  if (error !== EACCES && error !== EPERM) return undefined
+  return `${rootAdvice()}, or for a persistent interface of your own: sudo chmod 666 /dev/net/tun`
 }
 
 function setiffAdvice(error: number): string | undefined {

@@ -1,6 +1,7 @@
 /**
- * Numbers of the kernel's user interface under their own names, and encoders for the structs that go with them. x86_64 and
- * aarch64 agree on every number here; both are little-endian, and structs are in host order unless a field says otherwise.
+ * Numbers of the kernel's user interface under their own names, and encoders for the structs that go with them.
+ * x86_64 and aarch64 agree on every number here; both are little-endian, and structs are in host order unless a field
+ * says otherwise.
  */
 
 import { EINVAL, VnetError } from '../core/errno.ts'

@@ -92,6 +92,13 @@ export class SkBuffPool {
     return skb
   }
 
+  /** An empty frame with room for a copy of `skb`, behind as much headroom where its slot allows; for SkBuff.copy. */
+  allocLike(skb: SkBuff): SkBuff | undefined {
+    const like = this.alloc(skb.len < FRAME_MAX ? skb.len : FRAME_MAX)
+    if (like !== undefined) like.data = Math.min(like.head + skb.headroom(), like.end - skb.len)
+    return like
+  }
+
   /** An account for a device. Accounts share the large slots evenly. */
   openAccount(onRoom: () => void): SlotAccount {
     const account: SlotAccount = { pool: this, quota: 0, used: 0, waiting: false, onRoom }
@@ -149,7 +156,7 @@ export class SkBuffPool {
   /** Takes a slot back. For SkBuff: everybody else calls `skb.free()` or `skb.drop(reason)`. */
   release(skb: SkBuff): void {
     skb.owner = OWNER_FREE
-    if (this.#poison) this.bytes.fill(POISON_FREE, skb.head, skb.data + skb.len)
+    if (this.#poison) this.bytes.fill(POISON_FREE, skb.head, skb.end)
     skb.dev = undefined
     const slots = skb.slotClass
     slots.free[slots.top++] = skb
@@ -215,7 +222,9 @@ export class SkBuffPool {
   }
 
   #wake(): void {
+    const { large } = this
     for (const account of this.#accounts) {
+      if (large.top === 0 && large.made === large.count) return
       if (!account.waiting || account.used >= account.quota) continue
       account.waiting = false
       this.#waiting--
@@ -224,8 +233,9 @@ export class SkBuffPool {
   }
 
   #share(): void {
-    const quota = Math.floor(this.large.count / Math.max(1, this.#accounts.length))
+    const quota = Math.max(1, Math.floor(this.large.count / this.#accounts.length))
     for (const account of this.#accounts) account.quota = quota
+    if (this.#waiting !== 0) this.#wake()
   }
 }
 

@@ -2,7 +2,8 @@
  * Ring: a first-in first-out of frames with a fixed capacity, for a driver's queues and a port's submissions. It owns
  * what is in it.
  */
-import { OWNER_RING, type SkBuff } from './sk-buff.ts'
+import { skbPanic } from './error.ts'
+import { OWNER_FREE, OWNER_RING, type SkBuff } from './sk-buff.ts'
 
 export class Ring {
   readonly capacity: number
@@ -28,6 +29,7 @@ export class Ring {
 
   /** Takes the frame over as the last one. False when the ring is full: the frame is still the caller's. */
   push(skb: SkBuff): boolean {
+    if (skb.owner === OWNER_FREE) throw skbPanic('skb_queue_tail of a freed frame', this.push)
     if (this.#length === this.capacity) return false
     skb.owner = this.#owner
     this.#slots[(this.#head + this.#length) & this.#mask] = skb
@@ -37,6 +39,7 @@ export class Ring {
 
   /** Puts a frame back as the first one, for a frame that `shift` gave and that could not be sent. */
   unshift(skb: SkBuff): boolean {
+    if (skb.owner === OWNER_FREE) throw skbPanic('skb_queue_head of a freed frame', this.unshift)
     if (this.#length === this.capacity) return false
     skb.owner = this.#owner
     this.#head = (this.#head - 1) & this.#mask

@@ -8,7 +8,7 @@
  * and it is always on.
  */
 import { SKB_DROP_REASON_NOT_SPECIFIED } from './drop-reason.ts'
-import { SkbError } from './error.ts'
+import { type SkbError, skbPanic } from './error.ts'
 import type { SkBuffPool, SlotAccount, SlotClass } from './pool.ts'
 
 /** No checksum was computed or verified: the one in the frame counts. */
@@ -119,7 +119,7 @@ export class SkBuff {
   /** Moves the start of an empty frame by `n`, to leave headroom (skb_reserve). */
   reserve(n: number): void {
     if (this.owner === OWNER_FREE) throw useAfterFree('reserve')
-    if (this.len !== 0) throw new SkbError(`skb_reserve of ${n} octets on a frame of ${this.len}: it must be empty`)
+    if (this.len !== 0) throw notEmpty(n, this.len)
     if (this.data + n < this.head || this.data + n > this.end) throw overPanic('reserve', n, this.end - this.data)
     this.data += n
   }
@@ -147,7 +147,7 @@ export class SkBuff {
    */
   copy(): SkBuff | undefined {
     if (this.owner === OWNER_FREE) throw useAfterFree('copy')
-    const skb = this.pool.alloc(this.len)
+    const skb = this.pool.allocLike(this)
     if (skb === undefined) return undefined
     this.copyTo(skb)
     return skb
@@ -165,7 +165,7 @@ export class SkBuff {
 
   /** Gives the slot back (kfree_skb, consume_skb). The frame was delivered, or its drop is counted by the caller. */
   free(): void {
-    if (this.owner === OWNER_FREE) throw new SkbError('double free: the frame was already given back to the pool')
+    if (this.owner === OWNER_FREE) throw doubleFree()
     this.pool.release(this)
   }
 
@@ -193,7 +193,7 @@ export class SkBuff {
     to.protocol = this.protocol
     to.pktType = this.pktType
     to.ipSummed = this.ipSummed
-    to.csumStart = this.csumStart + by
+    to.csumStart = this.csumStart === 0 ? 0 : this.csumStart + by
     to.csumOffset = this.csumOffset
     to.gsoSize = this.gsoSize
     to.gsoType = this.gsoType
@@ -204,11 +204,23 @@ export class SkBuff {
   }
 }
 
-function useAfterFree(verb: string): SkbError {
-  return new SkbError(`skb_${verb} on a freed frame: its slot was already given back to the pool`)
+type Verb = 'put' | 'push' | 'pull' | 'reserve' | 'trim' | 'copy' | 'hold' | 'consume' | 'drop'
+
+function useAfterFree(verb: Verb): SkbError {
+  const text = `skb_${verb} on a freed frame: its slot was already given back to the pool`
+  return skbPanic(text, SkBuff.prototype[verb])
 }
 
-function overPanic(verb: string, n: number, room: number): SkbError {
+function overPanic(verb: Verb, n: number, room: number): SkbError {
   const kind = verb === 'push' || verb === 'pull' ? 'skb_under_panic' : 'skb_over_panic'
-  return new SkbError(`${kind}: skb_${verb} of ${n} octets where ${room} are left`)
+  return skbPanic(`${kind}: skb_${verb} of ${n} octets where ${room} are left`, SkBuff.prototype[verb])
+}
+
+function notEmpty(n: number, len: number): SkbError {
+  const text = `skb_reserve of ${n} octets on a frame of ${len}: it must be empty`
+  return skbPanic(text, SkBuff.prototype.reserve)
+}
+
+function doubleFree(): SkbError {
+  return skbPanic('double free: the frame was already given back to the pool', SkBuff.prototype.free)
 }

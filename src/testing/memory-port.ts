@@ -2,12 +2,12 @@
  * MemoryPort: a Port whose host is a test. What `transmit` is given, the device reads; what the device gives the host is in
  * `received`. MemoryHost makes such ports and stands in for Linux, so that drivers are tested without root.
  */
-import { EBADFD, EEXIST, EINVAL, EIO, ENOBUFS, VnetError } from '../core/errno.ts'
-import { IFF_NOARP, IFF_UP } from '../core/if.ts'
+import { EBADFD, EEXIST, EINVAL, ENOBUFS, VnetError } from '../core/errno.ts'
+import { IFF_BROADCAST, IFF_MULTICAST, IFF_NOARP, IFF_UP } from '../core/if.ts'
 import type { Host, LinkChange, LinkRequest, LinkState, Port, PortQueue, PortSpec } from '../core/port.ts'
 import { LINK_STATS64_LENGTH, RX_BYTES, RX_PACKETS, TX_BYTES, TX_PACKETS } from '../core/stats.ts'
 import { SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_HDR_TRUNC } from '../skb/drop-reason.ts'
-import type { SlotAccount } from '../skb/pool.ts'
+import { FRAME_MAX, type SlotAccount } from '../skb/pool.ts'
 import type { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 
@@ -60,10 +60,13 @@ export class MemoryPort implements Port {
   /** Called with each frame the host takes, in place of `received`; the skb is only lent. */
   onFrame: ((skb: SkBuff) => void) | undefined
   carrier = true
+  /** Frames the host still takes before it has no room (EAGAIN). */
+  room = Number.POSITIVE_INFINITY
   /** Every address asked for. */
   readonly addresses: string[] = []
   #link: LinkState
   #listener: (change: LinkChange) => void = () => {}
+  #gone = false
   #closed = false
   readonly #stats = new Float64Array(LINK_STATS64_LENGTH)
   readonly #onClose: () => void
@@ -72,7 +75,8 @@ export class MemoryPort implements Port {
     this.features = spec.features
     this.queues = Array.from({ length: spec.queues }, (_, q) => new MemoryQueue(this, q, spec.slots))
     const address = Uint8Array.of(2, 0, 0, 0, 0, ifindex)
-    this.#link = { name, ifindex, flags: 0, mtu: 1500, address, txQueueLen: 1000 }
+    const flags = IFF_BROADCAST | IFF_MULTICAST
+    this.#link = { name, ifindex, flags, mtu: 1500, address, txQueueLen: 1000 }
     this.#onClose = onClose
   }
 
@@ -89,29 +93,25 @@ export class MemoryPort implements Port {
   }
 
   async apply(request: LinkRequest): Promise<void> {
-    if (this.#closed) throw new VnetError(EBADFD, this.#link.name)
-    const { up, carrier, mtu, address, noarp, txQueueLen, addresses } = request
+    if (this.#gone || this.#closed) throw new VnetError(EBADFD, this.#link.name)
+    const { up, carrier, mtu, address, noarp, txQueueLen, addresses = [] } = request
     if (carrier !== undefined) this.carrier = carrier
-    if (noarp !== undefined) this.#set({ flags: bit(this.#link.flags, IFF_NOARP, noarp) })
-    if (mtu !== undefined && mtu !== this.#link.mtu) this.#set({ mtu }, { kind: 'mtu', mtu })
-    if (txQueueLen !== undefined && txQueueLen !== this.#link.txQueueLen) this.#set({ txQueueLen })
-    if (address?.some((octet, i) => octet !== this.#link.address[i])) {
-      this.#set({ address: address.slice() }, { kind: 'address', address })
-    }
-    if (addresses !== undefined) this.addresses.push(...addresses)
-    if (up !== undefined && up !== this.up) {
-      this.#set({ flags: bit(this.#link.flags, IFF_UP, up) }, { kind: up ? 'up' : 'down' })
-    }
+    if (mtu !== undefined) this.change({ kind: 'mtu', mtu })
+    if (address !== undefined) this.change({ kind: 'address', address: address.slice() })
+    if (txQueueLen !== undefined) this.change({ kind: 'txqueuelen', txQueueLen })
+    if (noarp !== undefined) this.change({ kind: 'flags', flags: bit(this.#link.flags, IFF_NOARP, noarp) })
+    for (const each of addresses) if (!this.addresses.includes(each)) this.addresses.push(each)
+    if (up !== undefined) this.change({ kind: up ? 'up' : 'down' })
   }
 
   hostStats(): Float64Array | undefined {
-    return this.#closed ? undefined : this.#stats.slice()
+    return this.#gone || this.#closed ? undefined : this.#stats.slice()
   }
 
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    for (const queue of this.queues) queue.end()
+    for (const queue of this.queues) queue.close()
     this.#onClose()
   }
 
@@ -126,9 +126,16 @@ export class MemoryPort implements Port {
     for (const queue of this.queues) queue.drain()
   }
 
-  /** As if the user changed the interface. */
+  /** As if the user changed the interface: tells the driver. What is so already is no change. */
   change(change: LinkChange): void {
-    if (change.kind === 'gone') for (const queue of this.queues) queue.end()
+    if (this.#gone || this.#closed || !this.#differs(change)) return
+    const { kind, ...part } = change
+    const flags = bit(this.#link.flags, IFF_UP, kind === 'up')
+    this.#link = { ...this.#link, ...(kind === 'up' || kind === 'down' ? { flags } : part) }
+    if (kind === 'gone') {
+      this.#gone = true
+      for (const queue of this.queues) queue.end()
+    }
     this.#listener(change)
   }
 
@@ -137,9 +144,13 @@ export class MemoryPort implements Port {
     this.#stats[octets] = this.#stats[octets] + skb.len
   }
 
-  #set(part: Partial<LinkState>, change?: LinkChange): void {
-    this.#link = { ...this.#link, ...part }
-    if (change !== undefined) this.#listener(change)
+  #differs(change: LinkChange): boolean {
+    const { flags, mtu, address, txQueueLen } = this.#link
+    if (change.kind === 'up' || change.kind === 'down') return this.up !== (change.kind === 'up')
+    if (change.kind === 'mtu') return change.mtu !== mtu
+    if (change.kind === 'address') return change.address.some((octet, i) => octet !== address[i])
+    if (change.kind === 'flags') return change.flags !== flags
+    return change.kind !== 'txqueuelen' || change.txQueueLen !== txQueueLen
   }
 }
 
@@ -152,6 +163,7 @@ export class MemoryQueue implements PortQueue {
   #waiting: Frame[] = []
   #paused = true
   #dead = false
+  #told = false
   #listener: ((status: number) => void) | undefined
   #scheduled = false
   /** Frames of `#endless` that are still to be read. */
@@ -170,6 +182,7 @@ export class MemoryQueue implements PortQueue {
   }
 
   add(frame: Frame): void {
+    if (frame.bytes.length > FRAME_MAX) throw new VnetError(EINVAL, `a frame of ${frame.bytes.length} octets`)
     this.#waiting.push(frame)
     this.#schedule()
   }
@@ -179,12 +192,13 @@ export class MemoryQueue implements PortQueue {
     const none = { ipSummed: 0, csumStart: 0, csumOffset: 0, gsoSize: 0, gsoType: 0 }
     this.#endless = { ...none, bytes, queue: this.#queue }
     this.#left = times
+    this.#schedule()
   }
 
   drain(): void {
     for (let before = -1; this.#ready() && before !== this.#backlog(); ) {
       before = this.#backlog()
-      this.#listener?.(0)
+      this.#tell()
     }
   }
 
@@ -213,15 +227,19 @@ export class MemoryQueue implements PortQueue {
   }
 
   submit(from: Ring): number {
+    const port = this.#port
     const n = from.length
     for (let i = 0; i < n; i++) {
+      const up = port.up && !this.#dead
+      if (up && port.room <= 0) return i
       const skb = from.shift() as SkBuff
-      if (this.#dead || !this.#port.up) skb.drop(SKB_DROP_REASON_DEV_READY)
+      if (!up) skb.drop(SKB_DROP_REASON_DEV_READY)
       else if (skb.len < MIN_FRAME) skb.drop(SKB_DROP_REASON_HDR_TRUNC)
       else {
-        this.#port.count(RX_PACKETS, RX_BYTES, skb)
-        if (this.#port.onFrame === undefined) this.#port.received.push(this.#copy(skb))
-        else this.#port.onFrame(skb)
+        if (port.room !== Number.POSITIVE_INFINITY) port.room--
+        port.count(RX_PACKETS, RX_BYTES, skb)
+        if (port.onFrame === undefined) port.received.push(this.#copy(skb))
+        else port.onFrame(skb)
         skb.consume()
       }
     }
@@ -242,13 +260,18 @@ export class MemoryQueue implements PortQueue {
     this.#schedule()
   }
 
-  /** The interface is gone: tells the listener once. */
+  /** The interface is gone: tells the listener once, when it is not paused. */
   end(): void {
-    if (this.#dead) return
     this.#dead = true
     this.#waiting = []
     this.#left = 0
-    if (!this.#paused) queueMicrotask(() => this.#listener?.(-EIO))
+    this.#schedule()
+  }
+
+  /** Tells nobody any more. */
+  close(): void {
+    this.#told = true
+    this.end()
   }
 
   #backlog(): number {
@@ -256,7 +279,7 @@ export class MemoryQueue implements PortQueue {
   }
 
   #ready(): boolean {
-    return !this.#paused && !this.#dead && this.#backlog() > 0
+    return !this.#paused && (this.#dead ? !this.#told : this.#backlog() > 0)
   }
 
   #next(): Frame {
@@ -265,13 +288,19 @@ export class MemoryQueue implements PortQueue {
     return this.#endless as Frame
   }
 
+  #tell(): void {
+    if (!this.#ready()) return
+    if (this.#dead) this.#told = true
+    this.#listener?.(this.#dead ? -EBADFD : 0)
+  }
+
   /** Level-triggered, like a descriptor: asks again each turn of the event loop while frames wait. */
   #schedule(): void {
     if (this.#scheduled || !this.#ready() || this.#listener === undefined) return
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false
-      if (this.#ready()) this.#listener?.(0)
+      this.#tell()
       this.#schedule()
     })
   }

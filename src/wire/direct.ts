@@ -1,7 +1,7 @@
 /** direct: the far end of every wire. A frame arrives at the device at once, unchanged. */
 import type { NetDevice } from '../core/net-device.ts'
 import { netifRx } from '../core/netif.ts'
-import { OWNER_WIRE, type SkBuff } from '../skb/sk-buff.ts'
+import type { SkBuff } from '../skb/sk-buff.ts'
 import type { Wire, WireStats } from './wire.ts'
 
 /** A wire that ends at `to`, which receives each frame on the queue it came from. */
@@ -13,7 +13,6 @@ export function direct(to: NetDevice): Wire {
     push(skb: SkBuff): void {
       stats.in++
       stats.out++
-      skb.owner = OWNER_WIRE
       skb.dev = to
       netifRx(skb)
     },

@@ -26,6 +26,7 @@ import {
   isIpv6,
   networkOffsetOf,
   type Packet,
+  partialFrame,
   plain,
   plain6,
   protocolOf,
@@ -195,12 +196,8 @@ describe('any frame between unicast addresses', () => {
   })
 
   test('keeps a partial checksum partial: completed in software it verifies, and a wrong pseudo-header sum would not', () => {
-    const partial = frame.filter(
-      ({ packet }) =>
-        packet.checksum === 'partial' && (packet.kind === 'tcp' || packet.kind === 'udp') && !packet.fragment,
-    )
     fc.assert(
-      fc.property(partial, fc.integer({ min: 1, max: 0xfffe }), (description, wrong) => {
+      fc.property(partialFrame, fc.integer({ min: 1, max: 0xfffe }), (description, wrong) => {
         const { packet } = description
         const skb = skbFor({ ...description, padding: [] })
         expect(flipNetwork(skb)).toBe(0)
@@ -365,7 +362,19 @@ describe('a transport header too short for its checksum', () => {
   test('does not matter in a later fragment', () => {
     const other: Packet = { ...plain, kind: 'other', payload: [1, 2, 3] }
     expect(flip(edited(buildFrame(framed(other)), { 23: 6, 21: 1 })).reason).toBe(0)
+    // Every bit of the offset counts, up to the highest.
+    for (let bit = 0; bit < 13; bit++) {
+      const before = edited(buildFrame(framed(plain)), { 20: (1 << bit) >> 8, 21: (1 << bit) & 0xff })
+      expect(flip(before).octets.slice(34)).toEqual([...before.slice(34)])
+    }
   })
+})
+
+test('a packet with no next header has no transport header, whatever follows', () => {
+  const skb = skbOf(edited(buildFrame(framed({ ...plain6, kind: 'other' })), { 20: 59 }))
+  expect(flipNetwork(skb)).toBe(0)
+  expect([skb.nh, skb.h]).toEqual([skb.data + 14, 0])
+  skb.free()
 })
 
 describe('addresses', () => {
@@ -491,6 +500,8 @@ describe('a partial checksum', () => {
     expectReason(octets, SKB_DROP_REASON_SKB_CSUM, partialAt(34, octets.length - 34))
     expectReason(octets, SKB_DROP_REASON_SKB_CSUM, partialAt(34, octets.length - 35))
     expectReason(octets, SKB_DROP_REASON_SKB_CSUM, partialAt(-2, 0))
+    expectReason(octets, SKB_DROP_REASON_SKB_CSUM, partialAt(-2, 42))
+    expectReason(octets, SKB_DROP_REASON_SKB_CSUM, partialAt(36, -2))
     expectReason(octets, SKB_DROP_REASON_SKB_CSUM, partialAt(1000, 6))
     expectReason(buildFrame(framed(plain6)), SKB_DROP_REASON_SKB_CSUM, partialAt(54, 40))
   })
@@ -603,16 +614,53 @@ describe('an ICMP error', () => {
     skb.free()
   }
 
-  test('with a quote that is of another version, of AH, source-routed or nonsense stays right as a whole', () => {
-    const base = buildFrame(framed(errorOf({ cut: 60, quote: { ...quote, kind: 'tcp' } })))
-    for (const edits of [{ 42: 0x65 }, { 42: 0x44 }, { 42: 0x4f }, { 51: 51 }, { 44: 0xff }, { 45: 3 }, { 48: 0x3f }]) {
-      const octets = edited(base, edits)
-      octets.set([0, 0], 36)
-      octets.set(word(naiveChecksum(octets.subarray(34))), 36)
-      const after = flip(octets)
-      expect(after.reason).toBe(0)
-      expect(addsUp(after.octets.slice(34))).toBe(true)
+  /** The octets of an error about a TCP packet with octets of the quote changed, its own checksum right again. */
+  function aboutOdd(packet: Packet, edits: Record<number, number>): Uint8Array {
+    const odd = edited(buildFrame(framed(packet)), edits)
+    const h = 14 + transportOffset(packet)
+    odd.set([0, 0], h + 2)
+    const segment = [...odd.subarray(h)]
+    const pseudo = isIpv6(packet) ? pseudoHeader(packet.source, packet.destination, 58, segment.length) : []
+    odd.set(word(naiveChecksum([...pseudo, ...segment])), h + 2)
+    return odd
+  }
+
+  const about4 = errorOf({ cut: 60, quote: { ...quote, kind: 'tcp' } })
+  const about6 = errorOf({ type: 1, cut: 90, quote: { ...quote6, kind: 'tcp' } }, plain6)
+
+  test('with a quote of another version or an impossible header length leaves it alone', () => {
+    for (const octet of [0x65, 0x44, 0x05]) {
+      const before = aboutOdd(about4, { 42: octet })
+      expect(flip(before).octets.slice(34)).toEqual([...before.slice(34)])
     }
+    const before = aboutOdd(about6, { 62: 0x40 })
+    expect(flip(before).octets.slice(62)).toEqual([...before.slice(62)])
+  })
+
+  test('with a quote of AH, of a later fragment or with lengths that end before its transport sum flips only its addresses', () => {
+    for (const edits of [{ 42: 0x4f }, { 51: 51 }, { 44: 0, 45: 37 }, { 45: 3 }, { 49: 1 }]) {
+      const before = aboutOdd(about4, edits)
+      const { reason, octets } = flip(before)
+      expect(reason).toBe(0)
+      expect(octets.slice(54, 62)).toEqual([...address('198.18.1.2'), ...address('198.18.1.1')])
+      expect(octets.slice(62)).toEqual([...before.slice(62)])
+      expect(addsUp(octets.slice(34))).toBe(true)
+    }
+    for (const edits of [{ 67: 17 }, { 68: 51 }, { 68: 43 }, { 68: 44, 104: 1 }, { 68: 60, 103: 9 }]) {
+      const before = aboutOdd(about6, edits)
+      const { reason, octets } = flip(before)
+      expect(reason).toBe(0)
+      expect(octets.filter((octet, i) => i >= 62 && octet !== before[i])).toEqual([1, 1])
+      const pseudo = pseudoHeader(farEnd(plain6.source), farEnd(plain6.destination), 58, octets.length - 54)
+      expect(addsUp([...pseudo, ...octets.slice(54)])).toBe(true)
+    }
+  })
+
+  test('about the first fragment of a packet that never left the host keeps its UDP sum partial', () => {
+    const fragment = { first: true, at: 24 }
+    const payload = new Array<number>(40).fill(1)
+    expectFlipped(errorOf({ cut: 60, quote: { ...quote, payload, fragment, checksum: 'partial' } }))
+    expectFlipped(errorOf({ type: 1, cut: 90, quote: { ...quote6, payload, fragment, checksum: 'partial' } }, plain6))
   })
 
   test('of a source-routed packet has no transport sum adjusted: its pseudo-header names another destination', () => {

@@ -164,7 +164,9 @@ export const plain6: Packet = {
 // What follows draws descriptions at random.
 
 const octet = fc.nat(255)
-export const octets = (max: number): fc.Arbitrary<number[]> => fc.array(octet, { maxLength: max })
+/** Of any length alike: fast-check would prefer the shortest, which are cut before all that matters. */
+export const octets = (max: number): fc.Arbitrary<number[]> =>
+  fc.noBias(fc.nat(max)).chain(length => fc.array(octet, { minLength: length, maxLength: length }))
 
 export const unicast4 = fc
   .tuple(fc.constantFrom(1, 10, 126, 128, 169, 192, 198, 223), fc.constantFrom(0, 18, 168, 253, 255), octet, octet)
@@ -244,7 +246,7 @@ const any6 = fc.oneof({ weight: 4, arbitrary: unicast6 }, group6, special6)
 function withError(outer: Packet, isIpv6Packet: boolean): fc.Arbitrary<Packet> {
   const quote = isIpv6Packet ? simplePacket(any6, any6) : simplePacket(any4, any4)
   const type = isIpv6Packet ? fc.constantFrom(1, 2, 3, 4) : fc.constantFrom(3, 4, 5, 11, 12)
-  return fc.record({ type, code: fc.nat(4), rest: any4, quote, cut: fc.nat(160) }).map(
+  return fc.record({ type, code: fc.nat(4), rest: any4, quote, cut: fc.noBias(fc.nat(130)) }).map(
     (error): Packet => ({
       ...outer,
       kind: 'icmp',
@@ -269,3 +271,11 @@ export const frame: fc.Arbitrary<Frame> = fc.record({
   tags: fc.array(fc.record({ type: fc.constantFrom(0x8100, 0x88a8), tci: fc.nat(0xffff) }), { maxLength: 3 }),
   padding: octets(10),
 })
+
+/** Frames with one unfragmented TCP segment or UDP datagram, and a partial checksum. */
+export const partialFrame: fc.Arbitrary<Frame> = fc
+  .tuple(frame, fc.constantFrom<Kind>('tcp', 'udp'))
+  .map(([{ packet, ...rest }, kind]) => ({
+    ...rest,
+    packet: { ...packet, kind, error: undefined, fragment: undefined, checksum: 'partial' },
+  }))

@@ -18,7 +18,7 @@ import {
   sockaddrNl,
 } from '../../src/kernel/uapi.ts'
 import { MessageBuilder } from '../../src/netlink/index.ts'
-import { type Netns, OwnNetns } from './own-netns.ts'
+import { type Netns, OwnNetns } from '../support/netns.ts'
 
 type Told = { nsid: number; link: Link; event: 'new' | 'del' } | { overrun: true } | { nsidGone: number }
 
@@ -84,7 +84,7 @@ function listen(overrides: Partial<Native> = {}): void {
 }
 
 /** A TAP whose making is not told any more. */
-async function tapBefore(name: string): Promise<number> {
+function tapBefore(name: string): number {
   own.tap(home, name)
   listen()
   return getLink(sock, { name })!.ifindex
@@ -108,8 +108,12 @@ describe('events at home', () => {
     ['the group', 'link set tap0 group 5', link => link.group === 5],
     ['carrier', 'link set tap0 carrier off', link => !link.carrier && (link.flags & IFF_LOWER_UP) === 0],
   ])('a change of %s is told, with no id of a namespace', async (_, command, shows) => {
-    const ifindex = await tapBefore('tap0')
-    const before = getLink(sock, { ifindex })!
+    own.tap(home, 'tap0')
+    // the kernel tells of a change of group or carrier only while the interface is up
+    if (command !== 'link set tap0 up') home.ip('link set tap0 up')
+    listen()
+    const before = getLink(sock, { name: 'tap0' })!
+    const { ifindex } = before
     expect(shows(before, before)).toBe(false)
     home.ip(command)
     const told = await recorder.until(told => 'link' in told && shows(told.link, before))
@@ -117,7 +121,7 @@ describe('events at home', () => {
   })
 
   test('down is told after up', async () => {
-    await tapBefore('tap0')
+    tapBefore('tap0')
     home.ip('link set tap0 up')
     home.ip('link set tap0 down')
     home.ip('link set tap0 mtu 999')
@@ -149,8 +153,21 @@ describe('events at home', () => {
     expect(recorder.links.filter(({ event }) => event === 'del')).toEqual([])
   })
 
+  test('drain tells at once what has been changed, and a listener that calls it keeps the order', () => {
+    const ifindex = tapBefore('tap0')
+    const add = recorder.onLink.bind(recorder)
+    recorder.onLink = (nsid, link, event) => {
+      monitor?.drain()
+      add(nsid, link, event)
+    }
+    for (const mtu of [1001, 1002, 1003]) setLink(sock, ifindex, { mtu })
+    expect(recorder.told).toEqual([])
+    monitor?.drain()
+    expect(recorder.links.map(({ link }) => link.mtu)).toEqual([1001, 1002, 1003])
+  })
+
   test('2,000 quick changes all arrive, in order', async () => {
-    const ifindex = await tapBefore('tap0')
+    const ifindex = tapBefore('tap0')
     const mtus = Array.from({ length: 2000 }, (_, i) => 1000 + i)
     for (const mtu of mtus) setLink(sock, ifindex, { mtu })
     await recorder.until(told => 'link' in told && told.link.mtu === 2999)
@@ -158,7 +175,7 @@ describe('events at home', () => {
   })
 
   test('what others than the kernel send is ignored', async () => {
-    const ifindex = await tapBefore('tap0')
+    const ifindex = tapBefore('tap0')
     const stranger = own.own(own.native.socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, home.fd))
     expect(own.native.bind(stranger, sockaddrNl())).toBe(0)
     const forged = new MessageBuilder().message(16, 0, 0).payload(new Uint8Array(16)).string(3, 'forged').u32(4, 1)
@@ -218,30 +235,22 @@ describe('events of other namespaces', () => {
   })
 
   test('ids that go in other namespaces are not taken for those of home', async () => {
-    const far = own.add()
-    const farther = own.add()
+    const [far, farther] = [own.add(), own.add()]
     const nsid = nsidOf(sock, far.fd)
     using there = RouteSocket.open(own.native, far.fd)
+    // the same number, of another namespace
     expect(nsidOf(there, farther.fd)).toBe(nsid)
-    there.close()
     listen()
-    home.ip('tuntap add mode tap name tap0')
-    farther.ip('link add veth0 type veth peer name veth1')
-    home.ip(`link add veth0 type veth peer name veth1 netns ${farther.name}a`.replace(`${farther.name}a`, far.name))
+    const recorderThere = new Recorder()
+    using _ = LinkMonitor.open(own.at(far), recorderThere)
     farther.release()
     execFileSync('ip', ['netns', 'del', farther.name])
-    // the id that far had for it is free when it can be given again
-    await freed(far, nsid)
+    await recorderThere.until(told => 'nsidGone' in told)
     home.ip('tuntap add mode tap name last')
     await recorder.until(named('last'))
     expect(recorder.told.filter(told => 'nsidGone' in told)).toEqual([])
   })
 })
-
-/** Waits until `netns` has no namespace by that id any more. */
-async function freed(netns: Netns, nsid: number): Promise<void> {
-  while (netns.ip('netns list-id').includes(`nsid ${nsid}`)) await new Promise(resolve => setImmediate(resolve))
-}
 
 describe('overrun', () => {
   const small: Partial<Native> = {}

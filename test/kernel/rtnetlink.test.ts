@@ -18,7 +18,7 @@ import {
   setLink,
 } from '../../src/kernel/rtnetlink.ts'
 import { AF_INET, AF_INET6, ifreq, ifreqName, TUNGETIFF } from '../../src/kernel/uapi.ts'
-import { type Netns, OwnNetns } from './own-netns.ts'
+import { type Netns, OwnNetns } from '../support/netns.ts'
 
 const UP = { set: IFF_UP, mask: IFF_UP }
 
@@ -73,6 +73,13 @@ describe('links', () => {
     })
     expect([...link.address]).toEqual([2, 0, 0, 0, 0, 7])
     expect(link.flags & IFF_UP).toBe(0)
+  })
+
+  test('what was read stays as it was when the next one is read', () => {
+    home.ip('link add br0 address 02:00:00:00:00:01 type bridge')
+    home.ip('link add br1 address 02:00:00:00:00:02 type bridge')
+    const links = [getLink(sock, { name: 'br0' })!, getLink(sock, { name: 'br1' })!, ...getLinks(sock).slice(1)]
+    expect(links.map(({ address }) => address[5])).toEqual([1, 2, 1, 2])
   })
 
   test('one that is not there is undefined', () => {
@@ -227,7 +234,7 @@ describe('moving', () => {
     far.ip('link add vnet0 type bridge')
     own.tap(home, 'tmp0')
     const error = refusal(() => setLink(sock, indexOf('tmp0'), { netnsFd: far.fd, name: 'vnet0', flags: UP }))
-    expect(error.code).toBe('EEXIST')
+    expect(error.message).toMatch(/^RTM_NEWLINK netns, name vnet0, flags 0x1\/0x1 on tmp0: EEXIST, /)
     expect(getLink(sock, { name: 'tmp0' })).toBeUndefined()
     expect(getLink(there, { name: 'tmp0' })!.flags & IFF_UP).toBe(0)
   })

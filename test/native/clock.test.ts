@@ -129,14 +129,16 @@ describe('a clock', () => {
     const rings: string[] = []
     const start = clock.now()
     const late = other.alarm(() => rings.push('late'))
-    other
-      .alarm(() => {
-        rings.push('close')
-        other.close()
-      })
-      .at(start)
-    late.at(start)
-    await ring(start + NSEC_PER_MSEC)
+    await new Promise<void>(resolve => {
+      other
+        .alarm(() => {
+          rings.push('close')
+          other.close()
+          resolve()
+        })
+        .at(start)
+      late.at(start)
+    })
     late.at(0)
     late.cancel()
     other.close()

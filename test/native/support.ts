@@ -2,9 +2,13 @@
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
+import { vi } from 'vitest'
 import { check } from '../../src/kernel/errno.ts'
 import { type Batch, loadNative } from '../../src/kernel/native.ts'
 import { AF_UNIX, SOCK_DGRAM, SOCK_NONBLOCK } from '../../src/kernel/uapi.ts'
+
+// Children that load the sanitizers' build are slow to start on a busy machine.
+vi.setConfig({ testTimeout: 60_000 })
 
 export const native = loadNative()
 
@@ -25,6 +29,7 @@ export function datagrams() {
   check(native.bind(fd, address), 'bind')
   return {
     fd,
+    address,
     send: (...octets: number[]) => check(native.sendto(sender, Uint8Array.from(octets), 0, address), 'sendto'),
     close: () => {
       native.close(fd)

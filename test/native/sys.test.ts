@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { afterEach, describe, expect, test } from 'vitest'
 import {
@@ -215,6 +216,21 @@ describe('recvmsg', () => {
     expect(native.send(fd, new Uint8Array(request.buffer), 0)).toBe(32)
     expect(native.recvmsg(fd, new Uint8Array(65536), 0, meta)).toBeGreaterThan(32)
     expect([...meta]).toEqual([0, -1, 0])
+  })
+
+  test('lets no descriptor in that comes with a message', () => {
+    const { fd, address, close } = datagrams()
+    const send = `
+import socket, sys
+with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+    s.connect(bytes.fromhex(sys.argv[1]))
+    socket.send_fds(s, [b'x'], [0])`
+    execFileSync('python3', ['-c', send, Buffer.from(address.subarray(2)).toString('hex')])
+    const next = check(native.open('/dev/null', O_RDWR, -1), 'open')
+    native.close(next)
+    expect(native.recvmsg(fd, new Uint8Array(8), 0, new Int32Array(3))).toBe(1)
+    expect(mine(native.open('/dev/null', O_RDWR, -1))).toBe(next)
+    close()
   })
 
   test('says -1, not the kernel, for a sender that is not netlink', () => {

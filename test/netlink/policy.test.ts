@@ -115,6 +115,8 @@ describe('decodeAttributes', () => {
     const octets = payloadOf(builder => builder.u8(1, 1).u16(3, 5))
     expect(refusal(octets)).toMatchObject({ attribute: 'word', reason: 'has 2 octets, not 4', offset: 8 })
     expect(refusal(octets).message).toBe('word: has 2 octets, not 4 (at offset 8)')
+    const longer = payloadOf(builder => builder.u64(3, 5n))
+    expect(refusal(longer).message).toBe('word: has 8 octets, not 4 (at offset 0)')
   })
 
   test('text and octets outside their limits are refused', () => {

@@ -65,16 +65,18 @@ export function getLinks(sock: RouteSocket): Link[] {
 }
 
 /**
- * Changes an interface in one message. With `netnsFd` the kernel first moves it, under the name it has, and then makes the
- * other changes there, the name last but the flags. So its present name must be free there too (ENOTUNIQ or EEXIST and it
- * stays), and when only the new name is taken (EEXIST) it has already moved and keeps its old name: who owns it deletes it.
- * A pattern as name takes the first free number there; the name and index it got are asked for afterwards, there.
+ * Changes an interface in one message. With `netnsFd` the kernel first moves it, under the name it has (where that is taken,
+ * under the new one; without a new one EEXIST, and it stays), and then makes the other changes there. So when the new name
+ * is taken (EEXIST) it has moved all the same, has its old name and none of the later changes: who owns it deletes it. A
+ * pattern takes the first number that is free there; the name and index it got are asked for afterwards, there.
  */
 export function setLink(sock: RouteSocket, ifindex: number, changes: LinkChanges): void {
   const { flags, mtu, address, name, txQueueLen, netnsFd } = changes
+  // after a move that went wrong half-way its name could not be asked for here
+  const moving = netnsFd === undefined ? undefined : nameOf(sock, ifindex)
   sock.request({
     type: RTM_NEWLINK,
-    what: () => `RTM_NEWLINK ${describe(changes)} on ${nameOf(sock, ifindex)}`,
+    what: () => `RTM_NEWLINK ${describe(changes)} on ${moving ?? nameOf(sock, ifindex)}`,
     write: builder => {
       builder.payload(ifinfomsg(ifindex, flags?.set ?? 0, flags?.mask ?? 0))
       if (netnsFd !== undefined) builder.s32(IFLA_NET_NS_FD, netnsFd)

@@ -1,8 +1,11 @@
 /**
  * Network namespaces of a test's own, and a Native whose home one of them is: what is opened "here" is opened there, so
  * that a test neither sees nor touches what else goes on in the machine.
+ *
+ * `ip` and `exec` wait for a command without the event loop; what needs a driver of this process to go on uses `run`.
  */
-import { execFileSync } from 'node:child_process'
+import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process'
+import type { Readable, Writable } from 'node:stream'
 import { check } from '../../src/kernel/errno.ts'
 import { loadNative, type Native } from '../../src/kernel/native.ts'
 import { IFF_MULTI_QUEUE, IFF_NO_PI, IFF_TAP, ifreq, O_RDONLY, O_RDWR, TUNSETIFF } from '../../src/kernel/uapi.ts'
@@ -15,18 +18,45 @@ export interface Netns {
   ip(args: string): string
   /** `ip netns exec NAME COMMAND`, its output. */
   exec(command: string): string
+  /** Runs `ip netns exec NAME COMMAND` to its end, with the event loop going on. */
+  run(command: string): Promise<Outcome>
+  /** Starts it. Ended by `remove`, if not before. */
+  spawn(command: string | readonly string[]): Child
   /** Closes the descriptor, which would keep the namespace alive. */
   release(): void
+}
+
+export type Child = ChildProcessByStdio<Writable, Readable, Readable>
+
+/** How a command ended. */
+export interface Outcome {
+  readonly status: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** What a child writes until it ends, and its status. */
+export function outcome(child: Child): Promise<Outcome> {
+  const text = { stdout: '', stderr: '' }
+  for (const stream of ['stdout', 'stderr'] as const) {
+    child[stream].setEncoding('utf8').on('data', chunk => {
+      text[stream] += chunk
+    })
+  }
+  return new Promise((resolve, reject) => {
+    child.on('error', reject).on('close', status => resolve({ status, ...text }))
+  })
 }
 
 export class OwnNetns {
   readonly native = loadNative()
   readonly #made: Netns[] = []
   readonly #fds = new Set<number>()
+  readonly #children = new Set<Child>()
   #counter = 0
 
   add(): Netns {
-    const name = `vnet-nl-${process.pid}-${this.#counter++}`
+    const name = `vnet-test-${process.pid}-${this.#counter++}`
     execFileSync('ip', ['netns', 'add', name])
     const fd = this.own(this.native.open(`/run/netns/${name}`, O_RDONLY, -1))
     const netns: Netns = {
@@ -35,6 +65,8 @@ export class OwnNetns {
       ip: args => execFileSync('ip', ['-n', name, ...args.split(' ')], { encoding: 'utf8', stdio: 'pipe' }),
       exec: command =>
         execFileSync('ip', ['netns', 'exec', name, ...command.split(' ')], { encoding: 'utf8', stdio: 'pipe' }),
+      run: command => outcome(this.#spawn(name, command)),
+      spawn: command => this.#spawn(name, command),
       release: () => this.close(fd),
     }
     this.#made.push(netns)
@@ -77,6 +109,7 @@ export class OwnNetns {
 
   /** Removes everything that was made, what a test has removed itself included. */
   remove(): void {
+    for (const child of this.#children) child.kill('SIGKILL')
     for (const fd of [...this.#fds]) this.close(fd)
     for (const { name } of this.#made.splice(0)) {
       try {
@@ -85,5 +118,13 @@ export class OwnNetns {
         // removed by the test
       }
     }
+  }
+
+  #spawn(netns: string, command: string | readonly string[]): Child {
+    const words = typeof command === 'string' ? command.split(' ') : command
+    const child = spawn('ip', ['netns', 'exec', netns, ...words], { stdio: 'pipe' })
+    this.#children.add(child)
+    child.on('close', () => this.#children.delete(child))
+    return child
   }
 }

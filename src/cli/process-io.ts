@@ -1,0 +1,54 @@
+/** The Io of a real process: its streams, its signals, and the exceptions that nobody caught. */
+import { constants } from 'node:os'
+import { describeException } from '../core/exception.ts'
+import { type End, EXIT_FAILURE, type Io } from './io.ts'
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/** What is used of `process`; a test has its own. */
+export interface ProcessLike {
+  readonly stdout: Stream
+  readonly stderr: Stream
+  /** Set when the program is done. */
+  exitCode?: number | string | null | undefined
+  exit(code: number): void
+  on(event: string, fn: (value: unknown) => void): unknown
+}
+
+interface Stream {
+  write(text: string): unknown
+  on(event: 'error', fn: () => void): unknown
+}
+
+/** Signals and exceptions go to whoever listens for the end. With nobody to listen, or a second time, the process exits. */
+export function processIo(process: ProcessLike): Io {
+  const listeners = new Set<(end: End) => void>()
+  let ending = false
+  function tell(end: End): void {
+    const again = ending || listeners.size === 0
+    ending = true
+    if (!again) for (const fn of [...listeners]) fn(end)
+    // Nothing to take down, or asked twice: the kernel removes what is left with the descriptors.
+    else if ('signal' in end) process.exit(Number(process.exitCode ?? 128 + signalNumber(end.signal)))
+    else {
+      process.stderr.write(`vnet: ${describeException(end.defect)}\n`)
+      process.exit(EXIT_FAILURE)
+    }
+  }
+  for (const signal of SIGNALS) process.on(signal, () => tell({ signal }))
+  process.on('uncaughtException', defect => tell({ defect }))
+  // A reader that went away (`| head -1`) does not end the interfaces.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+  return {
+    out: text => void process.stdout.write(text),
+    err: text => void process.stderr.write(text),
+    onEnd(fn) {
+      listeners.add(fn)
+      return () => listeners.delete(fn)
+    },
+  }
+}
+
+function signalNumber(signal: string): number {
+  return constants.signals[signal as NodeJS.Signals]
+}

@@ -1,0 +1,127 @@
+/** What a run says, as text and as JSON. */
+import { expect, test } from 'vitest'
+import { jsonOutput, textOutput } from '../../src/cli/output.ts'
+import type { Plan } from '../../src/cli/plan.ts'
+import { defineDriver } from '../../src/core/driver.ts'
+import { NETIF_F_ALL_TAP, NETIF_F_HW_CSUM } from '../../src/core/if.ts'
+import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING } from '../../src/core/log.ts'
+import { NetDevice } from '../../src/core/net-device.ts'
+import { flipAddress } from '../../src/drivers/hidden-loopback.ts'
+
+const driver = defineDriver({ name: 'loop', description: '', params: {}, farEnd: flipAddress, init: () => [] })
+const plain = defineDriver({ name: 'cable', description: '', params: {}, init: () => [] })
+
+function plan(name: string, addresses: string[], { netns = undefined as string | undefined, features = 0 } = {}): Plan {
+  const dev = new NetDevice(name, 4, 2, undefined)
+  dev.devAddr.set([2, 0, 0, 0, 0, 0xab])
+  dev.ifindex = 7
+  dev.features = features
+  return { dev, netns, addresses, explicit: {} }
+}
+
+function texts() {
+  const text = { out: '', err: '' }
+  const io = {
+    out(more: string) {
+      text.out += more
+    },
+    err(more: string) {
+      text.err += more
+    },
+    onEnd: () => () => {},
+  }
+  return { io, text }
+}
+
+test('ready is a line an interface, what to try, and the word', () => {
+  const { io, text } = texts()
+  const there = plan('vnet0', ['198.18.0.1/24', '198.18.1.2/24'], { features: NETIF_F_ALL_TAP })
+  textOutput(io, false).ready([there], driver)
+  expect(text).toEqual({
+    out: `\
+vnet0: 4 tx 2 rx queues, mtu 1500, 02:00:00:00:00:ab, 198.18.0.1/24 198.18.1.2/24, offloads csum tso4 tso6 uso
+try: ping 198.18.1.1
+try: ping 198.18.0.2
+try: tcpdump -ni vnet0
+ready
+`,
+    err: '',
+  })
+})
+
+test('an interface elsewhere names its namespace, and what to try is to be tried there', () => {
+  const { io, text } = texts()
+  const plans = [plan('sn0', ['2001:db8::1/64'], { netns: 'red' }), plan('sn1', [], { netns: '/proc/7/ns/net' })]
+  textOutput(io, false).ready(plans, driver)
+  expect(text.out).toBe(`\
+sn0: 4 tx 2 rx queues, mtu 1500, 02:00:00:00:00:ab, netns red, 2001:db8::1/64, offloads off
+sn1: 4 tx 2 rx queues, mtu 1500, 02:00:00:00:00:ab, netns /proc/7/ns/net, no addresses, offloads off
+try: nsenter --net=/proc/7/ns/net tcpdump -ni sn1
+ready
+`)
+})
+
+test('a ping is proposed where the far end is in one of the networks, and from where that network is', () => {
+  const { io, text } = texts()
+  const plans = [plan('sn0', ['198.18.0.1/24'], { netns: 'red' }), plan('sn1', ['198.18.1.2/24'], { netns: 'blue' })]
+  textOutput(io, false).ready(plans, driver)
+  expect(text.out).toContain('try: ip netns exec blue ping 198.18.1.1\n')
+  expect(text.out).toContain('try: ip netns exec red ping 198.18.0.2\n')
+})
+
+test('a driver without a far end proposes no ping', () => {
+  const { io, text } = texts()
+  textOutput(io, false).ready([plan('a', ['198.18.0.1/24', '198.18.1.2/24'])], plain)
+  expect(text.out).not.toContain('ping')
+})
+
+test('log lines go to stderr, so that stdout is what was asked for', () => {
+  const { io, text } = texts()
+  textOutput(io, false).log(LOGLEVEL_INFO, 'vnet0: device opened')
+  expect(text).toEqual({ out: '', err: 'vnet0: device opened\n' })
+})
+
+test('quiet text is the word ready, and no table', () => {
+  const { io, text } = texts()
+  const output = textOutput(io, true)
+  output.ready([plan('vnet0', [])], driver)
+  output.statistics([])
+  expect(text).toEqual({ out: 'ready\n', err: '' })
+})
+
+test('with JSON everything is an object a line', () => {
+  const { io, text } = texts()
+  const output = jsonOutput(io, false)
+  for (const level of [LOGLEVEL_ERR, LOGLEVEL_WARNING, LOGLEVEL_INFO, LOGLEVEL_DEBUG]) output.log(level, `at ${level}`)
+  output.ready([plan('vnet0', ['198.18.0.1/24'], { netns: 'red', features: NETIF_F_HW_CSUM }), plan('b', [])], driver)
+  output.statistics([])
+  expect(text.err).toBe('')
+  const common = { ifindex: 7, mac: '02:00:00:00:00:ab', mtu: 1500, txqs: 4, rxqs: 2 }
+  expect(
+    text.out
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line)),
+  ).toEqual([
+    { event: 'log', level: 'error', message: 'at 3' },
+    { event: 'log', level: 'warning', message: 'at 4' },
+    { event: 'log', level: 'info', message: 'at 6' },
+    { event: 'log', level: 'debug', message: 'at 7' },
+    {
+      event: 'ready',
+      interfaces: [
+        { name: 'vnet0', netns: 'red', addresses: ['198.18.0.1/24'], offloads: ['csum'], ...common },
+        { name: 'b', netns: null, addresses: [], offloads: [], ...common },
+      ],
+    },
+    { event: 'statistics', interfaces: [] },
+  ])
+})
+
+test('quiet JSON is the ready line', () => {
+  const { io, text } = texts()
+  const output = jsonOutput(io, true)
+  output.ready([], driver)
+  output.statistics([])
+  expect(text.out).toBe('{"event":"ready","interfaces":[]}\n')
+})

@@ -1,0 +1,87 @@
+/** The process around the program, with one that is not real. */
+import { EventEmitter } from 'node:events'
+import { expect, test } from 'vitest'
+import type { End } from '../../src/cli/io.ts'
+import { processIo } from '../../src/cli/process-io.ts'
+
+class FakeStream extends EventEmitter {
+  text = ''
+  write(text: string): void {
+    this.text += text
+  }
+}
+
+class FakeProcess extends EventEmitter {
+  readonly stdout = new FakeStream()
+  readonly stderr = new FakeStream()
+  readonly exits: number[] = []
+  exitCode: number | undefined
+  exit(code: number): void {
+    this.exits.push(code)
+  }
+}
+
+function listening() {
+  const process = new FakeProcess()
+  const io = processIo(process)
+  const ends: End[] = []
+  const stop = io.onEnd(end => ends.push(end))
+  return { process, io, ends, stop }
+}
+
+test('output goes to the streams as it is', () => {
+  const { process, io } = listening()
+  io.out('one\n')
+  io.err('two\n')
+  expect([process.stdout.text, process.stderr.text]).toEqual(['one\n', 'two\n'])
+})
+
+test.each(['SIGINT', 'SIGTERM', 'SIGHUP'])('%s asks for the end and does not exit', signal => {
+  const { process, ends } = listening()
+  process.emit(signal)
+  expect([ends, process.exits]).toEqual([[{ signal }], []])
+})
+
+test('an exception that nobody caught asks for the end', () => {
+  const { process, ends } = listening()
+  const defect = new Error('boom')
+  process.emit('uncaughtException', defect)
+  expect([ends, process.exits]).toEqual([[{ defect }], []])
+})
+
+test('a second signal exits at once, with the status of a shell', () => {
+  const { process, ends } = listening()
+  process.emit('SIGINT')
+  process.emit('SIGINT')
+  expect([ends.length, process.exits]).toEqual([1, [130]])
+})
+
+test('a second signal when all is done does not change the status', () => {
+  const { process } = listening()
+  process.emit('SIGINT')
+  process.exitCode = 0
+  process.emit('SIGINT')
+  expect(process.exits).toEqual([0])
+})
+
+test('an exception while ending is said in one line, and exits with 1', () => {
+  const { process } = listening()
+  process.emit('SIGINT')
+  process.emit('uncaughtException', new Error('boom'))
+  expect(process.exits).toEqual([1])
+  expect(process.stderr.text).toMatch(/^vnet: Error: boom \(at .*\)\n$/)
+})
+
+test('with nothing to take down a signal exits at once', () => {
+  const { process, stop, ends } = listening()
+  stop()
+  process.emit('SIGTERM')
+  expect([ends, process.exits]).toEqual([[], [143]])
+})
+
+test('a reader that went away is no defect', () => {
+  const { process, ends } = listening()
+  process.stdout.emit('error', new Error('EPIPE'))
+  process.stderr.emit('error', new Error('EPIPE'))
+  expect([ends, process.exits]).toEqual([[], []])
+})

@@ -1,0 +1,57 @@
+/** The final table, from counters to text. */
+import { expect, test } from 'vitest'
+import { type DeviceStatistics, statisticsTable } from '../../src/cli/statistics.ts'
+import { type LinkStats64, linkStats64, linkStats64Fields } from '../../src/core/stats.ts'
+
+function stats(fields: Partial<LinkStats64> = {}): LinkStats64 {
+  return { ...linkStats64(new Float64Array(linkStats64Fields.length)), ...fields }
+}
+
+function device(fields: Partial<DeviceStatistics>): DeviceStatistics {
+  const nothing = { total: stats(), queues: [stats()], rxQueues: 1, drops: { tx: {}, rx: {} }, kernel: undefined }
+  return { name: 'vnet0', ...nothing, ...fields }
+}
+
+test('a device of one queue is a row each way', () => {
+  const total = stats({
+    txPackets: 12,
+    txBytes: 3456,
+    rxPackets: 7,
+    rxBytes: 89,
+    rxErrors: 1,
+    rxDropped: 2,
+    txDropped: 3,
+  })
+  expect(statisticsTable([device({ total })])).toBe(`\
+          packets  bytes  errors  dropped
+vnet0 tx       12   3456       0        3
+vnet0 rx        7     89       1        2
+`)
+})
+
+test('several queues are rows of their own, as many each way as there are', () => {
+  const queues = [stats({ txPackets: 1, rxPackets: 3 }), stats({ txPackets: 2, rxPackets: 99 })]
+  expect(statisticsTable([device({ total: stats({ txPackets: 3, rxPackets: 3 }), queues })])).toBe(`\
+          packets  bytes  errors  dropped
+vnet0 tx        3      0       0        0
+  tx-0          1      0       0        0
+  tx-1          2      0       0        0
+vnet0 rx        3      0       0        0
+  rx-0          3      0       0        0
+`)
+})
+
+test('below the table: drops by reason, and what only the kernel knows', () => {
+  const drops = { tx: { NEIGH: 2, FULL_RING: 1 }, rx: { DEV_STOPPED: 4 } }
+  const kernel = stats({ txDropped: 5, rxDropped: 6 })
+  expect(statisticsTable([device({ name: 'a', drops, kernel }), device({ name: 'b' })])).toBe(`\
+      packets  bytes  errors  dropped
+a tx        0      0       0        0
+a rx        0      0       0        0
+b tx        0      0       0        0
+b rx        0      0       0        0
+a tx dropped: NEIGH 2, FULL_RING 1
+a rx dropped: DEV_STOPPED 4
+a dropped by the kernel: tx 5, rx 6
+`)
+})

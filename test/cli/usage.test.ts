@@ -1,0 +1,77 @@
+/** What the command line refuses: one line that says what is wrong and what would do, and exit status 2. */
+import { expect, test } from 'vitest'
+import { runMain } from '../support/run-main.ts'
+
+const NAME = '1 to 15 octets, no / or : or white space, at most one %d'
+const MAC = 'six octets as 02:00:00:00:00:01, neither all zero nor a group address'
+const CIDR = 'write it as 192.0.2.1/24 or 2001:db8::1/64, after IF= to name the interface'
+const MTU = 'a whole number from 68 to 65521 is needed'
+const QUEUES = 'a whole number from 1 to 256 is needed'
+const COMMANDS = 'the commands are loop, snull, cable'
+const MACS = ['--mac', '02:00:00:00:00:01', '--mac', '02:00:00:00:00:02']
+
+test.each([
+  [['frobnicate'], `unknown command or argument 'frobnicate': ${COMMANDS}`],
+  [['loop', 'eth7'], `unknown command or argument 'eth7': ${COMMANDS}`],
+  [['help', 'frobnicate'], `unknown command or argument 'frobnicate': ${COMMANDS}`],
+  [['--mtu', '9000', 'snull'], 'the command comes first: vnet snull [OPTIONS]'],
+  [['--frobnicate'], "unknown option '--frobnicate'"],
+  [['--mut', '9000'], "unknown option '--mut' (Did you mean --mtu?)"],
+  [['cable', 'a', 'b', '--eth'], "unknown option '--eth'"],
+  [['--mtu'], "option '--mtu <n>' argument missing"],
+
+  [['--name', ''], `--name : ${NAME}`],
+  [['--name', 'a/b'], `--name a/b: ${NAME}`],
+  [['--name', 'a b'], `--name a b: ${NAME}`],
+  [['--name', 'sixteen-octets-n'], `--name sixteen-octets-n: ${NAME}`],
+  [['--name', '%d%d'], `--name %d%d: ${NAME}`],
+  [['--name', '..'], `--name ..: ${NAME}`],
+  [['--mac', '02:00:00:00:00'], `--mac 02:00:00:00:00: ${MAC}`],
+  [['--mac', '020000000001'], `--mac 020000000001: ${MAC}`],
+  [['--mac', '00:00:00:00:00:00'], `--mac 00:00:00:00:00:00: ${MAC}`],
+  [['--mac', '01:00:5e:00:00:01'], `--mac 01:00:5e:00:00:01: ${MAC}`],
+  [['--address', '192.0.2.1'], `--address 192.0.2.1: ${CIDR}`],
+  [['--address', '192.0.2.1/33'], `--address 192.0.2.1/33: ${CIDR}`],
+  [['--address', '192.0.2/24'], `--address 192.0.2/24: ${CIDR}`],
+  [['--address', 'vnet%d='], `--address vnet%d=: ${CIDR}`],
+  [['--mtu', '67'], `--mtu 67: ${MTU}`],
+  [['--mtu', '65522'], `--mtu 65522: ${MTU}`],
+  [['--mtu', '1e3'], `--mtu 1e3: ${MTU}`],
+  [['--mtu', ' '], `--mtu  : ${MTU}`],
+  [['--mtu=-1500'], `--mtu -1500: ${MTU}`],
+  [['--txqs', '0'], `--txqs 0: ${QUEUES}`],
+  [['--txqs', '257'], `--txqs 257: ${QUEUES}`],
+  [['--rxqs', '0'], `--rxqs 0: ${QUEUES}`],
+  [['--rxqs', 'two'], `--rxqs two: ${QUEUES}`],
+  [['--user', 'no such'], '--user no such: there is no such user; name another, or its number'],
+  [['--group', 'no such'], '--group no such: there is no such group; name another, or its number'],
+
+  [
+    ['--txqs', '2', '--rxqs', '3'],
+    'vnet%d: 2 tx and 3 rx queues: from 1 to 256, and no more receive than transmit queues',
+  ],
+  [['--rxqs', '5'], 'vnet%d: 4 tx and 5 rx queues: from 1 to 256, and no more receive than transmit queues'],
+  [['--user', 'root'], '--user and --group say who may attach to a persistent interface: add --persist'],
+  [['--group', '0'], '--user and --group say who may attach to a persistent interface: add --persist'],
+  [['--persist', '--delete'], "option '--delete' cannot be used with option '--persist'"],
+  [MACS, '2 times --mac, where the driver has one interface'],
+  [['snull', ...MACS, '--mac', '02:00:00:00:00:03'], '3 times --mac, where the driver has 2 interfaces'],
+  [['--name', 'a', '--name', 'b'], '2 interface names, of which 1 can be used'],
+  [['--address', 'sn0=192.0.2.1/24'], '--address sn0=192.0.2.1/24: there is no interface sn0, but vnet%d'],
+  [
+    ['snull', '--address', 'sn2=192.0.2.1/24'],
+    '--address sn2=192.0.2.1/24: there is no interface sn2, but sn0 and sn1',
+  ],
+
+  [['snull', 'a', 'b', 'c'], '3 interface names, of which 2 can be used'],
+  [['snull', 'a', 'b', '--name', 'c'], 'snull: name the interfaces by arguments or by --name, not by both'],
+  [['cable'], 'cable joins two interfaces: cable [NETNS/]IF [NETNS/]IF'],
+  [['cable', 'a'], 'cable joins two interfaces: cable [NETNS/]IF [NETNS/]IF'],
+  [['cable', 'a', 'b', 'c'], 'cable joins two interfaces: cable [NETNS/]IF [NETNS/]IF'],
+  [['cable', 'a', 'a'], 'two interfaces cannot both be a'],
+  [['cable', 'red/', 'b'], "'red/' is not [NETNS/]IF: a part is missing"],
+  [['cable', '/a', 'b'], "'/a' is not [NETNS/]IF: a part is missing"],
+  [['cable', 'red/a', 'b:1'], `interface name 'b:1': ${NAME}`],
+])('vnet %j', async (args, message) => {
+  expect(await runMain(...args)).toEqual({ status: 2, stdout: '', stderr: `vnet: ${message} (see vnet --help)\n` })
+})

@@ -1,0 +1,136 @@
+/** The program as a process: how it ends, what it leaves, and what it costs while nothing happens. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { type Netns, OwnNetns } from '../support/netns.ts'
+import { spawnVnet } from '../support/vnet-process.ts'
+
+let own: OwnNetns
+let netns: Netns
+
+beforeEach(() => {
+  own = new OwnNetns()
+  netns = own.add()
+})
+afterEach(() => own.remove())
+
+const links = () => JSON.parse(netns.ip('-j link')).map((link: { ifname: string }) => link.ifname)
+
+/** Code that the program's process runs first. */
+const preload = (code: string) => [`--import=data:text/javascript,${encodeURIComponent(code)}`]
+const THROW_ON_SIGUSR2 = preload("process.on('SIGUSR2', () => { throw new Error('boom') })")
+
+test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+  '%s removes the interfaces, prints the table and exits with 0',
+  async signal => {
+    const vnet = await spawnVnet(['snull', '--netns', netns.name])
+    expect(links()).toEqual(['lo', 'sn0', 'sn1'])
+    const { status, stdout, stderr } = await vnet.stop(signal)
+    expect(status).toBe(0)
+    expect(stdout.split('\nready\n')[1]).toMatch(
+      /^ +packets +bytes +errors +dropped\nsn0 tx +\d.*\nsn0 rx +\d.*\nsn1 tx +\d.*\nsn1 rx +\d.*\n/,
+    )
+    const log = ['sn0: device opened', 'sn1: device opened', 'sn0: device closed', 'sn1: device closed']
+    expect(stderr).toBe(`${log.join('\n')}\n`)
+    expect(links()).toEqual(['lo'])
+  },
+)
+
+test('a signal that comes twice, as by a terminal and by what runs the program, ends it as one', async () => {
+  const vnet = await spawnVnet(['--netns', netns.name])
+  // Both are there when it goes on.
+  process.kill(vnet.pid, 'SIGSTOP')
+  process.kill(vnet.pid, 'SIGINT')
+  process.kill(vnet.pid, 'SIGTERM')
+  const { status, stdout } = await vnet.stop('SIGCONT')
+  expect(status).toBe(0)
+  expect(stdout).toMatch(/^vnet0 rx +\d/m)
+})
+
+test('kill -9 leaves nothing', async () => {
+  const vnet = await spawnVnet(['snull', '--netns', netns.name])
+  expect((await vnet.stop('SIGKILL')).status).toBe(137)
+  expect(links()).toEqual(['lo'])
+})
+
+test('a defect of the program removes the interfaces, is said in one line, and exits with 1', async () => {
+  const vnet = await spawnVnet(['--netns', netns.name], { nodeArgs: THROW_ON_SIGUSR2 })
+  const { status, stdout, stderr } = await vnet.stop('SIGUSR2')
+  expect(status).toBe(1)
+  expect(stderr).toMatch(/^vnet0: device opened\nvnet0: device closed\nvnet: a defect ended .*Error: boom \(at .*\)\n$/)
+  expect(stdout).toMatch(/^vnet0 tx +\d/m)
+  expect(links()).toEqual(['lo'])
+})
+
+test('it goes on when the reader of its output has gone', async () => {
+  const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
+  const child = spawn(process.execPath, [program, '--netns', netns.name, '--json'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const closed = once(child, 'close')
+  try {
+    for await (const line of createInterface(child.stdout)) if (line.includes('"ready"')) break
+    child.stdout.destroy()
+    // Each is a log line for which there is no reader.
+    for (const state of ['down', 'up', 'down', 'up']) netns.ip(`link set vnet0 ${state}`)
+    const answer = await netns.run('ping -c 1 -W 5 198.18.0.2')
+    expect(answer.stdout).toContain('1 received')
+    expect(links()).toEqual(['lo', 'vnet0'])
+  } finally {
+    child.kill('SIGTERM')
+  }
+  expect(await closed).toEqual([0, null])
+})
+
+test('it needs no other program, and no search path', async () => {
+  const vnet = await spawnVnet(['--netns', netns.name, '--ipv6'], { env: { PATH: '' } })
+  const answer = await netns.run('ping -c 1 -W 5 2001:db8::2')
+  expect(answer.stdout).toContain('1 received')
+  expect((await vnet.stop()).status).toBe(0)
+})
+
+/** Processor time of a process so far, in ticks of 10 ms. */
+function ticks(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ')
+  return Number(fields[11]) + Number(fields[12])
+}
+
+test('no process computes while nothing happens: idle, down, without carrier, after a deletion, without stdin', async () => {
+  const ns = Array.from({ length: 5 }, () => own.add())
+  const at = (i: number) => ['--netns', ns[i]?.name ?? '']
+  const ip = (i: number, args: string) => ns[i]?.ip(args)
+  const [idle, down, carrier, deleted, closed] = await Promise.all([
+    spawnVnet(at(0)),
+    spawnVnet(at(1)),
+    spawnVnet(['cable', 'near', 'far', '--address', 'near=192.0.2.1/24', ...at(2)]),
+    spawnVnet(['snull', ...at(3)]),
+    spawnVnet(at(4), { within: ['sh', '-c', 'exec "$@" <&-', 'sh'] }),
+  ])
+  // Frames that it has not read wait in the queues of a link that goes down.
+  process.kill(down.pid, 'SIGSTOP')
+  await Promise.all(['198.18.0.2', '198.18.1.1'].map(to => ns[1]?.run(`ping -c 9 -i 0.01 -W 0.01 ${to}`)))
+  ip(1, 'link set vnet0 down')
+  process.kill(down.pid, 'SIGCONT')
+  await down.line(/^vnet0: device closed$/)
+  // The other end has no carrier, and the host sends.
+  ip(2, 'link set far down')
+  await carrier.line(/^far: device closed$/)
+  await ns[2]?.run('ping -c 2 -i 0.01 -W 0.01 192.0.2.2')
+  ip(3, 'link del sn0')
+  await deleted.line(/^sn0: device closed$/)
+
+  const all = [idle, down, carrier, deleted, closed]
+  // What start-up left to do, such as a collection of garbage, is not what is measured.
+  await sleep(500)
+  const before = all.map(({ pid }) => ticks(pid))
+  await sleep(1000)
+  const used = all.map(({ pid }, i) => ticks(pid) - (before[i] ?? 0))
+  expect(Math.max(...used), `ticks used: ${used}`).toBeLessThanOrEqual(2)
+  expect((await Promise.all(all.map(vnet => vnet.stop()))).map(({ status }) => status)).toEqual([0, 0, 0, 0, 0])
+})

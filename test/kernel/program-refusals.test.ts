@@ -1,0 +1,122 @@
+/** What cannot be done: one line that names the trouble and the way out, exit status 1, and nothing left behind. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type Netns, OwnNetns } from '../support/netns.ts'
+import { asNobodyIn, withoutNetAdminIn, withoutTunIn } from '../support/privileges.ts'
+import { runMain } from '../support/run-main.ts'
+import { spawnVnet, startVnet } from '../support/vnet-process.ts'
+
+let own: OwnNetns
+let netns: Netns
+
+beforeEach(() => {
+  own = new OwnNetns()
+  netns = own.add()
+})
+afterEach(() => own.remove())
+
+const names = () => JSON.parse(netns.ip('-j link')).map(({ ifname }: { ifname: string }) => ifname)
+
+async function refused(...args: string[]): Promise<string> {
+  const before = names()
+  const { status, stdout, stderr } = await runMain(...args, '--netns', netns.name)
+  expect([status, stdout]).toEqual([1, ''])
+  expect(stderr).toMatch(/^vnet: [^\n]+\n$/)
+  expect(names()).toEqual(before)
+  return stderr.slice('vnet: '.length, -1)
+}
+
+describe('addresses whose network another interface has', () => {
+  test('two default runs: the second names the first, and the options to use', async () => {
+    const first = await startVnet(['--netns', netns.name])
+    expect(await refused()).toBe(
+      'address 198.18.0.1/24: EEXIST, exists already; vnet0 has a route to 198.18.0.0/24; ' +
+        'choose others with --address, or --no-address or --netns',
+    )
+    // Each of them is a way out.
+    for (const way of [['--address', '192.0.2.1/24'], ['--no-address']]) {
+      await (await startVnet([...way, '--netns', netns.name])).stop()
+    }
+    await (await startVnet(['--netns', own.add().name])).stop()
+    await first.stop()
+  })
+
+  test.each([
+    ['a network within', '198.18.0.128/25', ['--address', '198.18.0.1/24'], '198.18.0.128/25'],
+    ['a network around', '198.18.0.0/15', ['--address', '198.18.0.1/24'], '198.18.0.0/15'],
+    ['an address', '198.18.1.77/32', [], '198.18.1.77/32'],
+    ['an IPv6 network', '2001:db8:0:1::/64', ['--ipv6', '--address', '2001:db8:0:1::2/64'], '2001:db8:0:1::/64'],
+  ])('%s', async (_, route, args, shown) => {
+    netns.ip('link add br0 type bridge')
+    netns.ip('link set br0 up')
+    netns.ip(`route add ${route} dev br0`)
+    expect(await refused(...args)).toContain(`br0 has a route to ${shown}; choose others with --address`)
+  })
+
+  test("a default route is in nobody's way", async () => {
+    netns.ip('link add br0 type bridge')
+    netns.ip('link set br0 up')
+    netns.ip('route add default dev br0')
+    await (await startVnet(['--netns', netns.name])).stop()
+  })
+})
+
+test('a name that is taken', async () => {
+  netns.ip('link add br0 type bridge')
+  expect(await refused('--name', 'br0')).toBe(
+    'attach to br0: EEXIST, exists already; an interface of that name exists and is no TAP; choose another name',
+  )
+})
+
+test('the second interface of two: the first goes again', async () => {
+  netns.ip('link add far type bridge')
+  expect(await refused('cable', 'near', 'far')).toMatch(/^attach to far: EEXIST/)
+})
+
+test('an unknown network namespace', async () => {
+  const { status, stderr } = await runMain('--netns', 'vnet-test-none')
+  expect(status).toBe(1)
+  expect(stderr).toBe(
+    'vnet: open /run/netns/vnet-test-none: ENOENT, no such file or directory; ' +
+      'there is no such network namespace; `ip netns` lists those with a name\n',
+  )
+})
+
+test('a path that is no network namespace', async () => {
+  const { status, stderr } = await runMain('--netns', '/proc/self/ns/uts')
+  expect(status).toBe(1)
+  expect(stderr).toMatch(/^vnet: [^\n]*EINVAL[^\n]*\n$/)
+})
+
+/** What a child says that ends by itself. */
+async function failing(args: string[], within: string[]): Promise<string> {
+  const error: Error = await spawnVnet(args, { within }).then(
+    () => new Error('it got ready'),
+    error => error,
+  )
+  const [, ...lines] = error.message.trimEnd().split('\n')
+  expect(lines).toHaveLength(1)
+  expect(names()).toEqual(['lo'])
+  return lines[0] ?? ''
+}
+
+test('no /dev/net/tun', async () => {
+  expect(await failing([], withoutTunIn(netns))).toBe(
+    'vnet: open /dev/net/tun: ENOENT, no such file or directory; ' +
+      'load the module with `modprobe tun`, or give the container the device: --device /dev/net/tun',
+  )
+})
+
+test.each([
+  ['root without CAP_NET_ADMIN', withoutNetAdminIn],
+  ['an ordinary user', asNobodyIn],
+])('%s', async (_, within) => {
+  expect(await failing(['--mtu', '1400'], within(netns))).toMatch(
+    /^vnet: TUNSETIFF vnet%d: EPERM, .*; it needs CAP_NET_ADMIN: sudo \/.*\/node .*\/dist\/vnet.js --mtu 1400$/,
+  )
+})
+
+test('an ordinary user, in another namespace', async () => {
+  expect(await failing(['--netns', own.add().name], asNobodyIn(netns))).toMatch(
+    /^vnet: enter network namespace vnet-test-\S+: EPERM, .*; it needs CAP_NET_ADMIN: sudo /,
+  )
+})

@@ -1,0 +1,120 @@
+import { describe, expect, test } from 'vitest'
+import { EAGAIN, ENOBUFS } from '../../src/core/errno.ts'
+import type { Native } from '../../src/kernel/native.ts'
+import { RouteSocket } from '../../src/kernel/rtnetlink.ts'
+import { MSG_TRUNC } from '../../src/kernel/uapi.ts'
+import {
+  getU32,
+  MessageBuilder,
+  NLM_F_ACK_TLVS,
+  NLM_F_DUMP,
+  NLM_F_DUMP_INTR,
+  NLM_F_MULTI,
+  NLM_F_REQUEST,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+} from '../../src/netlink/index.ts'
+
+interface Datagram {
+  readonly bytes: Uint8Array
+  readonly sender?: number
+  readonly flags?: number
+}
+
+/** A kernel of which each request is answered by the next list of datagrams, made with its sequence number. */
+function kernel(...answers: ((seq: number) => Datagram[])[]) {
+  const queue: Datagram[] = []
+  const requests: Uint8Array[] = []
+  const native: Partial<Native> = {
+    socket: () => 3,
+    setsockopt: () => 0,
+    close: () => 0,
+    send: (_, data) => {
+      requests.push(data.slice())
+      queue.push(...(answers.shift()?.(getU32(data, 8)) ?? []))
+      return data.length
+    },
+    recvmsg: (_, into, __, meta) => {
+      const datagram = queue.shift()
+      if (datagram === undefined) return -EAGAIN
+      into.set(datagram.bytes)
+      meta.set([datagram.sender ?? 0, -1, datagram.flags ?? 0])
+      return datagram.bytes.length
+    },
+  }
+  return { native: native as Native, requests }
+}
+
+const request = { type: 18, what: () => 'RTM_GETLINK', write: () => {} }
+const item = (seq: number, type: number, flags = NLM_F_MULTI) => new MessageBuilder().message(type, flags, seq)
+const done = (seq: number, error = 0, flags = NLM_F_MULTI) =>
+  new MessageBuilder().message(NLMSG_DONE, flags, seq).payload(new Uint8Array(Int32Array.of(error).buffer))
+const ack = (seq: number, error = 0) =>
+  new MessageBuilder().message(NLMSG_ERROR, 0, seq).payload(new Uint8Array(Int32Array.of(error, 16, 0, 0, 0).buffer))
+const types = (sock: RouteSocket) => sock.dump(request, (_, { type }) => (type === 99 ? undefined : type))
+
+describe('dump', () => {
+  test('it is read to its end, over several datagrams, without what is not wanted', () => {
+    const { native, requests } = kernel(seq => [
+      { bytes: item(seq, 16).message(17, NLM_F_MULTI, seq).bytes },
+      { bytes: item(seq, 99).message(18, NLM_F_MULTI, seq).bytes },
+      { bytes: done(seq).bytes },
+    ])
+    expect(types(RouteSocket.open(native))).toEqual([16, 17, 18])
+    expect(requests).toHaveLength(1)
+    expect(requests[0][6] | (requests[0][7] << 8)).toBe(NLM_F_REQUEST | NLM_F_DUMP)
+  })
+
+  test('one that met a change on its way is made anew, and what it gave is forgotten', () => {
+    const { native, requests } = kernel(
+      seq => [{ bytes: item(seq, 16, NLM_F_MULTI | NLM_F_DUMP_INTR).bytes }, { bytes: done(seq).bytes }],
+      seq => [{ bytes: item(seq, 17).bytes }, { bytes: done(seq, 0, NLM_F_MULTI | NLM_F_DUMP_INTR).bytes }],
+      seq => [{ bytes: item(seq, 18).bytes }, { bytes: done(seq).bytes }],
+    )
+    expect(types(RouteSocket.open(native))).toEqual([18])
+    expect(requests).toHaveLength(3)
+  })
+
+  test('one that is always disturbed ends all the same', () => {
+    const disturbed = (seq: number) => [{ bytes: item(seq, 16, NLM_F_DUMP_INTR).bytes }, { bytes: done(seq).bytes }]
+    const { native, requests } = kernel(...new Array(20).fill(disturbed))
+    expect(types(RouteSocket.open(native))).toEqual([16])
+    expect(requests.length).toBeLessThan(20)
+  })
+
+  test('an error at its end is thrown with the kernel’s words', () => {
+    const { native } = kernel(seq => [
+      { bytes: done(seq, -22, NLM_F_MULTI | NLM_F_ACK_TLVS).string(1, 'Invalid header.').bytes },
+    ])
+    expect(() => types(RouteSocket.open(native))).toThrow(/^RTM_GETLINK: EINVAL, .*; Invalid header$/)
+  })
+})
+
+describe('request', () => {
+  test('what is not the kernel’s, or not of this request, is passed over', () => {
+    const { native } = kernel(seq => [
+      { bytes: ack(seq, -1).bytes, sender: 4711 },
+      { bytes: item(seq - 1, 98).message(97, 0, seq).bytes },
+      { bytes: ack(seq - 1, -1).bytes },
+      { bytes: ack(seq).bytes },
+    ])
+    const sock = RouteSocket.open(native)
+    const seen: number[] = []
+    sock.request(request, (_, { type }) => seen.push(type))
+    expect(seen).toEqual([97])
+  })
+
+  test('an answer that was cut, is missing, or was lost is an error', () => {
+    const refused = (...answer: Datagram[]) => {
+      const { native } = kernel(() => answer)
+      return () => RouteSocket.open(native).request(request)
+    }
+    expect(refused({ bytes: ack(1).bytes, flags: MSG_TRUNC })).toThrow(/^RTM_GETLINK: EMSGSIZE, /)
+    expect(refused()).toThrow(/^RTM_GETLINK: EAGAIN, /)
+    const { native } = kernel()
+    native.recvmsg = () => -ENOBUFS
+    expect(() => RouteSocket.open(native).request(request)).toThrow(/^RTM_GETLINK: ENOBUFS, /)
+    native.send = () => -ENOBUFS
+    expect(() => RouteSocket.open(native).request(request)).toThrow(/^RTM_GETLINK: ENOBUFS, /)
+  })
+})

@@ -1,0 +1,177 @@
+/** snull on real TAPs: a host that talks to itself through two interfaces, as its own tools see it. */
+import { once } from 'node:events'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { captureLines } from '../support/capture.ts'
+import { type Netns, OwnNetns } from '../support/netns.ts'
+import { type End, tcpExchange, udpSocket } from '../support/sockets.ts'
+import { startVnet, stopConserved } from '../support/vnet-process.ts'
+
+const MIB = 1 << 20
+const BOTH_WAYS = [
+  ['with offloads', []],
+  ['without offloads', ['--no-offload']],
+] as const
+
+let own: OwnNetns
+let netns: Netns
+
+beforeEach(() => {
+  own = new OwnNetns()
+  netns = own.add()
+})
+afterEach(() => own.remove())
+
+const start = (...args: string[]) => startVnet(['snull', '--netns', netns.name, '--json', ...args])
+
+/** The two ends of TCP and UDP in one host: what leaves sn0 is heard on sn1's address. */
+const near = (): End => ({ netns, address: '198.18.0.1', reachedAt: '198.18.1.1' })
+const far = (): End => ({ netns, address: '198.18.1.2', reachedAt: '198.18.0.2' })
+const near6 = (): End => ({ netns, address: '2001:db8::1', reachedAt: '2001:db8:0:1::1' })
+const far6 = (): End => ({ netns, address: '2001:db8:0:1::2', reachedAt: '2001:db8::2' })
+
+test('sn0 and sn1 have the driver’s MACs and an address each, NOARP and up', async () => {
+  const vnet = await start()
+  for (const [i, address] of ['198.18.0.1', '198.18.1.2'].entries()) {
+    const [link] = JSON.parse(netns.ip(`-j addr show sn${i}`))
+    // "\0SNUL0"
+    expect(link.address).toBe(`00:53:4e:55:4c:3${i}`)
+    expect(link.flags).toEqual(expect.arrayContaining(['UP', 'LOWER_UP', 'NOARP']))
+    expect(link.addr_info).toContainEqual(expect.objectContaining({ local: address, prefixlen: 24 }))
+  }
+  await stopConserved(vnet)
+})
+
+test('--eth names them by the first free numbers', async () => {
+  netns.ip('link add eth1 type bridge')
+  const vnet = await start('--eth')
+  expect(vnet.interfaces().map(({ name }) => name)).toEqual(['eth0', 'eth2'])
+  const { status } = await netns.run('ping -c 1 -W 5 198.18.0.2')
+  expect(status).toBe(0)
+  await stopConserved(vnet)
+})
+
+describe.each(BOTH_WAYS)('%s', (_, offload) => {
+  test('both remotes answer pings, also of 8,000 octets', async () => {
+    const vnet = await start(...offload)
+    for (const remote of ['198.18.0.2', '198.18.1.1']) {
+      for (const size of [56, 8000]) {
+        const { stdout } = await netns.run(`ping -c 2 -i 0.01 -W 5 -s ${size} ${remote}`)
+        expect(stdout).toContain('2 packets transmitted, 2 received, 0% packet loss')
+      }
+    }
+    await stopConserved(vnet)
+  })
+
+  test('IPv6 remotes answer pings, also of 8,000 octets', async () => {
+    const vnet = await start('--ipv6', ...offload)
+    for (const remote of ['2001:db8::2', '2001:db8:0:1::1']) {
+      for (const size of [56, 8000]) {
+        const { stdout } = await netns.run(`ping -c 2 -i 0.01 -W 5 -s ${size} ${remote}`)
+        expect(stdout).toContain('2 packets transmitted, 2 received, 0% packet loss')
+      }
+    }
+    await stopConserved(vnet)
+  })
+
+  test('tcpdump on sn1 shows the flipped addresses of what the host sends on sn0', async () => {
+    const vnet = await start(...offload)
+    const [on0, on1] = await Promise.all([captureLines(netns, 'sn0', 'icmp'), captureLines(netns, 'sn1', 'icmp')])
+    await netns.run('ping -c 1 -W 5 198.18.0.2')
+    const [sent, arrived] = await Promise.all([on0.count(2), on1.count(2)])
+    expect(sent[0]).toContain('IP 198.18.0.1 > 198.18.0.2: ICMP echo request')
+    expect(arrived[0]).toContain('IP 198.18.1.1 > 198.18.1.2: ICMP echo request')
+    expect(arrived[1]).toContain('IP 198.18.1.2 > 198.18.1.1: ICMP echo reply')
+    expect(sent[1]).toContain('IP 198.18.0.2 > 198.18.0.1: ICMP echo reply')
+    await Promise.all([on0.stop(), on1.stop()])
+    await stopConserved(vnet)
+  })
+
+  test('TCP carries megabytes both ways unchanged', async () => {
+    const vnet = await start(...offload)
+    const { peer, sent, received } = await tcpExchange(near(), far(), 4 * MIB)
+    expect(received).toEqual(sent)
+    expect(peer).toBe('198.18.1.1')
+    const { sn0, sn1 } = await stopConserved(vnet)
+    for (const { total } of [sn0!, sn1!]) expect(total.txBytes).toBeGreaterThan(4 * MIB)
+    // Frames of 64 KiB with offloads, of 1,514 octets without.
+    const size = sn0!.total.txBytes / sn0!.total.txPackets
+    if (offload.length === 0) expect(size).toBeGreaterThan(1514)
+    else expect(size).toBeLessThanOrEqual(1514)
+  })
+
+  test('TCP over IPv6 carries megabytes both ways unchanged', async () => {
+    const vnet = await start('--ipv6', ...offload)
+    const { sent, received } = await tcpExchange(near6(), far6(), 4 * MIB)
+    expect(received).toEqual(sent)
+    await stopConserved(vnet)
+  })
+
+  test('UDP of any size arrives as it was sent, and is answered', async () => {
+    const vnet = await start(...offload)
+    const [client, server] = await Promise.all([
+      udpSocket(netns, '198.18.0.1', 0),
+      udpSocket(netns, '198.18.1.2', 7000),
+    ])
+    server.on('message', (message, { address, port }) => server.send(message, port, address))
+    for (const size of [0, 1, 2, 17, 1472, 1473, 8001, 65507]) {
+      const message = Buffer.alloc(size, `${size}`)
+      client.send(message, 7000, '198.18.0.2')
+      const [answer, from] = await once(client, 'message')
+      expect(message.equals(answer)).toBe(true)
+      expect(from).toMatchObject({ address: '198.18.0.2', port: 7000, size })
+    }
+    client.close()
+    server.close()
+    await stopConserved(vnet)
+  })
+
+  test('a closed UDP port refuses the sender, who is quoted in his own words', async () => {
+    const vnet = await start(...offload)
+    const capture = await captureLines(netns, 'sn0', '-v icmp')
+    const client = await udpSocket(netns, '198.18.0.1', 5009)
+    client.connect(9, '198.18.0.2')
+    await once(client, 'connect')
+    client.send('anyone?')
+    const [error] = await once(client, 'error')
+    expect(error.code).toBe('ECONNREFUSED')
+    client.close()
+    // What the error says of the packet is the packet as it was sent, its sum included.
+    await capture.until(line => line.includes('198.18.0.1.5009 > 198.18.0.2.9: UDP'))
+    const text = (await capture.stop()).join('\n')
+    expect(text).toContain('198.18.0.2 > 198.18.0.1: ICMP 198.18.0.2 udp port 9 unreachable')
+    expect(text).not.toMatch(/bad|incorrect|wrong/)
+    await stopConserved(vnet)
+  })
+
+  test('traceroute shows one hop', async () => {
+    netns.exec('sysctl -qw net.ipv4.icmp_ratelimit=0')
+    const vnet = await start(...offload)
+    const { status, stdout } = await netns.run('traceroute -n -w 5 198.18.0.2')
+    expect(status).toBe(0)
+    const hops = stdout.trim().split('\n').slice(1)
+    expect(hops).toHaveLength(1)
+    expect(hops[0]).toMatch(/^ 1 {2}198\.18\.0\.2( {2}[\d.]+ ms){3}$/)
+    await stopConserved(vnet)
+  })
+})
+
+test('traceroute through a router behind sn1 shows it by the address it is reached at', async () => {
+  const router = own.add()
+  const vnet = await startVnet(['snull', `${netns.name}/sn0`, `${router.name}/sn1`, '--json'])
+  router.exec('sysctl -qw net.ipv4.ip_forward=1 net.ipv4.icmp_ratelimit=0')
+  router.ip('link set lo up')
+  router.ip('addr add 192.0.3.5/32 dev lo')
+  netns.ip('route add 192.0.2.0/24 via 198.18.0.2 dev sn0')
+  // The target answers from the network it is in: 192.0.3.0/24 there is 192.0.2.0/24 here.
+  const { stdout } = await netns.run('traceroute -n -w 5 -q 1 192.0.2.5')
+  const [first, ...more] = stdout.trim().split('\n').slice(1)
+  expect(first).toMatch(/^ 1 {2}192\.0\.2\.5 /)
+  expect(more).toEqual([])
+  // One that has to go on from the router comes to an end there, with the time exceeded.
+  router.ip('link add beyond type bridge')
+  router.ip('link set beyond up')
+  router.ip('addr add 192.0.3.65/26 dev beyond')
+  const beyond = await netns.run('traceroute -n -w 1 -q 1 -m 1 192.0.2.77')
+  expect(beyond.stdout).toMatch(/^ 1 {2}198\.18\.0\.2 /m)
+  await stopConserved(vnet)
+})

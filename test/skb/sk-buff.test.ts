@@ -1,0 +1,422 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { SKB_DROP_REASON_FULL_RING, SKB_DROP_REASON_NOT_SPECIFIED } from '../../src/skb/drop-reason.ts'
+import { SkbError } from '../../src/skb/error.ts'
+import {
+  FRAME_MAX,
+  FRAME_SMALL,
+  HEADROOM,
+  POISON_FREE,
+  SkBuffPool,
+  SLOT_LARGE,
+  SLOT_SMALL,
+} from '../../src/skb/pool.ts'
+import { CHECKSUM_PARTIAL, PACKET_OTHERHOST, SKB_GSO_TCPV4, type SkBuff } from '../../src/skb/sk-buff.ts'
+
+let pool: SkBuffPool
+
+beforeEach(() => {
+  pool = new SkBuffPool({ large: 4, small: 8, poison: true })
+})
+
+afterEach(() => {
+  expect(pool.out).toBe(0)
+})
+
+function alloc(octets: ArrayLike<number> = []): SkBuff {
+  const skb = pool.alloc(octets.length)
+  if (skb === undefined) throw new Error('the pool is empty')
+  skb.bytes.set(octets, skb.put(octets.length))
+  return skb
+}
+
+function octetsOf(skb: SkBuff): number[] {
+  return [...skb.bytes.subarray(skb.data, skb.data + skb.len)]
+}
+
+/** A device that counts. */
+function device() {
+  const drops: number[] = []
+  const received: number[] = []
+  return {
+    name: 'test0',
+    drops,
+    received,
+    countDrop: (_: SkBuff, reason: number) => void drops.push(reason),
+    countReceived: (skb: SkBuff) => void received.push(skb.len),
+  }
+}
+
+describe('a fresh frame', () => {
+  test('is empty, with the usual headroom and the rest of its slot behind', () => {
+    const skb = alloc()
+    expect([skb.len, skb.headroom(), skb.tailroom()]).toEqual([0, HEADROOM, FRAME_SMALL])
+    // NET_IP_ALIGN: the IP header of an untagged frame is on a multiple of four.
+    expect((skb.data + 14) % 4).toBe(0)
+    skb.free()
+  })
+
+  test('has nothing left of the one before it in its slot', () => {
+    const before = alloc([1, 2, 3])
+    const { dev: none, ...fresh } = fieldsOf(before)
+    before.dev = device()
+    before.protocol = 0x800
+    before.pktType = PACKET_OTHERHOST
+    before.ipSummed = CHECKSUM_PARTIAL
+    before.csumStart = before.csumOffset = 1
+    before.gsoSize = 1448
+    before.gsoType = SKB_GSO_TCPV4
+    before.queueMapping = 3
+    before.mac = before.nh = before.h = before.data
+    before.push(20)
+    before.free()
+    const after = alloc([1, 2, 3])
+    expect(after).toBe(before)
+    expect(fieldsOf(after)).toEqual({ dev: none, ...fresh })
+    after.free()
+  })
+})
+
+function fieldsOf(skb: SkBuff) {
+  const { data, len, dev, protocol, pktType, ipSummed, csumStart, csumOffset, gsoSize, gsoType, queueMapping } = skb
+  const positions = { mac: skb.mac, nh: skb.nh, h: skb.h }
+  return {
+    ...{ data, len, dev, protocol, pktType, ipSummed, csumStart, csumOffset, gsoSize, gsoType, queueMapping },
+    ...positions,
+  }
+}
+
+describe('put', () => {
+  test('grows the frame at its end and answers where', () => {
+    const skb = alloc([1, 2])
+    expect(skb.put(3)).toBe(skb.data + 2)
+    expect([skb.len, skb.tailroom()]).toEqual([5, FRAME_SMALL - 5])
+    skb.free()
+  })
+
+  test('takes all of the tailroom, and panics on one octet more with both sizes', () => {
+    const skb = alloc([1, 2])
+    skb.put(skb.tailroom())
+    expect(skb.data + skb.len).toBe(skb.end)
+    expect(() => skb.put(1)).toThrow(new SkbError('skb_over_panic: skb_put of 1 octets where 0 are left'))
+    skb.trim(10)
+    expect(() => skb.put(5000)).toThrow(`skb_put of 5000 octets where ${FRAME_SMALL - 10} are left`)
+    expect(skb.len).toBe(10)
+    skb.free()
+  })
+})
+
+describe('push', () => {
+  test('grows the frame at its start and answers its new start', () => {
+    const skb = alloc([1, 2])
+    const { data } = skb
+    expect(skb.push(14)).toBe(data - 14)
+    expect([skb.data, skb.len, skb.headroom()]).toEqual([data - 14, 16, HEADROOM - 14])
+    skb.free()
+  })
+
+  test("takes all of the headroom, never the port's room, and panics beyond", () => {
+    const skb = alloc([1])
+    skb.push(HEADROOM)
+    expect(skb.data).toBe(skb.head)
+    expect(() => skb.push(1)).toThrow(new SkbError('skb_under_panic: skb_push of 1 octets where 0 are left'))
+    skb.pull(30)
+    expect(() => skb.push(31)).toThrow('skb_push of 31 octets where 30 are left')
+    expect(skb.len).toBe(HEADROOM - 29)
+    skb.free()
+  })
+})
+
+describe('pull', () => {
+  test('takes octets off the start', () => {
+    const skb = alloc([1, 2, 3, 4])
+    const { data } = skb
+    expect(skb.pull(3)).toBe(data + 3)
+    expect(octetsOf(skb)).toEqual([4])
+    skb.free()
+  })
+
+  test('panics on more than there are', () => {
+    const skb = alloc([1, 2, 3, 4])
+    expect(() => skb.pull(5)).toThrow(new SkbError('skb_under_panic: skb_pull of 5 octets where 4 are left'))
+    expect(octetsOf(skb)).toEqual([1, 2, 3, 4])
+    skb.free()
+  })
+})
+
+describe('reserve', () => {
+  test('moves the start of an empty frame', () => {
+    const skb = alloc()
+    skb.reserve(40)
+    expect([skb.headroom(), skb.tailroom(), skb.len]).toEqual([HEADROOM + 40, FRAME_SMALL - 40, 0])
+    skb.reserve(-40 - HEADROOM)
+    expect(skb.headroom()).toBe(0)
+    skb.free()
+  })
+
+  test('panics beyond the slot, and on a frame that is not empty', () => {
+    const skb = alloc()
+    expect(() => skb.reserve(FRAME_SMALL + 1)).toThrow(
+      `skb_over_panic: skb_reserve of ${FRAME_SMALL + 1} octets where ${FRAME_SMALL} are left`,
+    )
+    expect(() => skb.reserve(-HEADROOM - 1)).toThrow('skb_over_panic: skb_reserve of -131 octets')
+    skb.put(3)
+    expect(() => skb.reserve(2)).toThrow('skb_reserve of 2 octets on a frame of 3: it must be empty')
+    skb.free()
+  })
+})
+
+describe('trim', () => {
+  test('cuts the end off; a longer length changes nothing', () => {
+    const skb = alloc([1, 2, 3])
+    skb.trim(2)
+    expect(octetsOf(skb)).toEqual([1, 2])
+    skb.trim(100)
+    expect(octetsOf(skb)).toEqual([1, 2])
+    skb.trim(0)
+    expect(skb.len).toBe(0)
+    skb.free()
+  })
+
+  test('panics on a negative length', () => {
+    const skb = alloc([1, 2, 3])
+    expect(() => skb.trim(-1)).toThrow('skb_trim of -1 octets where 3 are left')
+    skb.free()
+  })
+})
+
+test('a negative number of octets panics in every verb', () => {
+  const skb = alloc([1, 2, 3])
+  for (const verb of ['put', 'push', 'pull'] as const) {
+    expect(() => skb[verb](-1)).toThrow(`skb_${verb} of -1 octets`)
+  }
+  expect(octetsOf(skb)).toEqual([1, 2, 3])
+  skb.free()
+})
+
+describe('copy', () => {
+  test('has the octets and fields in a slot of its own, positions moved along', () => {
+    const skb = alloc([10, 11, 12, 13, 14, 15])
+    const dev = device()
+    skb.dev = dev
+    skb.protocol = 0x86dd
+    skb.pktType = PACKET_OTHERHOST
+    skb.ipSummed = CHECKSUM_PARTIAL
+    skb.csumStart = skb.data + 2
+    skb.csumOffset = 1
+    skb.gsoSize = 1000
+    skb.gsoType = SKB_GSO_TCPV4
+    skb.queueMapping = 2
+    skb.mac = skb.data
+    skb.nh = skb.data + 1
+    const copy = skb.copy() as SkBuff
+    const by = copy.data - skb.data
+    expect(by).not.toBe(0)
+    expect(octetsOf(copy)).toEqual(octetsOf(skb))
+    expect(fieldsOf(copy)).toEqual({
+      ...fieldsOf(skb),
+      data: copy.data,
+      csumStart: skb.csumStart + by,
+      mac: skb.mac + by,
+      nh: skb.nh + by,
+      h: 0,
+    })
+    copy.bytes[copy.data] = 99
+    expect(octetsOf(skb)).toEqual([10, 11, 12, 13, 14, 15])
+    skb.free()
+    expect(octetsOf(copy)).toEqual([99, 11, 12, 13, 14, 15])
+    copy.free()
+  })
+
+  test('has the same headroom', () => {
+    const skb = alloc([1, 2, 3])
+    skb.push(30)
+    const pushed = skb.copy() as SkBuff
+    expect(pushed.headroom()).toBe(HEADROOM - 30)
+    skb.pull(31)
+    const pulled = skb.copy() as SkBuff
+    expect([pulled.headroom(), octetsOf(pulled)]).toEqual([HEADROOM + 1, [2, 3]])
+    for (const each of [skb, pushed, pulled]) each.free()
+  })
+
+  test('has as much of a long headroom as its slot allows', () => {
+    const skb = pool.alloc(FRAME_MAX) as SkBuff
+    skb.reserve(30_000)
+    skb.bytes.fill(7, skb.put(FRAME_SMALL))
+    const copy = skb.copy() as SkBuff
+    expect([copy.end - copy.head, copy.headroom(), copy.tailroom()]).toEqual([SLOT_SMALL - 16, HEADROOM, 0])
+    expect(octetsOf(copy)).toEqual(octetsOf(skb))
+    copy.free()
+    skb.free()
+  })
+
+  test('of a frame that used up its headroom is still possible', () => {
+    const skb = alloc(new Uint8Array(FRAME_MAX).fill(3))
+    skb.push(HEADROOM)
+    const copy = skb.copy() as SkBuff
+    expect([copy.len, copy.headroom()]).toEqual([FRAME_MAX + HEADROOM, 0])
+    copy.free()
+    skb.free()
+  })
+
+  test('is undefined when the pool is empty', () => {
+    const all = Array.from({ length: 12 }, () => alloc([1]))
+    expect(all[0]?.copy()).toBeUndefined()
+    for (const skb of all) skb.free()
+  })
+})
+
+describe('hold', () => {
+  test('moves a small frame out of a large slot, the object stays, its positions move along', () => {
+    const skb = pool.alloc(FRAME_MAX) as SkBuff
+    skb.bytes.set([1, 2, 3, 4], skb.put(4))
+    skb.dev = device()
+    skb.mac = skb.data
+    skb.nh = skb.data + 1
+    skb.h = skb.data + 2
+    skb.csumStart = skb.data + 2
+    skb.ipSummed = CHECKSUM_PARTIAL
+    skb.queueMapping = 3
+    const before = { ...fieldsOf(skb) }
+    const { owner } = skb
+    expect(skb.end - skb.slot).toBe(SLOT_LARGE)
+    expect(skb.hold()).toBe(true)
+    const by = skb.data - before.data
+    expect(skb.end - skb.slot).toBe(SLOT_SMALL)
+    expect(octetsOf(skb)).toEqual([1, 2, 3, 4])
+    expect(fieldsOf(skb)).toEqual({
+      ...before,
+      data: skb.data,
+      mac: before.mac + by,
+      nh: before.nh + by,
+      h: before.h + by,
+      csumStart: before.csumStart + by,
+    })
+    expect(skb.owner).toBe(owner)
+    expect(pool.out).toBe(1)
+    expect(skb.bytes.subarray(before.data, before.data + 4)).toEqual(new Uint8Array(4).fill(POISON_FREE))
+    skb.free()
+  })
+
+  test('leaves a frame that is in a slot of its size', () => {
+    const small = alloc([1])
+    const large = alloc(new Uint8Array(FRAME_SMALL + 1))
+    const [data, dataOfLarge] = [small.data, large.data]
+    expect([small.hold(), large.hold()]).toEqual([true, true])
+    expect([small.data, large.data]).toEqual([data, dataOfLarge])
+    small.free()
+    large.free()
+  })
+
+  test('moves the largest frame that fits, and no larger one', () => {
+    const skb = pool.alloc(FRAME_MAX) as SkBuff
+    skb.bytes.fill(9, skb.put(FRAME_SMALL))
+    expect(skb.hold()).toBe(true)
+    expect([skb.tailroom(), octetsOf(skb).every(octet => octet === 9)]).toEqual([0, true])
+    skb.free()
+  })
+
+  test('gives the account its slot back', () => {
+    const account = pool.openAccount(() => {})
+    const offsets = new Int32Array(1)
+    pool.peek(account, 1, offsets)
+    const skb = pool.take(account, 60)
+    expect(account.used).toBe(1)
+    skb.hold()
+    expect([account.used, skb.account]).toEqual([0, undefined])
+    skb.free()
+    expect(account.used).toBe(0)
+    pool.closeAccount(account)
+  })
+
+  test('without a free small slot the frame stays where it is', () => {
+    const small = Array.from({ length: 8 }, () => alloc([1]))
+    const skb = pool.alloc(FRAME_MAX) as SkBuff
+    skb.bytes.set([5, 6], skb.put(2))
+    const { data } = skb
+    expect(skb.hold()).toBe(false)
+    expect([skb.data, octetsOf(skb)]).toEqual([data, [5, 6]])
+    small.pop()?.free()
+    expect(skb.hold()).toBe(true)
+    expect(octetsOf(skb)).toEqual([5, 6])
+    for (const each of [...small, skb]) each.free()
+  })
+})
+
+describe('a freed frame', () => {
+  test('is not freed again', () => {
+    const skb = alloc([1])
+    skb.free()
+    expect(() => skb.free()).toThrow(new SkbError('double free: the frame was already given back to the pool'))
+  })
+
+  test('takes no verb', () => {
+    const skb = alloc([1, 2, 3])
+    skb.free()
+    const verbs: Record<string, () => unknown> = {
+      put: () => skb.put(1),
+      push: () => skb.push(1),
+      pull: () => skb.pull(1),
+      reserve: () => skb.reserve(1),
+      trim: () => skb.trim(1),
+      copy: () => skb.copy(),
+      hold: () => skb.hold(),
+      consume: () => skb.consume(),
+      drop: () => skb.drop(),
+    }
+    for (const [verb, call] of Object.entries(verbs)) expect(call).toThrow(`skb_${verb} on a freed frame`)
+  })
+
+  test('has its octets overwritten, those before and behind the last frame included', () => {
+    const skb = alloc(new Uint8Array(100).fill(1))
+    const { bytes, data } = skb
+    bytes.fill(1, skb.push(20))
+    skb.pull(50)
+    skb.trim(10)
+    skb.free()
+    expect(bytes.subarray(data - 20, data + 100)).toEqual(new Uint8Array(120).fill(POISON_FREE))
+  })
+
+  test('keeps its octets in a pool that does not poison', () => {
+    const plain = new SkBuffPool({ large: 0, small: 1 })
+    const skb = plain.alloc(1) as SkBuff
+    skb.bytes[skb.put(1)] = 77
+    const { data } = skb
+    skb.free()
+    expect(plain.bytes[data]).toBe(77)
+  })
+})
+
+describe('the end of a frame', () => {
+  test('consume counts it as received on its device', () => {
+    const dev = device()
+    const skb = alloc([1, 2, 3])
+    skb.dev = dev
+    skb.consume()
+    expect([dev.received, dev.drops]).toEqual([[3], []])
+    alloc([1]).consume()
+  })
+
+  test('drop counts it on its device, with its reason', () => {
+    const dev = device()
+    for (const reason of [SKB_DROP_REASON_FULL_RING, undefined]) {
+      const skb = alloc([1])
+      skb.dev = dev
+      skb.drop(reason)
+    }
+    expect([dev.drops, dev.received]).toEqual([[SKB_DROP_REASON_FULL_RING, SKB_DROP_REASON_NOT_SPECIFIED], []])
+  })
+
+  test('free counts nothing', () => {
+    const dev = device()
+    const skb = alloc([1])
+    skb.dev = dev
+    skb.free()
+    expect([dev.drops, dev.received, skb.dev]).toEqual([[], [], undefined])
+  })
+
+  test('a drop of a frame on no device is counted by the pool', () => {
+    const before = pool.drops[SKB_DROP_REASON_FULL_RING]
+    alloc([1]).drop(SKB_DROP_REASON_FULL_RING)
+    expect(pool.drops[SKB_DROP_REASON_FULL_RING]).toBe(before + 1)
+  })
+})

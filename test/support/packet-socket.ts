@@ -1,0 +1,146 @@
+/**
+ * PacketSocket: whole frames on the host's side of one interface, packet(7), with the vnet header before each where asked
+ * for. What it receives it keeps until a test takes it.
+ */
+import { check } from '../../src/kernel/errno.ts'
+import { loadNative, type Poller } from '../../src/kernel/native.ts'
+import {
+  AF_PACKET,
+  ifreq,
+  int32,
+  SIOCGIFINDEX,
+  SO_RCVBUFFORCE,
+  SOCK_NONBLOCK,
+  SOCK_RAW,
+  SOL_SOCKET,
+  VIRTIO_NET_HDR_LEN,
+} from '../../src/kernel/uapi.ts'
+import type { Netns } from './netns.ts'
+
+// include/uapi/linux/if_packet.h, if_ether.h
+const SOL_PACKET = 263
+const PACKET_STATISTICS = 6
+const PACKET_VNET_HDR = 15
+const PACKET_IGNORE_OUTGOING = 23
+const ETH_P_ALL = 3
+const RECEIVE_BUFFER = 64 << 20
+
+const native = loadNative()
+
+/** A frame, and what its vnet header says. */
+export interface HostFrame {
+  readonly octets: Uint8Array
+  readonly flags: number
+  readonly gsoType: number
+  readonly gsoSize: number
+  /** From the frame's first octet; as NEEDS_CSUM has it. */
+  readonly csumStart: number
+  readonly csumOffset: number
+}
+
+export class PacketSocket {
+  readonly frames: HostFrame[] = []
+  readonly #fd: number
+  readonly #vnetHdr: boolean
+  readonly #poller: Poller
+  readonly #into = new Uint8Array(VIRTIO_NET_HDR_LEN + 70_000)
+  readonly #meta = new Int32Array(3)
+  #wake = () => {}
+  #open = true
+
+  /** `outgoing` keeps what the host sends as well as what it receives. */
+  constructor(netns: Netns, name: string, { vnetHdr = false, outgoing = false } = {}) {
+    this.#vnetHdr = vnetHdr
+    this.#fd = check(native.socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, 0, netns.fd), 'socket')
+    const set = (level: number, option: number, value: number) =>
+      check(native.setsockopt(this.#fd, level, option, int32(value)), 'setsockopt')
+    set(SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
+    set(SOL_PACKET, PACKET_IGNORE_OUTGOING, outgoing ? 0 : 1)
+    set(SOL_PACKET, PACKET_VNET_HDR, vnetHdr ? 1 : 0)
+    const request = ifreq(name)
+    check(native.ioctl(this.#fd, SIOCGIFINDEX, request), `SIOCGIFINDEX ${name}`)
+    const address = new Uint8Array(20)
+    const view = new DataView(address.buffer)
+    view.setUint16(0, AF_PACKET, true)
+    view.setUint16(2, ETH_P_ALL)
+    view.setInt32(4, new DataView(request.buffer).getInt32(16, true), true)
+    check(native.bind(this.#fd, address), 'bind')
+    this.#poller = native.createPoller(this.#fd, () => this.#receive()) as Poller
+    this.#poller.start()
+  }
+
+  /** Sends a frame, with `header` before it on a socket with vnet headers. Answers 0, or -errno when the host refuses it. */
+  trySend(frame: Uint8Array, header: Partial<Omit<HostFrame, 'octets'>> = {}): number {
+    const sent = native.send(this.#fd, this.#vnetHdr ? withHeader(frame, header) : frame, 0)
+    return sent < 0 ? sent : 0
+  }
+
+  send(frame: Uint8Array, header: Partial<Omit<HostFrame, 'octets'>> = {}): void {
+    check(this.trySend(frame, header), `send of ${frame.length} octets`)
+  }
+
+  /** The first frame kept, so far or from here on, of which `is` holds. */
+  async until(is: (frame: HostFrame) => boolean): Promise<HostFrame> {
+    for (let seen = 0; ; seen++) {
+      while (seen === this.frames.length) await this.#more()
+      if (is(this.frames[seen] as HostFrame)) return this.frames[seen] as HostFrame
+    }
+  }
+
+  /** Frames that the socket had no room for. */
+  lost(): number {
+    const statistics = new Uint8Array(8)
+    check(native.getsockopt(this.#fd, SOL_PACKET, PACKET_STATISTICS, statistics), 'PACKET_STATISTICS')
+    return new DataView(statistics.buffer).getUint32(4, true)
+  }
+
+  /** Idempotent; keeps what is there to be received. */
+  close(): void {
+    if (!this.#open) return
+    this.#receive()
+    this.#open = false
+    this.#poller.close()
+    native.close(this.#fd)
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  #more(): Promise<void> {
+    return new Promise(resolve => {
+      this.#wake = resolve
+    })
+  }
+
+  #receive(): void {
+    const header = this.#vnetHdr ? VIRTIO_NET_HDR_LEN : 0
+    for (;;) {
+      const length = native.recvmsg(this.#fd, this.#into, 0, this.#meta)
+      if (length < 0) break
+      const view = new DataView(this.#into.buffer)
+      const field = (at: number) => (this.#vnetHdr ? view.getUint16(at, true) : 0)
+      this.frames.push({
+        octets: this.#into.slice(header, length),
+        flags: this.#vnetHdr ? view.getUint8(0) : 0,
+        gsoType: this.#vnetHdr ? view.getUint8(1) : 0,
+        gsoSize: field(4),
+        csumStart: field(6),
+        csumOffset: field(8),
+      })
+    }
+    this.#wake()
+  }
+}
+
+function withHeader(frame: Uint8Array, header: Partial<Omit<HostFrame, 'octets'>>): Uint8Array {
+  const octets = new Uint8Array(VIRTIO_NET_HDR_LEN + frame.length)
+  const view = new DataView(octets.buffer)
+  view.setUint8(0, header.flags ?? 0)
+  view.setUint8(1, header.gsoType ?? 0)
+  view.setUint16(4, header.gsoSize ?? 0, true)
+  view.setUint16(6, header.csumStart ?? 0, true)
+  view.setUint16(8, header.csumOffset ?? 0, true)
+  octets.set(frame, VIRTIO_NET_HDR_LEN)
+  return octets
+}

@@ -1,0 +1,66 @@
+/**
+ * UDP flows between two of a host's own addresses, each echoed: `node udp-flows.mjs NEAR FAR REACHED FLOWS COUNT` sends COUNT
+ * numbered datagrams a flow from NEAR to REACHED, where FAR hears them. Prints, as JSON, how many arrived at either end and
+ * how many of those after a later one of their flow.
+ */
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+
+const [near, far, reached, flows, count] = process.argv.slice(2).map((word, i) => (i < 3 ? word : Number(word)))
+/** Datagrams of a flow under way at a time: more than a driver takes in one turn, less than a socket's buffer holds. */
+const WINDOW = 150
+/** Flows at a time: with their windows less than one transmit ring holds. */
+const AT_A_TIME = 4
+const FIRST_PORT = 7000
+
+const there = { arrived: 0, late: 0 }
+const back = { arrived: 0, late: 0 }
+
+/** Counts a datagram of a flow whose next number would be `next`; answers the number after it. */
+function note(into, message, next) {
+  const number = message.readUInt32LE(0)
+  into.arrived++
+  if (number < next) into.late++
+  return Math.max(next, number + 1)
+}
+
+async function flow(port) {
+  const server = createSocket('udp4')
+  let expected = 0
+  server.on('message', (message, from) => {
+    expected = note(there, message, expected)
+    server.send(message, from.port, from.address)
+  })
+  server.bind(port, far)
+  await once(server, 'listening')
+  const client = createSocket('udp4')
+  client.bind(0, near)
+  await once(client, 'listening')
+  client.connect(port, reached)
+  await once(client, 'connect')
+  let sent = 0
+  const send = () => {
+    const message = Buffer.alloc(64)
+    message.writeUInt32LE(sent++)
+    client.send(message)
+  }
+  await new Promise(resolve => {
+    let answered = 0
+    let next = 0
+    client.on('message', message => {
+      next = note(back, message, next)
+      if (++answered === count) resolve()
+      else if (sent < count) send()
+    })
+    for (let i = 0; i < WINDOW && i < count; i++) send()
+  })
+  client.close()
+  server.close()
+}
+
+let started = 0
+async function oneAfterTheOther() {
+  while (started < flows) await flow(FIRST_PORT + started++)
+}
+await Promise.all(Array.from({ length: AT_A_TIME }, oneAfterTheOther))
+console.log(JSON.stringify({ there, back }))
