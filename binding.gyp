@@ -4,7 +4,8 @@
     {
       'target_name': 'vnet',
       'sources': ['native/addon.cc', 'native/batch.cc', 'native/poller.cc', 'native/sys.cc'],
-      'defines': ['NAPI_VERSION=9'],
+      'include_dirs': ['<!@(node -p "require(\'node-addon-api\').include")'],
+      'defines': ['NAPI_VERSION=9', 'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS'],
       'cflags_cc!': ['-std=gnu++17', '-std=gnu++20'],
       'cflags_cc': ['-std=c++20', '-Wall', '-Wextra', '-Werror', '-fvisibility=hidden'],
       'configurations': {

@@ -1,5 +1,5 @@
 // What the addon exports, and nothing else. It has no state of its own: one build serves every thread of a process.
-#include <node_api.h>
+#include <napi.h>
 
 #include "batch.h"
 #include "poller.h"
@@ -7,35 +7,41 @@
 
 namespace {
 
-constexpr napi_property_descriptor method(const char* name, napi_callback callback) {
-  return {name, nullptr, callback, nullptr, nullptr, nullptr, napi_enumerable, nullptr};
+/** A function of the data path: Node-API itself, without the wrapper's cost a call. */
+Napi::Function raw(Napi::Env env, const char* name, napi_callback callback) {
+  napi_value function = nullptr;
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, nullptr, &function);
+  return Napi::Function(env, function);
 }
 
-constexpr napi_property_descriptor kExports[] = {
-    method("open", vnet::Open),
-    method("socket", vnet::Socket),
-    method("close", vnet::Close),
-    method("ioctl", vnet::Ioctl),
-    method("bind", vnet::Bind),
-    method("getsockname", vnet::GetSockName),
-    method("setsockopt", vnet::SetSockOpt),
-    method("getsockopt", vnet::GetSockOpt),
-    method("send", vnet::Send),
-    method("sendto", vnet::SendTo),
-    method("recvmsg", vnet::RecvMsg),
-    method("timerfdCreate", vnet::TimerfdCreate),
-    method("timerfdSettime", vnet::TimerfdSetTime),
-    method("timerfdRead", vnet::TimerfdRead),
-    method("monotonic", vnet::Monotonic),
-    method("createBatch", vnet::CreateBatch),
-    method("readBatch", vnet::ReadBatch),
-    method("writeBatch", vnet::WriteBatch),
-    method("createPoller", vnet::CreatePoller),
-};
+template <Napi::Value (*callback)(const Napi::CallbackInfo&)>
+void add(Napi::Object exports, const char* name) {
+  exports.Set(name, Napi::Function::New<callback>(exports.Env(), name));
+}
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  add<vnet::Open>(exports, "open");
+  add<vnet::Socket>(exports, "socket");
+  add<vnet::Close>(exports, "close");
+  add<vnet::Ioctl>(exports, "ioctl");
+  add<vnet::Bind>(exports, "bind");
+  add<vnet::GetSockName>(exports, "getsockname");
+  add<vnet::SetSockOpt>(exports, "setsockopt");
+  add<vnet::GetSockOpt>(exports, "getsockopt");
+  add<vnet::Send>(exports, "send");
+  add<vnet::SendTo>(exports, "sendto");
+  add<vnet::RecvMsg>(exports, "recvmsg");
+  add<vnet::TimerfdCreate>(exports, "timerfdCreate");
+  add<vnet::TimerfdSetTime>(exports, "timerfdSettime");
+  add<vnet::TimerfdRead>(exports, "timerfdRead");
+  add<vnet::Monotonic>(exports, "monotonic");
+  add<vnet::CreatePoller>(exports, "createPoller");
+  exports.Set("createBatch", raw(env, "createBatch", vnet::CreateBatch));
+  exports.Set("readBatch", raw(env, "readBatch", vnet::ReadBatch));
+  exports.Set("writeBatch", raw(env, "writeBatch", vnet::WriteBatch));
+  return exports;
+}
 
 }  // namespace
 
-NAPI_MODULE_INIT() {
-  if (napi_define_properties(env, exports, sizeof kExports / sizeof *kExports, kExports) != napi_ok) return nullptr;
-  return exports;
-}
+NODE_API_MODULE(vnet, Init)

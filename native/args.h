@@ -3,7 +3,7 @@
 #ifndef VNET_NATIVE_ARGS_H
 #define VNET_NATIVE_ARGS_H
 
-#include <node_api.h>
+#include <napi.h>
 
 #include <cmath>
 #include <cstddef>
@@ -19,20 +19,15 @@ struct Bytes {
 
 class Args {
  public:
-  static constexpr size_t kMax = 5;
-
-  Args(napi_env env, napi_callback_info info) : env_(env) {
-    size_t count = kMax;
-    ok_ = napi_get_cb_info(env, info, &count, values_, nullptr, nullptr) == napi_ok;
-  }
+  explicit Args(const Napi::CallbackInfo& info) : info_(info) {}
 
   bool ok() const { return ok_; }
 
   /** Any finite number. */
   double number(size_t i) {
-    double value = 0;
-    if (napi_get_value_double(env_, values_[i], &value) != napi_ok || !std::isfinite(value)) return fail<double>();
-    return value;
+    if (!isNumber(i)) return fail<double>();
+    const double value = info_[i].As<Napi::Number>().DoubleValue();
+    return std::isfinite(value) ? value : fail<double>();
   }
 
   /** A whole number that fits the type; fractions and values out of range are refused, not rounded. */
@@ -48,16 +43,12 @@ class Args {
 
   int fd(size_t i) { return integer<int32_t>(i); }
 
-  bool isNumber(size_t i) const {
-    napi_valuetype type;
-    return ok_ && napi_typeof(env_, values_[i], &type) == napi_ok && type == napi_number;
-  }
+  bool isNumber(size_t i) const { return ok_ && info_[i].IsNumber(); }
 
   /** A function, or null. */
   napi_value function(size_t i) {
-    napi_valuetype type;
-    if (!ok_ || napi_typeof(env_, values_[i], &type) != napi_ok || type != napi_function) return fail<napi_value>();
-    return values_[i];
+    if (!ok_ || !info_[i].IsFunction()) return fail<napi_value>();
+    return info_[i];
   }
 
   Bytes bytes(size_t i) { return typedArray<uint8_t>(i, napi_uint8_array); }
@@ -73,7 +64,7 @@ class Args {
   template <size_t size>
   bool string(size_t i, char (&into)[size]) {
     size_t length = 0;
-    if (!ok_ || napi_get_value_string_utf8(env_, values_[i], into, size, &length) != napi_ok || length + 1 >= size) {
+    if (!ok_ || napi_get_value_string_utf8(info_.Env(), info_[i], into, size, &length) != napi_ok || length + 1 >= size) {
       return fail<bool>();
     }
     for (size_t at = 0; at < length; at++) {
@@ -93,22 +84,19 @@ class Args {
 
   template <typename Element>
   Bytes typedArray(size_t i, napi_typedarray_type wanted) {
-    bool is = false;
-    if (!ok_ || napi_is_typedarray(env_, values_[i], &is) != napi_ok || !is) return fail<Bytes>();
-    napi_typedarray_type type;
-    size_t length = 0;
-    void* data = nullptr;
-    const napi_status status = napi_get_typedarray_info(env_, values_[i], &type, &length, &data, nullptr, nullptr);
-    if (status != napi_ok || type != wanted) return fail<Bytes>();
-    return {static_cast<uint8_t*>(data), length};
+    if (!ok_ || !info_[i].IsTypedArray()) return fail<Bytes>();
+    auto array = info_[i].As<Napi::TypedArrayOf<Element>>();
+    if (array.TypedArrayType() != wanted) return fail<Bytes>();
+    return {reinterpret_cast<uint8_t*>(array.Data()), array.ElementLength()};
   }
 
-  napi_env env_;
-  napi_value values_[kMax] = {};
-  bool ok_;
+  const Napi::CallbackInfo& info_;
+  bool ok_ = true;
 };
 
 /** A call's result as JavaScript sees it. */
+inline Napi::Value result(const Napi::CallbackInfo& info, int value) { return Napi::Number::New(info.Env(), value); }
+
 inline napi_value result(napi_env env, int value) {
   napi_value out = nullptr;
   napi_create_int32(env, value, &out);

@@ -161,29 +161,30 @@ bool makeObject(napi_env env, Poller* poller, napi_value fn, napi_value* object)
 
 }  // namespace
 
-napi_value CreatePoller(napi_env env, napi_callback_info info) {
-  Args args(env, info);
+Napi::Value CreatePoller(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Args args(info);
   const int fd = args.fd(0);
   napi_value fn = args.function(1);
   uv_loop_t* loop = nullptr;
-  if (!args.ok() || napi_get_uv_event_loop(env, &loop) != napi_ok) return result(env, -EINVAL);
+  if (!args.ok() || napi_get_uv_event_loop(env, &loop) != napi_ok) return result(info, -EINVAL);
 
   auto* poller = new (std::nothrow) Poller;
-  if (poller == nullptr) return result(env, -ENOMEM);
+  if (poller == nullptr) return result(info, -ENOMEM);
   poller->env = env;
   poller->poll = static_cast<uv_poll_t*>(std::malloc(uv_handle_size(UV_POLL)));
   const int error = poller->poll == nullptr ? -ENOMEM : uv_poll_init(loop, poller->poll, fd);
   if (error != 0) {
     delete poller;
-    return result(env, error);
+    return result(info, error);
   }
   uv_handle_set_data(poller->handle(), poller);
   napi_value object;
   if (!makeObject(env, poller, fn, &object)) {
     uv_close(poller->handle(), onClosed);
-    return result(env, -ENOMEM);
+    return result(info, -ENOMEM);
   }
-  return object;
+  return Napi::Value(env, object);
 }
 
 }  // namespace vnet

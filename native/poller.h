@@ -3,11 +3,11 @@
 #ifndef VNET_NATIVE_POLLER_H
 #define VNET_NATIVE_POLLER_H
 
-#include <node_api.h>
+#include <napi.h>
 
 namespace vnet {
 
-napi_value CreatePoller(napi_env env, napi_callback_info info);
+Napi::Value CreatePoller(const Napi::CallbackInfo& info);
 
 }  // namespace vnet
 

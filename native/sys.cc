@@ -61,123 +61,123 @@ sockaddr* addressOf(Bytes bytes) { return reinterpret_cast<sockaddr*>(bytes.data
 
 }  // namespace
 
-napi_value Open(napi_env env, napi_callback_info info) {
-  Args args(env, info);
+Napi::Value Open(const Napi::CallbackInfo& info) {
+  Args args(info);
   char path[PATH_MAX];
   args.string(0, path);
   const int flags = args.integer<int32_t>(1);
   const int nsfd = args.fd(2);
-  if (!args.ok()) return result(env, -EINVAL);
-  return result(env, inNamespace(nsfd, [&] { return ::open(path, flags | O_CLOEXEC, 0600); }));
+  if (!args.ok()) return result(info, -EINVAL);
+  return result(info, inNamespace(nsfd, [&] { return ::open(path, flags | O_CLOEXEC, 0600); }));
 }
 
-napi_value Socket(napi_env env, napi_callback_info info) {
-  Args args(env, info);
+Napi::Value Socket(const Napi::CallbackInfo& info) {
+  Args args(info);
   const int domain = args.integer<int32_t>(0);
   const int type = args.integer<int32_t>(1);
   const int protocol = args.integer<int32_t>(2);
   const int nsfd = args.fd(3);
-  if (!args.ok()) return result(env, -EINVAL);
-  return result(env, inNamespace(nsfd, [&] { return ::socket(domain, type | SOCK_CLOEXEC, protocol); }));
+  if (!args.ok()) return result(info, -EINVAL);
+  return result(info, inNamespace(nsfd, [&] { return ::socket(domain, type | SOCK_CLOEXEC, protocol); }));
 }
 
-napi_value Close(napi_env env, napi_callback_info info) {
-  Args args(env, info);
+Napi::Value Close(const Napi::CallbackInfo& info) {
+  Args args(info);
   const int fd = args.fd(0);
-  if (!args.ok()) return result(env, -EINVAL);
+  if (!args.ok()) return result(info, -EINVAL);
   // Not repeated on EINTR: on Linux the descriptor is gone by then (close(2)).
-  return result(env, ::close(fd) == 0 || errno == EINTR ? 0 : -errno);
+  return result(info, ::close(fd) == 0 || errno == EINTR ? 0 : -errno);
 }
 
-napi_value Ioctl(napi_env env, napi_callback_info info) {
-  Args args(env, info);
+Napi::Value Ioctl(const Napi::CallbackInfo& info) {
+  Args args(info);
   const int fd = args.fd(0);
   const auto request = args.integer<uint32_t>(1);
   if (args.isNumber(2)) {
     const auto value = args.integer<int64_t>(2);
-    if (!args.ok()) return result(env, -EINVAL);
-    return result(env, uninterrupted([&] { return ::ioctl(fd, request, static_cast<unsigned long>(value)); }));
+    if (!args.ok()) return result(info, -EINVAL);
+    return result(info, uninterrupted([&] { return ::ioctl(fd, request, static_cast<unsigned long>(value)); }));
   }
   const Bytes arg = args.bytes(2);
-  if (!args.ok()) return result(env, -EINVAL);
+  if (!args.ok()) return result(info, -EINVAL);
   // The kernel writes as much as the request means, whatever array it was given; the largest size a request can
   // encode is 2^14 - 1 octets, so a copy of that size keeps a short array from becoming an overflow.
   alignas(16) uint8_t copy[1 << _IOC_SIZEBITS] = {};
-  if (arg.length > sizeof copy) return result(env, -EINVAL);
+  if (arg.length > sizeof copy) return result(info, -EINVAL);
   if (arg.length > 0) memcpy(copy, arg.data, arg.length);
   const int value = uninterrupted([&] { return ::ioctl(fd, request, copy); });
   if (arg.length > 0) memcpy(arg.data, copy, arg.length);
-  return result(env, value);
+  return result(info, value);
 }
 
-napi_value Bind(napi_env env, napi_callback_info info) {
-  Args args(env, info);
+Napi::Value Bind(const Napi::CallbackInfo& info) {
+  Args args(info);
   const int fd = args.fd(0);
   const Bytes address = args.bytes(1);
-  if (!args.ok()) return result(env, -EINVAL);
-  return result(env, uninterrupted([&] { return ::bind(fd, addressOf(address), lengthOf(address)); }));
+  if (!args.ok()) return result(info, -EINVAL);
+  return result(info, uninterrupted([&] { return ::bind(fd, addressOf(address), lengthOf(address)); }));
 }
 
-napi_value GetSockName(napi_env env, napi_callback_info info) {
-  Args args(env, info);
+Napi::Value GetSockName(const Napi::CallbackInfo& info) {
+  Args args(info);
   const int fd = args.fd(0);
   const Bytes into = args.bytes(1);
-  if (!args.ok()) return result(env, -EINVAL);
+  if (!args.ok()) return result(info, -EINVAL);
   socklen_t length = lengthOf(into);
   const int value = uninterrupted([&] { return ::getsockname(fd, addressOf(into), &length); });
-  return result(env, value < 0 ? value : static_cast<int>(length));
+  return result(info, value < 0 ? value : static_cast<int>(length));
 }
 
-napi_value SetSockOpt(napi_env env, napi_callback_info info) {
-  Args args(env, info);
+Napi::Value SetSockOpt(const Napi::CallbackInfo& info) {
+  Args args(info);
   const int fd = args.fd(0);
   const int level = args.integer<int32_t>(1);
   const int name = args.integer<int32_t>(2);
   const Bytes value = args.bytes(3);
-  if (!args.ok()) return result(env, -EINVAL);
-  return result(env, uninterrupted([&] { return ::setsockopt(fd, level, name, value.data, lengthOf(value)); }));
+  if (!args.ok()) return result(info, -EINVAL);
+  return result(info, uninterrupted([&] { return ::setsockopt(fd, level, name, value.data, lengthOf(value)); }));
 }
 
-napi_value GetSockOpt(napi_env env, napi_callback_info info) {
-  Args args(env, info);
+Napi::Value GetSockOpt(const Napi::CallbackInfo& info) {
+  Args args(info);
   const int fd = args.fd(0);
   const int level = args.integer<int32_t>(1);
   const int name = args.integer<int32_t>(2);
   const Bytes into = args.bytes(3);
-  if (!args.ok()) return result(env, -EINVAL);
+  if (!args.ok()) return result(info, -EINVAL);
   socklen_t length = lengthOf(into);
   const int value = uninterrupted([&] { return ::getsockopt(fd, level, name, into.data, &length); });
-  return result(env, value < 0 ? value : static_cast<int>(length));
+  return result(info, value < 0 ? value : static_cast<int>(length));
 }
 
-napi_value Send(napi_env env, napi_callback_info info) {
-  Args args(env, info);
+Napi::Value Send(const Napi::CallbackInfo& info) {
+  Args args(info);
   const int fd = args.fd(0);
   const Bytes data = args.bytes(1);
   const int flags = args.integer<int32_t>(2);
-  if (!args.ok()) return result(env, -EINVAL);
-  return result(env, uninterrupted([&] { return ::send(fd, data.data, data.length, flags | MSG_NOSIGNAL); }));
+  if (!args.ok()) return result(info, -EINVAL);
+  return result(info, uninterrupted([&] { return ::send(fd, data.data, data.length, flags | MSG_NOSIGNAL); }));
 }
 
-napi_value SendTo(napi_env env, napi_callback_info info) {
-  Args args(env, info);
+Napi::Value SendTo(const Napi::CallbackInfo& info) {
+  Args args(info);
   const int fd = args.fd(0);
   const Bytes data = args.bytes(1);
   const int flags = args.integer<int32_t>(2);
   const Bytes to = args.bytes(3);
-  if (!args.ok()) return result(env, -EINVAL);
-  return result(env, uninterrupted([&] {
+  if (!args.ok()) return result(info, -EINVAL);
+  return result(info, uninterrupted([&] {
                   return ::sendto(fd, data.data, data.length, flags | MSG_NOSIGNAL, addressOf(to), lengthOf(to));
                 }));
 }
 
-napi_value RecvMsg(napi_env env, napi_callback_info info) {
-  Args args(env, info);
+Napi::Value RecvMsg(const Napi::CallbackInfo& info) {
+  Args args(info);
   const int fd = args.fd(0);
   const Bytes into = args.bytes(1);
   const int flags = args.integer<int32_t>(2);
   int32_t* meta = args.int32s(3, 3);
-  if (!args.ok()) return result(env, -EINVAL);
+  if (!args.ok()) return result(info, -EINVAL);
 
   sockaddr_nl sender = {};
   alignas(cmsghdr) uint8_t control[CMSG_SPACE(sizeof(int)) * 4];
@@ -194,7 +194,7 @@ napi_value RecvMsg(napi_env env, napi_callback_info info) {
     message.msg_controllen = sizeof control;
     octets = static_cast<int>(::recvmsg(fd, &message, flags));
   } while (octets < 0 && errno == EINTR);
-  if (octets < 0) return result(env, -errno);
+  if (octets < 0) return result(info, -errno);
 
   meta[0] = sender.nl_family == AF_NETLINK ? static_cast<int32_t>(sender.nl_pid) : -1;
   meta[1] = -1;
@@ -211,42 +211,40 @@ napi_value RecvMsg(napi_env env, napi_callback_info info) {
       }
     }
   }
-  return result(env, octets);
+  return result(info, octets);
 }
 
-napi_value TimerfdCreate(napi_env env, napi_callback_info) {
+Napi::Value TimerfdCreate(const Napi::CallbackInfo& info) {
   const int fd = ::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-  return result(env, fd < 0 ? -errno : fd);
+  return result(info, fd < 0 ? -errno : fd);
 }
 
-napi_value TimerfdSetTime(napi_env env, napi_callback_info info) {
-  Args args(env, info);
+Napi::Value TimerfdSetTime(const Napi::CallbackInfo& info) {
+  Args args(info);
   const int fd = args.fd(0);
   const auto at = args.integer<int64_t>(1);
-  if (!args.ok() || at < 0) return result(env, -EINVAL);
+  if (!args.ok() || at < 0) return result(info, -EINVAL);
   itimerspec spec = {};
   spec.it_value.tv_sec = at / 1'000'000'000;
   spec.it_value.tv_nsec = at % 1'000'000'000;
-  return result(env, ::timerfd_settime(fd, TFD_TIMER_ABSTIME, &spec, nullptr) == 0 ? 0 : -errno);
+  return result(info, ::timerfd_settime(fd, TFD_TIMER_ABSTIME, &spec, nullptr) == 0 ? 0 : -errno);
 }
 
-napi_value TimerfdRead(napi_env env, napi_callback_info info) {
-  Args args(env, info);
+Napi::Value TimerfdRead(const Napi::CallbackInfo& info) {
+  Args args(info);
   const int fd = args.fd(0);
-  if (!args.ok()) return result(env, -EINVAL);
+  if (!args.ok()) return result(info, -EINVAL);
   uint64_t expirations = 0;
   const int octets = uninterrupted([&] { return ::read(fd, &expirations, sizeof expirations); });
-  if (octets < 0) return result(env, octets);
-  return result(env, expirations > INT_MAX ? INT_MAX : static_cast<int>(expirations));
+  if (octets < 0) return result(info, octets);
+  return result(info, expirations > INT_MAX ? INT_MAX : static_cast<int>(expirations));
 }
 
-napi_value Monotonic(napi_env env, napi_callback_info) {
+Napi::Value Monotonic(const Napi::CallbackInfo& info) {
   timespec now = {};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
-  napi_value out = nullptr;
-  const double seconds = static_cast<double>(now.tv_sec);
-  napi_create_double(env, seconds * kNanosecondsPerSecond + static_cast<double>(now.tv_nsec), &out);
-  return out;
+  const double ns = static_cast<double>(now.tv_sec) * kNanosecondsPerSecond + static_cast<double>(now.tv_nsec);
+  return Napi::Number::New(info.Env(), ns);
 }
 
 }  // namespace vnet

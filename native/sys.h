@@ -3,25 +3,25 @@
 #ifndef VNET_NATIVE_SYS_H
 #define VNET_NATIVE_SYS_H
 
-#include <node_api.h>
+#include <napi.h>
 
 namespace vnet {
 
-napi_value Open(napi_env env, napi_callback_info info);
-napi_value Socket(napi_env env, napi_callback_info info);
-napi_value Close(napi_env env, napi_callback_info info);
-napi_value Ioctl(napi_env env, napi_callback_info info);
-napi_value Bind(napi_env env, napi_callback_info info);
-napi_value GetSockName(napi_env env, napi_callback_info info);
-napi_value SetSockOpt(napi_env env, napi_callback_info info);
-napi_value GetSockOpt(napi_env env, napi_callback_info info);
-napi_value Send(napi_env env, napi_callback_info info);
-napi_value SendTo(napi_env env, napi_callback_info info);
-napi_value RecvMsg(napi_env env, napi_callback_info info);
-napi_value TimerfdCreate(napi_env env, napi_callback_info info);
-napi_value TimerfdSetTime(napi_env env, napi_callback_info info);
-napi_value TimerfdRead(napi_env env, napi_callback_info info);
-napi_value Monotonic(napi_env env, napi_callback_info info);
+Napi::Value Open(const Napi::CallbackInfo& info);
+Napi::Value Socket(const Napi::CallbackInfo& info);
+Napi::Value Close(const Napi::CallbackInfo& info);
+Napi::Value Ioctl(const Napi::CallbackInfo& info);
+Napi::Value Bind(const Napi::CallbackInfo& info);
+Napi::Value GetSockName(const Napi::CallbackInfo& info);
+Napi::Value SetSockOpt(const Napi::CallbackInfo& info);
+Napi::Value GetSockOpt(const Napi::CallbackInfo& info);
+Napi::Value Send(const Napi::CallbackInfo& info);
+Napi::Value SendTo(const Napi::CallbackInfo& info);
+Napi::Value RecvMsg(const Napi::CallbackInfo& info);
+Napi::Value TimerfdCreate(const Napi::CallbackInfo& info);
+Napi::Value TimerfdSetTime(const Napi::CallbackInfo& info);
+Napi::Value TimerfdRead(const Napi::CallbackInfo& info);
+Napi::Value Monotonic(const Napi::CallbackInfo& info);
 
 }  // namespace vnet
 

@@ -59,7 +59,7 @@ export async function registerNetdev<Priv>(
     dev.rename(port.link.name)
     dev.ifindex = port.link.ifindex
     dev.features = port.features
-    await port.apply({ ...(port.created ? wanted(dev) : {}), ...(dev.carrier ? {} : { carrier: false }) })
+    await port.apply({ ...(port.created ? wanted(dev) : needed(dev)), ...(dev.carrier ? {} : { carrier: false }) })
     const { link } = port
     dev.flags = link.flags & ~IFF_UP
     dev.mtu = link.mtu
@@ -99,6 +99,11 @@ export async function devOpen<Priv>(dev: NetDevice<Priv>): Promise<void> {
 /** dev_close: brings the interface down; settles after ndoStop ran. */
 export async function devClose<Priv>(dev: NetDevice<Priv>): Promise<void> {
   await dev.port?.apply({ up: false })
+}
+
+/** What is there already stays as it is, but for what the driver cannot do without: one without ARP never answers any. */
+function needed(dev: NetDevice): LinkRequest {
+  return (dev.flags & IFF_NOARP) === 0 ? {} : { noarp: true }
 }
 
 function wanted(dev: NetDevice): LinkRequest {

@@ -68,6 +68,7 @@ function setup(dev: NetDevice<CablePriv>, { net }: DriverContext): void {
   dev.netdevOps = cableOps
   dev.features = NETIF_F_ALL_TAP
   ethHwAddrRandom(dev, net.random)
+  netifCarrierOff(dev)
 }
 
 export const driver = defineDriver({

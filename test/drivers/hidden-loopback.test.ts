@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
-import { addressToHost, flipNetwork } from '../../src/drivers/hidden-loopback.ts'
+import { addressToHost, flipAddress, flipNetwork } from '../../src/drivers/hidden-loopback.ts'
 import {
   SKB_DROP_REASON_IP_AUTH,
   SKB_DROP_REASON_IP_INHDR,
@@ -399,6 +399,13 @@ describe('addresses', () => {
     const { reason, octets } = flip(buildFrame(framed(packet)))
     expect(reason).toBe(0)
     expect(octets).toEqual([...buildFrame(framed({ ...packet, source: address('198.18.1.1') }))])
+  })
+  test('of the far end are what the flip gives, and the address asked about is not changed', () => {
+    for (const text of ['198.18.0.1', '198.18.1.1', '2001:db8:0:1:0:0:0:2']) {
+      const own = Uint8Array.from(address(text))
+      expect([...flipAddress(own)]).toEqual(farEnd(address(text)))
+      expect([...own]).toEqual(address(text))
+    }
   })
   test('on the edges of what is special flip: 1.0.0.0, 126/8, 128/8, 169.253/16, 223/8, fec0::, ::2', () => {
     for (const text of ['1.0.0.0', '126.0.0.1', '128.0.0.1', '169.253.0.1', '169.255.0.1', '223.255.255.255']) {

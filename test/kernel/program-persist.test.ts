@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { asNobodyIn, NOBODY } from '../support/privileges.ts'
 import { runMain } from '../support/run-main.ts'
-import { type Ended, type ReadyInterface, spawnVnet, startVnet } from '../support/vnet-process.ts'
+import { type Ended, type ReadyInterface, spawnVnet, startVnet, stopConserved } from '../support/vnet-process.ts'
 
 let own: OwnNetns
 let netns: Netns
@@ -22,7 +22,7 @@ async function run(args: string[], during: () => Promise<void> = async () => {})
   const vnet = await startVnet([...args, '--json'])
   const interfaces = vnet.interfaces()
   await during()
-  expect(await vnet.stop()).toMatchObject({ status: 0, stderr: '' })
+  await stopConserved(vnet)
   return interfaces
 }
 
@@ -138,6 +138,7 @@ describe('attaching is refused in a line', () => {
   test('when it was made with a single queue and more are wanted', async () => {
     netns.ip('tuntap add mode tap name tap0')
     expect(await refused(...tap0())).toMatch(/^attach to tap0: EINVAL, .*single queue; use --txqs 1/)
+    // Whoever made it did not know that this driver answers no ARP.
     await run(tap0('--txqs', '1'), () => ping('198.18.0.2'))
     expect(names()).toEqual(['lo', 'tap0'])
   })
@@ -160,7 +161,7 @@ describe('--user and --group', () => {
 
   test('are known to the kernel, by number or by name', async () => {
     await run(tap0('--persist', '--user', '12345', '--group', '54321'))
-    expect(owners()).toEqual({ user: '12345', group: '54321' })
+    expect(owners()).toEqual({ user: 12345, group: 54321 })
     await run(tap0('--persist', '--user', 'root', '--group', 'daemon'))
     expect(owners()).toEqual({ user: 'root', group: 'daemon' })
   })

@@ -4,7 +4,7 @@
  */
 import { afterEach, expect } from 'vitest'
 import { allocNetdevMqs, etherSetup } from '../../src/core/alloc.ts'
-import type { DeviceSpec, Driver, ParamValues, Params } from '../../src/core/driver.ts'
+import type { DeviceSpec, Driver, Params, ParamValues } from '../../src/core/driver.ts'
 import { NETDEV_REGISTER } from '../../src/core/if.ts'
 import { LOGLEVEL_DEBUG, Log } from '../../src/core/log.ts'
 import { Net } from '../../src/core/net.ts'

@@ -24,6 +24,8 @@ export interface Netns {
   spawn(command: string | readonly string[]): Child
   /** Closes the descriptor, which would keep the namespace alive. */
   release(): void
+  /** `ip netns del NAME`. */
+  remove(): void
 }
 
 export type Child = ChildProcessByStdio<Writable, Readable, Readable>
@@ -68,6 +70,7 @@ export class OwnNetns {
       run: command => outcome(this.#spawn(name, command)),
       spawn: command => this.#spawn(name, command),
       release: () => this.close(fd),
+      remove: () => void execFileSync('ip', ['netns', 'del', name], { stdio: 'pipe' }),
     }
     this.#made.push(netns)
     return netns
@@ -111,9 +114,9 @@ export class OwnNetns {
   remove(): void {
     for (const child of this.#children) child.kill('SIGKILL')
     for (const fd of [...this.#fds]) this.close(fd)
-    for (const { name } of this.#made.splice(0)) {
+    for (const netns of this.#made.splice(0)) {
       try {
-        execFileSync('ip', ['netns', 'del', name], { stdio: 'pipe' })
+        netns.remove()
       } catch {
         // removed by the test
       }

@@ -1,0 +1,212 @@
+import { describe, expect, test } from 'vitest'
+import { allocEtherdevMqs, allocNetdevMqs, devValidName, ethHwAddrRandom, isValidEtherAddr } from '../../src/core/alloc.ts'
+import { EINVAL, VnetError } from '../../src/core/errno.ts'
+import { netdevFixFeatures } from '../../src/core/features.ts'
+import {
+  ARPHRD_ETHER,
+  IFF_BROADCAST,
+  IFF_MULTICAST,
+  NETIF_F_ALL_TAP,
+  NETIF_F_GSO_UDP_L4,
+  NETIF_F_HW_CSUM,
+  NETIF_F_SG,
+  NETIF_F_TSO,
+  NETIF_F_TSO_ECN,
+  NETIF_F_TSO6,
+} from '../../src/core/if.ts'
+import type { NetDevice } from '../../src/core/net-device.ts'
+import { random } from '../../src/core/random.ts'
+import { linkStats64, linkStats64Fields, RX_PACKETS, TX_DROPPED, TX_ERRORS } from '../../src/core/stats.ts'
+import { SKB_DROP_REASON_FULL_RING, SKB_DROP_REASON_NOMEM } from '../../src/skb/drop-reason.ts'
+import { SkBuffPool } from '../../src/skb/pool.ts'
+import { OWNER_RX, type SkBuff } from '../../src/skb/sk-buff.ts'
+import { addDevice, makeDevice, memoryNets } from '../support/memory-net.ts'
+
+const makeNet = memoryNets()
+
+describe('allocating a device', () => {
+  test('of Ethernet fills in what all of them have in common, before the driver', () => {
+    const dev = allocEtherdevMqs({ priv: { x: 1 }, setup: d => void (d.mtu = d.mtu - 100) })
+    expect(dev).toMatchObject({
+      ...{ name: 'eth%d', type: ARPHRD_ETHER, mtu: 1400, minMtu: 68, maxMtu: 65521, hardHeaderLen: 14, addrLen: 6 },
+      ...{ txQueueLen: 1000, flags: IFF_BROADCAST | IFF_MULTICAST, priv: { x: 1 }, numTxQueues: 1, numRxQueues: 1 },
+      broadcast: Uint8Array.of(255, 255, 255, 255, 255, 255),
+    })
+    expect(allocEtherdevMqs({ name: 'x', priv: 0, setup: () => {} }).name).toBe('x')
+  })
+
+  test('gives it as many queues as asked for', () => {
+    const dev = allocNetdevMqs({ name: 'x', priv: undefined, setup: () => {}, txqs: 256, rxqs: 2 })
+    expect([dev.tx.length, dev.numTxQueues, dev.numRxQueues]).toEqual([256, 256, 2])
+    expect(dev.tx.map(txq => txq.index)).toEqual(Array.from({ length: 256 }, (_, i) => i))
+  })
+
+  test.each([
+    [0, 1],
+    [257, 1],
+    [1, 0],
+    [2, 3],
+    [1.5, 1],
+    [Number.NaN, 1],
+  ])('refuses %d transmit and %d receive queues', (txqs, rxqs) => {
+    const alloc = () => allocNetdevMqs({ name: 'x', priv: undefined, setup: () => {}, txqs, rxqs })
+    expect(alloc).toThrow(`x: ${txqs} tx and ${rxqs} rx queues: EINVAL`)
+  })
+
+  test.each(['', '.', '..', 'a/b', 'a:b', 'a b', 'a\tb', 'sixteen-octets-x', 'a%d%d', 'a%s', '%', 'ü'.repeat(8)])(
+    'refuses the name %j',
+    name => {
+      expect(devValidName(name)).toBe(false)
+      expect(() => allocNetdevMqs({ name, priv: undefined, setup: () => {} })).toThrow(VnetError)
+    },
+  )
+
+  test.each(['a', 'vnet%d', '%d', '%dx', 'fifteen-octets-', 'ü'.repeat(7), '...'])('takes the name %j', name => {
+    expect(devValidName(name)).toBe(true)
+  })
+})
+
+describe('a random hardware address', () => {
+  test('is locally administered and unicast', () => {
+    const chance = random(3)
+    for (let i = 0; i < 100; i++) {
+      const dev = makeDevice()
+      ethHwAddrRandom(dev, chance)
+      expect([(dev.devAddr[0] ?? 0) & 3, isValidEtherAddr(dev.devAddr)]).toEqual([2, true])
+    }
+  })
+
+  test('is another for every device', () => {
+    const chance = random(3)
+    const addresses = Array.from({ length: 50 }, () => {
+      const dev = makeDevice()
+      ethHwAddrRandom(dev, chance)
+      return dev.devAddr.join(':')
+    })
+    expect(new Set(addresses).size).toBe(50)
+  })
+})
+
+test('a valid address is neither a group, nor all zero, nor of another length', () => {
+  const valid = [[0, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 1], [2, 0, 0]]
+  expect(valid.map(octets => isValidEtherAddr(Uint8Array.from(octets)))).toEqual([true, true, false, false, false])
+})
+
+describe('features', () => {
+  const fix = (features: number) => {
+    const notices: string[] = []
+    return [netdevFixFeatures(features, text => notices.push(text)), notices] as const
+  }
+
+  test('that can stand together stay', () => {
+    for (const features of [0, NETIF_F_HW_CSUM, NETIF_F_ALL_TAP, NETIF_F_HW_CSUM | NETIF_F_GSO_UDP_L4]) {
+      expect(fix(features)).toEqual([features, []])
+    }
+    const tso6 = NETIF_F_HW_CSUM | NETIF_F_SG | NETIF_F_TSO6 | NETIF_F_TSO_ECN
+    expect(fix(tso6)).toEqual([tso6, []])
+  })
+
+  test('that need others are dropped without them, each with a notice', () => {
+    expect(fix(NETIF_F_SG)).toEqual([0, ['Dropping NETIF_F_SG since no checksum feature.']])
+    expect(fix(NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_TSO6)).toEqual([
+      NETIF_F_HW_CSUM,
+      ['Dropping TSO features since no SG feature.'],
+    ])
+    expect(fix(NETIF_F_GSO_UDP_L4)).toEqual([0, ['Dropping NETIF_F_GSO_UDP_L4 since no checksum feature.']])
+    expect(fix(NETIF_F_ALL_TAP & ~NETIF_F_HW_CSUM)[0]).toBe(0)
+    expect(fix(NETIF_F_ALL_TAP & ~NETIF_F_HW_CSUM)[1]).toHaveLength(3)
+  })
+
+  test('of ECN alone are no segmentation: a TAP refuses them', () => {
+    expect(fix(NETIF_F_HW_CSUM | NETIF_F_SG | NETIF_F_TSO_ECN)).toEqual([
+      NETIF_F_HW_CSUM | NETIF_F_SG,
+      ['Dropping NETIF_F_TSO_ECN since no TSO feature.'],
+    ])
+  })
+})
+
+describe('counters', () => {
+  const pool = new SkBuffPool({ large: 0, small: 4, poison: true })
+  function frame(dev: NetDevice, len: number, queue: number): SkBuff {
+    const skb = pool.alloc(len) as SkBuff
+    skb.put(len)
+    skb.dev = dev
+    skb.queueMapping = queue
+    return skb
+  }
+
+  test('are kept by queue and summed by device', () => {
+    const dev = makeDevice({}, { txqs: 4, rxqs: 2 })
+    for (const [len, queue] of [
+      [60, 0],
+      [100, 3],
+      [1000, 3],
+    ] as const) {
+      const skb = frame(dev, len, queue)
+      dev.counters.transmitted(skb)
+      skb.consume()
+    }
+    const stats = (q: number) => {
+      const { txPackets, txBytes, rxPackets, rxBytes } = linkStats64(dev.counters.queue(q))
+      return [txPackets, txBytes, rxPackets, rxBytes]
+    }
+    expect([0, 1, 2, 3].map(stats)).toEqual([
+      [1, 60, 1, 60],
+      [0, 0, 2, 1100],
+      [0, 0, 0, 0],
+      [2, 1100, 0, 0],
+    ])
+    const { txPackets, txBytes, rxPackets, rxBytes } = linkStats64(dev.getStats64())
+    expect([txPackets, txBytes, rxPackets, rxBytes]).toEqual([3, 1160, 3, 1160])
+  })
+
+  test('count a drop by its reason, on the side the frame is on', () => {
+    const dev = makeDevice({}, { txqs: 2, rxqs: 2 })
+    frame(dev, 60, 1).drop(SKB_DROP_REASON_FULL_RING)
+    const received = frame(dev, 60, 1)
+    received.owner = OWNER_RX
+    received.drop(SKB_DROP_REASON_NOMEM)
+    const { tx, rx } = dev.counters.drops()
+    expect([tx.indexOf(1), rx.indexOf(1)]).toEqual([SKB_DROP_REASON_FULL_RING, SKB_DROP_REASON_NOMEM])
+    const { txDropped, rxDropped } = linkStats64(dev.counters.queue(1))
+    expect([txDropped, rxDropped, linkStats64(dev.counters.queue(0)).txDropped]).toEqual([1, 1, 0])
+  })
+
+  test('keep apart what one device and its queues count', () => {
+    const dev = makeDevice({}, { txqs: 2 })
+    const sum = dev.counters.sum()
+    sum[RX_PACKETS] = 99
+    expect(dev.counters.sum()[RX_PACKETS]).toBe(0)
+    frame(dev, 60, 0).drop()
+    expect([dev.counters.queue(0)[TX_DROPPED], dev.counters.queue(1)[TX_DROPPED]]).toEqual([1, 0])
+  })
+
+  test('have what the driver adds, for as long as it does not throw', async () => {
+    const memory = makeNet()
+    let broken = false
+    const { dev } = await addDevice(memory, {
+      ndoGetStats64: (_, stats) => {
+        if (broken) throw new Error('no counters')
+        stats[TX_ERRORS] = (stats[TX_ERRORS] ?? 0) + 5
+      },
+    })
+    expect([linkStats64(dev.getStats64()).txErrors, linkStats64(dev.getStats64()).txErrors]).toEqual([5, 5])
+    broken = true
+    expect(linkStats64(dev.getStats64()).txErrors).toBe(0)
+    expect(memory.lines.at(-1)).toMatch(/^test0: ndoGetStats64: Error: no counters/)
+  })
+
+  test('are those of rtnl_link_stats64, in its order', () => {
+    expect([linkStats64Fields.length, linkStats64Fields[0], linkStats64Fields.at(-1)]).toEqual([
+      25,
+      'rxPackets',
+      'rxOtherhostDropped',
+    ])
+    const row = Float64Array.from({ length: 25 }, (_, i) => i)
+    expect(Object.values(linkStats64(row))).toEqual([...row])
+  })
+})
+
+test('a device that was not registered is on no Net', () => {
+  expect(() => makeDevice().net).toThrow(expect.objectContaining({ errno: EINVAL }))
+})

@@ -1,0 +1,62 @@
+import { describe, expect, test } from 'vitest'
+import { bool, type DriverContext, defineDriver, int, interfaceArg, interfaceArgs, UsageError } from '../../src/core/driver.ts'
+
+describe('a parameter', () => {
+  test('that is a whole number takes decimal and hexadecimal', () => {
+    const param = int({ default: 5, description: '', min: -10, max: 100 })
+    expect(['0', '100', '-10', '0x1f', '0X1F', '007'].map(param.parse)).toEqual([0, 100, -10, 31, 31, 7])
+    expect([param.type, param.default, param.live]).toEqual(['int', 5, false])
+  })
+
+  test('that is a whole number refuses what is none, or out of its bounds', () => {
+    const param = int({ default: 5, description: '', max: 100 })
+    for (const text of ['', ' ', 'x', '1.5', '1e3', '+1', '0x', '-1', '101', '1 ', 'NaN', '--1']) {
+      expect(() => param.parse(text)).toThrow(new UsageError(`'${text}' is not a whole number from 0 to 100`))
+    }
+    expect(() => int({ default: 1, description: '', min: 1 }).parse('0')).toThrow("'0' is not a whole number of at least 1")
+  })
+
+  test('that is on or off takes the usual words', () => {
+    const param = bool({ default: false, description: '', live: true })
+    expect(['1', 'y', 'Yes', 'on', 'TRUE'].map(param.parse)).toEqual([true, true, true, true, true])
+    expect(['0', 'n', 'No', 'off', 'FALSE'].map(param.parse)).toEqual([false, false, false, false, false])
+    expect([param.type, param.live]).toEqual(['bool', true])
+    for (const text of ['', '2', 'yess', 'maybe']) {
+      expect(() => param.parse(text)).toThrow(new UsageError(`'${text}' is neither 1 nor 0`))
+    }
+  })
+})
+
+describe('[NETNS/]IF', () => {
+  test('names an interface, and where', () => {
+    expect(interfaceArg('sn1')).toEqual({ name: 'sn1', netns: undefined })
+    expect(interfaceArg('far/sn1')).toEqual({ name: 'sn1', netns: 'far' })
+    expect(interfaceArg('/proc/7/ns/net/sn1')).toEqual({ name: 'sn1', netns: '/proc/7/ns/net' })
+  })
+
+  test('lacks no part', () => {
+    for (const text of ['far/', '/sn1', '/']) expect(() => interfaceArg(text)).toThrow(UsageError)
+  })
+})
+
+describe('the interfaces of a driver', () => {
+  const named = (args: string[], names: string[] = []) =>
+    interfaceArgs({ args, names } as unknown as DriverContext, ['sn0', 'sn1']).map(({ name }) => name)
+
+  test('are those of the arguments, else of --name, else the defaults', () => {
+    expect(named([])).toEqual(['sn0', 'sn1'])
+    expect(named([], ['a'])).toEqual(['a', 'sn1'])
+    expect(named(['x', 'far/y'], ['a', 'b'])).toEqual(['x', 'y'])
+    expect(named(['x'])).toEqual(['x', 'sn1'])
+  })
+
+  test('are no more than it makes', () => {
+    expect(() => named(['a', 'b', 'c'])).toThrow('3 interface names where at most 2 are used')
+    expect(() => named([], ['a', 'b', 'c'])).toThrow(UsageError)
+  })
+})
+
+test('a driver is what was defined', () => {
+  const driver = { name: 'x', description: 'y', params: {}, init: () => [] }
+  expect(defineDriver(driver)).toBe(driver)
+})

@@ -1,0 +1,206 @@
+import { describe, expect, test, vi } from 'vitest'
+import { EINVAL, EOPNOTSUPP, VnetError } from '../../src/core/errno.ts'
+import {
+  IFF_ALLMULTI,
+  IFF_BROADCAST,
+  IFF_NOARP,
+  IFF_PROMISC,
+  IFF_UP,
+  NETDEV_CHANGE,
+  NETDEV_CHANGEADDR,
+  NETDEV_CHANGEMTU,
+  NETDEV_CHANGENAME,
+  NETREG_UNREGISTERED,
+} from '../../src/core/if.ts'
+import { netifCarrierOff, netifCarrierOk, netifCarrierOn } from '../../src/core/netif.ts'
+import type { NetDeviceOps } from '../../src/core/ops.ts'
+import { addDevice, memoryNets, turn } from '../support/memory-net.ts'
+
+const makeNet = memoryNets()
+
+/** A device whose ops note their calls, and the notifiers' events; `refuse` is what each answers. */
+async function noting(answers: Partial<Record<keyof NetDeviceOps<unknown>, number>> = {}) {
+  const memory = makeNet()
+  const calls: unknown[][] = []
+  const note = (op: keyof NetDeviceOps<unknown>, ...args: unknown[]): number => {
+    calls.push([op, ...args])
+    return answers[op] ?? 0
+  }
+  const added = await addDevice(memory, {
+    ndoOpen: () => note('ndoOpen'),
+    ndoStop: () => note('ndoStop'),
+    ndoChangeMtu: (dev, mtu) => note('ndoChangeMtu', mtu, dev.mtu),
+    ndoSetMacAddress: (dev, address) => note('ndoSetMacAddress', [...address], [...dev.devAddr]),
+    ndoSetRxMode: dev => void note('ndoSetRxMode', dev.flags & (IFF_PROMISC | IFF_ALLMULTI | IFF_UP)),
+    ndoUninit: () => void note('ndoUninit'),
+  })
+  const events: number[] = []
+  memory.net.registerNetdeviceNotifier(event => void events.push(event))
+  calls.length = 0
+  memory.lines.length = 0
+  return { ...memory, ...added, calls, events }
+}
+
+const mac = Uint8Array.of(2, 9, 8, 7, 6, 5)
+
+describe("the user's change", () => {
+  test('of up and down opens and stops', async () => {
+    const { dev, port, calls } = await noting()
+    port.change({ kind: 'down' })
+    expect(dev.flags & IFF_UP).toBe(0)
+    port.change({ kind: 'up' })
+    expect([calls, dev.flags & IFF_UP]).toEqual([[['ndoStop'], ['ndoOpen']], IFF_UP])
+  })
+
+  test('of the MTU is told to the driver before the device has it', async () => {
+    const { dev, port, calls, events } = await noting()
+    port.change({ kind: 'mtu', mtu: 9000 })
+    expect([calls, events, dev.mtu]).toEqual([[['ndoChangeMtu', 9000, 1500]], [NETDEV_CHANGEMTU], 9000])
+  })
+
+  test('of the address is told to the driver before the device has it', async () => {
+    const { dev, port, calls, events } = await noting()
+    const before = [...dev.devAddr]
+    port.change({ kind: 'address', address: mac })
+    expect([calls, events]).toEqual([[['ndoSetMacAddress', [...mac], before]], [NETDEV_CHANGEADDR]])
+    expect([...dev.devAddr]).toEqual([...mac])
+  })
+
+  test('of flags sets them, but for IFF_UP, which has its own change', async () => {
+    const { dev, port, calls, events } = await noting()
+    port.change({ kind: 'flags', flags: IFF_PROMISC | IFF_BROADCAST })
+    expect([calls, events]).toEqual([[['ndoSetRxMode', IFF_PROMISC | IFF_UP]], [NETDEV_CHANGE]])
+    expect(dev.flags).toBe(IFF_PROMISC | IFF_BROADCAST | IFF_UP)
+  })
+
+  test('of the name or the namespace changes what the log says', async () => {
+    const { dev, port, events, lines } = await noting()
+    port.change({ kind: 'renamed', name: 'lan0' })
+    expect([dev.name, events]).toEqual(['lan0', [NETDEV_CHANGENAME]])
+    port.change({ kind: 'moved', name: 'far0', ifindex: 77 })
+    expect([dev.name, dev.ifindex]).toEqual(['far0', 77])
+    port.change({ kind: 'down' })
+    expect(lines).toEqual([
+      'test0: renamed to lan0',
+      'lan0: moved to another network namespace, there far0',
+      'far0: device closed',
+    ])
+  })
+
+  test('of the queue length is taken over', async () => {
+    const { dev, port } = await noting()
+    port.change({ kind: 'txqueuelen', txQueueLen: 3 })
+    expect(dev.txQueueLen).toBe(3)
+  })
+
+  test('of everything works on a driver that has none of these ops', async () => {
+    const { dev, port } = await addDevice(makeNet())
+    port.change({ kind: 'mtu', mtu: 1400 })
+    port.change({ kind: 'address', address: mac })
+    port.change({ kind: 'flags', flags: IFF_NOARP })
+    expect([dev.mtu, [...dev.devAddr], dev.flags]).toEqual([1400, [...mac], IFF_NOARP | IFF_UP])
+  })
+})
+
+describe('a change that the driver refuses', () => {
+  test('of the MTU is undone and logged, once', async () => {
+    const { dev, port, calls, events, lines } = await noting({ ndoChangeMtu: -EINVAL })
+    port.change({ kind: 'mtu', mtu: 9000 })
+    expect([dev.mtu, port.link.mtu, events]).toEqual([1500, 1500, []])
+    expect(calls).toEqual([['ndoChangeMtu', 9000, 1500]])
+    expect(lines).toEqual(['test0: MTU 9000 refused by the driver: EINVAL; back to 1500'])
+  })
+
+  test('of the address is undone and logged, once', async () => {
+    const { dev, port, calls, events, lines } = await noting({ ndoSetMacAddress: -EOPNOTSUPP })
+    const before = [...dev.devAddr]
+    port.change({ kind: 'address', address: mac })
+    expect([[...dev.devAddr], [...port.link.address], events]).toEqual([before, before, []])
+    expect(calls).toEqual([['ndoSetMacAddress', [...mac], before]])
+    expect(lines).toEqual(['test0: hardware address refused by the driver: EOPNOTSUPP; back to the former one'])
+  })
+
+  test('counts an exception as EIO, logged with its place', async () => {
+    const memory = makeNet()
+    const { dev, port } = await addDevice(memory, {
+      ndoChangeMtu: () => {
+        throw new Error('too big')
+      },
+    })
+    port.change({ kind: 'mtu', mtu: 9000 })
+    expect([dev.mtu, port.link.mtu]).toEqual([1500, 1500])
+    expect(memory.lines.slice(-2)).toEqual([
+      expect.stringMatching(/^test0: ndoChangeMtu: Error: too big \(at .*link-change\.test/),
+      'test0: MTU 9000 refused by the driver: EIO; back to 1500',
+    ])
+  })
+
+  test('and that the host does not undo is said', async () => {
+    const { port, lines } = await noting({ ndoChangeMtu: -EINVAL })
+    vi.spyOn(port, 'apply').mockRejectedValue(new VnetError(EINVAL, 'RTM_NEWLINK'))
+    port.change({ kind: 'mtu', mtu: 9000 })
+    await turn()
+    expect(lines.at(-1)).toBe('test0: RTM_NEWLINK: EINVAL, invalid argument')
+  })
+})
+
+test('an MTU beyond what the device can do is undone, and the driver not asked', async () => {
+  const { dev, port, calls, lines } = await noting()
+  dev.maxMtu = 2000
+  port.change({ kind: 'mtu', mtu: 2001 })
+  port.change({ kind: 'mtu', mtu: 67 })
+  expect([dev.mtu, port.link.mtu, calls]).toEqual([1500, 1500, []])
+  expect(lines).toEqual([
+    'test0: MTU 2001 refused by the driver: EINVAL; back to 1500',
+    'test0: MTU 67 refused by the driver: EINVAL; back to 1500',
+  ])
+  port.change({ kind: 'mtu', mtu: 2000 })
+  port.change({ kind: 'mtu', mtu: 68 })
+  expect(dev.mtu).toBe(68)
+})
+
+test('an exception of ndoSetRxMode is logged, and the flags hold', async () => {
+  const memory = makeNet()
+  const { dev, port } = await addDevice(memory, {
+    ndoSetRxMode: () => {
+      throw new Error('no filter')
+    },
+  })
+  port.change({ kind: 'flags', flags: IFF_ALLMULTI })
+  expect(dev.flags).toBe(IFF_ALLMULTI | IFF_UP)
+  expect(memory.lines.at(-1)).toMatch(/^test0: ndoSetRxMode: Error: no filter/)
+})
+
+test('an interface deleted from outside is stopped, unregistered and said, once', async () => {
+  const { net, dev, port, calls, lines, host } = await noting()
+  port.change({ kind: 'gone' })
+  port.change({ kind: 'gone' })
+  await turn()
+  expect(calls).toEqual([['ndoStop'], ['ndoUninit']])
+  expect([net.devices, host.ports, dev.regState]).toEqual([[], [], NETREG_UNREGISTERED])
+  expect(lines).toEqual(['test0: interface was deleted from outside', 'test0: device closed'])
+})
+
+describe('the carrier', () => {
+  test('goes on and off on the host, where it changes', async () => {
+    const { dev, port } = await noting()
+    const apply = vi.spyOn(port, 'apply')
+    expect(netifCarrierOk(dev)).toBe(true)
+    netifCarrierOn(dev)
+    netifCarrierOff(dev)
+    netifCarrierOff(dev)
+    expect([netifCarrierOk(dev), port.carrier]).toEqual([false, false])
+    netifCarrierOn(dev)
+    expect([netifCarrierOk(dev), port.carrier]).toEqual([true, true])
+    expect(apply.mock.calls).toEqual([[{ carrier: false }], [{ carrier: true }]])
+  })
+
+  test('of a device that is gone is nobody else’s matter', async () => {
+    const { dev, port, lines } = await noting()
+    port.change({ kind: 'gone' })
+    lines.length = 0
+    netifCarrierOff(dev)
+    await turn()
+    expect([netifCarrierOk(dev), lines]).toEqual([false, []])
+  })
+})

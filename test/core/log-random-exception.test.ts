@@ -1,0 +1,96 @@
+import { describe, expect, test } from 'vitest'
+import { describeException } from '../../src/core/exception.ts'
+import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING, Log } from '../../src/core/log.ts'
+import { random } from '../../src/core/random.ts'
+
+describe('a log', () => {
+  function logAt(level: number) {
+    const lines: [number, string][] = []
+    return { lines, log: new Log(level, (at, text) => lines.push([at, text])) }
+  }
+
+  test('writes what is at its level or more urgent', () => {
+    for (const [level, count] of [
+      [LOGLEVEL_ERR, 1],
+      [LOGLEVEL_WARNING, 2],
+      [LOGLEVEL_INFO, 3],
+      [LOGLEVEL_DEBUG, 4],
+    ] as const) {
+      const { log, lines } = logAt(level)
+      log.err('a')
+      log.warn('b')
+      log.info('c')
+      log.debug('d')
+      const all = [LOGLEVEL_ERR, LOGLEVEL_WARNING, LOGLEVEL_INFO, LOGLEVEL_DEBUG].map((at, i) => [at, 'abcd'[i]])
+      expect(lines).toEqual(all.slice(0, count))
+    }
+  })
+
+  test('begins a line with the name of its device, and takes one line a message', () => {
+    const { log, lines } = logAt(LOGLEVEL_INFO)
+    log.named('vnet0').info('two\n  lines\n')
+    log.named('a').named('b').info('c')
+    expect(lines.map(([, text]) => text)).toEqual(['vnet0: two | lines | ', 'b: c'])
+  })
+})
+
+describe('an exception', () => {
+  test('is told with its message and place', () => {
+    expect(describeException(new RangeError('too far'))).toMatch(
+      /^RangeError: too far \(at .*log-random-exception\.test\.ts:\d+:\d+\)+$/,
+    )
+  })
+
+  test('out of Node itself is placed where the program called', () => {
+    try {
+      Buffer.alloc(-1)
+    } catch (error) {
+      expect(describeException(error)).toMatch(/^RangeError: .*\(at .*log-random-exception\.test\.ts/)
+    }
+  })
+
+  test('that is no Error, or has no stack, is told as it is', () => {
+    const bare = new Error('bare')
+    delete bare.stack
+    expect([describeException('text'), describeException(undefined), describeException(bare)]).toEqual([
+      'text',
+      'undefined',
+      'Error: bare',
+    ])
+  })
+})
+
+describe('chance', () => {
+  const draw = (stream: { next(): number }, n = 50): number[] => Array.from({ length: n }, () => stream.next())
+
+  test('is the same for the same seed, and another for another', () => {
+    expect(draw(random(42))).toEqual(draw(random(42)))
+    expect(draw(random(42))).not.toEqual(draw(random(43)))
+  })
+
+  test('lies in [0, 1), and spreads', () => {
+    const numbers = draw(random(1), 10_000)
+    expect(numbers.every(x => x >= 0 && x < 1)).toBe(true)
+    for (let tenth = 0; tenth < 10; tenth++) {
+      const there = numbers.filter(x => Math.floor(x * 10) === tenth).length
+      expect(there).toBeGreaterThan(850)
+      expect(there).toBeLessThan(1150)
+    }
+  })
+
+  test('below n are whole numbers from 0 to n - 1, all of them', () => {
+    const stream = random(5)
+    const seen = new Set(Array.from({ length: 500 }, () => stream.below(7)))
+    expect([...seen].sort()).toEqual([0, 1, 2, 3, 4, 5, 6])
+  })
+
+  test('forked is a stream of its own, whatever is drawn from the first later', () => {
+    const [a, b] = [random(9), random(9)]
+    const [fork, same] = [a.fork(), b.fork()]
+    draw(a)
+    expect(draw(fork)).toEqual(draw(same))
+    expect(draw(random(9).fork())).not.toEqual(draw(random(9)))
+    const two = random(9)
+    expect(draw(two.fork())).not.toEqual(draw(two.fork()))
+  })
+})

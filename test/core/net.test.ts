@@ -1,0 +1,71 @@
+import { describe, expect, test } from 'vitest'
+import { EBUSY } from '../../src/core/errno.ts'
+import { NETDEV_POST_INIT, NETDEV_REGISTER, NETDEV_UP } from '../../src/core/if.ts'
+import { LOGLEVEL_ERR, Log } from '../../src/core/log.ts'
+import { Net } from '../../src/core/net.ts'
+import { devOpen } from '../../src/core/register.ts'
+import { OWNER_XMIT } from '../../src/skb/sk-buff.ts'
+import { FakeClock } from '../../src/testing/fake-clock.ts'
+import { MemoryHost } from '../../src/testing/memory-port.ts'
+import { addDevice, makeDevice, memoryNets } from '../support/memory-net.ts'
+
+const makeNet = memoryNets()
+
+describe('netdevice notifiers', () => {
+  test('are told in the order in which they were registered, until they are taken back', async () => {
+    const memory = makeNet()
+    const told: string[] = []
+    const stopA = memory.net.registerNetdeviceNotifier((event, dev) => void told.push(`a ${dev.name} ${event}`))
+    memory.net.registerNetdeviceNotifier((event, dev) => void told.push(`b ${dev.name} ${event}`))
+    const { dev } = await addDevice(memory, {}, { down: true })
+    expect(told.splice(0)).toEqual([
+      `a test0 ${NETDEV_POST_INIT}`,
+      `b test0 ${NETDEV_POST_INIT}`,
+      `a test0 ${NETDEV_REGISTER}`,
+      `b test0 ${NETDEV_REGISTER}`,
+    ])
+    stopA()
+    stopA()
+    await devOpen(dev)
+    expect(told).toEqual([`b test0 ${NETDEV_UP}`])
+  })
+
+  test('end with the first that refuses', () => {
+    const { net } = makeNet()
+    const told: string[] = []
+    net.registerNetdeviceNotifier(() => void told.push('a'))
+    net.registerNetdeviceNotifier(() => {
+      told.push('b')
+      return -EBUSY
+    })
+    net.registerNetdeviceNotifier(() => void told.push('c'))
+    expect(net.callNetdeviceNotifiers(NETDEV_UP, makeDevice())).toBe(-EBUSY)
+    expect(told).toEqual(['a', 'b'])
+  })
+
+  test('may take themselves back while they are told', () => {
+    const { net } = makeNet()
+    const told: string[] = []
+    const stop = net.registerNetdeviceNotifier(() => {
+      told.push('a')
+      stop()
+    })
+    net.registerNetdeviceNotifier(() => void told.push('b'))
+    for (let i = 0; i < 2; i++) net.callNetdeviceNotifiers(NETDEV_UP, makeDevice())
+    expect(told).toEqual(['a', 'b', 'b'])
+  })
+})
+
+test('stamps differ from call to call, and from every owner', () => {
+  const { net } = makeNet()
+  const stamps = Array.from({ length: 1000 }, () => net.stamp())
+  expect(new Set(stamps).size).toBe(1000)
+  expect(Math.min(...stamps)).toBeGreaterThan(OWNER_XMIT - 1)
+})
+
+test('a Net without more than it must have makes its own pool and chance', () => {
+  const make = () => new Net({ host: new MemoryHost(), clock: new FakeClock(), log: new Log(LOGLEVEL_ERR, () => {}) })
+  const [a, b] = [make(), make()]
+  expect(a.pool).not.toBe(b.pool)
+  expect(a.random.next()).toBe(b.random.next())
+})
