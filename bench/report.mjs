@@ -16,6 +16,7 @@ export function median(values) {
 /**
  * Median, least and greatest of each metric of each candidate, with the ratios of the medians: `vsC` to the C baseline
  * with the same features, `vsVeth` to kernel veth; absent where there is nothing to compare with.
+ * @returns {Record<string, Record<string, { median: number, min: number, max: number, vsC?: number, vsVeth?: number }>>}
  */
 export function summarise(samples, candidates, metrics) {
   const summary = {}

@@ -7,9 +7,10 @@
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { constants } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { capture, pathWithNode, run, SetupError, tool } from './setup/command.mjs'
 import { digest, filesUnder, isStamped, stamp, unstamp } from './setup/stamp.mjs'
+import { nodeHeaders } from './setup/steps.mjs'
 
 const DIRECTORY = 'build/asan'
 const ADDON = `${DIRECTORY}/build/Debug/vnet.node`
@@ -18,12 +19,6 @@ const STAMP = `${DIRECTORY}/.vnet-addon`
 /** Other majors of Node are not what is under test here, and come without the sanitizers' allocator in place. */
 const NOT_HERE = 'node-versions.test.ts'
 const TESTS = 'test/native'
-
-/** node-gyp downloads Node's headers unless it is told where they are. */
-function nodeHeaders() {
-  const prefix = resolve(dirname(process.execPath), '..')
-  return existsSync(join(prefix, 'include/node/node_api.h')) ? [`--nodedir=${prefix}`] : []
-}
 
 async function build() {
   const inputs = digest(['binding.gyp', ...filesUnder('native')], [process.arch])

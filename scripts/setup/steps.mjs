@@ -57,7 +57,7 @@ const lockedVersion = name => readJson('package-lock.json').packages?.[`node_mod
 const readJson = file => JSON.parse(readFileSync(file, 'utf8'))
 
 /** node-gyp downloads Node's headers unless it is told where they are; most installations bring them along. */
-function nodeHeaders() {
+export function nodeHeaders() {
   const prefix = resolve(dirname(process.execPath), '..')
   return existsSync(join(prefix, 'include/node/node_api.h')) ? [`--nodedir=${prefix}`] : []
 }
