@@ -126,6 +126,7 @@ async function bringUp(plans: readonly Plan[], net: Net, host: LinuxHost, option
     }
     const configured: Plan[] = []
     for (const plan of plans) configured.push({ ...plan, addresses: await configure(plan, options) })
+    await host.settle()
     return configured
   } catch (error) {
     await takeDown(plans)

@@ -14,6 +14,10 @@ export function netdevFixFeatures(features: number, notice: (text: string) => vo
     notice('Dropping TSO features since no SG feature.')
     fixed &= ~ALL_TSO
   }
+  if ((fixed & ALL_TSO) === NETIF_F_TSO_ECN) {
+    notice('Dropping NETIF_F_TSO_ECN since no TSO feature.')
+    fixed &= ~NETIF_F_TSO_ECN
+  }
   if ((fixed & NETIF_F_GSO_UDP_L4) !== 0 && (fixed & NETIF_F_HW_CSUM) === 0) {
     notice('Dropping NETIF_F_GSO_UDP_L4 since no checksum feature.')
     fixed &= ~NETIF_F_GSO_UDP_L4

@@ -4,6 +4,7 @@
  * An interface for another namespace is made at home and then moved there: a TAP opened inside would keep the namespace
  * alive, and its deletion would go unseen.
  */
+import { setTimeout } from 'node:timers/promises'
 import { EEXIST, EINVAL, ENOENT, EPERM, VnetError } from '../core/errno.ts'
 import type { Host, PortSpec } from '../core/port.ts'
 import type { SkBuffPool } from '../skb/pool.ts'
@@ -17,6 +18,9 @@ import { isErrno, openTap, rootAdvice, setPersist, type Tap, tapName } from './t
 import { TapPort, type TapPortOwner } from './tap-port.ts'
 import { createFrameBatch, type FrameBatch, TapQueue } from './tap-queue.ts'
 import { O_RDONLY } from './uapi.ts'
+
+/** How long a kernel that is busy may take; after that the host does without. */
+const SETTLE_MS = 1000
 
 export class LinuxHost implements Host, TapPortOwner, AsyncDisposable {
   readonly #native: Native
@@ -32,9 +36,8 @@ export class LinuxHost implements Host, TapPortOwner, AsyncDisposable {
     this.#native = native
     this.#monitor = LinkMonitor.open(native, {
       onLink: (nsid, link, event) => this.#onLink(nsid, link, event),
-      onOverrun: () => this.#each(port => port.refresh()),
-      // Told before the interfaces go: they can still be asked, and must not be believed.
-      onNsidGone: gone => this.#each((port, nsid) => nsid === gone && port.leave()),
+      onOverrun: () => this.#each(port => port.ask()),
+      onNsidGone: gone => this.#each((port, nsid) => nsid === gone && port.ask()),
     })
     this.#monitor.unref()
   }
@@ -89,13 +92,25 @@ export class LinuxHost implements Host, TapPortOwner, AsyncDisposable {
     })
   }
 
+  /** Waits until the kernel is through with what was asked of the ports, so that frames pass: milliseconds, as a rule. */
+  async settle(): Promise<void> {
+    for (let left = SETTLE_MS; left > 0; left--) {
+      if ([...this.#ports.keys()].every(port => port.settled())) return
+      // It tells of a route or a carrier before it is done with it, so there is no event to wait for.
+      await setTimeout(1)
+    }
+  }
+
   sync(): void {
     this.#monitor.drain()
   }
 
-  locate(port: TapPort, nsfd: number): void {
+  locate(port: TapPort, nsfd: number): boolean {
+    const nsid = this.#nsid(nsfd)
+    if (nsid === this.#ports.get(port)) return false
     this.#unwatchName(port)
-    this.#ports.set(port, this.#nsid(nsfd))
+    this.#ports.set(port, nsid)
+    return true
   }
 
   forget(port: TapPort): void {
@@ -217,7 +232,7 @@ export class LinuxHost implements Host, TapPortOwner, AsyncDisposable {
   #onLink(nsid: number, link: Link, event: 'new' | 'del'): void {
     this.#each((port, at) => {
       if (at !== nsid || port.link.ifindex !== link.ifindex) return
-      if (event === 'del') port.linkLeft()
+      if (event === 'del') port.ask()
       else port.linkEvent(link)
     })
   }

@@ -3,5 +3,5 @@ export { addAddress, getAddresses, type InterfaceAddress } from './rtnetlink/add
 export { delLink, getLink, getLinks, type LinkChanges, setLink } from './rtnetlink/link.ts'
 export type { Link, TunInfo } from './rtnetlink/link-message.ts'
 export { nsidOf } from './rtnetlink/nsid.ts'
-export { getRoutes, overlappingRoute, type Route } from './rtnetlink/route.ts'
+export { getRoutes, hasLocalRoutes, overlappingRoute, type Route } from './rtnetlink/route.ts'
 export { RouteSocket } from './rtnetlink/route-socket.ts'

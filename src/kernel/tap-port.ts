@@ -2,23 +2,32 @@
  * TapPort: a TAP as a Port. Frames go by its queues, changes by rtnetlink in whatever namespace the interface is in at the
  * time: the TAP itself tells which (TUNGETDEVNETNS), so no descriptor of ours keeps a namespace alive.
  */
-import { EEXIST, EPERM, VnetError } from '../core/errno.ts'
+import { EBADFD, EEXIST, EINVAL, EPERM, VnetError } from '../core/errno.ts'
 import { IFF_LOWER_UP, IFF_NOARP, IFF_RUNNING, IFF_UP } from '../core/if.ts'
 import type { LinkChange, LinkRequest, LinkState, Port } from '../core/port.ts'
 import { formatCidr, parseCidr } from './cidr.ts'
 import { check } from './errno.ts'
 import type { Native } from './native.ts'
-import { addAddress, getAddresses, getLink, type Link, type LinkChanges, RouteSocket, setLink } from './rtnetlink.ts'
+import {
+  addAddress,
+  getAddresses,
+  getLink,
+  hasLocalRoutes,
+  type Link,
+  type LinkChanges,
+  RouteSocket,
+  setLink,
+} from './rtnetlink.ts'
 import { isErrno, rootAdvice, type Tap, tapName } from './tap.ts'
 import type { TapQueue } from './tap-queue.ts'
-import { int32, TUNGETDEVNETNS, TUNSETCARRIER } from './uapi.ts'
+import { IF_OPER_UNKNOWN, IF_OPER_UP, int32, TUNGETDEVNETNS, TUNSETCARRIER } from './uapi.ts'
 
 /** What the port needs of its host. */
 export interface TapPortOwner {
   /** Tells all events that happened until now. */
   sync(): void
-  /** Where the interface is from now on, as the host's event socket numbers it. */
-  locate(port: TapPort, nsfd: number): void
+  /** Where the interface is from now on, as the host's event socket numbers it; whether that is elsewhere than before. */
+  locate(port: TapPort, nsfd: number): boolean
   /** The port is closed. */
   forget(port: TapPort): void
 }
@@ -36,6 +45,7 @@ export class TapPort implements Port {
   readonly #statsAtOpen: Float64Array
   #link: LinkState
   #listener: (change: LinkChange) => void = () => {}
+  #carrierSet = false
   #gone = false
   #closed = false
 
@@ -66,6 +76,7 @@ export class TapPort implements Port {
     if (request.carrier !== undefined) {
       const result = this.#native.ioctl(this.#fd, TUNSETCARRIER, int32(request.carrier ? 1 : 0))
       check(result, `TUNSETCARRIER ${this.#link.name}`)
+      this.#carrierSet = true
     }
     const { ifindex } = this.#link
     try {
@@ -81,6 +92,21 @@ export class TapPort implements Port {
     } finally {
       this.#owner.sync()
     }
+  }
+
+  /**
+   * Whether the kernel's own workers are through with what was asked for. Until then the host sends nothing on a link whose
+   * carrier just came, and takes nothing for an IPv6 address that is just there.
+   */
+  settled(): boolean {
+    if (this.#gone || this.#closed) return true
+    return this.#withRoute(sock => {
+      const link = getLink(sock, { ifindex: this.#link.ifindex })
+      if (link === undefined || (link.flags & IFF_UP) === 0) return true
+      // A carrier that was there from the beginning never becomes anything else than unknown.
+      const acted = link.operstate === IF_OPER_UP || (link.operstate === IF_OPER_UNKNOWN && !this.#carrierSet)
+      return (!link.carrier || acted) && hasLocalRoutes(sock, link.ifindex)
+    })
   }
 
   hostStats(): Float64Array | undefined {
@@ -113,21 +139,30 @@ export class TapPort implements Port {
     if (!was && is) this.#listener({ kind: 'up' })
   }
 
-  /** The interface left its namespace: it was moved, or deleted. */
-  linkLeft(): void {
-    const name = tapName(this.#native, this.#fd)
-    if (name === undefined) {
+  /**
+   * Asks the TAP itself where its interface is and what it is like: after events were lost, and when it left its namespace,
+   * moved or deleted, or the namespace goes. That may be told late, of an id that is another namespace's by now.
+   */
+  ask(): void {
+    let link: Link | undefined
+    let elsewhere = false
+    try {
+      link = this.#inNamespace(nsfd => {
+        elsewhere = this.#owner.locate(this, nsfd)
+        using sock = RouteSocket.open(this.#native, nsfd)
+        return getLink(sock, { name: tapName(this.#native, this.#fd) ?? '' })
+      })
+    } catch (error) {
+      if (!isErrno(error, EINVAL, EBADFD)) throw error
       this.leave()
       return
     }
-    const link = this.#inNamespace(nsfd => {
-      this.#owner.locate(this, nsfd)
-      using sock = RouteSocket.open(this.#native, nsfd)
-      return getLink(sock, { name })
-    })
     if (link === undefined) return
-    this.#listener({ kind: 'moved', name, ifindex: link.ifindex })
-    this.#link = { ...this.#link, name, ifindex: link.ifindex }
+    const { name, ifindex } = link
+    if (elsewhere || ifindex !== this.#link.ifindex) {
+      this.#listener({ kind: 'moved', name, ifindex })
+      this.#link = { ...this.#link, name, ifindex }
+    }
     this.linkEvent(link)
   }
 
@@ -137,20 +172,17 @@ export class TapPort implements Port {
     this.#gone = true
   }
 
-  /** Reads the interface anew, after events were lost. */
-  refresh(): void {
-    const link = this.#withRoute(sock => getLink(sock, { ifindex: this.#link.ifindex }))
-    if (link === undefined) this.linkLeft()
-    else this.linkEvent(link)
-  }
-
   get #fd(): number {
     return this.#tap.fds[0]
   }
 
-  /** Calls `fn` with a descriptor of the interface's present namespace; -1, for home, where that may not be asked. */
+  /**
+   * Calls `fn` with a descriptor of the interface's present namespace; -1, for home, where that may not be asked. Throws
+   * EBADFD when the interface is gone and EINVAL when its namespace is going: its number is another's elsewhere.
+   */
   #inNamespace<T>(fn: (nsfd: number) => T): T {
     const nsfd = this.#native.ioctl(this.#fd, TUNGETDEVNETNS, 0)
+    if (nsfd !== -EPERM) check(nsfd, `TUNGETDEVNETNS ${this.#link.name}`)
     try {
       return fn(nsfd < 0 ? -1 : nsfd)
     } finally {

@@ -112,6 +112,10 @@ export const NETLINK_CAP_ACK = 10
 export const NETLINK_EXT_ACK = 11
 export const NETLINK_GET_STRICT_CHK = 12
 
+// include/uapi/linux/if.h
+export const IF_OPER_UNKNOWN = 0
+export const IF_OPER_UP = 6
+
 // include/uapi/linux/sockios.h
 export const SIOCGIFNAME = 0x8910
 export const SIOCGIFFLAGS = 0x8913

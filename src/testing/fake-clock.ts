@@ -12,7 +12,13 @@ export class FakeClock implements Clock {
   alarm(fn: () => void): Alarm {
     // A function of its own, so that two alarms of the same `fn` stay apart.
     const ring = (): void => fn()
-    return { at: ns => void this.#armed.set(ring, ns), cancel: () => void this.#armed.delete(ring) }
+    const cancel = (): void => void this.#armed.delete(ring)
+    // Behind those armed before it for the same moment, also when it is moved.
+    const at = (ns: number): void => {
+      cancel()
+      this.#armed.set(ring, ns)
+    }
+    return { at, cancel }
   }
 
   /** Moves time by `ns`, ringing every alarm on the way at its moment, in order. */

@@ -51,7 +51,7 @@ describe('the interfaces of a driver', () => {
   })
 
   test('are no more than it makes', () => {
-    expect(() => named(['a', 'b', 'c'])).toThrow('3 interface names where at most 2 are used')
+    expect(() => named(['a', 'b', 'c'])).toThrow('3 interface names, of which 2 can be used')
     expect(() => named([], ['a', 'b', 'c'])).toThrow(UsageError)
   })
 })

@@ -210,10 +210,16 @@ describe('the carrier', () => {
   const hasCarrier = ({ flags, operstate }: Shown) => flags.includes('LOWER_UP') && operstate === 'UP'
   const hasNone = ({ flags, operstate }: Shown) => flags.includes('NO-CARRIER') && operstate === 'DOWN'
 
-  test('is there when both ends are up', async () => {
+  test('is there at both ends as soon as the program is ready', async () => {
     const vnet = await start()
-    await until(left, 'left', hasCarrier)
-    await until(right, 'right', hasCarrier)
+    for (const [netns, name] of [
+      [left, 'left'],
+      [right, 'right'],
+    ] as const) {
+      const [link] = JSON.parse(netns.ip(`-j link show ${name}`))
+      expect(link.operstate).toBe('UP')
+      expect(link.flags).toContain('LOWER_UP')
+    }
     await stopConserved(vnet)
   })
 

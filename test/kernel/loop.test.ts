@@ -42,6 +42,15 @@ test('the interface is the first free vnet%d, with its queues, NOARP, a local MA
   expect(netns.ip('-br link')).not.toContain('vnet1')
 })
 
+test('IPv6 addresses take packets as soon as the program is ready', async () => {
+  const vnet = await startVnet(['--netns', netns.name, '--json', '--ipv6'])
+  const routes = JSON.parse(netns.ip('-j -6 route show table local type local'))
+  expect(routes.map(({ dst }: { dst: string }) => dst)).toEqual(
+    expect.arrayContaining(['2001:db8::1', '2001:db8:0:1::2']),
+  )
+  await stopConserved(vnet)
+})
+
 test('each run has a random MAC of its own', async () => {
   const macs = new Set<string | undefined>()
   for (let i = 0; i < 2; i++) {

@@ -27,8 +27,9 @@ const start = (...args: string[]) => startVnet([...args, '--netns', netns.name])
 const links = (at = netns) => JSON.parse(at.ip('-j link')).map((link: { ifname: string }) => link.ifname)
 const log = (vnet: Running) => vnet.stderr.trimEnd().split('\n')
 
+/** Until an answer comes: a frame of the host's is lost when the driver has not heard yet that the link is up again. */
 async function ping(address: string, at = netns): Promise<void> {
-  expect((await at.run(`ping -c 1 -W 5 ${address}`)).stdout).toContain(' 1 received')
+  expect((await at.run(`ping -c 1 -w 5 -i 0.1 ${address}`)).stdout).toContain(' 1 received')
 }
 
 describe('deleted from outside', () => {
@@ -116,7 +117,7 @@ describe('moved to another namespace', () => {
     // The driver takes its carrier away, there.
     netns.ip('link set near down')
     await vnet.line(/^near: device closed$/)
-    expect(JSON.parse(other.ip('-j link show far'))[0].flags).toContain('NO-CARRIER')
+    expect(other.exec('cat /sys/class/net/far/carrier')).toBe('0\n')
     expect((await vnet.stop()).status).toBe(0)
     expect([links(), links(other)]).toEqual([['lo'], ['lo']])
   })

@@ -77,8 +77,9 @@ test('it goes on when the reader of its output has gone', async () => {
     child.stdout.destroy()
     // Each is a log line for which there is no reader.
     for (const state of ['down', 'up', 'down', 'up']) netns.ip(`link set vnet0 ${state}`)
-    const answer = await netns.run('ping -c 1 -W 5 198.18.0.2')
-    expect(answer.stdout).toContain('1 received')
+    // A frame is lost when the driver has not heard yet that the link is up again.
+    const answer = await netns.run('ping -c 1 -w 5 -i 0.1 198.18.0.2')
+    expect(answer.stdout).toContain(' 1 received')
     expect(links()).toEqual(['lo', 'vnet0'])
   } finally {
     child.kill('SIGTERM')
@@ -126,11 +127,13 @@ test('no process computes while nothing happens: idle, down, without carrier, af
   await deleted.line(/^sn0: device closed$/)
 
   const all = [idle, down, carrier, deleted, closed]
-  // What start-up left to do, such as a collection of garbage, is not what is measured.
-  await sleep(500)
-  const before = all.map(({ pid }) => ticks(pid))
-  await sleep(1000)
-  const used = all.map(({ pid }, i) => ticks(pid) - (before[i] ?? 0))
-  expect(Math.max(...used), `ticks used: ${used}`).toBeLessThanOrEqual(2)
+  // Each comes to rest: what start-up left, and what others do to the machine's interfaces, passes; a loop does not.
+  let restless = all
+  for (let interval = 0; restless.length > 0 && interval < 8; interval++) {
+    const before = restless.map(({ pid }) => ticks(pid))
+    await sleep(500)
+    restless = restless.filter(({ pid }, i) => ticks(pid) - (before[i] ?? 0) > 1)
+  }
+  expect(restless.map(vnet => all.indexOf(vnet))).toEqual([])
   expect((await Promise.all(all.map(vnet => vnet.stop()))).map(({ status }) => status)).toEqual([0, 0, 0, 0, 0])
 })

@@ -7,6 +7,7 @@ import { startVnet, stopConserved } from '../support/vnet-process.ts'
 
 const FLOWS = 64
 const COUNT = 250
+const pause = new Int32Array(new SharedArrayBuffer(4))
 
 const client = fileURLToPath(new URL('../support/udp-flows.mjs', import.meta.url))
 let own: OwnNetns
@@ -27,10 +28,10 @@ test.each([
   const flows = netns.run(command).finally(() => {
     done = true
   })
-  // Keeps the driver, which is in this process, from its queues now and then: what waits there is then more than it takes
-  // in one turn, and would come after younger frames that had gone by another queue.
+  // Keeps the driver, which is in this process, from its queues after every turn: what waits there is then more than it
+  // takes in one, and would come after younger frames that had gone by another queue.
   while (!done) {
-    netns.ip('link show vnet0')
+    Atomics.wait(pause, 0, 0, 2)
     await turn()
   }
   const { stdout, stderr } = await flows

@@ -5,8 +5,10 @@
 import { binary, decodeAttributes, getU32, type MessageBuilder, policy, s32, u32 } from '../../netlink/index.ts'
 import { type Cidr, type Family, prefixesIntersect } from '../cidr.ts'
 import { AF_INET, AF_INET6 } from '../uapi.ts'
+import { getAddresses, type InterfaceAddress } from './address.ts'
 import type { RouteSocket } from './route-socket.ts'
 import {
+  IFA_F_NODAD,
   RTA_DST,
   RTA_MULTIPATH,
   RTA_OIF,
@@ -62,6 +64,18 @@ function routesOf(sock: RouteSocket, family: Family): Route[] {
       type: bytes[offset + 7],
     }
   })
+}
+
+/**
+ * Whether every IPv6 address of an interface that was added without duplicate address detection has its local route: the
+ * kernel makes that a little after the address, and takes no packet for it before.
+ */
+export function hasLocalRoutes(sock: RouteSocket, ifindex: number): boolean {
+  const isAtOnce = ({ family, flags }: InterfaceAddress) => family === AF_INET6 && (flags & IFA_F_NODAD) !== 0
+  const addresses = getAddresses(sock, ifindex).filter(isAtOnce)
+  if (addresses.length === 0) return true
+  const locals = routesOf(sock, AF_INET6).filter(({ type, prefixLen }) => type === RTN_LOCAL && prefixLen === 128)
+  return addresses.every(({ bytes }) => locals.some(({ dst }) => dst.every((octet, i) => octet === bytes[i])))
 }
 
 /** The interface of the first struct rtnexthop. */

@@ -1,0 +1,107 @@
+import { describe, expect, test } from 'vitest'
+import { SkBuffPool } from '../../src/skb/pool.ts'
+import { Ring } from '../../src/skb/ring.ts'
+import type { SkBuff } from '../../src/skb/sk-buff.ts'
+import { MemoryHost, type MemoryPort } from '../../src/testing/memory-port.ts'
+import { type OpenPort, portConformance, type UserChange } from '../support/port-conformance.ts'
+
+/** The last octet of a flow's source address chooses the queue, as a hash would. */
+function flowOf(bytes: Uint8Array): number {
+  return bytes[29] ?? 0
+}
+
+function change(port: MemoryPort, user: UserChange): void {
+  if ('up' in user) port.change({ kind: user.up ? 'up' : 'down' })
+  else if ('mtu' in user) port.change({ kind: 'mtu', mtu: user.mtu })
+  else if ('address' in user) port.change({ kind: 'address', address: user.address })
+  else if ('name' in user) port.change({ kind: 'renamed', name: user.name })
+  else port.change({ kind: 'txqueuelen', txQueueLen: user.txQueueLen })
+}
+
+function hosted(port: MemoryPort): OpenPort {
+  return {
+    port,
+    hostSend: bytes => port.transmit(bytes, flowOf(bytes) % port.queues.length),
+    // What a port in memory gives its host is there at once.
+    hostReceive: async () => port.received.shift()?.bytes ?? new Uint8Array(),
+    userSets: user => change(port, user),
+    userDeletes: () => port.change({ kind: 'gone' }),
+    setRoom: frames => {
+      port.room = frames
+    },
+  }
+}
+
+describe('a port in memory', () => {
+  portConformance(async () => {
+    const host = new MemoryHost()
+    return { open: async spec => hosted(await host.open(spec)), close: async () => {} }
+  })
+
+  async function memoryPort() {
+    const pool = new SkBuffPool({ large: 8, small: 8, poison: true })
+    const slots = pool.openAccount(() => {})
+    const host = new MemoryHost()
+    const port = await host.open({ name: 'm%d', queues: 2, features: 0, slots })
+    await port.apply({ up: true })
+    return { pool, host, port }
+  }
+
+  test('keeps what the host received with its queue, or tells it to onFrame', async () => {
+    const { pool, port } = await memoryPort()
+    const submit = (queue: number) => {
+      const ring = new Ring(1)
+      const skb = pool.alloc(20) as SkBuff
+      skb.put(20)
+      ring.push(skb)
+      port.queues[queue]?.submit(ring)
+    }
+    submit(1)
+    expect(port.received.map(({ queue, bytes }) => [queue, bytes.length])).toEqual([[1, 20]])
+    const lengths: number[] = []
+    port.onFrame = skb => void lengths.push(skb.len)
+    submit(0)
+    expect([lengths, port.received.length, pool.out]).toEqual([[20], 1, 0])
+  })
+
+  test('is found by the name it has now, until it is closed', async () => {
+    const { host, port } = await memoryPort()
+    port.change({ kind: 'renamed', name: 'other' })
+    expect(host.port('other')).toBe(port)
+    expect(() => host.port('m0')).toThrow('no such interface')
+    await port.close()
+    expect(() => host.port('other')).toThrow('no such interface')
+  })
+
+  test('refuses a frame that fits no slot, and drains what waits for a listener', async () => {
+    const { port } = await memoryPort()
+    expect(() => port.transmit(new Uint8Array(70_000))).toThrow('EINVAL')
+    let told = 0
+    port.queues[0]?.listen(() => {
+      told++
+    })
+    port.transmit(new Uint8Array(60))
+    port.drain()
+    expect(told).toBe(0)
+    port.queues[0]?.resume()
+    port.drain()
+    expect(told).toBe(1)
+  })
+
+  test('sends one frame many times over, and each may be changed by itself', async () => {
+    const { port, pool } = await memoryPort()
+    const [queue] = port.queues
+    queue?.repeat(Uint8Array.of(...new Array(13).fill(1), 7), 20)
+    const into: SkBuff[] = []
+    let read = 0
+    for (let n = queue?.read(into, 6) ?? 0; n > 0; n = queue?.read(into, 6) ?? 0) {
+      for (const skb of into.slice(0, n)) {
+        expect(skb.bytes[skb.data + 13]).toBe(7)
+        skb.bytes[skb.data + 13] = 0
+        skb.free()
+      }
+      read += n
+    }
+    expect([read, pool.out]).toEqual([20, 0])
+  })
+})

@@ -1,0 +1,164 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { UsageError } from '../../src/core/driver.ts'
+import { netifCarrierOk } from '../../src/core/netif.ts'
+import { devClose, devOpen, unregisterNetdev } from '../../src/core/register.ts'
+import { driver } from '../../src/drivers/cable.ts'
+import {
+  SKB_DROP_REASON_DEV_READY,
+  SKB_DROP_REASON_PKT_TOO_BIG,
+  SKB_DROP_REASON_PKT_TOO_SMALL,
+} from '../../src/skb/drop-reason.ts'
+import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4 } from '../../src/skb/sk-buff.ts'
+import type { MemoryPort } from '../../src/testing/memory-port.ts'
+import { addDriver, type MemoryNet, memoryNets } from '../support/memory-net.ts'
+
+const makeNet = memoryNets()
+
+async function cable(memory: MemoryNet = makeNet(), options: { down?: boolean; txqs?: number; rxqs?: number } = {}) {
+  const { devices, ports, specs } = await addDriver(memory, driver, {}, { args: ['a', 'b'], ...options })
+  const [a, b] = devices as [(typeof devices)[0], (typeof devices)[0]]
+  const [portA, portB] = ports as [MemoryPort, MemoryPort]
+  return { memory, a, b, portA, portB, specs }
+}
+
+function octets(length: number, seed = 1): Uint8Array {
+  return Uint8Array.from({ length }, (_, i) => (i * 7 + seed * 31) & 0xff)
+}
+
+describe('the cable driver', () => {
+  test('joins two interfaces, each in the namespace named, without addresses', async () => {
+    const { specs } = await addDriver(makeNet(), driver, {}, { args: ['x/a', '/proc/7/ns/net/b'] })
+    expect(specs.map(({ dev, netns, addresses }) => [dev.name, netns, addresses])).toEqual([
+      ['a', 'x', undefined],
+      ['b', '/proc/7/ns/net', undefined],
+    ])
+  })
+
+  test.each([[[]], [['a']], [['a', 'b', 'c']]])('takes two interfaces and no other number: %j', async args => {
+    await expect(addDriver(makeNet(), driver, {}, { args })).rejects.toThrow(UsageError)
+  })
+
+  test('passes any frame unchanged, both ways, in order, on its queue', async () => {
+    const frames = fc.array(fc.record({ bytes: fc.uint8Array({ minLength: 14, maxLength: 300 }), queue: fc.nat(2) }))
+    const { portA, portB, memory } = await cable(makeNet(), { txqs: 3, rxqs: 3 })
+    fc.assert(
+      fc.property(frames, fc.boolean(), (sent, forth) => {
+        const [from, to] = forth ? [portA, portB] : [portB, portA]
+        for (const { bytes, queue } of sent) from.transmit(bytes, queue)
+        from.drain()
+        const received = to.received.splice(0)
+        for (let q = 0; q < 3; q++) {
+          const of = (list: readonly { bytes: Uint8Array; queue: number }[]) =>
+            list.filter(({ queue }) => queue === q).map(({ bytes }) => [...bytes])
+          expect(of(received)).toEqual(of(sent))
+        }
+        expect(from.received).toEqual([])
+        memory.conserved()
+      }),
+      { numRuns: 50 },
+    )
+  })
+
+  test('passes offloads on as they are', async () => {
+    const { portA, portB } = await cable()
+    const info = {
+      ...{ ipSummed: CHECKSUM_PARTIAL, csumStart: 34, csumOffset: 16 },
+      ...{ gsoSize: 1448, gsoType: SKB_GSO_TCPV4 },
+    }
+    portA.transmit(octets(30_000), 0, info)
+    portA.drain()
+    expect(portB.received).toEqual([{ bytes: octets(30_000), queue: 0, ...info }])
+  })
+
+  test('passes what the receiver’s MTU and a VLAN tag allow, and counts what is longer', async () => {
+    const { portA, portB, a } = await cable()
+    portB.change({ kind: 'mtu', mtu: 1000 })
+    for (const length of [1018, 1019, 1514]) portA.transmit(octets(length))
+    portA.drain()
+    expect(portB.received.map(({ bytes }) => bytes.length)).toEqual([1018])
+    expect(a.counters.drops().tx[SKB_DROP_REASON_PKT_TOO_BIG]).toBe(2)
+    for (const length of [1518, 1519]) portB.transmit(octets(length))
+    portB.drain()
+    expect(portA.received.map(({ bytes }) => bytes.length)).toEqual([1518])
+    portB.change({ kind: 'mtu', mtu: 9000 })
+    portA.transmit(octets(9018))
+    portA.drain()
+    expect(portB.received.at(-1)?.bytes).toEqual(octets(9018))
+  })
+
+  test('drops what is shorter than a link header', async () => {
+    const { portA, portB, a } = await cable()
+    for (const length of [13, 14]) portA.transmit(octets(length))
+    portA.drain()
+    expect(portB.received.map(({ bytes }) => bytes.length)).toEqual([14])
+    expect(a.counters.drops().tx[SKB_DROP_REASON_PKT_TOO_SMALL]).toBe(1)
+  })
+
+  test('drops what has no up receiver', async () => {
+    const { portA, a, b } = await cable()
+    await devClose(b)
+    portA.transmit(octets(60))
+    portA.drain()
+    expect(a.counters.drops().tx[SKB_DROP_REASON_DEV_READY]).toBe(1)
+    await unregisterNetdev(b)
+    portA.transmit(octets(60))
+    portA.drain()
+    expect(a.counters.drops().tx[SKB_DROP_REASON_DEV_READY]).toBe(2)
+  })
+})
+
+describe('the carrier', () => {
+  test('is there when both ends are up, whichever came first', async () => {
+    for (const forth of [true, false]) {
+      const { a, b, portA, portB, memory } = await cable(makeNet(), { down: true })
+      const [first, second] = forth ? [a, b] : [b, a]
+      const ports = forth ? [portA, portB] : [portB, portA]
+      await devOpen(first)
+      expect(ports[0]?.carrier).toBe(false)
+      await devOpen(second)
+      expect([portA.carrier, portB.carrier]).toEqual([true, true])
+      for (const dev of [...memory.net.devices]) await unregisterNetdev(dev)
+    }
+  })
+
+  test('leaves an end whose peer is deleted, also from outside', async () => {
+    const { portA, b } = await cable()
+    await unregisterNetdev(b)
+    expect(portA.carrier).toBe(false)
+    const other = await cable()
+    other.portB.change({ kind: 'gone' })
+    expect(other.portA.carrier).toBe(false)
+  })
+
+  test('of an end that is up follows whether its peer is up, after every order of events', async () => {
+    const event = fc.constantFrom('up a', 'down a', 'up b', 'down b', 'up a', 'up b', 'delete a', 'delete b')
+    await fc.assert(
+      fc.asyncProperty(fc.array(event, { maxLength: 14 }), async events => {
+        const memory = makeNet()
+        const { a, b, portA, portB } = await cable(memory, { down: true })
+        const ends = { a: { dev: a, port: portA, up: false, there: true }, b: { dev: b, port: portB, up: false, there: true } }
+        for (const each of events) {
+          const [verb, name] = each.split(' ') as [string, 'a' | 'b']
+          const end = ends[name]
+          if (!end.there) continue
+          if (verb === 'delete') {
+            end.port.change({ kind: 'gone' })
+            end.there = end.up = false
+          } else {
+            await (verb === 'up' ? devOpen : devClose)(end.dev)
+            end.up = verb === 'up'
+          }
+          for (const [self, peer] of [
+            [ends.a, ends.b],
+            [ends.b, ends.a],
+          ] as const) {
+            if (self.up) expect([self.port.carrier, netifCarrierOk(self.dev)]).toEqual([peer.up, peer.up])
+          }
+        }
+        for (const dev of [...memory.net.devices]) await unregisterNetdev(dev)
+      }),
+      { numRuns: 200 },
+    )
+  })
+})

@@ -1,0 +1,82 @@
+import { describe } from 'vitest'
+import type { PortSpec } from '../../src/core/port.ts'
+import { LinuxHost } from '../../src/kernel/host.ts'
+import type { Native } from '../../src/kernel/native.ts'
+import type { TapPort } from '../../src/kernel/tap-port.ts'
+import { type Netns, OwnNetns } from '../support/netns.ts'
+import { PacketSocket } from '../support/packet-socket.ts'
+import { type OpenPort, portConformance, type UserChange } from '../support/port-conformance.ts'
+
+/** The words of `ip link set dev NAME ...`. */
+function words(change: UserChange): string {
+  if ('up' in change) return change.up ? 'up' : 'down'
+  if ('mtu' in change) return `mtu ${change.mtu}`
+  if ('name' in change) return `name ${change.name}`
+  if ('txQueueLen' in change) return `txqueuelen ${change.txQueueLen}`
+  return `address ${[...change.address].map(octet => octet.toString(16).padStart(2, '0')).join(':')}`
+}
+
+/** What the host still takes. A TAP's own limit cannot be reached by writing, so the system call is where it ends. */
+interface Room {
+  frames: number
+}
+
+function limited(native: Native, room: Room): Partial<Native> {
+  return {
+    writeBatch(batch, fd, n) {
+      const done = native.writeBatch(batch, fd, Math.min(n, room.frames))
+      if (done > 0) room.frames -= done
+      return done
+    },
+  }
+}
+
+/** The host's side of a TAP: a packet socket, and `ip`. */
+function hosted(port: TapPort, netns: Netns, room: Room, sockets: PacketSocket[]): OpenPort {
+  let { name } = port.link
+  let received = 0
+  const open = (): PacketSocket => {
+    const socket = new PacketSocket(netns, name)
+    sockets.push(socket)
+    return socket
+  }
+  const socket = open()
+  return {
+    port,
+    hostSend: bytes => socket.send(bytes),
+    async hostReceive() {
+      const index = received++
+      let seen = 0
+      const frame = await socket.until(() => seen++ === index)
+      return frame.octets
+    },
+    userSets(change) {
+      netns.ip(`link set dev ${name} ${words(change)}`)
+      if ('name' in change) name = change.name
+    },
+    userDeletes: () => void netns.ip(`link del ${name}`),
+    setRoom: frames => {
+      room.frames = frames
+    },
+  }
+}
+
+describe('a TAP', () => {
+  portConformance(async () => {
+    const own = new OwnNetns()
+    const netns = own.add()
+    // The kernel's own multicast listener reports would come between a test's frames.
+    netns.exec('sysctl -qw net.ipv6.conf.default.router_solicitations=0 net.ipv6.conf.default.addr_gen_mode=1')
+    const room: Room = { frames: Number.POSITIVE_INFINITY }
+    const host = new LinuxHost(own.at(netns, limited(own.native, room)))
+    const sockets: PacketSocket[] = []
+    return {
+      open: async (spec: PortSpec) => hosted(await host.open(spec), netns, room, sockets),
+      async close() {
+        for (const socket of sockets) socket.close()
+        await host.close()
+        own.remove()
+      },
+    }
+  })
+})

@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest'
+import { netifRx } from '../../src/core/netif.ts'
+import { assertConserved, balance } from '../../src/testing/conservation.ts'
+import type { SkBuff } from '../../src/skb/sk-buff.ts'
+import { addDevice, memoryNets, numbered } from '../support/memory-net.ts'
+
+const makeNet = memoryNets()
+
+test('the balance counts what went in, came out, was dropped and is held', async () => {
+  const memory = makeNet()
+  const held: SkBuff[] = []
+  const a = await addDevice(memory, { ndoStartXmit: skb => netifRx(skb) })
+  const b = await addDevice(memory, { ndoStartXmit: skb => skb.drop() })
+  const c = await addDevice(memory, { ndoStartXmit: skb => void held.push(skb) })
+  for (const [{ port }, n] of [
+    [a, 3],
+    [b, 2],
+    [c, 1],
+  ] as const) {
+    for (const octets of numbered(n)) port.transmit(octets)
+    port.drain()
+  }
+  expect(balance(memory.net)).toEqual({ in: 6, out: 3, dropped: 2, held: 1 })
+  expect(assertConserved(memory.net)).toEqual(balance(memory.net))
+  expect(balance(memory.net, [b.dev])).toMatchObject({ in: 2, dropped: 2 })
+  for (const skb of held) skb.drop()
+})
+
+test('a frame that vanishes uncounted, or that nobody made, is noticed', async () => {
+  const memory = makeNet()
+  let make = false
+  const { port } = await addDevice(memory, {
+    ndoStartXmit: skb => {
+      if (make) netifRx(skb.copy() as SkBuff)
+      netifRx(skb)
+    },
+  })
+  const { net } = memory
+  const send = () => {
+    port.transmit(numbered(1)[0] as Uint8Array)
+    port.drain()
+  }
+  send()
+  memory.pool.alloc(60)?.free()
+  assertConserved(net)
+  make = true
+  send()
+  const text = 'frames are not conserved: 2 in + 0 made, 3 out, 0 dropped, 0 held'
+  expect(() => assertConserved(net)).toThrow(text)
+  expect(() => assertConserved(net, net.devices, 2)).toThrow('2 in + 2 made')
+  assertConserved(net, net.devices, 1)
+  memory.made = 1
+})
+
+test('a freed frame that was neither delivered nor dropped is noticed', async () => {
+  const memory = makeNet()
+  const { port } = await addDevice(memory, { ndoStartXmit: skb => skb.free() })
+  port.transmit(numbered(1)[0] as Uint8Array)
+  port.drain()
+  expect(() => assertConserved(memory.net)).toThrow('1 in + 0 made, 0 out, 0 dropped, 0 held')
+  memory.made = -1
+})

@@ -1,0 +1,87 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { FakeClock } from '../../src/testing/fake-clock.ts'
+
+test('a fake clock stands still until it is moved', () => {
+  const clock = new FakeClock()
+  expect(clock.now()).toBe(0)
+  clock.advance(5)
+  clock.advance(7)
+  expect(clock.now()).toBe(12)
+})
+
+test('an alarm rings once, at its moment', () => {
+  const clock = new FakeClock()
+  const rung: number[] = []
+  const alarm = clock.alarm(() => rung.push(clock.now()))
+  alarm.at(10)
+  clock.advance(9)
+  expect(rung).toEqual([])
+  clock.advance(100)
+  expect([rung, clock.now()]).toEqual([[10], 109])
+})
+
+test('an alarm for a moment that is past rings with the next move', () => {
+  const clock = new FakeClock()
+  clock.advance(50)
+  const rung: number[] = []
+  clock.alarm(() => rung.push(clock.now())).at(10)
+  clock.advance(0)
+  expect(rung).toEqual([50])
+})
+
+test('an alarm that is armed again is moved, one that is cancelled does not ring', () => {
+  const clock = new FakeClock()
+  const rung: string[] = []
+  const [a, b] = [clock.alarm(() => rung.push('a')), clock.alarm(() => rung.push('b'))]
+  a.at(10)
+  a.at(30)
+  b.at(20)
+  b.cancel()
+  b.cancel()
+  clock.advance(25)
+  expect(rung).toEqual([])
+  clock.advance(5)
+  expect(rung).toEqual(['a'])
+})
+
+test('two alarms of the same function stay apart', () => {
+  const clock = new FakeClock()
+  let rung = 0
+  const ring = () => {
+    rung++
+  }
+  clock.alarm(ring).at(1)
+  clock.alarm(ring).at(2)
+  clock.advance(2)
+  expect(rung).toBe(2)
+})
+
+test('an alarm may arm itself, and others, while it rings', () => {
+  const clock = new FakeClock()
+  const rung: number[] = []
+  const other = clock.alarm(() => rung.push(-clock.now()))
+  const alarm = clock.alarm(() => {
+    rung.push(clock.now())
+    if (clock.now() < 30) alarm.at(clock.now() + 10)
+    other.at(clock.now() + 1)
+  })
+  alarm.at(10)
+  clock.advance(100)
+  expect(rung).toEqual([10, -11, 20, -21, 30, -31])
+})
+
+test('alarms ring in the order of their moments, those of one moment as they were armed', () => {
+  const arming = fc.record({ alarm: fc.nat(5), at: fc.nat(8) })
+  fc.assert(
+    fc.property(fc.array(arming, { maxLength: 20 }), armings => {
+      const clock = new FakeClock()
+      const rung: number[] = []
+      const alarms = Array.from({ length: 6 }, (_, i) => clock.alarm(() => rung.push(i)))
+      for (const { alarm, at } of armings) alarms[alarm]?.at(at)
+      const last = armings.filter(({ alarm }, i) => !armings.slice(i + 1).some(later => later.alarm === alarm))
+      clock.advance(8)
+      expect(rung).toEqual(last.sort((a, b) => a.at - b.at).map(({ alarm }) => alarm))
+    }),
+  )
+})

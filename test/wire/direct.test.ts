@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest'
+import { SkbError } from '../../src/skb/error.ts'
+import type { SkBuff } from '../../src/skb/sk-buff.ts'
+import { direct } from '../../src/wire/direct.ts'
+import { addDevice, memoryNets, numbered, numberOf, turn } from '../support/memory-net.ts'
+
+const makeNet = memoryNets()
+
+test('a direct wire delivers every frame unchanged, in order, on the queue it came from', async () => {
+  const memory = makeNet()
+  const { dev, port } = await addDevice(memory, {}, { txqs: 2, rxqs: 2 })
+  const wire = direct(dev)
+  const sent = numbered(6)
+  for (const [i, octets] of sent.entries()) {
+    const skb = memory.pool.alloc(60) as SkBuff
+    skb.bytes.set(octets, skb.put(60))
+    skb.queueMapping = i % 2
+    memory.made++
+    wire.push(skb)
+    const { stats } = wire
+    expect(stats.in).toBe(stats.out + stats.dropped + stats.held)
+  }
+  await turn()
+  expect([wire.name, wire.stats]).toEqual(['direct', { in: 6, out: 6, dropped: 0, held: 0 }])
+  const received = port.received.map(frame => [frame.queue, numberOf(frame), frame.bytes])
+  const expected = sent.map((octets, i) => [i % 2, i, octets])
+  expect(received.sort()).toEqual(expected.sort())
+  const byQueue = (q: number) => port.received.filter(frame => frame.queue === q).map(numberOf)
+  expect([byQueue(0), byQueue(1)]).toEqual([
+    [0, 2, 4],
+    [1, 3, 5],
+  ])
+})
+
+test('a direct wire refuses a freed frame', async () => {
+  const memory = makeNet()
+  const { dev } = await addDevice(memory)
+  const skb = memory.pool.alloc(60) as SkBuff
+  skb.free()
+  expect(() => direct(dev).push(skb)).toThrow(SkbError)
+  expect(memory.pool.out).toBe(0)
+})
+
+test('a direct wire holds nothing when it is closed, also twice', async () => {
+  const { dev } = await addDevice(makeNet())
+  const wire = direct(dev)
+  wire.close()
+  wire.close()
+  expect(wire.stats.held).toBe(0)
+})
