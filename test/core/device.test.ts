@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { allocEtherdevMqs, allocNetdevMqs, devValidName, ethHwAddrRandom, isValidEtherAddr } from '../../src/core/alloc.ts'
+import {
+  allocEtherdevMqs,
+  allocNetdevMqs,
+  devValidName,
+  ethHwAddrRandom,
+  isValidEtherAddr,
+} from '../../src/core/alloc.ts'
 import { EINVAL, VnetError } from '../../src/core/errno.ts'
 import { netdevFixFeatures } from '../../src/core/features.ts'
 import {
@@ -26,7 +32,10 @@ const makeNet = memoryNets()
 
 describe('allocating a device', () => {
   test('of Ethernet fills in what all of them have in common, before the driver', () => {
-    const dev = allocEtherdevMqs({ priv: { x: 1 }, setup: d => void (d.mtu = d.mtu - 100) })
+    const setup = (allocated: NetDevice<{ x: number }>) => {
+      allocated.mtu -= 100
+    }
+    const dev = allocEtherdevMqs({ priv: { x: 1 }, setup })
     expect(dev).toMatchObject({
       ...{ name: 'eth%d', type: ARPHRD_ETHER, mtu: 1400, minMtu: 68, maxMtu: 65521, hardHeaderLen: 14, addrLen: 6 },
       ...{ txQueueLen: 1000, flags: IFF_BROADCAST | IFF_MULTICAST, priv: { x: 1 }, numTxQueues: 1, numRxQueues: 1 },
@@ -88,7 +97,13 @@ describe('a random hardware address', () => {
 })
 
 test('a valid address is neither a group, nor all zero, nor of another length', () => {
-  const valid = [[0, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 1], [2, 0, 0]]
+  const valid = [
+    [0, 0, 0, 0, 0, 1],
+    [2, 0, 0, 0, 0, 0],
+    [0, 0, 0, 0, 0, 0],
+    [1, 0, 0, 0, 0, 1],
+    [2, 0, 0],
+  ]
   expect(valid.map(octets => isValidEtherAddr(Uint8Array.from(octets)))).toEqual([true, true, false, false, false])
 })
 

@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { bool, type DriverContext, defineDriver, int, interfaceArg, interfaceArgs, UsageError } from '../../src/core/driver.ts'
+import {
+  bool,
+  type DriverContext,
+  defineDriver,
+  int,
+  interfaceArg,
+  interfaceArgs,
+  UsageError,
+} from '../../src/core/driver.ts'
 
 describe('a parameter', () => {
   test('that is a whole number takes decimal and hexadecimal', () => {
@@ -13,7 +21,9 @@ describe('a parameter', () => {
     for (const text of ['', ' ', 'x', '1.5', '1e3', '+1', '0x', '-1', '101', '1 ', 'NaN', '--1']) {
       expect(() => param.parse(text)).toThrow(new UsageError(`'${text}' is not a whole number from 0 to 100`))
     }
-    expect(() => int({ default: 1, description: '', min: 1 }).parse('0')).toThrow("'0' is not a whole number of at least 1")
+    expect(() => int({ default: 1, description: '', min: 1 }).parse('0')).toThrow(
+      "'0' is not a whole number of at least 1",
+    )
   })
 
   test('that is on or off takes the usual words', () => {

@@ -21,6 +21,7 @@ function change(port: MemoryPort, user: UserChange): void {
 function hosted(port: MemoryPort): OpenPort {
   return {
     port,
+    hostOpens: () => {},
     hostSend: bytes => port.transmit(bytes, flowOf(bytes) % port.queues.length),
     // What a port in memory gives its host is there at once.
     hostReceive: async () => port.received.shift()?.bytes ?? new Uint8Array(),

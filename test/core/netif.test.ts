@@ -16,7 +16,11 @@ import {
   netifTxWakeAllQueues,
 } from '../../src/core/netif.ts'
 import { RX_DROPPED, RX_PACKETS } from '../../src/core/stats.ts'
-import { SKB_DROP_REASON_SKB_CSUM, SKB_DROP_REASON_SKB_GSO_SEG, SKB_DROP_REASON_WIRE_LOSS } from '../../src/skb/drop-reason.ts'
+import {
+  SKB_DROP_REASON_SKB_CSUM,
+  SKB_DROP_REASON_SKB_GSO_SEG,
+  SKB_DROP_REASON_WIRE_LOSS,
+} from '../../src/skb/drop-reason.ts'
 import { SkbError } from '../../src/skb/error.ts'
 import {
   CHECKSUM_NONE,
@@ -208,7 +212,10 @@ test('all queues are stopped, started and woken at once', async () => {
   netifTxStopAllQueues(dev)
   const wake = dev.tx.map(txq => vi.spyOn(txq, 'wake'))
   netifTxWakeAllQueues(dev)
-  expect([stopped(), wake.map(spy => spy.mock.calls.length)]).toEqual([[false, false, false], [1, 1, 1]])
+  expect([stopped(), wake.map(spy => spy.mock.calls.length)]).toEqual([
+    [false, false, false],
+    [1, 1, 1],
+  ])
 })
 
 test('a frame that the driver drops itself counts on the sending side', async () => {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from 'vitest'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../src/core/clock.ts'
+import { EBADFD } from '../../src/core/errno.ts'
 import { NETDEV_TX_BUSY, NETDEV_TX_OK } from '../../src/core/if.ts'
 import type { NetDevice } from '../../src/core/net-device.ts'
 import { netifRx } from '../../src/core/netif.ts'
@@ -12,7 +13,7 @@ import {
 } from '../../src/skb/drop-reason.ts'
 import { Ring } from '../../src/skb/ring.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
-import { MemoryQueue } from '../../src/testing/memory-port.ts'
+import { type MemoryPort, MemoryQueue } from '../../src/testing/memory-port.ts'
 import { addDevice, memoryNets, numbered, numberOf, turn } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()
@@ -360,7 +361,9 @@ describe('an exception in ndoStartXmit', () => {
       port.drain()
     }
     for (let i = 0; i < 5; i++) throwOnce()
-    expect(logged()).toEqual([expect.stringMatching(/^test0: ndoStartXmit: RangeError: broken \(at .*tx-queue\.test\.ts:\d+:\d+\)+$/)])
+    expect(logged()).toEqual([
+      expect.stringMatching(/^test0: ndoStartXmit: RangeError: broken \(at .*tx-queue\.test\.ts:\d+:\d+\)+$/),
+    ])
     clock.advance(NSEC_PER_SEC - 1)
     throwOnce()
     expect(logged()).toHaveLength(1)
@@ -521,10 +524,22 @@ describe('a device that is stopped', () => {
   })
 })
 
-test('a queue that dies takes the device with it, once', async () => {
-  const { dev, port, lines, net } = await sink({ txqs: 2 })
-  port.change({ kind: 'gone' })
-  await turn()
-  expect(net.devices).toEqual([])
-  expect(lines.filter(line => line.includes('deleted from outside'))).toEqual([`${dev.name}: interface was deleted from outside`])
+describe('the device goes, once', () => {
+  test.each<[string, (port: MemoryPort) => void]>([
+    ['its interface is deleted', port => port.change({ kind: 'gone' })],
+    ['a queue tells that it is dead', port => port.queues[1]?.end()],
+    [
+      'a queue cannot be read',
+      port => {
+        vi.spyOn(port.queues[1] as MemoryQueue, 'read').mockReturnValue(-EBADFD)
+        transmit(port, 1, 1)
+      },
+    ],
+  ])('when %s', async (_, happens) => {
+    const { port, lines, net } = await sink({ txqs: 2 })
+    happens(port)
+    await turn()
+    expect(net.devices).toEqual([])
+    expect(lines.filter(line => line.includes('outside'))).toEqual(['test0: interface was deleted from outside'])
+  })
 })

@@ -137,7 +137,10 @@ describe('the carrier', () => {
       fc.asyncProperty(fc.array(event, { maxLength: 14 }), async events => {
         const memory = makeNet()
         const { a, b, portA, portB } = await cable(memory, { down: true })
-        const ends = { a: { dev: a, port: portA, up: false, there: true }, b: { dev: b, port: portB, up: false, there: true } }
+        const ends = {
+          a: { dev: a, port: portA, up: false, there: true },
+          b: { dev: b, port: portB, up: false, there: true },
+        }
         for (const each of events) {
           const [verb, name] = each.split(' ') as [string, 'a' | 'b']
           const end = ends[name]

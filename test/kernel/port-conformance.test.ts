@@ -35,20 +35,19 @@ function limited(native: Native, room: Room): Partial<Native> {
 function hosted(port: TapPort, netns: Netns, room: Room, sockets: PacketSocket[]): OpenPort {
   let { name } = port.link
   let received = 0
-  const open = (): PacketSocket => {
-    const socket = new PacketSocket(netns, name)
-    sockets.push(socket)
-    return socket
-  }
-  const socket = open()
+  let socket: PacketSocket | undefined
   return {
     port,
-    hostSend: bytes => socket.send(bytes),
+    hostOpens() {
+      socket = new PacketSocket(netns, name)
+      sockets.push(socket)
+    },
+    hostSend: bytes => socket?.send(bytes),
     async hostReceive() {
       const index = received++
       let seen = 0
-      const frame = await socket.until(() => seen++ === index)
-      return frame.octets
+      const frame = await socket?.until(() => seen++ === index)
+      return frame?.octets ?? new Uint8Array()
     },
     userSets(change) {
       netns.ip(`link set dev ${name} ${words(change)}`)

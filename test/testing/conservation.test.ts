@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { netifRx } from '../../src/core/netif.ts'
-import { assertConserved, balance } from '../../src/testing/conservation.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
+import { assertConserved, balance } from '../../src/testing/conservation.ts'
 import { addDevice, memoryNets, numbered } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()
