@@ -13,6 +13,8 @@ export const IFF_PROMISC = 1 << 8
 export const IFF_ALLMULTI = 1 << 9
 export const IFF_MULTICAST = 1 << 12
 export const IFF_LOWER_UP = 1 << 16
+export const IFF_DORMANT = 1 << 17
+export const IFF_ECHO = 1 << 18
 
 export const IFNAMSIZ = 16
 export const ARPHRD_ETHER = 1

@@ -175,9 +175,14 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     for (const txq of this.tx) txq.attach(port.queues[txq.index])
   }
 
+  /** Drops what the host did not take. */
+  purge(): void {
+    for (const rxq of this.#rx) rxq.purge(SKB_DROP_REASON_DEV_STOPPED)
+  }
+
   /** Undoes enlist and attach; the port is the caller's to close. For unregisterNetdev. */
   discharge(): void {
-    for (const rxq of this.#rx) rxq.purge(SKB_DROP_REASON_DEV_STOPPED)
+    this.purge()
     this.#rx = []
     if (this.#slots !== undefined) this.net.pool.closeAccount(this.#slots)
     this.#slots = undefined

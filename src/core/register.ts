@@ -204,6 +204,7 @@ function stop(dev: NetDevice): void {
   call(dev, 'ndoStop', () => dev.netdevOps.ndoStop?.(dev))
   for (const txq of dev.tx) txq.deactivate()
   dev.net.flush()
+  dev.purge()
   dev.log.info('device closed')
   notify(dev, NETDEV_DOWN)
 }

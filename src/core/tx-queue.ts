@@ -133,10 +133,6 @@ export class TxQueue {
     return n
   }
 
-  #take(i: number): SkBuff {
-    return this.#batch[i]
-  }
-
   #poll(status: number): void {
     const { dev } = this
     if (status < 0) {
@@ -152,7 +148,7 @@ export class TxQueue {
         if (n < 0) this.#readFailed(n)
         break
       }
-      for (let i = 0; i < n; i++) this.#xmit(this.#take(i))
+      for (let i = 0; i < n; i++) this.#xmit(this.#batch[i])
       net.flush()
       budget -= n
       if (n < BATCH) break
@@ -192,7 +188,7 @@ export class TxQueue {
   /** NETDEV_TX_BUSY: the frame is the framework's again, and first in line. */
   #busy(skb: SkBuff, stamp: number): void {
     if (skb.owner !== stamp) {
-      this.dev.log.err('driver answered NETDEV_TX_BUSY for a frame it had handed on')
+      this.dev.logException('ndoStartXmit', 'answered NETDEV_TX_BUSY for a frame it had handed on')
       return
     }
     this.requeues++
@@ -203,7 +199,9 @@ export class TxQueue {
   }
 
   #drainRequeue(): void {
-    const { net } = this.dev
+    if (this.#requeue.length === 0) return
+    const { net, watchdogTimeo } = this.dev
+    if (watchdogTimeo > 0) this.transStart = net.clock.now()
     const nested = net.polling
     net.polling = true
     for (let n = this.#requeue.length; n > 0 && this.#state === 0; n--) {

@@ -117,7 +117,6 @@ export class LinuxHost implements Host, TapPortOwner, AsyncDisposable {
     this.#unwatchName(port)
     this.#ports.delete(port)
     if (this.#ports.size === 0) this.#monitor.unref()
-    if (this.#ports.size === 0) this.#monitor.unref()
   }
 
   async close(): Promise<void> {

@@ -3,7 +3,7 @@
  * time: the TAP itself tells which (TUNGETDEVNETNS), so no descriptor of ours keeps a namespace alive.
  */
 import { EBADFD, EEXIST, EINVAL, EPERM, VnetError } from '../core/errno.ts'
-import { IFF_LOWER_UP, IFF_NOARP, IFF_RUNNING, IFF_UP } from '../core/if.ts'
+import { IFF_DORMANT, IFF_ECHO, IFF_LOWER_UP, IFF_NOARP, IFF_RUNNING, IFF_UP } from '../core/if.ts'
 import type { LinkChange, LinkRequest, LinkState, Port } from '../core/port.ts'
 import { formatCidr, parseCidr } from './cidr.ts'
 import { check } from './errno.ts'
@@ -33,7 +33,7 @@ export interface TapPortOwner {
 }
 
 /** What the kernel changes by itself as a link goes up and down. */
-const VOLATILE_FLAGS = IFF_UP | IFF_RUNNING | IFF_LOWER_UP | 0x20000 | 0x40000
+const VOLATILE_FLAGS = IFF_UP | IFF_RUNNING | IFF_LOWER_UP | IFF_DORMANT | IFF_ECHO
 
 export class TapPort implements Port {
   readonly features: number
@@ -212,7 +212,7 @@ export class TapPort implements Port {
 
   #addAddress(sock: RouteSocket, text: string): void {
     const cidr = parseCidr(text)
-    if (cidr === undefined) throw new VnetError(22, `address ${text}`, 'write it as 198.18.0.1/24 or 2001:db8::1/64')
+    if (cidr === undefined) throw new VnetError(EINVAL, `address ${text}`, 'write it as 198.18.0.1/24 or 2001:db8::1/64')
     const { ifindex } = this.#link
     const wanted = formatCidr(cidr)
     if (getAddresses(sock, ifindex).some(known => formatCidr(known) === wanted)) return

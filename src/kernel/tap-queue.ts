@@ -55,6 +55,7 @@ export class TapQueue implements PortQueue {
   #fd: number
   #poller: Poller | undefined
   #paused = true
+  #dead = false
 
   constructor(native: Native, fd: number, vnetHdrLen: number, slots: SlotAccount, batch: FrameBatch) {
     this.#native = native
@@ -109,7 +110,11 @@ export class TapQueue implements PortQueue {
   }
 
   listen(fn: (status: number) => void): void {
-    const poller = this.#native.createPoller(this.#fd, fn)
+    const poller = this.#native.createPoller(this.#fd, status => {
+      // The poller has stopped, and would tell the same again.
+      this.#dead = status < 0
+      fn(status)
+    })
     if (typeof poller === 'number') throw new VnetError(poller, 'uv_poll_init')
     this.#poller = poller
     if (!this.#paused) poller.start()
@@ -122,7 +127,7 @@ export class TapQueue implements PortQueue {
 
   resume(): void {
     this.#paused = false
-    this.#poller?.start()
+    if (!this.#dead) this.#poller?.start()
   }
 
   /** Closes the descriptor. */

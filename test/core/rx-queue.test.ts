@@ -76,6 +76,21 @@ describe('a frame received outside a poll', () => {
     expect(numbers(port)).toEqual([0, 1, 2, 3])
   })
 
+  test('is flushed also when a poll, or a wake, was before', async () => {
+    const memory = makeNet()
+    const { dev, port } = await addDevice(memory, { ndoStartXmit: skb => netifRx(skb) })
+    port.transmit(numbered(1, 0)[0] as Uint8Array)
+    port.drain()
+    netifRx(make(memory, dev, 1))
+    await Promise.resolve()
+    expect(numbers(port)).toEqual([0, 1])
+    dev.tx[0]?.stop()
+    dev.tx[0]?.wake()
+    netifRx(make(memory, dev, 2))
+    await Promise.resolve()
+    expect(numbers(port)).toEqual([0, 1, 2])
+  })
+
   test('goes out by the queue it came from, as far as there is one', async () => {
     const memory = makeNet()
     const { dev, port } = await addDevice(memory, {}, { txqs: 2, rxqs: 2 })

@@ -300,7 +300,7 @@ describe('NETDEV_TX_BUSY', () => {
     })
     transmit(port, 1)
     wakeUp()
-    expect(memory.lines.at(-1)).toBe('test0: driver answered NETDEV_TX_BUSY for a frame it had handed on')
+    expect(memory.lines.at(-1)).toBe('test0: ndoStartXmit: answered NETDEV_TX_BUSY for a frame it had handed on')
     expect([dev.tx[0]?.held, port.received.length]).toEqual([0, 1])
   })
 })
