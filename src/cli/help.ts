@@ -11,6 +11,7 @@ const EXAMPLES: Section = [
     ['vnet', 'vnet0; then `ping 198.18.0.2`'],
     ['vnet snull --mtu 9000', 'sn0, sn1; then `tcpdump -ni sn1`'],
     ['vnet cable red/eth0 blue/eth0', 'joins the namespaces red and blue'],
+    ['vnet ./my-driver.js', 'the driver that the file exports'],
     ['vnet --name tap0 --persist --user alice', 'leaves tap0 there at the end'],
     ['vnet --name tap0', 'attaches to it again, as alice'],
     ['vnet --name tap0 --delete', 'removes it'],

@@ -4,16 +4,20 @@ import { type Command, CommanderError } from 'commander'
 import { UsageError } from '../core/driver.ts'
 import { VnetError } from '../core/errno.ts'
 import { describeException } from '../core/exception.ts'
+import { isDriverFile, loadDriver } from './driver-file.ts'
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Io } from './io.ts'
-import { createProgram, usageMessage } from './program.ts'
+import { addDriverFile, createProgram, usageMessage } from './program.ts'
 
 /** Runs `vnet ARGS`. `argv` is without node and the program's name. Never throws: what went wrong is one line on stderr. */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   let status = EXIT_OK
-  const program = createProgram(version(), io, code => {
+  const done = (code: number): void => {
     status = code
-  })
+  }
+  const program = createProgram(version(), io, done)
   try {
+    const [file] = argv
+    if (isDriverFile(file)) addDriverFile(program, file, await loadDriver(file), io, done)
     await program.parseAsync([...argv], { from: 'user' })
     return status
   } catch (error) {

@@ -23,6 +23,17 @@ export function createProgram(version: string, io: Io, done: (status: number) =>
   return program
 }
 
+/** Makes a command of a driver that a file exports, under the file's name. */
+export function addDriverFile(
+  program: Command,
+  file: string,
+  driver: Driver,
+  io: Io,
+  done: (status: number) => void,
+): void {
+  program.addCommand(driverCommand(driver, io, done).name(file))
+}
+
 function driverCommand(driver: Driver, io: Io, done: (status: number) => void): Command {
   const command = configure(new Command(driver.name), io).description(driver.description).argument('[args...]')
   command.usage(`[OPTIONS]${driver.args === undefined ? '' : ` ${driver.args}`}`)

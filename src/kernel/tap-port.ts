@@ -212,7 +212,8 @@ export class TapPort implements Port {
 
   #addAddress(sock: RouteSocket, text: string): void {
     const cidr = parseCidr(text)
-    if (cidr === undefined) throw new VnetError(EINVAL, `address ${text}`, 'write it as 198.18.0.1/24 or 2001:db8::1/64')
+    if (cidr === undefined)
+      throw new VnetError(EINVAL, `address ${text}`, 'write it as 198.18.0.1/24 or 2001:db8::1/64')
     const { ifindex } = this.#link
     const wanted = formatCidr(cidr)
     if (getAddresses(sock, ifindex).some(known => formatCidr(known) === wanted)) return
