@@ -23,29 +23,30 @@ export class Counters {
     this.#rxDrops = shared(rxqs * SKB_DROP_REASON_MAX)
   }
 
-  transmitted(skb: SkBuff): void {
+  /** A frame of `len` octets read on transmit queue `queue`. */
+  transmitted(queue: number, len: number): void {
     const { rows } = this
-    const row = (skb.queueMapping % this.txqs) * LINK_STATS64_LENGTH
-    rows[row + TX_PACKETS] = rows[row + TX_PACKETS] + 1
-    rows[row + TX_BYTES] = rows[row + TX_BYTES] + skb.len
+    const row = queue * LINK_STATS64_LENGTH
+    rows[row + TX_PACKETS] += 1
+    rows[row + TX_BYTES] += len
   }
 
   received(skb: SkBuff): void {
     const { rows } = this
-    const row = (skb.queueMapping % this.rxqs) * LINK_STATS64_LENGTH
-    rows[row + RX_PACKETS] = rows[row + RX_PACKETS] + 1
-    rows[row + RX_BYTES] = rows[row + RX_BYTES] + skb.len
+    const row = wrap(skb.queueMapping, this.rxqs) * LINK_STATS64_LENGTH
+    rows[row + RX_PACKETS] += 1
+    rows[row + RX_BYTES] += skb.len
   }
 
   /** A drop, on the side the frame is on: received once netifRx has it, transmitted before. */
   dropped(skb: SkBuff, reason: number): void {
     const rx = skb.owner === OWNER_RX
-    const queue = skb.queueMapping % (rx ? this.rxqs : this.txqs)
+    const queue = wrap(skb.queueMapping, rx ? this.rxqs : this.txqs)
     const at = queue * LINK_STATS64_LENGTH + (rx ? RX_DROPPED : TX_DROPPED)
-    this.rows[at] = this.rows[at] + 1
+    this.rows[at] += 1
     const drops = rx ? this.#rxDrops : this.#txDrops
     const why = queue * SKB_DROP_REASON_MAX + reason
-    drops[why] = drops[why] + 1
+    drops[why] += 1
   }
 
   /** The row of one queue: a view, which goes on counting. */
@@ -62,6 +63,11 @@ export class Counters {
   drops(): { tx: Float64Array; rx: Float64Array } {
     return { tx: sumRows(this.#txDrops, SKB_DROP_REASON_MAX), rx: sumRows(this.#rxDrops, SKB_DROP_REASON_MAX) }
   }
+}
+
+/** `queue` modulo `queues`, without a division for those that are in range. */
+export function wrap(queue: number, queues: number): number {
+  return queue < queues ? queue : queue % queues
 }
 
 function shared(length: number): Float64Array {

@@ -6,7 +6,7 @@ import { SKB_DROP_REASON_DEV_STOPPED } from '../skb/drop-reason.ts'
 import type { SlotAccount } from '../skb/pool.ts'
 import type { SkBuff, SkBuffDevice } from '../skb/sk-buff.ts'
 import { NSEC_PER_SEC } from './clock.ts'
-import { Counters } from './counters.ts'
+import { Counters, wrap } from './counters.ts'
 import { EINVAL, VnetError } from './errno.ts'
 import { describeException } from './exception.ts'
 import {
@@ -100,7 +100,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
 
   /** The transmit queue a frame came from. */
   txq(skb: SkBuff): TxQueue {
-    return this.tx[skb.queueMapping % this.tx.length] as TxQueue
+    return this.tx[wrap(skb.queueMapping, this.tx.length)]
   }
 
   countReceived(skb: SkBuff): void {
@@ -129,7 +129,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
 
   /** (5) Puts a frame on its way to the host, by the queue it came from; it is written with the next flush. */
   receive(skb: SkBuff): void {
-    const rxq = this.#rx[skb.queueMapping % this.#rx.length]
+    const rxq = this.#rx[wrap(skb.queueMapping, this.#rx.length)]
     if (rxq === undefined) skb.drop(SKB_DROP_REASON_DEV_STOPPED)
     else rxq.push(skb)
   }

@@ -122,13 +122,14 @@ export class TxQueue {
 
   /** (2) One native call reads a batch into slots of the pool. Each is counted when read, as the kernel does. */
   #read(batch: SkBuff[]): number {
-    const { dev } = this
+    const { dev, index } = this
+    const { counters } = dev
     const n = (this.#port as PortQueue).read(batch, BATCH)
     for (let i = 0; i < n; i++) {
       const skb = batch[i]
       skb.dev = dev
-      skb.queueMapping = this.index
-      dev.counters.transmitted(skb)
+      skb.queueMapping = index
+      counters.transmitted(index, skb.len)
     }
     return n
   }

@@ -158,7 +158,7 @@ describe('counters', () => {
       [1000, 3],
     ] as const) {
       const skb = frame(dev, len, queue)
-      dev.counters.transmitted(skb)
+      dev.counters.transmitted(skb.queueMapping, skb.len)
       skb.consume()
     }
     const stats = (q: number) => {
