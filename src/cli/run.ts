@@ -107,6 +107,7 @@ async function live(
     const why = await ended
     await takeDown(plans)
     output.statistics(statistics)
+    if (net.pool.out > 0) net.log.err(`${net.pool.out} frames were neither handed on nor freed`)
     return exitStatus(why, io)
   } finally {
     await takeDown(plans)

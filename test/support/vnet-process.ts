@@ -105,6 +105,8 @@ export function finalStatistics({ stdout }: Ended): Record<string, DeviceStatist
 export async function stopConserved(vnet: Running): Promise<Record<string, DeviceStatistics>> {
   const ended = await vnet.stop()
   expect(ended).toMatchObject({ status: 0, stderr: '' })
+  // Among them would be frames that nobody handed on or freed.
+  expect(jsonLines(ended.stdout).filter(({ level }) => level === 'error')).toEqual([])
   const statistics = finalStatistics(ended)
   expectConserved(Object.values(statistics))
   return statistics

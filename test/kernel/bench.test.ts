@@ -1,0 +1,18 @@
+/** The benchmark's own way, once and briefly: it measures what it is asked to, and leaves nothing behind. No figure counts. */
+import { execFile } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+
+const namespaces = (): string[] => readdirSync('/run/netns').filter(name => name.startsWith('vnetbench'))
+
+test('the bench runs vnet and the C program side by side and answers in JSON', { timeout: 120_000 }, async () => {
+  const options = ['--only', 'cable', '--rounds', '1', '--secs', '0.5', '--candidates', 'relay-offload,vnet']
+  const before = namespaces()
+  const args = ['bench/bench.mjs', ...options, '--metrics', 'udp64', '--json', '-']
+  const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 1 << 24 })
+  const text = JSON.stringify(JSON.parse(stdout))
+  expect(text).toContain('relay-offload')
+  expect(text).toMatch(/"vsC":[0-9.]+/)
+  expect(namespaces()).toEqual(before)
+})
