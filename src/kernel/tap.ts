@@ -6,6 +6,7 @@
 import { EACCES, EBUSY, EEXIST, EINVAL, ENODEV, ENOENT, EPERM, VnetError } from '../core/errno.ts'
 import { NETIF_F_GSO_UDP_L4, NETIF_F_HW_CSUM, NETIF_F_TSO, NETIF_F_TSO_ECN, NETIF_F_TSO6 } from '../core/if.ts'
 import { check } from './errno.ts'
+import { capNetAdmin, geteuid } from './libc.ts'
 import type { Native } from './native.ts'
 import {
   IFF_MULTI_QUEUE,
@@ -138,8 +139,14 @@ function setiffAdvice(error: number): string | undefined {
   return undefined
 }
 
-/** How to get CAP_NET_ADMIN: the same command with sudo, and node by its full path, which secure_path may not have. */
+/**
+ * How to get CAP_NET_ADMIN: the same command with sudo, and node by its full path, which secure_path may not have. Root
+ * without it is in a container, and whoever has it in vain is in a user namespace of his own.
+ */
 export function rootAdvice(): string {
+  if (capNetAdmin())
+    return 'CAP_NET_ADMIN is there, but not over this network namespace: another user namespace owns it'
+  if (geteuid() === 0) return 'root here lacks CAP_NET_ADMIN: run the container with --cap-add NET_ADMIN'
   const command = [process.execPath, ...process.argv.slice(1)].join(' ')
   return `it needs CAP_NET_ADMIN: sudo ${command}`
 }
