@@ -1,7 +1,8 @@
-// What the addon exports, and nothing else. It has no state of its own: one build serves every thread of a process.
+// What the addon exports, and nothing else. It has no state but each thread's own: one build serves all of a process.
 #include <napi.h>
 
 #include "batch.h"
+#include "fd.h"
 #include "poller.h"
 #include "sys.h"
 
@@ -20,6 +21,8 @@ void add(Napi::Object exports, const char* name) {
 }
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  // Destroyed after the last poller, which ends with the environment, let go of its descriptor.
+  env.SetInstanceData(new vnet::OpenFds);
   add<vnet::Open>(exports, "open");
   add<vnet::Socket>(exports, "socket");
   add<vnet::Close>(exports, "close");

@@ -1,8 +1,10 @@
-// A descriptor that is closed at the end of its scope.
+// Descriptors that are closed by whoever ends: one at the end of its scope, all of a thread's with the thread.
 #ifndef VNET_NATIVE_FD_H
 #define VNET_NATIVE_FD_H
 
 #include <unistd.h>
+
+#include <set>
 
 namespace vnet {
 
@@ -20,6 +22,31 @@ class Fd {
 
  private:
   int fd_;
+};
+
+/**
+ * What JavaScript of one environment has open. A worker can be terminated between any two of its calls; unlike a process
+ * that ends, it would leave its interfaces behind.
+ */
+class OpenFds {
+ public:
+  OpenFds() = default;
+  OpenFds(const OpenFds&) = delete;
+  OpenFds& operator=(const OpenFds&) = delete;
+  ~OpenFds() {
+    for (const int fd : fds_) ::close(fd);
+  }
+
+  /** Passes on a result: a descriptor, or -errno. */
+  int add(int result) {
+    if (result >= 0) fds_.insert(result);
+    return result;
+  }
+
+  void remove(int fd) { fds_.erase(fd); }
+
+ private:
+  std::set<int> fds_;
 };
 
 }  // namespace vnet

@@ -59,6 +59,8 @@ socklen_t lengthOf(Bytes bytes) { return static_cast<socklen_t>(bytes.length); }
 
 sockaddr* addressOf(Bytes bytes) { return reinterpret_cast<sockaddr*>(bytes.data); }
 
+OpenFds& openFds(const Napi::CallbackInfo& info) { return *info.Env().GetInstanceData<OpenFds>(); }
+
 }  // namespace
 
 Napi::Value Open(const Napi::CallbackInfo& info) {
@@ -68,7 +70,8 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
   const int flags = args.integer<int32_t>(1);
   const int nsfd = args.fd(2);
   if (!args.ok()) return result(info, -EINVAL);
-  return result(info, inNamespace(nsfd, [&] { return ::open(path, flags | O_CLOEXEC, 0600); }));
+  const int fd = inNamespace(nsfd, [&] { return ::open(path, flags | O_CLOEXEC, 0600); });
+  return result(info, openFds(info).add(fd));
 }
 
 Napi::Value Socket(const Napi::CallbackInfo& info) {
@@ -78,13 +81,15 @@ Napi::Value Socket(const Napi::CallbackInfo& info) {
   const int protocol = args.integer<int32_t>(2);
   const int nsfd = args.fd(3);
   if (!args.ok()) return result(info, -EINVAL);
-  return result(info, inNamespace(nsfd, [&] { return ::socket(domain, type | SOCK_CLOEXEC, protocol); }));
+  const int fd = inNamespace(nsfd, [&] { return ::socket(domain, type | SOCK_CLOEXEC, protocol); });
+  return result(info, openFds(info).add(fd));
 }
 
 Napi::Value Close(const Napi::CallbackInfo& info) {
   Args args(info);
   const int fd = args.fd(0);
   if (!args.ok()) return result(info, -EINVAL);
+  openFds(info).remove(fd);
   // Not repeated on EINTR: on Linux the descriptor is gone by then (close(2)).
   return result(info, ::close(fd) == 0 || errno == EINTR ? 0 : -errno);
 }
@@ -216,7 +221,7 @@ Napi::Value RecvMsg(const Napi::CallbackInfo& info) {
 
 Napi::Value TimerfdCreate(const Napi::CallbackInfo& info) {
   const int fd = ::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-  return result(info, fd < 0 ? -errno : fd);
+  return result(info, openFds(info).add(fd < 0 ? -errno : fd));
 }
 
 Napi::Value TimerfdSetTime(const Napi::CallbackInfo& info) {

@@ -2,12 +2,21 @@
 /** The program, `node dist/vnet.js`: main(argv, io) with the real process around it. */
 import { unsupported } from './cli/unsupported.ts'
 
-const why = unsupported(process.platform, process.versions.node)
-if (why === undefined) {
-  const { main } = await import('./cli/main.ts')
-  const { processIo } = await import('./cli/process-io.ts')
-  process.exitCode = await main(process.argv.slice(2), processIo(process))
-} else {
-  process.stderr.write(`${why}\n`)
+try {
+  const why = unsupported(process.platform, process.versions.node)
+  if (why === undefined) {
+    const { main } = await import('./cli/main.ts')
+    const { processIo } = await import('./cli/process-io.ts')
+    process.exitCode = await main(process.argv.slice(2), processIo(process))
+  } else {
+    process.stderr.write(`${why}\n`)
+    process.exitCode = 1
+  }
+} catch (error) {
+  // Node opens all modules at once: a low limit on descriptors (ulimit -n) is met here, before main can tell.
+  process.stderr.write(`vnet: it does not load: ${error instanceof Error ? error.message : String(error)}\n`)
   process.exitCode = 1
 }
+for (const stream of [process.stdout, process.stderr]) await new Promise<void>(done => stream.write('', () => done()))
+// What a driver left behind, a timer or a server, must not keep a program that has no interface any more.
+process.exit()

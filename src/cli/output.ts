@@ -3,6 +3,7 @@ import type { Driver } from '../core/driver.ts'
 import { NETIF_F_GSO_UDP_L4, NETIF_F_HW_CSUM, NETIF_F_TSO, NETIF_F_TSO6 } from '../core/if.ts'
 import { LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING } from '../core/log.ts'
 import type { NetDevice } from '../core/net-device.ts'
+import { formatAddress as formatMac } from '../header/ethernet.ts'
 import { formatAddress, parseCidr, samePrefix } from '../kernel/cidr.ts'
 import type { Io } from './io.ts'
 import type { Plan } from './plan.ts'
@@ -40,7 +41,7 @@ export function jsonOutput(io: Io, quiet: boolean): Output {
       const interfaces = plans.map(({ dev, netns, addresses }) => ({
         name: dev.name,
         ifindex: dev.ifindex,
-        mac: macAddress(dev.devAddr),
+        mac: formatMac(dev.devAddr, 0),
         netns: netns ?? null,
         mtu: dev.mtu,
         txqs: dev.numTxQueues,
@@ -61,7 +62,7 @@ function interfaceLine({ dev, netns, addresses }: Plan): string {
   const parts = [
     `${dev.numTxQueues} tx ${dev.numRxQueues} rx queues`,
     `mtu ${dev.mtu}`,
-    macAddress(dev.devAddr),
+    formatMac(dev.devAddr, 0),
     ...(netns === undefined ? [] : [`netns ${netns}`]),
     addresses.length === 0 ? 'no addresses' : addresses.join(' '),
     `offloads ${offloads(dev).join(' ') || 'off'}`,
@@ -98,10 +99,6 @@ function hints(plans: readonly Plan[], { farEnd }: Driver): string[] {
 function inNetns(netns: string | undefined, command: string): string {
   if (netns === undefined) return command
   return netns.includes('/') ? `nsenter --net=${netns} ${command}` : `ip netns exec ${netns} ${command}`
-}
-
-function macAddress(octets: Uint8Array): string {
-  return Array.from(octets, octet => octet.toString(16).padStart(2, '0')).join(':')
 }
 
 function levelName(level: number): string {

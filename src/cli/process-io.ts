@@ -23,11 +23,13 @@ interface Stream {
 /** Signals and exceptions go to whoever listens for the end. With nobody to listen, or a second time, the process exits. */
 export function processIo(process: ProcessLike): Io {
   const listeners = new Set<(end: End) => void>()
-  let ending = false
+  let ending: End | undefined
   function tell(end: End): void {
-    const again = ending || listeners.size === 0
-    ending = true
-    if (!again) for (const fn of [...listeners]) fn(end)
+    const first = ending === undefined
+    ending ??= end
+    // One defect often brings others: the first is the one to tell, and what it interrupted is being taken down.
+    if (!first && 'defect' in ending && 'defect' in end && listeners.size > 0) return
+    if (first && listeners.size > 0) for (const fn of [...listeners]) fn(end)
     // Nothing to take down, or asked twice: the kernel removes what is left with the descriptors.
     else if ('signal' in end) process.exit(Number(process.exitCode ?? 128 + signalNumber(end.signal)))
     else {

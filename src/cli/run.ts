@@ -1,9 +1,9 @@
 /** Runs a driver: makes its devices live, says so, and waits for the end. */
 import { randomBytes } from 'node:crypto'
 import { type DeviceSpec, type Driver, UsageError } from '../core/driver.ts'
-import { EEXIST, EINVAL, EPERM, VnetError } from '../core/errno.ts'
+import { EEXIST, EINVAL, EIO, EPERM, isErrno, VnetError } from '../core/errno.ts'
 import { describeException } from '../core/exception.ts'
-import { NETDEV_UNREGISTER, NETREG_REGISTERED } from '../core/if.ts'
+import { IFF_UP, NETDEV_UNREGISTER, NETREG_REGISTERED } from '../core/if.ts'
 import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, Log } from '../core/log.ts'
 import { Net } from '../core/net.ts'
 import type { LinkRequest } from '../core/port.ts'
@@ -34,15 +34,20 @@ export async function run(
   await using clock = new TimerfdClock(native)
   const chance = random(randomBytes(4).readUInt32LE())
   const net = new Net({ host, clock, random: chance, log: new Log(level, output.log) })
-  const plans = planDevices(init(driver, params, args, options, net), options)
-  if (options.delete) {
-    await removeAll(host, plans)
-    return EXIT_OK
+  const specs = init(driver, params, args, options, net)
+  try {
+    const plans = planDevices(specs, options)
+    if (options.delete) {
+      await removeAll(host, plans)
+      return EXIT_OK
+    }
+    for (const plan of plans) refuseConflicts(host, plan)
+    if (verbose > 0) traceChanges(net)
+    if (verbose > 1) for (const { dev } of plans) traceFrames(dev)
+    return await live(driver, plans, net, host, options, io, output)
+  } finally {
+    driver.exit?.()
   }
-  for (const plan of plans) refuseConflicts(host, plan)
-  if (verbose > 0) traceChanges(net)
-  if (verbose > 1) for (const { dev } of plans) traceFrames(dev)
-  return await live(driver, plans, net, host, options, io, output)
 }
 
 function init(
@@ -52,13 +57,16 @@ function init(
   options: CommonOptions,
   net: Net,
 ): readonly DeviceSpec[] {
+  let specs: readonly DeviceSpec[]
   try {
-    return driver.init(params, { args, net, names: options.name ?? [], txqs: options.txqs, rxqs: options.rxqs })
+    specs = driver.init(params, { args, net, names: options.name ?? [], txqs: options.txqs, rxqs: options.rxqs })
   } catch (error) {
     // What a driver cannot allocate was asked for on the command line.
-    if (!(error instanceof VnetError && error.errno === EINVAL)) throw error
+    if (!isErrno(error, EINVAL)) throw error
     throw new UsageError(error.advice === undefined ? error.message : `${error.syscall}: ${error.advice}`)
   }
+  if (Array.isArray(specs) && specs.length > 0) return specs
+  throw new VnetError(EINVAL, `init of ${driver.name}`, 'it must answer a list of devices, at least one: [{ dev }]')
 }
 
 /** Removes what is there also when some are not; then says the first that was not. */
@@ -111,7 +119,6 @@ async function live(
     return exitStatus(why, io)
   } finally {
     await takeDown(plans)
-    driver.exit?.()
     stopListening()
   }
 }
@@ -119,20 +126,18 @@ async function live(
 /** Registers and configures all, or leaves nothing behind, also of what was to stay. */
 async function bringUp(plans: readonly Plan[], net: Net, host: LinuxHost, options: CommonOptions): Promise<Plan[]> {
   const { persist, user: owner, group } = options
-  const made: Plan[] = []
   try {
-    for (const plan of plans) {
-      await registerNetdev(plan.dev, net, { netns: plan.netns, persist, owner, group })
-      if (persist && plan.dev.port?.created) made.push(plan)
-    }
+    for (const { dev, netns } of plans) await registerNetdev(dev, net, { netns, persist, owner, group })
     const configured: Plan[] = []
     for (const plan of plans) configured.push({ ...plan, addresses: await configure(plan, options) })
     await host.settle()
     return configured
   } catch (error) {
+    for (const { dev } of plans) {
+      // The first error is the one to tell.
+      if (persist && dev.port?.created) await dev.port.apply({ persist: false }).catch(() => {})
+    }
     await takeDown(plans)
-    // The first error is the one to tell.
-    await removeAll(host, made).catch(() => {})
     throw error
   }
 }
@@ -149,14 +154,16 @@ async function configure({ dev, addresses, explicit }: Plan, options: CommonOpti
       await port?.apply(request)
       return true
     } catch (error) {
-      if (port?.created || !(error instanceof VnetError && error.errno === EPERM)) throw error
+      if (port?.created || !isErrno(error, EPERM)) throw error
       dev.log.warn(`used as it is: ${error.message}`)
       return false
     }
   }
   if (!port.created) await apply(explicit)
   const there = await apply({ addresses })
-  if (!options.down) await apply({ up: true })
+  if (!options.down && (await apply({ up: true })) && (dev.flags & IFF_UP) === 0) {
+    throw new VnetError(EIO, `open ${dev.name}`, 'the driver refused, for the reason above')
+  }
   return there ? addresses : []
 }
 

@@ -4,7 +4,7 @@
  * receive fields of receive queue q. A frame is counted as transmitted when it is read from the host, as received when the
  * host took it: these are the moments at which the kernel counts, so both agree to the frame.
  */
-import { SKB_DROP_REASON_MAX } from '../skb/drop-reason.ts'
+import { SKB_DROP_REASON_MAX, SKB_DROP_REASON_NOT_SPECIFIED } from '../skb/drop-reason.ts'
 import { OWNER_RX, type SkBuff } from '../skb/sk-buff.ts'
 import { LINK_STATS64_LENGTH, RX_BYTES, RX_DROPPED, RX_PACKETS, TX_BYTES, TX_DROPPED, TX_PACKETS } from './stats.ts'
 
@@ -45,8 +45,9 @@ export class Counters {
     const at = queue * LINK_STATS64_LENGTH + (rx ? RX_DROPPED : TX_DROPPED)
     this.rows[at] += 1
     const drops = rx ? this.#rxDrops : this.#txDrops
-    const why = queue * SKB_DROP_REASON_MAX + reason
-    drops[why] += 1
+    // What is no reason would be counted for another queue, or nowhere.
+    const known = reason >>> 0 === reason && reason < SKB_DROP_REASON_MAX ? reason : SKB_DROP_REASON_NOT_SPECIFIED
+    drops[queue * SKB_DROP_REASON_MAX + known] += 1
   }
 
   /** The row of one queue: a view, which goes on counting. */
@@ -65,9 +66,10 @@ export class Counters {
   }
 }
 
-/** `queue` modulo `queues`, without a division for those that are in range. */
+/** `queue`, 16 bits as in the kernel, modulo `queues`, without a division for those that are in range. */
 export function wrap(queue: number, queues: number): number {
-  return queue < queues ? queue : queue % queues
+  const index = queue & 0xffff
+  return index < queues ? index : index % queues
 }
 
 function shared(length: number): Float64Array {

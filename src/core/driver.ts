@@ -89,7 +89,7 @@ export interface Driver<P extends Params = Params> {
   readonly params: P
   /** Allocates the devices. The program registers them in this order. Throws a UsageError on arguments it cannot use. */
   init(params: ParamValues<P>, context: DriverContext): readonly DeviceSpec[]
-  /** After the last device is gone. */
+  /** At the end, after the last device is gone; also when something after init went wrong. */
   exit?(): void
   /** The address by which one of the host's own is reached over the driver, where there is one; to tell what to try. */
   farEnd?(address: Uint8Array): Uint8Array

@@ -101,3 +101,8 @@ export class VnetError extends Error {
     this.advice = advice
   }
 }
+
+/** Whether `error` is a VnetError of one of these numbers. */
+export function isErrno(error: unknown, ...errnos: number[]): error is VnetError {
+  return error instanceof VnetError && errnos.includes(error.errno)
+}

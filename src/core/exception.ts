@@ -1,8 +1,18 @@
-/** One line for an exception: its message and the place in the program's or driver's source where it was thrown. */
+/**
+ * One line for an exception: its message and the place in the program's or driver's source where it was thrown. Never throws
+ * itself, whatever was thrown: a driver may throw anything.
+ */
 export function describeException(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  const frame = error.stack
-    ?.split('\n')
+  try {
+    return error instanceof Error ? describeError(error) : String(error)
+  } catch {
+    return 'an exception that cannot be told'
+  }
+}
+
+function describeError(error: Error): string {
+  const frame = String(error.stack)
+    .split('\n')
     .find(line => /^\s+at /.test(line) && !line.includes('node:'))
     ?.trim()
     .replace(/^at /, '')

@@ -2,7 +2,7 @@
  * NetDevice: `struct net_device`. A driver allocates it (alloc.ts), fills it in with a setup function, registers it
  * (register.ts), and is called through its netdevOps from then on.
  */
-import { SKB_DROP_REASON_DEV_STOPPED } from '../skb/drop-reason.ts'
+import { SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_DEV_STOPPED } from '../skb/drop-reason.ts'
 import type { SlotAccount } from '../skb/pool.ts'
 import type { SkBuff, SkBuffDevice } from '../skb/sk-buff.ts'
 import { NSEC_PER_SEC } from './clock.ts'
@@ -130,7 +130,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   /** (5) Puts a frame on its way to the host, by the queue it came from; it is written with the next flush. */
   receive(skb: SkBuff): void {
     const rxq = this.#rx[wrap(skb.queueMapping, this.#rx.length)]
-    if (rxq === undefined) skb.drop(SKB_DROP_REASON_DEV_STOPPED)
+    if (rxq === undefined) skb.drop(SKB_DROP_REASON_DEV_READY)
     else rxq.push(skb)
   }
 

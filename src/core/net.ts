@@ -6,6 +6,7 @@ import { SkBuffPool } from '../skb/pool.ts'
 import { Ring } from '../skb/ring.ts'
 import { OWNER_XMIT } from '../skb/sk-buff.ts'
 import type { Clock } from './clock.ts'
+import { EIO } from './errno.ts'
 import type { Log } from './log.ts'
 import type { NetDevice } from './net-device.ts'
 import type { Host } from './port.ts'
@@ -64,13 +65,22 @@ export class Net {
     }
   }
 
-  /** Runs the notifiers in order; answers the first negative errno, which ends the run, or 0. */
+  /**
+   * Runs the notifiers in order; answers the first negative errno, which ends the run, or 0. One that throws is logged and
+   * counts as -EIO, but does not end the run: the others would not learn of a device that goes.
+   */
   callNetdeviceNotifiers(event: number, dev: NetDevice): number {
+    let thrown = 0
     for (const fn of [...this.#notifiers]) {
-      const error = fn(event, dev) ?? 0
-      if (error < 0) return error
+      try {
+        const error = fn(event, dev) ?? 0
+        if (error < 0) return error
+      } catch (error) {
+        dev.logException('netdevice notifier', error)
+        thrown = -EIO
+      }
     }
-    return 0
+    return thrown
   }
 
   /** A mark for one call of ndoStartXmit, so that it can be told afterwards whether the frame was handed on. */

@@ -26,11 +26,19 @@ import { request } from './register.ts'
  * through its batch. What the receiving side has no offload for is done here first.
  */
 export function netifRx(skb: SkBuff): void {
-  if (skb.owner === OWNER_FREE) throw skbPanic('netif_rx of a freed frame', netifRx)
-  const dev = skb.dev as NetDevice
+  const dev = skb.dev as NetDevice | undefined
+  if (skb.owner === OWNER_FREE || skb.owner === OWNER_RX || dev === undefined) throw notReceivable(skb)
   skb.owner = OWNER_RX
   if ((skb.ipSummed === CHECKSUM_PARTIAL || skb.gsoSize !== 0) && !canOffload(skb, dev.features)) finish(skb, dev)
   else dev.receive(skb)
+}
+
+function notReceivable({ owner }: SkBuff): Error {
+  if (owner === OWNER_FREE) return skbPanic('netif_rx of a freed frame', netifRx)
+  return skbPanic(
+    `netif_rx of a frame that ${owner === OWNER_RX ? 'the host was given already' : 'is on no device'}`,
+    netifRx,
+  )
 }
 
 function canOffload(skb: SkBuff, features: number): boolean {
@@ -44,6 +52,11 @@ function canOffload(skb: SkBuff, features: number): boolean {
 
 /** Completes checksums and cuts GSO frames in software, for a host side without offloads. */
 function finish(skb: SkBuff, dev: NetDevice): void {
+  if (dev.port === undefined) {
+    // Which drops it: there is no Net to ask for room for segments.
+    dev.receive(skb)
+    return
+  }
   if (skb.gsoSize === 0) {
     if (skbChecksumHelp(skb)) dev.receive(skb)
     else skb.drop(SKB_DROP_REASON_SKB_CSUM)

@@ -1,6 +1,8 @@
 /**
  * What a driver writes: `struct net_device_ops` and `struct header_ops`, as plain objects of functions. Those that answer
  * a number answer 0 (or nothing) for success, or -errno, as in the kernel; an exception is EIO, logged with its place.
+ *
+ * Not called by anybody yet: ndoSelectQueue, ndoTxTimeout, ndoSetConfig, ndoSiocdevprivate, and the header_ops.
  */
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { NetDevice } from './net-device.ts'

@@ -1,6 +1,6 @@
 /**
- * The contract the whole program hangs on: what carries a device's frames to and from a host. A TAP (kernel/tap.ts),
- * memory (testing/memory-port.ts). Everything above it runs without root. test/core/port-conformance.ts is passed by
+ * The contract the whole program hangs on: what carries a device's frames to and from a host. A TAP (kernel/tap-port.ts),
+ * memory (testing/memory-port.ts). Everything above it runs without root. test/support/port-conformance.ts is passed by
  * every Port.
  */
 
@@ -60,6 +60,8 @@ export interface LinkRequest {
   readonly address?: Uint8Array
   readonly noarp?: boolean
   readonly txQueueLen?: number
+  /** Whether the interface stays there when the port closes. */
+  readonly persist?: boolean
   /** Protocol addresses to add, `198.18.0.1/24`; one that is there already is left. */
   readonly addresses?: readonly string[]
 }
@@ -74,7 +76,11 @@ export interface Port {
   readonly queues: readonly PortQueue[]
   /** Tells `fn` of every change from here on. One listener. */
   onChange(fn: (change: LinkChange) => void): void
-  /** Changes the interface. Changes that follow are told to the listener before the promise settles. */
+  /**
+   * Changes the interface. Changes that follow are told to the listener before the promise settles, but for those that the
+   * listener itself asks for: they are told when it returns. Rejects with a VnetError, EBADFD when the interface is gone or
+   * the port closed.
+   */
   apply(request: LinkRequest): Promise<void>
   /**
    * The host's own counters, LinkStats64 fields since the port was opened; undefined when it keeps none or the

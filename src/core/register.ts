@@ -6,7 +6,8 @@
  * it, so a change that the driver refuses is undone and logged.
  */
 
-import { EINVAL, EIO, errnoName, VnetError } from './errno.ts'
+import { EBADFD, EINVAL, EIO, errnoName, isErrno, VnetError } from './errno.ts'
+import { describeException } from './exception.ts'
 import { netdevFixFeatures } from './features.ts'
 import {
   IFF_NOARP,
@@ -55,7 +56,11 @@ export async function registerNetdev<Priv>(
     undo.push(() => uninit(dev), asBefore(dev))
     const features = netdevFixFeatures(dev.features, text => net.log.named(dev.name).info(text))
     const port = await net.host.open({ ...options, name: dev.name, queues: dev.numTxQueues, features, slots })
-    undo.push(() => port.close())
+    undo.push(async () => {
+      // What is gone does not stay anyway.
+      if (options.persist && port.created) await port.apply({ persist: false }).catch(() => {})
+      await port.close()
+    })
     dev.rename(port.link.name)
     dev.ifindex = port.link.ifindex
     dev.features = port.features
@@ -239,9 +244,11 @@ function addressChanged(dev: NetDevice, address: Uint8Array): void {
   notify(dev, NETDEV_CHANGEADDR)
 }
 
-/** Asks the host for a change that nobody waits for. */
+/** Asks the host for a change that nobody waits for. An interface that is gone needs none: that it is gone is said apart. */
 export function request(dev: NetDevice, change: LinkRequest): void {
-  dev.port?.apply(change).catch(error => dev.log.err(String((error as Error).message)))
+  dev.port?.apply(change).catch(error => {
+    if (!isErrno(error, EBADFD)) dev.log.err(error instanceof Error ? error.message : String(error))
+  })
 }
 
 function notify(dev: NetDevice, event: number): void {
@@ -251,8 +258,10 @@ function notify(dev: NetDevice, event: number): void {
 /** Runs one of the driver's operations: 0 or a negative errno, also when it throws or answers nonsense. */
 function call(dev: NetDevice, op: string, fn: () => Errno): number {
   try {
-    const answer = fn() ?? 0
-    return answer > 0 ? -EIO : answer
+    const answer: unknown = fn() ?? 0
+    if (typeof answer === 'number' && answer <= 0) return answer
+    dev.logException(op, `answered ${describeException(answer)} where 0 or a negative errno is needed`)
+    return -EIO
   } catch (error) {
     dev.logException(op, error)
     return -EIO

@@ -34,6 +34,8 @@ export class TxQueue {
   requeues = 0
 
   #state = DEV_DOWN
+  /** The driver is being given what was requeued: a wake by it then is answered by who does so. */
+  #draining = false
   #port: PortQueue | undefined
   #retry: Alarm | undefined
   readonly #batch: SkBuff[] = []
@@ -115,7 +117,7 @@ export class TxQueue {
   #clear(reason: number): void {
     if ((this.#state & reason) === 0) return
     this.#state &= ~reason
-    if (this.#state !== 0) return
+    if (this.#state !== 0 || this.#draining) return
     this.#drainRequeue()
     if (this.#state === 0) this.#port?.resume()
   }
@@ -143,18 +145,21 @@ export class TxQueue {
     const { net } = dev
     if (dev.watchdogTimeo > 0) this.transStart = net.clock.now()
     net.polling = true
-    for (let budget = BUDGET; budget > 0 && this.#state === 0; ) {
-      const n = this.#read(this.#batch)
-      if (n <= 0) {
-        if (n < 0) this.#readFailed(n)
-        break
+    try {
+      for (let budget = BUDGET; budget > 0 && this.#state === 0; ) {
+        const n = this.#read(this.#batch)
+        if (n <= 0) {
+          if (n < 0) this.#readFailed(n)
+          break
+        }
+        for (let i = 0; i < n; i++) this.#xmit(this.#batch[i])
+        net.flush()
+        budget -= n
+        if (n < BATCH) break
       }
-      for (let i = 0; i < n; i++) this.#xmit(this.#batch[i])
-      net.flush()
-      budget -= n
-      if (n < BATCH) break
+    } finally {
+      net.polling = false
     }
-    net.polling = false
   }
 
   #readFailed(error: number): void {
@@ -179,7 +184,10 @@ export class TxQueue {
     try {
       answer = dev.netdevOps.ndoStartXmit(skb, dev) as number | undefined
     } catch (error) {
-      if (skb.owner === stamp) skb.drop(SKB_DROP_REASON_DRIVER_EXCEPTION)
+      if (skb.owner === stamp) {
+        skb.dev = dev
+        skb.drop(SKB_DROP_REASON_DRIVER_EXCEPTION)
+      }
       dev.logException('ndoStartXmit', error)
       return
     }
@@ -205,10 +213,14 @@ export class TxQueue {
     if (watchdogTimeo > 0) this.transStart = net.clock.now()
     const nested = net.polling
     net.polling = true
-    for (let n = this.#requeue.length; n > 0 && this.#state === 0; n--) {
-      this.#xmit(this.#requeue.shift() as SkBuff)
+    this.#draining = true
+    try {
+      // A driver that closes its device meanwhile takes the rest out of the ring.
+      while (this.#state === 0 && this.#requeue.length > 0) this.#xmit(this.#requeue.shift() as SkBuff)
+    } finally {
+      this.#draining = false
+      net.polling = nested
     }
-    net.polling = nested
     if (!nested) net.flush()
   }
 }

@@ -3,8 +3,9 @@
  * later, never earlier; arming it allocates nothing, and makes a system call only when it becomes the first to ring.
  */
 import type { Alarm, Clock } from '../core/clock.ts'
+import { VnetError } from '../core/errno.ts'
 import { AlarmHeap, type HeapAlarm } from './alarm-heap.ts'
-import { check, VnetError } from './errno.ts'
+import { check } from './errno.ts'
 import type { Native, Poller } from './native.ts'
 
 export class TimerfdClock implements Clock, AsyncDisposable {

@@ -5,22 +5,27 @@
  * alive, and its deletion would go unseen.
  */
 import { setTimeout } from 'node:timers/promises'
-import { EEXIST, EINVAL, ENOENT, EPERM, VnetError } from '../core/errno.ts'
+import { EEXIST, EINVAL, ENOENT, EPERM, isErrno, VnetError } from '../core/errno.ts'
 import type { Host, PortSpec } from '../core/port.ts'
 import type { SkBuffPool } from '../skb/pool.ts'
 import { formatAddress, parseCidr } from './cidr.ts'
 import { check } from './errno.ts'
-import { LinkMonitor, NSID_HOME } from './link-monitor.ts'
+import { LinkMonitor, NSID_HOME, NSID_UNSEEN } from './link-monitor.ts'
 import type { Native } from './native.ts'
 import { netnsPath, watchNetnsName } from './netns-name.ts'
 import { getLink, getRoutes, type Link, nsidOf, overlappingRoute, RouteSocket, setLink } from './rtnetlink.ts'
-import { isErrno, openTap, rootAdvice, setPersist, type Tap, tapName } from './tap.ts'
+import { openTap, rootAdvice, setPersist, type Tap, tapName } from './tap.ts'
 import { TapPort, type TapPortOwner } from './tap-port.ts'
 import { createFrameBatch, type FrameBatch, TapQueue } from './tap-queue.ts'
-import { O_RDONLY } from './uapi.ts'
+import { O_RDONLY, TUNSETPERSIST } from './uapi.ts'
 
 /** How long a kernel that is busy may take; after that the host does without. */
 const SETTLE_MS = 1000
+/** What an interface is called on its way to another namespace: the kernel gives each a number of its own. */
+const ON_THE_WAY = 'vnet-move%d'
+const NO_NETNS_ADVICE = 'there is no such network namespace; `ip netns` lists those with a name'
+const BROADCAST_ADVICE =
+  'they come with CAP_NET_BROADCAST only: add it (--cap-add NET_BROADCAST for a container), or run inside without --netns'
 
 export class LinuxHost implements Host, TapPortOwner, AsyncDisposable {
   readonly #native: Native
@@ -30,7 +35,6 @@ export class LinuxHost implements Host, TapPortOwner, AsyncDisposable {
   /** How to stop watching the name of the namespace that a port was attached in. */
   readonly #watches = new Map<TapPort, () => void>()
   readonly #batches = new WeakMap<SkBuffPool, FrameBatch>()
-  #temporary = 0
 
   constructor(native: Native) {
     this.#native = native
@@ -46,6 +50,9 @@ export class LinuxHost implements Host, TapPortOwner, AsyncDisposable {
   async open(spec: PortSpec): Promise<TapPort> {
     return this.#inNamespace(spec.netns, nsfd => {
       using there = RouteSocket.open(this.#native, nsfd)
+      if (nsfd >= 0 && !this.#monitor.allNamespaces) {
+        throw new VnetError(EPERM, `events of network namespace ${spec.netns}`, BROADCAST_ADVICE)
+      }
       const existing = getLink(there, { name: spec.name })
       const tap = existing === undefined ? this.#create(spec, nsfd) : this.#attach(spec, existing, nsfd)
       try {
@@ -54,6 +61,7 @@ export class LinuxHost implements Host, TapPortOwner, AsyncDisposable {
         if (existing !== undefined && nsfd >= 0) this.#watchName(port, spec.netns as string, nsfd)
         return port
       } catch (error) {
+        if (existing === undefined) this.#native.ioctl(tap.fds[0], TUNSETPERSIST, 0)
         for (const fd of tap.fds) this.#native.close(fd)
         throw error
       }
@@ -154,8 +162,7 @@ export class LinuxHost implements Host, TapPortOwner, AsyncDisposable {
     const { name, queues, features } = spec
     const options = { queues, features, multiQueue: true, exclusive: true, nsfd: -1 }
     if (nsfd < 0) return openTap(this.#native, { ...options, name })
-    const temporary = `vn${process.pid.toString(36)}_${this.#temporary++}`
-    const tap = openTap(this.#native, { ...options, name: temporary })
+    const tap = openTap(this.#native, { ...options, name: ON_THE_WAY })
     try {
       using home = RouteSocket.open(this.#native)
       const link = getLink(home, { name: tap.name })
@@ -204,8 +211,9 @@ export class LinuxHost implements Host, TapPortOwner, AsyncDisposable {
 
   /** The number under which events of a namespace come; -1 is home. */
   #nsid(nsfd: number): number {
-    if (nsfd < 0 || !this.#monitor.allNamespaces) return NSID_HOME
+    if (nsfd < 0) return NSID_HOME
     using home = RouteSocket.open(this.#native)
+    if (!this.#monitor.allNamespaces) return home.isIn(nsfd) ? NSID_HOME : NSID_UNSEEN
     return nsidOf(home, nsfd)
   }
 
@@ -214,7 +222,7 @@ export class LinuxHost implements Host, TapPortOwner, AsyncDisposable {
     if (netns === undefined) return fn(-1)
     const path = netnsPath(netns)
     const nsfd = this.#native.open(path, O_RDONLY, -1)
-    check(nsfd, `open ${path}`, `there is no such network namespace; \`ip netns\` lists those with a name`)
+    check(nsfd, `open ${path}`, nsfd === -ENOENT ? NO_NETNS_ADVICE : undefined)
     try {
       using home = RouteSocket.open(this.#native)
       return fn(home.isIn(nsfd) ? -1 : nsfd)

@@ -34,6 +34,8 @@ const BATCH = 256
 
 /** The namespace a monitor was opened in, where an nsid is asked for. */
 export const NSID_HOME = -1
+/** Stands for a namespace whose events do not come; no event has it. */
+export const NSID_UNSEEN = -2
 
 export interface LinkListener {
   /**

@@ -1,6 +1,7 @@
 /**
  * The native addon as TypeScript sees it. Every function answers 0 or more, or -errno, and never throws; arguments of
- * a wrong type answer -EINVAL. Descriptors are plain numbers, owned by the caller. A Uint8Array may be on an
+ * a wrong type answer -EINVAL. Descriptors are plain numbers, owned by the caller, who closes them by close() here: what
+ * open, socket and timerfdCreate gave is closed with the thread when that is terminated before. A Uint8Array may be on an
  * ArrayBuffer or a SharedArrayBuffer and is only used during the call, batches excepted.
  */
 import { existsSync } from 'node:fs'

@@ -2,7 +2,7 @@
  * TapPort: a TAP as a Port. Frames go by its queues, changes by rtnetlink in whatever namespace the interface is in at the
  * time: the TAP itself tells which (TUNGETDEVNETNS), so no descriptor of ours keeps a namespace alive.
  */
-import { EBADFD, EEXIST, EINVAL, EPERM, VnetError } from '../core/errno.ts'
+import { EBADFD, EEXIST, EINVAL, EPERM, isErrno, VnetError } from '../core/errno.ts'
 import { IFF_DORMANT, IFF_ECHO, IFF_LOWER_UP, IFF_NOARP, IFF_RUNNING, IFF_UP } from '../core/if.ts'
 import type { LinkChange, LinkRequest, LinkState, Port } from '../core/port.ts'
 import { formatCidr, parseCidr } from './cidr.ts'
@@ -18,7 +18,7 @@ import {
   RouteSocket,
   setLink,
 } from './rtnetlink.ts'
-import { isErrno, rootAdvice, type Tap, tapName } from './tap.ts'
+import { rootAdvice, setPersist, type Tap, tapName } from './tap.ts'
 import type { TapQueue } from './tap-queue.ts'
 import { IF_OPER_UNKNOWN, IF_OPER_UP, int32, TUNGETDEVNETNS, TUNSETCARRIER } from './uapi.ts'
 
@@ -34,6 +34,8 @@ export interface TapPortOwner {
 
 /** What the kernel changes by itself as a link goes up and down. */
 const VOLATILE_FLAGS = IFF_UP | IFF_RUNNING | IFF_LOWER_UP | IFF_DORMANT | IFF_ECHO
+
+const GONE = 'the interface is gone'
 
 export class TapPort implements Port {
   readonly features: number
@@ -73,11 +75,13 @@ export class TapPort implements Port {
   }
 
   async apply(request: LinkRequest): Promise<void> {
+    if (this.#closed) throw new VnetError(EBADFD, this.#link.name, GONE)
     if (request.carrier !== undefined) {
       const result = this.#native.ioctl(this.#fd, TUNSETCARRIER, int32(request.carrier ? 1 : 0))
-      check(result, `TUNSETCARRIER ${this.#link.name}`)
+      checkTap(result, `TUNSETCARRIER ${this.#link.name}`)
       this.#carrierSet = true
     }
+    if (request.persist !== undefined) setPersist(this.#native, this.#tap, request.persist)
     const { ifindex } = this.#link
     try {
       this.#withRoute(sock => {
@@ -118,6 +122,8 @@ export class TapPort implements Port {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    // Also when it is the listener that closes it, and more is to be told of one event.
+    this.#listener = () => {}
     this.#owner.forget(this)
     for (const queue of this.queues) queue.close()
   }
@@ -144,6 +150,7 @@ export class TapPort implements Port {
    * moved or deleted, or the namespace goes. That may be told late, of an id that is another namespace's by now.
    */
   ask(): void {
+    if (this.#closed) return
     let link: Link | undefined
     let elsewhere = false
     try {
@@ -172,8 +179,9 @@ export class TapPort implements Port {
     this.#gone = true
   }
 
+  /** -1 once closed: the number may be that of another interface's by then. */
   get #fd(): number {
-    return this.#tap.fds[0]
+    return this.#closed ? -1 : this.#tap.fds[0]
   }
 
   /**
@@ -182,7 +190,7 @@ export class TapPort implements Port {
    */
   #inNamespace<T>(fn: (nsfd: number) => T): T {
     const nsfd = this.#native.ioctl(this.#fd, TUNGETDEVNETNS, 0)
-    if (nsfd !== -EPERM) check(nsfd, `TUNGETDEVNETNS ${this.#link.name}`)
+    if (nsfd !== -EPERM) checkTap(nsfd, `TUNGETDEVNETNS ${this.#link.name}`)
     try {
       return fn(nsfd < 0 ? -1 : nsfd)
     } finally {
@@ -233,4 +241,9 @@ export class TapPort implements Port {
 
 function sameOctets(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((octet, i) => octet === b[i])
+}
+
+/** As check, for the answer of a TAP's own descriptor: the kernel's EBADFD says that the interface was deleted. */
+function checkTap(result: number, what: string): number {
+  return check(result, what, result === -EBADFD ? GONE : undefined)
 }

@@ -3,7 +3,7 @@
  * together; none is added later. Header size and offloads belong to the device, not to the descriptor, and outlive it on a
  * persistent one: both are set on every open.
  */
-import { EACCES, EBUSY, EEXIST, EINVAL, ENODEV, ENOENT, EPERM, VnetError } from '../core/errno.ts'
+import { EACCES, EBUSY, EEXIST, EINVAL, ENODEV, ENOENT, EPERM } from '../core/errno.ts'
 import { NETIF_F_GSO_UDP_L4, NETIF_F_HW_CSUM, NETIF_F_TSO, NETIF_F_TSO_ECN, NETIF_F_TSO6 } from '../core/if.ts'
 import { check } from './errno.ts'
 import { capNetAdmin, geteuid } from './libc.ts'
@@ -149,8 +149,4 @@ export function rootAdvice(): string {
   if (geteuid() === 0) return 'root here lacks CAP_NET_ADMIN: run the container with --cap-add NET_ADMIN'
   const command = [process.execPath, ...process.argv.slice(1)].join(' ')
   return `it needs CAP_NET_ADMIN: sudo ${command}`
-}
-
-export function isErrno(error: unknown, ...errnos: number[]): error is VnetError {
-  return error instanceof VnetError && errnos.includes(error.errno)
 }

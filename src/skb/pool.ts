@@ -25,6 +25,8 @@ const FRAME_AT = PORT_ROOM + HEADROOM
 /** Octets of frame that fit a slot of each size behind the usual headroom. */
 export const FRAME_MAX = SLOT_LARGE - FRAME_AT
 export const FRAME_SMALL = SLOT_SMALL - FRAME_AT
+/** Positions in the arena are 32-bit and signed where ports hand them on. */
+const ARENA_MAX = 0x7fff_ffff
 /** What `poison` writes over freed octets (POISON_FREE, include/linux/poison.h). */
 export const POISON_FREE = 0x6b
 
@@ -54,7 +56,7 @@ export interface SlotAccount {
 }
 
 export interface SkBuffPoolOptions {
-  /** Slots of each size. */
+  /** Slots of each size; all of them together are below 2 GiB. */
   large?: number
   small?: number
   /** Overwrite freed octets, so that a use after free shows. For tests. */
@@ -73,7 +75,9 @@ export class SkBuffPool {
 
   constructor({ large = 1024, small = 16384, poison = false }: SkBuffPoolOptions = {}) {
     const largeBytes = large * SLOT_LARGE
-    this.bytes = new Uint8Array(new SharedArrayBuffer(largeBytes + small * SLOT_SMALL))
+    const octets = largeBytes + small * SLOT_SMALL
+    if (octets > ARENA_MAX) throw new SkbError(`a pool of ${octets} octets: at most ${ARENA_MAX}, take fewer slots`)
+    this.bytes = new Uint8Array(new SharedArrayBuffer(octets))
     this.large = { size: SLOT_LARGE, count: large, base: 0, free: [], top: 0, made: 0 }
     this.small = { size: SLOT_SMALL, count: small, base: largeBytes, free: [], top: 0, made: 0 }
     this.#poison = poison

@@ -219,9 +219,9 @@ export class MemoryQueue implements PortQueue {
         skb.ipSummed = frame.ipSummed
         skb.csumStart = skb.data + frame.csumStart
         skb.csumOffset = frame.csumOffset
-        skb.gsoSize = frame.gsoSize
-        skb.gsoType = frame.gsoType
       }
+      skb.gsoSize = frame.gsoSize
+      skb.gsoType = frame.gsoType
       octets += skb.len
       into[i] = skb
     }

@@ -1,6 +1,8 @@
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { isDriverFile } from '../../src/cli/driver-file.ts'
 import { runMain } from '../support/run-main.ts'
@@ -45,9 +47,28 @@ describe('a driver from a file', () => {
     expect([status, stderr]).toEqual([2, expect.stringMatching(/^vnet: .*not today \(at .*my-driver\.mjs:2:7\).*\n$/)])
   })
 
+  test('is refused in one line whatever it throws', async () => {
+    const { status, stderr } = await runMain(file('throw null'))
+    expect([status, stderr]).toEqual([2, expect.stringMatching(/^vnet: .* does not load: null \(see .*\n$/)])
+  })
+
   test('is refused in one line when there is no such file', async () => {
     const { status, stderr } = await runMain(join(directory, 'nowhere.js'))
     expect([status, stderr]).toEqual([2, expect.stringMatching(/^vnet: .*nowhere\.js does not load: .*\n$/)])
+  })
+
+  const { typescript } = process.features as { typescript?: unknown }
+  test.each([
+    ["import 'vnet'", 'my-driver.mjs', /; in its directory: npm install \/\S+ \(see/],
+    [
+      'export const x: number = 1',
+      'my-driver.ts',
+      typescript ? /exports no driver/ : /; compile it, or use Node 22\.18/,
+    ],
+  ])('that cannot be loaded is refused with what to do: %s, in %s', (text, name, advice) => {
+    const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
+    const { status, stderr } = spawnSync(process.execPath, [program, file(text, name)], { encoding: 'utf8' })
+    expect([status, stderr]).toEqual([2, expect.stringMatching(advice)])
   })
 
   test.each(['', 'export const driver = 1', `export const driver = { name: 'half' }`])(
@@ -57,4 +78,25 @@ describe('a driver from a file', () => {
       expect([status, stderr]).toEqual([2, expect.stringMatching(/^vnet: .*exports no driver.*defineDriver.*\n$/)])
     },
   )
+
+  test.each(['[]', 'undefined', 'Promise.resolve([])'])(
+    'whose init answers %s is refused in one line: there is nothing to run',
+    async answer => {
+      const path = file(
+        `export const driver = { name: 'mine', description: 'my own', params: {}, init: () => ${answer} }`,
+      )
+      const { status, stdout, stderr } = await runMain(path)
+      expect([status, stdout]).toEqual([1, ''])
+      expect(stderr).toMatch(/^vnet: init of mine: EINVAL, .*; it must answer a list of devices, at least one.*\n$/)
+    },
+  )
+
+  test('has its exit called also when its devices do not become live', async () => {
+    const path = file(`
+      export const driver = {
+        name: 'mine', description: 'my own', params: {}, init: () => [{ dev: {} }], exit: () => { throw new Error('it was') },
+      }
+    `)
+    expect((await runMain(path, '--mac', '02:00:00:00:00:01', '--mac', '02:00:00:00:00:02')).stderr).toContain('it was')
+  })
 })

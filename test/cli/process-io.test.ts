@@ -72,6 +72,17 @@ test('an exception while ending is said in one line, and exits with 1', () => {
   expect(process.stderr.text).toMatch(/^vnet: Error: boom \(at .*\)\n$/)
 })
 
+test('an exception that follows another does not cut short what the first asked for, nor does it hide it', () => {
+  const { process, ends, stop } = listening()
+  const [first, second] = [new Error('first'), new Error('second')]
+  process.emit('uncaughtException', first)
+  process.emit('uncaughtException', second)
+  expect([ends, process.exits, process.stderr.text]).toEqual([[{ defect: first }], [], ''])
+  stop()
+  process.emit('uncaughtException', second)
+  expect(process.exits).toEqual([1])
+})
+
 test('with nothing to take down a signal exits at once', () => {
   const { process, stop, ends } = listening()
   stop()

@@ -23,7 +23,12 @@ import {
 import type { NetDevice } from '../../src/core/net-device.ts'
 import { random } from '../../src/core/random.ts'
 import { linkStats64, linkStats64Fields, RX_PACKETS, TX_DROPPED, TX_ERRORS } from '../../src/core/stats.ts'
-import { SKB_DROP_REASON_FULL_RING, SKB_DROP_REASON_NOMEM } from '../../src/skb/drop-reason.ts'
+import {
+  SKB_DROP_REASON_FULL_RING,
+  SKB_DROP_REASON_MAX,
+  SKB_DROP_REASON_NOMEM,
+  SKB_DROP_REASON_NOT_SPECIFIED,
+} from '../../src/skb/drop-reason.ts'
 import { SkBuffPool } from '../../src/skb/pool.ts'
 import { OWNER_RX, type SkBuff } from '../../src/skb/sk-buff.ts'
 import { addDevice, makeDevice, memoryNets } from '../support/memory-net.ts'
@@ -186,6 +191,16 @@ describe('counters', () => {
     const { txDropped, rxDropped } = linkStats64(dev.counters.queue(1))
     expect([txDropped, rxDropped, linkStats64(dev.counters.queue(0)).txDropped]).toEqual([1, 1, 0])
   })
+
+  test.each([SKB_DROP_REASON_MAX, -1, 1.5, Number.NaN, 'text' as unknown as number])(
+    'count a drop for %s, which is no reason, as one for no reason given',
+    reason => {
+      const dev = makeDevice({}, { txqs: 2, rxqs: 2 })
+      frame(dev, 60, 0).drop(reason)
+      const { tx } = dev.counters.drops()
+      expect([tx[SKB_DROP_REASON_NOT_SPECIFIED], tx.reduce((a, b) => a + b)]).toEqual([1, 1])
+    },
+  )
 
   test('keep apart what one device and its queues count', () => {
     const dev = makeDevice({}, { txqs: 2 })

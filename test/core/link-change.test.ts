@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
-import { EINVAL, EOPNOTSUPP, VnetError } from '../../src/core/errno.ts'
+import { EBADFD, EINVAL, EOPNOTSUPP, VnetError } from '../../src/core/errno.ts'
 import {
   IFF_ALLMULTI,
   IFF_BROADCAST,
@@ -141,6 +141,14 @@ describe('a change that the driver refuses', () => {
     port.change({ kind: 'mtu', mtu: 9000 })
     await turn()
     expect(lines.at(-1)).toBe('test0: RTM_NEWLINK: EINVAL, invalid argument')
+  })
+
+  test('is not said to be undone on an interface that is gone by then', async () => {
+    const { port, lines } = await noting({ ndoChangeMtu: -EINVAL })
+    vi.spyOn(port, 'apply').mockRejectedValue(new VnetError(EBADFD, 'TUNGETDEVNETNS'))
+    port.change({ kind: 'mtu', mtu: 9000 })
+    await turn()
+    expect(lines.at(-1)).toBe('test0: MTU 9000 refused by the driver: EINVAL; back to 1500')
   })
 })
 

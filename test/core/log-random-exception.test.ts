@@ -58,6 +58,20 @@ describe('an exception', () => {
       'Error: bare',
     ])
   })
+
+  test('that cannot be told is told as such', () => {
+    const hidden = Object.assign(new Error('hidden'), { stack: { split: 1 } })
+    const hostile = {
+      toString() {
+        throw new Error('of toString')
+      },
+    }
+    expect([describeException(hidden), describeException(hostile), describeException(Object.create(null))]).toEqual([
+      'Error: hidden',
+      'an exception that cannot be told',
+      'an exception that cannot be told',
+    ])
+  })
 })
 
 describe('chance', () => {

@@ -1,9 +1,15 @@
 import { describe, expect, test } from 'vitest'
-import { EBUSY } from '../../src/core/errno.ts'
-import { NETDEV_POST_INIT, NETDEV_REGISTER, NETDEV_UP } from '../../src/core/if.ts'
+import { EBUSY, EIO } from '../../src/core/errno.ts'
+import {
+  NETDEV_POST_INIT,
+  NETDEV_REGISTER,
+  NETDEV_UNREGISTER,
+  NETDEV_UP,
+  NETREG_UNREGISTERED,
+} from '../../src/core/if.ts'
 import { LOGLEVEL_ERR, Log } from '../../src/core/log.ts'
 import { Net } from '../../src/core/net.ts'
-import { devOpen } from '../../src/core/register.ts'
+import { devOpen, unregisterNetdev } from '../../src/core/register.ts'
 import { OWNER_XMIT } from '../../src/skb/sk-buff.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
 import { MemoryHost } from '../../src/testing/memory-port.ts'
@@ -41,6 +47,27 @@ describe('netdevice notifiers', () => {
     net.registerNetdeviceNotifier(() => void told.push('c'))
     expect(net.callNetdeviceNotifiers(NETDEV_UP, makeDevice())).toBe(-EBUSY)
     expect(told).toEqual(['a', 'b'])
+  })
+
+  test('that throw are logged, refuse, and keep nothing from the others or from the device', async () => {
+    const memory = makeNet()
+    const told: number[] = []
+    const stop = memory.net.registerNetdeviceNotifier(() => {
+      throw new Error('broken')
+    })
+    memory.net.registerNetdeviceNotifier(event => void told.push(event))
+    await expect(addDevice(memory)).rejects.toMatchObject({ errno: EIO })
+    expect(told.splice(0)).toEqual([NETDEV_POST_INIT])
+    expect(memory.lines).toEqual([
+      expect.stringMatching(/^test0: netdevice notifier: Error: broken \(at .*net\.test\.ts:\d+:\d+\)+$/),
+    ])
+    stop()
+    const { dev } = await addDevice(memory)
+    memory.net.registerNetdeviceNotifier(() => {
+      throw new Error('broken again')
+    })
+    await unregisterNetdev(dev)
+    expect([told.at(-1), dev.regState, memory.host.ports]).toEqual([NETDEV_UNREGISTER, NETREG_UNREGISTERED, []])
   })
 
   test('may take themselves back while they are told', () => {

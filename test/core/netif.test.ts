@@ -15,7 +15,7 @@ import {
   netifTxStopAllQueues,
   netifTxWakeAllQueues,
 } from '../../src/core/netif.ts'
-import { RX_DROPPED, RX_PACKETS } from '../../src/core/stats.ts'
+import { RX_DROPPED, RX_PACKETS, TX_DROPPED } from '../../src/core/stats.ts'
 import {
   SKB_DROP_REASON_SKB_CSUM,
   SKB_DROP_REASON_SKB_GSO_SEG,
@@ -26,6 +26,7 @@ import {
   CHECKSUM_NONE,
   CHECKSUM_PARTIAL,
   OWNER_FREE,
+  OWNER_HOLDER,
   PACKET_BROADCAST,
   PACKET_HOST,
   PACKET_MULTICAST,
@@ -37,7 +38,7 @@ import {
 } from '../../src/skb/sk-buff.ts'
 import type { FrameInfo } from '../../src/testing/memory-port.ts'
 import { buildFrame, FIELD, type Frame, type Packet, plain, plain6, transportOffset } from '../header/frames.ts'
-import { addDevice, makeDevice, memoryNets, numbered } from '../support/memory-net.ts'
+import { addDevice, makeDevice, memoryNets, numbered, numberOf } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()
 
@@ -171,6 +172,42 @@ describe('netifRx', () => {
     expect([skb.owner, dev.held]).toEqual([OWNER_FREE, 0])
   })
 })
+
+test('a frame that is on no device, or that the host was given already, is not taken', async () => {
+  const memory = makeNet()
+  const { dev, port } = await addDevice(memory)
+  const skb = memory.pool.alloc(60) as SkBuff
+  skb.put(60)
+  expect(() => netifRx(skb)).toThrow('netif_rx of a frame that is on no device')
+  expect(skb.owner).toBe(OWNER_HOLDER)
+  skb.dev = dev
+  netifRx(skb)
+  expect(() => netifRx(skb)).toThrow('netif_rx of a frame that the host was given already')
+  memory.net.flush()
+  expect(port.received).toHaveLength(1)
+  memory.made = 1
+})
+
+test.each([-1, 1.5, Number.NaN, 0x10001, 1e10])(
+  'queue %d of a driver is one of 16 bits, modulo the queues',
+  async queue => {
+    const memory = makeNet()
+    const { dev, port } = await addDevice(
+      memory,
+      { ndoStartXmit: skb => receiveOrDrop(skb, queue) },
+      { txqs: 2, rxqs: 2 },
+    )
+    for (const octets of numbered(4)) port.transmit(octets)
+    port.drain()
+    expect([port.received.length, dev.counters.sum()[TX_DROPPED]]).toEqual([2, 2])
+  },
+)
+
+function receiveOrDrop(skb: SkBuff, queue: number): void {
+  skb.queueMapping = queue
+  if (numberOf(skb) % 2 === 0) netifRx(skb)
+  else skb.drop()
+}
 
 describe('ethTypeTrans', () => {
   const dev = makeDevice()

@@ -143,6 +143,15 @@ describe('registering', () => {
     await expect(registerNetdev(dev, makeNet().net)).rejects.toThrow('EIO')
   })
 
+  test.each([
+    ['a promise', (async () => {}) as unknown as () => number, '[object Promise]'],
+    ['no number', () => Number.NaN, 'NaN'],
+  ])('takes %s for EIO too, and says what was answered', async (_, ndoInit, said) => {
+    const memory = makeNet()
+    await expect(registerNetdev(makeDevice({ ndoInit }), memory.net)).rejects.toThrow('EIO')
+    expect(memory.lines).toEqual([`test%d: ndoInit: answered ${said} where 0 or a negative errno is needed`])
+  })
+
   test('happens once', async () => {
     const memory = makeNet()
     const { dev } = await addDevice(memory)

@@ -9,9 +9,9 @@ import {
   SKB_DROP_REASON_DEV_STOPPED,
   SKB_DROP_REASON_FULL_RING,
 } from '../../src/skb/drop-reason.ts'
-import type { SkBuff } from '../../src/skb/sk-buff.ts'
+import { CHECKSUM_PARTIAL, type SkBuff } from '../../src/skb/sk-buff.ts'
 import { type MemoryPort, MemoryQueue } from '../../src/testing/memory-port.ts'
-import { addDevice, type MemoryNet, memoryNets, numbered, numberOf, turn } from '../support/memory-net.ts'
+import { addDevice, type MemoryNet, makeDevice, memoryNets, numbered, numberOf, turn } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()
 
@@ -195,6 +195,17 @@ describe('what the host cannot have', () => {
     const { dev } = await addDevice(memory)
     await unregisterNetdev(dev)
     netifRx(make(memory, dev, 0))
-    expect([memory.pool.out, dev.counters.drops().rx[SKB_DROP_REASON_DEV_STOPPED]]).toEqual([0, 1])
+    expect([memory.pool.out, dev.counters.drops().rx[SKB_DROP_REASON_DEV_READY]]).toEqual([0, 1])
+  })
+
+  test.each([0, 8])('nor has offloads for, of GSO size %d, is dropped, on a device that is not registered', gsoSize => {
+    const memory = makeNet()
+    const dev = makeDevice()
+    memory.devices.push(dev)
+    const skb = make(memory, dev, 0)
+    skb.ipSummed = CHECKSUM_PARTIAL
+    skb.gsoSize = gsoSize
+    netifRx(skb)
+    expect([memory.pool.out, dev.counters.drops().rx[SKB_DROP_REASON_DEV_READY]]).toEqual([0, 1])
   })
 })

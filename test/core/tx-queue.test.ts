@@ -270,6 +270,49 @@ describe('NETDEV_TX_BUSY', () => {
     expect(state.seen).toEqual([0])
   })
 
+  test('ended by a driver that stops and wakes its queue for every frame gives each to it once, in order', async () => {
+    const memory = makeNet()
+    const state = { busy: true }
+    const { port, dev } = await addDevice(memory, {
+      ndoStartXmit: (skb, dev) => {
+        if (state.busy) return NETDEV_TX_BUSY
+        dev.txq(skb).stop()
+        dev.txq(skb).wake()
+        netifRx(skb)
+        return NETDEV_TX_OK
+      },
+    })
+    transmit(port, 20)
+    wakeUp()
+    state.busy = false
+    memory.clock.advance(NSEC_PER_MSEC)
+    await turn()
+    expect(port.received.map(numberOf)).toEqual(upTo(20))
+    expect([dev.tx[0]?.held, port.queues[0]?.paused]).toEqual([0, false])
+  })
+
+  test('ended by a driver that takes its device down and up again drops what it was not given', async () => {
+    const memory = makeNet()
+    const state = { busy: true }
+    const { port, dev } = await addDevice(memory, {
+      ndoStartXmit: (skb, dev) => {
+        if (state.busy) return NETDEV_TX_BUSY
+        devClose(dev)
+        devOpen(dev)
+        netifRx(skb)
+        return NETDEV_TX_OK
+      },
+    })
+    transmit(port, 10)
+    wakeUp()
+    state.busy = false
+    memory.clock.advance(NSEC_PER_MSEC)
+    await turn()
+    expect(port.received.map(numberOf)).toEqual([0])
+    expect(dev.counters.drops().tx[SKB_DROP_REASON_DEV_STOPPED]).toBe(9)
+    expect([dev.tx[0]?.held, port.queues[0]?.paused]).toEqual([0, false])
+  })
+
   test('in the middle of a batch keeps the order', async () => {
     const memory = makeNet()
     const seen: number[] = []
@@ -344,6 +387,30 @@ describe('an exception in ndoStartXmit', () => {
     transmit(received.port, 3)
     wakeUp(1)
     expect(received.port.received.map(numberOf)).toEqual([0, 1, 2])
+  })
+
+  test('counts on the device that the frame came from, wherever the driver had put it', async () => {
+    const { port, dev } = await throwing(skb => {
+      skb.dev = undefined
+    })
+    transmit(port, 2)
+    wakeUp()
+    expect(dev.counters.drops().tx[SKB_DROP_REASON_DRIVER_EXCEPTION]).toBe(1)
+  })
+
+  test.each([
+    ['an object without a prototype', Object.create(null)],
+    ['an error with a stack of its own', Object.assign(new Error('own'), { stack: 1 })],
+  ])('may throw %s: the frames after it have their turn', async (_, thrown) => {
+    const memory = makeNet()
+    const { port, dev } = await addDevice(memory, {
+      ndoStartXmit: () => {
+        throw thrown
+      },
+    })
+    transmit(port, 3)
+    wakeUp()
+    expect(dev.counters.drops().tx[SKB_DROP_REASON_DRIVER_EXCEPTION]).toBe(3)
   })
 
   test('leaves a frame that was freed', async () => {
@@ -542,4 +609,17 @@ describe('the device goes, once', () => {
     expect(net.devices).toEqual([])
     expect(lines.filter(line => line.includes('outside'))).toEqual(['test0: interface was deleted from outside'])
   })
+})
+
+test('a poll that a frame freed too early ends is over for what comes later', async () => {
+  const memory = makeNet()
+  const { port } = await addDevice(memory, {
+    ndoStartXmit: skb => {
+      netifRx(skb)
+      skb.drop(SKB_DROP_REASON_WIRE_LOSS)
+    },
+  })
+  transmit(port, 1)
+  expect(() => wakeUp()).toThrow('skb_consume on a freed frame')
+  expect(memory.net.polling).toBe(false)
 })

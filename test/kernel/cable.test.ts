@@ -274,6 +274,14 @@ describe('the carrier', () => {
     await stopConserved(vnet)
   })
 
+  test('is no trouble when both ends go at once', async () => {
+    const vnet = await startVnet(['cable', `${left.name}/a`, `${left.name}/b`])
+    left.release()
+    left.remove()
+    const { status, stderr } = await vnet.ended
+    expect([status, stderr.split('\n').filter(line => /E[A-Z]+,/.test(line))]).toEqual([1, []])
+  })
+
   test('frames for an end that is down are dropped and counted', async () => {
     const vnet = await start()
     using sender = new PacketSocket(left, 'left')

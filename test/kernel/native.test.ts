@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { fstatSync, readlinkSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { EAGAIN, EBADF, EBADFD, EINVAL, EIO, ENOBUFS } from '../../src/core/errno.ts'
-import { check, VnetError } from '../../src/kernel/errno.ts'
+import { EAGAIN, EBADF, EBADFD, EINVAL, EIO, ENOBUFS, VnetError } from '../../src/core/errno.ts'
+import { check } from '../../src/kernel/errno.ts'
 import {
   AF_INET,
   AF_NETLINK,

@@ -1,7 +1,7 @@
 /** What cannot be done: one line that names the trouble and the way out, exit status 1, and nothing left behind. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Netns, OwnNetns } from '../support/netns.ts'
-import { asNobodyIn, withoutNetAdminIn, withoutTunIn } from '../support/privileges.ts'
+import { asNobodyIn, withoutCapIn, withoutTunIn } from '../support/privileges.ts'
 import { runMain } from '../support/run-main.ts'
 import { spawnVnet, startVnet } from '../support/vnet-process.ts'
 
@@ -113,7 +113,7 @@ test('an ordinary user', async () => {
 })
 
 test('root without CAP_NET_ADMIN, as in a container', async () => {
-  expect(await failing([], withoutNetAdminIn(netns))).toMatch(
+  expect(await failing([], withoutCapIn(netns, 'net_admin'))).toMatch(
     /^vnet: TUNSETIFF vnet%d: EPERM, .*; root here lacks CAP_NET_ADMIN: run the container with --cap-add NET_ADMIN$/,
   )
 })
@@ -127,5 +127,13 @@ test('root of a user namespace, in a network namespace that is not its own', asy
 test('an ordinary user, in another namespace', async () => {
   expect(await failing(['--netns', own.add().name], asNobodyIn(netns))).toMatch(
     /^vnet: enter network namespace vnet-test-\S+: EPERM, .*; it needs CAP_NET_ADMIN: sudo /,
+  )
+})
+
+test('root without CAP_NET_BROADCAST, in another namespace: it would never hear that the link is up', async () => {
+  const { name } = own.add()
+  expect(await failing(['--netns', name], withoutCapIn(netns, 'net_broadcast'))).toBe(
+    `vnet: events of network namespace ${name}: EPERM, operation not permitted; they come with CAP_NET_BROADCAST only: ` +
+      'add it (--cap-add NET_BROADCAST for a container), or run inside without --netns',
   )
 })

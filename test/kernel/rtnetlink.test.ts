@@ -1,9 +1,9 @@
 import { readdirSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { VnetError } from '../../src/core/errno.ts'
 import { IFF_NOARP, IFF_UP } from '../../src/core/if.ts'
 import { linkStats64 } from '../../src/core/stats.ts'
 import { formatAddress, formatCidr, parseCidr } from '../../src/kernel/cidr.ts'
-import { VnetError } from '../../src/kernel/errno.ts'
 import {
   addAddress,
   delLink,

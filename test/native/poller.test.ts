@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { EBADF, EINVAL, EPERM } from '../../src/core/errno.ts'
-import { check, VnetError } from '../../src/kernel/errno.ts'
+import { EBADF, EINVAL, EPERM, VnetError } from '../../src/core/errno.ts'
+import { check } from '../../src/kernel/errno.ts'
 import type { Poller } from '../../src/kernel/native.ts'
 import { O_RDONLY } from '../../src/kernel/uapi.ts'
 import { datagrams, native, run, runWorker } from './support.ts'
@@ -244,6 +244,35 @@ describe('the end of an environment', () => {
     `,
     )
     expect(outcome).toEqual({ stdout: '1111111111\n', stderr: '', code: 0, signal: null })
+  })
+
+  test('closes what a terminated worker had open, and nothing of the others', async () => {
+    const outcome = await runWorker(
+      `
+      const { parentPort } = require('node:worker_threads')
+      native.close(native.open('/dev/null', 0, -1))
+      const fd = native.timerfdCreate()
+      const fds = [fd, native.open('/dev/zero', 0, -1), native.socket(1, 2, 0, -1)]
+      native.createPoller(fd, () => parentPort.postMessage(fds)).start()
+      native.timerfdSettime(fd, 1)
+    `,
+      `
+      const { once } = require('node:events')
+      const { readlinkSync } = require('node:fs')
+      const isOpen = fd => {
+        try { return /zero|socket|timerfd/.test(readlinkSync('/proc/self/fd/' + fd)) } catch { return false }
+      }
+      void (async () => {
+        const mine = native.open('/dev/zero', 0, -1)
+        const thread = start()
+        const [fds] = await once(thread, 'message')
+        const during = fds.filter(isOpen)
+        await thread.terminate()
+        console.log(during.length, fds.filter(isOpen).length, isOpen(mine))
+      })()
+    `,
+    )
+    expect(outcome).toEqual({ stdout: '3 0 true\n', stderr: '', code: 0, signal: null })
   })
 
   test.each(['process.exit(3)', 'setImmediate(() => process.exit(3))'])(

@@ -83,6 +83,10 @@ test('slots lie side by side on a SharedArrayBuffer, none over another', () => {
   free(all)
 })
 
+test('a pool whose positions would not fit 32 bits is refused, before its memory is reserved', () => {
+  expect(() => new SkBuffPool({ large: 40_000 })).toThrow(/a pool of \d+ octets: at most 2147483647, take fewer slots/)
+})
+
 test('out counts the slots that somebody owns', () => {
   const pool = new SkBuffPool({ large: 2, small: 2 })
   const account = pool.openAccount(() => {})

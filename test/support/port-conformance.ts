@@ -575,7 +575,7 @@ export function portConformance(make: () => Promise<PortFactory>): void {
       expect([host.queue.submit(ring), ring.length]).toEqual([2, 0])
       expect(drops).toEqual([SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_DEV_READY])
       expect(host.port.hostStats()).toBeUndefined()
-      await expect(host.port.apply({ mtu: 1400 })).rejects.toBeInstanceOf(VnetError)
+      await expect(host.port.apply({ mtu: 1400 })).rejects.toMatchObject({ code: 'EBADFD' })
       await host.port.close()
     })
   })
@@ -605,6 +605,15 @@ export function portConformance(make: () => Promise<PortFactory>): void {
       await host.port.close()
       await settle()
       expect([told, statuses]).toEqual([[], []])
+    })
+
+    test('leaves nothing by which it could change another interface', async () => {
+      const [{ port: first }, { port }] = [await open(), await openUp()]
+      await first.close()
+      await port.close()
+      // Whose descriptor may have the number that one of them had.
+      await open()
+      await expect(port.apply({ carrier: false })).rejects.toMatchObject({ code: 'EBADFD' })
     })
 
     test('leaves a queue that reads nothing and drops what it is given', async () => {

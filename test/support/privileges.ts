@@ -12,9 +12,9 @@ export function asNobodyIn({ name }: Netns): string[] {
   return ['ip', 'netns', 'exec', name, 'setpriv', ...user, ...SETS.map(set => `--${set}=-all,+dac_override`)]
 }
 
-/** As root without CAP_NET_ADMIN. */
-export function withoutNetAdminIn({ name }: Netns): string[] {
-  return ['ip', 'netns', 'exec', name, 'setpriv', '--inh-caps=-net_admin', '--bounding-set=-net_admin']
+/** As root without a capability, `net_admin`. */
+export function withoutCapIn({ name }: Netns, capability: string): string[] {
+  return ['ip', 'netns', 'exec', name, 'setpriv', `--inh-caps=-${capability}`, `--bounding-set=-${capability}`]
 }
 
 /** Where there is no /dev/net/tun. */

@@ -1,9 +1,8 @@
 /**
  * Network interfaces by rtnetlink: reading (RTM_GETLINK), changing and moving (RTM_NEWLINK on one that exists), deleting.
  */
-import { ENODEV } from '../../core/errno.ts'
+import { ENODEV, isErrno } from '../../core/errno.ts'
 import { type MessageBuilder, putU32 } from '../../netlink/index.ts'
-import { VnetError } from '../errno.ts'
 import { IFINFOMSG, type Link, parseLink } from './link-message.ts'
 import type { RouteSocket } from './route-socket.ts'
 import {
@@ -51,7 +50,7 @@ export function getLink(sock: RouteSocket, which: { ifindex: number } | { name: 
       if (message.type === RTM_NEWLINK) link = parseLink(bytes, message)
     })
   } catch (error) {
-    if (!(error instanceof VnetError && error.errno === ENODEV)) throw error
+    if (!isErrno(error, ENODEV)) throw error
   }
   return link
 }

@@ -1,7 +1,7 @@
 /**
  * Ids of other network namespaces as one namespace numbers them (RTM_GETNSID, RTM_NEWNSID). include/uapi/linux/net_namespace.h.
  */
-import { EEXIST, VnetError } from '../../core/errno.ts'
+import { EEXIST, isErrno } from '../../core/errno.ts'
 import { decodeAttributes, type Message, type MessageBuilder, policy, s32 } from '../../netlink/index.ts'
 import type { RouteSocket } from './route-socket.ts'
 import { NETNSA_FD, NETNSA_NSID, NETNSA_NSID_NOT_ASSIGNED, RTM_GETNSID, RTM_NEWNSID } from './uapi.ts'
@@ -35,7 +35,7 @@ export function nsidOf(sock: RouteSocket, nsfd: number): number {
     })
   } catch (error) {
     // somebody else was first
-    if (!(error instanceof VnetError && error.errno === EEXIST)) throw error
+    if (!isErrno(error, EEXIST)) throw error
   }
   return getNsid(sock, nsfd)
 }

@@ -5,7 +5,7 @@
  */
 
 import { fstatSync } from 'node:fs'
-import { EBADF, EMSGSIZE } from '../../core/errno.ts'
+import { EBADF, EMSGSIZE, VnetError } from '../../core/errno.ts'
 import {
   type Ack,
   type Message,
@@ -19,7 +19,7 @@ import {
   NLMSG_ERROR,
   parseAck,
 } from '../../netlink/index.ts'
-import { check, VnetError } from '../errno.ts'
+import { check } from '../errno.ts'
 import type { Native } from '../native.ts'
 import {
   AF_NETLINK,

@@ -1,0 +1,82 @@
+/**
+ * The program under frames at random on real TAPs, sent from the host's side by packet sockets, with and without vnet headers,
+ * so that the kernel's own segmentation and checksum offload bring broken frames too. FUZZ_FRAMES and FUZZ_SEED as in
+ * test/drivers/fuzz.test.ts.
+ */
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { random } from '../../src/core/random.ts'
+import {
+  VIRTIO_NET_HDR_F_NEEDS_CSUM,
+  VIRTIO_NET_HDR_GSO_TCPV4,
+  VIRTIO_NET_HDR_GSO_TCPV6,
+  VIRTIO_NET_HDR_GSO_UDP_L4,
+} from '../../src/kernel/uapi.ts'
+import { fuzzFrames } from '../support/fuzz-frames.ts'
+import { type Netns, OwnNetns } from '../support/netns.ts'
+import { PacketSocket } from '../support/packet-socket.ts'
+import { startVnet, stopConserved } from '../support/vnet-process.ts'
+
+const FRAMES = Number(process.env.FUZZ_FRAMES ?? 5000)
+const SEED = Number(process.env.FUZZ_SEED ?? 1)
+/** With the header before it the longest a packet socket sends. */
+const MAX_LENGTH = 65_535
+/** The last is no kind there is. */
+const GSO_TYPE = {
+  none: 0,
+  tcp4: VIRTIO_NET_HDR_GSO_TCPV4,
+  tcp6: VIRTIO_NET_HDR_GSO_TCPV6,
+  udp: VIRTIO_NET_HDR_GSO_UDP_L4,
+  unknown: 9,
+}
+
+let own: OwnNetns
+let netns: Netns
+
+beforeEach(() => {
+  own = new OwnNetns()
+  netns = own.add()
+})
+afterEach(() => own.remove())
+
+/** Sends frames at random until the host has taken so many, with and without a vnet header in turn. */
+async function fuzz(name: string): Promise<void> {
+  using plain = new PacketSocket(netns, name)
+  using offloading = new PacketSocket(netns, name, { vnetHdr: true })
+  const draw = fuzzFrames(random(SEED), MAX_LENGTH)
+  for (let drawn = 0, taken = 0; taken < FRAMES; drawn++) {
+    const { bytes, partial, csumStart, csumOffset, gsoSize, gso } = draw()
+    const flags = partial ? VIRTIO_NET_HDR_F_NEEDS_CSUM : 0
+    const header = { flags, gsoType: GSO_TYPE[gso], gsoSize, csumStart, csumOffset }
+    if ((drawn % 2 === 0 ? plain.trySend(bytes) : offloading.trySend(bytes, header)) === 0) taken++
+    plain.frames.length = 0
+    offloading.frames.length = 0
+    // Few enough for the kernel's queue, then the driver's turn.
+    if (drawn % 64 === 0) await new Promise(setImmediate)
+  }
+}
+
+test.each([
+  ['loop', [], 'vnet0'],
+  ['loop', ['--no-offload'], 'vnet0'],
+  ['snull', [], 'sn0'],
+  ['snull', ['--no-offload'], 'sn1'],
+  ['cable', [], 'ca'],
+  ['cable', ['--no-offload'], 'cb'],
+])(
+  '%s %j accounts for every frame on %s, logs nothing, and answers ping afterwards',
+  async (command, options, name) => {
+    const ends = command === 'cable' ? [`${netns.name}/ca`, `${netns.name}/cb`] : ['--netns', netns.name]
+    const vnet = await startVnet([command, ...ends, ...options, '--json'])
+    const before = vnet.stdout
+    await fuzz(name)
+    expect(vnet.stdout).toBe(before)
+    if (command !== 'cable') {
+      const { stdout } = await netns.run('ping -c 2 -i 0.2 -W 5 198.18.0.2')
+      expect(stdout).toContain('2 received')
+    }
+    for (const { name, total, kernel } of Object.values(await stopConserved(vnet))) {
+      const ours = [total.txPackets, total.txBytes, total.rxPackets, total.rxBytes]
+      expect(ours, name).toEqual([kernel?.txPackets, kernel?.txBytes, kernel?.rxPackets, kernel?.rxBytes])
+    }
+  },
+)

@@ -1,0 +1,78 @@
+/** Ports of a LinuxHost: how they are made elsewhere, and what one tells when several things changed at once. */
+import { expect, test } from 'vitest'
+import { allocNetdevMqs, etherSetup } from '../../src/core/alloc.ts'
+import { EBUSY, ENOMEM } from '../../src/core/errno.ts'
+import { IFF_UP } from '../../src/core/if.ts'
+import { LOGLEVEL_ERR, Log } from '../../src/core/log.ts'
+import { Net } from '../../src/core/net.ts'
+import { registerNetdev } from '../../src/core/register.ts'
+import { TimerfdClock } from '../../src/kernel/clock.ts'
+import { LinuxHost } from '../../src/kernel/host.ts'
+import { getLink, type Link, RouteSocket } from '../../src/kernel/rtnetlink.ts'
+import { SkBuffPool } from '../../src/skb/pool.ts'
+import { OwnNetns } from '../support/netns.ts'
+
+async function toldOf(changes: Partial<Link>, onTold: (close: () => void) => void = () => {}): Promise<string[]> {
+  const own = new OwnNetns()
+  try {
+    const native = own.at(own.add())
+    await using host = new LinuxHost(native)
+    using sock = RouteSocket.open(native)
+    const slots = new SkBuffPool({ large: 4, small: 4 }).openAccount(() => {})
+    const port = await host.open({ name: 'tap0', queues: 1, features: 0, slots })
+    const told: string[] = []
+    port.onChange(({ kind }) => {
+      told.push(kind)
+      onTold(() => void port.close())
+    })
+    port.linkEvent({ ...(getLink(sock, { name: 'tap0' }) as Link), ...changes })
+    return told
+  } finally {
+    own.remove()
+  }
+}
+
+test('everything is told, up last', async () => {
+  const flags = IFF_UP
+  expect(await toldOf({ mtu: 1400, name: 'other', flags })).toEqual(['renamed', 'mtu', 'flags', 'up'])
+})
+
+test('nothing more is told when the listener closes the port', async () => {
+  expect(await toldOf({ mtu: 1400, name: 'other', flags: IFF_UP }, close => close())).toEqual(['renamed'])
+})
+
+test('one for another namespace is made beside others that are on their way', async () => {
+  const own = new OwnNetns()
+  try {
+    const [home, far] = [own.add(), own.add()]
+    home.ip('tuntap add mode tap name vnet-move0')
+    await using host = new LinuxHost(own.at(home))
+    const slots = new SkBuffPool({ large: 4, small: 4 }).openAccount(() => {})
+    const port = await host.open({ name: 'tap%d', queues: 2, features: 0, slots, netns: far.name })
+    expect([port.link.name, far.ip('-br link show tap0')]).toEqual(['tap0', expect.stringContaining('tap0')])
+    await port.close()
+  } finally {
+    own.remove()
+  }
+})
+
+test.each([
+  ['when something vetoes it', {}, /notifier .*EBUSY/],
+  ['when the kernel has no room for it', { createBatch: () => -ENOMEM }, /ENOMEM/],
+])('an interface that was to stay does not, %s', async (_, overrides, reason) => {
+  const own = new OwnNetns()
+  try {
+    const home = own.add()
+    const native = own.at(home, overrides)
+    await using host = new LinuxHost(native)
+    await using clock = new TimerfdClock(native)
+    const pool = new SkBuffPool({ large: 4, small: 4 })
+    const net = new Net({ host, clock, pool, log: new Log(LOGLEVEL_ERR, () => {}) })
+    net.registerNetdeviceNotifier(() => -EBUSY)
+    const dev = allocNetdevMqs({ name: 'tap0', setup: etherSetup, priv: undefined })
+    await expect(registerNetdev(dev, net, { persist: true })).rejects.toThrow(reason)
+    expect(home.ip('-br link')).not.toContain('tap0')
+  } finally {
+    own.remove()
+  }
+})

@@ -1,0 +1,108 @@
+/** The program with a driver, from a file, that is broken in one way or another: what is said, what is left, how it ends. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { numbered } from '../support/memory-net.ts'
+import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
+import { PacketSocket } from '../support/packet-socket.ts'
+import { spawnVnet } from '../support/vnet-process.ts'
+
+const LIBRARY = new URL('../../dist/index.js', import.meta.url).href
+const PROGRAM = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
+
+let own: OwnNetns
+let netns: Netns
+let directory: string
+
+beforeEach(() => {
+  own = new OwnNetns()
+  netns = own.add()
+  directory = mkdtempSync(join(tmpdir(), 'vnet-test-'))
+})
+afterEach(() => {
+  own.remove()
+  rmSync(directory, { recursive: true })
+})
+
+const links = () => JSON.parse(netns.ip('-j link')).map((link: { ifname: string }) => link.ifname)
+
+/** A driver file of two interfaces, of which the second has `ops`; `init` is run when they are made. */
+function driverFile({ ops = '', init = '' }: { ops?: string; init?: string }): string {
+  const file = join(directory, 'broken.mjs')
+  writeFileSync(
+    file,
+    `import { allocEtherdevMqs, defineDriver, IFF_NOARP } from '${LIBRARY}'
+    function make(name, ops) {
+      const setup = dev => {
+        dev.netdevOps = { ndoStartXmit: skb => skb.drop(), ...ops }
+        dev.flags |= IFF_NOARP
+      }
+      return { dev: allocEtherdevMqs({ name, setup, priv: {} }) }
+    }
+    export const driver = defineDriver({
+      name: 'broken', description: 'broken', params: {},
+      init() { ${init}; return [make('whole'), make('broken', { ${ops} })] },
+    })`,
+  )
+  return file
+}
+
+const running = (...args: string[]) => spawnVnet([...args, '--netns', netns.name])
+
+test('ndoOpen that throws at the start ends it, with nothing left', async () => {
+  const file = driverFile({ ops: "ndoOpen() { throw new Error('boom') }" })
+  const { status, stderr, stdout } = await netns.run(`${process.execPath} ${PROGRAM} ${file} -q`)
+  expect([status, stdout, links()]).toEqual([1, '', ['lo']])
+  expect(stderr).toMatch(
+    /^broken: ndoOpen: Error: boom .*\nbroken: ndo_open failed: EIO.*\nvnet: open broken: EIO.*\n$/,
+  )
+})
+
+test.each(['ndoStop', 'ndoUninit'])('%s that throws is said, and the end is as ever', async op => {
+  const vnet = await running(driverFile({ ops: `${op}() { throw new Error('boom') }` }), '-q')
+  const { status, stderr } = await vnet.stop()
+  expect([status, links()]).toEqual([0, ['lo']])
+  expect(stderr).toMatch(new RegExp(`^broken: ${op}: Error: boom .*\\n$`))
+})
+
+test('exceptions that come one after another end it once, and the first is the one that is said', async () => {
+  const init = "let n = 0; process.on('SIGUSR2', () => setInterval(() => { throw new Error('boom ' + n++) }, 1))"
+  const vnet = await running(driverFile({ init }))
+  const { status, stdout, stderr } = await vnet.stop('SIGUSR2')
+  expect([status, links()]).toEqual([1, ['lo']])
+  expect(stderr.match(/^vnet: .*$/gm)).toEqual([expect.stringContaining('a defect ended the program: Error: boom 0')])
+  expect(stdout).toMatch(/^broken rx +\d/m)
+})
+
+test('what a driver leaves running keeps no program whose interfaces are gone', async () => {
+  const vnet = await running(driverFile({ init: 'setInterval(() => {}, 1000)' }))
+  const { status, stdout } = await vnet.stop()
+  expect([status, links()]).toEqual([0, ['lo']])
+  expect(stdout).toMatch(/^broken rx +\d/m)
+})
+
+test('a driver that throws on every frame costs a line a second at most, and each frame is counted', async () => {
+  const vnet = await running(driverFile({ ops: "ndoStartXmit() { throw new Error('boom') }" }))
+  using host = new PacketSocket(netns, 'broken')
+  const [frame] = numbered(1) as [Uint8Array]
+  const began = performance.now()
+  for (let i = 0; i < 300; i++) host.send(frame)
+  await vnet.line(/ndoStartXmit: Error: boom \(at .*broken\.mjs:\d+:\d+\)/)
+  const { status, stdout, stderr } = await vnet.stop()
+  const seconds = (performance.now() - began) / 1000
+  expect(status).toBe(0)
+  expect(stderr.match(/ndoStartXmit/g)?.length).toBeLessThanOrEqual(1 + Math.ceil(seconds))
+  const [, txPackets, txDropped] = /^broken tx +(\d+) +\d+ +\d+ +(\d+)$/m.exec(stdout) as RegExpExecArray
+  expect(Number(txPackets)).toBeGreaterThanOrEqual(300)
+  expect(txDropped).toBe(txPackets)
+  expect(stdout).toMatch(/^broken tx dropped: .*(EXCEPTION|STOPPED)/m)
+})
+
+test('without descriptors enough it says so in one line', async () => {
+  const command = ['sh', '-c', 'ulimit -n 40 && exec "$0" "$@"', process.execPath, PROGRAM, '--txqs', '64']
+  const { status, stdout, stderr } = await outcome(netns.spawn(command))
+  expect([status, stdout, links()]).toEqual([1, '', ['lo']])
+  expect(stderr).toMatch(/^vnet: .*EMFILE.*\n$/)
+})
