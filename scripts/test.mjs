@@ -24,7 +24,7 @@ const checks = [
   ['imports', process.execPath, script('check-imports.mjs'), root],
 ]
 
-const sanitizers = [['sanitizers', process.execPath, script('sanitize.mjs')]].filter(([, , file]) => existsSync(file))
+const sanitizers = [['sanitizers', process.execPath, script('sanitize.mjs')]]
 
 // Without the kernel tests most of src/kernel is not run, and the threshold says nothing.
 const fullRun = ['--coverage', ...(reasonToSkipKernelTests() === undefined ? ['--coverage.thresholds.lines=90'] : [])]

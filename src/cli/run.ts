@@ -1,14 +1,13 @@
 /** Runs a driver: makes its devices live, says so, and waits for the end. */
 import { randomBytes } from 'node:crypto'
 import { type DeviceSpec, type Driver, UsageError } from '../core/driver.ts'
-import { EEXIST, EINVAL, EIO, EPERM, isErrno, VnetError } from '../core/errno.ts'
+import { EEXIST, EINVAL, EPERM, isErrno, VnetError } from '../core/errno.ts'
 import { describeException } from '../core/exception.ts'
-import { IFF_UP, NETDEV_UNREGISTER, NETREG_REGISTERED } from '../core/if.ts'
+import { NETDEV_UNREGISTER, NETREG_REGISTERED } from '../core/if.ts'
 import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, Log } from '../core/log.ts'
 import { Net } from '../core/net.ts'
-import type { LinkRequest } from '../core/port.ts'
 import { random } from '../core/random.ts'
-import { registerNetdev, unregisterNetdev } from '../core/register.ts'
+import { devOpen, registerNetdev, unregisterNetdev } from '../core/register.ts'
 import { TimerfdClock } from '../kernel/clock.ts'
 import { LinuxHost } from '../kernel/host.ts'
 import { loadNative } from '../kernel/native.ts'
@@ -149,9 +148,9 @@ async function bringUp(plans: readonly Plan[], net: Net, host: LinuxHost, option
 async function configure({ dev, addresses, explicit }: Plan, options: CommonOptions): Promise<readonly string[]> {
   const { port } = dev
   if (port === undefined) return addresses
-  async function apply(request: LinkRequest): Promise<boolean> {
+  async function attempt(step: Promise<void>): Promise<boolean> {
     try {
-      await port?.apply(request)
+      await step
       return true
     } catch (error) {
       if (port?.created || !isErrno(error, EPERM)) throw error
@@ -159,11 +158,9 @@ async function configure({ dev, addresses, explicit }: Plan, options: CommonOpti
       return false
     }
   }
-  if (!port.created) await apply(explicit)
-  const there = await apply({ addresses })
-  if (!options.down && (await apply({ up: true })) && (dev.flags & IFF_UP) === 0) {
-    throw new VnetError(EIO, `open ${dev.name}`, 'the driver refused, for the reason above')
-  }
+  if (!port.created) await attempt(port.apply(explicit))
+  const there = await attempt(port.apply({ addresses }))
+  if (!options.down) await attempt(devOpen(dev))
   return there ? addresses : []
 }
 

@@ -3,6 +3,9 @@
  * include/linux/netdevice.h.
  */
 
+export { ETH_ALEN, ETH_HLEN } from '../header/ethernet.ts'
+export { VLAN_HLEN } from '../header/vlan.ts'
+
 export const IFF_UP = 1 << 0
 export const IFF_BROADCAST = 1 << 1
 export const IFF_DEBUG = 1 << 2
@@ -18,9 +21,6 @@ export const IFF_ECHO = 1 << 18
 
 export const IFNAMSIZ = 16
 export const ARPHRD_ETHER = 1
-export const ETH_ALEN = 6
-export const ETH_HLEN = 14
-export const VLAN_HLEN = 4
 export const ETH_MIN_MTU = 68
 /** The most a TAP takes: 65535 less the Ethernet header. */
 export const ETH_MAX_MTU = 65521

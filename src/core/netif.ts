@@ -1,6 +1,7 @@
 /**
  * What a driver calls: netif_rx, the carrier, all queues at once, eth_type_trans (net/core/dev.c, net/ethernet/eth.c).
  */
+import { etherType, isMulticastAddress, isSameAddress } from '../header/ethernet.ts'
 import { SKB_DROP_REASON_SKB_CSUM } from '../skb/drop-reason.ts'
 import { skbPanic } from '../skb/error.ts'
 import {
@@ -17,7 +18,7 @@ import {
   type SkBuff,
 } from '../skb/sk-buff.ts'
 import { skbChecksumHelp, skbGsoSegment } from './gso.ts'
-import { ETH_ALEN, ETH_HLEN, NETIF_F_GSO_UDP_L4, NETIF_F_HW_CSUM, NETIF_F_TSO, NETIF_F_TSO6 } from './if.ts'
+import { ETH_HLEN, NETIF_F_GSO_UDP_L4, NETIF_F_HW_CSUM, NETIF_F_TSO, NETIF_F_TSO6 } from './if.ts'
 import type { NetDevice } from './net-device.ts'
 import { request } from './register.ts'
 
@@ -79,19 +80,16 @@ export function ethTypeTrans(skb: SkBuff, dev: NetDevice): number {
   const { bytes, data } = skb
   skb.mac = data
   skb.nh = data + ETH_HLEN
-  skb.protocol = skb.len < ETH_HLEN ? 0 : (bytes[data + 12] << 8) | bytes[data + 13]
+  skb.protocol = skb.len < ETH_HLEN ? 0 : etherType(bytes, data)
   skb.pktType = packetType(bytes, data, dev)
   return skb.protocol
 }
 
 function packetType(bytes: Uint8Array, data: number, dev: NetDevice): number {
-  if ((bytes[data] & 1) === 0) return matches(bytes, data, dev.devAddr) ? PACKET_HOST : PACKET_OTHERHOST
-  return matches(bytes, data, dev.broadcast) ? PACKET_BROADCAST : PACKET_MULTICAST
-}
-
-function matches(bytes: Uint8Array, at: number, address: Uint8Array): boolean {
-  for (let i = 0; i < ETH_ALEN; i++) if (bytes[at + i] !== address[i]) return false
-  return true
+  if (!isMulticastAddress(bytes, data)) {
+    return isSameAddress(bytes, data, dev.devAddr) ? PACKET_HOST : PACKET_OTHERHOST
+  }
+  return isSameAddress(bytes, data, dev.broadcast) ? PACKET_BROADCAST : PACKET_MULTICAST
 }
 
 /** netif_carrier_on: the link has a signal; the host sees LOWER_UP. */

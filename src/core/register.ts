@@ -96,9 +96,11 @@ export async function unregisterNetdev<Priv>(dev: NetDevice<Priv>): Promise<void
   await unregister(dev)
 }
 
-/** dev_open: brings the interface up; settles after ndoOpen ran. */
+/** dev_open: brings the interface up; settles after ndoOpen ran. EIO when the driver refused, with the reason in the log. */
 export async function devOpen<Priv>(dev: NetDevice<Priv>): Promise<void> {
   await dev.port?.apply({ up: true })
+  if ((dev.flags & IFF_UP) === 0)
+    throw new VnetError(EIO, `dev_open ${dev.name}`, 'the driver refused, for the reason logged')
 }
 
 /** dev_close: brings the interface down; settles after ndoStop ran. */

@@ -11,12 +11,7 @@ import { IFNAMSIZ } from '../core/if.ts'
 export const IFF_TUN = 0x0001
 export const IFF_TAP = 0x0002
 export const IFF_NAPI = 0x0010
-export const IFF_NAPI_FRAGS = 0x0020
-export const IFF_NO_CARRIER = 0x0040
 export const IFF_MULTI_QUEUE = 0x0100
-export const IFF_ATTACH_QUEUE = 0x0200
-export const IFF_DETACH_QUEUE = 0x0400
-export const IFF_PERSIST = 0x0800
 export const IFF_NO_PI = 0x1000
 export const IFF_VNET_HDR = 0x4000
 export const IFF_TUN_EXCL = 0x8000
@@ -25,20 +20,11 @@ export const IFF_TUN_EXCL = 0x8000
 export const TUNSETIFF = 0x400454ca
 export const TUNSETPERSIST = 0x400454cb
 export const TUNSETOWNER = 0x400454cc
-export const TUNSETLINK = 0x400454cd
 export const TUNSETGROUP = 0x400454ce
-export const TUNGETFEATURES = 0x800454cf
 export const TUNSETOFFLOAD = 0x400454d0
-export const TUNSETTXFILTER = 0x400454d1
 export const TUNGETIFF = 0x800454d2
-export const TUNGETSNDBUF = 0x800454d3
-export const TUNSETSNDBUF = 0x400454d4
-export const TUNGETVNETHDRSZ = 0x800454d7
 export const TUNSETVNETHDRSZ = 0x400454d8
 export const TUNSETQUEUE = 0x400454d9
-export const TUNSETIFINDEX = 0x400454da
-export const TUNSETVNETLE = 0x400454dc
-export const TUNGETVNETLE = 0x800454dd
 export const TUNSETCARRIER = 0x400454e2
 /** Answers a descriptor of the network namespace the device is in. */
 export const TUNGETDEVNETNS = 0x54e3
@@ -48,16 +34,13 @@ export const TUN_F_CSUM = 0x01
 export const TUN_F_TSO4 = 0x02
 export const TUN_F_TSO6 = 0x04
 export const TUN_F_TSO_ECN = 0x08
-export const TUN_F_UFO = 0x10
 export const TUN_F_USO4 = 0x20
 export const TUN_F_USO6 = 0x40
 
 // include/uapi/linux/virtio_net.h
 export const VIRTIO_NET_HDR_F_NEEDS_CSUM = 1
 export const VIRTIO_NET_HDR_F_DATA_VALID = 2
-export const VIRTIO_NET_HDR_GSO_NONE = 0
 export const VIRTIO_NET_HDR_GSO_TCPV4 = 1
-export const VIRTIO_NET_HDR_GSO_UDP = 3
 export const VIRTIO_NET_HDR_GSO_TCPV6 = 4
 export const VIRTIO_NET_HDR_GSO_UDP_L4 = 5
 /** A flag beside the GSO type. */
@@ -78,8 +61,6 @@ export const AF_INET = 2
 export const AF_INET6 = 10
 export const AF_NETLINK = 16
 export const AF_PACKET = 17
-export const MSG_PEEK = 0x02
-export const MSG_CTRUNC = 0x08
 export const MSG_TRUNC = 0x20
 export const MSG_DONTWAIT = 0x40
 export const SOL_NETLINK = 270
@@ -93,20 +74,13 @@ export const SOCK_CLOEXEC = 0x80000
 
 // include/uapi/asm-generic/socket.h
 export const SOL_SOCKET = 1
-export const SO_ERROR = 4
-export const SO_SNDBUF = 7
 export const SO_RCVBUF = 8
-export const SO_PASSCRED = 16
-export const SO_SNDBUFFORCE = 32
 export const SO_RCVBUFFORCE = 33
 
 // include/uapi/linux/netlink.h
 export const NETLINK_ROUTE = 0
 export const NETLINK_USERSOCK = 2
-export const NETLINK_GENERIC = 16
 export const NETLINK_ADD_MEMBERSHIP = 1
-export const NETLINK_DROP_MEMBERSHIP = 2
-export const NETLINK_NO_ENOBUFS = 5
 export const NETLINK_LISTEN_ALL_NSID = 8
 export const NETLINK_CAP_ACK = 10
 export const NETLINK_EXT_ACK = 11
@@ -117,10 +91,8 @@ export const IF_OPER_UNKNOWN = 0
 export const IF_OPER_UP = 6
 
 // include/uapi/linux/sockios.h
-export const SIOCGIFNAME = 0x8910
 export const SIOCGIFFLAGS = 0x8913
 export const SIOCGIFINDEX = 0x8933
-export const SIOCETHTOOL = 0x8946
 export const SIOCDEVPRIVATE = 0x89f0
 
 // include/uapi/linux/capability.h

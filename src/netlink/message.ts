@@ -8,28 +8,19 @@ import { checkRange, NetlinkParseError } from './parse-error.ts'
 
 export const NLMSG_HDRLEN = 16
 
-export const NLMSG_NOOP = 1
 export const NLMSG_ERROR = 2
 export const NLMSG_DONE = 3
-export const NLMSG_OVERRUN = 4
 /** The first type that belongs to the protocol; the ones below are netlink's own. */
-export const NLMSG_MIN_TYPE = 0x10
 
 export const NLM_F_REQUEST = 0x01
 export const NLM_F_MULTI = 0x02
 export const NLM_F_ACK = 0x04
-export const NLM_F_ECHO = 0x08
 export const NLM_F_DUMP_INTR = 0x10
-export const NLM_F_DUMP_FILTERED = 0x20
 /** On requests for reading. */
-export const NLM_F_ROOT = 0x100
-export const NLM_F_MATCH = 0x200
 export const NLM_F_DUMP = 0x300
 /** On requests that change something. */
-export const NLM_F_REPLACE = 0x100
 export const NLM_F_EXCL = 0x200
 export const NLM_F_CREATE = 0x400
-export const NLM_F_APPEND = 0x800
 /** On acknowledgements. */
 export const NLM_F_CAPPED = 0x100
 export const NLM_F_ACK_TLVS = 0x200

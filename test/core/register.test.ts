@@ -317,7 +317,7 @@ describe('opening and closing', () => {
       { down: true },
     )
     memory.net.registerNetdeviceNotifier(event => void events.push(event))
-    await devOpen(dev)
+    await expect(devOpen(dev)).rejects.toThrow(/^dev_open test0: EIO, .*; the driver refused, for the reason logged$/)
     expect([dev.flags & IFF_UP, port.up, stopped, events]).toEqual([0, false, [], []])
     expect(memory.lines).toEqual(['test0: ndo_open failed: EBUSY; taking the link down again'])
     port.transmit(numbered(1)[0] as Uint8Array)
@@ -339,7 +339,7 @@ describe('opening and closing', () => {
       },
       { down: true },
     )
-    await devOpen(dev)
+    await expect(devOpen(dev)).rejects.toThrow(/EIO/)
     expect([dev.flags & IFF_UP, port.up]).toEqual([0, false])
     broken = false
     memory.clock.advance(1e9)

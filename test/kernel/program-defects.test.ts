@@ -56,7 +56,7 @@ test('ndoOpen that throws at the start ends it, with nothing left', async () => 
   const { status, stderr, stdout } = await netns.run(`${process.execPath} ${PROGRAM} ${file} -q`)
   expect([status, stdout, links()]).toEqual([1, '', ['lo']])
   expect(stderr).toMatch(
-    /^broken: ndoOpen: Error: boom .*\nbroken: ndo_open failed: EIO.*\nvnet: open broken: EIO.*\n$/,
+    /^broken: ndoOpen: Error: boom .*\nbroken: ndo_open failed: EIO.*\nvnet: dev_open broken: EIO.*\n$/,
   )
 })
 

