@@ -184,7 +184,8 @@ Napi::Value RecvMsg(const Napi::CallbackInfo& info) {
   int32_t* meta = args.int32s(3, 3);
   if (!args.ok()) return result(info, -EINVAL);
 
-  sockaddr_nl sender = {};
+  // Of any family's size: the kernel says how long the address is also when it cut it, which sanitizers take for written.
+  sockaddr_storage sender = {};
   alignas(cmsghdr) uint8_t control[CMSG_SPACE(sizeof(int)) * 4];
   iovec part = {into.data, into.length};
   msghdr message = {};
@@ -201,7 +202,12 @@ Napi::Value RecvMsg(const Napi::CallbackInfo& info) {
   } while (octets < 0 && errno == EINTR);
   if (octets < 0) return result(info, -errno);
 
-  meta[0] = sender.nl_family == AF_NETLINK ? static_cast<int32_t>(sender.nl_pid) : -1;
+  meta[0] = -1;
+  if (sender.ss_family == AF_NETLINK) {
+    sockaddr_nl netlink;
+    memcpy(&netlink, &sender, sizeof netlink);
+    meta[0] = static_cast<int32_t>(netlink.nl_pid);
+  }
   meta[1] = -1;
   meta[2] = message.msg_flags;
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {

@@ -233,6 +233,16 @@ with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
     close()
   })
 
+  test('takes a sender whose address is longer than a netlink one, and says that it is none', () => {
+    const { fd, address, close } = datagrams()
+    const sender = mine(native.socket(AF_UNIX, SOCK_DGRAM, 0, -1), 'socket')
+    check(native.bind(sender, abstractAddress()), 'bind')
+    const meta = new Int32Array(3)
+    expect(native.sendto(sender, Uint8Array.of(1), 0, address)).toBe(1)
+    expect([native.recvmsg(fd, new Uint8Array(8), 0, meta), meta[0]]).toEqual([1, -1])
+    close()
+  })
+
   test('says -1, not the kernel, for a sender that is not netlink', () => {
     const { fd, send, close } = datagrams()
     const meta = new Int32Array(3)
