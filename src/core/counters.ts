@@ -23,12 +23,11 @@ export class Counters {
     this.#rxDrops = shared(rxqs * SKB_DROP_REASON_MAX)
   }
 
-  /** A frame of `len` octets read on transmit queue `queue`. */
-  transmitted(queue: number, len: number): void {
-    const { rows } = this
+  /** `packets` frames, of `bytes` octets together, read on transmit queue `queue`. */
+  transmitted(queue: number, packets: number, bytes: number): void {
     const row = queue * LINK_STATS64_LENGTH
-    rows[row + TX_PACKETS] += 1
-    rows[row + TX_BYTES] += len
+    this.rows[row + TX_PACKETS] += packets
+    this.rows[row + TX_BYTES] += bytes
   }
 
   received(skb: SkBuff): void {

@@ -4,7 +4,6 @@
  */
 import { SkBuffPool } from '../skb/pool.ts'
 import { Ring } from '../skb/ring.ts'
-import { OWNER_XMIT } from '../skb/sk-buff.ts'
 import type { Clock } from './clock.ts'
 import { EIO } from './errno.ts'
 import type { Log } from './log.ts'
@@ -42,7 +41,6 @@ export class Net {
   readonly #dirty: RxQueue[] = []
   #dirtyCount = 0
   #flushScheduled = false
-  #stamp = OWNER_XMIT
   readonly #flushLater = (): void => {
     this.#flushScheduled = false
     this.flush()
@@ -81,12 +79,6 @@ export class Net {
       }
     }
     return thrown
-  }
-
-  /** A mark for one call of ndoStartXmit, so that it can be told afterwards whether the frame was handed on. */
-  stamp(): number {
-    this.#stamp = this.#stamp === 0x3fff_ffff ? OWNER_XMIT : this.#stamp + 1
-    return this.#stamp
   }
 
   /** Notes that a receive queue has frames for its host. They go out with the poll that runs, or else a flush of their own. */

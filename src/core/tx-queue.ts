@@ -5,7 +5,7 @@
  */
 import { SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_DRIVER_EXCEPTION } from '../skb/drop-reason.ts'
 import { Ring } from '../skb/ring.ts'
-import type { SkBuff } from '../skb/sk-buff.ts'
+import { OWNER_XMIT, type SkBuff } from '../skb/sk-buff.ts'
 import { type Alarm, NSEC_PER_MSEC } from './clock.ts'
 import { ENOBUFS } from './errno.ts'
 import { NETDEV_TX_BUSY } from './if.ts'
@@ -125,14 +125,15 @@ export class TxQueue {
   /** (2) One native call reads a batch into slots of the pool. Each is counted when read, as the kernel does. */
   #read(batch: SkBuff[]): number {
     const { dev, index } = this
-    const { counters } = dev
+    let bytes = 0
     const n = (this.#port as PortQueue).read(batch, BATCH)
     for (let i = 0; i < n; i++) {
       const skb = batch[i]
       skb.dev = dev
       skb.queueMapping = index
-      counters.transmitted(index, skb.len)
+      bytes += skb.len
     }
+    if (n > 0) dev.counters.transmitted(index, n, bytes)
     return n
   }
 
@@ -178,25 +179,24 @@ export class TxQueue {
       return
     }
     const { dev } = this
-    const stamp = dev.net.stamp()
-    skb.owner = stamp
+    skb.owner = OWNER_XMIT
     let answer: number | undefined
     try {
       answer = dev.netdevOps.ndoStartXmit(skb, dev) as number | undefined
     } catch (error) {
-      if (skb.owner === stamp) {
+      if (skb.owner === OWNER_XMIT) {
         skb.dev = dev
         skb.drop(SKB_DROP_REASON_DRIVER_EXCEPTION)
       }
       dev.logException('ndoStartXmit', error)
       return
     }
-    if (answer === NETDEV_TX_BUSY) this.#busy(skb, stamp)
+    if (answer === NETDEV_TX_BUSY) this.#busy(skb)
   }
 
   /** NETDEV_TX_BUSY: the frame is the framework's again, and first in line. */
-  #busy(skb: SkBuff, stamp: number): void {
-    if (skb.owner !== stamp) {
+  #busy(skb: SkBuff): void {
+    if (skb.owner !== OWNER_XMIT) {
       this.dev.logException('ndoStartXmit', 'answered NETDEV_TX_BUSY for a frame it had handed on')
       return
     }

@@ -52,7 +52,6 @@ export class Ring {
   shift(): SkBuff | undefined {
     if (this.#length === 0) return undefined
     const skb = this.#slots[this.#head]
-    this.#slots[this.#head] = undefined
     this.#head = (this.#head + 1) & this.#mask
     this.#length--
     return skb

@@ -30,13 +30,13 @@ export const PACKET_BROADCAST = 1
 export const PACKET_MULTICAST = 2
 export const PACKET_OTHERHOST = 3
 
-/** Who owns an skb. Numbers from OWNER_XMIT up stamp one call of ndoStartXmit each. */
+/** Who owns an skb; OWNER_XMIT is the driver while its ndoStartXmit has not handed it on. */
 export const OWNER_FREE = 0
 export const OWNER_HOLDER = 1
 export const OWNER_RING = 2
 export const OWNER_RX = 3
 export const OWNER_WIRE = 4
-export const OWNER_XMIT = 16
+export const OWNER_XMIT = 5
 
 /** What an skb asks of its device: to count it when it is delivered or dropped. */
 export interface SkBuffDevice {

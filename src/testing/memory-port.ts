@@ -232,8 +232,8 @@ export class MemoryQueue implements PortQueue {
   submit(from: Ring): number {
     const port = this.#port
     const n = from.length
+    const up = port.up && !this.#dead
     for (let i = 0; i < n; i++) {
-      const up = port.up && !this.#dead
       if (up && port.room <= 0) return i
       const skb = from.shift() as SkBuff
       if (!up) skb.drop(SKB_DROP_REASON_DEV_READY)

@@ -163,7 +163,7 @@ describe('counters', () => {
       [1000, 3],
     ] as const) {
       const skb = frame(dev, len, queue)
-      dev.counters.transmitted(skb.queueMapping, skb.len)
+      dev.counters.transmitted(skb.queueMapping, 1, skb.len)
       skb.consume()
     }
     const stats = (q: number) => {

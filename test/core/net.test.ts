@@ -10,7 +10,6 @@ import {
 import { LOGLEVEL_ERR, Log } from '../../src/core/log.ts'
 import { Net } from '../../src/core/net.ts'
 import { devOpen, unregisterNetdev } from '../../src/core/register.ts'
-import { OWNER_XMIT } from '../../src/skb/sk-buff.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
 import { MemoryHost } from '../../src/testing/memory-port.ts'
 import { addDevice, makeDevice, memoryNets } from '../support/memory-net.ts'
@@ -81,13 +80,6 @@ describe('netdevice notifiers', () => {
     for (let i = 0; i < 2; i++) net.callNetdeviceNotifiers(NETDEV_UP, makeDevice())
     expect(told).toEqual(['a', 'b', 'b'])
   })
-})
-
-test('stamps differ from call to call, and from every owner', () => {
-  const { net } = makeNet()
-  const stamps = Array.from({ length: 1000 }, () => net.stamp())
-  expect(new Set(stamps).size).toBe(1000)
-  expect(Math.min(...stamps)).toBeGreaterThan(OWNER_XMIT - 1)
 })
 
 test('a Net without more than it must have makes its own pool and chance', () => {
