@@ -38,7 +38,18 @@ afterAll(() => rmSync(directory, { recursive: true }))
 test('the package holds the program, its sources, the addon for this machine and its sources, and nothing else', () => {
   const files = run('tar', ['-tzf', tarball]).trimEnd().split('\n')
   const tops = new Set(files.map(file => file.split('/')[1]))
-  const always = ['LICENSE', 'README.md', 'package.json', 'binding.gyp', 'dist', 'native', 'prebuilds', 'src']
+  const always = [
+    'LICENSE',
+    'README.md',
+    'bench',
+    'binding.gyp',
+    'dist',
+    'examples',
+    'native',
+    'package.json',
+    'prebuilds',
+    'src',
+  ]
   expect([...tops].filter(top => top !== 'docs').sort()).toEqual(always.sort())
   expect(files).toContain(`package/prebuilds/linux-${process.arch}/vnet.node`)
   const sources = files.filter(file => file.startsWith('package/src/'))

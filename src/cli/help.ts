@@ -9,6 +9,7 @@ const EXAMPLES: Section = [
   'Examples:',
   [
     ['vnet', 'vnet0; then `ping 198.18.0.2`'],
+    ['vnet --ipv6', 'IPv6 addresses too'],
     ['vnet snull --mtu 9000', 'sn0, sn1; then `tcpdump -ni sn1`'],
     ['vnet cable red/eth0 blue/eth0', 'joins the namespaces red and blue'],
     ['vnet ./my-driver.js', 'the driver that the file exports'],

@@ -42,14 +42,16 @@ export function commonOptions(): Option[] {
     ),
     new Option('--txqs <n>', `transmit queues, 1 to ${MAX_TAP_QUEUES}`).argParser(wholeNumber(1, MAX_TAP_QUEUES)),
     new Option('--rxqs <n>', 'receive queues, no more than transmit queues').argParser(wholeNumber(1, MAX_TAP_QUEUES)),
-    new Option('--netns <netns>', 'network namespace, a name as in `ip netns` or a path'),
+    new Option('--netns <netns>', 'network namespace, a name as in `ip netns` or a path').argParser(netnsName),
     new Option('--no-offload', 'no checksum and segmentation offload'),
     new Option('--down', 'leave the link down'),
   ]
   const persistent = [
     new Option('--persist', 'leave the interface there at the end; a later run attaches to it by its name (%d is 0)'),
     new Option('--user <user>', 'who may attach without privileges, name or number').argParser(id('user', getpwnam)),
-    new Option('--group <group>', 'the group that may, name or number').argParser(id('group', getgrnam)),
+    new Option('--group <group>', 'the group that may; with --user, who must be in it too').argParser(
+      id('group', getgrnam),
+    ),
     new Option('--delete', 'remove the interface that an earlier run left').conflicts('persist'),
   ]
   const output = [
@@ -72,6 +74,11 @@ function collect<T>(parse: (text: string) => T): (text: string, before: T[] | fa
 
 function interfaceName(text: string): string {
   if (!devValidName(text)) throw new InvalidArgumentError('1 to 15 octets, no / or : or white space, at most one %d')
+  return text
+}
+
+function netnsName(text: string): string {
+  if (text === '') throw new InvalidArgumentError('a name as in `ip netns`, or a path')
   return text
 }
 

@@ -8,6 +8,7 @@ import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, Log } from '../core/log.ts
 import { Net } from '../core/net.ts'
 import { random } from '../core/random.ts'
 import { devOpen, registerNetdev, unregisterNetdev } from '../core/register.ts'
+import { type Cidr, parseCidr, prefixesIntersect } from '../kernel/cidr.ts'
 import { TimerfdClock } from '../kernel/clock.ts'
 import { LinuxHost } from '../kernel/host.ts'
 import { loadNative } from '../kernel/native.ts'
@@ -35,11 +36,12 @@ export async function run(
   const net = new Net({ host, clock, random: chance, log: new Log(level, output.log) })
   const specs = init(driver, params, args, options, net)
   try {
-    const plans = planDevices(specs, options)
+    const plans = planDevices(specs, options).map(plan => keepAddresses(host, plan, options))
     if (options.delete) {
       await removeAll(host, plans)
       return EXIT_OK
     }
+    refuseOverlaps(plans)
     for (const plan of plans) refuseConflicts(host, plan)
     if (verbose > 0) traceChanges(net)
     if (verbose > 1) for (const { dev } of plans) traceFrames(dev)
@@ -75,7 +77,27 @@ async function removeAll(host: LinuxHost, plans: readonly Plan[]): Promise<void>
   if (errors.length > 0) throw errors[0]
 }
 
-/** Two interfaces on one network would silently take each other's traffic. */
+/** An interface that is there already keeps the addresses it has, unless others are asked for. */
+function keepAddresses(host: LinuxHost, plan: Plan, { address }: CommonOptions): Plan {
+  const { dev, netns } = plan
+  return address === undefined && host.addresses(dev.name, netns).length > 0 ? { ...plan, addresses: [] } : plan
+}
+
+/** Two interfaces on one network would silently take each other's traffic: among those of this run, */
+function refuseOverlaps(plans: readonly Plan[]): void {
+  const all = plans.flatMap(plan => plan.addresses.map(text => ({ plan, text, cidr: parseCidr(text) as Cidr })))
+  for (const [i, one] of all.entries()) {
+    const other = all
+      .slice(i + 1)
+      .find(({ plan, cidr }) => plan !== one.plan && plan.netns === one.plan.netns && prefixesIntersect(cidr, one.cidr))
+    if (other === undefined) continue
+    throw new UsageError(
+      `${one.text} and ${other.text} are on one network: give ${one.plan.dev.name} and ${other.plan.dev.name} one each`,
+    )
+  }
+}
+
+/** and of one of them and any that is there. */
 function refuseConflicts(host: LinuxHost, { dev, netns, addresses }: Plan): void {
   for (const address of addresses) {
     const conflict = host.conflict(address, netns, dev.name)
@@ -128,7 +150,7 @@ async function bringUp(plans: readonly Plan[], net: Net, host: LinuxHost, option
   try {
     for (const { dev, netns } of plans) await registerNetdev(dev, net, { netns, persist, owner, group })
     const configured: Plan[] = []
-    for (const plan of plans) configured.push({ ...plan, addresses: await configure(plan, options) })
+    for (const plan of plans) configured.push({ ...plan, addresses: await configure(host, plan, options) })
     await host.settle()
     return configured
   } catch (error) {
@@ -143,25 +165,27 @@ async function bringUp(plans: readonly Plan[], net: Net, host: LinuxHost, option
 
 /**
  * What was asked for explicitly also holds for an interface that was there before; addresses; link up. A persistent one
- * may be attached to without privileges, and is then used as it is. Answers the addresses that it has of those planned.
+ * may be attached to without privileges, and is then used as it is. Answers the addresses that it has.
  */
-async function configure({ dev, addresses, explicit }: Plan, options: CommonOptions): Promise<readonly string[]> {
+async function configure(
+  host: LinuxHost,
+  { dev, netns, addresses, explicit }: Plan,
+  options: CommonOptions,
+): Promise<readonly string[]> {
   const { port } = dev
   if (port === undefined) return addresses
-  async function attempt(step: Promise<void>): Promise<boolean> {
+  async function attempt(step: Promise<void>): Promise<void> {
     try {
       await step
-      return true
     } catch (error) {
       if (port?.created || !isErrno(error, EPERM)) throw error
       dev.log.warn(`used as it is: ${error.message}`)
-      return false
     }
   }
   if (!port.created) await attempt(port.apply(explicit))
-  const there = await attempt(port.apply({ addresses }))
+  await attempt(port.apply({ addresses }))
   if (!options.down) await attempt(devOpen(dev))
-  return there ? addresses : []
+  return host.addresses(dev.name, netns)
 }
 
 async function takeDown(plans: readonly Plan[]): Promise<void> {

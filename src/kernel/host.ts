@@ -8,12 +8,21 @@ import { setTimeout } from 'node:timers/promises'
 import { EEXIST, EINVAL, ENOENT, EPERM, isErrno, VnetError } from '../core/errno.ts'
 import type { Host, PortSpec } from '../core/port.ts'
 import type { SkBuffPool } from '../skb/pool.ts'
-import { formatAddress, parseCidr } from './cidr.ts'
+import { formatAddress, formatCidr, parseCidr } from './cidr.ts'
 import { check } from './errno.ts'
 import { LinkMonitor, NSID_HOME, NSID_UNSEEN } from './link-monitor.ts'
 import type { Native } from './native.ts'
 import { netnsPath, watchNetnsName } from './netns-name.ts'
-import { getLink, getRoutes, type Link, nsidOf, overlappingRoute, RouteSocket, setLink } from './rtnetlink.ts'
+import {
+  getAddresses,
+  getLink,
+  getRoutes,
+  type Link,
+  nsidOf,
+  overlappingRoute,
+  RouteSocket,
+  setLink,
+} from './rtnetlink.ts'
 import { openTap, rootAdvice, setPersist, type Tap, tapName } from './tap.ts'
 import { TapPort, type TapPortOwner } from './tap-port.ts'
 import { createFrameBatch, type FrameBatch, TapQueue } from './tap-queue.ts'
@@ -80,6 +89,16 @@ export class LinuxHost implements Host, TapPortOwner, AsyncDisposable {
       } finally {
         for (const fd of tap.fds) this.#native.close(fd)
       }
+    })
+  }
+
+  /** The addresses of an interface, `198.18.0.1/24`, but for link-local ones, which the kernel gives it by itself. */
+  addresses(name: string, netns: string | undefined): string[] {
+    return this.#inNamespace(netns, nsfd => {
+      using there = RouteSocket.open(this.#native, nsfd)
+      const link = getLink(there, { name })
+      const all = link === undefined ? [] : getAddresses(there, link.ifindex)
+      return all.map(formatCidr).filter(cidr => !cidr.startsWith('fe80:'))
     })
   }
 
@@ -227,6 +246,9 @@ export class LinuxHost implements Host, TapPortOwner, AsyncDisposable {
       using home = RouteSocket.open(this.#native)
       return fn(home.isIn(nsfd) ? -1 : nsfd)
     } catch (error) {
+      if (isErrno(error, EINVAL) && error.advice === undefined) {
+        throw new VnetError(EINVAL, `enter network namespace ${netns}`, 'it is not one')
+      }
       // What has no advice yet is that the namespace may not be entered.
       throw isErrno(error, EPERM) && error.advice === undefined
         ? new VnetError(EPERM, `enter network namespace ${netns}`, rootAdvice())

@@ -4,7 +4,7 @@
  * open, socket and timerfdCreate gave is closed with the thread when that is terminated before. A Uint8Array may be on an
  * ArrayBuffer or a SharedArrayBuffer and is only used during the call, batches excepted.
  */
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { ENOENT, ENOEXEC, VnetError } from '../core/errno.ts'
@@ -104,6 +104,11 @@ export interface Native {
   createPoller(fd: number, fn: (status: number) => void): Poller | number
 }
 
+/** stat(2), unlike access(2), goes by the capabilities that count for the opening too. */
+function isThere(file: string): boolean {
+  return statSync(file, { throwIfNoEntry: false }) !== undefined
+}
+
 /**
  * Loads the addon: the file VNET_ADDON names, else build/Release/vnet.node, else prebuilds/linux-ARCH/vnet.node of the
  * package. Throws a VnetError that says what to run when there is none, or it does not load.
@@ -112,7 +117,7 @@ export function loadNative(): Native {
   // src/kernel and dist/kernel lie equally deep.
   const root = fileURLToPath(new URL('../../', import.meta.url))
   const candidates = [`${root}build/Release/vnet.node`, `${root}prebuilds/linux-${process.arch}/vnet.node`]
-  const path = process.env.VNET_ADDON || candidates.find(file => existsSync(file))
+  const path = process.env.VNET_ADDON || candidates.find(isThere)
   if (path === undefined) {
     throw new VnetError(ENOENT, 'vnet.node', `the native addon is not built: run \`npm run setup\` in ${root}`)
   }

@@ -57,7 +57,10 @@ describe('the interfaces of a driver', () => {
     expect(named([])).toEqual(['sn0', 'sn1'])
     expect(named([], ['a'])).toEqual(['a', 'sn1'])
     expect(named(['x', 'far/y'], ['a', 'b'])).toEqual(['x', 'y'])
-    expect(named(['x'])).toEqual(['x', 'sn1'])
+  })
+
+  test('are all named by arguments, or none', () => {
+    expect(() => named(['x'])).toThrow('1 of 2 interfaces named: name all of them, or none')
   })
 
   test('are no more than it makes', () => {

@@ -1,10 +1,11 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { UsageError } from '../../src/core/driver.ts'
 import { IFF_NOARP, NETIF_F_ALL_TAP } from '../../src/core/if.ts'
 import { devClose } from '../../src/core/register.ts'
 import { linkStats64 } from '../../src/core/stats.ts'
 import { driver } from '../../src/drivers/loop.ts'
 import { SKB_DROP_REASON_NEIGH, SKB_DROP_REASON_UNHANDLED_PROTO } from '../../src/skb/drop-reason.ts'
+import type { Ring } from '../../src/skb/ring.ts'
 import { CHECKSUM_PARTIAL } from '../../src/skb/sk-buff.ts'
 import { address, buildFrame, plain, plain6 } from '../header/frames.ts'
 import { addDriver, memoryNets, numbered } from '../support/memory-net.ts'
@@ -44,6 +45,22 @@ describe('the loop driver', () => {
     const many = await addDriver(memory, driver, off, { txqs: 3, rxqs: 3 })
     expect(many.devices[0]).toMatchObject({ name: 'vnet0', numTxQueues: 3, numRxQueues: 3 })
     await expect(addDriver(memory, driver, off, { args: ['a', 'b'] })).rejects.toThrow(UsageError)
+  })
+
+  test('takes a frame from transmit queue q through receive ring q % rxqs', async () => {
+    const { devices, ports } = await addDriver(makeNet(), driver, off)
+    const { rxRings } = devices[0]?.priv as { rxRings: Ring[] }
+    const taken: number[][] = rxRings.map(() => [])
+    for (const [r, ring] of rxRings.entries()) {
+      const push = ring.push.bind(ring)
+      vi.spyOn(ring, 'push').mockImplementation(skb => {
+        taken[r]?.push(skb.queueMapping)
+        return push(skb)
+      })
+    }
+    for (const q of [0, 1, 1, 3]) ports[0]?.transmit(flowFrame(q, new Uint8Array(6)).sent, q)
+    ports[0]?.drain()
+    expect(taken).toEqual([[0], [1, 1, 3]])
   })
 
   test('says by which address one of the host’s own is reached', () => {

@@ -14,6 +14,8 @@ beforeEach(() => {
 })
 afterEach(() => own.remove())
 
+const USUAL = ['198.18.0.1/24', '198.18.1.2/24']
+
 const here = () => ['--netns', netns.name]
 const tap0 = (...args: string[]) => ['--name', 'tap0', ...here(), ...args]
 
@@ -44,6 +46,22 @@ function addresses(name: string): string[] {
 async function ping(address: string): Promise<void> {
   expect((await netns.run(`ping -c 1 -W 5 ${address}`)).stdout).toContain(' 1 received')
 }
+
+describe('addresses of an interface that is there already', () => {
+  test('stay, and are said; the usual ones do not come on top', async () => {
+    await run(tap0('--persist', '--address', '192.0.2.1/24'))
+    for (const more of [[], ['--no-address']]) {
+      const [again] = await run(tap0(...more), async () => expect(addresses('tap0')).toEqual(['192.0.2.1/24']))
+      expect(again?.addresses).toEqual(['192.0.2.1/24'])
+    }
+  })
+
+  test('are joined by those that are asked for', async () => {
+    await run(tap0('--persist', '--address', '192.0.2.1/24'))
+    const [again] = await run(tap0('--address', '198.18.5.1/24'))
+    expect(again?.addresses).toEqual(['192.0.2.1/24', '198.18.5.1/24'])
+  })
+})
 
 describe('--persist', () => {
   test('leaves the interface with its state, and a later run is as if it had never ended', async () => {
@@ -181,7 +199,7 @@ describe('--user and --group', () => {
     await run(tap0('--persist', '--user', `${NOBODY}`))
     const options = ['--name', 'tap0', '--mtu', '1400', '--address', '192.0.2.1/24', '--json']
     const vnet = await spawnVnet(options, { within: asNobodyIn(netns) })
-    expect(vnet.interfaces()).toMatchObject([{ name: 'tap0', mtu: 1500, addresses: [] }])
+    expect(vnet.interfaces()).toMatchObject([{ name: 'tap0', mtu: 1500, addresses: USUAL }])
     await ping('198.18.0.2')
     const warnings = vnet.stdout.split('\n').filter(line => line.includes('"warning"'))
     expect(warnings).toEqual([

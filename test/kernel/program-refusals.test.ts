@@ -1,4 +1,7 @@
 /** What cannot be done: one line that names the trouble and the way out, exit status 1, and nothing left behind. */
+import { chmodSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { asNobodyIn, withoutCapIn, withoutTunIn } from '../support/privileges.ts'
@@ -60,6 +63,16 @@ describe('addresses whose network another interface has', () => {
   })
 })
 
+test('two interfaces of one run on one network', async () => {
+  const addresses = ['--address', '192.0.2.1/24', '--address', '192.0.2.2/25']
+  const { status, stderr } = await runMain('cable', 'a', 'b', '--netns', netns.name, ...addresses)
+  expect([status, stderr]).toEqual([
+    2,
+    'vnet: 192.0.2.1/24 and 192.0.2.2/25 are on one network: give a and b one each (see vnet --help)\n',
+  ])
+  expect(names()).toEqual(['lo'])
+})
+
 test('a name that is taken', async () => {
   netns.ip('link add br0 type bridge')
   expect(await refused('--name', 'br0')).toBe(
@@ -84,7 +97,22 @@ test('an unknown network namespace', async () => {
 test('a path that is no network namespace', async () => {
   const { status, stderr } = await runMain('--netns', '/proc/self/ns/uts')
   expect(status).toBe(1)
-  expect(stderr).toMatch(/^vnet: [^\n]*EINVAL[^\n]*\n$/)
+  expect(stderr).toBe('vnet: enter network namespace /proc/self/ns/uts: EINVAL, invalid argument; it is not one\n')
+})
+
+test('a tree that only root may enter, to nobody: the addon is found all the same', async () => {
+  const tree = mkdtempSync(join(tmpdir(), 'vnet-test-'))
+  try {
+    chmodSync(tree, 0o700)
+    for (const name of ['dist', 'build', 'node_modules', 'package.json']) {
+      symlinkSync(resolve(name), join(tree, name))
+    }
+    const program = `${process.execPath} --preserve-symlinks --preserve-symlinks-main ${tree}/dist/vnet.js -q`
+    const { stderr } = await netns.run([...asNobodyIn(netns).slice(4), program].join(' '))
+    expect(stderr).toMatch(/^vnet: TUNSETIFF vnet%d: EPERM/)
+  } finally {
+    rmSync(tree, { recursive: true })
+  }
 })
 
 /** What a child says that ends by itself. */
