@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import { UsageError } from '../../src/core/driver.ts'
 import { IFF_NOARP, NETIF_F_ALL_TAP } from '../../src/core/if.ts'
+import type { NetDevice } from '../../src/core/net-device.ts'
 import { devClose } from '../../src/core/register.ts'
 import { linkStats64 } from '../../src/core/stats.ts'
 import { driver } from '../../src/drivers/loop.ts'
@@ -49,7 +50,7 @@ describe('the loop driver', () => {
 
   test('takes a frame from transmit queue q through receive ring q % rxqs', async () => {
     const { devices, ports } = await addDriver(makeNet(), driver, off)
-    const { rxRings } = devices[0]?.priv as { rxRings: Ring[] }
+    const { rxRings } = (devices[0] as NetDevice).priv as { rxRings: Ring[] }
     const taken: number[][] = rxRings.map(() => [])
     for (const [r, ring] of rxRings.entries()) {
       const push = ring.push.bind(ring)
