@@ -28,7 +28,7 @@ test('the file that VNET_ADDON names is the one that is loaded', () => {
 
 test('an addon that is not built is an error that says what to run', async () => {
   vi.stubEnv('VNET_ADDON', '')
-  vi.doMock('node:fs', () => ({ existsSync: () => false }))
+  vi.doMock('node:fs', () => ({ statSync: () => undefined }))
   vi.resetModules()
   const { loadNative: load } = await import('../../src/kernel/native.ts')
   const error = failure(load)
