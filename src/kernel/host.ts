@@ -121,7 +121,7 @@ export class LinuxHost implements Host, TapPortOwner, AsyncDisposable {
 
   /** Waits until the kernel is through with what was asked of the ports, so that frames pass: milliseconds, as a rule. */
   async settle(): Promise<void> {
-    for (let left = SETTLE_MS; left > 0; left--) {
+    for (const end = performance.now() + SETTLE_MS; performance.now() < end; ) {
       if ([...this.#ports.keys()].every(port => port.settled())) return
       // It tells of a route or a carrier before it is done with it, so there is no event to wait for.
       await setTimeout(1)
