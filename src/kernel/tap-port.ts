@@ -160,7 +160,7 @@ export class TapPort implements Port {
         return getLink(sock, { name: tapName(this.#native, this.#fd) ?? '' })
       })
     } catch (error) {
-      if (!isErrno(error, EINVAL, EBADFD)) throw error
+      if (!isErrno(error, EBADFD)) throw error
       this.leave()
       return
     }
@@ -186,11 +186,12 @@ export class TapPort implements Port {
 
   /**
    * Calls `fn` with a descriptor of the interface's present namespace; -1, for home, where that may not be asked. Throws
-   * EBADFD when the interface is gone and EINVAL when its namespace is going: its number is another's elsewhere.
+   * EBADFD when the interface is gone, or its namespace is going: its number is another's elsewhere.
    */
   #inNamespace<T>(fn: (nsfd: number) => T): T {
     const nsfd = this.#native.ioctl(this.#fd, TUNGETDEVNETNS, 0)
-    if (nsfd !== -EPERM) checkTap(nsfd, `TUNGETDEVNETNS ${this.#link.name}`)
+    // EINVAL: the namespace is going, and the interface with it.
+    if (nsfd !== -EPERM) checkTap(nsfd === -EINVAL ? -EBADFD : nsfd, `TUNGETDEVNETNS ${this.#link.name}`)
     try {
       return fn(nsfd < 0 ? -1 : nsfd)
     } finally {
