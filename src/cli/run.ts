@@ -8,7 +8,7 @@ import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, Log } from '../core/log.ts
 import { Net } from '../core/net.ts'
 import { random } from '../core/random.ts'
 import { devOpen, registerNetdev, unregisterNetdev } from '../core/register.ts'
-import { type Cidr, parseCidr, prefixesIntersect } from '../kernel/cidr.ts'
+import { prefixesIntersect, toCidr } from '../kernel/cidr.ts'
 import { TimerfdClock } from '../kernel/clock.ts'
 import { LinuxHost } from '../kernel/host.ts'
 import { loadNative } from '../kernel/native.ts'
@@ -85,7 +85,7 @@ function keepAddresses(host: LinuxHost, plan: Plan, { address }: CommonOptions):
 
 /** Two interfaces on one network would silently take each other's traffic: among those of this run, */
 function refuseOverlaps(plans: readonly Plan[]): void {
-  const all = plans.flatMap(plan => plan.addresses.map(text => ({ plan, text, cidr: parseCidr(text) as Cidr })))
+  const all = plans.flatMap(plan => plan.addresses.map(text => ({ plan, text, cidr: toCidr(text) })))
   for (const [i, one] of all.entries()) {
     const other = all
       .slice(i + 1)

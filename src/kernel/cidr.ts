@@ -3,6 +3,7 @@
  * address and a prefix length is undefined, never a guess. Octets are in network order.
  */
 
+import { EINVAL, VnetError } from '../core/errno.ts'
 import { AF_INET, AF_INET6 } from './uapi.ts'
 
 export type Family = typeof AF_INET | typeof AF_INET6
@@ -22,6 +23,13 @@ export function parseCidr(text: string): Cidr | undefined {
   const prefixLen = decimal(text.slice(slash + 1), 128)
   if (bytes === undefined || prefixLen === undefined || prefixLen > bytes.length * 8) return undefined
   return { family: bytes.length === 4 ? AF_INET : AF_INET6, bytes, prefixLen }
+}
+
+/** As parseCidr, for an address that is to be one: VnetError EINVAL, which says how it is written. */
+export function toCidr(text: string): Cidr {
+  const cidr = parseCidr(text)
+  if (cidr !== undefined) return cidr
+  throw new VnetError(EINVAL, `address ${text}`, 'write it as 198.18.0.1/24 or 2001:db8::1/64')
 }
 
 /** An IPv4 address of four decimal numbers without leading zeros, or an IPv6 address as in RFC 4291 sec. 2.2, no zone. */

@@ -8,7 +8,7 @@ import { setTimeout } from 'node:timers/promises'
 import { EEXIST, EINVAL, ENOENT, EPERM, isErrno, VnetError } from '../core/errno.ts'
 import type { Host, PortSpec } from '../core/port.ts'
 import type { SkBuffPool } from '../skb/pool.ts'
-import { formatAddress, formatCidr, parseCidr } from './cidr.ts'
+import { formatAddress, formatCidr, toCidr } from './cidr.ts'
 import { check } from './errno.ts'
 import { LinkMonitor, NSID_HOME, NSID_UNSEEN } from './link-monitor.ts'
 import type { Native } from './native.ts'
@@ -107,9 +107,7 @@ export class LinuxHost implements Host, TapPortOwner, AsyncDisposable {
    * would take its traffic, or lose its own.
    */
   conflict(address: string, netns: string | undefined, except: string): string | undefined {
-    const cidr = parseCidr(address)
-    if (cidr === undefined)
-      throw new VnetError(EINVAL, `address ${address}`, 'write it as 198.18.0.1/24 or 2001:db8::1/64')
+    const cidr = toCidr(address)
     return this.#inNamespace(netns, nsfd => {
       using there = RouteSocket.open(this.#native, nsfd)
       const route = overlappingRoute(getRoutes(there), cidr, getLink(there, { name: except })?.ifindex)

@@ -5,7 +5,7 @@
 import { EBADFD, EEXIST, EINVAL, EPERM, isErrno, VnetError } from '../core/errno.ts'
 import { IFF_DORMANT, IFF_ECHO, IFF_LOWER_UP, IFF_NOARP, IFF_RUNNING, IFF_UP } from '../core/if.ts'
 import type { LinkChange, LinkRequest, LinkState, Port } from '../core/port.ts'
-import { formatCidr, parseCidr } from './cidr.ts'
+import { formatCidr, toCidr } from './cidr.ts'
 import { check } from './errno.ts'
 import type { Native } from './native.ts'
 import {
@@ -220,9 +220,7 @@ export class TapPort implements Port {
   }
 
   #addAddress(sock: RouteSocket, text: string): void {
-    const cidr = parseCidr(text)
-    if (cidr === undefined)
-      throw new VnetError(EINVAL, `address ${text}`, 'write it as 198.18.0.1/24 or 2001:db8::1/64')
+    const cidr = toCidr(text)
     const { ifindex } = this.#link
     const wanted = formatCidr(cidr)
     if (getAddresses(sock, ifindex).some(known => formatCidr(known) === wanted)) return

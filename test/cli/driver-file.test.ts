@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { isDriverFile } from '../../src/cli/driver-file.ts'
 import { runMain } from '../support/run-main.ts'
@@ -90,6 +90,23 @@ describe('a driver from a file', () => {
       expect(stderr).toMatch(/^vnet: init of mine: EINVAL, .*; it must answer a list of devices, at least one.*\n$/)
     },
   )
+
+  test('whose addresses are none is refused in one line that says how one is written', async () => {
+    const dist = pathToFileURL('dist/index.js').href
+    const path = file(`
+      import { allocEtherdevMqs } from '${dist}'
+      const dev = name => allocEtherdevMqs({ name, setup() {}, priv: {} })
+      export const driver = {
+        name: 'mine', description: 'my own', params: {},
+        init: () => [{ dev: dev('mine0'), addresses: ['198.18.0.1'] }, { dev: dev('mine1'), addresses: ['far/24'] }],
+      }
+    `)
+    const { status, stderr } = await runMain(path)
+    expect([status, stderr]).toEqual([
+      1,
+      'vnet: address 198.18.0.1: EINVAL, invalid argument; write it as 198.18.0.1/24 or 2001:db8::1/64\n',
+    ])
+  })
 
   test('has its exit called also when its devices do not become live', async () => {
     const path = file(`

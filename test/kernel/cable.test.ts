@@ -8,13 +8,9 @@ import { ethernet, putWord } from '../support/frames.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { tcpExchange } from '../support/sockets.ts'
-import { type Running, startVnet, stopConserved } from '../support/vnet-process.ts'
+import { BOTH_WAYS, type Running, startVnet, stopConserved } from '../support/vnet-process.ts'
 
 const MIB = 1 << 20
-const BOTH_WAYS = [
-  ['with offloads', []],
-  ['without offloads', ['--no-offload']],
-] as const
 
 let own: OwnNetns
 let left: Netns
@@ -22,17 +18,10 @@ let right: Netns
 
 beforeEach(() => {
   own = new OwnNetns()
-  left = quiet()
-  right = quiet()
+  left = own.addQuiet()
+  right = own.addQuiet()
 })
 afterEach(() => own.remove())
-
-/** A namespace whose host sends nothing by itself. */
-function quiet(): Netns {
-  const netns = own.add()
-  netns.exec('sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1')
-  return netns
-}
 
 function start(...args: string[]): Promise<Running> {
   return startVnet(['cable', `${left.name}/left`, `${right.name}/right`, '--json', ...args])

@@ -1,12 +1,7 @@
 /** The loop driver on a real TAP: what a host sees of the interface, and that it answers itself through it. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Netns, OwnNetns } from '../support/netns.ts'
-import { startVnet, stopConserved } from '../support/vnet-process.ts'
-
-const BOTH_WAYS = [
-  ['with offloads', []],
-  ['without offloads', ['--no-offload']],
-] as const
+import { BOTH_WAYS, startVnet, stopConserved } from '../support/vnet-process.ts'
 
 let own: OwnNetns
 let netns: Netns

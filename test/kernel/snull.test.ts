@@ -4,13 +4,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { captureLines } from '../support/capture.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { type End, tcpExchange, udpSocket } from '../support/sockets.ts'
-import { startVnet, stopConserved } from '../support/vnet-process.ts'
+import { BOTH_WAYS, startVnet, stopConserved } from '../support/vnet-process.ts'
 
 const MIB = 1 << 20
-const BOTH_WAYS = [
-  ['with offloads', []],
-  ['without offloads', ['--no-offload']],
-] as const
 
 let own: OwnNetns
 let netns: Netns

@@ -5,13 +5,9 @@ import { ethernet } from '../support/frames.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { type End, tcpExchange, udpSocket } from '../support/sockets.ts'
-import { type Running, startVnet, stopConserved } from '../support/vnet-process.ts'
+import { BOTH_WAYS, type Running, startVnet, stopConserved } from '../support/vnet-process.ts'
 
 const MIB = 1 << 20
-const BOTH_WAYS = [
-  ['with offloads', []],
-  ['without offloads', ['--no-offload']],
-] as const
 
 let own: OwnNetns
 let near: Netns
@@ -19,17 +15,10 @@ let far: Netns
 
 beforeEach(() => {
   own = new OwnNetns()
-  near = quiet()
-  far = quiet()
+  near = own.addQuiet()
+  far = own.addQuiet()
 })
 afterEach(() => own.remove())
-
-/** A namespace whose host sends nothing by itself. */
-function quiet(): Netns {
-  const netns = own.add()
-  netns.exec('sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1')
-  return netns
-}
 
 interface Gained {
   readonly txPackets: number

@@ -57,6 +57,13 @@ export class OwnNetns {
   readonly #children = new Set<Child>()
   #counter = 0
 
+  /** One whose host sends nothing by itself. */
+  addQuiet(): Netns {
+    const netns = this.add()
+    netns.exec('sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1')
+    return netns
+  }
+
   add(): Netns {
     const name = `vnet-test-${process.pid}-${this.#counter++}`
     execFileSync('ip', ['netns', 'add', name])

@@ -112,6 +112,12 @@ export async function stopConserved(vnet: Running): Promise<Record<string, Devic
   return statistics
 }
 
+/** What tests of frames run under, for test.each: a name and the options that make it so. */
+export const BOTH_WAYS = [
+  ['with offloads', []],
+  ['without offloads', ['--no-offload']],
+] as const
+
 /** In = out + dropped: the frames of all interfaces together, each drop with its reason. */
 export function expectConserved(devices: readonly DeviceStatistics[]): void {
   const sum = (fn: (stats: DeviceStatistics) => number) => devices.reduce((n, stats) => n + fn(stats), 0)
