@@ -1,6 +1,12 @@
+import { SkbError, stackFrame } from '../skb/error.ts'
+
+/** Where our own code is: src/ or dist/. */
+const OWN = decodeURIComponent(new URL('../', import.meta.url).pathname)
+
 /**
- * One line for an exception: its message and the place in the program's or driver's source where it was thrown. Never throws
- * itself, whatever was thrown: a driver may throw anything.
+ * One line for an exception: its message and the place in the driver's source where it was thrown, or where the driver called
+ * what threw it; the program's own place when no driver was there. Never throws itself, whatever was thrown: a driver may
+ * throw anything.
  */
 export function describeException(error: unknown): string {
   try {
@@ -11,10 +17,15 @@ export function describeException(error: unknown): string {
 }
 
 function describeError(error: Error): string {
-  const frame = String(error.stack)
-    .split('\n')
-    .find(line => /^\s+at /.test(line) && !line.includes('node:'))
-    ?.trim()
-    .replace(/^at /, '')
-  return `${error.name}: ${error.message}${frame === undefined ? '' : ` (at ${frame})`}`
+  // It names the driver's line itself.
+  if (error instanceof SkbError && error.caller !== undefined) return `${error.name}: ${error.message}`
+  const place = placeOf(String(error.stack).split('\n'))
+  return `${error.name}: ${error.message}${place === undefined ? '' : ` (at ${place})`}`
+}
+
+function placeOf(lines: readonly string[]): string | undefined {
+  // What did not get as far as to run has its place first: an import of what there is not, TypeScript that is not stripped.
+  if (/^(file:\/\/)?\/.*:\d+$/.test(lines[0])) return lines[0]
+  const frames = lines.map(stackFrame).filter(frame => frame !== undefined)
+  return frames.find(frame => !frame.includes(OWN) && !frame.includes('/node_modules/')) ?? frames[0]
 }

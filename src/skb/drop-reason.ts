@@ -14,7 +14,7 @@ export const SKB_DROP_REASON_PKT_TOO_BIG = 3
 export const SKB_DROP_REASON_DEV_READY = 4
 /** The device was stopped while the frame was in its transmit ring. */
 export const SKB_DROP_REASON_DEV_STOPPED = 5
-/** A receive ring had no room. */
+/** A driver's receive ring had no room. */
 export const SKB_DROP_REASON_FULL_RING = 6
 /** No free slot in the frame pool. */
 export const SKB_DROP_REASON_NOMEM = 7
@@ -44,9 +44,24 @@ export const SKB_DROP_REASON_SKB_GSO_SEG = 18
 export const SKB_DROP_REASON_SKB_CSUM = 19
 /** Lost on purpose by a wire. */
 export const SKB_DROP_REASON_WIRE_LOSS = 20
+/** Not for the receiver: its filter lets neither this address nor this group pass. */
+export const SKB_DROP_REASON_OTHERHOST = 21
+/** The host took no frame while a whole queue of them waited for it. */
+export const SKB_DROP_REASON_CPU_BACKLOG = 22
+/** What a port of real hardware loses frames by; each has its counter in LinkStats64 (core/drop-stats.ts). */
+export const SKB_DROP_REASON_RX_OVER = 23
+export const SKB_DROP_REASON_RX_CRC = 24
+export const SKB_DROP_REASON_RX_FRAME = 25
+export const SKB_DROP_REASON_RX_FIFO = 26
+export const SKB_DROP_REASON_RX_NOHANDLER = 27
+export const SKB_DROP_REASON_TX_ABORTED = 28
+export const SKB_DROP_REASON_TX_CARRIER = 29
+export const SKB_DROP_REASON_TX_FIFO = 30
+export const SKB_DROP_REASON_TX_HEARTBEAT = 31
+export const SKB_DROP_REASON_TX_WINDOW = 32
 
 /** How many reasons there are: the length of a row of drop counters. */
-export const SKB_DROP_REASON_MAX = 21
+export const SKB_DROP_REASON_MAX = 33
 
 const names: readonly string[] = [
   'NOT_DROPPED_YET',
@@ -70,9 +85,27 @@ const names: readonly string[] = [
   'SKB_GSO_SEG',
   'SKB_CSUM',
   'WIRE_LOSS',
+  'OTHERHOST',
+  'CPU_BACKLOG',
+  'RX_OVER',
+  'RX_CRC',
+  'RX_FRAME',
+  'RX_FIFO',
+  'RX_NOHANDLER',
+  'TX_ABORTED',
+  'TX_CARRIER',
+  'TX_FIFO',
+  'TX_HEARTBEAT',
+  'TX_WINDOW',
 ]
 
 /** The name of a reason without its prefix, as tools print it: `PKT_TOO_SMALL`. */
 export function dropReasonName(reason: number): string {
   return names[reason] ?? `REASON_${reason}`
+}
+
+/** The reason of that name, without its prefix; undefined when there is none that a frame can be dropped for. */
+export function dropReasonOf(name: string): number | undefined {
+  const reason = names.indexOf(name)
+  return reason > SKB_NOT_DROPPED_YET ? reason : undefined
 }

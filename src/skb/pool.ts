@@ -11,7 +11,7 @@
  * Memory is reserved, not used: pages that no frame has touched cost nothing.
  */
 import { SKB_DROP_REASON_MAX } from './drop-reason.ts'
-import { SkbError } from './error.ts'
+import { SkbError, skbPanic } from './error.ts'
 import { OWNER_FREE, OWNER_HOLDER, SkBuff } from './sk-buff.ts'
 
 /** Octets of a slot that holds a 64 KiB GSO frame, and of one that holds a frame of an MTU of 1500. */
@@ -90,7 +90,7 @@ export class SkBuffPool {
 
   /** An empty frame with room for `size` octets behind the usual headroom, owned by the caller; undefined when none is left. */
   alloc(size: number): SkBuff | undefined {
-    if (size > FRAME_MAX) throw new SkbError(`alloc_skb of ${size} octets: at most ${FRAME_MAX} fit a slot`)
+    if (!(size >= 0 && size <= FRAME_MAX)) throw sizePanic(size)
     const skb = size <= FRAME_SMALL ? (this.#take(this.small) ?? this.#take(this.large)) : this.#take(this.large)
     if (skb !== undefined) reset(skb)
     return skb
@@ -98,8 +98,11 @@ export class SkBuffPool {
 
   /** An empty frame with room for a copy of `skb`, behind as much headroom where its slot allows; for SkBuff.copy. */
   allocLike(skb: SkBuff): SkBuff | undefined {
-    const like = this.alloc(skb.len < FRAME_MAX ? skb.len : FRAME_MAX)
-    if (like !== undefined) like.data = Math.min(like.head + skb.headroom(), like.end - skb.len)
+    const headroom = skb.headroom()
+    // A frame that reaches into the usual headroom leaves less for alloc to find behind it.
+    const behind = headroom < HEADROOM ? skb.len - HEADROOM + headroom : skb.len
+    const like = this.alloc(behind < 0 ? 0 : behind)
+    if (like !== undefined) like.data = Math.min(like.head + headroom, like.end - skb.len)
     return like
   }
 
@@ -241,6 +244,10 @@ export class SkBuffPool {
     for (const account of this.#accounts) account.quota = quota
     if (this.#waiting !== 0) this.#wake()
   }
+}
+
+function sizePanic(size: number): SkbError {
+  return skbPanic(`alloc of ${size} octets`, SkBuffPool.prototype.alloc, `0 to ${FRAME_MAX} fit a slot`)
 }
 
 /** A slot's SkBuff as a fresh frame: empty, with the usual headroom. */

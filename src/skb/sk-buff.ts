@@ -8,12 +8,19 @@
  * and it is always on.
  */
 import { SKB_DROP_REASON_NOT_SPECIFIED } from './drop-reason.ts'
-import { type SkbError, skbPanic } from './error.ts'
+import { overPanic, skbPanic, underPanic, useAfterFree } from './error.ts'
 import type { SkBuffPool, SlotAccount, SlotClass } from './pool.ts'
 
-/** No checksum was computed or verified: the one in the frame counts. */
+/**
+ * `ipSummed`: the checksum policy of a frame, include/linux/skbuff.h. What was CHECKSUM_HW is two policies today: of a frame
+ * to be sent it is CHECKSUM_PARTIAL; of a received one it is CHECKSUM_COMPLETE, a device's sum over the whole frame, which
+ * does not exist here, since a virtio header has no place for it: a driver that verified the sum says CHECKSUM_UNNECESSARY.
+ *
+ * CHECKSUM_NONE, a fresh frame's: nothing was computed or verified; the sum in the frame counts and the receiving host
+ * checks it.
+ */
 export const CHECKSUM_NONE = 0
-/** The sender vouches for the checksum; nobody needs to verify it. */
+/** The driver vouches for the checksum; nobody verifies it. */
 export const CHECKSUM_UNNECESSARY = 1
 /** The field at csumStart + csumOffset holds the pseudo-header's sum; the rest is still to be added (virtio 5.1.6.2). */
 export const CHECKSUM_PARTIAL = 3
@@ -24,7 +31,7 @@ export const SKB_GSO_TCP_ECN = 1 << 2
 export const SKB_GSO_TCPV6 = 1 << 4
 export const SKB_GSO_UDP_L4 = 1 << 17
 
-/** `pktType`, include/uapi/linux/if_packet.h. */
+/** `pktType`, include/uapi/linux/if_packet.h: whom the frame is for, seen from the receiving device. */
 export const PACKET_HOST = 0
 export const PACKET_BROADCAST = 1
 export const PACKET_MULTICAST = 2
@@ -57,7 +64,9 @@ export class SkBuff {
   dev: SkBuffDevice | undefined = undefined
   /** EtherType in host order, set by ethTypeTrans. */
   protocol = 0
+  /** One of PACKET_*, set by ethTypeTrans. */
   pktType = PACKET_HOST
+  /** One of CHECKSUM_*. A frame read from a port says what the host did; one that a driver makes says what the driver did. */
   ipSummed = CHECKSUM_NONE
   /** Where checksumming starts (absolute), and the distance from there to the checksum field. For CHECKSUM_PARTIAL. */
   csumStart = 0
@@ -67,7 +76,7 @@ export class SkBuff {
   gsoType = 0
   /** The transmit queue the frame came from, and goes back out on. */
   queueMapping = 0
-  /** Positions of the link, network and transport headers, 0 when not known. */
+  /** Positions of the link, network and transport headers, 0 when not known. ethTypeTrans sets the first two. */
   mac = 0
   nh = 0
   h = 0
@@ -89,46 +98,87 @@ export class SkBuff {
     this.slotClass = slotClass
   }
 
+  /** Position behind the frame's last octet (skb_tail_pointer). */
+  get tail(): number {
+    return this.data + this.len
+  }
+
+  /** The device receiving the frame: `dev` once netifRx has it, undefined before, when `dev` is the one sending it. */
+  get rxDev(): SkBuffDevice | undefined {
+    return this.owner === OWNER_RX ? this.dev : undefined
+  }
+
   /** Grows the frame by `n` octets at its end; answers the position of the first of them (skb_put). */
   put(n: number): number {
-    if (this.owner === OWNER_FREE) throw useAfterFree('put')
+    if (this.owner === OWNER_FREE) throw useAfterFree(this.put, 'skb_put')
     const tail = this.data + this.len
-    if (n < 0 || tail + n > this.end) throw overPanic('put', n, this.end - tail)
+    // >>> turns what is negative, broken or not a number into something else.
+    if (n >>> 0 !== n || tail + n > this.end) throw overPanic(this.put, 'skb_put', n, this.end - tail)
+    this.len += n
+    return tail
+  }
+
+  /** `put` without a look at room or owner: for who knows that `n` octets fit. Else it writes over other frames (__skb_put). */
+  __put(n: number): number {
+    const tail = this.data + this.len
     this.len += n
     return tail
   }
 
   /** Grows the frame by `n` octets at its start, into the headroom; answers the new `data` (skb_push). */
   push(n: number): number {
-    if (this.owner === OWNER_FREE) throw useAfterFree('push')
-    if (n < 0 || this.data - n < this.head) throw overPanic('push', n, this.data - this.head)
+    if (this.owner === OWNER_FREE) throw useAfterFree(this.push, 'skb_push')
+    if (n >>> 0 !== n || this.data - n < this.head) throw underPanic(this.push, 'skb_push', n, this.data - this.head)
     this.len += n
     this.data -= n
     return this.data
   }
 
-  /** Takes `n` octets off the start; answers the new `data` (skb_pull). */
+  /** `push` without a look at room or owner, as dangerous as `__put` (__skb_push). */
+  __push(n: number): number {
+    this.len += n
+    this.data -= n
+    return this.data
+  }
+
+  /**
+   * Takes `n` octets off the start; answers the new `data` (skb_pull). Throws where the kernel's answers NULL, when there
+   * are fewer.
+   */
   pull(n: number): number {
-    if (this.owner === OWNER_FREE) throw useAfterFree('pull')
-    if (n < 0 || n > this.len) throw overPanic('pull', n, this.len)
+    if (this.owner === OWNER_FREE) throw useAfterFree(this.pull, 'skb_pull')
+    if (n >>> 0 !== n || n > this.len) throw overPanic(this.pull, 'skb_pull', n, this.len)
     this.len -= n
     this.data += n
     return this.data
   }
 
-  /** Moves the start of an empty frame by `n`, to leave headroom (skb_reserve). */
+  /** Moves the start of an empty frame by `n`, to leave headroom; back when it is negative (skb_reserve). */
   reserve(n: number): void {
-    if (this.owner === OWNER_FREE) throw useAfterFree('reserve')
+    if (this.owner === OWNER_FREE) throw useAfterFree(this.reserve, 'skb_reserve')
     if (this.len !== 0) throw notEmpty(n, this.len)
-    if (this.data + n < this.head || this.data + n > this.end) throw overPanic('reserve', n, this.end - this.data)
-    this.data += n
+    const data = this.data + n
+    if (data < this.head) throw underPanic(this.reserve, 'skb_reserve', n, this.data - this.head)
+    if ((n | 0) !== n || data > this.end) throw overPanic(this.reserve, 'skb_reserve', n, this.end - this.data)
+    this.data = data
   }
 
   /** Cuts the frame to `len` octets; a longer `len` changes nothing (skb_trim). */
   trim(len: number): void {
-    if (this.owner === OWNER_FREE) throw useAfterFree('trim')
-    if (len < 0) throw overPanic('trim', len, this.len)
-    if (len < this.len) this.len = len
+    if (this.owner === OWNER_FREE) throw useAfterFree(this.trim, 'skb_trim')
+    if (len >= this.len) return
+    if (len >>> 0 !== len) throw overPanic(this.trim, 'skb_trim', len, this.len)
+    this.len = len
+  }
+
+  /** Fills the frame with zeros up to `len` octets, as ETH_ZLEN asks; a longer frame stays as it is (skb_put_padto). */
+  padto(len: number): void {
+    if (this.owner === OWNER_FREE) throw useAfterFree(this.padto, 'skb_put_padto')
+    if (len <= this.len) return
+    const to = this.data + len
+    if (len >>> 0 !== len || to > this.end) throw padPanic(len, this.end - this.data)
+    this.bytes.fill(0, this.data + this.len, to)
+    this.len = len
   }
 
   /** Octets that `push` may still take. */
@@ -146,11 +196,20 @@ export class SkBuff {
    * undefined when the pool has no slot left.
    */
   copy(): SkBuff | undefined {
-    if (this.owner === OWNER_FREE) throw useAfterFree('copy')
+    if (this.owner === OWNER_FREE) throw useAfterFree(this.copy, 'skb_copy')
     const skb = this.pool.allocLike(this)
     if (skb === undefined) return undefined
     this.copyTo(skb)
     return skb
+  }
+
+  /**
+   * A second frame with the same content, owned by the caller (skb_clone). A slot has one owner, who writes in place, so
+   * octets are never shared: this is `copy`, and what the kernel's forbids, writing to a clone, is allowed.
+   */
+  clone(): SkBuff | undefined {
+    if (this.owner === OWNER_FREE) throw useAfterFree(this.clone, 'skb_clone')
+    return this.copy()
   }
 
   /**
@@ -159,11 +218,11 @@ export class SkBuff {
    * stays where it is.
    */
   hold(): boolean {
-    if (this.owner === OWNER_FREE) throw useAfterFree('hold')
+    if (this.owner === OWNER_FREE) throw useAfterFree(this.hold, 'skb_hold')
     return this.pool.shrink(this)
   }
 
-  /** Gives the slot back (kfree_skb, consume_skb). The frame was delivered, or its drop is counted by the caller. */
+  /** Gives the slot back (dev_kfree_skb, consume_skb). The frame was delivered, or its drop is counted by the caller. */
   free(): void {
     if (this.owner === OWNER_FREE) throw doubleFree()
     this.pool.release(this)
@@ -171,14 +230,14 @@ export class SkBuff {
 
   /** The host has the frame: counts it as received on the frame's device, then frees it (consume_skb). For ports. */
   consume(): void {
-    if (this.owner === OWNER_FREE) throw useAfterFree('consume')
+    if (this.owner === OWNER_FREE) throw useAfterFree(this.consume, 'skb_consume')
     if (this.dev !== undefined) this.dev.countReceived(this)
     this.pool.release(this)
   }
 
   /** Counts a drop on the frame's device with its reason, then frees it (kfree_skb_reason). */
   drop(reason: number = SKB_DROP_REASON_NOT_SPECIFIED): void {
-    if (this.owner === OWNER_FREE) throw useAfterFree('drop')
+    if (this.owner === OWNER_FREE) throw useAfterFree(this.drop, 'skb_drop')
     if (this.dev === undefined) this.pool.countDrop(reason)
     else this.dev.countDrop(this, reason)
     this.pool.release(this)
@@ -204,23 +263,15 @@ export class SkBuff {
   }
 }
 
-type Verb = 'put' | 'push' | 'pull' | 'reserve' | 'trim' | 'copy' | 'hold' | 'consume' | 'drop'
-
-function useAfterFree(verb: Verb): SkbError {
-  const text = `skb_${verb} on a freed frame: its slot was already given back to the pool`
-  return skbPanic(text, SkBuff.prototype[verb])
+function padPanic(len: number, most: number): Error {
+  return skbPanic(`skb_over_panic: skb_put_padto to ${len} octets where ${most} fit`, SkBuff.prototype.padto)
 }
 
-function overPanic(verb: Verb, n: number, room: number): SkbError {
-  const kind = verb === 'push' || verb === 'pull' ? 'skb_under_panic' : 'skb_over_panic'
-  return skbPanic(`${kind}: skb_${verb} of ${n} octets where ${room} are left`, SkBuff.prototype[verb])
+function notEmpty(n: number, len: number): Error {
+  const text = `skb_reserve of ${n} octets on a frame of ${len}`
+  return skbPanic(text, SkBuff.prototype.reserve, 'it must be empty')
 }
 
-function notEmpty(n: number, len: number): SkbError {
-  const text = `skb_reserve of ${n} octets on a frame of ${len}: it must be empty`
-  return skbPanic(text, SkBuff.prototype.reserve)
-}
-
-function doubleFree(): SkbError {
-  return skbPanic('double free: the frame was already given back to the pool', SkBuff.prototype.free)
+function doubleFree(): Error {
+  return skbPanic('double free', SkBuff.prototype.free, 'the frame was already given back to the pool')
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import * as reasons from '../../src/skb/drop-reason.ts'
-import { dropReasonName, SKB_DROP_REASON_MAX } from '../../src/skb/drop-reason.ts'
+import { dropReasonName, dropReasonOf, SKB_DROP_REASON_MAX } from '../../src/skb/drop-reason.ts'
 
 const constants: [string, number][] = Object.entries(reasons).flatMap(([name, value]) =>
   typeof value === 'number' && name !== 'SKB_DROP_REASON_MAX' ? [[name, value]] : [],
@@ -26,4 +26,11 @@ test('reasons that the kernel has are spelt as there', () => {
 
 test('a number that is no reason shows as itself', () => {
   expect(dropReasonName(SKB_DROP_REASON_MAX)).toBe(`REASON_${SKB_DROP_REASON_MAX}`)
+})
+
+test('a reason is found by the name it has, and only one that a frame can be dropped for', () => {
+  for (let reason = 1; reason < SKB_DROP_REASON_MAX; reason++) expect(dropReasonOf(dropReasonName(reason))).toBe(reason)
+  for (const name of ['NOT_DROPPED_YET', 'REASON_7', 'pkt_too_small', '', 'toString']) {
+    expect(dropReasonOf(name)).toBeUndefined()
+  }
 })

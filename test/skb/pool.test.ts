@@ -47,8 +47,10 @@ describe('alloc', () => {
 
   test('of more than fits a slot is a mistake of the caller', () => {
     const pool = new SkBuffPool({ large: 1, small: 1 })
-    const text = `alloc_skb of ${FRAME_MAX + 1} octets: at most ${FRAME_MAX} fit a slot`
-    expect(() => pool.alloc(FRAME_MAX + 1)).toThrow(text)
+    for (const size of [FRAME_MAX + 1, -1, Number.NaN]) {
+      expect(() => pool.alloc(size)).toThrow(`alloc of ${size} octets, `)
+    }
+    expect(() => pool.alloc(FRAME_MAX + 1)).toThrow(`: 0 to ${FRAME_MAX} fit a slot`)
     const skb = pool.alloc(FRAME_MAX) as SkBuff
     expect(skb.tailroom()).toBe(FRAME_MAX)
     skb.free()

@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { SKB_DROP_REASON_FULL_RING, SKB_DROP_REASON_NOT_SPECIFIED } from '../../src/skb/drop-reason.ts'
-import { SkbError } from '../../src/skb/error.ts'
 import {
   FRAME_MAX,
   FRAME_SMALL,
@@ -10,7 +9,17 @@ import {
   SLOT_LARGE,
   SLOT_SMALL,
 } from '../../src/skb/pool.ts'
-import { CHECKSUM_PARTIAL, PACKET_OTHERHOST, SKB_GSO_TCPV4, type SkBuff } from '../../src/skb/sk-buff.ts'
+import {
+  CHECKSUM_PARTIAL,
+  OWNER_HOLDER,
+  OWNER_RING,
+  OWNER_RX,
+  OWNER_WIRE,
+  OWNER_XMIT,
+  PACKET_OTHERHOST,
+  SKB_GSO_TCPV4,
+  type SkBuff,
+} from '../../src/skb/sk-buff.ts'
 
 let pool: SkBuffPool
 
@@ -97,7 +106,7 @@ describe('put', () => {
     const skb = alloc([1, 2])
     skb.put(skb.tailroom())
     expect(skb.data + skb.len).toBe(skb.end)
-    expect(() => skb.put(1)).toThrow(new SkbError('skb_over_panic: skb_put of 1 octets where 0 are left'))
+    expect(() => skb.put(1)).toThrow(/^skb_over_panic: skb_put of 1 octets where 0 are left, /)
     skb.trim(10)
     expect(() => skb.put(5000)).toThrow(`skb_put of 5000 octets where ${FRAME_SMALL - 10} are left`)
     expect(skb.len).toBe(10)
@@ -118,7 +127,7 @@ describe('push', () => {
     const skb = alloc([1])
     skb.push(HEADROOM)
     expect(skb.data).toBe(skb.head)
-    expect(() => skb.push(1)).toThrow(new SkbError('skb_under_panic: skb_push of 1 octets where 0 are left'))
+    expect(() => skb.push(1)).toThrow(/^skb_under_panic: skb_push of 1 octets where 0 are left, /)
     skb.pull(30)
     expect(() => skb.push(31)).toThrow('skb_push of 31 octets where 30 are left')
     expect(skb.len).toBe(HEADROOM - 29)
@@ -137,7 +146,7 @@ describe('pull', () => {
 
   test('panics on more than there are', () => {
     const skb = alloc([1, 2, 3, 4])
-    expect(() => skb.pull(5)).toThrow(new SkbError('skb_under_panic: skb_pull of 5 octets where 4 are left'))
+    expect(() => skb.pull(5)).toThrow(/^skb_over_panic: skb_pull of 5 octets where 4 are left, /)
     expect(octetsOf(skb)).toEqual([1, 2, 3, 4])
     skb.free()
   })
@@ -158,9 +167,12 @@ describe('reserve', () => {
     expect(() => skb.reserve(FRAME_SMALL + 1)).toThrow(
       `skb_over_panic: skb_reserve of ${FRAME_SMALL + 1} octets where ${FRAME_SMALL} are left`,
     )
-    expect(() => skb.reserve(-HEADROOM - 1)).toThrow('skb_over_panic: skb_reserve of -131 octets')
+    expect(() => skb.reserve(-HEADROOM - 1)).toThrow(
+      `skb_under_panic: skb_reserve of -131 octets where ${HEADROOM} are left`,
+    )
+    expect(skb.headroom()).toBe(HEADROOM)
     skb.put(3)
-    expect(() => skb.reserve(2)).toThrow('skb_reserve of 2 octets on a frame of 3: it must be empty')
+    expect(() => skb.reserve(2)).toThrow(/^skb_reserve of 2 octets on a frame of 3, .*: it must be empty$/)
     skb.free()
   })
 })
@@ -184,13 +196,88 @@ describe('trim', () => {
   })
 })
 
-test('a negative number of octets panics in every verb', () => {
+describe('padto', () => {
+  test('fills a short frame with zeros, and writes nothing else', () => {
+    const skb = alloc([1, 2, 3])
+    skb.bytes.fill(0xaa, skb.tail, skb.end)
+    skb.padto(60)
+    expect(octetsOf(skb)).toEqual([1, 2, 3, ...new Array<number>(57).fill(0)])
+    expect(skb.bytes.subarray(skb.tail, skb.end).every(octet => octet === 0xaa)).toBe(true)
+    skb.free()
+  })
+
+  test('leaves a frame that is long enough', () => {
+    const skb = alloc([1, 2, 3])
+    skb.bytes.fill(0xaa, skb.tail, skb.end)
+    for (const len of [3, 2, 0, -1]) skb.padto(len)
+    expect([octetsOf(skb), skb.bytes[skb.tail]]).toEqual([[1, 2, 3], 0xaa])
+    skb.free()
+  })
+
+  test('takes all of the tailroom, and panics beyond with both lengths', () => {
+    const skb = alloc([1, 2, 3])
+    expect(() => skb.padto(FRAME_SMALL + 1)).toThrow(
+      `skb_over_panic: skb_put_padto to ${FRAME_SMALL + 1} octets where ${FRAME_SMALL} fit, `,
+    )
+    expect(octetsOf(skb)).toEqual([1, 2, 3])
+    skb.padto(FRAME_SMALL)
+    expect([skb.tail, skb.tailroom()]).toEqual([skb.end, 0])
+    skb.free()
+  })
+})
+
+test.each([-1, 1.5, Number.NaN, 2 ** 32, undefined as unknown as number])('%s octets panic in every verb', n => {
   const skb = alloc([1, 2, 3])
+  const before = fieldsOf(skb)
   for (const verb of ['put', 'push', 'pull'] as const) {
-    expect(() => skb[verb](-1)).toThrow(`skb_${verb} of -1 octets`)
+    expect(() => skb[verb](n)).toThrow(`skb_${verb} of ${n} octets where `)
   }
-  expect(octetsOf(skb)).toEqual([1, 2, 3])
+  expect(fieldsOf(skb)).toEqual(before)
   skb.free()
+})
+
+test.each([1.5, Number.NaN, undefined as unknown as number])('%s is no length and no distance', n => {
+  const skb = alloc([1, 2, 3])
+  expect(() => skb.trim(n)).toThrow(`skb_trim of ${n} octets`)
+  expect(() => skb.padto(n && n + 10)).toThrow('skb_put_padto to ')
+  expect(octetsOf(skb)).toEqual([1, 2, 3])
+  const empty = alloc()
+  const { data } = empty
+  expect(() => empty.reserve(n)).toThrow(`skb_reserve of ${n} octets`)
+  expect(empty.data).toBe(data)
+  for (const each of [skb, empty]) each.free()
+})
+
+test('the unchecked verbs answer as the checked ones', () => {
+  const skb = alloc([1, 2])
+  const { data } = skb
+  expect(skb.__put(3)).toBe(data + 2)
+  expect(skb.__push(14)).toBe(data - 14)
+  expect([skb.data, skb.len, skb.tail]).toEqual([data - 14, 19, data + 5])
+  skb.free()
+})
+
+test('tail is the position behind the last octet', () => {
+  const skb = alloc([1, 2, 3])
+  expect(skb.tail).toBe(skb.data + 3)
+  skb.pull(1)
+  skb.trim(1)
+  expect([skb.tail - skb.data, skb.bytes[skb.tail - 1]]).toEqual([1, 2])
+  skb.free()
+})
+
+test('rxDev is the device of a frame that netifRx has, and of no other', () => {
+  const skb = alloc([1])
+  const dev = device()
+  skb.dev = dev
+  for (const owner of [OWNER_HOLDER, OWNER_RING, OWNER_WIRE, OWNER_XMIT]) {
+    skb.owner = owner
+    expect(skb.rxDev).toBeUndefined()
+  }
+  skb.owner = OWNER_RX
+  expect(skb.rxDev).toBe(dev)
+  skb.free()
+  expect(skb.rxDev).toBeUndefined()
 })
 
 describe('copy', () => {
@@ -258,11 +345,40 @@ describe('copy', () => {
     skb.free()
   })
 
+  test('of a frame that fills a small slot from its very start takes a small slot', () => {
+    const skb = alloc(new Uint8Array(FRAME_SMALL).fill(3))
+    skb.push(HEADROOM)
+    const copy = skb.copy() as SkBuff
+    expect([copy.len, copy.headroom(), copy.end - copy.slot]).toEqual([FRAME_SMALL + HEADROOM, 0, SLOT_SMALL])
+    expect(octetsOf(copy)).toEqual(octetsOf(skb))
+    copy.free()
+    skb.free()
+  })
+
   test('is undefined when the pool is empty', () => {
     const all = Array.from({ length: 12 }, () => alloc([1]))
     expect(all[0]?.copy()).toBeUndefined()
     for (const skb of all) skb.free()
   })
+})
+
+test('a clone is a copy: what is written to one does not show in the other', () => {
+  const skb = alloc([1, 2, 3])
+  skb.dev = device()
+  skb.protocol = 0x800
+  skb.mac = skb.data
+  const clone = skb.clone() as SkBuff
+  expect(octetsOf(clone)).toEqual([1, 2, 3])
+  expect([clone.dev, clone.protocol, clone.mac]).toEqual([skb.dev, 0x800, clone.data])
+  clone.bytes[clone.data] = 99
+  skb.bytes[skb.data + 1] = 98
+  expect([octetsOf(skb), octetsOf(clone)]).toEqual([
+    [1, 98, 3],
+    [99, 2, 3],
+  ])
+  skb.free()
+  expect(octetsOf(clone)).toEqual([99, 2, 3])
+  clone.free()
 })
 
 describe('hold', () => {
@@ -346,7 +462,7 @@ describe('a freed frame', () => {
   test('is not freed again', () => {
     const skb = alloc([1])
     skb.free()
-    expect(() => skb.free()).toThrow(new SkbError('double free: the frame was already given back to the pool'))
+    expect(() => skb.free()).toThrow(/^double free, .*: the frame was already given back to the pool$/)
   })
 
   test('takes no verb', () => {
@@ -358,7 +474,9 @@ describe('a freed frame', () => {
       pull: () => skb.pull(1),
       reserve: () => skb.reserve(1),
       trim: () => skb.trim(1),
+      put_padto: () => skb.padto(60),
       copy: () => skb.copy(),
+      clone: () => skb.clone(),
       hold: () => skb.hold(),
       consume: () => skb.consume(),
       drop: () => skb.drop(),

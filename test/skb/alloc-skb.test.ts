@@ -1,0 +1,100 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { allocSkb, devAllocSkb } from '../../src/skb/alloc-skb.ts'
+import { SkbError } from '../../src/skb/error.ts'
+import { FRAME_MAX, FRAME_SMALL, HEADROOM, PORT_ROOM, SkBuffPool, SLOT_LARGE, SLOT_SMALL } from '../../src/skb/pool.ts'
+import { CHECKSUM_NONE, PACKET_HOST, type SkBuff } from '../../src/skb/sk-buff.ts'
+
+let pool: SkBuffPool
+
+beforeEach(() => {
+  pool = new SkBuffPool({ large: 1, small: 1, poison: true })
+})
+
+afterEach(() => {
+  expect(pool.out).toBe(0)
+})
+
+describe('allocSkb', () => {
+  test('gives an empty frame without headroom: head, data and tail are one', () => {
+    const skb = allocSkb(pool, 60) as SkBuff
+    expect([skb.data, skb.tail, skb.len, skb.headroom()]).toEqual([skb.head, skb.head, 0, 0])
+    expect(skb.tailroom()).toBeGreaterThanOrEqual(60)
+    expect([skb.dev, skb.pktType, skb.ipSummed]).toEqual([undefined, PACKET_HOST, CHECKSUM_NONE])
+    expect(() => skb.push(1)).toThrow('skb_under_panic')
+    skb.free()
+  })
+
+  test("leaves the port's room before the frame, also of a slot that was used before", () => {
+    const before = devAllocSkb(pool, 60) as SkBuff
+    before.reserve(20)
+    before.free()
+    const skb = allocSkb(pool, 60) as SkBuff
+    expect([skb, skb.data - skb.slot]).toEqual([before, PORT_ROOM])
+    skb.free()
+  })
+
+  test('headroom is made by reserve', () => {
+    const skb = allocSkb(pool, 62) as SkBuff
+    skb.reserve(2)
+    skb.put(60)
+    expect([skb.headroom(), skb.push(2)]).toEqual([2, skb.head])
+    skb.free()
+  })
+
+  test.each([
+    [0, SLOT_SMALL],
+    [HEADROOM - 1, SLOT_SMALL],
+    [HEADROOM + FRAME_SMALL, SLOT_SMALL],
+    [HEADROOM + FRAME_SMALL + 1, SLOT_LARGE],
+    [HEADROOM + FRAME_MAX, SLOT_LARGE],
+  ])('%i octets fit the slot of %i octets that they are given', (size, slot) => {
+    const skb = allocSkb(pool, size) as SkBuff
+    expect(skb.end - skb.slot).toBe(slot)
+    expect(skb.put(size)).toBe(skb.head)
+    skb.free()
+  })
+})
+
+describe('devAllocSkb', () => {
+  test('gives an empty frame behind the usual headroom, the IP header on a multiple of four', () => {
+    const skb = devAllocSkb(pool, 60) as SkBuff
+    expect([skb.len, skb.headroom(), (skb.data + 14) % 4]).toEqual([0, HEADROOM, 0])
+    expect(skb.tailroom()).toBeGreaterThanOrEqual(60)
+    skb.free()
+  })
+
+  test.each([
+    [0, SLOT_SMALL],
+    [FRAME_SMALL, SLOT_SMALL],
+    [FRAME_SMALL + 1, SLOT_LARGE],
+    [FRAME_MAX, SLOT_LARGE],
+  ])('%i octets fit the slot of %i octets that they are given', (size, slot) => {
+    const skb = devAllocSkb(pool, size) as SkBuff
+    expect(skb.end - skb.slot).toBe(slot)
+    expect(skb.put(size)).toBe(skb.head + HEADROOM)
+    skb.free()
+  })
+})
+
+test.each([allocSkb, devAllocSkb])('%o answers undefined when no slot is left', alloc => {
+  const all = [alloc(pool, 60), alloc(pool, 60)] as SkBuff[]
+  expect(alloc(pool, 60)).toBeUndefined()
+  for (const skb of all) skb.free()
+})
+
+test.each([
+  [allocSkb, 'alloc_skb', HEADROOM + FRAME_MAX],
+  [devAllocSkb, 'dev_alloc_skb', FRAME_MAX],
+] as const)('%o refuses what fits no slot, and names the line that asked', (alloc, verb, most) => {
+  function receive(size: number): unknown {
+    return alloc(pool, size)
+  }
+  for (const size of [most + 1, -1, Number.NaN]) {
+    expect(() => receive(size)).toThrow(SkbError)
+    expect(() => receive(size)).toThrow(
+      new RegExp(
+        `^${verb} of ${size} octets, by receive \\(.*alloc-skb\\.test\\.ts:\\d+:\\d+\\): 0 to ${most} fit a slot$`,
+      ),
+    )
+  }
+})
