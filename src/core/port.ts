@@ -20,6 +20,8 @@ export interface PortSpec {
   readonly netns?: string | undefined
   /** Where the frames' slots come from. */
   readonly slots: SlotAccount
+  /** Tell of the multicast list too; for devices with ndoSetRxMode. */
+  readonly multicastList?: boolean | undefined
   /** Leave the interface there when the port closes. */
   readonly persist?: boolean | undefined
   /** Who may attach to a persistent interface without privileges: user and group id. */
@@ -31,12 +33,20 @@ export interface PortSpec {
 export interface LinkState {
   readonly name: string
   readonly ifindex: number
-  /** IFF_* */
+  /** IFF_*; IFF_PROMISC and IFF_ALLMULTI also when a packet socket or a route daemon alone asked for it. */
   readonly flags: number
   readonly mtu: number
   /** Hardware address, 6 octets. */
   readonly address: Uint8Array
   readonly txQueueLen: number
+  /** Queues in each direction that the host has. */
+  readonly queues: number
+  /** The queueing discipline before them: `noop` until the link is first up. A change by tc(8) sends no event. */
+  readonly qdisc: string
+  /** Hardware addresses of the groups the host wants frames for; empty unless asked for (PortSpec.multicastList). */
+  readonly multicast: readonly Uint8Array[]
+  /** The host's own protocol addresses on it, 4 or 16 octets each. */
+  readonly addresses: readonly Uint8Array[]
 }
 
 /**
@@ -48,6 +58,8 @@ export type LinkChange =
   | { readonly kind: 'mtu'; readonly mtu: number }
   | { readonly kind: 'address'; readonly address: Uint8Array }
   | { readonly kind: 'flags'; readonly flags: number }
+  | { readonly kind: 'multicast'; readonly multicast: readonly Uint8Array[] }
+  | { readonly kind: 'addresses'; readonly addresses: readonly Uint8Array[] }
   | { readonly kind: 'txqueuelen'; readonly txQueueLen: number }
   | { readonly kind: 'renamed'; readonly name: string }
   | { readonly kind: 'moved'; readonly name: string; readonly ifindex: number }
@@ -64,6 +76,15 @@ export interface LinkRequest {
   readonly persist?: boolean
   /** Protocol addresses to add, `198.18.0.1/24`; one that is there already is left. */
   readonly addresses?: readonly string[]
+  /** What ethtool(8) shows of the medium; it limits nothing. */
+  readonly linkKsettings?: LinkKsettings
+}
+
+/** `struct ethtool_link_ksettings`, as much of it as a TAP can show. */
+export interface LinkKsettings {
+  /** Mbit/s */
+  readonly speed: number
+  readonly duplex: 'half' | 'full'
 }
 
 export interface Port {
@@ -71,9 +92,15 @@ export interface Port {
   readonly link: LinkState
   /** The NETIF_F_* that frames on this port may use, of those asked for. */
   readonly features: number
+  /** Whether the host told everybody of the interface (RTM_NEWLINK), and we heard it: then all later changes are heard too. */
+  readonly announced: boolean
   /** False when the interface was there before and the port attached to it. */
   readonly created: boolean
   readonly queues: readonly PortQueue[]
+  /** Asks for other features; answers, and from then on has, those it got. Throws a VnetError. */
+  setFeatures(features: number): number
+  /** Reads `link` anew from the host. Throws a VnetError, EBADFD when the interface is gone. */
+  refresh(): LinkState
   /** Tells `fn` of every change from here on. One listener. */
   onChange(fn: (change: LinkChange) => void): void
   /**
@@ -115,6 +142,11 @@ export interface PortQueue {
 
 /** Where ports come from: Linux (kernel/host.ts), or memory (testing/memory-port.ts). */
 export interface Host {
+  /**
+   * dev_alloc_name: the name that a pattern becomes, with the first number that is free there; a name without %d as it is.
+   * Throws a VnetError, ENFILE when no number is free.
+   */
+  allocName(pattern: string, netns?: string): string
   /** Opens a port with all its queues, or rejects with a VnetError and leaves nothing behind. */
   open(spec: PortSpec): Promise<Port>
 }

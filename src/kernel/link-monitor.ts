@@ -1,16 +1,33 @@
 /**
- * LinkMonitor: every change of an interface, in this namespace and in all that have an id here, by one rtnetlink socket.
- * Events come in the order in which they happened, each once, until the receive buffer overflows: then `onOverrun` says that
- * some are missing, and the owner reads the state anew. The socket is in the home namespace and keeps no other one alive.
+ * LinkMonitor: every change of an interface and its addresses, in this namespace and in all that have an id here, by one
+ * rtnetlink socket. Events come in the order in which they happened, each once, until the receive buffer overflows: then
+ * `onOverrun` says that some are missing, and the owner reads the state anew. The socket is in the home namespace and keeps
+ * no other one alive.
  */
 import { EAGAIN, ENOBUFS } from '../core/errno.ts'
-import { messages } from '../netlink/index.ts'
+import { getS32, type Message, messages } from '../netlink/index.ts'
 import { check } from './errno.ts'
 import type { Native, Poller } from './native.ts'
 import { type Link, parseLink } from './rtnetlink/link-message.ts'
 import { parseNsid } from './rtnetlink/nsid.ts'
-import { RTM_DELLINK, RTM_DELNSID, RTM_NEWLINK, RTNLGRP_LINK, RTNLGRP_NSID } from './rtnetlink/uapi.ts'
 import {
+  RTM_DELADDR,
+  RTM_DELLINK,
+  RTM_DELMULTICAST,
+  RTM_DELNSID,
+  RTM_NEWADDR,
+  RTM_NEWLINK,
+  RTM_NEWMULTICAST,
+  RTNLGRP_IPV4_IFADDR,
+  RTNLGRP_IPV4_MCADDR,
+  RTNLGRP_IPV6_IFADDR,
+  RTNLGRP_IPV6_IFINFO,
+  RTNLGRP_IPV6_MCADDR,
+  RTNLGRP_LINK,
+  RTNLGRP_NSID,
+} from './rtnetlink/uapi.ts'
+import {
+  AF_INET6,
   AF_NETLINK,
   int32,
   MSG_DONTWAIT,
@@ -32,6 +49,10 @@ const EVENT_OCTETS = 32768
 /** Datagrams read in one go, so that a flood of events does not keep the frames waiting. */
 const BATCH = 256
 
+const GROUPS = [RTNLGRP_LINK, RTNLGRP_NSID, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_IFINFO]
+/** Groups that not every kernel has. */
+const NEWER_GROUPS = [RTNLGRP_IPV4_MCADDR, RTNLGRP_IPV6_MCADDR]
+
 /** The namespace a monitor was opened in, where an nsid is asked for. */
 export const NSID_HOME = -1
 /** Stands for a namespace whose events do not come; no event has it. */
@@ -43,6 +64,13 @@ export interface LinkListener {
    * `nsid` is the namespace it is in, NSID_HOME here.
    */
   onLink(nsid: number, link: Link, event: 'new' | 'del'): void
+  /**
+   * The protocol addresses of an interface may be other ones, or the groups that it is in. An IPv6 address of the kernel's
+   * own, while it is probed for duplicates, shows by its group alone.
+   */
+  onAddress(nsid: number, ifindex: number): void
+  /** What was there has been told, for now. Answers whether anything was told because of that. */
+  onRead(): boolean
   /** Events were lost. Called after the last one that is left: what is read from here on is as new as can be. */
   onOverrun(): void
   /**
@@ -88,10 +116,8 @@ export class LinkMonitor {
       // A socket without a port of its own looks like the one that the kernel leaves out of an event: none would come.
       check(native.bind(fd, sockaddrNl()), 'bind(AF_NETLINK)')
       const allNamespaces = native.setsockopt(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, int32(1)) >= 0
-      for (const group of [RTNLGRP_LINK, RTNLGRP_NSID]) {
-        const result = native.setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, int32(group))
-        check(result, `setsockopt(NETLINK_ADD_MEMBERSHIP, ${group})`)
-      }
+      for (const group of GROUPS) check(join(native, fd, group), `setsockopt(NETLINK_ADD_MEMBERSHIP, ${group})`)
+      for (const group of NEWER_GROUPS) join(native, fd, group)
       const monitor = new LinkMonitor(native, fd, listener, allNamespaces)
       check(monitor.#poller.start(), 'poll')
       return monitor
@@ -127,7 +153,7 @@ export class LinkMonitor {
    * listener it does nothing, since the rest follows in its turn.
    */
   drain(): void {
-    this.#drain(Number.POSITIVE_INFINITY)
+    while (this.#drain(Number.POSITIVE_INFINITY)) {}
   }
 
   #readable(status: number): void {
@@ -139,12 +165,16 @@ export class LinkMonitor {
     }
   }
 
-  /** Reads what is there, `most` events at most: what it leaves makes the socket readable again. */
-  #drain(most: number): void {
-    if (this.#draining) return
+  /**
+   * Reads what is there, `most` events at most: what it leaves makes the socket readable again. Answers whether more may have
+   * come by what was told at the end.
+   */
+  #drain(most: number): boolean {
+    if (this.#draining) return false
     this.#draining = true
     try {
       this.#read(most)
+      return this.#open && this.#listener.onRead()
     } finally {
       this.#draining = false
     }
@@ -174,13 +204,40 @@ export class LinkMonitor {
     if (sender !== 0) return
     for (const message of messages(this.#into, 0, length)) {
       if (!this.#open) return
-      if (message.type === RTM_NEWLINK || message.type === RTM_DELLINK) {
-        const link = parseLink(this.#into, message)
-        if (link !== undefined) this.#listener.onLink(nsid, link, message.type === RTM_NEWLINK ? 'new' : 'del')
-      } else if (message.type === RTM_DELNSID && nsid === NSID_HOME) {
-        // those of other namespaces are numbers of theirs
-        this.#listener.onNsidGone(parseNsid(this.#into, message))
+      switch (message.type) {
+        case RTM_NEWLINK:
+        case RTM_DELLINK:
+          this.#linkMessage(nsid, message)
+          break
+        case RTM_NEWADDR:
+        case RTM_DELADDR:
+        case RTM_NEWMULTICAST:
+        case RTM_DELMULTICAST:
+          this.#addressMessage(nsid, message)
+          break
+        case RTM_DELNSID:
+          // those of other namespaces are numbers of theirs
+          if (nsid === NSID_HOME) this.#listener.onNsidGone(parseNsid(this.#into, message))
       }
     }
   }
+
+  #linkMessage(nsid: number, message: Message): void {
+    // IPv6 tells that it has set up an interface, with a first address
+    if (this.#into[message.offset] === AF_INET6) {
+      this.#addressMessage(nsid, message)
+      return
+    }
+    const link = parseLink(this.#into, message)
+    if (link !== undefined) this.#listener.onLink(nsid, link, message.type === RTM_NEWLINK ? 'new' : 'del')
+  }
+
+  /** struct ifaddrmsg, or struct ifinfomsg: both have the index at 4. */
+  #addressMessage(nsid: number, { offset, length }: Message): void {
+    if (length >= 8) this.#listener.onAddress(nsid, getS32(this.#into, offset + 4))
+  }
+}
+
+function join(native: Native, fd: number, group: number): number {
+  return native.setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, int32(group))
 }

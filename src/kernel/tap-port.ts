@@ -2,25 +2,19 @@
  * TapPort: a TAP as a Port. Frames go by its queues, changes by rtnetlink in whatever namespace the interface is in at the
  * time: the TAP itself tells which (TUNGETDEVNETNS), so no descriptor of ours keeps a namespace alive.
  */
-import { EBADFD, EEXIST, EINVAL, EPERM, isErrno, VnetError } from '../core/errno.ts'
-import { IFF_DORMANT, IFF_ECHO, IFF_LOWER_UP, IFF_NOARP, IFF_RUNNING, IFF_UP } from '../core/if.ts'
+import { EBADFD, EINVAL, EPERM, isErrno, VnetError } from '../core/errno.ts'
 import type { LinkChange, LinkRequest, LinkState, Port } from '../core/port.ts'
-import { formatCidr, toCidr } from './cidr.ts'
-import { check } from './errno.ts'
+import { checkTap, GONE } from './errno.ts'
+import { setLinkKsettings } from './ethtool.ts'
+import { type LinkLists, type LinkPlace, readLists, tellListChanges } from './link-lists.ts'
+import { isSettled, requestLink } from './link-request.ts'
+import { linkState, tellLinkChanges } from './link-state.ts'
 import type { Native } from './native.ts'
-import {
-  addAddress,
-  getAddresses,
-  getLink,
-  hasLocalRoutes,
-  type Link,
-  type LinkChanges,
-  RouteSocket,
-  setLink,
-} from './rtnetlink.ts'
+import { setOffload } from './offload.ts'
+import { getLink, type Link, RouteSocket } from './rtnetlink.ts'
 import { rootAdvice, setPersist, type Tap, tapName } from './tap.ts'
 import type { TapQueue } from './tap-queue.ts'
-import { IF_OPER_UNKNOWN, IF_OPER_UP, int32, TUNGETDEVNETNS, TUNSETCARRIER } from './uapi.ts'
+import { int32, TUNGETDEVNETNS, TUNSETCARRIER } from './uapi.ts'
 
 /** What the port needs of its host. */
 export interface TapPortOwner {
@@ -32,63 +26,103 @@ export interface TapPortOwner {
   forget(port: TapPort): void
 }
 
-/** What the kernel changes by itself as a link goes up and down. */
-const VOLATILE_FLAGS = IFF_UP | IFF_RUNNING | IFF_LOWER_UP | IFF_DORMANT | IFF_ECHO
-
-const GONE = 'the interface is gone'
+export interface TapPortOptions {
+  /** The interface as it was just read. */
+  readonly link: Link
+  readonly lists: LinkLists
+  readonly created: boolean
+  readonly announced: boolean
+  /** Whether the list of groups is wanted. */
+  readonly multicastList: boolean
+  readonly queues: readonly TapQueue[]
+  readonly owner: TapPortOwner
+}
 
 export class TapPort implements Port {
-  readonly features: number
   readonly created: boolean
+  readonly announced: boolean
   readonly queues: readonly TapQueue[]
   readonly #native: Native
   readonly #tap: Tap
   readonly #owner: TapPortOwner
   readonly #statsAtOpen: Float64Array
+  readonly #multicastList: boolean
+  #features: number
   #link: LinkState
+  /** What the listener knows: less than `#link` when that was read without telling. */
+  #told: LinkState
+  /** The index under which its events come. */
+  #ifindex: number
+  #listsStale = false
   #listener: (change: LinkChange) => void = () => {}
   #carrierSet = false
   #gone = false
   #closed = false
 
-  constructor(
-    native: Native,
-    tap: Tap,
-    options: { link: Link; created: boolean; queues: readonly TapQueue[]; owner: TapPortOwner },
-  ) {
+  constructor(native: Native, tap: Tap, options: TapPortOptions) {
+    const { link, lists, created, announced, multicastList, queues, owner } = options
     this.#native = native
     this.#tap = tap
-    this.#link = options.link
-    this.#statsAtOpen = options.link.stats64
-    this.features = tap.features
-    this.created = options.created
-    this.queues = options.queues
-    this.#owner = options.owner
+    this.#link = linkState(link, lists)
+    this.#told = this.#link
+    this.#ifindex = link.ifindex
+    this.#statsAtOpen = link.stats64
+    this.#features = tap.features
+    this.created = created
+    this.announced = announced
+    this.#multicastList = multicastList
+    this.queues = queues
+    this.#owner = owner
   }
 
   get link(): LinkState {
     return this.#link
   }
 
+  get features(): number {
+    return this.#features
+  }
+
+  /** The index under which its events come: that of its last place that was heard of. */
+  get ifindex(): number {
+    return this.#ifindex
+  }
+
+  setFeatures(features: number): number {
+    this.#checkOpen()
+    this.#features = setOffload(this.#native, this.#fd, this.#link.name, features, this.#tap.vnetHdrLen)
+    return this.#features
+  }
+
+  refresh(): LinkState {
+    this.#checkOpen()
+    const link = this.#atPlace(place => {
+      const link = this.#readLink(place.sock)
+      if (link === undefined) throw new VnetError(EBADFD, this.#link.name, GONE)
+      return linkState(link, readLists(this.#native, { ...place, ifindex: link.ifindex }, this.#multicastList))
+    })
+    this.#link = link
+    return link
+  }
+
   onChange(fn: (change: LinkChange) => void): void {
     this.#listener = fn
+    this.#told = this.#link
   }
 
   async apply(request: LinkRequest): Promise<void> {
-    if (this.#closed) throw new VnetError(EBADFD, this.#link.name, GONE)
+    this.#checkOpen()
     if (request.carrier !== undefined) {
       const result = this.#native.ioctl(this.#fd, TUNSETCARRIER, int32(request.carrier ? 1 : 0))
       checkTap(result, `TUNSETCARRIER ${this.#link.name}`)
       this.#carrierSet = true
     }
     if (request.persist !== undefined) setPersist(this.#native, this.#tap, request.persist)
-    const { ifindex } = this.#link
+    const { linkKsettings } = request
     try {
-      this.#withRoute(sock => {
-        const changes = this.#differences(request)
-        if (changes !== undefined) setLink(sock, ifindex, changes)
-        for (const address of request.addresses ?? []) this.#addAddress(sock, address)
-        if (request.up !== undefined) this.#setUp(sock, request.up)
+      this.#atPlace(({ sock, nsfd, ifindex }) => {
+        requestLink(sock, this.#link, request)
+        if (linkKsettings !== undefined) setLinkKsettings(this.#native, nsfd, ifindex, linkKsettings)
       })
     } catch (error) {
       if (isErrno(error, EPERM)) throw new VnetError(EPERM, error.syscall, rootAdvice())
@@ -98,24 +132,15 @@ export class TapPort implements Port {
     }
   }
 
-  /**
-   * Whether the kernel's own workers are through with what was asked for. Until then the host sends nothing on a link whose
-   * carrier just came, and takes nothing for an IPv6 address that is just there.
-   */
+  /** Whether the kernel's own workers are through with what was asked for, so that frames pass. */
   settled(): boolean {
     if (this.#gone || this.#closed) return true
-    return this.#withRoute(sock => {
-      const link = getLink(sock, { ifindex: this.#link.ifindex })
-      if (link === undefined || (link.flags & IFF_UP) === 0) return true
-      // A carrier that was there from the beginning never becomes anything else than unknown.
-      const acted = link.operstate === IF_OPER_UP || (link.operstate === IF_OPER_UNKNOWN && !this.#carrierSet)
-      return (!link.carrier || acted) && hasLocalRoutes(sock, link.ifindex)
-    })
+    return this.#atPlace(({ sock, ifindex }) => isSettled(sock, ifindex, this.#carrierSet))
   }
 
   hostStats(): Float64Array | undefined {
     if (this.#gone || this.#closed) return undefined
-    const link = this.#withRoute(sock => getLink(sock, { ifindex: this.#link.ifindex }))
+    const link = this.#atPlace(({ sock, ifindex }) => getLink(sock, { ifindex }))
     return link?.stats64.map((n, i) => n - (this.#statsAtOpen[i] ?? 0))
   }
 
@@ -130,19 +155,35 @@ export class TapPort implements Port {
 
   /** An event of the interface: tells the listener what is different now. */
   linkEvent(link: Link): void {
-    const before = this.#link
-    this.#link = link
-    const was = (before.flags & IFF_UP) !== 0
-    const is = (link.flags & IFF_UP) !== 0
-    if (was && !is) this.#listener({ kind: 'down' })
-    if (link.name !== before.name) this.#listener({ kind: 'renamed', name: link.name })
-    if (link.mtu !== before.mtu) this.#listener({ kind: 'mtu', mtu: link.mtu })
-    if (!sameOctets(link.address, before.address)) this.#listener({ kind: 'address', address: link.address })
-    if (link.txQueueLen !== before.txQueueLen) {
-      this.#listener({ kind: 'txqueuelen', txQueueLen: link.txQueueLen })
+    if (this.#gone || this.#closed) return
+    const before = this.#told
+    this.#link = linkState(link, this.#link)
+    this.#told = { ...this.#link, addresses: before.addresses, multicast: before.multicast }
+    if (this.#multicastList) this.listEvent()
+    tellLinkChanges(before, this.#told, change => this.#listener(change))
+  }
+
+  /** The lists may be other ones: `tellLists` is to read them. */
+  listEvent(): void {
+    this.#listsStale = true
+  }
+
+  /** Reads the lists anew when there was an event of them; whether it told the listener. */
+  tellLists(): boolean {
+    if (!this.#listsStale || this.#gone || this.#closed) return false
+    let lists: LinkLists
+    try {
+      lists = this.#atPlace(place => readLists(this.#native, place, this.#multicastList))
+    } catch (error) {
+      // It is going, or out of sight on its way: that is told next. Or descriptors are short: the next event tries again.
+      if (error instanceof VnetError) return false
+      throw error
     }
-    if (((link.flags ^ before.flags) & ~VOLATILE_FLAGS) !== 0) this.#listener({ kind: 'flags', flags: link.flags })
-    if (!was && is) this.#listener({ kind: 'up' })
+    this.#listsStale = false
+    const before = this.#told
+    this.#link = { ...this.#link, ...lists }
+    this.#told = { ...before, ...lists }
+    return tellListChanges(before, lists, change => this.#listener(change))
   }
 
   /**
@@ -157,18 +198,21 @@ export class TapPort implements Port {
       link = this.#inNamespace(nsfd => {
         elsewhere = this.#owner.locate(this, nsfd)
         using sock = RouteSocket.open(this.#native, nsfd)
-        return getLink(sock, { name: tapName(this.#native, this.#fd) ?? '' })
+        return this.#readLink(sock)
       })
     } catch (error) {
       if (!isErrno(error, EBADFD)) throw error
       this.leave()
       return
     }
+    this.listEvent()
     if (link === undefined) return
     const { name, ifindex } = link
-    if (elsewhere || ifindex !== this.#link.ifindex) {
-      this.#listener({ kind: 'moved', name, ifindex })
+    if (elsewhere || ifindex !== this.#ifindex) {
+      this.#ifindex = ifindex
       this.#link = { ...this.#link, name, ifindex }
+      this.#told = { ...this.#told, name, ifindex }
+      this.#listener({ kind: 'moved', name, ifindex })
     }
     this.linkEvent(link)
   }
@@ -182,6 +226,15 @@ export class TapPort implements Port {
   /** -1 once closed: the number may be that of another interface's by then. */
   get #fd(): number {
     return this.#closed ? -1 : this.#tap.fds[0]
+  }
+
+  #checkOpen(): void {
+    if (this.#gone || this.#closed) throw new VnetError(EBADFD, this.#link.name, GONE)
+  }
+
+  /** The interface by its present name, which the TAP knows. */
+  #readLink(sock: RouteSocket): Link | undefined {
+    return getLink(sock, { name: tapName(this.#native, this.#fd) ?? '' })
   }
 
   /**
@@ -199,50 +252,11 @@ export class TapPort implements Port {
     }
   }
 
-  #withRoute<T>(fn: (sock: RouteSocket) => T): T {
+  /** Calls `fn` with a socket where the interface is now, as inNamespace, and the index it had there when last heard of. */
+  #atPlace<T>(fn: (place: LinkPlace) => T): T {
     return this.#inNamespace(nsfd => {
       using sock = RouteSocket.open(this.#native, nsfd)
-      return fn(sock)
+      return fn({ sock, nsfd, ifindex: this.#link.ifindex })
     })
   }
-
-  /** What of a request the interface does not have yet; undefined when nothing. */
-  #differences({ mtu, address, noarp, txQueueLen }: LinkRequest): LinkChanges | undefined {
-    const link = this.#link
-    const changes: { -readonly [K in keyof LinkChanges]: LinkChanges[K] } = {}
-    if (mtu !== undefined && mtu !== link.mtu) changes.mtu = mtu
-    if (txQueueLen !== undefined && txQueueLen !== link.txQueueLen) changes.txQueueLen = txQueueLen
-    if (address !== undefined && !sameOctets(address, link.address)) changes.address = address
-    if (noarp !== undefined && noarp !== ((link.flags & IFF_NOARP) !== 0)) {
-      changes.flags = { set: noarp ? IFF_NOARP : 0, mask: IFF_NOARP }
-    }
-    return Object.keys(changes).length === 0 ? undefined : changes
-  }
-
-  #addAddress(sock: RouteSocket, text: string): void {
-    const cidr = toCidr(text)
-    const { ifindex } = this.#link
-    const wanted = formatCidr(cidr)
-    if (getAddresses(sock, ifindex).some(known => formatCidr(known) === wanted)) return
-    try {
-      addAddress(sock, ifindex, cidr, { nodad: true })
-    } catch (error) {
-      if (!isErrno(error, EEXIST)) throw error
-    }
-  }
-
-  #setUp(sock: RouteSocket, up: boolean): void {
-    const link = getLink(sock, { ifindex: this.#link.ifindex })
-    if (link === undefined || ((link.flags & IFF_UP) !== 0) === up) return
-    setLink(sock, link.ifindex, { flags: { set: up ? IFF_UP : 0, mask: IFF_UP } })
-  }
-}
-
-function sameOctets(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((octet, i) => octet === b[i])
-}
-
-/** As check, for the answer of a TAP's own descriptor: the kernel's EBADFD says that the interface was deleted. */
-function checkTap(result: number, what: string): number {
-  return check(result, what, result === -EBADFD ? GONE : undefined)
 }

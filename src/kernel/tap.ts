@@ -4,10 +4,10 @@
  * persistent one: both are set on every open.
  */
 import { EACCES, EBUSY, EEXIST, EINVAL, ENODEV, ENOENT, EPERM } from '../core/errno.ts'
-import { NETIF_F_GSO_UDP_L4, NETIF_F_HW_CSUM, NETIF_F_TSO, NETIF_F_TSO_ECN, NETIF_F_TSO6 } from '../core/if.ts'
 import { check } from './errno.ts'
 import { capNetAdmin, geteuid } from './libc.ts'
 import type { Native } from './native.ts'
+import { setOffload } from './offload.ts'
 import {
   IFF_MULTI_QUEUE,
   IFF_NO_PI,
@@ -19,16 +19,9 @@ import {
   int32,
   O_NONBLOCK,
   O_RDWR,
-  TUN_F_CSUM,
-  TUN_F_TSO_ECN,
-  TUN_F_TSO4,
-  TUN_F_TSO6,
-  TUN_F_USO4,
-  TUN_F_USO6,
   TUNGETIFF,
   TUNSETGROUP,
   TUNSETIFF,
-  TUNSETOFFLOAD,
   TUNSETOWNER,
   TUNSETPERSIST,
   TUNSETVNETHDRSZ,
@@ -75,39 +68,13 @@ export function openTap(native: Native, options: TapOptions): Tap {
       check(result, `TUNSETIFF ${name}`, setiffAdvice(-result))
       name = ifreqName(request)
     }
-    const tap = { name, fds, vnetHdrLen: features === 0 ? 0 : VIRTIO_NET_HDR_LEN }
-    return { ...tap, features: setOffload(native, fds[0], name, features) }
+    const vnetHdrLen = features === 0 ? 0 : VIRTIO_NET_HDR_LEN
+    if (vnetHdrLen !== 0) check(native.ioctl(fds[0], TUNSETVNETHDRSZ, int32(vnetHdrLen)), `TUNSETVNETHDRSZ ${name}`)
+    return { name, fds, vnetHdrLen, features: setOffload(native, fds[0], name, features, vnetHdrLen) }
   } catch (error) {
     for (const fd of fds) native.close(fd)
     throw error
   }
-}
-
-/** Sets header size and offloads; answers the features that this kernel has. */
-function setOffload(native: Native, fd: number, name: string, features: number): number {
-  if (features !== 0) {
-    check(native.ioctl(fd, TUNSETVNETHDRSZ, int32(VIRTIO_NET_HDR_LEN)), `TUNSETVNETHDRSZ ${name}`)
-  }
-  const result = native.ioctl(fd, TUNSETOFFLOAD, tunFeatures(features))
-  if (result !== -EINVAL) {
-    check(result, `TUNSETOFFLOAD ${name}`)
-    return features
-  }
-  // Kernels before 6.2 have no USO.
-  const without = features & ~NETIF_F_GSO_UDP_L4
-  check(native.ioctl(fd, TUNSETOFFLOAD, tunFeatures(without)), `TUNSETOFFLOAD ${name}`)
-  return without
-}
-
-function tunFeatures(features: number): number {
-  let mask = 0
-  if ((features & NETIF_F_HW_CSUM) !== 0) mask |= TUN_F_CSUM
-  if ((features & NETIF_F_TSO) !== 0) mask |= TUN_F_TSO4
-  if ((features & NETIF_F_TSO6) !== 0) mask |= TUN_F_TSO6
-  if ((features & NETIF_F_TSO_ECN) !== 0) mask |= TUN_F_TSO_ECN
-  // One cannot be had without the other.
-  if ((features & NETIF_F_GSO_UDP_L4) !== 0) mask |= TUN_F_USO4 | TUN_F_USO6
-  return mask
 }
 
 /** Makes a TAP stay when its last descriptor is closed, for the user and group that may attach to it; or no longer. */

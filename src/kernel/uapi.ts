@@ -80,6 +80,7 @@ export const SO_RCVBUFFORCE = 33
 // include/uapi/linux/netlink.h
 export const NETLINK_ROUTE = 0
 export const NETLINK_USERSOCK = 2
+export const NETLINK_GENERIC = 16
 export const NETLINK_ADD_MEMBERSHIP = 1
 export const NETLINK_LISTEN_ALL_NSID = 8
 export const NETLINK_CAP_ACK = 10

@@ -11,6 +11,7 @@ export const NLMSG_HDRLEN = 16
 export const NLMSG_ERROR = 2
 export const NLMSG_DONE = 3
 /** The first type that belongs to the protocol; the ones below are netlink's own. */
+export const NLMSG_MIN_TYPE = 16
 
 export const NLM_F_REQUEST = 0x01
 export const NLM_F_MULTI = 0x02

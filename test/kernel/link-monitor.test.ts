@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { EINVAL } from '../../src/core/errno.ts'
 import { IFF_LOWER_UP, IFF_NOARP, IFF_PROMISC, IFF_UP } from '../../src/core/if.ts'
 import { LinkMonitor, NSID_HOME } from '../../src/kernel/link-monitor.ts'
 import type { Native } from '../../src/kernel/native.ts'
@@ -8,6 +9,7 @@ import { getLink, type Link, nsidOf, RouteSocket, setLink } from '../../src/kern
 import {
   AF_NETLINK,
   int32,
+  NETLINK_ADD_MEMBERSHIP,
   NETLINK_LISTEN_ALL_NSID,
   NETLINK_ROUTE,
   SO_RCVBUF,
@@ -19,8 +21,13 @@ import {
 } from '../../src/kernel/uapi.ts'
 import { MessageBuilder } from '../../src/netlink/index.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
+import { withoutGroupEvents } from '../support/tap-ports.ts'
 
-type Told = { nsid: number; link: Link; event: 'new' | 'del' } | { overrun: true } | { nsidGone: number }
+type Told =
+  | { nsid: number; link: Link; event: 'new' | 'del' }
+  | { nsid: number; addressesOf: number }
+  | { overrun: true }
+  | { nsidGone: number }
 
 /** Keeps what a monitor tells, and lets a test wait for it. */
 class Recorder {
@@ -29,6 +36,12 @@ class Recorder {
 
   onLink(nsid: number, link: Link, event: 'new' | 'del'): void {
     this.#add({ nsid, link, event })
+  }
+  onAddress(nsid: number, ifindex: number): void {
+    this.#add({ nsid, addressesOf: ifindex })
+  }
+  onRead(): boolean {
+    return false
   }
   onOverrun(): void {
     this.#add({ overrun: true })
@@ -166,6 +179,33 @@ describe('events at home', () => {
     expect(recorder.links.map(({ link }) => link.mtu)).toEqual([1001, 1002, 1003])
   })
 
+  test.each([
+    ['protocol address', 'addr add 198.18.0.1/24 dev tap0'],
+    ['IPv6 address', 'addr add 2001:db8::1/64 dev tap0'],
+    ['group', 'addr add 233.252.0.1/32 dev tap0 autojoin'],
+  ])('another %s is told as one of the interface', async (_, command) => {
+    const ifindex = tapBefore('tap0')
+    home.ip(command)
+    expect(await recorder.until(told => 'addressesOf' in told)).toEqual({ nsid: NSID_HOME, addressesOf: ifindex })
+  })
+
+  test('when all is read that is said, and read on while that leads to more', () => {
+    const ifindex = tapBefore('tap0')
+    const mtus = [1002, 1003]
+    recorder.onRead = () => {
+      recorder.told.push({ overrun: true })
+      const mtu = mtus.shift()
+      if (mtu !== undefined) setLink(sock, ifindex, { mtu })
+      return mtu !== undefined
+    }
+    setLink(sock, ifindex, { mtu: 1001 })
+    monitor?.drain()
+    const told = recorder.told.flatMap((told): unknown[] =>
+      'link' in told ? [told.link.mtu] : 'overrun' in told ? ['read'] : [],
+    )
+    expect(told).toEqual([1001, 'read', 1002, 'read', 1003, 'read'])
+  })
+
   test('2,000 quick changes all arrive, in order', async () => {
     const ifindex = tapBefore('tap0')
     const mtus = Array.from({ length: 2000 }, (_, i) => 1000 + i)
@@ -289,6 +329,20 @@ describe('overrun', () => {
 })
 
 describe('its socket', () => {
+  test('does without the groups that the kernel lacks', async () => {
+    listen(withoutGroupEvents(own.native))
+    home.ip('tuntap add mode tap name tap0')
+    await recorder.until(named('tap0'))
+    monitor?.close()
+    const refuse: Partial<Native> = {
+      setsockopt: (fd, level, name, value) =>
+        level === SOL_NETLINK && name === NETLINK_ADD_MEMBERSHIP
+          ? -EINVAL
+          : own.native.setsockopt(fd, level, name, value),
+    }
+    expect(() => listen(refuse)).toThrow(/^setsockopt\(NETLINK_ADD_MEMBERSHIP, 1\): EINVAL/)
+  })
+
   test('without the right to it, only home is seen, through a buffer of the size that is allowed', async () => {
     const far = own.add()
     nsidOf(sock, far.fd)

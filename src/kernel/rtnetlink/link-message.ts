@@ -4,12 +4,14 @@
  */
 import { LINK_STATS64_LENGTH } from '../../core/stats.ts'
 import {
+  attributes,
   binary,
   decodeAttributes,
   getCounter64,
   getS32,
   getU32,
   type Message,
+  NLA_HDRLEN,
   nested,
   policy,
   required,
@@ -22,6 +24,7 @@ import {
   AF_UNSPEC,
   IFLA_ADDRESS,
   IFLA_ALLMULTI,
+  IFLA_ALT_IFNAME,
   IFLA_CARRIER,
   IFLA_GROUP,
   IFLA_IFNAME,
@@ -33,6 +36,8 @@ import {
   IFLA_NEW_NETNSID,
   IFLA_OPERSTATE,
   IFLA_PROMISCUITY,
+  IFLA_PROP_LIST,
+  IFLA_QDISC,
   IFLA_STATS64,
   IFLA_TUN_GROUP,
   IFLA_TUN_MULTI_QUEUE,
@@ -65,6 +70,8 @@ export interface TunInfo {
 export interface Link {
   readonly ifindex: number
   readonly name: string
+  /** Other names it can be called by, which nothing else can have. */
+  readonly altNames: readonly string[]
   /** IFF_* */
   readonly flags: number
   readonly mtu: number
@@ -74,6 +81,8 @@ export interface Link {
   readonly operstate: number
   readonly carrier: boolean
   readonly txQueueLen: number
+  /** Name of the root queueing discipline. */
+  readonly qdisc: string
   /** How many ask for it: more than the flag IFF_PROMISC shows, since packet sockets do not set that. */
   readonly promiscuity: number
   readonly allmulti: number
@@ -106,6 +115,7 @@ const linkPolicy = policy({
   address: binary(IFLA_ADDRESS),
   name: string(IFLA_IFNAME),
   mtu: u32(IFLA_MTU),
+  qdisc: string(IFLA_QDISC),
   wireless: binary(IFLA_WIRELESS),
   txQueueLen: u32(IFLA_TXQLEN),
   operstate: u8(IFLA_OPERSTATE),
@@ -118,7 +128,11 @@ const linkPolicy = policy({
   carrier: u8(IFLA_CARRIER),
   newNetnsid: s32(IFLA_NEW_NETNSID),
   newIfindex: s32(IFLA_NEW_IFINDEX),
+  // each property as often as there are values
+  properties: binary(IFLA_PROP_LIST),
 })
+
+const altNamePolicy = policy({ altName: string(IFLA_ALT_IFNAME) })
 
 /** sizeof(struct ifinfomsg) */
 export const IFINFOMSG = 16
@@ -136,11 +150,13 @@ export function parseLink(bytes: Uint8Array, { offset, length }: Message): Link 
     ifindex: getS32(bytes, offset + 4),
     flags: getU32(bytes, offset + 8),
     name,
+    altNames: decoded.properties === undefined ? [] : parseAltNames(decoded.properties),
     mtu,
     address: decoded.address?.slice() ?? new Uint8Array(0),
     operstate: decoded.operstate ?? 0,
     carrier: decoded.carrier === 1,
     txQueueLen: decoded.txQueueLen ?? 0,
+    qdisc: decoded.qdisc ?? '',
     promiscuity: decoded.promiscuity ?? 0,
     allmulti: decoded.allmulti ?? 0,
     group: decoded.group ?? 0,
@@ -150,6 +166,15 @@ export function parseLink(bytes: Uint8Array, { offset, length }: Message): Link 
     newNetnsid: decoded.newNetnsid,
     newIfindex: decoded.newIfindex,
   }
+}
+
+function parseAltNames(properties: Uint8Array): string[] {
+  const names: string[] = []
+  for (const { offset, length } of attributes(properties)) {
+    const { altName } = decodeAttributes(altNamePolicy, properties, offset - NLA_HDRLEN, NLA_HDRLEN + length)
+    if (altName !== undefined) names.push(altName)
+  }
+  return names
 }
 
 function parseTun(data: Uint8Array): TunInfo {

@@ -1,0 +1,56 @@
+/**
+ * Generic netlink: a message of a family begins with a header of its own (struct genlmsghdr: command, version, two octets that
+ * are zero), then come attributes; and the numbers of nlctrl, the family that tells of families.
+ * include/uapi/linux/genetlink.h.
+ */
+import { getU16 } from './host-order.ts'
+import { type Message, NLMSG_HDRLEN } from './message.ts'
+import { checkRange, NetlinkParseError } from './parse-error.ts'
+
+export const GENL_HDRLEN = 4
+
+/** Message type of nlctrl. The types of all other families are asked of it. */
+export const GENL_ID_CTRL = 0x10
+export const CTRL_VERSION = 2
+export const CTRL_CMD_NEWFAMILY = 1
+export const CTRL_CMD_GETFAMILY = 3
+export const CTRL_ATTR_FAMILY_ID = 1
+export const CTRL_ATTR_FAMILY_NAME = 2
+export const CTRL_ATTR_VERSION = 3
+export const CTRL_ATTR_HDRSIZE = 4
+export const CTRL_ATTR_MAXATTR = 5
+export const CTRL_ATTR_OPS = 6
+export const CTRL_ATTR_OP_ID = 1
+export const CTRL_ATTR_OP_FLAGS = 2
+export const GENL_CMD_CAP_DO = 0x02
+export const GENL_CMD_CAP_DUMP = 0x04
+export const GENL_CMD_CAP_HASPOL = 0x08
+/** A family's name, its NUL counted, has at most this many octets. */
+export const GENL_NAMSIZ = 16
+
+/** A message of a family: its command, and where its attributes are. */
+export interface GenlMessage {
+  readonly cmd: number
+  readonly version: number
+  /** Where the attributes begin, in the buffer that was parsed. */
+  readonly offset: number
+  /** Octets of attributes. */
+  readonly length: number
+}
+
+/** A struct genlmsghdr, for MessageBuilder.payload. */
+export function genlmsghdr(cmd: number, version: number): Uint8Array {
+  return Uint8Array.of(cmd, version, 0, 0)
+}
+
+/**
+ * Reads the header in the payload of a message found by `messages` in the same `bytes`. Throws NetlinkParseError when it is
+ * not whole, or what is reserved in it is not zero.
+ */
+export function parseGenl(bytes: Uint8Array, { offset, length }: Message): GenlMessage {
+  checkRange(bytes, offset, length)
+  const at = offset - NLMSG_HDRLEN
+  if (length < GENL_HDRLEN) throw new NetlinkParseError(`${length} octets are too few for a generic header`, at)
+  if (getU16(bytes, offset + 2) !== 0) throw new NetlinkParseError('the reserved octets of the header are not zero', at)
+  return { cmd: bytes[offset], version: bytes[offset + 1], offset: offset + GENL_HDRLEN, length: length - GENL_HDRLEN }
+}
