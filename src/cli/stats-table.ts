@@ -1,0 +1,67 @@
+/** What `vnet stats` prints for people: a block for each interface. */
+import type { Device, DeviceStats } from '../control/index.ts'
+import { type LinkStats64, type LinkStats64Field, linkStats64Fields } from '../core/stats.ts'
+
+/** An interface as it is named on the command line: `red/eth0` when it is not in the program's own namespace. */
+export function label({ name, netns }: Device): string {
+  return netns === undefined ? name : `${netns}/${name}`
+}
+
+/** `rxPackets` as the kernel spells it. */
+export function kernelName(field: LinkStats64Field): string {
+  return field.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`)
+}
+
+export interface TableOptions {
+  /** Also what is 0 everywhere. */
+  readonly all?: boolean
+  readonly queues?: boolean
+}
+
+/**
+ * For each interface the fields of rtnl_link_stats64, one a row, what vnet counted beside what the kernel counted; drops by
+ * reason, which only vnet knows; and its queues, one a row.
+ */
+export function statsTable(interfaces: readonly DeviceStats[], { all = false, queues = false }: TableOptions): string {
+  const blocks = interfaces.map(stats => [
+    ...align([...fieldRows(stats, all), ...dropRows(stats)]),
+    ...(queues ? align(queueRows(stats, all)) : []),
+  ])
+  return blocks.map(lines => lines.map(line => `${line.trimEnd()}\n`).join('')).join('\n')
+}
+
+function fieldRows(stats: DeviceStats, all: boolean): string[][] {
+  const { total, kernel } = stats
+  const shown = linkStats64Fields.filter(field => all || total[field] !== 0 || (kernel?.[field] ?? 0) !== 0)
+  const rows = shown.map(field => [`  ${kernelName(field)}`, `${total[field]}`, `${kernel?.[field] ?? '-'}`])
+  return [[label(stats), 'vnet', 'kernel'], ...rows]
+}
+
+function dropRows({ drops }: DeviceStats): string[][] {
+  return (['tx', 'rx'] as const).flatMap(way =>
+    Object.entries(drops[way]).map(([reason, frames]) => [`  ${way} dropped ${reason}`, `${frames}`, '']),
+  )
+}
+
+/** A queue a row; receive fields only where there is such a receive queue. */
+function queueRows({ queues, rxQueues }: DeviceStats, all: boolean): string[][] {
+  const shown = linkStats64Fields.filter(field => all || queues.some(row => row[field] !== 0))
+  const cell = (row: LinkStats64, q: number, field: LinkStats64Field) =>
+    isReceive(field) && q >= rxQueues ? '-' : `${row[field]}`
+  return [
+    ['  queue', ...shown.map(kernelName)],
+    ...queues.map((row, q) => [`  ${q}`, ...shown.map(field => cell(row, q, field))]),
+  ]
+}
+
+function isReceive(field: LinkStats64Field): boolean {
+  return field.startsWith('rx') || field === 'multicast'
+}
+
+/** The first column to the left, the others to the right. */
+function align(rows: readonly string[][]): string[] {
+  const widths = rows.reduce<number[]>((max, row) => row.map((cell, i) => Math.max(max[i] ?? 0, cell.length)), [])
+  return rows.map(row =>
+    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  '),
+  )
+}

@@ -1,0 +1,171 @@
+/**
+ * One datagram from a client, and the answers to it, as the kernel's generic netlink gives them: every request is answered, by
+ * messages, an acknowledgement if it asks for one, or a refusal with a text and the place of what is wrong. Knows no socket.
+ */
+import { EBUSY, EINVAL, EIO, ENOENT, EOPNOTSUPP, VnetError } from '../core/errno.ts'
+import {
+  type Answer,
+  type GenlMessage,
+  genlmsghdr,
+  type Message,
+  MessageBuilder,
+  messages,
+  NetlinkParseError,
+  NLM_F_ACK,
+  NLM_F_DUMP,
+  NLM_F_MULTI,
+  NLM_F_REQUEST,
+  NLMSG_HDRLEN,
+  NLMSG_MIN_TYPE,
+  parseGenl,
+  writeAck,
+  writeDone,
+} from '../netlink/index.ts'
+import type { Parts } from './dumps.ts'
+import type { Family, Operation, Write } from './operation.ts'
+
+/** A part of a dump ends with the message that reaches this many octets; a client's buffer holds several parts. */
+const PART_OCTETS = 8192
+
+/** Where the answers to one client go. */
+export interface Client {
+  /** Its netlink port. */
+  readonly port: number
+  /** Sends a datagram; the octets are valid during the call only. */
+  send(octets: Uint8Array): void
+  /** Sends datagrams as the client takes them. False when one dump is under way already. */
+  dump(parts: Parts): boolean
+}
+
+/** Told of an exception that is neither a refusal nor a malformed request: a defect of ours, or of a driver. */
+export type OnDefect = (error: unknown) => void
+
+/** Answers the requests in `length` octets of `bytes`. What is no whole message ends it, without an answer. */
+export function dispatch(
+  families: ReadonlyMap<number, Family>,
+  bytes: Uint8Array,
+  length: number,
+  client: Client,
+  onDefect: OnDefect,
+): void {
+  const found = messages(bytes, 0, length)
+  for (;;) {
+    let next: IteratorResult<Message, void>
+    try {
+      next = found.next()
+    } catch (error) {
+      if (error instanceof NetlinkParseError) return
+      throw error
+    }
+    if (next.done) return
+    answerOne(families, bytes, next.value, client, onDefect)
+  }
+}
+
+function answerOne(
+  families: ReadonlyMap<number, Family>,
+  bytes: Uint8Array,
+  message: Message,
+  client: Client,
+  onDefect: OnDefect,
+): void {
+  let dumping = false
+  let answer: Answer = { error: 0 }
+  try {
+    // What is no request, and netlink's own messages, mean nothing here; like the kernel we acknowledge them.
+    if ((message.flags & NLM_F_REQUEST) !== 0 && message.type >= NLMSG_MIN_TYPE) {
+      dumping = perform(families, bytes, message, client, onDefect)
+    }
+  } catch (error) {
+    answer = refusal(error, message, onDefect)
+  }
+  // The end of a dump is its acknowledgement.
+  if (dumping || (answer.error === 0 && (message.flags & NLM_F_ACK) === 0)) return
+  const builder = new MessageBuilder()
+  writeAck(builder, bytes, message, client.port, answer)
+  client.send(builder.bytes)
+}
+
+/** Sends what answers a request; true when that is a dump. Throws what refuses it. */
+function perform(
+  families: ReadonlyMap<number, Family>,
+  bytes: Uint8Array,
+  message: Message,
+  client: Client,
+  onDefect: OnDefect,
+): boolean {
+  const family = families.get(message.type)
+  if (family === undefined) throw new VnetError(ENOENT, 'vnet_nl', `there is no family ${message.type}`)
+  const request = parseGenl(bytes, message)
+  const { offset, length } = request
+  const operation = family.operations.find(({ cmd }) => cmd === request.cmd)
+  if (operation === undefined) throw unsupported(family, request, 'is not known')
+  if ((message.flags & NLM_F_DUMP) === NLM_F_DUMP) {
+    if (operation.dumpit === undefined) throw unsupported(family, request, 'has no dump')
+    const begin = (builder: MessageBuilder) => header(builder, family, operation, message, client, NLM_F_MULTI)
+    const end = (builder: MessageBuilder, answer: Answer) => writeDone(builder, message.seq, client.port, answer)
+    const failed = (error: unknown) => refusal(error, message, onDefect)
+    if (!client.dump(parts(operation.dumpit(bytes, offset, length), begin, end, failed))) {
+      throw new VnetError(EBUSY, 'vnet_nl', 'an earlier dump is still under way')
+    }
+    return true
+  }
+  if (operation.doit === undefined) throw unsupported(family, request, 'has a dump only')
+  const write = operation.doit(bytes, offset, length)
+  const builder = new MessageBuilder()
+  header(builder, family, operation, message, client, 0)
+  write(builder)
+  // A datagram of its own: libnl reads the acknowledgement separately.
+  client.send(builder.bytes)
+  return false
+}
+
+function header(
+  builder: MessageBuilder,
+  family: Family,
+  { answerCmd }: Operation,
+  { seq }: Message,
+  { port }: Client,
+  flags: number,
+): void {
+  builder.message(family.id, flags, seq, port).payload(genlmsghdr(answerCmd, family.version))
+}
+
+function* parts(
+  items: Iterable<Write>,
+  begin: (builder: MessageBuilder) => void,
+  end: (builder: MessageBuilder, answer: Answer) => void,
+  failed: (error: unknown) => Answer,
+): Generator<Uint8Array, Uint8Array> {
+  const builder = new MessageBuilder(2 * PART_OCTETS)
+  let answer: Answer = { error: 0 }
+  try {
+    for (const write of items) {
+      begin(builder)
+      write(builder)
+      if (builder.bytes.length < PART_OCTETS) continue
+      yield builder.bytes
+      builder.reset()
+    }
+  } catch (error) {
+    builder.reset()
+    answer = failed(error)
+  }
+  end(builder, answer)
+  return builder.bytes
+}
+
+function refusal(error: unknown, message: Message, onDefect: OnDefect): Answer {
+  if (error instanceof VnetError) return { error: -error.errno, message: error.advice ?? error.message }
+  if (error instanceof NetlinkParseError) {
+    const { attribute, reason, offset } = error
+    const text = attribute === '' ? reason : `${attribute}: ${reason}`
+    return { error: -EINVAL, message: text, offset: offset - (message.offset - NLMSG_HDRLEN) }
+  }
+  onDefect(error)
+  return { error: -EIO, message: 'the driver failed to answer' }
+}
+
+function unsupported({ name }: Family, { cmd }: GenlMessage, why: string): VnetError {
+  return new VnetError(EOPNOTSUPP, name, `command ${cmd} of ${name} ${why}`)
+}

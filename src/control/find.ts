@@ -1,0 +1,36 @@
+/** Which vnets run: in this network namespace, where they can be asked, and in others. */
+import { ECONNREFUSED, isErrno, VnetError } from '../core/errno.ts'
+import type { ControlClient, Device } from './client.ts'
+import { type Entry, ownNamespace, RUN_DIRECTORY, readDirectory } from './directory.ts'
+import { VNET_PORT } from './family.ts'
+
+export interface Found {
+  /** Devices of the vnets of this namespace, each with the port to ask for it. */
+  readonly devices: readonly (Device & { readonly port: number })[]
+  /** Vnets that are there and did not answer as they should. */
+  readonly failed: readonly VnetError[]
+  /** Vnets of other namespaces. */
+  readonly elsewhere: readonly Entry[]
+}
+
+/** Asks every vnet that has a file, and the port that the first of a namespace has, file or no file. */
+export async function findVnets(client: ControlClient, directory = RUN_DIRECTORY): Promise<Found> {
+  const netns = ownNamespace('net')
+  const entries = readDirectory(directory)
+  const here = entries.filter(entry => entry.netns === netns)
+  const devices: Found['devices'][number][] = []
+  const failed: VnetError[] = []
+  // In the order in which they took their ports, as a rule that of their beginning.
+  const ports = new Set([VNET_PORT, ...here.map(entry => entry.port)])
+  for (const port of [...ports].sort((a, b) => a - b)) {
+    try {
+      for (const device of await client.devices(port)) devices.push({ ...device, port })
+    } catch (error) {
+      // Nobody has the port.
+      if (isErrno(error, ECONNREFUSED)) continue
+      if (!(error instanceof VnetError)) throw error
+      failed.push(error)
+    }
+  }
+  return { devices, failed, elsewhere: entries.filter(entry => entry.netns !== netns) }
+}

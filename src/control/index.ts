@@ -1,0 +1,4 @@
+/** The control plane: what a running vnet is asked, and by whom it is found. */
+export { ControlClient, type Device, type DeviceStats } from './client.ts'
+export { type Found, findVnets } from './find.ts'
+export { type ServerOptions, serveControl } from './server.ts'

@@ -1,0 +1,68 @@
+/** nlctrl, the family that tells of families: a client asks it for the message type of the one whose name it knows. */
+import { ENOENT, VnetError } from '../core/errno.ts'
+import {
+  CTRL_ATTR_FAMILY_ID,
+  CTRL_ATTR_FAMILY_NAME,
+  CTRL_ATTR_HDRSIZE,
+  CTRL_ATTR_MAXATTR,
+  CTRL_ATTR_OP_FLAGS,
+  CTRL_ATTR_OP_ID,
+  CTRL_ATTR_OPS,
+  CTRL_ATTR_VERSION,
+  CTRL_CMD_GETFAMILY,
+  CTRL_CMD_NEWFAMILY,
+  CTRL_VERSION,
+  GENL_CMD_CAP_DO,
+  GENL_CMD_CAP_DUMP,
+  GENL_CMD_CAP_HASPOL,
+  GENL_ID_CTRL,
+  GENL_NAMSIZ,
+  type MessageBuilder,
+  policy,
+  string,
+  u16,
+  writeIndexedArray,
+} from '../netlink/index.ts'
+import { type Family, operation, type Write } from './operation.ts'
+
+const getFamilyRequest = policy(
+  { id: u16(CTRL_ATTR_FAMILY_ID), name: string(CTRL_ATTR_FAMILY_NAME, GENL_NAMSIZ - 1) },
+  { strict: true },
+)
+
+/** nlctrl for `families`, and for itself. */
+export function nlctrl(families: readonly Family[]): Family {
+  const getFamily = operation({
+    cmd: CTRL_CMD_GETFAMILY,
+    answerCmd: CTRL_CMD_NEWFAMILY,
+    policy: getFamilyRequest,
+    doit: ({ id, name }) => {
+      const found = all.find(family => (id === undefined || family.id === id) && (name ?? family.name) === family.name)
+      if (found === undefined || (id ?? name) === undefined) {
+        throw new VnetError(ENOENT, 'GETFAMILY', 'there is no such family')
+      }
+      return describe(found)
+    },
+    dumpit: () => all.map(describe),
+  })
+  const self: Family = {
+    id: GENL_ID_CTRL,
+    name: 'nlctrl',
+    version: CTRL_VERSION,
+    maxattr: CTRL_ATTR_FAMILY_NAME,
+    operations: [getFamily],
+  }
+  const all = [self, ...families]
+  return self
+}
+
+function describe({ id, name, version, maxattr, operations }: Family): Write {
+  return builder => {
+    builder.string(CTRL_ATTR_FAMILY_NAME, name).u16(CTRL_ATTR_FAMILY_ID, id).u32(CTRL_ATTR_VERSION, version)
+    builder.u32(CTRL_ATTR_HDRSIZE, 0).u32(CTRL_ATTR_MAXATTR, maxattr)
+    writeIndexedArray(builder, CTRL_ATTR_OPS, operations, (op: MessageBuilder, { cmd, doit, dumpit }) => {
+      const flags = (doit ? GENL_CMD_CAP_DO : 0) | (dumpit ? GENL_CMD_CAP_DUMP : 0) | GENL_CMD_CAP_HASPOL
+      op.u32(CTRL_ATTR_OP_ID, cmd).u32(CTRL_ATTR_OP_FLAGS, flags)
+    })
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * The server in a running vnet: answers the families nlctrl and vnet_nl on a netlink port of the program's own network namespace, and
+ * tells where in /run/vnet. It never waits for a client, keeps no process alive, and whatever happens to it the frames go on.
+ */
+import { describeException } from '../core/exception.ts'
+import { NETDEV_CHANGENAME, NETDEV_REGISTER, NETDEV_UNREGISTER } from '../core/if.ts'
+import type { Net } from '../core/net.ts'
+import type { NetDevice } from '../core/net-device.ts'
+import type { Native } from '../kernel/native.ts'
+import { Announcement, RUN_DIRECTORY } from './directory.ts'
+import { type Client, dispatch } from './dispatch.ts'
+import { Dumps } from './dumps.ts'
+import { VNET_PORT, VNET_PORTS } from './family.ts'
+import { nlctrl } from './nlctrl.ts'
+import type { Family } from './operation.ts'
+import { UserSocket } from './socket.ts'
+import { vnetFamily } from './vnet-family.ts'
+
+export interface ServerOptions {
+  /** Where a device is, as its user named that network namespace; undefined is the program's own. */
+  readonly netnsOf?: (dev: NetDevice) => string | undefined
+  readonly directory?: string
+}
+
+/** The netlink ports that vnets take. */
+export function* vnetPorts(): Generator<number> {
+  for (let n = 0; n < VNET_PORTS; n++) yield VNET_PORT + n
+}
+
+/**
+ * Serves the devices of `net`, those registered now and later, until disposed of. Without a socket, or without a file, there is
+ * a line in the log and the program goes on.
+ */
+export function serveControl(native: Native, net: Net, options: ServerOptions = {}): Disposable {
+  const { netnsOf = () => undefined, directory = RUN_DIRECTORY } = options
+  const subject = { devices: net.devices, netnsOf }
+  const vnet = vnetFamily(subject)
+  const families = new Map([nlctrl([vnet]), vnet].map((family): [number, Family] => [family.id, family]))
+  const onDefect = (error: unknown) => net.log.err(`control: ${describeException(error)}`)
+  const sendTo = (port: number, octets: Uint8Array) => socket?.send(port, octets) ?? 0
+  const dumps = new Dumps(sendTo)
+  const socket = openSocket(native, net, (bytes, length, sender) => {
+    // The kernel has nothing to ask.
+    if (sender === 0) return
+    const client: Client = {
+      port: sender,
+      send: octets => void sendTo(sender, octets),
+      dump: parts => dumps.begin(sender, parts),
+    }
+    dispatch(families, bytes, length, client, onDefect)
+  })
+  const stopAnnouncing = socket && announce(net, socket.port, directory)
+  return {
+    [Symbol.dispose]() {
+      stopAnnouncing?.()
+      dumps.close()
+      socket?.close()
+    },
+  }
+}
+
+function openSocket(
+  native: Native,
+  net: Net,
+  onDatagram: (bytes: Uint8Array, length: number, sender: number) => void,
+): UserSocket | undefined {
+  try {
+    const socket = UserSocket.open(native, vnetPorts(), onDatagram)
+    socket.unref()
+    return socket
+  } catch (error) {
+    net.log.debug(`no control socket, \`vnet stats\` will not find this: ${describeException(error)}`)
+    return undefined
+  }
+}
+
+/** Keeps a file that says which interfaces there are; answers how to stop. */
+function announce(net: Net, port: number, directory: string): () => void {
+  const devices = new Set<NetDevice>(net.devices)
+  const file = new Announcement(port, directory)
+  let writable = true
+  function write(): void {
+    if (!writable) return
+    try {
+      file.write([...devices].map(dev => dev.name))
+    } catch (error) {
+      writable = false
+      net.log.debug(`not in ${directory}: ${describeException(error)}`)
+    }
+  }
+  write()
+  const stop = net.registerNetdeviceNotifier((event, dev) => {
+    if (event === NETDEV_REGISTER) devices.add(dev)
+    else if (event === NETDEV_UNREGISTER) devices.delete(dev)
+    else if (event !== NETDEV_CHANGENAME) return
+    write()
+  })
+  return () => {
+    stop()
+    file.remove()
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * A NETLINK_USERSOCK socket: datagrams to and from netlink ports of one network namespace, event driven. A port that nobody has is
+ * ECONNREFUSED; one whose owner does not read is EAGAIN. Descriptor and watcher are released by `close`.
+ */
+import { ENOBUFS } from '../core/errno.ts'
+import { check } from '../kernel/errno.ts'
+import type { Native, Poller } from '../kernel/native.ts'
+import { AF_NETLINK, MSG_DONTWAIT, NETLINK_USERSOCK, SOCK_RAW, sockaddrNl } from '../kernel/uapi.ts'
+
+/** More than any datagram of the protocol; a longer one is cut, and then not whole. */
+const RECEIVE_OCTETS = 65536
+/** Datagrams read in one go, so that a flood of them does not keep the frames waiting. */
+const BATCH = 16
+
+/** Told of a datagram: `length` octets at the beginning of `bytes`, valid during the call, from port `sender`. */
+export type OnDatagram = (bytes: Uint8Array, length: number, sender: number) => void
+
+export class UserSocket {
+  /** Its netlink port. */
+  readonly port: number
+  readonly #native: Native
+  readonly #fd: number
+  readonly #poller: Poller
+  readonly #onDatagram: OnDatagram
+  readonly #into = new Uint8Array(RECEIVE_OCTETS)
+  readonly #meta = new Int32Array(3)
+  #open = true
+
+  private constructor(native: Native, fd: number, onDatagram: OnDatagram) {
+    this.#native = native
+    this.#fd = fd
+    this.#onDatagram = onDatagram
+    const address = sockaddrNl()
+    check(native.getsockname(fd, address), 'getsockname(AF_NETLINK)')
+    this.port = new DataView(address.buffer).getUint32(4, true)
+    const poller = native.createPoller(fd, () => this.#readable())
+    if (typeof poller === 'number') {
+      check(poller, 'createPoller')
+      throw new TypeError('createPoller answered a number that is no error')
+    }
+    this.#poller = poller
+  }
+
+  /**
+   * Opens a socket at home and takes the first of `ports` that is free there; 0 is one that the kernel chooses. It keeps the
+   * process alive until `unref`. Throws a VnetError, EADDRINUSE when all are taken.
+   */
+  static open(native: Native, ports: Iterable<number>, onDatagram: OnDatagram): UserSocket {
+    const fd = check(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_USERSOCK, -1), 'socket(AF_NETLINK, NETLINK_USERSOCK)')
+    try {
+      let result = 0
+      for (const port of ports) {
+        result = native.bind(fd, sockaddrNl(port))
+        if (result >= 0) break
+      }
+      check(result, 'bind(NETLINK_USERSOCK)')
+      const socket = new UserSocket(native, fd, onDatagram)
+      check(socket.#poller.start(), 'poll')
+      return socket
+    } catch (error) {
+      native.close(fd)
+      throw error
+    }
+  }
+
+  /** Sends a datagram, without waiting: the octets sent, or -errno. */
+  send(port: number, octets: Uint8Array): number {
+    return this.#native.sendto(this.#fd, octets, MSG_DONTWAIT, sockaddrNl(port))
+  }
+
+  ref(): void {
+    this.#poller.ref()
+  }
+
+  unref(): void {
+    this.#poller.unref()
+  }
+
+  /** Idempotent; nothing is told any more, also when called by the listener. */
+  close(): void {
+    if (!this.#open) return
+    this.#open = false
+    this.#poller.close()
+    this.#native.close(this.#fd)
+  }
+
+  #readable(): void {
+    try {
+      for (let left = BATCH; this.#open && left > 0; left--) {
+        const length = this.#native.recvmsg(this.#fd, this.#into, MSG_DONTWAIT, this.#meta)
+        // An error that was waiting on the socket: what comes after it is whole.
+        if (length === -ENOBUFS) continue
+        // As a rule EAGAIN: nothing is left.
+        if (length < 0) return
+        this.#onDatagram(this.#into, length, this.#meta[0] >>> 0)
+      }
+    } finally {
+      // After an error condition the watcher has stopped; otherwise this changes nothing.
+      if (this.#open) this.#poller.start()
+    }
+  }
+}

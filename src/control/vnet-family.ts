@@ -1,0 +1,164 @@
+/**
+ * What a running vnet answers for `vnet_nl`. The counters of a device, ours and the kernel's, are read in one go: both count a
+ * frame in the call that moves it, so they agree to the frame at every moment, also under load.
+ */
+import { EINVAL, ENODEV, VnetError } from '../core/errno.ts'
+import type { NetDevice } from '../core/net-device.ts'
+import type { MessageBuilder } from '../netlink/index.ts'
+import { writeIndexedArray } from '../netlink/index.ts'
+import { dropReasonName } from '../skb/drop-reason.ts'
+import {
+  getDevicesRequest,
+  getStatsRequest,
+  VNET_ATTR_DROPS,
+  VNET_ATTR_IFINDEX,
+  VNET_ATTR_IFNAME,
+  VNET_ATTR_KERNEL_STATS,
+  VNET_ATTR_MAX,
+  VNET_ATTR_NETNS,
+  VNET_ATTR_NUM_RX_QUEUES,
+  VNET_ATTR_NUM_TX_QUEUES,
+  VNET_ATTR_QUEUE,
+  VNET_ATTR_STATS,
+  VNET_CMD_GET_DEVICES,
+  VNET_CMD_GET_STATS,
+  VNET_DROP_ATTR_FRAMES,
+  VNET_DROP_ATTR_REASON,
+  VNET_DROP_ATTR_WAY,
+  VNET_DROP_RX,
+  VNET_DROP_TX,
+  VNET_GENL_ID,
+  VNET_GENL_NAME,
+  VNET_GENL_VERSION,
+  VNET_SCOPE_QUEUE,
+} from './family.ts'
+import { type Family, operation, type Write } from './operation.ts'
+
+const U64_MAX = 0xffff_ffff_ffff_ffffn
+
+/** What is asked about: the devices, and where each of them is. */
+export interface Subject {
+  /** Those registered now. */
+  readonly devices: readonly NetDevice[]
+  /** The network namespace, as its user named it; undefined when it is the program's own. */
+  netnsOf(dev: NetDevice): string | undefined
+}
+
+/** Which devices a request means. */
+interface Which {
+  readonly ifindex?: number
+  readonly ifname?: string
+  readonly netns?: string
+}
+
+export function vnetFamily(subject: Subject): Family {
+  const getDevices = operation({
+    cmd: VNET_CMD_GET_DEVICES,
+    policy: getDevicesRequest,
+    doit: request => describe(subject, theOne(subject, request)),
+    dumpit: request => chosen(subject, request).map(dev => describe(subject, dev)),
+  })
+  const getStats = operation({
+    cmd: VNET_CMD_GET_STATS,
+    policy: getStatsRequest,
+    doit: request => deviceStats(subject, theOne(subject, request)),
+    dumpit: request => allStats(subject, chosen(subject, request), request.scope ?? 0),
+  })
+  return {
+    id: VNET_GENL_ID,
+    name: VNET_GENL_NAME,
+    version: VNET_GENL_VERSION,
+    maxattr: VNET_ATTR_MAX,
+    operations: [getDevices, getStats],
+  }
+}
+
+function chosen({ devices, netnsOf }: Subject, { ifindex, ifname, netns }: Which): NetDevice[] {
+  return devices.filter(
+    dev =>
+      (ifindex === undefined || ifindex === dev.ifindex) &&
+      (ifname === undefined || ifname === dev.name) &&
+      (netns === undefined || netns === netnsOf(dev)),
+  )
+}
+
+function theOne(subject: Subject, which: Which): NetDevice {
+  if ((which.ifindex ?? which.ifname) === undefined) {
+    throw new VnetError(EINVAL, 'vnet_nl', 'the request names no interface')
+  }
+  const [dev] = chosen(subject, which)
+  if (dev === undefined) throw new VnetError(ENODEV, 'vnet_nl', 'there is no such interface')
+  return dev
+}
+
+/** The sums of each device, and what else is in `scope` after them: each device as it is when its turn comes. */
+function* allStats(subject: Subject, devices: readonly NetDevice[], scope: number): Generator<Write> {
+  for (const dev of devices) {
+    const rows = dev.tx.map(txq => dev.counters.queue(txq.index).slice())
+    yield deviceStats(subject, dev)
+    if ((scope & VNET_SCOPE_QUEUE) === 0) continue
+    for (const [queue, row] of rows.entries()) {
+      yield builder => {
+        identify(builder, subject, dev)
+        writeRow(builder.u32(VNET_ATTR_QUEUE, queue), VNET_ATTR_STATS, row)
+      }
+    }
+  }
+}
+
+function identify(builder: MessageBuilder, { netnsOf }: Subject, dev: NetDevice): void {
+  builder.u32(VNET_ATTR_IFINDEX, dev.ifindex).string(VNET_ATTR_IFNAME, dev.name)
+  const netns = netnsOf(dev)
+  if (netns !== undefined) builder.string(VNET_ATTR_NETNS, netns)
+}
+
+function describe(subject: Subject, dev: NetDevice): Write {
+  return builder => {
+    identify(builder, subject, dev)
+    builder.u32(VNET_ATTR_NUM_TX_QUEUES, dev.numTxQueues).u32(VNET_ATTR_NUM_RX_QUEUES, dev.numRxQueues)
+  }
+}
+
+function deviceStats(subject: Subject, dev: NetDevice): Write {
+  // All at this moment, in one turn of the event loop.
+  const [ours, kernels, drops] = [dev.getStats64(), hostStats(dev), dev.counters.drops()]
+  return builder => {
+    describe(subject, dev)(builder)
+    writeRow(builder, VNET_ATTR_STATS, ours)
+    if (kernels !== undefined) writeRow(builder, VNET_ATTR_KERNEL_STATS, kernels)
+    writeDrops(builder, drops)
+  }
+}
+
+function hostStats(dev: NetDevice): Float64Array | undefined {
+  try {
+    return dev.port?.hostStats()
+  } catch {
+    // An interface that is just going has no counters any more.
+    return undefined
+  }
+}
+
+function writeRow(builder: MessageBuilder, type: number, row: Float64Array): void {
+  builder.nested(type, nest => {
+    for (const [i, n] of row.entries()) nest.u64(i + 1, toU64(n))
+  })
+}
+
+function writeDrops(builder: MessageBuilder, { tx, rx }: { tx: Float64Array; rx: Float64Array }): void {
+  const some = [
+    ...[...tx.entries()].map(([reason, n]) => ({ way: VNET_DROP_TX, reason, n })),
+    ...[...rx.entries()].map(([reason, n]) => ({ way: VNET_DROP_RX, reason, n })),
+  ].filter(({ n }) => n > 0)
+  writeIndexedArray(builder, VNET_ATTR_DROPS, some, (set, { way, reason, n }) => {
+    set.u8(VNET_DROP_ATTR_WAY, way).string(VNET_DROP_ATTR_REASON, dropReasonName(reason))
+    set.u64(VNET_DROP_ATTR_FRAMES, toU64(n))
+  })
+}
+
+/** A driver's ndoGetStats64 may have written anything: what is no count is 0. */
+function toU64(n: number): bigint {
+  if (!Number.isFinite(n) || n <= 0) return 0n
+  const count = BigInt(Math.trunc(n))
+  return count > U64_MAX ? U64_MAX : count
+}

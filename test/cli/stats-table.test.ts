@@ -1,0 +1,73 @@
+/** What `vnet stats` prints, from counters to text. */
+import { expect, test } from 'vitest'
+import { kernelName, statsTable } from '../../src/cli/stats-table.ts'
+import type { DeviceStats } from '../../src/control/index.ts'
+import { type LinkStats64, linkStats64, linkStats64Fields } from '../../src/core/stats.ts'
+
+function stats(fields: Partial<LinkStats64> = {}): LinkStats64 {
+  return { ...linkStats64(new Float64Array(linkStats64Fields.length)), ...fields }
+}
+
+function device(fields: Partial<DeviceStats>): DeviceStats {
+  const nothing = { total: stats(), queues: [stats()], rxQueues: 1, drops: { tx: {}, rx: {} }, kernel: stats() }
+  return { name: 'sn0', ifindex: 1, netns: undefined, ...nothing, ...fields }
+}
+
+test('names are spelled as the kernel spells them', () => {
+  expect(linkStats64Fields.map(kernelName)).toEqual(
+    // include/uapi/linux/if_link.h
+    [
+      ...['rx_packets', 'tx_packets', 'rx_bytes', 'tx_bytes', 'rx_errors', 'tx_errors', 'rx_dropped', 'tx_dropped'],
+      ...['multicast', 'collisions', 'rx_length_errors', 'rx_over_errors', 'rx_crc_errors', 'rx_frame_errors'],
+      ...['rx_fifo_errors', 'rx_missed_errors', 'tx_aborted_errors', 'tx_carrier_errors', 'tx_fifo_errors'],
+      ...['tx_heartbeat_errors', 'tx_window_errors', 'rx_compressed', 'tx_compressed', 'rx_nohandler'],
+      'rx_otherhost_dropped',
+    ],
+  )
+})
+
+test('a row is a field that either side has counted, then come drops by reason', () => {
+  const total = stats({ txPackets: 1234, rxPackets: 5, txDropped: 3 })
+  const kernel = stats({ txPackets: 1234, rxPackets: 5, txErrors: 1 })
+  const drops = { tx: { NEIGH: 2, L4_HDR: 1 }, rx: { DEV_READY: 4 } }
+  expect(statsTable([device({ total, kernel, drops })], {})).toBe(
+    `\
+sn0                     vnet  kernel
+  rx_packets               5       5
+  tx_packets            1234    1234
+  tx_errors                0       1
+  tx_dropped               3       0
+  tx dropped NEIGH         2
+  tx dropped L4_HDR        1
+  rx dropped DEV_READY     4
+`,
+  )
+})
+
+test('all fields are there with --all', () => {
+  expect(statsTable([device({})], { all: true }).split('\n')).toHaveLength(1 + 25 + 1)
+  expect(statsTable([device({})], {})).toBe('sn0  vnet  kernel\n')
+})
+
+test('an interface that is just going has no kernel column', () => {
+  expect(statsTable([device({ total: stats({ txPackets: 7 }), kernel: undefined })], {})).toBe(`\
+sn0           vnet  kernel
+  tx_packets     7       -
+`)
+})
+
+test('with --queues each queue is a row, without receive fields where there is no receive queue', () => {
+  const queues = [stats({ txPackets: 1, rxPackets: 12, multicast: 1 }), stats({ txPackets: 2 })]
+  const total = stats({ txPackets: 3 })
+  expect(statsTable([device({ total, kernel: total, queues })], { queues: true })).toBe(`\
+sn0           vnet  kernel
+  tx_packets     3       3
+  queue  rx_packets  tx_packets  multicast
+  0              12           1          1
+  1               -           2          -
+`)
+})
+
+test('interfaces are blocks of their own, named with the namespace they are in', () => {
+  expect(statsTable([device({}), device({ netns: 'red' })], {})).toBe('sn0  vnet  kernel\n\nred/sn0  vnet  kernel\n')
+})

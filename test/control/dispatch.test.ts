@@ -1,0 +1,353 @@
+/** What a vnet answers to one datagram, without sockets: the octets that clients of every kind get. */
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { type Client, dispatch } from '../../src/control/dispatch.ts'
+import { answerPolicy, VNET_GENL_ID } from '../../src/control/family.ts'
+import { nlctrl } from '../../src/control/nlctrl.ts'
+import { type Family, operation } from '../../src/control/operation.ts'
+import { vnetFamily } from '../../src/control/vnet-family.ts'
+import { RX_BYTES, TX_PACKETS } from '../../src/core/stats.ts'
+import {
+  decodeAttributes,
+  genlmsghdr,
+  indexedArray,
+  MessageBuilder,
+  messages,
+  NLM_F_ACK,
+  NLM_F_DUMP,
+  NLM_F_MULTI,
+  NLM_F_REQUEST,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  parseAck,
+  parseGenl,
+  policy,
+  string,
+  u16,
+  u32,
+} from '../../src/netlink/index.ts'
+import { mutated } from '../netlink/arbitraries.ts'
+import { addDevice, memoryNets, numbered, turn } from '../support/memory-net.ts'
+
+const GET_DEVICES = 2
+const GET_STATS = 3
+const memoryNet = memoryNets()
+const defects: unknown[] = []
+
+const only = (...families: Family[]) => new Map(families.map(family => [family.id, family]))
+
+/** A net of two devices, the second of which is in another namespace. */
+async function served() {
+  const memory = memoryNet()
+  const one = await addDevice(memory, {}, { name: 'one', txqs: 2, rxqs: 1 })
+  const two = await addDevice(memory, {}, { name: 'two' })
+  const netnsOf = (dev: unknown) => (dev === two.dev ? 'red' : undefined)
+  const vnet = vnetFamily({ devices: memory.net.devices, netnsOf })
+  return { ...memory, one, two, families: only(nlctrl([vnet]), vnet) }
+}
+
+/** A request, as many clients write it. */
+function request(
+  type: number,
+  cmd: number,
+  {
+    flags = 0,
+    seq = 1,
+    write = (_: MessageBuilder) => {},
+  }: { flags?: number; seq?: number; write?: (b: MessageBuilder) => unknown } = {},
+): Uint8Array {
+  const builder = new MessageBuilder().message(type, NLM_F_REQUEST | flags, seq).payload(genlmsghdr(cmd, 1))
+  write(builder)
+  return builder.bytes
+}
+
+interface Sent {
+  readonly datagrams: Uint8Array[]
+  readonly dumped: Uint8Array[]
+}
+
+/** What a client that reads everything gets. */
+function ask(families: ReadonlyMap<number, Family>, octets: Uint8Array, { busy = false } = {}): Sent {
+  const sent: Sent = { datagrams: [], dumped: [] }
+  const client: Client = {
+    port: 4242,
+    send: octets => void sent.datagrams.push(octets.slice()),
+    dump(parts) {
+      if (busy) return false
+      for (;;) {
+        const { done, value } = parts.next()
+        sent.dumped.push(value.slice())
+        if (done) return true
+      }
+    },
+  }
+  dispatch(families, octets, octets.length, client, error => defects.push(error))
+  return sent
+}
+
+const all = (octets: Uint8Array) => [...messages(octets)]
+
+/** The answers' contents, and how it ended. */
+function read({ datagrams, dumped }: Sent, by: Parameters<typeof decodeAttributes>[0] = answerPolicy) {
+  const answers: Record<string, unknown>[] = []
+  const acks: unknown[] = []
+  for (const octets of [...datagrams, ...dumped]) {
+    for (const message of all(octets)) {
+      expect(message.portid).toBe(4242)
+      if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) acks.push(parseAck(octets, message))
+      else {
+        const { offset, length } = parseGenl(octets, message)
+        answers.push(decodeAttributes(by, octets, offset, length))
+      }
+    }
+  }
+  return { answers, acks }
+}
+
+describe('nlctrl', () => {
+  const family = policy({
+    id: u16(1),
+    name: string(2),
+    version: u32(3),
+    hdrsize: u32(4),
+    maxattr: u32(5),
+    ops: indexedArray(6, policy({ id: u32(1), flags: u32(2) })),
+  })
+  const vnet_nl = {
+    id: VNET_GENL_ID,
+    name: 'vnet_nl',
+    version: 1,
+    hdrsize: 0,
+    maxattr: 10,
+    ops: [
+      { id: GET_DEVICES, flags: 0x0e },
+      { id: GET_STATS, flags: 0x0e },
+    ],
+  }
+
+  test('it tells the number of vnet_nl by its name, and then acknowledges in a datagram of its own', async () => {
+    const { families } = await served()
+    const sent = ask(families, request(0x10, 3, { flags: NLM_F_ACK, write: b => b.string(2, 'vnet_nl') }))
+    expect(sent.datagrams.map(octets => all(octets).length)).toEqual([1, 1])
+    expect(parseGenl(sent.datagrams[0]!, all(sent.datagrams[0]!)[0]!)).toMatchObject({ cmd: 1, version: 2 })
+    expect(read(sent, family)).toEqual({ answers: [vnet_nl], acks: [{ error: 0 }] })
+  })
+
+  test('by number too, and a dump has every family', async () => {
+    const { families } = await served()
+    expect(read(ask(families, request(0x10, 3, { write: b => b.u16(1, VNET_GENL_ID) })), family).answers).toEqual([
+      vnet_nl,
+    ])
+    const { answers, acks } = read(ask(families, request(0x10, 3, { flags: NLM_F_DUMP })), family)
+    expect(answers.map(({ name }) => name)).toEqual(['nlctrl', 'vnet_nl'])
+    expect(acks).toEqual([{ error: 0 }])
+  })
+
+  test.each([
+    ['another name', (b: MessageBuilder) => b.string(2, 'ethtool')],
+    ['another number', (b: MessageBuilder) => b.u16(1, 0x15)],
+    ['a name and a number that are not one family’s', (b: MessageBuilder) => b.string(2, 'vnet_nl').u16(1, 0x10)],
+    ['nothing', () => {}],
+  ])('%s is ENOENT', async (_, write) => {
+    const { families } = await served()
+    const refused = { answers: [], acks: [{ error: -2, message: 'there is no such family' }] }
+    expect(read(ask(families, request(0x10, 3, { write })), family)).toEqual(refused)
+  })
+})
+
+describe('GET_DEVICES', () => {
+  const one = { ifindex: 2, ifname: 'one', numTxQueues: 2, numRxQueues: 1 }
+  const two = { ifindex: 3, ifname: 'two', netns: 'red', numTxQueues: 1, numRxQueues: 1 }
+
+  test('a dump has all devices and where they are, each message marked as one of several', async () => {
+    const { families } = await served()
+    const sent = ask(families, request(VNET_GENL_ID, GET_DEVICES, { flags: NLM_F_DUMP | NLM_F_ACK, seq: 9 }))
+    expect(read(sent)).toEqual({ answers: [one, two], acks: [{ error: 0 }] })
+    const found = sent.dumped.flatMap(all)
+    expect(found.map(({ type }) => type)).toEqual([VNET_GENL_ID, VNET_GENL_ID, NLMSG_DONE])
+    for (const { flags, seq } of found) expect([flags & NLM_F_MULTI, seq]).toEqual([NLM_F_MULTI, 9])
+    expect(sent.datagrams).toEqual([])
+  })
+
+  test('one is found by number, by name, and by name and place; an acknowledgement comes only when asked for', async () => {
+    const { families } = await served()
+    const by = (write: (b: MessageBuilder) => unknown) =>
+      read(ask(families, request(VNET_GENL_ID, GET_DEVICES, { write })))
+    expect(by(b => b.u32(1, 3))).toEqual({ answers: [two], acks: [] })
+    expect(by(b => b.string(2, 'one'))).toEqual({ answers: [one], acks: [] })
+    expect(by(b => b.string(2, 'two').string(3, 'red'))).toEqual({ answers: [two], acks: [] })
+    expect(by(b => b.string(2, 'one').string(3, 'red')).acks).toEqual([
+      { error: -19, message: 'there is no such interface' },
+    ])
+    expect(by(() => {}).acks).toEqual([{ error: -22, message: 'the request names no interface' }])
+  })
+})
+
+describe('GET_STATS', () => {
+  test('it has what we counted, what the host counted, and drops by reason; with the queues, each of them', async () => {
+    const { families, one } = await served()
+    for (const [i, frame] of numbered(3).entries()) one.port.transmit(frame, i === 0 ? 0 : 1)
+    await turn()
+    const scope = (flags: number) =>
+      request(VNET_GENL_ID, GET_STATS, {
+        flags: NLM_F_DUMP,
+        write: b => b.string(2, 'one').u32(6, flags),
+      })
+    const { answers } = read(ask(families, scope(0)))
+    const [sum] = answers
+    expect(answers).toHaveLength(1)
+    expect(sum).toMatchObject({
+      ifname: 'one',
+      numRxQueues: 1,
+      drops: [{ way: 0, reason: 'NOT_SPECIFIED', frames: 3n }],
+    })
+    expect(sum!.stats).toMatchObject({ txPackets: 3n, txBytes: 180n, txDropped: 3n, rxPackets: 0n })
+    expect(sum!.kernelStats).toMatchObject({ txPackets: 3n, txBytes: 180n, txDropped: 0n })
+    expect(Object.keys(sum!.stats as object)).toHaveLength(25)
+
+    const { answers: queues } = read(ask(families, scope(1)))
+    expect(queues.slice(1).map(({ queue, stats }) => [queue, (stats as { txPackets: bigint }).txPackets])).toEqual([
+      [0, 1n],
+      [1, 2n],
+    ])
+  })
+
+  test('a question for one device is answered by one message', async () => {
+    const { families } = await served()
+    const { answers, acks } = read(ask(families, request(VNET_GENL_ID, GET_STATS, { write: b => b.u32(1, 2) })))
+    expect(answers).toMatchObject([{ ifname: 'one', drops: [] }])
+    expect(acks).toEqual([])
+  })
+
+  test('what a driver wrote that is no count is 0, and one beyond 2^53 is as near as a number can be', async () => {
+    const { families, one } = await served()
+    one.dev.netdevOps = {
+      ...one.dev.netdevOps,
+      ndoGetStats64(_, stats) {
+        stats.set([Number.NaN, 2 ** 60, -1, 1.5, Number.POSITIVE_INFINITY, 2 ** 70])
+      },
+    }
+    const { answers } = read(ask(families, request(VNET_GENL_ID, GET_STATS, { write: b => b.u32(1, 2) })))
+    expect(Object.values(answers[0]!.stats as object).slice(0, 6)).toEqual([0n, 2n ** 60n, 0n, 1n, 0n, 2n ** 64n - 1n])
+    expect([RX_BYTES, TX_PACKETS]).toEqual([2, 1])
+  })
+
+  test('a dump longer than a datagram comes in parts of whole messages, and every queue is in it once', async () => {
+    const memory = memoryNet()
+    await addDevice(memory, {}, { name: 'wide', txqs: 256, rxqs: 256 })
+    const vnet = vnetFamily({ devices: memory.net.devices, netnsOf: () => undefined })
+    const sent = ask(only(vnet), request(VNET_GENL_ID, GET_STATS, { flags: NLM_F_DUMP, write: b => b.u32(6, 1) }))
+    expect(sent.dumped.length).toBeGreaterThan(8)
+    for (const octets of sent.dumped) expect(octets.length).toBeLessThan(16_384)
+    const queues = read(sent).answers.slice(1)
+    expect(queues.map(({ queue }) => queue)).toEqual(Array.from({ length: 256 }, (_, q) => q))
+  })
+})
+
+describe('what is refused', () => {
+  test.each([
+    ['another family', request(0x20, 2), { error: -2, message: 'there is no family 32' }],
+    ['another command', request(VNET_GENL_ID, 99), { error: -95, message: 'command 99 of vnet_nl is not known' }],
+    [
+      'an unknown attribute, with its place',
+      request(VNET_GENL_ID, GET_DEVICES, { write: b => b.u32(1, 2).u32(77, 0) }),
+      { error: -22, message: 'unknown attribute type 77', offset: 28 },
+    ],
+    [
+      'an attribute of another length',
+      request(VNET_GENL_ID, GET_STATS, { flags: NLM_F_DUMP, write: b => b.u16(1, 2) }),
+      { error: -22, message: 'ifindex: has 2 octets, not 4', offset: 20 },
+    ],
+    [
+      'a name that no interface can have',
+      request(VNET_GENL_ID, GET_STATS, { write: b => b.string(2, 'a'.repeat(16)) }),
+      { error: -22, message: 'ifname: has 16 octets, more than 15', offset: 20 },
+    ],
+    [
+      'a message without a generic header',
+      new MessageBuilder().message(VNET_GENL_ID, NLM_F_REQUEST, 1).bytes,
+      { error: -22, message: '0 octets are too few for a generic header', offset: 0 },
+    ],
+  ])('%s', async (_, octets, ack) => {
+    const { families } = await served()
+    expect(read(ask(families, octets))).toEqual({ answers: [], acks: [ack] })
+  })
+
+  test('the place is counted from the request that is wrong, not from the datagram', async () => {
+    const { families } = await served()
+    const right = request(VNET_GENL_ID, GET_DEVICES, { write: b => b.u32(1, 2) })
+    const wrong = request(VNET_GENL_ID, GET_DEVICES, { write: b => b.u32(77, 0) })
+    const { answers, acks } = read(ask(families, new Uint8Array([...right, ...wrong])))
+    expect(answers).toMatchObject([{ ifname: 'one' }])
+    expect(acks).toEqual([{ error: -22, message: 'unknown attribute type 77', offset: 20 }])
+  })
+
+  test('a second dump while one is under way is EBUSY', async () => {
+    const { families } = await served()
+    const { acks } = read(ask(families, request(VNET_GENL_ID, GET_DEVICES, { flags: NLM_F_DUMP }), { busy: true }))
+    expect(acks).toEqual([{ error: -16, message: 'an earlier dump is still under way' }])
+  })
+
+  test('what is no request is acknowledged if it asks for that, and otherwise passed over', async () => {
+    const { families } = await served()
+    const octets = (flags: number) =>
+      new MessageBuilder().message(VNET_GENL_ID, flags, 1).payload(genlmsghdr(2, 1)).bytes
+    expect(ask(families, octets(0))).toEqual({ datagrams: [], dumped: [] })
+    expect(read(ask(families, octets(NLM_F_ACK)))).toEqual({ answers: [], acks: [{ error: 0 }] })
+  })
+})
+
+test('an operation that throws is EIO to the client, also in the middle of a dump, and is told', () => {
+  const failing = operation({
+    cmd: 1,
+    policy: policy({}),
+    doit() {
+      throw new TypeError('a defect')
+    },
+    *dumpit() {
+      yield () => {}
+      throw new TypeError('a defect of a dump')
+    },
+  })
+  const families = only({ id: 0x21, name: 'x', version: 1, maxattr: 0, operations: [failing] })
+  const eio = { error: -5, message: 'the driver failed to answer' }
+  expect(read(ask(families, request(0x21, 1))).acks).toEqual([eio])
+  expect(read(ask(families, request(0x21, 1, { flags: NLM_F_DUMP }))).acks).toEqual([eio])
+  expect(defects.splice(0).map(String)).toEqual(['TypeError: a defect', 'TypeError: a defect of a dump'])
+})
+
+test('random and mutated datagrams are answered or passed over: nothing is thrown, and nothing after them is read', async () => {
+  const { families } = await served()
+  const right = [
+    request(0x10, 3, { flags: NLM_F_ACK, write: b => b.string(2, 'vnet_nl') }),
+    request(VNET_GENL_ID, GET_DEVICES, { write: b => b.string(2, 'one') }),
+    request(VNET_GENL_ID, GET_STATS, { flags: NLM_F_DUMP, write: b => b.u32(1, 2).u32(6, 1) }),
+  ]
+  const octets = fc.oneof(
+    fc.uint8Array({ maxLength: 96 }),
+    ...right.map(mutated),
+    mutated(new Uint8Array(right.flatMap(each => [...each]))),
+  )
+  fc.assert(
+    fc.property(octets, octets => {
+      const [one, other] = [0x00, 0xff].map(after => {
+        const bytes = new Uint8Array(octets.length + 64).fill(after)
+        bytes.set(octets)
+        const sent: Uint8Array[] = []
+        const client = {
+          port: 1,
+          send: (octets: Uint8Array) => void sent.push(octets.slice()),
+          dump(parts: Iterator<Uint8Array, Uint8Array>) {
+            sent.push(parts.next().value.slice())
+            return true
+          },
+        }
+        dispatch(families, bytes, octets.length, client, error => defects.push(error))
+        return sent
+      })
+      expect(one).toEqual(other)
+    }),
+    { numRuns: 2000 },
+  )
+  expect(defects.splice(0)).toEqual([])
+})

@@ -1,0 +1,192 @@
+/** `vnet stats` on running vnets, from the same process and from others: ours and the kernel's counters, to the frame. */
+import { once } from 'node:events'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { DeviceStats } from '../../src/control/index.ts'
+import { ethernet } from '../support/frames.ts'
+import { type Netns, type Outcome, OwnNetns } from '../support/netns.ts'
+import { PacketSocket } from '../support/packet-socket.ts'
+import { asNobodyIn } from '../support/privileges.ts'
+import { runMain } from '../support/run-main.ts'
+import { BOTH_WAYS, type Ended, jsonLines, spawnVnet, startVnet, stopConserved } from '../support/vnet-process.ts'
+
+const RUN = '/run/vnet'
+const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
+
+let own: OwnNetns
+let near: Netns
+let far: Netns
+
+beforeEach(() => {
+  own = new OwnNetns()
+  near = own.addQuiet()
+  far = own.addQuiet()
+})
+afterEach(() => own.remove())
+
+const inside = ({ name }: Netns) => ['ip', 'netns', 'exec', name]
+
+/** `vnet stats ARGS` as a program of its own in a namespace. */
+function statsIn(netns: Netns, ...args: string[]): Promise<Outcome> {
+  return netns.run([process.execPath, program, 'stats', ...args].join(' '))
+}
+
+/** The statistics that a command with --json printed. */
+function interfacesOf({ stdout }: Outcome | Ended): DeviceStats[] {
+  const lines = jsonLines(stdout)
+  expect(lines).toMatchObject([{ event: 'statistics' }])
+  return lines[0]!.interfaces as DeviceStats[]
+}
+
+function kernelOf(netns: Netns, name: string) {
+  const [{ stats64 }] = JSON.parse(netns.ip(`-s -j link show ${name}`))
+  const { tx, rx } = stats64
+  return { txPackets: tx.packets, txBytes: tx.bytes, rxPackets: rx.packets, rxBytes: rx.bytes }
+}
+
+describe('a vnet whose interfaces are in other namespaces', () => {
+  test.each(BOTH_WAYS)('%s is asked by name, up and down, and says what it says at its end', async (_, offload) => {
+    const vnet = await startVnet(['snull', `${near.name}/sn0`, `${far.name}/sn1`, '--json', ...offload])
+    expect(await near.run('ping -c 3 -i 0.2 -w 5 198.18.0.2')).toMatchObject({ status: 0 })
+    using sender = new PacketSocket(near, 'sn0')
+    sender.send(ethernet(0x0806, 46))
+    const ask = async (name: string) => interfacesOf(await runMain('stats', name, '--json'))
+    // The answer to the last ping is there, so all before it is; the frame that goes nowhere was sent after it.
+    const until = async () => {
+      for (;;) {
+        const [stats] = await ask(`${near.name}/sn0`)
+        if (stats!.drops.tx.NEIGH === 1) return stats!
+      }
+    }
+    const up = await until()
+    expect(up).toMatchObject({
+      name: 'sn0',
+      netns: near.name,
+      total: kernelOf(near, 'sn0'),
+      kernel: kernelOf(near, 'sn0'),
+    })
+    expect(up.total).toMatchObject({ txPackets: 4, rxPackets: 3, txDropped: 1 })
+    expect(up.queues).toMatchObject([{ txPackets: 4, rxPackets: 3 }])
+
+    near.ip('link set sn0 down')
+    await vnet.line(/"sn0: device closed"/)
+    const [down] = await ask(`${near.name}/sn0`)
+    expect(down).toMatchObject({ drops: up.drops, total: kernelOf(near, 'sn0'), kernel: kernelOf(near, 'sn0') })
+    const [other] = await ask(`${far.name}/sn1`)
+    expect(other).toMatchObject({ name: 'sn1', netns: far.name, kernel: kernelOf(far, 'sn1') })
+
+    const { sn0, sn1 } = await stopConserved(vnet)
+    for (const [asked, last] of [
+      [down!, sn0!],
+      [other!, sn1!],
+    ] as const) {
+      const { ifindex: _ifindex, netns: _netns, ...same } = asked
+      expect(same.total).toMatchObject({ txPackets: last.total.txPackets, rxPackets: last.total.rxPackets })
+      expect(Object.keys(same).sort()).toEqual(Object.keys(last).sort())
+      expect(Object.keys(same.total)).toEqual(Object.keys(last.total))
+    }
+  })
+})
+
+describe('a vnet as a program of its own', () => {
+  test('it is asked by root and by nobody, in text, with its queues', async () => {
+    const vnet = await spawnVnet(['--json'], { within: inside(near) })
+    expect(await near.run('ping -c 2 -i 0.2 -w 5 198.18.0.2')).toMatchObject({ status: 0 })
+    const { status, stdout, stderr } = await statsIn(near)
+    expect([status, stderr]).toEqual([0, ''])
+    const { txPackets, rxPackets } = kernelOf(near, 'vnet0')
+    expect(stdout).toMatch(/^vnet0 +vnet +kernel\n/)
+    expect(stdout).toMatch(new RegExp(`^ {2}tx_packets +${txPackets} +${txPackets}$`, 'm'))
+    expect(stdout).toMatch(new RegExp(`^ {2}rx_packets +${rxPackets} +${rxPackets}$`, 'm'))
+    expect(stdout).not.toContain('collisions')
+
+    const all = await statsIn(near, 'vnet0', '--all', '--queues')
+    expect(all.stdout).toMatch(/^ {2}collisions +0 +0$/m)
+    expect(all.stdout.match(/^ {2}[0-3] .*$/gm)).toHaveLength(4)
+    const nobody = await near.run([...asNobodyIn(near), process.execPath, program, 'stats', 'vnet0'].join(' '))
+    expect(nobody).toEqual({ status: 0, stderr: '', stdout })
+    await stopConserved(vnet)
+  })
+
+  test('while it is flooded it answers, and both columns agree to the frame each time', async () => {
+    const vnet = await spawnVnet(['--json'], { within: inside(near) })
+    const flood = `
+import socket, time
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+end = time.monotonic() + 20
+sock.sendto(bytes(64), ("198.18.0.2", 9))
+print("begun", flush=True)
+while time.monotonic() < end:
+  for _ in range(100): sock.sendto(bytes(64), ("198.18.0.2", 9))`
+    const child = near.spawn(['python3', '-c', flood])
+    await once(child.stdout, 'data')
+    let before = 0
+    for (let i = 0; i < 5; i++) {
+      const [stats] = interfacesOf(await statsIn(near, 'vnet0', '--json'))
+      const { total, kernel } = stats!
+      for (const field of ['txPackets', 'txBytes', 'rxPackets', 'rxBytes'] as const) {
+        expect([field, total[field]]).toEqual([field, kernel![field]])
+      }
+      expect(total.txPackets).toBeGreaterThan(before)
+      before = total.txPackets
+    }
+    expect(before).toBeGreaterThan(1000)
+    child.kill('SIGKILL')
+    await once(child, 'close')
+    await stopConserved(vnet)
+  })
+
+  test('several in one namespace are shown together, each interface by its own', async () => {
+    const vnets = [
+      await spawnVnet(['--name', 'a', '--no-address', '--json'], { within: inside(near) }),
+      await spawnVnet(['--name', 'b', '--no-address', '--json'], { within: inside(near) }),
+    ]
+    expect(interfacesOf(await statsIn(near, '--json')).map(({ name }) => name)).toEqual(['a', 'b'])
+    expect(interfacesOf(await statsIn(near, 'b', '--json')).map(({ name }) => name)).toEqual(['b'])
+    await stopConserved(vnets[0]!)
+    expect(interfacesOf(await statsIn(near, '--json')).map(({ name }) => name)).toEqual(['b'])
+    near.ip('link set dev b name c')
+    await vnets[1]!.line(/renamed to c/)
+    expect(await statsIn(near, 'b', 'nope')).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: 'vnet: there is no interface b, nope, but c\n',
+    })
+    await stopConserved(vnets[1]!)
+  })
+})
+
+describe('no vnet', () => {
+  test('none is one line and status 1, also after one was killed, whose file goes', async () => {
+    const none = { status: 1, stdout: '', stderr: 'vnet: no vnet is running in this network namespace\n' }
+    // Not the name of an interface that another vnet may have elsewhere.
+    const name = near.name.slice(-10)
+    expect(await statsIn(near, name)).toEqual(none)
+    const vnet = await spawnVnet(['--name', name, '--no-address'], { within: inside(near) })
+    const file = fileOf(vnet.pid)
+    expect(file).toBeDefined()
+    await vnet.stop('SIGKILL')
+    expect(await statsIn(near, name)).toEqual(none)
+    expect(existsSync(file!)).toBe(false)
+  })
+
+  test('one in another namespace that has the interface is told of, with how to ask it', async () => {
+    const name = `x${process.pid}`
+    const vnet = await spawnVnet(['--name', name, '--no-address'], { within: inside(near) })
+    const { status, stdout, stderr } = await statsIn(far, name)
+    const line = `no vnet is running in this network namespace; for ${name}: nsenter -n -t ${vnet.pid} vnet stats`
+    expect({ status, stdout, stderr }).toEqual({ status: 1, stdout: '', stderr: `vnet: ${line}\n` })
+    expect(fileOf(vnet.pid)).toBeDefined()
+    await vnet.stop()
+    expect(fileOf(vnet.pid)).toBeUndefined()
+  })
+
+  /** The file of a process. */
+  function fileOf(pid: number): string | undefined {
+    const name = readdirSync(RUN).find(each => each.startsWith(`${pid}-`))
+    if (name === undefined) return undefined
+    expect(JSON.parse(readFileSync(`${RUN}/${name}`, 'utf8'))).toMatchObject({ pid })
+    return `${RUN}/${name}`
+  }
+})
