@@ -4,7 +4,17 @@
  * goes to each figure here.
  */
 import { checksumUpdate, onesComplementSum } from '../dist/header/checksum.js'
-import { flipNetwork, LOGLEVEL_ERR, Log, Net, Ring, registerNetdev, SkBuffPool, snull } from '../dist/index.js'
+import {
+  defaultParams,
+  flipNetwork,
+  LOGLEVEL_ERR,
+  Log,
+  Net,
+  Ring,
+  registerNetdev,
+  SkBuffPool,
+  snull,
+} from '../dist/index.js'
 import { assertConserved, FakeClock, MemoryHost } from '../dist/testing/index.js'
 import { median } from './report.mjs'
 
@@ -44,7 +54,7 @@ async function openSnull() {
   const host = new MemoryHost()
   const net = new Net({ host, clock: new FakeClock(), log: new Log(LOGLEVEL_ERR, (_, text) => console.error(text)) })
   const context = { args: [], names: [], net, txqs: undefined, rxqs: undefined }
-  for (const { dev } of snull.init({ eth: false, ipv6: false }, context)) {
+  for (const { dev } of snull.init(defaultParams(snull.params), context)) {
     await registerNetdev(dev, net)
     await dev.port.apply({ up: true })
   }

@@ -10,6 +10,8 @@ const packages = {
   ip: 'iproute2',
   tc: 'iproute2',
   ping: 'iputils-ping',
+  arping: 'iputils-arping',
+  ndisc6: 'ndisc6',
   tcpdump: 'tcpdump',
   iperf3: 'iperf3',
   ethtool: 'ethtool',

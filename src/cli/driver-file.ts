@@ -1,8 +1,9 @@
 /** `vnet ./my-driver.js`: a driver from a file of the user's own, in place of a built-in one. */
 import { resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { type Driver, UsageError } from '../core/driver.ts'
+import { type Driver, type Param, UsageError } from '../core/driver.ts'
 import { describeException } from '../core/exception.ts'
+import { syntaxErrorPlace } from './syntax-error.ts'
 
 /** Whether the first argument names a file rather than a command. */
 export function isDriverFile(argument: string | undefined): argument is string {
@@ -11,16 +12,29 @@ export function isDriverFile(argument: string | undefined): argument is string {
 
 /** What the file exports as `driver`. Throws a UsageError when it does not load, or exports none. */
 export async function loadDriver(file: string): Promise<Driver> {
+  const url = pathToFileURL(resolve(file)).href
   let module: { driver?: unknown }
   try {
-    module = await import(pathToFileURL(resolve(file)).href)
+    module = await import(url)
   } catch (error) {
-    throw new UsageError(`${file} does not load: ${describeException(error)}${advice(error)}`)
+    throw new UsageError(`${file} does not load: ${describeException(error)}${await place(url, error)}${advice(error)}`)
   }
-  if (!isDriver(module.driver)) {
+  const { driver } = module
+  if (!isDriver(driver)) {
     throw new UsageError(`${file} exports no driver: it needs \`export const driver = defineDriver({ ... })\``)
   }
-  return module.driver
+  const wrong = Object.entries(driver.params).find(([, param]) => !isParam(param))
+  if (wrong !== undefined) {
+    throw new UsageError(`${file}: parameter ${wrong[0]} is none: it is made by int(), bool() or text()`)
+  }
+  return driver
+}
+
+/** ` (at file:///home/me/my-driver.js:4:13)` where it does not parse, which the error does not say itself. */
+async function place(url: string, error: unknown): Promise<string> {
+  if (!(error instanceof SyntaxError) || describeException(error).includes(' (at ')) return ''
+  const at = await syntaxErrorPlace(url)
+  return at === undefined ? '' : ` (at ${at})`
 }
 
 /** What to do about the two failures that a first driver of one's own meets. */
@@ -39,6 +53,12 @@ function isDriver(value: unknown): value is Driver {
     typeof name === 'string' &&
     typeof description === 'string' &&
     typeof params === 'object' &&
+    params !== null &&
     typeof init === 'function'
   )
+}
+
+function isParam(value: unknown): value is Param<unknown> {
+  const { type, description, parse } = (value ?? {}) as Partial<Record<keyof Param<unknown>, unknown>>
+  return typeof type === 'string' && typeof description === 'string' && typeof parse === 'function'
 }

@@ -16,6 +16,7 @@ const EXAMPLES: Section = [
     ['vnet --name tap0 --persist --user alice', 'leaves tap0 there at the end'],
     ['vnet --name tap0', 'attaches to it again, as alice'],
     ['vnet --name tap0 --delete', 'removes it'],
+    ['vnet stats sn0', 'what vnet and the kernel counted'],
   ],
 ]
 

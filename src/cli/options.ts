@@ -13,6 +13,7 @@ export interface CommonOptions {
   mtu?: number
   txqs?: number
   rxqs?: number
+  txqueuelen?: number
   netns?: string
   offload: boolean
   persist?: boolean
@@ -42,6 +43,9 @@ export function commonOptions(): Option[] {
     ),
     new Option('--txqs <n>', `transmit queues, 1 to ${MAX_TAP_QUEUES}`).argParser(wholeNumber(1, MAX_TAP_QUEUES)),
     new Option('--rxqs <n>', 'receive queues, no more than transmit queues').argParser(wholeNumber(1, MAX_TAP_QUEUES)),
+    new Option('--txqueuelen <n>', 'frames the kernel holds a transmit queue, 1000 unless the driver says').argParser(
+      wholeNumber(1, 1_000_000),
+    ),
     new Option('--netns <netns>', 'network namespace, a name as in `ip netns` or a path').argParser(netnsName),
     new Option('--no-offload', 'no checksum and segmentation offload'),
     new Option('--down', 'leave the link down'),
@@ -56,7 +60,7 @@ export function commonOptions(): Option[] {
   ]
   const output = [
     new Option('--json', 'one JSON object a line on standard output'),
-    new Option('-v, --verbose', 'log changes too, -vv every frame that the host sends').argParser(
+    new Option('-v, --verbose', 'log changes too, -vv every frame').argParser(
       (_, n: number | undefined) => (n ?? 0) + 1,
     ),
     new Option('-q, --quiet', 'only the line `ready`, and errors'),

@@ -19,7 +19,7 @@ export function planDevices(specs: readonly DeviceSpec[], options: CommonOptions
   if ((options.user ?? options.group) !== undefined && !options.persist) {
     throw new UsageError('--user and --group say who may attach to a persistent interface: add --persist')
   }
-  const { mac = [], mtu } = options
+  const { mac = [], mtu, txqueuelen: txQueueLen } = options
   if (mac.length > specs.length) {
     throw new UsageError(`${mac.length} times --mac, where the driver has ${interfaces(specs.length)}`)
   }
@@ -30,11 +30,14 @@ export function planDevices(specs: readonly DeviceSpec[], options: CommonOptions
   const addresses = addressesOf(specs, options)
   const plans = specs.map((spec, i) => {
     const dev = spec.dev as NetDevice
+    refuseQueues(dev, options)
     const address = mac[i]
     if (mtu !== undefined) dev.mtu = mtu
     if (address !== undefined) dev.devAddr.set(address)
+    if (txQueueLen !== undefined) dev.txQueueLen = txQueueLen
     if (!options.offload) dev.features = 0
-    const explicit = { ...(mtu === undefined ? {} : { mtu }), ...(address === undefined ? {} : { address }) }
+    const asked = Object.entries({ mtu, address, txQueueLen }).filter(([, value]) => value !== undefined)
+    const explicit: LinkRequest = Object.fromEntries(asked)
     return { dev, netns: spec.netns ?? options.netns, addresses: addresses[i] ?? [], explicit }
   })
   for (const { dev, netns } of plans) {
@@ -42,6 +45,14 @@ export function planDevices(specs: readonly DeviceSpec[], options: CommonOptions
     if (same.length > 1 && !dev.name.includes('%d')) throw new UsageError(`two interfaces cannot both be ${dev.name}`)
   }
   return plans
+}
+
+/** A driver need not heed what was asked for, but then that is said. */
+function refuseQueues({ name, numTxQueues, numRxQueues }: NetDevice, { txqs, rxqs }: CommonOptions): void {
+  if ((txqs ?? numTxQueues) === numTxQueues && (rxqs ?? numRxQueues) === numRxQueues) return
+  throw new UsageError(
+    `${name} always has ${numTxQueues} tx and ${numRxQueues} rx queues: leave --txqs and --rxqs away`,
+  )
 }
 
 /** `[IF=]CIDR`: to the interface named, else the n-th to the n-th, and any further ones to the last. */

@@ -1,6 +1,6 @@
 /** The command line: a command for every driver, its module parameters as options, and the options that all share. */
 import { Command, type CommanderError, InvalidArgumentError, Option } from 'commander'
-import { type Driver, type Param, type Params, UsageError } from '../core/driver.ts'
+import { type Driver, defaultParams, type Param, type Params, UsageError } from '../core/driver.ts'
 import { driver as cable } from '../drivers/cable.ts'
 import { driver as loop } from '../drivers/loop.ts'
 import { driver as snull } from '../drivers/snull.ts'
@@ -8,6 +8,7 @@ import { commandHelp, programHelp } from './help.ts'
 import type { Io } from './io.ts'
 import { type CommonOptions, commonOptions } from './options.ts'
 import { run } from './run.ts'
+import { statsCommand } from './stats.ts'
 
 /** Every driver of the program; the first runs when no command is given. */
 const drivers: readonly Driver[] = [loop, snull, cable].map(driver => driver as unknown as Driver)
@@ -19,6 +20,7 @@ export function createProgram(version: string, io: Io, done: (status: number) =>
   for (const driver of drivers) {
     program.addCommand(driverCommand(driver, io, done), { isDefault: driver === drivers[0] })
   }
+  program.addCommand(statsCommand(configure(new Command('stats'), io), io, done))
   program.helpCommand(false).addCommand(helpCommand(program, io))
   return program
 }
@@ -31,6 +33,12 @@ export function addDriverFile(
   io: Io,
   done: (status: number) => void,
 ): void {
+  const taken = commonOptions().find(option => Object.hasOwn(driver.params, option.attributeName()))
+  if (taken !== undefined) {
+    throw new UsageError(
+      `${file}: parameter ${taken.attributeName()}: every driver has ${taken.long}; call it otherwise`,
+    )
+  }
   program.addCommand(driverCommand(driver, io, done).name(file))
 }
 
@@ -62,7 +70,7 @@ function helpCommand(program: Command, io: Io): Command {
 }
 
 function unknownCommand(name: string | undefined): string {
-  const names = drivers.map(driver => driver.name)
+  const names = [...drivers.map(driver => driver.name), 'stats']
   return names.includes(name ?? '')
     ? `the command comes first: vnet ${name} [OPTIONS]`
     : `unknown command or argument '${name}': the commands are ${names.join(', ')}`
@@ -88,7 +96,8 @@ export function usageMessage({ message }: CommanderError): string {
 function paramOption(name: string, param: Param<unknown>): Option {
   const flag = `--${name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
   const value = param.type === 'bool' ? '' : param.type === 'int' ? ' <n>' : ' <text>'
-  const option = new Option(flag + value, param.description)
+  const isSet = param.type !== 'bool' && param.default !== undefined && param.default !== 0
+  const option = new Option(flag + value, param.description + (isSet ? ` (default ${param.default})` : ''))
   if (param.type === 'bool') return option
   return option.default(param.default).argParser(text => {
     try {
@@ -100,5 +109,6 @@ function paramOption(name: string, param: Param<unknown>): Option {
 }
 
 function paramValues(params: Params, options: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(params).map(([name, param]) => [name, options[name] ?? param.default]))
+  const given = Object.entries(options).filter(([name, value]) => Object.hasOwn(params, name) && value !== undefined)
+  return { ...defaultParams(params), ...Object.fromEntries(given) }
 }

@@ -1,9 +1,10 @@
 /** Runs a driver: makes its devices live, says so, and waits for the end. */
 import { randomBytes } from 'node:crypto'
+import { serveControl } from '../control/index.ts'
 import { type DeviceSpec, type Driver, UsageError } from '../core/driver.ts'
-import { EEXIST, EINVAL, EPERM, isErrno, VnetError } from '../core/errno.ts'
+import { E2BIG, EEXIST, EINVAL, EPERM, isErrno, VnetError } from '../core/errno.ts'
 import { describeException } from '../core/exception.ts'
-import { NETDEV_UNREGISTER, NETREG_REGISTERED } from '../core/if.ts'
+import { NETDEV_UNREGISTER, NETIF_MSG_FRAMES, NETREG_REGISTERED } from '../core/if.ts'
 import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, Log } from '../core/log.ts'
 import { Net } from '../core/net.ts'
 import { random } from '../core/random.ts'
@@ -17,7 +18,7 @@ import type { CommonOptions } from './options.ts'
 import { jsonOutput, type Output, textOutput } from './output.ts'
 import { type Plan, planDevices } from './plan.ts'
 import { type DeviceStatistics, statisticsOf } from './statistics.ts'
-import { traceChanges, traceFrames } from './trace.ts'
+import { traceChanges } from './trace.ts'
 
 export async function run(
   driver: Driver,
@@ -33,7 +34,8 @@ export async function run(
   await using host = new LinuxHost(native)
   await using clock = new TimerfdClock(native)
   const chance = random(randomBytes(4).readUInt32LE())
-  const net = new Net({ host, clock, random: chance, log: new Log(level, output.log) })
+  const log = new Log(level, output.log)
+  const net = new Net({ host, clock, random: chance, log, msgEnable: verbose > 1 ? NETIF_MSG_FRAMES : 0 })
   const specs = init(driver, params, args, options, net)
   try {
     const plans = planDevices(specs, options).map(plan => keepAddresses(host, plan, options))
@@ -44,10 +46,11 @@ export async function run(
     refuseOverlaps(plans)
     for (const plan of plans) refuseConflicts(host, plan)
     if (verbose > 0) traceChanges(net)
-    if (verbose > 1) for (const { dev } of plans) traceFrames(dev)
+    using _control = serveControl(native, net, { netnsOf: dev => plans.find(plan => plan.dev === dev)?.netns })
     return await live(driver, plans, net, host, options, io, output)
   } finally {
     driver.exit?.()
+    log.debug(`${driver.name}: module unloaded`)
   }
 }
 
@@ -63,7 +66,7 @@ function init(
     specs = driver.init(params, { args, net, names: options.name ?? [], txqs: options.txqs, rxqs: options.rxqs })
   } catch (error) {
     // What a driver cannot allocate was asked for on the command line.
-    if (!isErrno(error, EINVAL)) throw error
+    if (!isErrno(error, EINVAL, E2BIG)) throw error
     throw new UsageError(error.advice === undefined ? error.message : `${error.syscall}: ${error.advice}`)
   }
   if (Array.isArray(specs) && specs.length > 0) return specs

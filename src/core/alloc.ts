@@ -1,5 +1,6 @@
 /** Allocating devices: alloc_netdev_mqs, alloc_etherdev_mqs, ether_setup (net/core/dev.c, net/ethernet/eth.c). */
-import { EINVAL, VnetError } from './errno.ts'
+import { E2BIG, EINVAL, VnetError } from './errno.ts'
+import { ethHeaderOps } from './eth.ts'
 import {
   ARPHRD_ETHER,
   DEFAULT_TX_QUEUE_LEN,
@@ -28,7 +29,10 @@ export interface AllocNetdevOptions<Priv> {
   priv: Priv
 }
 
-/** alloc_netdev_mqs: a device with private data and any number of queues, not yet registered. EINVAL on a bad name or count. */
+/**
+ * alloc_netdev_mqs: a device with private data and any number of queues, not yet registered. VnetError EINVAL on a bad name,
+ * on no queue, on more receive than transmit queues; E2BIG, as of a TAP, on more queues than those have.
+ */
 export function allocNetdevMqs<Priv>(options: AllocNetdevOptions<Priv>): NetDevice<Priv> {
   const { name, setup, txqs = 1, rxqs = 1, priv } = options
   if (!devValidName(name)) {
@@ -36,7 +40,8 @@ export function allocNetdevMqs<Priv>(options: AllocNetdevOptions<Priv>): NetDevi
   }
   if (!isQueueCount(txqs) || !isQueueCount(rxqs) || rxqs > txqs) {
     const advice = `from 1 to ${MAX_TAP_QUEUES}, and no more receive than transmit queues`
-    throw new VnetError(EINVAL, `${name}: ${txqs} tx and ${rxqs} rx queues`, advice)
+    const errno = txqs > MAX_TAP_QUEUES || rxqs > MAX_TAP_QUEUES ? E2BIG : EINVAL
+    throw new VnetError(errno, `${name}: ${txqs} tx and ${rxqs} rx queues`, advice)
   }
   const dev = new NetDevice(name, txqs, rxqs, priv)
   setup(dev)
@@ -59,6 +64,7 @@ export function allocEtherdevMqs<Priv>(
 
 /** ether_setup: what all Ethernet devices have in common. */
 export function etherSetup<Priv>(dev: NetDevice<Priv>): void {
+  dev.headerOps = ethHeaderOps
   dev.type = ARPHRD_ETHER
   dev.hardHeaderLen = ETH_HLEN
   dev.addrLen = ETH_ALEN

@@ -4,9 +4,11 @@
  * receive fields of receive queue q. A frame is counted as transmitted when it is read from the host, as received when the
  * host took it: these are the moments at which the kernel counts, so both agree to the frame.
  */
+import { isBroadcastAddress } from '../header/ethernet.ts'
 import { SKB_DROP_REASON_MAX, SKB_DROP_REASON_NOT_SPECIFIED } from '../skb/drop-reason.ts'
 import { OWNER_RX, type SkBuff } from '../skb/sk-buff.ts'
-import { LINK_STATS64_LENGTH, RX_BYTES, RX_DROPPED, RX_PACKETS, TX_BYTES, TX_DROPPED, TX_PACKETS } from './stats.ts'
+import { statsOfDrop } from './drop-stats.ts'
+import { LINK_STATS64_LENGTH, MULTICAST, RX_BYTES, RX_PACKETS, TX_BYTES, TX_PACKETS } from './stats.ts'
 
 export class Counters {
   readonly txqs: number
@@ -35,18 +37,24 @@ export class Counters {
     const row = wrap(skb.queueMapping, this.rxqs) * LINK_STATS64_LENGTH
     rows[row + RX_PACKETS] += 1
     rows[row + RX_BYTES] += skb.len
+    const { bytes, data } = skb
+    if ((bytes[data] & 1) !== 0 && !isBroadcastAddress(bytes, data)) rows[row + MULTICAST] += 1
+  }
+
+  /** Adds to one field of a queue (RX_COMPRESSED, COLLISIONS ...), for what a driver alone knows of. */
+  count(queue: number, field: number, n = 1): void {
+    this.rows[queue * LINK_STATS64_LENGTH + field] += n
   }
 
   /** A drop, on the side the frame is on: received once netifRx has it, transmitted before. */
   dropped(skb: SkBuff, reason: number): void {
     const rx = skb.owner === OWNER_RX
     const queue = wrap(skb.queueMapping, rx ? this.rxqs : this.txqs)
-    const at = queue * LINK_STATS64_LENGTH + (rx ? RX_DROPPED : TX_DROPPED)
-    this.rows[at] += 1
     const drops = rx ? this.#rxDrops : this.#txDrops
     // What is no reason would be counted for another queue, or nowhere.
     const known = reason >>> 0 === reason && reason < SKB_DROP_REASON_MAX ? reason : SKB_DROP_REASON_NOT_SPECIFIED
     drops[queue * SKB_DROP_REASON_MAX + known] += 1
+    for (const field of statsOfDrop(known, rx)) this.count(queue, field)
   }
 
   /** The row of one queue: a view, which goes on counting. */

@@ -60,6 +60,12 @@ export function bool(options: ParamOptions<boolean>): Param<boolean> {
   }
 }
 
+/** Text, turned into what `parse` makes of it; that throws a UsageError that says what would do. */
+export function text<T>(options: ParamOptions<T> & { parse: (text: string) => T }): Param<T> {
+  const { default: usual, description, live = false, parse } = options
+  return { type: 'string', default: usual, description, live, parse }
+}
+
 /** What init learns besides its own parameters. */
 export interface DriverContext {
   /** The arguments of the command, in order. */
@@ -93,6 +99,11 @@ export interface Driver<P extends Params = Params> {
   exit?(): void
   /** The address by which one of the host's own is reached over the driver, where there is one; to tell what to try. */
   farEnd?(address: Uint8Array): Uint8Array
+}
+
+/** The values of parameters that nobody set. */
+export function defaultParams<P extends Params>(params: P): ParamValues<P> {
+  return Object.fromEntries(Object.entries(params).map(([name, param]) => [name, param.default])) as ParamValues<P>
 }
 
 /** A driver module, ours or a user's: `export const driver = defineDriver({ ... })`. */

@@ -1,26 +1,44 @@
-/** netdev_fix_features: drops features that cannot work without others (net/core/dev.c). */
-import { NETIF_F_GSO_UDP_L4, NETIF_F_HW_CSUM, NETIF_F_SG, NETIF_F_TSO, NETIF_F_TSO_ECN, NETIF_F_TSO6 } from './if.ts'
+/** What register_netdevice and netdev_fix_features make of a device's features (net/core/dev.c). */
+import {
+  NETIF_F_CSUM_MASK,
+  NETIF_F_GSO,
+  NETIF_F_GSO_UDP_L4,
+  NETIF_F_HW_CSUM,
+  NETIF_F_IP_CSUM,
+  NETIF_F_IPV6_CSUM,
+  NETIF_F_NO_CSUM,
+  NETIF_F_SG,
+  NETIF_F_TSO,
+  NETIF_F_TSO_ECN,
+  NETIF_F_TSO6,
+} from './if.ts'
 
 const ALL_TSO = NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN
+const PROTOCOL_CSUM = NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM
 
 /** Answers the features that can stand together; `notice` is told of each that was dropped, and why. */
 export function netdevFixFeatures(features: number, notice: (text: string) => void): number {
   let fixed = features
-  if ((fixed & NETIF_F_SG) !== 0 && (fixed & NETIF_F_HW_CSUM) === 0) {
-    notice('Dropping NETIF_F_SG since no checksum feature.')
-    fixed &= ~NETIF_F_SG
+  function drop(mask: number, text: string): void {
+    notice(text)
+    fixed &= ~mask
   }
-  if ((fixed & ALL_TSO) !== 0 && (fixed & NETIF_F_SG) === 0) {
-    notice('Dropping TSO features since no SG feature.')
-    fixed &= ~ALL_TSO
+  const has = (mask: number): boolean => (fixed & mask) !== 0
+
+  if (has(NETIF_F_HW_CSUM) && has(PROTOCOL_CSUM)) drop(PROTOCOL_CSUM, 'mixed HW and IP checksum settings.')
+  if (has(NETIF_F_NO_CSUM) && has(PROTOCOL_CSUM | NETIF_F_HW_CSUM)) {
+    drop(PROTOCOL_CSUM | NETIF_F_HW_CSUM, 'mixed no checksumming and other settings.')
   }
+  if (has(NETIF_F_SG) && !has(NETIF_F_CSUM_MASK)) drop(NETIF_F_SG, 'Dropping NETIF_F_SG since no checksum feature.')
+  if (has(ALL_TSO) && !has(NETIF_F_SG)) drop(ALL_TSO, 'Dropping TSO features since no SG feature.')
   if ((fixed & ALL_TSO) === NETIF_F_TSO_ECN) {
-    notice('Dropping NETIF_F_TSO_ECN since no TSO feature.')
-    fixed &= ~NETIF_F_TSO_ECN
+    drop(NETIF_F_TSO_ECN, 'Dropping NETIF_F_TSO_ECN since no TSO feature.')
   }
-  if ((fixed & NETIF_F_GSO_UDP_L4) !== 0 && (fixed & NETIF_F_HW_CSUM) === 0) {
-    notice('Dropping NETIF_F_GSO_UDP_L4 since no checksum feature.')
-    fixed &= ~NETIF_F_GSO_UDP_L4
+  if (has(NETIF_F_GSO_UDP_L4) && !has(NETIF_F_CSUM_MASK)) {
+    drop(NETIF_F_GSO_UDP_L4, 'Dropping NETIF_F_GSO_UDP_L4 since no checksum feature.')
   }
-  return fixed
+  if (has(NETIF_F_GSO_UDP_L4) && !has(NETIF_F_SG)) {
+    drop(NETIF_F_GSO_UDP_L4, 'Dropping NETIF_F_GSO_UDP_L4 since no SG feature.')
+  }
+  return has(NETIF_F_SG) ? fixed | NETIF_F_GSO : fixed
 }

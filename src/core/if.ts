@@ -3,18 +3,25 @@
  * include/linux/netdevice.h.
  */
 
-export { ETH_ALEN, ETH_HLEN } from '../header/ethernet.ts'
+export { ETH_ALEN, ETH_HLEN, ETH_ZLEN } from '../header/ethernet.ts'
 export { VLAN_HLEN } from '../header/vlan.ts'
 
 export const IFF_UP = 1 << 0
 export const IFF_BROADCAST = 1 << 1
 export const IFF_DEBUG = 1 << 2
 export const IFF_LOOPBACK = 1 << 3
+export const IFF_POINTOPOINT = 1 << 4
+export const IFF_NOTRAILERS = 1 << 5
 export const IFF_RUNNING = 1 << 6
 export const IFF_NOARP = 1 << 7
 export const IFF_PROMISC = 1 << 8
 export const IFF_ALLMULTI = 1 << 9
+export const IFF_MASTER = 1 << 10
+export const IFF_SLAVE = 1 << 11
 export const IFF_MULTICAST = 1 << 12
+export const IFF_PORTSEL = 1 << 13
+export const IFF_AUTOMEDIA = 1 << 14
+export const IFF_DYNAMIC = 1 << 15
 export const IFF_LOWER_UP = 1 << 16
 export const IFF_DORMANT = 1 << 17
 export const IFF_ECHO = 1 << 18
@@ -40,9 +47,28 @@ export const NETIF_F_TSO = 1 << 2
 export const NETIF_F_TSO6 = 1 << 3
 export const NETIF_F_TSO_ECN = 1 << 4
 export const NETIF_F_GSO_UDP_L4 = 1 << 5
+/** Checksums of TCP and UDP only, over IPv4 and over IPv6. */
+export const NETIF_F_IP_CSUM = 1 << 6
+export const NETIF_F_IPV6_CSUM = 1 << 7
+/** No checksum is needed, as on a loopback. */
+export const NETIF_F_NO_CSUM = 1 << 8
+/** The framework segments in software what the device does not. */
+export const NETIF_F_GSO = 1 << 9
+export const NETIF_F_CSUM_MASK = NETIF_F_HW_CSUM | NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM | NETIF_F_NO_CSUM
 /** Everything a TAP with a vnet header can do. */
 export const NETIF_F_ALL_TAP =
   NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN | NETIF_F_GSO_UDP_L4
+
+/** `msgEnable`: what a device writes a line about (NETIF_MSG_*, include/linux/netdevice.h). */
+export const NETIF_MSG_TIMER = 1 << 3
+export const NETIF_MSG_TX_QUEUED = 1 << 8
+export const NETIF_MSG_INTR = 1 << 9
+export const NETIF_MSG_TX_DONE = 1 << 10
+export const NETIF_MSG_RX_STATUS = 1 << 11
+export const NETIF_MSG_PKTDATA = 1 << 12
+/** All of the above: the lines about single frames. */
+export const NETIF_MSG_FRAMES =
+  NETIF_MSG_TIMER | NETIF_MSG_TX_QUEUED | NETIF_MSG_INTR | NETIF_MSG_TX_DONE | NETIF_MSG_RX_STATUS | NETIF_MSG_PKTDATA
 
 /** `regState` */
 export const NETREG_UNINITIALIZED = 0

@@ -21,10 +21,11 @@ import {
 } from './if.ts'
 import type { Log } from './log.ts'
 import type { Net } from './net.ts'
-import type { HeaderOps, NetDeviceOps } from './ops.ts'
-import type { Port } from './port.ts'
+import type { HeaderOps, Ifmap, NetDeviceOps } from './ops.ts'
+import type { LinkKsettings, Port } from './port.ts'
 import { RxQueue } from './rx-queue.ts'
 import { TxQueue } from './tx-queue.ts'
+import { Watchdog } from './watchdog.ts'
 
 export class NetDevice<Priv = unknown> implements SkBuffDevice {
   /** As given until registered, then the interface's. */
@@ -44,8 +45,20 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   /** Hardware address; all zero leaves the choice to the host. */
   readonly devAddr = new Uint8Array(ETH_ALEN)
   readonly broadcast = new Uint8Array(ETH_ALEN)
+  /** Hardware addresses of the groups the host wants frames for; kept for devices with ndoSetRxMode. */
+  mc: readonly Uint8Array[] = []
+  /** The host's own protocol addresses here, 4 or 16 octets each. */
+  addresses: readonly Uint8Array[] = []
   /** NETREG_* */
   regState = NETREG_UNINITIALIZED
+  /** netif_device_present: it is registered, and its interface is there. */
+  present = false
+  /** NETIF_MSG_*: what to write lines about; all of single frames while the host has IFF_DEBUG on. */
+  msgEnable = 0
+  /** What ethtool(8) shows; undefined leaves it to the host. */
+  linkKsettings: LinkKsettings | undefined = undefined
+  /** The resources ifconfig(8) shows. */
+  map: Ifmap = { memStart: 0, memEnd: 0, baseAddr: 0, irq: 0, dma: 0, port: 0 }
   /** How long a queue may stay stopped before ndoTxTimeout, ms; 0 is for ever. */
   watchdogTimeo = 0
   netdevOps: NetDeviceOps<Priv> = { ndoStartXmit: skb => skb.drop() }
@@ -62,7 +75,9 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   #rx: readonly RxQueue[] = []
   #slots: SlotAccount | undefined
   #log: Log | undefined
-  #silentUntil = 0
+  #watchdog: Watchdog | undefined
+  #exceptionsSilentUntil = 0
+  #warningsSilentUntil = 0
   #lost: (() => void) | undefined
 
   /** For allocNetdevMqs. */
@@ -96,6 +111,12 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   get log(): Log {
     this.#log ??= this.net.log.named(this.name)
     return this.#log
+  }
+
+  /** Looks after stopped queues. */
+  get watchdog(): Watchdog {
+    this.#watchdog ??= new Watchdog(this)
+    return this.#watchdog
   }
 
   /** The transmit queue a frame came from. */
@@ -137,9 +158,17 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   /** One line for an exception out of the driver, at most one a second: a frame that throws may come a million times. */
   logException(op: string, error: unknown): void {
     const now = this.net.clock.now()
-    if (now < this.#silentUntil) return
-    this.#silentUntil = now + NSEC_PER_SEC
+    if (now < this.#exceptionsSilentUntil) return
+    this.#exceptionsSilentUntil = now + NSEC_PER_SEC
     this.log.err(`${op}: ${describeException(error)}`)
+  }
+
+  /** A warning about a frame, at most one a second (net_ratelimit). */
+  logRatelimited(text: string): void {
+    const now = this.net.clock.now()
+    if (now < this.#warningsSilentUntil) return
+    this.#warningsSilentUntil = now + NSEC_PER_SEC
+    this.log.warn(text)
   }
 
   rename(name: string): void {
@@ -161,6 +190,8 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   enlist(net: Net): SlotAccount {
     if (this.#slots !== undefined) throw new VnetError(EINVAL, this.name, 'the device is being registered')
     this.#net = net
+    this.#watchdog = undefined
+    this.msgEnable |= net.msgEnable
     this.#slots = net.pool.openAccount(() => {
       for (const txq of this.tx) txq.slotFreed()
     })

@@ -4,9 +4,11 @@
  */
 import { SkBuffPool } from '../skb/pool.ts'
 import { Ring } from '../skb/ring.ts'
-import type { Clock } from './clock.ts'
+import type { Alarm, Clock } from './clock.ts'
 import { EIO } from './errno.ts'
+import type { Irq } from './irq.ts'
 import type { Log } from './log.ts'
+import type { Napi } from './napi.ts'
 import type { NetDevice } from './net-device.ts'
 import type { Host } from './port.ts'
 import { type Random, random } from './random.ts'
@@ -21,7 +23,13 @@ export interface NetOptions {
   log: Log
   pool?: SkBuffPool
   random?: Random
+  /** NETIF_MSG_* that devices begin with. */
+  msgEnable?: number
 }
+
+/** Rounds of polls in one go, and interrupts in each, so that a driver that raises its own for ever does not keep us. */
+const SOFTIRQ_ROUNDS = 10
+const ROUND_IRQS = 64
 
 export class Net {
   readonly host: Host
@@ -29,6 +37,7 @@ export class Net {
   readonly log: Log
   readonly pool: SkBuffPool
   readonly random: Random
+  readonly msgEnable: number
   /** The registered devices, in the order of their registration. */
   readonly devices: NetDevice[] = []
   /** Segments of the GSO frame being cut: room for 64 KiB in pieces of 16 octets. */
@@ -40,18 +49,28 @@ export class Net {
   /** The first `#dirtyCount` have frames for their hosts. The array only grows: emptying it would cost an allocation a poll. */
   readonly #dirty: RxQueue[] = []
   #dirtyCount = 0
+  /** Raised and not yet taken; scheduled and not yet polled. As above, the first so many. */
+  readonly #irqs: Irq[] = []
+  #irqCount = 0
+  readonly #napis: Napi[] = []
+  #napiCount = 0
+  /** For what is left over when the others had their turn. */
+  readonly #ksoftirqd: Alarm
+  #inSoftirq = false
   #flushScheduled = false
   readonly #flushLater = (): void => {
     this.#flushScheduled = false
     this.flush()
   }
 
-  constructor({ host, clock, log, pool = new SkBuffPool(), random: chance = random(1) }: NetOptions) {
+  constructor({ host, clock, log, pool = new SkBuffPool(), random: chance = random(1), msgEnable = 0 }: NetOptions) {
     this.host = host
     this.clock = clock
     this.log = log
     this.pool = pool
     this.random = chance
+    this.msgEnable = msgEnable
+    this.#ksoftirqd = clock.alarm(() => this.flush())
   }
 
   /** Tells `fn` of every device registered, changed and unregistered; answers how to stop that. */
@@ -84,14 +103,63 @@ export class Net {
   /** Notes that a receive queue has frames for its host. They go out with the poll that runs, or else a flush of their own. */
   markDirty(queue: RxQueue): void {
     this.#dirty[this.#dirtyCount++] = queue
+    this.#scheduleFlush()
+  }
+
+  /** An interrupt is to be taken. For Irq. */
+  raiseIrq(irq: Irq): void {
+    this.#irqs[this.#irqCount++] = irq
+    this.#scheduleFlush()
+  }
+
+  /** A poll is to be run. For Napi. */
+  scheduleNapi(napi: Napi): void {
+    this.#napis[this.#napiCount++] = napi
+    this.#scheduleFlush()
+  }
+
+  /** Takes the interrupts and runs the polls that wait, then gives the host what was received: one native call a queue. */
+  flush(): void {
+    // A driver that closes its device in a handler of its own comes here while they are run.
+    if (this.#irqCount + this.#napiCount !== 0 && !this.#inSoftirq) this.#softirq()
+    for (let i = 0; i < this.#dirtyCount; i++) this.#dirty[i].flush()
+    this.#dirtyCount = 0
+  }
+
+  #scheduleFlush(): void {
     if (this.polling || this.#flushScheduled) return
     this.#flushScheduled = true
     queueMicrotask(this.#flushLater)
   }
 
-  /** Gives the host everything that was received since the last flush: one native call a queue. */
-  flush(): void {
-    for (let i = 0; i < this.#dirtyCount; i++) this.#dirty[i].flush()
-    this.#dirtyCount = 0
+  #softirq(): void {
+    const nested = this.polling
+    this.polling = this.#inSoftirq = true
+    for (let round = 0; round < SOFTIRQ_ROUNDS && this.#irqCount + this.#napiCount !== 0; round++) {
+      this.#takeIrqs()
+      this.#pollNapis()
+    }
+    this.#inSoftirq = false
+    this.polling = nested
+    if (this.#irqCount + this.#napiCount !== 0) this.#ksoftirqd.at(this.clock.now())
+  }
+
+  /** What handlers raise in turn is added behind, and handled in the same go. */
+  #takeIrqs(): void {
+    let i = 0
+    while (i < this.#irqCount && i < ROUND_IRQS) this.#irqs[i++].handle()
+    const left = this.#irqCount - i
+    for (let j = 0; j < left; j++) this.#irqs[j] = this.#irqs[i + j]
+    this.#irqCount = left
+  }
+
+  /** One poll each. */
+  #pollNapis(): void {
+    const n = this.#napiCount
+    let again = 0
+    for (let i = 0; i < n; i++) if (this.#napis[i].run()) this.#napis[again++] = this.#napis[i]
+    // Those scheduled meanwhile move up.
+    for (let i = n; i < this.#napiCount; i++) this.#napis[again++] = this.#napis[i]
+    this.#napiCount = again
   }
 }

@@ -18,9 +18,10 @@ import {
   type SkBuff,
 } from '../skb/sk-buff.ts'
 import { skbChecksumHelp, skbGsoSegment } from './gso.ts'
-import { ETH_HLEN, NETIF_F_GSO_UDP_L4, NETIF_F_HW_CSUM, NETIF_F_TSO, NETIF_F_TSO6 } from './if.ts'
+import { ETH_HLEN, NETIF_F_CSUM_MASK, NETIF_F_GSO_UDP_L4, NETIF_F_TSO, NETIF_F_TSO6, NETIF_MSG_PKTDATA } from './if.ts'
+import { logFrame } from './log-frame.ts'
+import { request } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
-import { request } from './register.ts'
 
 /**
  * netif_rx: hands a frame to the host by `skb.dev`, on the queue it came from; it is written once the poll that runs is
@@ -30,8 +31,17 @@ export function netifRx(skb: SkBuff): void {
   const dev = skb.dev as NetDevice | undefined
   if (skb.owner === OWNER_FREE || skb.owner === OWNER_RX || dev === undefined) throw notReceivable(skb)
   skb.owner = OWNER_RX
+  if ((dev.msgEnable & NETIF_MSG_PKTDATA) !== 0) logFrame(dev, 'rx', skb)
   if ((skb.ipSummed === CHECKSUM_PARTIAL || skb.gsoSize !== 0) && !canOffload(skb, dev.features)) finish(skb, dev)
   else dev.receive(skb)
+}
+
+/** Drops a frame that was on its way to the host by `dev`: it counts there, on the receive side. */
+export function netifRxDrop(skb: SkBuff, dev: NetDevice, reason: number): void {
+  if (skb.owner === OWNER_FREE) throw skbPanic('netif_rx of a freed frame', netifRxDrop)
+  skb.dev = dev
+  skb.owner = OWNER_RX
+  skb.drop(reason)
 }
 
 function notReceivable({ owner }: SkBuff): Error {
@@ -43,7 +53,7 @@ function notReceivable({ owner }: SkBuff): Error {
 }
 
 function canOffload(skb: SkBuff, features: number): boolean {
-  if ((features & NETIF_F_HW_CSUM) === 0) return false
+  if ((features & NETIF_F_CSUM_MASK) === 0) return false
   if (skb.gsoSize === 0) return true
   const { gsoType } = skb
   if ((gsoType & SKB_GSO_TCPV4) !== 0) return (features & NETIF_F_TSO) !== 0

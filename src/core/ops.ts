@@ -1,8 +1,6 @@
 /**
  * What a driver writes: `struct net_device_ops` and `struct header_ops`, as plain objects of functions. Those that answer
  * a number answer 0 (or nothing) for success, or -errno, as in the kernel; an exception is EIO, logged with its place.
- *
- * Not called by anybody yet: ndoSelectQueue, ndoTxTimeout, ndoSetConfig, ndoSiocdevprivate, and the header_ops.
  */
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { NetDevice } from './net-device.ts'
@@ -24,7 +22,7 @@ export interface NetDeviceOps<Priv> {
    * keeps it or freed it. NETDEV_TX_BUSY: it did not touch it, and gets it again once the queue is woken.
    */
   ndoStartXmit(skb: SkBuff, dev: NetDevice<Priv>): number | void
-  /** Called when the host's flags or multicast list change. */
+  /** The host's flags (IFF_PROMISC, IFF_ALLMULTI) or multicast list (`dev.mc`) changed, or the device was opened. */
   ndoSetRxMode?(dev: NetDevice<Priv>): void
   /** The host changed the hardware address; an error has it changed back. `dev.devAddr` is still the old one. */
   ndoSetMacAddress?(dev: NetDevice<Priv>, address: Uint8Array): Errno
@@ -32,9 +30,12 @@ export interface NetDeviceOps<Priv> {
   ndoChangeMtu?(dev: NetDevice<Priv>, mtu: number): Errno
   /** Adds what only the driver knows to a row of LinkStats64 (core/stats.ts). Also called while the device is down. */
   ndoGetStats64?(dev: NetDevice<Priv>, stats: Float64Array): void
-  /** Chooses the transmit queue that a frame the driver makes itself, or passes on, leaves by. */
+  /**
+   * Chooses another transmit queue for a frame than the host did. It costs a call a frame; and a frame that goes back to the
+   * host on another queue than it came from moves its flow there, which collapses flows and reorders them.
+   */
   ndoSelectQueue?(dev: NetDevice<Priv>, skb: SkBuff): number
-  /** A queue was stopped for longer than `dev.watchdogTimeo`. */
+  /** A queue was stopped for longer than `dev.watchdogTimeo`: to mend what is stuck, and wake it. */
   ndoTxTimeout?(dev: NetDevice<Priv>, txq: number): void
   ndoSetConfig?(dev: NetDevice<Priv>, map: Ifmap): Errno
   /** A private ioctl, SIOCDEVPRIVATE + 0..15. */

@@ -1,42 +1,37 @@
 /**
- * A device's life on a Net: register_netdev, dev_open, dev_close, unregister_netdev (net/core/dev.c), and the host's
- * changes in between, each turned into the driver's ndo call.
- *
- * The kernel asks the driver before it changes an MTU or an address. Here the host has changed it already when we hear of
- * it, so a change that the driver refuses is undone and logged.
+ * A device's life on a Net: register_netdev, dev_open, dev_close, unregister_netdev (net/core/dev.c). What the host does to
+ * it in between is link-change.ts.
  */
-
-import { EBADFD, EINVAL, EIO, errnoName, isErrno, VnetError } from './errno.ts'
-import { describeException } from './exception.ts'
+import { devValidName } from './alloc.ts'
+import { EINVAL, EIO, VnetError } from './errno.ts'
 import { netdevFixFeatures } from './features.ts'
 import {
   IFF_NOARP,
   IFF_UP,
-  NETDEV_CHANGE,
-  NETDEV_CHANGEADDR,
-  NETDEV_CHANGEMTU,
-  NETDEV_CHANGENAME,
-  NETDEV_DOWN,
   NETDEV_POST_INIT,
   NETDEV_REGISTER,
   NETDEV_UNREGISTER,
-  NETDEV_UP,
   NETREG_REGISTERED,
   NETREG_UNINITIALIZED,
   NETREG_UNREGISTERED,
   NETREG_UNREGISTERING,
 } from './if.ts'
+import { adoptLink, closeDevice, linkChanged, openDevice } from './link-change.ts'
+import { callNdo, notify } from './ndo.ts'
 import type { Net } from './net.ts'
 import type { NetDevice } from './net-device.ts'
-import type { Errno } from './ops.ts'
-import type { LinkChange, LinkRequest, PortSpec } from './port.ts'
+import type { LinkRequest, PortSpec } from './port.ts'
 
 /** Where and how a device's interface is made; what is left out follows the device. */
 export type RegisterOptions = Pick<PortSpec, 'netns' | 'persist' | 'owner' | 'group'>
 
 /**
- * register_netdev: makes the interface and joins the device to it, down. Rejects with a VnetError, everything undone,
- * when a step fails. What it gives unregisters the device, if it still is registered, when disposed of.
+ * register_netdev: makes the interface and joins the device to it, down. The steps are the kernel's, in its order, each
+ * logged by its name there; when one fails, those before it are undone, the last first, and the VnetError is thrown. One
+ * thing differs: a TAP has no index before it exists, so the interface is there from dev_new_index on, and taken away
+ * again when a later step fails.
+ *
+ * What it gives unregisters the device, if it still is registered, when disposed of.
  */
 export async function registerNetdev<Priv>(
   dev: NetDevice<Priv>,
@@ -46,16 +41,41 @@ export async function registerNetdev<Priv>(
   if (dev.regState !== NETREG_UNINITIALIZED) {
     throw new VnetError(EINVAL, `register_netdev ${dev.name}`, 'a device is registered once')
   }
+  const undo: (() => void | Promise<void>)[] = []
+  const step = (name: string): void => dev.log.debug(name)
   const slots = dev.enlist(net)
-  const undo: (() => void | Promise<void>)[] = [() => dev.discharge()]
+  undo.push(() => dev.discharge(), asBefore(dev))
   try {
+    let pattern = dev.name
+    const allocName = (): void => {
+      pattern = dev.name
+      dev.rename(net.host.allocName(pattern, options.netns))
+      step(`dev_alloc_name: ${pattern} is ${dev.name}`)
+    }
+    allocName()
+
+    const chosen = dev.name
     succeed(
-      call(dev, 'ndoInit', () => dev.netdevOps.ndoInit?.(dev)),
-      `ndo_init of ${dev.name}`,
+      callNdo(dev, 'ndoInit', () => dev.netdevOps.ndoInit?.(dev)),
+      `ndo_init of ${chosen}`,
     )
-    undo.push(() => uninit(dev), asBefore(dev))
-    const features = netdevFixFeatures(dev.features, text => net.log.named(dev.name).info(text))
-    const port = await net.host.open({ ...options, name: dev.name, queues: dev.numTxQueues, features, slots })
+    undo.push(() => uninit(dev))
+    step('ndo_init')
+
+    if (!devValidName(dev.name))
+      throw new VnetError(EINVAL, `dev_get_valid_name '${dev.name}'`, 'ndoInit chose that name')
+    if (dev.name !== chosen) allocName()
+    step(`dev_get_valid_name: ${dev.name}`)
+
+    // Where the name came from a pattern the kernel chooses once more, with nobody in between.
+    const port = await net.host.open({
+      ...options,
+      name: pattern,
+      queues: dev.numTxQueues,
+      features: dev.features,
+      slots,
+      multicastList: dev.netdevOps.ndoSetRxMode !== undefined,
+    })
     undo.push(async () => {
       // What is gone does not stay anyway.
       if (options.persist && port.created) await port.apply({ persist: false }).catch(() => {})
@@ -63,24 +83,55 @@ export async function registerNetdev<Priv>(
     })
     dev.rename(port.link.name)
     dev.ifindex = port.link.ifindex
-    dev.features = port.features
     await port.apply({ ...(port.created ? wanted(dev) : needed(dev)), ...(dev.carrier ? {} : { carrier: false }) })
-    const { link } = port
-    dev.flags = link.flags & ~IFF_UP
-    dev.mtu = link.mtu
-    dev.txQueueLen = link.txQueueLen
-    dev.devAddr.set(link.address)
+    step(`dev_new_index: ifindex ${dev.ifindex}`)
+
+    dev.features = port.setFeatures(netdevFixFeatures(dev.features, text => dev.log.info(text)))
+    step(`netdev_fix_features: 0x${dev.features.toString(16)}`)
+
+    adoptLink(dev, port.link)
     succeed(net.callNetdeviceNotifiers(NETDEV_POST_INIT, dev), `netdevice notifier for ${dev.name}`)
+    step('call_netdevice_notifiers: NETDEV_POST_INIT')
+    // Who heard of it hears of its end, also when another one vetoes.
+    undo.push(() => notify(dev, NETDEV_UNREGISTER))
     succeed(net.callNetdeviceNotifiers(NETDEV_REGISTER, dev), `netdevice notifier for ${dev.name}`)
+    step('call_netdevice_notifiers: NETDEV_REGISTER')
+
+    const { queues } = port.refresh()
+    if (queues !== dev.numTxQueues) {
+      throw new VnetError(EIO, `netdev_register_kobject ${dev.name}`, `the host shows ${queues} queues`)
+    }
     dev.attach(port, () => gone(dev))
-    port.onChange(change => linkChanged(dev, change))
+    step(`netdev_register_kobject: /sys/class/net/${dev.name}, ${queues} queues`)
+
+    dev.regState = NETREG_REGISTERED
+    undo.push(() => {
+      dev.regState = NETREG_UNINITIALIZED
+    })
+    step('reg_state: NETREG_REGISTERED')
+    dev.present = true
+    undo.push(() => {
+      dev.present = false
+    })
+    step('set_bit: __LINK_STATE_PRESENT')
+
+    const { qdisc } = port.refresh()
+    step(`dev_init_scheduler: qdisc ${qdisc}, ${dev.txQueueLen} frames a queue`)
+
+    net.devices.push(dev)
+    undo.push(() => unlist(dev))
+    step('list_netdevice')
+    if (!port.announced) throw new VnetError(EIO, `RTM_NEWLINK of ${dev.name}`, 'the host tells of no changes')
+    step('rtmsg_ifinfo: RTM_NEWLINK')
+
+    // From here on no change may be missed.
+    adoptLink(dev, port.link)
+    port.onChange(change => (change.kind === 'gone' ? gone(dev) : linkChanged(dev, change)))
   } catch (error) {
-    for (const step of undo.reverse()) await step()
+    for (const back of undo.reverse()) await back()
     throw error
   }
-  dev.regState = NETREG_REGISTERED
-  net.devices.push(dev)
-  if (((dev.port?.link.flags ?? 0) & IFF_UP) !== 0) open(dev)
+  if (((dev.port?.link.flags ?? 0) & IFF_UP) !== 0) openDevice(dev)
   return {
     async [Symbol.asyncDispose]() {
       if (dev.regState === NETREG_REGISTERED) await unregister(dev)
@@ -120,27 +171,29 @@ function wanted(dev: NetDevice): LinkRequest {
     txQueueLen: dev.txQueueLen,
     noarp: (dev.flags & IFF_NOARP) !== 0,
     ...(address ? { address: dev.devAddr.slice() } : {}),
+    ...(dev.linkKsettings === undefined ? {} : { linkKsettings: dev.linkKsettings }),
   }
 }
 
 /** How to give a device back the fields that the host's take the place of. */
 function asBefore(dev: NetDevice): () => void {
-  const { name, ifindex, flags, features, mtu, txQueueLen } = dev
+  const { name, ifindex, flags, features, mtu, txQueueLen, mc, addresses } = dev
   const address = dev.devAddr.slice()
   return () => {
-    Object.assign(dev, { ifindex, flags, features, mtu, txQueueLen })
+    Object.assign(dev, { ifindex, flags, features, mtu, txQueueLen, mc, addresses })
     dev.devAddr.set(address)
     dev.rename(name)
   }
 }
 
 async function unregister(dev: NetDevice): Promise<void> {
-  const { net, port } = dev
+  const { port } = dev
   dev.regState = NETREG_UNREGISTERING
-  if ((dev.flags & IFF_UP) !== 0) stop(dev)
-  net.devices.splice(net.devices.indexOf(dev), 1)
-  net.callNetdeviceNotifiers(NETDEV_UNREGISTER, dev)
+  closeDevice(dev)
+  unlist(dev)
+  notify(dev, NETDEV_UNREGISTER)
   uninit(dev)
+  dev.present = false
   dev.discharge()
   await port?.close()
   dev.regState = NETREG_UNREGISTERED
@@ -153,121 +206,13 @@ function gone(dev: NetDevice): void {
   void unregister(dev)
 }
 
-function linkChanged(dev: NetDevice, change: LinkChange): void {
-  switch (change.kind) {
-    case 'up':
-      open(dev)
-      break
-    case 'down':
-      stop(dev)
-      break
-    case 'gone':
-      gone(dev)
-      break
-    case 'mtu':
-      mtuChanged(dev, change.mtu)
-      break
-    case 'address':
-      addressChanged(dev, change.address)
-      break
-    case 'flags':
-      dev.flags = (change.flags & ~IFF_UP) | (dev.flags & IFF_UP)
-      call(dev, 'ndoSetRxMode', () => dev.netdevOps.ndoSetRxMode?.(dev))
-      notify(dev, NETDEV_CHANGE)
-      break
-    case 'txqueuelen':
-      dev.txQueueLen = change.txQueueLen
-      break
-    case 'renamed':
-      dev.log.info(`renamed to ${change.name}`)
-      dev.rename(change.name)
-      notify(dev, NETDEV_CHANGENAME)
-      break
-    case 'moved':
-      dev.log.info(`moved to another network namespace, there ${change.name}`)
-      dev.rename(change.name)
-      dev.ifindex = change.ifindex
-  }
-}
-
-function open(dev: NetDevice): void {
-  const error =
-    call(dev, 'ndoValidateAddr', () => dev.netdevOps.ndoValidateAddr?.(dev)) ||
-    call(dev, 'ndoOpen', () => dev.netdevOps.ndoOpen?.(dev))
-  if (error !== 0) {
-    dev.log.err(`ndo_open failed: ${errnoName(error)}; taking the link down again`)
-    request(dev, { up: false })
-    return
-  }
-  dev.flags |= IFF_UP
-  for (const txq of dev.tx) txq.activate()
-  dev.log.info('device opened')
-  notify(dev, NETDEV_UP)
-}
-
-function stop(dev: NetDevice): void {
-  if ((dev.flags & IFF_UP) === 0) return
-  dev.flags &= ~IFF_UP
-  call(dev, 'ndoStop', () => dev.netdevOps.ndoStop?.(dev))
-  for (const txq of dev.tx) txq.deactivate()
-  dev.net.flush()
-  dev.purge()
-  dev.log.info('device closed')
-  notify(dev, NETDEV_DOWN)
+function unlist(dev: NetDevice): void {
+  const { devices } = dev.net
+  devices.splice(devices.indexOf(dev), 1)
 }
 
 function uninit(dev: NetDevice): void {
-  call(dev, 'ndoUninit', () => dev.netdevOps.ndoUninit?.(dev))
-}
-
-function mtuChanged(dev: NetDevice, mtu: number): void {
-  // Also what comes back when a change is undone.
-  if (mtu === dev.mtu) return
-  const fits = mtu >= dev.minMtu && mtu <= dev.maxMtu
-  const error = fits ? call(dev, 'ndoChangeMtu', () => dev.netdevOps.ndoChangeMtu?.(dev, mtu)) : -EINVAL
-  if (error !== 0) {
-    dev.log.warn(`MTU ${mtu} refused by the driver: ${errnoName(error)}; back to ${dev.mtu}`)
-    request(dev, { mtu: dev.mtu })
-    return
-  }
-  dev.mtu = mtu
-  notify(dev, NETDEV_CHANGEMTU)
-}
-
-function addressChanged(dev: NetDevice, address: Uint8Array): void {
-  if (address.every((octet, i) => octet === dev.devAddr[i])) return
-  const error = call(dev, 'ndoSetMacAddress', () => dev.netdevOps.ndoSetMacAddress?.(dev, address))
-  if (error !== 0) {
-    dev.log.warn(`hardware address refused by the driver: ${errnoName(error)}; back to the former one`)
-    request(dev, { address: dev.devAddr.slice() })
-    return
-  }
-  dev.devAddr.set(address)
-  notify(dev, NETDEV_CHANGEADDR)
-}
-
-/** Asks the host for a change that nobody waits for. An interface that is gone needs none: that it is gone is said apart. */
-export function request(dev: NetDevice, change: LinkRequest): void {
-  dev.port?.apply(change).catch(error => {
-    if (!isErrno(error, EBADFD)) dev.log.err(error instanceof Error ? error.message : String(error))
-  })
-}
-
-function notify(dev: NetDevice, event: number): void {
-  dev.net.callNetdeviceNotifiers(event, dev)
-}
-
-/** Runs one of the driver's operations: 0 or a negative errno, also when it throws or answers nonsense. */
-function call(dev: NetDevice, op: string, fn: () => Errno): number {
-  try {
-    const answer: unknown = fn() ?? 0
-    if (typeof answer === 'number' && answer <= 0) return answer
-    dev.logException(op, `answered ${describeException(answer)} where 0 or a negative errno is needed`)
-    return -EIO
-  } catch (error) {
-    dev.logException(op, error)
-    return -EIO
-  }
+  callNdo(dev, 'ndoUninit', () => dev.netdevOps.ndoUninit?.(dev))
 }
 
 function succeed(answer: number, what: string): void {

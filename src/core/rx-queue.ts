@@ -2,7 +2,7 @@
  * RxQueue: frames on their way from a driver to the host by one queue of a port. netifRx puts them here; they are flushed
  * once a poll.
  */
-import { SKB_DROP_REASON_FULL_RING } from '../skb/drop-reason.ts'
+import { SKB_DROP_REASON_CPU_BACKLOG } from '../skb/drop-reason.ts'
 import { Ring } from '../skb/ring.ts'
 import { OWNER_RX, type SkBuff } from '../skb/sk-buff.ts'
 import { type Alarm, NSEC_PER_MSEC } from './clock.ts'
@@ -38,7 +38,7 @@ export class RxQueue {
       this.flush()
       if (!this.#ring.push(skb)) {
         skb.owner = OWNER_RX
-        skb.drop(SKB_DROP_REASON_FULL_RING)
+        skb.drop(SKB_DROP_REASON_CPU_BACKLOG)
         return
       }
     }

@@ -44,6 +44,22 @@ export const TX_ERRORS = 5
 export const RX_DROPPED = 6
 export const TX_DROPPED = 7
 export const MULTICAST = 8
+export const COLLISIONS = 9
+export const RX_LENGTH_ERRORS = 10
+export const RX_OVER_ERRORS = 11
+export const RX_CRC_ERRORS = 12
+export const RX_FRAME_ERRORS = 13
+export const RX_FIFO_ERRORS = 14
+export const RX_MISSED_ERRORS = 15
+export const TX_ABORTED_ERRORS = 16
+export const TX_CARRIER_ERRORS = 17
+export const TX_FIFO_ERRORS = 18
+export const TX_HEARTBEAT_ERRORS = 19
+export const TX_WINDOW_ERRORS = 20
+export const RX_COMPRESSED = 21
+export const TX_COMPRESSED = 22
+export const RX_NOHANDLER = 23
+export const RX_OTHERHOST_DROPPED = 24
 export const LINK_STATS64_LENGTH = linkStats64Fields.length
 
 /** A row as an object with the kernel's names in camelCase. */

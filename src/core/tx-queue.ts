@@ -7,8 +7,10 @@ import { SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_DRIVER_EXCEPTION } from '.
 import { Ring } from '../skb/ring.ts'
 import { OWNER_XMIT, type SkBuff } from '../skb/sk-buff.ts'
 import { type Alarm, NSEC_PER_MSEC } from './clock.ts'
+import { wrap } from './counters.ts'
 import { ENOBUFS } from './errno.ts'
-import { NETDEV_TX_BUSY } from './if.ts'
+import { IFF_UP, NETDEV_TX_BUSY, NETIF_MSG_PKTDATA } from './if.ts'
+import { logFrame } from './log-frame.ts'
 import type { NetDevice } from './net-device.ts'
 import type { PortQueue } from './port.ts'
 
@@ -28,10 +30,15 @@ const RETRY = NSEC_PER_MSEC
 export class TxQueue {
   readonly index: number
   readonly dev: NetDevice
-  /** When the queue last handed a frame to the driver, ns of the Net's clock; kept while `dev.watchdogTimeo` is set. */
+  /**
+   * When the driver got the last frame before it stopped the queue, ns of the Net's clock; kept where `dev.watchdogTimeo` is
+   * set. A driver stops its queue with that frame, so it is then that the clock is read, not with every frame.
+   */
   transStart = 0
   /** Frames the driver was offered again after NETDEV_TX_BUSY. */
   requeues = 0
+  /** Times that the watchdog found it stopped for too long. */
+  transTimeout = 0
 
   #state = DEV_DOWN
   /** The driver is being given what was requeued: a wake by it then is answered by who does so. */
@@ -54,7 +61,10 @@ export class TxQueue {
 
   /** netif_tx_stop_queue: no more frames until `wake`. Frames already read are kept for it. */
   stop(): void {
+    if (this.stopped) return
     this.#set(DRV_STOPPED)
+    // A driver that is being closed stops its queues for good.
+    if ((this.dev.flags & IFF_UP) !== 0) this.#watch()
   }
 
   /** netif_tx_wake_queue: goes on where `stop`, or NETDEV_TX_BUSY, left off. */
@@ -81,6 +91,7 @@ export class TxQueue {
 
   /** The device was opened: reading may begin. */
   activate(): void {
+    if (this.stopped) this.#watch()
     this.#clear(DEV_DOWN)
   }
 
@@ -107,6 +118,14 @@ export class TxQueue {
   /** The pool has a slot again. */
   slotFreed(): void {
     this.#clear(NO_SLOT)
+  }
+
+  /** Has the watchdog look after it, from now on, since it is stopped. */
+  #watch(): void {
+    const { dev } = this
+    if (dev.watchdogTimeo === 0) return
+    this.transStart = dev.net.clock.now()
+    dev.watchdog.watch()
   }
 
   #set(reason: number): void {
@@ -144,7 +163,6 @@ export class TxQueue {
       return
     }
     const { net } = dev
-    if (dev.watchdogTimeo > 0) this.transStart = net.clock.now()
     net.polling = true
     try {
       for (let budget = BUDGET; budget > 0 && this.#state === 0; ) {
@@ -153,7 +171,8 @@ export class TxQueue {
           if (n < 0) this.#readFailed(n)
           break
         }
-        for (let i = 0; i < n; i++) this.#xmit(this.#batch[i])
+        if (dev.netdevOps.ndoSelectQueue === undefined) for (let i = 0; i < n; i++) this.#xmit(this.#batch[i])
+        else for (let i = 0; i < n; i++) this.#select(this.#batch[i]).#xmit(this.#batch[i])
         net.flush()
         budget -= n
         if (n < BATCH) break
@@ -161,6 +180,18 @@ export class TxQueue {
     } finally {
       net.polling = false
     }
+  }
+
+  /** The queue the driver wants a frame to leave by, the one it came from when it does not say. */
+  #select(skb: SkBuff): TxQueue {
+    const { dev } = this
+    try {
+      const queue = dev.netdevOps.ndoSelectQueue?.(dev, skb)
+      if (typeof queue === 'number') skb.queueMapping = wrap(queue, dev.tx.length)
+    } catch (error) {
+      dev.logException('ndoSelectQueue', error)
+    }
+    return dev.txq(skb)
   }
 
   #readFailed(error: number): void {
@@ -180,6 +211,7 @@ export class TxQueue {
     }
     const { dev } = this
     skb.owner = OWNER_XMIT
+    if ((dev.msgEnable & NETIF_MSG_PKTDATA) !== 0) logFrame(dev, 'tx', skb)
     let answer: number | undefined
     try {
       answer = dev.netdevOps.ndoStartXmit(skb, dev) as number | undefined
@@ -209,8 +241,7 @@ export class TxQueue {
 
   #drainRequeue(): void {
     if (this.#requeue.length === 0) return
-    const { net, watchdogTimeo } = this.dev
-    if (watchdogTimeo > 0) this.transStart = net.clock.now()
+    const { net } = this.dev
     const nested = net.polling
     net.polling = true
     this.#draining = true

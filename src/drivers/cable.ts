@@ -1,9 +1,10 @@
 /**
  * cable: two interfaces joined by a wire. Any frame passes unchanged and in order. As with veth, a link has a carrier while
- * its peer is up, and a frame that is not GSO and longer than the receiver's MTU allows is dropped and counted.
+ * its peer is up, and a frame that is not GSO and longer than the receiver's MTU allows is dropped and counted. With
+ * `--rx-filter` each end receives as hardware does: what is not for it does not reach the host.
  */
 import { allocNetdevMqs, etherSetup, ethHwAddrRandom } from '../core/alloc.ts'
-import { type DriverContext, defineDriver, interfaceArgs, UsageError } from '../core/driver.ts'
+import { bool, type DriverContext, defineDriver, int, interfaceArgs, UsageError } from '../core/driver.ts'
 import { ETH_HLEN, IFF_UP, NETDEV_TX_OK, NETIF_F_ALL_TAP, VLAN_HLEN } from '../core/if.ts'
 import type { NetDevice } from '../core/net-device.ts'
 import { netifCarrierOff, netifCarrierOn } from '../core/netif.ts'
@@ -16,12 +17,18 @@ import {
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { direct } from '../wire/direct.ts'
 import type { Wire } from '../wire/wire.ts'
+import { filtered, RxFilter } from './rx-filter.ts'
 
 interface CablePriv {
   peer: NetDevice<CablePriv> | undefined
   /** Leads to the peer. */
   wire: Wire | undefined
+  /** What comes through to this end's host; undefined is everything. */
+  rxFilter: RxFilter | undefined
 }
+
+/** Mbit/s; what veth says of itself. */
+const SPEED = 10_000
 
 /** The carrier follows the peer's IFF_UP, never its carrier: two ends that wait for each other's would stay off. */
 function open(dev: NetDevice<CablePriv>): void {
@@ -63,10 +70,17 @@ const cableOps: NetDeviceOps<CablePriv> = {
   ndoStartXmit: startXmit,
 }
 
+/** An end without a filter has no need of the host's list of groups, and is not told of it. */
+const filteredCableOps: NetDeviceOps<CablePriv> = {
+  ...cableOps,
+  ndoSetRxMode: dev => dev.priv.rxFilter?.setRxMode(dev),
+}
+
 function setup(dev: NetDevice<CablePriv>, { net }: DriverContext): void {
   etherSetup(dev)
-  dev.netdevOps = cableOps
+  dev.netdevOps = dev.priv.rxFilter === undefined ? cableOps : filteredCableOps
   dev.features = NETIF_F_ALL_TAP
+  dev.linkKsettings = { speed: SPEED, duplex: 'full' }
   ethHwAddrRandom(dev, net.random)
   netifCarrierOff(dev)
 }
@@ -75,19 +89,31 @@ export const driver = defineDriver({
   name: 'cable',
   description: 'two interfaces joined as by a cable, each in its own network namespace if named',
   args: '[NETNS/]IF [NETNS/]IF',
-  params: {},
-  init(_params, context) {
+  params: {
+    rxFilter: bool({
+      default: false,
+      description: 'filter like hardware: only frames for the receiver reach its host',
+    }),
+    rxFilterSize: int({
+      default: 32,
+      max: 4096,
+      description: 'multicast groups the filter holds; with more all groups pass',
+    }),
+  },
+  init(params, context) {
     if (context.args.length !== 2) throw new UsageError('cable joins two interfaces: cable [NETNS/]IF [NETNS/]IF')
     const places = interfaceArgs(context, ['', ''])
     const devices = places.map(({ name }) => {
-      const priv: CablePriv = { peer: undefined, wire: undefined }
+      const rxFilter = params.rxFilter ? new RxFilter(params.rxFilterSize) : undefined
+      const priv: CablePriv = { peer: undefined, wire: undefined, rxFilter }
       return allocNetdevMqs({ name, setup: d => setup(d, context), txqs: context.txqs, rxqs: context.rxqs, priv })
     })
     const [a, b] = devices as [NetDevice<CablePriv>, NetDevice<CablePriv>]
-    a.priv.peer = b
-    a.priv.wire = direct(b)
-    b.priv.peer = a
-    b.priv.wire = direct(a)
+    for (const [dev, peer] of [[a, b] as const, [b, a] as const]) {
+      const { rxFilter } = peer.priv
+      dev.priv.peer = peer
+      dev.priv.wire = rxFilter === undefined ? direct(peer) : filtered(direct(peer), peer, rxFilter)
+    }
     return devices.map((dev, i) => ({ dev, netns: places[i]?.netns }))
   },
 })

@@ -4,30 +4,52 @@
  * talks to itself over a real interface.
  *
  * A frame from transmit queue q goes through receive ring q % rxqs, and back to the host on queue q: the host steers a flow
- * to the queue where it was last received, so flows stay where they are, in order.
+ * to the queue where it was last received, so flows stay where they are, in order. Only an answer that came by another
+ * queue than what it answers goes back on that one's (flow-queues.ts).
  */
 import { allocNetdevMqs, etherSetup, ethHwAddrRandom } from '../core/alloc.ts'
-import { bool, type DriverContext, defineDriver, interfaceArgs } from '../core/driver.ts'
-import { IFF_NOARP, NETDEV_TX_OK, NETIF_F_ALL_TAP } from '../core/if.ts'
+import { bool, type DriverContext, defineDriver, int, interfaceArgs } from '../core/driver.ts'
+import {
+  ETH_ALEN,
+  ETH_ZLEN,
+  IFF_NOARP,
+  NETDEV_TX_OK,
+  NETIF_F_ALL_TAP,
+  NETIF_MSG_RX_STATUS,
+  NETIF_MSG_TX_QUEUED,
+} from '../core/if.ts'
 import type { NetDevice } from '../core/net-device.ts'
 import { ethTypeTrans, netifRx, netifTxStartAllQueues, netifTxStopAllQueues } from '../core/netif.ts'
 import type { NetDeviceOps } from '../core/ops.ts'
 import { SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_FULL_RING } from '../skb/drop-reason.ts'
 import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
+import { answerFar, type FarNetwork, farNetwork } from './far-network.ts'
+import { FlowQueues } from './flow-queues.ts'
 import { addressToHost, flipAddress, flipNetwork } from './hidden-loopback.ts'
 
 const TX_QUEUES = 4
 const RX_QUEUES = 2
-/** Frames a receive ring holds. */
-const RX_RING = 64
 
 interface LoopPriv {
   rxRings: Ring[]
+  /** Undefined with a single queue. */
+  flows: FlowQueues | undefined
+  /** Who answers for the far network; undefined is nobody. */
+  far: FarNetwork | undefined
 }
 
 function open(dev: NetDevice<LoopPriv>): void {
+  setMacAddress(dev, dev.devAddr)
   netifTxStartAllQueues(dev)
+}
+
+/** The hosts of the far network have the device's own address but for the last bit. */
+function setMacAddress(dev: NetDevice<LoopPriv>, address: Uint8Array): void {
+  const { far } = dev.priv
+  if (far === undefined) return
+  far.address.set(address)
+  far.address[ETH_ALEN - 1] ^= 1
 }
 
 function stop(dev: NetDevice<LoopPriv>): void {
@@ -36,34 +58,52 @@ function stop(dev: NetDevice<LoopPriv>): void {
 }
 
 function startXmit(skb: SkBuff, dev: NetDevice<LoopPriv>): number {
+  const { far, flows, rxRings } = dev.priv
+  if (far !== undefined && answerFar(skb, dev, far, dev.addresses)) {
+    netifRx(skb)
+    return NETDEV_TX_OK
+  }
   const reason = flipNetwork(skb)
   if (reason !== 0) {
     skb.drop(reason)
     return NETDEV_TX_OK
   }
   addressToHost(skb, dev.devAddr)
-  const ring = dev.priv.rxRings[skb.queueMapping % dev.numRxQueues]
-  if (ring.push(skb))
-    processRxRing(ring, dev) // (4) handed on to the driver's own ring
+  if (skb.len < ETH_ZLEN) skb.padto(ETH_ZLEN)
+  const log = (dev.msgEnable & NETIF_MSG_TX_QUEUED) !== 0
+  if (log) dev.log.info(`TX queue ${skb.queueMapping}: enqueue, len ${skb.len}`)
+  flows?.steer(skb)
+  const queue = skb.queueMapping % dev.numRxQueues
+  if (log) dev.log.info(`copied to RX queue ${queue}`)
+  if (rxRings[queue].push(skb))
+    processRxRing(queue, dev) // (4) handed on to the driver's own ring
   else skb.drop(SKB_DROP_REASON_FULL_RING)
   return NETDEV_TX_OK
 }
 
 /** What an interrupt would do: gives the host everything in a receive ring. */
-function processRxRing(ring: Ring, dev: NetDevice<LoopPriv>): void {
+function processRxRing(queue: number, dev: NetDevice<LoopPriv>): void {
+  const ring = dev.priv.rxRings[queue]
   for (let skb = ring.shift(); skb !== undefined; skb = ring.shift()) {
     ethTypeTrans(skb, dev)
+    if ((dev.msgEnable & NETIF_MSG_RX_STATUS) !== 0) dev.log.info(`RX queue ${queue}: delivering, len ${skb.len}`)
     netifRx(skb)
   }
 }
 
-const loopOps: NetDeviceOps<LoopPriv> = { ndoOpen: open, ndoStop: stop, ndoStartXmit: startXmit }
+const loopOps: NetDeviceOps<LoopPriv> = {
+  ndoOpen: open,
+  ndoStop: stop,
+  ndoStartXmit: startXmit,
+  ndoSetMacAddress: setMacAddress,
+}
 
 function setup(dev: NetDevice<LoopPriv>, { net }: DriverContext): void {
   etherSetup(dev)
   dev.netdevOps = loopOps
-  dev.flags |= IFF_NOARP
+  if (dev.priv.far === undefined) dev.flags |= IFF_NOARP
   dev.features = NETIF_F_ALL_TAP
+  dev.linkKsettings = { speed: 10_000, duplex: 'full' }
   ethHwAddrRandom(dev, net.random)
 }
 
@@ -72,13 +112,18 @@ export const driver = defineDriver({
   description: 'one interface with several queues that is its own far end',
   params: {
     ipv6: bool({ default: false, description: 'add 2001:db8::1/64 and 2001:db8:0:1::2/64' }),
+    arp: bool({ default: false, description: 'hosts of the far network answer ARP, neighbour discovery and ping' }),
+    ringSize: int({ default: 64, min: 1, max: 65536, description: 'frames a receive ring holds' }),
   },
   farEnd: flipAddress,
   init(params, context) {
     const { txqs = TX_QUEUES, rxqs = Math.min(RX_QUEUES, txqs) } = context
     const [where] = interfaceArgs(context, ['vnet%d'])
-    const rxRings = Array.from({ length: rxqs }, () => new Ring(RX_RING))
-    const dev = allocNetdevMqs({ name: where.name, setup: d => setup(d, context), txqs, rxqs, priv: { rxRings } })
+    const rxRings = Array.from({ length: rxqs }, () => new Ring(params.ringSize))
+    const far = params.arp ? farNetwork(new Uint8Array(ETH_ALEN)) : undefined
+    const flows = txqs > 1 ? new FlowQueues(context.net.clock) : undefined
+    const priv: LoopPriv = { rxRings, flows, far }
+    const dev = allocNetdevMqs({ name: where.name, setup: d => setup(d, context), txqs, rxqs, priv })
     const addresses = ['198.18.0.1/24', '198.18.1.2/24']
     if (params.ipv6) addresses.push('2001:db8::1/64', '2001:db8:0:1::2/64')
     return [{ dev, netns: where.netns, addresses }]

@@ -2,7 +2,7 @@
  * ARP for IPv4 on Ethernet (RFC 826) as pure functions over octets; fields under the RFC's names without their `ar$`.
  * `parse` checks the length and the address kinds once, the accessors after it do not.
  */
-import { ETH_P_IP } from './ethernet.ts'
+import { copyAddress, ETH_P_IP } from './ethernet.ts'
 import { get16, get32, put16, put32 } from './octets.ts'
 
 /** Octets of a packet for IPv4 on Ethernet. */
@@ -63,4 +63,17 @@ export function create(bytes: Uint8Array, at: number, opcode: number): void {
   bytes[at + 4] = 6
   bytes[at + 5] = 4
   put16(bytes, at + 6, opcode)
+}
+
+/**
+ * Turns a request into its reply, in place (RFC 826, Packet Reception): the address that was asked for answers with
+ * `hardware`, to who asked.
+ */
+export function toReply(bytes: Uint8Array, at: number, hardware: Uint8Array): void {
+  const asked = tpa(bytes, at)
+  copyAddress(bytes, tha(at), bytes, sha(at))
+  setTpa(bytes, at, spa(bytes, at))
+  copyAddress(bytes, sha(at), hardware)
+  setSpa(bytes, at, asked)
+  setOp(bytes, at, ARPOP_REPLY)
 }

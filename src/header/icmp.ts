@@ -35,6 +35,9 @@ export function isError(messageType: number): boolean {
 export function type(bytes: Uint8Array, at: number): number {
   return bytes[at]
 }
+export function setType(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value
+}
 export function code(bytes: Uint8Array, at: number): number {
   return bytes[at + 1]
 }

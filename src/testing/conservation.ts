@@ -1,7 +1,7 @@
 /** Conservation: every frame in is a frame out or a counted drop, or is still held. */
 import type { Net } from '../core/net.ts'
 import type { NetDevice } from '../core/net-device.ts'
-import { RX_DROPPED, RX_PACKETS, TX_DROPPED, TX_PACKETS } from '../core/stats.ts'
+import { RX_PACKETS, TX_PACKETS } from '../core/stats.ts'
 
 /** What went in and what became of it, over all `devices` together. */
 export interface Balance {
@@ -18,7 +18,8 @@ export function balance(net: Net, devices: readonly NetDevice[] = net.devices): 
     const stats = dev.counters.sum()
     sum.in += stats[TX_PACKETS]
     sum.out += stats[RX_PACKETS]
-    sum.dropped += stats[TX_DROPPED] + stats[RX_DROPPED]
+    const { tx, rx } = dev.counters.drops()
+    for (const n of [...tx, ...rx]) sum.dropped += n
   }
   return sum
 }

@@ -3,20 +3,27 @@ import type { Alarm, Clock } from '../core/clock.ts'
 
 export class FakeClock implements Clock {
   #now = 0
+  #ringing = false
   readonly #armed = new Map<() => void, number>()
 
   now(): number {
     return this.#now
   }
 
+  /** Alarms that are to ring. */
+  get armed(): number {
+    return this.#armed.size
+  }
+
   alarm(fn: () => void): Alarm {
     // A function of its own, so that two alarms of the same `fn` stay apart.
     const ring = (): void => fn()
     const cancel = (): void => void this.#armed.delete(ring)
-    // Behind those armed before it for the same moment, also when it is moved.
+    // Behind those armed before it for the same moment, also when it is moved. What an alarm arms for now rings a
+    // nanosecond later, or one that does so for ever would keep time from moving.
     const at = (ns: number): void => {
       cancel()
-      this.#armed.set(ring, ns)
+      this.#armed.set(ring, this.#ringing ? Math.max(ns, this.#now + 1) : ns)
     }
     return { at, cancel }
   }
@@ -28,9 +35,18 @@ export class FakeClock implements Clock {
       const [ring, at] = next
       this.#armed.delete(ring)
       this.#now = Math.max(this.#now, at)
-      ring()
+      this.#ring(ring)
     }
     this.#now = end
+  }
+
+  #ring(ring: () => void): void {
+    this.#ringing = true
+    try {
+      ring()
+    } finally {
+      this.#ringing = false
+    }
   }
 
   #next(end: number): [ring: () => void, at: number] | undefined {

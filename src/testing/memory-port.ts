@@ -4,8 +4,18 @@
  */
 import { EBADFD, EEXIST, EINVAL, ENOBUFS, VnetError } from '../core/errno.ts'
 import { IFF_BROADCAST, IFF_MULTICAST, IFF_NOARP, IFF_UP } from '../core/if.ts'
-import type { Host, LinkChange, LinkRequest, LinkState, Port, PortQueue, PortSpec } from '../core/port.ts'
+import type {
+  Host,
+  LinkChange,
+  LinkKsettings,
+  LinkRequest,
+  LinkState,
+  Port,
+  PortQueue,
+  PortSpec,
+} from '../core/port.ts'
 import { LINK_STATS64_LENGTH, RX_BYTES, RX_PACKETS, TX_BYTES, TX_PACKETS } from '../core/stats.ts'
+import { toCidr } from '../kernel/cidr.ts'
 import { SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_HDR_TRUNC } from '../skb/drop-reason.ts'
 import { FRAME_MAX, type SlotAccount } from '../skb/pool.ts'
 import type { Ring } from '../skb/ring.ts'
@@ -32,15 +42,22 @@ export class MemoryHost implements Host {
   readonly ports: MemoryPort[] = []
   #ifindex = 1
 
-  async open(spec: PortSpec): Promise<MemoryPort> {
-    const taken = new Set(this.ports.map(port => port.link.name))
+  allocName(pattern: string): string {
     let number = 0
-    while (spec.name.includes('%d') && taken.has(spec.name.replace('%d', String(number)))) number++
-    const name = spec.name.replace('%d', String(number))
-    if (taken.has(name)) throw new VnetError(EEXIST, `open ${name}`)
+    while (pattern.includes('%d') && this.#has(pattern.replace('%d', String(number)))) number++
+    return pattern.replace('%d', String(number))
+  }
+
+  async open(spec: PortSpec): Promise<MemoryPort> {
+    const name = this.allocName(spec.name)
+    if (this.#has(name)) throw new VnetError(EEXIST, `open ${name}`)
     const port = new MemoryPort(name, ++this.#ifindex, spec, () => this.ports.splice(this.ports.indexOf(port), 1))
     this.ports.push(port)
     return port
+  }
+
+  #has(name: string): boolean {
+    return this.ports.some(port => port.link.name === name)
   }
 
   /** The port of an interface; throws when there is none. */
@@ -52,8 +69,9 @@ export class MemoryHost implements Host {
 }
 
 export class MemoryPort implements Port {
-  readonly features: number
-  readonly created = true
+  features: number
+  readonly announced: boolean = true
+  readonly created: boolean = true
   readonly queues: readonly MemoryQueue[]
   /** What the host received, oldest first. Set `onFrame` to be told instead. */
   readonly received: Frame[] = []
@@ -64,6 +82,8 @@ export class MemoryPort implements Port {
   room = Number.POSITIVE_INFINITY
   /** Every address asked for. */
   readonly addresses: string[] = []
+  /** The last settings asked for. */
+  linkKsettings: LinkKsettings | undefined
   #link: LinkState
   #listener: (change: LinkChange) => void = () => {}
   #gone = false
@@ -76,7 +96,8 @@ export class MemoryPort implements Port {
     this.queues = Array.from({ length: spec.queues }, (_, q) => new MemoryQueue(this, q, spec.slots))
     const address = Uint8Array.of(2, 0, 0, 0, 0, ifindex)
     const flags = IFF_BROADCAST | IFF_MULTICAST
-    this.#link = { name, ifindex, flags, mtu: 1500, address, txQueueLen: 1000 }
+    const host = { queues: spec.queues, qdisc: 'noop', multicast: [], addresses: [] }
+    this.#link = { name, ifindex, flags, mtu: 1500, address, txQueueLen: 1000, ...host }
     this.#onClose = onClose
   }
 
@@ -86,6 +107,16 @@ export class MemoryPort implements Port {
 
   get up(): boolean {
     return (this.#link.flags & IFF_UP) !== 0
+  }
+
+  setFeatures(features: number): number {
+    this.features = features
+    return features
+  }
+
+  refresh(): LinkState {
+    if (this.#gone || this.#closed) throw new VnetError(EBADFD, this.#link.name)
+    return this.#link
   }
 
   onChange(fn: (change: LinkChange) => void): void {
@@ -100,7 +131,8 @@ export class MemoryPort implements Port {
     if (address !== undefined) this.change({ kind: 'address', address: address.slice() })
     if (txQueueLen !== undefined) this.change({ kind: 'txqueuelen', txQueueLen })
     if (noarp !== undefined) this.change({ kind: 'flags', flags: bit(this.#link.flags, IFF_NOARP, noarp) })
-    for (const each of addresses) if (!this.addresses.includes(each)) this.addresses.push(each)
+    if (request.linkKsettings !== undefined) this.linkKsettings = request.linkKsettings
+    this.#addAddresses(addresses)
     if (up !== undefined) this.change({ kind: up ? 'up' : 'down' })
   }
 
@@ -143,6 +175,13 @@ export class MemoryPort implements Port {
   count(packets: number, n: number, bytes: number, octets: number): void {
     this.#stats[packets] += n
     this.#stats[bytes] += octets
+  }
+
+  #addAddresses(addresses: readonly string[]): void {
+    const added = addresses.filter(address => !this.addresses.includes(address))
+    if (added.length === 0) return
+    this.addresses.push(...added)
+    this.change({ kind: 'addresses', addresses: this.addresses.map(address => toCidr(address).bytes) })
   }
 
   #differs(change: LinkChange): boolean {

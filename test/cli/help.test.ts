@@ -24,6 +24,7 @@ test('--help lists the commands with their arguments, every common option, and e
   expect(text).toMatch(/^ {2}loop +one interface .*\n.*\(the default\)$/m)
   expect(text).toMatch(/^ {2}snull \[\[NETNS\/\]IF0 \[NETNS\/\]IF1\] +two interfaces/m)
   expect(text).toMatch(/^ {2}cable \[NETNS\/\]IF \[NETNS\/\]IF +two interfaces/m)
+  expect(text).toMatch(/^ {2}stats \[\[NETNS\/\]IF\.\.\.\] +what a running vnet/m)
   for (const { long } of commonOptions()) expect(text).toContain(` ${long}`)
   expect(text).toMatch(/^Examples:$/m)
 })
@@ -43,7 +44,7 @@ test('the parameters of a driver are options of its command, and first', async (
 })
 
 test('no line is longer than 80 columns', async () => {
-  for (const args of [[], ['loop'], ['snull'], ['cable']]) {
+  for (const args of [[], ['loop'], ['snull'], ['cable'], ['stats']]) {
     for (const line of lines(await help(...args, '--help'))) expect(line.length, line).toBeLessThanOrEqual(80)
   }
 })

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import type { CommonOptions } from '../../src/cli/options.ts'
 import { planDevices } from '../../src/cli/plan.ts'
+import { defaultParams } from '../../src/core/driver.ts'
 import { LOGLEVEL_ERR, Log } from '../../src/core/log.ts'
 import { Net } from '../../src/core/net.ts'
 import { driver as cable } from '../../src/drivers/cable.ts'
@@ -12,7 +13,7 @@ import { FakeClock, MemoryHost } from '../../src/testing/index.ts'
 const net = () => new Net({ host: new MemoryHost(), clock: new FakeClock(), log: new Log(LOGLEVEL_ERR, () => {}) })
 const context = (args: string[] = []) => ({ args, net: net(), names: [], txqs: undefined, rxqs: undefined })
 
-function plan(options: Partial<CommonOptions>, specs = snull.init({ eth: false, ipv6: false }, context())) {
+function plan(options: Partial<CommonOptions>, specs = snull.init(defaultParams(snull.params), context())) {
   return planDevices(specs, { offload: true, ...options })
 }
 
@@ -45,30 +46,42 @@ test('hardware addresses go to the interfaces in order, the MTU to all', () => {
   expect([second?.dev.devAddr, second?.dev.mtu, second?.explicit]).toEqual([own, 9000, { mtu: 9000 }])
 })
 
+test('--txqueuelen is for every interface, and asked of the host also where that is there already', () => {
+  const lengths = plan({ txqueuelen: 77 }).map(({ dev, explicit }) => [dev.txQueueLen, explicit])
+  expect(lengths).toEqual([
+    [77, { txQueueLen: 77 }],
+    [77, { txQueueLen: 77 }],
+  ])
+  expect(plan({}).map(({ dev, explicit }) => [dev.txQueueLen, explicit])).toEqual([
+    [1000, {}],
+    [1000, {}],
+  ])
+})
+
 test('--no-offload leaves no features', () => {
   expect(plan({ offload: false }).map(({ dev }) => dev.features)).toEqual([0, 0])
 })
 
 test('--netns holds for interfaces that name no namespace themselves', () => {
-  const specs = cable.init({}, context(['red/a', 'b']))
+  const specs = cable.init(defaultParams(cable.params), context(['red/a', 'b']))
   expect(plan({ netns: 'blue' }, specs).map(each => each.netns)).toEqual(['red', 'blue'])
 })
 
 test('a persistent interface has the number of its place instead of a free one', () => {
-  const eth = () => snull.init({ eth: true, ipv6: false }, context())
+  const eth = () => snull.init({ ...defaultParams(snull.params), eth: true }, context())
   expect(plan({ persist: true }, eth()).map(({ dev }) => dev.name)).toEqual(['eth0', 'eth1'])
   expect(plan({ delete: true }, eth()).map(({ dev }) => dev.name)).toEqual(['eth0', 'eth1'])
   expect(plan({}, eth()).map(({ dev }) => dev.name)).toEqual(['eth%d', 'eth%d'])
 })
 
 test('an address can name a persistent interface by the name it will have', () => {
-  const specs = loop.init({ ipv6: false }, context())
+  const specs = loop.init(defaultParams(loop.params), context())
   const [only] = plan({ persist: true, address: ['vnet0=192.0.2.1/24'] }, specs)
   expect(only?.addresses).toEqual(['192.0.2.1/24'])
 })
 
 test('two interfaces may have one name in different namespaces', () => {
-  const specs = cable.init({}, context(['red/eth0', 'blue/eth0']))
+  const specs = cable.init(defaultParams(cable.params), context(['red/eth0', 'blue/eth0']))
   expect(plan({}, specs).map(({ dev, netns }) => [netns, dev.name])).toEqual([
     ['red', 'eth0'],
     ['blue', 'eth0'],

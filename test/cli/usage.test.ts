@@ -1,5 +1,6 @@
 /** What the command line refuses: one line that says what is wrong and what would do, and exit status 2. */
 import { expect, test } from 'vitest'
+import { dropReasonName, SKB_DROP_REASON_MAX } from '../../src/skb/drop-reason.ts'
 import { runMain } from '../support/run-main.ts'
 
 const NAME = '1 to 15 octets, no / or : or white space, at most one %d'
@@ -7,12 +8,16 @@ const MAC = 'six octets as 02:00:00:00:00:01, neither all zero nor a group addre
 const CIDR = 'write it as 192.0.2.1/24 or 2001:db8::1/64, after IF= to name the interface'
 const MTU = 'a whole number from 68 to 65521 is needed'
 const QUEUES = 'a whole number from 1 to 256 is needed'
-const COMMANDS = 'the commands are loop, snull, cable'
+const TXQUEUELEN = 'a whole number from 1 to 1000000 is needed'
+const REASONS = Array.from({ length: SKB_DROP_REASON_MAX - 1 }, (_, i) => dropReasonName(i + 1)).join(', ')
+const COMMANDS = 'the commands are loop, snull, cable, stats'
 const MACS = ['--mac', '02:00:00:00:00:01', '--mac', '02:00:00:00:00:02']
 
 test.each([
   [['frobnicate'], `unknown command or argument 'frobnicate': ${COMMANDS}`],
   [['loop', 'eth7'], `unknown command or argument 'eth7': ${COMMANDS}`],
+  [['--json', 'stats'], 'the command comes first: vnet stats [OPTIONS]'],
+  [['stats', '--mtu', '9000'], "unknown option '--mtu'"],
   [['help', 'frobnicate'], `unknown command or argument 'frobnicate': ${COMMANDS}`],
   [['--mtu', '9000', 'snull'], 'the command comes first: vnet snull [OPTIONS]'],
   [['--frobnicate'], "unknown option '--frobnicate'"],
@@ -43,6 +48,24 @@ test.each([
   [['--txqs', '257'], `--txqs 257: ${QUEUES}`],
   [['--rxqs', '0'], `--rxqs 0: ${QUEUES}`],
   [['--rxqs', 'two'], `--rxqs two: ${QUEUES}`],
+  [['--txqueuelen', '0'], `--txqueuelen 0: ${TXQUEUELEN}`],
+  [['--txqueuelen', '1000001'], `--txqueuelen 1000001: ${TXQUEUELEN}`],
+  [['--txqueuelen', '-5'], `--txqueuelen -5: ${TXQUEUELEN}`],
+
+  [['snull', '--lockup', '-1'], "--lockup -1: '-1' is not a whole number of at least 0"],
+  [['snull', '--stuck', 'x'], "--stuck x: 'x' is not a whole number of at least 0"],
+  [['snull', '--timeout', '0'], "--timeout 0: '0' is not a whole number of at least 1"],
+  [['snull', '--pool-size', '0'], "--pool-size 0: '0' is not a whole number from 1 to 65536"],
+  [['snull', '--ring-size', '65537'], "--ring-size 65537: '65537' is not a whole number from 1 to 65536"],
+  [['snull', '--drop', 'RX_CRC'], `--drop RX_CRC: 'RX_CRC' is not REASON=N; reasons are ${REASONS}`],
+  [['snull', '--drop', 'RX=1'], `--drop RX=1: 'RX=1' is not REASON=N; reasons are ${REASONS}`],
+  [['loop', '--ring-size', '0'], "--ring-size 0: '0' is not a whole number from 1 to 65536"],
+  [
+    ['cable', 'a', 'b', '--rx-filter-size', '4097'],
+    "--rx-filter-size 4097: '4097' is not a whole number from 0 to 4096",
+  ],
+  [['cable', 'a', 'b', '--lockup', '1'], "unknown option '--lockup'"],
+
   [['--user', 'no such'], '--user no such: there is no such user; name another, or its number'],
   [['--group', 'no such'], '--group no such: there is no such group; name another, or its number'],
 

@@ -4,6 +4,7 @@ import { driver } from '../../src/drivers/snull.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
 import { buildFrame, plain } from '../header/frames.ts'
 import { addDriver, memoryNets, turn } from '../support/memory-net.ts'
+import type { SnullParams } from '../support/snull-pair.ts'
 
 const makeNet = memoryNets()
 const gc = globalThis.gc as () => void
@@ -13,9 +14,9 @@ const FRAMES = 1_000_000
 const SLICE = 20_000
 
 /** snull in memory: what `run(n)` sends on sn0 arrives on sn1. */
-async function running(startXmit?: (skb: SkBuff) => void) {
+async function running(params: Partial<SnullParams> = {}, startXmit?: (skb: SkBuff) => void) {
   const memory = makeNet({ poison: false })
-  const { devices, ports } = await addDriver(memory, driver, { eth: false, ipv6: false })
+  const { devices, ports } = await addDriver(memory, driver, params, { txqs: 2, rxqs: 2 })
   const { ndoStartXmit } = devices[0]?.netdevOps ?? {}
   if (startXmit !== undefined && devices[0] !== undefined) {
     const ops = devices[0].netdevOps
@@ -68,8 +69,11 @@ async function cost(run: (times: number) => void) {
   return { allocated, kept, collections: starts.filter(at => at > began && at < ended).length }
 }
 
-test('a million frames through snull in memory leave the heap as it was, and hardly use it', async () => {
-  const { memory, run, received } = await running()
+test.each<[string, Partial<SnullParams>]>([
+  ['by interrupt', {}],
+  ['by NAPI', { useNapi: true }],
+])('a million frames through snull %s in memory leave the heap as it was, and hardly use it', async (_, params) => {
+  const { memory, run, received } = await running(params)
   const { allocated, kept, collections } = await cost(run)
   expect(received()).toBe(FRAMES + FRAMES / 5)
   expect(memory.conserved()).toMatchObject({ in: FRAMES * 1.2, dropped: 0, held: 0 })
@@ -81,7 +85,7 @@ test('a million frames through snull in memory leave the heap as it was, and har
 
 test('an object a frame would show', async () => {
   let last: object | undefined
-  const { run } = await running(skb => {
+  const { run } = await running({}, skb => {
     last = { skb }
   })
   const { allocated } = await cost(run)

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import {
   allocEtherdevMqs,
   allocNetdevMqs,
@@ -6,20 +6,8 @@ import {
   ethHwAddrRandom,
   isValidEtherAddr,
 } from '../../src/core/alloc.ts'
-import { EINVAL, VnetError } from '../../src/core/errno.ts'
-import { netdevFixFeatures } from '../../src/core/features.ts'
-import {
-  ARPHRD_ETHER,
-  IFF_BROADCAST,
-  IFF_MULTICAST,
-  NETIF_F_ALL_TAP,
-  NETIF_F_GSO_UDP_L4,
-  NETIF_F_HW_CSUM,
-  NETIF_F_SG,
-  NETIF_F_TSO,
-  NETIF_F_TSO_ECN,
-  NETIF_F_TSO6,
-} from '../../src/core/if.ts'
+import { E2BIG, EINVAL } from '../../src/core/errno.ts'
+import { ARPHRD_ETHER, IFF_BROADCAST, IFF_MULTICAST } from '../../src/core/if.ts'
 import type { NetDevice } from '../../src/core/net-device.ts'
 import { random } from '../../src/core/random.ts'
 import { linkStats64, linkStats64Fields, RX_PACKETS, TX_DROPPED, TX_ERRORS } from '../../src/core/stats.ts'
@@ -56,22 +44,37 @@ describe('allocating a device', () => {
   })
 
   test.each([
-    [0, 1],
-    [257, 1],
-    [1, 0],
-    [2, 3],
-    [1.5, 1],
-    [Number.NaN, 1],
-  ])('refuses %d transmit and %d receive queues', (txqs, rxqs) => {
-    const alloc = () => allocNetdevMqs({ name: 'x', priv: undefined, setup: () => {}, txqs, rxqs })
-    expect(alloc).toThrow(`x: ${txqs} tx and ${rxqs} rx queues: EINVAL`)
+    [0, 1, EINVAL],
+    [-1, 1, EINVAL],
+    [257, 1, E2BIG],
+    [257, 257, E2BIG],
+    [1, 257, E2BIG],
+    [1, 0, EINVAL],
+    [2, 3, EINVAL],
+    [1.5, 1, EINVAL],
+    [1, 0.5, EINVAL],
+    [Number.NaN, 1, EINVAL],
+  ])('refuses %d transmit and %d receive queues, and the driver’s setup is not asked', (txqs, rxqs, errno) => {
+    const setup = vi.fn()
+    const alloc = () => allocNetdevMqs({ name: 'x', priv: undefined, setup, txqs, rxqs })
+    expect(alloc).toThrow(expect.objectContaining({ errno, syscall: `x: ${txqs} tx and ${rxqs} rx queues` }))
+    expect(setup).not.toHaveBeenCalled()
+  })
+
+  test('takes as many queues as a TAP has', () => {
+    const dev = allocNetdevMqs({ name: 'x', priv: undefined, setup: () => {}, txqs: 256, rxqs: 256 })
+    expect([dev.numTxQueues, dev.numRxQueues]).toEqual([256, 256])
   })
 
   test.each(['', '.', '..', 'a/b', 'a:b', 'a b', 'a\tb', 'sixteen-octets-x', 'a%d%d', 'a%s', '%', 'ü'.repeat(8)])(
     'refuses the name %j',
     name => {
       expect(devValidName(name)).toBe(false)
-      expect(() => allocNetdevMqs({ name, priv: undefined, setup: () => {} })).toThrow(VnetError)
+      const setup = vi.fn()
+      expect(() => allocNetdevMqs({ name, priv: undefined, setup })).toThrow(
+        expect.objectContaining({ errno: EINVAL, syscall: `interface name '${name}'` }),
+      )
+      expect(setup).not.toHaveBeenCalled()
     },
   )
 
@@ -110,39 +113,6 @@ test('a valid address is neither a group, nor all zero, nor of another length', 
     [2, 0, 0],
   ]
   expect(valid.map(octets => isValidEtherAddr(Uint8Array.from(octets)))).toEqual([true, true, false, false, false])
-})
-
-describe('features', () => {
-  const fix = (features: number) => {
-    const notices: string[] = []
-    return [netdevFixFeatures(features, text => notices.push(text)), notices] as const
-  }
-
-  test('that can stand together stay', () => {
-    for (const features of [0, NETIF_F_HW_CSUM, NETIF_F_ALL_TAP, NETIF_F_HW_CSUM | NETIF_F_GSO_UDP_L4]) {
-      expect(fix(features)).toEqual([features, []])
-    }
-    const tso6 = NETIF_F_HW_CSUM | NETIF_F_SG | NETIF_F_TSO6 | NETIF_F_TSO_ECN
-    expect(fix(tso6)).toEqual([tso6, []])
-  })
-
-  test('that need others are dropped without them, each with a notice', () => {
-    expect(fix(NETIF_F_SG)).toEqual([0, ['Dropping NETIF_F_SG since no checksum feature.']])
-    expect(fix(NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_TSO6)).toEqual([
-      NETIF_F_HW_CSUM,
-      ['Dropping TSO features since no SG feature.'],
-    ])
-    expect(fix(NETIF_F_GSO_UDP_L4)).toEqual([0, ['Dropping NETIF_F_GSO_UDP_L4 since no checksum feature.']])
-    expect(fix(NETIF_F_ALL_TAP & ~NETIF_F_HW_CSUM)[0]).toBe(0)
-    expect(fix(NETIF_F_ALL_TAP & ~NETIF_F_HW_CSUM)[1]).toHaveLength(3)
-  })
-
-  test('of ECN alone are no segmentation: a TAP refuses them', () => {
-    expect(fix(NETIF_F_HW_CSUM | NETIF_F_SG | NETIF_F_TSO_ECN)).toEqual([
-      NETIF_F_HW_CSUM | NETIF_F_SG,
-      ['Dropping NETIF_F_TSO_ECN since no TSO feature.'],
-    ])
-  })
 })
 
 describe('counters', () => {

@@ -2,10 +2,12 @@ import { describe, expect, test } from 'vitest'
 import {
   bool,
   type DriverContext,
+  defaultParams,
   defineDriver,
   int,
   interfaceArg,
   interfaceArgs,
+  text,
   UsageError,
 } from '../../src/core/driver.ts'
 
@@ -35,6 +37,23 @@ describe('a parameter', () => {
       expect(() => param.parse(text)).toThrow(new UsageError(`'${text}' is neither 1 nor 0`))
     }
   })
+})
+
+test('a parameter that is text is what its reader makes of it', () => {
+  const parse = (value: string): number => {
+    if (value === 'bad') throw new UsageError("'bad' is not good")
+    return value.length
+  }
+  const param = text({ default: 0, description: 'd', live: true, parse })
+  expect(param).toMatchObject({ type: 'string', default: 0, description: 'd', live: true })
+  expect(param.parse('four')).toBe(4)
+  expect(() => param.parse('bad')).toThrow(UsageError)
+  expect(text({ default: undefined, description: '', parse }).live).toBe(false)
+})
+
+test('the values of parameters that nobody set are their defaults', () => {
+  const params = { n: int({ default: 5, description: '' }), on: bool({ default: true, description: '' }) }
+  expect(defaultParams(params)).toEqual({ n: 5, on: true })
 })
 
 describe('[NETNS/]IF', () => {

@@ -1,8 +1,10 @@
 import { describe, expect, test, vi } from 'vitest'
+import { NSEC_PER_SEC } from '../../src/core/clock.ts'
 import { EBADFD, EINVAL, EOPNOTSUPP, VnetError } from '../../src/core/errno.ts'
 import {
   IFF_ALLMULTI,
   IFF_BROADCAST,
+  IFF_DEBUG,
   IFF_NOARP,
   IFF_PROMISC,
   IFF_UP,
@@ -10,11 +12,14 @@ import {
   NETDEV_CHANGEADDR,
   NETDEV_CHANGEMTU,
   NETDEV_CHANGENAME,
+  NETIF_MSG_FRAMES,
+  NETIF_MSG_INTR,
   NETREG_UNREGISTERED,
 } from '../../src/core/if.ts'
 import { netifCarrierOff, netifCarrierOk, netifCarrierOn } from '../../src/core/netif.ts'
 import type { NetDeviceOps } from '../../src/core/ops.ts'
-import { addDevice, memoryNets, turn } from '../support/memory-net.ts'
+import { registerNetdev } from '../../src/core/register.ts'
+import { addDevice, makeDevice, memoryNets, turn } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()
 
@@ -49,7 +54,7 @@ describe("the user's change", () => {
     port.change({ kind: 'down' })
     expect(dev.flags & IFF_UP).toBe(0)
     port.change({ kind: 'up' })
-    expect([calls, dev.flags & IFF_UP]).toEqual([[['ndoStop'], ['ndoOpen']], IFF_UP])
+    expect([calls, dev.flags & IFF_UP]).toEqual([[['ndoStop'], ['ndoOpen'], ['ndoSetRxMode', IFF_UP]], IFF_UP])
   })
 
   test('of the MTU is told to the driver before the device has it', async () => {
@@ -93,12 +98,91 @@ describe("the user's change", () => {
     expect(dev.txQueueLen).toBe(3)
   })
 
+  test('of the groups it listens to is taken over, and the driver told', async () => {
+    const { dev, port, calls, events } = await noting()
+    const groups = [Uint8Array.of(1, 0, 94, 0, 0, 1), Uint8Array.of(0x33, 0x33, 0, 0, 0, 1)]
+    port.change({ kind: 'multicast', multicast: groups })
+    expect([dev.mc, calls, events]).toEqual([groups, [['ndoSetRxMode', IFF_UP]], []])
+  })
+
+  test('of the flags or the groups of a device that is down is told to the driver when it is opened', async () => {
+    const { dev, port, calls } = await noting()
+    port.change({ kind: 'down' })
+    calls.length = 0
+    port.change({ kind: 'flags', flags: IFF_PROMISC })
+    port.change({ kind: 'multicast', multicast: [mac] })
+    expect([calls, dev.mc, dev.flags]).toEqual([[], [mac], IFF_PROMISC])
+    port.change({ kind: 'up' })
+    expect(calls).toEqual([['ndoOpen'], ['ndoSetRxMode', IFF_PROMISC | IFF_UP]])
+  })
+
+  test('of the protocol addresses is taken over', async () => {
+    const { dev, port, calls } = await noting()
+    const addresses = [Uint8Array.of(198, 18, 0, 1)]
+    port.change({ kind: 'addresses', addresses })
+    expect([dev.addresses, calls]).toEqual([addresses, []])
+    await port.apply({ addresses: ['198.18.1.1/24', '2001:db8::1/64'] })
+    expect(dev.addresses.map(address => address.length)).toEqual([4, 16])
+  })
+
   test('of everything works on a driver that has none of these ops', async () => {
     const { dev, port } = await addDevice(makeNet())
     port.change({ kind: 'mtu', mtu: 1400 })
     port.change({ kind: 'address', address: mac })
     port.change({ kind: 'flags', flags: IFF_NOARP })
     expect([dev.mtu, [...dev.devAddr], dev.flags]).toEqual([1400, [...mac], IFF_NOARP | IFF_UP])
+  })
+})
+
+test('the host’s groups, addresses and flags at the time of registering are the device’s', async () => {
+  const { host, net } = makeNet()
+  const open = host.open.bind(host)
+  const groups = [Uint8Array.of(1, 0, 94, 0, 0, 9)]
+  vi.spyOn(host, 'open').mockImplementation(async spec => {
+    const port = await open(spec)
+    port.change({ kind: 'multicast', multicast: groups })
+    port.change({ kind: 'addresses', addresses: [Uint8Array.of(198, 18, 0, 1)] })
+    port.change({ kind: 'flags', flags: IFF_PROMISC })
+    return port
+  })
+  const dev = makeDevice()
+  await registerNetdev(dev, net)
+  expect([dev.mc, dev.addresses, dev.flags]).toEqual([groups, [Uint8Array.of(198, 18, 0, 1)], IFF_PROMISC])
+})
+
+describe('IFF_DEBUG', () => {
+  test('has lines written of every frame while it is on', async () => {
+    const { dev, port, calls } = await noting()
+    expect(dev.msgEnable).toBe(0)
+    port.change({ kind: 'flags', flags: IFF_DEBUG })
+    expect([dev.msgEnable, dev.flags, calls.length]).toEqual([NETIF_MSG_FRAMES, IFF_DEBUG | IFF_UP, 1])
+    // Another flag changes nothing about that.
+    port.change({ kind: 'flags', flags: IFF_DEBUG | IFF_PROMISC })
+    expect(dev.msgEnable).toBe(NETIF_MSG_FRAMES)
+    port.change({ kind: 'flags', flags: IFF_PROMISC })
+    expect(dev.msgEnable).toBe(0)
+  })
+
+  test('switched off leaves what all devices of the Net write lines about', async () => {
+    const memory = makeNet({ msgEnable: NETIF_MSG_INTR })
+    const { dev, port } = await addDevice(memory)
+    expect(dev.msgEnable).toBe(NETIF_MSG_INTR)
+    port.change({ kind: 'flags', flags: IFF_DEBUG })
+    port.change({ kind: 'flags', flags: 0 })
+    expect(dev.msgEnable).toBe(NETIF_MSG_INTR)
+  })
+
+  test('of an interface that was there before is on from the beginning', async () => {
+    const { host, net } = makeNet()
+    const open = host.open.bind(host)
+    vi.spyOn(host, 'open').mockImplementation(async spec => {
+      const port = await open(spec)
+      port.change({ kind: 'flags', flags: IFF_DEBUG })
+      return port
+    })
+    const dev = makeDevice()
+    await registerNetdev(dev, net)
+    expect(dev.msgEnable).toBe(NETIF_MSG_FRAMES)
   })
 })
 
@@ -174,6 +258,7 @@ test('an exception of ndoSetRxMode is logged, and the flags hold', async () => {
       throw new Error('no filter')
     },
   })
+  memory.clock.advance(NSEC_PER_SEC)
   port.change({ kind: 'flags', flags: IFF_ALLMULTI })
   expect(dev.flags).toBe(IFF_ALLMULTI | IFF_UP)
   expect(memory.lines.at(-1)).toMatch(/^test0: ndoSetRxMode: Error: no filter/)

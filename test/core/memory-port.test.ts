@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { IFF_PROMISC } from '../../src/core/if.ts'
+import type { LinkChange } from '../../src/core/port.ts'
 import { SkBuffPool } from '../../src/skb/pool.ts'
 import { Ring } from '../../src/skb/ring.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
@@ -63,6 +65,30 @@ describe('a port in memory', () => {
     port.onFrame = skb => void lengths.push(skb.len)
     submit(0)
     expect([lengths, port.received.length, pool.out]).toEqual([[20], 1, 0])
+  })
+
+  test('tells of groups, addresses and flags as a user would change them', async () => {
+    const { port } = await memoryPort()
+    const told: LinkChange[] = []
+    port.onChange(change => void told.push(change))
+    const multicast = [Uint8Array.of(1, 0, 94, 0, 0, 1)]
+    port.change({ kind: 'multicast', multicast })
+    port.change({ kind: 'flags', flags: port.link.flags })
+    port.change({ kind: 'flags', flags: port.link.flags | IFF_PROMISC })
+    await port.apply({ addresses: ['198.18.0.1/24'], linkKsettings: { speed: 10, duplex: 'full' } })
+    expect(told.map(({ kind }) => kind)).toEqual(['multicast', 'flags', 'addresses'])
+    expect([port.link.multicast, port.addresses, port.linkKsettings]).toEqual([
+      multicast,
+      ['198.18.0.1/24'],
+      { speed: 10, duplex: 'full' },
+    ])
+  })
+
+  test('has the first name of a pattern that is free, by what interfaces are called now', async () => {
+    const { host, port } = await memoryPort()
+    expect([host.allocName('m%d'), host.allocName('plain')]).toEqual(['m1', 'plain'])
+    port.change({ kind: 'renamed', name: 'other' })
+    expect(host.allocName('m%d')).toBe('m0')
   })
 
   test('is found by the name it has now, until it is closed', async () => {

@@ -5,9 +5,9 @@ import { netifRx } from '../../src/core/netif.ts'
 import { unregisterNetdev } from '../../src/core/register.ts'
 import { RX_DROPPED, RX_PACKETS } from '../../src/core/stats.ts'
 import {
+  SKB_DROP_REASON_CPU_BACKLOG,
   SKB_DROP_REASON_DEV_READY,
   SKB_DROP_REASON_DEV_STOPPED,
-  SKB_DROP_REASON_FULL_RING,
 } from '../../src/skb/drop-reason.ts'
 import { CHECKSUM_PARTIAL, type SkBuff } from '../../src/skb/sk-buff.ts'
 import { type MemoryPort, MemoryQueue } from '../../src/testing/memory-port.ts'
@@ -151,7 +151,7 @@ describe('a host without room', () => {
     port.room = 0
     for (let i = 0; i < 300; i++) netifRx(make(memory, dev, i))
     const { rx, tx } = dev.counters.drops()
-    expect([dev.held, rx[SKB_DROP_REASON_FULL_RING], tx.some(n => n > 0)]).toEqual([256, 44, false])
+    expect([dev.held, rx[SKB_DROP_REASON_CPU_BACKLOG], tx.some(n => n > 0)]).toEqual([256, 44, false])
     expect(dev.counters.sum()[RX_DROPPED]).toBe(44)
     memory.conserved()
     port.room = Number.POSITIVE_INFINITY

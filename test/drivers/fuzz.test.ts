@@ -23,9 +23,14 @@ const GSO_TYPE = { none: 0, tcp4: SKB_GSO_TCPV4, tcp6: SKB_GSO_TCPV6, udp: SKB_G
 
 const queues = { txqs: QUEUES, rxqs: QUEUES }
 const drivers = {
-  loop: (memory: MemoryNet) => addDriver(memory, loop, { ipv6: false }, { txqs: QUEUES, rxqs: 2 }),
-  snull: (memory: MemoryNet) => addDriver(memory, snull, { eth: false, ipv6: false }, queues),
+  loop: (memory: MemoryNet) => addDriver(memory, loop, {}, { txqs: QUEUES, rxqs: 2 }),
+  'loop --arp': (memory: MemoryNet) => addDriver(memory, loop, { arp: true }, queues),
+  snull: (memory: MemoryNet) => addDriver(memory, snull, {}, queues),
+  'snull --arp --use-napi': (memory: MemoryNet) =>
+    addDriver(memory, snull, { arp: true, useNapi: true, poolSize: 1, ringSize: 1 }, queues),
   cable: (memory: MemoryNet) => addDriver(memory, cable, {}, { args: ['a', 'b'], ...queues }),
+  'cable --rx-filter': (memory: MemoryNet) =>
+    addDriver(memory, cable, { rxFilter: true }, { args: ['a', 'b'], ...queues }),
 }
 const receivers: readonly [string, number][] = [
   ['all offloads', NETIF_F_ALL_TAP],

@@ -1,26 +1,34 @@
 import { describe, expect, test, vi } from 'vitest'
 import { UsageError } from '../../src/core/driver.ts'
-import { IFF_NOARP, NETIF_F_ALL_TAP } from '../../src/core/if.ts'
+import { IFF_NOARP, NETIF_F_ALL_TAP, NETIF_F_GSO, NETIF_MSG_RX_STATUS, NETIF_MSG_TX_QUEUED } from '../../src/core/if.ts'
 import type { NetDevice } from '../../src/core/net-device.ts'
 import { devClose } from '../../src/core/register.ts'
 import { linkStats64 } from '../../src/core/stats.ts'
 import { driver } from '../../src/drivers/loop.ts'
-import { SKB_DROP_REASON_NEIGH, SKB_DROP_REASON_UNHANDLED_PROTO } from '../../src/skb/drop-reason.ts'
+import {
+  SKB_DROP_REASON_DEV_STOPPED,
+  SKB_DROP_REASON_FULL_RING,
+  SKB_DROP_REASON_NEIGH,
+  SKB_DROP_REASON_UNHANDLED_PROTO,
+} from '../../src/skb/drop-reason.ts'
 import type { Ring } from '../../src/skb/ring.ts'
-import { CHECKSUM_PARTIAL } from '../../src/skb/sk-buff.ts'
+import { CHECKSUM_PARTIAL, type SkBuff } from '../../src/skb/sk-buff.ts'
+import type { MemoryPort } from '../../src/testing/memory-port.ts'
 import { address, buildFrame, plain, plain6 } from '../header/frames.ts'
-import { addDriver, memoryNets, numbered } from '../support/memory-net.ts'
+import { addDriver, memoryNets, numbered, padded } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()
 const off = { ipv6: false }
 
 const far = { source: address('198.18.1.1'), destination: address('198.18.1.2') }
 
-/** A flow's n-th frame, and the same as it comes back to the device of this address. */
-function flowFrame(number: number, to: Uint8Array) {
-  const packet = { ...plain, payload: [number, 2, 3] }
+/** A flow's n-th frame, and the same as it comes back to the device of this address. Each flow has a sender of its own. */
+function flowFrame(number: number, to: Uint8Array, flow = 1) {
+  const packet = { ...plain, source: [198, 18, 0, flow], payload: [number, 2, 3] }
   const sent = buildFrame({ packet, tags: [], padding: [] })
-  const expected = buildFrame({ packet: { ...packet, ...far }, tags: [], padding: [] })
+  const expected = padded(
+    buildFrame({ packet: { ...packet, ...far, source: [198, 18, 1, flow] }, tags: [], padding: [] }),
+  )
   expected.set(to)
   return { sent, expected }
 }
@@ -29,7 +37,12 @@ describe('the loop driver', () => {
   test('makes one interface with four transmit and two receive queues, both its networks on it', async () => {
     const { devices, ports, specs } = await addDriver(makeNet(), driver, off)
     const [dev] = devices
-    expect(dev).toMatchObject({ name: 'vnet0', numTxQueues: 4, numRxQueues: 2, features: NETIF_F_ALL_TAP })
+    expect(dev).toMatchObject({
+      name: 'vnet0',
+      numTxQueues: 4,
+      numRxQueues: 2,
+      features: NETIF_F_ALL_TAP | NETIF_F_GSO,
+    })
     expect([ports[0]?.queues.length, (dev?.flags ?? 0) & IFF_NOARP]).toEqual([4, IFF_NOARP])
     expect(specs.map(({ addresses }) => addresses)).toEqual([['198.18.0.1/24', '198.18.1.2/24']])
     expect((dev?.devAddr[0] ?? 0) & 3).toBe(2)
@@ -59,7 +72,7 @@ describe('the loop driver', () => {
         return push(skb)
       })
     }
-    for (const q of [0, 1, 1, 3]) ports[0]?.transmit(flowFrame(q, new Uint8Array(6)).sent, q)
+    for (const q of [0, 1, 1, 3]) ports[0]?.transmit(flowFrame(0, new Uint8Array(6), 10 + q).sent, q)
     ports[0]?.drain()
     expect(taken).toEqual([[0], [1, 1, 3]])
   })
@@ -72,11 +85,12 @@ describe('the loop driver', () => {
     const { devices, ports } = await addDriver(makeNet(), driver, off)
     const [port] = ports
     const to = devices[0]?.devAddr as Uint8Array
-    for (let number = 0; number < 40; number++) port?.transmit(flowFrame(number, to).sent, number % 4)
+    for (let number = 0; number < 40; number++)
+      port?.transmit(flowFrame(number, to, 10 + (number % 4)).sent, number % 4)
     port?.drain()
     expect(port?.received.length).toBe(40)
     for (let queue = 0; queue < 4; queue++) {
-      const expected = Array.from({ length: 10 }, (_, i) => flowFrame(4 * i + queue, to).expected)
+      const expected = Array.from({ length: 10 }, (_, i) => flowFrame(4 * i + queue, to, 10 + queue).expected)
       expect(port?.received.filter(frame => frame.queue === queue).map(({ bytes }) => bytes)).toEqual(expected)
     }
   })
@@ -86,7 +100,7 @@ describe('the loop driver', () => {
     const to = devices[0]?.devAddr as Uint8Array
     const counts = [1, 2, 3, 5]
     for (const [queue, n] of counts.entries()) {
-      for (let i = 0; i < n; i++) ports[0]?.transmit(flowFrame(i, to).sent, queue)
+      for (let i = 0; i < n; i++) ports[0]?.transmit(flowFrame(i, to, 10 + queue).sent, queue)
     }
     ports[0]?.drain()
     const stats = [0, 1, 2, 3].map(q => linkStats64(devices[0]?.counters.queue(q) as Float64Array))
@@ -100,7 +114,7 @@ describe('the loop driver', () => {
     const sent = buildFrame({ packet, tags: [], padding: [] })
     ports[0]?.transmit(sent, 0, { ipSummed: CHECKSUM_PARTIAL, csumStart: 34, csumOffset: 6 })
     ports[0]?.drain()
-    const expected = buildFrame({ packet: { ...packet, ...far }, tags: [], padding: [] })
+    const expected = padded(buildFrame({ packet: { ...packet, ...far }, tags: [], padding: [] }))
     expected.set(devices[0]?.devAddr as Uint8Array)
     expect(ports[0]?.received).toEqual([
       expect.objectContaining({ bytes: expected, ipSummed: CHECKSUM_PARTIAL, csumStart: 34, csumOffset: 6 }),
@@ -135,4 +149,103 @@ describe('the loop driver', () => {
     await devClose(devices[0] as (typeof devices)[0])
     expect(stopped()).toEqual([true, true, true, true])
   })
+
+  test('shows a speed, and with somebody to answer for the far network has ARP', async () => {
+    const { devices, ports } = await addDriver(makeNet(), driver, { arp: true })
+    expect([(devices[0]?.flags ?? 0) & IFF_NOARP, ports[0]?.linkKsettings]).toEqual([
+      0,
+      { speed: 10_000, duplex: 'full' },
+    ])
+  })
+
+  test('pads short frames with zeros after it counted them', async () => {
+    const { devices, ports } = await addDriver(makeNet(), driver, off)
+    const [dev] = devices as [NetDevice]
+    const { sent, expected } = flowFrame(1, dev.devAddr)
+    // What was in the slot before does not show.
+    const long = buildFrame({ packet: { ...plain, payload: new Array<number>(100).fill(0xaa) }, tags: [], padding: [] })
+    ports[0]?.transmit(long)
+    ports[0]?.transmit(sent)
+    ports[0]?.drain()
+    expect(ports[0]?.received.map(({ bytes }) => bytes.length)).toEqual([long.length, 60])
+    expect(ports[0]?.received[1]?.bytes).toEqual(expected)
+    const { txBytes, rxBytes } = linkStats64(dev.getStats64())
+    expect([sent.length < 60, txBytes, rxBytes]).toEqual([true, long.length + sent.length, long.length + 60])
+  })
+
+  test('has receive rings of the size asked for, and loses what they have no room for', async () => {
+    const memory = makeNet()
+    const { devices, ports } = await addDriver(memory, driver, { ringSize: 8 }, { txqs: 2, rxqs: 2 })
+    const [dev] = devices as [NetDevice]
+    const { rxRings } = dev.priv as { rxRings: Ring[] }
+    expect(rxRings.map(({ capacity }) => capacity)).toEqual([8, 8])
+    // A ring that nobody empties, as under an interrupt that does not come.
+    for (let i = 0; i < 8; i++) {
+      const skb = memory.pool.alloc(60) as SkBuff
+      skb.put(60)
+      skb.dev = dev
+      rxRings[0]?.push(skb)
+      memory.made++
+    }
+    ports[0]?.transmit(flowFrame(1, dev.devAddr).sent, 0)
+    ports[0]?.drain()
+    expect(dev.counters.drops().tx[SKB_DROP_REASON_FULL_RING]).toBe(1)
+    expect(memory.conserved()).toMatchObject({ held: 8 })
+    await devClose(dev)
+    expect(dev.counters.drops().tx[SKB_DROP_REASON_DEV_STOPPED]).toBe(8)
+  })
+
+  test('has what it says about frames in lines, of the transmit queue and of the receive ring', async () => {
+    const memory = makeNet({ msgEnable: NETIF_MSG_TX_QUEUED | NETIF_MSG_RX_STATUS })
+    const { ports } = await addDriver(memory, driver, off)
+    memory.lines.length = 0
+    ports[0]?.transmit(flowFrame(1, new Uint8Array(6)).sent, 3)
+    ports[0]?.drain()
+    expect(memory.lines).toEqual([
+      'vnet0: TX queue 3: enqueue, len 60',
+      'vnet0: copied to RX queue 1',
+      'vnet0: RX queue 1: delivering, len 60',
+    ])
+  })
+
+  test.each([
+    [NETIF_MSG_TX_QUEUED, ['TX queue 0: enqueue, len 60', 'copied to RX queue 0']],
+    [NETIF_MSG_RX_STATUS, ['RX queue 0: delivering, len 60']],
+    [0, []],
+  ])('writes those lines that msgEnable 0x%x asks for', async (msgEnable, lines) => {
+    const memory = makeNet({ msgEnable })
+    const { ports } = await addDriver(memory, driver, off)
+    memory.lines.length = 0
+    ports[0]?.transmit(flowFrame(1, new Uint8Array(6)).sent)
+    ports[0]?.drain()
+    expect(memory.lines).toEqual(lines.map(line => `vnet0: ${line}`))
+  })
+
+  test('gives the hosts of the far network its own address but for the last bit, also when that is changed', async () => {
+    const memory = makeNet()
+    const { devices, ports } = await addDriver(memory, driver, { arp: true })
+    const [dev] = devices as [NetDevice]
+    const port = ports[0] as MemoryPort
+    const ask = () => {
+      port.transmit(arpRequest([...dev.devAddr], address('198.18.0.1'), address('198.18.0.2')))
+      port.drain()
+      return [...(port.received.pop()?.bytes ?? [])].slice(22, 28)
+    }
+    await port.apply({ addresses: ['198.18.0.1/24', '198.18.1.2/24'] })
+    const far = (octets: ArrayLike<number>) => Array.from(octets, (octet, i) => (i === 5 ? octet ^ 1 : octet))
+    expect(ask()).toEqual(far(dev.devAddr))
+    const mac = Uint8Array.of(2, 7, 7, 7, 7, 7)
+    port.change({ kind: 'address', address: mac })
+    expect([[...dev.devAddr], ask()]).toEqual([[...mac], far(mac)])
+    port.change({ kind: 'down' })
+    port.change({ kind: 'address', address: Uint8Array.of(2, 8, 8, 8, 8, 8) })
+    port.change({ kind: 'up' })
+    expect(ask()).toEqual([2, 8, 8, 8, 8, 9])
+  })
 })
+
+/** Who has `target`? Tells `sender`, of this hardware address. */
+function arpRequest(mac: number[], sender: number[], target: number[]): Uint8Array {
+  const all = new Array<number>(6).fill(255)
+  return Uint8Array.of(...all, ...mac, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1, ...mac, ...sender, 0, 0, 0, 0, 0, 0, ...target)
+}

@@ -29,6 +29,10 @@ export interface Packet {
   readonly checksum: 'full' | 'partial' | 'zero'
   readonly fragment?: { readonly first: boolean; readonly at: number } | undefined
   readonly identification: number
+  /** TTL or hop limit, 64 unless given. */
+  readonly hops?: number
+  /** ICMP without an error is an echo request, or a reply. */
+  readonly reply?: boolean
 }
 
 export interface Frame {
@@ -54,9 +58,14 @@ function poke(octets: number[], at: number, value: number): void {
   octets.splice(at, 2, ...word(value))
 }
 
+function echoType(ipv6: boolean, reply: boolean): number {
+  if (ipv6) return reply ? 129 : 128
+  return reply ? 0 : 8
+}
+
 /** Transport header and payload before any fragmentation, with the checksum asked for. */
 export function buildTransport(packet: Packet): number[] {
-  const { kind, payload, error } = packet
+  const { kind, payload, error, reply = false } = packet
   const size = payload.length + 8
   let octets: number[]
   let covered = Number.POSITIVE_INFINITY
@@ -67,7 +76,7 @@ export function buildTransport(packet: Packet): number[] {
     octets = [0x30, 0x39, 0, 53, ...word(covered === size ? 0 : covered), 0, 0, ...payload]
   } else if (kind === 'dccp') octets = [0x30, 0x39, 0, 53, 3, 0, 0, 0, 4, 0, 0, 1, ...payload]
   else if (kind === 'other') return [...payload]
-  else if (error === undefined) octets = [isIpv6(packet) ? 128 : 8, 0, 0, 0, 0x77, 0x88, 0, 1, ...payload]
+  else if (error === undefined) octets = [echoType(isIpv6(packet), reply), 0, 0, 0, 0x77, 0x88, 0, 1, ...payload]
   else octets = [error.type, error.code, 0, 0, ...error.rest, ...buildPacket(error.quote).slice(0, error.cut)]
   const pseudo =
     kind === 'icmp' && !isIpv6(packet)
@@ -84,7 +93,7 @@ export function buildTransport(packet: Packet): number[] {
 
 /** The IP packet, or the fragment of it that is asked for. */
 export function buildPacket(packet: Packet): number[] {
-  const { source, destination, fragment, identification } = packet
+  const { source, destination, fragment, identification, hops = 64 } = packet
   const whole = buildTransport(packet)
   const piece = fragment === undefined ? whole : fragment.first ? whole.slice(0, fragment.at) : whole.slice(fragment.at)
   const offset = fragment === undefined || fragment.first ? 0 : fragment.at
@@ -99,7 +108,7 @@ export function buildPacket(packet: Packet): number[] {
     const headers = chain.flatMap((extension, i) => [chain[i + 1]?.header ?? protocolOf(packet), ...extension.octets])
     const next = chain[0]?.header ?? protocolOf(packet)
     const length = headers.length + piece.length
-    return [0x60, 0x05, 0x43, 0x21, ...word(length), next, 64, ...source, ...destination, ...headers, ...piece]
+    return [0x60, 0x05, 0x43, 0x21, ...word(length), next, hops, ...source, ...destination, ...headers, ...piece]
   }
   const ihl = 5 + packet.options.length / 4
   const header = [
@@ -108,7 +117,7 @@ export function buildPacket(packet: Packet): number[] {
     ...word(ihl * 4 + piece.length),
     ...word(identification),
     ...word((offset >> 3) | (more ? 0x2000 : 0)),
-    64,
+    hops,
     protocolOf(packet),
     0,
     0,

@@ -56,6 +56,22 @@ describe('ethernet', () => {
     expect(ethernet.isSameAddress(own, at, bytes, at)).toBe(false)
     expect([...own.slice(0, 3), ...own.slice(15)]).toEqual([0xee, 0xee, 0xee, 8, 0])
   })
+
+  test('swaps the two addresses and nothing else', () => {
+    const own = bytes.slice()
+    ethernet.swapAddresses(own, at)
+    expect([...own]).toEqual([0xee, 0xee, 0xee, 2, 0, 0, 0, 0xa, 0xff, 1, 0, 0x5e, 0, 0, 0xfb, 0x86, 0xdd])
+  })
+
+  test.each([
+    [[2, 0, 0, 0, 0, 0], true],
+    [[0, 0, 0, 0, 0, 1], true],
+    [[0, 0, 0, 0, 0, 0], false],
+    [[1, 0, 0, 0, 0, 1], false],
+    [[255, 255, 255, 255, 255, 255], false],
+  ])('%j is a station: %j', (octets, isStation) => {
+    expect(ethernet.isStationAddress(bytesOf(...octets), at)).toBe(isStation)
+  })
 })
 
 describe('vlan', () => {
@@ -94,6 +110,16 @@ describe('arp', () => {
     expect([arp.sha(at), arp.tha(at)]).toEqual([at + 8, at + 18])
     arp.setOp(bytes, at, arp.ARPOP_REPLY)
     expect(arp.op(bytes, at)).toBe(2)
+  })
+
+  test('a request becomes its reply, the addresses changing places', () => {
+    const bytes = bytesOf(
+      ...[0, 1, 8, 0, 6, 4, 0, 1, 2, 2, 2, 2, 2, 2, 198, 18, 0, 1, 9, 9, 9, 9, 9, 9, 198, 18, 0, 2, 7],
+    )
+    arp.toReply(bytes, at, Uint8Array.of(4, 4, 4, 4, 4, 4))
+    expect([...bytes.slice(at)]).toEqual([
+      ...[0, 1, 8, 0, 6, 4, 0, 2, 4, 4, 4, 4, 4, 4, 198, 18, 0, 2, 2, 2, 2, 2, 2, 2, 198, 18, 0, 1, 7],
+    ])
   })
 
   test('for other address kinds is refused', () => {
@@ -237,7 +263,8 @@ describe('icmp and icmpv6', () => {
       expect([header.identifier(bytes, at), header.sequenceNumber(bytes, at)]).toEqual([0xc612, 254])
       const own = bytes.slice()
       header.setChecksum(own, at, 0xfedc)
-      expect([...own.slice(at + 1, at + 5)]).toEqual([1, 0xfe, 0xdc, 198])
+      header.setType(own, at, 136)
+      expect([...own.slice(at, at + 5)]).toEqual([136, 1, 0xfe, 0xdc, 198])
     }
     expect([icmp.gateway(bytes, at), icmp.nextHopMtu(bytes, at), icmpv6.mtu(bytes, at)]).toEqual([
       0xc61200fe, 254, 0xc61200fe,
@@ -253,6 +280,34 @@ describe('icmp and icmpv6', () => {
     expect(types.filter(icmp.isError)).toEqual([3, 4, 5, 11, 12])
     expect(types.filter(icmpv6.isError)).toEqual([1, 2, 3, 4])
     expect(types.filter(icmpv6.isNeighbourDiscovery)).toEqual([133, 134, 135, 136, 137])
+  })
+
+  const solicitation = (...options: number[]) => bytesOf(135, ...new Array<number>(23).fill(5), ...options)
+  const LINK = [1, 1, 2, 3, 4, 5, 6, 7]
+
+  test.each([
+    ['no option', [], 0],
+    ['the option', LINK, 26],
+    ['the option behind another', [14, 1, 0, 0, 0, 0, 0, 0, ...LINK], 34],
+    ['the first of two', [...LINK, ...LINK], 26],
+    ["a target's", [2, 1, 2, 3, 4, 5, 6, 7], 0],
+    ['a length of 0', [14, 0, 0, 0, 0, 0, 0, 0], -1],
+    ['a length of 0 behind it', [...LINK, 14, 0], -1],
+    ['the option cut', LINK.slice(0, 7), -1],
+    ['one octet behind it', [...LINK, 14], -1],
+    ['another beyond the end', [14, 2, 0, 0, 0, 0, 0, 0], -1],
+    ['an address of another size', [1, 2, ...new Array<number>(14).fill(9)], -1],
+  ])('a solicitation with %s tells whose it is', (_, options, offset) => {
+    const found = icmpv6.sourceLinkAddress(solicitation(...options), at, 24 + options.length)
+    expect(found).toBe(offset > 0 ? at + offset : offset)
+  })
+
+  test('a solicitation becomes the advertisement with one option', () => {
+    const own = solicitation(...LINK, 7)
+    icmpv6.toAdvertisement(own, at, icmpv6.NA_SOLICITED | icmpv6.NA_ROUTER, Uint8Array.of(9, 8, 7, 6, 5, 4))
+    expect([...own.slice(at)]).toEqual([
+      ...[136, 5, 5, 5, 0xc0, 0, 0, 0, ...new Array<number>(16).fill(5), 2, 1, 9, 8, 7, 6, 5, 4, 7],
+    ])
   })
 
   test('know how long a quote is where the message says so (RFC 4884)', () => {

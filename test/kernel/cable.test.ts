@@ -2,11 +2,11 @@
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EMSGSIZE } from '../../src/core/errno.ts'
-import { LinkMonitor } from '../../src/kernel/link-monitor.ts'
 import { captureFrames } from '../support/capture.ts'
 import { ethernet, putWord } from '../support/frames.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
+import { hasCarrier, hasNoCarrier, isDown, type ShownLink, untilShown } from '../support/shown-link.ts'
 import { tcpExchange } from '../support/sockets.ts'
 import { BOTH_WAYS, type Running, startVnet, stopConserved } from '../support/vnet-process.ts'
 
@@ -176,28 +176,7 @@ test('an end in a namespace that only a process has is found by its path', async
 })
 
 describe('the carrier', () => {
-  interface Shown {
-    readonly operstate: string
-    readonly flags: readonly string[]
-  }
-
-  /** Waits until an interface is shown so; told of changes by the kernel. */
-  async function until(netns: Netns, name: string, is: (link: Shown) => boolean): Promise<Shown> {
-    let changed = () => {}
-    const listener = { onLink: () => changed(), onOverrun: () => changed(), onNsidGone: () => {} }
-    using _ = LinkMonitor.open(own.at(netns), listener)
-    for (;;) {
-      const event = new Promise<void>(resolve => {
-        changed = resolve
-      })
-      const [link] = JSON.parse(netns.ip(`-j link show ${name}`))
-      if (is(link)) return link
-      await event
-    }
-  }
-
-  const hasCarrier = ({ flags, operstate }: Shown) => flags.includes('LOWER_UP') && operstate === 'UP'
-  const hasNone = ({ flags, operstate }: Shown) => flags.includes('NO-CARRIER') && operstate === 'DOWN'
+  const until = (netns: Netns, name: string, is: (link: ShownLink) => boolean) => untilShown(own, netns, name, is)
 
   test('is there at both ends as soon as the program is ready', async () => {
     const vnet = await start()
@@ -216,7 +195,7 @@ describe('the carrier', () => {
     const vnet = await start()
     for (let i = 0; i < 2; i++) {
       left.ip('link set left down')
-      await until(right, 'right', hasNone)
+      await until(right, 'right', hasNoCarrier)
       left.ip('link set left up')
       await until(right, 'right', hasCarrier)
       await until(left, 'left', hasCarrier)
@@ -231,7 +210,7 @@ describe('the carrier', () => {
       [right, 'right', left, 'left'],
     ] as const) {
       first.ip(`link set ${name} up`)
-      await until(first, name, hasNone)
+      await until(first, name, hasNoCarrier)
       second.ip(`link set ${other} up`)
       await until(first, name, hasCarrier)
       await until(second, other, hasCarrier)
@@ -241,7 +220,7 @@ describe('the carrier', () => {
       ] as const) {
         netns.ip(`link set ${end} down`)
       }
-      await until(left, 'left', ({ flags }) => !flags.includes('UP'))
+      await until(left, 'left', isDown)
     }
     await stopConserved(vnet)
   })
@@ -249,7 +228,7 @@ describe('the carrier', () => {
   test('is gone for good when the other end is deleted', async () => {
     const vnet = await start()
     left.ip('link del left')
-    await until(right, 'right', hasNone)
+    await until(right, 'right', hasNoCarrier)
     await vnet.line(/left: interface was deleted from outside/)
     const statistics = await stopConserved(vnet)
     expect(Object.keys(statistics).sort()).toEqual(['left', 'right'])
@@ -259,7 +238,7 @@ describe('the carrier', () => {
     const vnet = await start()
     left.release()
     left.remove()
-    await until(right, 'right', hasNone)
+    await until(right, 'right', hasNoCarrier)
     await stopConserved(vnet)
   })
 
@@ -277,7 +256,7 @@ describe('the carrier', () => {
     right.ip('link set right down')
     // The sender's carrier has not gone yet: the driver is in this process.
     for (let i = 0; i < 5; i++) sender.send(ethernet(0x88b5, 46))
-    await until(left, 'left', hasNone)
+    await until(left, 'left', hasNoCarrier)
     const { left: a, right: b } = await stopConserved(vnet)
     expect(b!.total.rxPackets + b!.total.rxDropped + a!.total.txDropped).toBe(a!.total.txPackets)
     expect(b!.total.rxPackets).toBe(0)

@@ -10,7 +10,8 @@ import { ethernet, ones, putWord, verifyAll } from '../support/frames.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { type HostFrame, PacketSocket } from '../support/packet-socket.ts'
 import { tcpExchange, udpSocket } from '../support/sockets.ts'
-import { startVnet, stopConserved } from '../support/vnet-process.ts'
+import { pingAll } from '../support/traffic.ts'
+import { BOTH_WAYS, startVnet, stopConserved } from '../support/vnet-process.ts'
 
 const HALF_MIB = 1 << 19
 /** Protocols of which checksums are verified: ICMP, IPv4's own, TCP, UDP, ICMPv6. */
@@ -78,8 +79,13 @@ function expectAllRight(frames: readonly HostFrame[]): ReturnType<typeof verifyA
 const onOff = (on: boolean) => (on ? 'on' : 'off')
 
 describe.each([true, false])('ethtool: offloads of sn0 %j', sn0 => {
-  test.each([true, false])('and of sn1 %j: every checksum is right, the partial ones completed', async sn1 => {
-    const vnet = await start()
+  test.each([
+    [true, []],
+    [true, ['--use-napi']],
+    [false, []],
+    [false, ['--use-napi']],
+  ])('and of sn1 %j, %j: every checksum is right, the partial ones completed', async (sn1, completion) => {
+    const vnet = await start(...completion)
     for (const [name, on] of Object.entries({ sn0, sn1 })) {
       netns.exec(`ethtool -K ${name} tx ${onOff(on)} tso ${onOff(on)} gso ${onOff(on)}`)
     }
@@ -113,6 +119,26 @@ test('with --no-offload every checksum is whole and right, and tcpdump agrees', 
   }
   await stopConserved(vnet)
 })
+
+test.each(BOTH_WAYS)(
+  '%s what hosts of the far network answer is right: pings, and advertisements',
+  async (_, offload) => {
+    const vnet = await start('--arp', ...offload)
+    const frames = await received(async () => {
+      for (const [i, host] of ['198.18.0.77', '198.18.1.77', '2001:db8::77', '2001:db8:0:1::77'].entries()) {
+        for (const size of [0, 33, 1400 + i, 8001]) await pingAll(netns, `-c 1 -s ${size} ${host}`)
+      }
+    })
+    for (const side of [frames.sn0, frames.sn1]) {
+      const { problems, incomplete, verified } = verifyAll(side)
+      expect([problems, incomplete]).toEqual([[], 0])
+      // Of one host of each family: four replies, one of them in six fragments, and an advertisement.
+      expect(verified).toMatchObject({ 1: 4, 4: 9 })
+      expect(verified[58]).toBeGreaterThanOrEqual(5)
+    }
+    await stopConserved(vnet)
+  },
+)
 
 describe('a partial checksum made by hand', () => {
   const IP = 14

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { defaultParams } from '../../src/core/driver.ts'
 import { LOGLEVEL_INFO, Log } from '../../src/core/log.ts'
 import { Net } from '../../src/core/net.ts'
 import type { NetDevice } from '../../src/core/net-device.ts'
@@ -177,7 +178,7 @@ describe('a flood of changes', () => {
     await using host = new LinuxHost(native)
     await using clock = new TimerfdClock(native)
     const net = new Net({ host, clock, log: new Log(LOGLEVEL_INFO, (_, text) => lines.push(text)) })
-    const [{ dev }] = loop.init({ ipv6: false }, { args: [], net, names: [], txqs: 4, rxqs: 2 })
+    const [{ dev }] = loop.init(defaultParams(loop.params), { args: [], net, names: [], txqs: 4, rxqs: 2 })
     await using _registered = await registerNetdev(dev as NetDevice, net)
     // Nobody reads while the loop of events is kept waiting.
     const states = Array.from({ length: 1001 }, (_, i) => (i % 2 === 0 ? 'up' : 'down'))
@@ -241,9 +242,10 @@ test('with --json every line on stdout is an object, changes and end included', 
   expect(messages).toContainEqual(expect.stringMatching(/^debug sn0: flags 0x/))
   // Every frame that the host sends, as tcpdump would have it.
   expect(messages).toContainEqual(
-    expect.stringMatching(/^debug sn0: tx-0 IP 198.18.0.1 > 198.18.0.2: ICMP echo request/),
+    expect.stringMatching(/^info sn0: tx-0 IP 198.18.0.1 > 198.18.0.2: ICMP echo request/),
   )
-  expect(events.at(-1)).toMatchObject({ event: 'statistics', interfaces: [{ name: 'sn0' }, { name: 'sn1' }] })
+  expect(events.at(-2)).toMatchObject({ event: 'statistics', interfaces: [{ name: 'sn0' }, { name: 'sn1' }] })
+  expect(messages.at(-1)).toBe('debug snull: module unloaded')
 })
 
 test('quiet says ready and nothing else', async () => {

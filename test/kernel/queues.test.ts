@@ -1,53 +1,149 @@
 /** Queues on a real TAP: flows spread over all of them, and each stays in order, also while the host steers it anew. */
 import { setImmediate as turn } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { OwnNetns } from '../support/netns.ts'
-import { startVnet, stopConserved } from '../support/vnet-process.ts'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type Netns, OwnNetns } from '../support/netns.ts'
+import { runMain } from '../support/run-main.ts'
+import { expectFlowsInOrder, farEnd, iperf3, nearEnd, pingAll, tcpReordering } from '../support/traffic.ts'
+import { BOTH_WAYS, jsonLines, startVnet, stopConserved } from '../support/vnet-process.ts'
 
 const FLOWS = 64
 const COUNT = 250
 const pause = new Int32Array(new SharedArrayBuffer(4))
 
-const client = fileURLToPath(new URL('../support/udp-flows.mjs', import.meta.url))
 let own: OwnNetns
+let netns: Netns
 
 beforeEach(() => {
   own = new OwnNetns()
+  netns = own.addQuiet()
 })
 afterEach(() => own.remove())
 
-test.each([
-  ['with offloads', []],
-  ['without offloads', ['--no-offload']],
-])('%s flows use all four queues and are never reordered', async (_, offload) => {
-  const netns = own.add()
-  const vnet = await startVnet(['--netns', netns.name, '--json', ...offload])
+/** Keeps the driver, which is in this process, from its queues after every turn until `traffic` is over. */
+async function slowly<T>(traffic: Promise<T>): Promise<T> {
   let done = false
-  const command = [process.execPath, client, '198.18.0.1', '198.18.1.2', '198.18.0.2', FLOWS, COUNT].join(' ')
-  const flows = netns.run(command).finally(() => {
+  const over = traffic.finally(() => {
     done = true
   })
-  // Keeps the driver, which is in this process, from its queues after every turn: what waits there is then more than it
-  // takes in one, and would come after younger frames that had gone by another queue.
+  // What waits in a queue is then more than it takes in one turn, and would come after younger frames that had gone by another.
   while (!done) {
     Atomics.wait(pause, 0, 0, 2)
     await turn()
   }
-  const { stdout, stderr } = await flows
-  expect(stderr).toBe('')
-  const all = { arrived: FLOWS * COUNT, late: 0 }
-  expect(JSON.parse(stdout)).toEqual({ there: all, back: all })
+  return over
+}
 
-  const { queues, rxQueues, total } = (await stopConserved(vnet)).vnet0!
-  expect([queues.length, rxQueues]).toEqual([4, 2])
-  // A whole flow's frames at least, both ways: flows stay where they are.
-  for (const queue of queues) expect(queue.txPackets).toBeGreaterThanOrEqual(2 * COUNT)
-  expect(queues.reduce((n, queue) => n + queue.txPackets, 0)).toBe(total.txPackets)
-  // A frame of transmit queue q goes by receive ring q % 2.
-  for (const q of [0, 1]) {
-    const both = [queues[q]!, queues[q + 2]!]
-    expect(queues[q]!.rxPackets).toBe(both.reduce((n, { txPackets, txDropped }) => n + txPackets - txDropped, 0))
-    expect(queues[q + 2]!.rxPackets).toBe(0)
-  }
+describe.each(BOTH_WAYS)('%s', (_, offload) => {
+  test('loop: flows use all four queues and are never reordered', async () => {
+    const vnet = await startVnet(['loop', '--netns', netns.name, '--json', ...offload])
+    await slowly(expectFlowsInOrder(netns, FLOWS, COUNT))
+    const { queues, rxQueues, total } = (await stopConserved(vnet)).vnet0!
+    expect([queues.length, rxQueues]).toEqual([4, 2])
+    // A whole flow's frames at least, both ways: flows stay where they are.
+    for (const queue of queues) expect(queue.txPackets).toBeGreaterThanOrEqual(2 * COUNT)
+    expect(queues.reduce((n, queue) => n + queue.txPackets, 0)).toBe(total.txPackets)
+    // A frame of transmit queue q goes by receive ring q % 2.
+    for (const q of [0, 1]) {
+      const both = [queues[q]!, queues[q + 2]!]
+      expect(queues[q]!.rxPackets).toBe(both.reduce((n, { txPackets, txDropped }) => n + txPackets - txDropped, 0))
+      expect(queues[q + 2]!.rxPackets).toBe(0)
+    }
+  })
+
+  test.each([
+    ['by interrupt', []],
+    ['by poll', ['--use-napi']],
+  ] as const)('snull with completion %s: flows use all four queues and are never reordered', async (_, completion) => {
+    const vnet = await startVnet(['snull', '--netns', netns.name, '--json', '--txqs', '4', ...completion, ...offload])
+    await slowly(expectFlowsInOrder(netns, FLOWS, COUNT))
+    const { sn0, sn1 } = await stopConserved(vnet)
+    for (const { queues, rxQueues } of [sn0!, sn1!]) {
+      expect([queues.length, rxQueues]).toEqual([4, 1])
+      for (const queue of queues) expect(queue.txPackets).toBeGreaterThanOrEqual(COUNT)
+    }
+  })
+
+  test.each([
+    ['loop', ['loop'], 'vnet0'],
+    ['snull', ['snull', '--txqs', '4', '--rxqs', '2'], 'sn0'],
+    ['snull with a poll', ['snull', '--txqs', '4', '--rxqs', '4', '--use-napi'], 'sn0'],
+  ] as const)('%s: iperf3 -P 8 both ways uses the queues, and nothing is reordered', async (_, args, name) => {
+    // Nor lost, which would look alike: without offloads a window is thousands of frames.
+    const room = [
+      '--txqueuelen',
+      '100000',
+      '--ring-size',
+      '65536',
+      ...(args[0] === 'snull' ? ['--pool-size', '4096'] : []),
+    ]
+    const vnet = await startVnet([...args, ...room, '--netns', netns.name, '--json', ...offload])
+    expect(await iperf3(nearEnd(netns), farEnd(netns), 8)).toBeGreaterThan(1 << 20)
+    expect(await tcpReordering(netns)).toEqual({ TCPOFOQueue: 0, TCPSACKReorder: 0, TCPTSReorder: 0 })
+    const { queues } = (await stopConserved(vnet))[name]!
+    // Chance spreads seventeen connections; that they leave two of four queues out is one in thousands.
+    expect(queues.filter(({ txBytes }) => txBytes > 100_000).length).toBeGreaterThanOrEqual(2)
+  })
+})
+
+describe('loop has any number of queues', () => {
+  test.each([
+    [[], 4, 2],
+    [['--txqs', '1'], 1, 1],
+    [['--txqs', '1', '--rxqs', '1'], 1, 1],
+    [['--txqs', '3'], 3, 2],
+    [['--txqs', '3', '--rxqs', '2'], 3, 2],
+    [['--txqs', '256', '--rxqs', '256'], 256, 256],
+  ] as const)('%j: %i to send and %i to receive, each counted', async (args, txqs, rxqs) => {
+    const vnet = await startVnet(['loop', '--netns', netns.name, '--json', ...args])
+    expect(vnet.interfaces()).toMatchObject([{ txqs, rxqs }])
+    const { stdout } = await netns.run('ls /sys/class/net/vnet0/queues')
+    expect(stdout.match(/^tx-/gm)).toHaveLength(txqs)
+    await expectFlowsInOrder(netns, 64, 10)
+    const { queues, rxQueues, total } = (await stopConserved(vnet)).vnet0!
+    expect([queues.length, rxQueues]).toEqual([txqs, rxqs])
+    const received = Array.from({ length: txqs }, () => 0)
+    for (const [q, { txPackets }] of queues.entries()) received[q % rxqs]! += txPackets
+    expect(queues.map(({ rxPackets }) => rxPackets)).toEqual(received)
+    expect(total).toMatchObject({ txPackets: 1280, rxPackets: 1280 })
+  })
+
+  test.each([
+    [['--txqs', '0'], /--txqs/],
+    [['--txqs', '257'], /--txqs/],
+    [['--rxqs', '0'], /--rxqs/],
+    [['--rxqs', '257'], /--rxqs/],
+    [['--rxqs', '5'], /4 tx and 5 rx queues/],
+    [['--txqs', '2', '--rxqs', '3'], /2 tx and 3 rx queues/],
+  ] as const)('%j is refused in one line', async (args, what) => {
+    const { status, stdout, stderr } = await runMain('loop', '--netns', netns.name, ...args)
+    expect([status, stdout]).toEqual([2, ''])
+    expect(stderr).toMatch(/^vnet: [^\n]*\n$/)
+    expect(stderr).toMatch(what)
+    expect(netns.ip('-br link')).not.toContain('vnet')
+  })
+})
+
+test('loop -vv tells the way of each frame, from the opening to the end', async () => {
+  const vnet = await startVnet(['loop', '--netns', netns.name, '--json', '-vv'])
+  await pingAll(netns, '-c 1 -s 100 198.18.0.2')
+  await stopConserved(vnet)
+  const messages = jsonLines(vnet.stdout).map(({ message }) => `${message}`)
+  const way = messages.filter(message => /open|TX queue|RX queue|closed|reset|unloaded/.test(message))
+  const frame = [
+    /^vnet0: TX queue [0-3]: enqueue, len 142$/,
+    /^vnet0: copied to RX queue [01]$/,
+    /^vnet0: RX queue [01]: deliver/,
+  ]
+  const expected = [/^vnet0: device opened$/, ...frame, ...frame, /^vnet0: device closed$/, /module unloaded$/]
+  expect(way).toEqual(expected.map(pattern => expect.stringMatching(pattern)))
+})
+
+test('the statistics at the end have a line for each queue', async () => {
+  const vnet = await startVnet(['loop', '--netns', netns.name])
+  await pingAll(netns, '-c 1 198.18.0.2')
+  const { stdout } = await vnet.stop()
+  const table = stdout.slice(stdout.indexOf('ready'))
+  for (const line of ['tx-0', 'tx-1', 'tx-2', 'tx-3', 'rx-0', 'rx-1'])
+    expect(table).toMatch(new RegExp(`^ +${line} +\\d`, 'm'))
+  expect(table).not.toMatch(/rx-2/)
 })

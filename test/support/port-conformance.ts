@@ -187,6 +187,46 @@ export function portConformance(make: () => Promise<PortFactory>): void {
     test.each([0, NETIF_F_HW_CSUM | NETIF_F_SG, NETIF_F_ALL_TAP])('with features %i answers those', async features => {
       expect((await open({ features })).port.features).toBe(features)
     })
+
+    test('gives an interface that the host has told everybody of', async () => {
+      expect((await open()).port.announced).toBe(true)
+    })
+  })
+
+  describe('other features', () => {
+    test('asked for later are had from then on', async () => {
+      const { port } = await open({ features: NETIF_F_ALL_TAP })
+      for (const features of [NETIF_F_HW_CSUM | NETIF_F_SG, 0, NETIF_F_ALL_TAP]) {
+        expect([port.setFeatures(features), port.features]).toEqual([features, features])
+      }
+    })
+  })
+
+  describe('the link', () => {
+    test('read anew is as it was, with the queues of the host and a queueing discipline', async () => {
+      const { port } = await open({ queues: 3 })
+      const { link } = port
+      const { qdisc, ...rest } = port.refresh()
+      expect(rest).toMatchObject({ name: 'conf0', ifindex: link.ifindex, queues: 3, multicast: [], addresses: [] })
+      expect(rest).toMatchObject({ mtu: link.mtu, address: link.address, txQueueLen: link.txQueueLen })
+      expect(qdisc).toMatch(/^[a-z]/)
+    })
+
+    test('read anew has what was changed, and tells it nobody', async () => {
+      const { port, userSets } = await openUp()
+      userSets({ mtu: 1280 })
+      expect(port.refresh()).toMatchObject({ mtu: 1280 })
+      expect(port.refresh().flags & IFF_UP).toBe(IFF_UP)
+    })
+
+    test('of an interface that is gone, or a port that is closed, cannot be read', async () => {
+      const host = await openUp()
+      host.userDeletes()
+      expect(() => host.port.refresh()).toThrow(expect.objectContaining({ code: 'EBADFD' }))
+      const other = await open()
+      await other.port.close()
+      expect(() => other.port.refresh()).toThrow(expect.objectContaining({ code: 'EBADFD' }))
+    })
   })
 
   describe('apply', () => {
@@ -249,10 +289,30 @@ export function portConformance(make: () => Promise<PortFactory>): void {
       expect(told).toEqual([])
     })
 
-    test('of an address that is there already leaves it', async () => {
+    test('of what ethtool shows is no change of the link', async () => {
       const { port } = await open()
+      const { told } = changes(port)
+      await port.apply({ linkKsettings: { speed: 10, duplex: 'half' } })
+      await settle()
+      expect(told).toEqual([])
+    })
+
+    test('of protocol addresses adds those that are not there yet, and tells all of them', async () => {
+      const { port } = await open()
+      const { told } = changes(port)
+      const text = () => port.link.addresses.map(address => [...address].join('.')).sort()
+      const [v4, other4, v6] = ['198.18.0.1', '198.18.1.2', '32.1.13.184.0.0.0.0.0.0.0.0.0.0.0.1']
       await port.apply({ addresses: ['198.18.0.1/24', '2001:db8::1/64'] })
+      expect(text()).toEqual([v4, v6])
+      const first = told.length
+      expect(told.at(-1)).toEqual({ kind: 'addresses', addresses: port.link.addresses })
+      await port.apply({ addresses: ['198.18.0.1/24'] })
+      await settle()
+      expect(told.length).toBe(first)
       await port.apply({ addresses: ['198.18.0.1/24', '198.18.1.2/24'] })
+      expect(text()).toEqual([v4, other4, v6])
+      expect(told.at(-1)).toEqual({ kind: 'addresses', addresses: port.link.addresses })
+      expect(told.every(({ kind }) => kind === 'addresses')).toBe(true)
     })
   })
 

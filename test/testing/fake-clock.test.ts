@@ -71,6 +71,40 @@ test('an alarm may arm itself, and others, while it rings', () => {
   expect(rung).toEqual([10, -11, 20, -21, 30, -31])
 })
 
+test('an alarm that arms itself for now rings a nanosecond later: time moves on', () => {
+  const clock = new FakeClock()
+  const rung: number[] = []
+  const alarm = clock.alarm(() => {
+    rung.push(clock.now())
+    alarm.at(clock.now())
+  })
+  alarm.at(0)
+  clock.advance(0)
+  expect([rung, clock.armed]).toEqual([[0], 1])
+  clock.advance(3)
+  expect([rung, clock.now()]).toEqual([[0, 1, 2, 3], 3])
+  alarm.cancel()
+})
+
+test('an alarm that throws leaves the others armed, and those set after it as they are', () => {
+  const clock = new FakeClock()
+  const rung: string[] = []
+  clock
+    .alarm(() => {
+      throw new Error('broken')
+    })
+    .at(5)
+  const other = clock.alarm(() => rung.push('other'))
+  other.at(6)
+  expect(() => clock.advance(10)).toThrow('broken')
+  expect([clock.now(), clock.armed]).toEqual([5, 1])
+  clock.alarm(() => rung.push('now')).at(5)
+  clock.advance(0)
+  expect(rung).toEqual(['now'])
+  clock.advance(1)
+  expect([rung, clock.armed]).toEqual([['now', 'other'], 0])
+})
+
 test('alarms ring in the order of their moments, those of one moment as they were armed', () => {
   const arming = fc.record({ alarm: fc.nat(5), at: fc.nat(8) })
   fc.assert(

@@ -1,0 +1,71 @@
+/**
+ * Napi: reception by polling, `struct napi_struct` (Documentation/networking/napi.rst). An interrupt handler masks its
+ * interrupt and schedules the poll; the poll handles at most `budget` frames, and says when it found no more, after
+ * which the driver unmasks.
+ */
+import type { NetDevice } from './net-device.ts'
+
+/** Frames one poll may handle (NAPI_POLL_WEIGHT). */
+export const NAPI_POLL_WEIGHT = 64
+
+export class Napi {
+  readonly dev: NetDevice
+  readonly weight: number
+  readonly #poll: (napi: Napi, budget: number) => number
+  #enabled = false
+  #scheduled = false
+
+  /**
+   * netif_napi_add. `poll` answers how many frames it handled: all of `budget` asks to be polled again, fewer come after a
+   * call of completeDone.
+   */
+  constructor(dev: NetDevice, poll: (napi: Napi, budget: number) => number, weight: number = NAPI_POLL_WEIGHT) {
+    this.dev = dev
+    this.weight = weight
+    this.#poll = poll
+  }
+
+  /** napi_enable */
+  enable(): void {
+    this.#enabled = true
+  }
+
+  /** napi_disable: it is not polled any more. */
+  disable(): void {
+    this.#enabled = false
+    this.#scheduled = false
+  }
+
+  /** napi_schedule: polls as soon as the driver's own code has returned. Answers false when that is to come already. */
+  schedule(): boolean {
+    if (!this.#enabled || this.#scheduled) return false
+    this.#scheduled = true
+    this.dev.net.scheduleNapi(this)
+    return true
+  }
+
+  /** napi_complete_done: nothing is left to poll. `work` is what the poll is about to answer. False when it was disabled. */
+  completeDone(_work: number): boolean {
+    const was = this.#scheduled
+    this.#scheduled = false
+    return was
+  }
+
+  /** Polls once; answers whether it is to be polled again. For Net. */
+  run(): boolean {
+    if (!this.#scheduled) return false
+    try {
+      const work = this.#poll(this, this.weight)
+      if (this.#scheduled && work < this.weight) {
+        this.dev.logRatelimited(
+          `napi poll: ${work} of ${this.weight} handled without completeDone: it is not polled again`,
+        )
+      }
+      return this.#scheduled && work >= this.weight
+    } catch (error) {
+      this.#scheduled = false
+      this.dev.logException('napi poll', error)
+      return false
+    }
+  }
+}

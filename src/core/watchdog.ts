@@ -1,0 +1,78 @@
+/**
+ * Watchdog: calls ndoTxTimeout for a transmit queue that stays stopped for `dev.watchdogTimeo` after it last handed the
+ * driver a frame, and again each further such time (dev_watchdog, net/sched/sch_generic.c). A link without a carrier has
+ * nothing to wait for.
+ */
+import { type Alarm, NSEC_PER_MSEC, NSEC_PER_SEC } from './clock.ts'
+import { IFF_UP } from './if.ts'
+import { callNdo } from './ndo.ts'
+import type { NetDevice } from './net-device.ts'
+import type { TxQueue } from './tx-queue.ts'
+
+export class Watchdog {
+  readonly #dev: NetDevice
+  readonly #alarm: Alarm
+  /** By queue: when it was last found stopped for too long. */
+  readonly #barked: Float64Array
+  #armed = false
+  #silentUntil = 0
+
+  constructor(dev: NetDevice) {
+    this.#dev = dev
+    this.#barked = new Float64Array(dev.numTxQueues).fill(Number.NEGATIVE_INFINITY)
+    this.#alarm = dev.net.clock.alarm(() => this.#look())
+  }
+
+  /** A queue was stopped. */
+  watch(): void {
+    if (this.#armed) return
+    this.#armed = true
+    this.#alarm.at(this.#dev.net.clock.now() + this.#timeo)
+  }
+
+  /** The device is down. */
+  down(): void {
+    this.#armed = false
+    this.#alarm.cancel()
+  }
+
+  get #timeo(): number {
+    return this.#dev.watchdogTimeo * NSEC_PER_MSEC
+  }
+
+  #due({ index, transStart }: TxQueue): number {
+    return Math.max(transStart, this.#barked[index]) + this.#timeo
+  }
+
+  #look(): void {
+    const dev = this.#dev
+    this.#armed = false
+    // After a stall of the event loop the interrupt that a queue waits for may be there, and not taken yet.
+    dev.net.flush()
+    const now = dev.net.clock.now()
+    let next = Number.POSITIVE_INFINITY
+    for (const txq of dev.tx) {
+      if (!txq.stopped) continue
+      if (now >= this.#due(txq)) {
+        this.#barked[txq.index] = now
+        if (dev.carrier) this.#timeout(txq.index, now - txq.transStart, now)
+      }
+      // A driver may close its device to mend a queue.
+      if ((dev.flags & IFF_UP) === 0) return
+      if (txq.stopped) next = Math.min(next, this.#due(txq))
+    }
+    if (next === Number.POSITIVE_INFINITY) return
+    this.#armed = true
+    this.#alarm.at(next)
+  }
+
+  #timeout(queue: number, latency: number, now: number): void {
+    const dev = this.#dev
+    dev.tx[queue].transTimeout++
+    if (now >= this.#silentUntil) {
+      this.#silentUntil = now + NSEC_PER_SEC
+      dev.log.warn(`NETDEV WATCHDOG: transmit queue ${queue} timed out after ${Math.round(latency / NSEC_PER_MSEC)} ms`)
+    }
+    callNdo(dev, 'ndoTxTimeout', () => dev.netdevOps.ndoTxTimeout?.(dev, queue))
+  }
+}

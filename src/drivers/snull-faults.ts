@@ -1,0 +1,51 @@
+/** Faults of snull's hardware to order: module parameters, each "every n-th frame", 0 for never. */
+import { int, type ParamValues, text, UsageError } from '../core/driver.ts'
+import { dropReasonName, dropReasonOf, SKB_DROP_REASON_MAX } from '../skb/drop-reason.ts'
+
+/** `--drop RX_CRC=10`: the tenth frame, and each tenth after it, ends for that reason. */
+export interface DropFault {
+  readonly reason: number
+  readonly every: number
+  /** It is the receiver who loses it, and counts it. */
+  readonly rx: boolean
+}
+
+const everyNth = (description: string) => int({ default: 0, live: true, description })
+
+export const faultParams = {
+  lockup: everyNth('lose the interrupt of every n-th transmit completion: the queue stops until the timeout'),
+  stuck: everyNth('every n-th frame stays in the transmitter, its queue stopped, until the timeout'),
+  spurious: everyNth('every n-th frame an interrupt that means nothing'),
+  lowmem: everyNth('every n-th frame received finds no memory'),
+  // Half, since a host looks for carriers that went once a second (net/core/link_watch.c).
+  flap: int({ default: 0, description: 'the link loses its carrier every n ms, for half of that time; 2000 is seen' }),
+  drop: text<DropFault | undefined>({
+    default: undefined,
+    live: true,
+    description: 'lose every n-th frame for a reason: RX_CRC=10',
+    parse: parseDrop,
+  }),
+}
+
+export type Faults = ParamValues<typeof faultParams>
+
+/** Whether the transmitter has to look at any of them. */
+export function isFaulty({ lockup, stuck, spurious, flap, drop }: Faults): boolean {
+  return (lockup | stuck | spurious | flap) !== 0 || drop !== undefined
+}
+
+/** Whether the `count`-th frame is one of "every n-th". */
+export function takes(every: number, count: number): boolean {
+  return every !== 0 && count % every === 0
+}
+
+function parseDrop(value: string): DropFault {
+  const [, name = '', n = ''] = /^(\w+)=([1-9]\d{0,8})$/.exec(value) ?? []
+  const reason = dropReasonOf(name.toUpperCase())
+  if (reason === undefined) throw new UsageError(`'${value}' is not REASON=N; reasons are ${reasonNames()}`)
+  return { reason, every: Number(n), rx: !name.toUpperCase().startsWith('TX_') }
+}
+
+function reasonNames(): string {
+  return Array.from({ length: SKB_DROP_REASON_MAX - 1 }, (_, i) => dropReasonName(i + 1)).join(', ')
+}

@@ -1,0 +1,189 @@
+/** docs/kernel-map.md leaves out nothing of the texts it maps, and names only files, names and tests that there are. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+
+const root = new URL('../../', import.meta.url)
+const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
+const page = read('docs/kernel-map.md')
+
+interface Row {
+  readonly section: string
+  readonly text: string
+  readonly cells: readonly string[]
+}
+
+const rows: readonly Row[] = page.split(/^## /m).flatMap(text => {
+  const [section = '', ...lines] = text.split('\n')
+  const table = lines.filter(line => line.startsWith('|'))
+  return table.slice(2).map(line => ({ section, text: line, cells: line.split('|').map(cell => cell.trim()) }))
+})
+
+/** What stands in backticks, in order. */
+const quoted = (cell = '') => [...cell.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code)
+const namesIn = (cell: string) => quoted(cell).flatMap(code => code.match(/[\w/.%-]+/g) ?? [])
+const isIdentifier = (code: string) => /^[A-Za-z_]\w*$/.test(code)
+
+/** A source without its comments: a name that only they have is none. */
+function codeOf(path: string): string {
+  return read(path)
+    .replace(/\/\*.*?\*\//gs, '')
+    .replace(/(^|\s)\/\/.*$/gm, '')
+}
+
+const TEXT = /(['"`])((?:\\.|(?!\1).)*)\1/.source
+
+/** The titles of a file's tests and groups, as they are written; where they are rows of a table, those. */
+function titlesOf(path: string): string[] {
+  const text = read(path)
+  const found = (before: string) =>
+    [...text.matchAll(new RegExp(`${before}\\s*${TEXT}\\s*,`, 'gs'))].map(([, , title = '']) =>
+      title.replace(/\\(['"`])/g, '$1'),
+    )
+  const titles = found('(?:\\b(?:describe|it|test)(?:\\.\\w+)*(?:<[^(]*>)?|\\))\\(')
+  return titles.includes('%s') ? [...titles, ...found('\\[')] : titles
+}
+
+const list = (names: string) => names.trim().split(/\s+/)
+
+/** What each text names, by the section of the page that has it. Names alone. */
+const wanted: Record<string, string[]> = {
+  'Quick reference': list(`
+    linux/netdevice.h net_device_stats register_netdev unregister_netdev SET_MODULE_OWNER netif_start_queue
+    netif_stop_queue netif_wake_queue netif_rx linux/if.h ifmap netif_carrier_off netif_carrier_on netif_carrier_ok
+    linux/if_ether.h ethhdr linux/skbuff.h alloc_skb dev_alloc_skb kfree_skb dev_kfree_skb skb_put __skb_put skb_push
+    __skb_push skb_headroom skb_tailroom skb_reserve skb_pull linux/etherdevice.h ether_setup eth_type_trans
+    linux/sockios.h SIOCDEVPRIVATE`),
+  'How snull is designed': list('local0 remote0 local1 remote1 ifconfig route ping tcpdump eth'),
+  'Connecting to the kernel': list(`
+    net_device snull_devs name snull_eth init snull_init snull_open snull_release snull_config snull_tx snull_ioctl
+    snull_stats snull_rebuild_header snull_header snull_tx_timeout IFF_NOARP hard_header_cache SET_MODULE_OWNER priv
+    snull_priv stats status rx_packetlen rx_packetdata tx_packetlen tx_packetdata skb lock kmalloc memset
+    spin_lock_init snull_cleanup drivers/net/Space.c ethif_probe`),
+  'net_device: the visible head': list(`
+    name rmem_end rmem_start mem_end mem_start base_addr irq if_port dma state next init`),
+  'net_device: interface information': list(`
+    ether_setup ltalk_setup fc_setup fddi_setup hippi_setup tr_configure tr_setup hard_header_len mtu tx_queue_len
+    type addr_len broadcast dev_addr flags`),
+  'net_device: the flags': list(`
+    IFF_UP IFF_BROADCAST IFF_DEBUG IFF_LOOPBACK IFF_POINTOPOINT IFF_NOARP IFF_PROMISC IFF_MULTICAST IFF_ALLMULTI
+    IFF_MASTER IFF_SLAVE IFF_PORTSEL IFF_AUTOMEDIA IFF_DYNAMIC IFF_RUNNING IFF_NOTRAILERS`),
+  'net_device: the methods': list(`
+    open stop hard_start_xmit hard_header rebuild_header tx_timeout get_stats set_config do_ioctl set_multicast_list
+    set_mac_address change_mtu header_cache header_cache_update hard_header_parse`),
+  'net_device: utility fields': list(`
+    trans_start last_rx watchdog_timeo priv mc_list mc_count xmit_lock xmit_lock_owner owner`),
+  'Opening and closing': list('SIOCSIFADDR SIOCSIFFLAGS IFF_UP netif_start_queue netif_stop_queue'),
+  'Packet transmission': list(`
+    hard_start_xmit sk_buff data len snull_tx ETH_ZLEN trans_start snull_hw_tx netif_stop_queue netif_wake_queue
+    watchdog_timeo tx_timeout lockup timeout SNULL_TIMEOUT PDEBUG snull_interrupt`),
+  'Packet reception': list(`
+    snull_rx dev_alloc_skb memcpy skb_put change_mtu dev protocol CHECKSUM_HW CHECKSUM_NONE CHECKSUM_UNNECESSARY
+    rx_packets rx_bytes tx_packets tx_bytes netif_rx`),
+  'The interrupt handler': list(`
+    snull_interrupt irq dev_id regs spin_lock SNULL_RX_INTR SNULL_TX_INTR dev_kfree_skb netif_wake_queue`),
+  'Changes in link state': list('netif_carrier_off netif_carrier_on netif_carrier_ok'),
+  'The socket buffers': list(`
+    rx_dev dev h nh mac head data tail end len ip_summed pkt_type PACKET_HOST PACKET_BROADCAST PACKET_MULTICAST
+    PACKET_OTHERHOST alloc_skb dev_alloc_skb kfree_skb dev_kfree_skb skb_put __skb_put skb_push __skb_push
+    skb_tailroom skb_headroom skb_reserve skb_pull`),
+  'MAC address resolution': list(`
+    dev_addr addr_len hard_header eth_header snull_header h_proto h_source h_dest hard_header_len eth_type_trans
+    mac.raw pkt_type PACKET_OTHERHOST protocol ETH_P_IP ARPHRD_ETHER`),
+  'Custom ioctl commands': list(`
+    ioctl SIOCSIFADDR SIOCSIFMAP ifreq ifmap SIOCDEVPRIVATE do_ioctl ifr_data pppstats`),
+  'Statistical information': list(`
+    get_stats snull_stats net_device_stats rx_packets tx_packets rx_bytes tx_bytes rx_errors tx_errors rx_dropped
+    tx_dropped collisions multicast rx_length_errors rx_over_errors rx_crc_errors rx_frame_errors rx_fifo_errors
+    rx_missed_errors tx_aborted_errors tx_carrier_errors tx_fifo_errors tx_heartbeat_errors tx_window_errors`),
+  Multicasting: list(`
+    set_multicast_list mc_list mc_count IFF_MULTICAST IFF_ALLMULTI IFF_PROMISC dev_mc_list next dmi_addr dmi_addrlen
+    dmi_users dmi_gusers ff_set_multicast_list FF_TABLE_SIZE nf_set_multicast_list tcpdump`),
+  'Backward compatibility': list(`
+    device start interrupt tbusy mark_bh NET_BH hard_start_xmit name enet_statistics dev_tint FREE_READ FREE_WRITE
+    rebuild_header snull_rebuild_header sysdep.h HAVE_DEVLIST netdev_entry`),
+  'alloc_netdev_mqs in 2.6.38': list(`
+    alloc_etherdev alloc_etherdev_mq alloc_etherdev_mqs eth%d ether_setup header_ops eth_header_ops type
+    hard_header_len mtu addr_len tx_queue_len flags broadcast alloc_netdev alloc_netdev_mqs kzalloc ALIGN PTR_ALIGN
+    NETDEV_ALIGN padded pcpu_refcnt dev_addr_init dev_addrs dev_mc_init dev_uc_init dev_net_set init_net gso_max_size
+    ethtool_ntuple_list napi_list unreg_list link_watch_list priv_flags IFF_XMIT_DST_RELEASE setup num_tx_queues
+    real_num_tx_queues netif_alloc_netdev_queues num_rx_queues real_num_rx_queues netif_alloc_rx_queues strcpy`),
+  'register_netdev in 2.6.38': list(`
+    rtnl_lock strchr dev_alloc_name register_netdevice addr_list_lock netdev_set_addr_lockdep_class ndo_init EIO
+    err_uninit dev_get_valid_name dev_new_index ifindex iflink NETIF_F_HW_CSUM NETIF_F_IP_CSUM NETIF_F_IPV6_CSUM
+    NETIF_F_NO_CSUM netdev_fix_features NETIF_F_SG NETIF_F_GSO vlan_features NETIF_F_GRO NETIF_F_HIGHDMA
+    call_netdevice_notifiers NETDEV_POST_INIT NETDEV_REGISTER notifier_to_errno rollback_registered
+    NETREG_UNREGISTERED netdev_register_kobject reg_state NETREG_REGISTERED __LINK_STATE_PRESENT dev_init_scheduler
+    dev_hold list_netdevice dev_list name_hlist index_hlist rtmsg_ifinfo RTM_NEWLINK rtnl_link_ops rtnl_link_state`),
+  'The multi-queue loopback driver': list(`
+    DRV_NAME MODULE_AUTHOR MODULE_DESCRIPTION MODULE_LICENSE VNET_IOCTL_RESET_STATS VNET_TX_QUEUES VNET_RX_QUEUES
+    priv_lock spin_lock spin_unlock spin_lock_init vnet_priv sk_buff_head tx_ring rx_ring vnet_siocdevprivate EOPNOTSUPP
+    vnet_process_rx_ring skb_dequeue protocol eth_type_trans CHECKSUM_UNNECESSARY stats rx_packets rx_bytes tx_packets
+    tx_bytes netif_rx vnet_start_xmit skb_get_queue_mapping skb_copy GFP_ATOMIC rx_q skb_queue_tail dev_kfree_skb
+    NETDEV_TX_OK vnet_open skb_queue_head_init netif_start_queue vnet_stop netif_stop_queue pr_info net_device_ops
+    vnet_netdev_ops ndo_open ndo_stop ndo_start_xmit ndo_siocdevprivate ndo_do_ioctl vnet_setup ether_setup netdev_ops
+    IFF_NOARP NETIF_F_HW_CSUM eth_hw_addr_random num_tx_queues num_rx_queues vnet_dev vnet_init module_init
+    alloc_netdev_mqs NET_NAME_UNKNOWN ENOMEM register_netdev unregister_netdev free_netdev vnet_exit module_exit`),
+  'The articles around it': list('alloc_netdev_mqs vnet_nl'),
+}
+
+test.each(Object.entries(wanted))('%s: every name has a row', (section, names) => {
+  const there = new Set(rows.filter(row => row.section === section).flatMap(({ cells }) => namesIn(cells[1] ?? '')))
+  expect(names.filter(name => !there.has(name) && !there.has(`-${name}`))).toEqual([])
+})
+
+test('every section is one of the texts’', () => {
+  expect([...new Set(rows.map(({ section }) => section))]).toEqual(Object.keys(wanted))
+})
+
+test('no cell is empty, and no row is there twice', () => {
+  const broken = rows.filter(({ cells }) => cells.length !== 5 || cells.slice(1, 4).includes(''))
+  expect(broken.map(({ text }) => text)).toEqual([])
+  const names = rows.map(({ section, cells }) => `${section}: ${cells[1]}`)
+  expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([])
+})
+
+test('every file and every name in it that stands for something is there', () => {
+  const kernelNames = new Set(rows.flatMap(({ cells }) => namesIn(cells[1] ?? '')))
+  const wrong: string[] = []
+  for (const { text, cells } of rows) {
+    let file: string | undefined
+    for (const code of quoted(cells[2])) {
+      if (code.startsWith('src/')) {
+        file = code
+        if (!existsSync(new URL(file, root))) wrong.push(`${file} is not there: ${text}`)
+      } else if (!isIdentifier(code)) continue
+      else if (file === undefined) {
+        // What is named before any file is the kernel's.
+        if (!kernelNames.has(code)) wrong.push(`${code} has no row: ${text}`)
+      } else if (existsSync(new URL(file, root)) && !new RegExp(`\\b${code}\\b`).test(codeOf(file))) {
+        wrong.push(`${code} is not in ${file}: ${text}`)
+      }
+    }
+    if (file === undefined) wrong.push(`no file: ${text}`)
+  }
+  expect(wrong).toEqual([])
+})
+
+test('every option named is one of the program or of a driver', () => {
+  const files = ['src/cli', 'src/drivers'].flatMap(dir => readdirSync(new URL(dir, root)).map(name => `${dir}/${name}`))
+  const code = files.map(codeOf).join('\n')
+  const options = [...page.matchAll(/`--([a-z-]+)`/g)].map(([, name = '']) => name)
+  expect(options.length).toBeGreaterThan(10)
+  const camel = (name: string) => name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
+  expect(options.filter(name => !code.includes(`'--${name}`) && !new RegExp(`\\b${camel(name)}: `).test(code))).toEqual(
+    [],
+  )
+})
+
+test('every test named is there, under its title', () => {
+  const wrong: string[] = []
+  for (const { text, cells } of rows) {
+    const named = [...(cells[3] ?? '').matchAll(/`(test\/[^`]+)` "([^"]*)"/g)]
+    if (named.length === 0) wrong.push(`no test: ${text}`)
+    for (const [, file = '', title = ''] of named) {
+      if (!existsSync(new URL(file, root))) wrong.push(`${file} is not there: ${text}`)
+      else if (!titlesOf(file).includes(title)) wrong.push(`"${title}" is not in ${file}`)
+    }
+  }
+  expect([...new Set(wrong)]).toEqual([])
+})

@@ -1,0 +1,276 @@
+/**
+ * Address resolution on real TAPs: with --arp every host of the far network is found by ARP and neighbour discovery, and
+ * answers ping; the host's own addresses are never answered for, so duplicate address detection passes. Without it nobody
+ * answers.
+ */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { captureLines } from '../support/capture.ts'
+import { type Netns, type Outcome, OwnNetns } from '../support/netns.ts'
+import { type End, tcpExchange } from '../support/sockets.ts'
+import { farEnd, farEnd6, lines, nearEnd, nearEnd6, pingAll, udpEcho } from '../support/traffic.ts'
+import { BOTH_WAYS, startVnet, stopConserved } from '../support/vnet-process.ts'
+
+let own: OwnNetns
+let near: Netns
+let far: Netns
+
+beforeEach(() => {
+  own = new OwnNetns()
+  near = own.add()
+  far = own.add()
+})
+afterEach(() => own.remove())
+
+/** How the drivers are run, and where the two networks' interfaces are. */
+interface Setup {
+  readonly args: readonly string[]
+  /** Each with the host's own address of both families, a real far end, and one that is nobody. */
+  readonly interfaces: readonly Interface[]
+  readonly ends: readonly (readonly [End, End])[]
+}
+
+interface Interface {
+  readonly netns: Netns
+  readonly name: string
+  readonly own: readonly [string, string]
+  readonly real: readonly [string, string]
+  readonly nobody: readonly [string, string]
+}
+
+function sides(here: Netns, hereName: string, there: Netns, thereName: string): readonly Interface[] {
+  return [
+    {
+      netns: here,
+      name: hereName,
+      own: ['198.18.0.1', '2001:db8::1'],
+      real: ['198.18.0.2', '2001:db8::2'],
+      nobody: ['198.18.0.77', '2001:db8::77'],
+    },
+    {
+      netns: there,
+      name: thereName,
+      own: ['198.18.1.2', '2001:db8:0:1::2'],
+      real: ['198.18.1.1', '2001:db8:0:1::1'],
+      nobody: ['198.18.1.77', '2001:db8:0:1::77'],
+    },
+  ]
+}
+
+const setups: Record<string, () => Setup> = {
+  snull: () => ({
+    args: ['snull', '--netns', near.name],
+    interfaces: sides(near, 'sn0', near, 'sn1'),
+    ends: [
+      [nearEnd(near), farEnd(near)],
+      [nearEnd6(near), farEnd6(near)],
+    ],
+  }),
+  'snull between two namespaces': () => ({
+    args: ['snull', `${near.name}/sn0`, `${far.name}/sn1`],
+    interfaces: sides(near, 'sn0', far, 'sn1'),
+    ends: [
+      [nearEnd(near), farEnd(far)],
+      [nearEnd6(near), farEnd6(far)],
+    ],
+  }),
+  loop: () => ({
+    args: ['loop', '--netns', near.name],
+    interfaces: sides(near, 'vnet0', near, 'vnet0'),
+    ends: [
+      [nearEnd(near), farEnd(near)],
+      [nearEnd6(near), farEnd6(near)],
+    ],
+  }),
+}
+
+/** Answers that arping(8) got to `count` requests, and what it ended with. */
+async function arping(netns: Netns, options: string): Promise<{ status: number | null; answers: number }> {
+  const { status, stdout, stderr } = await netns.run(`arping ${options}`)
+  const [, answers] = /^Received (\d+) response/m.exec(stdout) ?? []
+  if (answers === undefined) throw new Error(`arping ${options}: ${stdout}${stderr}`)
+  return { status, answers: Number(answers) }
+}
+
+const ndisc6 = (netns: Netns, options: string): Promise<Outcome> => netns.run(`ndisc6 -n -r 1 -w 300 ${options}`)
+
+interface Neighbour {
+  readonly dst: string
+  readonly dev: string
+  readonly lladdr: string
+  readonly state: readonly string[]
+}
+
+async function neighbours(netns: Netns): Promise<Neighbour[]> {
+  return JSON.parse((await netns.run('ip -j neigh')).stdout)
+}
+
+/** Adds an address and waits until its duplicate address detection is over; what `ip addr` says of it then. */
+async function afterDad(netns: Netns, name: string, address: string): Promise<string> {
+  const monitor = netns.spawn('ip -o -6 monitor address')
+  const got = lines(monitor)
+  const added = await netns.run(`ip -6 addr add ${address}/64 dev ${name}`)
+  expect(added).toMatchObject({ status: 0, stderr: '' })
+  // It takes a second at least (RFC 4861: RETRANS_TIMER), so the monitor sees its end.
+  for (;;) {
+    const { stdout } = await netns.run(`ip -o -6 addr show dev ${name} to ${address}`)
+    if (/dadfailed/.test(stdout) || !/tentative/.test(stdout)) {
+      monitor.kill()
+      return stdout
+    }
+    await got.until(/inet6/)
+  }
+}
+
+describe.each(Object.keys(setups))('%s --arp', which => {
+  let setup: Setup
+  beforeEach(() => {
+    setup = setups[which]!()
+  })
+  /** On all interfaces at once. */
+  const everywhere = (look: (where: Interface, i: number) => Promise<void>) => Promise.all(setup.interfaces.map(look))
+  const start = (...args: readonly string[]) => startVnet([...setup.args, '--json', '--ipv6', ...args])
+
+  test('has interfaces that do ARP, and whose neighbours are reachable after traffic', async () => {
+    const vnet = await start('--arp')
+    for (const { netns, name, real, nobody } of setup.interfaces) {
+      const [link] = JSON.parse((await netns.run(`ip -j link show ${name}`)).stdout)
+      expect(link.flags).not.toContain('NOARP')
+      for (const address of [...real, ...nobody]) {
+        await pingAll(netns, `-c 1 ${address}`)
+        const found = (await neighbours(netns)).find(({ dst, dev }) => dst === address && dev === name)
+        expect(found).toMatchObject({ state: ['REACHABLE'], lladdr: expect.stringMatching(/^(..:){5}..$/) })
+        expect(found?.lladdr).not.toBe(link.address)
+      }
+    }
+    await stopConserved(vnet)
+  })
+
+  test.each(BOTH_WAYS)('%s every far host answers pings of any size, real or not', async (_, offload) => {
+    const vnet = await start('--arp', ...offload)
+    for (const { netns, real, nobody } of setup.interfaces) {
+      const pings = [...real, ...nobody].flatMap(address => [0, 56, 1472, 4000].map(size => `-s ${size} ${address}`))
+      await Promise.all(pings.map(options => pingAll(netns, `-c 3 -i 0.01 ${options}`)))
+    }
+    await stopConserved(vnet)
+  })
+
+  test.each(BOTH_WAYS)('%s TCP and UDP reach the real far end', async (_, offload) => {
+    const vnet = await start('--arp', ...offload)
+    for (const [client, server] of setup.ends) {
+      const { sent, received } = await tcpExchange(client, server, 1 << 20)
+      expect(received).toEqual(sent)
+      await udpEcho(client, server, [0, 1, 1472, 8001])
+    }
+    await stopConserved(vnet)
+  })
+
+  test('answers arping for far hosts, and neither for own addresses nor to probes', async () => {
+    const vnet = await start('--arp')
+    await everywhere(async ({ netns, name, own, real, nobody }) => {
+      const ask = `-c 1 -w 1 -I ${name}`
+      for (const [address] of [real, nobody]) {
+        expect(await arping(netns, `${ask} -s ${own[0]} ${address}`)).toEqual({ status: 0, answers: 1 })
+      }
+      const [silent, probe, probeFar] = await Promise.all([
+        arping(netns, `${ask} -s ${own[0]} ${own[0]}`),
+        arping(netns, `-D ${ask} ${own[0]}`),
+        arping(netns, `-D ${ask} ${nobody[0]}`),
+      ])
+      expect(silent).toEqual({ status: 1, answers: 0 })
+      for (const result of [probe, probeFar]) expect(result).toEqual({ status: 0, answers: 0 })
+    })
+    await stopConserved(vnet)
+  })
+
+  test('answers ndisc6 for far hosts, and not for own addresses', async () => {
+    const vnet = await start('--arp')
+    await everywhere(async ({ netns, name, own, real, nobody }, i) => {
+      // Solicitations go out once there is a link-local address, which is detected before this one.
+      await afterDad(netns, name, `2001:db8:${i + 1}::1`)
+      for (const [, address] of [real, nobody]) {
+        const { status, stdout } = await ndisc6(netns, `${address} ${name}`)
+        expect([status, stdout]).toEqual([0, expect.stringContaining('Target link-layer address: ')])
+      }
+      const { status, stdout } = await ndisc6(netns, `${own[1]} ${name}`)
+      expect([status, stdout]).toEqual([2, expect.stringContaining('No response.')])
+    })
+    await stopConserved(vnet)
+  })
+
+  test.each([0, 1])('lets duplicate address detection pass, with enhanced_dad %i', async enhanced => {
+    for (const netns of [near, far]) {
+      for (const name of ['all', 'default']) netns.exec(`sysctl -qw net.ipv6.conf.${name}.enhanced_dad=${enhanced}`)
+    }
+    const vnet = await start('--arp')
+    for (const { netns, name } of setup.interfaces) {
+      const { stdout } = await netns.run(`cat /proc/sys/net/ipv6/conf/${name}/enhanced_dad`)
+      expect(stdout.trim()).toBe(`${enhanced}`)
+    }
+    await everywhere(async ({ netns, name }, i) => {
+      const text = await afterDad(netns, name, `2001:db8:${i + 1}::5`)
+      expect(text).toContain(`inet6 2001:db8:${i + 1}::5/64 `)
+      expect(text).not.toMatch(/tentative|dadfailed/)
+    })
+    const statistics = await stopConserved(vnet)
+    // It had asked.
+    for (const { name } of setup.interfaces) expect(statistics[name]!.drops.tx.NEIGH).toBeGreaterThanOrEqual(1)
+  })
+
+  test('does not answer for an address that is added later, and does again when it is gone', async () => {
+    const vnet = await start('--arp')
+    const [{ netns, name, own }] = setup.interfaces as [Interface]
+    const ask = `-c 1 -w 1 -I ${name} -s ${own[0]} 198.18.0.9`
+    expect(await arping(netns, ask)).toEqual({ status: 0, answers: 1 })
+    await netns.run(`ip addr add 198.18.0.9/32 dev ${name}`)
+    expect(await arping(netns, ask)).toEqual({ status: 1, answers: 0 })
+    await netns.run(`ip addr del 198.18.0.9/32 dev ${name}`)
+    expect(await arping(netns, ask)).toEqual({ status: 0, answers: 1 })
+    await stopConserved(vnet)
+  })
+
+  test('leaves pings to the real far end as soon as there is one', async () => {
+    const vnet = await start('--arp')
+    const [{ netns }, there] = setup.interfaces as [Interface, Interface]
+    const capture = await captureLines(there.netns, there.name, '-Q in icmp')
+    await pingAll(netns, '-c 1 -s 100 198.18.0.9')
+    await there.netns.run(`ip addr add 198.18.1.9/32 dev ${there.name}`)
+    await pingAll(netns, '-c 1 -s 200 198.18.0.9')
+    await capture.until(line => line.includes('198.18.1.1 > 198.18.1.9: ICMP echo request'))
+    const requests = (await capture.stop()).filter(line => line.includes('198.18.1.1 > 198.18.1.9: ICMP echo request'))
+    expect(requests).toEqual([expect.stringContaining('length 208')])
+    await stopConserved(vnet)
+  })
+
+  test('without it interfaces are NOARP, nobody is found, and nobody but the real far end answers', async () => {
+    const vnet = await start()
+    await everywhere(async ({ netns, name, real, nobody }) => {
+      const [link] = JSON.parse((await netns.run(`ip -j link show ${name}`)).stdout)
+      expect(link.flags).toContain('NOARP')
+      await pingAll(netns, `-c 1 ${real[0]}`)
+      expect((await netns.run(`ping -q -c 1 -W 1 ${nobody[0]}`)).status).toBe(1)
+    })
+    // Asked all the same, they do not answer.
+    await everywhere(async ({ netns, name, own, real }) => {
+      await netns.run(`ip link set ${name} arp on`)
+      const asked = await arping(netns, `-c 1 -w 1 -I ${name} -s ${own[0]} ${real[0]}`)
+      expect(asked).toEqual({ status: 1, answers: 0 })
+      expect((await ndisc6(netns, `${real[1]} ${name}`)).stdout).toContain('No response.')
+    })
+    await stopConserved(vnet)
+  })
+})
+
+test('snull and loop --arp answer by the hardware address that the far end has now', async () => {
+  const [peer, one] = ['02:00:00:00:00:10', '02:00:00:00:00:20']
+  for (const [args, name, other, expected] of [
+    [['snull', '--netns'], 'sn0', 'sn1', peer],
+    [['loop', '--netns'], 'vnet0', 'vnet0', one.replace(/20$/, '21')],
+  ] as const) {
+    const vnet = await startVnet([...args, near.name, '--json', '--arp'])
+    await near.run(`ip link set ${other} address ${name === other ? one : peer}`)
+    await pingAll(near, '-c 1 198.18.0.77')
+    const found = (await neighbours(near)).find(({ dst }) => dst === '198.18.0.77')
+    expect(found).toMatchObject({ lladdr: expected, state: ['REACHABLE'] })
+    await stopConserved(vnet)
+  }
+})

@@ -1,0 +1,216 @@
+/** The link state that a driver has, as the host's tools show it: carrier, operstate, what is above it; speed and duplex. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { DriverFiles } from '../support/driver-files.ts'
+import { ethernet } from '../support/frames.ts'
+import { type Child, type Netns, OwnNetns } from '../support/netns.ts'
+import { PacketSocket } from '../support/packet-socket.ts'
+import { hasCarrier, hasNoCarrier, type ShownLink, shownLink, untilShown } from '../support/shown-link.ts'
+import { type Running, spawnVnet, startVnet, stopConserved } from '../support/vnet-process.ts'
+
+let own: OwnNetns
+let near: Netns
+let far: Netns
+let files: DriverFiles
+
+beforeEach(() => {
+  own = new OwnNetns()
+  near = own.addQuiet()
+  far = own.addQuiet()
+  files = new DriverFiles()
+})
+afterEach(() => {
+  own.remove()
+  files.remove()
+})
+
+const until = (netns: Netns, name: string, is: (link: ShownLink) => boolean) => untilShown(own, netns, name, is)
+
+/** A driver that gives frames back, and has or has no carrier as it is told by a signal, from a timer of its clock. */
+const switched = () =>
+  files.driver({
+    ops: `ndoStartXmit(skb) { vnet.netifRx(skb) },
+      ndoOpen(dev) {
+        const { clock } = dev.net
+        const alarms = [clock.alarm(() => netifCarrierOff(dev)), clock.alarm(() => netifCarrierOn(dev))]
+        for (const [i, signal] of ['SIGUSR1', 'SIGUSR2'].entries()) {
+          process.removeAllListeners(signal).on(signal, () => alarms[i].at(clock.now() + 1e6))
+        }
+      }`,
+  })
+
+describe('netifCarrierOff and netifCarrierOn', () => {
+  const start = (...args: string[]) => spawnVnet([switched(), '--netns', near.name, '--json', ...args])
+  const carrier = (vnet: Running, on: boolean) => process.kill(vnet.pid, on ? 'SIGUSR2' : 'SIGUSR1')
+
+  test('from a timer are NO-CARRIER and LOWER_UP in `ip link`, and operstate follows', async () => {
+    const vnet = await start()
+    const sysfs = () => near.exec('cat /sys/class/net/mine0/carrier /sys/class/net/mine0/operstate')
+    for (let i = 0; i < 2; i++) {
+      carrier(vnet, false)
+      const { flags } = await until(near, 'mine0', hasNoCarrier)
+      expect(flags).not.toContain('LOWER_UP')
+      expect(sysfs()).toBe('0\ndown\n')
+      carrier(vnet, true)
+      expect((await until(near, 'mine0', hasCarrier)).flags).not.toContain('NO-CARRIER')
+      expect(sysfs()).toBe('1\nup\n')
+    }
+    await stopConserved(vnet)
+  })
+
+  test('the host sends nothing without one, and goes on with it', async () => {
+    const vnet = await start()
+    carrier(vnet, false)
+    await until(near, 'mine0', hasNoCarrier)
+    using host = new PacketSocket(near, 'mine0')
+    for (let i = 0; i < 3; i++) host.trySend(ethernet(0x88b5, 46))
+    carrier(vnet, true)
+    await until(near, 'mine0', hasCarrier)
+    const last = ethernet(0x88b6, 46)
+    // Its queueing discipline is woken a moment after the carrier is shown.
+    while (host.frames.length === 0) {
+      host.send(last)
+      await new Promise(resolve => setImmediate(resolve))
+    }
+    const { mine0 } = await stopConserved(vnet)
+    expect(host.frames.every(({ octets }) => octets[13] === 0xb6)).toBe(true)
+    expect(mine0!.kernel).toMatchObject({ txPackets: mine0!.total.txPackets })
+  })
+
+  test('before it is registered, the interface begins without one', async () => {
+    const file = files.driver({ setup: 'netifCarrierOff(dev)' })
+    const vnet = await spawnVnet([file, '--netns', near.name, '--json'])
+    expect(hasNoCarrier(await until(near, 'mine0', hasNoCarrier))).toBe(true)
+    await stopConserved(vnet)
+  })
+
+  test('snull --flap takes it for a tenth of the time', async () => {
+    // Whoever only looks may miss that; the kernel tells of each.
+    const monitor = near.spawn('ip -o monitor link')
+    const shown = linesOf(monitor)
+    const vnet = await startVnet(['snull', '--netns', near.name, '--json', '--flap', '2000'])
+    for (let i = 0; i < 2; i++) {
+      await shown.until(line => /: sn0: <NO-CARRIER,/.test(line))
+      await shown.until(line => /: sn0: <[^>]*LOWER_UP/.test(line))
+    }
+    await stopConserved(vnet)
+  })
+})
+
+/** What a program prints, line by line: each is waited for once, in order. */
+function linesOf(child: Child) {
+  const lines: string[] = []
+  let rest = ''
+  let wake = () => {}
+  child.stdout.setEncoding('utf8').on('data', text => {
+    const all = `${rest}${text}`.split('\n')
+    rest = all.pop() ?? ''
+    lines.push(...all)
+    wake()
+  })
+  return {
+    async until(is: (line: string) => boolean): Promise<string> {
+      for (;;) {
+        const line = lines.shift()
+        if (line !== undefined && is(line)) return line
+        if (line !== undefined) continue
+        await new Promise<void>(resolve => {
+          wake = resolve
+        })
+      }
+    },
+  }
+}
+
+describe('cable', () => {
+  const state = (link: ShownLink) => link.linkinfo?.info_slave_data?.state
+
+  test('a bridge above one end notices that the other goes down, and forwards when it is back', async () => {
+    const vnet = await startVnet(['cable', `${near.name}/left`, `${far.name}/right`, '--json'])
+    near.ip('link add br0 type bridge')
+    near.ip('link set br0 up')
+    near.ip('link set left master br0')
+    await until(near, 'left', link => hasCarrier(link) && state(link) === 'forwarding')
+    for (let i = 0; i < 2; i++) {
+      far.ip('link set right down')
+      await until(near, 'left', link => hasNoCarrier(link) && state(link) === 'disabled')
+      expect(near.exec('bridge link show dev left')).toMatch(/NO-CARRIER.* state disabled/)
+      await until(near, 'br0', hasNoCarrier)
+      far.ip('link set right up')
+      await until(near, 'left', link => hasCarrier(link) && state(link) === 'forwarding')
+      expect(near.exec('bridge link show dev left')).toMatch(/LOWER_UP.* state forwarding/)
+      await until(near, 'br0', hasCarrier)
+    }
+    await stopConserved(vnet)
+  })
+
+  test('frames pass a bridge between two cables', async () => {
+    const cables = [
+      await startVnet(['cable', `${near.name}/a0`, `${far.name}/left`, '--json']),
+      await startVnet(['cable', `${near.name}/b0`, `${far.name}/right`, '--json']),
+    ]
+    near.ip('link add br0 type bridge')
+    near.ip('link set br0 up')
+    for (const port of ['a0', 'b0']) {
+      near.ip(`link set ${port} master br0`)
+      await until(near, port, link => state(link) === 'forwarding')
+    }
+    using sender = new PacketSocket(far, 'left')
+    using receiver = new PacketSocket(far, 'right')
+    sender.send(ethernet(0x88b5, 46))
+    await receiver.until(({ octets }) => octets[13] === 0xb5)
+    const statistics = []
+    for (const vnet of cables) statistics.push(await stopConserved(vnet))
+    expect(statistics[1]!.right!.total.rxPackets).toBeGreaterThan(0)
+    expect(receiver.frames.filter(({ octets }) => octets[13] === 0xb5)).toHaveLength(1)
+  })
+})
+
+describe('ethtool', () => {
+  const shown = (name: string) => {
+    const text = near.exec(`ethtool ${name}`)
+    return [/Speed: (.*)/.exec(text)?.[1], /Duplex: (.*)/.exec(text)?.[1], /Link detected: (.*)/.exec(text)?.[1]]
+  }
+
+  test.each([
+    ['loop', [], 'vnet0', '10000Mb/s'],
+    ['snull', [], 'sn0', '10Mb/s'],
+    ['cable', ['left', 'right'], 'right', '10000Mb/s'],
+  ])('shows the speed and duplex of %s', async (driver, args, name, speed) => {
+    const vnet = await startVnet([driver, ...args, '--netns', near.name, '--json'])
+    expect(shown(name)).toEqual([speed, 'Full', 'yes'])
+    if (driver === 'cable') {
+      near.ip('link set left down')
+      await until(near, 'right', hasNoCarrier)
+      expect(shown(name)).toEqual([speed, 'Full', 'no'])
+    }
+    await stopConserved(vnet)
+  })
+
+  test('shows what a driver chose, and what it leaves to the host', async () => {
+    near.ip('tuntap add mode tap name plain0')
+    const [plainSpeed, plainDuplex] = shown('plain0')
+    for (const [setup, speed, duplex] of [
+      ["dev.linkKsettings = { speed: 100, duplex: 'half' }", '100Mb/s', 'Half'],
+      ["dev.linkKsettings = { speed: 400_000, duplex: 'full' }", '400000Mb/s', 'Full'],
+      ['', plainSpeed, plainDuplex],
+    ] as const) {
+      const vnet = await spawnVnet([files.driver({ setup }), '--netns', near.name, '--json'])
+      expect(shown('mine0')).toEqual([speed, duplex, 'yes'])
+      await stopConserved(vnet)
+    }
+  })
+})
+
+test('a carrier that is gone stays gone when the link goes down and up', async () => {
+  const vnet = await spawnVnet([switched(), '--netns', near.name, '--json', '-v'])
+  process.kill(vnet.pid, 'SIGUSR1')
+  await until(near, 'mine0', hasNoCarrier)
+  near.ip('link set mine0 down')
+  near.ip('link set mine0 up')
+  near.ip('link set mine0 mtu 1400')
+  await vnet.line(/mine0: mtu 1400"/)
+  expect(shownLink(near, 'mine0').flags).toContain('NO-CARRIER')
+  process.kill(vnet.pid, 'SIGUSR2')
+  await until(near, 'mine0', hasCarrier)
+  await stopConserved(vnet)
+})

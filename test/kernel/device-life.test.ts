@@ -1,0 +1,353 @@
+/** A device's life as its user sees it: each step of registering, what undoes it, its end; and drivers from files. */
+import { execFileSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { DriverFiles, LIBRARY } from '../support/driver-files.ts'
+import { ethernet } from '../support/frames.ts'
+import { type Netns, type Outcome, OwnNetns } from '../support/netns.ts'
+import { PacketSocket } from '../support/packet-socket.ts'
+import { type Running, spawnVnet, startVnet, stopConserved } from '../support/vnet-process.ts'
+
+/** Time to fetch a Node that the machine does not have yet. */
+const DOWNLOAD = 300_000
+
+let own: OwnNetns
+let netns: Netns
+let files: DriverFiles
+
+beforeEach(() => {
+  own = new OwnNetns()
+  netns = own.addQuiet()
+  files = new DriverFiles()
+})
+afterEach(() => {
+  own.remove()
+  files.remove()
+})
+
+const links = () => JSON.parse(netns.ip('-j link')).map((link: { ifname: string }) => link.ifname)
+const lines = (text: string) => text.trimEnd().split('\n')
+
+/** The steps of register_netdev, by the kernel's names. */
+const STEPS = [
+  'dev_alloc_name',
+  'ndo_init',
+  'dev_get_valid_name',
+  'dev_new_index',
+  'netdev_fix_features',
+  'call_netdevice_notifiers: NETDEV_POST_INIT',
+  'call_netdevice_notifiers: NETDEV_REGISTER',
+  'netdev_register_kobject',
+  'reg_state: NETREG_REGISTERED',
+  'set_bit: __LINK_STATE_PRESENT',
+  'dev_init_scheduler',
+  'list_netdevice',
+  'rtmsg_ifinfo: RTM_NEWLINK',
+]
+
+describe('-v shows registering step by step', () => {
+  /** What it logged until it was ready; afterwards it is stopped. */
+  async function logOf(vnet: Running): Promise<{ before: string[]; after: string[] }> {
+    const before = lines(vnet.stderr)
+    const { status, stderr } = await vnet.stop()
+    expect(status).toBe(0)
+    return { before, after: lines(stderr).slice(before.length) }
+  }
+
+  test.each([
+    ['loop', [], ['vnet0']],
+    ['snull', [], ['sn0', 'sn1']],
+    ['cable', ['left', 'right'], ['left', 'right']],
+  ])('of %s, one device after the other, and the end', async (driver, args, names) => {
+    const vnet = await startVnet([driver, ...args, '--netns', netns.name, '-v'])
+    const { before, after } = await logOf(vnet)
+    const expected = names.flatMap(name => STEPS.map(step => `${name}: ${step}`))
+    // A name that is yet to be chosen is the pattern.
+    const registering = before.slice(0, expected.length).map(line => line.replace('vnet%d:', 'vnet0:'))
+    expect(registering).toEqual(expected.map(line => expect.stringMatching(new RegExp(`^${line}(:|$)`))))
+    expect(before.slice(expected.length)).toEqual(names.map(name => `${name}: device opened`))
+    // What a driver says besides is its own affair.
+    expect(after.filter(line => /: (device|module) /.test(line))).toEqual([
+      ...names.map(name => `${name}: device closed`),
+      `${driver}: module unloaded`,
+    ])
+  })
+
+  test('with what the kernel made of each, also for a name that is given and one that a driver chooses', async () => {
+    netns.ip('link add mine0 type bridge')
+    const file = files.driver({
+      names: ['mine%d'],
+      ops: 'ndoInit(dev) { dev.name = "other%d" }',
+      setup: 'dev.features = vnet.NETIF_F_TSO; dev.txQueueLen = 77',
+    })
+    const vnet = await spawnVnet([file, '--netns', netns.name, '-v'])
+    const [shown] = JSON.parse(netns.ip('-d -j link show other0'))
+    const queues = netns.exec('ls /sys/class/net/other0/queues')
+    const { before } = await logOf(vnet)
+    expect(before).toEqual(
+      expect.arrayContaining([
+        'mine1: dev_alloc_name: mine%d is mine1',
+        'other0: dev_alloc_name: other%d is other0',
+        'other0: dev_get_valid_name: other0',
+        `other0: dev_new_index: ifindex ${shown.ifindex}`,
+        'other0: Dropping TSO features since no SG feature.',
+        'other0: netdev_fix_features: 0x0',
+        'other0: netdev_register_kobject: /sys/class/net/other0, 1 queues',
+        'other0: dev_init_scheduler: qdisc noop, 77 frames a queue',
+      ]),
+    )
+    expect([shown.txqlen, lines(queues)]).toEqual([77, ['rx-0', 'tx-0']])
+  })
+})
+
+describe('a driver that cannot be registered', () => {
+  const veto = (event: string) =>
+    `context.net.registerNetdeviceNotifier((event, dev) => {
+      if (event === vnet.${event} && dev.name === 'mine1') return -16
+    })`
+
+  test.each([
+    ['whose ndoInit refuses', { op: 'ndoInit() { return -19 }' }, /^vnet: ndo_init of mine1: ENODEV, /],
+    ['whose ndoInit answers nonsense', { op: 'ndoInit() { return 7 }' }, /^vnet: ndo_init of mine1: EIO, /],
+    ['whose ndoInit throws', { op: "ndoInit() { throw new Error('boom') }" }, /^vnet: ndo_init of mine1: EIO, /],
+    ['whose ndoInit names it badly', { op: "ndoInit(dev) { dev.name = 'a/b' }" }, /dev_get_valid_name 'a\/b': EINVAL/],
+    ['whose ndoInit takes a name', { op: "ndoInit(dev) { dev.name = 'mine0' }" }, /EEXIST/],
+    ['that POST_INIT is vetoed for', { init: veto('NETDEV_POST_INIT') }, /^vnet: netdevice notifier .*mine1: EBUSY, /],
+    ['that REGISTER is vetoed for', { init: veto('NETDEV_REGISTER') }, /^vnet: netdevice notifier .*mine1: EBUSY, /],
+  ])('%s ends the run in a line, and the first of the two goes with it', async (_, { op, init }: Broken, message) => {
+    const file = files.driver({
+      names: ['mine0', 'mine1'],
+      setup: `dev.netdevOps = { ...dev.netdevOps, ndoUninit: dev => console.log('ndoUninit', dev.name) }
+        if (name === 'mine1') dev.netdevOps = { ...dev.netdevOps, ${op ?? ''} }`,
+      init: init ?? '',
+      exit: "console.log('exit')",
+    })
+    const { status, stdout, stderr } = await program(file, '-q')
+    expect([status, links()]).toEqual([1, ['lo']])
+    expect(lines(stderr).at(-1)).toMatch(message)
+    // Only what ndoInit did is undone, the last first, and the module is unloaded in the end.
+    const refused = op !== undefined && /return|throw/.test(op)
+    expect(lines(stdout)).toEqual([
+      ...(refused ? [] : [expect.stringMatching(/^ndoUninit/)]),
+      'ndoUninit mine0',
+      'exit',
+    ])
+  })
+
+  interface Broken {
+    readonly op?: string
+    readonly init?: string
+  }
+})
+
+test('unregistering closes the device first, then tells the notifiers, then frees it, then unloads the module', async () => {
+  const file = files.driver({
+    ops: `ndoOpen: () => console.log('ndoOpen'), ndoStop: () => console.log('ndoStop'),
+      ndoUninit: () => console.log('ndoUninit')`,
+    init: `const events = Object.entries(vnet).filter(([name]) => /^NETDEV_[A-Z_]+$/.test(name) && !name.includes('TX'))
+      context.net.registerNetdeviceNotifier(event => {
+        console.log(events.find(([, number]) => number === event)?.[0])
+      })`,
+    exit: "console.log('exit')",
+  })
+  const vnet = await spawnVnet([file, '--netns', netns.name, '-q'])
+  const { status, stdout } = await vnet.stop()
+  expect([status, lines(stdout)]).toEqual([
+    0,
+    [
+      'NETDEV_POST_INIT',
+      'NETDEV_REGISTER',
+      'ndoOpen',
+      'NETDEV_UP',
+      'ready',
+      'ndoStop',
+      'NETDEV_DOWN',
+      'NETDEV_UNREGISTER',
+      'ndoUninit',
+      'exit',
+    ],
+  ])
+  expect(links()).toEqual(['lo'])
+})
+
+/** `vnet FILE ARGS` that ends by itself. */
+function program(file: string, ...args: string[]): Promise<Outcome> {
+  const path = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
+  return netns.run([process.execPath, path, file, '--netns', netns.name, ...args].join(' '))
+}
+
+describe("an error in a user's own driver is shown at the user's line", () => {
+  const MINE = /\(at [^()]*\(?(?:file:\/\/)?\/[^()]*\/my-driver\.mjs:(\d+)/
+  const lineOf = (text: string) => Number(MINE.exec(text)?.[1])
+
+  test.each([
+    ['that does not parse', `\n\nexport const driver = {\n  name: 'x' description: 'y',\n}\n`, 4],
+    ['that imports what there is not', `import {\n  defineDriver,\n  notThere,\n} from '${LIBRARY}'\n`, 3],
+    ['that throws when it is loaded', `\nconst nothing = undefined\nnothing.at(0)\n`, 3],
+    ['that asks for a bad device when it is loaded', bad(`allocEtherdevMqs({ name: 'a/b', setup() {} })\n`), 3],
+  ])('of a file %s', async (_, text, line) => {
+    const { status, stdout, stderr } = await program(files.write(text))
+    expect([status, stdout, lines(stderr)]).toEqual([2, '', [expect.stringMatching(/^vnet: .* does not load: /)]])
+    expect(lineOf(stderr)).toBe(line)
+  })
+
+  function bad(statement: string): string {
+    return `import { allocEtherdevMqs } from '${LIBRARY}'\n\n${statement}`
+  }
+
+  test('of the file that it imports', async () => {
+    files.write('export const a =\n  1 +\n', 'part.mjs')
+    const { status, stderr } = await program(files.write(`import './part.mjs'\n`))
+    expect([status, lines(stderr)]).toEqual([2, [expect.stringMatching(/does not load: SyntaxError: Unexpected end/)]])
+    // Never of another file's.
+    expect(stderr).not.toContain('my-driver.mjs:')
+  })
+
+  test.each([
+    ['init', "init() {\n    throw new TypeError('boom')\n  }", 1, 5],
+    [
+      'init, for a device that cannot be',
+      "init() {\n    return [{ dev: allocEtherdevMqs({ name: '', setup() {} }) }]\n  }",
+      2,
+      0,
+    ],
+    [
+      'a setup function',
+      'init() {\n    return [{ dev: allocEtherdevMqs({ setup(dev) {\n      dev.nothing.at(0) } }) }]\n  }',
+      1,
+      6,
+    ],
+  ])('thrown in %s', async (_, init, status, line) => {
+    const text = `import { allocEtherdevMqs } from '${LIBRARY}'
+export const driver = {
+  name: 'mine', description: 'my own', params: {},
+  ${init},
+}`
+    const outcome = await program(files.write(text))
+    expect([outcome.status, outcome.stdout, lines(outcome.stderr)]).toEqual([
+      status,
+      '',
+      [expect.stringMatching(/^vnet: /)],
+    ])
+    // What is asked of the framework in vain is said by what was asked.
+    if (line === 0) expect(outcome.stderr).toMatch(/^vnet: interface name '': 1 to 15 octets/)
+    else expect(lineOf(outcome.stderr)).toBe(line)
+    expect(links()).toEqual(['lo'])
+  })
+
+  test('thrown in ndoStartXmit, while frames go on', async () => {
+    const text = `import { allocEtherdevMqs } from '${LIBRARY}'
+
+function startXmit(skb) {
+  if (skb.len > 100)
+    skb.pull(1000)
+  skb.nothing.at(0)
+}
+
+const setup = dev => { dev.netdevOps = { ndoStartXmit: startXmit } }
+const dev = allocEtherdevMqs({ name: 'mine0', setup })
+export const driver = { name: 'mine', description: 'my own', params: {}, init: () => [{ dev }] }
+`
+    // The next line comes a second later at the earliest.
+    for (const [octets, message, line] of [
+      [46, 'TypeError: Cannot read properties of undefined', 6],
+      [200, 'SkbError: skb_over_panic: skb_pull of 1000 octets where 214 are left', 5],
+    ] as const) {
+      const vnet = await spawnVnet([files.write(text), '--netns', netns.name, '--json'])
+      using sender = new PacketSocket(netns, 'mine0')
+      for (let i = 0; i < 5; i++) sender.send(ethernet(0x88b5, octets))
+      const log = JSON.parse(await vnet.line(/ndoStartXmit: /))
+      expect(log.message).toContain(`mine0: ndoStartXmit: ${message}`)
+      expect(log.message).toMatch(new RegExp(`my-driver\\.mjs:${line}:`))
+      netns.ip('link set mine0 down')
+      await vnet.line(/device closed/)
+      const { stdout, status } = await vnet.stop()
+      const [{ total, drops }] = JSON.parse(lines(stdout).at(-1)!).interfaces
+      expect([status, total.txPackets, total.txDropped, drops.tx]).toEqual([0, 5, 5, { DRIVER_EXCEPTION: 5 }])
+    }
+  })
+})
+
+describe('parameters', () => {
+  const params = `ratio: vnet.int({ default: 3, min: 1, max: 9, description: 'one in so many' }),
+    loud: vnet.bool({ default: false, description: 'say so' }),
+    pair: vnet.text({ default: 'a-b', description: 'two', parse(text) {
+      if (!text.includes('-')) throw new vnet.UsageError('a dash is missing in ' + text)
+      return text
+    } })`
+  const file = () => files.driver({ params, init: 'console.log(JSON.stringify(params))' })
+
+  test('have their defaults, and what the command line says', async () => {
+    for (const [args, values] of [
+      [[], { ratio: 3, loud: false, pair: 'a-b' }],
+      [['--ratio', '0x7', '--loud', '--pair', 'c-d'], { ratio: 7, loud: true, pair: 'c-d' }],
+    ] as const) {
+      const vnet = await spawnVnet([file(), '--netns', netns.name, '-q', ...args])
+      expect(JSON.parse(lines((await vnet.stop()).stdout)[0]!)).toEqual(values)
+    }
+  })
+
+  test.each([
+    [['--ratio', '10'], "--ratio 10: '10' is not a whole number from 1 to 9"],
+    [['--ratio', 'x'], "--ratio x: 'x' is not a whole number from 1 to 9"],
+    [['--pair', 'ab'], '--pair ab: a dash is missing in ab'],
+    [['--ration', '1'], "unknown option '--ration' (Did you mean --ratio?)"],
+    [['--ratio'], "option '--ratio <n>' argument missing"],
+  ])('%j is refused in a line', async (args, message) => {
+    const { status, stdout, stderr } = await program(file(), ...args)
+    expect([status, stdout, stderr]).toEqual([2, '', `vnet: ${message} (see vnet --help)\n`])
+    expect(links()).toEqual(['lo'])
+  })
+
+  test.each([
+    ["mtu: vnet.int({ default: 1, description: 'mine' })", /parameter mtu: every driver has --mtu; call it otherwise/],
+    [
+      "address: vnet.bool({ default: true, description: 'mine' })",
+      /parameter address: every driver has --(no-)?address; call it otherwise/,
+    ],
+    ['ratio: 5', /parameter ratio is none: it is made by int\(\), bool\(\) or text\(\)/],
+    ['ratio: undefined', /parameter ratio is none/],
+  ])('that cannot be one are refused in a line that names it: %s', async (params, message) => {
+    const { status, stdout, stderr } = await program(files.driver({ params }))
+    expect([status, stdout, lines(stderr)]).toEqual([2, '', [expect.stringMatching(message)]])
+    expect(stderr).toContain('my-driver.mjs: ')
+  })
+})
+
+test(
+  'a driver in TypeScript runs under a Node that strips types itself',
+  async () => {
+    const text = `import { allocEtherdevMqs, defineDriver, netifRx, type NetDevice, type SkBuff } from '${LIBRARY}'
+
+interface Priv { frames: number }
+
+function startXmit(skb: SkBuff, dev: NetDevice<Priv>): number {
+  dev.priv.frames++
+  netifRx(skb)
+  return 0
+}
+
+function setup(dev: NetDevice<Priv>): void {
+  dev.netdevOps = { ndoStartXmit: startXmit, ndoStop: dev => dev.log.info(\`\${dev.priv.frames} frames\`) }
+}
+
+export const driver = defineDriver({
+  name: 'mine', description: 'my own', params: {},
+  init: () => [{ dev: allocEtherdevMqs<Priv>({ name: 'mine0', setup, priv: { frames: 0 } }) as NetDevice<never> }],
+})
+`
+    const file = files.write(text, 'my-driver.ts')
+    const npx = ['-y', '-p', 'node@22', '--', 'node', '-p', 'process.execPath']
+    const node = execFileSync('npx', npx, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+    // That Node, in place of the one the program is started with.
+    const within = ['sh', '-c', 'node=$0; shift; exec "$node" "$@"', node]
+    const vnet = await spawnVnet([file, '--netns', netns.name, '--json'], { within })
+    using host = new PacketSocket(netns, 'mine0')
+    host.send(ethernet(0x88b5, 46))
+    await host.until(({ octets }) => octets[13] === 0xb5)
+    const { mine0 } = await stopConserved(vnet)
+    expect(mine0!.total).toMatchObject({ txPackets: 1, rxPackets: 1 })
+    expect(vnet.stdout).toContain('mine0: 1 frames')
+  },
+  DOWNLOAD,
+)

@@ -1,0 +1,108 @@
+/**
+ * The watchdog on real TAPs: a transmit queue whose completion is lost stands still until its timeout, the error is counted,
+ * and everything that waited arrives. Queues that are not stopped go on meanwhile.
+ */
+import { once } from 'node:events'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type Netns, OwnNetns } from '../support/netns.ts'
+import { tcpExchange, udpSocket } from '../support/sockets.ts'
+import { expectFlowsInOrder, farEnd, nearEnd, pingAll, pingWithoutLoss } from '../support/traffic.ts'
+import { BOTH_WAYS, jsonLines, startVnet, stopConserved } from '../support/vnet-process.ts'
+
+let own: OwnNetns
+let netns: Netns
+
+beforeEach(() => {
+  own = new OwnNetns()
+  netns = own.addQuiet()
+})
+afterEach(() => own.remove())
+
+const start = (...args: string[]) => startVnet(['snull', '--netns', netns.name, '--json', ...args])
+
+describe.each([
+  ['by interrupt', []],
+  ['by poll', ['--use-napi']],
+] as const)('with completion %s', (_, completion) => {
+  test('a ping across lockups takes the timeout and loses nothing; each is an error, and the log says so', async () => {
+    const TIMEOUT = 200
+    const vnet = await start('--lockup', '10', '--timeout', `${TIMEOUT}`, ...completion)
+    const slowest = await pingWithoutLoss(netns, '-c 25 -i 0.03 198.18.0.2')
+    expect(slowest).toBeGreaterThan(TIMEOUT / 2)
+    expect(slowest).toBeLessThan(20 * TIMEOUT)
+    for (const name of ['sn0', 'sn1'])
+      await vnet.line(new RegExp(`${name}: NETDEV WATCHDOG: transmit queue 0 timed out`))
+    const { sn0, sn1 } = await stopConserved(vnet)
+    for (const { total, drops } of [sn0!, sn1!]) {
+      expect(total).toMatchObject({ txPackets: 25, rxPackets: 25, txErrors: 2 })
+      expect(drops).toEqual({ tx: {}, rx: {} })
+    }
+  })
+
+  test.each(BOTH_WAYS)('%s TCP and UDP come through many lockups whole and in order', async (_, offload) => {
+    const vnet = await start('--txqs', '4', '--lockup', '40', '--timeout', '5', ...completion, ...offload)
+    const { sent, received } = await tcpExchange(nearEnd(netns), farEnd(netns), 1 << 20)
+    expect(received).toEqual(sent)
+    await expectFlowsInOrder(netns, 16, 50)
+    const { sn0, sn1 } = await stopConserved(vnet)
+    for (const { total, drops } of [sn0!, sn1!]) {
+      expect(total.txErrors).toBeGreaterThan(10)
+      expect(drops).toEqual({ tx: {}, rx: {} })
+    }
+  })
+
+  test('a queue that is stopped does not stop its neighbours', async () => {
+    const FLOWS = 32
+    const LOCKUP = 200
+    const vnet = await start('--txqs', '4', '--lockup', `${LOCKUP}`, '--timeout', '600000', ...completion)
+    const server = await udpSocket(netns, '198.18.1.2', 7000)
+    const clients = await Promise.all(Array.from({ length: FLOWS }, () => udpSocket(netns, '198.18.0.1', 0)))
+    let sent = 0
+    const send = (flow: number) => {
+      clients[flow]?.send(`${flow}`, 7000, '198.18.0.2')
+      sent++
+    }
+    const arrived = async () => Number(`${(await once(server, 'message'))[0]}`)
+
+    for (let flow = 0; flow < FLOWS; flow++) {
+      send(flow)
+      expect(await arrived()).toBe(flow)
+    }
+    while (sent < LOCKUP) {
+      send(0)
+      expect(await arrived()).toBe(0)
+    }
+    // The queue of flow 0 is stopped now. Of the others those on other queues arrive, one after the other and in order.
+    send(0)
+    const open = new Set<number>()
+    server.on('message', message => open.add(Number(`${message}`)))
+    for (let flow = 1; flow < FLOWS; flow++) send(flow)
+    while (open.size === 0) await once(server, 'message')
+    const [neighbour] = open
+    for (let i = 0; i < 50; i++) {
+      send(neighbour as number)
+      await once(server, 'message')
+    }
+    expect(open.has(0)).toBe(false)
+    for (const socket of [server, ...clients]) socket.close()
+    const { sn0, sn1 } = await stopConserved(vnet)
+    // Nobody mended it: what waited is dropped with the device.
+    expect(sn0!.total).toMatchObject({ txPackets: sent, txErrors: 0 })
+    expect(sn0!.drops.tx).toEqual({ DEV_STOPPED: sent - sn1!.total.rxPackets })
+    expect(sn0!.drops.tx.DEV_STOPPED).toBeLessThan(FLOWS)
+    expect(jsonLines(vnet.stdout).filter(({ level }) => level === 'warning')).toEqual([])
+  })
+
+  test('what waits behind a lockup when the link goes down is counted, and the next up finds a working queue', async () => {
+    const vnet = await start('--lockup', '3', '--pool-size', '1', '--timeout', '600000', ...completion)
+    await pingAll(netns, '-c 2 198.18.0.2 -i 0.002')
+    // The third request arrives, and locks up both ends, so that the others wait.
+    await netns.run('ping -q -c 4 -i 0.002 198.18.0.2')
+    for (const state of ['down', 'up'])
+      for (const name of ['sn0', 'sn1']) await netns.run(`ip link set ${name} ${state}`)
+    await netns.run('ip route replace 198.18.0.0/24 dev sn0')
+    await pingAll(netns, '-c 2 -i 0.002 -w 5 198.18.0.2')
+    const { sn0 } = await stopConserved(vnet)
+    expect(sn0!.drops.tx.DEV_STOPPED).toBe(3)
+  })
+})

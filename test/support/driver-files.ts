@@ -1,0 +1,53 @@
+/** Drivers as a user writes them: files in a directory of a test's own, which `remove` deletes. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** What such a file imports for 'vnet'. */
+export const LIBRARY = new URL('../../dist/index.js', import.meta.url).href
+
+export interface DriverText {
+  /** Of its interfaces; `mine0` unless asked otherwise. */
+  readonly names?: readonly string[]
+  /** Operations of its first interface; a frame that it is given is dropped unless they say otherwise. */
+  readonly ops?: string
+  /** What setup and init do besides, the latter with `context`; and exit. */
+  readonly setup?: string
+  readonly init?: string
+  readonly exit?: string
+  readonly params?: string
+}
+
+export class DriverFiles {
+  readonly #directory = mkdtempSync(join(tmpdir(), 'vnet-test-'))
+
+  /** A file with this text; its path. */
+  write(text: string, name = 'my-driver.mjs'): string {
+    const path = join(this.#directory, name)
+    writeFileSync(path, text)
+    return path
+  }
+
+  /** A driver that does what is asked. */
+  driver({ names = ['mine0'], ops = '', setup = '', init = '', exit = '', params = '' }: DriverText): string {
+    return this.write(`import * as vnet from '${LIBRARY}'
+    const { defineDriver, allocEtherdevMqs, IFF_PROMISC, IFF_ALLMULTI, netifCarrierOff, netifCarrierOn } = vnet
+    function make(name, first) {
+      const setup = dev => {
+        dev.netdevOps = { ndoStartXmit: skb => skb.drop(), ...(first ? { ${ops} } : {}) }
+        ${setup}
+      }
+      return { dev: allocEtherdevMqs({ name, setup, priv: {} }) }
+    }
+    export const driver = defineDriver({
+      name: 'mine', description: 'a driver of my own', params: { ${params} },
+      init(params, context) { ${init}; return ${JSON.stringify(names)}.map((name, i) => make(name, i === 0)) },
+      exit() { ${exit} },
+    })
+`)
+  }
+
+  remove(): void {
+    rmSync(this.#directory, { recursive: true })
+  }
+}

@@ -1,0 +1,47 @@
+/** An interface as `ip -d -j link` shows it, and waiting for it to be shown so. */
+import { LinkMonitor } from '../../src/kernel/link-monitor.ts'
+import type { Netns, OwnNetns } from './netns.ts'
+
+export interface ShownLink {
+  readonly ifname: string
+  readonly address: string
+  readonly mtu: number
+  readonly txqlen: number
+  readonly operstate: string
+  readonly flags: readonly string[]
+  readonly linkinfo?: { readonly info_slave_data?: { readonly state: string } }
+}
+
+export function shownLink(netns: Netns, name: string): ShownLink {
+  return JSON.parse(netns.ip(`-d -j link show ${name}`))[0]
+}
+
+/** Waits until an interface is shown so; told of changes by the kernel. */
+export async function untilShown(
+  own: OwnNetns,
+  netns: Netns,
+  name: string,
+  is: (link: ShownLink) => boolean,
+): Promise<ShownLink> {
+  let changed = () => {}
+  const listener = {
+    onLink: () => changed(),
+    onAddress: () => {},
+    onRead: () => false,
+    onOverrun: () => changed(),
+    onNsidGone: () => {},
+  }
+  using _ = LinkMonitor.open(own.at(netns), listener)
+  for (;;) {
+    const event = new Promise<void>(resolve => {
+      changed = resolve
+    })
+    const link = shownLink(netns, name)
+    if (is(link)) return link
+    await event
+  }
+}
+
+export const hasCarrier = ({ flags, operstate }: ShownLink) => flags.includes('LOWER_UP') && operstate === 'UP'
+export const hasNoCarrier = ({ flags, operstate }: ShownLink) => flags.includes('NO-CARRIER') && operstate === 'DOWN'
+export const isDown = ({ flags }: ShownLink) => !flags.includes('UP')

@@ -1,0 +1,123 @@
+/** Traffic by the host's own programs between a host's two addresses, whatever driver is between them. */
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { expect } from 'vitest'
+import type { Child, Netns } from './netns.ts'
+import { type End, udpSocket } from './sockets.ts'
+
+const flowsProgram = fileURLToPath(new URL('udp-flows.mjs', import.meta.url))
+
+/** The ends of a hidden loopback, in one namespace or two. */
+export const nearEnd = (netns: Netns): End => ({ netns, address: '198.18.0.1', reachedAt: '198.18.1.1' })
+export const farEnd = (netns: Netns): End => ({ netns, address: '198.18.1.2', reachedAt: '198.18.0.2' })
+export const nearEnd6 = (netns: Netns): End => ({ netns, address: '2001:db8::1', reachedAt: '2001:db8:0:1::1' })
+export const farEnd6 = (netns: Netns): End => ({ netns, address: '2001:db8:0:1::2', reachedAt: '2001:db8::2' })
+
+/** Runs ping(8) until as many messages as `options` say (-c) were answered, which they must be, and well. */
+export async function pingAll(netns: Netns, options: string): Promise<void> {
+  const { status, stdout, stderr } = await netns.run(`ping -q -w 20 ${options}`)
+  expect([status, stdout + stderr]).toEqual([0, expect.not.stringMatching(/wrong data|truncated|duplicate/)])
+}
+
+/**
+ * The same, but it sends no more than that, none of which may stay unanswered, and waits for the last answers as ping does: for
+ * twice the longest time that one took, and an interval (-i) at least. That longest time, ms.
+ */
+export async function pingWithoutLoss(netns: Netns, options: string): Promise<number> {
+  const { stdout } = await netns.run(`ping -q ${options}`)
+  expect(stdout).toMatch(/ 0% packet loss/)
+  return Number(/= [\d.]+\/[\d.]+\/([\d.]+)\//.exec(stdout)?.[1])
+}
+
+/** How many of its messages were answered. */
+export async function pingSome(netns: Netns, options: string): Promise<number> {
+  const { stdout } = await netns.run(`ping -q ${options}`)
+  return Number(/, (\d+) received/.exec(stdout)?.[1])
+}
+
+/** How many datagrams came to one end, and how many of them after a later one of their flow. */
+interface Arrived {
+  readonly arrived: number
+  readonly late: number
+}
+
+/** So many UDP flows, each of `count` datagrams that are echoed: what arrived there, and back. */
+export async function udpFlows(netns: Netns, flows: number, count: number): Promise<{ there: Arrived; back: Arrived }> {
+  const args = ['198.18.0.1', '198.18.1.2', '198.18.0.2', flows, count]
+  const { stdout, stderr } = await netns.run([process.execPath, flowsProgram, ...args].join(' '))
+  expect(stderr).toBe('')
+  return JSON.parse(stdout)
+}
+
+/** The same, and that all of them arrived in order. */
+export async function expectFlowsInOrder(netns: Netns, flows: number, count: number): Promise<void> {
+  const all = { arrived: flows * count, late: 0 }
+  expect(await udpFlows(netns, flows, count)).toEqual({ there: all, back: all })
+}
+
+/** Datagrams of each size from `client` to `server`, one after the other, each echoed unchanged. */
+export async function udpEcho(client: End, server: End, sizes: readonly number[]): Promise<void> {
+  const [a, b] = await Promise.all([
+    udpSocket(client.netns, client.address, 0),
+    udpSocket(server.netns, server.address, 7000),
+  ])
+  b.on('message', (message, { address, port }) => b.send(message, port, address))
+  for (const size of sizes) {
+    const message = Buffer.alloc(size, `${size}`)
+    a.send(message, 7000, server.reachedAt)
+    const [answer] = await once(a, 'message')
+    expect(message.equals(answer)).toBe(true)
+  }
+  a.close()
+  b.close()
+}
+
+/** The lines of a child's output, as they come. */
+export function lines(child: Child): { until(pattern: RegExp): Promise<string> } {
+  const got: string[] = []
+  let rest = ''
+  let wake = () => {}
+  child.stdout.setEncoding('utf8').on('data', text => {
+    const whole = `${rest}${text}`.split('\n')
+    rest = whole.pop() ?? ''
+    got.push(...whole)
+    wake()
+  })
+  let seen = 0
+  return {
+    /** The first that matches, after the one that was answered before. */
+    async until(pattern) {
+      for (;;) {
+        while (seen < got.length) {
+          const line = got[seen++] as string
+          if (pattern.test(line)) return line
+        }
+        await new Promise<void>(resolve => {
+          wake = resolve
+        })
+      }
+    },
+  }
+}
+
+/** `iperf3 --bidir -P STREAMS` for a second between the two ends; the octets that arrived both ways. */
+export async function iperf3(client: End, server: End, streams: number): Promise<number> {
+  const listener = server.netns.spawn(`iperf3 -s -1 --forceflush -B ${server.address}`)
+  await lines(listener).until(/Server listening/)
+  const options = `-c ${server.reachedAt} -B ${client.address} -P ${streams} --bidir -t 1 -J`
+  const { stdout } = await client.netns.run(`iperf3 ${options}`)
+  const { end, error } = JSON.parse(stdout)
+  expect(error).toBeUndefined()
+  return Math.min(end.sum_received.bytes, end.sum_received_bidir_reverse.bytes)
+}
+
+/** The host's counters of TCP segments that came out of order. All zero where nothing is lost or reordered. */
+export async function tcpReordering(netns: Netns): Promise<Record<string, number>> {
+  const { stdout } = await netns.run('cat /proc/net/netstat')
+  const [names, values] = stdout
+    .split('\n')
+    .filter(line => line.startsWith('TcpExt:'))
+    .map(line => line.split(' ').slice(1)) as [string[], string[]]
+  const of = (name: string) => Number(values[names.indexOf(name)])
+  return Object.fromEntries(['TCPOFOQueue', 'TCPSACKReorder', 'TCPTSReorder'].map(name => [name, of(name)]))
+}
