@@ -1,0 +1,127 @@
+/**
+ * mirror: an interface in which the host sees itself. What it sends to any other address of 198.18.0.0/24 comes back from
+ * there after a delay, by way of a board with buffers, a timer and an interrupt, which can get lost. docs/write-a-driver.md
+ * builds this file step by step.
+ */
+import {
+  allocEtherdevMqs,
+  defineDriver,
+  EINVAL,
+  ETH_DATA_LEN,
+  ETH_HLEN,
+  ETH_P_IP,
+  ethTypeTrans,
+  IFF_NOARP,
+  IRQ_HANDLED,
+  IRQ_NONE,
+  Irq,
+  int,
+  ipv4,
+  NSEC_PER_MSEC,
+  netifRx,
+  netifTxStartAllQueues,
+  netifTxStopAllQueues,
+  netifTxWakeAllQueues,
+  PACKET_HOST,
+  Ring,
+  SKB_DROP_REASON_DEV_STOPPED,
+  SKB_DROP_REASON_IP_INHDR,
+  SKB_DROP_REASON_IP_NOT_TRANSLATABLE,
+  SKB_DROP_REASON_UNHANDLED_PROTO,
+  TX_ERRORS,
+} from 'vnet'
+
+const DONE = 1 // the one bit of the status word
+
+const params = {
+  delay: int({ default: 10, max: 1000, live: true, description: 'ms until a frame is back' }),
+  buffers: int({ default: 64, min: 1, max: 1024, description: 'frames that may be under way' }),
+  lockup: int({ default: 0, live: true, description: 'lose every n-th interrupt' }),
+}
+
+/** Swaps source and destination; answers 0, or why that cannot be done. */
+function reflect(skb, dev) {
+  if (ethTypeTrans(skb, dev) !== ETH_P_IP) return SKB_DROP_REASON_UNHANDLED_PROTO
+  if (skb.pktType !== PACKET_HOST) return SKB_DROP_REASON_IP_NOT_TRANSLATABLE // to a group, which answers nobody
+  const { bytes, nh } = skb
+  if (ipv4.parse(bytes, nh, skb.len - ETH_HLEN) < 0) return SKB_DROP_REASON_IP_INHDR
+  const source = ipv4.source(bytes, nh)
+  ipv4.setSource(bytes, nh, ipv4.destination(bytes, nh))
+  ipv4.setDestination(bytes, nh, source)
+  return 0
+}
+
+function devInit(dev) {
+  dev.priv.irq = new Irq(dev)
+  dev.priv.alarm = dev.net.clock.alarm(() => arrived(dev))
+}
+
+function open(dev) {
+  dev.priv.irq.request(() => interrupt(dev))
+  netifTxStartAllQueues(dev)
+}
+
+function stop(dev) {
+  const { irq, alarm, underWay } = dev.priv
+  netifTxStopAllQueues(dev)
+  irq.free()
+  alarm.cancel()
+  underWay.purge(SKB_DROP_REASON_DEV_STOPPED)
+}
+
+function startXmit(skb, dev) {
+  const { params, alarm, underWay } = dev.priv
+  const reason = reflect(skb, dev)
+  if (reason !== 0) return skb.drop(reason)
+  underWay.push(skb)
+  skb.hold() // it stays a while: moves it to memory of its size
+  if (underWay.length === underWay.capacity) dev.txq(skb).stop()
+  if (underWay.length === 1) alarm.at(dev.net.clock.now() + params.delay * NSEC_PER_MSEC)
+}
+
+/** What the board would do; sometimes an interrupt gets lost. */
+function arrived(dev) {
+  const { irq, params } = dev.priv
+  const n = ++dev.priv.arrivals
+  if (params.lockup === 0 || n % params.lockup !== 0) irq.raise(DONE)
+}
+
+function interrupt(dev) {
+  const { irq, underWay } = dev.priv
+  if (irq.acknowledge() === 0) return IRQ_NONE
+  while (underWay.length > 0) netifRx(underWay.shift())
+  netifTxWakeAllQueues(dev)
+  return IRQ_HANDLED
+}
+
+function txTimeout(dev, queue) {
+  dev.counters.count(queue, TX_ERRORS)
+  dev.priv.irq.raise(DONE)
+}
+
+function changeMtu(_dev, mtu) {
+  return mtu > ETH_DATA_LEN ? -EINVAL : 0
+}
+
+const ops = {
+  ndoInit: devInit,
+  ndoOpen: open,
+  ndoStop: stop,
+  ndoStartXmit: startXmit,
+  ndoChangeMtu: changeMtu,
+  ndoTxTimeout: txTimeout,
+}
+
+function setup(dev) {
+  dev.netdevOps = ops
+  dev.flags |= IFF_NOARP
+  dev.watchdogTimeo = 500 // ms
+}
+
+function init(params) {
+  const priv = { params, arrivals: 0, underWay: new Ring(params.buffers) }
+  const dev = allocEtherdevMqs({ name: 'mirror%d', setup, priv })
+  return [{ dev, addresses: ['198.18.0.1/24'] }]
+}
+
+export const driver = defineDriver({ name: 'mirror', description: 'the host sees itself', params, init })
