@@ -66,22 +66,27 @@ function stop(dev) {
   netifTxStopAllQueues(dev)
   irq.free()
   alarm.cancel()
+  dev.priv.busy = false
   underWay.purge(SKB_DROP_REASON_DEV_STOPPED)
 }
 
 function startXmit(skb, dev) {
-  const { params, alarm, underWay } = dev.priv
+  const { priv } = dev
+  const { params, alarm, underWay } = priv
   const reason = reflect(skb, dev)
   if (reason !== 0) return skb.drop(reason)
   underWay.push(skb)
   skb.hold() // it stays a while: moves it to memory of its size
   if (underWay.length === underWay.capacity) dev.txq(skb).stop()
-  if (underWay.length === 1) alarm.at(dev.net.clock.now() + params.delay * NSEC_PER_MSEC)
+  if (priv.busy) return
+  priv.busy = true
+  alarm.at(dev.net.clock.now() + params.delay * NSEC_PER_MSEC)
 }
 
 /** What the board would do; sometimes an interrupt gets lost. */
 function arrived(dev) {
   const { irq, params } = dev.priv
+  dev.priv.busy = false
   const n = ++dev.priv.arrivals
   if (params.lockup === 0 || n % params.lockup !== 0) irq.raise(DONE)
 }
@@ -119,7 +124,7 @@ function setup(dev) {
 }
 
 function init(params) {
-  const priv = { params, arrivals: 0, underWay: new Ring(params.buffers) }
+  const priv = { params, busy: false, arrivals: 0, underWay: new Ring(params.buffers) }
   const dev = allocEtherdevMqs({ name: 'mirror%d', setup, priv })
   return [{ dev, addresses: ['198.18.0.1/24'] }]
 }

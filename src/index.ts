@@ -15,7 +15,7 @@ export { NAPI_POLL_WEIGHT, Napi } from './core/napi.ts'
 export { Net, type NetdeviceNotifier, type NetOptions } from './core/net.ts'
 export { NetDevice } from './core/net-device.ts'
 export * from './core/netif.ts'
-export type { HeaderOps, Ifmap, NetDeviceOps } from './core/ops.ts'
+export type { Errno, HeaderOps, Ifmap, NetDeviceOps } from './core/ops.ts'
 export type {
   Host,
   LinkChange,
@@ -33,12 +33,20 @@ export type { TxQueue } from './core/tx-queue.ts'
 export { driver as cable } from './drivers/cable.ts'
 export { flipNetwork } from './drivers/hidden-loopback.ts'
 export { driver as loop } from './drivers/loop.ts'
-export { RxFilter } from './drivers/rx-filter.ts'
+export { filtered, RxFilter } from './drivers/rx-filter.ts'
 export { driver as snull } from './drivers/snull.ts'
 export * as arp from './header/arp.ts'
 export * as checksum from './header/checksum.ts'
 export * as ethernet from './header/ethernet.ts'
-export { ETH_P_8021AD, ETH_P_8021Q, ETH_P_ARP, ETH_P_IP, ETH_P_IPV6 } from './header/ethernet.ts'
+export {
+  ETH_P_802_2,
+  ETH_P_802_3,
+  ETH_P_8021AD,
+  ETH_P_8021Q,
+  ETH_P_ARP,
+  ETH_P_IP,
+  ETH_P_IPV6,
+} from './header/ethernet.ts'
 export * as icmp from './header/icmp.ts'
 export * as icmpv6 from './header/icmpv6.ts'
 export * as ipv4 from './header/ipv4.ts'

@@ -3,6 +3,7 @@
 import type { NetDevice } from '../core/net-device.ts'
 import { type LinkStats64, linkStats64 } from '../core/stats.ts'
 import { dropReasonName } from '../skb/drop-reason.ts'
+import { align } from './align.ts'
 
 export interface DeviceStatistics {
   readonly name: string
@@ -18,7 +19,7 @@ export interface DeviceStatistics {
 
 export function statisticsOf(dev: NetDevice): DeviceStatistics {
   const { tx, rx } = dev.counters.drops()
-  const kernel = hostStats(dev)
+  const kernel = dev.port?.hostStats()
   return {
     name: dev.name,
     total: linkStats64(dev.getStats64()),
@@ -26,15 +27,6 @@ export function statisticsOf(dev: NetDevice): DeviceStatistics {
     rxQueues: dev.numRxQueues,
     drops: { tx: byName(tx), rx: byName(rx) },
     kernel: kernel === undefined ? undefined : linkStats64(kernel),
-  }
-}
-
-function hostStats(dev: NetDevice): Float64Array | undefined {
-  try {
-    return dev.port?.hostStats()
-  } catch {
-    // An interface that is just going has no counters any more.
-    return undefined
   }
 }
 
@@ -70,12 +62,4 @@ function txRow(label: string, { txPackets, txBytes, txErrors, txDropped }: LinkS
 
 function rxRow(label: string, { rxPackets, rxBytes, rxErrors, rxDropped }: LinkStats64): string[] {
   return [label, ...[rxPackets, rxBytes, rxErrors, rxDropped].map(String)]
-}
-
-/** The first column to the left, the others to the right. */
-function align(rows: readonly string[][]): string[] {
-  const widths = rows.reduce<number[]>((max, row) => row.map((cell, i) => Math.max(max[i] ?? 0, cell.length)), [])
-  return rows.map(row =>
-    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  '),
-  )
 }

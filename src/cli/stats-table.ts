@@ -1,6 +1,7 @@
 /** What `vnet stats` prints for people: a block for each interface. */
 import type { Device, DeviceStats } from '../control/index.ts'
 import { type LinkStats64, type LinkStats64Field, linkStats64Fields } from '../core/stats.ts'
+import { align } from './align.ts'
 
 /** An interface as it is named on the command line: `red/eth0` when it is not in the program's own namespace. */
 export function label({ name, netns }: Device): string {
@@ -56,12 +57,4 @@ function queueRows({ queues, rxQueues }: DeviceStats, all: boolean): string[][] 
 
 function isReceive(field: LinkStats64Field): boolean {
   return field.startsWith('rx') || field === 'multicast'
-}
-
-/** The first column to the left, the others to the right. */
-function align(rows: readonly string[][]): string[] {
-  const widths = rows.reduce<number[]>((max, row) => row.map((cell, i) => Math.max(max[i] ?? 0, cell.length)), [])
-  return rows.map(row =>
-    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  '),
-  )
 }

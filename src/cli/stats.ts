@@ -57,7 +57,7 @@ function isNamed(device: Device, name: string): boolean {
 }
 
 /** Why there is nothing to show, on one line; undefined when there is. */
-function complaintAbout(unknown: readonly string[], { devices, failed, elsewhere }: Found): string | undefined {
+export function complaintAbout(unknown: readonly string[], { devices, failed, elsewhere }: Found): string | undefined {
   const others = elsewhere.filter(
     ({ interfaces }) => unknown.length === 0 || interfaces.some(each => unknown.includes(each)),
   )
@@ -67,5 +67,8 @@ function complaintAbout(unknown: readonly string[], { devices, failed, elsewhere
     return `no vnet is running in this network namespace${advice.join('')}`
   }
   if (unknown.length === 0) return undefined
-  return `there is no interface ${unknown.join(', ')}, but ${devices.map(label).join(', ')}${advice.join('')}`
+  // It may be an interface of a vnet that does not answer.
+  const silent = failed.map(({ message }) => `; ${message}`)
+  const there = devices.map(label).join(', ')
+  return `there is no interface ${unknown.join(', ')}, but ${there}${[...silent, ...advice].join('')}`
 }

@@ -1,10 +1,9 @@
 /**
  * ControlClient asks running vnets of this network namespace, by their netlink ports. Questions to different vnets may be under
  * way at once; a vnet answers one dump of a client at a time. Each ends with its answer, or with a VnetError: ECONNREFUSED
- * where nobody listens, ETIMEDOUT where nobody answers.
+ * where nobody listens, or not any more, ETIMEDOUT where nobody answers, EPROTO where what comes is no answer, EBADF once it is closed.
  */
-import { EAGAIN, EPROTO, ETIMEDOUT, VnetError } from '../core/errno.ts'
-import { type LinkStats64, linkStats64Fields } from '../core/stats.ts'
+import { EAGAIN, ECONNREFUSED, EPROTO, ETIMEDOUT, VnetError } from '../core/errno.ts'
 import type { Native } from '../kernel/native.ts'
 import {
   type Ack,
@@ -25,6 +24,7 @@ import {
   NLM_F_REQUEST,
   NLMSG_DONE,
   NLMSG_ERROR,
+  NLMSG_NOOP,
   type Policy,
   parseAck,
   parseGenl,
@@ -32,6 +32,7 @@ import {
   required,
   u16,
 } from '../netlink/index.ts'
+import { type Answer, type Device, type DeviceStats, device, deviceStats } from './device-stats.ts'
 import {
   answerPolicy,
   VNET_ATTR_IFINDEX,
@@ -39,7 +40,6 @@ import {
   VNET_ATTR_SCOPE,
   VNET_CMD_GET_DEVICES,
   VNET_CMD_GET_STATS,
-  VNET_DROP_TX,
   VNET_GENL_NAME,
   VNET_GENL_VERSION,
   VNET_SCOPE_QUEUE,
@@ -48,28 +48,10 @@ import { UserSocket } from './socket.ts'
 
 /** How long a vnet may take for the next part of its answer. */
 const TIMEOUT_MS = 5000
+/** One that was silent for this time may have ended before it read the question, which is then lost: it is looked for. */
+const PROBE_MS = 100
 /** One whose receive buffer is full is asked again after this time. */
 const RETRY_MS = 5
-
-/** A device of a running vnet. */
-export interface Device {
-  readonly ifindex: number
-  readonly name: string
-  /** Where it is, if not in the namespace of its program. */
-  readonly netns: string | undefined
-}
-
-/** Its statistics at one moment. */
-export interface DeviceStats extends Device {
-  readonly total: LinkStats64
-  /** Row q: transmit queue q and, for q < rxQueues, receive queue q. */
-  readonly queues: readonly LinkStats64[]
-  readonly rxQueues: number
-  /** Drops by reason, of frames the host sent and of frames for it. */
-  readonly drops: { readonly tx: Readonly<Record<string, number>>; readonly rx: Readonly<Record<string, number>> }
-  /** What the kernel counted since the device was opened; undefined when the interface is just going. */
-  readonly kernel: LinkStats64 | undefined
-}
 
 interface Request {
   readonly type: number
@@ -89,6 +71,9 @@ interface Exchange {
   readonly progress: () => void
   readonly what: string
 }
+
+/** What is no request is passed over; but it cannot be sent to a port that nobody has. */
+const noop = new MessageBuilder().message(NLMSG_NOOP, 0, 0).bytes
 
 const familyPolicy = policy({ id: required(u16(CTRL_ATTR_FAMILY_ID)) })
 
@@ -154,7 +139,7 @@ export class ControlClient {
     cmd: number,
     what: string,
     write: (builder: MessageBuilder) => void = () => {},
-  ): Promise<Decoded<typeof answerPolicy.fields>[]> {
+  ): Promise<Answer[]> {
     const type = await this.family(port)
     return this.#ask(port, { type, cmd, version: VNET_GENL_VERSION, flags: NLM_F_DUMP, what, write }, answerPolicy)
   }
@@ -176,10 +161,18 @@ export class ControlClient {
         if (error === undefined) resolve(answers)
         else reject(error)
       }
+      const wait = (left: number) => {
+        const ms = Math.min(left, PROBE_MS)
+        timer = setTimeout(() => {
+          const late = `it has not answered for ${this.#timeoutMs / 1000} s`
+          if (ms === left) end(new VnetError(ETIMEDOUT, what, late))
+          else if (this.#socket.send(port, noop) === -ECONNREFUSED) end(new VnetError(ECONNREFUSED, what))
+          else wait(left - ms)
+        }, ms)
+      }
       const progress = () => {
         clearTimeout(timer)
-        const late = `it has not answered for ${this.#timeoutMs / 1000} s`
-        timer = setTimeout(() => end(new VnetError(ETIMEDOUT, what, late)), this.#timeoutMs)
+        wait(this.#timeoutMs)
       }
       const message = (bytes: Uint8Array, offset: number, length: number) =>
         void answers.push(decodeAttributes(policy, bytes, offset, length))
@@ -214,7 +207,7 @@ export class ControlClient {
             exchange.message(bytes.slice(offset, offset + length), 0, length)
           }
         } catch (error) {
-          exchange.end(error)
+          exchange.end(malformed(error, exchange.what))
         }
       }
     } catch (error) {
@@ -223,31 +216,11 @@ export class ControlClient {
   }
 }
 
+/** Who has the port may be no vnet at all. */
+function malformed(error: unknown, what: string): unknown {
+  return error instanceof NetlinkParseError ? new VnetError(EPROTO, what, error.message) : error
+}
+
 function failure({ error, message }: Ack, what: string): VnetError | undefined {
   return error === 0 ? undefined : new VnetError(error, what, message)
-}
-
-type Answer = Decoded<typeof answerPolicy.fields>
-
-function device({ ifindex, ifname, netns }: Answer): Device {
-  return { ifindex, name: ifname, netns }
-}
-
-function deviceStats(sum: Answer, queues: readonly Answer[]): DeviceStats {
-  const drops = { tx: {} as Record<string, number>, rx: {} as Record<string, number> }
-  for (const { way, reason, frames } of sum.drops ?? []) {
-    drops[way === VNET_DROP_TX ? 'tx' : 'rx'][reason] = Number(frames)
-  }
-  return {
-    ...device(sum),
-    total: linkStats(sum.stats),
-    queues: queues.map(({ stats }) => linkStats(stats)),
-    rxQueues: sum.numRxQueues ?? 0,
-    drops,
-    kernel: sum.kernelStats && linkStats(sum.kernelStats),
-  }
-}
-
-function linkStats(stats: Answer['stats'] = {}): LinkStats64 {
-  return Object.fromEntries(linkStats64Fields.map(field => [field, Number(stats[field] ?? 0)])) as LinkStats64
 }

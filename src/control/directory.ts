@@ -44,10 +44,11 @@ export class Announcement {
 
   /** Writes the file, or writes it anew. Throws what the file system says. */
   write(interfaces: readonly string[]): void {
-    if (mkdirSync(this.#directory, { recursive: true }) !== undefined) chmodSync(this.#directory, 0o755)
+    // The umask only takes from the mode at creation: chmod gives that back, and nobody else may ever write.
+    const made = mkdirSync(this.#directory, { recursive: true, mode: 0o755 })
+    if (made !== undefined) chmodSync(this.#directory, 0o755)
     const temporary = `${this.#file}.tmp`
-    writeFileSync(temporary, `${JSON.stringify({ ...this.#entry, interfaces })}\n`)
-    // Not by its mode at creation, from which the umask takes.
+    writeFileSync(temporary, `${JSON.stringify({ ...this.#entry, interfaces })}\n`, { mode: 0o644 })
     chmodSync(temporary, 0o644)
     // Whoever reads it sees all of it.
     renameSync(temporary, this.#file)

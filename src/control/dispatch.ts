@@ -33,7 +33,7 @@ export interface Client {
   readonly port: number
   /** Sends a datagram; the octets are valid during the call only. */
   send(octets: Uint8Array): void
-  /** Sends datagrams as the client takes them. False when one dump is under way already. */
+  /** Sends datagrams as the client takes them. False when it has a dump under way already, or too many others have. */
   dump(parts: Parts): boolean
 }
 
@@ -106,7 +106,7 @@ function perform(
     const end = (builder: MessageBuilder, answer: Answer) => writeDone(builder, message.seq, client.port, answer)
     const failed = (error: unknown) => refusal(error, message, onDefect)
     if (!client.dump(parts(operation.dumpit(bytes, offset, length), begin, end, failed))) {
-      throw new VnetError(EBUSY, 'vnet_nl', 'an earlier dump is still under way')
+      throw new VnetError(EBUSY, 'vnet_nl', 'another dump is under way: ask again')
     }
     return true
   }

@@ -22,7 +22,7 @@ export const VNET_CMD_GET_STATS = 3
 // Attributes of a message, the same for every command.
 export const VNET_ATTR_IFINDEX = 1
 export const VNET_ATTR_IFNAME = 2
-/** Where the interface is, as `ip netns` names it; absent when that is the program's own namespace. */
+/** Where the interface was made, as its user named that; absent when it is the program's own. A later move changes nothing. */
 export const VNET_ATTR_NETNS = 3
 export const VNET_ATTR_NUM_TX_QUEUES = 4
 export const VNET_ATTR_NUM_RX_QUEUES = 5

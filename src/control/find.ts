@@ -1,6 +1,7 @@
 /** Which vnets run: in this network namespace, where they can be asked, and in others. */
 import { ECONNREFUSED, isErrno, VnetError } from '../core/errno.ts'
-import type { ControlClient, Device } from './client.ts'
+import type { ControlClient } from './client.ts'
+import type { Device } from './device-stats.ts'
 import { type Entry, ownNamespace, RUN_DIRECTORY, readDirectory } from './directory.ts'
 import { VNET_PORT } from './family.ts'
 
@@ -9,13 +10,13 @@ export interface Found {
   readonly devices: readonly (Device & { readonly port: number })[]
   /** Vnets that are there and did not answer as they should. */
   readonly failed: readonly VnetError[]
-  /** Vnets of other namespaces. */
+  /** Vnets of other network namespaces; not of other containers, whose process numbers mean nothing here. */
   readonly elsewhere: readonly Entry[]
 }
 
 /** Asks every vnet that has a file, and the port that the first of a namespace has, file or no file. */
 export async function findVnets(client: ControlClient, directory = RUN_DIRECTORY): Promise<Found> {
-  const netns = ownNamespace('net')
+  const [netns, pidns] = [ownNamespace('net'), ownNamespace('pid')]
   const entries = readDirectory(directory)
   const here = entries.filter(entry => entry.netns === netns)
   const devices: Found['devices'][number][] = []
@@ -32,5 +33,5 @@ export async function findVnets(client: ControlClient, directory = RUN_DIRECTORY
       failed.push(error)
     }
   }
-  return { devices, failed, elsewhere: entries.filter(entry => entry.netns !== netns) }
+  return { devices, failed, elsewhere: entries.filter(entry => entry.netns !== netns && entry.pidns === pidns) }
 }

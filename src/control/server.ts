@@ -16,8 +16,17 @@ import type { Family } from './operation.ts'
 import { UserSocket } from './socket.ts'
 import { vnetFamily } from './vnet-family.ts'
 
+/**
+ * What of a datagram is heard: more than a client has to ask at once. One that is full of questions must not keep the frames
+ * waiting for all the answers.
+ */
+const REQUEST_OCTETS = 8192
+
+/** Datagrams answered at the end. */
+const LAST_REQUESTS = 64
+
 export interface ServerOptions {
-  /** Where a device is, as its user named that network namespace; undefined is the program's own. */
+  /** Where a device was made, as its user named that network namespace; undefined is the program's own. */
   readonly netnsOf?: (dev: NetDevice) => string | undefined
   readonly directory?: string
 }
@@ -47,12 +56,14 @@ export function serveControl(native: Native, net: Net, options: ServerOptions = 
       send: octets => void sendTo(sender, octets),
       dump: parts => dumps.begin(sender, parts),
     }
-    dispatch(families, bytes, length, client, onDefect)
+    dispatch(families, bytes, Math.min(length, REQUEST_OCTETS), client, onDefect)
   })
   const stopAnnouncing = socket && announce(net, socket.port, directory)
   return {
     [Symbol.dispose]() {
       stopAnnouncing?.()
+      // Who asked before the end is answered, and need not find out that nobody will.
+      socket?.drain(LAST_REQUESTS)
       dumps.close()
       socket?.close()
     },
@@ -77,11 +88,12 @@ function openSocket(
 /** Keeps a file that says which interfaces there are; answers how to stop. */
 function announce(net: Net, port: number, directory: string): () => void {
   const devices = new Set<NetDevice>(net.devices)
-  const file = new Announcement(port, directory)
+  let file: Announcement | undefined
   let writable = true
   function write(): void {
     if (!writable) return
     try {
+      file ??= new Announcement(port, directory)
       file.write([...devices].map(dev => dev.name))
     } catch (error) {
       writable = false
@@ -97,6 +109,6 @@ function announce(net: Net, port: number, directory: string): () => void {
   })
   return () => {
     stop()
-    file.remove()
+    file?.remove()
   }
 }

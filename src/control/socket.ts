@@ -2,15 +2,14 @@
  * A NETLINK_USERSOCK socket: datagrams to and from netlink ports of one network namespace, event driven. A port that nobody has is
  * ECONNREFUSED; one whose owner does not read is EAGAIN. Descriptor and watcher are released by `close`.
  */
-import { ENOBUFS } from '../core/errno.ts'
+import { EBADF } from '../core/errno.ts'
 import { check } from '../kernel/errno.ts'
 import type { Native, Poller } from '../kernel/native.ts'
+import { startPoller } from '../kernel/poller.ts'
 import { AF_NETLINK, MSG_DONTWAIT, NETLINK_USERSOCK, SOCK_RAW, sockaddrNl } from '../kernel/uapi.ts'
 
 /** More than any datagram of the protocol; a longer one is cut, and then not whole. */
 const RECEIVE_OCTETS = 65536
-/** Datagrams read in one go, so that a flood of them does not keep the frames waiting. */
-const BATCH = 16
 
 /** Told of a datagram: `length` octets at the beginning of `bytes`, valid during the call, from port `sender`. */
 export type OnDatagram = (bytes: Uint8Array, length: number, sender: number) => void
@@ -33,12 +32,7 @@ export class UserSocket {
     const address = sockaddrNl()
     check(native.getsockname(fd, address), 'getsockname(AF_NETLINK)')
     this.port = new DataView(address.buffer).getUint32(4, true)
-    const poller = native.createPoller(fd, () => this.#readable())
-    if (typeof poller === 'number') {
-      check(poller, 'createPoller')
-      throw new TypeError('createPoller answered a number that is no error')
-    }
-    this.#poller = poller
+    this.#poller = startPoller(native, fd, () => this.#readable())
   }
 
   /**
@@ -54,18 +48,23 @@ export class UserSocket {
         if (result >= 0) break
       }
       check(result, 'bind(NETLINK_USERSOCK)')
-      const socket = new UserSocket(native, fd, onDatagram)
-      check(socket.#poller.start(), 'poll')
-      return socket
+      return new UserSocket(native, fd, onDatagram)
     } catch (error) {
       native.close(fd)
       throw error
     }
   }
 
-  /** Sends a datagram, without waiting: the octets sent, or -errno. */
+  /** Sends a datagram, without waiting: the octets sent, or -errno; -EBADF once closed. */
   send(port: number, octets: Uint8Array): number {
+    // The number may be another's by then.
+    if (!this.#open) return -EBADF
     return this.#native.sendto(this.#fd, octets, MSG_DONTWAIT, sockaddrNl(port))
+  }
+
+  /** Tells what is there already, `most` datagrams at most: what is unread when it closes is lost, and its sender not told. */
+  drain(most: number): void {
+    for (let left = most; left > 0 && this.#read(); left--) {}
   }
 
   ref(): void {
@@ -84,19 +83,21 @@ export class UserSocket {
     this.#native.close(this.#fd)
   }
 
+  /** One datagram a turn of the event loop: a flood of them does not keep the frames waiting. */
   #readable(): void {
     try {
-      for (let left = BATCH; this.#open && left > 0; left--) {
-        const length = this.#native.recvmsg(this.#fd, this.#into, MSG_DONTWAIT, this.#meta)
-        // An error that was waiting on the socket: what comes after it is whole.
-        if (length === -ENOBUFS) continue
-        // As a rule EAGAIN: nothing is left.
-        if (length < 0) return
-        this.#onDatagram(this.#into, length, this.#meta[0] >>> 0)
-      }
+      this.#read()
     } finally {
       // After an error condition the watcher has stopped; otherwise this changes nothing.
       if (this.#open) this.#poller.start()
     }
+  }
+
+  /** Tells of a datagram that is there already; false when there is none, or an error was waiting instead. */
+  #read(): boolean {
+    if (!this.#open) return false
+    const length = this.#native.recvmsg(this.#fd, this.#into, MSG_DONTWAIT, this.#meta)
+    if (length >= 0) this.#onDatagram(this.#into, length, this.#meta[0] >>> 0)
+    return length >= 0
   }
 }

@@ -40,7 +40,7 @@ const U64_MAX = 0xffff_ffff_ffff_ffffn
 export interface Subject {
   /** Those registered now. */
   readonly devices: readonly NetDevice[]
-  /** The network namespace, as its user named it; undefined when it is the program's own. */
+  /** The network namespace it was made in, as its user named that; undefined when it is the program's own. */
   netnsOf(dev: NetDevice): string | undefined
 }
 
@@ -121,21 +121,12 @@ function describe(subject: Subject, dev: NetDevice): Write {
 
 function deviceStats(subject: Subject, dev: NetDevice): Write {
   // All at this moment, in one turn of the event loop.
-  const [ours, kernels, drops] = [dev.getStats64(), hostStats(dev), dev.counters.drops()]
+  const [ours, kernels, drops] = [dev.getStats64(), dev.port?.hostStats(), dev.counters.drops()]
   return builder => {
     describe(subject, dev)(builder)
     writeRow(builder, VNET_ATTR_STATS, ours)
     if (kernels !== undefined) writeRow(builder, VNET_ATTR_KERNEL_STATS, kernels)
     writeDrops(builder, drops)
-  }
-}
-
-function hostStats(dev: NetDevice): Float64Array | undefined {
-  try {
-    return dev.port?.hostStats()
-  } catch {
-    // An interface that is just going has no counters any more.
-    return undefined
   }
 }
 

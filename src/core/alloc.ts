@@ -1,4 +1,5 @@
 /** Allocating devices: alloc_netdev_mqs, alloc_etherdev_mqs, ether_setup (net/core/dev.c, net/ethernet/eth.c). */
+import { isStationAddress } from '../header/ethernet.ts'
 import { E2BIG, EINVAL, VnetError } from './errno.ts'
 import { ethHeaderOps } from './eth.ts'
 import {
@@ -84,7 +85,7 @@ export function ethHwAddrRandom<Priv>(dev: NetDevice<Priv>, random: Random): voi
 
 /** is_valid_ether_addr: neither a group address nor all zero. */
 export function isValidEtherAddr(address: Uint8Array): boolean {
-  return address.length === ETH_ALEN && (address[0] & 1) === 0 && address.some(octet => octet !== 0)
+  return address.length === ETH_ALEN && isStationAddress(address, 0)
 }
 
 /** dev_valid_name, for a name or a pattern. */

@@ -95,6 +95,9 @@ export function closeDevice(dev: NetDevice): void {
   if ((dev.flags & IFF_UP) === 0) return
   dev.flags &= ~IFF_UP
   dev.watchdog.down()
+  // Before ndoStop, which may wake a queue: the driver is given no frame while it closes. After it once more, for what could
+  // not be read as long as the driver had all the slots.
+  for (const txq of dev.tx) txq.deactivate()
   callNdo(dev, 'ndoStop', () => dev.netdevOps.ndoStop?.(dev))
   for (const txq of dev.tx) txq.deactivate()
   dev.net.flush()

@@ -14,6 +14,9 @@ export class Napi {
   readonly #poll: (napi: Napi, budget: number) => number
   #enabled = false
   #scheduled = false
+  /** The Net knows of it already; completeDone was called in the poll that runs. */
+  #listed = false
+  #completed = false
 
   /**
    * netif_napi_add. `poll` answers how many frames it handled: all of `budget` asks to be polled again, fewer come after a
@@ -40,7 +43,10 @@ export class Napi {
   schedule(): boolean {
     if (!this.#enabled || this.#scheduled) return false
     this.#scheduled = true
-    this.dev.net.scheduleNapi(this)
+    if (!this.#listed) {
+      this.#listed = true
+      this.dev.net.scheduleNapi(this)
+    }
     return true
   }
 
@@ -48,24 +54,28 @@ export class Napi {
   completeDone(_work: number): boolean {
     const was = this.#scheduled
     this.#scheduled = false
+    this.#completed = true
     return was
   }
 
-  /** Polls once; answers whether it is to be polled again. For Net. */
+  /** Polls once; answers whether it is to be polled again: its budget was not enough, or it was scheduled anew. For Net. */
   run(): boolean {
-    if (!this.#scheduled) return false
+    this.#listed = this.#scheduled && this.#pollOnce()
+    return this.#listed
+  }
+
+  #pollOnce(): boolean {
+    this.#completed = false
     try {
       const work = this.#poll(this, this.weight)
-      if (this.#scheduled && work < this.weight) {
-        this.dev.logRatelimited(
-          `napi poll: ${work} of ${this.weight} handled without completeDone: it is not polled again`,
-        )
-      }
-      return this.#scheduled && work >= this.weight
+      if (this.#completed || work >= this.weight || !this.#scheduled) return this.#scheduled
+      this.dev.logRatelimited(
+        `napi poll: ${work} of ${this.weight} handled without completeDone: it is not polled again`,
+      )
     } catch (error) {
       this.#scheduled = false
       this.dev.logException('napi poll', error)
-      return false
     }
+    return false
   }
 }

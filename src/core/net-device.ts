@@ -51,8 +51,6 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   addresses: readonly Uint8Array[] = []
   /** NETREG_* */
   regState = NETREG_UNINITIALIZED
-  /** netif_device_present: it is registered, and its interface is there. */
-  present = false
   /** NETIF_MSG_*: what to write lines about; all of single frames while the host has IFF_DEBUG on. */
   msgEnable = 0
   /** What ethtool(8) shows; undefined leaves it to the host. */
@@ -76,8 +74,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   #slots: SlotAccount | undefined
   #log: Log | undefined
   #watchdog: Watchdog | undefined
-  #exceptionsSilentUntil = 0
-  #warningsSilentUntil = 0
+  readonly #silentUntil = new Map<string, number>()
   #lost: (() => void) | undefined
 
   /** For allocNetdevMqs. */
@@ -155,20 +152,22 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     else rxq.push(skb)
   }
 
-  /** One line for an exception out of the driver, at most one a second: a frame that throws may come a million times. */
-  logException(op: string, error: unknown): void {
+  /** net_ratelimit: whether a line of this kind may be written now, at most one a second. */
+  ratelimit(kind: string): boolean {
     const now = this.net.clock.now()
-    if (now < this.#exceptionsSilentUntil) return
-    this.#exceptionsSilentUntil = now + NSEC_PER_SEC
-    this.log.err(`${op}: ${describeException(error)}`)
+    if (now < (this.#silentUntil.get(kind) ?? 0)) return false
+    this.#silentUntil.set(kind, now + NSEC_PER_SEC)
+    return true
   }
 
-  /** A warning about a frame, at most one a second (net_ratelimit). */
+  /** One line for an exception out of the driver's `op`, rate-limited: a frame that throws may come a million times. */
+  logException(op: string, error: unknown): void {
+    if (this.ratelimit(op)) this.log.err(`${op}: ${describeException(error)}`)
+  }
+
+  /** A warning about a frame; all of them together are rate-limited. */
   logRatelimited(text: string): void {
-    const now = this.net.clock.now()
-    if (now < this.#warningsSilentUntil) return
-    this.#warningsSilentUntil = now + NSEC_PER_SEC
-    this.log.warn(text)
+    if (this.ratelimit('warning')) this.log.warn(text)
   }
 
   rename(name: string): void {

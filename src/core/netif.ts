@@ -1,7 +1,15 @@
 /**
  * What a driver calls: netif_rx, the carrier, all queues at once, eth_type_trans (net/core/dev.c, net/ethernet/eth.c).
  */
-import { etherType, isMulticastAddress, isSameAddress } from '../header/ethernet.ts'
+import {
+  ETH_P_802_2,
+  ETH_P_802_3,
+  ETH_P_802_3_MIN,
+  etherType,
+  isMulticastAddress,
+  isSameAddress,
+} from '../header/ethernet.ts'
+import { get16 } from '../header/octets.ts'
 import { SKB_DROP_REASON_SKB_CSUM } from '../skb/drop-reason.ts'
 import { skbPanic } from '../skb/error.ts'
 import {
@@ -18,7 +26,16 @@ import {
   type SkBuff,
 } from '../skb/sk-buff.ts'
 import { skbChecksumHelp, skbGsoSegment } from './gso.ts'
-import { ETH_HLEN, NETIF_F_CSUM_MASK, NETIF_F_GSO_UDP_L4, NETIF_F_TSO, NETIF_F_TSO6, NETIF_MSG_PKTDATA } from './if.ts'
+import {
+  ETH_HLEN,
+  IFF_UP,
+  NETIF_F_CSUM_MASK,
+  NETIF_F_GSO_UDP_L4,
+  NETIF_F_TSO,
+  NETIF_F_TSO6,
+  NETIF_MSG_PKTDATA,
+  NETREG_REGISTERED,
+} from './if.ts'
 import { logFrame } from './log-frame.ts'
 import { request } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
@@ -83,16 +100,24 @@ function finish(skb: SkBuff, dev: NetDevice): void {
 }
 
 /**
- * eth_type_trans: what a receiver learns from the link header: `skb.mac`, `pktType` by the destination, and the protocol,
- * which it answers. Unlike the kernel's it leaves the header on: a port takes whole frames.
+ * eth_type_trans: what a receiver learns from the link header: `skb.mac`, `skb.nh`, `pktType` by the destination, and the
+ * protocol, which it answers: the EtherType in host order, ETH_P_802_2 or ETH_P_802_3 where a length is in its place, 0
+ * without a whole header. Unlike the kernel's it leaves the header on: a port takes whole frames. The frame stays the caller's.
  */
 export function ethTypeTrans(skb: SkBuff, dev: NetDevice): number {
   const { bytes, data } = skb
   skb.mac = data
   skb.nh = data + ETH_HLEN
-  skb.protocol = skb.len < ETH_HLEN ? 0 : etherType(bytes, data)
+  const type = skb.len < ETH_HLEN ? 0 : etherType(bytes, data)
+  skb.protocol = type < ETH_P_802_3_MIN ? lengthProtocol(skb) : type
   skb.pktType = packetType(bytes, data, dev)
   return skb.protocol
+}
+
+/** A frame with a length: LLC, but for Novell's, which put IPX with its checksum of all ones straight behind the header. */
+function lengthProtocol({ bytes, data, len }: SkBuff): number {
+  if (len < ETH_HLEN) return 0
+  return len >= ETH_HLEN + 2 && get16(bytes, data + ETH_HLEN) === 0xffff ? ETH_P_802_3 : ETH_P_802_2
 }
 
 function packetType(bytes: Uint8Array, data: number, dev: NetDevice): number {
@@ -121,6 +146,16 @@ function setCarrier(dev: NetDevice, carrier: boolean): void {
   if (dev.carrier === carrier) return
   dev.carrier = carrier
   request(dev, { carrier })
+}
+
+/** netif_device_present: it is registered, so its interface is there. */
+export function netifDevicePresent(dev: NetDevice): boolean {
+  return dev.regState === NETREG_REGISTERED
+}
+
+/** netif_running: the interface is up and the driver opened it. */
+export function netifRunning(dev: NetDevice): boolean {
+  return (dev.flags & IFF_UP) !== 0
 }
 
 /** netif_tx_start_all_queues */

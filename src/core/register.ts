@@ -3,7 +3,7 @@
  * it in between is link-change.ts.
  */
 import { devValidName } from './alloc.ts'
-import { EINVAL, EIO, VnetError } from './errno.ts'
+import { EINVAL, EIO, ENODEV, VnetError } from './errno.ts'
 import { netdevFixFeatures } from './features.ts'
 import {
   IFF_NOARP,
@@ -109,10 +109,6 @@ export async function registerNetdev<Priv>(
       dev.regState = NETREG_UNINITIALIZED
     })
     step('reg_state: NETREG_REGISTERED')
-    dev.present = true
-    undo.push(() => {
-      dev.present = false
-    })
     step('set_bit: __LINK_STATE_PRESENT')
 
     const { qdisc } = port.refresh()
@@ -128,7 +124,14 @@ export async function registerNetdev<Priv>(
     adoptLink(dev, port.link)
     port.onChange(change => (change.kind === 'gone' ? gone(dev) : linkChanged(dev, change)))
   } catch (error) {
-    for (const back of undo.reverse()) await back()
+    for (const back of undo.reverse()) {
+      try {
+        await back()
+      } catch (failed) {
+        // The first error is the one to tell.
+        dev.logException('undoing register_netdev', failed)
+      }
+    }
     throw error
   }
   if (((dev.port?.link.flags ?? 0) & IFF_UP) !== 0) openDevice(dev)
@@ -147,14 +150,21 @@ export async function unregisterNetdev<Priv>(dev: NetDevice<Priv>): Promise<void
   await unregister(dev)
 }
 
-/** dev_open: brings the interface up; settles after ndoOpen ran. EIO when the driver refused, with the reason in the log. */
+/**
+ * dev_open: brings the interface up; settles after ndoOpen ran. Rejects with a VnetError: ENODEV for a device that is not
+ * registered, EBADFD when its interface goes meanwhile, EIO when the driver refused, with the reason in the log.
+ */
 export async function devOpen<Priv>(dev: NetDevice<Priv>): Promise<void> {
-  await dev.port?.apply({ up: true })
+  if (dev.port === undefined) throw new VnetError(ENODEV, `dev_open ${dev.name}`, 'it is not registered')
+  await dev.port.apply({ up: true })
   if ((dev.flags & IFF_UP) === 0)
     throw new VnetError(EIO, `dev_open ${dev.name}`, 'the driver refused, for the reason logged')
 }
 
-/** dev_close: brings the interface down; settles after ndoStop ran. */
+/**
+ * dev_close: brings the interface down; settles after ndoStop ran, at once for a device that is not registered. EBADFD when
+ * its interface goes meanwhile.
+ */
 export async function devClose<Priv>(dev: NetDevice<Priv>): Promise<void> {
   await dev.port?.apply({ up: false })
 }
@@ -193,7 +203,6 @@ async function unregister(dev: NetDevice): Promise<void> {
   unlist(dev)
   notify(dev, NETDEV_UNREGISTER)
   uninit(dev)
-  dev.present = false
   dev.discharge()
   await port?.close()
   dev.regState = NETREG_UNREGISTERED

@@ -3,12 +3,16 @@
  * is up, the driver has not stopped it, the pool has a slot. Otherwise it is paused, not polled, and back-pressure reaches
  * the kernel's own ring.
  */
-import { SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_DRIVER_EXCEPTION } from '../skb/drop-reason.ts'
+import {
+  SKB_DROP_REASON_DEV_STOPPED,
+  SKB_DROP_REASON_DRIVER_EXCEPTION,
+  SKB_DROP_REASON_QDISC_DROP,
+} from '../skb/drop-reason.ts'
 import { Ring } from '../skb/ring.ts'
 import { OWNER_XMIT, type SkBuff } from '../skb/sk-buff.ts'
 import { type Alarm, NSEC_PER_MSEC } from './clock.ts'
 import { wrap } from './counters.ts'
-import { ENOBUFS } from './errno.ts'
+import { EBADFD, ENOBUFS, errnoName } from './errno.ts'
 import { IFF_UP, NETDEV_TX_BUSY, NETIF_MSG_PKTDATA } from './if.ts'
 import { logFrame } from './log-frame.ts'
 import type { NetDevice } from './net-device.ts'
@@ -196,6 +200,7 @@ export class TxQueue {
 
   #readFailed(error: number): void {
     if (error !== -ENOBUFS) {
+      if (error !== -EBADFD) this.dev.log.err(`transmit queue ${this.index} cannot be read: ${errnoName(error)}`)
       this.dev.linkLost()
       return
     }
@@ -206,7 +211,8 @@ export class TxQueue {
   /** (3) Each frame goes to the driver, who owns it from here. */
   #xmit(skb: SkBuff): void {
     if (this.#state !== 0) {
-      if ((this.#state & DEV_DOWN) !== 0 || !this.#requeue.push(skb)) skb.drop(SKB_DROP_REASON_DEV_STOPPED)
+      if ((this.#state & DEV_DOWN) !== 0) skb.drop(SKB_DROP_REASON_DEV_STOPPED)
+      else if (!this.#requeue.push(skb)) skb.drop(SKB_DROP_REASON_QDISC_DROP)
       return
     }
     const { dev } = this
@@ -233,7 +239,8 @@ export class TxQueue {
       return
     }
     this.requeues++
-    if ((this.#state & DEV_DOWN) !== 0 || !this.#requeue.unshift(skb)) skb.drop(SKB_DROP_REASON_DEV_STOPPED)
+    if ((this.#state & DEV_DOWN) !== 0) skb.drop(SKB_DROP_REASON_DEV_STOPPED)
+    else if (!this.#requeue.unshift(skb)) skb.drop(SKB_DROP_REASON_QDISC_DROP)
     if (this.#state !== 0) return
     this.#set(REQUEUED)
     this.#retry?.at(this.dev.net.clock.now() + RETRY)

@@ -3,7 +3,7 @@
  * driver a frame, and again each further such time (dev_watchdog, net/sched/sch_generic.c). A link without a carrier has
  * nothing to wait for.
  */
-import { type Alarm, NSEC_PER_MSEC, NSEC_PER_SEC } from './clock.ts'
+import { type Alarm, NSEC_PER_MSEC } from './clock.ts'
 import { IFF_UP } from './if.ts'
 import { callNdo } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
@@ -15,7 +15,6 @@ export class Watchdog {
   /** By queue: when it was last found stopped for too long. */
   readonly #barked: Float64Array
   #armed = false
-  #silentUntil = 0
 
   constructor(dev: NetDevice) {
     this.#dev = dev
@@ -52,25 +51,24 @@ export class Watchdog {
     const now = dev.net.clock.now()
     let next = Number.POSITIVE_INFINITY
     for (const txq of dev.tx) {
+      // A driver may close its device in its interrupt handler, or to mend a queue.
+      if ((dev.flags & IFF_UP) === 0) return
       if (!txq.stopped) continue
       if (now >= this.#due(txq)) {
         this.#barked[txq.index] = now
-        if (dev.carrier) this.#timeout(txq.index, now - txq.transStart, now)
+        if (dev.carrier) this.#timeout(txq.index, now - txq.transStart)
       }
-      // A driver may close its device to mend a queue.
-      if ((dev.flags & IFF_UP) === 0) return
       if (txq.stopped) next = Math.min(next, this.#due(txq))
     }
-    if (next === Number.POSITIVE_INFINITY) return
+    if (next === Number.POSITIVE_INFINITY || (dev.flags & IFF_UP) === 0) return
     this.#armed = true
     this.#alarm.at(next)
   }
 
-  #timeout(queue: number, latency: number, now: number): void {
+  #timeout(queue: number, latency: number): void {
     const dev = this.#dev
     dev.tx[queue].transTimeout++
-    if (now >= this.#silentUntil) {
-      this.#silentUntil = now + NSEC_PER_SEC
+    if (dev.ratelimit('watchdog')) {
       dev.log.warn(`NETDEV WATCHDOG: transmit queue ${queue} timed out after ${Math.round(latency / NSEC_PER_MSEC)} ms`)
     }
     callNdo(dev, 'ndoTxTimeout', () => dev.netdevOps.ndoTxTimeout?.(dev, queue))

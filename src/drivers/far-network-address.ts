@@ -2,9 +2,6 @@
 import { ETH_ALEN } from '../header/ethernet.ts'
 import { IPV6_ALEN } from '../header/ipv6.ts'
 
-/** Octets of an IPv4 address. */
-export const IPV4_ALEN = 4
-
 /** The octet with the bit that flips, by family (hidden-loopback.ts). */
 const FLIPPED4 = 2
 const FLIPPED6 = 7

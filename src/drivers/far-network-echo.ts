@@ -14,12 +14,12 @@ import { destination, isStationAddress, source, swapAddresses } from '../header/
 import * as icmp from '../header/icmp.ts'
 import * as icmpv6 from '../header/icmpv6.ts'
 import * as ipv4 from '../header/ipv4.ts'
-import { IPPROTO_ICMP } from '../header/ipv4.ts'
+import { IPPROTO_ICMP, IPV4_ALEN } from '../header/ipv4.ts'
 import * as ipv6 from '../header/ipv6.ts'
 import { IPV6_ALEN, NEXTHDR_FRAGMENT, NEXTHDR_ICMP } from '../header/ipv6.ts'
 import { get16 } from '../header/octets.ts'
 import { CHECKSUM_PARTIAL, type SkBuff } from '../skb/sk-buff.ts'
-import { IPV4_ALEN, isLocal, isLocalAfterFlip } from './far-network-address.ts'
+import { isLocal, isLocalAfterFlip } from './far-network-address.ts'
 import { isUnicast4, isUnicast6 } from './hidden-loopback-address.ts'
 
 /** What a host gives its packets to live (RFC 1700). */
@@ -111,7 +111,7 @@ function isSummed(skb: SkBuff, h: number, end: number, pseudo: number, isFragmen
 function setEchoType(skb: SkBuff, h: number, type: number): void {
   const { bytes } = skb
   const before = get16(bytes, h)
-  bytes[h] = type
+  icmp.setType(bytes, h, type)
   if (skb.ipSummed === CHECKSUM_PARTIAL) return
   const check = checksumUpdate(icmp.checksum(bytes, h), before, get16(bytes, h))
   // Both are zero where anything but zeros is summed; of nothing but zeros the checksum is 0xffff.

@@ -60,6 +60,7 @@ function stop(dev: NetDevice<LoopPriv>): void {
 function startXmit(skb: SkBuff, dev: NetDevice<LoopPriv>): number {
   const { far, flows, rxRings } = dev.priv
   if (far !== undefined && answerFar(skb, dev, far, dev.addresses)) {
+    if (skb.len < ETH_ZLEN) skb.padto(ETH_ZLEN)
     netifRx(skb)
     return NETDEV_TX_OK
   }

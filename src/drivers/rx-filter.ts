@@ -41,7 +41,7 @@ export class RxFilter {
   }
 }
 
-/** The last stretch of a wire: what the filter of `to` keeps out goes no further, and counts there. */
+/** The last stretch of a wire: takes frames over; what the filter of `to` keeps out goes no further, and counts there. */
 export function filtered(next: Wire, to: NetDevice, filter: RxFilter): Wire {
   const stats: WireStats = { in: 0, out: 0, dropped: 0, held: 0 }
   return {

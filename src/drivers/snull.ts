@@ -72,6 +72,7 @@ function startXmit(skb: SkBuff, dev: NetDevice<SnullPriv>): number {
     return NETDEV_TX_OK
   }
   if (params.arp && answerFar(skb, dev, far, peer.addresses)) {
+    if (skb.len < ETH_ZLEN) skb.padto(ETH_ZLEN)
     netifRx(skb)
     return NETDEV_TX_OK
   }

@@ -5,8 +5,9 @@
 import { finish, onesComplementSum } from './checksum.ts'
 import { get16, get32, put16, put32 } from './octets.ts'
 
-/** Octets of a header without options. */
+/** Octets of a header without options, and of an address. */
 export const IPV4_HLEN = 20
+export const IPV4_ALEN = 4
 
 /** Protocol numbers, also IPv6 next headers, include/uapi/linux/in.h. */
 export const IPPROTO_ICMP = 1

@@ -3,10 +3,10 @@
  * later, never earlier; arming it allocates nothing, and makes a system call only when it becomes the first to ring.
  */
 import type { Alarm, Clock } from '../core/clock.ts'
-import { VnetError } from '../core/errno.ts'
 import { AlarmHeap, type HeapAlarm } from './alarm-heap.ts'
 import { check } from './errno.ts'
 import type { Native, Poller } from './native.ts'
+import { startPoller } from './poller.ts'
 
 export class TimerfdClock implements Clock, AsyncDisposable {
   readonly #native: Native
@@ -21,14 +21,13 @@ export class TimerfdClock implements Clock, AsyncDisposable {
   constructor(native: Native) {
     this.#native = native
     this.#fd = check(native.timerfdCreate(), 'timerfd_create')
-    const poller = native.createPoller(this.#fd, status => this.#onReadable(status))
-    if (typeof poller === 'number') {
+    try {
+      this.#poller = startPoller(native, this.#fd, status => this.#onReadable(status))
+    } catch (error) {
       native.close(this.#fd)
-      throw new VnetError(poller, 'poll timerfd')
+      throw error
     }
-    this.#poller = poller
-    poller.unref()
-    check(poller.start(), 'poll timerfd')
+    this.#poller.unref()
   }
 
   /** CLOCK_MONOTONIC in ns, which is what the timerfd counts in. */

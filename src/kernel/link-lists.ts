@@ -9,7 +9,7 @@ import { getAddresses, type RouteSocket } from './rtnetlink.ts'
 
 export type LinkLists = Pick<LinkState, 'multicast' | 'addresses'>
 
-/** Where an interface is: a socket in its namespace, a descriptor of that (-1 for home), and its index there. */
+/** Where an interface is now: a socket in its namespace, a descriptor of that (-1 for home), and its index there. */
 export interface LinkPlace {
   readonly sock: RouteSocket
   readonly nsfd: number

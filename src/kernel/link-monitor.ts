@@ -8,6 +8,7 @@ import { EAGAIN, ENOBUFS } from '../core/errno.ts'
 import { getS32, type Message, messages } from '../netlink/index.ts'
 import { check } from './errno.ts'
 import type { Native, Poller } from './native.ts'
+import { startPoller } from './poller.ts'
 import { type Link, parseLink } from './rtnetlink/link-message.ts'
 import { parseNsid } from './rtnetlink/nsid.ts'
 import {
@@ -98,12 +99,7 @@ export class LinkMonitor {
     this.#fd = fd
     this.#listener = listener
     this.allNamespaces = allNamespaces
-    const poller = native.createPoller(fd, status => this.#readable(status))
-    if (typeof poller === 'number') {
-      check(poller, 'createPoller')
-      throw new TypeError('createPoller answered a number that is no error')
-    }
-    this.#poller = poller
+    this.#poller = startPoller(native, fd, status => this.#readable(status))
   }
 
   /** Opens the socket and begins to listen: what happens from here on is told. Call it before reading the state. */
@@ -118,9 +114,7 @@ export class LinkMonitor {
       const allNamespaces = native.setsockopt(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, int32(1)) >= 0
       for (const group of GROUPS) check(join(native, fd, group), `setsockopt(NETLINK_ADD_MEMBERSHIP, ${group})`)
       for (const group of NEWER_GROUPS) join(native, fd, group)
-      const monitor = new LinkMonitor(native, fd, listener, allNamespaces)
-      check(monitor.#poller.start(), 'poll')
-      return monitor
+      return new LinkMonitor(native, fd, listener, allNamespaces)
     } catch (error) {
       native.close(fd)
       throw error

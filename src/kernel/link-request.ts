@@ -1,7 +1,7 @@
 /** What core asks of an interface (LinkRequest), by rtnetlink, and whether the kernel is through with it. */
 import { EEXIST, isErrno } from '../core/errno.ts'
 import { IFF_NOARP, IFF_UP } from '../core/if.ts'
-import type { LinkRequest, LinkState } from '../core/port.ts'
+import type { LinkRequest } from '../core/port.ts'
 import { formatCidr, toCidr } from './cidr.ts'
 import { sameOctets } from './link-state.ts'
 import {
@@ -9,14 +9,15 @@ import {
   getAddresses,
   getLink,
   hasLocalRoutes,
+  type Link,
   type LinkChanges,
   type RouteSocket,
   setLink,
 } from './rtnetlink.ts'
 import { IF_OPER_UNKNOWN, IF_OPER_UP } from './uapi.ts'
 
-/** Makes those of the changes that are rtnetlink's and not so yet; `sock` is where the interface is. Throws a VnetError. */
-export function requestLink(sock: RouteSocket, link: LinkState, request: LinkRequest): void {
+/** Makes those of the changes that are rtnetlink's and not so yet, of `link` as just read by `sock`. Throws a VnetError. */
+export function requestLink(sock: RouteSocket, link: Link, request: LinkRequest): void {
   const changes = differences(link, request)
   if (changes !== undefined) setLink(sock, link.ifindex, changes)
   for (const address of request.addresses ?? []) requestAddress(sock, link.ifindex, address)
@@ -27,16 +28,15 @@ export function requestLink(sock: RouteSocket, link: LinkState, request: LinkReq
  * Whether the kernel's own workers are through. Until then the host sends nothing on a link whose carrier just came, and
  * takes nothing for an IPv6 address that is just there. `carrierSet`: somebody has turned the carrier on or off.
  */
-export function isSettled(sock: RouteSocket, ifindex: number, carrierSet: boolean): boolean {
-  const link = getLink(sock, { ifindex })
-  if (link === undefined || (link.flags & IFF_UP) === 0) return true
+export function isSettled(sock: RouteSocket, link: Link, carrierSet: boolean): boolean {
+  if ((link.flags & IFF_UP) === 0) return true
   // A carrier that was there from the beginning never becomes anything else than unknown.
   const acted = link.operstate === IF_OPER_UP || (link.operstate === IF_OPER_UNKNOWN && !carrierSet)
-  return (!link.carrier || acted) && hasLocalRoutes(sock, ifindex)
+  return (!link.carrier || acted) && hasLocalRoutes(sock, link.ifindex)
 }
 
 /** What of a request the interface does not have yet; undefined when nothing. */
-function differences(link: LinkState, { mtu, address, noarp, txQueueLen }: LinkRequest): LinkChanges | undefined {
+function differences(link: Link, { mtu, address, noarp, txQueueLen }: LinkRequest): LinkChanges | undefined {
   const changes: { -readonly [K in keyof LinkChanges]: LinkChanges[K] } = {}
   if (mtu !== undefined && mtu !== link.mtu) changes.mtu = mtu
   if (txQueueLen !== undefined && txQueueLen !== link.txQueueLen) changes.txQueueLen = txQueueLen

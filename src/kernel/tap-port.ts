@@ -96,13 +96,8 @@ export class TapPort implements Port {
 
   refresh(): LinkState {
     this.#checkOpen()
-    const link = this.#atPlace(place => {
-      const link = this.#readLink(place.sock)
-      if (link === undefined) throw new VnetError(EBADFD, this.#link.name, GONE)
-      return linkState(link, readLists(this.#native, { ...place, ifindex: link.ifindex }, this.#multicastList))
-    })
-    this.#link = link
-    return link
+    this.#link = this.#atPlace((place, link) => linkState(link, readLists(this.#native, place, this.#multicastList)))
+    return this.#link
   }
 
   onChange(fn: (change: LinkChange) => void): void {
@@ -120,8 +115,8 @@ export class TapPort implements Port {
     if (request.persist !== undefined) setPersist(this.#native, this.#tap, request.persist)
     const { linkKsettings } = request
     try {
-      this.#atPlace(({ sock, nsfd, ifindex }) => {
-        requestLink(sock, this.#link, request)
+      this.#atPlace(({ sock, nsfd, ifindex }, link) => {
+        requestLink(sock, link, request)
         if (linkKsettings !== undefined) setLinkKsettings(this.#native, nsfd, ifindex, linkKsettings)
       })
     } catch (error) {
@@ -135,13 +130,18 @@ export class TapPort implements Port {
   /** Whether the kernel's own workers are through with what was asked for, so that frames pass. */
   settled(): boolean {
     if (this.#gone || this.#closed) return true
-    return this.#atPlace(({ sock, ifindex }) => isSettled(sock, ifindex, this.#carrierSet))
+    return this.#atPlace(({ sock }, link) => isSettled(sock, link, this.#carrierSet))
   }
 
   hostStats(): Float64Array | undefined {
     if (this.#gone || this.#closed) return undefined
-    const link = this.#atPlace(({ sock, ifindex }) => getLink(sock, { ifindex }))
-    return link?.stats64.map((n, i) => n - (this.#statsAtOpen[i] ?? 0))
+    try {
+      return this.#atPlace((_, { stats64 }) => stats64.map((n, i) => n - (this.#statsAtOpen[i] ?? 0)))
+    } catch (error) {
+      // It is just going; or descriptors are short.
+      if (error instanceof VnetError) return undefined
+      throw error
+    }
   }
 
   async close(): Promise<void> {
@@ -252,11 +252,16 @@ export class TapPort implements Port {
     }
   }
 
-  /** Calls `fn` with a socket where the interface is now, as inNamespace, and the index it had there when last heard of. */
-  #atPlace<T>(fn: (place: LinkPlace) => T): T {
+  /**
+   * Calls `fn` with a socket where the interface is now, as inNamespace, and with what it is like there: the index that was last
+   * heard of may be another interface's by now. Throws EBADFD also when it is not there.
+   */
+  #atPlace<T>(fn: (place: LinkPlace, link: Link) => T): T {
     return this.#inNamespace(nsfd => {
       using sock = RouteSocket.open(this.#native, nsfd)
-      return fn({ sock, nsfd, ifindex: this.#link.ifindex })
+      const link = this.#readLink(sock)
+      if (link === undefined) throw new VnetError(EBADFD, this.#link.name, GONE)
+      return fn({ sock, nsfd, ifindex: link.ifindex }, link)
     })
   }
 }

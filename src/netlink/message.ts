@@ -8,6 +8,7 @@ import { checkRange, NetlinkParseError } from './parse-error.ts'
 
 export const NLMSG_HDRLEN = 16
 
+export const NLMSG_NOOP = 1
 export const NLMSG_ERROR = 2
 export const NLMSG_DONE = 3
 /** The first type that belongs to the protocol; the ones below are netlink's own. */

@@ -59,9 +59,11 @@ export const SKB_DROP_REASON_TX_CARRIER = 29
 export const SKB_DROP_REASON_TX_FIFO = 30
 export const SKB_DROP_REASON_TX_HEARTBEAT = 31
 export const SKB_DROP_REASON_TX_WINDOW = 32
+/** A driver chose (ndoSelectQueue) a queue that is stopped and holds as many frames as it can. */
+export const SKB_DROP_REASON_QDISC_DROP = 33
 
 /** How many reasons there are: the length of a row of drop counters. */
-export const SKB_DROP_REASON_MAX = 33
+export const SKB_DROP_REASON_MAX = 34
 
 const names: readonly string[] = [
   'NOT_DROPPED_YET',
@@ -97,6 +99,7 @@ const names: readonly string[] = [
   'TX_FIFO',
   'TX_HEARTBEAT',
   'TX_WINDOW',
+  'QDISC_DROP',
 ]
 
 /** The name of a reason without its prefix, as tools print it: `PKT_TOO_SMALL`. */

@@ -62,7 +62,7 @@ export class SkBuff {
   len = 0
   /** The device it is on: the sender's in ndoStartXmit, the receiver's for netifRx. */
   dev: SkBuffDevice | undefined = undefined
-  /** EtherType in host order, set by ethTypeTrans. */
+  /** ETH_P_*: the EtherType in host order, or what ethTypeTrans makes of a length in its place; 0 when not known. */
   protocol = 0
   /** One of PACKET_*, set by ethTypeTrans. */
   pktType = PACKET_HOST

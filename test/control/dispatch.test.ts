@@ -285,7 +285,7 @@ describe('what is refused', () => {
   test('a second dump while one is under way is EBUSY', async () => {
     const { families } = await served()
     const { acks } = read(ask(families, request(VNET_GENL_ID, GET_DEVICES, { flags: NLM_F_DUMP }), { busy: true }))
-    expect(acks).toEqual([{ error: -16, message: 'an earlier dump is still under way' }])
+    expect(acks).toEqual([{ error: -16, message: 'another dump is under way: ask again' }])
   })
 
   test('what is no request is acknowledged if it asks for that, and otherwise passed over', async () => {

@@ -87,6 +87,50 @@ describe('a poll that is scheduled', () => {
     napi.schedule()
     memory.net.flush()
     expect(polls).toBe(3)
+    expect(memory.lines.filter(line => line.includes('completeDone'))).toEqual([])
+  })
+
+  test('is polled once a round, also when it completed with all of its budget and scheduled itself anew', async () => {
+    const memory = makeNet()
+    const { dev } = await addDevice(memory)
+    let polls = 0
+    const napi = new Napi(dev, (self, budget) => {
+      self.completeDone(budget)
+      if (++polls < 15) self.schedule()
+      return budget
+    })
+    napi.enable()
+    napi.schedule()
+    memory.net.flush()
+    expect(polls).toBe(10) // the rounds of one go
+    memory.net.flush()
+    expect(polls).toBe(15)
+  })
+
+  test('is polled once a round, though it was disabled, enabled and scheduled while it waited', async () => {
+    const { napi, state, flush } = await poller(makeNet(), 4)
+    napi.schedule()
+    napi.disable()
+    napi.enable()
+    expect(napi.schedule()).toBe(true)
+    state.work = 4 * 12
+    flush()
+    expect(state.polls).toHaveLength(10) // the rounds of one go
+    flush()
+    expect(state.polls).toHaveLength(13)
+  })
+
+  test('that handled less than its budget and did not complete is not polled again, and that is said', async () => {
+    const memory = makeNet()
+    const { dev } = await addDevice(memory)
+    let polls = 0
+    const napi = new Napi(dev, () => ++polls)
+    napi.enable()
+    napi.schedule()
+    memory.net.flush()
+    memory.net.flush()
+    expect(polls).toBe(1)
+    expect(memory.lines.at(-1)).toBe('test0: napi poll: 1 of 64 handled without completeDone: it is not polled again')
   })
 
   test('has what it received with the host in the same go', async () => {

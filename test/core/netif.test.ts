@@ -234,6 +234,15 @@ describe('ethTypeTrans', () => {
     expect(translated([...to, 2, 0, 0, 0, 0, 1, 0x86, 0xdd, 0x60])).toEqual({ protocol: 0x86dd, pktType })
   })
 
+  test.each([
+    ['LLC', [0x05, 0xff, 0x42, 0x42, 0x03], 0x0004],
+    ['an LLC header that is cut', [0x00, 0x00, 0xff], 0x0004],
+    ['IPX of Novell’s', [0x00, 0x1e, 0xff, 0xff], 0x0001],
+    ['the lowest EtherType', [0x06, 0x00, 0xff, 0xff], 0x0600],
+  ])('tells %s, behind a length or not', (_, behind, protocol) => {
+    expect(translated([2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 1, ...behind]).protocol).toBe(protocol)
+  })
+
   test('finds no protocol in a frame shorter than its header', () => {
     expect(translated([2, 0, 0, 0, 0, 9, 1, 2, 3, 4, 5, 6, 8]).protocol).toBe(0)
   })

@@ -14,6 +14,7 @@ import {
 } from '../../src/core/if.ts'
 import { LOGLEVEL_DEBUG } from '../../src/core/log.ts'
 import type { NetDevice } from '../../src/core/net-device.ts'
+import { netifDevicePresent } from '../../src/core/netif.ts'
 import type { NetDeviceOps } from '../../src/core/ops.ts'
 import type { PortSpec } from '../../src/core/port.ts'
 import { devOpen, registerNetdev, unregisterNetdev } from '../../src/core/register.ts'
@@ -128,8 +129,8 @@ const FAULTS: [step: string, how: string, fault: () => number, errno: number][] 
 
 /** All fields that registering touches. */
 function fieldsOf(dev: NetDevice) {
-  const { name, ifindex, flags, features, mtu, txQueueLen, mc, addresses, regState, present, port } = dev
-  const fields = { name, ifindex, flags, features, mtu, txQueueLen, mc, addresses, regState, present, port }
+  const { name, ifindex, flags, features, mtu, txQueueLen, mc, addresses, regState, port } = dev
+  const fields = { name, ifindex, flags, features, mtu, txQueueLen, mc, addresses, regState, port }
   return { ...fields, devAddr: [...dev.devAddr] }
 }
 
@@ -349,21 +350,21 @@ describe('what a step has done', () => {
     const memory = makeNet()
     const seen: unknown[] = []
     memory.net.registerNetdeviceNotifier((event, dev) => {
-      const { ifindex, features, mtu, devAddr, regState, present } = dev
-      seen.push([EVENTS.get(event), ifindex > 0, features, mtu, [...devAddr], regState, present])
+      const { ifindex, features, mtu, devAddr } = dev
+      seen.push([EVENTS.get(event), ifindex > 0, features, mtu, [...devAddr], netifDevicePresent(dev)])
     })
     const dev = makeDevice({}, { features: NETIF_F_HW_CSUM | NETIF_F_SG })
     dev.mtu = 1234
     dev.devAddr.set([2, 1, 2, 3, 4, 5])
     await registerNetdev(dev, memory.net)
-    const there = [true, 0x203, 1234, [2, 1, 2, 3, 4, 5], NETREG_UNINITIALIZED, false]
+    const there = [true, 0x203, 1234, [2, 1, 2, 3, 4, 5], false]
     expect(seen).toEqual([
       ['POST_INIT', ...there],
       ['REGISTER', ...there],
     ])
-    expect([dev.regState, dev.present]).toEqual([NETREG_REGISTERED, true])
+    expect([dev.regState, netifDevicePresent(dev)]).toEqual([NETREG_REGISTERED, true])
     await unregisterNetdev(dev)
-    expect(dev.present).toBe(false)
+    expect(netifDevicePresent(dev)).toBe(false)
   })
 
   test('by the features that the host gives is what the device has', async () => {

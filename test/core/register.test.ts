@@ -263,6 +263,12 @@ describe('opening and closing', () => {
     expect(steps.filter(step => step.startsWith('ndo'))).toEqual(['ndoOpen', 'ndoStop', 'ndoOpen'])
   })
 
+  test('of a device that is not registered: the one is refused, the other is done', async () => {
+    const dev = makeDevice()
+    await expect(devOpen(dev)).rejects.toThrow(/^dev_open test%d: ENODEV, .*; it is not registered$/)
+    await devClose(dev)
+  })
+
   test('say so', async () => {
     const memory = makeNet()
     const { dev } = await addDevice(memory)
@@ -291,7 +297,7 @@ describe('opening and closing', () => {
     expect(port.queues[0]?.paused).toBe(true)
   })
 
-  test('an exception of ndoOpen counts as an error, one of ndoStop closes all the same', async () => {
+  test('an exception of ndoOpen counts as an error, one of ndoStop closes all the same, and neither hides the other', async () => {
     const memory = makeNet()
     let broken = true
     const { dev, port } = await addDevice(
@@ -309,7 +315,6 @@ describe('opening and closing', () => {
     await expect(devOpen(dev)).rejects.toThrow(/EIO/)
     expect([dev.flags & IFF_UP, port.up]).toEqual([0, false])
     broken = false
-    memory.clock.advance(1e9)
     await devOpen(dev)
     await devClose(dev)
     expect([dev.flags & IFF_UP, port.up]).toEqual([0, false])

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { netifRx } from '../../src/core/netif.ts'
 import type { NetDeviceOps } from '../../src/core/ops.ts'
 import { TX_PACKETS } from '../../src/core/stats.ts'
-import { SKB_DROP_REASON_DEV_STOPPED } from '../../src/skb/drop-reason.ts'
+import { SKB_DROP_REASON_QDISC_DROP } from '../../src/skb/drop-reason.ts'
 import type { MemoryPort } from '../../src/testing/memory-port.ts'
 import { addDevice, memoryNets, numbered, numberOf } from '../support/memory-net.ts'
 
@@ -121,7 +121,7 @@ describe('a chosen queue that is stopped', () => {
     const { dev, port, seen, conserved } = await selecting(() => 1)
     dev.tx[1]?.stop()
     send(port, 40)
-    expect([dev.tx[1]?.held, dev.counters.drops().tx[SKB_DROP_REASON_DEV_STOPPED]]).toEqual([32, 8])
+    expect([dev.tx[1]?.held, dev.counters.drops().tx[SKB_DROP_REASON_QDISC_DROP]]).toEqual([32, 8])
     expect(conserved()).toMatchObject({ held: 32, dropped: 8 })
     dev.tx[1]?.wake()
     expect(seen.map(([, number]) => number)).toEqual(Array.from({ length: 32 }, (_, i) => i))

@@ -525,6 +525,42 @@ describe('a device that is stopped', () => {
     expect([dev.held, dev.counters.drops().tx[SKB_DROP_REASON_DEV_STOPPED]]).toEqual([0, 10])
   })
 
+  test('does not have the driver given what waits for a wake by its own ndoStop', async () => {
+    const memory = makeNet()
+    const order: string[] = []
+    const { dev, port } = await addDevice(memory, {
+      ndoStartXmit: (skb, device) => {
+        order.push('xmit')
+        device.txq(skb).stop()
+        return NETDEV_TX_BUSY
+      },
+      ndoStop: device => {
+        order.push('stop')
+        device.tx[0]?.wake()
+      },
+    })
+    transmit(port, 10)
+    wakeUp()
+    await devClose(dev)
+    expect(order).toEqual(['xmit', 'stop'])
+    expect(dev.counters.drops().tx[SKB_DROP_REASON_DEV_STOPPED]).toBe(10)
+  })
+
+  test('drops what the host has queued also when the driver kept all the slots until then', async () => {
+    const memory = makeNet({ large: 4 })
+    const kept = new Ring(4)
+    const { dev, port } = await addDevice(memory, {
+      ndoStartXmit: skb => void kept.push(skb),
+      ndoStop: () => void kept.purge(SKB_DROP_REASON_WIRE_LOSS),
+    })
+    transmit(port, 10)
+    wakeUp()
+    expect(kept.length).toBe(4)
+    await devClose(dev)
+    const { tx } = dev.counters.drops()
+    expect([tx[SKB_DROP_REASON_WIRE_LOSS], tx[SKB_DROP_REASON_DEV_STOPPED]]).toEqual([4, 6])
+  })
+
   test('does not have the driver called by an alarm for BUSY', async () => {
     const memory = makeNet()
     let offered = 0

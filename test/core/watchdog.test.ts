@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../src/core/clock.ts'
+import { IRQ_HANDLED, Irq } from '../../src/core/irq.ts'
 import { netifCarrierOff, netifCarrierOn, netifTxStartAllQueues, netifTxStopAllQueues } from '../../src/core/netif.ts'
 import type { NetDeviceOps } from '../../src/core/ops.ts'
 import { devClose, devOpen, unregisterNetdev } from '../../src/core/register.ts'
@@ -251,6 +252,21 @@ describe('a handler', () => {
     netifTxStopAllQueues(dev)
     pass(500)
     expect([barks, clock.armed]).toEqual([[[50, 0]], 0])
+  })
+
+  test('is not called for a device that an interrupt closes just then', async () => {
+    const { dev, net, pass, barks, clock } = await watched({ ndoStop: netifTxStopAllQueues })
+    const irq = new Irq(dev)
+    irq.request(() => {
+      void devClose(dev)
+      return IRQ_HANDLED
+    })
+    netifTxStopAllQueues(dev)
+    net.polling = true // the event loop stalls: the interrupt waits
+    irq.raise(1)
+    net.polling = false
+    pass(500)
+    expect([irq.count, barks, clock.armed]).toEqual([1, [], 0])
   })
 
   test('may close and open the device, which then is as new', async () => {

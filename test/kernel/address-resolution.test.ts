@@ -247,14 +247,17 @@ describe.each(Object.keys(setups))('%s --arp', which => {
       const [link] = JSON.parse((await netns.run(`ip -j link show ${name}`)).stdout)
       expect(link.flags).toContain('NOARP')
       await pingAll(netns, `-c 1 ${real[0]}`)
-      expect((await netns.run(`ping -q -c 1 -W 1 ${nobody[0]}`)).status).toBe(1)
+      expect((await netns.run(`ping -q -c 1 -W 0.3 ${nobody[0]}`)).status).toBe(1)
     })
     // Asked all the same, they do not answer.
     await everywhere(async ({ netns, name, own, real }) => {
       await netns.run(`ip link set ${name} arp on`)
-      const asked = await arping(netns, `-c 1 -w 1 -I ${name} -s ${own[0]} ${real[0]}`)
+      const [asked, solicited] = await Promise.all([
+        arping(netns, `-c 1 -w 1 -I ${name} -s ${own[0]} ${real[0]}`),
+        ndisc6(netns, `${real[1]} ${name}`),
+      ])
       expect(asked).toEqual({ status: 1, answers: 0 })
-      expect((await ndisc6(netns, `${real[1]} ${name}`)).stdout).toContain('No response.')
+      expect(solicited.stdout).toContain('No response.')
     })
     await stopConserved(vnet)
   })

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { DriverFiles } from '../support/driver-files.ts'
 import { ethernet } from '../support/frames.ts'
-import { type Child, type Netns, OwnNetns } from '../support/netns.ts'
+import { type Netns, OwnNetns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { hasCarrier, hasNoCarrier, type ShownLink, shownLink, untilShown } from '../support/shown-link.ts'
 import { type Running, spawnVnet, startVnet, stopConserved } from '../support/vnet-process.ts'
@@ -82,44 +82,7 @@ describe('netifCarrierOff and netifCarrierOn', () => {
     expect(hasNoCarrier(await until(near, 'mine0', hasNoCarrier))).toBe(true)
     await stopConserved(vnet)
   })
-
-  test('snull --flap takes it for a tenth of the time', async () => {
-    // Whoever only looks may miss that; the kernel tells of each.
-    const monitor = near.spawn('ip -o monitor link')
-    const shown = linesOf(monitor)
-    const vnet = await startVnet(['snull', '--netns', near.name, '--json', '--flap', '2000'])
-    for (let i = 0; i < 2; i++) {
-      await shown.until(line => /: sn0: <NO-CARRIER,/.test(line))
-      await shown.until(line => /: sn0: <[^>]*LOWER_UP/.test(line))
-    }
-    await stopConserved(vnet)
-  })
 })
-
-/** What a program prints, line by line: each is waited for once, in order. */
-function linesOf(child: Child) {
-  const lines: string[] = []
-  let rest = ''
-  let wake = () => {}
-  child.stdout.setEncoding('utf8').on('data', text => {
-    const all = `${rest}${text}`.split('\n')
-    rest = all.pop() ?? ''
-    lines.push(...all)
-    wake()
-  })
-  return {
-    async until(is: (line: string) => boolean): Promise<string> {
-      for (;;) {
-        const line = lines.shift()
-        if (line !== undefined && is(line)) return line
-        if (line !== undefined) continue
-        await new Promise<void>(resolve => {
-          wake = resolve
-        })
-      }
-    },
-  }
-}
 
 describe('cable', () => {
   const state = (link: ShownLink) => link.linkinfo?.info_slave_data?.state

@@ -104,6 +104,15 @@ describe('finding', () => {
     expect(await interfaces()).toEqual([])
   })
 
+  test('one of another namespace is told of where its process number means something', async () => {
+    await serve(['one'])
+    const [name] = readdirSync(directory)
+    const entry = JSON.parse(readFileSync(join(directory, name!), 'utf8'))
+    writeFileSync(join(directory, 'a.json'), JSON.stringify({ ...entry, netns: 1 }))
+    writeFileSync(join(directory, 'b.json'), JSON.stringify({ ...entry, netns: 1, pidns: 1 }))
+    expect((await findVnets(ask(), directory)).elsewhere).toEqual([{ ...entry, netns: 1 }])
+  })
+
   test('in another namespace there is none of them', async () => {
     await serve(['one'])
     const other = new ControlClient(own.at(own.addQuiet()))
@@ -216,6 +225,28 @@ describe('clients of every kind', () => {
     expect(await found()).toEqual([['one', VNET_PORT]])
   })
 
+  test('a datagram full of questions is answered in part, and the next one in another turn of the event loop', async () => {
+    let asked = 0
+    const memory = memoryNet()
+    ends.push(serveControl(native, memory.net, { directory }))
+    const ndoGetStats64 = () => void asked++
+    await addDevice(memory, { ndoGetStats64 }, { name: 'one' })
+    const questions = new MessageBuilder()
+    for (let i = 0; i < 2000; i++) {
+      questions.message(FAMILY, NLM_F_REQUEST, i).payload(genlmsghdr(3, 1)).string(2, 'one')
+    }
+    const socket = own.own(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_USERSOCK, -1))
+    for (let i = 0; i < 3; i++) native.sendto(socket, questions.bytes, MSG_DONTWAIT, sockaddrNl(VNET_PORT))
+    const turns: number[] = []
+    while (turns.length < 3) {
+      const before = asked
+      await new Promise(resolve => setImmediate(resolve))
+      if (asked > before) turns.push(asked - before)
+    }
+    // What fits into 8 KiB, of 28 octets each.
+    expect(turns).toEqual([292, 292, 292])
+  })
+
   test('random datagrams are survived', async () => {
     const { lines } = await serve(['one'])
     const socket = own.own(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_USERSOCK, -1))
@@ -258,6 +289,47 @@ describe('a vnet that does not answer', () => {
       expect(native.sendto(socket, builder.bytes, MSG_DONTWAIT, client)).toBe(builder.bytes.length)
     }
     await question
+  })
+
+  test('because it ended with the question unread is nobody, and that is known before the time allowed is over', async () => {
+    const ending = own.own(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_USERSOCK, -1))
+    native.bind(ending, sockaddrNl(VNET_PORT))
+    const finding = findVnets(ask(), directory)
+    own.close(ending)
+    expect(await finding).toEqual({ devices: [], failed: [], elsewhere: [] })
+  })
+
+  test('because another has its port by then does not come about: what was asked before the end is answered', async () => {
+    const { control } = await serve(['one'])
+    const finding = findVnets(ask(), directory)
+    control[Symbol.dispose]()
+    await serve(['two'])
+    expect(await finding).toMatchObject({ devices: [{ name: 'two' }], failed: [] })
+  })
+
+  test('but is something else and sends what is no answer is an error that says so', async () => {
+    const other = own.own(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_USERSOCK, -1))
+    native.bind(other, sockaddrNl(VNET_PORT))
+    const finding = findVnets(ask(), directory)
+    const meta = new Int32Array(3)
+    const length = native.recvmsg(other, new Uint8Array(256), MSG_DONTWAIT, meta)
+    expect(length).toBeGreaterThan(0)
+    // Of the first question a client asks; its attribute is longer than the message.
+    const answer = new MessageBuilder().message(FAMILY, 0, 1).payload(genlmsghdr(1, 1)).u16(1, FAMILY).bytes
+    answer[20] = 200
+    native.sendto(other, answer, MSG_DONTWAIT, sockaddrNl(meta[0]! >>> 0))
+    const { failed } = await finding
+    expect(failed.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/^vnet_nl on port \d+: EPROTO, .*; .*\d/),
+    ])
+  })
+
+  test('and a client that is closed asks nothing any more, on a number that may be another’s descriptor', async () => {
+    const client = ask()
+    client.close()
+    // It gets the number that has become free.
+    own.own(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_USERSOCK, -1))
+    await expect(client.family(VNET_PORT)).rejects.toMatchObject({ code: 'EBADF' })
   })
 
   test('and a client that is closed meanwhile ends its questions', async () => {

@@ -90,9 +90,12 @@ describe.each([
 describe('--flap', () => {
   test('takes the carrier and gives it back: the host hears of both, and sends again', async () => {
     const monitor = lines(netns.spawn('ip monitor link'))
-    const vnet = await start('--flap', '4000')
-    await monitor.until(/sn0: <NO-CARRIER,.* state DOWN/)
-    await monitor.until(/sn0: <.*LOWER_UP.* state UP/)
+    // Every 2 s, as the help says, is seen each time.
+    const vnet = await start('--flap', '2000')
+    for (let i = 0; i < 2; i++) {
+      await monitor.until(/sn0: <NO-CARRIER,.* state DOWN/)
+      await monitor.until(/sn0: <.*LOWER_UP.* state UP/)
+    }
     while ((await pingSome(netns, '-c 1 -W 1 198.18.0.2')) === 0);
     await stopConserved(vnet)
   })
@@ -113,16 +116,9 @@ describe('--flap', () => {
 
 describe('--drop', () => {
   test.each([
+    // What each other reason moves is in statistics-fields.test.ts.
     ['RX_CRC', 'sn1', { rxErrors: 4, rxCrcErrors: 4, rxDropped: 0 }],
-    ['RX_FRAME', 'sn1', { rxErrors: 4, rxFrameErrors: 4, rxDropped: 0 }],
-    ['RX_FIFO', 'sn1', { rxErrors: 4, rxFifoErrors: 4, rxDropped: 0 }],
-    ['RX_OVER', 'sn1', { rxErrors: 4, rxOverErrors: 4, rxDropped: 0 }],
-    ['RX_NOHANDLER', 'sn1', { rxErrors: 0, rxNohandler: 4, rxDropped: 0 }],
     ['FULL_RING', 'sn1', { rxErrors: 0, rxMissedErrors: 4, rxDropped: 0 }],
-    ['TX_ABORTED', 'sn0', { txErrors: 4, txAbortedErrors: 4, txDropped: 0 }],
-    ['TX_CARRIER', 'sn0', { txErrors: 4, txCarrierErrors: 4, txDropped: 0 }],
-    ['TX_FIFO', 'sn0', { txErrors: 4, txFifoErrors: 4, txDropped: 0 }],
-    ['TX_HEARTBEAT', 'sn0', { txErrors: 4, txHeartbeatErrors: 4, txDropped: 0 }],
     ['tx_window', 'sn0', { txErrors: 4, txWindowErrors: 4, txDropped: 0 }],
   ] as const)('%s=5 loses every fifth frame, and counts it at %s', async (reason, name, fields) => {
     const vnet = await start('--drop', `${reason}=5`)

@@ -387,7 +387,14 @@ describe('its socket', () => {
 
   test('no descriptor is left when opening fails half-way', () => {
     const before = readdirSync('/proc/self/fd').length
-    expect(() => listen({ createPoller: () => -12 })).toThrow(/createPoller: ENOMEM/)
+    expect(() => listen({ createPoller: () => -12 })).toThrow(/^poll: ENOMEM/)
+    let watching = 0
+    const createPoller = () => {
+      watching++
+      return { start: () => -12, stop: () => 0, ref: () => 0, unref: () => 0, close: () => watching-- }
+    }
+    expect(() => listen({ createPoller })).toThrow(/^poll: ENOMEM/)
+    expect(watching).toBe(0)
     expect(readdirSync('/proc/self/fd').length).toBe(before)
   })
 })

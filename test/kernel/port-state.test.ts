@@ -1,9 +1,11 @@
 /** What a port of a LinuxHost knows of its interface: its name, that it was announced, its flags, queues, qdisc, and `refresh`. */
+import { writeSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { EAGAIN, ENOBUFS } from '../../src/core/errno.ts'
 import { IFF_ALLMULTI, IFF_PROMISC } from '../../src/core/if.ts'
 import { devAllocName } from '../../src/kernel/dev-name.ts'
 import type { TapPort } from '../../src/kernel/tap-port.ts'
+import { ethernet } from '../support/frames.ts'
 import { TapPorts, Told } from '../support/tap-ports.ts'
 
 describe('allocName', () => {
@@ -188,6 +190,26 @@ describe('refresh', () => {
     expect(await told.until('moved')).toMatchObject({ ifindex: shown.ifindex })
     far.ip('link set tap0 mtu 1300')
     await told.until('mtu', ({ mtu }) => mtu === 1300)
+  })
+
+  test('is not needed for what is asked of the interface to reach it, where another has its index since it moved', async () => {
+    const taps = new TapPorts()
+    const far = taps.own.add()
+    const port = await taps.open()
+    const [fd] = taps.own.tap(far, 'taken')
+    far.ip('link set taken up')
+    writeSync(fd!, ethernet(0x88b5, 46))
+    const [taken] = JSON.parse(far.ip('-s -j link show taken'))
+    expect([taken.ifindex, taken.stats64.rx.packets]).toEqual([port.link.ifindex, 1])
+    taps.home.ip(`link set tap0 netns ${far.name}`)
+    // Nothing was heard of it yet.
+    expect(port.hostStats()![0]).toBe(0)
+    await port.apply({ mtu: 1400, txQueueLen: 7, addresses: ['198.18.0.1/24'] })
+    const mtus = JSON.parse(far.ip('-j addr show')).map(({ ifname, mtu, txqlen }: never) => [ifname, mtu, txqlen])
+    expect(mtus).toContainEqual(['taken', 1500, 1000])
+    expect(mtus).toContainEqual(['tap0', 1400, 7])
+    expect(far.ip('-4 addr show dev taken')).toBe('')
+    expect(far.ip('-4 addr show dev tap0')).toContain('198.18.0.1/24')
   })
 
   test('is EBADFD when the interface is gone, told or not, or the port closed', async () => {

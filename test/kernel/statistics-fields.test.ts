@@ -41,10 +41,14 @@ function moving(total: LinkStats64): Partial<LinkStats64> {
 /** What `vnet stats --json --all` says of an interface, when all that the driver is about to count it has counted. */
 async function ask(netns: Netns, name: string, is: (stats: DeviceStats) => boolean = () => true): Promise<DeviceStats> {
   for (;;) {
-    const { stdout } = await runMain('stats', `${netns.name}/${name}`, '--json', '--all')
-    const [{ interfaces }] = jsonLines(stdout) as [{ interfaces: [DeviceStats] }]
-    if (is(interfaces[0])) return interfaces[0]
+    const [stats] = await shownBy(`${netns.name}/${name}`)
+    if (is(stats!)) return stats!
   }
+}
+
+async function shownBy(...names: string[]): Promise<DeviceStats[]> {
+  const { stdout } = await runMain('stats', ...names, '--json', '--all')
+  return (jsonLines(stdout) as [{ interfaces: DeviceStats[] }])[0].interfaces
 }
 
 const startSnull = (...args: string[]) => startVnet(['snull', `${near.name}/sn0`, `${far.name}/sn1`, '--json', ...args])
@@ -60,7 +64,7 @@ async function send(frames: number, frame = datagram()): Promise<{ sn0: DeviceSt
   for (let i = 0; i < frames; i++) sender.send(frame)
   const dropped = ({ drops }: DeviceStats) => [drops.tx, drops.rx].flatMap(each => Object.values(each))
   for (;;) {
-    const [sn0, sn1] = [await ask(near, 'sn0'), await ask(far, 'sn1')]
+    const [sn0, sn1] = (await shownBy(`${near.name}/sn0`, `${far.name}/sn1`)) as [DeviceStats, DeviceStats]
     const lost = [...dropped(sn0), ...dropped(sn1)].reduce((n, more) => n + more, 0)
     if (sn0.total.txPackets === frames && sn1.total.rxPackets + lost === frames) return { sn0, sn1 }
   }

@@ -1,0 +1,9 @@
+/** Tables of text. */
+
+/** The rows as lines: the first column to the left, the others to the right, two spaces between. */
+export function align(rows: readonly string[][]): string[] {
+  const widths = rows.reduce<number[]>((max, row) => row.map((cell, i) => Math.max(max[i] ?? 0, cell.length)), [])
+  return rows.map(row =>
+    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  '),
+  )
+}

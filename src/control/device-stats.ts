@@ -1,0 +1,51 @@
+/** Devices and their statistics, as a client makes them of a vnet's answers. */
+import { type LinkStats64, linkStats64Fields } from '../core/stats.ts'
+import type { Decoded } from '../netlink/index.ts'
+import { type answerPolicy, VNET_DROP_TX } from './family.ts'
+
+/** A device of a running vnet. */
+export interface Device {
+  readonly ifindex: number
+  readonly name: string
+  /** Where it was made, if not in the namespace of its program. */
+  readonly netns: string | undefined
+}
+
+/** Its statistics at one moment. */
+export interface DeviceStats extends Device {
+  readonly total: LinkStats64
+  /** Row q: transmit queue q and, for q < rxQueues, receive queue q. */
+  readonly queues: readonly LinkStats64[]
+  readonly rxQueues: number
+  /** Drops by reason, of frames the host sent and of frames for it. */
+  readonly drops: { readonly tx: Readonly<Record<string, number>>; readonly rx: Readonly<Record<string, number>> }
+  /** What the kernel counted since the device was opened; undefined when the interface is just going. */
+  readonly kernel: LinkStats64 | undefined
+}
+
+/** One message of an answer. */
+export type Answer = Decoded<typeof answerPolicy.fields>
+
+export function device({ ifindex, ifname, netns }: Answer): Device {
+  return { ifindex, name: ifname, netns }
+}
+
+/** Of the message with the sums, and those of the queues after it. */
+export function deviceStats(sum: Answer, queues: readonly Answer[]): DeviceStats {
+  const drops = { tx: {} as Record<string, number>, rx: {} as Record<string, number> }
+  for (const { way, reason, frames } of sum.drops ?? []) {
+    drops[way === VNET_DROP_TX ? 'tx' : 'rx'][reason] = Number(frames)
+  }
+  return {
+    ...device(sum),
+    total: linkStats(sum.stats),
+    queues: queues.map(({ stats }) => linkStats(stats)),
+    rxQueues: sum.numRxQueues ?? 0,
+    drops,
+    kernel: sum.kernelStats && linkStats(sum.kernelStats),
+  }
+}
+
+function linkStats(stats: Answer['stats'] = {}): LinkStats64 {
+  return Object.fromEntries(linkStats64Fields.map(field => [field, Number(stats[field] ?? 0)])) as LinkStats64
+}

@@ -1,0 +1,32 @@
+/** What `vnet stats` says when it has nothing to show: one line, and what to do. */
+import { expect, test } from 'vitest'
+import { complaintAbout } from '../../src/cli/stats.ts'
+import type { Found } from '../../src/control/index.ts'
+import { ETIMEDOUT, VnetError } from '../../src/core/errno.ts'
+
+const device = { ifindex: 2, name: 'sn0', netns: undefined, port: 1 }
+const entry = { pid: 77, startTime: '1', pidns: 1, netns: 1, port: 1, interfaces: ['far0'] }
+const failed = new VnetError(ETIMEDOUT, 'vnet_nl on port 5')
+const found = (some: Partial<Found>): Found => ({ devices: [], failed: [], elsewhere: [], ...some })
+
+test('where all that was named is there, or nothing was named, nothing', () => {
+  expect(complaintAbout([], found({ devices: [device], failed: [failed], elsewhere: [entry] }))).toBeUndefined()
+})
+
+test('a vnet elsewhere is proposed when it has what was named, or nothing was named', () => {
+  const none = 'no vnet is running in this network namespace'
+  const far = '; for far0: nsenter -n -t 77 vnet stats'
+  expect(complaintAbout([], found({ elsewhere: [entry] }))).toBe(none + far)
+  expect(complaintAbout(['far0'], found({ elsewhere: [entry] }))).toBe(none + far)
+  expect(complaintAbout(['sn0'], found({ elsewhere: [entry] }))).toBe(none)
+  expect(complaintAbout(['far0'], found({ devices: [device], elsewhere: [entry] }))).toBe(
+    `there is no interface far0, but sn0${far}`,
+  )
+})
+
+test('one that did not answer, and may be the one that was meant, is told of', () => {
+  expect(complaintAbout(['sn1'], found({ failed: [failed] }))).toBe(failed.message)
+  expect(complaintAbout(['sn1'], found({ devices: [device], failed: [failed] }))).toBe(
+    `there is no interface sn1, but sn0; ${failed.message}`,
+  )
+})
