@@ -92,7 +92,7 @@ export function isValidEtherAddr(address: Uint8Array): boolean {
 export function devValidName(name: string): boolean {
   const octets = new TextEncoder().encode(name).length
   if (octets === 0 || octets >= IFNAMSIZ || name === '.' || name === '..') return false
-  return !/[/:\s]/.test(name) && /^[^%]*(%d[^%]*)?$/.test(name)
+  return !/[/:\s\0]/.test(name) && /^[^%]*(%d[^%]*)?$/.test(name)
 }
 
 function isQueueCount(n: number): boolean {

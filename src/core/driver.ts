@@ -10,6 +10,8 @@ export interface Param<T> {
   readonly type: 'int' | 'bool' | 'string'
   readonly default: T
   readonly description: string
+  /** The values it may have, for its help: `1 to 64`. */
+  readonly range?: string | undefined
   /** May change while running: the driver reads `params` each time it needs the value. */
   readonly live: boolean
   /** Throws a UsageError that says what would do. */
@@ -33,11 +35,12 @@ export function int(options: ParamOptions<number> & { min?: number; max?: number
     default: options.default,
     description: options.description,
     live: options.live ?? false,
+    range: rangeOf(min, max),
     parse(text) {
       const n = /^(0x[0-9a-f]+|-?\d+)$/i.test(text) ? Number(text) : Number.NaN
       if (!(n >= min && n <= max)) {
         throw new UsageError(
-          `'${text}' is not a whole number ${max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`}`,
+          `'${text}' is not a whole number ${max === Number.MAX_SAFE_INTEGER && !(n > max) ? `of at least ${min}` : `from ${min} to ${max}`}`,
         )
       }
       return n
@@ -45,7 +48,12 @@ export function int(options: ParamOptions<number> & { min?: number; max?: number
   }
 }
 
-/** On or off. */
+function rangeOf(min: number, max: number): string | undefined {
+  if (max !== Number.MAX_SAFE_INTEGER) return `${min} to ${max}`
+  return min === 0 ? undefined : `at least ${min}`
+}
+
+/** On or off: `--name`, or `--no-name` for one that is on by itself. */
 export function bool(options: ParamOptions<boolean>): Param<boolean> {
   return {
     type: 'bool',
@@ -60,9 +68,15 @@ export function bool(options: ParamOptions<boolean>): Param<boolean> {
   }
 }
 
-/** Text, turned into what `parse` makes of it; that throws a UsageError that says what would do. */
-export function text<T>(options: ParamOptions<T> & { parse: (text: string) => T }): Param<T> {
-  const { default: usual, description, live = false, parse } = options
+/** Text, turned into what `parse` makes of it, if there is one; that throws a UsageError that says what would do. */
+export function text<T extends string | undefined>(
+  options: ParamOptions<T> & { parse?: undefined },
+): Param<string | (T & undefined)>
+export function text<T>(options: ParamOptions<T> & { parse: (text: string) => T }): Param<T>
+export function text(
+  options: ParamOptions<unknown> & { parse?: ((text: string) => unknown) | undefined },
+): Param<unknown> {
+  const { default: usual, description, live = false, parse = (value: string) => value } = options
   return { type: 'string', default: usual, description, live, parse }
 }
 
@@ -93,10 +107,10 @@ export interface Driver<P extends Params = Params> {
   /** How the arguments are written: `[[NETNS/]IF0 [NETNS/]IF1]`. Absent: it takes none. */
   readonly args?: string
   readonly params: P
-  /** Allocates the devices. The program registers them in this order. Throws a UsageError on arguments it cannot use. */
+  /** Allocates the devices, at once. The program registers them in this order. Throws a UsageError on arguments it cannot use. */
   init(params: ParamValues<P>, context: DriverContext): readonly DeviceSpec[]
-  /** At the end, after the last device is gone; also when something after init went wrong. */
-  exit?(): void
+  /** At the end, after the last device is gone; also when something after init went wrong. May be async: it is waited for. */
+  exit?(): void | Promise<void>
   /** The address by which one of the host's own is reached over the driver, where there is one; to tell what to try. */
   farEnd?(address: Uint8Array): Uint8Array
 }

@@ -3,6 +3,7 @@
  * reads and clears them. An interrupt is taken when the driver's own code has returned: after the batch of frames that
  * is under way, so many frames may be behind one interrupt, as with hardware that coalesces.
  */
+import { refuseAnswer } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
 
 /** A handler's answers: whether its device had raised the interrupt. */
@@ -69,7 +70,10 @@ export class Irq {
     if (this.#handler === undefined) return
     this.count++
     try {
-      if (this.#handler() !== IRQ_HANDLED) this.spurious++
+      const answer: unknown = this.#handler()
+      if (answer === IRQ_HANDLED) return
+      this.spurious++
+      if (answer !== IRQ_NONE) refuseAnswer(this.dev, 'interrupt handler', answer, 'IRQ_HANDLED or IRQ_NONE')
     } catch (error) {
       this.dev.logException('interrupt handler', error)
     }

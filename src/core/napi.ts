@@ -3,6 +3,7 @@
  * interrupt and schedules the poll; the poll handles at most `budget` frames, and says when it found no more, after
  * which the driver unmasks.
  */
+import { refuseAnswer } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
 
 /** Frames one poll may handle (NAPI_POLL_WEIGHT). */
@@ -67,7 +68,12 @@ export class Napi {
   #pollOnce(): boolean {
     this.#completed = false
     try {
-      const work = this.#poll(this, this.weight)
+      const work: unknown = this.#poll(this, this.weight)
+      if (typeof work !== 'number' || Number.isNaN(work)) {
+        this.#scheduled = false
+        refuseAnswer(this.dev, 'napi poll', work, 'the number of frames handled')
+        return false
+      }
       if (this.#completed || work >= this.weight || !this.#scheduled) return this.#scheduled
       this.dev.logRatelimited(
         `napi poll: ${work} of ${this.weight} handled without completeDone: it is not polled again`,

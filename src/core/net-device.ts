@@ -20,6 +20,7 @@ import {
   NETREG_UNINITIALIZED,
 } from './if.ts'
 import type { Log } from './log.ts'
+import { refuseAnswer } from './ndo.ts'
 import type { Net } from './net.ts'
 import type { HeaderOps, Ifmap, NetDeviceOps } from './ops.ts'
 import type { LinkKsettings, Port } from './port.ts'
@@ -76,6 +77,8 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   #watchdog: Watchdog | undefined
   readonly #silentUntil = new Map<string, number>()
   #lost: (() => void) | undefined
+  /** Said once: under load it may be so all the time. */
+  #warnedOfSlots = false
 
   /** For allocNetdevMqs. */
   constructor(name: string, txqs: number, rxqs: number, priv: Priv) {
@@ -133,7 +136,8 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   getStats64(): Float64Array {
     const stats = this.counters.sum()
     try {
-      this.netdevOps.ndoGetStats64?.(this, stats)
+      const answer: unknown = this.netdevOps.ndoGetStats64?.(this, stats)
+      if (answer instanceof Promise) refuseAnswer(this, 'ndoGetStats64', answer, 'nothing')
     } catch (error) {
       this.logException('ndoGetStats64', error)
     }
@@ -143,6 +147,11 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   /** Frames in the framework's hands: read and not yet with the driver, received and not yet with the host. */
   get held(): number {
     return this.tx.reduce((n, txq) => n + txq.held, 0) + this.#rx.reduce((n, rxq) => n + rxq.length, 0)
+  }
+
+  /** Slots of its share that are out: frames that it read, wherever they are now, but for those moved by `skb.hold()`. */
+  get slotsUsed(): number {
+    return this.#slots?.used ?? 0
   }
 
   /** (5) Puts a frame on its way to the host, by the queue it came from; it is written with the next flush. */
@@ -182,7 +191,11 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
 
   /** No slot for the next read: the queues that paused for it go on when there is one. */
   waitForSlot(): void {
-    if (this.#slots !== undefined) this.net.pool.wait(this.#slots)
+    if (this.#slots === undefined) return
+    this.net.pool.wait(this.#slots)
+    if (this.#warnedOfSlots) return
+    this.#warnedOfSlots = true
+    this.log.warn(`no free slot: ${this.#slots.used} frames are held, and no more are read until one is freed`)
   }
 
   /** Puts it on a Net, with an account of slots; for registerNetdev. EINVAL when it is on one. */

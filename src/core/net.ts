@@ -4,8 +4,9 @@
  */
 import { SkBuffPool } from '../skb/pool.ts'
 import { Ring } from '../skb/ring.ts'
-import type { Alarm, Clock } from './clock.ts'
-import { EIO } from './errno.ts'
+import { type Alarm, type Clock, NSEC_PER_SEC } from './clock.ts'
+import { EINVAL, EIO, VnetError } from './errno.ts'
+import { describeException } from './exception.ts'
 import type { Irq } from './irq.ts'
 import type { Log } from './log.ts'
 import type { Napi } from './napi.ts'
@@ -58,6 +59,7 @@ export class Net {
   readonly #ksoftirqd: Alarm
   #inSoftirq = false
   #flushScheduled = false
+  #silentUntil = 0
   readonly #flushLater = (): void => {
     this.#flushScheduled = false
     this.flush()
@@ -65,12 +67,19 @@ export class Net {
 
   constructor({ host, clock, log, pool = new SkBuffPool(), random: chance = random(1), msgEnable = 0 }: NetOptions) {
     this.host = host
-    this.clock = clock
+    this.clock = guarded(clock, error => this.#alarmFailed(error))
     this.log = log
     this.pool = pool
     this.random = chance
     this.msgEnable = msgEnable
     this.#ksoftirqd = clock.alarm(() => this.flush())
+  }
+
+  #alarmFailed(error: unknown): void {
+    const now = this.clock.now()
+    if (now < this.#silentUntil) return
+    this.#silentUntil = now + NSEC_PER_SEC
+    this.log.err(`alarm: ${describeException(error)}`)
   }
 
   /** Tells `fn` of every device registered, changed and unregistered; answers how to stop that. */
@@ -161,5 +170,29 @@ export class Net {
     // Those scheduled meanwhile move up.
     for (let i = n; i < this.#napiCount; i++) this.#napis[again++] = this.#napis[i]
     this.#napiCount = again
+  }
+}
+
+/** A clock whose alarms end nothing but themselves when they throw; `failed` is told. */
+function guarded(clock: Clock, failed: (error: unknown) => void): Clock {
+  return {
+    now: () => clock.now(),
+    alarm(fn) {
+      const alarm = clock.alarm(() => {
+        try {
+          const answer: unknown = fn()
+          if (answer instanceof Promise) answer.catch(failed)
+        } catch (error) {
+          failed(error)
+        }
+      })
+      return {
+        at(ns) {
+          if (Number.isNaN(ns)) throw new VnetError(EINVAL, 'alarm at NaN', 'it rings at a number of nanoseconds')
+          alarm.at(ns)
+        },
+        cancel: () => alarm.cancel(),
+      }
+    },
   }
 }

@@ -13,8 +13,9 @@ import { OWNER_XMIT, type SkBuff } from '../skb/sk-buff.ts'
 import { type Alarm, NSEC_PER_MSEC } from './clock.ts'
 import { wrap } from './counters.ts'
 import { EBADFD, ENOBUFS, errnoName } from './errno.ts'
-import { IFF_UP, NETDEV_TX_BUSY, NETIF_MSG_PKTDATA } from './if.ts'
+import { IFF_UP, NETDEV_TX_BUSY, NETDEV_TX_OK, NETIF_MSG_PKTDATA } from './if.ts'
 import { logFrame } from './log-frame.ts'
+import { refuseAnswer } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
 import type { PortQueue } from './port.ts'
 
@@ -192,6 +193,7 @@ export class TxQueue {
     try {
       const queue = dev.netdevOps.ndoSelectQueue?.(dev, skb)
       if (typeof queue === 'number') skb.queueMapping = wrap(queue, dev.tx.length)
+      else if (queue !== undefined) refuseAnswer(dev, 'ndoSelectQueue', queue, 'the number of a queue')
     } catch (error) {
       dev.logException('ndoSelectQueue', error)
     }
@@ -230,6 +232,13 @@ export class TxQueue {
       return
     }
     if (answer === NETDEV_TX_BUSY) this.#busy(skb)
+    else if (answer !== NETDEV_TX_OK && answer !== undefined) this.#refuse(skb, answer)
+  }
+
+  /** An answer that means nothing: a frame that was not handed on is lost, or nobody would ever free it. */
+  #refuse(skb: SkBuff, answer: unknown): void {
+    refuseAnswer(this.dev, 'ndoStartXmit', answer, 'NETDEV_TX_OK or NETDEV_TX_BUSY')
+    if (skb.owner === OWNER_XMIT) skb.drop(SKB_DROP_REASON_DRIVER_EXCEPTION)
   }
 
   /** NETDEV_TX_BUSY: the frame is the framework's again, and first in line. */

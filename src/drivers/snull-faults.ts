@@ -18,7 +18,11 @@ export const faultParams = {
   spurious: everyNth('every n-th frame an interrupt that means nothing'),
   lowmem: everyNth('every n-th frame received finds no memory'),
   // Half, since a host looks for carriers that went once a second (net/core/link_watch.c).
-  flap: int({ default: 0, description: 'the link loses its carrier every n ms, for half of that time; 2000 is seen' }),
+  flap: int({
+    default: 0,
+    max: 86_400_000,
+    description: 'the link loses its carrier every n ms, for half of that time; 2000 is seen',
+  }),
   drop: text<DropFault | undefined>({
     default: undefined,
     live: true,
@@ -42,7 +46,8 @@ export function takes(every: number, count: number): boolean {
 function parseDrop(value: string): DropFault {
   const [, name = '', n = ''] = /^(\w+)=([1-9]\d{0,8})$/.exec(value) ?? []
   const reason = dropReasonOf(name.toUpperCase())
-  if (reason === undefined) throw new UsageError(`'${value}' is not REASON=N; reasons are ${reasonNames()}`)
+  if (reason === undefined)
+    throw new UsageError(`'${value}' is not REASON=N, with N from 1; reasons are ${reasonNames()}`)
   return { reason, every: Number(n), rx: !name.toUpperCase().startsWith('TX_') }
 }
 

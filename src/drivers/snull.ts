@@ -24,12 +24,15 @@ import { addressToHost, flipAddress, flipNetwork } from './hidden-loopback.ts'
 import { faultParams, takes } from './snull-faults.ts'
 import { SNULL_RX_INTR, SNULL_TX_INTR, SnullHw } from './snull-hw.ts'
 
+/** ms; longer than anybody watches. */
+const DAY = 86_400_000
+
 const params = {
   eth: bool({ default: false, description: 'call the interfaces eth%d' }),
   ipv6: bool({ default: false, description: 'add 2001:db8::1/64 to the first, 2001:db8:0:1::2/64 to the second' }),
   arp: bool({ default: false, description: 'hosts of the far network answer ARP, neighbour discovery and ping' }),
   useNapi: bool({ default: false, description: 'poll (NAPI) instead of an interrupt for each batch' }),
-  timeout: int({ default: 50, min: 1, description: 'ms a queue may be stopped before the transmit timeout' }),
+  timeout: int({ default: 50, min: 1, max: DAY, description: 'ms a queue may be stopped before the transmit timeout' }),
   poolSize: int({ default: 64, min: 1, max: 65536, description: 'transmit buffers a queue' }),
   ringSize: int({ default: 256, min: 1, max: 65536, description: 'frames the receive ring holds' }),
   ...faultParams,
@@ -93,7 +96,7 @@ function startXmit(skb: SkBuff, dev: NetDevice<SnullPriv>): number {
 function rx(skb: SkBuff, dev: NetDevice<SnullPriv>): void {
   const { priv } = dev
   if (priv.params.lowmem !== 0 && takes(priv.params.lowmem, ++priv.received)) {
-    dev.logRatelimited('rx: low on mem, packet dropped')
+    dev.logRatelimited('rx: low on mem - packet dropped')
     netifRxDrop(skb, dev, SKB_DROP_REASON_NOMEM)
     return
   }

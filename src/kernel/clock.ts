@@ -79,8 +79,9 @@ export class TimerfdClock implements Clock, AsyncDisposable {
   }
 
   #arm(ns: number): void {
-    // 0 would disarm; anything past expires at once.
-    check(this.#native.timerfdSettime(this.#fd, Math.max(1, Math.ceil(ns))), 'timerfd_settime')
+    // 0 would disarm; anything past expires at once. What is too far off for a whole number is looked at again then.
+    const at = Math.min(Math.max(1, Math.ceil(ns)), Number.MAX_SAFE_INTEGER)
+    check(this.#native.timerfdSettime(this.#fd, at), 'timerfd_settime')
     this.#armed = ns
   }
 }

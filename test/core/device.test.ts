@@ -66,7 +66,7 @@ describe('allocating a device', () => {
     expect([dev.numTxQueues, dev.numRxQueues]).toEqual([256, 256])
   })
 
-  test.each(['', '.', '..', 'a/b', 'a:b', 'a b', 'a\tb', 'sixteen-octets-x', 'a%d%d', 'a%s', '%', 'ü'.repeat(8)])(
+  test.each(['', '.', '..', 'a/b', 'a:b', 'a b', 'a\tb', 'a\0b', 'sixteen-octets-x', 'a%d%d', 'a%s', '%', 'ü'.repeat(8)])(
     'refuses the name %j',
     name => {
       expect(devValidName(name)).toBe(false)

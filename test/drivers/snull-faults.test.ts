@@ -222,7 +222,7 @@ describe.each([
     expect(numbers(port1)).toEqual([0, 1, 3, 4, 6])
     expect(sn1.counters.drops().rx[SKB_DROP_REASON_NOMEM]).toBe(2)
     expect([linkStats64(sn1.getStats64()).rxDropped, linkStats64(sn0.getStats64()).txDropped]).toEqual([2, 0])
-    expect(lines).toEqual(['sn1: rx: low on mem, packet dropped'])
+    expect(lines).toEqual(['sn1: rx: low on mem - packet dropped'])
     pass(NSEC_PER_SEC / NSEC_PER_MSEC)
     send(port0, 3, 7)
     expect(lines).toHaveLength(2)
@@ -330,7 +330,7 @@ describe('the text of --drop', () => {
   ])('%j is refused, with all the reasons there are', text => {
     expect(() => parse(text)).toThrow(UsageError)
     expect(() => parse(text)).toThrow(
-      `'${text}' is not REASON=N; reasons are NOT_SPECIFIED, PKT_TOO_SMALL, PKT_TOO_BIG, DEV_READY, DEV_STOPPED,`,
+      `'${text}' is not REASON=N, with N from 1; reasons are NOT_SPECIFIED, PKT_TOO_SMALL, PKT_TOO_BIG, DEV_READY, DEV_STOPPED,`,
     )
     expect(() => parse(text)).toThrow(/TX_WINDOW, QDISC_DROP$/)
   })

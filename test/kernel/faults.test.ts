@@ -69,7 +69,7 @@ describe.each([
     const vnet = await start('--lowmem', '5', ...completion)
     // Every fifth of 20 requests, then of the 16 answers.
     expect(await pingSome(netns, '-c 20 -i 0.03 198.18.0.2')).toBe(13)
-    for (const name of ['sn0', 'sn1']) await vnet.line(new RegExp(`${name}: rx: low on mem, packet dropped`))
+    for (const name of ['sn0', 'sn1']) await vnet.line(new RegExp(`${name}: rx: low on mem - packet dropped`))
     const { sn0, sn1 } = await stopConserved(vnet)
     expect(sn1).toMatchObject({ total: { rxPackets: 16, rxDropped: 4 }, drops: { tx: {}, rx: { NOMEM: 4 } } })
     expect(sn0).toMatchObject({ total: { rxPackets: 13, rxDropped: 3 }, drops: { tx: {}, rx: { NOMEM: 3 } } })
