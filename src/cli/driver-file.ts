@@ -10,6 +10,11 @@ export function isDriverFile(argument: string | undefined): argument is string {
   return argument !== undefined && /^[^-].*\.[cm]?[jt]s$/.test(argument)
 }
 
+/** Whether the first argument is no command, but the name of a file that can be no driver: `./`, `my-driver.txt`. */
+export function isOtherFile(argument: string | undefined): argument is string {
+  return argument !== undefined && !argument.startsWith('-') && /[./]/.test(argument) && !isDriverFile(argument)
+}
+
 /** What the file exports as `driver`. Throws a UsageError when it does not load, or exports none. */
 export async function loadDriver(file: string): Promise<Driver> {
   const url = pathToFileURL(resolve(file)).href
@@ -26,6 +31,11 @@ export async function loadDriver(file: string): Promise<Driver> {
   const wrong = Object.entries(driver.params).find(([, param]) => !isParam(param))
   if (wrong !== undefined) {
     throw new UsageError(`${file}: parameter ${wrong[0]} is none: it is made by int(), bool() or text()`)
+  }
+  const negative = Object.keys(driver.params).find(name => /^no[A-Z]/.test(name))
+  if (negative !== undefined) {
+    const positive = negative.charAt(2).toLowerCase() + negative.slice(3)
+    throw new UsageError(`${file}: parameter ${negative}: call it ${positive}; a bool that is on has --no-NAME`)
   }
   return driver
 }

@@ -4,7 +4,7 @@ import { type Command, CommanderError } from 'commander'
 import { UsageError } from '../core/driver.ts'
 import { VnetError } from '../core/errno.ts'
 import { describeException } from '../core/exception.ts'
-import { isDriverFile, loadDriver } from './driver-file.ts'
+import { isDriverFile, isOtherFile, loadDriver } from './driver-file.ts'
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Io } from './io.ts'
 import { addDriverFile, createProgram, usageMessage } from './program.ts'
 
@@ -17,6 +17,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   const program = createProgram(version(), io, done)
   try {
     const [file] = argv
+    if (isOtherFile(file)) throw new UsageError(`'${file}' is no driver: a driver file ends in .js, .mjs or .ts`)
     if (isDriverFile(file)) addDriverFile(program, file, await loadDriver(file), io, done)
     await program.parseAsync([...argv], { from: 'user' })
     return status
@@ -29,7 +30,7 @@ function fail(error: unknown, program: Command, io: Io): number {
   // Help and version end as errors with status 0.
   if (error instanceof CommanderError && error.exitCode === 0) return EXIT_OK
   if (error instanceof CommanderError || error instanceof UsageError) {
-    const message = error instanceof UsageError ? error.message : usageMessage(error)
+    const message = error instanceof UsageError ? error.message : usageMessage(error, program)
     io.err(`${program.name()}: ${message} (see ${program.name()} --help)\n`)
     return EXIT_USAGE
   }

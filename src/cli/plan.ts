@@ -41,8 +41,10 @@ export function planDevices(specs: readonly DeviceSpec[], options: CommonOptions
     return { dev, netns: spec.netns ?? options.netns, addresses: addresses[i] ?? [], explicit }
   })
   for (const { dev, netns } of plans) {
-    const same = plans.filter(other => other.dev.name === dev.name && other.netns === netns)
+    const namesakes = plans.filter(other => other.dev.name === dev.name)
+    const same = namesakes.filter(other => other.netns === netns)
     if (same.length > 1 && !dev.name.includes('%d')) throw new UsageError(`two interfaces cannot both be ${dev.name}`)
+    if (namesakes.length > 1 && netns !== undefined && !dev.name.includes('%d')) dev.logPrefix = `${netns}/`
   }
   return plans
 }

@@ -84,7 +84,15 @@ function configure(command: Command, io: Io): Command {
 }
 
 /** What commander says, as one line: `--mtu 1: a whole number from 68 to 65521 is needed`. */
-export function usageMessage({ message }: CommanderError): string {
+export function usageMessage({ message }: CommanderError, program: Command): string {
+  const flag = /^error: unknown option '(--[\w-]+)=/.exec(message)?.[1]
+  const options = program.commands.flatMap(command => command.options)
+  const bare = options.find(
+    ({ long, required }) => !required && long?.replace('--no-', '--') === flag?.replace('--no-', '--'),
+  )
+  if (bare !== undefined) {
+    return `option ${flag} takes no value${bare.long === flag ? '' : `: it is on, and ${bare.long} turns it off`}`
+  }
   return message
     .trim()
     .replace(/^error: /, '')
@@ -92,12 +100,15 @@ export function usageMessage({ message }: CommanderError): string {
     .replace(/\s*\n\s*/g, ' ')
 }
 
-/** `poolSize` is `--pool-size N`; one that is on or off is a bare `--eth`. */
+/** `poolSize` is `--pool-size N`; one that is on or off is a bare `--eth`, or `--no-eth` when it is on by itself. */
 function paramOption(name: string, param: Param<unknown>): Option {
-  const flag = `--${name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
+  const isOn = param.type === 'bool' && param.default === true
+  const flag = `--${isOn ? 'no-' : ''}${name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
   const value = param.type === 'bool' ? '' : param.type === 'int' ? ' <n>' : ' <text>'
   const isSet = param.type !== 'bool' && param.default !== undefined && param.default !== 0
-  const option = new Option(flag + value, param.description + (isSet ? ` (default ${param.default})` : ''))
+  const usual = isOn ? 'default on' : isSet ? `default ${param.default}` : undefined
+  const notes = [param.range, usual].filter(note => note !== undefined).join(', ')
+  const option = new Option(flag + value, param.description + (notes === '' ? '' : ` (${notes})`))
   if (param.type === 'bool') return option
   return option.default(param.default).argParser(text => {
     try {

@@ -37,21 +37,35 @@ export async function run(
   const log = new Log(level, output.log)
   const net = new Net({ host, clock, random: chance, log, msgEnable: verbose > 1 ? NETIF_MSG_FRAMES : 0 })
   const specs = init(driver, params, args, options, net)
+  let status = EXIT_FAILURE
   try {
     const plans = planDevices(specs, options).map(plan => keepAddresses(host, plan, options))
     if (options.delete) {
       await removeAll(host, plans)
-      return EXIT_OK
+      status = EXIT_OK
+    } else {
+      refuseOverlaps(plans)
+      for (const plan of plans) refuseConflicts(host, plan)
+      if (verbose > 0) traceChanges(net)
+      using _control = serveControl(native, net, { netnsOf: dev => plans.find(plan => plan.dev === dev)?.netns })
+      status = await live(driver, plans, net, host, options, io, output)
     }
-    refuseOverlaps(plans)
-    for (const plan of plans) refuseConflicts(host, plan)
-    if (verbose > 0) traceChanges(net)
-    using _control = serveControl(native, net, { netnsOf: dev => plans.find(plan => plan.dev === dev)?.netns })
-    return await live(driver, plans, net, host, options, io, output)
   } finally {
-    driver.exit?.()
-    log.debug(`${driver.name}: module unloaded`)
+    if (!(await unload(driver, log))) status = EXIT_FAILURE
   }
+  return status
+}
+
+/** The driver's exit, which may be async. False when it failed, which is logged: what went wrong before is what is thrown. */
+async function unload(driver: Driver, log: Log): Promise<boolean> {
+  try {
+    await driver.exit?.()
+  } catch (error) {
+    log.err(`${driver.name}: exit: ${describeException(error)}`)
+    return false
+  }
+  log.debug(`${driver.name}: module unloaded`)
+  return true
 }
 
 function init(
@@ -70,7 +84,13 @@ function init(
     throw new UsageError(error.advice === undefined ? error.message : `${error.syscall}: ${error.advice}`)
   }
   if (Array.isArray(specs) && specs.length > 0) return specs
-  throw new VnetError(EINVAL, `init of ${driver.name}`, 'it must answer a list of devices, at least one: [{ dev }]')
+  let advice = 'it must answer a list of devices, at least one: [{ dev }]'
+  const answer: unknown = specs
+  if (answer instanceof Promise) {
+    advice = `it must not be async: ${advice}`
+    answer.catch(error => net.log.err(`${driver.name}: init: ${describeException(error)}`))
+  }
+  throw new VnetError(EINVAL, `init of ${driver.name}`, advice)
 }
 
 /** Removes what is there also when some are not; then says the first that was not. */
@@ -130,7 +150,7 @@ async function live(
   })
   net.registerNetdeviceNotifier((event, dev) => {
     if (event !== NETDEV_UNREGISTER) return
-    statistics.push(statisticsOf(dev))
+    statistics.push(statisticsOf(dev, plans.find(plan => plan.dev === dev)?.netns))
     if (net.devices.length === 0) end(undefined)
   })
   const stopListening = io.onEnd(end)

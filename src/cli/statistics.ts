@@ -1,5 +1,6 @@
 /** A device's statistics at its end, as numbers and as a table. */
 
+import { type QueueEvents, queueEvents, sumOfEvents } from '../control/index.ts'
 import type { NetDevice } from '../core/net-device.ts'
 import { type LinkStats64, linkStats64 } from '../core/stats.ts'
 import { dropReasonName } from '../skb/drop-reason.ts'
@@ -7,24 +8,31 @@ import { align } from './align.ts'
 
 export interface DeviceStatistics {
   readonly name: string
-  readonly total: LinkStats64
+  /** Where it was made, if not in the namespace of the program. */
+  readonly netns: string | undefined
+  readonly total: LinkStats64 & QueueEvents
   /** One a transmit queue; those beyond the receive queues have no receive counters. */
-  readonly queues: readonly LinkStats64[]
+  readonly queues: readonly (LinkStats64 & QueueEvents)[]
   readonly rxQueues: number
+  /** Frames that its driver and rings hold. */
+  readonly held: number
   /** Drops by reason, of frames the host sent and of frames for it. */
   readonly drops: { readonly tx: Readonly<Record<string, number>>; readonly rx: Readonly<Record<string, number>> }
   /** What the kernel counted meanwhile; undefined when the interface is gone. */
   readonly kernel: LinkStats64 | undefined
 }
 
-export function statisticsOf(dev: NetDevice): DeviceStatistics {
+export function statisticsOf(dev: NetDevice, netns?: string): DeviceStatistics {
   const { tx, rx } = dev.counters.drops()
   const kernel = dev.port?.hostStats()
+  const events = queueEvents(dev)
   return {
     name: dev.name,
-    total: linkStats64(dev.getStats64()),
-    queues: dev.tx.map(txq => linkStats64(dev.counters.queue(txq.index))),
+    netns,
+    total: { ...linkStats64(dev.getStats64()), ...sumOfEvents(events) },
+    queues: events.map((each, q) => ({ ...linkStats64(dev.counters.queue(q)), ...each })),
     rxQueues: dev.numRxQueues,
+    held: dev.slotsUsed,
     drops: { tx: byName(tx), rx: byName(rx) },
     kernel: kernel === undefined ? undefined : linkStats64(kernel),
   }
@@ -36,11 +44,12 @@ function byName(drops: Float64Array): Record<string, number> {
   return named
 }
 
-/** Lines of a table: a device's sums, then its queues where there are several, then why frames were dropped. */
+/** Lines of a table: a device's sums, then its queues where there are several, then why frames were dropped, and what else there was. */
 export function statisticsTable(devices: readonly DeviceStatistics[]): string {
   const rows: string[][] = [['', 'packets', 'bytes', 'errors', 'dropped']]
   const notes: string[] = []
-  for (const { name, total, queues, rxQueues, drops, kernel } of devices) {
+  for (const { total, queues, rxQueues, held, drops, kernel, ...device } of devices) {
+    const name = label(device, devices)
     rows.push(txRow(`${name} tx`, total))
     if (queues.length > 1) rows.push(...queues.map((stats, q) => txRow(`  tx-${q}`, stats)))
     rows.push(rxRow(`${name} rx`, total))
@@ -52,8 +61,24 @@ export function statisticsTable(devices: readonly DeviceStatistics[]): string {
     if (kernel !== undefined && kernel.txDropped + kernel.rxDropped > 0) {
       notes.push(`${name} dropped by the kernel: tx ${kernel.txDropped}, rx ${kernel.rxDropped}`)
     }
+    for (const [what, n] of [
+      ['requeues', total.requeues],
+      ['tx_timeouts', total.txTimeouts],
+      ['held', held],
+    ] as const) {
+      if (n > 0) notes.push(`${name} ${what}: ${n}`)
+    }
   }
   return [...align(rows), ...notes].map(line => `${line}\n`).join('')
+}
+
+/** A name that two of them have is told apart by the namespace: `red/eth0`. */
+function label(
+  { name, netns }: Pick<DeviceStatistics, 'name' | 'netns'>,
+  devices: readonly DeviceStatistics[],
+): string {
+  const isShared = devices.filter(device => device.name === name).length > 1
+  return isShared && netns !== undefined ? `${netns}/${name}` : name
 }
 
 function txRow(label: string, { txPackets, txBytes, txErrors, txDropped }: LinkStats64): string[] {

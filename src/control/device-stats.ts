@@ -2,6 +2,7 @@
 import { type LinkStats64, linkStats64Fields } from '../core/stats.ts'
 import type { Decoded } from '../netlink/index.ts'
 import { type answerPolicy, VNET_DROP_TX } from './family.ts'
+import type { QueueEvents } from './queue-events.ts'
 
 /** A device of a running vnet. */
 export interface Device {
@@ -13,10 +14,12 @@ export interface Device {
 
 /** Its statistics at one moment. */
 export interface DeviceStats extends Device {
-  readonly total: LinkStats64
+  readonly total: LinkStats64 & QueueEvents
   /** Row q: transmit queue q and, for q < rxQueues, receive queue q. */
-  readonly queues: readonly LinkStats64[]
+  readonly queues: readonly (LinkStats64 & QueueEvents)[]
   readonly rxQueues: number
+  /** Frames that its driver and rings hold. */
+  readonly held: number
   /** Drops by reason, of frames the host sent and of frames for it. */
   readonly drops: { readonly tx: Readonly<Record<string, number>>; readonly rx: Readonly<Record<string, number>> }
   /** What the kernel counted since the device was opened; undefined when the interface is just going. */
@@ -38,12 +41,18 @@ export function deviceStats(sum: Answer, queues: readonly Answer[]): DeviceStats
   }
   return {
     ...device(sum),
-    total: linkStats(sum.stats),
-    queues: queues.map(({ stats }) => linkStats(stats)),
+    total: { ...linkStats(sum.stats), ...events(sum) },
+    queues: queues.map(queue => ({ ...linkStats(queue.stats), ...events(queue) })),
     rxQueues: sum.numRxQueues ?? 0,
+    held: Number(sum.held ?? 0),
     drops,
     kernel: sum.kernelStats && linkStats(sum.kernelStats),
   }
+}
+
+/** An older vnet does not tell them. */
+function events({ requeues = 0n, txTimeouts = 0n }: Answer): QueueEvents {
+  return { requeues: Number(requeues), txTimeouts: Number(txTimeouts) }
 }
 
 function linkStats(stats: Answer['stats'] = {}): LinkStats64 {

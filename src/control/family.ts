@@ -35,7 +35,12 @@ export const VNET_ATTR_KERNEL_STATS = 8
 export const VNET_ATTR_DROPS = 9
 /** The queue that the message's VNET_ATTR_STATS are of; absent when they are the device's. */
 export const VNET_ATTR_QUEUE = 10
-export const VNET_ATTR_MAX = 10
+/** Beside the fields: of the device or, with VNET_ATTR_QUEUE, of the queue. */
+export const VNET_ATTR_REQUEUES = 11
+export const VNET_ATTR_TX_TIMEOUTS = 12
+/** Frames that were read and are still out; of a device. */
+export const VNET_ATTR_HELD = 13
+export const VNET_ATTR_MAX = 13
 
 export const VNET_DROP_ATTR_WAY = 1
 export const VNET_DROP_ATTR_REASON = 2
@@ -80,4 +85,7 @@ export const answerPolicy = policy({
   kernelStats: nested(VNET_ATTR_KERNEL_STATS, linkStatsPolicy),
   drops: indexedArray(VNET_ATTR_DROPS, dropPolicy),
   queue: u32(VNET_ATTR_QUEUE),
+  requeues: u64(VNET_ATTR_REQUEUES),
+  txTimeouts: u64(VNET_ATTR_TX_TIMEOUTS),
+  held: u64(VNET_ATTR_HELD),
 })

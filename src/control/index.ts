@@ -2,4 +2,5 @@
 export { ControlClient } from './client.ts'
 export type { Device, DeviceStats } from './device-stats.ts'
 export { type Found, findVnets } from './find.ts'
+export { type QueueEvents, queueEvents, sumOfEvents } from './queue-events.ts'
 export { type ServerOptions, serveControl } from './server.ts'

@@ -11,6 +11,7 @@ import {
   getDevicesRequest,
   getStatsRequest,
   VNET_ATTR_DROPS,
+  VNET_ATTR_HELD,
   VNET_ATTR_IFINDEX,
   VNET_ATTR_IFNAME,
   VNET_ATTR_KERNEL_STATS,
@@ -19,7 +20,9 @@ import {
   VNET_ATTR_NUM_RX_QUEUES,
   VNET_ATTR_NUM_TX_QUEUES,
   VNET_ATTR_QUEUE,
+  VNET_ATTR_REQUEUES,
   VNET_ATTR_STATS,
+  VNET_ATTR_TX_TIMEOUTS,
   VNET_CMD_GET_DEVICES,
   VNET_CMD_GET_STATS,
   VNET_DROP_ATTR_FRAMES,
@@ -33,6 +36,7 @@ import {
   VNET_SCOPE_QUEUE,
 } from './family.ts'
 import { type Family, operation, type Write } from './operation.ts'
+import { type QueueEvents, queueEvents, sumOfEvents } from './queue-events.ts'
 
 const U64_MAX = 0xffff_ffff_ffff_ffffn
 
@@ -94,13 +98,15 @@ function theOne(subject: Subject, which: Which): NetDevice {
 /** The sums of each device, and what else is in `scope` after them: each device as it is when its turn comes. */
 function* allStats(subject: Subject, devices: readonly NetDevice[], scope: number): Generator<Write> {
   for (const dev of devices) {
-    const rows = dev.tx.map(txq => dev.counters.queue(txq.index).slice())
+    const events = queueEvents(dev)
+    const rows = events.map((_, queue) => dev.counters.queue(queue).slice())
     yield deviceStats(subject, dev)
     if ((scope & VNET_SCOPE_QUEUE) === 0) continue
     for (const [queue, row] of rows.entries()) {
       yield builder => {
         identify(builder, subject, dev)
         writeRow(builder.u32(VNET_ATTR_QUEUE, queue), VNET_ATTR_STATS, row)
+        writeEvents(builder, events[queue])
       }
     }
   }
@@ -122,11 +128,14 @@ function describe(subject: Subject, dev: NetDevice): Write {
 function deviceStats(subject: Subject, dev: NetDevice): Write {
   // All at this moment, in one turn of the event loop.
   const [ours, kernels, drops] = [dev.getStats64(), dev.port?.hostStats(), dev.counters.drops()]
+  const [events, held] = [sumOfEvents(queueEvents(dev)), dev.slotsUsed]
   return builder => {
     describe(subject, dev)(builder)
     writeRow(builder, VNET_ATTR_STATS, ours)
     if (kernels !== undefined) writeRow(builder, VNET_ATTR_KERNEL_STATS, kernels)
     writeDrops(builder, drops)
+    writeEvents(builder, events)
+    builder.u64(VNET_ATTR_HELD, toU64(held))
   }
 }
 
@@ -145,6 +154,10 @@ function writeDrops(builder: MessageBuilder, { tx, rx }: { tx: Float64Array; rx:
     set.u8(VNET_DROP_ATTR_WAY, way).string(VNET_DROP_ATTR_REASON, dropReasonName(reason))
     set.u64(VNET_DROP_ATTR_FRAMES, toU64(n))
   })
+}
+
+function writeEvents(builder: MessageBuilder, { requeues, txTimeouts }: QueueEvents): void {
+  builder.u64(VNET_ATTR_REQUEUES, toU64(requeues)).u64(VNET_ATTR_TX_TIMEOUTS, toU64(txTimeouts))
 }
 
 /** A driver's ndoGetStats64 may have written anything: what is no count is 0. */

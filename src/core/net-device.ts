@@ -50,6 +50,8 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   mc: readonly Uint8Array[] = []
   /** The host's own protocol addresses here, 4 or 16 octets each. */
   addresses: readonly Uint8Array[] = []
+  /** What log lines have before the name: `red/` where two devices of a program have one name. */
+  logPrefix = ''
   /** NETREG_* */
   regState = NETREG_UNINITIALIZED
   /** NETIF_MSG_*: what to write lines about; all of single frames while the host has IFF_DEBUG on. */
@@ -109,7 +111,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
 
   /** Lines begun with the device's name. */
   get log(): Log {
-    this.#log ??= this.net.log.named(this.name)
+    this.#log ??= this.net.log.named(this.logPrefix + this.name)
     return this.#log
   }
 

@@ -79,7 +79,7 @@ describe('a driver from a file', () => {
     },
   )
 
-  test.each(['[]', 'undefined', 'Promise.resolve([])'])(
+  test.each(['[]', 'undefined'])(
     'whose init answers %s is refused in one line: there is nothing to run',
     async answer => {
       const path = file(
@@ -90,6 +90,69 @@ describe('a driver from a file', () => {
       expect(stderr).toMatch(/^vnet: init of mine: EINVAL, .*; it must answer a list of devices, at least one.*\n$/)
     },
   )
+
+  test.each([
+    ['Promise.resolve([])', ''],
+    ["Promise.reject(new Error('true reason'))", 'mine: init: Error: true reason'],
+  ])('whose init is async is told so, with its own error: %s', async (answer, logged) => {
+    const path = file(
+      `export const driver = { name: 'mine', description: 'my own', params: {}, init: () => ${answer} }`,
+    )
+    const { status, stdout, stderr } = await runMain(path)
+    expect([status, stdout]).toEqual([1, ''])
+    expect(stderr).toMatch(
+      /^vnet: init of mine: EINVAL, .*; it must not be async: it must answer a list of devices.*$/m,
+    )
+    expect(stderr).toContain(logged)
+    expect(stderr.trimEnd().split('\n')).toHaveLength(logged === '' ? 1 : 2)
+  })
+
+  const params = (text: string) => `
+    import { bool, defineDriver, int, text, UsageError } from '${pathToFileURL('dist/index.js').href}'
+    const params = { ${text} }
+    const init = params => { throw new UsageError(JSON.stringify(params)) }
+    export const driver = defineDriver({ name: 'mine', description: 'my own', params, init })
+  `
+  /** The parameters that init was given, or what the program said of the arguments. */
+  const values = async (path: string, ...args: string[]) => {
+    const { stderr } = await runMain(path, ...args)
+    const [, given, refused] = /^vnet: (?:UsageError: (\{.*\}) \(at .*|(.*) \(see vnet --help\))\n$/.exec(stderr) ?? []
+    return given === undefined ? refused : JSON.parse(given)
+  }
+
+  test('has --no-NAME for what is on by itself, and its help says that it is on', async () => {
+    const path = file(
+      params("yes: bool({ default: true, description: 'say yes' }), no: bool({ default: false, description: 'n' })"),
+    )
+    expect(await values(path)).toEqual({ yes: true, no: false })
+    expect(await values(path, '--no-yes', '--no')).toEqual({ yes: false, no: true })
+    expect(await values(path, '--no-yes=0')).toBe('option --no-yes takes no value')
+    expect(await values(path, '--yes=0')).toBe('option --yes takes no value: it is on, and --no-yes turns it off')
+    expect((await runMain(path, '--help')).stdout).toMatch(/^ {2}--no-yes +say yes \(default on\)\n {2}--no +n$/m)
+  })
+
+  test('has the range of a number in its help', async () => {
+    const path = file(
+      params(`
+        a: int({ default: 7, min: 1, max: 9, description: 'a' }), b: int({ default: 0, max: 9, description: 'b' }),
+        c: int({ default: 0, description: 'c' }), d: int({ default: 2, min: 1, description: 'd' })
+      `),
+    )
+    expect((await runMain(path, '--help')).stdout).toMatch(
+      / --a N +a \(1 to 9, default 7\)\n +--b N +b \(0 to 9\)\n +--c N +c\n +--d N +d \(at least 1, default 2\)\n/,
+    )
+  })
+
+  test('has text as it was given where the driver does not parse it', async () => {
+    const path = file(params("who: text({ default: 'me', description: 'who' })"))
+    expect(await values(path)).toEqual({ who: 'me' })
+    expect(await values(path, '--who', 'you')).toEqual({ who: 'you' })
+  })
+
+  test('cannot have a parameter that begins with no, which would turn another one off', async () => {
+    const path = file(params("noSum: bool({ default: false, description: 'n' })"))
+    expect(await values(path)).toBe(`${path}: parameter noSum: call it sum; a bool that is on has --no-NAME`)
+  })
 
   test('whose addresses are none is refused in one line that says how one is written', async () => {
     const dist = pathToFileURL('dist/index.js').href
@@ -114,6 +177,8 @@ describe('a driver from a file', () => {
         name: 'mine', description: 'my own', params: {}, init: () => [{ dev: {} }], exit: () => { throw new Error('it was') },
       }
     `)
-    expect((await runMain(path, '--mac', '02:00:00:00:00:01', '--mac', '02:00:00:00:00:02')).stderr).toContain('it was')
+    const { status, stderr } = await runMain(path, '--mac', '02:00:00:00:00:01', '--mac', '02:00:00:00:00:02')
+    expect(status).toBe(2)
+    expect(stderr).toMatch(/^mine: exit: Error: it was \(at .*\)\nvnet: 2 times --mac, .*\n$/)
   })
 })

@@ -82,8 +82,8 @@ test('an address can name a persistent interface by the name it will have', () =
 
 test('two interfaces may have one name in different namespaces', () => {
   const specs = cable.init(defaultParams(cable.params), context(['red/eth0', 'blue/eth0']))
-  expect(plan({}, specs).map(({ dev, netns }) => [netns, dev.name])).toEqual([
-    ['red', 'eth0'],
-    ['blue', 'eth0'],
+  expect(plan({}, specs).map(({ dev, netns }) => [netns, dev.name, dev.logPrefix])).toEqual([
+    ['red', 'eth0', 'red/'],
+    ['blue', 'eth0', 'blue/'],
   ])
 })

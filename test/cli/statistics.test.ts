@@ -1,15 +1,19 @@
 /** The final table, from counters to text. */
 import { expect, test } from 'vitest'
 import { type DeviceStatistics, statisticsTable } from '../../src/cli/statistics.ts'
+import type { QueueEvents } from '../../src/control/index.ts'
 import { type LinkStats64, linkStats64, linkStats64Fields } from '../../src/core/stats.ts'
 
-function stats(fields: Partial<LinkStats64> = {}): LinkStats64 {
-  return { ...linkStats64(new Float64Array(linkStats64Fields.length)), ...fields }
+type Row = LinkStats64 & QueueEvents
+
+function stats(fields: Partial<Row> = {}): Row {
+  return { ...linkStats64(new Float64Array(linkStats64Fields.length)), requeues: 0, txTimeouts: 0, ...fields }
 }
 
 function device(fields: Partial<DeviceStatistics>): DeviceStatistics {
-  const nothing = { total: stats(), queues: [stats()], rxQueues: 1, drops: { tx: {}, rx: {} }, kernel: undefined }
-  return { name: 'vnet0', ...nothing, ...fields }
+  const drops = { tx: {}, rx: {} }
+  const nothing = { total: stats(), queues: [stats()], rxQueues: 1, held: 0, drops, kernel: undefined }
+  return { name: 'vnet0', netns: undefined, ...nothing, ...fields }
 }
 
 test('a device of one queue is a row each way', () => {
@@ -53,5 +57,28 @@ b rx        0      0       0        0
 a tx dropped: NEIGH 2, FULL_RING 1
 a rx dropped: DEV_STOPPED 4
 a dropped by the kernel: tx 5, rx 6
+`)
+})
+
+test('below the table: what is beside the fields, unless it is 0', () => {
+  const total = stats({ requeues: 3, txTimeouts: 2 })
+  expect(statisticsTable([device({ name: 'a', total, held: 1 }), device({ name: 'b', held: 4 })])).toMatch(
+    /^b rx .*\na requeues: 3\na tx_timeouts: 2\na held: 1\nb held: 4\n$/m,
+  )
+})
+
+test('two interfaces of one name are told apart by their namespaces, in the notes too', () => {
+  const drops = { tx: { NEIGH: 2 }, rx: {} }
+  const devices = [device({ name: 'e0', netns: 'red', drops }), device({ name: 'e0', netns: 'blue', held: 1 })]
+  expect(statisticsTable([...devices, device({ name: 'other', netns: 'red' })])).toBe(`\
+            packets  bytes  errors  dropped
+red/e0 tx         0      0       0        0
+red/e0 rx         0      0       0        0
+blue/e0 tx        0      0       0        0
+blue/e0 rx        0      0       0        0
+other tx          0      0       0        0
+other rx          0      0       0        0
+red/e0 tx dropped: NEIGH 2
+blue/e0 held: 1
 `)
 })

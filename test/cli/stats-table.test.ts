@@ -1,15 +1,18 @@
 /** What `vnet stats` prints, from counters to text. */
 import { expect, test } from 'vitest'
 import { kernelName, statsTable } from '../../src/cli/stats-table.ts'
-import type { DeviceStats } from '../../src/control/index.ts'
+import type { DeviceStats, QueueEvents } from '../../src/control/index.ts'
 import { type LinkStats64, linkStats64, linkStats64Fields } from '../../src/core/stats.ts'
 
-function stats(fields: Partial<LinkStats64> = {}): LinkStats64 {
-  return { ...linkStats64(new Float64Array(linkStats64Fields.length)), ...fields }
+type Row = LinkStats64 & QueueEvents
+
+function stats(fields: Partial<Row> = {}): Row {
+  return { ...linkStats64(new Float64Array(linkStats64Fields.length)), requeues: 0, txTimeouts: 0, ...fields }
 }
 
 function device(fields: Partial<DeviceStats>): DeviceStats {
-  const nothing = { total: stats(), queues: [stats()], rxQueues: 1, drops: { tx: {}, rx: {} }, kernel: stats() }
+  const drops = { tx: {}, rx: {} }
+  const nothing = { total: stats(), queues: [stats()], rxQueues: 1, held: 0, drops, kernel: stats() }
   return { name: 'sn0', ifindex: 1, netns: undefined, ...nothing, ...fields }
 }
 
@@ -45,7 +48,7 @@ sn0                     vnet  kernel
 })
 
 test('all fields are there with --all', () => {
-  expect(statsTable([device({})], { all: true }).split('\n')).toHaveLength(1 + 25 + 1)
+  expect(statsTable([device({})], { all: true }).split('\n')).toHaveLength(1 + 25 + 3 + 1)
   expect(statsTable([device({})], {})).toBe('sn0  vnet  kernel\n')
 })
 
@@ -66,6 +69,22 @@ sn0           vnet  kernel
   0              12           1          1
   1               -           2          -
 `)
+})
+
+test('what is beside the fields comes last, unless it is 0; of a queue, in its row', () => {
+  const queues = [stats({ txPackets: 2, requeues: 3 }), stats()]
+  const total = stats({ txPackets: 2, requeues: 3 })
+  expect(statsTable([device({ total, kernel: stats(), queues, held: 4 })], { queues: true })).toBe(`\
+sn0           vnet  kernel
+  tx_packets     2       0
+  requeues       3
+  held           4
+  queue  tx_packets  requeues
+  0               2         3
+  1               0         0
+`)
+  const all = statsTable([device({ total: stats({ txTimeouts: 1 }) })], { all: true, queues: true })
+  expect(all).toMatch(/^ {2}requeues +0\n {2}tx_timeouts +1\n {2}held +0\n {2}queue .* requeues {2}tx_timeouts$/m)
 })
 
 test('interfaces are blocks of their own, named with the namespace they are in', () => {

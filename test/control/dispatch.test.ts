@@ -26,6 +26,7 @@ import {
   u16,
   u32,
 } from '../../src/netlink/index.ts'
+import type { SkBuff } from '../../src/skb/sk-buff.ts'
 import { mutated } from '../netlink/arbitraries.ts'
 import { addDevice, memoryNets, numbered, turn } from '../support/memory-net.ts'
 
@@ -118,7 +119,7 @@ describe('nlctrl', () => {
     name: 'vnet_nl',
     version: 1,
     hdrsize: 0,
-    maxattr: 10,
+    maxattr: 13,
     ops: [
       { id: GET_DEVICES, flags: 0x0e },
       { id: GET_STATS, flags: 0x0e },
@@ -210,6 +211,34 @@ describe('GET_STATS', () => {
       [0, 1n],
       [1, 2n],
     ])
+  })
+
+  test('it has what is beside the fields: of the device the sums, of each queue its own', async () => {
+    const { families, one } = await served()
+    Object.assign(one.dev.tx[0]!, { requeues: 2, transTimeout: 1 })
+    Object.assign(one.dev.tx[1]!, { requeues: 3 })
+    const write = (b: MessageBuilder) => b.string(2, 'one').u32(6, 1)
+    const { answers } = read(ask(families, request(VNET_GENL_ID, GET_STATS, { flags: NLM_F_DUMP, write })))
+    expect(answers.map(({ requeues, txTimeouts, held }) => [requeues, txTimeouts, held])).toEqual([
+      [5n, 1n, 0n],
+      [2n, 1n, undefined],
+      [3n, 0n, undefined],
+    ])
+  })
+
+  test('held are the frames that its driver has not let go of', async () => {
+    const memory = memoryNet()
+    const kept: SkBuff[] = []
+    const one = await addDevice(memory, { ndoStartXmit: skb => void kept.push(skb) }, { name: 'one' })
+    const vnet = vnetFamily({ devices: memory.net.devices, netnsOf: () => undefined })
+    const held = () =>
+      read(ask(only(vnet), request(VNET_GENL_ID, GET_STATS, { write: b => b.u32(1, one.dev.ifindex) }))).answers[0]!
+        .held
+    for (const frame of numbered(3)) one.port.transmit(frame)
+    one.port.drain()
+    expect(held()).toBe(3n)
+    for (const skb of kept) skb.drop()
+    expect(held()).toBe(0n)
   })
 
   test('a question for one device is answered by one message', async () => {

@@ -81,7 +81,7 @@ describe('a vnet whose interfaces are in other namespaces', () => {
       [down!, sn0!],
       [other!, sn1!],
     ] as const) {
-      const { ifindex: _ifindex, netns: _netns, ...same } = asked
+      const { ifindex: _ifindex, ...same } = asked
       expect(same.total).toMatchObject({ txPackets: last.total.txPackets, rxPackets: last.total.rxPackets })
       expect(Object.keys(same).sort()).toEqual(Object.keys(last).sort())
       expect(Object.keys(same.total)).toEqual(Object.keys(last.total))
@@ -154,6 +154,38 @@ while time.monotonic() < end:
       stderr: 'vnet: there is no interface b, nope, but c\n',
     })
     await stopConserved(vnets[1]!)
+  })
+})
+
+describe('what is beside the fields', () => {
+  test('transmit timeouts are shown with their queue while it runs, and at its end', async () => {
+    const args = ['snull', '--lockup', '1', '--pool-size', '1', '--timeout', '20', '--netns', near.name, '--json']
+    const vnet = await startVnet(args)
+    expect(await near.run('ping -c 2 -i 0.2 -w 5 198.18.0.2')).toMatchObject({ status: 0 })
+    const [asked] = interfacesOf(await runMain('stats', `${near.name}/sn0`, '--json'))
+    expect(asked!.total.txTimeouts).toBeGreaterThanOrEqual(1)
+    expect(asked!.queues).toMatchObject([{ requeues: 0, txTimeouts: asked!.total.txTimeouts }])
+    expect(asked!.total.requeues).toBe(0)
+    expect(asked).toHaveProperty('held')
+    const { stdout } = await runMain('stats', `${near.name}/sn0`, '--queues')
+    expect(stdout).toMatch(/^ {2}tx_timeouts +[1-9]$/m)
+    expect(stdout).toMatch(/^ {2}queue .* tx_timeouts\n {2}0 .* [1-9]$/m)
+    expect(stdout).not.toContain('requeues')
+    const { sn0 } = await stopConserved(vnet)
+    expect(sn0).toMatchObject({ total: { requeues: 0 }, queues: [{ txTimeouts: sn0!.total.txTimeouts }], held: 0 })
+    expect(sn0!.total.txTimeouts).toBeGreaterThanOrEqual(asked!.total.txTimeouts)
+  })
+
+  test('interfaces of one name are told apart in the final table and in its JSON', async () => {
+    const args = ['cable', `${near.name}/e0`, `${far.name}/e0`]
+    const text = await (await startVnet(args)).stop()
+    for (const { name } of [near, far]) expect(text.stdout).toMatch(new RegExp(`^${name}/e0 tx +\\d`, 'm'))
+    const vnet = await startVnet([...args, '--json'])
+    const { stdout } = await vnet.stop()
+    const { interfaces } = jsonLines(stdout).find(({ event }) => event === 'statistics')!
+    expect((interfaces as DeviceStats[]).map(({ netns, name }) => [netns, name]).sort()).toEqual(
+      [near, far].map(({ name }) => [name, 'e0']).sort(),
+    )
   })
 })
 

@@ -1,0 +1,35 @@
+/** The command by which docs/kernel-map.md sets IFF_DEBUG, as it stands there. */
+import { readFileSync } from 'node:fs'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { type Netns, OwnNetns } from '../support/netns.ts'
+import { shownLink } from '../support/shown-link.ts'
+
+const page = readFileSync(new URL('../../docs/kernel-map.md', import.meta.url), 'utf8')
+
+let own: OwnNetns
+let netns: Netns
+
+beforeEach(() => {
+  own = new OwnNetns()
+  netns = own.addQuiet()
+})
+afterEach(() => own.remove())
+
+async function run(script: string): Promise<void> {
+  const child = netns.spawn(['python3', '-c', script])
+  expect(await new Promise(resolve => child.on('close', resolve))).toBe(0)
+}
+
+const flags = () => [...shownLink(netns, 'sn0').flags].sort()
+
+test('it turns the flag on, and off, and leaves the others as they are', async () => {
+  const [, script = ''] = /^sudo python3 -c '(.*?)'$/ms.exec(page) ?? []
+  expect(script).toContain('sn0')
+  netns.ip('tuntap add dev sn0 mode tap')
+  netns.ip('link set sn0 up multicast off')
+  const before = flags()
+  await run(script)
+  expect(flags()).toEqual([...before, 'DEBUG'].sort())
+  await run(script.replace('flags | 4', 'flags & ~4'))
+  expect(flags()).toEqual(before)
+})

@@ -1,0 +1,52 @@
+/** The end of a driver from a file whose exit is async. */
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { DriverFiles, LIBRARY } from '../support/driver-files.ts'
+import { type Netns, OwnNetns } from '../support/netns.ts'
+import { startVnet } from '../support/vnet-process.ts'
+
+let own: OwnNetns
+let netns: Netns
+let files: DriverFiles
+
+beforeEach(() => {
+  own = new OwnNetns()
+  netns = own.addQuiet()
+  files = new DriverFiles()
+})
+afterEach(() => {
+  own.remove()
+  files.remove()
+})
+
+/** A run of a driver with this exit, ended. */
+async function ended(exit: string) {
+  const path = files.write(`import { setImmediate } from 'node:timers/promises'
+    import { allocEtherdevMqs, defineDriver } from '${LIBRARY}'
+    export const driver = defineDriver({
+      name: 'mine',
+      description: 'a test',
+      params: {},
+      init: () => [{ dev: allocEtherdevMqs({ name: 'mine0', setup() {}, priv: {} }) }],
+      ${exit},
+    })`)
+  const { status, stderr } = await (await startVnet([path, '--netns', netns.name, '-v'])).stop()
+  return { status, unloaded: stderr.includes('mine: module unloaded'), last: stderr.trimEnd().split('\n').at(-1) }
+}
+
+test('an exit that is done is waited for', async () => {
+  expect(await ended('async exit() { await setImmediate(); await setImmediate() }')).toMatchObject({
+    status: 0,
+    unloaded: true,
+  })
+})
+
+test.each([
+  ['throws', "exit() { throw new Error('not yet') }"],
+  ['rejects', "async exit() { await setImmediate(); throw new Error('not yet') }"],
+])('an exit that %s is logged with its error, and the status is 1', async (_, exit) => {
+  expect(await ended(exit)).toEqual({
+    status: 1,
+    unloaded: false,
+    last: expect.stringMatching(/^mine: exit: Error: not yet \(at .*my-driver\.mjs:\d+:\d+\)+$/),
+  })
+})
