@@ -1,100 +1,20 @@
 /**
- * `npm run bench`: compares vnet with kernel veth and with C, side by side in one run. Candidates are interleaved round by
- * round, so that slow drift of the machine hits all of them alike. See README.md here.
+ * `npm run bench`: compares vnet with kernel veth, with C and with npm packages, side by side in one run. Candidates are
+ * interleaved round by round, so that slow drift of the machine hits all of them alike. See README.md here.
  */
-import { accessSync, constants, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { CANDIDATES } from './candidates.mjs'
-import { allowedCpus } from './cpu.mjs'
-import { sample } from './measure.mjs'
+import { charts } from './charts.mjs'
+import { compare } from './compare.mjs'
+import { environment, obstacle } from './environment.mjs'
 import { HELP, parseOptions, UsageError } from './options.mjs'
 import { Processes, run } from './processes.mjs'
-import { caseTable, memoryTable, short, summarise } from './report.mjs'
+import { caseTable, comparison, memoryTable } from './report.mjs'
+import { runCase, runMemory } from './run.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
-const TOOLS = {
-  make: 'make',
-  cc: 'gcc',
-  ip: 'iproute2',
-  ping: 'iputils-ping',
-  iperf3: 'iperf3',
-  taskset: 'util-linux',
-  setpriv: 'util-linux',
-}
-
-/** What stops the bench before it begins, or undefined. */
-function obstacle({ cases }) {
-  const isThere = file => {
-    try {
-      accessSync(file, constants.X_OK)
-      return true
-    } catch {
-      return false
-    }
-  }
-  const directories = (process.env.PATH ?? '').split(path.delimiter)
-  const missing = Object.keys(TOOLS).filter(tool => !directories.some(directory => isThere(path.join(directory, tool))))
-  if (cases.length > 0 && process.getuid() !== 0) return 'the bench makes network namespaces: run it as root'
-  if (missing.length === 0) return undefined
-  const packages = new Set(missing.map(tool => TOOLS[tool]))
-  return `missing: ${missing.join(', ')}; install with: apt-get install ${[...packages].join(' ')}`
-}
-
-async function runCase(kase, options, lab) {
-  const { rounds, seconds, metrics } = options
-  const names = Object.keys(CANDIDATES[kase]).filter(name => options.candidates.includes(name))
-  const samples = Object.fromEntries(names.map(name => [name, []]))
-  const failures = []
-  for (let round = 0; round < rounds; round++) {
-    const turn = round % names.length
-    for (const name of [...names.slice(turn), ...names.slice(0, turn)]) {
-      const started = performance.now()
-      const tag = `vnetbench${process.pid}n${lab.samples++}`
-      let note
-      try {
-        const row = await sample({ ...lab, ...options, kase, candidate: CANDIDATES[kase][name], tag })
-        samples[name].push(row)
-        note = [...metrics, 'foreign_cores', 'retries']
-          .filter(metric => metric in row)
-          .map(metric => `${metric}=${short(row[metric])}`)
-          .join(' ')
-      } catch (error) {
-        failures.push(`${name}, round ${round + 1}: ${error.message}`)
-        note = `FAILED: ${error.message}`
-      }
-      const took = short((performance.now() - started) / 1000, 3)
-      console.error(`${kase} round ${round + 1}/${rounds} ${name} (${took} s) ${note}`)
-    }
-  }
-  const summary = summarise(samples, CANDIDATES[kase], metrics)
-  return { kase, rounds, seconds, metrics, samples, summary, failures }
-}
-
-/** In a process of its own, on one CPU: nothing that was loaded or compiled here is in its way. */
-async function runMemory({ rounds, seconds }, { processes }) {
-  const argv = [process.execPath, `${here}memory.mjs`, String(rounds), String(seconds)]
-  try {
-    const child = processes.start(argv, ['taskset', '-c', String(allowedCpus().at(-1))])
-    return { ...JSON.parse(await child.output(60 + rounds * seconds * 10)), failures: [] }
-  } catch (error) {
-    return { results: [], failures: [error.message] }
-  }
-}
-
-function environment() {
-  return {
-    time: new Date().toISOString(),
-    kernel: os.release(),
-    machine: os.machine(),
-    cpu: os.cpus()[0]?.model,
-    cpus: allowedCpus().length,
-    node: process.version,
-    iperf3: run('iperf3', '--version').split('\n', 1)[0],
-    load: os.loadavg(),
-  }
-}
 
 /** What must not survive this process: it is undone while exiting, whatever the reason. */
 function openLab() {
@@ -109,33 +29,65 @@ function openLab() {
   return lab
 }
 
+async function measure(options, print) {
+  const stop = obstacle(Object.keys(options.cases).length > 0)
+  if (stop !== undefined) throw new Error(stop)
+  run('make', '-s', '-C', here)
+  const lab = openLab()
+  const report = { environment: environment(), cases: [] }
+  for (const [name, kase] of Object.entries(options.cases)) {
+    const result = await runCase(name, kase, options, lab)
+    report.cases.push(result)
+    print(`${caseTable(result)}\n`)
+  }
+  if (options.memory) {
+    console.error('memory')
+    report.memory = await runMemory(options, lab)
+    print(`${memoryTable(report.memory)}\n`)
+  }
+  return report
+}
+
+/** An earlier report, which need not be one: whatever is wrong with the file is said in one line. */
+function readReport(file) {
+  try {
+    const report = JSON.parse(readFileSync(file, 'utf8'))
+    if (!Array.isArray(report.cases)) throw new Error('it is no report of this bench')
+    return report
+  } catch (error) {
+    throw new Error(`${file}: ${error.message}`)
+  }
+}
+
+function showAgain(report, print) {
+  for (const result of report.cases) print(`${caseTable(result)}\n`)
+  if (report.memory !== undefined) print(`${memoryTable(report.memory)}\n`)
+  return report
+}
+
+function draw(report, directory) {
+  mkdirSync(directory, { recursive: true })
+  for (const [name, svg] of Object.entries(charts(report))) writeFileSync(path.join(directory, `${name}.svg`), svg)
+}
+
 async function main(argv) {
   const options = parseOptions(argv)
   if (options.help) {
     process.stdout.write(HELP)
     return 0
   }
-  const stop = obstacle(options)
-  if (stop !== undefined) throw new Error(stop)
-  run('make', '-s', '-C', here)
-
   const print = options.json === '-' ? console.error : console.log
-  const lab = openLab()
-  const report = { environment: environment(), cases: [] }
-  for (const kase of options.cases) {
-    const result = await runCase(kase, options, lab)
-    report.cases.push(result)
-    print(`${caseTable(result)}\n`)
-  }
-  if (options.parts.includes('memory')) {
-    console.error('memory')
-    report.memory = await runMemory(options, lab)
-    print(memoryTable(report.memory))
-  }
-  const json = `${JSON.stringify(report, undefined, 1)}\n`
-  if (options.json === '-') process.stdout.write(json)
-  else if (options.json !== undefined) writeFileSync(options.json, json)
-  return [...report.cases, report.memory].some(part => part?.failures.length > 0) ? 1 : 0
+  const { from, compare: older, json, charts: directory } = options
+  const before = older === undefined ? undefined : readReport(older) // before the minutes that a measurement takes
+  const report = from === undefined ? await measure(options, print) : showAgain(readReport(from), print)
+  const text = `${JSON.stringify(report, undefined, 1)}\n`
+  if (json === '-') process.stdout.write(text)
+  else if (json !== undefined) writeFileSync(json, text)
+  if (directory !== undefined) draw(report, directory)
+  const found = before && compare(before, report)
+  if (found !== undefined) print(comparison(found))
+  const failed = [...report.cases, report.memory].some(part => part?.failures.length > 0)
+  return failed || found?.worse.length > 0 ? 1 : 0
 }
 
 try {

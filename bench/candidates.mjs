@@ -1,45 +1,118 @@
 /**
- * What is compared: kernel veth, the C baseline and vnet. A candidate is a command that makes both interfaces, prints a
- * line `ready` and runs until SIGTERM; the bench itself sets addresses and neighbours. `like` names the C baseline with
- * the same features, to which the ratios refer. veth has no command: the kernel does the work.
+ * What is compared. A candidate is a command that makes the interfaces of a Topology, prints a line `ready` and runs until
+ * SIGTERM; the bench itself sets addresses and neighbours.
+ *
+ *   command(topology)  its command line; absent for veth, where the kernel does the work
+ *   like               the C baseline with the same features, to which the ratios refer
+ *   base               what `--candidates` calls it: `vnet` for `vnet/4`, which is vnet with four cables or queues
+ *   ours               whether it is vnet, for which `--compare` answers
+ *   peer               the npm package it needs (peers.mjs); it is left out when it cannot be had
  */
 import { fileURLToPath } from 'node:url'
+import { PEERS } from './peers.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 /** Where `make` puts the C programs. */
 export const BUILD = `${root}build/bench`
 
-const vnet =
-  (kase, options) =>
-  ({ a, b }) => [
-    process.execPath,
-    `${root}dist/vnet.js`,
-    kase,
-    `${a.ns}/${a.name}`,
-    `${b.ns}/${b.name}`,
-    '-q',
-    ...options,
-  ]
+const program = (command, options) => [process.execPath, `${root}dist/vnet.js`, command, '-q', ...options]
+const ends = (net, separator) => net.pairs.flatMap(({ a, b }) => [a, b].map(({ ns, name }) => ns + separator + name))
+const baseline = (name, options) => net => [`${BUILD}/${name}`, ...ends(net, ':'), ...options]
 
-const baseline =
-  (program, options) =>
-  ({ a, b }) => [`${BUILD}/${program}`, `${a.ns}:${a.name}`, `${b.ns}:${b.name}`, ...options]
+/** vnet with one cable is the command of that name; with several it is the driver file cables.mjs. */
+const vnetCable = options => net =>
+  net.pairs.length === 1
+    ? [...program('cable', options), ...ends(net, '/')]
+    : [...program(`${root}bench/cables.mjs`, options), ...ends(net, '/')]
+const vnetSnull = options => net => [...program('snull', ['--no-address', ...options]), ...ends(net, '/')]
+const vnetLoop =
+  options =>
+  ({ a }) => [...program('loop', ['--no-address', '--netns', a.ns, '--name', a.name, ...options])]
 
-/** The candidates of each case, by name; `command` takes a Topology and gives a command line. */
-export const CANDIDATES = {
-  cable: {
-    veth: {},
-    relay: { like: 'relay', command: baseline('relay', []) },
-    'relay-offload': { like: 'relay-offload', command: baseline('relay', ['--offload']) },
-    'vnet-no-offload': { like: 'relay', command: vnet('cable', ['--no-offload']) },
-    vnet: { like: 'relay-offload', command: vnet('cable', []) },
-  },
-  snull: {
-    veth: {},
-    snull: { like: 'snull', command: baseline('snull', []) },
-    'snull-offload': { like: 'snull-offload', command: baseline('snull', ['--offload']) },
-    'vnet-no-offload': { like: 'snull', command: vnet('snull', ['--no-address', '--no-offload']) },
-    vnet: { like: 'snull-offload', command: vnet('snull', ['--no-address']) },
-  },
+const OFF = ['--no-offload']
+const ON = ['--offload']
+const vnet = (command, like) => ({ ours: true, command, like })
+const c = (command, like) => ({ command, like })
+
+/** vnet with other options than usual, by name: `{ busy: ['--busy-poll', '50us'] }`; compared with C as vnet itself. */
+function variants(asked, command, like, options = []) {
+  return Object.entries(asked).map(([name, more]) => [name, vnet(command([...options, ...more]), like)])
+}
+
+export function cable(asked = {}) {
+  const peers = PEERS.map(peer => [peer.name, { like: 'relay', peer, command: net => peer.command(net.pairs[0]) }])
+  return Object.fromEntries([
+    ['veth', {}],
+    ['relay', c(baseline('relay', []), 'relay')],
+    ['relay-offload', c(baseline('relay', ON), 'relay-offload')],
+    ...peers,
+    ['vnet-no-offload', vnet(vnetCable(OFF), 'relay')],
+    ['vnet', vnet(vnetCable([]), 'relay-offload')],
+    ...variants(asked, vnetCable, 'relay-offload'),
+  ])
+}
+
+export function snull(asked = {}) {
+  return Object.fromEntries([
+    ['veth', {}],
+    ['snull', c(baseline('snull', []), 'snull')],
+    ['snull-offload', c(baseline('snull', ON), 'snull-offload')],
+    ['vnet-no-offload', vnet(vnetSnull(OFF), 'snull')],
+    ['vnet', vnet(vnetSnull([]), 'snull-offload')],
+    ...variants(asked, vnetSnull, 'snull-offload'),
+  ])
+}
+
+export function loop(asked = {}) {
+  const one = ['--txqs', '1', '--rxqs', '1']
+  return Object.fromEntries([
+    ['vnet-1-queue', vnet(vnetLoop(one))],
+    ['vnet', vnet(vnetLoop([]))],
+    ...variants(asked, vnetLoop),
+  ])
+}
+
+/** The same candidates once for each of `sizes`, as `vnet/4`. `build(size)` makes those of one size. */
+function scaled(sizes, build) {
+  return Object.fromEntries(
+    sizes.flatMap(size =>
+      Object.entries(build(size)).map(([base, candidate]) => {
+        const like = candidate.like && `${candidate.like}/${size}`
+        return [`${base}/${size}`, { ...candidate, base, size, like }]
+      }),
+    ),
+  )
+}
+
+/** So many cables in one process. */
+export function cables(asked = {}) {
+  return scaled([1, 2, 4, 8], pairs =>
+    Object.fromEntries([
+      ['veth', { pairs }],
+      ['relay-offload', { ...c(baseline('relay', ON), 'relay-offload'), pairs }],
+      ['vnet', { ...vnet(vnetCable([]), 'relay-offload'), pairs }],
+      ...variants(asked, vnetCable, 'relay-offload').map(([name, candidate]) => [name, { ...candidate, pairs }]),
+    ]),
+  )
+}
+
+/** One cable of so many queues; C has a thread for each. */
+export function queues(asked = {}) {
+  return scaled([1, 2, 4], n => {
+    const queued = ['--txqs', String(n), '--rxqs', String(n)]
+    return Object.fromEntries([
+      ['relay-offload', c(baseline('relay', [...ON, '--queues', String(n)]), 'relay-offload')],
+      ['vnet', vnet(vnetCable(queued), 'relay-offload')],
+      ...variants(asked, vnetCable, 'relay-offload', queued),
+    ])
+  })
+}
+
+/** Two cables in one process, one of them flooded; with offloads, as everybody has them. */
+export function neighbour(asked = {}) {
+  const two = Object.entries(cable(asked)).filter(([, { ours, like }]) =>
+    !ours ? like !== 'relay' : like === 'relay-offload',
+  )
+  return Object.fromEntries(two.map(([name, candidate]) => [name, { ...candidate, pairs: 2 }]))
 }

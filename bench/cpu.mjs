@@ -39,6 +39,7 @@ export function countCpu(pid) {
     const after = snapshot(pid)
     const seconds = after.time - before.time
     return {
+      seconds,
       candidate: after.candidate - before.candidate,
       foreignCores: foreignUse(before.foreign, after.foreign) / seconds,
       stolenCores: (after.stolen - before.stolen) / seconds,
@@ -50,11 +51,24 @@ function snapshot(pid) {
   const table = processTable()
   const ours = family(process.pid, table)
   let candidate = 0
-  for (const member of pid === undefined ? [] : family(pid, table)) candidate += table.get(member).own
+  for (const member of pid === undefined ? [] : family(pid, table)) candidate += onCpu(member) ?? table.get(member).own
   // Kernel threads work for the traffic: only programs are strangers.
   const foreign = new Map([...table].filter(([other, entry]) => !ours.has(other) && !entry.kernel))
   const stolen = Number(readFileSync('/proc/stat', 'utf8').split('\n', 1)[0].trim().split(/\s+/)[8]) / TICKS
   return { candidate, foreign, stolen, time: performance.now() / 1000 }
+}
+
+/** What the threads of a process ran so far, to the nanosecond; undefined where the kernel does not keep it, or it ended. */
+function onCpu(pid) {
+  try {
+    let ns = 0
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      ns += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ', 1)[0])
+    }
+    return ns / 1e9
+  } catch {
+    return undefined
+  }
 }
 
 /**

@@ -13,10 +13,10 @@ export function run(...argv) {
   }
 }
 
-/** The line of a program's output that says what is wrong, cut to a readable length: an Error's, or else the last. */
+/** The line of a program's output that says what is wrong, cut to a readable length: an Error's, or npm's, or else the last. */
 export function complaint(text) {
   const lines = text.trim().split('\n')
-  return (lines.find(line => /^\w*Error\b/.test(line)) ?? lines.at(-1)).slice(0, 300)
+  return (lines.find(line => /^(npm error )?(\w*Error|\d{3})\b/.test(line)) ?? lines.at(-1)).slice(0, 300)
 }
 
 /** Every process started here; `close()` is synchronous, so that it can run while the program exits. */

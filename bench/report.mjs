@@ -1,5 +1,6 @@
-/** From samples to medians, ratios and a table of text. */
-import { METRICS, QUIET } from './measure.mjs'
+/** What was measured, as tables of text. */
+import { METRICS } from './metrics.mjs'
+import { QUIET } from './sample.mjs'
 
 const STOLEN = 0.05
 
@@ -8,56 +9,35 @@ export function short(value, digits = 4) {
   return Math.abs(value) >= 10 ** digits ? value.toFixed(0) : String(Number(value.toPrecision(digits)))
 }
 
-export function median(values) {
-  const sorted = [...values].sort((x, y) => x - y)
-  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2
-}
-
-/**
- * Median, least and greatest of each metric of each candidate, with the ratios of the medians: `vsC` to the C baseline
- * with the same features, `vsVeth` to kernel veth; absent where there is nothing to compare with.
- * @returns {Record<string, Record<string, { median: number, min: number, max: number, vsC?: number, vsVeth?: number }>>}
- */
-export function summarise(samples, candidates, metrics) {
-  const summary = {}
-  for (const [name, rows] of Object.entries(samples)) {
-    summary[name] = {}
-    for (const metric of metrics) {
-      const values = rows.map(row => row[metric]).filter(value => value !== undefined)
-      if (values.length === 0) continue
-      summary[name][metric] = { median: median(values), min: Math.min(...values), max: Math.max(...values) }
-    }
-  }
-  for (const [name, row] of Object.entries(summary)) {
-    for (const [metric, entry] of Object.entries(row)) {
-      const c = summary[candidates[name].like]?.[metric]?.median
-      const veth = summary.veth?.[metric]?.median
-      if (c) entry.vsC = entry.median / c
-      if (veth) entry.vsVeth = entry.median / veth
-    }
-  }
-  return summary
-}
-
-/** The table of one case, as `bench.mjs` returns it. */
-export function caseTable({ kase, rounds, seconds, metrics, samples, summary, failures }) {
+/** The table of one case, as run.mjs returns it. */
+export function caseTable({ kase, title = kase, rounds, seconds, metrics, samples, summary, failures, ...rest }) {
+  const { leftOut = [], furtherDevice = {} } = rest
   const names = Object.keys(samples)
   const width = Math.max(...names.map(name => name.length))
-  const left = Math.max(...metrics.map(metric => heading(metric).length))
+  const left = Math.max(width + 32, ...metrics.map(metric => heading(metric).length))
   const lines = [
-    `${kase}: ${rounds} x ${seconds} s a measurement; median [min - max]`,
+    title,
+    `${rounds} x ${seconds} s a measurement; median [min - max]`,
     'x C: ratio to the C baseline with the same features; x veth: to kernel veth',
   ]
   for (const metric of metrics) {
-    if (!names.some(name => summary[name][metric])) continue
+    const figures = names.flatMap(name => summary[name][metric] ?? [])
+    if (figures.length === 0) continue
+    if (figures.every(({ max }) => max === 0)) {
+      lines.push('', `${heading(metric)}: 0, all of them`)
+      continue
+    }
     lines.push('', `${heading(metric).padEnd(left)}${right('x C')}${right('x veth')}`)
     for (const name of names) lines.push(`  ${name.padEnd(width)}  ${cells(summary[name][metric], left - width - 4)}`)
   }
-  lines.push('', ...warnings(samples), ...failures.map(failure => `FAILED ${failure}`))
+  const further = Object.entries(furtherDevice).map(([name, mib]) => `  ${name.padEnd(width)}  ${right(short(mib))}`)
+  if (further.length > 0) lines.push('', 'peak memory of each further device (MiB)', ...further)
+  lines.push('', ...leftOut.map(({ name, why }) => `LEFT OUT ${name}: ${why}`))
+  lines.push(...warnings(samples), ...failures.map(failure => `FAILED ${failure}`))
   return lines.join('\n').trimEnd()
 }
 
-/** The table of what was measured in memory, as `memory.mjs` prints it. */
+/** The table of what was measured in memory, as memory/main.mjs prints it. */
 export function memoryTable({ results, failures }) {
   const width = Math.max(0, ...results.map(({ title }) => title.length))
   const lines = ['In memory, no kernel, one core: million a second, median [min - max], and ns each']
@@ -69,6 +49,20 @@ export function memoryTable({ results, failures }) {
     )
   }
   return [...lines, ...failures.map(failure => `FAILED ${failure}`)].join('\n')
+}
+
+/** What compare.mjs found, one line a figure. */
+export function comparison({ worse, elsewhere, better, compared, incomparable, differences }) {
+  const line = ({ where, name, unit, before, after }) =>
+    `${where} ${name}: ${short(before.median)} [${short(before.min, 3)} - ${short(before.max, 3)}] before, ` +
+    `${short(after.median)} [${short(after.min, 3)} - ${short(after.max, 3)}] now (${unit})`
+  const lines = differences.map(text => `WARNING not the same machine: ${text}`)
+  lines.push(...worse.map(figure => `SLOWER ${line(figure)}`))
+  lines.push(...elsewhere.map(figure => `the machine is slower: ${line(figure)}`))
+  lines.push(...better.map(figure => `faster ${line(figure)}`))
+  const left = incomparable > 0 ? `; ${incomparable} without a spread, of one round, were not` : ''
+  lines.push(`${compared} figures compared: ${worse.length} slower beyond the spread, ${better.length} faster${left}`)
+  return lines.join('\n')
 }
 
 function heading(metric) {

@@ -1,26 +1,42 @@
 /**
- * The network of one sample: one or two network namespaces of its own with two interfaces, addresses from 198.18.0.0/15
+ * The network of one sample: one or two network namespaces of its own with interfaces in pairs, addresses from 198.18.0.0/15
  * and permanent neighbours, so that ARP plays no part. `remove()` is synchronous and may be called at any moment.
  *
- * cable: 198.18.0.1 and 198.18.0.2 in two namespaces. snull: both interfaces in one; what leaves the first for 198.18.0.2
- * enters the second as 198.18.1.1 > 198.18.1.2, and back. The kernel has nothing that flips addresses, so veth in snull is a
- * pair in one namespace that policy routing sends over the wire, untranslated.
+ * cable: pair n is 198.18.n.1 and 198.18.n.2 in two namespaces. snull: both interfaces in one; what leaves the first for
+ * 198.18.0.2 enters the second as 198.18.1.1 > 198.18.1.2, and back. loop: the same with a single interface, which is both
+ * ends. The kernel has nothing that flips addresses, so veth in snull is a pair in one namespace that policy routing sends
+ * over the wire, untranslated.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { run } from './processes.mjs'
 
-const SOURCE = '198.18.0.1'
-
 export class Topology {
-  /** The address that the first interface sends to. */
-  target = '198.18.0.2'
+  /** From one end to the other: `{ a, b, source, target }`, the ends as `{ ns, name }`; the first sends to `target`. */
+  pairs
 
-  /** `tag` makes the names of the namespaces unique. */
-  constructor(kase, tag) {
-    this.kase = kase
-    this.a = { ns: `${tag}a`, name: kase === 'cable' ? 'bkA' : 'sn0' }
-    this.b = kase === 'cable' ? { ns: `${tag}b`, name: 'bkB' } : { ns: `${tag}a`, name: 'sn1' }
-    this.namespaces = [...new Set([this.a.ns, this.b.ns])]
+  /** `shape` is cable, snull or loop; `tag` makes the names of the namespaces unique. */
+  constructor(shape, tag, pairs = 1) {
+    this.shape = shape
+    const [near, far] = [`${tag}a`, shape === 'cable' ? `${tag}b` : `${tag}a`]
+    this.pairs = Array.from({ length: pairs }, (_, n) => {
+      const names = { cable: [`bkA${n}`, `bkB${n}`], snull: ['sn0', 'sn1'], loop: ['lp0', 'lp0'] }[shape]
+      return {
+        a: { ns: near, name: names[0] },
+        b: { ns: far, name: names[1] },
+        source: `198.18.${n}.1`,
+        target: `198.18.${n}.2`,
+      }
+    })
+    this.namespaces = [...new Set([near, far])]
+  }
+
+  /** The ends of the first pair. */
+  get a() {
+    return this.pairs[0].a
+  }
+
+  get b() {
+    return this.pairs[0].b
   }
 
   create() {
@@ -44,26 +60,19 @@ export class Topology {
     }
   }
 
-  /** Makes the two interfaces a kernel veth pair. */
+  /** Makes each pair of interfaces a kernel veth pair. */
   addVeth() {
-    run('ip', '-n', this.a.ns, 'link', 'add', this.a.name, 'type', 'veth', 'peer', this.b.name, 'netns', this.b.ns)
+    for (const { a, b } of this.pairs) {
+      run('ip', '-n', a.ns, 'link', 'add', a.name, 'type', 'veth', 'peer', b.name, 'netns', b.ns)
+    }
   }
 
-  /** Addresses, links up, neighbours; returns when the far end answers a ping. */
+  /** Addresses, links up, neighbours; returns when the far ends answer a ping. */
   async configure(veth) {
-    const { a, b, target } = this
-    const flipped = this.kase === 'snull' && !veth
-    const routed = this.kase === 'snull' && veth
-    const prefix = routed ? 32 : 24
-    ip(a.ns, `addr add ${SOURCE}/${prefix} dev ${a.name}`)
-    ip(b.ns, `addr add ${flipped ? '198.18.1.2' : target}/${prefix} dev ${b.name}`)
-    for (const { ns, name } of [a, b]) ip(ns, `link set ${name} up`)
-    if (routed) this.#routeOverTheWire()
-    ip(a.ns, `neigh replace ${target} lladdr ${mac(b)} dev ${a.name} nud permanent`)
-    ip(b.ns, `neigh replace ${flipped ? '198.18.1.1' : SOURCE} lladdr ${mac(a)} dev ${b.name} nud permanent`)
-    for (let tries = 20; !this.#answers(); tries--) {
-      if (tries === 0) throw new Error(`${target} does not answer a ping`)
-      await delay(50)
+    for (const pair of this.pairs) {
+      if (this.shape === 'loop') this.#configureLoop(pair)
+      else this.#configurePair(pair, veth)
+      await this.#answer(pair)
     }
   }
 
@@ -80,26 +89,32 @@ export class Topology {
     return sum
   }
 
-  /** Both ends are local: the local table is consulted only for what comes in, and the rest takes the wire. */
-  #routeOverTheWire() {
-    const { a, b, target } = this
-    for (const { ns, name } of [a, b]) sysctl(ns, `ipv4/conf/${name}/accept_local`, 1)
-    ip(a.ns, `route add ${target}/32 dev ${a.name} src ${SOURCE} table 100`)
-    ip(a.ns, `route add ${SOURCE}/32 dev ${b.name} src ${target} table 101`)
-    ip(a.ns, `rule add pref 10 iif ${a.name} lookup local`)
-    ip(a.ns, `rule add pref 11 iif ${b.name} lookup local`)
-    ip(a.ns, `rule add pref 20 to ${target} lookup 100`)
-    ip(a.ns, `rule add pref 21 to ${SOURCE} lookup 101`)
-    ip(a.ns, 'rule add pref 30 lookup local')
-    ip(a.ns, 'rule del pref 0')
+  #configurePair({ a, b, source, target }, veth) {
+    const flipped = this.shape === 'snull' && !veth
+    const routed = this.shape === 'snull' && veth
+    const prefix = routed ? 32 : 24
+    ip(a.ns, `addr add ${source}/${prefix} dev ${a.name}`)
+    ip(b.ns, `addr add ${flipped ? '198.18.1.2' : target}/${prefix} dev ${b.name}`)
+    for (const { ns, name } of [a, b]) ip(ns, `link set ${name} up`)
+    if (routed) routeOverTheWire(a, b, source, target)
+    ip(a.ns, `neigh replace ${target} lladdr ${mac(b)} dev ${a.name} nud permanent`)
+    ip(b.ns, `neigh replace ${flipped ? '198.18.1.1' : source} lladdr ${mac(a)} dev ${b.name} nud permanent`)
   }
 
-  #answers() {
-    try {
-      run(...inNamespace(this.a.ns), 'ping', '-c', '1', '-W', '1', '-n', this.target)
-      return true
-    } catch {
-      return false
+  #configureLoop({ a, source }) {
+    for (const address of [source, '198.18.1.2']) ip(a.ns, `addr add ${address}/24 dev ${a.name}`)
+    ip(a.ns, `link set ${a.name} up`)
+  }
+
+  async #answer({ a, target }) {
+    for (let tries = 20; ; tries--) {
+      try {
+        run(...inNamespace(a.ns), 'ping', '-c', '1', '-W', '1', '-n', target)
+        return
+      } catch {
+        if (tries === 0) throw new Error(`${target} does not answer a ping`)
+        await delay(50)
+      }
     }
   }
 }
@@ -107,6 +122,19 @@ export class Topology {
 /** The words that run a command in a namespace when put before it. They exec, so that the pid is the program's own. */
 export function inNamespace(ns) {
   return ['ip', 'netns', 'exec', ns]
+}
+
+/** Both ends are local: the local table is consulted only for what comes in, and the rest takes the wire. */
+function routeOverTheWire(a, b, source, target) {
+  for (const { ns, name } of [a, b]) sysctl(ns, `ipv4/conf/${name}/accept_local`, 1)
+  ip(a.ns, `route add ${target}/32 dev ${a.name} src ${source} table 100`)
+  ip(a.ns, `route add ${source}/32 dev ${b.name} src ${target} table 101`)
+  ip(a.ns, `rule add pref 10 iif ${a.name} lookup local`)
+  ip(a.ns, `rule add pref 11 iif ${b.name} lookup local`)
+  ip(a.ns, `rule add pref 20 to ${target} lookup 100`)
+  ip(a.ns, `rule add pref 21 to ${source} lookup 101`)
+  ip(a.ns, 'rule add pref 30 lookup local')
+  ip(a.ns, 'rule del pref 0')
 }
 
 function ip(ns, words) {

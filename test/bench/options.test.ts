@@ -1,32 +1,65 @@
 import { describe, expect, test } from 'vitest'
-import { parseOptions, UsageError } from '../../bench/options.mjs'
+import { HELP, parseOptions, UsageError } from '../../bench/options.mjs'
+
+// biome-ignore lint/suspicious/noExplicitAny: the bench is JavaScript, and its options are of two kinds.
+const parsed = (...argv: string[]): any => parseOptions(argv)
+const candidatesOf = (options: ReturnType<typeof parsed>, kase: string) => Object.keys(options.cases[kase].candidates)
 
 describe('parseOptions', () => {
-  test('without arguments means every part, candidate and metric, three rounds of two seconds', () => {
-    const options = parseOptions([])
-    expect(options).toMatchObject({
-      parts: ['cable', 'snull', 'memory'],
-      cases: ['cable', 'snull'],
-      rounds: 3,
-      seconds: 2,
-    })
-    expect(options.candidates).toContain('relay-offload')
-    expect(options.metrics).toContain('cpu_gb')
+  test('without arguments means every part, candidate and metric of each, three rounds of one second', () => {
+    const options = parsed()
+    expect(options.parts).toEqual(['cable', 'snull', 'loop', 'cables', 'queues', 'neighbour', 'memory'])
+    expect(options).toMatchObject({ rounds: 3, seconds: 1, memory: true, json: undefined })
+    expect(candidatesOf(options, 'cable')).toEqual(
+      expect.arrayContaining(['veth', 'relay', 'relay-offload', 'npm-node-tuntap2-wintun', 'vnet-no-offload', 'vnet']),
+    )
+    expect(options.cases.cable.metrics).toEqual(expect.arrayContaining(['tcp4', 'bidir', 'gso', 'rtt1_max', 'idle']))
   })
 
   test('takes lists with commas and repeated options alike, in the order of the table', () => {
-    expect(parseOptions(['--only', 'snull', '--only', 'cable']).parts).toEqual(['cable', 'snull'])
-    expect(parseOptions(['--only', 'memory,cable']).parts).toEqual(['cable', 'memory'])
+    expect(parsed('--only', 'snull', '--only', 'cable').parts).toEqual(['cable', 'snull'])
+    expect(parsed('--only', 'memory,cable').parts).toEqual(['cable', 'memory'])
   })
 
-  test('leaves a case out when none of the candidates asked for is in it', () => {
-    expect(parseOptions(['--candidates', 'relay-offload']).cases).toEqual(['cable'])
+  test('leaves a case out when none of the candidates, or none of the metrics, asked for is in it', () => {
+    expect(Object.keys(parsed('--candidates', 'relay').cases)).toEqual(['cable'])
+    expect(Object.keys(parsed('--metrics', 'near_p99').cases)).toEqual(['neighbour'])
+  })
+
+  test('a candidate of several sizes is asked for by its name without the size', () => {
+    expect(candidatesOf(parsed('--candidates', 'vnet'), 'cables')).toEqual(['vnet/1', 'vnet/2', 'vnet/4', 'vnet/8'])
+  })
+
+  test('measures by name what a case has only on request', () => {
+    expect(parsed().cases.snull.metrics).not.toContain('udp1472')
+    expect(parsed('--metrics', 'udp1472').cases.snull.metrics).toEqual(['udp1472'])
+  })
+
+  test('a variant is vnet with more options, in every case, measured against the same C program', () => {
+    const { cases } = parsed('--variant', 'busy=--busy-poll 50us')
+    const { busy } = cases.cable.candidates
+    expect(busy).toMatchObject({ ours: true, like: 'relay-offload' })
+    expect(cases.queues.candidates['busy/4']).toMatchObject({ like: 'relay-offload/4' })
+    const net = { pairs: [{ a: { ns: 'x', name: 'a' }, b: { ns: 'y', name: 'b' } }] }
+    expect(busy.command(net).slice(2)).toEqual(['cable', '-q', '--busy-poll', '50us', 'x/a', 'y/b'])
+    expect(candidatesOf(parsed('--variant', 'busy=--x', '--candidates', 'busy'), 'snull')).toEqual(['busy'])
+  })
+
+  test('--publish is the long run into the documents, of which any part can be said otherwise', () => {
+    const files = { json: 'docs/performance.json', charts: 'docs/performance' }
+    expect(parsed('--publish')).toMatchObject({ rounds: 5, seconds: 2, ...files })
+    expect(parsed('--publish', '--rounds', '7', '--json', 'x')).toMatchObject({ rounds: 7, json: 'x' })
+  })
+
+  test('--from takes what says what to do with a report, and nothing else', () => {
+    const files = { from: 'a.json', compare: 'b.json', charts: 'c' }
+    expect(parsed('--from', 'a.json', '--compare', 'b.json', '--charts', 'c')).toMatchObject(files)
   })
 
   test.each([
     ['--nonsense'],
     ['stray'],
-    ['--only', 'loop'],
+    ['--only', 'loops'],
     ['--rounds', '0'],
     ['--rounds', '1.5'],
     ['--rounds', ''],
@@ -34,9 +67,23 @@ describe('parseOptions', () => {
     ['--secs', 'x'],
     ['--metrics', 'tcp,'],
     ['--candidates', 'tap'],
+    ['--candidates', 'vnet/4'],
     ['--only', 'snull', '--candidates', 'relay'],
-  ])('refuses %j %s in one line', (...argv: string[]) => {
+    ['--only', 'neighbour', '--metrics', 'tcp'],
+    ['--variant', 'busy'],
+    ['--variant', 'busy='],
+    ['--variant', 'Busy=--x'],
+    ['--variant', 'vnet=--x'],
+    ['--from', 'a.json', '--rounds', '3'],
+    ['--from', 'a.json', '--publish'],
+    ['--json', ''],
+    ['--compare', ''],
+  ])('refuses %j %s %s %s in one line', (...argv: string[]) => {
     expect(() => parseOptions(argv)).toThrow(UsageError)
     expect(() => parseOptions(argv)).toThrow(/^[^\n]+$/)
+  })
+
+  test('the help fits the width of a terminal, but for the lists of names', () => {
+    expect(HELP.split('\n').filter((line: string) => line.length > 130 && !/NAME,/.test(line))).toEqual([])
   })
 })

@@ -1,18 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { caseTable, median, short, summarise } from '../../bench/report.mjs'
-
-const candidates = { veth: {}, relay: { like: 'relay' }, vnet: { like: 'relay' } }
-
-describe('median', () => {
-  test.each([
-    [[3, 1, 2], 2],
-    [[4, 1, 2, 3], 2.5],
-    [[7], 7],
-    [[10, 9, 100], 10],
-  ])('of %j is %d', (values, middle) => {
-    expect(median(values)).toBe(middle)
-  })
-})
+import { complaint } from '../../bench/processes.mjs'
+import { caseTable, comparison, memoryTable, short } from '../../bench/report.mjs'
+import { summarise } from '../../bench/summary.mjs'
 
 describe('short', () => {
   test.each([
@@ -25,39 +14,12 @@ describe('short', () => {
   })
 })
 
-describe('summarise', () => {
-  const samples = {
-    veth: [{ tcp: 16 }, { tcp: 20 }, { tcp: 12 }],
-    relay: [{ tcp: 8, cpu_gb: 2, reordered: 0 }],
-    vnet: [{ tcp: 6, cpu_gb: 3, reordered: 2 }],
-  }
-  const summary = summarise(samples, candidates, ['tcp', 'cpu_gb', 'reordered'])
-
-  test('gives median, least and greatest', () => {
-    expect(summary.veth.tcp).toMatchObject({ median: 16, min: 12, max: 20 })
-  })
-
-  test('compares with the C baseline of the same features and with veth', () => {
-    expect(summary.vnet.tcp).toMatchObject({ vsC: 0.75, vsVeth: 0.375 })
-    expect(summary.vnet.cpu_gb.vsC).toBe(1.5)
-  })
-
-  test('has no ratio where there is nothing to compare with', () => {
-    expect(summary.veth.tcp.vsC).toBeUndefined()
-    expect(summary.vnet.cpu_gb.vsVeth).toBeUndefined()
-    expect(summary.vnet.reordered.vsC).toBeUndefined()
-  })
-
-  test('leaves out what a candidate has no value for', () => {
-    expect(summary.veth.cpu_gb).toBeUndefined()
-  })
-})
-
 describe('caseTable', () => {
-  const table = (row: Record<string, number>, failures: string[] = []) => {
+  const table = (row: Record<string, number>, more: object = {}) => {
     const samples = { vnet: [{ tcp: 6, ...row }] }
-    const summary = summarise(samples, candidates, ['tcp'])
-    return caseTable({ kase: 'cable', rounds: 1, seconds: 1, metrics: ['tcp'], samples, summary, failures })
+    const summary = summarise(samples, { vnet: {} }, ['tcp', 'reordered'])
+    const metrics = ['tcp', 'reordered']
+    return caseTable({ kase: 'cable', rounds: 1, seconds: 1, metrics, samples, summary, failures: [], ...more })
   }
 
   test('of a quiet run warns of nothing', () => {
@@ -73,7 +35,62 @@ describe('caseTable', () => {
     expect(table(row)).toMatch(new RegExp(`^WARNING vnet: .*${text}$`, 'm'))
   })
 
-  test('names every failure', () => {
-    expect(table({}, ['vnet, round 1: no answer'])).toContain('FAILED vnet, round 1: no answer')
+  test('names every failure, and every candidate that was left out and why', () => {
+    const more = { failures: ['vnet, round 1: no answer'], leftOut: [{ name: 'npm-x', why: 'npm install failed' }] }
+    expect(table({}, more)).toContain('FAILED vnet, round 1: no answer')
+    expect(table({}, more)).toContain('LEFT OUT npm-x: npm install failed')
+  })
+
+  test('says in one line that a figure is zero for all', () => {
+    expect(table({ reordered: 0 })).toMatch(/^frames of the 64-byte flood out of order .*: 0, all of them$/m)
+    expect(table({ reordered: 1 })).not.toContain('all of them')
+  })
+
+  test('has the memory of each further device', () => {
+    expect(table({}, { furtherDevice: { vnet: 1.5 } })).toMatch(/further device \(MiB\)\n {2}vnet +1\.5$/m)
+  })
+
+  test('of a case whose candidates were all left out says only that', () => {
+    const none = { samples: {}, summary: {}, leftOut: [{ name: 'npm-x', why: 'no network' }] }
+    expect(table({}, none)).toMatch(/LEFT OUT npm-x: no network$/)
+  })
+})
+
+test('memoryTable has millions a second and nanoseconds each', () => {
+  const results = [{ name: 'ring', title: 'ring: push', perSecond: { n: 1, median: 2e8, min: 1e8, max: 3e8 } }]
+  expect(memoryTable({ results, failures: ['pool: lost count'] })).toMatch(
+    /ring: push +200 \[100 - 300\] +5\nFAILED pool: lost count$/,
+  )
+})
+
+test('comparison has a line for each figure that changed, and how many did', () => {
+  const at = (median: number) => ({ n: 3, median, min: median - 1, max: median + 1 })
+  const figure = { where: 'cable vnet', name: 'tcp', unit: 'Gbit/s', before: at(16), after: at(12) }
+  const found = {
+    worse: [figure],
+    elsewhere: [],
+    better: [],
+    compared: 9,
+    incomparable: 2,
+    differences: ['node was 20, is 22'],
+  }
+  expect(comparison(found).split('\n')).toEqual([
+    'WARNING not the same machine: node was 20, is 22',
+    'SLOWER cable vnet tcp: 16 [15 - 17] before, 12 [11 - 13] now (Gbit/s)',
+    '9 figures compared: 1 slower beyond the spread, 0 faster; 2 without a spread, of one round, were not',
+  ])
+})
+
+describe('complaint', () => {
+  test.each([
+    ['make: entering\ncc: fatal error: no input', 'cc: fatal error: no input'],
+    ['at x.js:3\n\nTypeError: no such thing\n    at y', 'TypeError: no such thing'],
+    [
+      'npm error code E404\nnpm error 404 Not Found - x\nnpm error A complete log of this run',
+      'npm error 404 Not Found - x',
+    ],
+    ['npm error code X\nnpm error FetchError: no network\nnpm error A log', 'npm error FetchError: no network'],
+  ])('of %j is the line that says what is wrong', (text, line) => {
+    expect(complaint(text)).toBe(line)
   })
 })

@@ -1,0 +1,55 @@
+/**
+ * The cases: which candidates, on what network, measured by what. `metrics` are measured unless others are asked for, `more`
+ * only when asked for by name. `flows` says what the traffic is: one flow on each pair of interfaces, or so many on one.
+ * `spread` lets candidate and traffic use every CPU, as threads need; else each has one of its own.
+ */
+import * as candidates from './candidates.mjs'
+import { METRICS } from './metrics.mjs'
+
+const of = (...steps) => Object.keys(METRICS).filter(metric => steps.includes(METRICS[metric].step))
+const ends = of('start', 'idle', 'end')
+const one = [...of('tcp', 'tcp4', 'bidir', 'gso', 'udp', 'udp1472', 'rtt1', 'rtt'), ...ends]
+
+/** `asked` are variants of vnet: see candidates.mjs. */
+export function cases(asked = {}) {
+  return {
+    cable: { title: 'cable: two namespaces joined', candidates: candidates.cable(asked), metrics: one, more: [] },
+    snull: {
+      title: 'snull: two interfaces of one host, addresses flipped on the way',
+      candidates: candidates.snull(asked),
+      metrics: [...of('tcp', 'udp', 'rtt1'), ...ends],
+      more: of('tcp4', 'bidir', 'gso', 'udp1472', 'rtt'),
+    },
+    loop: {
+      title: 'loop: one device, its own far end',
+      candidates: candidates.loop(asked),
+      metrics: [...of('tcp'), ...ends],
+      more: of('tcp4', 'bidir', 'gso', 'udp', 'udp1472', 'rtt1', 'rtt'),
+    },
+    cables: {
+      title: 'cables: 1, 2, 4 and 8 of them in one process, traffic on all at once, sums',
+      candidates: candidates.cables(asked),
+      metrics: [...of('tcp', 'udp'), ...of('start', 'end')],
+      more: of('bidir', 'udp1472', 'gso', 'idle'),
+    },
+    queues: {
+      title: 'queues: a cable of 1, 2 and 4 of them, four flows, every CPU',
+      candidates: candidates.queues(asked),
+      metrics: [...of('tcp4', 'udp'), ...of('start', 'end')],
+      more: of('tcp', 'bidir', 'udp1472', 'gso', 'rtt1', 'rtt', 'idle'),
+      flows: 4,
+      spread: true,
+    },
+    neighbour: {
+      title: 'neighbour: two cables in one process, one flooded with 64-byte frames',
+      candidates: candidates.neighbour(asked),
+      metrics: [...of('near'), 'csum_errors'],
+      more: [],
+    },
+  }
+}
+
+/** Names as `--candidates` takes them. */
+export function baseName(name, candidate) {
+  return candidate.base ?? name
+}

@@ -1,0 +1,48 @@
+/** What the bench needs, and where it ran. */
+import { accessSync, constants } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { allowedCpus } from './cpu.mjs'
+import { run } from './processes.mjs'
+
+const TOOLS = {
+  make: 'make',
+  cc: 'gcc',
+  ip: 'iproute2',
+  ping: 'iputils-ping',
+  iperf3: 'iperf3',
+  taskset: 'util-linux',
+  chrt: 'util-linux',
+  setpriv: 'util-linux',
+}
+
+/** What stops the bench before it begins, or undefined. `needsRoot`: it is to make network namespaces. */
+export function obstacle(needsRoot) {
+  const isThere = file => {
+    try {
+      accessSync(file, constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  }
+  const directories = (process.env.PATH ?? '').split(path.delimiter)
+  const missing = Object.keys(TOOLS).filter(tool => !directories.some(directory => isThere(path.join(directory, tool))))
+  if (needsRoot && process.getuid() !== 0) return 'the bench makes network namespaces: run it as root'
+  if (missing.length === 0) return undefined
+  const packages = new Set(missing.map(tool => TOOLS[tool]))
+  return `missing: ${missing.join(', ')}; install with: apt-get install ${[...packages].join(' ')}`
+}
+
+export function environment() {
+  return {
+    time: new Date().toISOString(),
+    kernel: os.release(),
+    machine: os.machine(),
+    cpu: os.cpus()[0]?.model,
+    cpus: allowedCpus().length,
+    node: process.version,
+    iperf3: run('iperf3', '--version').split('\n', 1)[0],
+    load: os.loadavg(),
+  }
+}

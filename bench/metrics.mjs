@@ -1,0 +1,51 @@
+/**
+ * What can be measured: by which step (steps.mjs), in which unit, which way is better, and the chart it belongs to. The order
+ * is that of the tables. A step gives all of its metrics at once, so asking for one or for all of them takes the same time.
+ */
+
+const higher = (step, group, unit, title) => ({ step, group, unit, better: 'higher', title })
+const lower = (step, group, unit, title) => ({ step, group, unit, better: 'lower', title })
+
+/** p50 and the tail of a round trip, by one step. */
+function roundTrip(step, title) {
+  return Object.fromEntries(
+    ['p50', 'p99', 'p99.9', 'max'].map(part => [`${step}_${part}`, lower(step, 'latency', 'us', `${title}, ${part}`)]),
+  )
+}
+
+export const METRICS = {
+  tcp: higher('tcp', 'throughput', 'Gbit/s', 'TCP, one stream'),
+  cpu_gb: lower('tcp', 'cpu', 's/GB', 'CPU seconds of the candidate per GB of that TCP'),
+  tcp4: higher('tcp4', 'throughput', 'Gbit/s', 'TCP, four streams'),
+  cpu_gb4: lower('tcp4', 'cpu', 's/GB', 'CPU seconds of the candidate per GB of those four streams'),
+  bidir: higher('bidir', 'throughput', 'Gbit/s', 'TCP, one stream each way at once, sum'),
+  cpu_gb_bidir: lower('bidir', 'cpu', 's/GB', 'CPU seconds of the candidate per GB, both ways'),
+  gso: higher(
+    'gso',
+    'throughput',
+    'Gbit/s',
+    'UDP with segmentation offload (UDP_SEGMENT), payload received of a flood',
+  ),
+  gso_loss: lower('gso', 'loss', '%', 'of the flood with UDP_SEGMENT, lost'),
+  cpu_gb_gso: lower('gso', 'cpu', 's/GB', 'CPU seconds of the candidate per GB of UDP_SEGMENT payload received'),
+  udp64: higher('udp', 'frames', 'kpps', '64-byte UDP frames received of a flood'),
+  udp64_loss: lower('udp', 'loss', '%', 'of the flood of 64-byte frames, lost'),
+  cpu_mframes: lower('udp', 'cpu', 's/million', 'CPU seconds of the candidate per million 64-byte frames received'),
+  udp1472: higher('udp1472', 'frames', 'kpps', 'UDP frames with 1,472 octets of payload received of a flood'),
+  udp1472_loss: lower('udp1472', 'loss', '%', 'of the flood of 1,472 octets, lost'),
+  cpu_mframes1472: lower('udp1472', 'cpu', 's/million', 'CPU seconds of the candidate per million of those received'),
+  reordered: lower('udp', 'loss', 'frames', 'frames of the 64-byte flood out of order'),
+  ...roundTrip('rtt1', 'UDP round trip on one CPU'),
+  ...roundTrip('rtt', 'UDP round trip, unpinned'),
+  ...roundTrip('near', 'UDP round trip on the cable beside one that is flooded'),
+  flood: higher('near', 'frames', 'kpps', '64-byte UDP frames received of that flood meanwhile'),
+  ready: lower('start', 'program', 'ms', 'from exec to `ready`'),
+  idle: lower('idle', 'program', '%', 'CPU of the candidate, links up, no traffic'),
+  rss: lower('end', 'program', 'MiB', 'peak resident memory of the candidate'),
+  csum_errors: lower('end', 'loss', 'packets', 'checksum and header errors the hosts saw'),
+}
+
+/** The steps that a list of metrics needs. */
+export function stepsOf(metrics) {
+  return new Set(metrics.map(metric => METRICS[metric].step))
+}

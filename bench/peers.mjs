@@ -1,0 +1,67 @@
+/**
+ * npm packages that open a TAP, as rivals: each is installed when the bench runs, into build/bench/peers, never as a dependency
+ * of this project. Their install scripts are not run; what has an addon is compiled from its own sources. A package that
+ * cannot be had, compiled or opened is left out, with one line that says why.
+ */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { complaint } from './processes.mjs'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const NODE_GYP = `${root}node_modules/node-gyp/bin/node-gyp.js`
+
+/** `relay` is a program of ours that joins two TAPs by the package's API: `relay PACKAGE NS_A IF_A NS_B IF_B`. */
+export const PEERS = [
+  peer({
+    name: 'npm-node-tuntap2-wintun',
+    package: '@xiaobaidadada/node-tuntap2-wintun',
+    version: '3.0.2',
+    addon: 'build/Release/tuntap2Addon.node',
+    relay: 'node-tuntap2-wintun.mjs',
+  }),
+]
+
+function peer(spec) {
+  const directory = `${root}build/bench/peers/${spec.name}`
+  const home = `${directory}/node_modules/${spec.package}`
+  const relay = `${root}bench/peers/${spec.relay}`
+  return {
+    ...spec,
+    directory,
+    home,
+    // It opens its TAPs where it is, which must not be the machine's own namespace.
+    command: ({ a, b }) => ['ip', 'netns', 'exec', a.ns, process.execPath, relay, home, a.ns, a.name, b.ns, b.name],
+  }
+}
+
+/** Installs what is not there yet. Throws one line when that cannot be done. `processes` are those of the run. */
+export async function install({ package: name, version, directory, home, addon }, processes) {
+  if (installedVersion(home) !== version) {
+    mkdirSync(directory, { recursive: true })
+    writeFileSync(path.join(directory, 'package.json'), '{ "private": true }\n')
+    const npm = ['npm', 'install', '--prefix', directory, '--no-save', '--no-package-lock', '--ignore-scripts']
+    await attempt(processes, 'npm install', [...npm, '--no-audit', '--no-fund', `${name}@${version}`], 120)
+  }
+  if (addon === undefined || existsSync(path.join(home, addon))) return
+  const prefix = path.resolve(process.execPath, '../..')
+  const headers = existsSync(path.join(prefix, 'include/node/node_api.h')) ? [`--nodedir=${prefix}`] : []
+  await attempt(processes, 'node-gyp', [process.execPath, NODE_GYP, 'rebuild', '-C', home, ...headers], 180)
+}
+
+async function attempt(processes, what, argv, seconds) {
+  try {
+    await processes.start(argv).output(seconds)
+  } catch (error) {
+    // Without the command line, which is longer than what went wrong.
+    throw new Error(`${what} ${complaint(error.message.slice(argv.join(' ').length + 1))}`)
+  }
+}
+
+function installedVersion(home) {
+  try {
+    return JSON.parse(readFileSync(path.join(home, 'package.json'), 'utf8')).version
+  } catch {
+    return undefined
+  }
+}

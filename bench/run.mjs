@@ -1,0 +1,85 @@
+/** Runs one case, candidates interleaved round by round, or what is measured in memory. */
+import { fileURLToPath } from 'node:url'
+import { allowedCpus } from './cpu.mjs'
+import { install } from './peers.mjs'
+import { short } from './report.mjs'
+import { sample } from './sample.mjs'
+import { furtherDevices, spread, summarise } from './summary.mjs'
+
+const MEMORY = fileURLToPath(new URL('memory/main.mjs', import.meta.url))
+
+/**
+ * A case as cases.mjs has it, `rounds` times. Each round begins with another candidate. An npm package that cannot be had, or
+ * fails, is left out from then on; any other failure is told and the run goes on.
+ */
+export async function runCase(name, kase, { rounds, seconds }, lab) {
+  const { title, candidates, metrics } = kase
+  const leftOut = await missingPeers(candidates, lab)
+  const names = Object.keys(candidates).filter(candidate => leftOut.every(other => other.name !== candidate))
+  const samples = Object.fromEntries(names.map(candidate => [candidate, []]))
+  const failures = []
+  for (let round = 0; round < rounds; round++) {
+    const turn = round % names.length
+    for (const candidate of [...names.slice(turn), ...names.slice(0, turn)]) {
+      if (leftOut.some(other => other.name === candidate)) continue
+      const started = performance.now()
+      const tag = `vnetbench${process.pid}n${lab.samples++}`
+      let note
+      try {
+        const row = await sample({ ...lab, name, kase, candidate: candidates[candidate], tag, metrics, seconds })
+        samples[candidate].push(row)
+        note = describe(row, metrics)
+      } catch (error) {
+        note = `FAILED: ${error.message}`
+        if (candidates[candidate].peer === undefined)
+          failures.push(`${candidate}, round ${round + 1}: ${error.message}`)
+        else leftOut.push({ name: candidate, why: error.message })
+      }
+      const took = short((performance.now() - started) / 1000, 3)
+      console.error(`${name} round ${round + 1}/${rounds} ${candidate} (${took} s) ${note}`)
+    }
+  }
+  const summary = summarise(samples, candidates, metrics)
+  const ours = names.filter(candidate => candidates[candidate].ours)
+  const furtherDevice = furtherDevices(summary, candidates)
+  return { kase: name, title, rounds, seconds, metrics, ours, samples, summary, furtherDevice, leftOut, failures }
+}
+
+/** Each figure in a process of its own, on one CPU, round by round; a quarter of `seconds` each. */
+export async function runMemory({ rounds, seconds }, { processes }) {
+  const cpu = ['taskset', '-c', String(allowedCpus().at(-1))]
+  const start = (...args) => processes.start([process.execPath, MEMORY, ...args.map(String)], cpu)
+  const failures = []
+  const figures = JSON.parse(await start().output(10)).map(figure => ({ ...figure, rates: [] }))
+  for (let round = 0; round < rounds; round++) {
+    for (const { name, rates } of figures) {
+      try {
+        rates.push(JSON.parse(await start(name, seconds / 4).output(10)).perSecond)
+      } catch (error) {
+        failures.push(`${name}, round ${round + 1}: ${error.message}`)
+      }
+    }
+  }
+  const measured = figures.filter(({ rates }) => rates.length > 0)
+  return { results: measured.map(figure => ({ ...figure, perSecond: spread(figure.rates) })), failures }
+}
+
+async function missingPeers(candidates, { processes }) {
+  const missing = []
+  for (const [name, { peer }] of Object.entries(candidates)) {
+    if (peer === undefined) continue
+    try {
+      await install(peer, processes)
+    } catch (error) {
+      missing.push({ name, why: error.message })
+    }
+  }
+  return missing
+}
+
+function describe(row, metrics) {
+  return [...metrics, 'foreign_cores', 'retries']
+    .filter(metric => metric in row)
+    .map(metric => `${metric}=${short(row[metric])}`)
+    .join(' ')
+}

@@ -1,0 +1,78 @@
+/**
+ * One sample: a candidate started in fresh namespaces, checked, warmed up and measured. A step is repeated while other
+ * programs keep the machine busy, and the quietest try counts; what could not be had quietly is reported with it.
+ */
+import { allowedCpus, peakRss, pin } from './cpu.mjs'
+import { stepsOf } from './metrics.mjs'
+import { compareOctets, STEPS, warmUp } from './steps.mjs'
+import { Topology } from './topology.mjs'
+
+/** More than this many cores used by other programs, and a step is repeated, at most RETRIES times. */
+export const QUIET = 0.1
+const RETRIES = 2
+const FIRST_PORT = 5201
+const SHAPES = { snull: 'snull', loop: 'loop' }
+
+/**
+ * Measures the steps that `metrics` needs, `seconds` each, and returns the values by metric, with `foreign_cores`,
+ * `stolen_cores` and `retries`. Throws one line when the candidate fails or alters a single octet.
+ */
+export async function sample({ kase, name, candidate, tag, metrics, seconds, processes, topologies }) {
+  const net = new Topology(SHAPES[name] ?? 'cable', tag, candidate.pairs)
+  topologies.add(net)
+  let child
+  const row = { foreign_cores: 0, stolen_cores: 0, retries: 0 }
+  try {
+    net.create()
+    if (candidate.command === undefined) net.addVeth()
+    else {
+      const started = performance.now()
+      child = processes.start(candidate.command(net))
+      await child.printed(/^ready$/m, 10)
+      row.ready = performance.now() - started
+    }
+    await net.configure(candidate.command === undefined)
+    const flows = kase.flows === undefined ? net.pairs : Array.from({ length: kase.flows }, () => net.pairs[0])
+    const ports = { next: FIRST_PORT }
+    const bench = { net, child, processes, seconds, traffic: allowedCpus(), flows, ports, spread: kase.spread }
+    await compareOctets(bench)
+    await warmUp(bench)
+    await measureSteps(bench, metrics, row)
+    return row
+  } finally {
+    await child?.stop()
+    net.remove()
+    topologies.delete(net)
+  }
+}
+
+async function measureSteps(bench, metrics, row) {
+  const { net, child } = bench
+  const wanted = stepsOf(metrics)
+  for (const [name, step] of Object.entries(STEPS)) {
+    if (!wanted.has(name) || (name === 'idle' && child === undefined)) continue
+    const { row: values, foreignCores, stolenCores, retries } = await quietest(bench, step)
+    Object.assign(row, values)
+    row.foreign_cores = Math.max(row.foreign_cores, foreignCores)
+    row.stolen_cores = Math.max(row.stolen_cores, stolenCores)
+    row.retries += retries
+  }
+  if (child?.ended) throw new Error('the candidate ended while it was measured')
+  if (child !== undefined) row.rss = peakRss(child.pid)
+  row.csum_errors = net.counters('InCsumErrors', 'InHdrErrors')
+}
+
+/** Takes a step until a try was quiet enough, and returns the quietest. */
+async function quietest(bench, { measure, place }) {
+  const cpus = allowedCpus()
+  const [traffic, candidate] = bench.spread ? [cpus, cpus] : place(cpus)
+  if (bench.child !== undefined) pin(bench.child.pid, candidate)
+  let best
+  let retries = -1
+  do {
+    const { row, use } = await measure({ ...bench, traffic })
+    if (best === undefined || use.foreignCores < best.foreignCores) best = { ...use, row }
+    retries++
+  } while (best.foreignCores > QUIET && retries < RETRIES)
+  return { ...best, retries }
+}

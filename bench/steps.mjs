@@ -1,0 +1,184 @@
+/**
+ * The steps of a sample. Each takes a bench, `{ net, child, processes, seconds, traffic, flows, ports }`, and gives its metrics and
+ * what CPU was used meanwhile; `child` is the candidate (nobody for veth), `traffic` the CPUs of the measuring programs, `flows`
+ * the pairs that a flood goes over, one flow each. TCP has one connection on each pair. Every server has a port that none had
+ * before (`ports.next`): what is still under way when one ends must not reach another.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { BUILD } from './candidates.mjs'
+import { countCpu } from './cpu.mjs'
+import { inNamespace } from './topology.mjs'
+
+/** No measuring program lives longer than its measurement and this many seconds. */
+const GRACE = 3
+const INTEGRITY = fileURLToPath(new URL('integrity.mjs', import.meta.url))
+/** Payloads: a 64-byte frame with its FCS, and what fills an MTU of 1500. */
+const [SMALL, FULL] = [18, 1472]
+/** Full datagrams of one UDP_SEGMENT send: as many as fit 64 KiB. */
+const SEGMENTS = 44
+
+/** One CPU for the traffic and one for the candidate; all on one; wherever the scheduler likes. */
+const apart = cpus => [cpus.slice(0, 1), cpus.slice(-1)]
+const together = cpus => [cpus.slice(0, 1), cpus.slice(0, 1)]
+const anywhere = cpus => [cpus, cpus]
+
+/** In this order: what needs a warm candidate comes after what warms it. `place(cpus)`: of the traffic, of the candidate. */
+export const STEPS = {
+  tcp: { place: apart, measure: bench => tcp(bench, ['tcp', 'cpu_gb'], []) },
+  tcp4: { place: apart, measure: bench => tcp(bench, ['tcp4', 'cpu_gb4'], ['-P', '4']) },
+  bidir: { place: apart, measure: bench => tcp(bench, ['bidir', 'cpu_gb_bidir'], ['--bidir']) },
+  gso: { place: apart, measure: gso },
+  udp: { place: apart, measure: udp64 },
+  udp1472: { place: apart, measure: udp1472 },
+  rtt1: { place: together, measure: bench => roundTrip(bench, 'rtt1') },
+  rtt: { place: anywhere, measure: bench => roundTrip(bench, 'rtt') },
+  near: { place: apart, measure: besideFlood },
+  idle: { place: anywhere, measure: idle },
+}
+
+/** 4 MiB of noise there and back over every pair; throws one line when an octet was changed. */
+export async function compareOctets(bench) {
+  for (const pair of bench.net.pairs) {
+    const port = bench.ports.next++
+    await withServers([startTraffic(bench, pair.b.ns, [process.execPath, INTEGRITY, 'serve', port])], () =>
+      runTraffic(bench, pair.a.ns, [process.execPath, INTEGRITY, 'compare', pair.target, port]),
+    )
+  }
+}
+
+/** Warms the candidate's code up. */
+export function warmUp(bench) {
+  return flood({ ...bench, seconds: 0.25 }, SMALL)
+}
+
+async function tcp(bench, [rate, cost], options) {
+  const pairs = bench.net.pairs.map(pair => ({ ...pair, port: bench.ports.next++ }))
+  const time = Math.max(1, Math.round(bench.seconds))
+  const servers = pairs.map(({ b, port }) =>
+    startTraffic(bench, b.ns, ['iperf3', '-s', '-1', '--forceflush', '-p', port], /^Server listening/m),
+  )
+  return withServers(servers, async () => {
+    const used = countCpu(bench.child?.pid)
+    const reports = await all(
+      pairs.map(({ a, target, port }) =>
+        runTraffic(bench, a.ns, ['iperf3', '-J', '-c', target, '-p', port, '-t', time, ...options]),
+      ),
+    )
+    const use = used()
+    const ends = reports.map(report => JSON.parse(report).end)
+    const sums = ends.flatMap(end => [end.sum_received, end.sum_received_bidir_reverse ?? []].flat())
+    const row = { [rate]: total(sums, 'bits_per_second') / 1e9 }
+    if (bench.child !== undefined) row[cost] = use.candidate / (total(sums, 'bytes') / 1e9)
+    return { row, use }
+  })
+}
+
+async function udp64(bench) {
+  const { pps, rx, loss, reordered, use } = await flood(bench, SMALL)
+  return { row: { udp64: pps / 1e3, udp64_loss: loss, reordered, ...perMillion(bench, 'cpu_mframes', use, rx) }, use }
+}
+
+async function udp1472(bench) {
+  const { pps, rx, loss, use } = await flood(bench, FULL)
+  return { row: { udp1472: pps / 1e3, udp1472_loss: loss, ...perMillion(bench, 'cpu_mframes1472', use, rx) }, use }
+}
+
+async function gso(bench) {
+  const { pps, rx, loss, use } = await flood(bench, FULL, SEGMENTS)
+  const row = { gso: (pps * FULL * 8) / 1e9, gso_loss: loss }
+  if (bench.child !== undefined && rx > 0) row.cpu_gb_gso = use.candidate / ((rx * FULL) / 1e9)
+  return { row, use }
+}
+
+function perMillion({ child }, metric, use, frames) {
+  return child === undefined || frames === 0 ? {} : { [metric]: use.candidate / (frames / 1e6) }
+}
+
+/** Floods every flow at once with datagrams of `size` octets, sent `segments` at a time; sums of what was received. */
+async function flood(bench, size, segments = 1) {
+  const flows = bench.flows.map(pair => ({ pair, port: bench.ports.next++ }))
+  const limit = bench.seconds + GRACE
+  const gro = segments > 1 ? ['gro'] : []
+  const receivers = flows.map(({ pair, port }) =>
+    startTraffic(bench, pair.b.ns, [`${BUILD}/pps`, 'recv', port, limit, size, ...gro]),
+  )
+  return withServers(receivers, async () => {
+    const used = countCpu(bench.child?.pid)
+    const send = ({ pair, port }) => [`${BUILD}/pps`, 'send', pair.target, port, bench.seconds, size, segments]
+    await all(flows.map(flow => runTraffic(bench, flow.pair.a.ns, send(flow))))
+    const use = used()
+    const reports = await all(receivers.map(async ({ child }) => lastJson(await child.output(GRACE))))
+    const [rx, sent] = [total(reports, 'rx'), total(reports, 'sent')]
+    return { rx, pps: total(reports, 'pps'), loss: (1 - rx / sent) * 100, reordered: total(reports, 'reordered'), use }
+  })
+}
+
+async function roundTrip(bench, name, pair = bench.net.pairs[0], priority = []) {
+  const port = bench.ports.next++
+  const echo = [...priority, `${BUILD}/lat`, 'echo', port, bench.seconds + GRACE]
+  return withServers([startTraffic(bench, pair.b.ns, echo)], async () => {
+    const used = countCpu(bench.child?.pid)
+    const ping = [...priority, `${BUILD}/lat`, 'ping', pair.target, port, 1_000_000, bench.seconds]
+    const { p50, p99, p99_9, max } = lastJson(await runTraffic(bench, pair.a.ns, ping))
+    const row = { [`${name}_p50`]: p50, [`${name}_p99`]: p99, [`${name}_p99.9`]: p99_9, [`${name}_max`]: max }
+    return { row, use: used() }
+  })
+}
+
+/**
+ * The second cable's round trips while the first is flooded. They have priority over the flood's own programs, with which
+ * they share a CPU: what is left to wait for is the candidate.
+ */
+async function besideFlood(bench) {
+  const [flooded, quiet] = bench.net.pairs
+  const longer = { ...bench, seconds: bench.seconds + 1, flows: [flooded] }
+  const [{ pps }, { row, use }] = await all([
+    flood(longer, SMALL),
+    delay(500).then(() => roundTrip(bench, 'near', quiet, ['chrt', '-f', '1'])),
+  ])
+  return { row: { ...row, flood: pps / 1e3 }, use }
+}
+
+async function idle({ child, seconds }) {
+  await delay(200)
+  const used = countCpu(child?.pid)
+  await delay(seconds * 1000)
+  const use = used()
+  return { row: child === undefined ? {} : { idle: (use.candidate / use.seconds) * 100 }, use }
+}
+
+/** Starts a traffic program in a namespace, on the CPUs that are the traffic's; `ready` is what it prints when it listens. */
+function startTraffic({ processes, traffic }, ns, argv, ready = /^ready$/m) {
+  const child = processes.start(argv.map(String), [...inNamespace(ns), 'taskset', '-c', traffic.join(',')])
+  return { child, ready }
+}
+
+function runTraffic(bench, ns, argv) {
+  return startTraffic(bench, ns, argv).child.output(bench.seconds + GRACE)
+}
+
+/** Does something while servers listen, and ends them. */
+async function withServers(servers, work) {
+  try {
+    await all(servers.map(({ child, ready }) => child.printed(ready, GRACE)))
+    return await work()
+  } finally {
+    await Promise.all(servers.map(({ child }) => child.stop()))
+  }
+}
+
+/** Waits for all, also when one fails; then throws the first failure. */
+async function all(promises) {
+  const settled = await Promise.allSettled(promises)
+  for (const { status, reason } of settled) if (status === 'rejected') throw reason
+  return settled.map(({ value }) => value)
+}
+
+function total(rows, field) {
+  return rows.reduce((sum, row) => sum + row[field], 0)
+}
+
+function lastJson(text) {
+  return JSON.parse(text.slice(text.lastIndexOf('{')))
+}

@@ -1,0 +1,53 @@
+import { describe, expect, test } from 'vitest'
+import { cases } from '../../bench/cases.mjs'
+import { METRICS } from '../../bench/metrics.mjs'
+import { STEPS } from '../../bench/steps.mjs'
+import { Topology } from '../../bench/topology.mjs'
+
+// biome-ignore lint/suspicious/noExplicitAny: the bench is JavaScript.
+const table: Record<string, any> = cases()
+const all = Object.entries(table).flatMap(([kase, { candidates }]) =>
+  // biome-ignore lint/suspicious/noExplicitAny: as above.
+  Object.entries<any>(candidates).map(([name, candidate]) => ({ kase, name, candidate, siblings: candidates })),
+)
+
+describe('the tables of the bench', () => {
+  test('every candidate is compared with one of its own case', () => {
+    for (const { candidate, siblings } of all) if (candidate.like) expect(siblings).toHaveProperty([candidate.like])
+  })
+
+  test('every metric of a case exists, and is taken by a step or by the sample itself', () => {
+    for (const { metrics, more } of Object.values(table)) {
+      for (const metric of [...metrics, ...more]) {
+        expect(METRICS).toHaveProperty([metric])
+        expect([...Object.keys(STEPS), 'start', 'end']).toContain(METRICS[metric as keyof typeof METRICS].step)
+      }
+    }
+  })
+
+  test('every command makes the interfaces of its topology, each of them', () => {
+    for (const { kase, candidate } of all.filter(({ candidate }) => candidate.command)) {
+      const shape = ['snull', 'loop'].includes(kase) ? kase : 'cable'
+      const net = new Topology(shape, 'tag', candidate.pairs)
+      const words = candidate.command(net).join(' ')
+      for (const { a, b } of net.pairs) for (const { name } of [a, b]) expect(words).toContain(name)
+    }
+  })
+
+  test('vnet and C have as many cables and queues as their names say', () => {
+    const pairs = Object.entries<{ pairs: number }>(table.cables.candidates).map(
+      ([name, { pairs }]) => `${name} ${pairs}`,
+    )
+    expect(pairs).toContain('vnet/8 8')
+    expect(pairs).toContain('relay-offload/2 2')
+    const net = new Topology('cable', 'tag')
+    expect(table.queues.candidates['vnet/4'].command(net).join(' ')).toContain('--txqs 4 --rxqs 4')
+    expect(table.queues.candidates['relay-offload/4'].command(net).join(' ')).toContain('--queues 4')
+  })
+})
+
+test('a topology has a network of its own for each pair, and no name longer than an interface can have', () => {
+  const { pairs } = new Topology('cable', 'tag', 8)
+  expect(new Set(pairs.map(({ source }: { source: string }) => source)).size).toBe(8)
+  for (const { a, b } of pairs) expect(Math.max(a.name.length, b.name.length)).toBeLessThan(16)
+})

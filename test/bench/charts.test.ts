@@ -1,0 +1,75 @@
+import { describe, expect, test } from 'vitest'
+import { charts } from '../../bench/charts.mjs'
+import { barCharts } from '../../bench/svg.mjs'
+
+const bar = (label: string, median: number, min = median, max = median) => {
+  return { label, median, min, max, value: String(median), ours: label === 'vnet' }
+}
+const panel = (...bars: ReturnType<typeof bar>[]) => [{ title: 'TCP', note: 'Gbit/s', bars }]
+const widths = (svg: string) =>
+  [...svg.matchAll(/<rect class="(?:bar|ours)"[^>]* width="([\d.]+)"/g)].map(([, w]) => Number(w))
+
+describe('barCharts', () => {
+  test('draws bars as long as their medians, in one scale, the greatest sample just fitting', () => {
+    const [veth, vnet] = widths(barCharts('t', 'p', panel(bar('veth', 10, 5, 20), bar('vnet', 20, 20, 20))))
+    expect(vnet).toBe(400)
+    expect(veth).toBe(200)
+  })
+
+  test('draws a line from the least to the greatest sample', () => {
+    const svg = barCharts('t', 'p', panel(bar('vnet', 10, 5, 20)))
+    const [from, to] = /d="M([\d.]+) [\d.]+H([\d.]+)"/.exec(svg)!.slice(1).map(Number)
+    expect(to - from).toBeCloseTo(300, 0)
+  })
+
+  test('marks what is ours', () => {
+    expect(barCharts('t', 'p', panel(bar('veth', 1), bar('vnet', 1))).match(/class="ours"/g)).toHaveLength(1)
+  })
+
+  test('draws bars of no length where all is zero', () => {
+    expect(widths(barCharts('t', 'p', panel(bar('veth', 0), bar('vnet', 0))))).toEqual([0, 0])
+  })
+
+  test('makes text of what would be markup', () => {
+    const svg = barCharts('a < b & "c"', '<p>', panel(bar('<x>', 1)))
+    expect(svg).not.toMatch(/<x>|<p>|a < b|& /)
+  })
+})
+
+describe('charts', () => {
+  const entry = { n: 1, median: 2, min: 1, max: 3 }
+  const result = {
+    kase: 'cable',
+    rounds: 5,
+    seconds: 2,
+    metrics: ['tcp', 'udp64_loss', 'rtt1_p50', 'gso'],
+    ours: ['vnet'],
+    summary: { veth: { tcp: entry }, vnet: { tcp: { ...entry, vsC: 0.97 }, udp64_loss: entry, rtt1_p50: entry } },
+  }
+  const memory = {
+    results: [{ name: 'ring', title: 'ring: push', perSecond: { ...entry, median: 2e8 } }],
+    failures: [],
+  }
+
+  test('are one for each case and kind of figure that was measured, and one of memory', () => {
+    expect(Object.keys(charts({ cases: [result], memory }))).toEqual(['cable-throughput', 'cable-latency', 'memory'])
+    expect(charts({ cases: [] })).toEqual({})
+  })
+
+  test('write the figures out, with the ratio to C of what is ours, and how and where they were measured', () => {
+    const svg = charts({ cases: [result], environment: { cpu: 'EPYC', kernel: '6.18', node: 'v20.20.2' } })[
+      'cable-throughput'
+    ]
+    expect(svg).toContain('>2  (0.97 x C)<')
+    expect(svg).toContain('median of 5 x 2 s')
+    expect(svg).toContain('EPYC, Linux 6.18, Node v20.20.2')
+  })
+
+  test('leave out a figure that nobody has', () => {
+    expect(charts({ cases: [result] })['cable-throughput']).not.toContain('UDP_SEGMENT')
+  })
+
+  test('of the same report are the same to the octet', () => {
+    expect(charts({ cases: [result], memory })).toEqual(charts({ cases: [result], memory }))
+  })
+})
