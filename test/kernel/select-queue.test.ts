@@ -84,7 +84,6 @@ describe('ndoSelectQueue', () => {
 
   test.each([
     ['nothing', '() => {}'],
-    ['what is no number', "() => 'x'"],
     ['the queue it came by', '(dev, skb) => skb.queueMapping'],
   ])('answering %s leaves a frame where it is', async (_, select) => {
     const vnet = await start({ ops: `ndoSelectQueue: ${select}` })
@@ -100,10 +99,21 @@ describe('ndoSelectQueue', () => {
     expect(queues.map(({ rxPackets }) => rxPackets)).toEqual([0, 0, 40, 0])
   })
 
-  test('one that throws leaves frames where they are, and says so', async () => {
-    const vnet = await start({ ops: "ndoSelectQueue() { throw new Error('no idea') }" })
+  test.each([
+    [
+      'throws',
+      "() => { throw new Error('no idea') }",
+      /"level":"error".*mine0: ndoSelectQueue: .*no idea \(at .*driver\.mjs:/,
+    ],
+    [
+      'answers no number',
+      "() => 'x'",
+      /"level":"error".*mine0: ndoSelectQueue: answered x where the number of a queue/,
+    ],
+  ])('one that %s leaves frames where they are, and that is said', async (_, select, line) => {
+    const vnet = await start({ ops: `ndoSelectQueue: ${select}` })
     await pingAll(netns, '-c 20 -i 0.002 198.18.0.2')
-    await vnet.line(/"level":"error".*mine0: ndoSelectQueue: .*no idea \(at .*driver\.mjs:/)
+    await vnet.line(line)
     const ended = await vnet.stop()
     expect(ended.status).toBe(0)
     const { mine0 } = finalStatistics(ended)

@@ -1,6 +1,6 @@
 /** snull in a worker thread: its interfaces wk0 and wk1 in the namespace that workerData names, up when 'ready' is posted. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { LOGLEVEL_ERR, Log, Net, registerNetdev, snull } from '../../dist/index.js'
+import { defaultParams, LOGLEVEL_ERR, Log, Net, registerNetdev, snull } from '../../dist/index.js'
 import { LinuxHost, loadNative, TimerfdClock } from '../../dist/tap.js'
 
 const native = loadNative()
@@ -8,7 +8,7 @@ const host = new LinuxHost(native)
 const log = new Log(LOGLEVEL_ERR, (_, text) => parentPort.postMessage(text))
 const net = new Net({ host, clock: new TimerfdClock(native), log })
 const context = { args: ['wk0', 'wk1'], names: [], net, txqs: undefined, rxqs: undefined }
-for (const { dev, addresses } of snull.init({ eth: false, ipv6: false }, context)) {
+for (const { dev, addresses } of snull.init(defaultParams(snull.params), context)) {
   await registerNetdev(dev, net, { netns: workerData })
   await dev.port.apply({ addresses, up: true })
 }
