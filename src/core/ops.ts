@@ -1,6 +1,7 @@
 /**
  * What a driver writes: `struct net_device_ops` and `struct header_ops`, as plain objects of functions. Those that answer
- * a number answer 0 (or nothing) for success, or -errno, as in the kernel; an exception is EIO, logged with its place.
+ * a number answer 0 (or nothing) for success, or -errno, as in the kernel; an exception is EIO, logged with its place. Nothing
+ * outside a process calls ndoSetConfig and ndoSiocdevprivate yet.
  */
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { NetDevice } from './net-device.ts'
