@@ -3,7 +3,6 @@ import { resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { type Driver, type Param, UsageError } from '../core/driver.ts'
 import { describeException } from '../core/exception.ts'
-import { syntaxErrorPlace } from './syntax-error.ts'
 
 /** Whether the first argument names a file rather than a command. */
 export function isDriverFile(argument: string | undefined): argument is string {
@@ -43,6 +42,7 @@ export async function loadDriver(file: string): Promise<Driver> {
 /** ` (at file:///home/me/my-driver.js:4:13)` where it does not parse, which the error does not say itself. */
 async function place(url: string, error: unknown): Promise<string> {
   if (!(error instanceof SyntaxError) || describeException(error).includes(' (at ')) return ''
+  const { syntaxErrorPlace } = await import('./syntax-error.ts')
   const at = await syntaxErrorPlace(url)
   return at === undefined ? '' : ` (at ${at})`
 }

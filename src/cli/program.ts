@@ -8,7 +8,7 @@ import { commandHelp, programHelp } from './help.ts'
 import type { Io } from './io.ts'
 import { type CommonOptions, commonOptions } from './options.ts'
 import { run } from './run.ts'
-import { statsCommand } from './stats.ts'
+import { statsCommand } from './stats-command.ts'
 
 /** Every driver of the program; the first runs when no command is given. */
 const drivers: readonly Driver[] = [loop, snull, cable].map(driver => driver as unknown as Driver)

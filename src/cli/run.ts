@@ -1,6 +1,6 @@
 /** Runs a driver: makes its devices live, says so, and waits for the end. */
 import { randomBytes } from 'node:crypto'
-import { serveControl } from '../control/index.ts'
+import { serveControl } from '../control/server.ts'
 import { type DeviceSpec, type Driver, UsageError } from '../core/driver.ts'
 import { E2BIG, EEXIST, EINVAL, EPERM, isErrno, VnetError } from '../core/errno.ts'
 import { describeException } from '../core/exception.ts'

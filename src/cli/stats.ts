@@ -1,8 +1,6 @@
 /** `vnet stats`: the counters of running vnets, ours and the kernel's side by side. */
-import { type Command, Option } from 'commander'
 import { ControlClient, type Device, type DeviceStats, type Found, findVnets } from '../control/index.ts'
 import { loadNative } from '../kernel/native.ts'
-import { commandHelp } from './help.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
 import { jsonOutput } from './output.ts'
 import { label, statsTable } from './stats-table.ts'
@@ -11,21 +9,6 @@ export interface StatsOptions {
   readonly all?: boolean
   readonly queues?: boolean
   readonly json?: boolean
-}
-
-/** Makes a command of an empty one; `done` gets its exit status. */
-export function statsCommand(command: Command, io: Io, done: (status: number) => void): Command {
-  command.usage('[OPTIONS] [[NETNS/]IF...]').argument('[interfaces...]')
-  command.description('what a running vnet and the kernel counted, and why frames were dropped')
-  for (const [flags, description] of [
-    ['--queues', 'each queue too'],
-    ['--all', 'also what is 0'],
-    ['--json', 'one JSON object, as at the end of `vnet --json`'],
-  ] as const) {
-    command.addOption(new Option(flags, description).helpGroup('Options:'))
-  }
-  commandHelp(command)
-  return command.action(async (names: string[], options: StatsOptions) => done(await stats(names, options, io)))
 }
 
 /** Prints the statistics of the interfaces named, or of all. */
