@@ -57,14 +57,14 @@ export class SnullHw {
   /** Takes a frame for the wire to `peer`; answers whether the queue it came by still has a free buffer. */
   transmit(skb: SkBuff, peer: NetDevice, receiver: SnullHw): boolean {
     const queue = skb.queueMapping
-    this.#inUse[queue]++
-    const free = this.#inUse[queue] < this.#buffers
-    if (!isFaulty(this.#faults)) {
-      receiver.#receive(skb, peer)
-      this.irq.raise(SNULL_TX_INTR)
-      return free
-    }
-    return this.#transmitFaulty(skb, peer, receiver) && free
+    const inUse = this.#inUse[queue]
+    this.#inUse[queue] = inUse + 1
+    const free = inUse + 1 < this.#buffers
+    if (isFaulty(this.#faults)) return this.#transmitFaulty(skb, peer, receiver) && free
+    receiver.#receive(skb, peer)
+    // The first of a queue; those behind it are done with when its interrupt is taken.
+    if (inUse === 0) this.irq.raise(SNULL_TX_INTR)
+    return free
   }
 
   /** Takes back the buffers of a queue that were sent; false when that is not known, or they are stuck. */
@@ -121,8 +121,10 @@ export class SnullHw {
 
   #receive(skb: SkBuff, dev: NetDevice): void {
     if ((dev.flags & IFF_UP) === 0) netifRxDrop(skb, dev, SKB_DROP_REASON_DEV_READY)
-    else if (this.rxRing.push(skb)) this.irq.raise(SNULL_RX_INTR)
-    else netifRxDrop(skb, dev, SKB_DROP_REASON_FULL_RING)
+    else if (this.rxRing.push(skb)) {
+      // Behind another one the interrupt, or the poll, is still to come.
+      if (this.rxRing.length === 1) this.irq.raise(SNULL_RX_INTR)
+    } else netifRxDrop(skb, dev, SKB_DROP_REASON_FULL_RING)
   }
 
   /** As transmit, with what was ordered to go wrong. False: the queue has to be stopped. */
