@@ -1,0 +1,196 @@
+/** Random octets that go both ways between two ends and are compared, by their hashes, with what arrives. */
+import { createHash, randomBytes } from 'node:crypto'
+import { createSocket, type Socket as UdpSocket } from 'node:dgram'
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import { check } from '../../src/kernel/errno.ts'
+import { loadNative } from '../../src/kernel/native.ts'
+import { int32, SO_RCVBUFFORCE, SOCK_DGRAM, SOL_SOCKET } from '../../src/kernel/uapi.ts'
+import { boundSocket, type End, tcpConnect, tcpListen } from './sockets.ts'
+
+/** Longer than one GSO frame, so that the host has always one to make. */
+const BLOCK = 256 << 10
+// include/uapi/linux/udp.h, in.h
+const SOL_UDP = 17
+const UDP_SEGMENT = 103
+const RECEIVE_BUFFER = 8 << 20
+
+const native = loadNative()
+
+/** A TCP connection that sends without pause, both ways. */
+export interface Streams {
+  /** Waits until `octets` more arrived at either end than when it was called. */
+  more(octets: number): Promise<void>
+  /** Stops sending, and waits for all that was sent. Octets that arrived each way, and the blocks of them that are wrong. */
+  end(): Promise<readonly StreamEnd[]>
+}
+
+export interface StreamEnd {
+  readonly octets: number
+  /** The number of the first that is missing, too. */
+  readonly wrong: readonly number[]
+}
+
+/** Connects and begins. `port` is the listener's, at `server`. */
+export async function startStreams(client: End, server: End, port = 5002): Promise<Streams> {
+  const listener = await tcpListen(server.netns, server.address, port)
+  const accepted = once(listener, 'connection') as Promise<[Socket]>
+  const near = await tcpConnect(client.netns, client.address, server.reachedAt, port)
+  const [far] = await accepted
+  const directions = [direction(near, far), direction(far, near)]
+  return {
+    more: async octets => void (await Promise.all(directions.map(({ more }) => more(octets)))),
+    async end() {
+      for (const { stop } of directions) stop()
+      const ends = await Promise.all(directions.map(({ ended }) => ended))
+      await new Promise(resolve => listener.close(resolve))
+      return ends
+    },
+  }
+}
+
+function direction(from: Socket, to: Socket) {
+  const sent: string[] = []
+  const wrong: number[] = []
+  let stopped = false
+  let octets = 0
+  let blocks = 0
+  let sum = createHash('sha256')
+  let left = BLOCK
+  let wake = () => {}
+
+  function send(): void {
+    if (stopped) return
+    const block = randomBytes(BLOCK)
+    sent.push(hash(block))
+    from.write(block, send)
+  }
+
+  function endOfBlock(): void {
+    if (sum.digest('hex') !== sent[blocks]) wrong.push(blocks)
+    blocks++
+    sum = createHash('sha256')
+    left = BLOCK
+  }
+
+  to.on('data', chunk => {
+    octets += chunk.length
+    for (let at = 0; at < chunk.length; ) {
+      const piece = chunk.subarray(at, at + left)
+      sum.update(piece)
+      at += piece.length
+      left -= piece.length
+      if (left === 0) endOfBlock()
+    }
+    wake()
+  })
+  const ended = new Promise<StreamEnd>((resolve, reject) => {
+    from.on('error', reject)
+    to.on('error', reject).on('end', () => {
+      if (left !== BLOCK || blocks !== sent.length) wrong.push(blocks)
+      resolve({ octets, wrong })
+    })
+  })
+  send()
+  return {
+    ended,
+    stop() {
+      stopped = true
+      from.end()
+    },
+    async more(count: number) {
+      const enough = octets + count
+      const failed = ended.then(() => Promise.reject(new Error('the stream ended')))
+      // Nobody waits for it by the time it ends as it should.
+      failed.catch(() => {})
+      while (octets < enough) {
+        const some = new Promise<void>(resolve => {
+          wake = resolve
+        })
+        await Promise.race([some, failed])
+      }
+    },
+  }
+}
+
+/** Two UDP sockets, each connected to the other. */
+export interface Datagrams {
+  /**
+   * Sends one message of random octets from either end, by UDP_SEGMENT cut into datagrams of `segment` octets, 0 for whole ones,
+   * and waits for as many octets. The datagrams that arrived each way, and whether their octets are those that were sent.
+   */
+  exchange(octets: number, segment: number): Promise<readonly DatagramsEnd[]>
+  close(): void
+}
+
+export interface DatagramsEnd {
+  readonly datagrams: number
+  readonly longest: number
+  readonly same: boolean
+}
+
+export async function openDatagrams(client: End, server: End, port = 5003): Promise<Datagrams> {
+  const [near, far] = await Promise.all([connected(client, server, port), connected(server, client, port)])
+  return {
+    exchange: (octets, segment) =>
+      Promise.all([passed(near, far, octets, segment), passed(far, near, octets, segment)]),
+    close() {
+      for (const { socket } of [near, far]) socket.close()
+    },
+  }
+}
+
+interface UdpEnd {
+  readonly fd: number
+  readonly socket: UdpSocket
+}
+
+async function connected(here: End, there: End, port: number): Promise<UdpEnd> {
+  const fd = boundSocket(here.netns, SOCK_DGRAM, here.address, port)
+  check(native.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, int32(RECEIVE_BUFFER)), 'SO_RCVBUFFORCE')
+  const socket = createSocket(here.address.includes(':') ? 'udp6' : 'udp4')
+  // A socket given by its descriptor listens before bind returns.
+  const listening = once(socket, 'listening')
+  socket.bind({ fd })
+  await listening
+  const ready = once(socket, 'connect')
+  socket.connect(port, there.reachedAt)
+  await ready
+  return { fd, socket }
+}
+
+async function passed(from: UdpEnd, to: UdpEnd, octets: number, segment: number): Promise<DatagramsEnd> {
+  const message = randomBytes(octets)
+  const sum = createHash('sha256')
+  const sizes: number[] = []
+  const arrived = new Promise<void>(resolve => {
+    let left = octets
+    to.socket.on('message', function one(datagram) {
+      sum.update(datagram)
+      sizes.push(datagram.length)
+      left -= datagram.length
+      if (left > 0) return
+      to.socket.off('message', one)
+      resolve()
+    })
+  })
+  await send(from, message, segment)
+  await arrived
+  const same = sum.digest('hex') === hash(message)
+  return { datagrams: sizes.length, longest: Math.max(...sizes), same }
+}
+
+async function send({ fd, socket }: UdpEnd, message: Uint8Array, segment: number): Promise<void> {
+  check(native.setsockopt(fd, SOL_UDP, UDP_SEGMENT, int32(segment)), 'UDP_SEGMENT')
+  const error = await new Promise<NodeJS.ErrnoException | null>(resolve => {
+    socket.send(message, resolve)
+  })
+  if (error === null) return
+  // A kernel before 6.11 cuts only what leaves by an interface with checksums.
+  if (error.code !== 'EIO' || segment === 0) throw error
+  for (let at = 0; at < message.length; at += segment) await send({ fd, socket }, message.subarray(at, at + segment), 0)
+}
+
+function hash(octets: Uint8Array): string {
+  return createHash('sha256').update(octets).digest('hex')
+}
