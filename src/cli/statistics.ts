@@ -1,26 +1,14 @@
 /** A device's statistics at its end, as numbers and as a table. */
 
-import { type QueueEvents, queueEvents, sumOfEvents } from '../control/index.ts'
+import type { DeviceStats } from '../control/device-stats.ts'
+import { queueEvents, sumOfEvents } from '../control/queue-events.ts'
 import type { NetDevice } from '../core/net-device.ts'
 import { type LinkStats64, linkStats64 } from '../core/stats.ts'
 import { dropReasonName } from '../skb/drop-reason.ts'
 import { align } from './align.ts'
 
-export interface DeviceStatistics {
-  readonly name: string
-  /** Where it was made, if not in the namespace of the program. */
-  readonly netns: string | undefined
-  readonly total: LinkStats64 & QueueEvents
-  /** One a transmit queue; those beyond the receive queues have no receive counters. */
-  readonly queues: readonly (LinkStats64 & QueueEvents)[]
-  readonly rxQueues: number
-  /** Frames that its driver and rings hold. */
-  readonly held: number
-  /** Drops by reason, of frames the host sent and of frames for it. */
-  readonly drops: { readonly tx: Readonly<Record<string, number>>; readonly rx: Readonly<Record<string, number>> }
-  /** What the kernel counted meanwhile; undefined when the interface is gone. */
-  readonly kernel: LinkStats64 | undefined
-}
+/** As a client of a running vnet has them, less the index, which is nobody's any more at the end. */
+export type DeviceStatistics = Omit<DeviceStats, 'ifindex'>
 
 export function statisticsOf(dev: NetDevice, netns?: string): DeviceStatistics {
   const { tx, rx } = dev.counters.drops()

@@ -1,10 +1,7 @@
 /** Whose address is whose: those of a port and, seen from the other end, their flipped forms. Nothing here allocates. */
 import { ETH_ALEN } from '../header/ethernet.ts'
 import { IPV6_ALEN } from '../header/ipv6.ts'
-
-/** The octet with the bit that flips, by family (hidden-loopback.ts). */
-const FLIPPED4 = 2
-const FLIPPED6 = 7
+import { FLIPPED_IPV4, FLIPPED_IPV6 } from './hidden-loopback-address.ts'
 
 /** The hosts behind a device, as far as its host can tell. */
 export interface FarNetwork {
@@ -41,7 +38,7 @@ function isAmong(
   addresses: readonly Uint8Array[],
   flipped: number,
 ): boolean {
-  const bit = length === IPV6_ALEN ? FLIPPED6 : FLIPPED4
+  const bit = length === IPV6_ALEN ? FLIPPED_IPV6 : FLIPPED_IPV4
   for (let n = 0; n < addresses.length; n++) {
     const address = addresses[n]
     if (address.length !== length) continue

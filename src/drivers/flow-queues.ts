@@ -18,6 +18,7 @@ import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from '../header/ipv4.ts'
 import { IPV6_HLEN, NEXTHDR_FRAGMENT, NEXTHDR_ICMP } from '../header/ipv6.ts'
 import { get16 } from '../header/octets.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
+import { FLIPPED_IPV4, FLIPPED_IPV6 } from './hidden-loopback-address.ts'
 
 /** Flows are kept in sets of so many; one more takes the place of the one that was quiet longest. */
 const WAYS = 4
@@ -78,14 +79,24 @@ function flowKey({ bytes, protocol, nh, h }: SkBuff): number {
     const isFragment = ((bytes[nh + 6] & 0x3f) | bytes[nh + 7]) !== 0
     if (!isFragment && (h === 0 || !isFlow(carried))) return 0
     const ports = isFragment || carried === IPPROTO_ICMP ? 0 : h
-    return (end(bytes, nh + 12, 4, nh + 14, ports) + end(bytes, nh + 16, 4, nh + 18, ports && ports + 2) + carried) | 0
+    return (
+      (end(bytes, nh + 12, 4, FLIPPED_IPV4, ports) +
+        end(bytes, nh + 16, 4, FLIPPED_IPV4, ports && ports + 2) +
+        carried) |
+      0
+    )
   }
   if (protocol !== ETH_P_IPV6) return 0
   const isFragment = bytes[nh + 6] === NEXTHDR_FRAGMENT
   const carried = isFragment ? bytes[nh + IPV6_HLEN] : bytes[nh + 6]
   if (!isFragment && (h !== nh + IPV6_HLEN || !isFlow(carried))) return 0
   const ports = isFragment || carried === NEXTHDR_ICMP ? 0 : h
-  return (end(bytes, nh + 8, 16, nh + 15, ports) + end(bytes, nh + 24, 16, nh + 31, ports && ports + 2) + carried) | 0
+  return (
+    (end(bytes, nh + 8, 16, FLIPPED_IPV6, ports) +
+      end(bytes, nh + 24, 16, FLIPPED_IPV6, ports && ports + 2) +
+      carried) |
+    0
+  )
 }
 
 function isFlow(protocol: number): boolean {
@@ -93,13 +104,14 @@ function isFlow(protocol: number): boolean {
 }
 
 /**
- * One end: its address without the lowest bit of the octet at `flipped`, and the port at `port`, 0 for none. Multipliers after
+ * One end: its address without the lowest bit of octet `flipped`, and the port at `port`, 0 for none. Multipliers after
  * MurmurHash3.
  */
 function end(bytes: Uint8Array, address: number, length: number, flipped: number, port: number): number {
+  const at = address + flipped
   let sum = port === 0 ? 0 : get16(bytes, port)
   for (let i = address; i < address + length; i++) {
-    sum = Math.imul(sum, 31) + (i === flipped ? bytes[i] & 0xfe : bytes[i])
+    sum = Math.imul(sum, 31) + (i === at ? bytes[i] & 0xfe : bytes[i])
   }
   sum = Math.imul(sum ^ (sum >>> 16), 0x85ebca6b)
   return Math.imul(sum ^ (sum >>> 13), 0xc2b2ae35)

@@ -7,6 +7,10 @@ import { IPPROTO_DCCP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE } from '../head
 import { NEXTHDR_ICMP } from '../header/ipv6.ts'
 import { get16, put16 } from '../header/octets.ts'
 
+/** The octet of an address whose lowest bit flips. */
+export const FLIPPED_IPV4 = 2
+export const FLIPPED_IPV6 = 7
+
 /** What the flipped bit weighs in the 16-bit word it is in. */
 export const BIT_IPV4 = 0x100
 export const BIT_IPV6 = 1

@@ -55,6 +55,8 @@ import {
   BIT_IPV4,
   BIT_IPV6,
   checksumField,
+  FLIPPED_IPV4,
+  FLIPPED_IPV6,
   flip,
   grow,
   isGroup4,
@@ -114,7 +116,7 @@ export function addressToHost(skb: SkBuff, address: Uint8Array): void {
 /** The far end's form of an address of 4 or 16 octets: its network number flipped. A copy. */
 export function flipAddress(address: Uint8Array): Uint8Array {
   const flipped = address.slice()
-  flipped[flipped.length === 4 ? 2 : 7] ^= 1
+  flipped[flipped.length === 4 ? FLIPPED_IPV4 : FLIPPED_IPV6] ^= 1
   return flipped
 }
 

@@ -60,7 +60,7 @@ function stop(dev: NetDevice<LoopPriv>): void {
 function startXmit(skb: SkBuff, dev: NetDevice<LoopPriv>): number {
   const { far, flows, rxRings } = dev.priv
   if (far !== undefined && answerFar(skb, dev, far, dev.addresses)) {
-    if (skb.len < ETH_ZLEN) skb.padto(ETH_ZLEN)
+    skb.padto(ETH_ZLEN)
     netifRx(skb)
     return NETDEV_TX_OK
   }
@@ -70,7 +70,7 @@ function startXmit(skb: SkBuff, dev: NetDevice<LoopPriv>): number {
     return NETDEV_TX_OK
   }
   addressToHost(skb, dev.devAddr)
-  if (skb.len < ETH_ZLEN) skb.padto(ETH_ZLEN)
+  skb.padto(ETH_ZLEN)
   const log = (dev.msgEnable & NETIF_MSG_TX_QUEUED) !== 0
   if (log) dev.log.info(`TX queue ${skb.queueMapping}: enqueue, len ${skb.len}`)
   flows?.steer(skb)

@@ -10,6 +10,9 @@ export interface DropFault {
   readonly rx: boolean
 }
 
+/** ms; longer than anybody watches. */
+export const DAY = 86_400_000
+
 const everyNth = (description: string) => int({ default: 0, live: true, description })
 
 export const faultParams = {
@@ -20,7 +23,7 @@ export const faultParams = {
   // Half, since a host looks for carriers that went once a second (net/core/link_watch.c).
   flap: int({
     default: 0,
-    max: 86_400_000,
+    max: DAY,
     description: 'the link loses its carrier every n ms, for half of that time; 2000 is seen',
   }),
   drop: text<DropFault | undefined>({

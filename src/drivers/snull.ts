@@ -21,11 +21,8 @@ import type { SkBuff } from '../skb/sk-buff.ts'
 import { answerFar, type FarNetwork, farNetwork } from './far-network.ts'
 import { FlowQueues } from './flow-queues.ts'
 import { addressToHost, flipAddress, flipNetwork } from './hidden-loopback.ts'
-import { faultParams, takes } from './snull-faults.ts'
+import { DAY, faultParams, takes } from './snull-faults.ts'
 import { SNULL_RX_INTR, SNULL_TX_INTR, SnullHw } from './snull-hw.ts'
-
-/** ms; longer than anybody watches. */
-const DAY = 86_400_000
 
 const params = {
   eth: bool({ default: false, description: 'call the interfaces eth%d' }),
@@ -75,7 +72,7 @@ function startXmit(skb: SkBuff, dev: NetDevice<SnullPriv>): number {
     return NETDEV_TX_OK
   }
   if (params.arp && answerFar(skb, dev, far, peer.addresses)) {
-    if (skb.len < ETH_ZLEN) skb.padto(ETH_ZLEN)
+    skb.padto(ETH_ZLEN)
     netifRx(skb)
     return NETDEV_TX_OK
   }
@@ -85,7 +82,7 @@ function startXmit(skb: SkBuff, dev: NetDevice<SnullPriv>): number {
     return NETDEV_TX_OK
   }
   addressToHost(skb, peer.devAddr)
-  if (skb.len < ETH_ZLEN) skb.padto(ETH_ZLEN)
+  skb.padto(ETH_ZLEN)
   const queue = skb.queueMapping
   // (4) handed on to the board
   if (!hw.transmit(skb, peer, peer.priv.hw)) dev.tx[queue].stop()
