@@ -16,7 +16,10 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 /** Where `make` puts the C programs. */
 export const BUILD = `${root}build/bench`
 
-const program = (command, options) => [process.execPath, `${root}dist/vnet.js`, command, '-q', ...options]
+// V8's own trace says of each garbage collection how long it took.
+const program = (command, options) => [process.execPath, '--trace-gc', `${root}dist/vnet.js`, command, '-q', ...options]
+/** The words that run vnet as a user of that namespace would. */
+const inside = ({ ns }) => ['nsenter', `--net=/run/netns/${ns}`]
 const ends = (net, separator) => net.pairs.flatMap(({ a, b }) => [a, b].map(({ ns, name }) => ns + separator + name))
 const baseline = (name, options) => net => [`${BUILD}/${name}`, ...ends(net, ':'), ...options]
 
@@ -25,10 +28,12 @@ const vnetCable = options => net =>
   net.pairs.length === 1
     ? [...program('cable', options), ...ends(net, '/')]
     : [...program(`${root}bench/cables.mjs`, options), ...ends(net, '/')]
-const vnetSnull = options => net => [...program('snull', ['--no-address', ...options]), ...ends(net, '/')]
+const vnetSnull =
+  options =>
+  ({ a, b }) => [...inside(a), ...program('snull', ['--no-address', ...options]), a.name, b.name]
 const vnetLoop =
   options =>
-  ({ a }) => [...program('loop', ['--no-address', '--netns', a.ns, '--name', a.name, ...options])]
+  ({ a }) => [...inside(a), ...program('loop', ['--no-address', '--name', a.name, ...options])]
 
 const OFF = ['--no-offload']
 const ON = ['--offload']

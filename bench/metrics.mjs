@@ -6,11 +6,16 @@
 const higher = (step, group, unit, title) => ({ step, group, unit, better: 'higher', title })
 const lower = (step, group, unit, title) => ({ step, group, unit, better: 'lower', title })
 
-/** p50 and the tail of a round trip, by one step. */
+/** p50 and the tail of a round trip, by one step, and what of it may be the collector's. */
 function roundTrip(step, title) {
-  return Object.fromEntries(
-    ['p50', 'p99', 'p99.9', 'max'].map(part => [`${step}_${part}`, lower(step, 'latency', 'us', `${title}, ${part}`)]),
-  )
+  return Object.fromEntries([
+    ...['p50', 'p99', 'p99.9', 'max'].map(part => [
+      `${step}_${part}`,
+      lower(step, 'latency', 'us', `${title}, ${part}`),
+    ]),
+    [`${step}_gc`, lower(step, 'collections', 'times', `${title}: garbage collections of vnet meanwhile`)],
+    [`${step}_gc_max`, lower(step, 'collections', 'us', `${title}: the longest of them`)],
+  ])
 }
 
 export const METRICS = {

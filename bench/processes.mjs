@@ -64,6 +64,11 @@ class Child {
     return this.#process.pid
   }
 
+  /** What it has printed so far. */
+  get stdout() {
+    return this.#stdout
+  }
+
   get ended() {
     return this.#status !== undefined
   }

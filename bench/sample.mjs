@@ -34,7 +34,17 @@ export async function sample({ kase, name, candidate, tag, metrics, seconds, pro
     await net.configure(candidate.command === undefined)
     const flows = kase.flows === undefined ? net.pairs : Array.from({ length: kase.flows }, () => net.pairs[0])
     const ports = { next: FIRST_PORT }
-    const bench = { net, child, processes, seconds, traffic: allowedCpus(), flows, ports, spread: kase.spread }
+    const bench = {
+      net,
+      child,
+      ours: candidate.ours,
+      processes,
+      seconds,
+      traffic: allowedCpus(),
+      flows,
+      ports,
+      spread: kase.spread,
+    }
     await compareOctets(bench)
     await warmUp(bench)
     await measureSteps(bench, metrics, row)

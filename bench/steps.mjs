@@ -1,6 +1,6 @@
 /**
- * The steps of a sample. Each takes a bench, `{ net, child, processes, seconds, traffic, flows, ports }`, and gives its metrics and
- * what CPU was used meanwhile; `child` is the candidate (nobody for veth), `traffic` the CPUs of the measuring programs, `flows`
+ * The steps of a sample. Each takes a bench, `{ net, child, ours, processes, seconds, traffic, flows, ports }`, and gives its metrics
+ * and what CPU was used meanwhile; `child` is the candidate (nobody for veth), `ours` when it is vnet, `traffic` the CPUs of the measuring programs, `flows`
  * the pairs that a flood goes over, one flow each. TCP has one connection on each pair. Every server has a port that none had
  * before (`ports.next`): what is still under way when one ends must not reach another.
  */
@@ -119,11 +119,22 @@ async function roundTrip(bench, name, pair = bench.net.pairs[0], priority = []) 
   const echo = [...priority, `${BUILD}/lat`, 'echo', port, bench.seconds + GRACE]
   return withServers([startTraffic(bench, pair.b.ns, echo)], async () => {
     const used = countCpu(bench.child?.pid)
+    const traced = bench.child?.stdout.length
     const ping = [...priority, `${BUILD}/lat`, 'ping', pair.target, port, 1_000_000, bench.seconds]
     const { p50, p99, p99_9, max } = lastJson(await runTraffic(bench, pair.a.ns, ping))
     const row = { [`${name}_p50`]: p50, [`${name}_p99`]: p99, [`${name}_p99.9`]: p99_9, [`${name}_max`]: max }
+    if (bench.ours) {
+      const pauses = collections(bench.child.stdout.slice(traced))
+      row[`${name}_gc`] = pauses.length
+      row[`${name}_gc_max`] = Math.max(0, ...pauses)
+    }
     return { row, use: used() }
   })
+}
+
+/** How long, in us, each collection took that is in a text of `node --trace-gc`. */
+export function collections(text) {
+  return [...text.matchAll(/ ms: \w[^\n]* MB, ([\d.]+) \/ /g)].map(([, ms]) => ms * 1000)
 }
 
 /**

@@ -1,5 +1,6 @@
 #include "batch.h"
 
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -84,9 +85,10 @@ struct Call {
   }
 };
 
+/** Not read(2) and write(2) of the C library: in a process with threads those make a way out for pthread_cancel each time. */
 ssize_t readFrame(int fd, uint8_t* at, size_t length) {
   for (;;) {
-    const ssize_t octets = ::read(fd, at, length);
+    const ssize_t octets = ::syscall(SYS_read, fd, at, length);
     if (octets >= 0) return octets;
     if (errno != EINTR) return -errno;
   }
@@ -94,7 +96,7 @@ ssize_t readFrame(int fd, uint8_t* at, size_t length) {
 
 ssize_t writeFrame(int fd, const uint8_t* at, size_t length) {
   for (;;) {
-    const ssize_t octets = ::write(fd, at, length);
+    const ssize_t octets = ::syscall(SYS_write, fd, at, length);
     if (octets >= 0) return octets;
     if (errno != EINTR) return -errno;
   }

@@ -1,5 +1,21 @@
 /** Whole ways of a frame: what a host sends on one device it receives on another, through a driver and a wire. */
-import { cable, defaultParams, LOGLEVEL_ERR, Log, loop, Net, registerNetdev, snull } from '../../dist/index.js'
+import {
+  allocNetdevMqs,
+  cable,
+  defaultParams,
+  defineDriver,
+  etherSetup,
+  ethHwAddrRandom,
+  flipNetwork,
+  LOGLEVEL_ERR,
+  Log,
+  loop,
+  NETDEV_TX_OK,
+  Net,
+  netifRx,
+  registerNetdev,
+  snull,
+} from '../../dist/index.js'
 import { assertConserved, FakeClock, MemoryHost } from '../../dist/testing/index.js'
 import { addressesOf, udpFrame } from './frame.mjs'
 import { LeanHost } from './host.mjs'
@@ -7,8 +23,31 @@ import { LeanHost } from './host.mjs'
 const SENT = '198.18.0.1.198.18.0.2'
 const FLIPPED = '198.18.1.1.198.18.1.2'
 
+/** The least that flips and delivers: a device that is its own far end, without rings, board or interrupts. */
+const smallest = defineDriver({
+  name: 'smallest',
+  description: 'flips and delivers',
+  params: {},
+  init(_, { net, txqs, rxqs }) {
+    const setup = dev => {
+      etherSetup(dev)
+      ethHwAddrRandom(dev, net.random)
+      dev.netdevOps = {
+        ndoStartXmit(skb) {
+          const reason = flipNetwork(skb)
+          if (reason === 0) netifRx(skb)
+          else skb.drop(reason)
+          return NETDEV_TX_OK
+        },
+      }
+    }
+    return [{ dev: allocNetdevMqs({ name: 'flip%d', setup, txqs, rxqs, priv: undefined }) }]
+  },
+})
+
 /** A driver, its options, and the addresses of a frame that has come through it. */
 const WAYS = [
+  { name: 'flip_deliver', title: 'flip and deliver: the smallest driver', driver: smallest, expected: FLIPPED },
   {
     name: 'snull',
     title: 'snull: 64-byte frames flipped and delivered',

@@ -41,7 +41,7 @@ describe('parseOptions', () => {
     expect(busy).toMatchObject({ ours: true, like: 'relay-offload' })
     expect(cases.queues.candidates['busy/4']).toMatchObject({ like: 'relay-offload/4' })
     const net = { pairs: [{ a: { ns: 'x', name: 'a' }, b: { ns: 'y', name: 'b' } }] }
-    expect(busy.command(net).slice(2)).toEqual(['cable', '-q', '--busy-poll', '50us', 'x/a', 'y/b'])
+    expect(busy.command(net).slice(3)).toEqual(['cable', '-q', '--busy-poll', '50us', 'x/a', 'y/b'])
     expect(candidatesOf(parsed('--variant', 'busy=--x', '--candidates', 'busy'), 'snull')).toEqual(['busy'])
   })
 
