@@ -50,8 +50,9 @@ function optionSections(options: readonly Option[]): Section[] {
   for (const { flags, description, helpGroupHeading = 'Other:' } of options) {
     const group = groups.get(helpGroupHeading) ?? []
     groups.set(helpGroupHeading, group)
-    // `--mtu <n>` is written `--mtu N`, as ip(8) does.
-    group.push([flags.replace(/<(.*)>/, (_, value: string) => value.toUpperCase()), description])
+    // `--mtu <n>` is written `--mtu N`, as ip(8) does; a value that may be left away, `--no-offload[=IF,...]`.
+    const term = flags.replace(/ \[(.*)\]/, '[=<$1>]').replace(/<(.*)>/, (_, value: string) => value.toUpperCase())
+    group.push([term, description])
   }
   return [...groups]
 }

@@ -15,7 +15,8 @@ export interface CommonOptions {
   rxqs?: number
   txqueuelen?: number
   netns?: string
-  offload: boolean
+  /** False is --no-offload; a list, the interfaces that alone go without. */
+  offload: boolean | string[]
   persist?: boolean
   delete?: boolean
   user?: number
@@ -47,7 +48,9 @@ export function commonOptions(): Option[] {
       wholeNumber(1, 1_000_000),
     ),
     new Option('--netns <netns>', 'network namespace, a name as in `ip netns` or a path').argParser(netnsName),
-    new Option('--no-offload', 'no checksum and segmentation offload'),
+    new Option('--no-offload [if,...]', 'no checksum and segmentation offload, at all or for these alone').argParser(
+      noOffload,
+    ),
     new Option('--down', 'leave the link down'),
   ]
   const persistent = [
@@ -102,6 +105,17 @@ function address(text: string): string {
     throw new InvalidArgumentError('write it as 192.0.2.1/24 or 2001:db8::1/64, after IF= to name the interface')
   }
   return text
+}
+
+/** '' is the bare option: see noOffloadAsValue. With both forms the bare one holds. */
+function noOffload(text: string, before: CommonOptions['offload']): CommonOptions['offload'] {
+  if (text === '' || before === false) return false
+  return [...(before === true ? [] : before), ...text.split(',')]
+}
+
+/** A bare option that can have a value would take the argument behind it for one: only `--no-offload=IF` is to name any. */
+export function noOffloadAsValue(args: string[]): string[] {
+  return args.map(arg => (arg === '--no-offload' ? '--no-offload=' : arg))
 }
 
 function wholeNumber(min: number, max: number): (text: string) => number {

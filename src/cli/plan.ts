@@ -28,6 +28,7 @@ export function planDevices(specs: readonly DeviceSpec[], options: CommonOptions
     for (const [i, { dev }] of specs.entries()) dev.rename(dev.name.replace('%d', String(i)))
   }
   const addresses = addressesOf(specs, options)
+  const bare = withoutOffload(specs, options)
   const plans = specs.map((spec, i) => {
     const dev = spec.dev as NetDevice
     refuseQueues(dev, options)
@@ -35,7 +36,7 @@ export function planDevices(specs: readonly DeviceSpec[], options: CommonOptions
     if (mtu !== undefined) dev.mtu = mtu
     if (address !== undefined) dev.devAddr.set(address)
     if (txQueueLen !== undefined) dev.txQueueLen = txQueueLen
-    if (!options.offload) dev.features = 0
+    if (bare.has(dev.name)) dev.features = 0
     const asked = Object.entries({ mtu, address, txQueueLen }).filter(([, value]) => value !== undefined)
     const explicit: LinkRequest = Object.fromEntries(asked)
     return { dev, netns: spec.netns ?? options.netns, addresses: addresses[i] ?? [], explicit }
@@ -70,6 +71,15 @@ function addressesOf(specs: readonly DeviceSpec[], { address }: CommonOptions): 
     addresses[i]?.push(cidr)
   }
   return addresses
+}
+
+/** The names of the interfaces that are to have no features. */
+function withoutOffload(specs: readonly DeviceSpec[], { offload }: CommonOptions): ReadonlySet<string> {
+  const all = new Set(specs.map(({ dev }) => dev.name))
+  if (typeof offload === 'boolean') return offload ? new Set() : all
+  const unknown = offload.find(name => !all.has(name))
+  if (unknown === undefined) return new Set(offload)
+  throw new UsageError(`--no-offload=${offload}: there is no interface ${unknown}, but ${names(specs)}`)
 }
 
 function names(specs: readonly DeviceSpec[]): string {

@@ -6,7 +6,7 @@ import { driver as loop } from '../drivers/loop.ts'
 import { driver as snull } from '../drivers/snull.ts'
 import { commandHelp, programHelp } from './help.ts'
 import type { Io } from './io.ts'
-import { type CommonOptions, commonOptions } from './options.ts'
+import { type CommonOptions, commonOptions, noOffloadAsValue } from './options.ts'
 import { run } from './run.ts'
 import { statsCommand } from './stats-command.ts'
 
@@ -50,6 +50,8 @@ function driverCommand(driver: Driver, io: Io, done: (status: number) => void): 
   }
   for (const option of commonOptions()) command.addOption(option)
   commandHelp(command)
+  const parseOptions = command.parseOptions.bind(command)
+  command.parseOptions = args => parseOptions(noOffloadAsValue(args))
   command.action(async (args: string[], options: CommonOptions & Record<string, unknown>) => {
     if (driver.args === undefined && args.length > 0) throw new UsageError(unknownCommand(args[0]))
     if (args.length > 0 && options.name !== undefined) {

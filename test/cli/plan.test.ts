@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import type { CommonOptions } from '../../src/cli/options.ts'
 import { planDevices } from '../../src/cli/plan.ts'
 import { defaultParams } from '../../src/core/driver.ts'
+import { NETIF_F_ALL_TAP } from '../../src/core/if.ts'
 import { LOGLEVEL_ERR, Log } from '../../src/core/log.ts'
 import { Net } from '../../src/core/net.ts'
 import { driver as cable } from '../../src/drivers/cable.ts'
@@ -60,6 +61,16 @@ test('--txqueuelen is for every interface, and asked of the host also where that
 
 test('--no-offload leaves no features', () => {
   expect(plan({ offload: false }).map(({ dev }) => dev.features)).toEqual([0, 0])
+})
+
+test('--no-offload=IF leaves none to the interfaces named, wherever they are', () => {
+  const features = (offload: string[], names: string[]) => {
+    const specs = cable.init(defaultParams(cable.params), context(names))
+    return plan({ offload }, specs).map(({ dev }) => dev.features)
+  }
+  expect(features(['b'], ['a', 'b'])).toEqual([NETIF_F_ALL_TAP, 0])
+  expect(features(['b', 'a'], ['a', 'b'])).toEqual([0, 0])
+  expect(features(['a'], ['red/a', 'blue/a'])).toEqual([0, 0])
 })
 
 test('--netns holds for interfaces that name no namespace themselves', () => {

@@ -94,6 +94,11 @@ test.each([
     ['snull', '--address', 'sn2=192.0.2.1/24'],
     '--address sn2=192.0.2.1/24: there is no interface sn2, but sn0 and sn1',
   ],
+  [['cable', 'a', 'b', '--no-offload=c'], '--no-offload=c: there is no interface c, but a and b'],
+  [['snull', '--no-offload=sn0,', '--mtu', '9000'], '--no-offload=sn0,: there is no interface , but sn0 and sn1'],
+  [['cable', '--no-offload', 'a', 'a'], 'two interfaces cannot both be a'],
+  [['--offload=off'], 'option --offload takes no value: it is on, and --no-offload turns it off'],
+  [['stats', '--no-offload'], "unknown option '--no-offload'"],
 
   [['snull', 'a', 'b', 'c'], '3 interface names, of which 2 can be used'],
   [['snull', 'a', 'b', '--name', 'c'], 'snull: name the interfaces by arguments or by --name, not by both'],

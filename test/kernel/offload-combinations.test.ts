@@ -23,7 +23,6 @@ import {
   VIRTIO_NET_HDR_GSO_UDP_L4,
 } from '../../src/kernel/uapi.ts'
 import { captureLines } from '../support/capture.ts'
-import { DriverFiles, LIBRARY } from '../support/driver-files.ts'
 import { verifyAll } from '../support/frames.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import {
@@ -40,7 +39,7 @@ import { PacketSocket } from '../support/packet-socket.ts'
 import { type End, tcpExchange } from '../support/sockets.ts'
 import { farEnd, nearEnd } from '../support/traffic.ts'
 import { type Datagrams, openDatagrams, startStreams } from '../support/verified-streams.ts'
-import { BOTH_WAYS, finalStatistics, spawnVnet, startVnet, stopConserved } from '../support/vnet-process.ts'
+import { BOTH_WAYS, finalStatistics, startVnet, stopConserved } from '../support/vnet-process.ts'
 
 const MIB = 1 << 20
 /** Of the datagrams that a host has its interface cut. */
@@ -266,41 +265,22 @@ describe.each(['cable', 'snull'] as const)('%s', driver => {
 })
 
 describe('a cable with offloads at one end only', () => {
-  let files: DriverFiles
-
-  beforeEach(() => {
-    files = new DriverFiles()
-  })
-  afterEach(() => files.remove())
-
-  const cable = new URL('drivers/cable.js', LIBRARY).href
-
   test.each([
     ['IPv4', 0],
     ['IPv4', 1],
     ['IPv6', 0],
     ['IPv6', 1],
   ])('carries a stream and datagrams of %s while that end changes them; without is %i', async (family, without) => {
-    const file = files.write(`import { defineDriver } from '${LIBRARY}'
-    import { driver as cable } from '${cable}'
-    export const driver = defineDriver({
-      ...cable, name: 'one-sided',
-      init(params, context) {
-        const devices = cable.init(params, context)
-        devices[${without}].dev.features = 0
-        return devices
-      },
-    })`)
-    const [, ...rest] = args('cable')
+    const line = args('cable', `--no-offload=${without === 0 ? 'left' : 'right'}`)
     if (family === 'IPv6') {
       for (const netns of [near, far]) {
         netns.exec('sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0')
       }
       client = { netns: near, address: '2001:db8::1', reachedAt: '2001:db8::1' }
       server = { netns: far, address: '2001:db8::2', reachedAt: '2001:db8::2' }
-      rest.push('--address', 'left=2001:db8::1/64', '--address', 'right=2001:db8::2/64')
+      line.push('--address', 'left=2001:db8::1/64', '--address', 'right=2001:db8::2/64')
     }
-    const vnet = await spawnVnet([file, ...rest])
+    const vnet = await startVnet(line)
     const streams = await startStreams(client, server)
     const datagrams = await openDatagrams(client, server)
     for (const combination of [...txAndTso(), ...pairwise()].filter(both => both[without]?.tx && both[without].tso)) {
