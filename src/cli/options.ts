@@ -17,6 +17,7 @@ export interface CommonOptions {
   netns?: string
   /** False is --no-offload; a list, the interfaces that alone go without. */
   offload: boolean | string[]
+  gro?: boolean
   persist?: boolean
   delete?: boolean
   user?: number
@@ -51,6 +52,7 @@ export function commonOptions(): Option[] {
     new Option('--no-offload [if,...]', 'no checksum and segmentation offload, at all or for these alone').argParser(
       noOffload,
     ),
+    new Option('--gro', 'merge TCP segments that arrive in a row, where there is offload'),
     new Option('--down', 'leave the link down'),
   ]
   const persistent = [

@@ -1,6 +1,6 @@
 /** What a run says: lines for people, or one JSON object a line for programs. */
 import type { Driver } from '../core/driver.ts'
-import { NETIF_F_GSO_UDP_L4, NETIF_F_HW_CSUM, NETIF_F_TSO, NETIF_F_TSO6 } from '../core/if.ts'
+import { NETIF_F_GRO, NETIF_F_GSO_UDP_L4, NETIF_F_HW_CSUM, NETIF_F_TSO, NETIF_F_TSO6 } from '../core/if.ts'
 import { LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING } from '../core/log.ts'
 import type { NetDevice } from '../core/net-device.ts'
 import { formatAddress as formatMac } from '../header/ethernet.ts'
@@ -76,6 +76,7 @@ function offloads({ features }: NetDevice): string[] {
     [NETIF_F_TSO, 'tso4'],
     [NETIF_F_TSO6, 'tso6'],
     [NETIF_F_GSO_UDP_L4, 'uso'],
+    [NETIF_F_GRO, 'gro'],
   ]
   return names.filter(([mask]) => (features & mask) !== 0).map(([, name]) => name)
 }

@@ -1,6 +1,7 @@
 /** What the options make of the devices a driver gives: names, addresses, queues, offloads, where each is to be. */
 import type { DeviceSpec } from '../core/driver.ts'
 import { UsageError } from '../core/driver.ts'
+import { NETIF_F_GRO } from '../core/if.ts'
 import type { NetDevice } from '../core/net-device.ts'
 import type { LinkRequest } from '../core/port.ts'
 import type { CommonOptions } from './options.ts'
@@ -37,6 +38,7 @@ export function planDevices(specs: readonly DeviceSpec[], options: CommonOptions
     if (address !== undefined) dev.devAddr.set(address)
     if (txQueueLen !== undefined) dev.txQueueLen = txQueueLen
     if (bare.has(dev.name)) dev.features = 0
+    else if (options.gro) dev.features |= NETIF_F_GRO
     const asked = Object.entries({ mtu, address, txQueueLen }).filter(([, value]) => value !== undefined)
     const explicit: LinkRequest = Object.fromEntries(asked)
     return { dev, netns: spec.netns ?? options.netns, addresses: addresses[i] ?? [], explicit }

@@ -52,6 +52,7 @@ export function statisticsTable(devices: readonly DeviceStatistics[]): string {
     for (const [what, n] of [
       ['requeues', total.requeues],
       ['tx_timeouts', total.txTimeouts],
+      ['gro_merged', total.groMerged],
       ['held', held],
     ] as const) {
       if (n > 0) notes.push(`${name} ${what}: ${n}`)

@@ -17,6 +17,7 @@ export function kernelName(field: LinkStats64Field): string {
 const EVENTS: readonly (readonly [name: string, field: keyof QueueEvents])[] = [
   ['requeues', 'requeues'],
   ['tx_timeouts', 'txTimeouts'],
+  ['gro_merged', 'groMerged'],
 ]
 
 export interface TableOptions {

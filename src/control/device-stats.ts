@@ -51,8 +51,8 @@ export function deviceStats(sum: Answer, queues: readonly Answer[]): DeviceStats
 }
 
 /** An older vnet does not tell them. */
-function events({ requeues = 0n, txTimeouts = 0n }: Answer): QueueEvents {
-  return { requeues: Number(requeues), txTimeouts: Number(txTimeouts) }
+function events({ requeues = 0n, txTimeouts = 0n, groMerged = 0n }: Answer): QueueEvents {
+  return { requeues: Number(requeues), txTimeouts: Number(txTimeouts), groMerged: Number(groMerged) }
 }
 
 function linkStats(stats: Answer['stats'] = {}): LinkStats64 {

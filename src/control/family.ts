@@ -40,7 +40,9 @@ export const VNET_ATTR_REQUEUES = 11
 export const VNET_ATTR_TX_TIMEOUTS = 12
 /** Frames that were read and are still out; of a device. */
 export const VNET_ATTR_HELD = 13
-export const VNET_ATTR_MAX = 13
+/** Beside the fields, as VNET_ATTR_REQUEUES: frames received that were merged into the one before. */
+export const VNET_ATTR_GRO_MERGED = 14
+export const VNET_ATTR_MAX = 14
 
 export const VNET_DROP_ATTR_WAY = 1
 export const VNET_DROP_ATTR_REASON = 2
@@ -88,4 +90,5 @@ export const answerPolicy = policy({
   requeues: u64(VNET_ATTR_REQUEUES),
   txTimeouts: u64(VNET_ATTR_TX_TIMEOUTS),
   held: u64(VNET_ATTR_HELD),
+  groMerged: u64(VNET_ATTR_GRO_MERGED),
 })

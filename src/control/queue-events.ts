@@ -1,4 +1,4 @@
-/** What a transmit queue counts that is no field of rtnl_link_stats64 and no frame's end. */
+/** What a queue counts that is no field of rtnl_link_stats64 and no drop. */
 import type { NetDevice } from '../core/net-device.ts'
 
 export interface QueueEvents {
@@ -6,11 +6,17 @@ export interface QueueEvents {
   readonly requeues: number
   /** Times that the watchdog found the queue stopped for too long. */
   readonly txTimeouts: number
+  /** Frames of the receive queue of that number that were merged into the one before. */
+  readonly groMerged: number
 }
 
-/** Those of each transmit queue, as they are now. */
-export function queueEvents({ tx }: NetDevice): QueueEvents[] {
-  return tx.map(({ requeues, transTimeout }) => ({ requeues, txTimeouts: transTimeout }))
+/** Those of each queue, as they are now. */
+export function queueEvents({ tx, counters: { groMerged } }: NetDevice): QueueEvents[] {
+  return tx.map(({ requeues, transTimeout }, q) => ({
+    requeues,
+    txTimeouts: transTimeout,
+    groMerged: groMerged[q] ?? 0,
+  }))
 }
 
 /** Those of a device: the sum over its queues. */
@@ -18,5 +24,6 @@ export function sumOfEvents(queues: readonly QueueEvents[]): QueueEvents {
   return {
     requeues: queues.reduce((n, { requeues }) => n + requeues, 0),
     txTimeouts: queues.reduce((n, { txTimeouts }) => n + txTimeouts, 0),
+    groMerged: queues.reduce((n, { groMerged }) => n + groMerged, 0),
   }
 }

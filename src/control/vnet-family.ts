@@ -11,6 +11,7 @@ import {
   getDevicesRequest,
   getStatsRequest,
   VNET_ATTR_DROPS,
+  VNET_ATTR_GRO_MERGED,
   VNET_ATTR_HELD,
   VNET_ATTR_IFINDEX,
   VNET_ATTR_IFNAME,
@@ -156,8 +157,9 @@ function writeDrops(builder: MessageBuilder, { tx, rx }: { tx: Float64Array; rx:
   })
 }
 
-function writeEvents(builder: MessageBuilder, { requeues, txTimeouts }: QueueEvents): void {
+function writeEvents(builder: MessageBuilder, { requeues, txTimeouts, groMerged }: QueueEvents): void {
   builder.u64(VNET_ATTR_REQUEUES, toU64(requeues)).u64(VNET_ATTR_TX_TIMEOUTS, toU64(txTimeouts))
+  builder.u64(VNET_ATTR_GRO_MERGED, toU64(groMerged))
 }
 
 /** A driver's ndoGetStats64 may have written anything: what is no count is 0. */

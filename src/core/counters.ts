@@ -16,6 +16,8 @@ export class Counters {
   readonly rows: Float64Array
   readonly #txDrops: Float64Array
   readonly #rxDrops: Float64Array
+  /** Frames that became part of the one before, by receive queue: received, but not as frames of their own. */
+  readonly groMerged: Float64Array
 
   constructor(txqs: number, rxqs: number) {
     this.txqs = txqs
@@ -23,6 +25,7 @@ export class Counters {
     this.rows = shared(txqs * LINK_STATS64_LENGTH)
     this.#txDrops = shared(txqs * SKB_DROP_REASON_MAX)
     this.#rxDrops = shared(rxqs * SKB_DROP_REASON_MAX)
+    this.groMerged = shared(rxqs)
   }
 
   /** `packets` frames, of `bytes` octets together, read on transmit queue `queue`. */
@@ -39,6 +42,10 @@ export class Counters {
     rows[row + RX_BYTES] += skb.len
     const { bytes, data } = skb
     if ((bytes[data] & 1) !== 0 && !isBroadcastAddress(bytes, data)) rows[row + MULTICAST] += 1
+  }
+
+  merged(skb: SkBuff): void {
+    this.groMerged[wrap(skb.queueMapping, this.rxqs)] += 1
   }
 
   /** Adds to one field of a queue (RX_COMPRESSED, COLLISIONS ...), for what a driver alone knows of. */

@@ -54,6 +54,8 @@ export const NETIF_F_IPV6_CSUM = 1 << 7
 export const NETIF_F_NO_CSUM = 1 << 8
 /** The framework segments in software what the device does not. */
 export const NETIF_F_GSO = 1 << 9
+/** Segments of a flow are merged before the host gets them: software, asked for (gro.ts). */
+export const NETIF_F_GRO = 1 << 10
 export const NETIF_F_CSUM_MASK = NETIF_F_HW_CSUM | NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM | NETIF_F_NO_CSUM
 /** Everything a TAP with a vnet header can do. */
 export const NETIF_F_ALL_TAP =

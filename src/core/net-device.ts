@@ -216,7 +216,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   attach(port: Port, lost: () => void): void {
     this.#port = port
     this.#lost = lost
-    this.#rx = port.queues.map(queue => new RxQueue(this.net, queue))
+    this.#rx = port.queues.map(queue => new RxQueue(this, queue))
     for (const txq of this.tx) txq.attach(port.queues[txq.index])
   }
 

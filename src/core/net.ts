@@ -127,12 +127,19 @@ export class Net {
     this.#scheduleFlush()
   }
 
-  /** Takes the interrupts and runs the polls that wait, then gives the host what was received: one native call a queue. */
-  flush(): void {
+  /**
+   * Takes the interrupts and runs the polls that wait, then gives the host what was received: one native call a queue. With
+   * `more` frames to come in the same poll a queue may wait for them.
+   */
+  flush(more = false): void {
     // A driver that closes its device in a handler of its own comes here while they are run.
     if (this.#irqCount + this.#napiCount !== 0 && !this.#inSoftirq) this.#softirq()
-    for (let i = 0; i < this.#dirtyCount; i++) this.#dirty[i].flush()
-    this.#dirtyCount = 0
+    let kept = 0
+    for (let i = 0; i < this.#dirtyCount; i++) {
+      const queue = this.#dirty[i]
+      if (!queue.flush(more)) this.#dirty[kept++] = queue
+    }
+    this.#dirtyCount = kept
   }
 
   #scheduleFlush(): void {

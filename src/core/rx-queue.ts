@@ -6,7 +6,9 @@ import { SKB_DROP_REASON_CPU_BACKLOG } from '../skb/drop-reason.ts'
 import { Ring } from '../skb/ring.ts'
 import { OWNER_RX, type SkBuff } from '../skb/sk-buff.ts'
 import { type Alarm, NSEC_PER_MSEC } from './clock.ts'
-import type { Net } from './net.ts'
+import { Gro } from './gro.ts'
+import { NETIF_F_GRO } from './if.ts'
+import type { NetDevice } from './net-device.ts'
 import type { PortQueue } from './port.ts'
 
 /** Frames that may wait for one flush; a batch of reads is far smaller. */
@@ -15,14 +17,18 @@ const RX_RING = 256
 const RETRY = NSEC_PER_MSEC
 
 export class RxQueue {
-  readonly #net: Net
+  readonly #dev: NetDevice
   readonly #port: PortQueue
   readonly #ring = new Ring(RX_RING, OWNER_RX)
   readonly #retry: Alarm
+  /** Where NETIF_F_GRO was asked for. */
+  readonly #gro: Gro | undefined
   #dirty = false
 
-  constructor(net: Net, port: PortQueue) {
-    this.#net = net
+  constructor(dev: NetDevice, port: PortQueue) {
+    const { net } = dev
+    this.#dev = dev
+    this.#gro = (dev.features & NETIF_F_GRO) === 0 ? undefined : new Gro(net.pool.bytes)
     this.#port = port
     this.#retry = net.clock.alarm(() => this.#mark())
   }
@@ -34,6 +40,11 @@ export class RxQueue {
 
   /** Takes the frame over for the host, or drops it when the host took none for a whole ring. */
   push(skb: SkBuff): void {
+    if (this.#gro?.receive(skb, this.#dev.features)) {
+      this.#dev.counters.merged(skb)
+      skb.free()
+      return
+    }
     if (!this.#ring.push(skb)) {
       this.flush()
       if (!this.#ring.push(skb)) {
@@ -42,25 +53,31 @@ export class RxQueue {
         return
       }
     }
+    this.#gro?.hold(skb)
     if (!this.#dirty) this.#mark()
   }
 
-  flush(): void {
+  /** Hands over what there is. With `more` to come it waits where a frame may still be continued, and answers false. */
+  flush(more = false): boolean {
+    if (more && this.#gro?.open) return false
     this.#dirty = false
-    if (this.#ring.length === 0) return
+    this.#gro?.flush()
+    if (this.#ring.length === 0) return true
     this.#port.submit(this.#ring)
-    if (this.#ring.length !== 0) this.#retry.at(this.#net.clock.now() + RETRY)
+    if (this.#ring.length !== 0) this.#retry.at(this.#dev.net.clock.now() + RETRY)
+    return true
   }
 
   /** Drops what the host does not have. */
   purge(reason: number): void {
     this.#retry.cancel()
+    this.#gro?.flush()
     this.#ring.purge(reason)
   }
 
   #mark(): void {
     if (this.#dirty) return
     this.#dirty = true
-    this.#net.markDirty(this)
+    this.#dev.net.markDirty(this)
   }
 }

@@ -178,10 +178,11 @@ export class TxQueue {
         }
         if (dev.netdevOps.ndoSelectQueue === undefined) for (let i = 0; i < n; i++) this.#xmit(this.#batch[i])
         else for (let i = 0; i < n; i++) this.#select(this.#batch[i]).#xmit(this.#batch[i])
-        net.flush()
         budget -= n
+        net.flush(n === BATCH && budget > 0)
         if (n < BATCH) break
       }
+      net.flush()
     } finally {
       net.polling = false
     }

@@ -4,6 +4,7 @@
  */
 import { EINVAL } from '../core/errno.ts'
 import {
+  NETIF_F_GRO,
   NETIF_F_GSO,
   NETIF_F_GSO_UDP_L4,
   NETIF_F_HW_CSUM,
@@ -20,7 +21,7 @@ import type { Native } from './native.ts'
 import { TUN_F_CSUM, TUN_F_TSO_ECN, TUN_F_TSO4, TUN_F_TSO6, TUN_F_USO4, TUN_F_USO6, TUNSETOFFLOAD } from './uapi.ts'
 
 /** The framework's own: nothing is asked of the host for them. */
-const SOFTWARE = NETIF_F_SG | NETIF_F_GSO
+const SOFTWARE = NETIF_F_SG | NETIF_F_GSO | NETIF_F_GRO
 const ANY_CSUM = NETIF_F_HW_CSUM | NETIF_F_NO_CSUM
 const PROTOCOL_CSUM = NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM
 const SEGMENTATION = NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN | NETIF_F_GSO_UDP_L4

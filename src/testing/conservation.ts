@@ -6,6 +6,7 @@ import { RX_PACKETS, TX_PACKETS } from '../core/stats.ts'
 /** What went in and what became of it, over all `devices` together. */
 export interface Balance {
   in: number
+  /** Those merged into another are part of one that is out. */
   out: number
   dropped: number
   held: number
@@ -18,6 +19,7 @@ export function balance(net: Net, devices: readonly NetDevice[] = net.devices): 
     const stats = dev.counters.sum()
     sum.in += stats[TX_PACKETS]
     sum.out += stats[RX_PACKETS]
+    for (const n of dev.counters.groMerged) sum.out += n
     const { tx, rx } = dev.counters.drops()
     for (const n of [...tx, ...rx]) sum.dropped += n
   }

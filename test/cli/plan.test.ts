@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { CommonOptions } from '../../src/cli/options.ts'
 import { planDevices } from '../../src/cli/plan.ts'
 import { defaultParams } from '../../src/core/driver.ts'
-import { NETIF_F_ALL_TAP } from '../../src/core/if.ts'
+import { NETIF_F_ALL_TAP, NETIF_F_GRO } from '../../src/core/if.ts'
 import { LOGLEVEL_ERR, Log } from '../../src/core/log.ts'
 import { Net } from '../../src/core/net.ts'
 import { driver as cable } from '../../src/drivers/cable.ts'
@@ -71,6 +71,12 @@ test('--no-offload=IF leaves none to the interfaces named, wherever they are', (
   expect(features(['b'], ['a', 'b'])).toEqual([NETIF_F_ALL_TAP, 0])
   expect(features(['b', 'a'], ['a', 'b'])).toEqual([0, 0])
   expect(features(['a'], ['red/a', 'blue/a'])).toEqual([0, 0])
+})
+
+test('--gro is for the interfaces that have offloads', () => {
+  const specs = cable.init(defaultParams(cable.params), context(['a', 'b']))
+  const features = plan({ gro: true, offload: ['a'] }, specs).map(({ dev }) => dev.features)
+  expect(features).toEqual([0, NETIF_F_ALL_TAP | NETIF_F_GRO])
 })
 
 test('--netns holds for interfaces that name no namespace themselves', () => {

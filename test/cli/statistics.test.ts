@@ -7,7 +7,13 @@ import { type LinkStats64, linkStats64, linkStats64Fields } from '../../src/core
 type Row = LinkStats64 & QueueEvents
 
 function stats(fields: Partial<Row> = {}): Row {
-  return { ...linkStats64(new Float64Array(linkStats64Fields.length)), requeues: 0, txTimeouts: 0, ...fields }
+  return {
+    ...linkStats64(new Float64Array(linkStats64Fields.length)),
+    requeues: 0,
+    txTimeouts: 0,
+    groMerged: 0,
+    ...fields,
+  }
 }
 
 function device(fields: Partial<DeviceStatistics>): DeviceStatistics {

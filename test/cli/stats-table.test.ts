@@ -7,7 +7,13 @@ import { type LinkStats64, linkStats64, linkStats64Fields } from '../../src/core
 type Row = LinkStats64 & QueueEvents
 
 function stats(fields: Partial<Row> = {}): Row {
-  return { ...linkStats64(new Float64Array(linkStats64Fields.length)), requeues: 0, txTimeouts: 0, ...fields }
+  return {
+    ...linkStats64(new Float64Array(linkStats64Fields.length)),
+    requeues: 0,
+    txTimeouts: 0,
+    groMerged: 0,
+    ...fields,
+  }
 }
 
 function device(fields: Partial<DeviceStats>): DeviceStats {
@@ -48,7 +54,7 @@ sn0                     vnet  kernel
 })
 
 test('all fields are there with --all', () => {
-  expect(statsTable([device({})], { all: true }).split('\n')).toHaveLength(1 + 25 + 3 + 1)
+  expect(statsTable([device({})], { all: true }).split('\n')).toHaveLength(1 + 25 + 4 + 1)
   expect(statsTable([device({})], {})).toBe('sn0  vnet  kernel\n')
 })
 
@@ -84,7 +90,9 @@ sn0           vnet  kernel
   1               0         0
 `)
   const all = statsTable([device({ total: stats({ txTimeouts: 1 }) })], { all: true, queues: true })
-  expect(all).toMatch(/^ {2}requeues +0\n {2}tx_timeouts +1\n {2}held +0\n {2}queue .* requeues {2}tx_timeouts$/m)
+  expect(all).toMatch(
+    /^ {2}requeues +0\n {2}tx_timeouts +1\n {2}gro_merged +0\n {2}held +0\n {2}queue .* tx_timeouts {2}gro_merged$/m,
+  )
 })
 
 test('interfaces are blocks of their own, named with the namespace they are in', () => {

@@ -119,7 +119,7 @@ describe('nlctrl', () => {
     name: 'vnet_nl',
     version: 1,
     hdrsize: 0,
-    maxattr: 13,
+    maxattr: 14,
     ops: [
       { id: GET_DEVICES, flags: 0x0e },
       { id: GET_STATS, flags: 0x0e },
@@ -217,13 +217,17 @@ describe('GET_STATS', () => {
     const { families, one } = await served()
     Object.assign(one.dev.tx[0]!, { requeues: 2, transTimeout: 1 })
     Object.assign(one.dev.tx[1]!, { requeues: 3 })
+    one.dev.counters.groMerged[0] = 4
     const write = (b: MessageBuilder) => b.string(2, 'one').u32(6, 1)
     const { answers } = read(ask(families, request(VNET_GENL_ID, GET_STATS, { flags: NLM_F_DUMP, write })))
-    expect(answers.map(({ requeues, txTimeouts, held }) => [requeues, txTimeouts, held])).toEqual([
-      [5n, 1n, 0n],
-      [2n, 1n, undefined],
-      [3n, 0n, undefined],
-    ])
+    expect(answers.map(({ requeues, txTimeouts, groMerged, held }) => [requeues, txTimeouts, groMerged, held])).toEqual(
+      [
+        [5n, 1n, 4n, 0n],
+        [2n, 1n, 4n, undefined],
+        [3n, 0n, 0n, undefined],
+      ],
+    )
+    one.dev.counters.groMerged[0] = 0
   })
 
   test('held are the frames that its driver has not let go of', async () => {

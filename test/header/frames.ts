@@ -24,6 +24,9 @@ export interface Packet {
   /** IPv6 extension headers: 0 hop-by-hop, 60 destination options, and the octets behind the first two. */
   readonly extensions: { readonly header: number; readonly octets: number[] }[]
   readonly kind: Kind
+  /** Of TCP. */
+  readonly sequence?: number
+  readonly flags?: number
   readonly error?: ErrorBody | undefined
   readonly payload: number[]
   readonly checksum: 'full' | 'partial' | 'zero'
@@ -63,13 +66,30 @@ function echoType(ipv6: boolean, reply: boolean): number {
   return reply ? 0 : 8
 }
 
+const TCP_PORTS = [0x12, 0x34, 0, 80]
+/** Window, checksum, urgent pointer. */
+const TCP_REST = [0x20, 0, 0, 0, 0, 0]
+
 /** Transport header and payload before any fragmentation, with the checksum asked for. */
 export function buildTransport(packet: Packet): number[] {
-  const { kind, payload, error, reply = false } = packet
+  const { kind, payload, error, reply = false, sequence = 0x01020304, flags = 0x18 } = packet
   const size = payload.length + 8
   let octets: number[]
   let covered = Number.POSITIVE_INFINITY
-  if (kind === 'tcp') octets = [0x12, 0x34, 0, 80, 1, 2, 3, 4, 5, 6, 7, 8, 0x50, 0x18, 0x20, 0, 0, 0, 0, 0, ...payload]
+  if (kind === 'tcp')
+    octets = [
+      ...TCP_PORTS,
+      ...word(sequence >>> 16),
+      ...word(sequence),
+      5,
+      6,
+      7,
+      8,
+      0x50,
+      flags,
+      ...TCP_REST,
+      ...payload,
+    ]
   else if (kind === 'udp') octets = [0x30, 0x39, 0, 53, ...word(size), 0, 0, ...payload]
   else if (kind === 'udplite') {
     covered = payload.length % 2 === 0 ? 8 : size

@@ -1,0 +1,102 @@
+/** `--gro`: a host that takes GSO frames gets the segments of one that sends none merged, and nothing that is wrong passes for right. */
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_TCPV4 } from '../../src/kernel/uapi.ts'
+import { address, buildFrame, plain } from '../header/frames.ts'
+import { type Netns, OwnNetns } from '../support/netns.ts'
+import { PacketSocket } from '../support/packet-socket.ts'
+import type { End } from '../support/sockets.ts'
+import { startStreams } from '../support/verified-streams.ts'
+import { finalStatistics, startVnet, stopConserved } from '../support/vnet-process.ts'
+
+const MIB = 1 << 20
+
+let own: OwnNetns
+let near: Netns
+let far: Netns
+
+beforeEach(() => {
+  own = new OwnNetns()
+  near = own.addQuiet()
+  far = own.addQuiet()
+})
+afterEach(() => own.remove())
+
+/** A cable that has offloads at its right end alone, with addresses there and there. */
+const args = (left: string, right: string) => [
+  ...['cable', `${near.name}/left`, `${far.name}/right`, '--no-offload=left', '--gro', '--json'],
+  ...['--address', `left=${left}`, '--address', `right=${right}`, '--txqueuelen', '10000'],
+]
+
+test.each(['IPv4', 'IPv6'])(
+  'a stream of %s arrives as it was sent, in fewer frames, and all are counted',
+  async family => {
+    const isIpv6 = family === 'IPv6'
+    const [a, b] = isIpv6 ? ['2001:db8::1', '2001:db8::2'] : ['192.0.2.1', '192.0.2.2']
+    if (isIpv6) {
+      for (const netns of [near, far]) {
+        netns.exec('sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0')
+      }
+    }
+    const prefix = isIpv6 ? 64 : 24
+    const vnet = await startVnet(args(`${a}/${prefix}`, `${b}/${prefix}`))
+    const end = (netns: Netns, at: string): End => ({ netns, address: at, reachedAt: at })
+    const streams = await startStreams(end(near, a), end(far, b))
+    await streams.more(16 * MIB)
+    for (const { octets, wrong } of await streams.end()) {
+      expect(wrong).toEqual([])
+      expect(octets).toBeGreaterThan(16 * MIB)
+    }
+    const ended = await vnet.stop()
+    expect(ended).toMatchObject({ status: 0, stderr: '' })
+    const { left, right } = finalStatistics(ended)
+    expect(right!.total.groMerged).toBeGreaterThan(left!.total.txPackets / 2)
+    expect(left!.total.groMerged).toBe(0)
+    const lost = [left!.drops.tx, right!.drops.rx].flatMap(Object.values)
+    const received = right!.total.rxPackets + right!.total.groMerged
+    expect(lost.reduce((sum, n) => sum + n, received)).toBe(left!.total.txPackets)
+    for (const { total, kernel } of [left!, right!]) {
+      for (const field of ['txPackets', 'txBytes', 'rxPackets', 'rxBytes'] as const) {
+        expect([field, total[field]]).toEqual([field, kernel![field]])
+      }
+    }
+  },
+)
+
+test('a segment that was changed on its way comes by itself, its sum whole and wrong, and the host drops it', async () => {
+  const vnet = await startVnet(args('192.0.2.1/24', '192.0.2.2/24'))
+  const mac = vnet
+    .interfaces()[1]!
+    .mac.split(':')
+    .map(octet => Number.parseInt(octet, 16))
+  const segments = [0, 1, 2, 3, 4].map(i => {
+    const frame = buildFrame({
+      packet: {
+        ...plain,
+        ...{ source: address('192.0.2.1'), destination: address('192.0.2.2') },
+        ...{ kind: 'tcp', identification: i, sequence: 1000 * i, flags: 0x10 },
+        payload: new Array(1000).fill(i),
+      },
+      tags: [],
+      padding: [],
+    })
+    frame.set(mac)
+    return frame
+  })
+  segments[2]![600]! ^= 1
+  const errors = () => /^Tcp: (.*)\nTcp: (.*)$/m.exec(far.exec('cat /proc/net/snmp'))![2]!.split(' ').at(-1)
+  expect(errors()).toBe('0')
+  using from = new PacketSocket(near, 'left')
+  using at = new PacketSocket(far, 'right', { vnetHdr: true })
+  for (const segment of segments) from.send(segment)
+  await at.until(({ octets }) => octets.length > 1000 && octets[54 + 1000] === 4)
+  const tcp = at.frames.filter(({ octets }) => octets[23] === 6)
+  expect(tcp.map(({ octets, flags, gsoType, gsoSize }) => [octets.length, flags, gsoType, gsoSize])).toEqual([
+    [54 + 2000, VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_TCPV4, 1000],
+    [54 + 1000, 0, 0, 0],
+    [54 + 2000, VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_TCPV4, 1000],
+  ])
+  expect([...tcp[1]!.octets]).toEqual([...segments[2]!])
+  expect(errors()).toBe('1')
+  const { right } = await stopConserved(vnet)
+  expect(right!.total.groMerged).toBe(2)
+})
