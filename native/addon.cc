@@ -2,6 +2,7 @@
 #include <napi.h>
 
 #include "batch.h"
+#include "busy-poll.h"
 #include "fd.h"
 #include "poller.h"
 #include "sys.h"
@@ -22,7 +23,7 @@ void add(Napi::Object exports, const char* name) {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   // Destroyed after the last poller, which ends with the environment, let go of its descriptor.
-  env.SetInstanceData(new vnet::OpenFds);
+  env.SetInstanceData(new vnet::Environment);
   add<vnet::Open>(exports, "open");
   add<vnet::Socket>(exports, "socket");
   add<vnet::Close>(exports, "close");
@@ -37,8 +38,10 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add<vnet::TimerfdCreate>(exports, "timerfdCreate");
   add<vnet::TimerfdSetTime>(exports, "timerfdSettime");
   add<vnet::TimerfdRead>(exports, "timerfdRead");
+  add<vnet::Unshare>(exports, "unshare");
   add<vnet::Monotonic>(exports, "monotonic");
   add<vnet::CreatePoller>(exports, "createPoller");
+  add<vnet::SetBusyPoll>(exports, "setBusyPoll");
   exports.Set("createBatch", raw(env, "createBatch", vnet::CreateBatch));
   exports.Set("readBatch", raw(env, "readBatch", vnet::ReadBatch));
   exports.Set("writeBatch", raw(env, "writeBatch", vnet::WriteBatch));

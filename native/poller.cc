@@ -1,41 +1,17 @@
 #include "poller.h"
 
-#include <uv.h>
-
 #include <cerrno>
 #include <cstdlib>
 #include <new>
 
 #include "args.h"
+#include "busy-poll.h"
 
 namespace vnet {
 
 namespace {
 
 constexpr napi_type_tag kTag = {0x1f0e6a53c7d94b28, 0x9d3b7a60542e8cf1};
-
-/**
- * Freed in the uv handle's close callback, and only there: the JavaScript object may be collected before, and then the
- * watching goes on. uv.h promises no layout across Node versions, so the handle is
- * allocated by uv_handle_size and reached by functions alone.
- */
-struct Poller {
-  napi_env env = nullptr;
-  uv_poll_t* poll = nullptr;
-  napi_ref fn = nullptr;
-  napi_async_context context = nullptr;
-  napi_async_cleanup_hook_handle hook = nullptr;
-
-  uv_handle_t* handle() const { return reinterpret_cast<uv_handle_t*>(poll); }
-
-  ~Poller() {
-    if (fn != nullptr) napi_delete_reference(env, fn);
-    if (context != nullptr) napi_async_destroy(env, context);
-    // Last: the environment may go once its hook is gone.
-    if (hook != nullptr) napi_remove_async_cleanup_hook(hook);
-    std::free(poll);
-  }
-};
 
 class HandleScope {
  public:
@@ -59,26 +35,11 @@ void onClosed(uv_handle_t* handle) {
 }
 
 /** The environment ends: the hook's completion, which it waits for, is the close callback's last act. */
-void onEnvironmentEnd(napi_async_cleanup_hook_handle, void* data) {
-  uv_handle_t* handle = static_cast<Poller*>(data)->handle();
-  if (!uv_is_closing(handle)) uv_close(handle, onClosed);
-}
+void onEnvironmentEnd(napi_async_cleanup_hook_handle, void* data) { static_cast<Poller*>(data)->close(); }
 
 void onPoll(uv_poll_t* poll, int status, int) {
   auto* poller = static_cast<Poller*>(uv_handle_get_data(reinterpret_cast<uv_handle_t*>(poll)));
-  napi_env env = poller->env;
-  const HandleScope scope(env);
-  napi_value fn, receiver, argument;
-  if (napi_get_reference_value(env, poller->fn, &fn) != napi_ok || napi_get_global(env, &receiver) != napi_ok ||
-      napi_create_int32(env, status < 0 ? status : 0, &argument) != napi_ok) {
-    return;
-  }
-  // What fn throws must reach 'uncaughtException': Node-API keeps it pending here, with no JavaScript below to see it.
-  napi_make_callback(env, poller->context, receiver, fn, 1, &argument, nullptr);
-  bool pending = false;
-  if (napi_is_exception_pending(env, &pending) != napi_ok || !pending) return;
-  napi_value error;
-  if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
+  poller->call(status < 0 ? status : 0);
 }
 
 /** The Poller `this` is; null with *error 0 if it is closed, with -EINVAL if `this` is something else. */
@@ -107,11 +68,14 @@ napi_value onOpen(napi_env env, napi_callback_info info, Do act) {
 }
 
 napi_value Start(napi_env env, napi_callback_info info) {
-  return onOpen(env, info, [](Poller* poller) { return uv_poll_start(poller->poll, UV_READABLE, onPoll); });
+  return onOpen(env, info, [](Poller* poller) { return poller->start(); });
 }
 
 napi_value Stop(napi_env env, napi_callback_info info) {
-  return onOpen(env, info, [](Poller* poller) { return uv_poll_stop(poller->poll); });
+  return onOpen(env, info, [](Poller* poller) {
+    poller->stop();
+    return 0;
+  });
 }
 
 napi_value Ref(napi_env env, napi_callback_info info) {
@@ -134,7 +98,7 @@ napi_value Close(napi_env env, napi_callback_info info) {
   Poller* poller = receiver(env, info, &self, &error);
   if (poller == nullptr) return result(env, error);
   napi_remove_wrap(env, self, nullptr);
-  if (!uv_is_closing(poller->handle())) uv_close(poller->handle(), onClosed);
+  poller->close();
   return result(env, 0);
 }
 
@@ -161,6 +125,70 @@ bool makeObject(napi_env env, Poller* poller, napi_value fn, napi_value* object)
 
 }  // namespace
 
+Poller::~Poller() {
+  if (fn != nullptr) napi_delete_reference(env, fn);
+  if (context != nullptr) napi_async_destroy(env, context);
+  // Last: the environment may go once its hook is gone.
+  if (hook != nullptr) napi_remove_async_cleanup_hook(hook);
+  std::free(poll);
+}
+
+int Poller::start() {
+  if (started) return 0;
+  const int error = uv_poll_start(poll, UV_READABLE, onPoll);
+  if (error != 0) return error;
+  started = true;
+  busyPoll->add(this);
+  return 0;
+}
+
+void Poller::stop() {
+  if (!started) return;
+  started = scheduled = false;
+  busyPoll->remove(this);
+  uv_poll_stop(poll);
+}
+
+void Poller::close() {
+  if (uv_is_closing(handle())) return;
+  stop();
+  uv_close(handle(), onClosed);
+}
+
+bool Poller::call(int status) {
+  // libuv has stopped by itself after an error.
+  if (status < 0) stop();
+  else busyPoll->touch();
+  const HandleScope scope(env);
+  napi_value function, receiver, argument, answer;
+  if (napi_get_reference_value(env, fn, &function) != napi_ok || napi_get_global(env, &receiver) != napi_ok ||
+      napi_create_int32(env, status, &argument) != napi_ok) {
+    return false;
+  }
+  bool more = false;
+  const bool returned = napi_make_callback(env, context, receiver, function, 1, &argument, &answer) == napi_ok;
+  if (returned) napi_get_value_bool(env, answer, &more);
+  if (started) proceed(more);
+  // What fn throws must reach 'uncaughtException': Node-API keeps it pending here, with no JavaScript below to see it.
+  bool pending = false;
+  napi_value error;
+  if (napi_is_exception_pending(env, &pending) == napi_ok && pending &&
+      napi_get_and_clear_last_exception(env, &error) == napi_ok) {
+    napi_fatal_exception(env, error);
+  }
+  return returned;
+}
+
+void Poller::proceed(bool more) {
+  if (more) {
+    if (!scheduled) uv_poll_stop(poll);
+    busyPoll->schedule(this);
+  } else if (scheduled) {
+    uv_poll_start(poll, UV_READABLE, onPoll);
+  }
+  scheduled = more;
+}
+
 Napi::Value CreatePoller(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Args args(info);
@@ -172,8 +200,11 @@ Napi::Value CreatePoller(const Napi::CallbackInfo& info) {
   auto* poller = new (std::nothrow) Poller;
   if (poller == nullptr) return result(info, -ENOMEM);
   poller->env = env;
+  poller->fd = fd;
+  poller->busyPoll = BusyPoll::of(env);
   poller->poll = static_cast<uv_poll_t*>(std::malloc(uv_handle_size(UV_POLL)));
-  const int error = poller->poll == nullptr ? -ENOMEM : uv_poll_init(loop, poller->poll, fd);
+  const bool made = poller->poll != nullptr && poller->busyPoll != nullptr;
+  const int error = made ? uv_poll_init(loop, poller->poll, fd) : -ENOMEM;
   if (error != 0) {
     delete poller;
     return result(info, error);
@@ -181,7 +212,7 @@ Napi::Value CreatePoller(const Napi::CallbackInfo& info) {
   uv_handle_set_data(poller->handle(), poller);
   napi_value object;
   if (!makeObject(env, poller, fn, &object)) {
-    uv_close(poller->handle(), onClosed);
+    poller->close();
     return result(info, -ENOMEM);
   }
   return Napi::Value(env, object);

@@ -1,11 +1,45 @@
-// A descriptor watched by the environment's own event loop: readable -> callback(0), error -> callback(-errno).
+// A descriptor watched by the environment's own event loop: readable -> callback(0), error -> callback(-errno). A callback that
+// answers true has more to do: it is called again in its turn, readable or not.
 // A Poller lives from createPoller until close(), or until its environment ends (worker terminated, process exit).
 #ifndef VNET_NATIVE_POLLER_H
 #define VNET_NATIVE_POLLER_H
 
 #include <napi.h>
+#include <uv.h>
 
 namespace vnet {
+
+class BusyPoll;
+
+/**
+ * Freed in the uv handle's close callback, and only there: the JavaScript object may be collected before, and then the
+ * watching goes on. uv.h promises no layout across Node versions, so the handle is
+ * allocated by uv_handle_size and reached by functions alone.
+ */
+struct Poller {
+  napi_env env = nullptr;
+  int fd = -1;
+  uv_poll_t* poll = nullptr;
+  BusyPoll* busyPoll = nullptr;
+  napi_ref fn = nullptr;
+  napi_async_context context = nullptr;
+  napi_async_cleanup_hook_handle hook = nullptr;
+  bool started = false;
+  /** It has more to do, and is called again without being watched. */
+  bool scheduled = false;
+
+  ~Poller();
+  uv_handle_t* handle() const { return reinterpret_cast<uv_handle_t*>(poll); }
+  int start();
+  void stop();
+  /** Ends the watching; the poller is freed later. */
+  void close();
+  /** Calls fn(status). False when it threw, or nothing can be called any more; it may be closed then. */
+  bool call(int status);
+
+ private:
+  void proceed(bool more);
+};
 
 Napi::Value CreatePoller(const Napi::CallbackInfo& info);
 

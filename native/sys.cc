@@ -59,7 +59,7 @@ socklen_t lengthOf(Bytes bytes) { return static_cast<socklen_t>(bytes.length); }
 
 sockaddr* addressOf(Bytes bytes) { return reinterpret_cast<sockaddr*>(bytes.data); }
 
-OpenFds& openFds(const Napi::CallbackInfo& info) { return *info.Env().GetInstanceData<OpenFds>(); }
+OpenFds& openFds(const Napi::CallbackInfo& info) { return info.Env().GetInstanceData<Environment>()->fds; }
 
 }  // namespace
 
@@ -249,6 +249,13 @@ Napi::Value TimerfdRead(const Napi::CallbackInfo& info) {
   const int octets = uninterrupted([&] { return ::read(fd, &expirations, sizeof expirations); });
   if (octets < 0) return result(info, octets);
   return result(info, expirations > INT_MAX ? INT_MAX : static_cast<int>(expirations));
+}
+
+Napi::Value Unshare(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const int flags = args.integer<int32_t>(0);
+  if (!args.ok()) return result(info, -EINVAL);
+  return result(info, ::unshare(flags) == 0 ? 0 : -errno);
 }
 
 Napi::Value Monotonic(const Napi::CallbackInfo& info) {

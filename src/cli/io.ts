@@ -6,6 +6,11 @@ export interface Io {
   err(text: string): void
   /** Calls `fn` when the user, or a defect of the program, asks it to end; answers how to stop that. */
   onEnd(fn: (end: End) => void): () => void
+  /**
+   * The process is there for this program, and runs no code but its own: the main thread then need not share its descriptors
+   * with the threads that Node has for files and the like.
+   */
+  readonly sole?: boolean
 }
 
 /** A signal, which ends a run well, or an exception that nobody caught. */

@@ -5,6 +5,9 @@ import { ETH_MAX_MTU, ETH_MIN_MTU, MAX_TAP_QUEUES } from '../core/if.ts'
 import { parseCidr } from '../kernel/cidr.ts'
 import { getgrnam, getpwnam } from '../kernel/libc.ts'
 
+/** us */
+const BUSY_POLL_MAX = 1_000_000
+
 export interface CommonOptions {
   name?: string[]
   mac?: Uint8Array[]
@@ -18,6 +21,8 @@ export interface CommonOptions {
   /** False is --no-offload; a list, the interfaces that alone go without. */
   offload: boolean | string[]
   gro?: boolean
+  /** ns */
+  busyPoll?: number
   persist?: boolean
   delete?: boolean
   user?: number
@@ -53,6 +58,10 @@ export function commonOptions(): Option[] {
       noOffload,
     ),
     new Option('--gro', 'merge TCP segments that arrive in a row, where there is offload'),
+    new Option(
+      '--busy-poll <time>',
+      'look for the next frame so long before sleeping, 50us say; it takes a CPU while there is traffic',
+    ).argParser(busyPoll),
     new Option('--down', 'leave the link down'),
   ]
   const persistent = [
@@ -118,6 +127,13 @@ function noOffload(text: string, before: CommonOptions['offload']): CommonOption
 /** A bare option that can have a value would take the argument behind it for one: only `--no-offload=IF` is to name any. */
 export function noOffloadAsValue(args: string[]): string[] {
   return args.map(arg => (arg === '--no-offload' ? '--no-offload=' : arg))
+}
+
+function busyPoll(text: string): number {
+  const [, digits = '', unit = ''] = /^(\d+)(us|ms)$/.exec(text) ?? []
+  const us = Number(digits) * (unit === 'ms' ? 1000 : 1)
+  if (digits === '' || us > BUSY_POLL_MAX) throw new InvalidArgumentError('0us to 1000ms, as 50us or 1ms')
+  return us * 1000
 }
 
 function wholeNumber(min: number, max: number): (text: string) => number {

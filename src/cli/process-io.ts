@@ -42,6 +42,7 @@ export function processIo(process: ProcessLike): Io {
   // A reader that went away (`| head -1`) does not end the interfaces.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   return {
+    sole: true,
     out: text => void process.stdout.write(text),
     err: text => void process.stderr.write(text),
     onEnd(fn) {

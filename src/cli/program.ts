@@ -39,7 +39,7 @@ export function addDriverFile(
       `${file}: parameter ${taken.attributeName()}: every driver has ${taken.long}; call it otherwise`,
     )
   }
-  program.addCommand(driverCommand(driver, io, done).name(file))
+  program.addCommand(driverCommand(driver, { ...io, sole: false }, done).name(file))
 }
 
 function driverCommand(driver: Driver, io: Io, done: (status: number) => void): Command {

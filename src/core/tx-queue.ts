@@ -161,16 +161,18 @@ export class TxQueue {
     return n
   }
 
-  #poll(status: number): void {
+  /** Answers whether more is to come: it is polled again then. */
+  #poll(status: number): boolean {
     const { dev } = this
     if (status < 0) {
       dev.linkLost()
-      return
+      return false
     }
     const { net } = dev
     net.polling = true
+    let budget = BUDGET
     try {
-      for (let budget = BUDGET; budget > 0 && this.#state === 0; ) {
+      while (budget > 0 && this.#state === 0) {
         const n = this.#read(this.#batch)
         if (n <= 0) {
           if (n < 0) this.#readFailed(n)
@@ -186,6 +188,7 @@ export class TxQueue {
     } finally {
       net.polling = false
     }
+    return budget <= 0 && this.#state === 0
   }
 
   /** The queue the driver wants a frame to leave by, the one it came from when it does not say. */

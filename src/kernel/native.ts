@@ -98,10 +98,19 @@ export interface Native {
 
   /**
    * Calls fn(0) while `fd` is readable, fn(-errno) on an error condition, after which it has stopped (a deleted TAP,
-   * or a netlink socket that overflowed: -EBADF, whatever the condition). Level-triggered. What fn throws is an
-   * uncaughtException.
+   * or a netlink socket that overflowed: -EBADF, whatever the condition). Level-triggered. When fn answers true it has more to
+   * do: it is called again in its turn, readable or not, and until it answers otherwise the descriptor is not watched. What fn
+   * throws is an uncaughtException.
    */
-  createPoller(fd: number, fn: (status: number) => void): Poller | number
+  createPoller(fd: number, fn: (status: number) => boolean | void): Poller | number
+  /**
+   * For all pollers of the thread: for `ns` after each event, at most a second, they look for the next one instead of sleeping
+   * until it wakes them. 0, as at first: not at all.
+   */
+  setBusyPoll(ns: number): number
+
+  /** unshare(2) of CLONE_* for the calling thread alone. */
+  unshare(flags: number): number
 }
 
 /** stat(2), unlike access(2), goes by the capabilities that count for the opening too. */

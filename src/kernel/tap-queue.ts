@@ -109,11 +109,11 @@ export class TapQueue implements PortQueue {
     return sent
   }
 
-  listen(fn: (status: number) => void): void {
+  listen(fn: (status: number) => boolean | void): void {
     const poller = this.#native.createPoller(this.#fd, status => {
       // The poller has stopped, and would tell the same again.
       this.#dead = status < 0
-      fn(status)
+      return fn(status)
     })
     if (typeof poller === 'number') throw new VnetError(poller, 'uv_poll_init')
     this.#poller = poller

@@ -55,6 +55,9 @@ export const O_RDWR = 2
 export const O_NONBLOCK = 0x800
 export const O_CLOEXEC = 0x80000
 
+// include/uapi/linux/sched.h
+export const CLONE_FILES = 0x400
+
 // include/linux/socket.h
 export const AF_UNIX = 1
 export const AF_INET = 2

@@ -203,7 +203,7 @@ export class MemoryQueue implements PortQueue {
   #paused = true
   #dead = false
   #told = false
-  #listener: ((status: number) => void) | undefined
+  #listener: ((status: number) => boolean | void) | undefined
   #scheduled = false
   /** Frames of `#endless` that are still to be read. */
   #left = 0
@@ -286,7 +286,7 @@ export class MemoryQueue implements PortQueue {
     return n
   }
 
-  listen(fn: (status: number) => void): void {
+  listen(fn: (status: number) => boolean | void): void {
     this.#listener = fn
     this.#schedule()
   }

@@ -98,6 +98,9 @@ test.each([
   [['snull', '--no-offload=sn0,', '--mtu', '9000'], '--no-offload=sn0,: there is no interface , but sn0 and sn1'],
   [['cable', '--no-offload', 'a', 'a'], 'two interfaces cannot both be a'],
   [['--offload=off'], 'option --offload takes no value: it is on, and --no-offload turns it off'],
+  [['--busy-poll', '50'], '--busy-poll 50: 0us to 1000ms, as 50us or 1ms'],
+  [['--busy-poll', '1001ms'], '--busy-poll 1001ms: 0us to 1000ms, as 50us or 1ms'],
+  [['--busy-poll', 'us'], '--busy-poll us: 0us to 1000ms, as 50us or 1ms'],
   [['stats', '--no-offload'], "unknown option '--no-offload'"],
 
   [['snull', 'a', 'b', 'c'], '3 interface names, of which 2 can be used'],

@@ -107,12 +107,13 @@ test('no process computes while nothing happens: idle, down, without carrier, af
   const at = (i: number) => ['--netns', ns[i]?.name ?? '']
   const ip = (i: number, args: string) => ns[i]?.ip(args)
   const [idle, down, carrier, deleted, closed] = await Promise.all([
-    spawnVnet(at(0)),
+    spawnVnet(['--busy-poll', '50us', ...at(0)]),
     spawnVnet(at(1)),
     spawnVnet(['cable', 'near', 'far', '--address', 'near=192.0.2.1/24', ...at(2)]),
     spawnVnet(['snull', ...at(3)]),
     spawnVnet(at(4), { within: ['sh', '-c', 'exec "$@" <&-', 'sh'] }),
   ])
+  await ns[0]?.run('ping -c 9 -i 0.01 -W 0.1 198.18.0.2')
   // Frames that it has not read wait in the queues of a link that goes down.
   process.kill(down.pid, 'SIGSTOP')
   await Promise.all(['198.18.0.2', '198.18.1.1'].map(to => ns[1]?.run(`ping -c 9 -i 0.01 -W 0.01 ${to}`)))

@@ -153,6 +153,149 @@ describe('a poller', () => {
   })
 })
 
+describe('a poller that answers true has more to do', () => {
+  /** A timer that has rung; `answers` are given one after the other, the last for ever. */
+  const script = (answers: boolean[], more = '') => `
+    const fd = native.timerfdCreate()
+    native.timerfdSettime(fd, 1)
+    const answers = ${JSON.stringify(answers)}
+    let calls = 0
+    const poller = native.createPoller(fd, () => {
+      native.timerfdRead(fd)
+      const answer = answers[Math.min(calls++, answers.length - 1)]
+      ${more}
+      return answer
+    })
+    poller.start()
+    const turns = async n => { for (let i = 0; i < n; i++) await new Promise(setImmediate) }
+  `
+
+  test('and is called again though nothing is readable, until it answers otherwise; then it is watched again', async () => {
+    const { stdout, stderr } = await run(`
+      ${script([true, true, true, false])}
+      void (async () => {
+        while (calls < 4) await turns(1)
+        await turns(5)
+        const before = calls
+        native.timerfdSettime(fd, 1)
+        while (calls === before) await turns(1)
+        console.log(before, calls)
+        poller.close()
+      })()
+    `)
+    expect({ stdout, stderr }).toEqual({ stdout: '4 5\n', stderr: '' })
+  })
+
+  test.each(['stop', 'close'])('but not after %s in that call', async method => {
+    const { stdout, stderr } = await run(`
+      ${script([true], `if (calls === 3) poller.${method}()`)}
+      poller.unref()
+      void (async () => {
+        await turns(20)
+        console.log(calls)
+      })()
+    `)
+    expect({ stdout, stderr }).toEqual({ stdout: '3\n', stderr: '' })
+  })
+
+  test('and takes turns with other pollers, timers and immediates', async () => {
+    const { stdout, stderr } = await run(`
+      const order = []
+      const greedy = name => {
+        const fd = native.timerfdCreate()
+        native.timerfdSettime(fd, 1)
+        return native.createPoller(fd, () => { order.push(name); return true })
+      }
+      const pollers = [greedy('a'), greedy('b')]
+      const fd = native.timerfdCreate()
+      native.timerfdSettime(fd, 1)
+      pollers.push(native.createPoller(fd, () => void order.push('c')))
+      for (const poller of pollers) poller.start()
+      setTimeout(() => setImmediate(() => {
+        for (const poller of pollers) poller.close()
+        const of = name => order.filter(other => other === name).length
+        console.log(Math.abs(of('a') - of('b')) <= 1, of('a') > 10, Math.abs(of('a') - of('c')) <= 2)
+      }), 20)
+    `)
+    expect({ stdout, stderr }).toEqual({ stdout: 'true true true\n', stderr: '' })
+  })
+
+  test('and keeps the process alive meanwhile, unless told otherwise', async () => {
+    const until = 'if (calls === 1000) { console.log(calls); poller.close() }'
+    expect(await run(script([true], until))).toEqual({ stdout: '1000\n', stderr: '', code: 0, signal: null })
+    const unreferenced = `${script([true], until)} poller.unref()`
+    expect(await run(unreferenced)).toEqual({ stdout: '', stderr: '', code: 0, signal: null })
+  })
+
+  test('and an exception in it leaves it watched', async () => {
+    const { stdout, stderr, code } = await run(`
+      process.on('uncaughtException', error => console.log(error.message))
+      ${script([true], "if (calls === 3) { native.timerfdSettime(fd, 1); throw new Error('third') } if (calls === 4) poller.close()")}
+    `)
+    expect({ stdout, stderr, code }).toEqual({ stdout: 'third\n', stderr: '', code: 0 })
+  })
+})
+
+describe('busy polling', () => {
+  /** The share of its time that the event loop was not asleep in, from an event on, a tenth of a second long. */
+  const busy = async (ns: number) => {
+    const { stdout, stderr } = await run(`
+      const { performance } = require('node:perf_hooks')
+      native.setBusyPoll(${ns})
+      const fd = native.timerfdCreate()
+      let calls = 0
+      const poller = native.createPoller(fd, () => { native.timerfdRead(fd); calls++ })
+      poller.start()
+      native.timerfdSettime(fd, 1)
+      setTimeout(() => {
+        const start = performance.eventLoopUtilization()
+        native.timerfdSettime(fd, native.monotonic() + 1e6)
+        setTimeout(() => {
+          console.log(calls, performance.eventLoopUtilization(start).utilization)
+          poller.close()
+        }, 100)
+      }, 10)
+    `)
+    expect(stderr).toBe('')
+    const [calls, share] = stdout.split(' ').map(Number)
+    expect(calls).toBe(2)
+    return share
+  }
+
+  test('looks for events without sleeping, as long as was asked for, and timers go on', async () => {
+    expect(await busy(0)).toBeLessThan(0.5)
+    expect(await busy(1e9)).toBeGreaterThan(0.8)
+    expect(await busy(1e6)).toBeLessThan(0.5)
+  })
+
+  test('hands an error on, once, as the event loop does', async () => {
+    const { stdout, stderr, code } = await run(`
+      const { execFileSync } = require('node:child_process')
+      const fs = require('node:fs')
+      native.setBusyPoll(5e7)
+      const dir = fs.mkdtempSync(require('node:os').tmpdir() + '/vnet-')
+      execFileSync('mkfifo', [dir + '/fifo'])
+      const reader = native.open(dir + '/fifo', 0x800, -1)
+      const writer = native.open(dir + '/fifo', 0x801, -1)
+      fs.rmSync(dir, { recursive: true })
+      const timer = native.timerfdCreate()
+      const ticks = native.createPoller(timer, () => { native.timerfdRead(timer); native.close(reader) })
+      const poller = native.createPoller(writer, status => {
+        console.log(status)
+        ticks.close()
+      })
+      poller.start()
+      ticks.start()
+      native.timerfdSettime(timer, 1)
+    `)
+    expect({ stdout, stderr, code }).toEqual({ stdout: `${-EBADF}\n`, stderr: '', code: 0 })
+  })
+
+  test('lasts a second at most', () => {
+    expect([native.setBusyPoll(-1), native.setBusyPoll(1e9 + 1), native.setBusyPoll(0)]).toEqual([-EINVAL, -EINVAL, 0])
+  })
+})
+
 describe('createPoller', () => {
   test('answers -errno for what cannot be polled', () => {
     const file = check(native.open('/proc/self/exe', O_RDONLY, -1), 'open')
@@ -224,9 +367,12 @@ describe('the end of an environment', () => {
         const fd = native.timerfdCreate()
         native.timerfdSettime(fd, 1)
         let calls = 0
-        native.createPoller(fd, () => { if (++calls === 3) parentPort.postMessage(fd) }).start()
+        native.createPoller(fd, () => { if (++calls === 3) parentPort.postMessage(fd); return more }).start()
       }
+      native.setBusyPoll(1e6)
+      let more = false
       poll()
+      more = true
       poll()
     `,
       `

@@ -11,7 +11,7 @@ const LENGTHS: Record<string, string> = {
   VIRTIO_NET_HDR_LEN: 'sizeof(struct virtio_net_hdr)',
   IFREQ_LEN: 'sizeof(struct ifreq)',
 }
-const HEADERS = ['fcntl.h', 'sys/socket.h', 'sys/ioctl.h', 'linux/if.h', 'linux/if_tun.h', 'linux/netlink.h']
+const HEADERS = ['fcntl.h', 'sched.h', 'sys/socket.h', 'sys/ioctl.h', 'linux/if.h', 'linux/if_tun.h', 'linux/netlink.h']
 HEADERS.push('linux/virtio_net.h', 'linux/sockios.h', 'linux/capability.h')
 
 test("every number is the one in the kernel's headers", () => {

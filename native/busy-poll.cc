@@ -1,0 +1,125 @@
+#include "busy-poll.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <new>
+
+#include "args.h"
+#include "fd.h"
+#include "poller.h"
+
+namespace vnet {
+
+namespace {
+
+/** How long the event loop's own timers and descriptors may wait for us. */
+constexpr uint64_t kStayNs = 200'000;
+constexpr int64_t kMostNs = 1'000'000'000;
+
+}  // namespace
+
+BusyPoll* BusyPoll::of(napi_env env) {
+  BusyPoll*& made = Napi::Env(env).GetInstanceData<Environment>()->busyPoll;
+  if (made != nullptr) return made;
+  uv_loop_t* loop = nullptr;
+  if (napi_get_uv_event_loop(env, &loop) != napi_ok) return nullptr;
+  auto* busy = new (std::nothrow) BusyPoll;
+  if (busy == nullptr) return nullptr;
+  busy->idle_ = static_cast<uv_idle_t*>(std::malloc(uv_handle_size(UV_IDLE)));
+  if (busy->idle_ == nullptr || napi_add_async_cleanup_hook(env, onEnvironmentEnd, busy, &busy->hook_) != napi_ok) {
+    delete busy;
+    return nullptr;
+  }
+  uv_idle_init(loop, busy->idle_);
+  uv_handle_set_data(busy->handle(), busy);
+  // It is the pollers that keep a process alive.
+  uv_unref(busy->handle());
+  return made = busy;
+}
+
+BusyPoll::~BusyPoll() {
+  // Last: the environment may go once its hook is gone.
+  if (hook_ != nullptr) napi_remove_async_cleanup_hook(hook_);
+  std::free(idle_);
+}
+
+void BusyPoll::onEnvironmentEnd(napi_async_cleanup_hook_handle, void* data) {
+  auto* busy = static_cast<BusyPoll*>(data);
+  uv_close(busy->handle(), [](uv_handle_t* handle) { delete static_cast<BusyPoll*>(uv_handle_get_data(handle)); });
+}
+
+void BusyPoll::add(Poller* poller) {
+  pollers_.push_back(poller);
+  fds_.push_back({poller->fd, POLLIN, 0});
+  changes_++;
+}
+
+void BusyPoll::remove(Poller* poller) {
+  const auto found = std::find(pollers_.begin(), pollers_.end(), poller);
+  if (found == pollers_.end()) return;
+  fds_.erase(fds_.begin() + (found - pollers_.begin()));
+  pollers_.erase(found);
+  changes_++;
+  std::erase(list_, poller);
+  std::replace(turn_.begin(), turn_.end(), poller, static_cast<Poller*>(nullptr));
+}
+
+void BusyPoll::touch() {
+  if (window_ == 0) return;
+  until_ = uv_hrtime() + window_;
+  uv_idle_start(idle_, onIdle);
+}
+
+void BusyPoll::schedule(Poller* poller) {
+  list_.push_back(poller);
+  // Its own handle is not active meanwhile.
+  if (uv_has_ref(poller->handle())) uv_ref(handle());
+  uv_idle_start(idle_, onIdle);
+}
+
+void BusyPoll::onIdle(uv_idle_t* idle) {
+  auto* busy = static_cast<BusyPoll*>(uv_handle_get_data(reinterpret_cast<uv_handle_t*>(idle)));
+  uv_unref(busy->handle());
+  busy->runPollList();
+  if (busy->list_.empty() && !busy->look()) uv_idle_stop(idle);
+}
+
+/** Each once; those that are scheduled anew come next time, when the event loop has looked after the others. */
+void BusyPoll::runPollList() {
+  turn_.swap(list_);
+  for (size_t i = 0; i < turn_.size(); i++) {
+    if (turn_[i] != nullptr) turn_[i]->call(0);
+  }
+  turn_.clear();
+}
+
+/** Looks for events for as long as the event loop can wait; false when the window is over. */
+bool BusyPoll::look() {
+  uint64_t now = uv_hrtime();
+  for (const uint64_t leave = now + kStayNs; now < leave; now = uv_hrtime()) {
+    if (now >= until_) return false;
+    if (::poll(fds_.data(), fds_.size(), 0) <= 0) continue;
+    const uint32_t changes = changes_;
+    // A call may start, stop and close any poller: what was seen is then to be looked for again.
+    for (size_t i = 0; i < fds_.size() && changes == changes_; i++) {
+      // Errors are the event loop's.
+      if ((fds_[i].revents & (POLLERR | POLLNVAL)) != 0) return true;
+      if ((fds_[i].revents & POLLIN) != 0 && !pollers_[i]->call(0)) return true;
+    }
+    if (!list_.empty()) return true;
+  }
+  return true;
+}
+
+Napi::Value SetBusyPoll(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const auto ns = args.integer<int64_t>(0);
+  if (!args.ok() || ns < 0 || ns > kMostNs) return result(info, -EINVAL);
+  BusyPoll* busy = BusyPoll::of(info.Env());
+  if (busy == nullptr) return result(info, -ENOMEM);
+  busy->setWindow(static_cast<uint64_t>(ns));
+  return result(info, 0);
+}
+
+}  // namespace vnet
