@@ -13,6 +13,7 @@ import { HELP, parseOptions, UsageError } from './options.mjs'
 import { Processes, run } from './processes.mjs'
 import { caseTable, comparison, memoryTable } from './report.mjs'
 import { runCase, runMemory } from './run.mjs'
+import { targetsTable } from './targets.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 
@@ -70,6 +71,15 @@ function draw(report, directory) {
   for (const [name, svg] of Object.entries(charts(report))) writeFileSync(path.join(directory, `${name}.svg`), svg)
 }
 
+/** The text between two marks of a file becomes the table. */
+function writeTargets(report, file) {
+  const [begin, end] = ['<!-- targets -->\n', '<!-- /targets -->']
+  const [before, rest] = readFileSync(file, 'utf8').split(begin)
+  const after = rest?.split(end)[1]
+  if (after === undefined) throw new Error(`${file}: it has no ${begin.trim()} and ${end} for the table`)
+  writeFileSync(file, `${before}${begin}\n${targetsTable(report)}\n\n${end}${after}`)
+}
+
 async function main(argv) {
   const options = parseOptions(argv)
   if (options.help) {
@@ -77,13 +87,14 @@ async function main(argv) {
     return 0
   }
   const print = options.json === '-' ? console.error : console.log
-  const { from, compare: older, json, charts: directory } = options
+  const { from, compare: older, json, charts: directory, targets } = options
   const before = older === undefined ? undefined : readReport(older) // before the minutes that a measurement takes
   const report = from === undefined ? await measure(options, print) : showAgain(readReport(from), print)
   const text = `${JSON.stringify(report, undefined, 1)}\n`
   if (json === '-') process.stdout.write(text)
   else if (json !== undefined) writeFileSync(json, text)
   if (directory !== undefined) draw(report, directory)
+  if (targets !== undefined) writeTargets(report, targets)
   const found = before && compare(before, report)
   if (found !== undefined) print(comparison(found))
   const failed = [...report.cases, report.memory].some(part => part?.failures.length > 0)

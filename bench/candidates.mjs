@@ -78,6 +78,30 @@ export function loop(asked = {}) {
   ])
 }
 
+/** A cable with offloads at one end only: the frames of the other end are merged if asked (--gro), those for it are cut. */
+export function oneEnd(asked = {}) {
+  const off = end => net => [`--no-offload=${net[end].name}`]
+  const one = (end, more = []) => vnet(net => vnetCable([...off(end)(net), ...more])(net), 'relay')
+  return Object.fromEntries([
+    ['relay', c(baseline('relay', []), 'relay')],
+    ['relay-offload', c(baseline('relay', ON), 'relay-offload')],
+    ['vnet-sender-off', one('a')],
+    ['vnet-sender-off-gro', one('a', ['--gro'])],
+    ['vnet-receiver-off', one('b')],
+    ...variants(asked, vnetCable, 'relay-offload'),
+  ])
+}
+
+/** A cable whose thread looks for the next frame before it sleeps. */
+export function busy(asked = {}) {
+  return Object.fromEntries([
+    ['relay-offload', c(baseline('relay', ON), 'relay-offload')],
+    ['vnet', vnet(vnetCable([]), 'relay-offload')],
+    ['vnet-busy', vnet(vnetCable(['--busy-poll', '50us']), 'relay-offload')],
+    ...variants(asked, vnetCable, 'relay-offload'),
+  ])
+}
+
 /** The same candidates once for each of `sizes`, as `vnet/4`. `build(size)` makes those of one size. */
 function scaled(sizes, build) {
   return Object.fromEntries(

@@ -26,6 +26,18 @@ export function cases(asked = {}) {
       metrics: [...of('tcp'), ...ends],
       more: of('tcp4', 'bidir', 'gso', 'udp', 'udp1472', 'rtt1', 'rtt'),
     },
+    'one-end': {
+      title: 'one end: a cable with offloads off at the sending, or at the receiving end',
+      candidates: candidates.oneEnd(asked),
+      metrics: [...of('tcp'), ...of('end')],
+      more: of('tcp4', 'bidir', 'udp', 'rtt1'),
+    },
+    busy: {
+      title: 'busy: a cable that looks for the next frame for 50 us before it sleeps (--busy-poll 50us)',
+      candidates: candidates.busy(asked),
+      metrics: [...of('rtt1', 'rtt'), 'idle'],
+      more: of('tcp', 'udp'),
+    },
     cables: {
       title: 'cables: 1, 2, 4 and 8 of them in one process, traffic on all at once, sums',
       candidates: candidates.cables(asked),

@@ -13,6 +13,7 @@ function roundTrip(step, title) {
       `${step}_${part}`,
       lower(step, 'latency', 'us', `${title}, ${part}`),
     ]),
+    [`${step}_cpu`, lower(step, 'cpu', 'us', `${title}: CPU of the candidate for each`)],
     [`${step}_gc`, lower(step, 'collections', 'times', `${title}: garbage collections of vnet meanwhile`)],
     [`${step}_gc_max`, lower(step, 'collections', 'us', `${title}: the longest of them`)],
   ])

@@ -14,7 +14,13 @@ const namesIn = table => [
 ]
 
 /** What `--publish` stands for: the figures of the documents, measured, kept and drawn. */
-const PUBLISH = { rounds: '5', secs: '2', json: 'docs/performance.json', charts: 'docs/performance' }
+const PUBLISH = {
+  rounds: '5',
+  secs: '1',
+  json: 'docs/performance.json',
+  charts: 'docs/performance',
+  targets: 'docs/performance.md',
+}
 
 export const HELP = `Usage: npm run bench -- [OPTIONS]
 
@@ -35,7 +41,9 @@ What to do with it:
   --compare FILE          what got slower than in FILE, an earlier --json, beyond the spread; exit code 1 if anything did
   --charts DIRECTORY      charts, as SVG
   --from FILE             takes an earlier --json in place of a measurement
+  --targets FILE          writes what is to be reached, and what was, between the marks for it in a Markdown file
   --publish               all of it for the documents: --rounds ${PUBLISH.rounds} --secs ${PUBLISH.secs} --json ${PUBLISH.json} --charts ${PUBLISH.charts}
+                          --targets ${PUBLISH.targets}
   --help
 `
 
@@ -55,20 +63,21 @@ const OPTIONS = {
   compare: string,
   charts: string,
   from: string,
+  targets: string,
   publish: boolean,
   help: { ...boolean, short: 'h' },
 }
 const MEASURING = ['only', 'candidates', 'variant', 'metrics', 'rounds', 'secs', 'publish']
 
 /**
- * Returns `{ help }` or `{ parts, cases, memory, rounds, seconds, json, compare, charts, from }`. `cases` are those of cases.mjs
+ * Returns `{ help }` or `{ parts, cases, memory, rounds, seconds, json, compare, charts, targets, from }`. `cases` are those of cases.mjs
  * that are to be run, by name, each with the candidates and metrics asked for.
  */
 export function parseOptions(argv) {
   const given = parse(argv)
   if (given.help) return { help: true }
-  const { json, compare, charts, from, publish } = given
-  const common = { json, compare, charts, from }
+  const { json, compare, charts, from, targets, publish } = given
+  const common = { json, compare, charts, from, targets }
   for (const [option, file] of Object.entries(common))
     if (file === '') throw new UsageError(`--${option}: of what file?`)
   if (from !== undefined) {
@@ -83,6 +92,7 @@ export function parseOptions(argv) {
     ...common,
     json: values.json,
     charts: values.charts,
+    targets: values.targets,
     parts,
     cases: table,
     memory: parts.includes('memory'),

@@ -121,14 +121,16 @@ async function roundTrip(bench, name, pair = bench.net.pairs[0], priority = []) 
     const used = countCpu(bench.child?.pid)
     const traced = bench.child?.stdout.length
     const ping = [...priority, `${BUILD}/lat`, 'ping', pair.target, port, 1_000_000, bench.seconds]
-    const { p50, p99, p99_9, max } = lastJson(await runTraffic(bench, pair.a.ns, ping))
+    const { n, p50, p99, p99_9, max } = lastJson(await runTraffic(bench, pair.a.ns, ping))
     const row = { [`${name}_p50`]: p50, [`${name}_p99`]: p99, [`${name}_p99.9`]: p99_9, [`${name}_max`]: max }
+    const use = used()
+    if (bench.child !== undefined) row[`${name}_cpu`] = (use.candidate / n) * 1e6
     if (bench.ours) {
       const pauses = collections(bench.child.stdout.slice(traced))
       row[`${name}_gc`] = pauses.length
       row[`${name}_gc_max`] = Math.max(0, ...pauses)
     }
-    return { row, use: used() }
+    return { row, use }
   })
 }
 

@@ -8,7 +8,9 @@ const candidatesOf = (options: ReturnType<typeof parsed>, kase: string) => Objec
 describe('parseOptions', () => {
   test('without arguments means every part, candidate and metric of each, three rounds of one second', () => {
     const options = parsed()
-    expect(options.parts).toEqual(['cable', 'snull', 'loop', 'cables', 'queues', 'neighbour', 'memory'])
+    expect(options.parts).toEqual([
+      ...['cable', 'snull', 'loop', 'one-end', 'busy', 'cables', 'queues', 'neighbour', 'memory'],
+    ])
     expect(options).toMatchObject({ rounds: 3, seconds: 1, memory: true, json: undefined })
     expect(candidatesOf(options, 'cable')).toEqual(
       expect.arrayContaining(['veth', 'relay', 'relay-offload', 'npm-node-tuntap2-wintun', 'vnet-no-offload', 'vnet']),
@@ -22,7 +24,7 @@ describe('parseOptions', () => {
   })
 
   test('leaves a case out when none of the candidates, or none of the metrics, asked for is in it', () => {
-    expect(Object.keys(parsed('--candidates', 'relay').cases)).toEqual(['cable'])
+    expect(Object.keys(parsed('--candidates', 'relay').cases)).toEqual(['cable', 'one-end'])
     expect(Object.keys(parsed('--metrics', 'near_p99').cases)).toEqual(['neighbour'])
   })
 
@@ -46,14 +48,14 @@ describe('parseOptions', () => {
   })
 
   test('--publish is the long run into the documents, of which any part can be said otherwise', () => {
-    const files = { json: 'docs/performance.json', charts: 'docs/performance' }
-    expect(parsed('--publish')).toMatchObject({ rounds: 5, seconds: 2, ...files })
+    const files = { json: 'docs/performance.json', charts: 'docs/performance', targets: 'docs/performance.md' }
+    expect(parsed('--publish')).toMatchObject({ rounds: 5, seconds: 1, ...files })
     expect(parsed('--publish', '--rounds', '7', '--json', 'x')).toMatchObject({ rounds: 7, json: 'x' })
   })
 
   test('--from takes what says what to do with a report, and nothing else', () => {
-    const files = { from: 'a.json', compare: 'b.json', charts: 'c' }
-    expect(parsed('--from', 'a.json', '--compare', 'b.json', '--charts', 'c')).toMatchObject(files)
+    const files = { from: 'a.json', compare: 'b.json', charts: 'c', targets: 'd.md' }
+    expect(parsed(...'--from a.json --compare b.json --charts c --targets d.md'.split(' '))).toMatchObject(files)
   })
 
   test.each([

@@ -1,0 +1,81 @@
+/** What a report says of the figures that vnet is to reach, one row each, in the order in which they are asked for. */
+import { short } from './report.mjs'
+
+const atLeast = bound => ({ text: `at least ${bound}`, holds: value => value >= bound })
+const atMost = bound => ({ text: `at most ${bound}`, holds: value => value <= bound })
+
+/**
+ * @param {{ cases: any[], memory?: any }} report as bench.mjs writes it; what it does not have gives no row
+ * @returns {{ what: string, target: string, value: number, unit: string, reached: boolean }[]}
+ */
+export function targets(report) {
+  const rows = []
+  const row = (what, target, value, unit = '') => {
+    if (Number.isFinite(value)) rows.push({ what, target: target.text, value, unit, reached: target.holds(value) })
+  }
+  const entry = (kase, name, metric) => report.cases.find(other => other.kase === kase)?.summary[name]?.[metric]
+  const figure = (kase, name, metric) => entry(kase, name, metric)?.median
+  const toC = (kase, name, metric) => entry(kase, name, metric)?.vsC
+
+  for (const kase of ['cable', 'snull']) {
+    row(`${kase}: TCP, offloads on`, atLeast(0.97), toC(kase, 'vnet', 'tcp'), 'of C')
+    row(`${kase}: TCP, offloads off`, atLeast(1), toC(kase, 'vnet-no-offload', 'tcp'), 'of C')
+    row(`${kase}: CPU a GB`, atMost(1.1), toC(kase, 'vnet', 'cpu_gb'), 'of C')
+    row(`${kase}: 64-byte UDP frames received`, atLeast(1), toC(kase, 'vnet', 'udp64'), 'of C')
+    for (const [part, bound] of Object.entries({ p50: 1.1, p99: 1.3, 'p99.9': 1.5 }))
+      row(`${kase}: round trip on one CPU, ${part}`, atMost(bound), toC(kase, 'vnet', `rtt1_${part}`), 'of C')
+  }
+  const npm = (metric, best) => {
+    const names = Object.keys(report.cases.find(({ kase }) => kase === 'cable')?.summary ?? {})
+    return best(...names.filter(name => name.startsWith('npm-')).map(name => figure('cable', name, metric)))
+  }
+  const toNpm = (metric, best) => figure('cable', 'vnet', metric) / npm(metric, best)
+  row('TCP, to the best npm package', atLeast(70), toNpm('tcp', Math.max), 'times')
+  row('64-byte frames, to the best npm package', atLeast(10), toNpm('udp64', Math.max), 'times')
+  row('CPU a GB, of the best npm package to ours', atLeast(100), 1 / toNpm('cpu_gb', Math.min), 'times')
+
+  const perSecond = name => report.memory?.results.find(result => result.name === name)?.perSecond.median
+  row('in memory: flipped and delivered', atLeast(20), perSecond('flip_deliver') / 1e6, 'million/s')
+  row(
+    'in memory: a flip, to a full checksum of 1,500 octets',
+    atLeast(3),
+    perSecond('flip') / perSecond('checksum'),
+    'times',
+  )
+  row('in memory: pool, alloc and free', atMost(10), 1e9 / perSecond('pool'), 'ns')
+
+  row('ready, one device in its own namespace', atMost(150), figure('loop', 'vnet', 'ready'), 'ms')
+  row('ready, two devices moved to two other namespaces', atMost(150), figure('cable', 'vnet', 'ready'), 'ms')
+  row('peak memory, one device', atMost(90), figure('loop', 'vnet', 'rss'), 'MiB')
+  const further = report.cases.find(({ kase }) => kase === 'cables')?.furtherDevice?.vnet
+  row('peak memory, each further device', atMost(20), further, 'MiB')
+  row('idle CPU', atMost(0), figure('cable', 'vnet', 'idle'), '%')
+
+  // It fell when not even its best sample is what one device has.
+  const scaling = (kase, what, metric, sizes) => {
+    const one = figure(kase, 'vnet/1', metric)
+    for (const size of sizes) {
+      const many = entry(kase, `vnet/${size}`, metric)
+      row(
+        `${what}, ${size} to one`,
+        { text: 'does not fall', holds: () => many.max >= one },
+        many?.median / one,
+        'times',
+      )
+    }
+  }
+  scaling('cables', 'cables: TCP, sum', 'tcp', [2, 4, 8])
+  scaling('cables', 'cables: 64-byte frames, sum', 'udp64', [2, 4, 8])
+  scaling('queues', 'queues: TCP of four streams', 'tcp4', [2, 4])
+  scaling('queues', 'queues: 64-byte frames of four flows', 'udp64', [2, 4])
+  row('ping beside a flooded cable, p99', atMost(1000), figure('neighbour', 'vnet', 'near_p99'), 'us')
+  return rows
+}
+
+/** As a table of Markdown. */
+export function targetsTable(report) {
+  const lines = ['| figure | target | measured | |', '|---|---|---|---|']
+  for (const { what, target, value, unit, reached } of targets(report))
+    lines.push(`| ${what} | ${target} | ${`${short(value)} ${unit}`.trim()} | ${reached ? 'reached' : '**missed**'} |`)
+  return lines.join('\n')
+}

@@ -1,0 +1,62 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { targets, targetsTable } from '../../bench/targets.mjs'
+
+const one = (median: number, more: object = {}) => ({ n: 1, median, min: median, max: median, ...more })
+
+describe('targets', () => {
+  const report = {
+    cases: [
+      {
+        kase: 'cable',
+        summary: {
+          'npm-slow': { tcp: one(0.1), cpu_gb: one(60) },
+          'npm-less-slow': { tcp: one(0.2), cpu_gb: one(30) },
+          vnet: { tcp: one(16, { vsC: 0.98 }), cpu_gb: one(0.25, { vsC: 1.2 }), idle: one(0) },
+        },
+      },
+      {
+        kase: 'cables',
+        furtherDevice: { vnet: 0.5 },
+        summary: {
+          'vnet/1': { tcp: one(10) },
+          'vnet/2': { tcp: { ...one(9.9), max: 10 } },
+          'vnet/4': { tcp: one(9.9) },
+        },
+      },
+    ],
+    memory: { results: [{ name: 'pool', perSecond: one(2e8) }] },
+  }
+  const row = (what: string) => targets(report).find(other => other.what === what)
+
+  test('are held against the medians, as ratios to C, to the best npm package, or as they are', () => {
+    expect(row('cable: TCP, offloads on')).toMatchObject({ value: 0.98, target: 'at least 0.97', reached: true })
+    expect(row('cable: CPU a GB')).toMatchObject({ value: 1.2, target: 'at most 1.1', reached: false })
+    expect(row('TCP, to the best npm package')).toMatchObject({ value: 80, reached: true })
+    expect(row('CPU a GB, of the best npm package to ours')).toMatchObject({ value: 120, reached: true })
+    expect(row('in memory: pool, alloc and free')).toMatchObject({ value: 5, reached: true })
+    expect(row('peak memory, each further device')).toMatchObject({ value: 0.5, reached: true })
+    expect(row('idle CPU')).toMatchObject({ value: 0, reached: true })
+  })
+
+  test('of scaling fell when not even the best sample is as good as one', () => {
+    expect(row('cables: TCP, sum, 2 to one')).toMatchObject({ value: 0.99, reached: true })
+    expect(row('cables: TCP, sum, 4 to one')).toMatchObject({ value: 0.99, reached: false })
+  })
+
+  test('that were not measured have no row', () => {
+    expect(row('snull: CPU a GB')).toBeUndefined()
+    expect(row('cables: TCP, sum, 8 to one')).toBeUndefined()
+    expect(targets({ cases: [] })).toEqual([])
+  })
+
+  test('make a table', () => {
+    expect(targetsTable(report)).toContain('| cable: CPU a GB | at most 1.1 | 1.2 of C | **missed** |')
+    expect(targetsTable(report)).toContain('| idle CPU | at most 0 | 0 % | reached |')
+  })
+})
+
+test('the documents have the table of the report that is in them', () => {
+  const file = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8')
+  expect(file('performance.md')).toContain(targetsTable(JSON.parse(file('performance.json'))))
+})
