@@ -147,7 +147,7 @@ describe('statistics', () => {
       kernel: { txPackets: 5, txBytes: 300, txDropped: 0 },
     })
     expect(stats.queues.map(({ txPackets }) => txPackets)).toEqual([0, 0, 0, 5])
-    expect(Object.keys(stats.total)).toHaveLength(25 + 2)
+    expect(Object.keys(stats.total)).toHaveLength(25 + 3)
   })
 
   test('questions asked at once are answered each with its own', async () => {
