@@ -15,6 +15,9 @@ import { caseTable, comparison, memoryTable } from './report.mjs'
 import { runCase, runMemory } from './run.mjs'
 import { targetsTable } from './targets.mjs'
 
+/** Where the table of targets stands in a document. */
+const MARKS = ['<!-- targets -->', '<!-- /targets -->']
+
 const here = fileURLToPath(new URL('.', import.meta.url))
 
 /** What must not survive this process: it is undone while exiting, whatever the reason. */
@@ -71,13 +74,16 @@ function draw(report, directory) {
   for (const [name, svg] of Object.entries(charts(report))) writeFileSync(path.join(directory, `${name}.svg`), svg)
 }
 
-/** The text between two marks of a file becomes the table. */
-function writeTargets(report, file) {
-  const [begin, end] = ['<!-- targets -->\n', '<!-- /targets -->']
-  const [before, rest] = readFileSync(file, 'utf8').split(begin)
-  const after = rest?.split(end)[1]
-  if (after === undefined) throw new Error(`${file}: it has no ${begin.trim()} and ${end} for the table`)
-  writeFileSync(file, `${before}${begin}\n${targetsTable(report)}\n\n${end}${after}`)
+/** A file around the place for the table, as the text before and behind it: read before the minutes that a measurement takes. */
+function readAround(file) {
+  const [before, rest] = readFileSync(file, 'utf8').split(MARKS[0])
+  const after = rest?.split(MARKS[1])[1]
+  if (after === undefined) throw new Error(`${file}: it has no ${MARKS.join(' and ')} for the table to stand between`)
+  return [before, after]
+}
+
+function writeTargets(report, file, [before, after]) {
+  writeFileSync(file, `${before}${MARKS[0]}\n\n${targetsTable(report)}\n\n${MARKS[1]}${after}`)
 }
 
 async function main(argv) {
@@ -88,13 +94,15 @@ async function main(argv) {
   }
   const print = options.json === '-' ? console.error : console.log
   const { from, compare: older, json, charts: directory, targets } = options
-  const before = older === undefined ? undefined : readReport(older) // before the minutes that a measurement takes
+  // What a measurement would be for nothing without is read before it.
+  const before = older === undefined ? undefined : readReport(older)
+  const around = targets === undefined ? undefined : readAround(targets)
   const report = from === undefined ? await measure(options, print) : showAgain(readReport(from), print)
   const text = `${JSON.stringify(report, undefined, 1)}\n`
   if (json === '-') process.stdout.write(text)
   else if (json !== undefined) writeFileSync(json, text)
   if (directory !== undefined) draw(report, directory)
-  if (targets !== undefined) writeTargets(report, targets)
+  if (around !== undefined) writeTargets(report, targets, around)
   const found = before && compare(before, report)
   if (found !== undefined) print(comparison(found))
   const failed = [...report.cases, report.memory].some(part => part?.failures.length > 0)

@@ -23,11 +23,9 @@ const inside = ({ ns }) => ['nsenter', `--net=/run/netns/${ns}`]
 const ends = (net, separator) => net.pairs.flatMap(({ a, b }) => [a, b].map(({ ns, name }) => ns + separator + name))
 const baseline = (name, options) => net => [`${BUILD}/${name}`, ...ends(net, ':'), ...options]
 
-/** vnet with one cable is the command of that name; with several it is the driver file cables.mjs. */
-const vnetCable = options => net =>
-  net.pairs.length === 1
-    ? [...program('cable', options), ...ends(net, '/')]
-    : [...program(`${root}bench/cables.mjs`, options), ...ends(net, '/')]
+const vnetCable = options => net => [...program('cable', options), ...ends(net, '/')]
+/** Several of them, or one in the same way: the driver file cables.mjs. */
+const vnetCables = options => net => [...program(`${root}bench/cables.mjs`, options), ...ends(net, '/')]
 const vnetSnull =
   options =>
   ({ a, b }) => [...inside(a), ...program('snull', ['--no-address', ...options]), a.name, b.name]
@@ -120,8 +118,8 @@ export function cables(asked = {}) {
     Object.fromEntries([
       ['veth', { pairs }],
       ['relay-offload', { ...c(baseline('relay', ON), 'relay-offload'), pairs }],
-      ['vnet', { ...vnet(vnetCable([]), 'relay-offload'), pairs }],
-      ...variants(asked, vnetCable, 'relay-offload').map(([name, candidate]) => [name, { ...candidate, pairs }]),
+      ['vnet', { ...vnet(vnetCables([]), 'relay-offload'), pairs }],
+      ...variants(asked, vnetCables, 'relay-offload').map(([name, candidate]) => [name, { ...candidate, pairs }]),
     ]),
   )
 }
@@ -140,8 +138,11 @@ export function queues(asked = {}) {
 
 /** Two cables in one process, one of them flooded; with offloads, as everybody has them. */
 export function neighbour(asked = {}) {
-  const two = Object.entries(cable(asked)).filter(([, { ours, like }]) =>
-    !ours ? like !== 'relay' : like === 'relay-offload',
-  )
+  const two = Object.entries({
+    veth: {},
+    'relay-offload': c(baseline('relay', ON), 'relay-offload'),
+    vnet: vnet(vnetCables([]), 'relay-offload'),
+    ...Object.fromEntries(variants(asked, vnetCables, 'relay-offload')),
+  })
   return Object.fromEntries(two.map(([name, candidate]) => [name, { ...candidate, pairs: 2 }]))
 }

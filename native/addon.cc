@@ -2,9 +2,9 @@
 #include <napi.h>
 
 #include "batch.h"
-#include "busy-poll.h"
-#include "fd.h"
+#include "environment.h"
 #include "poller.h"
+#include "rx-action.h"
 #include "sys.h"
 
 namespace {

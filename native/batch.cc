@@ -85,10 +85,21 @@ struct Call {
   }
 };
 
-/** Not read(2) and write(2) of the C library: in a process with threads those make a way out for pthread_cancel each time. */
+/**
+ * Not the C library's read and write, which in a process with threads are cancellation points (pthreads(7)); but those are what
+ * AddressSanitizer knows.
+ */
+#ifdef __SANITIZE_ADDRESS__
+ssize_t readOnce(int fd, uint8_t* at, size_t length) { return ::read(fd, at, length); }
+ssize_t writeOnce(int fd, const uint8_t* at, size_t length) { return ::write(fd, at, length); }
+#else
+ssize_t readOnce(int fd, uint8_t* at, size_t length) { return ::syscall(SYS_read, fd, at, length); }
+ssize_t writeOnce(int fd, const uint8_t* at, size_t length) { return ::syscall(SYS_write, fd, at, length); }
+#endif
+
 ssize_t readFrame(int fd, uint8_t* at, size_t length) {
   for (;;) {
-    const ssize_t octets = ::syscall(SYS_read, fd, at, length);
+    const ssize_t octets = readOnce(fd, at, length);
     if (octets >= 0) return octets;
     if (errno != EINTR) return -errno;
   }
@@ -96,7 +107,7 @@ ssize_t readFrame(int fd, uint8_t* at, size_t length) {
 
 ssize_t writeFrame(int fd, const uint8_t* at, size_t length) {
   for (;;) {
-    const ssize_t octets = ::syscall(SYS_write, fd, at, length);
+    const ssize_t octets = writeOnce(fd, at, length);
     if (octets >= 0) return octets;
     if (errno != EINTR) return -errno;
   }

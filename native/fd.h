@@ -49,15 +49,6 @@ class OpenFds {
   std::set<int> fds_;
 };
 
-class BusyPoll;
-
-/** What belongs to one environment: the main thread's, or a Worker's. */
-struct Environment {
-  OpenFds fds;
-  /** Made with the first poller; it frees itself before the environment goes. */
-  BusyPoll* busyPoll = nullptr;
-};
-
 }  // namespace vnet
 
 #endif

@@ -5,7 +5,7 @@
 #include <new>
 
 #include "args.h"
-#include "busy-poll.h"
+#include "rx-action.h"
 
 namespace vnet {
 
@@ -81,6 +81,7 @@ napi_value Stop(napi_env env, napi_callback_info info) {
 napi_value Ref(napi_env env, napi_callback_info info) {
   return onOpen(env, info, [](Poller* poller) {
     uv_ref(poller->handle());
+    if (poller->scheduled) poller->rxAction->ref();
     return 0;
   });
 }
@@ -138,14 +139,14 @@ int Poller::start() {
   const int error = uv_poll_start(poll, UV_READABLE, onPoll);
   if (error != 0) return error;
   started = true;
-  busyPoll->add(this);
+  rxAction->add(this);
   return 0;
 }
 
 void Poller::stop() {
   if (!started) return;
   started = scheduled = false;
-  busyPoll->remove(this);
+  rxAction->remove(this);
   uv_poll_stop(poll);
 }
 
@@ -155,19 +156,20 @@ void Poller::close() {
   uv_close(handle(), onClosed);
 }
 
-bool Poller::call(int status) {
+void Poller::call(int status) {
   // libuv has stopped by itself after an error.
   if (status < 0) stop();
-  else busyPoll->touch();
+  else rxAction->touch();
   const HandleScope scope(env);
   napi_value function, receiver, argument, answer;
   if (napi_get_reference_value(env, fn, &function) != napi_ok || napi_get_global(env, &receiver) != napi_ok ||
       napi_create_int32(env, status, &argument) != napi_ok) {
-    return false;
+    return;
   }
   bool more = false;
-  const bool returned = napi_make_callback(env, context, receiver, function, 1, &argument, &answer) == napi_ok;
-  if (returned) napi_get_value_bool(env, answer, &more);
+  if (napi_make_callback(env, context, receiver, function, 1, &argument, &answer) == napi_ok) {
+    napi_get_value_bool(env, answer, &more);
+  }
   if (started) proceed(more);
   // What fn throws must reach 'uncaughtException': Node-API keeps it pending here, with no JavaScript below to see it.
   bool pending = false;
@@ -176,14 +178,14 @@ bool Poller::call(int status) {
       napi_get_and_clear_last_exception(env, &error) == napi_ok) {
     napi_fatal_exception(env, error);
   }
-  return returned;
 }
 
 void Poller::proceed(bool more) {
   if (more) {
     if (!scheduled) uv_poll_stop(poll);
-    busyPoll->schedule(this);
+    rxAction->schedule(this);
   } else if (scheduled) {
+    // It cannot fail: the handle was started before, and the descriptor is registered by the event loop's next turn.
     uv_poll_start(poll, UV_READABLE, onPoll);
   }
   scheduled = more;
@@ -201,9 +203,9 @@ Napi::Value CreatePoller(const Napi::CallbackInfo& info) {
   if (poller == nullptr) return result(info, -ENOMEM);
   poller->env = env;
   poller->fd = fd;
-  poller->busyPoll = BusyPoll::of(env);
+  poller->rxAction = RxAction::of(env);
   poller->poll = static_cast<uv_poll_t*>(std::malloc(uv_handle_size(UV_POLL)));
-  const bool made = poller->poll != nullptr && poller->busyPoll != nullptr;
+  const bool made = poller->poll != nullptr && poller->rxAction != nullptr;
   const int error = made ? uv_poll_init(loop, poller->poll, fd) : -ENOMEM;
   if (error != 0) {
     delete poller;

@@ -9,7 +9,7 @@
 
 namespace vnet {
 
-class BusyPoll;
+class RxAction;
 
 /**
  * Freed in the uv handle's close callback, and only there: the JavaScript object may be collected before, and then the
@@ -20,7 +20,7 @@ struct Poller {
   napi_env env = nullptr;
   int fd = -1;
   uv_poll_t* poll = nullptr;
-  BusyPoll* busyPoll = nullptr;
+  RxAction* rxAction = nullptr;
   napi_ref fn = nullptr;
   napi_async_context context = nullptr;
   napi_async_cleanup_hook_handle hook = nullptr;
@@ -34,8 +34,8 @@ struct Poller {
   void stop();
   /** Ends the watching; the poller is freed later. */
   void close();
-  /** Calls fn(status). False when it threw, or nothing can be called any more; it may be closed then. */
-  bool call(int status);
+  /** Calls fn(status); it may be closed then. */
+  void call(int status);
 
  private:
   void proceed(bool more);

@@ -14,7 +14,7 @@
 #include <cstring>
 
 #include "args.h"
-#include "fd.h"
+#include "environment.h"
 
 #ifndef SOL_NETLINK
 #define SOL_NETLINK 270

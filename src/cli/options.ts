@@ -5,6 +5,8 @@ import { ETH_MAX_MTU, ETH_MIN_MTU, MAX_TAP_QUEUES } from '../core/if.ts'
 import { parseCidr } from '../kernel/cidr.ts'
 import { getgrnam, getpwnam } from '../kernel/libc.ts'
 
+/** What a bare --no-offload names; no interface can be called so. */
+const EVERY = '/'
 /** us */
 const BUSY_POLL_MAX = 1_000_000
 
@@ -54,13 +56,14 @@ export function commonOptions(): Option[] {
       wholeNumber(1, 1_000_000),
     ),
     new Option('--netns <netns>', 'network namespace, a name as in `ip netns` or a path').argParser(netnsName),
-    new Option('--no-offload [if,...]', 'no checksum and segmentation offload, at all or for these alone').argParser(
-      noOffload,
-    ),
-    new Option('--gro', 'merge TCP segments that arrive in a row, where there is offload'),
+    new Option(
+      '--no-offload [[netns/]if,...]',
+      'no checksum and segmentation offload, at all or for these alone',
+    ).argParser(noOffload),
+    new Option('--gro', 'merge TCP segments that arrive in a row, on interfaces with offloads'),
     new Option(
       '--busy-poll <time>',
-      'look for the next frame so long before sleeping, 50us say; it takes a CPU while there is traffic',
+      'how long to look for the next frame before sleeping, as 50us; it takes a CPU while there is traffic',
     ).argParser(busyPoll),
     new Option('--down', 'leave the link down'),
   ]
@@ -118,15 +121,15 @@ function address(text: string): string {
   return text
 }
 
-/** '' is the bare option: see noOffloadAsValue. With both forms the bare one holds. */
+/** With both forms the bare one holds. */
 function noOffload(text: string, before: CommonOptions['offload']): CommonOptions['offload'] {
-  if (text === '' || before === false) return false
+  if (text === EVERY || before === false) return false
   return [...(before === true ? [] : before), ...text.split(',')]
 }
 
 /** A bare option that can have a value would take the argument behind it for one: only `--no-offload=IF` is to name any. */
 export function noOffloadAsValue(args: string[]): string[] {
-  return args.map(arg => (arg === '--no-offload' ? '--no-offload=' : arg))
+  return args.map(arg => (arg === '--no-offload' ? `--no-offload=${EVERY}` : arg))
 }
 
 function busyPoll(text: string): number {

@@ -37,7 +37,7 @@ export function planDevices(specs: readonly DeviceSpec[], options: CommonOptions
     if (mtu !== undefined) dev.mtu = mtu
     if (address !== undefined) dev.devAddr.set(address)
     if (txQueueLen !== undefined) dev.txQueueLen = txQueueLen
-    if (bare.has(dev.name)) dev.features = 0
+    if (bare.has(spec.dev)) dev.features = 0
     else if (options.gro) dev.features |= NETIF_F_GRO
     const asked = Object.entries({ mtu, address, txQueueLen }).filter(([, value]) => value !== undefined)
     const explicit: LinkRequest = Object.fromEntries(asked)
@@ -75,13 +75,16 @@ function addressesOf(specs: readonly DeviceSpec[], { address }: CommonOptions): 
   return addresses
 }
 
-/** The names of the interfaces that are to have no features. */
-function withoutOffload(specs: readonly DeviceSpec[], { offload }: CommonOptions): ReadonlySet<string> {
-  const all = new Set(specs.map(({ dev }) => dev.name))
-  if (typeof offload === 'boolean') return offload ? new Set() : all
-  const unknown = offload.find(name => !all.has(name))
-  if (unknown === undefined) return new Set(offload)
-  throw new UsageError(`--no-offload=${offload}: there is no interface ${unknown}, but ${names(specs)}`)
+/** The devices that are to have no features; `--no-offload=IF` means every interface of that name, NETNS/IF the one there. */
+function withoutOffload(specs: readonly DeviceSpec[], { offload, netns }: CommonOptions): ReadonlySet<unknown> {
+  const all = specs.map(({ dev }) => dev)
+  if (typeof offload === 'boolean') return new Set(offload ? [] : all)
+  const named = offload.map(text => {
+    const found = specs.filter(spec => text === spec.dev.name || text === `${spec.netns ?? netns}/${spec.dev.name}`)
+    if (found.length > 0) return found.map(({ dev }) => dev)
+    throw new UsageError(`--no-offload=${offload}: there is no interface ${text}, but ${names(specs)}`)
+  })
+  return new Set(named.flat())
 }
 
 function names(specs: readonly DeviceSpec[]): string {

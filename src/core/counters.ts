@@ -16,7 +16,7 @@ export class Counters {
   readonly rows: Float64Array
   readonly #txDrops: Float64Array
   readonly #rxDrops: Float64Array
-  /** Frames that became part of the one before, by receive queue: received, but not as frames of their own. */
+  /** Frames that became part of the one before, by receive queue: received, but not as frames of their own. Shared as the rows. */
   readonly groMerged: Float64Array
 
   constructor(txqs: number, rxqs: number) {

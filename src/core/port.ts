@@ -132,8 +132,8 @@ export interface PortQueue {
   submit(from: Ring): number
   /**
    * Calls `fn` whenever frames wait to be read and the queue is not paused: level-triggered, status 0. A negative errno
-   * means that the queue is dead (the interface was deleted): told once. One listener. It answers true when it stopped before the
-   * queue was empty, and may then be called again without a look at the queue.
+   * means that the queue is dead (the interface was deleted): told once. One listener. It answers true when there may be
+   * more at once, and may then be called again without a look at the queue.
    */
   listen(fn: (status: number) => boolean | void): void
   /** Stops and goes on telling the listener. A queue begins paused. */

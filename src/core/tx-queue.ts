@@ -22,6 +22,8 @@ import type { PortQueue } from './port.ts'
 /** Frames a native call reads at most, and frames a wake-up handles before others have their turn. */
 export const BATCH = 16
 export const BUDGET = 64
+/** A queue that had so many in one wake-up is looked at again before anybody waits for it. */
+const BUSY = 4
 
 /** What stands against reading. */
 const DEV_DOWN = 1 << 0
@@ -181,14 +183,14 @@ export class TxQueue {
         if (dev.netdevOps.ndoSelectQueue === undefined) for (let i = 0; i < n; i++) this.#xmit(this.#batch[i])
         else for (let i = 0; i < n; i++) this.#select(this.#batch[i]).#xmit(this.#batch[i])
         budget -= n
-        net.flush(n === BATCH && budget > 0)
+        net.flush(true)
         if (n < BATCH) break
       }
       net.flush()
     } finally {
       net.polling = false
     }
-    return budget <= 0 && this.#state === 0
+    return budget <= BUDGET - BUSY
   }
 
   /** The queue the driver wants a frame to leave by, the one it came from when it does not say. */

@@ -71,6 +71,7 @@ test('--no-offload=IF leaves none to the interfaces named, wherever they are', (
   expect(features(['b'], ['a', 'b'])).toEqual([NETIF_F_ALL_TAP, 0])
   expect(features(['b', 'a'], ['a', 'b'])).toEqual([0, 0])
   expect(features(['a'], ['red/a', 'blue/a'])).toEqual([0, 0])
+  expect(features(['blue/a'], ['red/a', 'blue/a'])).toEqual([NETIF_F_ALL_TAP, 0])
 })
 
 test('--gro is for the interfaces that have offloads', () => {

@@ -96,6 +96,7 @@ test.each([
   ],
   [['cable', 'a', 'b', '--no-offload=c'], '--no-offload=c: there is no interface c, but a and b'],
   [['snull', '--no-offload=sn0,', '--mtu', '9000'], '--no-offload=sn0,: there is no interface , but sn0 and sn1'],
+  [['snull', '--no-offload='], '--no-offload=: there is no interface , but sn0 and sn1'],
   [['cable', '--no-offload', 'a', 'a'], 'two interfaces cannot both be a'],
   [['--offload=off'], 'option --offload takes no value: it is on, and --no-offload turns it off'],
   [['--busy-poll', '50'], '--busy-poll 50: 0us to 1000ms, as 50us or 1ms'],

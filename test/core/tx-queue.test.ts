@@ -29,9 +29,9 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-/** One wake-up of the i-th queue that was attached. */
-function wakeUp(i = 0): void {
-  listen.mock.calls[i]?.[0](0)
+/** One wake-up of the i-th queue that was attached, and what it answers. */
+function wakeUp(i = 0): unknown {
+  return listen.mock.calls[i]?.[0](0)
 }
 
 /** A device that notes the number of each frame and drops it. */
@@ -651,4 +651,21 @@ test('a poll that a frame freed too early ends is over for what comes later', as
   transmit(port, 1)
   expect(() => wakeUp()).toThrow('skb_consume on a freed frame')
   expect(memory.net.polling).toBe(false)
+})
+
+test('a queue that had four frames or more answers that it is to be polled again', async () => {
+  const { port, seen } = await sink()
+  for (const frame of numbered(71)) port.transmit(frame)
+  expect([wakeUp(), seen.length]).toEqual([true, 64])
+  expect([wakeUp(), seen.length]).toEqual([true, 71])
+  expect(wakeUp()).toBe(false)
+  for (const frame of numbered(3)) port.transmit(frame)
+  expect([wakeUp(), seen.length]).toEqual([false, 74])
+  for (const frame of numbered(4)) port.transmit(frame)
+  expect(wakeUp()).toBe(true)
+})
+
+test('a queue that is dead is not to be polled again', async () => {
+  await sink()
+  expect(listen.mock.calls[0]?.[0](-EBADFD)).toBe(false)
 })

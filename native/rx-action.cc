@@ -1,4 +1,4 @@
-#include "busy-poll.h"
+#include "rx-action.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -6,7 +6,7 @@
 #include <new>
 
 #include "args.h"
-#include "fd.h"
+#include "environment.h"
 #include "poller.h"
 
 namespace vnet {
@@ -19,43 +19,43 @@ constexpr int64_t kMostNs = 1'000'000'000;
 
 }  // namespace
 
-BusyPoll* BusyPoll::of(napi_env env) {
-  BusyPoll*& made = Napi::Env(env).GetInstanceData<Environment>()->busyPoll;
+RxAction* RxAction::of(napi_env env) {
+  RxAction*& made = Napi::Env(env).GetInstanceData<Environment>()->rxAction;
   if (made != nullptr) return made;
   uv_loop_t* loop = nullptr;
   if (napi_get_uv_event_loop(env, &loop) != napi_ok) return nullptr;
-  auto* busy = new (std::nothrow) BusyPoll;
-  if (busy == nullptr) return nullptr;
-  busy->idle_ = static_cast<uv_idle_t*>(std::malloc(uv_handle_size(UV_IDLE)));
-  if (busy->idle_ == nullptr || napi_add_async_cleanup_hook(env, onEnvironmentEnd, busy, &busy->hook_) != napi_ok) {
-    delete busy;
+  auto* action = new (std::nothrow) RxAction;
+  if (action == nullptr) return nullptr;
+  action->idle_ = static_cast<uv_idle_t*>(std::malloc(uv_handle_size(UV_IDLE)));
+  if (action->idle_ == nullptr || napi_add_async_cleanup_hook(env, onEnvironmentEnd, action, &action->hook_) != napi_ok) {
+    delete action;
     return nullptr;
   }
-  uv_idle_init(loop, busy->idle_);
-  uv_handle_set_data(busy->handle(), busy);
+  uv_idle_init(loop, action->idle_);
+  uv_handle_set_data(action->handle(), action);
   // It is the pollers that keep a process alive.
-  uv_unref(busy->handle());
-  return made = busy;
+  uv_unref(action->handle());
+  return made = action;
 }
 
-BusyPoll::~BusyPoll() {
+RxAction::~RxAction() {
   // Last: the environment may go once its hook is gone.
   if (hook_ != nullptr) napi_remove_async_cleanup_hook(hook_);
   std::free(idle_);
 }
 
-void BusyPoll::onEnvironmentEnd(napi_async_cleanup_hook_handle, void* data) {
-  auto* busy = static_cast<BusyPoll*>(data);
-  uv_close(busy->handle(), [](uv_handle_t* handle) { delete static_cast<BusyPoll*>(uv_handle_get_data(handle)); });
+void RxAction::onEnvironmentEnd(napi_async_cleanup_hook_handle, void* data) {
+  auto* action = static_cast<RxAction*>(data);
+  uv_close(action->handle(), [](uv_handle_t* handle) { delete static_cast<RxAction*>(uv_handle_get_data(handle)); });
 }
 
-void BusyPoll::add(Poller* poller) {
+void RxAction::add(Poller* poller) {
   pollers_.push_back(poller);
   fds_.push_back({poller->fd, POLLIN, 0});
   changes_++;
 }
 
-void BusyPoll::remove(Poller* poller) {
+void RxAction::remove(Poller* poller) {
   const auto found = std::find(pollers_.begin(), pollers_.end(), poller);
   if (found == pollers_.end()) return;
   fds_.erase(fds_.begin() + (found - pollers_.begin()));
@@ -65,28 +65,27 @@ void BusyPoll::remove(Poller* poller) {
   std::replace(turn_.begin(), turn_.end(), poller, static_cast<Poller*>(nullptr));
 }
 
-void BusyPoll::touch() {
+void RxAction::touch() {
   if (window_ == 0) return;
   until_ = uv_hrtime() + window_;
   uv_idle_start(idle_, onIdle);
 }
 
-void BusyPoll::schedule(Poller* poller) {
+void RxAction::schedule(Poller* poller) {
   list_.push_back(poller);
-  // Its own handle is not active meanwhile.
-  if (uv_has_ref(poller->handle())) uv_ref(handle());
+  if (uv_has_ref(poller->handle())) ref();
   uv_idle_start(idle_, onIdle);
 }
 
-void BusyPoll::onIdle(uv_idle_t* idle) {
-  auto* busy = static_cast<BusyPoll*>(uv_handle_get_data(reinterpret_cast<uv_handle_t*>(idle)));
-  uv_unref(busy->handle());
-  busy->runPollList();
-  if (busy->list_.empty() && !busy->look()) uv_idle_stop(idle);
+void RxAction::onIdle(uv_idle_t* idle) {
+  auto* action = static_cast<RxAction*>(uv_handle_get_data(reinterpret_cast<uv_handle_t*>(idle)));
+  uv_unref(action->handle());
+  action->runPollList();
+  if (action->list_.empty() && !action->look()) uv_idle_stop(idle);
 }
 
 /** Each once; those that are scheduled anew come next time, when the event loop has looked after the others. */
-void BusyPoll::runPollList() {
+void RxAction::runPollList() {
   turn_.swap(list_);
   for (size_t i = 0; i < turn_.size(); i++) {
     if (turn_[i] != nullptr) turn_[i]->call(0);
@@ -95,7 +94,7 @@ void BusyPoll::runPollList() {
 }
 
 /** Looks for events for as long as the event loop can wait; false when the window is over. */
-bool BusyPoll::look() {
+bool RxAction::look() {
   uint64_t now = uv_hrtime();
   for (const uint64_t leave = now + kStayNs; now < leave; now = uv_hrtime()) {
     if (now >= until_) return false;
@@ -103,9 +102,8 @@ bool BusyPoll::look() {
     const uint32_t changes = changes_;
     // A call may start, stop and close any poller: what was seen is then to be looked for again.
     for (size_t i = 0; i < fds_.size() && changes == changes_; i++) {
-      // Errors are the event loop's.
-      if ((fds_[i].revents & (POLLERR | POLLNVAL)) != 0) return true;
-      if ((fds_[i].revents & POLLIN) != 0 && !pollers_[i]->call(0)) return true;
+      // Errors are left to the event loop.
+      if ((fds_[i].revents & POLLIN) != 0) pollers_[i]->call(0);
     }
     if (!list_.empty()) return true;
   }
@@ -116,9 +114,9 @@ Napi::Value SetBusyPoll(const Napi::CallbackInfo& info) {
   Args args(info);
   const auto ns = args.integer<int64_t>(0);
   if (!args.ok() || ns < 0 || ns > kMostNs) return result(info, -EINVAL);
-  BusyPoll* busy = BusyPoll::of(info.Env());
-  if (busy == nullptr) return result(info, -ENOMEM);
-  busy->setWindow(static_cast<uint64_t>(ns));
+  RxAction* action = RxAction::of(info.Env());
+  if (action == nullptr) return result(info, -ENOMEM);
+  action->setWindow(static_cast<uint64_t>(ns));
   return result(info, 0);
 }
 

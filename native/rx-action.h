@@ -1,9 +1,10 @@
-// What the event loop's own waiting is too slow, or too dear, for. As in the kernel's net_rx_action a poller that has more to do
-// is put on a list and called again, in turn with everything else, without being watched: a descriptor in epoll costs whoever
-// sends to it a call for each frame. And as with net.core.busy_poll a thread that was just busy may look for the next event for
-// a while instead of sleeping until it is woken. Both happen in an idle callback of the event loop, which goes on between.
-#ifndef VNET_NATIVE_BUSY_POLL_H
-#define VNET_NATIVE_BUSY_POLL_H
+// Polling in place of waiting for events, in an idle callback of the event loop, which goes on between.
+//
+// The poll list, as net_rx_action has one: a poller that has more to do is called again in its turn, and is not watched
+// meanwhile, for a descriptor in epoll costs whoever sends to it a call for each frame. Busy polling, as net.core.busy_poll: after
+// an event, to look for the next one for a while instead of sleeping until it wakes us.
+#ifndef VNET_NATIVE_RX_ACTION_H
+#define VNET_NATIVE_RX_ACTION_H
 
 #include <napi.h>
 #include <poll.h>
@@ -17,10 +18,10 @@ namespace vnet {
 struct Poller;
 
 /** Of one environment. */
-class BusyPoll {
+class RxAction {
  public:
   /** The environment's own, made when there is none; null without memory. */
-  static BusyPoll* of(napi_env env);
+  static RxAction* of(napi_env env);
 
   /** How long after an event to look for the next one, ns; 0, as at first, is not at all. */
   void setWindow(uint64_t ns) { window_ = ns; }
@@ -35,9 +36,12 @@ class BusyPoll {
   /** The poller, which the event loop does not watch now, is called again in its turn. */
   void schedule(Poller* poller);
 
+  /** A poller that is scheduled keeps the process alive, as its own handle does not meanwhile. */
+  void ref() { uv_ref(handle()); }
+
  private:
-  BusyPoll() = default;
-  ~BusyPoll();
+  RxAction() = default;
+  ~RxAction();
 
   static void onIdle(uv_idle_t* idle);
   static void onEnvironmentEnd(napi_async_cleanup_hook_handle, void* data);

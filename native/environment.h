@@ -1,0 +1,19 @@
+// What belongs to one environment of Node: the main thread's, or a Worker's.
+#ifndef VNET_NATIVE_ENVIRONMENT_H
+#define VNET_NATIVE_ENVIRONMENT_H
+
+#include "fd.h"
+
+namespace vnet {
+
+class RxAction;
+
+struct Environment {
+  OpenFds fds;
+  /** Made with the first poller; it frees itself before the environment goes. */
+  RxAction* rxAction = nullptr;
+};
+
+}  // namespace vnet
+
+#endif
