@@ -89,7 +89,9 @@ function expectCountersConserved(): void {
     [left, right],
     [right, left],
   ]) {
-    expect([to.rx.packets, to.rx.bytes]).toEqual([from.tx.packets, from.tx.bytes])
+    expect(to.rx.packets).toBe(from.tx.packets)
+    // A reset, which a host may send when a connection is closed, has 54 octets; snull fills it up to 60.
+    expect([0, 6, 12, 18]).toContain(to.rx.bytes - from.tx.bytes)
     expect([from.tx.dropped, to.rx.dropped, to.rx.errors]).toEqual([0, 0, 0])
   }
 }
