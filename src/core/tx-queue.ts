@@ -22,7 +22,7 @@ import type { PortQueue } from './port.ts'
 /** Frames a native call reads at most, and frames a wake-up handles before others have their turn. */
 export const BATCH = 16
 export const BUDGET = 64
-/** A queue that had so many in one wake-up is looked at again before anybody waits for it. */
+/** A queue that had so many is looked at again at once: a port may end a batch of large frames before the queue is empty. */
 const BUSY = 4
 
 /** What stands against reading. */
@@ -184,7 +184,7 @@ export class TxQueue {
         else for (let i = 0; i < n; i++) this.#select(this.#batch[i]).#xmit(this.#batch[i])
         budget -= n
         net.flush(true)
-        if (n < BATCH) break
+        if (n < BUSY) break
       }
       net.flush()
     } finally {

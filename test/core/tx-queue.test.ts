@@ -79,13 +79,22 @@ describe('a wake-up', () => {
     expect([seen.length, read.mock.results.map(({ value }) => value)]).toEqual([32, [16, 16, 0]])
   })
 
-  test('takes a read that was not full for the last, since the read itself found the end', async () => {
-    const { port, seen } = await sink()
-    const read = vi.spyOn(port.queues[0] as MemoryQueue, 'read')
-    transmit(port, 5)
-    wakeUp()
-    expect([seen.length, read.mock.calls.length]).toEqual([5, 1])
-  })
+  test.each([
+    [3, 1],
+    [4, 2],
+    [5, 2],
+    [19, 2],
+    [20, 3],
+  ])(
+    'of %i frames reads %i times: on after four or more, for a batch of large frames ends early',
+    async (frames, reads) => {
+      const { port, seen } = await sink()
+      const read = vi.spyOn(port.queues[0] as MemoryQueue, 'read')
+      transmit(port, frames)
+      wakeUp()
+      expect([seen.length, read.mock.calls.length]).toEqual([frames, reads])
+    },
+  )
 
   test('counts each frame on the queue it was read from, at the time of reading', async () => {
     const { port, dev } = await sink({ txqs: 3 })

@@ -246,7 +246,7 @@ describe('a poller that answers true has more to do', () => {
           if (ended[i]) console.log('called after its end')
           calls[i]++
           // Whoever of the two is first in a turn ends the other, which is behind it in the same turn.
-          if (calls[0] + calls[1] === 20) {
+          if (calls[0] + calls[1] === 21) {
             ended[1 - i] = true
             pollers[1 - i].${method}()
           }
