@@ -1,4 +1,5 @@
 # The addon: build/Release/vnet.node. One build serves every Node with Node-API 9; it uses no C++ exceptions and no RTTI.
+# And build/Release/vnet-launch, by which `vnet exec` starts a program.
 {
   'targets': [
     {
@@ -15,6 +16,14 @@
           'ldflags': ['-fsanitize=address,undefined'],
         },
       },
+    },
+    {
+      'target_name': 'vnet-launch',
+      'type': 'executable',
+      'sources': ['native/launcher.cc'],
+      # Nothing of Node's headers is needed, but gyp gives them to every target.
+      'cflags_cc!': ['-std=gnu++17', '-std=gnu++20'],
+      'cflags_cc': ['-std=c++20', '-Wall', '-Wextra', '-Werror'],
     },
   ],
 }

@@ -35,6 +35,13 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add<vnet::Send>(exports, "send");
   add<vnet::SendTo>(exports, "sendto");
   add<vnet::RecvMsg>(exports, "recvmsg");
+  add<vnet::SendAs>(exports, "sendAs");
+  add<vnet::Poll>(exports, "poll");
+  add<vnet::PidfdOpen>(exports, "pidfdOpen");
+  add<vnet::PidfdGetfd>(exports, "pidfdGetfd");
+  add<vnet::ProcessVmReadv>(exports, "processVmReadv");
+  add<vnet::ProcessVmWritev>(exports, "processVmWritev");
+  add<vnet::EndAs>(exports, "endAs");
   add<vnet::TimerfdCreate>(exports, "timerfdCreate");
   add<vnet::TimerfdSetTime>(exports, "timerfdSettime");
   add<vnet::TimerfdRead>(exports, "timerfdRead");

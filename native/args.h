@@ -43,6 +43,16 @@ class Args {
 
   int fd(size_t i) { return integer<int32_t>(i); }
 
+  /** A bigint that is an address of another process's, or any number of 64 bits. */
+  uint64_t address(size_t i) {
+    uint64_t value = 0;
+    bool lossless = false;
+    if (!ok_ || napi_get_value_bigint_uint64(info_.Env(), info_[i], &value, &lossless) != napi_ok || !lossless) {
+      return fail<uint64_t>();
+    }
+    return value;
+  }
+
   bool isNumber(size_t i) const { return ok_ && info_[i].IsNumber(); }
 
   /** A function, or null. */
@@ -58,6 +68,12 @@ class Args {
     const Bytes array = typedArray<int32_t>(i, napi_int32_array);
     if (array.length < length) return fail<int32_t*>();
     return reinterpret_cast<int32_t*>(array.data);
+  }
+
+  /** The same, with how many there are in `count`. */
+  int32_t* int32s(size_t i, size_t least, size_t& count) {
+    count = typedArray<int32_t>(i, napi_int32_array).length;
+    return int32s(i, least);
   }
 
   /** A string without NUL that fits `size` octets with its terminator. */

@@ -2,10 +2,15 @@
 
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,12 +24,20 @@
 #ifndef SOL_NETLINK
 #define SOL_NETLINK 270
 #endif
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
 
 namespace vnet {
 
 namespace {
 
 constexpr double kNanosecondsPerSecond = 1e9;
+/** What recvmsg tells of every message; the sender's uid comes behind it, where there is room. */
+constexpr size_t kRecvMeta = 3;
 
 /** Makes a system call until it is not interrupted; its result, or -errno. */
 template <typename Call>
@@ -58,6 +71,14 @@ int inNamespace(int nsfd, Call call) {
 socklen_t lengthOf(Bytes bytes) { return static_cast<socklen_t>(bytes.length); }
 
 sockaddr* addressOf(Bytes bytes) { return reinterpret_cast<sockaddr*>(bytes.data); }
+
+/** A transfer between `bytes` and the memory of process `pid`: the octets, or -errno. */
+template <typename Transfer>
+int transferred(Transfer transfer, pid_t pid, uint64_t address, Bytes bytes) {
+  const iovec local = {bytes.data, bytes.length};
+  const iovec remote = {reinterpret_cast<void*>(static_cast<uintptr_t>(address)), bytes.length};
+  return uninterrupted([&] { return transfer(pid, &local, 1, &remote, 1, 0); });
+}
 
 OpenFds& openFds(const Napi::CallbackInfo& info) { return info.Env().GetInstanceData<Environment>()->fds; }
 
@@ -105,11 +126,13 @@ Napi::Value Ioctl(const Napi::CallbackInfo& info) {
   }
   const Bytes arg = args.bytes(2);
   if (!args.ok()) return result(info, -EINVAL);
-  // The kernel writes as much as the request means, whatever array it was given; the largest size a request can
-  // encode is 2^14 - 1 octets, so a copy of that size keeps a short array from becoming an overflow.
-  alignas(16) uint8_t copy[1 << _IOC_SIZEBITS] = {};
+  // The kernel writes as much as the request means, whatever array it was given: as many octets as the request encodes, or
+  // any number if it is one of those that encode none. A copy of that size keeps a short array from becoming an overflow.
+  alignas(16) uint8_t copy[1 << _IOC_SIZEBITS];
   if (arg.length > sizeof copy) return result(info, -EINVAL);
+  const size_t encoded = _IOC_SIZE(request) == 0 ? sizeof copy : _IOC_SIZE(request);
   if (arg.length > 0) memcpy(copy, arg.data, arg.length);
+  if (encoded > arg.length) memset(copy + arg.length, 0, encoded - arg.length);
   const int value = uninterrupted([&] { return ::ioctl(fd, request, copy); });
   if (arg.length > 0) memcpy(arg.data, copy, arg.length);
   return result(info, value);
@@ -181,7 +204,8 @@ Napi::Value RecvMsg(const Napi::CallbackInfo& info) {
   const int fd = args.fd(0);
   const Bytes into = args.bytes(1);
   const int flags = args.integer<int32_t>(2);
-  int32_t* meta = args.int32s(3, 3);
+  size_t metaLength = 0;
+  int32_t* meta = args.int32s(3, kRecvMeta, metaLength);
   if (!args.ok()) return result(info, -EINVAL);
 
   // Of any family's size: the kernel says how long the address is also when it cut it, which sanitizers take for written.
@@ -210,9 +234,15 @@ Napi::Value RecvMsg(const Napi::CallbackInfo& info) {
   }
   meta[1] = -1;
   meta[2] = message.msg_flags;
+  const bool wantsUid = metaLength > kRecvMeta;
+  if (wantsUid) meta[kRecvMeta] = -1;
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level == SOL_NETLINK && header->cmsg_type == NETLINK_LISTEN_ALL_NSID) {
       memcpy(&meta[1], CMSG_DATA(header), sizeof meta[1]);
+    } else if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_CREDENTIALS) {
+      ucred credentials;
+      memcpy(&credentials, CMSG_DATA(header), sizeof credentials);
+      if (wantsUid) meta[kRecvMeta] = static_cast<int32_t>(credentials.uid);
     } else if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
       // Nobody asked for descriptors: let none stay.
       for (size_t at = CMSG_LEN(0); at + sizeof(int) <= header->cmsg_len; at += sizeof(int)) {
@@ -223,6 +253,96 @@ Napi::Value RecvMsg(const Napi::CallbackInfo& info) {
     }
   }
   return result(info, octets);
+}
+
+Napi::Value SendAs(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const int fd = args.fd(0);
+  const Bytes data = args.bytes(1);
+  const int flags = args.integer<int32_t>(2);
+  const Bytes to = args.bytes(3);
+  const auto uid = args.integer<uint32_t>(4);
+  const auto gid = args.integer<uint32_t>(5);
+  if (!args.ok()) return result(info, -EINVAL);
+  alignas(cmsghdr) uint8_t control[CMSG_SPACE(sizeof(ucred))] = {};
+  iovec part = {data.data, data.length};
+  msghdr message = {};
+  message.msg_name = to.data;
+  message.msg_namelen = lengthOf(to);
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_CREDENTIALS;
+  header->cmsg_len = CMSG_LEN(sizeof(ucred));
+  const ucred credentials = {::getpid(), uid, gid};
+  memcpy(CMSG_DATA(header), &credentials, sizeof credentials);
+  return result(info, uninterrupted([&] { return ::sendmsg(fd, &message, flags | MSG_NOSIGNAL); }));
+}
+
+Napi::Value Poll(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const int fd = args.fd(0);
+  if (!args.ok()) return result(info, -EINVAL);
+  pollfd one = {fd, POLLIN, 0};
+  const int count = uninterrupted([&] { return ::poll(&one, 1, 0); });
+  return result(info, count < 0 ? count : one.revents);
+}
+
+Napi::Value PidfdOpen(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const auto pid = args.integer<int32_t>(0);
+  const auto flags = args.integer<uint32_t>(1);
+  if (!args.ok()) return result(info, -EINVAL);
+  return result(info, openFds(info).add(uninterrupted([&] { return ::syscall(SYS_pidfd_open, pid, flags); })));
+}
+
+Napi::Value PidfdGetfd(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const int pidfd = args.fd(0);
+  const int fd = args.fd(1);
+  if (!args.ok()) return result(info, -EINVAL);
+  return result(info, openFds(info).add(uninterrupted([&] { return ::syscall(SYS_pidfd_getfd, pidfd, fd, 0U); })));
+}
+
+Napi::Value ProcessVmReadv(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const auto pid = args.integer<int32_t>(0);
+  const uint64_t address = args.address(1);
+  const Bytes into = args.bytes(2);
+  if (!args.ok()) return result(info, -EINVAL);
+  return result(info, transferred(::process_vm_readv, pid, address, into));
+}
+
+Napi::Value ProcessVmWritev(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const auto pid = args.integer<int32_t>(0);
+  const uint64_t address = args.address(1);
+  const Bytes from = args.bytes(2);
+  if (!args.ok()) return result(info, -EINVAL);
+  return result(info, transferred(::process_vm_writev, pid, address, from));
+}
+
+Napi::Value EndAs(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const auto status = args.integer<int32_t>(0);
+  const auto signal = args.integer<int32_t>(1);
+  if (!args.ok() || signal < 0 || signal > SIGRTMAX) return result(info, -EINVAL);
+  if (signal != 0) {
+    // The memory that is worth keeping was the other's.
+    const rlimit none = {0, 0};
+    ::setrlimit(RLIMIT_CORE, &none);
+    ::signal(signal, SIG_DFL);
+    sigset_t just;
+    sigemptyset(&just);
+    sigaddset(&just, signal);
+    ::pthread_sigmask(SIG_UNBLOCK, &just, nullptr);
+    ::raise(signal);
+  }
+  // Not exit(3): Node would set the terminal as it found it, and undo what the other program did there.
+  ::_exit(status);
 }
 
 Napi::Value TimerfdCreate(const Napi::CallbackInfo& info) {

@@ -1,6 +1,6 @@
 /**
  * node scripts/prepack.mjs: what `npm pack` and `npm publish` run first. The package carries the addon ready built in
- * prebuilds/linux-ARCH/vnet.node, without debug information, so that installing it runs no script and needs no compiler.
+ * prebuilds/linux-ARCH/, with the launcher of `vnet exec`, without debug information, so that installing it runs no script and needs no compiler.
  */
 
 import { copyFileSync, mkdirSync, renameSync } from 'node:fs'
@@ -12,8 +12,10 @@ const root = resolve(import.meta.dirname, '..')
 
 await setUp()
 const directory = join(root, 'prebuilds', `linux-${process.arch}`)
-const unfinished = join(directory, `.${process.pid}`)
 mkdirSync(directory, { recursive: true })
-copyFileSync(join(root, 'build/Release/vnet.node'), unfinished)
-if (isInstalled('strip')) await run('stripping the addon', ['strip', '--strip-debug', unfinished])
-renameSync(unfinished, join(directory, 'vnet.node'))
+for (const name of ['vnet.node', 'vnet-launch']) {
+  const unfinished = join(directory, `.${name}-${process.pid}`)
+  copyFileSync(join(root, 'build/Release', name), unfinished)
+  if (isInstalled('strip')) await run(`stripping ${name}`, ['strip', '--strip-debug', unfinished])
+  renameSync(unfinished, join(directory, name))
+}

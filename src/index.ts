@@ -4,6 +4,7 @@
  */
 export * from './core/alloc.ts'
 export { type Alarm, type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from './core/clock.ts'
+export { devIoctl } from './core/dev-ioctl.ts'
 export * from './core/driver.ts'
 export * from './core/errno.ts'
 export * from './core/eth.ts'
@@ -28,8 +29,10 @@ export type {
 } from './core/port.ts'
 export { type Random, random } from './core/random.ts'
 export { devClose, devOpen, type RegisterOptions, registerNetdev, unregisterNetdev } from './core/register.ts'
+export * from './core/sockios.ts'
 export * from './core/stats.ts'
 export type { TxQueue } from './core/tx-queue.ts'
+export { noMemory, type UserData, type UserMemory } from './core/user-data.ts'
 export { driver as cable } from './drivers/cable.ts'
 export { flipNetwork } from './drivers/hidden-loopback.ts'
 export { driver as loop } from './drivers/loop.ts'

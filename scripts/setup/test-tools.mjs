@@ -16,6 +16,7 @@ const packages = {
   iperf3: 'iperf3',
   ethtool: 'ethtool',
   traceroute: 'traceroute',
+  zsh: 'zsh',
 }
 
 // An ordinary user's PATH has no sbin.

@@ -7,3 +7,14 @@ export function align(rows: readonly string[][]): string[] {
     row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  '),
   )
 }
+
+/** The rows as lines, all columns to the left, two spaces between, and nothing at the end of a line. */
+export function alignLeft(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows.reduce<number[]>((max, row) => row.map((cell, i) => Math.max(max[i] ?? 0, cell.length)), [])
+  return rows.map(row =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  )
+}

@@ -17,6 +17,9 @@ const EXAMPLES: Section = [
     ['vnet --name tap0', 'attaches to it again, as alice'],
     ['vnet --name tap0 --delete', 'removes it'],
     ['vnet stats sn0', 'what vnet and the kernel counted'],
+    ['vnet carrier sn0 off', 'as if its cable were taken out'],
+    ['source <(vnet completion bash)', 'Tab completes what comes after `vnet`'],
+    ['vnet exec ./my-client sn0', 'its private ioctls reach the driver'],
   ],
 ]
 
@@ -26,14 +29,24 @@ export function programHelp(program: Command): void {
   program.helpOption('-h, --help', 'print this; after a command, also its own options')
   program.configureHelp({
     formatHelp: (_, helper) => {
-      const commands = program.commands.map((command, i): Item => {
-        const args = command.usage().replace('[OPTIONS]', '').trimStart()
-        return [`${command.name()} ${args}`.trimEnd(), command.description() + (i === 0 ? ' (the default)' : '')]
-      })
       const sections = optionSections([...commonOptions(), ...helper.visibleOptions(program)])
-      return page(program, helper, [['Commands:', commands], ...sections, EXAMPLES])
+      return page(program, helper, [...commandSections(program), ...sections, EXAMPLES])
     },
   })
+}
+
+/** Under the headings of their groups, as the options. */
+function commandSections(program: Command): Section[] {
+  const groups = new Map<string, Item[]>()
+  for (const [i, command] of program.commands.entries()) {
+    const heading = command.helpGroup() || 'Commands:'
+    const group = groups.get(heading) ?? []
+    groups.set(heading, group)
+    const args = command.usage().replace('[OPTIONS]', '').trimStart()
+    const description = command.description() + (i === 0 ? ' (the default)' : '')
+    group.push([`${command.name()} ${args}`.trimEnd(), description])
+  }
+  return [...groups]
 }
 
 /** `vnet COMMAND --help`. */

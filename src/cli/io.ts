@@ -11,6 +11,13 @@ export interface Io {
    * with the threads that Node has for files and the like.
    */
   readonly sole?: boolean
+  /** For a command that is there in place of another program; absent where the process is not ours to be that. */
+  readonly standIn?: StandIn
+}
+
+export interface StandIn {
+  /** Calls `fn` for every signal that is sent to us, none of which ends us meanwhile; answers how to stop that. */
+  onSignal(fn: (signal: NodeJS.Signals) => void): () => void
 }
 
 /** A signal, which ends a run well, or an exception that nobody caught. */

@@ -5,6 +5,7 @@ import { UsageError } from '../core/driver.ts'
 import { VnetError } from '../core/errno.ts'
 import { describeException } from '../core/exception.ts'
 import { isDriverFile, isOtherFile, loadDriver } from './driver-file.ts'
+import { withProgramWords } from './exec-command.ts'
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Io } from './io.ts'
 import { addDriverFile, createProgram, usageMessage } from './program.ts'
 
@@ -19,7 +20,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     const [file] = argv
     if (isOtherFile(file)) throw new UsageError(`'${file}' is no driver: a driver file ends in .js, .mjs or .ts`)
     if (isDriverFile(file)) addDriverFile(program, file, await loadDriver(file), io, done)
-    await program.parseAsync([...argv], { from: 'user' })
+    await program.parseAsync(withProgramWords(argv), { from: 'user' })
     return status
   } catch (error) {
     return fail(error, program, io)

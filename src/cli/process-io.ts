@@ -4,6 +4,8 @@ import { describeException } from '../core/exception.ts'
 import { type End, EXIT_FAILURE, type Io } from './io.ts'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+/** Those as well that would end a process, or start Node's debugger, when somebody else is to be told of them. */
+const SIGNALS_PASSED_ON = [...SIGNALS, 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGALRM'] as const
 
 /** What is used of `process`; a test has its own. */
 export interface ProcessLike {
@@ -13,6 +15,7 @@ export interface ProcessLike {
   exitCode?: number | string | null | undefined
   exit(code: number): void
   on(event: string, fn: (value: unknown) => void): unknown
+  off(event: string, fn: (value: unknown) => void): unknown
 }
 
 interface Stream {
@@ -37,7 +40,8 @@ export function processIo(process: ProcessLike): Io {
       process.exit(EXIT_FAILURE)
     }
   }
-  for (const signal of SIGNALS) process.on(signal, () => tell({ signal }))
+  let passedOn = false
+  for (const signal of SIGNALS) process.on(signal, () => passedOn || tell({ signal }))
   process.on('uncaughtException', defect => tell({ defect }))
   // A reader that went away (`| head -1`) does not end the interfaces.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
@@ -48,6 +52,20 @@ export function processIo(process: ProcessLike): Io {
     onEnd(fn) {
       listeners.add(fn)
       return () => listeners.delete(fn)
+    },
+    standIn: {
+      onSignal(fn) {
+        passedOn = true
+        const undo = SIGNALS_PASSED_ON.map(signal => {
+          const told = () => fn(signal)
+          process.on(signal, told)
+          return () => process.off(signal, told)
+        })
+        return () => {
+          passedOn = false
+          for (const off of undo) off()
+        }
+      },
     },
   }
 }

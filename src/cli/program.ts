@@ -4,11 +4,13 @@ import { type Driver, defaultParams, type Param, type Params, UsageError } from 
 import { driver as cable } from '../drivers/cable.ts'
 import { driver as loop } from '../drivers/loop.ts'
 import { driver as snull } from '../drivers/snull.ts'
+import { completionCommand } from './completion-command.ts'
+import { controlCommandNames, controlCommands } from './control-commands.ts'
+import { execCommand } from './exec-command.ts'
 import { commandHelp, programHelp } from './help.ts'
 import type { Io } from './io.ts'
 import { type CommonOptions, commonOptions, noOffloadAsValue } from './options.ts'
 import { run } from './run.ts'
-import { statsCommand } from './stats-command.ts'
 
 /** Every driver of the program; the first runs when no command is given. */
 const drivers: readonly Driver[] = [loop, snull, cable].map(driver => driver as unknown as Driver)
@@ -20,8 +22,11 @@ export function createProgram(version: string, io: Io, done: (status: number) =>
   for (const driver of drivers) {
     program.addCommand(driverCommand(driver, io, done), { isDefault: driver === drivers[0] })
   }
-  program.addCommand(statsCommand(configure(new Command('stats'), io), io, done))
-  program.helpCommand(false).addCommand(helpCommand(program, io))
+  const empty = (name: string) => configure(new Command(name), io)
+  for (const command of controlCommands(empty, io, done)) program.addCommand(command)
+  program.addCommand(execCommand(empty('exec'), io, done).helpGroup('Asking a running vnet:'))
+  program.helpCommand(false).addCommand(completionCommand(empty('completion'), program, io))
+  program.addCommand(helpCommand(program, io))
   return program
 }
 
@@ -63,16 +68,19 @@ function driverCommand(driver: Driver, io: Io, done: (status: number) => void): 
 }
 
 function helpCommand(program: Command, io: Io): Command {
-  const command = configure(new Command('help'), io).usage('[COMMAND]').argument('[command]')
-  return command.description('this text, or all about one command').action((name: string | undefined) => {
-    const about = name === undefined ? program : program.commands.find(known => known.name() === name)
-    if (about === undefined) throw new UsageError(unknownCommand(name))
-    about.outputHelp()
-  })
+  const command = configure(new Command('help'), io).usage('[COMMAND]').argument('[COMMAND]')
+  return command
+    .description('this text, or all about one command')
+    .helpGroup('Help:')
+    .action((name: string | undefined) => {
+      const about = name === undefined ? program : program.commands.find(known => known.name() === name)
+      if (about === undefined) throw new UsageError(unknownCommand(name))
+      about.outputHelp()
+    })
 }
 
 function unknownCommand(name: string | undefined): string {
-  const names = [...drivers.map(driver => driver.name), 'stats']
+  const names = [...drivers.map(driver => driver.name), ...controlCommandNames, 'exec']
   return names.includes(name ?? '')
     ? `the command comes first: vnet ${name} [OPTIONS]`
     : `unknown command or argument '${name}': the commands are ${names.join(', ')}`
@@ -98,6 +106,8 @@ export function usageMessage({ message }: CommanderError, program: Command): str
   return message
     .trim()
     .replace(/^error: /, '')
+    .replace(/^command-argument value '(.*)' is invalid for argument '.*'\. /s, "'$1': ")
+    .replace(/(?<=^'.*': )Allowed choices are (.*)\.$/s, 'it is one of $1')
     .replace(/^option '.*(--[\w-]+)[^']*' argument '(.*)' is invalid\. /s, '$1 $2: ')
     .replace(/\s*\n\s*/g, ' ')
 }

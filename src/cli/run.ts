@@ -53,7 +53,11 @@ export async function run(
       refuseOverlaps(plans)
       for (const plan of plans) refuseConflicts(host, plan)
       if (verbose > 0) traceChanges(net)
-      using _control = serveControl(native, net, { netnsOf: dev => plans.find(plan => plan.dev === dev)?.netns })
+      using _control = serveControl(native, net, {
+        netnsOf: dev => plans.find(plan => plan.dev === dev)?.netns,
+        module: { name: driver.name, params: driver.params, values: params },
+        owner: options.user,
+      })
       status = await live(driver, plans, net, host, options, io, output)
     }
   } finally {

@@ -12,7 +12,7 @@ export type DeviceStatistics = Omit<DeviceStats, 'ifindex'>
 
 export function statisticsOf(dev: NetDevice, netns?: string): DeviceStatistics {
   const { tx, rx } = dev.counters.drops()
-  const kernel = dev.port?.hostStats()
+  const kernel = dev.hostStats()
   const events = queueEvents(dev)
   return {
     name: dev.name,

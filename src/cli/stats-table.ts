@@ -1,12 +1,8 @@
 /** What `vnet stats` prints for people: a block for each interface. */
-import type { Device, DeviceStats, QueueEvents } from '../control/index.ts'
+import type { DeviceStats, QueueEvents } from '../control/index.ts'
 import { type LinkStats64, type LinkStats64Field, linkStats64Fields } from '../core/stats.ts'
 import { align } from './align.ts'
-
-/** An interface as it is named on the command line: `red/eth0` when it is not in the program's own namespace. */
-export function label({ name, netns }: Device): string {
-  return netns === undefined ? name : `${netns}/${name}`
-}
+import { label } from './label.ts'
 
 /** `rxPackets` as the kernel spells it. */
 export function kernelName(field: LinkStats64Field): string {

@@ -12,6 +12,21 @@ export interface Device {
   readonly netns: string | undefined
 }
 
+/** What a vnet tells of a device. An older vnet does not tell all of it. */
+export interface DeviceInfo extends Device {
+  readonly txQueues: number
+  readonly rxQueues: number
+  /** Name of its driver. */
+  readonly driver: string | undefined
+  /** As the driver last said. */
+  readonly carrier: boolean | undefined
+  /** IFF_* */
+  readonly flags: number | undefined
+  readonly mtu: number | undefined
+  /** Hardware address, `02:00:00:00:00:01`. */
+  readonly mac: string | undefined
+}
+
 /** Its statistics at one moment. */
 export interface DeviceStats extends Device {
   readonly total: LinkStats64 & QueueEvents
@@ -31,6 +46,20 @@ export type Answer = Decoded<typeof answerPolicy.fields>
 
 export function device({ ifindex, ifname, netns }: Answer): Device {
   return { ifindex, name: ifname, netns }
+}
+
+export function deviceInfo(answer: Answer): DeviceInfo {
+  const { numTxQueues = 0, numRxQueues = 0, carrier, flags, mtu, address, driver } = answer
+  return {
+    ...device(answer),
+    txQueues: numTxQueues,
+    rxQueues: numRxQueues,
+    driver,
+    carrier: carrier === undefined ? undefined : carrier !== 0,
+    flags,
+    mtu,
+    mac: address && Array.from(address, octet => octet.toString(16).padStart(2, '0')).join(':'),
+  }
 }
 
 /** Of the message with the sums, and those of the queues after it. */

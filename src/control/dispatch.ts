@@ -2,15 +2,17 @@
  * One datagram from a client, and the answers to it, as the kernel's generic netlink gives them: every request is answered, by
  * messages, an acknowledgement if it asks for one, or a refusal with a text and the place of what is wrong. Knows no socket.
  */
-import { EBUSY, EINVAL, EIO, ENOENT, EOPNOTSUPP, VnetError } from '../core/errno.ts'
+import { EBUSY, EINVAL, EIO, ENOENT, EOPNOTSUPP, EPERM, VnetError } from '../core/errno.ts'
 import {
   type Answer,
+  attributes,
   type GenlMessage,
   genlmsghdr,
   type Message,
   MessageBuilder,
   messages,
   NetlinkParseError,
+  NLA_HDRLEN,
   NLM_F_ACK,
   NLM_F_DUMP,
   NLM_F_MULTI,
@@ -22,15 +24,14 @@ import {
   writeDone,
 } from '../netlink/index.ts'
 import type { Parts } from './dumps.ts'
-import type { Family, Operation, Write } from './operation.ts'
+import type { Caller, Family, Operation, Write } from './operation.ts'
+import { Refusal } from './refusal.ts'
 
 /** A part of a dump ends with the message that reaches this many octets; a client's buffer holds several parts. */
 const PART_OCTETS = 8192
 
-/** Where the answers to one client go. */
-export interface Client {
-  /** Its netlink port. */
-  readonly port: number
+/** Who asks, and where the answers go. */
+export interface Client extends Caller {
   /** Sends a datagram; the octets are valid during the call only. */
   send(octets: Uint8Array): void
   /** Sends datagrams as the client takes them. False when it has a dump under way already, or too many others have. */
@@ -77,7 +78,7 @@ function answerOne(
       dumping = perform(families, bytes, message, client, onDefect)
     }
   } catch (error) {
-    answer = refusal(error, message, onDefect)
+    answer = refusal(error, bytes, message, onDefect)
   }
   // The end of a dump is its acknowledgement.
   if (dumping || (answer.error === 0 && (message.flags & NLM_F_ACK) === 0)) return
@@ -100,18 +101,23 @@ function perform(
   const { offset, length } = request
   const operation = family.operations.find(({ cmd }) => cmd === request.cmd)
   if (operation === undefined) throw unsupported(family, request, 'is not known')
+  if (operation.changes && !client.mayChange) {
+    throw new VnetError(EPERM, family.name, 'that is for root and for the user that this vnet runs as')
+  }
   if ((message.flags & NLM_F_DUMP) === NLM_F_DUMP) {
     if (operation.dumpit === undefined) throw unsupported(family, request, 'has no dump')
     const begin = (builder: MessageBuilder) => header(builder, family, operation, message, client, NLM_F_MULTI)
     const end = (builder: MessageBuilder, answer: Answer) => writeDone(builder, message.seq, client.port, answer)
-    const failed = (error: unknown) => refusal(error, message, onDefect)
+    // The request is gone by then: a Refusal has no place.
+    const failed = (error: unknown) => refusal(error, undefined, message, onDefect)
     if (!client.dump(parts(operation.dumpit(bytes, offset, length), begin, end, failed))) {
       throw new VnetError(EBUSY, 'vnet_nl', 'another dump is under way: ask again')
     }
     return true
   }
   if (operation.doit === undefined) throw unsupported(family, request, 'has a dump only')
-  const write = operation.doit(bytes, offset, length)
+  const write = operation.doit(bytes, offset, length, client)
+  if (write === undefined) return false
   const builder = new MessageBuilder()
   header(builder, family, operation, message, client, 0)
   write(builder)
@@ -155,7 +161,11 @@ function* parts(
   return builder.bytes
 }
 
-function refusal(error: unknown, message: Message, onDefect: OnDefect): Answer {
+function refusal(error: unknown, bytes: Uint8Array | undefined, message: Message, onDefect: OnDefect): Answer {
+  if (error instanceof Refusal && bytes !== undefined) {
+    const offset = placeOf(error.attribute, bytes, message)
+    return { error: -error.errno, message: error.advice ?? error.message, ...(offset === undefined ? {} : { offset }) }
+  }
   if (error instanceof VnetError) return { error: -error.errno, message: error.advice ?? error.message }
   if (error instanceof NetlinkParseError) {
     const { attribute, reason, offset } = error
@@ -164,6 +174,13 @@ function refusal(error: unknown, message: Message, onDefect: OnDefect): Answer {
   }
   onDefect(error)
   return { error: -EIO, message: 'the driver failed to answer' }
+}
+
+/** Of the last attribute of a type, which is the one that counts, in a request that was decoded well. */
+function placeOf(type: number, bytes: Uint8Array, message: Message): number | undefined {
+  const { offset, length } = parseGenl(bytes, message)
+  const found = [...attributes(bytes, offset, length)].findLast(attribute => attribute.type === type)
+  return found && found.offset - NLA_HDRLEN - (message.offset - NLMSG_HDRLEN)
 }
 
 function unsupported({ name }: Family, { cmd }: GenlMessage, why: string): VnetError {

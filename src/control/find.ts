@@ -1,13 +1,20 @@
 /** Which vnets run: in this network namespace, where they can be asked, and in others. */
 import { ECONNREFUSED, isErrno, VnetError } from '../core/errno.ts'
 import type { ControlClient } from './client.ts'
-import type { Device } from './device-stats.ts'
+import type { DeviceInfo } from './device-stats.ts'
 import { type Entry, ownNamespace, RUN_DIRECTORY, readDirectory } from './directory.ts'
 import { VNET_PORT } from './family.ts'
 
+/** A device, and the port to ask for it. */
+export interface FoundDevice extends DeviceInfo {
+  readonly port: number
+  /** The process of its vnet; undefined where its file says none that means something here. */
+  readonly pid: number | undefined
+}
+
 export interface Found {
-  /** Devices of the vnets of this namespace, each with the port to ask for it. */
-  readonly devices: readonly (Device & { readonly port: number })[]
+  /** Devices of the vnets of this namespace. */
+  readonly devices: readonly FoundDevice[]
   /** Vnets that are there and did not answer as they should. */
   readonly failed: readonly VnetError[]
   /** Vnets of other network namespaces; not of other containers, whose process numbers mean nothing here. */
@@ -19,13 +26,14 @@ export async function findVnets(client: ControlClient, directory = RUN_DIRECTORY
   const [netns, pidns] = [ownNamespace('net'), ownNamespace('pid')]
   const entries = readDirectory(directory)
   const here = entries.filter(entry => entry.netns === netns)
-  const devices: Found['devices'][number][] = []
+  const devices: FoundDevice[] = []
   const failed: VnetError[] = []
   // In the order in which they took their ports, as a rule that of their beginning.
   const ports = new Set([VNET_PORT, ...here.map(entry => entry.port)])
   for (const port of [...ports].sort((a, b) => a - b)) {
     try {
-      for (const device of await client.devices(port)) devices.push({ ...device, port })
+      const pid = here.find(entry => entry.port === port && entry.pidns === pidns)?.pid
+      for (const device of await client.devices(port)) devices.push({ ...device, port, pid })
     } catch (error) {
       // Nobody has the port.
       if (isErrno(error, ECONNREFUSED)) continue

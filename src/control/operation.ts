@@ -7,12 +7,25 @@ import { type Decoded, decodeAttributes, type Fields, type MessageBuilder, type 
 /** Writes the attributes of one message of an answer. */
 export type Write = (builder: MessageBuilder) => void
 
+/** Who asks, as the kernel says. */
+export interface Caller {
+  /** His netlink port. */
+  readonly port: number
+  readonly uid: number
+  /** He is root, or the vnet's owner. */
+  readonly mayChange: boolean
+}
+
 export interface Operation {
   readonly cmd: number
   /** The command of its answers. */
   readonly answerCmd: number
-  /** Answers a request with one message. The octets may be used during the call only. */
-  readonly doit: ((bytes: Uint8Array, offset: number, length: number) => Write) | undefined
+  /** Only for who may change something (GENL_ADMIN_PERM). */
+  readonly changes: boolean
+  /** What a request may hold. */
+  readonly policy: Policy<Fields>
+  /** Answers a request with one message, or with its acknowledgement alone. The octets may be used during the call only. */
+  readonly doit: ((bytes: Uint8Array, offset: number, length: number, caller: Caller) => Write | undefined) | undefined
   /** Answers a request with a message for each of many things, which are made as the client takes them. */
   readonly dumpit: ((bytes: Uint8Array, offset: number, length: number) => Iterable<Write>) | undefined
 }
@@ -24,24 +37,28 @@ export interface Family {
   readonly version: number
   readonly maxattr: number
   readonly operations: readonly Operation[]
+  /** Its multicast groups. */
+  readonly groups?: readonly { readonly name: string; readonly id: number }[]
 }
 
 export interface OperationOptions<F extends Fields> {
   readonly cmd: number
   readonly answerCmd?: number
-  /** What a request may hold. */
+  readonly changes?: boolean
   readonly policy: Policy<F>
-  readonly doit?: (request: Decoded<F>) => Write
+  readonly doit?: (request: Decoded<F>, caller: Caller) => Write | undefined
   readonly dumpit?: (request: Decoded<F>) => Iterable<Write>
 }
 
 /** An operation whose functions get requests decoded by its policy. */
 export function operation<F extends Fields>(options: OperationOptions<F>): Operation {
-  const { cmd, answerCmd = cmd, policy, doit, dumpit } = options
+  const { cmd, answerCmd = cmd, changes = false, policy, doit, dumpit } = options
   return {
     cmd,
     answerCmd,
-    doit: doit && ((bytes, offset, length) => doit(decodeAttributes(policy, bytes, offset, length))),
+    changes,
+    policy,
+    doit: doit && ((bytes, offset, length, caller) => doit(decodeAttributes(policy, bytes, offset, length), caller)),
     dumpit: dumpit && ((bytes, offset, length) => dumpit(decodeAttributes(policy, bytes, offset, length))),
   }
 }

@@ -10,10 +10,12 @@ import type { Native } from '../kernel/native.ts'
 import { Announcement, RUN_DIRECTORY } from './directory.ts'
 import { type Client, dispatch } from './dispatch.ts'
 import { Dumps } from './dumps.ts'
-import { VNET_PORT, VNET_PORTS } from './family.ts'
+import { Events } from './events.ts'
+import { VNET_MCGRP_EVENTS, VNET_PORT, VNET_PORTS } from './family.ts'
 import { nlctrl } from './nlctrl.ts'
 import type { Family } from './operation.ts'
-import { UserSocket } from './socket.ts'
+import { type OnDatagram, UserSocket } from './socket.ts'
+import type { Module } from './subject.ts'
 import { vnetFamily } from './vnet-family.ts'
 
 /**
@@ -22,6 +24,8 @@ import { vnetFamily } from './vnet-family.ts'
  */
 const REQUEST_OCTETS = 8192
 
+const ROOT = 0
+
 /** Datagrams answered at the end. */
 const LAST_REQUESTS = 64
 
@@ -29,6 +33,10 @@ export interface ServerOptions {
   /** Where a device was made, as its user named that network namespace; undefined is the program's own. */
   readonly netnsOf?: (dev: NetDevice) => string | undefined
   readonly directory?: string
+  /** The driver whose parameters can be read and set. */
+  readonly module?: Module
+  /** A user who may change something beside root and the one that the program runs as. */
+  readonly owner?: number | undefined
 }
 
 /** The netlink ports that vnets take. */
@@ -41,18 +49,23 @@ export function* vnetPorts(): Generator<number> {
  * a line in the log and the program goes on.
  */
 export function serveControl(native: Native, net: Net, options: ServerOptions = {}): Disposable {
-  const { netnsOf = () => undefined, directory = RUN_DIRECTORY } = options
-  const subject = { devices: net.devices, netnsOf }
+  const { netnsOf = () => undefined, directory = RUN_DIRECTORY, module, owner } = options
+  const owners = new Set([ROOT, process.geteuid?.() ?? ROOT, owner ?? ROOT])
+  const sendTo = (port: number, octets: Uint8Array) => socket?.send(port, octets) ?? 0
+  const multicast = (octets: Uint8Array) => socket?.multicast(VNET_MCGRP_EVENTS, octets)
+  const events = new Events(net, netnsOf, { send: sendTo, multicast })
+  const subject = { devices: net.devices, netnsOf, module, subscribers: events.subscribers }
   const vnet = vnetFamily(subject)
   const families = new Map([nlctrl([vnet]), vnet].map((family): [number, Family] => [family.id, family]))
   const onDefect = (error: unknown) => net.log.err(`control: ${describeException(error)}`)
-  const sendTo = (port: number, octets: Uint8Array) => socket?.send(port, octets) ?? 0
   const dumps = new Dumps(sendTo)
-  const socket = openSocket(native, net, (bytes, length, sender) => {
+  const socket = openSocket(native, net, (bytes, length, sender, uid) => {
     // The kernel has nothing to ask.
     if (sender === 0) return
     const client: Client = {
       port: sender,
+      uid,
+      mayChange: owners.has(uid),
       send: octets => void sendTo(sender, octets),
       dump: parts => dumps.begin(sender, parts),
     }
@@ -64,17 +77,14 @@ export function serveControl(native: Native, net: Net, options: ServerOptions = 
       stopAnnouncing?.()
       // Who asked before the end is answered, and need not find out that nobody will.
       socket?.drain(LAST_REQUESTS)
+      events[Symbol.dispose]()
       dumps.close()
       socket?.close()
     },
   }
 }
 
-function openSocket(
-  native: Native,
-  net: Net,
-  onDatagram: (bytes: Uint8Array, length: number, sender: number) => void,
-): UserSocket | undefined {
+function openSocket(native: Native, net: Net, onDatagram: OnDatagram): UserSocket | undefined {
   try {
     const socket = UserSocket.open(native, vnetPorts(), onDatagram)
     socket.unref()

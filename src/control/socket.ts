@@ -6,13 +6,25 @@ import { EBADF } from '../core/errno.ts'
 import { check } from '../kernel/errno.ts'
 import type { Native, Poller } from '../kernel/native.ts'
 import { startPoller } from '../kernel/poller.ts'
-import { AF_NETLINK, MSG_DONTWAIT, NETLINK_USERSOCK, SOCK_RAW, sockaddrNl } from '../kernel/uapi.ts'
+import {
+  AF_NETLINK,
+  int32,
+  MSG_DONTWAIT,
+  NETLINK_USERSOCK,
+  SO_PASSCRED,
+  SOCK_RAW,
+  SOL_SOCKET,
+  sockaddrNl,
+} from '../kernel/uapi.ts'
 
 /** More than any datagram of the protocol; a longer one is cut, and then not whole. */
 const RECEIVE_OCTETS = 65536
 
-/** Told of a datagram: `length` octets at the beginning of `bytes`, valid during the call, from port `sender`. */
-export type OnDatagram = (bytes: Uint8Array, length: number, sender: number) => void
+/**
+ * Told of a datagram: `length` octets at the beginning of `bytes`, valid during the call, from port `sender` and the user `uid`, as the
+ * kernel says (SCM_CREDENTIALS).
+ */
+export type OnDatagram = (bytes: Uint8Array, length: number, sender: number, uid: number) => void
 
 export class UserSocket {
   /** Its netlink port. */
@@ -22,7 +34,7 @@ export class UserSocket {
   readonly #poller: Poller
   readonly #onDatagram: OnDatagram
   readonly #into = new Uint8Array(RECEIVE_OCTETS)
-  readonly #meta = new Int32Array(3)
+  readonly #meta = new Int32Array(4)
   #open = true
 
   private constructor(native: Native, fd: number, onDatagram: OnDatagram) {
@@ -42,6 +54,7 @@ export class UserSocket {
   static open(native: Native, ports: Iterable<number>, onDatagram: OnDatagram): UserSocket {
     const fd = check(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_USERSOCK, -1), 'socket(AF_NETLINK, NETLINK_USERSOCK)')
     try {
+      check(native.setsockopt(fd, SOL_SOCKET, SO_PASSCRED, int32(1)), 'setsockopt(SO_PASSCRED)')
       let result = 0
       for (const port of ports) {
         result = native.bind(fd, sockaddrNl(port))
@@ -60,6 +73,12 @@ export class UserSocket {
     // The number may be another's by then.
     if (!this.#open) return -EBADF
     return this.#native.sendto(this.#fd, octets, MSG_DONTWAIT, sockaddrNl(port))
+  }
+
+  /** Sends a datagram to a multicast group, 1 to 32: to all of the namespace that joined it and have room. */
+  multicast(group: number, octets: Uint8Array): void {
+    // To port 0 as well, which is nobody's: so the answer says nothing.
+    if (this.#open) this.#native.sendto(this.#fd, octets, MSG_DONTWAIT, sockaddrNl(0, (1 << (group - 1)) >>> 0))
   }
 
   /** Tells what is there already, `most` datagrams at most: what is unread when it closes is lost, and its sender not told. */
@@ -97,7 +116,7 @@ export class UserSocket {
   #read(): boolean {
     if (!this.#open) return false
     const length = this.#native.recvmsg(this.#fd, this.#into, MSG_DONTWAIT, this.#meta)
-    if (length >= 0) this.#onDatagram(this.#into, length, this.#meta[0] >>> 0)
+    if (length >= 0) this.#onDatagram(this.#into, length, this.#meta[0] >>> 0, this.#meta[3] >>> 0)
     return length >= 0
   }
 }

@@ -2,22 +2,25 @@
  * What a running vnet answers for `vnet_nl`. The counters of a device, ours and the kernel's, are read in one go: both count a
  * frame in the call that moves it, so they agree to the frame at every moment, also under load.
  */
-import { EINVAL, ENODEV, VnetError } from '../core/errno.ts'
 import type { NetDevice } from '../core/net-device.ts'
 import type { MessageBuilder } from '../netlink/index.ts'
 import { writeIndexedArray } from '../netlink/index.ts'
 import { dropReasonName } from '../skb/drop-reason.ts'
+import { changes } from './changes.ts'
+import { echo } from './echo.ts'
 import {
   getDevicesRequest,
   getStatsRequest,
+  VNET_ATTR_ADDRESS,
+  VNET_ATTR_CARRIER,
+  VNET_ATTR_DRIVER,
   VNET_ATTR_DROPS,
+  VNET_ATTR_FLAGS,
   VNET_ATTR_GRO_MERGED,
   VNET_ATTR_HELD,
-  VNET_ATTR_IFINDEX,
-  VNET_ATTR_IFNAME,
   VNET_ATTR_KERNEL_STATS,
   VNET_ATTR_MAX,
-  VNET_ATTR_NETNS,
+  VNET_ATTR_MTU,
   VNET_ATTR_NUM_RX_QUEUES,
   VNET_ATTR_NUM_TX_QUEUES,
   VNET_ATTR_QUEUE,
@@ -34,34 +37,25 @@ import {
   VNET_GENL_ID,
   VNET_GENL_NAME,
   VNET_GENL_VERSION,
+  VNET_MCGRP_EVENTS,
+  VNET_MCGRP_EVENTS_NAME,
   VNET_SCOPE_QUEUE,
 } from './family.ts'
+import { ioctl } from './ioctl.ts'
 import { type Family, operation, type Write } from './operation.ts'
+import { parameters } from './parameters.ts'
 import { type QueueEvents, queueEvents, sumOfEvents } from './queue-events.ts'
+import { chosen, identify, type Subject, theOne } from './subject.ts'
+import { subscribe } from './subscribe.ts'
 
 const U64_MAX = 0xffff_ffff_ffff_ffffn
-
-/** What is asked about: the devices, and where each of them is. */
-export interface Subject {
-  /** Those registered now. */
-  readonly devices: readonly NetDevice[]
-  /** The network namespace it was made in, as its user named that; undefined when it is the program's own. */
-  netnsOf(dev: NetDevice): string | undefined
-}
-
-/** Which devices a request means. */
-interface Which {
-  readonly ifindex?: number
-  readonly ifname?: string
-  readonly netns?: string
-}
 
 export function vnetFamily(subject: Subject): Family {
   const getDevices = operation({
     cmd: VNET_CMD_GET_DEVICES,
     policy: getDevicesRequest,
-    doit: request => describe(subject, theOne(subject, request)),
-    dumpit: request => chosen(subject, request).map(dev => describe(subject, dev)),
+    doit: request => describe(subject, theOne(subject, request), true),
+    dumpit: request => chosen(subject, request).map(dev => describe(subject, dev, true)),
   })
   const getStats = operation({
     cmd: VNET_CMD_GET_STATS,
@@ -74,26 +68,17 @@ export function vnetFamily(subject: Subject): Family {
     name: VNET_GENL_NAME,
     version: VNET_GENL_VERSION,
     maxattr: VNET_ATTR_MAX,
-    operations: [getDevices, getStats],
+    operations: [
+      echo(),
+      getDevices,
+      getStats,
+      ...changes(subject),
+      ...parameters(subject),
+      ioctl(subject),
+      subscribe(subject),
+    ].sort((a, b) => a.cmd - b.cmd),
+    groups: [{ name: VNET_MCGRP_EVENTS_NAME, id: VNET_MCGRP_EVENTS }],
   }
-}
-
-function chosen({ devices, netnsOf }: Subject, { ifindex, ifname, netns }: Which): NetDevice[] {
-  return devices.filter(
-    dev =>
-      (ifindex === undefined || ifindex === dev.ifindex) &&
-      (ifname === undefined || ifname === dev.name) &&
-      (netns === undefined || netns === netnsOf(dev)),
-  )
-}
-
-function theOne(subject: Subject, which: Which): NetDevice {
-  if ((which.ifindex ?? which.ifname) === undefined) {
-    throw new VnetError(EINVAL, 'vnet_nl', 'the request names no interface')
-  }
-  const [dev] = chosen(subject, which)
-  if (dev === undefined) throw new VnetError(ENODEV, 'vnet_nl', 'there is no such interface')
-  return dev
 }
 
 /** The sums of each device, and what else is in `scope` after them: each device as it is when its turn comes. */
@@ -113,22 +98,21 @@ function* allStats(subject: Subject, devices: readonly NetDevice[], scope: numbe
   }
 }
 
-function identify(builder: MessageBuilder, { netnsOf }: Subject, dev: NetDevice): void {
-  builder.u32(VNET_ATTR_IFINDEX, dev.ifindex).string(VNET_ATTR_IFNAME, dev.name)
-  const netns = netnsOf(dev)
-  if (netns !== undefined) builder.string(VNET_ATTR_NETNS, netns)
-}
-
-function describe(subject: Subject, dev: NetDevice): Write {
+/** Which device it is and what queues it has; with `link`, also how it is at the moment. */
+function describe(subject: Subject, dev: NetDevice, link = false): Write {
   return builder => {
     identify(builder, subject, dev)
     builder.u32(VNET_ATTR_NUM_TX_QUEUES, dev.numTxQueues).u32(VNET_ATTR_NUM_RX_QUEUES, dev.numRxQueues)
+    if (!link) return
+    builder.u8(VNET_ATTR_CARRIER, dev.carrier ? 1 : 0).u32(VNET_ATTR_FLAGS, dev.flags >>> 0)
+    builder.u32(VNET_ATTR_MTU, dev.mtu).binary(VNET_ATTR_ADDRESS, dev.devAddr)
+    if (subject.module !== undefined) builder.string(VNET_ATTR_DRIVER, subject.module.name)
   }
 }
 
 function deviceStats(subject: Subject, dev: NetDevice): Write {
   // All at this moment, in one turn of the event loop.
-  const [ours, kernels, drops] = [dev.getStats64(), dev.port?.hostStats(), dev.counters.drops()]
+  const [ours, kernels, drops] = [dev.getStats64(), dev.hostStats(), dev.counters.drops()]
   const [events, held] = [sumOfEvents(queueEvents(dev)), dev.slotsUsed]
   return builder => {
     describe(subject, dev)(builder)

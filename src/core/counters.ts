@@ -10,6 +10,14 @@ import { OWNER_RX, type SkBuff } from '../skb/sk-buff.ts'
 import { statsOfDrop } from './drop-stats.ts'
 import { LINK_STATS64_LENGTH, MULTICAST, RX_BYTES, RX_PACKETS, TX_BYTES, TX_PACKETS } from './stats.ts'
 
+/** What went in and what became of it. */
+export interface Frames {
+  in: number
+  /** Those merged into another are part of one that is out. */
+  out: number
+  dropped: number
+}
+
 export class Counters {
   readonly txqs: number
   readonly rxqs: number
@@ -18,6 +26,8 @@ export class Counters {
   readonly #rxDrops: Float64Array
   /** Frames that became part of the one before, by receive queue: received, but not as frames of their own. Shared as the rows. */
   readonly groMerged: Float64Array
+  /** Frames counted before the last reset. */
+  readonly #past: Frames = { in: 0, out: 0, dropped: 0 }
 
   constructor(txqs: number, rxqs: number) {
     this.txqs = txqs
@@ -62,6 +72,24 @@ export class Counters {
     const known = reason >>> 0 === reason && reason < SKB_DROP_REASON_MAX ? reason : SKB_DROP_REASON_NOT_SPECIFIED
     drops[queue * SKB_DROP_REASON_MAX + known] += 1
     for (const field of statsOfDrop(known, rx)) this.count(queue, field)
+  }
+
+  /** All frames that were ever counted, also before a reset: every frame in is a frame out, a counted drop, or held. */
+  frames(): Frames {
+    const sum = { ...this.#past }
+    const stats = this.sum()
+    sum.in += stats[TX_PACKETS]
+    sum.out += stats[RX_PACKETS]
+    for (const n of this.groMerged) sum.out += n
+    const { tx, rx } = this.drops()
+    for (const n of [...tx, ...rx]) sum.dropped += n
+    return sum
+  }
+
+  /** Everything to zero, but for what `frames` tells. */
+  reset(): void {
+    Object.assign(this.#past, this.frames())
+    for (const each of [this.rows, this.#txDrops, this.#rxDrops, this.groMerged]) each.fill(0)
   }
 
   /** The row of one queue: a view, which goes on counting. */

@@ -16,6 +16,8 @@ export interface Param<T> {
   readonly live: boolean
   /** Throws a UsageError that says what would do. */
   parse(text: string): T
+  /** The text of a value, where it is not the value's own: what `parse` would make it of. */
+  format?(value: T): string
 }
 
 export type Params = Record<string, Param<unknown>>
@@ -65,19 +67,31 @@ export function bool(options: ParamOptions<boolean>): Param<boolean> {
       if (/^(0|n|no|off|false)$/i.test(text)) return false
       throw new UsageError(`'${text}' is neither 1 nor 0`)
     },
+    format: value => (value ? '1' : '0'),
   }
 }
 
 /** Text, turned into what `parse` makes of it, if there is one; that throws a UsageError that says what would do. */
 export function text<T extends string | undefined>(
-  options: ParamOptions<T> & { parse?: undefined },
+  options: ParamOptions<T> & { parse?: undefined; format?: undefined },
 ): Param<string | (T & undefined)>
-export function text<T>(options: ParamOptions<T> & { parse: (text: string) => T }): Param<T>
+export function text<T>(
+  options: ParamOptions<T> & { parse: (text: string) => T; format?: (value: T) => string },
+): Param<T>
 export function text(
-  options: ParamOptions<unknown> & { parse?: ((text: string) => unknown) | undefined },
+  options: ParamOptions<unknown> & {
+    parse?: ((text: string) => unknown) | undefined
+    format?: ((value: never) => string) | undefined
+  },
 ): Param<unknown> {
-  const { default: usual, description, live = false, parse = (value: string) => value } = options
-  return { type: 'string', default: usual, description, live, parse }
+  const { default: usual, description, live = false, parse = (value: string) => value, format } = options
+  const param: Param<unknown> = { type: 'string', default: usual, description, live, parse }
+  return format === undefined ? param : { ...param, format: format as (value: unknown) => string }
+}
+
+/** A parameter's value as text; empty when it has none. */
+export function formatParam(param: Param<unknown>, value: unknown): string {
+  return param.format?.(value) ?? (value === undefined ? '' : String(value))
 }
 
 /** What init learns besides its own parameters. */

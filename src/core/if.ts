@@ -88,3 +88,5 @@ export const NETDEV_CHANGEMTU = 7
 export const NETDEV_CHANGEADDR = 8
 export const NETDEV_CHANGENAME = 10
 export const NETDEV_POST_INIT = 16
+/** Our own: a transmit queue was stopped for too long (`dev.watchdog.lastQueue`), and ndoTxTimeout is about to be called. */
+export const NETDEV_TX_TIMEOUT = 0x100

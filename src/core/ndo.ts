@@ -6,7 +6,7 @@ import type { Errno } from './ops.ts'
 import type { LinkRequest } from './port.ts'
 
 /** The largest errno (MAX_ERRNO, include/linux/err.h). */
-const MAX_ERRNO = 4095
+export const MAX_ERRNO = 4095
 
 /** Runs one of the driver's operations: 0 or a negative errno, also when it throws or answers nonsense. */
 export function callNdo(dev: NetDevice, op: string, fn: () => Errno): number {

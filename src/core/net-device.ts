@@ -7,6 +7,7 @@ import type { SlotAccount } from '../skb/pool.ts'
 import type { SkBuff, SkBuffDevice } from '../skb/sk-buff.ts'
 import { NSEC_PER_SEC } from './clock.ts'
 import { Counters, wrap } from './counters.ts'
+import { DevStats } from './dev-stats.ts'
 import { EINVAL, VnetError } from './errno.ts'
 import { describeException } from './exception.ts'
 import {
@@ -20,7 +21,6 @@ import {
   NETREG_UNINITIALIZED,
 } from './if.ts'
 import type { Log } from './log.ts'
-import { refuseAnswer } from './ndo.ts'
 import type { Net } from './net.ts'
 import type { HeaderOps, Ifmap, NetDeviceOps } from './ops.ts'
 import type { LinkKsettings, Port } from './port.ts'
@@ -76,6 +76,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   #rx: readonly RxQueue[] = []
   #slots: SlotAccount | undefined
   #log: Log | undefined
+  readonly #stats: DevStats
   #watchdog: Watchdog | undefined
   readonly #silentUntil = new Map<string, number>()
   #lost: (() => void) | undefined
@@ -87,6 +88,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     this.name = name
     this.priv = priv
     this.counters = new Counters(txqs, rxqs)
+    this.#stats = new DevStats(this)
     this.tx = Array.from({ length: txqs }, (_, q) => new TxQueue(this, q))
   }
 
@@ -136,14 +138,17 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
 
   /** dev_get_stats: a row of LinkStats64 summed over all queues, with what the driver adds. Owned by the caller. */
   getStats64(): Float64Array {
-    const stats = this.counters.sum()
-    try {
-      const answer: unknown = this.netdevOps.ndoGetStats64?.(this, stats)
-      if (answer instanceof Promise) refuseAnswer(this, 'ndoGetStats64', answer, 'nothing')
-    } catch (error) {
-      this.logException('ndoGetStats64', error)
-    }
-    return stats
+    return this.#stats.get()
+  }
+
+  /** What the host counted, likewise, since it was registered or reset; undefined when it keeps none or the interface is gone. */
+  hostStats(): Float64Array | undefined {
+    return this.#stats.host()
+  }
+
+  /** All of its statistics begin anew, those of the host as hostStats tells them too. */
+  resetStats(): void {
+    this.#stats.reset()
   }
 
   /** Frames in the framework's hands: read and not yet with the driver, received and not yet with the host. */
@@ -215,6 +220,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   /** Joins it to its port, and says whom to tell when that is lost; for registerNetdev. */
   attach(port: Port, lost: () => void): void {
     this.#port = port
+    this.#stats.portOpened()
     this.#lost = lost
     this.#rx = port.queues.map(queue => new RxQueue(this, queue))
     for (const txq of this.tx) txq.attach(port.queues[txq.index])

@@ -1,10 +1,10 @@
 /**
  * What a driver writes: `struct net_device_ops` and `struct header_ops`, as plain objects of functions. Those that answer
- * a number answer 0 (or nothing) for success, or -errno, as in the kernel; an exception is EIO, logged with its place. Nothing
- * outside a process calls ndoSetConfig and ndoSiocdevprivate yet.
+ * a number answer 0 (or nothing) for success, or -errno, as in the kernel; an exception is EIO, logged with its place.
  */
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { NetDevice } from './net-device.ts'
+import type { UserData } from './user-data.ts'
 
 /** 0 or nothing: done. Negative: an errno. */
 export type Errno = number | void
@@ -38,9 +38,19 @@ export interface NetDeviceOps<Priv> {
   ndoSelectQueue?(dev: NetDevice<Priv>, skb: SkBuff): number
   /** A queue was stopped for longer than `dev.watchdogTimeo`: to mend what is stuck, and wake it. */
   ndoTxTimeout?(dev: NetDevice<Priv>, txq: number): void
+  /** SIOCSIFMAP, by one who may change something. */
   ndoSetConfig?(dev: NetDevice<Priv>, map: Ifmap): Errno
-  /** A private ioctl, SIOCDEVPRIVATE + 0..15. */
-  ndoSiocdevprivate?(dev: NetDevice<Priv>, ifr: Uint8Array, data: Uint8Array, cmd: number): Errno
+  /**
+   * A private ioctl, `cmd` SIOCDEVPRIVATE + 0..15. `ifr` is a copy of the caller's struct ifreq, 40 octets, which goes back to him
+   * when this succeeds; `data` is his memory at ifr_data. What changes something is for who may (`data.mayChange`), else
+   * -EPERM. A positive answer is the ioctl's result.
+   */
+  ndoSiocdevprivate?(dev: NetDevice<Priv>, ifr: Uint8Array, data: UserData, cmd: number): Errno
+  /**
+   * A fault to order, now and once, by its name; on transmit queue `txq` where that means something, undefined is any. It has no like in
+   * the kernel, where one pulls the cable. -EOPNOTSUPP for one that the driver does not have.
+   */
+  ndoTrigger?(dev: NetDevice<Priv>, fault: string, txq: number | undefined): Errno
   /** Whether the device's address may be used; asked before it is opened. */
   ndoValidateAddr?(dev: NetDevice<Priv>): Errno
 }

@@ -4,8 +4,8 @@
  * nothing to wait for.
  */
 import { type Alarm, NSEC_PER_MSEC } from './clock.ts'
-import { IFF_UP } from './if.ts'
-import { callNdo } from './ndo.ts'
+import { IFF_UP, NETDEV_TX_TIMEOUT } from './if.ts'
+import { callNdo, notify } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
 import type { TxQueue } from './tx-queue.ts'
 
@@ -15,11 +15,17 @@ export class Watchdog {
   /** By queue: when it was last found stopped for too long. */
   readonly #barked: Float64Array
   #armed = false
+  #lastQueue = -1
 
   constructor(dev: NetDevice) {
     this.#dev = dev
     this.#barked = new Float64Array(dev.numTxQueues).fill(Number.NEGATIVE_INFINITY)
     this.#alarm = dev.net.clock.alarm(() => this.#look())
+  }
+
+  /** The queue that NETDEV_TX_TIMEOUT was last told of. */
+  get lastQueue(): number {
+    return this.#lastQueue
   }
 
   /** A queue was stopped. */
@@ -68,6 +74,8 @@ export class Watchdog {
   #timeout(queue: number, latency: number): void {
     const dev = this.#dev
     dev.tx[queue].transTimeout++
+    this.#lastQueue = queue
+    notify(dev, NETDEV_TX_TIMEOUT)
     if (dev.ratelimit('watchdog')) {
       dev.log.warn(`NETDEV WATCHDOG: transmit queue ${queue} timed out after ${Math.round(latency / NSEC_PER_MSEC)} ms`)
     }

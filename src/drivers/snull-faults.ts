@@ -31,7 +31,16 @@ export const faultParams = {
     live: true,
     description: 'lose every n-th frame for a reason: RX_CRC=10',
     parse: parseDrop,
+    format: fault => (fault === undefined ? 'none' : `${dropReasonName(fault.reason)}=${fault.every}`),
   }),
+}
+
+/** Faults that happen once, when they are triggered. */
+const faults = ['lockup', 'lost-interrupt', 'stuck', 'flap'] as const
+export type Fault = (typeof faults)[number]
+
+export function isFault(name: string): name is Fault {
+  return (faults as readonly string[]).includes(name)
 }
 
 export type Faults = ParamValues<typeof faultParams>
@@ -46,7 +55,9 @@ export function takes(every: number, count: number): boolean {
   return every !== 0 && count % every === 0
 }
 
-function parseDrop(value: string): DropFault {
+/** `none` turns it off while the driver runs. */
+function parseDrop(value: string): DropFault | undefined {
+  if (value === 'none') return undefined
   const [, name = '', n = ''] = /^(\w+)=([1-9]\d{0,8})$/.exec(value) ?? []
   const reason = dropReasonOf(name.toUpperCase())
   if (reason === undefined)

@@ -19,7 +19,8 @@ import {
 } from '../skb/drop-reason.ts'
 import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import { type Faults, isFaulty, takes } from './snull-faults.ts'
+import { type Fault, type Faults, isFaulty, takes } from './snull-faults.ts'
+import { ORDER_LOSE, ORDER_STICK, SnullOrders } from './snull-orders.ts'
 
 /** Bits of the status word. */
 export const SNULL_RX_INTR = 1
@@ -27,6 +28,8 @@ export const SNULL_TX_INTR = 2
 
 /** Of a link that flaps, how much of the time it is off. */
 const FLAP_OFF = 0.5
+/** How long a link that flaps once is off, ms: as long as a host takes to see it. */
+const FLAP_ONCE = 1000
 
 export class SnullHw {
   readonly irq: Irq
@@ -39,9 +42,15 @@ export class SnullHw {
   readonly #inUse: Int32Array
   readonly #lost: Uint8Array
   readonly #stuck: readonly Ring[]
+  readonly #orders: SnullOrders
   #sent = 0
   #spurious: Alarm | undefined
   #flap: Alarm | undefined
+  /** Sets the carrier again after one flap; whether that is still to come. */
+  #relink: Alarm | undefined
+  #flapping = false
+  /** Something was triggered that is not over: each frame is looked at. */
+  #triggered = false
 
   constructor(dev: NetDevice, buffers: number, ringSize: number, faults: Faults) {
     this.#dev = dev
@@ -51,6 +60,7 @@ export class SnullHw {
     this.rxRing = new Ring(ringSize)
     this.#inUse = new Int32Array(dev.numTxQueues)
     this.#lost = new Uint8Array(dev.numTxQueues)
+    this.#orders = new SnullOrders(dev.numTxQueues)
     this.#stuck = dev.tx.map(() => new Ring(1))
   }
 
@@ -60,11 +70,21 @@ export class SnullHw {
     const inUse = this.#inUse[queue]
     this.#inUse[queue] = inUse + 1
     const free = inUse + 1 < this.#buffers
-    if (isFaulty(this.#faults)) return this.#transmitFaulty(skb, peer, receiver) && free
+    if (this.#triggered || receiver.#triggered || isFaulty(this.#faults))
+      return this.#transmitFaulty(skb, peer, receiver) && free
     receiver.#receive(skb, peer)
     // The first of a queue; those behind it are done with when its interrupt is taken.
     if (inUse === 0) this.irq.raise(SNULL_TX_INTR)
     return free
+  }
+
+  /** A fault now, once: of the next frame, of a queue or of any; or of the link. */
+  trigger(fault: Fault, queue: number | undefined): void {
+    if (fault === 'flap') this.#flapOnce()
+    else if (fault === 'stuck') this.#orders.add(ORDER_STICK, queue)
+    else if (fault === 'lockup' && queue === undefined) this.#orders.addToAll(ORDER_LOSE)
+    else this.#orders.add(ORDER_LOSE, queue)
+    this.#triggered = true
   }
 
   /** Takes back the buffers of a queue that were sent; false when that is not known, or they are stuck. */
@@ -98,6 +118,9 @@ export class SnullHw {
     this.irq.free()
     this.#spurious?.cancel()
     this.#flap?.cancel()
+    this.#relink?.cancel()
+    this.#flapping = this.#triggered = false
+    this.#orders.clear()
     netifCarrierOn(this.#dev)
     for (let skb = this.rxRing.shift(); skb !== undefined; skb = this.rxRing.shift()) {
       netifRxDrop(skb, this.#dev, SKB_DROP_REASON_DEV_STOPPED)
@@ -105,6 +128,19 @@ export class SnullHw {
     for (const ring of this.#stuck) ring.purge(SKB_DROP_REASON_DEV_STOPPED)
     this.#inUse.fill(0)
     this.#lost.fill(0)
+  }
+
+  #flapOnce(): void {
+    const dev = this.#dev
+    const { clock } = dev.net
+    netifCarrierOff(dev)
+    this.#flapping = true
+    this.#relink ??= clock.alarm(() => {
+      this.#flapping = false
+      this.#triggered = this.#orders.some
+      netifCarrierOn(dev)
+    })
+    this.#relink.at(clock.now() + FLAP_ONCE * NSEC_PER_MSEC)
   }
 
   #flapNow(): void {
@@ -137,14 +173,16 @@ export class SnullHw {
       return true
     }
     this.#sent++
-    if (takes(stuck, this.#sent) && this.#stuck[queue].push(skb)) return false
+    const order = this.#orders.some ? this.#orders.take(queue) : 0
+    this.#triggered = this.#orders.some || this.#flapping
+    if (((order & ORDER_STICK) !== 0 || takes(stuck, this.#sent)) && this.#stuck[queue].push(skb)) return false
     if (drop !== undefined && takes(drop.every, this.#sent)) {
       if (drop.rx) netifRxDrop(skb, peer, drop.reason)
       else skb.drop(drop.reason)
     } else receiver.#receive(skb, peer)
     // By itself, when those for the frames under way are over.
     if (takes(spurious, this.#sent)) this.#spurious?.at(this.#dev.net.clock.now())
-    if (takes(lockup, this.#sent)) {
+    if ((order & ORDER_LOSE) !== 0 || takes(lockup, this.#sent)) {
       this.#lost[queue] = 1
       return false
     }

@@ -8,7 +8,7 @@
  */
 import { allocNetdevMqs, etherSetup } from '../core/alloc.ts'
 import { bool, type DriverContext, defineDriver, int, interfaceArgs, type ParamValues } from '../core/driver.ts'
-import { EBUSY, EOPNOTSUPP } from '../core/errno.ts'
+import { EBUSY, ENETDOWN, EOPNOTSUPP } from '../core/errno.ts'
 import { ETH_ZLEN, IFF_NOARP, IFF_UP, NETDEV_TX_OK, NETIF_F_ALL_TAP } from '../core/if.ts'
 import { IRQ_HANDLED, IRQ_NONE } from '../core/irq.ts'
 import { Napi } from '../core/napi.ts'
@@ -21,8 +21,9 @@ import type { SkBuff } from '../skb/sk-buff.ts'
 import { answerFar, type FarNetwork, farNetwork } from './far-network.ts'
 import { FlowQueues } from './flow-queues.ts'
 import { addressToHost, flipAddress, flipNetwork } from './hidden-loopback.ts'
-import { DAY, faultParams, takes } from './snull-faults.ts'
+import { DAY, faultParams, isFault, takes } from './snull-faults.ts'
 import { SNULL_RX_INTR, SNULL_TX_INTR, SnullHw } from './snull-hw.ts'
+import { snullIoctl } from './snull-ioctl.ts'
 
 const params = {
   eth: bool({ default: false, description: 'call the interfaces eth%d' }),
@@ -162,6 +163,14 @@ function setConfig(dev: NetDevice<SnullPriv>, map: Ifmap): number {
   return 0
 }
 
+/** A fault of the board, which has none while it is off. */
+function trigger(dev: NetDevice<SnullPriv>, fault: string, queue: number | undefined): number {
+  if (!isFault(fault)) return -EOPNOTSUPP
+  if ((dev.flags & IFF_UP) === 0) return -ENETDOWN
+  dev.priv.hw.trigger(fault, queue)
+  return 0
+}
+
 /** The interface is gone; its peer has no far end any more. */
 function uninit(dev: NetDevice<SnullPriv>): void {
   const { peer } = dev.priv
@@ -176,6 +185,8 @@ const snullOps: NetDeviceOps<SnullPriv> = {
   ndoStartXmit: startXmit,
   ndoTxTimeout: txTimeout,
   ndoSetConfig: setConfig,
+  ndoSiocdevprivate: (dev, _ifr, data, cmd) => snullIoctl(dev, data, cmd),
+  ndoTrigger: trigger,
 }
 
 function setup(dev: NetDevice<SnullPriv>): void {

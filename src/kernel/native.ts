@@ -63,9 +63,31 @@ export interface Native {
   /**
    * recvmsg(2); answers the octets received, which exceed `into` only under MSG_TRUNC in `flags`. Sets meta[0] to the
    * sender's netlink port id (as a signed number; 0 is the kernel; -1 when the socket is not netlink's), meta[1] to the
-   * namespace id that NETLINK_LISTEN_ALL_NSID adds, else -1, meta[2] to msg_flags.
+   * namespace id that NETLINK_LISTEN_ALL_NSID adds, else -1, meta[2] to msg_flags; and meta[3],
+   * if there is one, to the uid of the sender (as a signed number), -1 without SO_PASSCRED.
    */
   recvmsg(fd: number, into: Uint8Array, flags: number, meta: Int32Array): number
+  /**
+   * sendto with SCM_CREDENTIALS: the receiver is told this uid and gid, and our pid. For root (CAP_SETUID, CAP_SETGID)
+   * unless they are our own.
+   */
+  sendAs(fd: number, data: Uint8Array, flags: number, to: Uint8Array, uid: number, gid: number): number
+  /** poll(2) for reading, without waiting: the POLL* that hold now. */
+  poll(fd: number): number
+
+  /** pidfd_open(2). */
+  pidfdOpen(pid: number, flags: number): number
+  /** pidfd_getfd(2): a descriptor of our own for what is `fd` in that process. */
+  pidfdGetfd(pidfd: number, fd: number): number
+  /** process_vm_readv(2) at one address; answers the octets read, which are fewer where the process has no more. */
+  processVmReadv(pid: number, address: bigint, into: Uint8Array): number
+  /** process_vm_writev(2), likewise. */
+  processVmWritev(pid: number, address: bigint, from: Uint8Array): number
+  /**
+   * Ends this process at once, by `signal` unless that is 0 or does not end it, else with `status`. Nothing of Node's own
+   * runs any more: what is unwritten is lost, and the terminal stays as it is.
+   */
+  endAs(status: number, signal: number): number
 
   /** A non-blocking timerfd on CLOCK_MONOTONIC. */
   timerfdCreate(): number

@@ -6,6 +6,7 @@
 
 import { EINVAL, VnetError } from '../core/errno.ts'
 import { IFNAMSIZ } from '../core/if.ts'
+import { IFREQ_LEN } from '../core/sockios.ts'
 
 // include/uapi/linux/if_tun.h: flags of TUNSETIFF
 export const IFF_TUN = 0x0001
@@ -79,6 +80,7 @@ export const SOCK_CLOEXEC = 0x80000
 export const SOL_SOCKET = 1
 export const SO_RCVBUF = 8
 export const SO_RCVBUFFORCE = 33
+export const SO_PASSCRED = 16
 
 // include/uapi/linux/netlink.h
 export const NETLINK_ROUTE = 0
@@ -97,13 +99,10 @@ export const IF_OPER_UP = 6
 // include/uapi/linux/sockios.h
 export const SIOCGIFFLAGS = 0x8913
 export const SIOCGIFINDEX = 0x8933
-export const SIOCDEVPRIVATE = 0x89f0
+export { SIOCDEVPRIVATE } from '../core/sockios.ts'
 
 // include/uapi/linux/capability.h
 export const CAP_NET_ADMIN = 12
-
-/** sizeof(struct ifreq) of include/uapi/linux/if.h: a name of IFNAMSIZ, then a union. */
-export const IFREQ_LEN = 40
 
 /** An ifreq with ifr_name and ifr_flags; VnetError EINVAL for a name that does not fit with its terminating NUL. */
 export function ifreq(name: string, flags = 0): Uint8Array {

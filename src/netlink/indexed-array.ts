@@ -4,6 +4,7 @@
  */
 import { attributes } from './attribute.ts'
 import type { MessageBuilder } from './builder.ts'
+import { NL_ATTR_TYPE_NESTED_ARRAY } from './nla-type.ts'
 import { type Decoded, decodeAttributes, type Field, type Fields, type Policy } from './policy.ts'
 
 /** The sets in their order, whatever their indices are. */
@@ -11,6 +12,7 @@ export function indexedArray<F extends Fields>(type: number, inner: Policy<F>): 
   return {
     type,
     required: false,
+    nla: { type: NL_ATTR_TYPE_NESTED_ARRAY },
     decode: (bytes, offset, length) =>
       Array.from(attributes(bytes, offset, length), each => decodeAttributes(inner, bytes, each.offset, each.length)),
   }

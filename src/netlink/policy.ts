@@ -4,6 +4,18 @@
  */
 import { attributes, NLA_HDRLEN } from './attribute.ts'
 import { getS32, getU16, getU32, getU64 } from './host-order.ts'
+import {
+  NL_ATTR_TYPE_BINARY,
+  NL_ATTR_TYPE_FLAG,
+  NL_ATTR_TYPE_NESTED,
+  NL_ATTR_TYPE_S32,
+  NL_ATTR_TYPE_STRING,
+  NL_ATTR_TYPE_U8,
+  NL_ATTR_TYPE_U16,
+  NL_ATTR_TYPE_U32,
+  NL_ATTR_TYPE_U64,
+  type NlaType,
+} from './nla-type.ts'
 import { NetlinkParseError } from './parse-error.ts'
 
 const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true })
@@ -14,6 +26,8 @@ export interface Field<T, Required extends boolean = boolean> {
   readonly required: Required
   /** Gives the value, or throws NetlinkParseError. `offset` and `length` are the payload's, and inside `bytes`. */
   readonly decode: (bytes: Uint8Array, offset: number, length: number) => T
+  /** What it is, for those who ask for the policy. */
+  readonly nla?: NlaType
 }
 
 export type Fields = Readonly<Record<string, Field<unknown>>>
@@ -77,31 +91,37 @@ export function decodeAttributes<F extends Fields>(
   return decoded as Decoded<F>
 }
 
-function field<T>(type: number, decode: Field<T>['decode']): Field<T, false> {
-  return { type, required: false, decode }
+function field<T>(type: number, nla: NlaType, decode: Field<T>['decode']): Field<T, false> {
+  return { type, required: false, decode, nla }
 }
 
-function fixed<T>(type: number, size: number, read: (bytes: Uint8Array, offset: number) => T): Field<T, false> {
-  return field(type, (bytes, offset, length) => {
+function fixed<T>(
+  type: number,
+  kind: number,
+  size: number,
+  read: (bytes: Uint8Array, offset: number) => T,
+): Field<T, false> {
+  return field(type, { type: kind }, (bytes, offset, length) => {
     if (length !== size) throw new NetlinkParseError(`has ${length} octets, not ${size}`, offset - NLA_HDRLEN)
     return read(bytes, offset)
   })
 }
 
-export const u8 = (type: number): Field<number, false> => fixed(type, 1, (bytes, offset) => bytes[offset])
-export const u16 = (type: number): Field<number, false> => fixed(type, 2, getU16)
-export const u32 = (type: number): Field<number, false> => fixed(type, 4, getU32)
-export const s32 = (type: number): Field<number, false> => fixed(type, 4, getS32)
-export const u64 = (type: number): Field<bigint, false> => fixed(type, 8, getU64)
+export const u8 = (type: number): Field<number, false> =>
+  fixed(type, NL_ATTR_TYPE_U8, 1, (bytes, offset) => bytes[offset])
+export const u16 = (type: number): Field<number, false> => fixed(type, NL_ATTR_TYPE_U16, 2, getU16)
+export const u32 = (type: number): Field<number, false> => fixed(type, NL_ATTR_TYPE_U32, 4, getU32)
+export const s32 = (type: number): Field<number, false> => fixed(type, NL_ATTR_TYPE_S32, 4, getS32)
+export const u64 = (type: number): Field<bigint, false> => fixed(type, NL_ATTR_TYPE_U64, 8, getU64)
 /** Present or not; no payload. Decodes to true. */
-export const flag = (type: number): Field<true, false> => fixed(type, 0, () => true as const)
+export const flag = (type: number): Field<true, false> => fixed(type, NL_ATTR_TYPE_FLAG, 0, () => true as const)
 
 /**
  * Text of at most `maxLength` octets, the terminating NUL not counted; it ends at the first NUL and may come without one
  * (NLA_STRING, NLA_NUL_STRING). Octets that are not UTF-8 become U+FFFD.
  */
 export function string(type: number, maxLength = 0xffff): Field<string, false> {
-  return field(type, (bytes, offset, length) => {
+  return field(type, { type: NL_ATTR_TYPE_STRING, maxLength }, (bytes, offset, length) => {
     const payload = bytes.subarray(offset, offset + length)
     const nul = payload.indexOf(0)
     const size = nul === -1 ? length : nul
@@ -113,7 +133,7 @@ export function string(type: number, maxLength = 0xffff): Field<string, false> {
 
 /** Octets, `min` to `max` of them, as a view into the parsed buffer. */
 export function binary(type: number, min = 0, max = 0xffff): Field<Uint8Array, false> {
-  return field(type, (bytes, offset, length) => {
+  return field(type, { type: NL_ATTR_TYPE_BINARY, minLength: min, maxLength: max }, (bytes, offset, length) => {
     if (length < min) throw new NetlinkParseError(`has ${length} octets, fewer than ${min}`, offset - NLA_HDRLEN)
     if (length > max) throw new NetlinkParseError(`has ${length} octets, more than ${max}`, offset - NLA_HDRLEN)
     return bytes.subarray(offset, offset + length)
@@ -122,10 +142,12 @@ export function binary(type: number, min = 0, max = 0xffff): Field<Uint8Array, f
 
 /** Attributes inside an attribute. NLA_F_NESTED is not asked for: much of the kernel leaves it out. */
 export function nested<F extends Fields>(type: number, inner: Policy<F>): Field<Decoded<F>, false> {
-  return field(type, (bytes, offset, length) => decodeAttributes(inner, bytes, offset, length))
+  return field(type, { type: NL_ATTR_TYPE_NESTED }, (bytes, offset, length) =>
+    decodeAttributes(inner, bytes, offset, length),
+  )
 }
 
 /** The same attribute, which must not be missing. */
-export function required<T>({ type, decode }: Field<T>): Field<T, true> {
-  return { type, required: true, decode }
+export function required<T>(field: Field<T>): Field<T, true> {
+  return { ...field, required: true }
 }

@@ -1,14 +1,10 @@
 /** Conservation: every frame in is a frame out or a counted drop, or is still held. */
+import type { Frames } from '../core/counters.ts'
 import type { Net } from '../core/net.ts'
 import type { NetDevice } from '../core/net-device.ts'
-import { RX_PACKETS, TX_PACKETS } from '../core/stats.ts'
 
 /** What went in and what became of it, over all `devices` together. */
-export interface Balance {
-  in: number
-  /** Those merged into another are part of one that is out. */
-  out: number
-  dropped: number
+export interface Balance extends Frames {
   held: number
 }
 
@@ -16,12 +12,11 @@ export interface Balance {
 export function balance(net: Net, devices: readonly NetDevice[] = net.devices): Balance {
   const sum: Balance = { in: 0, out: 0, dropped: 0, held: net.pool.out }
   for (const dev of devices) {
-    const stats = dev.counters.sum()
-    sum.in += stats[TX_PACKETS]
-    sum.out += stats[RX_PACKETS]
-    for (const n of dev.counters.groMerged) sum.out += n
-    const { tx, rx } = dev.counters.drops()
-    for (const n of [...tx, ...rx]) sum.dropped += n
+    // Those from before its statistics were reset too.
+    const frames = dev.counters.frames()
+    sum.in += frames.in
+    sum.out += frames.out
+    sum.dropped += frames.dropped
   }
   return sum
 }

@@ -37,6 +37,15 @@ test.each(['loop', 'snull', 'cable'])('%s --help has its arguments and every com
   expect(await help(name, '-h')).toBe(text)
 })
 
+test('commands that ask a running vnet have a heading of their own', async () => {
+  const text = await help('--help')
+  const asking = text.indexOf('Asking a running vnet:')
+  expect(asking).toBeGreaterThan(text.indexOf('  cable '))
+  for (const name of ['list', 'carrier [NETNS/]IF on|off', 'param [NETNS/]IF [NAME[=VALUE]]', 'events']) {
+    expect(text.indexOf(`\n  ${name} `)).toBeGreaterThan(asking)
+  }
+})
+
 test('the parameters of a driver are options of its command, and first', async () => {
   const text = await help('snull', '--help')
   expect(text.indexOf('--eth')).toBeGreaterThan(text.indexOf('Options of snull:'))
@@ -44,7 +53,8 @@ test('the parameters of a driver are options of its command, and first', async (
 })
 
 test('no line is longer than 80 columns', async () => {
-  for (const args of [[], ['loop'], ['snull'], ['cable'], ['stats']]) {
+  const asking = ['list', 'show', 'stats', 'reset', 'echo', 'ioctl', 'carrier', 'param', 'trigger', 'events']
+  for (const args of [[], ...['loop', 'snull', 'cable', ...asking, 'exec', 'completion', 'help'].map(name => [name])]) {
     for (const line of lines(await help(...args, '--help'))) expect(line.length, line).toBeLessThanOrEqual(80)
   }
 })

@@ -96,3 +96,15 @@ test('a reader that went away is no defect', () => {
   process.stderr.emit('error', new Error('EPIPE'))
   expect([ends, process.exits]).toEqual([[], []])
 })
+
+test('a command that stands for another program is told of every signal, and none ends the process meanwhile', () => {
+  const { process, io, ends } = listening()
+  const told: string[] = []
+  const stop = io.standIn!.onSignal(signal => told.push(signal))
+  for (const signal of ['SIGINT', 'SIGINT', 'SIGTERM', 'SIGUSR1', 'SIGQUIT']) process.emit(signal)
+  expect([told, ends, process.exits]).toEqual([['SIGINT', 'SIGINT', 'SIGTERM', 'SIGUSR1', 'SIGQUIT'], [], []])
+  stop()
+  process.emit('SIGTERM')
+  expect([told.length, ends]).toEqual([5, [{ signal: 'SIGTERM' }]])
+  expect(process.listenerCount('SIGUSR1')).toBe(0)
+})

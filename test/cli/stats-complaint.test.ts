@@ -1,12 +1,16 @@
 /** What `vnet stats` says when it has nothing to show: one line, and what to do. */
 import { expect, test } from 'vitest'
-import { complaintAbout } from '../../src/cli/stats.ts'
-import type { Found } from '../../src/control/index.ts'
+import { complaintAbout as complaintOf } from '../../src/cli/ask.ts'
+import type { Found, FoundDevice } from '../../src/control/index.ts'
 import { ETIMEDOUT, VnetError } from '../../src/core/errno.ts'
 
-const device = { ifindex: 2, name: 'sn0', netns: undefined, port: 1 }
+const device: FoundDevice = {
+  ...{ ifindex: 2, name: 'sn0', netns: undefined, port: 1, pid: 7, txQueues: 1, rxQueues: 1, driver: 'snull' },
+  ...{ carrier: true, flags: 1, mtu: 1500, mac: undefined },
+}
 const entry = { pid: 77, startTime: '1', pidns: 1, netns: 1, port: 1, interfaces: ['far0'] }
 const failed = new VnetError(ETIMEDOUT, 'vnet_nl on port 5')
+const complaintAbout = (unknown: string[], found: Found) => complaintOf(unknown, found, 'vnet stats')
 const found = (some: Partial<Found>): Found => ({ devices: [], failed: [], elsewhere: [], ...some })
 
 test('where all that was named is there, or nothing was named, nothing', () => {

@@ -10,7 +10,10 @@ const MTU = 'a whole number from 68 to 65521 is needed'
 const QUEUES = 'a whole number from 1 to 256 is needed'
 const TXQUEUELEN = 'a whole number from 1 to 1000000 is needed'
 const REASONS = Array.from({ length: SKB_DROP_REASON_MAX - 1 }, (_, i) => dropReasonName(i + 1)).join(', ')
-const COMMANDS = 'the commands are loop, snull, cable, stats'
+const COMMANDS =
+  'the commands are loop, snull, cable, list, show, stats, reset, echo, ioctl, carrier, param, trigger, events, exec'
+const IOCTL = 'a whole number from 0 to 15 is needed'
+const INTERVAL = 'a time as 1s, 500ms or 2m is needed'
 const MACS = ['--mac', '02:00:00:00:00:01', '--mac', '02:00:00:00:00:02']
 
 test.each([
@@ -103,6 +106,29 @@ test.each([
   [['--busy-poll', '1001ms'], '--busy-poll 1001ms: 0us to 1000ms, as 50us or 1ms'],
   [['--busy-poll', 'us'], '--busy-poll us: 0us to 1000ms, as 50us or 1ms'],
   [['stats', '--no-offload'], "unknown option '--no-offload'"],
+
+  [['list', 'sn0'], "too many arguments for 'list'. Expected 0 arguments but got 1."],
+  [['list', '--queues'], "unknown option '--queues'"],
+  [['show'], "missing required argument 'IF'"],
+  [['show', 'red/'], "'red/' is not [NETNS/]IF: a part is missing"],
+  [['show', 'a', 'b'], "too many arguments for 'show'. Expected 1 argument but got 2."],
+  [['reset'], "missing required argument 'IF'"],
+  [['reset', '/sn0'], "'/sn0' is not [NETNS/]IF: a part is missing"],
+  [['echo'], "missing required argument 'TEXT'"],
+  [['ioctl', 'sn0'], "missing required argument 'N'"],
+  [['ioctl', 'sn0', '16'], `'16': ${IOCTL}`],
+  [['ioctl', 'sn0', '0x1'], `'0x1': ${IOCTL}`],
+  [['ioctl', 'sn0', '0', 'abc'], "'abc': two hexadecimal digits an octet, as 0a0b"],
+  [['ioctl', 'sn0', '0', 'no'], "'no': two hexadecimal digits an octet, as 0a0b"],
+  [['carrier', 'sn0'], "missing required argument 'on|off'"],
+  [['carrier', 'sn0', 'up'], "'up': it is one of on, off"],
+  [['trigger', 'sn0'], "missing required argument 'WHAT'"],
+  [['trigger', 'sn0', 'stuck', '--queue', '-1'], '--queue -1: a whole number is needed'],
+  [['events', '--drops', 'x'], '--drops x: a whole number is needed'],
+  [['stats', '--watch', '0'], `--watch 0: ${INTERVAL}`],
+  [['stats', '--watch', '1h'], `--watch 1h: ${INTERVAL}`],
+  [['stats', '--watch', '999999m'], `--watch 999999m: ${INTERVAL}`],
+  [['completion', 'fish'], "'fish': it is one of bash, zsh"],
 
   [['snull', 'a', 'b', 'c'], '3 interface names, of which 2 can be used'],
   [['snull', 'a', 'b', '--name', 'c'], 'snull: name the interfaces by arguments or by --name, not by both'],

@@ -1,14 +1,16 @@
 /** What a vnet answers to one datagram, without sockets: the octets that clients of every kind get. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Client, dispatch } from '../../src/control/dispatch.ts'
-import { answerPolicy, VNET_GENL_ID } from '../../src/control/family.ts'
+import { dispatch } from '../../src/control/dispatch.ts'
+import { VNET_GENL_ID } from '../../src/control/family.ts'
 import { nlctrl } from '../../src/control/nlctrl.ts'
 import { type Family, operation } from '../../src/control/operation.ts'
 import { vnetFamily } from '../../src/control/vnet-family.ts'
+import { netifCarrierOn } from '../../src/core/netif.ts'
 import { RX_BYTES, TX_PACKETS } from '../../src/core/stats.ts'
 import {
-  decodeAttributes,
+  attributes,
+  binary,
   genlmsghdr,
   indexedArray,
   MessageBuilder,
@@ -18,8 +20,6 @@ import {
   NLM_F_MULTI,
   NLM_F_REQUEST,
   NLMSG_DONE,
-  NLMSG_ERROR,
-  parseAck,
   parseGenl,
   policy,
   string,
@@ -28,6 +28,7 @@ import {
 } from '../../src/netlink/index.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
 import { mutated } from '../netlink/arbitraries.ts'
+import { ask, read, request } from '../support/genl-request.ts'
 import { addDevice, memoryNets, numbered, turn } from '../support/memory-net.ts'
 
 const GET_DEVICES = 2
@@ -47,63 +48,7 @@ async function served() {
   return { ...memory, one, two, families: only(nlctrl([vnet]), vnet) }
 }
 
-/** A request, as many clients write it. */
-function request(
-  type: number,
-  cmd: number,
-  {
-    flags = 0,
-    seq = 1,
-    write = (_: MessageBuilder) => {},
-  }: { flags?: number; seq?: number; write?: (b: MessageBuilder) => unknown } = {},
-): Uint8Array {
-  const builder = new MessageBuilder().message(type, NLM_F_REQUEST | flags, seq).payload(genlmsghdr(cmd, 1))
-  write(builder)
-  return builder.bytes
-}
-
-interface Sent {
-  readonly datagrams: Uint8Array[]
-  readonly dumped: Uint8Array[]
-}
-
-/** What a client that reads everything gets. */
-function ask(families: ReadonlyMap<number, Family>, octets: Uint8Array, { busy = false } = {}): Sent {
-  const sent: Sent = { datagrams: [], dumped: [] }
-  const client: Client = {
-    port: 4242,
-    send: octets => void sent.datagrams.push(octets.slice()),
-    dump(parts) {
-      if (busy) return false
-      for (;;) {
-        const { done, value } = parts.next()
-        sent.dumped.push(value.slice())
-        if (done) return true
-      }
-    },
-  }
-  dispatch(families, octets, octets.length, client, error => defects.push(error))
-  return sent
-}
-
 const all = (octets: Uint8Array) => [...messages(octets)]
-
-/** The answers' contents, and how it ended. */
-function read({ datagrams, dumped }: Sent, by: Parameters<typeof decodeAttributes>[0] = answerPolicy) {
-  const answers: Record<string, unknown>[] = []
-  const acks: unknown[] = []
-  for (const octets of [...datagrams, ...dumped]) {
-    for (const message of all(octets)) {
-      expect(message.portid).toBe(4242)
-      if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) acks.push(parseAck(octets, message))
-      else {
-        const { offset, length } = parseGenl(octets, message)
-        answers.push(decodeAttributes(by, octets, offset, length))
-      }
-    }
-  }
-  return { answers, acks }
-}
 
 describe('nlctrl', () => {
   const family = policy({
@@ -113,17 +58,28 @@ describe('nlctrl', () => {
     hdrsize: u32(4),
     maxattr: u32(5),
     ops: indexedArray(6, policy({ id: u32(1), flags: u32(2) })),
+    groups: indexedArray(7, policy({ name: string(1), id: u32(2) })),
   })
   const vnet_nl = {
     id: VNET_GENL_ID,
     name: 'vnet_nl',
     version: 1,
     hdrsize: 0,
-    maxattr: 14,
+    maxattr: 35,
+    // What changes something has GENL_ADMIN_PERM, 1.
     ops: [
+      { id: 1, flags: 0x0a },
       { id: GET_DEVICES, flags: 0x0e },
       { id: GET_STATS, flags: 0x0e },
+      { id: 4, flags: 0x0b },
+      { id: 5, flags: 0x0b },
+      { id: 6, flags: 0x0e },
+      { id: 7, flags: 0x0b },
+      { id: 8, flags: 0x0b },
+      { id: 9, flags: 0x0a },
+      { id: 10, flags: 0x0a },
     ],
+    groups: [{ name: 'events', id: 22 }],
   }
 
   test('it tells the number of vnet_nl by its name, and then acknowledges in a datagram of its own', async () => {
@@ -144,6 +100,46 @@ describe('nlctrl', () => {
     expect(acks).toEqual([{ error: 0 }])
   })
 
+  test('it tells what requests may hold: of each command its policy, of each policy its attributes', async () => {
+    const { families } = await served()
+    const policyOf = (write: (b: MessageBuilder) => unknown) =>
+      read(
+        ask(families, request(0x10, 10, { flags: NLM_F_DUMP, write })),
+        policy({ id: u16(1), all: binary(8), ops: binary(9) }),
+      )
+    const { answers, acks } = policyOf(b => b.string(2, 'vnet_nl'))
+    expect(acks).toEqual([{ error: 0 }])
+    expect(answers.every(({ id }) => id === VNET_GENL_ID)).toBe(true)
+    /** The attributes of the attributes of an attribute, by their numbers. */
+    const nest = (octets: Uint8Array, depth: number): unknown =>
+      Object.fromEntries(
+        [...attributes(octets)].map(({ type, offset, length }) => {
+          const payload = octets.slice(offset, offset + length)
+          return [type, depth === 0 ? new Uint32Array(payload.buffer)[0] : nest(payload, depth - 1)]
+        }),
+      )
+    const [commands, policies] = [{}, {}] as Record<number, Record<number, unknown>>[]
+    for (const { ops, all } of answers) {
+      if (ops !== undefined) Object.assign(commands!, nest(ops as Uint8Array, 1))
+      if (all === undefined) continue
+      for (const [index, set] of Object.entries(nest(all as Uint8Array, 2) as object)) {
+        policies![Number(index)] = { ...policies![Number(index)], ...set }
+      }
+    }
+    expect(Object.keys(commands!)).toEqual(['1', '2', '3', '4', '5', '6', '7', '8', '9', '10'])
+    const { 1: doit, 2: dumpit } = commands![GET_STATS]!
+    expect(doit).toBe(dumpit)
+    // Numbers are 4; strings 11 and octets 10, with their bounds.
+    const device = { 1: { 1: 4 }, 2: { 1: 11, 7: 15 }, 3: { 1: 11, 7: 4096 } }
+    expect(policies![doit as number]).toEqual({ ...device, 6: { 1: 4 } })
+    expect(policies![commands![9]![1] as number]).toMatchObject({ 24: { 1: 10, 6: 40, 7: 40 } })
+
+    const some = policyOf(b => b.u16(1, VNET_GENL_ID).u32(10, 1)).answers
+    expect(some.map(({ ops }) => ops && nest(ops as Uint8Array, 1))).toEqual([{ 1: { 1: 0 } }, undefined])
+    expect(policyOf(b => b.u16(1, VNET_GENL_ID).u32(10, 99)).acks).toMatchObject([{ error: -2 }])
+    expect(policyOf(() => {}).acks).toEqual([{ error: -2, message: 'there is no such family' }])
+  })
+
   test.each([
     ['another name', (b: MessageBuilder) => b.string(2, 'ethtool')],
     ['another number', (b: MessageBuilder) => b.u16(1, 0x15)],
@@ -157,8 +153,10 @@ describe('nlctrl', () => {
 })
 
 describe('GET_DEVICES', () => {
-  const one = { ifindex: 2, ifname: 'one', numTxQueues: 2, numRxQueues: 1 }
-  const two = { ifindex: 3, ifname: 'two', netns: 'red', numTxQueues: 1, numRxQueues: 1 }
+  /** Up, and with the address that its host gave it. */
+  const link = (last: number) => ({ carrier: 1, flags: 0x1003, mtu: 1500, address: Uint8Array.of(2, 0, 0, 0, 0, last) })
+  const one = { ifindex: 2, ifname: 'one', numTxQueues: 2, numRxQueues: 1, ...link(2) }
+  const two = { ifindex: 3, ifname: 'two', netns: 'red', numTxQueues: 1, numRxQueues: 1, ...link(3) }
 
   test('a dump has all devices and where they are, each message marked as one of several', async () => {
     const { families } = await served()
@@ -344,17 +342,26 @@ test('an operation that throws is EIO to the client, also in the middle of a dum
   })
   const families = only({ id: 0x21, name: 'x', version: 1, maxattr: 0, operations: [failing] })
   const eio = { error: -5, message: 'the driver failed to answer' }
-  expect(read(ask(families, request(0x21, 1))).acks).toEqual([eio])
-  expect(read(ask(families, request(0x21, 1, { flags: NLM_F_DUMP }))).acks).toEqual([eio])
+  const onDefect = (error: unknown) => void defects.push(error)
+  expect(read(ask(families, request(0x21, 1), { onDefect })).acks).toEqual([eio])
+  expect(read(ask(families, request(0x21, 1, { flags: NLM_F_DUMP }), { onDefect })).acks).toEqual([eio])
   expect(defects.splice(0).map(String)).toEqual(['TypeError: a defect', 'TypeError: a defect of a dump'])
 })
 
 test('random and mutated datagrams are answered or passed over: nothing is thrown, and nothing after them is read', async () => {
-  const { families } = await served()
+  const { net, families } = await served()
   const right = [
     request(0x10, 3, { flags: NLM_F_ACK, write: b => b.string(2, 'vnet_nl') }),
     request(VNET_GENL_ID, GET_DEVICES, { write: b => b.string(2, 'one') }),
     request(VNET_GENL_ID, GET_STATS, { flags: NLM_F_DUMP, write: b => b.u32(1, 2).u32(6, 1) }),
+    request(VNET_GENL_ID, 1, { write: b => b.string(1, 'hello') }),
+    request(VNET_GENL_ID, 5, { write: b => b.u32(1, 2).u8(21, 1) }),
+    request(VNET_GENL_ID, 7, { write: b => b.string(15, 'a').string(16, '1') }),
+    request(VNET_GENL_ID, 8, { write: b => b.u32(1, 2).string(22, 'flap').u32(10, 0) }),
+    request(VNET_GENL_ID, 9, {
+      write: b => b.u32(1, 2).u32(23, 0x89f0).binary(24, new Uint8Array(40)).binary(26, new Uint8Array(8)),
+    }),
+    request(VNET_GENL_ID, 10, { write: b => b.u32(29, 6).u64(30, 5n) }),
   ]
   const octets = fc.oneof(
     fc.uint8Array({ maxLength: 96 }),
@@ -364,11 +371,13 @@ test('random and mutated datagrams are answered or passed over: nothing is throw
   fc.assert(
     fc.property(octets, octets => {
       const [one, other] = [0x00, 0xff].map(after => {
+        // The one thing that a request here may change and another tells.
+        for (const dev of net.devices) netifCarrierOn(dev)
         const bytes = new Uint8Array(octets.length + 64).fill(after)
         bytes.set(octets)
         const sent: Uint8Array[] = []
         const client = {
-          port: 1,
+          ...{ port: 1, uid: 0, mayChange: true },
           send: (octets: Uint8Array) => void sent.push(octets.slice()),
           dump(parts: Iterator<Uint8Array, Uint8Array>) {
             sent.push(parts.next().value.slice())

@@ -165,7 +165,11 @@ test('every file and every name in it that stands for something is there', () =>
 })
 
 test('every option named is one of the program or of a driver', () => {
-  const files = ['src/cli', 'src/drivers'].flatMap(dir => readdirSync(new URL(dir, root)).map(name => `${dir}/${name}`))
+  const files = ['src/cli', 'src/drivers'].flatMap(dir =>
+    readdirSync(new URL(dir, root), { recursive: true, encoding: 'utf8' })
+      .filter(name => name.endsWith('.ts'))
+      .map(name => `${dir}/${name}`),
+  )
   const code = files.map(codeOf).join('\n')
   const options = [...page.matchAll(/`--([a-z-]+)`/g)].map(([, name = '']) => name)
   expect(options.length).toBeGreaterThan(10)

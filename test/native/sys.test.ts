@@ -27,6 +27,7 @@ import {
   O_NONBLOCK,
   O_RDONLY,
   O_RDWR,
+  SO_PASSCRED,
   SO_RCVBUF,
   SOCK_DGRAM,
   SOCK_NONBLOCK,
@@ -204,6 +205,26 @@ describe('recvmsg', () => {
     expect(meta[1]).toBe(-1)
   })
 
+  test('tells the user who sent, where that is asked for and there is room for it', () => {
+    const [sender, receiver] = [0, 1].map(() =>
+      mine(native.socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, NETLINK_USERSOCK, -1)),
+    ) as [number, number]
+    check(native.bind(receiver, sockaddrNl()), 'bind')
+    const address = new Uint8Array(12)
+    check(native.getsockname(receiver, address), 'getsockname')
+    const send = () => check(native.sendto(sender, new Uint8Array(16), 0, address), 'sendto')
+    const [meta, short] = [new Int32Array(4).fill(-7), new Int32Array(3).fill(-7)]
+    send()
+    native.recvmsg(receiver, new Uint8Array(64), 0, meta)
+    expect(meta[3]).toBe(-1)
+    check(native.setsockopt(receiver, SOL_SOCKET, SO_PASSCRED, int32(1)), 'setsockopt')
+    send()
+    send()
+    native.recvmsg(receiver, new Uint8Array(64), 0, meta)
+    expect(meta[3]).toBe(process.getuid?.())
+    expect([native.recvmsg(receiver, new Uint8Array(64), 0, short), short[1]]).toEqual([16, -1])
+  })
+
   test('gives the kernel port 0', () => {
     const fd = mine(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, -1))
     // RTM_GETLINK of interface 1 with NLM_F_REQUEST: nlmsghdr, then ifinfomsg.
@@ -329,4 +350,49 @@ test('a failure of any kind leaves no descriptor behind', async () => {
     console.log(count() - before)
   `)
   expect({ stdout, stderr, code }).toEqual({ stdout: '0\n', stderr: '', code: 0 })
+})
+
+describe('other processes', () => {
+  test('their descriptors and their memory, which here is our own', () => {
+    const pidfd = mine(native.pidfdOpen(process.pid, 0), 'pidfd_open')
+    const fd = mine(native.open('/dev/null', O_RDONLY, -1))
+    const copy = mine(native.pidfdGetfd(pidfd, fd), 'pidfd_getfd')
+    expect(readFileSync(`/proc/self/fdinfo/${copy}`, 'utf8')).toBe(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))
+    expect(native.pidfdGetfd(pidfd, 1 << 20)).toBe(-EBADF)
+    // The beginning of the program's own file.
+    const start = readFileSync('/proc/self/maps', 'utf8').split('-', 1)[0]
+    const octets = new Uint8Array(4)
+    expect(native.processVmReadv(process.pid, BigInt(`0x${start}`), octets)).toBe(4)
+    expect([...octets]).toEqual([0x7f, 0x45, 0x4c, 0x46])
+    expect(native.processVmReadv(process.pid, 16n, octets)).toBe(-EFAULT)
+    expect(native.processVmWritev(process.pid, 16n, octets)).toBe(-EFAULT)
+  })
+
+  test('arguments of a wrong type are -EINVAL', () => {
+    const octets = new Uint8Array(4)
+    expect(native.processVmReadv(process.pid, 16 as never, octets)).toBe(-EINVAL)
+    expect(native.processVmWritev(process.pid, -1n, octets)).toBe(-EINVAL)
+    expect(native.pidfdOpen('1' as never, 0)).toBe(-EINVAL)
+    expect(native.endAs(0, -1)).toBe(-EINVAL)
+    expect(native.poll('x' as never)).toBe(-EINVAL)
+  })
+
+  test('the end of one that stands for another is that one’s, by status or by signal', async () => {
+    expect(await run('native.endAs(42, 0)')).toMatchObject({ code: 42, signal: null })
+    expect(await run('native.endAs(42, 15)')).toMatchObject({ code: null, signal: 'SIGTERM' })
+    // One that ends nobody.
+    expect(await run('native.endAs(42, 17)')).toMatchObject({ code: 42, signal: null })
+  })
+
+  test('a message in our own name arrives as any other', () => {
+    const fd = mine(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_USERSOCK, -1))
+    check(native.bind(fd, sockaddrNl()), 'bind')
+    const address = sockaddrNl()
+    check(native.getsockname(fd, address), 'getsockname')
+    const [uid, gid] = [process.getuid!(), process.getgid!()]
+    expect(native.sendAs(fd, Uint8Array.of(1, 2, 3), MSG_DONTWAIT, address, uid, gid)).toBe(3)
+    expect(native.poll(fd)).toBe(1)
+    expect(native.recvmsg(fd, new Uint8Array(8), MSG_DONTWAIT, new Int32Array(3))).toBe(3)
+    expect(native.poll(fd)).toBe(0)
+  })
 })

@@ -158,7 +158,7 @@ describe('--test', () => {
     )
   // What these tests take away from a machine must not be in its /usr/sbin, which set-up searches, too.
   const some = ['tcpdump', 'ping']
-  const others = ['ip', 'tc', 'arping', 'ndisc6', 'iperf3', 'ethtool', 'traceroute']
+  const others = ['ip', 'tc', 'arping', 'ndisc6', 'iperf3', 'ethtool', 'traceroute', 'zsh']
 
   beforeEach(async () => {
     await tree.setUp()

@@ -17,3 +17,52 @@ export async function runMain(...args: readonly string[]): Promise<Ended> {
   }
   return { status: await main(args, io), ...text }
 }
+
+/** A command that goes on until it is told to end. */
+export interface Going {
+  /** What it has written so far. */
+  readonly text: { readonly stdout: string; readonly stderr: string }
+  /** Settles when what it has written satisfies `enough`. Rejects when it ends before. */
+  until(enough: (stdout: string) => boolean): Promise<void>
+  /** Asks it to end, as a signal does. */
+  end(): Promise<Ended>
+  readonly ended: Promise<Ended>
+}
+
+/** Begins `vnet ARGS` in this process. */
+export function startMain(...args: readonly string[]): Going {
+  const text = { stdout: '', stderr: '' }
+  const ends = new Set<() => void>()
+  let look = () => {}
+  const io: Io = {
+    out(more) {
+      text.stdout += more
+      look()
+    },
+    err(more) {
+      text.stderr += more
+    },
+    onEnd(fn) {
+      const end = () => fn({ signal: 'SIGINT' })
+      ends.add(end)
+      return () => ends.delete(end)
+    },
+  }
+  const ended = main(args, io).then(status => ({ status, ...text }))
+  return {
+    text,
+    ended,
+    until: enough =>
+      new Promise((resolve, reject) => {
+        look = () => {
+          if (enough(text.stdout)) resolve()
+        }
+        look()
+        ended.then(() => reject(new Error(`it ended: ${text.stdout}${text.stderr}`)), reject)
+      }),
+    end() {
+      for (const end of [...ends]) end()
+      return ended
+    },
+  }
+}

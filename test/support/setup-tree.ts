@@ -20,6 +20,7 @@ if (fs.existsSync('break-${name}')) { console.error('${name} on stderr'); proces
 const nodeGyp = `${record('node-gyp')}
 fs.mkdirSync('build/Release', { recursive: true })
 fs.writeFileSync('build/Release/vnet.node', '')
+fs.writeFileSync('build/Release/vnet-launch', '')
 `
 
 const tsc = `${record('tsc')}

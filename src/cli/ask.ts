@@ -1,0 +1,65 @@
+/** What the commands that ask running vnets share: finding who has an interface, and saying on one line that nobody has. */
+import { ControlClient, type Found, type FoundDevice, findVnets } from '../control/index.ts'
+import { interfaceArg } from '../core/driver.ts'
+import { loadNative } from '../kernel/native.ts'
+import { EXIT_FAILURE, type Io } from './io.ts'
+import { isNamed, label } from './label.ts'
+
+/** Calls `ask` with a client and what it finds, all of `names` among that; or says what is missing. Answers the exit status. */
+export async function askVnets(
+  command: string,
+  names: readonly string[],
+  io: Io,
+  ask: (client: ControlClient, found: Found) => Promise<number>,
+): Promise<number> {
+  using client = new ControlClient(loadNative())
+  const found = await findVnets(client)
+  const unknown = names.filter(name => !found.devices.some(device => isNamed(device, name)))
+  const complaint = complaintAbout(unknown, found, command)
+  if (complaint === undefined) return await ask(client, found)
+  return fail(io, complaint)
+}
+
+/** The same for the one interface that `name` means. Throws a UsageError when that is no [NETNS/]IF. */
+export async function askInterface(
+  command: string,
+  name: string,
+  io: Io,
+  ask: (client: ControlClient, device: FoundDevice) => Promise<number>,
+): Promise<number> {
+  interfaceArg(name)
+  return askVnets(command, [name], io, async (client, { devices }) => {
+    const [device, ...others] = devices.filter(device => isNamed(device, name)) as [FoundDevice, ...FoundDevice[]]
+    if (others.length === 0) return ask(client, device)
+    // One in the program's own namespace has no longer name.
+    const exact = [device, ...others].filter(device => label(device) === name)
+    if (exact.length === 1) return ask(client, exact[0] as FoundDevice)
+    return fail(io, `there are ${others.length + 1} interfaces ${name}: ${[device, ...others].map(label).join(', ')}`)
+  })
+}
+
+export function fail(io: Io, message: string): number {
+  io.err(`vnet: ${message}\n`)
+  return EXIT_FAILURE
+}
+
+/** Why there is nothing to ask, on one line; undefined when there is. `command` is what to do elsewhere: `vnet stats`. */
+export function complaintAbout(
+  unknown: readonly string[],
+  { devices, failed, elsewhere }: Found,
+  command: string,
+): string | undefined {
+  const others = elsewhere.filter(
+    ({ interfaces }) => unknown.length === 0 || interfaces.some(each => unknown.includes(each)),
+  )
+  const advice = others.map(({ pid, interfaces }) => `; for ${interfaces.join(', ')}: nsenter -n -t ${pid} ${command}`)
+  if (devices.length === 0) {
+    if (failed.length > 0) return failed[0]?.message
+    return `no vnet is running in this network namespace${advice.join('')}`
+  }
+  if (unknown.length === 0) return undefined
+  // It may be an interface of a vnet that does not answer.
+  const silent = failed.map(({ message }) => `; ${message}`)
+  const there = devices.map(label).join(', ')
+  return `there is no interface ${unknown.join(', ')}, but ${there}${[...silent, ...advice].join('')}`
+}

@@ -1,0 +1,32 @@
+/** `vnet list`: the interfaces of the vnets that run in this network namespace. */
+import { alignLeft } from '../align.ts'
+import { askVnets, fail } from '../ask.ts'
+import { deviceWords } from '../device-words.ts'
+import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
+import { label } from '../label.ts'
+
+export interface ListOptions {
+  readonly json?: boolean
+  /** The names alone, one a line, as other commands take them. */
+  readonly names?: boolean
+}
+
+export function list({ json, names }: ListOptions, io: Io): Promise<number> {
+  return askVnets('vnet list', [], io, async (_, { devices, failed }) => {
+    if (json) io.out(`${JSON.stringify({ event: 'list', interfaces: devices.map(deviceWords) })}\n`)
+    else if (names) for (const device of devices) io.out(`${label(device)}\n`)
+    else for (const line of alignLeft(rows(devices.map(deviceWords)))) io.out(`${line}\n`)
+    for (const { message } of failed) fail(io, message)
+    return failed.length === 0 ? EXIT_OK : EXIT_FAILURE
+  })
+}
+
+function rows(interfaces: readonly ReturnType<typeof deviceWords>[]): string[][] {
+  return [
+    ['interface', 'driver', 'state', 'mtu', 'mac', 'txqs', 'rxqs', 'pid'],
+    ...interfaces.map(({ name, netns, driver, state, mtu, mac, txqs, rxqs, pid }) => [
+      label({ name, netns: netns ?? undefined }),
+      ...[driver, state, mtu, mac, txqs, rxqs, pid].map(word => `${word ?? '-'}`),
+    ]),
+  ]
+}

@@ -1,0 +1,133 @@
+/**
+ * `vnet completion`: scripts for bash and zsh, made of the commands as they are. Both look a command up in the same table: its
+ * options, those that take a value, and what its arguments are; the names of interfaces and parameters are asked of vnet itself.
+ */
+import type { Argument, Command } from 'commander'
+import { FAULTS } from './control-commands.ts'
+
+/** The script for a shell, to be sourced, or put where the shell looks for completions. */
+export function completion(shell: 'bash' | 'zsh', program: Command): string {
+  return shell === 'bash' ? bash(table(program)) : zsh(table(program))
+}
+
+/** The branches of a `case` on the command, which both shells read. */
+function table(program: Command): string {
+  const [usual] = program.commands
+  const commands = program.commands.map(command => command.name()).join('|')
+  const branch = (pattern: string, command: Command | undefined, kinds: string) => {
+    const options = [...(command === undefined ? [] : [command]), ...(command === usual ? [program] : [])].flatMap(
+      each => each.createHelp().visibleOptions(each),
+    )
+    const flags = options.flatMap(({ short, long }) => [long, short]).filter(flag => flag !== undefined)
+    const valued = options.filter(({ required }) => required).flatMap(({ short, long }) => [long, short])
+    const words = (flags: readonly (string | undefined)[]) => [...new Set(flags)].filter(Boolean).join(' ')
+    return `    ${pattern}) options='${words(flags)}' valued='${words(valued)}' kinds='${kinds}' ;;\n`
+  }
+  return [
+    branch("''", usual, `command:${commands}`),
+    ...program.commands.map(command =>
+      branch(command.name(), command, command.registeredArguments.map(each => kind(each, commands)).join(' ')),
+    ),
+    // A driver's file: which parameters it has only itself knows.
+    branch('*.[jt]s|*.[cm][jt]s', usual, 'none...'),
+  ].join('')
+}
+
+/** What an argument is: an interface, one of the parameters of an interface, or words; `...` for any number. */
+function kind(argument: Argument, commands: string): string {
+  const words =
+    argument.argChoices?.join('|') ??
+    { WHAT: FAULTS.join('|'), COMMAND: commands }[argument.name()] ??
+    { IF: 'interface', NAME: 'param' }[argument.name()] ??
+    'none'
+  return words + (argument.variadic ? '...' : '')
+}
+
+function bash(table: string): string {
+  return `# Completion for bash: source <(vnet completion bash)
+_vnet() {
+  local vnet=\${COMP_WORDS[0]} current=\${COMP_WORDS[COMP_CWORD]} command= interface= options valued kinds kind
+  local -i i n=0
+  ((COMP_CWORD > 1)) && command=\${COMP_WORDS[1]}
+  COMPREPLY=()
+  case $command in
+${table}    *) return ;;
+  esac
+  for ((i = 2; i < COMP_CWORD; i++)); do
+    case \${COMP_WORDS[i]} in
+      -*) [[ " $valued " == *" \${COMP_WORDS[i]} "* ]] && i+=1 ;;
+      *) ((n == 0)) && interface=\${COMP_WORDS[i]}; n+=1 ;;
+    esac
+  done
+  # The value of an option.
+  ((i > COMP_CWORD && i > 2)) && return
+  if [[ $current == -* ]]; then
+    COMPREPLY=($(compgen -W "$options" -- "$current"))
+    return
+  fi
+  set -- $kinds
+  while ((n > 0 && $# > 0)); do
+    [[ $1 == *... ]] && break
+    shift
+    n+=-1
+  done
+  kind=\${1%...}
+  case $kind in
+    '' | none) return ;;
+    interface) kind=$("$vnet" list --names 2> /dev/null) ;;
+    param) kind=$("$vnet" param "$interface" --names 2> /dev/null) ;;
+    command:*)
+      COMPREPLY=($(compgen -f -X '!*.*[jt]s' -- "$current"))
+      kind=\${kind#command:}
+      ;;
+  esac
+  COMPREPLY+=($(compgen -W "\${kind//|/ }" -- "$current"))
+}
+complete -F _vnet vnet
+`
+}
+
+function zsh(table: string): string {
+  return `#compdef vnet
+# Completion for zsh: source <(vnet completion zsh), after compinit; or as _vnet in a directory of $fpath.
+_vnet() {
+  local vnet=\${words[1]} current=\${words[CURRENT]} command= interface= options valued kinds kind
+  local -i i n=0
+  local -a left
+  ((CURRENT > 2)) && command=\${words[2]}
+  case $command in
+${table}    *) return 1 ;;
+  esac
+  for ((i = 3; i < CURRENT; i++)); do
+    case \${words[i]} in
+      -*) [[ " $valued " == *" \${words[i]} "* ]] && ((i++)) ;;
+      *) ((n == 0)) && interface=\${words[i]}; ((n++)) ;;
+    esac
+  done
+  # The value of an option.
+  ((i > CURRENT && i > 3)) && return 1
+  if [[ $current == -* ]]; then
+    compadd -- \${=options}
+    return
+  fi
+  left=(\${=kinds})
+  while ((n > 0 && $#left > 0)); do
+    [[ $left[1] == *... ]] && break
+    shift left
+    ((n--))
+  done
+  kind=\${\${left[1]-}%...}
+  case $kind in
+    '' | none) return 1 ;;
+    interface) compadd -- \${(f)"$("$vnet" list --names 2> /dev/null)"} ;;
+    param) compadd -- \${(f)"$("$vnet" param "$interface" --names 2> /dev/null)"} ;;
+    command:*)
+      compadd -- \${(s:|:)kind#command:}
+      compadd -f -- *.*[jt]s(N)
+      ;;
+    *) compadd -- \${(s:|:)kind} ;;
+  esac
+}
+if [[ $funcstack[1] == _vnet ]]; then _vnet "$@"; else compdef _vnet vnet; fi
+`
+}

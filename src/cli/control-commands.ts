@@ -1,0 +1,148 @@
+/** The commands that ask running vnets. What each does is loaded when it runs, and not by every start. */
+import { Argument, type Command, InvalidArgumentError, Option } from 'commander'
+import { commandHelp } from './help.ts'
+import { parseHex } from './hex.ts'
+import type { Io } from './io.ts'
+
+/** The heading that they have in the help. */
+const GROUP = 'Asking a running vnet:'
+
+/** Faults that come with vnet; a driver may have others. */
+export const FAULTS: readonly string[] = ['lockup', 'lost-interrupt', 'stuck', 'flap']
+
+interface ControlCommand {
+  readonly name: string
+  readonly usage: string
+  readonly description: string
+  readonly args?: readonly Argument[]
+  readonly options?: readonly Option[]
+  /** Runs it, with its arguments and then its options as commander gives them; answers the exit status. */
+  // biome-ignore lint/suspicious/noExplicitAny: commander's parsers have checked what they are
+  readonly run: (io: Io, ...args: any[]) => Promise<number>
+}
+
+const json = () => new Option('--json', 'one JSON object')
+const names = (what: string) => new Option('--names', `the names of ${what} alone, one a line`)
+const IF = () => new Argument('<IF>')
+
+const commands: readonly ControlCommand[] = [
+  {
+    name: 'list',
+    usage: '[OPTIONS]',
+    description: 'the interfaces of the vnets that run here',
+    options: [json(), names('the interfaces')],
+    run: async (io, options) => (await import('./commands/list.ts')).list(options, io),
+  },
+  {
+    name: 'show',
+    usage: '[OPTIONS] [NETNS/]IF',
+    description: 'one interface, and the parameters of its driver',
+    args: [IF()],
+    options: [json()],
+    run: async (io, name, options) => (await import('./commands/show.ts')).show(name, options, io),
+  },
+  {
+    name: 'stats',
+    usage: '[OPTIONS] [[NETNS/]IF...]',
+    description: 'what a running vnet and the kernel counted, and why frames were dropped',
+    args: [new Argument('[IF...]')],
+    options: [
+      new Option('--queues', 'each queue too'),
+      new Option('--all', 'also what is 0'),
+      new Option('--watch <interval>', 'again and again, every 1s, say, or 500ms').argParser(interval),
+      new Option('--json', 'one JSON object, as at the end of `vnet --json`'),
+    ],
+    run: async (io, names, options) => (await import('./stats.ts')).stats(names, options, io),
+  },
+  {
+    name: 'reset',
+    usage: '[OPTIONS] [NETNS/]IF',
+    description: 'begins its statistics anew',
+    args: [IF()],
+    run: async (io, name) => (await import('./commands/reset.ts')).reset(name, io),
+  },
+  {
+    name: 'echo',
+    usage: '[OPTIONS] TEXT',
+    description: 'sends text to a vnet, and prints what comes back',
+    args: [new Argument('<TEXT>')],
+    options: [json()],
+    run: async (io, text, options) => (await import('./commands/echo.ts')).echo(text, options, io),
+  },
+  {
+    name: 'ioctl',
+    usage: '[OPTIONS] [NETNS/]IF N [HEX]',
+    description: 'private ioctl SIOCDEVPRIVATE+N, ifr_data pointing to HEX',
+    args: [IF(), new Argument('<N>').argParser(ioctlNumber), new Argument('[HEX]').argParser(parseHex)],
+    options: [json()],
+    run: async (io, name, n, data, options) => (await import('./commands/ioctl.ts')).ioctl(name, n, data, options, io),
+  },
+  {
+    name: 'carrier',
+    usage: '[OPTIONS] [NETNS/]IF on|off',
+    description: 'turns its carrier on or off',
+    args: [IF(), new Argument('<on|off>').choices(['on', 'off'])],
+    run: async (io, name, state) => (await import('./commands/carrier.ts')).carrier(name, state, io),
+  },
+  {
+    name: 'param',
+    usage: '[OPTIONS] [NETNS/]IF [NAME[=VALUE]]',
+    description: 'the parameters of its driver; one of them; sets it',
+    args: [IF(), new Argument('[NAME]')],
+    options: [json(), names('the parameters')],
+    run: async (io, name, which, options) => (await import('./commands/param.ts')).param(name, which, options, io),
+  },
+  {
+    name: 'trigger',
+    usage: '[OPTIONS] [NETNS/]IF WHAT',
+    description: `a fault now, once: ${FAULTS.join(', ')}`,
+    args: [IF(), new Argument('<WHAT>')],
+    options: [new Option('--queue <n>', 'the queue, if it is a fault of one').argParser(count)],
+    run: async (io, name, what, options) => (await import('./commands/trigger.ts')).trigger(name, what, options, io),
+  },
+  {
+    name: 'events',
+    usage: '[OPTIONS]',
+    description: 'what happens to the interfaces, until you end it',
+    options: [
+      new Option('--json', 'one JSON object a line'),
+      new Option('--drops <n>', 'also each time that many more frames were dropped').argParser(count),
+    ],
+    run: async (io, options) => (await import('./commands/events.ts')).events(options, io),
+  },
+]
+
+export const controlCommandNames: readonly string[] = commands.map(({ name }) => name)
+
+/** Makes the commands of empty ones; `done` gets the exit status. */
+export function controlCommands(empty: (name: string) => Command, io: Io, done: (status: number) => void): Command[] {
+  return commands.map(({ name, usage, description, args = [], options = [], run }) => {
+    const command = empty(name).usage(usage).description(description).helpGroup(GROUP)
+    for (const argument of args) command.addArgument(argument)
+    for (const option of options) command.addOption(option.helpGroup('Options:'))
+    commandHelp(command)
+    // Behind the options commander gives the command itself.
+    return command.action(async (...given: unknown[]) => done(await run(io, ...given.slice(0, -1))))
+  })
+}
+
+/** `1s`, `500ms`, `2m`, `0.5`, which are seconds: in milliseconds. */
+function interval(text: string): number {
+  const [, digits, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(text) ?? []
+  const ms = Number(digits) * { ms: 1, s: 1000, m: 60_000 }[unit as 'ms' | 's' | 'm']
+  // What setTimeout takes.
+  if (!(ms >= 1 && ms <= 0x7fff_ffff)) throw new InvalidArgumentError('a time as 1s, 500ms or 2m is needed')
+  return ms
+}
+
+function ioctlNumber(text: string): number {
+  const n = /^\d+$/.test(text) ? Number(text) : Number.NaN
+  if (!(n <= 15)) throw new InvalidArgumentError('a whole number from 0 to 15 is needed')
+  return n
+}
+
+function count(text: string): number {
+  const n = /^\d+$/.test(text) ? Number(text) : Number.NaN
+  if (!(n <= 0xffff_ffff)) throw new InvalidArgumentError('a whole number is needed')
+  return n
+}

@@ -1,0 +1,65 @@
+/** What a system call of a program's points to: struct msghdr and struct iovec, in its memory. Both architectures lay them out alike. */
+import type { OtherProcesses } from '../../kernel/other-process.ts'
+
+const MSGHDR_LEN = 56
+const NAMELEN_AT = 8
+const IOV_AT = 16
+const IOVLEN_AT = 24
+const CONTROLLEN_AT = 40
+const FLAGS_AT = 48
+const IOVEC_LEN = 16
+/** UIO_FASTIOV is 8; nobody needs more for a request. */
+const IOVECS_MAX = 64n
+/** A length that is larger means as much as this one. */
+const LENGTH_MAX = 0x7fff_ffffn
+
+/** A part of its memory. */
+export interface Span {
+  readonly address: bigint
+  readonly length: number
+}
+
+export function span(address: bigint, length: bigint): Span {
+  return { address, length: Number(length < LENGTH_MAX ? length : LENGTH_MAX) }
+}
+
+/** The parts that an array of struct iovec names; undefined when there are too many, or it is not there. */
+export function iovecs(processes: OtherProcesses, pid: number, address: bigint, count: bigint): Span[] | undefined {
+  if (count > IOVECS_MAX) return undefined
+  const octets = new Uint8Array(IOVEC_LEN * Number(count))
+  if (processes.read(pid, address, octets) < 0) return undefined
+  const view = new DataView(octets.buffer)
+  return Array.from({ length: Number(count) }, (_, i) =>
+    span(view.getBigUint64(IOVEC_LEN * i, true), view.getBigUint64(IOVEC_LEN * i + 8, true)),
+  )
+}
+
+export interface Msghdr {
+  readonly name: Span
+  readonly spans: readonly Span[]
+}
+
+/** A struct msghdr with its parts; undefined when it is not there. */
+export function msghdr(processes: OtherProcesses, pid: number, address: bigint): Msghdr | undefined {
+  const octets = new Uint8Array(MSGHDR_LEN)
+  if (processes.read(pid, address, octets) < 0) return undefined
+  const view = new DataView(octets.buffer)
+  const name = { address: view.getBigUint64(0, true), length: view.getUint32(NAMELEN_AT, true) }
+  const spans = iovecs(processes, pid, view.getBigUint64(IOV_AT, true), view.getBigUint64(IOVLEN_AT, true))
+  return spans && { name, spans }
+}
+
+/** Writes what recvmsg(2) tells in a struct msghdr: the sender's length, no ancillary data, MSG_*. 0, or -EFAULT. */
+export function finishMsghdr(
+  processes: OtherProcesses,
+  pid: number,
+  address: bigint,
+  { namelen, flags }: { readonly namelen: number; readonly flags: number },
+): number {
+  const [u32, u64] = [new Uint8Array(4), new Uint8Array(8)]
+  const put = (at: number, octets: Uint8Array, value: number) => {
+    new DataView(octets.buffer).setUint32(0, value, true)
+    return processes.write(pid, address + BigInt(at), octets)
+  }
+  return Math.min(put(NAMELEN_AT, u32, namelen), put(CONTROLLEN_AT, u64, 0), put(FLAGS_AT, u32, flags))
+}

@@ -1,0 +1,57 @@
+/** What a vnet is asked about: its devices, its driver, who listens for events; and which devices a request means. */
+import type { Params } from '../core/driver.ts'
+import { EINVAL, ENODEV, VnetError } from '../core/errno.ts'
+import type { NetDevice } from '../core/net-device.ts'
+import type { MessageBuilder } from '../netlink/index.ts'
+import { VNET_ATTR_IFINDEX, VNET_ATTR_IFNAME, VNET_ATTR_NETNS } from './family.ts'
+import type { Subscribers } from './subscribers.ts'
+
+export interface Subject {
+  /** Those registered now. */
+  readonly devices: readonly NetDevice[]
+  /** The network namespace it was made in, as its user named that; undefined when it is the program's own. */
+  netnsOf(dev: NetDevice): string | undefined
+  readonly module?: Module | undefined
+  readonly subscribers?: Subscribers | undefined
+}
+
+/** The driver that runs, and its parameters: `values` is what the driver itself looks at. */
+export interface Module {
+  readonly name: string
+  readonly params: Params
+  readonly values: Record<string, unknown>
+}
+
+/** Which devices a request means. */
+export interface Which {
+  readonly ifindex?: number
+  readonly ifname?: string
+  readonly netns?: string
+}
+
+/** Those that have all that is named. */
+export function chosen({ devices, netnsOf }: Subject, { ifindex, ifname, netns }: Which): NetDevice[] {
+  return devices.filter(
+    dev =>
+      (ifindex === undefined || ifindex === dev.ifindex) &&
+      (ifname === undefined || ifname === dev.name) &&
+      (netns === undefined || netns === netnsOf(dev)),
+  )
+}
+
+/** The one that has all that is named, which must be something. */
+export function theOne(subject: Subject, which: Which): NetDevice {
+  if ((which.ifindex ?? which.ifname) === undefined) {
+    throw new VnetError(EINVAL, 'vnet_nl', 'the request names no interface')
+  }
+  const [dev] = chosen(subject, which)
+  if (dev === undefined) throw new VnetError(ENODEV, 'vnet_nl', 'there is no such interface')
+  return dev
+}
+
+/** Writes what a device is told by. */
+export function identify(builder: MessageBuilder, { netnsOf }: Pick<Subject, 'netnsOf'>, dev: NetDevice): void {
+  builder.u32(VNET_ATTR_IFINDEX, dev.ifindex).string(VNET_ATTR_IFNAME, dev.name)
+  const netns = netnsOf(dev)
+  if (netns !== undefined) builder.string(VNET_ATTR_NETNS, netns)
+}

@@ -1,0 +1,173 @@
+/**
+ * Other processes: their memory, their descriptors, whose rights they have. A number is a thread's and may become another's
+ * when that ends: who goes by a number makes sure, after reading and before writing, that it still is who it was.
+ */
+import { fstatSync, readFileSync } from 'node:fs'
+import { EBADF, EFAULT, EINVAL, ENOENT, ESRCH } from '../core/errno.ts'
+import type { Native } from './native.ts'
+import { O_RDONLY, SOL_SOCKET } from './uapi.ts'
+
+/** A thread, not only a process's first one. Linux 6.9. */
+const PIDFD_THREAD = 0x80
+/** struct pidfd_info of include/uapi/linux/pidfd.h, Linux 6.13. */
+const PIDFD_GET_INFO = 0xc040ff0b
+const PIDFD_INFO_LEN = 64
+const PIDFD_INFO_CREDS = 2
+const TGID_AT = 20
+const EUID_AT = 36
+const EGID_AT = 40
+const SO_NETNS_COOKIE = 71
+/** Answers a descriptor of the network namespace that a socket is in. */
+const SIOCGSKNS = 0x894c
+/** Descriptors kept for processes that asked last. */
+const KEPT = 64
+
+/** Whose rights a process has, and its own number. */
+export interface Identity {
+  readonly tgid: number
+  readonly euid: number
+  readonly egid: number
+}
+
+export class OtherProcesses {
+  readonly #native: Native
+  /** By number of the thread, the one that asked last at the end. */
+  readonly #pidfds = new Map<number, number>()
+  /** Inode of a namespace by its cookie, which is never used again. */
+  readonly #namespaces = new Map<bigint, number | undefined>()
+  readonly #home: { readonly cookie: bigint | undefined; readonly inode: number }
+
+  /** `home` is a socket in our own namespace, of this inode. */
+  constructor(native: Native, home: { readonly fd: number; readonly inode: number }) {
+    this.#native = native
+    this.#home = { cookie: this.#cookie(home.fd), inode: home.inode }
+  }
+
+  /** Calls `fn` with a descriptor of our own for what is `fd` in thread `pid`; undefined when there is none, or no right to it. */
+  withDescriptor<T>(pid: number, fd: number, fn: (fd: number) => T): T | undefined {
+    const ours = this.#onPidfd(pid, pidfd => this.#native.pidfdGetfd(pidfd, fd))
+    if (ours < 0) return undefined
+    try {
+      return fn(ours)
+    } finally {
+      this.#native.close(ours)
+    }
+  }
+
+  /** Whether `fd` is none of the thread's descriptors. */
+  isFree(pid: number, fd: number): boolean {
+    const ours = this.#onPidfd(pid, pidfd => this.#native.pidfdGetfd(pidfd, fd))
+    if (ours >= 0) this.#native.close(ours)
+    return ours === -EBADF
+  }
+
+  /** Reads all of `into`; -EFAULT when it is not all there. */
+  read(pid: number, address: bigint, into: Uint8Array): number {
+    if (into.length === 0) return 0
+    const octets = this.#native.processVmReadv(pid, address, into)
+    return octets < 0 ? octets : octets === into.length ? 0 : -EFAULT
+  }
+
+  /** Writes all of `from`; -EFAULT when there is no room for it. */
+  write(pid: number, address: bigint, from: Uint8Array): number {
+    if (from.length === 0) return 0
+    const octets = this.#native.processVmWritev(pid, address, from)
+    return octets < 0 ? octets : octets === from.length ? 0 : -EFAULT
+  }
+
+  identity(pid: number): Identity | undefined {
+    const info = new Uint8Array(PIDFD_INFO_LEN)
+    const view = new DataView(info.buffer)
+    view.setUint32(0, PIDFD_INFO_CREDS, true)
+    if (this.#onPidfd(pid, pidfd => this.#native.ioctl(pidfd, PIDFD_GET_INFO, info)) < 0) return identityOf(pid)
+    return {
+      tgid: view.getUint32(TGID_AT, true),
+      euid: view.getUint32(EUID_AT, true),
+      egid: view.getUint32(EGID_AT, true),
+    }
+  }
+
+  /** Inode of the network namespace a socket is in; undefined when it is no socket, or of a namespace that is none of our business. */
+  namespaceOf(socket: number): number | undefined {
+    const cookie = this.#cookie(socket)
+    if (cookie === undefined) return undefined
+    if (cookie === this.#home.cookie) return this.#home.inode
+    if (!this.#namespaces.has(cookie)) this.#namespaces.set(cookie, this.#inode(socket))
+    return this.#namespaces.get(cookie)
+  }
+
+  /** Calls `fn` with a descriptor of the thread's own network namespace, -1 for ours; undefined when it may not be entered. */
+  inNamespaceOf<T>(pid: number, fn: (nsfd: number) => T): T | undefined {
+    const nsfd = this.#native.open(`/proc/${pid}/ns/net`, O_RDONLY, -1)
+    if (nsfd < 0) return undefined
+    try {
+      return fn(fstatSync(nsfd).ino === this.#home.inode ? -1 : nsfd)
+    } finally {
+      this.#native.close(nsfd)
+    }
+  }
+
+  close(): void {
+    for (const pidfd of this.#pidfds.values()) this.#native.close(pidfd)
+    this.#pidfds.clear()
+  }
+
+  #cookie(socket: number): bigint | undefined {
+    const value = new Uint8Array(8)
+    if (this.#native.getsockopt(socket, SOL_SOCKET, SO_NETNS_COOKIE, value) < 0) return undefined
+    return new DataView(value.buffer).getBigUint64(0, true)
+  }
+
+  /** Needs CAP_NET_ADMIN there. */
+  #inode(socket: number): number | undefined {
+    const nsfd = this.#native.ioctl(socket, SIOCGSKNS, 0)
+    if (nsfd < 0) return undefined
+    try {
+      return fstatSync(nsfd).ino
+    } finally {
+      this.#native.close(nsfd)
+    }
+  }
+
+  /** Calls `fn` with a pidfd of the thread; one that refers to a former thread of the number answers -ESRCH, and another is opened. */
+  #onPidfd(pid: number, fn: (pidfd: number) => number): number {
+    const known = this.#pidfds.get(pid)
+    if (known !== undefined) {
+      const result = fn(known)
+      if (result !== -ESRCH) return result
+      this.#forget(pid, known)
+    }
+    const pidfd = this.#open(pid)
+    if (pidfd < 0) return pidfd
+    for (const [oldest, fd] of this.#pidfds) {
+      if (this.#pidfds.size < KEPT) break
+      this.#forget(oldest, fd)
+    }
+    this.#pidfds.set(pid, pidfd)
+    return fn(pidfd)
+  }
+
+  #open(pid: number): number {
+    const pidfd = this.#native.pidfdOpen(pid, PIDFD_THREAD)
+    if (pidfd !== -EINVAL) return pidfd
+    const tgid = identityOf(pid)?.tgid
+    return tgid === undefined ? -ENOENT : this.#native.pidfdOpen(tgid, 0)
+  }
+
+  #forget(pid: number, pidfd: number): void {
+    this.#pidfds.delete(pid)
+    this.#native.close(pidfd)
+  }
+}
+
+/** From proc(5), where the kernel does not tell by the pidfd. */
+function identityOf(pid: number): Identity | undefined {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+    const field = (name: string, n: number) =>
+      Number(new RegExp(`^${name}:(?:\\s+(\\d+)){${n}}`, 'm').exec(status)?.[1])
+    return { tgid: field('Tgid', 1), euid: field('Uid', 2), egid: field('Gid', 2) }
+  } catch {
+    return undefined
+  }
+}

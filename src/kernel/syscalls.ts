@@ -1,0 +1,21 @@
+/** Numbers of the system calls that `vnet exec` traps: arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h. */
+
+export interface SyscallNumbers {
+  readonly ioctl: number
+  readonly socket: number
+  readonly sendmsg: number
+  readonly sendto: number
+  readonly recvmsg: number
+  readonly write: number
+  readonly writev: number
+}
+
+const BY_ARCH: Readonly<Record<string, SyscallNumbers>> = {
+  x64: { ioctl: 16, socket: 41, sendmsg: 46, sendto: 44, recvmsg: 47, write: 1, writev: 20 },
+  arm64: { ioctl: 29, socket: 198, sendmsg: 211, sendto: 206, recvmsg: 212, write: 64, writev: 66 },
+}
+
+/** Those of an architecture as Node names it; undefined where nothing is trapped. */
+export function syscallNumbers(arch: string): SyscallNumbers | undefined {
+  return BY_ARCH[arch]
+}

@@ -1,0 +1,123 @@
+/** What Tab completes, asked of the shells themselves, with a vnet whose interfaces are known. */
+import { spawnSync } from 'node:child_process'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { runMain } from '../support/run-main.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'vnet-completion-'))
+const vnet = join(directory, 'vnet')
+const ASKING = ['list', 'show', 'stats', 'reset', 'echo', 'ioctl', 'carrier', 'param', 'trigger', 'events']
+const COMMANDS = ['loop', 'snull', 'cable', ...ASKING, 'exec', 'completion', 'help']
+
+const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
+  ['vnet s', ['snull', 'show', 'stats']],
+  ['vnet car', ['carrier']],
+  ['vnet --mt', ['--mtu']],
+  ['vnet snull --use-', ['--use-napi']],
+  ['vnet snull --mtu ', []],
+  ['vnet stats --w', ['--watch']],
+  ['vnet stats --watch ', []],
+  ['vnet stats ', ['sn0', 'red/sn1']],
+  ['vnet stats sn0 --queues r', ['red/sn1']],
+  ['vnet stats --watch 1s s', ['sn0']],
+  ['vnet show ', ['sn0', 'red/sn1']],
+  ['vnet show sn0 ', []],
+  ['vnet show --json sn', ['sn0']],
+  ['vnet reset r', ['red/sn1']],
+  ['vnet ioctl sn0 ', []],
+  ['vnet carrier sn0 ', ['on', 'off']],
+  ['vnet carrier sn0 of', ['off']],
+  ['vnet param sn0 ', ['lockup', 'timeout']],
+  ['vnet param sn0 t', ['timeout']],
+  ['vnet param red/sn1 ', []],
+  ['vnet trigger sn0 l', ['lockup', 'lost-interrupt']],
+  ['vnet trigger --queue 1 sn0 f', ['flap']],
+  ['vnet events ', []],
+  ['vnet completion ', ['bash', 'zsh']],
+  ['vnet help car', ['carrier']],
+  ['vnet nonsense ', []],
+  ['vnet ./my-driver.js --mt', ['--mtu']],
+]
+
+beforeAll(() => {
+  const script = `#!/bin/sh
+case "$*" in
+  'list --names') printf 'sn0\\nred/sn1\\n' ;;
+  'param sn0 --names') printf 'lockup\\ntimeout\\n' ;;
+  *) echo "vnet: no" >&2; exit 1 ;;
+esac
+`
+  writeFileSync(vnet, script)
+  chmodSync(vnet, 0o755)
+})
+afterAll(() => rmSync(directory, { recursive: true }))
+
+async function script(shell: string): Promise<string> {
+  const { status, stdout, stderr } = await runMain('completion', shell)
+  expect([status, stderr]).toEqual([0, ''])
+  return stdout
+}
+
+function run(shell: string, args: readonly string[], input: string): string[] {
+  const { status, stdout, stderr } = spawnSync(shell, [...args], { input, encoding: 'utf8', cwd: directory })
+  expect([status, stderr]).toEqual([0, ''])
+  return stdout.split('\n').filter(line => line !== '')
+}
+
+const quoted = (words: readonly string[]) => words.map(word => `'${word}'`).join(' ')
+
+/** The words of a line, as a shell tells them to a completion; the program is known by its path. */
+const wordsOf = (line: string) => [vnet, ...line.split(' ').slice(1)]
+
+describe('bash', () => {
+  const ask = async (line: string) => {
+    const words = wordsOf(line)
+    const call = `COMP_WORDS=(${quoted(words)}); COMP_CWORD=${words.length - 1}; _vnet; printf '%s\\n' "\${COMPREPLY[@]}"`
+    return run('bash', ['--norc', '-s'], `${await script('bash')}\n${call}`)
+  }
+
+  test.each(cases)('%s', async (line, words) => {
+    expect((await ask(line)).sort()).toEqual([...words].sort())
+  })
+
+  test('the first word is a command, or a driver’s file', async () => {
+    writeFileSync(join(directory, 'mirror.mjs'), '')
+    expect((await ask('vnet ')).sort()).toEqual([...COMMANDS, 'mirror.mjs'].sort())
+    rmSync(join(directory, 'mirror.mjs'))
+  })
+
+  test('is what completes the command', async () => {
+    expect(run('bash', ['--norc', '-s'], `${await script('bash')}\ncomplete -p vnet`)).toEqual([
+      'complete -F _vnet vnet',
+    ])
+  })
+})
+
+const noZsh = spawnSync('zsh', ['--version']).error !== undefined
+
+describe.skipIf(noZsh)('zsh', () => {
+  /** compadd stands for zsh's own, which is there only while a line is edited: what begins as the word does. */
+  const ask = async (line: string) => {
+    const words = wordsOf(line)
+    const compadd = `compadd() {
+  while [[ $1 == -* && $1 != -- ]]; do shift; done; shift
+  for word; do [[ $word == "$words[CURRENT]"* ]] && print -r -- "$word"; done
+}
+compdef() { }
+`
+    const call = `words=(${quoted(words)}); CURRENT=${words.length}; _vnet; true`
+    return run('zsh', ['-f', '-s'], `${compadd}${await script('zsh')}\n${call}\n`)
+  }
+
+  test.each(cases)('%s', async (line, words) => {
+    expect((await ask(line)).sort()).toEqual([...words].sort())
+  })
+
+  test('the first word is a command, or a driver’s file', async () => {
+    writeFileSync(join(directory, 'mirror.mjs'), '')
+    expect((await ask('vnet ')).sort()).toEqual([...COMMANDS, 'mirror.mjs'].sort())
+    rmSync(join(directory, 'mirror.mjs'))
+  })
+})

@@ -1,0 +1,41 @@
+/** docs/control.md names every command of the family and of the program, every method of the client, and the example as it is. */
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { controlCommandNames } from '../../src/cli/control-commands.ts'
+import { ControlClient } from '../../src/control/index.ts'
+
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
+const page = read('docs/control.md')
+const section = (heading: string) => page.split(/^## /m).find(text => text.startsWith(heading)) ?? ''
+
+test('every command of the family has a row, those that change say who may', () => {
+  const { list } = parse(read('docs/vnet_nl.yaml')).operations
+  for (const { name, flags = [] } of list as { name: string; flags?: string[] }[]) {
+    if (name === 'event') continue
+    const row = new RegExp(`^\\| ${name.toUpperCase().replaceAll('-', '_')} \\|.*\\| (.*) \\|$`, 'm').exec(
+      section('What can'),
+    )
+    expect([name, flags.includes('admin-perm')]).toEqual([name, row?.[1] === 'root, owner'])
+    expect(row, name).not.toBeNull()
+  }
+})
+
+test('every command of the program that asks has a row', () => {
+  const rows = [...section('The commands').matchAll(/^\| `vnet ([a-z]+)/gm)].map(([, name]) => name)
+  expect(rows.sort()).toEqual([...controlCommandNames, 'completion'].sort())
+})
+
+test('every question a program can ask is named', () => {
+  const methods = Object.getOwnPropertyNames(ControlClient.prototype).filter(name => name !== 'constructor')
+  for (const name of methods) if (name !== 'family') expect(section('From a program')).toContain(`\`${name}\``)
+})
+
+test('the program is the example that the kernel tests run', () => {
+  const [, code] = page.match(/```js\n(.*?)```/s) ?? []
+  expect(code).toBe(read('examples/drops.js'))
+})
+
+test('what it links to is there', () => {
+  for (const [, path] of page.matchAll(/\]\((?!http)([^)#]+)/g)) expect(read(`docs/${path}`).length).toBeGreaterThan(0)
+})

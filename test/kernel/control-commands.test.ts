@@ -1,0 +1,140 @@
+/** The commands that ask, and the client for programs, over real netlink: on a running vnet, and on one that says what a test wants. */
+import { on, once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { ControlClient } from '../../src/control/index.ts'
+import { FakeVnet, VNET_PORT } from '../support/fake-vnet.ts'
+import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
+import { asNobodyIn } from '../support/privileges.ts'
+import { jsonLines, spawnVnet } from '../support/vnet-process.ts'
+
+const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
+const example = fileURLToPath(new URL('../../examples/drops.js', import.meta.url))
+
+/** Others may run in other namespaces of the machine. */
+const NOT_RUNNING = /^vnet: no vnet is running in this network namespace.*\n$/
+
+let own: OwnNetns
+let near: Netns
+let far: Netns
+
+beforeEach(() => {
+  own = new OwnNetns()
+  near = own.addQuiet()
+  far = own.addQuiet()
+})
+afterEach(() => own.remove())
+
+const vnetIn = (netns: Netns, ...args: string[]) => netns.run([process.execPath, program, ...args].join(' '))
+
+describe('a running vnet', () => {
+  test('is listed and shown, to root and to nobody, with its interfaces wherever they are', async () => {
+    const within = ['ip', 'netns', 'exec', near.name]
+    const vnet = await spawnVnet(['snull', 'sn0', `${far.name}/sn1`, '--json'], { within })
+    const [sn0] = vnet.interfaces()
+    expect(await vnetIn(near, 'list', '--names')).toEqual({ status: 0, stdout: `sn0\n${far.name}/sn1\n`, stderr: '' })
+    const { stdout } = await vnetIn(near, 'list', '--json')
+    const { name, ifindex, txqs, rxqs } = sn0!
+    expect(jsonLines(stdout)).toMatchObject([
+      {
+        event: 'list',
+        interfaces: [
+          { name, ifindex, txqs, rxqs, netns: null, port: VNET_PORT },
+          { name: 'sn1', netns: far.name },
+        ],
+      },
+    ])
+    const nobody = [...asNobodyIn(near), process.execPath, program, 'show', `${far.name}/sn1`, '--json']
+    expect(jsonLines((await near.run(nobody.join(' '))).stdout)).toMatchObject([
+      { event: 'show', name: 'sn1', txqs: 1 },
+    ])
+    expect((await vnetIn(far, 'list')).status).toBe(1)
+    await vnet.stop()
+    expect(await vnetIn(near, 'list')).toMatchObject({
+      status: 1,
+      stdout: '',
+      stderr: expect.stringMatching(NOT_RUNNING),
+    })
+  })
+
+  test('is watched: a line each time, until a signal or its end', async () => {
+    const within = ['ip', 'netns', 'exec', near.name]
+    const vnet = await spawnVnet(['--name', 'w0', '--json'], { within })
+    const watch = () => near.spawn([process.execPath, program, 'stats', 'w0', '--watch', '20ms', '--json'])
+    const child = watch()
+    const ended = outcome(child)
+    let lines = 0
+    for await (const [text] of on(child.stdout, 'data')) {
+      lines += (text as string).split('\n').length - 1
+      if (lines >= 3) break
+    }
+    child.kill('SIGINT')
+    const { status, stdout, stderr } = await ended
+    expect([status, stderr]).toEqual([0, ''])
+    for (const line of jsonLines(stdout))
+      expect(line).toMatchObject({ event: 'statistics', interfaces: [{ name: 'w0' }] })
+
+    const other = watch()
+    const otherEnded = outcome(other)
+    await once(other.stdout, 'data')
+    await vnet.stop()
+    expect(await otherEnded).toMatchObject({ status: 1, stderr: expect.stringMatching(NOT_RUNNING) })
+  })
+})
+
+describe('one that says what a test wants', () => {
+  let fake: FakeVnet
+  let dropped = 5n
+  beforeEach(() => {
+    fake = new FakeVnet(own.at(near), {
+      2: () => [b => b.u32(1, 7).string(2, 'sn0')],
+      3: () => [
+        b => {
+          b.u32(1, 7).string(2, 'sn0')
+          b.nested(9, all => all.nested(1, drop => drop.u8(1, 0).string(2, 'NEIGH').u64(3, dropped)))
+        },
+      ],
+      10: () => [],
+    })
+  })
+  afterEach(() => fake[Symbol.dispose]())
+
+  test('the example of docs/control.md tells why frames were dropped, and again when more are', async () => {
+    const child = near.spawn([process.execPath, example])
+    const ended = outcome(child)
+    let text = ''
+    let look = () => {}
+    child.stdout.on('data', more => {
+      text += more
+      look()
+    })
+    const until = (line: string) =>
+      new Promise<void>(resolve => {
+        look = () => {
+          if (text.includes(line)) resolve()
+        }
+        look()
+      })
+    await until('sn0 { tx: { NEIGH: 5 }, rx: {} }\n')
+    while (!fake.asked.some(({ cmd }) => cmd === 10)) await new Promise(resolve => setImmediate(resolve))
+    dropped = 105n
+    fake.event(b => b.u32(1, 7).string(2, 'sn0').u32(28, 6).u64(31, 105n))
+    await until('sn0 { tx: { NEIGH: 105 }, rx: {} }\n')
+    // The process waits for its subscription, and no longer than there is one.
+    fake[Symbol.dispose]()
+    expect(await ended).toMatchObject({ status: 0, stderr: '' })
+  })
+
+  test('a subscription hears of events, and ends with the vnet', async () => {
+    using client = new ControlClient(own.at(near))
+    let hear = (_: unknown) => {}
+    const heard = new Promise(resolve => {
+      hear = resolve
+    })
+    const subscription = await client.subscribe(VNET_PORT, event => hear(event))
+    fake.event(b => b.u32(1, 7).string(2, 'sn0').u32(28, 3))
+    expect(await heard).toMatchObject({ event: 'up', name: 'sn0' })
+    fake[Symbol.dispose]()
+    await subscription.ended
+  })
+})

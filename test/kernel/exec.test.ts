@@ -1,0 +1,293 @@
+/** `vnet exec` with programs that know nothing of vnet: what reaches the driver, what reaches the kernel, and how it all ends. */
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { VNET_PORT } from '../../src/control/family.ts'
+import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
+import { asNobodyIn, NOBODY } from '../support/privileges.ts'
+import { runMain } from '../support/run-main.ts'
+import { type StandIn, standIn } from '../support/stand-in-driver.ts'
+import { spawnVnet, stopConserved } from '../support/vnet-process.ts'
+
+const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
+const source = fileURLToPath(new URL('../support/exec/client.c', import.meta.url))
+const EXEC = [process.execPath, program, 'exec', '--']
+
+let directory: string
+let client: string
+let staticClient: string
+let own: OwnNetns
+let netns: Netns
+let driver: StandIn
+
+beforeAll(() => {
+  // Where nobody can read it, too.
+  directory = mkdtempSync(join(tmpdir(), 'vnet-exec-'))
+  execFileSync('chmod', ['755', directory])
+  client = join(directory, 'client')
+  staticClient = join(directory, 'client-static')
+  execFileSync('gcc', ['-O1', '-o', client, source, '-lpthread'])
+  execFileSync('gcc', ['-O1', '-static', '-o', staticClient, source, '-lpthread'])
+})
+afterAll(() => rmSync(directory, { recursive: true }))
+beforeEach(() => {
+  own = new OwnNetns()
+  netns = own.addQuiet()
+  driver = standIn(own.at(netns), { name: 'vnet0' })
+})
+afterEach(() => {
+  driver[Symbol.dispose]()
+  own.remove()
+})
+
+/** `vnet exec WORDS` in the namespace of the driver. */
+const exec = (...words: string[]) => outcome(netns.spawn([...EXEC, ...words]))
+
+/** What the client writes, when all went well. */
+async function said(...words: string[]): Promise<string> {
+  const { stdout, stderr } = await exec(...words)
+  expect(stderr).toBe('')
+  return stdout.trim()
+}
+
+/** As `exec`, by nobody. */
+const execAsNobody = (...words: string[]) => outcome(netns.spawn([...asNobodyIn(netns).slice(4), ...EXEC, ...words]))
+
+/** `vnet WORDS` in the place of the stand-in. */
+async function running(...words: string[]) {
+  driver[Symbol.dispose]()
+  return await spawnVnet([...words, '--json'], { within: ['ip', 'netns', 'exec', netns.name] })
+}
+
+describe('the private ioctls of a running vnet snull', () => {
+  test('VNET_IOCTL_RESET_STATS resets the statistics for root, and is EPERM for nobody', async () => {
+    const vnet = await running('snull')
+    expect(await netns.run('ping -c 2 -i 0.2 -w 5 198.18.0.2')).toMatchObject({ status: 0 })
+    expect(await execAsNobody(client, 'ioctl', 'sn0', '89f0')).toMatchObject({ stdout: '-1 EPERM data=0 mtu=0\n' })
+    // The program's user counts, not that of its vnet exec.
+    const lowered = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups']
+    expect(await said(...lowered, client, 'ioctl', 'sn0', '89f0')).toBe('-1 EPERM data=0 mtu=0')
+    expect(await said(client, 'ioctl', 'sn0', '89f1')).toBe('0 ok data=2 mtu=0')
+    expect(await said(client, 'ioctl', 'sn0', '89f0')).toBe('0 ok data=0 mtu=0')
+    expect(await said(client, 'ioctl', 'sn0', '89f1')).toBe('0 ok data=0 mtu=0')
+    expect(await said(client, 'ioctl', 'sn1', '89f1')).toBe('0 ok data=2 mtu=0')
+    expect(await said(staticClient, 'ioctl', 'sn1', '89f0')).toBe('0 ok data=0 mtu=0')
+    const { sn0, sn1 } = await stopConserved(vnet)
+    for (const { total } of [sn0!, sn1!]) expect(total).toMatchObject({ txPackets: 0, rxPackets: 0 })
+  })
+
+  test('read and write the memory of the program, root’s or nobody’s', async () => {
+    await running('snull')
+    expect(await said(client, 'ioctl', 'sn0', '89f3', '5')).toBe('0 ok data=5 mtu=0')
+    expect(await execAsNobody(client, 'ioctl', 'sn1', '89f3', '6')).toMatchObject({ stdout: '-1 EPERM data=6 mtu=0\n' })
+    expect(await execAsNobody(client, 'ioctl', 'sn1', '89f2')).toMatchObject({ stdout: '0 ok data=5 mtu=0\n' })
+    expect(await said(client, 'bad-memory', 'sn0')).toBe('-1 EFAULT\n-1 EFAULT\n-1 EBADF')
+    expect(await said(client, 'ioctl', 'sn0', '89f4')).toBe('-1 EOPNOTSUPP data=0 mtu=0')
+  })
+
+  test('a map is the driver’s to take and to refuse: it takes an interrupt, while the interface is down', async () => {
+    await running('snull')
+    expect(await said(client, 'map', 'sn0', '0')).toBe('-1 0 irq=0 base=0')
+    netns.ip('link set sn0 down')
+    expect(await said(client, 'map', 'sn0', '300')).toBe('-1 0 irq=0 base=0')
+    expect(await execAsNobody(client, 'map', 'sn0', '0')).toMatchObject({ stdout: '-1 0 irq=0 base=0\n' })
+    expect(await said(client, 'map', 'sn0', '0')).toBe('0 0 irq=5 base=0')
+  })
+})
+
+describe('private ioctls', () => {
+  test.each([
+    ['a dynamic program', () => client],
+    ['a static program', () => staticClient],
+  ])('of %s get the driver’s answer, its memory written and the ifreq changed', async (_, path) => {
+    expect(await said(path(), 'ioctl', 'vnet0', '89f0')).toBe('0 ok data=0 mtu=0')
+    expect(await said(path(), 'ioctl', 'vnet0', '89f1')).toBe('0 ok data=12345 mtu=0')
+    expect(await said(path(), 'ioctl', 'vnet0', '89f2')).toBe('7 ok data=0 mtu=4242')
+    expect(await said(path(), 'ioctl', 'vnet0:1', '89f2')).toBe('7 ok data=0 mtu=4242')
+    expect(await said(path(), 'ioctl', 'vnet0', '89f5')).toBe('-1 EOPNOTSUPP data=0 mtu=0')
+    expect(driver.asked.map(({ cmd }) => cmd)).toEqual([0x89f0, 0x89f1, 0x89f2, 0x89f2, 0x89f5])
+  })
+
+  test('set and get a map, as the kernel by itself would not', async () => {
+    expect(await said(client, 'map', 'vnet0', '300')).toBe('0 0 irq=5 base=0x300')
+  })
+
+  test('of other interfaces, of bad memory and on what is no socket are the kernel’s, with and without', async () => {
+    for (const words of [
+      ['ioctl', 'lo', '89f0'],
+      ['ioctl', 'nosuch', '89f0'],
+      ['map', 'lo'],
+    ]) {
+      const bare = await outcome(netns.spawn([client, ...words]))
+      expect(await said(client, ...words)).toBe(bare.stdout.trim())
+    }
+    expect(await said(client, 'bad-memory', 'vnet0')).toBe('-1 EFAULT\n-1 EFAULT\n-1 EBADF')
+    expect(driver.asked).toHaveLength(1)
+  })
+
+  test('of threads, and of processes that it forks, get each their own', async () => {
+    expect(await said(client, 'threads', 'vnet0', '0', '200')).toBe('800')
+    expect(await said(client, 'forks', 'vnet0', '0', '200')).toBe('4')
+  })
+
+  test('of an ordinary user’s program', async () => {
+    expect(await execAsNobody(client, 'ioctl', 'vnet0', '89f2')).toMatchObject({
+      status: 0,
+      stdout: '7 ok data=0 mtu=4242\n',
+    })
+  })
+
+  test('are looked up where the program’s socket is, and not where its user is', async () => {
+    const other = own.addQuiet()
+    const there = ['ip', 'netns', 'exec', other.name]
+    expect(await said(...there, client, 'ioctl', 'vnet0', '89f2')).toBe('-1 ENODEV data=0 mtu=0')
+    expect(driver.asked).toEqual([])
+    driver[Symbol.dispose]()
+    driver = standIn(own.at(netns), { name: 'vnet0', netns: other.name })
+    expect(await said(...there, client, 'ioctl', 'vnet0', '89f2')).toBe('7 ok data=0 mtu=4242')
+    expect(await said(client, 'ioctl', 'vnet0', '89f2')).toBe('-1 ENODEV data=0 mtu=0')
+  })
+
+  test('reach the kernel when there is no driver, and the driver once there is one', async () => {
+    driver[Symbol.dispose]()
+    expect(await said(client, 'ioctl', 'vnet0', '89f2')).toBe('-1 ENODEV data=0 mtu=0')
+    driver = standIn(own.at(netns), { name: 'vnet0' })
+    expect(await said(client, 'ioctl', 'vnet0', '89f2')).toBe('7 ok data=0 mtu=4242')
+  })
+})
+
+describe('generic netlink', () => {
+  beforeEach(() => running('loop'))
+
+  test.each(['sendto', 'sendmsg', 'write', 'writev'])(
+    'by %s: vnet_nl is resolved and echoes, as from the kernel',
+    async how => {
+      expect(await said(client, 'echo', 'hallo', how)).toBe('nlctrl=16 vnet_nl=0x3f0 text=hallo from=0 mine=1 more=0')
+    },
+  )
+
+  test('iproute2 shows the family, and those of the kernel', async () => {
+    expect(await said('genl', 'ctrl', 'get', 'name', 'vnet_nl')).toMatch(/^Name: vnet_nl\n\tID: 0x3f0/)
+    expect(await said('genl', 'ctrl', 'get', 'name', 'nlctrl')).toMatch(/^Name: nlctrl\n\tID: 0x10/)
+  })
+
+  test('echoes by the thousand stay in order', async () => {
+    expect(Number(await said(client, 'echo', 'x', 'sendto', '2000'))).toBeGreaterThan(0)
+  })
+})
+
+describe('the program', () => {
+  test.each([
+    ['exit 0', 0],
+    ['exit 7', 7],
+  ])('%s: its status is that of vnet exec', async (script, status) => {
+    expect(await exec('sh', '-c', script)).toEqual({ status, stdout: '', stderr: '' })
+  })
+
+  test.each(['TERM', 'KILL', 'INT', 'SEGV', 'USR1'])('ended by SIG%s: so is vnet exec', async signal => {
+    const script = 'import subprocess, sys; print(subprocess.run(sys.argv[1:]).returncode)'
+    const numbers: Record<string, number> = { TERM: 15, KILL: 9, INT: 2, SEGV: 11, USR1: 10 }
+    const child = netns.spawn(['python3', '-c', script, ...EXEC, 'sh', '-c', `kill -${signal} $$`])
+    expect(await outcome(child)).toEqual({ status: 0, stdout: `-${numbers[signal]}\n`, stderr: '' })
+  })
+
+  test('that is not there is 127, one that cannot be executed 126, each with one line', async () => {
+    expect(await exec('/nonexistent')).toEqual({ status: 127, stdout: '', stderr: 'vnet: /nonexistent: not found\n' })
+    expect(await exec('/etc/passwd')).toEqual({
+      status: 126,
+      stdout: '',
+      stderr: 'vnet: /etc/passwd: permission denied\n',
+    })
+  })
+
+  test('has its standard streams', async () => {
+    const child = netns.spawn([...EXEC, 'sh', '-c', 'cat; echo err >&2'])
+    const end = outcome(child)
+    child.stdin.end('in\n')
+    expect(await end).toEqual({ status: 0, stdout: 'in\n', stderr: 'err\n' })
+  })
+
+  test.each(['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGUSR1'] as const)('gets %s that is sent to vnet exec', async signal => {
+    const script = `trap 'echo got; exit 3' ${signal.slice(3)}; echo ready; while :; do sleep 0.05; done`
+    const child = netns.spawn([...EXEC, 'bash', '-c', script])
+    const end = outcome(child)
+    child.stdout.once('data', () => child.kill(signal))
+    expect(await end).toEqual({ status: 3, stdout: 'ready\ngot\n', stderr: '' })
+  })
+
+  test('under vnet exec twice is one line', async () => {
+    const { status, stderr } = await exec(...EXEC, 'true')
+    expect(status).toBe(1)
+    expect(stderr).toMatch(/^vnet: seccomp: EBUSY, .*; it is supervised already: .*\n$/)
+  })
+})
+
+describe('what goes wrong', () => {
+  test('a program killed in the middle of a call leaves driver and supervisor unhurt', async () => {
+    const script = `${client} ioctl vnet0 89f3 & hung=$!; read line; kill -9 $hung; wait $hung; ${client} ioctl vnet0 89f2`
+    const child = netns.spawn([...EXEC, 'bash', '-c', script])
+    const end = outcome(child)
+    await driver.hung
+    child.stdin.end('\n')
+    expect(await end).toMatchObject({ status: 0, stdout: '7 ok data=0 mtu=4242\n' })
+  })
+
+  test('the supervisor killed: the call that waits and those after it are ENOSYS', async () => {
+    const script = `echo $PPID; ${client} ioctl vnet0 89f3; ${client} ioctl vnet0 89f2`
+    const child = netns.spawn([...EXEC, 'bash', '-c', script])
+    const end = outcome(child)
+    const supervisor = await new Promise<number>(resolve => child.stdout.once('data', text => resolve(Number(text))))
+    await driver.hung
+    process.kill(supervisor, 'SIGKILL')
+    // Its streams are the program's, which goes on.
+    expect((await end).stdout.split('\n').slice(1)).toEqual(['-1 ENOSYS data=0 mtu=0', '-1 ENOSYS data=0 mtu=0', ''])
+  })
+
+  test('the driver ended in the middle of a call: the kernel answers', async () => {
+    const end = exec(client, 'ioctl', 'vnet0', '89f3')
+    await driver.hung
+    driver[Symbol.dispose]()
+    expect(await end).toMatchObject({ stdout: '-1 ENODEV data=0 mtu=0\n' })
+  })
+})
+
+describe('in this process', () => {
+  test('the supervisor asks a driver of another namespace for what a program there wants', async () => {
+    // Somebody who is there, in whose name the stand-in is found.
+    const host = netns.spawn(['sh', '-c', 'echo $$; read line'])
+    const pid = await new Promise<number>(resolve => host.stdout.once('data', text => resolve(Number(text))))
+    const startTime = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')[19]
+    const inode = (kind: string) => statSync(`/proc/${pid}/ns/${kind}`).ino
+    const entry = { pid, startTime, pidns: inode('pid'), netns: inode('net'), port: VNET_PORT, interfaces: ['vnet0'] }
+    mkdirSync('/run/vnet', { recursive: true })
+    const file = `/run/vnet/${pid}-${netns.name}.json`
+    writeFileSync(file, JSON.stringify(entry))
+    const out = join(directory, 'out')
+    const there = `ip netns exec ${netns.name} ${client}`
+    const words = ['ioctl vnet0 89f2', 'echo hallo sendmsg', 'echo hallo write', 'ioctl lo 89f0']
+    const script = `(${words.map(each => `${there} ${each}`).join(';')}) > ${out}; exit 5`
+    try {
+      expect(await runMain('exec', 'sh', '-c', script)).toEqual({ status: 5, stdout: '', stderr: '' })
+    } finally {
+      rmSync(file, { force: true })
+    }
+    expect(readFileSync(out, 'utf8').split('\n')).toEqual([
+      '7 ok data=0 mtu=4242',
+      'nlctrl=16 vnet_nl=0x3f0 text=hallo from=0 mine=1 more=0',
+      'nlctrl=16 vnet_nl=0x3f0 text=hallo from=0 mine=1 more=0',
+      '-1 EOPNOTSUPP data=0 mtu=0',
+      '',
+    ])
+  })
+
+  test('what is not there is 127', async () => {
+    expect(await runMain('exec', '/nonexistent')).toMatchObject({
+      status: 127,
+      stderr: 'vnet: /nonexistent: not found\n',
+    })
+    expect(await runMain('exec')).toMatchObject({ status: 2 })
+  })
+})

@@ -1,0 +1,272 @@
+/* A program that knows nothing of vnet: private ioctls and generic netlink, as for a driver in the kernel. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/genetlink.h>
+#include <linux/netlink.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * 1e6 + t.tv_nsec / 1e3;
+}
+
+static int request(int fd, const char *name, unsigned long cmd, struct ifreq *ifr, uint64_t *data) {
+  memset(ifr, 0, sizeof *ifr);
+  strncpy(ifr->ifr_name, name, IFNAMSIZ - 1);
+  ifr->ifr_data = (void *)data;
+  errno = 0;
+  return ioctl(fd, cmd, ifr);
+}
+
+/* Room for as much as a driver writes: a struct rtnl_link_stats64. The first of it is said. */
+static int one(const char *name, unsigned long cmd, uint64_t value) {
+  struct ifreq ifr;
+  uint64_t data[25] = {value};
+  const int fd = socket(AF_INET, SOCK_DGRAM, 0);
+  const int result = request(fd, name, cmd, &ifr, data);
+  const int error = errno;
+  printf("%d %s data=%lu mtu=%d\n", result, result < 0 ? strerrorname_np(error) : "ok", (unsigned long)data[0],
+         result > 0 ? ifr.ifr_mtu : 0);
+  close(fd);
+  return result < 0;
+}
+
+static int bad_memory(const char *name) {
+  struct ifreq ifr;
+  const int fd = socket(AF_INET, SOCK_DGRAM, 0);
+  int result = request(fd, name, SIOCDEVPRIVATE + 1, &ifr, (uint64_t *)16);
+  printf("%d %s\n", result, strerrorname_np(errno));
+  errno = 0;
+  result = ioctl(fd, SIOCDEVPRIVATE + 1, (void *)16);
+  printf("%d %s\n", result, strerrorname_np(errno));
+  errno = 0;
+  result = ioctl(-1, SIOCDEVPRIVATE + 1, &ifr);
+  printf("%d %s\n", result, strerrorname_np(errno));
+  return 0;
+}
+
+static int map(const char *name, unsigned short base) {
+  struct ifreq ifr;
+  const int fd = socket(AF_INET, SOCK_DGRAM, 0);
+  memset(&ifr, 0, sizeof ifr);
+  strncpy(ifr.ifr_name, name, IFNAMSIZ - 1);
+  ifr.ifr_map.irq = 5;
+  ifr.ifr_map.base_addr = base;
+  const int set = ioctl(fd, SIOCSIFMAP, &ifr);
+  memset(&ifr.ifr_map, 0, sizeof ifr.ifr_map);
+  const int get = ioctl(fd, SIOCGIFMAP, &ifr);
+  printf("%d %d irq=%d base=%#x\n", set, get, ifr.ifr_map.irq, ifr.ifr_map.base_addr);
+  return 0;
+}
+
+static const char *target;
+static int count;
+
+static void *many(void *unused) {
+  struct ifreq ifr;
+  long good = 0;
+  const int fd = socket(AF_INET, SOCK_DGRAM, 0);
+  (void)unused;
+  for (int i = 0; i < count; i++) {
+    uint64_t data = 0;
+    if (request(fd, target, SIOCDEVPRIVATE + 1, &ifr, &data) == 0 && data == 12345) good++;
+  }
+  close(fd);
+  return (void *)good;
+}
+
+static int threads(void) {
+  pthread_t thread[4];
+  long good = 0;
+  for (int i = 0; i < 4; i++) pthread_create(&thread[i], NULL, many, NULL);
+  for (int i = 0; i < 4; i++) {
+    void *each;
+    pthread_join(thread[i], &each);
+    good += (long)each;
+  }
+  printf("%ld\n", good);
+  return 0;
+}
+
+static int forks(void) {
+  int good = 0;
+  for (int i = 0; i < 4; i++) {
+    if (fork() == 0) _exit((long)many(NULL) == count ? 0 : 1);
+  }
+  for (int i = 0; i < 4; i++) {
+    int status;
+    wait(&status);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) good++;
+  }
+  printf("%d\n", good);
+  return 0;
+}
+
+static int ascending(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+/* Microseconds a call: the mean, the median, and what one in a hundred exceeds. */
+static int bench(const char *name, unsigned long cmd) {
+  struct ifreq ifr;
+  uint64_t data = 0;
+  double *each = malloc(count * sizeof *each), sum = 0;
+  const int fd = socket(AF_INET, SOCK_DGRAM, 0);
+  for (int i = 0; i < count / 10; i++) request(fd, name, cmd, &ifr, &data);
+  for (int i = 0; i < count; i++) {
+    const double began = now();
+    request(fd, name, cmd, &ifr, &data);
+    sum += each[i] = now() - began;
+  }
+  qsort(each, count, sizeof *each, ascending);
+  printf("%.3f %.3f %.3f\n", sum / count, each[count / 2], each[count * 99 / 100]);
+  return 0;
+}
+
+static int bench_write(void) {
+  int pipes[2];
+  char octet = 0;
+  if (pipe(pipes) != 0) return 1;
+  double total = 0;
+  for (int i = 0; i < count; i++) {
+    const double began = now();
+    for (int k = 0; k < 1000; k++) {
+      if (write(pipes[1], &octet, 1) != 1) return 1;
+    }
+    total += now() - began;
+    char drained[1000];
+    if (read(pipes[0], drained, sizeof drained) != sizeof drained) return 1;
+  }
+  printf("%.4f\n", total / count / 1000);
+  return 0;
+}
+
+static void on_alarm(int signal) { (void)signal; }
+
+/* SIGALRM a thousand times a second, with a handler and without SA_RESTART. */
+static int interrupted(const char *name) {
+  struct sigaction action = {.sa_handler = on_alarm};
+  timer_t timer;
+  struct itimerspec often = {{0, 1000000}, {0, 1000000}};
+  struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
+  sigaction(SIGALRM, &action, NULL);
+  timer_create(CLOCK_MONOTONIC, &event, &timer);
+  timer_settime(timer, 0, &often, NULL);
+  target = name;
+  printf("%ld\n", (long)many(NULL));
+  return 0;
+}
+
+struct message {
+  struct nlmsghdr header;
+  struct genlmsghdr genl;
+  char octets[4096];
+};
+
+static void put(struct message *message, int type, const void *payload, int length) {
+  struct nlattr *attribute = (void *)((char *)message + NLMSG_ALIGN(message->header.nlmsg_len));
+  attribute->nla_type = type;
+  attribute->nla_len = NLA_HDRLEN + length;
+  memcpy((char *)attribute + NLA_HDRLEN, payload, length);
+  message->header.nlmsg_len = NLMSG_ALIGN(message->header.nlmsg_len) + NLA_ALIGN(attribute->nla_len);
+}
+
+static ssize_t transmit(int fd, struct message *message, const char *how) {
+  struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+  const size_t length = message->header.nlmsg_len;
+  struct iovec two[2] = {{message, 10}, {(char *)message + 10, length - 10}};
+  struct msghdr header = {.msg_name = &kernel, .msg_namelen = sizeof kernel, .msg_iov = two, .msg_iovlen = 2};
+  if (strcmp(how, "sendmsg") == 0) return sendmsg(fd, &header, 0);
+  if (strcmp(how, "write") == 0) return write(fd, message, length);
+  if (strcmp(how, "writev") == 0) return writev(fd, two, 2);
+  return sendto(fd, message, length, 0, (struct sockaddr *)&kernel, sizeof kernel);
+}
+
+static ssize_t receive(int fd, struct message *into, struct sockaddr_nl *from) {
+  struct iovec part = {into, sizeof *into};
+  struct msghdr header = {.msg_name = from, .msg_namelen = sizeof *from, .msg_iov = &part, .msg_iovlen = 1};
+  struct pollfd readable = {fd, POLLIN, 0};
+  if (poll(&readable, 1, 10000) != 1) return -1;
+  const ssize_t whole = recvmsg(fd, &header, MSG_PEEK | MSG_TRUNC);
+  const ssize_t length = recvmsg(fd, &header, 0);
+  return whole == length && header.msg_namelen == sizeof *from ? length : -1;
+}
+
+static int family(int fd, const char *name, const char *how, int ack) {
+  struct message message = {{NLMSG_LENGTH(GENL_HDRLEN), GENL_ID_CTRL, NLM_F_REQUEST, 77, 0}, {CTRL_CMD_GETFAMILY, 1, 0}, {0}};
+  struct sockaddr_nl from;
+  if (ack) message.header.nlmsg_flags |= NLM_F_ACK;
+  put(&message, CTRL_ATTR_FAMILY_NAME, name, strlen(name) + 1);
+  if (transmit(fd, &message, how) != (ssize_t)message.header.nlmsg_len) return -1;
+  if (receive(fd, &message, &from) < 0 || message.header.nlmsg_type != GENL_ID_CTRL) return -1;
+  struct nlattr *attribute = (void *)message.octets;
+  while (attribute->nla_type != CTRL_ATTR_FAMILY_ID) attribute = (void *)((char *)attribute + NLA_ALIGN(attribute->nla_len));
+  const int id = *(unsigned short *)((char *)attribute + NLA_HDRLEN);
+  if (ack && (receive(fd, &message, &from) < 0 || message.header.nlmsg_type != NLMSG_ERROR)) return -1;
+  return id;
+}
+
+/* Resolves vnet_nl and sends an echo; what comes back, where from and to whom. */
+static int echo(const char *text, const char *how, int times) {
+  struct sockaddr_nl own = {.nl_family = AF_NETLINK}, from;
+  socklen_t length = sizeof own;
+  const int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC);
+  bind(fd, (struct sockaddr *)&own, sizeof own);
+  getsockname(fd, (struct sockaddr *)&own, &length);
+  const int kernels = family(fd, "nlctrl", how, 1);
+  const int id = family(fd, "vnet_nl", how, 1);
+  if (id < 0) {
+    printf("no family, nlctrl %d\n", kernels);
+    return 1;
+  }
+  struct message message;
+  const double began = now();
+  for (int i = 0; i < times; i++) {
+    message = (struct message){{NLMSG_LENGTH(GENL_HDRLEN), id, NLM_F_REQUEST, 1000 + i, 0}, {1, 1, 0}, {0}};
+    put(&message, 1, text, strlen(text) + 1);
+    if (transmit(fd, &message, how) < 0) return 2;
+    if (receive(fd, &message, &from) < 0 || message.header.nlmsg_seq != 1000u + i) return 3;
+  }
+  if (times > 1) {
+    printf("%.3f\n", (now() - began) / times);
+  } else {
+    struct pollfd more = {fd, POLLIN, 0};
+    printf("nlctrl=%d vnet_nl=%#x text=%s from=%u mine=%d more=%d\n", kernels, id, message.octets + NLA_HDRLEN, from.nl_pid,
+           message.header.nlmsg_pid == own.nl_pid, poll(&more, 1, 0));
+  }
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  setvbuf(stdout, NULL, _IOLBF, 0);
+  const char *what = argc > 1 ? argv[1] : "";
+  const char *name = target = argc > 2 ? argv[2] : "";
+  const unsigned long cmd = argc > 3 ? strtoul(argv[3], NULL, 16) : 0;
+  count = argc > 4 ? atoi(argv[4]) : 100;
+  if (strcmp(what, "ioctl") == 0) return one(name, cmd, argc > 4 ? strtoul(argv[4], NULL, 10) : 0);
+  if (strcmp(what, "bad-memory") == 0) return bad_memory(name);
+  if (strcmp(what, "map") == 0) return map(name, cmd);
+  if (strcmp(what, "threads") == 0) return threads();
+  if (strcmp(what, "forks") == 0) return forks();
+  if (strcmp(what, "interrupted") == 0) return interrupted(name);
+  if (strcmp(what, "bench") == 0) return bench(name, cmd);
+  if (strcmp(what, "bench-write") == 0) return bench_write();
+  if (strcmp(what, "echo") == 0) return echo(name, argv[3], count == 100 ? 1 : count);
+  return 99;
+}
