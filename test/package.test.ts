@@ -52,6 +52,10 @@ test('the package holds the program, its sources, the addon for this machine and
   ]
   expect([...tops].filter(top => top !== 'docs').sort()).toEqual(always.sort())
   expect(files).toContain(`package/prebuilds/linux-${process.arch}/vnet.node`)
+  const examples = readdirSync(join(root, 'examples')).filter(name => name !== '__pycache__')
+  expect(files.filter(file => file.startsWith('package/examples/')).sort()).toEqual(
+    examples.map(name => `package/examples/${name}`).sort(),
+  )
   const sources = files.filter(file => file.startsWith('package/src/'))
   const compiled = files.filter(file => /^package\/dist\/.*\.js$/.test(file))
   expect(compiled.map(file => file.replace('/dist/', '/src/').replace(/js$/, 'ts')).sort()).toEqual(sources.sort())

@@ -1,14 +1,19 @@
 /**
- * The programs that the kernel tests measure with. Installed with apt-get where that is possible; where it is not, one
- * line says which are missing, and set-up goes on: the unit tests need none of them.
+ * The programs that the kernel tests measure with, and the library of an example. Installed with apt-get where that is
+ * possible; where it is not, one line says which are missing, and set-up goes on: the unit tests need none of them.
  */
 
+import { spawnSync } from 'node:child_process'
 import { capture, isInstalled } from './command.mjs'
 
-/** Each program, and the Debian package it is in. */
+/** What examples/echo.c is built with, by its name for pkg-config. */
+const LIBNL = 'libnl-genl-3.0'
+
+/** Each program, or library, and the Debian package it is in. */
 const packages = {
   ip: 'iproute2',
   tc: 'iproute2',
+  genl: 'iproute2',
   ping: 'iputils-ping',
   arping: 'iputils-arping',
   ndisc6: 'ndisc6',
@@ -17,12 +22,19 @@ const packages = {
   ethtool: 'ethtool',
   traceroute: 'traceroute',
   zsh: 'zsh',
+  'genl-ctrl-list': 'libnl-utils',
+  'pkg-config': 'pkg-config',
+  [LIBNL]: 'libnl-genl-3-dev',
 }
 
 // An ordinary user's PATH has no sbin.
 const toolPath = () => `${process.env.PATH ?? ''}:/usr/sbin:/sbin`
 
-const missingTools = () => Object.keys(packages).filter(tool => !isInstalled(tool, toolPath()))
+const isThere = name => (name === LIBNL ? hasLibrary(name) : isInstalled(name, toolPath()))
+
+const hasLibrary = name => spawnSync('pkg-config', ['--exists', name], { stdio: 'ignore' }).status === 0
+
+const missingTools = () => Object.keys(packages).filter(name => !isThere(name))
 
 /** Installs what is missing, if root and apt-get are there, or says what is missing. */
 export async function installTestTools() {

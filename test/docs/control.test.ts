@@ -1,5 +1,7 @@
 /** docs/control.md names every command of the family and of the program, every method of the client, and the example as it is. */
-import { readFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { controlCommandNames } from '../../src/cli/control-commands.ts'
@@ -34,6 +36,22 @@ test('every question a program can ask is named', () => {
 test('the program is the example that the kernel tests run', () => {
   const [, code] = page.match(/```js\n(.*?)```/s) ?? []
   expect(code).toBe(read('examples/drops.js'))
+})
+
+test('every example in C, Python and TypeScript is linked to, and says at its head how it is run both ways', () => {
+  const files = readdirSync(new URL('../../examples', import.meta.url)).filter(name => /\.(c|h|py|ts)$/.test(name))
+  expect(files.length).toBeGreaterThan(0)
+  for (const file of files) expect(section('Programs in')).toContain(`](../examples/${file})`)
+  for (const file of files.filter(name => !/^(genl|libc)\./.test(name))) {
+    const head = read(`examples/${file}`).split('\n').slice(0, 10).join('\n')
+    expect(head).toMatch(/^( \*)? {3,}sudo vnet exec .*\n( \*)? {3,}.* --direct /m)
+  }
+})
+
+test('the examples in TypeScript type-check strictly', () => {
+  const tsc = fileURLToPath(new URL('../../node_modules/.bin/tsc', import.meta.url))
+  const examples = fileURLToPath(new URL('../../examples', import.meta.url))
+  expect(execFileSync(process.execPath, [tsc, '-p', examples, '--noEmit'], { encoding: 'utf8' })).toBe('')
 })
 
 test('what it links to is there', () => {

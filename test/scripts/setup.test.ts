@@ -158,12 +158,13 @@ describe('--test', () => {
     )
   // What these tests take away from a machine must not be in its /usr/sbin, which set-up searches, too.
   const some = ['tcpdump', 'ping']
-  const others = ['ip', 'tc', 'arping', 'ndisc6', 'iperf3', 'ethtool', 'traceroute', 'zsh']
+  const iproute2 = ['ip', 'tc', 'genl']
+  const others = ['arping', 'ndisc6', 'iperf3', 'ethtool', 'traceroute', 'zsh', 'genl-ctrl-list', 'pkg-config']
 
   beforeEach(async () => {
     await tree.setUp()
     tree.calls()
-    for (const program of others) tree.program(program, '')
+    for (const program of [...iproute2, ...others]) tree.program(program, '')
   })
 
   const bringThem = some.map(program => `/bin/cp path/ip path/${program}`).join('; ')
@@ -195,6 +196,22 @@ describe('--test', () => {
     const stderr = `${advice} (tried: E: Unable to locate package tcpdump)\n`
     expect(await tree.setUp({ args: ['--test'], preload: root })).toEqual({ code: 0, stdout: '', stderr })
     expect(tree.has('dist/index.js')).toBe(true)
+  })
+
+  test('a library is missing when pkg-config does not know it, or is missing itself', async () => {
+    for (const program of some) tree.program(program, '')
+    const preload = 'process.getuid = () => 1000'
+    const missing = (names: string, packages: string) => ({
+      code: 0,
+      stdout: '',
+      stderr: `vnet: the kernel tests need ${names}: sudo apt-get install ${packages}\n`,
+    })
+    tree.program('pkg-config', '[ "$*" != "--exists libnl-genl-3.0" ]')
+    expect(await tree.setUp({ args: ['--test'], preload })).toEqual(missing('libnl-genl-3.0', 'libnl-genl-3-dev'))
+    tree.remove('path/pkg-config')
+    expect(await tree.setUp({ args: ['--test'], preload })).toEqual(
+      missing('pkg-config, libnl-genl-3.0', 'pkg-config libnl-genl-3-dev'),
+    )
   })
 
   test('an ordinary user is told what to install', async () => {

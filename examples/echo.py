@@ -1,0 +1,22 @@
+"""
+echo: sends a text to the driver by the generic netlink family vnet_nl and prints what comes back, with Python's own
+modules and genl.py alone.
+
+    sudo vnet exec python3 echo.py TEXT       as a program for a driver in the kernel, which knows nothing of vnet
+    python3 echo.py --direct TEXT             asks the vnet itself
+"""
+import sys
+
+from genl import Genl
+
+VNET_CMD_ECHO = 1
+VNET_ECHO_ATTR_TEXT = 1
+
+direct = sys.argv[1:2] == ['--direct']
+text = ''.join(sys.argv[1 + direct:][:1]) or 'hello'
+try:
+    genl = Genl(direct)
+    answer = genl.ask(genl.resolve('vnet_nl'), VNET_CMD_ECHO, VNET_ECHO_ATTR_TEXT, text)
+except OSError as error:
+    sys.exit(f'echo: vnet_nl: {error.strerror}')
+print(answer[VNET_ECHO_ATTR_TEXT].rstrip(b'\0').decode())

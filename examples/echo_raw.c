@@ -1,0 +1,38 @@
+/*
+ * echo_raw: as echo.c, with nothing but sockets: genl.h has the whole of the protocol that it needs.
+ *
+ *   cc -o echo_raw echo_raw.c
+ *   sudo vnet exec ./echo_raw TEXT       as a program for a driver in the kernel, which knows nothing of vnet
+ *   ./echo_raw --direct TEXT             asks the vnet itself
+ */
+#include <stdio.h>
+
+#include "genl.h"
+
+#define VNET_CMD_ECHO 1
+#define VNET_ECHO_ATTR_TEXT 1
+
+/* Where a vnet is asked without vnet exec. */
+#define VNET_PORT 0x766e6574
+
+static int failed(const char *what) {
+  fprintf(stderr, "echo_raw: %s: %s\n", what, strerror(errno));
+  return 1;
+}
+
+int main(int argc, char **argv) {
+  const int direct = argc > 1 && strcmp(argv[1], "--direct") == 0;
+  const char *text = argc > 1 + direct ? argv[1 + direct] : "hello";
+
+  struct genl genl;
+  if (genl_open(&genl, direct ? NETLINK_USERSOCK : NETLINK_GENERIC, direct ? VNET_PORT : 0) < 0) return failed("socket");
+  const int family = genl_resolve(&genl, "vnet_nl");
+  if (family < 0) return failed("vnet_nl");
+
+  char back[1024];
+  const int length =
+      genl_ask(&genl, family, VNET_CMD_ECHO, VNET_ECHO_ATTR_TEXT, text, VNET_ECHO_ATTR_TEXT, back, sizeof back);
+  if (length < 0) return failed("echo");
+  printf("%.*s\n", length, back);
+  return 0;
+}

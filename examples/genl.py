@@ -1,0 +1,61 @@
+"""
+Generic netlink by a plain socket, for echo.py and reset_stats.py: finds a family's number, asks one thing, waits for its
+answer.
+"""
+import os
+import socket
+import struct
+
+NETLINK_GENERIC = 16
+NLM_F_REQUEST, NLM_F_ACK = 1, 4
+NLMSG_ERROR = 2
+NLA_TYPE_MASK = 0x3FFF
+GENL_ID_CTRL = 16
+CTRL_CMD_GETFAMILY = 3
+CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME = 1, 2
+
+# Where a vnet is asked without vnet exec.
+VNET_PORT = 0x766E6574
+
+
+class Genl:
+    """A socket to the kernel, or `direct` to a vnet. What cannot be done is an OSError."""
+
+    def __init__(self, direct=False):
+        protocol = socket.NETLINK_USERSOCK if direct else NETLINK_GENERIC
+        self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
+        self.to = (VNET_PORT if direct else 0, 0)
+
+    def resolve(self, name):
+        """The number of the family of a name."""
+        answer = self.ask(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_NAME, name)
+        return struct.unpack('=H', answer[CTRL_ATTR_FAMILY_ID])[0]
+
+    def ask(self, family, cmd, attr, text):
+        """Sends a request whose one attribute is a string. Gives the attributes of the answer, by type."""
+        octets = text.encode() + b'\0'
+        nla = struct.pack('=HH', 4 + len(octets), attr) + octets + bytes(-len(octets) % 4)
+        genlmsg = struct.pack('=BBH', cmd, 1, 0) + nla
+        nlmsghdr = struct.pack('=IHHII', 16 + len(genlmsg), family, NLM_F_REQUEST | NLM_F_ACK, 1, 0)
+        self.sock.sendto(nlmsghdr + genlmsg, self.to)
+        answer = {}
+        while True:
+            datagram = self.sock.recv(16384)
+            while datagram:
+                length, kind = struct.unpack_from('=IH', datagram)
+                message, datagram = datagram[16:length], datagram[(length + 3) & ~3:]
+                if kind == NLMSG_ERROR:
+                    error, = struct.unpack_from('=i', message)
+                    if error == 0:
+                        return answer
+                    raise OSError(-error, os.strerror(-error))
+                answer.update(attributes(message[4:]))
+
+
+def attributes(octets):
+    found = {}
+    while len(octets) >= 4:
+        length, kind = struct.unpack_from('=HH', octets)
+        found[kind & NLA_TYPE_MASK] = octets[4:length]
+        octets = octets[(length + 3) & ~3:]
+    return found

@@ -1,0 +1,46 @@
+/*
+ * reset_stats: sets the statistics of an interface to zero, by the private ioctl VNET_IOCTL_RESET_STATS of its driver.
+ *
+ *   cc -o reset_stats reset_stats.c
+ *   sudo vnet exec ./reset_stats vnet0       as a program for a driver in the kernel, which knows nothing of vnet
+ *   sudo ./reset_stats --direct vnet0        asks the vnet itself, by RESET_STATS of its family
+ */
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+
+#include "genl.h"
+
+#define VNET_IOCTL_RESET_STATS (SIOCDEVPRIVATE + 0)
+
+#define VNET_CMD_RESET_STATS 4
+#define VNET_ATTR_IFNAME 2
+
+/* Where a vnet is asked without vnet exec. */
+#define VNET_PORT 0x766e6574
+
+static int by_ioctl(const char *name) {
+  struct ifreq ifr = {0};
+  strncpy(ifr.ifr_name, name, IFNAMSIZ - 1);
+  const int fd = socket(AF_INET, SOCK_DGRAM, 0);
+  return fd < 0 ? -1 : ioctl(fd, VNET_IOCTL_RESET_STATS, &ifr);
+}
+
+static int by_family(const char *name) {
+  struct genl genl;
+  if (genl_open(&genl, NETLINK_USERSOCK, VNET_PORT) < 0) return -1;
+  const int family = genl_resolve(&genl, "vnet_nl");
+  return family < 0 ? -1 : genl_ask(&genl, family, VNET_CMD_RESET_STATS, VNET_ATTR_IFNAME, name, 0, NULL, 0);
+}
+
+int main(int argc, char **argv) {
+  const int direct = argc > 1 && strcmp(argv[1], "--direct") == 0;
+  const char *name = argc > 1 + direct ? argv[1 + direct] : "vnet0";
+  if ((direct ? by_family : by_ioctl)(name) < 0) {
+    fprintf(stderr, "reset_stats: %s: %s\n", name, strerror(errno));
+    return 1;
+  }
+  printf("%s: statistics reset\n", name);
+  return 0;
+}

@@ -1,0 +1,37 @@
+"""
+reset_stats: sets the statistics of an interface to zero, by the private ioctl VNET_IOCTL_RESET_STATS of its driver.
+
+    sudo vnet exec python3 reset_stats.py vnet0       as a program for a driver in the kernel, which knows nothing of vnet
+    sudo python3 reset_stats.py --direct vnet0        asks the vnet itself, by RESET_STATS of its family
+"""
+import fcntl
+import socket
+import struct
+import sys
+
+from genl import Genl
+
+VNET_IOCTL_RESET_STATS = 0x89F0  # SIOCDEVPRIVATE + 0
+
+VNET_CMD_RESET_STATS = 4
+VNET_ATTR_IFNAME = 2
+
+
+def by_ioctl(name):
+    ifreq = struct.pack('16s24x', name.encode()[:15])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        fcntl.ioctl(sock, VNET_IOCTL_RESET_STATS, ifreq)
+
+
+def by_family(name):
+    genl = Genl(direct=True)
+    genl.ask(genl.resolve('vnet_nl'), VNET_CMD_RESET_STATS, VNET_ATTR_IFNAME, name)
+
+
+direct = sys.argv[1:2] == ['--direct']
+name = ''.join(sys.argv[1 + direct:][:1]) or 'vnet0'
+try:
+    (by_family if direct else by_ioctl)(name)
+except OSError as error:
+    sys.exit(f'reset_stats: {name}: {error.strerror}')
+print(f'{name}: statistics reset')

@@ -1,0 +1,208 @@
+/**
+ * The example programs that speak to a driver, built and run by the very lines at their heads: through `vnet exec`, and asking the
+ * vnet themselves. And the tools of others that speak generic netlink.
+ */
+import { execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, extname, join, resolve } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { VNET_PORT } from '../../src/control/family.ts'
+import { ControlClient } from '../../src/control/index.ts'
+import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
+import { asNobodyIn } from '../support/privileges.ts'
+import { spawnVnet } from '../support/vnet-process.ts'
+
+/** Time to fetch a Node that the machine does not have yet. */
+const DOWNLOAD = 300_000
+
+const root = resolve(import.meta.dirname, '../..')
+const ECHOES = ['echo.c', 'echo_raw.c', 'echo.py', 'echo.ts']
+const RESETS = ['reset_stats.c', 'reset_stats.py', 'reset_stats.ts']
+const WAYS = ['vnet exec', '--direct'] as const
+const bothWays = (files: readonly string[]) => WAYS.flatMap(way => files.map(file => [file, way] as const))
+
+/** A project of somebody's who has installed vnet and copied its examples. */
+let project: string
+let own: OwnNetns
+let netns: Netns
+
+/** The command lines in the comment that a file begins with, without sudo and what they are for. */
+function lines(file: string): string[] {
+  const [comment] = readFileSync(join(root, 'examples', file), 'utf8').split(/\*\/|(?<=.)"""/s)
+  return [...comment!.matchAll(/^(?: \*)? {3,}(?:sudo )?(\S.*?)(?: {2,}.*)?$/gm)].map(([, line]) => line!)
+}
+
+/** By which a file is built; undefined when it runs as it is. */
+const buildLine = (file: string) => lines(file).find(line => /^(cc|npx tsc) /.test(line))
+
+/** By which it is run, with `words` in place of the one that stands there. */
+const runLine = (file: string, way: (typeof WAYS)[number], words: string) =>
+  lines(file)
+    .find(line => line.includes(way))!
+    .replace(/(TEXT|vnet0)$/, words)
+
+/** C and Python are run where they lie, TypeScript from the project's root. */
+const placeOf = (file: string) => (extname(file) === '.ts' ? project : join(project, 'examples'))
+
+/** A shell's words for `line`, run in a place of the project, with `vnet` and this Node in its PATH. */
+const inShell = (place: string, line: string) => [
+  'sh',
+  '-c',
+  `cd ${place} && PATH=${project}/bin:${dirname(process.execPath)}:$PATH exec ${line}`,
+]
+
+/** Runs it in the namespace, as root or nobody. */
+const run = (place: string, line: string, user: readonly string[] = []) =>
+  outcome(netns.spawn([...user, ...inShell(place, line)]))
+const example = (file: string, way: (typeof WAYS)[number], words: string, user: readonly string[] = []) =>
+  run(placeOf(file), runLine(file, way, words), user)
+const nobody = () => asNobodyIn(netns).slice(4)
+
+beforeAll(() => {
+  project = mkdtempSync(join(tmpdir(), 'vnet-examples-'))
+  chmodSync(project, 0o755)
+  cpSync(join(root, 'examples'), join(project, 'examples'), { recursive: true })
+  writeFileSync(join(project, 'package.json'), '{ "type": "module" }')
+  mkdirSync(join(project, 'node_modules'))
+  for (const name of ['.bin', '@types', 'ffi-rs'])
+    symlinkSync(join(root, 'node_modules', name), join(project, 'node_modules', name))
+  symlinkSync(root, join(project, 'node_modules/vnet'))
+  mkdirSync(join(project, 'bin'))
+  writeFileSync(join(project, 'bin/vnet'), `#!/bin/sh\nexec ${process.execPath} ${root}/dist/vnet.js "$@"\n`, {
+    mode: 0o755,
+  })
+  const builds = new Map([...ECHOES, ...RESETS].map(file => [buildLine(file), placeOf(file)]))
+  for (const [line, place] of builds) {
+    if (line === undefined) continue
+    const strict = line.startsWith('cc ') ? `${line} -Wall -Wextra -Werror` : line
+    const [shell, ...words] = inShell(place, strict)
+    execFileSync(shell!, words, { encoding: 'utf8', stdio: 'pipe' })
+  }
+})
+afterAll(() => rmSync(project, { recursive: true }))
+beforeEach(() => {
+  own = new OwnNetns()
+  netns = own.addQuiet()
+})
+afterEach(() => own.remove())
+
+const running = () => spawnVnet(['loop', '--json'], { within: ['ip', 'netns', 'exec', netns.name] })
+
+/** What vnet0 transmitted and received, as vnet counts and as the kernel does. */
+async function packets(): Promise<number[]> {
+  const client = new ControlClient(own.at(netns))
+  try {
+    const [device] = await client.devices(VNET_PORT)
+    const { total, kernel } = (await client.stats(VNET_PORT, device!))!
+    return [total.txPackets, total.rxPackets, kernel!.txPackets, kernel!.rxPackets]
+  } finally {
+    client.close()
+  }
+}
+
+test('every program in C, Python and TypeScript is tried here', () => {
+  const shared = ['genl.py', 'libc.ts']
+  const programs = readdirSync(join(root, 'examples')).filter(name => /\.(c|py|ts)$/.test(name))
+  expect(programs.filter(name => !shared.includes(name)).sort()).toEqual([...ECHOES, ...RESETS].sort())
+})
+
+describe('echo', () => {
+  test.each(bothWays(ECHOES))('%s by %s: the text comes back', async (file, way) => {
+    await running()
+    for (const [words, text] of [
+      ["'grüße, vnet'", 'grüße, vnet'],
+      ['', 'hello'],
+    ]) {
+      expect(await example(file, way, words!)).toEqual({ status: 0, stdout: `${text}\n`, stderr: '' })
+    }
+  })
+
+  test.each(ECHOES)('%s by --direct: for nobody, too', async file => {
+    await running()
+    expect(await example(file, '--direct', 'hallo', nobody())).toEqual({ status: 0, stdout: 'hallo\n', stderr: '' })
+  })
+
+  test.each(bothWays(ECHOES))('%s by %s: where no vnet runs, one line says so', async (file, way) => {
+    const { status, stdout, stderr } = await example(file, way, 'hallo')
+    expect([status, stdout]).toEqual([1, ''])
+    expect(stderr).toMatch(/^echo(_raw)?: .+\n$/)
+  })
+})
+
+describe('reset_stats', () => {
+  test.each(bothWays(RESETS))('%s by %s: statistics are zero after it; for nobody it is EPERM', async (file, way) => {
+    await running()
+    expect(await netns.run('ping -c 2 -i 0.2 -w 5 198.18.0.2')).toMatchObject({ status: 0 })
+    const before = await packets()
+    // Each request and each answer leaves and comes back.
+    expect(before).toEqual([4, 4, 4, 4])
+    const refused = await example(file, way, 'vnet0', nobody())
+    expect(refused).toMatchObject({ status: 1, stdout: '' })
+    expect(refused.stderr).toMatch(/^reset_stats: vnet0: .*operation not permitted.*\n$/i)
+    expect(await packets()).toEqual(before)
+    expect(await example(file, way, '')).toEqual({ status: 0, stdout: 'vnet0: statistics reset\n', stderr: '' })
+    expect(await packets()).toEqual([0, 0, 0, 0])
+  })
+
+  test.each(bothWays(RESETS))('%s by %s: where no vnet has the interface, one line says so', async (file, way) => {
+    const { status, stdout, stderr } = await example(file, way, 'nosuch')
+    expect([status, stdout]).toEqual([1, ''])
+    expect(stderr).toMatch(/^reset_stats: nosuch: .+\n$/)
+  })
+})
+
+test.each([
+  ['echo.ts', 'hello\n'],
+  ['reset_stats.ts', 'vnet0: statistics reset\n'],
+])(
+  '%s runs as it is under a Node that takes TypeScript, both ways',
+  async (file, stdout) => {
+    const node = execFileSync('npx', ['-y', '-p', 'node@22', '--', 'node', '-p', 'process.execPath'], {
+      encoding: 'utf8',
+    })
+    await running()
+    for (const line of [`vnet exec ${node.trim()} examples/${file}`, `${node.trim()} examples/${file} --direct`]) {
+      expect(await run(project, line)).toMatchObject({ status: 0, stdout })
+    }
+  },
+  DOWNLOAD,
+)
+
+describe('tools of others, through vnet exec', () => {
+  test('genl of iproute2 finds vnet_nl by name and by number', async () => {
+    await running()
+    for (const which of ['name vnet_nl', 'id 0x3f0']) {
+      const { status, stdout, stderr } = await run(project, `vnet exec genl ctrl get ${which}`)
+      expect([status, stderr]).toEqual([0, ''])
+      expect(stdout).toMatch(/^Name: vnet_nl\n\tID: 0x3f0 {2}Version: 0x1 .*\n\t\t#10: {2}ID-0xa/ms)
+    }
+  })
+
+  test.each([
+    ['genl ctrl list', /^Name: nlctrl\n\tID: 0x10 /m],
+    ['genl-ctrl-list', /^0x0010 nlctrl version 2$/m],
+    ['genl-ctrl-list -d', /^0x0010 nlctrl version 2\n {4}hdrsize 0 maxattr/m],
+  ])('%s shows the families of the kernel', async (line, shown) => {
+    await running()
+    const { status, stdout, stderr } = await run(project, `vnet exec ${line}`)
+    expect([status, stderr]).toEqual([0, ''])
+    expect(stdout).toMatch(shown)
+  })
+  test('ethtool asks the kernel, as it does without', async () => {
+    await running()
+    const bare = await netns.run('ethtool --json -k vnet0')
+    expect(JSON.parse(bare.stdout)).toMatchObject([{ ifname: 'vnet0' }])
+    expect(await run(project, 'vnet exec ethtool --json -k vnet0')).toEqual(bare)
+  })
+})
