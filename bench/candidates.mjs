@@ -7,6 +7,8 @@
  *   base               what `--candidates` calls it: `vnet` for `vnet/4`, which is vnet with four cables or queues
  *   ours               whether it is vnet, for which `--compare` answers
  *   peer               the npm package it needs (peers.mjs); it is left out when it cannot be had
+ *   exec(topology)     for what is asked and carries no frames: the words that run a program which asks it by private ioctls
+ *   bare               it makes no interfaces
  */
 import { fileURLToPath } from 'node:url'
 import { PEERS } from './peers.mjs'
@@ -15,6 +17,9 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 
 /** Where `make` puts the C programs. */
 export const BUILD = `${root}build/bench`
+
+/** 'vnet' in ASCII: the netlink port of the first vnet of a namespace. */
+export const VNET_PORT = '0x766e6574'
 
 // V8's own trace says of each garbage collection how long it took.
 const program = (command, options) => [process.execPath, '--trace-gc', `${root}dist/vnet.js`, command, '-q', ...options]
@@ -134,6 +139,18 @@ export function queues(asked = {}) {
       ...variants(asked, vnetCable, 'relay-offload', queued),
     ])
   })
+}
+
+/** What answers programs: their echoes on a netlink port, and their private ioctls under supervision. */
+export function control(asked = {}) {
+  const exec = () => [process.execPath, `${root}dist/vnet.js`, 'exec', '--']
+  const server = {
+    ...c(({ a }) => [...inside(a), `${BUILD}/control`, 'serve', VNET_PORT], 'control'),
+    exec: ({ a }) => [`${BUILD}/control`, 'supervise', a.name],
+    bare: true,
+  }
+  const ours = [['vnet', vnet(vnetSnull([]), 'control')], ...variants(asked, vnetSnull, 'control')]
+  return { control: server, ...Object.fromEntries(ours.map(([name, candidate]) => [name, { ...candidate, exec }])) }
 }
 
 /** Two cables in one process, one of them flooded; with offloads, as everybody has them. */

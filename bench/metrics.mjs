@@ -19,6 +19,13 @@ function roundTrip(step, title) {
   ])
 }
 
+/** Of a question and its answer. */
+function answerTime(step, title) {
+  return Object.fromEntries(
+    ['p50', 'p99'].map(part => [`${step}_${part}`, lower(step, 'latency', 'us', `${title}, ${part}`)]),
+  )
+}
+
 export const METRICS = {
   tcp: higher('tcp', 'throughput', 'Gbit/s', 'TCP, one stream'),
   cpu_gb: lower('tcp', 'cpu', 's/GB', 'CPU seconds of the candidate per GB of that TCP'),
@@ -45,6 +52,11 @@ export const METRICS = {
   ...roundTrip('rtt', 'UDP round trip, unpinned'),
   ...roundTrip('near', 'UDP round trip on the cable beside one that is flooded'),
   flood: higher('near', 'frames', 'kpps', '64-byte UDP frames received of that flood meanwhile'),
+  ...answerTime('echo1', 'echo over netlink on one CPU'),
+  ...answerTime('echo', 'echo over netlink, unpinned'),
+  ...answerTime('ioctl1', 'private ioctl of a supervised program on one CPU, answered by the driver'),
+  ...answerTime('ioctl', 'private ioctl of a supervised program, unpinned, answered by the driver'),
+  ...answerTime('passed1', 'private ioctl of a supervised program on one CPU, passed on to the kernel'),
   ready: lower('start', 'program', 'ms', 'from exec to `ready`'),
   idle: lower('idle', 'program', '%', 'CPU of the candidate, links up, no traffic'),
   rss: lower('end', 'program', 'MiB', 'peak resident memory of the candidate'),

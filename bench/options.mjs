@@ -28,7 +28,8 @@ Compares kernel veth, the C baseline, npm packages and vnet in one run, in netwo
 does in memory.
 
 What to measure:
-  --only PART,...         ${PARTS.join(', ')}; may be repeated (default: all)
+  --only PART,...         ${PARTS.join(', ')};
+                          may be repeated (default: all)
   --candidates NAME,...   ${namesIn(cases()).join(', ')}
   --variant NAME=OPTIONS  one more candidate: vnet with these options, 'busy=--busy-poll 50us'; may be repeated
   --metrics NAME,...      ${Object.keys(METRICS).join(', ')}

@@ -11,7 +11,7 @@ import { Topology } from './topology.mjs'
 export const QUIET = 0.1
 const RETRIES = 2
 const FIRST_PORT = 5201
-const SHAPES = { snull: 'snull', loop: 'loop' }
+const SHAPES = { snull: 'snull', loop: 'loop', control: 'snull' }
 
 /**
  * Measures the steps that `metrics` needs, `seconds` each, and returns the values by metric, with `foreign_cores`,
@@ -31,13 +31,14 @@ export async function sample({ kase, name, candidate, tag, metrics, seconds, pro
       await child.printed(/^ready$/m, 10)
       row.ready = performance.now() - started
     }
-    await net.configure(candidate.command === undefined)
+    if (!kase.asks) await net.configure(candidate.command === undefined)
     const flows = kase.flows === undefined ? net.pairs : Array.from({ length: kase.flows }, () => net.pairs[0])
     const ports = { next: FIRST_PORT }
     const bench = {
       net,
       child,
       ours: candidate.ours,
+      exec: candidate.exec,
       processes,
       seconds,
       traffic: allowedCpus(),
@@ -45,8 +46,10 @@ export async function sample({ kase, name, candidate, tag, metrics, seconds, pro
       ports,
       spread: kase.spread,
     }
-    await compareOctets(bench)
-    await warmUp(bench)
+    if (!kase.asks) {
+      await compareOctets(bench)
+      await warmUp(bench)
+    }
     await measureSteps(bench, metrics, row)
     return row
   } finally {

@@ -1,12 +1,12 @@
 /**
  * The steps of a sample. Each takes a bench, `{ net, child, ours, processes, seconds, traffic, flows, ports }`, and gives its metrics
- * and what CPU was used meanwhile; `child` is the candidate (nobody for veth), `ours` when it is vnet, `traffic` the CPUs of the measuring programs, `flows`
+ * and what CPU was used meanwhile; `child` is the candidate (nobody for veth), `ours` when it is vnet, `exec` as candidates.mjs has it, `traffic` the CPUs of the measuring programs, `flows`
  * the pairs that a flood goes over, one flow each. TCP has one connection on each pair. Every server has a port that none had
  * before (`ports.next`): what is still under way when one ends must not reach another.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { BUILD } from './candidates.mjs'
+import { BUILD, VNET_PORT } from './candidates.mjs'
 import { countCpu } from './cpu.mjs'
 import { inNamespace } from './topology.mjs'
 
@@ -17,6 +17,11 @@ const INTEGRITY = fileURLToPath(new URL('integrity.mjs', import.meta.url))
 const [SMALL, FULL] = [18, 1472]
 /** Full datagrams of one UDP_SEGMENT send: as many as fit 64 KiB. */
 const SEGMENTS = 44
+/** A supervisor first asks every vnet of the machine which interfaces it has, and one may not answer. */
+const LOOKING = 10
+/** What the kernel says to a private ioctl on `lo`. */
+const EOPNOTSUPP = 95
+const echo = [`${BUILD}/ask`, 'echo', VNET_PORT]
 
 /** One CPU for the traffic and one for the candidate; all on one; wherever the scheduler likes. */
 const apart = cpus => [cpus.slice(0, 1), cpus.slice(-1)]
@@ -34,6 +39,11 @@ export const STEPS = {
   rtt1: { place: together, measure: bench => roundTrip(bench, 'rtt1') },
   rtt: { place: anywhere, measure: bench => roundTrip(bench, 'rtt') },
   near: { place: apart, measure: besideFlood },
+  echo1: { place: together, measure: bench => answerTime(bench, 'echo1', echo) },
+  echo: { place: anywhere, measure: bench => answerTime(bench, 'echo', echo) },
+  ioctl1: { place: together, measure: bench => answerTime(bench, 'ioctl1', supervised(bench, bench.net.a.name, 0)) },
+  ioctl: { place: anywhere, measure: bench => answerTime(bench, 'ioctl', supervised(bench, bench.net.a.name, 0)) },
+  passed1: { place: together, measure: bench => answerTime(bench, 'passed1', supervised(bench, 'lo', EOPNOTSUPP)) },
   idle: { place: anywhere, measure: idle },
 }
 
@@ -153,6 +163,17 @@ async function besideFlood(bench) {
   return { row: { ...row, flood: pps / 1e3 }, use }
 }
 
+/** A program that asks `name`, run by what answers for its driver; the call is to end with `errno`. */
+function supervised({ net, exec }, name, errno) {
+  return [...exec(net), `${BUILD}/ask`, 'ioctl', name, errno]
+}
+
+async function answerTime(bench, name, argv) {
+  const used = countCpu(bench.child?.pid)
+  const { p50, p99 } = lastJson(await runTraffic(bench, bench.net.a.ns, [...argv, bench.seconds], LOOKING))
+  return { row: { [`${name}_p50`]: p50, [`${name}_p99`]: p99 }, use: used() }
+}
+
 async function idle({ child, seconds }) {
   await delay(200)
   const used = countCpu(child?.pid)
@@ -167,8 +188,8 @@ function startTraffic({ processes, traffic }, ns, argv, ready = /^ready$/m) {
   return { child, ready }
 }
 
-function runTraffic(bench, ns, argv) {
-  return startTraffic(bench, ns, argv).child.output(bench.seconds + GRACE)
+function runTraffic(bench, ns, argv, grace = GRACE) {
+  return startTraffic(bench, ns, argv).child.output(bench.seconds + grace)
 }
 
 /** Does something while servers listen, and ends them. */

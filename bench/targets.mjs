@@ -69,6 +69,8 @@ export function targets(report) {
   scaling('queues', 'queues: TCP of four streams', 'tcp4', [2, 4])
   scaling('queues', 'queues: 64-byte frames of four flows', 'udp64', [2, 4])
   row('ping beside a flooded cable, p99', atMost(1000), figure('neighbour', 'vnet', 'near_p99'), 'us')
+  row('private ioctl under vnet exec, on one CPU, p50', atMost(60), figure('control', 'vnet', 'ioctl1_p50'), 'us')
+  row('private ioctl under vnet exec, unpinned, p50', atMost(60), figure('control', 'vnet', 'ioctl_p50'), 'us')
   return rows
 }
 

@@ -1,29 +1,12 @@
 /* udp.h - the little that pps.c and lat.c share. */
 #ifndef VNET_BENCH_UDP_H
 #define VNET_BENCH_UDP_H
+#include "times.h"
 #include <arpa/inet.h>
-#include <errno.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <time.h>
 #include <unistd.h>
-
-static void die(const char *what)
-{
-    fprintf(stderr, "%s: %s\n", what, strerror(errno));
-    exit(1);
-}
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec + t.tv_nsec / 1e9;
-}
 
 /* A UDP socket whose recv gives up after timeout_ms; bound to port when addr
  * is NULL, otherwise connected. Busy polling is off whatever the sysctl says. */

@@ -24,6 +24,7 @@ describe('targets', () => {
           'vnet/4': { tcp: one(9.9) },
         },
       },
+      { kase: 'control', summary: { vnet: { ioctl_p50: one(61) } } },
     ],
     memory: { results: [{ name: 'pool', perSecond: one(2e8) }] },
   }
@@ -36,6 +37,11 @@ describe('targets', () => {
     expect(row('CPU a GB, of the best npm package to ours')).toMatchObject({ value: 120, reached: true })
     expect(row('in memory: pool, alloc and free')).toMatchObject({ value: 5, reached: true })
     expect(row('peak memory, each further device')).toMatchObject({ value: 0.5, reached: true })
+    expect(row('private ioctl under vnet exec, unpinned, p50')).toMatchObject({
+      value: 61,
+      target: 'at most 60',
+      reached: false,
+    })
     expect(row('idle CPU')).toMatchObject({ value: 0, reached: true })
   })
 

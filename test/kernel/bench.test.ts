@@ -16,3 +16,19 @@ test('the bench runs vnet and the C program side by side and answers in JSON', {
   expect(text).toMatch(/"vsC":[0-9.]+/)
   expect(namespaces()).toEqual(before)
 })
+
+test('the bench asks vnet and the C program the same, and has the time that each took to answer', {
+  timeout: 120_000,
+}, async () => {
+  const before = namespaces()
+  const names = ['echo1_p50', 'ioctl1_p99', 'passed1_p50']
+  const options = ['--only', 'control', '--metrics', names.join(','), '--rounds', '1', '--secs', '0.5', '--json', '-']
+  const { stdout } = await promisify(execFile)(process.execPath, ['bench/bench.mjs', ...options])
+  const [{ summary, failures }] = JSON.parse(stdout).cases
+  expect(failures).toEqual([])
+  for (const figures of [summary.control, summary.vnet]) {
+    expect(Object.keys(figures)).toEqual(names)
+    for (const { median } of Object.values<{ median: number }>(figures)) expect(median).toBeGreaterThan(0)
+  }
+  expect(namespaces()).toEqual(before)
+})

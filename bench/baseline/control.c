@@ -1,0 +1,159 @@
+/* control.c - the least that answers what a driver is asked, as a baseline for vnet and vnet exec.
+ *
+ *   control serve PORT                 echoes each datagram to that port of NETLINK_USERSOCK; prints "ready"
+ *   control supervise IF PROGRAM ...   answers the program's SIOCDEVPRIVATE + 2 on IF with an int 0 at ifr_data, by itself;
+ *                                      those on other interfaces are looked at and passed on to the kernel
+ *
+ * The supervisor keeps the rules that one must keep: memory is read before the notification is checked, and checked
+ * before memory is written. seccomp_unotify(2). */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/netlink.h>
+#include <linux/seccomp.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <poll.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Newer than the headers of some systems. */
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
+#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
+#endif
+
+static void die(const char *what)
+{
+    fprintf(stderr, "%s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+static _Noreturn void serve(uint32_t port)
+{
+    struct sockaddr_nl own = { .nl_family = AF_NETLINK, .nl_pid = port };
+    static char b[65536];
+    const int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_USERSOCK);
+
+    if (fd < 0 || bind(fd, (void *)&own, sizeof own) < 0)
+        die("socket");
+    puts("ready");
+    fflush(stdout);
+    for (;;) {
+        struct sockaddr_nl from;
+        socklen_t length = sizeof from;
+        const ssize_t n = recvfrom(fd, b, sizeof b, 0, (void *)&from, &length);
+        if (n < NLMSG_HDRLEN)
+            continue;
+        ((struct nlmsghdr *)b)->nlmsg_flags = 0;
+        ((struct nlmsghdr *)b)->nlmsg_pid = from.nl_pid;
+        sendto(fd, b, (size_t)n, MSG_DONTWAIT, (void *)&from, sizeof from);
+    }
+}
+
+/* The low half of an argument, on a little-endian machine. */
+#define WORD(n) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (n))
+#define JUMP(how, k, yes, no) BPF_JUMP(BPF_JMP | (how) | BPF_K, (k), (yes), (no))
+
+static int install(void)
+{
+    struct sock_filter filter[] = {
+        WORD(offsetof(struct seccomp_data, nr)),
+        JUMP(BPF_JEQ, SYS_ioctl, 0, 4),
+        WORD(offsetof(struct seccomp_data, args[1])),
+        JUMP(BPF_JGE, SIOCDEVPRIVATE, 0, 2),
+        JUMP(BPF_JGT, SIOCDEVPRIVATE + 15, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = { sizeof filter / sizeof *filter, filter };
+
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+}
+
+static int at_child(pid_t pid, int write, uint64_t address, void *octets, size_t length)
+{
+    const struct iovec here = { octets, length }, there = { (void *)address, length };
+
+    return (write ? process_vm_writev : process_vm_readv)(pid, &here, 1, &there, 1, 0) == (ssize_t)length ? 0 : -1;
+}
+
+static void answer(int fd, const char *name, const struct seccomp_notif *call, struct seccomp_notif_resp *response)
+{
+    struct ifreq ifr;
+    int value = 0;
+
+    response->id = call->id;
+    response->flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+    if (at_child((pid_t)call->pid, 0, call->data.args[2], &ifr, sizeof ifr) < 0 ||
+        ioctl(fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &call->id) < 0 || strncmp(ifr.ifr_name, name, IFNAMSIZ))
+        return;
+    response->flags = 0;
+    if (at_child((pid_t)call->pid, 1, (uintptr_t)ifr.ifr_data, &value, sizeof value) < 0)
+        response->error = -EFAULT;
+}
+
+static int supervise(const char *name, char **program)
+{
+    int channel[2], number, status;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel) < 0)
+        die("socketpair");
+    const pid_t child = fork();
+    if (child == 0) {
+        const int listener = install();
+        char go;
+        if (listener < 0)
+            die("seccomp");
+        if (write(channel[1], &listener, sizeof listener) < 0 || read(channel[1], &go, 1) != 1)
+            die("supervisor");
+        close(listener);
+        execvp(program[0], program);
+        die(program[0]);
+    }
+    close(channel[1]);
+    if (read(channel[0], &number, sizeof number) != sizeof number)
+        die("seccomp");
+    const int pidfd = (int)syscall(SYS_pidfd_open, child, 0);
+    const int fd = (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
+    if (fd < 0)
+        die("pidfd_getfd");
+    /* Linux 6.6; without it each call takes longer. */
+    ioctl(fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
+    if (write(channel[0], "", 1) < 0)
+        die("write");
+    for (;;) {
+        struct pollfd wait = { fd, POLLIN, 0 };
+        struct seccomp_notif call = { 0 };
+        struct seccomp_notif_resp response = { 0 };
+        if (poll(&wait, 1, -1) < 0 || !(wait.revents & POLLIN))
+            break;
+        if (ioctl(fd, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0)
+            continue;
+        answer(fd, name, &call, &response);
+        ioctl(fd, SECCOMP_IOCTL_NOTIF_SEND, &response);
+    }
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 3 && !strcmp(argv[1], "serve"))
+        serve((uint32_t)strtoul(argv[2], NULL, 0));
+    if (argc > 3 && !strcmp(argv[1], "supervise"))
+        return supervise(argv[2], argv + 3);
+    fprintf(stderr, "usage: control serve PORT | control supervise IF PROGRAM [ARGS...]\n");
+    return 2;
+}

@@ -1,0 +1,230 @@
+/**
+ * A million datagrams to what answers for a vnet, of which snull is the driver. There are two such vnets, which are asked the same all along; to the
+ * one each datagram is given in the middle of zeros, to the other in the middle of ones. They must say the same, and to every request that
+ * wants an end of its answer, one.
+ */
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { dispatch } from '../../src/control/dispatch.ts'
+import type { Parts } from '../../src/control/dumps.ts'
+import { Events } from '../../src/control/events.ts'
+import { VNET_GENL_ID } from '../../src/control/family.ts'
+import { nlctrl } from '../../src/control/nlctrl.ts'
+import { vnetFamily } from '../../src/control/vnet-family.ts'
+import { defaultParams } from '../../src/core/driver.ts'
+import { EAGAIN, EBUSY, EINVAL, ENODEV, ENOENT, EOPNOTSUPP, EPERM } from '../../src/core/errno.ts'
+import { driver } from '../../src/drivers/snull.ts'
+import {
+  type MessageBuilder,
+  messages,
+  NLM_F_ACK,
+  NLM_F_DUMP,
+  NLM_F_REQUEST,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  NLMSG_MIN_TYPE,
+  parseAck,
+} from '../../src/netlink/index.ts'
+import {
+  Bender,
+  Chance,
+  FUZZ_BLOCK,
+  FUZZ_OCTETS,
+  failure,
+  numberMessages,
+  seedsOf,
+  type Whole,
+} from '../support/fuzz-netlink.ts'
+import { request } from '../support/genl-request.ts'
+import { addDevice, addDriver, memoryNets, turn } from '../support/memory-net.ts'
+
+// A request may name any process of the machine, and this test may be root's.
+vi.mock('../../src/control/process-memory.ts', () => ({
+  ProcessMemory: class {
+    read = () => -14
+    write = () => -14;
+    [Symbol.dispose]() {}
+  },
+}))
+
+const COUNT = 1_000_000
+/** Octets around. */
+const AROUND = 64
+/** What a request may be refused with. */
+const REFUSALS = new Set([EPERM, ENOENT, EBUSY, ENODEV, EINVAL, EOPNOTSUPP].map(errno => -errno))
+
+const memoryNet = memoryNets()
+const ends: Disposable[] = []
+
+// Most are refused, and a stack for each is most of the time.
+const { stackTraceLimit } = Error
+beforeEach(() => {
+  Error.stackTraceLimit = 0
+})
+afterEach(() => {
+  Error.stackTraceLimit = stackTraceLimit
+  for (const end of ends.splice(0)) end[Symbol.dispose]()
+})
+
+/** A message that was sent, as far as it matters who gets it. */
+interface Said {
+  readonly type: number
+  readonly seq: number
+  readonly portid: number
+  /** Of an end. */
+  readonly error: number | undefined
+  /** The header that an NLMSG_ERROR quotes. */
+  readonly quoted: string
+}
+
+/** A vnet in memory, the octets it is given, and all that it said to the last datagram. */
+async function vnet(around: number) {
+  const memory = memoryNet()
+  const { devices } = await addDriver(memory, driver, { ...defaultParams(driver.params), timeout: 50 })
+  const other = await addDevice(memory, {}, { name: 'one', txqs: 3, rxqs: 2 })
+  const netnsOf = (dev: unknown) => (dev === other.dev ? 'red' : undefined)
+  const values = (devices[0]!.priv as { params: Record<string, unknown> }).params
+  let turns = 0
+  // Now and then a subscriber has no room, and is none any more.
+  const events = new Events(memory.net, netnsOf, {
+    send: (_, octets) => (++turns % 64 === 0 ? -EAGAIN : octets.length),
+    multicast() {},
+  })
+  ends.push(events)
+  const module = { name: 'snull', params: driver.params, values }
+  const family = vnetFamily({ devices: memory.net.devices, netnsOf, module, subscribers: events.subscribers })
+  const families = new Map([nlctrl([family]), family].map(each => [each.id, each]))
+  const bytes = new Uint8Array(FUZZ_OCTETS + 2 * AROUND).fill(around)
+  // Octets of the same memory lie before and behind, as in the socket's.
+  const given = bytes.subarray(AROUND)
+  const said = Buffer.alloc(1 << 20)
+  let end = 0
+  const say = (octets: Uint8Array) => {
+    said.set(octets, end)
+    end += octets.length
+  }
+  const onDefect = (error: unknown) => {
+    throw error
+  }
+  function tell(octets: Uint8Array, port: number, uid: number, busy: boolean): Buffer {
+    bytes.fill(around)
+    given.set(octets)
+    end = 0
+    const dump = (parts: Parts) => {
+      if (busy) return false
+      let next: IteratorResult<Uint8Array, Uint8Array>
+      do {
+        next = parts.next()
+        say(next.value)
+      } while (!next.done)
+      return true
+    }
+    dispatch(families, given, octets.length, { port, uid, mayChange: uid < 4, send: say, dump }, onDefect)
+    return said.subarray(0, end)
+  }
+  return { ...memory, events, tell }
+}
+
+function right(): Uint8Array[] {
+  const ask = (cmd: number, write: (b: MessageBuilder) => unknown, flags = NLM_F_ACK) =>
+    request(VNET_GENL_ID, cmd, { flags, write }).slice()
+  const ifreq = new Uint8Array(40)
+  return [
+    request(0x10, 3, { flags: NLM_F_ACK, write: b => b.string(2, 'vnet_nl') }),
+    request(0x10, 3, { flags: NLM_F_DUMP }),
+    request(0x10, 10, { flags: NLM_F_DUMP, write: b => b.u16(1, VNET_GENL_ID).u32(10, 1) }),
+    ask(1, b => b.string(1, 'hello')),
+    ask(1, b => b.binary(1, new Uint8Array(60).fill(0x41)), 0),
+    ask(2, b => b.string(2, 'sn0')),
+    ask(2, () => {}, NLM_F_DUMP),
+    ask(3, b => b.string(2, 'one').string(3, 'red'), 0),
+    ask(3, b => b.u32(1, 2).u32(6, 1), NLM_F_DUMP),
+    ask(4, b => b.u32(1, 2)),
+    ask(5, b => b.u32(1, 4).u8(21, 1), 0),
+    ask(6, b => b.string(15, 'lockup')),
+    ask(6, () => {}, NLM_F_DUMP),
+    ask(7, b => b.u32(1, 2).string(15, 'lockup').string(16, '3'), 0),
+    ask(8, b => b.string(2, 'sn1').string(22, 'lockup').u32(10, 0)),
+    ask(9, b => b.u32(1, 2).u32(23, 0x89f1).binary(24, ifreq).binary(26, new Uint8Array(200))),
+    ask(9, b => b.u32(1, 3).u32(23, 0x89f3).binary(24, ifreq).binary(26, new Uint8Array(8)), 0),
+    ask(9, b => b.string(2, 'sn0').u32(23, 0x8971).binary(24, ifreq).u32(25, 1)),
+    ask(10, b => b.u32(29, 6).u64(30, 5n)),
+    ask(10, b => b.u32(29, 0), 0),
+  ]
+}
+
+/** What was said, message by message: it is whole, to the last octet. */
+function heard(octets: Buffer): Said[] {
+  return Array.from(messages(octets), message => {
+    const { type, seq, portid, offset } = message
+    const error = type === NLMSG_ERROR || type === NLMSG_DONE ? parseAck(octets, message).error : undefined
+    const quoted = type === NLMSG_ERROR ? octets.toString('latin1', offset + 4, offset + 20) : ''
+    return { type, seq, portid, error, quoted }
+  })
+}
+
+const isRequest = ({ flags, type }: Whole) => (flags & NLM_F_REQUEST) !== 0 && type >= NLMSG_MIN_TYPE
+/** Commands whose answer, when they are not refused, is a message; of nlctrl the only one that is no dump. */
+const TELLING = new Set([1, 2, 3, 6, 9])
+const tells = (octets: Uint8Array, { type, at }: Whole) => type !== VNET_GENL_ID || TELLING.has(octets[at + 16]!)
+const isDump = (whole: Whole) => isRequest(whole) && (whole.flags & NLM_F_DUMP) === NLM_F_DUMP
+
+/** Holds what was said against what was asked; throws when there is too little of it or too much. */
+function hold(asked: readonly Whole[], octets: Uint8Array, said: Said[], port: number): void {
+  let next = 0
+  for (const whole of asked) {
+    const first = next
+    while (said[next]?.seq === whole.seq && said[next]!.error === undefined) next++
+    const answers = next - first
+    const end = said[next]?.seq === whole.seq ? said[next++] : undefined
+    const mustEnd = (whole.flags & NLM_F_ACK) !== 0 || isDump(whole)
+    if (mustEnd && end === undefined) throw new Error(`${whole.seq} got no end`)
+    if (!mustEnd && end?.error === 0) throw new Error(`${whole.seq} did not ask for an acknowledgement`)
+    if (!isRequest(whole) && (answers > 0 || (end?.error ?? 0) !== 0)) throw new Error(`${whole.seq} was no request`)
+    if (isRequest(whole) && !isDump(whole)) {
+      const due = (end?.error ?? 0) === 0 && tells(octets, whole) ? 1 : 0
+      if (answers !== due) throw new Error(`${whole.seq} got ${answers} answers`)
+    }
+    if (end !== undefined && end.error !== 0 && !REFUSALS.has(end.error!)) throw new Error(`refused with ${end.error}`)
+    const header = Buffer.from(octets.subarray(whole.at, whole.at + 16)).toString('latin1')
+    if (end?.type === NLMSG_ERROR && end.quoted !== header) throw new Error(`${whole.seq}: another header is quoted`)
+    if (end?.type === NLMSG_DONE && !isDump(whole)) throw new Error(`${whole.seq} asked for no dump`)
+  }
+  if (next !== said.length) throw new Error(`${said.length - next} messages are for nobody`)
+  if (said.some(({ portid }) => portid !== port)) throw new Error('something is for another port')
+}
+
+test('a vnet answers a million random and bent datagrams, each request of them once, and reads nothing around them', {
+  timeout: 300_000,
+}, async () => {
+  const [zeros, ones] = [await vnet(0x00), await vnet(0xff)]
+  const rights = right()
+  const [refused, told] = [new Map<number, number>(), { requests: 0, answers: 0 }]
+  for (const seed of seedsOf(COUNT, 1001)) {
+    const [bender, chance] = [new Bender(seed, rights), new Chance(seed + 1)]
+    for (let i = 0; i < FUZZ_BLOCK; i++) {
+      const octets = bender.octets.subarray(0, bender.next())
+      const asked = numberMessages(octets, octets.length, i * 64)
+      const [port, uid, busy] = [1 + chance.below(200), chance.below(8), chance.below(32) === 0]
+      try {
+        const said = zeros.tell(octets, port, uid, busy)
+        if (!said.equals(ones.tell(octets, port, uid, busy))) throw new Error('what is around it makes a difference')
+        const all = heard(said)
+        hold(asked, octets, all, port)
+        told.requests += asked.length
+        for (const { error } of all) {
+          if (error === undefined) told.answers++
+          else refused.set(error, (refused.get(error) ?? 0) + 1)
+        }
+      } catch (error) {
+        throw failure(seed, i, octets, error)
+      }
+    }
+    expect(zeros.events.subscribers.all.length, `seed ${seed}`).toBeLessThanOrEqual(64)
+    // What the datagrams set in motion goes on.
+    await turn()
+  }
+  // They do get that far: everything happens that may, many times.
+  expect(told.requests).toBeGreaterThan(COUNT / 2)
+  expect(told.answers).toBeGreaterThan(COUNT / 4)
+  for (const error of [0, ...REFUSALS]) expect(refused.get(error), `refused with ${error}`).toBeGreaterThan(100)
+})

@@ -1,0 +1,152 @@
+/**
+ * A running vnet under load from its control socket: every echo comes back to who asked, and clients that behave badly cost it no memory, no
+ * descriptor, no subscription, and no frame. The clients are processes of their own (test/support/control-load.c).
+ */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { VNET_PORT } from '../../src/control/family.ts'
+import { ControlClient } from '../../src/control/index.ts'
+import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
+import { type Running, spawnVnet, stopConserved } from '../support/vnet-process.ts'
+
+const source = fileURLToPath(new URL('../support/control-load.c', import.meta.url))
+const CLIENTS = 8
+/** Sockets of one that never reads: more than may have a dump under way at once. */
+const DEAF = 80
+/** Of one user, at once. */
+const SUBSCRIBERS = 16
+
+let directory: string
+let program: string
+let own: OwnNetns
+let netns: Netns
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'vnet-load-'))
+  program = join(directory, 'control-load')
+  execFileSync('gcc', ['-O1', '-o', program, source])
+})
+afterAll(() => rmSync(directory, { recursive: true }))
+beforeEach(() => {
+  own = new OwnNetns()
+  netns = own.addQuiet()
+})
+afterEach(() => own.remove())
+
+/** A vnet whose young generation is small, so that what it keeps shows, and not how seldom it was collected; 64 queues make a dump long. */
+const running = () =>
+  spawnVnet(['snull', '--txqs', '64', '--rxqs', '64', '--json'], {
+    within: ['ip', 'netns', 'exec', netns.name],
+    nodeArgs: ['--max-semi-space-size=1'],
+  })
+
+/** What a client says once it has done what it is for. */
+async function client(what: string, ...numbers: number[]): Promise<Record<string, number>> {
+  const { status, stdout, stderr } = await outcome(netns.spawn(words(what, numbers)))
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  return JSON.parse(stdout)
+}
+
+/** One that stays until the test ends: the first that it says. */
+async function staying(what: string, ...numbers: number[]): Promise<string> {
+  const child = netns.spawn(words(what, numbers))
+  for await (const line of child.stdout) return String(line).trim()
+  throw new Error(`${what} ended`)
+}
+
+const words = (what: string, numbers: readonly number[]) => [program, what, String(VNET_PORT), ...numbers.map(String)]
+
+/** Eight clients at once with `count` echoes each: all come back, each to its own. */
+async function echoes(count: number): Promise<void> {
+  const all = await Promise.all(Array.from({ length: CLIENTS }, (_, id) => client('echo', id, count, 4)))
+  expect(all).toEqual(Array(CLIENTS).fill({ answered: count, wrong: 0 }))
+}
+
+/** What a vnet holds: memory, in MiB, and descriptors. */
+function holds({ pid }: Running): { mib: number; descriptors: number } {
+  const [, kib] = /^VmRSS:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))!
+  return { mib: Number(kib) / 1024, descriptors: readdirSync(`/proc/${pid}/fd`).length }
+}
+
+test('100,000 echoes of eight clients at once: none is lost, none is another’s, and nothing is kept of them', {
+  timeout: 60_000,
+}, async () => {
+  const vnet = await running()
+  await echoes(4_000)
+  const before = holds(vnet)
+  await echoes(12_500)
+  const after = holds(vnet)
+  // An object of 40 octets for each would be 4 MiB.
+  expect(after.mib - before.mib).toBeLessThan(3)
+  expect(after.descriptors).toBe(before.descriptors)
+  await stopConserved(vnet)
+})
+
+test('clients that flood, that never read, that are killed half-way: others are served, frames pass, nothing is kept', {
+  timeout: 120_000,
+}, async () => {
+  const vnet = await running()
+  /** Misbehaves; how often others were served meanwhile. */
+  async function misbehave(datagrams: number): Promise<number> {
+    await staying('deaf', DEAF, 20)
+    let over = false
+    const flood = client('flood', datagrams, 7).finally(() => {
+      over = true
+    })
+    const killed = client('killed', datagrams / 20)
+    const ping = netns.run('ping -c 10 -i 0.1 -W 5 198.18.0.2')
+    let served = 0
+    while (!over) {
+      expect(await client('echo', 99, 50, 4)).toEqual({ answered: 50, wrong: 0 })
+      if (!over) served++
+    }
+    expect(await flood).toEqual({ sent: datagrams })
+    expect(await killed).toEqual({ died: datagrams / 20 })
+    expect(await ping).toMatchObject({ status: 0, stdout: expect.stringContaining(' 0% packet loss') })
+    return served
+  }
+  for (let i = 0; i < 3; i++) await misbehave(3_000)
+  const before = holds(vnet)
+  expect(await misbehave(20_000)).toBeGreaterThan(0)
+  await echoes(1000)
+  const after = holds(vnet)
+  // Half a million messages: an object of 40 octets for each would be 20 MiB.
+  expect(after.mib - before.mib).toBeLessThan(12)
+  expect(after.descriptors).toBe(before.descriptors)
+  // All that subscribed are dead: there is room. Nor are dumps of theirs under way.
+  expect(JSON.parse(await staying('subscribe', SUBSCRIBERS))).toEqual({ taken: SUBSCRIBERS })
+  using asking = new ControlClient(own.at(netns))
+  for (const device of await asking.devices(VNET_PORT)) {
+    expect(await asking.stats(VNET_PORT, device)).toMatchObject({ name: device.name })
+  }
+  await stopConserved(vnet)
+})
+
+test('subscribers that never read are forgotten, and others have their place; what happened is kept for nobody', {
+  timeout: 60_000,
+}, async () => {
+  const vnet = await running()
+  /** So many that the interface goes down, and up again. */
+  async function flaps(count: number): Promise<void> {
+    const ip = netns.spawn(['ip', '-batch', '-'])
+    const ended = outcome(ip)
+    ip.stdin.end('link set sn1 down\nlink set sn1 up\n'.repeat(count))
+    const [{ status }] = await Promise.all([ended, echoes(500)])
+    expect(status).toBe(0)
+  }
+  await flaps(100)
+  const before = holds(vnet)
+  expect(JSON.parse(await staying('subscribe', SUBSCRIBERS))).toEqual({ taken: SUBSCRIBERS })
+  expect(JSON.parse(await staying('subscribe', SUBSCRIBERS))).toEqual({ taken: 0 })
+  await flaps(500)
+  expect(JSON.parse(await staying('subscribe', SUBSCRIBERS))).toEqual({ taken: SUBSCRIBERS })
+  const after = holds(vnet)
+  expect(after.mib - before.mib).toBeLessThan(3)
+  expect(after.descriptors).toBe(before.descriptors)
+  expect(await netns.run('ping -c 3 -i 0.1 -W 5 198.18.0.2')).toMatchObject({ status: 0 })
+  await stopConserved(vnet)
+})
