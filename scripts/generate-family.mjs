@@ -53,10 +53,13 @@ function familyConstants({ name, version = 1, 'mcast-groups': groups }) {
 function definitionConstants(definition) {
   const { name, type, doc, value, entries, 'name-prefix': prefix = `vnet-${name}-` } = definition
   if (type === 'const') return constant(`VNET_${upper(name)}`, value, doc)
-  const constants = numbered(entries, definition['value-start'] ?? 0).map(entry =>
+  const values = numbered(entries, definition['value-start'] ?? 0)
+  const constants = values.map(entry =>
     constant(upper(prefix + entry.name), type === 'flags' ? 2 ** entry.value : entry.value, entry.doc),
   )
-  return `// ${oneLine(doc ?? name)}\n${constants.join('')}`
+  const names = values.map(entry => `${camel(entry.name)}: ${upper(prefix + entry.name)}`)
+  const byName = type === 'enum' ? `export const ${camel(name)}Numbers = {${names.join(', ')}} as const\n` : ''
+  return `// ${oneLine(doc ?? name)}\n${constants.join('')}${byName}`
 }
 
 function operationConstants({ operations }) {

@@ -2,7 +2,7 @@
 
 /** The rows as lines: the first column to the left, the others to the right, two spaces between. */
 export function align(rows: readonly string[][]): string[] {
-  const widths = rows.reduce<number[]>((max, row) => row.map((cell, i) => Math.max(max[i] ?? 0, cell.length)), [])
+  const widths = widthsOf(rows)
   return rows.map(row =>
     row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  '),
   )
@@ -10,11 +10,15 @@ export function align(rows: readonly string[][]): string[] {
 
 /** The rows as lines, all columns to the left, two spaces between, and nothing at the end of a line. */
 export function alignLeft(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows.reduce<number[]>((max, row) => row.map((cell, i) => Math.max(max[i] ?? 0, cell.length)), [])
+  const widths = widthsOf(rows)
   return rows.map(row =>
     row
       .map((cell, i) => cell.padEnd(widths[i] ?? 0))
       .join('  ')
       .trimEnd(),
   )
+}
+
+function widthsOf(rows: readonly (readonly string[])[]): number[] {
+  return rows.reduce<number[]>((max, row) => row.map((cell, i) => Math.max(max[i] ?? 0, cell.length)), [])
 }

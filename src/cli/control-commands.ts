@@ -1,5 +1,7 @@
 /** The commands that ask running vnets. What each does is loaded when it runs, and not by every start. */
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander'
+import { UsageError } from '../core/driver.ts'
+import { NLA_PAYLOAD_MAX } from '../netlink/index.ts'
 import { commandHelp } from './help.ts'
 import { parseHex } from './hex.ts'
 import type { Io } from './io.ts'
@@ -65,7 +67,7 @@ const commands: readonly ControlCommand[] = [
     name: 'echo',
     usage: '[OPTIONS] TEXT',
     description: 'sends text to a vnet, and prints what comes back',
-    args: [new Argument('<TEXT>')],
+    args: [new Argument('<TEXT>').argParser(echoText)],
     options: [json()],
     run: async (io, text, options) => (await import('./commands/echo.ts')).echo(text, options, io),
   },
@@ -139,6 +141,12 @@ function ioctlNumber(text: string): number {
   const n = /^\d+$/.test(text) ? Number(text) : Number.NaN
   if (!(n <= 15)) throw new InvalidArgumentError('a whole number from 0 to 15 is needed')
   return n
+}
+
+function echoText(text: string): string {
+  // With a NUL behind it.
+  if (Buffer.byteLength(text) >= NLA_PAYLOAD_MAX) throw new UsageError(`TEXT: at most ${NLA_PAYLOAD_MAX - 1} octets`)
+  return text
 }
 
 function count(text: string): number {

@@ -6,6 +6,8 @@ export interface Io {
   err(text: string): void
   /** Calls `fn` when the user, or a defect of the program, asks it to end; answers how to stop that. */
   onEnd(fn: (end: End) => void): () => void
+  /** Calls `fn` when nobody reads standard output any more (`| head -1`); answers how to stop that. */
+  onClosed?(fn: () => void): () => void
   /**
    * The process is there for this program, and runs no code but its own: the main thread then need not share its descriptors
    * with the threads that Node has for files and the like.

@@ -43,8 +43,12 @@ export function processIo(process: ProcessLike): Io {
   let passedOn = false
   for (const signal of SIGNALS) process.on(signal, () => passedOn || tell({ signal }))
   process.on('uncaughtException', defect => tell({ defect }))
-  // A reader that went away (`| head -1`) does not end the interfaces.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+  // A reader that went away (`| head -1`) does not end the interfaces, but what is there to be read.
+  const closed = new Set<() => void>()
+  process.stdout.on('error', () => {
+    for (const fn of [...closed]) fn()
+  })
+  process.stderr.on('error', () => {})
   return {
     sole: true,
     out: text => void process.stdout.write(text),
@@ -52,6 +56,10 @@ export function processIo(process: ProcessLike): Io {
     onEnd(fn) {
       listeners.add(fn)
       return () => listeners.delete(fn)
+    },
+    onClosed(fn) {
+      closed.add(fn)
+      return () => closed.delete(fn)
     },
     standIn: {
       onSignal(fn) {

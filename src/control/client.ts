@@ -5,6 +5,7 @@
  * owner may, EOPNOTSUPP where the vnet is an older one, and what else the vnet, or the driver, says.
  */
 import { EPROTO, VnetError } from '../core/errno.ts'
+import { IFNAMSIZ } from '../core/if.ts'
 import { loadNative, type Native } from '../kernel/native.ts'
 import {
   CTRL_ATTR_FAMILY_ID,
@@ -192,13 +193,13 @@ export class ControlClient {
   async subscribe(
     port: number,
     onEvent: (event: DeviceEvent) => void,
-    { events, dropThreshold = 0 }: SubscribeOptions = {},
+    { events, dropThreshold = 0, onLost = () => {} }: SubscribeOptions = {},
   ): Promise<Subscription> {
     let end = () => {}
     const ended = new Promise<void>(resolve => {
       end = resolve
     })
-    const listener = (cmd: number, attributes: Uint8Array) => {
+    const message = (cmd: number, attributes: Uint8Array) => {
       if (cmd === VNET_CMD_EVENT) onEvent(deviceEvent(decodeAttributes(eventPolicy, attributes)))
     }
     const request = (mask: number, threshold: number) =>
@@ -206,7 +207,7 @@ export class ControlClient {
         builder.u32(VNET_ATTR_EVENTS, mask).u64(VNET_ATTR_DROP_THRESHOLD, BigInt(threshold))
       })
     // An event may come before the acknowledgement.
-    const listening = this.#exchanges.listen(port, listener, end)
+    const listening = this.#exchanges.listen(port, { message, lost: onLost, end })
     try {
       await request(eventMask(events), dropThreshold)
     } catch (error) {
@@ -269,6 +270,6 @@ function naming({ ifindex, name, netns }: Device): Write {
 /** A struct ifreq that names the device and holds nothing else. */
 function ifreqOf({ name }: Device): Uint8Array {
   const ifreq = new Uint8Array(VNET_IFREQ_LEN)
-  new TextEncoder().encodeInto(name, ifreq.subarray(0, 15))
+  new TextEncoder().encodeInto(name, ifreq.subarray(0, IFNAMSIZ - 1))
   return ifreq
 }

@@ -1,27 +1,9 @@
 /** What happens to devices, as a subscriber hears of it. */
 import type { Decoded } from '../netlink/index.ts'
 import type { Device } from './device-stats.ts'
-import {
-  type eventPolicy,
-  VNET_EVENT_DOWN,
-  VNET_EVENT_DROPS,
-  VNET_EVENT_REGISTERED,
-  VNET_EVENT_TIMEOUT,
-  VNET_EVENT_UNREGISTERED,
-  VNET_EVENT_UP,
-  VNET_EVENTS_ALL,
-} from './family.ts'
+import { eventNumbers, type eventPolicy, VNET_EVENTS_ALL } from './family.ts'
 
-const NUMBERS = {
-  registered: VNET_EVENT_REGISTERED,
-  unregistered: VNET_EVENT_UNREGISTERED,
-  up: VNET_EVENT_UP,
-  down: VNET_EVENT_DOWN,
-  timeout: VNET_EVENT_TIMEOUT,
-  drops: VNET_EVENT_DROPS,
-} as const
-
-export type DeviceEventName = keyof typeof NUMBERS
+export type DeviceEventName = keyof typeof eventNumbers
 
 export interface DeviceEvent extends Device {
   /** A newer vnet may have events that are not known here: `event 9`. */
@@ -38,6 +20,8 @@ export interface SubscribeOptions {
   readonly events?: readonly DeviceEventName[] | undefined
   /** A device's drops between one `drops` event and the next; there is none when it is 0 or absent. */
   readonly dropThreshold?: number | undefined
+  /** Called before an event when some were lost before it: the client had not read for too long. */
+  readonly onLost?: (() => void) | undefined
 }
 
 export interface Subscription extends AsyncDisposable {
@@ -49,9 +33,9 @@ export interface Subscription extends AsyncDisposable {
 
 export function deviceEvent(answer: Decoded<typeof eventPolicy.fields>): DeviceEvent {
   const { event, ifindex, ifname, netns, queue, txTimeouts, dropped } = answer
-  const names = Object.keys(NUMBERS) as DeviceEventName[]
+  const names = Object.keys(eventNumbers) as DeviceEventName[]
   return {
-    event: names.find(name => NUMBERS[name] === event) ?? `event ${event}`,
+    event: names.find(name => eventNumbers[name] === event) ?? `event ${event}`,
     ifindex,
     name: ifname,
     netns,
@@ -63,5 +47,5 @@ export function deviceEvent(answer: Decoded<typeof eventPolicy.fields>): DeviceE
 
 /** Bit 1 << VNET_EVENT_* of each. */
 export function eventMask(events: readonly DeviceEventName[] | undefined): number {
-  return events?.reduce((mask, name) => mask | (1 << NUMBERS[name]), 0) ?? VNET_EVENTS_ALL
+  return events?.reduce((mask, name) => mask | (1 << eventNumbers[name]), 0) ?? VNET_EVENTS_ALL
 }

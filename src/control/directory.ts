@@ -4,7 +4,18 @@
  * namespace has a port that everybody knows.
  */
 import { randomBytes } from 'node:crypto'
-import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  type FSWatcher,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  watch,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 
 export const RUN_DIRECTORY = '/run/vnet'
@@ -79,6 +90,19 @@ export function readDirectory(directory = RUN_DIRECTORY): Entry[] {
     else entries.push(entry)
   }
   return entries
+}
+
+/** Calls `onChange` when a file comes, goes or says something else, until disposed of; never where there is no such directory. */
+export function watchDirectory(onChange: () => void, directory = RUN_DIRECTORY): Disposable {
+  let watcher: FSWatcher | undefined
+  try {
+    watcher = watch(directory, onChange)
+    // It was removed.
+    watcher.on('error', () => watcher?.close())
+  } catch {
+    // The vnets that run have no files.
+  }
+  return { [Symbol.dispose]: () => watcher?.close() }
 }
 
 /** Undefined for what is no entry. */

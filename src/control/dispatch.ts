@@ -25,10 +25,16 @@ import {
 } from '../netlink/index.ts'
 import type { Parts } from './dumps.ts'
 import type { Caller, Family, Operation, Write } from './operation.ts'
-import { Refusal } from './refusal.ts'
+import { MissingAttribute, Refusal } from './refusal.ts'
 
 /** A part of a dump ends with the message that reaches this many octets; a client's buffer holds several parts. */
 const PART_OCTETS = 8192
+
+/**
+ * Of a datagram the first request is answered, and those that end in this many octets: more than a client has to ask at once. One that
+ * is full of questions must not keep the frames waiting for all the answers.
+ */
+const REQUEST_OCTETS = 8192
 
 /** Who asks, and where the answers go. */
 export interface Client extends Caller {
@@ -50,7 +56,7 @@ export function dispatch(
   onDefect: OnDefect,
 ): void {
   const found = messages(bytes, 0, length)
-  for (;;) {
+  for (let isFirst = true; ; isFirst = false) {
     let next: IteratorResult<Message, void>
     try {
       next = found.next()
@@ -58,7 +64,7 @@ export function dispatch(
       if (error instanceof NetlinkParseError) return
       throw error
     }
-    if (next.done) return
+    if (next.done || (!isFirst && next.value.offset + next.value.length > REQUEST_OCTETS)) return
     answerOne(families, bytes, next.value, client, onDefect)
   }
 }
@@ -162,15 +168,26 @@ function* parts(
 }
 
 function refusal(error: unknown, bytes: Uint8Array | undefined, message: Message, onDefect: OnDefect): Answer {
+  if (error instanceof MissingAttribute) {
+    return { error: -EINVAL, message: error.advice ?? error.message, missingType: error.attribute }
+  }
   if (error instanceof Refusal && bytes !== undefined) {
     const offset = placeOf(error.attribute, bytes, message)
     return { error: -error.errno, message: error.advice ?? error.message, ...(offset === undefined ? {} : { offset }) }
   }
   if (error instanceof VnetError) return { error: -error.errno, message: error.advice ?? error.message }
   if (error instanceof NetlinkParseError) {
-    const { attribute, reason, offset } = error
+    const { attribute, reason, missing } = error
     const text = attribute === '' ? reason : `${attribute}: ${reason}`
-    return { error: -EINVAL, message: text, offset: offset - (message.offset - NLMSG_HDRLEN) }
+    const offset = error.offset - (message.offset - NLMSG_HDRLEN)
+    if (missing === undefined) return { error: -EINVAL, message: text, offset }
+    const isInNest = attribute.includes('.')
+    return {
+      error: -EINVAL,
+      message: text,
+      missingType: missing,
+      ...(isInNest ? { missingNest: offset - NLA_HDRLEN } : {}),
+    }
   }
   onDefect(error)
   return { error: -EIO, message: 'the driver failed to answer' }

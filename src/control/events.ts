@@ -61,6 +61,7 @@ export class Events {
     this.subscribers = new Subscribers(
       (port, octets) => sender.send(port, octets),
       () => this.#subscribersChanged(),
+      () => new WeakMap(net.devices.map(dev => [dev, dropsOf(dev)])),
     )
     this.#stop = net.registerNetdeviceNotifier((happened, dev) => {
       const event = eventOf.get(happened)
@@ -95,10 +96,6 @@ export class Events {
 
   #subscribersChanged(): void {
     const wanted = this.subscribers.all.some(wantsDrops)
-    // What was dropped before is nobody's news.
-    for (const { told } of this.subscribers.all.filter(wantsDrops)) {
-      for (const dev of this.#net.devices) if (!told.has(dev)) told.set(dev, dropsOf(dev))
-    }
     if (wanted && !this.#watching) this.#alarm.at(this.#net.clock.now() + DROPS_MS * NSEC_PER_MSEC)
     else if (!wanted) this.#alarm.cancel()
     this.#watching = wanted
@@ -107,6 +104,7 @@ export class Events {
   #lookAtDrops(): void {
     for (const dev of this.#net.devices) {
       const dropped = dropsOf(dev)
+      let octets: Uint8Array | undefined
       for (const subscriber of this.subscribers.all.filter(wantsDrops)) {
         const { told, dropThreshold } = subscriber
         // Fewer than it was told of: its statistics were reset.
@@ -114,9 +112,11 @@ export class Events {
         const last = dropped < before ? 0 : before
         told.set(dev, dropped - last >= dropThreshold ? dropped : last)
         if (dropped - last < dropThreshold) continue
-        const octets = this.#message(dev, VNET_EVENT_DROPS, b => void b.u64(VNET_ATTR_DROPPED, BigInt(dropped)))
+        octets ??= this.#message(dev, VNET_EVENT_DROPS, b => void b.u64(VNET_ATTR_DROPPED, BigInt(dropped)))
         this.subscribers.send(subscriber, octets)
       }
+      // It has no threshold of its own.
+      if (octets !== undefined) this.#sender.multicast(octets)
     }
     if (this.#watching) this.#alarm.at(this.#net.clock.now() + DROPS_MS * NSEC_PER_MSEC)
   }

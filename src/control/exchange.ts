@@ -1,9 +1,9 @@
 /**
  * Exchanges over one netlink socket: requests to running vnets and their answers, told apart by port and sequence number, and
  * events, which come unasked. Each request ends with its answer, or with a VnetError: ECONNREFUSED where nobody listens, or
- * not any more, ETIMEDOUT where nobody answers, EPROTO where what comes is no answer, EBADF once it is closed.
+ * not any more, ETIMEDOUT where nobody answers, EPROTO where what comes is no answer, ECANCELED when it is closed meanwhile, EBADF after that.
  */
-import { EAGAIN, ECONNREFUSED, EPROTO, ETIMEDOUT, VnetError } from '../core/errno.ts'
+import { EAGAIN, ECANCELED, ECONNREFUSED, EPROTO, ETIMEDOUT, VnetError } from '../core/errno.ts'
 import type { Native } from '../kernel/native.ts'
 import {
   type Ack,
@@ -17,7 +17,9 @@ import {
   NLM_F_REQUEST,
   NLMSG_DONE,
   NLMSG_ERROR,
+  NLMSG_MIN_TYPE,
   NLMSG_NOOP,
+  NLMSG_OVERRUN,
   type Policy,
   parseAck,
   parseGenl,
@@ -50,11 +52,13 @@ interface Exchange {
   readonly what: string
 }
 
-/** Told of each message that a vnet sends unasked: its command, and its attributes, which may be kept. */
-export type Listener = (cmd: number, attributes: Uint8Array) => void
-
-interface Listening {
-  readonly listener: Listener
+/** What is told of what a vnet sends unasked. */
+export interface Listener {
+  /** Each message: its command, and its attributes, which may be kept. */
+  readonly message: (cmd: number, attributes: Uint8Array) => void
+  /** Messages before the next one were lost: we did not read in time. */
+  readonly lost: () => void
+  /** Called once: when it is stopped, the vnet is there no more, another listens to the same port, or this is closed. */
   readonly end: () => void
 }
 
@@ -67,7 +71,7 @@ export class Exchanges {
   /** By sequence number. */
   readonly #exchanges = new Map<number, Exchange>()
   /** By port. */
-  readonly #listening = new Map<number, Listening>()
+  readonly #listening = new Map<number, Listener>()
   #seq = 0
   #probe: NodeJS.Timeout | undefined
 
@@ -118,23 +122,19 @@ export class Exchanges {
     })
   }
 
-  /**
-   * Tells of what the vnet at `port` sends unasked. `end` is called once: when it is stopped, the vnet is there no more, another
-   * listens to the same port, or this is closed. `stop` answers false when it has ended already.
-   */
-  listen(port: number, listener: Listener, end: () => void): { stop(): boolean } {
+  /** Tells of what the vnet at `port` sends unasked. `stop` answers false when it has ended already. */
+  listen(port: number, listener: Listener): { stop(): boolean } {
     this.#unlisten(port)
-    const listening = { listener, end }
-    this.#listening.set(port, listening)
+    this.#listening.set(port, listener)
     this.#probe ??= setInterval(() => this.#probeListening(), PROBE_MS)
     this.#keepAlive()
-    return { stop: () => this.#listening.get(port) === listening && this.#unlisten(port) }
+    return { stop: () => this.#listening.get(port) === listener && this.#unlisten(port) }
   }
 
   /** What is under way ends with an error. Idempotent. */
   close(): void {
     this.#socket.close()
-    for (const { end, what } of [...this.#exchanges.values()]) end(new VnetError(ETIMEDOUT, what))
+    for (const { end, what } of [...this.#exchanges.values()]) end(new VnetError(ECANCELED, what))
     for (const port of [...this.#listening.keys()]) this.#unlisten(port)
   }
 
@@ -183,8 +183,10 @@ export class Exchanges {
         if (exchange === undefined || exchange.port !== sender) {
           const listening = this.#listening.get(sender)
           if (listening === undefined || message.seq !== 0) continue
+          if (message.type === NLMSG_OVERRUN) listening.lost()
+          if (message.type < NLMSG_MIN_TYPE) continue
           const { cmd, offset, length } = parseGenl(bytes, message)
-          listening.listener(cmd, bytes.slice(offset, offset + length))
+          listening.message(cmd, bytes.slice(offset, offset + length))
           continue
         }
         exchange.progress()

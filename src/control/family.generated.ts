@@ -20,6 +20,9 @@ export const VNET_PORT = 0x766e6574
 /** As many vnets as can be in one namespace. */
 export const VNET_PORTS = 256
 
+/** Number of the group `events`; nlctrl tells it too. The kernel lets root alone join it. */
+export const VNET_MCGRP_EVENTS = 22
+
 /** Where the octets of ioctl-data lie, as far as the driver can tell. */
 export const VNET_IOCTL_DATA_ADDRESS = 0x1000
 
@@ -47,6 +50,7 @@ export const VNET_SCOPE_QUEUE = 1
 export const VNET_DROP_TX = 0
 /** Of frames for the host. */
 export const VNET_DROP_RX = 1
+export const wayNumbers = { tx: VNET_DROP_TX, rx: VNET_DROP_RX } as const
 
 // What happened to a device.
 export const VNET_EVENT_REGISTERED = 1
@@ -55,8 +59,16 @@ export const VNET_EVENT_UP = 3
 export const VNET_EVENT_DOWN = 4
 /** A transmit queue, `queue`, was stopped for too long; `tx-timeouts` of the device so far. */
 export const VNET_EVENT_TIMEOUT = 5
-/** To subscribers with a threshold alone. */
+/** As many more were dropped as a subscriber has for a threshold; told to him and to the group. */
 export const VNET_EVENT_DROPS = 6
+export const eventNumbers = {
+  registered: VNET_EVENT_REGISTERED,
+  unregistered: VNET_EVENT_UNREGISTERED,
+  up: VNET_EVENT_UP,
+  down: VNET_EVENT_DOWN,
+  timeout: VNET_EVENT_TIMEOUT,
+  drops: VNET_EVENT_DROPS,
+} as const
 
 /** The text back, octet for octet. */
 export const VNET_CMD_ECHO = 1
@@ -79,7 +91,10 @@ export const VNET_CMD_SET_PARAM = 7
 export const VNET_CMD_TRIGGER = 8
 /** A private ioctl, SIOCSIFMAP or SIOCGIFMAP. The driver says which of its own change something. */
 export const VNET_CMD_IOCTL = 9
-/** Events to the port that asks, from now on. Asked again it takes the place of the former. */
+/**
+ * Events to the port that asks, from now on. Asked again it takes the place of the former. One that does not read in
+ * time gets NLMSG_OVERRUN before the next event, in place of those it had no room for.
+ */
 export const VNET_CMD_SUBSCRIBE = 10
 /** Never a request, but sent to subscribers and to the group. Its sequence number is 0. */
 export const VNET_CMD_EVENT = 11
@@ -403,7 +418,10 @@ export const ioctlReply = policy({
   ioctlData: vnetAttributes.ioctlData,
 })
 
-/** Events to the port that asks, from now on. Asked again it takes the place of the former. */
+/**
+ * Events to the port that asks, from now on. Asked again it takes the place of the former. One that does not read in
+ * time gets NLMSG_OVERRUN before the next event, in place of those it had no room for.
+ */
 export const subscribeRequest = policy(
   { events: vnetAttributes.events, dropThreshold: vnetAttributes.dropThreshold },
   { strict: true },

@@ -10,10 +10,8 @@ import * as made from './family.generated.ts'
 
 export * from './family.generated.ts'
 
-/** The multicast group that events are sent to, as nlctrl tells. The kernel lets root alone join it. */
-export const VNET_MCGRP_EVENTS = 22
 /** Bit 1 << VNET_EVENT_* of each. */
-export const VNET_EVENTS_ALL = 0x7e
+export const VNET_EVENTS_ALL = Object.values(made.eventNumbers).reduce((mask, event) => mask | (1 << event), 0)
 
 export const echoRequest = policy(
   // Octet for octet what the client sent, with its NUL or without.

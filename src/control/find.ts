@@ -21,6 +21,15 @@ export interface Found {
   readonly elsewhere: readonly Entry[]
 }
 
+/**
+ * The ports of this namespace where a vnet may be, in the order in which they are taken, as a rule that of the vnets' beginning: of
+ * every one that has a file, and the one that the first has, file or no file.
+ */
+export function portsOf(entries: readonly Entry[], netns = ownNamespace('net')): number[] {
+  const here = entries.filter(entry => entry.netns === netns)
+  return [...new Set([VNET_PORT, ...here.map(({ port }) => port)])].sort((a, b) => a - b)
+}
+
 /** Asks every vnet that has a file, and the port that the first of a namespace has, file or no file. */
 export async function findVnets(client: ControlClient, directory = RUN_DIRECTORY): Promise<Found> {
   const [netns, pidns] = [ownNamespace('net'), ownNamespace('pid')]
@@ -28,9 +37,7 @@ export async function findVnets(client: ControlClient, directory = RUN_DIRECTORY
   const here = entries.filter(entry => entry.netns === netns)
   const devices: FoundDevice[] = []
   const failed: VnetError[] = []
-  // In the order in which they took their ports, as a rule that of their beginning.
-  const ports = new Set([VNET_PORT, ...here.map(entry => entry.port)])
-  for (const port of [...ports].sort((a, b) => a - b)) {
+  for (const port of portsOf(entries, netns)) {
     try {
       const pid = here.find(entry => entry.port === port && entry.pidns === pidns)?.pid
       for (const device of await client.devices(port)) devices.push({ ...device, port, pid })

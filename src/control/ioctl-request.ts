@@ -1,9 +1,5 @@
 /** Private ioctls, as a client asks for them: no process's memory is involved, what ifr_data points to goes along. */
 
-/** SIOCDEVPRIVATE, include/uapi/linux/sockios.h; the 15 numbers after it are a driver's too. */
-export const SIOCDEVPRIVATE = 0x89f0
-export const SIOCDEVPRIVATE_LAST = SIOCDEVPRIVATE + 15
-
 export interface IoctlRequest {
   /** SIOCDEVPRIVATE to SIOCDEVPRIVATE + 15, SIOCSIFMAP or SIOCGIFMAP. */
   readonly cmd: number

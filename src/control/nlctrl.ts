@@ -30,6 +30,7 @@ import {
 } from '../netlink/index.ts'
 import { getPolicy } from './get-policy.ts'
 import { type Family, operation, type Write } from './operation.ts'
+import { MissingAttribute } from './refusal.ts'
 
 const getFamilyRequest = policy(
   { id: u16(CTRL_ATTR_FAMILY_ID), name: string(CTRL_ATTR_FAMILY_NAME, GENL_NAMSIZ - 1) },
@@ -39,8 +40,9 @@ const getFamilyRequest = policy(
 /** nlctrl for `families`, and for itself. */
 export function nlctrl(families: readonly Family[]): Family {
   function find({ id, name }: { id?: number; name?: string }): Family {
-    const found = all.find(family => (id === undefined || family.id === id) && (name ?? family.name) === family.name)
-    if (found !== undefined && (id ?? name) !== undefined) return found
+    if ((id ?? name) === undefined) throw new MissingAttribute(CTRL_ATTR_FAMILY_NAME, 'the request names no family')
+    const found = all.find(family => (id ?? family.id) === family.id && (name ?? family.name) === family.name)
+    if (found !== undefined) return found
     throw new VnetError(ENOENT, 'nlctrl', 'there is no such family')
   }
   const getFamily = operation({

@@ -15,7 +15,7 @@ import {
   VNET_CMD_SET_PARAM,
 } from './family.ts'
 import { type Operation, operation, type Write } from './operation.ts'
-import { Refusal } from './refusal.ts'
+import { MissingAttribute, Refusal } from './refusal.ts'
 import { chosen, type Module, type Subject, type Which } from './subject.ts'
 
 export function parameters(subject: Subject): Operation[] {
@@ -25,7 +25,7 @@ export function parameters(subject: Subject): Operation[] {
     doit(request) {
       const module = moduleOf(subject, request)
       const { paramName } = request
-      if (paramName === undefined) throw new VnetError(EINVAL, 'vnet_nl', 'the request names no parameter')
+      if (paramName === undefined) throw new MissingAttribute(VNET_ATTR_PARAM_NAME, 'the request names no parameter')
       return describe(module, paramName, find(module, paramName))
     },
     dumpit(request) {

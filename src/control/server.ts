@@ -18,12 +18,6 @@ import { type OnDatagram, UserSocket } from './socket.ts'
 import type { Module } from './subject.ts'
 import { vnetFamily } from './vnet-family.ts'
 
-/**
- * What of a datagram is heard: more than a client has to ask at once. One that is full of questions must not keep the frames
- * waiting for all the answers.
- */
-const REQUEST_OCTETS = 8192
-
 const ROOT = 0
 
 /** Datagrams answered at the end. */
@@ -69,7 +63,7 @@ export function serveControl(native: Native, net: Net, options: ServerOptions = 
       send: octets => void sendTo(sender, octets),
       dump: parts => dumps.begin(sender, parts),
     }
-    dispatch(families, bytes, Math.min(length, REQUEST_OCTETS), client, onDefect)
+    dispatch(families, bytes, length, client, onDefect)
   })
   const stopAnnouncing = socket && announce(net, socket.port, directory)
   return {

@@ -17,8 +17,8 @@ import {
   sockaddrNl,
 } from '../kernel/uapi.ts'
 
-/** More than any datagram of the protocol; a longer one is cut, and then not whole. */
-const RECEIVE_OCTETS = 65536
+/** More than any datagram of the protocol, an attribute of 64 KiB and some more; a longer one is cut, and then not whole. */
+const RECEIVE_OCTETS = 128 * 1024
 
 /**
  * Told of a datagram: `length` octets at the beginning of `bytes`, valid during the call, from port `sender` and the user `uid`, as the

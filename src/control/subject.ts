@@ -1,9 +1,10 @@
 /** What a vnet is asked about: its devices, its driver, who listens for events; and which devices a request means. */
 import type { Params } from '../core/driver.ts'
-import { EINVAL, ENODEV, VnetError } from '../core/errno.ts'
+import { ENODEV, ENOTUNIQ, VnetError } from '../core/errno.ts'
 import type { NetDevice } from '../core/net-device.ts'
 import type { MessageBuilder } from '../netlink/index.ts'
 import { VNET_ATTR_IFINDEX, VNET_ATTR_IFNAME, VNET_ATTR_NETNS } from './family.ts'
+import { MissingAttribute } from './refusal.ts'
 import type { Subscribers } from './subscribers.ts'
 
 export interface Subject {
@@ -39,14 +40,16 @@ export function chosen({ devices, netnsOf }: Subject, { ifindex, ifname, netns }
   )
 }
 
-/** The one that has all that is named, which must be something. */
+/** The one that has all that is named, which must be something. Of several it is the one of the program's own namespace. */
 export function theOne(subject: Subject, which: Which): NetDevice {
   if ((which.ifindex ?? which.ifname) === undefined) {
-    throw new VnetError(EINVAL, 'vnet_nl', 'the request names no interface')
+    throw new MissingAttribute(VNET_ATTR_IFINDEX, 'the request names no interface')
   }
-  const [dev] = chosen(subject, which)
-  if (dev === undefined) throw new VnetError(ENODEV, 'vnet_nl', 'there is no such interface')
-  return dev
+  const found = chosen(subject, which)
+  if (found.length === 0) throw new VnetError(ENODEV, 'vnet_nl', 'there is no such interface')
+  const [dev, ...others] = found.length === 1 ? found : found.filter(each => subject.netnsOf(each) === undefined)
+  if (dev !== undefined && others.length === 0) return dev
+  throw new VnetError(ENOTUNIQ, 'vnet_nl', 'there are several such interfaces: name the namespace')
 }
 
 /** Writes what a device is told by. */

@@ -1,9 +1,10 @@
 /**
- * Who asked for events, and what of them. Nothing is kept for one that does not read: who has no room, or is gone, is no subscriber any more,
- * and asks again.
+ * Who asked for events, and what of them. Nothing is kept for one that does not read; that something was lost he is told (NLMSG_OVERRUN) with
+ * the next event that he has room for. Who is gone is no subscriber any more.
  */
+import { EAGAIN, ECONNREFUSED } from '../core/errno.ts'
 import type { NetDevice } from '../core/net-device.ts'
-import { MessageBuilder, NLMSG_NOOP } from '../netlink/index.ts'
+import { MessageBuilder, NLMSG_NOOP, NLMSG_OVERRUN } from '../netlink/index.ts'
 import { VNET_EVENTS_ALL } from './family.ts'
 
 const SUBSCRIBERS = 64
@@ -19,19 +20,31 @@ export interface Subscriber {
   readonly dropThreshold: number
   /** Drops of each device that it was last told of. */
   readonly told: WeakMap<NetDevice, number>
+  /** There was no room for an event. */
+  lost: boolean
 }
 
 const noop = new MessageBuilder().message(NLMSG_NOOP, 0, 0).bytes
+const overrun = new MessageBuilder().message(NLMSG_OVERRUN, 0, 0).bytes
 
 export class Subscribers {
   readonly #byPort = new Map<number, Subscriber>()
   readonly #send: (port: number, octets: Uint8Array) => number
   readonly #onChange: () => void
+  readonly #drops: () => Subscriber['told']
 
-  /** `send` answers the octets sent, or -errno; it never waits. `onChange` is told when the set is another. */
-  constructor(send: (port: number, octets: Uint8Array) => number, onChange: () => void = () => {}) {
+  /**
+   * `send` answers the octets sent, or -errno; it never waits. `onChange` is told when the set is another. `drops` are those of each
+   * device so far: what was dropped before is nobody's news.
+   */
+  constructor(
+    send: (port: number, octets: Uint8Array) => number,
+    onChange: () => void,
+    drops: () => Subscriber['told'],
+  ) {
     this.#send = send
     this.#onChange = onChange
+    this.#drops = drops
   }
 
   /** In place of what this port asked for before; no events end it. False when there are too many. */
@@ -40,7 +53,7 @@ export class Subscribers {
     if (events !== 0) {
       if (this.#isFull(uid)) this.#probe()
       if (this.#isFull(uid)) return false
-      this.#byPort.set(port, { port, uid, events, dropThreshold, told: new WeakMap() })
+      this.#byPort.set(port, { port, uid, events, dropThreshold, told: this.#drops(), lost: false })
     }
     this.#onChange()
     return true
@@ -51,8 +64,14 @@ export class Subscribers {
     return [...this.#byPort.values()]
   }
 
-  send({ port }: Subscriber, octets: Uint8Array): void {
-    if (this.#send(port, octets) >= 0) return
+  send(subscriber: Subscriber, octets: Uint8Array): void {
+    const { port, lost } = subscriber
+    const sent = this.#send(port, lost ? Buffer.concat([overrun, octets]) : octets)
+    if (sent < 0 && sent !== -EAGAIN) this.#forget(port)
+    else subscriber.lost = sent < 0
+  }
+
+  #forget(port: number): void {
     this.#byPort.delete(port)
     this.#onChange()
   }
@@ -64,6 +83,6 @@ export class Subscribers {
 
   /** Finds out who is gone: a message that means nothing cannot be sent to him. */
   #probe(): void {
-    for (const each of this.all) this.send(each, noop)
+    for (const { port } of this.all) if (this.#send(port, noop) === -ECONNREFUSED) this.#forget(port)
   }
 }

@@ -39,11 +39,6 @@ export class DevStats {
     this.#driverBefore = driver
   }
 
-  /** The host's counters begin with the port. */
-  portOpened(): void {
-    this.#hostBefore = undefined
-  }
-
   #addDriver(stats: Float64Array): void {
     const dev = this.#dev
     try {

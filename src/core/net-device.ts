@@ -220,7 +220,6 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   /** Joins it to its port, and says whom to tell when that is lost; for registerNetdev. */
   attach(port: Port, lost: () => void): void {
     this.#port = port
-    this.#stats.portOpened()
     this.#lost = lost
     this.#rx = port.queues.map(queue => new RxQueue(this, queue))
     for (const txq of this.tx) txq.attach(port.queues[txq.index])

@@ -17,6 +17,7 @@ import {
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { direct } from '../wire/direct.ts'
 import type { Wire } from '../wire/wire.ts'
+import { resetStatsIoctl } from './reset-stats.ts'
 import { filtered, RxFilter } from './rx-filter.ts'
 
 interface CablePriv {
@@ -68,6 +69,7 @@ const cableOps: NetDeviceOps<CablePriv> = {
   ndoStop: stop,
   ndoUninit: uninit,
   ndoStartXmit: startXmit,
+  ndoSiocdevprivate: resetStatsIoctl,
 }
 
 /** An end without a filter has no need of the host's list of groups, and is not told of it. */

@@ -9,7 +9,6 @@
  */
 import { allocNetdevMqs, etherSetup, ethHwAddrRandom } from '../core/alloc.ts'
 import { bool, type DriverContext, defineDriver, int, interfaceArgs } from '../core/driver.ts'
-import { EOPNOTSUPP } from '../core/errno.ts'
 import {
   ETH_ALEN,
   ETH_ZLEN,
@@ -22,14 +21,13 @@ import {
 import type { NetDevice } from '../core/net-device.ts'
 import { ethTypeTrans, netifRx, netifTxStartAllQueues, netifTxStopAllQueues } from '../core/netif.ts'
 import type { NetDeviceOps } from '../core/ops.ts'
-import type { UserData } from '../core/user-data.ts'
 import { SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_FULL_RING } from '../skb/drop-reason.ts'
 import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { answerFar, type FarNetwork, farNetwork } from './far-network.ts'
 import { FlowQueues } from './flow-queues.ts'
 import { addressToHost, flipAddress, flipNetwork } from './hidden-loopback.ts'
-import { resetStats, VNET_IOCTL_RESET_STATS } from './reset-stats.ts'
+import { resetStatsIoctl } from './reset-stats.ts'
 
 const TX_QUEUES = 4
 const RX_QUEUES = 2
@@ -95,16 +93,12 @@ function processRxRing(queue: number, dev: NetDevice<LoopPriv>): void {
   }
 }
 
-function siocdevprivate(dev: NetDevice<LoopPriv>, _ifr: Uint8Array, data: UserData, cmd: number): number {
-  return cmd === VNET_IOCTL_RESET_STATS ? resetStats(dev, data) : -EOPNOTSUPP
-}
-
 const loopOps: NetDeviceOps<LoopPriv> = {
   ndoOpen: open,
   ndoStop: stop,
   ndoStartXmit: startXmit,
   ndoSetMacAddress: setMacAddress,
-  ndoSiocdevprivate: siocdevprivate,
+  ndoSiocdevprivate: resetStatsIoctl,
 }
 
 function setup(dev: NetDevice<LoopPriv>, { net }: DriverContext): void {

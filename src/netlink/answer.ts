@@ -1,5 +1,11 @@
 /** What a server says of a request: its acknowledgement or refusal (NLMSG_ERROR), and the end of a dump (NLMSG_DONE). */
-import { type Ack, NLMSGERR_ATTR_MSG, NLMSGERR_ATTR_OFFS } from './ack.ts'
+import {
+  type Ack,
+  NLMSGERR_ATTR_MISS_NEST,
+  NLMSGERR_ATTR_MISS_TYPE,
+  NLMSGERR_ATTR_MSG,
+  NLMSGERR_ATTR_OFFS,
+} from './ack.ts'
 import type { MessageBuilder } from './builder.ts'
 import { putU32 } from './host-order.ts'
 import {
@@ -13,7 +19,7 @@ import {
 } from './message.ts'
 
 /** What an Ack says, as far as a server gives it. */
-export type Answer = Pick<Ack, 'error' | 'message' | 'offset'>
+export type Answer = Omit<Ack, 'cookie'>
 
 /**
  * Writes an NLMSG_ERROR for the request `message` found in `bytes`, to port `portid`. Of the request it quotes the header alone
@@ -41,11 +47,13 @@ export function writeDone(builder: MessageBuilder, seq: number, portid: number, 
   writeTlvs(builder, answer)
 }
 
-function tlvFlag({ message, offset }: Answer): number {
-  return message === undefined && offset === undefined ? 0 : NLM_F_ACK_TLVS
+function tlvFlag({ message, offset, missingType }: Answer): number {
+  return (message ?? offset ?? missingType) === undefined ? 0 : NLM_F_ACK_TLVS
 }
 
-function writeTlvs(builder: MessageBuilder, { message, offset }: Answer): void {
+function writeTlvs(builder: MessageBuilder, { message, offset, missingType, missingNest }: Answer): void {
   if (message !== undefined) builder.string(NLMSGERR_ATTR_MSG, message)
   if (offset !== undefined) builder.u32(NLMSGERR_ATTR_OFFS, offset)
+  if (missingType !== undefined) builder.u32(NLMSGERR_ATTR_MISS_TYPE, missingType)
+  if (missingNest !== undefined) builder.u32(NLMSGERR_ATTR_MISS_NEST, missingNest)
 }

@@ -9,6 +9,8 @@ export const NLA_HDRLEN = 4
 export const NLA_F_NESTED = 0x8000
 export const NLA_F_NET_BYTEORDER = 0x4000
 export const NLA_TYPE_MASK = 0x3fff
+/** Octets of payload that its length can say. */
+export const NLA_PAYLOAD_MAX = 0xffff - NLA_HDRLEN
 
 /** An attribute found in a buffer. */
 export interface Attribute {

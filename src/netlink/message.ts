@@ -11,6 +11,8 @@ export const NLMSG_HDRLEN = 16
 export const NLMSG_NOOP = 1
 export const NLMSG_ERROR = 2
 export const NLMSG_DONE = 3
+/** Something that was to be told has been lost, before what follows. */
+export const NLMSG_OVERRUN = 4
 /** The first type that belongs to the protocol; the ones below are netlink's own. */
 export const NLMSG_MIN_TYPE = 16
 

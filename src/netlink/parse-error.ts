@@ -6,21 +6,24 @@ export class NetlinkParseError extends Error {
   readonly reason: string
   /** Where in the `bytes` given to the parser, in octets: the header of the message or attribute that is wrong. */
   readonly offset: number
+  /** Type of an attribute that is missing; `offset` is then where the set begins that lacks it. */
+  readonly missing: number | undefined
   /** The policy's names from the outermost attribute inwards ('linkinfo.kind'); empty outside any attribute. */
   readonly attribute: string
 
-  constructor(reason: string, offset: number, attribute = '') {
+  constructor(reason: string, offset: number, attribute = '', missing?: number) {
     super(`${attribute === '' ? '' : `${attribute}: `}${reason} (at offset ${offset})`)
     this.name = 'NetlinkParseError'
     this.reason = reason
     this.offset = offset
     this.attribute = attribute
+    this.missing = missing
   }
 
   /** The same error, seen from the attribute around it. */
   within(attribute: string): NetlinkParseError {
     const path = this.attribute === '' ? attribute : `${attribute}.${this.attribute}`
-    return new NetlinkParseError(this.reason, this.offset, path)
+    return new NetlinkParseError(this.reason, this.offset, path, this.missing)
   }
 }
 

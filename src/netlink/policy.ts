@@ -86,7 +86,8 @@ export function decodeAttributes<F extends Fields>(
     }
   }
   for (const name in fields) {
-    if (fields[name].required && !(name in decoded)) throw new NetlinkParseError('is missing', offset, name)
+    const { required, type } = fields[name]
+    if (required && !(name in decoded)) throw new NetlinkParseError('is missing', offset, name, type)
   }
   return decoded as Decoded<F>
 }

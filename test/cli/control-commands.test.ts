@@ -13,10 +13,18 @@ vi.mock('../../src/kernel/native.ts', async original => ({
 }))
 
 // What runs on the machine is none of ours.
-const { entries } = vi.hoisted(() => ({ entries: [] as Entry[] }))
+const { entries, directory } = vi.hoisted(() => ({ entries: [] as Entry[], directory: { change: () => {} } }))
 vi.mock('../../src/control/directory.ts', async original => ({
   ...(await original<object>()),
   readDirectory: () => entries,
+  watchDirectory(change: () => void) {
+    directory.change = change
+    return {
+      [Symbol.dispose]() {
+        directory.change = () => {}
+      },
+    }
+  },
 }))
 
 const [ECHO, GET_DEVICES, GET_STATS, RESET_STATS, SET_CARRIER] = [1, 2, 3, 4, 5]
@@ -51,6 +59,11 @@ function vnet(answers: Answers, port?: number): FakeVnet {
   const made = new FakeVnet(memoryNetlink.native, all, port)
   vnets.push(made)
   return made
+}
+
+const entry = (pid: number, port: number): Entry => {
+  const [netns, pidns] = [ownNamespace('net'), ownNamespace('pid')]
+  return { startTime: '1', pidns, netns, interfaces: [], pid, port }
 }
 
 /** What it was asked beside which devices it has. */
@@ -91,9 +104,7 @@ describe('list', () => {
   })
 
   test('a vnet that does not answer as it should is a line, and status 1, beside those that do', async () => {
-    const [netns, pidns] = [ownNamespace('net'), ownNamespace('pid')]
-    const entry = { startTime: '1', pidns, netns, interfaces: [] }
-    entries.push({ ...entry, pid: 42, port: VNET_PORT }, { ...entry, pid: 43, port: VNET_PORT + 1 })
+    entries.push(entry(42, VNET_PORT), entry(43, VNET_PORT + 1))
     vnet({})
     const refuse = () => {
       throw new VnetError(EPERM, 'fake', 'not today')
@@ -185,6 +196,17 @@ describe('ioctl', () => {
     expect(askedOf(fake)[1]!.attributes).toEqual({ ...SN0, 23: u32(0x89ff), 24: ifreq() })
   })
 
+  test('more octets than a request can hold make no sense, nor does more text', async () => {
+    vnet({})
+    const most = {
+      status: 2,
+      stdout: '',
+      stderr: expect.stringMatching(/^vnet: (HEX|TEXT): at most 6553[01] octets \(/),
+    }
+    expect(await runMain('ioctl', 'sn0', '0', '00'.repeat(65_532))).toEqual(most)
+    expect(await runMain('echo', 'x'.repeat(65_531))).toEqual(most)
+  })
+
   test('what the driver refuses is one line, and status 1', async () => {
     vnet({ [IOCTL]: () => [b => b.s32(27, -95).binary(24, ifreq())] })
     const { status, stdout, stderr } = await runMain('ioctl', 'sn0', '7')
@@ -225,7 +247,7 @@ describe('events', () => {
   test('are a line each until the user ends it', async () => {
     const fake = vnet({ [SUBSCRIBE]: none })
     const going = startMain('events')
-    await vi.waitFor(() => expect(askedOf(fake)).toHaveLength(1))
+    await fake.hears(SUBSCRIBE)
     fake.event(b => b.u32(1, 7).string(2, 'sn0').u32(28, 3))
     fake.event(b => b.u32(1, 8).string(2, 'sn1').string(3, 'red').u32(28, 5).u32(10, 0).u64(12, 3n))
     fake.event(b => b.u32(1, 7).string(2, 'sn0').u32(28, 6).u64(31, 1000n))
@@ -242,7 +264,7 @@ describe('events', () => {
   test('--json has an object for each, and --drops says how often drops are told', async () => {
     const fake = vnet({ [SUBSCRIBE]: none })
     const going = startMain('events', '--json', '--drops', '100')
-    await vi.waitFor(() => expect(askedOf(fake)).toHaveLength(1))
+    await fake.hears(SUBSCRIBE)
     fake.event(b => b.u32(1, 7).string(2, 'sn0').u32(28, 6).u64(31, 1000n))
     await going.until(text => text.endsWith('\n'))
     const { stdout } = await going.end()
@@ -250,10 +272,122 @@ describe('events', () => {
     expect(askedOf(fake)[0]!.attributes[30]).toEqual(Uint8Array.of(100, 0, 0, 0, 0, 0, 0, 0))
   })
 
+  const up = (b: MessageBuilder) => void b.u32(1, 7).string(2, 'sn0').u32(28, 3)
+
+  test('of a vnet that begins meanwhile are told too, with what had happened before it was heard', async () => {
+    const first = vnet({ [SUBSCRIBE]: none })
+    const going = startMain('events')
+    await first.hears(SUBSCRIBE)
+    let late: FakeVnet | undefined
+    const answers = {
+      [SUBSCRIBE]: none,
+      [GET_DEVICES]() {
+        // One that is told by an event as well is told once.
+        late?.event(b => b.u32(1, 9).string(2, 'b').u32(28, 1))
+        const up = (b: MessageBuilder) => void b.u32(1, 8).string(2, 'a').u32(32, 1)
+        return [up, (b: MessageBuilder) => void b.u32(1, 9).string(2, 'b').u32(32, 0)]
+      },
+    }
+    late = vnet(answers, VNET_PORT + 1)
+    entries.push(entry(42, VNET_PORT), entry(43, VNET_PORT + 1))
+    directory.change()
+    directory.change()
+    await late.hears(GET_DEVICES)
+    first.event(up)
+    await going.until(text => text.includes('sn0: up') && text.includes('b: registered'))
+    first[Symbol.dispose]()
+    late.event(b => b.u32(1, 9).string(2, 'b').u32(28, 3))
+    await going.until(text => text.endsWith('b: up\n'))
+    const { status, stdout } = await going.end()
+    expect(status).toBe(0)
+    expect(stdout.split('\n').filter(line => /^[ab]:/.test(line))).toEqual([
+      'a: registered',
+      'a: up',
+      'b: registered',
+      'b: up',
+    ])
+    expect(late.asked.filter(({ cmd }) => cmd === SUBSCRIBE)).toHaveLength(2)
+  })
+
+  test('of a vnet that does not say what it has are told as they come', async () => {
+    const first = vnet({ [SUBSCRIBE]: none })
+    const going = startMain('events')
+    await first.hears(SUBSCRIBE)
+    const late = vnet(
+      {
+        [SUBSCRIBE]: none,
+        [GET_DEVICES]() {
+          late.event(up)
+          throw new VnetError(EPERM, 'fake')
+        },
+      },
+      VNET_PORT + 1,
+    )
+    entries.push(entry(43, VNET_PORT + 1))
+    directory.change()
+    await going.until(text => text === 'sn0: up\n')
+    expect((await going.end()).status).toBe(0)
+  })
+
+  test('go on when another vnet takes the place of one that has ended', async () => {
+    const first = vnet({ [SUBSCRIBE]: none })
+    const other = vnet({ [SUBSCRIBE]: none }, VNET_PORT + 1)
+    entries.push(entry(43, VNET_PORT + 1))
+    const going = startMain('events')
+    await Promise.all([first.hears(SUBSCRIBE), other.hears(SUBSCRIBE)])
+    first[Symbol.dispose]()
+    // Before its end was noticed.
+    directory.change()
+    const second = vnet({ [SUBSCRIBE]: none }, VNET_PORT + 2)
+    entries.push(entry(44, VNET_PORT + 2))
+    await second.hears(SUBSCRIBE)
+    await going.until(text => text.includes('sn0: registered'))
+    expect((await going.end()).status).toBe(0)
+  })
+
+  test('that were lost are a line, and an object', async () => {
+    for (const [args, line] of [
+      [[], 'some events were lost\n'],
+      [['--json'], '{"event":"lost"}\n'],
+    ] as const) {
+      const fake = vnet({ [SUBSCRIBE]: none })
+      const going = startMain('events', ...args)
+      await fake.hears(SUBSCRIBE)
+      fake.overrun(up)
+      await going.until(text => text.includes('up'))
+      expect((await going.end()).stdout.startsWith(line)).toBe(true)
+      fake[Symbol.dispose]()
+    }
+  })
+
+  test('of a vnet that refuses to tell them are a line, and status 1 when there is no other', async () => {
+    vnet({
+      [SUBSCRIBE]() {
+        throw new VnetError(EPERM, 'fake', 'not today')
+      },
+    })
+    expect(await runMain('events')).toEqual({
+      ...{ status: 1, stdout: '' },
+      stderr: expect.stringMatching(/^vnet: SUBSCRIBE: EPERM, .*; not today\n$/),
+    })
+  })
+
+  test('end well when nobody reads them any more, and with its line when the program has a defect', async () => {
+    const fake = vnet({ [SUBSCRIBE]: none })
+    const [unread, broken] = [startMain('events'), startMain('events')]
+    await fake.hears(SUBSCRIBE, 2)
+    unread.close()
+    expect(await unread.ended).toEqual(ok(''))
+    expect(await broken.end({ defect: new TypeError('a defect') })).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/^vnet: TypeError: a defect/),
+    })
+  })
+
   test('end when the vnet does, with a line and status 1', async () => {
     const fake = vnet({ [SUBSCRIBE]: none })
     const going = startMain('events')
-    await vi.waitFor(() => expect(askedOf(fake)).toHaveLength(1))
+    await fake.hears(SUBSCRIBE)
     fake[Symbol.dispose]()
     vnets = []
     expect(await going.ended).toEqual(failed('no vnet is running any more'))

@@ -36,6 +36,17 @@ test('output goes to the streams as it is', () => {
   expect([process.stdout.text, process.stderr.text]).toEqual(['one\n', 'two\n'])
 })
 
+test('a reader that has gone is told of to who asked, and ends nothing', () => {
+  const { process, io, ends } = listening()
+  let told = 0
+  const stop = io.onClosed?.(() => told++)
+  process.stderr.emit('error', new Error('EPIPE'))
+  process.stdout.emit('error', new Error('EPIPE'))
+  stop?.()
+  process.stdout.emit('error', new Error('EPIPE'))
+  expect([told, ends, process.exits]).toEqual([1, [], []])
+})
+
 test.each(['SIGINT', 'SIGTERM', 'SIGHUP'])('%s asks for the end and does not exit', signal => {
   const { process, ends } = listening()
   process.emit(signal)

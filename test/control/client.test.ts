@@ -104,6 +104,18 @@ describe('a subscription', () => {
     expect(masks).toEqual([(1 << 3) | (1 << 6), 0])
   })
 
+  test('tells that events were lost before the one that comes', async () => {
+    const fake = vnet({ [SUBSCRIBE]: () => [] })
+    const told: string[] = []
+    await using _ = await client.subscribe(VNET_PORT, ({ event }) => told.push(event), {
+      onLost: () => told.push('lost'),
+    })
+    fake.event(up)
+    fake.overrun(up)
+    await turn()
+    expect(told).toEqual(['up', 'lost', 'up'])
+  })
+
   test('ends when the vnet does', async () => {
     const fake = vnet({ [SUBSCRIBE]: () => [] })
     const subscription = await subscribe()

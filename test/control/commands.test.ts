@@ -35,6 +35,10 @@ async function served() {
 }
 
 const done = { answers: [], acks: [{ error: 0 }] }
+const missing = (missingType: number, message: string) => ({
+  answers: [],
+  acks: [{ error: -22, message, missingType }],
+})
 const refused = (error: number, message: string, offset?: number) => ({
   answers: [],
   acks: [{ error, message, ...(offset === undefined ? {} : { offset }) }],
@@ -60,7 +64,7 @@ describe('ECHO', () => {
 
   test('without a text, or with more than one, is refused', async () => {
     const { perform } = await served()
-    expect(perform(ECHO, () => {})).toEqual(refused(-22, 'text: is missing', 20))
+    expect(perform(ECHO, () => {})).toEqual(missing(1, 'text: is missing'))
     expect(perform(ECHO, b => b.string(1, 'a').u32(2, 0))).toEqual(refused(-22, 'unknown attribute type 2', 28))
   })
 })
@@ -85,7 +89,7 @@ describe('what changes something', () => {
     const { perform } = await served()
     const rest = (b: MessageBuilder) =>
       cmd === SET_CARRIER ? b.u8(21, 0) : cmd === TRIGGER ? b.string(22, 'stuck') : b
-    expect(perform(cmd, rest)).toEqual(refused(-22, 'the request names no interface'))
+    expect(perform(cmd, rest)).toEqual(missing(1, 'the request names no interface'))
     expect(perform(cmd, b => rest(b.string(2, 'gone')))).toEqual(refused(-19, 'there is no such interface'))
   })
 
@@ -173,7 +177,8 @@ describe('parameters', () => {
       { paramValue: '0' },
     ])
     expect(perform(GET_PARAM, b => b.string(2, 'gone'))).toEqual(refused(-19, 'there is no such interface'))
-    expect(perform(GET_PARAM, () => {})).toEqual(refused(-22, 'the request names no parameter'))
+    expect(perform(GET_PARAM, b => b.string(3, 'nowhere'))).toEqual(refused(-19, 'there is no such interface'))
+    expect(perform(GET_PARAM, () => {})).toEqual(missing(15, 'the request names no parameter'))
   })
 
   test('there are none where no driver is', async () => {

@@ -4,8 +4,8 @@ import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { Announcement, type Entry, ownNamespace, readDirectory } from '../../src/control/directory.ts'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { Announcement, type Entry, ownNamespace, readDirectory, watchDirectory } from '../../src/control/directory.ts'
 
 let root: string
 let directory: string
@@ -64,6 +64,46 @@ test('the file of a process that is gone, or whose number is another’s now, is
   foreign({ pid: process.pid, startTime: '1' })
   expect(readDirectory(directory).map(({ port }) => port)).toEqual([42])
   expect(readdirSync(directory)).toHaveLength(1)
+})
+
+test('a process that is hidden from us runs, as long as a signal could not be sent to it for want of rights', () => {
+  new Announcement(42, directory).write([])
+  // More than any process has.
+  foreign({ pid: 2 ** 22 + 1, port: 43 })
+  const kill = vi.spyOn(process, 'kill').mockImplementation(() => {
+    throw Object.assign(new Error(), { code: 'EPERM' })
+  })
+  expect(
+    readDirectory(directory)
+      .map(({ port }) => port)
+      .sort(),
+  ).toEqual([42, 43])
+  kill.mockRestore()
+  expect(readDirectory(directory).map(({ port }) => port)).toEqual([42])
+})
+
+test('a change in the directory is told, and none after the end', async () => {
+  using _ = watchDirectory(() => expect.unreachable(), join(root, 'nowhere'))
+  const announcement = new Announcement(42, directory)
+  announcement.write([])
+  const changes: number[] = []
+  let told = () => {}
+  const watching = watchDirectory(() => {
+    changes.push(readDirectory(directory).length)
+    told()
+  }, directory)
+  const until = async (count: number) => {
+    while (changes.at(-1) !== count) {
+      await new Promise<void>(resolve => {
+        told = resolve
+      })
+    }
+  }
+  new Announcement(43, directory).write([])
+  await until(2)
+  announcement.remove()
+  await until(1)
+  watching[Symbol.dispose]()
 })
 
 test('process numbers of another namespace are not judged', () => {

@@ -1,16 +1,20 @@
 /** What a vnet answers to one datagram, without sockets: the octets that clients of every kind get. */
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { dispatch } from '../../src/control/dispatch.ts'
-import { VNET_GENL_ID } from '../../src/control/family.ts'
+import { answerPolicy, VNET_GENL_ID } from '../../src/control/family.ts'
 import { nlctrl } from '../../src/control/nlctrl.ts'
 import { type Family, operation } from '../../src/control/operation.ts'
 import { vnetFamily } from '../../src/control/vnet-family.ts'
+import type { NetDevice } from '../../src/core/net-device.ts'
 import { netifCarrierOn } from '../../src/core/netif.ts'
 import { RX_BYTES, TX_PACKETS } from '../../src/core/stats.ts'
 import {
   attributes,
   binary,
+  decodeAttributes,
   genlmsghdr,
   indexedArray,
   MessageBuilder,
@@ -20,8 +24,11 @@ import {
   NLM_F_MULTI,
   NLM_F_REQUEST,
   NLMSG_DONE,
+  NLMSG_NOOP,
+  nested,
   parseGenl,
   policy,
+  required,
   string,
   u16,
   u32,
@@ -137,19 +144,36 @@ describe('nlctrl', () => {
     const some = policyOf(b => b.u16(1, VNET_GENL_ID).u32(10, 1)).answers
     expect(some.map(({ ops }) => ops && nest(ops as Uint8Array, 1))).toEqual([{ 1: { 1: 0 } }, undefined])
     expect(policyOf(b => b.u16(1, VNET_GENL_ID).u32(10, 99)).acks).toMatchObject([{ error: -2 }])
-    expect(policyOf(() => {}).acks).toEqual([{ error: -2, message: 'there is no such family' }])
+    expect(policyOf(() => {}).acks).toEqual([{ error: -22, message: 'the request names no family', missingType: 2 }])
   })
 
   test.each([
     ['another name', (b: MessageBuilder) => b.string(2, 'ethtool')],
     ['another number', (b: MessageBuilder) => b.u16(1, 0x15)],
     ['a name and a number that are not one family’s', (b: MessageBuilder) => b.string(2, 'vnet_nl').u16(1, 0x10)],
-    ['nothing', () => {}],
   ])('%s is ENOENT', async (_, write) => {
     const { families } = await served()
     const refused = { answers: [], acks: [{ error: -2, message: 'there is no such family' }] }
     expect(read(ask(families, request(0x10, 3, { write })), family)).toEqual(refused)
   })
+
+  test('a request for no family is EINVAL', async () => {
+    const { families } = await served()
+    const { acks } = read(ask(families, request(0x10, 3)), family)
+    expect(acks).toEqual([{ error: -22, message: 'the request names no family', missingType: 2 }])
+  })
+})
+
+test('what an operation can, and for whom, is what docs/vnet_nl.yaml says', () => {
+  const { list } = parse(readFileSync(new URL('../../docs/vnet_nl.yaml', import.meta.url), 'utf8')).operations
+  const said = (list as { do?: object; dump?: object; flags?: string[] }[]).map((each, i) => [
+    ...[i + 1, each.do !== undefined, each.dump !== undefined],
+    each.flags?.includes('admin-perm') ?? false,
+  ])
+  const { operations } = vnetFamily({ devices: [], netnsOf: () => undefined })
+  const done = operations.map(({ cmd, doit, dumpit, changes }) => [cmd, !!doit, !!dumpit, changes])
+  // An event is no operation.
+  expect(done).toEqual(said.filter(([, ...can]) => can.includes(true)))
 })
 
 describe('GET_DEVICES', () => {
@@ -178,7 +202,28 @@ describe('GET_DEVICES', () => {
     expect(by(b => b.string(2, 'one').string(3, 'red')).acks).toEqual([
       { error: -19, message: 'there is no such interface' },
     ])
-    expect(by(() => {}).acks).toEqual([{ error: -22, message: 'the request names no interface' }])
+    expect(by(() => {}).acks).toEqual([{ error: -22, message: 'the request names no interface', missingType: 1 }])
+  })
+
+  test('of several with a name and a number it is the one of the own namespace, or the one whose namespace is named', async () => {
+    const { net } = await served()
+    const [dev] = net.devices as [NetDevice]
+    const places = new Map<NetDevice, string | undefined>()
+    const twins = [undefined, 'red', 'blue'].map(place => {
+      const twin: NetDevice = Object.create(dev)
+      places.set(twin, place)
+      return twin
+    })
+    const by = (devices: NetDevice[], write: (b: MessageBuilder) => unknown) => {
+      const vnet = vnetFamily({ devices, netnsOf: each => places.get(each) })
+      return read(ask(only(vnet), request(VNET_GENL_ID, GET_DEVICES, { write: b => write(b.u32(1, dev.ifindex)) })))
+    }
+    expect(by(twins.toReversed(), b => b).answers).toEqual([one])
+    expect(by(twins, b => b.string(3, 'blue')).answers).toEqual([{ ...one, netns: 'blue' }])
+    expect(by(twins.slice(1), b => b)).toEqual({
+      answers: [],
+      acks: [{ error: -76, message: 'there are several such interfaces: name the namespace' }],
+    })
   })
 })
 
@@ -226,6 +271,22 @@ describe('GET_STATS', () => {
       ],
     )
     one.dev.counters.groMerged[0] = 0
+  })
+
+  test('the queues are those of the moment of the sums, however late a client takes them', async () => {
+    const { one, families } = await served()
+    const { dumpit } = families.get(VNET_GENL_ID)!.operations.find(({ cmd }) => cmd === GET_STATS)!
+    const asked = new MessageBuilder().message(VNET_GENL_ID, 0, 0).string(2, 'one').u32(6, 1).bytes
+    const counted: unknown[] = []
+    for (const write of dumpit!(asked, 16, asked.length - 16)) {
+      for (const frame of numbered(1)) one.port.transmit(frame)
+      one.port.drain()
+      const builder = new MessageBuilder().message(VNET_GENL_ID, 0, 0)
+      write(builder)
+      counted.push(decodeAttributes(answerPolicy, builder.bytes, 16).stats?.txPackets)
+    }
+    expect(counted).toEqual([0n, 0n, 0n])
+    expect(one.dev.getStats64()[TX_PACKETS]).toBe(3)
   })
 
   test('held are the frames that its driver has not let go of', async () => {
@@ -313,6 +374,32 @@ describe('what is refused', () => {
     expect(acks).toEqual([{ error: -22, message: 'unknown attribute type 77', offset: 20 }])
   })
 
+  test('an attribute that is missing is told by its type, and by the place of the nest that lacks it', () => {
+    const inner = policy({ id: required(u32(7)) })
+    const needy = operation({
+      cmd: 1,
+      policy: policy({ one: required(u32(3)), nest: nested(4, inner) }),
+      doit: () => undefined,
+    })
+    const families = only({ id: 0x21, name: 'x', version: 1, maxattr: 4, operations: [needy] })
+    const acks = (write: (b: MessageBuilder) => unknown) => read(ask(families, request(0x21, 1, { write }))).acks
+    expect(acks(() => {})).toEqual([{ error: -22, message: 'one: is missing', missingType: 3 }])
+    expect(acks(b => b.u32(3, 1).nested(4, () => {}))).toEqual([
+      { error: -22, message: 'nest.id: is missing', missingType: 7, missingNest: 28 },
+    ])
+  })
+
+  test('a request as long as can be is answered, and of many those in the first 8 KiB', async () => {
+    const { families } = await served()
+    const text = policy({ text: binary(1) })
+    const long = request(VNET_GENL_ID, 1, { write: b => b.binary(1, new Uint8Array(65_530).fill(65)) })
+    expect((read(ask(families, long), text).answers[0]!.text as Uint8Array).length).toBe(65_531)
+    const short = request(VNET_GENL_ID, 1, { write: b => b.string(1, 'x') })
+    const many = new Uint8Array(Array.from({ length: 1000 }, () => [...short]).flat())
+    expect(ask(families, many).datagrams).toHaveLength(Math.floor(8192 / short.length))
+    expect(ask(families, new Uint8Array([...long, ...short])).datagrams).toHaveLength(1)
+  })
+
   test('a second dump while one is under way is EBUSY', async () => {
     const { families } = await served()
     const { acks } = read(ask(families, request(VNET_GENL_ID, GET_DEVICES, { flags: NLM_F_DUMP }), { busy: true }))
@@ -325,6 +412,8 @@ describe('what is refused', () => {
       new MessageBuilder().message(VNET_GENL_ID, flags, 1).payload(genlmsghdr(2, 1)).bytes
     expect(ask(families, octets(0))).toEqual({ datagrams: [], dumped: [] })
     expect(read(ask(families, octets(NLM_F_ACK)))).toEqual({ answers: [], acks: [{ error: 0 }] })
+    // Nor are netlink's own messages.
+    expect(ask(families, new MessageBuilder().message(NLMSG_NOOP, NLM_F_REQUEST, 1).bytes).datagrams).toEqual([])
   })
 })
 

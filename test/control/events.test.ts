@@ -6,7 +6,14 @@ import { vnetFamily } from '../../src/control/vnet-family.ts'
 import { EAGAIN, ECONNREFUSED } from '../../src/core/errno.ts'
 import type { NetDevice } from '../../src/core/net-device.ts'
 import { unregisterNetdev } from '../../src/core/register.ts'
-import { decodeAttributes, type MessageBuilder, messages, NLM_F_ACK, parseGenl } from '../../src/netlink/index.ts'
+import {
+  decodeAttributes,
+  type MessageBuilder,
+  messages,
+  NLM_F_ACK,
+  NLMSG_OVERRUN,
+  parseGenl,
+} from '../../src/netlink/index.ts'
 import { ask, read, request } from '../support/genl-request.ts'
 import { addDevice, memoryNets, numbered, turn } from '../support/memory-net.ts'
 
@@ -19,11 +26,14 @@ const memoryNet = memoryNets()
 function listened() {
   const memory = memoryNet()
   const told: { port: number; event: number; [field: string]: unknown }[] = []
+  /** Types of the messages to subscribers. */
+  const types: number[] = []
   const deaf = new Map<number, number>()
   function note(port: number, octets: Uint8Array): number {
     const answer = deaf.get(port)
     if (answer !== undefined) return answer
     for (const message of messages(octets)) {
+      if (port !== 0) types.push(message.type)
       if (message.type !== VNET_GENL_ID) continue
       const { cmd, offset, length } = parseGenl(octets, message)
       expect([cmd, message.seq]).toEqual([11, 0])
@@ -39,7 +49,7 @@ function listened() {
     const octets = request(VNET_GENL_ID, SUBSCRIBE, { flags: NLM_F_ACK, write })
     return read(ask(new Map([[VNET_GENL_ID, vnet]]), octets, { uid: 1000 })).acks
   }
-  return { ...memory, told, deaf, events, subscribers, subscribe }
+  return { ...memory, told, types, deaf, events, subscribers, subscribe }
 }
 
 test('the life of a device is told to the group and to subscribers, each event once', async () => {
@@ -114,11 +124,12 @@ test('drops are told at each threshold, by device, and again after a reset; with
   expect([await drop(9), memory.clock.armed]).toEqual([[], 0])
   memory.subscribe(b => b.u64(30, 5n))
   expect(await drop(4)).toEqual([])
-  expect(await drop(1)).toEqual([[4242, DROPS, 14n]])
-  expect(await drop(20)).toEqual([[4242, DROPS, 34n]])
+  const told = (dropped: bigint) => [4242, 0].map(port => [port, DROPS, dropped])
+  expect(await drop(1)).toEqual(told(14n))
+  expect(await drop(20)).toEqual(told(34n))
   dev.resetStats()
   expect(await drop(4)).toEqual([])
-  expect(await drop(2)).toEqual([[4242, DROPS, 6n]])
+  expect(await drop(2)).toEqual(told(6n))
   // As high as a number can be, and none at all.
   memory.subscribe(b => b.u64(30, 2n ** 64n - 1n))
   expect(await drop(9)).toEqual([])
@@ -126,17 +137,62 @@ test('drops are told at each threshold, by device, and again after a reset; with
   expect([await drop(9), memory.clock.armed]).toEqual([[], 0])
 })
 
-test('one that is gone, or does not read, is no subscriber any more', async () => {
+test('drops are told to the group once, as often as any threshold is reached', async () => {
   const memory = listened()
-  for (const [port, threshold] of [
-    [7, 1],
-    [8, 1],
-    [9, 0],
+  const { port } = await addDevice(memory, {}, { name: 'one' })
+  for (const [subscriber, threshold] of [
+    [7, 2],
+    [8, 2],
+    [9, 3],
   ] as const)
-    memory.subscribers.set(port, 0, undefined, threshold)
-  memory.deaf.set(7, -ECONNREFUSED).set(8, -EAGAIN)
+    memory.subscribers.set(subscriber, 0, undefined, threshold)
+  const toldOf = async () => {
+    memory.told.length = 0
+    for (const octets of numbered(2)) port.transmit(octets)
+    await turn()
+    memory.clock.advance(100 * MS)
+    return memory.told.map(({ port, dropped }) => [port, dropped])
+  }
+  expect(await toldOf()).toEqual([7, 8, 0].map(port => [port, 2n]))
+  expect(await toldOf()).toEqual([7, 8, 9, 0].map(port => [port, 4n]))
+  memory.events[Symbol.dispose]()
+})
+
+test('what a device drops counts from its beginning, whoever subscribes meanwhile', async () => {
+  const memory = listened()
+  memory.subscribers.set(7, 0, undefined, 3)
+  const { port } = await addDevice(memory, {}, { name: 'one' })
+  for (const octets of numbered(3)) port.transmit(octets)
+  await turn()
+  memory.subscribers.set(8, 0, undefined, 1)
+  memory.told.length = 0
+  memory.clock.advance(100 * MS)
+  expect(memory.told.map(({ port, dropped }) => [port, dropped])).toEqual([7, 0].map(port => [port, 3n]))
+  memory.events[Symbol.dispose]()
+})
+
+test('one that is gone is no subscriber any more', async () => {
+  const memory = listened()
+  memory.subscribers.set(7, 0, undefined, 1)
+  memory.subscribers.set(9, 0)
+  memory.deaf.set(7, -ECONNREFUSED)
   await addDevice(memory)
   expect([memory.subscribers.all.map(({ port }) => port), memory.clock.armed]).toEqual([[9], 0])
+})
+
+test('one that does not read is told with the next event for which it has room that something was lost, once', async () => {
+  const memory = listened()
+  memory.subscribers.set(7, 0)
+  const { port } = await addDevice(memory, {}, { name: 'one' })
+  const change = (kind: 'up' | 'down') => {
+    memory.types.length = 0
+    port.change({ kind })
+    return [...memory.types]
+  }
+  memory.deaf.set(7, -EAGAIN)
+  expect(change('down')).toEqual([])
+  memory.deaf.clear()
+  expect([change('up'), change('down')]).toEqual([[NLMSG_OVERRUN, VNET_GENL_ID], [VNET_GENL_ID]])
 })
 
 test('a user has sixteen subscriptions, all have 64, and those who are gone make room', () => {

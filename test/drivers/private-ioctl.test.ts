@@ -5,6 +5,7 @@ import { EBUSY, EFAULT, EINVAL, EOPNOTSUPP, EPERM } from '../../src/core/errno.t
 import type { NetDevice } from '../../src/core/net-device.ts'
 import { devClose } from '../../src/core/register.ts'
 import { TX_PACKETS } from '../../src/core/stats.ts'
+import { driver as cable } from '../../src/drivers/cable.ts'
 import { driver as loop } from '../../src/drivers/loop.ts'
 import { addDriver, memoryNets, turn } from '../support/memory-net.ts'
 import { flowFrame, snullPair } from '../support/snull-pair.ts'
@@ -70,9 +71,12 @@ describe('snull', () => {
   })
 })
 
-test('loop has RESET_STATS, and no other', async () => {
+test.each([
+  ['loop', loop, []],
+  ['cable', cable, ['c0', 'c1']],
+] as const)('%s has RESET_STATS, and no other', async (_, driver, args) => {
   const memory = memoryNet()
-  const [dev] = (await addDriver(memory, loop)).devices as [NetDevice]
+  const [dev] = (await addDriver(memory, driver as never, {}, { args: [...args] })).devices as [NetDevice]
   expect([ask(dev, RESET_STATS, undefined, false), ask(dev, RESET_STATS), ask(dev, GET_STATS)]).toEqual([
     -EPERM,
     0,

@@ -1,7 +1,9 @@
 /** The commands that ask, and the client for programs, over real netlink: on a running vnet, and on one that says what a test wants. */
 import { on, once } from 'node:events'
+import { mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { RUN_DIRECTORY } from '../../src/control/directory.ts'
 import { ControlClient } from '../../src/control/index.ts'
 import { FakeVnet, VNET_PORT } from '../support/fake-vnet.ts'
 import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
@@ -55,6 +57,14 @@ describe('a running vnet', () => {
       stdout: '',
       stderr: expect.stringMatching(NOT_RUNNING),
     })
+  })
+
+  test('gives a text back, as long as one can be', async () => {
+    const vnet = await spawnVnet(['--name', 'w0', '--json'], { within: ['ip', 'netns', 'exec', near.name] })
+    for (const text of ['hello', 'x'.repeat(65_530)]) {
+      expect(await vnetIn(near, 'echo', text)).toEqual({ status: 0, stdout: `${text}\n`, stderr: '' })
+    }
+    await vnet.stop()
   })
 
   test('is watched: a line each time, until a signal or its end', async () => {
@@ -116,13 +126,34 @@ describe('one that says what a test wants', () => {
         look()
       })
     await until('sn0 { tx: { NEIGH: 5 }, rx: {} }\n')
-    while (!fake.asked.some(({ cmd }) => cmd === 10)) await new Promise(resolve => setImmediate(resolve))
+    await fake.hears(10)
     dropped = 105n
     fake.event(b => b.u32(1, 7).string(2, 'sn0').u32(28, 6).u64(31, 105n))
     await until('sn0 { tx: { NEIGH: 105 }, rx: {} }\n')
     // The process waits for its subscription, and no longer than there is one.
     fake[Symbol.dispose]()
     expect(await ended).toMatchObject({ status: 0, stderr: '' })
+  })
+
+  test('vnet events tells of a vnet that begins meanwhile, from its beginning to its end, and ends with the last', async () => {
+    // The files of those that can write none are not watched.
+    mkdirSync(RUN_DIRECTORY, { recursive: true })
+    const child = near.spawn([process.execPath, program, 'events', '--json'])
+    const ended = outcome(child)
+    await fake.hears(10)
+    const vnet = await spawnVnet(['--name', 'late0', '--json'], { within: ['ip', 'netns', 'exec', near.name] })
+    let text = ''
+    for await (const [more] of on(child.stdout, 'data')) {
+      text += more
+      if (text.includes('"up"')) break
+    }
+    await vnet.stop()
+    fake[Symbol.dispose]()
+    const { status, stdout, stderr } = await ended
+    expect([status, stderr]).toEqual([1, 'vnet: no vnet is running any more\n'])
+    expect(jsonLines(stdout).map(({ event, name }) => [event, name])).toEqual(
+      ['registered', 'up', 'down', 'unregistered'].map(event => [event, 'late0']),
+    )
   })
 
   test('a subscription hears of events, and ends with the vnet', async () => {

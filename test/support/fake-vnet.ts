@@ -42,16 +42,34 @@ export class FakeVnet implements Disposable {
   readonly #answers: Answers
   readonly #socket: UserSocket
   readonly #subscribers = new Set<number>()
+  #heard = () => {}
 
   constructor(native: Native, answers: Answers, port = VNET_PORT) {
     this.#answers = answers
     this.#socket = UserSocket.open(native, [port], (bytes, length, sender) => this.#answer(bytes, length, sender))
   }
 
+  /** Settles when it has been asked for a command so many times. */
+  async hears(cmd: number, times = 1): Promise<void> {
+    while (this.asked.filter(asked => asked.cmd === cmd).length < times) {
+      await new Promise<void>(resolve => {
+        this.#heard = resolve
+      })
+    }
+  }
+
   /** Sends an event to everybody who has asked for SUBSCRIBE. */
   event(write: Write): void {
-    const builder = new MessageBuilder().message(FAMILY, 0, 0).payload(genlmsghdr(EVENT, 1))
-    write(builder)
+    this.#tell(new MessageBuilder(), write)
+  }
+
+  /** The same, to those who had no room for the one before. */
+  overrun(write: Write): void {
+    this.#tell(new MessageBuilder().message(4, 0, 0), write)
+  }
+
+  #tell(builder: MessageBuilder, write: Write): void {
+    write(builder.message(FAMILY, 0, 0).payload(genlmsghdr(EVENT, 1)))
     for (const port of this.#subscribers) this.#socket.send(port, builder.bytes)
   }
 
@@ -97,6 +115,7 @@ export class FakeVnet implements Disposable {
 
   #perform(asked: Asked, client: number): readonly Write[] {
     this.asked.push(asked)
+    this.#heard()
     const answer = this.#answers[asked.cmd]
     if (answer === undefined) throw new VnetError(ENOENT, 'fake', `nobody expects command ${asked.cmd}`)
     if (asked.cmd === 10) this.#subscribers.add(client)

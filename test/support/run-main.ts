@@ -1,5 +1,5 @@
 /** The program run to its end in this process: for what ends by itself. */
-import type { Io } from '../../src/cli/io.ts'
+import type { End, Io } from '../../src/cli/io.ts'
 import { main } from '../../src/cli/main.ts'
 import type { Ended } from './vnet-process.ts'
 
@@ -24,15 +24,18 @@ export interface Going {
   readonly text: { readonly stdout: string; readonly stderr: string }
   /** Settles when what it has written satisfies `enough`. Rejects when it ends before. */
   until(enough: (stdout: string) => boolean): Promise<void>
-  /** Asks it to end, as a signal does. */
-  end(): Promise<Ended>
+  /** Asks it to end, as a signal does unless something else is said. */
+  end(how?: End): Promise<Ended>
+  /** What it writes is read no more. */
+  close(): void
   readonly ended: Promise<Ended>
 }
 
 /** Begins `vnet ARGS` in this process. */
 export function startMain(...args: readonly string[]): Going {
   const text = { stdout: '', stderr: '' }
-  const ends = new Set<() => void>()
+  const ends = new Set<(how: End) => void>()
+  const closed = new Set<() => void>()
   let look = () => {}
   const io: Io = {
     out(more) {
@@ -43,9 +46,12 @@ export function startMain(...args: readonly string[]): Going {
       text.stderr += more
     },
     onEnd(fn) {
-      const end = () => fn({ signal: 'SIGINT' })
-      ends.add(end)
-      return () => ends.delete(end)
+      ends.add(fn)
+      return () => ends.delete(fn)
+    },
+    onClosed(fn) {
+      closed.add(fn)
+      return () => closed.delete(fn)
     },
   }
   const ended = main(args, io).then(status => ({ status, ...text }))
@@ -60,9 +66,12 @@ export function startMain(...args: readonly string[]): Going {
         look()
         ended.then(() => reject(new Error(`it ended: ${text.stdout}${text.stderr}`)), reject)
       }),
-    end() {
-      for (const end of [...ends]) end()
+    end(how = { signal: 'SIGINT' }) {
+      for (const end of [...ends]) end(how)
       return ended
+    },
+    close() {
+      for (const fn of [...closed]) fn()
     },
   }
 }

@@ -1,12 +1,9 @@
 /** `vnet ioctl IF N [HEX]`: SIOCDEVPRIVATE + N, with octets for ifr_data to point to. */
-import { SIOCDEVPRIVATE } from '../../control/index.ts'
 import { VnetError } from '../../core/errno.ts'
+import { IFR_IFRU, SIOCDEVPRIVATE } from '../../core/sockios.ts'
 import { askInterface } from '../ask.ts'
 import { hex } from '../hex.ts'
 import { EXIT_OK, type Io } from '../io.ts'
-
-/** Octets of a struct ifreq that are its interface's name. */
-const NAME_OCTETS = 16
 
 export function ioctl(
   name: string,
@@ -18,7 +15,7 @@ export function ioctl(
   return askInterface('vnet ioctl', name, io, async (client, device) => {
     const answer = await client.ioctl(device.port, device, { cmd: SIOCDEVPRIVATE + number, data })
     if (answer.result < 0) throw new VnetError(answer.result, `SIOCDEVPRIVATE + ${number} of ${name}`)
-    const ifr = hex(answer.ifreq.subarray(NAME_OCTETS))
+    const ifr = hex(answer.ifreq.subarray(IFR_IFRU))
     const words = { result: answer.result, ifr, data: answer.data === undefined ? null : hex(answer.data) }
     if (json) io.out(`${JSON.stringify({ event: 'ioctl', ...words })}\n`)
     else {
