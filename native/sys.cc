@@ -36,7 +36,7 @@ namespace vnet {
 namespace {
 
 constexpr double kNanosecondsPerSecond = 1e9;
-/** What recvmsg tells of every message; the sender's uid comes behind it, where there is room. */
+/** What recvmsg tells of every message; the sender's uid and pid come behind it, where there is room. */
 constexpr size_t kRecvMeta = 3;
 
 /** Makes a system call until it is not interrupted; its result, or -errno. */
@@ -234,15 +234,18 @@ Napi::Value RecvMsg(const Napi::CallbackInfo& info) {
   }
   meta[1] = -1;
   meta[2] = message.msg_flags;
-  const bool wantsUid = metaLength > kRecvMeta;
-  if (wantsUid) meta[kRecvMeta] = -1;
+  int32_t* uid = metaLength > kRecvMeta ? &meta[kRecvMeta] : nullptr;
+  int32_t* pid = metaLength > kRecvMeta + 1 ? &meta[kRecvMeta + 1] : nullptr;
+  if (uid != nullptr) *uid = -1;
+  if (pid != nullptr) *pid = 0;
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level == SOL_NETLINK && header->cmsg_type == NETLINK_LISTEN_ALL_NSID) {
       memcpy(&meta[1], CMSG_DATA(header), sizeof meta[1]);
     } else if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_CREDENTIALS) {
       ucred credentials;
       memcpy(&credentials, CMSG_DATA(header), sizeof credentials);
-      if (wantsUid) meta[kRecvMeta] = static_cast<int32_t>(credentials.uid);
+      if (uid != nullptr) *uid = static_cast<int32_t>(credentials.uid);
+      if (pid != nullptr) *pid = credentials.pid;
     } else if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
       // Nobody asked for descriptors: let none stay.
       for (size_t at = CMSG_LEN(0); at + sizeof(int) <= header->cmsg_len; at += sizeof(int)) {

@@ -41,6 +41,9 @@ export const VNET_PARAM_VALUE_MAX = 1024
 /** Octets of a fault's name at most. */
 export const VNET_FAULT_MAX = 64
 
+/** Octets that are put into a socket at once at most. */
+export const VNET_INJECT_MAX = 7168
+
 // What is wanted beside a device's sums.
 /** A message for each queue. Row q is transmit queue q and, where there is one, receive queue q. */
 export const VNET_SCOPE_QUEUE = 1
@@ -98,6 +101,12 @@ export const VNET_CMD_IOCTL = 9
 export const VNET_CMD_SUBSCRIBE = 10
 /** Never a request, but sent to subscribers and to the group. Its sequence number is 0. */
 export const VNET_CMD_EVENT = 11
+/**
+ * Puts a datagram into a generic netlink socket that the process that asks holds, or nothing into it when there are no
+ * `inject-messages`. So answers get into the sockets of programs whose user may not send to anybody but the kernel.
+ * EPERM from a vnet that may not either.
+ */
+export const VNET_CMD_INJECT = 12
 
 export const VNET_ECHO_ATTR_TEXT = 1
 export const VNET_ECHO_ATTR_MAX = 1
@@ -246,7 +255,13 @@ export const VNET_ATTR_MTU = 33
 export const VNET_ATTR_ADDRESS = 34
 /** Name of the driver. */
 export const VNET_ATTR_DRIVER = 35
-export const VNET_ATTR_MAX = 35
+/** A descriptor of the process that asks, of a NETLINK_GENERIC socket in the network namespace of the vnet. */
+export const VNET_ATTR_INJECT_FD = 36
+/** One datagram, as the socket is to get it. */
+export const VNET_ATTR_INJECT_MESSAGES = 37
+/** The netlink port that it came from, as the socket tells. */
+export const VNET_ATTR_INJECT_PORT = 38
+export const VNET_ATTR_MAX = 38
 
 /** Attributes of a message, the same for every command but ECHO. */
 export const vnetAttributes = {
@@ -285,6 +300,9 @@ export const vnetAttributes = {
   mtu: u32(VNET_ATTR_MTU),
   address: binary(VNET_ATTR_ADDRESS),
   driver: string(VNET_ATTR_DRIVER),
+  injectFd: u32(VNET_ATTR_INJECT_FD),
+  injectMessages: binary(VNET_ATTR_INJECT_MESSAGES, 0, VNET_INJECT_MAX),
+  injectPort: u32(VNET_ATTR_INJECT_PORT),
 }
 
 /** The text back, octet for octet. */
@@ -436,3 +454,14 @@ export const eventReply = policy({
   txTimeouts: vnetAttributes.txTimeouts,
   dropped: vnetAttributes.dropped,
 })
+
+/**
+ * Puts a datagram into a generic netlink socket that the process that asks holds, or nothing into it when there are no
+ * `inject-messages`. So answers get into the sockets of programs whose user may not send to anybody but the kernel.
+ * EPERM from a vnet that may not either.
+ */
+export const injectRequest = policy(
+  { injectFd: vnetAttributes.injectFd, injectMessages: vnetAttributes.injectMessages },
+  { strict: true },
+)
+export const injectReply = policy({ injectPort: vnetAttributes.injectPort })

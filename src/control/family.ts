@@ -40,6 +40,8 @@ export const echoAnswer = requiring(made.echoReply, 'text')
 export const paramAnswer = requiring(made.getParamReply, 'driver', 'paramName', 'paramValue', 'paramType')
 const { ioctlIfreq: _, ...otherIoctlReply } = made.ioctlReply.fields
 export const ioctlAnswer = requiring(policy({ ...otherIoctlReply, ifreq }), 'ioctlResult', 'ifreq')
+export const injectRequest = requiring(made.injectRequest, 'injectFd')
+export const injectAnswer = requiring(made.injectReply, 'injectPort')
 export const eventPolicy = requiring(made.eventReply, 'ifindex', 'ifname', 'event')
 
 /** The same policy, with some of its attributes that must not be missing. */

@@ -12,6 +12,8 @@ export interface Caller {
   /** His netlink port. */
   readonly port: number
   readonly uid: number
+  /** His process; 0, or absent, when it is none that we can see. */
+  readonly pid?: number
   /** He is root, or the vnet's owner. */
   readonly mayChange: boolean
 }

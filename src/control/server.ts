@@ -12,6 +12,7 @@ import { type Client, dispatch } from './dispatch.ts'
 import { Dumps } from './dumps.ts'
 import { Events } from './events.ts'
 import { VNET_MCGRP_EVENTS, VNET_PORT, VNET_PORTS } from './family.ts'
+import { Injector } from './injector.ts'
 import { nlctrl } from './nlctrl.ts'
 import type { Family } from './operation.ts'
 import { type OnDatagram, UserSocket } from './socket.ts'
@@ -48,17 +49,19 @@ export function serveControl(native: Native, net: Net, options: ServerOptions = 
   const sendTo = (port: number, octets: Uint8Array) => socket?.send(port, octets) ?? 0
   const multicast = (octets: Uint8Array) => socket?.multicast(VNET_MCGRP_EVENTS, octets)
   const events = new Events(net, netnsOf, { send: sendTo, multicast })
-  const subject = { devices: net.devices, netnsOf, module, subscribers: events.subscribers }
+  const injector = new Injector(native)
+  const subject = { devices: net.devices, netnsOf, module, subscribers: events.subscribers, injector }
   const vnet = vnetFamily(subject)
   const families = new Map([nlctrl([vnet]), vnet].map((family): [number, Family] => [family.id, family]))
   const onDefect = (error: unknown) => net.log.err(`control: ${describeException(error)}`)
   const dumps = new Dumps(sendTo)
-  const socket = openSocket(native, net, (bytes, length, sender, uid) => {
+  const socket = openSocket(native, net, (bytes, length, sender, uid, pid) => {
     // The kernel has nothing to ask.
     if (sender === 0) return
     const client: Client = {
       port: sender,
       uid,
+      pid,
       mayChange: owners.has(uid),
       send: octets => void sendTo(sender, octets),
       dump: parts => dumps.begin(sender, parts),
@@ -73,6 +76,7 @@ export function serveControl(native: Native, net: Net, options: ServerOptions = 
       socket?.drain(LAST_REQUESTS)
       events[Symbol.dispose]()
       dumps.close()
+      injector.close()
       socket?.close()
     },
   }

@@ -22,9 +22,9 @@ const RECEIVE_OCTETS = 128 * 1024
 
 /**
  * Told of a datagram: `length` octets at the beginning of `bytes`, valid during the call, from port `sender` and the user `uid`, as the
- * kernel says (SCM_CREDENTIALS).
+ * kernel says (SCM_CREDENTIALS); `pid` is his process, 0 when that is none that we can see.
  */
-export type OnDatagram = (bytes: Uint8Array, length: number, sender: number, uid: number) => void
+export type OnDatagram = (bytes: Uint8Array, length: number, sender: number, uid: number, pid: number) => void
 
 export class UserSocket {
   /** Its netlink port. */
@@ -34,7 +34,7 @@ export class UserSocket {
   readonly #poller: Poller
   readonly #onDatagram: OnDatagram
   readonly #into = new Uint8Array(RECEIVE_OCTETS)
-  readonly #meta = new Int32Array(4)
+  readonly #meta = new Int32Array(5)
   #open = true
 
   private constructor(native: Native, fd: number, onDatagram: OnDatagram) {
@@ -116,7 +116,8 @@ export class UserSocket {
   #read(): boolean {
     if (!this.#open) return false
     const length = this.#native.recvmsg(this.#fd, this.#into, MSG_DONTWAIT, this.#meta)
-    if (length >= 0) this.#onDatagram(this.#into, length, this.#meta[0] >>> 0, this.#meta[3] >>> 0)
+    const [sender = 0, , , uid = 0, pid = 0] = this.#meta
+    if (length >= 0) this.#onDatagram(this.#into, length, sender >>> 0, uid >>> 0, pid)
     return length >= 0
   }
 }

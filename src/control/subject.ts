@@ -1,9 +1,10 @@
-/** What a vnet is asked about: its devices, its driver, who listens for events; and which devices a request means. */
+/** What a vnet is asked about: its devices, its driver, who listens for events, what may be put into others' sockets; and which devices a request means. */
 import type { Params } from '../core/driver.ts'
 import { ENODEV, ENOTUNIQ, VnetError } from '../core/errno.ts'
 import type { NetDevice } from '../core/net-device.ts'
 import type { MessageBuilder } from '../netlink/index.ts'
 import { VNET_ATTR_IFINDEX, VNET_ATTR_IFNAME, VNET_ATTR_NETNS } from './family.ts'
+import type { Injector } from './injector.ts'
 import { MissingAttribute } from './refusal.ts'
 import type { Subscribers } from './subscribers.ts'
 
@@ -14,6 +15,8 @@ export interface Subject {
   netnsOf(dev: NetDevice): string | undefined
   readonly module?: Module | undefined
   readonly subscribers?: Subscribers | undefined
+  /** By what INJECT puts messages into sockets. */
+  readonly injector?: Injector | undefined
 }
 
 /** The driver that runs, and its parameters: `values` is what the driver itself looks at. */

@@ -64,7 +64,8 @@ export interface Native {
    * recvmsg(2); answers the octets received, which exceed `into` only under MSG_TRUNC in `flags`. Sets meta[0] to the
    * sender's netlink port id (as a signed number; 0 is the kernel; -1 when the socket is not netlink's), meta[1] to the
    * namespace id that NETLINK_LISTEN_ALL_NSID adds, else -1, meta[2] to msg_flags; and meta[3],
-   * if there is one, to the uid of the sender (as a signed number), -1 without SO_PASSCRED.
+   * if there is one, to the uid of the sender (as a signed number), -1 without SO_PASSCRED; and meta[4], if there is one, to
+   * its process, 0 when that is in a pid namespace that we do not see into, or without SO_PASSCRED.
    */
   recvmsg(fd: number, into: Uint8Array, flags: number, meta: Int32Array): number
   /**

@@ -5,7 +5,7 @@
 import { fstatSync, readFileSync } from 'node:fs'
 import { EBADF, EFAULT, EINVAL, ENOENT, ESRCH } from '../core/errno.ts'
 import type { Native } from './native.ts'
-import { O_RDONLY, SOL_SOCKET } from './uapi.ts'
+import { O_RDONLY, SO_NETNS_COOKIE, SOL_SOCKET } from './uapi.ts'
 
 /** A thread, not only a process's first one. Linux 6.9. */
 const PIDFD_THREAD = 0x80
@@ -16,7 +16,6 @@ const PIDFD_INFO_CREDS = 2
 const TGID_AT = 20
 const EUID_AT = 36
 const EGID_AT = 40
-const SO_NETNS_COOKIE = 71
 /** Answers a descriptor of the network namespace that a socket is in. */
 const SIOCGSKNS = 0x894c
 /** Descriptors kept for processes that asked last. */
@@ -45,7 +44,7 @@ export class OtherProcesses {
 
   /** Calls `fn` with a descriptor of our own for what is `fd` in thread `pid`; undefined when there is none, or no right to it. */
   withDescriptor<T>(pid: number, fd: number, fn: (fd: number) => T): T | undefined {
-    const ours = this.#onPidfd(pid, pidfd => this.#native.pidfdGetfd(pidfd, fd))
+    const ours = this.descriptor(pid, fd)
     if (ours < 0) return undefined
     try {
       return fn(ours)
@@ -54,9 +53,14 @@ export class OtherProcesses {
     }
   }
 
+  /** A descriptor of our own, the caller's to close, for what is `fd` in thread `pid`; or -errno. */
+  descriptor(pid: number, fd: number): number {
+    return this.#onPidfd(pid, pidfd => this.#native.pidfdGetfd(pidfd, fd))
+  }
+
   /** Whether `fd` is none of the thread's descriptors. */
   isFree(pid: number, fd: number): boolean {
-    const ours = this.#onPidfd(pid, pidfd => this.#native.pidfdGetfd(pidfd, fd))
+    const ours = this.descriptor(pid, fd)
     if (ours >= 0) this.#native.close(ours)
     return ours === -EBADF
   }

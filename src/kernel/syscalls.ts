@@ -5,14 +5,23 @@ export interface SyscallNumbers {
   readonly socket: number
   readonly sendmsg: number
   readonly sendto: number
+  readonly sendmmsg: number
   readonly recvmsg: number
+  readonly recvfrom: number
+  readonly setsockopt: number
   readonly write: number
   readonly writev: number
 }
 
 const BY_ARCH: Readonly<Record<string, SyscallNumbers>> = {
-  x64: { ioctl: 16, socket: 41, sendmsg: 46, sendto: 44, recvmsg: 47, write: 1, writev: 20 },
-  arm64: { ioctl: 29, socket: 198, sendmsg: 211, sendto: 206, recvmsg: 212, write: 64, writev: 66 },
+  x64: {
+    ...{ ioctl: 16, socket: 41, sendmsg: 46, sendto: 44, sendmmsg: 307, recvmsg: 47, recvfrom: 45 },
+    ...{ setsockopt: 54, write: 1, writev: 20 },
+  },
+  arm64: {
+    ...{ ioctl: 29, socket: 198, sendmsg: 211, sendto: 206, sendmmsg: 269, recvmsg: 212, recvfrom: 207 },
+    ...{ setsockopt: 208, write: 64, writev: 66 },
+  },
 }
 
 /** Those of an architecture as Node names it; undefined where nothing is trapped. */

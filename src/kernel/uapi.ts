@@ -80,6 +80,10 @@ export const SOCK_CLOEXEC = 0x80000
 export const SOL_SOCKET = 1
 export const SO_RCVBUF = 8
 export const SO_RCVBUFFORCE = 33
+export const SO_PROTOCOL = 38
+export const SO_DOMAIN = 39
+export const SO_MEMINFO = 55
+export const SO_NETNS_COOKIE = 71
 export const SO_PASSCRED = 16
 
 // include/uapi/linux/netlink.h

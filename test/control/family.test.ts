@@ -76,7 +76,9 @@ describe('the numbers that programs are built with', () => {
       'TRIGGER',
     ]
     expect(Object.fromEntries(commands)).toEqual(
-      Object.fromEntries([...names, 'IOCTL', 'SUBSCRIBE', 'EVENT'].map((name, i) => [`VNET_CMD_${name}`, i + 1])),
+      Object.fromEntries(
+        [...names, 'IOCTL', 'SUBSCRIBE', 'EVENT', 'INJECT'].map((name, i) => [`VNET_CMD_${name}`, i + 1]),
+      ),
     )
   })
 
@@ -86,7 +88,7 @@ describe('the numbers that programs are built with', () => {
       14, 15, 21, 23,
     ])
     const { VNET_ATTR_EVENT, VNET_ATTR_DROPPED, VNET_ATTR_DRIVER, VNET_ATTR_MAX, VNET_ECHO_ATTR_TEXT } = family
-    expect([VNET_ATTR_EVENT, VNET_ATTR_DROPPED, VNET_ATTR_DRIVER, VNET_ATTR_MAX]).toEqual([28, 31, 35, 35])
+    expect([VNET_ATTR_EVENT, VNET_ATTR_DROPPED, VNET_ATTR_DRIVER, VNET_ATTR_MAX]).toEqual([28, 31, 35, 38])
     expect(VNET_ECHO_ATTR_TEXT).toBe(1)
   })
 

@@ -4,13 +4,13 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { VNET_PORT } from '../../src/control/family.ts'
-import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
+import { type Child, type Netns, OwnNetns, outcome } from '../support/netns.ts'
 import { asNobodyIn, NOBODY } from '../support/privileges.ts'
 import { runMain } from '../support/run-main.ts'
 import { type StandIn, standIn } from '../support/stand-in-driver.ts'
-import { spawnVnet, stopConserved } from '../support/vnet-process.ts'
+import { type Running, spawnVnet, stopConserved } from '../support/vnet-process.ts'
 
 const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
 const source = fileURLToPath(new URL('../support/exec/client.c', import.meta.url))
@@ -55,6 +55,23 @@ async function said(...words: string[]): Promise<string> {
 
 /** As `exec`, by nobody. */
 const execAsNobody = (...words: string[]) => outcome(netns.spawn([...asNobodyIn(netns).slice(4), ...EXEC, ...words]))
+
+/** How to wait until it has written a line so often. */
+function linesOf(child: Child, line: string): (times: number) => Promise<void> {
+  let text = ''
+  let look = () => {}
+  child.stdout.on('data', more => {
+    text += more
+    look()
+  })
+  return times =>
+    new Promise(resolve => {
+      look = () => {
+        if (text.split('\n').filter(each => each === line).length >= times) resolve()
+      }
+      look()
+    })
+}
 
 /** `vnet WORDS` in the place of the stand-in. */
 async function running(...words: string[]) {
@@ -160,22 +177,144 @@ describe('private ioctls', () => {
 })
 
 describe('generic netlink', () => {
-  beforeEach(() => running('loop'))
+  let vnet: Running
+  beforeEach(async () => {
+    vnet = await running('loop')
+  })
 
-  test.each(['sendto', 'sendmsg', 'write', 'writev'])(
-    'by %s: vnet_nl is resolved and echoes, as from the kernel',
-    async how => {
-      expect(await said(client, 'echo', 'hallo', how)).toBe('nlctrl=16 vnet_nl=0x3f0 text=hallo from=0 mine=1 more=0')
-    },
-  )
+  const echoed = 'nlctrl=16 vnet_nl=0x3f0 text=hallo from=0 mine=1 more=0\n'
+  describe.each([
+    ['root', exec],
+    ['nobody', execAsNobody],
+  ])('of %s', (_, run) => {
+    test.each(['sendto', 'sendmsg', 'sendmmsg', 'write', 'writev'])(
+      'by %s: vnet_nl is resolved and echoes, as from the kernel',
+      async how => {
+        expect(await run(client, 'echo', 'hallo', how)).toEqual({ status: 0, stdout: echoed, stderr: '' })
+      },
+    )
 
-  test('iproute2 shows the family, and those of the kernel', async () => {
-    expect(await said('genl', 'ctrl', 'get', 'name', 'vnet_nl')).toMatch(/^Name: vnet_nl\n\tID: 0x3f0/)
-    expect(await said('genl', 'ctrl', 'get', 'name', 'nlctrl')).toMatch(/^Name: nlctrl\n\tID: 0x10/)
+    test('iproute2 shows the family, its policy, and those of the kernel', async () => {
+      const shown = async (...words: string[]) => (await run('genl', 'ctrl', ...words)).stdout.trim()
+      expect(await shown('get', 'name', 'vnet_nl')).toMatch(/^Name: vnet_nl\n\tID: 0x3f0/)
+      expect(await shown('policy', 'name', 'vnet_nl')).toMatch(/^ID: 0x3f0 {2}op 1 policies: do=0$/m)
+      expect(await shown('get', 'name', 'nlctrl')).toMatch(/^Name: nlctrl\n\tID: 0x10/)
+      expect(await shown('list')).toMatch(/^Name: vnet_nl$/m)
+    })
+
+    test('a dump of all families is the kernel’s, and vnet_nl at its end', async () => {
+      const kernels = await outcome(netns.spawn([client, 'families', '0']))
+      expect(kernels.stdout).toMatch(/^nlctrl\n/)
+      const all = { status: 0, stdout: `${kernels.stdout}vnet_nl\n`, stderr: '' }
+      expect(await run(client, 'families', '0')).toEqual(all)
+      // One that would not fit into the program's buffer is paced by the kernel.
+      expect(await run(client, 'families', '2500')).toEqual({ ...all, stdout: kernels.stdout })
+    })
+
+    test('a long answer comes whole, in datagrams that a small buffer holds', async () => {
+      await vnet.stop()
+      await running('loop', '--txqs', '40')
+      const { stdout } = await run(client, 'statistics')
+      expect(stdout).toBe('41 messages, many datagrams\n')
+    })
+
+    test('of several messages by one call those for vnet_nl are answered, up to one for the kernel', async () => {
+      const answered = async (whose: string) => (await run(client, 'several', whose)).stdout.trim()
+      expect(await answered('vvv')).toBe('3 1 1 1 0:family 1:family 2:family')
+      expect(await answered('vvk')).toBe('2 1 1 0 0:family 1:family')
+      expect(await answered('kvk')).toBe('3 1 1 1 0:family 1:error 2:family')
+    })
+  })
+
+  test.each([
+    ['the group', 'group', exec],
+    ['SUBSCRIBE', 'subscribe', exec],
+    ['SUBSCRIBE, nobody’s program,', 'subscribe', execAsNobody],
+  ])('by %s gets events until it wants no more', async (_, how, run) => {
+    const nobody = run === execAsNobody ? asNobodyIn(netns).slice(4) : []
+    const child = netns.spawn([...nobody, ...EXEC, client, 'events', how, '2'])
+    const end = outcome(child)
+    const done = linesOf(child, '0 ok')
+    await done(1)
+    netns.ip('link set vnet0 down')
+    netns.ip('link set vnet0 up')
+    await done(2)
+    netns.ip('link set vnet0 down')
+    await vi.waitFor(() => expect(vnet.stdout.match(/closed/g)).toHaveLength(2))
+    child.stdin.end('x')
+    const told = [4, 3].map(event => `type=0x3f0 seq=0 from=0 event=${event} of vnet0\n`).join('')
+    expect(await end).toEqual({ status: 0, stdout: `0 ok\n${told}0 ok\nmore=0\n`, stderr: '' })
+  })
+
+  test('a socket gets no events that one before it under the same number wanted', async () => {
+    const child = netns.spawn([...EXEC, client, 'reopened'])
+    const end = outcome(child)
+    await linesOf(child, '0 ok')(1)
+    netns.ip('link set vnet0 down')
+    await vi.waitFor(() => expect(vnet.stdout).toMatch(/closed/))
+    child.stdin.end('x')
+    expect(await end).toEqual({ status: 0, stdout: '0 ok\n0x3f0 more=0\n', stderr: '' })
+  })
+
+  test('the group is root’s alone', async () => {
+    expect(await execAsNobody(client, 'events', 'group', '1')).toEqual({ status: 0, stdout: '-1 EPERM\n', stderr: '' })
+    const lowered = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups']
+    expect(await said(...lowered, client, 'events', 'group', '1')).toBe('-1 EPERM')
+  })
+
+  test('a vnet that takes the place of another answers too', async () => {
+    const script = `c='${client} echo hallo sendto'; $c; read line; $c; read line; $c`
+    const child = netns.spawn([...asNobodyIn(netns).slice(4), ...EXEC, 'sh', '-c', script])
+    const end = outcome(child)
+    await linesOf(child, echoed.trim())(1)
+    await vnet.stop()
+    const none = 'no family, nlctrl 16\n'
+    const silent = linesOf(child, none.trim())(1)
+    child.stdin.write('\n')
+    await silent
+    await running('loop')
+    child.stdin.end('\n')
+    expect(await end).toEqual({ status: 0, stdout: `${echoed}${none}${echoed}`, stderr: '' })
+  })
+
+  test('what nobody’s program changes is refused by the driver, and not by the kernel', async () => {
+    const { stdout } = await execAsNobody(client, 'ask', '4')
+    expect(stdout).toBe('-1 EPERM\n')
+    expect(await said(client, 'ask', '4')).toBe('-1 EINVAL')
   })
 
   test('echoes by the thousand stay in order', async () => {
     expect(Number(await said(client, 'echo', 'x', 'sendto', '2000'))).toBeGreaterThan(0)
+  })
+})
+
+describe('vnet_nl of an ordinary user’s program', () => {
+  const none = { status: 1, stdout: 'no family, nlctrl 16\n', stderr: '' }
+
+  test('is not there where the running driver has no CAP_NET_ADMIN, and nothing is asked of it', async () => {
+    driver[Symbol.dispose]()
+    const made = await running('--name', 'tap0', '--persist', '--user', `${NOBODY}`)
+    await stopConserved(made)
+    const vnet = await spawnVnet(['--name', 'tap0', '--json'], { within: asNobodyIn(netns) })
+    expect(await execAsNobody(client, 'echo', 'hallo', 'sendto')).toEqual(none)
+    expect(await execAsNobody('genl', 'ctrl', 'get', 'name', 'nlctrl')).toMatchObject({ status: 0 })
+    // Whose carrier it is may set it, were he heard.
+    expect(await execAsNobody(client, 'ask', '4')).toMatchObject({ stdout: '-1 ENOENT\n' })
+    expect(await said(client, 'echo', 'hallo', 'sendto')).toMatch(/text=hallo from=0/)
+    await stopConserved(vnet)
+  })
+
+  test('is not there where the running driver cannot see the program’s process', async () => {
+    driver[Symbol.dispose]()
+    const within = ['ip', 'netns', 'exec', netns.name, 'unshare', '--pid', '--fork', '--kill-child']
+    const vnet = await spawnVnet(['loop', '--json'], { within })
+    expect(await execAsNobody(client, 'echo', 'hallo', 'sendto')).toEqual(none)
+    expect(await said(client, 'echo', 'hallo', 'sendto')).toMatch(/text=hallo from=0/)
+    await vnet.stop('SIGKILL')
+  })
+
+  test('is not there where the driver knows no INJECT', async () => {
+    expect(await execAsNobody(client, 'echo', 'hallo', 'sendto')).toEqual(none)
   })
 })
 

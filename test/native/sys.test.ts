@@ -205,7 +205,7 @@ describe('recvmsg', () => {
     expect(meta[1]).toBe(-1)
   })
 
-  test('tells the user who sent, where that is asked for and there is room for it', () => {
+  test('tells the user and the process that sent, where that is asked for and there is room for it', () => {
     const [sender, receiver] = [0, 1].map(() =>
       mine(native.socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, NETLINK_USERSOCK, -1)),
     ) as [number, number]
@@ -213,15 +213,15 @@ describe('recvmsg', () => {
     const address = new Uint8Array(12)
     check(native.getsockname(receiver, address), 'getsockname')
     const send = () => check(native.sendto(sender, new Uint8Array(16), 0, address), 'sendto')
-    const [meta, short] = [new Int32Array(4).fill(-7), new Int32Array(3).fill(-7)]
+    const [meta, short] = [new Int32Array(5).fill(-7), new Int32Array(3).fill(-7)]
     send()
     native.recvmsg(receiver, new Uint8Array(64), 0, meta)
-    expect(meta[3]).toBe(-1)
+    expect([meta[3], meta[4]]).toEqual([-1, 0])
     check(native.setsockopt(receiver, SOL_SOCKET, SO_PASSCRED, int32(1)), 'setsockopt')
     send()
     send()
     native.recvmsg(receiver, new Uint8Array(64), 0, meta)
-    expect(meta[3]).toBe(process.getuid?.())
+    expect([meta[3], meta[4]]).toEqual([process.getuid?.(), process.pid])
     expect([native.recvmsg(receiver, new Uint8Array(64), 0, short), short[1]]).toEqual([16, -1])
   })
 

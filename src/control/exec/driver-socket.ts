@@ -4,11 +4,20 @@
  * and -ETIMEDOUT where nobody answers.
  */
 import { availableParallelism } from 'node:os'
-import { EAGAIN, ECONNREFUSED, ETIMEDOUT } from '../../core/errno.ts'
+import { EAGAIN, ECONNREFUSED, ETIMEDOUT, VnetError } from '../../core/errno.ts'
 import { check } from '../../kernel/errno.ts'
 import type { Native, Poller } from '../../kernel/native.ts'
 import { startPoller } from '../../kernel/poller.ts'
-import { AF_NETLINK, MSG_DONTWAIT, NETLINK_USERSOCK, SOCK_RAW, sockaddrNl } from '../../kernel/uapi.ts'
+import {
+  AF_NETLINK,
+  int32,
+  MSG_DONTWAIT,
+  NETLINK_ADD_MEMBERSHIP,
+  NETLINK_USERSOCK,
+  SOCK_RAW,
+  SOL_NETLINK,
+  sockaddrNl,
+} from '../../kernel/uapi.ts'
 import { MessageBuilder, NLMSG_NOOP } from '../../netlink/index.ts'
 
 /** How long a vnet may take for the next part of its answer. */
@@ -43,6 +52,8 @@ export interface Question {
 /** What is no request is passed over; but it cannot be sent to a port that nobody has. */
 const noop = new MessageBuilder().message(NLMSG_NOOP, 0, 0).bytes
 
+type OnAny = (bytes: Uint8Array, length: number, from: number) => void
+
 export class DriverSocket {
   readonly #native: Native
   readonly #fd: number
@@ -50,6 +61,7 @@ export class DriverSocket {
   readonly #into = new Uint8Array(RECEIVE_OCTETS)
   readonly #meta = new Int32Array(3)
   readonly #address = sockaddrNl()
+  readonly #onDatagram: OnAny | undefined
   readonly #timer: NodeJS.Timeout
   /** Not where the vnet would have to wait for us to sleep. */
   readonly #spins = availableParallelism() > 1
@@ -58,9 +70,19 @@ export class DriverSocket {
   #silent = 0
   #open = true
 
-  /** Opens a socket where `native` is at home. */
-  constructor(native: Native) {
+  /** Opens a socket where `native` is at home, or answers -errno. `onDatagram` is told of all that comes, answers too, and from which port. */
+  static open(native: Native, onDatagram?: OnAny): DriverSocket | number {
+    try {
+      return new DriverSocket(native, onDatagram)
+    } catch (error) {
+      if (error instanceof VnetError) return -error.errno
+      throw error
+    }
+  }
+
+  private constructor(native: Native, onDatagram: OnAny | undefined) {
     this.#native = native
+    this.#onDatagram = onDatagram
     this.#fd = check(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_USERSOCK, -1), 'socket(AF_NETLINK, NETLINK_USERSOCK)')
     try {
       check(native.bind(this.#fd, sockaddrNl()), 'bind(NETLINK_USERSOCK)')
@@ -78,6 +100,16 @@ export class DriverSocket {
     this.#silent = 0
     new DataView(this.#address.buffer).setUint32(4, question.port, true)
     this.#send(question)
+  }
+
+  /** Whether a question is under way: another would take its place. */
+  get isBusy(): boolean {
+    return this.#question !== undefined
+  }
+
+  /** Joins a multicast group: 0, or -EPERM unless we are root. */
+  join(group: number): number {
+    return this.#native.setsockopt(this.#fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, int32(group))
   }
 
   close(): void {
@@ -117,6 +149,7 @@ export class DriverSocket {
 
   #receive(): void {
     const length = this.#native.recvmsg(this.#fd, this.#into, MSG_DONTWAIT, this.#meta)
+    if (length >= 0) this.#onDatagram?.(this.#into, length, this.#meta[0] >>> 0)
     const question = this.#question
     // Anybody may send to our port, and a question may have ended before its answer came.
     if (length < 0 || question === undefined || this.#meta[0] >>> 0 !== question.port) return
@@ -147,11 +180,15 @@ export class DriverSockets {
   readonly #all = new Set<DriverSocket>()
   #open = true
 
-  /** Asks the vnet at a port of the namespace that `native` is at home in. Throws a VnetError when there is no socket to be had. */
+  /** Asks the vnet at a port of the namespace that `native` is at home in. It ends with -errno when there is no socket to be had. */
   ask(native: Native, question: Question): void {
     const idle = this.#idle.get(native) ?? []
     this.#idle.set(native, idle)
-    const socket = idle.pop() ?? new DriverSocket(native)
+    const socket = idle.pop() ?? DriverSocket.open(native)
+    if (typeof socket === 'number') {
+      question.onEnd(socket)
+      return
+    }
     this.#all.add(socket)
     socket.ask({
       ...question,

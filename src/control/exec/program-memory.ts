@@ -1,4 +1,7 @@
-/** What a system call of a program's points to: struct msghdr and struct iovec, in its memory. Both architectures lay them out alike. */
+/**
+ * What a system call of a program's points to: struct msghdr, struct mmsghdr, struct iovec and struct sockaddr_nl, in its memory. Both
+ * architectures lay them out alike.
+ */
 import type { OtherProcesses } from '../../kernel/other-process.ts'
 
 const MSGHDR_LEN = 56
@@ -8,8 +11,14 @@ const IOVLEN_AT = 24
 const CONTROLLEN_AT = 40
 const FLAGS_AT = 48
 const IOVEC_LEN = 16
+/** struct mmsghdr: a struct msghdr, then the octets sent, an unsigned int. */
+const MMSGHDR_LEN = 64
+/** More are sent by another call. */
+const MESSAGES_MAX = 64
 /** UIO_FASTIOV is 8; nobody needs more for a request. */
 const IOVECS_MAX = 64n
+const SOCKADDR_NL_LEN = 12
+const NL_PID_AT = 4
 /** A length that is larger means as much as this one. */
 const LENGTH_MAX = 0x7fff_ffffn
 
@@ -47,6 +56,48 @@ export function msghdr(processes: OtherProcesses, pid: number, address: bigint):
   const name = { address: view.getBigUint64(0, true), length: view.getUint32(NAMELEN_AT, true) }
   const spans = iovecs(processes, pid, view.getBigUint64(IOV_AT, true), view.getBigUint64(IOVLEN_AT, true))
   return spans && { name, spans }
+}
+
+/** The messages of sendmmsg(2), the first of them; undefined when not all are there. */
+export function mmsghdrs(processes: OtherProcesses, pid: number, address: bigint, count: number): Msghdr[] | undefined {
+  const all = Array.from({ length: Math.min(count >>> 0, MESSAGES_MAX) }, (_, i) =>
+    msghdr(processes, pid, address + BigInt(MMSGHDR_LEN * i)),
+  )
+  const there = all.filter(each => each !== undefined)
+  return there.length === all.length ? there : undefined
+}
+
+/** Writes how many octets of message i sendmmsg(2) sent. 0, or -EFAULT. */
+export function putSent(processes: OtherProcesses, pid: number, address: bigint, i: number, sent: number): number {
+  const octets = new Uint8Array(4)
+  new DataView(octets.buffer).setUint32(0, sent, true)
+  return processes.write(pid, address + BigInt(MMSGHDR_LEN * i + MSGHDR_LEN), octets)
+}
+
+/** The octets of all parts in one; undefined when they are more than `max`, or not all there. */
+export function gathered(
+  processes: OtherProcesses,
+  pid: number,
+  spans: readonly Span[],
+  max: number,
+): Uint8Array | undefined {
+  const length = spans.reduce((n, span) => n + span.length, 0)
+  if (length > max) return undefined
+  const octets = new Uint8Array(length)
+  let at = 0
+  for (const { address, length } of spans) {
+    if (processes.read(pid, address, octets.subarray(at, at + length)) < 0) return undefined
+    at += length
+  }
+  return octets
+}
+
+/** Whether a struct sockaddr_nl, or its absence, means the kernel. */
+export function isToKernel(processes: OtherProcesses, pid: number, name: Span | undefined): boolean {
+  if (name === undefined || name.address === 0n || name.length === 0) return true
+  const sockaddr = new Uint8Array(SOCKADDR_NL_LEN)
+  if (name.length < SOCKADDR_NL_LEN || processes.read(pid, name.address, sockaddr) < 0) return false
+  return new DataView(sockaddr.buffer).getUint32(NL_PID_AT, true) === 0
 }
 
 /** Writes what recvmsg(2) tells in a struct msghdr: the sender's length, no ancillary data, MSG_*. 0, or -EFAULT. */

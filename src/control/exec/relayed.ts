@@ -4,7 +4,6 @@
  * port, and no acknowledgement that it did not ask for.
  */
 import {
-  align4,
   messages,
   NetlinkParseError,
   NLM_F_ACK,
@@ -16,6 +15,7 @@ import {
   putU16,
   putU32,
 } from '../../netlink/index.ts'
+import { joined, messageAt } from './datagrams.ts'
 
 /** Offsets in struct nlmsghdr, and of the one that an NLMSG_ERROR quotes. */
 const FLAGS_AT = 6
@@ -64,9 +64,7 @@ export class Relayed {
       for (const message of messages(bytes, 0, length)) {
         const asked = this.#asked.get(message.seq)
         if (asked === undefined) continue
-        const at = message.offset - NLMSG_HDRLEN
-        const part = new Uint8Array(align4(NLMSG_HDRLEN + message.length))
-        part.set(bytes.subarray(at, at + NLMSG_HDRLEN + message.length))
+        const part = messageAt(bytes, message)
         putU32(part, SEQ_AT, asked.seq)
         putU32(part, PORT_AT, this.#port)
         if (message.type === NLMSG_DONE || message.type === NLMSG_ERROR) this.#asked.delete(message.seq)
@@ -82,13 +80,6 @@ export class Relayed {
     } catch (error) {
       if (!(error instanceof NetlinkParseError)) throw error
     }
-    if (parts.length === 0) return undefined
-    const datagram = new Uint8Array(parts.reduce((n, { length }) => n + length, 0))
-    let at = 0
-    for (const part of parts) {
-      datagram.set(part, at)
-      at += part.length
-    }
-    return datagram
+    return parts.length === 0 ? undefined : joined(parts)
   }
 }

@@ -80,7 +80,10 @@ export function supervise(native: Native, fd: number, options: SuperviseOptions)
           [nr.sendto, guarded(notification => netlink.sendto(notification))],
           [nr.write, guarded(notification => netlink.write(notification))],
           [nr.writev, guarded(notification => netlink.writev(notification))],
+          [nr.sendmmsg, guarded(notification => netlink.sendmmsg(notification))],
           [nr.recvmsg, guarded(notification => netlink.recvmsg(notification))],
+          [nr.setsockopt, guarded(notification => netlink.setsockopt(notification))],
+          [nr.recvfrom, guarded(notification => netlink.recvfrom(notification))],
         ],
   )
   return {

@@ -193,16 +193,27 @@ static ssize_t transmit(int fd, struct message *message, const char *how) {
   struct iovec two[2] = {{message, 10}, {(char *)message + 10, length - 10}};
   struct msghdr header = {.msg_name = &kernel, .msg_namelen = sizeof kernel, .msg_iov = two, .msg_iovlen = 2};
   if (strcmp(how, "sendmsg") == 0) return sendmsg(fd, &header, 0);
+  if (strcmp(how, "sendmmsg") == 0) {
+    struct mmsghdr one = {header, 0};
+    return sendmmsg(fd, &one, 1, 0) == 1 ? (ssize_t)one.msg_len : -1;
+  }
   if (strcmp(how, "write") == 0) return write(fd, message, length);
   if (strcmp(how, "writev") == 0) return writev(fd, two, 2);
   return sendto(fd, message, length, 0, (struct sockaddr *)&kernel, sizeof kernel);
 }
 
-static ssize_t receive(int fd, struct message *into, struct sockaddr_nl *from) {
+/* By recvfrom when that is how it was sent, else by recvmsg: as long when only looked at, and from somewhere. */
+static ssize_t receive(int fd, struct message *into, struct sockaddr_nl *from, const char *how) {
   struct iovec part = {into, sizeof *into};
   struct msghdr header = {.msg_name = from, .msg_namelen = sizeof *from, .msg_iov = &part, .msg_iovlen = 1};
   struct pollfd readable = {fd, POLLIN, 0};
   if (poll(&readable, 1, 10000) != 1) return -1;
+  if (strcmp(how, "sendto") == 0) {
+    socklen_t room = sizeof *from, length = sizeof *from;
+    const ssize_t seen = recvfrom(fd, into, sizeof *into, MSG_PEEK, (struct sockaddr *)from, &room);
+    const ssize_t got = recvfrom(fd, into, sizeof *into, 0, (struct sockaddr *)from, &length);
+    return seen == got && room == sizeof *from && length == sizeof *from ? got : -1;
+  }
   const ssize_t whole = recvmsg(fd, &header, MSG_PEEK | MSG_TRUNC);
   const ssize_t length = recvmsg(fd, &header, 0);
   return whole == length && header.msg_namelen == sizeof *from ? length : -1;
@@ -214,11 +225,11 @@ static int family(int fd, const char *name, const char *how, int ack) {
   if (ack) message.header.nlmsg_flags |= NLM_F_ACK;
   put(&message, CTRL_ATTR_FAMILY_NAME, name, strlen(name) + 1);
   if (transmit(fd, &message, how) != (ssize_t)message.header.nlmsg_len) return -1;
-  if (receive(fd, &message, &from) < 0 || message.header.nlmsg_type != GENL_ID_CTRL) return -1;
+  if (receive(fd, &message, &from, how) < 0 || message.header.nlmsg_type != GENL_ID_CTRL) return -1;
   struct nlattr *attribute = (void *)message.octets;
   while (attribute->nla_type != CTRL_ATTR_FAMILY_ID) attribute = (void *)((char *)attribute + NLA_ALIGN(attribute->nla_len));
   const int id = *(unsigned short *)((char *)attribute + NLA_HDRLEN);
-  if (ack && (receive(fd, &message, &from) < 0 || message.header.nlmsg_type != NLMSG_ERROR)) return -1;
+  if (ack && (receive(fd, &message, &from, how) < 0 || message.header.nlmsg_type != NLMSG_ERROR)) return -1;
   return id;
 }
 
@@ -241,7 +252,7 @@ static int echo(const char *text, const char *how, int times) {
     message = (struct message){{NLMSG_LENGTH(GENL_HDRLEN), id, NLM_F_REQUEST, 1000 + i, 0}, {1, 1, 0}, {0}};
     put(&message, 1, text, strlen(text) + 1);
     if (transmit(fd, &message, how) < 0) return 2;
-    if (receive(fd, &message, &from) < 0 || message.header.nlmsg_seq != 1000u + i) return 3;
+    if (receive(fd, &message, &from, how) < 0 || message.header.nlmsg_seq != 1000u + i) return 3;
   }
   if (times > 1) {
     printf("%.3f\n", (now() - began) / times);
@@ -251,6 +262,152 @@ static int echo(const char *text, const char *how, int times) {
            message.header.nlmsg_pid == own.nl_pid, poll(&more, 1, 0));
   }
   return 0;
+}
+
+/* Three messages by one call, each for the one that its letter means: v vnet_nl, k the kernel. What the call says, and what is answered. */
+static int several(const char *whose) {
+  struct message message[3], answer;
+  struct iovec part[3];
+  struct mmsghdr all[3] = {0};
+  struct sockaddr_nl from;
+  const int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC);
+  for (int i = 0; i < 3; i++) {
+    const char *name = whose[i] == 'v' ? "vnet_nl" : "nlctrl";
+    message[i] = (struct message){{NLMSG_LENGTH(GENL_HDRLEN), GENL_ID_CTRL, NLM_F_REQUEST, i, 0}, {CTRL_CMD_GETFAMILY, 1, 0}, {0}};
+    put(&message[i], CTRL_ATTR_FAMILY_NAME, name, strlen(name) + 1);
+    part[i] = (struct iovec){&message[i], message[i].header.nlmsg_len};
+    all[i].msg_hdr = (struct msghdr){.msg_iov = &part[i], .msg_iovlen = 1};
+  }
+  printf("%d", sendmmsg(fd, all, 3, 0));
+  for (int i = 0; i < 3; i++) printf(" %d", all[i].msg_len == message[i].header.nlmsg_len);
+  struct pollfd readable = {fd, POLLIN, 0};
+  while (poll(&readable, 1, 0) == 1 && receive(fd, &answer, &from, "sendto") > 0) {
+    printf(" %u:%s", answer.header.nlmsg_seq, answer.header.nlmsg_type == NLMSG_ERROR ? "error" : "family");
+  }
+  printf("\n");
+  return 0;
+}
+
+static struct nlattr *attribute(void *set, int length, int type) {
+  for (struct nlattr *each = set; length > 0; length -= NLA_ALIGN(each->nla_len), each = (void *)((char *)each + NLA_ALIGN(each->nla_len))) {
+    if ((each->nla_type & NLA_TYPE_MASK) == type) return each;
+  }
+  return NULL;
+}
+
+static struct nlattr *within(struct nlattr *set, int type) { return set == NULL ? NULL : attribute(set + 1, set->nla_len - NLA_HDRLEN, type); }
+
+/* A dump of statistics, queues too: how many messages, and in how many datagrams of at most 4 KiB. */
+static int statistics(void) {
+  struct message message = {{NLMSG_LENGTH(GENL_HDRLEN), 0x3f0, NLM_F_REQUEST | NLM_F_DUMP, 7, 0}, {3, 1, 0}, {0}};
+  const uint32_t queues = 1;
+  struct sockaddr_nl from;
+  const int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC);
+  put(&message, 6, &queues, sizeof queues);
+  if (transmit(fd, &message, "sendto") < 0) return 2;
+  for (int found = 0, datagrams = 1;; datagrams++) {
+    ssize_t left = receive(fd, &message, &from, "sendmsg");
+    if (left < 0 || left > 4096) return 3;
+    for (struct nlmsghdr *each = &message.header; NLMSG_OK(each, left); each = NLMSG_NEXT(each, left), found++) {
+      if (each->nlmsg_type != NLMSG_DONE) continue;
+      printf("%d messages, %s\n", found, datagrams > 3 ? "many datagrams" : "few");
+      return 0;
+    }
+  }
+}
+
+/* Two sockets after another under the same number: the first wants events, the second gets none of them. */
+static int reopened(void) {
+  struct message message = {{NLMSG_LENGTH(GENL_HDRLEN), 0x3f0, NLM_F_REQUEST | NLM_F_ACK, 6, 0}, {10, 1, 0}, {0}};
+  struct sockaddr_nl from;
+  char octet;
+  const int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC);
+  if (transmit(fd, &message, "sendto") < 0 || receive(fd, &message, &from, "sendto") < 0) return 2;
+  close(fd);
+  const int again = socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC);
+  if (again != fd || family(again, "vnet_nl", "sendto", 0) != 0x3f0) return 3;
+  printf("0 ok\n");
+  if (read(0, &octet, 1) != 1) return 4;
+  const int id = family(again, "vnet_nl", "sendto", 0);
+  struct pollfd more = {again, POLLIN, 0};
+  printf("%#x more=%d\n", id, poll(&more, 1, 0));
+  return 0;
+}
+
+/* Listens for events by the group that nlctrl tells, or by SUBSCRIBE, and says so many of them; then ends that, and says whether more came. */
+static int events(const char *how, int times) {
+  struct message message = {{NLMSG_LENGTH(GENL_HDRLEN), GENL_ID_CTRL, NLM_F_REQUEST, 5, 0}, {CTRL_CMD_GETFAMILY, 1, 0}, {0}};
+  struct sockaddr_nl from;
+  const int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC);
+  put(&message, CTRL_ATTR_FAMILY_NAME, "vnet_nl", 8);
+  if (transmit(fd, &message, "sendto") < 0 || receive(fd, &message, &from, "sendto") < 0) return 2;
+  struct nlattr *groups = attribute(message.octets, message.header.nlmsg_len - NLMSG_LENGTH(GENL_HDRLEN), CTRL_ATTR_MCAST_GROUPS);
+  struct nlattr *number = within(within(groups, 1), CTRL_ATTR_MCAST_GRP_ID);
+  if (number == NULL) return 3;
+  const int group = *(int *)(number + 1);
+  const int joins = strcmp(how, "group") == 0;
+  for (int begins = 1; begins >= 0; begins--) {
+    if (joins) {
+      errno = 0;
+      const int result = setsockopt(fd, SOL_NETLINK, begins ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP, &group, sizeof group);
+      printf("%d %s\n", result, result < 0 ? strerrorname_np(errno) : "ok");
+      if (result < 0) return 0;
+    } else {
+      const uint32_t none = 0;
+      message = (struct message){{NLMSG_LENGTH(GENL_HDRLEN), 0x3f0, NLM_F_REQUEST | NLM_F_ACK, 6, 0}, {10, 1, 0}, {0}};
+      if (!begins) put(&message, 29, &none, sizeof none);
+      if (transmit(fd, &message, "sendto") < 0 || receive(fd, &message, &from, "sendto") < 0) return 4;
+      printf("%d ok\n", ((struct nlmsgerr *)NLMSG_DATA(&message))->error);
+    }
+    for (int i = 0; begins && i < times; i++) {
+      if (receive(fd, &message, &from, "sendto") < 0) return 5;
+      const int length = message.header.nlmsg_len - NLMSG_LENGTH(GENL_HDRLEN);
+      printf("type=%#x seq=%u from=%u event=%u of %s\n", message.header.nlmsg_type, message.header.nlmsg_seq, from.nl_pid,
+             *(uint32_t *)(attribute(message.octets, length, 28) + 1), (char *)(attribute(message.octets, length, 2) + 1));
+    }
+  }
+  /* An octet is the sign that there would be more by now. */
+  char octet;
+  struct pollfd more = {fd, POLLIN, 0};
+  if (read(0, &octet, 1) != 1) return 6;
+  const int other = family(fd, "vnet_nl", "sendto", 0) != 0x3f0;
+  printf("more=%d\n", other + poll(&more, 1, 0));
+  return 0;
+}
+
+/* A command of vnet_nl without an attribute: what the acknowledgement says. */
+static int ask(int cmd) {
+  struct message message = {{NLMSG_LENGTH(GENL_HDRLEN), 0x3f0, NLM_F_REQUEST | NLM_F_ACK, 99, 0}, {cmd, 1, 0}, {0}};
+  struct sockaddr_nl from;
+  const int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC);
+  if (transmit(fd, &message, "sendto") < 0 || receive(fd, &message, &from, "sendto") < 0) return 2;
+  const int error = message.header.nlmsg_type == NLMSG_ERROR ? ((struct nlmsgerr *)NLMSG_DATA(&message))->error : 1;
+  printf("%d %s\n", error == 0 ? 0 : -1, strerrorname_np(-error));
+  return 0;
+}
+
+/* A dump of all families, by a socket with a receive buffer of so many octets if that is not 0: their names, and where it came from. */
+static int families(int octets) {
+  static char part[65536];
+  struct sockaddr_nl from, own;
+  socklen_t length = sizeof own;
+  const int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC);
+  if (octets != 0) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &octets, sizeof octets);
+  struct message ask = {{NLMSG_LENGTH(GENL_HDRLEN), GENL_ID_CTRL, NLM_F_REQUEST | NLM_F_DUMP, 88, 0}, {CTRL_CMD_GETFAMILY, 1, 0}, {0}};
+  if (transmit(fd, &ask, "sendto") < 0) return 2;
+  getsockname(fd, (struct sockaddr *)&own, &length);
+  for (;;) {
+    length = sizeof from;
+    ssize_t left = recvfrom(fd, part, sizeof part, MSG_DONTWAIT, (struct sockaddr *)&from, &length);
+    if (left < 0 || from.nl_pid != 0) return 3;
+    for (struct nlmsghdr *each = (void *)part; NLMSG_OK(each, left); each = NLMSG_NEXT(each, left)) {
+      if (each->nlmsg_seq != 88 || each->nlmsg_pid != own.nl_pid || !(each->nlmsg_flags & NLM_F_MULTI)) return 4;
+      if (each->nlmsg_type == NLMSG_DONE) return recv(fd, part, sizeof part, MSG_DONTWAIT) < 0 ? 0 : 5;
+      struct nlattr *attribute = (void *)((char *)NLMSG_DATA(each) + GENL_HDRLEN);
+      while (attribute->nla_type != CTRL_ATTR_FAMILY_NAME) attribute = (void *)((char *)attribute + NLA_ALIGN(attribute->nla_len));
+      printf("%s\n", (char *)attribute + NLA_HDRLEN);
+    }
+  }
 }
 
 int main(int argc, char **argv) {
@@ -268,5 +425,11 @@ int main(int argc, char **argv) {
   if (strcmp(what, "bench") == 0) return bench(name, cmd);
   if (strcmp(what, "bench-write") == 0) return bench_write();
   if (strcmp(what, "echo") == 0) return echo(name, argv[3], count == 100 ? 1 : count);
+  if (strcmp(what, "statistics") == 0) return statistics();
+  if (strcmp(what, "reopened") == 0) return reopened();
+  if (strcmp(what, "events") == 0) return events(name, atoi(argv[3]));
+  if (strcmp(what, "ask") == 0) return ask(atoi(name));
+  if (strcmp(what, "several") == 0) return several(name);
+  if (strcmp(what, "families") == 0) return families(atoi(name));
   return 99;
 }

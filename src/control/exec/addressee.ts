@@ -1,0 +1,82 @@
+/** Whose a program's datagram is: the driver's, the kernel's, or a question that both have a part of the answer to. Pure. */
+import {
+  CTRL_ATTR_FAMILY_ID,
+  CTRL_ATTR_FAMILY_NAME,
+  CTRL_CMD_GETFAMILY,
+  CTRL_CMD_GETPOLICY,
+  decodeAttributes,
+  GENL_ID_CTRL,
+  type Message,
+  messages,
+  NetlinkParseError,
+  NLM_F_DUMP,
+  parseGenl,
+  policy,
+  string,
+  u16,
+  u32,
+} from '../../netlink/index.ts'
+import { VNET_ATTR_IFINDEX, VNET_ATTR_IFNAME, VNET_CMD_ECHO, VNET_GENL_ID, VNET_GENL_NAME } from '../family.ts'
+import type { Driver } from './drivers.ts'
+
+/** 'driver': all of it is for vnet_nl, or asks nlctrl for that. 'both': a dump of all families, and nothing else. */
+export type Addressee = 'kernel' | 'driver' | 'both'
+
+const familyRequest = policy({ id: u16(CTRL_ATTR_FAMILY_ID), name: string(CTRL_ATTR_FAMILY_NAME) })
+const deviceRequest = policy({ ifindex: u32(VNET_ATTR_IFINDEX), ifname: string(VNET_ATTR_IFNAME) })
+
+export function addresseeOf(octets: Uint8Array): Addressee {
+  try {
+    const [first, ...others] = messages(octets)
+    if (first === undefined) return 'kernel'
+    if (others.length === 0 && asksForAll(octets, first)) return 'both'
+    return [first, ...others].every(message => message.type === VNET_GENL_ID || asksForUs(octets, message))
+      ? 'driver'
+      : 'kernel'
+  } catch (error) {
+    if (error instanceof NetlinkParseError) return 'kernel'
+    throw error
+  }
+}
+
+const isDump = ({ flags }: Message) => (flags & NLM_F_DUMP) === NLM_F_DUMP
+
+function asksForAll(octets: Uint8Array, message: Message): boolean {
+  return message.type === GENL_ID_CTRL && isDump(message) && parseGenl(octets, message).cmd === CTRL_CMD_GETFAMILY
+}
+
+function asksForUs(octets: Uint8Array, message: Message): boolean {
+  if (message.type !== GENL_ID_CTRL) return false
+  const { cmd, offset, length } = parseGenl(octets, message)
+  // A policy has a dump alone.
+  if (cmd !== (isDump(message) ? CTRL_CMD_GETPOLICY : CTRL_CMD_GETFAMILY)) return false
+  const { id, name } = decodeAttributes(familyRequest, octets, offset, length)
+  return name === VNET_GENL_NAME || (name === undefined && id === VNET_GENL_ID)
+}
+
+/** Who answers: the vnet of the interface that is named, else the first that is there. */
+export function driverFor(serving: readonly Driver[], netns: number, octets: Uint8Array): Driver | undefined {
+  for (const message of messages(octets)) {
+    const { ifindex, ifname } = deviceNamed(octets, message)
+    if (ifindex === undefined && ifname === undefined) continue
+    const named = serving.find(
+      ({ device, netns: where }) =>
+        where === netns && (ifindex ?? device.ifindex) === device.ifindex && (ifname ?? device.name) === device.name,
+    )
+    if (named !== undefined) return named
+  }
+  return serving[0]
+}
+
+function deviceNamed(octets: Uint8Array, message: Message): { readonly ifindex?: number; readonly ifname?: string } {
+  if (message.type !== VNET_GENL_ID) return {}
+  try {
+    const { cmd, offset, length } = parseGenl(octets, message)
+    // An echo has attributes of its own.
+    return cmd === VNET_CMD_ECHO ? {} : decodeAttributes(deviceRequest, octets, offset, length)
+  } catch (error) {
+    // The driver says what is wrong with it.
+    if (error instanceof NetlinkParseError) return {}
+    throw error
+  }
+}
