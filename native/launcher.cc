@@ -137,7 +137,7 @@ int main(int count, char** arguments) {
       install(static_cast<uint32_t>(std::atoi(arguments[2])), static_cast<uint32_t>(std::atoi(arguments[3])));
   char go = 0;
   if (!tell(channel, notifications) || notifications < 0 || ::read(channel, &go, 1) != 1) return kNotLaunched;
-  ::close(notifications);
+  // Which closes the notification descriptor, too.
   ::execvp(*program, program);
   const int error = errno;
   tell(channel, error);

@@ -6,7 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
-#include <sys/resource.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -334,9 +334,8 @@ Napi::Value EndAs(const Napi::CallbackInfo& info) {
   const auto signal = args.integer<int32_t>(1);
   if (!args.ok() || signal < 0 || signal > SIGRTMAX) return result(info, -EINVAL);
   if (signal != 0) {
-    // The memory that is worth keeping was the other's.
-    const rlimit none = {0, 0};
-    ::setrlimit(RLIMIT_CORE, &none);
+    // The memory that is worth keeping was the other's. A limit would not count where cores are piped to a program (core(5)).
+    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     ::signal(signal, SIG_DFL);
     sigset_t just;
     sigemptyset(&just);

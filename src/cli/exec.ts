@@ -16,7 +16,7 @@ const OF_TERMINAL: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT']
 export async function exec(program: string, args: readonly string[], io: Io): Promise<number> {
   const native = loadNative()
   const onDefect = (error: unknown) => io.err(`vnet: exec: ${describeException(error)}\n`)
-  const launched = launch(native, program, args, { onDefect })
+  const launched = launch(native, program, args, { onDefect, sole: io.sole })
   const stop = io.standIn?.onSignal(signal => {
     if (!OF_TERMINAL.includes(signal) || !isForeground()) launched.kill(signal)
   })

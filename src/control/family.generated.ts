@@ -261,7 +261,12 @@ export const VNET_ATTR_INJECT_FD = 36
 export const VNET_ATTR_INJECT_MESSAGES = 37
 /** The netlink port that it came from, as the socket tells. */
 export const VNET_ATTR_INJECT_PORT = 38
-export const VNET_ATTR_MAX = 38
+/**
+ * CLOCK_MONOTONIC, in ns. Later than that nothing is done: the caller waits no more, and his memory may hold something
+ * else.
+ */
+export const VNET_ATTR_IOCTL_DEADLINE = 39
+export const VNET_ATTR_MAX = 39
 
 /** Attributes of a message, the same for every command but ECHO. */
 export const vnetAttributes = {
@@ -303,6 +308,7 @@ export const vnetAttributes = {
   injectFd: u32(VNET_ATTR_INJECT_FD),
   injectMessages: binary(VNET_ATTR_INJECT_MESSAGES, 0, VNET_INJECT_MAX),
   injectPort: u32(VNET_ATTR_INJECT_PORT),
+  ioctlDeadline: u64(VNET_ATTR_IOCTL_DEADLINE),
 }
 
 /** The text back, octet for octet. */
@@ -427,6 +433,7 @@ export const ioctlRequest = policy(
     ioctlIfreq: vnetAttributes.ioctlIfreq,
     ioctlPid: vnetAttributes.ioctlPid,
     ioctlData: vnetAttributes.ioctlData,
+    ioctlDeadline: vnetAttributes.ioctlDeadline,
   },
   { strict: true },
 )

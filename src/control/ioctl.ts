@@ -1,6 +1,6 @@
 /** IOCTL: an ioctl that some process made, or would make, on an interface of ours. */
 import { devIoctl } from '../core/dev-ioctl.ts'
-import { EINVAL } from '../core/errno.ts'
+import { EINVAL, ETIMEDOUT, VnetError } from '../core/errno.ts'
 import { IFR_IFRU } from '../core/sockios.ts'
 import { noMemory } from '../core/user-data.ts'
 import { putU64 } from '../netlink/index.ts'
@@ -23,7 +23,10 @@ export function ioctl(subject: Subject): Operation {
   return operation({
     cmd: VNET_CMD_IOCTL,
     policy: ioctlRequest,
-    doit({ ioctlCmd, ifreq, ioctlPid, ioctlData, ...which }, { uid, mayChange }) {
+    doit({ ioctlCmd, ifreq, ioctlPid, ioctlData, ioctlDeadline, ...which }, { uid, mayChange }) {
+      if (ioctlDeadline !== undefined && process.hrtime.bigint() > ioctlDeadline) {
+        throw new VnetError(ETIMEDOUT, 'vnet_nl', 'it comes too late: its caller waits no more')
+      }
       const dev = theOne(subject, which)
       if (ioctlPid !== undefined && ioctlData !== undefined) {
         throw new Refusal(EINVAL, VNET_ATTR_IOCTL_PID, 'ioctlPid: the data is in the request already')
@@ -31,8 +34,8 @@ export function ioctl(subject: Subject): Operation {
       const ifr = ifreq.slice()
       const data = ioctlData?.slice()
       if (data !== undefined) putU64(ifr, IFR_IFRU, BigInt(VNET_IOCTL_DATA_ADDRESS))
-      using process = ioctlPid === undefined ? undefined : new ProcessMemory(ioctlPid, uid)
-      const memory = process ?? (data === undefined ? noMemory : inlineMemory(data, VNET_IOCTL_DATA_ADDRESS))
+      using caller = ioctlPid === undefined ? undefined : new ProcessMemory(ioctlPid, uid, subject.native)
+      const memory = caller ?? (data === undefined ? noMemory : inlineMemory(data, VNET_IOCTL_DATA_ADDRESS))
       const result = devIoctl(dev, ioctlCmd, ifr, memory, mayChange)
       return builder => {
         builder.s32(VNET_ATTR_IOCTL_RESULT, result).binary(VNET_ATTR_IOCTL_IFREQ, ifr)

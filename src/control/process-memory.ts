@@ -1,29 +1,35 @@
 /**
  * The memory of another process (proc(5), /proc/PID/mem). We may be root, and who asks may not: he is shown memory only of a process that is
- * wholly his own user's. Whose it is the owner of the file tells, who is root for a process that gained rights (setuid).
+ * wholly his own user's. Whose it is the owner of the file tells, who is root for a process that gained rights (setuid). Root, who may
+ * have any, needs no file for it (process_vm_readv(2)).
  */
 import { closeSync, openSync, readSync, statSync, writeSync } from 'node:fs'
 import { EFAULT } from '../core/errno.ts'
 import type { UserMemory } from '../core/user-data.ts'
+import type { Native } from '../kernel/native.ts'
 
 const ROOT = 0
 
 export class ProcessMemory implements UserMemory {
   readonly #pid: number
   readonly #uid: number
+  readonly #native: Native | undefined
   #fd: number | undefined
 
   /** `uid` is who asks. The process is looked for when its memory is: most ioctls use none. */
-  constructor(pid: number, uid: number) {
+  constructor(pid: number, uid: number, native?: Native) {
     this.#pid = pid
     this.#uid = uid
+    if (uid === ROOT) this.#native = native
   }
 
   read(address: bigint, into: Uint8Array): number {
+    if (this.#native !== undefined) return whole(this.#native.processVmReadv(this.#pid, address, into), into)
     return this.#whole(address, into.length, (fd, at) => readSync(fd, into, 0, into.length, at))
   }
 
   write(address: bigint, from: Uint8Array): number {
+    if (this.#native !== undefined) return whole(this.#native.processVmWritev(this.#pid, address, from), from)
     return this.#whole(address, from.length, (fd, at) => writeSync(fd, from, 0, from.length, at))
   }
 
@@ -54,4 +60,8 @@ export class ProcessMemory implements UserMemory {
     }
     return fd
   }
+}
+
+function whole(count: number, { length }: Uint8Array): number {
+  return count === length ? 0 : -EFAULT
 }

@@ -50,7 +50,7 @@ export function serveControl(native: Native, net: Net, options: ServerOptions = 
   const multicast = (octets: Uint8Array) => socket?.multicast(VNET_MCGRP_EVENTS, octets)
   const events = new Events(net, netnsOf, { send: sendTo, multicast })
   const injector = new Injector(native)
-  const subject = { devices: net.devices, netnsOf, module, subscribers: events.subscribers, injector }
+  const subject = { native, devices: net.devices, netnsOf, module, subscribers: events.subscribers, injector }
   const vnet = vnetFamily(subject)
   const families = new Map([nlctrl([vnet]), vnet].map((family): [number, Family] => [family.id, family]))
   const onDefect = (error: unknown) => net.log.err(`control: ${describeException(error)}`)

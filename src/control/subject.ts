@@ -2,6 +2,7 @@
 import type { Params } from '../core/driver.ts'
 import { ENODEV, ENOTUNIQ, VnetError } from '../core/errno.ts'
 import type { NetDevice } from '../core/net-device.ts'
+import type { Native } from '../kernel/native.ts'
 import type { MessageBuilder } from '../netlink/index.ts'
 import { VNET_ATTR_IFINDEX, VNET_ATTR_IFNAME, VNET_ATTR_NETNS } from './family.ts'
 import type { Injector } from './injector.ts'
@@ -17,6 +18,8 @@ export interface Subject {
   readonly subscribers?: Subscribers | undefined
   /** By what INJECT puts messages into sockets. */
   readonly injector?: Injector | undefined
+  /** How root's processes are reached; by their files without it. */
+  readonly native?: Native
 }
 
 /** The driver that runs, and its parameters: `values` is what the driver itself looks at. */

@@ -33,7 +33,7 @@ export class OtherProcesses {
   /** By number of the thread, the one that asked last at the end. */
   readonly #pidfds = new Map<number, number>()
   /** Inode of a namespace by its cookie, which is never used again. */
-  readonly #namespaces = new Map<bigint, number | undefined>()
+  readonly #namespaces = new Map<bigint, number>()
   readonly #home: { readonly cookie: bigint | undefined; readonly inode: number }
 
   /** `home` is a socket in our own namespace, of this inode. */
@@ -96,8 +96,9 @@ export class OtherProcesses {
     const cookie = this.#cookie(socket)
     if (cookie === undefined) return undefined
     if (cookie === this.#home.cookie) return this.#home.inode
-    if (!this.#namespaces.has(cookie)) this.#namespaces.set(cookie, this.#inode(socket))
-    return this.#namespaces.get(cookie)
+    const inode = this.#namespaces.get(cookie) ?? this.#inode(socket)
+    if (inode !== undefined) this.#namespaces.set(cookie, inode)
+    return inode
   }
 
   /** Calls `fn` with a descriptor of the thread's own network namespace, -1 for ours; undefined when it may not be entered. */

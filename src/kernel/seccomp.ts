@@ -82,7 +82,7 @@ export class NotificationListener {
 
   /** Whether its process still waits: if not, its number may be another's by now. */
   isWaiting(notification: Notification): boolean {
-    return this.#ioctl(SECCOMP_IOCTL_NOTIF_ID_VALID, notification.id.slice()) >= 0
+    return this.#ioctl(SECCOMP_IOCTL_NOTIF_ID_VALID, notification.id) >= 0
   }
 
   /** Answers with the call's result: 0 or more, or -errno. Harmless when nobody waits any more. */

@@ -72,7 +72,7 @@ describe('nlctrl', () => {
     name: 'vnet_nl',
     version: 1,
     hdrsize: 0,
-    maxattr: 38,
+    maxattr: 39,
     // What changes something has GENL_ADMIN_PERM, 1.
     ops: [
       { id: 1, flags: 0x0a },

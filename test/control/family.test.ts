@@ -88,7 +88,7 @@ describe('the numbers that programs are built with', () => {
       14, 15, 21, 23,
     ])
     const { VNET_ATTR_EVENT, VNET_ATTR_DROPPED, VNET_ATTR_DRIVER, VNET_ATTR_MAX, VNET_ECHO_ATTR_TEXT } = family
-    expect([VNET_ATTR_EVENT, VNET_ATTR_DROPPED, VNET_ATTR_DRIVER, VNET_ATTR_MAX]).toEqual([28, 31, 35, 38])
+    expect([VNET_ATTR_EVENT, VNET_ATTR_DROPPED, VNET_ATTR_DRIVER, VNET_ATTR_MAX]).toEqual([28, 31, 35, 39])
     expect(VNET_ECHO_ATTR_TEXT).toBe(1)
   })
 

@@ -146,7 +146,7 @@ describe('private ioctls', () => {
   })
 
   test('of threads, and of processes that it forks, get each their own', async () => {
-    expect(await said(client, 'threads', 'vnet0', '0', '200')).toBe('800')
+    expect(await said(client, 'threads', 'vnet0', '4', '200')).toBe('800')
     expect(await said(client, 'forks', 'vnet0', '0', '200')).toBe('4')
   })
 

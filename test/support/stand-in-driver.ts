@@ -45,18 +45,25 @@ export interface StandIn extends Disposable {
   readonly asked: { readonly cmd: number; readonly pid: number }[]
   /** Calls of +3 are not answered; this ends when one has come. */
   readonly hung: Promise<void>
+  /** Calls of +4 are answered when they are let go; this is how, when one has come. */
+  readonly held: Promise<() => void>
   map: Uint8Array
 }
 
-/** Serves a device at home in `native`: +0 nothing, +1 writes 8 octets to ifr_data, +2 answers 7 and an MTU, +3 hangs. */
+/** Serves a device at home in `native`: +0 nothing, +1 writes 8 octets to ifr_data, +2 answers 7 and an MTU, +3 hangs, +4 is +2 that waits. */
 export function standIn(native: Native, { name, ifindex = 7, netns, port = VNET_PORT }: StandInOptions): StandIn {
   const asked: StandIn['asked'] = []
   let hang = () => {}
   const hung = new Promise<void>(resolve => {
     hang = resolve
   })
+  let hold = (_release: () => void) => {}
+  const held = new Promise<() => void>(resolve => {
+    hold = resolve
+  })
   let silent = false
-  const self = { asked, hung, map: new Uint8Array(24), [Symbol.dispose]: () => socket.close() }
+  let waits = false
+  const self = { asked, hung, held, map: new Uint8Array(24), [Symbol.dispose]: () => socket.close() }
   const device = (builder: MessageBuilder) => {
     builder.u32(VNET_ATTR_IFINDEX, ifindex).string(VNET_ATTR_IFNAME, name)
     if (netns !== undefined) builder.string(VNET_ATTR_NETNS, netns)
@@ -68,7 +75,8 @@ export function standIn(native: Native, { name, ifindex = 7, netns, port = VNET_
     else if (cmd === SIOCDEVPRIVATE + 1) {
       const octets = Uint8Array.of(0x39, 0x30, 0, 0, 0, 0, 0, 0)
       return native.processVmWritev(pid, view.getBigUint64(16, true), octets) === 8 ? 0 : -EFAULT
-    } else if (cmd === SIOCDEVPRIVATE + 2) {
+    } else if (cmd === SIOCDEVPRIVATE + 2 || cmd === SIOCDEVPRIVATE + 4) {
+      waits = cmd === SIOCDEVPRIVATE + 4
       view.setInt32(16, 4242, true)
       return 7
     } else if (cmd === SIOCDEVPRIVATE + 3) {
@@ -108,11 +116,13 @@ export function standIn(native: Native, { name, ifindex = 7, netns, port = VNET_
       uid: 0,
       mayChange: true,
       send(octets) {
-        if (!silent) socket.send(sender, octets)
+        const [copy, send] = [octets.slice(), () => void socket.send(sender, copy)]
+        if (waits) hold(send)
+        else if (!silent) send()
       },
       dump: parts => dumps.begin(sender, parts),
     }
-    silent = false
+    silent = waits = false
     dispatch(families, bytes, length, client, error => {
       throw error
     })

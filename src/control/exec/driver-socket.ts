@@ -21,7 +21,7 @@ import {
 import { MessageBuilder, NLMSG_NOOP } from '../../netlink/index.ts'
 
 /** How long a vnet may take for the next part of its answer. */
-const TIMEOUT_MS = 5000
+export const TIMEOUT_MS = 5000
 /** One that was silent for this time may have ended before it read the question, which is then lost: it is looked for. */
 const PROBE_MS = 100
 /** One whose receive buffer is full is asked again after this time. */
@@ -32,6 +32,8 @@ const RECEIVE_OCTETS = 65536
  * program, and to sleep and be woken takes longer than most answers.
  */
 const SPIN_NS = 50_000
+/** Sockets that nobody uses just now, kept for a namespace. */
+const IDLE_MAX = 16
 
 /** Whom the vnet takes for the asker; ourselves when undefined. */
 export interface Asker {
@@ -62,10 +64,11 @@ export class DriverSocket {
   readonly #meta = new Int32Array(3)
   readonly #address = sockaddrNl()
   readonly #onDatagram: OnAny | undefined
-  readonly #timer: NodeJS.Timeout
   /** Not where the vnet would have to wait for us to sleep. */
   readonly #spins = availableParallelism() > 1
   #question: Question | undefined
+  /** While a question waits. */
+  #timer: NodeJS.Timeout | undefined
   /** Probes that were answered by nothing but a port that is there. */
   #silent = 0
   #open = true
@@ -92,7 +95,6 @@ export class DriverSocket {
       throw error
     }
     this.#poller.unref()
-    this.#timer = setInterval(() => this.#probe(), PROBE_MS).unref()
   }
 
   ask(question: Question): void {
@@ -115,7 +117,6 @@ export class DriverSocket {
   close(): void {
     if (!this.#open) return
     this.#open = false
-    clearInterval(this.#timer)
     this.#poller.close()
     this.#native.close(this.#fd)
     this.#end(-ETIMEDOUT)
@@ -132,6 +133,7 @@ export class DriverSocket {
     if (sent === -EAGAIN) setTimeout(() => this.#send(question), RETRY_MS)
     else if (sent < 0) this.#end(sent)
     else if (this.#spins) this.#spin(question)
+    if (question === this.#question) this.#timer ??= setInterval(() => this.#probe(), PROBE_MS)
   }
 
   #spin(question: Question): void {
@@ -158,11 +160,11 @@ export class DriverSocket {
   }
 
   #probe(): void {
-    if (this.#question === undefined) return
     this.#silent++
     if (this.#silent * PROBE_MS > TIMEOUT_MS) this.#end(-ETIMEDOUT)
-    // The first may come just after the question.
-    else if (this.#silent > 1 && this.#native.sendto(this.#fd, noop, MSG_DONTWAIT, this.#address) === -ECONNREFUSED) {
+    else if (this.#native.sendto(this.#fd, noop, MSG_DONTWAIT, this.#address) === -ECONNREFUSED) {
+      // What it said last may still be unread.
+      this.#receive()
       this.#end(-ECONNREFUSED)
     }
   }
@@ -170,6 +172,8 @@ export class DriverSocket {
   #end(result: number): void {
     const question = this.#question
     this.#question = undefined
+    clearInterval(this.#timer)
+    this.#timer = undefined
     question?.onEnd(result)
   }
 }
@@ -194,7 +198,7 @@ export class DriverSockets {
       ...question,
       onEnd: result => {
         // After a time-out its answer may still come, and would be taken for that of the next question.
-        if (result === 0 && this.#open) idle.push(socket)
+        if (result === 0 && this.#open && idle.length < IDLE_MAX) idle.push(socket)
         else {
           this.#all.delete(socket)
           socket.close()

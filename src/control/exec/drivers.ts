@@ -2,8 +2,8 @@
  * Whose an interface is: the devices of all vnets that can be asked, by the network namespace they are in and their name. What is known
  * is looked up without waiting; it is asked anew when the files in /run/vnet have changed, or when a name was not found for a while.
  */
-import { statSync } from 'node:fs'
-import { VnetError } from '../../core/errno.ts'
+import { fstatSync, statSync } from 'node:fs'
+import { ETIMEDOUT, isErrno, VnetError } from '../../core/errno.ts'
 import type { Native } from '../../kernel/native.ts'
 import { netnsPath } from '../../kernel/netns-name.ts'
 import { O_RDONLY } from '../../kernel/uapi.ts'
@@ -115,8 +115,9 @@ export class Drivers {
     const home = ownNamespace('net')
     try {
       using client = new ControlClient(this.#native, { timeoutMs: TIMEOUT_MS })
-      const { devices, elsewhere } = await findVnets(client, this.#directory)
+      const { devices, failed, elsewhere } = await findVnets(client, this.#directory)
       await this.#add(found, client, this.#native, home, devices)
+      if (failed.some(isSilent)) this.#keep(found, home)
       for (const entry of elsewhere) await this.#addElsewhere(found, entry)
     } catch (error) {
       if (!(error instanceof VnetError)) throw error
@@ -144,7 +145,14 @@ export class Drivers {
       )
     } catch (error) {
       if (!(error instanceof VnetError)) throw error
+      if (isSilent(error)) this.#keep(found, netns)
     }
+  }
+
+  /** One that does not answer just now, stopped or busy, has what it had; one that has gone refuses when it is asked. */
+  #keep(found: Driver[], home: number): void {
+    const answered = new Set(found.filter(driver => driver.home === home).map(({ port }) => port))
+    found.push(...this.#drivers.filter(driver => driver.home === home && !answered.has(driver.port)))
   }
 
   async #add(
@@ -166,10 +174,12 @@ export class Drivers {
   #at(pid: number, netns: number): Native | undefined {
     const known = this.#homes.get(netns)
     if (known !== undefined) return known.native
-    const path = `/proc/${pid}/ns/net`
-    if (inode(path) !== netns) return undefined
-    const nsfd = this.#native.open(path, O_RDONLY, -1)
+    const nsfd = this.#native.open(`/proc/${pid}/ns/net`, O_RDONLY, -1)
     if (nsfd < 0) return undefined
+    if (fstatSync(nsfd).ino !== netns) {
+      this.#native.close(nsfd)
+      return undefined
+    }
     const ours = this.#native
     const native: Native = {
       ...ours,
@@ -179,6 +189,8 @@ export class Drivers {
     return native
   }
 }
+
+const isSilent = (error: VnetError) => isErrno(error, ETIMEDOUT)
 
 const key = (netns: number, name: string) => `${netns} ${name}`
 

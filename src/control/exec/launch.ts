@@ -3,13 +3,12 @@
  * standard streams, terminal, process group and directory.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync, readlinkSync, statSync } from 'node:fs'
 import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { EBUSY, EINVAL, ENOENT, ENOSYS, EPERM, EPROTO, VnetError } from '../../core/errno.ts'
 import { check } from '../../kernel/errno.ts'
 import type { Native } from '../../kernel/native.ts'
-import { O_CLOEXEC } from '../../kernel/uapi.ts'
 import { FIRST_DESCRIPTOR, LAST_DESCRIPTOR, type SuperviseOptions, supervise } from './supervisor.ts'
 
 const GO = Uint8Array.of(1)
@@ -30,16 +29,18 @@ export interface Launched {
   readonly ended: Promise<ProgramEnd>
 }
 
+export interface LaunchOptions extends SuperviseOptions {
+  /** This process is there for the program alone: what it was given beside the standard streams is the program's as well. */
+  readonly sole?: boolean | undefined
+}
+
 /** Starts a program, found as execvp(3) finds it. */
-export function launch(native: Native, program: string, args: readonly string[], options: SuperviseOptions): Launched {
-  const channel = ownDescriptor()
-  const stdio = [
-    ...Array<'inherit'>(3).fill('inherit'),
-    ...Array<'ignore'>(channel - 3).fill('ignore'),
-    'pipe',
-  ] as const
+export function launch(native: Native, program: string, args: readonly string[], options: LaunchOptions): Launched {
+  const given = options.sole ? inherited() : [true, true, true, false]
+  const channel = given.findIndex(isOurs => !isOurs)
+  const stdio = Array.from(given, (isOurs, fd) => (isOurs ? fd : fd === channel ? 'pipe' : 'ignore'))
   const words = [channel, FIRST_DESCRIPTOR, LAST_DESCRIPTOR].map(String)
-  const child = spawn(launcher(), [...words, program, ...args], { stdio: [...stdio] })
+  const child = spawn(launcher(), [...words, program, ...args], { stdio })
   return { kill: signal => void child.kill(signal), ended: toTheEnd(native, child, channel, options) }
 }
 
@@ -56,7 +57,8 @@ function toTheEnd(
     child.on('error', (error: NodeJS.ErrnoException) => {
       reject(new VnetError(-(error.errno ?? -EPROTO), 'vnet-launch', `${error.message}: run \`npm run setup\``))
     })
-    child.on('exit', (code, signal) => {
+    // Not 'exit': what the launcher said last may still be unread.
+    child.on('close', (code, signal) => {
       supervision?.[Symbol.dispose]()
       if (failure !== undefined) reject(failure)
       else if (supervision === undefined) reject(new VnetError(EPROTO, 'vnet-launch', 'it ended before it was ready'))
@@ -89,12 +91,12 @@ function toTheEnd(
 
 function superviseChild(native: Native, pid: number, number: number, options: SuperviseOptions): Disposable {
   if (number < 0) throw new VnetError(number, 'seccomp', adviceOn(-number))
-  const pidfd = check(native.pidfdOpen(pid, 0), 'pidfd_open', 'vnet exec needs Linux 5.6')
+  const pidfd = check(native.pidfdOpen(pid, 0), 'pidfd_open', 'vnet exec needs Linux 5.14')
   try {
     const fd = check(
       native.pidfdGetfd(pidfd, number),
       'pidfd_getfd',
-      'vnet exec needs Linux 5.6 and the right to trace',
+      'vnet exec needs Linux 5.14 and the right to trace',
     )
     return supervise(native, fd, options)
   } finally {
@@ -104,7 +106,7 @@ function superviseChild(native: Native, pid: number, number: number, options: Su
 
 function adviceOn(errno: number): string | undefined {
   if (errno === EBUSY) return 'it is supervised already: vnet exec does not run inside vnet exec'
-  if (errno === EINVAL || errno === ENOSYS) return 'vnet exec needs Linux 5.9 with seccomp filters'
+  if (errno === EINVAL || errno === ENOSYS) return 'vnet exec needs Linux 5.14 with seccomp filters'
   return errno === EPERM ? 'filters are forbidden here' : undefined
 }
 
@@ -118,18 +120,25 @@ function launcher(): string {
   throw new VnetError(ENOENT, 'vnet-launch', `it is not built: run \`npm run setup\` in ${root}`)
 }
 
-/** A number that is not inherited: Node's own. What we were given at others is the program's as well. */
-function ownDescriptor(): number {
-  const numbers = readdirSync('/proc/self/fdinfo').map(Number)
-  const own = numbers.filter(fd => fd > 2 && isCloexec(fd))
-  return Math.min(...own)
-}
-
-function isCloexec(fd: number): boolean {
-  try {
-    const flags = /^flags:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? ''
-    return (Number.parseInt(flags, 8) & O_CLOEXEC) !== 0
-  } catch {
-    return false
+/**
+ * By number, whether a descriptor is one that we were given. Node marks the lower ones as its own, so that they are told apart by what
+ * they are: it takes the lowest free numbers, an epoll the first, then pipes of which it has both ends, and copies of the terminal.
+ */
+function inherited(): boolean[] {
+  const names: string[] = []
+  for (const fd of readdirSync('/proc/self/fd')) {
+    try {
+      names[Number(fd)] = readlinkSync(`/proc/self/fd/${fd}`)
+    } catch {
+      // By which they were listed.
+    }
   }
+  const first = names.indexOf('anon_inode:[eventpoll]')
+  const later = names.slice(first)
+  const isNodes = (name: string) =>
+    name.startsWith('anon_inode:') ||
+    name === '/dev/null' ||
+    (name.startsWith('pipe:') && later.indexOf(name) !== later.lastIndexOf(name)) ||
+    (/^\/dev\/(pts\/|tty)/.test(name) && names.indexOf(name) < 3)
+  return Array.from(names, (name: string | undefined, fd) => name !== undefined && (fd < first || !isNodes(name)))
 }

@@ -21,16 +21,20 @@ import {
   VNET_ATTR_IFINDEX,
   VNET_ATTR_IFNAME,
   VNET_ATTR_IOCTL_CMD,
+  VNET_ATTR_IOCTL_DEADLINE,
   VNET_ATTR_IOCTL_IFREQ,
   VNET_ATTR_IOCTL_PID,
   VNET_ATTR_NETNS,
   VNET_CMD_IOCTL,
   VNET_GENL_VERSION,
 } from '../family.ts'
+import { TIMEOUT_MS } from './driver-socket.ts'
 import type { Driver } from './drivers.ts'
 import type { Supervision } from './supervisor.ts'
 
 const IFNAMSIZ = 16
+/** Before we give up: what a driver does after that, it would do to the memory of a program that has gone on. */
+const DEADLINE_NS = (TIMEOUT_MS - 1000) * 1e6
 const NAMES = new TextDecoder()
 
 /** What a driver said: 0 or more, or -errno, and the ifreq as it left it. */
@@ -56,8 +60,8 @@ export class PrivateIoctls {
     const ifreq = new Uint8Array(IFREQ_LEN)
     if (processes.read(pid, notification.address(2), ifreq) < 0) return listener.proceed(notification)
     const netns = processes.withDescriptor(pid, notification.int(0), fd => processes.namespaceOf(fd))
-    // No socket, or one of a namespace where nothing can be ours. Then whether all that was of this process.
-    if (netns === undefined || !listener.isWaiting(notification)) return listener.proceed(notification)
+    // No socket, or one of a namespace where nothing can be ours.
+    if (netns === undefined) return listener.proceed(notification)
     const name = nameOf(ifreq)
     const driver = drivers.known(netns, name)
     if (driver !== undefined) return this.#ask(notification, driver, ifreq)
@@ -75,7 +79,11 @@ export class PrivateIoctls {
   #ask(notification: Notification, driver: Driver, ifreq: Uint8Array): void {
     const { listener, processes, sockets, drivers } = this.#supervision
     const asker = this.#supervision.askerOf(notification.pid)
-    if (asker === null) return
+    // Only now: the rights, too, were of whoever has that number.
+    if (asker === null || !listener.isWaiting(notification)) {
+      listener.proceed(notification)
+      return
+    }
     const seq = this.#write(notification, driver, ifreq)
     let answer: Answer | undefined
     sockets.ask(driver.native, {
@@ -120,6 +128,7 @@ export class PrivateIoctls {
       .u32(VNET_ATTR_IOCTL_CMD, notification.int(1) >>> 0)
       .binary(VNET_ATTR_IOCTL_IFREQ, ifreq)
       .u32(VNET_ATTR_IOCTL_PID, notification.pid)
+      .u64(VNET_ATTR_IOCTL_DEADLINE, BigInt(this.#supervision.native.monotonic() + DEADLINE_NS))
     return this.#seq
   }
 }

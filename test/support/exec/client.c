@@ -7,17 +7,23 @@
 #include <net/if.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+/* As much as a driver writes: a struct rtnl_link_stats64. */
+#define DATA 25
 
 static double now(void) {
   struct timespec t;
@@ -33,10 +39,10 @@ static int request(int fd, const char *name, unsigned long cmd, struct ifreq *if
   return ioctl(fd, cmd, ifr);
 }
 
-/* Room for as much as a driver writes: a struct rtnl_link_stats64. The first of it is said. */
+/* The first of the data is said. */
 static int one(const char *name, unsigned long cmd, uint64_t value) {
   struct ifreq ifr;
-  uint64_t data[25] = {value};
+  uint64_t data[DATA] = {value};
   const int fd = socket(AF_INET, SOCK_DGRAM, 0);
   const int result = request(fd, name, cmd, &ifr, data);
   const int error = errno;
@@ -83,18 +89,21 @@ static void *many(void *unused) {
   const int fd = socket(AF_INET, SOCK_DGRAM, 0);
   (void)unused;
   for (int i = 0; i < count; i++) {
-    uint64_t data = 0;
-    if (request(fd, target, SIOCDEVPRIVATE + 1, &ifr, &data) == 0 && data == 12345) good++;
+    uint64_t data[DATA] = {0};
+    if (request(fd, target, SIOCDEVPRIVATE + 1, &ifr, data) == 0 && data[0] == 12345) good++;
   }
   close(fd);
   return (void *)good;
 }
 
-static int threads(void) {
-  pthread_t thread[4];
+static int threads(int number) {
+  pthread_t thread[1000];
+  pthread_attr_t small;
   long good = 0;
-  for (int i = 0; i < 4; i++) pthread_create(&thread[i], NULL, many, NULL);
-  for (int i = 0; i < 4; i++) {
+  pthread_attr_init(&small);
+  pthread_attr_setstacksize(&small, 65536);
+  for (int i = 0; i < number; i++) pthread_create(&thread[i], &small, many, NULL);
+  for (int i = 0; i < number; i++) {
     void *each;
     pthread_join(thread[i], &each);
     good += (long)each;
@@ -117,6 +126,89 @@ static int forks(void) {
   return 0;
 }
 
+/* What the call with an ifreq and data that lie anywhere answers. */
+static void told(const char *what, int fd, struct ifreq *ifr, uint64_t *data) {
+  struct ifreq whole = {.ifr_data = (void *)data};
+  memcpy(whole.ifr_name, target, strnlen(target, IFNAMSIZ - 1));
+  if (ifr == NULL) ifr = &whole;
+  else memcpy(ifr, &whole, offsetof(struct ifreq, ifr_data) + sizeof ifr->ifr_data);
+  errno = 0;
+  const int result = ioctl(fd, SIOCDEVPRIVATE + 1, ifr);
+  printf("%s %s\n", what, result < 0 ? strerrorname_np(errno) : "ok");
+}
+
+/* In the last octets before memory that is not there, over the border of two pages, one octet too far, and in memory that is read only. */
+static int borders(void) {
+  const int fd = socket(AF_INET, SOCK_DGRAM, 0);
+  char *pages = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  char *end = pages + 2 * 4096;
+  uint64_t data[DATA];
+  munmap(end, 4096);
+  told("last", fd, (void *)(end - sizeof(struct ifreq)), data);
+  told("over", fd, (void *)(pages + 4096 - 20), (void *)(pages + 4096 - 3));
+  told("behind", fd, (void *)(end - sizeof(struct ifreq) + 1), data);
+  told("data last", fd, NULL, (void *)(end - sizeof data));
+  told("data behind", fd, NULL, (void *)(end - sizeof data + 1));
+  mprotect(pages, 4096, PROT_READ);
+  told("data read only", fd, NULL, (void *)pages);
+  return 0;
+}
+
+static int in_clone(void *unused) {
+  uint64_t data[DATA];
+  (void)unused;
+  told("clone", socket(AF_INET, SOCK_DGRAM, 0), NULL, data);
+  return 0;
+}
+
+/* By processes and descriptors of all kinds. */
+static int ways(void) {
+  static char stack[65536] __attribute__((aligned(16)));
+  uint64_t data[DATA];
+  close_range(3, ~0U, 0);
+  const int fd = socket(AF_INET, SOCK_DGRAM, 0);
+  told("closed", fd, NULL, data);
+  told("high", dup2(fd, 2000), NULL, data);
+  if (vfork() == 0) {
+    told("vfork", fd, NULL, data);
+    _exit(0);
+  }
+  waitpid(clone(in_clone, stack + sizeof stack, CLONE_VM | CLONE_FILES | SIGCHLD, NULL), NULL, 0);
+  told("chroot", chroot("/proc/self/fdinfo") == 0 ? fd : -1, NULL, data);
+  told("unshared", unshare(CLONE_NEWNET) == 0 ? fd : -1, NULL, data);
+  told("elsewhere", socket(AF_INET, SOCK_DGRAM, 0), NULL, data);
+  return 0;
+}
+
+/* A call that the driver did not answer, and the octets it was for once the driver goes on. */
+static int late(void) {
+  struct ifreq ifr;
+  uint64_t data[DATA], after[DATA];
+  const int fd = socket(AF_INET, SOCK_DGRAM, 0);
+  printf("%d\n", request(fd, target, SIOCDEVPRIVATE + 1, &ifr, data));
+  getchar();
+  memset(data, 0x55, sizeof data);
+  const int result = request(fd, target, SIOCDEVPRIVATE + 1, &ifr, data);
+  printf("%d %s\n", result, strerrorname_np(errno));
+  getchar();
+  const int then = request(fd, target, SIOCDEVPRIVATE + 1, &ifr, after);
+  printf("%d %s\n", then, data[0] == 0x5555555555555555 ? "untouched" : "written to");
+  return 0;
+}
+
+static void *execute(void *program) {
+  execl(program, program, "ioctl", target, "89f2", (char *)NULL);
+  return NULL;
+}
+
+/* The first thread waits for a driver that does not answer while another one executes. */
+static int replaced(const char *program) {
+  pthread_t thread;
+  struct ifreq ifr;
+  pthread_create(&thread, NULL, execute, (void *)program);
+  return request(socket(AF_INET, SOCK_DGRAM, 0), target, SIOCDEVPRIVATE + 3, &ifr, NULL);
+}
+
 static int ascending(const void *a, const void *b) {
   const double x = *(const double *)a, y = *(const double *)b;
   return (x > y) - (x < y);
@@ -125,13 +217,13 @@ static int ascending(const void *a, const void *b) {
 /* Microseconds a call: the mean, the median, and what one in a hundred exceeds. */
 static int bench(const char *name, unsigned long cmd) {
   struct ifreq ifr;
-  uint64_t data = 0;
+  uint64_t data[DATA] = {0};
   double *each = malloc(count * sizeof *each), sum = 0;
   const int fd = socket(AF_INET, SOCK_DGRAM, 0);
-  for (int i = 0; i < count / 10; i++) request(fd, name, cmd, &ifr, &data);
+  for (int i = 0; i < count / 10; i++) request(fd, name, cmd, &ifr, data);
   for (int i = 0; i < count; i++) {
     const double began = now();
-    request(fd, name, cmd, &ifr, &data);
+    request(fd, name, cmd, &ifr, data);
     sum += each[i] = now() - began;
   }
   qsort(each, count, sizeof *each, ascending);
@@ -157,19 +249,21 @@ static int bench_write(void) {
   return 0;
 }
 
-static void on_alarm(int signal) { (void)signal; }
+static volatile sig_atomic_t alarms;
 
-/* SIGALRM a thousand times a second, with a handler and without SA_RESTART. */
-static int interrupted(const char *name) {
+static void on_alarm(int signal) {
+  (void)signal;
+  alarms++;
+}
+
+/* A call that a driver holds, with a handler for SIGALRM that does not ask for calls to be restarted. */
+static int interrupted(void) {
+  struct ifreq ifr;
   struct sigaction action = {.sa_handler = on_alarm};
-  timer_t timer;
-  struct itimerspec often = {{0, 1000000}, {0, 1000000}};
-  struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
   sigaction(SIGALRM, &action, NULL);
-  timer_create(CLOCK_MONOTONIC, &event, &timer);
-  timer_settime(timer, 0, &often, NULL);
-  target = name;
-  printf("%ld\n", (long)many(NULL));
+  printf("%d\n", getpid());
+  const int result = request(socket(AF_INET, SOCK_DGRAM, 0), target, SIOCDEVPRIVATE + 4, &ifr, NULL);
+  printf("%d %s signals=%d\n", result, result < 0 ? strerrorname_np(errno) : "ok", alarms);
   return 0;
 }
 
@@ -419,9 +513,13 @@ int main(int argc, char **argv) {
   if (strcmp(what, "ioctl") == 0) return one(name, cmd, argc > 4 ? strtoul(argv[4], NULL, 10) : 0);
   if (strcmp(what, "bad-memory") == 0) return bad_memory(name);
   if (strcmp(what, "map") == 0) return map(name, cmd);
-  if (strcmp(what, "threads") == 0) return threads();
+  if (strcmp(what, "threads") == 0) return threads(cmd);
+  if (strcmp(what, "borders") == 0) return borders();
+  if (strcmp(what, "ways") == 0) return ways();
+  if (strcmp(what, "late") == 0) return late();
+  if (strcmp(what, "replaced") == 0) return replaced(argv[0]);
   if (strcmp(what, "forks") == 0) return forks();
-  if (strcmp(what, "interrupted") == 0) return interrupted(name);
+  if (strcmp(what, "interrupted") == 0) return interrupted();
   if (strcmp(what, "bench") == 0) return bench(name, cmd);
   if (strcmp(what, "bench-write") == 0) return bench_write();
   if (strcmp(what, "echo") == 0) return echo(name, argv[3], count == 100 ? 1 : count);

@@ -1,0 +1,48 @@
+/** Other processes by the numbers of their threads, which may become another's. */
+import { expect, test } from 'vitest'
+import { EFAULT, ENOTSOCK, ESRCH } from '../../src/core/errno.ts'
+import type { Native } from '../../src/kernel/native.ts'
+import { OtherProcesses } from '../../src/kernel/other-process.ts'
+
+/** A kernel in which pidfds are numbered from 100 on; those in `gone` are of threads that ended. */
+function processes(native: Partial<Native> = {}) {
+  const gone = new Set<number>()
+  const open = new Set<number>()
+  let next = 100
+  const some: Partial<Native> = {
+    getsockopt: () => -ENOTSOCK,
+    pidfdOpen() {
+      open.add(next)
+      return next++
+    },
+    pidfdGetfd: (pidfd, fd) => (gone.has(pidfd) ? -ESRCH : pidfd * 1000 + fd),
+    close(fd) {
+      open.delete(fd)
+      return 0
+    },
+    ...native,
+  }
+  return { others: new OtherProcesses(some as Native, { fd: 3, inode: 1 }), gone, open }
+}
+
+test('a number that another thread has by now is that thread’s', () => {
+  const { others, gone, open } = processes()
+  const descriptor = () => others.withDescriptor(7, 5, fd => fd)
+  expect([descriptor(), descriptor()]).toEqual([100_005, 100_005])
+  gone.add(100)
+  expect(descriptor()).toBe(101_005)
+  expect([...open]).toEqual([101])
+})
+
+test('descriptors are kept for the 64 that asked last, and none when it is closed', () => {
+  const { others, open } = processes()
+  for (let pid = 1; pid <= 100; pid++) others.withDescriptor(pid, 0, () => {})
+  expect([open.size, Math.min(...open)]).toEqual([64, 136])
+  others.close()
+  expect(open.size).toBe(0)
+})
+
+test('memory of which a part is not there is EFAULT, both ways', () => {
+  const { others } = processes({ processVmReadv: () => 39, processVmWritev: () => 39 })
+  expect([others.read(1, 0n, new Uint8Array(40)), others.write(1, 0n, new Uint8Array(40))]).toEqual([-EFAULT, -EFAULT])
+})
