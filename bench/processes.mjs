@@ -4,10 +4,17 @@
  */
 import { execFileSync, spawn } from 'node:child_process'
 
+/** What a command may take on a busy machine, a compiler too. */
+const RUN_MS = 60_000
+
 /** Runs a short command to its end and returns what it printed. Throws one line when it fails. */
 export function run(...argv) {
   try {
-    return execFileSync(argv[0], argv.slice(1), { encoding: 'utf8', timeout: 5000, stdio: ['ignore', 'pipe', 'pipe'] })
+    return execFileSync(argv[0], argv.slice(1), {
+      encoding: 'utf8',
+      timeout: RUN_MS,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
   } catch (error) {
     throw new Error(`${argv.join(' ')}: ${complaint(error.stderr || error.message)}`)
   }
