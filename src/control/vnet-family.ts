@@ -2,6 +2,7 @@
  * What a running vnet answers for `vnet_nl`. The counters of a device, ours and the kernel's, are read in one go: both count a
  * frame in the call that moves it, so they agree to the frame at every moment, also under load.
  */
+import { EINVAL } from '../core/errno.ts'
 import type { NetDevice } from '../core/net-device.ts'
 import type { MessageBuilder } from '../netlink/index.ts'
 import { writeIndexedArray } from '../netlink/index.ts'
@@ -25,6 +26,7 @@ import {
   VNET_ATTR_NUM_TX_QUEUES,
   VNET_ATTR_QUEUE,
   VNET_ATTR_REQUEUES,
+  VNET_ATTR_SCOPE,
   VNET_ATTR_STATS,
   VNET_ATTR_TX_TIMEOUTS,
   VNET_CMD_GET_DEVICES,
@@ -46,6 +48,7 @@ import { ioctl } from './ioctl.ts'
 import { type Family, operation, type Write } from './operation.ts'
 import { parameters } from './parameters.ts'
 import { type QueueEvents, queueEvents, sumOfEvents } from './queue-events.ts'
+import { Refusal } from './refusal.ts'
 import { chosen, identify, type Subject, theOne } from './subject.ts'
 import { subscribe } from './subscribe.ts'
 
@@ -61,8 +64,11 @@ export function vnetFamily(subject: Subject): Family {
   const getStats = operation({
     cmd: VNET_CMD_GET_STATS,
     policy: getStatsRequest,
-    doit: request => deviceStats(subject, theOne(subject, request)),
-    dumpit: request => allStats(subject, chosen(subject, request), request.scope ?? 0),
+    doit(request) {
+      scopeOf(request)
+      return deviceStats(subject, theOne(subject, request))
+    },
+    dumpit: request => allStats(subject, chosen(subject, request), scopeOf(request)),
   })
   return {
     id: VNET_GENL_ID,
@@ -81,6 +87,12 @@ export function vnetFamily(subject: Subject): Family {
     ].sort((a, b) => a.cmd - b.cmd),
     groups: [{ name: VNET_MCGRP_EVENTS_NAME, id: VNET_MCGRP_EVENTS }],
   }
+}
+
+/** What is wanted beside the sums; a scope that nobody knows is refused, as the kernel refuses flags outside of a policy's mask. */
+function scopeOf({ scope = 0 }: { readonly scope?: number | undefined }): number {
+  if ((scope & ~VNET_SCOPE_QUEUE) === 0) return scope
+  throw new Refusal(EINVAL, VNET_ATTR_SCOPE, `scope: 0x${scope.toString(16)} has flags that nobody knows`)
 }
 
 /** The sums of each device, and what else is in `scope` after them: each device as it is when its turn comes. */

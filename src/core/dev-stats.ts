@@ -10,6 +10,8 @@ export class DevStats {
   readonly #dev: NetDevice
   #hostBefore: Float64Array | undefined
   #driverBefore: Float64Array | undefined
+  /** Reset, and the host not asked yet. */
+  #hostIsStale = false
 
   constructor(dev: NetDevice) {
     this.#dev = dev
@@ -24,19 +26,30 @@ export class DevStats {
 
   /** What the host counted; undefined when it keeps no counters or the interface is gone. Owned by the caller. */
   host(): Float64Array | undefined {
+    this.#askHost()
     const stats = this.#dev.port?.hostStats()
     return stats && less(stats, this.#hostBefore)
   }
 
-  /** All begin anew. */
+  /**
+   * All begin anew. The host counts what we read and write, so it is asked only when whoever wants the reset has his answer: before
+   * the next frame.
+   */
   reset(): void {
-    const { counters, port, tx } = this.#dev
+    const { counters, tx } = this.#dev
     counters.reset()
     for (const txq of tx) txq.requeues = txq.transTimeout = 0
-    this.#hostBefore = port?.hostStats()
+    this.#hostIsStale = true
+    queueMicrotask(() => this.#askHost())
     const driver = new Float64Array(LINK_STATS64_LENGTH)
     this.#addDriver(driver)
     this.#driverBefore = driver
+  }
+
+  #askHost(): void {
+    if (!this.#hostIsStale) return
+    this.#hostIsStale = false
+    this.#hostBefore = this.#dev.port?.hostStats()
   }
 
   #addDriver(stats: Float64Array): void {

@@ -345,6 +345,25 @@ describe('events', () => {
     expect((await going.end()).status).toBe(0)
   })
 
+  test('are over when the user ends it, also where another vnet begins just then', async () => {
+    const first = vnet({
+      [SUBSCRIBE](asked) {
+        // No events: it takes leave.
+        if (asked.attributes[29]?.[0] === 0) directory.change()
+        return []
+      },
+    })
+    const second = vnet({ [SUBSCRIBE]: none }, VNET_PORT + 1)
+    entries.push(entry(43, VNET_PORT + 1))
+    const going = startMain('events')
+    await Promise.all([first.hears(SUBSCRIBE), second.hears(SUBSCRIBE)])
+    first.event(up)
+    second.event(up)
+    await going.until(text => text.split('\n').length > 2)
+    expect((await going.end()).status).toBe(0)
+    expect(first.asked.filter(({ cmd }) => cmd === SUBSCRIBE)).toHaveLength(2)
+  })
+
   test('that were lost are a line, and an object', async () => {
     for (const [args, line] of [
       [[], 'some events were lost\n'],

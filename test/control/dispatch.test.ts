@@ -257,6 +257,18 @@ describe('GET_STATS', () => {
     ])
   })
 
+  test.each([
+    ['one', NLM_F_ACK],
+    ['a dump', NLM_F_DUMP],
+  ])('a scope that nobody knows is refused, of %s', async (_, flags) => {
+    const { families } = await served()
+    const write = (b: MessageBuilder) => b.string(2, 'one').u32(6, 9)
+    expect(read(ask(families, request(VNET_GENL_ID, GET_STATS, { flags, write })))).toMatchObject({
+      answers: [],
+      acks: [{ error: -22, message: 'scope: 0x9 has flags that nobody knows', offset: 28 }],
+    })
+  })
+
   test('it has what is beside the fields: of the device the sums, of each queue its own', async () => {
     const { families, one } = await served()
     Object.assign(one.dev.tx[0]!, { requeues: 2, transTimeout: 1 })

@@ -32,6 +32,25 @@ test('a reset sets every counter to zero, and frames are conserved all the same'
   expect(conserved()).toEqual({ in: 8, out: 0, dropped: 8, held: 0 })
 })
 
+test('the host is asked when whoever wants a reset has it, before the next frame; once, and only for the last of two', async () => {
+  const { dev, send } = await device()
+  send(4)
+  const { port } = dev
+  let asked = 0
+  const hostStats = port!.hostStats.bind(port)
+  port!.hostStats = () => {
+    asked++
+    return hostStats()
+  }
+  dev.resetStats()
+  dev.resetStats()
+  expect(asked).toBe(0)
+  await undefined
+  expect(asked).toBe(1)
+  send(2)
+  expect(dev.hostStats()![TX_PACKETS]).toBe(2)
+})
+
 test('what a driver adds by ndoGetStats64 begins anew too', async () => {
   let compressed = 10
   const { dev } = await device((_, stats) => {

@@ -47,7 +47,7 @@ export function events({ json, drops }: EventsOptions, io: Io): Promise<number> 
         await subscription.ended
         subscriptions.delete(port)
         // Another may have its port by now.
-        if (!isOver) listenToAll(true)
+        listenToAll(true)
       } catch (error) {
         if (!(error instanceof VnetError)) throw error
         subscriptions.delete(port)
@@ -59,6 +59,8 @@ export function events({ json, drops }: EventsOptions, io: Io): Promise<number> 
       if (subscriptions.size === 0) noneIsLeft()
     }
     function listenToAll(areNew: boolean): void {
+      // Told of a change between the end and its last word, it would hear the same vnets anew.
+      if (isOver) return
       for (const port of portsOf(readDirectory())) if (!subscriptions.has(port)) void listen(port, areNew)
     }
     using _ = watchDirectory(() => listenToAll(true))

@@ -3,12 +3,16 @@ import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { ownNamespace } from '../../../src/control/directory.ts'
 import { Drivers } from '../../../src/control/exec/drivers.ts'
+import { serveControl } from '../../../src/control/server.ts'
+import { addDevice, memoryNets } from '../../support/memory-net.ts'
 import { MemoryNetlink } from '../../support/memory-netlink.ts'
 
 let directory: string
 let now: number
 let drivers: Drivers
+const memoryNet = memoryNets()
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'vnet-drivers-'))
@@ -47,4 +51,22 @@ test('what is unknown is looked for again after a second, and what was wrong at 
   expect([drivers.isStale, drivers.isChanged]).toEqual([true, false])
   drivers.forget()
   expect(drivers.isChanged).toBe(true)
+})
+
+test('what is known of a device holds until the directory says otherwise; what was asked for last can still be had', async () => {
+  const { native } = new MemoryNetlink()
+  const memory = memoryNet()
+  await addDevice(memory, {}, { name: 'vnet7' })
+  using _server = serveControl(native, memory.net, { directory })
+  settle()
+  const mine = new Drivers(native, directory, () => now)
+  const netns = ownNamespace('net')
+  await mine.ask()
+  expect(mine.known(netns, 'vnet7')?.device.name).toBe('vnet7')
+  expect(mine.known(netns + 1, 'vnet7')).toBeUndefined()
+  writeFileSync(join(directory, 'new.json'), '')
+  now += 2
+  expect(mine.known(netns, 'vnet7')).toBeUndefined()
+  expect(mine.asked(netns, 'vnet7')?.device.name).toBe('vnet7')
+  mine.close()
 })

@@ -10,7 +10,7 @@ import {
   VNET_ATTR_IOCTL_RESULT,
   VNET_GENL_ID,
 } from '../../../src/control/family.ts'
-import { ECONNREFUSED, ENODEV } from '../../../src/core/errno.ts'
+import { ECONNREFUSED, ENODEV, EPERM } from '../../../src/core/errno.ts'
 import { Notification } from '../../../src/kernel/seccomp.ts'
 import {
   decodeAttributes,
@@ -72,6 +72,12 @@ const changed = (builder: MessageBuilder, seq: number) =>
     .s32(VNET_ATTR_IOCTL_RESULT, 3)
     .binary(VNET_ATTR_IOCTL_IFREQ, new Uint8Array(40).fill(1))
 
+const refusal = (result: number) => (builder: MessageBuilder, seq: number) => {
+  const error = new Uint8Array(20)
+  new DataView(error.buffer).setInt32(0, result, true)
+  builder.message(NLMSG_ERROR, 0, seq).payload(error)
+}
+
 test('what a driver changed is written before the call is answered', () => {
   const { questions, done } = called({})
   answer(questions[0]!, changed)
@@ -97,14 +103,16 @@ test('an answer to another question is passed over', () => {
 
 test('a device that is there no more, or its driver, is the kernel’s to answer for, and is looked for anew', () => {
   const gone = called({})
-  answer(gone.questions[0]!, (builder, seq) => {
-    const error = new Uint8Array(20)
-    new DataView(error.buffer).setInt32(0, -ENODEV, true)
-    builder.message(NLMSG_ERROR, 0, seq).payload(error)
-  })
+  answer(gone.questions[0]!, refusal(-ENODEV))
   const refused = called({})
   refused.questions[0]!.onEnd(-ECONNREFUSED)
   for (const { done } of [gone, refused]) expect(done).toEqual(['forget', 'proceed'])
+})
+
+test('what the vnet refuses is the call’s error, and nobody is looked for anew', () => {
+  const { questions, done } = called({})
+  answer(questions[0]!, refusal(-EPERM))
+  expect(done).toEqual(['answer -1'])
 })
 
 test('a driver may begin until a second before we give up', () => {
