@@ -9,6 +9,7 @@
  *   peer               the npm package it needs (peers.mjs); it is left out when it cannot be had
  *   exec(topology)     for what is asked and carries no frames: the words that run a program which asks it by private ioctls
  *   bare               it makes no interfaces
+ *   hosts              ranges of addresses that answer ARP, each the first and how many
  */
 import { fileURLToPath } from 'node:url'
 import { PEERS } from './peers.mjs'
@@ -151,6 +152,24 @@ export function control(asked = {}) {
   }
   const ours = [['vnet', vnet(vnetSnull([]), 'control')], ...variants(asked, vnetSnull, 'control')]
   return { control: server, ...Object.fromEntries(ours.map(([name, candidate]) => [name, { ...candidate, exec }])) }
+}
+
+/** Behind the gateway and before the pool for DHCP, and behind that (docs/lan.md). */
+const hostsOf = n => [
+  ['198.18.0.2', Math.min(n, 98)],
+  ['198.18.0.200', Math.max(n - 98, 0)],
+]
+
+/** A segment of so many hosts: what one with a single host takes is not theirs. */
+export function lan(asked = {}) {
+  return scaled([1, 10_000], n => {
+    const options = ['--negotiation', '0', '--network', '198.18.0.0/16', '--hosts', String(n)]
+    const vnetLan =
+      more =>
+      ({ a }) => [...inside(a), ...program('lan', more), a.name]
+    const ours = [['vnet', vnet(vnetLan(options))], ...variants(asked, vnetLan, undefined, options)]
+    return Object.fromEntries(ours.map(([name, candidate]) => [name, { ...candidate, hosts: hostsOf(n) }]))
+  })
 }
 
 /** Two cables in one process, one of them flooded; with offloads, as everybody has them. */

@@ -1,8 +1,8 @@
 /**
  * The cases: which candidates, on what network, measured by what. `metrics` are measured unless others are asked for, `more`
  * only when asked for by name. `flows` says what the traffic is: one flow on each pair of interfaces, or so many on one.
- * `spread` lets candidate and traffic use every CPU, as threads need; else each has one of its own. `asks`: the candidate is asked by
- * programs, and there are no frames.
+ * `spread` lets candidate and traffic use every CPU, as threads need; else each has one of its own. `asks`: the candidate is
+ * asked by programs, and there are no flows.
  */
 import * as candidates from './candidates.mjs'
 import { METRICS } from './metrics.mjs'
@@ -63,6 +63,13 @@ export function cases(asked = {}) {
       title: 'control: a running vnet is asked by one program, one question at a time',
       candidates: candidates.control(asked),
       metrics: of('echo1', 'echo', 'ioctl1', 'ioctl', 'passed1'),
+      more: [],
+      asks: true,
+    },
+    lan: {
+      title: 'lan: every host of a segment is asked by ARP, 64 questions under way',
+      candidates: candidates.lan(asked),
+      metrics: [...of('sweep'), 'ready', 'idle', 'rss'],
       more: [],
       asks: true,
     },

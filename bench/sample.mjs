@@ -11,7 +11,7 @@ import { Topology } from './topology.mjs'
 export const QUIET = 0.1
 const RETRIES = 2
 const FIRST_PORT = 5201
-const SHAPES = { snull: 'snull', loop: 'loop', control: 'snull' }
+const SHAPES = { snull: 'snull', loop: 'loop', control: 'snull', lan: 'lan' }
 
 /**
  * Measures the steps that `metrics` needs, `seconds` each, and returns the values by metric, with `foreign_cores`,
@@ -39,6 +39,7 @@ export async function sample({ kase, name, candidate, tag, metrics, seconds, pro
       child,
       ours: candidate.ours,
       exec: candidate.exec,
+      hosts: candidate.hosts,
       processes,
       seconds,
       traffic: allowedCpus(),

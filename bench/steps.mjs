@@ -1,6 +1,6 @@
 /**
  * The steps of a sample. Each takes a bench, `{ net, child, ours, processes, seconds, traffic, flows, ports }`, and gives its metrics
- * and what CPU was used meanwhile; `child` is the candidate (nobody for veth), `ours` when it is vnet, `exec` as candidates.mjs has it, `traffic` the CPUs of the measuring programs, `flows`
+ * and what CPU was used meanwhile; `child` is the candidate (nobody for veth), `ours` when it is vnet, `exec` and `hosts` as candidates.mjs has them, `traffic` the CPUs of the measuring programs, `flows`
  * the pairs that a flood goes over, one flow each. TCP has one connection on each pair. Every server has a port that none had
  * before (`ports.next`): what is still under way when one ends must not reach another.
  */
@@ -44,6 +44,7 @@ export const STEPS = {
   ioctl1: { place: together, measure: bench => answerTime(bench, 'ioctl1', supervised(bench, bench.net.a.name, 0)) },
   ioctl: { place: anywhere, measure: bench => answerTime(bench, 'ioctl', supervised(bench, bench.net.a.name, 0)) },
   passed1: { place: together, measure: bench => answerTime(bench, 'passed1', supervised(bench, 'lo', EOPNOTSUPP)) },
+  sweep: { place: apart, measure: sweep },
   idle: { place: anywhere, measure: idle },
 }
 
@@ -172,6 +173,18 @@ async function answerTime(bench, name, argv) {
   const used = countCpu(bench.child?.pid)
   const { p50, p99 } = lastJson(await runTraffic(bench, bench.net.a.ns, [...argv, bench.seconds], LOOKING))
   return { row: { [`${name}_p50`]: p50, [`${name}_p99`]: p99 }, use: used() }
+}
+
+/** After a while that is not counted, in which the code gets warm; throws when a host never answers. */
+async function sweep(bench) {
+  const ask = seconds => [`${BUILD}/sweep`, bench.net.a.name, seconds, ...bench.hosts.flat()]
+  await runTraffic(bench, bench.net.a.ns, ask(bench.seconds / 2))
+  const used = countCpu(bench.child?.pid)
+  const { asked, replies, silent, pps } = lastJson(await runTraffic(bench, bench.net.a.ns, ask(bench.seconds)))
+  const use = used()
+  if (silent > 0) throw new Error(`${silent} hosts do not answer`)
+  const row = { sweep: pps / 1e3, sweep_loss: (1 - replies / asked) * 100 }
+  return { row: { ...row, ...perMillion(bench, 'cpu_msweep', use, replies) }, use }
 }
 
 async function idle({ child, seconds }) {

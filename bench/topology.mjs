@@ -5,7 +5,7 @@
  * cable: pair n is 198.18.n.1 and 198.18.n.2 in two namespaces. snull: both interfaces in one; what leaves the first for
  * 198.18.0.2 enters the second as 198.18.1.1 > 198.18.1.2, and back. loop: the same with a single interface, which is both
  * ends. The kernel has nothing that flips addresses, so veth in snull is a pair in one namespace that policy routing sends
- * over the wire, untranslated.
+ * over the wire, untranslated. lan: one interface, and what is behind it has addresses of its own.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { run } from './processes.mjs'
@@ -14,12 +14,17 @@ export class Topology {
   /** From one end to the other: `{ a, b, source, target }`, the ends as `{ ns, name }`; the first sends to `target`. */
   pairs
 
-  /** `shape` is cable, snull or loop; `tag` makes the names of the namespaces unique. */
+  /** `shape` is cable, snull, loop or lan; `tag` makes the names of the namespaces unique. */
   constructor(shape, tag, pairs = 1) {
     this.shape = shape
     const [near, far] = [`${tag}a`, shape === 'cable' ? `${tag}b` : `${tag}a`]
     this.pairs = Array.from({ length: pairs }, (_, n) => {
-      const names = { cable: [`bkA${n}`, `bkB${n}`], snull: ['sn0', 'sn1'], loop: ['lp0', 'lp0'] }[shape]
+      const names = {
+        cable: [`bkA${n}`, `bkB${n}`],
+        snull: ['sn0', 'sn1'],
+        loop: ['lp0', 'lp0'],
+        lan: ['eth9', 'eth9'],
+      }[shape]
       return {
         a: { ns: near, name: names[0] },
         b: { ns: far, name: names[1] },

@@ -46,6 +46,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add<vnet::TimerfdSetTime>(exports, "timerfdSettime");
   add<vnet::TimerfdRead>(exports, "timerfdRead");
   add<vnet::Unshare>(exports, "unshare");
+  add<vnet::CreateNetns>(exports, "createNetns");
   add<vnet::Monotonic>(exports, "monotonic");
   add<vnet::CreatePoller>(exports, "createPoller");
   add<vnet::SetBusyPoll>(exports, "setBusyPoll");

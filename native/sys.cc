@@ -1,13 +1,16 @@
 #include "sys.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/netlink.h>
+#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
@@ -49,22 +52,34 @@ int uninterrupted(Call call) {
   }
 }
 
-/**
- * Makes one system call in the network namespace `nsfd` refers to (-1: where the thread is), and comes home. A thread
- * that cannot come home must not go on: every later socket would silently be in the wrong namespace.
- */
+constexpr const char* kOwnNamespace = "/proc/thread-self/ns/net";
+
+/** A thread that cannot come home must not go on: every later socket would silently be in the wrong namespace. */
+void comeHome(int home) {
+  if (::setns(home, CLONE_NEWNET) == 0) return;
+  napi_fatal_error("vnet", NAPI_AUTO_LENGTH, "cannot return to the thread's own network namespace", NAPI_AUTO_LENGTH);
+}
+
+/** Whether two descriptors are of one namespace. */
+bool isSame(int one, int other) {
+  struct stat a = {};
+  struct stat b = {};
+  return ::fstat(one, &a) == 0 && ::fstat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/** Makes one system call in the network namespace `nsfd` refers to (-1: where the thread is), and comes home. */
 template <typename Call>
 int inNamespace(int nsfd, Call call) {
   if (nsfd == -1) return uninterrupted(call);
   // Before `home` can take the number of a descriptor that was closed, and be taken for it.
   if (::fcntl(nsfd, F_GETFD) < 0) return -errno;
-  const Fd home(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+  const Fd home(::open(kOwnNamespace, O_RDONLY | O_CLOEXEC));
   if (!home) return -errno;
+  // To enter even one's own takes CAP_SYS_ADMIN.
+  if (isSame(home.get(), nsfd)) return uninterrupted(call);
   if (::setns(nsfd, CLONE_NEWNET) != 0) return -errno;
   const int value = uninterrupted(call);
-  if (::setns(home.get(), CLONE_NEWNET) != 0) {
-    napi_fatal_error("vnet", NAPI_AUTO_LENGTH, "cannot return to the thread's own network namespace", NAPI_AUTO_LENGTH);
-  }
+  comeHome(home.get());
   return value;
 }
 
@@ -125,6 +140,8 @@ Napi::Value Ioctl(const Napi::CallbackInfo& info) {
     return result(info, uninterrupted([&] { return ::ioctl(fd, request, static_cast<unsigned long>(value)); }));
   }
   const Bytes arg = args.bytes(2);
+  const bool hasData = info.Length() > 3 && !info[3].IsUndefined();
+  const Bytes data = hasData ? args.bytes(3) : Bytes{};
   if (!args.ok()) return result(info, -EINVAL);
   // The kernel writes as much as the request means, whatever array it was given: as many octets as the request encodes, or
   // any number if it is one of those that encode none. A copy of that size keeps a short array from becoming an overflow.
@@ -133,7 +150,17 @@ Napi::Value Ioctl(const Napi::CallbackInfo& info) {
   const size_t encoded = _IOC_SIZE(request) == 0 ? sizeof copy : _IOC_SIZE(request);
   if (arg.length > 0) memcpy(copy, arg.data, arg.length);
   if (encoded > arg.length) memset(copy + arg.length, 0, encoded - arg.length);
+  // What ifr_data points to tells of no size at all.
+  alignas(16) uint8_t behind[sizeof copy];
+  if (data.length > sizeof behind) return result(info, -EINVAL);
+  if (hasData) {
+    if (data.length > 0) memcpy(behind, data.data, data.length);
+    memset(behind + data.length, 0, sizeof behind - data.length);
+    const void* const pointer = behind;
+    memcpy(copy + offsetof(ifreq, ifr_data), &pointer, sizeof pointer);
+  }
   const int value = uninterrupted([&] { return ::ioctl(fd, request, copy); });
+  if (data.length > 0) memcpy(data.data, behind, data.length);
   if (arg.length > 0) memcpy(arg.data, copy, arg.length);
   return result(info, value);
 }
@@ -163,6 +190,11 @@ Napi::Value SetSockOpt(const Napi::CallbackInfo& info) {
   const int name = args.integer<int32_t>(2);
   const Bytes value = args.bytes(3);
   if (!args.ok()) return result(info, -EINVAL);
+  if (level == SOL_SOCKET && name == SO_ATTACH_FILTER) {
+    sock_fprog program = {static_cast<unsigned short>(value.length / sizeof(sock_filter)),
+                          reinterpret_cast<sock_filter*>(value.data)};
+    return result(info, uninterrupted([&] { return ::setsockopt(fd, level, name, &program, sizeof program); }));
+  }
   return result(info, uninterrupted([&] { return ::setsockopt(fd, level, name, value.data, lengthOf(value)); }));
 }
 
@@ -378,6 +410,15 @@ Napi::Value Unshare(const Napi::CallbackInfo& info) {
   const int flags = args.integer<int32_t>(0);
   if (!args.ok()) return result(info, -EINVAL);
   return result(info, ::unshare(flags) == 0 ? 0 : -errno);
+}
+
+Napi::Value CreateNetns(const Napi::CallbackInfo& info) {
+  const Fd home(::open(kOwnNamespace, O_RDONLY | O_CLOEXEC));
+  if (!home) return result(info, -errno);
+  if (::unshare(CLONE_NEWNET) != 0) return result(info, -errno);
+  const int fd = uninterrupted([] { return ::open(kOwnNamespace, O_RDONLY | O_CLOEXEC); });
+  comeHome(home.get());
+  return result(info, openFds(info).add(fd));
 }
 
 Napi::Value Monotonic(const Napi::CallbackInfo& info) {

@@ -29,6 +29,7 @@ Napi::Value TimerfdCreate(const Napi::CallbackInfo& info);
 Napi::Value TimerfdSetTime(const Napi::CallbackInfo& info);
 Napi::Value TimerfdRead(const Napi::CallbackInfo& info);
 Napi::Value Unshare(const Napi::CallbackInfo& info);
+Napi::Value CreateNetns(const Napi::CallbackInfo& info);
 Napi::Value Monotonic(const Napi::CallbackInfo& info);
 
 }  // namespace vnet

@@ -1,7 +1,7 @@
 /**
  * node scripts/check-imports.mjs [ROOT]: keeps the one-way rule of ROOT/src, one line a violation, exit 1 if any.
  *
- * header < skb < core < wire < drivers: a layer imports only what is left of it; header and netlink import nothing. The
+ * header < skb < core < wire < segment < drivers: a layer imports only what is left of it; header and netlink import nothing. The
  * pure layers use no node: builtin and no package. Only the parts named below import kernel, and src never imports
  * 'vnet' by name: it would load a second copy of everything. A type-only import counts like any other. No module keeps
  * mutable state of its own (`let` or `var` at its top level).
@@ -12,8 +12,8 @@ import { isBuiltin } from 'node:module'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { parseAst } from 'vitest/node'
 
-const layers = ['header', 'skb', 'core', 'wire', 'drivers']
-const folders = [...layers, 'netlink', 'kernel', 'control', 'testing', 'cli']
+const layers = ['header', 'skb', 'core', 'wire', 'segment', 'drivers']
+const folders = [...layers, 'netlink', 'kernel', 'control', 'lan', 'testing', 'cli']
 
 /**
  * What each part of src may import: `parts` of src besides itself, `packages`, and whether `builtins` of Node. A part is
@@ -22,8 +22,9 @@ const folders = [...layers, 'netlink', 'kernel', 'control', 'testing', 'cli']
 const rules = {
   ...Object.fromEntries(layers.map((layer, i) => [layer, { parts: layers.slice(0, i), packages: [] }])),
   netlink: { parts: [], packages: [] },
-  kernel: { parts: ['netlink', 'skb', 'core'], packages: ['ffi-rs'], builtins: true },
+  kernel: { parts: ['header', 'netlink', 'skb', 'core'], packages: ['ffi-rs'], builtins: true },
   control: { parts: ['netlink', 'skb', 'core', 'kernel'], packages: ['ffi-rs'], builtins: true },
+  lan: { parts: [...layers, 'kernel'], packages: ['yaml'], builtins: true },
   testing: { parts: [...layers, 'netlink', 'kernel', 'control'], packages: [], builtins: true },
   cli: { parts: [...folders, 'index.ts', 'tap.ts'], packages: ['commander'], builtins: true },
   'index.ts': { parts: layers, packages: [] },

@@ -29,6 +29,15 @@ export type {
 } from './core/port.ts'
 export { type Random, random } from './core/random.ts'
 export { devClose, devOpen, type RegisterOptions, registerNetdev, unregisterNetdev } from './core/register.ts'
+export type {
+  CounterEntry,
+  HostEntry,
+  LeaseEntry,
+  NeighbourEntry,
+  SegmentEntry,
+  SegmentEntryKind,
+  StationEntry,
+} from './core/segment-entry.ts'
 export * from './core/sockios.ts'
 export * from './core/stats.ts'
 export type { TxQueue } from './core/tx-queue.ts'
@@ -58,6 +67,23 @@ export { print } from './header/print.ts'
 export * as tcp from './header/tcp.ts'
 export * as udp from './header/udp.ts'
 export * as vlan from './header/vlan.ts'
+export type { Icmpv6Datagram, UdpDatagram } from './segment/datagram.ts'
+export type {
+  HostDefinition,
+  HostHandlers,
+  HostRange,
+  Icmpv6Handler,
+  Icmpv6Message,
+  SegmentHost,
+  SmallService,
+  UdpHandler,
+  UdpMessage,
+} from './segment/host.ts'
+export { Hosts, type HostsCounters, type HostsEnvironment, type HostsOptions } from './segment/hosts.ts'
+export { createNetwork, type Network, type NetworkOptions } from './segment/network.ts'
+export { Segment, type SegmentOptions, type SegmentStats } from './segment/segment.ts'
+export type { Services } from './segment/services.ts'
+export { type Inhabitant, isInhabitant, type Station } from './segment/station.ts'
 export { allocSkb, devAllocSkb } from './skb/alloc-skb.ts'
 export * from './skb/drop-reason.ts'
 export { SkbError } from './skb/error.ts'

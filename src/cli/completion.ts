@@ -7,13 +7,15 @@ import { FAULTS } from './control-commands.ts'
 
 /** The script for a shell, to be sourced, or put where the shell looks for completions. */
 export function completion(shell: 'bash' | 'zsh', program: Command): string {
-  return shell === 'bash' ? bash(table(program)) : zsh(table(program))
+  const pairs = `|${program.commands.flatMap(command => (command.name().includes(' ') ? command.name() : [])).join('|')}|`
+  return shell === 'bash' ? bash(table(program), pairs) : zsh(table(program), pairs)
 }
 
 /** The branches of a `case` on the command, which both shells read. */
 function table(program: Command): string {
   const [usual] = program.commands
-  const commands = program.commands.map(command => command.name()).join('|')
+  const names = program.commands.map(command => command.name())
+  const commands = names.filter(name => !name.includes(' ')).join('|')
   const branch = (pattern: string, command: Command | undefined, kinds: string) => {
     const options = [...(command === undefined ? [] : [command]), ...(command === usual ? [program] : [])].flatMap(
       each => each.createHelp().visibleOptions(each),
@@ -25,9 +27,17 @@ function table(program: Command): string {
   }
   return [
     branch("''", usual, `command:${commands}`),
-    ...program.commands.map(command =>
-      branch(command.name(), command, command.registeredArguments.map(each => kind(each, commands)).join(' ')),
-    ),
+    ...program.commands.map(command => {
+      const name = command.name()
+      // The second words that make another command of it.
+      const seconds = names.flatMap(other => (other.startsWith(`${name} `) ? other.slice(name.length + 1) : []))
+      const kinds = command.registeredArguments.map(each => kind(each, commands))
+      return branch(
+        name.replace(' ', "' '"),
+        command,
+        [...(seconds.length > 0 ? [seconds.join('|')] : []), ...kinds].join(' '),
+      )
+    }),
     // A driver's file: which parameters it has only itself knows.
     branch('*.[jt]s|*.[cm][jt]s', usual, 'none...'),
   ].join('')
@@ -43,24 +53,28 @@ function kind(argument: Argument, commands: string): string {
   return words + (argument.variadic ? '...' : '')
 }
 
-function bash(table: string): string {
+/** `pairs` are the names of two words, with bars around: what they consist of is the command. */
+function bash(table: string, pairs: string): string {
   return `# Completion for bash: source <(vnet completion bash)
 _vnet() {
   local vnet=\${COMP_WORDS[0]} current=\${COMP_WORDS[COMP_CWORD]} command= interface= options valued kinds kind
-  local -i i n=0
+  local -i i first=2 n=0
   ((COMP_CWORD > 1)) && command=\${COMP_WORDS[1]}
+  if ((COMP_CWORD > 2)) && [[ '${pairs}' == *"|$command \${COMP_WORDS[2]}|"* ]]; then
+    command+=" \${COMP_WORDS[2]}" first=3
+  fi
   COMPREPLY=()
   case $command in
 ${table}    *) return ;;
   esac
-  for ((i = 2; i < COMP_CWORD; i++)); do
+  for ((i = first; i < COMP_CWORD; i++)); do
     case \${COMP_WORDS[i]} in
       -*) [[ " $valued " == *" \${COMP_WORDS[i]} "* ]] && i+=1 ;;
       *) ((n == 0)) && interface=\${COMP_WORDS[i]}; n+=1 ;;
     esac
   done
   # The value of an option.
-  ((i > COMP_CWORD && i > 2)) && return
+  ((i > COMP_CWORD && i > first)) && return
   if [[ $current == -* ]]; then
     COMPREPLY=($(compgen -W "$options" -- "$current"))
     return
@@ -87,25 +101,29 @@ complete -F _vnet vnet
 `
 }
 
-function zsh(table: string): string {
+function zsh(table: string, pairs: string): string {
   return `#compdef vnet
 # Completion for zsh: source <(vnet completion zsh), after compinit; or as _vnet in a directory of $fpath.
 _vnet() {
   local vnet=\${words[1]} current=\${words[CURRENT]} command= interface= options valued kinds kind
-  local -i i n=0
+  local -i i first=3 n=0
   local -a left
   ((CURRENT > 2)) && command=\${words[2]}
+  if ((CURRENT > 3)) && [[ '${pairs}' == *"|$command \${words[3]}|"* ]]; then
+    command+=" \${words[3]}"
+    first=4
+  fi
   case $command in
 ${table}    *) return 1 ;;
   esac
-  for ((i = 3; i < CURRENT; i++)); do
+  for ((i = first; i < CURRENT; i++)); do
     case \${words[i]} in
       -*) [[ " $valued " == *" \${words[i]} "* ]] && ((i++)) ;;
       *) ((n == 0)) && interface=\${words[i]}; ((n++)) ;;
     esac
   done
   # The value of an option.
-  ((i > CURRENT && i > 3)) && return 1
+  ((i > CURRENT && i > first)) && return 1
   if [[ $current == -* ]]; then
     compadd -- \${=options}
     return

@@ -13,6 +13,7 @@ const GROUP = 'Asking a running vnet:'
 export const FAULTS: readonly string[] = ['lockup', 'lost-interrupt', 'stuck', 'flap']
 
 interface ControlCommand {
+  /** One word; two when the first is a driver's. */
   readonly name: string
   readonly usage: string
   readonly description: string
@@ -112,9 +113,35 @@ const commands: readonly ControlCommand[] = [
     ],
     run: async (io, options) => (await import('./commands/events.ts')).events(options, io),
   },
+  {
+    name: 'lan show',
+    usage: '[OPTIONS] [[NETNS/]IF]',
+    description: 'hosts, leases, counters behind `vnet lan`',
+    args: [new Argument('[IF]')],
+    options: [
+      new Option('--hosts', 'only hosts; so for the others, or several of them'),
+      new Option('--leases', 'who has an address of the DHCP server'),
+      new Option('--neighbours', 'who was heard to have which address'),
+      new Option('--stations', 'which hardware addresses were heard behind which port'),
+      new Option('--counters', 'frames on the segment, dropped, answered'),
+      json(),
+    ],
+    run: async (io, name, options) => (await import('./commands/lan-show.ts')).lanShow(name, options, io),
+  },
 ]
 
 export const controlCommandNames: readonly string[] = commands.map(({ name }) => name)
+
+/** A name of two words as one word, by which its command is found. */
+export function withCommandNames(argv: readonly string[]): string[] {
+  const [name, rest] = [argv.slice(0, 2).join(' '), argv.slice(2)]
+  return argv.length > 1 && controlCommandNames.includes(name) ? [name, ...rest] : [...argv]
+}
+
+/** Names of two words whose first is `driver`. */
+export function commandsOf(driver: string): string[] {
+  return controlCommandNames.filter(name => name.startsWith(`${driver} `))
+}
 
 /** Makes the commands of empty ones; `done` gets the exit status. */
 export function controlCommands(empty: (name: string) => Command, io: Io, done: (status: number) => void): Command[] {

@@ -12,6 +12,7 @@ const EXAMPLES: Section = [
     ['vnet --ipv6', 'IPv6 addresses too'],
     ['vnet snull --mtu 9000', 'sn0, sn1; then `tcpdump -ni sn1`'],
     ['vnet cable red/eth0 blue/eth0', 'joins the namespaces red and blue'],
+    ['vnet lan eth9 --hosts 8', 'a port with a network behind it'],
     ['vnet ./my-driver.js', 'the driver that the file exports'],
     ['vnet --name tap0 --persist --user alice', 'leaves tap0 there at the end'],
     ['vnet --name tap0', 'attaches to it again, as alice'],

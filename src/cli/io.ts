@@ -6,6 +6,8 @@ export interface Io {
   err(text: string): void
   /** Calls `fn` when the user, or a defect of the program, asks it to end; answers how to stop that. */
   onEnd(fn: (end: End) => void): () => void
+  /** Calls `fn` on SIGHUP, which then asks for no end; answers how to stop that. */
+  onReload?(fn: () => void): () => void
   /** Calls `fn` when nobody reads standard output any more (`| head -1`); answers how to stop that. */
   onClosed?(fn: () => void): () => void
   /**

@@ -1,15 +1,19 @@
 /** The program as a function: arguments in, exit status out. */
 import { createRequire } from 'node:module'
 import { type Command, CommanderError } from 'commander'
-import { UsageError } from '../core/driver.ts'
+import { FileError, UsageError } from '../core/driver.ts'
 import { VnetError } from '../core/errno.ts'
 import { describeException } from '../core/exception.ts'
+import { withCommandNames } from './control-commands.ts'
 import { isDriverFile, isOtherFile, loadDriver } from './driver-file.ts'
 import { withProgramWords } from './exec-command.ts'
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Io } from './io.ts'
 import { addDriverFile, createProgram, usageMessage } from './program.ts'
 
-/** Runs `vnet ARGS`. `argv` is without node and the program's name. Never throws: what went wrong is one line on stderr. */
+/**
+ * Runs `vnet ARGS`. `argv` is without node and the program's name. Never throws: what went wrong is one line on stderr, or with
+ * a file one a problem.
+ */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   let status = EXIT_OK
   const done = (code: number): void => {
@@ -20,7 +24,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     const [file] = argv
     if (isOtherFile(file)) throw new UsageError(`'${file}' is no driver: a driver file ends in .js, .mjs or .ts`)
     if (isDriverFile(file)) addDriverFile(program, file, await loadDriver(file), io, done)
-    await program.parseAsync(withProgramWords(argv), { from: 'user' })
+    await program.parseAsync(withProgramWords(withCommandNames(argv)), { from: 'user' })
     return status
   } catch (error) {
     return fail(error, program, io)
@@ -30,6 +34,10 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
 function fail(error: unknown, program: Command, io: Io): number {
   // Help and version end as errors with status 0.
   if (error instanceof CommanderError && error.exitCode === 0) return EXIT_OK
+  if (error instanceof FileError) {
+    for (const line of error.message.split('\n')) io.err(`${program.name()}: ${line}\n`)
+    return EXIT_USAGE
+  }
   if (error instanceof CommanderError || error instanceof UsageError) {
     const message = error instanceof UsageError ? error.message : usageMessage(error, program)
     io.err(`${program.name()}: ${message} (see ${program.name()} --help)\n`)

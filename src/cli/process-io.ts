@@ -41,7 +41,14 @@ export function processIo(process: ProcessLike): Io {
     }
   }
   let passedOn = false
-  for (const signal of SIGNALS) process.on(signal, () => passedOn || tell({ signal }))
+  const reloads = new Set<() => void>()
+  for (const signal of SIGNALS) {
+    process.on(signal, () => {
+      if (passedOn) return
+      if (signal === 'SIGHUP' && reloads.size > 0) for (const fn of [...reloads]) fn()
+      else tell({ signal })
+    })
+  }
   process.on('uncaughtException', defect => tell({ defect }))
   // A reader that went away (`| head -1`) does not end the interfaces, but what is there to be read.
   const closed = new Set<() => void>()
@@ -56,6 +63,10 @@ export function processIo(process: ProcessLike): Io {
     onEnd(fn) {
       listeners.add(fn)
       return () => listeners.delete(fn)
+    },
+    onReload(fn) {
+      reloads.add(fn)
+      return () => reloads.delete(fn)
     },
     onClosed(fn) {
       closed.add(fn)

@@ -4,8 +4,9 @@ import { type Driver, defaultParams, type Param, type Params, UsageError } from 
 import { driver as cable } from '../drivers/cable.ts'
 import { driver as loop } from '../drivers/loop.ts'
 import { driver as snull } from '../drivers/snull.ts'
+import { driver as lan } from '../lan/driver.ts'
 import { completionCommand } from './completion-command.ts'
-import { controlCommandNames, controlCommands } from './control-commands.ts'
+import { commandsOf, controlCommandNames, controlCommands } from './control-commands.ts'
 import { execCommand } from './exec-command.ts'
 import { commandHelp, programHelp } from './help.ts'
 import type { Io } from './io.ts'
@@ -13,7 +14,7 @@ import { type CommonOptions, commonOptions, noOffloadAsValue } from './options.t
 import { run } from './run.ts'
 
 /** Every driver of the program; the first runs when no command is given. */
-const drivers: readonly Driver[] = [loop, snull, cable].map(driver => driver as unknown as Driver)
+const drivers: readonly Driver[] = [loop, snull, cable, lan].map(driver => driver as unknown as Driver)
 
 /** `done` gets the exit status of the command that ran. */
 export function createProgram(version: string, io: Io, done: (status: number) => void): Command {
@@ -55,9 +56,13 @@ function driverCommand(driver: Driver, io: Io, done: (status: number) => void): 
   }
   for (const option of commonOptions()) command.addOption(option)
   commandHelp(command)
+  const others = commandsOf(driver.name)
+  for (const name of others) command.addHelpText('after', `\nThere is \`vnet ${name}\`, too: vnet ${name} --help`)
   const parseOptions = command.parseOptions.bind(command)
   command.parseOptions = args => parseOptions(noOffloadAsValue(args))
   command.action(async (args: string[], options: CommonOptions & Record<string, unknown>) => {
+    const other = others.find(name => args.some(arg => name === `${driver.name} ${arg}`))
+    if (other !== undefined) throw new UsageError(unknownCommand(other))
     if (driver.args === undefined && args.length > 0) throw new UsageError(unknownCommand(args[0]))
     if (args.length > 0 && options.name !== undefined) {
       throw new UsageError(`${driver.name}: name the interfaces by arguments or by --name, not by both`)
@@ -68,12 +73,13 @@ function driverCommand(driver: Driver, io: Io, done: (status: number) => void): 
 }
 
 function helpCommand(program: Command, io: Io): Command {
-  const command = configure(new Command('help'), io).usage('[COMMAND]').argument('[COMMAND]')
+  const command = configure(new Command('help'), io).usage('[COMMAND]').argument('[COMMAND...]')
   return command
     .description('this text, or all about one command')
     .helpGroup('Help:')
-    .action((name: string | undefined) => {
-      const about = name === undefined ? program : program.commands.find(known => known.name() === name)
+    .action((words: string[]) => {
+      const name = words.join(' ')
+      const about = name === '' ? program : program.commands.find(known => known.name() === name)
       if (about === undefined) throw new UsageError(unknownCommand(name))
       about.outputHelp()
     })
@@ -81,9 +87,10 @@ function helpCommand(program: Command, io: Io): Command {
 
 function unknownCommand(name: string | undefined): string {
   const names = [...drivers.map(driver => driver.name), ...controlCommandNames, 'exec']
-  return names.includes(name ?? '')
-    ? `the command comes first: vnet ${name} [OPTIONS]`
-    : `unknown command or argument '${name}': the commands are ${names.join(', ')}`
+  if (names.includes(name ?? '')) return `the command comes first: vnet ${name} [OPTIONS]`
+  // Those of two words are found by the first.
+  const list = names.filter(known => !known.includes(' ')).join(', ')
+  return `unknown command or argument '${name}': the commands are ${list}`
 }
 
 /** Errors are thrown rather than exiting; main says them. */

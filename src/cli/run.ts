@@ -55,15 +55,32 @@ export async function run(
       if (verbose > 0) traceChanges(net)
       using _control = serveControl(native, net, {
         netnsOf: dev => plans.find(plan => plan.dev === dev)?.netns,
-        module: { name: driver.name, params: driver.params, values: params },
+        module: {
+          ...{ name: driver.name, params: driver.params, values: params },
+          segment: driver.segment && (kinds => driver.segment?.(kinds) ?? []),
+        },
         owner: options.user,
       })
       status = await live(driver, plans, net, host, options, io, output)
     }
   } finally {
     if (!(await unload(driver, log))) status = EXIT_FAILURE
+    if (net.pool.out > 0) log.err(`${net.pool.out} frames were neither handed on nor freed`)
   }
   return status
+}
+
+/** What is wrong with the new configuration is said, and the old one stays. */
+function tryReload(driver: Driver, log: Log): void {
+  const { name } = driver
+  try {
+    driver.reload?.()
+    log.info(`${name}: configuration read again`)
+  } catch (error) {
+    const isTold = error instanceof UsageError || error instanceof VnetError
+    for (const line of (isTold ? error.message : describeException(error)).split('\n')) log.err(`${name}: ${line}`)
+    log.err(`${name}: the configuration stays as it was`)
+  }
 }
 
 /** The driver's exit, which may be async. False when it failed, which is logged: what went wrong before is what is thrown. */
@@ -87,7 +104,8 @@ function init(
 ): readonly DeviceSpec[] {
   let specs: readonly DeviceSpec[]
   try {
-    specs = driver.init(params, { args, net, names: options.name ?? [], txqs: options.txqs, rxqs: options.rxqs })
+    const { name: names = [], netns, txqs, rxqs } = options
+    specs = driver.init(params, { args, net, names, netns, txqs, rxqs })
   } catch (error) {
     // What a driver cannot allocate was asked for on the command line.
     if (!isErrno(error, EINVAL, E2BIG)) throw error
@@ -164,16 +182,17 @@ async function live(
     if (net.devices.length === 0) end(undefined)
   })
   const stopListening = io.onEnd(end)
+  const stopReloading = driver.reload && io.onReload?.(() => tryReload(driver, net.log))
   try {
     output.ready(await bringUp(plans, net, host, options), driver)
     const why = await ended
     await takeDown(plans)
     output.statistics(statistics)
-    if (net.pool.out > 0) net.log.err(`${net.pool.out} frames were neither handed on nor freed`)
     return exitStatus(why, io)
   } finally {
     await takeDown(plans)
     stopListening()
+    stopReloading?.()
   }
 }
 

@@ -6,6 +6,7 @@
  */
 import { EPROTO, VnetError } from '../core/errno.ts'
 import { IFNAMSIZ } from '../core/if.ts'
+import type { SegmentEntryKind } from '../core/segment-entry.ts'
 import { loadNative, type Native } from '../kernel/native.ts'
 import {
   CTRL_ATTR_FAMILY_ID,
@@ -34,6 +35,7 @@ import {
   eventPolicy,
   ioctlAnswer,
   paramAnswer,
+  segmentAnswer,
   VNET_ATTR_CARRIER,
   VNET_ATTR_DROP_THRESHOLD,
   VNET_ATTR_EVENTS,
@@ -48,10 +50,12 @@ import {
   VNET_ATTR_PARAM_VALUE,
   VNET_ATTR_QUEUE,
   VNET_ATTR_SCOPE,
+  VNET_ATTR_SEGMENT_PARTS,
   VNET_CMD_ECHO,
   VNET_CMD_EVENT,
   VNET_CMD_GET_DEVICES,
   VNET_CMD_GET_PARAM,
+  VNET_CMD_GET_SEGMENT,
   VNET_CMD_GET_STATS,
   VNET_CMD_IOCTL,
   VNET_CMD_RESET_STATS,
@@ -66,6 +70,7 @@ import {
   VNET_SCOPE_QUEUE,
 } from './family.ts'
 import type { IoctlAnswer, IoctlRequest } from './ioctl-request.ts'
+import { partsMask, type SegmentInfo, segmentInfo } from './segment-info.ts'
 
 /** How long a vnet may take for the next part of its answer. */
 const TIMEOUT_MS = 5000
@@ -160,6 +165,15 @@ export class ControlClient {
       naming(device)(builder)
       builder.string(VNET_ATTR_PARAM_NAME, name).string(VNET_ATTR_PARAM_VALUE, value)
     })
+  }
+
+  /** What is on the segment behind its devices, all of it unless some kinds are named. EOPNOTSUPP where there is none. */
+  async segment(port: number, device: Device, kinds?: readonly SegmentEntryKind[]): Promise<SegmentInfo> {
+    const write: Write = builder => {
+      naming(device)(builder)
+      builder.u32(VNET_ATTR_SEGMENT_PARTS, partsMask(kinds))
+    }
+    return segmentInfo(await this.#dump(port, VNET_CMD_GET_SEGMENT, `GET_SEGMENT ${device.name}`, write, segmentAnswer))
   }
 
   /** A fault now, once: 'lockup', 'lost-interrupt', or what else the driver has. For root and the owner. */

@@ -3,6 +3,7 @@ import { type LinkStats64, linkStats64Fields } from '../core/stats.ts'
 import type { Decoded } from '../netlink/index.ts'
 import { type answerPolicy, VNET_DROP_TX } from './family.ts'
 import type { QueueEvents } from './queue-events.ts'
+import { formatMac } from './segment-info.ts'
 
 /** A device of a running vnet. */
 export interface Device {
@@ -58,7 +59,7 @@ export function deviceInfo(answer: Answer): DeviceInfo {
     carrier: carrier === undefined ? undefined : carrier !== 0,
     flags,
     mtu,
-    mac: address && Array.from(address, octet => octet.toString(16).padStart(2, '0')).join(':'),
+    mac: address && formatMac(address),
   }
 }
 

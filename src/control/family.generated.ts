@@ -55,6 +55,26 @@ export const VNET_DROP_TX = 0
 export const VNET_DROP_RX = 1
 export const wayNumbers = { tx: VNET_DROP_TX, rx: VNET_DROP_RX } as const
 
+// Which entries of a segment are wanted.
+export const VNET_SEGMENT_HOSTS = 1
+export const VNET_SEGMENT_LEASES = 2
+export const VNET_SEGMENT_NEIGHBOURS = 4
+export const VNET_SEGMENT_STATIONS = 8
+export const VNET_SEGMENT_COUNTERS = 16
+
+// What a counter of a segment is of.
+/** Of all frames; in = out + taken + dropped + held. */
+export const VNET_COUNTER_FRAMES = 0
+/** Of frames dropped on the segment, by reason. */
+export const VNET_COUNTER_DROPPED = 1
+/** Of what its hosts answered, or sent by themselves, by kind. */
+export const VNET_COUNTER_ANSWERED = 2
+export const counterGroupNumbers = {
+  frames: VNET_COUNTER_FRAMES,
+  dropped: VNET_COUNTER_DROPPED,
+  answered: VNET_COUNTER_ANSWERED,
+} as const
+
 // What happened to a device.
 export const VNET_EVENT_REGISTERED = 1
 export const VNET_EVENT_UNREGISTERED = 2
@@ -107,6 +127,11 @@ export const VNET_CMD_EVENT = 11
  * EPERM from a vnet that may not either.
  */
 export const VNET_CMD_INJECT = 12
+/**
+ * What is on the segment behind the devices of a vnet, an entry a message. A device may be named, to ask the vnet that
+ * has it. EOPNOTSUPP where its driver has none.
+ */
+export const VNET_CMD_GET_SEGMENT = 13
 
 export const VNET_ECHO_ATTR_TEXT = 1
 export const VNET_ECHO_ATTR_MAX = 1
@@ -187,6 +212,87 @@ export const dropAttributes = {
 }
 export const dropPolicy = policy(dropAttributes)
 
+export const VNET_SEGMENT_ADDRESS_ATTR_ADDRESS = 1
+export const VNET_SEGMENT_ADDRESS_ATTR_MAX = 1
+
+/** An address of a host. */
+export const segmentAddressAttributes = {
+  address: binary(VNET_SEGMENT_ADDRESS_ATTR_ADDRESS, 4, 16),
+}
+export const segmentAddressPolicy = policy(segmentAddressAttributes)
+
+export const VNET_SEGMENT_HOST_ATTR_NAME = 1
+export const VNET_SEGMENT_HOST_ATTR_MAC = 2
+/** The link-local address comes last. */
+export const VNET_SEGMENT_HOST_ATTR_ADDRESSES = 3
+/** There if it says of itself that it is one. */
+export const VNET_SEGMENT_HOST_ATTR_ROUTER = 4
+export const VNET_SEGMENT_HOST_ATTR_MAX = 4
+
+/** A simulated host, or the gateway. */
+export const segmentHostAttributes = {
+  name: string(VNET_SEGMENT_HOST_ATTR_NAME),
+  mac: binary(VNET_SEGMENT_HOST_ATTR_MAC, 6, 6),
+  addresses: indexedArray(VNET_SEGMENT_HOST_ATTR_ADDRESSES, segmentAddressPolicy),
+  router: flag(VNET_SEGMENT_HOST_ATTR_ROUTER),
+}
+export const segmentHostPolicy = policy(segmentHostAttributes)
+
+export const VNET_SEGMENT_LEASE_ATTR_ADDRESS = 1
+/** `02:00:00:00:00:01`; after `N-` where hardware of ARP's type N is no Ethernet. */
+export const VNET_SEGMENT_LEASE_ATTR_MAC = 2
+/** Its octets in hexadecimal, with colons between; absent for a client that gave none. */
+export const VNET_SEGMENT_LEASE_ATTR_CLIENT_ID = 3
+export const VNET_SEGMENT_LEASE_ATTR_HOSTNAME = 4
+/** Milliseconds since 1970; absent for a lease without an end. */
+export const VNET_SEGMENT_LEASE_ATTR_EXPIRES = 5
+export const VNET_SEGMENT_LEASE_ATTR_MAX = 5
+
+/** Who has an address of the DHCP server's now. */
+export const segmentLeaseAttributes = {
+  address: binary(VNET_SEGMENT_LEASE_ATTR_ADDRESS, 4, 16),
+  mac: string(VNET_SEGMENT_LEASE_ATTR_MAC),
+  clientId: string(VNET_SEGMENT_LEASE_ATTR_CLIENT_ID),
+  hostname: string(VNET_SEGMENT_LEASE_ATTR_HOSTNAME),
+  expires: u64(VNET_SEGMENT_LEASE_ATTR_EXPIRES),
+}
+export const segmentLeasePolicy = policy(segmentLeaseAttributes)
+
+export const VNET_SEGMENT_NEIGHBOUR_ATTR_ADDRESS = 1
+export const VNET_SEGMENT_NEIGHBOUR_ATTR_MAC = 2
+export const VNET_SEGMENT_NEIGHBOUR_ATTR_MAX = 2
+
+/** Who was heard to have an address, and is no host of the segment's own. */
+export const segmentNeighbourAttributes = {
+  address: binary(VNET_SEGMENT_NEIGHBOUR_ATTR_ADDRESS, 4, 16),
+  mac: binary(VNET_SEGMENT_NEIGHBOUR_ATTR_MAC, 6, 6),
+}
+export const segmentNeighbourPolicy = policy(segmentNeighbourAttributes)
+
+export const VNET_SEGMENT_STATION_ATTR_NAME = 1
+export const VNET_SEGMENT_STATION_ATTR_MAC = 2
+export const VNET_SEGMENT_STATION_ATTR_MAX = 2
+
+/** What is plugged in, once for each hardware address that was heard behind it; once without, where none was. */
+export const segmentStationAttributes = {
+  name: string(VNET_SEGMENT_STATION_ATTR_NAME),
+  mac: binary(VNET_SEGMENT_STATION_ATTR_MAC, 6, 6),
+}
+export const segmentStationPolicy = policy(segmentStationAttributes)
+
+export const VNET_SEGMENT_COUNTER_ATTR_GROUP = 1
+export const VNET_SEGMENT_COUNTER_ATTR_NAME = 2
+export const VNET_SEGMENT_COUNTER_ATTR_VALUE = 3
+export const VNET_SEGMENT_COUNTER_ATTR_MAX = 3
+
+/** Since the segment began, how many frames. */
+export const segmentCounterAttributes = {
+  group: u32(VNET_SEGMENT_COUNTER_ATTR_GROUP),
+  name: string(VNET_SEGMENT_COUNTER_ATTR_NAME),
+  value: u64(VNET_SEGMENT_COUNTER_ATTR_VALUE),
+}
+export const segmentCounterPolicy = policy(segmentCounterAttributes)
+
 export const VNET_ATTR_IFINDEX = 1
 export const VNET_ATTR_IFNAME = 2
 /**
@@ -266,7 +372,14 @@ export const VNET_ATTR_INJECT_PORT = 38
  * else.
  */
 export const VNET_ATTR_IOCTL_DEADLINE = 39
-export const VNET_ATTR_MAX = 39
+/** Which entries are wanted; all when it is absent. */
+export const VNET_ATTR_SEGMENT_PARTS = 40
+export const VNET_ATTR_SEGMENT_HOST = 41
+export const VNET_ATTR_SEGMENT_LEASE = 42
+export const VNET_ATTR_SEGMENT_NEIGHBOUR = 43
+export const VNET_ATTR_SEGMENT_STATION = 44
+export const VNET_ATTR_SEGMENT_COUNTER = 45
+export const VNET_ATTR_MAX = 45
 
 /** Attributes of a message, the same for every command but ECHO. */
 export const vnetAttributes = {
@@ -309,6 +422,12 @@ export const vnetAttributes = {
   injectMessages: binary(VNET_ATTR_INJECT_MESSAGES, 0, VNET_INJECT_MAX),
   injectPort: u32(VNET_ATTR_INJECT_PORT),
   ioctlDeadline: u64(VNET_ATTR_IOCTL_DEADLINE),
+  segmentParts: u32(VNET_ATTR_SEGMENT_PARTS),
+  segmentHost: nested(VNET_ATTR_SEGMENT_HOST, segmentHostPolicy),
+  segmentLease: nested(VNET_ATTR_SEGMENT_LEASE, segmentLeasePolicy),
+  segmentNeighbour: nested(VNET_ATTR_SEGMENT_NEIGHBOUR, segmentNeighbourPolicy),
+  segmentStation: nested(VNET_ATTR_SEGMENT_STATION, segmentStationPolicy),
+  segmentCounter: nested(VNET_ATTR_SEGMENT_COUNTER, segmentCounterPolicy),
 }
 
 /** The text back, octet for octet. */
@@ -472,3 +591,24 @@ export const injectRequest = policy(
   { strict: true },
 )
 export const injectReply = policy({ injectPort: vnetAttributes.injectPort })
+
+/**
+ * What is on the segment behind the devices of a vnet, an entry a message. A device may be named, to ask the vnet that
+ * has it. EOPNOTSUPP where its driver has none.
+ */
+export const getSegmentRequest = policy(
+  {
+    ifindex: vnetAttributes.ifindex,
+    ifname: vnetAttributes.ifname,
+    netns: vnetAttributes.netns,
+    segmentParts: vnetAttributes.segmentParts,
+  },
+  { strict: true },
+)
+export const getSegmentReply = policy({
+  segmentHost: vnetAttributes.segmentHost,
+  segmentLease: vnetAttributes.segmentLease,
+  segmentNeighbour: vnetAttributes.segmentNeighbour,
+  segmentStation: vnetAttributes.segmentStation,
+  segmentCounter: vnetAttributes.segmentCounter,
+})

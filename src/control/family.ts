@@ -5,7 +5,16 @@
  * docs/vnet_nl.yaml specifies it, and what it says is in family.generated.ts. It cannot say which attributes must be there; that
  * is said here.
  */
-import { binary, type Field, type Fields, indexedArray, type Policy, policy, required } from '../netlink/index.ts'
+import {
+  binary,
+  type Field,
+  type Fields,
+  indexedArray,
+  nested,
+  type Policy,
+  policy,
+  required,
+} from '../netlink/index.ts'
 import * as made from './family.generated.ts'
 
 export * from './family.generated.ts'
@@ -42,6 +51,34 @@ const { ioctlIfreq: _, ...otherIoctlReply } = made.ioctlReply.fields
 export const ioctlAnswer = requiring(policy({ ...otherIoctlReply, ifreq }), 'ioctlResult', 'ifreq')
 export const injectRequest = requiring(made.injectRequest, 'injectFd')
 export const injectAnswer = requiring(made.injectReply, 'injectPort')
+/** Which part of a segment the entries of each kind are. */
+export const segmentParts = {
+  host: made.VNET_SEGMENT_HOSTS,
+  lease: made.VNET_SEGMENT_LEASES,
+  neighbour: made.VNET_SEGMENT_NEIGHBOURS,
+  station: made.VNET_SEGMENT_STATIONS,
+  counter: made.VNET_SEGMENT_COUNTERS,
+} as const
+
+const segmentHostPolicy = requiring(
+  policy({
+    ...made.segmentHostPolicy.fields,
+    addresses: indexedArray(made.VNET_SEGMENT_HOST_ATTR_ADDRESSES, requiring(made.segmentAddressPolicy, 'address')),
+  }),
+  'mac',
+)
+
+/** What an answer about a segment holds: one of these a message. */
+export const segmentAnswer = policy({
+  segmentHost: nested(made.VNET_ATTR_SEGMENT_HOST, segmentHostPolicy),
+  segmentLease: nested(made.VNET_ATTR_SEGMENT_LEASE, requiring(made.segmentLeasePolicy, 'address', 'mac')),
+  segmentNeighbour: nested(made.VNET_ATTR_SEGMENT_NEIGHBOUR, requiring(made.segmentNeighbourPolicy, 'address', 'mac')),
+  segmentStation: nested(made.VNET_ATTR_SEGMENT_STATION, requiring(made.segmentStationPolicy, 'name')),
+  segmentCounter: nested(
+    made.VNET_ATTR_SEGMENT_COUNTER,
+    requiring(made.segmentCounterPolicy, 'group', 'name', 'value'),
+  ),
+})
 export const eventPolicy = requiring(made.eventReply, 'ifindex', 'ifname', 'event')
 
 /** The same policy, with some of its attributes that must not be missing. */

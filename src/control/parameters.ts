@@ -1,6 +1,6 @@
 /** GET_PARAM and SET_PARAM: the parameters of the driver, as text, as on its command line. */
 import { formatParam, type Param, UsageError } from '../core/driver.ts'
-import { EINVAL, ENODEV, ENOENT, EOPNOTSUPP, VnetError } from '../core/errno.ts'
+import { EINVAL, ENOENT, EOPNOTSUPP } from '../core/errno.ts'
 import {
   getParamRequest,
   setParamRequest,
@@ -16,7 +16,7 @@ import {
 } from './family.ts'
 import { type Operation, operation, type Write } from './operation.ts'
 import { MissingAttribute, Refusal } from './refusal.ts'
-import { chosen, type Module, type Subject, type Which } from './subject.ts'
+import { type Module, moduleOf, type Subject } from './subject.ts'
 
 export function parameters(subject: Subject): Operation[] {
   const getParam = operation({
@@ -52,16 +52,6 @@ export function parameters(subject: Subject): Operation[] {
     },
   })
   return [getParam, setParam]
-}
-
-function moduleOf(subject: Subject, which: Which): Module {
-  const isNamed = (which.ifindex ?? which.ifname ?? which.netns) !== undefined
-  if (isNamed && chosen(subject, which).length === 0) {
-    throw new VnetError(ENODEV, 'vnet_nl', 'there is no such interface')
-  }
-  const { module } = subject
-  if (module === undefined) throw new VnetError(EOPNOTSUPP, 'vnet_nl', 'its devices are of no driver with parameters')
-  return module
 }
 
 function find({ name: driver, params }: Module, name: string): Param<unknown> {

@@ -1,6 +1,6 @@
 /** What a vnet is asked about: its devices, its driver, who listens for events, what may be put into others' sockets; and which devices a request means. */
-import type { Params } from '../core/driver.ts'
-import { ENODEV, ENOTUNIQ, VnetError } from '../core/errno.ts'
+import type { Driver, Params } from '../core/driver.ts'
+import { ENODEV, ENOTUNIQ, EOPNOTSUPP, VnetError } from '../core/errno.ts'
 import type { NetDevice } from '../core/net-device.ts'
 import type { Native } from '../kernel/native.ts'
 import type { MessageBuilder } from '../netlink/index.ts'
@@ -27,6 +27,7 @@ export interface Module {
   readonly name: string
   readonly params: Params
   readonly values: Record<string, unknown>
+  readonly segment?: Driver['segment'] | undefined
 }
 
 /** Which devices a request means. */
@@ -56,6 +57,17 @@ export function theOne(subject: Subject, which: Which): NetDevice {
   const [dev, ...others] = found.length === 1 ? found : found.filter(each => subject.netnsOf(each) === undefined)
   if (dev !== undefined && others.length === 0) return dev
   throw new VnetError(ENOTUNIQ, 'vnet_nl', 'there are several such interfaces: name the namespace')
+}
+
+/** The driver; if the request names devices there must be one of them. */
+export function moduleOf(subject: Subject, which: Which): Module {
+  const isNamed = (which.ifindex ?? which.ifname ?? which.netns) !== undefined
+  if (isNamed && chosen(subject, which).length === 0) {
+    throw new VnetError(ENODEV, 'vnet_nl', 'there is no such interface')
+  }
+  const { module } = subject
+  if (module === undefined) throw new VnetError(EOPNOTSUPP, 'vnet_nl', 'its devices are of no driver with parameters')
+  return module
 }
 
 /** Writes what a device is told by. */

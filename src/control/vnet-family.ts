@@ -49,6 +49,7 @@ import { type Family, operation, type Write } from './operation.ts'
 import { parameters } from './parameters.ts'
 import { type QueueEvents, queueEvents, sumOfEvents } from './queue-events.ts'
 import { Refusal } from './refusal.ts'
+import { segment } from './segment.ts'
 import { chosen, identify, type Subject, theOne } from './subject.ts'
 import { subscribe } from './subscribe.ts'
 
@@ -84,6 +85,7 @@ export function vnetFamily(subject: Subject): Family {
       ioctl(subject),
       subscribe(subject),
       inject(subject),
+      segment(subject),
     ].sort((a, b) => a.cmd - b.cmd),
     groups: [{ name: VNET_MCGRP_EVENTS_NAME, id: VNET_MCGRP_EVENTS }],
   }

@@ -4,6 +4,7 @@
  */
 import type { Net } from './net.ts'
 import type { NetDevice } from './net-device.ts'
+import type { SegmentEntry, SegmentEntryKind } from './segment-entry.ts'
 
 /** A module parameter: how its text is read, and whether it may change while the driver runs. */
 export interface Param<T> {
@@ -101,6 +102,8 @@ export interface DriverContext {
   readonly net: Net
   /** Interface names asked for with --name, in order. */
   readonly names: readonly string[]
+  /** Where interfaces are to be of which an argument does not say it; undefined is the program's. */
+  readonly netns?: string | undefined
   /** Queue counts asked for; undefined leaves them to the driver. */
   readonly txqs: number | undefined
   readonly rxqs: number | undefined
@@ -125,6 +128,10 @@ export interface Driver<P extends Params = Params> {
   init(params: ParamValues<P>, context: DriverContext): readonly DeviceSpec[]
   /** At the end, after the last device is gone; also when something after init went wrong. May be async: it is waited for. */
   exit?(): void | Promise<void>
+  /** Reads its configuration again (SIGHUP). What it throws is logged, and it goes on as it was. Absent: there is nothing to read. */
+  readonly reload?: (() => void) | undefined
+  /** What is on the segment behind its devices, of the kinds asked for, made as it is read. Absent: there is no segment. */
+  segment?(kinds: ReadonlySet<SegmentEntryKind>): Iterable<SegmentEntry>
   /** The address by which one of the host's own is reached over the driver, where there is one; to tell what to try. */
   farEnd?(address: Uint8Array): Uint8Array
 }
@@ -141,7 +148,12 @@ export function defineDriver<P extends Params>(driver: Driver<P>): Driver<P> {
 
 /** The user asked for something that makes no sense: one line, exit status 2. */
 export class UsageError extends Error {
-  override readonly name = 'UsageError'
+  override readonly name: string = 'UsageError'
+}
+
+/** A file that the user named makes no sense: a line a problem, each with its place, which says more than any help. */
+export class FileError extends UsageError {
+  override readonly name = 'FileError'
 }
 
 /** Where an interface is wanted: `far/sn1` is sn1 in the namespace far, `/proc/7/ns/net/sn1` names it by path. */

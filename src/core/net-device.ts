@@ -56,7 +56,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   regState = NETREG_UNINITIALIZED
   /** NETIF_MSG_*: what to write lines about; all of single frames while the host has IFF_DEBUG on. */
   msgEnable = 0
-  /** What ethtool(8) shows; undefined leaves it to the host. */
+  /** What ethtool(8) shows while there is a carrier; undefined leaves it to the host. */
   linkKsettings: LinkKsettings | undefined = undefined
   /** The resources ifconfig(8) shows. */
   map: Ifmap = { memStart: 0, memEnd: 0, baseAddr: 0, irq: 0, dma: 0, port: 0 }

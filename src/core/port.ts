@@ -18,6 +18,8 @@ export interface PortSpec {
   readonly features: number
   /** Network namespace by name (as `ip netns`) or path; undefined is the current one. */
   readonly netns?: string | undefined
+  /** False for one that begins without a carrier, from its first moment on; true unless given. */
+  readonly carrier?: boolean | undefined
   /** Where the frames' slots come from. */
   readonly slots: SlotAccount
   /** Tell of the multicast list too; for devices with ndoSetRxMode. */
@@ -76,8 +78,17 @@ export interface LinkRequest {
   readonly persist?: boolean
   /** Protocol addresses to add, `198.18.0.1/24`; one that is there already is left. */
   readonly addresses?: readonly string[]
-  /** What ethtool(8) shows of the medium; it limits nothing. */
+  /** What ethtool(8) shows of the medium while there is a carrier; it limits nothing. */
   readonly linkKsettings?: LinkKsettings
+  /** A default route; it takes a link that is up (ENETDOWN), and goes when that goes down. */
+  readonly defaultRoute?: DefaultRoute
+}
+
+/** An IPv4 default route by a router on the link, before all others that there are and instead of none; or that it goes. */
+export interface DefaultRoute {
+  /** The router, 4 octets. */
+  readonly via: Uint8Array
+  readonly there: boolean
 }
 
 /** `struct ethtool_link_ksettings`, as much of it as a TAP can show. */
@@ -85,6 +96,10 @@ export interface LinkKsettings {
   /** Mbit/s */
   readonly speed: number
   readonly duplex: 'half' | 'full'
+  /** Agreed upon with the other end: all speeds of twisted pair up to this one are shown as supported, by both. */
+  readonly autoneg?: boolean
+  /** What the cable is; 'tp' unless given. */
+  readonly port?: 'tp' | 'fibre'
 }
 
 export interface Port {

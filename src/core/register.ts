@@ -73,6 +73,7 @@ export async function registerNetdev<Priv>(
       name: pattern,
       queues: dev.numTxQueues,
       features: dev.features,
+      carrier: dev.carrier,
       slots,
       multicastList: dev.netdevOps.ndoSetRxMode !== undefined,
     })
@@ -83,7 +84,7 @@ export async function registerNetdev<Priv>(
     })
     dev.rename(port.link.name)
     dev.ifindex = port.link.ifindex
-    await port.apply({ ...(port.created ? wanted(dev) : needed(dev)), ...(dev.carrier ? {} : { carrier: false }) })
+    await port.apply(port.created ? wanted(dev) : needed(dev))
     step(`dev_new_index: ifindex ${dev.ifindex}`)
 
     dev.features = port.setFeatures(netdevFixFeatures(dev.features, text => dev.log.info(text)))
@@ -169,9 +170,16 @@ export async function devClose<Priv>(dev: NetDevice<Priv>): Promise<void> {
   await dev.port?.apply({ up: false })
 }
 
-/** What is there already stays as it is, but for what the driver cannot do without: one without ARP never answers any. */
+/**
+ * What is there already stays as it is, but for what the driver cannot do without: one without ARP never answers any; and what
+ * the medium is like, only the driver knows.
+ */
 function needed(dev: NetDevice): LinkRequest {
-  return (dev.flags & IFF_NOARP) === 0 ? {} : { noarp: true }
+  return { ...medium(dev), ...((dev.flags & IFF_NOARP) === 0 ? {} : { noarp: true }) }
+}
+
+function medium({ linkKsettings }: NetDevice): LinkRequest {
+  return linkKsettings === undefined ? {} : { linkKsettings }
 }
 
 function wanted(dev: NetDevice): LinkRequest {
@@ -181,7 +189,7 @@ function wanted(dev: NetDevice): LinkRequest {
     txQueueLen: dev.txQueueLen,
     noarp: (dev.flags & IFF_NOARP) !== 0,
     ...(address ? { address: dev.devAddr.slice() } : {}),
-    ...(dev.linkKsettings === undefined ? {} : { linkKsettings: dev.linkKsettings }),
+    ...medium(dev),
   }
 }
 

@@ -8,7 +8,7 @@ import { OWNER_RX, type SkBuff } from '../skb/sk-buff.ts'
 import { type Alarm, NSEC_PER_MSEC } from './clock.ts'
 import { Gro } from './gro.ts'
 import { NETIF_F_GRO } from './if.ts'
-import type { NetDevice } from './net-device.ts'
+import type { Net } from './net.ts'
 import type { PortQueue } from './port.ts'
 
 /** Frames that may wait for one flush; a batch of reads is far smaller. */
@@ -16,8 +16,15 @@ const RX_RING = 256
 /** A host without room is asked again after this time. */
 const RETRY = NSEC_PER_MSEC
 
+/** What a queue needs of the device that it is of. */
+export interface RxOwner {
+  readonly net: Net
+  readonly features: number
+  readonly counters: { merged(skb: SkBuff): void }
+}
+
 export class RxQueue {
-  readonly #dev: NetDevice
+  readonly #dev: RxOwner
   readonly #port: PortQueue
   readonly #ring = new Ring(RX_RING, OWNER_RX)
   readonly #retry: Alarm
@@ -25,7 +32,7 @@ export class RxQueue {
   readonly #gro: Gro | undefined
   #dirty = false
 
-  constructor(dev: NetDevice, port: PortQueue) {
+  constructor(dev: RxOwner, port: PortQueue) {
     const { net } = dev
     this.#dev = dev
     this.#gro = (dev.features & NETIF_F_GRO) === 0 ? undefined : new Gro(net.pool.bytes)

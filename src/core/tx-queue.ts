@@ -23,7 +23,7 @@ import type { PortQueue } from './port.ts'
 export const BATCH = 16
 export const BUDGET = 64
 /** A queue that had so many is looked at again at once: a port may end a batch of large frames before the queue is empty. */
-const BUSY = 4
+export const BUSY = 4
 
 /** What stands against reading. */
 const DEV_DOWN = 1 << 0

@@ -8,15 +8,14 @@
 import { devHardHeader } from '../core/eth.ts'
 import type { NetDevice } from '../core/net-device.ts'
 import * as arp from '../header/arp.ts'
-import { finish, onesComplementSum, pseudoHeaderSum6 } from '../header/checksum.ts'
 import { copyAddress, ETH_HLEN, etherType, isStationAddress, source } from '../header/ethernet.ts'
 import * as icmpv6 from '../header/icmpv6.ts'
-import { IPV4_ALEN } from '../header/ipv4.ts'
+import { IPV4_ALEN, isUnicastAddress } from '../header/ipv4.ts'
 import * as ipv6 from '../header/ipv6.ts'
-import { IPV6_ALEN, NEXTHDR_ICMP } from '../header/ipv6.ts'
-import { CHECKSUM_NONE, CHECKSUM_PARTIAL, type SkBuff } from '../skb/sk-buff.ts'
+import { IPV6_ALEN } from '../header/ipv6.ts'
+import { hasAdvertisementRoom, isSolicitation, toAdvertisement } from '../segment/ndisc.ts'
+import { CHECKSUM_PARTIAL, type SkBuff } from '../skb/sk-buff.ts'
 import { type FarNetwork, isLocal } from './far-network-address.ts'
-import { isIcmpv6Right } from './far-network-echo.ts'
 import { isUnicast4, isUnicast6 } from './hidden-loopback-address.ts'
 
 const SPA = 14
@@ -26,7 +25,7 @@ const TPA = 24
 export function answerArp(skb: SkBuff, dev: NetDevice, at: number, far: FarNetwork): number {
   const { bytes } = skb
   if (arp.parse(bytes, at, skb.data + skb.len - at) < 0 || arp.op(bytes, at) !== arp.ARPOP_REQUEST) return -1
-  if (!isSender4(bytes, at + SPA) || arp.spa(bytes, at) === arp.tpa(bytes, at)) return -1
+  if (!isUnicastAddress(bytes, at + SPA) || arp.spa(bytes, at) === arp.tpa(bytes, at)) return -1
   if (!isUnicast4(bytes, at + TPA) || isLocal(bytes, at + TPA, IPV4_ALEN, dev.addresses)) return -1
   const hardware = arp.sha(at)
   if (!isStationAddress(bytes, hardware) || skb.ipSummed === CHECKSUM_PARTIAL) return -1
@@ -39,43 +38,19 @@ export function answerArp(skb: SkBuff, dev: NetDevice, at: number, far: FarNetwo
 /** A neighbour solicitation for a far host becomes the advertisement; it may be longer than the solicitation was. */
 export function answerSolicitation(skb: SkBuff, dev: NetDevice, nh: number, far: FarNetwork): number {
   const { bytes } = skb
-  const tail = skb.data + skb.len
-  if (ipv6.parse(bytes, nh, tail - nh) < 0 || ipv6.nextHeader(bytes, nh) !== NEXTHDR_ICMP) return -1
+  if (ipv6.parse(bytes, nh, skb.data + skb.len - nh) < 0 || !isSolicitation(skb, nh)) return -1
   const h = nh + ipv6.IPV6_HLEN
-  const length = ipv6.payloadLength(bytes, nh)
-  if (!isSolicitation(skb, nh, length)) return -1
   const target = icmpv6.target(h)
   const from = ipv6.source(nh)
-  if (!isSender6(bytes, from) || isSame(bytes, from, target)) return -1
+  if (!ipv6.isUnicastAddress(bytes, from) || isSame(bytes, from, target)) return -1
   if (!isUnicast6(bytes, target) || isLocal(bytes, target, IPV6_ALEN, dev.addresses)) return -1
-  const option = icmpv6.sourceLinkAddress(bytes, h, length)
+  const option = icmpv6.sourceLinkAddress(bytes, h, ipv6.payloadLength(bytes, nh))
   if (option < 0) return -1
   const hardware = option === 0 ? source(skb.data) : option
-  const end = h + icmpv6.NDISC_HLEN + icmpv6.ND_OPT_LL_ADDR_LEN
-  if (!isStationAddress(bytes, hardware) || end > skb.end) return -1
+  if (!isStationAddress(bytes, hardware) || !hasAdvertisementRoom(skb, nh)) return -1
   copyAddress(far.asker, 0, bytes, hardware)
   if (!sendBack(skb, dev, far)) return -1
-
-  if (end > tail) skb.put(end - tail)
-  else skb.trim(end - skb.data)
-  bytes.copyWithin(ipv6.destination(nh), from, from + IPV6_ALEN)
-  bytes.copyWithin(from, target, target + IPV6_ALEN)
-  ipv6.setPayloadLength(bytes, nh, end - h)
-  icmpv6.toAdvertisement(bytes, h, icmpv6.NA_SOLICITED | icmpv6.NA_OVERRIDE, far.address)
-  icmpv6.setChecksum(bytes, h, 0)
-  const pseudo = pseudoHeaderSum6(bytes, nh, NEXTHDR_ICMP, end - h)
-  icmpv6.setChecksum(bytes, h, finish(onesComplementSum(bytes, h, end - h, pseudo)))
-  skb.ipSummed = CHECKSUM_NONE
-  return h
-}
-
-/** Whether it is a solicitation to be taken seriously (RFC 4861 sec. 7.1.1); target and options are looked at later. */
-function isSolicitation(skb: SkBuff, nh: number, length: number): boolean {
-  const { bytes } = skb
-  const h = nh + ipv6.IPV6_HLEN
-  if (length < icmpv6.NDISC_HLEN || icmpv6.type(bytes, h) !== icmpv6.NDISC_NEIGHBOUR_SOLICITATION) return false
-  if (icmpv6.code(bytes, h) !== 0 || ipv6.hopLimit(bytes, nh) !== icmpv6.NDISC_HOP_LIMIT) return false
-  return isIcmpv6Right(skb, nh, h, h + length)
+  return toAdvertisement(skb, nh, icmpv6.NA_SOLICITED | icmpv6.NA_OVERRIDE, far.address, 0)
 }
 
 /**
@@ -88,14 +63,6 @@ function sendBack(skb: SkBuff, dev: NetDevice, far: FarNetwork): boolean {
   if (devHardHeader(skb, dev, type, far.asker, far.address) > 0) return true
   skb.push(ETH_HLEN)
   return false
-}
-
-/** Whether a host may ask with this address: not the unspecified one, loopback, or a group; link-local will do. */
-function isSender4(bytes: Uint8Array, at: number): boolean {
-  return bytes[at] !== 0 && bytes[at] !== 127 && bytes[at] < 224
-}
-function isSender6(bytes: Uint8Array, at: number): boolean {
-  return isUnicast6(bytes, at) || (bytes[at] === 0xfe && (bytes[at + 1] & 0xc0) === 0x80)
 }
 
 function isSame(bytes: Uint8Array, at: number, other: number): boolean {

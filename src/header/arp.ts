@@ -67,13 +67,16 @@ export function create(bytes: Uint8Array, at: number, opcode: number): void {
 
 /**
  * Turns a request into its reply, in place (RFC 826, Packet Reception): the address that was asked for answers with
- * `hardware`, to who asked.
+ * `hardware`, the six octets at `hardwareAt`, to who asked.
  */
-export function toReply(bytes: Uint8Array, at: number, hardware: Uint8Array): void {
-  const asked = tpa(bytes, at)
+export function toReply(bytes: Uint8Array, at: number, hardware: Uint8Array, hardwareAt = 0): void {
   copyAddress(bytes, tha(at), bytes, sha(at))
-  setTpa(bytes, at, spa(bytes, at))
-  copyAddress(bytes, sha(at), hardware)
-  setSpa(bytes, at, asked)
+  copyAddress(bytes, sha(at), hardware, hardwareAt)
+  // Octet by octet: a number of 32 bits may cost an object.
+  for (let i = 0; i < 4; i++) {
+    const asked = bytes[at + 24 + i]
+    bytes[at + 24 + i] = bytes[at + 14 + i]
+    bytes[at + 14 + i] = asked
+  }
   setOp(bytes, at, ARPOP_REPLY)
 }

@@ -16,6 +16,11 @@ export const ICMP_ECHO = 8
 export const ICMP_TIME_EXCEEDED = 11
 export const ICMP_PARAMETERPROB = 12
 
+/** Codes of ICMP_DEST_UNREACH (RFC 792, RFC 1122 sec. 3.2.2.1). */
+export const ICMP_NET_UNREACH = 0
+export const ICMP_PROT_UNREACH = 2
+export const ICMP_PORT_UNREACH = 3
+
 /** 8, the header's length, or -1 when `length` octets do not hold one. */
 export function parse(_bytes: Uint8Array, _at: number, length: number): number {
   return length < ICMP_HLEN ? -1 : ICMP_HLEN

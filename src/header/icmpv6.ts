@@ -8,6 +8,11 @@ import { get16, get32, put16, put32 } from './octets.ts'
 /** Octets before an echo's data or an error's quote. */
 export const ICMPV6_HLEN = 8
 
+/** Codes of a "destination unreachable" (RFC 4443 sec. 3.1), and of a "parameter problem". */
+export const ICMPV6_NOROUTE = 0
+export const ICMPV6_PORT_UNREACH = 4
+export const ICMPV6_UNK_NEXTHDR = 1
+
 /** Message types, include/uapi/linux/icmpv6.h, RFC 4861. */
 export const ICMPV6_DEST_UNREACH = 1
 export const ICMPV6_PKT_TOOBIG = 2
@@ -89,12 +94,21 @@ export function target(at: number): number {
  * link-layer address of another kind.
  */
 export function sourceLinkAddress(bytes: Uint8Array, at: number, length: number): number {
+  return linkAddress(bytes, at, length, ND_OPT_SOURCE_LL_ADDR)
+}
+
+/** The same for the target link-layer address option of an advertisement. */
+export function targetLinkAddress(bytes: Uint8Array, at: number, length: number): number {
+  return linkAddress(bytes, at, length, ND_OPT_TARGET_LL_ADDR)
+}
+
+function linkAddress(bytes: Uint8Array, at: number, length: number, kind: number): number {
   const end = at + length
   let found = 0
   for (let option = at + NDISC_HLEN; option < end; ) {
     const size = option + 1 < end ? bytes[option + 1] << 3 : 0
     if (size === 0 || option + size > end) return -1
-    if (bytes[option] === ND_OPT_SOURCE_LL_ADDR) {
+    if (bytes[option] === kind) {
       if (size !== ND_OPT_LL_ADDR_LEN) return -1
       if (found === 0) found = option + 2
     }
@@ -107,13 +121,19 @@ export function sourceLinkAddress(bytes: Uint8Array, at: number, length: number)
  * Turns a solicitation into an advertisement with `flags` in place, `hardware` as its one option: the target link-layer
  * address. It is then NDISC_HLEN + ND_OPT_LL_ADDR_LEN octets long; the checksum is the caller's.
  */
-export function toAdvertisement(bytes: Uint8Array, at: number, flags: number, hardware: Uint8Array): void {
+export function toAdvertisement(
+  bytes: Uint8Array,
+  at: number,
+  flags: number,
+  hardware: Uint8Array,
+  hardwareAt = 0,
+): void {
   setType(bytes, at, NDISC_NEIGHBOUR_ADVERTISEMENT)
   put32(bytes, at + 4, flags)
   const option = at + NDISC_HLEN
   bytes[option] = ND_OPT_TARGET_LL_ADDR
   bytes[option + 1] = ND_OPT_LL_ADDR_LEN >>> 3
-  copyAddress(bytes, option + 2, hardware)
+  copyAddress(bytes, option + 2, hardware, hardwareAt)
 }
 
 /** Octets of quote when the error names them, and extensions follow it (RFC 4884 sec. 4); 0 otherwise. */

@@ -138,6 +138,34 @@ export function hasSourceRoute(bytes: Uint8Array, at: number): boolean {
   return false
 }
 
+/** Whether the address at `at` can be one host's: not of 0/8 or 127/8, no group, not 240/4 (RFC 1122 sec. 3.2.1.3). */
+export function isUnicastAddress(bytes: Uint8Array, at: number): boolean {
+  return bytes[at] !== 0 && bytes[at] !== 127 && bytes[at] < 224
+}
+
+/**
+ * Writes a header without options but for its addresses and its checksum: DF set, no fragment, `life` as its TTL; `length` is that
+ * of what it carries.
+ */
+export function create(bytes: Uint8Array, at: number, protocol: number, length: number, life: number): void {
+  put16(bytes, at, 0x4500)
+  put16(bytes, at + 2, IPV4_HLEN + length)
+  put16(bytes, at + 4, 0)
+  put16(bytes, at + 6, IP_DF)
+  bytes[at + 8] = life
+  bytes[at + 9] = protocol
+}
+
+/** Source and destination change sides; no checksum notices. */
+export function swapAddresses(bytes: Uint8Array, at: number): void {
+  // Octet by octet: a number of 32 bits may cost an object.
+  for (let i = at + 12; i < at + 16; i++) {
+    const octet = bytes[i]
+    bytes[i] = bytes[i + IPV4_ALEN]
+    bytes[i + IPV4_ALEN] = octet
+  }
+}
+
 /** An address as text, `198.18.0.1`. */
 export function formatAddress(address: number): string {
   return `${address >>> 24}.${(address >>> 16) & 0xff}.${(address >>> 8) & 0xff}.${address & 0xff}`

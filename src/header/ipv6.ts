@@ -90,6 +90,46 @@ export function upperLayer(bytes: Uint8Array, at: number, length: number, fragme
   }
 }
 
+/** Whether the address at `at` can be one host's: neither a group's, nor the unspecified one, nor loopback. */
+export function isUnicastAddress(bytes: Uint8Array, at: number): boolean {
+  return bytes[at] !== 0xff && (bytes[at + 15] > 1 || !isLow(bytes, at))
+}
+
+/** Whether the address at `at` is the unspecified one. */
+export function isUnspecified(bytes: Uint8Array, at: number): boolean {
+  return bytes[at + 15] === 0 && isLow(bytes, at)
+}
+
+/** Whether all of it but the last octet is zero. */
+function isLow(bytes: Uint8Array, at: number): boolean {
+  let i = 0
+  while (i < IPV6_ALEN - 1 && bytes[at + i] === 0) i++
+  return i === IPV6_ALEN - 1
+}
+
+/** Whether the address at `at` is link-local. */
+export function isLinkLocal(bytes: Uint8Array, at: number): boolean {
+  return bytes[at] === 0xfe && (bytes[at + 1] & 0xc0) === 0x80
+}
+
+/** Source and destination change sides; no checksum notices. */
+export function swapAddresses(bytes: Uint8Array, at: number): void {
+  for (let i = at + 8; i < at + 24; i++) {
+    const octet = bytes[i]
+    bytes[i] = bytes[i + IPV6_ALEN]
+    bytes[i + IPV6_ALEN] = octet
+  }
+}
+
+/** Writes a header but for its addresses: no traffic class or flow label; `length` is that of what it carries. */
+export function create(bytes: Uint8Array, at: number, protocol: number, length: number, hops: number): void {
+  put16(bytes, at, 0x6000)
+  put16(bytes, at + 2, 0)
+  put16(bytes, at + 4, length)
+  bytes[at + 6] = protocol
+  bytes[at + 7] = hops
+}
+
 /** The address at `at` as text in the form of RFC 5952: lower case, the longest run of zeros as `::`. */
 export function formatAddress(bytes: Uint8Array, at: number): string {
   let best = -1

@@ -64,6 +64,16 @@ export function setFlags(bytes: Uint8Array, at: number, value: number): void {
   bytes[at + 13] = value
 }
 
+/** Writes a header without options, window and urgent pointer 0; the ports and the checksum are the caller's. */
+export function create(bytes: Uint8Array, at: number, sequence: number, acknowledgment: number, control: number): void {
+  put32(bytes, at + 4, sequence)
+  put32(bytes, at + 8, acknowledgment)
+  bytes[at + 12] = (TCP_HLEN >>> 2) << 4
+  bytes[at + 13] = control
+  put16(bytes, at + 14, 0)
+  put32(bytes, at + 16, 0)
+}
+
 export function window(bytes: Uint8Array, at: number): number {
   return get16(bytes, at + 14)
 }

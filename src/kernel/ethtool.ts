@@ -1,38 +1,114 @@
-/** ethtool's settings by its generic netlink family, Linux 5.6 on. include/uapi/linux/ethtool_netlink.h. */
-import { ENOENT, EOPNOTSUPP, EPERM, EPROTONOSUPPORT, isErrno } from '../core/errno.ts'
+/**
+ * ethtool's settings of a link, by ioctl: a TAP shows what it was told, modes and partner too. What is agreed upon with the other
+ * end is unknown while there is no carrier, as on hardware. include/uapi/linux/ethtool.h.
+ */
+import { EOPNOTSUPP, EPERM } from '../core/errno.ts'
 import type { LinkKsettings } from '../core/port.ts'
-import { genlmsghdr } from '../netlink/index.ts'
-import { GenericSocket } from './genetlink.ts'
+import { putU32 } from '../netlink/index.ts'
+import { check } from './errno.ts'
 import type { Native } from './native.ts'
+import { AF_INET, ifreq, SOCK_DGRAM } from './uapi.ts'
 
-const ETHTOOL_GENL_NAME = 'ethtool'
-const ETHTOOL_GENL_VERSION = 1
-const ETHTOOL_MSG_LINKMODES_SET = 5
-const ETHTOOL_A_LINKMODES_HEADER = 1
-const ETHTOOL_A_LINKMODES_SPEED = 5
-const ETHTOOL_A_LINKMODES_DUPLEX = 6
-const ETHTOOL_A_HEADER_DEV_INDEX = 1
+const SIOCETHTOOL = 0x8946
+const ETHTOOL_GLINKSETTINGS = 0x4c
+const ETHTOOL_SLINKSETTINGS = 0x4d
+const ETHTOOL_LINK_MODE_Autoneg_BIT = 6
+const ETHTOOL_LINK_MODE_TP_BIT = 7
+const ETHTOOL_LINK_MODE_FIBRE_BIT = 10
+const ETHTOOL_LINK_MODE_Pause_BIT = 13
+const ETH_TP_MDI = 1
+const ETH_TP_MDI_AUTO = 3
 const DUPLEX = { half: 0, full: 1 }
+const PORT = { tp: 0, fibre: 3 }
+/** (u32)-1 */
+const SPEED_UNKNOWN = 0xffffffff
+const DUPLEX_UNKNOWN = 0xff
+
+/** Offsets in struct ethtool_link_settings; three masks of link modes follow it: supported, advertised, the partner's. */
+const SPEED_AT = 4
+const DUPLEX_AT = 8
+const PORT_AT = 9
+const AUTONEG_AT = 11
+const MDIX_AT = 13
+const MDIX_CTRL_AT = 14
+const NWORDS_AT = 15
+const MASKS_AT = 48
+const MASKS = 3
+const PARTNER = 2
+
+/** ETHTOOL_LINK_MODE_*_BIT of twisted pair, by speed in Mbit/s: half duplex where there is one, and full. */
+const TWISTED_PAIR: readonly (readonly [speed: number, ...bits: number[]])[] = [
+  [10, 0, 1],
+  [100, 2, 3],
+  [1000, 4, 5],
+  [2500, 47],
+  [5000, 48],
+  [10_000, 12],
+]
+/** Of short-range fibre, full duplex. */
+const SHORT_RANGE: ReadonlyMap<number, number> = new Map([
+  [25_000, 33],
+  [40_000, 25],
+  [50_000, 53],
+  [100_000, 37],
+])
+
+/** Settings of a link, and whether that has a carrier. */
+export interface ShownLink extends LinkKsettings {
+  readonly carrier: boolean
+}
 
 /**
- * Sets the speed and duplex that `ethtool` shows of an interface in the namespace that `nsfd` refers to, -1 for our own.
- * They are for the eye alone: where the kernel has no such thing, or does not let us, nothing happens.
+ * Sets what `ethtool` shows of the interface `name` in the namespace that `nsfd` refers to, -1 for our own. It is for the
+ * eye alone: where the kernel has no such thing, or does not let us, nothing happens.
  */
-export function setLinkKsettings(native: Native, nsfd: number, ifindex: number, settings: LinkKsettings): void {
-  const { speed, duplex } = settings
+export function setLinkKsettings(native: Native, nsfd: number, name: string, settings: ShownLink): void {
+  const what = `ETHTOOL_SLINKSETTINGS ${name}`
+  const fd = check(native.socket(AF_INET, SOCK_DGRAM, 0, nsfd), what)
   try {
-    using sock = GenericSocket.open(native, nsfd)
-    sock.request({
-      type: sock.family(ETHTOOL_GENL_NAME),
-      what: () => `ETHTOOL_MSG_LINKMODES_SET speed ${speed} duplex ${duplex} on ifindex ${ifindex}`,
-      write: builder =>
-        builder
-          .payload(genlmsghdr(ETHTOOL_MSG_LINKMODES_SET, ETHTOOL_GENL_VERSION))
-          .nested(ETHTOOL_A_LINKMODES_HEADER, header => header.u32(ETHTOOL_A_HEADER_DEV_INDEX, ifindex))
-          .u32(ETHTOOL_A_LINKMODES_SPEED, speed)
-          .u8(ETHTOOL_A_LINKMODES_DUPLEX, DUPLEX[duplex]),
-    })
-  } catch (error) {
-    if (!isErrno(error, EOPNOTSUPP, ENOENT, EPERM, EPROTONOSUPPORT)) throw error
+    // Asked with no words, the kernel tells how many its masks have, as a negative number.
+    const shape = new Uint8Array(MASKS_AT)
+    putU32(shape, 0, ETHTOOL_GLINKSETTINGS)
+    const result = native.ioctl(fd, SIOCETHTOOL, ifreq(name), shape)
+    if (result === -EOPNOTSUPP || result === -EPERM) return
+    check(result, what)
+    const set = linkSettings(settings, 256 - shape[NWORDS_AT])
+    const done = native.ioctl(fd, SIOCETHTOOL, ifreq(name), set)
+    if (done !== -EOPNOTSUPP && done !== -EPERM) check(done, what)
+  } finally {
+    native.close(fd)
   }
+}
+
+function linkSettings(settings: ShownLink, nwords: number): Uint8Array {
+  const { speed, duplex, autoneg = false, port = 'tp', carrier } = settings
+  const octets = new Uint8Array(MASKS_AT + MASKS * nwords * 4)
+  putU32(octets, 0, ETHTOOL_SLINKSETTINGS)
+  putU32(octets, SPEED_AT, carrier ? speed : SPEED_UNKNOWN)
+  octets[DUPLEX_AT] = carrier ? DUPLEX[duplex] : DUPLEX_UNKNOWN
+  octets[PORT_AT] = PORT[port]
+  octets[NWORDS_AT] = nwords
+  if (autoneg) {
+    octets[AUTONEG_AT] = 1
+    octets[MDIX_AT] = carrier ? ETH_TP_MDI : 0
+    octets[MDIX_CTRL_AT] = ETH_TP_MDI_AUTO
+  }
+  const words = new Uint32Array(nwords)
+  for (const bit of linkModes(settings)) words[bit >>> 5] |= 1 << (bit & 31)
+  for (let mask = 0; mask < MASKS; mask++) {
+    if (mask === PARTNER && !(autoneg && carrier)) continue
+    for (const [word, value] of words.entries()) putU32(octets, MASKS_AT + 4 * (mask * nwords + word), value)
+  }
+  return octets
+}
+
+/** ETHTOOL_LINK_MODE_*_BIT of what the port supports, and offers. */
+function linkModes({ speed, autoneg = false, port = 'tp' }: LinkKsettings): number[] {
+  if (port === 'fibre') {
+    const mode = SHORT_RANGE.get(speed)
+    return mode === undefined ? [ETHTOOL_LINK_MODE_FIBRE_BIT] : [mode, ETHTOOL_LINK_MODE_FIBRE_BIT]
+  }
+  if (!autoneg) return []
+  const modes = TWISTED_PAIR.filter(([most]) => most <= speed).flatMap(([, ...bits]) => bits)
+  return [...modes, ETHTOOL_LINK_MODE_Autoneg_BIT, ETHTOOL_LINK_MODE_TP_BIT, ETHTOOL_LINK_MODE_Pause_BIT]
 }

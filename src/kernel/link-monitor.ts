@@ -102,9 +102,12 @@ export class LinkMonitor {
     this.#poller = startPoller(native, fd, status => this.#readable(status))
   }
 
-  /** Opens the socket and begins to listen: what happens from here on is told. Call it before reading the state. */
-  static open(native: Native, listener: LinkListener): LinkMonitor {
-    const fd = check(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, -1), 'socket(AF_NETLINK, NETLINK_ROUTE)')
+  /**
+   * Opens the socket and begins to listen: what happens from here on is told. Call it before reading the state. `nsfd` refers to
+   * the namespace that is its home, which it keeps alive; -1 is the caller's own.
+   */
+  static open(native: Native, listener: LinkListener, nsfd = -1): LinkMonitor {
+    const fd = check(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, nsfd), 'socket(AF_NETLINK, NETLINK_ROUTE)')
     try {
       if (native.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, int32(RECEIVE_BUFFER)) < 0) {
         check(native.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, int32(RECEIVE_BUFFER)), 'setsockopt(SO_RCVBUF)')

@@ -1,11 +1,13 @@
 /** What core asks of an interface (LinkRequest), by rtnetlink, and whether the kernel is through with it. */
-import { EEXIST, isErrno } from '../core/errno.ts'
+import { EEXIST, ESRCH, isErrno } from '../core/errno.ts'
 import { IFF_NOARP, IFF_UP } from '../core/if.ts'
-import type { LinkRequest } from '../core/port.ts'
+import type { DefaultRoute, LinkRequest } from '../core/port.ts'
 import { formatCidr, toCidr } from './cidr.ts'
 import { sameOctets } from './link-state.ts'
 import {
   addAddress,
+  addGatewayRoute,
+  delGatewayRoute,
   getAddresses,
   getLink,
   hasLocalRoutes,
@@ -16,12 +18,16 @@ import {
 } from './rtnetlink.ts'
 import { IF_OPER_UNKNOWN, IF_OPER_UP } from './uapi.ts'
 
+/** That of routes which nobody gave one: no other route comes before such a one, and of several the last made is the first. */
+const METRIC = 0
+
 /** Makes those of the changes that are rtnetlink's and not so yet, of `link` as just read by `sock`. Throws a VnetError. */
 export function requestLink(sock: RouteSocket, link: Link, request: LinkRequest): void {
   const changes = differences(link, request)
   if (changes !== undefined) setLink(sock, link.ifindex, changes)
   for (const address of request.addresses ?? []) requestAddress(sock, link.ifindex, address)
   if (request.up !== undefined) requestUp(sock, link.ifindex, request.up)
+  if (request.defaultRoute !== undefined) requestDefaultRoute(sock, link.ifindex, request.defaultRoute)
 }
 
 /**
@@ -62,4 +68,15 @@ function requestUp(sock: RouteSocket, ifindex: number, up: boolean): void {
   const link = getLink(sock, { ifindex })
   if (link === undefined || ((link.flags & IFF_UP) !== 0) === up) return
   setLink(sock, ifindex, { flags: { set: up ? IFF_UP : 0, mask: IFF_UP } })
+}
+
+function requestDefaultRoute(sock: RouteSocket, oif: number, { via, there }: DefaultRoute): void {
+  const route = { oif, via, metric: METRIC }
+  try {
+    if (there) addGatewayRoute(sock, route)
+    else delGatewayRoute(sock, route)
+  } catch (error) {
+    // So it is already.
+    if (!isErrno(error, there ? EEXIST : ESRCH)) throw error
+  }
 }

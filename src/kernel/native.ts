@@ -45,14 +45,15 @@ export interface Native {
   close(fd: number): number
   /**
    * ioctl(2) with a number, or with the octets of a struct (at most 16 KiB), which the kernel may rewrite. Answers the
-   * ioctl's own result. A struct shorter than what the request means counts as followed by zeros.
+   * ioctl's own result. A struct shorter than what the request means counts as followed by zeros. `data` is for a struct
+   * ifreq: what its ifr_data points to, at most 16 KiB, which the kernel may rewrite too.
    */
-  ioctl(fd: number, request: number, arg: Uint8Array | number): number
+  ioctl(fd: number, request: number, arg: Uint8Array | number, data?: Uint8Array): number
   /** bind(2); `address` is a sockaddr. */
   bind(fd: number, address: Uint8Array): number
   /** getsockname(2); answers the address's whole length, also when `into` was too short for it. */
   getsockname(fd: number, into: Uint8Array): number
-  /** setsockopt(2). */
+  /** setsockopt(2). Of SO_ATTACH_FILTER `value` is the instructions themselves, each a struct sock_filter. */
   setsockopt(fd: number, level: number, name: number, value: Uint8Array): number
   /** getsockopt(2); answers the value's length. */
   getsockopt(fd: number, level: number, name: number, into: Uint8Array): number
@@ -134,6 +135,8 @@ export interface Native {
 
   /** unshare(2) of CLONE_* for the calling thread alone. */
   unshare(flags: number): number
+  /** A descriptor of a new network namespace, which has nothing in it but `lo`, down. It lives as long as something refers to it. */
+  createNetns(): number
 }
 
 /** stat(2), unlike access(2), goes by the capabilities that count for the opening too. */

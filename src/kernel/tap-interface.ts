@@ -10,7 +10,7 @@ import type { Native } from './native.ts'
 import { getLink, type Link, RouteSocket, setLink } from './rtnetlink.ts'
 import { openTap, setPersist, type Tap, tapName } from './tap.ts'
 
-type TapSpec = Pick<PortSpec, 'name' | 'queues' | 'features'>
+type TapSpec = Pick<PortSpec, 'name' | 'queues' | 'features' | 'carrier' | 'persist'>
 
 /** What an interface is called on its way to another namespace: the kernel gives each a number of its own. */
 const ON_THE_WAY = 'vnet-move%d'
@@ -20,8 +20,11 @@ const ON_THE_WAY = 'vnet-move%d'
  * elsewhere. Throws a VnetError, and leaves nothing behind.
  */
 export function createTap(native: Native, spec: TapSpec, nsfd: number, beforeMove: () => void): Tap {
-  const { name, queues, features } = spec
-  const options = { queues, features, multiQueue: true, exclusive: true, nsfd: -1 }
+  const { name, queues, features, carrier = true, persist = false } = spec
+  // With one queue it is shown with one, as hardware is: of many kinds the kernel has 256 laid out, and shows them. Of one that
+  // stays a later run may want more.
+  const multiQueue = queues > 1 || persist
+  const options = { queues, features, carrier, multiQueue, exclusive: true, nsfd: -1 }
   if (nsfd < 0) return openTap(native, { ...options, name })
   const tap = openTap(native, { ...options, name: ON_THE_WAY })
   try {
@@ -39,7 +42,7 @@ export function createTap(native: Native, spec: TapSpec, nsfd: number, beforeMov
 
 /** Attaches to a persistent interface that nobody is attached to. Throws a VnetError. */
 export function attachTap(native: Native, spec: TapSpec, link: Link, nsfd: number): Tap {
-  const { name, queues, features } = spec
+  const { name, queues, features, carrier = true } = spec
   const what = `attach to ${name}`
   const { tun } = link
   if (tun === undefined || tun.type !== 'tap') {
@@ -51,7 +54,7 @@ export function attachTap(native: Native, spec: TapSpec, link: Link, nsfd: numbe
   if (!tun.multiQueue && queues > 1) {
     throw new VnetError(EINVAL, what, 'it was made with a single queue; use --txqs 1 --rxqs 1, or --delete it first')
   }
-  return openTap(native, { name, queues, features, multiQueue: tun.multiQueue, exclusive: false, nsfd })
+  return openTap(native, { name, queues, features, carrier, multiQueue: tun.multiQueue, exclusive: false, nsfd })
 }
 
 /** Removes a persistent TAP that nobody is attached to, from the namespace of `there` and `nsfd`. Throws a VnetError. */

@@ -3,7 +3,7 @@
  * time: the TAP itself tells which (TUNGETDEVNETNS), so no descriptor of ours keeps a namespace alive.
  */
 import { EBADFD, EINVAL, EPERM, isErrno, VnetError } from '../core/errno.ts'
-import type { LinkChange, LinkRequest, LinkState, Port } from '../core/port.ts'
+import type { LinkChange, LinkKsettings, LinkRequest, LinkState, Port } from '../core/port.ts'
 import { checkTap, GONE } from './errno.ts'
 import { setLinkKsettings } from './ethtool.ts'
 import { type LinkLists, type LinkPlace, readLists, tellListChanges } from './link-lists.ts'
@@ -55,7 +55,9 @@ export class TapPort implements Port {
   #ifindex: number
   #listsStale = false
   #listener: (change: LinkChange) => void = () => {}
-  #carrierSet = false
+  #carrierSet: boolean
+  /** Of the link when it has a carrier; undefined leaves it to the kernel. */
+  #linkKsettings: LinkKsettings | undefined
   #gone = false
   #closed = false
 
@@ -68,6 +70,7 @@ export class TapPort implements Port {
     this.#ifindex = link.ifindex
     this.#statsAtOpen = link.stats64
     this.#features = tap.features
+    this.#carrierSet = !link.carrier
     this.created = created
     this.announced = announced
     this.#multicastList = multicastList
@@ -107,17 +110,14 @@ export class TapPort implements Port {
 
   async apply(request: LinkRequest): Promise<void> {
     this.#checkOpen()
-    if (request.carrier !== undefined) {
-      const result = this.#native.ioctl(this.#fd, TUNSETCARRIER, int32(request.carrier ? 1 : 0))
-      checkTap(result, `TUNSETCARRIER ${this.#link.name}`)
-      this.#carrierSet = true
-    }
-    if (request.persist !== undefined) setPersist(this.#native, this.#tap, request.persist)
-    const { linkKsettings } = request
+    const { carrier, linkKsettings, persist } = request
+    if (linkKsettings !== undefined) this.#linkKsettings = linkKsettings
+    if (carrier !== undefined) this.#setCarrier(carrier)
+    if (persist !== undefined) setPersist(this.#native, this.#tap, persist)
     try {
-      this.#atPlace(({ sock, nsfd, ifindex }, link) => {
-        requestLink(sock, link, request)
-        if (linkKsettings !== undefined) setLinkKsettings(this.#native, nsfd, ifindex, linkKsettings)
+      this.#atPlace((place, link) => {
+        requestLink(place.sock, link, request)
+        if (linkKsettings !== undefined || carrier === false) this.#showLink(place, link, carrier ?? link.carrier)
       })
     } catch (error) {
       if (isErrno(error, EPERM)) throw new VnetError(EPERM, error.syscall, rootAdvice())
@@ -221,6 +221,22 @@ export class TapPort implements Port {
   leave(): void {
     if (!this.#gone) this.#listener({ kind: 'gone' })
     this.#gone = true
+  }
+
+  /** Who hears of a carrier that comes finds its speed there already; and it comes whether that can be shown or not. */
+  #setCarrier(carrier: boolean): void {
+    try {
+      if (carrier && this.#linkKsettings) this.#atPlace((place, link) => this.#showLink(place, link, true))
+    } finally {
+      const result = this.#native.ioctl(this.#fd, TUNSETCARRIER, int32(carrier ? 1 : 0))
+      checkTap(result, `TUNSETCARRIER ${this.#link.name}`)
+      this.#carrierSet = true
+    }
+  }
+
+  #showLink({ nsfd }: LinkPlace, { name }: Link, carrier: boolean): void {
+    const settings = this.#linkKsettings
+    if (settings !== undefined) setLinkKsettings(this.#native, nsfd, name, { ...settings, carrier })
   }
 
   /** -1 once closed: the number may be that of another interface's by then. */

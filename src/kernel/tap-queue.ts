@@ -1,10 +1,17 @@
 /**
  * TapQueue: one queue of a TAP as a PortQueue. Frames are read and written in batches, one native call each; the vnet
- * header (struct virtio_net_hdr, include/uapi/linux/virtio_net.h, little endian) lies straight before the frame.
+ * header (struct virtio_net_hdr, include/uapi/linux/virtio_net.h, little endian) lies straight before the frame. A packet socket
+ * is read and written alike (packet-socket.ts).
  */
-import { EBADFD, EINVAL, EIO, ENOBUFS, VnetError } from '../core/errno.ts'
+import { EBADFD, EINVAL, EIO, EMSGSIZE, ENETDOWN, ENOBUFS, ENODEV, ENXIO, VnetError } from '../core/errno.ts'
 import type { PortQueue } from '../core/port.ts'
-import { SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_HDR_TRUNC, SKB_DROP_REASON_HOST_ERROR } from '../skb/drop-reason.ts'
+import {
+  SKB_DROP_REASON_DEV_READY,
+  SKB_DROP_REASON_HDR_TRUNC,
+  SKB_DROP_REASON_HOST_ERROR,
+  SKB_DROP_REASON_PKT_TOO_BIG,
+  SKB_DROP_REASON_QDISC_DROP,
+} from '../skb/drop-reason.ts'
 import { FRAME_MAX, type SkBuffPool, type SlotAccount } from '../skb/pool.ts'
 import type { Ring } from '../skb/ring.ts'
 import {
@@ -130,6 +137,12 @@ export class TapQueue implements PortQueue {
     if (!this.#dead) this.#poller?.start()
   }
 
+  /** Goes on after an error that was told and is over: a packet socket's interface is down for a while only. */
+  revive(): void {
+    this.#dead = false
+    if (!this.#paused) this.#poller?.start()
+  }
+
   /** Closes the descriptor. */
   close(): void {
     this.#poller?.close()
@@ -139,10 +152,24 @@ export class TapQueue implements PortQueue {
   }
 }
 
-/** Why the host refused a frame. */
+/** Why the host refused a frame: a TAP's reasons, and those of a packet socket. */
 function dropReason(error: number): number {
-  if (error === EIO || error === EBADFD) return SKB_DROP_REASON_DEV_READY
-  return error === EINVAL ? SKB_DROP_REASON_HDR_TRUNC : SKB_DROP_REASON_HOST_ERROR
+  switch (error) {
+    case EIO:
+    case EBADFD:
+    case ENETDOWN:
+    case ENXIO:
+    case ENODEV:
+      return SKB_DROP_REASON_DEV_READY
+    case EINVAL:
+      return SKB_DROP_REASON_HDR_TRUNC
+    case EMSGSIZE:
+      return SKB_DROP_REASON_PKT_TOO_BIG
+    case ENOBUFS:
+      return SKB_DROP_REASON_QDISC_DROP
+    default:
+      return SKB_DROP_REASON_HOST_ERROR
+  }
 }
 
 /** Takes checksum and segmentation state from the header before the frame. */

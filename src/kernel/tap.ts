@@ -10,6 +10,7 @@ import type { Native } from './native.ts'
 import { setOffload } from './offload.ts'
 import {
   IFF_MULTI_QUEUE,
+  IFF_NO_CARRIER,
   IFF_NO_PI,
   IFF_TAP,
   IFF_TUN_EXCL,
@@ -20,6 +21,7 @@ import {
   O_NONBLOCK,
   O_RDWR,
   TUNGETIFF,
+  TUNSETCARRIER,
   TUNSETGROUP,
   TUNSETIFF,
   TUNSETOWNER,
@@ -36,6 +38,8 @@ export interface TapOptions {
   multiQueue: boolean
   /** NETIF_F_* wanted; 0 leaves the vnet header away. */
   features: number
+  /** False begins without a carrier (TUNSETCARRIER). */
+  carrier: boolean
   /** Fail when the interface is there already. */
   exclusive: boolean
   /** Descriptor of the network namespace to open in, -1 for the caller's. */
@@ -54,8 +58,8 @@ export interface Tap {
 
 /** Opens all queues of a TAP. Throws a VnetError, and leaves no descriptor, when one fails. */
 export function openTap(native: Native, options: TapOptions): Tap {
-  const { queues, features, nsfd, exclusive, multiQueue } = options
-  const flags = IFF_TAP | IFF_NO_PI | (multiQueue ? IFF_MULTI_QUEUE : 0) | (features === 0 ? 0 : IFF_VNET_HDR)
+  const { queues, features, nsfd, exclusive } = options
+  const flags = setiffFlags(options)
   const fds: number[] = []
   let { name } = options
   try {
@@ -68,6 +72,8 @@ export function openTap(native: Native, options: TapOptions): Tap {
       check(result, `TUNSETIFF ${name}`, setiffAdvice(-result))
       name = ifreqName(request)
     }
+    // Linux before 6.1 does not know IFF_NO_CARRIER; where there is none already, nothing comes of this.
+    if (!options.carrier) native.ioctl(fds[0], TUNSETCARRIER, int32(0))
     const vnetHdrLen = features === 0 ? 0 : VIRTIO_NET_HDR_LEN
     if (vnetHdrLen !== 0) check(native.ioctl(fds[0], TUNSETVNETHDRSZ, int32(vnetHdrLen)), `TUNSETVNETHDRSZ ${name}`)
     return { name, fds, vnetHdrLen, features: setOffload(native, fds[0], name, features, vnetHdrLen) }
@@ -75,6 +81,11 @@ export function openTap(native: Native, options: TapOptions): Tap {
     for (const fd of fds) native.close(fd)
     throw error
   }
+}
+
+function setiffFlags({ multiQueue, features, carrier }: TapOptions): number {
+  const kind = IFF_TAP | IFF_NO_PI | (multiQueue ? IFF_MULTI_QUEUE : 0)
+  return kind | (features === 0 ? 0 : IFF_VNET_HDR) | (carrier ? 0 : IFF_NO_CARRIER)
 }
 
 /** Makes a TAP stay when its last descriptor is closed, for the user and group that may attach to it; or no longer. */

@@ -12,6 +12,7 @@ import { IFREQ_LEN } from '../core/sockios.ts'
 export const IFF_TUN = 0x0001
 export const IFF_TAP = 0x0002
 export const IFF_NAPI = 0x0010
+export const IFF_NO_CARRIER = 0x0040
 export const IFF_MULTI_QUEUE = 0x0100
 export const IFF_NO_PI = 0x1000
 export const IFF_VNET_HDR = 0x4000
@@ -67,6 +68,7 @@ export const AF_NETLINK = 16
 export const AF_PACKET = 17
 export const MSG_TRUNC = 0x20
 export const MSG_DONTWAIT = 0x40
+export const SOL_PACKET = 263
 export const SOL_NETLINK = 270
 
 // include/linux/net.h
@@ -78,13 +80,22 @@ export const SOCK_CLOEXEC = 0x80000
 
 // include/uapi/asm-generic/socket.h
 export const SOL_SOCKET = 1
+export const SO_REUSEADDR = 2
+export const SO_SNDBUF = 7
 export const SO_RCVBUF = 8
+export const SO_ATTACH_FILTER = 26
+export const SO_SNDBUFFORCE = 32
 export const SO_RCVBUFFORCE = 33
 export const SO_PROTOCOL = 38
 export const SO_DOMAIN = 39
 export const SO_MEMINFO = 55
 export const SO_NETNS_COOKIE = 71
 export const SO_PASSCRED = 16
+
+// include/uapi/linux/in.h, in6.h
+export const IPPROTO_IPV6 = 41
+export const IPV6_TRANSPARENT = 75
+export const IPV6_V6ONLY = 26
 
 // include/uapi/linux/netlink.h
 export const NETLINK_ROUTE = 0
@@ -104,6 +115,14 @@ export const IF_OPER_UP = 6
 export const SIOCGIFFLAGS = 0x8913
 export const SIOCGIFINDEX = 0x8933
 export { SIOCDEVPRIVATE } from '../core/sockios.ts'
+
+// include/uapi/linux/if_packet.h, if_ether.h
+export const PACKET_ADD_MEMBERSHIP = 1
+export const PACKET_STATISTICS = 6
+export const PACKET_VNET_HDR = 15
+export const PACKET_IGNORE_OUTGOING = 23
+export const PACKET_MR_PROMISC = 1
+export const ETH_P_ALL = 3
 
 // include/uapi/linux/capability.h
 export const CAP_NET_ADMIN = 12
@@ -131,6 +150,15 @@ export function ifreqFlags(request: Uint8Array): number {
   return new DataView(request.buffer, request.byteOffset).getUint16(IFNAMSIZ, true)
 }
 
+/** A sockaddr_in6 of include/uapi/linux/in6.h: this port of every address. */
+export function sockaddrIn6(port: number): Uint8Array {
+  const address = new Uint8Array(28)
+  const view = new DataView(address.buffer)
+  view.setUint16(0, AF_INET6, true)
+  view.setUint16(2, port)
+  return address
+}
+
 /** A sockaddr_nl of include/uapi/linux/netlink.h; port 0 lets the kernel choose, or is the kernel. */
 export function sockaddrNl(port = 0, groups = 0): Uint8Array {
   const address = new Uint8Array(12)
@@ -139,6 +167,25 @@ export function sockaddrNl(port = 0, groups = 0): Uint8Array {
   view.setUint32(4, port, true)
   view.setUint32(8, groups, true)
   return address
+}
+
+/** A sockaddr_ll of include/uapi/linux/if_packet.h: all frames of this interface. */
+export function sockaddrLl(ifindex: number): Uint8Array {
+  const address = new Uint8Array(20)
+  const view = new DataView(address.buffer)
+  view.setUint16(0, AF_PACKET, true)
+  view.setUint16(2, ETH_P_ALL)
+  view.setInt32(4, ifindex, true)
+  return address
+}
+
+/** A packet_mreq of include/uapi/linux/if_packet.h without an address. */
+export function packetMreq(ifindex: number, type: number): Uint8Array {
+  const request = new Uint8Array(16)
+  const view = new DataView(request.buffer)
+  view.setInt32(0, ifindex, true)
+  view.setUint16(4, type, true)
+  return request
 }
 
 /** An int, as options and most ioctls take it. */

@@ -23,6 +23,7 @@ export const NLM_F_DUMP_INTR = 0x10
 /** On requests for reading. */
 export const NLM_F_DUMP = 0x300
 /** On requests that change something. */
+export const NLM_F_REPLACE = 0x100
 export const NLM_F_EXCL = 0x200
 export const NLM_F_CREATE = 0x400
 /** On acknowledgements. */

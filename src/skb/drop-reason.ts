@@ -59,11 +59,29 @@ export const SKB_DROP_REASON_TX_CARRIER = 29
 export const SKB_DROP_REASON_TX_FIFO = 30
 export const SKB_DROP_REASON_TX_HEARTBEAT = 31
 export const SKB_DROP_REASON_TX_WINDOW = 32
-/** A driver chose (ndoSelectQueue) a queue that is stopped and holds as many frames as it can. */
+/**
+ * A driver chose (ndoSelectQueue) a queue that is stopped and holds as many frames as it can; or an interface that we send on
+ * had no room in its queueing discipline.
+ */
 export const SKB_DROP_REASON_QDISC_DROP = 33
+/** A wrong checksum, of IPv4's own header, or of what it or IPv6 carries. */
+export const SKB_DROP_REASON_IP_CSUM = 34
+export const SKB_DROP_REASON_TCP_CSUM = 35
+export const SKB_DROP_REASON_UDP_CSUM = 36
+export const SKB_DROP_REASON_ICMP_CSUM = 37
+/** A source hardware address that no station can have. */
+export const SKB_DROP_REASON_MAC_INVALID_SOURCE = 38
+/** A simulated host got a packet that is not for an address of its own, or not from one that a host can have. */
+export const SKB_DROP_REASON_IP_INADDRERRORS = 39
+/** Nobody knows the hardware address of the one it is for. */
+export const SKB_DROP_REASON_NEIGH_FAILED = 40
+/** A fragment: the simulated hosts put none together. */
+export const SKB_DROP_REASON_FRAG_REASM = 41
+/** A user's handler threw. */
+export const SKB_DROP_REASON_HANDLER_EXCEPTION = 42
 
 /** How many reasons there are: the length of a row of drop counters. */
-export const SKB_DROP_REASON_MAX = 34
+export const SKB_DROP_REASON_MAX = 43
 
 const names: readonly string[] = [
   'NOT_DROPPED_YET',
@@ -100,6 +118,15 @@ const names: readonly string[] = [
   'TX_HEARTBEAT',
   'TX_WINDOW',
   'QDISC_DROP',
+  'IP_CSUM',
+  'TCP_CSUM',
+  'UDP_CSUM',
+  'ICMP_CSUM',
+  'MAC_INVALID_SOURCE',
+  'IP_INADDRERRORS',
+  'NEIGH_FAILED',
+  'FRAG_REASM',
+  'HANDLER_EXCEPTION',
 ]
 
 /** The name of a reason without its prefix, as tools print it: `PKT_TOO_SMALL`. */

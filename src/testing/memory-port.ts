@@ -2,9 +2,10 @@
  * MemoryPort: a Port whose host is a test. What `transmit` is given, the device reads; what the device gives the host is in
  * `received`. MemoryHost makes such ports and stands in for Linux, so that drivers are tested without root.
  */
-import { EBADFD, EEXIST, EINVAL, ENOBUFS, VnetError } from '../core/errno.ts'
+import { EBADFD, EEXIST, EINVAL, ENETDOWN, ENOBUFS, VnetError } from '../core/errno.ts'
 import { IFF_BROADCAST, IFF_MULTICAST, IFF_NOARP, IFF_UP } from '../core/if.ts'
 import type {
+  DefaultRoute,
   Host,
   LinkChange,
   LinkKsettings,
@@ -77,13 +78,15 @@ export class MemoryPort implements Port {
   readonly received: Frame[] = []
   /** Called with each frame the host takes, in place of `received`; the skb is only lent. */
   onFrame: ((skb: SkBuff) => void) | undefined
-  carrier = true
+  carrier: boolean
   /** Frames the host still takes before it has no room (EAGAIN). */
   room = Number.POSITIVE_INFINITY
   /** Every address asked for. */
   readonly addresses: string[] = []
   /** The last settings asked for. */
   linkKsettings: LinkKsettings | undefined
+  /** The router of the default route that is there. */
+  defaultRoute: Uint8Array | undefined
   #link: LinkState
   #listener: (change: LinkChange) => void = () => {}
   #gone = false
@@ -93,6 +96,7 @@ export class MemoryPort implements Port {
 
   constructor(name: string, ifindex: number, spec: PortSpec, onClose: () => void = () => {}) {
     this.features = spec.features
+    this.carrier = spec.carrier ?? true
     this.queues = Array.from({ length: spec.queues }, (_, q) => new MemoryQueue(this, q, spec.slots))
     const address = Uint8Array.of(2, 0, 0, 0, 0, ifindex)
     const flags = IFF_BROADCAST | IFF_MULTICAST
@@ -134,6 +138,7 @@ export class MemoryPort implements Port {
     if (request.linkKsettings !== undefined) this.linkKsettings = request.linkKsettings
     this.#addAddresses(addresses)
     if (up !== undefined) this.change({ kind: up ? 'up' : 'down' })
+    if (request.defaultRoute !== undefined) this.#setDefaultRoute(request.defaultRoute)
   }
 
   hostStats(): Float64Array | undefined {
@@ -162,6 +167,7 @@ export class MemoryPort implements Port {
     if (this.#gone || this.#closed || !this.#differs(change)) return
     const { kind, ...part } = change
     const flags = bit(this.#link.flags, IFF_UP, kind === 'up')
+    if (kind === 'down') this.defaultRoute = undefined
     this.#link = { ...this.#link, ...(kind === 'up' || kind === 'down' ? { flags } : part) }
     if (kind === 'gone') {
       this.#gone = true
@@ -174,6 +180,11 @@ export class MemoryPort implements Port {
   count(packets: number, n: number, bytes: number, octets: number): void {
     this.#stats[packets] += n
     this.#stats[bytes] += octets
+  }
+
+  #setDefaultRoute({ via, there }: DefaultRoute): void {
+    if (there && !this.up) throw new VnetError(ENETDOWN, `default route on ${this.#link.name}`)
+    this.defaultRoute = there ? via : undefined
   }
 
   #addAddresses(addresses: readonly string[]): void {

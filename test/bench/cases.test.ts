@@ -27,7 +27,7 @@ describe('the tables of the bench', () => {
 
   test('every command makes the interfaces of its topology, each of them', () => {
     for (const { kase, candidate } of all.filter(({ candidate }) => candidate.command && !candidate.bare)) {
-      const shape = ['snull', 'loop'].includes(kase) ? kase : 'cable'
+      const shape = ['snull', 'loop', 'lan'].includes(kase) ? kase : 'cable'
       const net = new Topology(shape, 'tag', candidate.pairs)
       const words = candidate.command(net).join(' ')
       for (const { a, b } of net.pairs) for (const { name } of [a, b]) expect(words).toContain(name)

@@ -9,7 +9,7 @@ describe('parseOptions', () => {
   test('without arguments means every part, candidate and metric of each, three rounds of one second', () => {
     const options = parsed()
     expect(options.parts).toEqual([
-      ...['cable', 'snull', 'loop', 'one-end', 'busy', 'cables', 'queues', 'neighbour', 'control', 'memory'],
+      ...['cable', 'snull', 'loop', 'one-end', 'busy', 'cables', 'queues', 'neighbour', 'control', 'lan', 'memory'],
     ])
     expect(options).toMatchObject({ rounds: 3, seconds: 1, memory: true, json: undefined })
     expect(candidatesOf(options, 'cable')).toEqual(

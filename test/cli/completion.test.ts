@@ -9,7 +9,7 @@ import { runMain } from '../support/run-main.ts'
 const directory = mkdtempSync(join(tmpdir(), 'vnet-completion-'))
 const vnet = join(directory, 'vnet')
 const ASKING = ['list', 'show', 'stats', 'reset', 'echo', 'ioctl', 'carrier', 'param', 'trigger', 'events']
-const COMMANDS = ['loop', 'snull', 'cable', ...ASKING, 'exec', 'completion', 'help']
+const COMMANDS = ['loop', 'snull', 'cable', 'lan', ...ASKING, 'exec', 'completion', 'help']
 
 const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
   ['vnet s', ['snull', 'show', 'stats']],
@@ -37,6 +37,14 @@ const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
   ['vnet events ', []],
   ['vnet completion ', ['bash', 'zsh']],
   ['vnet help car', ['carrier']],
+  ['vnet lan ', ['show']],
+  ['vnet lan sh', ['show']],
+  ['vnet lan eth9 ', []],
+  ['vnet lan --spe', ['--speed']],
+  ['vnet lan show ', ['sn0', 'red/sn1']],
+  ['vnet lan show sn0 ', []],
+  ['vnet lan show --le', ['--leases']],
+  ['vnet lan show --json r', ['red/sn1']],
   ['vnet nonsense ', []],
   ['vnet ./my-driver.js --mt', ['--mtu']],
 ]

@@ -29,7 +29,7 @@ test('--help lists the commands with their arguments, every common option, and e
   expect(text).toMatch(/^Examples:$/m)
 })
 
-test.each(['loop', 'snull', 'cable'])('%s --help has its arguments and every common option', async name => {
+test.each(['loop', 'snull', 'cable', 'lan'])('%s --help has its arguments and every common option', async name => {
   const text = await help(name, '--help')
   expect(lines(text)[0]).toMatch(new RegExp(`^Usage: vnet ${name} \\[OPTIONS\\]`))
   for (const { long } of commonOptions()) expect(text).toContain(` ${long}`)
@@ -54,7 +54,10 @@ test('the parameters of a driver are options of its command, and first', async (
 
 test('no line is longer than 80 columns', async () => {
   const asking = ['list', 'show', 'stats', 'reset', 'echo', 'ioctl', 'carrier', 'param', 'trigger', 'events']
-  for (const args of [[], ...['loop', 'snull', 'cable', ...asking, 'exec', 'completion', 'help'].map(name => [name])]) {
+  for (const args of [
+    [],
+    ...['loop', 'snull', 'cable', 'lan', ...asking, 'exec', 'completion', 'help'].map(name => [name]),
+  ]) {
     for (const line of lines(await help(...args, '--help'))) expect(line.length, line).toBeLessThanOrEqual(80)
   }
 })

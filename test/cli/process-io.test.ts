@@ -53,6 +53,20 @@ test.each(['SIGINT', 'SIGTERM', 'SIGHUP'])('%s asks for the end and does not exi
   expect([ends, process.exits]).toEqual([[{ signal }], []])
 })
 
+test('SIGHUP has what is to be read again read again, each time, and asks for no end', () => {
+  const { process, io, ends } = listening()
+  let told = 0
+  const stop = io.onReload?.(() => told++)
+  process.emit('SIGHUP')
+  process.emit('SIGHUP')
+  expect([told, ends, process.exits]).toEqual([2, [], []])
+  process.emit('SIGTERM')
+  expect(ends).toEqual([{ signal: 'SIGTERM' }])
+  stop?.()
+  process.emit('SIGHUP')
+  expect([told, process.exits]).toEqual([2, [129]])
+})
+
 test('an exception that nobody caught asks for the end', () => {
   const { process, ends } = listening()
   const defect = new Error('boom')

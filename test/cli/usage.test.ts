@@ -11,7 +11,7 @@ const QUEUES = 'a whole number from 1 to 256 is needed'
 const TXQUEUELEN = 'a whole number from 1 to 1000000 is needed'
 const REASONS = Array.from({ length: SKB_DROP_REASON_MAX - 1 }, (_, i) => dropReasonName(i + 1)).join(', ')
 const COMMANDS =
-  'the commands are loop, snull, cable, list, show, stats, reset, echo, ioctl, carrier, param, trigger, events, exec'
+  'the commands are loop, snull, cable, lan, list, show, stats, reset, echo, ioctl, carrier, param, trigger, events, exec'
 const IOCTL = 'a whole number from 0 to 15 is needed'
 const INTERVAL = 'a time as 1s, 500ms or 2m is needed'
 const MACS = ['--mac', '02:00:00:00:00:01', '--mac', '02:00:00:00:00:02']

@@ -72,7 +72,7 @@ describe('nlctrl', () => {
     name: 'vnet_nl',
     version: 1,
     hdrsize: 0,
-    maxattr: 39,
+    maxattr: 45,
     // What changes something has GENL_ADMIN_PERM, 1.
     ops: [
       { id: 1, flags: 0x0a },
@@ -86,6 +86,7 @@ describe('nlctrl', () => {
       { id: 9, flags: 0x0a },
       { id: 10, flags: 0x0a },
       { id: 12, flags: 0x0a },
+      { id: 13, flags: 0x0c },
     ],
     groups: [{ name: 'events', id: 22 }],
   }
@@ -134,7 +135,7 @@ describe('nlctrl', () => {
         policies![Number(index)] = { ...policies![Number(index)], ...set }
       }
     }
-    expect(Object.keys(commands!)).toEqual(['1', '2', '3', '4', '5', '6', '7', '8', '9', '10', '12'])
+    expect(Object.keys(commands!)).toEqual(['1', '2', '3', '4', '5', '6', '7', '8', '9', '10', '12', '13'])
     const { 1: doit, 2: dumpit } = commands![GET_STATS]!
     expect(doit).toBe(dumpit)
     // Numbers are 4; strings 11 and octets 10, with their bounds.

@@ -77,7 +77,10 @@ describe('the numbers that programs are built with', () => {
     ]
     expect(Object.fromEntries(commands)).toEqual(
       Object.fromEntries(
-        [...names, 'IOCTL', 'SUBSCRIBE', 'EVENT', 'INJECT'].map((name, i) => [`VNET_CMD_${name}`, i + 1]),
+        [...names, 'IOCTL', 'SUBSCRIBE', 'EVENT', 'INJECT', 'GET_SEGMENT'].map((name, i) => [
+          `VNET_CMD_${name}`,
+          i + 1,
+        ]),
       ),
     )
   })
@@ -88,7 +91,7 @@ describe('the numbers that programs are built with', () => {
       14, 15, 21, 23,
     ])
     const { VNET_ATTR_EVENT, VNET_ATTR_DROPPED, VNET_ATTR_DRIVER, VNET_ATTR_MAX, VNET_ECHO_ATTR_TEXT } = family
-    expect([VNET_ATTR_EVENT, VNET_ATTR_DROPPED, VNET_ATTR_DRIVER, VNET_ATTR_MAX]).toEqual([28, 31, 35, 39])
+    expect([VNET_ATTR_EVENT, VNET_ATTR_DROPPED, VNET_ATTR_DRIVER, VNET_ATTR_MAX]).toEqual([28, 31, 35, 45])
     expect(VNET_ECHO_ATTR_TEXT).toBe(1)
   })
 

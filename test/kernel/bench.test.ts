@@ -32,3 +32,17 @@ test('the bench asks vnet and the C program the same, and has the time that each
   }
   expect(namespaces()).toEqual(before)
 })
+
+test('the bench sweeps 10,000 hosts, all of which answer, and they take less than 64 MiB', {
+  timeout: 120_000,
+}, async () => {
+  const before = namespaces()
+  const options = ['--only', 'lan', '--metrics', 'sweep,rss', '--rounds', '1', '--secs', '0.5', '--json', '-']
+  const { stdout } = await promisify(execFile)(process.execPath, ['bench/bench.mjs', ...options])
+  const [{ summary, failures }] = JSON.parse(stdout).cases
+  expect(failures).toEqual([])
+  const [one, many] = [summary['vnet/1'], summary['vnet/10000']]
+  expect(many.sweep.median).toBeGreaterThan(0)
+  expect(many.rss.median - one.rss.median).toBeLessThan(64)
+  expect(namespaces()).toEqual(before)
+})

@@ -1,6 +1,6 @@
-/** What a port of a LinuxHost lets the host do: offloads, as `ethtool -k` shows them; and the medium that `ethtool` shows. */
+/** What a port of a LinuxHost lets the host do and see: offloads, as `ethtool -k` shows them; the medium; queues; a default route. */
 import { describe, expect, test } from 'vitest'
-import { EINVAL, EMFILE, ENOENT, EOPNOTSUPP, EPERM, EPROTONOSUPPORT } from '../../src/core/errno.ts'
+import { EINVAL, EMFILE, EOPNOTSUPP, EPERM } from '../../src/core/errno.ts'
 import {
   NETIF_F_ALL_TAP,
   NETIF_F_GSO,
@@ -14,8 +14,15 @@ import {
   NETIF_F_TSO_ECN,
   NETIF_F_TSO6,
 } from '../../src/core/if.ts'
-import { NETLINK_GENERIC, TUN_F_USO4, TUNSETOFFLOAD } from '../../src/kernel/uapi.ts'
-import { NLMSG_ERROR } from '../../src/netlink/index.ts'
+import {
+  AF_INET,
+  IFF_NO_CARRIER,
+  ifreqFlags,
+  TUN_F_USO4,
+  TUNSETCARRIER,
+  TUNSETIFF,
+  TUNSETOFFLOAD,
+} from '../../src/kernel/uapi.ts'
 import type { Netns } from '../support/netns.ts'
 import { TapPorts } from '../support/tap-ports.ts'
 
@@ -111,34 +118,114 @@ describe('linkKsettings', () => {
     }
   })
 
-  /** A kernel that refuses, with `error`, the socket, the question for the family, or the request to it. */
-  function refusing(where: 'socket' | 'family' | 'request', error: number): TapPorts {
-    let [generic, answers] = [-1, 0]
+  test('with negotiation are a twisted pair whose both ends can all speeds up to this one', async () => {
+    const taps = new TapPorts()
+    const port = await taps.open()
+    await port.apply({ linkKsettings: { speed: 1000, duplex: 'full', autoneg: true } })
+    const text = taps.home.exec('ethtool tap0')
+    const modes = (title: string) => new RegExp(`${title} link modes: ([^:]*)\\n`).exec(text)?.[1]?.trim().split(/\s+/)
+    const five = ['10baseT/Half', '10baseT/Full', '100baseT/Half', '100baseT/Full', '1000baseT/Half', '1000baseT/Full']
+    expect(modes('Supported')?.slice(0, 6)).toEqual(five)
+    expect(modes('Advertised')?.slice(0, 6)).toEqual(five)
+    expect(modes('Link partner advertised')?.slice(0, 6)).toEqual(five)
+    expect(text).toMatch(/Supported ports: \[ TP \]/)
+    expect(text).toMatch(/Auto-negotiation: on/)
+    expect(text).not.toContain('2500base')
+    await port.apply({ linkKsettings: { speed: 10_000, duplex: 'full', autoneg: true } })
+    const fast = taps.home.exec('ethtool tap0')
+    for (const mode of ['2500baseT/Full', '5000baseT/Full', '10000baseT/Full']) expect(fast).toContain(mode)
+    await port.apply({ linkKsettings: { speed: 1000, duplex: 'full' } })
+    expect(taps.home.exec('ethtool tap0')).toMatch(/Supported link modes: +Not reported[\s\S]*Auto-negotiation: off/)
+  })
+
+  test('of fibre have one speed, which is not negotiated', async () => {
+    const taps = new TapPorts()
+    const port = await taps.open()
+    for (const [speed, mode] of [
+      [25_000, '25000baseSR/Full'],
+      [40_000, '40000baseSR4/Full'],
+      [50_000, '50000baseSR/Full'],
+      [100_000, '100000baseSR4/Full'],
+    ] as const) {
+      await port.apply({ linkKsettings: { speed, duplex: 'full', port: 'fibre' } })
+      const text = taps.home.exec('ethtool tap0')
+      expect(text).toMatch(/Supported ports: \[ FIBRE \]/)
+      expect(text.match(new RegExp(`(Supported|Advertised) link modes: +${mode}\n`, 'g'))).toHaveLength(2)
+      expect(text).not.toContain('Link partner')
+      expect(text).toMatch(/Auto-negotiation: off\n[\s\S]*Port: FIBRE\n/)
+    }
+  })
+
+  test('are unknown while there is no carrier, but for what the port can; with it they are back', async () => {
+    const taps = new TapPorts()
+    const port = await taps.open({ carrier: false })
+    const speed = () => taps.home.exec('cat /sys/class/net/tap0/speed /sys/class/net/tap0/duplex')
+    await port.apply({ linkKsettings: { speed: 1000, duplex: 'full', autoneg: true }, up: true })
+    for (let turn = 0; turn < 2; turn++) {
+      expect(shown(taps.home)).toEqual(['Unknown!', 'Unknown! (255)'])
+      expect(speed()).toBe('-1\nunknown\n')
+      expect(taps.home.exec('ethtool tap0')).toMatch(/Advertised link modes: +10baseT/)
+      expect(taps.home.exec('ethtool tap0')).not.toContain('Link partner')
+      await port.apply({ carrier: true })
+      expect(shown(taps.home)).toEqual(['1000Mb/s', 'Full'])
+      expect(speed()).toBe('1000\nfull\n')
+      expect(taps.home.exec('ethtool tap0')).toMatch(/Link partner advertised link modes: +10baseT/)
+      await port.apply({ carrier: false })
+    }
+    // One that nobody described is the kernel's business.
+    const other = await taps.open({ name: 'tap1', carrier: false })
+    const before = taps.home.exec('ethtool tap1')
+    await other.apply({ carrier: true })
+    await other.apply({ carrier: false })
+    expect(taps.home.exec('ethtool tap1')).toBe(before)
+  })
+
+  test('are there before the carrier is, and the carrier comes also when they cannot be shown', async () => {
+    const calls: string[] = []
+    let broken = false
+    const taps = new TapPorts(native => ({
+      socket(domain, type, protocol, nsfd) {
+        return domain === AF_INET && broken ? -EMFILE : native.socket(domain, type, protocol, nsfd)
+      },
+      ioctl(fd, request, arg, data) {
+        if (request === SIOCETHTOOL && data?.[0] === 0x4d) calls.push('settings')
+        if (request === TUNSETCARRIER) calls.push('carrier')
+        return native.ioctl(fd, request, arg, data)
+      },
+    }))
+    const port = await taps.open({ carrier: false })
+    await port.apply({ linkKsettings: { speed: 1000, duplex: 'full' }, up: true })
+    calls.length = 0
+    await port.apply({ carrier: true })
+    await port.apply({ carrier: false })
+    expect(calls).toEqual(['settings', 'carrier', 'carrier', 'settings'])
+    broken = true
+    await expect(port.apply({ carrier: true })).rejects.toThrow(/^ETHTOOL_SLINKSETTINGS tap0: EMFILE/)
+    expect(taps.home.exec('cat /sys/class/net/tap0/carrier')).toBe('1\n')
+  })
+
+  const SIOCETHTOOL = 0x8946
+
+  /** A kernel that refuses, with `error`, the socket, the question or the setting. */
+  function refusing(where: 'socket' | 'question' | 'setting', error: number): TapPorts {
+    let asked = 0
     return new TapPorts(native => ({
       socket(domain, type, protocol, nsfd) {
-        if (protocol !== NETLINK_GENERIC) return native.socket(domain, type, protocol, nsfd)
-        if (where === 'socket') return -error
-        generic = native.socket(domain, type, protocol, nsfd)
-        return generic
+        if (domain === AF_INET && where === 'socket') return -error
+        return native.socket(domain, type, protocol, nsfd)
       },
-      recvmsg(fd, into, flags, meta) {
-        const length = native.recvmsg(fd, into, flags, meta)
-        // A family's number comes in a message of its own before the acknowledgement.
-        const at = where === 'family' ? 0 : 2
-        if (fd !== generic || answers++ !== at) return length
-        const view = new DataView(into.buffer)
-        view.setUint16(4, NLMSG_ERROR, true)
-        view.setInt32(16, -error, true)
-        return length
+      ioctl(fd, request, arg, data) {
+        if (request === SIOCETHTOOL && asked++ === (where === 'question' ? 0 : 1)) return -error
+        return native.ioctl(fd, request, arg, data)
       },
     }))
   }
 
   test.each([
-    ['socket', EPROTONOSUPPORT],
-    ['family', ENOENT],
-    ['request', EOPNOTSUPP],
-    ['request', EPERM],
+    ['question', EOPNOTSUPP],
+    ['question', EPERM],
+    ['setting', EOPNOTSUPP],
+    ['setting', EPERM],
   ] as const)(
     'where the kernel refuses the %s with %i nothing comes of it, and all else goes on',
     async (where, error) => {
@@ -147,16 +234,104 @@ describe('linkKsettings', () => {
       const before = shown(taps.home)
       await port.apply({ linkKsettings: { speed: 1000, duplex: 'half' }, mtu: 1400 })
       expect(port.link.mtu).toBe(1400)
-      if (where !== 'request') expect(shown(taps.home)).toEqual(before)
+      expect(shown(taps.home)).toEqual(before)
     },
   )
 
   test.each([
-    ['socket', EMFILE, /^socket\(AF_NETLINK, NETLINK_GENERIC\): EMFILE/],
-    ['request', EINVAL, /^ETHTOOL_MSG_LINKMODES_SET speed 1000 duplex half on ifindex \d+: EINVAL/],
-  ] as const)('another failure, of the %s with %i, is one', async (where, error, message) => {
+    ['socket', EMFILE],
+    ['question', EINVAL],
+    ['setting', EINVAL],
+  ] as const)('another failure, of the %s with %i, is one', async (where, error) => {
     const taps = refusing(where, error)
     const port = await taps.open()
-    await expect(port.apply({ linkKsettings: { speed: 1000, duplex: 'half' } })).rejects.toThrow(message)
+    const refused = expect(port.apply({ linkKsettings: { speed: 1000, duplex: 'half' } })).rejects
+    await refused.toThrow(/^ETHTOOL_SLINKSETTINGS tap0: E/)
+  })
+})
+
+test('a port without a carrier has none from its first moment on, at home and elsewhere', async () => {
+  const taps = new TapPorts()
+  const far = taps.own.add()
+  for (const netns of [taps.home, far]) {
+    const port = await taps.open({ netns: netns.name, carrier: false })
+    await port.apply({ up: true })
+    const count = () => netns.exec('cat /sys/class/net/tap0/carrier_up_count').trim()
+    expect(netns.exec('cat /sys/class/net/tap0/carrier').trim()).toBe('0')
+    expect(count()).toBe('0')
+    await port.apply({ carrier: true })
+    expect(netns.exec('cat /sys/class/net/tap0/carrier').trim()).toBe('1')
+    expect(count()).toBe('1')
+  }
+})
+
+test('a port without a carrier has none either where the kernel does not know how to make one so', async () => {
+  const taps = new TapPorts(native => ({
+    ioctl(fd, request, arg, data) {
+      if (request === TUNSETIFF && arg instanceof Uint8Array)
+        new DataView(arg.buffer).setUint16(16, ifreqFlags(arg) & ~IFF_NO_CARRIER, true)
+      return native.ioctl(fd, request, arg, data)
+    },
+  }))
+  const port = await taps.open({ carrier: false })
+  await port.apply({ up: true })
+  expect(taps.home.exec('cat /sys/class/net/tap0/carrier')).toBe('0\n')
+})
+
+describe('a port of one queue', () => {
+  const shown = (netns: Netns) => JSON.parse(netns.ip('-d -j link show tap0'))[0]
+
+  test('is shown with one, and one that stays is ready for more', async () => {
+    const taps = new TapPorts()
+    const one = await taps.open()
+    expect(shown(taps.home)).toMatchObject({ num_tx_queues: 1, num_rx_queues: 1 })
+    expect(one.link.queues).toBe(1)
+    await one.close()
+    const stays = await taps.open({ persist: true })
+    expect(shown(taps.home).linkinfo.info_data).toMatchObject({ multi_queue: true, numqueues: 1 })
+    await stays.close()
+    const more = await taps.open({ queues: 2 })
+    expect(more.link.queues).toBe(2)
+    await more.apply({ persist: false })
+  })
+})
+
+describe('a default route', () => {
+  const via = (octet: number) => Uint8Array.of(198, 18, 0, octet)
+  // Whether other links have a carrier is not ours.
+  const routes = (netns: Netns) =>
+    netns
+      .ip('route show')
+      .trim()
+      .split('\n')
+      .map(line => line.replace(/( linkdown)? *$/, ''))
+
+  test('by a router is on the link without an address there, before others, and goes as it came', async () => {
+    const taps = new TapPorts()
+    const { home } = taps
+    const port = await taps.open()
+    const none = port.apply({ defaultRoute: { via: via(1), there: true } })
+    await expect(none).rejects.toThrow(/^RTM_NEWROUTE default via 198\.18\.0\.1 on tap0: ENETDOWN/)
+    await port.apply({ up: true, defaultRoute: { via: via(1), there: true } })
+    expect(routes(home)).toEqual(['default via 198.18.0.1 dev tap0 proto static onlink'])
+    expect(home.ip('route show table local')).toBe('')
+    await port.apply({ defaultRoute: { via: via(1), there: false } })
+    home.ip('link add other type veth peer name other1')
+    home.ip('addr add 192.0.2.2/24 dev other')
+    home.ip('link set other up')
+    home.ip('route add default via 192.0.2.1 dev other')
+    const before = routes(home)
+    await port.apply({ defaultRoute: { via: via(1), there: true } })
+    await port.apply({ defaultRoute: { via: via(1), there: true } })
+    expect(routes(home)).toEqual(['default via 198.18.0.1 dev tap0 proto static onlink', ...before])
+    expect(home.ip('route get 203.0.113.1')).toMatch(/^203\.0\.113\.1 via 198\.18\.0\.1 dev tap0/)
+    await port.apply({ defaultRoute: { via: via(9), there: false } })
+    expect(routes(home)).toHaveLength(before.length + 1)
+    await port.apply({ defaultRoute: { via: via(1), there: false } })
+    await port.apply({ defaultRoute: { via: via(1), there: false } })
+    expect(routes(home)).toEqual(before)
+    await port.apply({ defaultRoute: { via: via(1), there: true } })
+    await port.close()
+    expect(routes(home)).toEqual(before)
   })
 })

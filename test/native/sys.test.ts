@@ -17,6 +17,7 @@ import {
 import { check } from '../../src/kernel/errno.ts'
 import type { Native } from '../../src/kernel/native.ts'
 import {
+  AF_INET,
   AF_NETLINK,
   AF_UNIX,
   int32,
@@ -27,6 +28,7 @@ import {
   O_NONBLOCK,
   O_RDONLY,
   O_RDWR,
+  SO_ATTACH_FILTER,
   SO_PASSCRED,
   SO_RCVBUF,
   SOCK_DGRAM,
@@ -39,6 +41,9 @@ import { abstractAddress, datagrams, native, run } from './support.ts'
 
 /** include/uapi/asm-generic/ioctls.h: octets that wait to be read. */
 const FIONREAD = 0x541b
+/** include/uapi/linux/sockios.h, ethtool.h */
+const SIOCETHTOOL = 0x8946
+const ETHTOOL_GLINK = int32(0x0a)
 const FD_CLOEXEC_OCTAL = 0o2000000
 
 const opened: number[] = []
@@ -125,6 +130,19 @@ describe('ioctl', () => {
   test('refuses a struct larger than any request can mean', () => {
     expect(native.ioctl(mine(native.open('/dev/null', O_RDWR, -1)), FIONREAD, new Uint8Array(16385))).toBe(-EINVAL)
   })
+
+  test('hands over what ifr_data points to, and gives back what the kernel made of it, not more than there is room', () => {
+    const fd = mine(native.socket(AF_INET, SOCK_DGRAM, 0, -1))
+    const lo = () => Uint8Array.from({ length: 40 }, (_, i) => 'lo'.charCodeAt(i) || 0)
+    // struct ethtool_value: the command, and whether there is a link.
+    const octets = Uint8Array.of(...ETHTOOL_GLINK, 0, 0, 0, 0)
+    expect(native.ioctl(fd, SIOCETHTOOL, lo(), octets.subarray(0, 4))).toBe(0)
+    expect([...octets]).toEqual([...ETHTOOL_GLINK, 0, 0, 0, 0])
+    expect(native.ioctl(fd, SIOCETHTOOL, lo(), octets)).toBe(0)
+    expect([...octets]).toEqual([...ETHTOOL_GLINK, ...int32(1)])
+    expect(native.ioctl(fd, SIOCETHTOOL, lo(), new Uint8Array(16385))).toBe(-EINVAL)
+    expect(native.ioctl(fd, SIOCETHTOOL, lo())).toBe(-EFAULT)
+  })
 })
 
 describe('sockets', () => {
@@ -158,6 +176,28 @@ describe('sockets', () => {
     expect(native.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, new Uint8Array(0))).toBe(-EINVAL)
     expect(native.setsockopt(fd, SOL_SOCKET, 9999, int32(1))).toBe(-ENOPROTOOPT)
     expect(native.getsockopt(fd, SOL_SOCKET, 9999, new Uint8Array(4))).toBe(-ENOPROTOOPT)
+  })
+
+  test('receive what a filter lets through, whose instructions are given as they are', () => {
+    const { fd, send, close } = datagrams()
+    // ldb [0]; jeq #7, 0, 1; ret #-1; ret #0
+    const program = Uint8Array.of(
+      ...[0x30, 0, 0, 0, 0, 0, 0, 0],
+      ...[0x15, 0, 0, 1, 7, 0, 0, 0],
+      ...[0x06, 0, 0, 0, 255, 255, 255, 255],
+      ...[0x06, 0, 0, 0, 0, 0, 0, 0],
+    )
+    expect(native.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program)).toBe(0)
+    send(8, 1)
+    send(7, 2)
+    const into = new Uint8Array(2)
+    expect(native.recvmsg(fd, into, 0, new Int32Array(3))).toBe(2)
+    expect([...into]).toEqual([7, 2])
+    expect(native.recvmsg(fd, into, 0, new Int32Array(3))).toBe(-EAGAIN)
+    for (const wrong of [program.subarray(0, 8), program.subarray(0, 7)]) {
+      expect(native.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, wrong)).toBe(-EINVAL)
+    }
+    close()
   })
 
   test('answer -errno when there is nobody to send to, and raise no signal', () => {
@@ -313,7 +353,7 @@ describe('timerfd', () => {
 test('no function throws, whatever it is given: a wrong type is -EINVAL', () => {
   const values: unknown[] = [undefined, null, Number.NaN, 1.5, 2 ** 40, '', 'x', {}, [], () => {}, 1n, Symbol('s')]
   values.push(new Uint8Array(0), new Uint16Array(4), new Int32Array(1), new DataView(new ArrayBuffer(8)), native)
-  const takesNone = new Set<string>(['monotonic', 'timerfdCreate'])
+  const takesNone = new Set<string>(['createNetns', 'monotonic', 'timerfdCreate'])
   for (const [name, fn] of Object.entries(native) as [keyof Native, (...args: unknown[]) => unknown][]) {
     if (takesNone.has(name)) continue
     expect(fn(), name).toBe(-EINVAL)

@@ -12,7 +12,7 @@ const LENGTHS: Record<string, string> = {
   IFREQ_LEN: 'sizeof(struct ifreq)',
 }
 const HEADERS = ['fcntl.h', 'sched.h', 'sys/socket.h', 'sys/ioctl.h', 'linux/if.h', 'linux/if_tun.h', 'linux/netlink.h']
-HEADERS.push('linux/virtio_net.h', 'linux/sockios.h', 'linux/capability.h')
+HEADERS.push('linux/virtio_net.h', 'linux/sockios.h', 'linux/capability.h', 'linux/if_packet.h', 'linux/if_ether.h')
 
 test("every number is the one in the kernel's headers", () => {
   const numbers = Object.entries(uapi).filter(([, value]) => typeof value === 'number')

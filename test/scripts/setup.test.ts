@@ -159,7 +159,10 @@ describe('--test', () => {
   // What these tests take away from a machine must not be in its /usr/sbin, which set-up searches, too.
   const some = ['tcpdump', 'ping']
   const iproute2 = ['ip', 'tc', 'genl']
-  const others = ['arping', 'ndisc6', 'iperf3', 'ethtool', 'traceroute', 'zsh', 'genl-ctrl-list', 'pkg-config']
+  const others = [
+    ...['arping', 'ndisc6', 'iperf3', 'ethtool', 'traceroute', 'zsh', 'genl-ctrl-list', 'pkg-config'],
+    ...['nmap', 'dig', 'curl'],
+  ]
 
   beforeEach(async () => {
     await tree.setUp()

@@ -17,16 +17,24 @@ export function shownLink(netns: Netns, name: string): ShownLink {
 }
 
 /** Waits until an interface is shown so; told of changes by the kernel. */
-export async function untilShown(
+export function untilShown(
   own: OwnNetns,
   netns: Netns,
   name: string,
   is: (link: ShownLink) => boolean,
 ): Promise<ShownLink> {
+  return untilFound(own, netns, () => {
+    const link = shownLink(netns, name)
+    return is(link) ? link : undefined
+  })
+}
+
+/** Looks at links and addresses of a namespace, again after each change that the kernel tells of, until there is what is looked for. */
+export async function untilFound<T>(own: OwnNetns, netns: Netns, look: () => T | undefined): Promise<T> {
   let changed = () => {}
   const listener = {
     onLink: () => changed(),
-    onAddress: () => {},
+    onAddress: () => changed(),
     onRead: () => false,
     onOverrun: () => changed(),
     onNsidGone: () => {},
@@ -36,8 +44,8 @@ export async function untilShown(
     const event = new Promise<void>(resolve => {
       changed = resolve
     })
-    const link = shownLink(netns, name)
-    if (is(link)) return link
+    const found = look()
+    if (found !== undefined) return found
     await event
   }
 }

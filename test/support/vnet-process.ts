@@ -42,6 +42,8 @@ export interface Running {
   interfaces(): ReadyInterface[]
   /** Waits until a line of either output, from the beginning on, matches. Rejects when it ends without one. */
   line(pattern: RegExp): Promise<string>
+  /** SIGHUP, which has it read its configuration again, or end. */
+  hangUp(): void
   /** Asks it to end, by a signal, and waits for that. Harmless when it has ended. */
   stop(signal?: NodeJS.Signals): Promise<Ended>
 }
@@ -56,6 +58,7 @@ afterEach(async () => {
 export async function startVnet(args: readonly string[]): Promise<Running> {
   const output = new Output()
   const listeners = new Set<(end: End) => void>()
+  const reloads = new Set<() => void>()
   const io: Io = {
     out: text => output.write('stdout', text),
     err: text => output.write('stderr', text),
@@ -63,10 +66,15 @@ export async function startVnet(args: readonly string[]): Promise<Running> {
       listeners.add(fn)
       return () => listeners.delete(fn)
     },
+    onReload(fn) {
+      reloads.add(fn)
+      return () => reloads.delete(fn)
+    },
   }
   const status = main(args, io)
   return await readyOrEnded(output, status, process.pid, signal => {
-    for (const fn of [...listeners]) fn({ signal })
+    if (signal === 'SIGHUP' && reloads.size > 0) for (const fn of [...reloads]) fn()
+    else for (const fn of [...listeners]) fn({ signal })
   })
 }
 
@@ -192,6 +200,7 @@ async function readyOrEnded(
       return (ready?.interfaces ?? []) as ReadyInterface[]
     },
     line: pattern => output.line(pattern, ended),
+    hangUp: () => end('SIGHUP'),
     stop(signal = 'SIGTERM') {
       end(signal)
       return ended

@@ -20,7 +20,9 @@ export const RTM_NEWADDR = 20
 export const RTM_DELADDR = 21
 export const RTM_GETADDR = 22
 export const RTM_NEWROUTE = 24
+export const RTM_DELROUTE = 25
 export const RTM_GETROUTE = 26
+export const RTM_NEWRULE = 32
 export const RTM_NEWMULTICAST = 56
 export const RTM_DELMULTICAST = 57
 export const RTM_NEWNSID = 88
@@ -65,10 +67,24 @@ export const IFA_F_NODAD = 0x02
 
 export const RTA_DST = 1
 export const RTA_OIF = 4
+export const RTA_GATEWAY = 5
+export const RTA_PRIORITY = 6
 export const RTA_MULTIPATH = 9
 export const RTA_TABLE = 15
 export const RTN_UNICAST = 1
 export const RTN_LOCAL = 2
+export const RTN_THROW = 9
+export const RTPROT_STATIC = 4
+/** The next hop is on the link, whatever addresses that has. */
+export const RTNH_F_ONLINK = 4
+export const RT_SCOPE_UNIVERSE = 0
+export const RT_SCOPE_LINK = 253
+export const RT_SCOPE_HOST = 254
+export const RT_TABLE_MAIN = 254
+export const RT_TABLE_LOCAL = 255
+
+export const FRA_IIFNAME = 3
+export const FR_ACT_TO_TBL = 1
 
 export const NETNSA_NSID = 1
 export const NETNSA_FD = 3

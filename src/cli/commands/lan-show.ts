@@ -1,0 +1,120 @@
+/** `vnet lan show [IF]`: what is on the segment behind the interfaces of `vnet lan`. */
+import type { ControlClient, FoundDevice, SegmentEntryKind, SegmentInfo } from '../../control/index.ts'
+import { EOPNOTSUPP, VnetError } from '../../core/errno.ts'
+import { alignLeft } from '../align.ts'
+import { askInterface, askVnets, fail } from '../ask.ts'
+import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
+import { label } from '../label.ts'
+
+/** Which parts there are, by their options; all unless some are named. */
+const KINDS = {
+  hosts: 'host',
+  leases: 'lease',
+  neighbours: 'neighbour',
+  stations: 'station',
+  counters: 'counter',
+} as const satisfies Record<keyof SegmentInfo, SegmentEntryKind>
+type Part = keyof typeof KINDS
+const PARTS = Object.keys(KINDS) as Part[]
+
+export type LanShowOptions = { readonly [P in Part]?: boolean } & { readonly json?: boolean }
+
+/** A segment, and the interfaces that its vnet has. */
+interface Shown {
+  readonly interfaces: readonly string[]
+  readonly segment: SegmentInfo
+}
+
+/** What time a date can hold, in milliseconds. */
+const DATE_MAX = 8.64e15
+
+export function lanShow(name: string | undefined, options: LanShowOptions, io: Io): Promise<number> {
+  const named = PARTS.filter(part => options[part])
+  const parts = named.length > 0 ? named : PARTS
+  const tell = (shown: readonly Shown[]): void => {
+    if (options.json) io.out(`${JSON.stringify({ event: 'lan', segments: shown.map(each => words(each, parts)) })}\n`)
+    else io.out(shown.map(each => text(each, parts)).join('\n'))
+  }
+  if (name !== undefined) {
+    return askInterface('vnet lan show', name, io, async (client, device) => {
+      tell([await ask(client, device, parts)])
+      return EXIT_OK
+    })
+  }
+  return askVnets('vnet lan show', [], io, async (client, { devices, failed }) => {
+    const shown: Shown[] = []
+    const errors: VnetError[] = [...failed]
+    for (const port of new Set(devices.map(device => device.port))) {
+      const device = devices.find(device => device.port === port) as FoundDevice
+      try {
+        shown.push(await ask(client, device, parts))
+      } catch (error) {
+        if (!(error instanceof VnetError)) throw error
+        if (error.errno !== EOPNOTSUPP) errors.push(error)
+      }
+    }
+    for (const { message } of errors) fail(io, message)
+    if (shown.length > 0) tell(shown)
+    else if (errors.length === 0) fail(io, 'no vnet here has a segment behind its interfaces: `vnet lan` makes one')
+    return shown.length > 0 && errors.length === 0 ? EXIT_OK : EXIT_FAILURE
+  })
+}
+
+async function ask(client: ControlClient, device: FoundDevice, parts: readonly Part[]): Promise<Shown> {
+  const kinds = parts.map(part => KINDS[part])
+  const segment = await client.segment(device.port, device, kinds)
+  return { interfaces: (await client.devices(device.port)).map(label), segment }
+}
+
+/** Null is what there is not: a name, a client identifier, an end. */
+function words({ interfaces, segment }: Shown, parts: readonly Part[]): object {
+  const { hosts, leases, neighbours, stations, counters } = segment
+  const all: Record<Part, unknown> = {
+    hosts: hosts.map(host => ({ ...host, name: host.name ?? null })),
+    leases: leases.map(({ clientId = null, hostname = null, expires, ...lease }) => {
+      return { ...lease, clientId, hostname, expires: time(expires) ?? null }
+    }),
+    neighbours,
+    stations: stations.map(({ name, mac = null }) => ({ name, mac })),
+    counters,
+  }
+  return { interfaces, ...Object.fromEntries(parts.map(part => [part, all[part]])) }
+}
+
+/** A table for each part. */
+function text({ interfaces, segment }: Shown, parts: readonly Part[]): string {
+  const { hosts, leases, neighbours, stations, counters } = segment
+  const tables: Record<Part, () => readonly (readonly string[])[]> = {
+    hosts: () => [
+      ['host', 'mac', 'addresses'],
+      ...hosts.map(({ name = '-', mac, addresses }) => [name, mac, addresses.filter(isNotLinkLocal).join(' ')]),
+    ],
+    leases: () => [
+      ['lease', 'mac', 'name', 'expires'],
+      ...leases.map(({ address, mac, hostname = '-', expires }) => [address, mac, hostname, time(expires) ?? 'never']),
+    ],
+    neighbours: () => [['neighbour', 'mac'], ...neighbours.map(({ address, mac }) => [address, mac])],
+    stations: () => [['station', 'mac'], ...stations.map(({ name, mac = '-' }) => [name, mac])],
+    counters: () => [
+      ['frames', counts(Object.entries(counters.frames))],
+      ['dropped', counts(Object.entries(counters.dropped))],
+      ['answered', counts(Object.entries(counters.answered).filter(([, n]) => n > 0))],
+    ],
+  }
+  const lines = parts.flatMap(part => ['', ...alignLeft(tables[part]())])
+  return [interfaces.join(' '), ...lines].map(line => `${line}\n`).join('')
+}
+
+/** Every host with IPv6 has one, made of its hardware address. */
+function isNotLinkLocal(address: string): boolean {
+  return !address.startsWith('fe80:')
+}
+
+function counts(entries: readonly (readonly [string, number])[]): string {
+  return entries.length === 0 ? '-' : entries.map(([name, n]) => `${name} ${n}`).join(', ')
+}
+
+/** `2026-11-20T18:00:00Z`; undefined for never. */
+function time(ms: number): string | undefined {
+  return ms > DATE_MAX ? undefined : new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z')
+}

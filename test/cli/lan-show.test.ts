@@ -1,0 +1,275 @@
+/** `vnet lan show`: what goes to a vnet, octet for octet, what is made of its answers, and how the command is told from `vnet lan`. */
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { type Entry, ownNamespace } from '../../src/control/directory.ts'
+import { EOPNOTSUPP, EPERM, VnetError } from '../../src/core/errno.ts'
+import type { MessageBuilder } from '../../src/netlink/index.ts'
+import { type Answers, FakeVnet, VNET_PORT } from '../support/fake-vnet.ts'
+import { memoryNetlink } from '../support/memory-netlink.ts'
+import { runMain } from '../support/run-main.ts'
+
+vi.mock('../../src/kernel/native.ts', async original => ({
+  ...(await original<object>()),
+  loadNative: () => memoryNetlink.native,
+}))
+
+// What runs on the machine is none of ours.
+const { entries } = vi.hoisted(() => ({ entries: [] as Entry[] }))
+vi.mock('../../src/control/directory.ts', async original => ({
+  ...(await original<object>()),
+  readDirectory: () => entries,
+}))
+
+const [GET_DEVICES, GET_SEGMENT] = [2, 13]
+const MAC = Uint8Array.of(2, 0x4c, 0x4e, 18, 0, 1)
+const CLIENT = Uint8Array.of(2, 0, 0, 0, 0, 9)
+const ip = (last: number) => Uint8Array.of(198, 18, 0, last)
+const LINK_LOCAL = Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x4c, 0x4e, 0xff, 0xfe, 18, 0, 1)
+const u32 = (n: number) => new Uint8Array(Uint32Array.of(n).buffer)
+const nul = (text: string) => new TextEncoder().encode(`${text}\0`)
+
+type Write = (builder: MessageBuilder) => void
+const eth9: Write = b => b.u32(1, 7).string(2, 'eth9')
+const far: Write = b => b.u32(1, 8).string(2, 'eth8').string(3, 'red')
+
+const host =
+  (name: string | undefined, mac: Uint8Array, addresses: readonly Uint8Array[], router = false): Write =>
+  b =>
+    b.nested(41, set => {
+      if (name !== undefined) set.string(1, name)
+      set.binary(2, mac).nested(3, list => {
+        for (const [i, address] of addresses.entries()) list.nested(i + 1, one => one.binary(1, address))
+      })
+      if (router) set.flag(4)
+    })
+const counter =
+  (group: number, name: string, value: number): Write =>
+  b =>
+    b.nested(45, set => set.u32(1, group).string(2, name).u64(3, BigInt(value)))
+
+const SEGMENT: readonly Write[] = [
+  host('gateway', MAC, [ip(1), LINK_LOCAL], true),
+  host(undefined, CLIENT, [ip(7)]),
+  b =>
+    b.nested(42, set => set.binary(1, ip(100)).string(2, '02:00:00:00:00:09').string(3, '01:02').string(4, 'laptop')),
+  b => b.nested(42, set => set.binary(1, ip(101)).string(2, '02:00:00:00:00:0a').u64(5, 1_795_197_600_000n)),
+  b => b.nested(43, set => set.binary(1, ip(100)).binary(2, CLIENT)),
+  b => b.nested(44, set => set.string(1, 'eth9').binary(2, CLIENT)),
+  b => b.nested(44, set => set.string(1, 'eth8')),
+  counter(0, 'in', 12),
+  counter(0, 'held', 0),
+  counter(2, 'arp', 3),
+  counter(2, 'echo', 0),
+]
+
+let vnets: FakeVnet[] = []
+afterEach(() => {
+  for (const vnet of vnets) vnet[Symbol.dispose]()
+  vnets = []
+  entries.splice(0)
+})
+
+function vnet(answers: Answers, port = VNET_PORT): FakeVnet {
+  const made = new FakeVnet(memoryNetlink.native, { [GET_DEVICES]: () => [eth9, far], ...answers }, port)
+  vnets.push(made)
+  const [netns, pidns] = [ownNamespace('net'), ownNamespace('pid')]
+  entries.push({ startTime: '1', pidns, netns, interfaces: [], pid: 42, port })
+  return made
+}
+
+const refuse = (errno: number) => () => {
+  throw new VnetError(errno, 'fake', 'not here')
+}
+const askedOf = ({ asked }: FakeVnet) => asked.filter(({ cmd }) => cmd === GET_SEGMENT)
+
+describe('what is shown', () => {
+  test('is a table for each part', async () => {
+    vnet({ [GET_SEGMENT]: () => SEGMENT })
+    const { status, stdout, stderr } = await runMain('lan', 'show')
+    expect([status, stderr]).toEqual([0, ''])
+    expect(stdout.split('\n')).toEqual([
+      'eth9 red/eth8',
+      '',
+      'host     mac                addresses',
+      'gateway  02:4c:4e:12:00:01  198.18.0.1',
+      '-        02:00:00:00:00:09  198.18.0.7',
+      '',
+      'lease         mac                name    expires',
+      '198.18.0.100  02:00:00:00:00:09  laptop  never',
+      '198.18.0.101  02:00:00:00:00:0a  -       2026-11-20T18:00:00Z',
+      '',
+      'neighbour     mac',
+      '198.18.0.100  02:00:00:00:00:09',
+      '',
+      'station  mac',
+      'eth9     02:00:00:00:00:09',
+      'eth8     -',
+      '',
+      'frames    in 12, held 0',
+      'dropped   -',
+      'answered  arp 3',
+      '',
+    ])
+  })
+
+  test('is one object with --json, null for what there is not', async () => {
+    vnet({ [GET_SEGMENT]: () => SEGMENT })
+    const { stdout } = await runMain('lan', 'show', 'eth9', '--json')
+    expect(stdout.match(/\n/g)).toHaveLength(1)
+    expect(JSON.parse(stdout)).toEqual({
+      event: 'lan',
+      segments: [
+        {
+          interfaces: ['eth9', 'red/eth8'],
+          hosts: [
+            {
+              ...{ name: 'gateway', mac: '02:4c:4e:12:00:01', router: true },
+              addresses: ['198.18.0.1', 'fe80::4c:4eff:fe12:1'],
+            },
+            { name: null, mac: '02:00:00:00:00:09', addresses: ['198.18.0.7'], router: false },
+          ],
+          leases: [
+            {
+              ...{ address: '198.18.0.100', mac: '02:00:00:00:00:09', clientId: '01:02', hostname: 'laptop' },
+              expires: null,
+            },
+            {
+              ...{ address: '198.18.0.101', mac: '02:00:00:00:00:0a', clientId: null, hostname: null },
+              expires: '2026-11-20T18:00:00Z',
+            },
+          ],
+          neighbours: [{ address: '198.18.0.100', mac: '02:00:00:00:00:09' }],
+          stations: [
+            { name: 'eth9', mac: '02:00:00:00:00:09' },
+            { name: 'eth8', mac: null },
+          ],
+          counters: { frames: { in: 12, held: 0 }, dropped: {}, answered: { arp: 3, echo: 0 } },
+        },
+      ],
+    })
+  })
+
+  test.each([
+    [[], 31, ['hosts', 'leases', 'neighbours', 'stations', 'counters']],
+    [['--hosts'], 1, ['hosts']],
+    [['--neighbours', '--leases'], 6, ['leases', 'neighbours']],
+    [['--stations'], 8, ['stations']],
+    [['--counters'], 16, ['counters']],
+  ])('with %j is asked for by the mask %i, and has the parts %j', async (options, mask, parts) => {
+    const fake = vnet({ [GET_SEGMENT]: () => [] })
+    const { stdout } = await runMain('lan', 'show', '--json', ...options)
+    expect(askedOf(fake)).toEqual([
+      { cmd: GET_SEGMENT, dump: true, attributes: { 1: u32(7), 2: nul('eth9'), 40: u32(mask) } },
+    ])
+    expect(Object.keys(JSON.parse(stdout).segments[0])).toEqual(['interfaces', ...parts])
+  })
+
+  test('is the part alone, under its heading, when one is asked for', async () => {
+    vnet({ [GET_SEGMENT]: () => SEGMENT.slice(0, 1) })
+    const { stdout } = await runMain('lan', 'show', '--hosts')
+    expect(stdout).toBe(
+      'eth9 red/eth8\n\nhost     mac                addresses\ngateway  02:4c:4e:12:00:01  198.18.0.1\n',
+    )
+  })
+
+  test('an end that no date can hold is none', async () => {
+    vnet({
+      [GET_SEGMENT]: () => [
+        b =>
+          b.nested(42, set =>
+            set
+              .binary(1, ip(1))
+              .string(2, '')
+              .u64(5, 2n ** 64n - 1n),
+          ),
+      ],
+    })
+    expect((await runMain('lan', 'show', '--leases')).stdout).toMatch(/^198\.18\.0\.1 .* never$/m)
+  })
+})
+
+describe('whose it is', () => {
+  test('an interface that is named is asked for, in its namespace', async () => {
+    const fake = vnet({ [GET_SEGMENT]: () => [] })
+    expect((await runMain('lan', 'show', 'red/eth8')).status).toBe(0)
+    expect(askedOf(fake)[0]?.attributes).toEqual({ 1: u32(8), 2: nul('eth8'), 3: nul('red'), 40: u32(31) })
+  })
+
+  test('without one every vnet that has a segment is shown, once however many ports it has', async () => {
+    const fakes = [
+      vnet({ [GET_SEGMENT]: () => [] }),
+      vnet(
+        { [GET_SEGMENT]: refuse(EOPNOTSUPP), [GET_DEVICES]: () => [b => b.u32(1, 9).string(2, 'sn0')] },
+        VNET_PORT + 1,
+      ),
+      vnet({ [GET_SEGMENT]: () => [], [GET_DEVICES]: () => [b => b.u32(1, 5).string(2, 'eth3')] }, VNET_PORT + 2),
+    ]
+    const { status, stdout } = await runMain('lan', 'show', '--hosts')
+    expect([status, stdout]).toEqual([0, 'eth9 red/eth8\n\nhost  mac  addresses\n\neth3\n\nhost  mac  addresses\n'])
+    expect(fakes.map(fake => askedOf(fake).length)).toEqual([1, 1, 1])
+  })
+
+  test('where no vnet has one that is a line, and status 1', async () => {
+    vnet({ [GET_SEGMENT]: refuse(EOPNOTSUPP) })
+    const line = 'vnet: no vnet here has a segment behind its interfaces: `vnet lan` makes one\n'
+    expect(await runMain('lan', 'show')).toEqual({ status: 1, stdout: '', stderr: line })
+    expect(await runMain('lan', 'show', '--json')).toEqual({ status: 1, stdout: '', stderr: line })
+    const { status, stderr } = await runMain('lan', 'show', 'eth9')
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/^vnet: GET_SEGMENT eth9: EOPNOTSUPP, .*; not here\n$/)])
+  })
+
+  test('one that cannot be asked is a line, and status 1, beside those that can', async () => {
+    vnet({ [GET_SEGMENT]: () => [] })
+    vnet({ [GET_DEVICES]: refuse(EPERM) }, VNET_PORT + 1)
+    const { status, stdout, stderr } = await runMain('lan', 'show', '--hosts')
+    expect([status, stdout]).toEqual([1, 'eth9 red/eth8\n\nhost  mac  addresses\n'])
+    expect(stderr).toMatch(/^vnet: GET_DEVICES: EPERM, .*; not here\n$/)
+  })
+
+  test('one that refuses is a line, and status 1, and nothing else where there is nothing', async () => {
+    vnet({ [GET_SEGMENT]: refuse(EPERM) })
+    const { status, stdout, stderr } = await runMain('lan', 'show', '--json')
+    expect([status, stdout, stderr]).toEqual([
+      ...[1, ''],
+      expect.stringMatching(/^vnet: GET_SEGMENT eth9: EPERM, .*; not here\n$/),
+    ])
+  })
+
+  test('an interface that is not there, and no vnet at all, are lines', async () => {
+    const { status, stderr } = await runMain('lan', 'show')
+    expect([status, stderr]).toEqual([1, 'vnet: no vnet is running in this network namespace\n'])
+    vnet({})
+    const unknown = await runMain('lan', 'show', 'eth7')
+    expect([unknown.status, unknown.stderr]).toEqual([1, 'vnet: there is no interface eth7, but eth9, red/eth8\n'])
+  })
+})
+
+describe('the command', () => {
+  const COMES_FIRST = 'the command comes first: vnet lan show [OPTIONS]'
+
+  test.each([
+    [['lan', 'show', 'a', 'b'], "too many arguments for 'lan show'. Expected 1 argument but got 2."],
+    [['lan', 'show', 'red/'], "'red/' is not [NETNS/]IF: a part is missing"],
+    [['lan', 'show', '--mtu', '9000'], "unknown option '--mtu'"],
+    // An interface that is to be called so is a mistake, or named by --name.
+    [['lan', '--json', 'show'], COMES_FIRST],
+    [['lan', 'eth9', 'show'], COMES_FIRST],
+    [['lan', '--hosts', '3', 'show', 'eth9'], COMES_FIRST],
+    [['--json', 'lan', 'show'], 'the command comes first: vnet lan [OPTIONS]'],
+  ])('vnet %j is refused', async (args, message) => {
+    expect(await runMain(...args)).toEqual({ status: 2, stdout: '', stderr: `vnet: ${message} (see vnet --help)\n` })
+  })
+
+  test('has a help text, is in those of the program and of `vnet lan`, and none is wider than 80 columns', async () => {
+    const help = await runMain('lan', 'show', '--help')
+    expect(help.stdout).toMatch(/^Usage: vnet lan show \[OPTIONS\] \[\[NETNS\/\]IF\]\n/)
+    for (const option of ['--hosts', '--leases', '--neighbours', '--stations', '--counters', '--json'])
+      expect(help.stdout).toContain(`  ${option} `)
+    expect(await runMain('help', 'lan', 'show')).toEqual(help)
+    const [program, driver] = [await runMain('--help'), await runMain('lan', '--help')]
+    expect(program.stdout).toMatch(/^ {2}lan show \[\[NETNS\/\]IF\] +hosts, leases/m)
+    expect(driver.stdout).toMatch(/^Usage: vnet lan \[OPTIONS\] \[\[NETNS\/\]IF \.\.\.\]\n/)
+    expect(driver.stdout).toContain('vnet lan show --help')
+    for (const { stdout } of [help, program, driver])
+      for (const line of stdout.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80)
+  })
+})

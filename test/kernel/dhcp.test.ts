@@ -1,0 +1,211 @@
+/**
+ * The DHCP server and the clients that Linux systems run: dhclient, udhcpc, dhcpcd. Each is in a namespace of the test's own,
+ * with its files in a directory of the test's own; the machine's resolver is not touched.
+ */
+import { once } from 'node:events'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { DhcpGateway } from '../support/dhcp-gateway.ts'
+import { type Child, type Netns, OwnNetns, outcome } from '../support/netns.ts'
+
+const MAC = '02:00:00:00:00:09'
+const SUPPORT = resolve(import.meta.dirname, '../support')
+
+// What clients take for ARP probes, and wait after they declined, adds up to a quarter of a minute on a machine with nothing to do.
+vi.setConfig({ testTimeout: 90_000 })
+
+let own: OwnNetns
+let home: Netns
+let dir: string
+let gateway: DhcpGateway
+let resolver: string
+const running: Child[] = []
+
+beforeEach(async () => {
+  resolver = readFileSync('/etc/resolv.conf', 'utf8')
+  own = new OwnNetns()
+  home = own.addQuiet()
+  dir = mkdtempSync(join(tmpdir(), 'vnet-dhcp-'))
+  const quick = 'initial-interval 1; backoff-cutoff 2; initial-delay 0; retry 1;'
+  writeFileSync(`${dir}/dhclient.conf`, `${quick}\nrequest subnet-mask;\n`)
+  writeFileSync(`${dir}/dhcpcd.conf`, 'noipv6\nnoipv6rs\nnoipv4ll\nipv4only\n')
+  for (const name of ['dhcp-script.sh', 'dhcpcd-script.sh']) copyFileSync(`${SUPPORT}/dhcp-script.sh`, `${dir}/${name}`)
+  gateway = new DhcpGateway(own, home, `${dir}/leases.json`)
+  await gateway.open()
+  home.ip(`link set eth9 address ${MAC} up`)
+})
+afterEach(async () => {
+  for (const child of running.splice(0)) await crash(child)
+  await gateway.close()
+  own.remove()
+  rmSync(dir, { recursive: true })
+  expect(readFileSync('/etc/resolv.conf', 'utf8')).toBe(resolver)
+})
+
+function run(...command: string[]): Child {
+  const child = home.spawn([`${SUPPORT}/dhcp-client.sh`, dir, ...command])
+  running.push(child)
+  return child
+}
+
+/** dhcpcd is several processes, in a namespace of their own: all end with the first. */
+function firstChild({ pid }: Child): number | undefined {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+  return children === '' ? undefined : Number.parseInt(children, 10)
+}
+
+/** As when the machine loses its power. */
+async function crash(child: Child): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = once(child, 'exit')
+  const first = firstChild(child)
+  if (first !== undefined) process.kill(first, 'SIGKILL')
+  child.kill('SIGKILL')
+  await ended
+}
+
+const dhclientFiles = () => [
+  '-cf',
+  `${dir}/dhclient.conf`,
+  '-lf',
+  `${dir}/dhclient.leases`,
+  '-pf',
+  `${dir}/dhclient.pid`,
+]
+
+const clients = {
+  dhclient: () => run('dhclient', '-4', '-d', ...dhclientFiles(), '-sf', `${dir}/dhcp-script.sh`, 'eth9'),
+  udhcpc: () =>
+    run(
+      'udhcpc',
+      '-f',
+      '-R',
+      '-a',
+      '-i',
+      'eth9',
+      '-A',
+      '1',
+      '-T',
+      '1',
+      '-s',
+      `${dir}/dhcp-script.sh`,
+      '-p',
+      `${dir}/udhcpc.pid`,
+    ),
+  dhcpcd: () =>
+    run(
+      'unshare',
+      '--pid',
+      '--fork',
+      '--kill-child',
+      'dhcpcd',
+      '-4',
+      '-B',
+      '-f',
+      `${dir}/dhcpcd.conf`,
+      '-c',
+      `${dir}/dhcpcd-script.sh`,
+      '-h',
+      'dhcpcd-host',
+      'eth9',
+    ),
+}
+type Client = keyof typeof clients
+const all = Object.keys(clients) as Client[]
+
+/** The address of the interface, when it is set: the client's script tells of each change. */
+async function addressSet(): Promise<string> {
+  const watcher = watch(dir)
+  try {
+    for (;;) {
+      const found = / inet (198\.18\.0\.[0-9]+)\/24 /.exec(home.ip('-o -4 address show eth9'))?.[1]
+      if (found !== undefined) return found
+      await once(watcher, 'change')
+    }
+  } finally {
+    watcher.close()
+  }
+}
+
+describe.each(all)('%s', client => {
+  test('gets a lease, and sets its address', async () => {
+    gateway.serve()
+    clients[client]()
+    await gateway.line(/^DHCPACK\(eth9\) 198\.18\.0\.100 02:00:00:00:00:09/)
+    expect(await addressSet()).toBe('198.18.0.100')
+    expect(gateway.server.leases()).toMatchObject([{ mac: MAC }])
+    expect(gateway.lines.map(line => line.split('(')[0])).toEqual([
+      'DHCPDISCOVER',
+      'DHCPOFFER',
+      'DHCPREQUEST',
+      'DHCPACK',
+    ])
+  })
+
+  test('renews its lease by unicast', async () => {
+    gateway.serve({ leaseTime: 30, renewalTime: 3, rebindingTime: 25 })
+    clients[client]()
+    await gateway.line(/^DHCPACK/)
+    await addressSet()
+    // Its shortest T1 is a minute: it is told to.
+    if (client === 'udhcpc') process.kill(Number(readFileSync(`${dir}/udhcpc.pid`)), 'SIGUSR1')
+    await gateway.line(/^DHCPACK\(eth9\) 198\.18\.0\.100/)
+    expect(gateway.came).toEqual(['broadcast', 'broadcast', 'unicast'])
+  })
+
+  test('declines an address that another host has, and gets the next', async () => {
+    gateway.serve()
+    gateway.take('198.18.0.100')
+    clients[client]()
+    await gateway.line(/^DHCPDECLINE\(eth9\) 198\.18\.0\.100/)
+    await gateway.line(/^DHCPACK\(eth9\) 198\.18\.0\.101/)
+    expect(await addressSet()).toBe('198.18.0.101')
+    expect(gateway.server.leases()).toHaveLength(1)
+  })
+
+  test('gives its address back', async () => {
+    gateway.serve()
+    const child = clients[client]()
+    await gateway.line(/^DHCPACK/)
+    await addressSet()
+    // dhcpcd takes its address away at once, and what still waits for ARP with it.
+    await home.run('ping -c 1 198.18.0.1')
+    const ended = once(child, 'exit')
+    if (client === 'dhclient')
+      void outcome(run('dhclient', '-4', '-r', ...dhclientFiles(), '-sf', `${dir}/dhcp-script.sh`, 'eth9'))
+    else if (client === 'udhcpc') child.kill('SIGTERM')
+    else process.kill(firstChild(child) as number, 'SIGALRM')
+    await gateway.line(/^DHCPRELEASE\(eth9\) 198\.18\.0\.100 02:00:00:00:00:09$/)
+    expect(gateway.server.leases()).toEqual([])
+    await ended
+  })
+})
+
+describe.each(['dhclient', 'dhcpcd'] as const)('%s', client => {
+  test('rebinds by broadcast when its server does not answer', async () => {
+    gateway.serve({ leaseTime: 40, renewalTime: 2, rebindingTime: 5 })
+    clients[client]()
+    await gateway.line(/^DHCPACK/)
+    await addressSet()
+    gateway.deaf = true
+    await gateway.line(/^DHCPACK\(eth9\) 198\.18\.0\.100/)
+    expect(gateway.came.slice(2)).toContain('unicast')
+    expect(gateway.came.at(-1)).toBe('broadcast')
+  })
+
+  test('asks for the address it remembers after a reboot, of a server that was restarted too', async () => {
+    gateway.serve({ subnets: [{ network: '198.18.0.0/24', ranges: ['198.18.0.107'] }] })
+    const child = clients[client]()
+    await gateway.line(/^DHCPACK/)
+    await addressSet()
+    await crash(child)
+    home.ip('-4 address flush dev eth9')
+    gateway.serve()
+    clients[client]()
+    await gateway.line(/^DHCPACK\(eth9\) 198\.18\.0\.107/)
+    expect(gateway.lines.map(line => line.split('(')[0])).toEqual(['DHCPREQUEST', 'DHCPACK'])
+    expect(await addressSet()).toBe('198.18.0.107')
+  })
+})

@@ -1,0 +1,330 @@
+/** The port that `vnet lan` makes, as the programs see it that ask what an interface is: ip, ethtool, sysfs. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { IFF_UP } from '../../src/core/if.ts'
+import { LinkMonitor } from '../../src/kernel/link-monitor.ts'
+import type { Link } from '../../src/kernel/rtnetlink.ts'
+import { spawnLan, stopLan, sysfs, vnetIn } from '../support/lan-program.ts'
+import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
+import { hasCarrier, hasNoCarrier, isDown, type ShownLink, untilShown } from '../support/shown-link.ts'
+import { pingAll } from '../support/traffic.ts'
+
+const NEVER = '3600000'
+
+let own: OwnNetns
+let near: Netns
+let far: Netns
+let dir: string
+
+beforeEach(() => {
+  own = new OwnNetns()
+  near = own.add()
+  far = own.add()
+  dir = mkdtempSync(join(tmpdir(), 'vnet-lan-'))
+})
+afterEach(() => {
+  own.remove()
+  rmSync(dir, { recursive: true })
+})
+
+const until = (is: (link: ShownLink) => boolean, netns = near, name = 'eth9') => untilShown(own, netns, name, is)
+const detail = (netns = near, name = 'eth9') => JSON.parse(netns.ip(`-d -j link show ${name}`))[0]
+const speed = () => sysfs(near, 'eth9', 'speed', 'duplex')
+const routes = (netns = near) => JSON.parse(netns.ip('-j -4 route show default'))
+
+describe('with a carrier', () => {
+  test('ip shows an Ethernet port that is up, of one queue in each direction', async () => {
+    const vnet = await spawnLan(near, 'eth9', '--negotiation', '0', '--mac', '00:1b:21:0a:0b:0c')
+    await until(hasCarrier)
+    const link = detail()
+    expect(link).toMatchObject({
+      link_type: 'ether',
+      address: '00:1b:21:0a:0b:0c',
+      broadcast: 'ff:ff:ff:ff:ff:ff',
+      ...{ mtu: 1500, min_mtu: 68, txqlen: 1000, num_tx_queues: 1, num_rx_queues: 1, promiscuity: 0 },
+      ...{ operstate: 'UP', linkmode: 'DEFAULT', group: 'default' },
+    })
+    expect(link.flags.toSorted()).toEqual(['BROADCAST', 'LOWER_UP', 'MULTICAST', 'UP'])
+    await stopLan(vnet)
+  })
+
+  test('sysfs says the same of it as of a port on a card, but for where the address is from', async () => {
+    const vnet = await spawnLan(near, 'eth9', '--negotiation', '0')
+    await until(hasCarrier)
+    const said = {
+      ...{ type: '1', addr_len: '6', flags: '0x1003', operstate: 'up', carrier: '1', dormant: '0', testing: '0' },
+      ...{ link_mode: '0', speed: '1000', duplex: 'full', mtu: '1500', tx_queue_len: '1000', netdev_group: '0' },
+      ...{ carrier_up_count: '1', dev_id: '0x0', dev_port: '0', broadcast: 'ff:ff:ff:ff:ff:ff' },
+      // NET_ADDR_SET: a card's own is 0, and a TAP has none.
+      addr_assign_type: '3',
+    }
+    const files = Object.keys(said)
+    expect(Object.fromEntries(sysfs(near, 'eth9', ...files).map((text, i) => [files[i], text]))).toEqual(said)
+    expect(near.exec('ls /sys/class/net/eth9/queues').trim().split('\n')).toEqual(['rx-0', 'tx-0'])
+    await stopLan(vnet)
+  })
+
+  test.each([
+    [1000, ['Speed: 1000Mb/s', 'Duplex: Full', 'Auto-negotiation: on', 'Port: Twisted Pair', 'MDI-X: off (auto)']],
+    [100, ['Speed: 100Mb/s', 'Duplex: Full', 'Auto-negotiation: on', 'Port: Twisted Pair', 'MDI-X: off (auto)']],
+    [25_000, ['Speed: 25000Mb/s', 'Duplex: Full', 'Auto-negotiation: off', 'Port: FIBRE']],
+  ] as const)('ethtool shows a link of %i Mbit/s', async (mbits, expected) => {
+    const vnet = await spawnLan(near, 'eth9', '--negotiation', '0', '--speed', `${mbits}`)
+    await until(hasCarrier)
+    const shown = near
+      .exec('ethtool eth9')
+      .split('\n')
+      .map(line => line.trim())
+    expect(shown).toEqual(expect.arrayContaining([...expected, 'Link detected: yes']))
+    expect(sysfs(near, 'eth9', 'speed')).toEqual([`${mbits}`])
+    await stopLan(vnet)
+  })
+
+  test('ethtool shows the offloads that a card has, and those can be turned off', async () => {
+    const vnet = await spawnLan(near, 'eth9', '--negotiation', '0')
+    await until(hasCarrier)
+    const features = () => near.exec('ethtool -k eth9')
+    for (const feature of ['tx-checksumming', 'scatter-gather', 'tcp-segmentation-offload']) {
+      expect(features()).toMatch(new RegExp(`^${feature}: on`, 'm'))
+    }
+    expect(features()).toMatch(/^generic-receive-offload: on/m)
+    near.exec('ethtool -K eth9 tso off tx off')
+    expect(features()).toMatch(/^tcp-segmentation-offload: off/m)
+    near.ip('addr add 198.18.0.50/24 dev eth9')
+    await pingAll(near, '-c 2 -i 0.02 -s 4000 198.18.0.1')
+    await stopLan(vnet)
+  })
+
+  test('counters of the host and of vnet are the same, and move', async () => {
+    const vnet = await spawnLan(near, 'eth9', '--negotiation', '0')
+    await until(hasCarrier)
+    near.ip('addr add 198.18.0.50/24 dev eth9')
+    await pingAll(near, '-c 5 -i 0.02 198.18.0.1')
+    const names = ['tx_packets', 'tx_bytes', 'rx_packets', 'rx_bytes']
+    const files = names.map(name => `statistics/${name}`)
+    const total = async () => {
+      const { stdout } = await vnetIn(near, 'stats', 'eth9', '--json')
+      const [{ interfaces }] = stdout
+        .trim()
+        .split('\n')
+        .map(line => JSON.parse(line))
+      const { txPackets, txBytes, rxPackets, rxBytes } = interfaces[0].total
+      return [txPackets, txBytes, rxPackets, rxBytes].map(String)
+    }
+    let before: string[]
+    let found: string[]
+    // The host speaks of its own accord too.
+    do {
+      before = sysfs(near, 'eth9', ...files)
+      found = await total()
+    } while (before.join() !== sysfs(near, 'eth9', ...files).join())
+    expect(found).toEqual(before)
+    for (const text of found) expect(Number(text)).toBeGreaterThanOrEqual(6)
+    await stopLan(vnet)
+  })
+})
+
+describe('the carrier', () => {
+  test('is absent from the first moment, comes once the link is negotiated, and with it the speed', async () => {
+    const told: boolean[] = []
+    const nothing = { onAddress() {}, onRead: () => false, onOverrun() {}, onNsidGone() {} }
+    // Of one that is down it says nothing: any driver's is registered before it is without one.
+    const onLink = (_: number, { name, flags, carrier }: Link) => {
+      if (name === 'eth9' && (flags & IFF_UP) !== 0) told.push(carrier)
+    }
+    using _ = LinkMonitor.open(own.at(near), { ...nothing, onLink })
+    const vnet = await spawnLan(near, 'eth9', '--negotiation', '100')
+    await until(hasCarrier)
+    while (!told.includes(true)) await setImmediate()
+    expect(told[0]).toBe(false)
+    expect(sysfs(near, 'eth9', 'carrier_up_count')).toEqual(['1'])
+    expect(speed()).toEqual(['1000', 'full'])
+    await stopLan(vnet)
+  })
+
+  test('is absent, and the speed unknown, while the link negotiates', async () => {
+    const vnet = await spawnLan(near, 'eth9', '--negotiation', NEVER)
+    await until(hasNoCarrier)
+    expect(sysfs(near, 'eth9', 'carrier', 'operstate', 'carrier_up_count')).toEqual(['0', 'down', '0'])
+    expect(speed()).toEqual(['-1', 'unknown'])
+    const text = near.exec('ethtool eth9')
+    expect(text).toMatch(/Supported link modes: +10baseT\/Half/)
+    expect(text).toMatch(/Speed: Unknown!\n\tDuplex: Unknown! \(255\)\n\tAuto-negotiation: on\n/)
+    expect(text).toMatch(/Link detected: no/)
+    expect(text).not.toContain('Link partner')
+    await stopLan(vnet)
+  })
+
+  test('goes and comes again when the link flaps or is taken down, and the speed with it, each time counted', async () => {
+    const vnet = await spawnLan(near, 'eth9', '--negotiation', '50')
+    await until(hasCarrier)
+    near.ip('addr add 198.18.0.50/24 dev eth9')
+    const counts = () => sysfs(near, 'eth9', 'carrier_up_count', 'carrier_down_count').map(Number)
+    const [up = 0, down = 0] = counts()
+    for (let turn = 1; turn <= 3; turn++) {
+      const gone = until(hasNoCarrier)
+      expect(await vnetIn(near, 'trigger', 'eth9', 'flap')).toMatchObject({ status: 0, stderr: '' })
+      await gone
+      await until(hasCarrier)
+      expect(counts()).toEqual([up + turn, down + turn])
+      expect(speed()).toEqual(['1000', 'full'])
+    }
+    await pingAll(near, '-c 2 -i 0.02 198.18.0.1')
+    near.ip('link set eth9 down')
+    await until(isDown)
+    near.ip('link set eth9 up')
+    await until(hasCarrier)
+    expect(speed()).toEqual(['1000', 'full'])
+    await pingAll(near, '-c 2 -i 0.02 198.18.0.1')
+    await stopLan(vnet)
+  })
+
+  test('that is taken out by hand takes the speed along', async () => {
+    const vnet = await spawnLan(near, 'eth9', '--negotiation', '0')
+    await until(hasCarrier)
+    await vnetIn(near, 'carrier', 'eth9', 'off')
+    await until(hasNoCarrier)
+    expect(speed()).toEqual(['-1', 'unknown'])
+    await vnetIn(near, 'carrier', 'eth9', 'on')
+    await until(hasCarrier)
+    expect(speed()).toEqual(['1000', 'full'])
+    await stopLan(vnet)
+  })
+})
+
+describe('the hardware address', () => {
+  async function address(netns: Netns, ...args: string[]): Promise<string[]> {
+    const vnet = await spawnLan(netns, ...args, '--negotiation', NEVER)
+    const found = vnet.interfaces().map(({ mac }) => mac)
+    await stopLan(vnet)
+    return found
+  }
+
+  test('is the same at each start, by the name', async () => {
+    const [first] = await address(near, 'eth9')
+    expect(first).toMatch(/^.[26ae]:/)
+    expect(await address(far, 'eth9')).toEqual([first])
+    expect(await address(near, 'eth8')).not.toEqual([first])
+    // eth0 is what eth%d becomes.
+    expect(await address(near)).toEqual(await address(near, 'eth0'))
+  })
+
+  test('has the octets of a maker that is asked for, or is the one asked for', async () => {
+    expect(await address(near, 'eth9', '--oui', '00:1b:21')).toEqual([expect.stringMatching(/^00:1b:21:/)])
+    expect(await address(near, 'eth9', '--mac', '3c:52:82:00:00:07')).toEqual(['3c:52:82:00:00:07'])
+  })
+
+  test('is another for each port of a segment, whatever they are called', async () => {
+    const one = await address(near, `${near.name}/eth9`, `${far.name}/eth9`)
+    expect(new Set(one).size).toBe(2)
+    expect(await address(near, `${near.name}/eth9`, `${far.name}/eth9`)).toEqual(one)
+    expect(new Set(await address(near, 'eth%d', 'eth%d', 'eth%d')).size).toBe(3)
+  })
+})
+
+/** UDP echoes of so many octets in so many datagrams, all sent at once: seconds from the first to the last that came back. */
+const ECHO = `
+import socket, sys, time
+count, size = map(int, sys.argv[1:])
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, 33, 8 << 20)
+s.settimeout(20)
+s.connect(('198.18.0.1', 7))
+s.send(b'x')
+s.recv(9000)
+begun = time.monotonic()
+for i in range(count): s.send(i.to_bytes(4, 'big') + bytes(size - 4))
+last = [int.from_bytes(s.recv(9000)[:4], 'big') for _ in range(count)]
+print(time.monotonic() - begun, last == list(range(count)))
+`
+
+test('a rate limit lets no more pass than the speed, and loses nothing that the port has room for', async () => {
+  const vnet = await spawnLan(near, 'eth9', '--negotiation', '0', '--speed', '10', '--rate-limit')
+  await until(hasCarrier)
+  near.ip('addr add 198.18.0.50/24 dev eth9')
+  const [count, size] = [400, 1400]
+  const { stdout, stderr } = await outcome(near.spawn(['python3', '-c', ECHO, `${count}`, `${size}`]))
+  expect(stderr).toBe('')
+  const [seconds, inOrder] = stdout.trim().split(' ')
+  expect(inOrder).toBe('True')
+  // Ethernet, IP, UDP; preamble, check sequence, gap. What a line may be ahead is a thousandth of a second.
+  const bits = (count - 2) * (size + 14 + 20 + 8 + 24) * 8
+  expect(bits / (Number(seconds) + 0.002)).toBeLessThan(10e6)
+  await stopLan(vnet)
+})
+
+describe('--default-route', () => {
+  const via = (gateway: string, dev = 'eth9') => ({ dst: 'default', gateway, dev, flags: ['onlink'] })
+
+  test('is there when the program is ready, with an address of the program’s or none, and goes with it', async () => {
+    for (const [args, source] of [
+      [['--address', '198.18.0.50/24'], 'src 198.18.0.50'],
+      [[], ''],
+    ] as const) {
+      const vnet = await spawnLan(near, 'eth9', '--negotiation', '0', '--default-route', ...args)
+      await until(hasCarrier)
+      expect(routes()).toMatchObject([via('198.18.0.1')])
+      expect(near.ip('route get 203.0.113.9')).toMatch(`203.0.113.9 via 198.18.0.1 dev eth9 ${source}`)
+      await stopLan(vnet)
+      expect(routes()).toEqual([])
+    }
+  })
+
+  test('comes before a route without a metric, which is in use again at the end', async () => {
+    near.ip('link add other type veth peer name other1')
+    near.ip('addr add 192.0.2.2/24 dev other')
+    near.ip('link set other up')
+    near.ip('route add default via 192.0.2.1 dev other')
+    const vnet = await spawnLan(near, 'eth9', '--negotiation', '0', '--default-route', '--address', '198.18.0.50/24')
+    await until(hasCarrier)
+    expect(near.ip('route get 203.0.113.9')).toContain('dev eth9 src 198.18.0.50')
+    await stopLan(vnet)
+    expect(near.ip('route get 203.0.113.9')).toContain('dev other src 192.0.2.2')
+  })
+
+  test('is there again after the link was down, and is the gateway’s of a configuration, also a new one', async () => {
+    const config = join(dir, 'lan.yaml')
+    writeFileSync(config, 'gateway: { ip: 198.18.0.3 }\n')
+    // The route is there before the carrier is.
+    const vnet = await spawnLan(near, 'eth9', '--negotiation', '50', '--default-route', '--config', config)
+    await until(hasCarrier)
+    expect(routes()).toMatchObject([via('198.18.0.3')])
+    near.ip('link set eth9 down')
+    expect(routes()).toEqual([])
+    near.ip('link set eth9 up')
+    await until(hasCarrier)
+    expect(routes()).toMatchObject([via('198.18.0.3')])
+    writeFileSync(config, 'gateway: { ip: 198.18.0.4 }\n')
+    process.kill(vnet.pid, 'SIGHUP')
+    await vnet.line(/configuration read again/)
+    expect(routes()).toMatchObject([via('198.18.0.4')])
+    await stopLan(vnet)
+  })
+
+  test('is of one port in each namespace, and wherever that is', async () => {
+    const args = ['eth8', `${near.name}/eth9`, `${far.name}/eth9`, '--negotiation', '0', '--default-route']
+    const vnet = await spawnLan(own.add(), ...args)
+    await until(hasCarrier, near)
+    await until(hasCarrier, far)
+    expect(routes(near)).toMatchObject([via('198.18.0.1')])
+    expect(routes(far)).toMatchObject([via('198.18.0.1')])
+    await stopLan(vnet)
+  })
+
+  test('does not stay with an interface that does; a later run has its own speed', async () => {
+    const first = await spawnLan(near, 'eth9', '--negotiation', '0', '--default-route', '--persist')
+    await until(hasCarrier)
+    expect(routes()).toMatchObject([via('198.18.0.1')])
+    await stopLan(first)
+    expect(detail().linkinfo.info_data).toMatchObject({ persist: true })
+    expect(routes()).toEqual([])
+    const later = await spawnLan(near, 'eth9', '--negotiation', '100', '--default-route', '--speed', '2500')
+    await until(hasCarrier)
+    expect(speed()).toEqual(['2500', 'full'])
+    expect(routes()).toMatchObject([via('198.18.0.1')])
+    await stopLan(later)
+  })
+})

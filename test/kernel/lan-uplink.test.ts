@@ -1,0 +1,441 @@
+/** `vnet lan --uplink`: hosts of other namespaces, behind veth pairs and a bridge, on the segment with those that are simulated. */
+import { copyFileSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { LOGLEVEL_INFO, Log } from '../../src/core/log.ts'
+import { Net } from '../../src/core/net.ts'
+import { TimerfdClock } from '../../src/kernel/clock.ts'
+import { openUplink } from '../../src/lan/open-uplink.ts'
+import type { Uplink } from '../../src/lan/uplink.ts'
+import { Segment } from '../../src/segment/segment.ts'
+import type { Station } from '../../src/segment/station.ts'
+import { SKB_DROP_REASON_PKT_TOO_BIG } from '../../src/skb/drop-reason.ts'
+import { MemoryHost } from '../../src/testing/memory-port.ts'
+import { type Netns, OwnNetns } from '../support/netns.ts'
+import { PacketSocket } from '../support/packet-socket.ts'
+import { runMain } from '../support/run-main.ts'
+import { hasCarrier, shownLink, untilShown } from '../support/shown-link.ts'
+import { type End, tcpExchange } from '../support/sockets.ts'
+import { pingAll } from '../support/traffic.ts'
+import { BOTH_WAYS, jsonLines, type Running, startVnet } from '../support/vnet-process.ts'
+
+const SUPPORT = resolve(import.meta.dirname, '../support')
+
+let own: OwnNetns
+/** Where the port is, where the uplink's interface is, and where the hosts behind it are. */
+let near: Netns
+let mid: Netns
+let far: Netns
+
+beforeEach(() => {
+  own = new OwnNetns()
+  near = own.add()
+  mid = own.add()
+  far = own.add()
+})
+afterEach(() => own.remove())
+
+/** A veth pair, `name` in mid, which has no addresses and sends nothing there, and `eth0` up in `netns`. */
+function cable(name: string, netns: Netns, index?: number): void {
+  mid.exec('sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1')
+  mid.ip(`link add ${name}${index === undefined ? '' : ` index ${index}`} type veth peer name eth0 netns ${netns.name}`)
+  mid.ip(`link set ${name} up`)
+  netns.ip('link set eth0 up')
+}
+
+async function address(netns: Netns, name: string, octet: number): Promise<void> {
+  for (const text of [`198.18.0.${octet}/24`, `2001:db8:0:1::${octet}/64 nodad`]) {
+    expect(await netns.run(`ip addr add ${text} dev ${name}`)).toMatchObject({ status: 0, stderr: '' })
+  }
+}
+
+/** A run with an uplink, the port's carrier there, and addresses .50 and ::50 on it. */
+async function start(uplink: string, ...args: string[]): Promise<Running> {
+  const options = ['--json', '--negotiation', '0', '--hosts', '8', '--uplink', uplink]
+  const vnet = await startVnet(['lan', `${near.name}/eth9`, ...options, ...args])
+  await untilShown(own, near, 'eth9', hasCarrier)
+  await address(near, 'eth9', 50)
+  return vnet
+}
+
+/** Ends it, well; its lines about the uplink. */
+async function stop(vnet: Running): Promise<string[]> {
+  const { status, stdout, stderr } = await vnet.stop()
+  expect([status, stderr]).toEqual([0, ''])
+  const lines = jsonLines(stdout)
+  expect(lines.filter(({ level }) => level === 'error')).toEqual([])
+  return lines.map(({ message }) => String(message)).filter(text => text.startsWith('uplink'))
+}
+
+const end = (netns: Netns, octet: number): End => ({
+  ...{ netns, address: `198.18.0.${octet}`, reachedAt: `198.18.0.${octet}` },
+})
+
+const WAYS: readonly (readonly [string, readonly string[]])[] = [...BOTH_WAYS, ['with GRO', ['--gro']]]
+
+describe.each(WAYS)('%s on the port', (_, options) => {
+  test('a host behind a veth reaches the simulated hosts and the one with the port, and is reached', async () => {
+    cable('veth0', far)
+    await address(far, 'eth0', 60)
+    const vnet = await start(`${mid.name}/veth0`, ...options)
+    for (const to of ['198.18.0.1', '198.18.0.5', '198.18.0.50', '2001:db8:0:1::5', '2001:db8:0:1::50']) {
+      await pingAll(far, `-c 3 -i 0.02 ${to}`)
+      await pingAll(far, `-c 2 -i 0.02 -s 5000 ${to}`)
+    }
+    for (const to of ['198.18.0.60', '2001:db8:0:1::60']) await pingAll(near, `-c 3 -i 0.02 ${to}`)
+    await stop(vnet)
+  })
+
+  test('TCP passes unchanged both ways, in frames as large as both ends can have them', async () => {
+    cable('veth0', far)
+    await address(far, 'eth0', 60)
+    const vnet = await start(`${mid.name}/veth0`, ...options)
+    using seen = new PacketSocket(far, 'eth0', { vnetHdr: true, outgoing: true })
+    for (const [client, server] of [
+      [end(near, 50), end(far, 60)],
+      [end(far, 60), end(near, 50)],
+    ] as const) {
+      const { sent, received } = await tcpExchange(client, server, 4_000_000)
+      expect(received).toEqual(sent)
+    }
+    expect(seen.lost()).toBe(0)
+    const mac = shownLink(far, 'eth0').address
+    const isFrom = (octets: Uint8Array) =>
+      Buffer.from(octets.subarray(6, 12)).toString('hex') === mac.replaceAll(':', '')
+    const large = seen.frames.filter(({ gsoSize }) => gsoSize > 0)
+    expect(large.some(({ octets }) => isFrom(octets))).toBe(true)
+    expect(large.some(({ octets }) => !isFrom(octets))).toBe(!options.includes('--no-offload'))
+    await stop(vnet)
+  })
+
+  test('TCP of a simulated host serves a host behind the uplink', async () => {
+    cable('veth0', far)
+    await address(far, 'eth0', 60)
+    const vnet = await start(`${mid.name}/veth0`, ...options)
+    const script = `
+import socket, threading, hashlib, os
+s = socket.create_connection(('198.18.0.5', 7), 10)
+data = os.urandom(1000000)
+threading.Thread(target=lambda: (s.sendall(data), s.shutdown(socket.SHUT_WR))).start()
+got = b''
+while part := s.recv(65536): got += part
+print(got == data)`
+    const { stdout, stderr } = await runPython(far, script)
+    expect([stdout, stderr]).toEqual(['True\n', ''])
+    await stop(vnet)
+  })
+})
+
+async function runPython(netns: Netns, script: string): Promise<{ stdout: string; stderr: string }> {
+  const child = netns.spawn(['python3', '-c', script])
+  let [stdout, stderr] = ['', '']
+  child.stdout.setEncoding('utf8').on('data', text => {
+    stdout += text
+  })
+  child.stderr.setEncoding('utf8').on('data', text => {
+    stderr += text
+  })
+  await new Promise(closed => child.on('close', closed))
+  return { stdout, stderr }
+}
+
+test('a host behind the uplink gets a lease of the segment and its name servers, and takes its prefix', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'vnet-uplink-'))
+  try {
+    copyFileSync(`${SUPPORT}/dhcp-script.sh`, `${dir}/dhcp-script.sh`)
+    cable('veth0', far)
+    const vnet = await start(`${mid.name}/veth0`)
+    const client = ['udhcpc', '-f', '-q', '-n', '-T', '1', '-t', '20', '-i', 'eth0', '-s', `${dir}/dhcp-script.sh`]
+    const { status, stderr } = await far.run([`${SUPPORT}/dhcp-client.sh`, dir, ...client].join(' '))
+    expect([status, stderr]).toEqual([0, expect.stringMatching(/lease of 198\.18\.0\.1\d\d obtained/)])
+    await vnet.line(/DHCPACK.* 198\.18\.0\.1\d\d /)
+    const { stdout } = await far.run('dig +short +tries=3 @198.18.0.1 host4.lan A')
+    expect(stdout).toBe('198.18.0.5\n')
+    await untilAddress(far, /inet6 2001:db8:0:1:[0-9a-f:]+\/64 scope global dynamic/)
+    await stop(vnet)
+  } finally {
+    rmSync(dir, { recursive: true })
+  }
+})
+
+/** Waits until `ip addr` shows it. */
+async function untilAddress(netns: Netns, is: RegExp): Promise<void> {
+  const monitor = netns.spawn('ip -o monitor address')
+  const changed = () => new Promise(resolve => monitor.stdout.once('data', resolve))
+  for (let next = changed(); !is.test((await netns.run('ip addr show eth0')).stdout); next = changed()) await next
+  monitor.kill()
+}
+
+test('hosts at the ports of a bridge are on the segment, and on each other’s', async () => {
+  const other = own.add()
+  mid.ip('link add br0 type bridge')
+  mid.exec('sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1')
+  mid.ip('link set br0 up')
+  for (const [name, netns, octet] of [
+    ['veth0', far, 60],
+    ['veth1', other, 61],
+  ] as const) {
+    cable(name, netns)
+    mid.ip(`link set ${name} master br0`)
+    await address(netns, 'eth0', octet)
+  }
+  const vnet = await start(`${mid.name}/br0`)
+  for (const netns of [far, other]) {
+    for (const to of ['198.18.0.5', '198.18.0.50', '2001:db8:0:1::5']) await pingAll(netns, `-c 3 -i 0.02 ${to}`)
+  }
+  await pingAll(far, '-c 3 -i 0.02 198.18.0.61')
+  await pingAll(near, '-c 3 -i 0.02 198.18.0.61')
+  const { sent, received } = await tcpExchange(end(other, 61), end(near, 50), 2_000_000)
+  expect(received).toEqual(sent)
+  await stop(vnet)
+})
+
+describe('an interface that', () => {
+  test.each([
+    ['goes down', () => mid, 'veth0'],
+    ['loses its carrier', () => far, 'eth0'],
+  ] as const)('%s, and comes up again, is off the segment meanwhile', async (_, where, name) => {
+    cable('veth0', far)
+    await address(far, 'eth0', 60)
+    const vnet = await start(`${mid.name}/veth0`)
+    await pingAll(far, '-c 2 -i 0.02 198.18.0.5')
+    where().ip(`link set ${name} down`)
+    await vnet.line(/uplink .*link is down/)
+    await pingAll(near, '-c 2 -i 0.02 198.18.0.5')
+    where().ip(`link set ${name} up`)
+    await untilShown(own, far, 'eth0', hasCarrier)
+    await pingAll(far, '-c 2 -i 0.02 198.18.0.5')
+    const said = (await stop(vnet)).map(text => text.replace(/^uplink .*: (?=link)|.*: (?=rx)/, ''))
+    expect(said).toEqual(['link is up', 'link is down', 'link is up', expect.stringMatching(/^rx \d+ frames/)])
+  })
+
+  test('is down at first joins when it is up', async () => {
+    cable('veth0', far)
+    await address(far, 'eth0', 60)
+    mid.ip('link set veth0 down')
+    const vnet = await start(`${mid.name}/veth0`)
+    await vnet.line(/uplink .*link is down/)
+    mid.ip('link set veth0 up')
+    await vnet.line(/uplink .*link is up/)
+    await pingAll(far, '-c 2 -i 0.02 198.18.0.5')
+    await stop(vnet)
+  })
+
+  test.each([
+    ['is deleted', () => mid.ip('link del veth0')],
+    ['moves to another namespace', () => mid.ip(`link set veth0 netns ${near.name}`)],
+  ])('%s is said to be gone, and the segment goes on', async (_, go) => {
+    cable('veth0', far)
+    const vnet = await start(`${mid.name}/veth0`)
+    go()
+    await vnet.line(/uplink .*\/veth0: the interface is gone/)
+    await pingAll(near, '-c 2 -i 0.02 198.18.0.5')
+    const said = await stop(vnet)
+    // Before it goes it is down.
+    expect(said.slice(-2)).toEqual([expect.stringContaining('is gone'), expect.stringMatching(/: rx \d+ frames/)])
+    expect(said.filter(text => /gone|rx/.test(text)).length).toBe(2)
+  })
+
+  test('is in a namespace that is deleted goes with it', async () => {
+    cable('veth0', far)
+    const vnet = await start(`${mid.name}/veth0`)
+    mid.release()
+    mid.remove()
+    await vnet.line(/uplink .*\/veth0: the interface is gone/)
+    // Its other end: a namespace that nobody keeps takes its interfaces along.
+    await untilGone(far, 'eth0')
+    await pingAll(near, '-c 2 -i 0.02 198.18.0.5')
+    await stop(vnet)
+  })
+
+  test('has another name by now is the uplink still', async () => {
+    cable('veth0', far)
+    await address(far, 'eth0', 60)
+    const vnet = await start(`${mid.name}/veth0`)
+    mid.ip('link set veth0 name other0')
+    await pingAll(far, '-c 2 -i 0.02 198.18.0.5')
+    expect((await stop(vnet)).length).toBe(2)
+  })
+
+  test('is not taken for one of the same number in a namespace that its own knows', async () => {
+    cable('veth0', far, 777)
+    await address(far, 'eth0', 60)
+    const vnet = await start(`${mid.name}/veth0`)
+    far.ip('link add br7 index 777 type bridge')
+    far.ip('link del br7')
+    await pingAll(far, '-c 2 -i 0.02 198.18.0.5')
+    expect((await stop(vnet)).length).toBe(2)
+  })
+})
+
+async function untilGone(netns: Netns, name: string): Promise<void> {
+  const monitor = netns.spawn('ip -o monitor link')
+  const changed = () => new Promise(resolve => monitor.stdout.once('data', resolve))
+  for (let next = changed(); (await netns.run(`ip link show ${name}`)).status === 0; next = changed()) await next
+  monitor.kill()
+}
+
+describe('an uplink in a namespace that has no such interface', () => {
+  test('is one more port there, with an address of its own though its name is the same', async () => {
+    const vnet = await start(`${far.name}/eth9`)
+    await untilShown(own, far, 'eth9', hasCarrier)
+    await address(far, 'eth9', 60)
+    expect(vnet.interfaces().map(({ name, netns }) => [name, netns])).toEqual([
+      ['eth9', near.name],
+      ['eth9', far.name],
+    ])
+    expect(shownLink(near, 'eth9').address).not.toBe(shownLink(far, 'eth9').address)
+    for (const to of ['198.18.0.5', '198.18.0.50']) await pingAll(far, `-c 2 -i 0.02 ${to}`)
+    await stop(vnet)
+  })
+
+  test('is a port again in a later run when it was to stay, and is removed with the other', async () => {
+    const options = ['--json', '--negotiation', '0', '--persist', '--uplink', `${far.name}/eth9`]
+    const run = () => startVnet(['lan', `${near.name}/eth9`, ...options])
+    for (let i = 0; i < 2; i++) {
+      const vnet = await run()
+      expect(vnet.interfaces().length).toBe(2)
+      await vnet.stop()
+    }
+    const args = ['lan', `${near.name}/eth9`, '--uplink', `${far.name}/eth9`]
+    expect(await runMain(...args, '--persist', '--delete')).toMatchObject({ status: 2 })
+    expect(await runMain(...args, '--delete')).toMatchObject({ status: 0, stderr: '' })
+    for (const netns of [near, far]) expect(netns.ip('-br link')).not.toContain('eth9')
+  })
+})
+
+describe('an uplink that cannot be is refused in a line:', () => {
+  const refused = async (uplink: string, port = `${near.name}/eth9`) => {
+    const { status, stderr } = await runMain(...['lan', port, '--uplink', uplink])
+    expect(stderr.trim().split('\n').length).toBe(1)
+    return [status, stderr.trim()]
+  }
+
+  test('the port itself', async () => {
+    const port = `${near.name}/eth9`
+    expect(await refused(port)).toEqual([2, expect.stringContaining("is the segment's own port: name another")])
+    expect(await refused('eth9', 'eth9')).toEqual([2, expect.stringContaining("is the segment's own port")])
+    const { status, stderr } = await runMain('lan', 'eth9', '--netns', near.name, '--uplink', port)
+    expect([status, stderr]).toEqual([2, expect.stringContaining('two interfaces cannot both be eth9')])
+  })
+
+  test('what is not there, or no Ethernet interface', async () => {
+    expect(await refused('vnet-none')).toEqual([1, expect.stringMatching(/uplink vnet-none: ENODEV.*NETNS\/IF/)])
+    expect(await refused(`${mid.name}/lo`)).toEqual([2, expect.stringContaining('no Ethernet interface')])
+    expect(await refused('no-such-netns/eth0')).toEqual([1, expect.stringContaining('no such network namespace')])
+  })
+})
+
+describe('every frame', () => {
+  const MACS = { behind: [2, 0, 0, 0, 0, 1], near: [2, 0, 0, 0, 0, 2] }
+  const frame = (to: readonly number[], from: readonly number[], length = 60, type = [0x88, 0xb5]) => {
+    const octets = new Uint8Array(length)
+    octets.set([...to, ...from, ...type])
+    return octets
+  }
+
+  /** An uplink of this process, on a segment with a port that keeps count. */
+  async function joined(
+    run: (bed: { net: Net; segment: Segment; uplink: Uplink; port: CountingPort }) => Promise<void>,
+  ) {
+    far.exec('sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1')
+    cable('veth0', far)
+    const { native } = own
+    await using clock = new TimerfdClock(native)
+    const net = new Net({ host: new MemoryHost(), clock, log: new Log(LOGLEVEL_INFO, () => {}) })
+    const before = sockets()
+    const segment = new Segment({ clock: net.clock })
+    const port = new CountingPort()
+    segment.attach(port)
+    using uplink = openUplink(native, net, `${mid.name}/veth0`) as Uplink
+    uplink.join(segment)
+    await run({ net, segment, uplink, port })
+    uplink.close()
+    expect([net.pool.out, sockets()]).toEqual([0, before])
+  }
+
+  test('that comes in is on the segment, and each that goes out is sent or a drop with its reason', async () => {
+    await joined(async ({ net, segment, uplink, port }) => {
+      using outside = new PacketSocket(far, 'eth0')
+      for (let i = 0; i < 500; i++) outside.send(frame(MACS.near, MACS.behind))
+      await port.count(500)
+      for (let i = 0; i < 500; i++) {
+        const skb = net.pool.alloc(2000)
+        if (skb === undefined) throw new Error('no slot')
+        const octets = frame(MACS.behind, MACS.near, i % 10 === 9 ? 1800 : 60)
+        octets[14] = i === 499 ? 1 : 0
+        skb.bytes.set(octets, skb.put(octets.length))
+        segment.send(skb, port)
+        if (i % 100 === 99) await new Promise(resolve => setImmediate(resolve))
+      }
+      const last = frame(MACS.behind, MACS.near)
+      last[20] = 7
+      const skb = net.pool.alloc(60)
+      skb?.bytes.set(last, skb.put(60))
+      if (skb !== undefined) segment.send(skb, port)
+      await outside.until(({ octets }) => octets[20] === 7)
+      expect(outside.frames.length).toBe(451)
+      expect(uplink.stats).toMatchObject({ rxPackets: 500, txPackets: 451, dropped: 50 })
+      expect(uplink.drops[SKB_DROP_REASON_PKT_TOO_BIG]).toBe(50)
+      expect([uplink.held, uplink.missed]).toEqual([0, 0])
+      expect(segment.stats).toEqual({ in: 1001, made: 0, out: 1001, taken: 0, dropped: 0, held: 0 })
+    })
+  })
+
+  test('that the host with the interface sends there itself goes out, and does not come in', async () => {
+    await joined(async ({ port }) => {
+      using outside = new PacketSocket(far, 'eth0')
+      using host = new PacketSocket(mid, 'veth0')
+      host.send(frame(MACS.near, MACS.behind, 61))
+      await outside.until(({ octets }) => octets.length === 61)
+      outside.send(frame(MACS.near, MACS.behind, 62))
+      await port.count(1)
+      expect(port.lengths).toEqual([62])
+    })
+  })
+
+  test('with the tag of a VLAN stays out, and one with a priority alone comes in without its tag', async () => {
+    await joined(async ({ uplink, port }) => {
+      using outside = new PacketSocket(far, 'eth0')
+      const tagged = (tci: number) => frame(MACS.near, MACS.behind, 60, [0x81, 0, tci >> 8, tci & 255, 0x88, 0xb5])
+      outside.send(tagged(0x0007))
+      outside.send(tagged(0xe007))
+      outside.send(tagged(0xe000))
+      outside.send(frame(MACS.near, MACS.behind, 61))
+      await port.count(2)
+      expect([port.lengths, uplink.stats.rxPackets]).toEqual([[56, 61], 2])
+    })
+  })
+})
+
+/** Sockets that this process has. */
+function sockets(): number {
+  const fds = readdirSync('/proc/self/fd').map(fd => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`)
+    } catch {
+      return ''
+    }
+  })
+  return fds.filter(link => link.startsWith('socket:')).length
+}
+
+class CountingPort implements Station {
+  readonly lengths: number[] = []
+  #wake = () => {}
+
+  receive(skb: Parameters<Station['receive']>[0]): void {
+    this.lengths.push(skb.len)
+    skb.free()
+    this.#wake()
+  }
+
+  async count(n: number): Promise<void> {
+    while (this.lengths.length < n) {
+      await new Promise<void>(resolve => {
+        this.#wake = resolve
+      })
+    }
+  }
+}

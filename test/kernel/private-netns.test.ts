@@ -1,0 +1,83 @@
+/** A namespace of the program's own in which servers have every address, seen from a host on the other end of a veth. */
+
+import { execFileSync } from 'node:child_process'
+import { readdirSync, readlinkSync } from 'node:fs'
+import { createServer, type Server } from 'node:net'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { EADDRINUSE } from '../../src/core/errno.ts'
+import { PrivateNetns } from '../../src/kernel/private-netns.ts'
+import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
+
+let own: OwnNetns
+let host: Netns
+const servers: Server[] = []
+
+beforeEach(() => {
+  own = new OwnNetns()
+  host = own.add()
+})
+afterEach(async () => {
+  await Promise.all(servers.splice(0).map(server => new Promise(resolve => server.close(resolve))))
+  own.remove()
+})
+
+/** Where others find it: what it has itself is good for our threads alone. */
+const pathOf = ({ path }: PrivateNetns) => `/proc/${process.pid}/fd/${path.slice(path.lastIndexOf('/') + 1)}`
+
+/** Runs `ip ARGS` in it. */
+function ip(netns: PrivateNetns, args: string): string {
+  const command = [`--net=${pathOf(netns)}`, 'ip', ...args.split(' ')]
+  return execFileSync('nsenter', command, { encoding: 'utf8', stdio: 'pipe' })
+}
+
+/** A veth from the host, 198.18.0.100 and 2001:db8:0:1::100, to it; each end knows the hardware address of the other's. */
+function joined(netns: PrivateNetns): void {
+  host.ip('link add near address 02:00:00:00:00:01 type veth peer name far address 02:00:00:00:00:02')
+  host.ip(`link set far netns ${pathOf(netns)}`)
+  host.ip('address add 198.18.0.100/24 dev near')
+  host.ip('address add 2001:db8:0:1::100/64 dev near nodad')
+  host.ip('link set near up')
+  ip(netns, 'link set far up')
+  netns.receiveAll('far')
+  for (const address of ['198.18.0.7', '2001:db8:0:1::7']) {
+    host.ip(`neighbour add ${address} lladdr 02:00:00:00:00:02 dev near`)
+  }
+  for (const address of ['198.18.0.100', '2001:db8:0:1::100']) {
+    ip(netns, `neighbour add ${address} lladdr 02:00:00:00:00:01 dev far`)
+  }
+}
+
+test('a server there has every address, also those of its clients’ network, and knows by which it was called', async () => {
+  using netns = new PrivateNetns(own.native)
+  joined(netns)
+  const server = createServer(socket => socket.end(`${socket.localAddress} ${socket.localPort}`))
+  servers.push(server)
+  await new Promise<void>(resolve => server.listen({ fd: netns.bind(80) }, resolve))
+  for (const [address, called] of [
+    ['198.18.0.7', '::ffff:198.18.0.7 80'],
+    ['2001:db8:0:1::7', '2001:db8:0:1::7 80'],
+  ]) {
+    const script = `import socket; s = socket.create_connection(("${address}", 80), 5); print(s.recv(99).decode())`
+    const client = outcome(host.spawn(['python3', '-c', script]))
+    expect(await client).toEqual({ stdout: `${called}\n`, stderr: '', status: 0 })
+  }
+})
+
+test('the thread stays where it was, and the namespace is gone with its descriptor', () => {
+  const home = readlinkSync('/proc/thread-self/ns/net')
+  const netns = new PrivateNetns(own.native)
+  expect(readlinkSync('/proc/thread-self/ns/net')).toBe(home)
+  expect(readlinkSync(pathOf(netns))).not.toBe(home)
+  expect(ip(netns, '-o link').trim().split('\n')).toEqual([expect.stringMatching(/^1: lo: <LOOPBACK> /)])
+  netns[Symbol.dispose]()
+  expect(() => ip(netns, 'link')).toThrow()
+})
+
+test('a port that cannot be had is one line, and no descriptor is left', () => {
+  const before = readdirSync('/proc/self/fd')
+  const native = { ...own.native, bind: () => -EADDRINUSE }
+  const refusing = new PrivateNetns(native)
+  expect(() => refusing.bind(80)).toThrow(/^bind port 80: EADDRINUSE/)
+  refusing[Symbol.dispose]()
+  expect(readdirSync('/proc/self/fd')).toEqual(before)
+})

@@ -1,0 +1,197 @@
+/** What is asked of `vnet lan` by parameters, a file and code, on a host in memory. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type Driver, defaultParams, formatParam, UsageError } from '../../src/core/driver.ts'
+import type { NetDevice } from '../../src/core/net-device.ts'
+import { registerNetdev } from '../../src/core/register.ts'
+import { formatAddress } from '../../src/header/ip-address.ts'
+import type { Lan } from '../../src/lan/backbone.ts'
+import { driver, type LanOptions, lan } from '../../src/lan/driver.ts'
+import { host } from '../../src/lan/host.ts'
+import { portAddress } from '../../src/lan/port-address.ts'
+import type { Segment } from '../../src/segment/segment.ts'
+import { addDriver, type MemoryNet, memoryNets } from '../support/memory-net.ts'
+import { account } from './backbone-net.ts'
+
+const makeNet = memoryNets()
+const running: { driver: Driver; memory?: MemoryNet; segment?: Segment }[] = []
+let directory: string
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'vnet-lan-'))
+})
+afterEach(async () => {
+  for (const { driver, memory, segment } of running.splice(0)) {
+    await driver.exit?.()
+    if (memory && segment) account(memory, segment)
+  }
+  rmSync(directory, { recursive: true })
+})
+
+/** A driver with its port in another namespace, where no file is kept unless asked for; what `start` was called with. */
+async function start(options: LanOptions = {}, params: Record<string, unknown> = {}, args = ['far/eth8']) {
+  const hosts: string[][] = []
+  const memory = makeNet()
+  const mine = lan({
+    ...options,
+    start(lan) {
+      running.push({ driver: mine as unknown as Driver, memory, segment: lan.segment })
+      hosts.push(
+        Array.from({ length: lan.hosts.size }, (_, index) => lan.hosts.host(index).ip.map(formatAddress).join()),
+      )
+      return options.start?.(lan)
+    },
+  })
+  return { driver: mine, memory, hosts, ...(await addDriver(memory, mine, { negotiation: 0, ...params }, { args })) }
+}
+
+function file(text: string): string {
+  const path = join(directory, 'lan.yaml')
+  writeFileSync(path, text)
+  return path
+}
+
+describe('the network is', () => {
+  test('as the parameters say', async () => {
+    const { hosts } = await start({}, { network: '192.0.2.0/28', network6: 'none', hosts: 2 })
+    expect(hosts).toEqual([['192.0.2.1', '192.0.2.2', '192.0.2.3']])
+  })
+
+  test('as the code says, and the parameters where they do', async () => {
+    const options = { network: '192.0.2.0/28', gateway: { ip: '192.0.2.7' }, hosts: [host({ ip: '192.0.2.3' })] }
+    expect((await start(options)).hosts).toEqual([['192.0.2.7', '192.0.2.3']])
+    expect((await start({ ...options, gateway: {} }, { network: '192.0.2.0/24' })).hosts[0]?.[0]).toBe('192.0.2.1')
+  })
+
+  test('as the file says, with the hosts of code, and so many more', async () => {
+    const config = file('network: 192.0.2.0/28\nhosts: [{ ip: 192.0.2.3 }]')
+    const { hosts } = await start({ hosts: [host({ ip: '192.0.2.5' })] }, { config, hosts: 2 })
+    expect(hosts).toEqual([['192.0.2.1', '192.0.2.3', '192.0.2.5', '192.0.2.2', '192.0.2.4']])
+  })
+
+  test.each<[string, LanOptions, Record<string, unknown>, RegExp]>([
+    ['no network', {}, { network: 'x' }, /^network: 'x' is not an IPv4 network$/],
+    ['a port in the gateway’s place', { hosts: [host({ ip: '198.18.0.1', mac: '02:00:00:00:00:01' })] }, {}, /EEXIST/],
+    ['too few addresses', {}, { hosts: 154 }, /there is room for 153/],
+    [
+      'a clash in the code',
+      { network: '192.0.2.0/24', gateway: { ip: '192.0.2.100' } },
+      {},
+      /^gateway\.ip: 192\.0\.2\.100 overlaps dhcp\.pool, 192\.0\.2\.100-192\.0\.2\.199 \(the default\)$|^dhcp/,
+    ],
+    ['two that say it', {}, { config: 'x.yaml', network6: 'none' }, /leave --network and --network6 away/],
+    ['two others', { dns: false }, { config: 'x.yaml' }, /the driver file has dns, which --config is to say/],
+    ['no file', {}, { config: '/nowhere/lan.yaml' }, /^open \/nowhere\/lan\.yaml: ENOENT/],
+    ['a file of leases that cannot be', {}, { leases: '/nowhere/leases' }, /^write leases \/nowhere\/leases: ENOENT/],
+    ['half a namespace', {}, {}, /is not \[NETNS\/\]IF/],
+  ])('refused with %s, in one line', async (what, options, params, message) => {
+    const args = what === 'half a namespace' ? ['far/eth8', '/eth9'] : ['far/eth8']
+    await expect(start(options, params, args)).rejects.toThrow(message)
+  })
+
+  test('refused with what is wrong in a file at its place', async () => {
+    await expect(start({}, { config: file('dhcp:\n  pool: x') })).rejects.toThrow(
+      /lan\.yaml:2:9: dhcp\.pool: 'x' is not/,
+    )
+  })
+})
+
+describe('a port', () => {
+  const addressOf = (dev: NetDevice | undefined) => Buffer.from(dev?.devAddr ?? []).toString('hex')
+  const ofName = (name: string, oui?: Uint8Array) => Buffer.from(portAddress(name, oui)).toString('hex')
+
+  test('has the address of its name, the name that it gets', async () => {
+    const { devices } = await start({}, {}, ['far/eth%d', 'far/eth7', 'far/eth%d'])
+    expect(devices.map(({ name }) => name)).toEqual(['eth0', 'eth7', 'eth1'])
+    expect(devices.map(addressOf)).toEqual(['eth0', 'eth7', 'eth1'].map(name => ofName(name)))
+  })
+
+  test('has another one than a namesake in another namespace', async () => {
+    const memory = makeNet()
+    const mine = lan()
+    running.push({ driver: mine as unknown as Driver })
+    const specs = mine.init(defaultParams(mine.params), {
+      ...{ args: ['a/eth8', 'b/eth8'], names: [], net: memory.net, txqs: 1, rxqs: 1 },
+    })
+    const addresses = specs.map(({ dev }) => {
+      dev.netdevOps.ndoInit?.(dev as never)
+      return addressOf(dev as NetDevice)
+    })
+    expect(addresses).toEqual([ofName('eth8'), ofName('b/eth8')])
+  })
+
+  test('has octets of a maker if they are given, and so have the hosts', async () => {
+    const oui = driver.params.oui.parse('00:1b:21') as Uint8Array
+    const macs: string[] = []
+    const told = ({ gateway }: Lan) => void macs.push(Buffer.from(gateway.mac).toString('hex'))
+    const { devices } = await start({ start: told }, { oui })
+    expect([addressOf(devices[0]), macs]).toEqual([ofName('eth8', oui), ['001b21120001']])
+  })
+
+  test('keeps the address that it was given before it is registered', async () => {
+    const memory = makeNet()
+    const mine = lan()
+    running.push({ driver: mine as unknown as Driver })
+    const [spec] = mine.init(defaultParams(mine.params), {
+      ...{ args: ['far/eth8'], names: [], net: memory.net, txqs: 1, rxqs: 1 },
+    })
+    const dev = spec?.dev as NetDevice
+    dev.devAddr.set([2, 0, 0, 0, 0, 5])
+    await registerNetdev(dev, memory.net)
+    expect(addressOf(dev)).toBe('020000000005')
+  })
+
+  test.each(['00:1b', '01:00:5e', '00:1b:21:00', 'x'])('refuses %s for octets of a maker', text => {
+    expect(() => driver.params.oui.parse(text)).toThrow(UsageError)
+  })
+
+  test('shows them as they were written', () => {
+    const { oui } = driver.params
+    expect([formatParam(oui, oui.parse('00:1B:21')), formatParam(oui, undefined)]).toEqual(['00:1b:21', ''])
+  })
+})
+
+describe('a file of leases', () => {
+  test('is made where it is asked for, but only for a DHCP server', async () => {
+    const leases = join(directory, 'leases')
+    await start({ dhcp: false }, { leases })
+    expect(existsSync(leases)).toBe(false)
+    await start({}, { leases })
+    expect(JSON.parse(readFileSync(leases, 'utf8'))).toEqual({ version: 1, leases: [] })
+  })
+
+  test('that is broken is refused, and stays', async () => {
+    const leases = join(directory, 'leases')
+    writeFileSync(leases, '{')
+    const started = start({}, { leases })
+    await expect(started).rejects.toThrow(UsageError)
+    await expect(started).rejects.toThrow(/mend the file, or remove it/)
+    expect(readFileSync(leases, 'utf8')).toBe('{')
+  })
+})
+
+describe('reading again', () => {
+  test('is there with a file alone', async () => {
+    const config = file('')
+    expect([(await start()).driver.reload, (await start({}, { config })).driver.reload]).toEqual([
+      undefined,
+      expect.any(Function),
+    ])
+  })
+
+  test('goes on with what the file says now, or, when that is wrong, as before', async () => {
+    const config = file('hosts: [{ ip: 198.18.0.7 }]')
+    const { driver, hosts } = await start({ hosts: [host({ ip: '198.18.0.9' })] }, { config })
+    file('hosts: [{ ip: 198.18.0.8 }]')
+    driver.reload?.()
+    file('hosts: [{ ip: 198.18.0.9 }]')
+    expect(() => driver.reload?.()).toThrow(/EEXIST/)
+    file('hosts: [{ ip: 198.19.0.9 }]')
+    expect(() => driver.reload?.()).toThrow(/lan\.yaml:1:15: hosts\[0\]\.ip/)
+    expect(hosts).toEqual([
+      ['198.18.0.1', '198.18.0.7', '198.18.0.9'],
+      ['198.18.0.1', '198.18.0.8', '198.18.0.9'],
+    ])
+  })
+})

@@ -1,0 +1,117 @@
+/** Stateless DHCPv6: what is answered, with which options, and that nothing a client sends breaks it. */
+import { describe, expect, test } from 'vitest'
+import { random } from '../../src/core/random.ts'
+import { duidOf } from '../../src/header/dhcpv6.ts'
+import { parseAddress } from '../../src/kernel/cidr.ts'
+import { answer } from '../../src/segment/dhcpv6.ts'
+
+const config = {
+  duid: duidOf(Uint8Array.of(2, 0, 0, 0, 0, 1)),
+  servers: [parseAddress('2001:db8:0:1::1')!],
+  domains: ['lan', 'no name'],
+  refreshTime: 3600,
+}
+const hex = (text: string) => Uint8Array.from(Buffer.from(text.replaceAll(' ', ''), 'hex'))
+const said = (message: string, more = {}) => {
+  const reply = answer(hex(message), { ...config, ...more })
+  return reply && Buffer.from(reply).toString('hex')
+}
+
+const ask = '0b abcdef'
+const client = '0001 000a 00030001 02000000 0009'
+const ours = '0002 000a 00030001 02000000 0001'
+const oro = '0006 0008 0017 0018 0020 0053'
+const reply = '07abcdef'
+const server = '0002000a00030001020000000001'
+const echoed = '0001000a00030001020000000009'
+const dns = '0017001020010db8000000010000000000000001'
+const domains = '00180005036c616e00'
+const refresh = '0020000400000e10'
+
+describe('an information request', () => {
+  test.each<[string, string, string | undefined]>([
+    [
+      'with all options asked for',
+      `${ask} ${client} ${oro} 0008 0002 0000`,
+      reply + server + echoed + dns + domains + refresh,
+    ],
+    ['without a client identifier', `${ask} ${oro}`, reply + server + dns + domains + refresh],
+    ['that asks for the resolvers alone', `${ask} ${client} 0006 0002 0017`, reply + server + echoed + dns],
+    ['that asks for what there is not', `${ask} ${client} 0006 0002 0053`, reply + server + echoed],
+    ['that does not say what it wants', `${ask}`, reply + server + dns + domains + refresh],
+    ['for this server', `${ask} ${ours} ${client} 0006 0002 0018`, reply + server + echoed + domains],
+    ['for another server', `${ask} 0002 000a 00030001 02000000 0002 ${client} ${oro}`, undefined],
+    ['for a server whose name ours begins with', `${ask} 0002 0004 00030001 ${oro}`, undefined],
+    ['with an IA_NA', `${ask} ${client} 0003 000c 00000001 00000000 00000000`, undefined],
+    ['with an IA_TA', `${ask} ${client} 0004 0004 00000001`, undefined],
+    ['with an IA_PD', `${ask} ${client} 0019 000c 00000001 00000000 00000000`, undefined],
+    ['with a client identifier of two octets', `${ask} 0001 0002 0003 ${oro}`, undefined],
+    ['with a client identifier of 131 octets', `${ask} 0001 0083 ${'00'.repeat(131)}`, undefined],
+    ['with an option that does not fit', `${ask} ${oro} 0008 0003 0000`, undefined],
+    ['with half an option header', `${ask} ${oro} 0008 00`, undefined],
+    ['that is cut off', '0b abcd', undefined],
+  ])('%s', (_, message, expected) => {
+    expect(said(message)).toBe(expected)
+  })
+
+  test('hears of nothing that is not there, and of no refresh in less than ten minutes', () => {
+    const reply600 = `${reply}${server}0020000400000258`
+    expect(said(`${ask} ${oro}`, { servers: [], domains: [], refreshTime: 10 })).toBe(reply600)
+    expect(said(`${ask} 0006 0002 0020`, { refreshTime: Number.POSITIVE_INFINITY })).toBe(
+      `${reply}${server}00200004ffffffff`,
+    )
+  })
+})
+
+test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 14, 255])('a message of type %i is not answered', type => {
+  const relay = '00'.repeat(33)
+  for (const rest of [`abcdef ${client} ${oro}`, `${relay} 0009 0004 0babcdef`]) {
+    expect(said(type.toString(16).padStart(2, '0') + rest)).toBeUndefined()
+  }
+})
+
+describe('through a relay', () => {
+  const ends = `${'20010db8'.padEnd(32, '0')}${'fe80'.padEnd(32, '0')}`
+  const relay = (message: string, hops = 0, more = '') => {
+    const octets = message.replaceAll(' ', '')
+    const length = (octets.length / 2).toString(16).padStart(4, '0')
+    return `0c${hops.toString(16).padStart(2, '0')}${ends}${more}0009${length}${octets}`
+  }
+  const small = `${ask} 0006 0002 0018`
+
+  test('it goes back the same way, with the interface it came by', () => {
+    const inner = reply + server + domains
+    expect(said(relay(small, 0, '00120002aabb'))).toBe(`0d00${ends}00120002aabb0009001b${inner}`)
+    expect(said(relay(relay(small), 1))).toBe(`0d01${ends}00090041` + `0d00${ends}0009001b${inner}`)
+  })
+
+  test('of nine relays it does, of ten it does not', () => {
+    const through = (relays: number) =>
+      Array.from({ length: relays }).reduce<string>((inner, _, i) => relay(inner, i), small)
+    expect(said(through(9))).toMatch(/^0d08/)
+    expect(said(through(10))).toBeUndefined()
+  })
+
+  test('without a message, or with one that is not answered, nothing goes back', () => {
+    expect(said(`0c00${ends}`)).toBeUndefined()
+    expect(said(relay(`01abcdef ${client}`))).toBeUndefined()
+    expect(said(`0c00${ends}`.slice(0, -2))).toBeUndefined()
+  })
+
+  test('whatever the octets, there is an answer or none', () => {
+    const { below } = random(8)
+    const seeds = [`${ask} ${client} ${oro}`, relay(relay(`${ask} ${client} ${oro}`), 1, '00120002aabb')].map(hex)
+    let answered = 0
+    for (let i = 0; i < 100_000; i++) {
+      const bytes = i % 4 === 0 ? new Uint8Array(below(100)) : seeds[i % 2].slice()
+      const changes = i % 4 === 0 ? bytes.length : below(5)
+      for (let j = 0; j < changes && bytes.length > 0; j++) bytes[below(bytes.length)] = below(i % 3 ? 256 : 14)
+      const reply = answer(i % 5 ? bytes : bytes.subarray(0, below(bytes.length + 1)), config)
+      if (reply === undefined) continue
+      answered++
+      expect(reply[0]).toBe(bytes[0] === 0x0b ? 7 : 13)
+      expect([...reply.subarray(1, 4)]).toEqual([...bytes.subarray(1, 4)])
+    }
+    expect(answered).toBeGreaterThan(20_000)
+  })
+})

@@ -1,0 +1,113 @@
+import { describe, expect, test } from 'vitest'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../src/core/clock.ts'
+import { Line, wireOctets } from '../../src/segment/line.ts'
+import { TokenBucket } from '../../src/segment/token-bucket.ts'
+import { SkBuffPool } from '../../src/skb/pool.ts'
+import { SKB_GSO_TCPV4, SKB_GSO_UDP_L4, type SkBuff } from '../../src/skb/sk-buff.ts'
+import { FakeClock } from '../../src/testing/fake-clock.ts'
+
+function setUp(speed: number, room = 16) {
+  const clock = new FakeClock()
+  const pool = new SkBuffPool({ large: 64, small: 64, poison: true })
+  const delivered: [at: number, number: number][] = []
+  let rooms = 0
+  let number = 0
+  const line = new Line({
+    ...{ clock, speed, room },
+    deliver: skb => {
+      delivered.push([clock.now(), skb.bytes[skb.data] as number])
+      skb.free()
+    },
+    onRoom: () => {
+      rooms++
+    },
+  })
+  function push(length = 1476): boolean {
+    const skb = pool.alloc(length) as SkBuff
+    skb.bytes[skb.put(length)] = number++
+    const taken = line.push(skb)
+    if (!taken) skb.free()
+    return taken
+  }
+  return { clock, pool, line, push, delivered, rooms: () => rooms }
+}
+
+describe('a line', () => {
+  // A frame of 1476 octets is 1500 on the wire: 1.2 ms at 10 Mbit/s.
+  test('sends no faster than its speed, in order', () => {
+    const { clock, push, delivered, pool } = setUp(10)
+    for (let i = 0; i < 12; i++) expect(push()).toBe(true)
+    clock.advance(NSEC_PER_SEC)
+    expect(delivered.map(([, number]) => number)).toEqual(Array.from({ length: 12 }, (_, i) => i))
+    const times = delivered.map(([at]) => at)
+    // One goes out at once; each of the others when all before it are no further ahead than a millisecond.
+    expect(times).toEqual(times.map((_, i) => (i === 0 ? 0 : i * 1_200_000 - NSEC_PER_MSEC)))
+    expect(pool.out).toBe(0)
+  })
+
+  test('does not save up what it did not use', () => {
+    const { clock, push, delivered } = setUp(10)
+    clock.advance(NSEC_PER_SEC)
+    for (let i = 0; i < 3; i++) push()
+    expect(delivered).toHaveLength(1)
+  })
+
+  test('delivers at once what it is fast enough for', () => {
+    const { clock, push, delivered, line } = setUp(1000)
+    for (let i = 0; i < 50; i++) {
+      push()
+      clock.advance(0.1 * NSEC_PER_MSEC)
+    }
+    expect([delivered.length, line.length]).toEqual([50, 0])
+  })
+
+  test('refuses what it has no room for, and tells when there is some again', () => {
+    const { clock, push, line, rooms } = setUp(10, 4)
+    expect([push(), push(), push(), push(), line.full, push(), line.full, push()]).toEqual([
+      ...[true, true, true, true, false, true, true, false],
+    ])
+    clock.advance(2 * NSEC_PER_MSEC)
+    expect([line.length, rooms()]).toEqual([2, 1])
+    clock.advance(NSEC_PER_SEC)
+    expect([line.length, line.full, rooms()]).toEqual([0, false, 1])
+  })
+
+  test('gives up what waits', () => {
+    const { clock, push, line, pool, delivered } = setUp(10, 4)
+    for (let i = 0; i < 4; i++) push()
+    const given: SkBuff[] = []
+    line.purge(skb => given.push(skb))
+    for (const skb of given) skb.free()
+    clock.advance(NSEC_PER_SEC)
+    expect([given.length, delivered.length, pool.out, clock.armed]).toEqual([3, 1, 0, 0])
+  })
+})
+
+test('a GSO frame takes as much of the wire as its segments', () => {
+  const pool = new SkBuffPool({ large: 2, small: 2 })
+  const skb = pool.alloc(5000) as SkBuff
+  skb.put(54 + 2500)
+  expect(wireOctets(skb)).toBe(2554 + 24)
+  skb.gsoSize = 1000
+  skb.gsoType = SKB_GSO_TCPV4
+  skb.csumStart = skb.data + 34
+  skb.bytes[skb.csumStart + 12] = 0x50
+  expect(wireOctets(skb)).toBe(2554 + 2 * 54 + 3 * 24)
+  skb.gsoType = SKB_GSO_UDP_L4
+  skb.trim(42 + 2500)
+  expect(wireOctets(skb)).toBe(2542 + 2 * 42 + 3 * 24)
+  skb.gsoSize = 0
+  skb.trim(20)
+  expect(wireOctets(skb)).toBe(84)
+})
+
+test('a bucket of tokens gives its burst, and then so many a second', () => {
+  const clock = new FakeClock()
+  const bucket = new TokenBucket(clock, 100, 5)
+  const take = (n: number) => Array.from({ length: n }, () => bucket.take()).filter(Boolean).length
+  expect(take(10)).toBe(5)
+  clock.advance(20 * NSEC_PER_MSEC)
+  expect(take(10)).toBe(2)
+  clock.advance(NSEC_PER_SEC)
+  expect(take(10)).toBe(5)
+})

@@ -1,0 +1,41 @@
+/**
+ * dhclient in a namespace of a test: its files are in a directory of the test's own, and the resolver that it sets is the
+ * namespace's (/etc/netns/NAME/resolv.conf, ip-netns(8)), which `remove` takes away. The machine's own is never written to.
+ */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { Child, Netns } from './netns.ts'
+import { lines } from './traffic.ts'
+
+const NAMESPACES = '/etc/netns'
+const SCRIPT = resolve(import.meta.dirname, 'dhclient-script.sh')
+
+export class Dhclient {
+  readonly #netns: Netns
+  readonly #dir: string
+  readonly #etc: string
+
+  constructor(netns: Netns, dir: string) {
+    this.#netns = netns
+    this.#dir = `${dir}/${netns.name}`
+    this.#etc = `${NAMESPACES}/${netns.name}`
+    mkdirSync(this.#dir)
+    mkdirSync(this.#etc, { recursive: true })
+    writeFileSync(`${this.#etc}/resolv.conf`, '')
+    writeFileSync(`${this.#dir}/conf`, 'initial-interval 1; backoff-cutoff 2; initial-delay 0;\n')
+  }
+
+  /** Gets a lease for the interface; the address. It goes on running until the namespace's programs are ended. */
+  async lease(name: string): Promise<string> {
+    const files = `-cf ${this.#dir}/conf -lf ${this.#dir}/leases -pf ${this.#dir}/pid`
+    const words = `dhclient -4 -d ${files} -e RESOLV=${this.#etc}/resolv.conf -sf ${SCRIPT} ${name} 2>&1`
+    const child: Child = this.#netns.spawn(['sh', '-c', `exec ${words}`])
+    const line = await lines(child).until(/^bound to /)
+    return line.split(' ')[2] as string
+  }
+
+  /** /etc/netns stays: others may have their namespaces' files there by now. */
+  remove(): void {
+    rmSync(this.#etc, { recursive: true })
+  }
+}
