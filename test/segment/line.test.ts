@@ -66,7 +66,10 @@ describe('a line', () => {
     expect([push(), push(), push(), push(), line.full, push(), line.full, push()]).toEqual([
       ...[true, true, true, true, false, true, true, false],
     ])
-    clock.advance(2 * NSEC_PER_MSEC)
+    // Not for a single place: when half of them are free.
+    clock.advance(0.8 * NSEC_PER_MSEC)
+    expect([line.length, rooms()]).toEqual([3, 0])
+    clock.advance(1.2 * NSEC_PER_MSEC)
     expect([line.length, rooms()]).toEqual([2, 1])
     clock.advance(NSEC_PER_SEC)
     expect([line.length, line.full, rooms()]).toEqual([0, false, 1])
