@@ -10,6 +10,7 @@ import { formatAddress } from '../../src/kernel/cidr.ts'
 import { loadLanConfig, parseLanConfig } from '../../src/lan/config.ts'
 import { nearest } from '../../src/lan/nearest.ts'
 import { type LanFile, lanSchema } from '../../src/lan/schema.ts'
+import { optionNames } from '../../src/segment/dhcp/option-names.ts'
 
 const root = new URL('../../', import.meta.url)
 const page = readFileSync(new URL('docs/lan-config.md', root), 'utf8')
@@ -27,6 +28,10 @@ function refused(text: string): string[] {
   }
   return []
 }
+
+test('the page names every option that has a name', () => {
+  expect(optionNames.filter(name => !page.includes(`\`${name}\``))).toEqual([])
+})
 
 describe('a file that is right', () => {
   test.each(['', '# nothing\n', '{}', 'null', '---\n'])('%j is all defaults', text => {
@@ -113,6 +118,13 @@ describe('a file that is right', () => {
     expect(authoritative('dhcp: { authoritative: true }')).toBe(true)
     expect(authoritative('dhcp: false')).toBeUndefined()
     expect(parse('dhcp: { authoritative: false }').dhcp?.authoritative).toBe(false)
+  })
+
+  test('as many resolvers and domains to search are told as an advertisement may have', () => {
+    const rdnss = Array.from({ length: 8 }, (_, i) => `::${i + 1}`)
+    const dnssl = ['a.lan', 'b.lan', 'c.lan', 'd.lan', 'e.lan', 'f.lan']
+    const { ra } = parse(JSON.stringify({ ra: { rdnss, dnssl } }))
+    expect([ra?.advert.rdnss?.servers.length, ra?.advert.dnssl?.domains]).toEqual([8, dnssl])
   })
 
   test("without DNS the gateway is nobody's resolver", () => {

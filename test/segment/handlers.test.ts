@@ -261,6 +261,16 @@ describe('a host sends unasked', () => {
     expect(frame?.transport.toSpliced(2, 2)).toEqual([134, 0, 64, 0, 7, 8])
   })
 
+  test('an ICMPv6 message without room for its checksum is not sent, and takes no memory', async () => {
+    const memory = makeNet()
+    const net = await addLan(memory)
+    const to = Uint8Array.from(address('ff02:0:0:0:0:0:0:1'))
+    const { out } = memory.pool
+    for (const length of [0, 1, 2, 3])
+      expect(net.hosts.sendIcmpv6(net.gateway, { address: to, data: new Uint8Array(length) })).toBe(false)
+    expect(memory.pool.out).toBe(out)
+  })
+
   test('to another host, whose answer comes later: two that answer each other for ever stop nobody', async () => {
     const memory = makeNet()
     let rounds = 0

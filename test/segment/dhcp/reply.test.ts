@@ -169,6 +169,7 @@ describe('the name of a client', () => {
   test('is kept as one label in lower case, when it is one', () => {
     expect(named([[12, ascii('Box-1')]])).toBe('box-1')
     expect(named([[12, ascii('box.example.org')]])).toBe('box')
+    for (const good of ['a', '9', '3com-9']) expect(named([[12, ascii(good)]])).toBe(good)
     for (const bad of ['', '-a', 'a b', 'a\n', 'ä', 'a'.repeat(64), '*'])
       expect(named([[12, ascii(bad)]])).toBeUndefined()
   })
