@@ -19,7 +19,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   const done = (code: number): void => {
     status = code
   }
-  const program = createProgram(version(), io, done)
+  const program = await createProgram(version(), argv, io, done)
   try {
     const [file] = argv
     if (isOtherFile(file)) throw new UsageError(`'${file}' is no driver: a driver file ends in .js, .mjs or .ts`)

@@ -4,23 +4,41 @@ import { type Driver, defaultParams, type Param, type Params, UsageError } from 
 import { driver as cable } from '../drivers/cable.ts'
 import { driver as loop } from '../drivers/loop.ts'
 import { driver as snull } from '../drivers/snull.ts'
-import { driver as lan } from '../lan/driver.ts'
 import { completionCommand } from './completion-command.ts'
 import { commandsOf, controlCommandNames, controlCommands } from './control-commands.ts'
+import { isDriverFile } from './driver-file.ts'
 import { execCommand } from './exec-command.ts'
 import { commandHelp, programHelp } from './help.ts'
 import type { Io } from './io.ts'
 import { type CommonOptions, commonOptions, noOffloadAsValue } from './options.ts'
 import { run } from './run.ts'
 
-/** Every driver of the program; the first runs when no command is given. */
-const drivers: readonly Driver[] = [loop, snull, cable, lan].map(driver => driver as unknown as Driver)
+/** The drivers that are always there; the first runs when no command is given. */
+const drivers: readonly Driver[] = [loop, snull, cable].map(driver => driver as unknown as Driver)
+/** One that is loaded where it may be asked for: with all that is on its network it takes a third of the time of a start. */
+const LAN = 'lan'
 
-/** `done` gets the exit status of the command that ran. */
-export function createProgram(version: string, io: Io, done: (status: number) => void): Command {
+/** Whether it may be asked for, or told of. */
+function asksForLan(argv: readonly string[]): boolean {
+  const [first] = argv
+  if (argv.includes(LAN)) return true
+  if (first === undefined) return false
+  if (first.startsWith('-')) return argv.some(word => word === '--help' || word === '-h')
+  const others = [...drivers.map(driver => driver.name), ...controlCommandNames, 'exec']
+  return !others.includes(first) && !isDriverFile(first)
+}
+
+/** The program for these arguments. `done` gets the exit status of the command that ran. */
+export async function createProgram(
+  version: string,
+  argv: readonly string[],
+  io: Io,
+  done: (status: number) => void,
+): Promise<Command> {
+  const lan = asksForLan(argv) ? [(await import('../lan/driver.ts')).driver as unknown as Driver] : []
   const program = configure(new Command('vnet'), io).version(version, '-V, --version', 'print the version')
   programHelp(program)
-  for (const driver of drivers) {
+  for (const driver of [...drivers, ...lan]) {
     program.addCommand(driverCommand(driver, io, done), { isDefault: driver === drivers[0] })
   }
   const empty = (name: string) => configure(new Command(name), io)
@@ -86,7 +104,7 @@ function helpCommand(program: Command, io: Io): Command {
 }
 
 function unknownCommand(name: string | undefined): string {
-  const names = [...drivers.map(driver => driver.name), ...controlCommandNames, 'exec']
+  const names = [...drivers.map(driver => driver.name), LAN, ...controlCommandNames, 'exec']
   if (names.includes(name ?? '')) return `the command comes first: vnet ${name} [OPTIONS]`
   // Those of two words are found by the first.
   const list = names.filter(known => !known.includes(' ')).join(', ')
