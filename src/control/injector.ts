@@ -7,18 +7,9 @@ import { statSync } from 'node:fs'
 import { EINVAL, ESRCH, VnetError } from '../core/errno.ts'
 import { check } from '../kernel/errno.ts'
 import type { Native } from '../kernel/native.ts'
-import {
-  AF_NETLINK,
-  MSG_DONTWAIT,
-  NETLINK_GENERIC,
-  SO_DOMAIN,
-  SO_NETNS_COOKIE,
-  SO_PROTOCOL,
-  SOCK_RAW,
-  SOL_SOCKET,
-  sockaddrNl,
-} from '../kernel/uapi.ts'
-import { getU32, getU64, NLMSG_HDRLEN } from '../netlink/index.ts'
+import { isGeneric, netnsCookie } from '../kernel/socket-identity.ts'
+import { AF_NETLINK, MSG_DONTWAIT, NETLINK_GENERIC, SOCK_RAW, sockaddrNl } from '../kernel/uapi.ts'
+import { getU32, NLMSG_HDRLEN } from '../netlink/index.ts'
 
 /** Whose socket: descriptor `fd` of a process, which the kernel said is of user `uid`. */
 export interface Holder {
@@ -91,11 +82,9 @@ export class Injector {
 
   #portOfGeneric(socket: number): number {
     const [native, own] = [this.#native, this.#own?.fd ?? -1]
-    const isGeneric =
-      option32(native, socket, SO_DOMAIN) === AF_NETLINK && option32(native, socket, SO_PROTOCOL) === NETLINK_GENERIC
-    if (!isGeneric) throw new VnetError(EINVAL, 'vnet_nl', 'that is no generic netlink socket')
-    const where = cookie(native, own)
-    if (where === undefined || cookie(native, socket) !== where) {
+    if (!isGeneric(native, socket)) throw new VnetError(EINVAL, 'vnet_nl', 'that is no generic netlink socket')
+    const where = netnsCookie(native, own)
+    if (where === undefined || netnsCookie(native, socket) !== where) {
       throw new VnetError(EINVAL, 'vnet_nl', 'the socket is in another network namespace')
     }
     // 0 would be the kernel, of which we may ask what he may not.
@@ -114,15 +103,4 @@ function portOf(native: Native, fd: number): number {
   const address = sockaddrNl()
   check(native.getsockname(fd, address), 'getsockname(AF_NETLINK)')
   return getU32(address, 4)
-}
-
-function option32(native: Native, fd: number, name: number): number | undefined {
-  const value = new Uint8Array(4)
-  return native.getsockopt(fd, SOL_SOCKET, name, value) < 0 ? undefined : getU32(value, 0)
-}
-
-/** Of its network namespace. */
-function cookie(native: Native, fd: number): bigint | undefined {
-  const value = new Uint8Array(8)
-  return native.getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, value) < 0 ? undefined : getU64(value, 0)
 }

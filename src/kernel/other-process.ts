@@ -5,7 +5,8 @@
 import { fstatSync, readFileSync } from 'node:fs'
 import { EBADF, EFAULT, EINVAL, ENOENT, ESRCH } from '../core/errno.ts'
 import type { Native } from './native.ts'
-import { O_RDONLY, SO_NETNS_COOKIE, SOL_SOCKET } from './uapi.ts'
+import { netnsCookie } from './socket-identity.ts'
+import { O_RDONLY } from './uapi.ts'
 
 /** A thread, not only a process's first one. Linux 6.9. */
 const PIDFD_THREAD = 0x80
@@ -39,7 +40,7 @@ export class OtherProcesses {
   /** `home` is a socket in our own namespace, of this inode. */
   constructor(native: Native, home: { readonly fd: number; readonly inode: number }) {
     this.#native = native
-    this.#home = { cookie: this.#cookie(home.fd), inode: home.inode }
+    this.#home = { cookie: netnsCookie(this.#native, home.fd), inode: home.inode }
   }
 
   /** Calls `fn` with a descriptor of our own for what is `fd` in thread `pid`; undefined when there is none, or no right to it. */
@@ -93,7 +94,7 @@ export class OtherProcesses {
 
   /** Inode of the network namespace a socket is in; undefined when it is no socket, or of a namespace that is none of our business. */
   namespaceOf(socket: number): number | undefined {
-    const cookie = this.#cookie(socket)
+    const cookie = netnsCookie(this.#native, socket)
     if (cookie === undefined) return undefined
     if (cookie === this.#home.cookie) return this.#home.inode
     const inode = this.#namespaces.get(cookie) ?? this.#inode(socket)
@@ -115,12 +116,6 @@ export class OtherProcesses {
   close(): void {
     for (const pidfd of this.#pidfds.values()) this.#native.close(pidfd)
     this.#pidfds.clear()
-  }
-
-  #cookie(socket: number): bigint | undefined {
-    const value = new Uint8Array(8)
-    if (this.#native.getsockopt(socket, SOL_SOCKET, SO_NETNS_COOKIE, value) < 0) return undefined
-    return new DataView(value.buffer).getBigUint64(0, true)
   }
 
   /** Needs CAP_NET_ADMIN there. */

@@ -84,7 +84,7 @@ export function macFor(address: Uint8Array, oui: Uint8Array): Uint8Array {
 }
 
 /** The address `n` places on: its last four octets counted up. */
-function plus(address: Uint8Array, n: number): Uint8Array {
+export function plus(address: Uint8Array, n: number): Uint8Array {
   const octets = address.slice()
   const at = octets.length - 4
   put32(octets, at, get32(octets, at) + n)

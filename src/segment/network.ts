@@ -4,8 +4,9 @@
  */
 import { EINVAL, VnetError } from '../core/errno.ts'
 import { formatAddress, type Prefix, parsePrefix } from '../header/ip-address.ts'
-import { get32, put32 } from '../header/octets.ts'
+import { get32 } from '../header/octets.ts'
 import type { HostDefinition, HostRange, SegmentHost } from './host.ts'
+import { plus } from './host-definition.ts'
 import { Hosts, type HostsEnvironment } from './hosts.ts'
 import { Segment } from './segment.ts'
 
@@ -52,8 +53,8 @@ export function createNetwork(
   const prefix6 = network6 === null ? undefined : prefixOf(network6, 16, 120)
   const hosts = new Hosts({ segment, env, now, oui })
   const place = (n: number) => ({
-    ip: formatAddress(placeIn(prefix, n)),
-    ip6: prefix6 && formatAddress(placeIn(prefix6, n)),
+    ip: formatAddress(plus(prefix.bytes, n)),
+    ip6: prefix6 && formatAddress(plus(prefix6.bytes, n)),
   })
   const gateway = hosts.add({ name: 'gateway', ...place(1), router: true, ...options.gateway })
   for (const definition of options.hosts ?? []) hosts.add(definition)
@@ -63,8 +64,8 @@ export function createNetwork(
   // A place is free in both networks, or not at all.
   const taken = (address: number) =>
     reserved(address) ||
-    has(placeIn(prefix, address - base)) ||
-    (prefix6 !== undefined && has(placeIn(prefix6, address - base)))
+    has(plus(prefix.bytes, address - base)) ||
+    (prefix6 !== undefined && has(plus(prefix6.bytes, address - base)))
   if (count > 0) {
     checkRoom(prefix, network, count, taken)
     hosts.addRange({ count, ...place(2), name: 'host%d', except: taken })
@@ -80,14 +81,6 @@ function prefixOf(text: string, length: number, longest: number): Prefix {
   }
   const bytes = prefix.bytes.map((octet, i) => octet & (0xff00 >> Math.min(8, Math.max(0, prefix.prefixLen - 8 * i))))
   return { bytes, prefixLen: prefix.prefixLen }
-}
-
-/** The n-th address of a network. */
-function placeIn({ bytes }: Prefix, n: number): Uint8Array {
-  const octets = bytes.slice()
-  const at = octets.length - 4
-  put32(octets, at, get32(octets, at) + n)
-  return octets
 }
 
 /** Those from the second to the last but one, which is everybody's. */

@@ -1,11 +1,12 @@
 /** setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP or NETLINK_DROP_MEMBERSHIP) of vnet_nl's group. Other groups, and options, are the kernel's. */
 import { EPERM } from '../../core/errno.ts'
 import type { Notification } from '../../kernel/seccomp.ts'
+import { isGeneric } from '../../kernel/socket-identity.ts'
 import { NETLINK_ADD_MEMBERSHIP, SOL_NETLINK } from '../../kernel/uapi.ts'
 import { getU32 } from '../../netlink/index.ts'
 import { PROGRAM_GROUP } from './group.ts'
 import type { Injection } from './injection.ts'
-import { isGeneric, portOf } from './program-socket.ts'
+import { portOf } from './program-socket.ts'
 import type { Subscriptions } from './subscriptions.ts'
 import type { Supervision } from './supervisor.ts'
 

@@ -1,15 +1,7 @@
 /** A generic netlink socket of a program's, of which we hold a descriptor: what it is, where it is, and whether there is room in it. */
 import { EADDRINUSE } from '../../core/errno.ts'
 import type { Native } from '../../kernel/native.ts'
-import {
-  AF_NETLINK,
-  NETLINK_GENERIC,
-  SO_DOMAIN,
-  SO_MEMINFO,
-  SO_PROTOCOL,
-  SOL_SOCKET,
-  sockaddrNl,
-} from '../../kernel/uapi.ts'
+import { SO_MEMINFO, SOL_SOCKET, sockaddrNl } from '../../kernel/uapi.ts'
 import { getU32 } from '../../netlink/index.ts'
 
 export interface ProgramSocket {
@@ -19,10 +11,6 @@ export interface ProgramSocket {
   readonly port: number
   /** Inode of its network namespace. */
   readonly netns: number
-}
-
-export function isGeneric(native: Native, fd: number): boolean {
-  return option(native, fd, SO_DOMAIN) === AF_NETLINK && option(native, fd, SO_PROTOCOL) === NETLINK_GENERIC
 }
 
 /** A netlink socket's port; 0 when it has none. */
@@ -51,9 +39,4 @@ export function hasRoom(native: Native, fd: number, datagrams: readonly Uint8Arr
 /** What a datagram takes of a receive buffer at most: it is copied into memory of the next size, with what the kernel keeps of it. */
 function queued(length: number): number {
   return 2 * length + 1024
-}
-
-function option(native: Native, fd: number, name: number): number | undefined {
-  const value = new Uint8Array(4)
-  return native.getsockopt(fd, SOL_SOCKET, name, value) < 0 ? undefined : getU32(value, 0)
 }
