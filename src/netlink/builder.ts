@@ -6,6 +6,7 @@
 import { NLA_F_NESTED, NLA_HDRLEN } from './attribute.ts'
 import { putU16, putU32, putU64 } from './host-order.ts'
 import { align4, NLMSG_HDRLEN } from './message.ts'
+import { encodeName } from './name.ts'
 
 export class MessageBuilder {
   // replaced when it grows: read it only after the room has been reserved
@@ -87,6 +88,12 @@ export class MessageBuilder {
   string(type: number, value: string): this {
     if (value.includes('\0')) throw new RangeError('a netlink string cannot hold a NUL')
     return this.binary(type, new TextEncoder().encode(`${value}\0`))
+  }
+
+  /** Like `string`, for a name: bytes of it that are not UTF-8 are written as they were read (see name.ts). */
+  name(type: number, value: string): this {
+    if (value.includes('\0')) throw new RangeError('a name cannot hold a NUL')
+    return this.binary(type, encodeName(`${value}\0`))
   }
 
   binary(type: number, octets: Uint8Array): this {

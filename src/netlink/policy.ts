@@ -4,6 +4,7 @@
  */
 import { attributes, NLA_HDRLEN } from './attribute.ts'
 import { getS32, getU16, getU32, getU64 } from './host-order.ts'
+import { decodeName } from './name.ts'
 import {
   NL_ATTR_TYPE_BINARY,
   NL_ATTR_TYPE_FLAG,
@@ -122,13 +123,22 @@ export const flag = (type: number): Field<true, false> => fixed(type, NL_ATTR_TY
  * (NLA_STRING, NLA_NUL_STRING). Octets that are not UTF-8 become U+FFFD.
  */
 export function string(type: number, maxLength = 0xffff): Field<string, false> {
+  // a copy of a few octets: TextDecoder refuses views of a SharedArrayBuffer
+  return text(type, maxLength, octets => UTF8.decode(octets.slice()))
+}
+
+/** A name: text like `string`, of which every byte can be had back, also when it is not UTF-8 (see name.ts). */
+export function name(type: number, maxLength = 0xffff): Field<string, false> {
+  return text(type, maxLength, decodeName)
+}
+
+function text(type: number, maxLength: number, decode: (octets: Uint8Array) => string): Field<string, false> {
   return field(type, { type: NL_ATTR_TYPE_STRING, maxLength }, (bytes, offset, length) => {
     const payload = bytes.subarray(offset, offset + length)
     const nul = payload.indexOf(0)
     const size = nul === -1 ? length : nul
     if (size > maxLength) throw new NetlinkParseError(`has ${size} octets, more than ${maxLength}`, offset - NLA_HDRLEN)
-    // a copy of a few octets: TextDecoder refuses views of a SharedArrayBuffer
-    return UTF8.decode(payload.slice(0, size))
+    return decode(payload.subarray(0, size))
   })
 }
 

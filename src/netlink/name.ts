@@ -1,0 +1,32 @@
+/**
+ * Names as the kernel has them: any bytes but NUL, mostly UTF-8. A name that is UTF-8 is decoded as such. In any other name each
+ * byte from 0x80 on becomes a lone surrogate, U+DC80 to U+DCFF, as Python's `surrogateescape` has it. So a name is readable text where
+ * it can be, no two names become the same string, and encoding gives back the bytes that were decoded.
+ */
+const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true })
+const ESCAPED = /([\udc80-\udcff])/u
+
+/** Decodes the bytes of a name. */
+export function decodeName(octets: Uint8Array): string {
+  try {
+    // a copy of a few octets: TextDecoder refuses views of a SharedArrayBuffer
+    return UTF8.decode(octets.slice())
+  } catch {
+    return Array.from(octets, octet => String.fromCharCode(octet < 0x80 ? octet : 0xdc00 | octet)).join('')
+  }
+}
+
+/** Returns the bytes that `decodeName` turns into this name: UTF-8, but for the bytes that were escaped. */
+export function encodeName(name: string): Uint8Array {
+  const encoder = new TextEncoder()
+  const parts = name.split(ESCAPED).map(part => {
+    return ESCAPED.test(part) ? Uint8Array.of(part.charCodeAt(0) & 0xff) : encoder.encode(part)
+  })
+  const octets = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    octets.set(part, at)
+    at += part.length
+  }
+  return octets
+}
