@@ -1,7 +1,9 @@
-/** Tables of text. */
+/** Tables of text: each cell is escaped, so that none breaks out of its line. */
+import { printable } from '../core/printable.ts'
 
 /** The rows as lines: the first column to the left, the others to the right, two spaces between. */
-export function align(rows: readonly string[][]): string[] {
+export function align(texts: readonly string[][]): string[] {
+  const rows = escaped(texts)
   const widths = widthsOf(rows)
   return rows.map(row =>
     row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  '),
@@ -9,7 +11,8 @@ export function align(rows: readonly string[][]): string[] {
 }
 
 /** The rows as lines, all columns to the left, two spaces between, and nothing at the end of a line. */
-export function alignLeft(rows: readonly (readonly string[])[]): string[] {
+export function alignLeft(texts: readonly (readonly string[])[]): string[] {
+  const rows = escaped(texts)
   const widths = widthsOf(rows)
   return rows.map(row =>
     row
@@ -17,6 +20,10 @@ export function alignLeft(rows: readonly (readonly string[])[]): string[] {
       .join('  ')
       .trimEnd(),
   )
+}
+
+function escaped(rows: readonly (readonly string[])[]): string[][] {
+  return rows.map(row => row.map(printable))
 }
 
 function widthsOf(rows: readonly (readonly string[])[]): number[] {

@@ -1,6 +1,7 @@
 /** What the commands that ask running vnets share: finding who has an interface, and saying on one line that nobody has. */
 import { ControlClient, type Found, type FoundDevice, findVnets } from '../control/index.ts'
 import { interfaceArg } from '../core/driver.ts'
+import { printable } from '../core/printable.ts'
 import { loadNative } from '../kernel/native.ts'
 import { EXIT_FAILURE, type Io } from './io.ts'
 import { isNamed, label } from './label.ts'
@@ -39,7 +40,7 @@ export async function askInterface(
 }
 
 export function fail(io: Io, message: string): number {
-  io.err(`vnet: ${message}\n`)
+  io.err(`vnet: ${printable(message)}\n`)
   return EXIT_FAILURE
 }
 

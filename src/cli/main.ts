@@ -4,6 +4,7 @@ import { type Command, CommanderError } from 'commander'
 import { FileError, UsageError } from '../core/driver.ts'
 import { VnetError } from '../core/errno.ts'
 import { describeException } from '../core/exception.ts'
+import { printable, printableLines } from '../core/printable.ts'
 import { withCommandNames } from './control-commands.ts'
 import { isDriverFile, isOtherFile, loadDriver } from './driver-file.ts'
 import { withProgramWords } from './exec-command.ts'
@@ -14,7 +15,9 @@ import { addDriverFile, createProgram, usageMessage } from './program.ts'
  * Runs `vnet ARGS`. `argv` is without node and the program's name. Never throws: what went wrong is one line on stderr, or with
  * a file one a problem.
  */
-export async function main(argv: readonly string[], io: Io): Promise<number> {
+export async function main(argv: readonly string[], raw: Io): Promise<number> {
+  // The one way to the terminal: nothing that a stranger named or sent reaches it unescaped.
+  const io = { ...raw, out: escaping(raw.out), err: escaping(raw.err) }
   let status = EXIT_OK
   const done = (code: number): void => {
     status = code
@@ -31,6 +34,10 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
+function escaping(write: (text: string) => void): (text: string) => void {
+  return text => write(printableLines(text))
+}
+
 function fail(error: unknown, program: Command, io: Io): number {
   // Help and version end as errors with status 0.
   if (error instanceof CommanderError && error.exitCode === 0) return EXIT_OK
@@ -40,10 +47,10 @@ function fail(error: unknown, program: Command, io: Io): number {
   }
   if (error instanceof CommanderError || error instanceof UsageError) {
     const message = error instanceof UsageError ? error.message : usageMessage(error, program)
-    io.err(`${program.name()}: ${message} (see ${program.name()} --help)\n`)
+    io.err(`${program.name()}: ${printable(message)} (see ${program.name()} --help)\n`)
     return EXIT_USAGE
   }
-  io.err(`${program.name()}: ${error instanceof VnetError ? error.message : describeException(error)}\n`)
+  io.err(`${program.name()}: ${error instanceof VnetError ? printable(error.message) : describeException(error)}\n`)
   return EXIT_FAILURE
 }
 

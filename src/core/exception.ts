@@ -1,4 +1,5 @@
 import { SkbError, stackFrame } from '../skb/error.ts'
+import { printableLines } from './printable.ts'
 
 /** Where our own code is: src/ or dist/. */
 const OWN = decodeURIComponent(new URL('../', import.meta.url).pathname)
@@ -10,7 +11,7 @@ const OWN = decodeURIComponent(new URL('../', import.meta.url).pathname)
  */
 export function describeException(error: unknown): string {
   try {
-    return error instanceof Error ? describeError(error) : String(error)
+    return printableLines(error instanceof Error ? describeError(error) : String(error))
   } catch {
     return 'an exception that cannot be told'
   }

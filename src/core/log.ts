@@ -1,6 +1,7 @@
 /**
  * Log lines like the kernel's: `vnet0: device opened`, one line a message. Where they go is the program's choice.
  */
+import { printable } from './printable.ts'
 
 export const LOGLEVEL_ERR = 3
 export const LOGLEVEL_WARNING = 4
@@ -42,6 +43,6 @@ export class Log {
   }
 
   #at(level: number, text: string): void {
-    if (level <= this.level) this.#write(level, this.#prefix + text.replace(/\s*\n\s*/g, ' | '))
+    if (level <= this.level) this.#write(level, printable(this.#prefix + text.replace(/\s*\n\s*/g, ' | ')))
   }
 }
