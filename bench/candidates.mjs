@@ -10,6 +10,7 @@
  *   exec(topology)     for what is asked and carries no frames: the words that run a program which asks it by private ioctls
  *   bare               it makes no interfaces
  *   hosts              ranges of addresses that answer ARP, each the first and how many
+ *   stranger           who floods it while it is measured (strangers.mjs)
  */
 import { fileURLToPath } from 'node:url'
 import { PEERS } from './peers.mjs'
@@ -22,8 +23,9 @@ export const BUILD = `${root}build/bench`
 /** 'vnet' in ASCII: the netlink port of the first vnet of a namespace. */
 export const VNET_PORT = '0x766e6574'
 
-// V8's own trace says of each garbage collection how long it took.
-const program = (command, options) => [process.execPath, '--trace-gc', `${root}dist/vnet.js`, command, '-q', ...options]
+/** vnet with these arguments. V8's own trace says of each garbage collection how long it took. */
+export const vnetProgram = words => [process.execPath, '--trace-gc', `${root}dist/vnet.js`, ...words]
+const program = (command, options) => vnetProgram([command, '-q', ...options])
 /** The words that run vnet as a user of that namespace would. */
 const inside = ({ ns }) => ['nsenter', `--net=/run/netns/${ns}`]
 const ends = (net, separator) => net.pairs.flatMap(({ a, b }) => [a, b].map(({ ns, name }) => ns + separator + name))

@@ -2,10 +2,11 @@
  * The cases: which candidates, on what network, measured by what. `metrics` are measured unless others are asked for, `more`
  * only when asked for by name. `flows` says what the traffic is: one flow on each pair of interfaces, or so many on one.
  * `spread` lets candidate and traffic use every CPU, as threads need; else each has one of its own. `asks`: the candidate is
- * asked by programs, and there are no flows.
+ * asked by programs, and there are no flows. `against`: what the ratios refer to, if not to C.
  */
 import * as candidates from './candidates.mjs'
 import { METRICS } from './metrics.mjs'
+import { strangers } from './strangers.mjs'
 
 const of = (...steps) => Object.keys(METRICS).filter(metric => steps.includes(METRICS[metric].step))
 const ends = of('start', 'idle', 'end')
@@ -72,6 +73,13 @@ export function cases(asked = {}) {
       metrics: [...of('sweep'), 'ready', 'idle', 'rss'],
       more: [],
       asks: true,
+    },
+    strangers: {
+      title: 'strangers: a cable or a lan while a stranger floods it, or floods an idle socket of another program',
+      candidates: strangers(),
+      metrics: [...of('stranger'), 'csum_errors'],
+      more: [],
+      against: { short: 'idle', what: 'the same flood aimed at an idle socket of another program' },
     },
   }
 }

@@ -1,6 +1,6 @@
 /** From a report to charts: one picture for each case and group of metrics, as `cable-throughput`, and one of what is in memory. */
 import { METRICS } from './metrics.mjs'
-import { short } from './report.mjs'
+import { C, short } from './report.mjs'
 import { barCharts } from './svg.mjs'
 
 /** What is drawn. Losses, and counts that must be zero, are numbers in the table only. */
@@ -36,13 +36,13 @@ function caption({ title, kase, rounds, seconds }) {
 }
 
 /** No panel when nobody has that figure. */
-function panel({ summary, ours = [] }, metric) {
+function panel({ summary, ours = [], against = C }, metric) {
   const { title, unit, better } = METRICS[metric]
   const bars = Object.entries(summary)
     .filter(([, row]) => row[metric] !== undefined)
     .map(([label, row]) => {
       const { median, min, max, vsC } = row[metric]
-      const ratio = vsC === undefined || !ours.includes(label) ? '' : `  (${vsC.toFixed(2)} x C)`
+      const ratio = vsC === undefined || !ours.includes(label) ? '' : `  (${vsC.toFixed(2)} x ${against.short})`
       return { label, median, min, max, ours: ours.includes(label), value: `${short(median)}${ratio}` }
     })
   return bars.length === 0 ? [] : [{ title, note: `${unit}, ${better} is better`, bars }]

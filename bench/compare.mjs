@@ -34,7 +34,7 @@ function figures({ cases = [], memory }) {
   const ofCases = cases.flatMap(({ kase, summary, ours = [] }) =>
     Object.entries(summary).flatMap(([candidate, row]) =>
       Object.entries(row)
-        .filter(([metric]) => metric in METRICS)
+        .filter(([metric]) => METRICS[metric]?.better !== undefined)
         .map(([metric, entry]) => {
           const { better, unit } = METRICS[metric]
           return { where: `${kase} ${candidate}`, name: metric, ours: ours.includes(candidate), better, unit, entry }

@@ -5,6 +5,8 @@
 
 const higher = (step, group, unit, title) => ({ step, group, unit, better: 'higher', title })
 const lower = (step, group, unit, title) => ({ step, group, unit, better: 'lower', title })
+/** What says how something else was measured. */
+const neither = (step, unit, title) => ({ step, group: 'circumstances', unit, title })
 
 /** p50 and the tail of a round trip, by one step, and what of it may be the collector's. */
 function roundTrip(step, title) {
@@ -60,6 +62,12 @@ export const METRICS = {
   sweep: higher('sweep', 'frames', 'thousand/s', 'ARP questions to one host after the other, answered'),
   sweep_loss: lower('sweep', 'loss', '%', 'of them, not answered'),
   cpu_msweep: lower('sweep', 'cpu', 's/million', 'CPU seconds of the candidate per million of those answers'),
+  stranger_tcp: higher('stranger', 'throughput', 'Gbit/s', 'TCP, one stream, while a stranger floods'),
+  stranger_cpu_gb: lower('stranger', 'cpu', 's/GB', 'CPU seconds of the candidate per GB of that TCP'),
+  ...roundTrip('stranger', 'a ping each ms, while a stranger floods'),
+  stranger_list: lower('stranger', 'program', 'ms', '`vnet list` of root, while a stranger floods'),
+  stranger_rate: neither('stranger', 'thousand/s', 'what that stranger sent and was taken'),
+  stranger_cores: neither('stranger', 'cores', 'CPU time that the stranger used'),
   ready: lower('start', 'program', 'ms', 'from exec to `ready`'),
   idle: lower('idle', 'program', '%', 'CPU of the candidate, links up, no traffic'),
   rss: lower('end', 'program', 'MiB', 'peak resident memory of the candidate'),

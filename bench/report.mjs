@@ -3,6 +3,8 @@ import { METRICS } from './metrics.mjs'
 import { QUIET } from './sample.mjs'
 
 const STOLEN = 0.05
+/** What ratios refer to where a case says nothing else. */
+export const C = { short: 'C', what: 'the C baseline with the same features' }
 
 /** A number for people: four digits that count. */
 export function short(value, digits = 4) {
@@ -11,14 +13,14 @@ export function short(value, digits = 4) {
 
 /** The table of one case, as run.mjs returns it. */
 export function caseTable({ kase, title = kase, rounds, seconds, metrics, samples, summary, failures, ...rest }) {
-  const { leftOut = [], furtherDevice = {} } = rest
+  const { leftOut = [], furtherDevice = {}, against = C } = rest
   const names = Object.keys(samples)
   const width = Math.max(...names.map(name => name.length))
   const left = Math.max(width + 32, ...metrics.map(metric => heading(metric).length))
   const lines = [
     title,
     `${rounds} x ${seconds} s a measurement; median [min - max]`,
-    'x C: ratio to the C baseline with the same features; x veth: to kernel veth',
+    `x ${against.short}: ratio to ${against.what}; x veth: to kernel veth`,
   ]
   for (const metric of metrics) {
     const figures = names.flatMap(name => summary[name][metric] ?? [])
@@ -27,7 +29,7 @@ export function caseTable({ kase, title = kase, rounds, seconds, metrics, sample
       lines.push('', `${heading(metric)}: 0, all of them`)
       continue
     }
-    lines.push('', `${heading(metric).padEnd(left)}${right('x C')}${right('x veth')}`)
+    lines.push('', `${heading(metric).padEnd(left)}${right(`x ${against.short}`)}${right('x veth')}`)
     for (const name of names) lines.push(`  ${name.padEnd(width)}  ${cells(summary[name][metric], left - width - 4)}`)
   }
   const further = Object.entries(furtherDevice).map(([name, mib]) => `  ${name.padEnd(width)}  ${right(short(mib))}`)
@@ -67,7 +69,7 @@ export function comparison({ worse, elsewhere, better, compared, incomparable, d
 
 function heading(metric) {
   const { title, unit, better } = METRICS[metric]
-  return `${title} (${unit}, ${better} is better)`
+  return `${title} (${unit}${better === undefined ? '' : `, ${better} is better`})`
 }
 
 function right(text) {

@@ -13,7 +13,7 @@ const MEMORY = fileURLToPath(new URL('memory/main.mjs', import.meta.url))
  * fails, is left out from then on; any other failure is told and the run goes on.
  */
 export async function runCase(name, kase, { rounds, seconds }, lab) {
-  const { title, candidates, metrics } = kase
+  const { title, candidates, metrics, against } = kase
   const leftOut = await missingPeers(candidates, lab)
   const names = Object.keys(candidates).filter(candidate => leftOut.every(other => other.name !== candidate))
   const samples = Object.fromEntries(names.map(candidate => [candidate, []]))
@@ -42,7 +42,20 @@ export async function runCase(name, kase, { rounds, seconds }, lab) {
   const summary = summarise(samples, candidates, metrics)
   const ours = names.filter(candidate => candidates[candidate].ours)
   const furtherDevice = furtherDevices(summary, candidates)
-  return { kase: name, title, rounds, seconds, metrics, ours, samples, summary, furtherDevice, leftOut, failures }
+  return {
+    kase: name,
+    title,
+    against,
+    rounds,
+    seconds,
+    metrics,
+    ours,
+    samples,
+    summary,
+    furtherDevice,
+    leftOut,
+    failures,
+  }
 }
 
 /** Each figure in a process of its own, on one CPU, round by round; a quarter of `seconds` each. */

@@ -11,7 +11,7 @@ import { Topology } from './topology.mjs'
 export const QUIET = 0.1
 const RETRIES = 2
 const FIRST_PORT = 5201
-const SHAPES = { snull: 'snull', loop: 'loop', control: 'snull', lan: 'lan' }
+const SHAPES = { snull: 'snull', loop: 'loop', control: 'snull', lan: 'lan', strangers: 'strangers' }
 
 /**
  * Measures the steps that `metrics` needs, `seconds` each, and returns the values by metric, with `foreign_cores`,
@@ -32,6 +32,7 @@ export async function sample({ kase, name, candidate, tag, metrics, seconds, pro
       row.ready = performance.now() - started
     }
     if (!kase.asks) await net.configure(candidate.command === undefined)
+    candidate.stranger?.prepare(net)
     const flows = kase.flows === undefined ? net.pairs : Array.from({ length: kase.flows }, () => net.pairs[0])
     const ports = { next: FIRST_PORT }
     const bench = {
@@ -40,6 +41,7 @@ export async function sample({ kase, name, candidate, tag, metrics, seconds, pro
       ours: candidate.ours,
       exec: candidate.exec,
       hosts: candidate.hosts,
+      stranger: candidate.stranger,
       processes,
       seconds,
       traffic: allowedCpus(),
@@ -79,12 +81,12 @@ async function measureSteps(bench, metrics, row) {
 /** Takes a step until a try was quiet enough, and returns the quietest. */
 async function quietest(bench, { measure, place }) {
   const cpus = allowedCpus()
-  const [traffic, candidate] = bench.spread ? [cpus, cpus] : place(cpus)
+  const [traffic, candidate, flooder] = bench.spread ? [cpus, cpus] : place(cpus)
   if (bench.child !== undefined) pin(bench.child.pid, candidate)
   let best
   let retries = -1
   do {
-    const { row, use } = await measure({ ...bench, traffic })
+    const { row, use } = await measure({ ...bench, traffic, flooder })
     if (best === undefined || use.foreignCores < best.foreignCores) best = { ...use, row }
     retries++
   } while (best.foreignCores > QUIET && retries < RETRIES)

@@ -6,7 +6,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { BUILD, VNET_PORT } from './candidates.mjs'
+import { BUILD, VNET_PORT, vnetProgram } from './candidates.mjs'
 import { countCpu } from './cpu.mjs'
 import { inNamespace } from './topology.mjs'
 
@@ -21,14 +21,25 @@ const SEGMENTS = 44
 const LOOKING = 10
 /** What the kernel says to a private ioctl on `lo`. */
 const EOPNOTSUPP = 95
+/** A connection through a candidate that has stalled takes this much longer to end. */
+const STALLED = 10
+/** The words that run a program before all others of its CPU. */
+const FIRST = ['chrt', '-f', '1']
 const echo = [`${BUILD}/ask`, 'echo', VNET_PORT]
+
+/** Of the time for which a stranger floods: five times that of other measurements, the greater part of it TCP. */
+const [TCP_PART, PING_PART] = [3, 2]
+/** Microseconds from one ping to the next. */
+const PING_EVERY = 1000
 
 /** One CPU for the traffic and one for the candidate; all on one; wherever the scheduler likes. */
 const apart = cpus => [cpus.slice(0, 1), cpus.slice(-1)]
 const together = cpus => [cpus.slice(0, 1), cpus.slice(0, 1)]
 const anywhere = cpus => [cpus, cpus]
+/** The stranger has one of its own where there are three, and otherwise that of the traffic. */
+const withStranger = cpus => [...apart(cpus), cpus.length > 2 ? cpus.slice(1, 2) : cpus.slice(0, 1)]
 
-/** In this order: what needs a warm candidate comes after what warms it. `place(cpus)`: of the traffic, of the candidate. */
+/** In this order: what needs a warm candidate comes after what warms it. `place(cpus)`: of the traffic, of the candidate, of who floods it. */
 export const STEPS = {
   tcp: { place: apart, measure: bench => tcp(bench, ['tcp', 'cpu_gb'], []) },
   tcp4: { place: apart, measure: bench => tcp(bench, ['tcp4', 'cpu_gb4'], ['-P', '4']) },
@@ -45,6 +56,7 @@ export const STEPS = {
   ioctl: { place: anywhere, measure: bench => answerTime(bench, 'ioctl', supervised(bench, bench.net.a.name, 0)) },
   passed1: { place: together, measure: bench => answerTime(bench, 'passed1', supervised(bench, 'lo', EOPNOTSUPP)) },
   sweep: { place: apart, measure: sweep },
+  stranger: { place: withStranger, measure: besideStranger },
   idle: { place: anywhere, measure: idle },
 }
 
@@ -63,7 +75,7 @@ export function warmUp(bench) {
   return flood({ ...bench, seconds: 0.25 }, SMALL)
 }
 
-async function tcp(bench, [rate, cost], options) {
+async function tcp(bench, [rate, cost], options, grace = GRACE) {
   const pairs = bench.net.pairs.map(pair => ({ ...pair, port: bench.ports.next++ }))
   const time = Math.max(1, Math.round(bench.seconds))
   const servers = pairs.map(({ b, port }) =>
@@ -73,7 +85,7 @@ async function tcp(bench, [rate, cost], options) {
     const used = countCpu(bench.child?.pid)
     const reports = await all(
       pairs.map(({ a, target, port }) =>
-        runTraffic(bench, a.ns, ['iperf3', '-J', '-c', target, '-p', port, '-t', time, ...options]),
+        runTraffic(bench, a.ns, ['iperf3', '-J', '-c', target, '-p', port, '-t', time, ...options], grace),
       ),
     )
     const use = used()
@@ -125,13 +137,13 @@ async function flood(bench, size, segments = 1) {
   })
 }
 
-async function roundTrip(bench, name, pair = bench.net.pairs[0], priority = []) {
+async function roundTrip(bench, name, { pair = bench.net.pairs[0], priority = [], every = [] } = {}) {
   const port = bench.ports.next++
   const echo = [...priority, `${BUILD}/lat`, 'echo', port, bench.seconds + GRACE]
   return withServers([startTraffic(bench, pair.b.ns, echo)], async () => {
     const used = countCpu(bench.child?.pid)
     const traced = bench.child?.stdout.length
-    const ping = [...priority, `${BUILD}/lat`, 'ping', pair.target, port, 1_000_000, bench.seconds]
+    const ping = [...priority, `${BUILD}/lat`, 'ping', pair.target, port, 1_000_000, bench.seconds, ...every]
     const { n, p50, p99, p99_9, max } = lastJson(await runTraffic(bench, pair.a.ns, ping))
     const row = { [`${name}_p50`]: p50, [`${name}_p99`]: p99, [`${name}_p99.9`]: p99_9, [`${name}_max`]: max }
     const use = used()
@@ -159,9 +171,39 @@ async function besideFlood(bench) {
   const longer = { ...bench, seconds: bench.seconds + 1, flows: [flooded] }
   const [{ pps }, { row, use }] = await all([
     flood(longer, SMALL),
-    delay(500).then(() => roundTrip(bench, 'near', quiet, ['chrt', '-f', '1'])),
+    delay(500).then(() => roundTrip(bench, 'near', { pair: quiet, priority: FIRST })),
   ])
   return { row: { ...row, flood: pps / 1e3 }, use }
+}
+
+/**
+ * TCP, then pings, then `vnet list`, all while a stranger floods the candidate, or something else with the same effort. The
+ * pings have priority over the flood: what they wait for is the candidate.
+ */
+async function besideStranger(bench) {
+  const { net, child, processes, seconds, stranger, flooder } = bench
+  const theirs = { ...bench, traffic: flooder }
+  const bystander = startTraffic(theirs, net.stranger, stranger.bystander(net))
+  return withServers([bystander], async () => {
+    const flood = startTraffic(theirs, net.stranger, stranger.flood(net, child))
+    return withServers([flood], async () => {
+      const used = countCpu(flood.child.pid)
+      const longer = { ...bench, seconds: TCP_PART * seconds }
+      const { row, use } = await tcp(longer, ['stranger_tcp', 'stranger_cpu_gb'], [], STALLED)
+      const pings = { priority: FIRST, every: [PING_EVERY] }
+      const ping = await roundTrip({ ...bench, seconds: PING_PART * seconds }, 'stranger', pings)
+      const started = performance.now()
+      await processes.start(vnetProgram(['list'])).output(LOOKING)
+      const list = performance.now() - started
+      const { candidate, seconds: took } = used()
+      flood.child.kill('SIGTERM')
+      const { sent, seconds: flooded } = lastJson(await flood.child.output(GRACE))
+      const effort = { stranger_rate: sent / flooded / 1e3, stranger_cores: candidate / took }
+      const foreignCores = Math.max(use.foreignCores, ping.use.foreignCores)
+      const stolenCores = Math.max(use.stolenCores, ping.use.stolenCores)
+      return { row: { ...row, ...ping.row, stranger_list: list, ...effort }, use: { foreignCores, stolenCores } }
+    })
+  })
 }
 
 /** A program that asks `name`, run by what answers for its driver; the call is to end with `errno`. */

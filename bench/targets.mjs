@@ -71,6 +71,15 @@ export function targets(report) {
   row('ping beside a flooded cable, p99', atMost(1000), figure('neighbour', 'vnet', 'near_p99'), 'us')
   row('private ioctl under vnet exec, on one CPU, p50', atMost(60), figure('control', 'vnet', 'ioctl1_p50'), 'us')
   row('private ioctl under vnet exec, unpinned, p50', atMost(60), figure('control', 'vnet', 'ioctl_p50'), 'us')
+
+  const attacks = report.cases.find(({ kase }) => kase === 'strangers')?.summary ?? {}
+  for (const name of Object.keys(attacks).filter(attack => !attack.endsWith('-idle'))) {
+    const ping = entry('strangers', name, 'stranger_p99')
+    const soon = { text: 'at most 1 ms, or twice', holds: ms => ms <= 1 || ping.vsC <= 2 }
+    row(`strangers, ${name}: TCP`, atLeast(0.8), toC('strangers', name, 'stranger_tcp'), 'of idle')
+    row(`strangers, ${name}: ping, p99`, soon, ping?.median / 1000, 'ms')
+    row(`strangers, ${name}: \`vnet list\``, atMost(1000), figure('strangers', name, 'stranger_list'), 'ms')
+  }
   return rows
 }
 

@@ -5,22 +5,34 @@
  * cable: pair n is 198.18.n.1 and 198.18.n.2 in two namespaces. snull: both interfaces in one; what leaves the first for
  * 198.18.0.2 enters the second as 198.18.1.1 > 198.18.1.2, and back. loop: the same with a single interface, which is both
  * ends. The kernel has nothing that flips addresses, so veth in snull is a pair in one namespace that policy routing sends
- * over the wire, untranslated. lan: one interface, and what is behind it has addresses of its own.
+ * over the wire, untranslated. lan: one interface, and what is behind it has addresses of its own. strangers: a cable, and a
+ * third namespace, `stranger`, with a kernel veth pair in it that leads nowhere, and a directory for what a candidate writes.
  */
+import { mkdirSync, rmSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { run } from './processes.mjs'
+
+/** Interfaces in the namespace of the stranger: the port of a vnet, if there is one, and an end of the veth pair. */
+export const STRANGER = 'bkC0'
+export const IDLE = 'idle0'
 
 export class Topology {
   /** From one end to the other: `{ a, b, source, target }`, the ends as `{ ns, name }`; the first sends to `target`. */
   pairs
 
-  /** `shape` is cable, snull, loop or lan; `tag` makes the names of the namespaces unique. */
+  /** Set for the shape `strangers` alone. */
+  stranger
+  directory
+
+  /** `shape` is cable, snull, loop, lan or strangers; `tag` makes the names of the namespaces unique. */
   constructor(shape, tag, pairs = 1) {
     this.shape = shape
-    const [near, far] = [`${tag}a`, shape === 'cable' ? `${tag}b` : `${tag}a`]
+    const joined = shape === 'cable' || shape === 'strangers'
+    const [near, far] = [`${tag}a`, joined ? `${tag}b` : `${tag}a`]
     this.pairs = Array.from({ length: pairs }, (_, n) => {
       const names = {
         cable: [`bkA${n}`, `bkB${n}`],
+        strangers: [`bkA${n}`, `bkB${n}`],
         snull: ['sn0', 'sn1'],
         loop: ['lp0', 'lp0'],
         lan: ['eth9', 'eth9'],
@@ -33,6 +45,11 @@ export class Topology {
       }
     })
     this.namespaces = [...new Set([near, far])]
+    if (shape === 'strangers') {
+      this.stranger = `${tag}c`
+      this.directory = `/var/tmp/${tag}`
+      this.namespaces.push(this.stranger)
+    }
   }
 
   /** The ends of the first pair. */
@@ -53,6 +70,10 @@ export class Topology {
         sysctl(ns, `ipv4/conf/${scope}/rp_filter`, 0)
       }
     }
+    if (this.stranger === undefined) return
+    mkdirSync(this.directory)
+    run('ip', '-n', this.stranger, 'link', 'add', IDLE, 'up', 'type', 'veth', 'peer', 'name', 'idle1')
+    run('ip', '-n', this.stranger, 'link', 'set', 'idle1', 'up')
   }
 
   remove() {
@@ -63,6 +84,7 @@ export class Topology {
         // It was never made, or is gone already.
       }
     }
+    if (this.directory !== undefined) rmSync(this.directory, { recursive: true, force: true })
   }
 
   /** Makes each pair of interfaces a kernel veth pair. */

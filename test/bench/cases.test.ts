@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { cases } from '../../bench/cases.mjs'
 import { METRICS } from '../../bench/metrics.mjs'
 import { STEPS } from '../../bench/steps.mjs'
 import { Topology } from '../../bench/topology.mjs'
+import { parseLanConfig } from '../../src/lan/config.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: the bench is JavaScript.
 const table: Record<string, any> = cases()
@@ -27,7 +29,7 @@ describe('the tables of the bench', () => {
 
   test('every command makes the interfaces of its topology, each of them', () => {
     for (const { kase, candidate } of all.filter(({ candidate }) => candidate.command && !candidate.bare)) {
-      const shape = ['snull', 'loop', 'lan'].includes(kase) ? kase : 'cable'
+      const shape = ['snull', 'loop', 'lan', 'strangers'].includes(kase) ? kase : 'cable'
       const net = new Topology(shape, 'tag', candidate.pairs)
       const words = candidate.command(net).join(' ')
       for (const { a, b } of net.pairs) for (const { name } of [a, b]) expect(words).toContain(name)
@@ -43,6 +45,34 @@ describe('the tables of the bench', () => {
     const net = new Topology('cable', 'tag')
     expect(table.queues.candidates['vnet/4'].command(net).join(' ')).toContain('--txqs 4 --rxqs 4')
     expect(table.queues.candidates['relay-offload/4'].command(net).join(' ')).toContain('--queues 4')
+  })
+})
+
+describe('the attacks of strangers', () => {
+  const net = new Topology('strangers', 'tag')
+  // biome-ignore lint/suspicious/noExplicitAny: the bench is JavaScript.
+  const attacks = Object.entries<any>(table.strangers.candidates).filter(([name]) => !name.endsWith('-idle'))
+
+  test('are compared with the same vnet and another aim of the flood', () => {
+    for (const [name, { like, command, stranger }] of attacks) {
+      const idle = table.strangers.candidates[like]
+      expect(like).toBe(`${name}-idle`)
+      expect(idle.like).toBe(like)
+      expect(idle.command(net)).toEqual(command(net))
+      expect(idle.stranger.bystander(net)).toEqual(stranger.bystander(net))
+      // A control socket is there only while a vnet runs.
+      if (!['requests', 'deaf'].includes(name))
+        expect(idle.stranger.flood(net).slice(0, 2)).toEqual(stranger.flood(net).slice(0, 2))
+    }
+  })
+
+  test('have the segment that their frames are made for', () => {
+    const file = (name: string) => readFileSync(new URL(`../../bench/${name}`, import.meta.url), 'utf8')
+    const { gateway, hosts, dhcp } = parseLanConfig(file('strangers.yaml'))
+    const define = (name: string) => new RegExp(`define ${name} "(.*)"`).exec(file('traffic/frames.h'))![1]
+    expect(gateway.ip).toBe(define('GATEWAY_IP'))
+    expect(hosts.slice(0, 2).map(({ ip }) => ip)).toEqual([[define('ECHO_A_IP')], [define('ECHO_B_IP')]])
+    expect(JSON.stringify(dhcp?.subnets)).toContain(`"${define('CLIENT_IP')}-`)
   })
 })
 

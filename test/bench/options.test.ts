@@ -9,7 +9,8 @@ describe('parseOptions', () => {
   test('without arguments means every part, candidate and metric of each, three rounds of one second', () => {
     const options = parsed()
     expect(options.parts).toEqual([
-      ...['cable', 'snull', 'loop', 'one-end', 'busy', 'cables', 'queues', 'neighbour', 'control', 'lan', 'memory'],
+      ...['cable', 'snull', 'loop', 'one-end', 'busy', 'cables', 'queues', 'neighbour', 'control', 'lan'],
+      ...['strangers', 'memory'],
     ])
     expect(options).toMatchObject({ rounds: 3, seconds: 1, memory: true, json: undefined })
     expect(candidatesOf(options, 'cable')).toEqual(
@@ -30,6 +31,10 @@ describe('parseOptions', () => {
 
   test('a candidate of several sizes is asked for by its name without the size', () => {
     expect(candidatesOf(parsed('--candidates', 'vnet'), 'cables')).toEqual(['vnet/1', 'vnet/2', 'vnet/4', 'vnet/8'])
+  })
+
+  test('an attack is asked for together with what it is compared with', () => {
+    expect(candidatesOf(parsed('--candidates', 'dhcp'), 'strangers')).toEqual(['dhcp', 'dhcp-idle'])
   })
 
   test('measures by name what a case has only on request', () => {

@@ -41,6 +41,13 @@ describe('caseTable', () => {
     expect(table({}, more)).toContain('LEFT OUT npm-x: npm install failed')
   })
 
+  test('names what the ratios refer to, C unless the case has something else', () => {
+    expect(table({})).toMatch(/^x C: ratio to the C baseline/m)
+    const text = table({}, { against: { short: 'idle', what: 'the idle flood' } })
+    expect(text).toMatch(/^x idle: ratio to the idle flood/m)
+    expect(text).toMatch(/is better\) +x idle +x veth$/m)
+  })
+
   test('says in one line that a figure is zero for all', () => {
     expect(table({ reordered: 0 })).toMatch(/^frames of the 64-byte flood out of order .*: 0, all of them$/m)
     expect(table({ reordered: 1 })).not.toContain('all of them')

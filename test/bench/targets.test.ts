@@ -50,6 +50,26 @@ describe('targets', () => {
     expect(row('cables: TCP, sum, 4 to one')).toMatchObject({ value: 0.99, reached: false })
   })
 
+  test('of an attack are ratios to the idle flood, and a ping that takes 1 ms or twice as long', () => {
+    const attack = (tcp: number, p99: number, ratio: number) => {
+      return { stranger_tcp: one(5, { vsC: tcp }), stranger_p99: one(p99, { vsC: ratio }), stranger_list: one(300) }
+    }
+    const summary = { log: attack(0.9, 3000, 1.9), dns: attack(0.7, 3000, 2.1), tcp: attack(0.8, 900, 9) }
+    const rows = targets({ cases: [{ kase: 'strangers', summary: { ...summary, 'log-idle': attack(1, 1, 1) } }] })
+    expect(rows.map(({ what, reached }) => [what, reached])).toEqual([
+      ['strangers, log: TCP', true],
+      ['strangers, log: ping, p99', true],
+      ['strangers, log: `vnet list`', true],
+      ['strangers, dns: TCP', false],
+      ['strangers, dns: ping, p99', false],
+      ['strangers, dns: `vnet list`', true],
+      ['strangers, tcp: TCP', true],
+      ['strangers, tcp: ping, p99', true],
+      ['strangers, tcp: `vnet list`', true],
+    ])
+    expect(rows[1]).toMatchObject({ target: 'at most 1 ms, or twice', value: 3, unit: 'ms' })
+  })
+
   test('that were not measured have no row', () => {
     expect(row('snull: CPU a GB')).toBeUndefined()
     expect(row('cables: TCP, sum, 8 to one')).toBeUndefined()

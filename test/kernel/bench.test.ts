@@ -46,3 +46,19 @@ test('the bench sweeps 10,000 hosts, all of which answer, and they take less tha
   expect(many.rss.median - one.rss.median).toBeLessThan(64)
   expect(namespaces()).toEqual(before)
 })
+
+test('the bench floods a vnet as much as a socket that is idle, and leaves nothing', { timeout: 120_000 }, async () => {
+  const before = namespaces()
+  const names = ['stranger_tcp', 'stranger_p99', 'stranger_list', 'stranger_rate']
+  const what = ['--only', 'strangers', '--candidates', 'udp-echo', '--metrics', names.join(',')]
+  const args = ['bench/bench.mjs', ...what, '--rounds', '1', '--secs', '0.5', '--json', '-']
+  const { stdout } = await promisify(execFile)(process.execPath, args)
+  const [{ summary, failures }] = JSON.parse(stdout).cases
+  expect(failures).toEqual([])
+  for (const figures of [summary['udp-echo'], summary['udp-echo-idle']]) {
+    expect(Object.keys(figures)).toEqual(names)
+    for (const { median } of Object.values<{ median: number }>(figures)) expect(median).toBeGreaterThan(0)
+  }
+  expect(namespaces()).toEqual(before)
+  expect(readdirSync('/var/tmp').filter(name => name.startsWith('vnetbench'))).toEqual([])
+})
