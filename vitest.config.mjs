@@ -1,15 +1,26 @@
 /**
+ * With VNET_LONG=1 only the files run that import test/support/scale.ts, at their full size.
+ *
  * Two projects. unit: everything that needs no rights. kernel: test/kernel, as root, in network namespaces that the tests
  * make; where that is not possible all of it is skipped, and the reason printed once. The coverage threshold is set by
  * scripts/test.mjs, since it holds for full runs only.
  */
 
+import { readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { reasonToSkipKernelTests } from './scripts/kernel-tests.mjs'
 
 const reason = reasonToSkipKernelTests()
 if (reason !== undefined) console.error(`kernel tests are skipped: ${reason}`)
+
+const isLong = process.env.VNET_LONG === '1'
+const root = import.meta.dirname
+const names = readdirSync(join(root, 'test'), { recursive: true }).map(name => `test/${name}`)
+const isScaled = name => readFileSync(join(root, name), 'utf8').includes('/scale.ts')
+const files = names.filter(name => name.endsWith('.test.ts') && (!isLong || isScaled(name)))
+const isKernel = name => name.startsWith('test/kernel/')
 
 const cores = availableParallelism()
 
@@ -24,9 +35,9 @@ export default defineConfig({
         test: {
           ...common,
           name: 'unit',
-          include: ['test/**/*.test.ts'],
-          exclude: ['test/kernel/**'],
+          include: files.filter(name => !isKernel(name)),
           maxWorkers: cores,
+          testTimeout: isLong ? 900_000 : 5_000,
           sequence: { groupOrder: 0 },
         },
       },
@@ -34,11 +45,11 @@ export default defineConfig({
         test: {
           ...common,
           name: 'kernel',
-          include: ['test/kernel/**/*.test.ts'],
-          // They wait for the kernel more than they compute.
-          maxWorkers: 2 * cores,
+          include: files.filter(isKernel),
+          // They wait for the kernel more than they compute; in a long run they compute.
+          maxWorkers: isLong ? cores : 2 * cores,
           sequence: { groupOrder: 1 },
-          testTimeout: 30_000,
+          testTimeout: isLong ? 900_000 : 30_000,
           hookTimeout: 30_000,
           ...(reason === undefined ? {} : { runner: './test/support/skip-all-runner.ts' }),
         },

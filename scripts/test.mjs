@@ -1,7 +1,8 @@
 /**
  * node scripts/test.mjs [VITEST ARGUMENTS]: what `npm test` runs once set-up is done. Formatter and linter, type checks and
  * the import rule, then the sanitizer build's tests, then all tests with coverage; it stops at the first that fails.
- * With arguments only vitest runs, with them. The last line is `N passed, N failed, N skipped`. In CI a skipped kernel
+ * With arguments only vitest runs, with them; after --long it runs what is scaled up for `npm run test:long`
+ * (test/support/scale.ts). The last line is `N passed, N failed, N skipped`. In CI a skipped kernel
  * test is a failure. The exit code is that of what failed.
  */
 
@@ -30,6 +31,10 @@ const sanitizers = [['sanitizers', process.execPath, script('sanitize.mjs')]]
 const fullRun = ['--coverage', ...(reasonToSkipKernelTests() === undefined ? ['--coverage.thresholds.lines=90'] : [])]
 
 async function main(args) {
+  if (args[0] === '--long') {
+    process.env.VNET_LONG = '1'
+    return runVitest(args.slice(1))
+  }
   if (args.length > 0) return runVitest(args)
   return (await runSteps(checks)) || (await runSteps(sanitizers)) || (await runVitest(fullRun))
 }

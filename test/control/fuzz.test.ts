@@ -1,7 +1,7 @@
 /**
- * A million datagrams to what answers for a vnet, of which snull is the driver. There are two such vnets, which are asked the same all along; to the
- * one each datagram is given in the middle of zeros, to the other in the middle of ones. They must say the same, and to every request that
- * wants an end of its answer, one.
+ * Random and bent datagrams, a million in a long run, to what serves requests in a vnet of snull. Two
+ * such vnets get the same requests, one amid zeros, the other amid ones. Both must reply alike, and
+ * exactly once to every request that wants an end of its reply.
  */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { dispatch } from '../../src/control/dispatch.ts'
@@ -36,6 +36,7 @@ import {
 } from '../support/fuzz-netlink.ts'
 import { request } from '../support/genl-request.ts'
 import { addDevice, addDriver, memoryNets, turn } from '../support/memory-net.ts'
+import { SEED, scaled } from '../support/scale.ts'
 
 // A request may name any process of the machine, and this test may be root's.
 vi.mock('../../src/control/process-memory.ts', () => ({
@@ -46,7 +47,7 @@ vi.mock('../../src/control/process-memory.ts', () => ({
   },
 }))
 
-const COUNT = 1_000_000
+const COUNT = scaled(1_000_000)
 /** Octets around. */
 const AROUND = 64
 /** What a request may be refused with. */
@@ -193,13 +194,13 @@ function hold(asked: readonly Whole[], octets: Uint8Array, said: Said[], port: n
   if (said.some(({ portid }) => portid !== port)) throw new Error('something is for another port')
 }
 
-test('a vnet answers a million random and bent datagrams, each request of them once, and reads nothing around them', {
+test('a vnet answers random and bent datagrams, each request of them once, and reads nothing around them', {
   timeout: 300_000,
 }, async () => {
   const [zeros, ones] = [await vnet(0x00), await vnet(0xff)]
   const rights = right()
   const [refused, told] = [new Map<number, number>(), { requests: 0, answers: 0 }]
-  for (const seed of seedsOf(COUNT, 1001)) {
+  for (const seed of seedsOf(COUNT, 1000 + SEED)) {
     const [bender, chance] = [new Bender(seed, rights), new Chance(seed + 1)]
     for (let i = 0; i < FUZZ_BLOCK; i++) {
       const octets = bender.octets.subarray(0, bender.next())
@@ -228,7 +229,7 @@ test('a vnet answers a million random and bent datagrams, each request of them o
   expect(told.answers).toBeGreaterThan(COUNT / 4)
   for (const error of [0, ...REFUSALS]) {
     // A deadline is an attribute that few have.
-    const least = error === -ETIMEDOUT ? 0 : 100
-    expect(refused.get(error), `refused with ${error}`).toBeGreaterThan(least)
+    const least = error === -ETIMEDOUT ? 0 : COUNT / 10_000
+    expect(refused.get(error) ?? 0, `refused with ${error}`).toBeGreaterThanOrEqual(least)
   }
 })

@@ -1,7 +1,6 @@
 /**
  * The program under frames at random on real TAPs, sent from the host's side by packet sockets, with and without vnet headers,
- * so that the kernel's own segmentation and checksum offload bring broken frames too. FUZZ_FRAMES and FUZZ_SEED as in
- * test/drivers/fuzz.test.ts.
+ * so that the kernel's own segmentation and checksum offload bring broken frames too.
  */
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { random } from '../../src/core/random.ts'
@@ -14,10 +13,10 @@ import {
 import { fuzzFrames } from '../support/fuzz-frames.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
+import { SEED, scaled } from '../support/scale.ts'
 import { startVnet, stopConserved } from '../support/vnet-process.ts'
 
-const FRAMES = Number(process.env.FUZZ_FRAMES ?? 5000)
-const SEED = Number(process.env.FUZZ_SEED ?? 1)
+const FRAMES = scaled(50_000)
 /** With the header before it the longest a packet socket sends. */
 const MAX_LENGTH = 65_535
 /** The last is no kind there is. */

@@ -106,3 +106,10 @@ test('elsewhere they are only counted', async () => {
   expect(code).toBe(0)
   expect(lastLines(stdout, 2)).toEqual(['vitest was here', '1 passed, 0 failed, 1 skipped'])
 })
+
+test('--long runs the tests alone, at their full size, and counts them', async () => {
+  program('node_modules/.bin/vitest', "console.log('long: ' + process.env.VNET_LONG)")
+  const { code, stdout } = await run(['--long', 'test/core'])
+  expect([code, stdout]).toEqual([0, 'long: 1\n'])
+  expect(calls()).toEqual([expect.stringMatching(/vitest run .* test\/core$/)])
+})

@@ -1,7 +1,6 @@
 /**
  * The segment and its hosts under frames at random: whole packets of every kind, for hosts, groups and nobody, changed in
- * places and cut, and mere noise. Nothing throws, every frame is accounted for, no slot is lost. FUZZ_FRAMES and FUZZ_SEED in the
- * environment make a longer run, or another.
+ * places and cut, and mere noise. Nothing throws, every frame is accounted for, no slot is lost.
  */
 import { expect, test } from 'vitest'
 import { NSEC_PER_MSEC } from '../../src/core/clock.ts'
@@ -18,11 +17,11 @@ import {
 import { address } from '../header/frames.ts'
 import { buildArp, buildNeighbour } from '../header/neighbour.ts'
 import { memoryNets } from '../support/memory-net.ts'
+import { SEED, scaled } from '../support/scale.ts'
 import { addLan, settle } from './lan-net.ts'
 import { BROADCAST, CLIENT, CLIENT_MAC, CLIENT6, GATEWAY, GATEWAY6, packet, ping, tcp, udp } from './packets.ts'
 
-const FRAMES = Number(process.env.FUZZ_FRAMES ?? 100_000)
-const SEED = Number(process.env.FUZZ_SEED ?? 1)
+const FRAMES = scaled(1_000_000)
 
 const makeNet = memoryNets()
 const everybody = { mac: BROADCAST, ip: [255, 255, 255, 255] }
