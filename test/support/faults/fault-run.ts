@@ -1,0 +1,232 @@
+/**
+ * Runs of the program in which one call of the C library fails, made to by a preloaded library
+ * (faults.c). A run without a fault says which calls there are to fail.
+ */
+import { execFileSync, spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type ErrnoName, errnoName } from '../../../src/core/errno.ts'
+import { ERRNO_TABLE } from '../../../src/core/errno-table.ts'
+import type { Random } from '../../../src/core/random.ts'
+import { type Netns, OwnNetns } from '../netns.ts'
+
+const PROGRAM = fileURLToPath(new URL('../../../dist/vnet.js', import.meta.url))
+const SOURCE = fileURLToPath(new URL('faults.c', import.meta.url))
+/** As in faults.c. */
+const LOG_SIZE = 1 << 20
+/** A run takes a fraction of a second; one that has not ended by then hangs. */
+const HANG_MS = 30_000
+
+export interface Fault {
+  /** The call, as faults.c writes it: `ioctl 400454ca /dev/net/tun`. */
+  readonly site: string
+  /** Which of the calls at that site, from 1. */
+  readonly count: number
+  readonly errno: number
+}
+
+/** Where a run takes place: two namespaces of its own and a directory. */
+export interface Place {
+  readonly near: Netns
+  readonly far: Netns
+  readonly directory: string
+}
+
+export interface Scenario {
+  readonly name: string
+  /** Whether every frame comes out again or is a drop; simulated hosts take frames in. */
+  readonly conserves: boolean
+  readonly args: (place: Place) => readonly string[]
+  /** Sends frames once it is ready; settles when they have come through, or `ended` is aborted. */
+  readonly traffic: (place: Place, ended: AbortSignal) => Promise<void>
+}
+
+export interface FaultRun {
+  /** Exit status; a signal's name if one ended it; 'hang' if nothing did. */
+  readonly status: number | NodeJS.Signals | 'hang'
+  readonly ready: boolean
+  readonly stdout: string
+  readonly stderr: string
+  /** How often each site was called. */
+  readonly sites: ReadonlyMap<string, number>
+  readonly failed: boolean
+  /** What was opened by the program and still open at a regular exit. */
+  readonly leaked: readonly string[]
+  /** Open descriptors after the traffic, 0 if it had ended by then. */
+  readonly descriptors: number
+  /** What is left of it: interfaces and files. */
+  readonly left: readonly string[]
+}
+
+/**
+ * The errors that a call can have, by its site: the first that matches counts. What has none here
+ * fails only for a descriptor or an argument that is wrong, such as fstat, FIONBIO and timerfd_settime.
+ */
+const ERRORS: readonly (readonly [RegExp, readonly ErrnoName[]])[] = [
+  [/^open\+/, ['EACCES', 'EMFILE', 'ENOSPC', 'EROFS', 'EEXIST', 'EDQUOT']],
+  [/^open/, ['ENOENT', 'EACCES', 'EMFILE', 'ENFILE', 'ENOMEM', 'EINTR']],
+  // Only a file that was written has anything to tell then.
+  [/^close .*\.(new|tmp)$/, ['EIO', 'ENOSPC', 'EDQUOT', 'EINTR']],
+  [/^close/, ['EINTR']],
+  [/^ioctl 5421/, []],
+  [/^ioctl/, ['EPERM', 'EBUSY', 'EINVAL', 'ENOMEM', 'ENODEV', 'ENOTTY', 'EINTR', 'EBADFD', 'EOPNOTSUPP']],
+  [/^socket /, ['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EACCES', 'EAFNOSUPPORT', 'EPROTONOSUPPORT']],
+  [/^bind/, ['EADDRINUSE', 'EACCES', 'EADDRNOTAVAIL', 'ENOMEM', 'EROFS', 'EPERM']],
+  [/^listen/, ['EADDRINUSE', 'EOPNOTSUPP']],
+  [/^accept/, ['EMFILE', 'ENFILE', 'ECONNABORTED', 'ENOMEM', 'ENOBUFS', 'EINTR', 'EAGAIN', 'EPERM']],
+  [/^connect/, ['ECONNREFUSED', 'EACCES', 'EAGAIN', 'ENOENT', 'EINTR', 'EPROTOTYPE']],
+  [/^setsockopt/, ['ENOPROTOOPT', 'EPERM', 'EINVAL', 'ENOMEM', 'ENOBUFS']],
+  [/^send/, ['ENOBUFS', 'ENOMEM', 'EAGAIN', 'EINTR', 'EPERM', 'ECONNREFUSED', 'EPIPE', 'ENETDOWN']],
+  [/^recv/, ['ENOBUFS', 'ENOMEM', 'EAGAIN', 'EINTR', 'ECONNRESET', 'ENETDOWN']],
+  [/^read .*tun$/, ['EBADFD', 'EIO', 'EINTR', 'ENOMEM', 'EFAULT', 'EINVAL']],
+  [/^read/, ['EIO', 'EINTR', 'EAGAIN', 'ENOMEM', 'EISDIR']],
+  [/^write .*tun$/, ['EIO', 'EBADFD', 'EINVAL', 'EAGAIN', 'ENOMEM', 'EINTR', 'ENOBUFS']],
+  // Standard output and error, as the test has them.
+  [/^write socket\(1,1,0\)/, ['EPIPE', 'EINTR', 'EAGAIN', 'ECONNRESET', 'ENOBUFS']],
+  [/^write/, ['EIO', 'ENOSPC', 'EINTR', 'EDQUOT', 'EFBIG']],
+  [/^fsync/, ['EIO', 'ENOSPC', 'EDQUOT', 'EROFS']],
+  [/^f?chmod/, ['EPERM', 'EIO', 'EROFS']],
+  [/^rename/, ['EIO', 'ENOSPC', 'EACCES', 'EXDEV', 'EROFS']],
+  [/^unlink/, ['EACCES', 'EBUSY', 'EIO', 'EROFS']],
+  [/^mkdir/, ['EACCES', 'ENOSPC', 'EROFS', 'EEXIST']],
+  [/^statx \//, ['EACCES', 'ENOMEM', 'EIO', 'ENOENT']],
+  [/^setns/, ['EPERM', 'EINVAL', 'ENOMEM']],
+  [/^unshare/, ['EPERM', 'ENOMEM', 'EINVAL']],
+  [/^timerfd_create/, ['EMFILE', 'ENFILE', 'ENODEV', 'ENOMEM']],
+  [/^epoll_create/, ['EMFILE', 'ENFILE', 'ENOMEM']],
+  [/^epoll_ctl/, ['ENOMEM', 'ENOSPC', 'EPERM']],
+  // libuv aborts on every other.
+  [/^epoll_wait/, ['EINTR']],
+  [/^syscall/, ['EPERM', 'ENOSYS', 'EINVAL', 'EMFILE']],
+]
+
+function errorsOf(site: string): number[] {
+  const [, names = []] = ERRORS.find(([pattern]) => pattern.test(site)) ?? []
+  return names.map(name => ERRNO_TABLE[name][0])
+}
+
+/**
+ * Draws up to `most` faults of a run's calls: every site once before any a second time, and of a
+ * site every errno before one a second time.
+ */
+export function drawFaults(sites: ReadonlyMap<string, number>, most: number, { below }: Random): Fault[] {
+  const shuffled = <T>(list: readonly T[]): T[] => {
+    const all = [...list]
+    for (let i = all.length - 1; i > 0; i--) {
+      const j = below(i + 1)
+      ;[all[i], all[j]] = [all[j] as T, all[i] as T]
+    }
+    return all
+  }
+  const queues = shuffled([...sites]).map(([site, calls]) => {
+    const counts = shuffled(Array.from({ length: calls }, (_, i) => i + 1))
+    const errors = shuffled(errorsOf(site))
+    return counts.flatMap((_, i) =>
+      errors.map((errno, j) => ({ site, count: counts[(i + j) % calls] as number, errno })),
+    )
+  })
+  const drawn: Fault[] = []
+  for (let i = 0; drawn.length < most && queues.some(queue => i < queue.length); i++) {
+    for (const queue of queues) if (i < queue.length) drawn.push(queue[i] as Fault)
+  }
+  return drawn.slice(0, most)
+}
+
+export class FaultLab implements Disposable {
+  readonly #own = new OwnNetns()
+  readonly #directory = mkdtempSync(join(tmpdir(), 'vnet-faults-'))
+  readonly #library = join(this.#directory, 'faults.so')
+  #places = 0
+
+  constructor() {
+    execFileSync('gcc', ['-shared', '-fPIC', '-O1', '-o', this.#library, SOURCE, '-ldl'])
+  }
+
+  place(): Place {
+    const directory = join(this.#directory, `place${this.#places++}`)
+    mkdirSync(directory)
+    return { near: this.#own.addQuiet(), far: this.#own.addQuiet(), directory }
+  }
+
+  [Symbol.dispose](): void {
+    this.#own.remove()
+    rmSync(this.#directory, { recursive: true })
+  }
+
+  /** Runs the program to its end, with traffic in between, and with one call failing. */
+  async run({ args, traffic }: Scenario, place: Place, fault?: Fault): Promise<FaultRun> {
+    const log = `${place.directory}.log`
+    writeFileSync(log, '')
+    truncateSync(log, LOG_SIZE)
+    const env = {
+      ...process.env,
+      LD_PRELOAD: this.#library,
+      FAULT_LOG: log,
+      ...(fault && { FAULT: `${fault.site}@${fault.count}@${fault.errno}` }),
+    }
+    const [command, ...rest] = ['nsenter', `--net=/run/netns/${place.near.name}`, process.execPath, PROGRAM]
+    const child = spawn(command as string, [...rest, ...args(place)], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const text = { stdout: '', stderr: '' }
+    let descriptors = 0
+    let isReady = false
+    let hangs = false
+    const over = new AbortController()
+    const timer = setTimeout(() => {
+      hangs = true
+      child.kill('SIGKILL')
+    }, HANG_MS)
+    const ready = new Promise<void>(resolve => {
+      for (const stream of ['stdout', 'stderr'] as const) {
+        child[stream].setEncoding('utf8').on('data', more => {
+          text[stream] += more
+          if (/^\{"event":"ready"/m.test(text.stdout)) resolve()
+        })
+      }
+    }).then(async () => {
+      isReady = true
+      await traffic(place, over.signal)
+      if (over.signal.aborted) return
+      descriptors = readdirSync(`/proc/${child.pid}/fd`).length
+      child.kill('SIGTERM')
+    })
+    const status = await new Promise<number | NodeJS.Signals>((resolve, reject) => {
+      child.on('error', reject).on('close', (code, signal) => {
+        over.abort()
+        resolve(signal ?? (code as number))
+      })
+    })
+    clearTimeout(timer)
+    if (isReady) await ready
+    const events = readFileSync(log, 'latin1').replace(/\0.*$/s, '').split('\n').slice(0, -1)
+    const sites = new Map<string, number>()
+    for (const event of events) {
+      if (event.startsWith('C ')) sites.set(event.slice(2), (sites.get(event.slice(2)) ?? 0) + 1)
+    }
+    return {
+      ...text,
+      status: hangs ? 'hang' : status,
+      ready: isReady,
+      sites,
+      failed: events.some(event => event.startsWith('F ')),
+      leaked: events.filter(event => event.startsWith('L ')).map(event => event.slice(2)),
+      descriptors,
+      left: remains(place),
+    }
+  }
+}
+
+/** Interfaces, and files but those that the driver keeps; both are removed. */
+function remains({ near, far, directory }: Place): string[] {
+  const links = [near, far].flatMap(netns => {
+    const names = JSON.parse(netns.ip('-j link')).map(({ ifname }: { ifname: string }) => ifname)
+    for (const name of names) if (name !== 'lo') netns.ip(`link del ${name}`)
+    return names.filter((name: string) => name !== 'lo')
+  })
+  const files = readdirSync(directory)
+  for (const file of files) rmSync(join(directory, file))
+  return [...links, ...files]
+}
+
+export const nameOf = ({ site, count, errno }: Fault): string => `${site} @${count} ${errnoName(errno)}`
