@@ -4,6 +4,7 @@
 #include "batch.h"
 #include "environment.h"
 #include "poller.h"
+#include "privileges.h"
 #include "rx-action.h"
 #include "sys.h"
 
@@ -48,6 +49,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add<vnet::Unshare>(exports, "unshare");
   add<vnet::CreateNetns>(exports, "createNetns");
   add<vnet::Monotonic>(exports, "monotonic");
+  add<vnet::DropPrivileges>(exports, "dropPrivileges");
   add<vnet::CreatePoller>(exports, "createPoller");
   add<vnet::SetBusyPoll>(exports, "setBusyPoll");
   exports.Set("createBatch", raw(env, "createBatch", vnet::CreateBatch));

@@ -2,6 +2,9 @@
 /** The program, `node dist/vnet.js`: main(argv, io) with the real process around it. */
 import { unsupported } from './cli/unsupported.ts'
 
+// Without a listener this signal opens Node's debugger, to everybody who reaches its port. `node --inspect` still does.
+process.on('SIGUSR1', () => {})
+
 try {
   const why = unsupported(process.platform, process.versions.node)
   if (why === undefined) {

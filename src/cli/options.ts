@@ -30,6 +30,7 @@ export interface CommonOptions {
   user?: number
   group?: number
   down?: boolean
+  keepPrivileges?: boolean
   json?: boolean
   verbose?: number
   quiet?: boolean
@@ -66,6 +67,7 @@ export function commonOptions(): Option[] {
       'how long to look for the next frame before sleeping, as 50us; it takes a CPU while there is traffic',
     ).argParser(busyPoll),
     new Option('--down', 'leave the link down'),
+    new Option('--keep-privileges', 'give up no capabilities once ready; for driver files that need them'),
   ]
   const persistent = [
     new Option('--persist', 'leave the interface there at the end; a later run attaches to it by its name (%d is 0)'),

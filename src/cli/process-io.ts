@@ -58,6 +58,7 @@ export function processIo(process: ProcessLike): Io {
   process.stderr.on('error', () => {})
   return {
     sole: true,
+    own: true,
     out: text => void process.stdout.write(text),
     err: text => void process.stderr.write(text),
     onEnd(fn) {

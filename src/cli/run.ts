@@ -13,8 +13,9 @@ import { prefixesIntersect, toCidr } from '../kernel/cidr.ts'
 import { TimerfdClock } from '../kernel/clock.ts'
 import { check } from '../kernel/errno.ts'
 import { LinuxHost } from '../kernel/host.ts'
-import { loadNative } from '../kernel/native.ts'
-import { CLONE_FILES } from '../kernel/uapi.ts'
+import { loadNative, type Native } from '../kernel/native.ts'
+import { dropPrivileges } from '../kernel/privileges.ts'
+import { CAP_NET_ADMIN, CAP_SYS_ADMIN, CLONE_FILES } from '../kernel/uapi.ts'
 import { type End, EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
 import type { CommonOptions } from './options.ts'
 import { jsonOutput, type Output, textOutput } from './output.ts'
@@ -61,7 +62,7 @@ export async function run(
         },
         owner: options.user,
       })
-      status = await live(driver, plans, net, host, options, io, output)
+      status = await live(driver, plans, net, { native, host }, options, io, output)
     }
   } finally {
     if (!(await unload(driver, log))) status = EXIT_FAILURE
@@ -166,7 +167,7 @@ async function live(
   driver: Driver,
   plans: readonly Plan[],
   net: Net,
-  host: LinuxHost,
+  { native, host }: { native: Native; host: LinuxHost },
   options: CommonOptions,
   io: Io,
   output: Output,
@@ -184,7 +185,9 @@ async function live(
   const stopListening = io.onEnd(end)
   const stopReloading = driver.reload && io.onReload?.(() => tryReload(driver, net.log))
   try {
-    output.ready(await bringUp(plans, net, host, options), driver)
+    const configured = await bringUp(plans, net, host, options)
+    if (io.own && !options.keepPrivileges) dropPrivileges(native, await needed(driver, plans))
+    output.ready(configured, driver)
     const why = await ended
     await takeDown(plans)
     output.statistics(statistics)
@@ -194,6 +197,12 @@ async function live(
     stopListening()
     stopReloading?.()
   }
+}
+
+/** To enter a network namespace takes CAP_SYS_ADMIN; to configure an interface, wherever it is, CAP_NET_ADMIN. */
+async function needed(driver: Driver, plans: readonly Plan[]): Promise<readonly number[]> {
+  const entered = plans.some(({ netns }) => netns !== undefined) ? [CAP_SYS_ADMIN] : []
+  return [CAP_NET_ADMIN, ...entered, ...((await driver.capabilities?.()) ?? [])]
 }
 
 /** Registers and configures all, or leaves nothing behind, also of what was to stay. */

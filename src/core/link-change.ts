@@ -21,6 +21,9 @@ import { callNdo, notify, request } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
 import type { LinkChange, LinkState } from './port.ts'
 
+const RESTRICTED =
+  'without CAP_SYS_ADMIN its multicast groups and its speed stay as they were: --keep-privileges follows them'
+
 /** Takes over what the host says of an interface, for a device that is just being registered. It counts as down. */
 export function adoptLink(dev: NetDevice, link: LinkState): void {
   dev.flags = link.flags & ~IFF_UP
@@ -67,6 +70,7 @@ export function linkChanged(dev: NetDevice, change: Exclude<LinkChange, { kind: 
       break
     case 'moved':
       dev.log.info(`moved to another network namespace, there ${change.name}`)
+      if (change.restricted) dev.log.warn(RESTRICTED)
       dev.rename(change.name)
       dev.ifindex = change.ifindex
       notify(dev, NETDEV_CHANGENAME)

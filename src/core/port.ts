@@ -64,7 +64,7 @@ export type LinkChange =
   | { readonly kind: 'addresses'; readonly addresses: readonly Uint8Array[] }
   | { readonly kind: 'txqueuelen'; readonly txQueueLen: number }
   | { readonly kind: 'renamed'; readonly name: string }
-  | { readonly kind: 'moved'; readonly name: string; readonly ifindex: number }
+  | { readonly kind: 'moved'; readonly name: string; readonly ifindex: number; readonly restricted?: boolean }
 
 /** A change asked of the host. Only what is named is touched, and only where it differs. */
 export interface LinkRequest {

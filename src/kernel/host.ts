@@ -85,7 +85,7 @@ export class LinuxHost implements Host, TapPortOwner, AsyncDisposable {
       }
       const existing = getLink(there, { name: spec.name })
       // Events of a namespace come from when it has a number on.
-      const create = () => createTap(this.#native, spec, nsfd, () => this.#nsid(nsfd))
+      const create = () => createTap(this.#native, spec, nsfd, () => this.nsid(nsfd))
       const tap = existing === undefined ? create() : attachTap(this.#native, spec, existing, nsfd)
       try {
         if (spec.persist) setPersist(this.#native, tap, true, spec.owner, spec.group)
@@ -132,7 +132,7 @@ export class LinuxHost implements Host, TapPortOwner, AsyncDisposable {
   }
 
   locate(port: TapPort, nsfd: number): boolean {
-    const nsid = this.#nsid(nsfd)
+    const nsid = this.nsid(nsfd)
     if (nsid === this.#ports.get(port)) return false
     this.#unwatchName(port)
     this.#ports.set(port, nsid)
@@ -163,7 +163,7 @@ export class LinuxHost implements Host, TapPortOwner, AsyncDisposable {
       this.#batches.set(pool, batch)
     }
     const frames = batch
-    const nsid = this.#nsid(nsfd)
+    const nsid = this.nsid(nsfd)
     // What happened until now is in the link that is read next; what happens from then on comes as events.
     this.sync()
     const link = getLink(there, { name: tap.name })
@@ -211,7 +211,7 @@ export class LinuxHost implements Host, TapPortOwner, AsyncDisposable {
   }
 
   /** The number under which events of a namespace come; -1 is home. */
-  #nsid(nsfd: number): number {
+  nsid(nsfd: number): number {
     if (nsfd < 0) return NSID_HOME
     using home = RouteSocket.open(this.#native)
     if (!this.#monitor.allNamespaces) return home.isIn(nsfd) ? NSID_HOME : NSID_UNSEEN

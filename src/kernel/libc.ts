@@ -5,13 +5,10 @@
 import { createRequire } from 'node:module'
 import type { DataType, FieldType, load, open } from 'ffi-rs'
 import { ERANGE, VnetError } from '../core/errno.ts'
-import { CAP_NET_ADMIN } from './uapi.ts'
 
 type FfiRs = { load: typeof load; open: typeof open; DataType: typeof DataType }
 
 const LIBC = 'libc'
-/** _LINUX_CAPABILITY_VERSION_3 of include/uapi/linux/capability.h. */
-const CAPABILITY_VERSION = 0x20080522
 /** Room for struct passwd (48 octets) and struct group (32), with the id at 16 in both. */
 const ENTRY_LEN = 64
 const ID_AT = 16
@@ -52,20 +49,6 @@ function lookUp(fn: 'getpwnam_r' | 'getgrnam_r', name: string): number | undefin
     return found.every(octet => octet === 0) ? undefined : entry.readUInt32LE(ID_AT)
   }
   throw new VnetError(ERANGE, `${fn} ${name}`)
-}
-
-/** The effective user id. */
-export function geteuid(): number {
-  return call('geteuid') >>> 0
-}
-
-/** Whether the thread may configure interfaces: CAP_NET_ADMIN in its effective set (capget(2)). */
-export function capNetAdmin(): boolean {
-  const header = Buffer.alloc(8)
-  header.writeUInt32LE(CAPABILITY_VERSION, 0)
-  // Two times effective, permitted, inheritable, of 32 capabilities each.
-  const data = Buffer.alloc(24)
-  return call('capget', header, data) === 0 && (data.readUInt32LE(0) & (1 << CAP_NET_ADMIN)) !== 0
 }
 
 /** The id of a user by name (getpwnam_r(3)), or undefined. */

@@ -137,6 +137,13 @@ export interface Native {
   unshare(flags: number): number
   /** A descriptor of a new network namespace, which has nothing in it but `lo`, down. It lives as long as something refers to it. */
   createNetns(): number
+
+  /**
+   * Leaves every thread of the process with those capabilities (bit CAP_*) of `keep` that it has and no others, permitted, effective
+   * and bounding; none inheritable or ambient; no_new_privs set; and the process not dumpable. The bounding set stays where
+   * CAP_SETPCAP is missing. -ETIMEDOUT when a thread has not done so in two seconds: the process must not go on then.
+   */
+  dropPrivileges(keep: number): number
 }
 
 /** stat(2), unlike access(2), goes by the capabilities that count for the opening too. */

@@ -6,6 +6,7 @@
  * What comes in goes by a table in which all is local (AnyIP), and what goes out by another, so a client's address may be of
  * the same network as a server's. The servers' sockets are transparent ones: they use addresses that no interface has.
  */
+import { EACCES } from '../core/errno.ts'
 import { check } from './errno.ts'
 import type { Native } from './native.ts'
 import { addIncomingRule, getLink, RouteSocket, setDefaultRoute } from './rtnetlink.ts'
@@ -25,6 +26,7 @@ import {
 
 /** The table in which all addresses are local. */
 const TABLE = 100
+const LOW_PORT_ADVICE = 'a port below 1024 takes CAP_NET_BIND_SERVICE, which is given up once ready: start again'
 
 export class PrivateNetns implements Disposable {
   readonly #native: Native
@@ -65,7 +67,8 @@ export class PrivateNetns implements Disposable {
       ] as const) {
         check(native.setsockopt(fd, level, option, int32(value)), what)
       }
-      check(native.bind(fd, sockaddrIn6(port)), what)
+      const bound = native.bind(fd, sockaddrIn6(port))
+      check(bound, what, bound === -EACCES ? LOW_PORT_ADVICE : undefined)
       return fd
     } catch (error) {
       native.close(fd)

@@ -22,6 +22,8 @@ export interface TapPortOwner {
   sync(): void
   /** Where the interface is from now on, as the host's event socket numbers it; whether that is elsewhere than before. */
   locate(port: TapPort, nsfd: number): boolean
+  /** The namespace's number on the host's event socket. */
+  nsid(nsfd: number): number
   /** The port is closed. */
   forget(port: TapPort): void
 }
@@ -194,10 +196,12 @@ export class TapPort implements Port {
     if (this.#closed) return
     let link: Link | undefined
     let elsewhere = false
+    let restricted = false
     try {
       link = this.#inNamespace(nsfd => {
         elsewhere = this.#owner.locate(this, nsfd)
-        using sock = RouteSocket.open(this.#native, nsfd)
+        using sock = this.#socketIn(nsfd)
+        restricted = sock.target !== undefined
         return this.#readLink(sock)
       })
     } catch (error) {
@@ -212,7 +216,7 @@ export class TapPort implements Port {
       this.#ifindex = ifindex
       this.#link = { ...this.#link, name, ifindex }
       this.#told = { ...this.#told, name, ifindex }
-      this.#listener({ kind: 'moved', name, ifindex })
+      this.#listener({ kind: 'moved', name, ifindex, restricted })
     }
     this.linkEvent(link)
   }
@@ -268,13 +272,23 @@ export class TapPort implements Port {
     }
   }
 
+  /** Where it moved later, the namespace may not be entered any more. */
+  #socketIn(nsfd: number): RouteSocket {
+    try {
+      return RouteSocket.open(this.#native, nsfd)
+    } catch (error) {
+      if (!isErrno(error, EPERM)) throw error
+      return RouteSocket.openFor(this.#native, this.#owner.nsid(nsfd))
+    }
+  }
+
   /**
    * Calls `fn` with a socket where the interface is now, as inNamespace, and with what it is like there: the index that was last
    * heard of may be another interface's by now. Throws EBADFD also when it is not there.
    */
   #atPlace<T>(fn: (place: LinkPlace, link: Link) => T): T {
     return this.#inNamespace(nsfd => {
-      using sock = RouteSocket.open(this.#native, nsfd)
+      using sock = this.#socketIn(nsfd)
       const link = this.#readLink(sock)
       if (link === undefined) throw new VnetError(EBADFD, this.#link.name, GONE)
       return fn({ sock, nsfd, ifindex: link.ifindex }, link)

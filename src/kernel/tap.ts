@@ -5,10 +5,12 @@
  */
 import { EACCES, EBUSY, EEXIST, EINVAL, ENODEV, ENOENT, EPERM } from '../core/errno.ts'
 import { check } from './errno.ts'
-import { capNetAdmin, geteuid } from './libc.ts'
 import type { Native } from './native.ts'
 import { setOffload } from './offload.ts'
+import { hasCapability } from './privileges.ts'
 import {
+  CAP_NET_ADMIN,
+  CAP_SYS_ADMIN,
   IFF_MULTI_QUEUE,
   IFF_NO_CARRIER,
   IFF_NO_PI,
@@ -122,9 +124,12 @@ function setiffAdvice(error: number): string | undefined {
  * without it is in a container, and whoever has it in vain is in a user namespace of his own.
  */
 export function rootAdvice(): string {
-  if (capNetAdmin())
-    return 'CAP_NET_ADMIN is there, but not over this network namespace: another user namespace owns it'
-  if (geteuid() === 0) return 'root here lacks CAP_NET_ADMIN: run the container with --cap-add NET_ADMIN'
+  if (hasCapability(CAP_NET_ADMIN)) {
+    return hasCapability(CAP_SYS_ADMIN)
+      ? 'CAP_NET_ADMIN is there, but not over this network namespace: another user namespace owns it'
+      : 'to enter a network namespace takes CAP_SYS_ADMIN; a vnet that is ready keeps it with --keep-privileges'
+  }
+  if (process.geteuid?.() === 0) return 'root here lacks CAP_NET_ADMIN: run the container with --cap-add NET_ADMIN'
   const command = [process.execPath, ...process.argv.slice(1)].join(' ')
   return `it needs CAP_NET_ADMIN: sudo ${command}`
 }

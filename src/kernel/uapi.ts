@@ -126,6 +126,7 @@ export const ETH_P_ALL = 3
 
 // include/uapi/linux/capability.h
 export const CAP_NET_ADMIN = 12
+export const CAP_SYS_ADMIN = 21
 
 /** An ifreq with ifr_name and ifr_flags; VnetError EINVAL for a name that does not fit with its terminating NUL. */
 export function ifreq(name: string, flags = 0): Uint8Array {

@@ -81,6 +81,11 @@ export class Backbone implements AsyncDisposable {
     this.#tcp.serve(this.#population.hosts)
   }
 
+  /** Settles when what it has in the kernel is there. */
+  get opened(): Promise<void> {
+    return this.#tcp.opened
+  }
+
   /** Goes on with another setup. Throws as the constructor, and all stays as it was. */
   reload(setup: LanSetup): void {
     // What cannot be shows on a segment that nobody is on.

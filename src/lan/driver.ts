@@ -19,6 +19,7 @@ import type { NetDevice } from '../core/net-device.ts'
 import { lanPortArgs, lanPorts, type PortAddress, portParams } from '../drivers/lan.ts'
 import { isStationAddress } from '../header/ethernet.ts'
 import { loadNative } from '../kernel/native.ts'
+import { CAP_SYS_ADMIN } from '../kernel/uapi.ts'
 import type { LeaseStore } from '../segment/dhcp/lease.ts'
 import { macOf } from '../segment/host-table.ts'
 import { DEFAULT_NETWORK, DEFAULT_NETWORK6 } from '../segment/network.ts'
@@ -129,6 +130,11 @@ export function lan(options: LanOptions = {}): Driver<LanParams> {
     },
     get reload() {
       return reload
+    },
+    // A configuration that is read again may have TCP ports that are not open yet, in the namespace of the hosts' sockets.
+    async capabilities() {
+      await backbone?.opened
+      return reload === undefined ? [] : [CAP_SYS_ADMIN]
     },
     segment: kinds => backbone?.entries(kinds) ?? [],
     async exit() {

@@ -35,7 +35,8 @@ const OPENING: Services = { address: new Uint8Array(6), receive: skb => skb.free
 export class TcpServices implements AsyncDisposable {
   readonly #native: Native
   readonly #net: Net
-  readonly #opened: Promise<void>
+  /** Settles when all is open, or could not be opened. */
+  readonly opened: Promise<void>
   readonly #servers = new Map<number, Server>()
   readonly #sockets = new Set<Socket>()
   readonly #undo: (() => unknown)[] = []
@@ -47,7 +48,7 @@ export class TcpServices implements AsyncDisposable {
   constructor(native: Native, net: Net) {
     this.#native = native
     this.#net = net
-    this.#opened = this.#open().catch(error => {
+    this.opened = this.#open().catch(error => {
       net.log.warn(`no TCP on the hosts: ${messageOf(error)}`)
       return this.#close()
     })
@@ -60,7 +61,7 @@ export class TcpServices implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#opened
+    await this.opened
     await this.#close()
   }
 

@@ -16,7 +16,16 @@ import { type Cidr, formatCidr } from '../cidr.ts'
 import { AF_INET, AF_INET6 } from '../uapi.ts'
 import { nameOf } from './link.ts'
 import type { RouteSocket } from './route-socket.ts'
-import { AF_UNSPEC, IFA_ADDRESS, IFA_F_NODAD, IFA_FLAGS, IFA_LOCAL, RTM_GETADDR, RTM_NEWADDR } from './uapi.ts'
+import {
+  AF_UNSPEC,
+  IFA_ADDRESS,
+  IFA_F_NODAD,
+  IFA_FLAGS,
+  IFA_LOCAL,
+  IFA_TARGET_NETNSID,
+  RTM_GETADDR,
+  RTM_NEWADDR,
+} from './uapi.ts'
 
 /** An address of an interface. */
 export interface InterfaceAddress extends Cidr {
@@ -67,7 +76,10 @@ export function addAddress(sock: RouteSocket, ifindex: number, cidr: Cidr, { nod
 /** The IPv4 and IPv6 addresses of an interface, or of all in the socket's namespace. */
 export function getAddresses(sock: RouteSocket, ifindex?: number): InterfaceAddress[] {
   const what = () => 'RTM_GETADDR'
-  const write = (builder: MessageBuilder) => builder.payload(ifaddrmsg(AF_UNSPEC, 0, ifindex ?? 0))
+  const write = (builder: MessageBuilder) => {
+    builder.payload(ifaddrmsg(AF_UNSPEC, 0, ifindex ?? 0))
+    if (sock.target !== undefined) builder.s32(IFA_TARGET_NETNSID, sock.target)
+  }
   return sock.dump({ type: RTM_GETADDR, what, write }, (bytes, { type, offset, length }) => {
     if (type !== RTM_NEWADDR || length < IFADDRMSG) return undefined
     const family = bytes[offset]

@@ -10,6 +10,7 @@ import {
   IFLA_IFNAME,
   IFLA_MTU,
   IFLA_NET_NS_FD,
+  IFLA_TARGET_NETNSID,
   IFLA_TXQLEN,
   RTM_DELLINK,
   RTM_GETLINK,
@@ -43,6 +44,7 @@ export function getLink(sock: RouteSocket, which: { ifindex: number } | { name: 
   const write = (builder: MessageBuilder) => {
     if ('ifindex' in which) builder.payload(ifinfomsg(which.ifindex))
     else builder.payload(ifinfomsg()).string(IFLA_IFNAME, which.name)
+    if (sock.target !== undefined) builder.s32(IFLA_TARGET_NETNSID, sock.target)
   }
   const what = () => `RTM_GETLINK ${'ifindex' in which ? `ifindex ${which.ifindex}` : which.name}`
   try {
@@ -78,6 +80,7 @@ export function setLink(sock: RouteSocket, ifindex: number, changes: LinkChanges
     what: () => `RTM_NEWLINK ${describe(changes)} on ${moving ?? nameOf(sock, ifindex)}`,
     write: builder => {
       builder.payload(ifinfomsg(ifindex, flags?.set ?? 0, flags?.mask ?? 0))
+      if (sock.target !== undefined) builder.s32(IFLA_TARGET_NETNSID, sock.target)
       if (netnsFd !== undefined) builder.s32(IFLA_NET_NS_FD, netnsFd)
       if (name !== undefined) builder.string(IFLA_IFNAME, name)
       if (mtu !== undefined) builder.u32(IFLA_MTU, mtu)

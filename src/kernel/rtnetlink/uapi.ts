@@ -43,6 +43,7 @@ export const IFLA_NET_NS_FD = 28
 export const IFLA_PROMISCUITY = 30
 export const IFLA_CARRIER = 33
 export const IFLA_NEW_NETNSID = 45
+export const IFLA_TARGET_NETNSID = 46
 export const IFLA_NEW_IFINDEX = 49
 export const IFLA_PROP_LIST = 52
 export const IFLA_ALT_IFNAME = 53
@@ -63,6 +64,7 @@ export const IFLA_TUN_TYPE_TAP = 2
 export const IFA_ADDRESS = 1
 export const IFA_LOCAL = 2
 export const IFA_FLAGS = 8
+export const IFA_TARGET_NETNSID = 10
 export const IFA_F_NODAD = 0x02
 
 export const RTA_DST = 1

@@ -1,0 +1,35 @@
+/** Node's debugger, which runs anything in the process for everybody who reaches its port. */
+import { kill } from 'node:process'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { type Netns, OwnNetns } from '../../support/netns.ts'
+import { spawnVnet } from '../../support/vnet-process.ts'
+
+let own: OwnNetns
+let netns: Netns
+
+beforeEach(() => {
+  own = new OwnNetns()
+  netns = own.add()
+})
+afterEach(() => own.remove())
+
+const within = () => ['ip', 'netns', 'exec', netns.name]
+
+test('SIGUSR1 opens no debugger, and ends nothing', async () => {
+  const vnet = await spawnVnet(['--name', 'vnet0'], { within: within() })
+  kill(vnet.pid, 'SIGUSR1')
+  netns.ip('link set vnet0 down')
+  await vnet.line(/^vnet0: device closed$/)
+  netns.ip('link set vnet0 up')
+  await vnet.line(/^vnet0: device opened$/)
+  const { status, stderr } = await vnet.stop()
+  expect(status).toBe(0)
+  expect(stderr).not.toContain('ebugger')
+})
+
+test('node --inspect opens one', async () => {
+  netns.ip('link set lo up')
+  const vnet = await spawnVnet([], { within: within(), nodeArgs: ['--inspect=127.0.0.1:0'] })
+  await vnet.line(/^Debugger listening on ws:/)
+  expect(await vnet.stop()).toMatchObject({ status: 0 })
+})

@@ -1,0 +1,219 @@
+/** What a running vnet may still do once it is ready: its capabilities, on all threads, and what is lost with the others. */
+import { execFileSync } from 'node:child_process'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { DriverFiles } from '../../support/driver-files.ts'
+import { type Netns, OwnNetns } from '../../support/netns.ts'
+import { asNobodyIn, NOBODY } from '../../support/privileges.ts'
+import { type Running, spawnVnet, startVnet } from '../../support/vnet-process.ts'
+
+const NET_ADMIN = 1n << 12n
+const SYS_ADMIN = 1n << 21n
+
+let own: OwnNetns
+let netns: Netns
+let other: Netns
+let directory: string
+
+beforeEach(() => {
+  own = new OwnNetns()
+  netns = own.add()
+  other = own.add()
+  directory = mkdtempSync(join(tmpdir(), 'vnet-test-'))
+})
+afterEach(() => {
+  own.remove()
+  rmSync(directory, { recursive: true })
+})
+
+const within = (at = netns) => ['ip', 'netns', 'exec', at.name]
+const start = (...args: string[]) => spawnVnet(args, { within: within() })
+
+interface Held {
+  readonly inheritable: bigint
+  readonly permitted: bigint
+  readonly effective: bigint
+  readonly bounding: bigint
+  readonly ambient: bigint
+  readonly noNewPrivs: bigint
+}
+
+/** What one thread has, as the kernel shows it. */
+function held(pid: number, thread: string): Held {
+  const text = readFileSync(`/proc/${pid}/task/${thread}/status`, 'utf8')
+  const field = (name: string) => BigInt(`0x${new RegExp(`^${name}:\\s*(\\w+)$`, 'm').exec(text)?.[1]}`)
+  return {
+    inheritable: field('CapInh'),
+    permitted: field('CapPrm'),
+    effective: field('CapEff'),
+    bounding: field('CapBnd'),
+    ambient: field('CapAmb'),
+    noNewPrivs: field('NoNewPrivs'),
+  }
+}
+
+/** What all threads have: one entry if it is the same for all. Node has ten threads at least. */
+function heldByAll({ pid }: Running): Held[] {
+  const threads = readdirSync(`/proc/${pid}/task`)
+  expect(threads.length).toBeGreaterThan(5)
+  const all = threads.map(thread => held(pid, thread))
+  return all.filter(
+    (one, i) => all.findIndex(earlier => String(Object.values(earlier)) === String(Object.values(one))) === i,
+  )
+}
+
+const only = (capabilities: bigint): Held => ({
+  ...{ permitted: capabilities, effective: capabilities, bounding: capabilities },
+  ...{ inheritable: 0n, ambient: 0n, noNewPrivs: 1n },
+})
+
+/** Whether a root without CAP_SYS_PTRACE may look into the process. */
+function isDumpable({ pid }: Running): boolean {
+  const less = ['--bounding-set=-sys_ptrace', '--inh-caps=-sys_ptrace']
+  try {
+    execFileSync('setpriv', [...less, 'readlink', `/proc/${pid}/exe`], { stdio: 'pipe' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function ping(at: Netns, address: string): Promise<void> {
+  expect((await at.run(`ping -c 1 -W 5 ${address}`)).stdout).toContain(' 1 received')
+}
+
+describe('once ready, every thread has', () => {
+  test('CAP_NET_ADMIN alone, under loop', async () => {
+    const vnet = await start()
+    expect(heldByAll(vnet)).toEqual([only(NET_ADMIN)])
+    expect(isDumpable(vnet)).toBe(false)
+    await ping(netns, '198.18.0.2')
+    expect(await vnet.stop()).toMatchObject({ status: 0 })
+  })
+
+  test('CAP_NET_ADMIN alone, under snull', async () => {
+    const vnet = await start('snull')
+    expect(heldByAll(vnet)).toEqual([only(NET_ADMIN)])
+    await ping(netns, '198.18.0.2')
+    expect(await vnet.stop()).toMatchObject({ status: 0 })
+  })
+
+  test('CAP_SYS_ADMIN besides, under cable across network namespaces', async () => {
+    const vnet = await start('cable', `${netns.name}/eth0`, `${other.name}/eth0`)
+    expect(heldByAll(vnet)).toEqual([only(NET_ADMIN | SYS_ADMIN)])
+    // It follows what happens there.
+    other.ip('link set eth0 mtu 1400')
+    other.ip('link set eth0 name far0')
+    await vnet.line(/renamed to far0$/)
+    const stats = netns.exec(`${process.execPath} dist/vnet.js stats far0`)
+    expect(stats).toMatch(/ rx_packets +\d+ +\d+$/m)
+    expect(await vnet.stop()).toMatchObject({ status: 0 })
+  })
+
+  test('CAP_NET_ADMIN alone, under lan with hosts, and TCP works', async () => {
+    const vnet = await start('lan', 'eth9', '--hosts', '2', '--negotiation', '0')
+    expect(heldByAll(vnet)).toEqual([only(NET_ADMIN)])
+    netns.ip('addr add 198.18.0.50/24 dev eth9')
+    const { stdout } = await netns.run(`dig +tcp +short +tries=1 @198.18.0.1 gateway.lan`)
+    expect(stdout).toBe('198.18.0.1\n')
+    expect(await vnet.stop()).toMatchObject({ status: 0 })
+  })
+
+  test('CAP_SYS_ADMIN besides, under lan with a configuration: its TCP ports may change', async () => {
+    const config = join(directory, 'lan.yaml')
+    const port = (number: number) => `hosts: [{ ip: 198.18.0.7, ports: [{ port: ${number}, service: echo }] }]\n`
+    writeFileSync(config, port(8000))
+    const vnet = await start('lan', 'eth9', '--config', config, '--negotiation', '0')
+    expect(heldByAll(vnet)).toEqual([only(NET_ADMIN | SYS_ADMIN)])
+    writeFileSync(config, port(9000))
+    vnet.hangUp()
+    await vnet.line(/configuration read again/)
+    netns.ip('addr add 198.18.0.50/24 dev eth9')
+    expect((await netns.run('nmap -n -Pn -sT -p 9000 198.18.0.7')).stdout).toContain('9000/tcp open')
+    // One below 1024 is reported.
+    writeFileSync(config, port(80))
+    vnet.hangUp()
+    await vnet.line(/tcp port 80: bind port 80: EACCES, .*CAP_NET_BIND_SERVICE.*: start again$/)
+    expect(await vnet.stop()).toMatchObject({ status: 0 })
+  })
+
+  test('CAP_NET_ADMIN alone, under lan with an uplink, which goes on and is let go', async () => {
+    netns.ip(`link add veth0 type veth peer name eth0 netns ${other.name}`)
+    netns.ip('link set veth0 up')
+    other.ip('link set eth0 up')
+    other.ip('addr add 198.18.0.60/24 dev eth0')
+    const vnet = await start('lan', 'eth9', '--hosts', '2', '--uplink', 'veth0', '--negotiation', '0')
+    expect(heldByAll(vnet)).toEqual([only(NET_ADMIN)])
+    await ping(other, '198.18.0.2')
+    netns.ip('link set veth0 down')
+    await vnet.line(/uplink veth0: link is down$/)
+    netns.ip('link set veth0 up')
+    await vnet.line(/uplink veth0: link is up$/)
+    await ping(other, '198.18.0.2')
+    expect(await vnet.stop()).toMatchObject({ status: 0 })
+    expect(netns.ip('-d link show veth0')).toContain('promiscuity 0')
+  })
+
+  test('CAP_NET_ADMIN alone, with a driver file, also in a worker and in what is made later', async () => {
+    const files = new DriverFiles()
+    try {
+      const file = files.driver({
+        init: `new Worker('setInterval(() => {}, 1000)', { eval: true })
+          setInterval(() => new Worker('setInterval(() => {}, 1000)', { eval: true }), 100).unref()`,
+      })
+      writeFileSync(file, `import { Worker } from 'node:worker_threads'\n${readFileSync(file, 'utf8')}`)
+      const vnet = await start(file)
+      const before = readdirSync(`/proc/${vnet.pid}/task`).length
+      await expect.poll(() => readdirSync(`/proc/${vnet.pid}/task`).length).toBeGreaterThan(before)
+      expect(heldByAll(vnet)).toEqual([only(NET_ADMIN)])
+      await vnet.stop()
+    } finally {
+      files.remove()
+    }
+  })
+
+  test('what it had, with --keep-privileges', async () => {
+    const vnet = await start('--keep-privileges')
+    const [all, ...rest] = heldByAll(vnet)
+    expect([all, rest]).toEqual([held(process.pid, `${process.pid}`), []])
+  })
+
+  test('none at all, on an interface of an ordinary user, whose process is not looked into by others of that user', async () => {
+    const first = await startVnet(['--name', 'tap0', '--persist', '--user', `${NOBODY}`, '--netns', netns.name])
+    await first.stop()
+    const vnet = await spawnVnet(['--name', 'tap0'], { within: asNobodyIn(netns) })
+    expect(heldByAll(vnet)).toMatchObject([{ permitted: 0n, effective: 0n, ambient: 0n, noNewPrivs: 1n }])
+    expect(statSync(`/proc/${vnet.pid}/environ`).uid).toBe(0)
+    await ping(netns, '198.18.0.2')
+    expect(await vnet.stop()).toMatchObject({ status: 0 })
+  })
+})
+
+describe('an interface that is moved later', () => {
+  test('goes on, with one line about what is not seen any more', async () => {
+    const vnet = await start('--name', 'vnet0')
+    netns.ip(`link set vnet0 netns ${other.name} name away0`)
+    await vnet.line(/^vnet0: moved to another network namespace, there away0$/)
+    await vnet.line(/^vnet0: without CAP_SYS_ADMIN .*--keep-privileges/)
+    for (const cidr of ['198.18.0.1/24', '198.18.1.2/24']) other.ip(`addr add ${cidr} dev away0`)
+    other.ip('link set away0 up')
+    await ping(other, '198.18.0.2')
+    // Changes that need no entry are still seen.
+    other.ip('link set away0 down')
+    other.ip('link set away0 name gone0')
+    await vnet.line(/^away0: renamed to gone0$/)
+    other.ip('link del gone0')
+    expect(await vnet.ended).toMatchObject({ status: 1 })
+  })
+})
+
+test('what it put into /run/vnet is removed at the end, with no capability to do so', async () => {
+  chmodSync(directory, 0o755)
+  const script = 'mkdir -p /run/vnet && mount --bind "$0" /run/vnet && exec "$@"'
+  const vnet = await spawnVnet([], { within: ['unshare', '-m', 'sh', '-c', script, directory, ...within()] })
+  expect(readdirSync(directory)).toHaveLength(1)
+  expect(await vnet.stop()).toMatchObject({ status: 0 })
+  expect(readdirSync(directory)).toEqual([])
+})
