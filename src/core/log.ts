@@ -27,22 +27,22 @@ export class Log {
   }
 
   err(text: string): void {
-    this.#at(LOGLEVEL_ERR, text)
+    this.write(LOGLEVEL_ERR, text)
   }
 
   warn(text: string): void {
-    this.#at(LOGLEVEL_WARNING, text)
+    this.write(LOGLEVEL_WARNING, text)
   }
 
   info(text: string): void {
-    this.#at(LOGLEVEL_INFO, text)
+    this.write(LOGLEVEL_INFO, text)
   }
 
   debug(text: string): void {
-    this.#at(LOGLEVEL_DEBUG, text)
+    this.write(LOGLEVEL_DEBUG, text)
   }
 
-  #at(level: number, text: string): void {
+  write(level: number, text: string): void {
     if (level <= this.level) this.#write(level, printable(this.#prefix + text.replace(/\s*\n\s*/g, ' | ')))
   }
 }

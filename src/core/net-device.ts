@@ -5,7 +5,6 @@
 import { SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_DEV_STOPPED } from '../skb/drop-reason.ts'
 import type { SlotAccount } from '../skb/pool.ts'
 import type { SkBuff, SkBuffDevice } from '../skb/sk-buff.ts'
-import { NSEC_PER_SEC } from './clock.ts'
 import { Counters, wrap } from './counters.ts'
 import { DevStats } from './dev-stats.ts'
 import { EINVAL, VnetError } from './errno.ts'
@@ -20,6 +19,7 @@ import {
   ETH_MIN_MTU,
   NETREG_UNINITIALIZED,
 } from './if.ts'
+import { LimitedLog } from './limited-log.ts'
 import type { Log } from './log.ts'
 import type { Net } from './net.ts'
 import type { HeaderOps, Ifmap, NetDeviceOps } from './ops.ts'
@@ -78,7 +78,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   #log: Log | undefined
   readonly #stats: DevStats
   #watchdog: Watchdog | undefined
-  readonly #silentUntil = new Map<string, number>()
+  #limitedLog: LimitedLog | undefined
   #lost: (() => void) | undefined
   /** Said once: under load it may be so all the time. */
   #warnedOfSlots = false
@@ -168,27 +168,26 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     else rxq.push(skb)
   }
 
-  /** net_ratelimit: whether a line of this kind may be written now, at most one a second. */
-  ratelimit(kind: string): boolean {
-    const now = this.net.clock.now()
-    if (now < (this.#silentUntil.get(kind) ?? 0)) return false
-    this.#silentUntil.set(kind, now + NSEC_PER_SEC)
-    return true
+  /** For lines that frames cause: one a second of each kind. */
+  get limitedLog(): LimitedLog {
+    this.#limitedLog ??= new LimitedLog(this.log, this.net.clock, { lines: 1, seconds: 1 })
+    return this.#limitedLog
   }
 
   /** One line for an exception out of the driver's `op`, rate-limited: a frame that throws may come a million times. */
   logException(op: string, error: unknown): void {
-    if (this.ratelimit(op)) this.log.err(`${op}: ${describeException(error)}`)
+    this.limitedLog.err(op, () => `${op}: ${describeException(error)}`)
   }
 
   /** A warning about a frame; all of them together are rate-limited. */
   logRatelimited(text: string): void {
-    if (this.ratelimit('warning')) this.log.warn(text)
+    this.limitedLog.warn('warnings', text)
   }
 
   rename(name: string): void {
     this.name = name
     this.#log = undefined
+    this.#limitedLog = undefined
   }
 
   /** A queue died: the interface is gone. */

@@ -4,10 +4,11 @@
  */
 import { SkBuffPool } from '../skb/pool.ts'
 import { Ring } from '../skb/ring.ts'
-import { type Alarm, type Clock, NSEC_PER_SEC } from './clock.ts'
+import type { Alarm, Clock } from './clock.ts'
 import { EINVAL, EIO, VnetError } from './errno.ts'
 import { describeException } from './exception.ts'
 import type { Irq } from './irq.ts'
+import { LimitedLog } from './limited-log.ts'
 import type { Log } from './log.ts'
 import type { Napi } from './napi.ts'
 import type { NetDevice } from './net-device.ts'
@@ -59,7 +60,7 @@ export class Net {
   readonly #ksoftirqd: Alarm
   #inSoftirq = false
   #flushScheduled = false
-  #silentUntil = 0
+  readonly #limitedLog: LimitedLog
   readonly #flushLater = (): void => {
     this.#flushScheduled = false
     this.flush()
@@ -67,19 +68,13 @@ export class Net {
 
   constructor({ host, clock, log, pool = new SkBuffPool(), random: chance = random(1), msgEnable = 0 }: NetOptions) {
     this.host = host
-    this.clock = guarded(clock, error => this.#alarmFailed(error))
+    this.#limitedLog = new LimitedLog(log, clock, { lines: 1, seconds: 1 })
+    this.clock = guarded(clock, error => this.#limitedLog.err('alarm', () => `alarm: ${describeException(error)}`))
     this.log = log
     this.pool = pool
     this.random = chance
     this.msgEnable = msgEnable
     this.#ksoftirqd = clock.alarm(() => this.flush())
-  }
-
-  #alarmFailed(error: unknown): void {
-    const now = this.clock.now()
-    if (now < this.#silentUntil) return
-    this.#silentUntil = now + NSEC_PER_SEC
-    this.log.err(`alarm: ${describeException(error)}`)
   }
 
   /** Tells `fn` of every device registered, changed and unregistered; answers how to stop that. */

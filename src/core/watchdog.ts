@@ -76,9 +76,8 @@ export class Watchdog {
     dev.tx[queue].transTimeout++
     this.#lastQueue = queue
     notify(dev, NETDEV_TX_TIMEOUT)
-    if (dev.ratelimit('watchdog')) {
-      dev.log.warn(`NETDEV WATCHDOG: transmit queue ${queue} timed out after ${Math.round(latency / NSEC_PER_MSEC)} ms`)
-    }
+    const ms = Math.round(latency / NSEC_PER_MSEC)
+    dev.limitedLog.warn('NETDEV WATCHDOG', `NETDEV WATCHDOG: transmit queue ${queue} timed out after ${ms} ms`)
     callNdo(dev, 'ndoTxTimeout', () => dev.netdevOps.ndoTxTimeout?.(dev, queue))
   }
 }

@@ -2,8 +2,9 @@
  * Handlers: the code of users', and of the gateway, that hosts run on what they get. A handler that throws costs its frame and a
  * line in the log, one a second at most: it may do so for every frame. Of an async one the error is told when it comes.
  */
-import { type Clock, NSEC_PER_SEC } from '../core/clock.ts'
+import type { Clock } from '../core/clock.ts'
 import { describeException } from '../core/exception.ts'
+import { LimitedLog } from '../core/limited-log.ts'
 import type { Log } from '../core/log.ts'
 import type { HostHandlers, UdpHandler } from './host.ts'
 
@@ -18,16 +19,13 @@ const NOBODY: readonly never[] = []
 export class Handlers {
   /** How many calls failed. */
   exceptions = 0
-  readonly #clock: Clock
-  readonly #log: Log
+  readonly #log: LimitedLog
   readonly #nameOf: (index: number) => string
   readonly #udp = new Map<number, Listener[]>()
   readonly #icmpv6 = new Map<number, number[]>()
-  #silentUntil = Number.NEGATIVE_INFINITY
 
   constructor(clock: Clock, log: Log, nameOf: (index: number) => string) {
-    this.#clock = clock
-    this.#log = log
+    this.#log = new LimitedLog(log, clock, { lines: 1, seconds: 1 })
     this.#nameOf = nameOf
   }
 
@@ -62,10 +60,7 @@ export class Handlers {
 
   #failed(index: number, what: string, error: unknown): void {
     this.exceptions++
-    const now = this.#clock.now()
-    if (now < this.#silentUntil) return
-    this.#silentUntil = now + NSEC_PER_SEC
-    this.#log.err(`host ${this.#nameOf(index)}: ${what}: ${describeException(error)}`)
+    this.#log.err('handlers', () => `host ${this.#nameOf(index)}: ${what}: ${describeException(error)}`)
   }
 }
 

@@ -14,6 +14,7 @@ import type { Clock } from '../core/clock.ts'
 import { EEXIST, VnetError } from '../core/errno.ts'
 import type { Log } from '../core/log.ts'
 import type { Random } from '../core/random.ts'
+import { TokenBucket } from '../core/token-bucket.ts'
 import { ETH_HLEN, ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, etherType, isMulticastAddress } from '../header/ethernet.ts'
 import { formatAddress } from '../header/ip-address.ts'
 import { IPV4_ALEN } from '../header/ipv4.ts'
@@ -34,11 +35,9 @@ import { receive6, receiveGroup6 } from './receive6.ts'
 import type { Segment } from './segment.ts'
 import { fromServices, type Services } from './services.ts'
 import type { Inhabitant } from './station.ts'
-import { TokenBucket } from './token-bucket.ts'
 
-/** ICMP errors a second, and in a burst (net.ipv4.icmp_msgs_per_sec, icmp_msgs_burst). */
-const ERRORS_PER_SECOND = 1000
-const ERRORS_BURST = 50
+/** ICMP errors (net.ipv4.icmp_msgs_per_sec, icmp_msgs_burst). */
+const ERRORS = { perSecond: 1000, burst: 50 }
 
 /** What the hosts live in; a Net has all of it. */
 export interface HostsEnvironment {
@@ -112,7 +111,7 @@ export class Hosts implements Inhabitant {
     this.oui = oui
     const { bytes } = env.pool
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    this.errors = new TokenBucket(env.clock, ERRORS_PER_SECOND, ERRORS_BURST)
+    this.errors = new TokenBucket(env.clock, ERRORS)
     this.handlers = new Handlers(env.clock, env.log, index => this.#label(index))
     this.#between = new BetweenHosts(segment, env.clock, skb => this.receive(skb))
     segment.attach(this)

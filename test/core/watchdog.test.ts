@@ -204,6 +204,7 @@ describe('what is said of it', () => {
     pass(1)
     expect(said()).toEqual([
       'test0: NETDEV WATCHDOG: transmit queue 0 timed out after 50 ms',
+      'test0: NETDEV WATCHDOG: and 39 more in 1 s',
       'test0: NETDEV WATCHDOG: transmit queue 0 timed out after 1050 ms',
     ])
   })

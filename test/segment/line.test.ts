@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../src/core/clock.ts'
 import { Line, wireOctets } from '../../src/segment/line.ts'
-import { TokenBucket } from '../../src/segment/token-bucket.ts'
 import { SkBuffPool } from '../../src/skb/pool.ts'
 import { SKB_GSO_TCPV4, SKB_GSO_UDP_L4, type SkBuff } from '../../src/skb/sk-buff.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
@@ -102,15 +101,4 @@ test('a GSO frame takes as much of the wire as its segments', () => {
   skb.gsoSize = 0
   skb.trim(20)
   expect(wireOctets(skb)).toBe(84)
-})
-
-test('a bucket of tokens gives its burst, and then so many a second', () => {
-  const clock = new FakeClock()
-  const bucket = new TokenBucket(clock, 100, 5)
-  const take = (n: number) => Array.from({ length: n }, () => bucket.take()).filter(Boolean).length
-  expect(take(10)).toBe(5)
-  clock.advance(20 * NSEC_PER_MSEC)
-  expect(take(10)).toBe(2)
-  clock.advance(NSEC_PER_SEC)
-  expect(take(10)).toBe(5)
 })
