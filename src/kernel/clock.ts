@@ -3,16 +3,20 @@
  * later, never earlier; arming it allocates nothing, and makes a system call only when it becomes the first to ring.
  */
 import type { Alarm, Clock } from '../core/clock.ts'
-import { AlarmHeap, type HeapAlarm } from './alarm-heap.ts'
+import { type HeapItem, MomentHeap } from '../core/moment-heap.ts'
 import { check } from './errno.ts'
 import type { Native, Poller } from './native.ts'
 import { startPoller } from './poller.ts'
+
+interface HeapAlarm extends Alarm, HeapItem {
+  readonly fn: () => void
+}
 
 export class TimerfdClock implements Clock, AsyncDisposable {
   readonly #native: Native
   readonly #fd: number
   readonly #poller: Poller
-  readonly #alarms = new AlarmHeap()
+  readonly #alarms = new MomentHeap<HeapAlarm>()
   /** What the timerfd is set to; Infinity when it will not expire. */
   #armed = Number.POSITIVE_INFINITY
   #closed = false

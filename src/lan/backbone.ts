@@ -4,6 +4,7 @@
  * on the segment, and open connections.
  */
 import type { Socket } from 'node:net'
+import { LimitedLog } from '../core/limited-log.ts'
 import { LOGLEVEL_DEBUG } from '../core/log.ts'
 import type { Net } from '../core/net.ts'
 import type { SegmentEntry, SegmentEntryKind } from '../core/segment-entry.ts'
@@ -13,21 +14,23 @@ import { isSameAddress } from '../header/ethernet.ts'
 import { NDISC_ROUTER_SOLICITATION } from '../header/icmpv6.ts'
 import { formatAddress } from '../header/ip-address.ts'
 import { addressOctets } from '../header/ipv4-address.ts'
+import { get32 } from '../header/octets.ts'
 import { type AdvertisedPrefix, isRouterSolicitation } from '../header/router-advert.ts'
 import type { Native } from '../kernel/native.ts'
+import type { Budget } from '../segment/budget.ts'
 import type { DhcpConfig } from '../segment/dhcp/config.ts'
 import type { LeaseStore } from '../segment/dhcp/lease.ts'
 import { DhcpServer } from '../segment/dhcp/server.ts'
 import { answer as answerDhcpv6, type Dhcpv6Config } from '../segment/dhcpv6.ts'
 import { segmentEntries } from '../segment/entries.ts'
-import { serveDhcp } from '../segment/gateway.ts'
+import { clientBudget, serveDhcp } from '../segment/gateway.ts'
 import type { Icmpv6Message, UdpHandler } from '../segment/host.ts'
 import type { Network } from '../segment/network.ts'
 import { RaSender } from '../segment/router-advert.ts'
 import type { Segment } from '../segment/segment.ts'
 import type { LanConfig } from './config-defaults.ts'
 import { createResolver, type Resolver, type Told } from './dns.ts'
-import type { Named } from './dns-names.ts'
+import type { LeaseNames } from './dns-names.ts'
 import type { LanHandlers } from './host.ts'
 import { advertLine, dhcpv6Line, dnsLines, solicitLine } from './log-lines.ts'
 import { type LanSetup, type Population, populate, resolverConfig } from './population.ts'
@@ -58,6 +61,11 @@ export interface BackboneOptions {
 
 export class Backbone implements AsyncDisposable {
   readonly #options: BackboneOptions
+  /** For lines that clients cause. */
+  readonly #log: LimitedLog
+  readonly #dhcpBudget: Budget
+  /** Of DHCPv6 and router solicitations. */
+  readonly #ip6Budget: Budget
   readonly #tcp: TcpServices
   #population: Population
   #dhcp: DhcpServer | undefined
@@ -69,11 +77,22 @@ export class Backbone implements AsyncDisposable {
   #ra: RaSender | undefined
   /** Of the advertisements. */
   #prefixes: readonly AdvertisedPrefix[] = []
+  readonly #leased: LeaseNames = {
+    address: name => {
+      const lease = this.dhcp?.named(name)
+      return lease && addressOctets(lease.address)
+    },
+    name: address => this.dhcp?.leaseOf(get32(address, 0))?.hostname,
+  }
   #end: (() => void) | void = undefined
 
   /** VnetError on a setup that cannot be, and on leases that cannot be read. */
   constructor(options: BackboneOptions, setup: LanSetup) {
     this.#options = options
+    const { clock, log } = options.net
+    this.#log = new LimitedLog(log, clock)
+    this.#dhcpBudget = clientBudget(clock)
+    this.#ip6Budget = clientBudget(clock)
     this.#population = this.#populate(setup)
     this.#openDhcp(this.#population.dhcp)
     this.#serve(setup.config)
@@ -125,6 +144,7 @@ export class Backbone implements AsyncDisposable {
     this.#end?.()
     this.#end = undefined
     this.#stopAdvertising()
+    await this.#dhcp?.close()
     await this.#tcp[Symbol.asyncDispose]()
     this.#population.hosts.close()
   }
@@ -140,7 +160,11 @@ export class Backbone implements AsyncDisposable {
     if (dns) {
       udp[DNS_PORT] = ({ data, source }, reply) => answerWith(this.#resolve(data, formatAddress(source.address)), reply)
     }
-    if (dhcpv6) udp[DHCPV6_SERVER_PORT] = ({ data }, reply) => answerWith(this.#inform(data), reply)
+    if (dhcpv6) {
+      udp[DHCPV6_SERVER_PORT] = ({ data, source }, reply) => {
+        if (this.#serves(source.mac)) answerWith(this.#inform(data), reply)
+      }
+    }
     return {
       udp,
       icmpv6: ra ? { [NDISC_ROUTER_SOLICITATION]: message => this.#solicited(message) } : {},
@@ -163,7 +187,7 @@ export class Backbone implements AsyncDisposable {
     const { net, start } = this.#options
     if (this.#dhcp !== undefined && dhcp !== undefined) {
       this.#dhcp.reload(dhcp)
-      this.#answerDhcp = serveDhcp(hosts, this.#dhcp)
+      this.#answerDhcp = serveDhcp(hosts, this.#dhcp, this.#dhcpBudget)
     }
     this.#dns = config.dns
     this.#resolver = undefined
@@ -204,19 +228,27 @@ export class Backbone implements AsyncDisposable {
   }
 
   #solicited({ data, hopLimit, source }: Icmpv6Message): void {
-    if (!isRouterSolicitation(data, hopLimit, source.address)) return
-    this.#options.net.log.info(solicitLine(this.#options.name, source.mac))
+    if (!this.#serves(source.mac) || !isRouterSolicitation(data, hopLimit, source.address)) return
+    const { name } = this.#options
+    this.#log.info(`RTR-SOLICIT(${name})`, () => solicitLine(name, source.mac))
     this.#ra?.solicited()
+  }
+
+  /** Whether DHCPv6 or router advertisements may be asked for again by a client. */
+  #serves(mac: Uint8Array): boolean {
+    if (this.#ip6Budget.take(mac)) return true
+    this.#population.hosts.counters.refused++
+    return false
   }
 
   #resolve(query: Uint8Array, from: string, maxSize?: number): Uint8Array | undefined {
     if (this.#resolver === undefined && this.#dns !== undefined) {
       const names = resolverConfig(this.#population, this.#dns)
-      this.#resolver = createResolver({ ...names, leases: () => this.#leased() })
+      this.#resolver = createResolver({ ...names, leases: this.#leased })
     }
     const { log } = this.#options.net
     const told: Told = (question, reply) => {
-      for (const line of dnsLines(from, question, reply)) log.debug(line)
+      for (const line of dnsLines(from, question, reply)) this.#log.debug('DNS', line)
     }
     return this.#resolver?.answer(query, maxSize, log.level >= LOGLEVEL_DEBUG ? told : undefined)
   }
@@ -227,14 +259,10 @@ export class Backbone implements AsyncDisposable {
   }
 
   #inform(message: Uint8Array): Uint8Array | undefined {
-    const line = dhcpv6Line(this.#options.name, message)
-    if (line !== undefined) this.#options.net.log.info(line)
+    const { name } = this.#options
+    const line = dhcpv6Line(name, message)
+    if (line !== undefined) this.#log.info(`DHCPINFORMATION-REQUEST(${name})`, line)
     return this.#dhcpv6 && answerDhcpv6(message, this.#dhcpv6)
-  }
-
-  #leased(): Named[] {
-    const leases = this.dhcp?.leases() ?? []
-    return leases.flatMap(({ hostname: name, address }) => (name ? { name, addresses: [addressOctets(address)] } : []))
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * Who is called what on the segment: names to addresses and back, for the gateway's DNS. What never changes is in maps;
- * leases are walked.
+ * Who is called what on the segment: names to addresses and back, for the gateway's DNS. Whatever is asked is looked up:
+ * nothing goes through all hosts or all leases.
  */
 import { labelsOf, nameOf } from '../header/dns.ts'
 import type { ResolverConfig } from './dns.ts'
@@ -10,6 +10,13 @@ export interface Named {
   readonly name: string
   /** Of 4 and 16 octets. */
   readonly addresses: readonly Uint8Array[]
+}
+
+/** Names that DHCP clients chose: one label each, of letters, digits and hyphens, in lower case. */
+export interface LeaseNames {
+  /** 4 octets. */
+  address(name: string): Uint8Array | undefined
+  name(address: Uint8Array): string | undefined
 }
 
 /** The address, or its beginning, that a name under in-addr.arpa (octets) or ip6.arpa (nibbles) stands for. */
@@ -27,7 +34,10 @@ export interface Names {
   isZone(labels: readonly string[]): boolean
   /** Addresses of a name; empty when only names below it exist, undefined when there is no such name. */
   addresses(labels: readonly string[]): readonly Uint8Array[] | undefined
-  /** Names of an address, with the domain, in wire form; empty and undefined as above. */
+  /**
+   * Names of an address, with the domain, in wire form; undefined when it has none. Of the beginning of an address they are
+   * empty, whether there are names below it or not.
+   */
   pointers(digits: Digits): readonly Uint8Array[] | undefined
 }
 
@@ -46,7 +56,7 @@ export function reverse(labels: readonly string[]): Digits | undefined {
 }
 
 /** The names of a configuration. One that cannot be a host's is left out. */
-export function namesOf({ domain, gateway, hosts, leases = () => [] }: ResolverConfig): Names {
+export function namesOf({ domain, gateway, hosts, leases }: ResolverConfig): Names {
   const domainName = nameOf(domain) ?? ROOT
   const suffix = labelsOf(domainName)
   const zones = [domainName, nameOf('in-addr.arpa')!, nameOf('ip6.arpa')!, ROOT].map(wire => ({
@@ -55,7 +65,6 @@ export function namesOf({ domain, gateway, hosts, leases = () => [] }: ResolverC
   }))
   const addresses = new Map<string, readonly Uint8Array[]>()
   const pointers = new Map<string, readonly Uint8Array[]>()
-  const known: Uint8Array[] = []
   /** Names that lie above one that is there. */
   const above = new Set<string>()
 
@@ -76,23 +85,12 @@ export function namesOf({ domain, gateway, hosts, leases = () => [] }: ResolverC
     noteAbove(labels)
     append(addresses, keyOf(labels), named.addresses)
     for (const address of named.addresses) append(pointers, address.join('.'), [wire])
-    known.push(...named.addresses)
   }
 
-  /**
-   * Who has a lease and may be meant, by the name that its holder chose: one label of letters, digits and hyphens. `may` is
-   * asked first, since it costs little: there may be many, and each query goes through them all.
-   */
-  function* leased(
-    may: (lease: Named) => boolean,
-  ): Iterable<{ wire: Uint8Array; labels: readonly string[]; addresses: readonly Uint8Array[] }> {
-    for (const lease of leases()) {
-      if (!may(lease)) continue
-      const wire = complete(lease.name)
-      const labels = wire === undefined ? [] : labelsOf(wire)
-      if (wire === undefined || labels.length !== suffix.length + 1 || !HOST_LABEL.test(labels[0])) continue
-      if (!addresses.has(keyOf(labels))) yield { wire, labels, addresses: lease.addresses }
-    }
+  /** The label of a name that a client with a lease may have: in the domain, and no host's. Undefined for other names. */
+  function leaseLabel(labels: readonly string[]): string | undefined {
+    const isOne = labels.length === suffix.length + 1 && endsWith(labels, suffix)
+    return isOne && !addresses.has(keyOf(labels)) ? labels[0] : undefined
   }
 
   function addressesOf(labels: readonly string[]): readonly Uint8Array[] | undefined {
@@ -101,11 +99,17 @@ export function namesOf({ domain, gateway, hosts, leases = () => [] }: ResolverC
     const keys = meant.map(keyOf)
     const held = keys.find(key => addresses.has(key))
     if (held !== undefined) return addresses.get(held)
-    const [first = ''] = labels
-    const may = ({ name }: Named): boolean => name.slice(0, first.length).toLowerCase() === first
-    const own = [...leased(may)].filter(lease => keys.includes(keyOf(lease.labels)))
-    if (own.length > 0) return own.flatMap(lease => lease.addresses)
+    for (const label of meant.map(leaseLabel)) {
+      const leased = label === undefined ? undefined : leases?.address(label)
+      if (leased !== undefined) return [leased]
+    }
     return keys.some(key => above.has(key)) ? [] : undefined
+  }
+
+  /** The name of the client that has a lease of the address, unless a host has that name. */
+  function leasePointer(address: Uint8Array): Uint8Array | undefined {
+    const wire = complete(leases?.name(address) ?? '')
+    return wire !== undefined && leaseLabel(labelsOf(wire)) !== undefined ? wire : undefined
   }
 
   return {
@@ -115,19 +119,14 @@ export function namesOf({ domain, gateway, hosts, leases = () => [] }: ResolverC
     isZone: labels => zones.some(zone => zone.labels.length === labels.length && endsWith(labels, zone.labels)),
     addresses: addressesOf,
     pointers({ family, digits }) {
-      const whole = digits.length === digitsIn(family)
-      const held = whole ? pointers.get(addressOf(digits)) : undefined
+      if (digits.length < digitsIn(family)) return []
+      const held = pointers.get(addressOf(digits))
       if (held !== undefined) return held
-      const isMeant = (address: Uint8Array): boolean => begins(address, family, digits)
-      const own = [...leased(lease => lease.addresses.some(isMeant))].map(lease => lease.wire)
-      if (whole) return own.length > 0 ? own : undefined
-      return own.length > 0 || known.some(isMeant) ? [] : undefined
+      const leased = family === 4 ? leasePointer(Uint8Array.from(digits)) : undefined
+      return leased && [leased]
     },
   }
 }
-
-/** A name of one label that a host may have (RFC 1123 sec. 2.1). */
-const HOST_LABEL = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/
 
 /** One string a name: no octet of a label is mistaken for the dot between two. */
 const keyOf = (labels: readonly string[]): string => labels.map(label => `${label.length} ${label}`).join('')
@@ -139,11 +138,6 @@ const append = <T>(map: Map<string, readonly T[]>, key: string, values: readonly
   void map.set(key, [...(map.get(key) ?? []), ...values])
 
 const digitsIn = (family: 4 | 6): number => (family === 4 ? 4 : 32)
-
-function begins(address: Uint8Array, family: 4 | 6, digits: readonly number[]): boolean {
-  if (address.length !== (family === 4 ? 4 : 16)) return false
-  return digits.every((digit, i) => digit === (family === 4 ? address[i] : (address[i >> 1] >> (i & 1 ? 0 : 4)) & 0xf))
-}
 
 /** 4 octets, or 32 nibbles, as the key of an address. */
 function addressOf(digits: readonly number[]): string {

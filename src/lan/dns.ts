@@ -25,7 +25,7 @@ import {
   T_SOA,
 } from '../header/dns.ts'
 import { type DnsRecord, type DnsReply, writeReply } from '../header/dns-reply.ts'
-import { type Named, type Names, namesOf, reverse } from './dns-names.ts'
+import { type LeaseNames, type Named, type Names, namesOf, reverse } from './dns-names.ts'
 
 /** Seconds that an answer may be kept, and one that says "there is none": a lease may give the name at any time. */
 const TTL = 60
@@ -37,8 +37,8 @@ export interface ResolverConfig {
   /** The gateway itself: the first name server of the domain. */
   readonly gateway: Named
   readonly hosts: Iterable<Named>
-  /** Who has a lease now; asked anew for each query. A name that a host has stays the host's. */
-  leases?(): Iterable<Named>
+  /** Who has a lease now. A name that a host has stays the host's. */
+  readonly leases?: LeaseNames | undefined
 }
 
 export interface Resolver {

@@ -12,7 +12,7 @@ export const STATE_DIRECTORY = '/var/lib/vnet'
 const NAMED = '/run/netns'
 
 /** Forgets them at the end. */
-const FORGETFUL: LeaseStore = { load: () => [], save() {} }
+const FORGETFUL: LeaseStore = { load: () => [], save: () => undefined }
 
 /**
  * A file by the name of the interface, or none: interfaces of one name are in several network namespaces, so only those of the first,

@@ -68,6 +68,8 @@ export interface HostsCounters {
   defended: number
   /** Errors that were not sent since there had been too many. */
   limited: number
+  /** Requests beyond what a client of the gateway may ask, and TCP connections beyond what may be open. */
+  refused: number
 }
 
 export class Hosts implements Inhabitant {
@@ -86,6 +88,7 @@ export class Hosts implements Inhabitant {
     reset: 0,
     defended: 0,
     limited: 0,
+    refused: 0,
   }
   /** Where frames for open TCP ports go; without it every port is closed. */
   services: Services | undefined = undefined

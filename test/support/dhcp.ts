@@ -53,9 +53,9 @@ export class MemoryStore implements LeaseStore {
     return this.kept
   }
 
-  save(leases: readonly Lease[]): void {
+  save(leases: Iterable<Lease>): undefined {
     if (this.fails) throw new Error('the disk is full')
-    this.kept = leases
+    this.kept = [...leases]
   }
 }
 
@@ -73,6 +73,8 @@ export class DhcpBed<S extends LeaseStore = MemoryStore> {
   readonly lines: string[] = []
   readonly store: S
   readonly taken = new Set<string>()
+  /** What was answered later. */
+  readonly late: DhcpReply[] = []
   server: DhcpServer
   #wall = START
 
@@ -83,6 +85,12 @@ export class DhcpBed<S extends LeaseStore = MemoryStore> {
 
   /** The same leases, another server, `seconds` later by the wall. */
   restart(spec: Partial<DhcpSpec> = {}, seconds = 0): void {
+    void this.server.close()
+    this.crash(spec, seconds)
+  }
+
+  /** As after a restart, but the server that was could not save anything at its end. */
+  crash(spec: Partial<DhcpSpec> = {}, seconds = 0): void {
     this.#wall += seconds * 1000
     this.server = this.#start({ ...SPEC, ...spec })
   }
@@ -92,9 +100,14 @@ export class DhcpBed<S extends LeaseStore = MemoryStore> {
     this.#wall += seconds * 1000
   }
 
+  /** What is answered at once. */
   receive(octets: Uint8Array, mac: Uint8Array, broadcast = true): Answer | undefined {
-    const reply = this.server.receive(octets, { mac, broadcast })
-    return reply && answerOf(reply)
+    const replies: DhcpReply[] = []
+    let isLate = false
+    this.server.receive(octets, { mac, broadcast }, reply => (isLate ? this.late : replies).push(reply))
+    isLate = true
+    expect(replies.length).toBeLessThanOrEqual(1)
+    return replies[0] && answerOf(replies[0])
   }
 
   #start(spec: DhcpSpec): DhcpServer {

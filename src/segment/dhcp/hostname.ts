@@ -11,6 +11,17 @@ export function toHostname(name: string): string | undefined {
   return /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(label) ? label.toLowerCase() : undefined
 }
 
+/**
+ * Names that programs look up by themselves, to be configured by what they find there: a client that got one would have the
+ * others' traffic. Web proxies (wpad), IPv6 tunnels (isatap), and what /etc/hosts has on every machine.
+ */
+const LOOKED_UP: readonly string[] = ['wpad', 'isatap', 'localhost', 'localdomain', 'ip6-localhost', 'ip6-loopback']
+
+/** Whether a name, as toHostname() returns it, is one of those that no client may choose. */
+export function isLookedUp(name: string): boolean {
+  return LOOKED_UP.includes(name)
+}
+
 /** What a message says: its full name before its host name (RFC 4702 sec. 3.1). */
 export function hostnameOf({ options }: DhcpMessage): string | undefined {
   const fqdn = options.get(DHO_CLIENT_FQDN)

@@ -15,8 +15,13 @@ export interface Lease {
   readonly expires: number
 }
 
-/** What outlives the server. Both may throw a VnetError; a lease that could not be saved is not given. */
+/** What outlives the server. */
 export interface LeaseStore {
+  /** Throws a VnetError when there are no leases to be had, or none could be kept. */
   load(): readonly Lease[]
-  save(leases: readonly Lease[]): void
+  /**
+   * Keeps these leases instead of those before; `leases` is read before it returns. Undefined when they are kept at once;
+   * otherwise the promise settles when they are, or rejects with a VnetError. Not called again before that.
+   */
+  save(leases: Iterable<Lease>): Promise<void> | undefined
 }

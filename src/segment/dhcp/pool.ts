@@ -4,6 +4,7 @@
  */
 import type { Client } from './client.ts'
 import { type DhcpConfig, isWithin, type Reservation, type Subnet } from './config.ts'
+import type { FreeAddresses } from './free-addresses.ts'
 import type { LeaseTable } from './lease-table.ts'
 import type { Offers } from './offers.ts'
 
@@ -11,6 +12,7 @@ export interface PoolState {
   readonly config: DhcpConfig
   readonly leases: LeaseTable
   readonly offers: Offers
+  readonly free: ReadonlyMap<Subnet, FreeAddresses>
   /** Whether a host that knows nothing of DHCP has it. */
   readonly inUse: (address: number) => boolean
 }
@@ -44,7 +46,10 @@ export function objection(state: PoolState, client: Client, subnet: Subnet, addr
   return inUse(address) ? 'address in use' : undefined
 }
 
-/** The address for a client that asks for one, perhaps for `wanted`; undefined when the subnet is full. */
+/**
+ * The address for a client that asks for one, perhaps for `wanted`; undefined when the subnet is full. It is to be offered: the
+ * free addresses have it no more.
+ */
 export function choose(
   state: PoolState,
   client: Client,
@@ -55,16 +60,15 @@ export function choose(
   const isFree = (address: number | undefined): address is number =>
     address !== undefined && objection(state, client, subnet, address) === undefined
   const first = [reservationOf(config, client, subnet)?.address, leases.of(client)?.address, offers.of(client), wanted]
-  return first.find(isFree) ?? neverLeased(state, subnet, isFree) ?? leases.ended().find(isFree)
+  const isUnused = (address: number) => !leases.remembers(address) && isFree(address)
+  return first.find(isFree) ?? state.free.get(subnet)?.take(isFree, isUnused)
 }
 
-function neverLeased(
-  { leases }: PoolState,
-  { ranges }: Subnet,
-  isFree: (address: number) => boolean,
-): number | undefined {
-  for (const { first, last } of ranges)
-    for (let address = first; address <= last; address++)
-      if (!leases.remembers(address) && isFree(address)) return address
-  return undefined
+/** An address is neither offered nor leased any more, perhaps: others may have it. */
+export function putBack({ config, leases, free }: Omit<PoolState, 'offers'>, address: number): void {
+  const subnet = config.subnets.find(one => isWithin(one, address))
+  const addresses = subnet && free.get(subnet)
+  if (leases.held(address) !== undefined) return
+  if (leases.remembers(address)) addresses?.putEnded(address)
+  else addresses?.putUnused(address)
 }

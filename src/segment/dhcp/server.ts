@@ -1,8 +1,10 @@
 /**
- * The DHCP server (RFC 2131): takes what came to port 67 and says what to answer. It never throws, whatever the octets, keeps
- * no time but the clock's, and has written a lease to its store before it says so. Options are its configuration's.
+ * The DHCP server (RFC 2131): takes what came to port 67 and replies. It never throws, whatever the octets, keeps no time but
+ * the clock's, and acknowledges a lease when its store has kept it, one that only goes on at once. Nothing that a message makes
+ * it do goes through all addresses or all leases. Options are its configuration's.
  */
-import { type Clock, NSEC_PER_MSEC } from '../../core/clock.ts'
+import type { Clock } from '../../core/clock.ts'
+import { LimitedLog } from '../../core/limited-log.ts'
 import type { Log } from '../../core/log.ts'
 import {
   DHCPACK,
@@ -20,11 +22,12 @@ import {
 import { formatAddress } from '../../header/ipv4.ts'
 import type { Client } from './client.ts'
 import { type DhcpConfig, isWithin, type Subnet } from './config.ts'
-import { hostnameOf } from './hostname.ts'
+import { FreeAddresses } from './free-addresses.ts'
+import { hostnameOf, isLookedUp } from './hostname.ts'
 import type { Lease, LeaseStore } from './lease.ts'
 import { LeaseTable } from './lease-table.ts'
 import { Offers } from './offers.ts'
-import { choose, objection, type PoolState, reservationOf } from './pool.ts'
+import { choose, objection, type PoolState, putBack, reservationOf } from './pool.ts'
 import { type DhcpReply, informing, lending, refusing } from './reply.ts'
 import { type DhcpSender, numberIn, type Request, readMessage, subnetOf } from './request.ts'
 
@@ -41,28 +44,36 @@ export interface DhcpServerSpec {
   readonly inUse?: (address: number) => boolean
 }
 
-/** A full subnet is told of once in this time, in milliseconds. */
-const FULL_AGAIN = 60_000
+/** What is wrong with the server itself is logged once in this time. */
+const RARELY = { lines: 1, seconds: 60 }
+/** Ended leases and lapsed offers that a message may have noticed. */
+const SWEEP = 64
+/** Acknowledgements that wait for a write. */
+const WAITING = 4096
+
+export type SendReply = (reply: DhcpReply) => void
 
 export class DhcpServer {
   #config: DhcpConfig
-  readonly #now: () => number
-  readonly #log: Log
+  readonly #log: LimitedLog
+  readonly #rareLog: LimitedLog
   readonly #name: string
   readonly #inUse: (address: number) => boolean
   readonly #leases: LeaseTable
   readonly #offers: Offers
-  readonly #toldFull = new Map<number, number>()
+  #free: ReadonlyMap<Subnet, FreeAddresses>
 
   /** Loads the leases: throws what the store throws. */
   constructor({ config, clock, wall, store, log, name, inUse = () => false }: DhcpServerSpec) {
     this.#config = config
-    this.#now = () => clock.now() / NSEC_PER_MSEC
-    this.#log = log
+    this.#log = new LimitedLog(log, clock)
+    this.#rareLog = new LimitedLog(log, clock, RARELY)
     this.#name = name
     this.#inUse = inUse
-    this.#leases = new LeaseTable(store, { now: this.#now, wall })
-    this.#offers = new Offers(this.#now)
+    const onWritten = (error: unknown) => this.#onWritten(error)
+    this.#leases = new LeaseTable({ store, clock, wall, onWritten })
+    this.#offers = new Offers(clock, address => putBack(this.#state(), address))
+    this.#free = freeAddresses(config)
   }
 
   /** Those of clients that have one now. */
@@ -70,17 +81,38 @@ export class DhcpServer {
     return this.#leases.live()
   }
 
+  /** The lease of the client that has a name, or an address, now. */
+  named(hostname: string): Lease | undefined {
+    return this.#leases.named(hostname)
+  }
+  leaseOf(address: number): Lease | undefined {
+    const lease = this.#leases.held(address)
+    return lease?.state === 'bound' ? lease : undefined
+  }
+
   /** Goes on with another configuration. Leases stay; one that it does not allow is not renewed. */
   reload(config: DhcpConfig): void {
     this.#config = config
-    this.#toldFull.clear()
+    this.#free = freeAddresses(config)
+    for (const address of this.#leases.ended()) putBack(this.#state(), address)
   }
 
-  /** The answer to a message, if there is one. `bytes` is only looked at. */
-  receive(bytes: Uint8Array, from: DhcpSender): DhcpReply | undefined {
+  /** Keeps what is not kept yet. */
+  close(): Promise<void> {
+    return this.#leases.writer.close()
+  }
+
+  /** Calls `send` with the reply to a message, if there is one: at once, or when a lease is kept. `bytes` is only looked at. */
+  receive(bytes: Uint8Array, from: DhcpSender, send: SendReply): void {
+    const reply = this.#reply(bytes, from, send)
+    if (reply !== undefined) send(reply)
+  }
+
+  #reply(bytes: Uint8Array, from: DhcpSender, send: SendReply): DhcpReply | undefined {
     const read = readMessage(bytes)
     if (read === undefined) {
-      this.#log.debug(`DHCP(${this.#name}) a message of ${bytes.length} octets is none of a client's`)
+      const text = `DHCP(${this.#name}) a message of ${bytes.length} octets is none of a client's`
+      this.#log.debug(`DHCP(${this.#name}) other messages`, text)
       return undefined
     }
     const { message, client, type } = read
@@ -90,7 +122,7 @@ export class DhcpServer {
     const requested = numberIn(message, DHO_REQUESTED_ADDRESS)
     const request = { message, client, subnet, reservation, requested, from: from.mac.slice() }
     if (type === DHCPDISCOVER) return this.#discover(request)
-    if (type === DHCPREQUEST) return this.#request(request)
+    if (type === DHCPREQUEST) return this.#request(request, send)
     if (type === DHCPINFORM) return this.#inform(request)
     if (type === DHCPRELEASE) this.#release(request)
     if (type === DHCPDECLINE) this.#decline(request)
@@ -101,7 +133,7 @@ export class DhcpServer {
     if (message.giaddr === 0 && type === DHCPREQUEST && this.#isForUs(message))
       return this.#nak(message, client, message.ciaddr, 'wrong network')
     if (message.giaddr !== 0)
-      this.#log.warn(`DHCP(${this.#name}) ${client.mac} no subnet has its relay, ${formatAddress(message.giaddr)}`)
+      this.#warn('relays', `${client.mac} no subnet has its relay, ${formatAddress(message.giaddr)}`)
     return undefined
   }
 
@@ -109,6 +141,8 @@ export class DhcpServer {
     const { client, subnet, requested } = request
     const { offerTime } = this.#config
     this.#tell('DHCPDISCOVER', requested, client)
+    this.#offers.dropLapsed(SWEEP)
+    for (const address of this.#leases.takeEnded(SWEEP)) putBack(this.#state(), address)
     const address = choose(this.#state(), client, subnet, requested)
     if (address === undefined) return this.#full(subnet, client)
     this.#offers.make(client, address, offerTime)
@@ -117,15 +151,15 @@ export class DhcpServer {
   }
 
   #full({ network, ranges }: Subnet, client: Client): undefined {
-    const told = this.#toldFull.get(network)
-    if (told !== undefined && this.#now() - told < FULL_AGAIN) return
-    this.#toldFull.set(network, this.#now())
-    const pool = ranges.map(({ first, last }) => `${formatAddress(first)}-${formatAddress(last)}`).join(', ')
-    this.#log.warn(`DHCPDISCOVER(${this.#name}) ${client.mac} no address available: the pool ${pool} is full`)
+    const kind = `DHCPDISCOVER(${this.#name}) ${formatAddress(network)} no address available`
+    this.#rareLog.warn(kind, () => {
+      const pool = ranges.map(({ first, last }) => `${formatAddress(first)}-${formatAddress(last)}`).join(', ')
+      return `DHCPDISCOVER(${this.#name}) ${client.mac} no address available: the pool ${pool} is full`
+    })
   }
 
   /** In the client's states of table 4: SELECTING names a server, INIT-REBOOT an address, RENEWING and REBINDING have one. */
-  #request(request: Request): DhcpReply | undefined {
+  #request(request: Request, send: SendReply): DhcpReply | undefined {
     const { message, client, requested } = request
     const selecting = message.options.has(DHO_SERVER_IDENTIFIER)
     if (!this.#isForUs(message)) {
@@ -137,7 +171,7 @@ export class DhcpServer {
     this.#tell('DHCPREQUEST', address, client)
     const why = this.#refusal(request, address, selecting)
     if (!selecting && !this.#knows(request) && !this.#config.authoritative && why !== 'wrong network') return undefined
-    if (why === undefined) return this.#bind(request, address)
+    if (why === undefined) return this.#bind(request, address, send)
     if (selecting) this.#offers.drop(client)
     return this.#nak(message, client, address, why)
   }
@@ -161,21 +195,33 @@ export class DhcpServer {
     return reservation !== undefined || this.#leases.of(client) !== undefined
   }
 
-  #bind(request: Request, address: number): DhcpReply | undefined {
+  #bind(request: Request, address: number, send: SendReply): undefined {
     const { message, client, reservation } = request
+    if (this.#leases.writer.waiting >= WAITING) return
     const seconds = this.#leaseTime(request)
     const hostname = reservation?.hostname ?? this.#nameFor(client, hostnameOf(message))
-    const saved = this.#saving(() => this.#leases.bind(client, address, hostname, seconds))
-    if (!saved) return undefined
+    const reply = lending(DHCPACK, request, this.#config, address, seconds)
+    const before = this.#leases.of(client)?.address
+    this.#leases.bind(client, { address, hostname, seconds }, kept => {
+      // It may have been given back, or up for another, meanwhile.
+      if (!kept || this.#leases.of(client)?.address !== address) return
+      this.#tell('DHCPACK', address, client, hostname)
+      send(this.#sent(reply, client))
+    })
+    if (before !== undefined && before !== address) putBack(this.#state(), before)
     this.#offers.drop(client)
-    this.#tell('DHCPACK', address, client, hostname)
-    return this.#sent(lending(DHCPACK, request, this.#config, address, seconds), client)
   }
 
-  /** A reserved name is nobody else's. */
+  /** A reserved name is nobody else's, and one that others look up by themselves is no client's to choose. */
   #nameFor(client: Client, hostname: string | undefined): string | undefined {
-    if (hostname === undefined || !this.#config.reservedNames.has(hostname)) return hostname
-    this.#log.warn(`DHCP(${this.#name}) ${client.mac} does not get the name ${hostname}, which is reserved`)
+    if (hostname === undefined) return undefined
+    const why = this.#config.reservedNames.has(hostname)
+      ? 'which is reserved'
+      : isLookedUp(hostname)
+        ? 'which others look up by themselves'
+        : undefined
+    if (why === undefined) return hostname
+    this.#warn('names', `${client.mac} does not get the name ${hostname}, ${why}`)
     return undefined
   }
 
@@ -192,7 +238,7 @@ export class DhcpServer {
     const lease = this.#leases.of(client)
     const isOwn = lease !== undefined && lease.address === message.ciaddr && this.#leases.isLive(lease)
     this.#tell('DHCPRELEASE', message.ciaddr, client, isOwn ? undefined : 'unknown lease')
-    if (isOwn && this.#isForUs(message)) this.#saving(() => this.#leases.release(lease))
+    if (isOwn && this.#isForUs(message)) this.#leases.release(lease)
   }
 
   /** The client found its address in use: by whom is not known, so nobody gets it for a time. */
@@ -204,10 +250,8 @@ export class DhcpServer {
     if (!isOwn || !this.#isForUs(message)) return
     this.#offers.drop(client)
     const { declineTime } = this.#config
-    this.#saving(() => this.#leases.decline(client, requested, declineTime))
-    this.#log.warn(
-      `DHCP(${this.#name}) ${formatAddress(requested)} is in use by another: not given for ${declineTime} s`,
-    )
+    this.#leases.decline(client, requested, declineTime)
+    this.#warn('declined', `${formatAddress(requested)} is in use by another: not given for ${declineTime} s`)
   }
 
   #nak(message: DhcpMessage, client: Client, address: number, why: string): DhcpReply {
@@ -227,28 +271,40 @@ export class DhcpServer {
   }
 
   #state(): PoolState {
-    return { config: this.#config, leases: this.#leases, offers: this.#offers, inUse: this.#inUse }
+    return {
+      config: this.#config,
+      leases: this.#leases,
+      offers: this.#offers,
+      free: this.#free,
+      inUse: this.#inUse,
+    }
   }
 
-  /** Whether a change could be kept; when not, it is told and nobody is promised anything. */
-  #saving(change: () => void): boolean {
-    try {
-      change()
-      return true
-    } catch (error) {
-      this.#log.err(`DHCP(${this.#name}) leases are not kept, and none is given: ${(error as Error).message}`)
-      return false
-    }
+  #onWritten(error: unknown): void {
+    const begin = `DHCP(${this.#name}) leases`
+    if (error === undefined) this.#log.info(begin, `${begin} are kept again`)
+    else this.#rareLog.err(begin, () => `${begin} are not kept, and no new one is given: ${(error as Error).message}`)
   }
 
   #sent(reply: DhcpReply, { mac }: Client): DhcpReply {
     if (reply.left.length > 0)
-      this.#log.warn(`DHCP(${this.#name}) ${mac} takes too short a message for its options ${reply.left.join(', ')}`)
+      this.#warn('short messages', `${mac} takes too short a message for its options ${reply.left.join(', ')}`)
     return reply
   }
 
-  #tell(type: string, address: number | undefined, { mac }: Client, more?: string): void {
-    const words = [address === undefined || address === 0 ? undefined : formatAddress(address), mac, more]
-    this.#log.info(`${type}(${this.#name}) ${words.filter(word => word).join(' ')}`)
+  #warn(kind: string, text: string): void {
+    this.#log.warn(`DHCP(${this.#name}) ${kind}`, `DHCP(${this.#name}) ${text}`)
   }
+
+  #tell(type: string, address: number | undefined, { mac }: Client, more?: string): void {
+    const kind = `${type}(${this.#name})`
+    this.#log.info(kind, () => {
+      const words = [address === undefined || address === 0 ? undefined : formatAddress(address), mac, more]
+      return `${kind} ${words.filter(word => word).join(' ')}`
+    })
+  }
+}
+
+function freeAddresses({ subnets }: DhcpConfig): ReadonlyMap<Subnet, FreeAddresses> {
+  return new Map(subnets.map(subnet => [subnet, new FreeAddresses(subnet.ranges)]))
 }

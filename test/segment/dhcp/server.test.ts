@@ -365,7 +365,7 @@ describe('leases', () => {
     one.discover()
     bed.store.fails = true
     expect(one.select('198.18.0.100')).toBeUndefined()
-    expect(bed.lines.at(-1)).toBe('DHCP(eth9) leases are not kept, and none is given: the disk is full')
+    expect(bed.lines.at(-1)).toBe('DHCP(eth9) leases are not kept, and no new one is given: the disk is full')
     bed.store.fails = false
     expect(one.select('198.18.0.100')?.type).toBe(DHCPACK)
   })

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { AlarmHeap, type HeapAlarm } from '../../src/kernel/alarm-heap.ts'
+import { type HeapItem, MomentHeap } from '../../src/core/moment-heap.ts'
 
-const alarm = (): HeapAlarm => ({ fn: () => {}, index: -1, at: () => {}, cancel: () => {} })
+const item = (): HeapItem => ({ index: -1 })
 
 /** As expect().toBe, at a hundredth of its cost: this is asked very often. */
 function agree(one: unknown, other: unknown) {
@@ -17,18 +17,18 @@ test('a heap gives what a sorted list gives, whatever is armed, moved, disarmed 
   )
   fc.assert(
     fc.property(fc.array(step, { maxLength: 400, size: 'max' }), steps => {
-      const alarms = Array.from({ length: 150 }, alarm)
-      const heap = new AlarmHeap()
-      let list: { alarm: HeapAlarm; moment: number }[] = []
+      const items = Array.from({ length: 150 }, item)
+      const heap = new MomentHeap<HeapItem>()
+      let list: { item: HeapItem; moment: number }[] = []
       for (const step of steps) {
-        if (step.kind === 'shift') agree(heap.shift(), list.shift()?.alarm)
+        if (step.kind === 'shift') agree(heap.shift(), list.shift()?.item)
         else {
-          const it = alarms[step.which]
-          list = list.filter(entry => entry.alarm !== it)
+          const it = items[step.which]
+          list = list.filter(entry => entry.item !== it)
           if (step.kind === 'remove') heap.remove(it)
           else {
             heap.set(it, step.moment)
-            list.push({ alarm: it, moment: step.moment })
+            list.push({ item: it, moment: step.moment })
             // Stable: equal moments stay in the order of arming.
             list.sort((a, b) => a.moment - b.moment)
           }
@@ -36,18 +36,18 @@ test('a heap gives what a sorted list gives, whatever is armed, moved, disarmed 
         agree(heap.size, list.length)
         agree(heap.first, list[0]?.moment ?? Number.POSITIVE_INFINITY)
       }
-      while (list.length > 0) agree(heap.shift(), list.shift()?.alarm)
+      while (list.length > 0) agree(heap.shift(), list.shift()?.item)
       agree(heap.shift(), undefined)
-      agree(alarms.filter(it => it.index !== -1).length, 0)
+      agree(items.filter(it => it.index !== -1).length, 0)
     }),
     { numRuns: 100 },
   )
 })
 
-test('a cleared heap has disarmed all its alarms', () => {
-  const heap = new AlarmHeap()
-  const alarms = Array.from({ length: 200 }, alarm)
-  for (const [i, it] of alarms.entries()) heap.set(it, i % 7)
+test('a cleared heap has none of its items left', () => {
+  const heap = new MomentHeap<HeapItem>()
+  const items = Array.from({ length: 200 }, item)
+  for (const [i, it] of items.entries()) heap.set(it, i % 7)
   heap.clear()
-  expect([heap.size, heap.first, alarms.filter(it => it.index !== -1).length]).toEqual([0, Number.POSITIVE_INFINITY, 0])
+  expect([heap.size, heap.first, items.filter(it => it.index !== -1).length]).toEqual([0, Number.POSITIVE_INFINITY, 0])
 })
