@@ -30,11 +30,16 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add<vnet::Close>(exports, "close");
   add<vnet::Ioctl>(exports, "ioctl");
   add<vnet::Bind>(exports, "bind");
+  add<vnet::Listen>(exports, "listen");
+  add<vnet::Accept>(exports, "accept");
+  add<vnet::Connect>(exports, "connect");
+  add<vnet::ConnectAs>(exports, "connectAs");
   add<vnet::GetSockName>(exports, "getsockname");
   add<vnet::SetSockOpt>(exports, "setsockopt");
   add<vnet::GetSockOpt>(exports, "getsockopt");
   add<vnet::Send>(exports, "send");
   add<vnet::SendTo>(exports, "sendto");
+  add<vnet::Recv>(exports, "recv");
   add<vnet::RecvMsg>(exports, "recvmsg");
   add<vnet::SendAs>(exports, "sendAs");
   add<vnet::Poll>(exports, "poll");

@@ -78,6 +78,18 @@ napi_value Stop(napi_env env, napi_callback_info info) {
   });
 }
 
+napi_value Watch(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value argument;
+  int32_t events = 0;
+  if (napi_get_cb_info(env, info, &count, &argument, nullptr, nullptr) != napi_ok || count < 1 ||
+      napi_get_value_int32(env, argument, &events) != napi_ok || events < UV_READABLE ||
+      events > (UV_READABLE | UV_WRITABLE)) {
+    return result(env, -EINVAL);
+  }
+  return onOpen(env, info, [events](Poller* poller) { return poller->watch(events); });
+}
+
 napi_value Ref(napi_env env, napi_callback_info info) {
   return onOpen(env, info, [](Poller* poller) {
     uv_ref(poller->handle());
@@ -109,6 +121,7 @@ bool makeObject(napi_env env, Poller* poller, napi_value fn, napi_value* object)
   const napi_property_descriptor methods[] = {
       {"start", nullptr, Start, nullptr, nullptr, nullptr, attributes, nullptr},
       {"stop", nullptr, Stop, nullptr, nullptr, nullptr, attributes, nullptr},
+      {"watch", nullptr, Watch, nullptr, nullptr, nullptr, attributes, nullptr},
       {"ref", nullptr, Ref, nullptr, nullptr, nullptr, attributes, nullptr},
       {"unref", nullptr, Unref, nullptr, nullptr, nullptr, attributes, nullptr},
       {"close", nullptr, Close, nullptr, nullptr, nullptr, attributes, nullptr},
@@ -136,7 +149,7 @@ Poller::~Poller() {
 
 int Poller::start() {
   if (started) return 0;
-  const int error = uv_poll_start(poll, UV_READABLE, onPoll);
+  const int error = uv_poll_start(poll, events, onPoll);
   if (error != 0) return error;
   started = true;
   rxAction->add(this);
@@ -148,6 +161,17 @@ void Poller::stop() {
   started = scheduled = false;
   rxAction->remove(this);
   uv_poll_stop(poll);
+}
+
+int Poller::watch(int wanted) {
+  if (wanted == events) return 0;
+  events = wanted;
+  if (!started) return 0;
+  rxAction->remove(this);
+  rxAction->add(this);
+  if (!scheduled) return uv_poll_start(poll, events, onPoll);
+  rxAction->schedule(this);
+  return 0;
 }
 
 void Poller::close() {
@@ -186,7 +210,7 @@ void Poller::proceed(bool more) {
     rxAction->schedule(this);
   } else if (scheduled) {
     // It cannot fail: the handle was started before, and the descriptor is registered by the event loop's next turn.
-    uv_poll_start(poll, UV_READABLE, onPoll);
+    uv_poll_start(poll, events, onPoll);
   }
   scheduled = more;
 }

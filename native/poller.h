@@ -1,4 +1,4 @@
-// A descriptor watched by the environment's own event loop: readable -> callback(0), error -> callback(-errno). A callback that
+// A descriptor watched by the environment's own event loop: readable (or writable) -> callback(0), error -> callback(-errno). A callback that
 // answers true has more to do: it is called again in its turn, readable or not.
 // A Poller lives from createPoller until close(), or until its environment ends (worker terminated, process exit).
 #ifndef VNET_NATIVE_POLLER_H
@@ -25,6 +25,8 @@ struct Poller {
   napi_async_context context = nullptr;
   napi_async_cleanup_hook_handle hook = nullptr;
   bool started = false;
+  /** UV_READABLE, UV_WRITABLE or both. */
+  int events = UV_READABLE;
   /** It has more to do, and is called again without being watched. */
   bool scheduled = false;
 
@@ -32,6 +34,8 @@ struct Poller {
   uv_handle_t* handle() const { return reinterpret_cast<uv_handle_t*>(poll); }
   int start();
   void stop();
+  /** Changes what it watches for. */
+  int watch(int wanted);
   /** Ends the watching; the poller is freed later. */
   void close();
   /** Calls fn(status); it may be closed then. */

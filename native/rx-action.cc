@@ -51,7 +51,7 @@ void RxAction::onEnvironmentEnd(napi_async_cleanup_hook_handle, void* data) {
 
 void RxAction::add(Poller* poller) {
   pollers_.push_back(poller);
-  fds_.push_back({poller->fd, POLLIN, 0});
+  fds_.push_back({poller->fd, static_cast<short>((poller->events & UV_READABLE) != 0 ? POLLIN : 0), 0});
   changes_++;
 }
 

@@ -17,9 +17,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstring>
+#include <vector>
 
 #include "args.h"
 #include "environment.h"
@@ -80,6 +82,37 @@ int inNamespace(int nsfd, Call call) {
   if (::setns(nsfd, CLONE_NEWNET) != 0) return -errno;
   const int value = uninterrupted(call);
   comeHome(home.get());
+  return value;
+}
+
+/** A thread that keeps another user's credentials must not go on: nothing that it does later would be as its own. */
+void regain(long value) {
+  if (value == 0) return;
+  napi_fatal_error("vnet", NAPI_AUTO_LENGTH, "cannot regain the thread's own credentials", NAPI_AUTO_LENGTH);
+}
+
+/**
+ * Makes one system call with another effective uid and gid and without supplementary groups, and regains its own. The
+ * system calls themselves: those of libc would change all threads, of which some would be the other user at any moment.
+ */
+template <typename Call>
+int asUser(uint32_t uid, uint32_t gid, Call call) {
+  constexpr uint32_t kKeep = UINT32_MAX;
+  const uint32_t ownUid = ::geteuid();
+  const uint32_t ownGid = ::getegid();
+  std::vector<gid_t> groups(static_cast<size_t>(std::max(0, ::getgroups(0, nullptr))));
+  const int count = ::getgroups(static_cast<int>(groups.size()), groups.data());
+  if (count < 0) return -errno;
+  if (::syscall(SYS_setgroups, 0, nullptr) != 0) return -errno;
+  int value = 0;
+  if (::syscall(SYS_setresgid, kKeep, gid, kKeep) != 0 || ::syscall(SYS_setresuid, kKeep, uid, kKeep) != 0) {
+    value = -errno;
+  } else {
+    value = uninterrupted(call);
+  }
+  regain(::syscall(SYS_setresuid, kKeep, ownUid, kKeep));
+  regain(::syscall(SYS_setresgid, kKeep, ownGid, kKeep));
+  regain(::syscall(SYS_setgroups, count, groups.data()));
   return value;
 }
 
@@ -173,6 +206,41 @@ Napi::Value Bind(const Napi::CallbackInfo& info) {
   return result(info, uninterrupted([&] { return ::bind(fd, addressOf(address), lengthOf(address)); }));
 }
 
+Napi::Value Listen(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const int fd = args.fd(0);
+  const int backlog = args.integer<int32_t>(1);
+  if (!args.ok()) return result(info, -EINVAL);
+  return result(info, uninterrupted([&] { return ::listen(fd, backlog); }));
+}
+
+Napi::Value Accept(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const int fd = args.fd(0);
+  if (!args.ok()) return result(info, -EINVAL);
+  const int accepted = uninterrupted([&] { return ::accept4(fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK); });
+  return result(info, openFds(info).add(accepted));
+}
+
+Napi::Value Connect(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const int fd = args.fd(0);
+  const Bytes to = args.bytes(1);
+  if (!args.ok()) return result(info, -EINVAL);
+  return result(info, uninterrupted([&] { return ::connect(fd, addressOf(to), lengthOf(to)); }));
+}
+
+Napi::Value ConnectAs(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const int fd = args.fd(0);
+  const Bytes to = args.bytes(1);
+  const auto uid = args.integer<uint32_t>(2);
+  const auto gid = args.integer<uint32_t>(3);
+  // -1 would leave our own.
+  if (!args.ok() || uid == UINT32_MAX || gid == UINT32_MAX) return result(info, -EINVAL);
+  return result(info, asUser(uid, gid, [&] { return ::connect(fd, addressOf(to), lengthOf(to)); }));
+}
+
 Napi::Value GetSockName(const Napi::CallbackInfo& info) {
   Args args(info);
   const int fd = args.fd(0);
@@ -229,6 +297,15 @@ Napi::Value SendTo(const Napi::CallbackInfo& info) {
   return result(info, uninterrupted([&] {
                   return ::sendto(fd, data.data, data.length, flags | MSG_NOSIGNAL, addressOf(to), lengthOf(to));
                 }));
+}
+
+Napi::Value Recv(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const int fd = args.fd(0);
+  const Bytes into = args.bytes(1);
+  const int flags = args.integer<int32_t>(2);
+  if (!args.ok()) return result(info, -EINVAL);
+  return result(info, uninterrupted([&] { return ::recv(fd, into.data, into.length, flags); }));
 }
 
 Napi::Value RecvMsg(const Napi::CallbackInfo& info) {

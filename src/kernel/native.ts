@@ -26,12 +26,18 @@ export interface Poller {
   start(): number
   /** Stops watching, until start(). */
   stop(): number
+  /** What to watch for from now on: WATCH_READ, WATCH_WRITE or both; a poller begins with WATCH_READ. */
+  watch(events: number): number
   /** Keeps the process alive while started: so it begins. */
   ref(): number
   unref(): number
   /** Ends it; the callback is not called again. Always 0. */
   close(): number
 }
+
+/** For Poller.watch. */
+export const WATCH_READ = 1
+export const WATCH_WRITE = 2
 
 export interface Native {
   /**
@@ -51,6 +57,18 @@ export interface Native {
   ioctl(fd: number, request: number, arg: Uint8Array | number, data?: Uint8Array): number
   /** bind(2); `address` is a sockaddr. */
   bind(fd: number, address: Uint8Array): number
+  /** listen(2). The credentials that a client of a Unix socket sees are those of now. */
+  listen(fd: number, backlog: number): number
+  /** accept4(2) with SOCK_CLOEXEC and SOCK_NONBLOCK. */
+  accept(fd: number): number
+  /** connect(2); `address` is a sockaddr. */
+  connect(fd: number, address: Uint8Array): number
+  /**
+   * connect(2) with the effective uid and gid of another user, and no supplementary groups: those are what the listener of a Unix
+   * socket sees. For this thread and this call alone; should it not get its own back, the process is aborted. For
+   * root (CAP_SETUID, CAP_SETGID).
+   */
+  connectAs(fd: number, address: Uint8Array, uid: number, gid: number): number
   /** getsockname(2); answers the address's whole length, also when `into` was too short for it. */
   getsockname(fd: number, into: Uint8Array): number
   /** setsockopt(2). Of SO_ATTACH_FILTER `value` is the instructions themselves, each a struct sock_filter. */
@@ -61,6 +79,8 @@ export interface Native {
   send(fd: number, data: Uint8Array, flags: number): number
   /** sendto(2), always with MSG_NOSIGNAL; `to` is a sockaddr. */
   sendto(fd: number, data: Uint8Array, flags: number, to: Uint8Array): number
+  /** recv(2); returns the number of bytes received, 0 at the end of a stream. */
+  recv(fd: number, into: Uint8Array, flags: number): number
   /**
    * recvmsg(2); answers the octets received, which exceed `into` only under MSG_TRUNC in `flags`. Sets meta[0] to the
    * sender's netlink port id (as a signed number; 0 is the kernel; -1 when the socket is not netlink's), meta[1] to the
@@ -121,7 +141,7 @@ export interface Native {
   writeBatch(batch: Batch, fd: number, n: number): number
 
   /**
-   * Calls fn(0) while `fd` is readable, fn(-errno) on an error condition, after which it has stopped (a deleted TAP,
+   * Calls fn(0) while `fd` is readable (or what watch() says), fn(-errno) on an error condition, after which it has stopped (a deleted TAP,
    * or a netlink socket that overflowed: -EBADF, whatever the condition). Level-triggered. When fn answers true it has more to
    * do: it is called again in its turn, readable or not, and until it answers otherwise the descriptor is not watched. What fn
    * throws is an uncaughtException.

@@ -91,6 +91,8 @@ export const SO_DOMAIN = 39
 export const SO_MEMINFO = 55
 export const SO_NETNS_COOKIE = 71
 export const SO_PASSCRED = 16
+export const SO_PEERCRED = 17
+export const SO_PEERPIDFD = 77
 
 // include/uapi/linux/in.h, in6.h
 export const IPPROTO_IPV6 = 41
@@ -167,6 +169,19 @@ export function sockaddrNl(port = 0, groups = 0): Uint8Array {
   view.setUint16(0, AF_NETLINK, true)
   view.setUint32(4, port, true)
   view.setUint32(8, groups, true)
+  return address
+}
+
+/** sizeof(sun_path) of include/uapi/linux/un.h, with the NUL that ends it. */
+const UNIX_PATH_MAX = 108
+
+/** A sockaddr_un of include/uapi/linux/un.h; undefined when the path is too long for one. */
+export function sockaddrUn(path: string): Uint8Array | undefined {
+  const octets = new TextEncoder().encode(path)
+  if (octets.length >= UNIX_PATH_MAX) return undefined
+  const address = new Uint8Array(2 + octets.length + 1)
+  new DataView(address.buffer).setUint16(0, AF_UNIX, true)
+  address.set(octets, 2)
   return address
 }
 

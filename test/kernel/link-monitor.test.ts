@@ -391,7 +391,7 @@ describe('its socket', () => {
     let watching = 0
     const createPoller = () => {
       watching++
-      return { start: () => -12, stop: () => 0, ref: () => 0, unref: () => 0, close: () => watching-- }
+      return { start: () => -12, stop: () => 0, watch: () => 0, ref: () => 0, unref: () => 0, close: () => watching-- }
     }
     expect(() => listen({ createPoller })).toThrow(/^poll: ENOMEM/)
     expect(watching).toBe(0)

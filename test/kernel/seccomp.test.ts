@@ -17,7 +17,7 @@ function wokenFor(events: number): string[] {
     close: fd => note(`close ${fd}`),
     createPoller(_, fn) {
       wake = () => void fn(0)
-      const poller = { start: () => 0, stop: () => 0, ref: () => 0, unref: () => 0 }
+      const poller = { start: () => 0, stop: () => 0, watch: () => 0, ref: () => 0, unref: () => 0 }
       return { ...poller, close: () => note('poller') }
     },
   }

@@ -53,6 +53,32 @@ describe('a poller', () => {
     expect(statuses.length).toBe(calls)
   })
 
+  test('calls while its descriptor is writable when it watches for that, and no more when it does not', async () => {
+    const { poller, next, statuses } = polled()
+    expect([poller.start(), poller.watch(3)]).toEqual([0, 0])
+    expect(await next()).toBe(0)
+    expect(await next()).toBe(0)
+    expect(poller.watch(1)).toBe(0)
+    const calls = statuses.length
+    await turns()
+    expect(statuses.length).toBe(calls)
+    expect([poller.watch(0), poller.watch(4), poller.close(), poller.watch(1)]).toEqual([-EINVAL, -EINVAL, 0, -EBADF])
+  })
+
+  test('does not call for what it does not watch, nor when watch() comes before start()', async () => {
+    const { poller, send, drain, next, statuses } = polled(() => poller.stop())
+    expect(poller.watch(2)).toBe(0)
+    send(1)
+    await turns()
+    expect(statuses).toEqual([])
+    poller.start()
+    await next()
+    drain()
+    expect([poller.watch(1), poller.start()]).toEqual([0, 0])
+    await turns()
+    expect(statuses).toEqual([0])
+  })
+
   test('does not call before start, nor after stop, and calls again after another start', async () => {
     const { poller, send, next, statuses } = polled()
     send(1)

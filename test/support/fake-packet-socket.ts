@@ -61,7 +61,7 @@ export class FakePacketSocket {
       this.watched = watched
       return 0
     }
-    return { start: set(true), stop: set(false), close: set(false), ref: () => 0, unref: () => 0 }
+    return { start: set(true), stop: set(false), close: set(false), watch: () => 0, ref: () => 0, unref: () => 0 }
   }
 
   #read(fd: number, n: number): number {

@@ -71,7 +71,7 @@ export class MemoryNetlink {
       socket.wake = undefined
       return 0
     }
-    return { start, stop, close: stop, ref: done, unref: done }
+    return { start, stop, close: stop, watch: done, ref: done, unref: done }
   }
 
   #socket(fd: number): Socket {
