@@ -98,7 +98,7 @@ function field(attribute, type, definitions) {
   const lengths = keys => keys.map(key => (checks[key] === undefined ? '' : lengthOf(checks[key], definitions)))
   if (attribute.type === 'string') {
     unknown(['max-len'])
-    return call('string', type, lengths(['max-len']))
+    return call(codecOf(attribute), type, lengths(['max-len']))
   }
   if (attribute.type === 'binary') {
     unknown(['min-len', 'max-len', 'exact-len'])
@@ -112,6 +112,12 @@ function field(attribute, type, definitions) {
     return call('indexedArray', type, [`${camel(inner)}Policy`])
   }
   throw new Error(`${name}: the codec has no type ${attribute.type}`)
+}
+
+/** An interface's name is any bytes; other strings are UTF-8. */
+function codecOf({ name, type }) {
+  if (name === 'ifname') return 'name'
+  return { nest: 'nested', 'indexed-array': 'indexedArray' }[type] ?? type
 }
 
 /** A length as TypeScript: a number, or a constant of the specification. */
@@ -143,10 +149,9 @@ function operationPolicies(operation, sets) {
 }
 
 function importsOf(spec) {
-  const types = spec['attribute-sets'].flatMap(({ attributes }) => attributes.map(({ type }) => type))
-  const names = { nest: 'nested', 'indexed-array': 'indexedArray' }
+  const codecs = spec['attribute-sets'].flatMap(({ attributes }) => attributes.map(codecOf))
   const order = new Intl.Collator('en', { numeric: true })
-  return [...new Set(['policy', ...types.map(type => names[type] ?? type)])].sort(order.compare)
+  return [...new Set(['policy', ...codecs])].sort(order.compare)
 }
 
 /** The sets, each after those that it holds. */

@@ -4,17 +4,27 @@ import { interfaceArg } from '../core/driver.ts'
 import { printable } from '../core/printable.ts'
 import { loadNative } from '../kernel/native.ts'
 import { EXIT_FAILURE, type Io } from './io.ts'
-import { isNamed, label } from './label.ts'
+import { isNamed, label, type Named } from './label.ts'
 
-/** Calls `ask` with a client and what it finds, all of `names` among that; or says what is missing. Answers the exit status. */
+export interface AskOptions {
+  /** Whose vnets are asked, in place of root's and one's own. */
+  readonly user?: number | undefined
+}
+
+/**
+ * Calls `ask` with a client and what it finds, all of `names` among that; or says what is missing. Only vnets that have one of the
+ * names are asked, all if there are none. Returns the exit status.
+ */
 export async function askVnets(
   command: string,
   names: readonly string[],
   io: Io,
   ask: (client: ControlClient, found: Found) => Promise<number>,
+  { user }: AskOptions = {},
 ): Promise<number> {
-  using client = new ControlClient(loadNative())
-  const found = await findVnets(client)
+  using client = new ControlClient(loadNative(), { user })
+  const isWanted = (device: Named) => names.some(name => isNamed(device, name))
+  const found = await findVnets(client, { isWanted: names.length > 0 ? isWanted : undefined, user })
   const unknown = names.filter(name => !found.devices.some(device => isNamed(device, name)))
   const complaint = complaintAbout(unknown, found, command)
   if (complaint === undefined) return await ask(client, found)
@@ -27,16 +37,18 @@ export async function askInterface(
   name: string,
   io: Io,
   ask: (client: ControlClient, device: FoundDevice) => Promise<number>,
+  options: AskOptions = {},
 ): Promise<number> {
   interfaceArg(name)
-  return askVnets(command, [name], io, async (client, { devices }) => {
+  const askOne = async (client: ControlClient, { devices }: Found) => {
     const [device, ...others] = devices.filter(device => isNamed(device, name)) as [FoundDevice, ...FoundDevice[]]
     if (others.length === 0) return ask(client, device)
     // One in the program's own namespace has no longer name.
     const exact = [device, ...others].filter(device => label(device) === name)
     if (exact.length === 1) return ask(client, exact[0] as FoundDevice)
     return fail(io, `there are ${others.length + 1} interfaces ${name}: ${[device, ...others].map(label).join(', ')}`)
-  })
+  }
+  return askVnets(command, [name], io, askOne, options)
 }
 
 export function fail(io: Io, message: string): number {
@@ -47,20 +59,26 @@ export function fail(io: Io, message: string): number {
 /** Why there is nothing to ask, on one line; undefined when there is. `command` is what to do elsewhere: `vnet stats`. */
 export function complaintAbout(
   unknown: readonly string[],
-  { devices, failed, elsewhere }: Found,
+  { devices, here, failed, elsewhere, users }: Found,
   command: string,
 ): string | undefined {
   const others = elsewhere.filter(
-    ({ interfaces }) => unknown.length === 0 || interfaces.some(each => unknown.includes(each)),
+    ({ interfaces }) => unknown.length === 0 || interfaces.some(each => unknown.some(name => isNamed(each, name))),
   )
-  const advice = others.map(({ pid, interfaces }) => `; for ${interfaces.join(', ')}: nsenter -n -t ${pid} ${command}`)
-  if (devices.length === 0) {
-    if (failed.length > 0) return failed[0]?.message
-    return `no vnet is running in this network namespace${advice.join('')}`
+  const advice = [
+    ...others.map(
+      ({ pid, interfaces }) => `; for ${interfaces.map(label).join(', ')}: nsenter -n -t ${pid} ${command}`,
+    ),
+    ...users.map(user => `; for those of user ${user}: ${command} --user ${user}`),
+  ]
+  if (unknown.length === 0) {
+    if (devices.length > 0) return undefined
+    return failed.length > 0 ? failed[0]?.message : `no vnet is running in this network namespace${advice.join('')}`
   }
-  if (unknown.length === 0) return undefined
   // It may be an interface of a vnet that does not answer.
   const silent = failed.map(({ message }) => `; ${message}`)
-  const there = devices.map(label).join(', ')
-  return `there is no interface ${unknown.join(', ')}, but ${there}${[...silent, ...advice].join('')}`
+  const there = here.flatMap(({ interfaces }) => interfaces.map(label))
+  if (there.length === 0) return `no vnet is running in this network namespace${advice.join('')}`
+  if (devices.length === 0 && failed.length > 0) return failed[0]?.message
+  return `there is no interface ${unknown.join(', ')}, but ${there.join(', ')}${[...silent, ...advice].join('')}`
 }

@@ -26,6 +26,7 @@ interface ControlCommand {
 
 const json = () => new Option('--json', 'one JSON object')
 const names = (what: string) => new Option('--names', `the names of ${what} alone, one a line`)
+const user = () => new Option('--user <uid>', 'the vnets of another user, for root').argParser(count)
 const IF = () => new Argument('<IF>')
 
 const commands: readonly ControlCommand[] = [
@@ -33,7 +34,7 @@ const commands: readonly ControlCommand[] = [
     name: 'list',
     usage: '[OPTIONS]',
     description: 'the interfaces of the vnets that run here',
-    options: [json(), names('the interfaces')],
+    options: [json(), names('the interfaces'), user()],
     run: async (io, options) => (await import('./commands/list.ts')).list(options, io),
   },
   {
@@ -41,7 +42,7 @@ const commands: readonly ControlCommand[] = [
     usage: '[OPTIONS] [NETNS/]IF',
     description: 'one interface, and the parameters of its driver',
     args: [IF()],
-    options: [json()],
+    options: [json(), user()],
     run: async (io, name, options) => (await import('./commands/show.ts')).show(name, options, io),
   },
   {
@@ -54,6 +55,7 @@ const commands: readonly ControlCommand[] = [
       new Option('--all', 'also what is 0'),
       new Option('--watch <interval>', 'again and again, every 1s, say, or 500ms').argParser(interval),
       new Option('--json', 'one JSON object, as at the end of `vnet --json`'),
+      user(),
     ],
     run: async (io, names, options) => (await import('./stats.ts')).stats(names, options, io),
   },
@@ -92,7 +94,7 @@ const commands: readonly ControlCommand[] = [
     usage: '[OPTIONS] [NETNS/]IF [NAME[=VALUE]]',
     description: 'the parameters of its driver; one of them; sets it',
     args: [IF(), new Argument('[NAME]')],
-    options: [json(), names('the parameters')],
+    options: [json(), names('the parameters'), user()],
     run: async (io, name, which, options) => (await import('./commands/param.ts')).param(name, which, options, io),
   },
   {
@@ -110,6 +112,7 @@ const commands: readonly ControlCommand[] = [
     options: [
       new Option('--json', 'one JSON object a line'),
       new Option('--drops <n>', 'also each time that many more frames were dropped').argParser(count),
+      user(),
     ],
     run: async (io, options) => (await import('./commands/events.ts')).events(options, io),
   },
@@ -125,6 +128,7 @@ const commands: readonly ControlCommand[] = [
       new Option('--stations', 'which hardware addresses were heard behind which port'),
       new Option('--counters', 'frames on the segment, dropped, answered'),
       json(),
+      user(),
     ],
     run: async (io, name, options) => (await import('./commands/lan-show.ts')).lanShow(name, options, io),
   },

@@ -4,7 +4,7 @@ import { IFF_UP } from '../core/if.ts'
 
 /** `state` is `up`, `down` or `no-carrier`; null is what an older vnet does not tell. */
 export function deviceWords(device: FoundDevice) {
-  const { name, ifindex, netns, driver, mac, mtu, txQueues, rxQueues, port, pid } = device
+  const { name, ifindex, netns, driver, mac, mtu, txQueues, rxQueues, vnet, pid } = device
   return {
     name,
     ifindex,
@@ -15,7 +15,7 @@ export function deviceWords(device: FoundDevice) {
     mtu: mtu ?? null,
     txqs: txQueues,
     rxqs: rxQueues,
-    port,
+    vnet,
     pid: pid ?? null,
   }
 }

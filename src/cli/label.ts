@@ -1,9 +1,9 @@
 /** How an interface is named on the command line: `red/eth0` when it is not in the program's own namespace. */
 import { printable } from '../core/printable.ts'
 
-interface Named {
+export interface Named {
   readonly name: string
-  readonly netns: string | undefined
+  readonly netns?: string | undefined
 }
 
 /** The name as it is shown: what is unprintable in it is escaped. */

@@ -15,6 +15,7 @@ import { check } from '../kernel/errno.ts'
 import { LinuxHost } from '../kernel/host.ts'
 import { loadNative, type Native } from '../kernel/native.ts'
 import { dropPrivileges } from '../kernel/privileges.ts'
+import { TapPort } from '../kernel/tap-port.ts'
 import { CAP_NET_ADMIN, CAP_SYS_ADMIN, CLONE_FILES } from '../kernel/uapi.ts'
 import { type End, EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
 import type { CommonOptions } from './options.ts'
@@ -56,6 +57,7 @@ export async function run(
       if (verbose > 0) traceChanges(net)
       using _control = serveControl(native, net, {
         netnsOf: dev => plans.find(plan => plan.dev === dev)?.netns,
+        namespaceOf: ({ port }) => (port instanceof TapPort ? port.namespace() : undefined),
         module: {
           ...{ name: driver.name, params: driver.params, values: params },
           segment: driver.segment && (kinds => driver.segment?.(kinds) ?? []),

@@ -1,13 +1,13 @@
 /** `vnet stats`: the counters of running vnets, ours and the kernel's side by side; once, or again and again. */
 import type { ControlClient, DeviceStats, Found } from '../control/index.ts'
-import { askVnets, fail } from './ask.ts'
+import { type AskOptions, askVnets, fail } from './ask.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
 import { isNamed } from './label.ts'
 import { jsonOutput } from './output.ts'
 import { statsTable } from './stats-table.ts'
 import { endOf } from './until-end.ts'
 
-export interface StatsOptions {
+export interface StatsOptions extends AskOptions {
   readonly all?: boolean
   readonly queues?: boolean
   readonly json?: boolean
@@ -32,7 +32,7 @@ async function watch(names: readonly string[], options: StatsOptions, ms: number
 }
 
 function once(names: readonly string[], options: StatsOptions, io: Io, before: string): Promise<number> {
-  return askVnets('vnet stats', names, io, async (client, found) => {
+  const show = async (client: ControlClient, found: Found) => {
     const interfaces = await collect(names, client, found)
     if (options.json) jsonOutput(io, false).statistics(interfaces)
     else io.out(before + statsTable(interfaces, options))
@@ -40,14 +40,15 @@ function once(names: readonly string[], options: StatsOptions, io: Io, before: s
     if (names.length > 0 || found.failed.length === 0) return EXIT_OK
     for (const { message } of found.failed) fail(io, message)
     return EXIT_FAILURE
-  })
+  }
+  return askVnets('vnet stats', names, io, show, options)
 }
 
 async function collect(names: readonly string[], client: ControlClient, { devices }: Found): Promise<DeviceStats[]> {
   const interfaces: DeviceStats[] = []
   for (const device of devices) {
     if (names.length > 0 && !names.some(name => isNamed(device, name))) continue
-    const stats = await client.stats(device.port, device)
+    const stats = await client.stats(device.vnet, device)
     if (stats !== undefined) interfaces.push(stats)
   }
   return interfaces

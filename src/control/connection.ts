@@ -121,18 +121,7 @@ export class Connection {
 
   /** Undefined once closed. */
   peer(): Peer | undefined {
-    if (!this.#open) return undefined
-    const ucred = new Uint8Array(12)
-    if (this.#native.getsockopt(this.fd, SOL_SOCKET, SO_PEERCRED, ucred) < ucred.length) return undefined
-    return { pid: getU32(ucred, 0), uid: getU32(ucred, 4), gid: getU32(ucred, 8) }
-  }
-
-  /** A pidfd of the peer's process, the caller's to close; -errno, of which ENOPROTOOPT is a kernel before 6.5. */
-  peerPidfd(): number {
-    if (!this.#open) return -EBADF
-    const pidfd = new Uint8Array(4)
-    const length = this.#native.getsockopt(this.fd, SOL_SOCKET, SO_PEERPIDFD, pidfd)
-    return length < 0 ? length : getU32(pidfd, 0)
+    return this.#open ? peerOf(this.#native, this.fd) : undefined
   }
 
   /**
@@ -285,6 +274,20 @@ export class Connection {
     this.#from = 0
     this.#until = buffered
   }
+}
+
+/** Who is at the other end of a connected socket; undefined where the kernel does not say. */
+export function peerOf(native: Native, fd: number): Peer | undefined {
+  const ucred = new Uint8Array(12)
+  if (native.getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ucred) < ucred.length) return undefined
+  return { pid: getU32(ucred, 0), uid: getU32(ucred, 4), gid: getU32(ucred, 8) }
+}
+
+/** A pidfd of the process at the other end, the caller's to close; -errno, of which ENOPROTOOPT is a kernel before 6.5. */
+export function peerPidfd(native: Native, fd: number): number {
+  const pidfd = new Uint8Array(4)
+  const length = native.getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, pidfd)
+  return length < 0 ? length : getU32(pidfd, 0)
 }
 
 function padded(octets: Uint8Array): Uint8Array {

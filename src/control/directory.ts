@@ -1,37 +1,50 @@
 /**
- * /run/vnet: a file for each running vnet, by which others find it. Its name is used once, so that a file whose program is gone can be
- * removed by anybody who may without ever meeting a new one's. A directory that cannot be written is no error: the first vnet of a
- * namespace has a port that everybody knows.
+ * The vnets that run, as the files in their directories say (announcement.ts). A file is believed as far as the directory's owner
+ * is; it is another user's program that wrote it, so what is in it is checked.
  */
-import { randomBytes } from 'node:crypto'
 import {
-  chmodSync,
+  closeSync,
+  constants,
   type FSWatcher,
-  mkdirSync,
+  fstatSync,
+  openSync,
   readdirSync,
   readFileSync,
-  renameSync,
   rmSync,
   statSync,
   watch,
-  writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { type RunDirectory, trustedDirectories } from './run-directory.ts'
 
-export const RUN_DIRECTORY = '/run/vnet'
+/** Bytes of a file at most: about 5,000 interfaces. */
+const FILE_MAX = 1 << 20
+const IFNAME_MAX = 15
 
-/** What a file says. */
+/** An interface of a vnet. */
+export interface EntryInterface {
+  readonly name: string
+  readonly ifindex: number
+  /** The namespace it was made in, as its vnet's user named that; absent when it is the vnet's own. */
+  readonly netns?: string | undefined
+  /** Inode of the network namespace that it is in now. */
+  readonly inode: number
+}
+
+/** A vnet that runs. */
 export interface Entry {
+  /** The path of its socket: what it is asked by. */
+  readonly vnet: string
+  /** The user whose it is. */
+  readonly uid: number
   readonly pid: number
   /** When the process began, in ticks since boot (proc(5), stat field 22): another process may get its number. */
   readonly startTime: string
   /** Inode of the namespace in which `pid` is a number. */
   readonly pidns: number
-  /** Inode of the network namespace of its socket. */
+  /** Inode of the network namespace in which it was started. */
   readonly netns: number
-  /** The socket's netlink port. */
-  readonly port: number
-  readonly interfaces: readonly string[]
+  readonly interfaces: readonly EntryInterface[]
 }
 
 /** The inode of this thread's namespace of a kind. */
@@ -39,115 +52,125 @@ export function ownNamespace(kind: 'net' | 'pid'): number {
   return statSync(`/proc/thread-self/ns/${kind}`).ino
 }
 
-/** A file of this process in `directory`. */
-export class Announcement {
-  readonly #directory: string
-  readonly #file: string
-  readonly #entry: Omit<Entry, 'interfaces'>
-
-  constructor(port: number, directory = RUN_DIRECTORY) {
-    const { pid } = process
-    this.#directory = directory
-    this.#file = join(directory, `${pid}-${randomBytes(6).toString('hex')}.json`)
-    const [netns, pidns] = [ownNamespace('net'), ownNamespace('pid')]
-    this.#entry = { pid, startTime: startTime(pid) ?? '', pidns, netns, port }
-  }
-
-  /** Writes the file, or writes it anew. Throws what the file system says. */
-  write(interfaces: readonly string[]): void {
-    // The umask only takes from the mode at creation: chmod gives that back, and nobody else may ever write.
-    const made = mkdirSync(this.#directory, { recursive: true, mode: 0o755 })
-    if (made !== undefined) chmodSync(this.#directory, 0o755)
-    const temporary = `${this.#file}.tmp`
-    writeFileSync(temporary, `${JSON.stringify({ ...this.#entry, interfaces })}\n`, { mode: 0o644 })
-    chmodSync(temporary, 0o644)
-    // Whoever reads it sees all of it.
-    renameSync(temporary, this.#file)
-  }
-
-  /** Removes the file, also when it was never written. Never throws. */
-  remove(): void {
-    for (const file of [this.#file, `${this.#file}.tmp`]) removeQuietly(file)
-  }
-}
-
-/** The files of processes that run; those of others are removed, if that is allowed. */
-export function readDirectory(directory = RUN_DIRECTORY): Entry[] {
-  let files: string[]
-  try {
-    files = readdirSync(directory)
-  } catch {
-    return []
-  }
+/** The vnets of some directories; what those left that are gone is removed, if that is allowed. */
+export function readDirectories(directories: readonly RunDirectory[] = trustedDirectories()): Entry[] {
   const pidns = ownNamespace('pid')
   const entries: Entry[] = []
-  for (const name of files.sort()) {
-    const file = join(directory, name)
-    const entry = readEntry(file)
-    if (entry === undefined) continue
-    // Process numbers of another namespace mean nothing here.
-    if (entry.pidns === pidns && !runs(entry)) removeQuietly(file)
-    else entries.push(entry)
+  for (const { path, uid } of directories) {
+    for (const name of namesIn(path)) {
+      const file = join(path, name)
+      const entry = readEntry(file, uid)
+      if (entry === undefined) continue
+      // Process numbers of another namespace mean nothing here.
+      if (entry.pidns !== pidns || runs(entry)) entries.push(entry)
+      else for (const left of [file, entry.vnet]) removeQuietly(left)
+    }
   }
   return entries
 }
 
-/** Calls `onChange` when a file comes, goes or says something else, until disposed of; never where there is no such directory. */
-export function watchDirectory(onChange: () => void, directory = RUN_DIRECTORY): Disposable {
-  let watcher: FSWatcher | undefined
-  try {
-    watcher = watch(directory, onChange)
-    // It was removed.
-    watcher.on('error', () => watcher?.close())
-  } catch {
-    // The vnets that run have no files.
+/**
+ * Calls `onChange` when a vnet comes, goes or has other interfaces, until disposed of. Of directories that come later it is
+ * not told.
+ */
+export function watchDirectories(
+  onChange: () => void,
+  directories: readonly RunDirectory[] = trustedDirectories(),
+): Disposable {
+  const watchers: FSWatcher[] = []
+  for (const { path } of directories) {
+    try {
+      const watcher = watch(path, onChange)
+      // It was removed.
+      watcher.on('error', () => watcher.close())
+      watchers.push(watcher)
+    } catch {
+      // It was removed, or there are too many watches: the vnets that run are known.
+    }
   }
-  return { [Symbol.dispose]: () => watcher?.close() }
-}
-
-/** Undefined for what is no entry. */
-function readEntry(file: string): Entry | undefined {
-  if (!file.endsWith('.json')) return undefined
-  try {
-    const entry: unknown = JSON.parse(readFileSync(file, 'utf8'))
-    return isEntry(entry) ? entry : undefined
-  } catch {
-    return undefined
-  }
-}
-
-function isEntry(value: unknown): value is Entry {
-  const { pid, startTime, pidns, netns, port, interfaces } = (value ?? {}) as Record<keyof Entry, unknown>
-  const numbers = [pid, pidns, netns, port]
-  return (
-    numbers.every(number => Number.isInteger(number) && (number as number) > 0) &&
-    (port as number) <= 0xffff_ffff &&
-    typeof startTime === 'string' &&
-    Array.isArray(interfaces) &&
-    interfaces.every(name => typeof name === 'string')
-  )
-}
-
-function runs(entry: Entry): boolean {
-  const now = startTime(entry.pid)
-  if (now !== undefined) return now === entry.startTime
-  try {
-    // Where /proc hides other users' processes (hidepid), they can still be asked for.
-    process.kill(entry.pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  return {
+    [Symbol.dispose]() {
+      for (const watcher of watchers) watcher.close()
+    },
   }
 }
 
-/** Undefined when there is no such process, or it is not shown. */
-function startTime(pid: number): string | undefined {
+/** When a process began; undefined when there is no such process, or it is not shown. */
+export function startTime(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
     // The program's name, the second field, may hold spaces and parentheses.
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
   } catch {
     return undefined
+  }
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+      .filter(name => /^\d+-[0-9a-f]+\.json$/.test(name))
+      .sort()
+  } catch {
+    return []
+  }
+}
+
+/** Undefined for what is not an entry, or not the directory's owner's. */
+function readEntry(file: string, uid: number): Entry | undefined {
+  try {
+    const entry: unknown = JSON.parse(readOwned(file, uid))
+    return isEntry(entry) ? { ...entry, vnet: file.replace(/json$/, 'sock'), uid } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Neither follows a link nor waits for a FIFO. */
+function readOwned(file: string, uid: number): string {
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  try {
+    const found = fstatSync(fd)
+    if (!found.isFile() || found.uid !== uid || found.size > FILE_MAX) throw new Error(`${file} is no vnet's`)
+    return readFileSync(fd, 'utf8')
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function isEntry(value: unknown): value is Entry {
+  const { pid, startTime, pidns, netns, interfaces } = (value ?? {}) as Record<keyof Entry, unknown>
+  return (
+    [pid, pidns, netns].every(isNumber) &&
+    typeof startTime === 'string' &&
+    Array.isArray(interfaces) &&
+    interfaces.every(isInterface)
+  )
+}
+
+function isInterface(value: unknown): value is EntryInterface {
+  const { name, ifindex, netns, inode } = (value ?? {}) as Record<keyof EntryInterface, unknown>
+  return (
+    typeof name === 'string' &&
+    name.length <= IFNAME_MAX &&
+    [ifindex, inode].every(isNumber) &&
+    (netns === undefined || typeof netns === 'string')
+  )
+}
+
+function isNumber(value: unknown): boolean {
+  return Number.isInteger(value) && (value as number) > 0
+}
+
+function runs({ pid, startTime: began }: Entry): boolean {
+  const now = startTime(pid)
+  if (now !== undefined) return now === began
+  try {
+    // Where /proc hides other users' processes (hidepid), they can still be asked for.
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

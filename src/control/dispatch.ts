@@ -1,8 +1,8 @@
 /**
- * One datagram from a client, and the answers to it, as the kernel's generic netlink gives them: every request is answered, by
+ * A request from a client, and the answers to it, as the kernel's generic netlink gives them: every request is answered, by
  * messages, an acknowledgement if it asks for one, or a refusal with a text and the place of what is wrong. Knows no socket.
  */
-import { EBUSY, EINVAL, EIO, ENOENT, EOPNOTSUPP, EPERM, VnetError } from '../core/errno.ts'
+import { EINVAL, EIO, ENOENT, EOPNOTSUPP, EPERM, VnetError } from '../core/errno.ts'
 import {
   type Answer,
   attributes,
@@ -23,50 +23,36 @@ import {
   writeAck,
   writeDone,
 } from '../netlink/index.ts'
-import type { Parts } from './dumps.ts'
 import type { Caller, Family, Operation, Write } from './operation.ts'
 import { MissingAttribute, Refusal } from './refusal.ts'
 
-/** A part of a dump ends with the message that reaches this many octets; a client's buffer holds several parts. */
+/** A part of a dump ends with the message that reaches this many bytes. */
 const PART_OCTETS = 8192
 
-/**
- * Of a datagram the first request is answered, and those that end in this many octets: more than a client has to ask at once. One that
- * is full of questions must not keep the frames waiting for all the answers.
- */
-const REQUEST_OCTETS = 8192
+/** The parts of a dump: each is valid until the next is asked for, and what it returns is the last. */
+export type Parts = Iterator<Uint8Array, Uint8Array>
 
 /** Who asks, and where the answers go. */
 export interface Client extends Caller {
-  /** Sends a datagram; the octets are valid during the call only. */
+  /** Sends messages; the bytes are valid during the call only. */
   send(octets: Uint8Array): void
-  /** Sends datagrams as the client takes them. False when it has a dump under way already, or too many others have. */
-  dump(parts: Parts): boolean
+  /** Sends the parts as the client reads them; no other request of this client is dispatched before all are sent. */
+  dump(parts: Parts): void
 }
 
-/** Told of an exception that is neither a refusal nor a malformed request: a defect of ours, or of a driver. */
+/** Called with an exception that is neither a refusal nor a malformed request: a defect of ours, or of a driver. */
 export type OnDefect = (error: unknown) => void
 
-/** Answers the requests in `length` octets of `bytes`. What is no whole message ends it, without an answer. */
+/** Answers the request of `length` bytes at `at`, a whole message. */
 export function dispatch(
   families: ReadonlyMap<number, Family>,
   bytes: Uint8Array,
+  at: number,
   length: number,
   client: Client,
   onDefect: OnDefect,
 ): void {
-  const found = messages(bytes, 0, length)
-  for (let isFirst = true; ; isFirst = false) {
-    let next: IteratorResult<Message, void>
-    try {
-      next = found.next()
-    } catch (error) {
-      if (error instanceof NetlinkParseError) return
-      throw error
-    }
-    if (next.done || (!isFirst && next.value.offset + next.value.length > REQUEST_OCTETS)) return
-    answerOne(families, bytes, next.value, client, onDefect)
-  }
+  for (const message of messages(bytes, at, length)) answerOne(families, bytes, message, client, onDefect)
 }
 
 function answerOne(
@@ -89,7 +75,7 @@ function answerOne(
   // The end of a dump is its acknowledgement.
   if (dumping || (answer.error === 0 && (message.flags & NLM_F_ACK) === 0)) return
   const builder = new MessageBuilder()
-  writeAck(builder, bytes, message, client.port, answer)
+  writeAck(builder, bytes, message, message.portid, answer)
   client.send(builder.bytes)
 }
 
@@ -107,27 +93,22 @@ function perform(
   const { offset, length } = request
   const operation = family.operations.find(({ cmd }) => cmd === request.cmd)
   if (operation === undefined) throw unsupported(family, request, 'is not known')
-  if (operation.changes && !client.mayChange) {
-    throw new VnetError(EPERM, family.name, 'that is for root and for the user that this vnet runs as')
-  }
+  if (operation.changes && client.missing !== undefined) throw new VnetError(EPERM, family.name, client.missing)
   if ((message.flags & NLM_F_DUMP) === NLM_F_DUMP) {
     if (operation.dumpit === undefined) throw unsupported(family, request, 'has no dump')
-    const begin = (builder: MessageBuilder) => header(builder, family, operation, message, client, NLM_F_MULTI)
-    const end = (builder: MessageBuilder, answer: Answer) => writeDone(builder, message.seq, client.port, answer)
+    const begin = (builder: MessageBuilder) => header(builder, family, operation, message, NLM_F_MULTI)
+    const end = (builder: MessageBuilder, answer: Answer) => writeDone(builder, message.seq, message.portid, answer)
     // The request is gone by then: a Refusal has no place.
     const failed = (error: unknown) => refusal(error, undefined, message, onDefect)
-    if (!client.dump(parts(operation.dumpit(bytes, offset, length), begin, end, failed))) {
-      throw new VnetError(EBUSY, 'vnet_nl', 'another dump is under way: ask again')
-    }
+    client.dump(parts(operation.dumpit(bytes, offset, length), begin, end, failed))
     return true
   }
   if (operation.doit === undefined) throw unsupported(family, request, 'has a dump only')
   const write = operation.doit(bytes, offset, length, client)
   if (write === undefined) return false
   const builder = new MessageBuilder()
-  header(builder, family, operation, message, client, 0)
+  header(builder, family, operation, message, 0)
   write(builder)
-  // A datagram of its own: libnl reads the acknowledgement separately.
   client.send(builder.bytes)
   return false
 }
@@ -136,11 +117,10 @@ function header(
   builder: MessageBuilder,
   family: Family,
   { answerCmd }: Operation,
-  { seq }: Message,
-  { port }: Client,
+  { seq, portid }: Message,
   flags: number,
 ): void {
-  builder.message(family.id, flags, seq, port).payload(genlmsghdr(answerCmd, family.version))
+  builder.message(family.id, flags, seq, portid).payload(genlmsghdr(answerCmd, family.version))
 }
 
 function* parts(

@@ -1,6 +1,6 @@
 /**
- * Events: what happens to the devices, told as it happens to the multicast group and to the subscribers. Drops are looked at now
- * and then, as long as somebody has a threshold for them: a frame that is dropped pays nothing for it.
+ * Events: what happens to the devices, told to the subscribers as it happens. Drops are looked at now and then, as long as a
+ * subscriber has a threshold for them: a frame that is dropped pays nothing for it.
  */
 import { type Alarm, NSEC_PER_MSEC } from '../core/clock.ts'
 import { NETDEV_DOWN, NETDEV_REGISTER, NETDEV_TX_TIMEOUT, NETDEV_UNREGISTER, NETDEV_UP } from '../core/if.ts'
@@ -38,28 +38,19 @@ const eventOf: ReadonlyMap<number, number> = new Map([
   [NETDEV_TX_TIMEOUT, VNET_EVENT_TIMEOUT],
 ])
 
-/** Where events go: to one port, and to the group. Neither waits. */
-export interface Sender {
-  send(port: number, octets: Uint8Array): number
-  multicast(octets: Uint8Array): void
-}
-
 export class Events {
   readonly subscribers: Subscribers
   readonly #net: Net
   readonly #netnsOf: Subject['netnsOf']
-  readonly #sender: Sender
   readonly #alarm: Alarm
   readonly #stop: () => void
   #watching = false
 
-  constructor(net: Net, netnsOf: Subject['netnsOf'], sender: Sender) {
+  constructor(net: Net, netnsOf: Subject['netnsOf']) {
     this.#net = net
     this.#netnsOf = netnsOf
-    this.#sender = sender
     this.#alarm = net.clock.alarm(() => this.#lookAtDrops())
     this.subscribers = new Subscribers(
-      (port, octets) => sender.send(port, octets),
       () => this.#subscribersChanged(),
       () => new WeakMap(net.devices.map(dev => [dev, dropsOf(dev)])),
     )
@@ -80,7 +71,6 @@ export class Events {
       builder.u32(VNET_ATTR_QUEUE, dev.watchdog.lastQueue)
       builder.u64(VNET_ATTR_TX_TIMEOUTS, BigInt(sumOfEvents(queueEvents(dev)).txTimeouts))
     })
-    this.#sender.multicast(octets)
     for (const subscriber of this.subscribers.all) {
       if ((subscriber.events & (1 << event)) !== 0) this.subscribers.send(subscriber, octets)
     }
@@ -115,8 +105,6 @@ export class Events {
         octets ??= this.#message(dev, VNET_EVENT_DROPS, b => void b.u64(VNET_ATTR_DROPPED, BigInt(dropped)))
         this.subscribers.send(subscriber, octets)
       }
-      // It has no threshold of its own.
-      if (octets !== undefined) this.#sender.multicast(octets)
     }
     if (this.#watching) this.#alarm.at(this.#net.clock.now() + DROPS_MS * NSEC_PER_MSEC)
   }

@@ -1,11 +1,11 @@
 /**
  * What a running vnet is asked by its command line and by other programs. It is spoken in generic netlink's framing
- * over NETLINK_USERSOCK, to the port of a running vnet, nlctrl beside it. docs/control.md has the transport.
+ * over the Unix stream socket of a running vnet, nlctrl beside it. docs/control.md has the transport.
  *
  * Made by scripts/generate-family.mjs of docs/vnet_nl.yaml: change that, and run it.
  */
 
-import { binary, flag, indexedArray, nested, policy, s32, string, u8, u32, u64 } from '../netlink/index.ts'
+import { binary, flag, indexedArray, name, nested, policy, s32, string, u8, u32, u64 } from '../netlink/index.ts'
 
 export const VNET_GENL_NAME = 'vnet_nl'
 export const VNET_GENL_VERSION = 1
@@ -14,17 +14,17 @@ export const VNET_MCGRP_EVENTS_NAME = 'events'
 /** Its message type; a client asks nlctrl for it. */
 export const VNET_GENL_ID = 0x3f0
 
-/** 'vnet' in ASCII, the netlink port of the first vnet in a network namespace. Others take the next ones. */
-export const VNET_PORT = 0x766e6574
+/**
+ * Number of the group `events` for programs under `vnet exec`; nlctrl tells it too. No group of the kernel's has it. A
+ * program that asks a vnet itself has SUBSCRIBE.
+ */
+export const VNET_MCGRP_EVENTS = 0x766e6574
 
-/** As many vnets as can be in one namespace. */
-export const VNET_PORTS = 256
-
-/** Number of the group `events`; nlctrl tells it too. The kernel lets root alone join it. */
-export const VNET_MCGRP_EVENTS = 22
-
-/** Where the octets of ioctl-data lie, as far as the driver can tell. */
+/** Address of ioctl-data for the driver, where ifr_data is 0 in the request. */
 export const VNET_IOCTL_DATA_ADDRESS = 0x1000
+
+/** Bytes of ioctl-data at most. */
+export const VNET_IOCTL_DATA_MAX = 16384
 
 /** sizeof(struct ifreq) */
 export const VNET_IFREQ_LEN = 40
@@ -40,9 +40,6 @@ export const VNET_PARAM_VALUE_MAX = 1024
 
 /** Octets of a fault's name at most. */
 export const VNET_FAULT_MAX = 64
-
-/** Octets that are put into a socket at once at most. */
-export const VNET_INJECT_MAX = 7168
 
 // What is wanted beside a device's sums.
 /** A message for each queue. Row q is transmit queue q and, where there is one, receive queue q. */
@@ -115,18 +112,12 @@ export const VNET_CMD_TRIGGER = 8
 /** A private ioctl, SIOCSIFMAP or SIOCGIFMAP. The driver says which of its own change something. */
 export const VNET_CMD_IOCTL = 9
 /**
- * Events to the port that asks, from now on. Asked again it takes the place of the former. One that does not read in
- * time gets NLMSG_OVERRUN before the next event, in place of those it had no room for.
+ * Events on the connection that asks, from now on. Asked again it takes the place of the former. A client that does not
+ * read in time loses events; NLMSG_OVERRUN stands in their place.
  */
 export const VNET_CMD_SUBSCRIBE = 10
-/** Never a request, but sent to subscribers and to the group. Its sequence number is 0. */
+/** Never a request, but sent to subscribers. Its sequence number is 0. */
 export const VNET_CMD_EVENT = 11
-/**
- * Puts a datagram into a generic netlink socket that the process that asks holds, or nothing into it when there are no
- * `inject-messages`. So answers get into the sockets of programs whose user may not send to anybody but the kernel.
- * EPERM from a vnet that may not either.
- */
-export const VNET_CMD_INJECT = 12
 /**
  * What is on the segment behind the devices of a vnet, an entry a message. A device may be named, to ask the vnet that
  * has it. EOPNOTSUPP where its driver has none.
@@ -339,10 +330,9 @@ export const VNET_ATTR_FAULT = 22
 export const VNET_ATTR_IOCTL_CMD = 23
 /** struct ifreq, as it is in the caller's memory; in an answer, as the driver left it. */
 export const VNET_ATTR_IOCTL_IFREQ = 24
-/** The process whose memory ifr_data points to; one of the caller's own user. */
-export const VNET_ATTR_IOCTL_PID = 25
 /**
- * The memory itself, in place of a process: ifr_data becomes `ioctl-data-address`. In an answer, as the driver left it.
+ * In a request, the caller's memory from where ifr_data points to on; the driver can read and write this and no more.
+ * In a reply, what the driver wrote of it; absent when it wrote nothing.
  */
 export const VNET_ATTR_IOCTL_DATA = 26
 /** What ioctl(2) would answer, 0 or more, or -errno. */
@@ -361,17 +351,8 @@ export const VNET_ATTR_MTU = 33
 export const VNET_ATTR_ADDRESS = 34
 /** Name of the driver. */
 export const VNET_ATTR_DRIVER = 35
-/** A descriptor of the process that asks, of a NETLINK_GENERIC socket in the network namespace of the vnet. */
-export const VNET_ATTR_INJECT_FD = 36
-/** One datagram, as the socket is to get it. */
-export const VNET_ATTR_INJECT_MESSAGES = 37
-/** The netlink port that it came from, as the socket tells. */
-export const VNET_ATTR_INJECT_PORT = 38
-/**
- * CLOCK_MONOTONIC, in ns. Later than that nothing is done: the caller waits no more, and his memory may hold something
- * else.
- */
-export const VNET_ATTR_IOCTL_DEADLINE = 39
+/** Where ioctl-data of a reply begins in that of the request; 0 when it is absent. */
+export const VNET_ATTR_IOCTL_DATA_OFFSET = 39
 /** Which entries are wanted; all when it is absent. */
 export const VNET_ATTR_SEGMENT_PARTS = 40
 export const VNET_ATTR_SEGMENT_HOST = 41
@@ -384,7 +365,7 @@ export const VNET_ATTR_MAX = 45
 /** Attributes of a message, the same for every command but ECHO. */
 export const vnetAttributes = {
   ifindex: u32(VNET_ATTR_IFINDEX),
-  ifname: string(VNET_ATTR_IFNAME, 15),
+  ifname: name(VNET_ATTR_IFNAME, 15),
   netns: string(VNET_ATTR_NETNS, VNET_NETNS_MAX),
   numTxQueues: u32(VNET_ATTR_NUM_TX_QUEUES),
   numRxQueues: u32(VNET_ATTR_NUM_RX_QUEUES),
@@ -407,8 +388,7 @@ export const vnetAttributes = {
   fault: string(VNET_ATTR_FAULT, VNET_FAULT_MAX),
   ioctlCmd: u32(VNET_ATTR_IOCTL_CMD),
   ioctlIfreq: binary(VNET_ATTR_IOCTL_IFREQ, VNET_IFREQ_LEN, VNET_IFREQ_LEN),
-  ioctlPid: u32(VNET_ATTR_IOCTL_PID),
-  ioctlData: binary(VNET_ATTR_IOCTL_DATA),
+  ioctlData: binary(VNET_ATTR_IOCTL_DATA, 0, VNET_IOCTL_DATA_MAX),
   ioctlResult: s32(VNET_ATTR_IOCTL_RESULT),
   event: u32(VNET_ATTR_EVENT),
   events: u32(VNET_ATTR_EVENTS),
@@ -418,10 +398,7 @@ export const vnetAttributes = {
   mtu: u32(VNET_ATTR_MTU),
   address: binary(VNET_ATTR_ADDRESS),
   driver: string(VNET_ATTR_DRIVER),
-  injectFd: u32(VNET_ATTR_INJECT_FD),
-  injectMessages: binary(VNET_ATTR_INJECT_MESSAGES, 0, VNET_INJECT_MAX),
-  injectPort: u32(VNET_ATTR_INJECT_PORT),
-  ioctlDeadline: u64(VNET_ATTR_IOCTL_DEADLINE),
+  ioctlDataOffset: u32(VNET_ATTR_IOCTL_DATA_OFFSET),
   segmentParts: u32(VNET_ATTR_SEGMENT_PARTS),
   segmentHost: nested(VNET_ATTR_SEGMENT_HOST, segmentHostPolicy),
   segmentLease: nested(VNET_ATTR_SEGMENT_LEASE, segmentLeasePolicy),
@@ -550,9 +527,7 @@ export const ioctlRequest = policy(
     netns: vnetAttributes.netns,
     ioctlCmd: vnetAttributes.ioctlCmd,
     ioctlIfreq: vnetAttributes.ioctlIfreq,
-    ioctlPid: vnetAttributes.ioctlPid,
     ioctlData: vnetAttributes.ioctlData,
-    ioctlDeadline: vnetAttributes.ioctlDeadline,
   },
   { strict: true },
 )
@@ -560,11 +535,12 @@ export const ioctlReply = policy({
   ioctlResult: vnetAttributes.ioctlResult,
   ioctlIfreq: vnetAttributes.ioctlIfreq,
   ioctlData: vnetAttributes.ioctlData,
+  ioctlDataOffset: vnetAttributes.ioctlDataOffset,
 })
 
 /**
- * Events to the port that asks, from now on. Asked again it takes the place of the former. One that does not read in
- * time gets NLMSG_OVERRUN before the next event, in place of those it had no room for.
+ * Events on the connection that asks, from now on. Asked again it takes the place of the former. A client that does not
+ * read in time loses events; NLMSG_OVERRUN stands in their place.
  */
 export const subscribeRequest = policy(
   { events: vnetAttributes.events, dropThreshold: vnetAttributes.dropThreshold },
@@ -580,17 +556,6 @@ export const eventReply = policy({
   txTimeouts: vnetAttributes.txTimeouts,
   dropped: vnetAttributes.dropped,
 })
-
-/**
- * Puts a datagram into a generic netlink socket that the process that asks holds, or nothing into it when there are no
- * `inject-messages`. So answers get into the sockets of programs whose user may not send to anybody but the kernel.
- * EPERM from a vnet that may not either.
- */
-export const injectRequest = policy(
-  { injectFd: vnetAttributes.injectFd, injectMessages: vnetAttributes.injectMessages },
-  { strict: true },
-)
-export const injectReply = policy({ injectPort: vnetAttributes.injectPort })
 
 /**
  * What is on the segment behind the devices of a vnet, an entry a message. A device may be named, to ask the vnet that

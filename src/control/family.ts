@@ -1,6 +1,6 @@
 /**
  * The family `vnet_nl` as both sides know it: its name, commands, attributes, and what may be in a request and an answer.
- * It is spoken in generic netlink's framing over NETLINK_USERSOCK, to the port of a running vnet.
+ * It is spoken in generic netlink's framing over the Unix socket of a running vnet.
  *
  * docs/vnet_nl.yaml specifies it, and what it says is in family.generated.ts. It cannot say which attributes must be there; that
  * is said here.
@@ -49,8 +49,6 @@ export const echoAnswer = requiring(made.echoReply, 'text')
 export const paramAnswer = requiring(made.getParamReply, 'driver', 'paramName', 'paramValue', 'paramType')
 const { ioctlIfreq: _, ...otherIoctlReply } = made.ioctlReply.fields
 export const ioctlAnswer = requiring(policy({ ...otherIoctlReply, ifreq }), 'ioctlResult', 'ifreq')
-export const injectRequest = requiring(made.injectRequest, 'injectFd')
-export const injectAnswer = requiring(made.injectReply, 'injectPort')
 /** Which part of a segment the entries of each kind are. */
 export const segmentParts = {
   host: made.VNET_SEGMENT_HOSTS,

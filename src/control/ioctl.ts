@@ -1,45 +1,38 @@
-/** IOCTL: an ioctl that some process made, or would make, on an interface of ours. */
+/** IOCTL: an ioctl that some process made, or would make, on an interface of ours. No process's memory is touched. */
 import { devIoctl } from '../core/dev-ioctl.ts'
-import { EINVAL, ETIMEDOUT, VnetError } from '../core/errno.ts'
 import { IFR_IFRU } from '../core/sockios.ts'
 import { noMemory } from '../core/user-data.ts'
-import { putU64 } from '../netlink/index.ts'
+import { getU64, putU64 } from '../netlink/index.ts'
 import {
   ioctlRequest,
   VNET_ATTR_IOCTL_DATA,
+  VNET_ATTR_IOCTL_DATA_OFFSET,
   VNET_ATTR_IOCTL_IFREQ,
-  VNET_ATTR_IOCTL_PID,
   VNET_ATTR_IOCTL_RESULT,
   VNET_CMD_IOCTL,
   VNET_IOCTL_DATA_ADDRESS,
 } from './family.ts'
-import { inlineMemory } from './inline-memory.ts'
+import { InlineMemory } from './inline-memory.ts'
 import { type Operation, operation } from './operation.ts'
-import { ProcessMemory } from './process-memory.ts'
-import { Refusal } from './refusal.ts'
 import { type Subject, theOne } from './subject.ts'
 
 export function ioctl(subject: Subject): Operation {
   return operation({
     cmd: VNET_CMD_IOCTL,
     policy: ioctlRequest,
-    doit({ ioctlCmd, ifreq, ioctlPid, ioctlData, ioctlDeadline, ...which }, { uid, mayChange }) {
-      if (ioctlDeadline !== undefined && process.hrtime.bigint() > ioctlDeadline) {
-        throw new VnetError(ETIMEDOUT, 'vnet_nl', 'it comes too late: its caller waits no more')
-      }
+    doit({ ioctlCmd, ifreq, ioctlData, ...which }, { missing }) {
       const dev = theOne(subject, which)
-      if (ioctlPid !== undefined && ioctlData !== undefined) {
-        throw new Refusal(EINVAL, VNET_ATTR_IOCTL_PID, 'ioctlPid: the data is in the request already')
-      }
       const ifr = ifreq.slice()
-      const data = ioctlData?.slice()
-      if (data !== undefined) putU64(ifr, IFR_IFRU, BigInt(VNET_IOCTL_DATA_ADDRESS))
-      using caller = ioctlPid === undefined ? undefined : new ProcessMemory(ioctlPid, uid, subject.native)
-      const memory = caller ?? (data === undefined ? noMemory : inlineMemory(data, VNET_IOCTL_DATA_ADDRESS))
-      const result = devIoctl(dev, ioctlCmd, ifr, memory, mayChange)
+      if (ioctlData !== undefined && ioctlData.length > 0 && getU64(ifr, IFR_IFRU) === 0n) {
+        putU64(ifr, IFR_IFRU, BigInt(VNET_IOCTL_DATA_ADDRESS))
+      }
+      const memory = ioctlData && new InlineMemory(ioctlData.slice(), getU64(ifr, IFR_IFRU))
+      const result = devIoctl(dev, ioctlCmd, ifr, memory ?? noMemory, missing === undefined)
       return builder => {
         builder.s32(VNET_ATTR_IOCTL_RESULT, result).binary(VNET_ATTR_IOCTL_IFREQ, ifr)
-        if (data !== undefined) builder.binary(VNET_ATTR_IOCTL_DATA, data)
+        const written = memory?.written
+        if (written === undefined) return
+        builder.binary(VNET_ATTR_IOCTL_DATA, written.octets).u32(VNET_ATTR_IOCTL_DATA_OFFSET, written.offset)
       }
     },
   })

@@ -9,13 +9,12 @@ export type Write = (builder: MessageBuilder) => void
 
 /** Who asks, as the kernel says. */
 export interface Caller {
-  /** His netlink port. */
-  readonly port: number
-  readonly uid: number
-  /** His process; 0, or absent, when it is none that we can see. */
-  readonly pid?: number
-  /** He is root, or the vnet's owner. */
-  readonly mayChange: boolean
+  /** What the caller lacks to change something, in a few words; undefined for one who may. */
+  readonly missing: string | undefined
+  /** Sends a message that is not an answer, unless there is no room for it; returns whether it was sent. */
+  tell(octets: Uint8Array): boolean
+  /** Called, when it is set, once the caller has read all that was sent. */
+  onDrained: (() => void) | undefined
 }
 
 export interface Operation {

@@ -1,11 +1,9 @@
-/** What a vnet is asked about: its devices, its driver, who listens for events, what may be put into others' sockets; and which devices a request means. */
+/** What a vnet is asked about: its devices, its driver, who listens for events; and which devices a request means. */
 import type { Driver, Params } from '../core/driver.ts'
 import { ENODEV, ENOTUNIQ, EOPNOTSUPP, VnetError } from '../core/errno.ts'
 import type { NetDevice } from '../core/net-device.ts'
-import type { Native } from '../kernel/native.ts'
 import type { MessageBuilder } from '../netlink/index.ts'
 import { VNET_ATTR_IFINDEX, VNET_ATTR_IFNAME, VNET_ATTR_NETNS } from './family.ts'
-import type { Injector } from './injector.ts'
 import { MissingAttribute } from './refusal.ts'
 import type { Subscribers } from './subscribers.ts'
 
@@ -16,10 +14,6 @@ export interface Subject {
   netnsOf(dev: NetDevice): string | undefined
   readonly module?: Module | undefined
   readonly subscribers?: Subscribers | undefined
-  /** By what INJECT puts messages into sockets. */
-  readonly injector?: Injector | undefined
-  /** How root's processes are reached; by their files without it. */
-  readonly native?: Native
 }
 
 /** The driver that runs, and its parameters: `values` is what the driver itself looks at. */
@@ -72,7 +66,7 @@ export function moduleOf(subject: Subject, which: Which): Module {
 
 /** Writes what a device is told by. */
 export function identify(builder: MessageBuilder, { netnsOf }: Pick<Subject, 'netnsOf'>, dev: NetDevice): void {
-  builder.u32(VNET_ATTR_IFINDEX, dev.ifindex).string(VNET_ATTR_IFNAME, dev.name)
+  builder.u32(VNET_ATTR_IFINDEX, dev.ifindex).name(VNET_ATTR_IFNAME, dev.name)
   const netns = netnsOf(dev)
   if (netns !== undefined) builder.string(VNET_ATTR_NETNS, netns)
 }

@@ -1,5 +1,5 @@
-/** SUBSCRIBE: events to the port that asks. */
-import { EBUSY, EINVAL, EOPNOTSUPP, VnetError } from '../core/errno.ts'
+/** SUBSCRIBE: events on the connection that asks. */
+import { EINVAL, EOPNOTSUPP, VnetError } from '../core/errno.ts'
 import { subscribeRequest, VNET_ATTR_EVENTS, VNET_CMD_SUBSCRIBE, VNET_EVENTS_ALL } from './family.ts'
 import { type Operation, operation } from './operation.ts'
 import { Refusal } from './refusal.ts'
@@ -9,14 +9,12 @@ export function subscribe({ subscribers }: Subject): Operation {
   return operation({
     cmd: VNET_CMD_SUBSCRIBE,
     policy: subscribeRequest,
-    doit({ events = VNET_EVENTS_ALL, dropThreshold = 0n }, { port, uid }) {
+    doit({ events = VNET_EVENTS_ALL, dropThreshold = 0n }, caller) {
       if (subscribers === undefined) throw new VnetError(EOPNOTSUPP, 'vnet_nl', 'there are no events here')
       if ((events & ~VNET_EVENTS_ALL) !== 0) {
-        throw new Refusal(EINVAL, VNET_ATTR_EVENTS, `events: 0x${events.toString(16)} has events that nobody knows`)
+        throw new Refusal(EINVAL, VNET_ATTR_EVENTS, `events: 0x${events.toString(16)} has unknown events`)
       }
-      if (!subscribers.set(port, uid, events, Number(dropThreshold))) {
-        throw new VnetError(EBUSY, 'vnet_nl', 'too many listen for events already')
-      }
+      subscribers.set(caller, events, Number(dropThreshold))
       return undefined
     },
   })

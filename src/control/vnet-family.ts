@@ -43,7 +43,6 @@ import {
   VNET_MCGRP_EVENTS_NAME,
   VNET_SCOPE_QUEUE,
 } from './family.ts'
-import { inject } from './inject.ts'
 import { ioctl } from './ioctl.ts'
 import { type Family, operation, type Write } from './operation.ts'
 import { parameters } from './parameters.ts'
@@ -84,7 +83,6 @@ export function vnetFamily(subject: Subject): Family {
       ...parameters(subject),
       ioctl(subject),
       subscribe(subject),
-      inject(subject),
       segment(subject),
     ].sort((a, b) => a.cmd - b.cmd),
     groups: [{ name: VNET_MCGRP_EVENTS_NAME, id: VNET_MCGRP_EVENTS }],

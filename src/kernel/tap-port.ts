@@ -2,6 +2,7 @@
  * TapPort: a TAP as a Port. Frames go by its queues, changes by rtnetlink in whatever namespace the interface is in at the
  * time: the TAP itself tells which (TUNGETDEVNETNS), so no descriptor of ours keeps a namespace alive.
  */
+import { fstatSync } from 'node:fs'
 import { EBADFD, EINVAL, EPERM, isErrno, VnetError } from '../core/errno.ts'
 import type { LinkChange, LinkKsettings, LinkRequest, LinkState, Port } from '../core/port.ts'
 import { checkTap, GONE } from './errno.ts'
@@ -250,6 +251,15 @@ export class TapPort implements Port {
 
   #checkOpen(): void {
     if (this.#gone || this.#closed) throw new VnetError(EBADFD, this.#link.name, GONE)
+  }
+
+  /** Inode of the network namespace that the interface is in; undefined where that may not be asked, or it is gone. */
+  namespace(): number | undefined {
+    try {
+      return this.#inNamespace(nsfd => (nsfd < 0 ? undefined : fstatSync(nsfd).ino))
+    } catch {
+      return undefined
+    }
   }
 
   /** The interface by its present name, which the TAP knows. */

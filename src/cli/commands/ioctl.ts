@@ -13,7 +13,7 @@ export function ioctl(
   io: Io,
 ): Promise<number> {
   return askInterface('vnet ioctl', name, io, async (client, device) => {
-    const answer = await client.ioctl(device.port, device, { cmd: SIOCDEVPRIVATE + number, data })
+    const answer = await client.ioctl(device.vnet, device, { cmd: SIOCDEVPRIVATE + number, data })
     if (answer.result < 0) throw new VnetError(answer.result, `SIOCDEVPRIVATE + ${number} of ${name}`)
     const ifr = hex(answer.ifreq.subarray(IFR_IFRU))
     const words = { result: answer.result, ifr, data: answer.data === undefined ? null : hex(answer.data) }

@@ -1,8 +1,8 @@
 /** `vnet lan show [IF]`: what is on the segment behind the interfaces of `vnet lan`. */
-import type { ControlClient, FoundDevice, SegmentEntryKind, SegmentInfo } from '../../control/index.ts'
+import type { ControlClient, Found, FoundDevice, SegmentEntryKind, SegmentInfo } from '../../control/index.ts'
 import { EOPNOTSUPP, VnetError } from '../../core/errno.ts'
 import { alignLeft } from '../align.ts'
-import { askInterface, askVnets, fail } from '../ask.ts'
+import { type AskOptions, askInterface, askVnets, fail } from '../ask.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
 import { label } from '../label.ts'
 
@@ -17,7 +17,7 @@ const KINDS = {
 type Part = keyof typeof KINDS
 const PARTS = Object.keys(KINDS) as Part[]
 
-export type LanShowOptions = { readonly [P in Part]?: boolean } & { readonly json?: boolean }
+export type LanShowOptions = AskOptions & { readonly [P in Part]?: boolean } & { readonly json?: boolean }
 
 /** A segment, and the interfaces that its vnet has. */
 interface Shown {
@@ -36,16 +36,17 @@ export function lanShow(name: string | undefined, options: LanShowOptions, io: I
     else io.out(shown.map(each => text(each, parts)).join('\n'))
   }
   if (name !== undefined) {
-    return askInterface('vnet lan show', name, io, async (client, device) => {
+    const one = async (client: ControlClient, device: FoundDevice) => {
       tell([await ask(client, device, parts)])
       return EXIT_OK
-    })
+    }
+    return askInterface('vnet lan show', name, io, one, options)
   }
-  return askVnets('vnet lan show', [], io, async (client, { devices, failed }) => {
+  const all = async (client: ControlClient, { devices, failed }: Found) => {
     const shown: Shown[] = []
     const errors: VnetError[] = [...failed]
-    for (const port of new Set(devices.map(device => device.port))) {
-      const device = devices.find(device => device.port === port) as FoundDevice
+    for (const vnet of new Set(devices.map(device => device.vnet))) {
+      const device = devices.find(device => device.vnet === vnet) as FoundDevice
       try {
         shown.push(await ask(client, device, parts))
       } catch (error) {
@@ -57,13 +58,14 @@ export function lanShow(name: string | undefined, options: LanShowOptions, io: I
     if (shown.length > 0) tell(shown)
     else if (errors.length === 0) fail(io, 'no vnet here has a segment behind its interfaces: `vnet lan` makes one')
     return shown.length > 0 && errors.length === 0 ? EXIT_OK : EXIT_FAILURE
-  })
+  }
+  return askVnets('vnet lan show', [], io, all, options)
 }
 
 async function ask(client: ControlClient, device: FoundDevice, parts: readonly Part[]): Promise<Shown> {
   const kinds = parts.map(part => KINDS[part])
-  const segment = await client.segment(device.port, device, kinds)
-  return { interfaces: (await client.devices(device.port)).map(label), segment }
+  const segment = await client.segment(device.vnet, device, kinds)
+  return { interfaces: (await client.devices(device.vnet)).map(label), segment }
 }
 
 /** Null is what there is not: a name, a client identifier, an end. */

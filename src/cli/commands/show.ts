@@ -2,13 +2,17 @@
 import type { ControlClient, DriverParam, FoundDevice } from '../../control/index.ts'
 import { EOPNOTSUPP, isErrno } from '../../core/errno.ts'
 import { alignLeft } from '../align.ts'
-import { askInterface } from '../ask.ts'
+import { type AskOptions, askInterface } from '../ask.ts'
 import { deviceWords } from '../device-words.ts'
 import { EXIT_OK, type Io } from '../io.ts'
 import { label } from '../label.ts'
 
-export function show(name: string, { json }: { readonly json?: boolean }, io: Io): Promise<number> {
-  return askInterface('vnet show', name, io, async (client, device) => {
+export interface ShowOptions extends AskOptions {
+  readonly json?: boolean
+}
+
+export function show(name: string, { json, user }: ShowOptions, io: Io): Promise<number> {
+  const ask = async (client: ControlClient, device: FoundDevice) => {
     const found = await params(client, device)
     const words = deviceWords(device)
     if (json) {
@@ -23,13 +27,14 @@ export function show(name: string, { json }: { readonly json?: boolean }, io: Io
       for (const line of [label(device), ...lines]) io.out(`${line}\n`)
     }
     return EXIT_OK
-  })
+  }
+  return askInterface('vnet show', name, io, ask, { user })
 }
 
 /** An older vnet has none to tell. */
 async function params(client: ControlClient, device: FoundDevice): Promise<DriverParam[]> {
   try {
-    return await client.params(device.port, device)
+    return await client.params(device.vnet, device)
   } catch (error) {
     if (isErrno(error, EOPNOTSUPP)) return []
     throw error

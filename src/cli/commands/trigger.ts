@@ -4,7 +4,7 @@ import { EXIT_OK, type Io } from '../io.ts'
 
 export function trigger(name: string, fault: string, { queue }: { readonly queue?: number }, io: Io): Promise<number> {
   return askInterface('vnet trigger', name, io, async (client, device) => {
-    await client.trigger(device.port, device, fault, queue)
+    await client.trigger(device.vnet, device, fault, queue)
     return EXIT_OK
   })
 }
