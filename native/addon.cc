@@ -6,6 +6,7 @@
 #include "poller.h"
 #include "privileges.h"
 #include "rx-action.h"
+#include "supervise.h"
 #include "sys.h"
 
 namespace {
@@ -27,6 +28,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new vnet::Environment);
   add<vnet::Open>(exports, "open");
   add<vnet::Socket>(exports, "socket");
+  add<vnet::SocketAs>(exports, "socketAs");
   add<vnet::Close>(exports, "close");
   add<vnet::Ioctl>(exports, "ioctl");
   add<vnet::Bind>(exports, "bind");
@@ -55,6 +57,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add<vnet::CreateNetns>(exports, "createNetns");
   add<vnet::Monotonic>(exports, "monotonic");
   add<vnet::DropPrivileges>(exports, "dropPrivileges");
+  add<vnet::RecvMsgRaw>(exports, "recvmsgRaw");
   add<vnet::CreatePoller>(exports, "createPoller");
   add<vnet::SetBusyPoll>(exports, "setBusyPoll");
   exports.Set("createBatch", raw(env, "createBatch", vnet::CreateBatch));

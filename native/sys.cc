@@ -1,6 +1,7 @@
 #include "sys.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/netlink.h>
 #include <net/if.h>
@@ -91,28 +92,57 @@ void regain(long value) {
   napi_fatal_error("vnet", NAPI_AUTO_LENGTH, "cannot regain the thread's own credentials", NAPI_AUTO_LENGTH);
 }
 
+/** Effective, permitted and inheritable capabilities of a thread, as capget(2) and capset(2) have them. */
+struct Capabilities {
+  __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+
+  bool get() { return ::syscall(SYS_capget, &header, data) == 0; }
+  long set() { return ::syscall(SYS_capset, &header, data); }
+  /** Those of `effective` that are permitted. */
+  long setEffective(uint64_t effective) {
+    for (uint32_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+      data[i].effective = static_cast<uint32_t>(effective >> (32 * i)) & data[i].permitted;
+    }
+    return set();
+  }
+};
+
+/** Effective uid, gid and capabilities, and supplementary groups. */
+struct Credentials {
+  uint32_t uid;
+  uint32_t gid;
+  const gid_t* groups = nullptr;
+  size_t groupCount = 0;
+  uint64_t capabilities = 0;
+};
+
 /**
- * Makes one system call with another effective uid and gid and without supplementary groups, and regains its own. The
- * system calls themselves: those of libc would change all threads, of which some would be the other user at any moment.
+ * Makes one system call with other credentials, and regains its own; -1 and errno when that fails. The system calls
+ * themselves: those of libc would change all threads, of which some would be the other user at any moment.
  */
 template <typename Call>
-int asUser(uint32_t uid, uint32_t gid, Call call) {
+long asUser(const Credentials& user, Call call) {
   constexpr uint32_t kKeep = UINT32_MAX;
   const uint32_t ownUid = ::geteuid();
   const uint32_t ownGid = ::getegid();
+  Capabilities own;
   std::vector<gid_t> groups(static_cast<size_t>(std::max(0, ::getgroups(0, nullptr))));
   const int count = ::getgroups(static_cast<int>(groups.size()), groups.data());
-  if (count < 0) return -errno;
-  if (::syscall(SYS_setgroups, 0, nullptr) != 0) return -errno;
-  int value = 0;
-  if (::syscall(SYS_setresgid, kKeep, gid, kKeep) != 0 || ::syscall(SYS_setresuid, kKeep, uid, kKeep) != 0) {
-    value = -errno;
-  } else {
-    value = uninterrupted(call);
+  if (count < 0 || !own.get() || ::syscall(SYS_setgroups, user.groupCount, user.groups) != 0) return -1;
+  Capabilities changed = own;
+  long value = -1;
+  if (::syscall(SYS_setresgid, kKeep, user.gid, kKeep) == 0 && ::syscall(SYS_setresuid, kKeep, user.uid, kKeep) == 0 &&
+      changed.setEffective(user.capabilities) == 0) {
+    value = call();
   }
+  const int error = errno;
   regain(::syscall(SYS_setresuid, kKeep, ownUid, kKeep));
+  // Before the groups, which take a capability. To become root again may have raised more than there were.
+  regain(own.set());
   regain(::syscall(SYS_setresgid, kKeep, ownGid, kKeep));
   regain(::syscall(SYS_setgroups, count, groups.data()));
+  errno = error;
   return value;
 }
 
@@ -151,6 +181,24 @@ Napi::Value Socket(const Napi::CallbackInfo& info) {
   const int nsfd = args.fd(3);
   if (!args.ok()) return result(info, -EINVAL);
   const int fd = inNamespace(nsfd, [&] { return ::socket(domain, type | SOCK_CLOEXEC, protocol); });
+  return result(info, openFds(info).add(fd));
+}
+
+Napi::Value SocketAs(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const int domain = args.integer<int32_t>(0);
+  const int type = args.integer<int32_t>(1);
+  const int protocol = args.integer<int32_t>(2);
+  const int nsfd = args.fd(3);
+  const auto uid = args.integer<uint32_t>(4);
+  const auto gid = args.integer<uint32_t>(5);
+  size_t count = 0;
+  const int32_t* groups = args.int32s(6, 0, count);
+  const uint64_t capabilities = args.address(7);
+  if (!args.ok() || uid == UINT32_MAX || gid == UINT32_MAX) return result(info, -EINVAL);
+  const Credentials user = {uid, gid, reinterpret_cast<const gid_t*>(groups), count, capabilities};
+  const int fd = inNamespace(
+      nsfd, [&] { return asUser(user, [&] { return ::socket(domain, type | SOCK_CLOEXEC, protocol); }); });
   return result(info, openFds(info).add(fd));
 }
 
@@ -238,7 +286,7 @@ Napi::Value ConnectAs(const Napi::CallbackInfo& info) {
   const auto gid = args.integer<uint32_t>(3);
   // -1 would leave our own.
   if (!args.ok() || uid == UINT32_MAX || gid == UINT32_MAX) return result(info, -EINVAL);
-  return result(info, asUser(uid, gid, [&] { return ::connect(fd, addressOf(to), lengthOf(to)); }));
+  return result(info, uninterrupted([&] { return asUser({uid, gid}, [&] { return ::connect(fd, addressOf(to), lengthOf(to)); }); }));
 }
 
 Napi::Value GetSockName(const Napi::CallbackInfo& info) {

@@ -9,6 +9,7 @@ namespace vnet {
 
 Napi::Value Open(const Napi::CallbackInfo& info);
 Napi::Value Socket(const Napi::CallbackInfo& info);
+Napi::Value SocketAs(const Napi::CallbackInfo& info);
 Napi::Value Close(const Napi::CallbackInfo& info);
 Napi::Value Ioctl(const Napi::CallbackInfo& info);
 Napi::Value Bind(const Napi::CallbackInfo& info);

@@ -47,6 +47,20 @@ export interface Native {
   open(path: string, flags: number, nsfd: number): number
   /** socket(2), always with SOCK_CLOEXEC; `nsfd` as in open. */
   socket(domain: number, type: number, protocol: number, nsfd: number): number
+  /**
+   * socket with the effective uid and gid, the supplementary groups and, as far as they are permitted to us, the effective
+   * capabilities of another user: the kernel asks for rights of whoever opened a socket. As connectAs.
+   */
+  socketAs(
+    domain: number,
+    type: number,
+    protocol: number,
+    nsfd: number,
+    uid: number,
+    gid: number,
+    groups: Int32Array,
+    capabilities: bigint,
+  ): number
   /** close(2); once only for each descriptor. */
   close(fd: number): number
   /**
@@ -105,6 +119,19 @@ export interface Native {
   processVmReadv(pid: number, address: bigint, into: Uint8Array): number
   /** process_vm_writev(2), likewise. */
   processVmWritev(pid: number, address: bigint, from: Uint8Array): number
+  /**
+   * recvmsg(2) as the kernel returns it, for a process in whose place it is called. Returns the number of bytes received, which
+   * exceeds `into` only with MSG_TRUNC in `flags`. `name` receives the sender's address, `control` the ancillary data (none
+   * if that has a descriptor, which is closed); sets meta[0] and meta[1] to their lengths, meta[2] to msg_flags.
+   */
+  recvmsgRaw(
+    fd: number,
+    into: Uint8Array,
+    flags: number,
+    name: Uint8Array,
+    control: Uint8Array,
+    meta: Int32Array,
+  ): number
   /**
    * Ends this process at once, by `signal` unless that is 0 or does not end it, else with `status`. Nothing of Node's own
    * runs any more: what is unwritten is lost, and the terminal stays as it is.

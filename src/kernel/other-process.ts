@@ -2,7 +2,7 @@
  * Other processes: their memory, their descriptors, whose rights they have. A number is a thread's and may become another's
  * when that ends: who goes by a number makes sure, after reading and before writing, that it still is who it was.
  */
-import { fstatSync, readFileSync } from 'node:fs'
+import { fstatSync, readFileSync, statSync } from 'node:fs'
 import { EBADF, EFAULT, EINVAL, ENOENT, ESRCH } from '../core/errno.ts'
 import type { Native } from './native.ts'
 import { netnsCookie } from './socket-identity.ts'
@@ -27,6 +27,18 @@ export interface Identity {
   readonly tgid: number
   readonly euid: number
   readonly egid: number
+}
+
+/** What proc(5) says of a thread: its rights, and its signals as bits, SIGHUP the lowest. */
+export interface ThreadStatus extends Identity {
+  readonly threads: number
+  readonly groups: readonly number[]
+  /** Effective capabilities. */
+  readonly capabilities: bigint
+  readonly pending: bigint
+  /** For any thread of the process. */
+  readonly sharedPending: bigint
+  readonly blocked: bigint
 }
 
 export class OtherProcesses {
@@ -84,11 +96,24 @@ export class OtherProcesses {
     const info = new Uint8Array(PIDFD_INFO_LEN)
     const view = new DataView(info.buffer)
     view.setUint32(0, PIDFD_INFO_CREDS, true)
-    if (this.#onPidfd(pid, pidfd => this.#native.ioctl(pidfd, PIDFD_GET_INFO, info)) < 0) return identityOf(pid)
+    if (this.#onPidfd(pid, pidfd => this.#native.ioctl(pidfd, PIDFD_GET_INFO, info)) < 0) return statusOf(pid)
     return {
       tgid: view.getUint32(TGID_AT, true),
       euid: view.getUint32(EUID_AT, true),
       egid: view.getUint32(EGID_AT, true),
+    }
+  }
+
+  status(pid: number): ThreadStatus | undefined {
+    return statusOf(pid)
+  }
+
+  /** Whether a thread is in our own user namespace; not when that may not be known. */
+  isInOwnUserNamespace(pid: number): boolean {
+    try {
+      return statSync(`/proc/${pid}/ns/user`).ino === statSync('/proc/thread-self/ns/user').ino
+    } catch {
+      return false
     }
   }
 
@@ -150,7 +175,7 @@ export class OtherProcesses {
   #open(pid: number): number {
     const pidfd = this.#native.pidfdOpen(pid, PIDFD_THREAD)
     if (pidfd !== -EINVAL) return pidfd
-    const tgid = identityOf(pid)?.tgid
+    const tgid = statusOf(pid)?.tgid
     return tgid === undefined ? -ENOENT : this.#native.pidfdOpen(tgid, 0)
   }
 
@@ -160,14 +185,26 @@ export class OtherProcesses {
   }
 }
 
-/** From proc(5), where the kernel does not tell by the pidfd. */
-function identityOf(pid: number): Identity | undefined {
+/** Undefined when there is no such thread. */
+function statusOf(pid: number): ThreadStatus | undefined {
+  let status: string
   try {
-    const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-    const field = (name: string, n: number) =>
-      Number(new RegExp(`^${name}:(?:\\s+(\\d+)){${n}}`, 'm').exec(status)?.[1])
-    return { tgid: field('Tgid', 1), euid: field('Uid', 2), egid: field('Gid', 2) }
+    status = readFileSync(`/proc/${pid}/status`, 'latin1')
   } catch {
     return undefined
+  }
+  const fields = new Map(status.split('\n').map(line => line.split(':\t') as [string, string]))
+  const words = (name: string) => (fields.get(name) ?? '').trim().split(/\s+/).filter(Boolean)
+  const bits = (name: string) => BigInt(`0x${words(name)[0] ?? '0'}`)
+  return {
+    tgid: Number(words('Tgid')[0]),
+    threads: Number(words('Threads')[0]),
+    euid: Number(words('Uid')[1]),
+    egid: Number(words('Gid')[1]),
+    groups: words('Groups').map(Number),
+    capabilities: bits('CapEff'),
+    pending: bits('SigPnd'),
+    sharedPending: bits('ShdPnd'),
+    blocked: bits('SigBlk'),
   }
 }

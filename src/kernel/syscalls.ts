@@ -8,7 +8,11 @@ export interface SyscallNumbers {
   readonly sendmmsg: number
   readonly recvmsg: number
   readonly recvfrom: number
+  readonly recvmmsg: number
   readonly setsockopt: number
+  readonly read: number
+  readonly readv: number
+  readonly preadv2: number
   readonly write: number
   readonly writev: number
 }
@@ -16,11 +20,11 @@ export interface SyscallNumbers {
 const BY_ARCH: Readonly<Record<string, SyscallNumbers>> = {
   x64: {
     ...{ ioctl: 16, socket: 41, sendmsg: 46, sendto: 44, sendmmsg: 307, recvmsg: 47, recvfrom: 45 },
-    ...{ setsockopt: 54, write: 1, writev: 20 },
+    ...{ recvmmsg: 299, setsockopt: 54, read: 0, readv: 19, preadv2: 327, write: 1, writev: 20 },
   },
   arm64: {
     ...{ ioctl: 29, socket: 198, sendmsg: 211, sendto: 206, sendmmsg: 269, recvmsg: 212, recvfrom: 207 },
-    ...{ setsockopt: 208, write: 64, writev: 66 },
+    ...{ recvmmsg: 243, setsockopt: 208, read: 63, readv: 65, preadv2: 286, write: 64, writev: 66 },
   },
 }
 

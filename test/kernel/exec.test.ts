@@ -207,8 +207,6 @@ describe('generic netlink', () => {
       expect(kernels.stdout).toMatch(/^nlctrl\n/)
       const all = { status: 0, stdout: `${kernels.stdout}vnet_nl\n`, stderr: '' }
       expect(await run(client, 'families', '0')).toEqual(all)
-      // One that would not fit into the program's buffer is paced by the kernel.
-      expect(await run(client, 'families', '2500')).toEqual({ ...all, stdout: kernels.stdout })
     })
 
     test('a long answer comes whole, in datagrams that a small buffer holds', async () => {
@@ -289,32 +287,28 @@ describe('generic netlink', () => {
 })
 
 describe('vnet_nl of an ordinary user’s program', () => {
-  const none = { status: 1, stdout: 'no family, nlctrl 16\n', stderr: '' }
-
-  test('is not there where the running driver has no CAP_NET_ADMIN, and nothing is asked of it', async () => {
+  test('is there also where the running vnet has no capabilities', async () => {
     driver[Symbol.dispose]()
     const made = await running('--name', 'tap0', '--persist', '--user', `${NOBODY}`)
     await stopConserved(made)
     const vnet = await spawnVnet(['--name', 'tap0', '--json'], { within: asNobodyIn(netns) })
-    expect(await execAsNobody(client, 'echo', 'hallo', 'sendto')).toEqual(none)
+    expect(await execAsNobody(client, 'echo', 'hallo', 'sendto')).toMatchObject({ status: 0 })
     expect(await execAsNobody('genl', 'ctrl', 'get', 'name', 'nlctrl')).toMatchObject({ status: 0 })
-    // Whose carrier it is may set it, were he heard.
-    expect(await execAsNobody(client, 'ask', '4')).toMatchObject({ stdout: '-1 ENOENT\n' })
-    expect(await said(client, 'echo', 'hallo', 'sendto')).toMatch(/text=hallo from=0/)
+    // The user of the interface may set its carrier; the request lacks what to set it to.
+    expect(await execAsNobody(client, 'ask', '4')).toMatchObject({ stdout: '-1 EINVAL\n' })
     await stopConserved(vnet)
   })
 
-  test('is not there where the running driver cannot see the program’s process', async () => {
+  test('is there also where the running vnet does not see the program’s process', async () => {
     driver[Symbol.dispose]()
     const within = ['ip', 'netns', 'exec', netns.name, 'unshare', '--pid', '--fork', '--kill-child']
     const vnet = await spawnVnet(['loop', '--json'], { within })
-    expect(await execAsNobody(client, 'echo', 'hallo', 'sendto')).toEqual(none)
-    expect(await said(client, 'echo', 'hallo', 'sendto')).toMatch(/text=hallo from=0/)
+    const results = [
+      await execAsNobody(client, 'echo', 'hallo', 'sendto'),
+      await exec(client, 'echo', 'hallo', 'sendto'),
+    ]
     await vnet.stop('SIGKILL')
-  })
-
-  test('is not there where the driver knows no INJECT', async () => {
-    expect(await execAsNobody(client, 'echo', 'hallo', 'sendto')).toEqual(none)
+    for (const { stdout } of results) expect(stdout).toMatch(/text=hallo from=0/)
   })
 })
 

@@ -19,6 +19,7 @@ import {
   sockaddrNl,
 } from '../../kernel/uapi.ts'
 import { MessageBuilder, NLMSG_NOOP } from '../../netlink/index.ts'
+import type { Asker } from './credentials.ts'
 
 /** How long a vnet may take for the next part of its answer. */
 export const TIMEOUT_MS = 5000
@@ -34,12 +35,6 @@ const RECEIVE_OCTETS = 65536
 const SPIN_NS = 50_000
 /** Sockets that nobody uses just now, kept for a namespace. */
 const IDLE_MAX = 16
-
-/** Whom the vnet takes for the asker; ourselves when undefined. */
-export interface Asker {
-  readonly uid: number
-  readonly gid: number
-}
 
 export interface Question {
   readonly port: number

@@ -1,20 +1,30 @@
 /**
  * Generic netlink sockets of a program. Each is a real one of the kernel's, but at a number by which the filter knows it, so that what
  * is sent on it can be looked at: a datagram for vnet_nl, or nlctrl's question for it, is answered by the driver, all others are the
- * kernel's. Answers are put into the socket's own queue before the sending call returns, so whoever waits for them, and however,
- * finds them.
+ * kernel's. Replies are queued (replies.ts) before the sending call returns, so that whatever waits for them finds them.
  */
 import { EBADF } from '../../core/errno.ts'
 import type { Notification } from '../../kernel/seccomp.ts'
 import { isGeneric } from '../../kernel/socket-identity.ts'
 import { AF_NETLINK, NETLINK_GENERIC, SOCK_CLOEXEC } from '../../kernel/uapi.ts'
 import { type Addressee, addresseeOf, driverFor } from './addressee.ts'
-import { Injection } from './injection.ts'
+import { openerAs } from './credentials.ts'
 import { Membership } from './membership.ts'
-import { gathered, iovecs, isToKernel, mmsghdrs, msghdr, putSent, type Span, span } from './program-memory.ts'
-import { boundPortOf } from './program-socket.ts'
+import {
+  gathered,
+  iovecs,
+  isToKernel,
+  MMSGHDR_LEN,
+  mmsghdrs,
+  msghdr,
+  putLength,
+  type Span,
+  span,
+} from './program-memory.ts'
+import { boundPortOf, inodeOf } from './program-socket.ts'
 import { Reception } from './reception.ts'
 import { Relay } from './relay.ts'
+import { Replies } from './replies.ts'
 import { Subscriptions } from './subscriptions.ts'
 import type { Supervision } from './supervisor.ts'
 
@@ -42,26 +52,24 @@ type Done = (result: number | undefined) => void
 export class GenericNetlink {
   readonly #supervision: Supervision
   readonly #numbers: { readonly first: number; readonly last: number }
-  readonly #injection: Injection
   readonly #subscriptions: Subscriptions
   readonly #relay: Relay
   readonly #membership: Membership
   readonly #reception: Reception
 
   constructor(supervision: Supervision, numbers: { readonly first: number; readonly last: number }) {
-    const { native, processes, sockets } = supervision
     this.#supervision = supervision
     this.#numbers = numbers
-    this.#injection = new Injection(native, processes, sockets)
-    this.#subscriptions = new Subscriptions(supervision, this.#injection)
-    this.#relay = new Relay(supervision, this.#injection, this.#subscriptions)
-    this.#membership = new Membership(supervision, this.#injection, this.#subscriptions)
-    this.#reception = new Reception(supervision, this.#injection)
+    const replies = new Replies(supervision.native)
+    this.#subscriptions = new Subscriptions(supervision, replies)
+    this.#relay = new Relay(supervision, replies, this.#subscriptions)
+    this.#membership = new Membership(supervision, this.#subscriptions)
+    this.#reception = new Reception(supervision, replies)
   }
 
   close(): void {
     this.#subscriptions.close()
-    this.#injection.close()
+    this.#reception.close()
   }
 
   /** socket(AF_NETLINK, type, NETLINK_GENERIC). When there is no number to give, the program's socket is one like any other. */
@@ -70,7 +78,8 @@ export class GenericNetlink {
     const { pid } = notification
     const type = notification.int(1)
     const number = this.#freeNumber(pid)
-    const open = (nsfd: number) => native.socket(AF_NETLINK, type, NETLINK_GENERIC, nsfd)
+    const opener = openerAs(native, processes, pid)
+    const open = (nsfd: number) => opener?.(AF_NETLINK, type, NETLINK_GENERIC, nsfd) ?? -EBADF
     const fd = number === undefined ? -EBADF : (processes.inNamespaceOf(pid, open) ?? -EBADF)
     if (number === undefined || fd < 0) {
       listener.proceed(notification)
@@ -109,7 +118,8 @@ export class GenericNetlink {
     const all = mmsghdrs(processes, pid, address, notification.int(2)) ?? []
     const sent = (i: number) => (result: number | undefined) => {
       if (result === undefined || result < 0) return this.#answer(notification, i === 0 ? result : i)
-      const told = listener.isWaiting(notification) ? putSent(processes, pid, address, i, result) : 0
+      const at = address + BigInt(MMSGHDR_LEN * i)
+      const told = listener.isWaiting(notification) ? putLength(processes, pid, at, result) : 0
       if (told < 0) return listener.answer(notification, told)
       const next = this.#taken(notification, all[i + 1])
       if (next === undefined) listener.answer(notification, i + 1)
@@ -118,12 +128,8 @@ export class GenericNetlink {
     return this.#exchange(notification, all[0], sent(0))
   }
 
-  recvmsg(notification: Notification): void {
-    this.#reception.recvmsg(notification)
-  }
-
-  recvfrom(notification: Notification): void {
-    this.#reception.recvfrom(notification)
+  get reception(): Reception {
+    return this.#reception
   }
 
   setsockopt(notification: Notification): void | Promise<void> {
@@ -182,7 +188,13 @@ export class GenericNetlink {
     }
     const driver = driverFor(drivers.serving(netns), netns, octets)
     const port = driver && boundPortOf(native, fd, processes.identity(pid)?.tgid ?? 0)
+    const inode = inodeOf(fd)
     if (driver === undefined || port === undefined) end(undefined)
-    else this.#relay.send(driver, { pid, number: notification.int(0), socket: { fd, port, netns }, octets, to }, end)
+    else
+      this.#relay.send(
+        driver,
+        { pid, number: notification.int(0), socket: { fd, port, netns, inode }, octets, to },
+        end,
+      )
   }
 }

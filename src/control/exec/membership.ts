@@ -5,8 +5,6 @@ import { isGeneric } from '../../kernel/socket-identity.ts'
 import { NETLINK_ADD_MEMBERSHIP, SOL_NETLINK } from '../../kernel/uapi.ts'
 import { getU32 } from '../../netlink/index.ts'
 import { PROGRAM_GROUP } from './group.ts'
-import type { Injection } from './injection.ts'
-import { portOf } from './program-socket.ts'
 import type { Subscriptions } from './subscriptions.ts'
 import type { Supervision } from './supervisor.ts'
 
@@ -16,12 +14,10 @@ const ROOT = 0
 
 export class Membership {
   readonly #supervision: Supervision
-  readonly #injection: Injection
   readonly #subscriptions: Subscriptions
 
-  constructor(supervision: Supervision, injection: Injection, subscriptions: Subscriptions) {
+  constructor(supervision: Supervision, subscriptions: Subscriptions) {
     this.#supervision = supervision
-    this.#injection = injection
     this.#subscriptions = subscriptions
   }
 
@@ -60,11 +56,6 @@ export class Membership {
       this.#subscriptions.leave(where)
       end(0)
     } else if (asker === null || (asker?.uid ?? ROOT) !== ROOT) end(-EPERM)
-    else {
-      const socket = { fd, port: portOf(native, fd), netns: where.netns }
-      this.#injection.prepare(driver, socket, pid, result => {
-        end(result < 0 ? undefined : this.#subscriptions.join(driver, where))
-      })
-    }
+    else end(this.#subscriptions.join(driver, where))
   }
 }

@@ -2,21 +2,25 @@
  * What a system call of a program's points to: struct msghdr, struct mmsghdr, struct iovec and struct sockaddr_nl, in its memory. Both
  * architectures lay them out alike.
  */
+import { EFAULT } from '../../core/errno.ts'
 import type { OtherProcesses } from '../../kernel/other-process.ts'
 
 const MSGHDR_LEN = 56
 const NAMELEN_AT = 8
 const IOV_AT = 16
 const IOVLEN_AT = 24
+const CONTROL_AT = 32
 const CONTROLLEN_AT = 40
 const FLAGS_AT = 48
 const IOVEC_LEN = 16
-/** struct mmsghdr: a struct msghdr, then the octets sent, an unsigned int. */
-const MMSGHDR_LEN = 64
+/** struct mmsghdr: a struct msghdr, then the bytes sent or received, an unsigned int. */
+export const MMSGHDR_LEN = 64
 /** More are sent by another call. */
 const MESSAGES_MAX = 64
-/** UIO_FASTIOV is 8; nobody needs more for a request. */
-const IOVECS_MAX = 64n
+/** UIO_MAXIOV. */
+const IOVECS_MAX = 1024n
+const TIMESPEC_LEN = 16
+const NSEC_PER_SEC = 1_000_000_000n
 const SOCKADDR_NL_LEN = 12
 const NL_PID_AT = 4
 /** A length that is larger means as much as this one. */
@@ -46,6 +50,8 @@ export function iovecs(processes: OtherProcesses, pid: number, address: bigint, 
 export interface Msghdr {
   readonly name: Span
   readonly spans: readonly Span[]
+  /** Where ancillary data goes. */
+  readonly controlAt: Span
 }
 
 /** A struct msghdr with its parts; undefined when it is not there. */
@@ -55,7 +61,8 @@ export function msghdr(processes: OtherProcesses, pid: number, address: bigint):
   const view = new DataView(octets.buffer)
   const name = { address: view.getBigUint64(0, true), length: view.getUint32(NAMELEN_AT, true) }
   const spans = iovecs(processes, pid, view.getBigUint64(IOV_AT, true), view.getBigUint64(IOVLEN_AT, true))
-  return spans && { name, spans }
+  const controlAt = span(view.getBigUint64(CONTROL_AT, true), view.getBigUint64(CONTROLLEN_AT, true))
+  return spans && { name, spans, controlAt }
 }
 
 /** The messages of sendmmsg(2), the first of them; undefined when not all are there. */
@@ -67,11 +74,33 @@ export function mmsghdrs(processes: OtherProcesses, pid: number, address: bigint
   return there.length === all.length ? there : undefined
 }
 
-/** Writes how many octets of message i sendmmsg(2) sent. 0, or -EFAULT. */
-export function putSent(processes: OtherProcesses, pid: number, address: bigint, i: number, sent: number): number {
+/** Writes how many bytes of the struct mmsghdr at `address` were sent or received. 0, or -EFAULT. */
+export function putLength(processes: OtherProcesses, pid: number, address: bigint, length: number): number {
   const octets = new Uint8Array(4)
-  new DataView(octets.buffer).setUint32(0, sent, true)
-  return processes.write(pid, address + BigInt(MMSGHDR_LEN * i + MSGHDR_LEN), octets)
+  new DataView(octets.buffer).setUint32(0, length, true)
+  return processes.write(pid, address + BigInt(MSGHDR_LEN), octets)
+}
+
+/** Writes bytes to the parts, as far as there is room. Returns how many, or -EFAULT. */
+export function scattered(processes: OtherProcesses, pid: number, spans: readonly Span[], bytes: Uint8Array): number {
+  let copied = 0
+  for (const { address, length: room } of spans) {
+    const part = bytes.subarray(copied, Math.min(bytes.length, copied + room))
+    if (processes.write(pid, address, part) < 0) return -EFAULT
+    copied += part.length
+  }
+  return copied
+}
+
+/** The time of a struct timespec in ms, without end where there is none; undefined when it is invalid. */
+export function timespecMs(processes: OtherProcesses, pid: number, address: bigint): number | undefined {
+  if (address === 0n) return Number.POSITIVE_INFINITY
+  const octets = new Uint8Array(TIMESPEC_LEN)
+  if (processes.read(pid, address, octets) < 0) return undefined
+  const view = new DataView(octets.buffer)
+  const [seconds, nanoseconds] = [view.getBigInt64(0, true), view.getBigInt64(8, true)]
+  if (seconds < 0n || nanoseconds < 0n || nanoseconds >= NSEC_PER_SEC) return undefined
+  return Number(seconds) * 1000 + Number(nanoseconds) / 1e6
 }
 
 /** The octets of all parts in one; undefined when they are more than `max`, or not all there. */
@@ -100,17 +129,17 @@ export function isToKernel(processes: OtherProcesses, pid: number, name: Span | 
   return new DataView(sockaddr.buffer).getUint32(NL_PID_AT, true) === 0
 }
 
-/** Writes what recvmsg(2) tells in a struct msghdr: the sender's length, no ancillary data, MSG_*. 0, or -EFAULT. */
+/** Writes what recvmsg(2) sets in a struct msghdr: the length of the sender's address and of ancillary data, MSG_*. 0, or -EFAULT. */
 export function finishMsghdr(
   processes: OtherProcesses,
   pid: number,
   address: bigint,
-  { namelen, flags }: { readonly namelen: number; readonly flags: number },
+  { namelen, controllen, flags }: { readonly namelen: number; readonly controllen: number; readonly flags: number },
 ): number {
   const [u32, u64] = [new Uint8Array(4), new Uint8Array(8)]
   const put = (at: number, octets: Uint8Array, value: number) => {
     new DataView(octets.buffer).setUint32(0, value, true)
     return processes.write(pid, address + BigInt(at), octets)
   }
-  return Math.min(put(NAMELEN_AT, u32, namelen), put(CONTROLLEN_AT, u64, 0), put(FLAGS_AT, u32, flags))
+  return Math.min(put(NAMELEN_AT, u32, namelen), put(CONTROLLEN_AT, u64, controllen), put(FLAGS_AT, u32, flags))
 }

@@ -1,8 +1,9 @@
-/** A generic netlink socket of a program's, of which we hold a descriptor: what it is, where it is, and whether there is room in it. */
+/** A generic netlink socket of a program, of which we hold a descriptor: what it is, where it is, and how it receives. */
+import { fstatSync, readFileSync } from 'node:fs'
 import { EADDRINUSE } from '../../core/errno.ts'
 import type { Native } from '../../kernel/native.ts'
-import { SO_MEMINFO, SOL_SOCKET, sockaddrNl } from '../../kernel/uapi.ts'
-import { getU32 } from '../../netlink/index.ts'
+import { O_NONBLOCK, SO_RCVTIMEO, SOL_SOCKET, sockaddrNl } from '../../kernel/uapi.ts'
+import { getU32, getU64 } from '../../netlink/index.ts'
 
 export interface ProgramSocket {
   /** Ours. */
@@ -11,6 +12,12 @@ export interface ProgramSocket {
   readonly port: number
   /** Inode of its network namespace. */
   readonly netns: number
+  /** Its own inode, by which all that have it, in whatever process, mean the same socket. */
+  readonly inode: number
+}
+
+export function inodeOf(fd: number): number {
+  return fstatSync(fd).ino
 }
 
 /** A netlink socket's port; 0 when it has none. */
@@ -27,16 +34,16 @@ export function boundPortOf(native: Native, fd: number, process: number): number
   return portOf(native, fd) || undefined
 }
 
-/** Whether all of these datagrams can wait in its queue together. */
-export function hasRoom(native: Native, fd: number, datagrams: readonly Uint8Array[]): boolean {
-  // SK_MEMINFO_RMEM_ALLOC, SK_MEMINFO_RCVBUF
-  const meminfo = new Uint8Array(8)
-  if (native.getsockopt(fd, SOL_SOCKET, SO_MEMINFO, meminfo) < 0) return false
-  const octets = datagrams.reduce((n, { length }) => n + queued(length), 0)
-  return getU32(meminfo, 0) + octets <= getU32(meminfo, 4)
+/** Whether calls on it do not wait (O_NONBLOCK). */
+export function isNonBlocking(fd: number): boolean {
+  const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/thread-self/fdinfo/${fd}`, 'latin1'))?.[1] ?? '0'
+  return (Number.parseInt(flags, 8) & O_NONBLOCK) !== 0
 }
 
-/** What a datagram takes of a receive buffer at most: it is copied into memory of the next size, with what the kernel keeps of it. */
-function queued(length: number): number {
-  return 2 * length + 1024
+/** SO_RCVTIMEO; 0 is no end. */
+export function receiveTimeoutMs(native: Native, fd: number): number {
+  // A struct timeval.
+  const value = new Uint8Array(16)
+  if (native.getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, value) < 0) return 0
+  return Number(getU64(value, 0)) * 1000 + Number(getU64(value, 8)) / 1000
 }

@@ -1,106 +1,247 @@
-/** Who sent what a program receives: of what was put into its socket, the kernel, whose port is 0. All else the kernel receives. */
-import { EFAULT } from '../../core/errno.ts'
+/**
+ * What a program receives from its generic netlink socket. The supervisor makes the call in its place, on a duplicate of the socket,
+ * so that a placeholder (replies.ts) reaches no program: the driver's reply takes its place, with the sender and the
+ * ancillary data that the kernel gave to the placeholder. Every other message is passed on as it is.
+ */
+import { EAGAIN, EFAULT, EINVAL, ENOBUFS } from '../../core/errno.ts'
 import type { Notification } from '../../kernel/seccomp.ts'
-import { MSG_DONTWAIT, MSG_TRUNC, sockaddrNl } from '../../kernel/uapi.ts'
+import { isGeneric } from '../../kernel/socket-identity.ts'
+import { MSG_DONTWAIT, MSG_TRUNC } from '../../kernel/uapi.ts'
 import { getU32, putU32 } from '../../netlink/index.ts'
-import type { Injection } from './injection.ts'
-import { finishMsghdr, msghdr, type Span, span } from './program-memory.ts'
+import {
+  finishMsghdr,
+  iovecs,
+  MMSGHDR_LEN,
+  type Msghdr,
+  msghdr,
+  putLength,
+  type Span,
+  scattered,
+  span,
+  timespecMs,
+} from './program-memory.ts'
+import { inodeOf, isNonBlocking, receiveTimeoutMs } from './program-socket.ts'
+import { PLACEHOLDER_LEN, type Replies } from './replies.ts'
 import type { Supervision } from './supervisor.ts'
+import { Waits } from './waits.ts'
 
 const MSG_PEEK = 2
-const RECEIVE_MAX = 65536
-const SOCKADDR_NL_LEN = 12
+const MSG_WAITFORONE = 0x10000
+const RWF_NOWAIT = 8
+/** More than any message of generic netlink. */
+const RECEIVE_MAX = 128 * 1024
+/** More than the ancillary data of a netlink socket. */
+const CONTROL_MAX = 256
+const SOCKADDR_LEN = 12
+/** More messages are received by another call. */
+const MESSAGES_MAX = 64
 
-/** What a call gets of a datagram. */
+/** What a call gets with a message. */
 interface Told {
+  /** The sender's address, or its beginning. */
+  readonly name: Uint8Array
   readonly namelen: number
+  readonly control: Uint8Array
   /** MSG_* */
   readonly flags: number
 }
 
-/** Where a call wants a datagram, and its sender's address. */
+/** Where a call wants a message. */
 interface Into {
   readonly spans: readonly Span[]
-  readonly name: Span
-  /** Writes what else it is told; 0 or -errno. */
+  readonly controlLength: number
+  /** Writes what else the call is told; 0 or -errno. */
   finish(told: Told): number
+}
+
+/** A call on a socket of which `fd` is a duplicate. */
+interface Call {
+  readonly notification: Notification
+  readonly fd: number
+  readonly flags: number
 }
 
 export class Reception {
   readonly #supervision: Supervision
-  readonly #injection: Injection
-  readonly #into = new Uint8Array(RECEIVE_MAX)
+  readonly #replies: Replies
+  readonly #waits: Waits
+  readonly #bytes = new Uint8Array(RECEIVE_MAX)
+  readonly #name = new Uint8Array(SOCKADDR_LEN)
+  readonly #control = new Uint8Array(CONTROL_MAX)
   readonly #meta = new Int32Array(3)
 
-  constructor(supervision: Supervision, injection: Injection) {
+  constructor(supervision: Supervision, replies: Replies) {
+    const { native, listener, processes } = supervision
     this.#supervision = supervision
-    this.#injection = injection
+    this.#replies = replies
+    this.#waits = new Waits(native, listener, processes)
+  }
+
+  close(): void {
+    this.#waits.close()
   }
 
   recvmsg(notification: Notification): void {
     const { processes } = this.#supervision
-    const [pid, address] = [notification.pid, notification.address(1)]
-    this.#receive(notification, notification.int(2), () => {
-      const header = msghdr(processes, pid, address)
-      return header && { ...header, finish: told => finishMsghdr(processes, pid, address, told) }
-    })
+    const { pid } = notification
+    const address = notification.address(1)
+    const header = msghdr(processes, pid, address)
+    this.#receive(notification, notification.int(2), header && this.#intoMsghdr(pid, address, header))
   }
 
   recvfrom(notification: Notification): void {
-    const { processes, listener } = this.#supervision
+    const { processes } = this.#supervision
     const { pid } = notification
     const [address, lengthAt] = [notification.address(4), notification.address(5)]
-    // recv(2), which tells nobody.
-    if (address === 0n) {
-      listener.proceed(notification)
-      return
-    }
-    this.#receive(notification, notification.int(3), () => {
-      const length = new Uint8Array(4)
-      if (processes.read(pid, lengthAt, length) < 0) return undefined
-      return {
-        spans: [span(notification.address(1), notification.address(2))],
-        name: { address, length: getU32(length, 0) },
-        finish({ namelen }) {
-          putU32(length, 0, namelen)
-          return processes.write(pid, lengthAt, length)
-        },
-      }
+    this.#receive(notification, notification.int(3), {
+      spans: [span(notification.address(1), notification.address(2))],
+      controlLength: 0,
+      finish({ name, namelen }) {
+        const length = new Uint8Array(4)
+        if (address === 0n) return 0
+        if (processes.read(pid, lengthAt, length) < 0) return -EFAULT
+        const room = getU32(length, 0)
+        if (room > 0x7fff_ffff) return -EINVAL
+        putU32(length, 0, namelen)
+        return Math.min(processes.write(pid, address, name.subarray(0, room)), processes.write(pid, lengthAt, length))
+      },
     })
   }
 
-  #receive(notification: Notification, flags: number, into: () => Into | undefined): void {
-    const { listener, processes } = this.#supervision
-    const receive = (fd: number) => this.#take(notification, fd, flags, into)
-    const received = this.#injection.isUsed
-      ? processes.withDescriptor(notification.pid, notification.int(0), receive)
-      : undefined
-    if (received === undefined) listener.proceed(notification)
-    else listener.answer(notification, received)
+  read(notification: Notification): void {
+    this.#read(notification, [span(notification.address(1), notification.address(2))])
   }
 
-  /** What the call answers; undefined when the kernel is to do it. */
-  #take(notification: Notification, fd: number, flags: number, into: () => Into | undefined): number | undefined {
+  readv(notification: Notification): void {
+    const { processes } = this.#supervision
+    this.#read(notification, iovecs(processes, notification.pid, notification.address(1), notification.address(2)))
+  }
+
+  /** At offset -1 it is readv(2); no other is there in a socket. */
+  preadv2(notification: Notification): void {
+    const { processes, listener } = this.#supervision
+    if (notification.int(3) !== -1) {
+      listener.proceed(notification)
+      return
+    }
+    const spans = iovecs(processes, notification.pid, notification.address(1), notification.address(2))
+    this.#read(notification, spans, (notification.int(5) & RWF_NOWAIT) === 0 ? 0 : MSG_DONTWAIT)
+  }
+
+  /** As many messages as are wanted, or as there are when it may not wait, or its time is over, for more. */
+  recvmmsg(notification: Notification): void {
     const { native, processes, listener } = this.#supervision
     const { pid } = notification
-    const netns = processes.namespaceOf(fd)
-    const length = native.recvmsg(fd, this.#into, MSG_PEEK | MSG_DONTWAIT | MSG_TRUNC, this.#meta)
-    if (netns === undefined || length < 0 || !this.#injection.isOurs(netns, this.#meta[0] >>> 0)) return undefined
-    const where = into()
-    if (where === undefined || !listener.isWaiting(notification)) return undefined
-    const { name, spans } = where
-    let copied = 0
-    for (const { address, length: room } of spans) {
-      const part = this.#into.subarray(copied, Math.min(length, copied + room))
-      if (processes.write(pid, address, part) < 0) return -EFAULT
-      copied += part.length
+    const [address, flags] = [notification.address(1), notification.int(3) & ~MSG_WAITFORONE]
+    const wanted = Math.min(notification.int(2) >>> 0, MESSAGES_MAX)
+    const timeoutMs = timespecMs(processes, pid, notification.address(4))
+    const waitsForOne = (notification.int(3) & MSG_WAITFORONE) !== 0
+    if (timeoutMs === undefined || wanted === 0) {
+      listener.proceed(notification)
+      return
     }
-    const wantsName = name.address !== 0n
-    const sender = sockaddrNl().subarray(0, Math.min(SOCKADDR_NL_LEN, name.length))
-    if (wantsName && processes.write(pid, name.address, sender) < 0) return -EFAULT
-    const told = { namelen: wantsName ? SOCKADDR_NL_LEN : name.length, flags: copied < length ? MSG_TRUNC : 0 }
-    if (where.finish(told) < 0) return -EFAULT
-    if ((flags & MSG_PEEK) === 0) native.recvmsg(fd, this.#into, MSG_DONTWAIT, this.#meta)
+    const until = native.monotonic() + timeoutMs * 1e6
+    let received = 0
+    const ended = (error: number) => (received > 0 ? received : error)
+    const attempt = (call: Call): number => {
+      while (received < wanted) {
+        const at = address + BigInt(MMSGHDR_LEN * received)
+        const header = msghdr(processes, pid, at)
+        const length = header === undefined ? -EFAULT : this.#one(call, this.#intoMsghdr(pid, at, header))
+        if (length === -EAGAIN && received > 0 && waitsForOne) return received
+        if (length === -EAGAIN) return length
+        if (length < 0) return ended(length)
+        if (!listener.isWaiting(notification) || putLength(processes, pid, at, length) < 0) return ended(-EFAULT)
+        received++
+        // As the kernel, which looks at the clock after each message only.
+        if (native.monotonic() >= until) break
+      }
+      return received
+    }
+    this.#call(notification, flags, attempt, ended)
+  }
+
+  #read(notification: Notification, spans: readonly Span[] | undefined, flags = 0): void {
+    const { listener } = this.#supervision
+    // Of a socket nothing is read then, and nothing waited for.
+    if (spans?.every(({ length }) => length === 0)) listener.proceed(notification)
+    else this.#receive(notification, flags, spans && { spans, controlLength: 0, finish: () => 0 })
+  }
+
+  #intoMsghdr(pid: number, address: bigint, { name, spans, controlAt }: Msghdr): Into {
+    const { processes } = this.#supervision
+    return {
+      spans,
+      controlLength: controlAt.length,
+      finish({ name: sender, namelen, control, flags }) {
+        const wantsName = name.address !== 0n
+        if (wantsName && processes.write(pid, name.address, sender.subarray(0, name.length)) < 0) return -EFAULT
+        if (processes.write(pid, controlAt.address, control) < 0) return -EFAULT
+        const told = { namelen: wantsName ? namelen : name.length, controllen: control.length, flags }
+        return finishMsghdr(processes, pid, address, told)
+      },
+    }
+  }
+
+  /** `into` is undefined where the kernel has an error for what the call points to. */
+  #receive(notification: Notification, flags: number, into: Into | undefined): void {
+    if (into === undefined) this.#supervision.listener.proceed(notification)
+    else this.#call(notification, flags, call => this.#one(call, into))
+  }
+
+  /** Makes a call, and waits if that is what the program wants. */
+  #call(
+    notification: Notification,
+    flags: number,
+    attempt: (call: Call) => number,
+    ended = (error: number) => error,
+  ): void {
+    const { native, processes, listener } = this.#supervision
+    const fd = processes.descriptor(notification.pid, notification.int(0))
+    if (fd < 0 || !isGeneric(native, fd)) {
+      if (fd >= 0) native.close(fd)
+      listener.proceed(notification)
+      return
+    }
+    const call = { notification, fd, flags }
+    const result = attempt(call)
+    if (result === -EAGAIN && (flags & MSG_DONTWAIT) === 0 && !isNonBlocking(fd)) {
+      const timeoutMs = receiveTimeoutMs(native, fd)
+      this.#waits.add({ notification, fd, timeoutMs, attempt: () => attempt(call), ended })
+      return
+    }
+    native.close(fd)
+    listener.answer(notification, result === -EAGAIN ? ended(result) : result)
+  }
+
+  /** Receives a message: what recvmsg(2) returns. */
+  #one({ notification, fd, flags }: Call, { spans, controlLength, finish }: Into): number {
+    const { native, processes, listener } = this.#supervision
+    const { pid } = notification
+    // A message is taken out of the queue for a program that is there.
+    if (!listener.isWaiting(notification)) return -EFAULT
+    const room = spans.reduce((n, { length }) => n + length, 0)
+    // The kernel makes the parts of a dump as long as the receiver's room; a placeholder must fit in.
+    const bytes = this.#bytes.subarray(0, Math.max(room, PLACEHOLDER_LEN))
+    const controlRoom = this.#control.subarray(0, controlLength)
+    const whole = native.recvmsgRaw(fd, bytes, flags | MSG_DONTWAIT | MSG_TRUNC, this.#name, controlRoom, this.#meta)
+    if (whole < 0) return whole
+    const [namelen = 0, controllen = 0, told = 0] = this.#meta
+    let message: Uint8Array | undefined = bytes.subarray(0, Math.min(whole, bytes.length))
+    let length = whole
+    if (getU32(this.#name, 4) === 0 && this.#replies.isPlaceholder(message, whole)) {
+      message = this.#replies.take(inodeOf(fd), message, (flags & MSG_PEEK) !== 0)
+      // It was dropped, as the kernel drops what there is no room for.
+      if (message === undefined) return -ENOBUFS
+      length = message.length
+    }
+    const copied = scattered(processes, pid, spans, message.subarray(0, Math.min(room, message.length)))
+    if (copied < 0) return copied
+    const truncated = copied < length ? MSG_TRUNC : 0
+    const name = this.#name.subarray(0, namelen)
+    const control = controlRoom.subarray(0, controllen)
+    const finished = finish({ name, namelen, control, flags: (told & ~MSG_TRUNC) | truncated })
+    if (finished < 0) return finished
     return (flags & MSG_TRUNC) === 0 ? copied : length
   }
 }

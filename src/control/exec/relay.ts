@@ -2,7 +2,7 @@
  * A datagram of a program's, asked of a driver, and what that says put into the program's socket before the call that sent it
  * returns. What cannot be answered so is left to the kernel, which knows no vnet_nl, before anything was asked.
  */
-import { ECONNREFUSED, ENOBUFS } from '../../core/errno.ts'
+import { ECONNREFUSED } from '../../core/errno.ts'
 import { messages } from '../../netlink/index.ts'
 import type { Addressee } from './addressee.ts'
 import { parted } from './datagrams.ts'
@@ -10,9 +10,9 @@ import type { Question } from './driver-socket.ts'
 import type { Driver } from './drivers.ts'
 import { kernelsPart, merged, ourPart } from './family-dump.ts'
 import { renumberGroups } from './group.ts'
-import type { Injection } from './injection.ts'
-import { hasRoom, type ProgramSocket } from './program-socket.ts'
+import type { ProgramSocket } from './program-socket.ts'
 import { Relayed } from './relayed.ts'
+import type { Replies } from './replies.ts'
 import { type Subscriptions, subscribes } from './subscriptions.ts'
 import type { Supervision } from './supervisor.ts'
 
@@ -31,29 +31,26 @@ export interface Sent {
 
 export class Relay {
   readonly #supervision: Supervision
-  readonly #injection: Injection
+  readonly #replies: Replies
   readonly #subscriptions: Subscriptions
   #seq = 0
 
-  constructor(supervision: Supervision, injection: Injection, subscriptions: Subscriptions) {
+  constructor(supervision: Supervision, replies: Replies, subscriptions: Subscriptions) {
     this.#supervision = supervision
-    this.#injection = injection
+    this.#replies = replies
     this.#subscriptions = subscriptions
   }
 
   send(driver: Driver, sent: Sent, done: Done): void {
-    this.#injection.prepare(driver, sent.socket, sent.pid, result => {
-      if (result < 0) this.#leave(result, done)
-      else if (sent.to === 'both') this.#dump(driver, sent, done)
-      else this.#question(driver, sent, done)
-    })
+    if (sent.to === 'both') this.#dump(driver, sent, done)
+    else this.#question(driver, sent, done)
   }
 
   #question(driver: Driver, sent: Sent, done: Done): void {
     this.#ask(driver, sent, sent.octets, (result, answers) => {
       if (result === -ECONNREFUSED) this.#leave(result, done)
       else if (result < 0) done(result)
-      else this.#put(driver, sent, answers.flatMap(parted), done)
+      else this.#put(sent, answers.flatMap(parted), done)
     })
   }
 
@@ -69,8 +66,8 @@ export class Relay {
     this.#ask(driver, sent, ourPart(asked.seq), (result, answers) => {
       const datagrams = result < 0 ? undefined : merged(kernels, answers, socket.port)
       // The kernel makes a dump as it is read. Ours is there at once, so a long one may be too long.
-      if (datagrams === undefined || !hasRoom(native, socket.fd, datagrams)) done(undefined)
-      else this.#put(driver, sent, datagrams, done)
+      if (datagrams === undefined || !this.#replies.hasRoom(socket.fd, datagrams.length)) done(undefined)
+      else this.#put(sent, datagrams, done)
     })
   }
 
@@ -111,9 +108,9 @@ export class Relay {
     else this.#subscriptions.subscribe(driver, where, question, subscription === 'ends')
   }
 
-  #put(driver: Driver, { socket, octets }: Sent, datagrams: readonly Uint8Array[], done: Done): void {
-    // A queue that is full: the program does not read.
-    this.#injection.put(driver, socket, datagrams, result => done(result < 0 ? -ENOBUFS : octets.length))
+  #put({ pid, socket, octets }: Sent, datagrams: readonly Uint8Array[], done: Done): void {
+    const result = this.#replies.put(socket, pid, datagrams)
+    done(result < 0 ? result : octets.length)
   }
 
   /** The kernel says that there is no such family. */

@@ -3,7 +3,6 @@
  * vnet sends; from there they are put into the program's, as long as the process that asked has it under the number it had. It is
  * looked for when there is an event, so that ours keeps neither the socket nor its port from being closed.
  */
-import { fstatSync } from 'node:fs'
 import { decodeAttributes, messages, NetlinkParseError, parseGenl, policy, u32 } from '../../netlink/index.ts'
 import {
   VNET_ATTR_EVENTS,
@@ -16,8 +15,8 @@ import {
 } from '../family.ts'
 import { DriverSocket, type Question } from './driver-socket.ts'
 import type { Driver } from './drivers.ts'
-import type { Injection } from './injection.ts'
-import { portOf } from './program-socket.ts'
+import { inodeOf, portOf } from './program-socket.ts'
+import type { Replies } from './replies.ts'
 import type { Supervision } from './supervisor.ts'
 
 /** A socket as its process has it. */
@@ -36,19 +35,19 @@ const subscribeRequest = policy({ events: u32(VNET_ATTR_EVENTS) })
 
 export class Subscriptions {
   readonly #supervision: Supervision
-  readonly #injection: Injection
+  readonly #replies: Replies
   /** By the socket, and by whom they come from. */
   readonly #all = new Map<string, Subscription>()
 
-  constructor(supervision: Supervision, injection: Injection) {
+  constructor(supervision: Supervision, replies: Replies) {
     this.#supervision = supervision
-    this.#injection = injection
+    this.#replies = replies
   }
 
   /** Where descriptor `number` of thread `pid` is, of which `fd` is ours; undefined when its process is gone. */
   where(pid: number, number: number, fd: number, netns: number): Where | undefined {
     const tgid = this.#supervision.processes.identity(pid)?.tgid
-    return tgid === undefined ? undefined : { tgid, number, netns, inode: fstatSync(fd).ino }
+    return tgid === undefined ? undefined : { tgid, number, netns, inode: inodeOf(fd) }
   }
 
   /** Asks a question that has a SUBSCRIBE in it, from where its events are to come to. */
@@ -93,7 +92,7 @@ export class Subscriptions {
       if (!this.#withSocket(subscription, () => {})) this.#close(key)
     }
     const onDatagram = (bytes: Uint8Array, length: number, from: number) => {
-      if (isSender(from) && isEvent(bytes, length)) this.#tell(key, driver, bytes.slice(0, length))
+      if (isSender(from) && isEvent(bytes, length)) this.#tell(key, bytes.slice(0, length))
     }
     const socket = DriverSocket.open(driver.native, onDatagram)
     if (typeof socket !== 'number') this.#all.set(key, { ...where, socket })
@@ -106,27 +105,26 @@ export class Subscriptions {
     subscription?.socket.close()
   }
 
-  #tell(key: string, driver: Driver, octets: Uint8Array): void {
+  #tell(key: string, octets: Uint8Array): void {
     const { native } = this.#supervision
     const subscription = this.#all.get(key)
     const put = (fd: number) => {
       const port = portOf(native, fd)
-      // Nobody can have anything yet.
-      if (port === 0) native.close(fd)
-      // What there is no room for is lost, as the kernel's events are.
-      else this.#injection.put(driver, { fd, port, netns: subscription?.netns ?? 0 }, [octets], () => native.close(fd))
+      const { tgid, netns, inode } = subscription as Subscription
+      // An event that there is no room for is lost, as the kernel's are.
+      if (port !== 0) this.#replies.put({ fd, port, netns, inode }, tgid, [octets])
     }
-    if (subscription !== undefined && !this.#withSocket(subscription, put, true)) this.#close(key)
+    if (subscription !== undefined && !this.#withSocket(subscription, put)) this.#close(key)
   }
 
-  /** Calls `fn` with a descriptor of ours for the program's socket, which it closes when it `keeps` that; false when it is gone. */
-  #withSocket({ tgid, number, inode }: Where, fn: (fd: number) => void, keeps = false): boolean {
+  /** Calls `fn` with a descriptor of ours for the program's socket; false when it is gone. */
+  #withSocket({ tgid, number, inode }: Where, fn: (fd: number) => void): boolean {
     const { native, processes } = this.#supervision
     const fd = processes.descriptor(tgid, number)
     if (fd < 0) return false
-    const same = fstatSync(fd).ino === inode
+    const same = inodeOf(fd) === inode
     if (same) fn(fd)
-    if (!same || !keeps) native.close(fd)
+    native.close(fd)
     return same
   }
 }

@@ -10,7 +10,8 @@ import { type Notification, NotificationListener } from '../../kernel/seccomp.ts
 import { syscallNumbers } from '../../kernel/syscalls.ts'
 import { AF_NETLINK, NETLINK_USERSOCK, SOCK_RAW } from '../../kernel/uapi.ts'
 import { ownNamespace, RUN_DIRECTORY } from '../directory.ts'
-import { type Asker, DriverSockets } from './driver-socket.ts'
+import { type Asker, askerOf } from './credentials.ts'
+import { DriverSockets } from './driver-socket.ts'
 import { Drivers } from './drivers.ts'
 import { GenericNetlink } from './generic-netlink.ts'
 import { PrivateIoctls } from './private-ioctl.ts'
@@ -22,7 +23,7 @@ export interface Supervision {
   readonly processes: OtherProcesses
   readonly drivers: Drivers
   readonly sockets: DriverSockets
-  /** In whose name a thread's questions are asked; undefined is ours, and null that it is gone. */
+  /** In whose name a thread's requests are made; undefined is ours, and null that none are. */
   askerOf(pid: number): Asker | undefined | null
 }
 
@@ -44,7 +45,6 @@ export function supervise(native: Native, fd: number, options: SuperviseOptions)
   const processes = new OtherProcesses(native, { fd: home, inode: ownNamespace('net') })
   const drivers = new Drivers(native, directory)
   const sockets = new DriverSockets()
-  const [euid, egid] = [process.geteuid?.(), process.getegid?.()]
   const guarded = (handler: (notification: Notification) => void | Promise<void>) => (notification: Notification) => {
     const failed = (error: unknown) => {
       onDefect(error)
@@ -60,13 +60,7 @@ export function supervise(native: Native, fd: number, options: SuperviseOptions)
   const listener = new NotificationListener(native, fd, notification => handlers.get(notification.nr)?.(notification))
   const supervision: Supervision = {
     ...{ native, listener, processes, drivers, sockets },
-    askerOf(pid) {
-      // Only root runs what has other rights than we have, and only root may tell.
-      if (euid !== 0) return undefined
-      const identity = processes.identity(pid)
-      if (identity === undefined) return null
-      return identity.euid === euid && identity.egid === egid ? undefined : { uid: identity.euid, gid: identity.egid }
-    },
+    askerOf: pid => askerOf(processes, pid),
   }
   const ioctls = new PrivateIoctls(supervision)
   const netlink = new GenericNetlink(supervision, { first: FIRST_DESCRIPTOR, last: LAST_DESCRIPTOR })
@@ -81,9 +75,13 @@ export function supervise(native: Native, fd: number, options: SuperviseOptions)
           [nr.write, guarded(notification => netlink.write(notification))],
           [nr.writev, guarded(notification => netlink.writev(notification))],
           [nr.sendmmsg, guarded(notification => netlink.sendmmsg(notification))],
-          [nr.recvmsg, guarded(notification => netlink.recvmsg(notification))],
           [nr.setsockopt, guarded(notification => netlink.setsockopt(notification))],
-          [nr.recvfrom, guarded(notification => netlink.recvfrom(notification))],
+          [nr.recvmsg, guarded(notification => netlink.reception.recvmsg(notification))],
+          [nr.recvfrom, guarded(notification => netlink.reception.recvfrom(notification))],
+          [nr.recvmmsg, guarded(notification => netlink.reception.recvmmsg(notification))],
+          [nr.read, guarded(notification => netlink.reception.read(notification))],
+          [nr.readv, guarded(notification => netlink.reception.readv(notification))],
+          [nr.preadv2, guarded(notification => netlink.reception.preadv2(notification))],
         ],
   )
   return {
