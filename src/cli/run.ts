@@ -39,10 +39,10 @@ export async function run(
   // A container may forbid it; then they are shared.
   if (io.sole) native.unshare(CLONE_FILES)
   check(native.setBusyPoll(options.busyPoll ?? 0), 'setBusyPoll')
-  await using host = new LinuxHost(native)
+  const log = new Log(level, output.log)
+  await using host = new LinuxHost(native, text => log.warn(`vnet: ${text}`))
   await using clock = new TimerfdClock(native)
   const chance = random(randomBytes(4).readUInt32LE())
-  const log = new Log(level, output.log)
   const net = new Net({ host, clock, random: chance, log, msgEnable: verbose > 1 ? NETIF_MSG_FRAMES : 0 })
   const specs = init(driver, params, args, options, net)
   let status = EXIT_FAILURE

@@ -1,6 +1,7 @@
 /** dev_alloc_name (net/core/dev.c): names by a pattern. */
 import { ENFILE, VnetError } from '../core/errno.ts'
 import { IFNAMSIZ } from '../core/if.ts'
+import { encodeName } from '../netlink/index.ts'
 
 /** The kernel looks no further: as many as bits are in a page of 4 KiB. */
 const MAX_NUMBERS = 32768
@@ -13,7 +14,7 @@ export function devAllocName(pattern: string, taken: ReadonlySet<string>): strin
   if (!pattern.includes('%d')) return pattern
   for (let number = 0; number < MAX_NUMBERS; number++) {
     const name = pattern.replace('%d', String(number))
-    if (Buffer.byteLength(name) >= IFNAMSIZ) break
+    if (encodeName(name).length >= IFNAMSIZ) break
     if (!taken.has(name)) return name
   }
   throw new VnetError(ENFILE, `dev_alloc_name ${pattern}`, 'there are interfaces of every such name; choose another')

@@ -3,12 +3,15 @@
  */
 import { setTimeout } from 'node:timers/promises'
 import { ENOENT, EPERM, VnetError } from '../core/errno.ts'
+import { describeException } from '../core/exception.ts'
 import type { Host, PortSpec } from '../core/port.ts'
+import { NetlinkParseError } from '../netlink/index.ts'
 import type { SkBuffPool } from '../skb/pool.ts'
 import { addressesOf, conflictWith } from './address-conflict.ts'
 import { devAllocName } from './dev-name.ts'
+import { NSID_HOME, NSID_UNSEEN } from './link-events.ts'
 import { readLists } from './link-lists.ts'
-import { LinkMonitor, NSID_HOME, NSID_UNSEEN } from './link-monitor.ts'
+import { LinkMonitor } from './link-monitor.ts'
 import { MulticastPoll } from './multicast-list.ts'
 import type { Native } from './native.ts'
 import { inNetns, watchNetnsName } from './netns-name.ts'
@@ -21,6 +24,8 @@ import { TUNSETPERSIST } from './uapi.ts'
 
 /** How long a kernel that is busy may take; after that the host does without. */
 const SETTLE_MS = 1000
+/** Kinds of errors with events that are logged. */
+const KINDS = 16
 const BROADCAST_ADVICE =
   'they come with CAP_NET_BROADCAST only: add it (--cap-add NET_BROADCAST for a container), or run inside without --netns'
 
@@ -47,9 +52,14 @@ export class LinuxHost implements Host, TapPortOwner, AsyncDisposable {
   /** While a port opens. */
   #hearing: Hearing | undefined
 
-  constructor(native: Native) {
+  /** `warn` gets what goes wrong with events, each kind of it once. */
+  constructor(native: Native, warn: (text: string) => void = () => {}) {
     this.#native = native
+    const told = new Set<string>()
     this.#monitor = LinkMonitor.open(native, {
+      wants: (nsid, ifindex) => this.#hearing !== undefined || this.#has(nsid, ifindex),
+      onLost: (nsid, ifindex) => this.#onLost(nsid, ifindex),
+      onError: error => warnOnce(error, told, warn),
       onLink: (nsid, link, event) => this.#onLink(nsid, link, event),
       onAddress: (nsid, ifindex) => this.#at(nsid, ifindex, port => port.listEvent()),
       onRead: () => this.#tellLists(),
@@ -231,6 +241,17 @@ export class LinuxHost implements Host, TapPortOwner, AsyncDisposable {
     })
   }
 
+  /** An event could not be read: the interface itself is asked. */
+  #onLost(nsid: number, ifindex: number): void {
+    this.#hearing?.links.add(`${nsid}/${ifindex}`)
+    this.#at(nsid, ifindex, port => port.ask())
+  }
+
+  #has(nsid: number, ifindex: number): boolean {
+    for (const [port, at] of this.#ports) if (at === nsid && port.ifindex === ifindex) return true
+    return false
+  }
+
   #onOverrun(): void {
     if (this.#hearing !== undefined) this.#hearing.overrun = true
     this.#each(port => port.ask())
@@ -251,7 +272,26 @@ export class LinuxHost implements Host, TapPortOwner, AsyncDisposable {
     })
   }
 
+  /** Calls `fn` with every port, also when one fails; then throws what the first one did. */
   #each(fn: (port: TapPort, nsid: number) => unknown): void {
-    for (const [port, nsid] of [...this.#ports]) fn(port, nsid)
+    const errors: unknown[] = []
+    for (const [port, nsid] of [...this.#ports]) {
+      try {
+        fn(port, nsid)
+      } catch (error) {
+        errors.push(error)
+      }
+    }
+    if (errors.length > 0) throw errors[0]
   }
+}
+
+/** Warns of an error with an event unless there was one of its kind: namespaces of others can make any number of them. */
+function warnOnce(error: unknown, told: Set<string>, warn: (text: string) => void): void {
+  const isTold = error instanceof NetlinkParseError || error instanceof VnetError
+  const text = isTold ? error.message : describeException(error)
+  const kind = error instanceof VnetError ? error.code : text.replace(/\d+/g, '')
+  if (told.has(kind) || told.size === KINDS) return
+  told.add(kind)
+  warn(`event of an interface: ${text}; its state is read again, and more of this kind is not logged`)
 }

@@ -4,21 +4,12 @@
  * `onOverrun` says that some are missing, and the owner reads the state anew. The socket is in the home namespace and keeps
  * no other one alive.
  */
-import { EAGAIN, ENOBUFS } from '../core/errno.ts'
-import { getS32, type Message, messages } from '../netlink/index.ts'
+import { EAGAIN, EMSGSIZE, ENOBUFS, VnetError } from '../core/errno.ts'
 import { check } from './errno.ts'
+import { firstIndex, type LinkListener, readEvents } from './link-events.ts'
 import type { Native, Poller } from './native.ts'
 import { startPoller } from './poller.ts'
-import { type Link, parseLink } from './rtnetlink/link-message.ts'
-import { parseNsid } from './rtnetlink/nsid.ts'
 import {
-  RTM_DELADDR,
-  RTM_DELLINK,
-  RTM_DELMULTICAST,
-  RTM_DELNSID,
-  RTM_NEWADDR,
-  RTM_NEWLINK,
-  RTM_NEWMULTICAST,
   RTNLGRP_IPV4_IFADDR,
   RTNLGRP_IPV4_MCADDR,
   RTNLGRP_IPV6_IFADDR,
@@ -28,10 +19,10 @@ import {
   RTNLGRP_NSID,
 } from './rtnetlink/uapi.ts'
 import {
-  AF_INET6,
   AF_NETLINK,
   int32,
   MSG_DONTWAIT,
+  MSG_TRUNC,
   NETLINK_ADD_MEMBERSHIP,
   NETLINK_LISTEN_ALL_NSID,
   NETLINK_ROUTE,
@@ -45,8 +36,12 @@ import {
 
 /** At the default size 92 of 2,000 quick changes arrive; at this one all do. */
 const RECEIVE_BUFFER = 32 << 20
-/** The kernel sends one event a datagram, of about 1.5 KB. */
-const EVENT_OCTETS = 32768
+/**
+ * The kernel sends one event a datagram, of about 1.5 KB; with all the names an interface may have it is 70 KB. The buffer
+ * grows up to the second; an event that is longer is lost.
+ */
+const EVENT_OCTETS = 32 << 10
+const EVENT_OCTETS_MAX = 1 << 20
 /** Datagrams read in one go, so that a flood of events does not keep the frames waiting. */
 const BATCH = 256
 
@@ -54,32 +49,9 @@ const GROUPS = [RTNLGRP_LINK, RTNLGRP_NSID, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IF
 /** Groups that not every kernel has. */
 const NEWER_GROUPS = [RTNLGRP_IPV4_MCADDR, RTNLGRP_IPV6_MCADDR]
 
-/** The namespace a monitor was opened in, where an nsid is asked for. */
-export const NSID_HOME = -1
-/** Stands for a namespace whose events do not come; no event has it. */
-export const NSID_UNSEEN = -2
-
-export interface LinkListener {
-  /**
-   * An interface was made or changed ('new'), or is gone from its namespace ('del': deleted, or moved, with newNetnsid).
-   * `nsid` is the namespace it is in, NSID_HOME here.
-   */
-  onLink(nsid: number, link: Link, event: 'new' | 'del'): void
-  /**
-   * The protocol addresses of an interface may be other ones, or the groups that it is in. An IPv6 address of the kernel's
-   * own, while it is probed for duplicates, shows by its group alone.
-   */
-  onAddress(nsid: number, ifindex: number): void
-  /** What was there has been told, for now. Answers whether anything was told because of that. */
-  onRead(): boolean
-  /** Events were lost. Called after the last one that is left: what is read from here on is as new as can be. */
-  onOverrun(): void
-  /**
-   * A namespace with an id here is gone, and all its interfaces with it: their own 'del' events do not come. From now on the
-   * id may be another's.
-   */
-  onNsidGone(nsid: number): void
-}
+/** From a failure to the next attempt to read the state anew, in milliseconds: twice as long each time. */
+const AGAIN_MS = 1000
+const AGAIN_MS_MAX = 64_000
 
 export class LinkMonitor {
   /** False without CAP_NET_BROADCAST: only what happens at home is seen. */
@@ -88,11 +60,14 @@ export class LinkMonitor {
   readonly #fd: number
   readonly #listener: LinkListener
   readonly #poller: Poller
-  readonly #into = new Uint8Array(EVENT_OCTETS)
+  #into = new Uint8Array(EVENT_OCTETS)
   readonly #meta = new Int32Array(3)
   #overrun = false
   #draining = false
   #open = true
+  #stopped = false
+  #again: NodeJS.Timeout | undefined
+  #againMs = AGAIN_MS
 
   private constructor(native: Native, fd: number, listener: LinkListener, allNamespaces: boolean) {
     this.#native = native
@@ -137,6 +112,7 @@ export class LinkMonitor {
   close(): void {
     if (!this.#open) return
     this.#open = false
+    clearTimeout(this.#again)
     this.#poller.close()
     this.#native.close(this.#fd)
   }
@@ -154,17 +130,20 @@ export class LinkMonitor {
   }
 
   #readable(status: number): void {
-    try {
-      this.#drain(BATCH)
-    } finally {
-      // an overflow is an error condition, on which the poller stops
-      if (status < 0 && this.#open) check(this.#poller.start(), 'poll')
-    }
+    this.#drain(BATCH)
+    // an overflow is an error condition, on which the poller stops
+    if (status < 0) this.#poll()
+  }
+
+  #poll(): void {
+    if (!this.#open || this.#stopped) return
+    const result = this.#poller.start()
+    if (result < 0) this.#stop(new VnetError(-result, 'poll'))
   }
 
   /**
    * Reads what is there, `most` events at most: what it leaves makes the socket readable again. Answers whether more may have
-   * come by what was told at the end.
+   * come by what was told at the end. Never throws.
    */
   #drain(most: number): boolean {
     if (this.#draining) return false
@@ -172,24 +151,30 @@ export class LinkMonitor {
     try {
       this.#read(most)
       return this.#open && this.#listener.onRead()
+    } catch (error) {
+      this.#failed(error)
+      return false
     } finally {
       this.#draining = false
     }
   }
 
   #read(most: number): void {
-    // after an overflow the kernel drops events until the queue is empty: then read it to the end
-    for (let left = most; this.#open && (left > 0 || this.#overrun); left--) {
-      const length = this.#native.recvmsg(this.#fd, this.#into, MSG_DONTWAIT, this.#meta)
+    for (let left = most; this.#open && left > 0; left--) {
+      const length = this.#native.recvmsg(this.#fd, this.#into, MSG_DONTWAIT | MSG_TRUNC, this.#meta)
       if (length === -ENOBUFS) {
+        // from now on the kernel drops events, until the queue is empty
         this.#overrun = true
       } else if (length === -EAGAIN) {
         if (!this.#overrun) return
         this.#overrun = false
         this.#listener.onOverrun()
+        this.#againMs = AGAIN_MS
+        return
+      } else if (length < 0) {
+        this.#stop(new VnetError(-length, 'recvmsg(NETLINK_ROUTE)'))
         return
       } else {
-        check(length, 'recvmsg(NETLINK_ROUTE)')
         this.#dispatch(length)
       }
     }
@@ -199,39 +184,56 @@ export class LinkMonitor {
     const [sender, nsid] = this.#meta
     // anybody may send to our port; only the kernel has port 0
     if (sender !== 0) return
-    for (const message of messages(this.#into, 0, length)) {
-      if (!this.#open) return
-      switch (message.type) {
-        case RTM_NEWLINK:
-        case RTM_DELLINK:
-          this.#linkMessage(nsid, message)
-          break
-        case RTM_NEWADDR:
-        case RTM_DELADDR:
-        case RTM_NEWMULTICAST:
-        case RTM_DELMULTICAST:
-          this.#addressMessage(nsid, message)
-          break
-        case RTM_DELNSID:
-          // those of other namespaces are numbers of theirs
-          if (nsid === NSID_HOME) this.#listener.onNsidGone(parseNsid(this.#into, message))
-      }
-    }
-  }
-
-  #linkMessage(nsid: number, message: Message): void {
-    // IPv6 tells that it has set up an interface, with a first address
-    if (this.#into[message.offset] === AF_INET6) {
-      this.#addressMessage(nsid, message)
+    if (length > this.#into.length) {
+      this.#cut(nsid, length)
       return
     }
-    const link = parseLink(this.#into, message)
-    if (link !== undefined) this.#listener.onLink(nsid, link, message.type === RTM_NEWLINK ? 'new' : 'del')
+    const onBad = (error: unknown, ifindex?: number) => this.#bad(error, nsid, ifindex)
+    readEvents(this.#into.subarray(0, length), nsid, this.#listener, onBad, () => this.#open)
   }
 
-  /** struct ifaddrmsg, or struct ifinfomsg: both have the index at 4. */
-  #addressMessage(nsid: number, { offset, length }: Message): void {
-    if (length >= 8) this.#listener.onAddress(nsid, getS32(this.#into, offset + 4))
+  /** An event that the buffer had no room for is lost, but for which interface it was about; the next one finds room. */
+  #cut(nsid: number, length: number): void {
+    const ifindex = firstIndex(this.#into)
+    if (ifindex !== undefined && this.#listener.wants?.(nsid, ifindex) === false) return
+    const isTooLong = length > EVENT_OCTETS_MAX
+    if (!isTooLong) this.#into = new Uint8Array(Math.min(EVENT_OCTETS_MAX, 2 * length))
+    this.#bad(isTooLong ? new VnetError(EMSGSIZE, `event of ${length} octets`) : undefined, nsid, ifindex)
+  }
+
+  /** An event could not be read: what it told of is read anew. */
+  #bad(error: unknown, nsid: number, ifindex: number | undefined): void {
+    if (error !== undefined) this.#listener.onError?.(error)
+    if (ifindex === undefined || this.#listener.onLost === undefined) {
+      this.#overrun = true
+      return
+    }
+    try {
+      this.#listener.onLost(nsid, ifindex)
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+
+  /** The socket cannot be read: it is left alone for a while, or it would be readable for ever. */
+  #stop(error: unknown): void {
+    this.#stopped = true
+    this.#poller.stop()
+    this.#failed(error)
+  }
+
+  /** The state could not be read anew: all of it is tried again later, and later each time that fails. */
+  #failed(error: unknown): void {
+    this.#listener.onError?.(error)
+    if (!this.#open || this.#again !== undefined) return
+    this.#again = setTimeout(() => {
+      this.#again = undefined
+      this.#stopped = false
+      this.#overrun = true
+      this.drain()
+      this.#poll()
+    }, this.#againMs).unref()
+    this.#againMs = Math.min(2 * this.#againMs, AGAIN_MS_MAX)
   }
 }
 

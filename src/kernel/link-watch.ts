@@ -3,7 +3,8 @@
  * that name, also where a descriptor of ours would keep it alive: so whoever is told lets go.
  */
 import { IFF_UP } from '../core/if.ts'
-import { LinkMonitor, NSID_HOME } from './link-monitor.ts'
+import { NSID_HOME } from './link-events.ts'
+import { LinkMonitor } from './link-monitor.ts'
 import type { Native } from './native.ts'
 import { watchNetnsName } from './netns-name.ts'
 import { getLink, type Link, RouteSocket } from './rtnetlink.ts'
@@ -40,11 +41,13 @@ export function watchLink(
     ends.push(() => sock[Symbol.dispose]())
     const ask = () => tell(stateOf(getLink(sock, { ifindex })))
     const listener = {
-      onLink(nsid: number, link: Link, event: 'new' | 'del') {
-        if (nsid === NSID_HOME && link.ifindex === ifindex) tell(event === 'del' ? 'gone' : stateOf(link))
+      wants: (nsid: number, index: number) => nsid === NSID_HOME && index === ifindex,
+      onLink(_: number, link: Link, event: 'new' | 'del') {
+        tell(event === 'del' ? 'gone' : stateOf(link))
       },
       onAddress() {},
       onRead: () => false,
+      onLost: ask,
       onOverrun: ask,
       onNsidGone() {},
     }

@@ -2,7 +2,8 @@
  * The hardware addresses of the groups that a host wants an interface to receive. The kernel tells of some changes by
  * netlink and of others (`ip maddr add`) not at all: /proc/net/dev_mcast has them all and is read anew.
  */
-import { readFileSync } from 'node:fs'
+import { readSync } from 'node:fs'
+import { EIO, VnetError } from '../core/errno.ts'
 import { check } from './errno.ts'
 import type { Native } from './native.ts'
 import { O_RDONLY } from './uapi.ts'
@@ -11,6 +12,8 @@ import { O_RDONLY } from './uapi.ts'
 const DEV_MCAST = '/proc/thread-self/net/dev_mcast'
 /** `ifindex name users global hexaddress` */
 const LINE = /^(\d+) .* ([0-9a-f]{12})$/gm
+/** Octets of a read. */
+const CHUNK = 64 << 10
 /** How often the list is read where no event tells of it. */
 const POLL_MS = 500
 
@@ -21,7 +24,20 @@ const POLL_MS = 500
 export function readMulticastList(native: Native, nsfd: number, ifindex: number): Uint8Array[] {
   const fd = check(native.open(DEV_MCAST, O_RDONLY, nsfd), `open ${DEV_MCAST}`)
   try {
-    return parseMulticastList(readFileSync(fd, 'utf8'), ifindex)
+    // What is read of other interfaces, which may be much, is not kept.
+    const addresses: Uint8Array[] = []
+    const chunk = Buffer.alloc(CHUNK)
+    for (let rest = ''; ; ) {
+      const length = readSync(fd, chunk)
+      if (length === 0) return addresses
+      const text = rest + chunk.toString('latin1', 0, length)
+      const end = text.lastIndexOf('\n') + 1
+      for (const address of parseMulticastList(text.slice(0, end), ifindex)) addresses.push(address)
+      rest = text.slice(end)
+    }
+  } catch (error) {
+    const { errno = -EIO } = error as NodeJS.ErrnoException
+    throw new VnetError(-errno, `read ${DEV_MCAST}`)
   } finally {
     native.close(fd)
   }

@@ -5,12 +5,13 @@
  */
 
 import { fstatSync } from 'node:fs'
-import { EBADF, EMSGSIZE, VnetError } from '../core/errno.ts'
+import { EBADF, EBADMSG, EMSGSIZE, VnetError } from '../core/errno.ts'
 import {
   type Ack,
   type Message,
   MessageBuilder,
   messages,
+  NetlinkParseError,
   NLM_F_ACK,
   NLM_F_DUMP,
   NLM_F_DUMP_INTR,
@@ -25,6 +26,7 @@ import {
   AF_NETLINK,
   int32,
   MSG_DONTWAIT,
+  MSG_PEEK,
   MSG_TRUNC,
   NETLINK_CAP_ACK,
   NETLINK_EXT_ACK,
@@ -37,8 +39,11 @@ import {
 
 /** Answers a descriptor of the network namespace a socket is in, include/uapi/linux/sockios.h. */
 const SIOCGSKNS = 0x894c
-/** The kernel makes dumps in pieces of at most this size, and single answers are far smaller. */
-const RECEIVE_OCTETS = 32768
+/** The kernel makes dumps in pieces of this size, but for an answer that is longer: all names an interface may have are 70 KB. */
+const RECEIVE_OCTETS = 32 << 10
+const RECEIVE_OCTETS_MAX = 1 << 20
+/** What a datagram is received into of which only the length is wanted. */
+const NOTHING = new Uint8Array(0)
 /** A dump during which something changed is made anew, this often at most: a busy system must not hold us. */
 const DUMP_ATTEMPTS = 8
 const PROTOCOLS = { NETLINK_ROUTE, NETLINK_GENERIC }
@@ -58,7 +63,7 @@ export class NetlinkSocket {
   readonly #native: Native
   readonly #fd: number
   readonly #builder = new MessageBuilder()
-  readonly #into = new Uint8Array(RECEIVE_OCTETS)
+  #into = new Uint8Array(RECEIVE_OCTETS)
   readonly #meta = new Int32Array(3)
   #seq = 0
   #open = true
@@ -75,20 +80,24 @@ export class NetlinkSocket {
 
   /**
    * Sends a request and gives `answer` each message that comes back before the acknowledgement. The octets are the
-   * socket's: valid during the call only. Throws VnetError with the kernel's own words when it refuses.
+   * socket's: valid during the call only. Throws VnetError with the kernel's own words when it refuses, EBADMSG
+   * when what comes back is malformed.
    */
   request(request: NetlinkRequest, answer: (bytes: Uint8Array, message: Message) => void = () => {}): void {
     this.#send(request, NLM_F_ACK)
     this.#receive(request, answer)
   }
 
-  /** Sends a request for a dump and gives what `decode` makes of its messages; undefined is left out. */
+  /**
+   * Sends a request for a dump and gives what `decode` makes of its messages; undefined is left out. So is a message that cannot
+   * be parsed: it is about one thing of many, and often another's.
+   */
   dump<T>(request: NetlinkRequest, decode: (bytes: Uint8Array, message: Message) => T | undefined): T[] {
     for (let attempt = 1; ; attempt++) {
       const found: T[] = []
       this.#send(request, NLM_F_DUMP)
       const consistent = this.#receive(request, (bytes, message) => {
-        const item = decode(bytes, message)
+        const item = parsed(() => decode(bytes, message))
         if (item !== undefined) found.push(item)
       })
       if (consistent || attempt === DUMP_ATTEMPTS) return found
@@ -130,22 +139,43 @@ export class NetlinkSocket {
   #receive({ what }: NetlinkRequest, answer: (bytes: Uint8Array, message: Message) => void): boolean {
     let consistent = true
     for (;;) {
+      this.#makeRoom()
       const length = this.#native.recvmsg(this.#fd, this.#into, MSG_DONTWAIT, this.#meta)
       if (length < 0) throw new VnetError(-length, what())
       const [sender, , flags] = this.#meta
       if ((flags & MSG_TRUNC) !== 0) throw new VnetError(EMSGSIZE, what())
       if (sender !== 0) continue
       let end: Ack | undefined
-      for (const message of messages(this.#into, 0, length)) {
-        // answers to an earlier request whose reader threw
-        if (message.seq !== this.#seq) continue
-        if ((message.flags & NLM_F_DUMP_INTR) !== 0) consistent = false
-        if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) end = parseAck(this.#into, message)
-        else answer(this.#into, message)
+      try {
+        for (const message of messages(this.#into, 0, length)) {
+          // answers to an earlier request whose reader threw
+          if (message.seq !== this.#seq) continue
+          if ((message.flags & NLM_F_DUMP_INTR) !== 0) consistent = false
+          if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) end = parseAck(this.#into, message)
+          else answer(this.#into, message)
+        }
+      } catch (error) {
+        throw error instanceof NetlinkParseError ? new VnetError(EBADMSG, what(), error.message) : error
       }
       if (end === undefined) continue
       if (end.error < 0) throw new VnetError(-end.error, what(), end.message?.replace(/\.$/, ''))
       return consistent
     }
+  }
+
+  /** Has the buffer grow to what the next datagram needs. */
+  #makeRoom(): void {
+    const length = this.#native.recvmsg(this.#fd, NOTHING, MSG_DONTWAIT | MSG_PEEK | MSG_TRUNC, this.#meta)
+    if (length > this.#into.length) this.#into = new Uint8Array(Math.min(length, RECEIVE_OCTETS_MAX))
+  }
+}
+
+/** What `decode` returns, undefined if it meets a message that is malformed. */
+function parsed<T>(decode: () => T): T | undefined {
+  try {
+    return decode()
+  } catch (error) {
+    if (error instanceof NetlinkParseError) return undefined
+    throw error
   }
 }

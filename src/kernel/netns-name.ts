@@ -51,9 +51,17 @@ export function inNetns<T>(native: Native, netns: string | undefined, fn: (nsfd:
 export function watchNetnsName(netns: string, nsfd: number, fn: () => void): () => void {
   const path = netnsPath(netns)
   const { dev, ino } = fstatSync(nsfd)
+  const isSame = () => {
+    try {
+      const now = statSync(path, { throwIfNoEntry: false })
+      return now?.dev === dev && now.ino === ino
+    } catch {
+      // It may not be looked at now (EACCES): that says nothing.
+      return true
+    }
+  }
   const watcher = watch(dirname(path), { persistent: false }, () => {
-    const now = statSync(path, { throwIfNoEntry: false })
-    if (now?.dev === dev && now.ino === ino) return
+    if (isSame()) return
     watcher.close()
     fn()
   })

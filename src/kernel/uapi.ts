@@ -7,6 +7,7 @@
 import { EINVAL, VnetError } from '../core/errno.ts'
 import { IFNAMSIZ } from '../core/if.ts'
 import { IFREQ_LEN } from '../core/sockios.ts'
+import { decodeName, encodeName } from '../netlink/index.ts'
 
 // include/uapi/linux/if_tun.h: flags of TUNSETIFF
 export const IFF_TUN = 0x0001
@@ -66,6 +67,7 @@ export const AF_INET = 2
 export const AF_INET6 = 10
 export const AF_NETLINK = 16
 export const AF_PACKET = 17
+export const MSG_PEEK = 0x02
 export const MSG_TRUNC = 0x20
 export const MSG_DONTWAIT = 0x40
 export const SOL_PACKET = 263
@@ -133,7 +135,7 @@ export const CAP_SYS_ADMIN = 21
 
 /** An ifreq with ifr_name and ifr_flags; VnetError EINVAL for a name that does not fit with its terminating NUL. */
 export function ifreq(name: string, flags = 0): Uint8Array {
-  const octets = new TextEncoder().encode(name)
+  const octets = encodeName(name)
   if (octets.length >= IFNAMSIZ) {
     throw new VnetError(EINVAL, `interface name ${name}`, `a name has at most ${IFNAMSIZ - 1} octets`)
   }
@@ -146,7 +148,7 @@ export function ifreq(name: string, flags = 0): Uint8Array {
 /** ifr_name of an ifreq that the kernel filled in. */
 export function ifreqName(request: Uint8Array): string {
   const end = request.indexOf(0)
-  return new TextDecoder().decode(request.subarray(0, end < 0 || end > IFNAMSIZ ? IFNAMSIZ : end))
+  return decodeName(request.subarray(0, end < 0 || end > IFNAMSIZ ? IFNAMSIZ : end))
 }
 
 /** ifr_flags of an ifreq that the kernel filled in. */

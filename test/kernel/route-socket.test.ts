@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { EAGAIN, ENOBUFS } from '../../src/core/errno.ts'
 import type { Native } from '../../src/kernel/native.ts'
 import { RouteSocket } from '../../src/kernel/rtnetlink.ts'
-import { MSG_TRUNC } from '../../src/kernel/uapi.ts'
+import { MSG_PEEK, MSG_TRUNC } from '../../src/kernel/uapi.ts'
 import {
   getU32,
   MessageBuilder,
@@ -34,10 +34,10 @@ function kernel(...answers: ((seq: number) => Datagram[])[]) {
       queue.push(...(answers.shift()?.(getU32(data, 8)) ?? []))
       return data.length
     },
-    recvmsg: (_, into, __, meta) => {
-      const datagram = queue.shift()
+    recvmsg: (_, into, how, meta) => {
+      const datagram = (how & MSG_PEEK) !== 0 ? queue[0] : queue.shift()
       if (datagram === undefined) return -EAGAIN
-      into.set(datagram.bytes)
+      into.set(datagram.bytes.subarray(0, into.length))
       meta.set([datagram.sender ?? 0, -1, datagram.flags ?? 0])
       return datagram.bytes.length
     },

@@ -84,11 +84,13 @@ export function getAddresses(sock: RouteSocket, ifindex?: number): InterfaceAddr
     if (type !== RTM_NEWADDR || length < IFADDRMSG) return undefined
     const family = bytes[offset]
     if (family !== AF_INET && family !== AF_INET6) return undefined
+    const index = getU32(bytes, offset + 4)
+    // before it is parsed: an old kernel gives those of all interfaces, which may be many
+    if (ifindex !== undefined && index !== ifindex) return undefined
     const { address, local, flags } = decodeAttributes(addressPolicy, bytes, offset + IFADDRMSG, length - IFADDRMSG)
     // IFA_ADDRESS is the peer's on a point-to-point link; IPv6 sends IFA_LOCAL only there
     const own = local ?? address
-    const index = getU32(bytes, offset + 4)
-    if (own === undefined || (ifindex !== undefined && index !== ifindex)) return undefined
+    if (own === undefined) return undefined
     return {
       family,
       bytes: own.slice(),

@@ -121,6 +121,6 @@ export function addIncomingRule(
     flags: NLM_F_CREATE,
     what: () => `RTM_NEWRULE iif ${iif} table ${table}`,
     write: builder =>
-      builder.payload(Uint8Array.of(family, 0, 0, 0, table, 0, 0, FR_ACT_TO_TBL, 0, 0, 0, 0)).string(FRA_IIFNAME, iif),
+      builder.payload(Uint8Array.of(family, 0, 0, 0, table, 0, 0, FR_ACT_TO_TBL, 0, 0, 0, 0)).name(FRA_IIFNAME, iif),
   })
 }

@@ -12,6 +12,7 @@ import {
   getU32,
   type Message,
   NLA_HDRLEN,
+  name,
   nested,
   policy,
   required,
@@ -113,7 +114,7 @@ const tunPolicy = policy({
 
 const linkPolicy = policy({
   address: binary(IFLA_ADDRESS),
-  name: string(IFLA_IFNAME),
+  name: name(IFLA_IFNAME),
   mtu: u32(IFLA_MTU),
   qdisc: string(IFLA_QDISC),
   wireless: binary(IFLA_WIRELESS),
@@ -132,7 +133,7 @@ const linkPolicy = policy({
   properties: binary(IFLA_PROP_LIST),
 })
 
-const altNamePolicy = policy({ altName: string(IFLA_ALT_IFNAME) })
+const altNamePolicy = policy({ altName: name(IFLA_ALT_IFNAME) })
 
 /** sizeof(struct ifinfomsg) */
 export const IFINFOMSG = 16

@@ -43,7 +43,7 @@ export function getLink(sock: RouteSocket, which: { ifindex: number } | { name: 
   let link: Link | undefined
   const write = (builder: MessageBuilder) => {
     if ('ifindex' in which) builder.payload(ifinfomsg(which.ifindex))
-    else builder.payload(ifinfomsg()).string(IFLA_IFNAME, which.name)
+    else builder.payload(ifinfomsg()).name(IFLA_IFNAME, which.name)
     if (sock.target !== undefined) builder.s32(IFLA_TARGET_NETNSID, sock.target)
   }
   const what = () => `RTM_GETLINK ${'ifindex' in which ? `ifindex ${which.ifindex}` : which.name}`
@@ -82,7 +82,7 @@ export function setLink(sock: RouteSocket, ifindex: number, changes: LinkChanges
       builder.payload(ifinfomsg(ifindex, flags?.set ?? 0, flags?.mask ?? 0))
       if (sock.target !== undefined) builder.s32(IFLA_TARGET_NETNSID, sock.target)
       if (netnsFd !== undefined) builder.s32(IFLA_NET_NS_FD, netnsFd)
-      if (name !== undefined) builder.string(IFLA_IFNAME, name)
+      if (name !== undefined) builder.name(IFLA_IFNAME, name)
       if (mtu !== undefined) builder.u32(IFLA_MTU, mtu)
       if (address !== undefined) builder.binary(IFLA_ADDRESS, address)
       if (txQueueLen !== undefined) builder.u32(IFLA_TXQLEN, txQueueLen)
