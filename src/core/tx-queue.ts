@@ -18,6 +18,7 @@ import { logFrame } from './log-frame.ts'
 import { refuseAnswer } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
 import type { PortQueue } from './port.ts'
+import { TX_ERRORS } from './stats.ts'
 
 /** Frames a native call reads at most, and frames a wake-up handles before others have their turn. */
 export const BATCH = 16
@@ -30,9 +31,12 @@ const DEV_DOWN = 1 << 0
 const DRV_STOPPED = 1 << 1
 const NO_SLOT = 1 << 2
 const REQUEUED = 1 << 3
+const READ_FAILED = 1 << 4
 
 /** After NETDEV_TX_BUSY without a stop, the frame is offered again after this time. */
 const RETRY = NSEC_PER_MSEC
+/** After a read that failed, the next one: a queue that cannot be read is readable all the time. */
+const REREAD = 10 * NSEC_PER_MSEC
 
 export class TxQueue {
   readonly index: number
@@ -52,6 +56,8 @@ export class TxQueue {
   #draining = false
   #port: PortQueue | undefined
   #retry: Alarm | undefined
+  /** The error of the last read that failed; each is logged once. */
+  #readError = 0
   readonly #batch: SkBuff[] = []
   /** Frames that were read and that the driver could not take yet. */
   readonly #requeue = new Ring(2 * BATCH)
@@ -92,7 +98,7 @@ export class TxQueue {
   /** The device's port is there. */
   attach(port: PortQueue): void {
     this.#port = port
-    this.#retry = this.dev.net.clock.alarm(() => this.#clear(REQUEUED))
+    this.#retry = this.dev.net.clock.alarm(() => this.#clear(REQUEUED | READ_FAILED))
     port.listen(status => this.#poll(status))
   }
 
@@ -109,7 +115,7 @@ export class TxQueue {
   deactivate(): void {
     this.#set(DEV_DOWN)
     this.#retry?.cancel()
-    this.#state &= ~(REQUEUED | NO_SLOT)
+    this.#state &= ~(REQUEUED | NO_SLOT | READ_FAILED)
     this.#requeue.purge(SKB_DROP_REASON_DEV_STOPPED)
     // Not the batch of a poll: a driver may stop its device in the middle of one.
     const batch: SkBuff[] = []
@@ -206,14 +212,22 @@ export class TxQueue {
     return dev.txq(skb)
   }
 
+  /** Only EBADFD says that the interface is gone; of a TAP it is certain. All else may pass, and costs no device. */
   #readFailed(error: number): void {
-    if (error !== -ENOBUFS) {
-      if (error !== -EBADFD) this.dev.log.err(`transmit queue ${this.index} cannot be read: ${errnoName(error)}`)
-      this.dev.linkLost()
-      return
+    const { dev, index } = this
+    if (error === -ENOBUFS) {
+      this.#set(NO_SLOT)
+      dev.waitForSlot()
+    } else if (error === -EBADFD) {
+      dev.linkLost()
+    } else {
+      dev.counters.count(index, TX_ERRORS)
+      if (error !== this.#readError)
+        dev.log.err(`transmit queue ${index} cannot be read: ${errnoName(error)}; trying again`)
+      this.#readError = error
+      this.#set(READ_FAILED)
+      this.#retry?.at(dev.net.clock.now() + REREAD)
     }
-    this.#set(NO_SLOT)
-    this.dev.waitForSlot()
   }
 
   /** (3) Each frame goes to the driver, who owns it from here. */

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from 'vitest'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../src/core/clock.ts'
-import { EBADFD } from '../../src/core/errno.ts'
+import { EBADFD, EFAULT, EIO, ENOMEM } from '../../src/core/errno.ts'
 import { NETDEV_TX_BUSY, NETDEV_TX_OK } from '../../src/core/if.ts'
 import type { NetDevice } from '../../src/core/net-device.ts'
 import { netifRx } from '../../src/core/netif.ts'
 import { devClose, devOpen, unregisterNetdev } from '../../src/core/register.ts'
-import { TX_DROPPED, TX_PACKETS } from '../../src/core/stats.ts'
+import { TX_DROPPED, TX_ERRORS, TX_PACKETS } from '../../src/core/stats.ts'
 import {
   SKB_DROP_REASON_DEV_STOPPED,
   SKB_DROP_REASON_DRIVER_EXCEPTION,
@@ -650,6 +650,37 @@ describe('the device goes, once', () => {
     expect(net.devices).toEqual([])
     expect(lines.filter(line => line.includes('outside'))).toEqual(['test0: interface was deleted from outside'])
   })
+})
+
+test('a read that fails otherwise costs no device: it is counted, logged once, and tried again after 10 ms', async () => {
+  const { port, lines, net, dev, clock, seen } = await sink()
+  const read = vi.spyOn(port.queues[0] as MemoryQueue, 'read')
+  for (const error of [EFAULT, EIO, ENOMEM]) read.mockReturnValueOnce(-error).mockReturnValueOnce(-error)
+  transmit(port, 3)
+  for (let failed = 1; failed <= 6; failed++) {
+    await turn()
+    await turn()
+    expect([read.mock.calls.length, dev.counters.sum()[TX_ERRORS]]).toEqual([failed, failed])
+    clock.advance(10 * NSEC_PER_MSEC)
+  }
+  await turn()
+  expect([seen, net.devices]).toEqual([upTo(3), [dev]])
+  expect(lines.filter(line => line.includes('cannot be read'))).toEqual(
+    ['EFAULT', 'EIO', 'ENOMEM'].map(name => `test0: transmit queue 0 cannot be read: ${name}; trying again`),
+  )
+})
+
+test('a device that cannot be read closes and opens as any other', async () => {
+  const { port, dev, seen, clock } = await sink()
+  vi.spyOn(port.queues[0] as MemoryQueue, 'read').mockReturnValueOnce(-EIO)
+  transmit(port, 1)
+  await turn()
+  await devClose(dev)
+  await devOpen(dev)
+  transmit(port, 1)
+  await turn()
+  expect(seen.length).toBe(1)
+  clock.advance(10 * NSEC_PER_MSEC)
 })
 
 test('a poll that a frame freed too early ends is over for what comes later', async () => {
