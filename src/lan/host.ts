@@ -1,13 +1,13 @@
 /** Hosts with code of their own on their ports, and what those of a configuration do. */
-import { createServer } from 'node:http'
 import type { Socket } from 'node:net'
-import { formatAddress } from '../header/ip-address.ts'
 import type { HostDefinition, HostHandlers, SegmentHost, SmallService } from '../segment/host.ts'
 import type { ConfiguredHost, HostPort } from './config-defaults.ts'
+import { http } from './http.ts'
 
 /**
  * Serves one connection to `host`; the socket is the handler's. What the handler throws, or its promise rejects with, is logged
- * and ends the connection; what a listener of the socket throws ends the program, as anywhere in Node.
+ * and ends the connection; what a listener of the socket throws ends the program, as anywhere in Node. A connection that is silent for
+ * a minute is ended; a handler whose clients may be silent longer says so: `socket.setTimeout(0)`.
  */
 export type TcpHandler = (socket: Socket, host: SegmentHost) => unknown
 
@@ -38,19 +38,5 @@ export function hostOf({ ports, ...host }: ConfiguredHost): LanHost {
       // HTTP is TCP's alone (config-check.ts).
       udp: on('udp', ({ service }) => service as SmallService),
     },
-  }
-}
-
-/** Answers every request with `body`; without one, with the host's name, or its address. */
-function http(body?: string): TcpHandler {
-  const names = new WeakMap<Socket, string>()
-  const server = createServer((request, response) => {
-    request.resume()
-    const text = body ?? `${names.get(request.socket)}\n`
-    response.setHeader('Content-Type', 'text/plain; charset=utf-8').end(text)
-  })
-  return (socket, { name, ip, ip6 }) => {
-    names.set(socket, name ?? formatAddress((ip[0] ?? ip6[0]) as Uint8Array))
-    server.emit('connection', socket)
   }
 }

@@ -21,10 +21,9 @@ import { PrivateNetns } from '../kernel/private-netns.ts'
 import type { Hosts } from '../segment/hosts.ts'
 import type { Services } from '../segment/services.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
+import { Connections } from './connections.ts'
 import { handlerOf } from './small-services.ts'
 
-/** Connections to a port of all hosts together; more are closed at once. */
-const MAX_CONNECTIONS = 4096
 /** What a socket for both families puts before an IPv4 address. */
 export const MAPPED = /^::ffff:(?=[\d.]+$)/
 
@@ -38,7 +37,7 @@ export class TcpServices implements AsyncDisposable {
   /** Settles when all is open, or could not be opened. */
   readonly opened: Promise<void>
   readonly #servers = new Map<number, Server>()
-  readonly #sockets = new Set<Socket>()
+  readonly #connections = new Connections()
   readonly #undo: (() => unknown)[] = []
   #hosts: Hosts | undefined
   /** There once it is open. */
@@ -88,7 +87,7 @@ export class TcpServices implements AsyncDisposable {
     this.#station = undefined
     if (this.#hosts !== undefined) this.#hosts.services = undefined
     const closed = [...this.#servers.values()].map(server => new Promise(resolve => server.close(resolve)))
-    for (const socket of this.#sockets) socket.destroy()
+    this.#connections.destroyAll()
     await Promise.all(closed)
     for (const back of this.#undo.splice(0).reverse()) await back()
   }
@@ -102,7 +101,6 @@ export class TcpServices implements AsyncDisposable {
       if (this.#servers.has(port)) continue
       const server = createServer({ allowHalfOpen: true }, socket => this.#connected(socket))
       const failed = (error: unknown) => this.#net.log.err(`tcp port ${port}: ${messageOf(error)}`)
-      server.maxConnections = MAX_CONNECTIONS
       server.on('error', failed)
       try {
         // A port of the segment keeps the process alive; this alone does not.
@@ -114,10 +112,11 @@ export class TcpServices implements AsyncDisposable {
   }
 
   #connected(socket: Socket): void {
-    this.#sockets.add(socket)
-    // A connection that is reset is the client's own doing.
-    socket.on('error', () => socket.destroy()).on('close', () => this.#sockets.delete(socket))
-    const { localAddress = '', localPort = 0 } = socket
+    const { localAddress = '', localPort = 0, remoteAddress = '' } = socket
+    if (!this.#connections.admit(socket, localAddress, remoteAddress)) {
+      if (this.#hosts !== undefined) this.#hosts.counters.refused++
+      return
+    }
     const address = parseAddress(localAddress.replace(MAPPED, ''))
     const hosts = this.#hosts
     const host = address && hosts?.byAddress(address)

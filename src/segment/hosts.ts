@@ -101,8 +101,9 @@ export class Hosts implements Inhabitant {
   /** When each host last defended its address, ns; made when the first must. */
   defended: Float64Array | undefined = undefined
   readonly handlers: Handlers
-  /** Those that are open on any of them. */
+  /** Ports that are open on any of them. */
   readonly tcpPorts = new Set<number>()
+  readonly udpPorts = new Set<number>()
   readonly #between: BetweenHosts
   readonly #names = new Map<string, number>()
   readonly #nameOf = new Map<number, string>()
@@ -256,6 +257,7 @@ export class Hosts implements Inhabitant {
   #kindOf(definition: HostDefinition | HostRange): HostKind {
     const kind = kindOf(definition)
     for (const port of kind.tcp.keys()) this.tcpPorts.add(port)
+    for (const port of kind.udp.keys()) this.udpPorts.add(port)
     return kind
   }
 

@@ -1,6 +1,6 @@
 /**
- * What every host has on UDP: echo (RFC 862), discard (RFC 863), daytime (RFC 867), chargen (RFC 864). A datagram from one of
- * the ports below 1024 is not answered: two such services that answer each other would do so for ever.
+ * What every host has on UDP: echo (RFC 862), discard (RFC 863), daytime (RFC 867), chargen (RFC 864). As inetd(8) does, they do
+ * not reply to a port below 1024, nor to one on which any host has a service: two that answer each other would do so for ever.
  */
 import { IPPROTO_UDP } from '../header/ipv4.ts'
 import * as udp from '../header/udp.ts'
@@ -36,7 +36,7 @@ const MONTHS = [
 export function echo(hosts: Hosts, skb: SkBuff, { nh, h, isIpv6 }: Datagram): void {
   const { bytes } = skb
   const port = udp.sourcePort(bytes, h)
-  if (port < RESERVED) {
+  if (isServicePort(hosts, port)) {
     hosts.segment.take(skb)
     return
   }
@@ -55,7 +55,7 @@ export function discard(hosts: Hosts, skb: SkBuff): void {
 /** As `Friday, November 20, 2026 17:37:43-UTC`, the form that RFC 867 names first. */
 export function daytime(hosts: Hosts, skb: SkBuff, datagram: Datagram): void {
   const text = daytimeText(hosts.now())
-  if (!hasRoom(hosts, skb, datagram, text.length)) {
+  if (!mayReply(hosts, skb, datagram, text.length)) {
     hosts.segment.take(skb)
     return
   }
@@ -67,7 +67,7 @@ export function daytime(hosts: Hosts, skb: SkBuff, datagram: Datagram): void {
 /** A number of characters that chance chooses. */
 export function chargen(hosts: Hosts, skb: SkBuff, datagram: Datagram): void {
   const length = hosts.env.random.below(CHARGEN_MOST + 1)
-  if (!hasRoom(hosts, skb, datagram, length)) {
+  if (!mayReply(hosts, skb, datagram, length)) {
     hosts.segment.take(skb)
     return
   }
@@ -91,8 +91,13 @@ export function daytimeText(now: number): string {
   return `${day} ${date.toISOString().slice(11, 19)}-UTC\r\n`
 }
 
-function hasRoom({ env }: Hosts, skb: SkBuff, { h }: Datagram, length: number): boolean {
-  return env !== undefined && udp.sourcePort(skb.bytes, h) >= RESERVED && h + UDP_HLEN + length <= skb.end
+function isServicePort({ udpPorts }: Hosts, port: number): boolean {
+  return port < RESERVED || udpPorts.has(port)
+}
+
+/** Whether a reply of `length` octets may be sent, and has room. */
+function mayReply(hosts: Hosts, skb: SkBuff, { h }: Datagram, length: number): boolean {
+  return !isServicePort(hosts, udp.sourcePort(skb.bytes, h)) && h + UDP_HLEN + length <= skb.end
 }
 
 /** Sends the `length` octets behind the UDP header to where the datagram came from. */

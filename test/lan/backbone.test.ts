@@ -21,7 +21,7 @@ import {
   seen,
   udp,
 } from '../segment/packets.ts'
-import { octetsOfMessage } from '../support/dhcp.ts'
+import { ip, octetsOfMessage } from '../support/dhcp.ts'
 import { memoryNets } from '../support/memory-net.ts'
 import { type BackboneNet, backbones, setupOf } from './backbone-net.ts'
 import { naiveReply, query } from './dns-message.ts'
@@ -73,7 +73,13 @@ function lookUp({ ask }: BackboneNet, name: string, type = 1): string[] | number
 
 const isAdvert = (frame: Frame) => seen(frame).protocol === 58 && seen(frame).transport[0] === 134
 const lifetimeOf = ({ transport }: ReturnType<typeof seen>) => (transport[6]! << 8) | transport[7]!
-const solicitation = (hops = 255) => packet(ALL_ROUTERS, 58, [133, 0, 0, 0, 0, 0, 0, 0], { from: SELF, hops })
+const solicitation = (hops = 255, mac: readonly number[] = CLIENT_MAC) =>
+  packet(ALL_ROUTERS, 58, [133, 0, 0, 0, 0, 0, 0, 0], { from: { ...SELF, mac: [...mac] }, hops })
+/** Requests that the gateway refused. */
+function refusedBy({ backbone }: BackboneNet): number | undefined {
+  const counters = [...backbone.entries(new Set(['counter'] as const))]
+  return counters.flatMap(entry => (entry.kind === 'counter' && entry.name === 'refused' ? entry.value : []))[0]
+}
 
 describe('the gateway', () => {
   test('gives a lease, whose name the DNS knows, and router, resolver and domain with it', async () => {
@@ -130,6 +136,33 @@ describe('the gateway', () => {
     expect(answer).toMatchObject({ port: 546, sourcePort: 547, destination: SELF.ip })
     expect(answer?.data.slice(0, 4)).toEqual([7, 1, 2, 3])
     expect(Buffer.from(answer?.data ?? []).toString('hex')).toContain(Buffer.from(GATEWAY6.ip).toString('hex'))
+  })
+
+  test('serves a client that floods it 20 times, counts the rest, and serves others as before', async () => {
+    const memory = makeNet()
+    const net = await addBackbone(memory, setupOf('dns: false'))
+    const had = lease(net, 'box')
+    const renewal = octetsOfMessage(DHCPREQUEST, Uint8Array.from(CLIENT_MAC), { ciaddr: ip(had) })
+    const flood = [...Array(5000)].flatMap(() => net.ask(udp(GATEWAY, 67, [...renewal], { sourcePort: 68 })))
+    expect(flood).toHaveLength(18)
+    expect(refusedBy(net)).toBe(5000 - 18)
+    const other = octetsOfMessage(DHCPDISCOVER, Uint8Array.of(2, 0, 0, 0, 0, 77))
+    expect(net.ask(udp(EVERYBODY, 67, [...other], { from: NOBODY, sourcePort: 68 }))).toHaveLength(1)
+    net.wait(10 * NSEC_PER_SEC)
+    const told = memory.lines.filter(line => /^DHCP(REQUEST|ACK)/.test(line))
+    expect(told).toHaveLength(2 * 19)
+  })
+
+  test('writes a hundred lines about 20,000 router solicitations, counts the others, and advertises itself once', async () => {
+    const memory = makeNet()
+    const net = await addBackbone(memory, setupOf())
+    net.wait(3 * NSEC_PER_SEC)
+    for (let n = 0; n < 20_000; n++) net.ask(solicitation(255, [2, 0, 0, 1, n >> 8, n & 255]))
+    expect(net.wait(4 * NSEC_PER_SEC).filter(isAdvert)).toHaveLength(1)
+    net.wait(7 * NSEC_PER_SEC)
+    const told = memory.lines.filter(line => line.startsWith('RTR-SOLICIT'))
+    expect([told.length, told.at(-1)]).toEqual([101, 'RTR-SOLICIT(eth8): and 900 more in 10 s'])
+    expect(refusedBy(net)).toBe(19_000)
   })
 
   test('does nothing of this where it is turned off', async () => {

@@ -1,10 +1,24 @@
 import { describe, expect, test } from 'vitest'
-import { NSEC_PER_SEC } from '../../src/core/clock.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../src/core/clock.ts'
+import type { SegmentHost } from '../../src/segment/host.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, SKB_GSO_UDP_L4 } from '../../src/skb/sk-buff.ts'
 import { address } from '../header/frames.ts'
 import { memoryNets } from '../support/memory-net.ts'
 import { addLan } from './lan-net.ts'
-import { BROADCAST, CLIENT, CLIENT6, datagram, GATEWAY, GATEWAY6, packet, ping, seen, udp, word16 } from './packets.ts'
+import {
+  BROADCAST,
+  CLIENT,
+  CLIENT_MAC,
+  CLIENT6,
+  datagram,
+  GATEWAY,
+  GATEWAY6,
+  packet,
+  ping,
+  seen,
+  udp,
+  word16,
+} from './packets.ts'
 
 const makeNet = memoryNets()
 const families = [
@@ -71,6 +85,14 @@ describe.each(families)('over %s', (_, gateway, client) => {
       expect(ask(udp(gateway, port, 'x', { sourcePort: 1024 }))).toHaveLength(1)
     },
   )
+
+  test('no service replies to a port on which any host has one', async () => {
+    const { ask, hosts, segment } = await addLan(makeNet())
+    hosts.add({ ip: '198.18.0.77', on: { udp: { 7007: 'echo', 7008: () => {} } } })
+    expect(ask([7007, 7008].map(sourcePort => udp(gateway, 7, 'x', { sourcePort })))).toEqual([])
+    expect(segment.stats.taken).toBe(2)
+    expect(ask(udp(gateway, 7, 'x', { sourcePort: 7009 }))).toHaveLength(1)
+  })
 
   test('a wrong checksum is a drop; one that is partial but not UDP’s too', async () => {
     const { ask, drops } = await addLan(makeNet())
@@ -222,4 +244,21 @@ test('what is no packet, or is in pieces, is a drop with its reason', async () =
     ICMP_CSUM: 1,
     UNHANDLED_PROTO: 1,
   })
+})
+
+test('a datagram that claims to be from the echo of another host does not go round between the two', async () => {
+  const memory = makeNet()
+  const { ask, hosts, segment } = await addLan(memory)
+  const on = { udp: { 7007: 'echo' } } as const
+  const [one, other] = [hosts.add({ ip: '198.18.0.70', on }), hosts.add({ ip: '198.18.0.71', on })]
+  const end = ({ mac, ip }: SegmentHost) => ({ mac: [...mac], ip: [...(ip[0] as Uint8Array)] })
+  for (const from of [end(other), end(one)]) {
+    const spoofed = { from: { ...from, mac: [...CLIENT_MAC] }, sourcePort: 7007 }
+    expect(ask(udp(end(one), 7007, 'x', spoofed))).toEqual([])
+  }
+  for (let n = 0; n < 100; n++) {
+    memory.clock.advance(NSEC_PER_MSEC)
+    memory.net.flush()
+  }
+  expect([hosts.counters.udp, segment.stats.taken, segment.stats.held]).toEqual([0, 2, 0])
 })

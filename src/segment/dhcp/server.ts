@@ -204,7 +204,8 @@ export class DhcpServer {
     const before = this.#leases.of(client)?.address
     this.#leases.bind(client, { address, hostname, seconds }, kept => {
       // It may have been given back, or up for another, meanwhile.
-      if (!kept || this.#leases.of(client)?.address !== address) return
+      const lease = this.#leases.of(client)
+      if (!kept || lease?.address !== address || !this.#leases.isLive(lease)) return
       this.#tell('DHCPACK', address, client, hostname)
       send(this.#sent(reply, client))
     })
