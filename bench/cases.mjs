@@ -75,7 +75,7 @@ export function cases(asked = {}) {
       asks: true,
     },
     strangers: {
-      title: 'strangers: a cable or a lan while a stranger floods it, or floods an idle socket of another program',
+      title: 'strangers: a cable or a lan, flooded by a stranger',
       candidates: strangers(),
       metrics: [...of('stranger'), 'csum_errors'],
       more: [],

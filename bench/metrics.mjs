@@ -5,7 +5,7 @@
 
 const higher = (step, group, unit, title) => ({ step, group, unit, better: 'higher', title })
 const lower = (step, group, unit, title) => ({ step, group, unit, better: 'lower', title })
-/** What says how something else was measured. */
+/** Describes a measurement; no value of it is better than another. */
 const neither = (step, unit, title) => ({ step, group: 'circumstances', unit, title })
 
 /** p50 and the tail of a round trip, by one step, and what of it may be the collector's. */
@@ -66,7 +66,7 @@ export const METRICS = {
   stranger_cpu_gb: lower('stranger', 'cpu', 's/GB', 'CPU seconds of the candidate per GB of that TCP'),
   ...roundTrip('stranger', 'a ping each ms, while a stranger floods'),
   stranger_list: lower('stranger', 'program', 'ms', '`vnet list` of root, while a stranger floods'),
-  stranger_rate: neither('stranger', 'thousand/s', 'what that stranger sent and was taken'),
+  stranger_rate: neither('stranger', 'thousand/s', 'what the stranger sent'),
   stranger_cores: neither('stranger', 'cores', 'CPU time that the stranger used'),
   ready: lower('start', 'program', 'ms', 'from exec to `ready`'),
   idle: lower('idle', 'program', '%', 'CPU of the candidate, links up, no traffic'),

@@ -21,13 +21,13 @@ const SEGMENTS = 44
 const LOOKING = 10
 /** What the kernel says to a private ioctl on `lo`. */
 const EOPNOTSUPP = 95
-/** A connection through a candidate that has stalled takes this much longer to end. */
+/** Seconds that iperf3 may take to end when the candidate has stalled. */
 const STALLED = 10
-/** The words that run a program before all others of its CPU. */
+/** Runs a program at real-time priority. */
 const FIRST = ['chrt', '-f', '1']
 const echo = [`${BUILD}/ask`, 'echo', VNET_PORT]
 
-/** Of the time for which a stranger floods: five times that of other measurements, the greater part of it TCP. */
+/** A stranger floods for five times as long as a measurement takes otherwise: TCP, then pings. */
 const [TCP_PART, PING_PART] = [3, 2]
 /** Microseconds from one ping to the next. */
 const PING_EVERY = 1000
@@ -36,7 +36,7 @@ const PING_EVERY = 1000
 const apart = cpus => [cpus.slice(0, 1), cpus.slice(-1)]
 const together = cpus => [cpus.slice(0, 1), cpus.slice(0, 1)]
 const anywhere = cpus => [cpus, cpus]
-/** The stranger has one of its own where there are three, and otherwise that of the traffic. */
+/** The stranger has a CPU of its own where there are three, and otherwise that of the traffic. */
 const withStranger = cpus => [...apart(cpus), cpus.length > 2 ? cpus.slice(1, 2) : cpus.slice(0, 1)]
 
 /** In this order: what needs a warm candidate comes after what warms it. `place(cpus)`: of the traffic, of the candidate, of who floods it. */
@@ -177,8 +177,8 @@ async function besideFlood(bench) {
 }
 
 /**
- * TCP, then pings, then `vnet list`, all while a stranger floods the candidate, or something else with the same effort. The
- * pings have priority over the flood: what they wait for is the candidate.
+ * TCP, then pings, then `vnet list`, all while a stranger floods the candidate or the other
+ * program. The pings have priority over the flood, so they wait for the candidate alone.
  */
 async function besideStranger(bench) {
   const { net, child, processes, seconds, stranger, flooder } = bench

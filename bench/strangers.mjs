@@ -1,10 +1,10 @@
 /**
- * The attacks of the part `strangers`: what floods a vnet while its TCP and its round trips are measured. Each is two
- * candidates: one whose flood is aimed at the vnet, and `NAME-idle`, whose flood is the same but aimed at a socket of
- * another program that reads nothing. The frames that are measured go through the same kind of vnet in both.
+ * The attacks of the part `strangers`: what floods a vnet while its TCP and its pings are measured.
+ * Each is two candidates: `NAME`, whose flood is aimed at the vnet, and `NAME-idle`, whose flood is
+ * the same but aimed at a socket of another program that never reads. The rest is alike in both.
  *
- * The stranger has a network namespace of its own. `lan` has a third port there, which is the stranger's way to the
- * segment. `cable` has nothing there; for `events` the namespace gets an id, by which the vnet sees its events.
+ * The stranger has a network namespace of its own. A `lan` has a third port there. A `cable` has
+ * nothing there; for `events` the namespace gets an id, by which the vnet sees its events.
  */
 import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -14,13 +14,13 @@ import { IDLE, STRANGER } from './topology.mjs'
 
 const CONFIG = fileURLToPath(new URL('strangers.yaml', import.meta.url))
 const RUN = '/run/vnet'
-/** Addresses of strangers.yaml: the gateway, and a host with a web server. The third is the stranger's own. */
+/** The gateway and the web server of strangers.yaml, and the stranger's own address. */
 const [GATEWAY, WEB, OWN] = ['198.18.64.1', '198.18.64.2', '198.18.127.254/18']
 const LOOPBACK = '127.0.0.1'
-/** How many connections ask and read the replies, and how many never read. */
+/** Connections that read the replies, and connections that never do. */
 const [ASKING, DEAF] = [4, 90]
 
-/** What stderr of the vnet is: a file, or a pipe that nobody reads. */
+/** Shell scripts that run a vnet with stderr on a file, or on a pipe that is never read. */
 const TO_FILE = 'exec "$@" 2> "$0"'
 const TO_PIPE = 'mkfifo "$0"; exec "$@" 2<> "$0"'
 
@@ -37,7 +37,7 @@ const lan = {
   },
 }
 
-/** `flood` is where the flood goes when it is aimed at the vnet, and `idle` where it goes otherwise (traffic/flood.c). */
+/** Arguments of traffic/flood.c: `flood` aims at the vnet, `idle` at the other program. */
 const onSegment = (mode, rate) => ({ ...lan, flood: () => [mode, STRANGER, rate], idle: () => [mode, IDLE, rate] })
 const requests = (mode, connections) => ({
   ...cable,
@@ -61,13 +61,15 @@ const ATTACKS = {
   dns: toHost('dns', GATEWAY, 5_000),
   events: {
     ...cable,
-    prepare: ({ stranger }, idle) => idle || run('ip', 'netns', 'set', stranger, 'auto'),
+    prepare({ stranger }, idle) {
+      if (!idle) run('ip', 'netns', 'set', stranger, 'auto')
+    },
     flood: () => ['events', IDLE],
     idle: () => ['events', IDLE],
   },
 }
 
-/** Every attack, each followed by what it is compared with. */
+/** Each attack, followed by the candidate that it is compared with. */
 export function strangers() {
   return Object.fromEntries(
     Object.entries(ATTACKS).flatMap(([base, attack]) => {
@@ -91,7 +93,7 @@ function candidate(base, { command, prepare, stderr = TO_FILE, ...attack }, like
     },
     stranger: {
       prepare: net => prepare?.(net, idle),
-      /** The command line of another program, which the flood may be aimed at; it runs in either case. */
+      /** The other program, which runs in either case. */
       bystander: net => [`${BUILD}/flood`, 'idle', idleSocket(net), IDLE],
       flood: (net, child) => [`${BUILD}/flood`, ...attack[idle ? 'idle' : 'flood'](net, child)],
     },
@@ -100,7 +102,7 @@ function candidate(base, { command, prepare, stderr = TO_FILE, ...attack }, like
 
 const idleSocket = ({ directory }) => `${directory}/idle.sock`
 
-/** Where a vnet takes requests: a Unix socket that has its pid in its name. */
+/** The Unix socket on which a vnet takes requests; its name begins with the pid. */
 function controlSocket(pid) {
   const name = readdirSync(RUN).find(other => other.startsWith(`${pid}-`) && other.endsWith('.sock'))
   if (name === undefined) throw new Error(`${RUN} has no socket of the vnet with pid ${pid}`)

@@ -5,14 +5,16 @@
  * cable: pair n is 198.18.n.1 and 198.18.n.2 in two namespaces. snull: both interfaces in one; what leaves the first for
  * 198.18.0.2 enters the second as 198.18.1.1 > 198.18.1.2, and back. loop: the same with a single interface, which is both
  * ends. The kernel has nothing that flips addresses, so veth in snull is a pair in one namespace that policy routing sends
- * over the wire, untranslated. lan: one interface, and what is behind it has addresses of its own. strangers: a cable, and a
- * third namespace, `stranger`, with a kernel veth pair in it that leads nowhere, and a directory for what a candidate writes.
+ * over the wire, untranslated. lan: one interface, and what is behind it has addresses of its own.
+ *
+ * strangers: a cable, a third namespace (`stranger`) with a kernel veth pair that leads nowhere, and
+ * a directory for the files of the candidate.
  */
 import { mkdirSync, rmSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { run } from './processes.mjs'
 
-/** Interfaces in the namespace of the stranger: the port of a vnet, if there is one, and an end of the veth pair. */
+/** Interfaces of the stranger: its port of the vnet, if any, and an end of the veth pair. */
 export const STRANGER = 'bkC0'
 export const IDLE = 'idle0'
 
