@@ -26,6 +26,7 @@ const TO_PIPE = 'mkfifo "$0"; exec "$@" 2<> "$0"'
 
 const cable = { command: (_net, ends) => ['cable', ...ends] }
 const lan = {
+  stderr: TO_FILE,
   command: ({ directory, stranger }, ends) => [
     ...['lan', '--negotiation', '0', '--config', CONFIG, '--leases', `${directory}/leases`],
     ...ends,
@@ -82,14 +83,15 @@ export function strangers() {
   )
 }
 
-function candidate(base, { command, prepare, stderr = TO_FILE, ...attack }, like, idle) {
+function candidate(base, { command, prepare, stderr, ...attack }, like, idle) {
   return {
     base,
     like,
     ours: true,
     command(net) {
       const ends = net.pairs.flatMap(({ a, b }) => [a, b].map(({ ns, name }) => `${ns}/${name}`))
-      return ['sh', '-c', stderr, `${net.directory}/stderr`, ...vnetProgram(command(net, ends))]
+      const words = vnetProgram(command(net, ends))
+      return stderr === undefined ? words : ['sh', '-c', stderr, `${net.directory}/stderr`, ...words]
     },
     stranger: {
       prepare: net => prepare?.(net, idle),
