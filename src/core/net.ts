@@ -5,7 +5,7 @@
 import { SkBuffPool } from '../skb/pool.ts'
 import { Ring } from '../skb/ring.ts'
 import type { Alarm, Clock } from './clock.ts'
-import { EINVAL, EIO, VnetError } from './errno.ts'
+import { EINVAL, EIO, ENOMEM, VnetError } from './errno.ts'
 import { describeException } from './exception.ts'
 import type { Irq } from './irq.ts'
 import { LimitedLog } from './limited-log.ts'
@@ -66,7 +66,7 @@ export class Net {
     this.flush()
   }
 
-  constructor({ host, clock, log, pool = new SkBuffPool(), random: chance = random(1), msgEnable = 0 }: NetOptions) {
+  constructor({ host, clock, log, pool = framePool(), random: chance = random(1), msgEnable = 0 }: NetOptions) {
     this.host = host
     this.#limitedLog = new LimitedLog(log, clock, { lines: 1, seconds: 1 })
     this.clock = guarded(clock, error => this.#limitedLog.err('alarm', () => `alarm: ${describeException(error)}`))
@@ -196,5 +196,15 @@ function guarded(clock: Clock, failed: (error: unknown) => void): Clock {
         cancel: () => alarm.cancel(),
       }
     },
+  }
+}
+
+/** Reserves the usual frame memory. Throws VnetError ENOMEM if the process may not have as much address space. */
+function framePool(): SkBuffPool {
+  try {
+    return new SkBuffPool()
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw new VnetError(ENOMEM, 'frame memory', 'it takes 100 MiB of address space; raise the limit (ulimit -v)')
   }
 }

@@ -1,0 +1,248 @@
+/** A vnet that is killed, stopped or short of descriptors, disk, memory or names: what it says, leaves and goes on doing. */
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { random } from '../../../src/core/random.ts'
+import { DHCPACK, DHCPDISCOVER, DHCPOFFER, DHCPREQUEST, parse } from '../../../src/header/dhcp.ts'
+import { addressOctets } from '../../../src/header/ipv4-address.ts'
+import { BROADCAST, udp } from '../../segment/packets.ts'
+import { octetsOfMessage } from '../../support/dhcp.ts'
+import { type Netns, OwnNetns } from '../../support/netns.ts'
+import { type HostFrame, PacketSocket } from '../../support/packet-socket.ts'
+import { either, SEED } from '../../support/scale.ts'
+import { tcpConnect } from '../../support/sockets.ts'
+import { spawnVnet, stopConserved } from '../../support/vnet-process.ts'
+
+let own: OwnNetns
+let netns: Netns
+let directory: string
+
+beforeEach(() => {
+  own = new OwnNetns()
+  netns = own.addQuiet()
+  directory = mkdtempSync(join(tmpdir(), 'vnet-limits-'))
+})
+afterEach(() => {
+  own.remove()
+  rmSync(directory, { recursive: true })
+})
+
+const inside = () => ['nsenter', `--net=/run/netns/${netns.name}`]
+const links = () => JSON.parse(netns.ip('-j link')).map(({ ifname }: { ifname: string }) => ifname)
+
+/** DHCP clients on one port, by number. */
+class Clients implements Disposable {
+  readonly #socket: PacketSocket
+
+  constructor(netns: Netns, name: string) {
+    this.#socket = new PacketSocket(netns, name)
+  }
+
+  discover(n: number): void {
+    this.#send(n, DHCPDISCOVER, [])
+  }
+
+  request(n: number, address: number): void {
+    const server = [54, [198, 18, 0, 1]] as [number, number[]]
+    this.#send(n, DHCPREQUEST, [[50, [...addressOctets(address)]], server])
+  }
+
+  /** The address in the first message of this type for client `n`. */
+  async told(n: number, type: number): Promise<number> {
+    const frame = await this.#socket.until(
+      frame => messageOf(frame)?.options.get(53)?.[0] === type && clientOf(frame) === n,
+    )
+    return messageOf(frame)?.yiaddr as number
+  }
+
+  async lease(n: number): Promise<void> {
+    this.discover(n)
+    this.request(n, await this.told(n, DHCPOFFER))
+    await this.told(n, DHCPACK)
+  }
+
+  #send(n: number, type: number, options: [number, number[]][]): void {
+    const mac = [2, 0, 0, 0, n >> 8, n & 255]
+    const octets = octetsOfMessage(type, Uint8Array.from(mac), { options })
+    const from = { mac, ip: [0, 0, 0, 0] }
+    this.#socket.send(udp({ mac: BROADCAST, ip: [255, 255, 255, 255] }, 67, [...octets], { from, sourcePort: 68 }))
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.close()
+  }
+}
+
+const messageOf = ({ octets }: HostFrame) =>
+  octets.length > 282 && octets[23] === 17 && octets[37] === 68 ? parse(octets.subarray(42)) : undefined
+const clientOf = ({ octets }: HostFrame) => ((octets[74] as number) << 8) | (octets[75] as number)
+
+/** A vnet lan with a file of leases; `within` is put before it. */
+const spawnLan = (within: readonly string[] = []) =>
+  spawnVnet(['lan', 'eth9', '--negotiation', '0', '--leases', join(directory, 'leases'), '--json'], {
+    within: [...within, ...inside()],
+  })
+
+test('killed at any moment it leaves no interface and no broken leases, and starts again', {
+  timeout: 300_000,
+}, async () => {
+  const { below } = random(SEED)
+  for (let i = 0; i < either(100, 5); i++) {
+    const starting = spawnLan()
+    const delay = below(400)
+    const killed = starting.then(async vnet => {
+      using clients = new Clients(netns, 'eth9')
+      const leasing = clients.lease(i)
+      await Promise.race([leasing, sleep(delay)])
+      return vnet.stop('SIGKILL')
+    })
+    expect((await killed).status, `seed ${SEED}, run ${i}`).toBe(137)
+    expect(links()).toEqual(['lo'])
+    JSON.parse(readFileSync(join(directory, 'leases'), 'utf8'))
+  }
+  const vnet = await spawnLan()
+  using clients = new Clients(netns, 'eth9')
+  await clients.lease(1000)
+  expect(await vnet.stop()).toMatchObject({ status: 0, stderr: '' })
+  expect(readdirSync(directory)).toEqual(['leases'])
+})
+
+test('stopped for five seconds it carries the frames that waited, and counts those that did not fit', async () => {
+  const vnet = await spawnVnet(['snull', '--txqueuelen', '100', '--json'], { within: inside() })
+  process.kill(vnet.pid, 'SIGSTOP')
+  using from = new PacketSocket(netns, 'sn0')
+  using to = new PacketSocket(netns, 'sn1')
+  const frame = udp({ mac: BROADCAST, ip: [198, 18, 0, 2] }, 9999, 'a datagram')
+  for (let i = 0; i < 150; i++) from.trySend(frame)
+  await sleep(5000)
+  process.kill(vnet.pid, 'SIGCONT')
+  await to.until(() => to.frames.length === 100)
+  expect(await netns.run('ping -c 3 -i 0.1 -W 5 198.18.0.2')).toMatchObject({ status: 0 })
+  const { sn0 } = await stopConserved(vnet)
+  expect(sn0?.kernel).toMatchObject({ txPackets: sn0?.total.txPackets, txDropped: 50 })
+})
+
+test('with too few descriptors it starts, or says so in a line and leaves nothing', { timeout: 120_000 }, async () => {
+  let started = 0
+  for (let most = 30; started === 0 && most < 300; most += either(1, 12)) {
+    const within = ['prlimit', `--nofile=${most}`]
+    const vnet = await spawnVnet(['snull', '--json'], { within: [...inside(), ...within] }).catch(
+      (error: Error) => error,
+    )
+    if (vnet instanceof Error) {
+      const [, ...said] = vnet.message.trimEnd().split('\n')
+      expect(
+        said.filter(line => !line.startsWith('{')),
+        `${most} descriptors`,
+      ).toEqual([expect.stringMatching(/^vnet: .*EMFILE/)])
+    } else {
+      started = most
+      await stopConserved(vnet)
+    }
+    expect(links()).toEqual(['lo'])
+  }
+  expect(started).toBeGreaterThan(0)
+})
+
+test('with no descriptor left it carries frames, and does not spin on who connects', async () => {
+  const config = join(directory, 'lan.yaml')
+  writeFileSync(
+    config,
+    'hosts:\n  - { name: web, ip: 198.18.0.7, ports: [{ port: 80, service: http }, { port: 7, service: echo }] }\n',
+  )
+  const vnet = await spawnVnet(['lan', 'eth9', '--negotiation', '0', '--config', config, '--json'], {
+    within: inside(),
+  })
+  await netns.run('ip addr add 198.18.0.50/24 dev eth9')
+  const limit = (most: number) => execFileSync('prlimit', ['--pid', `${vnet.pid}`, `--nofile=${most}:`])
+  // Three may connect.
+  const taken = new Set(readdirSync(`/proc/${vnet.pid}/fd`).map(Number))
+  let free = 0
+  while (taken.has(free)) free++
+  limit(free + 3)
+  const open = () => tcpConnect(netns, '198.18.0.50', '198.18.0.7', 7)
+  const connections = await Promise.all(Array.from({ length: 20 }, open))
+  await Promise.any(
+    connections.map(async socket => {
+      socket.resume()
+      await Promise.race([once(socket, 'end'), once(socket, 'close')])
+    }),
+  )
+  const ticks = () => {
+    const fields = readFileSync(`/proc/${vnet.pid}/stat`, 'utf8')
+      .replace(/^.*\) /, '')
+      .split(' ')
+    return Number(fields[11]) + Number(fields[12])
+  }
+  const before = ticks()
+  expect(await netns.run('ping -c 5 -i 0.2 -W 5 198.18.0.7')).toMatchObject({ status: 0 })
+  // A second; one that spins would have taken all of it.
+  expect(ticks() - before).toBeLessThan(50)
+  for (const socket of connections) socket.destroy()
+  limit(1024)
+  const { status } = await netns.run('curl -sS --max-time 20 http://198.18.0.7/')
+  expect(status).toBe(0)
+  expect(await vnet.stop()).toMatchObject({ status: 0, stderr: '' })
+})
+
+test('with the disk full no new lease is given and the old ones stay, until there is room', async () => {
+  const tmpfs = ['unshare', '-m', 'sh', '-c', `mount -t tmpfs -o size=16k none ${directory} && exec "$@"`, 'sh']
+  const vnet = await spawnLan(tmpfs)
+  const files = `/proc/${vnet.pid}/root${directory}`
+  using clients = new Clients(netns, 'eth9')
+  await clients.lease(1)
+  const kept = readFileSync(join(files, 'leases'), 'utf8')
+  const filler = join(files, 'filler')
+  for (let size = 4096; ; size += 4096) {
+    try {
+      writeFileSync(filler, new Uint8Array(size))
+    } catch {
+      break
+    }
+  }
+  clients.discover(2)
+  const address = await clients.told(2, DHCPOFFER)
+  clients.request(2, address)
+  await vnet.line(/ENOSPC/)
+  expect(readFileSync(join(files, 'leases'), 'utf8')).toBe(kept)
+  expect(readdirSync(files).sort()).toEqual(['filler', 'leases'])
+  rmSync(filler)
+  await clients.lease(3)
+  expect(readFileSync(join(files, 'leases'), 'utf8')).toContain('02:00:00:00:00:03')
+  const { status, stderr } = await vnet.stop()
+  expect([status, stderr]).toEqual([0, ''])
+})
+
+test('with too little address space it starts, or ends without leaving anything', { timeout: 120_000 }, async () => {
+  const said: string[] = []
+  for (let mib = 700; mib <= 1500; mib += either(20, 100)) {
+    const within = ['prlimit', `--as=${mib << 20}`]
+    const vnet = await spawnVnet(['snull', '--json'], { within: [...inside(), ...within] }).catch(
+      (error: Error) => error,
+    )
+    if (vnet instanceof Error) said.push(vnet.message)
+    else await stopConserved(vnet)
+    expect(links()).toEqual(['lo'])
+  }
+  // With even less Node itself does not start, and says so at length.
+  const own = said.filter(text => /^vnet: /m.test(text))
+  for (const text of own) expect(text).toMatch(/\nvnet: frame memory: ENOMEM, .*\(ulimit -v\)\n$/)
+  expect(own.length).toBeGreaterThan(0)
+})
+
+test('two hundred devices of one vnet are all there, and all gone at its end', { timeout: 120_000 }, async () => {
+  const names = Array.from({ length: 200 }, (_, i) => `p${i}`)
+  const vnet = await spawnVnet(['lan', ...names, '--negotiation', '0', '--json'], { within: inside() })
+  expect(vnet.interfaces().map(({ name }) => name)).toEqual(names)
+  expect(new Set(vnet.interfaces().map(({ mac }) => mac)).size).toBe(200)
+  for (const name of ['p0', 'p199']) {
+    using clients = new Clients(netns, name)
+    await clients.lease(Number(name.slice(1)))
+  }
+  expect(await vnet.stop()).toMatchObject({ status: 0, stderr: '' })
+  expect(links()).toEqual(['lo'])
+})
