@@ -1,6 +1,9 @@
 /**
  * `vnet completion`: scripts for bash and zsh, made of the commands as they are. Both look a command up in the same table: its
  * options, those that take a value, and what its arguments are; the names of interfaces and parameters are asked of vnet itself.
+ *
+ * Names are of others, and may be `$(...)`: the shells compare them, and quote what they insert. Nothing may expand them, as
+ * bash's `compgen -W` and an unquoted `$(...)` do.
  */
 import type { Argument, Command } from 'commander'
 import { FAULTS } from './control-commands.ts'
@@ -56,6 +59,14 @@ function kind(argument: Argument, commands: string): string {
 /** `pairs` are the names of two words, with bars around: what they consist of is the command. */
 function bash(table: string, pairs: string): string {
   return `# Completion for bash: source <(vnet completion bash)
+# Offers the lines of its input that begin as the current word does, quoted. They are never expanded.
+_vnet_offer() {
+  local word quoted
+  while IFS= read -r word; do
+    printf -v quoted %q "$word"
+    [[ -n $word && ($word == "$current"* || $quoted == "$current"*) ]] && COMPREPLY+=("$quoted")
+  done
+}
 _vnet() {
   local vnet=\${COMP_WORDS[0]} current=\${COMP_WORDS[COMP_CWORD]} command= interface= options valued kinds kind
   local -i i first=2 n=0
@@ -76,7 +87,7 @@ ${table}    *) return ;;
   # The value of an option.
   ((i > COMP_CWORD && i > first)) && return
   if [[ $current == -* ]]; then
-    COMPREPLY=($(compgen -W "$options" -- "$current"))
+    _vnet_offer <<< "\${options// /$'\\n'}"
     return
   fi
   set -- $kinds
@@ -88,14 +99,15 @@ ${table}    *) return ;;
   kind=\${1%...}
   case $kind in
     '' | none) return ;;
-    interface) kind=$("$vnet" list --names 2> /dev/null) ;;
-    param) kind=$("$vnet" param "$interface" --names 2> /dev/null) ;;
+    interface) _vnet_offer < <("$vnet" list --names 2> /dev/null) ;;
+    param) _vnet_offer < <("$vnet" param "$interface" --names 2> /dev/null) ;;
     command:*)
-      COMPREPLY=($(compgen -f -X '!*.*[jt]s' -- "$current"))
+      _vnet_offer < <(compgen -f -X '!*.*[jt]s' -- "$current")
       kind=\${kind#command:}
+      _vnet_offer <<< "\${kind//|/$'\\n'}"
       ;;
+    *) _vnet_offer <<< "\${kind//|/$'\\n'}" ;;
   esac
-  COMPREPLY+=($(compgen -W "\${kind//|/ }" -- "$current"))
 }
 complete -F _vnet vnet
 `

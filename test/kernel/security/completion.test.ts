@@ -1,0 +1,92 @@
+/**
+ * Tab in real shells, on a terminal, where interfaces have names that a container's root chose: none of them is run, and what is
+ * inserted is the name itself.
+ */
+import { spawnSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { runMain } from '../../support/run-main.ts'
+
+const TYPE_IN_SHELL = fileURLToPath(new URL('../../support/type-in-shell.py', import.meta.url))
+const PROMPT = 'vnet-test> '
+
+/** In latin1: bytes. The kernel allows all but '/', ':' and white space (dev_valid_name), 15 at most. */
+const NAMES = [
+  '$(touch${IFS}p)',
+  '`touch${IFS}p`',
+  'a;touch${IFS}p;',
+  "a'$(touch${IFS}p",
+  'a"$(touch${IFS}p',
+  '${p=$(>p)}x',
+  '<(touch${IFS}p)',
+  'a|b&c>p<d',
+  'a*?[a-z]{x,y}',
+  '~root',
+  'a!!!x#b\\c^d',
+  '=ls',
+  'größe→0',
+  '\x1b]0;p\x07\x1b[2J',
+  '\x01\x7f',
+  'ef\xff\xfe\x9b2J',
+  '-rf',
+].map(name => Buffer.from(name, /[\u0100-\uffff]|ö/.test(name) ? 'utf8' : 'latin1').toString('latin1'))
+
+let directory: string
+let work: string
+let asked: string
+let names: string
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'vnet-completion-'))
+  work = mkdtempSync(join(tmpdir(), 'vnet-completion-work-'))
+  asked = join(directory, 'asked')
+  names = join(directory, 'names')
+  writeFileSync(
+    join(directory, 'vnet'),
+    `#!/bin/sh
+if [ "$*" = 'list --names' ]; then cat ${names}; else printf '%s\\0' "$@" > ${asked}; fi
+`,
+  )
+  chmodSync(join(directory, 'vnet'), 0o755)
+})
+afterEach(() => {
+  rmSync(directory, { recursive: true })
+  rmSync(work, { recursive: true })
+})
+
+const noZsh = spawnSync('zsh', ['--version']).error !== undefined
+
+/** Types `text` in an interactive shell that completes vnet, in an empty directory, and returns what its terminal showed. */
+async function type(shell: 'bash' | 'zsh', text: string, there: readonly string[]): Promise<string> {
+  writeFileSync(names, Buffer.from(there.map(name => `${name}\n`).join(''), 'latin1'))
+  const { stdout: script } = await runMain('completion', shell)
+  const rc = join(directory, shell === 'zsh' ? '.zshrc' : 'bashrc')
+  const set = shell === 'zsh' ? 'autoload -Uz compinit; compinit -u -D\n' : ''
+  writeFileSync(rc, `${set}${script}\nPATH=${directory}:$PATH PS1='${PROMPT}' PS2=''\n`)
+  const command = shell === 'zsh' ? ['zsh', '-d', '-i'] : ['bash', '--rcfile', rc, '-i']
+  const env = { ...process.env, ZDOTDIR: directory, HISTFILE: '/dev/null', TERM: 'xterm', LC_ALL: 'C.UTF-8' }
+  const { status, stdout, stderr } = spawnSync('python3', [TYPE_IN_SHELL, PROMPT, text, ...command], { cwd: work, env, timeout: 10_000 })
+  expect([status, String(stderr)]).toEqual([0, ''])
+  return stdout.toString('latin1')
+}
+
+describe.each(['bash', 'zsh'] as const)('%s', shell => {
+  const unless = test.skipIf(shell === 'zsh' && noZsh)
+
+  unless.each(NAMES)('inserts %j as one word, and runs nothing of it', async name => {
+    const shown = await type(shell, 'vnet show \t\rexit\r', [name])
+    expect(readdirSync(work)).toEqual([])
+    expect(existsSync(asked), shown).toBe(true)
+    expect(readFileSync(asked, 'latin1')).toBe(`show\0${name}\0`)
+  })
+
+  unless('lists all of them, and runs none', async () => {
+    const shown = await type(shell, 'vnet show \t\t\x15exit\r', NAMES)
+    expect(readdirSync(work)).toEqual([])
+    expect(shown).toContain('touch')
+    expect(shown).not.toContain('\x1b]0;p')
+  })
+})
