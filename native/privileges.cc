@@ -202,9 +202,10 @@ int dropEverywhere(uint64_t keep) {
 
 Napi::Value DropPrivileges(const Napi::CallbackInfo& info) {
   Args args(info);
-  const auto keep = args.integer<int64_t>(0);
-  if (!args.ok() || keep < 0) return result(info, -EINVAL);
-  return result(info, dropEverywhere(static_cast<uint64_t>(keep)));
+  const auto low = args.integer<uint32_t>(0);
+  const auto high = args.integer<uint32_t>(1);
+  if (!args.ok()) return result(info, -EINVAL);
+  return result(info, dropEverywhere(static_cast<uint64_t>(high) << 32 | low));
 }
 
 }  // namespace vnet

@@ -186,11 +186,11 @@ export interface Native {
   createNetns(): number
 
   /**
-   * Leaves every thread of the process with those capabilities (bit CAP_*) of `keep` that it has and no others, permitted, effective
-   * and bounding; none inheritable or ambient; no_new_privs set; and the process not dumpable. The bounding set stays where
+   * Leaves every thread of the process with those capabilities that it has of a set and no others, permitted, effective and
+   * bounding: bit CAP_* of `low`, for 32 to 63 of `high`; none inheritable or ambient; no_new_privs set; and the process not dumpable. The bounding set stays where
    * CAP_SETPCAP is missing. -ETIMEDOUT when a thread has not done so in two seconds: the process must not go on then.
    */
-  dropPrivileges(keep: number): number
+  dropPrivileges(low: number, high: number): number
 }
 
 /** stat(2), unlike access(2), goes by the capabilities that count for the opening too. */

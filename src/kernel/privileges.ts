@@ -15,8 +15,9 @@ export function hasCapability(capability: number): boolean {
  * reached; the process must end then.
  */
 export function dropPrivileges(native: Native, keep: readonly number[]): void {
-  const mask = [...new Set(keep)].reduce((bits, capability) => bits + 2 ** capability, 0)
-  const result = native.dropPrivileges(mask)
+  const half = (from: number) =>
+    keep.filter(bit => bit >= from && bit < from + 32).reduce((bits, bit) => (bits | (1 << (bit - from))) >>> 0, 0)
+  const result = native.dropPrivileges(half(0), half(32))
   const advice = result === -ETIMEDOUT ? 'a thread did not respond; --keep-privileges goes on without' : undefined
   check(result, 'give up privileges', advice)
 }
