@@ -1,5 +1,6 @@
-# The addon: build/Release/vnet.node. One build serves every Node with Node-API 9; it uses no C++ exceptions and no RTTI.
-# And build/Release/vnet-launch, by which `vnet exec` starts a program.
+# The addon: build/Release/vnet.node. One build serves every Node with Node-API 9; it uses no C++
+# exceptions and no RTTI. And build/Release/vnet-launch, by which `vnet exec` starts a program, and
+# vnet-rootless, by which vnet runs without root.
 {
   'targets': [
     {
@@ -25,6 +26,13 @@
       'type': 'executable',
       'sources': ['native/launcher.cc'],
       # Nothing of Node's headers is needed, but gyp gives them to every target.
+      'cflags_cc!': ['-std=gnu++17', '-std=gnu++20'],
+      'cflags_cc': ['-std=c++20', '-Wall', '-Wextra', '-Werror'],
+    },
+    {
+      'target_name': 'vnet-rootless',
+      'type': 'executable',
+      'sources': ['native/rootless.cc'],
       'cflags_cc!': ['-std=gnu++17', '-std=gnu++20'],
       'cflags_cc': ['-std=c++20', '-Wall', '-Wextra', '-Werror'],
     },

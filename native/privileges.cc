@@ -1,9 +1,11 @@
-// Capabilities, the bounding set and no_new_privs belong to a thread, and a system call changes those of the calling thread
-// only. Each other thread changes its own in a signal handler. Node's threads block every signal but those of the C library:
-// 33 is the one by which glibc's setuid(2) does the same. Its handler is replaced for the time of the drop.
+// Capabilities, the bounding set and no_new_privs belong to a thread, and a system call changes
+// those of the calling thread only. Each other thread changes its own in a signal handler. Node's
+// threads block every signal but those of the C library: 33 is the one by which glibc's setuid(2)
+// does the same. Its handler is replaced for the time of the drop.
 //
-// The signal carries the mask of capabilities to keep as its value, so that no memory is shared with the handler. What each
-// thread has is read from /proc afterwards: the handler reports nothing.
+// The signal carries the mask of capabilities to keep as its value, so that no memory is shared
+// with the handler. What each thread has is read from /proc afterwards: the handler reports
+// nothing.
 #include "privileges.h"
 
 #include <dirent.h>
@@ -60,13 +62,16 @@ struct Held {
   uint64_t noNewPrivs = 0;
 };
 
-/** Gives up in the calling thread what `keep` does not have; 0 or -errno. Safe in a signal handler. */
+/**
+ * Gives up in the calling thread what `keep` does not have; 0 or -errno. Safe in a signal handler.
+ */
 int dropHere(uint64_t keep) {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return -errno;
   if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) return -errno;
   for (unsigned long capability = 0; capability < 64; capability++) {
     if ((keep >> capability & 1) != 0) continue;
-    // EINVAL: the kernel knows no more of them. EPERM: without CAP_SETPCAP the bounding set stays, and means nothing any more.
+    // EINVAL: the kernel knows no more of them. EPERM: without CAP_SETPCAP the bounding set stays,
+    // and means nothing any more.
     if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) break;
   }
   __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -150,8 +155,9 @@ bool isPast(const timespec& start) {
 }
 
 /**
- * Signals each thread once, so that no signal is left for the handler that comes back, and waits until all have nothing to give
- * up. A thread that was made meanwhile has what its creator had: hence two passes in a row that find every thread done.
+ * Signals each thread once, so that no signal is left for the handler that comes back, and waits
+ * until all have nothing to give up. A thread that was made meanwhile has what its creator had:
+ * hence two passes in a row that find every thread done.
  */
 int dropInOthers(uint64_t keep, uint64_t bounding) {
   timespec start = {};
@@ -194,7 +200,8 @@ int dropEverywhere(uint64_t keep) {
   KernelAction before = {};
   if (const int error = setAction(&action, &before); error < 0) return error;
   const int result = dropInOthers(keep, keep | own.bounding);
-  // After a failure a signal may still be on its way, which glibc's handler would take for one of its own.
+  // After a failure a signal may still be on its way, which glibc's handler would take for one of
+  // its own.
   return result < 0 ? result : setAction(&before, nullptr);
 }
 

@@ -22,6 +22,7 @@
 #include <cerrno>
 #include <climits>
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include "args.h"
@@ -483,6 +484,31 @@ Napi::Value ProcessVmWritev(const Napi::CallbackInfo& info) {
   const Bytes from = args.bytes(2);
   if (!args.ok()) return result(info, -EINVAL);
   return result(info, transferred(::process_vm_writev, pid, address, from));
+}
+
+Napi::Value Exec(const Napi::CallbackInfo& info) {
+  if (!info[0].IsArray()) return result(info, -EINVAL);
+  const auto array = info[0].As<Napi::Array>();
+  std::vector<std::string> words;
+  for (uint32_t i = 0; i < array.Length(); i++) {
+    const Napi::Value word = array.Get(i);
+    if (!word.IsString()) return result(info, -EINVAL);
+    words.push_back(word.As<Napi::String>().Utf8Value());
+  }
+  if (words.empty()) return result(info, -EINVAL);
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  for (int fd = 0; fd <= STDERR_FILENO; fd++) {
+    // Node has its standard streams closed on exec, and pipes non-blocking, for everybody who has
+    // them.
+    const int flags = ::fcntl(fd, F_GETFL);
+    if (flags < 0) continue;
+    ::fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+    ::fcntl(fd, F_SETFD, 0);
+  }
+  ::execv(arguments[0], arguments.data());
+  return result(info, -errno);
 }
 
 Napi::Value EndAs(const Napi::CallbackInfo& info) {

@@ -2,7 +2,8 @@
 /** The program, `node dist/vnet.js`: main(argv, io) with the real process around it. */
 import { unsupported } from './cli/unsupported.ts'
 
-// Without a listener this signal opens Node's debugger, to everybody who reaches its port. `node --inspect` still does.
+// Without a listener this signal opens Node's debugger, to everybody who reaches its port. `node
+// --inspect` still does.
 process.on('SIGUSR1', () => {})
 
 try {

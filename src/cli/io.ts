@@ -15,7 +15,10 @@ export interface Io {
    * with the threads that Node has for files and the like.
    */
   readonly sole?: boolean
-  /** The process is there for this program: once ready, it gives up the privileges that it has no more use for. */
+  /**
+   * The process is there for this program: once ready, it gives up the privileges that it has no
+   * more use for.
+   */
   readonly own?: boolean
   /** For a command that is there in place of another program; absent where the process is not ours to be that. */
   readonly standIn?: StandIn

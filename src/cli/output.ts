@@ -17,13 +17,18 @@ export interface Output {
   statistics(devices: readonly DeviceStatistics[]): void
 }
 
-export function textOutput(io: Io, quiet: boolean): Output {
+/**
+ * `enter` is the command by which another terminal gets to the namespace that the program made for
+ * itself.
+ */
+export function textOutput(io: Io, quiet: boolean, enter?: string): Output {
   return {
     log: (_level, text) => io.err(`${text}\n`),
     ready(plans, driver) {
       if (!quiet) {
         for (const plan of plans) io.out(`${interfaceLine(plan)}\n`)
-        for (const hint of hints(plans, driver)) io.out(`try: ${hint}\n`)
+        if (enter !== undefined) io.out(`no root: in another terminal, first: ${enter}\n`)
+        for (const hint of hints(plans, driver, enter === undefined)) io.out(`try: ${hint}\n`)
       }
       io.out('ready\n')
     },
@@ -33,7 +38,7 @@ export function textOutput(io: Io, quiet: boolean): Output {
   }
 }
 
-export function jsonOutput(io: Io, quiet: boolean): Output {
+export function jsonOutput(io: Io, quiet: boolean, enter?: string): Output {
   const line = (object: object): void => io.out(`${JSON.stringify(object)}\n`)
   return {
     log: (level, message) => line({ event: 'log', level: levelName(level), message }),
@@ -49,7 +54,7 @@ export function jsonOutput(io: Io, quiet: boolean): Output {
         addresses,
         offloads: offloads(dev),
       }))
-      line({ event: 'ready', interfaces })
+      line({ event: 'ready', interfaces, ...(enter === undefined ? {} : { enter }) })
     },
     statistics(devices) {
       if (!quiet) line({ event: 'statistics', interfaces: devices })
@@ -81,8 +86,12 @@ function offloads({ features }: NetDevice): string[] {
   return names.filter(([mask]) => (features & mask) !== 0).map(([, name]) => name)
 }
 
-/** Commands that show the interfaces at work: a ping of each far end that one of the networks has, and a capture. */
-function hints(plans: readonly Plan[], { farEnd }: Driver): string[] {
+/**
+ * Commands that show the interfaces at work: a ping of each far end that one of the networks has,
+ * and a capture. tcpdump runs only where it may become another user, which it may not in a user
+ * namespace of one user.
+ */
+function hints(plans: readonly Plan[], { farEnd }: Driver, tcpdump: boolean): string[] {
   const all = plans.flatMap(plan => plan.addresses.map(text => ({ cidr: parseCidr(text), netns: plan.netns })))
   const found: string[] = []
   for (const { cidr } of all) {
@@ -94,7 +103,7 @@ function hints(plans: readonly Plan[], { farEnd }: Driver): string[] {
     if (near !== undefined) found.push(inNetns(near.netns, `ping ${formatAddress(far)}`))
   }
   const last = plans.at(-1)
-  return last === undefined ? found : [...found, inNetns(last.netns, `tcpdump -ni ${last.dev.name}`)]
+  return last === undefined || !tcpdump ? found : [...found, inNetns(last.netns, `tcpdump -ni ${last.dev.name}`)]
 }
 
 function inNetns(netns: string | undefined, command: string): string {

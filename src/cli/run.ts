@@ -21,6 +21,7 @@ import { type End, EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
 import type { CommonOptions } from './options.ts'
 import { jsonOutput, type Output, textOutput } from './output.ts'
 import { type Plan, planDevices } from './plan.ts'
+import { enterCommand, enterNamespaces } from './rootless.ts'
 import { type DeviceStatistics, statisticsOf } from './statistics.ts'
 import { traceChanges } from './trace.ts'
 
@@ -32,7 +33,8 @@ export async function run(
   io: Io,
 ): Promise<number> {
   const { quiet = false, verbose = 0 } = options
-  const output = options.json ? jsonOutput(io, quiet) : textOutput(io, quiet)
+  const enter = io.own ? enterCommand() : undefined
+  const output = options.json ? jsonOutput(io, quiet, enter) : textOutput(io, quiet, enter)
   const level = quiet ? LOGLEVEL_ERR : verbose > 0 ? LOGLEVEL_DEBUG : LOGLEVEL_INFO
   const native = loadNative()
   // Every read and write of a descriptor that threads share is counted, at a few percent of a small frame (fdget in fs/file.c).
@@ -44,7 +46,15 @@ export async function run(
   await using clock = new TimerfdClock(native)
   const chance = random(randomBytes(4).readUInt32LE())
   const net = new Net({ host, clock, random: chance, log, msgEnable: verbose > 1 ? NETIF_MSG_FRAMES : 0 })
-  const specs = init(driver, params, args, options, net)
+  let made: readonly DeviceSpec[] | undefined
+  const initialize = () => {
+    made ??= init(driver, params, args, options, net)
+    return made
+  }
+  // What is to be an uplink is there already.
+  const named = typeof params.uplink === 'string' ? [...args, params.uplink] : args
+  if (io.own) enterNamespaces(native, options, named, () => initialize().map(({ dev }) => dev.name))
+  const specs = initialize()
   let status = EXIT_FAILURE
   try {
     const plans = planDevices(specs, options).map(plan => keepAddresses(host, plan, options))
@@ -201,7 +211,10 @@ async function live(
   }
 }
 
-/** To enter a network namespace takes CAP_SYS_ADMIN; to configure an interface, wherever it is, CAP_NET_ADMIN. */
+/**
+ * To enter a network namespace takes CAP_SYS_ADMIN; to configure an interface, wherever it is,
+ * CAP_NET_ADMIN.
+ */
 async function needed(driver: Driver, plans: readonly Plan[]): Promise<readonly number[]> {
   const entered = plans.some(({ netns }) => netns !== undefined) ? [CAP_SYS_ADMIN] : []
   return [CAP_NET_ADMIN, ...entered, ...((await driver.capabilities?.()) ?? [])]

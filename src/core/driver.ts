@@ -131,8 +131,8 @@ export interface Driver<P extends Params = Params> {
   /** Reads its configuration again (SIGHUP). What it throws is logged, and it goes on as it was. Absent: there is nothing to read. */
   readonly reload?: (() => void) | undefined
   /**
-   * What it needs after `ready` beside CAP_NET_ADMIN: numbers of capabilities, as CAP_SYS_ADMIN. All others are given up when the
-   * promise settles, so what takes them is open by then.
+   * What it needs after `ready` beside CAP_NET_ADMIN: numbers of capabilities, as CAP_SYS_ADMIN.
+   * All others are given up when the promise settles, so what takes them is open by then.
    */
   capabilities?(): Promise<readonly number[]>
   /** What is on the segment behind its devices, of the kinds asked for, made as it is read. Absent: there is no segment. */

@@ -133,6 +133,11 @@ export interface Native {
     meta: Int32Array,
   ): number
   /**
+   * execv(2): this process becomes the program that the first word is the path of, with the
+   * standard streams alone. Does not return unless it fails. Nothing of Node's own runs any more.
+   */
+  exec(words: readonly string[]): number
+  /**
    * Ends this process at once, by `signal` unless that is 0 or does not end it, else with `status`. Nothing of Node's own
    * runs any more: what is unwritten is lost, and the terminal stays as it is.
    */
@@ -186,9 +191,11 @@ export interface Native {
   createNetns(): number
 
   /**
-   * Leaves every thread of the process with those capabilities that it has of a set and no others, permitted, effective and
-   * bounding: bit CAP_* of `low`, for 32 to 63 of `high`; none inheritable or ambient; no_new_privs set; and the process not dumpable. The bounding set stays where
-   * CAP_SETPCAP is missing. -ETIMEDOUT when a thread has not done so in two seconds: the process must not go on then.
+   * Leaves every thread of the process with those capabilities that it has of a set and no others,
+   * permitted, effective and bounding: bit CAP_* of `low`, for 32 to 63 of `high`; none inheritable
+   * or ambient; no_new_privs set; and the process not dumpable. The bounding set stays where
+   * CAP_SETPCAP is missing. -ETIMEDOUT when a thread has not done so in two seconds: the process
+   * must not go on then.
    */
   dropPrivileges(low: number, high: number): number
 }
@@ -198,23 +205,31 @@ function isThere(file: string): boolean {
   return statSync(file, { throwIfNoEntry: false }) !== undefined
 }
 
+// src/kernel and dist/kernel lie equally deep.
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+
+/**
+ * The path of a file that set-up builds, or that the package has ready. Throws a VnetError where it
+ * is missing.
+ */
+export function builtFile(name: string, what: string): string {
+  const directories = [`${ROOT}build/Release`, `${ROOT}prebuilds/linux-${process.arch}`]
+  const path = directories.map(directory => `${directory}/${name}`).find(isThere)
+  if (path !== undefined) return path
+  throw new VnetError(ENOENT, name, `${what} is not built: run \`npm run setup\` in ${ROOT}`)
+}
+
 /**
  * Loads the addon: the file VNET_ADDON names, else build/Release/vnet.node, else prebuilds/linux-ARCH/vnet.node of the
  * package. Throws a VnetError that says what to run when there is none, or it does not load.
  */
 export function loadNative(): Native {
-  // src/kernel and dist/kernel lie equally deep.
-  const root = fileURLToPath(new URL('../../', import.meta.url))
-  const candidates = [`${root}build/Release/vnet.node`, `${root}prebuilds/linux-${process.arch}/vnet.node`]
-  const path = process.env.VNET_ADDON || candidates.find(isThere)
-  if (path === undefined) {
-    throw new VnetError(ENOENT, 'vnet.node', `the native addon is not built: run \`npm run setup\` in ${root}`)
-  }
+  const path = process.env.VNET_ADDON || builtFile('vnet.node', 'the native addon')
   try {
     return createRequire(import.meta.url)(path)
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause)
-    const advice = `the native addon does not load (${reason}): run \`npm run setup\` in ${root}`
+    const advice = `the native addon does not load (${reason}): run \`npm run setup\` in ${ROOT}`
     throw new VnetError(ENOEXEC, path, advice, { cause })
   }
 }

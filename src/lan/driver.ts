@@ -131,7 +131,8 @@ export function lan(options: LanOptions = {}): Driver<LanParams> {
     get reload() {
       return reload
     },
-    // A configuration that is read again may have TCP ports that are not open yet, in the namespace of the hosts' sockets.
+    // A configuration that is read again may have TCP ports that are not open yet, in the namespace
+    // of the hosts' sockets.
     async capabilities() {
       await backbone?.opened
       return reload === undefined ? [] : [CAP_SYS_ADMIN]

@@ -21,6 +21,7 @@ const nodeGyp = `${record('node-gyp')}
 fs.mkdirSync('build/Release', { recursive: true })
 fs.writeFileSync('build/Release/vnet.node', '')
 fs.writeFileSync('build/Release/vnet-launch', '')
+fs.writeFileSync('build/Release/vnet-rootless', '')
 `
 
 const tsc = `${record('tsc')}

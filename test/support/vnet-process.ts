@@ -48,6 +48,8 @@ export interface Running {
   stop(signal?: NodeJS.Signals): Promise<Ended>
 }
 
+const PROGRAM = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
+
 /** Ends what a test left. */
 const running = new Set<Running>()
 afterEach(async () => {
@@ -81,10 +83,9 @@ export async function startVnet(args: readonly string[]): Promise<Running> {
 /** Runs `node NODE_ARGS dist/vnet.js ARGS` as a child until its line `ready`; `within` is a command to run it by. */
 export async function spawnVnet(
   args: readonly string[],
-  { nodeArgs = [], within = [], env = {} }: SpawnOptions = {},
+  { nodeArgs = [], within = [], env = {}, program = PROGRAM }: SpawnOptions = {},
 ): Promise<Running> {
   const output = new Output()
-  const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
   const [command, ...rest] = [...within, process.execPath, ...nodeArgs, program, ...args] as [string, ...string[]]
   const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } })
   for (const stream of ['stdout', 'stderr'] as const) {
@@ -100,6 +101,8 @@ export interface SpawnOptions {
   readonly nodeArgs?: readonly string[]
   readonly within?: readonly string[]
   readonly env?: NodeJS.ProcessEnv
+  /** Another path to it. */
+  readonly program?: string
 }
 
 /** The statistics that a run with `--json` ended with, by interface. */

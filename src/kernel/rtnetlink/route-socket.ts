@@ -9,7 +9,10 @@ import { RTM_GETADDR, RTM_GETLINK, RTM_NEWLINK } from './uapi.ts'
 const TARGETED = [RTM_NEWLINK, RTM_GETLINK, RTM_GETADDR]
 
 export class RouteSocket extends NetlinkSocket {
-  /** Id of the namespace that requests are about, as the socket's own numbers it; undefined is the socket's own. */
+  /**
+   * Id of the namespace that requests are about, as the socket's own numbers it; undefined is the
+   * socket's own.
+   */
   readonly target: number | undefined
 
   private constructor(native: Native, nsfd: number, target?: number) {
@@ -23,8 +26,9 @@ export class RouteSocket extends NetlinkSocket {
   }
 
   /**
-   * Opens a socket here for another namespace. To enter that takes CAP_SYS_ADMIN, to name it CAP_NET_ADMIN; but only links and
-   * the reading of addresses can be asked for by name (IFLA_TARGET_NETNSID). Anything else is EPERM.
+   * Opens a socket here for another namespace. To enter that takes CAP_SYS_ADMIN, to name it
+   * CAP_NET_ADMIN; but only links and the reading of addresses can be asked for by name
+   * (IFLA_TARGET_NETNSID). Anything else is EPERM.
    */
   static openFor(native: Native, nsid: number): RouteSocket {
     return new RouteSocket(native, -1, nsid)

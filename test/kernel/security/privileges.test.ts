@@ -1,4 +1,7 @@
-/** What a running vnet may still do once it is ready: its capabilities, on all threads, and what is lost with the others. */
+/**
+ * What a running vnet may still do once it is ready: its capabilities, on all threads, and what is
+ * lost with the others.
+ */
 import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

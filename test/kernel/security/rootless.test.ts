@@ -1,0 +1,166 @@
+/** vnet for an ordinary user: in namespaces of its own, or one line about what forbids that. */
+import { spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type Netns, OwnNetns } from '../../support/netns.ts'
+import { NOBODY } from '../../support/privileges.ts'
+import { spawnVnet, startVnet } from '../../support/vnet-process.ts'
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
+
+let own: OwnNetns
+let netns: Netns
+
+beforeEach(() => {
+  own = new OwnNetns()
+  netns = own.add()
+})
+afterEach(() => own.remove())
+
+const USER = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', '--inh-caps=-all']
+
+interface Machine {
+  /** Of /dev/net/tun; none: there is no such device. */
+  readonly mode?: string | undefined
+  /** Shell commands of root's, in a mount namespace of the run's own. */
+  readonly before?: string
+  /** What comes before node, as the user. */
+  readonly by?: readonly string[]
+}
+
+/**
+ * Runs what follows as an ordinary user, to whom the tree is readable, wherever it is, and /dev/net/tun as open as is said. Each is
+ * the same process: nothing stays around it.
+ */
+function asUser({ mode = '666', before = ':', by = [] }: Machine = {}): string[] {
+  const script = `
+    mount -t tmpfs none /run && mkdir /run/tree && mount --bind '${ROOT}' /run/tree
+    if [ '${mode}' = none ]; then mount -t tmpfs none /dev/net
+    else mknod -m ${mode === 'none' ? '0' : mode} /run/tun c 10 200 && mount --bind /run/tun /dev/net/tun; fi
+    ${before}
+    cd /run/tree && exec "$@"`
+  return ['nsenter', `--net=/run/netns/${netns.name}`, 'unshare', '-m', 'sh', '-ec', script, 'sh', ...USER, ...by]
+}
+
+const start = (args: readonly string[] = [], machine?: Machine) =>
+  spawnVnet(args, { within: asUser(machine), program: '/run/tree/dist/vnet.js' })
+
+/** Runs what is to fail; its status and what it said. */
+function refused(args: readonly string[], machine?: Machine) {
+  const [command, ...rest] = [...asUser(machine), process.execPath, '/run/tree/dist/vnet.js', ...args] as [
+    string,
+    ...string[],
+  ]
+  const { status, stdout, stderr } = spawnSync(command, rest, { encoding: 'utf8', timeout: 20_000 })
+  return { status, stdout, stderr }
+}
+
+/** Runs a command from another terminal of the user's, by the line that vnet printed. */
+function there(enter: string, command: string) {
+  const [program, ...rest] = [...USER, ...enter.split(' '), ...command.split(' ')] as [string, ...string[]]
+  return spawnSync(program, rest, { encoding: 'utf8', timeout: 20_000 })
+}
+
+const ENTER = /^no root: in another terminal, first: (nsenter .*)$/
+
+describe('without root', () => {
+  test('vnet runs in a namespace of its own, and the printed command leads there', async () => {
+    const vnet = await start(['snull'])
+    const enter = ENTER.exec(await vnet.line(ENTER))?.[1] ?? ''
+    expect(enter).toBe(`nsenter --preserve-credentials -U -n -t ${vnet.pid}`)
+    expect(there(enter, 'ping -c 1 -W 5 198.18.0.2').stdout).toContain(' 1 received')
+    expect(there(enter, 'ping -c 1 -W 5 198.18.0.1').stdout).toContain(' 1 received')
+    expect(there(enter, 'ip link set sn1 mtu 1400').status).toBe(0)
+    expect(JSON.parse(netns.ip('-j link')).map(({ ifname }: { ifname: string }) => ifname)).toEqual(['lo'])
+    const { status, stdout } = await vnet.stop('SIGINT')
+    expect(status).toBe(0)
+    expect(stdout).toMatch(/^sn0 rx +\d/m)
+  })
+
+  test('it is the same process, with the rights that are left once ready, and the streams it was given', async () => {
+    const vnet = await start(['--json'])
+    expect(readlinkSync(`/proc/${vnet.pid}/exe`)).toBe(process.execPath)
+    expect(readdirSync(`/proc/${vnet.pid}/task/${vnet.pid}/`)).toContain('children')
+    expect(readFileSync(`/proc/${vnet.pid}/task/${vnet.pid}/children`, 'utf8')).toBe('')
+    const status = readFileSync(`/proc/${vnet.pid}/status`, 'utf8')
+    expect(status).toMatch(/^CapEff:\s0000000000001000$/m)
+    expect(statSync(`/proc/${vnet.pid}/fd/0`).isCharacterDevice()).toBe(true)
+    expect(JSON.parse(await vnet.line(/"ready"/)).enter).toContain(`-t ${vnet.pid}`)
+    await vnet.stop('SIGTERM')
+  })
+
+  test('the exit status of wrong options is that of any user', () => {
+    expect(refused(['--mtu', '1'])).toMatchObject({ status: 2, stdout: '' })
+    expect(refused(['--address', 'nope=192.0.2.1/24'])).toMatchObject({ status: 2, stdout: '' })
+  })
+
+  test("a persistent interface of the user's is attached to where it is, by its name", async () => {
+    for (const [options, again] of [
+      [
+        ['--name', 'tap0'],
+        ['--name', 'tap0'],
+      ],
+      [['snull'], ['snull']],
+    ] as const) {
+      const first = await startVnet([...options, '--persist', '--user', `${NOBODY}`, '--netns', netns.name])
+      await first.stop()
+      const vnet = await start(again)
+      expect(vnet.stdout).not.toMatch(/nsenter/)
+      expect((await netns.run('ping -c 1 -W 5 198.18.0.2')).stdout).toContain(' 1 received')
+      expect(await vnet.stop()).toMatchObject({ status: 0 })
+      for (const name of options[0] === 'snull' ? ['sn0', 'sn1'] : ['tap0']) netns.ip(`link del ${name}`)
+    }
+  })
+
+  test('another one gets a namespace all the same', async () => {
+    const first = await startVnet(['--name', 'tap0', '--persist', '--user', `${NOBODY}`, '--netns', netns.name])
+    await first.stop()
+    const vnet = await start()
+    expect(vnet.stdout).toMatch(/nsenter/)
+    await vnet.stop()
+  })
+})
+
+describe('one line says what forbids it, and the status is 1:', () => {
+  const line = (pattern: RegExp) => ({ status: 1, stdout: '', stderr: expect.stringMatching(pattern) })
+
+  test('the mode of /dev/net/tun', () => {
+    expect(refused([], { mode: '600' })).toEqual(
+      line(/^vnet: open \/dev\/net\/tun: EACCES, .*sudo chmod 666 \/dev\/net\/tun, or sudo [^\n]*\n$/),
+    )
+  })
+
+  test('a missing /dev/net/tun', () => {
+    expect(refused([], { mode: 'none' })).toEqual(line(/^vnet: open .*: ENOENT, .*sudo modprobe tun\n$/))
+  })
+
+  test('user.max_user_namespaces of 0', () => {
+    const script =
+      'echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --ambient-caps=-all --inh-caps=-all "$@"'
+    const by = ['unshare', '-U', '--map-user=4242', '--keep-caps', 'sh', '-ec', script, 'sh']
+    expect(refused([], { by })).toEqual(line(/^vnet: .* user namespace: user.max_user_namespaces is 0 .* sudo\n$/))
+  })
+
+  test('a limit of user namespaces that is reached further out', () => {
+    const script = 'echo 1 > /proc/sys/user/max_user_namespaces && exec unshare -U --map-user=4242 "$@"'
+    const by = ['unshare', '-Ur', 'sh', '-ec', script, 'sh']
+    expect(refused([], { by })).toEqual(line(/^vnet: .*: a limit is reached, user.max_user_namespaces .* sudo\n$/))
+  })
+
+  // What forbids it here is a changed root directory; the line goes by the settings.
+  test.each([
+    ["AppArmor's restriction", 'echo 1 > apparmor_restrict_unprivileged_userns', /: AppArmor forbids it .*userns is 1/],
+    [
+      'kernel.unprivileged_userns_clone',
+      'echo 0 > unprivileged_userns_clone',
+      /: kernel.unprivileged_userns_clone is 0/,
+    ],
+    ['a container', ':', /: a container's seccomp filter, or chroot, forbids it; otherwise/],
+  ])('%s', (_, setting, pattern) => {
+    const before = `mkdir /run/root && mount --rbind / /run/root && mount -t tmpfs none /run/root/proc/sys/kernel
+      cd /run/root/proc/sys/kernel && ${setting}
+      set -- chroot /run/root "$@"`
+    expect(refused([], { before })).toEqual(line(pattern))
+  })
+})
