@@ -49,6 +49,7 @@ test('the package holds the program, its sources, the addon for this machine and
     'package.json',
     'prebuilds',
     'src',
+    'systemd',
   ]
   expect([...tops].filter(top => top !== 'docs').sort()).toEqual(always.sort())
   expect(files).toContain(`package/prebuilds/linux-${process.arch}/vnet.node`)

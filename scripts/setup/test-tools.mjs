@@ -28,6 +28,7 @@ const packages = {
   nmap: 'nmap',
   dig: 'bind9-dnsutils',
   curl: 'curl',
+  'systemd-analyze': 'systemd',
   'genl-ctrl-list': 'libnl-utils',
   'pkg-config': 'pkg-config',
   [LIBNL]: 'libnl-genl-3-dev',

@@ -1,0 +1,69 @@
+/** The unit file: right in systemd's eyes, tight by its measure, and enough for vnet. */
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { type Netns, OwnNetns } from '../../support/netns.ts'
+import { spawnVnet } from '../../support/vnet-process.ts'
+
+const UNIT = fileURLToPath(new URL('../../../systemd/vnet@.service', import.meta.url))
+/** Tenths; a service without a sandbox has 96. */
+const MOST_EXPOSED = 32
+
+let own: OwnNetns
+let netns: Netns
+let directory: string
+
+beforeEach(() => {
+  own = new OwnNetns()
+  netns = own.add()
+  directory = mkdtempSync(join(tmpdir(), 'vnet-test-'))
+})
+afterEach(() => {
+  own.remove()
+  rmSync(directory, { recursive: true })
+})
+
+function analyze(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync('systemd-analyze', args, { encoding: 'utf8' })
+  return { status, output: stdout + stderr }
+}
+
+/** The values of a setting, of all its lines. */
+function setting(name: string): string[] {
+  const lines = readFileSync(UNIT, 'utf8').matchAll(new RegExp(`^${name}=(.*)$`, 'gm'))
+  return [...lines].flatMap(line => line[1]?.split(' ') ?? [])
+}
+
+test('systemd finds nothing to complain of in the unit', () => {
+  const instance = join(directory, 'vnet@office.service')
+  copyFileSync(UNIT, instance)
+  expect(analyze('verify', instance)).toEqual({ status: 0, output: '' })
+})
+
+test('the exposure of the unit stays low', () => {
+  const { status, output } = analyze('security', '--offline=true', `--threshold=${MOST_EXPOSED}`, UNIT)
+  expect(output).toMatch(/Overall exposure level/)
+  expect(status).toBe(0)
+})
+
+test('memory that is writable and executable is left to the compiler of JavaScript', () => {
+  expect(setting('MemoryDenyWriteExecute')).toEqual([])
+})
+
+test('the capabilities of the unit are enough for a lan with DNS over TCP and an uplink', async () => {
+  const allowed = setting('CapabilityBoundingSet').map(name => `+${name.slice('CAP_'.length).toLowerCase()}`)
+  const within = ['ip', 'netns', 'exec', netns.name, 'setpriv', '--no-new-privs', '--inh-caps=-all']
+  netns.ip('link add veth0 type veth peer name veth1')
+  const vnet = await spawnVnet(['lan', 'eth9', '--hosts', '2', '--negotiation', '0', '--uplink', 'veth0'], {
+    within: [...within, `--bounding-set=-all,${allowed.join(',')}`],
+  })
+  expect(readFileSync(`/proc/${vnet.pid}/status`, 'utf8')).toMatch(/^CapEff:\s0000000000001000$/m)
+  netns.ip('addr add 198.18.0.50/24 dev eth9')
+  expect((await netns.run('dig +tcp +short +tries=1 @198.18.0.1 gateway.lan')).stdout).toBe('198.18.0.1\n')
+  const { status, stderr } = await vnet.stop()
+  expect(status).toBe(0)
+  expect(stderr).not.toMatch(/no TCP|EPERM|EACCES/)
+})
