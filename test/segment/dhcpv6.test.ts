@@ -4,6 +4,10 @@ import { random } from '../../src/core/random.ts'
 import { duidOf } from '../../src/header/dhcpv6.ts'
 import { parseAddress } from '../../src/kernel/cidr.ts'
 import { answer } from '../../src/segment/dhcpv6.ts'
+import { SEED, scaled } from '../support/scale.ts'
+
+/** Random messages. */
+const COUNT = scaled(1_000_000)
 
 const config = {
   duid: duidOf(Uint8Array.of(2, 0, 0, 0, 0, 1)),
@@ -99,19 +103,20 @@ describe('through a relay', () => {
   })
 
   test('whatever the octets, there is an answer or none', () => {
-    const { below } = random(8)
+    const { below } = random(7 + SEED)
     const seeds = [`${ask} ${client} ${oro}`, relay(relay(`${ask} ${client} ${oro}`), 1, '00120002aabb')].map(hex)
     let answered = 0
-    for (let i = 0; i < 100_000; i++) {
+    for (let i = 0; i < COUNT; i++) {
       const bytes = i % 4 === 0 ? new Uint8Array(below(100)) : seeds[i % 2].slice()
       const changes = i % 4 === 0 ? bytes.length : below(5)
       for (let j = 0; j < changes && bytes.length > 0; j++) bytes[below(bytes.length)] = below(i % 3 ? 256 : 14)
       const reply = answer(i % 5 ? bytes : bytes.subarray(0, below(bytes.length + 1)), config)
       if (reply === undefined) continue
       answered++
-      expect(reply[0]).toBe(bytes[0] === 0x0b ? 7 : 13)
-      expect([...reply.subarray(1, 4)]).toEqual([...bytes.subarray(1, 4)])
+      // Far quicker than asking `expect` for each.
+      const isSame = reply[1] === bytes[1] && reply[2] === bytes[2] && reply[3] === bytes[3]
+      if (!isSame || reply[0] !== (bytes[0] === 0x0b ? 7 : 13)) expect([i, reply]).toBe('a reply to its request')
     }
-    expect(answered).toBeGreaterThan(20_000)
+    expect(answered).toBeGreaterThan(COUNT / 5)
   })
 })

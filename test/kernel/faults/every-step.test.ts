@@ -120,8 +120,11 @@ const SCENARIOS: readonly Scenario[] = [
  * on in a namespace that it cannot return from.
  */
 const ABORTS = /^(epoll_ctl|setns net:)/
-/** Faults whose line names what the kernel's error means there. */
-const RENAMED = /^(setsockopt 270,8|ioctl 54e3) /
+/**
+ * Faults whose line names another error: the only one that the kernel has there, and the silence of a
+ * thread that could not give up its capabilities (capget, capset).
+ */
+const RENAMED = /^(setsockopt 270,8 |syscall 12[56]$)/
 
 /** What is wrong with a run, if anything is. */
 function* problems({ conserves }: Scenario, run: FaultRun, fault: Fault, whole: FaultRun): Iterable<string> {

@@ -71,6 +71,8 @@ const ERRORS: readonly (readonly [RegExp, readonly ErrnoName[]])[] = [
   [/^close .*\.(new|tmp)$/, ['EIO', 'ENOSPC', 'EDQUOT', 'EINTR']],
   [/^close/, ['EINTR']],
   [/^ioctl 5421/, []],
+  // TUNGETIFF and TUNGETDEVNETNS: the interface is gone.
+  [/^ioctl (800454d2|54e3)/, ['EBADFD', 'EINTR']],
   [/^ioctl/, ['EPERM', 'EBUSY', 'EINVAL', 'ENOMEM', 'ENODEV', 'ENOTTY', 'EINTR', 'EBADFD', 'EOPNOTSUPP']],
   [/^socket /, ['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EACCES', 'EAFNOSUPPORT', 'EPROTONOSUPPORT']],
   [/^bind/, ['EADDRINUSE', 'EACCES', 'EADDRNOTAVAIL', 'ENOMEM', 'EROFS', 'EPERM']],
