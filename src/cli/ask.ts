@@ -62,11 +62,11 @@ export function complaintAbout(
   { devices, here, failed, elsewhere, users }: Found,
   command: string,
 ): string | undefined {
-  const others = elsewhere.filter(
+  const far = elsewhere.filter(
     ({ interfaces }) => unknown.length === 0 || interfaces.some(each => unknown.some(name => isNamed(each, name))),
   )
   const advice = [
-    ...others.map(
+    ...far.map(
       ({ pid, interfaces }) => `; for ${interfaces.map(label).join(', ')}: nsenter -n -t ${pid} ${command}`,
     ),
     ...users.map(user => `; for those of user ${user}: ${command} --user ${user}`),
@@ -77,7 +77,9 @@ export function complaintAbout(
   }
   // It may be an interface of a vnet that does not answer.
   const silent = failed.map(({ message }) => `; ${message}`)
-  const there = here.flatMap(({ interfaces }) => interfaces.map(label))
+  // What those that were asked have now, and what the files of the others say.
+  const others = here.filter(({ vnet }) => !devices.some(device => device.vnet === vnet))
+  const there = [...devices, ...others.flatMap(({ interfaces }) => interfaces)].map(label)
   if (there.length === 0) return `no vnet is running in this network namespace${advice.join('')}`
   if (devices.length === 0 && failed.length > 0) return failed[0]?.message
   return `there is no interface ${unknown.join(', ')}, but ${there.join(', ')}${[...silent, ...advice].join('')}`

@@ -1,31 +1,26 @@
 /** The commands that ask a running vnet: what goes to it, octet for octet, and what is made of its answers. */
-import { afterEach, describe, expect, test, vi } from 'vitest'
-import { type Entry, ownNamespace } from '../../src/control/directory.ts'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { EOPNOTSUPP, EPERM, VnetError } from '../../src/core/errno.ts'
 import type { MessageBuilder } from '../../src/netlink/index.ts'
-import { type Answers, FakeVnet, VNET_PORT } from '../support/fake-vnet.ts'
-import { memoryNetlink } from '../support/memory-netlink.ts'
+import { type Answers, type FakeOptions, FakeVnet } from '../support/fake-vnet.ts'
 import { runMain, startMain } from '../support/run-main.ts'
 
-vi.mock('../../src/kernel/native.ts', async original => ({
-  ...(await original<object>()),
-  loadNative: () => memoryNetlink.native,
-}))
-
 // What runs on the machine is none of ours.
-const { entries, directory } = vi.hoisted(() => ({ entries: [] as Entry[], directory: { change: () => {} } }))
-vi.mock('../../src/control/directory.ts', async original => ({
-  ...(await original<object>()),
-  readDirectory: () => entries,
-  watchDirectory(change: () => void) {
-    directory.change = change
-    return {
-      [Symbol.dispose]() {
-        directory.change = () => {}
-      },
-    }
-  },
+const { directory, users } = vi.hoisted(() => ({
+  directory: { path: '', uid: process.geteuid?.() ?? 0 },
+  users: [] as number[],
 }))
+vi.mock('../../src/control/run-directory.ts', async original => ({
+  ...(await original<object>()),
+  trustedDirectories: () => [directory],
+  otherUsers: () => users,
+}))
+beforeEach(() => {
+  directory.path = mkdtempSync(join(tmpdir(), 'vnet-cli-'))
+})
 
 const [ECHO, GET_DEVICES, GET_STATS, RESET_STATS, SET_CARRIER] = [1, 2, 3, 4, 5]
 const [GET_PARAM, SET_PARAM, TRIGGER, IOCTL, SUBSCRIBE] = [6, 7, 8, 9, 10]
@@ -51,19 +46,15 @@ let vnets: FakeVnet[] = []
 afterEach(() => {
   for (const vnet of vnets) vnet[Symbol.dispose]()
   vnets = []
-  entries.splice(0)
+  users.splice(0)
+  rmSync(directory.path, { recursive: true })
 })
 
-function vnet(answers: Answers, port?: number): FakeVnet {
+function vnet(answers: Answers, options?: FakeOptions): FakeVnet {
   const all: Answers = { [GET_DEVICES]: () => [sn0, far], ...answers }
-  const made = new FakeVnet(memoryNetlink.native, all, port)
+  const made = new FakeVnet(directory.path, all, options)
   vnets.push(made)
   return made
-}
-
-const entry = (pid: number, port: number): Entry => {
-  const [netns, pidns] = [ownNamespace('net'), ownNamespace('pid')]
-  return { startTime: '1', pidns, netns, interfaces: [], pid, port }
 }
 
 /** What it was asked beside which devices it has. */
@@ -79,19 +70,34 @@ describe('list', () => {
     expect(rest).toEqual({ status: 0, stderr: '' })
     expect(stdout.split('\n')).toEqual([
       'interface  driver  state  mtu   mac                txqs  rxqs  pid',
-      'sn0        snull   up     1500  00:53:4e:55:4c:30  2     1     -',
-      'red/sn1    -       -      -     -                  1     1     -',
+      `sn0        snull   up     1500  00:53:4e:55:4c:30  2     1     ${process.pid}`,
+      `red/sn1    -       -      -     -                  1     1     ${process.pid}`,
       '',
     ])
     expect(await runMain('list', '--names')).toEqual(ok('sn0\nred/sn1\n'))
   })
 
-  test('--json has them in the words of the line `ready`', async () => {
+  test('mentions other users who have vnets, in a line each', async () => {
     vnet({})
+    users.push(1000, 1001)
+    const { status, stderr } = await runMain('list')
+    expect([status, stderr.split('\n')]).toEqual([
+      0,
+      [1000, 1001].map(uid => `vnet: user ${uid} has vnets too: vnet list --user ${uid}`).concat(''),
+    ])
+    expect(JSON.parse((await runMain('list', '--json')).stdout).users).toEqual([1000, 1001])
+    expect(await runMain('list', '--names')).toEqual(ok('sn0\nred/sn1\n'))
+    for (const fake of vnets.splice(0)) fake[Symbol.dispose]()
+    const far = [1000, 1001].map(uid => `; for those of user ${uid}: vnet list --user ${uid}`).join('')
+    expect(await runMain('list')).toEqual(failed(`no vnet is running in this network namespace${far}`))
+  })
+
+  test('--json has them in the words of the line `ready`', async () => {
+    const { path } = vnet({})
     const { stdout } = await runMain('list', '--json')
     const [first, second] = JSON.parse(stdout).interfaces
     const words = { name: 'sn0', ifindex: 7, netns: null, driver: 'snull', state: 'up', mac: '00:53:4e:55:4c:30' }
-    expect(first).toEqual({ ...words, mtu: 1500, txqs: 2, rxqs: 1, port: VNET_PORT, pid: null })
+    expect(first).toEqual({ ...words, mtu: 1500, txqs: 2, rxqs: 1, vnet: path, pid: process.pid })
     expect(second).toMatchObject({ name: 'sn1', netns: 'red', driver: null, state: null })
   })
 
@@ -104,15 +110,17 @@ describe('list', () => {
   })
 
   test('a vnet that does not answer as it should is a line, and status 1, beside those that do', async () => {
-    entries.push(entry(42, VNET_PORT), entry(43, VNET_PORT + 1))
     vnet({})
     const refuse = () => {
       throw new VnetError(EPERM, 'fake', 'not today')
     }
-    vnet({ [GET_DEVICES]: refuse }, VNET_PORT + 1)
+    vnet({ [GET_DEVICES]: refuse })
     const { status, stdout, stderr } = await runMain('list', '--json')
-    expect([status, stderr]).toEqual([1, expect.stringMatching(/^vnet: GET_DEVICES: EPERM, .*; not today\n$/)])
-    expect(JSON.parse(stdout).interfaces.map(({ pid }: { pid: number }) => pid)).toEqual([42, 42])
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^vnet: GET_DEVICES of vnet \d+ \(sn0, sn1\): EPERM, .*; not today\n$/),
+    ])
+    expect(JSON.parse(stdout).interfaces.map(({ name }: { name: string }) => name)).toEqual(['sn0', 'sn1'])
   })
 })
 
@@ -192,7 +200,7 @@ describe('ioctl', () => {
       { cmd: IOCTL, dump: false, attributes: { ...SN0, 23: u32(0x89f1), 24: ifreq(), 26: Uint8Array.of(10, 11) } },
     ])
     const { stdout } = await runMain('ioctl', 'sn0', '15', '--json')
-    expect(JSON.parse(stdout)).toEqual({ event: 'ioctl', result: 3, ifr: `0102${'00'.repeat(22)}`, data: 'abcd' })
+    expect(JSON.parse(stdout)).toEqual({ event: 'ioctl', result: 3, ifr: `0102${'00'.repeat(22)}`, data: null })
     expect(askedOf(fake)[1]!.attributes).toEqual({ ...SN0, 23: u32(0x89ff), 24: ifreq() })
   })
 
@@ -288,10 +296,7 @@ describe('events', () => {
         return [up, (b: MessageBuilder) => void b.u32(1, 9).string(2, 'b').u32(32, 0)]
       },
     }
-    late = vnet(answers, VNET_PORT + 1)
-    entries.push(entry(42, VNET_PORT), entry(43, VNET_PORT + 1))
-    directory.change()
-    directory.change()
+    late = vnet(answers)
     await late.hears(GET_DEVICES)
     first.event(up)
     await going.until(text => text.includes('sn0: up') && text.includes('b: registered'))
@@ -313,48 +318,39 @@ describe('events', () => {
     const first = vnet({ [SUBSCRIBE]: none })
     const going = startMain('events')
     await first.hears(SUBSCRIBE)
-    const late = vnet(
-      {
-        [SUBSCRIBE]: none,
-        [GET_DEVICES]() {
-          late.event(up)
-          throw new VnetError(EPERM, 'fake')
-        },
+    const late = vnet({
+      [SUBSCRIBE]: none,
+      [GET_DEVICES]() {
+        late.event(up)
+        throw new VnetError(EPERM, 'fake')
       },
-      VNET_PORT + 1,
-    )
-    entries.push(entry(43, VNET_PORT + 1))
-    directory.change()
+    })
     await going.until(text => text === 'sn0: up\n')
     expect((await going.end()).status).toBe(0)
   })
 
   test('go on when another vnet takes the place of one that has ended', async () => {
     const first = vnet({ [SUBSCRIBE]: none })
-    const other = vnet({ [SUBSCRIBE]: none }, VNET_PORT + 1)
-    entries.push(entry(43, VNET_PORT + 1))
+    const other = vnet({ [SUBSCRIBE]: none })
     const going = startMain('events')
     await Promise.all([first.hears(SUBSCRIBE), other.hears(SUBSCRIBE)])
     first[Symbol.dispose]()
-    // Before its end was noticed.
-    directory.change()
-    const second = vnet({ [SUBSCRIBE]: none }, VNET_PORT + 2)
-    entries.push(entry(44, VNET_PORT + 2))
+    const second = vnet({ [SUBSCRIBE]: none })
     await second.hears(SUBSCRIBE)
     await going.until(text => text.includes('sn0: registered'))
     expect((await going.end()).status).toBe(0)
   })
 
   test('are over when the user ends it, also where another vnet begins just then', async () => {
+    let third: FakeVnet | undefined
     const first = vnet({
       [SUBSCRIBE](asked) {
         // No events: it takes leave.
-        if (asked.attributes[29]?.[0] === 0) directory.change()
+        if (asked.attributes[29]?.[0] === 0) third = vnet({ [SUBSCRIBE]: none })
         return []
       },
     })
-    const second = vnet({ [SUBSCRIBE]: none }, VNET_PORT + 1)
-    entries.push(entry(43, VNET_PORT + 1))
+    const second = vnet({ [SUBSCRIBE]: none })
     const going = startMain('events')
     await Promise.all([first.hears(SUBSCRIBE), second.hears(SUBSCRIBE)])
     first.event(up)
@@ -362,6 +358,7 @@ describe('events', () => {
     await going.until(text => text.split('\n').length > 2)
     expect((await going.end()).status).toBe(0)
     expect(first.asked.filter(({ cmd }) => cmd === SUBSCRIBE)).toHaveLength(2)
+    expect(third?.asked.filter(({ cmd }) => cmd === SUBSCRIBE)).toEqual([])
   })
 
   test('that were lost are a line, and an object', async () => {
@@ -473,7 +470,8 @@ describe('no vnet, or no such interface', () => {
       if (netns !== undefined) b.string(3, netns)
     }
     let devices = [e0('red'), e0('blue')]
-    const fake = vnet({ [GET_DEVICES]: () => devices, [RESET_STATS]: none })
+    const interfaces = [{ name: 'e0', ifindex: 1, netns: 'blue', inode: 1 }]
+    const fake = vnet({ [GET_DEVICES]: () => devices, [RESET_STATS]: none }, { interfaces })
     expect(await runMain('reset', 'e0')).toEqual(failed('there are 2 interfaces e0: red/e0, blue/e0'))
     expect(await runMain('reset', 'blue/e0')).toEqual(ok(''))
     devices = [e0('red'), e0()]

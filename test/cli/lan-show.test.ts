@@ -1,23 +1,26 @@
 /** `vnet lan show`: what goes to a vnet, octet for octet, what is made of its answers, and how the command is told from `vnet lan`. */
-import { afterEach, describe, expect, test, vi } from 'vitest'
-import { type Entry, ownNamespace } from '../../src/control/directory.ts'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { EOPNOTSUPP, EPERM, VnetError } from '../../src/core/errno.ts'
 import type { MessageBuilder } from '../../src/netlink/index.ts'
-import { type Answers, FakeVnet, VNET_PORT } from '../support/fake-vnet.ts'
-import { memoryNetlink } from '../support/memory-netlink.ts'
+import { type Answers, type FakeOptions, FakeVnet } from '../support/fake-vnet.ts'
 import { runMain } from '../support/run-main.ts'
 
-vi.mock('../../src/kernel/native.ts', async original => ({
-  ...(await original<object>()),
-  loadNative: () => memoryNetlink.native,
-}))
-
 // What runs on the machine is none of ours.
-const { entries } = vi.hoisted(() => ({ entries: [] as Entry[] }))
-vi.mock('../../src/control/directory.ts', async original => ({
-  ...(await original<object>()),
-  readDirectory: () => entries,
+const { directory, users } = vi.hoisted(() => ({
+  directory: { path: '', uid: process.geteuid?.() ?? 0 },
+  users: [] as number[],
 }))
+vi.mock('../../src/control/run-directory.ts', async original => ({
+  ...(await original<object>()),
+  trustedDirectories: () => [directory],
+  otherUsers: () => users,
+}))
+beforeEach(() => {
+  directory.path = mkdtempSync(join(tmpdir(), 'vnet-cli-'))
+})
 
 const [GET_DEVICES, GET_SEGMENT] = [2, 13]
 const MAC = Uint8Array.of(2, 0x4c, 0x4e, 18, 0, 1)
@@ -61,18 +64,24 @@ const SEGMENT: readonly Write[] = [
   counter(2, 'echo', 0),
 ]
 
+const USUAL: FakeOptions = {
+  interfaces: [
+    { name: 'eth9', ifindex: 7, inode: 1 },
+    { name: 'eth8', ifindex: 8, netns: 'red', inode: 1 },
+  ],
+}
+
 let vnets: FakeVnet[] = []
 afterEach(() => {
   for (const vnet of vnets) vnet[Symbol.dispose]()
   vnets = []
-  entries.splice(0)
+  users.splice(0)
+  rmSync(directory.path, { recursive: true })
 })
 
-function vnet(answers: Answers, port = VNET_PORT): FakeVnet {
-  const made = new FakeVnet(memoryNetlink.native, { [GET_DEVICES]: () => [eth9, far], ...answers }, port)
+function vnet(answers: Answers, options: FakeOptions = USUAL): FakeVnet {
+  const made = new FakeVnet(directory.path, { [GET_DEVICES]: () => [eth9, far], ...answers }, options)
   vnets.push(made)
-  const [netns, pidns] = [ownNamespace('net'), ownNamespace('pid')]
-  entries.push({ startTime: '1', pidns, netns, interfaces: [], pid: 42, port })
   return made
 }
 
@@ -199,9 +208,9 @@ describe('whose it is', () => {
       vnet({ [GET_SEGMENT]: () => [] }),
       vnet(
         { [GET_SEGMENT]: refuse(EOPNOTSUPP), [GET_DEVICES]: () => [b => b.u32(1, 9).string(2, 'sn0')] },
-        VNET_PORT + 1,
+        { interfaces: [] },
       ),
-      vnet({ [GET_SEGMENT]: () => [], [GET_DEVICES]: () => [b => b.u32(1, 5).string(2, 'eth3')] }, VNET_PORT + 2),
+      vnet({ [GET_SEGMENT]: () => [], [GET_DEVICES]: () => [b => b.u32(1, 5).string(2, 'eth3')] }),
     ]
     const { status, stdout } = await runMain('lan', 'show', '--hosts')
     expect([status, stdout]).toEqual([0, 'eth9 red/eth8\n\nhost  mac  addresses\n\neth3\n\nhost  mac  addresses\n'])
@@ -219,10 +228,10 @@ describe('whose it is', () => {
 
   test('one that cannot be asked is a line, and status 1, beside those that can', async () => {
     vnet({ [GET_SEGMENT]: () => [] })
-    vnet({ [GET_DEVICES]: refuse(EPERM) }, VNET_PORT + 1)
+    vnet({ [GET_DEVICES]: refuse(EPERM) })
     const { status, stdout, stderr } = await runMain('lan', 'show', '--hosts')
     expect([status, stdout]).toEqual([1, 'eth9 red/eth8\n\nhost  mac  addresses\n'])
-    expect(stderr).toMatch(/^vnet: GET_DEVICES: EPERM, .*; not here\n$/)
+    expect(stderr).toMatch(/^vnet: GET_DEVICES of vnet \d+ \(eth9, eth8\): EPERM, .*; not here\n$/)
   })
 
   test('one that refuses is a line, and status 1, and nothing else where there is nothing', async () => {

@@ -5,13 +5,37 @@ import type { Found, FoundDevice } from '../../src/control/index.ts'
 import { ETIMEDOUT, VnetError } from '../../src/core/errno.ts'
 
 const device: FoundDevice = {
-  ...{ ifindex: 2, name: 'sn0', netns: undefined, port: 1, pid: 7, txQueues: 1, rxQueues: 1, driver: 'snull' },
+  ...{
+    ifindex: 2,
+    name: 'sn0',
+    netns: undefined,
+    vnet: '/run/vnet/7-a.sock',
+    pid: 7,
+    txQueues: 1,
+    rxQueues: 1,
+    driver: 'snull',
+  },
   ...{ carrier: true, flags: 1, mtu: 1500, mac: undefined },
 }
-const entry = { pid: 77, startTime: '1', pidns: 1, netns: 1, port: 1, interfaces: ['far0'] }
-const failed = new VnetError(ETIMEDOUT, 'vnet_nl on port 5')
+const entry = {
+  pid: 77,
+  startTime: '1',
+  pidns: 1,
+  netns: 1,
+  vnet: '/run/vnet/77-a.sock',
+  uid: 0,
+  interfaces: [{ name: 'far0', ifindex: 2, inode: 1 }],
+}
+const failed = new VnetError(ETIMEDOUT, 'GET_DEVICES')
 const complaintAbout = (unknown: string[], found: Found) => complaintOf(unknown, found, 'vnet stats')
-const found = (some: Partial<Found>): Found => ({ devices: [], failed: [], elsewhere: [], ...some })
+const found = (some: Partial<Found>): Found => ({
+  devices: [],
+  here: [],
+  failed: [],
+  elsewhere: [],
+  users: [],
+  ...some,
+})
 
 test('where all that was named is there, or nothing was named, nothing', () => {
   expect(complaintAbout([], found({ devices: [device], failed: [failed], elsewhere: [entry] }))).toBeUndefined()
@@ -29,7 +53,7 @@ test('a vnet elsewhere is proposed when it has what was named, or nothing was na
 })
 
 test('one that did not answer, and may be the one that was meant, is told of', () => {
-  expect(complaintAbout(['sn1'], found({ failed: [failed] }))).toBe(failed.message)
+  expect(complaintAbout(['sn1'], found({ here: [entry], failed: [failed] }))).toBe(failed.message)
   expect(complaintAbout(['sn1'], found({ devices: [device], failed: [failed] }))).toBe(
     `there is no interface sn1, but sn0; ${failed.message}`,
   )

@@ -1,39 +1,45 @@
 /** The client for programs, against a vnet that is told what to answer: what it makes of answers, of silence and of ends. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ControlClient, type DeviceEvent } from '../../src/control/index.ts'
-import type { Native } from '../../src/kernel/native.ts'
-import type { MessageBuilder } from '../../src/netlink/index.ts'
-import { type Answers, FakeVnet, VNET_PORT } from '../support/fake-vnet.ts'
-import { turn } from '../support/memory-net.ts'
-import { MemoryNetlink } from '../support/memory-netlink.ts'
+import { loadNative } from '../../src/kernel/native.ts'
+import { genlmsghdr, MessageBuilder, writeAck } from '../../src/netlink/index.ts'
+import { type Answers, FakeVnet } from '../support/fake-vnet.ts'
 
 const [ECHO, GET_DEVICES, RESET_STATS, GET_PARAM, IOCTL, SUBSCRIBE] = [1, 2, 4, 6, 9, 10]
 const sn0 = { ifindex: 7, name: 'sn0', netns: undefined }
 const up = (b: MessageBuilder) => void b.u32(1, 7).string(2, 'sn0').u32(28, 3)
 
-let netlink: MemoryNetlink
+let directory: string
+/** Of the vnet that was made last. */
+let path: string
 let client: ControlClient
 let ends: Disposable[]
 
 beforeEach(() => {
-  netlink = new MemoryNetlink()
-  client = new ControlClient(netlink.native, { timeoutMs: 300 })
+  directory = mkdtempSync(join(tmpdir(), 'vnet-client-'))
+  client = new ControlClient(loadNative(), { timeoutMs: 300 })
   ends = [client]
 })
 afterEach(() => {
   for (const end of ends) end[Symbol.dispose]()
+  rmSync(directory, { recursive: true })
 })
 
-function vnet(answers: Answers, port?: number): FakeVnet {
-  const made = new FakeVnet(netlink.native, answers, port)
+function vnet(answers: Answers): FakeVnet {
+  const made = new FakeVnet(directory, { [ECHO]: ({ attributes }) => [b => b.binary(1, attributes[1]!)], ...answers })
   ends.push(made)
+  path = made.path
   return made
 }
 
 describe('questions', () => {
   test('a device is told with all that the vnet says, and without what it does not', async () => {
     vnet({ [GET_DEVICES]: () => [b => b.u32(1, 7).string(2, 'sn0').u8(21, 0), b => b.u32(1, 8).string(2, 'x')] })
-    const [first, second] = await client.devices(VNET_PORT)
+    const [first, second] = await client.devices(path)
     expect(first).toMatchObject({ ...sn0, carrier: false })
     const unknown = { netns: undefined, driver: undefined, carrier: undefined, flags: undefined }
     const rest = { ...unknown, mtu: undefined, mac: undefined, txQueues: 0, rxQueues: 0 }
@@ -43,19 +49,19 @@ describe('questions', () => {
   test('many at once are answered each with its own', async () => {
     vnet({ [ECHO]: ({ attributes }) => [b => b.binary(1, attributes[1]!)] })
     const texts = Array.from({ length: 200 }, (_, i) => `text ${i}`)
-    expect(await Promise.all(texts.map(text => client.echo(VNET_PORT, text)))).toEqual(texts)
+    expect(await Promise.all(texts.map(text => client.echo(path, text)))).toEqual(texts)
   })
 
   test('an ioctl that the driver refuses is a result, and not an error', async () => {
     const ifreq = new Uint8Array(40)
     vnet({ [IOCTL]: () => [b => b.s32(27, -95).binary(24, ifreq)] })
-    expect(await client.ioctl(VNET_PORT, sn0, { cmd: 0x89f3 })).toEqual({ result: -95, ifreq, data: undefined })
+    expect(await client.ioctl(path, sn0, { cmd: 0x89f3 })).toEqual({ result: -95, ifreq, data: undefined })
   })
 
   test('an ifreq of the caller’s own is sent as it is', async () => {
     const ifreq = Uint8Array.from({ length: 40 }, (_, i) => i)
     const fake = vnet({ [IOCTL]: () => [b => b.s32(27, 0).binary(24, ifreq)] })
-    await client.ioctl(VNET_PORT, sn0, { cmd: 0x8971, ifreq })
+    await client.ioctl(path, sn0, { cmd: 0x8971, ifreq })
     expect(fake.asked[0]!.attributes[24]).toEqual(ifreq)
   })
 
@@ -64,23 +70,25 @@ describe('questions', () => {
     ['one without what must be in it', () => [(b: MessageBuilder) => b.string(15, 'lockup')]],
   ])('%s to a question for one thing is EPROTO', async (_, answer) => {
     vnet({ [GET_PARAM]: answer as Answers[number] })
-    await expect(client.param(VNET_PORT, sn0, 'lockup')).rejects.toMatchObject({ code: 'EPROTO' })
+    await expect(client.param(path, sn0, 'lockup')).rejects.toMatchObject({ code: 'EPROTO' })
   })
 
   test('a port that nobody has is ECONNREFUSED', async () => {
-    await expect(client.resetStats(VNET_PORT, sn0)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+    await expect(client.resetStats(join(directory, 'none.sock'), sn0)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
   })
 
   test('a text that cannot be sent is refused at once', async () => {
     vnet({ [ECHO]: () => [], [RESET_STATS]: () => [] })
-    await expect(client.echo(VNET_PORT, 'a\0b')).rejects.toThrow(RangeError)
-    await client.resetStats(VNET_PORT, sn0)
+    await expect(client.echo(path, 'a\0b')).rejects.toThrow(RangeError)
+    await client.resetStats(path, sn0)
   })
 })
 
 describe('a subscription', () => {
   const events: DeviceEvent[] = []
-  const subscribe = (options = {}) => client.subscribe(VNET_PORT, event => events.push(event), options)
+  const subscribe = (options = {}) => client.subscribe(path, event => events.push(event), options)
+  /** What was sent before it was asked is told by then. */
+  const told = () => client.echo(path, '')
   beforeEach(() => void events.splice(0))
 
   test('tells events until it is closed, which it tells the vnet', async () => {
@@ -88,7 +96,7 @@ describe('a subscription', () => {
     const subscription = await subscribe({ events: ['up', 'drops'], dropThreshold: 10 })
     fake.event(up)
     fake.event(b => b.u32(1, 7).string(2, 'sn0').u32(28, 6).u64(31, 12n))
-    await turn()
+    await told()
     const rest = { queue: undefined, txTimeouts: undefined, dropped: undefined }
     expect(events).toEqual([
       { ...sn0, ...rest, event: 'up' },
@@ -98,22 +106,24 @@ describe('a subscription', () => {
     await subscription.ended
     await subscription.close()
     fake.event(up)
-    await turn()
+    await told()
     expect(events).toHaveLength(2)
-    const masks = fake.asked.map(({ attributes }) => new DataView(attributes[29]!.buffer).getUint32(0, true))
+    const masks = fake.asked
+      .filter(({ cmd }) => cmd === SUBSCRIBE)
+      .map(({ attributes }) => new DataView(attributes[29]!.buffer).getUint32(0, true))
     expect(masks).toEqual([(1 << 3) | (1 << 6), 0])
   })
 
   test('tells that events were lost before the one that comes', async () => {
     const fake = vnet({ [SUBSCRIBE]: () => [] })
-    const told: string[] = []
-    await using _ = await client.subscribe(VNET_PORT, ({ event }) => told.push(event), {
-      onLost: () => told.push('lost'),
+    const seen: string[] = []
+    await using _ = await client.subscribe(path, ({ event }) => seen.push(event), {
+      onLost: () => seen.push('lost'),
     })
     fake.event(up)
     fake.overrun(up)
-    await turn()
-    expect(told).toEqual(['up', 'lost', 'up'])
+    await told()
+    expect(seen).toEqual(['up', 'lost', 'up'])
   })
 
   test('ends when the vnet does', async () => {
@@ -123,17 +133,11 @@ describe('a subscription', () => {
     await subscription.ended
   })
 
-  test('tells what the vnet sent last, also when its end is noticed first', async () => {
-    let deaf = false
-    const { native } = netlink
-    const createPoller: Native['createPoller'] = (fd, fn) => native.createPoller(fd, status => deaf || fn(status))
-    client = new ControlClient({ ...native, createPoller })
-    ends.push(client)
+  test('tells what the vnet sent last', async () => {
     const fake = vnet({ [SUBSCRIBE]: () => [] })
     const subscription = await subscribe()
-    deaf = true
     fake.event(up)
-    fake[Symbol.dispose]()
+    await fake.end()
     await subscription.ended
     expect(events).toHaveLength(1)
   })
@@ -152,7 +156,7 @@ describe('a subscription', () => {
     await first.ended
     await first.close()
     fake.event(up)
-    await turn()
+    await told()
     expect(events).toHaveLength(1)
   })
 
@@ -161,16 +165,82 @@ describe('a subscription', () => {
     await expect(subscribe()).rejects.toMatchObject({ code: 'ENOENT' })
   })
 
-  test('what is malformed, or comes from another, is passed over', async () => {
+  test('passes over what is malformed, and does not hear the events of another vnet', async () => {
+    const other = vnet({ [SUBSCRIBE]: () => [] })
+    await using _other = await client.subscribe(path, () => {})
     const fake = vnet({ [SUBSCRIBE]: () => [] })
-    const other = vnet({ [SUBSCRIBE]: () => [] }, VNET_PORT + 1)
     await using _ = await subscribe()
-    await using _other = await client.subscribe(VNET_PORT + 1, () => {})
     fake.event(b => b.u32(28, 3))
     fake.event(b => b.u16(1, 7).string(2, 'sn0').u32(28, 3))
     other.event(up)
     fake.event(up)
-    await turn()
+    await told()
     expect(events).toHaveLength(1)
+  })
+})
+
+describe('a vnet', () => {
+  /** Something that listens, and does with each connection what the test says. */
+  async function listener(onClient: (client: Socket) => void): Promise<string> {
+    const clients: Socket[] = []
+    const server = createServer(client => {
+      clients.push(client.on('error', () => {}))
+      onClient(client)
+    })
+    const at = join(directory, 'listener.sock')
+    await new Promise<void>(resolve => server.listen(at, resolve))
+    ends.push({
+      [Symbol.dispose]() {
+        server.close()
+        for (const client of clients) client.destroy()
+      },
+    })
+    return at
+  }
+  const devices = (at: string) => client.devices(at)
+
+  test('that does not answer is ETIMEDOUT, which says how long it was waited for', async () => {
+    const at = await listener(() => {})
+    await expect(devices(at)).rejects.toThrow(/^GET_DEVICES: ETIMEDOUT, .*; it has not answered for 0.3 s$/)
+  })
+
+  test('that accepts nobody delays no question to another', async () => {
+    const silent = await listener(() => {})
+    vnet({ [ECHO]: ({ attributes }) => [b => b.binary(1, attributes[1]!)] })
+    const question = devices(silent)
+    expect(await client.echo(path, 'hello')).toBe('hello')
+    await expect(question).rejects.toMatchObject({ code: 'ETIMEDOUT' })
+  })
+
+  test('that ends with a question unread is ECONNREFUSED, at once', async () => {
+    const at = await listener(client => client.destroy())
+    await expect(devices(at)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+  })
+
+  test('that sends what is not a message is EPROTO', async () => {
+    const at = await listener(client => client.write(Buffer.alloc(16, 0xff)))
+    await expect(devices(at)).rejects.toMatchObject({ code: 'EPROTO' })
+  })
+
+  test('that sends what is no answer is an error that says what is wrong', async () => {
+    const answer = new MessageBuilder().message(0x3f0, 2, 1).payload(genlmsghdr(2, 1)).u16(1, 7).bytes
+    const at = await listener(client => client.write(answer))
+    await expect(devices(at)).rejects.toThrow(/^GET_DEVICES: EPROTO, .*; ifindex: has 2 octets, not 4 /)
+  })
+
+  test('that turns us away says why', async () => {
+    const none = { type: 0, flags: 0, seq: 0, portid: 0, offset: 16, length: 0 }
+    const builder = new MessageBuilder()
+    writeAck(builder, new Uint8Array(16), none, 0, { error: -16, message: 'too many are here' })
+    const at = await listener(client => client.end(builder.bytes))
+    await expect(devices(at)).rejects.toThrow(/^GET_DEVICES: EBUSY, .*; too many are here$/)
+  })
+
+  test('is not asked by a client that is closed, whose questions under way end', async () => {
+    const at = await listener(() => {})
+    const question = expect(devices(at)).rejects.toMatchObject({ code: 'ECANCELED' })
+    client.close()
+    await question
+    await expect(devices(at)).rejects.toMatchObject({ code: 'EBADF' })
   })
 })

@@ -1,97 +1,101 @@
-/** The files by which running vnets are found: whole, readable by everybody, gone with their process. */
-import { spawn } from 'node:child_process'
+/** The files by which running vnets are found: whole, their owner's, gone with their process. */
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { Announcement, type Entry, ownNamespace, readDirectory, watchDirectory } from '../../src/control/directory.ts'
+import { Announcement } from '../../src/control/announcement.ts'
+import { type Entry, ownNamespace, readDirectories, watchDirectories } from '../../src/control/directory.ts'
 
-let root: string
+const self = process.geteuid?.() ?? 0
+const sn0 = { name: 'sn0', ifindex: 7, inode: 4 }
+const sn1 = { name: '\udcff', ifindex: 8, netns: 'red', inode: 5 }
+
 let directory: string
 beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'vnet-directory-'))
-  directory = join(root, 'vnet')
+  directory = mkdtempSync(join(tmpdir(), 'vnet-directory-'))
 })
-afterEach(() => rmSync(root, { recursive: true }))
+afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
+let files = 0
 const foreign = (entry: Partial<Record<keyof Entry, unknown>>) => {
-  const usual = { pid: process.pid, startTime: '1', pidns: ownNamespace('pid'), netns: 1, port: 1, interfaces: [] }
-  writeFileSync(join(directory, `${Math.random()}.json`), JSON.stringify({ ...usual, ...entry }))
+  const usual = { pid: process.pid, startTime: '1', pidns: ownNamespace('pid'), netns: 1, interfaces: [] }
+  const file = join(directory, `1-${(files++).toString(16)}.json`)
+  writeFileSync(file, JSON.stringify({ ...usual, ...entry }))
+  return file
+}
+const read = (uid = self) => readDirectories([{ path: directory, uid }])
+const announced = () => {
+  const made = new Announcement(directory)
+  made.write([])
+  return made
 }
 
-test('what is announced is found, with the namespace it is in, until it is removed', () => {
-  const announcement = new Announcement(42, directory)
-  announcement.write(['sn0'])
-  announcement.write(['sn0', 'sn1'])
-  const [found] = readDirectory(directory)
-  expect(found).toMatchObject({ pid: process.pid, port: 42, netns: ownNamespace('net'), interfaces: ['sn0', 'sn1'] })
+test('what is announced is found, with its socket and the place of each interface, until it is removed', () => {
+  const announcement = new Announcement(directory)
+  announcement.write([sn0])
+  announcement.write([sn0, sn1])
+  const [found] = read()
+  const who = { pid: process.pid, uid: self, netns: ownNamespace('net') }
+  expect(found).toMatchObject({ ...who, vnet: announcement.socket, interfaces: [sn0, sn1] })
   expect(readdirSync(directory)).toHaveLength(1)
   announcement.remove()
   announcement.remove()
-  expect(readdirSync(directory)).toEqual([])
+  // The directory of a user goes with the last vnet.
+  expect([read(), readdirSync(join(directory, '..')).includes(directory)]).toEqual([[], false])
 })
 
-test('everybody may read it, and only its owner write it, whatever the umask', () => {
+test('everybody who gets into the directory may read it, and only its owner write it, whatever the umask', () => {
   const umask = process.umask(0o077)
   try {
-    new Announcement(42, directory).write([])
+    announced()
   } finally {
     process.umask(umask)
   }
   const [file] = readdirSync(directory)
-  expect(statSync(directory).mode & 0o777).toBe(0o755)
   expect(statSync(join(directory, file!)).mode & 0o777).toBe(0o644)
 })
 
 test('several of one process are told apart', () => {
-  const two = [new Announcement(1, directory), new Announcement(2, directory)]
-  for (const each of two) each.write([])
-  expect(
-    readDirectory(directory)
-      .map(({ port }) => port)
-      .sort(),
-  ).toEqual([1, 2])
+  const two = [announced(), announced()]
+  expect(new Set(read().map(({ vnet }) => vnet))).toEqual(new Set(two.map(({ socket }) => socket)))
   two[0]!.remove()
-  expect(readDirectory(directory).map(({ port }) => port)).toEqual([2])
+  expect(read().map(({ vnet }) => vnet)).toEqual([two[1]!.socket])
 })
 
-test('the file of a process that is gone, or whose number is another’s now, is not found, and removed', async () => {
-  new Announcement(42, directory).write([])
+test('what a process that is gone, or whose number is another’s now, left is not found, and removed', async () => {
+  const { socket } = announced()
   const child = spawn('true')
   await once(child, 'exit')
-  foreign({ pid: child.pid })
+  writeFileSync(foreign({ pid: child.pid }).replace('.json', '.sock'), '')
   foreign({ pid: process.pid, startTime: '1' })
-  expect(readDirectory(directory).map(({ port }) => port)).toEqual([42])
+  expect(read().map(({ vnet }) => vnet)).toEqual([socket])
   expect(readdirSync(directory)).toHaveLength(1)
 })
 
 test('a process that is hidden from us runs, as long as a signal could not be sent to it for want of rights', () => {
-  new Announcement(42, directory).write([])
+  const { socket } = announced()
   // More than any process has.
-  foreign({ pid: 2 ** 22 + 1, port: 43 })
+  foreign({ pid: 2 ** 22 + 1 })
   const kill = vi.spyOn(process, 'kill').mockImplementation(() => {
     throw Object.assign(new Error(), { code: 'EPERM' })
   })
-  expect(
-    readDirectory(directory)
-      .map(({ port }) => port)
-      .sort(),
-  ).toEqual([42, 43])
+  expect(read()).toHaveLength(2)
   kill.mockRestore()
-  expect(readDirectory(directory).map(({ port }) => port)).toEqual([42])
+  expect(read().map(({ vnet }) => vnet)).toEqual([socket])
 })
 
 test('a change in the directory is told, and none after the end', async () => {
-  using _ = watchDirectory(() => expect.unreachable(), join(root, 'nowhere'))
-  const announcement = new Announcement(42, directory)
-  announcement.write([])
+  using _ = watchDirectories(() => expect.unreachable(), [{ path: join(directory, 'nowhere'), uid: 0 }])
+  const announcement = announced()
   const changes: number[] = []
   let told = () => {}
-  const watching = watchDirectory(() => {
-    changes.push(readDirectory(directory).length)
+  const onChange = () => {
+    changes.push(read().length)
     told()
-  }, directory)
+  }
+  const watching = watchDirectories(onChange, [{ path: directory, uid: self }])
   const until = async (count: number) => {
     while (changes.at(-1) !== count) {
       await new Promise<void>(resolve => {
@@ -99,7 +103,7 @@ test('a change in the directory is told, and none after the end', async () => {
       })
     }
   }
-  new Announcement(43, directory).write([])
+  announced()
   await until(2)
   announcement.remove()
   await until(1)
@@ -107,23 +111,30 @@ test('a change in the directory is told, and none after the end', async () => {
 })
 
 test('process numbers of another namespace are not judged', () => {
-  new Announcement(42, directory).write([])
-  foreign({ port: 43, pidns: 1 })
-  expect(
-    readDirectory(directory)
-      .map(({ port }) => port)
-      .sort(),
-  ).toEqual([42, 43])
+  announced()
+  foreign({ pidns: 1 })
+  expect(read()).toHaveLength(2)
 })
 
-test('what is no such file is passed over and left, and no directory is no vnet', () => {
-  expect(readDirectory(directory)).toEqual([])
-  const announcement = new Announcement(42, directory)
-  announcement.write([])
-  const junk = { 'a.json': '{', 'b.json': '[]', 'c.json': 'null', 'd.txt': '{}', 'e.json': '{"pid":1}' }
+test('what is malformed is passed over and left, and no directory is no vnet', () => {
+  expect(readDirectories([{ path: join(directory, 'nowhere'), uid: self }])).toEqual([])
+  const { socket } = announced()
+  const junk = { '1-a1.json': '{', '1-b1.json': '[]', '1-c1.json': 'null', 'd.txt': '{}', '1-e1.json': '{"pid":1}' }
   for (const [name, text] of Object.entries(junk)) writeFileSync(join(directory, name), text)
-  foreign({ port: -1 })
-  foreign({ interfaces: [1] })
-  expect(readDirectory(directory).map(({ port }) => port)).toEqual([42])
-  expect(readdirSync(directory)).toHaveLength(8)
+  const interfaces = [1, 'sn0', {}, { ...sn0, ifindex: 0 }, { ...sn0, name: 'x'.repeat(16) }, { ...sn0, netns: 1 }]
+  for (const each of interfaces) foreign({ interfaces: [each] })
+  foreign({ pid: -1 })
+  foreign({ interfaces: 'sn0' })
+  expect(read().map(({ vnet }) => vnet)).toEqual([socket])
+  expect(readdirSync(directory)).toHaveLength(14)
+})
+
+test('a link, a FIFO, a directory, a file of another user or of a megabyte is not read', () => {
+  const entry = foreign({ pidns: 1 })
+  expect([read().length, read(self + 1).length]).toEqual([1, 0])
+  symlinkSync(entry, join(directory, '1-aa.json'))
+  mkdirSync(join(directory, '1-bb.json'))
+  expect(spawnSync('mkfifo', [join(directory, '1-cc.json')]).status).toBe(0)
+  foreign({ pidns: 1, startTime: 'x'.repeat(1 << 20) })
+  expect(read()).toHaveLength(1)
 })

@@ -3,17 +3,17 @@
  * such vnets get the same requests, one amid zeros, the other amid ones. Both must reply alike, and
  * exactly once to every request that wants an end of its reply.
  */
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { dispatch } from '../../src/control/dispatch.ts'
-import type { Parts } from '../../src/control/dumps.ts'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Client, Parts } from '../../src/control/dispatch.ts'
 import { Events } from '../../src/control/events.ts'
 import { VNET_GENL_ID } from '../../src/control/family.ts'
 import { nlctrl } from '../../src/control/nlctrl.ts'
 import { vnetFamily } from '../../src/control/vnet-family.ts'
 import { defaultParams } from '../../src/core/driver.ts'
-import { EAGAIN, EBUSY, EINVAL, ENODEV, ENOENT, EOPNOTSUPP, EPERM, ETIMEDOUT } from '../../src/core/errno.ts'
+import { EINVAL, ENODEV, ENOENT, EOPNOTSUPP, EPERM } from '../../src/core/errno.ts'
 import { driver } from '../../src/drivers/snull.ts'
 import {
+  getU32,
   type MessageBuilder,
   messages,
   NLM_F_ACK,
@@ -34,24 +34,15 @@ import {
   seedsOf,
   type Whole,
 } from '../support/fuzz-netlink.ts'
-import { request } from '../support/genl-request.ts'
+import { dispatchAll, request } from '../support/genl-request.ts'
 import { addDevice, addDriver, memoryNets, turn } from '../support/memory-net.ts'
 import { SEED, scaled } from '../support/scale.ts'
-
-// A request may name any process of the machine, and this test may be root's.
-vi.mock('../../src/control/process-memory.ts', () => ({
-  ProcessMemory: class {
-    read = () => -14
-    write = () => -14;
-    [Symbol.dispose]() {}
-  },
-}))
 
 const COUNT = scaled(1_000_000)
 /** Octets around. */
 const AROUND = 64
 /** What a request may be refused with. */
-const REFUSALS = new Set([EPERM, ENOENT, EBUSY, ENODEV, EINVAL, EOPNOTSUPP, ETIMEDOUT].map(errno => -errno))
+const REFUSALS = new Set([EPERM, ENOENT, ENODEV, EINVAL, EOPNOTSUPP].map(errno => -errno))
 
 const memoryNet = memoryNets()
 const ends: Disposable[] = []
@@ -85,11 +76,7 @@ async function vnet(around: number) {
   const netnsOf = (dev: unknown) => (dev === other.dev ? 'red' : undefined)
   const values = (devices[0]!.priv as { params: Record<string, unknown> }).params
   let turns = 0
-  // Now and then a subscriber has no room, and is none any more.
-  const events = new Events(memory.net, netnsOf, {
-    send: (_, octets) => (++turns % 64 === 0 ? -EAGAIN : octets.length),
-    multicast() {},
-  })
+  const events = new Events(memory.net, netnsOf)
   ends.push(events)
   const module = { name: 'snull', params: driver.params, values }
   const family = vnetFamily({ devices: memory.net.devices, netnsOf, module, subscribers: events.subscribers })
@@ -106,20 +93,23 @@ async function vnet(around: number) {
   const onDefect = (error: unknown) => {
     throw error
   }
-  function tell(octets: Uint8Array, port: number, uid: number, busy: boolean): Buffer {
+  // Some may change nothing. Now and then one has no room for an event.
+  const clients = Array.from({ length: 8 }, (_, n): Client => {
+    const missing = n < 4 ? undefined : 'that is for root'
+    return { missing, onDrained: undefined, tell: () => ++turns % 64 !== 0, send: say, dump }
+  })
+  function dump(parts: Parts): void {
+    for (let done: boolean | undefined = false; !done; ) {
+      const next = parts.next()
+      say(next.value)
+      done = next.done
+    }
+  }
+  function tell(octets: Uint8Array, client: number): Buffer {
     bytes.fill(around)
     given.set(octets)
     end = 0
-    const dump = (parts: Parts) => {
-      if (busy) return false
-      let next: IteratorResult<Uint8Array, Uint8Array>
-      do {
-        next = parts.next()
-        say(next.value)
-      } while (!next.done)
-      return true
-    }
-    dispatch(families, given, octets.length, { port, uid, mayChange: uid < 4, send: say, dump }, onDefect)
+    dispatchAll(families, given, octets.length, clients[client] as Client, onDefect)
     return said.subarray(0, end)
   }
   return { ...memory, events, tell }
@@ -147,7 +137,7 @@ function right(): Uint8Array[] {
     ask(8, b => b.string(2, 'sn1').string(22, 'lockup').u32(10, 0)),
     ask(9, b => b.u32(1, 2).u32(23, 0x89f1).binary(24, ifreq).binary(26, new Uint8Array(200))),
     ask(9, b => b.u32(1, 3).u32(23, 0x89f3).binary(24, ifreq).binary(26, new Uint8Array(8)), 0),
-    ask(9, b => b.string(2, 'sn0').u32(23, 0x8971).binary(24, ifreq).u32(25, 1)),
+    ask(9, b => b.string(2, 'sn0').u32(23, 0x8971).binary(24, ifreq)),
     ask(10, b => b.u32(29, 6).u64(30, 5n)),
     ask(10, b => b.u32(29, 0), 0),
   ]
@@ -170,10 +160,11 @@ const tells = (octets: Uint8Array, { type, at }: Whole) => type !== VNET_GENL_ID
 const isDump = (whole: Whole) => isRequest(whole) && (whole.flags & NLM_F_DUMP) === NLM_F_DUMP
 
 /** Holds what was said against what was asked; throws when there is too little of it or too much. */
-function hold(asked: readonly Whole[], octets: Uint8Array, said: Said[], port: number): void {
+function hold(asked: readonly Whole[], octets: Uint8Array, said: Said[]): void {
   let next = 0
   for (const whole of asked) {
     const first = next
+    const portid = getU32(octets, whole.at + 12)
     while (said[next]?.seq === whole.seq && said[next]!.error === undefined) next++
     const answers = next - first
     const end = said[next]?.seq === whole.seq ? said[next++] : undefined
@@ -185,13 +176,13 @@ function hold(asked: readonly Whole[], octets: Uint8Array, said: Said[], port: n
       const due = (end?.error ?? 0) === 0 && tells(octets, whole) ? 1 : 0
       if (answers !== due) throw new Error(`${whole.seq} got ${answers} answers`)
     }
+    if (said.slice(first, next).some(each => each.portid !== portid)) throw new Error(`${whole.seq}: another port`)
     if (end !== undefined && end.error !== 0 && !REFUSALS.has(end.error!)) throw new Error(`refused with ${end.error}`)
     const header = Buffer.from(octets.subarray(whole.at, whole.at + 16)).toString('latin1')
     if (end?.type === NLMSG_ERROR && end.quoted !== header) throw new Error(`${whole.seq}: another header is quoted`)
     if (end?.type === NLMSG_DONE && !isDump(whole)) throw new Error(`${whole.seq} asked for no dump`)
   }
   if (next !== said.length) throw new Error(`${said.length - next} messages are for nobody`)
-  if (said.some(({ portid }) => portid !== port)) throw new Error('something is for another port')
 }
 
 test('a vnet answers random and bent datagrams, each request of them once, and reads nothing around them', {
@@ -205,12 +196,12 @@ test('a vnet answers random and bent datagrams, each request of them once, and r
     for (let i = 0; i < FUZZ_BLOCK; i++) {
       const octets = bender.octets.subarray(0, bender.next())
       const asked = numberMessages(octets, octets.length, i * 64)
-      const [port, uid, busy] = [1 + chance.below(200), chance.below(8), chance.below(32) === 0]
+      const client = chance.below(8)
       try {
-        const said = zeros.tell(octets, port, uid, busy)
-        if (!said.equals(ones.tell(octets, port, uid, busy))) throw new Error('what is around it makes a difference')
+        const said = zeros.tell(octets, client)
+        if (!said.equals(ones.tell(octets, client))) throw new Error('what is around it makes a difference')
         const all = heard(said)
-        hold(asked, octets, all, port)
+        hold(asked, octets, all)
         told.requests += asked.length
         for (const { error } of all) {
           if (error === undefined) told.answers++
@@ -220,7 +211,7 @@ test('a vnet answers random and bent datagrams, each request of them once, and r
         throw failure(seed, i, octets, error)
       }
     }
-    expect(zeros.events.subscribers.all.length, `seed ${seed}`).toBeLessThanOrEqual(64)
+    expect(zeros.events.subscribers.all.length, `seed ${seed}`).toBeLessThanOrEqual(8)
     // What the datagrams set in motion goes on.
     await turn()
   }
@@ -228,8 +219,6 @@ test('a vnet answers random and bent datagrams, each request of them once, and r
   expect(told.requests).toBeGreaterThan(COUNT / 2)
   expect(told.answers).toBeGreaterThan(COUNT / 4)
   for (const error of [0, ...REFUSALS]) {
-    // A deadline is an attribute that few have.
-    const least = error === -ETIMEDOUT ? 0 : COUNT / 10_000
-    expect(refused.get(error) ?? 0, `refused with ${error}`).toBeGreaterThanOrEqual(least)
+    expect(refused.get(error) ?? 0, `refused with ${error}`).toBeGreaterThanOrEqual(COUNT / 10_000)
   }
 })

@@ -3,13 +3,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { ControlClient, serveControl } from '../../src/control/index.ts'
+import { readDirectories } from '../../src/control/directory.ts'
+import { ControlClient, type Entry, serveControl } from '../../src/control/index.ts'
+import { namedDirectory } from '../../src/control/run-directory.ts'
 import type { SegmentEntry, SegmentEntryKind } from '../../src/core/segment-entry.ts'
+import { loadNative } from '../../src/kernel/native.ts'
 import { addDevice, memoryNets } from '../support/memory-net.ts'
-import { MemoryNetlink } from '../support/memory-netlink.ts'
 
-const VNET_PORT = 0x766e6574
 const memoryNet = memoryNets()
+const native = loadNative()
 const MAC = Uint8Array.of(2, 0, 0, 0, 0, 9)
 const IP = Uint8Array.of(198, 18, 0, 9)
 const IP6 = Uint8Array.of(0x20, 1, 0xd, 0xb8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9)
@@ -43,21 +45,21 @@ afterEach(() => {
 
 /** A vnet whose driver tells these entries, and a client; the kinds it was asked for. */
 async function served(segment?: (kinds: ReadonlySet<SegmentEntryKind>) => Iterable<SegmentEntry>) {
-  const netlink = new MemoryNetlink()
   const memory = memoryNet()
   const { dev } = await addDevice(memory, {}, { name: 'eth9' })
   const module = { name: 'lan', params: {}, values: {}, segment }
-  ends.push(serveControl(netlink.native, memory.net, { module, directory: join(root, 'vnet') }))
-  const client = new ControlClient(netlink.native)
+  ends.push(serveControl(native, memory.net, { module, directory: join(root, 'vnet') }))
+  const client = new ControlClient(native)
   ends.push(client)
   const device = { ifindex: dev.ifindex, name: 'eth9', netns: undefined }
-  return { ...memory, client, device }
+  const [entry] = readDirectories(namedDirectory(join(root, 'vnet')))
+  return { ...memory, client, device, vnet: (entry as Entry).vnet }
 }
 
 describe('a segment', () => {
   test('comes with everything that its driver tells, addresses as text', async () => {
-    const { client, device } = await served(() => ENTRIES)
-    expect(await client.segment(VNET_PORT, device)).toEqual({
+    const { client, device, vnet } = await served(() => ENTRIES)
+    expect(await client.segment(vnet, device)).toEqual({
       hosts: [
         { name: 'web', mac: '02:00:00:00:00:09', addresses: ['198.18.0.9', '2001:db8:0:1::9'], router: true },
         { name: undefined, mac: '02:00:00:00:00:09', addresses: [], router: false },
@@ -87,11 +89,11 @@ describe('a segment', () => {
     [[], []],
   ])('of the kinds %j the driver is asked for %j', async (kinds, wanted) => {
     const asked: SegmentEntryKind[][] = []
-    const { client, device } = await served(kinds => {
+    const { client, device, vnet } = await served(kinds => {
       asked.push([...kinds])
       return []
     })
-    await client.segment(VNET_PORT, device, kinds)
+    await client.segment(vnet, device, kinds)
     expect(asked).toEqual([wanted])
   })
 
@@ -110,8 +112,8 @@ describe('a segment', () => {
         }
       }
     }
-    const { client, device } = await served(many)
-    const answer = client.segment(VNET_PORT, device)
+    const { client, device, vnet } = await served(many)
+    const answer = client.segment(vnet, device)
     while (made === 0) await new Promise(resolve => setImmediate(resolve))
     // A turn of the event loop makes a few parts; frames have the next.
     expect(made).toBeLessThan(1000)
@@ -125,19 +127,19 @@ describe('a segment', () => {
     ['a driver without one', undefined, {}, 'EOPNOTSUPP', 'lan has no segment behind its devices'],
     ['a device that is not there', () => [], { name: 'eth7' }, 'ENODEV', 'there is no such interface'],
   ])('%s has none', async (_, segment, which, code, advice) => {
-    const { client, device } = await served(segment)
-    await expect(client.segment(VNET_PORT, { ...device, ...which })).rejects.toMatchObject({ code, advice })
+    const { client, device, vnet } = await served(segment)
+    await expect(client.segment(vnet, { ...device, ...which })).rejects.toMatchObject({ code, advice })
   })
 
   test('that its driver fails to tell is an error, a line in the log, and the next question is answered', async () => {
     let fails = true
-    const { client, device, lines } = await served(function* () {
+    const { client, device, vnet, lines } = await served(function* () {
       yield* ENTRIES
       if (fails) throw new Error('boom')
     })
-    await expect(client.segment(VNET_PORT, device)).rejects.toMatchObject({ code: 'EIO' })
+    await expect(client.segment(vnet, device)).rejects.toMatchObject({ code: 'EIO' })
     expect(lines.slice(1)).toEqual([expect.stringMatching(/^control: Error: boom/)])
     fails = false
-    expect((await client.segment(VNET_PORT, device)).hosts).toHaveLength(2)
+    expect((await client.segment(vnet, device)).hosts).toHaveLength(2)
   })
 })

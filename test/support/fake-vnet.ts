@@ -1,11 +1,11 @@
 /**
- * A vnet that is only its control socket: it answers what a test tells it to, as octets, and remembers what it was asked. It is
- * written on the codec alone, so that a client is not tested against a mistake that server and client share.
+ * A vnet that is only its socket and the file beside it: it answers what a test tells it to, as bytes, and remembers what it was
+ * asked. It is written on the codec and node:net, so that a client is not tested against a mistake that server and client share.
  */
-
-import { UserSocket } from '../../src/control/socket.ts'
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createServer, type Server, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { ENOENT, VnetError } from '../../src/core/errno.ts'
-import type { Native } from '../../src/kernel/native.ts'
 import {
   type Attribute,
   attributes,
@@ -21,7 +21,6 @@ import {
   writeDone,
 } from '../../src/netlink/index.ts'
 
-export const VNET_PORT = 0x766e6574
 const FAMILY = 0x3f0
 const EVENT = 11
 
@@ -37,16 +36,44 @@ export interface Asked {
 /** What a command is answered, message by message; a VnetError that it throws is the refusal. */
 export type Answers = Readonly<Record<number, (asked: Asked) => readonly Write[]>>
 
+/** What its file says beside what is usual; `file: false` is none. */
+export interface FakeOptions {
+  readonly file?: false
+  readonly pid?: number
+  readonly interfaces?: readonly object[]
+  readonly netns?: number
+}
+
+const inode = (kind: string) => statSync(`/proc/self/ns/${kind}`).ino
+
+/** sn0, and sn1 in red. */
+const usual = () => [
+  { name: 'sn0', ifindex: 7, inode: inode('net') },
+  { name: 'sn1', ifindex: 8, netns: 'red', inode: 1 },
+]
+
 export class FakeVnet implements Disposable {
   readonly asked: Asked[] = []
+  /** The path of its socket: what a client asks it by. */
+  readonly path: string
   readonly #answers: Answers
-  readonly #socket: UserSocket
-  readonly #subscribers = new Set<number>()
+  readonly #server: Server
+  readonly #clients = new Set<Socket>()
+  readonly #subscribers = new Set<Socket>()
+  readonly #file: string
   #heard = () => {}
 
-  constructor(native: Native, answers: Answers, port = VNET_PORT) {
+  constructor(directory: string, answers: Answers, options: FakeOptions = {}) {
+    const { pid = process.pid, interfaces = usual(), netns = inode('net') } = options
     this.#answers = answers
-    this.#socket = UserSocket.open(native, [port], (bytes, length, sender) => this.#answer(bytes, length, sender))
+    // Those that are made later come later in the directory.
+    const name = join(directory, `${pid}-${process.hrtime.bigint().toString(16)}`)
+    this.path = `${name}.sock`
+    this.#file = `${name}.json`
+    this.#server = createServer(client => this.#connected(client)).listen(this.path)
+    if (options.file === false) return
+    const startTime = readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/.*\) /s, '').split(' ')[19]
+    writeFileSync(this.#file, JSON.stringify({ pid, startTime, pidns: inode('pid'), netns, interfaces }))
   }
 
   /** Settles when it has been asked for a command so many times. */
@@ -70,14 +97,40 @@ export class FakeVnet implements Disposable {
 
   #tell(builder: MessageBuilder, write: Write): void {
     write(builder.message(FAMILY, 0, 0).payload(genlmsghdr(EVENT, 1)))
-    for (const port of this.#subscribers) this.#socket.send(port, builder.bytes)
+    for (const client of this.#subscribers) client.write(builder.bytes.slice())
   }
 
   [Symbol.dispose](): void {
-    this.#socket.close()
+    rmSync(this.#file, { force: true })
+    this.#server.close()
+    for (const client of this.#clients) client.destroy()
   }
 
-  #answer(bytes: Uint8Array, length: number, client: number): void {
+  /** Ends when its clients have all that was sent to them. */
+  async end(): Promise<void> {
+    for (const client of this.#clients) await new Promise<void>(resolve => client.end(resolve))
+    this[Symbol.dispose]()
+  }
+
+  #connected(client: Socket): void {
+    this.#clients.add(client)
+    let unread: Buffer = Buffer.alloc(0)
+    client.on('error', () => {})
+    client.on('close', () => {
+      this.#clients.delete(client)
+      this.#subscribers.delete(client)
+    })
+    client.on('data', octets => {
+      unread = Buffer.concat([unread, octets])
+      while (unread.length >= 4 && unread.readUInt32LE(0) <= unread.length) {
+        const length = (unread.readUInt32LE(0) + 3) & ~3
+        this.#answer(new Uint8Array(unread), length, client)
+        unread = unread.subarray(length)
+      }
+    })
+  }
+
+  #answer(bytes: Uint8Array, length: number, client: Socket): void {
     for (const message of messages(bytes, 0, length)) {
       if ((message.flags & NLM_F_REQUEST) === 0) continue
       const request = parseGenl(bytes, message)
@@ -90,22 +143,22 @@ export class FakeVnet implements Disposable {
       }
       const builder = new MessageBuilder()
       const send = () => {
-        this.#socket.send(client, builder.bytes)
+        client.write(builder.bytes.slice())
         builder.reset()
       }
       try {
         const writes = message.type === FAMILY ? this.#perform(asked, client) : [this.#family]
         const type = message.type
         for (const write of writes) {
-          builder.message(type, asked.dump ? NLM_F_MULTI : 0, message.seq, client).payload(genlmsghdr(asked.cmd, 1))
+          builder.message(type, asked.dump ? NLM_F_MULTI : 0, message.seq).payload(genlmsghdr(asked.cmd, 1))
           write(builder)
           send()
         }
-        if (asked.dump) writeDone(builder, message.seq, client, { error: 0 })
-        else if (message.flags & NLM_F_ACK) writeAck(builder, bytes, message, client, { error: 0 })
+        if (asked.dump) writeDone(builder, message.seq, 0, { error: 0 })
+        else if (message.flags & NLM_F_ACK) writeAck(builder, bytes, message, 0, { error: 0 })
       } catch (error) {
         if (!(error instanceof VnetError)) throw error
-        writeAck(builder, bytes, message, client, { error: -error.errno, message: error.advice ?? error.message })
+        writeAck(builder, bytes, message, 0, { error: -error.errno, message: error.advice ?? error.message })
       }
       send()
     }
@@ -113,7 +166,7 @@ export class FakeVnet implements Disposable {
 
   readonly #family: Write = builder => void builder.string(2, 'vnet_nl').u16(1, FAMILY)
 
-  #perform(asked: Asked, client: number): readonly Write[] {
+  #perform(asked: Asked, client: Socket): readonly Write[] {
     this.asked.push(asked)
     this.#heard()
     const answer = this.#answers[asked.cmd]

@@ -1,32 +1,20 @@
-"""Asks a vnet by plain sockets: python3 genl-ask.py PORT REQUEST..., in its namespace.
+"""Asks a vnet by its socket, as whoever runs this: python3 genl-ask.py SOCKET REQUEST...
 
-A REQUEST is CMD[:ATTRIBUTE...], an ATTRIBUTE is TYPE=HEX. `GROUP=N` in place of a request joins a multicast group, `IOCTL=IF,N,HEX` makes
-SIOCDEVPRIVATE + N on memory of this process that holds HEX, and `IOCTL=IF,N,HEX,PID,ADDRESS` on that of another process.
-Prints a JSON line for each. `genl-ask.py hold HEX` is such a process: it tells its PID and ADDRESS, and once its input ends what is there.
+A REQUEST is CMD[:ATTRIBUTE...], an ATTRIBUTE is TYPE=HEX. `IOCTL=IF,N,HEX` in place of a request makes SIOCDEVPRIVATE + N with HEX.
+Prints a JSON line for each: the attributes of the answer, the error, and its text.
 """
-import ctypes
 import json
-import os
 import socket
 import struct
 import sys
 
-NETLINK_USERSOCK = 2
 REQUEST, ACK = 1, 4
 NLMSG_ERROR = 2
-SOL_NETLINK, ADD_MEMBERSHIP = 270, 1
 SIOCDEVPRIVATE = 0x89f0
 FAMILY = 0x3f0
-if sys.argv[1] == 'hold':
-    held = ctypes.create_string_buffer(bytes.fromhex(sys.argv[2]), len(sys.argv[2]) // 2)
-    print(json.dumps({'pid': os.getpid(), 'address': ctypes.addressof(held)}), flush=True)
-    sys.stdin.read()
-    print(json.dumps({'data': held.raw.hex()}))
-    sys.exit()
-port = int(sys.argv[1])
-sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_USERSOCK)
-sock.bind((0, 0))
+sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 sock.settimeout(10)
+sock.connect(sys.argv[1])
 
 
 def attribute(kind, payload):
@@ -45,35 +33,32 @@ def attributes(octets):
 
 def ask(command, octets):
     body = struct.pack('=BBH', command, 1, 0) + octets
-    sock.sendto(struct.pack('=IHHII', 16 + len(body), FAMILY, REQUEST | ACK, 1, 0) + body, (port, 0))
+    sock.sendall(struct.pack('=IHHII', 16 + len(body), FAMILY, REQUEST | ACK, 1, 0) + body)
     answer = {}
     while True:
-        datagram = sock.recv(65536)
-        _, kind, _, sequence, _ = struct.unpack_from('=IHHII', datagram)
-        assert sequence == 1
+        header = sock.recv(16, socket.MSG_WAITALL)
+        if len(header) < 16:
+            return {'error': 'closed'}
+        size, kind, _, _, _ = struct.unpack('=IHHII', header)
+        payload = sock.recv((size + 3 & ~3) - 16, socket.MSG_WAITALL)[:size - 16]
         if kind == NLMSG_ERROR:
-            error, = struct.unpack_from('=i', datagram, 16)
-            return {**answer, 'error': error}
-        answer = attributes(datagram[20:])
+            error, = struct.unpack_from('=i', payload)
+            told = attributes(payload[20:])
+            text = bytes.fromhex(told[1]).rstrip(b'\0').decode() if 1 in told else None
+            return {**answer, 'error': error, **({'text': text} if text else {})}
+        answer = attributes(payload[4:])
 
 
-def ioctl(name, number, text, pid=None, address=None):
-    memory = ctypes.create_string_buffer(bytes.fromhex(text), len(text) // 2)
-    ifreq = struct.pack('=16sQ16x', name.encode(), int(address or ctypes.addressof(memory)))
+def ioctl(name, number, text):
+    ifreq = struct.pack('=16sQ16x', name.encode(), 0)
     answer = ask(9, attribute(2, name.encode()) + attribute(23, struct.pack('=I', SIOCDEVPRIVATE + int(number)))
-                 + attribute(24, ifreq) + attribute(25, struct.pack('=I', int(pid or os.getpid()))))
+                 + attribute(24, ifreq) + attribute(26, bytes.fromhex(text)))
     result, = struct.unpack('=i', bytes.fromhex(answer[27]))
-    return {'result': result, 'data': memory.raw.hex()}
+    return {'result': result, 'data': answer.get(26)}
 
 
 for request in sys.argv[2:]:
-    if request.startswith('GROUP='):
-        try:
-            sock.setsockopt(SOL_NETLINK, ADD_MEMBERSHIP, int(request[6:]))
-            print(json.dumps({'error': 0}))
-        except OSError as error:
-            print(json.dumps({'error': -error.errno}))
-    elif request.startswith('IOCTL='):
+    if request.startswith('IOCTL='):
         print(json.dumps(ioctl(*request[6:].split(','))))
     else:
         command, *rest = request.split(':')

@@ -1,4 +1,4 @@
-"""A generic netlink client with plain sockets, as libnl speaks: python3 genl-client.py PORT, in the namespace of a vnet.
+"""A generic netlink client with plain sockets, python3 genl-client.py SOCKET, which is that of a vnet.
 
 Prints, as JSON: the number of the family vnet_nl, what another name gives, the names of the devices, and what a request with an
 attribute that nobody knows is told.
@@ -8,13 +8,11 @@ import socket
 import struct
 import sys
 
-NETLINK_USERSOCK = 2
 REQUEST, ACK, DUMP = 1, 4, 0x300
 NLMSG_ERROR, NLMSG_DONE = 2, 3
-port = int(sys.argv[1])
-sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_USERSOCK)
-sock.bind((0, 0))
+sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 sock.settimeout(10)
+sock.connect(sys.argv[1])
 sequence = 0
 
 
@@ -38,19 +36,16 @@ def ask(family, command, flags, octets):
     sequence += 1
     body = struct.pack('=BBH', command, 1, 0) + octets
     header = struct.pack('=IHHII', 16 + len(body), family, REQUEST | ACK | flags, sequence, 0)
-    sock.sendto(header + body, (port, 0))
+    sock.sendall(header + body)
     answers = []
     while True:
-        datagram, sender = sock.recvfrom(65536)
-        assert sender[0] == port
-        while datagram:
-            size, kind, _, number, to = struct.unpack_from('=IHHII', datagram)
-            assert (number, to) == (sequence, sock.getsockname()[0])
-            payload, datagram = datagram[16:size], datagram[(size + 3) & ~3:]
-            if kind in (NLMSG_ERROR, NLMSG_DONE):
-                error, = struct.unpack_from('=i', payload)
-                return answers, error, attributes(payload[20 if kind == NLMSG_ERROR else 4:])
-            answers.append(attributes(payload[4:]))
+        size, kind, _, number, _ = struct.unpack('=IHHII', sock.recv(16, socket.MSG_WAITALL))
+        assert number == sequence
+        payload = sock.recv((size + 3 & ~3) - 16, socket.MSG_WAITALL)[:size - 16]
+        if kind in (NLMSG_ERROR, NLMSG_DONE):
+            error, = struct.unpack_from('=i', payload)
+            return answers, error, attributes(payload[20 if kind == NLMSG_ERROR else 4:])
+        answers.append(attributes(payload[4:]))
 
 
 def resolve(name):

@@ -1,5 +1,4 @@
 /** Requests as many clients write them, and what a client that reads everything gets, without sockets. */
-import { expect } from 'vitest'
 import { type Client, dispatch } from '../../src/control/dispatch.ts'
 import { answerPolicy } from '../../src/control/family.ts'
 import type { Family } from '../../src/control/operation.ts'
@@ -29,7 +28,7 @@ export function request(
     write = (_: MessageBuilder) => {},
   }: { flags?: number; seq?: number; write?: (b: MessageBuilder) => unknown } = {},
 ): Uint8Array {
-  const builder = new MessageBuilder().message(type, NLM_F_REQUEST | flags, seq).payload(genlmsghdr(cmd, 1))
+  const builder = new MessageBuilder().message(type, NLM_F_REQUEST | flags, seq, PORT).payload(genlmsghdr(cmd, 1))
   write(builder)
   return builder.bytes
 }
@@ -40,30 +39,45 @@ export interface Sent {
 }
 
 export interface AskOptions {
-  /** It has a dump under way. */
-  readonly busy?: boolean
-  readonly uid?: number
-  readonly mayChange?: boolean
+  /** What the client lacks to change something. */
+  readonly missing?: string | undefined
   readonly onDefect?: (error: unknown) => void
 }
 
 export function ask(families: ReadonlyMap<number, Family>, octets: Uint8Array, options: AskOptions = {}): Sent {
-  const { busy = false, uid = 0, mayChange = uid === 0, onDefect = fail } = options
+  const { missing, onDefect = fail } = options
   const sent: Sent = { datagrams: [], dumped: [] }
   const client: Client = {
-    ...{ port: PORT, uid, mayChange },
+    missing,
+    onDrained: undefined,
+    tell: () => true,
     send: octets => void sent.datagrams.push(octets.slice()),
     dump(parts) {
-      if (busy) return false
-      for (;;) {
-        const { done, value } = parts.next()
-        sent.dumped.push(value.slice())
-        if (done) return true
+      for (let done: boolean | undefined = false; !done; ) {
+        const next = parts.next()
+        sent.dumped.push(next.value.slice())
+        done = next.done
       }
     },
   }
-  dispatch(families, octets, octets.length, client, onDefect)
+  dispatchAll(families, octets, octets.length, client, onDefect)
   return sent
+}
+
+/** Dispatches the messages in `length` bytes, as a connection does, up to the first that is not whole. */
+export function dispatchAll(
+  families: ReadonlyMap<number, Family>,
+  bytes: Uint8Array,
+  length: number,
+  client: Client,
+  onDefect: (error: unknown) => void,
+): void {
+  for (let at = 0; length - at >= 16; ) {
+    const size = new DataView(bytes.buffer, bytes.byteOffset + at).getUint32(0, true)
+    if (size < 16 || size > length - at) return
+    dispatch(families, bytes, at, size, client, onDefect)
+    at += (size + 3) & ~3
+  }
 }
 
 function fail(error: unknown): void {
@@ -76,7 +90,6 @@ export function read({ datagrams, dumped }: Sent, by: Policy<Fields> = answerPol
   const acks: Ack[] = []
   for (const octets of [...datagrams, ...dumped]) {
     for (const message of messages(octets)) {
-      expect(message.portid).toBe(PORT)
       if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) acks.push(parseAck(octets, message))
       else {
         const { offset, length } = parseGenl(octets, message)

@@ -1,0 +1,108 @@
+/** The time that requests get, with a clock and an event loop of the test. */
+import { expect, test } from 'vitest'
+import { PAUSE_MS, TURN_NS, Turns, type Work } from '../../src/control/turns.ts'
+
+/** An event loop that runs what is to run when the test says so; each step takes `cost` ns. */
+function loop(cost = 10_000) {
+  let now = 0
+  const soon: (() => void)[] = []
+  const later: { fn: () => void; ms: number }[] = []
+  const callOff =
+    <T>(from: T[], item: T) =>
+    () =>
+      void (from.includes(item) && from.splice(from.indexOf(item), 1))
+  const turns = new Turns(() => now, {
+    soon(fn) {
+      soon.push(fn)
+      return callOff(soon, fn)
+    },
+    later(fn, ms) {
+      const item = { fn, ms }
+      later.push(item)
+      return callOff(later, item)
+    },
+  })
+  const done: string[] = []
+  /** Work of `steps` steps, and how often it had to wait. */
+  function work(name: string, share: number, steps: number): Work & { waited: number } {
+    return {
+      share,
+      waited: 0,
+      step() {
+        done.push(name)
+        now += cost
+        return --steps > 0
+      },
+      wait() {
+        this.waited++
+      },
+    }
+  }
+  /** What is done in the next turn. */
+  function turn(): string {
+    const from = done.length
+    soon.shift()?.()
+    return done.slice(from).join('')
+  }
+  return { turns, work, turn, soon, later, done }
+}
+
+test('a turn has 200 us for requests, and is followed by a pause when that was too little', () => {
+  const { turns, work, turn, soon, later } = loop()
+  const flood = work('a', 1, 100)
+  turns.add(flood)
+  expect(turn()).toHaveLength(TURN_NS / 10_000)
+  expect([soon.length, later.map(({ ms }) => ms), flood.waited]).toEqual([0, [PAUSE_MS], 1])
+  // Who comes during the pause waits like the others.
+  const other = work('b', 2, 1)
+  turns.add(other)
+  expect([soon.length, later.length, other.waited]).toEqual([0, 1, 1])
+  soon.push(later.shift()!.fn)
+  expect(turn()).toHaveLength(20)
+})
+
+test('what there was time for is followed by no pause', () => {
+  const { turns, work, turn, soon, later } = loop()
+  const one = work('a', 1, 3)
+  turns.add(one)
+  turns.add(one)
+  expect([turn(), soon.length, later.length, one.waited]).toEqual(['aaa', 0, 0, 0])
+})
+
+test('a step that takes longer than a turn is done all the same, one a turn', () => {
+  const { turns, work, turn, later, soon } = loop(TURN_NS * 3)
+  turns.add(work('a', 1, 2))
+  expect(turn()).toBe('a')
+  soon.push(later.shift()!.fn)
+  expect([turn(), later.length]).toEqual(['a', 0])
+})
+
+test('users take turns, and so do the connections of each', () => {
+  const { turns, work, turn } = loop()
+  for (const name of ['a', 'b', 'c']) turns.add(work(name, 1, 4))
+  turns.add(work('x', 2, 4))
+  expect(turn()).toBe('axbxcxaxbcabcabc')
+})
+
+test('work that is deleted gets no step more, also by a step of another', () => {
+  const { turns, work, turn } = loop()
+  const [one, other] = [work('a', 1, 5), work('b', 1, 5)]
+  const deleting: Work = {
+    share: 2,
+    step() {
+      turns.delete(one)
+      turns.delete(deleting)
+      return true
+    },
+    wait() {},
+  }
+  for (const each of [one, deleting, other]) turns.add(each)
+  expect(turn()).toBe('abbbbb')
+})
+
+test('nothing is done after the end', () => {
+  const { turns, work, soon } = loop()
+  turns.add(work('a', 1, 1))
+  turns.close()
+  expect(soon).toEqual([])
+})

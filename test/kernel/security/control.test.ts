@@ -1,0 +1,305 @@
+/** What other users of the machine, and other namespaces, cannot do to a running vnet by its control socket. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Connection } from '../../../src/control/connection.ts'
+import { type Entry, ownNamespace, readDirectories, startTime } from '../../../src/control/directory.ts'
+import { ControlClient, findVnets, serveControl } from '../../../src/control/index.ts'
+import { makeRunDirectory, namedDirectory, otherUsers, trustedDirectories } from '../../../src/control/run-directory.ts'
+import type { UserData } from '../../../src/core/user-data.ts'
+import { loadNative } from '../../../src/kernel/native.ts'
+import { genlmsghdr, MessageBuilder, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST } from '../../../src/netlink/index.ts'
+import { addDevice, memoryNets } from '../../support/memory-net.ts'
+import { outcome } from '../../support/netns.ts'
+import { NOBODY } from '../../support/privileges.ts'
+import { jsonLines } from '../../support/vnet-process.ts'
+
+const native = loadNative()
+const memoryNet = memoryNets()
+/** As text, and without paths of its own: other users may not get to the file, nor to a python that is not the system's. */
+const client = readFileSync(new URL('../../support/genl-ask.py', import.meta.url), 'utf8')
+const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }
+const FAMILY = 0x3f0
+const [GET_STATS, RESET_STATS, ECHO] = [3, 4, 1]
+const listener = { onMessage() {}, onEnd() {} }
+
+let directory: string
+let ends: { [Symbol.dispose](): void }[]
+beforeEach(() => {
+  directory = mkdtempSync('/run/vnet-security-')
+  chmodSync(directory, 0o755)
+  ends = []
+})
+afterEach(() => {
+  for (const end of ends.reverse()) end[Symbol.dispose]()
+  rmSync(directory, { recursive: true, force: true })
+})
+
+/** A vnet of ours in the directory, with one interface that has many queues, and the path of its socket. */
+async function serve(): Promise<string> {
+  const memory = memoryNet()
+  ends.push(serveControl(native, memory.net, { directory }))
+  await addDevice(memory, { ndoSiocdevprivate: addOne }, { name: 'one', txqs: 256, rxqs: 256 })
+  return (readDirectories(namedDirectory(directory))[0] as Entry).vnet
+}
+
+function addOne(_dev: unknown, _ifr: Uint8Array, data: UserData): void {
+  const [first] = data.read(1)
+  data.write(Uint8Array.of(first! + 1))
+}
+
+function asking(user?: number): ControlClient {
+  const made = new ControlClient(native, { timeoutMs: 1000, user })
+  ends.push(made)
+  return made
+}
+
+/** Runs the asking program within another: what it prints. */
+async function ask(within: readonly string[], vnet: string, ...requests: string[]): Promise<unknown[]> {
+  const [program, ...args] = [...within, 'python3', '-c', client, vnet, ...requests] as [string, ...string[]]
+  const { stdout, stderr } = await outcome(spawn(program, args, { stdio: 'pipe', env }))
+  expect(stderr).toBe('')
+  return jsonLines(stdout)
+}
+
+const asUser = (uid: number) => ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups']
+const reset = `${RESET_STATS}:2=${Buffer.from('one\0').toString('hex')}`
+const refused = (why: string) => ({ error: -1, text: expect.stringContaining(why) })
+
+function connected(vnet: string, uid?: number): Connection {
+  const as = uid === undefined ? undefined : { uid, gid: uid }
+  const connection = Connection.connect(native, vnet, listener, { as })
+  if (typeof connection === 'number') throw new Error(`no connection: ${connection}`)
+  connection.unref()
+  ends.push({ [Symbol.dispose]: () => connection.close() })
+  return connection
+}
+
+const message = (cmd: number, flags: number, write = (_: MessageBuilder) => {}) => {
+  const builder = new MessageBuilder().message(FAMILY, NLM_F_REQUEST | flags, 1).payload(genlmsghdr(cmd, 1))
+  write(builder)
+  return builder.bytes
+}
+
+describe('impersonation', () => {
+  /** A program of another user that listens at a path, answers GET_DEVICES with a name of its own, and says what it is asked. */
+  async function impostor(path: string) {
+    const program = `
+import os, socket, struct, sys
+os.setgid(${NOBODY}); os.setuid(${NOBODY})
+listening = socket.socket(socket.AF_UNIX); listening.bind(sys.argv[1]); os.chmod(sys.argv[1], 0o666); listening.listen()
+print('ready', flush=True)
+while True:
+    client, _ = listening.accept()
+    header = client.recv(16, socket.MSG_WAITALL)
+    print('asked' if header else 'not asked', flush=True)
+    if not header: continue
+    name = struct.pack('=HHI', 8, 1, 7) + struct.pack('=HH8s', 12, 2, b'fake')
+    client.sendall(struct.pack('=IHHIIBBH', 20 + len(name), ${FAMILY}, 2, 1, 0, 2, 1, 0) + name)
+    client.sendall(struct.pack('=IHHIIi', 20, 3, 2, 1, 0, 0))
+`
+    const child = spawn('python3', ['-c', program, path], { stdio: ['ignore', 'pipe', 'inherit'] })
+    ends.push({ [Symbol.dispose]: () => child.kill('SIGKILL') })
+    const lines: string[] = []
+    child.stdout.setEncoding('utf8').on('data', text => lines.push(...text.trim().split('\n')))
+    await once(child.stdout, 'data')
+    return {
+      async said(): Promise<string | undefined> {
+        if (lines.length < 2) await once(child.stdout, 'data')
+        return lines[1]
+      },
+    }
+  }
+
+  test('a socket of another user is not asked anything, also when its path is given', async () => {
+    chmodSync(directory, 0o777)
+    const path = join(directory, '1-a.sock')
+    const { said } = await impostor(path)
+    await expect(asking().devices(path)).rejects.toMatchObject({
+      code: 'EPERM',
+      advice: `${path} belongs to user ${NOBODY}, who is neither root nor you`,
+    })
+    expect(await said()).toBe('not asked')
+  })
+
+  test('what another user put where vnets are found is not shown to root', async () => {
+    chownSync(directory, NOBODY, NOBODY)
+    const path = join(directory, `${process.pid}-a.sock`)
+    await impostor(path)
+    const inode = ownNamespace('net')
+    const who = { pid: process.pid, startTime: startTime(process.pid), pidns: ownNamespace('pid'), netns: inode }
+    const file = path.replace('sock', 'json')
+    writeFileSync(file, JSON.stringify({ ...who, interfaces: [{ name: 'fake', ifindex: 7, inode }] }))
+    chownSync(file, NOBODY, NOBODY)
+    // Not without being told so, and then it is that user's.
+    const { devices, failed } = await findVnets(asking(), { directory })
+    expect([devices, failed.map(({ code }) => code)]).toEqual([[], ['EPERM']])
+    const found = await findVnets(asking(NOBODY), { directory })
+    expect(found.devices.map(({ name }) => name)).toEqual(['fake'])
+    // A file of somebody else in it is not believed.
+    chownSync(file, 0, 0)
+    expect(readDirectories(namedDirectory(directory))).toEqual([])
+  })
+
+  test('a directory that others may write, or that is another’s, is not used, and the log line says why', async () => {
+    chmodSync(directory, 0o777)
+    expect(namedDirectory(directory)).toEqual([])
+    expect(() => makeRunDirectory([directory])).toThrow(`others may write ${directory}`)
+    chmodSync(directory, 0o755)
+    chownSync(directory, NOBODY, NOBODY)
+    const memory = memoryNet()
+    serveControl(native, memory.net, { directory })[Symbol.dispose]()
+    expect(memory.lines).toEqual([expect.stringContaining(`${directory} belongs to user ${NOBODY}`)])
+  })
+
+  test('root is told which users have vnets by the names of their directories, if these are their own', () => {
+    const own = `/tmp/vnet-${NOBODY}`
+    const others = `/tmp/vnet-${NOBODY - 1}`
+    ends.push({
+      [Symbol.dispose]: () => [own, others].forEach(path => void rmSync(path, { recursive: true, force: true })),
+    })
+    for (const path of [own, others]) {
+      mkdirSync(path, { mode: 0o700 })
+      chownSync(path, NOBODY, NOBODY)
+    }
+    expect(otherUsers()).toContain(NOBODY)
+    expect(otherUsers()).not.toContain(NOBODY - 1)
+    expect(trustedDirectories().map(({ uid }) => uid)).not.toContain(NOBODY)
+    expect(trustedDirectories(NOBODY)).toEqual([{ path: own, uid: NOBODY }])
+  })
+})
+
+describe('rights', () => {
+  test('root may change, and no other user', async () => {
+    const vnet = await serve()
+    expect(await ask([], vnet, reset)).toEqual([{ error: 0 }])
+    expect(await ask(asUser(4242), vnet, reset)).toEqual([refused('that is for root: you are user 4242')])
+  })
+
+  test('root without CAP_NET_ADMIN, as in a container, changes nothing', async () => {
+    const vnet = await serve()
+    const without = ['setpriv', '--inh-caps=-net_admin', '--bounding-set=-net_admin']
+    expect(await ask(without, vnet, reset)).toEqual([refused('you do not have it')])
+    expect(await ask(['setpriv', '--inh-caps=-all', '--bounding-set=-all'], vnet, reset)).toEqual([
+      refused('you do not have it'),
+    ])
+  })
+
+  test('root of another user namespace, with all capabilities there, changes nothing', async () => {
+    const vnet = await serve()
+    // Of root's own user, and of one who has none outside.
+    expect(await ask(['unshare', '-Ur'], vnet, reset)).toEqual([refused('you are in another user namespace')])
+    expect(await ask([...asUser(4242), 'unshare', '-Ur'], vnet, reset)).toEqual([refused('you are user 4242')])
+  })
+
+  test('root in a pid namespace of its own is seen from outside, and may', async () => {
+    const vnet = await serve()
+    const inner = ['unshare', '--pid', '--fork', '--mount-proc']
+    expect(await ask(inner, vnet, reset)).toEqual([{ error: 0 }])
+  })
+
+  test('root’s connection as another user has that user’s rights', async () => {
+    const vnet = await serve()
+    const answers: number[] = []
+    for (const as of [{ uid: NOBODY, gid: NOBODY }, undefined]) {
+      await new Promise<void>((resolve, reject) => {
+        const onMessage = (bytes: Uint8Array, at: number) => {
+          answers.push(new DataView(bytes.buffer, bytes.byteOffset + at).getInt32(16, true))
+          resolve()
+        }
+        const connection = Connection.connect(native, vnet, { onMessage, onEnd: reject }, { as })
+        if (typeof connection === 'number') throw new Error(`no connection: ${connection}`)
+        ends.push({ [Symbol.dispose]: () => connection.close() })
+        connection.send(message(RESET_STATS, NLM_F_ACK, b => b.string(2, 'one')))
+      })
+    }
+    expect(answers).toEqual([-1, 0])
+  })
+})
+
+describe('memory of other processes', () => {
+  test('is touched by no ioctl: what the driver reads and writes is in the messages, and a process cannot be named', async () => {
+    const vnet = await serve()
+    expect(await ask(asUser(4242), vnet, 'IOCTL=one,0,07')).toEqual([{ result: 0, data: '08' }])
+    const ifreq = Buffer.alloc(40)
+    ifreq.write('one')
+    ifreq.writeBigUInt64LE(0x7fff_0000_0000n, 16)
+    // As it was done once: attribute 25 was a process.
+    const pid = Buffer.from(Uint32Array.of(process.pid).buffer).toString('hex')
+    const named = `9:2=${Buffer.from('one').toString('hex')}:23=f0890000:24=${ifreq.toString('hex')}`
+    expect(await ask([], vnet, `${named}:25=${pid}`, named)).toMatchObject([
+      { error: -22, text: 'unknown attribute type 25' },
+      // Without data there is none to read: -EFAULT.
+      { error: 0, 27: 'f2ffffff' },
+    ])
+  })
+})
+
+describe('clients without manners', () => {
+  const dump = message(GET_STATS, NLM_F_DUMP, b => b.u32(6, 1))
+
+  test('90 connections of another user that read nothing of their dumps delay nobody’s', async () => {
+    const vnet = await serve()
+    for (let n = 0; n < 90; n++) {
+      const deaf = connected(vnet, NOBODY)
+      deaf.pause()
+      for (let i = 0; i < 20; i++) deaf.send(dump)
+    }
+    const client = asking()
+    const [device] = await client.devices(vnet)
+    expect((await client.stats(vnet, device!))?.queues).toHaveLength(256)
+    // And not other users'.
+    expect(await ask(asUser(4242), vnet, `${ECHO}:1=41`)).toEqual([{ 1: '4100', error: 0 }])
+  })
+
+  test('a user has 64 connections, all have 192, and there is room for root', async () => {
+    const vnet = await serve()
+    const many = (uid: number) => Array.from({ length: 70 }, () => connected(vnet, uid))
+    for (const uid of [4242, 4243, 4244]) many(uid)
+    const answers = await Promise.all([
+      ask(asUser(4242), vnet, `${ECHO}:1=41`),
+      ask(asUser(4245), vnet, `${ECHO}:1=41`),
+    ])
+    // They were sent away: with a message, which this program does not wait for an answer to read.
+    expect(answers.flat()).toMatchObject([{ error: -16 }, { error: -16 }])
+    for (let n = 0; n < 20; n++) expect((await asking().devices(vnet)).length).toBe(1)
+  })
+
+  test('a vnet that is stopped delays no question to another, and is one line of the list', async () => {
+    const [vnet, stopped] = [await serve(), join(directory, '1-0.sock')]
+    const child = spawn(
+      'python3',
+      [
+        '-c',
+        `import socket,sys,time\ns=socket.socket(socket.AF_UNIX)\ns.bind(sys.argv[1])\ns.listen()\nprint(1,flush=True)\ntime.sleep(60)`,
+        stopped,
+      ],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    )
+    await once(child.stdout, 'data')
+    child.kill('SIGSTOP')
+    ends.push({ [Symbol.dispose]: () => child.kill('SIGKILL') })
+    const entry = {
+      pid: child.pid,
+      startTime: startTime(child.pid!),
+      pidns: ownNamespace('pid'),
+      netns: ownNamespace('net'),
+    }
+    const interfaces = [{ name: 'stuck', ifindex: 9, inode: entry.netns }]
+    writeFileSync(stopped.replace('sock', 'json'), JSON.stringify({ ...entry, interfaces }))
+    const client = asking()
+    // It is not asked about an interface of another.
+    const isWanted = ({ name }: { name: string }) => name === 'one'
+    expect(await findVnets(client, { directory, isWanted })).toMatchObject({
+      devices: [{ name: 'one', vnet }],
+      failed: [],
+    })
+    const { devices, failed } = await findVnets(client, { directory })
+    expect(devices.map(({ name }) => name)).toEqual(['one'])
+    expect(failed.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/^GET_DEVICES of vnet \d+ \(stuck\): ETIMEDOUT, .*; it has not answered for 1 s$/),
+    ])
+  })
+})
