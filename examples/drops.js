@@ -5,7 +5,7 @@ import { ControlClient, findVnets } from 'vnet/control'
 const client = ControlClient.open()
 
 async function tell(device) {
-  const stats = await client.stats(device.port, device)
+  const stats = await client.stats(device.vnet, device)
   console.log(device.name, stats === undefined ? 'is gone' : stats.drops)
 }
 
@@ -13,7 +13,7 @@ const { devices } = await findVnets(client)
 if (devices.length === 0) console.log('no vnet is running')
 for (const device of devices) await tell(device)
 
-for (const port of new Set(devices.map(device => device.port))) {
-  const onEvent = event => event.event === 'drops' && tell({ ...event, port }).catch(console.error)
-  await client.subscribe(port, onEvent, { dropThreshold: 100 })
+for (const vnet of new Set(devices.map(device => device.vnet))) {
+  const onEvent = event => event.event === 'drops' && tell({ ...event, vnet }).catch(console.error)
+  await client.subscribe(vnet, onEvent, { dropThreshold: 100 })
 }

@@ -66,9 +66,7 @@ export function complaintAbout(
     ({ interfaces }) => unknown.length === 0 || interfaces.some(each => unknown.some(name => isNamed(each, name))),
   )
   const advice = [
-    ...far.map(
-      ({ pid, interfaces }) => `; for ${interfaces.map(label).join(', ')}: nsenter -n -t ${pid} ${command}`,
-    ),
+    ...far.map(({ pid, interfaces }) => `; for ${interfaces.map(label).join(', ')}: nsenter -n -t ${pid} ${command}`),
     ...users.map(user => `; for those of user ${user}: ${command} --user ${user}`),
   ]
   if (unknown.length === 0) {

@@ -1,5 +1,6 @@
 /** Runs a driver: makes its devices live, says so, and waits for the end. */
 import { randomBytes } from 'node:crypto'
+import { statSync } from 'node:fs'
 import { serveControl } from '../control/server.ts'
 import { type DeviceSpec, type Driver, UsageError } from '../core/driver.ts'
 import { E2BIG, EEXIST, EINVAL, EPERM, isErrno, VnetError } from '../core/errno.ts'
@@ -7,6 +8,7 @@ import { describeException } from '../core/exception.ts'
 import { NETDEV_UNREGISTER, NETIF_MSG_FRAMES, NETREG_REGISTERED } from '../core/if.ts'
 import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, Log } from '../core/log.ts'
 import { Net } from '../core/net.ts'
+import type { NetDevice } from '../core/net-device.ts'
 import { random } from '../core/random.ts'
 import { devOpen, registerNetdev, unregisterNetdev } from '../core/register.ts'
 import { prefixesIntersect, toCidr } from '../kernel/cidr.ts'
@@ -14,6 +16,7 @@ import { TimerfdClock } from '../kernel/clock.ts'
 import { check } from '../kernel/errno.ts'
 import { LinuxHost } from '../kernel/host.ts'
 import { loadNative, type Native } from '../kernel/native.ts'
+import { netnsPath } from '../kernel/netns-name.ts'
 import { dropPrivileges } from '../kernel/privileges.ts'
 import { TapPort } from '../kernel/tap-port.ts'
 import { CAP_NET_ADMIN, CAP_SYS_ADMIN, CLONE_FILES } from '../kernel/uapi.ts'
@@ -67,7 +70,7 @@ export async function run(
       if (verbose > 0) traceChanges(net)
       using _control = serveControl(native, net, {
         netnsOf: dev => plans.find(plan => plan.dev === dev)?.netns,
-        namespaceOf: ({ port }) => (port instanceof TapPort ? port.namespace() : undefined),
+        namespaceOf: dev => namespaceOf(dev, plans.find(plan => plan.dev === dev)?.netns),
         module: {
           ...{ name: driver.name, params: driver.params, values: params },
           segment: driver.segment && (kinds => driver.segment?.(kinds) ?? []),
@@ -81,6 +84,12 @@ export async function run(
     if (net.pool.out > 0) log.err(`${net.pool.out} frames were neither handed on nor freed`)
   }
   return status
+}
+
+/** Inode of the network namespace that a device is in, or is being registered in; undefined is our own. */
+function namespaceOf({ port }: NetDevice, netns: string | undefined): number | undefined {
+  if (port instanceof TapPort) return port.namespace()
+  return netns === undefined ? undefined : statSync(netnsPath(netns), { throwIfNoEntry: false })?.ino
 }
 
 /** What is wrong with the new configuration is said, and the old one stays. */

@@ -1,11 +1,11 @@
 /** The commands that ask, and the client for programs, over real netlink: on a running vnet, and on one that says what a test wants. */
 import { on, once } from 'node:events'
-import { mkdirSync } from 'node:fs'
+import { fstatSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { RUN_DIRECTORY } from '../../src/control/directory.ts'
 import { ControlClient } from '../../src/control/index.ts'
-import { FakeVnet, VNET_PORT } from '../support/fake-vnet.ts'
+import { makeRunDirectory, RUN_DIRECTORY } from '../../src/control/run-directory.ts'
+import { type Answers, FakeVnet } from '../support/fake-vnet.ts'
 import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
 import { asNobodyIn } from '../support/privileges.ts'
 import { jsonLines, spawnVnet } from '../support/vnet-process.ts'
@@ -41,7 +41,7 @@ describe('a running vnet', () => {
       {
         event: 'list',
         interfaces: [
-          { name, ifindex, txqs, rxqs, netns: null, port: VNET_PORT },
+          { name, ifindex, txqs, rxqs, netns: null, vnet: expect.stringMatching(/^\/run\/vnet\/\d+-[0-9a-f]+\.sock$/) },
           { name: 'sn1', netns: far.name },
         ],
       },
@@ -50,7 +50,13 @@ describe('a running vnet', () => {
     expect(jsonLines((await near.run(nobody.join(' '))).stdout)).toMatchObject([
       { event: 'show', name: 'sn1', txqs: 1 },
     ])
-    expect((await vnetIn(far, 'list')).status).toBe(1)
+    // What is there is found there, though its vnet is at home elsewhere.
+    expect(await vnetIn(far, 'list', '--names')).toEqual({ status: 0, stdout: `${far.name}/sn1\n`, stderr: '' })
+    expect((await vnetIn(far, 'stats', 'sn1')).status).toBe(0)
+    expect(await vnetIn(own.addQuiet(), 'list')).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(NOT_RUNNING),
+    })
     await vnet.stop()
     expect(await vnetIn(near, 'list')).toMatchObject({
       status: 1,
@@ -96,7 +102,9 @@ describe('one that says what a test wants', () => {
   let fake: FakeVnet
   let dropped = 5n
   beforeEach(() => {
-    fake = new FakeVnet(own.at(near), {
+    makeRunDirectory([RUN_DIRECTORY])
+    const { ino } = fstatSync(near.fd)
+    const answers: Answers = {
       2: () => [b => b.u32(1, 7).string(2, 'sn0')],
       3: () => [
         b => {
@@ -105,7 +113,8 @@ describe('one that says what a test wants', () => {
         },
       ],
       10: () => [],
-    })
+    }
+    fake = new FakeVnet(RUN_DIRECTORY, answers, { netns: ino, interfaces: [{ name: 'sn0', ifindex: 7, inode: ino }] })
   })
   afterEach(() => fake[Symbol.dispose]())
 
@@ -136,8 +145,6 @@ describe('one that says what a test wants', () => {
   })
 
   test('vnet events tells of a vnet that begins meanwhile, from its beginning to its end, and ends with the last', async () => {
-    // The files of those that can write none are not watched.
-    mkdirSync(RUN_DIRECTORY, { recursive: true })
     const child = near.spawn([process.execPath, program, 'events', '--json'])
     const ended = outcome(child)
     await fake.hears(10)
@@ -157,12 +164,12 @@ describe('one that says what a test wants', () => {
   })
 
   test('a subscription hears of events, and ends with the vnet', async () => {
-    using client = new ControlClient(own.at(near))
+    using client = ControlClient.open()
     let hear = (_: unknown) => {}
     const heard = new Promise(resolve => {
       hear = resolve
     })
-    const subscription = await client.subscribe(VNET_PORT, event => hear(event))
+    const subscription = await client.subscribe(fake.path, event => hear(event))
     fake.event(b => b.u32(1, 7).string(2, 'sn0').u32(28, 3))
     expect(await heard).toMatchObject({ event: 'up', name: 'sn0' })
     fake[Symbol.dispose]()
