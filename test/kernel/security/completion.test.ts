@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are a shell's
 /**
  * Tab in real shells, on a terminal, where interfaces have names that a container's root chose: none of them is run, and what is
  * inserted is the name itself.
@@ -68,7 +69,11 @@ async function type(shell: 'bash' | 'zsh', text: string, there: readonly string[
   writeFileSync(rc, `${set}${script}\nPATH=${directory}:$PATH PS1='${PROMPT}' PS2=''\n`)
   const command = shell === 'zsh' ? ['zsh', '-d', '-i'] : ['bash', '--rcfile', rc, '-i']
   const env = { ...process.env, ZDOTDIR: directory, HISTFILE: '/dev/null', TERM: 'xterm', LC_ALL: 'C.UTF-8' }
-  const { status, stdout, stderr } = spawnSync('python3', [TYPE_IN_SHELL, PROMPT, text, ...command], { cwd: work, env, timeout: 10_000 })
+  const { status, stdout, stderr } = spawnSync('python3', [TYPE_IN_SHELL, PROMPT, text, ...command], {
+    cwd: work,
+    env,
+    timeout: 10_000,
+  })
   expect([status, String(stderr)]).toEqual([0, ''])
   return stdout.toString('latin1')
 }

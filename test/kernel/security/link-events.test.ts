@@ -1,0 +1,119 @@
+/** What the root of another namespace does to interfaces there: a vnet that hears of it goes on, and knows what its own are like. */
+import { execFileSync } from 'node:child_process'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type Netns, OwnNetns } from '../../support/netns.ts'
+import { type Running, spawnVnet } from '../../support/vnet-process.ts'
+
+const NOT_UTF8 = '"$(printf \'\\377\\376\\377\\376\\377\\376\')"'
+const SHOWN = /\\xff\\xfe\\xff\\xfe\\xff\\xfe/
+
+let own: OwnNetns
+let home: Netns
+let far: Netns
+let vnet: Running
+
+beforeEach(async () => {
+  own = new OwnNetns()
+  home = own.addQuiet()
+  far = own.addQuiet()
+  // Events of a namespace come where it has an id.
+  home.ip(`netns set ${far.name} auto`)
+})
+afterEach(async () => {
+  await vnet?.stop()
+  own.remove()
+})
+
+/** As `ip` has it, also with bytes that are not UTF-8. */
+const sh = (command: string) => execFileSync('sh', ['-c', command], { encoding: 'latin1', stdio: 'pipe' })
+
+async function start(...args: string[]): Promise<void> {
+  vnet = await spawnVnet(['loop', '-v', '--no-address', ...args], { within: ['ip', 'netns', 'exec', home.name] })
+}
+
+/** 300 names of 116 characters: an RTM_NEWLINK of 36 KB. */
+function addNames(netns: Netns, dev: string): void {
+  const lines = Array.from(
+    { length: 300 },
+    (_, i) => `link property add dev ${dev} altname ${`${i}-`.padEnd(116, 'a')}\n`,
+  )
+  execFileSync('ip', ['-n', netns.name, '-batch', '-'], { input: lines.join('') })
+}
+
+/** Changes the vnet's interface, and waits until it knows. What happened before is read by then. */
+async function expectHeard(netns: Netns, name: string, mtu: number): Promise<void> {
+  sh(`ip -n ${netns.name} link set ${name} mtu ${mtu}`)
+  await vnet.line(new RegExp(`: mtu ${mtu}$`))
+}
+
+async function expectGoodEnd(): Promise<void> {
+  const { status, stderr } = await vnet.stop()
+  expect([status, stderr.match(/^.*(event of an interface|defect|Error).*$/gm)]).toEqual([0, null])
+}
+
+describe('another interface', () => {
+  test('with 300 names of 116 characters ends no vnet', async () => {
+    await start()
+    addNames(far, 'lo')
+    far.ip('link set lo up')
+    await expectHeard(home, 'vnet0', 1400)
+    await expectGoodEnd()
+  })
+
+  test('with a name that is not UTF-8 moves in and out, and no vnet ends', async () => {
+    await start()
+    sh(`ip -n ${far.name} link add eth0 type veth peer name eth1`)
+    sh(`ip -n ${far.name} link set eth0 name ${NOT_UTF8}`)
+    sh(`ip -n ${far.name} link set ${NOT_UTF8} netns ${home.name}`)
+    sh(`ip -n ${home.name} link set ${NOT_UTF8} netns ${far.name}`)
+    await expectHeard(home, 'vnet0', 1400)
+    await expectGoodEnd()
+  })
+
+  test('with 300 names, or one that is not UTF-8, keeps no vnet from starting there', async () => {
+    addNames(far, 'lo')
+    sh(`ip -n ${far.name} link add eth0 type veth peer name eth1`)
+    sh(`ip -n ${far.name} link set eth0 name ${NOT_UTF8}`)
+    await start('--netns', far.name)
+    await expectHeard(far, 'vnet0', 1400)
+    await expectGoodEnd()
+  })
+})
+
+describe('the vnet’s own interface', () => {
+  test('gets 300 names of 116 characters, and its changes are heard', async () => {
+    await start('--netns', far.name)
+    addNames(far, 'vnet0')
+    await expectHeard(far, 'vnet0', 1400)
+    far.ip('link set vnet0 down')
+    await vnet.line(/vnet0: device closed$/)
+    await expectGoodEnd()
+  })
+
+  test('gets a name that is not UTF-8, is moved out and back, and its changes are heard', async () => {
+    const third = own.addQuiet()
+    await start('--netns', far.name)
+    sh(`ip -n ${far.name} link set vnet0 down`)
+    sh(`ip -n ${far.name} link set vnet0 name ${NOT_UTF8}`)
+    expect(await vnet.line(/renamed to/)).toMatch(SHOWN)
+    sh(`ip -n ${far.name} link set ${NOT_UTF8} netns ${third.name}`)
+    expect(await vnet.line(/moved to another network namespace/)).toMatch(SHOWN)
+    await expectHeard(third, NOT_UTF8, 1400)
+    sh(`ip -n ${third.name} link set ${NOT_UTF8} netns ${far.name}`)
+    sh(`ip -n ${far.name} link set ${NOT_UTF8} up`)
+    await expectHeard(far, NOT_UTF8, 1300)
+    sh(`ip -n ${far.name} link set ${NOT_UTF8} name eth7`)
+    expect(await vnet.line(/renamed to eth7/)).toMatch(SHOWN)
+    await expectGoodEnd()
+  })
+
+  test('gets a name that would set the title of a terminal, which the log escapes', async () => {
+    await start('--netns', far.name)
+    sh(`ip -n ${far.name} link set vnet0 down`)
+    sh(`ip -n ${far.name} link set vnet0 name "$(printf '\\033]0;hi\\007\\033[2J')"`)
+    expect(await vnet.line(/renamed to/)).toBe('vnet0: renamed to \\x1b]0;hi\\x07\\x1b[2J')
+    const { stdout, stderr } = await vnet.stop()
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: none may be there
+    expect(stdout + stderr).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/)
+  })
+})
