@@ -1,0 +1,200 @@
+/** Events that are cut, oversized or malformed, and errors of the socket they come by, without a kernel. */
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { EAGAIN, EIO, ENOBUFS } from '../../../src/core/errno.ts'
+import { LinuxHost } from '../../../src/kernel/host.ts'
+import { type LinkListener, NSID_HOME, readEvents } from '../../../src/kernel/link-events.ts'
+import { LinkMonitor } from '../../../src/kernel/link-monitor.ts'
+import type { Native } from '../../../src/kernel/native.ts'
+import { MessageBuilder, NetlinkParseError } from '../../../src/netlink/index.ts'
+import { Chance } from '../../support/fuzz-netlink.ts'
+
+const [RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_DELNSID] = [16, 17, 20, 89]
+const [IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_PROP_LIST] = [1, 3, 4, 52]
+const OURS = 7
+
+const ifinfomsg = (ifindex: number) => new Uint8Array(Int32Array.of(0, ifindex, 0, 0).buffer)
+const begin = (ifindex = OURS, type = RTM_NEWLINK) =>
+  new MessageBuilder().message(type, 0, 0).payload(ifinfomsg(ifindex))
+const link = (ifindex = OURS, name = 'tap0') => begin(ifindex).name(IFLA_IFNAME, name).u32(IFLA_MTU, 1500).bytes.slice()
+/** An MTU of one octet. */
+const malformed = (ifindex = OURS) => begin(ifindex).u8(IFLA_MTU, 1).bytes.slice()
+/** Two attributes of the greatest length there is. */
+const long = (ifindex: number, attributes: number) => {
+  const builder = begin(ifindex).name(IFLA_IFNAME, 'tap0').u32(IFLA_MTU, 1500)
+  for (let i = 0; i < attributes; i++) builder.binary(999, new Uint8Array(65_000))
+  return builder.bytes.slice()
+}
+
+/** A listener for the interface OURS at home; notes what it is told. */
+function recorder(told: string[] = []): { told: string[]; listener: LinkListener } {
+  const listener: LinkListener = {
+    wants: (nsid, ifindex) => nsid === NSID_HOME && ifindex === OURS,
+    onLink: (_, { name }, event) => void told.push(`${event} ${name}`),
+    onAddress: (_, ifindex) => void told.push(`address ${ifindex}`),
+    onLost: (_, ifindex) => void told.push(`lost ${ifindex}`),
+    onRead: () => false,
+    onOverrun: () => void told.push('overrun'),
+    onNsidGone: nsid => void told.push(`nsid ${nsid}`),
+    onError: error => void told.push(`error ${error instanceof NetlinkParseError ? error.reason : error}`),
+  }
+  return { told, listener }
+}
+
+describe('readEvents', () => {
+  function read(bytes: Uint8Array, nsid = NSID_HOME) {
+    const { told, listener } = recorder()
+    readEvents(bytes, nsid, listener, (error, ifindex) => void told.push(`bad ${ifindex}: ${(error as Error).message}`))
+    return told
+  }
+
+  test('reads of other interfaces no more than their index', () => {
+    expect(read(malformed(8))).toEqual([])
+    expect(read(malformed(OURS), 3)).toEqual([])
+    expect(read(link(8))).toEqual([])
+  })
+
+  test('names the interface whose message is malformed, and goes on with the next', () => {
+    const bytes = Buffer.concat([malformed(), link()])
+    expect(read(bytes)).toEqual([`bad ${OURS}: mtu: has 1 octets, not 4 (at offset 32)`, 'new tap0'])
+  })
+
+  test('names none where a message has no whole header', () => {
+    expect(read(link().subarray(0, 20))).toEqual([
+      'bad undefined: message length 52 exceeds the 20 octets left (at offset 0)',
+    ])
+    expect(read(Uint8Array.of(1, 2, 3))).toEqual([
+      'bad undefined: 3 octets are too few for a message header (at offset 0)',
+    ])
+  })
+
+  test('never throws, whatever the bytes are, and whatever the listener throws', () => {
+    const whole = [link(), malformed(), long(OURS, 1), begin(OURS, RTM_DELLINK).name(IFLA_IFNAME, 'x').bytes.slice()]
+    whole.push(begin(OURS, RTM_NEWADDR).bytes.slice(), begin(0, RTM_DELNSID).bytes.slice())
+    whole.push(begin().name(IFLA_IFNAME, 'a').u32(IFLA_MTU, 1).binary(IFLA_PROP_LIST, new Uint8Array(7)).bytes.slice())
+    whole.push(begin().binary(IFLA_ADDRESS, new Uint8Array(300)).bytes.slice())
+    const chance = new Chance(1)
+    const { listener } = recorder()
+    for (let i = 0; i < 20_000; i++) {
+      const bytes = chance.of(whole).slice(0, 400)
+      for (let n = chance.below(4); n > 0; n--) bytes[chance.below(bytes.length)] = chance.next()
+      const wild: LinkListener = {
+        ...listener,
+        onLink: () => {
+          throw new RangeError('a defect')
+        },
+      }
+      readEvents(bytes.subarray(0, chance.below(bytes.length + 1)), NSID_HOME, wild, () => {})
+    }
+  })
+})
+
+/** A kernel that answers each receive with the next datagram or error, and then with EAGAIN. */
+function fake(...queue: (Uint8Array | number)[]) {
+  let readable: (status: number) => void = () => {}
+  const poller = { start: vi.fn(() => 0), stop: vi.fn(() => 0), close: () => 0, ref: () => 0, unref: () => 0 }
+  const recvmsg = vi.fn((_fd: number, into: Uint8Array, _flags: number, meta: Int32Array) => {
+    const next = queue.shift() ?? -EAGAIN
+    if (typeof next === 'number') return next
+    into.set(next.subarray(0, into.length))
+    meta.set([0, NSID_HOME, 0])
+    return next.length
+  })
+  const native: Partial<Native> = {
+    ...{ socket: () => 3, setsockopt: () => 0, bind: () => 0, close: () => 0 },
+    createPoller: (_, fn) => {
+      readable = fn as typeof readable
+      return poller
+    },
+    recvmsg,
+  }
+  return { native: native as Native, queue, poller, recvmsg, wake: () => readable(0) }
+}
+
+describe('the monitor', () => {
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => void vi.useRealTimers())
+
+  test('has an interface read anew whose event it cannot read, or has no room for, and has room for the next', () => {
+    const { native, wake } = fake(malformed(), long(OURS, 2), long(OURS, 2), long(OURS, 17), link())
+    const { told, listener } = recorder()
+    using _ = LinkMonitor.open(native, listener)
+    wake()
+    const tooLong = expect.stringMatching(/^error VnetError: event of 11\d{5} octets: EMSGSIZE/)
+    const lost = `lost ${OURS}`
+    expect(told).toEqual(['error has 1 octets, not 4', lost, lost, 'new tap0', tooLong, lost, 'new tap0'])
+  })
+
+  test('does not look at events of others, however long they are', () => {
+    const { native, wake } = fake(malformed(8), long(8, 2), long(8, 17), link())
+    const { told, listener } = recorder()
+    using _ = LinkMonitor.open(native, listener)
+    wake()
+    expect(told).toEqual(['new tap0'])
+  })
+
+  test('has all read anew when it is not known what was lost', () => {
+    const { native, wake } = fake(link().subarray(0, 12), -ENOBUFS, link())
+    const { told, listener } = recorder()
+    using _ = LinkMonitor.open(native, listener)
+    wake()
+    expect(told.slice(1)).toEqual(['new tap0', 'overrun'])
+  })
+
+  test('leaves a socket alone for a while that cannot be read, for longer each time', () => {
+    const { native, wake, queue, recvmsg, poller } = fake(-EIO)
+    const { told, listener } = recorder()
+    using _ = LinkMonitor.open(native, listener)
+    wake()
+    expect([recvmsg.mock.calls.length, poller.stop.mock.calls.length]).toEqual([1, 1])
+    queue.push(-EIO)
+    vi.advanceTimersByTime(999)
+    expect(recvmsg.mock.calls.length).toBe(1)
+    vi.advanceTimersByTime(1)
+    expect(recvmsg.mock.calls.length).toBe(2)
+    vi.advanceTimersByTime(1999)
+    expect(recvmsg.mock.calls.length).toBe(2)
+    expect(poller.start.mock.calls.length).toBe(1)
+    queue.push(link())
+    vi.advanceTimersByTime(1)
+    expect(poller.start.mock.calls.length).toBe(2)
+    expect(told.slice(2)).toEqual(['new tap0', 'overrun'])
+  })
+
+  test('tries again when the state cannot be read anew, without end but ever later', () => {
+    const { native, wake } = fake(-ENOBUFS)
+    const { told, listener } = recorder()
+    const onOverrun = vi.fn(() => {
+      throw new Error('no descriptors')
+    })
+    using _ = LinkMonitor.open(native, { ...listener, onOverrun })
+    wake()
+    expect(onOverrun.mock.calls.length).toBe(1)
+    vi.advanceTimersByTime(60 * 60 * 1000)
+    // 1 s, 2, 4 ... 64 s, and then each 64 s
+    expect(onOverrun.mock.calls.length).toBeLessThan(70)
+    expect(told.every(line => line === 'error Error: no descriptors')).toBe(true)
+    onOverrun.mockImplementation(() => undefined as never)
+    vi.advanceTimersByTime(64_000)
+    const tries = onOverrun.mock.calls.length
+    vi.advanceTimersByTime(60 * 60 * 1000)
+    expect(onOverrun.mock.calls.length).toBe(tries)
+  })
+
+  test('reads a flood in turns, also after an overrun', () => {
+    const { native, wake, recvmsg } = fake(-ENOBUFS, ...new Array(10_000).fill(link(8)))
+    using _ = LinkMonitor.open(native, recorder().listener)
+    wake()
+    expect(recvmsg.mock.calls.length).toBe(256)
+  })
+})
+
+test('a host warns of each kind of error once', async () => {
+  const lost = new Array(10).fill(0).map((_, i) => link().subarray(0, 12 + (i % 2)))
+  const { native, wake } = fake(...lost)
+  const lines: string[] = []
+  await using _ = new LinuxHost(native, text => lines.push(text))
+  wake()
+  expect(lines).toEqual([
+    'event of an interface: 12 octets are too few for a message header (at offset 0); its state is read again, and more of this kind is not logged',
+  ])
+})
