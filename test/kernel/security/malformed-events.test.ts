@@ -91,7 +91,14 @@ describe('readEvents', () => {
 /** A kernel that answers each receive with the next datagram or error, and then with EAGAIN. */
 function fake(...queue: (Uint8Array | number)[]) {
   let readable: (status: number) => void = () => {}
-  const poller = { start: vi.fn(() => 0), stop: vi.fn(() => 0), close: () => 0, ref: () => 0, unref: () => 0 }
+  const poller = {
+    start: vi.fn(() => 0),
+    watch: () => 0,
+    stop: vi.fn(() => 0),
+    close: () => 0,
+    ref: () => 0,
+    unref: () => 0,
+  }
   const recvmsg = vi.fn((_fd: number, into: Uint8Array, _flags: number, meta: Int32Array) => {
     const next = queue.shift() ?? -EAGAIN
     if (typeof next === 'number') return next
