@@ -11,7 +11,10 @@ try {
   if (why === undefined) {
     const { main } = await import('./cli/main.ts')
     const { processIo } = await import('./cli/process-io.ts')
-    process.exitCode = await main(process.argv.slice(2), processIo(process))
+    const io = processIo(process)
+    process.exitCode = await main(process.argv.slice(2), io)
+    // What a driver left behind, a timer or a server, must not keep a program that has no interface any more.
+    await io.end()
   } else {
     process.stderr.write(`${why}\n`)
     process.exitCode = 1
@@ -22,5 +25,4 @@ try {
   process.exitCode = 1
 }
 for (const stream of [process.stdout, process.stderr]) await new Promise<void>(done => stream.write('', () => done()))
-// What a driver left behind, a timer or a server, must not keep a program that has no interface any more.
 process.exit()

@@ -23,7 +23,7 @@ export interface Output {
  */
 export function textOutput(io: Io, quiet: boolean, enter?: string): Output {
   return {
-    log: (_level, text) => io.err(`${text}\n`),
+    log: (_level, text) => logLine(io, 'err', `${text}\n`, lines => `${lost(lines)}\n`),
     ready(plans, driver) {
       if (!quiet) {
         for (const plan of plans) io.out(`${interfaceLine(plan)}\n`)
@@ -40,8 +40,11 @@ export function textOutput(io: Io, quiet: boolean, enter?: string): Output {
 
 export function jsonOutput(io: Io, quiet: boolean, enter?: string): Output {
   const line = (object: object): void => io.out(`${JSON.stringify(object)}\n`)
+  const logEvent = (level: number, message: string): string =>
+    `${JSON.stringify({ event: 'log', level: levelName(level), message })}\n`
   return {
-    log: (level, message) => line({ event: 'log', level: levelName(level), message }),
+    log: (level, message) =>
+      logLine(io, 'out', logEvent(level, message), lines => logEvent(LOGLEVEL_WARNING, lost(lines))),
     ready(plans) {
       const interfaces = plans.map(({ dev, netns, addresses }) => ({
         name: dev.name,
@@ -60,6 +63,15 @@ export function jsonOutput(io: Io, quiet: boolean, enter?: string): Output {
       if (!quiet) line({ event: 'statistics', interfaces: devices })
     },
   }
+}
+
+function logLine(io: Io, to: 'out' | 'err', line: string, lostLine: (lines: number) => string): void {
+  if (io.logLine !== undefined) io.logLine(to, line, lostLine)
+  else io[to](line)
+}
+
+function lost(lines: number): string {
+  return `${lines} log lines were lost: nobody read them in time`
 }
 
 /** `vnet0: 4 tx 2 rx queues, mtu 1500, 02:00:00:00:00:01, 198.18.0.1/24, offloads csum tso` */

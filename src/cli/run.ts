@@ -36,6 +36,7 @@ export async function run(
   io: Io,
 ): Promise<number> {
   const { quiet = false, verbose = 0 } = options
+  io.writeLater?.()
   const enter = io.own ? enterCommand() : undefined
   const output = options.json ? jsonOutput(io, quiet, enter) : textOutput(io, quiet, enter)
   const level = quiet ? LOGLEVEL_ERR : verbose > 0 ? LOGLEVEL_DEBUG : LOGLEVEL_INFO

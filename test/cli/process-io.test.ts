@@ -6,8 +6,9 @@ import { processIo } from '../../src/cli/process-io.ts'
 
 class FakeStream extends EventEmitter {
   text = ''
-  write(text: string): void {
+  write(text: string, done?: () => void): void {
     this.text += text
+    done?.()
   }
 }
 
