@@ -35,7 +35,7 @@ import type { LanHandlers } from './host.ts'
 import { advertLine, dhcpv6Line, dnsLines, solicitLine } from './log-lines.ts'
 import { type LanSetup, type Population, populate, resolverConfig } from './population.ts'
 import { serveDnsOverTcp } from './tcp-dns.ts'
-import { MAPPED, TcpServices } from './tcp-services.ts'
+import { remoteOf, TcpServices } from './tcp-services.ts'
 
 const DNS_PORT = 53
 /** A message over TCP is as long as its length can say. */
@@ -268,13 +268,4 @@ export class Backbone implements AsyncDisposable {
 
 function answerWith(data: Uint8Array | undefined, reply: (data: Uint8Array) => boolean): void {
   if (data !== undefined) reply(data)
-}
-
-/** Who asks, for the log. A link-local address of another namespace cannot be told (ENXIO). */
-function remoteOf(socket: Socket): string {
-  try {
-    return (socket.remoteAddress ?? '').replace(MAPPED, '')
-  } catch {
-    return 'a link-local address'
-  }
 }

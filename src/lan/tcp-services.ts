@@ -25,7 +25,7 @@ import { Connections } from './connections.ts'
 import { handlerOf } from './small-services.ts'
 
 /** What a socket for both families puts before an IPv4 address. */
-export const MAPPED = /^::ffff:(?=[\d.]+$)/
+const MAPPED = /^::ffff:(?=[\d.]+$)/
 
 /** Nobody answers until all is open: clients ask again. */
 const OPENING: Services = { address: new Uint8Array(6), receive: skb => skb.free() }
@@ -112,8 +112,8 @@ export class TcpServices implements AsyncDisposable {
   }
 
   #connected(socket: Socket): void {
-    const { localAddress = '', localPort = 0, remoteAddress = '' } = socket
-    if (!this.#connections.admit(socket, localAddress, remoteAddress)) {
+    const { localAddress = '', localPort = 0 } = socket
+    if (!this.#connections.admit(socket, localAddress, remoteOf(socket))) {
       if (this.#hosts !== undefined) this.#hosts.counters.refused++
       return
     }
@@ -133,6 +133,15 @@ export class TcpServices implements AsyncDisposable {
         throw error
       }
     })
+  }
+}
+
+/** The client's address. A link-local one of another namespace cannot be told (ENXIO). */
+export function remoteOf(socket: Socket): string {
+  try {
+    return (socket.remoteAddress ?? '').replace(MAPPED, '')
+  } catch {
+    return 'a link-local address'
   }
 }
 

@@ -1,0 +1,70 @@
+/** A terminal that was stopped by Ctrl-S, and a pipe that nobody reads: frames go on, and so does the end. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { type Child, type Netns, OwnNetns } from '../../support/netns.ts'
+
+const SCRIPT = resolve(import.meta.dirname, '../../support/unread-output.py')
+const VNET = resolve(import.meta.dirname, '../../../dist/vnet.js')
+
+let own: OwnNetns
+let near: Netns
+let dir: string
+beforeEach(() => {
+  own = new OwnNetns()
+  near = own.add()
+  dir = mkdtempSync(join(tmpdir(), 'vnet-unread-'))
+})
+afterEach(() => {
+  own.remove()
+  rmSync(dir, { recursive: true })
+})
+
+/** What a child writes, and a promise for the moment when it has written something. */
+function reader({ stdout }: Child) {
+  let text = ''
+  let look = () => {}
+  stdout.setEncoding('utf8').on('data', more => {
+    text += more
+    look()
+  })
+  return (pattern: RegExp) =>
+    new Promise<RegExpExecArray>(done => {
+      look = () => {
+        const found = pattern.exec(text)
+        if (found !== null) done(found)
+      }
+      look()
+    })
+}
+
+/** `vnet lan -vv`, which has a line for each frame, with nobody reading them; 2,000 pings, more lines than anything holds. */
+async function flooded(kind: string) {
+  const args = ['lan', 'eth9', '-vv', '--negotiation', '0', '--leases', `${dir}/leases`]
+  const child = near.spawn(['python3', SCRIPT, kind, process.execPath, VNET, ...args])
+  const wrote = reader(child)
+  await wrote(/ready/)
+  near.ip('addr add 198.18.0.50/24 dev eth9')
+  const { stdout } = await near.run('ping -q -f -c 2000 -w 30 198.18.0.1')
+  expect(stdout).toContain('2000 received')
+  return { wrote, say: (line: string) => child.stdin.write(`${line}\n`) }
+}
+
+test.each(['pty', 'pipe'])('a %s that nobody reads delays no frame and no end', async kind => {
+  const { wrote, say } = await flooded(kind)
+  say('end')
+  await wrote(/status 0/)
+})
+
+test.each(['pty', 'pipe'])(
+  'lines that a %s had no room for are counted, and that is told when it is read',
+  async kind => {
+    const { wrote, say } = await flooded(kind)
+    say('read')
+    const [, lost] = await wrote(/(\d+) log lines were lost: nobody read them in time/)
+    expect(Number(lost)).toBeGreaterThan(100)
+    say('end')
+    await wrote(/status 0/)
+  },
+)
