@@ -13,7 +13,7 @@ try {
     const { processIo } = await import('./cli/process-io.ts')
     const io = processIo(process)
     process.exitCode = await main(process.argv.slice(2), io)
-    // What a driver left behind, a timer or a server, must not keep a program that has no interface any more.
+    // A timer or a server that a driver left behind must not keep the program.
     await io.end()
   } else {
     process.stderr.write(`${why}\n`)

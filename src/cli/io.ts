@@ -5,13 +5,14 @@ export interface Io {
   out(text: string): void
   err(text: string): void
   /**
-   * For a program that goes on: from here on what `out` and `err` write is written later, so that the caller never waits for
-   * a terminal, a pipe or a disk.
+   * For a program that goes on: from here on what `out` and `err` write is written later, so that
+   * the caller never waits for a terminal, a pipe or a disk.
    */
   writeLater?(): void
   /**
-   * Writes a log line to standard output or standard error, after writeLater(). It is lost if too much is unread before it; how
-   * many were is written as `lostLine` makes it when somebody reads again. Absent: log lines are written as all others.
+   * Writes a log line to standard output or standard error, after writeLater(). It is lost if too
+   * much is unread before it; how many were is written as `lostLine` makes it when somebody reads
+   * again. Absent: log lines are written as all others.
    */
   logLine?(to: 'out' | 'err', line: string, lostLine: (lines: number) => string): void
   /** Calls `fn` when the user, or a defect of the program, asks it to end; answers how to stop that. */

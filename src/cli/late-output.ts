@@ -1,12 +1,16 @@
 /**
- * LateOutput: text on its way to a descriptor that perhaps nobody reads: a terminal that was stopped (Ctrl-S), a full pipe, a
- * slow disk. The caller never waits for it. What finds too much before it is lost if it may be, and counted.
+ * LateOutput: text on its way to a descriptor that perhaps nobody reads: a terminal that was
+ * stopped (Ctrl-S), a full pipe, a slow disk. The caller never waits for it. What finds too much
+ * before it is lost if it may be, and counted.
  */
 
 /** Octets that may wait for a reader before log lines are lost. */
 const ROOM = 256 * 1024
 
-/** Writes a text, calls `done` once when that is over, and says whether the descriptor is of use any more. */
+/**
+ * Writes a text, calls `done` once when that is over, and says whether the descriptor is of use any
+ * more.
+ */
 export type WriteText = (text: string, done: (good: boolean) => void) => void
 
 export class LateOutput {
@@ -37,7 +41,10 @@ export class LateOutput {
     if (this.#writing === 0) this.#next()
   }
 
-  /** Writes a line that may be lost; how many were is written as `lostLine` makes it, when there is room again. */
+  /**
+   * Writes a line that may be lost; how many were is written as `lostLine` makes it, when there is
+   * room again.
+   */
   pushLine(line: string, lostLine: (lines: number) => string): void {
     this.#lostLine = lostLine
     if (this.#lost > 0 || this.#length + line.length > ROOM) this.#lost++

@@ -27,7 +27,10 @@ interface Stream {
   on(event: 'error', fn: () => void): unknown
 }
 
-/** How long the end waits for a reader of what was written, and how long a write waits that had no room, ms. */
+/**
+ * How long the end waits for a reader of what was written, and how long a write waits that had no
+ * room, ms.
+ */
 const FLUSH_MS = 200
 const AGAIN_MS = 50
 
@@ -142,8 +145,8 @@ function identity(fd: number | undefined): string | undefined {
 }
 
 /**
- * Node writes to pipes and sockets without waiting. To a terminal or a file it would wait: there a thread of its pool does, which
- * has the same descriptors 0 to 2.
+ * Node writes to pipes and sockets without waiting. To a terminal or a file it would wait: there a
+ * thread of its pool does, which has the same descriptors 0 to 2.
  */
 function writerTo(stream: Stream): WriteText {
   const { fd } = stream

@@ -1,6 +1,7 @@
 /**
- * LimitedLog: log lines that somebody else can trigger, so many of a kind in a time (net_ratelimit). What exceeds that is
- * counted, and reported in one line when the time is over: `DHCPACK(eth9): and 312 more in 10 s`.
+ * LimitedLog: log lines that somebody else can trigger, so many of a kind in a time
+ * (net_ratelimit). What exceeds that is counted, and reported in one line when the time is over:
+ * `DHCPACK(eth9): and 312 more in 10 s`.
  */
 import { type Alarm, type Clock, NSEC_PER_SEC } from './clock.ts'
 import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING, type Log } from './log.ts'

@@ -1,7 +1,7 @@
 /**
- * Items ordered by their moments: a binary heap in arrays that grow and are kept, with each item's place in itself, so
- * that adding, moving and removing one costs O(log n) and allocates nothing. Items of the same moment stay in the order
- * in which they were set.
+ * Items ordered by their moments: a binary heap in arrays that grow and are kept, with each item's
+ * place in itself, so that adding, moving and removing one costs O(log n) and allocates nothing.
+ * Items of the same moment stay in the order in which they were set.
  */
 
 export interface HeapItem {

@@ -1,6 +1,6 @@
 /**
- * Connections: how many TCP connections may be open, to all hosts, to one, and from one client, and for how long in silence. What
- * is too much is closed at once.
+ * Connections: how many TCP connections may be open, to all hosts, to one, and from one client, and
+ * for how long in silence. What is too much is closed at once.
  */
 import type { Socket } from 'node:net'
 
@@ -29,8 +29,9 @@ export class Connections {
   }
 
   /**
-   * Admits a connection that `client` made to `host`, by their addresses, and ends it when it is idle for too long; its handler may
-   * set another time (socket.setTimeout). False when there are too many: then it is destroyed.
+   * Admits a connection that `client` made to `host`, by their addresses, and ends it when it is
+   * idle for too long; its handler may set another time (socket.setTimeout). False when there are
+   * too many: then it is destroyed.
    */
   admit(socket: Socket, host: string, client: string): boolean {
     // A connection that is reset is the client's own doing.

@@ -1,6 +1,6 @@
 /**
- * Who is called what on the segment: names to addresses and back, for the gateway's DNS. Whatever is asked is looked up:
- * nothing goes through all hosts or all leases.
+ * Who is called what on the segment: names to addresses and back, for the gateway's DNS. Whatever
+ * is asked is looked up: nothing goes through all hosts or all leases.
  */
 import { labelsOf, nameOf } from '../header/dns.ts'
 import type { ResolverConfig } from './dns.ts'
@@ -35,8 +35,8 @@ export interface Names {
   /** Addresses of a name; empty when only names below it exist, undefined when there is no such name. */
   addresses(labels: readonly string[]): readonly Uint8Array[] | undefined
   /**
-   * Names of an address, with the domain, in wire form; undefined when it has none. Of the beginning of an address they are
-   * empty, whether there are names below it or not.
+   * Names of an address, with the domain, in wire form; undefined when it has none. Of the
+   * beginning of an address they are empty, whether there are names below it or not.
    */
   pointers(digits: Digits): readonly Uint8Array[] | undefined
 }
@@ -87,7 +87,10 @@ export function namesOf({ domain, gateway, hosts, leases }: ResolverConfig): Nam
     for (const address of named.addresses) append(pointers, address.join('.'), [wire])
   }
 
-  /** The label of a name that a client with a lease may have: in the domain, and no host's. Undefined for other names. */
+  /**
+   * The label of a name that a client with a lease may have: in the domain, and no host's.
+   * Undefined for other names.
+   */
   function leaseLabel(labels: readonly string[]): string | undefined {
     const isOne = labels.length === suffix.length + 1 && endsWith(labels, suffix)
     return isOne && !addresses.has(keyOf(labels)) ? labels[0] : undefined

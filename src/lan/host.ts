@@ -5,9 +5,10 @@ import type { ConfiguredHost, HostPort } from './config-defaults.ts'
 import { http } from './http.ts'
 
 /**
- * Serves one connection to `host`; the socket is the handler's. What the handler throws, or its promise rejects with, is logged
- * and ends the connection; what a listener of the socket throws ends the program, as anywhere in Node. A connection that is silent for
- * a minute is ended; a handler whose clients may be silent longer says so: `socket.setTimeout(0)`.
+ * Serves one connection to `host`; the socket is the handler's. What the handler throws, or its
+ * promise rejects with, is logged and ends the connection; what a listener of the socket throws
+ * ends the program, as anywhere in Node. A connection that is silent for a minute is ended; a
+ * handler whose clients may be silent longer says so: `socket.setTimeout(0)`.
  */
 export type TcpHandler = (socket: Socket, host: SegmentHost) => unknown
 

@@ -4,7 +4,10 @@ import type { Socket } from 'node:net'
 import { formatAddress } from '../header/ip-address.ts'
 import type { TcpHandler } from './host.ts'
 
-/** What a client may take for the headers of a request, from its connection or the end of the request before on, ms. */
+/**
+ * What a client may take for the headers of a request, from its connection or the end of the
+ * request before on, ms.
+ */
 const HEADERS_MS = 10_000
 
 /** Answers every request with `body`; without one, with the host's name, or its address. */

@@ -1,9 +1,10 @@
 /**
- * Leases in a file of JSON, one a line. A change replaces the file whole and is on the disk when its promise settles: what is
- * there is always the old state or the new one. A file that is broken is refused, never overwritten.
+ * Leases in a file of JSON, one a line. A change replaces the file whole and is on the disk when
+ * its promise settles: what is there is always the old state or the new one. A file that is broken
+ * is refused, never overwritten.
  *
- * All of a write is done by Node's thread pool, from open(2) to close(2): the main thread carries frames, and has descriptors of
- * its own (unshare(2) in cli/run.ts), which mean nothing there.
+ * All of a write is done by Node's thread pool, from open(2) to close(2): the main thread carries
+ * frames, and has descriptors of its own (unshare(2) in cli/run.ts), which mean nothing there.
  */
 import {
   closeSync,
@@ -61,8 +62,8 @@ export function leasesFile(path: string): LeaseStore {
 }
 
 /**
- * Whoever else may rename in the directory, or keep us from it, has the leases in his hand; and vnet has no capability to write
- * there against the modes once it runs.
+ * Whoever else may rename in the directory, or keep us from it, has the leases in his hand; and
+ * vnet has no capability to write there against the modes once it runs.
  */
 function refuseForeign(path: string): void {
   const directory = dirname(path)
@@ -141,7 +142,10 @@ async function* textOf(leases: readonly Lease[], line: (lease: Lease) => string)
   yield TAIL
 }
 
-/** The new file has its whole text on the disk before it has its name, and the name before this is over. */
+/**
+ * The new file has its whole text on the disk before it has its name, and the name before this is
+ * over.
+ */
 async function replace(path: string, text: AsyncIterable<string>): Promise<void> {
   const temporary = `${path}.new`
   try {

@@ -1,6 +1,7 @@
 /**
- * Budget: how many requests are served: of each client, which its hardware address stands for, and of all together. A client
- * that floods uses up its own share and not that of others; of more clients than are remembered, the first is forgotten.
+ * Budget: how many requests are served: of each client, which its hardware address stands for, and
+ * of all together. A client that floods uses up its own share and not that of others; of more
+ * clients than are remembered, the first is forgotten.
  */
 import type { Clock } from '../core/clock.ts'
 import { type Rate, TokenBucket } from '../core/token-bucket.ts'

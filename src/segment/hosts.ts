@@ -68,7 +68,10 @@ export interface HostsCounters {
   defended: number
   /** Errors that were not sent since there had been too many. */
   limited: number
-  /** Requests beyond what a client of the gateway may ask, and TCP connections beyond what may be open. */
+  /**
+   * Requests beyond what a client of the gateway may ask, and TCP connections beyond what may be
+   * open.
+   */
   refused: number
 }
 

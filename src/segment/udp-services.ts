@@ -1,6 +1,7 @@
 /**
- * What every host has on UDP: echo (RFC 862), discard (RFC 863), daytime (RFC 867), chargen (RFC 864). As inetd(8) does, they do
- * not reply to a port below 1024, nor to one on which any host has a service: two that answer each other would do so for ever.
+ * What every host has on UDP: echo (RFC 862), discard (RFC 863), daytime (RFC 867), chargen (RFC
+ * 864). As inetd(8) does, they do not reply to a port below 1024, nor to one on which any host has
+ * a service: two that answer each other would do so for ever.
  */
 import { IPPROTO_UDP } from '../header/ipv4.ts'
 import * as udp from '../header/udp.ts'

@@ -1,7 +1,8 @@
 /**
- * FreeAddresses: the addresses of a subnet that may be free, so that finding one takes no search: those that were never given,
- * counted up, and queues of those that came back. What is in it may be taken by now: the caller checks, and an address that
- * turns out to be taken is put back when it is free again.
+ * FreeAddresses: the addresses of a subnet that may be free, so that finding one takes no search:
+ * those that were never given, counted up, and queues of those that came back. What is in it may be
+ * taken by now: the caller checks, and an address that turns out to be taken is put back when it is
+ * free again.
  */
 
 export class FreeAddresses {
@@ -26,7 +27,10 @@ export class FreeAddresses {
     this.#ended.push(address)
   }
 
-  /** Takes out an address that is free: one that is `isUnused` as well, else the one whose lease ended first. */
+  /**
+   * Takes out an address that is free: one that is `isUnused` as well, else the one whose lease
+   * ended first.
+   */
   take(isFree: (address: number) => boolean, isUnused: (address: number) => boolean): number | undefined {
     return this.#unused.take(isUnused) ?? this.#count(isUnused) ?? this.#ended.take(isFree)
   }

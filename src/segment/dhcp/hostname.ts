@@ -12,8 +12,9 @@ export function toHostname(name: string): string | undefined {
 }
 
 /**
- * Names that programs look up by themselves, to be configured by what they find there: a client that got one would have the
- * others' traffic. Web proxies (wpad), IPv6 tunnels (isatap), and what /etc/hosts has on every machine.
+ * Names that programs look up by themselves, to be configured by what they find there: a client
+ * that got one would have the others' traffic. Web proxies (wpad), IPv6 tunnels (isatap), and what
+ * /etc/hosts has on every machine.
  */
 const LOOKED_UP: readonly string[] = ['wpad', 'isatap', 'localhost', 'localdomain', 'ip6-localhost', 'ip6-loopback']
 

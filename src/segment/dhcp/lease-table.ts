@@ -1,7 +1,8 @@
 /**
- * The leases: at most one of an address, at most one of a client, and at most one of a name. One that has ended stays until
- * somebody else gets its address, so that its client can have it again. Time runs by the clock; the wall's time is for the
- * store. Nothing here goes through all leases but `live` and `ended`.
+ * The leases: at most one of an address, at most one of a client, and at most one of a name. One
+ * that has ended stays until somebody else gets its address, so that its client can have it again.
+ * Time runs by the clock; the wall's time is for the store. Nothing here goes through all leases
+ * but `live` and `ended`.
  */
 import { type Clock, NSEC_PER_MSEC } from '../../core/clock.ts'
 import { type HeapItem, MomentHeap } from '../../core/moment-heap.ts'
@@ -92,7 +93,10 @@ export class LeaseTable {
     return entries.sort((one, other) => one.until - other.until).map(({ lease }) => lease.address)
   }
 
-  /** Addresses whose lease has ended and was not taken before, at most `max`, the one that ended first before the others. */
+  /**
+   * Addresses whose lease has ended and was not taken before, at most `max`, the one that ended
+   * first before the others.
+   */
   takeEnded(max: number): number[] {
     const addresses: number[] = []
     const now = this.#clock.now()
@@ -104,8 +108,9 @@ export class LeaseTable {
   }
 
   /**
-   * The client has the address for `seconds`, and no other; a name that another client has goes over to it. Calls `bound` when
-   * that is kept, or with false when it could not be: at once where only the time of a lease changes, which is kept later.
+   * The client has the address for `seconds`, and no other; a name that another client has goes
+   * over to it. Calls `bound` when that is kept, or with false when it could not be: at once where
+   * only the time of a lease changes, which is kept later.
    */
   bind(
     client: Client,

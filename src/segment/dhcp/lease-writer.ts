@@ -1,13 +1,17 @@
 /**
- * LeaseWriter: when leases are saved. Changes are grouped: one write holds all that were made before it began, and the next
- * begins a moment after it ended at the earliest. Whoever has to know that a change is kept waits for its write.
+ * LeaseWriter: when leases are saved. Changes are grouped: one write holds all that were made
+ * before it began, and the next begins a moment after it ended at the earliest. Whoever has to know
+ * that a change is kept waits for its write.
  */
 import { type Alarm, type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from '../../core/clock.ts'
 import type { Lease, LeaseStore } from './lease.ts'
 
 /** Between the end of a write and the next one. */
 const PAUSE = 200 * NSEC_PER_MSEC
-/** How long a change may wait that nobody waits for: a lease that goes on. After a crash it ends by its old time. */
+/**
+ * How long a change may wait that nobody waits for: a lease that goes on. After a crash it ends by
+ * its old time.
+ */
 const LATER = 5 * NSEC_PER_SEC
 /** Until what could not be written is written again, unless a change comes before. */
 const RETRY = 5 * NSEC_PER_SEC
@@ -17,7 +21,10 @@ export interface LeaseWriterOptions {
   readonly clock: Clock
   /** All of them, as they are when it is read. */
   readonly leases: Iterable<Lease>
-  /** Called with the error of each write that failed, and with undefined for the first that succeeds after one. */
+  /**
+   * Called with the error of each write that failed, and with undefined for the first that succeeds
+   * after one.
+   */
   readonly onWritten: (error: unknown) => void
 }
 

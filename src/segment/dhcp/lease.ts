@@ -20,8 +20,9 @@ export interface LeaseStore {
   /** Throws a VnetError when there are no leases to be had, or none could be kept. */
   load(): readonly Lease[]
   /**
-   * Keeps these leases instead of those before; `leases` is read before it returns. Undefined when they are kept at once;
-   * otherwise the promise settles when they are, or rejects with a VnetError. Not called again before that.
+   * Keeps these leases instead of those before; `leases` is read before it returns. Undefined when
+   * they are kept at once; otherwise the promise settles when they are, or rejects with a
+   * VnetError. Not called again before that.
    */
   save(leases: Iterable<Lease>): Promise<void> | undefined
 }

@@ -47,8 +47,8 @@ export function objection(state: PoolState, client: Client, subnet: Subnet, addr
 }
 
 /**
- * The address for a client that asks for one, perhaps for `wanted`; undefined when the subnet is full. It is to be offered: the
- * free addresses have it no more.
+ * The address for a client that asks for one, perhaps for `wanted`; undefined when the subnet is
+ * full. It is to be offered: the free addresses have it no more.
  */
 export function choose(
   state: PoolState,

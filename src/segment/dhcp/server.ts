@@ -1,7 +1,8 @@
 /**
- * The DHCP server (RFC 2131): takes what came to port 67 and replies. It never throws, whatever the octets, keeps no time but
- * the clock's, and acknowledges a lease when its store has kept it, one that only goes on at once. Nothing that a message makes
- * it do goes through all addresses or all leases. Options are its configuration's.
+ * The DHCP server (RFC 2131): takes what came to port 67 and replies. It never throws, whatever the
+ * octets, keeps no time but the clock's, and acknowledges a lease when its store has kept it, one
+ * that only goes on at once. Nothing that a message makes it do goes through all addresses or all
+ * leases. Options are its configuration's.
  */
 import type { Clock } from '../../core/clock.ts'
 import { LimitedLog } from '../../core/limited-log.ts'
@@ -102,7 +103,10 @@ export class DhcpServer {
     return this.#leases.writer.close()
   }
 
-  /** Calls `send` with the reply to a message, if there is one: at once, or when a lease is kept. `bytes` is only looked at. */
+  /**
+   * Calls `send` with the reply to a message, if there is one: at once, or when a lease is kept.
+   * `bytes` is only looked at.
+   */
   receive(bytes: Uint8Array, from: DhcpSender, send: SendReply): void {
     const reply = this.#reply(bytes, from, send)
     if (reply !== undefined) send(reply)
@@ -213,7 +217,10 @@ export class DhcpServer {
     this.#offers.drop(client)
   }
 
-  /** A reserved name is nobody else's, and one that others look up by themselves is no client's to choose. */
+  /**
+   * A reserved name is nobody else's, and one that others look up by themselves is no client's to
+   * choose.
+   */
   #nameFor(client: Client, hostname: string | undefined): string | undefined {
     if (hostname === undefined) return undefined
     const why = this.#config.reservedNames.has(hostname)

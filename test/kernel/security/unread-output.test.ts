@@ -1,4 +1,7 @@
-/** A terminal that was stopped by Ctrl-S, and a pipe that nobody reads: frames go on, and so does the end. */
+/**
+ * A terminal that was stopped by Ctrl-S, and a pipe that nobody reads: frames go on, and so does
+ * the end.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -39,7 +42,10 @@ function reader({ stdout }: Child) {
     })
 }
 
-/** `vnet lan -vv`, which has a line for each frame, with nobody reading them; 2,000 pings, more lines than anything holds. */
+/**
+ * `vnet lan -vv`, which has a line for each frame, with nobody reading them; 2,000 pings, more
+ * lines than anything holds.
+ */
 async function flooded(kind: string) {
   const args = ['lan', 'eth9', '-vv', '--negotiation', '0', '--leases', `${dir}/leases`]
   const child = near.spawn(['python3', SCRIPT, kind, process.execPath, VNET, ...args])
