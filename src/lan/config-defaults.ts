@@ -52,6 +52,8 @@ export interface LanConfig {
   readonly network6: string | undefined
   readonly gateway: LanGateway
   readonly hosts: readonly ConfiguredHost[]
+  /** Of hosts that do not say: whether they have the usual services. */
+  readonly services: boolean
   /** Each undefined where the gateway does not do that. */
   readonly dhcp: LanDhcp | undefined
   /** Of the names, those of the hosts too. */
@@ -65,24 +67,31 @@ export interface LanConfig {
 export interface LanDefaults {
   /** False where another DHCP server may be: RFC 2131 sec. 4.3.2. */
   readonly authoritative?: boolean | undefined
+  /**
+   * False where the segment is a network that is there already: DHCP, router advertisements and the
+   * services of hosts then take a word each.
+   */
+  readonly serves?: boolean | undefined
 }
 
-export function complete(file: LanFile, { authoritative = true }: LanDefaults = {}): LanConfig {
+export function complete(file: LanFile, { authoritative = true, serves = true }: LanDefaults = {}): LanConfig {
   const network = file.network ?? DEFAULT_NETWORK
   const network6 = file.network6 === false ? undefined : (file.network6 ?? DEFAULT_NETWORK6)
   const gateway = gatewayOf(file, network, network6)
-  const hosts = (file.hosts ?? []).map(toHost)
+  const { dhcp = serves && {}, ra = serves && {} } = file
+  const hosts = (file.hosts ?? []).map(host => toHost(host, serves))
   const dns = file.dns === false ? undefined : (file.dns ?? {})
   const domain = dns && (dns.domain ?? DEFAULT_DOMAIN).replace(/\.$/, '')
   const records = Object.entries(dns?.records ?? {}).map(([name, address]) => named(name, listOf(address)))
-  const advertised = raOf(file, network6, gateway, domain)
+  const advertised = raOf(ra, network6, gateway, domain)
   const { rdnss, dnssl } = advertised?.advert ?? {}
   return {
     network,
     network6,
     gateway,
     hosts,
-    dhcp: file.dhcp === false ? undefined : dhcpOf({ authoritative, ...file.dhcp }, network, gateway, domain),
+    services: serves,
+    dhcp: dhcp === false ? undefined : dhcpOf({ authoritative, ...dhcp }, network, gateway, domain),
     dns: domain === undefined ? undefined : { domain, names: [...hosts.flatMap(namesOf), ...records] },
     ra: advertised,
     dhcpv6: advertised?.advert.other
@@ -105,14 +114,14 @@ function gatewayOf({ gateway = {} }: LanFile, network: string, network6: string 
   }
 }
 
-function toHost({ name, mac, ip, ip6, count, services = true, ports = [] }: FileHost): ConfiguredHost {
+function toHost({ name, mac, ip, ip6, count, services, ports = [] }: FileHost, usual: boolean): ConfiguredHost {
   return {
     name,
     mac: mac?.toLowerCase(),
     ip: listOf(ip),
     ip6: listOf(ip6),
     count,
-    services,
+    services: services ?? usual,
     ports: ports.map(port => ({ protocol: 'tcp', ...port })),
   }
 }
@@ -150,27 +159,20 @@ function dhcpOf(dhcp: FileDhcp, network: string, gateway: LanGateway, domain: st
 }
 
 function raOf(
-  file: LanFile,
+  ra: NonNullable<LanFile['ra']>,
   network6: string | undefined,
   { ip6 }: LanGateway,
   domain: string | undefined,
 ): LanConfig['ra'] {
-  if (file.ra === false || network6 === undefined) return undefined
-  const {
-    prefix = network6,
-    maxInterval = MAX_INTERVAL,
-    mtu,
-    hopLimit = 64,
-    managed = false,
-    other = true,
-  } = file.ra ?? {}
+  if (ra === false || network6 === undefined) return undefined
+  const { prefix = network6, maxInterval = MAX_INTERVAL, mtu, hopLimit = 64, managed = false, other = true } = ra
   const {
     lifetime = 3 * maxInterval,
     rdnss = domain !== undefined && ip6 ? [ip6] : [],
     dnssl = domain === undefined ? [] : [domain],
-  } = file.ra ?? {}
-  const valid = secondsOf(file.ra?.validLifetime ?? VALID_LIFETIME)
-  const preferred = secondsOf(file.ra?.preferredLifetime ?? Math.min(PREFERRED_LIFETIME, valid))
+  } = ra
+  const valid = secondsOf(ra.validLifetime ?? VALID_LIFETIME)
+  const preferred = secondsOf(ra.preferredLifetime ?? Math.min(PREFERRED_LIFETIME, valid))
   const { family, first, prefixLen } = toNetwork(prefix) as Network
   const octets = parseAddress(formatNumber(family, first))!
   // Addresses are made of a prefix of 64 bits only (RFC 4862 sec. 5.5.3).

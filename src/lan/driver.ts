@@ -70,6 +70,10 @@ const params = {
     description:
       '[NETNS/]IF: joins that interface to the segment; where NETNS has none of the name, one more port is made there',
   }),
+  serve: bool({
+    default: false,
+    description: 'DHCP, router advertisements, echo and the like also by an uplink that has an address of its own',
+  }),
   config: text({ default: undefined, description: 'what is on the segment, in YAML or JSON; SIGHUP reads it again' }),
   leases: text({
     default: undefined,
@@ -90,7 +94,7 @@ export function lan(options: LanOptions = {}): Driver<LanParams> {
   let reload: (() => void) | undefined
   const setupOf = (values: ParamValues<LanParams>) => ({
     ...{ hosts, count: values.hosts, oui: values.oui },
-    config: configOf(file, values),
+    config: configOf(file, values, values.serve || (uplink?.addresses.length ?? 0) === 0),
   })
   return defineDriver({
     name: 'lan',
@@ -121,6 +125,7 @@ export function lan(options: LanOptions = {}): Driver<LanParams> {
           if (route !== undefined) route.gateway = gateway()
         }
         reload = config === undefined ? undefined : again
+        if (!setup.config.services) net.log.warn(quietLine(uplink?.addresses ?? []))
         uplink?.join(segment)
         return ports
       } catch (error) {
@@ -158,8 +163,12 @@ function portAddresses(oui: Uint8Array | undefined): PortAddress {
 }
 
 /** What there is to be, by the options, the file that a parameter names, or the parameters. */
-function configOf(file: LanFile, { config, network, network6, uplink }: ParamValues<LanParams>): LanConfig {
-  const defaults = { authoritative: uplink === undefined }
+function configOf(
+  file: LanFile,
+  { config, network, network6, uplink }: ParamValues<LanParams>,
+  serves: boolean,
+): LanConfig {
+  const defaults = { authoritative: uplink === undefined, serves }
   if (config === undefined) {
     const asked = { ...(network && { network }), ...(network6 && { network6: network6 === 'none' ? false : network6 }) }
     return toLanConfig({ ...file, ...asked } as LanFile, defaults)
@@ -170,6 +179,11 @@ function configOf(file: LanFile, { config, network, network6, uplink }: ParamVal
   if (key !== undefined)
     throw new UsageError(`the driver file has ${key}, which --config is to say: leave one of the two away`)
   return loadLanConfig(config, defaults)
+}
+
+function quietLine(addresses: readonly string[]): string {
+  const off = 'DHCP, router advertisements and services of hosts are off'
+  return `the uplink has an address, ${addresses.join(' ')}: ${off} unless --config has them, or --serve is given`
 }
 
 /** The uplink, opened if it is there, and all ports that are to be made. */

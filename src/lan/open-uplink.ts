@@ -3,6 +3,7 @@ import { isValidEtherAddr } from '../core/alloc.ts'
 import { interfaceArg } from '../core/driver.ts'
 import { EINVAL, ENODEV, VnetError } from '../core/errno.ts'
 import type { Net } from '../core/net.ts'
+import { addressesOf } from '../kernel/address-conflict.ts'
 import { watchLink } from '../kernel/link-watch.ts'
 import type { Native } from '../kernel/native.ts'
 import { inNetns } from '../kernel/netns-name.ts'
@@ -29,7 +30,8 @@ export function openUplink(native: Native, net: Net, text: string): Uplink | und
     if (!isValidEtherAddr(link.address)) {
       throw new VnetError(EINVAL, what, 'it is no Ethernet interface: it has no hardware address')
     }
-    return open(native, net, { what, name: text, netns, nsfd, ifindex: link.ifindex })
+    const addresses = addressesOf(sock, name)
+    return open(native, net, { what, name: text, netns, nsfd, ifindex: link.ifindex, addresses })
   })
 }
 
@@ -39,9 +41,10 @@ interface Place {
   readonly netns: string | undefined
   readonly nsfd: number
   readonly ifindex: number
+  readonly addresses: readonly string[]
 }
 
-function open(native: Native, net: Net, { what, name, netns, nsfd, ifindex }: Place): Uplink {
+function open(native: Native, net: Net, { what, name, netns, nsfd, ifindex, addresses }: Place): Uplink {
   const fd = openPacketSocket(native, nsfd, ifindex, what)
   let stop = () => {}
   let uplink: Uplink
@@ -49,6 +52,7 @@ function open(native: Native, net: Net, { what, name, netns, nsfd, ifindex }: Pl
     uplink = new Uplink({
       net,
       name,
+      addresses,
       arrived: () => packetsArrived(native, fd),
       open: slots => new TapQueue(native, fd, VIRTIO_NET_HDR_LEN, slots, createFrameBatch(native, net.pool)),
       onClose: () => stop(),

@@ -37,14 +37,15 @@ export function populate(
   segment?: Segment,
 ): Population {
   const { network, network6 = null } = config
-  const all = [...config.hosts.map(hostOf), ...hosts]
+  const { services } = config
+  const all = [...config.hosts.map(hostOf), ...hosts.map(host => ({ services, ...host }))]
   for (const host of all) checkTcp(host)
   const dhcp = config.dhcp && dhcpConfig(config.dhcp)
   const options = {
-    ...{ network, network6, count, oui },
+    ...{ network, network6, count, oui, services },
     hosts: all.filter(host => host.count === undefined),
     ranges: all.flatMap(rangeOf),
-    gateway: { ...config.gateway, on: gateway },
+    gateway: { ...config.gateway, services, on: gateway },
     reserved: (address: number) =>
       dhcp?.subnets.some(({ ranges }) => ranges.some(({ first, last }) => address >= first && address <= last)) ??
       false,

@@ -66,7 +66,10 @@ const host = {
       minimum: 1,
       maximum: 1_000_000,
     }),
-    services: about('Echo, discard, daytime and chargen on their own ports, over UDP and TCP. Default: true.', flag),
+    services: about(
+      'Echo, discard, daytime and chargen on their own ports, over UDP and TCP. Default: true; with an uplink that has an address false.',
+      flag,
+    ),
     ports: about(
       'What answers on other ports.',
       list({

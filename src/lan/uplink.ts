@@ -38,6 +38,8 @@ export interface UplinkOptions {
   readonly open: (slots: SlotAccount) => UplinkQueue
   /** Frames that came in by the interface since it was asked last, read or not. */
   readonly arrived: () => number
+  /** Addresses of the machine on the interface. */
+  readonly addresses?: readonly string[] | undefined
   readonly onClose?: (() => void) | undefined
 }
 
@@ -52,6 +54,8 @@ export interface UplinkStats {
 
 export class Uplink implements Station, SkBuffDevice, Disposable {
   readonly name: string
+  /** The machine's own on the interface, when it was opened: a network that is there already. */
+  readonly addresses: readonly string[]
   readonly stats: UplinkStats = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0, dropped: 0 }
   /** By reason, SKB_DROP_REASON_*. */
   readonly drops = new Float64Array(SKB_DROP_REASON_MAX)
@@ -70,9 +74,10 @@ export class Uplink implements Station, SkBuffDevice, Disposable {
   #closed = false
 
   /** It is on no segment yet. Throws what `open` does. */
-  constructor({ net, name, open, arrived, onClose = () => {} }: UplinkOptions) {
+  constructor({ net, name, open, arrived, addresses = [], onClose = () => {} }: UplinkOptions) {
     this.#net = net
     this.name = name
+    this.addresses = addresses
     this.#log = net.log.named(`uplink ${name}`)
     this.#askArrived = arrived
     this.#onClose = onClose

@@ -23,6 +23,8 @@ export interface NetworkOptions {
   readonly ranges?: readonly HostRange[] | undefined
   /** So many more, all alike: host1, host2 ... */
   readonly count?: number | undefined
+  /** Whether these have the usual services; true unless given. */
+  readonly services?: boolean | undefined
   /** What the gateway is, where it is not as above, and does besides: DHCP, DNS. */
   readonly gateway?: HostDefinition | undefined
   /** Whether an address, as an unsigned number, is not for the counted hosts. */
@@ -68,7 +70,7 @@ export function createNetwork(
     (prefix6 !== undefined && has(plus(prefix6.bytes, address - base)))
   if (count > 0) {
     checkRoom(prefix, network, count, taken)
-    hosts.addRange({ count, ...place(2), name: 'host%d', except: taken })
+    hosts.addRange({ count, ...place(2), name: 'host%d', services: options.services, except: taken })
   }
   return { segment, hosts, gateway, prefix, prefix6 }
 }

@@ -120,6 +120,20 @@ describe('a file that is right', () => {
     expect(parse('dhcp: { authoritative: false }').dhcp?.authoritative).toBe(false)
   })
 
+  test('on a network that is there already DHCP, advertisements and services take a word each', () => {
+    const serving = (text: string) => {
+      const { dhcp, ra, dhcpv6, dns, hosts, services } = parseLanConfig(text, 'lan.yaml', { serves: false })
+      return [dhcp, ra, dhcpv6, dns]
+        .map(part => part !== undefined)
+        .concat(services, ...hosts.map(host => host.services))
+    }
+    expect(serving('')).toEqual([false, false, false, true, false])
+    expect(serving('dhcp: {}')).toEqual([true, false, false, true, false])
+    expect(serving('ra: {}')).toEqual([false, true, true, true, false])
+    const hosts = 'hosts: [{ ip: 198.18.0.2, services: true }, { ip: 198.18.0.3 }]'
+    expect(serving(hosts)).toEqual([false, false, false, true, false, true, false])
+  })
+
   test('as many resolvers and domains to search are told as an advertisement may have', () => {
     const rdnss = Array.from({ length: 8 }, (_, i) => `::${i + 1}`)
     const dnssl = ['a.lan', 'b.lan', 'c.lan', 'd.lan', 'e.lan', 'f.lan']

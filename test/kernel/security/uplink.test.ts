@@ -1,0 +1,90 @@
+/** `vnet lan --uplink` on a network that is there already: nothing is served there that nobody asked for. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { type Netns, OwnNetns } from '../../support/netns.ts'
+import { type Running, spawnVnet } from '../../support/vnet-process.ts'
+
+let own: OwnNetns
+let near: Netns
+let far: Netns
+let directory: string
+
+beforeEach(() => {
+  own = new OwnNetns()
+  near = own.add()
+  far = own.add()
+  directory = mkdtempSync(join(tmpdir(), 'vnet-test-'))
+  near.ip(`link add veth0 type veth peer name eth0 netns ${far.name}`)
+  near.ip('link set veth0 up')
+  far.ip('link set eth0 up')
+  far.ip('addr add 198.18.0.60/24 dev eth0')
+  far.ip('addr add fe80::60/64 dev eth0 nodad')
+})
+afterEach(() => {
+  own.remove()
+  rmSync(directory, { recursive: true })
+})
+
+const OFF = /the uplink has an address, 192\.0\.2\.7\/24: .* are off unless --config has them, or --serve is given$/
+
+async function start(...args: string[]): Promise<Running> {
+  const options = ['--hosts', '2', '--uplink', 'veth0', '--negotiation', '0', ...args]
+  const vnet = await spawnVnet(['lan', 'eth9', ...options], { within: ['ip', 'netns', 'exec', near.name] })
+  // The hosts are reached, whatever they serve.
+  expect((await far.run('ping -c 1 -W 5 198.18.0.2')).stdout).toContain(' 1 received')
+  return vnet
+}
+
+/** What answers at the other end: DHCP of the gateway, echo of a host by UDP and TCP, router advertisements. */
+async function served(vnet: Running) {
+  const scan = async (how: string, port: number, host: string) =>
+    /^\d+\/\w+\s+open\s/m.test((await far.run(`nmap -n -Pn ${how} -p ${port} ${host}`)).stdout)
+  const closed = /^67\/udp\s+closed\s/m.test((await far.run('nmap -n -Pn -sU -p 67 198.18.0.1')).stdout)
+  // It is logged by whoever sends advertisements, and before the ping behind it is answered.
+  const before = vnet.stderr.length
+  await far.run('rdisc6 -1 -q -r 1 -w 1 eth0')
+  expect((await far.run('ping -c 1 -W 5 198.18.0.2')).stdout).toContain(' 1 received')
+  return {
+    ra: /RTR-SOLICIT/.test(vnet.stderr.slice(before)),
+    dhcp: !closed,
+    echo: [await scan('-sU', 7, '198.18.0.2'), await scan('-sT', 7, '198.18.0.2')],
+  }
+}
+
+const NOTHING = { dhcp: false, echo: [false, false], ra: false }
+const ALL = { dhcp: true, echo: [true, true], ra: true }
+
+test('an interface with an address of its own gets no DHCP, advertisements or services, and one line says so', async () => {
+  near.ip('addr add 192.0.2.7/24 dev veth0')
+  const vnet = await start()
+  expect(vnet.stderr.split('\n').filter(line => OFF.test(line))).toHaveLength(1)
+  expect(await served(vnet)).toEqual(NOTHING)
+})
+
+test('--serve turns all of them on', async () => {
+  near.ip('addr add 192.0.2.7/24 dev veth0')
+  const vnet = await start('--serve')
+  expect(vnet.stderr).not.toMatch(OFF)
+  expect(await served(vnet)).toEqual(ALL)
+})
+
+test('a configuration turns on what it names, also when it is read again', async () => {
+  near.ip('addr add 192.0.2.7/24 dev veth0')
+  const config = join(directory, 'lan.yaml')
+  writeFileSync(config, 'dhcp: {}\n')
+  const vnet = await start('--config', config)
+  await vnet.line(OFF)
+  expect(await served(vnet)).toEqual({ ...NOTHING, dhcp: true })
+  writeFileSync(config, 'ra: {}\n')
+  vnet.hangUp()
+  await vnet.line(/configuration read again/)
+  expect(await served(vnet)).toEqual({ ...NOTHING, ra: true })
+})
+
+test('an interface with link-local addresses alone gets all', async () => {
+  const vnet = await start()
+  expect(vnet.stderr).not.toMatch(OFF)
+  expect(await served(vnet)).toEqual(ALL)
+})
