@@ -7,6 +7,7 @@
  *   base               what `--candidates` calls it: `vnet` for `vnet/4`, which is vnet with four cables or queues
  *   ours               whether it is vnet, for which `--compare` answers
  *   peer               the npm package it needs (peers.mjs); it is left out when it cannot be had
+ *   asked(topology)    the directory that has its control socket
  *   exec(topology)     for what is asked and carries no frames: the words that run a program which asks it by private ioctls
  *   bare               it makes no interfaces
  *   hosts              ranges of addresses that answer ARP, each the first and how many
@@ -20,8 +21,8 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 /** Where `make` puts the C programs. */
 export const BUILD = `${root}build/bench`
 
-/** 'vnet' in ASCII: the netlink port of the first vnet of a namespace. */
-export const VNET_PORT = '0x766e6574'
+/** Where the control sockets of root's vnets are. */
+export const RUN = '/run/vnet'
 
 /** vnet with these arguments. V8's own trace says of each garbage collection how long it took. */
 export const vnetProgram = words => [process.execPath, '--trace-gc', `${root}dist/vnet.js`, ...words]
@@ -144,16 +145,21 @@ export function queues(asked = {}) {
   })
 }
 
-/** What answers programs: their echoes on a netlink port, and their private ioctls under supervision. */
-export function control(asked = {}) {
+/** What answers programs: their echoes on a Unix socket, and their private ioctls under supervision. */
+export function control(more = {}) {
   const exec = () => [process.execPath, `${root}dist/vnet.js`, 'exec', '--']
   const server = {
-    ...c(({ a }) => [...inside(a), `${BUILD}/control`, 'serve', VNET_PORT], 'control'),
+    ...c(({ a, directory }) => [...inside(a), `${BUILD}/control`, 'serve', directory], 'control'),
+    asked: ({ directory }) => directory,
     exec: ({ a }) => [`${BUILD}/control`, 'supervise', a.name],
     bare: true,
   }
-  const ours = [['vnet', vnet(vnetSnull([]), 'control')], ...variants(asked, vnetSnull, 'control')]
-  return { control: server, ...Object.fromEntries(ours.map(([name, candidate]) => [name, { ...candidate, exec }])) }
+  const ours = [['vnet', vnet(vnetSnull([]), 'control')], ...variants(more, vnetSnull, 'control')]
+  const asked = () => RUN
+  return {
+    control: server,
+    ...Object.fromEntries(ours.map(([name, candidate]) => [name, { ...candidate, asked, exec }])),
+  }
 }
 
 /** Behind the gateway and before the pool for DHCP, and behind that (docs/lan.md). */

@@ -39,6 +39,7 @@ export async function sample({ kase, name, candidate, tag, metrics, seconds, pro
       net,
       child,
       ours: candidate.ours,
+      asked: candidate.asked,
       exec: candidate.exec,
       hosts: candidate.hosts,
       stranger: candidate.stranger,

@@ -6,7 +6,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { BUILD, VNET_PORT, vnetProgram } from './candidates.mjs'
+import { BUILD, vnetProgram } from './candidates.mjs'
 import { countCpu } from './cpu.mjs'
 import { inNamespace } from './topology.mjs'
 
@@ -25,7 +25,7 @@ const EOPNOTSUPP = 95
 const STALLED = 10
 /** Runs a program at real-time priority. */
 const FIRST = ['chrt', '-f', '1']
-const echo = [`${BUILD}/ask`, 'echo', VNET_PORT]
+const echo = ({ net, asked }) => [`${BUILD}/ask`, 'echo', asked(net)]
 
 /** A stranger floods for five times as long as a measurement takes otherwise: TCP, then pings. */
 const [TCP_PART, PING_PART] = [3, 2]
@@ -50,8 +50,8 @@ export const STEPS = {
   rtt1: { place: together, measure: bench => roundTrip(bench, 'rtt1') },
   rtt: { place: anywhere, measure: bench => roundTrip(bench, 'rtt') },
   near: { place: apart, measure: besideFlood },
-  echo1: { place: together, measure: bench => answerTime(bench, 'echo1', echo) },
-  echo: { place: anywhere, measure: bench => answerTime(bench, 'echo', echo) },
+  echo1: { place: together, measure: bench => answerTime(bench, 'echo1', echo(bench)) },
+  echo: { place: anywhere, measure: bench => answerTime(bench, 'echo', echo(bench)) },
   ioctl1: { place: together, measure: bench => answerTime(bench, 'ioctl1', supervised(bench, bench.net.a.name, 0)) },
   ioctl: { place: anywhere, measure: bench => answerTime(bench, 'ioctl', supervised(bench, bench.net.a.name, 0)) },
   passed1: { place: together, measure: bench => answerTime(bench, 'passed1', supervised(bench, 'lo', EOPNOTSUPP)) },

@@ -8,12 +8,11 @@
  */
 import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { BUILD, vnetProgram } from './candidates.mjs'
+import { BUILD, RUN, vnetProgram } from './candidates.mjs'
 import { run } from './processes.mjs'
 import { IDLE, STRANGER } from './topology.mjs'
 
 const CONFIG = fileURLToPath(new URL('strangers.yaml', import.meta.url))
-const RUN = '/run/vnet'
 /** The gateway and the web server of strangers.yaml, and the stranger's own address. */
 const [GATEWAY, WEB, OWN] = ['198.18.64.1', '198.18.64.2', '198.18.127.254/18']
 const LOOPBACK = '127.0.0.1'

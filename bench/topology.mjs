@@ -7,8 +7,7 @@
  * ends. The kernel has nothing that flips addresses, so veth in snull is a pair in one namespace that policy routing sends
  * over the wire, untranslated. lan: one interface, and what is behind it has addresses of its own.
  *
- * strangers: a cable, a third namespace (`stranger`) with a kernel veth pair that leads nowhere, and
- * a directory for the files of the candidate.
+ * strangers: a cable, and a third namespace (`stranger`) with a kernel veth pair that leads nowhere.
  */
 import { mkdirSync, rmSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -22,9 +21,10 @@ export class Topology {
   /** From one end to the other: `{ a, b, source, target }`, the ends as `{ ns, name }`; the first sends to `target`. */
   pairs
 
+  /** A directory for the files of the candidate. */
+  directory
   /** Set for the shape `strangers` alone. */
   stranger
-  directory
 
   /** `shape` is cable, snull, loop, lan or strangers; `tag` makes the names of the namespaces unique. */
   constructor(shape, tag, pairs = 1) {
@@ -47,11 +47,10 @@ export class Topology {
       }
     })
     this.namespaces = [...new Set([near, far])]
-    if (shape === 'strangers') {
-      this.stranger = `${tag}c`
-      this.directory = `/var/tmp/${tag}`
-      this.namespaces.push(this.stranger)
-    }
+    this.directory = `/var/tmp/${tag}`
+    if (shape !== 'strangers') return
+    this.stranger = `${tag}c`
+    this.namespaces.push(this.stranger)
   }
 
   /** The ends of the first pair. */
@@ -64,6 +63,7 @@ export class Topology {
   }
 
   create() {
+    mkdirSync(this.directory)
     for (const ns of this.namespaces) {
       run('ip', 'netns', 'add', ns)
       run('ip', '-n', ns, 'link', 'set', 'lo', 'up')
@@ -73,7 +73,6 @@ export class Topology {
       }
     }
     if (this.stranger === undefined) return
-    mkdirSync(this.directory)
     run('ip', '-n', this.stranger, 'link', 'add', IDLE, 'up', 'type', 'veth', 'peer', 'name', 'idle1')
     run('ip', '-n', this.stranger, 'link', 'set', 'idle1', 'up')
   }
@@ -86,7 +85,7 @@ export class Topology {
         // It was never made, or is gone already.
       }
     }
-    if (this.directory !== undefined) rmSync(this.directory, { recursive: true, force: true })
+    rmSync(this.directory, { recursive: true, force: true })
   }
 
   /** Makes each pair of interfaces a kernel veth pair. */
