@@ -43,7 +43,6 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add<vnet::SendTo>(exports, "sendto");
   add<vnet::Recv>(exports, "recv");
   add<vnet::RecvMsg>(exports, "recvmsg");
-  add<vnet::SendAs>(exports, "sendAs");
   add<vnet::Poll>(exports, "poll");
   add<vnet::PidfdOpen>(exports, "pidfdOpen");
   add<vnet::PidfdGetfd>(exports, "pidfdGetfd");
@@ -58,6 +57,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add<vnet::CreateNetns>(exports, "createNetns");
   add<vnet::Monotonic>(exports, "monotonic");
   add<vnet::DropPrivileges>(exports, "dropPrivileges");
+  add<vnet::CapGet>(exports, "capget");
   add<vnet::RecvMsgRaw>(exports, "recvmsgRaw");
   add<vnet::CreatePoller>(exports, "createPoller");
   add<vnet::SetBusyPoll>(exports, "setBusyPoll");

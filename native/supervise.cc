@@ -1,6 +1,8 @@
 #include "supervise.h"
 
+#include <linux/capability.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -28,6 +30,19 @@ bool closesDescriptor(const cmsghdr* header) {
 }
 
 }  // namespace
+
+Napi::Value CapGet(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const int pid = args.integer<int32_t>(0);
+  const Bytes effective = args.bytes(1);
+  __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, pid};
+  __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+  if (!args.ok() || effective.length < sizeof(uint64_t)) return result(info, -EINVAL);
+  if (::syscall(SYS_capget, &header, data) != 0) return result(info, -errno);
+  const uint64_t all = data[0].effective | static_cast<uint64_t>(data[1].effective) << 32;
+  memcpy(effective.data, &all, sizeof all);
+  return result(info, 0);
+}
 
 Napi::Value RecvMsgRaw(const Napi::CallbackInfo& info) {
   Args args(info);

@@ -6,6 +6,7 @@
 
 namespace vnet {
 
+Napi::Value CapGet(const Napi::CallbackInfo& info);
 Napi::Value RecvMsgRaw(const Napi::CallbackInfo& info);
 
 }  // namespace vnet

@@ -43,7 +43,7 @@ namespace vnet {
 namespace {
 
 constexpr double kNanosecondsPerSecond = 1e9;
-/** What recvmsg tells of every message; the sender's uid and pid come behind it, where there is room. */
+/** What recvmsg tells of every message. */
 constexpr size_t kRecvMeta = 3;
 
 /** Makes a system call until it is not interrupted; its result, or -errno. */
@@ -362,8 +362,7 @@ Napi::Value RecvMsg(const Napi::CallbackInfo& info) {
   const int fd = args.fd(0);
   const Bytes into = args.bytes(1);
   const int flags = args.integer<int32_t>(2);
-  size_t metaLength = 0;
-  int32_t* meta = args.int32s(3, kRecvMeta, metaLength);
+  int32_t* meta = args.int32s(3, kRecvMeta);
   if (!args.ok()) return result(info, -EINVAL);
 
   // Of any family's size: the kernel says how long the address is also when it cut it, which sanitizers take for written.
@@ -392,18 +391,9 @@ Napi::Value RecvMsg(const Napi::CallbackInfo& info) {
   }
   meta[1] = -1;
   meta[2] = message.msg_flags;
-  int32_t* uid = metaLength > kRecvMeta ? &meta[kRecvMeta] : nullptr;
-  int32_t* pid = metaLength > kRecvMeta + 1 ? &meta[kRecvMeta + 1] : nullptr;
-  if (uid != nullptr) *uid = -1;
-  if (pid != nullptr) *pid = 0;
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level == SOL_NETLINK && header->cmsg_type == NETLINK_LISTEN_ALL_NSID) {
       memcpy(&meta[1], CMSG_DATA(header), sizeof meta[1]);
-    } else if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_CREDENTIALS) {
-      ucred credentials;
-      memcpy(&credentials, CMSG_DATA(header), sizeof credentials);
-      if (uid != nullptr) *uid = static_cast<int32_t>(credentials.uid);
-      if (pid != nullptr) *pid = credentials.pid;
     } else if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
       // Nobody asked for descriptors: let none stay.
       for (size_t at = CMSG_LEN(0); at + sizeof(int) <= header->cmsg_len; at += sizeof(int)) {
@@ -414,33 +404,6 @@ Napi::Value RecvMsg(const Napi::CallbackInfo& info) {
     }
   }
   return result(info, octets);
-}
-
-Napi::Value SendAs(const Napi::CallbackInfo& info) {
-  Args args(info);
-  const int fd = args.fd(0);
-  const Bytes data = args.bytes(1);
-  const int flags = args.integer<int32_t>(2);
-  const Bytes to = args.bytes(3);
-  const auto uid = args.integer<uint32_t>(4);
-  const auto gid = args.integer<uint32_t>(5);
-  if (!args.ok()) return result(info, -EINVAL);
-  alignas(cmsghdr) uint8_t control[CMSG_SPACE(sizeof(ucred))] = {};
-  iovec part = {data.data, data.length};
-  msghdr message = {};
-  message.msg_name = to.data;
-  message.msg_namelen = lengthOf(to);
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_CREDENTIALS;
-  header->cmsg_len = CMSG_LEN(sizeof(ucred));
-  const ucred credentials = {::getpid(), uid, gid};
-  memcpy(CMSG_DATA(header), &credentials, sizeof credentials);
-  return result(info, uninterrupted([&] { return ::sendmsg(fd, &message, flags | MSG_NOSIGNAL); }));
 }
 
 Napi::Value Poll(const Napi::CallbackInfo& info) {

@@ -24,7 +24,6 @@ Napi::Value Send(const Napi::CallbackInfo& info);
 Napi::Value SendTo(const Napi::CallbackInfo& info);
 Napi::Value Recv(const Napi::CallbackInfo& info);
 Napi::Value RecvMsg(const Napi::CallbackInfo& info);
-Napi::Value SendAs(const Napi::CallbackInfo& info);
 Napi::Value Poll(const Napi::CallbackInfo& info);
 Napi::Value PidfdOpen(const Napi::CallbackInfo& info);
 Napi::Value PidfdGetfd(const Napi::CallbackInfo& info);

@@ -98,16 +98,9 @@ export interface Native {
   /**
    * recvmsg(2); answers the octets received, which exceed `into` only under MSG_TRUNC in `flags`. Sets meta[0] to the
    * sender's netlink port id (as a signed number; 0 is the kernel; -1 when the socket is not netlink's), meta[1] to the
-   * namespace id that NETLINK_LISTEN_ALL_NSID adds, else -1, meta[2] to msg_flags; and meta[3],
-   * if there is one, to the uid of the sender (as a signed number), -1 without SO_PASSCRED; and meta[4], if there is one, to
-   * its process, 0 when that is in a pid namespace that we do not see into, or without SO_PASSCRED.
+   * namespace id that NETLINK_LISTEN_ALL_NSID adds, else -1, and meta[2] to msg_flags.
    */
   recvmsg(fd: number, into: Uint8Array, flags: number, meta: Int32Array): number
-  /**
-   * sendto with SCM_CREDENTIALS: the receiver is told this uid and gid, and our pid. For root (CAP_SETUID, CAP_SETGID)
-   * unless they are our own.
-   */
-  sendAs(fd: number, data: Uint8Array, flags: number, to: Uint8Array, uid: number, gid: number): number
   /** poll(2) for reading, without waiting: the POLL* that hold now. */
   poll(fd: number): number
 
@@ -119,6 +112,8 @@ export interface Native {
   processVmReadv(pid: number, address: bigint, into: Uint8Array): number
   /** process_vm_writev(2), likewise. */
   processVmWritev(pid: number, address: bigint, from: Uint8Array): number
+  /** capget(2): sets `effective`, 8 bytes, to the effective capabilities of a thread. */
+  capget(pid: number, effective: Uint8Array): number
   /**
    * recvmsg(2) as the kernel returns it, for a process in whose place it is called. Returns the number of bytes received, which
    * exceeds `into` only with MSG_TRUNC in `flags`. `name` receives the sender's address, `control` the ancillary data (none

@@ -31,7 +31,8 @@ export interface Identity {
 
 /** What proc(5) says of a thread: its rights, and its signals as bits, SIGHUP the lowest. */
 export interface ThreadStatus extends Identity {
-  readonly threads: number
+  /** A letter: R runs, S sleeps, D sleeps and is woken by a fatal signal only. */
+  readonly state: string
   readonly groups: readonly number[]
   /** Effective capabilities. */
   readonly capabilities: bigint
@@ -47,6 +48,7 @@ export class OtherProcesses {
   readonly #pidfds = new Map<number, number>()
   /** Inode of a namespace by its cookie, which is never used again. */
   readonly #namespaces = new Map<bigint, number>()
+  #userns: number | undefined
   readonly #home: { readonly cookie: bigint | undefined; readonly inode: number }
 
   /** `home` is a socket in our own namespace, of this inode. */
@@ -111,7 +113,8 @@ export class OtherProcesses {
   /** Whether a thread is in our own user namespace; not when that may not be known. */
   isInOwnUserNamespace(pid: number): boolean {
     try {
-      return statSync(`/proc/${pid}/ns/user`).ino === statSync('/proc/thread-self/ns/user').ino
+      this.#userns ??= statSync('/proc/thread-self/ns/user').ino
+      return statSync(`/proc/${pid}/ns/user`).ino === this.#userns
     } catch {
       return false
     }
@@ -198,7 +201,7 @@ function statusOf(pid: number): ThreadStatus | undefined {
   const bits = (name: string) => BigInt(`0x${words(name)[0] ?? '0'}`)
   return {
     tgid: Number(words('Tgid')[0]),
-    threads: Number(words('Threads')[0]),
+    state: words('State')[0] ?? '',
     euid: Number(words('Uid')[1]),
     egid: Number(words('Gid')[1]),
     groups: words('Groups').map(Number),

@@ -93,7 +93,6 @@ export const SO_PROTOCOL = 38
 export const SO_DOMAIN = 39
 export const SO_MEMINFO = 55
 export const SO_NETNS_COOKIE = 71
-export const SO_PASSCRED = 16
 export const SO_PEERCRED = 17
 export const SO_PEERPIDFD = 77
 

@@ -1,7 +1,7 @@
 /** Whose a program's datagram is, and how long ones are parted. */
 import { describe, expect, test } from 'vitest'
 import { addresseeOf } from '../../src/control/exec/addressee.ts'
-import { joined, parted } from '../../src/control/exec/datagrams.ts'
+import { joined, packed } from '../../src/control/exec/datagrams.ts'
 import { merged } from '../../src/control/exec/family-dump.ts'
 import {
   GENL_ID_CTRL,
@@ -9,6 +9,7 @@ import {
   MessageBuilder,
   messages,
   NLM_F_DUMP,
+  NLM_F_MULTI,
   NLM_F_REQUEST,
   writeDone,
 } from '../../src/netlink/index.ts'
@@ -59,21 +60,21 @@ describe('a datagram is', () => {
 })
 
 describe('datagrams', () => {
-  const long = (...lengths: number[]) => {
-    const builder = new MessageBuilder()
-    for (const [i, length] of lengths.entries()) builder.message(OURS, 0, i).payload(new Uint8Array(length).fill(i))
-    return builder.bytes.slice()
-  }
+  const message = (length: number, flags: number) =>
+    new MessageBuilder().message(OURS, flags, length).payload(new Uint8Array(length)).bytes.slice()
+  const sizes = (flags: number, ...lengths: number[]) =>
+    packed(lengths.map(length => message(length, flags))).map(datagram => [...messages(datagram)].length)
 
-  test('are parted at messages, each part small or one message, and nothing is lost', () => {
-    for (const lengths of [[100], [1000, 1000, 1000, 1000, 1000], [9000], [10, 9000, 10], [3760, 4], [3761]]) {
-      const whole = long(...lengths)
-      const parts = parted(whole)
-      expect(joined(parts)).toEqual(whole)
-      for (const part of parts) expect(part.length <= 3776 || [...messages(part)].length === 1).toBe(true)
-    }
-    expect(parted(long(1000, 1000, 1000, 1000)).length).toBe(2)
-    expect(parted(new Uint8Array())).toEqual([])
+  test('hold as many parts of a dump as a small buffer holds, and one of other messages', () => {
+    const lengths = [[100], [1000, 1000, 1000, 1000, 1000], [9000], [10, 9000, 10], [3744, 4], [3745], []]
+    expect(lengths.map(each => sizes(NLM_F_MULTI, ...each))).toEqual([[1], [3, 2], [1], [1, 1, 1], [1, 1], [1], []])
+    expect(sizes(0, 10, 10)).toEqual([1, 1])
+  })
+
+  test('hold every message, in order', () => {
+    const all = [message(12, 0), message(20, NLM_F_MULTI), message(32, NLM_F_MULTI), message(40, 0)]
+    expect(joined(packed(all))).toEqual(joined(all))
+    expect(packed(all).map(({ length }) => length)).toEqual([28, 84, 56])
   })
 
   test('of a dump of families: ours comes before the end, all to the program, as parts of one', () => {

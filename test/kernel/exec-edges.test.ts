@@ -30,7 +30,7 @@ afterAll(() => rmSync(directory, { recursive: true }))
 beforeEach(() => {
   own = new OwnNetns()
   netns = own.addQuiet()
-  driver = standIn(own.at(netns), { name: 'vnet0' })
+  driver = standIn({ name: 'vnet0', netns: netns.name })
 })
 afterEach(() => {
   driver[Symbol.dispose]()

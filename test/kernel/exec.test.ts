@@ -1,11 +1,10 @@
 /** `vnet exec` with programs that know nothing of vnet: what reaches the driver, what reaches the kernel, and how it all ends. */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { VNET_PORT } from '../../src/control/family.ts'
 import { type Child, type Netns, OwnNetns, outcome } from '../support/netns.ts'
 import { asNobodyIn, NOBODY } from '../support/privileges.ts'
 import { runMain } from '../support/run-main.ts'
@@ -36,7 +35,7 @@ afterAll(() => rmSync(directory, { recursive: true }))
 beforeEach(() => {
   own = new OwnNetns()
   netns = own.addQuiet()
-  driver = standIn(own.at(netns), { name: 'vnet0' })
+  driver = standIn({ name: 'vnet0', netns: netns.name })
 })
 afterEach(() => {
   driver[Symbol.dispose]()
@@ -163,7 +162,7 @@ describe('private ioctls', () => {
     expect(await said(...there, client, 'ioctl', 'vnet0', '89f2')).toBe('-1 ENODEV data=0 mtu=0')
     expect(driver.asked).toEqual([])
     driver[Symbol.dispose]()
-    driver = standIn(own.at(netns), { name: 'vnet0', netns: other.name })
+    driver = standIn({ name: 'vnet0', netns: other.name })
     expect(await said(...there, client, 'ioctl', 'vnet0', '89f2')).toBe('7 ok data=0 mtu=4242')
     expect(await said(client, 'ioctl', 'vnet0', '89f2')).toBe('-1 ENODEV data=0 mtu=0')
   })
@@ -171,7 +170,7 @@ describe('private ioctls', () => {
   test('reach the kernel when there is no driver, and the driver once there is one', async () => {
     driver[Symbol.dispose]()
     expect(await said(client, 'ioctl', 'vnet0', '89f2')).toBe('-1 ENODEV data=0 mtu=0')
-    driver = standIn(own.at(netns), { name: 'vnet0' })
+    driver = standIn({ name: 'vnet0', netns: netns.name })
     expect(await said(client, 'ioctl', 'vnet0', '89f2')).toBe('7 ok data=0 mtu=4242')
   })
 })
@@ -242,6 +241,28 @@ describe('generic netlink', () => {
     child.stdin.end('x')
     const told = [4, 3].map(event => `type=0x3f0 seq=0 from=0 event=${event} of vnet0\n`).join('')
     expect(await end).toEqual({ status: 0, stdout: `0 ok\n${told}0 ok\nmore=0\n`, stderr: '' })
+  })
+
+  test.each([
+    ['the group', 'group'],
+    ['SUBSCRIBE', 'subscribe'],
+  ])('by %s gets the events of a vnet that started later', async (_, how) => {
+    const child = netns.spawn([...EXEC, client, 'events', how, '1'])
+    const end = outcome(child)
+    const done = linesOf(child, '0 ok')
+    await done(1)
+    const connections = () => netns.exec('cat /proc/net/unix').match(/ 03 .*\/run\/vnet\//g)?.length ?? 0
+    const before = connections()
+    const later = await spawnVnet(['snull', '--no-address', '--json'], { within: ['ip', 'netns', 'exec', netns.name] })
+    await expect.poll(connections).toBe(before + 1)
+    // It answers this after what came on that connection.
+    expect(await netns.run(`${process.execPath} ${program} list`)).toMatchObject({ status: 0 })
+    netns.ip('link set sn0 down')
+    await done(2)
+    child.stdin.end('x')
+    const told = 'type=0x3f0 seq=0 from=0 event=4 of sn0\n'
+    expect(await end).toEqual({ status: 0, stdout: `0 ok\n${told}0 ok\nmore=0\n`, stderr: '' })
+    await later.stop()
   })
 
   test('a socket gets no events that one before it under the same number wanted', async () => {
@@ -389,24 +410,11 @@ describe('what goes wrong', () => {
 
 describe('in this process', () => {
   test('the supervisor asks a driver of another namespace for what a program there wants', async () => {
-    // Somebody who is there, in whose name the stand-in is found.
-    const host = netns.spawn(['sh', '-c', 'echo $$; read line'])
-    const pid = await new Promise<number>(resolve => host.stdout.once('data', text => resolve(Number(text))))
-    const startTime = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')[19]
-    const inode = (kind: string) => statSync(`/proc/${pid}/ns/${kind}`).ino
-    const entry = { pid, startTime, pidns: inode('pid'), netns: inode('net'), port: VNET_PORT, interfaces: ['vnet0'] }
-    mkdirSync('/run/vnet', { recursive: true })
-    const file = `/run/vnet/${pid}-${netns.name}.json`
-    writeFileSync(file, JSON.stringify(entry))
     const out = join(directory, 'out')
     const there = `ip netns exec ${netns.name} ${client}`
     const words = ['ioctl vnet0 89f2', 'echo hallo sendmsg', 'echo hallo write', 'ioctl lo 89f0']
     const script = `(${words.map(each => `${there} ${each}`).join(';')}) > ${out}; exit 5`
-    try {
-      expect(await runMain('exec', 'sh', '-c', script)).toEqual({ status: 5, stdout: '', stderr: '' })
-    } finally {
-      rmSync(file, { force: true })
-    }
+    expect(await runMain('exec', 'sh', '-c', script)).toEqual({ status: 5, stdout: '', stderr: '' })
     expect(readFileSync(out, 'utf8').split('\n')).toEqual([
       '7 ok data=0 mtu=4242',
       'nlctrl=16 vnet_nl=0x3f0 text=hallo from=0 mine=1 more=0',

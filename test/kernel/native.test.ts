@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { fstatSync, readlinkSync } from 'node:fs'
+import { fstatSync, readFileSync, readlinkSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { EAGAIN, EBADF, EBADFD, EINVAL, EIO, ENOBUFS, VnetError } from '../../src/core/errno.ts'
+import { EAFNOSUPPORT, EAGAIN, EBADF, EBADFD, EINVAL, EIO, ENOBUFS, VnetError } from '../../src/core/errno.ts'
 import { check } from '../../src/kernel/errno.ts'
 import {
   AF_INET,
@@ -15,6 +15,7 @@ import {
   ifreqName,
   int32,
   NETLINK_ADD_MEMBERSHIP,
+  NETLINK_GENERIC,
   NETLINK_LISTEN_ALL_NSID,
   NETLINK_ROUTE,
   O_NONBLOCK,
@@ -35,6 +36,8 @@ import {
 import { frames, native } from '../native/support.ts'
 
 const RTNLGRP_LINK = 1
+const NOBODY = 65534
+const NONE = Int32Array.of()
 /** include/uapi/linux/if_ether.h */
 const ETH_P_ALL = 3
 const ip = (...args: string[]) => execFileSync('ip', args, { stdio: ['ignore', 'pipe', 'pipe'] })
@@ -259,4 +262,15 @@ test('recvmsg tells the namespace an event comes from, by the id it has at home'
   const into = new Uint8Array(65536)
   while (native.recvmsg(fd, into, 0, meta) > 0) ids.add(meta[1])
   expect(ids).toContain(id)
+})
+
+test('a socket is of the user that it is opened as, and this thread is itself again', () => {
+  const status = () => readFileSync('/proc/thread-self/status', 'utf8').match(/^(Uid|Gid|Groups|Cap...):.*$/gm)
+  const before = status()
+  const fd = check(native.socketAs(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC, -1, NOBODY, NOBODY, NONE, 0n), 'socketAs')
+  closers.push(() => native.close(fd))
+  expect(fstatSync(fd)).toMatchObject({ uid: NOBODY, gid: NOBODY })
+  expect(native.socketAs(9999, SOCK_RAW, 0, -1, NOBODY, NOBODY, NONE, 0n)).toBe(-EAFNOSUPPORT)
+  expect(status()).toEqual(before)
+  expect(native.socketAs(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC, -1, 0xffff_ffff, 0, NONE, 0n)).toBe(-EINVAL)
 })

@@ -13,6 +13,7 @@ import {
   ENOPROTOOPT,
   ENOTSOCK,
   ENOTTY,
+  ESRCH,
 } from '../../src/core/errno.ts'
 import { check } from '../../src/kernel/errno.ts'
 import type { Native } from '../../src/kernel/native.ts'
@@ -23,17 +24,18 @@ import {
   int32,
   MSG_DONTWAIT,
   MSG_TRUNC,
+  NETLINK_GENERIC,
   NETLINK_ROUTE,
   NETLINK_USERSOCK,
   O_NONBLOCK,
   O_RDONLY,
   O_RDWR,
   SO_ATTACH_FILTER,
-  SO_PASSCRED,
   SO_RCVBUF,
   SOCK_DGRAM,
   SOCK_NONBLOCK,
   SOCK_RAW,
+  SOL_NETLINK,
   SOL_SOCKET,
   sockaddrNl,
 } from '../../src/kernel/uapi.ts'
@@ -245,26 +247,6 @@ describe('recvmsg', () => {
     expect(meta[1]).toBe(-1)
   })
 
-  test('tells the user and the process that sent, where that is asked for and there is room for it', () => {
-    const [sender, receiver] = [0, 1].map(() =>
-      mine(native.socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, NETLINK_USERSOCK, -1)),
-    ) as [number, number]
-    check(native.bind(receiver, sockaddrNl()), 'bind')
-    const address = new Uint8Array(12)
-    check(native.getsockname(receiver, address), 'getsockname')
-    const send = () => check(native.sendto(sender, new Uint8Array(16), 0, address), 'sendto')
-    const [meta, short] = [new Int32Array(5).fill(-7), new Int32Array(3).fill(-7)]
-    send()
-    native.recvmsg(receiver, new Uint8Array(64), 0, meta)
-    expect([meta[3], meta[4]]).toEqual([-1, 0])
-    check(native.setsockopt(receiver, SOL_SOCKET, SO_PASSCRED, int32(1)), 'setsockopt')
-    send()
-    send()
-    native.recvmsg(receiver, new Uint8Array(64), 0, meta)
-    expect([meta[3], meta[4]]).toEqual([process.getuid?.(), process.pid])
-    expect([native.recvmsg(receiver, new Uint8Array(64), 0, short), short[1]]).toEqual([16, -1])
-  })
-
   test('gives the kernel port 0', () => {
     const fd = mine(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, -1))
     // RTM_GETLINK of interface 1 with NLM_F_REQUEST: nlmsghdr, then ifinfomsg.
@@ -423,16 +405,32 @@ describe('other processes', () => {
     // One that ends nobody.
     expect(await run('native.endAs(42, 17)')).toMatchObject({ code: 42, signal: null })
   })
+})
 
-  test('a message in our own name arrives as any other', () => {
-    const fd = mine(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_USERSOCK, -1))
-    check(native.bind(fd, sockaddrNl()), 'bind')
-    const address = sockaddrNl()
-    check(native.getsockname(fd, address), 'getsockname')
-    const [uid, gid] = [process.getuid!(), process.getgid!()]
-    expect(native.sendAs(fd, Uint8Array.of(1, 2, 3), MSG_DONTWAIT, address, uid, gid)).toBe(3)
-    expect(native.poll(fd)).toBe(1)
-    expect(native.recvmsg(fd, new Uint8Array(8), MSG_DONTWAIT, new Int32Array(3))).toBe(3)
-    expect(native.poll(fd)).toBe(0)
+describe('in the place of a program', () => {
+  test('the effective capabilities of a thread are those of proc(5)', () => {
+    const effective = new Uint8Array(8)
+    expect(native.capget(process.pid, effective)).toBe(0)
+    const shown = /^CapEff:\s*(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]
+    expect(new DataView(effective.buffer).getBigUint64(0, true)).toBe(BigInt(`0x${shown}`))
+    expect(native.capget(2 ** 22 + 1, effective)).toBe(-ESRCH)
+    expect(native.capget(process.pid, new Uint8Array(7))).toBe(-EINVAL)
+  })
+
+  test('a message is received with its sender and its ancillary data as the kernel gives them', () => {
+    const fd = mine(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC, -1))
+    const [NETLINK_PKTINFO, NLMSG_NOOP, NLM_F_REQUEST_ACK] = [3, 1, 5]
+    check(native.setsockopt(fd, SOL_NETLINK, NETLINK_PKTINFO, int32(1)), 'setsockopt')
+    const noop = new DataView(new ArrayBuffer(16))
+    noop.setUint32(0, 16, true)
+    noop.setUint16(4, NLMSG_NOOP, true)
+    noop.setUint16(6, NLM_F_REQUEST_ACK, true)
+    check(native.send(fd, new Uint8Array(noop.buffer), 0), 'send')
+    const [into, name, control, meta] = [new Uint8Array(36), new Uint8Array(12), new Uint8Array(64), new Int32Array(3)]
+    expect(native.recvmsgRaw(fd, into, 0, name, control, meta)).toBe(36)
+    expect([...meta]).toEqual([12, 24, 0])
+    expect([...name]).toEqual([AF_NETLINK, ...new Uint8Array(11)])
+    expect([...control.subarray(8, 16)]).toEqual([...int32(SOL_NETLINK), ...int32(NETLINK_PKTINFO)])
+    expect(native.recvmsgRaw(fd, into, MSG_DONTWAIT, name, control, meta)).toBe(-EAGAIN)
   })
 })

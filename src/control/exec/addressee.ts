@@ -16,8 +16,9 @@ import {
   u16,
   u32,
 } from '../../netlink/index.ts'
+import type { Entry } from '../directory.ts'
 import { VNET_ATTR_IFINDEX, VNET_ATTR_IFNAME, VNET_CMD_ECHO, VNET_GENL_ID, VNET_GENL_NAME } from '../family.ts'
-import type { Driver } from './drivers.ts'
+import { isIn } from './vnets.ts'
 
 /** 'driver': all of it is for vnet_nl, or asks nlctrl for that. 'both': a dump of all families, and nothing else. */
 export type Addressee = 'kernel' | 'driver' | 'both'
@@ -54,14 +55,15 @@ function asksForUs(octets: Uint8Array, message: Message): boolean {
   return name === VNET_GENL_NAME || (name === undefined && id === VNET_GENL_ID)
 }
 
-/** Who answers: the vnet of the interface that is named, else the first that is there. */
-export function driverFor(serving: readonly Driver[], netns: number, octets: Uint8Array): Driver | undefined {
+/** Which vnet is asked: that of the interface that is named, else the first that is there. */
+export function vnetFor(serving: readonly Entry[], netns: number, octets: Uint8Array): Entry | undefined {
   for (const message of messages(octets)) {
     const { ifindex, ifname } = deviceNamed(octets, message)
     if (ifindex === undefined && ifname === undefined) continue
-    const named = serving.find(
-      ({ device, netns: where }) =>
-        where === netns && (ifindex ?? device.ifindex) === device.ifindex && (ifname ?? device.name) === device.name,
+    const named = serving.find(({ interfaces }) =>
+      interfaces
+        .filter(isIn(netns))
+        .some(device => (ifindex ?? device.ifindex) === device.ifindex && (ifname ?? device.name) === device.name),
     )
     if (named !== undefined) return named
   }

@@ -2,6 +2,7 @@
 import type { Native } from '../../kernel/native.ts'
 import type { OtherProcesses, ThreadStatus } from '../../kernel/other-process.ts'
 import { CAP_NET_ADMIN } from '../../kernel/uapi.ts'
+import { getU64 } from '../../netlink/index.ts'
 
 const ROOT = 0
 /** May look, and owns nothing. */
@@ -17,15 +18,20 @@ export interface Asker {
  * The user of a thread, undefined where that is ours; null when the thread is gone, or has another user and we are not root. Root
  * without CAP_NET_ADMIN, or in another user namespace, where every user can be root, does not act as root: it is nobody.
  */
-export function askerOf(processes: OtherProcesses, pid: number): Asker | undefined | null {
-  const status = processes.status(pid)
-  if (status === undefined) return null
-  const { euid: uid, egid: gid, capabilities } = status
+export function askerOf(native: Native, processes: OtherProcesses, pid: number): Asker | undefined | null {
+  const identity = processes.identity(pid)
+  if (identity === undefined) return null
+  const { euid: uid, egid: gid } = identity
   const own = process.geteuid?.()
   if (own !== ROOT) return uid === own ? undefined : null
   if (uid !== ROOT) return { uid, gid }
-  const isAdmin = (capabilities & (1n << BigInt(CAP_NET_ADMIN))) !== 0n
-  return isAdmin && processes.isInOwnUserNamespace(pid) ? undefined : NOBODY
+  return isAdmin(native, pid) && processes.isInOwnUserNamespace(pid) ? undefined : NOBODY
+}
+
+function isAdmin(native: Native, pid: number): boolean {
+  const effective = new Uint8Array(8)
+  if (native.capget(pid, effective) < 0) return false
+  return (getU64(effective, 0) & (1n << BigInt(CAP_NET_ADMIN))) !== 0n
 }
 
 /**

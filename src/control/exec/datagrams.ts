@@ -1,5 +1,8 @@
-/** Messages joined to datagrams, and long datagrams parted at messages. Pure. */
-import { align4, messages, NLMSG_HDRLEN } from '../../netlink/index.ts'
+/** Messages joined to datagrams. Pure. */
+import { align4, getU16, NLM_F_MULTI, NLMSG_HDRLEN } from '../../netlink/index.ts'
+
+/** In struct nlmsghdr. */
+const FLAGS_AT = 6
 
 /** What the kernel puts into one datagram of a dump for who does not ask for more: NLMSG_GOODSIZE on pages of 4 KiB. */
 const PART_OCTETS = 3776
@@ -14,19 +17,20 @@ export function joined(parts: readonly Uint8Array[]): Uint8Array {
   return whole
 }
 
-/** A datagram of whole messages in parts of its octets, each of one message or as many as a small buffer holds. */
-export function parted(datagram: Uint8Array): Uint8Array[] {
-  const parts: Uint8Array[] = []
-  let begin = 0
-  for (const { offset, length } of messages(datagram)) {
-    const at = offset - NLMSG_HDRLEN
-    if (at > begin && offset + length - begin > PART_OCTETS) {
-      parts.push(datagram.subarray(begin, at))
-      begin = at
+/** Messages in datagrams as the kernel makes them: each its own, the parts of a dump as many as a small buffer holds. */
+export function packed(all: readonly Uint8Array[]): Uint8Array[] {
+  const datagrams: Uint8Array[][] = []
+  let room = 0
+  for (const message of all) {
+    const isPart = (getU16(message, FLAGS_AT) & NLM_F_MULTI) !== 0
+    if (!isPart || message.length > room) {
+      datagrams.push([])
+      room = isPart ? PART_OCTETS : 0
     }
+    datagrams.at(-1)?.push(message)
+    room -= message.length
   }
-  if (begin < datagram.length) parts.push(datagram.subarray(begin))
-  return parts
+  return datagrams.map(joined)
 }
 
 /** The octets of one message, padded. */

@@ -19,7 +19,7 @@ import {
   putU32,
 } from '../../netlink/index.ts'
 import { VNET_GENL_NAME } from '../family.ts'
-import { joined, messageAt, parted } from './datagrams.ts'
+import { messageAt, packed } from './datagrams.ts'
 
 const RECEIVE_OCTETS = 65536
 const TYPE_AT = 4
@@ -64,7 +64,7 @@ export function merged(
     putU16(message, FLAGS_AT, getU16(message, FLAGS_AT) | NLM_F_MULTI)
     putU32(message, PORT_AT, port)
   }
-  return parted(joined(all))
+  return packed(all)
 }
 
 /** Each receive makes the kernel write the next part, so nothing is waited for. */

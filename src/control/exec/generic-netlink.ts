@@ -7,7 +7,7 @@ import { EBADF } from '../../core/errno.ts'
 import type { Notification } from '../../kernel/seccomp.ts'
 import { isGeneric } from '../../kernel/socket-identity.ts'
 import { AF_NETLINK, NETLINK_GENERIC, SOCK_CLOEXEC } from '../../kernel/uapi.ts'
-import { type Addressee, addresseeOf, driverFor } from './addressee.ts'
+import { type Addressee, addresseeOf, vnetFor } from './addressee.ts'
 import { openerAs } from './credentials.ts'
 import { Membership } from './membership.ts'
 import {
@@ -92,48 +92,54 @@ export class GenericNetlink {
     native.close(fd)
   }
 
-  sendto(notification: Notification): void | Promise<void> {
+  sendto(notification: Notification): void {
     const name = { address: notification.address(4), length: notification.int(5) }
-    return this.#send(notification, { spans: [span(notification.address(1), notification.address(2))], name })
+    this.#send(notification, { spans: [span(notification.address(1), notification.address(2))], name })
   }
 
-  write(notification: Notification): void | Promise<void> {
-    return this.#send(notification, { spans: [span(notification.address(1), notification.address(2))] })
+  write(notification: Notification): void {
+    this.#send(notification, { spans: [span(notification.address(1), notification.address(2))] })
   }
 
-  writev(notification: Notification): void | Promise<void> {
+  writev(notification: Notification): void {
     const { processes } = this.#supervision
     const spans = iovecs(processes, notification.pid, notification.address(1), notification.address(2))
-    return this.#send(notification, spans && { spans })
+    this.#send(notification, spans && { spans })
   }
 
-  sendmsg(notification: Notification): void | Promise<void> {
-    return this.#send(notification, msghdr(this.#supervision.processes, notification.pid, notification.address(1)))
+  sendmsg(notification: Notification): void {
+    this.#send(notification, msghdr(this.#supervision.processes, notification.pid, notification.address(1)))
   }
 
   /** Those that are ours are sent, up to the first that is not: the caller sends the others by another call. */
-  sendmmsg(notification: Notification): void | Promise<void> {
+  sendmmsg(notification: Notification): void {
     const { processes, listener } = this.#supervision
     const [pid, address] = [notification.pid, notification.address(1)]
     const all = mmsghdrs(processes, pid, address, notification.int(2)) ?? []
     const sent = (i: number) => (result: number | undefined) => {
-      if (result === undefined || result < 0) return this.#answer(notification, i === 0 ? result : i)
+      if (result === undefined || result < 0) {
+        this.#answer(notification, i === 0 ? result : i)
+        return
+      }
       const at = address + BigInt(MMSGHDR_LEN * i)
       const told = listener.isWaiting(notification) ? putLength(processes, pid, at, result) : 0
-      if (told < 0) return listener.answer(notification, told)
+      if (told < 0) {
+        listener.answer(notification, told)
+        return
+      }
       const next = this.#taken(notification, all[i + 1])
       if (next === undefined) listener.answer(notification, i + 1)
       else this.#relayed(notification, next, sent(i + 1))
     }
-    return this.#exchange(notification, all[0], sent(0))
+    this.#exchange(notification, all[0], sent(0))
   }
 
   get reception(): Reception {
     return this.#reception
   }
 
-  setsockopt(notification: Notification): void | Promise<void> {
-    return this.#membership.setsockopt(notification)
+  setsockopt(notification: Notification): void {
+    this.#membership.setsockopt(notification)
   }
 
   #freeNumber(pid: number): number | undefined {
@@ -143,8 +149,8 @@ export class GenericNetlink {
     return undefined
   }
 
-  #send(notification: Notification, datagram: Datagram | undefined): void | Promise<void> {
-    return this.#exchange(notification, datagram, result => this.#answer(notification, result))
+  #send(notification: Notification, datagram: Datagram | undefined): void {
+    this.#exchange(notification, datagram, result => this.#answer(notification, result))
   }
 
   #answer(notification: Notification, result: number | undefined): void {
@@ -153,14 +159,10 @@ export class GenericNetlink {
     else listener.answer(notification, result)
   }
 
-  #exchange(notification: Notification, datagram: Datagram | undefined, done: Done): void | Promise<void> {
-    const { drivers } = this.#supervision
+  #exchange(notification: Notification, datagram: Datagram | undefined, done: Done): void {
     const taken = this.#taken(notification, datagram)
-    if (taken === undefined) return done(undefined)
-    const { netns } = taken
-    const relay = () => this.#relayed(notification, taken, done)
-    if (drivers.isChanged || (drivers.serving(netns).length === 0 && drivers.isStale)) return drivers.ask().then(relay)
-    relay()
+    if (taken === undefined) done(undefined)
+    else this.#relayed(notification, taken, done)
   }
 
   /** A datagram that is not the kernel's as a whole, and its socket, of which we hold a descriptor now; else undefined. */
@@ -180,21 +182,19 @@ export class GenericNetlink {
 
   /** Has it answered by a driver, if there is one, and closes our descriptor. */
   #relayed(notification: Notification, { fd, netns, octets, to }: Taken, done: Done): void {
-    const { native, processes, drivers } = this.#supervision
+    const { native, processes, vnets } = this.#supervision
     const { pid } = notification
     const end: Done = result => {
       native.close(fd)
       done(result)
     }
-    const driver = driverFor(drivers.serving(netns), netns, octets)
-    const port = driver && boundPortOf(native, fd, processes.identity(pid)?.tgid ?? 0)
-    const inode = inodeOf(fd)
-    if (driver === undefined || port === undefined) end(undefined)
-    else
-      this.#relay.send(
-        driver,
-        { pid, number: notification.int(0), socket: { fd, port, netns, inode }, octets, to },
-        end,
-      )
+    const vnet = vnetFor(vnets.serving(netns), netns, octets)
+    const port = vnet && boundPortOf(native, fd, processes.identity(pid)?.tgid ?? 0)
+    if (vnet === undefined || port === undefined) {
+      end(undefined)
+      return
+    }
+    const socket = { fd, port, netns, inode: inodeOf(fd) }
+    this.#relay.send(vnet, { pid, number: notification.int(0), socket, octets, to }, end)
   }
 }

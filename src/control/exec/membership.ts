@@ -4,7 +4,7 @@ import type { Notification } from '../../kernel/seccomp.ts'
 import { isGeneric } from '../../kernel/socket-identity.ts'
 import { NETLINK_ADD_MEMBERSHIP, SOL_NETLINK } from '../../kernel/uapi.ts'
 import { getU32 } from '../../netlink/index.ts'
-import { PROGRAM_GROUP } from './group.ts'
+import { VNET_MCGRP_EVENTS } from '../family.ts'
 import type { Subscriptions } from './subscriptions.ts'
 import type { Supervision } from './supervisor.ts'
 
@@ -21,11 +21,11 @@ export class Membership {
     this.#subscriptions = subscriptions
   }
 
-  setsockopt(notification: Notification): void | Promise<void> {
-    const { listener, drivers } = this.#supervision
-    if (!this.#isOurGroup(notification)) return listener.proceed(notification)
-    const change = () => this.#change(notification)
-    return drivers.isChanged ? drivers.ask().then(change) : change()
+  setsockopt(notification: Notification): void {
+    const { listener } = this.#supervision
+    const result = this.#isOurGroup(notification) ? this.#change(notification) : undefined
+    if (result === undefined) listener.proceed(notification)
+    else listener.answer(notification, result)
   }
 
   #isOurGroup(notification: Notification): boolean {
@@ -34,28 +34,28 @@ export class Membership {
     if (name !== NETLINK_ADD_MEMBERSHIP && name !== NETLINK_DROP_MEMBERSHIP) return false
     const group = new Uint8Array(INT_LEN)
     const read = this.#supervision.processes.read(notification.pid, notification.address(3), group)
-    return read === 0 && getU32(group, 0) === PROGRAM_GROUP
+    return read === 0 && getU32(group, 0) === VNET_MCGRP_EVENTS
   }
 
-  #change(notification: Notification): void {
-    const { native, processes, drivers, listener } = this.#supervision
+  /** What the call returns; undefined when the kernel is to run it. */
+  #change(notification: Notification): number | undefined {
+    const { processes, vnets, listener, askerOf } = this.#supervision
     const { pid } = notification
     const number = notification.int(0)
-    const fd = processes.descriptor(pid, number)
-    const netns = fd >= 0 && isGeneric(native, fd) ? processes.namespaceOf(fd) : undefined
-    const where = netns === undefined ? undefined : this.#subscriptions.where(pid, number, fd, netns)
-    const asker = this.#supervision.askerOf(pid)
-    const [driver] = netns === undefined ? [] : drivers.serving(netns)
-    const end = (result: number | undefined) => {
-      if (fd >= 0) native.close(fd)
-      if (result === undefined) listener.proceed(notification)
-      else listener.answer(notification, result)
-    }
-    if (where === undefined || driver === undefined || !listener.isWaiting(notification)) end(undefined)
-    else if (notification.int(2) === NETLINK_DROP_MEMBERSHIP) {
+    const where = processes.withDescriptor(pid, number, fd => {
+      const netns = isGeneric(this.#supervision.native, fd) ? processes.namespaceOf(fd) : undefined
+      return netns === undefined ? undefined : this.#subscriptions.where(pid, number, fd, netns)
+    })
+    const asker = askerOf(pid)
+    if (where === undefined || vnets.serving(where.netns).length === 0 || !listener.isWaiting(notification))
+      return undefined
+    if (notification.int(2) === NETLINK_DROP_MEMBERSHIP) {
       this.#subscriptions.leave(where)
-      end(0)
-    } else if (asker === null || (asker?.uid ?? ROOT) !== ROOT) end(-EPERM)
-    else end(this.#subscriptions.join(driver, where))
+      return 0
+    }
+    // As the kernel has it for the groups of most families.
+    if (asker !== undefined || process.geteuid?.() !== ROOT) return -EPERM
+    this.#subscriptions.join(where)
+    return 0
   }
 }

@@ -1,22 +1,24 @@
 /**
- * A datagram of a program's, asked of a driver, and what that says put into the program's socket before the call that sent it
- * returns. What cannot be answered so is left to the kernel, which knows no vnet_nl, before anything was asked.
+ * A program's datagram, asked of a vnet, and the replies queued for the program's socket before the call that sent it returns. What
+ * cannot be answered so is left to the kernel, which does not know vnet_nl, before anything was asked.
  */
-import { ECONNREFUSED } from '../../core/errno.ts'
+import { ECONNREFUSED, ENOBUFS } from '../../core/errno.ts'
 import { messages } from '../../netlink/index.ts'
+import type { Entry } from '../directory.ts'
 import type { Addressee } from './addressee.ts'
-import { parted } from './datagrams.ts'
-import type { Question } from './driver-socket.ts'
-import type { Driver } from './drivers.ts'
+import type { Request } from './conversations.ts'
+import { packed } from './datagrams.ts'
 import { kernelsPart, merged, ourPart } from './family-dump.ts'
-import { renumberGroups } from './group.ts'
 import type { ProgramSocket } from './program-socket.ts'
 import { Relayed } from './relayed.ts'
 import type { Replies } from './replies.ts'
 import { type Subscriptions, subscribes } from './subscriptions.ts'
 import type { Supervision } from './supervisor.ts'
 
-/** What a call answers: its octets, or -errno; undefined when the kernel is to do it. */
+/** Bytes of a reply: more than a socket is given. */
+const REPLY_MAX = 1 << 20
+
+/** Called with the call's result: a byte count or -errno; undefined to let the kernel run the call. */
 type Done = (result: number | undefined) => void
 
 export interface Sent {
@@ -33,7 +35,6 @@ export class Relay {
   readonly #supervision: Supervision
   readonly #replies: Replies
   readonly #subscriptions: Subscriptions
-  #seq = 0
 
   constructor(supervision: Supervision, replies: Replies, subscriptions: Subscriptions) {
     this.#supervision = supervision
@@ -41,20 +42,17 @@ export class Relay {
     this.#subscriptions = subscriptions
   }
 
-  send(driver: Driver, sent: Sent, done: Done): void {
-    if (sent.to === 'both') this.#dump(driver, sent, done)
-    else this.#question(driver, sent, done)
+  send(vnet: Entry, sent: Sent, done: Done): void {
+    if (sent.to === 'both') this.#dump(vnet, sent, done)
+    else
+      this.#ask(vnet, sent, sent.octets, (result, replies) => {
+        if (result === -ECONNREFUSED) this.#leave(done)
+        else if (result < 0) done(result)
+        else this.#put(sent, packed(replies), done)
+      })
   }
 
-  #question(driver: Driver, sent: Sent, done: Done): void {
-    this.#ask(driver, sent, sent.octets, (result, answers) => {
-      if (result === -ECONNREFUSED) this.#leave(result, done)
-      else if (result < 0) done(result)
-      else this.#put(sent, answers.flatMap(parted), done)
-    })
-  }
-
-  #dump(driver: Driver, sent: Sent, done: Done): void {
+  #dump(vnet: Entry, sent: Sent, done: Done): void {
     const { native, processes } = this.#supervision
     const { pid, socket, octets } = sent
     const kernels = kernelsPart(native, processes, { pid, netns: socket.netns }, octets)
@@ -63,8 +61,8 @@ export class Relay {
       done(undefined)
       return
     }
-    this.#ask(driver, sent, ourPart(asked.seq), (result, answers) => {
-      const datagrams = result < 0 ? undefined : merged(kernels, answers, socket.port)
+    this.#ask(vnet, sent, ourPart(asked.seq), (result, replies) => {
+      const datagrams = result < 0 ? undefined : merged(kernels, replies, socket.port)
       // The kernel makes a dump as it is read. Ours is there at once, so a long one may be too long.
       if (datagrams === undefined || !this.#replies.hasRoom(socket.fd, datagrams.length)) done(undefined)
       else this.#put(sent, datagrams, done)
@@ -72,40 +70,35 @@ export class Relay {
   }
 
   #ask(
-    driver: Driver,
+    vnet: Entry,
     { pid, number, socket }: Sent,
     octets: Uint8Array,
-    onEnd: (result: number, answers: readonly Uint8Array[]) => void,
+    onEnd: (result: number, replies: readonly Uint8Array[]) => void,
   ): void {
+    const { conversations } = this.#supervision
     const asker = this.#supervision.askerOf(pid)
     // It is gone.
     if (asker === null) {
       onEnd(-ECONNREFUSED, [])
       return
     }
-    const relayed = new Relayed(octets, socket.port, () => {
-      this.#seq = (this.#seq + 1) >>> 0
-      return this.#seq
-    })
-    const answers: Uint8Array[] = []
-    const question: Question = {
-      port: driver.port,
-      octets: relayed.question,
-      asker,
-      onDatagram(bytes, length) {
-        const answer = relayed.answer(bytes, length)
-        if (answer !== undefined) answers.push(answer)
+    const relayed = new Relayed(octets, socket.port, () => conversations.nextSeq())
+    const replies: Uint8Array[] = []
+    let size = 0
+    const request: Request = {
+      ...{ vnet, asker, octets: relayed.question, seqs: relayed.seqs },
+      onMessage(message) {
+        const reply = relayed.answer(message, message.length)
+        size += message.length
+        if (reply !== undefined && size <= REPLY_MAX) replies.push(reply)
         return relayed.isAnswered
       },
-      onEnd(result) {
-        for (const answer of answers) renumberGroups(answer)
-        onEnd(result, answers)
-      },
+      onEnd: result => onEnd(size > REPLY_MAX ? -ENOBUFS : result, replies),
     }
-    const subscription = subscribes(octets)
-    const where = subscription && this.#subscriptions.where(pid, number, socket.fd, socket.netns)
-    if (where === undefined) this.#supervision.sockets.ask(driver.native, question)
-    else this.#subscriptions.subscribe(driver, where, question, subscription === 'ends')
+    const wanted = subscribes(octets)
+    const where = wanted && this.#subscriptions.where(pid, number, socket.fd, socket.netns)
+    if (wanted === undefined || where === undefined) conversations.ask(request)
+    else this.#subscriptions.subscribe(request, where, wanted)
   }
 
   #put({ pid, socket, octets }: Sent, datagrams: readonly Uint8Array[], done: Done): void {
@@ -114,8 +107,8 @@ export class Relay {
   }
 
   /** The kernel says that there is no such family. */
-  #leave(result: number, done: Done): void {
-    if (result === -ECONNREFUSED) this.#supervision.drivers.forget()
+  #leave(done: Done): void {
+    this.#supervision.vnets.forget()
     done(undefined)
   }
 }

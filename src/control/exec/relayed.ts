@@ -53,6 +53,11 @@ export class Relayed {
     }
   }
 
+  /** The sequence numbers that the driver sees. */
+  get seqs(): readonly number[] {
+    return [...this.#asked.keys()]
+  }
+
   get isAnswered(): boolean {
     return this.#asked.size === 0
   }

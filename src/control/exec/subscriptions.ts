@@ -1,43 +1,65 @@
 /**
- * Events for a program: what it asked for by SUBSCRIBE, and the group. Each program's socket has a socket of ours for that, to which the
- * vnet sends; from there they are put into the program's, as long as the process that asked has it under the number it had. It is
- * looked for when there is an event, so that ours keeps neither the socket nor its port from being closed.
+ * Events for programs: a subscription of a program's socket is a SUBSCRIBE on a connection of its own to every vnet of the socket's
+ * network namespace, also to those that start later. It lasts as long as the process that asked has the socket under the number it
+ * had. The socket is looked for when there is an event, so that we keep neither it nor its port from being closed.
  */
-import { decodeAttributes, messages, NetlinkParseError, parseGenl, policy, u32 } from '../../netlink/index.ts'
 import {
+  decodeAttributes,
+  genlmsghdr,
+  getU16,
+  MessageBuilder,
+  messages,
+  NetlinkParseError,
+  NLM_F_REQUEST,
+  NLMSG_MIN_TYPE,
+  parseGenl,
+} from '../../netlink/index.ts'
+import { watchDirectories } from '../directory.ts'
+import {
+  subscribeRequest,
+  VNET_ATTR_DROP_THRESHOLD,
   VNET_ATTR_EVENTS,
-  VNET_CMD_EVENT,
   VNET_CMD_SUBSCRIBE,
   VNET_GENL_ID,
-  VNET_MCGRP_EVENTS,
-  VNET_PORT,
-  VNET_PORTS,
+  VNET_GENL_VERSION,
 } from '../family.ts'
-import { DriverSocket, type Question } from './driver-socket.ts'
-import type { Driver } from './drivers.ts'
+import { directoriesOf } from '../find.ts'
+import { Conversation, type Request } from './conversations.ts'
+import type { Asker } from './credentials.ts'
 import { inodeOf, portOf } from './program-socket.ts'
 import type { Replies } from './replies.ts'
 import type { Supervision } from './supervisor.ts'
 
 /** A socket as its process has it. */
-interface Where {
+export interface Where {
   readonly tgid: number
   readonly number: number
   readonly inode: number
   readonly netns: number
 }
 
-interface Subscription extends Where {
-  readonly socket: DriverSocket
+/** What a SUBSCRIBE asks for; absent is the vnet's default. */
+export interface Wanted {
+  readonly events?: number | undefined
+  readonly dropThreshold?: bigint | undefined
 }
 
-const subscribeRequest = policy({ events: u32(VNET_ATTR_EVENTS) })
+interface Subscription {
+  readonly where: Where
+  readonly asker: Asker | undefined
+  readonly wanted: Wanted
+  /** By the path of the vnet's socket. */
+  readonly vnets: Map<string, Conversation>
+}
+
+const TYPE_AT = 4
 
 export class Subscriptions {
   readonly #supervision: Supervision
   readonly #replies: Replies
-  /** By the socket, and by whom they come from. */
+  /** By the socket, and whether it is by the group. */
   readonly #all = new Map<string, Subscription>()
+  #watch: Disposable | undefined
 
   constructor(supervision: Supervision, replies: Replies) {
     this.#supervision = supervision
@@ -50,110 +72,130 @@ export class Subscriptions {
     return tgid === undefined ? undefined : { tgid, number, netns, inode: inodeOf(fd) }
   }
 
-  /** Asks a question that has a SUBSCRIBE in it, from where its events are to come to. */
-  subscribe(driver: Driver, where: Where, question: Question, ends: boolean): void {
-    const key = `${id(where)} ${driver.home} ${driver.port}`
-    // Another thread's, which the new one takes the place of.
-    if (this.#all.get(key)?.socket.isBusy) this.#close(key)
-    const socket = this.#all.get(key)?.socket ?? this.#open(key, driver, where, port => port === driver.port)
-    if (typeof socket === 'number') {
-      question.onEnd(socket)
-      return
-    }
-    socket.ask({
-      ...question,
+  /** Makes a request that has a SUBSCRIBE in it, on the connection that its events are to come on; then asks the other vnets. */
+  subscribe(request: Request, where: Where, wanted: Wanted): void {
+    const key = id(where, 'subscribe')
+    this.#end(key)
+    const subscription = this.#begin(key, { where, asker: request.asker, wanted, vnets: new Map() })
+    const conversation = this.#converse(key, subscription, request.vnet)
+    conversation.ask({
+      ...request,
       onEnd: result => {
-        if (ends || result < 0) this.#close(key)
-        question.onEnd(result)
+        if (result < 0 || wanted.events === 0) this.#end(key)
+        else this.#askAll()
+        request.onEnd(result)
       },
     })
   }
 
-  /** Joins the group, of all vnets that are at home where `driver` is: 0, or -errno. -EPERM unless we are root. */
-  join(driver: Driver, where: Where): number {
-    const key = id(where)
-    if (this.#all.has(key)) return 0
-    const socket = this.#open(key, driver, where, isVnetPort)
-    const result = typeof socket === 'number' ? socket : socket.join(VNET_MCGRP_EVENTS)
-    if (result < 0) this.#close(key)
-    return result
+  /** Joins the group. */
+  join(where: Where): void {
+    const key = id(where, 'group')
+    if (this.#all.has(key)) return
+    this.#begin(key, { where, asker: undefined, wanted: {}, vnets: new Map() })
+    this.#askAll()
   }
 
   leave(where: Where): void {
-    this.#close(id(where))
+    this.#end(id(where, 'group'))
   }
 
   close(): void {
-    for (const key of [...this.#all.keys()]) this.#close(key)
+    for (const key of [...this.#all.keys()]) this.#end(key)
   }
 
-  #open(key: string, driver: Driver, where: Where, isSender: (port: number) => boolean): DriverSocket | number {
-    for (const [key, subscription] of this.#all) {
-      if (!this.#withSocket(subscription, () => {})) this.#close(key)
-    }
-    const onDatagram = (bytes: Uint8Array, length: number, from: number) => {
-      if (isSender(from) && isEvent(bytes, length)) this.#tell(key, bytes.slice(0, length))
-    }
-    const socket = DriverSocket.open(driver.native, onDatagram)
-    if (typeof socket !== 'number') this.#all.set(key, { ...where, socket })
-    return socket
+  #begin(key: string, subscription: Subscription): Subscription {
+    for (const [key, { where }] of this.#all) if (!this.#withSocket(where, () => {})) this.#end(key)
+    this.#all.set(key, subscription)
+    this.#watch ??= watchDirectories(() => this.#changed(), directoriesOf(this.#supervision.where))
+    return subscription
   }
 
-  #close(key: string): void {
+  #end(key: string): void {
     const subscription = this.#all.get(key)
     this.#all.delete(key)
-    subscription?.socket.close()
+    for (const conversation of [...(subscription?.vnets.values() ?? [])]) conversation.close(0)
+    if (this.#all.size > 0) return
+    this.#watch?.[Symbol.dispose]()
+    this.#watch = undefined
   }
 
-  #tell(key: string, octets: Uint8Array): void {
+  #changed(): void {
+    this.#supervision.vnets.forget()
+    this.#askAll()
+  }
+
+  /** Subscribes to the vnets that a subscription does not have yet. */
+  #askAll(): void {
+    const { vnets, conversations } = this.#supervision
+    for (const [key, subscription] of this.#all) {
+      for (const vnet of vnets.serving(subscription.where.netns)) {
+        if (subscription.vnets.has(vnet.vnet)) continue
+        const seq = conversations.nextSeq()
+        const octets = request(seq, subscription.wanted)
+        const conversation = this.#converse(key, subscription, vnet)
+        const { asker } = subscription
+        // What refuses it, or is gone, sends no events.
+        conversation.ask({ vnet, asker, octets, seqs: [seq], onMessage: () => true, onEnd: () => {} })
+      }
+    }
+  }
+
+  #converse(key: string, subscription: Subscription, vnet: Request['vnet']): Conversation {
+    const conversation = new Conversation(this.#supervision.native, vnet, subscription.asker, {
+      onEvent: message => {
+        if (getU16(message, TYPE_AT) >= NLMSG_MIN_TYPE) this.#tell(key, subscription, message.slice())
+      },
+      onEnd: () => subscription.vnets.delete(vnet.vnet),
+    })
+    subscription.vnets.set(vnet.vnet, conversation)
+    return conversation
+  }
+
+  #tell(key: string, { where }: Subscription, event: Uint8Array): void {
     const { native } = this.#supervision
-    const subscription = this.#all.get(key)
+    const { tgid, netns, inode } = where
     const put = (fd: number) => {
       const port = portOf(native, fd)
-      const { tgid, netns, inode } = subscription as Subscription
       // An event that there is no room for is lost, as the kernel's are.
-      if (port !== 0) this.#replies.put({ fd, port, netns, inode }, tgid, [octets])
+      if (port !== 0) this.#replies.put({ fd, port, netns, inode }, tgid, [event])
     }
-    if (subscription !== undefined && !this.#withSocket(subscription, put)) this.#close(key)
+    if (!this.#withSocket(where, put)) this.#end(key)
   }
 
   /** Calls `fn` with a descriptor of ours for the program's socket; false when it is gone. */
   #withSocket({ tgid, number, inode }: Where, fn: (fd: number) => void): boolean {
-    const { native, processes } = this.#supervision
-    const fd = processes.descriptor(tgid, number)
-    if (fd < 0) return false
-    const same = inodeOf(fd) === inode
-    if (same) fn(fd)
-    native.close(fd)
-    return same
-  }
-}
-
-const id = ({ tgid, number, inode }: Where) => `${tgid} ${number} ${inode}`
-
-const isVnetPort = (port: number) => port >= VNET_PORT && port < VNET_PORT + VNET_PORTS
-
-/** Whether all is events. */
-function isEvent(bytes: Uint8Array, length: number): boolean {
-  return allOf(bytes, length, VNET_CMD_EVENT).length > 0
-}
-
-/** What a datagram of a program's does to its subscription; undefined when it says nothing of that. */
-export function subscribes(octets: Uint8Array): 'begins' | 'ends' | undefined {
-  const [last] = allOf(octets, octets.length, VNET_CMD_SUBSCRIBE).slice(-1)
-  return last === undefined ? undefined : last.events === 0 ? 'ends' : 'begins'
-}
-
-function allOf(bytes: Uint8Array, length: number, command: number): { readonly events?: number }[] {
-  try {
-    return [...messages(bytes, 0, length)].flatMap(message => {
-      const { cmd, offset, length } = parseGenl(bytes, message)
-      if (message.type !== VNET_GENL_ID || cmd !== command) return []
-      return command === VNET_CMD_SUBSCRIBE ? [decodeAttributes(subscribeRequest, bytes, offset, length)] : [{}]
+    const found = this.#supervision.processes.withDescriptor(tgid, number, fd => {
+      if (inodeOf(fd) !== inode) return false
+      fn(fd)
+      return true
     })
-  } catch (error) {
-    // What is wrong with it the driver says.
-    if (error instanceof NetlinkParseError) return []
-    throw error
+    return found === true
   }
+}
+
+const id = ({ tgid, number, inode }: Where, by: 'group' | 'subscribe') => `${by} ${tgid} ${number} ${inode}`
+
+function request(seq: number, { events, dropThreshold }: Wanted): Uint8Array {
+  const builder = new MessageBuilder().message(VNET_GENL_ID, NLM_F_REQUEST, seq)
+  builder.payload(genlmsghdr(VNET_CMD_SUBSCRIBE, VNET_GENL_VERSION))
+  if (events !== undefined) builder.u32(VNET_ATTR_EVENTS, events)
+  if (dropThreshold !== undefined) builder.u64(VNET_ATTR_DROP_THRESHOLD, dropThreshold)
+  return builder.bytes
+}
+
+/** What the last SUBSCRIBE in a program's datagram asks for; undefined when there is none. */
+export function subscribes(octets: Uint8Array): Wanted | undefined {
+  let wanted: Wanted | undefined
+  try {
+    for (const message of messages(octets)) {
+      const { cmd, offset, length } = parseGenl(octets, message)
+      if (message.type !== VNET_GENL_ID || cmd !== VNET_CMD_SUBSCRIBE) continue
+      wanted = decodeAttributes(subscribeRequest, octets, offset, length)
+    }
+  } catch (error) {
+    // The vnet says what is wrong with it.
+    if (!(error instanceof NetlinkParseError)) throw error
+  }
+  return wanted
 }

@@ -8,28 +8,32 @@ import type { Native } from '../../kernel/native.ts'
 import { OtherProcesses } from '../../kernel/other-process.ts'
 import { type Notification, NotificationListener } from '../../kernel/seccomp.ts'
 import { syscallNumbers } from '../../kernel/syscalls.ts'
-import { AF_NETLINK, NETLINK_USERSOCK, SOCK_RAW } from '../../kernel/uapi.ts'
-import { ownNamespace, RUN_DIRECTORY } from '../directory.ts'
+import { AF_UNIX, SOCK_STREAM } from '../../kernel/uapi.ts'
+import { ownNamespace } from '../directory.ts'
+import type { FindOptions } from '../find.ts'
+import { Conversations } from './conversations.ts'
 import { type Asker, askerOf } from './credentials.ts'
-import { DriverSockets } from './driver-socket.ts'
-import { Drivers } from './drivers.ts'
 import { GenericNetlink } from './generic-netlink.ts'
 import { PrivateIoctls } from './private-ioctl.ts'
+import { Vnets } from './vnets.ts'
 
 /** What the handlers work with. */
 export interface Supervision {
   readonly native: Native
   readonly listener: NotificationListener
   readonly processes: OtherProcesses
-  readonly drivers: Drivers
-  readonly sockets: DriverSockets
+  readonly vnets: Vnets
+  readonly conversations: Conversations
+  /** Where vnets are looked for. */
+  readonly where: FindOptions
   /** In whose name a thread's requests are made; undefined is ours, and null that none are. */
   askerOf(pid: number): Asker | undefined | null
 }
 
 export interface SuperviseOptions {
-  readonly directory?: string
-  /** Told of an exception in here, which is a defect; the call it came from gets EIO. */
+  /** Where vnets are looked for, in place of the usual directories. */
+  readonly directory?: string | undefined
+  /** Called with an exception in here, which is a defect; the call it came from gets EIO. */
   readonly onDefect: (error: unknown) => void
 }
 
@@ -39,28 +43,25 @@ export const LAST_DESCRIPTOR = 1023
 
 /** Answers what comes by notification descriptor `fd`, which it takes over, until disposed of or everybody with the filter is gone. */
 export function supervise(native: Native, fd: number, options: SuperviseOptions): Disposable {
-  const { directory = RUN_DIRECTORY, onDefect } = options
+  const { directory, onDefect } = options
   const nr = syscallNumbers(process.arch)
-  const home = check(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_USERSOCK, -1), 'socket(AF_NETLINK, NETLINK_USERSOCK)')
+  const home = check(native.socket(AF_UNIX, SOCK_STREAM, 0, -1), 'socket(AF_UNIX)')
   const processes = new OtherProcesses(native, { fd: home, inode: ownNamespace('net') })
-  const drivers = new Drivers(native, directory)
-  const sockets = new DriverSockets()
-  const guarded = (handler: (notification: Notification) => void | Promise<void>) => (notification: Notification) => {
-    const failed = (error: unknown) => {
+  const where = { directory }
+  const vnets = new Vnets(where)
+  const conversations = new Conversations(native)
+  const guarded = (handler: (notification: Notification) => void) => (notification: Notification) => {
+    try {
+      handler(notification)
+    } catch (error) {
       onDefect(error)
       listener.answer(notification, -EIO)
-    }
-    try {
-      const done = handler(notification)
-      if (done !== undefined) done.catch(failed)
-    } catch (error) {
-      failed(error)
     }
   }
   const listener = new NotificationListener(native, fd, notification => handlers.get(notification.nr)?.(notification))
   const supervision: Supervision = {
-    ...{ native, listener, processes, drivers, sockets },
-    askerOf: pid => askerOf(processes, pid),
+    ...{ native, listener, processes, vnets, conversations, where },
+    askerOf: pid => askerOf(native, processes, pid),
   }
   const ioctls = new PrivateIoctls(supervision)
   const netlink = new GenericNetlink(supervision, { first: FIRST_DESCRIPTOR, last: LAST_DESCRIPTOR })
@@ -87,9 +88,8 @@ export function supervise(native: Native, fd: number, options: SuperviseOptions)
   return {
     [Symbol.dispose]() {
       listener.close()
-      sockets.close()
+      conversations.close()
       netlink.close()
-      drivers.close()
       processes.close()
       native.close(home)
     },

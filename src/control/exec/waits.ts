@@ -11,6 +11,8 @@ import type { Notification, NotificationListener } from '../../kernel/seccomp.ts
 
 /** How long a signal may wait until it is noticed. */
 const LOOK_MS = 20
+/** include/uapi/asm-generic/ioctls.h */
+const FIONBIO = 0x5421
 /** setTimeout takes no more. */
 const TIMEOUT_MAX_MS = 0x7fff_ffff
 /** include/linux/errno.h: the call is made again when the handler has SA_RESTART, else it is EINTR. Valid while a signal is pending. */
@@ -31,9 +33,6 @@ export interface Wait {
 interface Waiting extends Wait {
   readonly poller: Poller
   readonly timer: NodeJS.Timeout | undefined
-  readonly tgid: number
-  /** A signal for the whole process was pending at the last look. */
-  wasPending: boolean
 }
 
 export class Waits {
@@ -50,12 +49,11 @@ export class Waits {
   }
 
   add(wait: Wait): void {
-    const { fd, timeoutMs, notification } = wait
+    const { fd, timeoutMs } = wait
     const poller = this.#watch(fd, () => this.#readable(waiting))
     const expired = () => this.#end(waiting, wait.ended(-EAGAIN))
     const timer = timeoutMs > 0 ? setTimeout(expired, Math.min(timeoutMs, TIMEOUT_MAX_MS)) : undefined
-    const tgid = this.#processes.identity(notification.pid)?.tgid ?? notification.pid
-    const waiting: Waiting = { ...wait, poller, timer, tgid, wasPending: false }
+    const waiting: Waiting = { ...wait, poller, timer }
     this.#all.add(waiting)
     this.#looking ??= setInterval(() => this.#look(), LOOK_MS)
   }
@@ -67,6 +65,8 @@ export class Waits {
   #watch(fd: number, onReadable: () => void): Poller {
     try {
       const poller = startPoller(this.#native, fd, onReadable)
+      // libuv makes what it watches non-blocking, and the program's descriptor with it.
+      this.#native.ioctl(fd, FIONBIO, new Uint8Array(4))
       poller.unref()
       return poller
     } catch (error) {
@@ -91,23 +91,9 @@ export class Waits {
         this.#forget(waiting)
         continue
       }
-      const interrupted = this.#interrupted(waiting, status)
-      if (interrupted !== 0) this.#end(waiting, waiting.ended(timeoutMs > 0 ? -EINTR : interrupted))
+      // With a timeout it is EINTR, whatever the handler (signal(7)).
+      if (isInterrupted(status)) this.#end(waiting, waiting.ended(timeoutMs > 0 ? -EINTR : -ERESTARTSYS))
     }
-  }
-
-  /** The error of a call that a signal ends, or 0. */
-  #interrupted(waiting: Waiting, { threads, pending, sharedPending, blocked }: ThreadStatus): number {
-    if ((pending & ~blocked) !== 0n) return -ERESTARTSYS
-    const isPending = (sharedPending & ~blocked) !== 0n
-    const { tgid, notification, wasPending } = waiting
-    waiting.wasPending = isPending
-    if (!isPending) return 0
-    if (threads === 1) return -ERESTARTSYS
-    // A thread that runs handles it at once. What is pending still is for one that waits: the first one if it may handle it.
-    if (!wasPending) return 0
-    const others = [...this.#all].some(each => each !== waiting && each.tgid === tgid)
-    return notification.pid === tgid || !others ? -ERESTARTSYS : -EINTR
   }
 
   #end(waiting: Waiting, result: number): void {
@@ -126,4 +112,12 @@ export class Waits {
     }
     return true
   }
+}
+
+/**
+ * Whether a thread that waits for the supervisor was woken by a signal that it is to handle. It sleeps in S until then, and goes on
+ * sleeping in D, because the supervisor has its call already (SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV).
+ */
+function isInterrupted({ state, pending, sharedPending, blocked }: ThreadStatus): boolean {
+  return state === 'D' && ((pending | sharedPending) & ~blocked) !== 0n
 }
