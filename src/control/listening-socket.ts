@@ -25,14 +25,17 @@ export class ListeningSocket {
     this.#native = native
     if (address === undefined) check(-ENAMETOOLONG, path, 'a Unix socket’s path has at most 107 bytes')
     this.#fd = check(native.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, -1), 'socket(AF_UNIX)')
+    let isBound = false
     try {
       check(native.bind(this.#fd, address as Uint8Array), `bind ${path}`)
+      isBound = true
       // The umask takes from the mode of a new file. Nobody can connect before it listens.
       chmodSync(path, mode)
       check(native.listen(this.#fd, BACKLOG), `listen ${path}`)
       this.#poller = startPoller(native, this.#fd, onReadable)
     } catch (error) {
       native.close(this.#fd)
+      if (isBound) remove(path)
       throw error
     }
   }
@@ -66,6 +69,15 @@ export class ListeningSocket {
     this.#open = false
     this.#poller.close()
     this.#native.close(this.#fd)
-    rmSync(this.path, { force: true })
+    remove(this.path)
+  }
+}
+
+/** A file that cannot be removed keeps nothing else from ending: who finds it finds that nobody listens. */
+function remove(path: string): void {
+  try {
+    rmSync(path, { force: true })
+  } catch {
+    // It is not ours to remove any more.
   }
 }

@@ -48,7 +48,7 @@ export class Rights {
 
   /** `isStill` says whether the process, which began at a time, is still the one that connected: asked after all is read. */
   #missingOf(pid: number, isStill: (began: string | undefined) => boolean): Missing {
-    if (pid <= 0) return 'your process is in another pid namespace, or has ended'
+    if (pid <= 0) return 'your process is in another pid namespace, has ended, or cannot be looked at'
     let status: string
     let uidMap: string
     const began = startTime(pid)
@@ -65,8 +65,12 @@ export class Rights {
   }
 }
 
-/** -1 when the process has ended; 0 is one in a pid namespace that is not visible from here. */
+/** -1 when the process has ended, or there is no descriptor left to look; 0 is one in a pid namespace that is not visible from here. */
 function pidOf(pidfd: number): number {
-  const info = readFileSync(`/proc/thread-self/fdinfo/${pidfd}`, 'latin1')
-  return Number(/^Pid:\s*(-?\d+)$/m.exec(info)?.[1] ?? -1)
+  try {
+    const info = readFileSync(`/proc/thread-self/fdinfo/${pidfd}`, 'latin1')
+    return Number(/^Pid:\s*(-?\d+)$/m.exec(info)?.[1] ?? -1)
+  } catch {
+    return -1
+  }
 }
