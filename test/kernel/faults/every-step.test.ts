@@ -6,7 +6,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { errnoName } from '../../../src/core/errno.ts'
+import { EBADFD, errnoName } from '../../../src/core/errno.ts'
 import { random } from '../../../src/core/random.ts'
 import { DHCPDISCOVER, DHCPREQUEST } from '../../../src/header/dhcp.ts'
 import { BROADCAST, CLIENT_MAC, udp } from '../../segment/packets.ts'
@@ -122,9 +122,11 @@ const SCENARIOS: readonly Scenario[] = [
 const ABORTS = /^(epoll_ctl|setns net:)/
 /**
  * Faults whose line names another error: the only one that the kernel has there, and the silence of a
- * thread that could not give up its capabilities (capget, capset).
+ * thread that could not give up its capabilities (capget, capset). EBADFD is an interface that is gone.
  */
 const RENAMED = /^(setsockopt 270,8 |syscall 12[56]$)/
+
+const isRenamed = ({ site, errno }: Fault) => errno === EBADFD || RENAMED.test(site)
 
 /** What is wrong with a run, if anything is. */
 function* problems({ conserves }: Scenario, run: FaultRun, fault: Fault, whole: FaultRun): Iterable<string> {
@@ -135,7 +137,7 @@ function* problems({ conserves }: Scenario, run: FaultRun, fault: Fault, whole: 
   if (/(Type|Range|Reference|Assertion)Error|defect/.test(said)) yield 'an exception of its own'
   if (stderr.split('\n').length > 4) yield `${stderr.split('\n').length - 1} lines`
   if (status !== 0 && !/^vnet: .+$/m.test(stderr)) yield 'no line that says why'
-  if (status !== 0 && !said.includes(errnoName(fault.errno)) && !RENAMED.test(fault.site)) yield 'no line has the error'
+  if (status !== 0 && !said.includes(errnoName(fault.errno)) && !isRenamed(fault)) yield 'no line has the error'
   const left = run.left.filter(name => !whole.left.includes(name))
   if (left.length > 0) yield `left behind: ${left}`
   const leaked = minus(run.leaked, whole.leaked)

@@ -2,13 +2,16 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { ControlClient } from '../../../src/control/index.ts'
 import { random } from '../../../src/core/random.ts'
 import { DHCPACK, DHCPDISCOVER, DHCPOFFER, DHCPREQUEST, parse } from '../../../src/header/dhcp.ts'
 import { addressOctets } from '../../../src/header/ipv4-address.ts'
+import { genlmsghdr, MessageBuilder, NLM_F_DUMP, NLM_F_REQUEST } from '../../../src/netlink/index.ts'
 import { BROADCAST, udp } from '../../segment/packets.ts'
 import { octetsOfMessage } from '../../support/dhcp.ts'
 import { type Netns, OwnNetns } from '../../support/netns.ts'
@@ -245,4 +248,33 @@ test('two hundred devices of one vnet are all there, and all gone at its end', {
   }
   expect(await vnet.stop()).toMatchObject({ status: 0, stderr: '' })
   expect(links()).toEqual(['lo'])
+})
+
+test('a hundred clients that end in the middle of a request cost it nothing', { timeout: 60_000 }, async () => {
+  const vnet = await spawnVnet(['snull', '--json'], { within: inside() })
+  const name = readdirSync('/run/vnet').find(name => name.startsWith(`${vnet.pid}-`) && name.endsWith('.sock'))
+  const path = join('/run/vnet', name as string)
+  const descriptors = () => readdirSync(`/proc/${vnet.pid}/fd`).length
+  const before = descriptors()
+  const { below } = random(SEED)
+  // A dump of all devices: whole, or only its beginning.
+  const request = new MessageBuilder()
+    .message(0x3f0, NLM_F_REQUEST | NLM_F_DUMP, 1)
+    .payload(genlmsghdr(2, 1))
+    .bytes.slice()
+  const ping = netns.run('ping -c 20 -i 0.05 -W 5 198.18.0.2')
+  for (let i = 0; i < either(1000, 100); i++) {
+    const socket = connect(path)
+    await once(socket, 'connect')
+    for (let n = below(20); n > 0; n--) socket.write(request)
+    socket.write(request.subarray(0, below(request.length)))
+    if (below(2) === 0) await new Promise(setImmediate)
+    socket.destroy()
+  }
+  expect(await ping).toMatchObject({ status: 0, stdout: expect.stringContaining(' 0% packet loss') })
+  using client = new ControlClient(own.native)
+  expect(await client.devices(path)).toHaveLength(2)
+  client.close()
+  while (descriptors() !== before) await sleep(10)
+  await stopConserved(vnet)
 })

@@ -7,9 +7,11 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type ErrnoName, errnoName } from '../../../src/core/errno.ts'
+import { ControlClient } from '../../../src/control/index.ts'
+import { type ErrnoName, errnoName, VnetError } from '../../../src/core/errno.ts'
 import { ERRNO_TABLE } from '../../../src/core/errno-table.ts'
 import type { Random } from '../../../src/core/random.ts'
+import { loadNative } from '../../../src/kernel/native.ts'
 import { type Netns, OwnNetns } from '../netns.ts'
 
 const PROGRAM = fileURLToPath(new URL('../../../dist/vnet.js', import.meta.url))
@@ -18,6 +20,12 @@ const SOURCE = fileURLToPath(new URL('faults.c', import.meta.url))
 const LOG_SIZE = 1 << 20
 /** A run takes a fraction of a second; one that has not ended by then hangs. */
 const HANG_MS = 30_000
+/** By then it is ready. */
+const DEAF_MS = 5_000
+/** An answer that a fault cost is waited for no longer. */
+const ANSWER_MS = 300
+/** Where root's vnets are found. */
+const RUN_DIRECTORY = '/run/vnet'
 
 export interface Fault {
   /** The call, as faults.c writes it: `ioctl 400454ca /dev/net/tun`. */
@@ -179,6 +187,9 @@ export class FaultLab implements Disposable {
       hangs = true
       child.kill('SIGKILL')
     }, HANG_MS)
+    // Once standard output has failed, nothing says that it is ready.
+    const deaf = fault?.site.startsWith('write socket(1,1,0)') ? DEAF_MS : HANG_MS
+    const asked = setTimeout(() => child.kill('SIGTERM'), deaf)
     const ready = new Promise<void>(resolve => {
       for (const stream of ['stdout', 'stderr'] as const) {
         child[stream].setEncoding('utf8').on('data', more => {
@@ -189,6 +200,7 @@ export class FaultLab implements Disposable {
     }).then(async () => {
       isReady = true
       await traffic(place, over.signal)
+      await ask(child.pid as number)
       if (over.signal.aborted) return
       descriptors = readdirSync(`/proc/${child.pid}/fd`).length
       child.kill('SIGTERM')
@@ -200,7 +212,11 @@ export class FaultLab implements Disposable {
       })
     })
     clearTimeout(timer)
+    clearTimeout(asked)
     if (isReady) await ready
+    const isLeft = (name: string) => !fault?.site.startsWith('unlink') || !name.endsWith('.sock')
+    const left = [...remains(place), ...announced(child.pid as number).filter(isLeft)]
+    for (const file of announced(child.pid as number)) rmSync(join(RUN_DIRECTORY, file))
     const events = readFileSync(log, 'latin1').replace(/\0.*$/s, '').split('\n').slice(0, -1)
     const sites = new Map<string, number>()
     for (const event of events) {
@@ -214,9 +230,29 @@ export class FaultLab implements Disposable {
       failed: events.some(event => event.startsWith('F ')),
       leaked: events.filter(event => event.startsWith('L ')).map(event => event.slice(2)),
       descriptors,
-      left: remains(place),
+      left,
     }
   }
+}
+
+/** A few questions to the control socket, if there is one; which of them are answered is up to the fault. */
+async function ask(pid: number): Promise<void> {
+  const socket = announced(pid).find(name => name.endsWith('.sock'))
+  if (socket === undefined) return
+  const path = join(RUN_DIRECTORY, socket)
+  using client = new ControlClient(loadNative(), { timeoutMs: ANSWER_MS })
+  try {
+    const [device] = await client.devices(path)
+    if (device !== undefined) await client.stats(path, device)
+    await client.echo(path, 'hello')
+  } catch (error) {
+    if (!(error instanceof VnetError)) throw error
+  }
+}
+
+/** The files by which a vnet is found. */
+function announced(pid: number): string[] {
+  return readdirSync(RUN_DIRECTORY).filter(name => name.startsWith(`${pid}-`))
 }
 
 /** Interfaces, and files but those that the driver keeps; both are removed. */
