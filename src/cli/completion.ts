@@ -59,10 +59,11 @@ function kind(argument: Argument, commands: string): string {
 /** `pairs` are the names of two words, with bars around: what they consist of is the command. */
 function bash(table: string, pairs: string): string {
   return `# Completion for bash: source <(vnet completion bash)
-# Offers the lines of its input that begin as the current word does, quoted. They are never expanded.
+# Offers the lines of its input that begin as the current word does, quoted. They are never expanded. They are read as bytes:
+# one may end in the first byte of a character, of which read would take the end of the line for the second.
 _vnet_offer() {
   local word quoted
-  while IFS= read -r word; do
+  while LC_ALL=C IFS= read -r word; do
     printf -v quoted %q "$word"
     [[ -n $word && ($word == "$current"* || $quoted == "$current"*) ]] && COMPREPLY+=("$quoted")
   done
