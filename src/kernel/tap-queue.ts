@@ -173,7 +173,7 @@ function dropReason(error: number): number {
 }
 
 /** Takes checksum and segmentation state from the header before the frame. */
-function parseVnetHdr(skb: SkBuff): void {
+export function parseVnetHdr(skb: SkBuff): void {
   const { bytes, data } = skb
   const at = data - VIRTIO_NET_HDR_LEN
   const flags = bytes[at]
@@ -195,7 +195,7 @@ function parseVnetHdr(skb: SkBuff): void {
 }
 
 /** Writes the header before the frame, from the skb's fields: whatever was there is overwritten. */
-function createVnetHdr(skb: SkBuff): void {
+export function createVnetHdr(skb: SkBuff): void {
   const { bytes, data, gsoSize } = skb
   const at = data - VIRTIO_NET_HDR_LEN
   const partial = skb.ipSummed === CHECKSUM_PARTIAL

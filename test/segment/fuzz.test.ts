@@ -5,6 +5,7 @@
 import { expect, test } from 'vitest'
 import { NSEC_PER_MSEC } from '../../src/core/clock.ts'
 import { type Random, random } from '../../src/core/random.ts'
+import { createVnetHdr } from '../../src/kernel/tap-queue.ts'
 import { host } from '../../src/lan/host.ts'
 import {
   CHECKSUM_NONE,
@@ -18,6 +19,7 @@ import { address } from '../header/frames.ts'
 import { buildArp, buildNeighbour } from '../header/neighbour.ts'
 import { memoryNets } from '../support/memory-net.ts'
 import { SEED, scaled } from '../support/scale.ts'
+import { vnetHeaders } from '../support/vnet-header.ts'
 import { addLan, settle } from './lan-net.ts'
 import { BROADCAST, CLIENT, CLIENT_MAC, CLIENT6, GATEWAY, GATEWAY6, packet, ping, tcp, udp } from './packets.ts'
 
@@ -108,6 +110,7 @@ test(`${FRAMES} frames at random throw nothing, and every one is accounted for`,
   for (const each of ports) {
     each.onFrame = skb => {
       received++
+      createVnetHdr(skb)
       if (skb.len < 60) throw new Error(`a frame of ${skb.len} octets`)
     }
   }
@@ -123,9 +126,10 @@ test(`${FRAMES} frames at random throw nothing, and every one is accounted for`,
   }
   hosts.services = services
   const chance = random(SEED)
+  const header = vnetHeaders(chance)
   for (let i = 0; i < FRAMES; i++) {
     const { bytes, info } = draw(chance)
-    port.transmit(bytes, chance.below(2), info)
+    port.transmit(bytes, chance.below(2), chance.below(2) === 0 ? header(bytes.length) : info)
     if (i % 50 !== 49) continue
     port.drain()
     memory.net.flush()
