@@ -4,19 +4,14 @@
  *
  *   cc -o echo echo.c $(pkg-config --cflags --libs libnl-genl-3.0)
  *   sudo vnet exec ./echo TEXT       as a program for a driver in the kernel, which knows nothing of vnet
- *   ./echo --direct TEXT             asks the vnet itself: the two lines with `direct` in main are all the difference
  */
 #include <netlink/genl/ctrl.h>
 #include <netlink/genl/genl.h>
 #include <netlink/netlink.h>
 #include <stdio.h>
-#include <string.h>
 
 #define VNET_CMD_ECHO 1
 #define VNET_ECHO_ATTR_TEXT 1
-
-/* Where a vnet is asked without vnet exec. */
-#define VNET_PORT 0x766e6574
 
 static int print_text(struct nl_msg *msg, void *arg) {
   (void)arg;
@@ -33,12 +28,10 @@ static int failed(const char *what, int err) {
 }
 
 int main(int argc, char **argv) {
-  const int direct = argc > 1 && strcmp(argv[1], "--direct") == 0;
-  const char *text = argc > 1 + direct ? argv[1 + direct] : "hello";
+  const char *text = argc > 1 ? argv[1] : "hello";
 
   struct nl_sock *sk = nl_socket_alloc();
-  if (direct) nl_socket_set_peer_port(sk, VNET_PORT);
-  int err = nl_connect(sk, direct ? NETLINK_USERSOCK : NETLINK_GENERIC);
+  int err = nl_connect(sk, NETLINK_GENERIC);
   if (err < 0) return failed("connect", err);
   const int family = genl_ctrl_resolve(sk, "vnet_nl");
   if (family < 0) return failed("vnet_nl", family);

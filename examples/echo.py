@@ -3,7 +3,7 @@ echo: sends a text to the driver by the generic netlink family vnet_nl and print
 modules and genl.py alone.
 
     sudo vnet exec python3 echo.py TEXT       as a program for a driver in the kernel, which knows nothing of vnet
-    python3 echo.py --direct TEXT             asks the vnet itself
+    python3 echo.py --direct SOCKET TEXT      asks the vnet itself; `vnet list --json` says which socket that is
 """
 import sys
 
@@ -12,10 +12,10 @@ from genl import Genl
 VNET_CMD_ECHO = 1
 VNET_ECHO_ATTR_TEXT = 1
 
-direct = sys.argv[1:2] == ['--direct']
-text = ''.join(sys.argv[1 + direct:][:1]) or 'hello'
+path, words = (sys.argv[2], sys.argv[3:]) if sys.argv[1:2] == ['--direct'] else (None, sys.argv[1:])
+text = ''.join(words[:1]) or 'hello'
 try:
-    genl = Genl(direct)
+    genl = Genl(path)
     answer = genl.ask(genl.resolve('vnet_nl'), VNET_CMD_ECHO, VNET_ECHO_ATTR_TEXT, text)
 except OSError as error:
     sys.exit(f'echo: vnet_nl: {error.strerror}')

@@ -66,7 +66,7 @@ async function byClient(text: string): Promise<string> {
   const client = ControlClient.open()
   const { devices } = await findVnets(client)
   if (devices.length === 0) throw new Error('no vnet is running')
-  return await client.echo(devices[0].port, text)
+  return await client.echo(devices[0].vnet, text)
 }
 
 const words = process.argv.slice(2)

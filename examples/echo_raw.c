@@ -3,7 +3,7 @@
  *
  *   cc -o echo_raw echo_raw.c
  *   sudo vnet exec ./echo_raw TEXT       as a program for a driver in the kernel, which knows nothing of vnet
- *   ./echo_raw --direct TEXT             asks the vnet itself
+ *   ./echo_raw --direct SOCKET TEXT      asks the vnet itself; `vnet list --json` says which socket that is
  */
 #include <stdio.h>
 
@@ -12,20 +12,18 @@
 #define VNET_CMD_ECHO 1
 #define VNET_ECHO_ATTR_TEXT 1
 
-/* Where a vnet is asked without vnet exec. */
-#define VNET_PORT 0x766e6574
-
 static int failed(const char *what) {
   fprintf(stderr, "echo_raw: %s: %s\n", what, strerror(errno));
   return 1;
 }
 
 int main(int argc, char **argv) {
-  const int direct = argc > 1 && strcmp(argv[1], "--direct") == 0;
-  const char *text = argc > 1 + direct ? argv[1 + direct] : "hello";
+  const char *path = argc > 2 && strcmp(argv[1], "--direct") == 0 ? argv[2] : NULL;
+  const int word = path ? 3 : 1;
+  const char *text = argc > word ? argv[word] : "hello";
 
   struct genl genl;
-  if (genl_open(&genl, direct ? NETLINK_USERSOCK : NETLINK_GENERIC, direct ? VNET_PORT : 0) < 0) return failed("socket");
+  if (genl_open(&genl, path) < 0) return failed("socket");
   const int family = genl_resolve(&genl, "vnet_nl");
   if (family < 0) return failed("vnet_nl");
 

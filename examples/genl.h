@@ -1,6 +1,6 @@
 /*
- * Generic netlink by a plain socket, for echo_raw.c and reset_stats.c: finds a family's number, asks one thing, waits for
- * its answer.
+ * Generic netlink by a plain socket, to the kernel or to a vnet, for echo_raw.c and reset_stats.c: finds a family's number,
+ * asks one thing, waits for its answer.
  */
 #include <errno.h>
 #include <linux/genetlink.h>
@@ -8,25 +8,41 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
-/* Who is asked. */
 struct genl {
   int fd;
-  struct sockaddr_nl to;
+  /* A vnet's socket is a stream: a message follows the other. The kernel's is one of datagrams. */
+  int is_stream;
 };
 
-/* protocol is NETLINK_GENERIC, with port 0, the kernel. Answers -1 with errno. */
-static int genl_open(struct genl *genl, int protocol, uint32_t port) {
-  memset(genl, 0, sizeof *genl);
-  genl->to.nl_family = AF_NETLINK;
-  genl->to.nl_pid = port;
-  genl->fd = socket(AF_NETLINK, SOCK_RAW, protocol);
-  return genl->fd;
+/* To the kernel, or to the vnet that has the socket `path`. Returns -1 with errno. */
+static int genl_open(struct genl *genl, const char *path) {
+  genl->is_stream = path != NULL;
+  genl->fd = path ? socket(AF_UNIX, SOCK_STREAM, 0) : socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC);
+  if (genl->fd < 0 || path == NULL) return genl->fd;
+  struct sockaddr_un to = {.sun_family = AF_UNIX};
+  strncpy(to.sun_path, path, sizeof to.sun_path - 1);
+  return connect(genl->fd, (struct sockaddr *)&to, sizeof to);
+}
+
+/* Receives a message, or a datagram of several; its length, or -1 with errno. */
+static ssize_t genl_receive(struct genl *genl, struct nlmsghdr *into, size_t room) {
+  if (!genl->is_stream) return recv(genl->fd, into, room, 0);
+  const ssize_t head = recv(genl->fd, into, sizeof *into, MSG_WAITALL);
+  const size_t length = head == sizeof *into ? NLMSG_ALIGN(into->nlmsg_len) : 0;
+  if (length < sizeof *into || length > room) {
+    if (head >= 0) errno = ECONNRESET;
+    return -1;
+  }
+  const ssize_t rest = length - sizeof *into;
+  if (rest > 0 && recv(genl->fd, into + 1, rest, MSG_WAITALL) != rest) return -1;
+  return length;
 }
 
 /*
  * Sends a request whose one attribute is a string, and keeps what the answer's attribute `wanted` holds, up to `room`
- * octets of it. Answers how many that were, 0 when it was only acknowledged, or -1 with errno when it was refused.
+ * octets of it. Returns how many that were, 0 when it was only acknowledged, or -1 with errno when it was refused.
  */
 static int genl_ask(struct genl *genl, uint16_t family, uint8_t cmd, uint16_t attr, const char *text, uint16_t wanted,
                     void *into, size_t room) {
@@ -44,8 +60,7 @@ static int genl_ask(struct genl *genl, uint16_t family, uint8_t cmd, uint16_t at
   memcpy(request.octets, &nla, NLA_HDRLEN);
   strcpy(request.octets + NLA_HDRLEN, text);
   request.nlh.nlmsg_len = NLMSG_LENGTH(GENL_HDRLEN) + NLA_ALIGN(nla.nla_len);
-  const struct sockaddr *to = (struct sockaddr *)&genl->to;
-  if (sendto(genl->fd, &request, request.nlh.nlmsg_len, 0, to, sizeof genl->to) < 0) return -1;
+  if (send(genl->fd, &request, request.nlh.nlmsg_len, MSG_NOSIGNAL) < 0) return -1;
 
   int found = 0;
   for (;;) {
@@ -54,7 +69,7 @@ static int genl_ask(struct genl *genl, uint16_t family, uint8_t cmd, uint16_t at
       struct nlmsghdr nlh;
       char octets[16384];
     } datagram;
-    const ssize_t received = recv(genl->fd, &datagram, sizeof datagram, 0);
+    const ssize_t received = genl_receive(genl, &datagram.nlh, sizeof datagram);
     if (received < 0) return -1;
     int left = received;
     for (struct nlmsghdr *nlh = &datagram.nlh; NLMSG_OK(nlh, left); nlh = NLMSG_NEXT(nlh, left)) {

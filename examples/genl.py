@@ -1,7 +1,8 @@
 """
-Generic netlink by a plain socket, for echo.py and reset_stats.py: finds a family's number, asks one thing, waits for its
+Generic netlink by a plain socket, to the kernel or to a vnet, for echo.py and reset_stats.py: finds a family's number, asks one thing, waits for its
 answer.
 """
+import errno
 import os
 import socket
 import struct
@@ -14,17 +15,26 @@ GENL_ID_CTRL = 16
 CTRL_CMD_GETFAMILY = 3
 CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME = 1, 2
 
-# Where a vnet is asked without vnet exec.
-VNET_PORT = 0x766E6574
-
 
 class Genl:
-    """A socket to the kernel, or `direct` to a vnet. What cannot be done is an OSError."""
+    """A socket to the kernel, or to the vnet that has the socket `path`. What cannot be done is an OSError."""
 
-    def __init__(self, direct=False):
-        protocol = socket.NETLINK_USERSOCK if direct else NETLINK_GENERIC
-        self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
-        self.to = (VNET_PORT if direct else 0, 0)
+    def __init__(self, path=None):
+        if path is None:
+            self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_GENERIC)
+        else:
+            self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self.sock.connect(path)
+
+    def receive(self):
+        """A datagram of the kernel's, which holds several messages, or a vnet's next message."""
+        if self.sock.family != socket.AF_UNIX:
+            return self.sock.recv(16384)
+        head = self.sock.recv(16, socket.MSG_WAITALL)
+        if len(head) < 16:
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+        length = (struct.unpack_from('=I', head)[0] + 3) & ~3
+        return head + self.sock.recv(length - 16, socket.MSG_WAITALL)
 
     def resolve(self, name):
         """The number of the family of a name."""
@@ -37,10 +47,10 @@ class Genl:
         nla = struct.pack('=HH', 4 + len(octets), attr) + octets + bytes(-len(octets) % 4)
         genlmsg = struct.pack('=BBH', cmd, 1, 0) + nla
         nlmsghdr = struct.pack('=IHHII', 16 + len(genlmsg), family, NLM_F_REQUEST | NLM_F_ACK, 1, 0)
-        self.sock.sendto(nlmsghdr + genlmsg, self.to)
+        self.sock.sendall(nlmsghdr + genlmsg)
         answer = {}
         while True:
-            datagram = self.sock.recv(16384)
+            datagram = self.receive()
             while datagram:
                 length, kind = struct.unpack_from('=IH', datagram)
                 message, datagram = datagram[16:length], datagram[(length + 3) & ~3:]

@@ -3,7 +3,7 @@
  *
  *   cc -o reset_stats reset_stats.c
  *   sudo vnet exec ./reset_stats vnet0       as a program for a driver in the kernel, which knows nothing of vnet
- *   sudo ./reset_stats --direct vnet0        asks the vnet itself, by RESET_STATS of its family
+ *   sudo ./reset_stats --direct SOCKET vnet0  asks the vnet itself; `vnet list --json` says which socket that is
  */
 #include <linux/sockios.h>
 #include <net/if.h>
@@ -17,9 +17,6 @@
 #define VNET_CMD_RESET_STATS 4
 #define VNET_ATTR_IFNAME 2
 
-/* Where a vnet is asked without vnet exec. */
-#define VNET_PORT 0x766e6574
-
 static int by_ioctl(const char *name) {
   struct ifreq ifr = {0};
   strncpy(ifr.ifr_name, name, IFNAMSIZ - 1);
@@ -27,17 +24,18 @@ static int by_ioctl(const char *name) {
   return fd < 0 ? -1 : ioctl(fd, VNET_IOCTL_RESET_STATS, &ifr);
 }
 
-static int by_family(const char *name) {
+static int by_family(const char *path, const char *name) {
   struct genl genl;
-  if (genl_open(&genl, NETLINK_USERSOCK, VNET_PORT) < 0) return -1;
+  if (genl_open(&genl, path) < 0) return -1;
   const int family = genl_resolve(&genl, "vnet_nl");
   return family < 0 ? -1 : genl_ask(&genl, family, VNET_CMD_RESET_STATS, VNET_ATTR_IFNAME, name, 0, NULL, 0);
 }
 
 int main(int argc, char **argv) {
-  const int direct = argc > 1 && strcmp(argv[1], "--direct") == 0;
-  const char *name = argc > 1 + direct ? argv[1 + direct] : "vnet0";
-  if ((direct ? by_family : by_ioctl)(name) < 0) {
+  const char *path = argc > 2 && strcmp(argv[1], "--direct") == 0 ? argv[2] : NULL;
+  const int word = path ? 3 : 1;
+  const char *name = argc > word ? argv[word] : "vnet0";
+  if ((path ? by_family(path, name) : by_ioctl(name)) < 0) {
     fprintf(stderr, "reset_stats: %s: %s\n", name, strerror(errno));
     return 1;
   }

@@ -2,7 +2,7 @@
 reset_stats: sets the statistics of an interface to zero, by the private ioctl VNET_IOCTL_RESET_STATS of its driver.
 
     sudo vnet exec python3 reset_stats.py vnet0       as a program for a driver in the kernel, which knows nothing of vnet
-    sudo python3 reset_stats.py --direct vnet0        asks the vnet itself, by RESET_STATS of its family
+    sudo python3 reset_stats.py --direct SOCKET vnet0  asks the vnet itself; `vnet list --json` says which socket
 """
 import fcntl
 import socket
@@ -23,15 +23,15 @@ def by_ioctl(name):
         fcntl.ioctl(sock, VNET_IOCTL_RESET_STATS, ifreq)
 
 
-def by_family(name):
-    genl = Genl(direct=True)
+def by_family(path, name):
+    genl = Genl(path)
     genl.ask(genl.resolve('vnet_nl'), VNET_CMD_RESET_STATS, VNET_ATTR_IFNAME, name)
 
 
-direct = sys.argv[1:2] == ['--direct']
-name = ''.join(sys.argv[1 + direct:][:1]) or 'vnet0'
+path, words = (sys.argv[2], sys.argv[3:]) if sys.argv[1:2] == ['--direct'] else (None, sys.argv[1:])
+name = ''.join(words[:1]) or 'vnet0'
 try:
-    (by_family if direct else by_ioctl)(name)
+    by_family(path, name) if path else by_ioctl(name)
 except OSError as error:
     sys.exit(f'reset_stats: {name}: {error.strerror}')
 print(f'{name}: statistics reset')

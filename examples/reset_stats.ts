@@ -25,7 +25,7 @@ async function byClient(name: string): Promise<void> {
   const { devices } = await findVnets(client)
   const device = devices.find(device => device.name === name)
   if (device === undefined) throw new Error('no vnet has it')
-  await client.resetStats(device.port, device)
+  await client.resetStats(device.vnet, device)
 }
 
 const words = process.argv.slice(2)

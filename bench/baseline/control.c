@@ -1,6 +1,6 @@
 /* control.c - the least that answers what a driver is asked, as a baseline for vnet and vnet exec.
  *
- *   control serve PORT                 echoes each datagram to that port of NETLINK_USERSOCK; prints "ready"
+ *   control serve DIRECTORY            echoes each message that comes to a Unix stream socket there; prints "ready"
  *   control supervise IF PROGRAM ...   answers the program's SIOCDEVPRIVATE + 2 on IF with an int 0 at ifr_data, by itself;
  *                                      those on other interfaces are looked at and passed on to the kernel
  *
@@ -14,6 +14,7 @@
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <poll.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -22,8 +23,10 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -39,25 +42,48 @@ static void die(const char *what)
     exit(1);
 }
 
-static _Noreturn void serve(uint32_t port)
-{
-    struct sockaddr_nl own = { .nl_family = AF_NETLINK, .nl_pid = port };
-    static char b[65536];
-    const int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_USERSOCK);
+static char file[256];
+static struct sockaddr_un own = { .sun_family = AF_UNIX };
 
-    if (fd < 0 || bind(fd, (void *)&own, sizeof own) < 0)
+static void end(int signal)
+{
+    unlink(file);
+    unlink(own.sun_path);
+    _exit(128 + signal);
+}
+
+/* To one client after the other. Found as a vnet is, by a file that names its network namespace. */
+static _Noreturn void serve(const char *directory)
+{
+    static char b[1 << 17];
+    struct stat netns;
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    mkdir(directory, 0755);
+    snprintf(own.sun_path, sizeof own.sun_path, "%s/%d-0.sock", directory, getpid());
+    snprintf(file, sizeof file, "%s/%d-0.json", directory, getpid());
+    if (fd < 0 || bind(fd, (void *)&own, sizeof own) < 0 || listen(fd, 8) < 0 || stat("/proc/self/ns/net", &netns) < 0)
         die("socket");
+    FILE *f = fopen(file, "w");
+    if (!f || fprintf(f, "{\"netns\":%lu}\n", (unsigned long)netns.st_ino) < 0 || fclose(f))
+        die(file);
+    signal(SIGTERM, end);
+    signal(SIGINT, end);
     puts("ready");
     fflush(stdout);
     for (;;) {
-        struct sockaddr_nl from;
-        socklen_t length = sizeof from;
-        const ssize_t n = recvfrom(fd, b, sizeof b, 0, (void *)&from, &length);
-        if (n < NLMSG_HDRLEN)
-            continue;
-        ((struct nlmsghdr *)b)->nlmsg_flags = 0;
-        ((struct nlmsghdr *)b)->nlmsg_pid = from.nl_pid;
-        sendto(fd, b, (size_t)n, MSG_DONTWAIT, (void *)&from, sizeof from);
+        const int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+        struct nlmsghdr *h = (void *)b;
+        while (recv(client, h, sizeof *h, MSG_WAITALL) == sizeof *h && h->nlmsg_len >= sizeof *h &&
+               NLMSG_ALIGN(h->nlmsg_len) <= sizeof b) {
+            const size_t length = NLMSG_ALIGN(h->nlmsg_len);
+            if (length > sizeof *h && recv(client, h + 1, length - sizeof *h, MSG_WAITALL) <= 0)
+                break;
+            h->nlmsg_flags = 0;
+            if (send(client, b, length, MSG_NOSIGNAL) < 0)
+                break;
+        }
+        close(client);
     }
 }
 
@@ -151,9 +177,9 @@ static int supervise(const char *name, char **program)
 int main(int argc, char **argv)
 {
     if (argc == 3 && !strcmp(argv[1], "serve"))
-        serve((uint32_t)strtoul(argv[2], NULL, 0));
+        serve(argv[2]);
     if (argc > 3 && !strcmp(argv[1], "supervise"))
         return supervise(argv[2], argv + 3);
-    fprintf(stderr, "usage: control serve PORT | control supervise IF PROGRAM [ARGS...]\n");
+    fprintf(stderr, "usage: control serve DIRECTORY | control supervise IF PROGRAM [ARGS...]\n");
     return 2;
 }

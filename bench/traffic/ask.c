@@ -1,11 +1,13 @@
 /* ask.c - how long a driver takes to answer: one question under way, by a program that knows nothing of vnet.
  *
- *   ask echo PORT SECS         ECHO of vnet_nl to that port of NETLINK_USERSOCK
+ *   ask echo DIRECTORY SECS    ECHO of vnet_nl to the vnet of this network namespace that has its socket there
  *   ask ioctl IF ERRNO SECS    SIOCDEVPRIVATE + 2, which writes an int where ifr_data points; it must end with that errno, or 0
  *
  * Prints one JSON line, times in microseconds. The first fifth of the time is not counted. */
 #define _GNU_SOURCE
 #include "times.h"
+#include <dirent.h>
+#include <fcntl.h>
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
 #include <linux/sockios.h>
@@ -13,6 +15,8 @@
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { MOST = 1 << 20, FAMILY = 0x3f0, ECHO = 1, TEXT = 1 };
@@ -25,7 +29,6 @@ static struct {
 } request = {
     { sizeof request, FAMILY, NLM_F_REQUEST, 0, 0 }, { ECHO, 1, 0 }, { NLA_HDRLEN + 16, TEXT }, "hello, driver !"
 };
-static struct sockaddr_nl driver = { .nl_family = AF_NETLINK };
 static int fd, wanted;
 static const char *name;
 
@@ -34,13 +37,45 @@ static void echo(void)
     char b[256];
 
     request.h.nlmsg_seq++;
-    if (sendto(fd, &request, sizeof request, 0, (void *)&driver, sizeof driver) < 0)
-        die("sendto");
-    if (recv(fd, b, sizeof b, 0) != sizeof request || ((struct nlmsghdr *)b)->nlmsg_seq != request.h.nlmsg_seq ||
+    if (send(fd, &request, sizeof request, 0) != sizeof request)
+        die("send");
+    if (recv(fd, b, sizeof request, MSG_WAITALL) != sizeof request || ((struct nlmsghdr *)b)->nlmsg_seq != request.h.nlmsg_seq ||
         memcmp(b + sizeof request - 16, request.text, 16)) {
         fprintf(stderr, "that is not the echo\n");
         exit(1);
     }
+}
+
+/* Connects to the socket beside a file that names the inode of this network namespace. */
+static int find(const char *directory)
+{
+    struct stat own;
+    char wanted[64], path[512], text[4096];
+    DIR *files = opendir(directory);
+
+    if (!files || stat("/proc/self/ns/net", &own) < 0)
+        die(directory);
+    snprintf(wanted, sizeof wanted, "\"netns\":%lu", (unsigned long)own.st_ino);
+    for (struct dirent *entry; (entry = readdir(files));) {
+        struct sockaddr_un to = { .sun_family = AF_UNIX };
+        const size_t length = strlen(entry->d_name);
+        if (length < 5 || strcmp(entry->d_name + length - 5, ".json"))
+            continue;
+        snprintf(path, sizeof path, "%s/%s", directory, entry->d_name);
+        const int file = open(path, O_RDONLY | O_CLOEXEC);
+        const ssize_t n = file < 0 ? 0 : read(file, text, sizeof text - 1);
+        close(file);
+        text[n < 0 ? 0 : n] = 0;
+        if (!strstr(text, wanted))
+            continue;
+        snprintf(to.sun_path, sizeof to.sun_path, "%.*s.sock", (int)strlen(path) - 5, path);
+        const int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (connect(s, (void *)&to, sizeof to) == 0)
+            return s;
+        close(s);
+    }
+    fprintf(stderr, "%s: there is no vnet of this network namespace\n", directory);
+    exit(1);
 }
 
 static void private_ioctl(void)
@@ -79,11 +114,7 @@ static int measure(void (*once)(void), double secs)
 int main(int argc, char **argv)
 {
     if (argc == 4 && !strcmp(argv[1], "echo")) {
-        struct sockaddr_nl own = { .nl_family = AF_NETLINK };
-        driver.nl_pid = (uint32_t)strtoul(argv[2], NULL, 0);
-        fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_USERSOCK);
-        if (fd < 0 || bind(fd, (void *)&own, sizeof own) < 0)
-            die("socket");
+        fd = find(argv[2]);
         return measure(echo, atof(argv[3]));
     }
     if (argc == 5 && !strcmp(argv[1], "ioctl")) {
@@ -94,6 +125,6 @@ int main(int argc, char **argv)
             die("socket");
         return measure(private_ioctl, atof(argv[4]));
     }
-    fprintf(stderr, "usage: ask echo PORT SECS | ask ioctl IF ERRNO SECS\n");
+    fprintf(stderr, "usage: ask echo DIRECTORY SECS | ask ioctl IF ERRNO SECS\n");
     return 2;
 }

@@ -59,7 +59,8 @@ export class Connection {
   #from = 0
   #until = 0
   /** What waits to be sent; empty for most of the time. */
-  #output: Uint8Array = new Uint8Array(0)
+  readonly #output: Uint8Array[] = []
+  #pending = 0
   #watches = true
   #receiving = false
   #open = true
@@ -111,7 +112,7 @@ export class Connection {
 
   /** Bytes that are queued because the peer does not read. */
   get pending(): number {
-    return this.#output.length
+    return this.#pending
   }
 
   /** Bytes that have been received and not handed on. */
@@ -138,8 +139,7 @@ export class Connection {
       if (sent === whole.length) return 0
       if (sent < 0 && sent !== -EAGAIN) return sent
     }
-    this.#output = Buffer.concat([this.#output, whole.subarray(Math.max(0, sent))])
-    this.#watch()
+    this.#queue(whole.slice(Math.max(0, sent)))
     return 0
   }
 
@@ -194,7 +194,7 @@ export class Connection {
   close(): void {
     if (!this.#open) return
     this.#open = false
-    this.#output = new Uint8Array(0)
+    this.#output.length = this.#pending = 0
     this.#poller.close()
     this.#native.close(this.fd)
   }
@@ -232,13 +232,21 @@ export class Connection {
   }
 
   #flush(): void {
-    const sent = this.#native.send(this.fd, this.#output, MSG_DONTWAIT)
-    if (sent === -EAGAIN) return
+    const octets = this.#output.length === 1 ? (this.#output[0] as Uint8Array) : Buffer.concat(this.#output)
+    const sent = this.#native.send(this.fd, octets, MSG_DONTWAIT)
+    this.#output.length = this.#pending = 0
+    if (sent === -EAGAIN) this.#queue(octets)
     // An end is noticed by reading: what the peer sent before it is still there.
-    this.#output = sent < 0 ? new Uint8Array(0) : this.#output.slice(sent)
+    else if (sent >= 0 && sent < octets.length) this.#queue(octets.subarray(sent))
     if (this.pending > 0) return
     this.#watch()
     this.#listener.onDrain?.()
+  }
+
+  #queue(octets: Uint8Array): void {
+    this.#output.push(octets)
+    this.#pending += octets.length
+    this.#watch()
   }
 
   /** Length of the message at #from if all of it is there, 0 if not, -1 if there can be no such message. */

@@ -9,13 +9,13 @@ import type { Missing, Rights } from './rights.ts'
 import { Session, type SessionServer } from './session.ts'
 import type { Work } from './turns.ts'
 
-/** Connections at once; the last KEPT of them are for those who may change something. */
+/** Connections at once: more wait. The last KEPT of them are for those who may change something; others are turned away. */
 const CONNECTIONS = 256
 const KEPT = 64
 /** Connections of a user who may change nothing. */
 const CONNECTIONS_A_USER = 64
-/** Without a descriptor for a connection, the next is accepted after this time, ms. */
-const NO_DESCRIPTOR_MS = 100
+/** Where there is no room for a connection the next is accepted after this time, ms: others may have ended by then. */
+const NO_ROOM_MS = 10
 
 const OUT_OF_ROOM: readonly number[] = [EMFILE, ENFILE, ENOBUFS, ENOMEM]
 
@@ -59,15 +59,15 @@ export class Sessions implements Work {
   /** Accepts one. */
   step(): boolean {
     if (!this.#isOpen) return false
-    const fd = this.#listening.accept()
+    const fd = this.#sessions.size < CONNECTIONS ? this.#listening.accept() : -EMFILE
     if (fd >= 0) {
       this.#admit(fd)
       return true
     }
     if (OUT_OF_ROOM.includes(-fd)) {
-      // They would be there to be accepted all the time.
+      // Clients would be there to be accepted all the time.
       this.#listening.pause()
-      this.#timer = setTimeout(() => this.#listening.resume(), NO_DESCRIPTOR_MS).unref()
+      this.#timer = setTimeout(() => this.#listening.resume(), NO_ROOM_MS).unref()
     } else {
       this.#listening.resume()
     }
@@ -113,7 +113,6 @@ export class Sessions implements Work {
   /** Why there is no room for a client; undefined when there is. */
   #refusal({ uid }: Peer, missing: Missing): string | undefined {
     const { size } = this.#sessions
-    if (size >= CONNECTIONS) return `this vnet has ${size} clients already`
     if (missing === undefined) return undefined
     if (size >= CONNECTIONS - KEPT)
       return `this vnet has ${size} clients already; the rest is kept for root and its owner`

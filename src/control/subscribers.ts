@@ -57,8 +57,8 @@ export class Subscribers {
   }
 
   send(subscriber: Subscriber, octets: Uint8Array): void {
-    this.#tellOfLoss(subscriber)
-    subscriber.lost ||= !subscriber.caller.tell(octets)
+    // Both or none: marks alone would take the room.
+    subscriber.lost = !subscriber.caller.tell(subscriber.lost ? Buffer.concat([overrun, octets]) : octets)
   }
 
   #tellOfLoss(subscriber: Subscriber): void {

@@ -1,12 +1,14 @@
 /**
- * Divides the time that requests may take. Frames come first: a turn of the event loop has about 200 us for requests, and one
- * that needed all of them is followed by a pause. What time there is goes round the users, one step each, and among a user's
- * own connections likewise, so that nobody waits for the many requests of another.
+ * Divides the time that requests may take. Frames come first: a turn of the event loop has about 200 us for requests. If that
+ * was too little, and frames took time before the next turn came, there is a pause. What time there is goes round the users, one
+ * step each, and among a user's own connections likewise, so that nobody waits for the many requests of another.
  */
 
 /** Time for requests in one turn of the event loop, ns. */
 export const TURN_NS = 200_000
-/** After a turn that was too short for all, ms: requests get about a sixth of the time. */
+/** What the event loop needs for a turn in which there is nothing but requests, ns, and rather more. */
+export const OTHERS_NS = 20_000
+/** While there are frames requests get about a sixth of the time, by pauses of this length, ms. */
 export const PAUSE_MS = 1
 
 export interface Work {
@@ -32,6 +34,8 @@ export class Turns {
   /** Calls off the next turn, if there is to be one. */
   #cancel: (() => void) | undefined
   #pausing = false
+  /** When the last turn ended, if it was too short for all. */
+  #full: number | undefined
 
   /** `now` is a clock in ns. */
   constructor(now: () => number, schedule: Schedule = nodeSchedule) {
@@ -44,7 +48,7 @@ export class Turns {
     const peers = this.#shares.get(work.share)
     if (peers === undefined) this.#shares.set(work.share, new Set([work]))
     else peers.add(work)
-    if (this.#pausing) work.wait()
+    if (this.#full !== undefined || this.#pausing) work.wait()
     this.#cancel ??= this.#schedule.soon(() => this.run())
   }
 
@@ -53,20 +57,27 @@ export class Turns {
     if (peers?.delete(work) && peers.size === 0) this.#shares.delete(work.share)
   }
 
-  /** Does what there is time for, and at least one step. */
+  /** Does what there is time for, and at least one step; or pauses. */
   run(): void {
     this.#callOff()
-    this.#pausing = false
-    const until = this.#now() + TURN_NS
-    do {
-      if (!this.#step()) return
-    } while (this.#now() < until)
-    if (this.#shares.size === 0) return
-    this.#pausing = true
+    const began = this.#now()
+    this.#pausing = this.#full !== undefined && began - this.#full >= OTHERS_NS
+    this.#full = undefined
+    if (!this.#pausing) {
+      let now = began
+      do {
+        if (!this.#step()) return
+        now = this.#now()
+      } while (now - began < TURN_NS)
+      if (this.#shares.size === 0) return
+      this.#full = now
+      for (const peers of this.#shares.values()) for (const work of peers) work.wait()
+    }
     // A step may have added something.
     this.#callOff()
-    this.#cancel = this.#schedule.later(() => this.run(), PAUSE_MS)
-    for (const peers of this.#shares.values()) for (const work of peers) work.wait()
+    this.#cancel = this.#pausing
+      ? this.#schedule.later(() => this.run(), PAUSE_MS)
+      : this.#schedule.soon(() => this.run())
   }
 
   close(): void {

@@ -166,11 +166,12 @@ describe('nlctrl', () => {
 
 test('what an operation can, and for whom, is what docs/vnet_nl.yaml says', () => {
   const { list } = parse(readFileSync(new URL('../../docs/vnet_nl.yaml', import.meta.url), 'utf8')).operations
-  let value = 0
-  const said = (list as { value?: number; do?: object; dump?: object; flags?: string[] }[]).map(each => [
-    ...[(value = each.value ?? value + 1), each.do !== undefined, each.dump !== undefined],
-    each.flags?.includes('admin-perm') ?? false,
-  ])
+  let last = 0
+  const said = (list as { value?: number; do?: object; dump?: object; flags?: string[] }[]).map(each => {
+    last = each.value ?? last + 1
+    const changes = each.flags?.includes('admin-perm') ?? false
+    return [last, each.do !== undefined, each.dump !== undefined, changes]
+  })
   const { operations } = vnetFamily({ devices: [], netnsOf: () => undefined })
   const done = operations.map(({ cmd, doit, dumpit, changes }) => [cmd, !!doit, !!dumpit, changes])
   // An event is no operation.

@@ -1,6 +1,6 @@
 /** The time that requests get, with a clock and an event loop of the test. */
 import { expect, test } from 'vitest'
-import { PAUSE_MS, TURN_NS, Turns, type Work } from '../../src/control/turns.ts'
+import { OTHERS_NS, PAUSE_MS, TURN_NS, Turns, type Work } from '../../src/control/turns.ts'
 
 /** An event loop that runs what is to run when the test says so; each step takes `cost` ns. */
 function loop(cost = 10_000) {
@@ -44,24 +44,42 @@ function loop(cost = 10_000) {
     soon.shift()?.()
     return done.slice(from).join('')
   }
-  return { turns, work, turn, soon, later, done }
+  function pass(ns: number): void {
+    now += ns
+  }
+  return { turns, work, turn, soon, later, pass }
 }
 
-test('a turn has 200 us for requests, and is followed by a pause when that was too little', () => {
-  const { turns, work, turn, soon, later } = loop()
+test('a turn has 200 us for requests, and the next goes on at once if nothing else took time', () => {
+  const { turns, work, turn, soon, later, pass } = loop()
   const flood = work('a', 1, 100)
   turns.add(flood)
   expect(turn()).toHaveLength(TURN_NS / 10_000)
-  expect([soon.length, later.map(({ ms }) => ms), flood.waited]).toEqual([0, [PAUSE_MS], 1])
-  // Who comes during the pause waits like the others.
+  expect([soon.length, later.length, flood.waited]).toEqual([1, 0, 1])
+  // Who comes now waits for the turn like the others.
   const other = work('b', 2, 1)
   turns.add(other)
-  expect([soon.length, later.length, other.waited]).toEqual([0, 1, 1])
-  soon.push(later.shift()!.fn)
+  expect([soon.length, other.waited]).toEqual([1, 1])
+  pass(OTHERS_NS - 1)
   expect(turn()).toHaveLength(20)
 })
 
-test('what there was time for is followed by no pause', () => {
+test('a turn that was too short is followed by a pause if frames took time before the next', () => {
+  const { turns, work, turn, soon, later, pass } = loop()
+  turns.add(work('a', 1, 100))
+  turn()
+  pass(OTHERS_NS)
+  expect([turn(), soon.length, later.map(({ ms }) => ms)]).toEqual(['', 0, [PAUSE_MS]])
+  const other = work('b', 2, 1)
+  turns.add(other)
+  expect([soon.length, later.length, other.waited]).toEqual([0, 1, 1])
+  pass(PAUSE_MS * 1_000_000)
+  soon.push(later.shift()!.fn)
+  // After the pause it is their turn, whatever happened meanwhile.
+  expect(turn()).toHaveLength(20)
+})
+
+test('what there was time for is followed by no other turn', () => {
   const { turns, work, turn, soon, later } = loop()
   const one = work('a', 1, 3)
   turns.add(one)
@@ -72,9 +90,7 @@ test('what there was time for is followed by no pause', () => {
 test('a step that takes longer than a turn is done all the same, one a turn', () => {
   const { turns, work, turn, later, soon } = loop(TURN_NS * 3)
   turns.add(work('a', 1, 2))
-  expect(turn()).toBe('a')
-  soon.push(later.shift()!.fn)
-  expect([turn(), later.length]).toEqual(['a', 0])
+  expect([turn(), soon.length, turn(), soon.length, later.length]).toEqual(['a', 1, 'a', 0, 0])
 })
 
 test('users take turns, and so do the connections of each', () => {

@@ -1,12 +1,11 @@
-/* Clients of a running vnet that ask a lot, and clients that behave badly. PORT is the vnet's.
+/* Clients of a running vnet that ask a lot, and clients that behave badly. SOCKET is the vnet's.
  *
- *   control-load echo PORT ID COUNT WINDOW   COUNT echoes, WINDOW of them under way; says how many came back, and how many
+ *   control-load echo SOCKET ID COUNT WINDOW   COUNT echoes, WINDOW of them under way; says how many came back, and how many
  *                                            were of somebody else, or out of turn
- *   control-load flood PORT COUNT SEED       sends COUNT datagrams as fast as they are taken: echoes one by one, datagrams full
- *                                            of requests, garbage; reads nothing
- *   control-load deaf PORT SOCKETS COUNT     asks COUNT times by each socket for what is long, reads nothing; says "sent" and stays
- *   control-load subscribe PORT COUNT        COUNT sockets that subscribe; says how many were taken, reads no event, and stays
- *   control-load killed PORT COUNT           COUNT processes one after the other that subscribe, ask, and are killed half-way
+ *   control-load flood SOCKET COUNT SEED       sends COUNT times as fast as it is taken: echoes one by one, many in one go, garbage
+ *   control-load deaf SOCKET SOCKETS COUNT     asks COUNT times by each socket for what is long, reads nothing; says "sent" and stays
+ *   control-load subscribe SOCKET COUNT        COUNT sockets that subscribe; says how many were taken, reads no event, and stays
+ *   control-load killed SOCKET COUNT           COUNT processes one after the other that subscribe, ask, and are killed half-way
  */
 #include <errno.h>
 #include <linux/genetlink.h>
@@ -18,27 +17,35 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum { FAMILY = 0x3f0, ECHO = 1, GET_STATS = 3, SUBSCRIBE = 10, SCOPE = 6, TEXT = 1 };
-static struct sockaddr_nl vnet = {.nl_family = AF_NETLINK};
+static struct sockaddr_un vnet = {.sun_family = AF_UNIX};
 
 static void die(const char *what) {
   perror(what);
   exit(1);
 }
 
-/* A socket with a port of its own, which is answered. What is not there within 20 s does not come. */
-static int open_socket(uint32_t *own) {
-  struct sockaddr_nl sa = {.nl_family = AF_NETLINK};
-  socklen_t length = sizeof sa;
+/* A connection. What is not there within 20 s does not come. */
+static int open_socket(void) {
   const struct timeval limit = {20, 0};
-  const int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_USERSOCK);
-  if (fd < 0 || bind(fd, (void *)&sa, sizeof sa) < 0 || getsockname(fd, (void *)&sa, &length) < 0) die("socket");
+  const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  if (fd < 0 || connect(fd, (void *)&vnet, sizeof vnet) < 0) die("connect");
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  if (own != NULL) *own = sa.nl_pid;
   return fd;
+}
+
+/* Receives a message; its length, 0 at the end. */
+static size_t receive(int fd, void *octets, size_t size) {
+  struct nlmsghdr *h = octets;
+  if (recv(fd, h, sizeof *h, MSG_WAITALL) != sizeof *h) return 0;
+  const size_t length = NLMSG_ALIGN(h->nlmsg_len);
+  if (length > size) die("too long");
+  if (length > sizeof *h && recv(fd, h + 1, length - sizeof *h, MSG_WAITALL) != (ssize_t)(length - sizeof *h)) return 0;
+  return length;
 }
 
 /* Writes a request with one attribute, or none; its length, which is a multiple of 4. */
@@ -55,12 +62,12 @@ static size_t put(char *at, int cmd, int flags, uint32_t seq, int type, const vo
 }
 
 static void sending(int fd, const void *octets, size_t length) {
-  if (sendto(fd, octets, length, 0, (void *)&vnet, sizeof vnet) != (ssize_t)length) die("sendto");
+  if (send(fd, octets, length, MSG_NOSIGNAL) != (ssize_t)length) die("send");
 }
 
 static int echo(uint32_t id, uint32_t count, uint32_t window) {
-  uint32_t own, sent = 0, answered = 0, wrong = 0;
-  const int fd = open_socket(&own);
+  uint32_t sent = 0, answered = 0, wrong = 0;
+  const int fd = open_socket();
   char octets[4096];
   while (answered < count) {
     for (; sent < count && sent - answered < window; sent++) {
@@ -69,16 +76,13 @@ static int echo(uint32_t id, uint32_t count, uint32_t window) {
       for (int i = 0; i < 3; i++) snprintf(hex + 8 * i, 9, "%08x", text[i]);
       sending(fd, octets, put(octets, ECHO, 0, sent, TEXT, hex, sizeof hex));
     }
-    struct sockaddr_nl from;
-    socklen_t length = sizeof from;
-    const ssize_t n = recvfrom(fd, octets, sizeof octets, 0, (void *)&from, &length);
-    if (n < 0) break;
+    const size_t n = receive(fd, octets, sizeof octets);
+    if (n == 0) break;
     const struct nlmsghdr *h = (void *)octets;
     char expected[25];
     snprintf(expected, sizeof expected, "%08x%08x%08x", id, answered, id ^ ~answered);
     const int right = n == NLMSG_HDRLEN + GENL_HDRLEN + NLA_ALIGN(NLA_HDRLEN + 25) && h->nlmsg_len == n &&
-                      h->nlmsg_type == FAMILY && h->nlmsg_seq == answered && h->nlmsg_pid == own &&
-                      from.nl_pid == vnet.nl_pid && memcmp(octets + 24, expected, sizeof expected) == 0;
+                      h->nlmsg_type == FAMILY && h->nlmsg_seq == answered && memcmp(octets + 24, expected, sizeof expected) == 0;
     wrong += !right;
     answered++;
   }
@@ -87,18 +91,19 @@ static int echo(uint32_t id, uint32_t count, uint32_t window) {
 }
 
 static int flood(uint32_t count, uint32_t seed) {
-  const int fd = open_socket(NULL);
-  static char octets[8192];
+  int fd = open_socket();
+  static char octets[8192], answers[65536];
   uint32_t sent = 0;
   for (uint32_t i = 0; i < count; i++) {
     size_t length = 0;
     const uint32_t scope = 1;
+    int breaks = 0;
     seed = seed * 1664525 + 1013904223;
     if (i % 8 == 0) {
       while (length + 64 <= sizeof octets) length += put(octets + length, ECHO, NLM_F_ACK, i, TEXT, "all at once", 12);
-    } else if (i % 8 == 1) {
+    } else if (i % 64 == 1) {
       for (length = 0; length < 16 + (seed >> 8) % 200; length++) octets[length] = (char)((seed = seed * 1664525 + 1) >> 24);
-      *(uint32_t *)octets = (uint32_t)length;
+      breaks = 1;
     } else if (i % 8 == 2)
       length = put(octets, GET_STATS, NLM_F_DUMP, i, SCOPE, &scope, sizeof scope);
     else if (i % 8 == 3)
@@ -107,6 +112,12 @@ static int flood(uint32_t count, uint32_t seed) {
       length = put(octets, ECHO, 0, i, TEXT, "one", 4);
     sending(fd, octets, length);
     sent++;
+    /* So that it goes on asking. */
+    while (recv(fd, answers, sizeof answers, MSG_DONTWAIT) > 0) {}
+    if (breaks) {
+      close(fd);
+      fd = open_socket();
+    }
   }
   printf("{\"sent\": %u}\n", sent);
   return 0;
@@ -116,10 +127,11 @@ static int deaf(uint32_t sockets, uint32_t count) {
   int fd[256];
   const uint32_t scope = 1;
   char octets[64];
-  for (uint32_t s = 0; s < sockets && s < 256; s++) fd[s] = open_socket(NULL);
+  for (uint32_t s = 0; s < sockets && s < 256; s++) fd[s] = open_socket();
   for (uint32_t i = 0; i < count; i++)
     for (uint32_t s = 0; s < sockets && s < 256; s++)
-      sending(fd[s], octets, put(octets, GET_STATS, i % 8 ? NLM_F_DUMP : NLM_F_ACK, i, SCOPE, &scope, sizeof scope));
+      send(fd[s], octets, put(octets, GET_STATS, i % 8 ? NLM_F_DUMP : NLM_F_ACK, i, SCOPE, &scope, sizeof scope),
+           MSG_DONTWAIT | MSG_NOSIGNAL);
   puts("sent");
   fflush(stdout);
   return pause();
@@ -129,13 +141,13 @@ static int deaf(uint32_t sockets, uint32_t count) {
 static int subscribe(int fd) {
   char octets[4096];
   sending(fd, octets, put(octets, SUBSCRIBE, NLM_F_ACK, 1, 0, NULL, 0));
-  if (recv(fd, octets, sizeof octets, 0) < NLMSG_HDRLEN + 4) die("recv");
+  if (receive(fd, octets, sizeof octets) < NLMSG_HDRLEN + 4) die("recv");
   return *(int32_t *)(octets + NLMSG_HDRLEN) == 0;
 }
 
 static int subscribers(uint32_t count) {
   uint32_t taken = 0;
-  for (uint32_t i = 0; i < count; i++) taken += subscribe(open_socket(NULL));
+  for (uint32_t i = 0; i < count; i++) taken += subscribe(open_socket());
   printf("{\"taken\": %u}\n", taken);
   fflush(stdout);
   return pause();
@@ -147,12 +159,12 @@ static int killed(uint32_t count) {
     const pid_t child = fork();
     if (child == 0) {
       const uint32_t scope = 1;
-      const int fd = open_socket(NULL);
+      const int fd = open_socket();
       char octets[65536];
       if (i % 2 == 0) sending(fd, octets, put(octets, SUBSCRIBE, NLM_F_ACK, 1, 0, NULL, 0));
       sending(fd, octets, put(octets, GET_STATS, NLM_F_DUMP, 2, SCOPE, &scope, sizeof scope));
       // In the middle of the dump, or before it.
-      if (i % 4 < 2 && recv(fd, octets, sizeof octets, 0) < 0) die("recv");
+      if (i % 4 < 2 && receive(fd, octets, sizeof octets) == 0) die("recv");
       kill(getpid(), SIGKILL);
     }
     int status;
@@ -170,8 +182,8 @@ static int usage(void) {
 int main(int argc, char **argv) {
   uint32_t number[4] = {0};
   if (argc < 4 || argc > 6) return usage();
-  for (int i = 2; i < argc; i++) number[i - 2] = (uint32_t)strtoul(argv[i], NULL, 10);
-  vnet.nl_pid = number[0];
+  for (int i = 3; i < argc; i++) number[i - 2] = (uint32_t)strtoul(argv[i], NULL, 10);
+  snprintf(vnet.sun_path, sizeof vnet.sun_path, "%s", argv[2]);
   if (!strcmp(argv[1], "echo")) return echo(number[1], number[2], number[3]);
   if (!strcmp(argv[1], "flood")) return flood(number[1], number[2]);
   if (!strcmp(argv[1], "deaf")) return deaf(number[1], number[2]);
