@@ -107,9 +107,9 @@ test('a tree that only root may enter, to nobody: the addon is found all the sam
     for (const name of ['dist', 'build', 'node_modules', 'package.json']) {
       symlinkSync(resolve(name), join(tree, name))
     }
-    const program = `${process.execPath} --preserve-symlinks --preserve-symlinks-main ${tree}/dist/vnet.js -q`
+    const program = `${process.execPath} --preserve-symlinks --preserve-symlinks-main ${tree}/dist/vnet.js -q --persist`
     const { stderr } = await netns.run([...asNobodyIn(netns).slice(4), program].join(' '))
-    expect(stderr).toMatch(/^vnet: TUNSETIFF vnet%d: EPERM/)
+    expect(stderr).toMatch(/^vnet: TUNSETIFF vnet0: EPERM/)
   } finally {
     rmSync(tree, { recursive: true })
   }
@@ -135,8 +135,8 @@ test('no /dev/net/tun', async () => {
 })
 
 test('an ordinary user', async () => {
-  expect(await failing(['--mtu', '1400'], asNobodyIn(netns))).toMatch(
-    /^vnet: TUNSETIFF vnet%d: EPERM, .*; it needs CAP_NET_ADMIN: sudo \/.*\/node .*\/dist\/vnet.js --mtu 1400$/,
+  expect(await failing(['--mtu', '1400', '--persist'], asNobodyIn(netns))).toMatch(
+    /^vnet: TUNSETIFF vnet0: EPERM, .*; it needs CAP_NET_ADMIN: sudo \/.*\/node .*\/dist\/vnet.js --mtu 1400 --persist$/,
   )
 })
 
