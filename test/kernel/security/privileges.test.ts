@@ -216,7 +216,7 @@ test('what it put into /run/vnet is removed at the end, with no capability to do
   chmodSync(directory, 0o755)
   const script = 'mkdir -p /run/vnet && mount --bind "$0" /run/vnet && exec "$@"'
   const vnet = await spawnVnet([], { within: ['unshare', '-m', 'sh', '-c', script, directory, ...within()] })
-  expect(readdirSync(directory)).toHaveLength(1)
+  expect(readdirSync(directory)).not.toEqual([])
   expect(await vnet.stop()).toMatchObject({ status: 0 })
   expect(readdirSync(directory)).toEqual([])
 })
