@@ -346,6 +346,19 @@ test('no function throws, whatever it is given: a wrong type is -EINVAL', () => 
   }
 })
 
+test('exec becomes the program, which has the standard streams and what was not opened by Node', async () => {
+  const { code, stdout, stderr } = await run(`
+    require('node:fs').openSync(process.execPath, 'r')
+    process.stdout.write('before ')
+    native.exec(['/bin/sh', '-c', 'echo $1; ls -l /proc/$$/fd | grep -c /node; echo err >&2; exit 7', 'sh', 'after'])`)
+  expect([code, stdout, stderr]).toEqual([7, 'before after\n0\n', 'err\n'])
+})
+
+test('exec of what is not there answers -errno, and the process goes on', () => {
+  expect(native.exec(['/nonexistent'])).toBe(-ENOENT)
+  expect([native.exec([]), native.exec([1 as unknown as string])]).toEqual([-EINVAL, -EINVAL])
+})
+
 test('a detached array is one of no octets', () => {
   const octets = new Uint8Array(8)
   structuredClone(octets, { transfer: [octets.buffer] })

@@ -183,6 +183,14 @@ describe('once ready, every thread has', () => {
     expect([all, rest]).toEqual([held(process.pid, `${process.pid}`), []])
   })
 
+  test('what it had, in a process that only calls the program', async () => {
+    const before = held(process.pid, `${process.pid}`)
+    const vnet = await startVnet(['--netns', netns.name])
+    expect(held(process.pid, `${process.pid}`)).toEqual(before)
+    expect(before).toMatchObject({ noNewPrivs: 0n })
+    await vnet.stop()
+  })
+
   test('none at all, on an interface of an ordinary user, whose process is not looked into by others of that user', async () => {
     const first = await startVnet(['--name', 'tap0', '--persist', '--user', `${NOBODY}`, '--netns', netns.name])
     await first.stop()
