@@ -3,6 +3,7 @@
  * program starts, while it carries frames, and while it ends. Whatever fails, the program ends or goes
  * on as it should, says so in a line, leaves nothing behind and counts every frame.
  */
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -23,6 +24,7 @@ import {
 import type { Netns } from '../../support/netns.ts'
 import { PacketSocket } from '../../support/packet-socket.ts'
 import { either, SEED } from '../../support/scale.ts'
+import { tcpConnect } from '../../support/sockets.ts'
 import { expectConserved, finalStatistics } from '../../support/vnet-process.ts'
 
 /** Faults of one scenario. */
@@ -49,11 +51,37 @@ async function exchange(
   using to = open(toNetns, toName)
   if (from === undefined || to === undefined) return
   for (const frame of frames) from.trySend(frame)
-  await Promise.race([
+  await patient(
     to.until(() => to.frames.length >= frames.length),
-    new Promise(resolve => setTimeout(resolve, PATIENCE_MS)),
-    new Promise(resolve => ended.addEventListener('abort', resolve)),
+    ended,
+  )
+}
+
+/** What is awaited, or undefined if a fault has cost it. */
+function patient<T>(awaited: Promise<T>, ended: AbortSignal): Promise<T | undefined> {
+  return Promise.race([
+    awaited,
+    new Promise<undefined>(resolve => setTimeout(() => resolve(undefined), PATIENCE_MS)),
+    new Promise<undefined>(resolve => ended.addEventListener('abort', () => resolve(undefined))),
   ])
+}
+
+/** Says a word to the gateway's echo service, over TCP. */
+async function echo(netns: Netns, ended: AbortSignal): Promise<void> {
+  if ((await netns.run('ip addr add 198.18.0.50/24 dev eth9')).status !== 0) return
+  const connecting = tcpConnect(netns, '198.18.0.50', '198.18.0.1', 7)
+  connecting.then(
+    socket => socket.on('error', () => {}),
+    () => {},
+  )
+  const socket = await patient(connecting, ended).catch(() => undefined)
+  if (socket === undefined) {
+    connecting.then(late => late.destroy()).catch(() => {})
+    return
+  }
+  socket.write('a word')
+  await patient(once(socket, 'data'), ended).catch(() => {})
+  socket.destroy()
 }
 
 /** Undefined where the fault has cost the interface. */
@@ -111,6 +139,7 @@ const SCENARIOS: readonly Scenario[] = [
     traffic: async ({ near }, ended) => {
       const port = [near, 'eth9'] as const
       await exchange(port, port, [dhcp(DHCPDISCOVER, []), dhcp(DHCPREQUEST, taken)], ended)
+      await echo(near, ended)
     },
   },
 ]
