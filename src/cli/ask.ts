@@ -67,7 +67,7 @@ export function complaintAbout(
   )
   const advice = [
     ...far.map(({ pid, interfaces }) => `; for ${interfaces.map(label).join(', ')}: nsenter -n -t ${pid} ${command}`),
-    ...users.map(user => `; for those of user ${user}: ${command} --user ${user}`),
+    ...users.map(user => `; user ${user} has some: vnet list --user ${user}`),
   ]
   if (unknown.length === 0) {
     if (devices.length > 0) return undefined

@@ -9,8 +9,8 @@ import type { Native, Poller } from '../kernel/native.ts'
 import { startPoller } from '../kernel/poller.ts'
 import { AF_UNIX, SOCK_NONBLOCK, SOCK_STREAM, sockaddrUn } from '../kernel/uapi.ts'
 
-/** Connections that wait to be accepted; the kernel's limit is net.core.somaxconn, which is 4096. */
-const BACKLOG = 4096
+/** Connections that wait to be accepted. They come one after the other: behind many of one user others would wait long. */
+const BACKLOG = 64
 
 export class ListeningSocket {
   readonly path: string

@@ -17,6 +17,9 @@ const CONNECTIONS_A_USER = 64
 /** Where there is no room for a connection the next is accepted after this time, ms: others may have ended by then. */
 const NO_ROOM_MS = 10
 
+/** Connections that are turned away in one step. */
+const REFUSALS = 16
+
 const OUT_OF_ROOM: readonly number[] = [EMFILE, ENFILE, ENOBUFS, ENOMEM]
 
 /** Shares of the time that are not a user's: of those who may change something, and of those who wait to be accepted. */
@@ -56,13 +59,14 @@ export class Sessions implements Work {
     this.#server.turns.add(this)
   }
 
-  /** Accepts one. */
+  /** Lets one in, or sends a few away: those of a user who has too many must not keep others waiting at the door. */
   step(): boolean {
     if (!this.#isOpen) return false
-    const fd = this.#sessions.size < CONNECTIONS ? this.#listening.accept() : -EMFILE
-    if (fd >= 0) {
-      this.#admit(fd)
-      return true
+    let fd = -EMFILE
+    for (let refused = 0; this.#sessions.size < CONNECTIONS; ) {
+      fd = this.#listening.accept()
+      if (fd < 0) break
+      if (this.#admit(fd) || ++refused === REFUSALS) return true
     }
     if (OUT_OF_ROOM.includes(-fd)) {
       // Clients would be there to be accepted all the time.
@@ -90,24 +94,20 @@ export class Sessions implements Work {
     }
   }
 
-  #admit(fd: number): void {
+  /** Returns whether it was let in. */
+  #admit(fd: number): boolean {
     const peer = peerOf(this.#native, fd)
-    if (peer === undefined) {
+    const missing = peer && this.#rights.missing(fd, peer)
+    const refusal = peer === undefined ? 'it is not known who you are' : this.#refusal(peer, missing)
+    if (peer === undefined || refusal !== undefined) {
+      this.#native.send(fd, refused(refusal ?? ''), MSG_DONTWAIT)
       this.#native.close(fd)
-      return
-    }
-    // Not looked at for one that is turned away anyway.
-    const missing =
-      this.#sessions.size < CONNECTIONS ? this.#rights.missing(fd, peer) : 'there are too many connections'
-    const refusal = this.#refusal(peer, missing)
-    if (refusal !== undefined) {
-      this.#native.send(fd, refused(refusal), MSG_DONTWAIT)
-      this.#native.close(fd)
-      return
+      return false
     }
     const share = missing === undefined ? SHARE_PRIVILEGED : peer.uid
     const session = Session.of(this.#native, fd, { uid: peer.uid, missing, share }, this.#server)
     if (typeof session !== 'number') this.#sessions.add(session)
+    return typeof session !== 'number'
   }
 
   /** Why there is no room for a client; undefined when there is. */

@@ -7,7 +7,7 @@
 /** Time for requests in one turn of the event loop, ns. */
 export const TURN_NS = 200_000
 /** What the event loop needs for a turn in which there is nothing but requests, ns, and rather more. */
-export const OTHERS_NS = 20_000
+export const OTHERS_NS = 100_000
 /** While there are frames requests get about a sixth of the time, by pauses of this length, ms. */
 export const PAUSE_MS = 1
 

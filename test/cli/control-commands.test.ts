@@ -88,7 +88,7 @@ describe('list', () => {
     expect(JSON.parse((await runMain('list', '--json')).stdout).users).toEqual([1000, 1001])
     expect(await runMain('list', '--names')).toEqual(ok('sn0\nred/sn1\n'))
     for (const fake of vnets.splice(0)) fake[Symbol.dispose]()
-    const far = [1000, 1001].map(uid => `; for those of user ${uid}: vnet list --user ${uid}`).join('')
+    const far = [1000, 1001].map(uid => `; user ${uid} has some: vnet list --user ${uid}`).join('')
     expect(await runMain('list')).toEqual(failed(`no vnet is running in this network namespace${far}`))
   })
 

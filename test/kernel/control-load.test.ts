@@ -5,7 +5,7 @@
 
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -32,6 +32,7 @@ let path: string
 
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'vnet-load-'))
+  chmodSync(directory, 0o755)
   program = join(directory, 'control-load')
   execFileSync('gcc', ['-O1', '-o', program, source])
 })
@@ -54,29 +55,35 @@ async function running(): Promise<Running> {
 
 /** What a client says once it has done what it is for. */
 async function client(what: string, ...numbers: number[]): Promise<Record<string, number>> {
-  const { status, stdout, stderr } = await outcome(netns.spawn(words(what, numbers)))
+  return said(words(what, numbers))
+}
+
+async function said(command: string[]): Promise<Record<string, number>> {
+  const { status, stdout, stderr } = await outcome(netns.spawn(command))
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
   return JSON.parse(stdout)
 }
 
 /** One that stays until the test ends: the first that it says. */
-async function staying(what: string, ...numbers: number[]): Promise<{ said: string; end(): Promise<unknown> }> {
-  const child = netns.spawn(words(what, numbers))
+async function staying(command: string[]): Promise<{ said: string; end(): Promise<unknown> }> {
+  const child = netns.spawn(command)
   const ended = once(child, 'exit')
   const end = () => {
     child.kill('SIGKILL')
     return ended
   }
   for await (const line of child.stdout) return { said: String(line).trim(), end }
-  throw new Error(`${what} ended`)
+  throw new Error(`${command.join(' ')} ended`)
 }
 
 /** Subscribers that never read: how many were taken, and how they end. */
 async function subscribed(): Promise<{ taken: number; end(): Promise<unknown> }> {
-  const { said, end } = await staying('subscribe', SUBSCRIBERS)
+  const { said, end } = await staying(words('subscribe', [SUBSCRIBERS]))
   return { taken: JSON.parse(said).taken, end }
 }
 
+/** As a user who may change nothing. */
+const asUser = (uid: number, command: string[]) => ['setpriv', `--reuid=${uid}`, '--clear-groups', ...command]
 const words = (what: string, numbers: readonly number[]) => [program, what, path, ...numbers.map(String)]
 
 /** Eight clients at once with `count` echoes each: all come back, each to its own. */
@@ -111,13 +118,13 @@ test('clients that flood, that never read, that are killed half-way: others are 
   const vnet = await running()
   /** Misbehaves until others were served `times` times. */
   async function misbehave(times: number): Promise<void> {
-    const deaf = await staying('deaf', DEAF, 20)
-    const flood = netns.spawn(words('flood', [0xffff_ffff, 7]))
+    const deaf = await staying(asUser(4242, words('deaf', [DEAF, 20])))
+    const flood = netns.spawn(asUser(4243, words('flood', [0xffff_ffff, 7])))
     const flooded = once(flood, 'exit')
-    const killed = client('killed', 50 * times)
+    const killed = said(asUser(4244, words('killed', [10 * times])))
     const ping = netns.run('ping -c 10 -i 0.1 -W 5 198.18.0.2')
     for (let i = 0; i < times; i++) expect(await client('echo', 99, 50, 4)).toEqual({ answered: 50, wrong: 0 })
-    expect(await killed).toEqual({ died: 50 * times })
+    expect(await killed).toEqual({ died: 10 * times })
     expect(await ping).toMatchObject({ status: 0, stdout: expect.stringContaining(' 0% packet loss') })
     flood.kill('SIGKILL')
     await Promise.all([flooded, deaf.end()])
@@ -129,7 +136,7 @@ test('clients that flood, that never read, that are killed half-way: others are 
   const after = holds(vnet)
   // A million messages: an object of 40 bytes for each would be 40 MiB.
   expect(after.mib - before.mib).toBeLessThan(12)
-  expect(after.descriptors).toBe(before.descriptors)
+  expect(after.descriptors).toBeLessThanOrEqual(before.descriptors)
   using asking = ControlClient.open()
   for (const device of await asking.devices(path)) {
     expect(await asking.stats(path, device)).toMatchObject({ name: device.name })

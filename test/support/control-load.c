@@ -110,11 +110,10 @@ static int flood(uint32_t count, uint32_t seed) {
       length = put(octets, 99, 0, i, 0, NULL, 0);
     else
       length = put(octets, ECHO, 0, i, TEXT, "one", 4);
-    sending(fd, octets, length);
-    sent++;
     /* So that it goes on asking. */
     while (recv(fd, answers, sizeof answers, MSG_DONTWAIT) > 0) {}
-    if (breaks) {
+    sent++;
+    if (send(fd, octets, length, MSG_NOSIGNAL) < 0 || breaks) {
       close(fd);
       fd = open_socket();
     }
