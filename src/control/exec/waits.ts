@@ -9,8 +9,9 @@ import type { OtherProcesses, ThreadStatus } from '../../kernel/other-process.ts
 import { startPoller } from '../../kernel/poller.ts'
 import type { Notification, NotificationListener } from '../../kernel/seccomp.ts'
 
-/** How long a signal may wait until it is noticed. */
+/** How long a signal may wait until it is noticed, where no more threads wait than are looked at each time. */
 const LOOK_MS = 20
+const LOOKS = 32
 /** include/uapi/asm-generic/ioctls.h */
 const FIONBIO = 0x5421
 /** setTimeout takes no more. */
@@ -83,7 +84,10 @@ export class Waits {
   }
 
   #look(): void {
-    for (const waiting of this.#all) {
+    for (const waiting of [...this.#all].slice(0, LOOKS)) {
+      // The next time after all others.
+      this.#all.delete(waiting)
+      this.#all.add(waiting)
       const { notification, timeoutMs } = waiting
       const status = this.#processes.status(notification.pid)
       // The order matters: the number may have been another thread's.
