@@ -54,6 +54,8 @@ struct KernelAction {
 
 /** What /proc/self/task/TID/status says of a thread. */
 struct Held {
+  /** The thread's number in our pid namespace, where /proc may be that of another one. */
+  pid_t thread = 0;
   uint64_t inheritable = 0;
   uint64_t permitted = 0;
   uint64_t effective = 0;
@@ -97,9 +99,7 @@ int setAction(const KernelAction* action, KernelAction* before) {
 }
 
 /** 0, -ESRCH for a thread that is gone, or another -errno. */
-int read(pid_t thread, Held& held) {
-  char path[64];
-  snprintf(path, sizeof path, "/proc/self/task/%d/status", thread);
+int read(const char* path, Held& held) {
   FILE* file = ::fopen(path, "re");
   if (file == nullptr) return errno == ENOENT ? -ESRCH : -errno;
   const struct {
@@ -113,10 +113,12 @@ int read(pid_t thread, Held& held) {
   int found = 0;
   char line[256];
   while (::fgets(line, sizeof line, file) != nullptr) {
+    // The last number is the one in the innermost namespace.
+    if (::strncmp(line, "NSpid:", 6) == 0) held.thread = ::atoi(::strrchr(line, '\t') + 1);
     for (const auto& field : fields) found += ::sscanf(line, field.format, &field.value) == 1 ? 1 : 0;
   }
   ::fclose(file);
-  return found == 6 ? 0 : -ESRCH;
+  return found == 6 && held.thread > 0 ? 0 : -ESRCH;
 }
 
 bool isDone(const Held& held, uint64_t keep, uint64_t bounding) {
@@ -169,12 +171,14 @@ int dropInOthers(uint64_t keep, uint64_t bounding) {
     bool all = true;
     for (const pid_t thread : threads) {
       Held held;
-      const int error = read(thread, held);
+      char path[64];
+      snprintf(path, sizeof path, "/proc/self/task/%d/status", thread);
+      const int error = read(path, held);
       if (error == -ESRCH || (error == 0 && isDone(held, keep, bounding))) continue;
       if (error < 0) return error;
       all = false;
       if (std::find(signalled.begin(), signalled.end(), thread) != signalled.end()) continue;
-      if (const int failed = signalThread(thread, keep); failed < 0) return failed;
+      if (const int failed = signalThread(held.thread, keep); failed < 0) return failed;
       signalled.push_back(thread);
     }
     clean = all ? clean + 1 : 0;
@@ -190,7 +194,7 @@ int dropEverywhere(uint64_t keep) {
   // Of the whole process: no core file, and its memory and /proc files are root's.
   if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return -errno;
   Held own;
-  if (const int error = read(static_cast<pid_t>(::syscall(SYS_gettid)), own); error < 0) return error;
+  if (const int error = read("/proc/thread-self/status", own); error < 0) return error;
   KernelAction action = {onSignal, SA_SIGINFO | SA_RESTART, nullptr, 0};
 #if defined(__x86_64__)
   constexpr unsigned long kRestorer = 0x04000000;

@@ -58,7 +58,7 @@ function held(pid: number, thread: string): Held {
 }
 
 /** What all threads have: one entry if it is the same for all. Node has ten threads at least. */
-function heldByAll({ pid }: Running): Held[] {
+function heldByAll({ pid }: Pick<Running, 'pid'>): Held[] {
   const threads = readdirSync(`/proc/${pid}/task`)
   expect(threads.length).toBeGreaterThan(5)
   const all = threads.map(thread => held(pid, thread))
@@ -94,6 +94,14 @@ describe('once ready, every thread has', () => {
     expect(isDumpable(vnet)).toBe(false)
     await ping(netns, '198.18.0.2')
     expect(await vnet.stop()).toMatchObject({ status: 0 })
+  })
+
+  test('CAP_NET_ADMIN alone, in a pid namespace whose /proc is that of another', async () => {
+    const inner = [...within(), 'unshare', '--pid', '--fork', '--kill-child']
+    const vnet = await spawnVnet([], { within: inner })
+    const [pid = 0] = readFileSync(`/proc/${vnet.pid}/task/${vnet.pid}/children`, 'utf8').split(' ').map(Number)
+    expect(heldByAll({ pid })).toEqual([only(NET_ADMIN)])
+    await vnet.stop('SIGKILL')
   })
 
   test('CAP_NET_ADMIN alone, under snull', async () => {
