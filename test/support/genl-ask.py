@@ -33,7 +33,10 @@ def attributes(octets):
 
 def ask(command, octets):
     body = struct.pack('=BBH', command, 1, 0) + octets
-    sock.sendall(struct.pack('=IHHII', 16 + len(body), FAMILY, REQUEST | ACK, 1, 0) + body)
+    try:
+        sock.sendall(struct.pack('=IHHII', 16 + len(body), FAMILY, REQUEST | ACK, 1, 0) + body)
+    except BrokenPipeError:
+        pass  # It was sent away, and is told why.
     answer = {}
     while True:
         header = sock.recv(16, socket.MSG_WAITALL)

@@ -8,10 +8,11 @@ import { Connection } from '../../../src/control/connection.ts'
 import { type Entry, ownNamespace, readDirectories, startTime } from '../../../src/control/directory.ts'
 import { ControlClient, findVnets, serveControl } from '../../../src/control/index.ts'
 import { makeRunDirectory, namedDirectory, otherUsers, trustedDirectories } from '../../../src/control/run-directory.ts'
+import { EAGAIN } from '../../../src/core/errno.ts'
 import type { UserData } from '../../../src/core/user-data.ts'
 import { loadNative } from '../../../src/kernel/native.ts'
 import { genlmsghdr, MessageBuilder, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST } from '../../../src/netlink/index.ts'
-import { addDevice, memoryNets } from '../../support/memory-net.ts'
+import { addDevice, memoryNets, turn } from '../../support/memory-net.ts'
 import { outcome } from '../../support/netns.ts'
 import { NOBODY } from '../../support/privileges.ts'
 import { jsonLines } from '../../support/vnet-process.ts'
@@ -68,13 +69,18 @@ const asUser = (uid: number) => ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, 
 const reset = `${RESET_STATS}:2=${Buffer.from('one\0').toString('hex')}`
 const refused = (why: string) => ({ error: -1, text: expect.stringContaining(why) })
 
-function connected(vnet: string, uid?: number): Connection {
-  const as = uid === undefined ? undefined : { uid, gid: uid }
-  const connection = Connection.connect(native, vnet, listener, { as })
-  if (typeof connection === 'number') throw new Error(`no connection: ${connection}`)
-  connection.unref()
-  ends.push({ [Symbol.dispose]: () => connection.close() })
-  return connection
+/** A connection as another user; waits while others are at the door. */
+async function connected(vnet: string, uid: number): Promise<Connection> {
+  for (;;) {
+    const connection = Connection.connect(native, vnet, listener, { as: { uid, gid: uid } })
+    if (typeof connection !== 'number') {
+      connection.unref()
+      ends.push({ [Symbol.dispose]: () => connection.close() })
+      return connection
+    }
+    if (connection !== -EAGAIN) throw new Error(`no connection: ${connection}`)
+    await turn()
+  }
 }
 
 const message = (cmd: number, flags: number, write = (_: MessageBuilder) => {}) => {
@@ -155,19 +161,21 @@ while True:
   })
 
   test('root is told which users have vnets by the names of their directories, if these are their own', () => {
-    const own = `/tmp/vnet-${NOBODY}`
-    const others = `/tmp/vnet-${NOBODY - 1}`
+    // Numbers that nobody has.
+    const USER = 64_321
+    const own = `/tmp/vnet-${USER}`
+    const others = `/tmp/vnet-${USER + 1}`
     ends.push({
       [Symbol.dispose]: () => [own, others].forEach(path => void rmSync(path, { recursive: true, force: true })),
     })
     for (const path of [own, others]) {
       mkdirSync(path, { mode: 0o700 })
-      chownSync(path, NOBODY, NOBODY)
+      chownSync(path, USER, USER)
     }
-    expect(otherUsers()).toContain(NOBODY)
-    expect(otherUsers()).not.toContain(NOBODY - 1)
-    expect(trustedDirectories().map(({ uid }) => uid)).not.toContain(NOBODY)
-    expect(trustedDirectories(NOBODY)).toEqual([{ path: own, uid: NOBODY }])
+    expect(otherUsers()).toContain(USER)
+    expect(otherUsers()).not.toContain(USER + 1)
+    expect(trustedDirectories().map(({ uid }) => uid)).not.toContain(USER)
+    expect(trustedDirectories(USER)).toEqual([{ path: own, uid: USER }])
   })
 })
 
@@ -243,7 +251,7 @@ describe('clients without manners', () => {
   test('90 connections of another user that read nothing of their dumps delay nobody’s', async () => {
     const vnet = await serve()
     for (let n = 0; n < 90; n++) {
-      const deaf = connected(vnet, NOBODY)
+      const deaf = await connected(vnet, NOBODY)
       deaf.pause()
       for (let i = 0; i < 20; i++) deaf.send(dump)
     }
@@ -256,8 +264,7 @@ describe('clients without manners', () => {
 
   test('a user has 64 connections, all have 192, and there is room for root', async () => {
     const vnet = await serve()
-    const many = (uid: number) => Array.from({ length: 70 }, () => connected(vnet, uid))
-    for (const uid of [4242, 4243, 4244]) many(uid)
+    for (const uid of [4242, 4243, 4244]) for (let n = 0; n < 70; n++) await connected(vnet, uid)
     const answers = await Promise.all([
       ask(asUser(4242), vnet, `${ECHO}:1=41`),
       ask(asUser(4245), vnet, `${ECHO}:1=41`),
