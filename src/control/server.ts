@@ -62,6 +62,7 @@ function serve(native: Native, net: Net, options: ServerOptions, onDefect: (erro
   const directory = makeRunDirectory(options.directory === undefined ? undefined : [options.directory]).path
   const rights = new Rights(native, [process.geteuid?.() ?? ROOT, owner ?? ROOT])
   const announcement = new Announcement(directory)
+  const home = ownNamespace('net')
   const turns = new Turns(() => native.monotonic())
   const listening = ListeningSocket.open(native, announcement.socket, SOCKET_MODE, () => sessions.onReadable())
   listening.unref()
@@ -71,7 +72,7 @@ function serve(native: Native, net: Net, options: ServerOptions, onDefect: (erro
   const families = new Map([nlctrl([vnet]), vnet].map((family): [number, Family] => [family.id, family]))
   const onEnd = (session: Caller) => events.subscribers.delete(session)
   const sessions = new Sessions(native, listening, rights, { families, turns, onDefect, onEnd })
-  const stopAnnouncing = announce(net, announcement, options)
+  const stopAnnouncing = announce(net, announcement, home, options)
   return {
     [Symbol.dispose]() {
       stopAnnouncing()
@@ -86,8 +87,7 @@ function serve(native: Native, net: Net, options: ServerOptions, onDefect: (erro
 }
 
 /** Keeps the file that says which interfaces there are; returns how to stop. */
-function announce(net: Net, file: Announcement, { netnsOf, namespaceOf }: ServerOptions): () => void {
-  const home = ownNamespace('net')
+function announce(net: Net, file: Announcement, home: number, { netnsOf, namespaceOf }: ServerOptions): () => void {
   const devices = new Set<NetDevice>(net.devices)
   const place = (dev: NetDevice): EntryInterface => ({
     name: dev.name,
