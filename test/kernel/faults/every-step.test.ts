@@ -28,7 +28,7 @@ import { tcpConnect } from '../../support/sockets.ts'
 import { expectConserved, finalStatistics } from '../../support/vnet-process.ts'
 
 /** Faults of one scenario. */
-const FAULTS = either(400, 20)
+const FAULTS = either(300, 20)
 const AT_ONCE = 2
 const FRAMES = 8
 /** Frames that a fault lost are waited for no longer. */
@@ -217,7 +217,7 @@ test.each(SCENARIOS)(
     await Promise.all(
       places.map(async place => {
         for (let fault = queue.shift(); fault !== undefined; fault = queue.shift()) {
-          const run = await lab.run(scenario, place, fault)
+          const run = await lab.run(scenario, place, fault, whole.descriptors)
           if (run.failed) failed++
           for (const problem of problems(scenario, run, fault, whole))
             found.push(`${nameOf(fault)}: ${problem}\n${said(run)}`)

@@ -6,6 +6,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { ControlClient } from '../../../src/control/index.ts'
 import { type ErrnoName, errnoName, VnetError } from '../../../src/core/errno.ts'
@@ -109,6 +110,8 @@ const ERRORS: readonly (readonly [RegExp, readonly ErrnoName[]])[] = [
   [/^epoll_ctl/, ['ENOMEM', 'ENOSPC', 'EPERM']],
   // libuv aborts on every other.
   [/^epoll_wait/, ['EINTR']],
+  // gettid
+  [/^syscall 186$/, []],
   [/^syscall/, ['EPERM', 'ENOSYS', 'EINVAL', 'EMFILE']],
 ]
 
@@ -165,8 +168,11 @@ export class FaultLab implements Disposable {
     rmSync(this.#directory, { recursive: true })
   }
 
-  /** Runs the program to its end, with traffic in between, and with one call failing. */
-  async run({ args, traffic }: Scenario, place: Place, fault?: Fault): Promise<FaultRun> {
+  /**
+   * Runs the program to its end, with traffic in between, and with one call failing. It has a moment to
+   * close what it should until it has `most` descriptors.
+   */
+  async run({ args, traffic }: Scenario, place: Place, fault?: Fault, most = 0): Promise<FaultRun> {
     const log = `${place.directory}.log`
     writeFileSync(log, '')
     truncateSync(log, LOG_SIZE)
@@ -202,7 +208,8 @@ export class FaultLab implements Disposable {
       await traffic(place, over.signal)
       await ask(child.pid as number)
       if (over.signal.aborted) return
-      descriptors = readdirSync(`/proc/${child.pid}/fd`).length
+      descriptors = await settled(() => readdirSync(`/proc/${child.pid}/fd`).length, most)
+      if (over.signal.aborted) return
       child.kill('SIGTERM')
     })
     const status = await new Promise<number | NodeJS.Signals>((resolve, reject) => {
@@ -214,8 +221,9 @@ export class FaultLab implements Disposable {
     clearTimeout(timer)
     clearTimeout(asked)
     if (isReady) await ready
-    const isLeft = (name: string) => !fault?.site.startsWith('unlink') || !name.endsWith('.sock')
-    const left = [...remains(place), ...announced(child.pid as number).filter(isLeft)]
+    // What could not be removed may stay.
+    const mayStay = fault !== undefined && /^(unlink|statx) \/run\/vnet/.test(fault.site)
+    const left = [...remains(place), ...(mayStay ? [] : announced(child.pid as number))]
     for (const file of announced(child.pid as number)) rmSync(join(RUN_DIRECTORY, file))
     const events = readFileSync(log, 'latin1').replace(/\0.*$/s, '').split('\n').slice(0, -1)
     const sites = new Map<string, number>()
@@ -247,6 +255,19 @@ async function ask(pid: number): Promise<void> {
     await client.echo(path, 'hello')
   } catch (error) {
     if (!(error instanceof VnetError)) throw error
+  }
+}
+
+/** A count, once it is at most `most` or has been above for a while; 0 when it cannot be read any more. */
+async function settled(count: () => number, most: number): Promise<number> {
+  for (let left = 40; ; left--) {
+    try {
+      const now = count()
+      if (now <= most || left === 0) return now
+    } catch {
+      return 0
+    }
+    await sleep(5)
   }
 }
 
