@@ -12,6 +12,8 @@ import type { Asker } from './credentials.ts'
 
 /** How long a vnet may take for the next part of its reply. */
 const TIMEOUT_MS = 5000
+/** Late ones are looked for this often: a timer for each request would take longer than the rest. */
+const LOOK_MS = 250
 /** A vnet whose queue of connections is full is tried again after this time. */
 const AGAIN_MS = 2
 /**
@@ -84,6 +86,7 @@ export class Conversation {
   #unsent: { readonly waiting: Waiting; readonly octets: Uint8Array }[] = []
   #connection: Connection | undefined
   #again: NodeJS.Timeout | undefined
+  #looking: NodeJS.Timeout | undefined
   #open = true
 
   constructor(native: Native, vnet: Entry, asker: Asker | undefined, listener: ConversationListener) {
@@ -94,8 +97,8 @@ export class Conversation {
   }
 
   ask(request: Request): void {
-    const late = () => this.#end(waiting, -ETIMEDOUT)
-    const waiting: Waiting = { request, timer: setTimeout(late, TIMEOUT_MS) }
+    const waiting: Waiting = { request, since: performance.now() }
+    this.#looking ??= setInterval(() => this.#look(), LOOK_MS).unref()
     for (const seq of request.seqs) this.#requests.set(seq, waiting)
     if (this.#connection === undefined && this.#again === undefined) this.#connect()
     if (this.#connection === undefined || this.#unsent.length > 0) this.#queue(waiting, request.octets)
@@ -107,6 +110,7 @@ export class Conversation {
     if (!this.#open) return
     this.#open = false
     clearTimeout(this.#again)
+    clearInterval(this.#looking)
     this.#connection?.close()
     this.#listener.onEnd()
     for (const waiting of new Set(this.#requests.values())) this.#end(waiting, result)
@@ -166,7 +170,7 @@ export class Conversation {
     const seq = getU32(message, SEQ_AT)
     const waiting = this.#requests.get(seq)
     if (waiting !== undefined) {
-      waiting.timer.refresh()
+      waiting.since = performance.now()
       if (waiting.request.onMessage(message)) this.#end(waiting, 0)
     } else if (seq === 0 && getU16(message, TYPE_AT) === NLMSG_ERROR && message.length >= NLMSG_HDRLEN + 4) {
       // Of the connection itself: this user has too many.
@@ -176,8 +180,18 @@ export class Conversation {
     }
   }
 
-  #end({ request, timer }: Waiting, result: number): void {
-    clearTimeout(timer)
+  #look(): void {
+    if (this.#requests.size === 0) {
+      clearInterval(this.#looking)
+      this.#looking = undefined
+    }
+    const now = performance.now()
+    for (const waiting of new Set(this.#requests.values())) {
+      if (now - waiting.since >= TIMEOUT_MS) this.#end(waiting, -ETIMEDOUT)
+    }
+  }
+
+  #end({ request }: Waiting, result: number): void {
     for (const seq of request.seqs) this.#requests.delete(seq)
     request.onEnd(result)
   }
@@ -185,5 +199,6 @@ export class Conversation {
 
 interface Waiting {
   readonly request: Request
-  readonly timer: NodeJS.Timeout
+  /** When it was made, or last had a part of its reply; ms. */
+  since: number
 }

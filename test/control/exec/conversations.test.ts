@@ -21,7 +21,7 @@ let conversations: Conversations
 let vnet: Entry
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] })
   directory = mkdtempSync(join(tmpdir(), 'vnet-conversations-'))
   const path = join(directory, 'vnet.sock')
   vnet = { vnet: path, uid: process.geteuid?.() ?? 0, pid: 1, startTime: '', pidns: 1, netns: 1, interfaces: [] }
@@ -65,7 +65,7 @@ async function until(isSo: () => boolean): Promise<void> {
 }
 const asks = (count: number) => until(() => asked.length === count)
 
-test('a reply ends it, no timer is left, and the next request has the same connection', async () => {
+test('a reply ends it, no timer is left soon, and the next request has the same connection', async () => {
   for (let i = 0; i < 2; i++) {
     const heard = ask()
     await asks(i + 1)
@@ -73,6 +73,7 @@ test('a reply ends it, no timer is left, and the next request has the same conne
     await until(() => heard.length > 1)
     expect(heard).toEqual(['reply', 0])
   }
+  vi.advanceTimersByTime(1000)
   expect([clients.length, vi.getTimerCount()]).toEqual([1, 0])
 })
 
