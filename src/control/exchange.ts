@@ -44,6 +44,9 @@ const AGAIN_MS = 2
 /** Bytes of all parts of an answer: a dump without an end must not take all memory. */
 const ANSWER_MAX = 64 << 20
 
+/** The whole answer may take this many times as long as one part: a trickle must not go on for ever. */
+const WHOLE_ANSWER = 6
+
 export interface Request {
   readonly type: number
   readonly cmd: number
@@ -100,8 +103,18 @@ export class Exchanges {
       write?.(builder)
       const late = () => end(new VnetError(ETIMEDOUT, what, `it has not answered for ${this.#timeoutMs / 1000} s`))
       let timer = setTimeout(late, this.#timeoutMs)
+      const tooLong = () =>
+        end(
+          new VnetError(
+            ETIMEDOUT,
+            what,
+            `its answer is not complete after ${(WHOLE_ANSWER * this.#timeoutMs) / 1000} s`,
+          ),
+        )
+      const deadline = setTimeout(tooLong, WHOLE_ANSWER * this.#timeoutMs)
       const end = (error?: unknown) => {
         clearTimeout(timer)
+        clearTimeout(deadline)
         at.exchanges.delete(seq)
         at.keepAlive()
         if (error === undefined) resolve(answers)

@@ -44,11 +44,11 @@ export function leasesFile(path: string): LeaseStore {
   let own: string | undefined
   function load(): readonly Lease[] {
     refuseForeign(path)
-    own = identity(statSync(path, { bigint: true, throwIfNoEntry: false }))
+    own = identityNow(path)
     const text = read(path)
     if (text !== undefined) return parse(path, text)
     create(path)
-    own = identity(statSync(path, { bigint: true, throwIfNoEntry: false }))
+    own = identityNow(path)
     return []
   }
   async function save(leases: readonly Lease[]): Promise<void> {
@@ -123,6 +123,14 @@ function create(path: string): void {
 /** Which file it is, and as who left it; undefined where there is none. */
 function identity(found: { dev: bigint; ino: bigint; mtimeNs: bigint } | undefined): string | undefined {
   return found && `${found.dev} ${found.ino} ${found.mtimeNs}`
+}
+
+function identityNow(path: string): string | undefined {
+  try {
+    return identity(statSync(path, { bigint: true, throwIfNoEntry: false }))
+  } catch (error) {
+    throw writeError(path, error)
+  }
 }
 
 async function statOf(path: string) {

@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { ControlClient, type DeviceEvent } from '../../src/control/index.ts'
 import { loadNative } from '../../src/kernel/native.ts'
-import { genlmsghdr, MessageBuilder, writeAck } from '../../src/netlink/index.ts'
+import { genlmsghdr, MessageBuilder, messages, writeAck } from '../../src/netlink/index.ts'
 import { type Answers, FakeVnet } from '../support/fake-vnet.ts'
 
 const [ECHO, GET_DEVICES, RESET_STATS, GET_PARAM, IOCTL, SUBSCRIBE] = [1, 2, 4, 6, 9, 10]
@@ -202,6 +202,28 @@ describe('a vnet', () => {
   test('that does not answer is ETIMEDOUT, which says how long it was waited for', async () => {
     const at = await listener(() => {})
     await expect(devices(at)).rejects.toThrow(/^GET_DEVICES: ETIMEDOUT, .*; it has not answered for 0.3 s$/)
+  })
+
+  test('whose answer comes in a trickle without an end is ETIMEDOUT', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    ends.push({ [Symbol.dispose]: () => vi.useRealTimers() })
+    const part = () => new MessageBuilder().message(0x3f0, 2, 1).payload(genlmsghdr(2, 1)).u32(1, 7).string(2, 'sn0')
+    const at = await listener(client => {
+      // Each further question is refused behind one more part of the first answer.
+      client.on('data', data => {
+        for (const asked of messages(data)) {
+          const refusal = new MessageBuilder()
+          if (asked.seq > 1) writeAck(refusal, data, asked, 0, { error: -16, message: 'a part came before' })
+          client.write(Buffer.concat([part().bytes, asked.seq > 1 ? refusal.bytes : new Uint8Array(0)]))
+        }
+      })
+    })
+    const question = expect(devices(at)).rejects.toThrow(/^GET_DEVICES: ETIMEDOUT, .*; its answer is not complete/)
+    for (let ms = 0; ms < 1800; ms += 200) {
+      await expect(client.echo(at, 'next')).rejects.toThrow(/a part came before$/)
+      vi.advanceTimersByTime(200)
+    }
+    await question
   })
 
   test('that accepts nobody delays no question to another', async () => {
