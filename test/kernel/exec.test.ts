@@ -1,10 +1,11 @@
 /** `vnet exec` with programs that know nothing of vnet: what reaches the driver, what reaches the kernel, and how it all ends. */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { RUN_DIRECTORY } from '../../src/control/run-directory.ts'
 import { type Child, type Netns, OwnNetns, outcome } from '../support/netns.ts'
 import { asNobodyIn, NOBODY } from '../support/privileges.ts'
 import { runMain } from '../support/run-main.ts'
@@ -323,12 +324,19 @@ describe('vnet_nl of an ordinary user’s program', () => {
   test('is there also where the running vnet does not see the program’s process', async () => {
     driver[Symbol.dispose]()
     const within = ['ip', 'netns', 'exec', netns.name, 'unshare', '--pid', '--fork', '--kill-child']
+    const before = readdirSync(RUN_DIRECTORY)
     const vnet = await spawnVnet(['loop', '--json'], { within })
+    const made = readdirSync(RUN_DIRECTORY).filter(name => /^1-/.test(name) && !before.includes(name))
     const results = [
       await execAsNobody(client, 'echo', 'hallo', 'sendto'),
       await exec(client, 'echo', 'hallo', 'sendto'),
     ]
     await vnet.stop('SIGKILL')
+    // Where its process is not seen, nobody knows that it is gone: another vnet is found all the same.
+    const other = await running('loop')
+    expect(await said(client, 'echo', 'hallo', 'sendto')).toMatch(/text=hallo from=0/)
+    await other.stop()
+    for (const name of made) rmSync(join(RUN_DIRECTORY, name))
     for (const { stdout } of results) expect(stdout).toMatch(/text=hallo from=0/)
   })
 })

@@ -3,7 +3,7 @@
  * is sent on it can be looked at: a datagram for vnet_nl, or nlctrl's question for it, is answered by the driver, all others are the
  * kernel's. Replies are queued (replies.ts) before the sending call returns, so that whatever waits for them finds them.
  */
-import { EBADF } from '../../core/errno.ts'
+import { EBADF, ECONNREFUSED } from '../../core/errno.ts'
 import type { Notification } from '../../kernel/seccomp.ts'
 import { isGeneric } from '../../kernel/socket-identity.ts'
 import { AF_NETLINK, NETLINK_GENERIC, SOCK_CLOEXEC } from '../../kernel/uapi.ts'
@@ -188,13 +188,18 @@ export class GenericNetlink {
       native.close(fd)
       done(result)
     }
-    const vnet = vnetFor(vnets.serving(netns), netns, octets)
-    const port = vnet && boundPortOf(native, fd, processes.identity(pid)?.tgid ?? 0)
-    if (vnet === undefined || port === undefined) {
-      end(undefined)
-      return
+    // Until one is there: those that are gone are not found again.
+    const ask = () => {
+      const vnet = vnetFor(vnets.serving(netns), netns, octets)
+      const port = vnet && boundPortOf(native, fd, processes.identity(pid)?.tgid ?? 0)
+      if (vnet === undefined || port === undefined) {
+        end(undefined)
+        return
+      }
+      const socket = { fd, port, netns, inode: inodeOf(fd) }
+      const sent = { pid, number: notification.int(0), socket, octets, to }
+      this.#relay.send(vnet, sent, result => (result === -ECONNREFUSED ? ask() : end(result)))
     }
-    const socket = { fd, port, netns, inode: inodeOf(fd) }
-    this.#relay.send(vnet, { pid, number: notification.int(0), socket, octets, to }, end)
+    ask()
   }
 }

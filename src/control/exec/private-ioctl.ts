@@ -57,7 +57,7 @@ export class PrivateIoctls {
   }
 
   handle(notification: Notification): void {
-    const { listener, processes, vnets } = this.#supervision
+    const { processes, vnets } = this.#supervision
     const { pid } = notification
     const ifreq = new Uint8Array(IFREQ_LEN)
     const isRead = processes.read(pid, notification.address(2), ifreq) === 0
@@ -66,7 +66,11 @@ export class PrivateIoctls {
       : undefined
     // Undefined without a socket, and for one of a namespace in which nothing can be ours.
     const driver = netns === undefined ? undefined : vnets.named(netns, nameOf(ifreq))
-    if (driver === undefined) listener.proceed(notification)
+    this.#askOrProceed(notification, driver, ifreq)
+  }
+
+  #askOrProceed(notification: Notification, driver: Driver | undefined, ifreq: Uint8Array): void {
+    if (driver === undefined) this.#supervision.listener.proceed(notification)
     else this.#ask(notification, driver, ifreq)
   }
 
@@ -98,7 +102,10 @@ export class PrivateIoctls {
         return true
       },
       onEnd: result => {
-        if (result === -ECONNREFUSED || reply?.gone) {
+        if (result === -ECONNREFUSED) {
+          vnets.gone(vnet)
+          this.#askOrProceed(notification, vnets.named(device.inode, device.name), ifreq)
+        } else if (reply?.gone) {
           vnets.forget()
           listener.proceed(notification)
         } else if (result < 0 || reply === undefined) {

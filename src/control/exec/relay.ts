@@ -7,6 +7,7 @@ import { messages } from '../../netlink/index.ts'
 import type { Entry } from '../directory.ts'
 import type { Addressee } from './addressee.ts'
 import type { Request } from './conversations.ts'
+import type { Asker } from './credentials.ts'
 import { packed } from './datagrams.ts'
 import { kernelsPart, merged, ourPart } from './family-dump.ts'
 import type { ProgramSocket } from './program-socket.ts'
@@ -18,7 +19,10 @@ import type { Supervision } from './supervisor.ts'
 /** Bytes of a reply: more than a socket is given. */
 const REPLY_MAX = 1 << 20
 
-/** Called with the call's result: a byte count or -errno; undefined to let the kernel run the call. */
+/**
+ * Called with the call's result: a byte count or -errno; undefined to let the kernel run the call, -ECONNREFUSED when the vnet is
+ * gone and another may be asked.
+ */
 type Done = (result: number | undefined) => void
 
 export interface Sent {
@@ -43,16 +47,17 @@ export class Relay {
   }
 
   send(vnet: Entry, sent: Sent, done: Done): void {
-    if (sent.to === 'both') this.#dump(vnet, sent, done)
+    const asker = this.#supervision.askerOf(sent.pid)
+    if (asker === null) done(undefined)
+    else if (sent.to === 'both') this.#dump(vnet, asker, sent, done)
     else
-      this.#ask(vnet, sent, sent.octets, (result, replies) => {
-        if (result === -ECONNREFUSED) this.#leave(done)
-        else if (result < 0) done(result)
+      this.#ask(vnet, asker, sent, sent.octets, (result, replies) => {
+        if (result < 0) done(result)
         else this.#put(sent, packed(replies), done)
       })
   }
 
-  #dump(vnet: Entry, sent: Sent, done: Done): void {
+  #dump(vnet: Entry, asker: Asker | undefined, sent: Sent, done: Done): void {
     const { native, processes } = this.#supervision
     const { pid, socket, octets } = sent
     const kernels = kernelsPart(native, processes, { pid, netns: socket.netns }, octets)
@@ -61,27 +66,23 @@ export class Relay {
       done(undefined)
       return
     }
-    this.#ask(vnet, sent, ourPart(asked.seq), (result, replies) => {
+    this.#ask(vnet, asker, sent, ourPart(asked.seq), (result, replies) => {
       const datagrams = result < 0 ? undefined : merged(kernels, replies, socket.port)
+      if (result === -ECONNREFUSED) done(result)
       // The kernel makes a dump as it is read. Ours is there at once, so a long one may be too long.
-      if (datagrams === undefined || !this.#replies.hasRoom(socket.fd, datagrams.length)) done(undefined)
+      else if (datagrams === undefined || !this.#replies.hasRoom(socket.fd, datagrams.length)) done(undefined)
       else this.#put(sent, datagrams, done)
     })
   }
 
   #ask(
     vnet: Entry,
+    asker: Asker | undefined,
     { pid, number, socket }: Sent,
     octets: Uint8Array,
     onEnd: (result: number, replies: readonly Uint8Array[]) => void,
   ): void {
     const { conversations } = this.#supervision
-    const asker = this.#supervision.askerOf(pid)
-    // It is gone.
-    if (asker === null) {
-      onEnd(-ECONNREFUSED, [])
-      return
-    }
     const relayed = new Relayed(octets, socket.port, () => conversations.nextSeq())
     const replies: Uint8Array[] = []
     let size = 0
@@ -93,7 +94,10 @@ export class Relay {
         if (reply !== undefined && size <= REPLY_MAX) replies.push(reply)
         return relayed.isAnswered
       },
-      onEnd: result => onEnd(size > REPLY_MAX ? -ENOBUFS : result, replies),
+      onEnd: result => {
+        if (result === -ECONNREFUSED) this.#supervision.vnets.gone(vnet)
+        onEnd(size > REPLY_MAX ? -ENOBUFS : result, replies)
+      },
     }
     const wanted = subscribes(octets)
     const where = wanted && this.#subscriptions.where(pid, number, socket.fd, socket.netns)
@@ -104,11 +108,5 @@ export class Relay {
   #put({ pid, socket, octets }: Sent, datagrams: readonly Uint8Array[], done: Done): void {
     const result = this.#replies.put(socket, pid, datagrams)
     done(result < 0 ? result : octets.length)
-  }
-
-  /** The kernel says that there is no such family. */
-  #leave(done: Done): void {
-    this.#supervision.vnets.forget()
-    done(undefined)
   }
 }

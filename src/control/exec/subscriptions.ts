@@ -3,6 +3,7 @@
  * network namespace, also to those that start later. It lasts as long as the process that asked has the socket under the number it
  * had. The socket is looked for when there is an event, so that we keep neither it nor its port from being closed.
  */
+import { ECONNREFUSED } from '../../core/errno.ts'
 import {
   decodeAttributes,
   genlmsghdr,
@@ -135,8 +136,11 @@ export class Subscriptions {
         const octets = request(seq, subscription.wanted)
         const conversation = this.#converse(key, subscription, vnet)
         const { asker } = subscription
+        const onEnd = (result: number) => {
+          if (result === -ECONNREFUSED) vnets.gone(vnet)
+        }
         // What refuses it, or is gone, sends no events.
-        conversation.ask({ vnet, asker, octets, seqs: [seq], onMessage: () => true, onEnd: () => {} })
+        conversation.ask({ vnet, asker, octets, seqs: [seq], onMessage: () => true, onEnd })
       }
     }
   }

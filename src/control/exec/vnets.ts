@@ -23,6 +23,7 @@ export class Vnets {
   readonly #clock: () => number
   #directories: readonly RunDirectory[] = []
   #entries: readonly Entry[] = []
+  readonly #gone = new Set<string>()
   /** By the inode of the network namespace and the name of the interface. */
   #byName = new Map<string, Driver>()
   /** When the directories were looked at, and their state when the files were read: undefined is unknown. */
@@ -48,6 +49,12 @@ export class Vnets {
     return [...home, ...guests]
   }
 
+  /** A vnet refuses connections: it has ended, and left its file where nobody knew its process. The name is not used again. */
+  gone({ vnet }: Entry): void {
+    this.#gone.add(vnet)
+    this.forget()
+  }
+
   /** What is known is not true any more. */
   forget(): void {
     this.#state = undefined
@@ -63,7 +70,7 @@ export class Vnets {
     // Before the files are read: what changes meanwhile shows the next time.
     const before = state(this.#directories)
     const isSettled = this.#directories.every(({ path }) => Date.now() - modifiedMs(path) > SETTLED_MS)
-    this.#entries = readDirectories(this.#directories)
+    this.#entries = readDirectories(this.#directories).filter(({ vnet }) => !this.#gone.has(vnet))
     this.#byName = new Map(
       this.#entries.flatMap(vnet => vnet.interfaces.map(device => [key(device.inode, device.name), { vnet, device }])),
     )

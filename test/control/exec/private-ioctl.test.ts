@@ -67,8 +67,12 @@ function called({
       withDescriptor: () => 1,
     },
     vnets: {
-      named: () => ({ vnet: {}, device: { ifindex: 3, name: 'vnet0', inode: 1 } }) as unknown as Driver,
+      named: () =>
+        (done.includes('gone')
+          ? undefined
+          : { vnet: {}, device: { ifindex: 3, name: 'vnet0', inode: 1 } }) as unknown as Driver | undefined,
       forget: () => done.push('forget'),
+      gone: () => done.push('gone'),
     },
     conversations: {
       nextSeq: () => 77,
@@ -153,7 +157,10 @@ test('a device that is there no more, or its vnet, is left to the kernel, and th
   answer(gone.requests[0]!, refusal(-ENODEV))
   const refused = called({})
   refused.requests[0]!.onEnd(-ECONNREFUSED)
-  for (const { done } of [gone, refused]) expect(done).toEqual([READ, 'forget', 'proceed'])
+  expect([gone.done, refused.done]).toEqual([
+    [READ, 'forget', 'proceed'],
+    [READ, 'gone', 'proceed'],
+  ])
 })
 
 test('what the vnet refuses is the error of the call', () => {
