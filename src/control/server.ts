@@ -63,7 +63,10 @@ function serve(native: Native, net: Net, options: ServerOptions, onDefect: (erro
   const rights = new Rights(native, [process.geteuid?.() ?? ROOT, owner ?? ROOT])
   const announcement = new Announcement(directory)
   const home = ownNamespace('net')
-  const turns = new Turns(() => native.monotonic())
+  const turns = new Turns(
+    () => native.monotonic(),
+    () => net.devices.reduce((frames, { counters }) => frames + counters.txPackets(), 0),
+  )
   const listening = ListeningSocket.open(native, announcement.socket, SOCKET_MODE, () => sessions.onReadable())
   listening.unref()
 

@@ -18,7 +18,7 @@ const CONNECTIONS_A_USER = 64
 const NO_ROOM_MS = 10
 
 /** Connections that are turned away in one step. */
-const REFUSALS = 16
+const REFUSALS = 4
 
 const OUT_OF_ROOM: readonly number[] = [EMFILE, ENFILE, ENOBUFS, ENOMEM]
 

@@ -1,13 +1,11 @@
 /**
  * Divides the time that requests may take. Frames come first: a turn of the event loop has about 200 us for requests. If that
- * was too little, and frames took time before the next turn came, there is a pause. What time there is goes round the users, one
- * step each, and among a user's own connections likewise, so that nobody waits for the many requests of another.
+ * was too little, and frames came before the next turn, there is a pause. What time there is goes round the users, one step
+ * each, and among a user's own connections likewise, so that nobody waits for the many requests of another.
  */
 
 /** Time for requests in one turn of the event loop, ns. */
 export const TURN_NS = 200_000
-/** What the event loop needs for a turn in which there is nothing but requests, ns, and rather more. */
-export const OTHERS_NS = 100_000
 /** While there are frames requests get about a sixth of the time, by pauses of this length, ms. */
 export const PAUSE_MS = 1
 
@@ -28,18 +26,20 @@ export interface Schedule {
 
 export class Turns {
   readonly #now: () => number
+  readonly #frames: () => number
   readonly #schedule: Schedule
   /** Those that have something to do, by their share; the one that comes next is the first. */
   readonly #shares = new Map<number, Set<Work>>()
   /** Calls off the next turn, if there is to be one. */
   #cancel: (() => void) | undefined
   #pausing = false
-  /** When the last turn ended, if it was too short for all. */
+  /** How many frames there had been when the last turn ended, if it was too short for all. */
   #full: number | undefined
 
-  /** `now` is a clock in ns. */
-  constructor(now: () => number, schedule: Schedule = nodeSchedule) {
+  /** `now` is a clock in ns; `frames` returns a number that changes with every frame that comes. */
+  constructor(now: () => number, frames: () => number, schedule: Schedule = nodeSchedule) {
     this.#now = now
+    this.#frames = frames
     this.#schedule = schedule
   }
 
@@ -60,17 +60,15 @@ export class Turns {
   /** Does what there is time for, and at least one step; or pauses. */
   run(): void {
     this.#callOff()
-    const began = this.#now()
-    this.#pausing = this.#full !== undefined && began - this.#full >= OTHERS_NS
+    this.#pausing = this.#full !== undefined && this.#full !== this.#frames()
     this.#full = undefined
     if (!this.#pausing) {
-      let now = began
+      const until = this.#now() + TURN_NS
       do {
         if (!this.#step()) return
-        now = this.#now()
-      } while (now - began < TURN_NS)
+      } while (this.#now() < until)
       if (this.#shares.size === 0) return
-      this.#full = now
+      this.#full = this.#frames()
       for (const peers of this.#shares.values()) for (const work of peers) work.wait()
     }
     // A step may have added something.

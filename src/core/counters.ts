@@ -74,6 +74,13 @@ export class Counters {
     for (const field of statsOfDrop(known, rx)) this.count(queue, field)
   }
 
+  /** Frames read on all transmit queues, since the last reset. */
+  txPackets(): number {
+    let packets = 0
+    for (let at = TX_PACKETS; at < this.rows.length; at += LINK_STATS64_LENGTH) packets += this.rows[at] as number
+    return packets
+  }
+
   /** All frames that were ever counted, also before a reset: every frame in is a frame out, a counted drop, or held. */
   frames(): Frames {
     const sum = { ...this.#past }

@@ -17,7 +17,7 @@ import { addressOctets } from '../header/ipv4-address.ts'
 import { get32 } from '../header/octets.ts'
 import { type AdvertisedPrefix, isRouterSolicitation } from '../header/router-advert.ts'
 import type { Native } from '../kernel/native.ts'
-import type { Budget } from '../segment/budget.ts'
+import { Budget } from '../segment/budget.ts'
 import type { DhcpConfig } from '../segment/dhcp/config.ts'
 import type { LeaseStore } from '../segment/dhcp/lease.ts'
 import { DhcpServer } from '../segment/dhcp/server.ts'
@@ -38,6 +38,9 @@ import { serveDnsOverTcp } from './tcp-dns.ts'
 import { remoteOf, TcpServices } from './tcp-services.ts'
 
 const DNS_PORT = 53
+/** Queries over UDP of a client, and of all. */
+const DNS_EACH = { perSecond: 1000, burst: 2000 }
+const DNS_ALL = { perSecond: 4000, burst: 8000 }
 /** A message over TCP is as long as its length can say. */
 const DNS_TCP_MAX = 0xffff
 
@@ -66,6 +69,7 @@ export class Backbone implements AsyncDisposable {
   readonly #dhcpBudget: Budget
   /** Of DHCPv6 and router solicitations. */
   readonly #ip6Budget: Budget
+  readonly #dnsBudget: Budget
   readonly #tcp: TcpServices
   #population: Population
   #dhcp: DhcpServer | undefined
@@ -93,6 +97,7 @@ export class Backbone implements AsyncDisposable {
     this.#log = new LimitedLog(log, clock)
     this.#dhcpBudget = clientBudget(clock)
     this.#ip6Budget = clientBudget(clock)
+    this.#dnsBudget = new Budget(clock, DNS_EACH, DNS_ALL)
     this.#population = this.#populate(setup)
     this.#openDhcp(this.#population.dhcp)
     this.#serve(setup.config)
@@ -158,7 +163,10 @@ export class Backbone implements AsyncDisposable {
     const udp: Record<number, UdpHandler> = {}
     if (dhcp) udp[DHCP_SERVER_PORT] = (message, reply) => this.#answerDhcp(message, reply)
     if (dns) {
-      udp[DNS_PORT] = ({ data, source }, reply) => answerWith(this.#resolve(data, formatAddress(source.address)), reply)
+      udp[DNS_PORT] = ({ data, source }, reply) => {
+        if (this.#serves(source.mac, this.#dnsBudget))
+          answerWith(this.#resolve(data, formatAddress(source.address)), reply)
+      }
     }
     if (dhcpv6) {
       udp[DHCPV6_SERVER_PORT] = ({ data, source }, reply) => {
@@ -234,9 +242,9 @@ export class Backbone implements AsyncDisposable {
     this.#ra?.solicited()
   }
 
-  /** Whether DHCPv6 or router advertisements may be asked for again by a client. */
-  #serves(mac: Uint8Array): boolean {
-    if (this.#ip6Budget.take(mac)) return true
+  /** Whether a client may ask again, by default for DHCPv6 or a router advertisement. */
+  #serves(mac: Uint8Array, budget = this.#ip6Budget): boolean {
+    if (budget.take(mac)) return true
     this.#population.hosts.counters.refused++
     return false
   }

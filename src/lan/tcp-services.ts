@@ -27,6 +27,9 @@ import { handlerOf } from './small-services.ts'
 /** What a socket for both families puts before an IPv4 address. */
 const MAPPED = /^::ffff:(?=[\d.]+$)/
 
+/** Connections that wait to be accepted: Node accepts all that wait in one go, and frames wait meanwhile. */
+const BACKLOG = 16
+
 /** Nobody answers until all is open: clients ask again. */
 const OPENING: Services = { address: new Uint8Array(6), receive: skb => skb.free() }
 
@@ -104,7 +107,7 @@ export class TcpServices implements AsyncDisposable {
       server.on('error', failed)
       try {
         // A port of the segment keeps the process alive; this alone does not.
-        this.#servers.set(port, server.listen({ fd: netns.bind(port) }).unref())
+        this.#servers.set(port, server.listen({ fd: netns.bind(port), backlog: BACKLOG }).unref())
       } catch (error) {
         failed(error)
       }

@@ -24,6 +24,7 @@ import type { SkBuffPool } from '../skb/pool.ts'
 import { OWNER_WIRE, type SkBuff } from '../skb/sk-buff.ts'
 import { receiveArp } from './arp.ts'
 import { BetweenHosts } from './between-hosts.ts'
+import { Budget } from './budget.ts'
 import { type Icmpv6Datagram, makeIcmpv6, makeUdp, type UdpDatagram } from './datagram.ts'
 import { Handlers } from './handlers.ts'
 import type { Datagram, HostDefinition, HostRange, SegmentHost } from './host.ts'
@@ -38,6 +39,9 @@ import type { Inhabitant } from './station.ts'
 
 /** ICMP errors (net.ipv4.icmp_msgs_per_sec, icmp_msgs_burst). */
 const ERRORS = { perSecond: 1000, burst: 50 }
+/** New TCP connections of a client, and of all. What exceeds it is not answered: the client tries again. */
+const CONNECTIONS_EACH = { perSecond: 200, burst: 1000 }
+const CONNECTIONS_ALL = { perSecond: 2000, burst: 4000 }
 
 /** What the hosts live in; a Net has all of it. */
 export interface HostsEnvironment {
@@ -70,7 +74,7 @@ export interface HostsCounters {
   limited: number
   /**
    * Requests beyond what a client of the gateway may ask, and TCP connections beyond what may be
-   * open.
+   * opened per second, or be open.
    */
   refused: number
 }
@@ -99,6 +103,8 @@ export class Hosts implements Inhabitant {
   readonly view: DataView
   readonly oui: Uint8Array
   readonly errors: TokenBucket
+  /** Of new TCP connections, by their client: each costs the services far more than a frame. */
+  readonly connections: Budget
   /** The datagram that is being looked at: one for all, so that none is made a frame. */
   readonly datagram: Datagram = { nh: 0, h: 0, end: 0, isIpv6: false }
   /** When each host last defended its address, ns; made when the first must. */
@@ -119,6 +125,7 @@ export class Hosts implements Inhabitant {
     const { bytes } = env.pool
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.errors = new TokenBucket(env.clock, ERRORS)
+    this.connections = new Budget(env.clock, CONNECTIONS_EACH, CONNECTIONS_ALL)
     this.handlers = new Handlers(env.clock, env.log, index => this.#label(index))
     this.#between = new BetweenHosts(segment, env.clock, skb => this.receive(skb))
     segment.attach(this)

@@ -4,6 +4,7 @@
  * addresses no port is open.
  */
 import { fold, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from '../header/checksum.ts'
+import { source } from '../header/ethernet.ts'
 import * as ipv4 from '../header/ipv4.ts'
 import { IPPROTO_TCP } from '../header/ipv4.ts'
 import * as ipv6 from '../header/ipv6.ts'
@@ -34,6 +35,12 @@ export function receiveTcp(
   // Node cannot tell a link-local address that is another namespace's: its interface has no name here, which is an error.
   const isNear = isIpv6 && ipv6.isLinkLocal(bytes, ipv6.destination(nh))
   if (services !== undefined && !isNear && table.kind(index).tcp.has(tcp.destinationPort(bytes, h))) {
+    const opens = (tcp.flags(bytes, h) & (tcp.TCP_SYN | tcp.TCP_ACK)) === tcp.TCP_SYN
+    if (opens && !hosts.connections.take(bytes, source(skb.data))) {
+      hosts.counters.refused++
+      segment.take(skb)
+      return
+    }
     toServices(hosts, skb, isIpv6)
     return
   }

@@ -42,7 +42,10 @@ test('a client that reads nothing is not served further, and gets every reply on
     ],
   }
   let ended = false
-  const turns = new Turns(() => native.monotonic())
+  const turns = new Turns(
+    () => native.monotonic(),
+    () => 0,
+  )
   let replies = 0
   let allReplied = () => {}
   const done = new Promise<void>(resolve => {

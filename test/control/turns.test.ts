@@ -1,17 +1,18 @@
 /** The time that requests get, with a clock and an event loop of the test. */
 import { expect, test } from 'vitest'
-import { OTHERS_NS, PAUSE_MS, TURN_NS, Turns, type Work } from '../../src/control/turns.ts'
+import { PAUSE_MS, type Schedule, TURN_NS, Turns, type Work } from '../../src/control/turns.ts'
 
 /** An event loop that runs what is to run when the test says so; each step takes `cost` ns. */
 function loop(cost = 10_000) {
   let now = 0
+  let frames = 0
   const soon: (() => void)[] = []
   const later: { fn: () => void; ms: number }[] = []
   const callOff =
     <T>(from: T[], item: T) =>
     () =>
       void (from.includes(item) && from.splice(from.indexOf(item), 1))
-  const turns = new Turns(() => now, {
+  const schedule: Schedule = {
     soon(fn) {
       soon.push(fn)
       return callOff(soon, fn)
@@ -21,7 +22,12 @@ function loop(cost = 10_000) {
       later.push(item)
       return callOff(later, item)
     },
-  })
+  }
+  const turns = new Turns(
+    () => now,
+    () => frames,
+    schedule,
+  )
   const done: string[] = []
   /** Work of `steps` steps, and how often it had to wait. */
   function work(name: string, share: number, steps: number): Work & { waited: number } {
@@ -44,14 +50,14 @@ function loop(cost = 10_000) {
     soon.shift()?.()
     return done.slice(from).join('')
   }
-  function pass(ns: number): void {
-    now += ns
+  function frame(): void {
+    frames++
   }
-  return { turns, work, turn, soon, later, pass }
+  return { turns, work, turn, soon, later, frame }
 }
 
-test('a turn has 200 us for requests, and the next goes on at once if nothing else took time', () => {
-  const { turns, work, turn, soon, later, pass } = loop()
+test('a turn has 200 us for requests, and the next goes on at once if no frame came', () => {
+  const { turns, work, turn, soon, later } = loop()
   const flood = work('a', 1, 100)
   turns.add(flood)
   expect(turn()).toHaveLength(TURN_NS / 10_000)
@@ -60,20 +66,19 @@ test('a turn has 200 us for requests, and the next goes on at once if nothing el
   const other = work('b', 2, 1)
   turns.add(other)
   expect([soon.length, other.waited]).toEqual([1, 1])
-  pass(OTHERS_NS - 1)
   expect(turn()).toHaveLength(20)
 })
 
-test('a turn that was too short is followed by a pause if frames took time before the next', () => {
-  const { turns, work, turn, soon, later, pass } = loop()
+test('a turn that was too short is followed by a pause if a frame came before the next', () => {
+  const { turns, work, turn, soon, later, frame } = loop()
   turns.add(work('a', 1, 100))
   turn()
-  pass(OTHERS_NS)
+  frame()
   expect([turn(), soon.length, later.map(({ ms }) => ms)]).toEqual(['', 0, [PAUSE_MS]])
   const other = work('b', 2, 1)
   turns.add(other)
   expect([soon.length, later.length, other.waited]).toEqual([0, 1, 1])
-  pass(PAUSE_MS * 1_000_000)
+  frame()
   soon.push(later.shift()!.fn)
   // After the pause it is their turn, whatever happened meanwhile.
   expect(turn()).toHaveLength(20)

@@ -153,6 +153,18 @@ describe('the gateway', () => {
     expect(told).toHaveLength(2 * 19)
   })
 
+  test('resolves 2,000 names of a client that floods it, counts the rest, and resolves those of others', async () => {
+    const net = await addBackbone(makeNet(), setupOf())
+    const question = udp(GATEWAY, 53, [...query('router', 1)])
+    const replies = [...Array(3000)].flatMap(() => net.ask(question))
+    expect(replies).toHaveLength(2000)
+    expect(refusedBy(net)).toBe(1000)
+    net.wait(NSEC_PER_SEC / 1000)
+    expect(net.ask(question)).toHaveLength(1)
+    const other = { ...CLIENT, mac: [2, 0, 0, 0, 0, 77] }
+    expect(net.ask(udp(GATEWAY, 53, [...query('router', 1)], { from: other }))).toHaveLength(1)
+  })
+
   test('writes a hundred lines about 20,000 router solicitations, counts the others, and advertises itself once', async () => {
     const memory = makeNet()
     const net = await addBackbone(memory, setupOf())

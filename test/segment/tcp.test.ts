@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { NSEC_PER_SEC } from '../../src/core/clock.ts'
 import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN } from '../../src/header/tcp.ts'
 import type { Services } from '../../src/segment/services.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, SKB_GSO_TCPV6, type SkBuff } from '../../src/skb/sk-buff.ts'
@@ -113,6 +114,20 @@ describe.each(families)('over %s a station for services', (_, gateway, client) =
     expect(ask(tcp(gateway, 80, { flags: TCP_SYN }))).toHaveLength(1)
     expect(ask(tcp({ mac: [2, 0x4c, 0x4e, 18, 0, 7], ip: address('198.18.0.7') }, 80, { flags: TCP_SYN }))).toEqual([])
     expect(services.got).toHaveLength(5)
+  })
+
+  test('gets 1,000 connections of a client that opens more at once, then 200 a second, and those of others', async () => {
+    const { ask, services, hosts, memory } = await withServices()
+    const open = (from = client) => ask(tcp(gateway, 7, { flags: TCP_SYN, from }))
+    for (let n = 0; n < 1500; n++) open()
+    expect([services.got.length, hosts.counters.refused]).toEqual([1000, 500])
+    memory.clock.advance(NSEC_PER_SEC)
+    for (let n = 0; n < 300; n++) open()
+    expect([services.got.length, hosts.counters.refused]).toEqual([1200, 600])
+    open({ ...client, mac: [2, 0, 0, 0, 0, 77] })
+    // A segment of a connection that is open is none that opens one.
+    ask(tcp(gateway, 7, { flags: TCP_ACK }))
+    expect(services.got.length).toBe(1202)
   })
 
   test('gets offloaded frames as they are', async () => {
