@@ -52,6 +52,16 @@ test('a vnet elsewhere is proposed when it has what was named, or nothing was na
   )
 })
 
+test('the proposed command enters the user namespace of a vnet that is the caller’s own', () => {
+  const line = complaintAbout([], found({ elsewhere: [{ ...entry, uid: 1000 }] }))
+  expect(line).toMatch(/; for far0: nsenter --preserve-credentials -U -n -t 77 vnet stats$/)
+})
+
+test('the proposed command repeats --user, with which root looks at the vnets of another user', () => {
+  const line = complaintOf([], found({ elsewhere: [{ ...entry, uid: 1000 }] }), 'vnet stats', 1000)
+  expect(line).toMatch(/; for far0: nsenter -n -t 77 vnet stats --user 1000$/)
+})
+
 test('one that did not answer, and may be the one that was meant, is told of', () => {
   expect(complaintAbout(['sn1'], found({ here: [entry], failed: [failed] }))).toBe(failed.message)
   expect(complaintAbout(['sn1'], found({ devices: [device], failed: [failed] }))).toBe(
