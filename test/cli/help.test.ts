@@ -24,7 +24,7 @@ test('--help lists the commands with their arguments, every common option, and e
   expect(text).toMatch(/^ {2}loop +one interface .*\n.*\(the default\)$/m)
   expect(text).toMatch(/^ {2}snull \[\[NETNS\/\]IF0 \[NETNS\/\]IF1\] +two interfaces/m)
   expect(text).toMatch(/^ {2}cable \[NETNS\/\]IF \[NETNS\/\]IF +two interfaces/m)
-  expect(text).toMatch(/^ {2}stats \[\[NETNS\/\]IF\.\.\.\] +what a running vnet/m)
+  expect(text).toMatch(/^ {2}stats \[\[NETNS\/\]IF\.\.\.\] +show the counters/m)
   for (const { long } of commonOptions()) expect(text).toContain(` ${long}`)
   expect(text).toMatch(/^Examples:$/m)
 })
