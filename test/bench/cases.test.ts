@@ -48,7 +48,7 @@ describe('the tables of the bench', () => {
   })
 })
 
-describe('the attacks of strangers', () => {
+describe('attacks by untrusted senders', () => {
   const net = new Topology('strangers', 'tag')
   // biome-ignore lint/suspicious/noExplicitAny: the bench is JavaScript.
   const attacks = Object.entries<any>(table.strangers.candidates).filter(([name]) => !name.endsWith('-idle'))

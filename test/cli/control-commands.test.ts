@@ -77,7 +77,7 @@ describe('list', () => {
     expect(await runMain('list', '--names')).toEqual(ok('sn0\nred/sn1\n'))
   })
 
-  test('mentions other users who have vnets, in a line each', async () => {
+  test('lists other users that have vnets, one line each', async () => {
     vnet({})
     users.push(1000, 1001)
     const { status, stderr } = await runMain('list')

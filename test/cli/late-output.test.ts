@@ -18,7 +18,7 @@ const line = `${'x'.repeat(99)}\n`
 const lost = (lines: number) => `${lines} lost\n`
 const all = () => written.join('')
 
-test('text is written in order, one write after the other', () => {
+test('writes text in order, one write at a time', () => {
   output.push('one\n')
   output.push('two\n')
   output.pushLine('three\n', lost)
@@ -29,7 +29,7 @@ test('text is written in order, one write after the other', () => {
   expect(output.isBehind).toBe(false)
 })
 
-test('with no reader a bounded number of lines waits, the others are counted, and that is told when it reads', () => {
+test('without a reader, queues a bounded number of lines and reports how many were lost when reading resumes', () => {
   for (let n = 0; n < 100_000; n++) output.pushLine(line, lost)
   output.push('statistics\n')
   while (output.isBehind) read()
@@ -40,7 +40,7 @@ test('with no reader a bounded number of lines waits, the others are counted, an
   expect(written.at(-1)).toBe('later\n')
 })
 
-test('a descriptor that fails gets nothing more, and nothing waits for it', () => {
+test('writes nothing more to a descriptor that failed, and does not wait for it', () => {
   output.push('one\n')
   output.push('two\n')
   read(false)
@@ -48,7 +48,7 @@ test('a descriptor that fails gets nothing more, and nothing waits for it', () =
   expect([written, output.isBehind]).toEqual([['one\n'], false])
 })
 
-test('a flush settles when all is written', async () => {
+test('flush settles when everything is written', async () => {
   output.push('one\n')
   output.push('two\n')
   const flushed = output.flush(60_000)
@@ -58,7 +58,7 @@ test('a flush settles when all is written', async () => {
   expect(all()).toBe('one\ntwo\n')
 })
 
-test('a flush does not wait for ever', async () => {
+test('flush gives up after its timeout', async () => {
   output.push('one\n')
   await output.flush(1)
   expect(output.isBehind).toBe(true)

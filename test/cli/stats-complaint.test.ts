@@ -62,7 +62,7 @@ test('the proposed command repeats --user, with which root looks at the vnets of
   expect(line).toMatch(/; for far0: nsenter -n -t 77 vnet stats --user 1000$/)
 })
 
-test('one that did not answer, and may be the one that was meant, is told of', () => {
+test('a vnet that did not answer is mentioned if it may have the interface', () => {
   expect(complaintAbout(['sn1'], found({ here: [entry], failed: [failed] }))).toBe(failed.message)
   expect(complaintAbout(['sn1'], found({ devices: [device], failed: [failed] }))).toBe(
     `there is no interface sn1, but sn0; ${failed.message}`,

@@ -165,7 +165,7 @@ describe('a subscription', () => {
     await expect(subscribe()).rejects.toMatchObject({ code: 'ENOENT' })
   })
 
-  test('passes over what is malformed, and does not hear the events of another vnet', async () => {
+  test('skips malformed events and those of other vnets', async () => {
     const other = vnet({ [SUBSCRIBE]: () => [] })
     await using _other = await client.subscribe(path, () => {})
     const fake = vnet({ [SUBSCRIBE]: () => [] })
@@ -199,12 +199,12 @@ describe('a vnet', () => {
   }
   const devices = (at: string) => client.devices(at)
 
-  test('that does not answer is ETIMEDOUT, which says how long it was waited for', async () => {
+  test('that does not reply is ETIMEDOUT; the error states how long the client waited', async () => {
     const at = await listener(() => {})
     await expect(devices(at)).rejects.toThrow(/^GET_DEVICES: ETIMEDOUT, .*; it has not answered for 0.3 s$/)
   })
 
-  test('whose answer comes in a trickle without an end is ETIMEDOUT', async () => {
+  test('whose reply trickles in without end is ETIMEDOUT', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     ends.push({ [Symbol.dispose]: () => vi.useRealTimers() })
     const part = () => new MessageBuilder().message(0x3f0, 2, 1).payload(genlmsghdr(2, 1)).u32(1, 7).string(2, 'sn0')
@@ -226,7 +226,7 @@ describe('a vnet', () => {
     await question
   })
 
-  test('that accepts nobody delays no question to another', async () => {
+  test('that accepts no connection delays no request to another', async () => {
     const silent = await listener(() => {})
     vnet({ [ECHO]: ({ attributes }) => [b => b.binary(1, attributes[1]!)] })
     const question = devices(silent)
@@ -234,23 +234,23 @@ describe('a vnet', () => {
     await expect(question).rejects.toMatchObject({ code: 'ETIMEDOUT' })
   })
 
-  test('that ends with a question unread is ECONNREFUSED, at once', async () => {
+  test('that ends before it reads a request is ECONNREFUSED at once', async () => {
     const at = await listener(client => client.destroy())
     await expect(devices(at)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
   })
 
-  test('that sends what is not a message is EPROTO', async () => {
+  test('that sends a malformed message is EPROTO', async () => {
     const at = await listener(client => client.write(Buffer.alloc(16, 0xff)))
     await expect(devices(at)).rejects.toMatchObject({ code: 'EPROTO' })
   })
 
-  test('that sends what is no answer is an error that says what is wrong', async () => {
+  test('that sends an invalid reply is an error that says what is wrong', async () => {
     const answer = new MessageBuilder().message(0x3f0, 2, 1).payload(genlmsghdr(2, 1)).u16(1, 7).bytes
     const at = await listener(client => client.write(answer))
     await expect(devices(at)).rejects.toThrow(/^GET_DEVICES: EPROTO, .*; ifindex: has 2 octets, not 4 /)
   })
 
-  test('that turns us away says why', async () => {
+  test('that refuses the connection reports the reason', async () => {
     const none = { type: 0, flags: 0, seq: 0, portid: 0, offset: 16, length: 0 }
     const builder = new MessageBuilder()
     writeAck(builder, new Uint8Array(16), none, 0, { error: -16, message: 'too many are here' })

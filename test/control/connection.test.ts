@@ -213,7 +213,7 @@ describe('connecting', () => {
     expect(() => ListeningSocket.open(native, `/${'x'.repeat(107)}`, 0o600, () => {})).toThrow(/at most 107 bytes/)
   })
 
-  test('does not wait for a server that accepts nobody', () => {
+  test('does not wait for a server that accepts no connection', () => {
     const { listener } = recorder()
     let error = 0
     for (let n = 0; n < 5000 && error === 0; n++) {
@@ -224,7 +224,7 @@ describe('connecting', () => {
     expect(error).toBe(-EAGAIN)
   })
 
-  test('shows each side who the other is', () => {
+  test('gives each side the credentials of the other', () => {
     const { client, server } = pair()
     const self = { uid: process.geteuid?.(), gid: process.getegid?.(), pid: process.pid }
     expect([client.peer(), server.peer()]).toEqual([self, self])

@@ -116,7 +116,7 @@ test('process numbers of another namespace are not judged', () => {
   expect(read()).toHaveLength(2)
 })
 
-test('what is malformed is passed over and left, and no directory is no vnet', () => {
+test('malformed files are skipped and kept, and a missing directory holds no vnet', () => {
   expect(readDirectories([{ path: join(directory, 'nowhere'), uid: self }])).toEqual([])
   const { socket } = announced()
   const junk = { '1-a1.json': '{', '1-b1.json': '[]', '1-c1.json': 'null', 'd.txt': '{}', '1-e1.json': '{"pid":1}' }

@@ -50,7 +50,7 @@ function listened() {
   return { ...memory, told, types, deaf, events, subscribers, subscribe, callers }
 }
 
-test('the life of a device is told to all subscribers, each event once, until they or the events end', async () => {
+test('every subscriber gets each event of a device once, until it or the server ends', async () => {
   const memory = listened()
   const [one, other] = memory.callers as [Caller, Caller]
   for (const caller of [one, other]) memory.subscribers.set(caller)
@@ -136,7 +136,7 @@ test('drops are told at each threshold, by device, and again after a reset; with
   expect([await drop(9), memory.clock.armed]).toEqual([[], 0])
 })
 
-test('drops are told to each subscriber as often as its threshold is reached', async () => {
+test('each subscriber is notified whenever drops reach its threshold', async () => {
   const memory = listened()
   const { port } = await addDevice(memory, {}, { name: 'one' })
   for (const [who, threshold] of [2, 2, 3].entries()) memory.subscribers.set(memory.callers[who]!, undefined, threshold)
@@ -166,7 +166,7 @@ test('what a device drops counts from its beginning, whoever subscribes meanwhil
   memory.events[Symbol.dispose]()
 })
 
-test('when the last subscriber with a threshold is gone, drops are not looked at any more', async () => {
+test('drops are no longer polled once the last subscriber with a threshold is gone', async () => {
   const memory = listened()
   const [one, other] = memory.callers as [Caller, Caller]
   memory.subscribers.set(one, undefined, 1)
@@ -176,7 +176,7 @@ test('when the last subscriber with a threshold is gone, drops are not looked at
   expect([memory.subscribers.all.map(({ caller }) => caller), memory.clock.armed]).toEqual([[other], 0])
 })
 
-test('one that had no room is told once that something was lost: before the next event, or when it has read all', async () => {
+test('a subscriber that lost events is notified once, before the next event or when it has read everything', async () => {
   const memory = listened()
   const [caller] = memory.callers as [Caller]
   memory.subscribers.set(caller)

@@ -65,7 +65,7 @@ const interfaces = () =>
     .map(name => JSON.parse(readFileSync(join(directory, name), 'utf8')).interfaces)
 
 describe('finding', () => {
-  test('all vnets are found, each with its socket, and none that has ended', async () => {
+  test('finds every running vnet with its socket, and none that has ended', async () => {
     expect(await findVnets(asking(), { directory })).toMatchObject({ devices: [], here: [], failed: [], elsewhere: [] })
     const one = await serve(['one'])
     const second = await serve(['two', 'three'])
@@ -144,7 +144,7 @@ describe('statistics', () => {
     expect(Object.keys(stats.total)).toHaveLength(25 + 3)
   })
 
-  test('questions of a client asked at once are answered each with its own', async () => {
+  test('concurrent requests of a client each get their own reply', async () => {
     const { vnet } = await serve(['one', 'two', 'three'])
     const client = asking()
     const devices = await client.devices(vnet)
@@ -187,7 +187,7 @@ describe('statistics', () => {
   })
 })
 
-test('names of any bytes come as they are, as long as a name can be', async () => {
+test('returns interface names of any bytes and of the maximum length unchanged', async () => {
   const name = '\udcff\udcfe'.repeat(7)
   const { vnet, devices } = await serve(['one'])
   devices[0]!.dev.rename(name)
@@ -197,7 +197,7 @@ test('names of any bytes come as they are, as long as a name can be', async () =
 })
 
 describe('a subscriber', () => {
-  test('that does not read loses events, is told so once it reads, and hears the next', async () => {
+  test('that does not read loses events, is notified of the loss, and receives the next event', async () => {
     const { vnet, devices } = await serve(['one'])
     const [{ port }] = devices as [(typeof devices)[number]]
     const events: (DeviceEvent['event'] | 'lost')[] = []
@@ -242,7 +242,7 @@ test.each([
   })
 })
 
-test('what was asked before the end is answered', async () => {
+test('requests sent before the vnet ends get a reply', async () => {
   const { control, vnet } = await serve(['one'])
   const client = asking()
   await client.devices(vnet)

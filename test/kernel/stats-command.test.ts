@@ -203,7 +203,7 @@ describe('no vnet', () => {
     expect(existsSync(file!)).toBe(false)
   })
 
-  test('one in another namespace that has the interface is told of, with how to ask it', async () => {
+  test('proposes the command for a vnet in another namespace that has the interface', async () => {
     const name = `x${process.pid}`
     const vnet = await spawnVnet(['--name', name, '--no-address'], { within: inside(near) })
     const { status, stdout, stderr } = await statsIn(far, name)

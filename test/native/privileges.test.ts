@@ -84,7 +84,7 @@ test('a thread that cannot be reached is reported, and the process is not taken 
   }
 })
 
-test('what is no mask is refused', () => {
+test('refuses a capability mask that is not an unsigned 32-bit number', () => {
   const call = native.dropPrivileges as (low: unknown, high: unknown) => number
   for (const bad of [-1, 0.5, 2 ** 32, 'all', undefined])
     expect([call(bad, 0), call(0, bad)]).toEqual([-EINVAL, -EINVAL])

@@ -119,7 +119,7 @@ while True:
     }
   }
 
-  test('a socket of another user is not asked anything, also when its path is given', async () => {
+  test('sends no request to a socket of another user, even if its path is given', async () => {
     chmodSync(directory, 0o777)
     const path = join(directory, '1-a.sock')
     const { said } = await impostor(path)
@@ -130,7 +130,7 @@ while True:
     expect(await said()).toBe('not asked')
   })
 
-  test('what another user put where vnets are found is not shown to root', async () => {
+  test('does not show root the files of another user', async () => {
     chownSync(directory, NOBODY, NOBODY)
     const path = join(directory, `${process.pid}-a.sock`)
     await impostor(path)
@@ -149,7 +149,7 @@ while True:
     expect(readDirectories(namedDirectory(directory))).toEqual([])
   })
 
-  test('a directory that others may write, or that is another’s, is not used, and the log line says why', async () => {
+  test('does not use a directory that another user owns or can write, and logs the reason', async () => {
     chmodSync(directory, 0o777)
     expect(namedDirectory(directory)).toEqual([])
     expect(() => makeRunDirectory([directory])).toThrow(`others may write ${directory}`)
@@ -180,7 +180,7 @@ while True:
 })
 
 describe('rights', () => {
-  test('root may change, and no other user', async () => {
+  test('lets root make changes, and refuses other users', async () => {
     const vnet = await serve()
     expect(await ask([], vnet, reset)).toEqual([{ error: 0 }])
     expect(await ask(asUser(4242), vnet, reset)).toEqual([refused('that is for root: you are user 4242')])
@@ -202,7 +202,7 @@ describe('rights', () => {
     expect(await ask([...asUser(4242), 'unshare', '-Ur'], vnet, reset)).toEqual([refused('you are user 4242')])
   })
 
-  test('root in a pid namespace of its own is seen from outside, and may', async () => {
+  test('lets root in a nested pid namespace make changes', async () => {
     const vnet = await serve()
     const inner = ['unshare', '--pid', '--fork', '--mount-proc']
     expect(await ask(inner, vnet, reset)).toEqual([{ error: 0 }])
@@ -245,10 +245,10 @@ describe('memory of other processes', () => {
   })
 })
 
-describe('clients without manners', () => {
+describe('misbehaving clients', () => {
   const dump = message(GET_STATS, NLM_F_DUMP, b => b.u32(6, 1))
 
-  test('90 connections of another user that read nothing of their dumps delay nobody’s', async () => {
+  test('90 connections that do not read their dumps delay no other user', async () => {
     const vnet = await serve()
     for (let n = 0; n < 90; n++) {
       const deaf = await connected(vnet, NOBODY)
@@ -262,7 +262,7 @@ describe('clients without manners', () => {
     expect(await ask(asUser(4242), vnet, `${ECHO}:1=41`)).toEqual([{ 1: '4100', error: 0 }])
   })
 
-  test('a user has 64 connections, all have 192, and there is room for root', async () => {
+  test('limits connections to 64 per user and 192 in all, and keeps room for root', async () => {
     const vnet = await serve()
     for (const uid of [4242, 4243, 4244]) for (let n = 0; n < 70; n++) await connected(vnet, uid)
     const answers = await Promise.all([
@@ -274,7 +274,7 @@ describe('clients without manners', () => {
     for (let n = 0; n < 20; n++) expect((await asking().devices(vnet)).length).toBe(1)
   })
 
-  test('a vnet that is stopped delays no question to another, and is one line of the list', async () => {
+  test('a stopped vnet delays no request to another, and is reported on one line of the list', async () => {
     const [vnet, stopped] = [await serve(), join(directory, '1-0.sock')]
     const child = spawn(
       'python3',

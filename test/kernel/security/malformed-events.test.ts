@@ -121,7 +121,7 @@ describe('the monitor', () => {
   beforeEach(() => void vi.useFakeTimers())
   afterEach(() => void vi.useRealTimers())
 
-  test('has an interface read anew whose event it cannot read, or has no room for, and has room for the next', () => {
+  test('reads an interface again if its event is malformed or too long, and makes room for the next', () => {
     const { native, wake } = fake(malformed(), long(OURS, 2), long(OURS, 2), long(OURS, 17), link())
     const { told, listener } = recorder()
     using _ = LinkMonitor.open(native, listener)
@@ -131,7 +131,7 @@ describe('the monitor', () => {
     expect(told).toEqual(['error has 1 octets, not 4', lost, lost, 'new tap0', tooLong, lost, 'new tap0'])
   })
 
-  test('does not look at events of others, however long they are', () => {
+  test('ignores events of other interfaces, however long they are', () => {
     const { native, wake } = fake(malformed(8), long(8, 2), long(8, 17), link())
     const { told, listener } = recorder()
     using _ = LinkMonitor.open(native, listener)
@@ -139,7 +139,7 @@ describe('the monitor', () => {
     expect(told).toEqual(['new tap0'])
   })
 
-  test('has all read anew when it is not known what was lost', () => {
+  test('reads all interfaces again when it is unknown what was lost', () => {
     const { native, wake } = fake(link().subarray(0, 12), -ENOBUFS, link())
     const { told, listener } = recorder()
     using _ = LinkMonitor.open(native, listener)
@@ -147,7 +147,7 @@ describe('the monitor', () => {
     expect(told.slice(1)).toEqual(['new tap0', 'overrun'])
   })
 
-  test('leaves a socket alone for a while that cannot be read, for longer each time', () => {
+  test('pauses longer after each failed read of a socket', () => {
     const { native, wake, queue, recvmsg, poller } = fake(-EIO)
     const { told, listener } = recorder()
     using _ = LinkMonitor.open(native, listener)
@@ -167,7 +167,7 @@ describe('the monitor', () => {
     expect(told.slice(2)).toEqual(['new tap0', 'overrun'])
   })
 
-  test('tries again when the state cannot be read anew, without end but ever later', () => {
+  test('retries a failed read of the state for ever, with growing pauses', () => {
     const { native, wake } = fake(-ENOBUFS)
     const { told, listener } = recorder()
     const onOverrun = vi.fn(() => {

@@ -3,7 +3,7 @@ import { DhcpBed, DhcpClient } from '../../support/dhcp.ts'
 
 const called = (name: string) => [[12, [...Buffer.from(name)]]] as const
 
-test.each(['wpad', 'WPAD', 'isatap', 'localhost', 'wpad.example'])('a client may not call itself %s', name => {
+test.each(['wpad', 'WPAD', 'isatap', 'localhost', 'wpad.example'])('a client may not take the name %s', name => {
   const bed = new DhcpBed()
   new DhcpClient(bed, 1).lease(called(name))
   expect(bed.server.leases()).toMatchObject([{ hostname: undefined }])
