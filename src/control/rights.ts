@@ -4,6 +4,7 @@
  * root in a container has a number and nothing else: so neither counts alone.
  */
 import { readFileSync } from 'node:fs'
+import { ENOPROTOOPT } from '../core/errno.ts'
 import type { Native } from '../kernel/native.ts'
 import { type Peer, peerPidfd } from './connection.ts'
 import { startTime } from './directory.ts'
@@ -38,7 +39,9 @@ export class Rights {
   #missingOfRoot(fd: number, pid: number): Missing {
     const pidfd = peerPidfd(this.#native, fd)
     // A kernel before 6.5: the number alone, which is another's only if the time of its beginning changed.
-    if (pidfd < 0) return this.#missingOf(pid, began => began !== undefined && began === startTime(pid))
+    if (pidfd === -ENOPROTOOPT) return this.#missingOf(pid, began => began !== undefined && began === startTime(pid))
+    // No descriptor left, or the process was reaped: its number may be another's by now.
+    if (pidfd < 0) return 'your process has ended, or cannot be looked at'
     try {
       return this.#missingOf(pidOf(pidfd), () => this.#native.poll(pidfd) === 0)
     } finally {
