@@ -63,7 +63,8 @@ export function readDirectories(directories: readonly RunDirectory[] = trustedDi
       if (entry === undefined) continue
       // Process numbers of another namespace mean nothing here.
       if (entry.pidns !== pidns || runs(entry)) entries.push(entry)
-      else for (const left of [file, entry.vnet]) removeQuietly(left)
+      // In another user's directory the path may lead elsewhere by now, through a link.
+      else if (uid === process.geteuid?.()) for (const left of [file, entry.vnet]) removeQuietly(left)
     }
   }
   return entries

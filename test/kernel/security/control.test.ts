@@ -1,7 +1,7 @@
 /** What other users of the machine, and other namespaces, cannot do to a running vnet by its control socket. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Connection } from '../../../src/control/connection.ts'
@@ -147,6 +147,21 @@ while True:
     // A file of somebody else in it is not believed.
     chownSync(file, 0, 0)
     expect(readDirectories(namedDirectory(directory))).toEqual([])
+  })
+
+  test('root removes the file of an ended vnet from its own directory, and nothing from that of another user', () => {
+    // Where another user may replace the directory by a link, the path may lead to root's own.
+    const pidns = ownNamespace('pid')
+    const file = join(directory, '1-a.json')
+    writeFileSync(file, JSON.stringify({ pid: 1, startTime: '0', pidns, netns: 1, interfaces: [] }))
+    chownSync(file, NOBODY, NOBODY)
+    chownSync(directory, NOBODY, NOBODY)
+    expect(readDirectories([{ path: directory, uid: NOBODY }])).toEqual([])
+    expect(readdirSync(directory)).toEqual(['1-a.json'])
+    chownSync(file, 0, 0)
+    chownSync(directory, 0, 0)
+    expect(readDirectories([{ path: directory, uid: 0 }])).toEqual([])
+    expect(readdirSync(directory)).toEqual([])
   })
 
   test('does not use a directory that another user owns or can write, and logs the reason', async () => {
