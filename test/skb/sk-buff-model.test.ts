@@ -99,7 +99,9 @@ function modelOf(skb: SkBuff): Model {
 
 const alloc = fc.constantFrom(allocSkb, devAllocSkb)
 
-test('random sequences of verbs do to a frame what they do to an array, and out of bounds throw and do nothing', () => {
+test('random sequences of verbs do to a frame what they do to an array, and out of bounds throw and do nothing', {
+  timeout: 60_000,
+}, () => {
   fc.assert(
     fc.property(alloc, steps, (alloc, steps) => {
       const pool = new SkBuffPool({ large: 0, small: 3, poison: true })
