@@ -126,6 +126,11 @@ test('a directory that belongs to another user is refused at the start, in one l
   )
 })
 
+test('a directory that its own user may not write is refused, also for root', () => {
+  chmodSync(dir, 0o555)
+  expect(() => leasesFile(path).load()).toThrow(/EACCES.* is not user 0's to write in/)
+})
+
 test('a directory that takes a privilege to get to is refused', () => {
   const inner = join(dir, 'inner')
   mkdirSync(inner)

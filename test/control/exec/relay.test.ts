@@ -1,0 +1,62 @@
+/** A program's datagram relayed to a vnet: what becomes of replies, with a vnet and a socket of the test. */
+import { expect, test } from 'vitest'
+import type { Entry } from '../../../src/control/directory.ts'
+import type { Request } from '../../../src/control/exec/conversations.ts'
+import { Relay, type Sent } from '../../../src/control/exec/relay.ts'
+import { VNET_GENL_ID } from '../../../src/control/family.ts'
+import { ENOBUFS } from '../../../src/core/errno.ts'
+import {
+  genlmsghdr,
+  MessageBuilder,
+  NLM_F_DUMP,
+  NLM_F_MULTI,
+  NLM_F_REQUEST,
+  writeDone,
+} from '../../../src/netlink/index.ts'
+
+const PART_BYTES = 60_000
+
+/** Relays a dump to a vnet that replies with so many parts; the result, and the bytes put into the socket. */
+function relayed(parts: number): { result: number | undefined; bytes: number; length: number } {
+  let bytes = 0
+  let result: number | undefined
+  const conversations = {
+    nextSeq: () => 9,
+    ask({ onMessage, onEnd }: Request) {
+      for (let i = 0; i < parts; i++) {
+        const part = new MessageBuilder().message(VNET_GENL_ID, NLM_F_MULTI, 9).payload(genlmsghdr(1, 1))
+        onMessage(part.binary(1, new Uint8Array(PART_BYTES)).bytes)
+      }
+      const done = new MessageBuilder()
+      writeDone(done, 9, 0, { error: 0 })
+      expect(onMessage(done.bytes)).toBe(true)
+      onEnd(0)
+    },
+  }
+  const supervision = { conversations, askerOf: () => undefined }
+  const replies = {
+    put(_socket: unknown, _pid: number, datagrams: readonly Uint8Array[]) {
+      bytes = datagrams.reduce((sum, { length }) => sum + length, 0)
+      return 0
+    },
+  }
+  const relay = new Relay(supervision as never, replies as never, {} as never)
+  const octets = new MessageBuilder()
+    .message(VNET_GENL_ID, NLM_F_REQUEST | NLM_F_DUMP, 1)
+    .payload(genlmsghdr(1, 1)).bytes
+  const sent: Sent = { pid: 1, number: 3, socket: { fd: 3, port: 5, netns: 1, inode: 1 }, octets, to: 'driver' }
+  relay.send({} as Entry, sent, value => {
+    result = value
+  })
+  return { result, bytes, length: octets.length }
+}
+
+test('a reply of up to 1 MiB is put into the socket, and the call has sent all', () => {
+  const { result, bytes, length } = relayed(17)
+  expect(bytes).toBeGreaterThan(17 * PART_BYTES)
+  expect(result).toBe(length)
+})
+
+test('a reply of more than 1 MiB is ENOBUFS, and nothing of it is put into the socket', () => {
+  expect(relayed(18)).toMatchObject({ result: -ENOBUFS, bytes: 0 })
+})
