@@ -47,7 +47,6 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add<vnet::PidfdOpen>(exports, "pidfdOpen");
   add<vnet::PidfdGetfd>(exports, "pidfdGetfd");
   add<vnet::ProcessVmReadv>(exports, "processVmReadv");
-  add<vnet::ProcessVmWritev>(exports, "processVmWritev");
   add<vnet::Exec>(exports, "exec");
   add<vnet::EndAs>(exports, "endAs");
   add<vnet::TimerfdCreate>(exports, "timerfdCreate");

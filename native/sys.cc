@@ -440,15 +440,6 @@ Napi::Value ProcessVmReadv(const Napi::CallbackInfo& info) {
   return result(info, transferred(::process_vm_readv, pid, address, into));
 }
 
-Napi::Value ProcessVmWritev(const Napi::CallbackInfo& info) {
-  Args args(info);
-  const auto pid = args.integer<int32_t>(0);
-  const uint64_t address = args.address(1);
-  const Bytes from = args.bytes(2);
-  if (!args.ok()) return result(info, -EINVAL);
-  return result(info, transferred(::process_vm_writev, pid, address, from));
-}
-
 Napi::Value Exec(const Napi::CallbackInfo& info) {
   if (!info[0].IsArray()) return result(info, -EINVAL);
   const auto array = info[0].As<Napi::Array>();

@@ -28,7 +28,6 @@ Napi::Value Poll(const Napi::CallbackInfo& info);
 Napi::Value PidfdOpen(const Napi::CallbackInfo& info);
 Napi::Value PidfdGetfd(const Napi::CallbackInfo& info);
 Napi::Value ProcessVmReadv(const Napi::CallbackInfo& info);
-Napi::Value ProcessVmWritev(const Napi::CallbackInfo& info);
 Napi::Value Exec(const Napi::CallbackInfo& info);
 Napi::Value EndAs(const Napi::CallbackInfo& info);
 Napi::Value TimerfdCreate(const Napi::CallbackInfo& info);

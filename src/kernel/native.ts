@@ -110,8 +110,6 @@ export interface Native {
   pidfdGetfd(pidfd: number, fd: number): number
   /** process_vm_readv(2) at one address; answers the octets read, which are fewer where the process has no more. */
   processVmReadv(pid: number, address: bigint, into: Uint8Array): number
-  /** process_vm_writev(2), likewise. */
-  processVmWritev(pid: number, address: bigint, from: Uint8Array): number
   /** capget(2): sets `effective`, 8 bytes, to the effective capabilities of a thread. */
   capget(pid: number, effective: Uint8Array): number
   /**

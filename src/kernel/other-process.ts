@@ -2,11 +2,11 @@
  * Other processes: their memory, their descriptors, whose rights they have. A number is a thread's and may become another's
  * when that ends: who goes by a number makes sure, after reading and before writing, that it still is who it was.
  */
-import { fstatSync, readFileSync, statSync } from 'node:fs'
-import { EBADF, EFAULT, EINVAL, ENOENT, ESRCH } from '../core/errno.ts'
+import { fstatSync, readFileSync, readlinkSync, statSync, writeSync } from 'node:fs'
+import { EBADF, EFAULT, EINVAL, ENOENT, ENOTSOCK, EPERM, ESRCH } from '../core/errno.ts'
 import type { Native } from './native.ts'
 import { netnsCookie } from './socket-identity.ts'
-import { O_RDONLY } from './uapi.ts'
+import { O_RDONLY, O_RDWR } from './uapi.ts'
 
 /** A thread, not only a process's first one. Linux 6.9. */
 const PIDFD_THREAD = 0x80
@@ -49,15 +49,19 @@ export class OtherProcesses {
   /** Inode of a namespace by its cookie, which is never used again. */
   readonly #namespaces = new Map<bigint, number>()
   #userns: number | undefined
+  /** While `inMemoryOf` runs: the memory that write() goes to. */
+  #memory: number | undefined
+  readonly #linkOf: typeof procLink
   readonly #home: { readonly cookie: bigint | undefined; readonly inode: number }
 
-  /** `home` is a socket in our own namespace, of this inode. */
-  constructor(native: Native, home: { readonly fd: number; readonly inode: number }) {
+  /** `home` is a socket in our own namespace, of this inode; `linkOf` says what a descriptor of a thread refers to. */
+  constructor(native: Native, home: { readonly fd: number; readonly inode: number }, linkOf = procLink) {
     this.#native = native
+    this.#linkOf = linkOf
     this.#home = { cookie: netnsCookie(this.#native, home.fd), inode: home.inode }
   }
 
-  /** Calls `fn` with a descriptor of our own for what is `fd` in thread `pid`; undefined when there is none, or no right to it. */
+  /** Calls `fn` with a descriptor of our own for the socket that is `fd` in thread `pid`; undefined when there is none, or no right to it. */
   withDescriptor<T>(pid: number, fd: number, fn: (fd: number) => T): T | undefined {
     const ours = this.descriptor(pid, fd)
     if (ours < 0) return undefined
@@ -68,16 +72,20 @@ export class OtherProcesses {
     }
   }
 
-  /** A descriptor of our own, the caller's to close, for what is `fd` in thread `pid`; or -errno. */
+  /**
+   * A descriptor of our own, the caller's to close, for the socket that is `fd` in thread `pid`; or -errno. Only for a socket:
+   * to close anything else may wait for its file system, which can be a program's own.
+   */
   descriptor(pid: number, fd: number): number {
+    const link = this.#linkOf(pid, fd)
+    if (typeof link === 'number') return link
+    if (!link.startsWith('socket:')) return -ENOTSOCK
     return this.#onPidfd(pid, pidfd => this.#native.pidfdGetfd(pidfd, fd))
   }
 
   /** Whether `fd` is none of the thread's descriptors. */
   isFree(pid: number, fd: number): boolean {
-    const ours = this.descriptor(pid, fd)
-    if (ours >= 0) this.#native.close(ours)
-    return ours === -EBADF
+    return this.#linkOf(pid, fd) === -EBADF
   }
 
   /** Reads all of `into`; -EFAULT when it is not all there. */
@@ -87,11 +95,32 @@ export class OtherProcesses {
     return octets < 0 ? octets : octets === into.length ? 0 : -EFAULT
   }
 
-  /** Writes all of `from`; -EFAULT when there is no room for it. */
-  write(pid: number, address: bigint, from: Uint8Array): number {
+  /**
+   * Calls `fn`, in which write() goes to the memory that thread `pid` has now, also if the thread executes another program
+   * meanwhile. Undefined, without a call, if the memory cannot be opened, or `isStill` does not hold once it is open.
+   */
+  inMemoryOf<T>(pid: number, isStill: () => boolean, fn: () => T): T | undefined {
+    const memory = this.#native.open(`/proc/${pid}/mem`, O_RDWR, -1)
+    if (memory < 0) return undefined
+    try {
+      if (!isStill()) return undefined
+      this.#memory = memory
+      return fn()
+    } finally {
+      this.#memory = undefined
+      this.#native.close(memory)
+    }
+  }
+
+  /** Writes all of `from` to the memory of the thread of `inMemoryOf`, which calls this; -EFAULT when there is no room for it. */
+  write(address: bigint, from: Uint8Array): number {
     if (from.length === 0) return 0
-    const octets = this.#native.processVmWritev(pid, address, from)
-    return octets < 0 ? octets : octets === from.length ? 0 : -EFAULT
+    if (this.#memory === undefined || address > BigInt(Number.MAX_SAFE_INTEGER)) return -EFAULT
+    try {
+      return writeSync(this.#memory, from, 0, from.length, Number(address)) === from.length ? 0 : -EFAULT
+    } catch {
+      return -EFAULT
+    }
   }
 
   identity(pid: number): Identity | undefined {
@@ -126,7 +155,9 @@ export class OtherProcesses {
     if (cookie === undefined) return undefined
     if (cookie === this.#home.cookie) return this.#home.inode
     const inode = this.#namespaces.get(cookie) ?? this.#inode(socket)
-    if (inode !== undefined) this.#namespaces.set(cookie, inode)
+    if (inode === undefined) return undefined
+    if (this.#namespaces.size >= KEPT) this.#namespaces.clear()
+    this.#namespaces.set(cookie, inode)
     return inode
   }
 
@@ -185,6 +216,15 @@ export class OtherProcesses {
   #forget(pid: number, pidfd: number): void {
     this.#pidfds.delete(pid)
     this.#native.close(pidfd)
+  }
+}
+
+/** What a descriptor of a thread refers to, as proc(5) names it, which asks no file system; -EBADF or -EPERM. */
+function procLink(pid: number, fd: number): string | number {
+  try {
+    return readlinkSync(`/proc/${pid}/fd/${fd}`)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? -EBADF : -EPERM
   }
 }
 

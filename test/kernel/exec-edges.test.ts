@@ -67,9 +67,9 @@ test('a call is the driver’s whatever process makes it, on whatever descriptor
   ])
 })
 
-test('what a call points to is there to its last octet, or EFAULT, also where it may only be read', async () => {
+test('what a call points to is there to its last octet, or EFAULT; memory that may only be read is written', async () => {
   await snull()
-  const borders = ['last ok', 'over ok', 'behind EFAULT', 'data last ok', 'data behind EFAULT', 'data read only EFAULT']
+  const borders = ['last ok', 'over ok', 'behind EFAULT', 'data last ok', 'data behind EFAULT', 'data read only ok']
   expect((await said(client, 'borders', 'sn0')).split('\n')).toEqual(borders)
 })
 

@@ -1,7 +1,8 @@
 /** Other processes by the numbers of their threads, which may become another's. */
+import { closeSync, openSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { EFAULT, ENOTSOCK, ESRCH } from '../../src/core/errno.ts'
-import type { Native } from '../../src/kernel/native.ts'
+import { EBADF, EFAULT, ENOTSOCK, ESRCH } from '../../src/core/errno.ts'
+import { loadNative, type Native } from '../../src/kernel/native.ts'
 import { OtherProcesses } from '../../src/kernel/other-process.ts'
 
 /** A kernel in which pidfds are numbered from 100 on; those in `gone` are of threads that ended. */
@@ -22,7 +23,7 @@ function processes(native: Partial<Native> = {}) {
     },
     ...native,
   }
-  return { others: new OtherProcesses(some as Native, { fd: 3, inode: 1 }), gone, open }
+  return { others: new OtherProcesses(some as Native, { fd: 3, inode: 1 }, () => 'socket:[7]'), gone, open }
 }
 
 test('a number that another thread has by now is that thread’s', () => {
@@ -42,7 +43,38 @@ test('descriptors are kept for the 64 that asked last, and none when it is close
   expect(open.size).toBe(0)
 })
 
-test('memory of which a part is not there is EFAULT, both ways', () => {
-  const { others } = processes({ processVmReadv: () => 39, processVmWritev: () => 39 })
-  expect([others.read(1, 0n, new Uint8Array(40)), others.write(1, 0n, new Uint8Array(40))]).toEqual([-EFAULT, -EFAULT])
+test('memory of which a part is not there is EFAULT', () => {
+  const { others } = processes({ processVmReadv: () => 39 })
+  expect(others.read(1, 0n, new Uint8Array(40))).toBe(-EFAULT)
+})
+
+test('memory is written while it is held, and held only for a thread that still waits then', () => {
+  const others = new OtherProcesses(loadNative(), { fd: 0, inode: 1 })
+  const [bytes, calls] = [Uint8Array.of(1), [] as string[]]
+  expect(others.write(4096n, bytes)).toBe(-EFAULT)
+  const still = (answer: boolean) => () => {
+    calls.push('still')
+    return answer
+  }
+  const write = () => {
+    calls.push('write')
+    return others.write(16n, bytes)
+  }
+  expect(others.inMemoryOf(process.pid, still(false), write)).toBeUndefined()
+  expect(others.inMemoryOf(process.pid, still(true), write)).toBe(-EFAULT)
+  expect(others.inMemoryOf(-1, still(true), write)).toBeUndefined()
+  expect(calls).toEqual(['still', 'still', 'write'])
+})
+
+test('of another process only sockets are taken: to close anything else may wait for its file system', () => {
+  const others = new OtherProcesses(loadNative(), { fd: 0, inode: 1 })
+  const file = openSync('/dev/null', 'r')
+  try {
+    expect(others.descriptor(process.pid, file)).toBe(-ENOTSOCK)
+    expect([others.isFree(process.pid, file), others.isFree(process.pid, 54_321)]).toEqual([false, true])
+    expect(others.descriptor(process.pid, 54_321)).toBe(-EBADF)
+  } finally {
+    closeSync(file)
+    others.close()
+  }
 })

@@ -73,7 +73,8 @@ function whole(native: Native, fd: number): Uint8Array[] | undefined {
   const all: Uint8Array[] = []
   for (;;) {
     const length = native.recvmsg(fd, into, MSG_DONTWAIT, meta)
-    if (length < 0) return undefined
+    // Whoever administers the namespace may send to this socket, too; the kernel's port is 0.
+    if (length < 0 || meta[0] !== 0) return undefined
     for (const message of messages(into, 0, length)) {
       all.push(messageAt(into, message))
       if (message.type === NLMSG_DONE) return all

@@ -122,7 +122,8 @@ export class GenericNetlink {
         return
       }
       const at = address + BigInt(MMSGHDR_LEN * i)
-      const told = listener.isWaiting(notification) ? putLength(processes, pid, at, result) : 0
+      const isStill = () => listener.isWaiting(notification)
+      const told = processes.inMemoryOf(pid, isStill, () => putLength(processes, at, result)) ?? 0
       if (told < 0) {
         listener.answer(notification, told)
         return
@@ -197,7 +198,7 @@ export class GenericNetlink {
         return
       }
       const socket = { fd, port, netns, inode: inodeOf(fd) }
-      const sent = { pid, number: notification.int(0), socket, octets, to }
+      const sent = { notification, pid, number: notification.int(0), socket, octets, to }
       this.#relay.send(vnet, sent, result => (result === -ECONNREFUSED ? ask() : end(result)))
     }
     ask()

@@ -3,7 +3,7 @@
  * out of the program's memory and back; the vnet gets and returns bytes. The interface is the one of that name where the
  * caller's socket is.
  */
-import { ECONNREFUSED, EIO, ENODEV } from '../../core/errno.ts'
+import { ECONNREFUSED, EFAULT, EIO, ENODEV } from '../../core/errno.ts'
 import { IFR_IFRU, IFREQ_LEN, SIOCDEVPRIVATE } from '../../core/sockios.ts'
 import type { Notification } from '../../kernel/seccomp.ts'
 import {
@@ -129,17 +129,17 @@ export class PrivateIoctls {
   /** Writes what the driver wrote: what the call returns. `length` bytes of data were sent. */
   #finish(notification: Notification, reply: Reply, ifreq: Uint8Array, length: number): number {
     const { listener, processes } = this.#supervision
-    const { pid } = notification
     const { result, data, dataOffset = 0, ifreq: after } = reply
-    if (!listener.isWaiting(notification)) return result
-    if (data !== undefined) {
-      if (dataOffset + data.length > length) return -EIO
-      const written = processes.write(pid, getU64(ifreq, IFR_IFRU) + BigInt(dataOffset), data)
-      if (written < 0) return written
-    }
+    if (data !== undefined && dataOffset + data.length > length) return -EIO
     // As the kernel, which copies the ifreq back when all went well.
-    if (result < 0 || after === undefined || after.every((byte, i) => byte === ifreq[i])) return result
-    const written = processes.write(pid, notification.address(2), after)
+    const isChanged = result >= 0 && after !== undefined && after.some((byte, i) => byte !== ifreq[i])
+    if (data === undefined && !isChanged) return result
+    const write = () => {
+      const at = getU64(ifreq, IFR_IFRU) + BigInt(dataOffset)
+      const written = data === undefined ? 0 : processes.write(at, data)
+      return written < 0 || !isChanged ? written : processes.write(notification.address(2), after)
+    }
+    const written = processes.inMemoryOf(notification.pid, () => listener.isWaiting(notification), write) ?? -EFAULT
     return written < 0 ? written : result
   }
 }

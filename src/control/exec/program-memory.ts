@@ -75,18 +75,18 @@ export function mmsghdrs(processes: OtherProcesses, pid: number, address: bigint
 }
 
 /** Writes how many bytes of the struct mmsghdr at `address` were sent or received. 0, or -EFAULT. */
-export function putLength(processes: OtherProcesses, pid: number, address: bigint, length: number): number {
+export function putLength(processes: OtherProcesses, address: bigint, length: number): number {
   const octets = new Uint8Array(4)
   new DataView(octets.buffer).setUint32(0, length, true)
-  return processes.write(pid, address + BigInt(MSGHDR_LEN), octets)
+  return processes.write(address + BigInt(MSGHDR_LEN), octets)
 }
 
 /** Writes bytes to the parts, as far as there is room. Returns how many, or -EFAULT. */
-export function scattered(processes: OtherProcesses, pid: number, spans: readonly Span[], bytes: Uint8Array): number {
+export function scattered(processes: OtherProcesses, spans: readonly Span[], bytes: Uint8Array): number {
   let copied = 0
   for (const { address, length: room } of spans) {
     const part = bytes.subarray(copied, Math.min(bytes.length, copied + room))
-    if (processes.write(pid, address, part) < 0) return -EFAULT
+    if (processes.write(address, part) < 0) return -EFAULT
     copied += part.length
   }
   return copied
@@ -132,14 +132,13 @@ export function isToKernel(processes: OtherProcesses, pid: number, name: Span | 
 /** Writes what recvmsg(2) sets in a struct msghdr: the length of the sender's address and of ancillary data, MSG_*. 0, or -EFAULT. */
 export function finishMsghdr(
   processes: OtherProcesses,
-  pid: number,
   address: bigint,
   { namelen, controllen, flags }: { readonly namelen: number; readonly controllen: number; readonly flags: number },
 ): number {
   const [u32, u64] = [new Uint8Array(4), new Uint8Array(8)]
   const put = (at: number, octets: Uint8Array, value: number) => {
     new DataView(octets.buffer).setUint32(0, value, true)
-    return processes.write(pid, address + BigInt(at), octets)
+    return processes.write(address + BigInt(at), octets)
   }
   return Math.min(put(NAMELEN_AT, u32, namelen), put(CONTROLLEN_AT, u64, controllen), put(FLAGS_AT, u32, flags))
 }

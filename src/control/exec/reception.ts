@@ -86,7 +86,7 @@ export class Reception {
     const { pid } = notification
     const address = notification.address(1)
     const header = msghdr(processes, pid, address)
-    this.#receive(notification, notification.int(2), header && this.#intoMsghdr(pid, address, header))
+    this.#receive(notification, notification.int(2), header && this.#intoMsghdr(address, header))
   }
 
   recvfrom(notification: Notification): void {
@@ -103,7 +103,7 @@ export class Reception {
         const room = getU32(length, 0)
         if (room > 0x7fff_ffff) return -EINVAL
         putU32(length, 0, namelen)
-        return Math.min(processes.write(pid, address, name.subarray(0, room)), processes.write(pid, lengthAt, length))
+        return Math.min(processes.write(address, name.subarray(0, room)), processes.write(lengthAt, length))
       },
     })
   }
@@ -147,11 +147,11 @@ export class Reception {
       while (received < wanted) {
         const at = address + BigInt(MMSGHDR_LEN * received)
         const header = msghdr(processes, pid, at)
-        const length = header === undefined ? -EFAULT : this.#one(call, this.#intoMsghdr(pid, at, header))
+        const length = header === undefined ? -EFAULT : this.#one(call, this.#intoMsghdr(at, header))
         if (length === -EAGAIN && received > 0 && waitsForOne) return received
         if (length === -EAGAIN) return length
         if (length < 0) return ended(length)
-        if (!listener.isWaiting(notification) || putLength(processes, pid, at, length) < 0) return ended(-EFAULT)
+        if (putLength(processes, at, length) < 0) return ended(-EFAULT)
         received++
         // As the kernel, which looks at the clock after each message only.
         if (native.monotonic() >= until) break
@@ -168,17 +168,17 @@ export class Reception {
     else this.#receive(notification, flags, spans && { spans, controlLength: 0, finish: () => 0 })
   }
 
-  #intoMsghdr(pid: number, address: bigint, { name, spans, controlAt }: Msghdr): Into {
+  #intoMsghdr(address: bigint, { name, spans, controlAt }: Msghdr): Into {
     const { processes } = this.#supervision
     return {
       spans,
       controlLength: controlAt.length,
       finish({ name: sender, namelen, control, flags }) {
         const wantsName = name.address !== 0n
-        if (wantsName && processes.write(pid, name.address, sender.subarray(0, name.length)) < 0) return -EFAULT
-        if (processes.write(pid, controlAt.address, control) < 0) return -EFAULT
+        if (wantsName && processes.write(name.address, sender.subarray(0, name.length)) < 0) return -EFAULT
+        if (processes.write(controlAt.address, control) < 0) return -EFAULT
         const told = { namelen: wantsName ? namelen : name.length, controllen: control.length, flags }
-        return finishMsghdr(processes, pid, address, told)
+        return finishMsghdr(processes, address, told)
       },
     }
   }
@@ -204,10 +204,24 @@ export class Reception {
       return
     }
     const call = { notification, fd, flags }
-    const result = attempt(call)
-    if (result === -EAGAIN && (flags & MSG_DONTWAIT) === 0 && !isNonBlocking(fd)) {
+    // What is received is for the memory that the thread has while it waits for the call, whatever it executes then.
+    const inPlace = () =>
+      processes.inMemoryOf(
+        notification.pid,
+        () => listener.isWaiting(notification),
+        () => attempt(call),
+      ) ?? -EFAULT
+    let [result, waits] = [-EFAULT, false]
+    try {
+      result = inPlace()
+      waits = result === -EAGAIN && (flags & MSG_DONTWAIT) === 0 && !isNonBlocking(fd)
+    } catch (error) {
+      native.close(fd)
+      throw error
+    }
+    if (waits) {
       const timeoutMs = receiveTimeoutMs(native, fd)
-      this.#waits.add({ notification, fd, timeoutMs, attempt: () => attempt(call), ended })
+      this.#waits.add({ notification, fd, timeoutMs, attempt: inPlace, ended })
       return
     }
     native.close(fd)
@@ -215,11 +229,8 @@ export class Reception {
   }
 
   /** Receives a message: what recvmsg(2) returns. */
-  #one({ notification, fd, flags }: Call, { spans, controlLength, finish }: Into): number {
-    const { native, processes, listener } = this.#supervision
-    const { pid } = notification
-    // A message is taken out of the queue for a program that is there.
-    if (!listener.isWaiting(notification)) return -EFAULT
+  #one({ fd, flags }: Call, { spans, controlLength, finish }: Into): number {
+    const { native, processes } = this.#supervision
     const room = spans.reduce((n, { length }) => n + length, 0)
     // The kernel makes the parts of a dump as long as the receiver's room; a placeholder must fit in.
     const bytes = this.#bytes.subarray(0, Math.max(room, PLACEHOLDER_LEN))
@@ -235,7 +246,7 @@ export class Reception {
       if (message === undefined) return -ENOBUFS
       length = message.length
     }
-    const copied = scattered(processes, pid, spans, message.subarray(0, Math.min(room, message.length)))
+    const copied = scattered(processes, spans, message.subarray(0, Math.min(room, message.length)))
     if (copied < 0) return copied
     const truncated = copied < length ? MSG_TRUNC : 0
     const name = this.#name.subarray(0, namelen)

@@ -3,6 +3,7 @@
  * cannot be answered so is left to the kernel, which does not know vnet_nl, before anything was asked.
  */
 import { ECONNREFUSED, ENOBUFS } from '../../core/errno.ts'
+import type { Notification } from '../../kernel/seccomp.ts'
 import { messages } from '../../netlink/index.ts'
 import type { Entry } from '../directory.ts'
 import type { Addressee } from './addressee.ts'
@@ -26,6 +27,7 @@ const REPLY_MAX = 1 << 20
 type Done = (result: number | undefined) => void
 
 export interface Sent {
+  readonly notification: Notification
   /** The thread that sent it. */
   readonly pid: number
   /** Its number of the socket. */
@@ -48,7 +50,8 @@ export class Relay {
 
   send(vnet: Entry, sent: Sent, done: Done): void {
     const asker = this.#supervision.askerOf(sent.pid)
-    if (asker === null) done(undefined)
+    // Only now: the rights, too, were those of the process that has this number.
+    if (asker === null || !this.#supervision.listener.isWaiting(sent.notification)) done(undefined)
     else if (sent.to === 'both') this.#dump(vnet, asker, sent, done)
     else
       this.#ask(vnet, asker, sent, sent.octets, (result, replies) => {

@@ -4,6 +4,7 @@
  * had. The socket is looked for when there is an event, so that we keep neither it nor its port from being closed.
  */
 import { ECONNREFUSED } from '../../core/errno.ts'
+import { isGeneric } from '../../kernel/socket-identity.ts'
 import {
   decodeAttributes,
   genlmsghdr,
@@ -131,6 +132,8 @@ export class Subscriptions {
     const { vnets, conversations } = this.#supervision
     for (const [key, subscription] of this.#all) {
       for (const vnet of vnets.serving(subscription.where.netns)) {
+        // An event that came while another vnet was asked may have ended it.
+        if (this.#all.get(key) !== subscription) break
         if (subscription.vnets.has(vnet.vnet)) continue
         const seq = conversations.nextSeq()
         const octets = request(seq, subscription.wanted)
@@ -170,7 +173,7 @@ export class Subscriptions {
   /** Calls `fn` with a descriptor of ours for the program's socket; false when it is gone. */
   #withSocket({ tgid, number, inode }: Where, fn: (fd: number) => void): boolean {
     const found = this.#supervision.processes.withDescriptor(tgid, number, fd => {
-      if (inodeOf(fd) !== inode) return false
+      if (!isGeneric(this.#supervision.native, fd) || inodeOf(fd) !== inode) return false
       fn(fd)
       return true
     })

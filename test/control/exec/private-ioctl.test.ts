@@ -60,7 +60,8 @@ function called({
         new DataView(into.buffer).setBigUint64(16, BigInt(DATA), true)
         return 0
       },
-      write: (_pid: number, address: bigint, from: Uint8Array) => {
+      inMemoryOf: (_pid: number, isStill: () => boolean, fn: () => number) => (isStill() ? fn() : undefined),
+      write: (address: bigint, from: Uint8Array) => {
         done.push(`write ${from.length} at ${address}`)
         return 0
       },
@@ -144,7 +145,7 @@ test('nothing is written outside of what was sent', () => {
 test('nothing is written to a process that waits no more', () => {
   const { requests, done } = called({ waits: [true, false] })
   answer(requests[0]!, wrote(0, 8))
-  expect(done).toEqual([READ, 'answer 3'])
+  expect(done).toEqual([READ, 'answer -14'])
 })
 
 test('nothing is asked for a process that is gone when its rights are known, nor when they cannot be known', () => {

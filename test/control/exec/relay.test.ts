@@ -33,7 +33,7 @@ function relayed(parts: number): { result: number | undefined; bytes: number; le
       onEnd(0)
     },
   }
-  const supervision = { conversations, askerOf: () => undefined }
+  const supervision = { conversations, askerOf: () => undefined, listener: { isWaiting: () => true } }
   const replies = {
     put(_socket: unknown, _pid: number, datagrams: readonly Uint8Array[]) {
       bytes = datagrams.reduce((sum, { length }) => sum + length, 0)
@@ -44,12 +44,29 @@ function relayed(parts: number): { result: number | undefined; bytes: number; le
   const octets = new MessageBuilder()
     .message(VNET_GENL_ID, NLM_F_REQUEST | NLM_F_DUMP, 1)
     .payload(genlmsghdr(1, 1)).bytes
-  const sent: Sent = { pid: 1, number: 3, socket: { fd: 3, port: 5, netns: 1, inode: 1 }, octets, to: 'driver' }
+  const sent: Sent = {
+    notification: {} as never,
+    pid: 1,
+    number: 3,
+    socket: { fd: 3, port: 5, netns: 1, inode: 1 },
+    octets,
+    to: 'driver',
+  }
   relay.send({} as Entry, sent, value => {
     result = value
   })
   return { result, bytes, length: octets.length }
 }
+
+test('nothing is asked for a program that waits no more when its rights are known', () => {
+  let asked = 0
+  const listener = { isWaiting: () => false }
+  const supervision = { conversations: { ask: () => asked++ }, askerOf: () => undefined, listener }
+  const relay = new Relay(supervision as never, {} as never, {} as never)
+  const results: (number | undefined)[] = []
+  relay.send({} as Entry, { pid: 1, to: 'driver' } as Sent, value => void results.push(value))
+  expect([asked, results]).toEqual([0, [undefined]])
+})
 
 test('a reply of up to 1 MiB is put into the socket, and the call has sent all', () => {
   const { result, bytes, length } = relayed(17)
