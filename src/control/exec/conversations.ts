@@ -3,7 +3,7 @@
  * kernel says of that user. Replies are handed on at once, without a promise: a program waits for them.
  */
 import { availableParallelism } from 'node:os'
-import { EAGAIN, ECONNREFUSED, ECONNRESET, EIO, ENOENT, EPERM, ETIMEDOUT } from '../../core/errno.ts'
+import { EAGAIN, ECONNREFUSED, ECONNRESET, EIO, ENOBUFS, ENOENT, EPERM, ETIMEDOUT } from '../../core/errno.ts'
 import type { Native } from '../../kernel/native.ts'
 import { getS32, getU16, getU32, NLMSG_ERROR, NLMSG_HDRLEN } from '../../netlink/index.ts'
 import { Connection } from '../connection.ts'
@@ -21,6 +21,8 @@ const AGAIN_MS = 2
  * sleep and be woken takes longer than most replies. Not on one CPU, where the vnet would have to wait for us to sleep.
  */
 const SPIN_NS = 50_000
+/** Requests that wait for room on a connection. */
+const UNSENT_MAX = 4096
 const TYPE_AT = 4
 const SEQ_AT = 8
 
@@ -82,7 +84,7 @@ export class Conversation {
   readonly #spins = availableParallelism() > 1
   /** By sequence number; a request is there under each of its own. */
   readonly #requests = new Map<number, Waiting>()
-  /** What there was no room for on the connection yet. A thread waits for each, so they are not many. */
+  /** What there was no room for on the connection yet: at most UNSENT_MAX, since threads that wait for it may be killed. */
   #unsent: { readonly waiting: Waiting; readonly octets: Uint8Array }[] = []
   #connection: Connection | undefined
   #again: NodeJS.Timeout | undefined
@@ -141,7 +143,9 @@ export class Conversation {
 
   #queue(waiting: Waiting, octets: Uint8Array): void {
     // None when it could not connect.
-    if (this.#isUnderWay(waiting)) this.#unsent.push({ waiting, octets: octets.slice() })
+    if (!this.#isUnderWay(waiting)) return
+    if (this.#unsent.length >= UNSENT_MAX) this.#end(waiting, -ENOBUFS)
+    else this.#unsent.push({ waiting, octets: octets.slice() })
   }
 
   #sendQueued(): void {
@@ -189,6 +193,7 @@ export class Conversation {
     for (const waiting of new Set(this.#requests.values())) {
       if (now - waiting.since >= TIMEOUT_MS) this.#end(waiting, -ETIMEDOUT)
     }
+    this.#unsent = this.#unsent.filter(({ waiting }) => this.#isUnderWay(waiting))
   }
 
   #end({ request }: Waiting, result: number): void {

@@ -7,7 +7,7 @@ import { Connection } from '../../../src/control/connection.ts'
 import type { Entry } from '../../../src/control/directory.ts'
 import { Conversations } from '../../../src/control/exec/conversations.ts'
 import { ListeningSocket } from '../../../src/control/listening-socket.ts'
-import { EBUSY, ECONNREFUSED, EPERM, ETIMEDOUT } from '../../../src/core/errno.ts'
+import { EBUSY, ECONNREFUSED, ENOBUFS, EPERM, ETIMEDOUT } from '../../../src/core/errno.ts'
 import { loadNative } from '../../../src/kernel/native.ts'
 import { getU32, MessageBuilder, NLMSG_ERROR } from '../../../src/netlink/index.ts'
 
@@ -90,6 +90,21 @@ test('a vnet that is silent is ETIMEDOUT after five seconds, and its late reply 
   await until(() => next.length > 1)
   expect(next).toEqual(['reply', 0])
   expect(heard).toEqual([-ETIMEDOUT])
+})
+
+test('requests to a vnet that does not read are kept up to a number, and forgotten when their time is over', async () => {
+  const silent = ListeningSocket.open(native, join(directory, 'silent.sock'), 0o600, () => {})
+  const to = { ...vnet, vnet: silent.path }
+  const heard = Array.from({ length: 12_000 }, () => ask(to))
+  const ended = (result: number) => heard.filter(([first]) => first === result).length
+  const refused = ended(-ENOBUFS)
+  expect(refused).toBeGreaterThan(0)
+  expect(refused).toBeLessThan(heard.length - 4096)
+  vi.advanceTimersByTime(6000)
+  expect([ended(-ENOBUFS), ended(-ETIMEDOUT)]).toEqual([refused, heard.length - refused])
+  // There is room for others again.
+  expect(ask(to)).toEqual([])
+  silent.close()
 })
 
 test('a vnet that ends is ECONNREFUSED, for what it has not answered and for what is asked later', async () => {
