@@ -2,13 +2,12 @@ import { expect, test } from 'vitest'
 import { address } from '../header/frames.ts'
 import { buildArp, buildNeighbour } from '../header/neighbour.ts'
 import { memoryNets, turn } from '../support/memory-net.ts'
-import { either } from '../support/scale.ts'
 import { addLan } from './lan-net.ts'
 import { BROADCAST, CLIENT, CLIENT_MAC, CLIENT6, GATEWAY, GATEWAY6, ping, tcp, udp } from './packets.ts'
 
 const makeNet = memoryNets()
 const gc = globalThis.gc as () => void
-const FRAMES = either(1_000_000, 200_000)
+const FRAMES = 1_000_000
 const WARM_UP = 100_000
 const SLICE = 20_000
 
