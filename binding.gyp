@@ -1,6 +1,6 @@
-# The addon: build/Release/vnet.node. One build serves every Node with Node-API 9; it uses no C++
-# exceptions and no RTTI. And build/Release/vnet-launch, by which `vnet exec` starts a program, and
-# vnet-rootless, by which vnet runs without root.
+# Builds, in build/Release: the addon vnet.node, which runs on every Node with Node-API 9 and uses
+# neither C++ exceptions nor RTTI; vnet-launch, with which `vnet exec` starts a program; and
+# vnet-rootless, with which vnet runs without root.
 {
   'targets': [
     {
@@ -14,7 +14,7 @@
       'cflags_cc!': ['-std=gnu++17', '-std=gnu++20'],
       'cflags_cc': ['-std=c++20', '-Wall', '-Wextra', '-Werror', '-fvisibility=hidden'],
       'configurations': {
-        # Built by scripts/sanitize.mjs only, in a directory of its own.
+        # Built only by scripts/sanitize.mjs, in a separate directory.
         'Debug': {
           'cflags_cc': ['-O1', '-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=undefined', '-fno-omit-frame-pointer'],
           'ldflags': ['-fsanitize=address,undefined'],
@@ -25,7 +25,7 @@
       'target_name': 'vnet-launch',
       'type': 'executable',
       'sources': ['native/launcher.cc'],
-      # Nothing of Node's headers is needed, but gyp gives them to every target.
+      # gyp passes Node's flags to every target.
       'cflags_cc!': ['-std=gnu++17', '-std=gnu++20'],
       'cflags_cc': ['-std=c++20', '-Wall', '-Wextra', '-Werror'],
     },

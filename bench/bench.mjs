@@ -1,6 +1,7 @@
 /**
- * `npm run bench`: compares vnet with kernel veth, with C and with npm packages, side by side in one run. Candidates are
- * interleaved round by round, so that slow drift of the machine hits all of them alike. See README.md here.
+ * `npm run bench`: compares vnet with kernel veth, with C and with npm packages, side by side in
+ * one run. Candidates are interleaved round by round, so that slow drift of the machine hits all of
+ * them alike. See README.md here.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
@@ -15,12 +16,12 @@ import { caseTable, comparison, memoryTable } from './report.mjs'
 import { runCase, runMemory } from './run.mjs'
 import { targetsTable } from './targets.mjs'
 
-/** Where the table of targets stands in a document. */
+/** The marks around the table of targets in a document. */
 const MARKS = ['<!-- targets -->', '<!-- /targets -->']
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 
-/** What must not survive this process: it is undone while exiting, whatever the reason. */
+/** What must not outlive this process. It is removed on exit, whatever the reason. */
 function openLab() {
   const lab = { processes: new Processes(), topologies: new Set(), samples: 0 }
   process.on('exit', () => {
@@ -52,11 +53,11 @@ async function measure(options, print) {
   return report
 }
 
-/** An earlier report, which need not be one: whatever is wrong with the file is said in one line. */
+/** Reads an earlier report. Throws one line if the file is not a report. */
 function readReport(file) {
   try {
     const report = JSON.parse(readFileSync(file, 'utf8'))
-    if (!Array.isArray(report.cases)) throw new Error('it is no report of this bench')
+    if (!Array.isArray(report.cases)) throw new Error('not a report of this benchmark')
     return report
   } catch (error) {
     throw new Error(`${file}: ${error.message}`)
@@ -74,11 +75,14 @@ function draw(report, directory) {
   for (const [name, svg] of Object.entries(charts(report))) writeFileSync(path.join(directory, `${name}.svg`), svg)
 }
 
-/** A file around the place for the table, as the text before and behind it: read before the minutes that a measurement takes. */
+/**
+ * Returns the text before and after the table of targets in a file. Called before the measurement,
+ * so that a wrong file is reported at once and not after minutes.
+ */
 function readAround(file) {
   const [before, rest] = readFileSync(file, 'utf8').split(MARKS[0])
   const after = rest?.split(MARKS[1])[1]
-  if (after === undefined) throw new Error(`${file}: it has no ${MARKS.join(' and ')} for the table to stand between`)
+  if (after === undefined) throw new Error(`${file}: the marks ${MARKS.join(' and ')} of the table are missing`)
   return [before, after]
 }
 
@@ -94,7 +98,7 @@ async function main(argv) {
   }
   const print = options.json === '-' ? console.error : console.log
   const { from, compare: older, json, charts: directory, targets } = options
-  // What a measurement would be for nothing without is read before it.
+  // Read before the measurement, which a bad file would make useless.
   const before = older === undefined ? undefined : readReport(older)
   const around = targets === undefined ? undefined : readAround(targets)
   const report = from === undefined ? await measure(options, print) : showAgain(readReport(from), print)

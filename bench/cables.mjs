@@ -1,6 +1,6 @@
 /**
- * A driver file, `vnet bench/cables.mjs A0 B0 A1 B1 ...`: as many cables as there are pairs of names, all in one process. Each
- * is the `cable` driver itself, initialised once more.
+ * A driver file, `vnet bench/cables.mjs A0 B0 A1 B1 ...`: one cable for each pair of names, all in
+ * one process. Each is the `cable` driver, initialised again.
  */
 import { cable, defaultParams, defineDriver, UsageError } from 'vnet'
 

@@ -1,39 +1,42 @@
 /**
- * What is compared. A candidate is a command that makes the interfaces of a Topology, prints a line `ready` and runs until
- * SIGTERM; the bench itself sets addresses and neighbours.
+ * The candidates. A candidate is a command that makes the interfaces of a Topology, prints a line
+ * `ready` and runs until SIGTERM. The benchmark sets addresses and neighbours.
  *
  *   command(topology)  its command line; absent for veth, where the kernel does the work
  *   like               the C baseline with the same features, to which the ratios refer
- *   base               what `--candidates` calls it: `vnet` for `vnet/4`, which is vnet with four cables or queues
- *   ours               whether it is vnet, for which `--compare` answers
- *   peer               the npm package it needs (peers.mjs); it is left out when it cannot be had
- *   asked(topology)    the directory that has its control socket
- *   exec(topology)     for what is asked and carries no frames: the words that run a program which asks it by private ioctls
- *   bare               it makes no interfaces
- *   hosts              ranges of addresses that answer ARP, each the first and how many
- *   stranger           who floods it while it is measured (strangers.mjs)
+ *   base               its name for `--candidates`: `vnet` for `vnet/4`, which has four cables
+ *   ours               true for vnet, whose results decide the exit code of `--compare`
+ *   peer               the npm package it needs (peers.mjs); left out if it cannot be installed
+ *   asked(topology)    the directory of its control socket
+ *   exec(topology)     the command prefix for a program whose private ioctls it handles
+ *   bare               true if it makes no interfaces
+ *   hosts              ranges of addresses that reply to ARP, as first address and count
+ *   stranger           the attack that floods it during the measurement (strangers.mjs)
  */
 import { fileURLToPath } from 'node:url'
 import { PEERS } from './peers.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** Where `make` puts the C programs. */
+/** The directory of the C programs that `make` builds. */
 export const BUILD = `${root}build/bench`
 
-/** Where the control sockets of root's vnets are. */
+/** The directory of the control sockets of root's vnets. */
 export const RUN = '/run/vnet'
 
-/** vnet with these arguments. V8's own trace says of each garbage collection how long it took. */
+/**
+ * Returns the command line of vnet with these arguments. V8's trace reports the time of each
+ * garbage collection.
+ */
 export const vnetProgram = words => [process.execPath, '--trace-gc', `${root}dist/vnet.js`, ...words]
 const program = (command, options) => vnetProgram([command, '-q', ...options])
-/** The words that run vnet as a user of that namespace would. */
+/** Returns the command line that runs vnet in a namespace, as a user would run it. */
 const inside = ({ ns }) => ['nsenter', `--net=/run/netns/${ns}`]
 const ends = (net, separator) => net.pairs.flatMap(({ a, b }) => [a, b].map(({ ns, name }) => ns + separator + name))
 const baseline = (name, options) => net => [`${BUILD}/${name}`, ...ends(net, ':'), ...options]
 
 const vnetCable = options => net => [...program('cable', options), ...ends(net, '/')]
-/** Several of them, or one in the same way: the driver file cables.mjs. */
+/** Returns the command line for any number of cables: the driver file cables.mjs. */
 const vnetCables = options => net => [...program(`${root}bench/cables.mjs`, options), ...ends(net, '/')]
 const vnetSnull =
   options =>
@@ -47,7 +50,10 @@ const ON = ['--offload']
 const vnet = (command, like) => ({ ours: true, command, like })
 const c = (command, like) => ({ command, like })
 
-/** vnet with other options than usual, by name: `{ busy: ['--busy-poll', '50us'] }`; compared with C as vnet itself. */
+/**
+ * Returns candidates that are vnet with further options, by name: `{ busy: ['--busy-poll', '50us']
+ * }`. They are compared with the same C program as vnet.
+ */
 function variants(asked, command, like, options = []) {
   return Object.entries(asked).map(([name, more]) => [name, vnet(command([...options, ...more]), like)])
 }
@@ -85,7 +91,10 @@ export function loop(asked = {}) {
   ])
 }
 
-/** A cable with offloads at one end only: the frames of the other end are merged if asked (--gro), those for it are cut. */
+/**
+ * A cable with offloads at one end only. Frames for the other end are segmented; frames from it are
+ * merged with --gro.
+ */
 export function oneEnd(asked = {}) {
   const off = end => net => [`--no-offload=${net[end].name}`]
   const one = (end, more = []) => vnet(net => vnetCable([...off(end)(net), ...more])(net), 'relay')
@@ -99,7 +108,7 @@ export function oneEnd(asked = {}) {
   ])
 }
 
-/** A cable whose thread looks for the next frame before it sleeps. */
+/** A cable whose thread polls for the next frame before it sleeps. */
 export function busy(asked = {}) {
   return Object.fromEntries([
     ['relay-offload', c(baseline('relay', ON), 'relay-offload')],
@@ -109,7 +118,9 @@ export function busy(asked = {}) {
   ])
 }
 
-/** The same candidates once for each of `sizes`, as `vnet/4`. `build(size)` makes those of one size. */
+/**
+ * Returns candidates for each of `sizes`, named as `vnet/4`. `build(size)` makes those of one size.
+ */
 function scaled(sizes, build) {
   return Object.fromEntries(
     sizes.flatMap(size =>
@@ -121,7 +132,7 @@ function scaled(sizes, build) {
   )
 }
 
-/** So many cables in one process. */
+/** `size` cables in one process. */
 export function cables(asked = {}) {
   return scaled([1, 2, 4, 8], pairs =>
     Object.fromEntries([
@@ -133,7 +144,7 @@ export function cables(asked = {}) {
   )
 }
 
-/** One cable of so many queues; C has a thread for each. */
+/** One cable with `size` queues. The C program has a thread for each. */
 export function queues(asked = {}) {
   return scaled([1, 2, 4], n => {
     const queued = ['--txqs', String(n), '--rxqs', String(n)]
@@ -145,7 +156,7 @@ export function queues(asked = {}) {
   })
 }
 
-/** What answers programs: their echoes on a Unix socket, and their private ioctls under supervision. */
+/** The peers of programs: for echoes on a Unix socket, and for private ioctls under supervision. */
 export function control(more = {}) {
   const exec = () => [process.execPath, `${root}dist/vnet.js`, 'exec', '--']
   const server = {
@@ -162,13 +173,15 @@ export function control(more = {}) {
   }
 }
 
-/** Behind the gateway and before the pool for DHCP, and behind that (docs/lan.md). */
+/** The addresses between the gateway and the DHCP pool, and those after the pool (docs/lan.md). */
 const hostsOf = n => [
   ['198.18.0.2', Math.min(n, 98)],
   ['198.18.0.200', Math.max(n - 98, 0)],
 ]
 
-/** A segment of so many hosts: what one with a single host takes is not theirs. */
+/**
+ * A segment with many hosts, and one with a single host. The difference is the cost of the hosts.
+ */
 export function lan(asked = {}) {
   return scaled([1, 10_000], n => {
     const options = ['--negotiation', '0', '--network', '198.18.0.0/16', '--hosts', String(n)]
@@ -180,7 +193,7 @@ export function lan(asked = {}) {
   })
 }
 
-/** Two cables in one process, one of them flooded; with offloads, as everybody has them. */
+/** Two cables in one process, one of them flooded. All candidates have offloads on. */
 export function neighbour(asked = {}) {
   const two = Object.entries({
     veth: {},

@@ -1,8 +1,9 @@
 /**
- * The cases: which candidates, on what network, measured by what. `metrics` are measured unless others are asked for, `more`
- * only when asked for by name. `flows` says what the traffic is: one flow on each pair of interfaces, or so many on one.
- * `spread` lets candidate and traffic use every CPU, as threads need; else each has one of its own. `asks`: the candidate is
- * asked by programs, and there are no flows. `against`: what the ratios refer to, if not to C.
+ * The cases: their candidates, networks and metrics. `metrics` are measured by default, `more` only
+ * if selected by name. `flows` is the number of flows on one pair of interfaces; by default each
+ * pair has one flow. `spread` lets candidate and traffic use every CPU, as threads need; otherwise
+ * each has one CPU of its own. `asks`: programs send requests to the candidate, and there are no
+ * flows. `against`: what the ratios refer to, if not to C.
  */
 import * as candidates from './candidates.mjs'
 import { METRICS } from './metrics.mjs'
@@ -12,7 +13,7 @@ const of = (...steps) => Object.keys(METRICS).filter(metric => steps.includes(ME
 const ends = of('start', 'idle', 'end')
 const one = [...of('tcp', 'tcp4', 'bidir', 'gso', 'udp', 'udp1472', 'rtt1', 'rtt'), ...ends]
 
-/** `asked` are variants of vnet: see candidates.mjs. */
+/** `asked` are the variants of vnet, see candidates.mjs. */
 export function cases(asked = {}) {
   return {
     cable: { title: 'cable: two namespaces joined', candidates: candidates.cable(asked), metrics: one, more: [] },
@@ -84,7 +85,7 @@ export function cases(asked = {}) {
   }
 }
 
-/** Names as `--candidates` takes them. */
+/** Returns the name of a candidate for `--candidates`. */
 export function baseName(name, candidate) {
   return candidate.base ?? name
 }

@@ -1,9 +1,12 @@
-/** From a report to charts: one picture for each case and group of metrics, as `cable-throughput`, and one of what is in memory. */
+/**
+ * Draws the charts of a report: one for each case and group of metrics, such as `cable-throughput`,
+ * and one for the figures in memory.
+ */
 import { METRICS } from './metrics.mjs'
 import { C, short } from './report.mjs'
 import { barCharts } from './svg.mjs'
 
-/** What is drawn. Losses, and counts that must be zero, are numbers in the table only. */
+/** The groups that have a chart. Losses, and counts that must be zero, appear in the table only. */
 const GROUPS = ['throughput', 'frames', 'cpu', 'latency', 'program']
 
 /**
@@ -35,7 +38,7 @@ function caption({ title, kase, rounds, seconds }) {
   return `${title ?? kase}; median of ${rounds} x ${seconds} s, line: least to greatest`
 }
 
-/** No panel when nobody has that figure. */
+/** Returns no panel if no candidate has the figure. */
 function panel({ summary, ours = [], against = C }, metric) {
   const { title, unit, better } = METRICS[metric]
   const bars = Object.entries(summary)

@@ -1,15 +1,16 @@
 /**
- * Two reports of the bench side by side. A figure is slower, or faster, beyond the spread when every sample of one run is worse
- * than every sample of the other. Only vnet's own count as slower; when veth or C got slower, it was the machine, and is said.
+ * Compares two reports. A figure is slower, beyond the spread, if every sample is worse than every
+ * sample of the earlier run; likewise for faster. Only figures of vnet count as slower. If veth or
+ * C got slower, the machine did, and the comparison reports it.
  */
 import { METRICS } from './metrics.mjs'
 
-/** Measured in memory: all of it is vnet's own. */
+/** The figures in memory, all of which are figures of vnet. */
 const PER_SECOND = { better: 'higher', unit: 'a second' }
 
 /**
- * @returns `{ worse, elsewhere, better, compared, incomparable, differences }`: lists of `{ where, name, unit, before, after }`, two
- * counts, and in words where the machines are not the same.
+ * @returns `{ worse, elsewhere, better, compared, incomparable, differences }`: lists of `{ where,
+ * name, unit, before, after }`, two counts, and the differences between the machines as text.
  */
 export function compare(before, after) {
   const result = { worse: [], elsewhere: [], better: [], compared: 0, incomparable: 0 }
@@ -29,7 +30,7 @@ export function compare(before, after) {
   return { ...result, differences: differences(before.environment ?? {}, after.environment ?? {}) }
 }
 
-/** Every figure of a report, flat. */
+/** Returns every figure of a report in one list. */
 function figures({ cases = [], memory }) {
   const ofCases = cases.flatMap(({ kase, summary, ours = [] }) =>
     Object.entries(summary).flatMap(([candidate, row]) =>
@@ -47,7 +48,10 @@ function figures({ cases = [], memory }) {
   return [...ofCases, ...ofMemory]
 }
 
-/** -1 when all of `after` is worse than all of `before`, 1 when all of it is better, 0 when they overlap. */
+/**
+ * Returns -1 if all of `after` is worse than all of `before`, 1 if all of it is better, 0 if they
+ * overlap.
+ */
 function direction(before, after, better) {
   const sign = better === 'higher' ? 1 : -1
   if (after.min > before.max) return sign

@@ -1,6 +1,6 @@
 /**
- * CPU time from /proc, and on which CPUs a process may run. Times are seconds; what other processes used during a
- * measurement tells whether it can be believed.
+ * CPU time from /proc, in seconds, and the CPUs that a process may run on. The CPU time of other
+ * processes during a measurement shows whether the measurement is reliable.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { run } from './processes.mjs'
@@ -9,7 +9,7 @@ import { run } from './processes.mjs'
 const TICKS = 100
 const PF_KTHREAD = 0x200000
 
-/** The CPUs this process may use, ascending. */
+/** Returns the CPUs that this process may use, ascending. */
 export function allowedCpus() {
   const [, list] = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))
   return list.split(',').flatMap(range => {
@@ -23,7 +23,7 @@ export function pin(pid, cpus) {
   for (const member of family(pid, processTable())) run('taskset', '-a', '-c', '-p', cpus.join(','), String(member))
 }
 
-/** Peak resident memory of a process and its descendants, in MiB. */
+/** Returns the peak resident memory of a process and its descendants, in MiB. */
 export function peakRss(pid) {
   let kib = 0
   for (const member of family(pid, processTable())) {
@@ -32,7 +32,10 @@ export function peakRss(pid) {
   return kib / 1024
 }
 
-/** Starts counting; the function returned gives what was used since then, the candidate being `pid` (or nobody). */
+/**
+ * Starts counting. Returns a function that returns the CPU time used since then. `pid` is the
+ * candidate, if any.
+ */
 export function countCpu(pid) {
   const before = snapshot(pid)
   return () => {
@@ -52,13 +55,16 @@ function snapshot(pid) {
   const ours = family(process.pid, table)
   let candidate = 0
   for (const member of pid === undefined ? [] : family(pid, table)) candidate += onCpu(member) ?? table.get(member).own
-  // Kernel threads work for the traffic: only programs are strangers.
+  // Kernel threads carry the traffic, so only programs are foreign.
   const foreign = new Map([...table].filter(([other, entry]) => !ours.has(other) && !entry.kernel))
   const stolen = Number(readFileSync('/proc/stat', 'utf8').split('\n', 1)[0].trim().split(/\s+/)[8]) / TICKS
   return { candidate, foreign, stolen, time: performance.now() / 1000 }
 }
 
-/** What the threads of a process ran so far, to the nanosecond; undefined where the kernel does not keep it, or it ended. */
+/**
+ * Returns the CPU time of the threads of a process so far, with a resolution of 1 ns; undefined if
+ * the kernel does not keep it or the process has ended.
+ */
 function onCpu(pid) {
   try {
     let ns = 0
@@ -72,8 +78,9 @@ function onCpu(pid) {
 }
 
 /**
- * What strangers used in between. A process that came and went is seen in its parent's count of its children; one whose
- * parent never asked disappears from the total, so the growth of those still there is the least it can be.
+ * Returns the CPU time that foreign programs used in between. A process that started and ended
+ * appears in its parent's total for children. If its parent never waited for it, its time is lost
+ * from the total, so the growth of the running processes is the lower bound.
  */
 function foreignUse(before, after) {
   let total = 0
@@ -94,9 +101,10 @@ function processTable() {
     try {
       stat = readFileSync(`/proc/${name}/stat`, 'utf8')
     } catch {
-      continue // it ended meanwhile
+      continue // it has ended
     }
-    // proc(5): after the name in parentheses come state, ppid, ... flags, ... utime, stime, cutime, cstime
+    // proc(5): after the name in parentheses come state, ppid, ... flags, ... utime, stime, cutime,
+    // cstime
     const field = stat
       .slice(stat.lastIndexOf(')') + 2)
       .split(' ')
@@ -111,7 +119,7 @@ function processTable() {
   return table
 }
 
-/** A process that is in the table, and all its descendants. */
+/** Returns a process in the table and all its descendants. */
 function family(root, table) {
   const members = new Set(table.has(root) ? [root] : [])
   for (let size = -1; size !== members.size; ) {

@@ -1,4 +1,4 @@
-/** What the bench needs, and where it ran. */
+/** The requirements of the benchmark, and the description of the machine. */
 import { accessSync, constants } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -16,7 +16,7 @@ const TOOLS = {
   setpriv: 'util-linux',
 }
 
-/** What stops the bench before it begins, or undefined. `needsRoot`: it is to make network namespaces. */
+/** Returns why the benchmark cannot run, or undefined. `needsRoot`: it makes network namespaces. */
 export function obstacle(needsRoot) {
   const isThere = file => {
     try {
@@ -28,7 +28,7 @@ export function obstacle(needsRoot) {
   }
   const directories = (process.env.PATH ?? '').split(path.delimiter)
   const missing = Object.keys(TOOLS).filter(tool => !directories.some(directory => isThere(path.join(directory, tool))))
-  if (needsRoot && process.getuid() !== 0) return 'the bench makes network namespaces: run it as root'
+  if (needsRoot && process.getuid() !== 0) return 'the benchmark makes network namespaces: run it as root'
   if (missing.length === 0) return undefined
   const packages = new Set(missing.map(tool => TOOLS[tool]))
   return `missing: ${missing.join(', ')}; install with: apt-get install ${[...packages].join(' ')}`

@@ -1,6 +1,7 @@
 /**
- * 4 MiB of noise there and back over TCP, compared: `integrity.mjs serve PORT`, `integrity.mjs compare ADDRESS PORT`.
- * The server sends back the hash of what it got, then the octets, so that either direction's fault shows.
+ * Sends 4 MiB of random bytes over TCP and back, and compares: `integrity.mjs serve PORT`,
+ * `integrity.mjs compare ADDRESS PORT`. The server returns the hash of what it received, then the
+ * bytes, so that an error in either direction is found.
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { connect, createServer } from 'node:net'
@@ -32,7 +33,7 @@ async function compare(address, port) {
   const there = back.subarray(0, 32).equals(hash(noise))
   if (there && back.subarray(32).equals(noise)) return
   const where = there ? 'on the way back' : 'on the way there'
-  console.error(`${SIZE} octets were changed ${where} (${back.length - 32} came back)`)
+  console.error(`${SIZE} bytes were changed ${where} (${back.length - 32} came back)`)
   process.exitCode = 1
 }
 

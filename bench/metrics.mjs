@@ -1,6 +1,7 @@
 /**
- * What can be measured: by which step (steps.mjs), in which unit, which way is better, and the chart it belongs to. The order
- * is that of the tables. A step gives all of its metrics at once, so asking for one or for all of them takes the same time.
+ * The metrics: the step that measures each (steps.mjs), its unit, which direction is better, and
+ * its chart. The order is that of the tables. A step measures all of its metrics at once, so one of
+ * them takes as long as all.
  */
 
 const higher = (step, group, unit, title) => ({ step, group, unit, better: 'higher', title })
@@ -8,7 +9,7 @@ const lower = (step, group, unit, title) => ({ step, group, unit, better: 'lower
 /** Describes a measurement; no value of it is better than another. */
 const neither = (step, unit, title) => ({ step, group: 'circumstances', unit, title })
 
-/** p50 and the tail of a round trip, by one step, and what of it may be the collector's. */
+/** p50 and the tail of a round trip, and the garbage collections during it. */
 function roundTrip(step, title) {
   return Object.fromEntries([
     ...['p50', 'p99', 'p99.9', 'max'].map(part => [
@@ -21,7 +22,7 @@ function roundTrip(step, title) {
   ])
 }
 
-/** Of a question and its answer. */
+/** p50 and p99 of the time from a request to its reply. */
 function answerTime(step, title) {
   return Object.fromEntries(
     ['p50', 'p99'].map(part => [`${step}_${part}`, lower(step, 'latency', 'us', `${title}, ${part}`)]),

@@ -1,4 +1,4 @@
-/** The command line of the bench. Anything wrong with it is a UsageError of one line. */
+/** The command line of the benchmark. A mistake in it is a UsageError of one line. */
 import { parseArgs } from 'node:util'
 import { baseName, cases } from './cases.mjs'
 import { METRICS } from './metrics.mjs'
@@ -13,7 +13,7 @@ const namesIn = table => [
   ),
 ]
 
-/** What `--publish` stands for: the figures of the documents, measured, kept and drawn. */
+/** The options that `--publish` stands for: measure the published figures, save and draw them. */
 const PUBLISH = {
   rounds: '5',
   secs: '1',
@@ -24,26 +24,26 @@ const PUBLISH = {
 
 export const HELP = `Usage: npm run bench -- [OPTIONS]
 
-Compares kernel veth, the C baseline, npm packages and vnet in one run, in network namespaces of its own, then what vnet
-does in memory.
+Compares kernel veth, the C baseline, npm packages and vnet in one run, in network namespaces of its own, then
+measures vnet in memory.
 
 What to measure:
   --only PART,...         ${PARTS.join(', ')};
-                          may be repeated (default: all)
+                          repeatable (default: all)
   --candidates NAME,...   ${namesIn(cases()).join(', ')}
-  --variant NAME=OPTIONS  one more candidate: vnet with these options, 'busy=--busy-poll 50us'; may be repeated
+  --variant NAME=OPTIONS  add a candidate: vnet with these options, as 'busy=--busy-poll 50us'; repeatable
   --metrics NAME,...      ${Object.keys(METRICS).join(', ')}
-                          (default: what each part has; see bench/README.md)
-  --rounds N              rounds, 1 to 100 (default 3)
-  --secs S                seconds a measurement, 0.5 to 3 (default 1)
+                          (default: depends on the part, see bench/README.md)
+  --rounds N              number of rounds, 1 to 100 (default 3)
+  --secs S                seconds per measurement, 0.5 to 3 (default 1)
 
 What to do with it:
-  --json FILE             every sample, and the medians, as JSON; - is standard output (the table then goes to stderr)
-  --compare FILE          what got slower than in FILE, an earlier --json, beyond the spread; exit code 1 if anything did
-  --charts DIRECTORY      charts, as SVG
-  --from FILE             takes an earlier --json in place of a measurement
-  --targets FILE          writes what is to be reached, and what was, between the marks for it in a Markdown file
-  --publish               all of it for the documents: --rounds ${PUBLISH.rounds} --secs ${PUBLISH.secs} --json ${PUBLISH.json} --charts ${PUBLISH.charts}
+  --json FILE             write every sample and the medians as JSON; - is standard output (the table then goes to stderr)
+  --compare FILE          print what got slower than in FILE, an earlier --json, beyond the spread; exit 1 if anything did
+  --charts DIRECTORY      draw charts as SVG
+  --from FILE             use an earlier --json in place of a measurement
+  --targets FILE          write the table of targets and results between its marks in a Markdown file
+  --publish               update the documents: --rounds ${PUBLISH.rounds} --secs ${PUBLISH.secs} --json ${PUBLISH.json} --charts ${PUBLISH.charts}
                           --targets ${PUBLISH.targets}
   --help
 `
@@ -71,8 +71,9 @@ const OPTIONS = {
 const MEASURING = ['only', 'candidates', 'variant', 'metrics', 'rounds', 'secs', 'publish']
 
 /**
- * Returns `{ help }` or `{ parts, cases, memory, rounds, seconds, json, compare, charts, targets, from }`. `cases` are those of cases.mjs
- * that are to be run, by name, each with the candidates and metrics asked for.
+ * Returns `{ help }` or `{ parts, cases, memory, rounds, seconds, json, compare, charts, targets,
+ * from }`. `cases` are the selected cases of cases.mjs, by name, each with the selected candidates
+ * and metrics.
  */
 export function parseOptions(argv) {
   const given = parse(argv)
@@ -80,10 +81,10 @@ export function parseOptions(argv) {
   const { json, compare, charts, from, targets, publish } = given
   const common = { json, compare, charts, from, targets }
   for (const [option, file] of Object.entries(common))
-    if (file === '') throw new UsageError(`--${option}: of what file?`)
+    if (file === '') throw new UsageError(`--${option}: the file name is empty`)
   if (from !== undefined) {
     const odd = MEASURING.find(option => given[option] !== undefined && given[option] !== false)
-    if (odd !== undefined) throw new UsageError(`--from measures nothing: --${odd} has no meaning with it`)
+    if (odd !== undefined) throw new UsageError(`--from measures nothing: --${odd} cannot be used with it`)
     return common
   }
   const values = publish ? { ...PUBLISH, ...given } : { rounds: '3', secs: '1', ...given }
@@ -102,7 +103,7 @@ export function parseOptions(argv) {
   }
 }
 
-/** The cases of `parts`, cut down to the candidates and metrics asked for. */
+/** Returns the cases of `parts` with the selected candidates and metrics only. */
 function selected(parts, { variant = [], candidates, metrics }) {
   const asked = Object.fromEntries(variant.map(parseVariant))
   const table = cases(asked)
@@ -119,20 +120,20 @@ function selected(parts, { variant = [], candidates, metrics }) {
       chosen[part] = { ...kase, candidates: Object.fromEntries(those), metrics: theirs }
   }
   if (Object.keys(chosen).length === 0 && !parts.includes('memory')) {
-    throw new UsageError(`nothing of --candidates ${names} and --metrics ${wanted ?? '(usual)'} is in ${parts}`)
+    throw new UsageError(`no part of ${parts} has --candidates ${names} and --metrics ${wanted ?? '(default)'}`)
   }
   return chosen
 }
 
-/** `busy=--busy-poll 50us`: a name of its own, and words for vnet's command line. */
+/** Parses `busy=--busy-poll 50us`: a new name, and options of vnet. */
 function parseVariant(text) {
   const [, name, words] = /^([a-z][a-z0-9-]*)=(\S.*)$/.exec(text) ?? []
   if (name === undefined) throw new UsageError(`--variant ${text}: not NAME=OPTIONS`)
-  if (namesIn(cases()).includes(name)) throw new UsageError(`--variant ${name}: that candidate is there already`)
+  if (namesIn(cases()).includes(name)) throw new UsageError(`--variant ${name}: a candidate of this name exists`)
   return [name, words.trim().split(/\s+/)]
 }
 
-/** What was given; an option that was not is absent. */
+/** Returns the options that were given; others are absent. */
 function parse(args) {
   try {
     return { ...parseArgs({ args, options: OPTIONS }).values }
@@ -141,7 +142,7 @@ function parse(args) {
   }
 }
 
-/** The words asked for, in the order of `known`; all of them when none is. */
+/** Returns the selected words in the order of `known`; all of them by default. */
 function list(values, option, known) {
   if (values === undefined) return known
   const words = values.flatMap(value => value.split(','))

@@ -1,7 +1,8 @@
 /**
- * npm packages that open a TAP, as rivals: each is installed when the bench runs, into build/bench/peers, never as a dependency
- * of this project. Their install scripts are not run; what has an addon is compiled from its own sources. A package that
- * cannot be had, compiled or opened is left out, with one line that says why.
+ * npm packages that open a TAP, to compare with. Each is installed into build/bench/peers when the
+ * benchmark runs; none is a dependency of this project. Install scripts are not run; addons are
+ * compiled from their sources. A package that cannot be installed, compiled or opened is left out,
+ * and one line reports why.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -11,7 +12,10 @@ import { complaint } from './processes.mjs'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const NODE_GYP = `${root}node_modules/node-gyp/bin/node-gyp.js`
 
-/** `relay` is a program of ours that joins two TAPs by the package's API: `relay PACKAGE NS_A IF_A NS_B IF_B`. */
+/**
+ * `relay` is a program of this benchmark that joins two TAPs through the package's API: `relay
+ * PACKAGE NS_A IF_A NS_B IF_B`.
+ */
 export const PEERS = [
   peer({
     name: 'npm-node-tuntap2-wintun',
@@ -30,12 +34,15 @@ function peer(spec) {
     ...spec,
     directory,
     home,
-    // It opens its TAPs where it is, which must not be the machine's own namespace.
+    // It opens its TAPs in its own namespace, which must not be that of the machine.
     command: ({ a, b }) => ['ip', 'netns', 'exec', a.ns, process.execPath, relay, home, a.ns, a.name, b.ns, b.name],
   }
 }
 
-/** Installs what is not there yet. Throws one line when that cannot be done. `processes` are those of the run. */
+/**
+ * Installs the packages that are missing. Throws one line if that fails. `processes` are those of
+ * the run.
+ */
 export async function install({ package: name, version, directory, home, addon }, processes) {
   if (installedVersion(home) !== version) {
     mkdirSync(directory, { recursive: true })
@@ -53,7 +60,7 @@ async function attempt(processes, what, argv, seconds) {
   try {
     await processes.start(argv).output(seconds)
   } catch (error) {
-    // Without the command line, which is longer than what went wrong.
+    // Without the command line, which is longer than the error.
     throw new Error(`${what} ${complaint(error.message.slice(argv.join(' ').length + 1))}`)
   }
 }

@@ -1,13 +1,13 @@
 /**
- * The programs a run starts. Each is waited for with a limit, is ended by its own pid, and dies with this process
- * whatever happens to it (prctl(2) PR_SET_PDEATHSIG, set by setpriv, survives exec).
+ * The programs that a run starts. Each wait has a time limit. Each program is ended by its own pid,
+ * and dies with this process (setpriv sets PR_SET_PDEATHSIG of prctl(2), which survives exec).
  */
 import { execFileSync, spawn } from 'node:child_process'
 
-/** What a command may take on a busy machine, a compiler too. */
+/** The time limit of a command, which may be a compiler on a busy machine. */
 const RUN_MS = 60_000
 
-/** Runs a short command to its end and returns what it printed. Throws one line when it fails. */
+/** Runs a short command to its end and returns its output. Throws one line if it fails. */
 export function run(...argv) {
   try {
     return execFileSync(argv[0], argv.slice(1), {
@@ -20,13 +20,18 @@ export function run(...argv) {
   }
 }
 
-/** The line of a program's output that says what is wrong, cut to a readable length: an Error's, or npm's, or else the last. */
+/**
+ * Returns the line of a program's output that describes the failure, cut to a readable length: that
+ * of an Error or of npm, otherwise the last.
+ */
 export function complaint(text) {
   const lines = text.trim().split('\n')
   return (lines.find(line => /^(npm error )?(\w*Error|\d{3})\b/.test(line)) ?? lines.at(-1)).slice(0, 300)
 }
 
-/** Every process started here; `close()` is synchronous, so that it can run while the program exits. */
+/**
+ * The processes started here. `close()` is synchronous, so that it can run while the program exits.
+ */
 export class Processes {
   #running = new Set()
 
@@ -71,7 +76,7 @@ class Child {
     return this.#process.pid
   }
 
-  /** What it has printed so far. */
+  /** Its output so far. */
   get stdout() {
     return this.#stdout
   }
@@ -89,7 +94,9 @@ class Child {
     await this.#until(() => pattern.test(this.#stdout), seconds, `did not print ${pattern.source}`)
   }
 
-  /** Waits for its end and returns its standard output; throws when it fails, or does not end in time. */
+  /**
+   * Waits for its end and returns its standard output. Throws if it fails or does not end in time.
+   */
   async output(seconds) {
     try {
       await this.#until(() => this.ended, seconds, `did not end within ${seconds} s`)
@@ -100,7 +107,7 @@ class Child {
     return this.#stdout
   }
 
-  /** Ends it: SIGTERM, and SIGKILL when that was not enough. */
+  /** Ends it: SIGTERM, then SIGKILL if that is not enough. */
   async stop() {
     for (const signal of ['SIGTERM', 'SIGKILL']) {
       if (this.ended) return

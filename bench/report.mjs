@@ -1,17 +1,17 @@
-/** What was measured, as tables of text. */
+/** The tables of a report, as text. */
 import { METRICS } from './metrics.mjs'
 import { QUIET } from './sample.mjs'
 
 const STOLEN = 0.05
-/** What ratios refer to where a case says nothing else. */
+/** What ratios refer to, unless a case sets something else. */
 export const C = { short: 'C', what: 'the C baseline with the same features' }
 
-/** A number for people: four digits that count. */
+/** Returns a number with four significant digits. */
 export function short(value, digits = 4) {
   return Math.abs(value) >= 10 ** digits ? value.toFixed(0) : String(Number(value.toPrecision(digits)))
 }
 
-/** The table of one case, as run.mjs returns it. */
+/** Returns the table of one case, as run.mjs returns the case. */
 export function caseTable({ kase, title = kase, rounds, seconds, metrics, samples, summary, failures, ...rest }) {
   const { leftOut = [], furtherDevice = {}, against = C } = rest
   const names = Object.keys(samples)
@@ -39,7 +39,7 @@ export function caseTable({ kase, title = kase, rounds, seconds, metrics, sample
   return lines.join('\n').trimEnd()
 }
 
-/** The table of what was measured in memory, as memory/main.mjs prints it. */
+/** Returns the table of the figures in memory, as memory/main.mjs prints them. */
 export function memoryTable({ results, failures }) {
   const width = Math.max(0, ...results.map(({ title }) => title.length))
   const lines = ['In memory, no kernel, one core: million a second, median [min - max], and ns each']
@@ -53,7 +53,7 @@ export function memoryTable({ results, failures }) {
   return [...lines, ...failures.map(failure => `FAILED ${failure}`)].join('\n')
 }
 
-/** What compare.mjs found, one line a figure. */
+/** Returns the result of compare.mjs, one line per figure. */
 export function comparison({ worse, elsewhere, better, compared, incomparable, differences }) {
   const line = ({ where, name, unit, before, after }) =>
     `${where} ${name}: ${short(before.median)} [${short(before.min, 3)} - ${short(before.max, 3)}] before, ` +

@@ -1,4 +1,4 @@
-/** Runs one case, candidates interleaved round by round, or what is measured in memory. */
+/** Runs one case, with candidates interleaved round by round, or the figures in memory. */
 import { fileURLToPath } from 'node:url'
 import { allowedCpus } from './cpu.mjs'
 import { install } from './peers.mjs'
@@ -9,8 +9,9 @@ import { furtherDevices, spread, summarise } from './summary.mjs'
 const MEMORY = fileURLToPath(new URL('memory/main.mjs', import.meta.url))
 
 /**
- * A case as cases.mjs has it, `rounds` times. Each round begins with another candidate. An npm package that cannot be had, or
- * fails, is left out from then on; any other failure is told and the run goes on.
+ * Runs a case of cases.mjs `rounds` times. Each round begins with another candidate. An npm package
+ * that cannot be installed or fails is left out from then on. Any other failure is reported, and
+ * the run continues.
  */
 export async function runCase(name, kase, { rounds, seconds }, lab) {
   const { title, candidates, metrics, against } = kase
@@ -58,7 +59,10 @@ export async function runCase(name, kase, { rounds, seconds }, lab) {
   }
 }
 
-/** Each figure in a process of its own, on one CPU, round by round; a quarter of `seconds` each. */
+/**
+ * Measures each figure in memory in a process of its own, on one CPU, round by round, for a quarter
+ * of `seconds`.
+ */
 export async function runMemory({ rounds, seconds }, { processes }) {
   const cpu = ['taskset', '-c', String(allowedCpus().at(-1))]
   const start = (...args) => processes.start([process.execPath, MEMORY, ...args.map(String)], cpu)

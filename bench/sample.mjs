@@ -1,21 +1,23 @@
 /**
- * One sample: a candidate started in fresh namespaces, checked, warmed up and measured. A step is repeated while other
- * programs keep the machine busy, and the quietest try counts; what could not be had quietly is reported with it.
+ * One sample: a candidate started in fresh namespaces, checked, warmed up and measured. A step is
+ * repeated while other programs keep the machine busy, and the quietest try counts. The report
+ * shows how quiet it was.
  */
 import { allowedCpus, peakRss, pin } from './cpu.mjs'
 import { stepsOf } from './metrics.mjs'
 import { compareOctets, STEPS, warmUp } from './steps.mjs'
 import { Topology } from './topology.mjs'
 
-/** More than this many cores used by other programs, and a step is repeated, at most RETRIES times. */
+/** If other programs use more cores than this, a step is repeated, at most RETRIES times. */
 export const QUIET = 0.1
 const RETRIES = 2
 const FIRST_PORT = 5201
 const SHAPES = { snull: 'snull', loop: 'loop', control: 'snull', lan: 'lan', strangers: 'strangers' }
 
 /**
- * Measures the steps that `metrics` needs, `seconds` each, and returns the values by metric, with `foreign_cores`,
- * `stolen_cores` and `retries`. Throws one line when the candidate fails or alters a single octet.
+ * Measures the steps that `metrics` needs, `seconds` each, and returns the values by metric, with
+ * `foreign_cores`, `stolen_cores` and `retries`. Throws one line if the candidate fails or alters a
+ * byte.
  */
 export async function sample({ kase, name, candidate, tag, metrics, seconds, processes, topologies }) {
   const net = new Topology(SHAPES[name] ?? 'cable', tag, candidate.pairs)
@@ -79,7 +81,7 @@ async function measureSteps(bench, metrics, row) {
   row.csum_errors = net.counters('InCsumErrors', 'InHdrErrors')
 }
 
-/** Takes a step until a try was quiet enough, and returns the quietest. */
+/** Repeats a step until a try is quiet enough, and returns the quietest. */
 async function quietest(bench, { measure, place }) {
   const cpus = allowedCpus()
   const [traffic, candidate, flooder] = bench.spread ? [cpus, cpus] : place(cpus)

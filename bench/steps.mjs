@@ -1,8 +1,10 @@
 /**
- * The steps of a sample. Each takes a bench, `{ net, child, ours, processes, seconds, traffic, flows, ports }`, and gives its metrics
- * and what CPU was used meanwhile; `child` is the candidate (nobody for veth), `ours` when it is vnet, `exec` and `hosts` as candidates.mjs has them, `traffic` the CPUs of the measuring programs, `flows`
- * the pairs that a flood goes over, one flow each. TCP has one connection on each pair. Every server has a port that none had
- * before (`ports.next`): what is still under way when one ends must not reach another.
+ * The steps of a sample. Each takes a bench, `{ net, child, ours, processes, seconds, traffic,
+ * flows, ports }`, and returns its metrics and the CPU time used during it. `child` is the
+ * candidate (undefined for veth), `ours` is true if it is vnet, `exec` and `hosts` are those of
+ * candidates.mjs, `traffic` are the CPUs of the measuring programs, `flows` the pairs of a flood,
+ * one flow each. TCP has one connection on each pair. Every server has a new port (`ports.next`),
+ * so that frames still under way when one ends do not reach the next.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -10,36 +12,43 @@ import { BUILD, vnetProgram } from './candidates.mjs'
 import { countCpu } from './cpu.mjs'
 import { inNamespace } from './topology.mjs'
 
-/** No measuring program lives longer than its measurement and this many seconds. */
+/** Seconds that a measuring program may run beyond its measurement. */
 const GRACE = 3
 const INTEGRITY = fileURLToPath(new URL('integrity.mjs', import.meta.url))
-/** Payloads: a 64-byte frame with its FCS, and what fills an MTU of 1500. */
+/** Payloads of a 64-byte frame with its FCS, and of a full MTU of 1500. */
 const [SMALL, FULL] = [18, 1472]
 /** Full datagrams of one UDP_SEGMENT send: as many as fit 64 KiB. */
 const SEGMENTS = 44
-/** A supervisor first asks every vnet of the machine which interfaces it has, and one may not answer. */
+/**
+ * A supervisor first requests the interfaces of every vnet on the machine, and one may not reply.
+ */
 const LOOKING = 10
-/** What the kernel says to a private ioctl on `lo`. */
+/** The errno of the kernel for a private ioctl on `lo`. */
 const EOPNOTSUPP = 95
-/** Seconds that iperf3 may take to end when the candidate has stalled. */
+/** Seconds that iperf3 may take to end if the candidate stalls. */
 const STALLED = 10
 /** Runs a program at real-time priority. */
 const FIRST = ['chrt', '-f', '1']
 const echo = ({ net, asked }) => [`${BUILD}/ask`, 'echo', asked(net)]
 
-/** A stranger floods for five times as long as a measurement takes otherwise: TCP, then pings. */
+/** A stranger floods for five times the usual time of a measurement: TCP, then pings. */
 const [TCP_PART, PING_PART] = [3, 2]
 /** Microseconds from one ping to the next. */
 const PING_EVERY = 1000
 
-/** One CPU for the traffic and one for the candidate; all on one; wherever the scheduler likes. */
+/** One CPU for the traffic and one for the candidate; one CPU for all; no pinning. */
 const apart = cpus => [cpus.slice(0, 1), cpus.slice(-1)]
 const together = cpus => [cpus.slice(0, 1), cpus.slice(0, 1)]
 const anywhere = cpus => [cpus, cpus]
-/** The stranger has a CPU of its own where there are three, and otherwise that of the traffic. */
+/**
+ * The stranger has a CPU of its own if there are three, otherwise it shares that of the traffic.
+ */
 const withStranger = cpus => [...apart(cpus), cpus.length > 2 ? cpus.slice(1, 2) : cpus.slice(0, 1)]
 
-/** In this order: what needs a warm candidate comes after what warms it. `place(cpus)`: of the traffic, of the candidate, of who floods it. */
+/**
+ * The order matters: steps that need a warm candidate come after those that warm it. `place(cpus)`
+ * returns the CPUs of the traffic, the candidate and the flood.
+ */
 export const STEPS = {
   tcp: { place: apart, measure: bench => tcp(bench, ['tcp', 'cpu_gb'], []) },
   tcp4: { place: apart, measure: bench => tcp(bench, ['tcp4', 'cpu_gb4'], ['-P', '4']) },
@@ -60,7 +69,7 @@ export const STEPS = {
   idle: { place: anywhere, measure: idle },
 }
 
-/** 4 MiB of noise there and back over every pair; throws one line when an octet was changed. */
+/** Sends 4 MiB of random bytes over every pair and back. Throws one line if a byte was changed. */
 export async function compareOctets(bench) {
   for (const pair of bench.net.pairs) {
     const port = bench.ports.next++
@@ -70,7 +79,7 @@ export async function compareOctets(bench) {
   }
 }
 
-/** Warms the candidate's code up. */
+/** Runs the candidate until its code is compiled. */
 export function warmUp(bench) {
   return flood({ ...bench, seconds: 0.25 }, SMALL)
 }
@@ -118,7 +127,10 @@ function perMillion({ child }, metric, use, frames) {
   return child === undefined || frames === 0 ? {} : { [metric]: use.candidate / (frames / 1e6) }
 }
 
-/** Floods every flow at once with datagrams of `size` octets, sent `segments` at a time; sums of what was received. */
+/**
+ * Floods all flows at once with datagrams of `size` bytes, sent `segments` at a time. Returns the
+ * sums of what was received.
+ */
 async function flood(bench, size, segments = 1) {
   const flows = bench.flows.map(pair => ({ pair, port: bench.ports.next++ }))
   const limit = bench.seconds + GRACE
@@ -157,14 +169,14 @@ async function roundTrip(bench, name, { pair = bench.net.pairs[0], priority = []
   })
 }
 
-/** How long, in us, each collection took that is in a text of `node --trace-gc`. */
+/** Returns the time in us of each garbage collection in the output of `node --trace-gc`. */
 export function collections(text) {
   return [...text.matchAll(/ ms: \w[^\n]* MB, ([\d.]+) \/ /g)].map(([, ms]) => ms * 1000)
 }
 
 /**
- * The second cable's round trips while the first is flooded. They have priority over the flood's own programs, with which
- * they share a CPU: what is left to wait for is the candidate.
+ * Measures round trips of the second cable while the first is flooded. They have priority over the
+ * programs of the flood, with which they share a CPU, so they wait for the candidate alone.
  */
 async function besideFlood(bench) {
   const [flooded, quiet] = bench.net.pairs
@@ -177,7 +189,7 @@ async function besideFlood(bench) {
 }
 
 /**
- * TCP, then pings, then `vnet list`, all while a stranger floods the candidate or the other
+ * Measures TCP, then pings, then `vnet list`, while a stranger floods the candidate or the other
  * program. The pings have priority over the flood, so they wait for the candidate alone.
  */
 async function besideStranger(bench) {
@@ -206,7 +218,9 @@ async function besideStranger(bench) {
   })
 }
 
-/** A program that asks `name`, run by what answers for its driver; the call is to end with `errno`. */
+/**
+ * Runs a program that calls `name`, supervised by the candidate. The call must end with `errno`.
+ */
 function supervised({ net, exec }, name, errno) {
   return [...exec(net), `${BUILD}/ask`, 'ioctl', name, errno]
 }
@@ -217,14 +231,14 @@ async function answerTime(bench, name, argv) {
   return { row: { [`${name}_p50`]: p50, [`${name}_p99`]: p99 }, use: used() }
 }
 
-/** After a while that is not counted, in which the code gets warm; throws when a host never answers. */
+/** Sweeps first without counting, until the code is warm. Throws if a host never replies. */
 async function sweep(bench) {
   const ask = seconds => [`${BUILD}/sweep`, bench.net.a.name, seconds, ...bench.hosts.flat()]
   await runTraffic(bench, bench.net.a.ns, ask(bench.seconds / 2))
   const used = countCpu(bench.child?.pid)
   const { asked, replies, silent, pps } = lastJson(await runTraffic(bench, bench.net.a.ns, ask(bench.seconds)))
   const use = used()
-  if (silent > 0) throw new Error(`${silent} hosts do not answer`)
+  if (silent > 0) throw new Error(`${silent} hosts do not reply`)
   const row = { sweep: pps / 1e3, sweep_loss: (1 - replies / asked) * 100 }
   return { row: { ...row, ...perMillion(bench, 'cpu_msweep', use, replies) }, use }
 }
@@ -237,7 +251,10 @@ async function idle({ child, seconds }) {
   return { row: child === undefined ? {} : { idle: (use.candidate / use.seconds) * 100 }, use }
 }
 
-/** Starts a traffic program in a namespace, on the CPUs that are the traffic's; `ready` is what it prints when it listens. */
+/**
+ * Starts a traffic program in a namespace, on the CPUs of the traffic. It prints `ready` when it
+ * listens.
+ */
 function startTraffic({ processes, traffic }, ns, argv, ready = /^ready$/m) {
   const child = processes.start(argv.map(String), [...inNamespace(ns), 'taskset', '-c', traffic.join(',')])
   return { child, ready }
@@ -247,7 +264,7 @@ function runTraffic(bench, ns, argv, grace = GRACE) {
   return startTraffic(bench, ns, argv).child.output(bench.seconds + grace)
 }
 
-/** Does something while servers listen, and ends them. */
+/** Calls a function while servers listen, then ends the servers. */
 async function withServers(servers, work) {
   try {
     await all(servers.map(({ child, ready }) => child.printed(ready, GRACE)))
@@ -257,7 +274,7 @@ async function withServers(servers, work) {
   }
 }
 
-/** Waits for all, also when one fails; then throws the first failure. */
+/** Waits for all, even if one fails, then throws the first failure. */
 async function all(promises) {
   const settled = await Promise.allSettled(promises)
   for (const { status, reason } of settled) if (status === 'rejected') throw reason

@@ -13,10 +13,10 @@ import { run } from './processes.mjs'
 import { IDLE, STRANGER } from './topology.mjs'
 
 const CONFIG = fileURLToPath(new URL('strangers.yaml', import.meta.url))
-/** The gateway and the web server of strangers.yaml, and the stranger's own address. */
+/** The addresses of the gateway and the web server of strangers.yaml, and of the stranger. */
 const [GATEWAY, WEB, OWN] = ['198.18.64.1', '198.18.64.2', '198.18.127.254/18']
 const LOOPBACK = '127.0.0.1'
-/** Connections that read the replies, and connections that never do. */
+/** The numbers of connections that read the replies, and of those that never do. */
 const [ASKING, DEAF] = [4, 90]
 
 /** Shell scripts that run a vnet with stderr on a file, or on a pipe that is never read. */

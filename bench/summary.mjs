@@ -5,15 +5,17 @@ export function median(values) {
   return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2
 }
 
-/** `{ n, median, min, max }` of what was measured `n` times. */
+/** Returns `{ n, median, min, max }` of `n` samples. */
 export function spread(values) {
   return { n: values.length, median: median(values), min: Math.min(...values), max: Math.max(...values) }
 }
 
 /**
- * The spread of each metric of each candidate, with the ratios of the medians: `vsC` to the C baseline with the same
- * features, `vsVeth` to kernel veth (of the same size); absent where there is nothing to compare with.
- * @returns {Record<string, Record<string, { n: number, median: number, min: number, max: number, vsC?: number, vsVeth?: number }>>}
+ * Returns the spread of each metric of each candidate, with the ratios of the medians: `vsC` to the
+ * C baseline with the same features, `vsVeth` to kernel veth of the same size. A ratio is absent if
+ * there is nothing to compare with.
+ * @returns {Record<string, Record<string, { n: number, median: number, min: number, max: number,
+ * vsC?: number, vsVeth?: number }>>}
  */
 export function summarise(samples, candidates, metrics) {
   const summary = {}
@@ -37,8 +39,9 @@ export function summarise(samples, candidates, metrics) {
 }
 
 /**
- * MiB of peak memory for each device more, two a cable, by candidate: from the fewest cables to the most. Only of candidates
- * that were measured with several numbers of them.
+ * Returns the peak memory of each further device in MiB, by candidate, from the fewest cables to
+ * the most; a cable has two devices. Only candidates measured with several numbers of cables are
+ * listed.
  */
 export function furtherDevices(summary, candidates) {
   const byBase = new Map()

@@ -1,13 +1,14 @@
 /**
- * Bar charts as SVG, drawn with nothing but text: panels one below the other, a bar for each candidate as long as its median, a
- * whisker from least to greatest. Numbers are written out, since a bar beside one seventy times as long is not seen.
+ * Bar charts as SVG text: panels one below the other, a bar for each candidate as long as its
+ * median, a whisker from minimum to maximum. Numbers are written out, because a bar beside one
+ * seventy times as long is invisible.
  */
 
 const BARS = 400
 const VALUES = 150
-/** What the longest heading needs. */
+/** Pixels that the longest heading needs. */
 const LEAST = 740
-/** Pixels of a character, on average; nothing here can ask a font. */
+/** Average width of a character in pixels; font metrics are not available here. */
 const CHARACTER = 6.5
 const ROW = 20
 const HEAD = 34
@@ -20,7 +21,8 @@ const STYLE = `text{font:12px system-ui,sans-serif;fill:#222}.title{font-weight:
 /**
  * @param {string} title of the whole picture
  * @param {string} place where it was measured
- * @param {{ title: string, note: string, bars: { label: string, value: string, median: number, min: number, max: number, ours: boolean }[] }[]} panels
+ * @param {{ title: string, note: string, bars: { label: string, value: string, median: number, min:
+ * number, max: number, ours: boolean }[] }[]} panels
  * @returns {string} an SVG document
  */
 export function barCharts(title, place, panels) {

@@ -1,11 +1,12 @@
-/** What a report says of the figures that vnet is to reach, one row each, in the order in which they are asked for. */
+/** The targets of vnet and the results of a report, one row each. */
 import { short } from './report.mjs'
 
 const atLeast = bound => ({ text: `at least ${bound}`, holds: value => value >= bound })
 const atMost = bound => ({ text: `at most ${bound}`, holds: value => value <= bound })
 
 /**
- * @param {{ cases: any[], memory?: any }} report as bench.mjs writes it; what it does not have gives no row
+ * @param {{ cases: any[], memory?: any }} report as bench.mjs writes it; a figure it lacks gives no
+ * row
  * @returns {{ what: string, target: string, value: number, unit: string, reached: boolean }[]}
  */
 export function targets(report) {
@@ -20,7 +21,7 @@ export function targets(report) {
   for (const kase of ['cable', 'snull']) {
     row(`${kase}: TCP, offloads on`, atLeast(0.97), toC(kase, 'vnet', 'tcp'), 'of C')
     row(`${kase}: TCP, offloads off`, atLeast(1), toC(kase, 'vnet-no-offload', 'tcp'), 'of C')
-    row(`${kase}: CPU a GB`, atMost(1.1), toC(kase, 'vnet', 'cpu_gb'), 'of C')
+    row(`${kase}: CPU per GB`, atMost(1.1), toC(kase, 'vnet', 'cpu_gb'), 'of C')
     row(`${kase}: 64-byte UDP frames received`, atLeast(1), toC(kase, 'vnet', 'udp64'), 'of C')
     for (const [part, bound] of Object.entries({ p50: 1.1, p99: 1.3, 'p99.9': 1.5 }))
       row(`${kase}: round trip on one CPU, ${part}`, atMost(bound), toC(kase, 'vnet', `rtt1_${part}`), 'of C')
@@ -32,12 +33,12 @@ export function targets(report) {
   const toNpm = (metric, best) => figure('cable', 'vnet', metric) / npm(metric, best)
   row('TCP, to the best npm package', atLeast(70), toNpm('tcp', Math.max), 'times')
   row('64-byte frames, to the best npm package', atLeast(10), toNpm('udp64', Math.max), 'times')
-  row('CPU a GB, of the best npm package to ours', atLeast(100), 1 / toNpm('cpu_gb', Math.min), 'times')
+  row('CPU per GB, of the best npm package to ours', atLeast(100), 1 / toNpm('cpu_gb', Math.min), 'times')
 
   const perSecond = name => report.memory?.results.find(result => result.name === name)?.perSecond.median
   row('in memory: flipped and delivered', atLeast(20), perSecond('flip_deliver') / 1e6, 'million/s')
   row(
-    'in memory: a flip, to a full checksum of 1,500 octets',
+    'in memory: a flip, to a full checksum of 1,500 bytes',
     atLeast(3),
     perSecond('flip') / perSecond('checksum'),
     'times',
@@ -51,7 +52,7 @@ export function targets(report) {
   row('peak memory, each further device', atMost(20), further, 'MiB')
   row('idle CPU', atMost(0), figure('cable', 'vnet', 'idle'), '%')
 
-  // It fell when not even its best sample is what one device has.
+  // It fell if even its best sample is below that of one device.
   const scaling = (kase, what, metric, sizes) => {
     const one = figure(kase, 'vnet/1', metric)
     for (const size of sizes) {
@@ -83,7 +84,7 @@ export function targets(report) {
   return rows
 }
 
-/** As a table of Markdown. */
+/** Returns the rows as a Markdown table. */
 export function targetsTable(report) {
   const lines = ['| figure | target | measured | |', '|---|---|---|---|']
   for (const { what, target, value, unit, reached } of targets(report))

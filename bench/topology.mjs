@@ -1,13 +1,16 @@
 /**
- * The network of one sample: one or two network namespaces of its own with interfaces in pairs, addresses from 198.18.0.0/15
- * and permanent neighbours, so that ARP plays no part. `remove()` is synchronous and may be called at any moment.
+ * The network of one sample: one or two network namespaces of its own with interfaces in pairs,
+ * addresses from 198.18.0.0/15 and permanent neighbours, so that ARP plays no part. `remove()` is
+ * synchronous and may be called at any time.
  *
- * cable: pair n is 198.18.n.1 and 198.18.n.2 in two namespaces. snull: both interfaces in one; what leaves the first for
- * 198.18.0.2 enters the second as 198.18.1.1 > 198.18.1.2, and back. loop: the same with a single interface, which is both
- * ends. The kernel has nothing that flips addresses, so veth in snull is a pair in one namespace that policy routing sends
- * over the wire, untranslated. lan: one interface, and what is behind it has addresses of its own.
+ * cable: pair n is 198.18.n.1 and 198.18.n.2 in two namespaces. snull: both interfaces in one; what
+ * leaves the first for 198.18.0.2 enters the second as 198.18.1.1 > 198.18.1.2, and back. loop: the
+ * same with a single interface, which is both ends. The kernel has nothing that flips addresses, so
+ * veth in snull is a pair in one namespace that policy routing sends over the wire, untranslated.
+ * lan: one interface, and what is behind it has addresses of its own.
  *
- * strangers: a cable, and a third namespace (`stranger`) with a kernel veth pair that leads nowhere.
+ * strangers: a cable, and a third namespace (`stranger`) with a kernel veth pair that leads
+ * nowhere.
  */
 import { mkdirSync, rmSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -18,15 +21,20 @@ export const STRANGER = 'bkC0'
 export const IDLE = 'idle0'
 
 export class Topology {
-  /** From one end to the other: `{ a, b, source, target }`, the ends as `{ ns, name }`; the first sends to `target`. */
+  /**
+   * The pairs: `{ a, b, source, target }`, with the ends as `{ ns, name }`; `a` sends to `target`.
+   */
   pairs
 
   /** A directory for the files of the candidate. */
   directory
-  /** Set for the shape `strangers` alone. */
+  /** Set only for the shape `strangers`. */
   stranger
 
-  /** `shape` is cable, snull, loop, lan or strangers; `tag` makes the names of the namespaces unique. */
+  /**
+   * `shape` is cable, snull, loop, lan or strangers; `tag` makes the names of the namespaces
+   * unique.
+   */
   constructor(shape, tag, pairs = 1) {
     this.shape = shape
     const joined = shape === 'cable' || shape === 'strangers'
@@ -82,7 +90,7 @@ export class Topology {
       try {
         run('ip', 'netns', 'del', ns)
       } catch {
-        // It was never made, or is gone already.
+        // It was never made, or has been removed.
       }
     }
     rmSync(this.directory, { recursive: true, force: true })
@@ -95,7 +103,7 @@ export class Topology {
     }
   }
 
-  /** Addresses, links up, neighbours; returns when the far ends answer a ping. */
+  /** Sets addresses, links and neighbours; returns when the far ends reply to a ping. */
   async configure(veth) {
     for (const pair of this.pairs) {
       if (this.shape === 'loop') this.#configureLoop(pair)
@@ -104,7 +112,7 @@ export class Topology {
     }
   }
 
-  /** The sum of some of the counters of /proc/net/snmp, over the namespaces and protocols. */
+  /** Returns the sum of some counters of /proc/net/snmp over the namespaces and protocols. */
   counters(...names) {
     let sum = 0
     for (const ns of this.namespaces) {
@@ -147,12 +155,18 @@ export class Topology {
   }
 }
 
-/** The words that run a command in a namespace when put before it. They exec, so that the pid is the program's own. */
+/**
+ * Returns the prefix of a command line that runs it in a namespace. It execs, so that the pid is
+ * that of the program.
+ */
 export function inNamespace(ns) {
   return ['ip', 'netns', 'exec', ns]
 }
 
-/** Both ends are local: the local table is consulted only for what comes in, and the rest takes the wire. */
+/**
+ * Both ends are local. The local table is used only for incoming packets, so the others take the
+ * wire.
+ */
 function routeOverTheWire(a, b, source, target) {
   for (const { ns, name } of [a, b]) sysctl(ns, `ipv4/conf/${name}/accept_local`, 1)
   ip(a.ns, `route add ${target}/32 dev ${a.name} src ${source} table 100`)

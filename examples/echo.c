@@ -1,9 +1,9 @@
 /*
- * echo: sends a text to the driver by the generic netlink family vnet_nl and prints what comes back, with libnl
- * (Debian: libnl-genl-3-dev, pkg-config).
+ * echo: sends a text to the driver over the generic netlink family vnet_nl and prints the reply.
+ * Uses libnl (Debian: libnl-genl-3-dev, pkg-config).
  *
  *   cc -o echo echo.c $(pkg-config --cflags --libs libnl-genl-3.0)
- *   sudo vnet exec ./echo TEXT       as a program for a driver in the kernel, which knows nothing of vnet
+ *   sudo vnet exec ./echo TEXT       as a program for a driver in the kernel, unaware of vnet
  */
 #include <netlink/genl/ctrl.h>
 #include <netlink/genl/genl.h>

@@ -1,9 +1,9 @@
 """
-echo: sends a text to the driver by the generic netlink family vnet_nl and prints what comes back, with Python's own
-modules and genl.py alone.
+echo: sends a text to the driver over the generic netlink family vnet_nl and prints the reply. Uses
+only Python's own modules and genl.py.
 
-    sudo vnet exec python3 echo.py TEXT       as a program for a driver in the kernel, which knows nothing of vnet
-    python3 echo.py --direct SOCKET TEXT      asks the vnet itself; `vnet list --json` says which socket that is
+    sudo vnet exec python3 echo.py TEXT   as a program for a driver in the kernel, unaware of vnet
+    python3 echo.py --direct SOCKET TEXT  talks to the vnet itself; `vnet list --json` prints SOCKET
 """
 import sys
 
@@ -16,7 +16,7 @@ path, words = (sys.argv[2], sys.argv[3:]) if sys.argv[1:2] == ['--direct'] else 
 text = ''.join(words[:1]) or 'hello'
 try:
     genl = Genl(path)
-    answer = genl.ask(genl.resolve('vnet_nl'), VNET_CMD_ECHO, VNET_ECHO_ATTR_TEXT, text)
+    reply = genl.ask(genl.resolve('vnet_nl'), VNET_CMD_ECHO, VNET_ECHO_ATTR_TEXT, text)
 except OSError as error:
     sys.exit(f'echo: vnet_nl: {error.strerror}')
-print(answer[VNET_ECHO_ATTR_TEXT].rstrip(b'\0').decode())
+print(reply[VNET_ECHO_ATTR_TEXT].rstrip(b'\0').decode())

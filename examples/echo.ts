@@ -1,9 +1,9 @@
 /**
- * echo: sends a text to the driver by the generic netlink family vnet_nl and prints what comes back.
+ * echo: sends a text to the driver over the generic netlink family vnet_nl and prints the reply.
  *
- *   npx tsc -p examples                                   not needed where Node runs .ts itself (22.18 and newer)
- *   sudo vnet exec node build/examples/echo.js TEXT       as a program for a driver in the kernel, by libc's calls
- *   node build/examples/echo.js --direct TEXT             asks the vnet itself, by 'vnet/control'
+ *   npx tsc -p examples                               not needed for Node 22.18 and newer
+ *   sudo vnet exec node build/examples/echo.js TEXT   as a program for a driver in the kernel
+ *   node build/examples/echo.js --direct TEXT         talks to the vnet itself, with 'vnet/control'
  */
 import process from 'node:process'
 import { ControlClient, findVnets } from 'vnet/control'
@@ -13,12 +13,15 @@ const [AF_NETLINK, SOCK_RAW, NETLINK_GENERIC] = [16, 3, 16]
 const [NLM_F_REQUEST, NLM_F_ACK, NLMSG_ERROR] = [1, 4, 2]
 const [GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME] = [16, 3, 1, 2]
 const [VNET_CMD_ECHO, VNET_ECHO_ATTR_TEXT] = [1, 1]
-/** Of struct nlmsghdr, struct genlmsghdr, struct nlattr. */
+/** Lengths of struct nlmsghdr, struct genlmsghdr and struct nlattr. */
 const [NLMSG_HDRLEN, GENL_HDRLEN, NLA_HDRLEN] = [16, 4, 4]
 
 const align = (length: number) => (length + 3) & ~3
 
-/** A request whose one attribute is a string. Numbers are in the host's byte order, which is little-endian wherever vnet runs. */
+/**
+ * A request with one attribute, a string. Numbers are in the byte order of the machine, which is
+ * little-endian wherever vnet runs.
+ */
 function request(family: number, cmd: number, attr: number, text: string): Buffer {
   const payload = Buffer.from(`${text}\0`)
   const message = Buffer.alloc(NLMSG_HDRLEN + GENL_HDRLEN + align(NLA_HDRLEN + payload.length))
@@ -33,10 +36,10 @@ function request(family: number, cmd: number, attr: number, text: string): Buffe
   return message
 }
 
-/** Sends a request; the attributes of its answer, by type. */
-function ask(fd: number, message: Buffer): Map<number, Buffer> {
+/** Sends a request and returns the attributes of the reply, by type. */
+function exchange(fd: number, message: Buffer): Map<number, Buffer> {
   libc('send', fd, message, message.length, 0)
-  const answer = new Map<number, Buffer>()
+  const reply = new Map<number, Buffer>()
   for (;;) {
     const into = Buffer.alloc(16384)
     const received = libc('recv', fd, into, into.length, 0)
@@ -44,11 +47,11 @@ function ask(fd: number, message: Buffer): Map<number, Buffer> {
       const end = at + into.readUInt32LE(at)
       if (into.readUInt16LE(at + 4) !== NLMSG_ERROR) {
         for (let nla = at + NLMSG_HDRLEN + GENL_HDRLEN; nla < end; nla += align(into.readUInt16LE(nla)))
-          answer.set(into.readUInt16LE(nla + 2), into.subarray(nla + NLA_HDRLEN, nla + into.readUInt16LE(nla)))
+          reply.set(into.readUInt16LE(nla + 2), into.subarray(nla + NLA_HDRLEN, nla + into.readUInt16LE(nla)))
         continue
       }
       const error = into.readInt32LE(at + NLMSG_HDRLEN)
-      if (error === 0) return answer
+      if (error === 0) return reply
       throw failure(-error)
     }
   }
@@ -56,10 +59,10 @@ function ask(fd: number, message: Buffer): Map<number, Buffer> {
 
 function byNetlink(text: string): string {
   const fd = libc('socket', AF_NETLINK, SOCK_RAW, NETLINK_GENERIC)
-  const family = ask(fd, request(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_NAME, 'vnet_nl'))
+  const family = exchange(fd, request(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_NAME, 'vnet_nl'))
   const id = family.get(CTRL_ATTR_FAMILY_ID)!.readUInt16LE()
-  const answer = ask(fd, request(id, VNET_CMD_ECHO, VNET_ECHO_ATTR_TEXT, text))
-  return answer.get(VNET_ECHO_ATTR_TEXT)!.subarray(0, -1).toString()
+  const reply = exchange(fd, request(id, VNET_CMD_ECHO, VNET_ECHO_ATTR_TEXT, text))
+  return reply.get(VNET_ECHO_ATTR_TEXT)!.subarray(0, -1).toString()
 }
 
 async function byClient(text: string): Promise<string> {

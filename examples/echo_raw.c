@@ -1,9 +1,9 @@
 /*
- * echo_raw: as echo.c, with nothing but sockets: genl.h has the whole of the protocol that it needs.
+ * echo_raw: like echo.c, with sockets alone. genl.h contains all of the protocol that is needed.
  *
  *   cc -o echo_raw echo_raw.c
- *   sudo vnet exec ./echo_raw TEXT       as a program for a driver in the kernel, which knows nothing of vnet
- *   ./echo_raw --direct SOCKET TEXT      asks the vnet itself; `vnet list --json` says which socket that is
+ *   sudo vnet exec ./echo_raw TEXT       as a program for a driver in the kernel, unaware of vnet
+ *   ./echo_raw --direct SOCKET TEXT      talks to the vnet itself; `vnet list --json` prints SOCKET
  */
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /*
- * Generic netlink by a plain socket, to the kernel or to a vnet, for echo_raw.c and reset_stats.c: finds a family's number,
- * asks one thing, waits for its answer.
+ * Generic netlink over a plain socket, to the kernel or to a vnet, for echo_raw.c and
+ * reset_stats.c: resolves a family, sends a request, waits for the reply.
  */
 #include <errno.h>
 #include <linux/genetlink.h>
@@ -12,11 +12,11 @@
 
 struct genl {
   int fd;
-  /* A vnet's socket is a stream: a message follows the other. The kernel's is one of datagrams. */
+  /* The socket of a vnet is a stream of messages; that of the kernel carries datagrams. */
   int is_stream;
 };
 
-/* To the kernel, or to the vnet that has the socket `path`. Returns -1 with errno. */
+/* Connects to the kernel, or to the vnet at the socket `path`. Returns -1 with errno on error. */
 static int genl_open(struct genl *genl, const char *path) {
   genl->is_stream = path != NULL;
   genl->fd = path ? socket(AF_UNIX, SOCK_STREAM, 0) : socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC);
@@ -26,7 +26,7 @@ static int genl_open(struct genl *genl, const char *path) {
   return connect(genl->fd, (struct sockaddr *)&to, sizeof to);
 }
 
-/* Receives a message, or a datagram of several; its length, or -1 with errno. */
+/* Receives a message, or a datagram of several. Returns its length, or -1 and sets errno. */
 static ssize_t genl_receive(struct genl *genl, struct nlmsghdr *into, size_t room) {
   if (!genl->is_stream) return recv(genl->fd, into, room, 0);
   const ssize_t head = recv(genl->fd, into, sizeof *into, MSG_WAITALL);
@@ -41,33 +41,34 @@ static ssize_t genl_receive(struct genl *genl, struct nlmsghdr *into, size_t roo
 }
 
 /*
- * Sends a request whose one attribute is a string, and keeps what the answer's attribute `wanted` holds, up to `room`
- * octets of it. Returns how many that were, 0 when it was only acknowledged, or -1 with errno when it was refused.
+ * Sends a request with one attribute, a string, and copies the attribute `wanted` of the reply, at
+ * most `room` bytes. Returns the number of bytes, 0 if the request was only acknowledged, or -1
+ * with errno if it was refused.
  */
 static int genl_ask(struct genl *genl, uint16_t family, uint8_t cmd, uint16_t attr, const char *text, uint16_t wanted,
                     void *into, size_t room) {
   struct {
     struct nlmsghdr nlh;
     struct genlmsghdr genl;
-    char octets[1024];
+    char bytes[1024];
   } request = {.nlh = {.nlmsg_type = family, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK, .nlmsg_seq = 1},
                .genl = {.cmd = cmd, .version = 1}};
   const struct nlattr nla = {.nla_len = NLA_HDRLEN + strlen(text) + 1, .nla_type = attr};
-  if (nla.nla_len > sizeof request.octets) {
+  if (nla.nla_len > sizeof request.bytes) {
     errno = EMSGSIZE;
     return -1;
   }
-  memcpy(request.octets, &nla, NLA_HDRLEN);
-  strcpy(request.octets + NLA_HDRLEN, text);
+  memcpy(request.bytes, &nla, NLA_HDRLEN);
+  strcpy(request.bytes + NLA_HDRLEN, text);
   request.nlh.nlmsg_len = NLMSG_LENGTH(GENL_HDRLEN) + NLA_ALIGN(nla.nla_len);
   if (send(genl->fd, &request, request.nlh.nlmsg_len, MSG_NOSIGNAL) < 0) return -1;
 
   int found = 0;
   for (;;) {
-    /* Big enough for whatever answers a single question. */
+    /* Large enough for any reply to a single request. */
     union {
       struct nlmsghdr nlh;
-      char octets[16384];
+      char bytes[16384];
     } datagram;
     const ssize_t received = genl_receive(genl, &datagram.nlh, sizeof datagram);
     if (received < 0) return -1;
@@ -82,20 +83,20 @@ static int genl_ask(struct genl *genl, uint16_t family, uint8_t cmd, uint16_t at
       char *at = (char *)NLMSG_DATA(nlh) + GENL_HDRLEN;
       char *end = (char *)nlh + nlh->nlmsg_len;
       while (end - at >= NLA_HDRLEN) {
-        const struct nlattr *answer = (struct nlattr *)at;
-        if (answer->nla_len < NLA_HDRLEN || answer->nla_len > end - at) break;
-        if ((answer->nla_type & NLA_TYPE_MASK) == wanted) {
-          const size_t length = answer->nla_len - NLA_HDRLEN;
+        const struct nlattr *reply = (struct nlattr *)at;
+        if (reply->nla_len < NLA_HDRLEN || reply->nla_len > end - at) break;
+        if ((reply->nla_type & NLA_TYPE_MASK) == wanted) {
+          const size_t length = reply->nla_len - NLA_HDRLEN;
           found = length < room ? length : room;
           memcpy(into, at + NLA_HDRLEN, found);
         }
-        at += NLA_ALIGN(answer->nla_len);
+        at += NLA_ALIGN(reply->nla_len);
       }
     }
   }
 }
 
-/* The number of the family of a name, or -1 with errno. */
+/* Returns the number of a family by its name, or -1 and sets errno. */
 static int genl_resolve(struct genl *genl, const char *name) {
   uint16_t family = 0;
   const int found = genl_ask(genl, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_NAME, name, CTRL_ATTR_FAMILY_ID,

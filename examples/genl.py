@@ -1,6 +1,6 @@
 """
-Generic netlink by a plain socket, to the kernel or to a vnet, for echo.py and reset_stats.py: finds a family's number, asks one thing, waits for its
-answer.
+Generic netlink over a plain socket, to the kernel or to a vnet, for echo.py and reset_stats.py:
+resolves a family, sends a request, waits for the reply.
 """
 import errno
 import os
@@ -17,7 +17,7 @@ CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME = 1, 2
 
 
 class Genl:
-    """A socket to the kernel, or to the vnet that has the socket `path`. What cannot be done is an OSError."""
+    """A socket to the kernel, or to the vnet with the socket `path`. Failures are OSErrors."""
 
     def __init__(self, path=None):
         if path is None:
@@ -27,7 +27,7 @@ class Genl:
             self.sock.connect(path)
 
     def receive(self):
-        """A datagram of the kernel's, which holds several messages, or a vnet's next message."""
+        """Receives a datagram of several messages from the kernel, or a message from a vnet."""
         if self.sock.family != socket.AF_UNIX:
             return self.sock.recv(16384)
         head = self.sock.recv(16, socket.MSG_WAITALL)
@@ -37,18 +37,18 @@ class Genl:
         return head + self.sock.recv(length - 16, socket.MSG_WAITALL)
 
     def resolve(self, name):
-        """The number of the family of a name."""
-        answer = self.ask(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_NAME, name)
-        return struct.unpack('=H', answer[CTRL_ATTR_FAMILY_ID])[0]
+        """Returns the number of a family by its name."""
+        reply = self.ask(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_NAME, name)
+        return struct.unpack('=H', reply[CTRL_ATTR_FAMILY_ID])[0]
 
     def ask(self, family, cmd, attr, text):
-        """Sends a request whose one attribute is a string. Gives the attributes of the answer, by type."""
-        octets = text.encode() + b'\0'
-        nla = struct.pack('=HH', 4 + len(octets), attr) + octets + bytes(-len(octets) % 4)
+        """Sends a request with one attribute, a string. Returns the reply: attributes by type."""
+        data = text.encode() + b'\0'
+        nla = struct.pack('=HH', 4 + len(data), attr) + data + bytes(-len(data) % 4)
         genlmsg = struct.pack('=BBH', cmd, 1, 0) + nla
         nlmsghdr = struct.pack('=IHHII', 16 + len(genlmsg), family, NLM_F_REQUEST | NLM_F_ACK, 1, 0)
         self.sock.sendall(nlmsghdr + genlmsg)
-        answer = {}
+        reply = {}
         while True:
             datagram = self.receive()
             while datagram:
@@ -57,15 +57,15 @@ class Genl:
                 if kind == NLMSG_ERROR:
                     error, = struct.unpack_from('=i', message)
                     if error == 0:
-                        return answer
+                        return reply
                     raise OSError(-error, os.strerror(-error))
-                answer.update(attributes(message[4:]))
+                reply.update(attributes(message[4:]))
 
 
-def attributes(octets):
+def attributes(data):
     found = {}
-    while len(octets) >= 4:
-        length, kind = struct.unpack_from('=HH', octets)
-        found[kind & NLA_TYPE_MASK] = octets[4:length]
-        octets = octets[(length + 3) & ~3:]
+    while len(data) >= 4:
+        length, kind = struct.unpack_from('=HH', data)
+        found[kind & NLA_TYPE_MASK] = data[4:length]
+        data = data[(length + 3) & ~3:]
     return found

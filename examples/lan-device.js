@@ -1,6 +1,6 @@
 /**
- * A thermometer on a network of its own: `vnet ./lan-device.js eth9`. It answers UDP port 4000 and HTTP, and tells everybody on UDP
- * port 4001, once a second.
+ * A thermometer on a network of its own: `vnet ./lan-device.js eth9`. It serves the temperature on
+ * UDP port 4000 and over HTTP, and broadcasts it to UDP port 4001 once a second.
  */
 import { createServer } from 'node:http'
 import { host, lan } from 'vnet/lan'
@@ -25,12 +25,12 @@ const thermometer = host({
 export const driver = lan({
   hosts: [thermometer],
   start({ hosts }) {
-    const me = hosts.byName('thermometer')
-    const tell = () => {
+    const device = hosts.byName('thermometer')
+    const broadcast = () => {
       const data = Buffer.from(`${celsius()}\n`)
-      hosts.sendUdp(me, { sourcePort: 4000, address: Uint8Array.of(255, 255, 255, 255), port: 4001, data })
+      hosts.sendUdp(device, { sourcePort: 4000, address: Uint8Array.of(255, 255, 255, 255), port: 4001, data })
     }
-    const timer = setInterval(tell, 1000)
+    const timer = setInterval(broadcast, 1000)
     return () => clearInterval(timer)
   },
 })

@@ -1,7 +1,7 @@
 /**
- * mirror: an interface in which the host sees itself. What it sends to any other address of 198.18.0.0/24 comes back from
- * there after a delay, by way of a board with buffers, a timer and an interrupt, which can get lost. docs/write-a-driver.md
- * builds this file step by step.
+ * mirror: an interface in which the machine sees itself. What it sends to any other address of
+ * 198.18.0.0/24 comes back from there after a delay, through a board with buffers, a timer and an
+ * interrupt, which can get lost. docs/write-a-driver.md builds this file step by step.
  */
 import {
   allocEtherdevMqs,
@@ -36,13 +36,13 @@ const DONE = 1 // the one bit of the status word
 const params = {
   delay: int({ default: 10, max: 1000, live: true, description: 'ms until a frame is back' }),
   buffers: int({ default: 64, min: 1, max: 1024, description: 'frames that may be under way' }),
-  lockup: int({ default: 0, live: true, description: 'lose every n-th interrupt' }),
+  lockup: int({ default: 0, live: true, description: 'lose every Nth interrupt' }),
 }
 
-/** Swaps source and destination; answers 0, or why that cannot be done. */
+/** Swaps source and destination. Returns 0, or the reason for a drop. */
 function reflect(skb, dev) {
   if (ethTypeTrans(skb, dev) !== ETH_P_IP) return SKB_DROP_REASON_UNHANDLED_PROTO
-  if (skb.pktType !== PACKET_HOST) return SKB_DROP_REASON_IP_NOT_TRANSLATABLE // to a group, which answers nobody
+  if (skb.pktType !== PACKET_HOST) return SKB_DROP_REASON_IP_NOT_TRANSLATABLE // not multicast
   const { bytes, nh } = skb
   if (ipv4.parse(bytes, nh, skb.len - ETH_HLEN) < 0) return SKB_DROP_REASON_IP_INHDR
   const source = ipv4.source(bytes, nh)
@@ -76,14 +76,14 @@ function startXmit(skb, dev) {
   const reason = reflect(skb, dev)
   if (reason !== 0) return skb.drop(reason)
   underWay.push(skb)
-  skb.hold() // it stays a while: moves it to memory of its size
+  skb.hold() // moves it to the smallest slot that fits, for a longer stay
   if (underWay.length === underWay.capacity) dev.txq(skb).stop()
   if (priv.busy) return
   priv.busy = true
   alarm.at(dev.net.clock.now() + params.delay * NSEC_PER_MSEC)
 }
 
-/** What the board would do; sometimes an interrupt gets lost. */
+/** Called when a frame has crossed the board, which sometimes loses an interrupt. */
 function arrived(dev) {
   const { irq, params } = dev.priv
   dev.priv.busy = false
@@ -129,4 +129,4 @@ function init(params) {
   return [{ dev, addresses: ['198.18.0.1/24'] }]
 }
 
-export const driver = defineDriver({ name: 'mirror', description: 'the host sees itself', params, init })
+export const driver = defineDriver({ name: 'mirror', description: 'the machine sees itself', params, init })

@@ -6,15 +6,15 @@ function startXmit(skb) {
   if (skb.len < 42 || bytes[ip] !== 0x45 || bytes[ip + 9] !== 1 || bytes[icmp] !== 8) return skb.drop()
   for (let i = ip + 12; i < ip + 16; i++) [bytes[i], bytes[i + 4]] = [bytes[i + 4], bytes[i]]
   const sum = ((bytes[icmp + 2] << 8) | bytes[icmp + 3]) + 0x800
-  bytes[icmp] = 0 // a request, type 8, becomes a reply; its checksum grows by what the type lost (RFC 1624)
+  bytes[icmp] = 0 // type 8, request, becomes 0, reply; the checksum grows by 8 << 8 (RFC 1624)
   bytes[icmp + 2] = (sum + (sum >> 16)) >> 8
   bytes[icmp + 3] = sum + (sum >> 16)
-  netifRx(skb) // back to the host, by the queue it came from
+  netifRx(skb) // back to the kernel, on the queue that it came from
 }
 
 function setup(dev) {
   dev.netdevOps = { ndoStartXmit: startXmit }
-  dev.flags |= IFF_NOARP // nobody is there to answer ARP
+  dev.flags |= IFF_NOARP // there is no host to reply to ARP
 }
 
 export const driver = defineDriver({

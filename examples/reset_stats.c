@@ -1,9 +1,10 @@
 /*
- * reset_stats: sets the statistics of an interface to zero, by the private ioctl VNET_IOCTL_RESET_STATS of its driver.
+ * reset_stats: sets the statistics of an interface to 0, with the private ioctl
+ * VNET_IOCTL_RESET_STATS of its driver.
  *
  *   cc -o reset_stats reset_stats.c
- *   sudo vnet exec ./reset_stats vnet0       as a program for a driver in the kernel, which knows nothing of vnet
- *   sudo ./reset_stats --direct SOCKET vnet0  asks the vnet itself; `vnet list --json` says which socket that is
+ *   sudo vnet exec ./reset_stats vnet0         as a program for a driver in the kernel
+ *   sudo ./reset_stats --direct SOCKET vnet0  talks to the vnet; `vnet list --json` prints SOCKET
  */
 #include <linux/sockios.h>
 #include <net/if.h>

@@ -1,8 +1,9 @@
 """
-reset_stats: sets the statistics of an interface to zero, by the private ioctl VNET_IOCTL_RESET_STATS of its driver.
+reset_stats: sets the statistics of an interface to 0, with the private ioctl
+VNET_IOCTL_RESET_STATS of its driver.
 
-    sudo vnet exec python3 reset_stats.py vnet0       as a program for a driver in the kernel, which knows nothing of vnet
-    sudo python3 reset_stats.py --direct SOCKET vnet0  asks the vnet itself; `vnet list --json` says which socket
+    sudo vnet exec python3 reset_stats.py vnet0        as a program for a driver in the kernel
+    sudo python3 reset_stats.py --direct SOCKET vnet0  for a vnet; `vnet list --json` prints SOCKET
 """
 import fcntl
 import socket

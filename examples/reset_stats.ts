@@ -1,9 +1,10 @@
 /**
- * reset_stats: sets the statistics of an interface to zero, by the private ioctl VNET_IOCTL_RESET_STATS of its driver.
+ * reset_stats: sets the statistics of an interface to 0, with the private ioctl
+ * VNET_IOCTL_RESET_STATS of its driver.
  *
- *   npx tsc -p examples                                          not needed where Node runs .ts itself (22.18 and newer)
- *   sudo vnet exec node build/examples/reset_stats.js vnet0      as a program for a driver in the kernel, by libc's calls
- *   sudo node build/examples/reset_stats.js --direct vnet0       asks the vnet itself, by 'vnet/control'
+ *   npx tsc -p examples                                      not needed for Node 22.18 and newer
+ *   sudo vnet exec node build/examples/reset_stats.js vnet0  as a program for the kernel
+ *   sudo node build/examples/reset_stats.js --direct vnet0   talks to the vnet, with 'vnet/control'
  */
 import process from 'node:process'
 import { ControlClient, findVnets } from 'vnet/control'
@@ -24,7 +25,7 @@ async function byClient(name: string): Promise<void> {
   const client = ControlClient.open()
   const { devices } = await findVnets(client)
   const device = devices.find(device => device.name === name)
-  if (device === undefined) throw new Error('no vnet has it')
+  if (device === undefined) throw new Error('no vnet has this interface')
   await client.resetStats(device.vnet, device)
 }
 

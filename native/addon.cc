@@ -1,4 +1,5 @@
-// What the addon exports, and nothing else. It has no state but each thread's own: one build serves all of a process.
+// The addon's exports. All state belongs to a thread's environment, so the addon can be loaded by
+// any number of threads.
 #include <napi.h>
 
 #include "batch.h"
@@ -11,7 +12,9 @@
 
 namespace {
 
-/** A function of the data path: Node-API itself, without the wrapper's cost a call. */
+/**
+ * A function of the data path. It uses plain Node-API, which saves the C++ wrapper's cost per call.
+ */
 Napi::Function raw(Napi::Env env, const char* name, napi_callback callback) {
   napi_value function = nullptr;
   napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, nullptr, &function);
@@ -24,7 +27,7 @@ void add(Napi::Object exports, const char* name) {
 }
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
-  // Destroyed after the last poller, which ends with the environment, let go of its descriptor.
+  // Destroyed after the last poller, so no descriptor is closed while a poller still watches it.
   env.SetInstanceData(new vnet::Environment);
   add<vnet::Open>(exports, "open");
   add<vnet::Socket>(exports, "socket");

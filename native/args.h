@@ -1,5 +1,6 @@
-// The arguments of one cold call, checked as they are taken: the first of a wrong type makes ok() false, and what it
-// yields is harmless. Nothing here throws or leaves an exception pending.
+// The arguments of one call on the control path, checked as they are read. The first argument of a
+// wrong type makes ok() false and reads as zero, null or empty, as do all arguments after it.
+// Nothing here throws or leaves an exception pending.
 #ifndef VNET_NATIVE_ARGS_H
 #define VNET_NATIVE_ARGS_H
 
@@ -11,7 +12,7 @@
 
 namespace vnet {
 
-/** The octets of a Uint8Array, on an ArrayBuffer or a SharedArrayBuffer; JavaScript owns them. */
+/** The bytes of a Uint8Array, on an ArrayBuffer or a SharedArrayBuffer. JavaScript owns them. */
 struct Bytes {
   uint8_t* data = nullptr;
   size_t length = 0;
@@ -30,7 +31,7 @@ class Args {
     return std::isfinite(value) ? value : fail<double>();
   }
 
-  /** A whole number that fits the type; fractions and values out of range are refused, not rounded. */
+  /** An integer that fits the type. Fractions and values out of range are refused, not rounded. */
   template <typename Integer>
   Integer integer(size_t i) {
     const double value = number(i);
@@ -43,8 +44,8 @@ class Args {
 
   int fd(size_t i) { return integer<int32_t>(i); }
 
-  /** A bigint that is an address of another process's, or any number of 64 bits. */
-  uint64_t address(size_t i) {
+  /** A bigint of at most 64 bits, such as an address in another process. */
+  uint64_t uint64(size_t i) {
     uint64_t value = 0;
     bool lossless = false;
     if (!ok_ || napi_get_value_bigint_uint64(info_.Env(), info_[i], &value, &lossless) != napi_ok || !lossless) {
@@ -70,17 +71,18 @@ class Args {
     return reinterpret_cast<int32_t*>(array.data);
   }
 
-  /** The same, with how many there are in `count`. */
+  /** As above, and sets `count` to the number of elements. */
   int32_t* int32s(size_t i, size_t least, size_t& count) {
     count = typedArray<int32_t>(i, napi_int32_array).length;
     return int32s(i, least);
   }
 
-  /** A string without NUL that fits `size` octets with its terminator. */
+  /** A string without NUL that fits `size` bytes with its terminator. */
   template <size_t size>
   bool string(size_t i, char (&into)[size]) {
     size_t length = 0;
-    if (!ok_ || napi_get_value_string_utf8(info_.Env(), info_[i], into, size, &length) != napi_ok || length + 1 >= size) {
+    if (!ok_ || napi_get_value_string_utf8(info_.Env(), info_[i], into, size, &length) != napi_ok ||
+        length + 1 >= size) {
       return fail<bool>();
     }
     for (size_t at = 0; at < length; at++) {
@@ -110,8 +112,10 @@ class Args {
   bool ok_ = true;
 };
 
-/** A call's result as JavaScript sees it. */
-inline Napi::Value result(const Napi::CallbackInfo& info, int value) { return Napi::Number::New(info.Env(), value); }
+/** The number that a call returns to JavaScript. */
+inline Napi::Value result(const Napi::CallbackInfo& info, int value) {
+  return Napi::Number::New(info.Env(), value);
+}
 
 inline napi_value result(napi_env env, int value) {
   napi_value out = nullptr;

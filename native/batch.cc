@@ -16,7 +16,7 @@ namespace vnet {
 
 namespace {
 
-/** What tells our handle from another addon's external value. */
+/** Distinguishes our handle from another addon's external value. */
 constexpr uint64_t kMagic = 0x766e65742d626174;
 
 struct Batch {
@@ -28,12 +28,15 @@ struct Batch {
   int32_t capacity = 0;
   napi_ref references[3] = {};
 
-  /** Where frame i lies if it is all in the arena, else null. Other threads may write the arrays: each is read once. */
+  /**
+   * The address of frame i, or null if the frame is not within the arena. Other threads may write
+   * the arrays, so each element is read once.
+   */
   uint8_t* frame(int32_t i, size_t* length) const {
     const int32_t offset = std::atomic_ref(offsets[i]).load(std::memory_order_relaxed);
-    const int32_t octets = std::atomic_ref(lengths[i]).load(std::memory_order_relaxed);
-    if (offset < 0 || octets < 0) return nullptr;
-    *length = static_cast<size_t>(octets);
+    const int32_t bytes = std::atomic_ref(lengths[i]).load(std::memory_order_relaxed);
+    if (offset < 0 || bytes < 0) return nullptr;
+    *length = static_cast<size_t>(bytes);
     const auto begin = static_cast<size_t>(offset);
     if (begin > arenaLength || *length > arenaLength - begin) return nullptr;
     return arena + begin;
@@ -48,13 +51,18 @@ void freeBatch(napi_env env, void* data, void*) {
   delete batch;
 }
 
-/** The data of a typed array on a SharedArrayBuffer, or false. */
-bool sharedArray(napi_env env, napi_value value, napi_typedarray_type wanted, void** data, size_t* length) {
+/**
+ * Finds the data of a typed array; false unless it is of the wanted type, on a SharedArrayBuffer.
+ */
+bool sharedArray(napi_env env, napi_value value, napi_typedarray_type wanted, void** data,
+                 size_t* length) {
   bool is = false;
   napi_typedarray_type type;
   napi_value buffer = nullptr;
   if (napi_is_typedarray(env, value, &is) != napi_ok || !is) return false;
-  if (napi_get_typedarray_info(env, value, &type, length, data, &buffer, nullptr) != napi_ok) return false;
+  if (napi_get_typedarray_info(env, value, &type, length, data, &buffer, nullptr) != napi_ok) {
+    return false;
+  }
   bool unshared = true;
   return type == wanted && napi_is_arraybuffer(env, buffer, &unshared) == napi_ok && !unshared;
 }
@@ -75,7 +83,8 @@ struct Call {
     if (napi_get_value_external(env, values[0], &handle) != napi_ok || handle == nullptr) return false;
     batch = static_cast<Batch*>(handle);
     if (batch->magic != kMagic) return false;
-    if (napi_get_value_int32(env, values[1], &fd) != napi_ok || napi_get_value_int32(env, values[2], &n) != napi_ok) {
+    if (napi_get_value_int32(env, values[1], &fd) != napi_ok ||
+        napi_get_value_int32(env, values[2], &n) != napi_ok) {
       return false;
     }
     if constexpr (count > 3) {
@@ -86,29 +95,32 @@ struct Call {
 };
 
 /**
- * Not the C library's read and write, which in a process with threads are cancellation points (pthreads(7)); but those are what
- * AddressSanitizer knows.
+ * System calls, not the C library's read(2) and write(2): those are cancellation points
+ * (pthreads(7)), which costs time in a process with threads. AddressSanitizer needs the C
+ * library's.
  */
 #ifdef __SANITIZE_ADDRESS__
 ssize_t readOnce(int fd, uint8_t* at, size_t length) { return ::read(fd, at, length); }
 ssize_t writeOnce(int fd, const uint8_t* at, size_t length) { return ::write(fd, at, length); }
 #else
 ssize_t readOnce(int fd, uint8_t* at, size_t length) { return ::syscall(SYS_read, fd, at, length); }
-ssize_t writeOnce(int fd, const uint8_t* at, size_t length) { return ::syscall(SYS_write, fd, at, length); }
+ssize_t writeOnce(int fd, const uint8_t* at, size_t length) {
+  return ::syscall(SYS_write, fd, at, length);
+}
 #endif
 
 ssize_t readFrame(int fd, uint8_t* at, size_t length) {
   for (;;) {
-    const ssize_t octets = readOnce(fd, at, length);
-    if (octets >= 0) return octets;
+    const ssize_t bytes = readOnce(fd, at, length);
+    if (bytes >= 0) return bytes;
     if (errno != EINTR) return -errno;
   }
 }
 
 ssize_t writeFrame(int fd, const uint8_t* at, size_t length) {
   for (;;) {
-    const ssize_t octets = writeOnce(fd, at, length);
-    if (octets >= 0) return octets;
+    const ssize_t bytes = writeOnce(fd, at, length);
+    if (bytes >= 0) return bytes;
     if (errno != EINTR) return -errno;
   }
 }
@@ -120,7 +132,9 @@ napi_value CreateBatch(napi_env env, napi_callback_info info) {
   size_t count = 3;
   void* data[3] = {};
   size_t lengths[3] = {};
-  if (napi_get_cb_info(env, info, &count, values, nullptr, nullptr) != napi_ok) return result(env, -EINVAL);
+  if (napi_get_cb_info(env, info, &count, values, nullptr, nullptr) != napi_ok) {
+    return result(env, -EINVAL);
+  }
   for (size_t i = 0; i < 3; i++) {
     const napi_typedarray_type wanted = i == 0 ? napi_uint8_array : napi_int32_array;
     if (!sharedArray(env, values[i], wanted, &data[i], &lengths[i])) return result(env, -EINVAL);
@@ -155,14 +169,15 @@ napi_value ReadBatch(napi_env env, napi_callback_info info) {
   for (; i < call.n; i++) {
     size_t length;
     uint8_t* at = batch.frame(i, &length);
-    // A read of no octets succeeds at once and takes nothing: a place without room is a mistake, not an empty frame.
-    const ssize_t octets = at == nullptr || length == 0 ? -EFAULT : readFrame(call.fd, at, length);
-    if (octets < 0) {
-      if (i == 0 && octets != -EAGAIN) return result(env, static_cast<int>(octets));
+    // A length of 0 is the caller's mistake, not an empty frame: such a read(2) would return 0 at
+    // once and take nothing.
+    const ssize_t bytes = at == nullptr || length == 0 ? -EFAULT : readFrame(call.fd, at, length);
+    if (bytes < 0) {
+      if (i == 0 && bytes != -EAGAIN) return result(env, static_cast<int>(bytes));
       break;
     }
-    std::atomic_ref(batch.lengths[i]).store(static_cast<int32_t>(octets), std::memory_order_relaxed);
-    total += octets;
+    std::atomic_ref(batch.lengths[i]).store(static_cast<int32_t>(bytes), std::memory_order_relaxed);
+    total += bytes;
     if (call.maxBytes > 0 && total >= call.maxBytes) {
       i++;
       break;
@@ -176,13 +191,13 @@ napi_value WriteBatch(napi_env env, napi_callback_info info) {
   if (!call.parse<3>(env, info)) return result(env, -EINVAL);
   const Batch& batch = *call.batch;
   int32_t i = 0;
-  // (5) One call hands a batch of frames to the host's stack.
+  // (5d) One call hands a batch of frames to the network stack.
   for (; i < call.n; i++) {
     size_t length;
     const uint8_t* at = batch.frame(i, &length);
-    const ssize_t octets = at == nullptr ? -EFAULT : writeFrame(call.fd, at, length);
-    if (octets == -EAGAIN) break;
-    std::atomic_ref(batch.lengths[i]).store(static_cast<int32_t>(octets), std::memory_order_relaxed);
+    const ssize_t bytes = at == nullptr ? -EFAULT : writeFrame(call.fd, at, length);
+    if (bytes == -EAGAIN) break;
+    std::atomic_ref(batch.lengths[i]).store(static_cast<int32_t>(bytes), std::memory_order_relaxed);
   }
   return result(env, i);
 }

@@ -1,6 +1,9 @@
-// The data path: one call reads, or writes, a batch of frames of an arena. Raw Node-API, few calls, no allocation.
-// A Batch caches where its arrays lie, so all three must be on SharedArrayBuffers: those can neither be detached nor
-// shrink under the cache. It holds a reference on each; whoever has the handle has the memory.
+// The data path: one call reads or writes a batch of frames of an arena. It uses plain Node-API,
+// few calls and no allocation.
+//
+// A Batch caches the addresses of its three arrays. They must be on SharedArrayBuffers, which can
+// be neither detached nor shrunk. The batch holds a reference on each, so the memory lives as long
+// as the handle.
 #ifndef VNET_NATIVE_BATCH_H
 #define VNET_NATIVE_BATCH_H
 

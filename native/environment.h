@@ -1,4 +1,4 @@
-// What belongs to one environment of Node: the main thread's, or a Worker's.
+// The state of one Node environment: the main thread's or a Worker's.
 #ifndef VNET_NATIVE_ENVIRONMENT_H
 #define VNET_NATIVE_ENVIRONMENT_H
 
@@ -10,7 +10,7 @@ class RxAction;
 
 struct Environment {
   OpenFds fds;
-  /** Made with the first poller; it frees itself before the environment goes. */
+  /** Made with the first poller. Frees itself before the environment ends. */
   RxAction* rxAction = nullptr;
 };
 

@@ -1,4 +1,5 @@
-// Descriptors that are closed by whoever ends: one at the end of its scope, all of a thread's with the thread.
+// File descriptors that are closed automatically: Fd at the end of its scope, OpenFds at the end of
+// a thread.
 #ifndef VNET_NATIVE_FD_H
 #define VNET_NATIVE_FD_H
 
@@ -25,8 +26,8 @@ class Fd {
 };
 
 /**
- * What JavaScript of one environment has open. A worker can be terminated between any two of its calls; unlike a process
- * that ends, it would leave its interfaces behind.
+ * The descriptors that JavaScript of one environment has open. A worker can be terminated between
+ * any two of its calls, and its interfaces would stay until the process ends.
  */
 class OpenFds {
  public:
@@ -37,7 +38,7 @@ class OpenFds {
     for (const int fd : fds_) ::close(fd);
   }
 
-  /** Passes on a result: a descriptor, or -errno. */
+  /** Takes a descriptor or -errno, and returns it. */
   int add(int result) {
     if (result >= 0) fds_.insert(result);
     return result;

@@ -1,9 +1,12 @@
-// vnet-launch CHANNEL FIRST LAST PROGRAM [ARGS]: installs the filter of `vnet exec`, hands its notification descriptor over
-// and becomes PROGRAM. What the filter traps is answered by whoever holds that descriptor; every other call goes on as ever.
+// vnet-launch CHANNEL FIRST LAST PROGRAM [ARGS]: installs the seccomp filter of `vnet exec`, hands
+// its notification descriptor to the supervisor, and executes PROGRAM. The supervisor handles the
+// calls that the filter traps; all others go to the kernel.
 //
-// CHANNEL is a descriptor of a socket to the supervisor. On it goes a number: the notification descriptor's, which the
-// supervisor takes by pidfd_getfd, or -errno when there is no filter. An octet comes back when it may go on; the end of the
-// file, when not. After that the channel closes by itself as PROGRAM begins, or carries the errno of the failure to do so.
+// CHANNEL is the descriptor of a socket to the supervisor. The launcher writes the number of the
+// notification descriptor to it, which the supervisor takes with pidfd_getfd(2), or -errno if the
+// filter could not be installed. It goes on when it reads one byte, and exits at the end of the
+// stream. Then the channel either closes, because PROGRAM was executed, or carries the errno of
+// execvp(3).
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -37,11 +40,13 @@ constexpr uint32_t kArch = AUDIT_ARCH_AARCH64;
 
 constexpr int kNotExecutable = 126;
 constexpr int kNotFound = 127;
-/** Nobody sees it: the supervisor says what went wrong. */
+/** Not shown to the user: the supervisor reports the error. */
 constexpr int kNotLaunched = 125;
 
-/** As both architectures lay them out: the low half of an argument comes first. */
-constexpr uint32_t argument(int i) { return static_cast<uint32_t>(offsetof(seccomp_data, args) + 8 * i); }
+/** The offset of the low half of argument i. Both architectures are little-endian. */
+constexpr uint32_t argument(int i) {
+  return static_cast<uint32_t>(offsetof(seccomp_data, args) + 8 * i);
+}
 
 constexpr sock_filter load(uint32_t at) { return BPF_STMT(BPF_LD | BPF_W | BPF_ABS, at); }
 constexpr sock_filter unlessEqual(uint32_t value, uint8_t skip) {
@@ -62,13 +67,16 @@ constexpr sock_filter unlessAbove(uint32_t value, uint8_t skip) {
 constexpr sock_filter kAllow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 constexpr sock_filter kNotify = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
 
-/** The notification descriptor, or -errno. `first` to `last` are the numbers of the sockets whose messages are looked at. */
+/**
+ * Installs the filter. Returns the notification descriptor or -errno. Messages are trapped on the
+ * descriptors `first` to `last`.
+ */
 int install(uint32_t first, uint32_t last) {
-  // Each part ends in an answer. A call that none is about is allowed whatever its arguments, which the kernel knows before it
-  // runs a filter (it keeps a bitmap of such calls), so that it costs nothing.
+  // Each part of the filter ends in a verdict. All other calls are allowed whatever their
+  // arguments. The kernel keeps a bitmap of such calls and does not run the filter for them.
   sock_filter filter[] = {
       load(offsetof(seccomp_data, arch)),
-      // A 32-bit program's calls reach the kernel.
+      // Calls of a 32-bit program are not trapped.
       ifEqual(kArch, 1),
       kAllow,
       load(offsetof(seccomp_data, nr)),
@@ -110,7 +118,8 @@ int install(uint32_t first, uint32_t last) {
       kAllow,
   };
   const sock_fprog program = {sizeof filter / sizeof *filter, filter};
-  // A caught signal does not interrupt what the supervisor has begun; kernels before 5.19 do not know how.
+  // WAIT_KILLABLE_RECV: a signal with a handler does not interrupt a call once the supervisor has
+  // received it. Linux 5.19 and later.
   unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
   for (;;) {
     const long fd = ::syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
@@ -119,31 +128,36 @@ int install(uint32_t first, uint32_t last) {
       flags &= ~SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
     } else if (errno != EACCES || ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0 ||
                ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-      // Who is not root may filter only what can never gain rights.
+      // Without CAP_SYS_ADMIN, a filter takes no_new_privs.
       return -errno;
     }
   }
 }
 
-bool tell(int channel, int32_t number) { return ::write(channel, &number, sizeof number) == sizeof number; }
+bool send(int channel, int32_t number) {
+  return ::write(channel, &number, sizeof number) == sizeof number;
+}
 
 }  // namespace
 
 int main(int count, char** arguments) {
   if (count < 5) {
-    std::fputs("vnet-launch: is run by `vnet exec`\n", stderr);
+    std::fputs("vnet-launch: to be run by `vnet exec` only\n", stderr);
     return kNotLaunched;
   }
   const int channel = std::atoi(arguments[1]);
   char** program = arguments + 4;
   if (::fcntl(channel, F_SETFD, FD_CLOEXEC) != 0) return kNotLaunched;
-  const int notifications =
-      install(static_cast<uint32_t>(std::atoi(arguments[2])), static_cast<uint32_t>(std::atoi(arguments[3])));
+  const auto first = static_cast<uint32_t>(std::atoi(arguments[2]));
+  const auto last = static_cast<uint32_t>(std::atoi(arguments[3]));
+  const int notifications = install(first, last);
   char go = 0;
-  if (!tell(channel, notifications) || notifications < 0 || ::read(channel, &go, 1) != 1) return kNotLaunched;
-  // Which closes the notification descriptor, too.
+  if (!send(channel, notifications) || notifications < 0 || ::read(channel, &go, 1) != 1) {
+    return kNotLaunched;
+  }
+  // Closes the channel and the notification descriptor, too.
   ::execvp(*program, program);
   const int error = errno;
-  tell(channel, error);
+  send(channel, error);
   return error == ENOENT ? kNotFound : kNotExecutable;
 }

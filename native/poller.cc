@@ -15,7 +15,9 @@ constexpr napi_type_tag kTag = {0x1f0e6a53c7d94b28, 0x9d3b7a60542e8cf1};
 
 class HandleScope {
  public:
-  explicit HandleScope(napi_env env) : env_(env) { opened_ = napi_open_handle_scope(env, &scope_) == napi_ok; }
+  explicit HandleScope(napi_env env) : env_(env) {
+    opened_ = napi_open_handle_scope(env, &scope_) == napi_ok;
+  }
   HandleScope(const HandleScope&) = delete;
   HandleScope& operator=(const HandleScope&) = delete;
   ~HandleScope() {
@@ -34,15 +36,20 @@ void onClosed(uv_handle_t* handle) {
   delete poller;
 }
 
-/** The environment ends: the hook's completion, which it waits for, is the close callback's last act. */
-void onEnvironmentEnd(napi_async_cleanup_hook_handle, void* data) { static_cast<Poller*>(data)->close(); }
+/** The environment waits until the hook is removed, which ~Poller does last. */
+void onEnvironmentEnd(napi_async_cleanup_hook_handle, void* data) {
+  static_cast<Poller*>(data)->close();
+}
 
 void onPoll(uv_poll_t* poll, int status, int) {
   auto* poller = static_cast<Poller*>(uv_handle_get_data(reinterpret_cast<uv_handle_t*>(poll)));
   poller->call(status < 0 ? status : 0);
 }
 
-/** The Poller `this` is; null with *error 0 if it is closed, with -EINVAL if `this` is something else. */
+/**
+ * The Poller of `this`, or null: with *error 0 if it is closed, with -EINVAL if `this` is not a
+ * poller.
+ */
 Poller* receiver(napi_env env, napi_callback_info info, napi_value* self, int* error) {
   size_t count = 0;
   bool ours = false;
@@ -57,7 +64,7 @@ Poller* receiver(napi_env env, napi_callback_info info, napi_value* self, int* e
   return static_cast<Poller*>(poller);
 }
 
-/** A method that means nothing once the poller is closed: -EBADF then. */
+/** Calls act(poller); -EBADF if the poller is closed. */
 template <typename Do>
 napi_value onOpen(napi_env env, napi_callback_info info, Do act) {
   napi_value self;
@@ -83,8 +90,8 @@ napi_value Watch(napi_env env, napi_callback_info info) {
   napi_value argument;
   int32_t events = 0;
   if (napi_get_cb_info(env, info, &count, &argument, nullptr, nullptr) != napi_ok || count < 1 ||
-      napi_get_value_int32(env, argument, &events) != napi_ok || events < UV_READABLE ||
-      events > (UV_READABLE | UV_WRITABLE)) {
+      napi_get_value_int32(env, argument, &events) != napi_ok ||
+      events < UV_READABLE || events > (UV_READABLE | UV_WRITABLE)) {
     return result(env, -EINVAL);
   }
   return onOpen(env, info, [events](Poller* poller) { return poller->watch(events); });
@@ -115,7 +122,7 @@ napi_value Close(napi_env env, napi_callback_info info) {
   return result(env, 0);
 }
 
-/** The JavaScript object of a poller whose uv handle is ready; false if any part of it could not be made. */
+/** Makes the JavaScript object of a poller whose uv handle is initialized; false if that fails. */
 bool makeObject(napi_env env, Poller* poller, napi_value fn, napi_value* object) {
   const auto attributes = static_cast<napi_property_attributes>(napi_enumerable);
   const napi_property_descriptor methods[] = {
@@ -142,7 +149,7 @@ bool makeObject(napi_env env, Poller* poller, napi_value fn, napi_value* object)
 Poller::~Poller() {
   if (fn != nullptr) napi_delete_reference(env, fn);
   if (context != nullptr) napi_async_destroy(env, context);
-  // Last: the environment may go once its hook is gone.
+  // Last: without its hook, the environment may end.
   if (hook != nullptr) napi_remove_async_cleanup_hook(hook);
   std::free(poll);
 }
@@ -181,21 +188,22 @@ void Poller::close() {
 }
 
 void Poller::call(int status) {
-  // libuv has stopped by itself after an error.
+  // After an error libuv has already stopped.
   if (status < 0) stop();
   else rxAction->touch();
   const HandleScope scope(env);
-  napi_value function, receiver, argument, answer;
+  napi_value function, receiver, argument, returned;
   if (napi_get_reference_value(env, fn, &function) != napi_ok || napi_get_global(env, &receiver) != napi_ok ||
       napi_create_int32(env, status, &argument) != napi_ok) {
     return;
   }
   bool more = false;
-  if (napi_make_callback(env, context, receiver, function, 1, &argument, &answer) == napi_ok) {
-    napi_get_value_bool(env, answer, &more);
+  if (napi_make_callback(env, context, receiver, function, 1, &argument, &returned) == napi_ok) {
+    napi_get_value_bool(env, returned, &more);
   }
   if (started) proceed(more);
-  // What fn throws must reach 'uncaughtException': Node-API keeps it pending here, with no JavaScript below to see it.
+  // An exception of fn must reach 'uncaughtException'. There is no JavaScript below this call, so
+  // Node-API would only keep it pending.
   bool pending = false;
   napi_value error;
   if (napi_is_exception_pending(env, &pending) == napi_ok && pending &&
@@ -209,7 +217,8 @@ void Poller::proceed(bool more) {
     if (!scheduled) uv_poll_stop(poll);
     rxAction->schedule(this);
   } else if (scheduled) {
-    // It cannot fail: the handle was started before, and the descriptor is registered by the event loop's next turn.
+    // Cannot fail: the handle was started before, and libuv registers the descriptor in its next
+    // turn.
     uv_poll_start(poll, events, onPoll);
   }
   scheduled = more;

@@ -1,6 +1,9 @@
-// A descriptor watched by the environment's own event loop: readable (or writable) -> callback(0), error -> callback(-errno). A callback that
-// answers true has more to do: it is called again in its turn, readable or not.
-// A Poller lives from createPoller until close(), or until its environment ends (worker terminated, process exit).
+// A descriptor watched by the environment's event loop. fn(0) is called while the descriptor is
+// readable (or writable), fn(-errno) on an error. If fn returns true it has more to do: it is
+// called again in the next turn of the loop, whether the descriptor is readable or not.
+//
+// A Poller lives from createPoller() until close(), or until its environment ends (the worker is
+// terminated, the process exits).
 #ifndef VNET_NATIVE_POLLER_H
 #define VNET_NATIVE_POLLER_H
 
@@ -12,9 +15,9 @@ namespace vnet {
 class RxAction;
 
 /**
- * Freed in the uv handle's close callback, and only there: the JavaScript object may be collected before, and then the
- * watching goes on. uv.h promises no layout across Node versions, so the handle is
- * allocated by uv_handle_size and reached by functions alone.
+ * Freed only in the uv handle's close callback. The JavaScript object may be collected earlier, and
+ * the poller keeps watching. uv.h guarantees no struct layout across Node versions, so the handle
+ * is allocated with uv_handle_size and accessed by functions only.
  */
 struct Poller {
   napi_env env = nullptr;
@@ -27,18 +30,18 @@ struct Poller {
   bool started = false;
   /** UV_READABLE, UV_WRITABLE or both. */
   int events = UV_READABLE;
-  /** It has more to do, and is called again without being watched. */
+  /** On the poll list of RxAction, and not watched. */
   bool scheduled = false;
 
   ~Poller();
   uv_handle_t* handle() const { return reinterpret_cast<uv_handle_t*>(poll); }
   int start();
   void stop();
-  /** Changes what it watches for. */
+  /** Changes the events it watches for. */
   int watch(int wanted);
-  /** Ends the watching; the poller is freed later. */
+  /** Stops watching. The poller is freed later. */
   void close();
-  /** Calls fn(status); it may be closed then. */
+  /** Calls fn(status), which may close the poller. */
   void call(int status);
 
  private:

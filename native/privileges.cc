@@ -1,11 +1,10 @@
 // Capabilities, the bounding set and no_new_privs belong to a thread, and a system call changes
-// those of the calling thread only. Each other thread changes its own in a signal handler. Node's
-// threads block every signal but those of the C library: 33 is the one by which glibc's setuid(2)
-// does the same. Its handler is replaced for the time of the drop.
+// only those of the calling thread. Every other thread changes its own in a signal handler. Node's
+// threads block every signal except those of the C library. Signal 33, which glibc uses for the
+// same purpose in setuid(2), is borrowed: its handler is replaced until the drop is done.
 //
-// The signal carries the mask of capabilities to keep as its value, so that no memory is shared
-// with the handler. What each thread has is read from /proc afterwards: the handler reports
-// nothing.
+// The signal's value is the mask of capabilities to keep, so the handler shares no memory. The
+// handler reports nothing: the result is read from /proc.
 #include "privileges.h"
 
 #include <dirent.h>
@@ -29,7 +28,7 @@
 #include "args.h"
 
 #if defined(__x86_64__)
-// Every handler returns by way of this call; the C library keeps its own one to itself.
+// Every handler returns through rt_sigreturn(2). The C library does not export its own trampoline.
 extern "C" void vnet_restore_rt();
 asm(".text\n.type vnet_restore_rt, @function\nvnet_restore_rt:\n  mov $15, %rax\n  syscall\n");
 #endif
@@ -38,7 +37,7 @@ namespace vnet {
 
 namespace {
 
-/** SIGSETXID of glibc, which neither sigaction(3) nor pthread_sigmask(3) lets anybody touch. */
+/** glibc's SIGSETXID, which its sigaction(3) and pthread_sigmask(3) refuse to change. */
 constexpr int kSignal = 33;
 constexpr int kSetBytes = 8;
 constexpr time_t kPatienceSeconds = 2;
@@ -52,9 +51,9 @@ struct KernelAction {
   uint64_t mask;
 };
 
-/** What /proc/self/task/TID/status says of a thread. */
+/** The privileges of a thread, as in /proc/self/task/TID/status. */
 struct Held {
-  /** The thread's number in our pid namespace, where /proc may be that of another one. */
+  /** The thread's id in our pid namespace; /proc may be mounted for another one. */
   pid_t thread = 0;
   uint64_t inheritable = 0;
   uint64_t permitted = 0;
@@ -64,16 +63,14 @@ struct Held {
   uint64_t noNewPrivs = 0;
 };
 
-/**
- * Gives up in the calling thread what `keep` does not have; 0 or -errno. Safe in a signal handler.
- */
+/** Drops all but `keep` in the calling thread; 0 or -errno. Async-signal-safe. */
 int dropHere(uint64_t keep) {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return -errno;
   if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) return -errno;
   for (unsigned long capability = 0; capability < 64; capability++) {
     if ((keep >> capability & 1) != 0) continue;
-    // EINVAL: the kernel knows no more of them. EPERM: without CAP_SETPCAP the bounding set stays,
-    // and means nothing any more.
+    // EINVAL: the kernel has no more capabilities. EPERM: without CAP_SETPCAP the bounding set
+    // stays as it is; no_new_privs makes it harmless.
     if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) break;
   }
   __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -98,7 +95,7 @@ int setAction(const KernelAction* action, KernelAction* before) {
   return ::syscall(SYS_rt_sigaction, kSignal, action, before, kSetBytes) == 0 ? 0 : -errno;
 }
 
-/** 0, -ESRCH for a thread that is gone, or another -errno. */
+/** Reads a thread's status file; 0, -ESRCH if the thread has ended, or another -errno. */
 int read(const char* path, Held& held) {
   FILE* file = ::fopen(path, "re");
   if (file == nullptr) return errno == ENOENT ? -ESRCH : -errno;
@@ -113,7 +110,7 @@ int read(const char* path, Held& held) {
   int found = 0;
   char line[256];
   while (::fgets(line, sizeof line, file) != nullptr) {
-    // The last number is the one in the innermost namespace.
+    // The last number is the id in the innermost namespace.
     if (::strncmp(line, "NSpid:", 6) == 0) held.thread = ::atoi(::strrchr(line, '\t') + 1);
     for (const auto& field : fields) found += ::sscanf(line, field.format, &field.value) == 1 ? 1 : 0;
   }
@@ -122,11 +119,12 @@ int read(const char* path, Held& held) {
 }
 
 bool isDone(const Held& held, uint64_t keep, uint64_t bounding) {
-  return held.inheritable == 0 && held.ambient == 0 && held.noNewPrivs == 1 && (held.permitted & ~keep) == 0 &&
-         (held.effective & ~keep) == 0 && (held.bounding & ~bounding) == 0;
+  return held.inheritable == 0 && held.ambient == 0 && held.noNewPrivs == 1 &&
+         (held.permitted & ~keep) == 0 && (held.effective & ~keep) == 0 &&
+         (held.bounding & ~bounding) == 0;
 }
 
-/** All threads that there are now. */
+/** Lists the threads of the process; 0 or -errno. */
 int listThreads(std::vector<pid_t>& into) {
   into.clear();
   DIR* directory = ::opendir("/proc/self/task");
@@ -138,7 +136,7 @@ int listThreads(std::vector<pid_t>& into) {
   return 0;
 }
 
-/** Signals a thread; 0, also when it has ended, or -errno. */
+/** Signals a thread; 0 or -errno. A thread that has ended is no error. */
 int signalThread(pid_t thread, uint64_t keep) {
   siginfo_t info = {};
   info.si_signo = kSignal;
@@ -157,9 +155,9 @@ bool isPast(const timespec& start) {
 }
 
 /**
- * Signals each thread once, so that no signal is left for the handler that comes back, and waits
- * until all have nothing to give up. A thread that was made meanwhile has what its creator had:
- * hence two passes in a row that find every thread done.
+ * Signals each thread once and waits until every thread is done. Once only, so that no signal is
+ * pending when glibc's handler is restored. A new thread inherits the privileges of its creator, so
+ * every thread must be found done in two passes in a row.
  */
 int dropInOthers(uint64_t keep, uint64_t bounding) {
   timespec start = {};
@@ -191,7 +189,7 @@ int dropInOthers(uint64_t keep, uint64_t bounding) {
 
 int dropEverywhere(uint64_t keep) {
   if (const int error = dropHere(keep); error < 0) return error;
-  // Of the whole process: no core file, and its memory and /proc files are root's.
+  // For the whole process: no core file, and root owns its memory and /proc files.
   if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return -errno;
   Held own;
   if (const int error = read("/proc/thread-self/status", own); error < 0) return error;
@@ -204,8 +202,7 @@ int dropEverywhere(uint64_t keep) {
   KernelAction before = {};
   if (const int error = setAction(&action, &before); error < 0) return error;
   const int result = dropInOthers(keep, keep | own.bounding);
-  // After a failure a signal may still be on its way, which glibc's handler would take for one of
-  // its own.
+  // After a failure a signal may still be pending, which glibc's handler would take for its own.
   return result < 0 ? result : setAction(&before, nullptr);
 }
 

@@ -1,4 +1,4 @@
-// Giving up privileges in every thread of the process. src/kernel/native.ts documents the call.
+// Drops privileges in every thread of the process. src/linux/native.ts documents the call.
 #ifndef VNET_NATIVE_PRIVILEGES_H
 #define VNET_NATIVE_PRIVILEGES_H
 

@@ -1,5 +1,6 @@
-// vnet-rootless PROGRAM [ARGS]: enters a user namespace, in which the caller is root, and a network namespace of that, and becomes
-// PROGRAM. A process with threads, as Node's, cannot do so itself. Where it is forbidden one line on stderr says by what.
+// vnet-rootless PROGRAM [ARGS]: enters a new user namespace, in which the caller is root, and a new
+// network namespace, and executes PROGRAM. A multi-threaded process such as Node cannot do this
+// itself. If it fails, one line on stderr gives the reason.
 #include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
@@ -16,7 +17,7 @@ namespace {
 
 constexpr int kFailure = 1;
 
-/** The number in a file of /proc/sys; -1 where there is none. */
+/** The number in a file of /proc/sys; -1 if there is none. */
 long setting(const char* path) {
   FILE* file = std::fopen(path, "re");
   if (file == nullptr) return -1;
@@ -39,14 +40,15 @@ const char* reason(int error) {
     if (setting("/proc/sys/kernel/unprivileged_userns_clone") == 0) {
       return "kernel.unprivileged_userns_clone is 0 (sysctl)";
     }
-    return "a container's seccomp filter, or chroot, forbids it";
+    return "a container's seccomp filter or a chroot forbids it";
   }
   if (error == EINVAL || error == ENOSYS) return "this kernel has no user namespaces";
   return std::strerror(error);
 }
 
 [[noreturn]] void fail(int error) {
-  std::fprintf(stderr, "vnet: without root it needs a user namespace: %s; otherwise run it with sudo\n", reason(error));
+  std::fprintf(stderr, "vnet: without root it needs a user namespace: %s; otherwise run it with sudo\n",
+               reason(error));
   std::exit(kFailure);
 }
 
@@ -57,14 +59,17 @@ void put(const char* path, const char* text) {
   ::close(fd);
 }
 
-/** The caller is root inside, and nobody else is there. */
+/** Maps root inside to the caller outside. No other id is mapped. */
 void map(const char* path, unsigned id) {
   char text[32];
   std::snprintf(text, sizeof text, "0 %u 1", id);
   put(path, text);
 }
 
-/** `lo` is down in a new namespace; without it the interface's own addresses do not answer. */
+/**
+ * Brings `lo` up, which is down in a new namespace. Without it the addresses of the namespace's own
+ * interfaces are unreachable.
+ */
 void bringUpLoopback() {
   const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return;
@@ -79,7 +84,7 @@ void bringUpLoopback() {
 
 int main(int count, char** arguments) {
   if (count < 2) {
-    std::fputs("vnet-rootless: is run by vnet\n", stderr);
+    std::fputs("vnet-rootless: to be run by vnet only\n", stderr);
     return kFailure;
   }
   const unsigned uid = ::geteuid();

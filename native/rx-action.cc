@@ -13,7 +13,7 @@ namespace vnet {
 
 namespace {
 
-/** How long the event loop's own timers and descriptors may wait for us. */
+/** How long busy polling may delay the event loop's timers and other descriptors. */
 constexpr uint64_t kStayNs = 200'000;
 constexpr int64_t kMostNs = 1'000'000'000;
 
@@ -27,31 +27,35 @@ RxAction* RxAction::of(napi_env env) {
   auto* action = new (std::nothrow) RxAction;
   if (action == nullptr) return nullptr;
   action->idle_ = static_cast<uv_idle_t*>(std::malloc(uv_handle_size(UV_IDLE)));
-  if (action->idle_ == nullptr || napi_add_async_cleanup_hook(env, onEnvironmentEnd, action, &action->hook_) != napi_ok) {
+  if (action->idle_ == nullptr ||
+      napi_add_async_cleanup_hook(env, onEnvironmentEnd, action, &action->hook_) != napi_ok) {
     delete action;
     return nullptr;
   }
   uv_idle_init(loop, action->idle_);
   uv_handle_set_data(action->handle(), action);
-  // It is the pollers that keep a process alive.
+  // Only pollers keep the process alive.
   uv_unref(action->handle());
   return made = action;
 }
 
 RxAction::~RxAction() {
-  // Last: the environment may go once its hook is gone.
+  // Last: without its hook, the environment may end.
   if (hook_ != nullptr) napi_remove_async_cleanup_hook(hook_);
   std::free(idle_);
 }
 
 void RxAction::onEnvironmentEnd(napi_async_cleanup_hook_handle, void* data) {
   auto* action = static_cast<RxAction*>(data);
-  uv_close(action->handle(), [](uv_handle_t* handle) { delete static_cast<RxAction*>(uv_handle_get_data(handle)); });
+  uv_close(action->handle(), [](uv_handle_t* handle) {
+    delete static_cast<RxAction*>(uv_handle_get_data(handle));
+  });
 }
 
 void RxAction::add(Poller* poller) {
   pollers_.push_back(poller);
-  fds_.push_back({poller->fd, static_cast<short>((poller->events & UV_READABLE) != 0 ? POLLIN : 0), 0});
+  const short events = (poller->events & UV_READABLE) != 0 ? POLLIN : 0;
+  fds_.push_back({poller->fd, events, 0});
   changes_++;
 }
 
@@ -84,7 +88,7 @@ void RxAction::onIdle(uv_idle_t* idle) {
   if (action->list_.empty() && !action->look()) uv_idle_stop(idle);
 }
 
-/** Each once; those that are scheduled anew come next time, when the event loop has looked after the others. */
+/** Calls each scheduled poller once. One that is scheduled again waits for the next turn. */
 void RxAction::runPollList() {
   turn_.swap(list_);
   for (size_t i = 0; i < turn_.size(); i++) {
@@ -93,16 +97,16 @@ void RxAction::runPollList() {
   turn_.clear();
 }
 
-/** Looks for events for as long as the event loop can wait; false when the window is over. */
+/** Busy polls for at most kStayNs. Returns false when the window is over. */
 bool RxAction::look() {
   uint64_t now = uv_hrtime();
   for (const uint64_t leave = now + kStayNs; now < leave; now = uv_hrtime()) {
     if (now >= until_) return false;
     if (::poll(fds_.data(), fds_.size(), 0) <= 0) continue;
     const uint32_t changes = changes_;
-    // A call may start, stop and close any poller: what was seen is then to be looked for again.
+    // A call may start, stop and close any poller. `fds_` is then out of date and is polled again.
     for (size_t i = 0; i < fds_.size() && changes == changes_; i++) {
-      // Errors are left to the event loop.
+      // The event loop handles errors.
       if ((fds_[i].revents & POLLIN) != 0) pollers_[i]->call(0);
     }
     if (!list_.empty()) return true;

@@ -1,8 +1,12 @@
-// Polling in place of waiting for events, in an idle callback of the event loop, which goes on between.
+// Polls descriptors from an idle callback of the event loop, once per turn, instead of waiting for
+// events. There are two reasons to poll:
 //
-// The poll list, as net_rx_action has one: a poller that has more to do is called again in its turn, and is not watched
-// meanwhile, for a descriptor in epoll costs whoever sends to it a call for each frame. Busy polling, as net.core.busy_poll: after
-// an event, to look for the next one for a while instead of sleeping until it wakes us.
+// The poll list, as in net_rx_action: a poller that has more to do is called again in the next
+// turn, and its descriptor is not watched in the meantime. A descriptor in epoll costs its sender a
+// wake-up call per frame.
+//
+// Busy polling, as with net.core.busy_poll: after an event, look for the next one for some time
+// before sleeping.
 #ifndef VNET_NATIVE_RX_ACTION_H
 #define VNET_NATIVE_RX_ACTION_H
 
@@ -17,26 +21,26 @@ namespace vnet {
 
 struct Poller;
 
-/** Of one environment. */
+/** The poll list and the busy polling of one environment. */
 class RxAction {
  public:
-  /** The environment's own, made when there is none; null without memory. */
+  /** The environment's own, made at the first call; null if memory is short. */
   static RxAction* of(napi_env env);
 
-  /** How long after an event to look for the next one, ns; 0, as at first, is not at all. */
+  /** Sets how long to poll after an event, in ns. 0, the default, turns busy polling off. */
   void setWindow(uint64_t ns) { window_ = ns; }
 
-  /** A poller was started, or stopped. */
+  /** A poller was started or stopped. */
   void add(Poller* poller);
   void remove(Poller* poller);
 
   /** There was an event: the window begins. */
   void touch();
 
-  /** The poller, which the event loop does not watch now, is called again in its turn. */
+  /** Calls the poller in the next turn. The event loop must not watch its descriptor. */
   void schedule(Poller* poller);
 
-  /** A poller that is scheduled keeps the process alive, as its own handle does not meanwhile. */
+  /** Keeps the process alive for a scheduled poller, whose own handle is inactive. */
   void ref() { uv_ref(handle()); }
 
  private:
@@ -54,11 +58,13 @@ class RxAction {
   napi_async_cleanup_hook_handle hook_ = nullptr;
   uint64_t window_ = 0;
   uint64_t until_ = 0;
-  /** All that are started, with a pollfd for each at the same place, and how often these were changed. */
+  /**
+   * The started pollers, a pollfd for each at the same index, and the number of changes to both.
+   */
   std::vector<Poller*> pollers_;
   std::vector<pollfd> fds_;
   uint32_t changes_ = 0;
-  /** Scheduled; and those whose turn it is, null where one was stopped meanwhile. */
+  /** Pollers scheduled for the next turn, and those of this turn: null where one was stopped. */
   std::vector<Poller*> list_;
   std::vector<Poller*> turn_;
 };

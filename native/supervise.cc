@@ -20,7 +20,10 @@ namespace {
 
 constexpr size_t kMeta = 3;
 
-/** Closes a descriptor that came with a message: it would mean another file to the process that the message is for. */
+/**
+ * Closes a descriptor that came with a message. Its number would mean another file in the process
+ * that the message is for. Returns whether the header had one.
+ */
 bool closesDescriptor(const cmsghdr* header) {
   if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_PIDFD) return false;
   int received;
@@ -69,7 +72,8 @@ Napi::Value RecvMsgRaw(const Napi::CallbackInfo& info) {
   } while (length < 0 && errno == EINTR);
   if (length < 0) return result(info, -errno);
   bool closed = false;
-  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
+       header = CMSG_NXTHDR(&message, header)) {
     closed = closesDescriptor(header) || closed;
   }
   meta[0] = static_cast<int32_t>(message.msg_namelen);

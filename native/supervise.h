@@ -1,4 +1,5 @@
-// What the supervisor of `vnet exec` does in place of a program's system call. As sys.h: the call's result, or -errno.
+// Calls that the supervisor of `vnet exec` makes on behalf of a program. They return as those of
+// sys.h do.
 #ifndef VNET_NATIVE_SUPERVISE_H
 #define VNET_NATIVE_SUPERVISE_H
 

@@ -43,10 +43,10 @@ namespace vnet {
 namespace {
 
 constexpr double kNanosecondsPerSecond = 1e9;
-/** What recvmsg tells of every message. */
+/** Elements of the `meta` array of recvmsg. */
 constexpr size_t kRecvMeta = 3;
 
-/** Makes a system call until it is not interrupted; its result, or -errno. */
+/** Repeats a system call while it is interrupted. Returns its result or -errno. */
 template <typename Call>
 int uninterrupted(Call call) {
   for (;;) {
@@ -58,28 +58,36 @@ int uninterrupted(Call call) {
 
 constexpr const char* kOwnNamespace = "/proc/thread-self/ns/net";
 
-/** A thread that cannot come home must not go on: every later socket would silently be in the wrong namespace. */
+/**
+ * Returns to the namespace `home`. If that fails the process is aborted: every later socket would
+ * silently be in the wrong namespace.
+ */
 void comeHome(int home) {
   if (::setns(home, CLONE_NEWNET) == 0) return;
-  napi_fatal_error("vnet", NAPI_AUTO_LENGTH, "cannot return to the thread's own network namespace", NAPI_AUTO_LENGTH);
+  napi_fatal_error("vnet", NAPI_AUTO_LENGTH, "cannot return to the thread's own network namespace",
+                   NAPI_AUTO_LENGTH);
 }
 
-/** Whether two descriptors are of one namespace. */
+/** Whether two descriptors refer to the same namespace. */
 bool isSame(int one, int other) {
   struct stat a = {};
   struct stat b = {};
-  return ::fstat(one, &a) == 0 && ::fstat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+  return ::fstat(one, &a) == 0 && ::fstat(other, &b) == 0 && a.st_dev == b.st_dev &&
+         a.st_ino == b.st_ino;
 }
 
-/** Makes one system call in the network namespace `nsfd` refers to (-1: where the thread is), and comes home. */
+/**
+ * Makes one system call in the network namespace that `nsfd` refers to (-1: the thread's own), and
+ * returns to the thread's own.
+ */
 template <typename Call>
 int inNamespace(int nsfd, Call call) {
   if (nsfd == -1) return uninterrupted(call);
-  // Before `home` can take the number of a descriptor that was closed, and be taken for it.
+  // Checked first: `home` could get the number of a closed `nsfd` and be taken for it.
   if (::fcntl(nsfd, F_GETFD) < 0) return -errno;
   const Fd home(::open(kOwnNamespace, O_RDONLY | O_CLOEXEC));
   if (!home) return -errno;
-  // To enter even one's own takes CAP_SYS_ADMIN.
+  // setns(2) takes CAP_SYS_ADMIN even for the thread's own namespace.
   if (isSame(home.get(), nsfd)) return uninterrupted(call);
   if (::setns(nsfd, CLONE_NEWNET) != 0) return -errno;
   const int value = uninterrupted(call);
@@ -87,20 +95,23 @@ int inNamespace(int nsfd, Call call) {
   return value;
 }
 
-/** A thread that keeps another user's credentials must not go on: nothing that it does later would be as its own. */
+/**
+ * Aborts the process if `value` is not 0: the thread would go on with another user's credentials.
+ */
 void regain(long value) {
   if (value == 0) return;
-  napi_fatal_error("vnet", NAPI_AUTO_LENGTH, "cannot regain the thread's own credentials", NAPI_AUTO_LENGTH);
+  napi_fatal_error("vnet", NAPI_AUTO_LENGTH, "cannot regain the thread's own credentials",
+                   NAPI_AUTO_LENGTH);
 }
 
-/** Effective, permitted and inheritable capabilities of a thread, as capget(2) and capset(2) have them. */
+/** A thread's effective, permitted and inheritable capabilities, in the format of capget(2). */
 struct Capabilities {
   __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
 
   bool get() { return ::syscall(SYS_capget, &header, data) == 0; }
   long set() { return ::syscall(SYS_capset, &header, data); }
-  /** Those of `effective` that are permitted. */
+  /** Sets the effective capabilities to those of `effective` that are permitted. */
   long setEffective(uint64_t effective) {
     for (uint32_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
       data[i].effective = static_cast<uint32_t>(effective >> (32 * i)) & data[i].permitted;
@@ -119,8 +130,9 @@ struct Credentials {
 };
 
 /**
- * Makes one system call with other credentials, and regains its own; -1 and errno when that fails. The system calls
- * themselves: those of libc would change all threads, of which some would be the other user at any moment.
+ * Makes one system call with the credentials of another user, and restores the thread's own.
+ * Returns -1 and errno on failure. Uses system calls because libc's functions change the
+ * credentials of all threads.
  */
 template <typename Call>
 long asUser(const Credentials& user, Call call) {
@@ -133,13 +145,15 @@ long asUser(const Credentials& user, Call call) {
   if (count < 0 || !own.get() || ::syscall(SYS_setgroups, user.groupCount, user.groups) != 0) return -1;
   Capabilities changed = own;
   long value = -1;
-  if (::syscall(SYS_setresgid, kKeep, user.gid, kKeep) == 0 && ::syscall(SYS_setresuid, kKeep, user.uid, kKeep) == 0 &&
+  if (::syscall(SYS_setresgid, kKeep, user.gid, kKeep) == 0 &&
+      ::syscall(SYS_setresuid, kKeep, user.uid, kKeep) == 0 &&
       changed.setEffective(user.capabilities) == 0) {
     value = call();
   }
   const int error = errno;
   regain(::syscall(SYS_setresuid, kKeep, ownUid, kKeep));
-  // Before the groups, which take a capability. To become root again may have raised more than there were.
+  // Becoming root again may have raised more capabilities than the thread had, so restore them now.
+  // The groups come last: setting them takes a capability.
   regain(own.set());
   regain(::syscall(SYS_setresgid, kKeep, ownGid, kKeep));
   regain(::syscall(SYS_setgroups, count, groups.data()));
@@ -151,15 +165,9 @@ socklen_t lengthOf(Bytes bytes) { return static_cast<socklen_t>(bytes.length); }
 
 sockaddr* addressOf(Bytes bytes) { return reinterpret_cast<sockaddr*>(bytes.data); }
 
-/** A transfer between `bytes` and the memory of process `pid`: the octets, or -errno. */
-template <typename Transfer>
-int transferred(Transfer transfer, pid_t pid, uint64_t address, Bytes bytes) {
-  const iovec local = {bytes.data, bytes.length};
-  const iovec remote = {reinterpret_cast<void*>(static_cast<uintptr_t>(address)), bytes.length};
-  return uninterrupted([&] { return transfer(pid, &local, 1, &remote, 1, 0); });
+OpenFds& openFds(const Napi::CallbackInfo& info) {
+  return info.Env().GetInstanceData<Environment>()->fds;
 }
-
-OpenFds& openFds(const Napi::CallbackInfo& info) { return info.Env().GetInstanceData<Environment>()->fds; }
 
 }  // namespace
 
@@ -195,11 +203,11 @@ Napi::Value SocketAs(const Napi::CallbackInfo& info) {
   const auto gid = args.integer<uint32_t>(5);
   size_t count = 0;
   const int32_t* groups = args.int32s(6, 0, count);
-  const uint64_t capabilities = args.address(7);
+  const uint64_t capabilities = args.uint64(7);
   if (!args.ok() || uid == UINT32_MAX || gid == UINT32_MAX) return result(info, -EINVAL);
   const Credentials user = {uid, gid, reinterpret_cast<const gid_t*>(groups), count, capabilities};
-  const int fd = inNamespace(
-      nsfd, [&] { return asUser(user, [&] { return ::socket(domain, type | SOCK_CLOEXEC, protocol); }); });
+  const auto open = [&] { return ::socket(domain, type | SOCK_CLOEXEC, protocol); };
+  const int fd = inNamespace(nsfd, [&] { return asUser(user, open); });
   return result(info, openFds(info).add(fd));
 }
 
@@ -208,7 +216,7 @@ Napi::Value Close(const Napi::CallbackInfo& info) {
   const int fd = args.fd(0);
   if (!args.ok()) return result(info, -EINVAL);
   openFds(info).remove(fd);
-  // Not repeated on EINTR: on Linux the descriptor is gone by then (close(2)).
+  // Not repeated on EINTR: on Linux the descriptor is closed even then (close(2)).
   return result(info, ::close(fd) == 0 || errno == EINTR ? 0 : -errno);
 }
 
@@ -219,20 +227,22 @@ Napi::Value Ioctl(const Napi::CallbackInfo& info) {
   if (args.isNumber(2)) {
     const auto value = args.integer<int64_t>(2);
     if (!args.ok()) return result(info, -EINVAL);
-    return result(info, uninterrupted([&] { return ::ioctl(fd, request, static_cast<unsigned long>(value)); }));
+    const auto number = static_cast<unsigned long>(value);
+    return result(info, uninterrupted([&] { return ::ioctl(fd, request, number); }));
   }
   const Bytes arg = args.bytes(2);
   const bool hasData = info.Length() > 3 && !info[3].IsUndefined();
   const Bytes data = hasData ? args.bytes(3) : Bytes{};
   if (!args.ok()) return result(info, -EINVAL);
-  // The kernel writes as much as the request means, whatever array it was given: as many octets as the request encodes, or
-  // any number if it is one of those that encode none. A copy of that size keeps a short array from becoming an overflow.
+  // The kernel writes as many bytes as the request defines, whatever the length of the array. Most
+  // requests encode their size; the others may write any number. The copy is large enough for all,
+  // so a short array does not overflow.
   alignas(16) uint8_t copy[1 << _IOC_SIZEBITS];
   if (arg.length > sizeof copy) return result(info, -EINVAL);
   const size_t encoded = _IOC_SIZE(request) == 0 ? sizeof copy : _IOC_SIZE(request);
   if (arg.length > 0) memcpy(copy, arg.data, arg.length);
   if (encoded > arg.length) memset(copy + arg.length, 0, encoded - arg.length);
-  // What ifr_data points to tells of no size at all.
+  // The size of what ifr_data points to is encoded nowhere.
   alignas(16) uint8_t behind[sizeof copy];
   if (data.length > sizeof behind) return result(info, -EINVAL);
   if (hasData) {
@@ -267,7 +277,8 @@ Napi::Value Accept(const Napi::CallbackInfo& info) {
   Args args(info);
   const int fd = args.fd(0);
   if (!args.ok()) return result(info, -EINVAL);
-  const int accepted = uninterrupted([&] { return ::accept4(fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK); });
+  const int flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
+  const int accepted = uninterrupted([&] { return ::accept4(fd, nullptr, nullptr, flags); });
   return result(info, openFds(info).add(accepted));
 }
 
@@ -285,9 +296,10 @@ Napi::Value ConnectAs(const Napi::CallbackInfo& info) {
   const Bytes to = args.bytes(1);
   const auto uid = args.integer<uint32_t>(2);
   const auto gid = args.integer<uint32_t>(3);
-  // -1 would leave our own.
+  // -1 would mean the current uid or gid.
   if (!args.ok() || uid == UINT32_MAX || gid == UINT32_MAX) return result(info, -EINVAL);
-  return result(info, uninterrupted([&] { return asUser({uid, gid}, [&] { return ::connect(fd, addressOf(to), lengthOf(to)); }); }));
+  const auto connect = [&] { return ::connect(fd, addressOf(to), lengthOf(to)); };
+  return result(info, uninterrupted([&] { return asUser({uid, gid}, connect); }));
 }
 
 Napi::Value GetSockName(const Napi::CallbackInfo& info) {
@@ -310,9 +322,13 @@ Napi::Value SetSockOpt(const Napi::CallbackInfo& info) {
   if (level == SOL_SOCKET && name == SO_ATTACH_FILTER) {
     sock_fprog program = {static_cast<unsigned short>(value.length / sizeof(sock_filter)),
                           reinterpret_cast<sock_filter*>(value.data)};
-    return result(info, uninterrupted([&] { return ::setsockopt(fd, level, name, &program, sizeof program); }));
+    return result(info, uninterrupted([&] {
+                    return ::setsockopt(fd, level, name, &program, sizeof program);
+                  }));
   }
-  return result(info, uninterrupted([&] { return ::setsockopt(fd, level, name, value.data, lengthOf(value)); }));
+  return result(info, uninterrupted([&] {
+                  return ::setsockopt(fd, level, name, value.data, lengthOf(value));
+                }));
 }
 
 Napi::Value GetSockOpt(const Napi::CallbackInfo& info) {
@@ -333,7 +349,9 @@ Napi::Value Send(const Napi::CallbackInfo& info) {
   const Bytes data = args.bytes(1);
   const int flags = args.integer<int32_t>(2);
   if (!args.ok()) return result(info, -EINVAL);
-  return result(info, uninterrupted([&] { return ::send(fd, data.data, data.length, flags | MSG_NOSIGNAL); }));
+  return result(info, uninterrupted([&] {
+                  return ::send(fd, data.data, data.length, flags | MSG_NOSIGNAL);
+                }));
 }
 
 Napi::Value SendTo(const Napi::CallbackInfo& info) {
@@ -344,7 +362,8 @@ Napi::Value SendTo(const Napi::CallbackInfo& info) {
   const Bytes to = args.bytes(3);
   if (!args.ok()) return result(info, -EINVAL);
   return result(info, uninterrupted([&] {
-                  return ::sendto(fd, data.data, data.length, flags | MSG_NOSIGNAL, addressOf(to), lengthOf(to));
+                  return ::sendto(fd, data.data, data.length, flags | MSG_NOSIGNAL, addressOf(to),
+                                  lengthOf(to));
                 }));
 }
 
@@ -365,12 +384,13 @@ Napi::Value RecvMsg(const Napi::CallbackInfo& info) {
   int32_t* meta = args.int32s(3, kRecvMeta);
   if (!args.ok()) return result(info, -EINVAL);
 
-  // Of any family's size: the kernel says how long the address is also when it cut it, which sanitizers take for written.
+  // Large enough for any family. The kernel returns the full length of a truncated address, and
+  // sanitizers take all of that for written.
   sockaddr_storage sender = {};
   alignas(cmsghdr) uint8_t control[CMSG_SPACE(sizeof(int)) * 4];
   iovec part = {into.data, into.length};
   msghdr message = {};
-  int octets;
+  int bytes;
   do {
     message = {};
     message.msg_name = &sender;
@@ -379,9 +399,9 @@ Napi::Value RecvMsg(const Napi::CallbackInfo& info) {
     message.msg_iovlen = 1;
     message.msg_control = control;
     message.msg_controllen = sizeof control;
-    octets = static_cast<int>(::recvmsg(fd, &message, flags));
-  } while (octets < 0 && errno == EINTR);
-  if (octets < 0) return result(info, -errno);
+    bytes = static_cast<int>(::recvmsg(fd, &message, flags));
+  } while (bytes < 0 && errno == EINTR);
+  if (bytes < 0) return result(info, -errno);
 
   meta[0] = -1;
   if (sender.ss_family == AF_NETLINK) {
@@ -391,11 +411,12 @@ Napi::Value RecvMsg(const Napi::CallbackInfo& info) {
   }
   meta[1] = -1;
   meta[2] = message.msg_flags;
-  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
+       header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level == SOL_NETLINK && header->cmsg_type == NETLINK_LISTEN_ALL_NSID) {
       memcpy(&meta[1], CMSG_DATA(header), sizeof meta[1]);
     } else if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
-      // Nobody asked for descriptors: let none stay.
+      // Close descriptors that came unasked.
       for (size_t at = CMSG_LEN(0); at + sizeof(int) <= header->cmsg_len; at += sizeof(int)) {
         int received;
         memcpy(&received, reinterpret_cast<uint8_t*>(header) + at, sizeof received);
@@ -403,7 +424,7 @@ Napi::Value RecvMsg(const Napi::CallbackInfo& info) {
       }
     }
   }
-  return result(info, octets);
+  return result(info, bytes);
 }
 
 Napi::Value Poll(const Napi::CallbackInfo& info) {
@@ -420,7 +441,8 @@ Napi::Value PidfdOpen(const Napi::CallbackInfo& info) {
   const auto pid = args.integer<int32_t>(0);
   const auto flags = args.integer<uint32_t>(1);
   if (!args.ok()) return result(info, -EINVAL);
-  return result(info, openFds(info).add(uninterrupted([&] { return ::syscall(SYS_pidfd_open, pid, flags); })));
+  const int fd = uninterrupted([&] { return ::syscall(SYS_pidfd_open, pid, flags); });
+  return result(info, openFds(info).add(fd));
 }
 
 Napi::Value PidfdGetfd(const Napi::CallbackInfo& info) {
@@ -428,16 +450,21 @@ Napi::Value PidfdGetfd(const Napi::CallbackInfo& info) {
   const int pidfd = args.fd(0);
   const int fd = args.fd(1);
   if (!args.ok()) return result(info, -EINVAL);
-  return result(info, openFds(info).add(uninterrupted([&] { return ::syscall(SYS_pidfd_getfd, pidfd, fd, 0U); })));
+  const int own = uninterrupted([&] { return ::syscall(SYS_pidfd_getfd, pidfd, fd, 0U); });
+  return result(info, openFds(info).add(own));
 }
 
 Napi::Value ProcessVmReadv(const Napi::CallbackInfo& info) {
   Args args(info);
   const auto pid = args.integer<int32_t>(0);
-  const uint64_t address = args.address(1);
+  const uint64_t address = args.uint64(1);
   const Bytes into = args.bytes(2);
   if (!args.ok()) return result(info, -EINVAL);
-  return result(info, transferred(::process_vm_readv, pid, address, into));
+  const iovec local = {into.data, into.length};
+  const iovec remote = {reinterpret_cast<void*>(static_cast<uintptr_t>(address)), into.length};
+  return result(info, uninterrupted([&] {
+                  return ::process_vm_readv(pid, &local, 1, &remote, 1, 0);
+                }));
 }
 
 Napi::Value Exec(const Napi::CallbackInfo& info) {
@@ -454,8 +481,8 @@ Napi::Value Exec(const Napi::CallbackInfo& info) {
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   for (int fd = 0; fd <= STDERR_FILENO; fd++) {
-    // Node has its standard streams closed on exec, and pipes non-blocking, for everybody who has
-    // them.
+    // Node sets its standard streams close-on-exec, and pipes non-blocking for every process that
+    // shares them.
     const int flags = ::fcntl(fd, F_GETFL);
     if (flags < 0) continue;
     ::fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
@@ -471,7 +498,8 @@ Napi::Value EndAs(const Napi::CallbackInfo& info) {
   const auto signal = args.integer<int32_t>(1);
   if (!args.ok() || signal < 0 || signal > SIGRTMAX) return result(info, -EINVAL);
   if (signal != 0) {
-    // The memory that is worth keeping was the other's. A limit would not count where cores are piped to a program (core(5)).
+    // No core dump: the supervised program's is the interesting one. RLIMIT_CORE is ignored if core
+    // dumps are piped to a program (core(5)).
     ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     ::signal(signal, SIG_DFL);
     sigset_t just;
@@ -480,7 +508,7 @@ Napi::Value EndAs(const Napi::CallbackInfo& info) {
     ::pthread_sigmask(SIG_UNBLOCK, &just, nullptr);
     ::raise(signal);
   }
-  // Not exit(3): Node would set the terminal as it found it, and undo what the other program did there.
+  // Not exit(3): Node would restore the terminal and undo what the supervised program did to it.
   ::_exit(status);
 }
 
@@ -505,8 +533,8 @@ Napi::Value TimerfdRead(const Napi::CallbackInfo& info) {
   const int fd = args.fd(0);
   if (!args.ok()) return result(info, -EINVAL);
   uint64_t expirations = 0;
-  const int octets = uninterrupted([&] { return ::read(fd, &expirations, sizeof expirations); });
-  if (octets < 0) return result(info, octets);
+  const int bytes = uninterrupted([&] { return ::read(fd, &expirations, sizeof expirations); });
+  if (bytes < 0) return result(info, bytes);
   return result(info, expirations > INT_MAX ? INT_MAX : static_cast<int>(expirations));
 }
 
@@ -529,8 +557,8 @@ Napi::Value CreateNetns(const Napi::CallbackInfo& info) {
 Napi::Value Monotonic(const Napi::CallbackInfo& info) {
   timespec now = {};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
-  const double ns = static_cast<double>(now.tv_sec) * kNanosecondsPerSecond + static_cast<double>(now.tv_nsec);
-  return Napi::Number::New(info.Env(), ns);
+  const double seconds = static_cast<double>(now.tv_sec);
+  return Napi::Number::New(info.Env(), seconds * kNanosecondsPerSecond + static_cast<double>(now.tv_nsec));
 }
 
 }  // namespace vnet

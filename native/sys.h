@@ -1,5 +1,5 @@
-// System calls as JavaScript functions, for the control path: each returns what the call returned (>= 0) or -errno, and
-// -EINVAL for arguments of a wrong type. src/kernel/native.ts documents each one.
+// System calls as JavaScript functions, for the control path. Each returns the call's result (>= 0)
+// or -errno; -EINVAL for arguments of a wrong type. src/linux/native.ts documents each one.
 #ifndef VNET_NATIVE_SYS_H
 #define VNET_NATIVE_SYS_H
 

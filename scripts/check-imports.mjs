@@ -1,10 +1,12 @@
 /**
- * node scripts/check-imports.mjs [ROOT]: keeps the one-way rule of ROOT/src, one line a violation, exit 1 if any.
+ * node scripts/check-imports.mjs [ROOT]: checks the one-way rule of ROOT/src, prints one line per
+ * violation, exits 1 if there is one.
  *
- * header < skb < core < wire < segment < drivers: a layer imports only what is left of it; header and netlink import nothing. The
- * pure layers use no node: builtin and no package. Only the parts named below import kernel, and src never imports
- * 'vnet' by name: it would load a second copy of everything. A type-only import counts like any other. No module keeps
- * mutable state of its own (`let` or `var` at its top level).
+ * packet < skb < netdev < wire < lan < drivers: a room imports only rooms below it; packet and
+ * netlink import nothing. The pure rooms use no builtin of Node and no package. Only the rooms
+ * named below import linux, and src never imports 'vnet' by name, because that would load a second
+ * copy of everything. A type-only import counts like any other. No module keeps mutable state
+ * (`let` or `var` at its top level).
  */
 
 import { readdirSync, readFileSync } from 'node:fs'
@@ -12,27 +14,60 @@ import { isBuiltin } from 'node:module'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { parseAst } from 'vitest/node'
 
-const layers = ['header', 'skb', 'core', 'wire', 'segment', 'drivers']
-const folders = [...layers, 'netlink', 'kernel', 'control', 'lan', 'testing', 'cli']
+const framework = ['packet', 'skb', 'netdev']
+const lan = [
+  'lan/switch',
+  'lan/machines',
+  'lan/services',
+  'lan/services/dhcp',
+  'lan/config',
+  'lan/port',
+  'lan/uplink',
+  'lan',
+]
+const control = ['control/protocol', 'control/server', 'control/client', 'control']
+const folders = [...framework, 'wire', 'drivers', ...lan, 'netlink', 'linux', ...control, 'exec', 'testing', 'cli']
 
 /**
- * What each part of src may import: `parts` of src besides itself, `packages`, and whether `builtins` of Node. A part is
- * a folder, or a file that lies in src itself. A part not listed here is a violation: its place must be decided first.
+ * What each room may import: `rooms` besides itself, `packages`, and whether `builtins` of Node. A
+ * room is a folder of src, a folder in it that has a rule of its own, or a file in src itself. A
+ * room not listed here is a violation: its place must be decided first.
  */
 const rules = {
-  ...Object.fromEntries(layers.map((layer, i) => [layer, { parts: layers.slice(0, i), packages: [] }])),
-  netlink: { parts: [], packages: [] },
-  kernel: { parts: ['header', 'netlink', 'skb', 'core'], packages: ['ffi-rs'], builtins: true },
-  control: { parts: ['netlink', 'skb', 'core', 'kernel'], packages: ['ffi-rs'], builtins: true },
-  lan: { parts: [...layers, 'kernel'], packages: ['yaml'], builtins: true },
-  testing: { parts: [...layers, 'netlink', 'kernel', 'control'], packages: [], builtins: true },
-  cli: { parts: [...folders, 'index.ts', 'tap.ts'], packages: ['commander'], builtins: true },
-  'index.ts': { parts: layers, packages: [] },
-  'tap.ts': { parts: [...layers, 'kernel', 'index.ts'], packages: [] },
-  'vnet.ts': { parts: [...folders, 'index.ts', 'tap.ts'], packages: ['commander'], builtins: true },
+  packet: { rooms: [] },
+  netlink: { rooms: [] },
+  skb: { rooms: ['packet'] },
+  netdev: { rooms: ['packet', 'skb'] },
+  wire: { rooms: framework },
+  drivers: { rooms: [...framework, 'wire', 'lan/switch', 'lan/machines'] },
+  linux: { rooms: [...framework, 'netlink'], packages: ['ffi-rs'], builtins: true },
+  'lan/switch': { rooms: framework },
+  'lan/machines': { rooms: [...framework, 'lan/switch'] },
+  'lan/services/dhcp': { rooms: framework },
+  'lan/services': { rooms: [...framework, 'linux', 'lan/switch', 'lan/machines', 'lan/services/dhcp'], builtins: true },
+  'lan/config': {
+    rooms: [...framework, 'lan/machines', 'lan/services', 'lan/services/dhcp'],
+    packages: ['yaml'],
+    builtins: true,
+  },
+  'lan/port': { rooms: [...framework, 'lan/switch'], builtins: true },
+  'lan/uplink': { rooms: [...framework, 'linux', 'lan/switch'], builtins: true },
+  lan: { rooms: [...framework, 'wire', 'linux', ...lan], builtins: true },
+  'control/protocol': { rooms: ['packet', 'netlink', 'netdev', 'linux'], builtins: true },
+  'control/server': { rooms: [...framework, 'netlink', 'linux', 'control/protocol', 'lan/switch'], builtins: true },
+  'control/client': { rooms: ['netlink', 'netdev', 'linux', 'control/protocol', 'lan/switch'], builtins: true },
+  control: { rooms: ['netlink', 'skb', 'netdev', 'linux', ...control, 'lan/switch'], builtins: true },
+  exec: { rooms: ['netlink', 'netdev', 'linux', 'control/protocol', 'control/client'], builtins: true },
+  testing: { rooms: [...framework, 'wire', 'netlink', 'linux', ...control], builtins: true },
+  cli: { rooms: [...folders, 'index.ts', 'tap.ts'], packages: ['commander'], builtins: true },
+  'index.ts': { rooms: [...framework, 'wire', 'drivers', 'lan/switch', 'lan/machines'] },
+  'tap.ts': { rooms: [...framework, 'linux', 'index.ts'] },
+  'vnet.ts': { rooms: [...folders, 'index.ts', 'tap.ts'], packages: ['commander'], builtins: true },
 }
 
-/** All violations in ROOT/src, as `src/core/a.ts:3: core may not import kernel (../kernel/b.ts)`. */
+/**
+ * All violations in ROOT/src, as `src/netdev/a.ts:3: netdev may not import linux (../linux/b.ts)`.
+ */
 export function violations(root) {
   return readdirSync(join(root, 'src'), { recursive: true })
     .filter(file => file.endsWith('.ts'))
@@ -43,14 +78,14 @@ export function violations(root) {
 function violationsIn(root, file) {
   const source = readFileSync(join(root, 'src', file), 'utf8')
   const at = (offset, message) => `src/${file}:${source.slice(0, offset).split('\n').length}: ${message}`
-  const part = partOf(file)
-  const rule = Object.hasOwn(rules, part) ? rules[part] : undefined
+  const room = roomOf(file)
+  const rule = Object.hasOwn(rules, room) ? rules[room] : undefined
   if (rule === undefined)
-    return [at(0, `${part} is not a known part of src: give it a rule in scripts/check-imports.mjs`)]
+    return [at(0, `${room} is not a known room of src: give it a rule in scripts/check-imports.mjs`)]
   const program = parseAst(source, { lang: 'ts', astType: 'ts' }, file)
   const imports = importsOf(program).map(({ specifier, start }) => {
-    const complaint = complaintAbout(specifier, file, part, rule)
-    return complaint && at(start, `${part} may not import ${complaint}`)
+    const complaint = complaintAbout(specifier, file, room, rule)
+    return complaint && at(start, `${room} may not import ${complaint}`)
   })
   const state = program.body.map(
     node =>
@@ -59,25 +94,33 @@ function violationsIn(root, file) {
   return [...imports, ...state].filter(Boolean)
 }
 
-const partOf = file => file.split(sep)[0]
+/** The deepest folder above `file` that has a rule, else its first folder. */
+function roomOf(file) {
+  const names = file.split(sep)
+  const above = names.map((_, i) => names.slice(0, i + 1).join('/'))
+  return above.findLast(name => Object.hasOwn(rules, name)) ?? names[0]
+}
 
 const isMutable = node => node.type === 'VariableDeclaration' && ['let', 'var'].includes(node.kind)
 
-/** What is wrong with importing `specifier`, or undefined; a specifier that is computed is undefined. */
-function complaintAbout(specifier, file, part, rule) {
-  // Drivers are loaded by a name that is known only at run time, by the parts that may import everything anyway.
-  if (specifier === undefined) return rule.parts.includes('kernel') ? undefined : 'what is named only at run time'
+/** Returns why `specifier` may not be imported, or undefined. A computed specifier is undefined. */
+function complaintAbout(specifier, file, room, rule) {
+  // Drivers are loaded by computed names, only in rooms that may import everything.
+  if (specifier === undefined) return rule.rooms.includes('linux') ? undefined : 'what is named only at run time'
   if (/^\.\.?(\/|$)/.test(specifier)) {
     const target = relative('src', resolve('src', dirname(file), specifier))
     if (target.startsWith('..')) return `what lies outside src (${specifier})`
-    const to = partOf(target)
-    return to === part || rule.parts.includes(to) ? undefined : `${to} (${specifier})`
+    const to = roomOf(target)
+    return to === room || rule.rooms.includes(to) ? undefined : `${to} (${specifier})`
   }
   if (isBuiltin(specifier)) return rule.builtins ? undefined : `a builtin of Node (${specifier})`
-  return rule.packages.includes(specifier) ? undefined : `the package ${specifier}`
+  return rule.packages?.includes(specifier) ? undefined : `the package ${specifier}`
 }
 
-/** Every import, export ... from, import(), import type and import = require() in a syntax tree, wherever it stands. */
+/**
+ * Every import, export ... from, import(), import type and import = require() in a syntax tree,
+ * wherever it stands.
+ */
 function importsOf(node) {
   if (Array.isArray(node)) return node.flatMap(importsOf)
   if (node === null || typeof node !== 'object') return []

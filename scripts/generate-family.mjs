@@ -1,9 +1,11 @@
 /**
- * node scripts/generate-family.mjs [--check]: makes src/control/family.generated.ts of docs/vnet_nl.yaml, the specification of
- * the family in the kernel's YNL form: constants, attribute sets, and policies of requests and replies, of which the
- * types come. With --check nothing is written, and a file that is not what this makes is exit code 1.
+ * node scripts/generate-family.mjs [--check]: generates src/control/protocol/family.generated.ts
+ * from docs/vnet_nl.yaml, the specification of the family in the kernel's YNL format: constants,
+ * attribute sets, and the commands with the policies of their requests and replies. TypeScript
+ * derives the types from these. With --check nothing is written, and the exit status is 1 if the
+ * file is out of date.
  *
- * What the specification says and the codec cannot do is an error here, so that no rule in it goes unkept.
+ * A rule of the specification that the codec cannot enforce is an error.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -14,30 +16,38 @@ import { tool } from './setup/command.mjs'
 
 const root = resolve(import.meta.dirname, '..')
 const specification = join(root, 'docs/vnet_nl.yaml')
-const generated = join(root, 'src/control/family.generated.ts')
+const generated = join(root, 'src/control/protocol/family.generated.ts')
+
+/** The codecs of src/control/protocol/codec.ts. */
+const OURS = ['count', 'bool', 'oneOf', 'flags', 'mac', 'address']
 
 /** The scalar types that the codec has by the same name. */
-const SCALARS = ['u8', 'u16', 'u32', 's32', 'u64', 'flag']
+const SCALARS = ['u8', 'u16', 'u32', 's32', 'flag']
 
-/** The module that a specification makes, formatted. Throws what keeps it from being one. */
+/** Returns the formatted module for a specification. Throws if the specification is invalid. */
 export function familySource(text) {
   const document = parseDocument(text)
   if (document.errors.length > 0) throw document.errors[0]
   const spec = document.toJS()
-  // As it is written there, in hexadecimal perhaps.
+  // Numbers keep their notation, which may be hexadecimal.
   for (const [i, definition] of (spec.definitions ?? []).entries()) {
     if (definition.type === 'const') definition.value = document.getIn(['definitions', i, 'value'], true).source
   }
   const sets = new Map(spec['attribute-sets'].map(set => [set.name, set]))
   const definitions = new Map((spec.definitions ?? []).map(definition => [definition.name, definition]))
+  const attributes = [...sets.values()].flatMap(set => set.attributes)
+  const used = attributes.map(attribute => codecOf(attribute, definitions))
+  const bases = attributes.filter((_, i) => used[i] === 'oneOf').map(({ type }) => type)
   const chunks = [
-    comment(`${spec.doc}\n\nMade by scripts/generate-family.mjs of docs/vnet_nl.yaml: change that, and run it.`),
-    `import { ${importsOf(spec).join(', ')} } from '../netlink/index.ts'\n`,
+    comment(
+      `${spec.doc}\n\nGenerated from docs/vnet_nl.yaml by scripts/generate-family.mjs: edit that file and run the script.`,
+    ),
+    importOf(['policy', ...used.filter(codec => !OURS.includes(codec)), ...bases], '../../netlink/index.ts') +
+      importOf(['strict', ...used.filter(codec => OURS.includes(codec))], './codec.ts'),
     familyConstants(spec),
     ...[...definitions.values()].map(definitionConstants),
-    operationConstants(spec),
     ...nestedFirst(sets).map(set => attributeSet(set, sets, definitions)),
-    ...spec.operations.list.map(operation => operationPolicies(operation, sets)),
+    commands(spec, sets),
   ]
   return format(chunks.join('\n'))
 }
@@ -50,111 +60,138 @@ function familyConstants({ name, version = 1, 'mcast-groups': groups }) {
   ].join('')
 }
 
-function definitionConstants(definition) {
-  const { name, type, doc, value, entries, 'name-prefix': prefix = `vnet-${name}-` } = definition
+/** A constant, or the numbers of an enum or of flags by their names. */
+function definitionConstants({ name, type, doc, value, entries, 'value-start': first = 0 }) {
   if (type === 'const') return constant(`VNET_${upper(name)}`, value, doc)
-  const values = numbered(entries, definition['value-start'] ?? 0)
-  const constants = values.map(entry =>
-    constant(upper(prefix + entry.name), type === 'flags' ? 2 ** entry.value : entry.value, entry.doc),
+  const numbers = numbered(entries, first).map(
+    entry => `${comment(entry.doc)}${key(entry.name)}: ${type === 'flags' ? 2 ** entry.value : entry.value},`,
   )
-  const names = values.map(entry => `${camel(entry.name)}: ${upper(prefix + entry.name)}`)
-  const byName = type === 'enum' ? `export const ${camel(name)}Numbers = {${names.join(', ')}} as const\n` : ''
-  return `// ${oneLine(doc ?? name)}\n${constants.join('')}${byName}`
+  return `${comment(doc)}export const ${camel(name)}Numbers = {${numbers.join('\n')}} as const\n`
 }
 
-function operationConstants({ operations }) {
-  const { list, 'name-prefix': prefix } = operations
-  return numbered(list, 1)
-    .map(({ name, value, doc }) => constant(upper(prefix + name), value, doc))
-    .join('')
-}
-
-/** The numbers of a set's attributes, and the set as fields of a policy; where it is nested, the policy too. */
+/**
+ * A set: a policy if another set nests it, and otherwise the fields from which policies are made.
+ */
 function attributeSet(set, sets, definitions) {
-  const prefix = set['name-prefix'] ?? `vnet-${set.name}-attr-`
-  const attributes = numbered(set.attributes, 1)
-  const constants = attributes.map(({ name, value, doc }) => constant(upper(prefix + name), value, doc))
-  const max = Math.max(...attributes.map(({ value }) => value))
-  const fields = attributes.map(
-    attribute => `  ${camel(attribute.name)}: ${field(attribute, upper(prefix + attribute.name), definitions)},\n`,
+  const fields = numbered(set.attributes, 1).map(
+    attribute => `${comment(attribute.doc)}${camel(attribute.name)}: ${field(attribute, definitions)},`,
   )
+  const all = `{${fields.join('\n')}}`
   const isNested = [...sets.values()].some(({ attributes }) =>
     attributes.some(each => each['nested-attributes'] === set.name),
   )
   return [
-    ...constants,
-    constant(upper(`${prefix}max`), max),
-    `\n${comment(set.doc)}export const ${camel(set.name)}Attributes = {\n${fields.join('')}}\n`,
-    ...(isNested ? [`export const ${camel(set.name)}Policy = policy(${camel(set.name)}Attributes)\n`] : []),
+    `${comment(set.doc)}export const ${camel(set.name)}`,
+    isNested ? `Policy = policy(${all})\n` : `Attributes = ${all}\n`,
+    ...(WHICH.every(name => set.attributes.some(each => each.name === name))
+      ? [`const which = ${pick(set, WHICH)}\n`]
+      : []),
   ].join('')
 }
 
-function field(attribute, type, definitions) {
-  const { name, checks = {}, 'nested-attributes': inner } = attribute
-  const unknown = keys => {
+/** The attributes that name a device. */
+const WHICH = ['ifindex', 'ifname', 'netns']
+
+/** Returns the call of the codec that an attribute needs. */
+function field(attribute, definitions) {
+  const { name, value, type, checks = {}, enum: of, 'nested-attributes': inner } = attribute
+  const keeps = (...keys) => {
     const found = Object.keys(checks).find(key => !keys.includes(key))
     if (found !== undefined || attribute['multi-attr']) throw new Error(`${name}: ${found ?? 'multi-attr'} is not kept`)
+    return keys.map(key => (checks[key] === undefined ? '' : lengthOf(checks[key], definitions)))
   }
-  const lengths = keys => keys.map(key => (checks[key] === undefined ? '' : lengthOf(checks[key], definitions)))
-  if (attribute.type === 'string') {
-    unknown(['max-len'])
-    return call(codecOf(attribute), type, lengths(['max-len']))
+  const codec = codecOf(attribute, definitions)
+  if (codec === 'string' || codec === 'name') return call(codec, value, keeps('max-len'))
+  if (codec === 'mac' || codec === 'address')
+    return call(codec, value, keeps('min-len', 'max-len', 'exact-len').slice(3))
+  if (codec === 'binary') {
+    const [min, max, exact] = keeps('min-len', 'max-len', 'exact-len')
+    return call(codec, value, exact === '' ? [min, max] : [exact, exact])
   }
-  if (attribute.type === 'binary') {
-    unknown(['min-len', 'max-len', 'exact-len'])
-    const exact = lengths(['exact-len'])[0]
-    return call('binary', type, exact === '' ? lengths(['min-len', 'max-len']) : [exact, exact])
-  }
-  unknown([])
-  if (SCALARS.includes(attribute.type)) return call(attribute.type, type, [])
-  if (attribute.type === 'nest') return call('nested', type, [`${camel(inner)}Policy`])
-  if (attribute.type === 'indexed-array' && attribute['sub-type'] === 'nest') {
-    return call('indexedArray', type, [`${camel(inner)}Policy`])
-  }
-  throw new Error(`${name}: the codec has no type ${attribute.type}`)
+  if (codec === 'bool') return keeps('max') && call(codec, value, [])
+  keeps()
+  if (codec === 'flags') return call(codec, value, [flagsOf(definitions.get(of))])
+  if (codec === 'oneOf') return `oneOf(${type}(${value}), '${of}', ${camel(of)}Numbers)`
+  return call(codec, value, inner === undefined ? [] : [`${camel(inner)}Policy`])
 }
 
-/** An interface's name is any bytes; other strings are UTF-8. */
-function codecOf({ name, type }) {
-  if (name === 'ifname') return 'name'
-  return { nest: 'nested', 'indexed-array': 'indexedArray' }[type] ?? type
+/** The codec of an attribute: netlink's own, or one of src/control/protocol/codec.ts. */
+function codecOf(attribute, definitions) {
+  const { name, type, checks = {}, enum: of, 'display-hint': hint } = attribute
+  // An interface's name is any bytes; other strings are UTF-8.
+  if (type === 'string') return name === 'ifname' ? 'name' : 'string'
+  if (type === 'binary') return { mac: 'mac', 'ipv4-or-v6': 'address' }[hint] ?? 'binary'
+  if (type === 'u64') return 'count'
+  if (type === 'u8' && checks.max === 1) return 'bool'
+  if (of !== undefined && (attribute['enum-as-flags'] || definitions.get(of).type === 'flags')) return 'flags'
+  if (of !== undefined) return 'oneOf'
+  if (SCALARS.includes(type)) return type
+  if (type === 'nest') return 'nested'
+  if (type === 'indexed-array' && attribute['sub-type'] === 'nest') return 'indexedArray'
+  throw new Error(`${name}: the codec has no type ${type}`)
 }
 
-/** A length as TypeScript: a number, or a constant of the specification. */
+/** The sum of all flags of an enum or of flags. */
+function flagsOf({ entries, 'value-start': first = 0 }) {
+  const mask = numbered(entries, first).reduce((sum, { value }) => sum + 2 ** value, 0)
+  return `0x${mask.toString(16)}`
+}
+
+/** A length: a number, or a constant of the specification. */
 function lengthOf(length, definitions) {
   if (typeof length === 'number') return `${length}`
   if (definitions.get(length)?.type !== 'const') throw new Error(`${length}: there is no such constant`)
   return `VNET_${upper(length)}`
 }
 
-function operationPolicies(operation, sets) {
-  const { name, doc, event } = operation
+/** The commands by name, each with the policies of its request and its reply. */
+function commands({ operations: { list } }, sets) {
+  return `export const commands = {${numbered(list, 1)
+    .map(operation => command(operation, sets))
+    .join('')}}\n`
+}
+
+function command(operation, sets) {
+  const { name, value, doc, event, flags = [] } = operation
   const [request, reply] = ['request', 'reply'].map(part => {
     const names = [operation.do, operation.dump].flatMap(each => each?.[part]?.attributes ?? [])
     return [...new Set([...names, ...((part === 'reply' && event?.attributes) || [])])]
   })
   const set = sets.get(operation['attribute-set'])
-  const pick = names => {
-    const missing = names.find(each => !set.attributes.some(attribute => attribute.name === each))
-    if (missing !== undefined) throw new Error(`${name}: there is no attribute ${missing} in ${set.name}`)
-    return `{${names.map(each => `${camel(each)}: ${camel(set.name)}Attributes.${camel(each)}`).join(', ')}}`
-  }
-  const hasRequest = operation.do ?? operation.dump
-  return [
-    ...(hasRequest
-      ? [`${comment(doc)}export const ${camel(name)}Request = policy(${pick(request)}, { strict: true })\n`]
-      : []),
-    ...(reply.length > 0 ? [`export const ${camel(name)}Reply = policy(${pick(reply)})\n`] : []),
-  ].join('')
+  const missing = [...request, ...reply].find(each => !set.attributes.some(attribute => attribute.name === each))
+  if (missing !== undefined) throw new Error(`${name}: there is no attribute ${missing} in ${set.name}`)
+  const prefix = `${name.replace(/^[gs]et-/, '')}-`
+  const parts = [
+    `name: '${upper(name)}', cmd: ${value}`,
+    ...(flags.includes('admin-perm') ? ['changes: true'] : []),
+    ...((operation.do ?? operation.dump) ? [`request: strict(${pick(set, request, prefix)})`] : []),
+    ...(reply.length > 0 ? [`reply: policy(${pick(set, reply, prefix)})`] : []),
+  ]
+  return `${comment(doc)}${camel(name)}: {${parts.join(',')}},\n`
 }
 
-function importsOf(spec) {
-  const codecs = spec['attribute-sets'].flatMap(({ attributes }) => attributes.map(codecOf))
+/**
+ * Returns attributes of a set as the fields of a policy, without the prefix that they share with
+ * the command: PARAM_VALUE is `value` in SET_PARAM.
+ */
+function pick(set, names, prefix) {
+  const isPlaced = prefix !== undefined && WHICH.every(name => names.includes(name))
+  const fields = names
+    .filter(name => !isPlaced || !WHICH.includes(name))
+    .map(
+      name =>
+        `${camel(name.startsWith(prefix) ? name.slice(prefix.length) : name)}: ${camel(set.name)}Attributes.${camel(name)}`,
+    )
+  return `{${[...(isPlaced ? ['...which'] : []), ...fields].join(', ')}}`
+}
+
+/** The import of some codecs from a module. */
+function importOf(codecs, module) {
   const order = new Intl.Collator('en', { numeric: true })
-  return [...new Set(['policy', ...codecs])].sort(order.compare)
+  return `import { ${[...new Set(codecs)].sort(order.compare).join(', ')} } from '${module}'\n`
 }
 
-/** The sets, each after those that it holds. */
+/** The sets, each after those that it nests. */
 function nestedFirst(sets) {
   const done = new Set()
   const visit = set => {
@@ -169,7 +206,7 @@ function nestedFirst(sets) {
   return [...done]
 }
 
-/** Entries with their values: one more than the one before, where none is named. */
+/** Entries with their values; the default is the previous value plus 1. */
 function numbered(entries, first) {
   let next = first
   return entries.map(entry => {
@@ -182,19 +219,20 @@ function numbered(entries, first) {
 
 const oneLine = text => text.trim().replace(/\s+/g, ' ')
 const upper = name => name.toUpperCase().replaceAll('-', '_')
+const key = name => (name.includes('-') ? `'${name}'` : name)
 const camel = name => name.replace(/-(.)/g, (_, letter) => letter.toUpperCase())
 const constant = (name, value, doc) => `${comment(doc)}export const ${name} = ${value}\n`
 
-/** A docstring of lines that fit, its paragraphs kept; nothing where there is no text. */
+/** A docstring of at most 100 columns; empty if there is no text. */
 function comment(doc) {
   if (doc === undefined) return ''
   const paragraphs = doc.trim().split(/\n\n+/).map(oneLine)
-  if (paragraphs.length === 1 && paragraphs[0].length <= 113) return `/** ${paragraphs[0]} */\n`
-  const lines = paragraphs.flatMap((text, i) => [...(i === 0 ? [] : ['']), ...text.match(/.{1,117}(?: |$)/g)])
+  if (paragraphs.length === 1 && paragraphs[0].length <= 91) return `/** ${paragraphs[0]} */\n`
+  const lines = paragraphs.flatMap((text, i) => [...(i === 0 ? [] : ['']), ...text.match(/.{1,95}(?: |$)/g)])
   return `/**\n${lines.map(line => ` * ${line}`.trimEnd()).join('\n')}\n */\n`
 }
 
-/** `name(TYPE, ...args)`, of which empty ones at the end are left out, and others are the least there is. */
+/** `name(TYPE, ...args)`: empty arguments are left out at the end, and 0 before. */
 function call(name, type, args) {
   const given = args.slice(0, args.findLastIndex(arg => arg !== '') + 1).map(arg => arg || '0')
   return `${name}(${[type, ...given].join(', ')})`
@@ -215,9 +253,7 @@ if (process.argv[1] === import.meta.filename) {
   const source = familySource(readFileSync(specification, 'utf8'))
   if (process.argv[2] !== '--check') writeFileSync(generated, source)
   else if (readFileSync(generated, 'utf8') !== source) {
-    console.error(
-      'src/control/family.generated.ts is not what docs/vnet_nl.yaml makes: node scripts/generate-family.mjs',
-    )
+    console.error('src/control/protocol/family.generated.ts is out of date: run node scripts/generate-family.mjs')
     process.exitCode = 1
   }
 }

@@ -2,7 +2,9 @@
 
 import { accessSync, constants } from 'node:fs'
 
-/** Why the kernel tests (test/kernel) are skipped as a whole on this machine, or undefined when they run. */
+/**
+ * Returns why all kernel tests (test/kernel) are skipped on this machine, or undefined if they run.
+ */
 export function reasonToSkipKernelTests() {
   if (process.getuid() !== 0) return 'not root: sudo npm test runs them'
   try {

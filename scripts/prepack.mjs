@@ -1,7 +1,7 @@
 /**
- * node scripts/prepack.mjs: what `npm pack` and `npm publish` run first. The package carries the
- * addon ready built in prebuilds/linux-ARCH/, with the launchers, without debug information, so
- * that installing it runs no script and needs no compiler.
+ * node scripts/prepack.mjs: run by `npm pack` and `npm publish`. The package contains the built
+ * addon and the launchers in prebuilds/linux-ARCH/, without debug information, so that its
+ * installation runs no script and needs no compiler.
  */
 
 import { copyFileSync, mkdirSync, renameSync } from 'node:fs'

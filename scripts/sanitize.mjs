@@ -1,7 +1,8 @@
 /**
- * node scripts/sanitize.mjs [VITEST ARGUMENTS]: builds the addon with AddressSanitizer and UndefinedBehaviorSanitizer, in
- * build/asan, away from the Release build and only when its sources changed, and runs the addon's unit tests against it.
- * An error that a sanitizer finds ends the process it is in, and so fails the test. The exit code is that of what failed.
+ * node scripts/sanitize.mjs [VITEST ARGUMENTS]: builds the addon with AddressSanitizer and
+ * UndefinedBehaviorSanitizer, in build/asan, apart from the Release build and only if its sources
+ * changed, and runs the unit tests of the addon with it. An error that a sanitizer finds ends the
+ * process, so the test fails. The exit code is that of the failed program.
  */
 
 import { spawn } from 'node:child_process'
@@ -16,7 +17,7 @@ const DIRECTORY = 'build/asan'
 const ADDON = `${DIRECTORY}/build/Debug/vnet.node`
 const STAMP = `${DIRECTORY}/.vnet-addon`
 
-/** Other majors of Node are not what is under test here, and come without the sanitizers' allocator in place. */
+/** Other major versions of Node are not tested here, and lack the allocator of the sanitizers. */
 const NOT_HERE = 'node-versions.test.ts'
 const TESTS = 'test/native'
 
@@ -26,14 +27,14 @@ async function build() {
   unstamp(STAMP)
   rmSync(DIRECTORY, { recursive: true, force: true })
   mkdirSync(DIRECTORY, { recursive: true })
-  // Links, so that gyp takes this directory for a project of its own with the very same sources.
+  // Links, so that gyp sees a separate project with the same sources.
   for (const name of ['binding.gyp', 'native']) symlinkSync(join('../..', name), join(DIRECTORY, name))
   const arguments_ = ['configure', 'build', '--debug', '-C', DIRECTORY, ...nodeHeaders()]
   await run('building the addon with sanitizers', [...tool('node-gyp'), ...arguments_])
   stamp(STAMP, inputs)
 }
 
-/** The sanitizers' runtime, which has to be in the process before Node's own allocations. */
+/** The runtime of the sanitizers, which must be loaded before Node allocates. */
 async function runtime() {
   const { output } = await capture('g++', ['-print-file-name=libasan.so'])
   const file = output.trim()
@@ -48,11 +49,11 @@ function test(libasan, args) {
     PATH: pathWithNode(),
     VNET_ADDON: resolve(ADDON),
     LD_PRELOAD: libasan,
-    // V8 and Node never free what they hold at exit.
+    // V8 and Node do not free their memory at exit.
     ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1:strict_string_checks=1',
     UBSAN_OPTIONS: 'print_stacktrace=1',
   }
-  // By name: a project's own list of what to exclude wins over --exclude.
+  // By name, because the exclude list of a project overrides --exclude.
   const names = readdirSync(TESTS).filter(name => name.endsWith('.test.ts') && name !== NOT_HERE)
   const files = names.map(name => join(TESTS, name))
   const child = spawn(program, [script, 'run', ...files, ...args], { env, stdio: 'inherit' })

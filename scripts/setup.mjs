@@ -1,9 +1,10 @@
 /**
- * node scripts/setup.mjs [--test]: makes a clone runnable, doing only what is due. Quiet when all goes well; what
- * cannot be done is said in one line on stderr, with what to do about it, and exit code 1.
+ * node scripts/setup.mjs [--test]: makes a clone runnable, in the steps that are due. It prints
+ * nothing on success. A failure is one line on stderr with what to do about it, and exit code 1.
  *
- * This file holds only the checks that an old Node must be able to run: it must parse on Node 12, so no `node:` imports,
- * no top-level await, nothing newer than ES2019. The work itself is loaded once Node is known to be new enough.
+ * This file holds only the checks that an old Node must be able to run: it must parse on Node 12,
+ * so no `node:` imports, no top-level await, nothing newer than ES2019. The work itself is loaded
+ * once Node is known to be new enough.
  */
 
 const oldest = [20, 19]

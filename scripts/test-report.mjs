@@ -1,8 +1,11 @@
-/** What vitest's JSON report says, in the two lines that `npm test` ends with. */
+/** The two last lines of `npm test`, from the JSON report of vitest. */
 
 import { relative } from 'node:path'
 
-/** `N passed, N failed, N skipped`, counting tests. A file that could not be run at all counts as one failed test. */
+/**
+ * `N passed, N failed, N skipped`, counting tests. A file that cannot be run counts as one failed
+ * test.
+ */
 export function summary(report) {
   const tests = report.testResults.flatMap(file => file.assertionResults)
   const count = status => tests.filter(test => test.status === status).length
@@ -13,7 +16,7 @@ export function summary(report) {
 
 const isFailed = test => test.status === 'failed'
 
-/** The kernel tests that were skipped, as `test/kernel/tap.test.ts (3)` a file. */
+/** Returns the skipped kernel tests, as `test/kernel/tap.test.ts (3)` per file. */
 export function skippedKernelTests(report, root) {
   return report.testResults
     .map(file => ({

@@ -1,4 +1,8 @@
-/** 'vnet/tap': the Linux side: a host that opens TAPs, and real time. Loading it loads no native code; loadNative does. */
-export { TimerfdClock } from './kernel/clock.ts'
-export { LinuxHost } from './kernel/host.ts'
-export { loadNative, type Native } from './kernel/native.ts'
+/**
+ * 'vnet/tap': TAP interfaces and real time. The native addon is loaded by loadNative, not before.
+ */
+import './netdev/dispose.ts'
+
+export { TimerfdClock } from './linux/clock.ts'
+export { loadNative, type Native } from './linux/native.ts'
+export { LinuxPlatform } from './linux/platform.ts'

@@ -1,28 +1,41 @@
 #!/usr/bin/env node
-/** The program, `node dist/vnet.js`: main(argv, io) with the real process around it. */
-import { unsupported } from './cli/unsupported.ts'
+/**
+ * The program, `node dist/vnet.js`: main(argv, io) with the real process around it. Imports nothing
+ * statically, so that an old Node gets as far as saying that it is too old.
+ */
 
-// Without a listener this signal opens Node's debugger, to everybody who reaches its port. `node
-// --inspect` still does.
+// Without a listener, SIGUSR1 opens Node's debugger to everyone who reaches its port. `node
+// --inspect` still opens it.
 process.on('SIGUSR1', () => {})
 
+const why = unsupported()
 try {
-  const why = unsupported(process.platform, process.versions.node)
   if (why === undefined) {
     const { main } = await import('./cli/main.ts')
     const { processIo } = await import('./cli/process-io.ts')
     const io = processIo(process)
     process.exitCode = await main(process.argv.slice(2), io)
-    // A timer or a server that a driver left behind must not keep the program.
+    // A timer or a server that a driver left behind must not keep the program alive.
     await io.end()
   } else {
-    process.stderr.write(`${why}\n`)
+    process.stderr.write(`vnet: ${why}\n`)
     process.exitCode = 1
   }
 } catch (error) {
-  // Node opens all modules at once: a low limit on descriptors (ulimit -n) is met here, before main can tell.
-  process.stderr.write(`vnet: it does not load: ${error instanceof Error ? error.message : String(error)}\n`)
+  // Node opens all modules at once, so a low limit on descriptors (ulimit -n) fails here.
+  process.stderr.write(`vnet: the program does not load: ${error instanceof Error ? error.message : String(error)}\n`)
   process.exitCode = 1
 }
 for (const stream of [process.stdout, process.stderr]) await new Promise<void>(done => stream.write('', () => done()))
 process.exit()
+
+/** Returns why the program cannot run here and what to do; undefined if it can. */
+function unsupported(): string | undefined {
+  const { platform, versions } = process
+  const [major = 0, minor = 0] = versions.node.split('.').map(Number)
+  if (platform !== 'linux') return `its interfaces are Linux's, and this is ${platform}: run it on Linux`
+  if (major < 20 || (major === 20 && minor < 19)) return `Node 20.19 or newer is needed, and this is ${versions.node}`
+  return undefined
+}
+
+export {}

@@ -1,4 +1,7 @@
-/** What `npm pack` makes installs elsewhere without a compiler or install scripts, runs, and type-checks. */
+/**
+ * The output of `npm pack` installs elsewhere without a compiler or install scripts, runs, and
+ * type-checks.
+ */
 
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -18,7 +21,7 @@ const directory = mkdtempSync(join(tmpdir(), 'vnet-package-'))
 const consumer = join(directory, 'consumer')
 let tarball: string
 
-// What the npm that runs the tests was told must not reach the ones run here.
+// The settings of the npm that runs the tests must not reach the ones run here.
 const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('npm_')))
 
 const run = (program: string, args: string[], cwd = consumer) =>
@@ -62,14 +65,14 @@ test('the package holds the program, its sources, the addon for this machine and
   expect(compiled.map(file => file.replace('/dist/', '/src/').replace(/js$/, 'ts')).sort()).toEqual(sources.sort())
 })
 
-test('publint has nothing to say about it', async () => {
+test('publint reports no problem in the package', async () => {
   const bytes = readFileSync(tarball)
   const pack = { tarball: new Uint8Array(bytes).buffer }
   const { messages, pkg } = await publint({ pack, strict: true })
   expect(messages.map(message => formatMessage(message, pkg!))).toEqual([])
 })
 
-test('the installed program says its version', () => {
+test('the installed program prints its version', () => {
   expect(run('npx', ['--no-install', 'vnet', '--version'])).toBe(`${manifest.version}\n`)
 })
 
@@ -83,19 +86,37 @@ test('the addon in the package loads', () => {
   expect(run(process.execPath, ['-p', `typeof require(${JSON.stringify(addon)})`])).toBe('object\n')
 })
 
-test('a program that uses it type-checks strictly, the declarations of the package included', () => {
+const strictest = { module: 'nodenext', types: ['node'], strict: true, skipLibCheck: false, noEmit: true }
+
+test.each([
+  ['es2022', { ...strictest, target: 'es2022', lib: ['es2023', 'esnext.disposable'] }],
+  ['es2020 and its libraries alone', { ...strictest, target: 'es2020' }],
+])('a strict program for %s type-checks, the declarations of the package included', (_, compilerOptions) => {
   const imports = entries.map((entry, i) => `import * as part${i} from '${entry}'`)
   const uses = entries.map((_, i) => `console.log(part${i} satisfies object)`)
   writeFileSync(join(consumer, 'program.ts'), [...imports, ...uses, ''].join('\n'))
-  const compilerOptions = {
-    module: 'nodenext',
-    target: 'es2022',
-    lib: ['es2023', 'esnext.disposable'],
-    types: ['node'],
-    strict: true,
-    skipLibCheck: false,
-    noEmit: true,
-  }
   writeFileSync(join(consumer, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['program.ts'] }))
   expect(run(process.execPath, [join(root, 'node_modules/.bin/tsc'), '-p', '.'])).toBe('')
+})
+
+test('a test of a driver runs under vitest in a context of its own (vmThreads)', () => {
+  const text = `
+    import { defaultParams, LOGLEVEL_ERR, Log, loop, Net, registerNetdev } from 'vnet'
+    import { FakeClock, MemoryPlatform } from 'vnet/testing'
+
+    test('a device is registered until the end of its scope', async () => {
+      const log = new Log(LOGLEVEL_ERR, (_, text) => assert.fail(text))
+      const net = new Net({ platform: new MemoryPlatform(), clock: new FakeClock(), log })
+      const [{ dev }] = loop.init(defaultParams(loop.params), { net, args: [], names: [] })
+      {
+        await using _ = await registerNetdev(dev, net)
+        expect(net.devices.length).toBe(1)
+      }
+      expect(net.devices.length).toBe(0)
+    })
+  `
+  writeFileSync(join(consumer, 'driver.test.ts'), text)
+  const vitest = join(root, 'node_modules/vitest/vitest.mjs')
+  const said = run(process.execPath, [vitest, 'run', '--globals', '--pool=vmThreads', '--root=.', '--no-color'])
+  expect(said).toMatch(/Tests {2}1 passed/)
 })

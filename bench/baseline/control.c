@@ -1,11 +1,11 @@
-/* control.c - the least that answers what a driver is asked, as a baseline for vnet and vnet exec.
+/* control.c - a baseline: the smallest program that does the work of a driver and of vnet exec.
  *
- *   control serve DIRECTORY            echoes each message that comes to a Unix stream socket there; prints "ready"
- *   control supervise IF PROGRAM ...   answers the program's SIOCDEVPRIVATE + 2 on IF with an int 0 at ifr_data, by itself;
- *                                      those on other interfaces are looked at and passed on to the kernel
+ *   control serve DIRECTORY            echoes messages on a Unix stream socket; prints "ready"
+ *   control supervise IF PROGRAM ...   writes an int 0 to ifr_data for SIOCDEVPRIVATE + 2 on IF;
+ *                                      leaves other interfaces to the kernel
  *
- * The supervisor keeps the rules that one must keep: memory is read before the notification is checked, and checked
- * before memory is written. seccomp_unotify(2). */
+ * The supervisor follows seccomp_unotify(2): it reads memory before it checks the notification, and
+ * checks it again before it writes memory. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/filter.h>
@@ -30,7 +30,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Newer than the headers of some systems. */
+/* Missing from the headers of some systems. */
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
 #define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
@@ -52,7 +52,7 @@ static void end(int signal)
     _exit(128 + signal);
 }
 
-/* To one client after the other. Found as a vnet is, by a file that names its network namespace. */
+/* Serves one client at a time. A file names its network namespace, as for a vnet. */
 static _Noreturn void serve(const char *directory)
 {
     static char b[1 << 17];

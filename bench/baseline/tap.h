@@ -77,7 +77,7 @@ static void tap_open(const char *spec, const struct tap_opts *o, int *fds)
             unsigned f = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
             if (ioctl(fds[q], TUNSETVNETHDRSZ, &sz))
                 die("TUNSETVNETHDRSZ");
-            /* USO4 and USO6 must be asked for together; Linux < 6.2 has neither. */
+            /* USO4 and USO6 must be set together; Linux < 6.2 has neither. */
             if (ioctl(fds[q], TUNSETOFFLOAD, f | TUN_F_USO4 | TUN_F_USO6)) {
                 fprintf(stderr, "%s: no USO on this kernel\n", name);
                 if (ioctl(fds[q], TUNSETOFFLOAD, f))

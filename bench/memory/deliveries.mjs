@@ -1,4 +1,7 @@
-/** Whole ways of a frame: what a host sends on one device it receives on another, through a driver and a wire. */
+/**
+ * The whole way of a frame: the kernel sends it on one device and receives it on another, through a
+ * driver and a wire.
+ */
 import {
   allocNetdevMqs,
   cable,
@@ -16,14 +19,17 @@ import {
   registerNetdev,
   snull,
 } from '../../dist/index.js'
-import { assertConserved, FakeClock, MemoryHost } from '../../dist/testing/index.js'
+import { assertConserved, FakeClock, MemoryPlatform } from '../../dist/testing/index.js'
 import { addressesOf, udpFrame } from './frame.mjs'
-import { LeanHost } from './host.mjs'
+import { LeanPlatform } from './platform.mjs'
 
 const SENT = '198.18.0.1.198.18.0.2'
 const FLIPPED = '198.18.1.1.198.18.1.2'
 
-/** The least that flips and delivers: a device that is its own far end, without rings, board or interrupts. */
+/**
+ * The minimum that flips and delivers: a device that is its own far end, without rings, board or
+ * interrupts.
+ */
 const smallest = defineDriver({
   name: 'smallest',
   description: 'flips and delivers',
@@ -82,17 +88,20 @@ const WAYS = [
   },
 ]
 
-/** Every way; `open()` gives what sends so many frames through, and answers how many came. */
+/**
+ * Every way. `open()` returns a function that sends a number of frames through, and returns how
+ * many arrived.
+ */
 export const deliveries = WAYS.map(way => ({ name: way.name, title: way.title, open: () => open(way) }))
 
 async function open(way) {
   await tryOnce(way)
-  const { net, devices, frame } = await start(way, new LeanHost())
+  const { net, devices, frame } = await start(way, new LeanPlatform())
   const [from, to] = [devices[0].port.queues, devices.at(-1).port.queues]
   let turn = 0
   return times => {
     const before = taken(to)
-    // A queue each time, so that none of several is left out.
+    // A different queue each time, so that all of them are used.
     from[turn++ % from.length].send(frame, times)
     net.flush()
     assertConserved(net)
@@ -102,11 +111,11 @@ async function open(way) {
   }
 }
 
-/** With a host that keeps what it gets: one frame comes through, as it should be. */
+/** Checks, with a platform that keeps what it receives, that one frame arrives as expected. */
 async function tryOnce(way) {
-  const host = new MemoryHost()
-  const { net, devices, frame } = await start(way, host)
-  const [from, to] = [host.port(devices[0].name), host.port(devices.at(-1).name)]
+  const platform = new MemoryPlatform()
+  const { net, devices, frame } = await start(way, platform)
+  const [from, to] = [platform.port(devices[0].name), platform.port(devices.at(-1).name)]
   from.transmit(frame)
   from.drain()
   net.flush()
@@ -114,9 +123,13 @@ async function tryOnce(way) {
   if (addresses !== way.expected) throw new Error(`${way.name} made ${addresses} of a frame`)
 }
 
-/** The driver's devices, registered and up, and a frame addressed to the last of them. */
-async function start({ driver, args = [], params = {}, queues = 1 }, host) {
-  const net = new Net({ host, clock: new FakeClock(), log: new Log(LOGLEVEL_ERR, (_, text) => console.error(text)) })
+/** Returns the driver's devices, registered and up, and a frame addressed to the last of them. */
+async function start({ driver, args = [], params = {}, queues = 1 }, platform) {
+  const net = new Net({
+    platform,
+    clock: new FakeClock(),
+    log: new Log(LOGLEVEL_ERR, (_, text) => console.error(text)),
+  })
   const context = { args, names: [], net, txqs: queues, rxqs: Math.min(queues, 2) }
   const devices = driver.init({ ...defaultParams(driver.params), ...params }, context).map(({ dev }) => dev)
   for (const dev of devices) {

@@ -1,14 +1,17 @@
-/** The frame of the figures: 64 octets on a wire, UDP from 198.18.0.1 to 198.18.0.2, every checksum right. */
-import { onesComplementSum } from '../../dist/header/checksum.js'
+/**
+ * The frame of the figures: 64 bytes on a wire, UDP from 198.18.0.1 to 198.18.0.2, with valid
+ * checksums.
+ */
+import { onesComplementSum } from '../../dist/packet/checksum.js'
 
 const ETHERTYPE = 12
 const NETWORK = 14
 const TRANSPORT = 34
-/** Without the frame check sequence, which nobody here sees. */
+/** Without the frame check sequence, which a TAP does not carry. */
 export const FRAME = 60
 export const SOURCE = [2, 0, 0, 0, 0, 1]
 
-/** Addressed to `destination`, six octets. */
+/** Returns the frame, addressed to `destination`, 6 bytes. */
 export function udpFrame(destination = [2, 0, 0, 0, 0, 2]) {
   const bytes = new Uint8Array(FRAME)
   const view = new DataView(bytes.buffer)
@@ -24,14 +27,14 @@ export function udpFrame(destination = [2, 0, 0, 0, 0, 2]) {
   return bytes
 }
 
-/** Its addresses, as `198.18.0.1.198.18.0.2`, or an Error when a checksum is wrong. */
+/** Returns its addresses, as `198.18.0.1.198.18.0.2`. Throws if a checksum is wrong. */
 export function addressesOf(bytes) {
   const right = onesComplementSum(bytes, NETWORK, 20) === 0xffff && transportSum(bytes) === 0xffff
   if (!right) throw new Error('a driver left a wrong checksum in a frame')
   return bytes.subarray(NETWORK + 12, NETWORK + 20).join('.')
 }
 
-/** The sum over UDP and its pseudo-header: 0xffff when the checksum in it is right. */
+/** Returns the sum over UDP and its pseudo-header: 0xffff if its checksum is valid. */
 function transportSum(bytes) {
   const length = FRAME - TRANSPORT
   return onesComplementSum(bytes, TRANSPORT, length, onesComplementSum(bytes, NETWORK + 12, 8, 17 + length))

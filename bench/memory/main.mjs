@@ -1,13 +1,14 @@
 /**
- * What vnet does in memory, no kernel in the way. `memory/main.mjs` lists the figures; `memory/main.mjs NAME SECONDS` measures one
- * and prints how often a second it was done. One figure a process: in a program that has run another driver before, code is
- * compiled for both, and slower for each, which in use is not so.
+ * Measures vnet in memory, without a kernel. `memory/main.mjs` lists the figures; `memory/main.mjs
+ * NAME SECONDS` measures one and prints its rate per second. Each figure has a process of its own:
+ * in a process that has run another driver, V8 compiles the shared code for both drivers, which is
+ * slower than in real use.
  */
 import { deliveries } from './deliveries.mjs'
 import { parts } from './parts.mjs'
 
 const FIGURES = [...deliveries, ...parts]
-/** Frames or operations between two looks at the clock. */
+/** Frames or operations between two readings of the clock. */
 const BURST = 9_600
 const WARM_UP = 0.2
 

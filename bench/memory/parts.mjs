@@ -1,6 +1,10 @@
-/** The parts by themselves. `open()` gives what does a thing so many times; it answers a number, so that no work is left out. */
-import { checksumUpdate, onesComplementSum } from '../../dist/header/checksum.js'
+/**
+ * The parts by themselves. `open()` returns a function that repeats an operation and returns a
+ * number, so that V8 cannot remove the work.
+ */
+
 import { flipNetwork, Ring, SkBuffPool } from '../../dist/index.js'
+import { checksumUpdate, onesComplementSum } from '../../dist/packet/checksum.js'
 import { FRAME, udpFrame } from './frame.mjs'
 
 const BATCH = 16

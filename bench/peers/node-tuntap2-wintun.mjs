@@ -1,7 +1,8 @@
 /**
- * A cable made with @xiaobaidadada/node-tuntap2-wintun: `PACKAGE NS_A IF_A NS_B IF_B`, started in the namespace NS_A. The package
- * opens its TAPs there under names of the kernel's choice: they are renamed, and the second one is moved. A read from a TAP
- * that is down fails, so both links are up before the first.
+ * A cable made with @xiaobaidadada/node-tuntap2-wintun: `PACKAGE NS_A IF_A NS_B IF_B`, started in
+ * the namespace NS_A. The package opens its TAPs there under names that the kernel chooses. They
+ * are renamed, and the second is moved. A read from a TAP that is down fails, so both links are up
+ * before the first.
  */
 import { execFileSync } from 'node:child_process'
 import { createRequire } from 'node:module'

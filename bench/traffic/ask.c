@@ -1,7 +1,9 @@
-/* ask.c - how long a driver takes to answer: one question under way, by a program that knows nothing of vnet.
+/* ask.c - measures the time of a driver's reply to a program without vnet code, one
+ * request at a time.
  *
- *   ask echo DIRECTORY SECS    ECHO of vnet_nl to the vnet of this network namespace that has its socket there
- *   ask ioctl IF ERRNO SECS    SIOCDEVPRIVATE + 2, which writes an int where ifr_data points; it must end with that errno, or 0
+ *   ask echo DIRECTORY SECS    ECHO of vnet_nl to the vnet of this namespace with its socket there
+ *   ask ioctl IF ERRNO SECS    SIOCDEVPRIVATE + 2, which writes an int to ifr_data; must end with
+ *                              that errno, or 0
  *
  * Prints one JSON line, times in microseconds. The first fifth of the time is not counted. */
 #define _GNU_SOURCE
@@ -99,7 +101,7 @@ static int measure(void (*once)(void), double secs)
 
     if (!us)
         die("malloc");
-    /* A supervisor looks for its drivers when it is first asked. */
+    /* A supervisor looks for drivers at the first request. */
     once();
     const double start = now();
     while (n < MOST && now() < start + secs) {

@@ -1,4 +1,4 @@
-/* flood.c - a stranger who asks too much of a vnet, or sends too much to it, until SIGTERM.
+/* flood.c - floods a vnet with requests or frames, as an untrusted user might, until SIGTERM.
  *
  *   flood control PATH CONNECTIONS     as uid 65534, dumps of statistics over the Unix socket PATH
  *   flood deaf PATH CONNECTIONS        the same, without reading the replies
@@ -8,8 +8,8 @@
  *   flood tcp ADDR RATE                HTTP requests that stop within a header, 200 open at a time
  *   flood dns ADDR RATE                reverse queries of partial names
  *   flood events IF                    link events: altnames of lo come and go, IF is renamed
- *   flood idle PATH IF                 another program, whose sockets the others can be aimed at;
- *                                      it reads none of them
+ *   flood idle PATH IF                 another program, a target for the other modes;
+ *                                      it never reads its sockets
  *
  * RATE is per second. Without one, the next follows at once, also when the other end takes no
  * more: the CPU time used is the same either way. Prints "ready" when the flood begins, and one
@@ -151,7 +151,7 @@ static void request(const char *path, int n, int reads)
         }
         const int error = ask(i);
         const ssize_t got = reads ? recv(connections[i].fd, replies, sizeof replies, MSG_DONTWAIT) : -1;
-        /* One that the other end refused or closed is opened again. */
+        /* Opens a connection again that the other end refused or closed. */
         if ((error && error != EAGAIN) || got == 0) {
             close(connections[i].fd);
             connections[i].fd = -1;
@@ -249,7 +249,7 @@ static void tcp(char **args)
 
 /* --- reverse DNS --- */
 
-/* PTR of b.a.in-addr.arpa, two of the four parts of an address; nearly all are in no network here. */
+/* PTR of b.a.in-addr.arpa, two of the four parts of an address; few of them exist here. */
 static void partial_name(long n)
 {
     unsigned char q[64] = { 0, 0, 1, 0, 0, 1 }, reply[512];

@@ -86,7 +86,7 @@ static size_t renewal(void *frame, const uint8_t *mac)
     return udp4(f, CLIENT_IP, GATEWAY_IP, 68, 67, BOOTP_SIZE);
 }
 
-/* A datagram that seems to come from the echo service of one host, for that of another. */
+/* A datagram with the source address and port of one host's echo service, for that of another. */
 static size_t spoofed_echo(void *frame, const uint8_t *mac)
 {
     struct udp4_frame *f = frame;

@@ -1,9 +1,9 @@
-/* sweep.c - asks every address of some ranges by ARP, over and over, a window of questions under way.
+/* sweep.c - sends ARP requests to every address of some ranges, again and again, in windows.
  *
  *   sweep IF SECS ADDR COUNT [ADDR COUNT]...
  *
- * Prints one JSON line: questions asked, answers, those a second, and the addresses
- * that never answered. An answer that takes over 100 ms is lost. */
+ * Prints one JSON line: requests, replies, replies per second, and addresses that never replied.
+ * A reply that takes over 100 ms is lost. */
 #define _GNU_SOURCE
 #include "times.h"
 #include <arpa/inet.h>
@@ -26,7 +26,7 @@ struct frame {
 static struct { uint32_t first, count; } ranges[MAX_RANGES];
 static int nranges;
 
-/* Whose of the addresses, in order, this is; -1 is nobody's. */
+/* Returns the index of an address in the ranges, or -1. */
 static long place(uint32_t address)
 {
     long before = 0;

@@ -27,7 +27,7 @@ static inline int cmp(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Prints n times in microseconds, which it sorts; the exit status. */
+/* Sorts and prints n times in microseconds. Returns the exit status. */
 static inline int print_times(double *us, long n, long lost)
 {
     if (!n) {

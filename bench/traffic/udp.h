@@ -1,4 +1,4 @@
-/* udp.h - the little that pps.c and lat.c share. */
+/* udp.h - shared by pps.c and lat.c. */
 #ifndef VNET_BENCH_UDP_H
 #define VNET_BENCH_UDP_H
 #include "times.h"

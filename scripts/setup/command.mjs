@@ -1,6 +1,6 @@
 /**
- * Running other programs during set-up: silent while they do well, their whole output on stderr when they fail.
- * stdout is never written: it belongs to the program that is started afterwards.
+ * Runs other programs during set-up: silent on success, with their whole output on stderr on
+ * failure. stdout is never written, because it belongs to the program that is started afterwards.
  */
 
 import { spawn } from 'node:child_process'
@@ -12,7 +12,7 @@ export class SetupError extends Error {
   advice = true
 }
 
-/** PATH, and after it the directory of the Node that runs this: sudo sets a PATH that may have none. */
+/** PATH, followed by the directory of this Node: the PATH of sudo may have no Node. */
 export function pathWithNode() {
   return [process.env.PATH, dirname(process.execPath)].filter(Boolean).join(delimiter)
 }
@@ -31,7 +31,7 @@ function isExecutable(file) {
   }
 }
 
-/** Runs a program to its end, and gives its exit code (or a signal's name) and all it printed. */
+/** Runs a program to its end. Returns its exit code (or the name of a signal) and its output. */
 export function capture(program, args, options = {}) {
   return new Promise((resolve, reject) => {
     const env = { ...process.env, PATH: pathWithNode(), ...options.env }
@@ -44,19 +44,22 @@ export function capture(program, args, options = {}) {
   })
 }
 
-/** The command line of a tool of node_modules under this very Node, not one that PATH happens to find. */
+/** Returns the command line of a tool of node_modules under this Node, not one found by PATH. */
 export function tool(name) {
   return [process.execPath, join('node_modules/.bin', name)]
 }
 
-/** The command line of npm: the one that runs this if one does, else the one that lies beside this Node. */
+/**
+ * Returns the command line of npm: the one that runs this script, otherwise the one beside this
+ * Node.
+ */
 export function npm() {
   const running = process.env.npm_execpath ?? ''
   const cli = running.endsWith('npm-cli.js') ? running : join(dirname(process.execPath), 'npm')
   return existsSync(cli) ? [process.execPath, cli] : ['npm']
 }
 
-/** Runs a program that must succeed; `what` names the step in the line that says it did not. */
+/** Runs a program that must succeed; `what` names the step in the error. */
 export async function run(what, [program, ...args]) {
   const { code, output } = await capture(program, args).catch(error => {
     throw error.code === 'ENOENT'

@@ -1,7 +1,7 @@
 /**
- * One set-up at a time in a tree. The lock is a listening socket in the abstract namespace, named after the tree: the
- * kernel takes it away with its process, so there is no file to go stale, and who waits for it sees the end of the
- * connection.
+ * One set-up at a time in a tree. The lock is a listening socket in the abstract namespace, named
+ * after the tree. The kernel removes it with its process, so no stale file remains, and a waiting
+ * process sees the end of the connection.
  */
 
 import { connect, createServer } from 'node:net'
@@ -32,7 +32,7 @@ function tryListen(address) {
   })
 }
 
-/** Resolves when whoever listens at `address` closes the connection, or nobody does. */
+/** Resolves when the listener at `address` closes the connection, or if there is no listener. */
 function closed(address) {
   return new Promise(resolve => {
     const socket = connect(address).resume()

@@ -1,4 +1,4 @@
-/** What set-up does once Node is known to be new enough: see ../setup.mjs. */
+/** The set-up itself, loaded once Node is known to be new enough: see ../setup.mjs. */
 
 import { statSync } from 'node:fs'
 import { userInfo } from 'node:os'
@@ -11,7 +11,10 @@ import { installTestTools } from './test-tools.mjs'
 
 const root = resolve(import.meta.dirname, '../..')
 
-/** Brings the tree up to date: dependencies, addon, compiled sources; with `testTools` what the kernel tests run, too. */
+/**
+ * Brings the tree up to date: dependencies, addon, compiled sources; with `testTools` also the
+ * programs of the kernel tests.
+ */
 export async function setUp({ testTools = false } = {}) {
   process.chdir(root)
   if (isDue(steps.find(step => step.native))) checkBuildTools()
@@ -29,7 +32,9 @@ function isDue(step) {
 
 const isFile = path => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
 
-/** The stamp is of the inputs as they were before: what changes while a step runs makes it due again. */
+/**
+ * The stamp is that of the inputs before the step: a change while the step runs makes it due again.
+ */
 async function make(step) {
   const inputs = step.inputs()
   unstamp(step.stamp)
@@ -48,7 +53,10 @@ function checkBuildTools() {
     throw new SetupError(`vnet needs ${missing.join(' and ')}: sudo apt-get install g++ make python3`)
 }
 
-/** Under sudo in a user's own tree, what is made there is made as that user, or it could not be removed without sudo. */
+/**
+ * Under sudo in a user's tree, files are made as that user, so that the user can remove them
+ * without sudo.
+ */
 function becomeOwner() {
   const uid = Number(process.env.SUDO_UID)
   const gid = Number(process.env.SUDO_GID)

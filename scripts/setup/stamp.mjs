@@ -1,13 +1,17 @@
 /**
- * Stamps: what a step was last made from, as a sha256 over its inputs. A step is due when its stamp is missing or
- * different. A stamp is written under another name and renamed, so it is there whole or not at all.
+ * Stamps: the sha256 of the inputs from which a step was last made. A step is due if its stamp is
+ * missing or different. A stamp is written under another name and renamed, so it is never
+ * incomplete.
  */
 
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-/** All files under `path` (itself, if it is a file), sorted; none if it does not exist. */
+/**
+ * Returns all files under `path` (or `path` itself if it is a file), sorted; none if it does not
+ * exist.
+ */
 export function filesUnder(path) {
   if (!existsSync(path)) return []
   try {
@@ -20,7 +24,10 @@ export function filesUnder(path) {
   }
 }
 
-/** sha256 (hex) over the names and contents of `files` and over `values`, each with its length in front. */
+/**
+ * sha256 (hex) over the names and contents of `files` and over `values`, each with its length in
+ * front.
+ */
 export function digest(files, values = []) {
   const hash = createHash('sha256')
   const add = bytes => hash.update(`${bytes.length}:`).update(bytes)
@@ -32,12 +39,12 @@ export function digest(files, values = []) {
   return hash.digest('hex')
 }
 
-/** Whether the stamp in `file` says `value`. */
+/** Returns whether the stamp in `file` is `value`. */
 export function isStamped(file, value) {
   return existsSync(file) && readFileSync(file, 'utf8') === value
 }
 
-/** Puts `value` into the stamp `file`. */
+/** Writes `value` to the stamp `file`. */
 export function stamp(file, value) {
   mkdirSync(dirname(file), { recursive: true })
   const unfinished = `${file}.${process.pid}`
@@ -45,7 +52,7 @@ export function stamp(file, value) {
   renameSync(unfinished, file)
 }
 
-/** Takes the stamp away: whatever was stamped is about to change. */
+/** Removes the stamp, because the output is about to change. */
 export function unstamp(file) {
   rmSync(file, { force: true })
 }

@@ -1,6 +1,7 @@
 /**
- * The three steps of a set-up, in order, each with what it is made from and how it is made. A stamp lies in the
- * directory whose loss makes its step due, or in node_modules where the installed tools are an input too.
+ * The three steps of a set-up, in order, each with its inputs and how it is made. A stamp is in the
+ * directory whose loss makes its step due, or in node_modules if the installed tools are an input,
+ * too.
  */
 
 import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs'
@@ -8,15 +9,19 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { npm, run, tool } from './command.mjs'
 import { digest, filesUnder } from './stamp.mjs'
 
-/** The steps for the tree that is the working directory: `{ stamp, outputs(), inputs(), make() }` each. */
+/**
+ * Returns the steps for the tree in the working directory, each `{ stamp, outputs(), inputs(),
+ * make() }`.
+ */
 export const steps = [
   {
-    // The architecture, because npm installs only the binaries for this one; not Node's version: all of them are Node-API.
+    // The architecture, because npm installs only its binaries. Not the version of Node, because
+    // all binaries use Node-API.
     stamp: 'node_modules/.vnet-dependencies',
     inputs: () => digest(['package-lock.json'], [...dependencies(), process.arch]),
     outputs: () => [],
-    // What npm was asked on its own command line (`npm pack --dry-run`, `--omit=dev`) reaches this one by the
-    // environment and must not count here. Install scripts are not run: no dependency needs its own.
+    // Options of an outer npm (`npm pack --dry-run`, `--omit=dev`) arrive in the environment and
+    // must not apply here. Install scripts are not run, because no dependency needs one.
     make: () =>
       run('installing dependencies', [
         ...npm(),
@@ -31,7 +36,8 @@ export const steps = [
       ]),
   },
   {
-    // Not Node's version: the addon is Node-API, one build serves every major.
+    // Not the version of Node: the addon uses Node-API, so one build works with every major
+    // version.
     stamp: 'build/.vnet-addon',
     native: true,
     inputs: () => digest(['binding.gyp', ...filesUnder('native')], [lockedVersion('node-addon-api'), process.arch]),
@@ -39,7 +45,7 @@ export const steps = [
     make: () => run('building the addon', [...tool('node-gyp'), 'configure', 'build', ...nodeHeaders()]),
   },
   {
-    // In node_modules: a new compiler is a reason to compile, and dist is what gets packed.
+    // In node_modules, because a new compiler makes the step due, and because dist is packed.
     stamp: 'node_modules/.vnet-dist',
     inputs: () => digest(['tsconfig.json', ...filesUnder('src')]),
     outputs: () => filesUnder('src').filter(isSource).map(compiled),
@@ -56,7 +62,10 @@ const lockedVersion = name => readJson('package-lock.json').packages?.[`node_mod
 
 const readJson = file => JSON.parse(readFileSync(file, 'utf8'))
 
-/** node-gyp downloads Node's headers unless it is told where they are; most installations bring them along. */
+/**
+ * node-gyp downloads the headers of Node unless their directory is given; most installations have
+ * them.
+ */
 export function nodeHeaders() {
   const prefix = resolve(dirname(process.execPath), '..')
   return existsSync(join(prefix, 'include/node/node_api.h')) ? [`--nodedir=${prefix}`] : []
@@ -66,7 +75,10 @@ const isSource = file => /(?<!\.d)\.ts$/.test(file)
 
 const compiled = source => join('dist', relative('src', source)).replace(/ts$/, 'js')
 
-/** Compiles beside dist and changes places, so that nothing stale stays and a running program sees no half of it. */
+/**
+ * Compiles to another directory and renames it to dist, so that no stale file stays and a running
+ * program never sees a part.
+ */
 async function compile() {
   rmSync('dist.new', { recursive: true, force: true })
   try {

@@ -1,6 +1,8 @@
 /**
- * The programs that the kernel tests measure with, and the library of an example. Installed with apt-get where that is
- * possible; where it is not, one line says which are missing, and set-up goes on: the unit tests need none of them.
+ * The programs that the kernel tests measure with, and the library of an example. What is missing
+ * is installed with apt-get where that is possible. Otherwise one line names it, and set-up goes
+ * on, because the unit tests need none of them. Another program under one of these names is
+ * reported, never replaced.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -9,7 +11,7 @@ import { capture, isInstalled } from './command.mjs'
 /** What examples/echo.c is built with, by its name for pkg-config. */
 const LIBNL = 'libnl-genl-3.0'
 
-/** Each program, or library, and the Debian package it is in. */
+/** Each program or library, and its Debian package. */
 const packages = {
   ip: 'iproute2',
   tc: 'iproute2',
@@ -34,17 +36,41 @@ const packages = {
   [LIBNL]: 'libnl-genl-3-dev',
 }
 
-// An ordinary user's PATH has no sbin.
+/** Debian has other programs under these names; the right ones print iputils with `-V`. */
+const ofIputils = ['ping', 'arping']
+
+// The PATH of users other than root has no sbin.
 const toolPath = () => `${process.env.PATH ?? ''}:/usr/sbin:/sbin`
 
 const isThere = name => (name === LIBNL ? hasLibrary(name) : isInstalled(name, toolPath()))
 
 const hasLibrary = name => spawnSync('pkg-config', ['--exists', name], { stdio: 'ignore' }).status === 0
 
+/** Returns whether another program of that name is installed. */
+function isAnother(name) {
+  if (!isThere(name)) return false
+  const options = { encoding: 'utf8', timeout: 5000, stdio: ['ignore', 'pipe', 'pipe'] }
+  const { stdout, stderr } = spawnSync(name, ['-V'], { ...options, env: { ...process.env, PATH: toolPath() } })
+  return !`${stdout}${stderr}`.includes('iputils')
+}
+
 const missingTools = () => Object.keys(packages).filter(name => !isThere(name))
 
-/** Installs what is missing, if root and apt-get are there, or says what is missing. */
+/**
+ * Installs what is missing if root and apt-get are there, and reports what is missing or another
+ * program.
+ */
 export async function installTestTools() {
+  await installMissing()
+  for (const name of ofIputils.filter(isAnother)) {
+    const advice = `sudo apt-get install ${packages[name]}`
+    process.stderr.write(
+      `vnet: the kernel tests need the ${name} of iputils, and this one is another program: ${advice}\n`,
+    )
+  }
+}
+
+async function installMissing() {
   const missing = missingTools()
   if (missing.length === 0) return
   const wanted = [...new Set(missing.map(tool => packages[tool]))]
@@ -55,7 +81,9 @@ export async function installTestTools() {
   process.stderr.write(`vnet: the kernel tests need ${left.join(', ')}: ${advice}${why && ` (tried: ${why})`}\n`)
 }
 
-/** Installs packages; a machine fresh from an image has no package lists yet. Gives apt's complaint, or ''. */
+/**
+ * Installs packages; a new machine may have no package lists yet. Returns the error of apt, or ''.
+ */
 async function aptInstall(wanted) {
   const install = ['install', '-y', '--no-install-recommends', ...wanted]
   const complaint = await apt(install)

@@ -1,31 +1,22 @@
-/** Tables of text: each cell is escaped, so that none breaks out of its line. */
-import { printable } from '../core/printable.ts'
+/** Text tables. Cells are escaped, so a hostile name cannot break out of its line. */
+import { printable } from '../netdev/printable.ts'
 
-/** The rows as lines: the first column to the left, the others to the right, two spaces between. */
-export function align(texts: readonly string[][]): string[] {
-  const rows = escaped(texts)
-  const widths = widthsOf(rows)
-  return rows.map(row =>
-    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  '),
-  )
+/** Returns one line a row: the first column left-aligned, the others right-aligned. */
+export function align(rows: readonly (readonly string[])[]): string[] {
+  return padded(rows, (cell, width, i) => (i === 0 ? cell.padEnd(width) : cell.padStart(width)))
 }
 
-/** The rows as lines, all columns to the left, two spaces between, and nothing at the end of a line. */
-export function alignLeft(texts: readonly (readonly string[])[]): string[] {
-  const rows = escaped(texts)
-  const widths = widthsOf(rows)
-  return rows.map(row =>
-    row
-      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  )
+/** Returns one line a row, every column left-aligned, without trailing spaces. */
+export function alignLeft(rows: readonly (readonly string[])[]): string[] {
+  return padded(rows, (cell, width) => cell.padEnd(width)).map(line => line.trimEnd())
 }
 
-function escaped(rows: readonly (readonly string[])[]): string[][] {
-  return rows.map(row => row.map(printable))
-}
-
-function widthsOf(rows: readonly (readonly string[])[]): number[] {
-  return rows.reduce<number[]>((max, row) => row.map((cell, i) => Math.max(max[i] ?? 0, cell.length)), [])
+function padded(
+  texts: readonly (readonly string[])[],
+  pad: (cell: string, width: number, column: number) => string,
+): string[] {
+  const rows = texts.map(row => row.map(printable))
+  const widths: number[] = []
+  for (const row of rows) for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length)
+  return rows.map(row => row.map((cell, i) => pad(cell, widths[i] ?? 0, i)).join('  '))
 }

@@ -1,16 +1,13 @@
-/**
- * Shared by the commands that query running vnets: finds the vnet that has an interface, or reports
- * on one line that there is none.
- */
+/** Finds the vnet of an interface for the commands that query one, or reports that none has it. */
 import { ControlClient, type Found, type FoundDevice, findVnets } from '../control/index.ts'
-import { interfaceArg } from '../core/driver.ts'
-import { printable } from '../core/printable.ts'
-import { loadNative } from '../kernel/native.ts'
-import { EXIT_FAILURE, type Io } from './io.ts'
-import { isNamed, label, type Named } from './label.ts'
+import { loadNative } from '../linux/native.ts'
+import { interfaceArg, UsageError } from '../netdev/driver.ts'
+import { printable } from '../netdev/printable.ts'
+import { isNamed, label, type Named } from './device-words.ts'
+import { EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
 
 export interface AskOptions {
-  /** Query the vnets of this user, instead of those of root and of the caller. */
+  /** Query the vnets of this user instead of those of root and of the caller. */
   readonly user?: number | undefined
 }
 
@@ -19,39 +16,46 @@ export interface AskOptions {
  * `ask` with a client and the result, or reports which names are missing. Returns the exit status.
  */
 export async function askVnets(
-  command: string,
   names: readonly string[],
   io: Io,
   ask: (client: ControlClient, found: Found) => Promise<number>,
   { user }: AskOptions = {},
 ): Promise<number> {
+  const uid = process.geteuid?.()
+  if (user !== undefined && uid !== 0 && user !== uid) {
+    throw new UsageError(`--user ${user}: only root may query the vnets of another user`)
+  }
   using client = new ControlClient(loadNative(), { user })
   const isWanted = (device: Named) => names.some(name => isNamed(device, name))
   const found = await findVnets(client, { isWanted: names.length > 0 ? isWanted : undefined, user })
   const unknown = names.filter(name => !found.devices.some(device => isNamed(device, name)))
-  const complaint = complaintAbout(unknown, found, command, user)
+  const complaint = complaintAbout(unknown, found, io.commandLine ?? 'vnet list', user)
   if (complaint === undefined) return await ask(client, found)
   return fail(io, complaint)
 }
 
-/** Like askVnets, for one interface. Throws a UsageError if `name` is not [NETNS/]IF. */
+/**
+ * Calls `ask` with the interface `name`, or reports that it is missing or ambiguous. Returns the
+ * exit status. Throws a UsageError if `name` is not [NETNS/]IF.
+ */
 export async function askInterface(
-  command: string,
   name: string,
   io: Io,
-  ask: (client: ControlClient, device: FoundDevice) => Promise<number>,
+  ask: (client: ControlClient, device: FoundDevice) => Promise<void>,
   options: AskOptions = {},
 ): Promise<number> {
   interfaceArg(name)
   const askOne = async (client: ControlClient, { devices }: Found) => {
-    const [device, ...others] = devices.filter(device => isNamed(device, name)) as [FoundDevice, ...FoundDevice[]]
-    if (others.length === 0) return ask(client, device)
+    const named = devices.filter(device => isNamed(device, name))
     // In the vnet's own namespace the label of an interface is the name alone.
-    const exact = [device, ...others].filter(device => label(device) === name)
-    if (exact.length === 1) return ask(client, exact[0] as FoundDevice)
-    return fail(io, `there are ${others.length + 1} interfaces ${name}: ${[device, ...others].map(label).join(', ')}`)
+    const exact = named.length === 1 ? named : named.filter(device => label(device) === name)
+    if (exact.length !== 1) {
+      return fail(io, `${named.length} interfaces are called ${name}: ${named.map(label).join(', ')}`)
+    }
+    await ask(client, exact[0] as FoundDevice)
+    return EXIT_OK
   }
-  return askVnets(command, [name], io, askOne, options)
+  return askVnets([name], io, askOne, options)
 }
 
 export function fail(io: Io, message: string): number {
@@ -60,42 +64,43 @@ export function fail(io: Io, message: string): number {
 }
 
 /**
- * The shell command that runs `command` in the network namespace of a vnet. An ordinary user's vnet
- * is in a user namespace: its owner enters that too, while root (`--user`) stays outside.
- */
-function commandThere({ pid, uid }: { pid: number; uid: number }, command: string, user?: number): string {
-  if (user !== undefined) return `nsenter -n -t ${pid} ${command} --user ${user}`
-  return uid === 0 ? `nsenter -n -t ${pid} ${command}` : `nsenter --preserve-credentials -U -n -t ${pid} ${command}`
-}
-
-/**
- * Returns one line that says why there is nothing to ask; undefined if there is something.
- * `command` is what the line proposes to run elsewhere, such as `vnet stats`; `user` is the value
- * of `--user`.
+ * Returns one line that says why there is nothing to query, or undefined if there is something.
+ * The line may propose `commandLine` in another network namespace; `user` is the one of `--user`.
  */
 export function complaintAbout(
   unknown: readonly string[],
-  { devices, here, failed, elsewhere, users }: Found,
-  command: string,
+  { devices, here, failed, elsewhere, users, untrusted }: Found,
+  commandLine: string,
   user?: number,
 ): string | undefined {
   const far = elsewhere.filter(
     ({ interfaces }) => unknown.length === 0 || interfaces.some(each => unknown.some(name => isNamed(each, name))),
   )
   const advice = [
-    ...far.map(entry => `; for ${entry.interfaces.map(label).join(', ')}: ${commandThere(entry, command, user)}`),
+    ...far.map(entry => `; for ${entry.interfaces.map(label).join(', ')}: ${enter(entry, user)} ${commandLine}`),
     ...users.map(user => `; user ${user} has some: vnet list --user ${user}`),
-  ]
+    ...untrusted.map(({ path, reason }) => `; the vnets in ${path} are not shown: ${reason}`),
+  ].join('')
+  const none = `no vnet is running in this network namespace${advice}`
   if (unknown.length === 0) {
     if (devices.length > 0) return undefined
-    return failed.length > 0 ? failed[0]?.message : `no vnet is running in this network namespace${advice.join('')}`
+    return failed.length > 0 ? failed[0]?.message : none
   }
-  // A vnet that does not answer may have the interface.
-  const silent = failed.map(({ message }) => `; ${message}`)
   // From the replies of the vnets that were queried, and from the files of the others.
   const others = here.filter(({ vnet }) => !devices.some(device => device.vnet === vnet))
   const there = [...devices, ...others.flatMap(({ interfaces }) => interfaces)].map(label)
-  if (there.length === 0) return `no vnet is running in this network namespace${advice.join('')}`
+  if (there.length === 0) return none
   if (devices.length === 0 && failed.length > 0) return failed[0]?.message
-  return `there is no interface ${unknown.join(', ')}, but ${there.join(', ')}${[...silent, ...advice].join('')}`
+  // A vnet that failed to reply may have the interface.
+  const silent = failed.map(({ message }) => `; ${message}`).join('')
+  const list = `there ${there.length === 1 ? 'is' : 'are'} ${there.join(', ')}`
+  return `no interface is called ${unknown.join(' or ')}; ${list}${silent}${advice}`
+}
+
+/**
+ * Returns the shell command that enters the network namespace of a vnet. An ordinary user's vnet is
+ * in a user namespace: its owner enters that too, while root (`--user`) stays outside.
+ */
+function enter({ pid, uid }: { pid: number; uid: number }, user?: number): string {
+  return user !== undefined || uid === 0 ? `nsenter -n -t ${pid}` : `nsenter --preserve-credentials -U -n -t ${pid}`
 }

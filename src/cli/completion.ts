@@ -1,52 +1,50 @@
 /**
- * `vnet completion`: scripts for bash and zsh, made of the commands as they are. Both look a command up in the same table: its
- * options, those that take a value, and what its arguments are; the names of interfaces and parameters are asked of vnet itself.
+ * `vnet completion`: scripts for bash and zsh, generated from the commands. Both shells look a
+ * command up in the same table: its options, those that take a value, and the kinds of its
+ * arguments. The names of interfaces and parameters come from vnet itself.
  *
- * Names are of others, and may be `$(...)`: the shells compare them, and quote what they insert. Nothing may expand them, as
- * bash's `compgen -W` and an unquoted `$(...)` do.
+ * Names are chosen by strangers and may be `$(...)`. The shells compare them and quote what they
+ * insert. Nothing may expand them, as bash's `compgen -W` and an unquoted `$(...)` would.
  */
 import type { Argument, Command } from 'commander'
 import { FAULTS } from './control-commands.ts'
 
-/** The script for a shell, to be sourced, or put where the shell looks for completions. */
+/** Returns the script, to be sourced or put where the shell looks for completions. */
 export function completion(shell: 'bash' | 'zsh', program: Command): string {
-  const pairs = `|${program.commands.flatMap(command => (command.name().includes(' ') ? command.name() : [])).join('|')}|`
-  return shell === 'bash' ? bash(table(program), pairs) : zsh(table(program), pairs)
+  const pairs = program.commands.flatMap(command => command.commands.map(sub => `${command.name()} ${sub.name()}`))
+  return (shell === 'bash' ? bash : zsh)(table(program), `|${pairs.join('|')}|`)
 }
 
-/** The branches of a `case` on the command, which both shells read. */
+/** Returns the branches of a `case` on the command, in the syntax of both shells. */
 function table(program: Command): string {
   const [usual] = program.commands
-  const names = program.commands.map(command => command.name())
-  const commands = names.filter(name => !name.includes(' ')).join('|')
+  const commands = program.commands.map(command => command.name()).join('|')
   const branch = (pattern: string, command: Command | undefined, kinds: string) => {
     const options = [...(command === undefined ? [] : [command]), ...(command === usual ? [program] : [])].flatMap(
       each => each.createHelp().visibleOptions(each),
     )
-    const flags = options.flatMap(({ short, long }) => [long, short]).filter(flag => flag !== undefined)
+    const flags = options.flatMap(({ short, long }) => [long, short])
     const valued = options.filter(({ required }) => required).flatMap(({ short, long }) => [long, short])
     const words = (flags: readonly (string | undefined)[]) => [...new Set(flags)].filter(Boolean).join(' ')
     return `    ${pattern}) options='${words(flags)}' valued='${words(valued)}' kinds='${kinds}' ;;\n`
   }
+  const ofCommand = (command: Command, name: string) => {
+    const subs = command.commands.map(sub => sub.name()).join('|')
+    const kinds = [...(subs === '' ? [] : [subs]), ...command.registeredArguments.map(each => kind(each, commands))]
+    return [
+      branch(name, command, kinds.join(' ')),
+      ...command.commands.map((sub): string => ofCommand(sub, `${name}' '${sub.name()}`).join('')),
+    ]
+  }
   return [
     branch("''", usual, `command:${commands}`),
-    ...program.commands.map(command => {
-      const name = command.name()
-      // The second words that make another command of it.
-      const seconds = names.flatMap(other => (other.startsWith(`${name} `) ? other.slice(name.length + 1) : []))
-      const kinds = command.registeredArguments.map(each => kind(each, commands))
-      return branch(
-        name.replace(' ', "' '"),
-        command,
-        [...(seconds.length > 0 ? [seconds.join('|')] : []), ...kinds].join(' '),
-      )
-    }),
-    // A driver's file: which parameters it has only itself knows.
+    ...program.commands.flatMap(command => ofCommand(command, command.name())),
+    // Only the driver in the file knows its own parameters.
     branch('*.[jt]s|*.[cm][jt]s', usual, 'none...'),
   ].join('')
 }
 
-/** What an argument is: an interface, one of the parameters of an interface, or words; `...` for any number. */
+/** Returns `interface`, `param`, `none` or the words to choose from; with `...` if it repeats. */
 function kind(argument: Argument, commands: string): string {
   const words =
     argument.argChoices?.join('|') ??
@@ -56,11 +54,12 @@ function kind(argument: Argument, commands: string): string {
   return words + (argument.variadic ? '...' : '')
 }
 
-/** `pairs` are the names of two words, with bars around: what they consist of is the command. */
+/** `pairs` lists the commands of two words: `|lan show|`. */
 function bash(table: string, pairs: string): string {
   return `# Completion for bash: source <(vnet completion bash)
-# Offers the lines of its input that begin as the current word does, quoted. They are never expanded. They are read as bytes:
-# one may end in the first byte of a character, of which read would take the end of the line for the second.
+# Offers, quoted and never expanded, the input lines that begin with the current word. They are read
+# as bytes: a name may end in the middle of a UTF-8 character, and read would take the newline for
+# the rest of it.
 _vnet_offer() {
   local word quoted
   while LC_ALL=C IFS= read -r word; do
@@ -116,7 +115,8 @@ complete -F _vnet vnet
 
 function zsh(table: string, pairs: string): string {
   return `#compdef vnet
-# Completion for zsh: source <(vnet completion zsh), after compinit; or as _vnet in a directory of $fpath.
+# Completion for zsh: source <(vnet completion zsh) after compinit, or install it as _vnet in a
+# directory of $fpath.
 _vnet() {
   local vnet=\${words[1]} current=\${words[CURRENT]} command= interface= options valued kinds kind
   local -i i first=3 n=0

@@ -1,27 +1,39 @@
-/** A device in the words of `--json`, those of the line `ready`. */
+/** How an interface is named and described: on the command line, in tables and in `--json`. */
 import type { FoundDevice } from '../control/index.ts'
-import { IFF_UP } from '../core/if.ts'
+import { IFF_UP } from '../netdev/if.ts'
+import { printable } from '../netdev/printable.ts'
 
-/** `state` is `up`, `down` or `no-carrier`; null is what an older vnet does not tell. */
-export function deviceWords(device: FoundDevice) {
-  const { name, ifindex, netns, driver, mac, mtu, txQueues, rxQueues, vnet, pid } = device
-  return {
-    name,
-    ifindex,
-    netns: netns ?? null,
-    driver: driver ?? null,
-    state: state(device) ?? null,
-    mac: mac ?? null,
-    mtu: mtu ?? null,
-    txqs: txQueues,
-    rxqs: rxQueues,
-    vnet,
-    pid: pid ?? null,
-  }
+export interface Named {
+  readonly name: string
+  readonly netns?: string | undefined
 }
 
-function state({ flags, carrier }: FoundDevice): string | undefined {
-  if (flags === undefined) return undefined
+/** Returns `red/eth0`, or `eth0` in the program's own namespace, with unprintable bytes escaped. */
+export function label(device: Named): string {
+  return printable(fullName(device))
+}
+
+/** Whether `text` names the device: with or without namespace, raw or as label() shows it. */
+export function isNamed(device: Named, text: string): boolean {
+  return [device.name, fullName(device)].some(name => name === text || printable(name) === text)
+}
+
+function fullName({ name, netns }: Named): string {
+  return netns === undefined ? name : `${netns}/${name}`
+}
+
+/**
+ * Returns a device in the words of the `ready` line of `--json`. `state` is `up`, `down` or
+ * `no-carrier`; null is a value that an older vnet does not report.
+ */
+export function deviceWords(device: FoundDevice) {
+  const { name, ifindex, netns = null, driver = null, mac = null, mtu = null, vnet, pid = null } = device
+  const [state, txqs, rxqs] = [stateOf(device), device.txQueues, device.rxQueues]
+  return { name, ifindex, netns, driver, state, mac, mtu, txqs, rxqs, vnet, pid }
+}
+
+function stateOf({ flags, carrier }: FoundDevice): string | null {
+  if (flags === undefined) return null
   if ((flags & IFF_UP) === 0) return 'down'
   return carrier === false ? 'no-carrier' : 'up'
 }

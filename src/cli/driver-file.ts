@@ -1,20 +1,24 @@
-/** `vnet ./my-driver.js`: a driver from a file of the user's own, in place of a built-in one. */
+/** `vnet ./my-driver.js`: loads a driver from a file instead of a built-in one. */
+import type { Debugger, Runtime, Session } from 'node:inspector'
 import { resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { type Driver, type Param, UsageError } from '../core/driver.ts'
-import { describeException } from '../core/exception.ts'
+import { type Driver, type Param, UsageError } from '../netdev/driver.ts'
+import { describeException } from '../netdev/exception.ts'
 
-/** Whether the first argument names a file rather than a command. */
+/** The global variable by which the debugger's protocol names an error. */
+const HOLDER = 'vnetSyntaxError'
+
+/** Returns whether an argument names a driver file rather than a command. */
 export function isDriverFile(argument: string | undefined): argument is string {
   return argument !== undefined && /^[^-].*\.[cm]?[jt]s$/.test(argument)
 }
 
-/** Whether the first argument is no command, but the name of a file that can be no driver: `./`, `my-driver.txt`. */
+/** Returns whether an argument names a file that cannot be a driver: `./`, `my-driver.txt`. */
 export function isOtherFile(argument: string | undefined): argument is string {
   return argument !== undefined && !argument.startsWith('-') && /[./]/.test(argument) && !isDriverFile(argument)
 }
 
-/** What the file exports as `driver`. Throws a UsageError when it does not load, or exports none. */
+/** Returns the driver that the file exports. Throws a UsageError if there is none to load. */
 export async function loadDriver(file: string): Promise<Driver> {
   const url = pathToFileURL(resolve(file)).href
   let module: { driver?: unknown }
@@ -29,46 +33,81 @@ export async function loadDriver(file: string): Promise<Driver> {
   }
   const wrong = Object.entries(driver.params).find(([, param]) => !isParam(param))
   if (wrong !== undefined) {
-    throw new UsageError(`${file}: parameter ${wrong[0]} is none: it is made by int(), bool() or text()`)
+    throw new UsageError(`${file}: parameter ${wrong[0]} must be made by int(), bool() or text()`)
   }
   const negative = Object.keys(driver.params).find(name => /^no[A-Z]/.test(name))
   if (negative !== undefined) {
     const positive = negative.charAt(2).toLowerCase() + negative.slice(3)
-    throw new UsageError(`${file}: parameter ${negative}: call it ${positive}; a bool that is on has --no-NAME`)
+    throw new UsageError(
+      `${file}: parameter ${negative}: call it ${positive}; a bool whose default is true has --no-NAME`,
+    )
   }
   return driver
 }
 
-/** ` (at file:///home/me/my-driver.js:4:13)` where it does not parse, which the error does not say itself. */
-async function place(url: string, error: unknown): Promise<string> {
-  if (!(error instanceof SyntaxError) || describeException(error).includes(' (at ')) return ''
-  const { syntaxErrorPlace } = await import('./syntax-error.ts')
-  const at = await syntaxErrorPlace(url)
-  return at === undefined ? '' : ` (at ${at})`
+/**
+ * Returns ` (at file:///home/me/my-driver.js:4:13)`, line and column from 1, for a syntax error in
+ * the module at `url` or in one that it imports; empty if the error has its own place. Node prints
+ * the place of an uncaught syntax error only, and otherwise has it in the debugger's protocol. So
+ * the module is imported once more; empty if that does not reveal the place.
+ */
+async function place(url: string, syntaxError: unknown): Promise<string> {
+  if (!(syntaxError instanceof SyntaxError) || describeException(syntaxError).includes(' (at ')) return ''
+  const { Session } = await import('node:inspector')
+  const session = new Session()
+  session.connect()
+  try {
+    const failed = new Map<string, string>()
+    session.on('Debugger.scriptFailedToParse', ({ params }: { params: Debugger.ScriptFailedToParseEventDataType }) => {
+      failed.set(params.scriptId, params.url)
+    })
+    session.post('Debugger.enable')
+    session.post('Debugger.setSkipAllPauses', { skip: true })
+    // Under its own URL the module loader would return the cached failure.
+    const again = `${url}?again`
+    const error: unknown = await import(again).catch(error => error)
+    const { scriptId, lineNumber = 0, columnNumber = 0 } = exceptionDetails(session, error) ?? {}
+    const found = failed.get(scriptId ?? '')
+    return found ? ` (at ${found === again ? url : found}:${lineNumber + 1}:${columnNumber + 1})` : ''
+  } finally {
+    session.disconnect()
+  }
 }
 
-/** What to do about the two failures that a first driver of one's own meets. */
+function exceptionDetails(session: Session, error: unknown): Runtime.ExceptionDetails | undefined {
+  let details: Runtime.ExceptionDetails | undefined
+  Object.defineProperty(globalThis, HOLDER, { value: error, configurable: true })
+  // The session is this thread's own, so the callbacks run before post() returns.
+  session.post('Runtime.evaluate', { expression: HOLDER }, (_, reply) => {
+    const onReply = (_: unknown, found?: { exceptionDetails?: Runtime.ExceptionDetails }) => {
+      details = found?.exceptionDetails
+    }
+    session.post('Runtime.getExceptionDetails', { errorObjectId: reply?.result.objectId }, onReply)
+  })
+  Reflect.deleteProperty(globalThis, HOLDER)
+  return details
+}
+
+/** Returns what to do about the two failures that a first driver meets. */
 function advice(error: unknown): string {
   const { code, message = '' } = (error ?? {}) as Partial<NodeJS.ErrnoException>
   if (code === 'ERR_UNKNOWN_FILE_EXTENSION') return '; compile it, or use Node 22.18 or newer, which runs TypeScript'
-  // src/cli and dist/cli lie equally deep.
+  // src/cli and dist/cli are equally deep.
   const root = fileURLToPath(new URL('../../', import.meta.url))
   const isOurs = code === 'ERR_MODULE_NOT_FOUND' && message.includes("'vnet'")
   return isOurs ? `; in its directory: npm install ${root}` : ''
 }
 
 function isDriver(value: unknown): value is Driver {
-  const { name, description, params, init } = (value ?? {}) as Partial<Record<keyof Driver, unknown>>
-  return (
-    typeof name === 'string' &&
-    typeof description === 'string' &&
-    typeof params === 'object' &&
-    params !== null &&
-    typeof init === 'function'
-  )
+  return has(value, { name: 'string', description: 'string', params: 'object', init: 'function' })
 }
 
 function isParam(value: unknown): value is Param<unknown> {
-  const { type, description, parse } = (value ?? {}) as Partial<Record<keyof Param<unknown>, unknown>>
-  return typeof type === 'string' && typeof description === 'string' && typeof parse === 'function'
+  return has(value, { type: 'string', description: 'string', parse: 'function' })
+}
+
+/** Whether the fields of a value have these types, as typeof names them, and are not null. */
+function has(value: unknown, types: Readonly<Record<string, string>>): boolean {
+  const fields = (value ?? {}) as Record<string, unknown>
+  return Object.entries(types).every(([name, type]) => typeof fields[name] === type && fields[name] !== null)
 }

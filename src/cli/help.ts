@@ -1,6 +1,5 @@
-/** The help texts: of the program, with everything a first use needs, and of its commands. */
+/** The help texts: of the program, with everything a first use needs, and of each command. */
 import type { Command, Help, Option } from 'commander'
-import { commonOptions } from './options.ts'
 
 type Item = readonly [term: string, description: string]
 type Section = readonly [heading: string, items: readonly Item[]]
@@ -11,72 +10,74 @@ const EXAMPLES: Section = [
     ['vnet', 'vnet0; then `ping 198.18.0.2`'],
     ['vnet --ipv6', 'IPv6 addresses too'],
     ['vnet snull --mtu 9000', 'sn0, sn1; then `tcpdump -ni sn1`'],
-    ['vnet cable red/eth0 blue/eth0', 'joins the namespaces red and blue'],
+    ['vnet cable red/eth0 blue/eth0', 'join the namespaces red and blue'],
     ['vnet lan eth9 --hosts 8', 'a port with a network behind it'],
     ['vnet ./my-driver.js', 'the driver that the file exports'],
-    ['vnet --name tap0 --persist --user alice', 'leaves tap0 there at the end'],
-    ['vnet --name tap0', 'attaches to it again, as alice'],
-    ['vnet --name tap0 --delete', 'removes it'],
+    ['vnet --name tap0 --persist --user alice', 'keep tap0 at the end'],
+    ['vnet --name tap0', 'attach to it again, as alice'],
+    ['vnet --name tap0 --delete', 'remove it'],
     ['vnet stats sn0', 'what vnet and the kernel counted'],
-    ['vnet carrier sn0 off', 'as if its cable were taken out'],
-    ['source <(vnet completion bash)', 'Tab completes what comes after `vnet`'],
-    ['vnet exec ./my-client sn0', 'its private ioctls reach the driver'],
+    ['vnet cut sn0', 'as if its cable were pulled out'],
+    ['source <(vnet completion bash)', 'complete commands by Tab'],
+    ['vnet exec ./my-client sn0', 'pass its private ioctls to the driver'],
   ],
 ]
 
-/** `vnet --help`: the commands, the options they share, examples. */
+/** Gives `vnet --help`: the commands, the options common to all drivers, and examples. */
 export function programHelp(program: Command): void {
   program.usage('[COMMAND] [OPTIONS]').description('Live Linux network interfaces whose driver is TypeScript.')
   program.helpOption('-h, --help', 'print this; after a command, also its own options')
   program.configureHelp({
     formatHelp: (_, helper) => {
-      const sections = optionSections([...commonOptions(), ...helper.visibleOptions(program)])
-      return page(program, helper, [...commandSections(program), ...sections, EXAMPLES])
+      const sections = [...commandSections(program), ...optionSections(helper.visibleOptions(program)), EXAMPLES]
+      return page(program, helper, sections)
     },
   })
 }
 
-/** Under the headings of their groups, as the options. */
+/** Returns the commands and their subcommands under the headings of their groups. */
 function commandSections(program: Command): Section[] {
-  const groups = new Map<string, Item[]>()
-  for (const [i, command] of program.commands.entries()) {
-    const heading = command.helpGroup() || 'Commands:'
-    const group = groups.get(heading) ?? []
-    groups.set(heading, group)
+  const subs = program.commands.flatMap(parent => parent.commands.map(sub => [`${parent.name()} `, sub] as const))
+  const all = [...program.commands.map(each => ['', each] as const), ...subs]
+  return grouped(all, ([parent, command]) => {
     const args = command.usage().replace('[OPTIONS]', '').trimStart()
-    const description = command.description() + (i === 0 ? ' (the default)' : '')
-    group.push([`${command.name()} ${args}`.trimEnd(), description])
-  }
-  return [...groups]
-}
-
-/** `vnet COMMAND --help`. */
-export function commandHelp(command: Command): void {
-  command.helpOption('-h, --help', 'print this')
-  command.configureHelp({
-    formatHelp: (_, helper) => page(command, helper, optionSections(helper.visibleOptions(command))),
+    const description = command.description() + (command === program.commands[0] ? ' (the default)' : '')
+    return [command.helpGroup() || 'Commands:', [`${parent}${command.name()} ${args}`.trimEnd(), description]]
   })
 }
 
-/** Under the headings of their groups, in the order in which these first come. */
+/** Gives `vnet COMMAND --help`. */
+export function commandHelp(command: Command): void {
+  command.helpOption('-h, --help', 'print this')
+  command.configureHelp({
+    formatHelp(_, helper) {
+      const subs = command.commands.map((sub): Item => [`${sub.name()} ${sub.usage()}`, sub.description()])
+      const sections = optionSections(helper.visibleOptions(command))
+      return page(command, helper, subs.length === 0 ? sections : [...sections, ['Commands:', subs]])
+    },
+  })
+}
+
 function optionSections(options: readonly Option[]): Section[] {
-  const groups = new Map<string, Item[]>()
-  for (const { flags, description, helpGroupHeading = 'Other:' } of options) {
-    const group = groups.get(helpGroupHeading) ?? []
-    groups.set(helpGroupHeading, group)
-    // `--mtu <n>` is written `--mtu N`, as ip(8) does; a value that may be left away, `--no-offload[=IF,...]`.
+  return grouped(options, ({ flags, description, helpGroupHeading = 'Other:' }) => {
+    // `--mtu <n>` becomes `--mtu N`, as in ip(8); an optional value, `--no-offload[=IF,...]`.
     const term = flags.replace(/ \[(.*)\]/, '[=<$1>]').replace(/<(.*)>/, (_, value: string) => value.toUpperCase())
-    group.push([term, description])
-  }
+    return [helpGroupHeading, [term, description]]
+  })
+}
+
+/** Collects items under their headings, in the order of first appearance. */
+function grouped<T>(all: readonly T[], place: (each: T) => readonly [heading: string, item: Item]): Section[] {
+  const groups = new Map<string, Item[]>()
+  for (const [heading, item] of all.map(place)) groups.set(heading, [...(groups.get(heading) ?? []), item])
   return [...groups]
 }
 
 function page(command: Command, helper: Help, sections: readonly Section[]): string {
   const parts = sections.map(([heading, items]) => {
     const width = Math.max(...items.map(([term]) => term.length))
-    return [heading, ...items.map(([term, description]) => helper.formatItem(term, width, description, helper))].join(
-      '\n',
-    )
+    const lines = items.map(([term, description]) => helper.formatItem(term, width, description, helper))
+    return [heading, ...lines].join('\n')
   })
   return `${[`Usage: ${helper.commandUsage(command)}`, command.description(), ...parts].join('\n\n')}\n`
 }

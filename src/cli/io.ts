@@ -1,49 +1,81 @@
-/** What the program needs of the process around it, passed in so that tests call it in-process. */
+/** The process around a command. Passed in, so that tests run commands in-process. */
 
 export interface Io {
-  /** Writes text to standard output and standard error, as it is. */
+  /** Writes text as it is to standard output and standard error. */
   out(text: string): void
   err(text: string): void
+  /** The command line, quoted for a shell; for advice that repeats it. */
+  readonly commandLine?: string
   /**
-   * For a program that goes on: from here on what `out` and `err` write is written later, so that
-   * the caller never waits for a terminal, a pipe or a disk.
+   * Called by a long-running command: from here on `out` and `err` queue the text, so that the
+   * caller never waits for a terminal, a pipe or a disk.
    */
   writeLater?(): void
   /**
-   * Writes a log line to standard output or standard error, after writeLater(). It is lost if too
-   * much is unread before it; how many were is written as `lostLine` makes it when somebody reads
-   * again. Absent: log lines are written as all others.
+   * Writes a log line. After writeLater() the line is lost if too much text is queued before it;
+   * `lostLine` then makes the line that reports how many were lost. Absent: like any other text.
    */
   logLine?(to: 'out' | 'err', line: string, lostLine: (lines: number) => string): void
-  /** Calls `fn` when the user, or a defect of the program, asks it to end; answers how to stop that. */
+  /** Calls `fn` when the program is to end: a signal, or an uncaught exception. Returns an undo. */
   onEnd(fn: (end: End) => void): () => void
-  /** Calls `fn` on SIGHUP, which then asks for no end; answers how to stop that. */
+  /** Calls `fn` on SIGHUP, which then does not end the program. Returns an undo. */
   onReload?(fn: () => void): () => void
-  /** Calls `fn` when nobody reads standard output any more (`| head -1`); answers how to stop that. */
+  /** Calls `fn` when the reader of standard output is gone (`| head -1`). Returns an undo. */
   onClosed?(fn: () => void): () => void
   /**
-   * The process is there for this program, and runs no code but its own: the main thread then need not share its descriptors
-   * with the threads that Node has for files and the like.
+   * True if the process runs no code but vnet's own. The main thread then has a descriptor table of
+   * its own, apart from Node's thread pool.
    */
   readonly sole?: boolean
-  /**
-   * The process is there for this program: once ready, it gives up the privileges that it has no
-   * more use for.
-   */
+  /** True if the process exists for this command, which then drops privileges once ready. */
   readonly own?: boolean
-  /** For a command that is there in place of another program; absent where the process is not ours to be that. */
-  readonly standIn?: StandIn
+  /**
+   * For `vnet exec`, which stands in for another program: calls `fn` for every signal, none of
+   * which ends the process meanwhile. Returns an undo. Absent if the process is not vnet's.
+   */
+  onSignal?(fn: (signal: NodeJS.Signals) => void): () => void
 }
 
-export interface StandIn {
-  /** Calls `fn` for every signal that is sent to us, none of which ends us meanwhile; answers how to stop that. */
-  onSignal(fn: (signal: NodeJS.Signals) => void): () => void
-}
-
-/** A signal, which ends a run well, or an exception that nobody caught. */
+/** A signal, which ends a run normally, or an uncaught exception. */
 export type End = { readonly signal: string } | { readonly defect: unknown }
 
 /** Exit statuses. */
 export const EXIT_OK = 0
 export const EXIT_FAILURE = 1
 export const EXIT_USAGE = 2
+
+/** The end of a command that runs until the user stops it. */
+export interface UserEnd extends Disposable {
+  /** Settles when the user stops the command or the reader is gone. Rejects with a defect. */
+  readonly asked: Promise<void>
+  /** Returns true as soon as `asked` settles, false after `ms`. Rejects as `asked` does. */
+  within(ms: number): Promise<boolean>
+}
+
+/** Listens for the end until disposed. */
+export function endOf(io: Io): UserEnd {
+  let stop = () => {}
+  const asked = new Promise<void>((resolve, reject) => {
+    const stopEnd = io.onEnd(end => ('defect' in end ? reject(end.defect) : resolve()))
+    const stopClosed = io.onClosed?.(resolve)
+    stop = () => {
+      stopEnd()
+      stopClosed?.()
+    }
+  })
+  // A defect while nothing awaits `asked` must not be an unhandled rejection.
+  asked.catch(() => {})
+  return {
+    asked,
+    async within(ms) {
+      let timer: NodeJS.Timeout | undefined
+      const over = new Promise<false>(resolve => {
+        timer = setTimeout(() => resolve(false), ms)
+      })
+      const ended = await Promise.race([asked.then(() => true), over])
+      clearTimeout(timer)
+      return ended
+    },
+    [Symbol.dispose]: stop,
+  }
+}

@@ -1,22 +1,18 @@
 /**
- * LateOutput: text on its way to a descriptor that perhaps nobody reads: a terminal that was
- * stopped (Ctrl-S), a full pipe, a slow disk. The caller never waits for it. What finds too much
- * before it is lost if it may be, and counted.
+ * LateOutput: a queue of text for a descriptor that may not be read: a stopped terminal (Ctrl-S), a
+ * full pipe, a slow disk. The caller never waits. Log lines beyond a limit are dropped and counted.
  */
 
-/** Octets that may wait for a reader before log lines are lost. */
+/** Characters that may be queued before log lines are dropped. */
 const ROOM = 256 * 1024
 
-/**
- * Writes a text, calls `done` once when that is over, and says whether the descriptor is of use any
- * more.
- */
+/** Writes a text, then calls `done` once; `good` is false if it can no longer be written. */
 export type WriteText = (text: string, done: (good: boolean) => void) => void
 
 export class LateOutput {
   readonly #write: WriteText
   #waiting: string[] = []
-  /** Characters that wait, those that are being written among them. */
+  /** Characters queued, including those being written. */
   #length = 0
   #writing = 0
   #lost = 0
@@ -28,12 +24,12 @@ export class LateOutput {
     this.#write = write
   }
 
-  /** Whether text waits. */
+  /** True while text is queued. */
   get isBehind(): boolean {
     return this.#length > 0
   }
 
-  /** Writes a text that must not be lost. */
+  /** Queues a text that must not be lost. */
   push(text: string): void {
     if (this.#isDead || text === '') return
     this.#waiting.push(text)
@@ -42,8 +38,8 @@ export class LateOutput {
   }
 
   /**
-   * Writes a line that may be lost; how many were is written as `lostLine` makes it, when there is
-   * room again.
+   * Queues a line, or drops it if there is no room. When there is room again, the line that
+   * `lostLine` makes reports how many were dropped.
    */
   pushLine(line: string, lostLine: (lines: number) => string): void {
     this.#lostLine = lostLine
@@ -51,7 +47,7 @@ export class LateOutput {
     else this.push(line)
   }
 
-  /** Settles when all is written, or `ms` are over. */
+  /** Settles when everything is written, or after `ms`. */
   async flush(ms: number): Promise<void> {
     if (!this.isBehind) return
     await new Promise<void>(resolve => {

@@ -1,26 +1,26 @@
-/** The options that every driver's command takes, and what they say. */
-import { InvalidArgumentError, Option } from 'commander'
-import { devValidName, isValidEtherAddr } from '../core/alloc.ts'
-import { ETH_MAX_MTU, ETH_MIN_MTU, MAX_TAP_QUEUES } from '../core/if.ts'
-import { parseCidr } from '../kernel/cidr.ts'
-import { getgrnam, getpwnam } from '../kernel/libc.ts'
+/** The options that every driver's command takes. */
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { getgrnam, getpwnam } from '../linux/libc.ts'
+import { devValidName, isValidEtherAddr } from '../netdev/alloc.ts'
+import { ETH_MAX_MTU, ETH_MIN_MTU, MAX_TAP_QUEUES } from '../netdev/if.ts'
+import { parseMac, parsePrefix } from '../packet/address.ts'
 
-/** What a bare --no-offload names; no interface can be called so. */
+/** The value of a bare --no-offload, which no interface can be called. */
 const EVERY = '/'
-/** us */
+/** The longest time to poll, us. */
 const BUSY_POLL_MAX = 1_000_000
 
 export interface CommonOptions {
   name?: string[]
   mac?: Uint8Array[]
-  /** `[IF=]CIDR`, in order; false is --no-address. */
+  /** `[[NETNS/]IF=]CIDR`, in order; false for --no-address. */
   address?: string[] | false
   mtu?: number
   txqs?: number
   rxqs?: number
   txqueuelen?: number
   netns?: string
-  /** False is --no-offload; a list, the interfaces that alone go without. */
+  /** False for a bare --no-offload; a list of `[NETNS/]IF` for --no-offload=. */
   offload: boolean | string[]
   gro?: boolean
   /** ns */
@@ -36,115 +36,118 @@ export interface CommonOptions {
   quiet?: boolean
 }
 
-/** In the order of the help: what the interfaces are like, those that stay, what is said. */
+const interfaceName = checked(devValidName, 'must be 1 to 15 bytes without /, : or white space, with at most one %d')
+const netnsName = checked(text => text !== '', 'must be a name as in `ip netns`, or a path')
+const address = checked(
+  text => parsePrefix(text.slice(text.lastIndexOf('=') + 1)) !== undefined,
+  'must be written as 192.0.2.1/24 or 2001:db8::1/64, with IF= before it to name one',
+)
+
+/** Returns new options, in the order of the help. */
 export function commonOptions(): Option[] {
-  const interfaces = [
-    new Option('--name <name>', 'name, %d for the first free number; a second one for the second').argParser(
-      collect(interfaceName),
-    ),
-    new Option(
-      '--address <[if=]cidr>',
-      'addresses in place of the usual ones, in the order of the interfaces or for the one named IF',
-    ).argParser(collect(address)),
-    new Option('--no-address', 'no addresses'),
-    new Option('--mtu <n>', `MTU, ${ETH_MIN_MTU} to ${ETH_MAX_MTU}`).argParser(wholeNumber(ETH_MIN_MTU, ETH_MAX_MTU)),
-    new Option('--mac <address>', 'hardware address; a second one for the second interface').argParser(
-      collect(macAddress),
-    ),
-    new Option('--txqs <n>', `transmit queues, 1 to ${MAX_TAP_QUEUES}`).argParser(wholeNumber(1, MAX_TAP_QUEUES)),
-    new Option('--rxqs <n>', 'receive queues, no more than transmit queues').argParser(wholeNumber(1, MAX_TAP_QUEUES)),
-    new Option('--txqueuelen <n>', 'frames the kernel holds a transmit queue, 1000 unless the driver says').argParser(
-      wholeNumber(1, 1_000_000),
-    ),
-    new Option('--netns <netns>', 'network namespace, a name as in `ip netns` or a path').argParser(netnsName),
-    new Option(
-      '--no-offload [[netns/]if,...]',
-      'no checksum and segmentation offload, at all or for these alone',
-    ).argParser(noOffload),
-    new Option('--gro', 'merge TCP segments that arrive in a row, on interfaces with offloads'),
-    new Option(
-      '--busy-poll <time>',
-      'how long to look for the next frame before sleeping, as 50us; it takes a CPU while there is traffic',
-    ).argParser(busyPoll),
-    new Option('--down', 'leave the link down'),
-    new Option('--keep-privileges', 'give up no capabilities once ready; for driver files that need them'),
-  ]
-  const persistent = [
-    new Option('--persist', 'leave the interface there at the end; a later run attaches to it by its name (%d is 0)'),
-    new Option('--user <user>', 'who may attach without privileges, name or number').argParser(id('user', getpwnam)),
-    new Option('--group <group>', 'the group that may; with --user, who must be in it too').argParser(
-      id('group', getgrnam),
-    ),
-    new Option('--delete', 'remove the interface that an earlier run left').conflicts('persist'),
-  ]
-  const output = [
-    new Option('--json', 'one JSON object a line on standard output'),
-    new Option('-v, --verbose', 'log changes too, -vv every frame').argParser(
-      (_, n: number | undefined) => (n ?? 0) + 1,
-    ),
-    new Option('-q, --quiet', 'only the line `ready`, and errors'),
-  ]
-  return [
-    ...interfaces.map(option => option.helpGroup('Interfaces:')),
-    ...persistent.map(option => option.helpGroup('Persistent interfaces:')),
-    ...output.map(option => option.helpGroup('Output:')),
-  ]
+  const groups = {
+    'Interfaces:': [
+      option('--name <name>', 'name, with %d for the first free number; repeat for the second', collect(interfaceName)),
+      option(
+        '--address <[[netns/]if=]cidr>',
+        'address of the next interface, or of the one named IF, instead of the default ones; repeat for more',
+        collect(address),
+      ),
+      option('--no-address', 'assign no addresses'),
+      option('--mtu <n>', `MTU, ${ETH_MIN_MTU} to ${ETH_MAX_MTU}`, wholeNumber(ETH_MIN_MTU, ETH_MAX_MTU)),
+      option('--mac <address>', 'hardware address; repeat for the second interface', collect(macAddress)),
+      option('--txqs <n>', `transmit queues, 1 to ${MAX_TAP_QUEUES}`, wholeNumber(1, MAX_TAP_QUEUES)),
+      option('--rxqs <n>', 'receive queues, at most as many as transmit queues', wholeNumber(1, MAX_TAP_QUEUES)),
+      option(
+        '--txqueuelen <n>',
+        'frames the kernel holds per transmit queue (usually 1000)',
+        wholeNumber(1, 1_000_000),
+      ),
+      option('--netns <netns>', 'network namespace: a name as in `ip netns`, or a path', netnsName),
+      option(
+        '--no-offload [[netns/]if,...]',
+        'turn off checksum and segmentation offload, on all interfaces or on those named',
+        noOffload,
+      ),
+      option('--gro', 'merge TCP segments that arrive in a row, on interfaces with offloads'),
+      option(
+        '--busy-poll <time>',
+        'look for the next frame this long before sleeping, such as 50us; uses a CPU while there is traffic',
+        busyPoll,
+      ),
+      option('--down', 'leave the link down'),
+      option('--keep-privileges', 'keep all capabilities once ready, for driver files that need them'),
+    ],
+    'Persistent interfaces:': [
+      option('--persist', 'keep the interface at the end; a later run attaches to it by its name (%d is 0)'),
+      option('--user <user>', 'user that may attach without privileges, name or number', id('user', getpwnam)),
+      option('--group <group>', 'group that may attach; with --user, that user must be in it', id('group', getgrnam)),
+      option('--delete', 'remove the interface that an earlier run kept').conflicts('persist'),
+    ],
+    'Output:': [
+      option('--json', 'print one JSON object a line on standard output'),
+      option('-v, --verbose', 'log changes; -vv: every frame too', (_, n: number | undefined) => (n ?? 0) + 1),
+      option('-q, --quiet', 'print only the line `ready`, and errors'),
+    ],
+  }
+  return Object.entries(groups).flatMap(([heading, options]) => options.map(each => each.helpGroup(heading)))
+}
+
+function option<T>(flags: string, description: string, parse?: (text: string, before: T) => T): Option {
+  const made = new Option(flags, description)
+  return parse === undefined ? made : made.argParser(parse)
+}
+
+export function addCommonOptions(command: Command): Command {
+  for (const option of commonOptions()) command.addOption(option)
+  // A bare option whose value is optional takes the next argument for its value; only `=` may give
+  // this one a value. The arguments of a subcommand are left alone.
+  const parseOptions = command.parseOptions.bind(command)
+  command.parseOptions = args => {
+    const sub = args.findIndex(arg => command.commands.map(each => each.name()).includes(arg))
+    const isBare = (arg: string, i: number) => arg === '--no-offload' && (sub < 0 || i < sub)
+    return parseOptions(args.map((arg, i) => (isBare(arg, i) ? `${arg}=${EVERY}` : arg)))
+  }
+  return command
 }
 
 function collect<T>(parse: (text: string) => T): (text: string, before: T[] | false | undefined) => T[] {
   return (text, before) => [...(before || []), parse(text)]
 }
 
-function interfaceName(text: string): string {
-  if (!devValidName(text)) throw new InvalidArgumentError('1 to 15 octets, no / or : or white space, at most one %d')
-  return text
-}
-
-function netnsName(text: string): string {
-  if (text === '') throw new InvalidArgumentError('a name as in `ip netns`, or a path')
-  return text
-}
-
 function macAddress(text: string): Uint8Array {
-  const octets = /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(text)
-    ? text.split(':').map(octet => Number.parseInt(octet, 16))
-    : []
-  const bytes = Uint8Array.from(octets)
-  if (!isValidEtherAddr(bytes)) {
-    throw new InvalidArgumentError('six octets as 02:00:00:00:00:01, neither all zero nor a group address')
+  const bytes = parseMac(text)
+  if (bytes === undefined || !isValidEtherAddr(bytes)) {
+    throw new InvalidArgumentError('must be six bytes such as 02:00:00:00:00:01, neither all zero nor a group address')
   }
   return bytes
 }
 
-function address(text: string): string {
-  if (parseCidr(text.slice(text.indexOf('=') + 1)) === undefined) {
-    throw new InvalidArgumentError('write it as 192.0.2.1/24 or 2001:db8::1/64, after IF= to name the interface')
+/** Returns a parser that takes a text as it is, or throws an error with `rule`. */
+function checked(isValid: (text: string) => boolean, rule: string): (text: string) => string {
+  return text => {
+    if (!isValid(text)) throw new InvalidArgumentError(rule)
+    return text
   }
-  return text
 }
 
-/** With both forms the bare one holds. */
+/** If both forms are given, the bare one wins. */
 function noOffload(text: string, before: CommonOptions['offload']): CommonOptions['offload'] {
   if (text === EVERY || before === false) return false
   return [...(before === true ? [] : before), ...text.split(',')]
 }
 
-/** A bare option that can have a value would take the argument behind it for one: only `--no-offload=IF` is to name any. */
-export function noOffloadAsValue(args: string[]): string[] {
-  return args.map(arg => (arg === '--no-offload' ? `--no-offload=${EVERY}` : arg))
-}
-
 function busyPoll(text: string): number {
   const [, digits = '', unit = ''] = /^(\d+)(us|ms)$/.exec(text) ?? []
   const us = Number(digits) * (unit === 'ms' ? 1000 : 1)
-  if (digits === '' || us > BUSY_POLL_MAX) throw new InvalidArgumentError('0us to 1000ms, as 50us or 1ms')
+  if (digits === '' || us > BUSY_POLL_MAX) throw new InvalidArgumentError('must be 0us to 1000ms, such as 50us or 1ms')
   return us * 1000
 }
 
-function wholeNumber(min: number, max: number): (text: string) => number {
+export function wholeNumber(min: number, max: number): (text: string) => number {
   return text => {
     const n = /^\d+$/.test(text) ? Number(text) : Number.NaN
-    if (!(n >= min && n <= max)) throw new InvalidArgumentError(`a whole number from ${min} to ${max} is needed`)
+    if (!(n >= min && n <= max)) throw new InvalidArgumentError(`must be a whole number from ${min} to ${max}`)
     return n
   }
 }
@@ -152,7 +155,7 @@ function wholeNumber(min: number, max: number): (text: string) => number {
 function id(kind: string, lookUp: (name: string) => number | undefined): (text: string) => number {
   return text => {
     const found = /^\d+$/.test(text) ? Number(text) : lookUp(text)
-    if (found === undefined) throw new InvalidArgumentError(`there is no such ${kind}; name another, or its number`)
+    if (found === undefined) throw new InvalidArgumentError(`no such ${kind}; give a name that exists, or a number`)
     return found
   }
 }

@@ -1,26 +1,22 @@
-/** What a run says: lines for people, or one JSON object a line for programs. */
-import type { Driver } from '../core/driver.ts'
-import { NETIF_F_GRO, NETIF_F_GSO_UDP_L4, NETIF_F_HW_CSUM, NETIF_F_TSO, NETIF_F_TSO6 } from '../core/if.ts'
-import { LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING } from '../core/log.ts'
-import type { NetDevice } from '../core/net-device.ts'
-import { formatAddress as formatMac } from '../header/ethernet.ts'
-import { formatAddress, parseCidr, samePrefix } from '../kernel/cidr.ts'
+/** The output of a run: lines for people, or one JSON object a line for programs. */
+import type { Driver } from '../netdev/driver.ts'
+import { NETIF_F_GRO, NETIF_F_GSO_UDP_L4, NETIF_F_HW_CSUM, NETIF_F_TSO, NETIF_F_TSO6 } from '../netdev/if.ts'
+import { LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING } from '../netdev/log.ts'
+import type { NetDevice } from '../netdev/net-device.ts'
+import { formatAddress, formatMac, isInPrefix, parsePrefix } from '../packet/address.ts'
 import type { Io } from './io.ts'
 import type { Plan } from './plan.ts'
 import { type DeviceStatistics, statisticsTable } from './statistics.ts'
 
 export interface Output {
-  /** A log line; for Log. */
+  /** Writes a log line; passed to Log. */
   readonly log: (level: number, text: string) => void
-  /** The interfaces are there and up. */
+  /** Reports that the interfaces exist and are up. */
   ready(plans: readonly Plan[], driver: Driver): void
   statistics(devices: readonly DeviceStatistics[]): void
 }
 
-/**
- * `enter` is the command by which another terminal gets to the namespace that the program made for
- * itself.
- */
+/** `enter` is the command that enters, from another terminal, the namespaces of a rootless vnet. */
 export function textOutput(io: Io, quiet: boolean, enter?: string): Output {
   return {
     log: (_level, text) => logLine(io, 'err', `${text}\n`, lines => `${lost(lines)}\n`),
@@ -49,7 +45,7 @@ export function jsonOutput(io: Io, quiet: boolean, enter?: string): Output {
       const interfaces = plans.map(({ dev, netns, addresses }) => ({
         name: dev.name,
         ifindex: dev.ifindex,
-        mac: formatMac(dev.devAddr, 0),
+        mac: formatMac(dev.devAddr),
         netns: netns ?? null,
         mtu: dev.mtu,
         txqs: dev.numTxQueues,
@@ -71,15 +67,15 @@ function logLine(io: Io, to: 'out' | 'err', line: string, lostLine: (lines: numb
 }
 
 function lost(lines: number): string {
-  return `${lines} log lines were lost: nobody read them in time`
+  return `${lines} log lines were lost: they were not read in time`
 }
 
-/** `vnet0: 4 tx 2 rx queues, mtu 1500, 02:00:00:00:00:01, 198.18.0.1/24, offloads csum tso` */
+/** Returns `vnet0: 4 tx 2 rx queues, mtu 1500, 02:00:00:00:00:01, 198.18.0.1/24, offloads csum` */
 function interfaceLine({ dev, netns, addresses }: Plan): string {
   const parts = [
     `${dev.numTxQueues} tx ${dev.numRxQueues} rx queues`,
     `mtu ${dev.mtu}`,
-    formatMac(dev.devAddr, 0),
+    formatMac(dev.devAddr),
     ...(netns === undefined ? [] : [`netns ${netns}`]),
     addresses.length === 0 ? 'no addresses' : addresses.join(' '),
     `offloads ${offloads(dev).join(' ') || 'off'}`,
@@ -99,19 +95,17 @@ function offloads({ features }: NetDevice): string[] {
 }
 
 /**
- * Commands that show the interfaces at work: a ping of each far end that one of the networks has,
- * and a capture. tcpdump runs only where it may become another user, which it may not in a user
- * namespace of one user.
+ * Returns commands that show the interfaces at work: a ping of each far end within one of the
+ * networks, and a capture. In an ordinary user's namespace tcpdump does not run: it switches to
+ * another user, which does not exist there.
  */
 function hints(plans: readonly Plan[], { farEnd }: Driver, tcpdump: boolean): string[] {
-  const all = plans.flatMap(plan => plan.addresses.map(text => ({ cidr: parseCidr(text), netns: plan.netns })))
+  const all = plans.flatMap(plan => plan.addresses.map(text => ({ cidr: parsePrefix(text), netns: plan.netns })))
   const found: string[] = []
   for (const { cidr } of all) {
     if (cidr === undefined || farEnd === undefined) continue
     const far = farEnd(cidr.bytes)
-    const near = all.find(
-      other => other.cidr?.family === cidr.family && samePrefix(other.cidr.bytes, far, other.cidr.prefixLen),
-    )
+    const near = all.find(other => other.cidr !== undefined && isInPrefix(far, other.cidr))
     if (near !== undefined) found.push(inNetns(near.netns, `ping ${formatAddress(far)}`))
   }
   const last = plans.at(-1)

@@ -1,9 +1,14 @@
-/** What the options make of the devices a driver gives: names, addresses, queues, offloads, where each is to be. */
-import type { DeviceSpec } from '../core/driver.ts'
-import { UsageError } from '../core/driver.ts'
-import { NETIF_F_GRO } from '../core/if.ts'
-import type { NetDevice } from '../core/net-device.ts'
-import type { LinkRequest } from '../core/port.ts'
+/** What the options make of a driver's devices: names, addresses, queues, offloads, namespaces. */
+
+import type { LinuxPlatform } from '../linux/platform.ts'
+import { toPrefix } from '../linux/rtnetlink.ts'
+import { TapPort } from '../linux/tap-port.ts'
+import { type DeviceSpec, UsageError } from '../netdev/driver.ts'
+import { EEXIST, VnetError } from '../netdev/errno.ts'
+import { NETIF_F_GRO } from '../netdev/if.ts'
+import type { NetDevice } from '../netdev/net-device.ts'
+import type { LinkRequest } from '../netdev/port.ts'
+import { prefixesIntersect } from '../packet/address.ts'
 import type { CommonOptions } from './options.ts'
 
 /** One interface to be made. */
@@ -11,20 +16,21 @@ export interface Plan {
   readonly dev: NetDevice
   readonly netns: string | undefined
   readonly addresses: readonly string[]
-  /** What the options named themselves, for an interface that is there already. */
+  /** What the options name; applied also to an interface that exists already. */
   readonly explicit: LinkRequest
 }
 
-/** Writes the options into the devices. Throws a UsageError when they do not fit. */
+/** Writes the options into the devices. Throws a UsageError if they do not fit. */
 export function planDevices(specs: readonly DeviceSpec[], options: CommonOptions): Plan[] {
   if ((options.user ?? options.group) !== undefined && !options.persist) {
-    throw new UsageError('--user and --group say who may attach to a persistent interface: add --persist')
+    throw new UsageError('--user and --group are for persistent interfaces: add --persist')
   }
   const { mac = [], mtu, txqueuelen: txQueueLen } = options
   if (mac.length > specs.length) {
-    throw new UsageError(`${mac.length} times --mac, where the driver has ${interfaces(specs.length)}`)
+    const interfaces = specs.length === 1 ? 'one interface' : `${specs.length} interfaces`
+    throw new UsageError(`--mac is given ${mac.length} times, but the driver has ${interfaces}`)
   }
-  // Which number the kernel chose is not known to a later run.
+  // A later run cannot know which number the kernel would choose.
   if (options.persist || options.delete) {
     for (const [i, { dev }] of specs.entries()) dev.rename(dev.name.replace('%d', String(i)))
   }
@@ -37,7 +43,7 @@ export function planDevices(specs: readonly DeviceSpec[], options: CommonOptions
     if (mtu !== undefined) dev.mtu = mtu
     if (address !== undefined) dev.devAddr.set(address)
     if (txQueueLen !== undefined) dev.txQueueLen = txQueueLen
-    if (bare.has(spec.dev)) dev.features = 0
+    if (bare.has(spec)) dev.features = 0
     else if (options.gro) dev.features |= NETIF_F_GRO
     const asked = Object.entries({ mtu, address, txQueueLen }).filter(([, value]) => value !== undefined)
     const explicit: LinkRequest = Object.fromEntries(asked)
@@ -46,51 +52,98 @@ export function planDevices(specs: readonly DeviceSpec[], options: CommonOptions
   for (const { dev, netns } of plans) {
     const namesakes = plans.filter(other => other.dev.name === dev.name)
     const same = namesakes.filter(other => other.netns === netns)
-    if (same.length > 1 && !dev.name.includes('%d')) throw new UsageError(`two interfaces cannot both be ${dev.name}`)
+    if (same.length > 1 && !dev.name.includes('%d')) {
+      throw new UsageError(`two interfaces cannot both be called ${dev.name}`)
+    }
     if (namesakes.length > 1 && netns !== undefined && !dev.name.includes('%d')) dev.logPrefix = `${netns}/`
   }
   return plans
 }
 
-/** A driver need not heed what was asked for, but then that is said. */
+/** Refuses queue counts that the driver ignores. */
 function refuseQueues({ name, numTxQueues, numRxQueues }: NetDevice, { txqs, rxqs }: CommonOptions): void {
   if ((txqs ?? numTxQueues) === numTxQueues && (rxqs ?? numRxQueues) === numRxQueues) return
-  throw new UsageError(
-    `${name} always has ${numTxQueues} tx and ${numRxQueues} rx queues: leave --txqs and --rxqs away`,
-  )
+  throw new UsageError(`${name} always has ${numTxQueues} tx and ${numRxQueues} rx queues: omit --txqs and --rxqs`)
 }
 
-/** `[IF=]CIDR`: to the interface named, else the n-th to the n-th, and any further ones to the last. */
-function addressesOf(specs: readonly DeviceSpec[], { address }: CommonOptions): string[][] {
+/**
+ * Returns the addresses of each device. An address is for the interface named before it; without a
+ * name the nth is for the nth interface, and further ones are for the last.
+ */
+function addressesOf(specs: readonly DeviceSpec[], options: CommonOptions): string[][] {
+  const { address } = options
   if (address === false) return specs.map(() => [])
   if (address === undefined) return specs.map(spec => [...(spec.addresses ?? [])])
   const addresses: string[][] = specs.map(() => [])
   let next = 0
   for (const text of address) {
-    const [cidr, name] = text.split('=').reverse() as [string, string?]
-    const i = name === undefined ? Math.min(next++, specs.length - 1) : specs.findIndex(spec => spec.dev.name === name)
-    if (i < 0) throw new UsageError(`--address ${text}: there is no interface ${name}, but ${names(specs)}`)
-    addresses[i]?.push(cidr)
+    const at = text.lastIndexOf('=')
+    const named = at < 0 ? [] : specsNamed(text.slice(0, at), `--address ${text}`, specs, options)
+    if (named.length > 1) {
+      const both = named.map(spec => `${placeOf(spec, options)}/${spec.dev.name}`).join(' or ')
+      throw new UsageError(`--address ${text}: which one is meant, ${both}?`)
+    }
+    const i = named[0] === undefined ? Math.min(next++, specs.length - 1) : specs.indexOf(named[0])
+    addresses[i]?.push(text.slice(at + 1))
   }
   return addresses
 }
 
-/** The devices that are to have no features; `--no-offload=IF` means every interface of that name, NETNS/IF the one there. */
-function withoutOffload(specs: readonly DeviceSpec[], { offload, netns }: CommonOptions): ReadonlySet<unknown> {
-  const all = specs.map(({ dev }) => dev)
-  if (typeof offload === 'boolean') return new Set(offload ? [] : all)
-  const named = offload.map(text => {
-    const found = specs.filter(spec => text === spec.dev.name || text === `${spec.netns ?? netns}/${spec.dev.name}`)
-    if (found.length > 0) return found.map(({ dev }) => dev)
-    throw new UsageError(`--no-offload=${offload}: there is no interface ${text}, but ${names(specs)}`)
-  })
-  return new Set(named.flat())
+/** Returns the devices that are to have no features. */
+function withoutOffload(specs: readonly DeviceSpec[], options: CommonOptions): ReadonlySet<DeviceSpec> {
+  const { offload } = options
+  if (typeof offload === 'boolean') return new Set(offload ? [] : specs)
+  return new Set(offload.flatMap(text => specsNamed(text, `--no-offload=${offload}`, specs, options)))
 }
 
-function names(specs: readonly DeviceSpec[]): string {
-  return specs.map(spec => spec.dev.name).join(' and ')
+/** Returns those that `[NETNS/]IF` names, in any namespace if NETNS is absent. Throws if none. */
+function specsNamed(
+  text: string,
+  option: string,
+  specs: readonly DeviceSpec[],
+  options: CommonOptions,
+): readonly DeviceSpec[] {
+  const found = specs.filter(spec => text === spec.dev.name || text === `${placeOf(spec, options)}/${spec.dev.name}`)
+  if (found.length > 0) return found
+  const names = specs.map(spec => spec.dev.name).join(' and ')
+  throw new UsageError(`${option}: no interface is called '${text}'; this run makes ${names}`)
 }
 
-function interfaces(n: number): string {
-  return n === 1 ? 'one interface' : `${n} interfaces`
+function placeOf(spec: DeviceSpec, { netns }: CommonOptions): string | undefined {
+  return spec.netns ?? netns
+}
+
+/** Returns the namespace that a device is in, or is to be in; undefined is the program's. */
+export function netnsOf(dev: NetDevice, plans: readonly Plan[]): string | undefined {
+  return dev.port instanceof TapPort ? dev.port.netns : plans.find(plan => plan.dev === dev)?.netns
+}
+
+/** An interface that exists already keeps the addresses it has, unless the options name others. */
+export function keepAddresses(platform: LinuxPlatform, plan: Plan, { address }: CommonOptions): Plan {
+  const { dev, netns } = plan
+  return address === undefined && platform.addresses(dev.name, netns).length > 0 ? { ...plan, addresses: [] } : plan
+}
+
+/** Throws if two interfaces of this run share a network: each would take the other's traffic. */
+export function refuseOverlaps(plans: readonly Plan[]): void {
+  const all = plans.flatMap(plan => plan.addresses.map(text => ({ plan, text, cidr: toPrefix(text) })))
+  for (const [i, one] of all.entries()) {
+    const other = all
+      .slice(i + 1)
+      .find(({ plan, cidr }) => plan !== one.plan && plan.netns === one.plan.netns && prefixesIntersect(cidr, one.cidr))
+    if (other === undefined) continue
+    throw new UsageError(
+      `${one.text} and ${other.text} are on one network: give ${one.plan.dev.name} and ${other.plan.dev.name} one each`,
+    )
+  }
+}
+
+/** Throws if an existing interface has a route to the network of one of the addresses. */
+export function refuseConflicts(platform: LinuxPlatform, { dev, netns, addresses }: Plan): void {
+  for (const address of addresses) {
+    const conflict = platform.conflict(address, netns, dev.name)
+    if (conflict === undefined) continue
+    const advice = `${conflict}; choose others with --address, or --no-address or --netns`
+    throw new VnetError(EEXIST, `address ${address}`, advice)
+  }
 }

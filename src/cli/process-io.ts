@@ -1,20 +1,20 @@
-/** The Io of a real process: its streams, its signals, and the exceptions that nobody caught. */
+/** The Io of a real process: its streams, its signals and its uncaught exceptions. */
 import { fstatSync, write } from 'node:fs'
 import { constants } from 'node:os'
-import { describeException } from '../core/exception.ts'
-import { loadNative } from '../kernel/native.ts'
+import { loadNative } from '../linux/native.ts'
+import { describeException } from '../netdev/exception.ts'
 import { type End, EXIT_FAILURE, type Io } from './io.ts'
 import { LateOutput, type WriteText } from './late-output.ts'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-/** Those as well that would end a process, or start Node's debugger, when somebody else is to be told of them. */
+/** `vnet exec` also passes on those that would end the process or start Node's debugger. */
 const SIGNALS_PASSED_ON = [...SIGNALS, 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGALRM'] as const
 
-/** What is used of `process`; a test has its own. */
+/** The part of `process` that is used; tests pass their own. */
 export interface ProcessLike {
   readonly stdout: Stream
   readonly stderr: Stream
-  /** Set when the program is done. */
+  /** Set when the program has finished. */
   exitCode?: number | string | null | undefined
   exit(code: number): void
   on(event: string, fn: (value: unknown) => void): unknown
@@ -27,19 +27,17 @@ interface Stream {
   on(event: 'error', fn: () => void): unknown
 }
 
-/**
- * How long the end waits for a reader of what was written, and how long a write waits that had no
- * room, ms.
- */
+/** How long the end of the process waits for its output to be read, ms. */
 const FLUSH_MS = 200
+/** Delay before a write that failed with EAGAIN is repeated, ms. */
 const AGAIN_MS = 50
 
 export interface ProcessIo extends Io {
-  /** Ends the process, with what was written flushed as far as it is read at once. */
+  /** Ends the process. Output that is not read within FLUSH_MS is lost. */
   end(): Promise<void>
 }
 
-/** Signals and exceptions go to whoever listens for the end. With nobody to listen, or a second time, the process exits. */
+/** A signal or uncaught exception notifies listeners. Without any, or again, the process exits. */
 export function processIo(process: ProcessLike): ProcessIo {
   const listeners = new Set<(end: End) => void>()
   let ending: End | undefined
@@ -49,19 +47,19 @@ export function processIo(process: ProcessLike): ProcessIo {
     if (later === undefined) streams[to].write(text)
     else later[to].push(text)
   }
-  /** A thread of Node's that waits for a terminal would be waited for at a usual exit. */
+  /** Exits at once: a normal exit would wait for a pool thread stuck writing to a terminal. */
   function exit(status: number): void {
     if (later?.out.isBehind || later?.err.isBehind) loadNative().endAs(status, 0)
     process.exit(status)
   }
-  function tell(end: End): void {
+  function onEnd(end: End): void {
     const first = ending === undefined
     ending ??= end
-    // One defect often brings others: the first is the one to tell, and what it interrupted is being taken down.
+    // One defect often causes others. The first is reported, and its run is already ending.
     if (!first && 'defect' in ending && 'defect' in end && listeners.size > 0) return
     if (first && listeners.size > 0) for (const fn of [...listeners]) fn(end)
-    // Nothing to take down, or asked twice: the kernel removes what is left with the descriptors.
-    else if ('signal' in end) exit(Number(process.exitCode ?? 128 + signalNumber(end.signal)))
+    // Nothing to take down, or the second signal: the kernel removes the rest with the descriptors.
+    else if ('signal' in end) exit(Number(process.exitCode ?? 128 + constants.signals[end.signal as NodeJS.Signals]))
     else {
       put('err', `vnet: ${describeException(end.defect)}\n`)
       if (later === undefined) exit(EXIT_FAILURE)
@@ -74,11 +72,11 @@ export function processIo(process: ProcessLike): ProcessIo {
     process.on(signal, () => {
       if (passedOn) return
       if (signal === 'SIGHUP' && reloads.size > 0) for (const fn of [...reloads]) fn()
-      else tell({ signal })
+      else onEnd({ signal })
     })
   }
-  process.on('uncaughtException', defect => tell({ defect }))
-  // A reader that went away (`| head -1`) does not end the interfaces, but what is there to be read.
+  process.on('uncaughtException', defect => onEnd({ defect }))
+  // Losing the reader (`| head -1`) ends commands that only print, not interfaces.
   const closed = new Set<() => void>()
   process.stdout.on('error', () => {
     for (const fn of [...closed]) fn()
@@ -102,36 +100,30 @@ export function processIo(process: ProcessLike): ProcessIo {
         for (const stream of [streams.out, streams.err]) await new Promise<void>(done => stream.write('', () => done()))
       exit(Number(process.exitCode ?? 0))
     },
-    onEnd(fn) {
-      listeners.add(fn)
-      return () => listeners.delete(fn)
-    },
-    onReload(fn) {
-      reloads.add(fn)
-      return () => reloads.delete(fn)
-    },
-    onClosed(fn) {
-      closed.add(fn)
-      return () => closed.delete(fn)
-    },
-    standIn: {
-      onSignal(fn) {
-        passedOn = true
-        const undo = SIGNALS_PASSED_ON.map(signal => {
-          const told = () => fn(signal)
-          process.on(signal, told)
-          return () => process.off(signal, told)
-        })
-        return () => {
-          passedOn = false
-          for (const off of undo) off()
-        }
-      },
+    onEnd: addingTo(listeners),
+    onReload: addingTo(reloads),
+    onClosed: addingTo(closed),
+    onSignal(fn) {
+      passedOn = true
+      const passed = SIGNALS_PASSED_ON.map(signal => [signal, () => fn(signal)] as const)
+      for (const [signal, listener] of passed) process.on(signal, listener)
+      return () => {
+        passedOn = false
+        for (const [signal, listener] of passed) process.off(signal, listener)
+      }
     },
   }
 }
 
-/** One for both, if they are the same terminal, pipe or file: its lines stay in order. */
+/** Returns a function that adds a listener and returns an undo. */
+function addingTo<T>(listeners: Set<T>): (fn: T) => () => void {
+  return fn => {
+    listeners.add(fn)
+    return () => listeners.delete(fn)
+  }
+}
+
+/** Returns one LateOutput for both streams if they are one file, so that lines stay in order. */
 function lateOutputs(stdout: Stream, stderr: Stream): { out: LateOutput; err: LateOutput } {
   const out = new LateOutput(writerTo(stdout))
   const isOne = identity(stdout.fd) !== undefined && identity(stdout.fd) === identity(stderr.fd)
@@ -145,8 +137,8 @@ function identity(fd: number | undefined): string | undefined {
 }
 
 /**
- * Node writes to pipes and sockets without waiting. To a terminal or a file it would wait: there a
- * thread of its pool does, which has the same descriptors 0 to 2.
+ * Node writes to pipes and sockets without blocking. To terminals and files its writes block, so
+ * there a thread of its pool writes, which shares descriptors 0 to 2.
  */
 function writerTo(stream: Stream): WriteText {
   const { fd } = stream
@@ -155,17 +147,13 @@ function writerTo(stream: Stream): WriteText {
     return (text, done) => void stream.write(text, error => done(!error))
   }
   return (text, done) => {
-    const octets = Buffer.from(text)
+    const bytes = Buffer.from(text)
     const from = (at: number): void =>
-      write(fd, octets, at, octets.length - at, null, (error, written) => {
+      write(fd, bytes, at, bytes.length - at, null, (error, written) => {
         if (error?.code === 'EAGAIN') setTimeout(from, AGAIN_MS, at).unref()
-        else if (error === null && at + written < octets.length) from(at + written)
+        else if (error === null && at + written < bytes.length) from(at + written)
         else done(error === null)
       })
     from(0)
   }
-}
-
-function signalNumber(signal: string): number {
-  return constants.signals[signal as NodeJS.Signals]
 }

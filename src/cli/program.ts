@@ -1,55 +1,70 @@
-/** The command line: a command for every driver, its module parameters as options, and the options that all share. */
-import { Command, type CommanderError, InvalidArgumentError, Option } from 'commander'
-import { type Driver, defaultParams, type Param, type Params, UsageError } from '../core/driver.ts'
+/** The command line: a command for each driver, and the commands that query running vnets. */
+import { Argument, Command, type CommanderError } from 'commander'
 import { driver as cable } from '../drivers/cable.ts'
 import { driver as loop } from '../drivers/loop.ts'
-import { driver as snull } from '../drivers/snull.ts'
-import { completionCommand } from './completion-command.ts'
-import { commandsOf, controlCommandNames, controlCommands } from './control-commands.ts'
-import { isDriverFile } from './driver-file.ts'
-import { execCommand } from './exec-command.ts'
+import { driver as snull } from '../drivers/snull/driver.ts'
+import { type Driver, UsageError } from '../netdev/driver.ts'
+import { addControlCommands, CONTROL_GROUP } from './control-commands.ts'
+import { addDriver, describeDriver } from './driver-command.ts'
 import { commandHelp, programHelp } from './help.ts'
 import type { Io } from './io.ts'
-import { type CommonOptions, commonOptions, noOffloadAsValue } from './options.ts'
-import { run } from './run.ts'
+import { addCommonOptions, commonOptions } from './options.ts'
 
-/** The drivers that are always there; the first runs when no command is given. */
+/** The drivers that are always loaded. The first runs if no command is named. */
 const drivers: readonly Driver[] = [loop, snull, cable].map(driver => driver as unknown as Driver)
-/** One that is loaded where it may be asked for: with all that is on its network it takes a third of the time of a start. */
-const LAN = 'lan'
 
-/** Whether it may be asked for, or told of. */
-function asksForLan(argv: readonly string[]): boolean {
-  const [first] = argv
-  if (argv.includes(LAN)) return true
-  if (first === undefined) return false
-  if (first.startsWith('-')) return argv.some(word => word === '--help' || word === '-h')
-  const others = [...drivers.map(driver => driver.name), ...controlCommandNames, 'exec']
-  return !others.includes(first) && !isDriverFile(first)
+/** The help of lan. Loading its code would take a third of each start: it is loaded when used. */
+const LAN = {
+  name: 'lan',
+  args: '[[NETNS/]IF ...]',
+  description: 'Ethernet ports on a network of their own: gateway, hosts, DHCP, DNS',
 }
 
-/** The program for these arguments. `done` gets the exit status of the command that ran. */
-export async function createProgram(
+/** Returns the first word that is not an option common to all drivers, nor the value of one. */
+export function firstWord(argv: readonly string[]): string | undefined {
+  return addCommonOptions(configure(new Command()))
+    .passThroughOptions()
+    .parseOptions([...argv]).operands[0]
+}
+
+/**
+ * Returns the program for arguments whose first word is `word`; without one the first driver runs.
+ * `done` gets the exit status of the command that ran.
+ */
+export function createProgram(
   version: string,
-  argv: readonly string[],
+  word: string | undefined,
   io: Io,
   done: (status: number) => void,
-): Promise<Command> {
-  const lan = asksForLan(argv) ? [(await import('../lan/driver.ts')).driver as unknown as Driver] : []
-  const program = configure(new Command('vnet'), io).version(version, '-V, --version', 'print the version')
-  programHelp(program)
-  for (const driver of [...drivers, ...lan]) {
-    program.addCommand(driverCommand(driver, io, done), { isDefault: driver === drivers[0] })
+): Command {
+  const create = (name: string) => configure(new Command(name), io)
+  const program = addCommonOptions(create('vnet')).version(version, '-V, --version', 'print the version')
+  programHelp(program.enablePositionalOptions())
+  for (const driver of drivers) {
+    const command = describeDriver(create(driver.name), driver)
+    addDriver(command, driver, io, done)
+    program.addCommand(command, { isDefault: word === undefined && driver === drivers[0] })
   }
-  const empty = (name: string) => configure(new Command(name), io)
-  for (const command of controlCommands(empty, io, done)) program.addCommand(command)
-  program.addCommand(execCommand(empty('exec'), io, done).helpGroup('Asking a running vnet:'))
-  program.helpCommand(false).addCommand(completionCommand(empty('completion'), program, io))
-  program.addCommand(helpCommand(program, io))
+  const lan = describeDriver(create(LAN.name), LAN).enablePositionalOptions()
+  let loading: Promise<void> | undefined
+  async function load(): Promise<void> {
+    const { driver } = await import('../lan/driver.ts')
+    addDriver(lan, driver as unknown as Driver, io, done)
+  }
+  const loadLan = () => (loading ??= load())
+  program.addCommand(lan)
+  addControlCommands(program, create, io, done)
+  program.addCommand(execCommand(create('exec'), io, done)).helpCommand(false)
+  program.addCommand(completionCommand(create('completion'), program, loadLan, io))
+  program.addCommand(helpCommand(create('help'), program, loadLan))
+  program.hook('preSubcommand', async (_, command) => {
+    if (command === lan) await loadLan()
+  })
+  for (const parent of [program, lan]) parent.hook('preSubcommand', passOptions)
   return program
 }
 
-/** Makes a command of a driver that a file exports, under the file's name. */
+/** Adds a command for the driver that a file exports, under the file's name. */
 export function addDriverFile(
   program: Command,
   file: string,
@@ -60,103 +75,91 @@ export function addDriverFile(
   const taken = commonOptions().find(option => Object.hasOwn(driver.params, option.attributeName()))
   if (taken !== undefined) {
     throw new UsageError(
-      `${file}: parameter ${taken.attributeName()}: every driver has ${taken.long}; call it otherwise`,
+      `${file}: parameter ${taken.attributeName()}: every driver has ${taken.long}; rename the parameter`,
     )
   }
-  program.addCommand(driverCommand(driver, { ...io, sole: false }, done).name(file))
+  const command = describeDriver(configure(new Command(file), io), driver)
+  addDriver(command, driver, { ...io, sole: false }, done)
+  program.addCommand(command)
 }
 
-function driverCommand(driver: Driver, io: Io, done: (status: number) => void): Command {
-  const command = configure(new Command(driver.name), io).description(driver.description).argument('[args...]')
-  command.usage(`[OPTIONS]${driver.args === undefined ? '' : ` ${driver.args}`}`)
-  for (const [name, param] of Object.entries(driver.params)) {
-    command.addOption(paramOption(name, param).helpGroup(`Options of ${driver.name}:`))
-  }
-  for (const option of commonOptions()) command.addOption(option)
-  commandHelp(command)
-  const others = commandsOf(driver.name)
-  for (const name of others) command.addHelpText('after', `\nThere is \`vnet ${name}\`, too: vnet ${name} --help`)
-  const parseOptions = command.parseOptions.bind(command)
-  command.parseOptions = args => parseOptions(noOffloadAsValue(args))
-  command.action(async (args: string[], options: CommonOptions & Record<string, unknown>) => {
-    const other = others.find(name => args.some(arg => name === `${driver.name} ${arg}`))
-    if (other !== undefined) throw new UsageError(unknownCommand(other))
-    if (driver.args === undefined && args.length > 0) throw new UsageError(unknownCommand(args[0]))
-    if (args.length > 0 && options.name !== undefined) {
-      throw new UsageError(`${driver.name}: name the interfaces by arguments or by --name, not by both`)
+/** Makes options in front of a command its own: `vnet --json stats` is `vnet stats --json`. */
+function passOptions(parent: Command, command: Command): void {
+  for (const option of parent.options) {
+    const name = option.attributeName()
+    if (parent.getOptionValueSource(name) !== 'cli') continue
+    if (!command.options.some(own => own.attributeName() === name && own.required === option.required)) {
+      const path = parent.parent === null ? '' : `vnet `
+      throw new UsageError(`${path}${parent.name()} ${command.name()} has no option ${option.long}`)
     }
-    done(await run(driver, paramValues(driver.params, options), args, options, io))
+    command.setOptionValueWithSource(name, parent.getOptionValue(name), 'cli')
+  }
+}
+
+function execCommand(command: Command, io: Io, done: (status: number) => void): Command {
+  command.usage('[--] PROGRAM [ARGS...]').argument('<program>').argument('[args...]').passThroughOptions()
+  command.description('run a program written for a driver in the kernel').helpGroup(CONTROL_GROUP)
+  commandHelp(command)
+  return command.action(async (program: string, args: string[]) => {
+    const { exec } = await import('./commands/exec.ts')
+    done(await exec(program, args, io))
   })
-  return command
 }
 
-function helpCommand(program: Command, io: Io): Command {
-  const command = configure(new Command('help'), io).usage('[COMMAND]').argument('[COMMAND...]')
-  return command
-    .description('this text, or all about one command')
-    .helpGroup('Help:')
-    .action((words: string[]) => {
-      const name = words.join(' ')
-      const about = name === '' ? program : program.commands.find(known => known.name() === name)
-      if (about === undefined) throw new UsageError(unknownCommand(name))
-      about.outputHelp()
-    })
+function completionCommand(command: Command, program: Command, loadLan: () => Promise<void>, io: Io): Command {
+  command.usage('bash|zsh').description('print a script for Tab completion in a shell').helpGroup('Help:')
+  command.addArgument(new Argument('<bash|zsh>').choices(['bash', 'zsh']))
+  commandHelp(command)
+  return command.action(async (shell: 'bash' | 'zsh') => {
+    const [{ completion }] = await Promise.all([import('./completion.ts'), loadLan()])
+    io.out(completion(shell, program))
+  })
 }
 
-function unknownCommand(name: string | undefined): string {
-  const names = [...drivers.map(driver => driver.name), LAN, ...controlCommandNames, 'exec']
-  if (names.includes(name ?? '')) return `the command comes first: vnet ${name} [OPTIONS]`
-  // Those of two words are found by the first.
-  const list = names.filter(known => !known.includes(' ')).join(', ')
-  return `unknown command or argument '${name}': the commands are ${list}`
+function helpCommand(command: Command, program: Command, loadLan: () => Promise<void>): Command {
+  command.usage('[COMMAND]').description('print this, or the help of one command').helpGroup('Help:')
+  return command.argument('[COMMAND...]').action(async (words: string[]) => {
+    if (words[0] === LAN.name) await loadLan()
+    let about = program
+    for (const word of words) {
+      const found = about.commands.find(known => known.name() === word)
+      if (found === undefined) throw new UsageError(`unknown command '${words.join(' ')}'`)
+      about = found
+    }
+    about.outputHelp()
+  })
 }
 
-/** Errors are thrown rather than exiting; main says them. */
-function configure(command: Command, io: Io): Command {
-  return command
-    .exitOverride()
-    .configureOutput({ writeOut: text => io.out(text), writeErr: text => io.err(text), outputError: () => {} })
+/** Errors are thrown instead of ending the process; main() reports them. */
+function configure(command: Command, io?: Io): Command {
+  return command.exitOverride().configureOutput({
+    writeOut: text => io?.out(text),
+    writeErr: text => io?.err(text),
+    outputError: () => {},
+  })
 }
 
-/** What commander says, as one line: `--mtu 1: a whole number from 68 to 65521 is needed`. */
-export function usageMessage({ message }: CommanderError, program: Command): string {
-  const flag = /^error: unknown option '(--[\w-]+)=/.exec(message)?.[1]
-  const options = program.commands.flatMap(command => command.options)
-  const bare = options.find(
-    ({ long, required }) => !required && long?.replace('--no-', '--') === flag?.replace('--no-', '--'),
-  )
-  if (bare !== undefined) {
-    return `option ${flag} takes no value${bare.long === flag ? '' : `: it is on, and ${bare.long} turns it off`}`
+/** Returns a message of commander's in vnet's form: `--mtu 1: must be ...`, on one line. */
+export function usageMessage({ message }: CommanderError, commands: readonly Command[]): string {
+  const unknown = /^error: unknown option '(--[\w-]+)(=?)/.exec(message)
+  if (unknown !== null) {
+    const [, flag = '', value] = unknown
+    const positive = (long: string | undefined) => long?.replace('--no-', '--')
+    const bare = commands
+      .flatMap(command => command.options)
+      .find(({ long, required }) => !required && positive(long) === positive(flag))
+    if (value === '=' && bare !== undefined) {
+      return `option ${flag} takes no value${bare.long === flag ? '' : `: it is on, and ${bare.long} turns it off`}`
+    }
+    const owners = commands.filter(command => command.options.some(({ long }) => long === flag))
+    if (owners.length === 1) return `unknown option '${flag}': it is an option of vnet ${owners[0]?.name()}`
   }
   return message
     .trim()
     .replace(/^error: /, '')
+    .replace(/\n\(Did you mean [^)]*--delete\b.*/, '')
     .replace(/^command-argument value '(.*)' is invalid for argument '.*'\. /s, "'$1': ")
-    .replace(/(?<=^'.*': )Allowed choices are (.*)\.$/s, 'it is one of $1')
+    .replace(/(?<=^'.*'): Allowed choices are (.*), (.*)\.$/s, ' is neither $1 nor $2')
     .replace(/^option '.*(--[\w-]+)[^']*' argument '(.*)' is invalid\. /s, '$1 $2: ')
     .replace(/\s*\n\s*/g, ' ')
-}
-
-/** `poolSize` is `--pool-size N`; one that is on or off is a bare `--eth`, or `--no-eth` when it is on by itself. */
-function paramOption(name: string, param: Param<unknown>): Option {
-  const isOn = param.type === 'bool' && param.default === true
-  const flag = `--${isOn ? 'no-' : ''}${name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
-  const value = param.type === 'bool' ? '' : param.type === 'int' ? ' <n>' : ' <text>'
-  const isSet = param.type !== 'bool' && param.default !== undefined && param.default !== 0
-  const usual = isOn ? 'default on' : isSet ? `default ${param.default}` : undefined
-  const notes = [param.range, usual].filter(note => note !== undefined).join(', ')
-  const option = new Option(flag + value, param.description + (notes === '' ? '' : ` (${notes})`))
-  if (param.type === 'bool') return option
-  return option.default(param.default).argParser(text => {
-    try {
-      return param.parse(text)
-    } catch (error) {
-      throw new InvalidArgumentError(error instanceof Error ? error.message : String(error))
-    }
-  })
-}
-
-function paramValues(params: Params, options: Record<string, unknown>): Record<string, unknown> {
-  const given = Object.entries(options).filter(([name, value]) => Object.hasOwn(params, name) && value !== undefined)
-  return { ...defaultParams(params), ...Object.fromEntries(given) }
 }

@@ -1,29 +1,30 @@
 /**
- * Without root: a network namespace of the program's own, in a user namespace in which the user may configure it. The program
- * starts again in there, as the same process. Persistent interfaces of the user's, and namespaces that are named, are used
- * where they are.
+ * Running without root. The program enters a user namespace and a network namespace of its own,
+ * where the user may configure interfaces, by executing itself again there as the same process.
+ * Namespaces that are named, and persistent interfaces of the user, are used where they are.
  */
-import { EACCES, ENODEV, ENOENT, EPERM } from '../core/errno.ts'
-import { check } from '../kernel/errno.ts'
-import { builtFile, type Native } from '../kernel/native.ts'
-import { hasCapability } from '../kernel/privileges.ts'
-import { getLinks, type Link, RouteSocket } from '../kernel/rtnetlink.ts'
-import { CAP_NET_ADMIN, O_RDWR } from '../kernel/uapi.ts'
+
+import { check } from '../linux/errno.ts'
+import { builtFile, type Native } from '../linux/native.ts'
+import { hasCapability } from '../linux/privileges.ts'
+import { getLinks, type Link, RouteSocket } from '../linux/rtnetlink.ts'
+import { CAP_NET_ADMIN, O_RDWR } from '../linux/uapi.ts'
+import { EACCES, ENODEV, ENOENT, EPERM } from '../netdev/errno.ts'
 import type { CommonOptions } from './options.ts'
 
-/** Set to the process's own id where it has started again: its children are not meant. */
+/** Set to the process id after the program has entered; children inherit it, but not the id. */
 const ENTERED = 'VNET_ROOTLESS'
 
-/** The command by which another terminal of the same user gets there; undefined for a program that runs where it was started. */
+/** Returns the command by which another terminal enters; undefined if the program has not. */
 export function enterCommand(): string | undefined {
   if (process.env[ENTERED] !== String(process.pid)) return undefined
   return `nsenter --preserve-credentials -U -n -t ${process.pid}`
 }
 
 /**
- * Starts again in namespaces of its own if that is what makes the interfaces possible: an ordinary user's, new ones, with no
- * say where. `namesOf` returns what the driver calls them by itself. Returns when there is nothing to enter; throws a VnetError
- * when it cannot.
+ * Executes the program again in namespaces of its own if an ordinary user wants new interfaces and
+ * does not say where. `namesOf` returns the driver's default names. Returns if there is no need to
+ * enter; throws a VnetError if entering fails.
  */
 export function enterNamespaces(
   native: Native,
@@ -45,14 +46,14 @@ export function enterNamespaces(
   check(native.exec([launcher, process.execPath, ...process.execArgv, ...process.argv.slice(1)]), `exec ${launcher}`)
 }
 
-/** One that the user may attach to, and that no program drives. */
+/** Returns whether the user may attach to the interface: a persistent TAP of that user or group. */
 function isMine({ tun }: Link): boolean {
   if (tun === undefined || !tun.persist) return false
   const { owner, group } = tun
   return owner === process.geteuid?.() || (group !== undefined && process.getgroups?.().includes(group) === true)
 }
 
-/** Inside no more is allowed than outside. */
+/** Throws if /dev/net/tun cannot be opened: inside, no more is allowed than outside. */
 function checkTun(native: Native): void {
   const fd = native.open('/dev/net/tun', O_RDWR, -1)
   check(fd, 'open /dev/net/tun', tunAdvice(-fd))

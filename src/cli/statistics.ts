@@ -1,24 +1,32 @@
-/** A device's statistics at its end, as numbers and as a table. */
-
-import type { DeviceStats } from '../control/device-stats.ts'
-import { queueEvents, sumOfEvents } from '../control/queue-events.ts'
-import type { NetDevice } from '../core/net-device.ts'
-import { type LinkStats64, linkStats64 } from '../core/stats.ts'
-import { dropReasonName } from '../skb/drop-reason.ts'
+/** The statistics of a device at its end: as numbers, and as a table. */
+import type { DeviceStats } from '../control/index.ts'
+import { type QueueCounters, queueCounters, sumOfCounters } from '../control/protocol/queue-counters.ts'
+import type { NetDevice } from '../netdev/net-device.ts'
+import { type LinkStats64, linkStats64 } from '../netdev/stats.ts'
+import { dropReasonName } from '../skb/drop-reason-name.ts'
 import { align } from './align.ts'
 
-/** As a client of a running vnet has them, less the index, which is nobody's any more at the end. */
+/** What a client of a running vnet gets, without the index, which is void at the end. */
 export type DeviceStatistics = Omit<DeviceStats, 'ifindex'>
 
-export function statisticsOf(dev: NetDevice, netns?: string): DeviceStatistics {
+/** What a queue counts besides the fields of rtnl_link_stats64. */
+export const EVENTS: readonly (readonly [name: string, field: keyof QueueCounters])[] = [
+  ['requeues', 'requeues'],
+  ['tx_timeouts', 'txTimeouts'],
+  ['gro_merged', 'groMerged'],
+]
+
+/** `time` is the present, ms since 1970. */
+export function statisticsOf(dev: NetDevice, netns: string | undefined, time: number): DeviceStatistics {
   const { tx, rx } = dev.counters.drops()
-  const kernel = dev.hostStats()
-  const events = queueEvents(dev)
+  const kernel = dev.kernelStats()
+  const counters = queueCounters(dev)
   return {
     name: dev.name,
     netns,
-    total: { ...linkStats64(dev.getStats64()), ...sumOfEvents(events) },
-    queues: events.map((each, q) => ({ ...linkStats64(dev.counters.queue(q)), ...each })),
+    time,
+    total: { ...linkStats64(dev.getStats64()), ...sumOfCounters(counters) },
+    queues: counters.map((each, q) => ({ ...linkStats64(dev.counters.queue(q)), ...each })),
     rxQueues: dev.numRxQueues,
     held: dev.slotsUsed,
     drops: { tx: byName(tx), rx: byName(rx) },
@@ -32,16 +40,20 @@ function byName(drops: Float64Array): Record<string, number> {
   return named
 }
 
-/** Lines of a table: a device's sums, then its queues where there are several, then why frames were dropped, and what else there was. */
+/**
+ * Returns a table: the sums of each device, and of its queues if it has several. Lines below say
+ * why frames were dropped, and what else was counted.
+ */
 export function statisticsTable(devices: readonly DeviceStatistics[]): string {
   const rows: string[][] = [['', 'packets', 'bytes', 'errors', 'dropped']]
   const notes: string[] = []
   for (const { total, queues, rxQueues, held, drops, kernel, ...device } of devices) {
     const name = label(device, devices)
-    rows.push(txRow(`${name} tx`, total))
-    if (queues.length > 1) rows.push(...queues.map((stats, q) => txRow(`  tx-${q}`, stats)))
-    rows.push(rxRow(`${name} rx`, total))
-    if (queues.length > 1) rows.push(...queues.slice(0, rxQueues).map((stats, q) => rxRow(`  rx-${q}`, stats)))
+    for (const way of ['tx', 'rx'] as const) {
+      rows.push(row(`${name} ${way}`, way, total))
+      const shown = way === 'tx' ? queues : queues.slice(0, rxQueues)
+      if (queues.length > 1) rows.push(...shown.map((stats, q) => row(`  ${way}-${q}`, way, stats)))
+    }
     for (const [way, reasons] of Object.entries(drops)) {
       const list = Object.entries(reasons).map(([reason, n]) => `${reason} ${n}`)
       if (list.length > 0) notes.push(`${name} ${way} dropped: ${list.join(', ')}`)
@@ -49,19 +61,13 @@ export function statisticsTable(devices: readonly DeviceStatistics[]): string {
     if (kernel !== undefined && kernel.txDropped + kernel.rxDropped > 0) {
       notes.push(`${name} dropped by the kernel: tx ${kernel.txDropped}, rx ${kernel.rxDropped}`)
     }
-    for (const [what, n] of [
-      ['requeues', total.requeues],
-      ['tx_timeouts', total.txTimeouts],
-      ['gro_merged', total.groMerged],
-      ['held', held],
-    ] as const) {
-      if (n > 0) notes.push(`${name} ${what}: ${n}`)
-    }
+    for (const [what, field] of EVENTS) if (total[field] > 0) notes.push(`${name} ${what}: ${total[field]}`)
+    if (held > 0) notes.push(`${name} held: ${held}`)
   }
   return [...align(rows), ...notes].map(line => `${line}\n`).join('')
 }
 
-/** A name that two of them have is told apart by the namespace: `red/eth0`. */
+/** Returns the name, or `red/eth0` if another device has the same name. */
 function label(
   { name, netns }: Pick<DeviceStatistics, 'name' | 'netns'>,
   devices: readonly DeviceStatistics[],
@@ -70,10 +76,6 @@ function label(
   return isShared && netns !== undefined ? `${netns}/${name}` : name
 }
 
-function txRow(label: string, { txPackets, txBytes, txErrors, txDropped }: LinkStats64): string[] {
-  return [label, ...[txPackets, txBytes, txErrors, txDropped].map(String)]
-}
-
-function rxRow(label: string, { rxPackets, rxBytes, rxErrors, rxDropped }: LinkStats64): string[] {
-  return [label, ...[rxPackets, rxBytes, rxErrors, rxDropped].map(String)]
+function row(label: string, way: 'tx' | 'rx', stats: LinkStats64): string[] {
+  return [label, ...(['Packets', 'Bytes', 'Errors', 'Dropped'] as const).map(what => `${stats[`${way}${what}`]}`)]
 }

@@ -1,16 +1,31 @@
 /**
- * 'vnet/control': the control plane: how running vnets are found, asked and changed by programs, and the server that answers.
- * Loading it loads no native code; `ControlClient.open` does.
+ * 'vnet/control': the control plane. Programs find running vnets, query them and change them; the
+ * server of a vnet is here, too. Loading this module loads no native code; `ControlClient.open`
+ * does.
  */
-export type { SegmentEntryKind } from '../core/segment-entry.ts'
-export { SIOCDEVPRIVATE, SIOCGIFMAP, SIOCSIFMAP } from '../core/sockios.ts'
-export { ControlClient, type ControlClientOptions } from './client.ts'
-export type { DeviceEvent, DeviceEventName, SubscribeOptions, Subscription } from './device-event.ts'
-export type { Device, DeviceInfo, DeviceStats } from './device-stats.ts'
-export type { Entry, EntryInterface } from './directory.ts'
-export type { DriverParam } from './driver-param.ts'
-export { type FindOptions, type Found, type FoundDevice, findVnets } from './find.ts'
-export type { IoctlAnswer, IoctlRequest } from './ioctl-request.ts'
-export { type QueueEvents, queueEvents, sumOfEvents } from './queue-events.ts'
-export type { HostInfo, LeaseInfo, NeighbourInfo, SegmentInfo, StationInfo } from './segment-info.ts'
-export { type ServerOptions, serveControl } from './server.ts'
+import '../netdev/dispose.ts'
+
+export type { SegmentEntryKind } from '../lan/switch/segment-entry.ts'
+export { SIOCDEVPRIVATE, SIOCGIFMAP, SIOCSIFMAP } from '../netdev/if.ts'
+export { ControlClient, type ControlClientOptions } from './client/client.ts'
+export { type FindOptions, type Found, type FoundDevice, findVnets } from './client/find.ts'
+export type {
+  Device,
+  DeviceEvent,
+  DeviceEventName,
+  DeviceInfo,
+  DeviceStats,
+  DriverParam,
+  HostInfo,
+  IoctlRequest,
+  IoctlResult,
+  LeaseInfo,
+  NeighbourInfo,
+  SegmentInfo,
+  StationInfo,
+  SubscribeOptions,
+  Subscription,
+} from './client/types.ts'
+export type { Entry, EntryInterface } from './protocol/directory.ts'
+export { type QueueCounters, queueCounters, sumOfCounters } from './protocol/queue-counters.ts'
+export { type ServerOptions, serveControl } from './server/server.ts'

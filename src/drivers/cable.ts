@@ -1,14 +1,15 @@
 /**
- * cable: two interfaces joined by a wire. Any frame passes unchanged and in order. As with veth, a link has a carrier while
- * its peer is up, and a frame that is not GSO and longer than the receiver's MTU allows is dropped and counted. With
- * `--rx-filter` each end receives as hardware does: what is not for it does not reach the host.
+ * cable: two interfaces joined by a wire. Any frame passes unchanged and in order. As with veth, a
+ * link has a carrier while its peer is up, and a frame that is not GSO and longer than the
+ * receiver's MTU allows is dropped and counted. With `--rx-filter` each end receives as hardware
+ * does: frames for others do not reach the kernel.
  */
-import { allocNetdevMqs, etherSetup, ethHwAddrRandom } from '../core/alloc.ts'
-import { bool, type DriverContext, defineDriver, int, interfaceArgs, UsageError } from '../core/driver.ts'
-import { ETH_HLEN, IFF_UP, NETDEV_TX_OK, NETIF_F_ALL_TAP, VLAN_HLEN } from '../core/if.ts'
-import type { NetDevice } from '../core/net-device.ts'
-import { netifCarrierOff, netifCarrierOn } from '../core/netif.ts'
-import type { NetDeviceOps } from '../core/ops.ts'
+import { allocNetdevMqs, etherSetup, ethHwAddrRandom } from '../netdev/alloc.ts'
+import { bool, type DriverContext, defineDriver, int, interfaceArgs, UsageError } from '../netdev/driver.ts'
+import { ETH_HLEN, IFF_UP, NETDEV_TX_OK, NETIF_F_ALL_TAP, VLAN_HLEN } from '../netdev/if.ts'
+import type { NetDevice } from '../netdev/net-device.ts'
+import { netifCarrierOff, netifCarrierOn } from '../netdev/netif.ts'
+import type { NetDeviceOps } from '../netdev/ops.ts'
 import {
   SKB_DROP_REASON_DEV_READY,
   SKB_DROP_REASON_PKT_TOO_BIG,
@@ -24,14 +25,17 @@ interface CablePriv {
   peer: NetDevice<CablePriv> | undefined
   /** Leads to the peer. */
   wire: Wire | undefined
-  /** What comes through to this end's host; undefined is everything. */
+  /** What the kernel at this end receives; undefined is everything. */
   rxFilter: RxFilter | undefined
 }
 
-/** Mbit/s; what veth says of itself. */
+/** Mbit/s, as veth shows it. */
 const SPEED = 10_000
 
-/** The carrier follows the peer's IFF_UP, never its carrier: two ends that wait for each other's would stay off. */
+/**
+ * The carrier follows the peer's IFF_UP, not its carrier: two ends that wait for each other's
+ * carrier would stay off.
+ */
 function open(dev: NetDevice<CablePriv>): void {
   const { peer } = dev.priv
   if (peer === undefined || (peer.flags & IFF_UP) === 0) {
@@ -51,11 +55,11 @@ function startXmit(skb: SkBuff, dev: NetDevice<CablePriv>): number {
   if (peer === undefined || wire === undefined || (peer.flags & IFF_UP) === 0) skb.drop(SKB_DROP_REASON_DEV_READY)
   else if (skb.len < ETH_HLEN) skb.drop(SKB_DROP_REASON_PKT_TOO_SMALL)
   else if (skb.gsoSize === 0 && skb.len > peer.mtu + ETH_HLEN + VLAN_HLEN) skb.drop(SKB_DROP_REASON_PKT_TOO_BIG)
-  else wire.push(skb) // (4) handed on to the wire
+  else wire.push(skb) // (4) The wire takes the frame over.
   return NETDEV_TX_OK
 }
 
-/** This end is gone, and with it the cable. */
+/** This end is gone, and the cable with it. */
 function uninit(dev: NetDevice<CablePriv>): void {
   const { peer } = dev.priv
   if (peer === undefined) return
@@ -65,6 +69,7 @@ function uninit(dev: NetDevice<CablePriv>): void {
 }
 
 const cableOps: NetDeviceOps<CablePriv> = {
+  ndoGetPeerDev: dev => dev.priv.peer,
   ndoOpen: open,
   ndoStop: stop,
   ndoUninit: uninit,
@@ -72,7 +77,7 @@ const cableOps: NetDeviceOps<CablePriv> = {
   ndoSiocdevprivate: resetStatsIoctl,
 }
 
-/** An end without a filter has no need of the host's list of groups, and is not told of it. */
+/** Without a filter there is no ndoSetRxMode, so the multicast list is not read. */
 const filteredCableOps: NetDeviceOps<CablePriv> = {
   ...cableOps,
   ndoSetRxMode: dev => dev.priv.rxFilter?.setRxMode(dev),
@@ -94,12 +99,12 @@ export const driver = defineDriver({
   params: {
     rxFilter: bool({
       default: false,
-      description: 'filter like hardware: only frames for the receiver reach its host',
+      description: 'filter like hardware: only frames for the receiver reach the kernel',
     }),
     rxFilterSize: int({
       default: 32,
       max: 4096,
-      description: 'multicast groups the filter holds; with more all groups pass',
+      description: 'multicast groups the filter holds; with more, all groups pass',
     }),
   },
   init(params, context) {

@@ -1,37 +1,44 @@
 /**
  * FlowQueues: keeps both directions of a flow on one queue, across a flip of the network number.
  *
- * A host sends a flow's frames by the queue where their answers were last received; what it has no answer for yet goes by a
- * hash of the addresses. Written back on the queues they came from, both directions stay on one queue, but for a host that
- * answers before it has noted where it was asked (drivers/net/tun.c: tun_get_user updates its flows last, when a SYN is
- * answered already): the answer goes by its own hash, which the flip has made another one, and from then on each direction
- * moves the other to the queue it has just left. So an answer goes back on the queue of what it answers, once: after that
- * the host itself sends it there.
+ * The kernel sends a flow's frames on the queue where it last received the flow; the first one goes
+ * by a hash of the addresses. If frames return on the queues they came from, both directions stay
+ * on one queue, with one exception: a reply that the kernel sends before it has noted where it
+ * received the request (drivers/net/tun.c: tun_get_user updates its flows last, when a SYN is
+ * answered already). That reply goes by its own hash, which the flip has changed, and from then on
+ * each direction moves the other to the queue it has just left. So a reply goes back on the queue
+ * of its request, once: after that the kernel itself sends it there.
  *
- * A flow is what it is to the host (flow_keys_dissector_symmetric): addresses, protocol, and the ports of whole TCP and UDP
- * packets; all ICMP between two hosts is one, and so are all fragments of a protocol. Other protocols are left alone. It is
- * forgotten, as by the host, when nothing has come of it for a while.
+ * A flow is what the kernel takes for one (flow_keys_dissector_symmetric): addresses, protocol, and
+ * the ports of whole TCP and UDP packets. All ICMP between two addresses is one flow, and so are
+ * all fragments of a protocol. Other protocols are left alone. A flow is forgotten after a while
+ * without a frame, as in the kernel.
  */
-import { type Alarm, type Clock, NSEC_PER_SEC } from '../core/clock.ts'
-import { ETH_P_IP, ETH_P_IPV6 } from '../header/ethernet.ts'
-import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from '../header/ipv4.ts'
-import { IPV6_HLEN, NEXTHDR_FRAGMENT, NEXTHDR_ICMP } from '../header/ipv6.ts'
-import { get16 } from '../header/octets.ts'
+import { type Alarm, type Clock, NSEC_PER_SEC } from '../netdev/clock.ts'
+import { ETH_P_IP, ETH_P_IPV6 } from '../packet/ethernet.ts'
+import * as ipv4 from '../packet/ipv4.ts'
+import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPV4_ALEN } from '../packet/ipv4.ts'
+import * as ipv6 from '../packet/ipv6.ts'
+import { IPV6_ALEN, IPV6_HLEN, NEXTHDR_FRAGMENT, NEXTHDR_ICMP } from '../packet/ipv6.ts'
+import { get16 } from '../packet/octets.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import { FLIPPED_IPV4, FLIPPED_IPV6 } from './hidden-loopback-address.ts'
+import { FLIPPED_IPV4, FLIPPED_IPV6 } from './flip/address.ts'
 
-/** Flows are kept in sets of so many; one more takes the place of the one that was quiet longest. */
+/** Flows are kept in sets of this size; one more replaces the flow that was quiet longest. */
 const WAYS = 4
 const SETS_LOG2 = 12
-/** The clock is read so often, not for each frame. */
+/** How often the clock is read: not for each frame. */
 const TICK = NSEC_PER_SEC
-/** A flow is a new one after one to three seconds without a frame; the host forgets it after three (TUN_FLOW_EXPIRE). */
+/**
+ * A flow is new after one to three seconds without a frame; the kernel forgets it after three
+ * (TUN_FLOW_EXPIRE).
+ */
 const EXPIRE = 2 * NSEC_PER_SEC
 
 export class FlowQueues {
   readonly #keys = new Int32Array(WAYS << SETS_LOG2)
   readonly #queues = new Uint8Array(WAYS << SETS_LOG2)
-  /** When each flow's last frame came: the reading before it. */
+  /** The reading of the clock before each flow's last frame. */
   readonly #seen = new Float64Array(WAYS << SETS_LOG2).fill(Number.NEGATIVE_INFINITY)
   readonly #clock: Clock
   readonly #tick: Alarm
@@ -46,7 +53,10 @@ export class FlowQueues {
     })
   }
 
-  /** Sets `queueMapping` of a frame that has just been flipped (`nh`, `h` and `protocol` are set) to its flow's queue. */
+  /**
+   * Sets `queueMapping` of a frame that has just been flipped (`nh`, `h` and `protocol` are set) to
+   * its flow's queue.
+   */
   steer(skb: SkBuff): void {
     const key = flowKey(skb)
     if (key === 0) return
@@ -72,31 +82,22 @@ export class FlowQueues {
   }
 }
 
-/** The same for both directions and on both sides of the flip; 0 for what is left alone. */
+/**
+ * Returns the same key for both directions and on both sides of the flip; 0 for what is left alone.
+ */
 function flowKey({ bytes, protocol, nh, h }: SkBuff): number {
-  if (protocol === ETH_P_IP) {
-    const carried = bytes[nh + 9]
-    const isFragment = ((bytes[nh + 6] & 0x3f) | bytes[nh + 7]) !== 0
-    if (!isFragment && (h === 0 || !isFlow(carried))) return 0
-    const ports = isFragment || carried === IPPROTO_ICMP ? 0 : h
-    return (
-      (end(bytes, nh + 12, 4, FLIPPED_IPV4, ports) +
-        end(bytes, nh + 16, 4, FLIPPED_IPV4, ports && ports + 2) +
-        carried) |
-      0
-    )
-  }
-  if (protocol !== ETH_P_IPV6) return 0
-  const isFragment = bytes[nh + 6] === NEXTHDR_FRAGMENT
-  const carried = isFragment ? bytes[nh + IPV6_HLEN] : bytes[nh + 6]
-  if (!isFragment && (h !== nh + IPV6_HLEN || !isFlow(carried))) return 0
-  const ports = isFragment || carried === NEXTHDR_ICMP ? 0 : h
-  return (
-    (end(bytes, nh + 8, 16, FLIPPED_IPV6, ports) +
-      end(bytes, nh + 24, 16, FLIPPED_IPV6, ports && ports + 2) +
-      carried) |
-    0
-  )
+  const isIpv6 = protocol === ETH_P_IPV6
+  if (!isIpv6 && protocol !== ETH_P_IP) return 0
+  const next = isIpv6 ? ipv6.nextHeader(bytes, nh) : ipv4.protocol(bytes, nh)
+  const isFragment = isIpv6 ? next === NEXTHDR_FRAGMENT : ipv4.isFragment(bytes, nh)
+  const carried = isIpv6 && isFragment ? bytes[nh + IPV6_HLEN] : next
+  if (!isFragment && (h === 0 || (isIpv6 && h !== nh + IPV6_HLEN) || !isFlow(carried))) return 0
+  const ports = isFragment || carried === (isIpv6 ? NEXTHDR_ICMP : IPPROTO_ICMP) ? 0 : h
+  const length = isIpv6 ? IPV6_ALEN : IPV4_ALEN
+  const source = isIpv6 ? ipv6.sourceAt(nh) : ipv4.sourceAt(nh)
+  const flipped = isIpv6 ? FLIPPED_IPV6 : FLIPPED_IPV4
+  const one = end(bytes, source, length, flipped, ports)
+  return (one + end(bytes, source + length, length, flipped, ports && ports + 2) + carried) | 0
 }
 
 function isFlow(protocol: number): boolean {
@@ -104,8 +105,8 @@ function isFlow(protocol: number): boolean {
 }
 
 /**
- * One end: its address without the lowest bit of octet `flipped`, and the port at `port`, 0 for none. Multipliers after
- * MurmurHash3.
+ * Returns the hash of one end: its address without the lowest bit of byte `flipped`, and the port
+ * at `port`, 0 for none. Multipliers after MurmurHash3.
  */
 function end(bytes: Uint8Array, address: number, length: number, flipped: number, port: number): number {
   const at = address + flipped

@@ -1,14 +1,16 @@
 /**
- * loop: one interface with several transmit and receive queues whose far end is itself. A frame that leaves comes back with
- * the network number of both addresses flipped (hidden-loopback.ts), so a host with an address in each of the two networks
- * talks to itself over a real interface.
+ * loop: one interface with several transmit and receive queues that is its own far end. A frame
+ * that leaves comes back with the network number of both addresses flipped
+ * (flip/hidden-loopback.ts), so a machine with an address in each of the two networks talks to
+ * itself over a real interface.
  *
- * A frame from transmit queue q goes through receive ring q % rxqs, and back to the host on queue q: the host steers a flow
- * to the queue where it was last received, so flows stay where they are, in order. Only an answer that came by another
- * queue than what it answers goes back on that one's (flow-queues.ts).
+ * A frame from transmit queue q goes through receive ring q % rxqs, and back to the kernel on queue
+ * q: the kernel sends a flow on the queue where it last received it, so flows stay where they are,
+ * in order. Only a reply that came by another queue than its request goes back on the request's
+ * (flow-queues.ts).
  */
-import { allocNetdevMqs, etherSetup, ethHwAddrRandom } from '../core/alloc.ts'
-import { bool, type DriverContext, defineDriver, int, interfaceArgs } from '../core/driver.ts'
+import { allocNetdevMqs, etherSetup, ethHwAddrRandom } from '../netdev/alloc.ts'
+import { bool, type DriverContext, defineDriver, int, interfaceArgs } from '../netdev/driver.ts'
 import {
   ETH_ALEN,
   ETH_ZLEN,
@@ -17,16 +19,16 @@ import {
   NETIF_F_ALL_TAP,
   NETIF_MSG_RX_STATUS,
   NETIF_MSG_TX_QUEUED,
-} from '../core/if.ts'
-import type { NetDevice } from '../core/net-device.ts'
-import { ethTypeTrans, netifRx, netifTxStartAllQueues, netifTxStopAllQueues } from '../core/netif.ts'
-import type { NetDeviceOps } from '../core/ops.ts'
+} from '../netdev/if.ts'
+import type { NetDevice } from '../netdev/net-device.ts'
+import { ethTypeTrans, netifRx, netifTxStartAllQueues, netifTxStopAllQueues } from '../netdev/netif.ts'
+import type { NetDeviceOps } from '../netdev/ops.ts'
 import { SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_FULL_RING } from '../skb/drop-reason.ts'
 import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import { answerFar, type FarNetwork, farNetwork } from './far-network.ts'
+import { answerFar, type FarNetwork, farNetwork } from './far/far-network.ts'
+import { addressToHost, flipAddress, flipNetwork } from './flip/hidden-loopback.ts'
 import { FlowQueues } from './flow-queues.ts'
-import { addressToHost, flipAddress, flipNetwork } from './hidden-loopback.ts'
 import { resetStatsIoctl } from './reset-stats.ts'
 
 const TX_QUEUES = 4
@@ -36,7 +38,7 @@ interface LoopPriv {
   rxRings: Ring[]
   /** Undefined with a single queue. */
   flows: FlowQueues | undefined
-  /** Who answers for the far network; undefined is nobody. */
+  /** The far network; undefined without --arp. */
   far: FarNetwork | undefined
 }
 
@@ -45,7 +47,7 @@ function open(dev: NetDevice<LoopPriv>): void {
   netifTxStartAllQueues(dev)
 }
 
-/** The hosts of the far network have the device's own address but for the last bit. */
+/** The hosts of the far network have the device's own address with the last bit flipped. */
 function setMacAddress(dev: NetDevice<LoopPriv>, address: Uint8Array): void {
   const { far } = dev.priv
   if (far === undefined) return
@@ -60,7 +62,7 @@ function stop(dev: NetDevice<LoopPriv>): void {
 
 function startXmit(skb: SkBuff, dev: NetDevice<LoopPriv>): number {
   const { far, flows, rxRings } = dev.priv
-  if (far !== undefined && answerFar(skb, dev, far, dev.addresses)) {
+  if (far !== undefined && answerFar(skb, far, dev.addresses, dev.addresses)) {
     skb.padto(ETH_ZLEN)
     netifRx(skb)
     return NETDEV_TX_OK
@@ -77,13 +79,13 @@ function startXmit(skb: SkBuff, dev: NetDevice<LoopPriv>): number {
   flows?.steer(skb)
   const queue = skb.queueMapping % dev.numRxQueues
   if (log) dev.log.info(`copied to RX queue ${queue}`)
-  if (rxRings[queue].push(skb))
-    processRxRing(queue, dev) // (4) handed on to the driver's own ring
+  // (4) The frame moves to a ring of the driver's own.
+  if (rxRings[queue].push(skb)) processRxRing(queue, dev)
   else skb.drop(SKB_DROP_REASON_FULL_RING)
   return NETDEV_TX_OK
 }
 
-/** What an interrupt would do: gives the host everything in a receive ring. */
+/** Gives the kernel everything in a receive ring, as an interrupt handler would. */
 function processRxRing(queue: number, dev: NetDevice<LoopPriv>): void {
   const ring = dev.priv.rxRings[queue]
   for (let skb = ring.shift(); skb !== undefined; skb = ring.shift()) {
@@ -115,7 +117,7 @@ export const driver = defineDriver({
   description: 'one interface with several queues that is its own far end',
   params: {
     ipv6: bool({ default: false, description: 'add 2001:db8::1/64 and 2001:db8:0:1::2/64' }),
-    arp: bool({ default: false, description: 'hosts of the far network answer ARP, neighbour discovery and ping' }),
+    arp: bool({ default: false, description: 'hosts of the far network reply to ARP, neighbour discovery and ping' }),
     ringSize: int({ default: 64, min: 1, max: 65536, description: 'frames a receive ring holds' }),
   },
   farEnd: flipAddress,

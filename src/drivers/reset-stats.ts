@@ -1,10 +1,10 @@
-/** The private ioctl that all drivers of the program have, and those that have no other. */
-import { EOPNOTSUPP, EPERM } from '../core/errno.ts'
-import type { NetDevice } from '../core/net-device.ts'
-import { SIOCDEVPRIVATE } from '../core/sockios.ts'
-import type { UserData } from '../core/user-data.ts'
+/** The private ioctl that all drivers of the program have, some of them as their only one. */
+import { EOPNOTSUPP, EPERM } from '../netdev/errno.ts'
+import { SIOCDEVPRIVATE } from '../netdev/if.ts'
+import type { NetDevice } from '../netdev/net-device.ts'
+import type { UserData } from '../netdev/ops.ts'
 
-/** Sets a device's statistics to zero; ifr_data is not looked at. */
+/** Sets a device's statistics to zero; ifr_data is not used. */
 export const VNET_IOCTL_RESET_STATS = SIOCDEVPRIVATE + 0
 
 export function resetStats<Priv>(dev: NetDevice<Priv>, { mayChange }: UserData): number {
@@ -14,7 +14,7 @@ export function resetStats<Priv>(dev: NetDevice<Priv>, { mayChange }: UserData):
   return 0
 }
 
-/** ndoSiocdevprivate of a driver that has this one alone. */
+/** ndoSiocdevprivate of a driver that has only this one. */
 export function resetStatsIoctl<Priv>(dev: NetDevice<Priv>, _ifr: Uint8Array, data: UserData, cmd: number): number {
   return cmd === VNET_IOCTL_RESET_STATS ? resetStats(dev, data) : -EOPNOTSUPP
 }

@@ -1,13 +1,14 @@
 /**
- * RxFilter: the receive filter of an Ethernet port, as a driver programs it from ndoSetRxMode. Its table holds the groups the
- * host listens to; with more of them than it has room for, every group passes, and the host sorts them out. A table of 0
- * is hardware that has none. Its own address and the broadcast address always pass; promiscuous, everything does.
- * Linux Device Drivers, 2nd edition, ch. 14, "Multicasting".
+ * RxFilter: the receive filter of an Ethernet port, as a driver programs it from ndoSetRxMode. Its
+ * table holds the multicast groups that the kernel listens to; if there are more, every group
+ * passes, and the kernel sorts them out. A table of 0 is hardware without one. Its own address and
+ * the broadcast address always pass; in promiscuous mode everything does. Linux Device Drivers, 2nd
+ * edition, ch. 14, "Multicasting".
  */
-import { IFF_ALLMULTI, IFF_PROMISC } from '../core/if.ts'
-import type { NetDevice } from '../core/net-device.ts'
-import { netifRxDrop } from '../core/netif.ts'
-import { ETH_ALEN, isBroadcastAddress, isMulticastAddress, isSameAddress } from '../header/ethernet.ts'
+import { IFF_ALLMULTI, IFF_PROMISC } from '../netdev/if.ts'
+import type { NetDevice } from '../netdev/net-device.ts'
+import { netifRxDrop } from '../netdev/netif.ts'
+import { ETH_ALEN, isBroadcastAddress, isMulticastAddress, isSameAddress } from '../packet/ethernet.ts'
 import { SKB_DROP_REASON_OTHERHOST } from '../skb/drop-reason.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { Wire, WireStats } from '../wire/wire.ts'
@@ -18,12 +19,12 @@ export class RxFilter {
   #all = false
   #allMulti = false
 
-  /** `size` groups fit the table. */
+  /** `size` groups fit into the table. */
   constructor(size: number) {
     this.#table = new Uint8Array(size * ETH_ALEN)
   }
 
-  /** dev_set_rx_mode: programs the filter by the device's flags and multicast list. */
+  /** dev_set_rx_mode: programs the filter from the device's flags and multicast list. */
   setRxMode(dev: NetDevice): void {
     this.#all = (dev.flags & IFF_PROMISC) !== 0
     this.#allMulti = (dev.flags & IFF_ALLMULTI) !== 0 || dev.mc.length * ETH_ALEN > this.#table.length
@@ -31,7 +32,7 @@ export class RxFilter {
     for (let i = 0; i < this.#inTable; i++) this.#table.set(dev.mc[i], i * ETH_ALEN)
   }
 
-  /** Whether a frame would come through to the host of `dev`. */
+  /** Returns true if the kernel of `dev` receives the frame. */
   passes({ bytes, data }: SkBuff, dev: NetDevice): boolean {
     if (this.#all) return true
     if (!isMulticastAddress(bytes, data)) return isSameAddress(bytes, data, dev.devAddr)
@@ -41,7 +42,10 @@ export class RxFilter {
   }
 }
 
-/** The last stretch of a wire: takes frames over; what the filter of `to` keeps out goes no further, and counts there. */
+/**
+ * Returns the last stretch of a wire: frames that the filter of `to` keeps out are dropped and
+ * counted there.
+ */
 export function filtered(next: Wire, to: NetDevice, filter: RxFilter): Wire {
   const stats: WireStats = { in: 0, out: 0, dropped: 0, held: 0 }
   return {

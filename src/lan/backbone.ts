@@ -1,55 +1,53 @@
 /**
- * What is behind the ports of `vnet lan`: on a segment, a gateway and hosts as they are configured, and what the gateway does for
- * clients: DHCP, DNS, router advertisements, DHCPv6. Configured anew it keeps the segment with its ports, the leases, who was heard
- * on the segment, and open connections.
+ * Backbone: the network behind the ports of `vnet lan`. On a segment it has the configured gateway
+ * and hosts, and the gateway's DHCP, DNS, router advertisements and DHCPv6. A reload keeps the
+ * segment with its ports, the leases, the neighbours and open connections.
  */
 import type { Socket } from 'node:net'
-import { LimitedLog } from '../core/limited-log.ts'
-import { LOGLEVEL_DEBUG } from '../core/log.ts'
-import type { Net } from '../core/net.ts'
-import type { SegmentEntry, SegmentEntryKind } from '../core/segment-entry.ts'
-import { DHCP_SERVER_PORT } from '../header/dhcp.ts'
-import { DHCPV6_SERVER_PORT, duidOf } from '../header/dhcpv6.ts'
-import { isSameAddress } from '../header/ethernet.ts'
-import { NDISC_ROUTER_SOLICITATION } from '../header/icmpv6.ts'
-import { formatAddress } from '../header/ip-address.ts'
-import { addressOctets } from '../header/ipv4-address.ts'
-import { get32 } from '../header/octets.ts'
-import { type AdvertisedPrefix, isRouterSolicitation } from '../header/router-advert.ts'
-import type { Native } from '../kernel/native.ts'
-import { Budget } from '../segment/budget.ts'
-import type { DhcpConfig } from '../segment/dhcp/config.ts'
-import type { LeaseStore } from '../segment/dhcp/lease.ts'
-import { DhcpServer } from '../segment/dhcp/server.ts'
-import { answer as answerDhcpv6, type Dhcpv6Config } from '../segment/dhcpv6.ts'
-import { segmentEntries } from '../segment/entries.ts'
-import { clientBudget, serveDhcp } from '../segment/gateway.ts'
-import type { Icmpv6Message, UdpHandler } from '../segment/host.ts'
-import type { Network } from '../segment/network.ts'
-import { RaSender } from '../segment/router-advert.ts'
-import type { Segment } from '../segment/segment.ts'
-import type { LanConfig } from './config-defaults.ts'
-import { createResolver, type Resolver, type Told } from './dns.ts'
-import type { LeaseNames } from './dns-names.ts'
-import type { LanHandlers } from './host.ts'
+import type { Native } from '../linux/native.ts'
+import { LimitedLog } from '../netdev/limited-log.ts'
+import { LOGLEVEL_DEBUG } from '../netdev/log.ts'
+import type { Net } from '../netdev/net.ts'
+import { formatAddress, ipv4Bytes } from '../packet/address.ts'
+import { DHCP_SERVER_PORT } from '../packet/dhcp.ts'
+import { DHCPV6_SERVER_PORT, duidOf } from '../packet/dhcpv6.ts'
+import { isSameAddress } from '../packet/ethernet.ts'
+import { NDISC_ROUTER_SOLICITATION } from '../packet/icmpv6.ts'
+import { get32 } from '../packet/octets.ts'
+import { type AdvertisedPrefix, isRouterSolicitation } from '../packet/router-advert.ts'
+import type { LanConfig } from './config/defaults.ts'
+import { segmentEntries } from './entries.ts'
 import { advertLine, dhcpv6Line, dnsLines, solicitLine } from './log-lines.ts'
+import { Budget } from './machines/budget.ts'
+import type { Icmpv6Message, UdpHandler, UdpMessage } from './machines/host.ts'
+import type { Network } from './machines/network.ts'
 import { type LanSetup, type Population, populate, resolverConfig } from './population.ts'
-import { serveDnsOverTcp } from './tcp-dns.ts'
-import { remoteOf, TcpServices } from './tcp-services.ts'
+import type { DhcpConfig } from './services/dhcp/config.ts'
+import type { LeaseStore } from './services/dhcp/lease.ts'
+import { DhcpServer } from './services/dhcp/server.ts'
+import { type Dhcpv6Config, dhcpv6Reply } from './services/dhcpv6.ts'
+import { createResolver, type OnReply, type Resolver, serveDnsOverTcp } from './services/dns.ts'
+import type { LeaseNames } from './services/dns-names.ts'
+import { arpNeighbours, clientBudget, serveDhcp } from './services/gateway.ts'
+import { RaSender } from './services/router-advert.ts'
+import type { LanHandlers } from './services/tcp-handlers.ts'
+import { remoteOf, TcpServices } from './services/tcp-services.ts'
+import type { Segment } from './switch/segment.ts'
+import type { SegmentEntry } from './switch/segment-entry.ts'
 
 const DNS_PORT = 53
-/** Queries over UDP of a client, and of all. */
+/** Queries over UDP from one client, and from all. */
 const DNS_EACH = { perSecond: 1000, burst: 2000 }
 const DNS_ALL = { perSecond: 4000, burst: 8000 }
-/** A message over TCP is as long as its length can say. */
+/** Bytes of a message over TCP: its length has 16 bits. */
 const DNS_TCP_MAX = 0xffff
 
-/** The network of a running driver, and the Net it is on. */
+/** The network of a running driver, and its Net. */
 export interface Lan extends Network {
   readonly net: Net
 }
 
-/** Called with the network set up; what it answers is called when that ends: at the end, or before the next one after a reload. */
+/** Called with the network set up. Returns what is called at the end and before a reload. */
 export type Start = (lan: Lan) => (() => void) | void
 
 export interface BackboneOptions {
@@ -57,40 +55,40 @@ export interface BackboneOptions {
   readonly native: Native
   readonly segment: Segment
   readonly store: LeaseStore
-  /** The first port's, for the log. */
+  /** The name of the first port, for the log. */
   readonly name: string
   readonly start?: Start | undefined
 }
 
 export class Backbone implements AsyncDisposable {
   readonly #options: BackboneOptions
-  /** For lines that clients cause. */
+  /** For lines caused by clients. */
   readonly #log: LimitedLog
   readonly #dhcpBudget: Budget
-  /** Of DHCPv6 and router solicitations. */
+  /** For DHCPv6 and router solicitations. */
   readonly #ip6Budget: Budget
   readonly #dnsBudget: Budget
   readonly #tcp: TcpServices
   #population: Population
   #dhcp: DhcpServer | undefined
-  #answerDhcp: UdpHandler = () => {}
+  #receiveDhcp: UdpHandler = () => {}
   #dns: LanConfig['dns']
-  /** Made when it is first asked: of many hosts the names take more memory than the hosts. */
+  /** Created by the first query: the names of many hosts take more memory than the hosts. */
   #resolver: Resolver | undefined
   #dhcpv6: Dhcpv6Config | undefined
   #ra: RaSender | undefined
-  /** Of the advertisements. */
+  /** The prefixes of the advertisements. */
   #prefixes: readonly AdvertisedPrefix[] = []
   readonly #leased: LeaseNames = {
     address: name => {
       const lease = this.dhcp?.named(name)
-      return lease && addressOctets(lease.address)
+      return lease && ipv4Bytes(lease.address)
     },
     name: address => this.dhcp?.leaseOf(get32(address, 0))?.hostname,
   }
   #end: (() => void) | void = undefined
 
-  /** VnetError on a setup that cannot be, and on leases that cannot be read. */
+  /** Throws a VnetError if the setup is invalid or the leases cannot be read. */
   constructor(options: BackboneOptions, setup: LanSetup) {
     this.#options = options
     const { clock, log } = options.net
@@ -105,20 +103,20 @@ export class Backbone implements AsyncDisposable {
     this.#tcp.serve(this.#population.hosts)
   }
 
-  /** Settles when what it has in the kernel is there. */
+  /** Settles when its interface and sockets in the kernel exist. */
   get opened(): Promise<void> {
     return this.#tcp.opened
   }
 
-  /** Goes on with another setup. Throws as the constructor, and all stays as it was. */
+  /** Changes to another setup. If it throws, as the constructor does, nothing has changed. */
   reload(setup: LanSetup): void {
-    // What cannot be shows on a segment that nobody is on.
-    const tried = populate(this.#options.net, setup)
-    tried.hosts.close()
-    this.#openDhcp(tried.dhcp)
+    // An invalid setup throws here, on a segment of its own.
+    const trial = populate(this.#options.net, setup)
+    trial.hosts.close()
+    this.#openDhcp(trial.dhcp)
     const before = this.#population
-    // Another router takes over from the one that was.
-    if (!isSameAddress(tried.gateway.mac, 0, before.gateway.mac)) this.#stopAdvertising()
+    // A router with another MAC address replaces this one.
+    if (!isSameAddress(trial.gateway.mac, 0, before.gateway.mac)) this.#stopAdvertising()
     this.#end?.()
     before.hosts.close()
     this.#population = this.#populate(setup)
@@ -134,15 +132,14 @@ export class Backbone implements AsyncDisposable {
     return this.#population
   }
 
-  /** Who has an address of the pool now; undefined where there is no pool. */
+  /** Undefined if the configuration has no DHCP. */
   get dhcp(): DhcpServer | undefined {
     return this.#population.dhcp && this.#dhcp
   }
 
-  /** What is on the segment. */
-  entries(kinds: ReadonlySet<SegmentEntryKind>): Iterable<SegmentEntry> {
-    const { hosts } = this.#population
-    return segmentEntries({ segment: this.#options.segment, hosts, leases: () => this.dhcp?.leases() ?? [] }, kinds)
+  /** The entries of these kinds, created as they are read. */
+  entries(kinds: ReadonlySet<string>): Iterable<SegmentEntry> {
+    return segmentEntries(this.#population, () => this.dhcp?.leases() ?? [], kinds)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -158,21 +155,19 @@ export class Backbone implements AsyncDisposable {
     return populate(this.#options.net, setup, this.#handlers(setup.config), this.#options.segment)
   }
 
-  /** What the gateway hears: each is there or not by the configuration, and what answers is this one's, also after a reload. */
+  /** Returns the gateway's handlers. They look up the services, which a reload replaces. */
   #handlers({ dhcp, dns, ra, dhcpv6 }: LanConfig): LanHandlers {
     const udp: Record<number, UdpHandler> = {}
-    if (dhcp) udp[DHCP_SERVER_PORT] = (message, reply) => this.#answerDhcp(message, reply)
-    if (dns) {
-      udp[DNS_PORT] = ({ data, source }, reply) => {
-        if (this.#serves(source.mac, this.#dnsBudget))
-          answerWith(this.#resolve(data, formatAddress(source.address)), reply)
+    const budgeted = (make: (message: UdpMessage) => Uint8Array | undefined, budget?: Budget): UdpHandler => {
+      return (message, reply) => {
+        const data = this.#serves(message.source.mac, budget) ? make(message) : undefined
+        if (data !== undefined) reply(data)
       }
     }
-    if (dhcpv6) {
-      udp[DHCPV6_SERVER_PORT] = ({ data, source }, reply) => {
-        if (this.#serves(source.mac)) answerWith(this.#inform(data), reply)
-      }
-    }
+    const resolve = ({ data, source }: UdpMessage) => this.#resolve(data, formatAddress(source.address))
+    if (dhcp) udp[DHCP_SERVER_PORT] = (message, reply) => this.#receiveDhcp(message, reply)
+    if (dns) udp[DNS_PORT] = budgeted(resolve, this.#dnsBudget)
+    if (dhcpv6) udp[DHCPV6_SERVER_PORT] = budgeted(({ data }) => this.#inform(data))
     return {
       udp,
       icmpv6: ra ? { [NDISC_ROUTER_SOLICITATION]: message => this.#solicited(message) } : {},
@@ -180,22 +175,23 @@ export class Backbone implements AsyncDisposable {
     }
   }
 
-  /** Once made it stays, with its leases, also while a configuration has none. */
+  /** Once created, the server is kept with its leases, even while DHCP is off. */
   #openDhcp(config: DhcpConfig | undefined): void {
     if (config === undefined || this.#dhcp !== undefined) return
     const { net, store, name } = this.#options
     const { clock, log } = net
-    const inUse = (address: number) => this.#population.hosts.byAddress(addressOctets(address)) !== undefined
-    this.#dhcp = new DhcpServer({ config, clock, wall: Date.now, store, log, name, inUse })
+    const inUse = (address: number) => this.#population.hosts.byAddress(ipv4Bytes(address)) !== undefined
+    const neighbours = arpNeighbours(() => this.#population)
+    this.#dhcp = new DhcpServer({ config, clock, wall: Date.now, store, log, name, inUse, neighbours })
   }
 
-  /** Begins to do what the configuration says, with the hosts that are there. */
+  /** Starts the services of the configuration for the current hosts. */
   #serve(config: LanConfig): void {
     const { hosts, gateway, dhcp } = this.#population
     const { net, start } = this.#options
     if (this.#dhcp !== undefined && dhcp !== undefined) {
       this.#dhcp.reload(dhcp)
-      this.#answerDhcp = serveDhcp(hosts, this.#dhcp, this.#dhcpBudget)
+      this.#receiveDhcp = serveDhcp(hosts, this.#dhcp, this.#dhcpBudget)
     }
     this.#dns = config.dns
     this.#resolver = undefined
@@ -213,7 +209,7 @@ export class Backbone implements AsyncDisposable {
     const advert = { ...ra.advert, mac: this.#population.gateway.mac }
     this.#prefixes = advert.prefixes
     if (this.#ra !== undefined) {
-      this.#ra.reload(advert, ra)
+      this.#ra.reload(advert, ra.maxInterval)
       return
     }
     const { maxInterval } = ra
@@ -227,7 +223,7 @@ export class Backbone implements AsyncDisposable {
     this.#ra = undefined
   }
 
-  /** To nobody, as long as no port has a carrier: that is not worth a line. */
+  /** Logs an advertisement only if a port has a carrier; the hosts are a station as well. */
   #sendAdvert(data: Uint8Array, address: Uint8Array): void {
     const { net, name, segment } = this.#options
     const { hosts, gateway } = this.#population
@@ -242,10 +238,10 @@ export class Backbone implements AsyncDisposable {
     this.#ra?.solicited()
   }
 
-  /** Whether a client may ask again, by default for DHCPv6 or a router advertisement. */
+  /** Whether a client is within its budget, by default that of DHCPv6 and router solicitations. */
   #serves(mac: Uint8Array, budget = this.#ip6Budget): boolean {
     if (budget.take(mac)) return true
-    this.#population.hosts.counters.refused++
+    this.#population.hosts.countRefused()
     return false
   }
 
@@ -255,10 +251,10 @@ export class Backbone implements AsyncDisposable {
       this.#resolver = createResolver({ ...names, leases: this.#leased })
     }
     const { log } = this.#options.net
-    const told: Told = (question, reply) => {
+    const logReply: OnReply = (question, reply) => {
       for (const line of dnsLines(from, question, reply)) this.#log.debug('DNS', line)
     }
-    return this.#resolver?.answer(query, maxSize, log.level >= LOGLEVEL_DEBUG ? told : undefined)
+    return this.#resolver?.(query, maxSize, log.level >= LOGLEVEL_DEBUG ? logReply : undefined)
   }
 
   #resolveOverTcp(socket: Socket): void {
@@ -268,12 +264,8 @@ export class Backbone implements AsyncDisposable {
 
   #inform(message: Uint8Array): Uint8Array | undefined {
     const { name } = this.#options
-    const line = dhcpv6Line(name, message)
-    if (line !== undefined) this.#log.info(`DHCPINFORMATION-REQUEST(${name})`, line)
-    return this.#dhcpv6 && answerDhcpv6(message, this.#dhcpv6)
+    const logged = dhcpv6Line(name, message)
+    if (logged !== undefined) this.#log.info(logged.kind, logged.line)
+    return this.#dhcpv6 && dhcpv6Reply(message, this.#dhcpv6)
   }
-}
-
-function answerWith(data: Uint8Array | undefined, reply: (data: Uint8Array) => boolean): void {
-  if (data !== undefined) reply(data)
 }

@@ -1,7 +1,10 @@
 /**
- * `lan`: Ethernet ports that look like real ones, with a network behind them: hosts, DHCP, DNS, router advertisements. The ports are
- * drivers/lan.ts, the network is backbone.ts; here is how they are asked for.
+ * The driver `lan`: Ethernet ports that look like those of a card, with a simulated network behind
+ * them: hosts, DHCP, DNS, router advertisements. port/device.ts has the ports, backbone.ts the
+ * network; this file has the parameters.
  */
+import { loadNative, type Native } from '../linux/native.ts'
+import { CAP_SYS_ADMIN } from '../linux/uapi.ts'
 import {
   bool,
   type Driver,
@@ -13,79 +16,67 @@ import {
   type ParamValues,
   text,
   UsageError,
-} from '../core/driver.ts'
-import { EINVAL, isErrno, VnetError } from '../core/errno.ts'
-import type { NetDevice } from '../core/net-device.ts'
-import { lanPortArgs, lanPorts, type PortAddress, portParams } from '../drivers/lan.ts'
-import { isStationAddress } from '../header/ethernet.ts'
-import { loadNative } from '../kernel/native.ts'
-import { CAP_SYS_ADMIN } from '../kernel/uapi.ts'
-import type { LeaseStore } from '../segment/dhcp/lease.ts'
-import { macOf } from '../segment/host-table.ts'
-import { DEFAULT_NETWORK, DEFAULT_NETWORK6 } from '../segment/network.ts'
-import { Segment } from '../segment/segment.ts'
+} from '../netdev/driver.ts'
+import { EINVAL, isErrno, VnetError } from '../netdev/errno.ts'
+import type { NetDevice } from '../netdev/net-device.ts'
+import { formatMac, parseMac } from '../packet/address.ts'
+import { isStationAddress } from '../packet/ethernet.ts'
 import { Backbone, type Start } from './backbone.ts'
-import { loadLanConfig, toLanConfig } from './config.ts'
-import type { LanConfig } from './config-defaults.ts'
-import type { LanHost } from './host.ts'
-import { STATE_DIRECTORY, usualLeases } from './lease-store.ts'
-import { leasesFile } from './leases-file.ts'
-import { openUplink } from './open-uplink.ts'
-import { portAddress } from './port-address.ts'
-import { PrimaryRoute } from './primary-route.ts'
-import type { LanFile } from './schema.ts'
-import type { Uplink } from './uplink.ts'
+import { loadLanConfig, toLanConfig } from './config/config.ts'
+import type { LanConfig } from './config/defaults.ts'
+import type { LanFile } from './config/schema.ts'
+import { DEFAULT_NETWORK, DEFAULT_NETWORK6 } from './machines/network.ts'
+import { lanPortArgs, lanPorts, type PortAddress, portAddress, portParams } from './port/device.ts'
+import { PrimaryRoute } from './port/primary-route.ts'
+import type { LeaseStore } from './services/dhcp/lease.ts'
+import { STATE_DIRECTORY, usualLeases } from './services/lease-store.ts'
+import { leasesFile } from './services/leases-file.ts'
+import type { LanHost } from './services/tcp-handlers.ts'
+import { Segment } from './switch/segment.ts'
+import { openUplink } from './uplink/open.ts'
+import type { Uplink } from './uplink/uplink.ts'
 
-/** As in a configuration file, but for the hosts, which may have code of their own. */
+/** The contents of a configuration file, except that hosts may have handlers. */
 export interface LanOptions extends Omit<LanFile, 'hosts' | '$schema'> {
   readonly hosts?: readonly LanHost[] | undefined
-  /** For hosts that speak first. */
+  /** Called when the network is set up, for hosts that send on their own. */
   readonly start?: Start | undefined
 }
 
 const params = {
   ...portParams,
-  hosts: int({ default: 0, max: 1_000_000, description: 'simulated hosts besides the gateway: host1, host2 ...' }),
+  hosts: int({ default: 0, max: 1_000_000, description: 'number of hosts besides the gateway: host1, host2 ...' }),
   network: text({ default: undefined, description: `IPv4 network of the segment (default ${DEFAULT_NETWORK})` }),
   network6: text({ default: undefined, description: `IPv6 network (default ${DEFAULT_NETWORK6}), or none` }),
   oui: text<Uint8Array | undefined>({
     default: undefined,
-    description: 'first three octets of hardware addresses, as 02:00:5e',
+    description: 'first three bytes of MAC addresses, such as 02:00:5e',
     parse(value) {
-      const octets = /^[0-9a-f]{2}(:[0-9a-f]{2}){2}$/i.test(value) ? macOf(`${value}:00:00:01`) : undefined
-      if (octets !== undefined && isStationAddress(octets, 0)) return octets.subarray(0, 3)
-      throw new UsageError(`'${value}' is not three octets as 02:00:5e, the first one even`)
+      const bytes = parseMac(`${value}:00:00:01`)
+      if (bytes !== undefined && isStationAddress(bytes, 0)) return bytes.subarray(0, 3)
+      throw new UsageError(`'${value}' is not three bytes such as 02:00:5e, the first one even`)
     },
-    format: octets =>
-      Buffer.from(octets ?? [])
-        .toString('hex')
-        .replace(/..(?=.)/g, '$&:'),
+    format: bytes => (bytes === undefined ? '' : formatMac(bytes)),
   }),
-  defaultRoute: bool({
-    default: false,
-    description: 'a default route by the gateway, before all others (IPv6 has one by router advertisements)',
-  }),
+  defaultRoute: bool({ default: false, description: 'add a preferred IPv4 default route through the gateway' }),
   uplink: text({
     default: undefined,
-    description:
-      '[NETNS/]IF: joins that interface to the segment; where NETNS has none of the name, one more port is made there',
+    description: '[NETNS/]IF: join this interface to the segment, or create it as a port in NETNS',
   }),
-  serve: bool({
-    default: false,
-    description: 'DHCP, router advertisements, echo and the like also by an uplink that has an address of its own',
-  }),
-  config: text({ default: undefined, description: 'what is on the segment, in YAML or JSON; SIGHUP reads it again' }),
+  serve: bool({ default: false, description: 'turn on DHCP and all services even if the uplink has an address' }),
+  config: text({ default: undefined, description: 'configuration file, YAML or JSON; SIGHUP reads it again' }),
   leases: text({
     default: undefined,
-    description: `file of the DHCP leases (default ${STATE_DIRECTORY}/IF.leases; in other network namespaces none)`,
+    description: `file for DHCP leases (default ${STATE_DIRECTORY}/IF.leases; none in other network namespaces)`,
   }),
 }
 
 type LanParams = typeof params
 
 /**
- * A driver whose network is as `options` say, and its parameters: `export const driver = lan({ hosts: [host({ ... })] })`. One at a time
- * runs. What is wrong with the options is a UsageError of its `init`.
+ * Creates a driver whose network is described by `options` and its parameters:
+ * `export const driver = lan({ hosts: [host({ ... })] })`. It can run once at a time. Its `init`
+ * throws a UsageError if the options are invalid.
  */
 export function lan(options: LanOptions = {}): Driver<LanParams> {
   const { hosts = [], start, ...file } = options
@@ -106,22 +97,22 @@ export function lan(options: LanOptions = {}): Driver<LanParams> {
       const { config, leases } = values
       const native = loadNative()
       const segment = new Segment({ clock: net.clock })
-      const joined = joinedBy(values.uplink, context, text => openUplink(native, net, text))
-      uplink = joined.uplink
+      const planned = planPorts(native, values.uplink, context)
+      uplink = planned.uplink
       try {
-        const ports = lanPorts(values, { ...context, args: joined.ports }, segment, portAddresses(values.oui))
+        const ports = lanPorts(values, { ...context, args: planned.ports }, segment, portAddresses(values.oui))
         const setup = setupOf(values)
         const [{ dev, netns = context.netns }] = ports
-        const name = net.host.allocName(dev.name, netns)
+        const name = net.platform.allocName(dev.name, netns)
         const store = leases === undefined ? usualLeases(name, netns, net.log) : leasesFile(leases)
         if (setup.config.dhcp !== undefined) checkLeases(store)
-        const made = told(config, () => new Backbone({ net, native, segment, store, name, start }, setup))
-        backbone = made
-        const gateway = () => made.population.gateway.ip[0]!
+        const created = asConfigError(config, () => new Backbone({ net, native, segment, store, name, start }, setup))
+        backbone = created
+        const gateway = () => created.population.gateway.ip[0]!
         const route = values.defaultRoute ? new PrimaryRoute(net, primary(ports), gateway()) : undefined
         const again = () => {
           const setup = setupOf(values)
-          told(config, () => made.reload(setup))
+          asConfigError(config, () => created.reload(setup))
           if (route !== undefined) route.gateway = gateway()
         }
         reload = config === undefined ? undefined : again
@@ -136,8 +127,7 @@ export function lan(options: LanOptions = {}): Driver<LanParams> {
     get reload() {
       return reload
     },
-    // A configuration that is read again may have TCP ports that are not open yet, in the namespace
-    // of the hosts' sockets.
+    // After a reload, TCP ports are opened in the network namespace of the hosts' sockets.
     async capabilities() {
       await backbone?.opened
       return reload === undefined ? [] : [CAP_SYS_ADMIN]
@@ -152,7 +142,7 @@ export function lan(options: LanOptions = {}): Driver<LanParams> {
 
 export const driver = lan()
 
-/** Each port has the address of its name; of namesakes, in several namespaces, the first alone. */
+/** A port's MAC address is made from its name, and its namespace if another port has that name. */
 function portAddresses(oui: Uint8Array | undefined): PortAddress {
   const given = new Set<string>()
   return (name, netns) => {
@@ -162,7 +152,7 @@ function portAddresses(oui: Uint8Array | undefined): PortAddress {
   }
 }
 
-/** What there is to be, by the options, the file that a parameter names, or the parameters. */
+/** Reads the file of --config; without it, takes the options and parameters. */
 function configOf(
   file: LanFile,
   { config, network, network6, uplink }: ParamValues<LanParams>,
@@ -174,41 +164,37 @@ function configOf(
     return toLanConfig({ ...file, ...asked } as LanFile, defaults)
   }
   if ((network ?? network6) !== undefined)
-    throw new UsageError('--config says what the network is: leave --network and --network6 away')
+    throw new UsageError('--config describes the network: remove --network and --network6')
   const [key] = Object.keys(file)
   if (key !== undefined)
-    throw new UsageError(`the driver file has ${key}, which --config is to say: leave one of the two away`)
+    throw new UsageError(`the driver file sets ${key}, which --config describes: remove one of the two`)
   return loadLanConfig(config, defaults)
 }
 
 function quietLine(addresses: readonly string[]): string {
   const off = 'DHCP, router advertisements and services of hosts are off'
-  return `the uplink has an address, ${addresses.join(' ')}: ${off} unless --config has them, or --serve is given`
+  return `the uplink has an address, ${addresses.join(' ')}: ${off} unless --config or --serve enables them`
 }
 
-/** The uplink, opened if it is there, and all ports that are to be made. */
-function joinedBy(
-  text: string | undefined,
-  context: DriverContext,
-  open: (text: string) => Uplink | undefined,
-): { uplink: Uplink | undefined; ports: readonly string[] } {
+/** Opens the uplink if its interface exists, and lists the ports to create. */
+function planPorts(native: Native, text: string | undefined, context: DriverContext) {
   const ports = lanPortArgs(context)
   if (text === undefined) return { uplink: undefined, ports }
   const asked = interfaceArg(text)
   if (ports.map(interfaceArg).some(({ name, netns }) => name === asked.name && netns === asked.netns)) {
-    throw new UsageError(`--uplink ${text} is the segment's own port: name another interface`)
+    throw new UsageError(`--uplink ${text} is a port of the segment itself: name another interface`)
   }
-  const uplink = open(text)
+  const uplink = openUplink(native, context.net, text)
   return { uplink, ports: uplink === undefined ? [...ports, text] : ports }
 }
 
-/** The first port of each namespace. */
+/** Returns the first port in each namespace. */
 function primary(ports: ReturnType<typeof lanPorts>): NetDevice[] {
   const first = ports.filter(({ netns }, i) => ports.findIndex(port => port.netns === netns) === i)
   return first.map(({ dev }) => dev as NetDevice)
 }
 
-/** VnetError when leases cannot be read, FileError when they are none. */
+/** Throws a VnetError if the leases cannot be read, a FileError if they are malformed. */
 function checkLeases(store: LeaseStore): void {
   try {
     store.load()
@@ -217,8 +203,8 @@ function checkLeases(store: LeaseStore): void {
   }
 }
 
-/** What of a setup cannot be is the user's to mend: in the file, if there is one. */
-function told<T>(file: string | undefined, fn: () => T): T {
+/** Runs `fn`, and rethrows a VnetError as a FileError that names `file`, or as a UsageError. */
+function asConfigError<T>(file: string | undefined, fn: () => T): T {
   try {
     return fn()
   } catch (error) {

@@ -1,5 +1,8 @@
-/** 'vnet/lan': a network of one's own behind Ethernet ports, for a driver file: `export const driver = lan({ hosts: [host({ ... })] })`. */
-export type { Icmpv6Datagram, UdpDatagram } from '../segment/datagram.ts'
+/** 'vnet/lan': for a driver file whose hosts have handlers of their own (docs/lan-device.md). */
+import '../netdev/dispose.ts'
+
+export type { Lan, Start } from './backbone.ts'
+export { type LanOptions, lan } from './driver.ts'
 export type {
   Icmpv6Handler,
   Icmpv6Message,
@@ -7,7 +10,6 @@ export type {
   SmallService,
   UdpHandler,
   UdpMessage,
-} from '../segment/host.ts'
-export type { Lan, Start } from './backbone.ts'
-export { type LanOptions, lan } from './driver.ts'
-export { host, type LanHandlers, type LanHost, type TcpHandler } from './host.ts'
+} from './machines/host.ts'
+export type { Icmpv6Datagram, UdpDatagram } from './machines/send.ts'
+export { host, type LanHandlers, type LanHost, type TcpHandler } from './services/tcp-handlers.ts'

@@ -1,43 +1,56 @@
-/** What the gateway does for its clients, as lines of a log: those that readers of dnsmasq's know. DHCP's are the server's own. */
-import { D6O_CLIENTID, DHCPV6_INFORMATION_REQUEST, parse } from '../header/dhcpv6.ts'
-import { type DnsQuestion, formatName, T_A, T_AAAA, T_PTR } from '../header/dns.ts'
-import type { DnsRecord, DnsReply } from '../header/dns-reply.ts'
-import { formatAddress } from '../header/ip-address.ts'
-import type { AdvertisedPrefix } from '../header/router-advert.ts'
+/** Log lines about requests to the gateway, in the form of dnsmasq. The DHCP server has its own. */
 
-/** Octets of a DUID, its type included (RFC 8415 sec. 11.1). */
+import { formatAddress, formatHex } from '../packet/address.ts'
+import { D6O_CLIENTID, DHCPV6_INFORMATION_REQUEST, parse } from '../packet/dhcpv6.ts'
+import { type DnsQuestion, formatName, T_A, T_AAAA, T_PTR } from '../packet/dns.ts'
+import type { DnsRecord, DnsReply } from '../packet/dns-reply.ts'
+import type { AdvertisedPrefix } from '../packet/router-advert.ts'
+
+/** Bytes of a DUID with its type (RFC 8415 sec. 11.1). */
 const DUID_MAX = 130
 
-/** Others are told by their numbers. */
+/** Other types are logged as numbers. */
 const TYPES: Readonly<Record<number, string>> = {
   ...{ 1: 'A', 2: 'NS', 5: 'CNAME', 6: 'SOA', 12: 'PTR', 15: 'MX', 16: 'TXT', 28: 'AAAA', 33: 'SRV', 65: 'HTTPS' },
   255: 'ANY',
 }
 const RCODES: Readonly<Record<number, string>> = { 0: 'NODATA', 1: 'FORMERR', 3: 'NXDOMAIN', 5: 'REFUSED' }
 
-/** `query[A] web.lan from 198.18.0.100`, `reply web.lan is 198.18.0.2` */
+/** Returns `query[A] web.lan from 198.18.0.100` and `reply web.lan is 198.18.0.2`. */
 export function dnsLines(from: string, { name, type }: DnsQuestion, { rcode, answers = [] }: DnsReply): string[] {
   const asked = formatName(name)
   const replies = answers.length === 0 ? [RCODES[rcode] ?? `RCODE ${rcode}`] : answers.map(dataOf)
   return [`query[${typeName(type)}] ${asked} from ${from}`, ...replies.map(reply => `reply ${asked} is ${reply}`)]
 }
 
-/** `RTR-ADVERT(eth9) 2001:db8:0:1::` */
+/** Returns `RTR-ADVERT(eth9) 2001:db8:0:1::`. */
 export function advertLine(name: string, prefixes: readonly AdvertisedPrefix[]): string {
   return [`RTR-ADVERT(${name})`, ...prefixes.map(({ prefix }) => formatAddress(prefix))].join(' ')
 }
 
-/** `RTR-SOLICIT(eth9) 02:00:00:00:00:09` */
+/** Returns `RTR-SOLICIT(eth9) 02:00:00:00:00:09`. */
 export function solicitLine(name: string, mac: Uint8Array): string {
-  return `RTR-SOLICIT(${name}) ${hex(mac)}`
+  return `RTR-SOLICIT(${name}) ${formatHex(mac)}`
 }
 
-/** `DHCPINFORMATION-REQUEST(eth9) 00:03:00:01:02:00:00:00:00:09`, by the client's DUID; undefined for other messages. */
-export function dhcpv6Line(name: string, message: Uint8Array): string | undefined {
-  const { type, options } = parse(message) ?? {}
-  if (type !== DHCPV6_INFORMATION_REQUEST) return undefined
-  const client = options?.get(D6O_CLIENTID)?.subarray(0, DUID_MAX) ?? []
-  return `DHCPINFORMATION-REQUEST(${name}) ${hex(client)}`.trimEnd()
+/** Messages to which only a stateful server replies (RFC 8415 sec. 7.3). */
+const STATEFUL: Readonly<Record<number, string>> = {
+  ...{ 1: 'SOLICIT', 3: 'REQUEST', 4: 'CONFIRM', 5: 'RENEW', 6: 'REBIND', 8: 'RELEASE', 9: 'DECLINE' },
+}
+
+/**
+ * Returns the line `DHCPINFORMATION-REQUEST(eth9) 00:03:00:01:02:00:00:00:00:09`, with the client's
+ * DUID, and as `kind` its first word. Returns undefined for messages that are not a client's.
+ */
+export function dhcpv6Line(name: string, message: Uint8Array): { kind: string; line: string } | undefined {
+  const { type = 0, options } = parse(message) ?? {}
+  const unanswered = STATEFUL[type]
+  const isRequest = type === DHCPV6_INFORMATION_REQUEST
+  if (!isRequest && unanswered === undefined) return undefined
+  const kind = `DHCP${unanswered ?? 'INFORMATION-REQUEST'}(${name})`
+  const client = formatHex(options?.get(D6O_CLIENTID)?.subarray(0, DUID_MAX) ?? [])
+  const why = isRequest ? '' : 'not answered: only stateless DHCPv6 is served'
+  return { kind, line: [kind, client, why].filter(word => word).join(' ') }
 }
 
 function dataOf({ type, data: [first] }: DnsRecord): string {
@@ -47,6 +60,3 @@ function dataOf({ type, data: [first] }: DnsRecord): string {
 }
 
 const typeName = (type: number): string => TYPES[type] ?? `type=${type}`
-
-const hex = (octets: Iterable<number>): string =>
-  Array.from(octets, octet => octet.toString(16).padStart(2, '0')).join(':')

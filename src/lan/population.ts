@@ -1,24 +1,22 @@
-/** Who is on a segment, as it is configured: the gateway, hosts by name, hosts by number, and what each does. */
-import { EINVAL, VnetError } from '../core/errno.ts'
-import { type DhcpConfig, dhcpConfig } from '../segment/dhcp/config.ts'
-import type { HostRange, SegmentHost } from '../segment/host.ts'
-import type { HostsEnvironment } from '../segment/hosts.ts'
-import { createNetwork, type Network } from '../segment/network.ts'
-import type { Segment } from '../segment/segment.ts'
-import type { LanConfig } from './config-defaults.ts'
-import type { ResolverConfig } from './dns.ts'
-import type { Named } from './dns-names.ts'
-import { hostOf, type LanHandlers, type LanHost } from './host.ts'
-import { handlerOf, SMALL_SERVICES } from './small-services.ts'
+/** Population: the gateway and the hosts of a configuration, and their handlers. */
+import { EINVAL, VnetError } from '../netdev/errno.ts'
+import type { LanConfig } from './config/defaults.ts'
+import type { HostRange, SegmentHost } from './machines/host.ts'
+import { createNetwork, type Network } from './machines/network.ts'
+import type { HostsEnvironment } from './machines/state.ts'
+import { type DhcpConfig, dhcpConfig } from './services/dhcp/config.ts'
+import type { Named, ResolverConfig } from './services/dns-names.ts'
+import { handlerOf, type LanHandlers, type LanHost, SMALL_SERVICES } from './services/tcp-handlers.ts'
+import type { Segment } from './switch/segment.ts'
 
-/** What is to be there. */
+/** The configuration of a segment, with the hosts that a file cannot describe. */
 export interface LanSetup {
   readonly config: LanConfig
-  /** Besides those of the configuration. */
+  /** Hosts of a driver file. */
   readonly hosts: readonly LanHost[]
-  /** So many more, all alike: host1, host2 ... */
+  /** The number of further hosts: host1, host2 ... */
   readonly count: number
-  /** The first three octets of hardware addresses that nobody gave. */
+  /** The first three bytes of MAC addresses that are not configured. */
   readonly oui?: Uint8Array | undefined
 }
 
@@ -27,8 +25,9 @@ export interface Population extends Network {
 }
 
 /**
- * Puts all of a setup on a segment, a new one unless given; the gateway has the handlers given. VnetError on what cannot be: EEXIST on
- * an address or a name of two, EINVAL on what is none.
+ * Adds the hosts of a setup to `segment`, by default a new one; `gateway` are the handlers of the
+ * gateway. Throws a VnetError: EEXIST if two hosts have the same address or name, EINVAL if a host
+ * is invalid.
  */
 export function populate(
   env: HostsEnvironment,
@@ -38,7 +37,7 @@ export function populate(
 ): Population {
   const { network, network6 = null } = config
   const { services } = config
-  const all = [...config.hosts.map(hostOf), ...hosts.map(host => ({ services, ...host }))]
+  const all = [...config.hosts, ...hosts.map(host => ({ services, ...host }))]
   for (const host of all) checkTcp(host)
   const dhcp = config.dhcp && dhcpConfig(config.dhcp)
   const options = {
@@ -46,14 +45,12 @@ export function populate(
     hosts: all.filter(host => host.count === undefined),
     ranges: all.flatMap(rangeOf),
     gateway: { ...config.gateway, services, on: gateway },
-    reserved: (address: number) =>
-      dhcp?.subnets.some(({ ranges }) => ranges.some(({ first, last }) => address >= first && address <= last)) ??
-      false,
+    reserved: (address: number) => dhcp?.ranges.some(({ first, last }) => address >= first && address <= last) ?? false,
   }
   return { ...createNetwork(env, options, segment), dhcp }
 }
 
-/** All that DNS knows but leases: the names of the configuration, and of the hosts that are none of it. */
+/** The names for DNS, without leases. A name of the configuration hides that of another host. */
 export function resolverConfig(
   { hosts, gateway }: Population,
   { domain, names }: NonNullable<LanConfig['dns']>,
@@ -69,7 +66,7 @@ export function resolverConfig(
   return { domain, gateway: named(gateway), hosts: all() }
 }
 
-/** With all addresses but the link-local one, which is nobody's to look up. */
+/** Without the link-local address, which comes last. */
 function named({ name = '', ip, ip6 }: SegmentHost): Named {
   return { name, addresses: [...ip, ...ip6.slice(0, -1)] }
 }
@@ -77,7 +74,7 @@ function named({ name = '', ip, ip6 }: SegmentHost): Named {
 function checkTcp({ on }: LanHost): void {
   for (const [port, does] of Object.entries(on?.tcp ?? {})) {
     if (handlerOf(does) !== undefined) continue
-    const advice = `it is a function, or one of ${Object.keys(SMALL_SERVICES).join(', ')}`
+    const advice = `expected a function or one of ${Object.keys(SMALL_SERVICES).join(', ')}`
     throw new VnetError(EINVAL, `host: tcp ${port}`, advice)
   }
 }
@@ -89,5 +86,5 @@ function rangeOf({ count, ip, ip6, ...host }: LanHost): HostRange[] {
 function one(text: string | readonly string[] | undefined): string | undefined {
   const [first, more] = typeof text === 'string' ? [text] : (text ?? [])
   if (more === undefined) return first
-  throw new VnetError(EINVAL, `hosts from ${first}`, 'with count a host has one address of each kind')
+  throw new VnetError(EINVAL, `hosts from ${first}`, 'with count, give one address of each family')
 }

@@ -1,43 +1,49 @@
 /**
- * The answer to a request (NLMSG_ERROR; error 0 is the acknowledgement) and the end of a dump (NLMSG_DONE), with the
- * extended acknowledgement that NETLINK_EXT_ACK turns on. include/uapi/linux/netlink.h, struct nlmsgerr, enum nlmsgerr_attrs.
+ * Acknowledgements of requests (NLMSG_ERROR, with error 0 for success) and ends of dumps
+ * (NLMSG_DONE), with the extended acknowledgement that NETLINK_EXT_ACK turns on.
+ * include/uapi/linux/netlink.h, struct nlmsgerr, enum nlmsgerr_attrs.
  */
-import { getS32, getU32 } from './host-order.ts'
-import { align4, type Message, NLM_F_ACK_TLVS, NLM_F_CAPPED, NLMSG_DONE, NLMSG_ERROR, NLMSG_HDRLEN } from './message.ts'
-import { checkRange, NetlinkParseError } from './parse-error.ts'
-import { binary, decodeAttributes, policy, string, u32 } from './policy.ts'
+import type { MessageBuilder } from './builder.ts'
+import { getS32, getU32, putU32 } from './host-order.ts'
+import {
+  align4,
+  checkRange,
+  type Message,
+  NetlinkParseError,
+  NLM_F_ACK_TLVS,
+  NLM_F_CAPPED,
+  NLM_F_MULTI,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  NLMSG_HDRLEN,
+} from './message.ts'
+import { binary, type Decoded, decodeAttributes, encodeAttributes, policy, string, u32 } from './policy.ts'
 
-export const NLMSGERR_ATTR_MSG = 1
-export const NLMSGERR_ATTR_OFFS = 2
-export const NLMSGERR_ATTR_COOKIE = 3
-export const NLMSGERR_ATTR_MISS_TYPE = 5
-export const NLMSGERR_ATTR_MISS_NEST = 6
+const NLMSGERR_ATTR_MSG = 1
+const NLMSGERR_ATTR_OFFS = 2
+const NLMSGERR_ATTR_COOKIE = 3
+const NLMSGERR_ATTR_MISS_TYPE = 5
+const NLMSGERR_ATTR_MISS_NEST = 6
 
 const extendedAck = policy({
-  /** What is wrong, in the kernel's words. */
+  /** The error as text. */
   message: string(NLMSGERR_ATTR_MSG),
-  /** Octets from the request's header to the attribute that is wrong. */
+  /** Bytes from the request's header to the wrong attribute. */
   offset: u32(NLMSGERR_ATTR_OFFS),
   cookie: binary(NLMSGERR_ATTR_COOKIE),
-  /** Type of an attribute that is missing from the request. */
+  /** The type of an attribute that the request lacks. */
   missingType: u32(NLMSGERR_ATTR_MISS_TYPE),
-  /** Octets to the nest where it is missing; absent if that is the message itself. */
+  /** Bytes from the request's header to the nest that lacks it; absent if that is the message. */
   missingNest: u32(NLMSGERR_ATTR_MISS_NEST),
 })
 
-export interface Ack {
-  /** 0 or -errno. */
-  readonly error: number
-  readonly message?: string
-  readonly offset?: number
-  readonly cookie?: Uint8Array
-  readonly missingType?: number
-  readonly missingNest?: number
-}
+/** `error` is 0 or -errno. */
+export type Ack = { readonly error: number } & Decoded<(typeof extendedAck)['fields']>
 
 /**
- * Reads an NLMSG_ERROR or NLMSG_DONE found by `messages` in the same `bytes`. Throws NetlinkParseError when it is neither,
- * too short, or its attributes are not whole. The cookie is a view into `bytes`.
+ * Parses an NLMSG_ERROR or NLMSG_DONE that `messages` found in the same `bytes`. Throws
+ * NetlinkParseError if it is another message, truncated or malformed. The cookie is a view of
+ * `bytes`.
  */
 export function parseAck(bytes: Uint8Array, { type, flags, offset, length }: Message): Ack {
   checkRange(bytes, offset, length)
@@ -46,9 +52,9 @@ export function parseAck(bytes: Uint8Array, { type, flags, offset, length }: Mes
   }
   const fixed = type === NLMSG_ERROR ? 4 + NLMSG_HDRLEN : 4
   if (length < fixed) {
-    // an NLMSG_DONE of user space may come without its error
+    // An NLMSG_DONE from user space may lack its error.
     if (type === NLMSG_DONE && length === 0) return { error: 0 }
-    throw new NetlinkParseError(`acknowledgement has ${length} octets, fewer than ${fixed}`, offset - NLMSG_HDRLEN)
+    throw new NetlinkParseError(`acknowledgement has ${length} bytes, fewer than ${fixed}`, offset - NLMSG_HDRLEN)
   }
   const error = getS32(bytes, offset)
   if ((flags & NLM_F_ACK_TLVS) === 0) return { error }
@@ -57,9 +63,42 @@ export function parseAck(bytes: Uint8Array, { type, flags, offset, length }: Mes
   if (type === NLMSG_ERROR && (flags & NLM_F_CAPPED) === 0) {
     const request = getU32(bytes, offset + 4)
     if (request < NLMSG_HDRLEN || request > length - 4) {
-      throw new NetlinkParseError(`quoted request of ${request} octets does not fit its answer`, offset + 4)
+      throw new NetlinkParseError(`quoted request of ${request} bytes does not fit its answer`, offset + 4)
     }
     head = Math.min(4 + align4(request), length)
   }
   return { error, ...decodeAttributes(extendedAck, bytes, offset + head, length - head) }
+}
+
+/** The fields of an Ack that a server sets. */
+export type Answer = Omit<Ack, 'cookie'>
+
+/**
+ * Writes an NLMSG_ERROR to port `portid` for the request `message` in `bytes`. It quotes only the
+ * header of the request (NLM_F_CAPPED).
+ */
+export function writeAck(
+  builder: MessageBuilder,
+  bytes: Uint8Array,
+  message: Message,
+  portid: number,
+  answer: Answer,
+): void {
+  const octets = new Uint8Array(4 + NLMSG_HDRLEN)
+  putU32(octets, 0, answer.error)
+  octets.set(bytes.subarray(message.offset - NLMSG_HDRLEN, message.offset), 4)
+  builder.message(NLMSG_ERROR, NLM_F_CAPPED | tlvFlag(answer), message.seq, portid).payload(octets)
+  encodeAttributes(builder, extendedAck, answer)
+}
+
+/** Writes the NLMSG_DONE that ends a dump, with error 0 if the dump is complete. */
+export function writeDone(builder: MessageBuilder, seq: number, portid: number, answer: Answer): void {
+  const octets = new Uint8Array(4)
+  putU32(octets, 0, answer.error)
+  builder.message(NLMSG_DONE, NLM_F_MULTI | tlvFlag(answer), seq, portid).payload(octets)
+  encodeAttributes(builder, extendedAck, answer)
+}
+
+function tlvFlag({ message, offset, missingType }: Answer): number {
+  return (message ?? offset ?? missingType) === undefined ? 0 : NLM_F_ACK_TLVS
 }

@@ -1,15 +1,14 @@
 /**
- * MessageBuilder writes messages one after the other into a buffer of its own that grows: header, fixed payload,
- * attributes, all aligned and with their lengths filled in. What the format cannot say is a RangeError, at once, and the
- * builder must then be `reset`.
+ * MessageBuilder writes messages into a growing buffer: header, fixed payload and attributes,
+ * aligned and with their lengths filled in. A value that the format cannot represent throws a
+ * RangeError; the builder must then be `reset`.
  */
-import { NLA_F_NESTED, NLA_HDRLEN } from './attribute.ts'
 import { putU16, putU32, putU64 } from './host-order.ts'
-import { align4, NLMSG_HDRLEN } from './message.ts'
+import { align4, NLA_F_NESTED, NLA_HDRLEN, NLMSG_HDRLEN } from './message.ts'
 import { encodeName } from './name.ts'
 
 export class MessageBuilder {
-  // replaced when it grows: read it only after the room has been reserved
+  // Replaced when it grows: read it only after #reserve.
   #bytes: Uint8Array
   #length = 0
   #message = -1
@@ -18,19 +17,19 @@ export class MessageBuilder {
     this.#bytes = new Uint8Array(capacity)
   }
 
-  /** What has been written, without a copy: valid until the builder is written to again. */
+  /** A view of the messages written so far, valid until the next write. */
   get bytes(): Uint8Array {
     return this.#bytes.subarray(0, this.#length)
   }
 
-  /** Begins anew; the buffer is kept. */
+  /** Removes all messages; keeps the buffer. */
   reset(): this {
     this.#length = 0
     this.#message = -1
     return this
   }
 
-  /** Begins a message; what follows, up to the next one, is its payload. */
+  /** Starts a message. All writes before the next one go to its payload. */
   message(type: number, flags: number, seq: number, portid = 0): this {
     this.#message = this.#reserve(NLMSG_HDRLEN)
     putU16(this.#bytes, this.#message + 4, range(type, 0, 0xffff))
@@ -40,7 +39,7 @@ export class MessageBuilder {
     return this.#close()
   }
 
-  /** Octets of the fixed part that a family puts before its attributes (struct ifinfomsg ...). */
+  /** Writes the fixed part before the attributes (struct ifinfomsg ...). */
   payload(octets: Uint8Array): this {
     const at = this.#reserve(octets.length)
     this.#bytes.set(octets, at)
@@ -78,19 +77,24 @@ export class MessageBuilder {
     return this
   }
 
-  /** An attribute without a payload: its presence is the value. */
+  /** Writes an attribute without payload, whose presence is the value. */
   flag(type: number): this {
     this.#attribute(type, 0)
     return this
   }
 
-  /** UTF-8 with a terminating NUL; a NUL inside is refused, since the reader would stop there. */
+  /**
+   * Writes UTF-8 with a terminating NUL. RangeError if `value` contains a NUL, where readers would
+   * stop.
+   */
   string(type: number, value: string): this {
     if (value.includes('\0')) throw new RangeError('a netlink string cannot hold a NUL')
     return this.binary(type, new TextEncoder().encode(`${value}\0`))
   }
 
-  /** Like `string`, for a name: bytes of it that are not UTF-8 are written as they were read (see name.ts). */
+  /**
+   * Like `string`, for a name: bytes that are not UTF-8 are written as they were read (name.ts).
+   */
   name(type: number, value: string): this {
     if (value.includes('\0')) throw new RangeError('a name cannot hold a NUL')
     return this.binary(type, encodeName(`${value}\0`))
@@ -102,7 +106,7 @@ export class MessageBuilder {
     return this
   }
 
-  /** An attribute that holds those which `write` adds; NLA_F_NESTED is set. */
+  /** Writes an attribute that contains the attributes written by `write`, with NLA_F_NESTED. */
   nested(type: number, write: (builder: this) => void): this {
     const payload = this.#attribute(type, 0)
     write(this)
@@ -112,7 +116,7 @@ export class MessageBuilder {
     return this
   }
 
-  /** Writes an attribute's header and gives the place of its `size` octets of payload, which are zero. */
+  /** Writes an attribute's header and a payload of zeros; returns the position of the payload. */
   #attribute(type: number, size: number): number {
     const total = range(NLA_HDRLEN + size, 0, 0xffff)
     range(type, 0, 0x3fff)
@@ -123,7 +127,7 @@ export class MessageBuilder {
     return at + NLA_HDRLEN
   }
 
-  /** Room for `size` octets, zeroed, at the next place that is aligned; gives that place. */
+  /** Reserves `size` zero bytes at the next aligned position. Returns the position. */
   #reserve(size: number): number {
     const at = align4(this.#length)
     const end = at + size
@@ -138,7 +142,7 @@ export class MessageBuilder {
   }
 
   #close(): this {
-    if (this.#message === -1) throw new RangeError('no message has been begun')
+    if (this.#message === -1) throw new RangeError('no message has been started')
     putU32(this.#bytes, this.#message, this.#length - this.#message)
     return this
   }

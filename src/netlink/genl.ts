@@ -1,15 +1,14 @@
 /**
- * Generic netlink: a message of a family begins with a header of its own (struct genlmsghdr: command, version, two octets that
- * are zero), then come attributes; and the numbers of nlctrl, the family that tells of families.
- * include/uapi/linux/genetlink.h.
+ * Generic netlink: messages of a family begin with a header of their own (struct genlmsghdr:
+ * command, version, two reserved bytes), followed by attributes. Also the constants of nlctrl, the
+ * family that describes the families. include/uapi/linux/genetlink.h.
  */
 import { getU16 } from './host-order.ts'
-import { type Message, NLMSG_HDRLEN } from './message.ts'
-import { checkRange, NetlinkParseError } from './parse-error.ts'
+import { checkRange, type Message, NetlinkParseError, NLMSG_HDRLEN } from './message.ts'
 
 export const GENL_HDRLEN = 4
 
-/** Message type of nlctrl. The types of all other families are asked of it. */
+/** Message type of nlctrl, which assigns the types of all other families. */
 export const GENL_ID_CTRL = 0x10
 export const CTRL_VERSION = 2
 export const CTRL_CMD_NEWFAMILY = 1
@@ -24,7 +23,7 @@ export const CTRL_ATTR_OPS = 6
 export const CTRL_ATTR_MCAST_GROUPS = 7
 export const CTRL_ATTR_POLICY = 8
 export const CTRL_ATTR_OP_POLICY = 9
-/** In a request for policies: of one command alone. */
+/** In a request for policies: only that of one command. */
 export const CTRL_ATTR_OP = 10
 export const CTRL_ATTR_POLICY_DO = 1
 export const CTRL_ATTR_POLICY_DUMP = 2
@@ -32,37 +31,37 @@ export const CTRL_ATTR_MCAST_GRP_NAME = 1
 export const CTRL_ATTR_MCAST_GRP_ID = 2
 export const CTRL_ATTR_OP_ID = 1
 export const CTRL_ATTR_OP_FLAGS = 2
-/** Only for who may change something. */
+/** Needs the right to change something. */
 export const GENL_ADMIN_PERM = 0x01
 export const GENL_CMD_CAP_DO = 0x02
 export const GENL_CMD_CAP_DUMP = 0x04
 export const GENL_CMD_CAP_HASPOL = 0x08
-/** A family's name, its NUL counted, has at most this many octets. */
+/** The longest name of a family, in bytes including the NUL. */
 export const GENL_NAMSIZ = 16
 
 /** A message of a family: its command, and where its attributes are. */
 export interface GenlMessage {
   readonly cmd: number
   readonly version: number
-  /** Where the attributes begin, in the buffer that was parsed. */
+  /** Position of the attributes in the parsed buffer. */
   readonly offset: number
-  /** Octets of attributes. */
+  /** Length of the attributes. */
   readonly length: number
 }
 
-/** A struct genlmsghdr, for MessageBuilder.payload. */
+/** Returns a struct genlmsghdr, for MessageBuilder.payload. */
 export function genlmsghdr(cmd: number, version: number): Uint8Array {
   return Uint8Array.of(cmd, version, 0, 0)
 }
 
 /**
- * Reads the header in the payload of a message found by `messages` in the same `bytes`. Throws NetlinkParseError when it is
- * not whole, or what is reserved in it is not zero.
+ * Parses the header of a message that `messages` found in the same `bytes`. Throws
+ * NetlinkParseError if it is truncated or its reserved bytes are not zero.
  */
 export function parseGenl(bytes: Uint8Array, { offset, length }: Message): GenlMessage {
   checkRange(bytes, offset, length)
   const at = offset - NLMSG_HDRLEN
-  if (length < GENL_HDRLEN) throw new NetlinkParseError(`${length} octets are too few for a generic header`, at)
-  if (getU16(bytes, offset + 2) !== 0) throw new NetlinkParseError('the reserved octets of the header are not zero', at)
+  if (length < GENL_HDRLEN) throw new NetlinkParseError(`${length} bytes are too few for a generic header`, at)
+  if (getU16(bytes, offset + 2) !== 0) throw new NetlinkParseError('the reserved bytes of the header are not zero', at)
   return { cmd: bytes[offset], version: bytes[offset + 1], offset: offset + GENL_HDRLEN, length: length - GENL_HDRLEN }
 }

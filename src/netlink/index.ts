@@ -1,13 +1,8 @@
-/** The netlink codec: messages, attributes, policies, acknowledgements. Pure functions over octets; it opens no socket. */
+/** The netlink codec: messages, attributes, policies, acknowledgements. It opens no sockets. */
 export * from './ack.ts'
-export * from './answer.ts'
-export * from './attribute.ts'
 export * from './builder.ts'
 export * from './genl.ts'
 export * from './host-order.ts'
-export * from './indexed-array.ts'
 export * from './message.ts'
 export * from './name.ts'
-export * from './nla-type.ts'
-export * from './parse-error.ts'
 export * from './policy.ts'

@@ -1,26 +1,26 @@
 /**
- * Netlink messages: a 16-octet header (struct nlmsghdr), a payload, padding to 4 octets; one datagram holds several.
- * Parsing copies nothing: a message is an offset and a length in the caller's octets. RFC 3549 sec. 2.3;
+ * Netlink messages: a 16-byte header (struct nlmsghdr), a payload, padding to 4 bytes. A datagram
+ * may contain several. A payload may end in attributes: length and type (struct nlattr), payload,
+ * padding to 4 bytes; that payload may consist of attributes. RFC 3549 sec. 2.3;
  * include/uapi/linux/netlink.h.
  */
 import { getU16, getU32 } from './host-order.ts'
-import { checkRange, NetlinkParseError } from './parse-error.ts'
 
 export const NLMSG_HDRLEN = 16
 
 export const NLMSG_NOOP = 1
 export const NLMSG_ERROR = 2
 export const NLMSG_DONE = 3
-/** Something that was to be told has been lost, before what follows. */
+/** Messages were lost before this one. */
 export const NLMSG_OVERRUN = 4
-/** The first type that belongs to the protocol; the ones below are netlink's own. */
+/** The first type that a protocol defines; the lower ones are netlink's own. */
 export const NLMSG_MIN_TYPE = 16
 
 export const NLM_F_REQUEST = 0x01
 export const NLM_F_MULTI = 0x02
 export const NLM_F_ACK = 0x04
 export const NLM_F_DUMP_INTR = 0x10
-/** On requests for reading. */
+/** On requests that read. */
 export const NLM_F_DUMP = 0x300
 /** On requests that change something. */
 export const NLM_F_REPLACE = 0x100
@@ -36,29 +36,30 @@ export interface Message {
   readonly flags: number
   readonly seq: number
   readonly portid: number
-  /** Where its payload begins, in the buffer that was parsed. */
+  /** Position of the payload in the parsed buffer. */
   readonly offset: number
-  /** Octets of payload, padding not counted. */
+  /** Length of the payload without padding. */
   readonly length: number
 }
 
-/** `length` rounded up to the alignment of messages and attributes, which is 4 for both. */
+/** Rounds `length` up to 4, the alignment of messages and attributes. */
 export function align4(length: number): number {
   return (length + 3) & ~3
 }
 
 /**
- * The messages in `length` octets at `offset`, in order; the payloads stay where they are. Throws NetlinkParseError at the
- * first one that is not whole (those before it have been given); the last one's padding may be missing.
+ * Yields the messages in `length` bytes at `offset`, in order, without copying. Throws
+ * NetlinkParseError at the first truncated one, after the messages before it. The padding of the
+ * last may be missing.
  */
 export function* messages(bytes: Uint8Array, offset = 0, length = bytes.length - offset): Generator<Message, void> {
   checkRange(bytes, offset, length)
   const end = offset + length
   for (let at = offset; at < end; ) {
-    if (end - at < NLMSG_HDRLEN) throw new NetlinkParseError(`${end - at} octets are too few for a message header`, at)
+    if (end - at < NLMSG_HDRLEN) throw new NetlinkParseError(`${end - at} bytes are too few for a message header`, at)
     const size = getU32(bytes, at)
     if (size < NLMSG_HDRLEN) throw new NetlinkParseError(`message length ${size} is less than its header`, at)
-    if (size > end - at) throw new NetlinkParseError(`message length ${size} exceeds the ${end - at} octets left`, at)
+    if (size > end - at) throw new NetlinkParseError(`message length ${size} exceeds the ${end - at} bytes left`, at)
     yield {
       type: getU16(bytes, at + 4),
       flags: getU16(bytes, at + 6),
@@ -67,7 +68,77 @@ export function* messages(bytes: Uint8Array, offset = 0, length = bytes.length -
       offset: at + NLMSG_HDRLEN,
       length: size - NLMSG_HDRLEN,
     }
-    // not align4(): a length near 2^32 would turn negative; here it is at most the buffer's
+    // Not align4(), which is negative from 2^31 on; here it is at most the size of the buffer.
     at += size + (-size & 3)
   }
+}
+
+export const NLA_HDRLEN = 4
+export const NLA_F_NESTED = 0x8000
+/** Without NLA_F_NESTED and NLA_F_NET_BYTEORDER. */
+const NLA_TYPE_MASK = 0x3fff
+/** The longest payload. */
+export const NLA_PAYLOAD_MAX = 0xffff - NLA_HDRLEN
+
+/** An attribute found in a buffer. */
+export interface Attribute {
+  /** Without the flags NLA_F_*. */
+  readonly type: number
+  /** Position of the payload in the parsed buffer. */
+  readonly offset: number
+  /** Length of the payload without padding. */
+  readonly length: number
+}
+
+/**
+ * Yields the attributes in `length` bytes at `offset`, in order, without copying. Throws
+ * NetlinkParseError at the first truncated one and on bytes left over. The padding of the last may
+ * be missing.
+ */
+export function* attributes(bytes: Uint8Array, offset = 0, length = bytes.length - offset): Generator<Attribute, void> {
+  checkRange(bytes, offset, length)
+  const end = offset + length
+  for (let at = offset; at < end; ) {
+    const left = end - at
+    if (left < NLA_HDRLEN) throw new NetlinkParseError(`${left} bytes are too few for an attribute header`, at)
+    const size = getU16(bytes, at)
+    if (size < NLA_HDRLEN) throw new NetlinkParseError(`attribute length ${size} is less than its header`, at)
+    if (size > left) throw new NetlinkParseError(`attribute length ${size} exceeds the ${left} bytes left`, at)
+    yield { type: getU16(bytes, at + 2) & NLA_TYPE_MASK, offset: at + NLA_HDRLEN, length: size - NLA_HDRLEN }
+    at += size + (-size & 3)
+  }
+}
+
+/** The only error that parsing throws, on any input. Its message is one line: what and where. */
+export class NetlinkParseError extends Error {
+  /** What is wrong, without the position. */
+  readonly reason: string
+  /** Position of the wrong message or attribute in the parsed buffer. */
+  readonly offset: number
+  /** The type of a missing attribute; `offset` is then the position of the set that lacks it. */
+  readonly missing: number | undefined
+  /** The path of policy names to the attribute ('linkinfo.kind'); empty outside of attributes. */
+  readonly attribute: string
+
+  constructor(reason: string, offset: number, attribute = '', missing?: number) {
+    super(`${attribute === '' ? '' : `${attribute}: `}${reason} (at offset ${offset})`)
+    this.name = 'NetlinkParseError'
+    this.reason = reason
+    this.offset = offset
+    this.attribute = attribute
+    this.missing = missing
+  }
+
+  /** The same error with the enclosing attribute added to the path. */
+  within(attribute: string): NetlinkParseError {
+    const path = this.attribute === '' ? attribute : `${attribute}.${this.attribute}`
+    return new NetlinkParseError(this.reason, this.offset, path, this.missing)
+  }
+}
+
+/** Throws unless the range is inside `bytes`. All later reads rely on this check. */
+export function checkRange(bytes: Uint8Array, offset: number, length: number): void {
+  const isRange = Number.isInteger(offset) && Number.isInteger(length) && offset >= 0 && length >= 0
+  if (isRange && offset + length <= bytes.length) return
+  throw new NetlinkParseError(`${length} bytes are not within a buffer of ${bytes.length}`, offset)
 }

@@ -1,7 +1,7 @@
 /**
- * Names as the kernel has them: any bytes but NUL, mostly UTF-8. A name that is UTF-8 is decoded as such. In any other name each
- * byte from 0x80 on becomes a lone surrogate, U+DC80 to U+DCFF, as Python's `surrogateescape` has it. So a name is readable text where
- * it can be, no two names become the same string, and encoding gives back the bytes that were decoded.
+ * Names as in the kernel: any bytes but NUL, mostly UTF-8. A name that is UTF-8 is decoded as such.
+ * In any other name each byte from 0x80 becomes a lone surrogate, U+DC80 to U+DCFF, as in Python's
+ * `surrogateescape`. So different names are different strings, and encoding restores the bytes.
  */
 const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true })
 const ESCAPED = /([\udc80-\udcff])/u
@@ -9,14 +9,14 @@ const ESCAPED = /([\udc80-\udcff])/u
 /** Decodes the bytes of a name. */
 export function decodeName(octets: Uint8Array): string {
   try {
-    // a copy of a few octets: TextDecoder refuses views of a SharedArrayBuffer
+    // A copy of a few bytes: TextDecoder refuses views of a SharedArrayBuffer.
     return UTF8.decode(octets.slice())
   } catch {
     return Array.from(octets, octet => String.fromCharCode(octet < 0x80 ? octet : 0xdc00 | octet)).join('')
   }
 }
 
-/** Returns the bytes that `decodeName` turns into this name: UTF-8, but for the bytes that were escaped. */
+/** Returns the bytes that `decodeName` turns into this name: UTF-8 and the escaped bytes. */
 export function encodeName(name: string): Uint8Array {
   const encoder = new TextEncoder()
   const parts = name.split(ESCAPED).map(part => {

@@ -1,59 +1,92 @@
 /**
- * Policies: which attributes a set may hold and what each is, as the kernel's struct nla_policy; decoding by one gives a
- * plain typed object. Lengths are always checked exactly. Octets are given as views of the parsed buffer, never copies.
+ * Policies: the attributes that a set may contain, and their kinds, as in the kernel's struct
+ * nla_policy. Decoding returns a plain typed object. Lengths are checked exactly. Byte arrays are
+ * views of the parsed buffer.
  */
-import { attributes, NLA_HDRLEN } from './attribute.ts'
+import type { MessageBuilder } from './builder.ts'
 import { getS32, getU16, getU32, getU64 } from './host-order.ts'
+import { attributes, NetlinkParseError, NLA_HDRLEN } from './message.ts'
 import { decodeName } from './name.ts'
-import {
-  NL_ATTR_TYPE_BINARY,
-  NL_ATTR_TYPE_FLAG,
-  NL_ATTR_TYPE_NESTED,
-  NL_ATTR_TYPE_S32,
-  NL_ATTR_TYPE_STRING,
-  NL_ATTR_TYPE_U8,
-  NL_ATTR_TYPE_U16,
-  NL_ATTR_TYPE_U32,
-  NL_ATTR_TYPE_U64,
-  type NlaType,
-} from './nla-type.ts'
-import { NetlinkParseError } from './parse-error.ts'
+
+// include/uapi/linux/netlink.h: enum netlink_attribute_type, netlink_policy_type_attr
+const NL_ATTR_TYPE_FLAG = 1
+const NL_ATTR_TYPE_U8 = 2
+const NL_ATTR_TYPE_U16 = 3
+const NL_ATTR_TYPE_U32 = 4
+const NL_ATTR_TYPE_U64 = 5
+const NL_ATTR_TYPE_S32 = 8
+const NL_ATTR_TYPE_BINARY = 10
+const NL_ATTR_TYPE_STRING = 11
+const NL_ATTR_TYPE_NESTED = 13
+const NL_ATTR_TYPE_NESTED_ARRAY = 14
+
+const NL_POLICY_TYPE_ATTR_TYPE = 1
+const NL_POLICY_TYPE_ATTR_MIN_LENGTH = 6
+const NL_POLICY_TYPE_ATTR_MAX_LENGTH = 7
+
+/** The kind of an attribute, as a policy is described to clients. */
+export interface NlaType {
+  /** NL_ATTR_TYPE_* */
+  readonly type: number
+  /** In bytes, for kinds without a fixed length. */
+  readonly minLength?: number
+  readonly maxLength?: number
+}
+
+export function writeNlaType(builder: MessageBuilder, { type, minLength, maxLength }: NlaType): void {
+  builder.u32(NL_POLICY_TYPE_ATTR_TYPE, type)
+  if (minLength !== undefined) builder.u32(NL_POLICY_TYPE_ATTR_MIN_LENGTH, minLength)
+  if (maxLength !== undefined) builder.u32(NL_POLICY_TYPE_ATTR_MAX_LENGTH, maxLength)
+}
 
 const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
-/** One attribute of a policy: its number and how its payload becomes a T. */
-export interface Field<T, Required extends boolean = boolean> {
+/**
+ * An attribute of a policy. Its payload is decoded to a T and encoded from an In. `Present`: a
+ * decoded set always has it.
+ */
+export interface Field<T, Present extends boolean = boolean, In = T> {
   readonly type: number
-  readonly required: Required
-  /** Gives the value, or throws NetlinkParseError. `offset` and `length` are the payload's, and inside `bytes`. */
+  /** A set without it is refused, unless `absent` is given. */
+  readonly required: Present
+  /** The value in a set without the attribute. */
+  readonly absent?: T
+  /** Returns the value, or throws NetlinkParseError. The payload is inside `bytes`. */
   readonly decode: (bytes: Uint8Array, offset: number, length: number) => T
-  /** What it is, for those who ask for the policy. */
-  readonly nla?: NlaType
+  readonly encode: (builder: MessageBuilder, type: number, value: In) => unknown
+  /** Its kind, for clients that ask for the policy. */
+  readonly nla?: NlaType | undefined
 }
 
-export type Fields = Readonly<Record<string, Field<unknown>>>
+type AnyField = Field<unknown, boolean, never>
+export type Fields = Readonly<Record<string, AnyField>>
 
-type Value<F> = F extends Field<infer T> ? T : never
-type RequiredKeys<F extends Fields> = { [K in keyof F]: F[K] extends Field<unknown, true> ? K : never }[keyof F]
+type Value<F> = F extends Field<infer T, boolean, never> ? T : never
+type Input<F> = F extends Field<unknown, boolean, infer In> ? In : never
 
-/** What decoding gives: required attributes as they are, the others perhaps absent. */
-export type Decoded<F extends Fields> = { [K in RequiredKeys<F>]: Value<F[K]> } & {
-  [K in Exclude<keyof F, RequiredKeys<F>>]?: Value<F[K]>
+/** A decoded set. Attributes that may be missing are optional. */
+export type Decoded<F extends Fields> = {
+  readonly [K in keyof F as F[K] extends Field<unknown, true, never> ? K : never]: Value<F[K]>
+} & {
+  readonly [K in keyof F as F[K] extends Field<unknown, true, never> ? never : K]?: Value<F[K]>
 }
+
+/** The values of a set to encode; an undefined one is left out. */
+export type Encodable<F extends Fields> = { readonly [K in keyof F]?: Input<F[K]> | undefined }
 
 export interface Policy<F extends Fields> {
   readonly fields: F
-  /** Attributes the policy does not name are an error, not passed over. */
+  /** Unknown attributes are an error; otherwise they are ignored. */
   readonly strict: boolean
-  readonly byType: ReadonlyMap<number, readonly [name: string, field: Field<unknown>]>
+  readonly byType: ReadonlyMap<number, readonly [name: string, field: AnyField]>
 }
 
 /**
- * A policy from named attributes. `strict` is for what a user sends us; replies of the kernel are read without it, since a
- * newer kernel adds attributes. Throws RangeError when two names share a type.
+ * Makes a policy of named attributes. Messages of users are decoded with `strict`; the kernel's are
+ * not, because newer kernels add attributes. RangeError if two names have one type.
  */
 export function policy<F extends Fields>(fields: F, { strict = false }: { strict?: boolean } = {}): Policy<F> {
-  const byType = new Map<number, readonly [string, Field<unknown>]>()
+  const byType = new Map<number, readonly [string, AnyField]>()
   for (const [name, field] of Object.entries(fields)) {
     if (byType.has(field.type)) throw new RangeError(`${name}: attribute type ${field.type} is named twice`)
     byType.set(field.type, [name, field])
@@ -62,8 +95,8 @@ export function policy<F extends Fields>(fields: F, { strict = false }: { strict
 }
 
 /**
- * Decodes the set of attributes in `length` octets at `offset`. Of an attribute sent twice the last one counts, as in the
- * kernel. Throws NetlinkParseError with the attribute's name and place; octets in the result are views into `bytes`.
+ * Decodes the attributes in `length` bytes at `offset`. Of two attributes of one type the last one
+ * counts, as in the kernel. Throws NetlinkParseError with the path and position of the attribute.
  */
 export function decodeAttributes<F extends Fields>(
   { fields, strict, byType }: Policy<F>,
@@ -87,78 +120,144 @@ export function decodeAttributes<F extends Fields>(
     }
   }
   for (const name in fields) {
-    const { required, type } = fields[name]
-    if (required && !(name in decoded)) throw new NetlinkParseError('is missing', offset, name, type)
+    if (name in decoded) continue
+    const { required, absent, type } = fields[name]
+    if (absent !== undefined) decoded[name] = absent
+    else if (required) throw new NetlinkParseError('is missing', offset, name, type)
   }
   return decoded as Decoded<F>
 }
 
-function field<T>(type: number, nla: NlaType, decode: Field<T>['decode']): Field<T, false> {
-  return { type, required: false, decode, nla }
+/** Writes the attributes of a set, in the order of the policy. */
+export function encodeAttributes<F extends Fields>(
+  builder: MessageBuilder,
+  { fields }: Policy<F>,
+  values: Encodable<F>,
+): void {
+  for (const name in fields) {
+    const value = values[name]
+    if (value !== undefined) fields[name].encode(builder, fields[name].type, value as never)
+  }
 }
 
 function fixed<T>(
-  type: number,
   kind: number,
   size: number,
   read: (bytes: Uint8Array, offset: number) => T,
-): Field<T, false> {
-  return field(type, { type: kind }, (bytes, offset, length) => {
-    if (length !== size) throw new NetlinkParseError(`has ${length} octets, not ${size}`, offset - NLA_HDRLEN)
+  encode: Field<T>['encode'],
+): (type: number) => Field<T, false> {
+  const decode: Field<T>['decode'] = (bytes, offset, length) => {
+    if (length !== size) throw new NetlinkParseError(`has ${length} bytes, not ${size}`, offset - NLA_HDRLEN)
     return read(bytes, offset)
-  })
+  }
+  return type => ({ type, required: false, decode, encode, nla: { type: kind } })
 }
 
-export const u8 = (type: number): Field<number, false> =>
-  fixed(type, NL_ATTR_TYPE_U8, 1, (bytes, offset) => bytes[offset])
-export const u16 = (type: number): Field<number, false> => fixed(type, NL_ATTR_TYPE_U16, 2, getU16)
-export const u32 = (type: number): Field<number, false> => fixed(type, NL_ATTR_TYPE_U32, 4, getU32)
-export const s32 = (type: number): Field<number, false> => fixed(type, NL_ATTR_TYPE_S32, 4, getS32)
-export const u64 = (type: number): Field<bigint, false> => fixed(type, NL_ATTR_TYPE_U64, 8, getU64)
-/** Present or not; no payload. Decodes to true. */
-export const flag = (type: number): Field<true, false> => fixed(type, NL_ATTR_TYPE_FLAG, 0, () => true as const)
+export const u8 = fixed(
+  NL_ATTR_TYPE_U8,
+  1,
+  (bytes, offset) => bytes[offset],
+  (b, type, n) => b.u8(type, n),
+)
+export const u16 = fixed(NL_ATTR_TYPE_U16, 2, getU16, (b, type, n) => b.u16(type, n))
+export const u32 = fixed(NL_ATTR_TYPE_U32, 4, getU32, (b, type, n) => b.u32(type, n))
+export const s32 = fixed(NL_ATTR_TYPE_S32, 4, getS32, (b, type, n) => b.s32(type, n))
+export const u64 = fixed(NL_ATTR_TYPE_U64, 8, getU64, (b, type, n) => b.u64(type, n))
+
+const presence = fixed<boolean>(
+  NL_ATTR_TYPE_FLAG,
+  0,
+  () => true,
+  (b, type, is) => is && b.flag(type),
+)
+/** An attribute without payload: true if present, false if not. */
+export const flag = (type: number): Field<boolean, true> => withDefault(presence(type), false)
 
 /**
- * Text of at most `maxLength` octets, the terminating NUL not counted; it ends at the first NUL and may come without one
- * (NLA_STRING, NLA_NUL_STRING). Octets that are not UTF-8 become U+FFFD.
+ * Text of at most `maxLength` bytes. It ends at the first NUL, which is not counted and may be
+ * missing (NLA_STRING, NLA_NUL_STRING). Bytes that are not UTF-8 become U+FFFD.
  */
 export function string(type: number, maxLength = 0xffff): Field<string, false> {
-  // a copy of a few octets: TextDecoder refuses views of a SharedArrayBuffer
-  return text(type, maxLength, octets => UTF8.decode(octets.slice()))
-}
-
-/** A name: text like `string`, of which every byte can be had back, also when it is not UTF-8 (see name.ts). */
-export function name(type: number, maxLength = 0xffff): Field<string, false> {
-  return text(type, maxLength, decodeName)
-}
-
-function text(type: number, maxLength: number, decode: (octets: Uint8Array) => string): Field<string, false> {
-  return field(type, { type: NL_ATTR_TYPE_STRING, maxLength }, (bytes, offset, length) => {
-    const payload = bytes.subarray(offset, offset + length)
-    const nul = payload.indexOf(0)
-    const size = nul === -1 ? length : nul
-    if (size > maxLength) throw new NetlinkParseError(`has ${size} octets, more than ${maxLength}`, offset - NLA_HDRLEN)
-    return decode(payload.subarray(0, size))
-  })
-}
-
-/** Octets, `min` to `max` of them, as a view into the parsed buffer. */
-export function binary(type: number, min = 0, max = 0xffff): Field<Uint8Array, false> {
-  return field(type, { type: NL_ATTR_TYPE_BINARY, minLength: min, maxLength: max }, (bytes, offset, length) => {
-    if (length < min) throw new NetlinkParseError(`has ${length} octets, fewer than ${min}`, offset - NLA_HDRLEN)
-    if (length > max) throw new NetlinkParseError(`has ${length} octets, more than ${max}`, offset - NLA_HDRLEN)
-    return bytes.subarray(offset, offset + length)
-  })
-}
-
-/** Attributes inside an attribute. NLA_F_NESTED is not asked for: much of the kernel leaves it out. */
-export function nested<F extends Fields>(type: number, inner: Policy<F>): Field<Decoded<F>, false> {
-  return field(type, { type: NL_ATTR_TYPE_NESTED }, (bytes, offset, length) =>
-    decodeAttributes(inner, bytes, offset, length),
+  // A copy of a few bytes: TextDecoder refuses views of a SharedArrayBuffer.
+  return text(
+    type,
+    maxLength,
+    octets => UTF8.decode(octets.slice()),
+    (b, type, value) => b.string(type, value),
   )
 }
 
-/** The same attribute, which must not be missing. */
-export function required<T>(field: Field<T>): Field<T, true> {
+/** Like `string`, for a name: bytes that are not UTF-8 can be restored (name.ts). */
+export function name(type: number, maxLength = 0xffff): Field<string, false> {
+  return text(type, maxLength, decodeName, (b, type, value) => b.name(type, value))
+}
+
+function text(
+  type: number,
+  maxLength: number,
+  decodeText: (octets: Uint8Array) => string,
+  encode: Field<string>['encode'],
+): Field<string, false> {
+  const decode: Field<string>['decode'] = (bytes, offset, length) => {
+    const payload = bytes.subarray(offset, offset + length)
+    const nul = payload.indexOf(0)
+    const size = nul === -1 ? length : nul
+    if (size > maxLength) throw new NetlinkParseError(`has ${size} bytes, more than ${maxLength}`, offset - NLA_HDRLEN)
+    return decodeText(payload.subarray(0, size))
+  }
+  return { type, required: false, decode, encode, nla: { type: NL_ATTR_TYPE_STRING, maxLength } }
+}
+
+/** `min` to `max` bytes, as a view of the parsed buffer. */
+export function binary(type: number, min = 0, max = 0xffff): Field<Uint8Array, false> {
+  const decode: Field<Uint8Array>['decode'] = (bytes, offset, length) => {
+    if (length < min) throw new NetlinkParseError(`has ${length} bytes, fewer than ${min}`, offset - NLA_HDRLEN)
+    if (length > max) throw new NetlinkParseError(`has ${length} bytes, more than ${max}`, offset - NLA_HDRLEN)
+    return bytes.subarray(offset, offset + length)
+  }
+  const nla = { type: NL_ATTR_TYPE_BINARY, minLength: min, maxLength: max }
+  return { type, required: false, decode, encode: (b, type, octets) => b.binary(type, octets), nla }
+}
+
+/**
+ * Attributes in an attribute. NLA_F_NESTED is not required, because much of the kernel does not set
+ * it.
+ */
+export function nested<F extends Fields>(type: number, inner: Policy<F>): Field<Decoded<F>, false, Encodable<F>> {
+  return {
+    ...{ type, required: false, nla: { type: NL_ATTR_TYPE_NESTED } },
+    decode: (bytes, offset, length) => decodeAttributes(inner, bytes, offset, length),
+    encode: (b, type, values) => b.nested(type, set => encodeAttributes(set, inner, values)),
+  }
+}
+
+/** The same attribute; a set without it is refused. */
+export function required<T, In>(field: Field<T, boolean, In>): Field<T, true, In> {
   return { ...field, required: true }
+}
+
+/** The same attribute; a set without it decodes to `absent`. */
+export function withDefault<T, In>(field: Field<T, boolean, In>, absent: T): Field<T, true, In> {
+  return { ...field, required: true, absent }
+}
+
+/**
+ * An array of sets (`indexed-array` in YNL; nlctrl's lists of operations and groups): an attribute
+ * of attributes whose types are indices from 1, and which contain a set each. The indices are
+ * ignored when decoding. RangeError if the sets do not fit an attribute (64 KiB).
+ */
+export function indexedArray<F extends Fields>(
+  type: number,
+  inner: Policy<F>,
+): Field<readonly Decoded<F>[], false, Iterable<Encodable<F>>> {
+  return {
+    ...{ type, required: false, nla: { type: NL_ATTR_TYPE_NESTED_ARRAY } },
+    decode: (bytes, offset, length) =>
+      Array.from(attributes(bytes, offset, length), each => decodeAttributes(inner, bytes, each.offset, each.length)),
+    encode: (b, type, sets) =>
+      b.nested(type, array => {
+        let index = 1
+        for (const values of sets) array.nested(index++, set => encodeAttributes(set, inner, values))
+      }),
+  }
 }

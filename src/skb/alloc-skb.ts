@@ -1,15 +1,16 @@
 /**
- * Allocating frames under the kernel's names, out of a pool: a driver's is `dev.net.pool`. The caller owns the frame, which
- * is empty and on no device, and may have more room than was asked for. undefined when the pool has no slot left: the
- * driver counts a drop. Freeing is `skb.free()` (dev_kfree_skb) or, of a frame that did not arrive, `skb.drop(reason)`.
+ * The kernel's functions to allocate a frame, from a pool: a driver uses `dev.net.pool`. The caller
+ * owns the frame. It is empty, has no device, and may have more room than requested. undefined
+ * means that the pool has no slot left; the driver then counts a drop. A frame is freed by
+ * `skb.free()` (dev_kfree_skb), or by `skb.drop(reason)` if it did not arrive.
  */
 import { skbPanic } from './error.ts'
 import { FRAME_MAX, HEADROOM, type SkBuffPool } from './pool.ts'
 import type { SkBuff } from './sk-buff.ts'
 
 /**
- * alloc_skb: a frame with room for `size` octets, and none before it: head = data = tail. `skb.reserve(n)` makes
- * headroom of it. Throws an SkbError on a size that fits no slot.
+ * alloc_skb: a frame with room for `size` bytes and no headroom: head = data = tail.
+ * `skb.reserve(n)` turns room into headroom. Throws an SkbError if the size fits no slot.
  */
 export function allocSkb(pool: SkBuffPool, size: number): SkBuff | undefined {
   if (!(size >= 0 && size <= HEADROOM + FRAME_MAX)) throw sizePanic('alloc_skb', size, HEADROOM + FRAME_MAX, allocSkb)
@@ -19,9 +20,9 @@ export function allocSkb(pool: SkBuffPool, size: number): SkBuff | undefined {
 }
 
 /**
- * dev_alloc_skb: a frame with room for `size` octets behind the usual headroom. That includes NET_IP_ALIGN, so a driver
- * need not reserve the two octets that put the IP header on a multiple of four. Throws an SkbError on a size that fits no
- * slot.
+ * dev_alloc_skb: a frame with room for `size` bytes behind the usual headroom. The headroom
+ * includes NET_IP_ALIGN, so that the IP header is at a multiple of four without a reserve. Throws
+ * an SkbError if the size fits no slot.
  */
 export function devAllocSkb(pool: SkBuffPool, size: number): SkBuff | undefined {
   if (!(size >= 0 && size <= FRAME_MAX)) throw sizePanic('dev_alloc_skb', size, FRAME_MAX, devAllocSkb)
@@ -29,5 +30,5 @@ export function devAllocSkb(pool: SkBuffPool, size: number): SkBuff | undefined 
 }
 
 function sizePanic(verb: string, size: number, most: number, fn: (pool: SkBuffPool, size: number) => unknown) {
-  return skbPanic(`${verb} of ${size} octets`, fn, `0 to ${most} fit a slot`)
+  return skbPanic(`${verb} of ${size} bytes`, fn, `0 to ${most} fit a slot`)
 }

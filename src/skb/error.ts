@@ -1,10 +1,11 @@
 /**
- * SkbError: a driver used frame memory wrongly. Thrown, never answered: it is a defect of the caller, whom the message
- * names with the line that did it. Everything here runs only then; a verb that goes well pays for its compare alone.
+ * Thrown when a driver uses frame memory wrongly, which is a defect of the driver: the message
+ * names the line that did it. All code here runs only in that case; a correct call costs one
+ * comparison.
  */
 export class SkbError extends Error {
   override readonly name = 'SkbError'
-  /** Who called, as the message has it: `by startXmit (/my-driver.js:12:7)`; undefined when that cannot be told. */
+  /** The caller, as in the message: `by startXmit (/my-driver.js:12:7)`; undefined if unknown. */
   readonly caller: string | undefined
 
   constructor(message: string, caller?: string) {
@@ -16,8 +17,8 @@ export class SkbError extends Error {
 type Fn = (...args: never[]) => unknown
 
 /**
- * An SkbError whose message names the caller of `fn`, between `text` and `why`, and whose stack begins there: in the
- * driver, whose defect it is.
+ * An SkbError whose message names the caller of `fn`, between `text` and `why`. Its stack begins at
+ * that caller, in the driver.
  */
 export function skbPanic(text: string, fn: Fn, why?: string): SkbError {
   const caller = callerOf(fn)
@@ -27,21 +28,27 @@ export function skbPanic(text: string, fn: Fn, why?: string): SkbError {
   return error
 }
 
-/** `verb`, the kernel's name of the method `fn`, would take the frame past its end, or was given no number of octets. */
+/**
+ * Reports that the method `fn`, `verb` in the kernel, would move past the end of the slot or frame,
+ * or got an invalid number of bytes.
+ */
 export function overPanic(fn: Fn, verb: string, n: number, room: number): SkbError {
-  return skbPanic(`skb_over_panic: ${verb} of ${n} octets where ${room} are left`, fn)
+  return skbPanic(`skb_over_panic: ${verb} of ${n} bytes where ${room} are left`, fn)
 }
 
-/** The same at the start of the slot. */
+/** Like overPanic, at the start of the slot. */
 export function underPanic(fn: Fn, verb: string, n: number, room: number): SkbError {
-  return skbPanic(`skb_under_panic: ${verb} of ${n} octets where ${room} are left`, fn)
+  return skbPanic(`skb_under_panic: ${verb} of ${n} bytes where ${room} are left`, fn)
 }
 
 export function useAfterFree(fn: Fn, verb: string): SkbError {
   return skbPanic(`${verb} on a freed frame`, fn, 'its slot was already given back to the pool')
 }
 
-/** The function and the place in its source that called `fn`; callers without a place (natives, Node itself) are passed over. */
+/**
+ * The function and source line that called `fn`. Callers without a file (natives, Node) are
+ * skipped.
+ */
 function callerOf(fn: Fn): string | undefined {
   const trace: { stack?: unknown } = {}
   Error.captureStackTrace(trace, fn)
@@ -52,7 +59,10 @@ function callerOf(fn: Fn): string | undefined {
   return undefined
 }
 
-/** `startXmit (/my-driver.js:12:7)` of a stack trace's line, or the place alone; undefined where it is not in a file. */
+/**
+ * Parses a line of a stack trace into `startXmit (/my-driver.js:12:7)`, or the place alone;
+ * undefined if it is not in a file.
+ */
 export function stackFrame(line: string): string | undefined {
   const named = /^\s+at (?:async )?(.+?) \((.+:\d+:\d+)\)$/.exec(line)
   const place = named?.[2] ?? /^\s+at (?:async )?(.+:\d+:\d+)$/.exec(line)?.[1]
@@ -61,13 +71,16 @@ export function stackFrame(line: string): string | undefined {
   return name === undefined ? pathOf(place) : `${name} (${pathOf(place)})`
 }
 
-/** `Object.startXmit [as ndoStartXmit]` is startXmit; what V8 has no name for, the top level of a module too, is undefined. */
+/**
+ * startXmit for `Object.startXmit [as ndoStartXmit]`; undefined for functions without a name and
+ * the top level of a module.
+ */
 function functionName(text: string | undefined): string | undefined {
   const name = text?.replace(/ \[as [^\]]*\]$/, '').replace(/^Object\./, '')
   return name?.endsWith('<anonymous>') ? undefined : name
 }
 
-/** A module's place is a URL. */
+/** Turns the URL of an ES module into a path. */
 function pathOf(place: string): string {
   if (!place.startsWith('file://')) return place
   const path = place.slice('file://'.length).replace(/[?#].*(?=:\d+:\d+$)/, '')

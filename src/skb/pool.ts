@@ -1,33 +1,34 @@
 /**
- * SkBuffPool: all frame memory of a thread. One arena on a SharedArrayBuffer, cut into slots of two sizes, with one SkBuff
- * a slot that is made when the slot is first needed and then used again. The slot freed last is used first, which keeps
- * the working set in the processor's cache.
+ * SkBuffPool: all frame memory of a thread. One arena on a SharedArrayBuffer is divided into slots
+ * of two sizes. Each slot has one SkBuff, which is made when the slot is first needed and then
+ * reused. The slot freed last is used first, which keeps the working set in the processor's cache.
  *
  *     slot:  port room (16) | headroom (130 = 128 + NET_IP_ALIGN) | frame ... end
  *
- * The port room is the port's own: a TAP keeps the vnet header there, straight before the frame, also after a driver has
- * pushed into all of the headroom. NET_IP_ALIGN puts the IP header of an untagged frame on a multiple of four.
+ * The port room belongs to the port: a TAP keeps the vnet header there, directly before the frame,
+ * even if a driver has used all headroom. NET_IP_ALIGN puts the IP header of an untagged frame at a
+ * multiple of four.
  *
- * Memory is reserved, not used: pages that no frame has touched cost nothing.
+ * The arena is only reserved: pages that no frame has touched use no memory.
  */
 import { SKB_DROP_REASON_MAX } from './drop-reason.ts'
 import { SkbError, skbPanic } from './error.ts'
 import { OWNER_FREE, OWNER_HOLDER, SkBuff } from './sk-buff.ts'
 
-/** Octets of a slot that holds a 64 KiB GSO frame, and of one that holds a frame of an MTU of 1500. */
+/** Size of a slot for a 64 KiB GSO frame, and of one for a frame of an MTU of 1500. */
 export const SLOT_LARGE = 68 * 1024
 export const SLOT_SMALL = 2 * 1024
-/** Octets before the headroom that belong to the port. */
+/** Bytes before the headroom that belong to the port. */
 export const PORT_ROOM = 16
-/** Octets a driver may push before a frame that was read. */
+/** Bytes a driver may push before a frame that was read. */
 export const HEADROOM = 130
 const FRAME_AT = PORT_ROOM + HEADROOM
-/** Octets of frame that fit a slot of each size behind the usual headroom. */
+/** The longest frame in a slot of each size, behind the usual headroom. */
 export const FRAME_MAX = SLOT_LARGE - FRAME_AT
 export const FRAME_SMALL = SLOT_SMALL - FRAME_AT
-/** Positions in the arena are 32-bit and signed where ports hand them on. */
+/** Ports handle positions in the arena as signed 32-bit numbers. */
 const ARENA_MAX = 0x7fff_ffff
-/** What `poison` writes over freed octets (POISON_FREE, include/linux/poison.h). */
+/** Written over freed bytes with the option `poison` (include/linux/poison.h). */
 export const POISON_FREE = 0x6b
 
 /** All slots of one size. */
@@ -36,30 +37,30 @@ export interface SlotClass {
   readonly count: number
   /** Position of the first slot in the arena. */
   readonly base: number
-  /** free[0 .. top) are free; made have an SkBuff. */
+  /** free[0 .. top) are the free slots; `made` slots have an SkBuff. */
   readonly free: SkBuff[]
   top: number
   made: number
 }
 
 /**
- * How many large slots a device may have out at once, so that one that is stuck cannot starve the others. `wait` asks to
- * be told, once, when there is room again.
+ * Limits how many large slots a device may use at once, so that a stuck device cannot starve the
+ * others.
  */
 export interface SlotAccount {
   readonly pool: SkBuffPool
   quota: number
   used: number
   waiting: boolean
-  /** Called once after `wait`, when a slot can be had. */
+  /** Called once after `wait`, when a slot is available. */
   onRoom: () => void
 }
 
 export interface SkBuffPoolOptions {
-  /** Slots of each size; all of them together are below 2 GiB. */
+  /** Slots of each size. Together they have less than 2 GiB. */
   large?: number
   small?: number
-  /** Overwrite freed octets, so that a use after free shows. For tests. */
+  /** Overwrites freed bytes, to make uses after free visible in tests. */
   poison?: boolean
 }
 
@@ -67,7 +68,7 @@ export class SkBuffPool {
   readonly bytes: Uint8Array
   readonly large: SlotClass
   readonly small: SlotClass
-  /** Drops of frames that were on no device, by reason. */
+  /** Drops of frames without a device, by reason. */
   readonly drops = new Float64Array(SKB_DROP_REASON_MAX)
   readonly #poison: boolean
   readonly #accounts: SlotAccount[] = []
@@ -76,19 +77,22 @@ export class SkBuffPool {
   constructor({ large = 1024, small = 16384, poison = false }: SkBuffPoolOptions = {}) {
     const largeBytes = large * SLOT_LARGE
     const octets = largeBytes + small * SLOT_SMALL
-    if (octets > ARENA_MAX) throw new SkbError(`a pool of ${octets} octets: at most ${ARENA_MAX}, take fewer slots`)
+    if (octets > ARENA_MAX) throw new SkbError(`a pool of ${octets} bytes: at most ${ARENA_MAX}, take fewer slots`)
     this.bytes = new Uint8Array(new SharedArrayBuffer(octets))
     this.large = { size: SLOT_LARGE, count: large, base: 0, free: [], top: 0, made: 0 }
     this.small = { size: SLOT_SMALL, count: small, base: largeBytes, free: [], top: 0, made: 0 }
     this.#poison = poison
   }
 
-  /** Slots that somebody owns: 0 at the end of a program that hands on or frees every frame. */
+  /** The number of slots in use: 0 at the end of a program that hands on or frees every frame. */
   get out(): number {
     return this.large.made - this.large.top + this.small.made - this.small.top
   }
 
-  /** An empty frame with room for `size` octets behind the usual headroom, owned by the caller; undefined when none is left. */
+  /**
+   * Returns an empty frame with room for `size` bytes behind the usual headroom, owned by the
+   * caller; undefined if no slot is left.
+   */
   alloc(size: number): SkBuff | undefined {
     if (!(size >= 0 && size <= FRAME_MAX)) throw sizePanic(size)
     const skb = size <= FRAME_SMALL ? (this.#take(this.small) ?? this.#take(this.large)) : this.#take(this.large)
@@ -96,7 +100,10 @@ export class SkBuffPool {
     return skb
   }
 
-  /** An empty frame with room for a copy of `skb`, behind as much headroom where its slot allows; for SkBuff.copy. */
+  /**
+   * For SkBuff.copy: an empty frame with room for a copy of `skb`, with the same headroom if the
+   * slot is large enough.
+   */
   allocLike(skb: SkBuff): SkBuff | undefined {
     const headroom = skb.headroom()
     // A frame that reaches into the usual headroom leaves less for alloc to find behind it.
@@ -106,7 +113,7 @@ export class SkBuffPool {
     return like
   }
 
-  /** An account for a device. Accounts share the large slots evenly. */
+  /** Opens an account for a device. Accounts share the large slots evenly. */
   openAccount(onRoom: () => void): SlotAccount {
     const account: SlotAccount = { pool: this, quota: 0, used: 0, waiting: false, onRoom }
     this.#accounts.push(account)
@@ -114,7 +121,7 @@ export class SkBuffPool {
     return account
   }
 
-  /** The account gets no more slots; those it has out come back as they are freed. */
+  /** Closes an account. Slots that are still in use return as they are freed. */
   closeAccount(account: SlotAccount): void {
     const i = this.#accounts.indexOf(account)
     if (i < 0) return
@@ -128,8 +135,9 @@ export class SkBuffPool {
   }
 
   /**
-   * Looks at the next large slots that `take` will give, for a port that reads into them before it takes them: writes the
-   * positions of their frames to `offsets` and answers how many there are, at most `max` and the account's quota.
+   * For a port that reads into slots before it takes them. Writes the frame positions of the next
+   * large slots that `take` will return to `offsets`, and returns their number, limited by `max`
+   * and by the account's quota.
    */
   peek(account: SlotAccount, max: number, offsets: Int32Array): number {
     const { large } = this
@@ -142,7 +150,10 @@ export class SkBuffPool {
     return n
   }
 
-  /** The next slot that `peek` showed, with `len` octets of frame in it, charged to the account and owned by the caller. */
+  /**
+   * Returns the next slot that `peek` showed, as a frame of `len` bytes, charged to the account and
+   * owned by the caller.
+   */
   take(account: SlotAccount, len: number): SkBuff {
     const { large } = this
     const skb = large.free[--large.top]
@@ -153,14 +164,14 @@ export class SkBuffPool {
     return skb
   }
 
-  /** Tells the account's owner once when a slot can be had; for a reader that got none from `peek`. */
+  /** For a reader that got no slot from `peek`: has `onRoom` called once, when one is available. */
   wait(account: SlotAccount): void {
     if (account.waiting) return
     account.waiting = true
     this.#waiting++
   }
 
-  /** Takes a slot back. For SkBuff: everybody else calls `skb.free()` or `skb.drop(reason)`. */
+  /** Takes a slot back. Only SkBuff calls this; others call `skb.free()` or `skb.drop(reason)`. */
   release(skb: SkBuff): void {
     skb.owner = OWNER_FREE
     if (this.#poison) this.bytes.fill(POISON_FREE, skb.head, skb.end)
@@ -175,14 +186,14 @@ export class SkBuffPool {
     if (this.#waiting !== 0) this.#wake()
   }
 
-  /** Moves a frame that fits a small slot out of a large one; for SkBuff.hold. */
+  /** For SkBuff.hold: moves a frame from a large slot to a small one if it fits. */
   shrink(skb: SkBuff): boolean {
     if (skb.slotClass === this.small || skb.len > FRAME_SMALL) return true
     const spare = this.#take(this.small)
     if (spare === undefined) return false
     reset(spare)
     skb.copyTo(spare)
-    // The two trade slots, so that the caller's object stays the frame and the spare carries the large slot home.
+    // The two swap slots: the caller's object stays the frame, and the spare frees the large slot.
     const { slot, head, end, slotClass } = skb
     skb.data = spare.data
     skb.csumStart = spare.csumStart
@@ -204,7 +215,7 @@ export class SkBuffPool {
     return true
   }
 
-  /** Counts a drop of a frame that is on no device. */
+  /** Counts a drop of a frame without a device. */
   countDrop(reason: number): void {
     this.drops[reason] = this.drops[reason] + 1
   }
@@ -214,7 +225,7 @@ export class SkBuffPool {
     return slots.free[--slots.top]
   }
 
-  /** Makes the SkBuff of one more slot and puts it at the bottom of the free ones. */
+  /** Makes the SkBuff of one more slot, and puts it at the bottom of the free list. */
   #make(slots: SlotClass): boolean {
     if (slots.made === slots.count) return false
     const skb = new SkBuff(this, slots)
@@ -247,10 +258,10 @@ export class SkBuffPool {
 }
 
 function sizePanic(size: number): SkbError {
-  return skbPanic(`alloc of ${size} octets`, SkBuffPool.prototype.alloc, `0 to ${FRAME_MAX} fit a slot`)
+  return skbPanic(`alloc of ${size} bytes`, SkBuffPool.prototype.alloc, `0 to ${FRAME_MAX} fit a slot`)
 }
 
-/** A slot's SkBuff as a fresh frame: empty, with the usual headroom. */
+/** Resets a slot's SkBuff to a new frame: empty, with the usual headroom. */
 function reset(skb: SkBuff): void {
   skb.owner = OWNER_HOLDER
   skb.data = skb.slot + FRAME_AT

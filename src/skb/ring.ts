@@ -1,6 +1,6 @@
 /**
- * Ring: a first-in first-out of frames with a fixed capacity, for a driver's queues and a port's submissions. It owns
- * what is in it.
+ * Ring: a first-in, first-out queue of frames with a fixed capacity, for the queues of drivers and
+ * ports. It owns the frames in it.
  */
 import { skbPanic } from './error.ts'
 import { OWNER_FREE, OWNER_RING, type SkBuff } from './sk-buff.ts'
@@ -13,7 +13,10 @@ export class Ring {
   #head = 0
   #length = 0
 
-  /** `capacity` frames, rounded up to a power of two. `owner` is the stamp of those in it, which `shift` leaves on them. */
+  /**
+   * The capacity is rounded up to a power of two. `owner` is the OWNER_* of the frames in the ring;
+   * `shift` leaves it on them.
+   */
   constructor(capacity: number, owner: number = OWNER_RING) {
     this.#owner = owner
     let size = 1
@@ -27,7 +30,10 @@ export class Ring {
     return this.#length
   }
 
-  /** Takes the frame over as the last one. False when the ring is full: the frame is still the caller's. */
+  /**
+   * Takes over the frame as the last one. Returns false if the ring is full; the caller keeps the
+   * frame.
+   */
   push(skb: SkBuff): boolean {
     if (skb.owner === OWNER_FREE) throw skbPanic('skb_queue_tail of a freed frame', this.push)
     if (this.#length === this.capacity) return false
@@ -37,7 +43,7 @@ export class Ring {
     return true
   }
 
-  /** Puts a frame back as the first one, for a frame that `shift` gave and that could not be sent. */
+  /** Like `push`, but as the first one: puts back a frame from `shift` that could not be sent. */
   unshift(skb: SkBuff): boolean {
     if (skb.owner === OWNER_FREE) throw skbPanic('skb_queue_head of a freed frame', this.unshift)
     if (this.#length === this.capacity) return false
@@ -48,7 +54,7 @@ export class Ring {
     return true
   }
 
-  /** Hands the first frame to the caller, who owns it from here. */
+  /** Returns the first frame, which the caller then owns. */
   shift(): SkBuff | undefined {
     if (this.#length === 0) return undefined
     const skb = this.#slots[this.#head]
@@ -57,12 +63,12 @@ export class Ring {
     return skb
   }
 
-  /** Looks at the i-th frame from the front (0 is the first); it stays in the ring. */
+  /** Returns the i-th frame from the front, which stays in the ring. */
   peek(i: number): SkBuff | undefined {
     return i < this.#length ? this.#slots[(this.#head + i) & this.#mask] : undefined
   }
 
-  /** Drops all frames with one reason; answers how many. */
+  /** Drops all frames with one reason, and returns their number. */
   purge(reason: number): number {
     const n = this.#length
     for (let skb = this.shift(); skb !== undefined; skb = this.shift()) skb.drop(reason)

@@ -1,28 +1,32 @@
 /**
- * SkBuff: one Ethernet frame in a slot of the pool's arena, under the names of the kernel's `struct sk_buff`.
+ * SkBuff: one Ethernet frame in a slot of the pool's arena, with the names of the kernel's `struct
+ * sk_buff`.
  *
- * Offsets (`data`, `mac`, `nh`, `h`, `csumStart`) are absolute positions in `bytes`, the whole arena, so `push` and
- * `pull` do not disturb them. Octets on the wire are in network byte order; every field here is a plain number.
+ * `data`, `mac`, `nh`, `h` and `csumStart` are absolute positions in `bytes`, the whole arena, so
+ * that `push` and `pull` do not change the others.
  *
- * Whoever holds an skb either hands it on or frees it, once. A verb on a freed skb throws: that is one integer compare,
- * and it is always on.
+ * The owner of an skb hands it on or frees it, once. Every method throws on a freed skb; the check
+ * is one integer comparison and always on.
  */
 import { SKB_DROP_REASON_NOT_SPECIFIED } from './drop-reason.ts'
 import { overPanic, skbPanic, underPanic, useAfterFree } from './error.ts'
 import type { SkBuffPool, SlotAccount, SlotClass } from './pool.ts'
 
 /**
- * `ipSummed`: the checksum policy of a frame, include/linux/skbuff.h. What was CHECKSUM_HW is two policies today: of a frame
- * to be sent it is CHECKSUM_PARTIAL; of a received one it is CHECKSUM_COMPLETE, a device's sum over the whole frame, which
- * does not exist here, since a virtio header has no place for it: a driver that verified the sum says CHECKSUM_UNNECESSARY.
+ * `ipSummed`: the checksum policy of a frame, include/linux/skbuff.h. The CHECKSUM_HW of old
+ * kernels is now CHECKSUM_PARTIAL for a frame to send, and CHECKSUM_COMPLETE, a device's sum over
+ * the whole frame, for a received one. The latter does not exist here, because a virtio header has
+ * no field for it: a driver that verified the checksum sets CHECKSUM_UNNECESSARY.
  *
- * CHECKSUM_NONE, a fresh frame's: nothing was computed or verified; the sum in the frame counts and the receiving host
- * checks it.
+ * CHECKSUM_NONE is the policy of a new frame: nothing was computed or verified, and the receiving
+ * network stack verifies the checksum in the frame.
  */
 export const CHECKSUM_NONE = 0
-/** The driver vouches for the checksum; nobody verifies it. */
+/** The driver verified the checksum; the network stack does not. */
 export const CHECKSUM_UNNECESSARY = 1
-/** The field at csumStart + csumOffset holds the pseudo-header's sum; the rest is still to be added (virtio 5.1.6.2). */
+/**
+ * The field at csumStart + csumOffset contains the sum of the pseudo-header only (virtio 5.1.6.2).
+ */
 export const CHECKSUM_PARTIAL = 3
 
 /** `gsoType` bits, include/linux/skbuff.h. */
@@ -31,13 +35,13 @@ export const SKB_GSO_TCP_ECN = 1 << 2
 export const SKB_GSO_TCPV6 = 1 << 4
 export const SKB_GSO_UDP_L4 = 1 << 17
 
-/** `pktType`, include/uapi/linux/if_packet.h: whom the frame is for, seen from the receiving device. */
+/** `pktType`, include/uapi/linux/if_packet.h: the destination, seen from the receiving device. */
 export const PACKET_HOST = 0
 export const PACKET_BROADCAST = 1
 export const PACKET_MULTICAST = 2
 export const PACKET_OTHERHOST = 3
 
-/** Who owns an skb; OWNER_XMIT is the driver while its ndoStartXmit has not handed it on. */
+/** The owner of an skb. OWNER_XMIT is a driver whose ndoStartXmit has not handed it on yet. */
 export const OWNER_FREE = 0
 export const OWNER_HOLDER = 1
 export const OWNER_RING = 2
@@ -45,48 +49,54 @@ export const OWNER_RX = 3
 export const OWNER_WIRE = 4
 export const OWNER_XMIT = 5
 
-/** What an skb asks of its device: to count it when it is delivered or dropped. */
+/** The part of a device that an skb calls: counts of deliveries and drops. */
 export interface SkBuffDevice {
   readonly name: string
   countReceived(skb: SkBuff): void
   countDrop(skb: SkBuff, reason: number): void
 }
 
-/** One frame. Made by the pool, a slot each, and used again: never constructed by others. */
+/** One frame. Only the pool makes them, one for each slot, and reuses them. */
 export class SkBuff {
   /** The arena. The frame is bytes[data .. data + len). */
   readonly bytes: Uint8Array
-  /** Position of the frame's first octet in `bytes`. */
+  /** Position of the frame's first byte in `bytes`. */
   data = 0
-  /** Octets of frame. */
+  /** The frame's length. */
   len = 0
-  /** The device it is on: the sender's in ndoStartXmit, the receiver's for netifRx. */
+  /** The sending device in ndoStartXmit, the receiving one for netifRx. */
   dev: SkBuffDevice | undefined = undefined
-  /** ETH_P_*: the EtherType in host order, or what ethTypeTrans makes of a length in its place; 0 when not known. */
+  /** ETH_P_*: the EtherType, or ethTypeTrans's value for a length in its place; 0 if unknown. */
   protocol = 0
   /** One of PACKET_*, set by ethTypeTrans. */
   pktType = PACKET_HOST
-  /** One of CHECKSUM_*. A frame read from a port says what the host did; one that a driver makes says what the driver did. */
+  /** CHECKSUM_*, set by the port for a frame that it read, by the driver for one that it makes. */
   ipSummed = CHECKSUM_NONE
-  /** Where checksumming starts (absolute), and the distance from there to the checksum field. For CHECKSUM_PARTIAL. */
+  /**
+   * For CHECKSUM_PARTIAL: the position where checksumming starts, and the distance from there to
+   * the checksum field.
+   */
   csumStart = 0
   csumOffset = 0
-  /** Payload octets a segment, 0 when the frame is not GSO. */
+  /** Payload bytes per segment, 0 if the frame is not GSO. */
   gsoSize = 0
   gsoType = 0
-  /** The transmit queue the frame came from, and goes back out on. */
+  /** The transmit queue the frame came from; it goes back out on the same. */
   queueMapping = 0
-  /** Positions of the link, network and transport headers, 0 when not known. ethTypeTrans sets the first two. */
+  /**
+   * Positions of the link, network and transport headers, 0 if unknown. ethTypeTrans sets the first
+   * two.
+   */
   mac = 0
   nh = 0
   h = 0
 
-  /** First octet that `push` may reach, and the end of the slot. */
+  /** The first byte that `push` may use, and the end of the slot. */
   head = 0
   end = 0
-  /** One of OWNER_*: who must hand the frame on or free it. */
+  /** OWNER_*: what must hand the frame on or free it. */
   owner = OWNER_FREE
-  /** Where the slot begins and what it counts against. For the pool. */
+  /** For the pool: the start of the slot, its size class and the account it is charged to. */
   slot = 0
   slotClass: SlotClass
   account: SlotAccount | undefined = undefined
@@ -98,34 +108,34 @@ export class SkBuff {
     this.slotClass = slotClass
   }
 
-  /** Position behind the frame's last octet (skb_tail_pointer). */
+  /** The position after the frame's last byte (skb_tail_pointer). */
   get tail(): number {
     return this.data + this.len
   }
 
-  /** The device receiving the frame: `dev` once netifRx has it, undefined before, when `dev` is the one sending it. */
+  /** The receiving device; undefined until netifRx, while `dev` is the sending one. */
   get rxDev(): SkBuffDevice | undefined {
     return this.owner === OWNER_RX ? this.dev : undefined
   }
 
-  /** Grows the frame by `n` octets at its end; answers the position of the first of them (skb_put). */
+  /** Adds `n` bytes at the end and returns the position of the first (skb_put). */
   put(n: number): number {
     if (this.owner === OWNER_FREE) throw useAfterFree(this.put, 'skb_put')
     const tail = this.data + this.len
-    // >>> turns what is negative, broken or not a number into something else.
+    // >>> changes every value that is not a whole number from 0 to 2^32 - 1.
     if (n >>> 0 !== n || tail + n > this.end) throw overPanic(this.put, 'skb_put', n, this.end - tail)
     this.len += n
     return tail
   }
 
-  /** `put` without a look at room or owner: for who knows that `n` octets fit. Else it writes over other frames (__skb_put). */
+  /** Like `put` without checks: if `n` bytes do not fit, it overwrites other frames (__skb_put). */
   __put(n: number): number {
     const tail = this.data + this.len
     this.len += n
     return tail
   }
 
-  /** Grows the frame by `n` octets at its start, into the headroom; answers the new `data` (skb_push). */
+  /** Adds `n` bytes at the start, from the headroom, and returns the new `data` (skb_push). */
   push(n: number): number {
     if (this.owner === OWNER_FREE) throw useAfterFree(this.push, 'skb_push')
     if (n >>> 0 !== n || this.data - n < this.head) throw underPanic(this.push, 'skb_push', n, this.data - this.head)
@@ -134,7 +144,7 @@ export class SkBuff {
     return this.data
   }
 
-  /** `push` without a look at room or owner, as dangerous as `__put` (__skb_push). */
+  /** Like `push` without checks, as dangerous as `__put` (__skb_push). */
   __push(n: number): number {
     this.len += n
     this.data -= n
@@ -142,8 +152,8 @@ export class SkBuff {
   }
 
   /**
-   * Takes `n` octets off the start; answers the new `data` (skb_pull). Throws where the kernel's answers NULL, when there
-   * are fewer.
+   * Removes `n` bytes from the start and returns the new `data` (skb_pull). Throws if there are
+   * fewer, where the kernel's returns NULL.
    */
   pull(n: number): number {
     if (this.owner === OWNER_FREE) throw useAfterFree(this.pull, 'skb_pull')
@@ -153,7 +163,7 @@ export class SkBuff {
     return this.data
   }
 
-  /** Moves the start of an empty frame by `n`, to leave headroom; back when it is negative (skb_reserve). */
+  /** Moves the start of an empty frame by `n`, which may be negative (skb_reserve). */
   reserve(n: number): void {
     if (this.owner === OWNER_FREE) throw useAfterFree(this.reserve, 'skb_reserve')
     if (this.len !== 0) throw notEmpty(n, this.len)
@@ -163,7 +173,7 @@ export class SkBuff {
     this.data = data
   }
 
-  /** Cuts the frame to `len` octets; a longer `len` changes nothing (skb_trim). */
+  /** Truncates the frame to `len` bytes; a shorter frame stays as it is (skb_trim). */
   trim(len: number): void {
     if (this.owner === OWNER_FREE) throw useAfterFree(this.trim, 'skb_trim')
     if (len >= this.len) return
@@ -171,7 +181,7 @@ export class SkBuff {
     this.len = len
   }
 
-  /** Fills the frame with zeros up to `len` octets, as ETH_ZLEN asks; a longer frame stays as it is (skb_put_padto). */
+  /** Pads the frame with zeros to `len` bytes; a longer frame stays as it is (skb_put_padto). */
   padto(len: number): void {
     if (this.owner === OWNER_FREE) throw useAfterFree(this.padto, 'skb_put_padto')
     if (len <= this.len) return
@@ -181,19 +191,19 @@ export class SkBuff {
     this.len = len
   }
 
-  /** Octets that `push` may still take. */
+  /** The number of bytes that `push` can add. */
   headroom(): number {
     return this.data - this.head
   }
 
-  /** Octets that `put` may still take. */
+  /** The number of bytes that `put` can add. */
   tailroom(): number {
     return this.end - this.data - this.len
   }
 
   /**
-   * A copy in a slot of its own, with the same headroom where the slot allows it, owned by the caller (skb_copy).
-   * undefined when the pool has no slot left.
+   * Returns a copy in another slot, owned by the caller, with the same headroom if the slot is
+   * large enough (skb_copy); undefined if the pool has no slot left.
    */
   copy(): SkBuff | undefined {
     if (this.owner === OWNER_FREE) throw useAfterFree(this.copy, 'skb_copy')
@@ -204,8 +214,8 @@ export class SkBuff {
   }
 
   /**
-   * A second frame with the same content, owned by the caller (skb_clone). A slot has one owner, who writes in place, so
-   * octets are never shared: this is `copy`, and what the kernel's forbids, writing to a clone, is allowed.
+   * Like `copy` (skb_clone). Frames never share bytes here, so that, unlike in the kernel, a clone
+   * may be written to.
    */
   clone(): SkBuff | undefined {
     if (this.owner === OWNER_FREE) throw useAfterFree(this.clone, 'skb_clone')
@@ -213,22 +223,24 @@ export class SkBuff {
   }
 
   /**
-   * Moves a frame that will stay a while to the smallest slot that fits, so that the large ones, which reads need, come
-   * free. The skb stays the same object. Answers whether it now is in a slot of its size; without a free small slot it
-   * stays where it is.
+   * Moves a frame that is kept for a while to the smallest slot that fits, because reads need the
+   * large ones. The skb stays the same object. Returns false if no small slot is free; the frame
+   * then stays in its slot.
    */
   hold(): boolean {
     if (this.owner === OWNER_FREE) throw useAfterFree(this.hold, 'skb_hold')
     return this.pool.shrink(this)
   }
 
-  /** Gives the slot back (dev_kfree_skb, consume_skb). The frame was delivered, or its drop is counted by the caller. */
+  /**
+   * Frees a frame that was delivered, or whose drop the caller counts (dev_kfree_skb, consume_skb).
+   */
   free(): void {
     if (this.owner === OWNER_FREE) throw doubleFree()
     this.pool.release(this)
   }
 
-  /** The host has the frame: counts it as received on the frame's device, then frees it (consume_skb). For ports. */
+  /** For ports, once the kernel has the frame: counts and frees it (consume_skb). */
   consume(): void {
     if (this.owner === OWNER_FREE) throw useAfterFree(this.consume, 'skb_consume')
     if (this.dev !== undefined) this.dev.countReceived(this)
@@ -243,7 +255,10 @@ export class SkBuff {
     this.pool.release(this)
   }
 
-  /** Copies octets and fields to `to`, an empty frame with room for them; owner, slot and account stay its own. */
+  /**
+   * Copies bytes and fields to an empty frame with enough room; it keeps its owner, slot and
+   * account.
+   */
   copyTo(to: SkBuff): void {
     const by = to.data - this.data
     to.bytes.copyWithin(to.data, this.data, this.data + this.len)
@@ -264,11 +279,11 @@ export class SkBuff {
 }
 
 function padPanic(len: number, most: number): Error {
-  return skbPanic(`skb_over_panic: skb_put_padto to ${len} octets where ${most} fit`, SkBuff.prototype.padto)
+  return skbPanic(`skb_over_panic: skb_put_padto to ${len} bytes where ${most} fit`, SkBuff.prototype.padto)
 }
 
 function notEmpty(n: number, len: number): Error {
-  const text = `skb_reserve of ${n} octets on a frame of ${len}`
+  const text = `skb_reserve of ${n} bytes on a frame of ${len}`
   return skbPanic(text, SkBuff.prototype.reserve, 'it must be empty')
 }
 

@@ -1,5 +1,5 @@
 /** FakeClock: a Clock that stands still until a test moves it. */
-import type { Alarm, Clock } from '../core/clock.ts'
+import type { Alarm, Clock } from '../netdev/clock.ts'
 
 export class FakeClock implements Clock {
   #now = 0
@@ -10,17 +10,18 @@ export class FakeClock implements Clock {
     return this.#now
   }
 
-  /** Alarms that are to ring. */
+  /** The number of armed alarms. */
   get armed(): number {
     return this.#armed.size
   }
 
   alarm(fn: () => void): Alarm {
-    // A function of its own, so that two alarms of the same `fn` stay apart.
+    // The key of this alarm: two alarms may have the same `fn`.
     const ring = (): void => fn()
     const cancel = (): void => void this.#armed.delete(ring)
-    // Behind those armed before it for the same moment, also when it is moved. What an alarm arms for now rings a
-    // nanosecond later, or one that does so for ever would keep time from moving.
+    // Deletes first, so that a moved alarm rings after those armed earlier for the same moment. An
+    // alarm armed while another rings is at least a nanosecond later: alarms that arm each other
+    // for now would stop time.
     const at = (ns: number): void => {
       cancel()
       this.#armed.set(ring, this.#ringing ? Math.max(ns, this.#now + 1) : ns)

@@ -1,28 +1,30 @@
 /**
- * MemoryPort: a Port whose host is a test. What `transmit` is given, the device reads; what the device gives the host is in
- * `received`. MemoryHost makes such ports and stands in for Linux, so that drivers are tested without root.
+ * MemoryPort: a Port whose kernel is a test. The device reads what `transmit` was given, and what
+ * the device gives the kernel is in `received`. MemoryPlatform makes such ports, so that drivers
+ * are tested without root.
  */
-import { EBADFD, EEXIST, EINVAL, ENETDOWN, ENOBUFS, VnetError } from '../core/errno.ts'
-import { IFF_BROADCAST, IFF_MULTICAST, IFF_NOARP, IFF_UP } from '../core/if.ts'
+
+import { toPrefix } from '../linux/rtnetlink.ts'
+import { EBADFD, ECANCELED, EEXIST, EINVAL, ENETDOWN, ENOBUFS, VnetError } from '../netdev/errno.ts'
+import { IFF_BROADCAST, IFF_MULTICAST, IFF_NOARP, IFF_UP } from '../netdev/if.ts'
 import type {
   DefaultRoute,
-  Host,
   LinkChange,
   LinkKsettings,
   LinkRequest,
   LinkState,
+  Platform,
   Port,
   PortQueue,
   PortSpec,
-} from '../core/port.ts'
-import { LINK_STATS64_LENGTH, RX_BYTES, RX_PACKETS, TX_BYTES, TX_PACKETS } from '../core/stats.ts'
-import { toCidr } from '../kernel/cidr.ts'
+} from '../netdev/port.ts'
+import { LINK_STATS64_LENGTH, RX_BYTES, RX_PACKETS, TX_BYTES, TX_PACKETS } from '../netdev/stats.ts'
 import { SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_HDR_TRUNC } from '../skb/drop-reason.ts'
 import { FRAME_MAX, type SlotAccount } from '../skb/pool.ts'
 import type { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 
-/** What may accompany a frame's octets. Positions count from the frame's first octet. */
+/** What may accompany a frame's bytes. Positions count from the frame's first byte. */
 export interface FrameInfo {
   readonly ipSummed?: number
   readonly csumStart?: number
@@ -38,8 +40,8 @@ export interface Frame extends Required<FrameInfo> {
 
 const MIN_FRAME = 14
 
-export class MemoryHost implements Host {
-  /** Every port that is open, in the order of opening. */
+export class MemoryPlatform implements Platform {
+  /** Every open port, in the order of opening. */
   readonly ports: MemoryPort[] = []
   #ifindex = 1
 
@@ -61,7 +63,7 @@ export class MemoryHost implements Host {
     return this.ports.some(port => port.link.name === name)
   }
 
-  /** The port of an interface; throws when there is none. */
+  /** Returns the port of an interface; throws if there is none. */
   port(name: string): MemoryPort {
     const port = this.ports.find(candidate => candidate.link.name === name)
     if (port === undefined) throw new VnetError(EINVAL, name, 'no such interface')
@@ -74,18 +76,18 @@ export class MemoryPort implements Port {
   readonly announced: boolean = true
   readonly created: boolean = true
   readonly queues: readonly MemoryQueue[]
-  /** What the host received, oldest first. Set `onFrame` to be told instead. */
+  /** What the kernel received, oldest first, unless `onFrame` is set. */
   readonly received: Frame[] = []
-  /** Called with each frame the host takes, in place of `received`; the skb is only lent. */
+  /** Called with each frame that the kernel takes, in place of `received`; the skb is only lent. */
   onFrame: ((skb: SkBuff) => void) | undefined
   carrier: boolean
-  /** Frames the host still takes before it has no room (EAGAIN). */
+  /** Frames that the kernel still takes before it has no room (EAGAIN). */
   room = Number.POSITIVE_INFINITY
-  /** Every address asked for. */
+  /** Every address that was requested. */
   readonly addresses: string[] = []
-  /** The last settings asked for. */
+  /** The last settings that were requested. */
   linkKsettings: LinkKsettings | undefined
-  /** The router of the default route that is there. */
+  /** The router of the default route, if there is one. */
   defaultRoute: Uint8Array | undefined
   #link: LinkState
   #listener: (change: LinkChange) => void = () => {}
@@ -141,7 +143,7 @@ export class MemoryPort implements Port {
     if (request.defaultRoute !== undefined) this.#setDefaultRoute(request.defaultRoute)
   }
 
-  hostStats(): Float64Array | undefined {
+  kernelStats(): Float64Array | undefined {
     return this.#gone || this.#closed ? undefined : this.#stats.slice()
   }
 
@@ -152,17 +154,20 @@ export class MemoryPort implements Port {
     this.#onClose()
   }
 
-  /** The host sends a frame on a queue. It waits there until the device reads it. */
+  /** The kernel sends a frame on a queue. It waits there until the device reads it. */
   transmit(bytes: Uint8Array, queue = 0, info: FrameInfo = {}): void {
     this.queues[queue].add(makeFrame(bytes, queue, info))
   }
 
-  /** Hands the device everything that waits and that it will read, now. */
+  /** Gives the device, now, every waiting frame that it will read. */
   drain(): void {
     for (const queue of this.queues) queue.drain()
   }
 
-  /** As if the user changed the interface: tells the driver. What is so already is no change. */
+  /**
+   * Changes the interface, as a user would, and notifies the driver. A change to the same value is
+   * none.
+   */
   change(change: LinkChange): void {
     if (this.#gone || this.#closed || !this.#differs(change)) return
     const { kind, ...part } = change
@@ -176,10 +181,10 @@ export class MemoryPort implements Port {
     this.#listener(change)
   }
 
-  /** Adds to two of the host's own counters. For its queues. */
-  count(packets: number, n: number, bytes: number, octets: number): void {
+  /** Adds to two of the kernel's own counters. For its queues. */
+  count(packets: number, n: number, bytes: number, length: number): void {
     this.#stats[packets] += n
-    this.#stats[bytes] += octets
+    this.#stats[bytes] += length
   }
 
   #setDefaultRoute({ via, there }: DefaultRoute): void {
@@ -191,14 +196,14 @@ export class MemoryPort implements Port {
     const added = addresses.filter(address => !this.addresses.includes(address))
     if (added.length === 0) return
     this.addresses.push(...added)
-    this.change({ kind: 'addresses', addresses: this.addresses.map(address => toCidr(address).bytes) })
+    this.change({ kind: 'addresses', addresses: this.addresses.map(address => toPrefix(address).bytes) })
   }
 
   #differs(change: LinkChange): boolean {
     const { flags, mtu, address, txQueueLen } = this.#link
     if (change.kind === 'up' || change.kind === 'down') return this.up !== (change.kind === 'up')
     if (change.kind === 'mtu') return change.mtu !== mtu
-    if (change.kind === 'address') return change.address.some((octet, i) => octet !== address[i])
+    if (change.kind === 'address') return change.address.some((byte, i) => byte !== address[i])
     if (change.kind === 'flags') return change.flags !== flags
     return change.kind !== 'txqueuelen' || change.txQueueLen !== txQueueLen
   }
@@ -213,7 +218,7 @@ export class MemoryQueue implements PortQueue {
   #waiting: Frame[] = []
   #paused = true
   #dead = false
-  #told = false
+  #notified = false
   #listener: ((status: number) => boolean | void) | undefined
   #scheduled = false
   /** Frames of `#endless` that are still to be read. */
@@ -226,18 +231,21 @@ export class MemoryQueue implements PortQueue {
     this.#slots = slots
   }
 
-  /** True while the device does not want frames. */
+  /** True while the device does not read. */
   get paused(): boolean {
     return this.#paused
   }
 
   add(frame: Frame): void {
-    if (frame.bytes.length > FRAME_MAX) throw new VnetError(EINVAL, `a frame of ${frame.bytes.length} octets`)
+    if (frame.bytes.length > FRAME_MAX) throw new VnetError(EINVAL, `a frame of ${frame.bytes.length} bytes`)
     this.#waiting.push(frame)
     this.#schedule()
   }
 
-  /** The host sends one frame `times` times; only the frame itself is kept in memory. For load. */
+  /**
+   * The kernel sends one frame `times` times; only the frame itself is kept in memory. For load
+   * tests.
+   */
   repeat(bytes: Uint8Array, times: number): void {
     this.#endless = makeFrame(bytes, this.#queue)
     this.#left = times
@@ -247,7 +255,7 @@ export class MemoryQueue implements PortQueue {
   drain(): void {
     for (let before = -1; this.#ready() && before !== this.#backlog(); ) {
       before = this.#backlog()
-      this.#tell()
+      this.#notify()
     }
   }
 
@@ -258,7 +266,8 @@ export class MemoryQueue implements PortQueue {
     const { pool } = this.#slots
     const n = pool.peek(this.#slots, want, this.#offsets)
     if (n === 0) return -ENOBUFS
-    let octets = 0
+    let bytes = 0
+    // (2) A batch of frames is copied into slots of the pool.
     for (let i = 0; i < n; i++) {
       const frame = this.#next()
       const skb = pool.take(this.#slots, frame.bytes.length)
@@ -270,10 +279,10 @@ export class MemoryQueue implements PortQueue {
       }
       skb.gsoSize = frame.gsoSize
       skb.gsoType = frame.gsoType
-      octets += skb.len
+      bytes += skb.len
       into[i] = skb
     }
-    this.#port.count(TX_PACKETS, n, TX_BYTES, octets)
+    this.#port.count(TX_PACKETS, n, TX_BYTES, bytes)
     return n
   }
 
@@ -281,6 +290,7 @@ export class MemoryQueue implements PortQueue {
     const port = this.#port
     const n = from.length
     const up = port.up && !this.#dead
+    // (5d) The frames are copied out; their slots are free again.
     for (let i = 0; i < n; i++) {
       if (up && port.room <= 0) return i
       const skb = from.shift() as SkBuff
@@ -311,7 +321,7 @@ export class MemoryQueue implements PortQueue {
     this.#schedule()
   }
 
-  /** The interface is gone: tells the listener once, when it is not paused. */
+  /** The interface is gone: notifies the listener once, unless paused. */
   end(): void {
     this.#dead = true
     this.#waiting = []
@@ -319,10 +329,12 @@ export class MemoryQueue implements PortQueue {
     this.#schedule()
   }
 
-  /** Tells nobody any more. */
+  /** Notifies the listener unless it knows that the queue is dead. */
   close(): void {
-    this.#told = true
+    const notified = this.#notified
+    this.#notified = true
     this.end()
+    if (!notified) this.#listener?.(-ECANCELED)
   }
 
   #backlog(): number {
@@ -330,7 +342,7 @@ export class MemoryQueue implements PortQueue {
   }
 
   #ready(): boolean {
-    return !this.#paused && (this.#dead ? !this.#told : this.#backlog() > 0)
+    return !this.#paused && (this.#dead ? !this.#notified : this.#backlog() > 0)
   }
 
   #next(): Frame {
@@ -339,19 +351,21 @@ export class MemoryQueue implements PortQueue {
     return this.#endless as Frame
   }
 
-  #tell(): void {
+  #notify(): void {
     if (!this.#ready()) return
-    if (this.#dead) this.#told = true
+    if (this.#dead) this.#notified = true
     this.#listener?.(this.#dead ? -EBADFD : 0)
   }
 
-  /** Level-triggered, like a descriptor: asks again each turn of the event loop while frames wait. */
+  /**
+   * Level-triggered, like a descriptor: polls again each turn of the event loop while frames wait.
+   */
   #schedule(): void {
     if (this.#scheduled || !this.#ready() || this.#listener === undefined) return
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false
-      this.#tell()
+      this.#notify()
       this.#schedule()
     })
   }

@@ -1,9 +1,9 @@
 /**
- * Wire: what lies between two devices. Frames go in at one end, and out at the other, later, changed, or not at all:
- * in = out + dropped + held, always.
+ * Wire: carries frames one way between two devices. A frame comes out later, changed or not at all:
+ * in = out + dropped + held at any moment.
  */
-import type { Clock } from '../core/clock.ts'
-import type { Random } from '../core/random.ts'
+import type { Clock } from '../netdev/clock.ts'
+import type { Random } from '../netdev/random.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 
 export interface WireStats {
@@ -16,11 +16,11 @@ export interface WireStats {
 export interface Wire {
   readonly name: string
   readonly stats: Readonly<WireStats>
-  /** Takes the frame over. */
+  /** Takes ownership of the frame. */
   push(skb: SkBuff): void
-  /** Drops what it holds. Idempotent. */
+  /** Drops the frames it holds. May be called again. */
   close(): void
 }
 
-/** Wraps a wire in one that does something to the frames. `random` is a stream of its own. */
+/** Wraps a wire in one that impairs its frames. Each impairment has its own stream of `random`. */
 export type Impairment = (next: Wire, env: { clock: Clock; random: Random }) => Wire

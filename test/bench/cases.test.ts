@@ -4,7 +4,7 @@ import { cases } from '../../bench/cases.mjs'
 import { METRICS } from '../../bench/metrics.mjs'
 import { STEPS } from '../../bench/steps.mjs'
 import { Topology } from '../../bench/topology.mjs'
-import { parseLanConfig } from '../../src/lan/config.ts'
+import { parseLanConfig } from '../../src/lan/config/config.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: the bench is JavaScript.
 const table: Record<string, any> = cases()
@@ -14,11 +14,11 @@ const all = Object.entries(table).flatMap(([kase, { candidates }]) =>
 )
 
 describe('the tables of the bench', () => {
-  test('every candidate is compared with one of its own case', () => {
+  test('every candidate is compared with another of the same case', () => {
     for (const { candidate, siblings } of all) if (candidate.like) expect(siblings).toHaveProperty([candidate.like])
   })
 
-  test('every metric of a case exists, and is taken by a step or by the sample itself', () => {
+  test('every metric of a case exists and is measured by a step or by the sample', () => {
     for (const { metrics, more } of Object.values(table)) {
       for (const metric of [...metrics, ...more]) {
         expect(METRICS).toHaveProperty([metric])
@@ -27,7 +27,7 @@ describe('the tables of the bench', () => {
     }
   })
 
-  test('every command makes the interfaces of its topology, each of them', () => {
+  test('every command makes all interfaces of its topology', () => {
     for (const { kase, candidate } of all.filter(({ candidate }) => candidate.command && !candidate.bare)) {
       const shape = ['snull', 'loop', 'lan', 'strangers'].includes(kase) ? kase : 'cable'
       const net = new Topology(shape, 'tag', candidate.pairs)
@@ -36,7 +36,7 @@ describe('the tables of the bench', () => {
     }
   })
 
-  test('vnet and C have as many cables and queues as their names say', () => {
+  test('vnet and C have the number of cables and queues in their names', () => {
     const pairs = Object.entries<{ pairs: number }>(table.cables.candidates).map(
       ([name, { pairs }]) => `${name} ${pairs}`,
     )
@@ -53,30 +53,30 @@ describe('attacks by untrusted senders', () => {
   // biome-ignore lint/suspicious/noExplicitAny: the bench is JavaScript.
   const attacks = Object.entries<any>(table.strangers.candidates).filter(([name]) => !name.endsWith('-idle'))
 
-  test('are compared with the same vnet and another aim of the flood', () => {
+  test('an attack is compared with the same vnet while the flood has another target', () => {
     for (const [name, { like, command, stranger }] of attacks) {
       const idle = table.strangers.candidates[like]
       expect(like).toBe(`${name}-idle`)
       expect(idle.like).toBe(like)
       expect(idle.command(net)).toEqual(command(net))
       expect(idle.stranger.bystander(net)).toEqual(stranger.bystander(net))
-      // A control socket is there only while a vnet runs.
+      // The control socket exists only while a vnet runs.
       if (!['requests', 'deaf'].includes(name))
         expect(idle.stranger.flood(net).slice(0, 2)).toEqual(stranger.flood(net).slice(0, 2))
     }
   })
 
-  test('have the segment that their frames are made for', () => {
+  test('attacks use the segment that their frames are made for', () => {
     const file = (name: string) => readFileSync(new URL(`../../bench/${name}`, import.meta.url), 'utf8')
     const { gateway, hosts, dhcp } = parseLanConfig(file('strangers.yaml'))
     const define = (name: string) => new RegExp(`define ${name} "(.*)"`).exec(file('traffic/frames.h'))![1]
     expect(gateway.ip).toBe(define('GATEWAY_IP'))
-    expect(hosts.slice(0, 2).map(({ ip }) => ip)).toEqual([[define('ECHO_A_IP')], [define('ECHO_B_IP')]])
-    expect(JSON.stringify(dhcp?.subnets)).toContain(`"${define('CLIENT_IP')}-`)
+    expect(hosts.slice(0, 2).map(({ ip }) => ip)).toEqual([define('ECHO_A_IP'), define('ECHO_B_IP')])
+    expect(JSON.stringify(dhcp?.ranges)).toContain(`"${define('CLIENT_IP')}-`)
   })
 })
 
-test('a topology has a network of its own for each pair, and no name longer than an interface can have', () => {
+test('a topology has a network for each pair, and only valid interface names', () => {
   const { pairs } = new Topology('cable', 'tag', 8)
   expect(new Set(pairs.map(({ source }: { source: string }) => source)).size).toBe(8)
   for (const { a, b } of pairs) expect(Math.max(a.name.length, b.name.length)).toBeLessThan(16)

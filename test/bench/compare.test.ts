@@ -12,18 +12,18 @@ const report = (summary: Record<string, Row>, more: object = {}) => ({
 const vnet = (row: Row, more: object = {}) => report({ vnet: row }, more)
 const names = (figures: { where: string; name: string }[]) => figures.map(({ where, name }) => `${where} ${name}`)
 
-test('a figure is slower when all of it is worse than all of the old one', () => {
+test('a figure is slower if all samples are worse than all old samples', () => {
   const found = compare(vnet({ tcp: entry(14, 16) }), vnet({ tcp: entry(12, 13) }))
   expect(names(found.worse)).toEqual(['cable vnet tcp'])
   expect(found).toMatchObject({ better: [], compared: 1, incomparable: 0 })
 })
 
-test('within the spread nothing is slower, whatever the medians', () => {
+test('a figure within the spread is not slower, whatever the medians', () => {
   const found = compare(vnet({ tcp: entry(12, 16) }), vnet({ tcp: entry(8, 12) }))
   expect(found).toMatchObject({ worse: [], better: [], compared: 1 })
 })
 
-test('of times and costs more is worse and less is better', () => {
+test('more is worse for times and costs', () => {
   const found = compare(
     vnet({ rtt1_p50: entry(20, 21), cpu_gb: entry(3, 4) }),
     vnet({ rtt1_p50: entry(22, 23), cpu_gb: entry(1, 2) }),
@@ -32,18 +32,18 @@ test('of times and costs more is worse and less is better', () => {
   expect(names(found.better)).toEqual(['cable vnet cpu_gb'])
 })
 
-test('what is not vnet got slower by the machine, and does not count as slower', () => {
+test('a slower candidate other than vnet is reported and does not count as slower', () => {
   const found = compare(report({ veth: { tcp: entry(14, 16) } }), report({ veth: { tcp: entry(9, 10) } }))
   expect(found.worse).toEqual([])
   expect(names(found.elsewhere)).toEqual(['cable veth tcp'])
 })
 
-test('a single round has no spread and is not compared', () => {
+test('a single round is not compared, because it has no spread', () => {
   const found = compare(vnet({ tcp: entry(16, 16, 1) }), vnet({ tcp: entry(1, 2) }))
   expect(found).toMatchObject({ worse: [], compared: 0, incomparable: 1 })
 })
 
-test('what only one of the reports has is passed over', () => {
+test('figures that only one report has are skipped', () => {
   const found = compare(
     vnet({ tcp: entry(1, 2) }),
     report({ other: { tcp: entry(1, 2) }, vnet: { bidir: entry(1, 2) } }),
@@ -51,13 +51,13 @@ test('what only one of the reports has is passed over', () => {
   expect(found).toMatchObject({ worse: [], compared: 0, incomparable: 0 })
 })
 
-test('what is measured in memory is compared as well', () => {
+test('figures in memory are compared, too', () => {
   const memory = (perSecond: object) => ({ memory: { results: [{ name: 'pool', perSecond }], failures: [] } })
   const found = compare(vnet({}, memory(entry(100, 110))), vnet({}, memory(entry(80, 90))))
   expect(names(found.worse)).toEqual(['memory pool'])
 })
 
-test('says when the machines are not the same', () => {
+test('the comparison reports that the machines differ', () => {
   const other = { environment: { cpu: 'EPYC', node: 'v22' } }
   expect(compare(vnet({}), vnet({}, other)).differences).toEqual(['node was v20, is v22'])
 })

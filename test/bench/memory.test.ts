@@ -5,22 +5,22 @@ import { parts } from '../../bench/memory/parts.mjs'
 
 const FRAMES = 320
 
-test.each(deliveries)('$name delivers every frame it is sent, and frees it', async ({ open }) => {
+test.each(deliveries)('$name delivers and frees every frame', async ({ open }) => {
   const work = await open()
   expect(work(FRAMES)).toBe(FRAMES)
   expect(work(FRAMES)).toBe(FRAMES)
 })
 
-test.each(parts)('$name does what it is asked to, and answers a number', ({ open }) => {
+test.each(parts)('$name runs and returns a number', ({ open }) => {
   expect(open()(FRAMES)).not.toBeNaN()
 })
 
-test('every figure has a name of its own', () => {
+test('every figure has a unique name', () => {
   const names = [...deliveries, ...parts].map(({ name }) => name)
   expect(new Set(names).size).toBe(names.length)
 })
 
-test('a frame whose checksums are wrong is noticed', () => {
+test('a frame with a wrong checksum is detected', () => {
   const frame = udpFrame()
   expect(addressesOf(frame)).toBe('198.18.0.1.198.18.0.2')
   frame[27] ^= 1

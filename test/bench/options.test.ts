@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { HELP, parseOptions, UsageError } from '../../bench/options.mjs'
 
-// biome-ignore lint/suspicious/noExplicitAny: the bench is JavaScript, and its options are of two kinds.
+// biome-ignore lint/suspicious/noExplicitAny: the benchmark is JavaScript.
 const parsed = (...argv: string[]): any => parseOptions(argv)
 const candidatesOf = (options: ReturnType<typeof parsed>, kase: string) => Object.keys(options.cases[kase].candidates)
 
 describe('parseOptions', () => {
-  test('without arguments means every part, candidate and metric of each, three rounds of one second', () => {
+  test('selects every part, its candidates and its metrics, three rounds of one second, by default', () => {
     const options = parsed()
     expect(options.parts).toEqual([
       ...['cable', 'snull', 'loop', 'one-end', 'busy', 'cables', 'queues', 'neighbour', 'control', 'lan'],
@@ -19,30 +19,30 @@ describe('parseOptions', () => {
     expect(options.cases.cable.metrics).toEqual(expect.arrayContaining(['tcp4', 'bidir', 'gso', 'rtt1_max', 'idle']))
   })
 
-  test('takes lists with commas and repeated options alike, in the order of the table', () => {
+  test('accepts comma-separated lists and repeated options, and returns them in the order of the table', () => {
     expect(parsed('--only', 'snull', '--only', 'cable').parts).toEqual(['cable', 'snull'])
     expect(parsed('--only', 'memory,cable').parts).toEqual(['cable', 'memory'])
   })
 
-  test('leaves a case out when none of the candidates, or none of the metrics, asked for is in it', () => {
+  test('leaves out a case that has none of the selected candidates or metrics', () => {
     expect(Object.keys(parsed('--candidates', 'relay').cases)).toEqual(['cable', 'one-end'])
     expect(Object.keys(parsed('--metrics', 'near_p99').cases)).toEqual(['neighbour'])
   })
 
-  test('a candidate of several sizes is asked for by its name without the size', () => {
+  test('selects a candidate of several sizes by its name without the size', () => {
     expect(candidatesOf(parsed('--candidates', 'vnet'), 'cables')).toEqual(['vnet/1', 'vnet/2', 'vnet/4', 'vnet/8'])
   })
 
-  test('an attack is asked for together with what it is compared with', () => {
+  test('selects an attack together with its idle counterpart', () => {
     expect(candidatesOf(parsed('--candidates', 'dhcp'), 'strangers')).toEqual(['dhcp', 'dhcp-idle'])
   })
 
-  test('measures by name what a case has only on request', () => {
+  test('measures the optional metrics of a case if they are named', () => {
     expect(parsed().cases.snull.metrics).not.toContain('udp1472')
     expect(parsed('--metrics', 'udp1472').cases.snull.metrics).toEqual(['udp1472'])
   })
 
-  test('a variant is vnet with more options, in every case, measured against the same C program', () => {
+  test('adds a variant as vnet with further options to every case, compared with the same C program', () => {
     const { cases } = parsed('--variant', 'busy=--busy-poll 50us')
     const { busy } = cases.cable.candidates
     expect(busy).toMatchObject({ ours: true, like: 'relay-offload' })
@@ -52,13 +52,13 @@ describe('parseOptions', () => {
     expect(candidatesOf(parsed('--variant', 'busy=--x', '--candidates', 'busy'), 'snull')).toEqual(['busy'])
   })
 
-  test('--publish is the long run into the documents, of which any part can be said otherwise', () => {
+  test('--publish sets the options of a published run, each of which can be overridden', () => {
     const files = { json: 'docs/performance.json', charts: 'docs/performance', targets: 'docs/performance.md' }
     expect(parsed('--publish')).toMatchObject({ rounds: 5, seconds: 1, ...files })
     expect(parsed('--publish', '--rounds', '7', '--json', 'x')).toMatchObject({ rounds: 7, json: 'x' })
   })
 
-  test('--from takes what says what to do with a report, and nothing else', () => {
+  test('--from accepts only options that use a report', () => {
     const files = { from: 'a.json', compare: 'b.json', charts: 'c', targets: 'd.md' }
     expect(parsed(...'--from a.json --compare b.json --charts c --targets d.md'.split(' '))).toMatchObject(files)
   })
@@ -90,7 +90,7 @@ describe('parseOptions', () => {
     expect(() => parseOptions(argv)).toThrow(/^[^\n]+$/)
   })
 
-  test('the help fits the width of a terminal, but for the lists of names', () => {
+  test('the help is at most 130 columns wide, except the lists of names', () => {
     expect(HELP.split('\n').filter((line: string) => line.length > 130 && !/NAME,/.test(line))).toEqual([])
   })
 })

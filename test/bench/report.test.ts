@@ -22,7 +22,7 @@ describe('caseTable', () => {
     return caseTable({ kase: 'cable', rounds: 1, seconds: 1, metrics, samples, summary, failures: [], ...more })
   }
 
-  test('of a quiet run warns of nothing', () => {
+  test('caseTable has no warning after a quiet run', () => {
     expect(table({ reordered: 0, csum_errors: 0, foreign_cores: 0.01, stolen_cores: 0 })).not.toContain('WARNING')
   })
 
@@ -31,46 +31,46 @@ describe('caseTable', () => {
     [{ stolen_cores: 0.5 }, 'the hypervisor took up to 0.5 cores'],
     [{ reordered: 3 }, 'up to 3 frames came out of order'],
     [{ csum_errors: 1 }, 'up to 1 checksum or header errors'],
-  ])('with %j warns, whatever metrics were asked for', (row, text) => {
+  ])('caseTable warns of %j, whatever metrics were selected', (row, text) => {
     expect(table(row)).toMatch(new RegExp(`^WARNING vnet: .*${text}$`, 'm'))
   })
 
-  test('names every failure, and every candidate that was left out and why', () => {
+  test('names every failure, and every candidate that was left out with the reason', () => {
     const more = { failures: ['vnet, round 1: no answer'], leftOut: [{ name: 'npm-x', why: 'npm install failed' }] }
     expect(table({}, more)).toContain('FAILED vnet, round 1: no answer')
     expect(table({}, more)).toContain('LEFT OUT npm-x: npm install failed')
   })
 
-  test('names what the ratios refer to, C unless the case has something else', () => {
+  test('names the baseline of the ratios: C unless the case sets another', () => {
     expect(table({})).toMatch(/^x C: ratio to the C baseline/m)
     const text = table({}, { against: { short: 'idle', what: 'the idle flood' } })
     expect(text).toMatch(/^x idle: ratio to the idle flood/m)
     expect(text).toMatch(/is better\) +x idle +x veth$/m)
   })
 
-  test('says in one line that a figure is zero for all', () => {
+  test('caseTable has one line for a figure that is zero for all candidates', () => {
     expect(table({ reordered: 0 })).toMatch(/^frames of the 64-byte flood out of order .*: 0, all of them$/m)
     expect(table({ reordered: 1 })).not.toContain('all of them')
   })
 
-  test('has the memory of each further device', () => {
+  test('caseTable has the memory of each further device', () => {
     expect(table({}, { furtherDevice: { vnet: 1.5 } })).toMatch(/further device \(MiB\)\n {2}vnet +1\.5$/m)
   })
 
-  test('of a case whose candidates were all left out says only that', () => {
+  test('caseTable has only the reasons if all candidates were left out', () => {
     const none = { samples: {}, summary: {}, leftOut: [{ name: 'npm-x', why: 'no network' }] }
     expect(table({}, none)).toMatch(/LEFT OUT npm-x: no network$/)
   })
 })
 
-test('memoryTable has millions a second and nanoseconds each', () => {
+test('memoryTable shows millions per second and nanoseconds each', () => {
   const results = [{ name: 'ring', title: 'ring: push', perSecond: { n: 1, median: 2e8, min: 1e8, max: 3e8 } }]
   expect(memoryTable({ results, failures: ['pool: lost count'] })).toMatch(
     /ring: push +200 \[100 - 300\] +5\nFAILED pool: lost count$/,
   )
 })
 
-test('comparison has a line for each figure that changed, and how many did', () => {
+test('comparison has a line for each changed figure, and their number', () => {
   const at = (median: number) => ({ n: 3, median, min: median - 1, max: median + 1 })
   const figure = { where: 'cable vnet', name: 'tcp', unit: 'Gbit/s', before: at(16), after: at(12) }
   const found = {
@@ -97,7 +97,7 @@ describe('complaint', () => {
       'npm error 404 Not Found - x',
     ],
     ['npm error code X\nnpm error FetchError: no network\nnpm error A log', 'npm error FetchError: no network'],
-  ])('of %j is the line that says what is wrong', (text, line) => {
+  ])('finds the line of %j that describes the failure', (text, line) => {
     expect(complaint(text)).toBe(line)
   })
 })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { collections } from '../../bench/steps.mjs'
 
-test('collections are read from the trace of V8, in microseconds', () => {
+test('the times of garbage collections are read from the trace of V8, in microseconds', () => {
   const trace = [
     '[30280:0x23682d60]       17 ms: Scavenge 3.8 (4.0) -> 3.4 (5.0) MB, 2.12 / 0.00 ms  (average mu = 1.000) allocation failure; ',
     'ready',

@@ -7,12 +7,12 @@ describe('median', () => {
     [[4, 1, 2, 3], 2.5],
     [[7], 7],
     [[10, 9, 100], 10],
-  ])('of %j is %d', (values, middle) => {
+  ])('the median of %j is %d', (values, middle) => {
     expect(median(values)).toBe(middle)
   })
 })
 
-test('spread has the median, the ends, and of how many', () => {
+test('spread has the median, minimum, maximum and number of samples', () => {
   expect(spread([3, 1, 2])).toEqual({ n: 3, median: 2, min: 1, max: 3 })
 })
 
@@ -25,26 +25,26 @@ describe('summarise', () => {
   }
   const summary = summarise(samples, candidates, ['tcp', 'cpu_gb', 'reordered'])
 
-  test('gives median, least and greatest', () => {
+  test('a summary has the median, the minimum and the maximum', () => {
     expect(summary.veth.tcp).toMatchObject({ median: 16, min: 12, max: 20 })
   })
 
-  test('compares with the C baseline of the same features and with veth', () => {
+  test('compares with veth and with the C baseline that has the same features', () => {
     expect(summary.vnet.tcp).toMatchObject({ vsC: 0.75, vsVeth: 0.375 })
     expect(summary.vnet.cpu_gb.vsC).toBe(1.5)
   })
 
-  test('has no ratio where there is nothing to compare with', () => {
+  test('a summary has no ratio if there is nothing to compare with', () => {
     expect(summary.veth.tcp.vsC).toBeUndefined()
     expect(summary.vnet.cpu_gb.vsVeth).toBeUndefined()
     expect(summary.vnet.reordered.vsC).toBeUndefined()
   })
 
-  test('leaves out what a candidate has no value for', () => {
+  test('leaves out a metric that a candidate has no value for', () => {
     expect(summary.veth.cpu_gb).toBeUndefined()
   })
 
-  test('compares several cables with as many of the others', () => {
+  test('compares several cables with the same number of another candidate', () => {
     const sized = { 'veth/1': { size: 1 }, 'veth/2': { size: 2 }, 'vnet/2': { size: 2 } }
     const rows = { 'veth/1': [{ tcp: 1 }], 'veth/2': [{ tcp: 20 }], 'vnet/2': [{ tcp: 10 }] }
     expect(summarise(rows, sized, ['tcp'])['vnet/2'].tcp.vsVeth).toBe(0.5)
@@ -55,13 +55,13 @@ describe('furtherDevices', () => {
   const cables = (base: string, pairs: number) => ({ base, pairs })
   const rss = (median: number) => ({ rss: { n: 1, median, min: median, max: median } })
 
-  test('is memory by device from the fewest to the most, two devices a cable', () => {
+  test('furtherDevices is the memory per device from the fewest to the most, with two devices per cable', () => {
     const candidates = { 'vnet/8': cables('vnet', 8), 'vnet/1': cables('vnet', 1), 'vnet/2': cables('vnet', 2) }
     const summary = { 'vnet/8': rss(90), 'vnet/1': rss(62), 'vnet/2': rss(99) }
     expect(furtherDevices(summary, candidates)).toEqual({ vnet: 2 })
   })
 
-  test('needs two sizes, and memory that was measured', () => {
+  test('furtherDevices needs two sizes and a measured memory', () => {
     const candidates = {
       'vnet/1': cables('vnet', 1),
       'veth/1': cables('veth', 1),

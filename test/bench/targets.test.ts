@@ -30,11 +30,11 @@ describe('targets', () => {
   }
   const row = (what: string) => targets(report).find(other => other.what === what)
 
-  test('are held against the medians, as ratios to C, to the best npm package, or as they are', () => {
+  test('targets apply to medians: ratios to C, ratios to the best npm package, or plain values', () => {
     expect(row('cable: TCP, offloads on')).toMatchObject({ value: 0.98, target: 'at least 0.97', reached: true })
-    expect(row('cable: CPU a GB')).toMatchObject({ value: 1.2, target: 'at most 1.1', reached: false })
+    expect(row('cable: CPU per GB')).toMatchObject({ value: 1.2, target: 'at most 1.1', reached: false })
     expect(row('TCP, to the best npm package')).toMatchObject({ value: 80, reached: true })
-    expect(row('CPU a GB, of the best npm package to ours')).toMatchObject({ value: 120, reached: true })
+    expect(row('CPU per GB, of the best npm package to ours')).toMatchObject({ value: 120, reached: true })
     expect(row('in memory: pool, alloc and free')).toMatchObject({ value: 5, reached: true })
     expect(row('peak memory, each further device')).toMatchObject({ value: 0.5, reached: true })
     expect(row('private ioctl under vnet exec, unpinned, p50')).toMatchObject({
@@ -45,12 +45,12 @@ describe('targets', () => {
     expect(row('idle CPU')).toMatchObject({ value: 0, reached: true })
   })
 
-  test('of scaling fell when not even the best sample is as good as one', () => {
+  test('a target of scaling is missed if even the best sample is below that of one device', () => {
     expect(row('cables: TCP, sum, 2 to one')).toMatchObject({ value: 0.99, reached: true })
     expect(row('cables: TCP, sum, 4 to one')).toMatchObject({ value: 0.99, reached: false })
   })
 
-  test('of an attack are ratios to the idle flood, and a ping that takes 1 ms or twice as long', () => {
+  test('an attack has targets for ratios to the idle flood, and for a ping of at most 1 ms or twice the time', () => {
     const attack = (tcp: number, p99: number, ratio: number) => {
       return { stranger_tcp: one(5, { vsC: tcp }), stranger_p99: one(p99, { vsC: ratio }), stranger_list: one(300) }
     }
@@ -70,19 +70,19 @@ describe('targets', () => {
     expect(rows[1]).toMatchObject({ target: 'at most 1 ms, or twice', value: 3, unit: 'ms' })
   })
 
-  test('that were not measured have no row', () => {
-    expect(row('snull: CPU a GB')).toBeUndefined()
+  test('a target that was not measured has no row', () => {
+    expect(row('snull: CPU per GB')).toBeUndefined()
     expect(row('cables: TCP, sum, 8 to one')).toBeUndefined()
     expect(targets({ cases: [] })).toEqual([])
   })
 
-  test('make a table', () => {
-    expect(targetsTable(report)).toContain('| cable: CPU a GB | at most 1.1 | 1.2 of C | **missed** |')
+  test('targets are printed as a table', () => {
+    expect(targetsTable(report)).toContain('| cable: CPU per GB | at most 1.1 | 1.2 of C | **missed** |')
     expect(targetsTable(report)).toContain('| idle CPU | at most 0 | 0 % | reached |')
   })
 })
 
-test('the documents have the table of the report that is in them', () => {
+test('docs/performance.md has the table of targets of docs/performance.json', () => {
   const file = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8')
   expect(file('performance.md')).toContain(targetsTable(JSON.parse(file('performance.json'))))
 })

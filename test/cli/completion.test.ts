@@ -1,4 +1,4 @@
-/** What Tab completes, asked of the shells themselves, with a vnet whose interfaces are known. */
+/** Tab completion as the shells themselves do it, with a stand-in for vnet. */
 import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,7 +8,20 @@ import { runMain } from '../support/run-main.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'vnet-completion-'))
 const vnet = join(directory, 'vnet')
-const ASKING = ['list', 'show', 'stats', 'reset', 'echo', 'ioctl', 'carrier', 'param', 'trigger', 'events']
+const ASKING = [
+  'list',
+  'show',
+  'stats',
+  'reset',
+  'echo',
+  'ioctl',
+  'cut',
+  'plug',
+  'carrier',
+  'param',
+  'trigger',
+  'events',
+]
 const COMMANDS = ['loop', 'snull', 'cable', 'lan', ...ASKING, 'exec', 'completion', 'help']
 
 const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
@@ -34,7 +47,7 @@ const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
   ['vnet param red/sn1 ', []],
   ['vnet trigger sn0 l', ['lockup', 'lost-interrupt']],
   ['vnet trigger --queue 1 sn0 f', ['flap']],
-  ['vnet events ', []],
+  ['vnet events ', ['sn0', 'red/sn1']],
   ['vnet completion ', ['bash', 'zsh']],
   ['vnet help car', ['carrier']],
   ['vnet lan ', ['show']],
@@ -76,7 +89,9 @@ function run(shell: string, args: readonly string[], input: string): string[] {
 
 const quoted = (words: readonly string[]) => words.map(word => `'${word}'`).join(' ')
 
-/** The words of a line, as a shell tells them to a completion; the program is known by its path. */
+/**
+ * Splits a line as a shell does for a completion, with the path of the stand-in as the first word.
+ */
 const wordsOf = (line: string) => [vnet, ...line.split(' ').slice(1)]
 
 describe('bash', () => {
@@ -86,17 +101,17 @@ describe('bash', () => {
     return run('bash', ['--norc', '-s'], `${await script('bash')}\n${call}`)
   }
 
-  test.each(cases)('%s', async (line, words) => {
+  test.each(cases)('%s completes to its words', async (line, words) => {
     expect((await ask(line)).sort()).toEqual([...words].sort())
   })
 
-  test('the first word is a command, or a driver’s file', async () => {
+  test('the first word completes to a command or a driver file', async () => {
     writeFileSync(join(directory, 'mirror.mjs'), '')
     expect((await ask('vnet ')).sort()).toEqual([...COMMANDS, 'mirror.mjs'].sort())
     rmSync(join(directory, 'mirror.mjs'))
   })
 
-  test('is what completes the command', async () => {
+  test('the script registers itself for the command vnet', async () => {
     expect(run('bash', ['--norc', '-s'], `${await script('bash')}\ncomplete -p vnet`)).toEqual([
       'complete -F _vnet vnet',
     ])
@@ -106,7 +121,7 @@ describe('bash', () => {
 const noZsh = spawnSync('zsh', ['--version']).error !== undefined
 
 describe.skipIf(noZsh)('zsh', () => {
-  /** compadd stands for zsh's own, which is there only while a line is edited: what begins as the word does. */
+  /** zsh's compadd exists only while a line is edited; the stand-in prints the words that match. */
   const ask = async (line: string) => {
     const words = wordsOf(line)
     const compadd = `compadd() {
@@ -119,11 +134,11 @@ compdef() { }
     return run('zsh', ['-f', '-s'], `${compadd}${await script('zsh')}\n${call}\n`)
   }
 
-  test.each(cases)('%s', async (line, words) => {
+  test.each(cases)('%s completes to its words', async (line, words) => {
     expect((await ask(line)).sort()).toEqual([...words].sort())
   })
 
-  test('the first word is a command, or a driver’s file', async () => {
+  test('the first word completes to a command or a driver file', async () => {
     writeFileSync(join(directory, 'mirror.mjs'), '')
     expect((await ask('vnet ')).sort()).toEqual([...COMMANDS, 'mirror.mjs'].sort())
     rmSync(join(directory, 'mirror.mjs'))

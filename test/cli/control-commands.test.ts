@@ -1,28 +1,33 @@
-/** The commands that ask a running vnet: what goes to it, octet for octet, and what is made of its answers. */
+/**
+ * The commands that query a running vnet: the bytes of their requests, and the output for each
+ * reply.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { EOPNOTSUPP, EPERM, VnetError } from '../../src/core/errno.ts'
+import { EOPNOTSUPP, EPERM, VnetError } from '../../src/netdev/errno.ts'
 import type { MessageBuilder } from '../../src/netlink/index.ts'
 import { type Answers, type FakeOptions, FakeVnet } from '../support/fake-vnet.ts'
 import { runMain, startMain } from '../support/run-main.ts'
 
-// What runs on the machine is none of ours.
+// Vnets that run on this machine must not be found.
 const { directory, users } = vi.hoisted(() => ({
   directory: { path: '', uid: process.geteuid?.() ?? 0 },
   users: [] as number[],
 }))
-vi.mock('../../src/control/run-directory.ts', async original => ({
+vi.mock('../../src/control/protocol/run-directory.ts', async original => ({
   ...(await original<object>()),
   trustedDirectories: () => [directory],
   otherUsers: () => users,
+  untrustedDirectories: () => [],
 }))
 beforeEach(() => {
   directory.path = mkdtempSync(join(tmpdir(), 'vnet-cli-'))
 })
 
 const [ECHO, GET_DEVICES, GET_STATS, RESET_STATS, SET_CARRIER] = [1, 2, 3, 4, 5]
+const [CUT, PLUG] = [14, 15]
 const [GET_PARAM, SET_PARAM, TRIGGER, IOCTL, SUBSCRIBE] = [6, 7, 8, 9, 10]
 
 const sn0 = (b: MessageBuilder) => {
@@ -57,14 +62,14 @@ function vnet(answers: Answers, options?: FakeOptions): FakeVnet {
   return made
 }
 
-/** What it was asked beside which devices it has. */
+/** Returns the requests that it got, except those for its devices. */
 const askedOf = ({ asked }: FakeVnet) => asked.filter(({ cmd }) => cmd !== GET_DEVICES)
 const ok = (stdout: string) => ({ status: 0, stdout, stderr: '' })
 const failed = (line: string) => ({ status: 1, stdout: '', stderr: `vnet: ${line}\n` })
 const NOT_RUNNING = { status: 1, stdout: '', stderr: 'vnet: no vnet is running in this network namespace\n' }
 
 describe('list', () => {
-  test('has a line for each interface, and says - where an older vnet says nothing', async () => {
+  test('list prints a line for each interface, and - for what an older vnet does not report', async () => {
     vnet({})
     const { stdout, ...rest } = await runMain('list')
     expect(rest).toEqual({ status: 0, stderr: '' })
@@ -77,7 +82,7 @@ describe('list', () => {
     expect(await runMain('list', '--names')).toEqual(ok('sn0\nred/sn1\n'))
   })
 
-  test('lists other users that have vnets, one line each', async () => {
+  test('list reports other users that have vnets, one line each', async () => {
     vnet({})
     users.push(1000, 1001)
     const { status, stderr } = await runMain('list')
@@ -92,7 +97,7 @@ describe('list', () => {
     expect(await runMain('list')).toEqual(failed(`no vnet is running in this network namespace${far}`))
   })
 
-  test('--json has them in the words of the line `ready`', async () => {
+  test('list --json uses the words of the line `ready`', async () => {
     const { path } = vnet({})
     const { stdout } = await runMain('list', '--json')
     const [first, second] = JSON.parse(stdout).interfaces
@@ -104,12 +109,12 @@ describe('list', () => {
   test.each([
     [0x1042, 1, 'down'],
     [0x1043, 0, 'no-carrier'],
-  ])('flags %i and carrier %i are %s', async (flags, carrier, state) => {
+  ])('flags 0x%x and carrier %i are the state %s', async (flags, carrier, state) => {
     vnet({ [GET_DEVICES]: () => [b => b.u32(1, 1).string(2, 'a').u32(32, flags).u8(21, carrier)] })
     expect(JSON.parse((await runMain('list', '--json')).stdout).interfaces[0].state).toBe(state)
   })
 
-  test('a vnet that does not answer as it should is a line, and status 1, beside those that do', async () => {
+  test('list reports a vnet that fails in one line with exit status 1, and shows the others', async () => {
     vnet({})
     const refuse = () => {
       throw new VnetError(EPERM, 'fake', 'not today')
@@ -125,7 +130,7 @@ describe('list', () => {
 })
 
 describe('show', () => {
-  test('has what is known of it, and the parameters of its driver', async () => {
+  test('show prints what is known of an interface, and the parameters of its driver', async () => {
     vnet({ [GET_PARAM]: () => [param('lockup', '5'), param('timeout', '20')] })
     const { stdout } = await runMain('show', 'sn0')
     expect(stdout).toMatch(/^sn0\n {2}ifindex +7\n {2}driver +snull\n {2}state +up\n/)
@@ -134,7 +139,7 @@ describe('show', () => {
     expect(json).toMatchObject({ event: 'show', name: 'sn0', mtu: 1500, params: { lockup: '5', timeout: '20' } })
   })
 
-  test('a vnet without parameters to tell is shown without', async () => {
+  test('show omits the parameters if the vnet cannot report them', async () => {
     vnet({
       [GET_PARAM]() {
         throw new VnetError(EOPNOTSUPP, 'fake')
@@ -144,11 +149,13 @@ describe('show', () => {
   })
 })
 
-describe('what changes something says nothing when it is done', () => {
+describe('commands that change something', () => {
   test.each([
     [['reset', 'sn0'], RESET_STATS, SN0],
     [['reset', 'sn1'], RESET_STATS, { 1: u32(8), 2: nul('sn1'), 3: nul('red') }],
     [['reset', 'red/sn1'], RESET_STATS, { 1: u32(8), 2: nul('sn1'), 3: nul('red') }],
+    [['cut', 'sn0'], CUT, SN0],
+    [['plug', 'red/sn1'], PLUG, { 1: u32(8), 2: nul('sn1'), 3: nul('red') }],
     [['carrier', 'sn0', 'on'], SET_CARRIER, { ...SN0, 21: Uint8Array.of(1) }],
     [['carrier', 'sn0', 'off'], SET_CARRIER, { ...SN0, 21: Uint8Array.of(0) }],
     [['param', 'sn0', 'lockup=5'], SET_PARAM, { ...SN0, 15: nul('lockup'), 16: nul('5') }],
@@ -156,13 +163,20 @@ describe('what changes something says nothing when it is done', () => {
     [['param', 'sn0', 'drop=RX_CRC=1'], SET_PARAM, { ...SN0, 15: nul('drop'), 16: nul('RX_CRC=1') }],
     [['trigger', 'sn0', 'lockup'], TRIGGER, { ...SN0, 22: nul('lockup') }],
     [['trigger', 'sn0', 'stuck', '--queue', '1'], TRIGGER, { ...SN0, 22: nul('stuck'), 10: u32(1) }],
-  ])('%j', async (args, cmd, attributes) => {
-    const fake = vnet({ [RESET_STATS]: none, [SET_CARRIER]: none, [SET_PARAM]: none, [TRIGGER]: none })
+  ])('vnet %j sends one request and prints nothing', async (args, cmd, attributes) => {
+    const fake = vnet({
+      [RESET_STATS]: none,
+      [SET_CARRIER]: none,
+      [CUT]: none,
+      [PLUG]: none,
+      [SET_PARAM]: none,
+      [TRIGGER]: none,
+    })
     expect(await runMain(...args)).toEqual(ok(''))
     expect(askedOf(fake)).toEqual([{ cmd, dump: false, attributes }])
   })
 
-  test('a refusal is one line with what the vnet says, and status 1', async () => {
+  test('a refused change is reported in one line with the text of the vnet, and exit status 1', async () => {
     vnet({
       [RESET_STATS]() {
         throw new VnetError(EPERM, 'RESET_STATS', 'only root and the owner may')
@@ -177,7 +191,7 @@ describe('what changes something says nothing when it is done', () => {
 })
 
 describe('echo', () => {
-  test('prints what comes back', async () => {
+  test('echo prints the reply', async () => {
     const fake = vnet({ [ECHO]: ({ attributes }) => [b => b.binary(1, attributes[1]!)] })
     expect(await runMain('echo', 'häl lo')).toEqual(ok('häl lo\n'))
     expect(await runMain('echo', '--json', 'a"b')).toEqual(ok('{"event":"echo","text":"a\\"b"}\n'))
@@ -189,7 +203,7 @@ describe('echo', () => {
 describe('ioctl', () => {
   const ifreq = (...octets: number[]) => Uint8Array.from({ length: 40 }, (_, i) => nul('sn0')[i] ?? octets[i - 16] ?? 0)
 
-  test('sends the number, an ifreq with the name and the octets, and prints what comes back', async () => {
+  test('ioctl sends the number, an ifreq with the name, and the bytes, and prints the reply', async () => {
     const fake = vnet({
       [IOCTL]: () => [b => b.s32(27, 3).binary(24, ifreq(1, 2)).binary(26, Uint8Array.of(0xab, 0xcd))],
     })
@@ -204,18 +218,18 @@ describe('ioctl', () => {
     expect(askedOf(fake)[1]!.attributes).toEqual({ ...SN0, 23: u32(0x89ff), 24: ifreq() })
   })
 
-  test('more octets than a request can hold make no sense, nor does more text', async () => {
+  test('bytes or text longer than a request can carry are refused', async () => {
     vnet({})
     const most = {
       status: 2,
       stdout: '',
-      stderr: expect.stringMatching(/^vnet: (HEX|TEXT): at most 6553[01] octets \(/),
+      stderr: expect.stringMatching(/^vnet: (HEX|TEXT): at most 6553[01] bytes \(/),
     }
     expect(await runMain('ioctl', 'sn0', '0', '00'.repeat(65_532))).toEqual(most)
     expect(await runMain('echo', 'x'.repeat(65_531))).toEqual(most)
   })
 
-  test('what the driver refuses is one line, and status 1', async () => {
+  test('an ioctl that the driver refuses is reported in one line with exit status 1', async () => {
     vnet({ [IOCTL]: () => [b => b.s32(27, -95).binary(24, ifreq())] })
     const { status, stdout, stderr } = await runMain('ioctl', 'sn0', '7')
     expect([status, stdout, stderr]).toEqual([
@@ -231,17 +245,17 @@ describe('param', () => {
     [GET_PARAM]: ({ dump }) => (dump ? [param('lockup', '5'), param('eth', '')] : [param('lockup', '5')]),
   }
 
-  test('lists them, or prints one', async () => {
+  test('param lists all parameters, or prints one', async () => {
     const fake = vnet(answers)
     expect(await runMain('param', 'sn0')).toEqual(
-      ok('lockup=5  the lockup (at least 0)\neth=      the eth; not while running\n'),
+      ok('lockup=5  the lockup (at least 0)\neth=      the eth; cannot change while running\n'),
     )
     expect(await runMain('param', 'sn0', '--names')).toEqual(ok('lockup\neth\n'))
     expect(await runMain('param', 'sn0', 'lockup')).toEqual(ok('5\n'))
     expect(askedOf(fake).at(-1)).toEqual({ cmd: GET_PARAM, dump: false, attributes: { ...SN0, 15: nul('lockup') } })
   })
 
-  test('--json has all that is known of them', async () => {
+  test('param --json has everything that is known of the parameters', async () => {
     vnet(answers)
     const lockup = { driver: 'snull', name: 'lockup', value: '5', type: 'int', live: true, description: 'the lockup' }
     const one = await runMain('param', 'sn0', 'lockup', '--json')
@@ -252,37 +266,53 @@ describe('param', () => {
 })
 
 describe('events', () => {
-  test('are a line each until the user ends it', async () => {
+  test('events prints one line an event until the user ends it', async () => {
     const fake = vnet({ [SUBSCRIBE]: none })
     const going = startMain('events')
     await fake.hears(SUBSCRIBE)
     fake.event(b => b.u32(1, 7).string(2, 'sn0').u32(28, 3))
     fake.event(b => b.u32(1, 8).string(2, 'sn1').string(3, 'red').u32(28, 5).u32(10, 0).u64(12, 3n))
     fake.event(b => b.u32(1, 7).string(2, 'sn0').u32(28, 6).u64(31, 1000n))
-    fake.event(b => b.u32(1, 7).string(2, 'sn0').u32(28, 9))
-    await going.until(text => text.split('\n').length > 4)
+    fake.event(b => b.u32(1, 7).string(2, 'sn0').u32(28, 7))
+    fake.event(b => b.u32(1, 7).string(2, 'sn0').u32(28, 99).u64(46, 1_795_219_200_125n))
+    await going.until(text => text.split('\n').length > 5)
     expect(await going.end()).toEqual(
-      ok('sn0: up\nred/sn1: timeout, queue 0, 3 so far\nsn0: drops, 1000 so far\nsn0: event 9\n'),
+      ok(
+        'sn0: up\nred/sn1: timeout, queue 0, 3 so far\nsn0: drops, 1000 so far\nsn0: carrier-on\n2026-11-21T00:00:00.125Z sn0: event 99\n',
+      ),
     )
     const [subscribe, unsubscribe] = askedOf(fake).map(({ attributes }) => attributes)
-    expect(subscribe).toEqual({ 29: u32(0x7e), 30: new Uint8Array(8) })
-    expect(unsubscribe).toEqual({ 29: u32(0), 30: new Uint8Array(8) })
+    expect(subscribe).toEqual({})
+    expect(unsubscribe).toEqual({ 29: u32(0) })
   })
 
-  test('--json has an object for each, and --drops says how often drops are told', async () => {
+  test('events --json prints one object an event, and --drops sets how often drops are reported', async () => {
     const fake = vnet({ [SUBSCRIBE]: none })
     const going = startMain('events', '--json', '--drops', '100')
     await fake.hears(SUBSCRIBE)
-    fake.event(b => b.u32(1, 7).string(2, 'sn0').u32(28, 6).u64(31, 1000n))
+    fake.event(b => b.u32(1, 7).string(2, 'sn0').u32(28, 6).u64(31, 1000n).u64(46, 5000n))
     await going.until(text => text.endsWith('\n'))
     const { stdout } = await going.end()
-    expect(JSON.parse(stdout)).toEqual({ event: 'drops', name: 'sn0', ifindex: 7, netns: null, dropped: 1000 })
+    const rest = { name: 'sn0', ifindex: 7, netns: null, dropped: 1000 }
+    expect(JSON.parse(stdout)).toEqual({ event: 'drops', time: 5000, ...rest })
     expect(askedOf(fake)[0]!.attributes[30]).toEqual(Uint8Array.of(100, 0, 0, 0, 0, 0, 0, 0))
   })
 
   const up = (b: MessageBuilder) => void b.u32(1, 7).string(2, 'sn0').u32(28, 3)
+  const farUp = (b: MessageBuilder) => void b.u32(1, 8).string(2, 'sn1').string(3, 'red').u32(28, 3)
 
-  test('of a vnet that begins meanwhile are told too, with what had happened before it was heard', async () => {
+  test('events IF prints only the events of the interfaces that are named', async () => {
+    const fake = vnet({ [SUBSCRIBE]: none })
+    const going = startMain('events', 'red/sn1')
+    await fake.hears(SUBSCRIBE)
+    fake.event(up)
+    fake.event(farUp)
+    await going.until(text => text.endsWith('\n'))
+    expect(await going.end()).toEqual(ok('red/sn1: up\n'))
+    expect(await runMain('events', 'nosuch')).toEqual(failed('no interface is called nosuch; there are sn0, red/sn1'))
+  })
+
+  test('events of a vnet that starts in the meantime are printed, those before its first reply included', async () => {
     const first = vnet({ [SUBSCRIBE]: none })
     const going = startMain('events')
     await first.hears(SUBSCRIBE)
@@ -290,7 +320,7 @@ describe('events', () => {
     const answers = {
       [SUBSCRIBE]: none,
       [GET_DEVICES]() {
-        // One that is told by an event as well is told once.
+        // A state that an event reports as well is printed once.
         late?.event(b => b.u32(1, 9).string(2, 'b').u32(28, 1))
         const up = (b: MessageBuilder) => void b.u32(1, 8).string(2, 'a').u32(32, 1)
         return [up, (b: MessageBuilder) => void b.u32(1, 9).string(2, 'b').u32(32, 0)]
@@ -314,7 +344,7 @@ describe('events', () => {
     expect(late.asked.filter(({ cmd }) => cmd === SUBSCRIBE)).toHaveLength(2)
   })
 
-  test('of a vnet that does not say what it has are told as they come', async () => {
+  test('events of a vnet that cannot list its interfaces are printed as they arrive', async () => {
     const first = vnet({ [SUBSCRIBE]: none })
     const going = startMain('events')
     await first.hears(SUBSCRIBE)
@@ -329,7 +359,7 @@ describe('events', () => {
     expect((await going.end()).status).toBe(0)
   })
 
-  test('go on when another vnet takes the place of one that has ended', async () => {
+  test('events goes on while a new vnet replaces one that has ended', async () => {
     const first = vnet({ [SUBSCRIBE]: none })
     const other = vnet({ [SUBSCRIBE]: none })
     const going = startMain('events')
@@ -341,11 +371,11 @@ describe('events', () => {
     expect((await going.end()).status).toBe(0)
   })
 
-  test('are over when the user ends it, also where another vnet begins just then', async () => {
+  test('events ends when the user ends it, even if another vnet starts at that moment', async () => {
     let third: FakeVnet | undefined
     const first = vnet({
       [SUBSCRIBE](asked) {
-        // No events: it takes leave.
+        // A mask of 0 ends the subscription.
         if (asked.attributes[29]?.[0] === 0) third = vnet({ [SUBSCRIBE]: none })
         return []
       },
@@ -361,7 +391,7 @@ describe('events', () => {
     expect(third?.asked.filter(({ cmd }) => cmd === SUBSCRIBE)).toEqual([])
   })
 
-  test('that were lost are a line, and an object', async () => {
+  test('lost events are reported by a line or an object', async () => {
     for (const [args, line] of [
       [[], 'some events were lost\n'],
       [['--json'], '{"event":"lost"}\n'],
@@ -376,7 +406,7 @@ describe('events', () => {
     }
   })
 
-  test('of a vnet that refuses to tell them are a line, and status 1 when there is no other', async () => {
+  test('a vnet that refuses to send events is reported in one line, with exit status 1 if it is the only one', async () => {
     vnet({
       [SUBSCRIBE]() {
         throw new VnetError(EPERM, 'fake', 'not today')
@@ -388,7 +418,7 @@ describe('events', () => {
     })
   })
 
-  test('end well when nobody reads them any more, and with its line when the program has a defect', async () => {
+  test('events exits 0 when its reader is gone, and 1 with a line on a defect', async () => {
     const fake = vnet({ [SUBSCRIBE]: none })
     const [unread, broken] = [startMain('events'), startMain('events')]
     await fake.hears(SUBSCRIBE, 2)
@@ -400,7 +430,7 @@ describe('events', () => {
     })
   })
 
-  test('end when the vnet does, with a line and status 1', async () => {
+  test('events ends with its vnet, with a line and exit status 1', async () => {
     const fake = vnet({ [SUBSCRIBE]: none })
     const going = startMain('events')
     await fake.hears(SUBSCRIBE)
@@ -411,36 +441,46 @@ describe('events', () => {
 })
 
 describe('stats --watch', () => {
+  let time = 1000n
   const stats = (b: MessageBuilder) => {
     sn0(b)
-    b.nested(7, nest => nest.u64(1, 5n)).nested(8, nest => nest.u64(1, 5n))
+    time += 1000n
+    b.u64(46, time)
+      .nested(7, nest => nest.u64(1, 5n))
+      .nested(8, nest => nest.u64(1, 5n))
   }
 
-  test('prints them again and again until the user ends it', async () => {
+  test('stats --watch prints repeatedly, with rates, until the user ends it', async () => {
     const fake = vnet({ [GET_STATS]: () => [stats] })
     const going = startMain('stats', 'sn0', '--watch', '5ms')
-    const block = 'sn0           vnet  kernel\n  rx_packets     5       5\n'
-    await going.until(text => text.startsWith([block, block, block].join('\n')))
+    const first = 'sn0           vnet  kernel\n  rx_packets     5       5\n'
+    const next = 'sn0           vnet  kernel  vnet/s\n  rx_packets     5       5       0\n'
+    await going.until(text => text.startsWith([first, next, next].join('\n')))
     expect((await going.end()).status).toBe(0)
     expect(askedOf(fake).length).toBeGreaterThanOrEqual(3)
   })
 
-  test('--json has a line each time', async () => {
+  test('stats --watch --json prints one line each time, with the time', async () => {
     vnet({ [GET_STATS]: () => [stats] })
     const going = startMain('stats', '--watch', '5ms', '--json')
     await going.until(text => text.split('\n').length > 3)
     const { status, stdout } = await going.end()
     expect(status).toBe(0)
-    for (const line of stdout.trimEnd().split('\n')) expect(JSON.parse(line)).toMatchObject({ event: 'statistics' })
+    for (const line of stdout.trimEnd().split('\n')) {
+      expect(JSON.parse(line)).toMatchObject({ event: 'statistics', interfaces: [{ time: expect.any(Number) }] })
+    }
   })
 
-  test('ends with status 1 when the interface has gone', async () => {
+  test('stats --watch ends with exit status 1 when the interface is gone', async () => {
     let devices = [sn0, far]
     vnet({ [GET_DEVICES]: () => devices, [GET_STATS]: () => [stats] })
     const going = startMain('stats', 'sn0', '--watch', '5ms')
     await going.until(text => text.includes('rx_packets'))
     devices = [far]
-    expect(await going.ended).toMatchObject({ status: 1, stderr: 'vnet: there is no interface sn0, but red/sn1\n' })
+    expect(await going.ended).toMatchObject({
+      status: 1,
+      stderr: 'vnet: no interface is called sn0; there is red/sn1\n',
+    })
   })
 })
 
@@ -450,21 +490,26 @@ describe('no vnet, or no such interface', () => {
     ['stats', 'sn0'],
     ['reset', 'sn0'],
     ['ioctl', 'sn0', '0'],
+    ['cut', 'sn0'],
+    ['plug', 'sn0'],
     ['carrier', 'sn0', 'on'],
     ['param', 'sn0'],
     ['trigger', 'sn0', 'lockup'],
   ]
-  test.each([['list'], ['echo', 'x'], ['events'], ...commands].map(args => [args]))('%j', async args => {
-    expect(await runMain(...args)).toEqual(NOT_RUNNING)
-  })
+  test.each([['list'], ['echo', 'x'], ['events'], ...commands].map(args => [args]))(
+    'vnet %j reports that no vnet is running',
+    async args => {
+      expect(await runMain(...args)).toEqual(NOT_RUNNING)
+    },
+  )
 
-  test.each(commands.map(args => [args]))('%j where it is another', async args => {
+  test.each(commands.map(args => [args]))('vnet %j reports the interfaces that exist', async args => {
     const fake = vnet({ [GET_DEVICES]: () => [far] })
-    expect(await runMain(...args)).toEqual(failed('there is no interface sn0, but red/sn1'))
+    expect(await runMain(...args)).toEqual(failed('no interface is called sn0; there is red/sn1'))
     expect(askedOf(fake)).toEqual([])
   })
 
-  test('a name that two have means the one in the own namespace; without one there it is refused', async () => {
+  test('a name of two interfaces means the one in the vnet’s own namespace, and is refused without one there', async () => {
     const e0 = (netns?: string) => (b: MessageBuilder) => {
       b.u32(1, 1).string(2, 'e0')
       if (netns !== undefined) b.string(3, netns)
@@ -472,10 +517,39 @@ describe('no vnet, or no such interface', () => {
     let devices = [e0('red'), e0('blue')]
     const interfaces = [{ name: 'e0', ifindex: 1, netns: 'blue', inode: 1 }]
     const fake = vnet({ [GET_DEVICES]: () => devices, [RESET_STATS]: none }, { interfaces })
-    expect(await runMain('reset', 'e0')).toEqual(failed('there are 2 interfaces e0: red/e0, blue/e0'))
+    expect(await runMain('reset', 'e0')).toEqual(failed('2 interfaces are called e0: red/e0, blue/e0'))
     expect(await runMain('reset', 'blue/e0')).toEqual(ok(''))
     devices = [e0('red'), e0()]
     expect(await runMain('reset', 'e0')).toEqual(ok(''))
     expect(askedOf(fake).map(({ attributes }) => attributes[3])).toEqual([nul('blue'), undefined])
   })
+})
+
+describe('options in front of the command', () => {
+  test('options in front of a command are its own', async () => {
+    vnet({ [GET_STATS]: () => [sn0] })
+    for (const args of [['list'], ['show', 'sn0'], ['stats'], ['lan', 'show', 'sn0']]) {
+      expect(await runMain('--json', ...args)).toEqual(await runMain(...args, '--json'))
+    }
+    expect(await runMain('lan', '--json', 'show')).toEqual(await runMain('lan', 'show', '--json'))
+  })
+})
+
+test('the command proposed for another namespace has all arguments, quoted for a shell', async () => {
+  vnet({}, { netns: 1, interfaces: [{ name: 'sn0', ifindex: 7, inode: 1 }] })
+  const { stderr } = await runMain('--json', 'param', 'sn0', 'drop=RX CRC')
+  expect(stderr).toMatch(/; for sn0: nsenter .*-n -t \d+ vnet --json param sn0 'drop=RX CRC'\n$/)
+})
+
+test('an ordinary user is refused the vnets of another user in one line', async () => {
+  const geteuid = vi.spyOn(process, 'geteuid').mockReturnValue(1000)
+  try {
+    expect(await runMain('list', '--user', '1001')).toEqual({
+      ...{ status: 2, stdout: '' },
+      stderr: 'vnet: --user 1001: only root may query the vnets of another user (see vnet --help)\n',
+    })
+    expect((await runMain('list', '--user', '1000')).stderr).not.toContain('only root')
+  } finally {
+    geteuid.mockRestore()
+  }
 })

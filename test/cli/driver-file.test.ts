@@ -28,11 +28,11 @@ describe('a driver from a file', () => {
     ['--name', false],
     ['-x.js', false],
     [undefined, false],
-  ])('%s names one: %s', (argument, is) => {
+  ])('%s names a driver file: %s', (argument, is) => {
     expect(isDriverFile(argument)).toBe(is)
   })
 
-  test('has its parameters as options of its command', async () => {
+  test('the parameters of a driver file are options of its command', async () => {
     const params = `{ loss: { type: 'int', default: 0, description: 'lose every n-th', live: false, parse: Number } }`
     const path = file(
       `export const driver = { name: 'mine', description: 'my own', params: ${params}, init: () => [] }`,
@@ -41,18 +41,18 @@ describe('a driver from a file', () => {
     expect([status, stdout]).toEqual([0, expect.stringMatching(/my own[\s\S]*--loss N +lose every n-th/)])
   })
 
-  test('is refused in one line that names the place when it does not load', async () => {
+  test('a driver file that does not load is refused in one line that names the place', async () => {
     const path = file(`\nthrow new Error('not today')`)
     const { status, stderr } = await runMain(path)
     expect([status, stderr]).toEqual([2, expect.stringMatching(/^vnet: .*not today \(at .*my-driver\.mjs:2:7\).*\n$/)])
   })
 
-  test('is refused in one line whatever it throws', async () => {
+  test('a driver file is refused in one line whatever it throws', async () => {
     const { status, stderr } = await runMain(file('throw null'))
     expect([status, stderr]).toEqual([2, expect.stringMatching(/^vnet: .* does not load: null \(see .*\n$/)])
   })
 
-  test('is refused in one line when there is no such file', async () => {
+  test('a driver file that does not exist is refused in one line', async () => {
     const { status, stderr } = await runMain(join(directory, 'nowhere.js'))
     expect([status, stderr]).toEqual([2, expect.stringMatching(/^vnet: .*nowhere\.js does not load: .*\n$/)])
   })
@@ -65,44 +65,39 @@ describe('a driver from a file', () => {
       'my-driver.ts',
       typescript ? /exports no driver/ : /; compile it, or use Node 22\.18/,
     ],
-  ])('that cannot be loaded is refused with what to do: %s, in %s', (text, name, advice) => {
+  ])('a file that cannot be loaded is refused with advice: %s, in %s', (text, name, advice) => {
     const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
     const { status, stderr } = spawnSync(process.execPath, [program, file(text, name)], { encoding: 'utf8' })
     expect([status, stderr]).toEqual([2, expect.stringMatching(advice)])
   })
 
   test.each(['', 'export const driver = 1', `export const driver = { name: 'half' }`])(
-    'is refused in one line when it exports none: %s',
+    'a file that exports no driver is refused in one line: %s',
     async text => {
       const { status, stderr } = await runMain(file(text))
       expect([status, stderr]).toEqual([2, expect.stringMatching(/^vnet: .*exports no driver.*defineDriver.*\n$/)])
     },
   )
 
-  test.each(['[]', 'undefined'])(
-    'whose init answers %s is refused in one line: there is nothing to run',
-    async answer => {
-      const path = file(
-        `export const driver = { name: 'mine', description: 'my own', params: {}, init: () => ${answer} }`,
-      )
-      const { status, stdout, stderr } = await runMain(path)
-      expect([status, stdout]).toEqual([1, ''])
-      expect(stderr).toMatch(/^vnet: init of mine: EINVAL, .*; it must answer a list of devices, at least one.*\n$/)
-    },
-  )
+  test.each(['[]', 'undefined'])('a driver whose init returns %s is refused in one line', async result => {
+    const path = file(
+      `export const driver = { name: 'mine', description: 'my own', params: {}, init: () => ${result} }`,
+    )
+    const { status, stdout, stderr } = await runMain(path)
+    expect([status, stdout]).toEqual([1, ''])
+    expect(stderr).toMatch(/^vnet: init of mine: EINVAL, .*; it must return a list of at least one device.*\n$/)
+  })
 
   test.each([
     ['Promise.resolve([])', ''],
     ["Promise.reject(new Error('true reason'))", 'mine: init: Error: true reason'],
-  ])('whose init is async is told so, with its own error: %s', async (answer, logged) => {
+  ])('a driver whose init is async is refused, with its own error: %s', async (result, logged) => {
     const path = file(
-      `export const driver = { name: 'mine', description: 'my own', params: {}, init: () => ${answer} }`,
+      `export const driver = { name: 'mine', description: 'my own', params: {}, init: () => ${result} }`,
     )
     const { status, stdout, stderr } = await runMain(path)
     expect([status, stdout]).toEqual([1, ''])
-    expect(stderr).toMatch(
-      /^vnet: init of mine: EINVAL, .*; it must not be async: it must answer a list of devices.*$/m,
-    )
+    expect(stderr).toMatch(/^vnet: init of mine: EINVAL, .*; it must not be async: it must return a list of.*$/m)
     expect(stderr).toContain(logged)
     expect(stderr.trimEnd().split('\n')).toHaveLength(logged === '' ? 1 : 2)
   })
@@ -113,14 +108,14 @@ describe('a driver from a file', () => {
     const init = params => { throw new UsageError(JSON.stringify(params)) }
     export const driver = defineDriver({ name: 'mine', description: 'my own', params, init })
   `
-  /** The parameters that init was given, or what the program said of the arguments. */
+  /** Returns the parameters that init got, or the message that refused the arguments. */
   const values = async (path: string, ...args: string[]) => {
     const { stderr } = await runMain(path, ...args)
     const [, given, refused] = /^vnet: (?:UsageError: (\{.*\}) \(at .*|(.*) \(see vnet --help\))\n$/.exec(stderr) ?? []
     return given === undefined ? refused : JSON.parse(given)
   }
 
-  test('has --no-NAME for what is on by itself, and its help says that it is on', async () => {
+  test('a bool whose default is true has the option --no-NAME, and its help shows the default', async () => {
     const path = file(
       params("yes: bool({ default: true, description: 'say yes' }), no: bool({ default: false, description: 'n' })"),
     )
@@ -131,7 +126,7 @@ describe('a driver from a file', () => {
     expect((await runMain(path, '--help')).stdout).toMatch(/^ {2}--no-yes +say yes \(default on\)\n {2}--no +n$/m)
   })
 
-  test('has the range of a number in its help', async () => {
+  test('the help of an int shows its range', async () => {
     const path = file(
       params(`
         a: int({ default: 7, min: 1, max: 9, description: 'a' }), b: int({ default: 0, max: 9, description: 'b' }),
@@ -143,18 +138,18 @@ describe('a driver from a file', () => {
     )
   })
 
-  test('has text as it was given where the driver does not parse it', async () => {
+  test('text is passed on unchanged if the driver does not parse it', async () => {
     const path = file(params("who: text({ default: 'me', description: 'who' })"))
     expect(await values(path)).toEqual({ who: 'me' })
     expect(await values(path, '--who', 'you')).toEqual({ who: 'you' })
   })
 
-  test('cannot have a parameter that begins with no, which would turn another one off', async () => {
+  test('a parameter whose name begins with no is refused, since --no-NAME turns NAME off', async () => {
     const path = file(params("noSum: bool({ default: false, description: 'n' })"))
-    expect(await values(path)).toBe(`${path}: parameter noSum: call it sum; a bool that is on has --no-NAME`)
+    expect(await values(path)).toBe(`${path}: parameter noSum: call it sum; a bool whose default is true has --no-NAME`)
   })
 
-  test('whose addresses are none is refused in one line that says how one is written', async () => {
+  test('a malformed address is refused in one line that shows the right form', async () => {
     const dist = pathToFileURL('dist/index.js').href
     const path = file(`
       import { allocEtherdevMqs } from '${dist}'
@@ -171,7 +166,7 @@ describe('a driver from a file', () => {
     ])
   })
 
-  test('has its exit called also when its devices do not become live', async () => {
+  test('the exit of a driver is called even if its devices cannot be planned', async () => {
     const path = file(`
       export const driver = {
         name: 'mine', description: 'my own', params: {}, init: () => [{ dev: {} }], exit: () => { throw new Error('it was') },
@@ -179,6 +174,6 @@ describe('a driver from a file', () => {
     `)
     const { status, stderr } = await runMain(path, '--mac', '02:00:00:00:00:01', '--mac', '02:00:00:00:00:02')
     expect(status).toBe(2)
-    expect(stderr).toMatch(/^mine: exit: Error: it was \(at .*\)\nvnet: 2 times --mac, .*\n$/)
+    expect(stderr).toMatch(/^mine: exit: Error: it was \(at .*\)\nvnet: --mac is given 2 times, .*\n$/)
   })
 })

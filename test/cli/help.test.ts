@@ -1,4 +1,4 @@
-/** The help texts: everything that can be said to the program is in them, and they fit a terminal. */
+/** The help texts name every command and option, and fit a terminal. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { commonOptions } from '../../src/cli/options.ts'
@@ -37,7 +37,7 @@ test.each(['loop', 'snull', 'cable', 'lan'])('%s --help has its arguments and ev
   expect(await help(name, '-h')).toBe(text)
 })
 
-test('commands that ask a running vnet have a heading of their own', async () => {
+test('commands that query a running vnet have a heading of their own', async () => {
   const text = await help('--help')
   const asking = text.indexOf('Asking a running vnet:')
   expect(asking).toBeGreaterThan(text.indexOf('  cable '))
@@ -46,14 +46,27 @@ test('commands that ask a running vnet have a heading of their own', async () =>
   }
 })
 
-test('the parameters of a driver are options of its command, and first', async () => {
+test('the parameters of a driver come first among the options of its command', async () => {
   const text = await help('snull', '--help')
   expect(text.indexOf('--eth')).toBeGreaterThan(text.indexOf('Options of snull:'))
   expect(text.indexOf('--eth')).toBeLessThan(text.indexOf('Interfaces:'))
 })
 
-test('no line is longer than 80 columns', async () => {
-  const asking = ['list', 'show', 'stats', 'reset', 'echo', 'ioctl', 'carrier', 'param', 'trigger', 'events']
+test('no line of a help text is longer than 80 columns', async () => {
+  const asking = [
+    'list',
+    'show',
+    'stats',
+    'reset',
+    'echo',
+    'ioctl',
+    'cut',
+    'plug',
+    'carrier',
+    'param',
+    'trigger',
+    'events',
+  ]
   for (const args of [
     [],
     ...['loop', 'snull', 'cable', 'lan', ...asking, 'exec', 'completion', 'help'].map(name => [name]),
@@ -62,6 +75,6 @@ test('no line is longer than 80 columns', async () => {
   }
 })
 
-test('help alone is --help', async () => {
+test('help without a command is --help', async () => {
   expect(await help('help')).toBe(await help('--help'))
 })

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
 import { align, alignLeft } from '../../src/cli/align.ts'
-import { isNamed, label } from '../../src/cli/label.ts'
+import { isNamed, label } from '../../src/cli/device-words.ts'
 import { runMain } from '../support/run-main.ts'
 
 const TITLE = '\x1b]0;hi\x07\x1b[2J'
 const SHOWN = '\\x1b]0;hi\\x07\\x1b[2J'
 
-test('a name is shown escaped, and can be given as it is or as it is shown', () => {
+test('a name is shown escaped, and is accepted raw or as shown', () => {
   for (const netns of [undefined, 'red']) {
     const device = { name: TITLE, netns }
     expect(label(device)).toBe(netns === undefined ? SHOWN : `red/${SHOWN}`)
@@ -30,7 +30,7 @@ test('a cell of a table cannot break out of its line, and counts as wide as it i
   ).toEqual(['\\u009b   1', 'ab      10'])
 })
 
-test('an error that quotes what was given escapes it', async () => {
+test('an error escapes the arguments that it quotes', async () => {
   const { status, stderr } = await runMain('show', `no\n${TITLE}/`)
   expect([status, stderr]).toEqual([
     2,

@@ -1,4 +1,4 @@
-/** What the program says of a configuration file that is not right: a line a problem, without advice to read the help. */
+/** How the program reports problems of a configuration file: a line each, without advice. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,7 +16,7 @@ function file(name: string, text: string): string {
   return join(directory, name)
 }
 
-test('every problem is a line with its place, and the exit status is 2', async () => {
+test('every problem of a file is a line with its position, and the exit status is 2', async () => {
   const path = file(
     'lan.yaml',
     'hosts:\n  - ip: 198.18.1\n  - ip: 198.18.0.7\n    nmae: web\ndhcp: { leaseTime: soon }\n',
@@ -24,14 +24,14 @@ test('every problem is a line with its place, and the exit status is 2', async (
   const { status, stdout, stderr } = await runMain('lan', 'eth9', '--config', path)
   expect([status, stdout]).toEqual([2, ''])
   expect(stderr.split('\n')).toEqual([
-    `vnet: ${path}:2:9: hosts[0].ip: '198.18.1' is not an IPv4 address`,
-    `vnet: ${path}:4:5: hosts[1].nmae: there is no such key: is it name?`,
-    expect.stringMatching(/^vnet: .*:5:20: dhcp\.leaseTime: 'soon' is not /),
+    `vnet: ${path}:2:9: hosts[0].ip: expected an IPv4 address or a list, got '198.18.1'`,
+    `vnet: ${path}:4:5: hosts[1].nmae: unknown key (known: name, mac, ip, ip6, count, services, ports)`,
+    expect.stringMatching(/^vnet: .*:5:20: dhcp\.leaseTime: expected .*, got 'soon'$/),
     '',
   ])
 })
 
-test('what only the DHCP server finds wrong has its place too', async () => {
+test('an error of the DHCP server has its position in the file', async () => {
   const path = file('lan.json', '{ "dhcp": { "options": { "mtu": 1400, "colour": "red" } } }')
   const { status, stderr } = await runMain('lan', '--config', path)
   expect([status, stderr]).toEqual([
@@ -43,29 +43,29 @@ test('what only the DHCP server finds wrong has its place too', async () => {
 })
 
 test.each([
-  ['that is not there', 'none.yaml', /^vnet: open .*none\.yaml: ENOENT, no such file or directory\n$/],
+  ['that does not exist', 'none.yaml', /^vnet: open .*none\.yaml: ENOENT, no such file or directory\n$/],
   ['that is a directory', '.', /^vnet: open .*: EISDIR, .*\n$/],
-])('a file %s cannot be read, which is status 1', async (_, name, line) => {
+])('a file %s cannot be read, and the exit status is 1', async (_, name, line) => {
   const { status, stderr } = await runMain('lan', '--config', join(directory, name))
   expect([status, stderr]).toEqual([1, expect.stringMatching(line)])
 })
 
-test('a broken file of leases is told of by its name', async () => {
+test('a malformed lease file is reported with its path', async () => {
   const leases = file('leases.json', 'no\n')
   const { status, stderr } = await runMain('lan', 'eth9', '--leases', leases)
   expect(stderr).toMatch(
-    /^vnet: leases .*\/leases\.json: EINVAL, invalid argument; it is no JSON .*: mend the file, or remove it and all leases with it\n$/,
+    /^vnet: leases .*\/leases\.json: EINVAL, invalid argument; it is not JSON .*: correct the file, or remove it with all leases\n$/,
   )
   expect(status).toBe(2)
 })
 
-test('what the command line itself says wrong has the advice, and no place', async () => {
+test('an error in the command line has no position and refers to the help', async () => {
   expect(await runMain('lan', '--network', '198.18.0.7/24')).toEqual({
     ...{ status: 2, stdout: '' },
-    stderr: "vnet: network: '198.18.0.7/24' is an address in it: write 198.18.0.0/24 (see vnet --help)\n",
+    stderr: expect.stringMatching(/^vnet: network: expected .*, got '198\.18\.0\.7\/24' \(see vnet --help\)\n$/),
   })
   expect(await runMain('lan', '--config', file('lan.yaml', ''), '--network', '198.18.0.0/24')).toMatchObject({
     ...{ status: 2, stdout: '' },
-    stderr: 'vnet: --config says what the network is: leave --network and --network6 away (see vnet --help)\n',
+    stderr: 'vnet: --config describes the network: remove --network and --network6 (see vnet --help)\n',
   })
 })

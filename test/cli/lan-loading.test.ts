@@ -1,4 +1,4 @@
-/** The driver lan, with all that is on its network, is loaded where it may be asked for, and not by every start. */
+/** lan, with everything on its network, is loaded only by the commands that need it. */
 import { expect, test, vi } from 'vitest'
 import { runMain } from '../support/run-main.ts'
 
@@ -8,22 +8,37 @@ vi.mock('../../src/lan/driver.ts', async original => {
   return await original()
 })
 
-test('commands that are not about it start without it, all that tells of every command has it', async () => {
+test('commands that do not need lan do not load it', async () => {
   for (const words of [
     ['loop', '--nothing'],
     ['snull', '--nothing'],
     ['--nothing'],
+    ['nothing'],
     ['echo'],
     ['./nothing.js'],
     ['exec'],
   ]) {
     expect((await runMain(...words)).status).not.toBe(0)
   }
-  expect((await runMain('--version')).status).toBe(0)
-  expect(loaded.times).toBe(0)
-  expect((await runMain('nothing')).stderr).toContain('loop, snull, cable, lan,')
-  expect(loaded.times).toBe(1)
-  for (const words of [['--help'], ['help'], ['lan', '--help'], ['help', 'lan'], ['completion', 'bash']]) {
-    expect((await runMain(...words)).stdout).toContain('lan')
+  for (const words of [['--version'], ['--help'], ['help'], ['help', 'snull']]) {
+    expect((await runMain(...words)).status).toBe(0)
   }
+  expect(loaded.times).toBe(0)
+})
+
+test('help and completion have the options of lan', async () => {
+  for (const words of [
+    ['lan', '--help'],
+    ['help', 'lan'],
+    ['completion', 'bash'],
+  ]) {
+    expect((await runMain(...words)).stdout).toContain('--negotiation')
+  }
+  expect(loaded.times).toBe(1)
+})
+
+test('the help of the program describes lan in the words of its driver', async () => {
+  const { driver } = await import('../../src/lan/driver.ts')
+  const text = (await runMain('--help')).stdout.replaceAll(/\s+/g, ' ')
+  expect(text).toContain(`lan ${driver.args} ${driver.description}`)
 })

@@ -1,22 +1,23 @@
-/** `vnet lan show`: what goes to a vnet, octet for octet, what is made of its answers, and how the command is told from `vnet lan`. */
+/** `vnet lan show`: its requests, what it prints of the replies, and its command line. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { EOPNOTSUPP, EPERM, VnetError } from '../../src/core/errno.ts'
+import { EOPNOTSUPP, EPERM, VnetError } from '../../src/netdev/errno.ts'
 import type { MessageBuilder } from '../../src/netlink/index.ts'
 import { type Answers, type FakeOptions, FakeVnet } from '../support/fake-vnet.ts'
 import { runMain } from '../support/run-main.ts'
 
-// What runs on the machine is none of ours.
+// Vnets that run on this machine are not found.
 const { directory, users } = vi.hoisted(() => ({
   directory: { path: '', uid: process.geteuid?.() ?? 0 },
   users: [] as number[],
 }))
-vi.mock('../../src/control/run-directory.ts', async original => ({
+vi.mock('../../src/control/protocol/run-directory.ts', async original => ({
   ...(await original<object>()),
   trustedDirectories: () => [directory],
   otherUsers: () => users,
+  untrustedDirectories: () => [],
 }))
 beforeEach(() => {
   directory.path = mkdtempSync(join(tmpdir(), 'vnet-cli-'))
@@ -90,13 +91,14 @@ const refuse = (errno: number) => () => {
 }
 const askedOf = ({ asked }: FakeVnet) => asked.filter(({ cmd }) => cmd === GET_SEGMENT)
 
-describe('what is shown', () => {
-  test('is a table for each part', async () => {
+describe('the output', () => {
+  test('vnet lan show prints the length of each list and a table for each part', async () => {
     vnet({ [GET_SEGMENT]: () => SEGMENT })
     const { status, stdout, stderr } = await runMain('lan', 'show')
     expect([status, stderr]).toEqual([0, ''])
     expect(stdout.split('\n')).toEqual([
       'eth9 red/eth8',
+      'hosts 2, leases 2, neighbours 1, stations 2',
       '',
       'host     mac                addresses',
       'gateway  02:4c:4e:12:00:01  198.18.0.1',
@@ -120,7 +122,31 @@ describe('what is shown', () => {
     ])
   })
 
-  test('is one object with --json, null for what there is not', async () => {
+  test('lists are cut after 20 rows, unless their option is given', async () => {
+    const many = Array.from({ length: 1000 }, (_, i) =>
+      host(`node${i}`, CLIENT, [Uint8Array.of(198, 18, i >> 8, i & 255)]),
+    )
+    vnet({ [GET_SEGMENT]: () => [...many, ...SEGMENT] })
+    const lines = (await runMain('lan', 'show')).stdout.split('\n')
+    expect(lines.slice(1, 5)).toEqual([
+      'hosts 1002, leases 2, neighbours 1, stations 2',
+      '',
+      'host    mac                addresses',
+      'node0   02:00:00:00:00:09  198.18.0.0',
+    ])
+    expect(lines.slice(23, 27)).toEqual([
+      'node19  02:00:00:00:00:09  198.18.0.19',
+      '... 982 more (--hosts shows all)',
+      '',
+      'lease         mac                name    expires',
+    ])
+    const all = (await runMain('lan', 'show', '--hosts')).stdout
+    expect([all.split('\n').length, all.includes('more')]).toEqual([4 + 1002 + 1, false])
+    const { segments } = JSON.parse((await runMain('lan', 'show', '--json')).stdout)
+    expect(segments[0].hosts).toHaveLength(1002)
+  })
+
+  test('--json prints one object, with null for what does not exist', async () => {
     vnet({ [GET_SEGMENT]: () => SEGMENT })
     const { stdout } = await runMain('lan', 'show', 'eth9', '--json')
     expect(stdout.match(/\n/g)).toHaveLength(1)
@@ -163,7 +189,7 @@ describe('what is shown', () => {
     [['--neighbours', '--leases'], 6, ['leases', 'neighbours']],
     [['--stations'], 8, ['stations']],
     [['--counters'], 16, ['counters']],
-  ])('with %j is asked for by the mask %i, and has the parts %j', async (options, mask, parts) => {
+  ])('the options %j request the mask %i and print the parts %j', async (options, mask, parts) => {
     const fake = vnet({ [GET_SEGMENT]: () => [] })
     const { stdout } = await runMain('lan', 'show', '--json', ...options)
     expect(askedOf(fake)).toEqual([
@@ -172,15 +198,15 @@ describe('what is shown', () => {
     expect(Object.keys(JSON.parse(stdout).segments[0])).toEqual(['interfaces', ...parts])
   })
 
-  test('is the part alone, under its heading, when one is asked for', async () => {
+  test('an option prints its part only', async () => {
     vnet({ [GET_SEGMENT]: () => SEGMENT.slice(0, 1) })
     const { stdout } = await runMain('lan', 'show', '--hosts')
     expect(stdout).toBe(
-      'eth9 red/eth8\n\nhost     mac                addresses\ngateway  02:4c:4e:12:00:01  198.18.0.1\n',
+      'eth9 red/eth8\nhosts 1\n\nhost     mac                addresses\ngateway  02:4c:4e:12:00:01  198.18.0.1\n',
     )
   })
 
-  test('an end that no date can hold is none', async () => {
+  test('a lease whose end no Date can hold never expires', async () => {
     vnet({
       [GET_SEGMENT]: () => [
         b =>
@@ -196,14 +222,14 @@ describe('what is shown', () => {
   })
 })
 
-describe('whose it is', () => {
-  test('an interface that is named is asked for, in its namespace', async () => {
+describe('the vnets that are asked', () => {
+  test('NETNS/IF requests the segment of that interface', async () => {
     const fake = vnet({ [GET_SEGMENT]: () => [] })
     expect((await runMain('lan', 'show', 'red/eth8')).status).toBe(0)
     expect(askedOf(fake)[0]?.attributes).toEqual({ 1: u32(8), 2: nul('eth8'), 3: nul('red'), 40: u32(31) })
   })
 
-  test('without one every vnet that has a segment is shown, once however many ports it has', async () => {
+  test('without an interface, each vnet with a segment is shown once', async () => {
     const fakes = [
       vnet({ [GET_SEGMENT]: () => [] }),
       vnet(
@@ -213,11 +239,14 @@ describe('whose it is', () => {
       vnet({ [GET_SEGMENT]: () => [], [GET_DEVICES]: () => [b => b.u32(1, 5).string(2, 'eth3')] }),
     ]
     const { status, stdout } = await runMain('lan', 'show', '--hosts')
-    expect([status, stdout]).toEqual([0, 'eth9 red/eth8\n\nhost  mac  addresses\n\neth3\n\nhost  mac  addresses\n'])
+    expect([status, stdout]).toEqual([
+      0,
+      'eth9 red/eth8\nhosts 0\n\nhost  mac  addresses\n\neth3\nhosts 0\n\nhost  mac  addresses\n',
+    ])
     expect(fakes.map(fake => askedOf(fake).length)).toEqual([1, 1, 1])
   })
 
-  test('where no vnet has one that is a line, and status 1', async () => {
+  test('without any segment, one line is printed and the status is 1', async () => {
     vnet({ [GET_SEGMENT]: refuse(EOPNOTSUPP) })
     const line = 'vnet: no vnet here has a segment behind its interfaces: `vnet lan` makes one\n'
     expect(await runMain('lan', 'show')).toEqual({ status: 1, stdout: '', stderr: line })
@@ -226,15 +255,15 @@ describe('whose it is', () => {
     expect([status, stderr]).toEqual([1, expect.stringMatching(/^vnet: GET_SEGMENT eth9: EOPNOTSUPP, .*; not here\n$/)])
   })
 
-  test('one that cannot be asked is a line, and status 1, beside those that can', async () => {
+  test('a vnet that fails is one line and status 1, after the segments of the others', async () => {
     vnet({ [GET_SEGMENT]: () => [] })
     vnet({ [GET_DEVICES]: refuse(EPERM) })
     const { status, stdout, stderr } = await runMain('lan', 'show', '--hosts')
-    expect([status, stdout]).toEqual([1, 'eth9 red/eth8\n\nhost  mac  addresses\n'])
+    expect([status, stdout]).toEqual([1, 'eth9 red/eth8\nhosts 0\n\nhost  mac  addresses\n'])
     expect(stderr).toMatch(/^vnet: GET_DEVICES of vnet \d+ \(eth9, eth8\): EPERM, .*; not here\n$/)
   })
 
-  test('one that refuses is a line, and status 1, and nothing else where there is nothing', async () => {
+  test('if the only vnet refuses, one line is printed and the status is 1', async () => {
     vnet({ [GET_SEGMENT]: refuse(EPERM) })
     const { status, stdout, stderr } = await runMain('lan', 'show', '--json')
     expect([status, stdout, stderr]).toEqual([
@@ -243,32 +272,30 @@ describe('whose it is', () => {
     ])
   })
 
-  test('an interface that is not there, and no vnet at all, are lines', async () => {
+  test('an unknown interface, and no running vnet, are one line each', async () => {
     const { status, stderr } = await runMain('lan', 'show')
     expect([status, stderr]).toEqual([1, 'vnet: no vnet is running in this network namespace\n'])
     vnet({})
     const unknown = await runMain('lan', 'show', 'eth7')
-    expect([unknown.status, unknown.stderr]).toEqual([1, 'vnet: there is no interface eth7, but eth9, red/eth8\n'])
+    expect([unknown.status, unknown.stderr]).toEqual([
+      1,
+      'vnet: no interface is called eth7; there are eth9, red/eth8\n',
+    ])
   })
 })
 
 describe('the command', () => {
-  const COMES_FIRST = 'the command comes first: vnet lan show [OPTIONS]'
-
   test.each([
-    [['lan', 'show', 'a', 'b'], "too many arguments for 'lan show'. Expected 1 argument but got 2."],
+    [['lan', 'show', 'a', 'b'], "too many arguments for 'show'. Expected 1 argument but got 2."],
     [['lan', 'show', 'red/'], "'red/' is not [NETNS/]IF: a part is missing"],
     [['lan', 'show', '--mtu', '9000'], "unknown option '--mtu'"],
-    // An interface that is to be called so is a mistake, or named by --name.
-    [['lan', '--json', 'show'], COMES_FIRST],
-    [['lan', 'eth9', 'show'], COMES_FIRST],
-    [['lan', '--hosts', '3', 'show', 'eth9'], COMES_FIRST],
-    [['--json', 'lan', 'show'], 'the command comes first: vnet lan [OPTIONS]'],
-  ])('vnet %j is refused', async (args, message) => {
+    [['lan', 'eth9', 'show'], 'the command comes first: vnet lan show [OPTIONS]'],
+    [['--mtu', '9000', 'lan', 'show'], 'vnet lan show has no option --mtu'],
+  ])('vnet %j is rejected', async (args, message) => {
     expect(await runMain(...args)).toEqual({ status: 2, stdout: '', stderr: `vnet: ${message} (see vnet --help)\n` })
   })
 
-  test('has a help text, is in those of the program and of `vnet lan`, and none is wider than 80 columns', async () => {
+  test('the help texts of vnet and `vnet lan` mention `lan show`, and none is wider than 80 columns', async () => {
     const help = await runMain('lan', 'show', '--help')
     expect(help.stdout).toMatch(/^Usage: vnet lan show \[OPTIONS\] \[\[NETNS\/\]IF\]\n/)
     for (const option of ['--hosts', '--leases', '--neighbours', '--stations', '--counters', '--json'])
@@ -277,7 +304,7 @@ describe('the command', () => {
     const [program, driver] = [await runMain('--help'), await runMain('lan', '--help')]
     expect(program.stdout).toMatch(/^ {2}lan show \[\[NETNS\/\]IF\] +hosts, leases/m)
     expect(driver.stdout).toMatch(/^Usage: vnet lan \[OPTIONS\] \[\[NETNS\/\]IF \.\.\.\]\n/)
-    expect(driver.stdout).toContain('vnet lan show --help')
+    expect(driver.stdout).toMatch(/^Commands:\n {2}show /m)
     for (const { stdout } of [help, program, driver])
       for (const line of stdout.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80)
   })

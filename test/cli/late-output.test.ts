@@ -2,7 +2,7 @@ import { beforeEach, expect, test } from 'vitest'
 import { LateOutput } from '../../src/cli/late-output.ts'
 
 let written: string[]
-/** Ends the write that goes on: the reader has read. */
+/** Completes the pending write, as when the reader reads. */
 let read: (good?: boolean) => void
 let output: LateOutput
 beforeEach(() => {

@@ -1,12 +1,12 @@
-/** What a run says, as text and as JSON. */
+/** The output of a run, as text and as JSON. */
 import { expect, test } from 'vitest'
 import { jsonOutput, textOutput } from '../../src/cli/output.ts'
 import type { Plan } from '../../src/cli/plan.ts'
-import { defineDriver } from '../../src/core/driver.ts'
-import { NETIF_F_ALL_TAP, NETIF_F_HW_CSUM } from '../../src/core/if.ts'
-import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING } from '../../src/core/log.ts'
-import { NetDevice } from '../../src/core/net-device.ts'
-import { flipAddress } from '../../src/drivers/hidden-loopback.ts'
+import { flipAddress } from '../../src/drivers/flip/hidden-loopback.ts'
+import { defineDriver } from '../../src/netdev/driver.ts'
+import { NETIF_F_ALL_TAP, NETIF_F_HW_CSUM } from '../../src/netdev/if.ts'
+import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING } from '../../src/netdev/log.ts'
+import { NetDevice } from '../../src/netdev/net-device.ts'
 
 const driver = defineDriver({ name: 'loop', description: '', params: {}, farEnd: flipAddress, init: () => [] })
 const plain = defineDriver({ name: 'cable', description: '', params: {}, init: () => [] })
@@ -33,7 +33,7 @@ function texts() {
   return { io, text }
 }
 
-test('ready is a line an interface, what to try, and the word', () => {
+test('ready prints a line for each interface, commands to try, and the word ready', () => {
   const { io, text } = texts()
   const there = plan('vnet0', ['198.18.0.1/24', '198.18.1.2/24'], { features: NETIF_F_ALL_TAP })
   textOutput(io, false).ready([there], driver)
@@ -49,7 +49,7 @@ ready
   })
 })
 
-test('an interface elsewhere names its namespace, and what to try is to be tried there', () => {
+test('an interface in another namespace is shown with it, and the proposed commands enter it', () => {
   const { io, text } = texts()
   const plans = [plan('sn0', ['2001:db8::1/64'], { netns: 'red' }), plan('sn1', [], { netns: '/proc/7/ns/net' })]
   textOutput(io, false).ready(plans, driver)
@@ -61,7 +61,7 @@ ready
 `)
 })
 
-test('a ping is proposed where the far end is in one of the networks, and from where that network is', () => {
+test('a ping is proposed for each far end within one of the networks, in the namespace of that network', () => {
   const { io, text } = texts()
   const plans = [plan('sn0', ['198.18.0.1/24'], { netns: 'red' }), plan('sn1', ['198.18.1.2/24'], { netns: 'blue' })]
   textOutput(io, false).ready(plans, driver)
@@ -75,13 +75,13 @@ test('a driver without a far end proposes no ping', () => {
   expect(text.out).not.toContain('ping')
 })
 
-test('log lines go to stderr, so that stdout is what was asked for', () => {
+test('log lines go to stderr, apart from the output', () => {
   const { io, text } = texts()
   textOutput(io, false).log(LOGLEVEL_INFO, 'vnet0: device opened')
   expect(text).toEqual({ out: '', err: 'vnet0: device opened\n' })
 })
 
-test('quiet text is the word ready, and no table', () => {
+test('quiet text output is only the word ready', () => {
   const { io, text } = texts()
   const output = textOutput(io, true)
   output.ready([plan('vnet0', [])], driver)
@@ -89,7 +89,7 @@ test('quiet text is the word ready, and no table', () => {
   expect(text).toEqual({ out: 'ready\n', err: '' })
 })
 
-test('with JSON everything is an object a line', () => {
+test('JSON output is one object a line', () => {
   const { io, text } = texts()
   const output = jsonOutput(io, false)
   for (const level of [LOGLEVEL_ERR, LOGLEVEL_WARNING, LOGLEVEL_INFO, LOGLEVEL_DEBUG]) output.log(level, `at ${level}`)
@@ -118,7 +118,7 @@ test('with JSON everything is an object a line', () => {
   ])
 })
 
-test('quiet JSON is the ready line', () => {
+test('quiet JSON output is only the ready line', () => {
   const { io, text } = texts()
   const output = jsonOutput(io, true)
   output.ready([], driver)

@@ -2,16 +2,17 @@
 import { expect, test } from 'vitest'
 import type { CommonOptions } from '../../src/cli/options.ts'
 import { planDevices } from '../../src/cli/plan.ts'
-import { defaultParams } from '../../src/core/driver.ts'
-import { NETIF_F_ALL_TAP, NETIF_F_GRO } from '../../src/core/if.ts'
-import { LOGLEVEL_ERR, Log } from '../../src/core/log.ts'
-import { Net } from '../../src/core/net.ts'
 import { driver as cable } from '../../src/drivers/cable.ts'
 import { driver as loop } from '../../src/drivers/loop.ts'
-import { driver as snull } from '../../src/drivers/snull.ts'
-import { FakeClock, MemoryHost } from '../../src/testing/index.ts'
+import { driver as snull } from '../../src/drivers/snull/driver.ts'
+import { defaultParams } from '../../src/netdev/driver.ts'
+import { NETIF_F_ALL_TAP, NETIF_F_GRO } from '../../src/netdev/if.ts'
+import { LOGLEVEL_ERR, Log } from '../../src/netdev/log.ts'
+import { Net } from '../../src/netdev/net.ts'
+import { FakeClock, MemoryPlatform } from '../../src/testing/index.ts'
 
-const net = () => new Net({ host: new MemoryHost(), clock: new FakeClock(), log: new Log(LOGLEVEL_ERR, () => {}) })
+const net = () =>
+  new Net({ platform: new MemoryPlatform(), clock: new FakeClock(), log: new Log(LOGLEVEL_ERR, () => {}) })
 const context = (args: string[] = []) => ({ args, net: net(), names: [], txqs: undefined, rxqs: undefined })
 
 function plan(options: Partial<CommonOptions>, specs = snull.init(defaultParams(snull.params), context())) {
@@ -24,19 +25,29 @@ test('without options a driver has its own addresses', () => {
   expect(addresses({})).toEqual([['198.18.0.1/24'], ['198.18.1.2/24']])
 })
 
-test('--no-address leaves all away', () => {
+test('--no-address assigns no addresses', () => {
   expect(addresses({ address: false })).toEqual([[], []])
 })
 
-test('addresses replace all of the usual ones, and go to the interfaces in order, any further ones to the last', () => {
+test('addresses replace all default ones and go to the interfaces in order, further ones to the last', () => {
   expect(addresses({ address: ['192.0.2.1/24'] })).toEqual([['192.0.2.1/24'], []])
   const three = ['192.0.2.1/25', '192.0.2.129/25', '2001:db8::1/64']
   expect(addresses({ address: three })).toEqual([['192.0.2.1/25'], ['192.0.2.129/25', '2001:db8::1/64']])
 })
 
-test('an address for a named interface goes there, and does not count as one in order', () => {
+test('an address for a named interface goes to it, and does not count in the order', () => {
   const address = ['sn1=192.0.2.1/25', 'sn1=2001:db8::1/64', '192.0.2.129/25']
   expect(addresses({ address })).toEqual([['192.0.2.129/25'], ['192.0.2.1/25', '2001:db8::1/64']])
+})
+
+test('an address can name the interface by its namespace', () => {
+  const specs = () => cable.init(defaultParams(cable.params), context(['red/a', 'a']))
+  const address = ['blue/a=192.0.2.1/24', 'red/a=198.18.5.1/24']
+  expect(plan({ netns: 'blue', address }, specs()).map(each => each.addresses)).toEqual([
+    ['198.18.5.1/24'],
+    ['192.0.2.1/24'],
+  ])
+  expect(() => plan({ netns: 'blue', address: ['a=192.0.2.1/24'] }, specs())).toThrow('red/a or blue/a')
 })
 
 test('hardware addresses go to the interfaces in order, the MTU to all', () => {
@@ -47,7 +58,7 @@ test('hardware addresses go to the interfaces in order, the MTU to all', () => {
   expect([second?.dev.devAddr, second?.dev.mtu, second?.explicit]).toEqual([own, 9000, { mtu: 9000 }])
 })
 
-test('--txqueuelen is for every interface, and asked of the host also where that is there already', () => {
+test('--txqueuelen is for every interface, and is applied also to one that exists already', () => {
   const lengths = plan({ txqueuelen: 77 }).map(({ dev, explicit }) => [dev.txQueueLen, explicit])
   expect(lengths).toEqual([
     [77, { txQueueLen: 77 }],
@@ -59,11 +70,11 @@ test('--txqueuelen is for every interface, and asked of the host also where that
   ])
 })
 
-test('--no-offload leaves no features', () => {
+test('--no-offload turns all features off', () => {
   expect(plan({ offload: false }).map(({ dev }) => dev.features)).toEqual([0, 0])
 })
 
-test('--no-offload=IF leaves none to the interfaces named, wherever they are', () => {
+test('--no-offload=IF turns them off on the named interfaces, in any namespace', () => {
   const features = (offload: string[], names: string[]) => {
     const specs = cable.init(defaultParams(cable.params), context(names))
     return plan({ offload }, specs).map(({ dev }) => dev.features)
@@ -74,18 +85,18 @@ test('--no-offload=IF leaves none to the interfaces named, wherever they are', (
   expect(features(['blue/a'], ['red/a', 'blue/a'])).toEqual([NETIF_F_ALL_TAP, 0])
 })
 
-test('--gro is for the interfaces that have offloads', () => {
+test('--gro turns GRO on for the interfaces with offloads', () => {
   const specs = cable.init(defaultParams(cable.params), context(['a', 'b']))
   const features = plan({ gro: true, offload: ['a'] }, specs).map(({ dev }) => dev.features)
   expect(features).toEqual([0, NETIF_F_ALL_TAP | NETIF_F_GRO])
 })
 
-test('--netns holds for interfaces that name no namespace themselves', () => {
+test('--netns is for interfaces without a namespace of their own', () => {
   const specs = cable.init(defaultParams(cable.params), context(['red/a', 'b']))
   expect(plan({ netns: 'blue' }, specs).map(each => each.netns)).toEqual(['red', 'blue'])
 })
 
-test('a persistent interface has the number of its place instead of a free one', () => {
+test('a persistent interface is numbered by its place, not by the first free number', () => {
   const eth = () => snull.init({ ...defaultParams(snull.params), eth: true }, context())
   expect(plan({ persist: true }, eth()).map(({ dev }) => dev.name)).toEqual(['eth0', 'eth1'])
   expect(plan({ delete: true }, eth()).map(({ dev }) => dev.name)).toEqual(['eth0', 'eth1'])

@@ -1,4 +1,4 @@
-/** The process around the program, with one that is not real. */
+/** The Io of a process, on a stand-in for the process. */
 import { EventEmitter } from 'node:events'
 import { expect, test } from 'vitest'
 import type { End } from '../../src/cli/io.ts'
@@ -30,14 +30,14 @@ function listening() {
   return { process, io, ends, stop }
 }
 
-test('output goes to the streams as it is', () => {
+test('output goes to the streams unchanged', () => {
   const { process, io } = listening()
   io.out('one\n')
   io.err('two\n')
   expect([process.stdout.text, process.stderr.text]).toEqual(['one\n', 'two\n'])
 })
 
-test('a reader that has gone is told of to who asked, and ends nothing', () => {
+test('the loss of the reader notifies the listeners and does not end the process', () => {
   const { process, io, ends } = listening()
   let told = 0
   const stop = io.onClosed?.(() => told++)
@@ -48,13 +48,13 @@ test('a reader that has gone is told of to who asked, and ends nothing', () => {
   expect([told, ends, process.exits]).toEqual([1, [], []])
 })
 
-test.each(['SIGINT', 'SIGTERM', 'SIGHUP'])('%s asks for the end and does not exit', signal => {
+test.each(['SIGINT', 'SIGTERM', 'SIGHUP'])('%s notifies the listeners and does not end the process', signal => {
   const { process, ends } = listening()
   process.emit(signal)
   expect([ends, process.exits]).toEqual([[{ signal }], []])
 })
 
-test('SIGHUP has what is to be read again read again, each time, and asks for no end', () => {
+test('each SIGHUP reloads, and does not end the process, if something listens for it', () => {
   const { process, io, ends } = listening()
   let told = 0
   const stop = io.onReload?.(() => told++)
@@ -68,21 +68,21 @@ test('SIGHUP has what is to be read again read again, each time, and asks for no
   expect([told, process.exits]).toEqual([2, [129]])
 })
 
-test('an exception that nobody caught asks for the end', () => {
+test('an uncaught exception notifies the listeners', () => {
   const { process, ends } = listening()
   const defect = new Error('boom')
   process.emit('uncaughtException', defect)
   expect([ends, process.exits]).toEqual([[{ defect }], []])
 })
 
-test('a second signal exits at once, with the status of a shell', () => {
+test('a second signal exits at once with the status that a shell reports', () => {
   const { process, ends } = listening()
   process.emit('SIGINT')
   process.emit('SIGINT')
   expect([ends.length, process.exits]).toEqual([1, [130]])
 })
 
-test('a second signal when all is done does not change the status', () => {
+test('a second signal after the end does not change the exit status', () => {
   const { process } = listening()
   process.emit('SIGINT')
   process.exitCode = 0
@@ -90,7 +90,7 @@ test('a second signal when all is done does not change the status', () => {
   expect(process.exits).toEqual([0])
 })
 
-test('an exception while ending is said in one line, and exits with 1', () => {
+test('an uncaught exception during the end is reported in one line with exit status 1', () => {
   const { process } = listening()
   process.emit('SIGINT')
   process.emit('uncaughtException', new Error('boom'))
@@ -98,7 +98,7 @@ test('an exception while ending is said in one line, and exits with 1', () => {
   expect(process.stderr.text).toMatch(/^vnet: Error: boom \(at .*\)\n$/)
 })
 
-test('an exception that follows another does not cut short what the first asked for, nor does it hide it', () => {
+test('a second exception neither cuts the end short nor hides the first', () => {
   const { process, ends, stop } = listening()
   const [first, second] = [new Error('first'), new Error('second')]
   process.emit('uncaughtException', first)
@@ -109,24 +109,24 @@ test('an exception that follows another does not cut short what the first asked 
   expect(process.exits).toEqual([1])
 })
 
-test('with nothing to take down a signal exits at once', () => {
+test('a signal without listeners exits at once', () => {
   const { process, stop, ends } = listening()
   stop()
   process.emit('SIGTERM')
   expect([ends, process.exits]).toEqual([[], [143]])
 })
 
-test('a reader that went away is no defect', () => {
+test('the loss of the reader is not a defect', () => {
   const { process, ends } = listening()
   process.stdout.emit('error', new Error('EPIPE'))
   process.stderr.emit('error', new Error('EPIPE'))
   expect([ends, process.exits]).toEqual([[], []])
 })
 
-test('a command that stands for another program is told of every signal, and none ends the process meanwhile', () => {
+test('a command that stands in for another program receives every signal, and none ends the process', () => {
   const { process, io, ends } = listening()
   const told: string[] = []
-  const stop = io.standIn!.onSignal(signal => told.push(signal))
+  const stop = io.onSignal!(signal => told.push(signal))
   for (const signal of ['SIGINT', 'SIGINT', 'SIGTERM', 'SIGUSR1', 'SIGQUIT']) process.emit(signal)
   expect([told, ends, process.exits]).toEqual([['SIGINT', 'SIGINT', 'SIGTERM', 'SIGUSR1', 'SIGQUIT'], [], []])
   stop()

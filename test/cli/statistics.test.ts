@@ -1,10 +1,10 @@
 /** The final table, from counters to text. */
 import { expect, test } from 'vitest'
 import { type DeviceStatistics, statisticsTable } from '../../src/cli/statistics.ts'
-import type { QueueEvents } from '../../src/control/index.ts'
-import { type LinkStats64, linkStats64, linkStats64Fields } from '../../src/core/stats.ts'
+import type { QueueCounters } from '../../src/control/index.ts'
+import { type LinkStats64, linkStats64, linkStats64Fields } from '../../src/netdev/stats.ts'
 
-type Row = LinkStats64 & QueueEvents
+type Row = LinkStats64 & QueueCounters
 
 function stats(fields: Partial<Row> = {}): Row {
   return {
@@ -22,7 +22,7 @@ function device(fields: Partial<DeviceStatistics>): DeviceStatistics {
   return { name: 'vnet0', netns: undefined, ...nothing, ...fields }
 }
 
-test('a device of one queue is a row each way', () => {
+test('a device with one queue has a row for each direction', () => {
   const total = stats({
     txPackets: 12,
     txBytes: 3456,
@@ -39,7 +39,7 @@ vnet0 rx        7     89       1        2
 `)
 })
 
-test('several queues are rows of their own, as many each way as there are', () => {
+test('each of several queues has a row for each direction', () => {
   const queues = [stats({ txPackets: 1, rxPackets: 3 }), stats({ txPackets: 2, rxPackets: 99 })]
   expect(statisticsTable([device({ total: stats({ txPackets: 3, rxPackets: 3 }), queues })])).toBe(`\
           packets  bytes  errors  dropped
@@ -51,7 +51,7 @@ vnet0 rx        3      0       0        0
 `)
 })
 
-test('below the table: drops by reason, and what only the kernel knows', () => {
+test('notes below the table show drops by reason and the drops of the kernel', () => {
   const drops = { tx: { NEIGH: 2, FULL_RING: 1 }, rx: { DEV_STOPPED: 4 } }
   const kernel = stats({ txDropped: 5, rxDropped: 6 })
   expect(statisticsTable([device({ name: 'a', drops, kernel }), device({ name: 'b' })])).toBe(`\
@@ -66,14 +66,14 @@ a dropped by the kernel: tx 5, rx 6
 `)
 })
 
-test('below the table: what is beside the fields, unless it is 0', () => {
+test('notes below the table show the other counters that are not 0', () => {
   const total = stats({ requeues: 3, txTimeouts: 2 })
   expect(statisticsTable([device({ name: 'a', total, held: 1 }), device({ name: 'b', held: 4 })])).toMatch(
     /^b rx .*\na requeues: 3\na tx_timeouts: 2\na held: 1\nb held: 4\n$/m,
   )
 })
 
-test('two interfaces of one name are told apart by their namespaces, in the notes too', () => {
+test('two interfaces of one name are shown with their namespaces, in the notes too', () => {
   const drops = { tx: { NEIGH: 2 }, rx: {} }
   const devices = [device({ name: 'e0', netns: 'red', drops }), device({ name: 'e0', netns: 'blue', held: 1 })]
   expect(statisticsTable([...devices, device({ name: 'other', netns: 'red' })])).toBe(`\

@@ -1,8 +1,8 @@
-/** What `vnet stats` says when it has nothing to show: one line, and what to do. */
+/** The one line that a query prints if there is nothing to show, with what to do. */
 import { expect, test } from 'vitest'
 import { complaintAbout as complaintOf } from '../../src/cli/ask.ts'
 import type { Found, FoundDevice } from '../../src/control/index.ts'
-import { ETIMEDOUT, VnetError } from '../../src/core/errno.ts'
+import { ETIMEDOUT, VnetError } from '../../src/netdev/errno.ts'
 
 const device: FoundDevice = {
   ...{
@@ -34,21 +34,22 @@ const found = (some: Partial<Found>): Found => ({
   failed: [],
   elsewhere: [],
   users: [],
+  untrusted: [],
   ...some,
 })
 
-test('where all that was named is there, or nothing was named, nothing', () => {
+test('there is no complaint if every named interface exists, or none is named', () => {
   expect(complaintAbout([], found({ devices: [device], failed: [failed], elsewhere: [entry] }))).toBeUndefined()
 })
 
-test('a vnet elsewhere is proposed when it has what was named, or nothing was named', () => {
+test('a vnet in another namespace is proposed if it has the named interface, or none is named', () => {
   const none = 'no vnet is running in this network namespace'
   const far = '; for far0: nsenter -n -t 77 vnet stats'
   expect(complaintAbout([], found({ elsewhere: [entry] }))).toBe(none + far)
   expect(complaintAbout(['far0'], found({ elsewhere: [entry] }))).toBe(none + far)
   expect(complaintAbout(['sn0'], found({ elsewhere: [entry] }))).toBe(none)
   expect(complaintAbout(['far0'], found({ devices: [device], elsewhere: [entry] }))).toBe(
-    `there is no interface far0, but sn0${far}`,
+    `no interface is called far0; there is sn0${far}`,
   )
 })
 
@@ -57,14 +58,22 @@ test('the proposed command enters the user namespace of a vnet that is the calle
   expect(line).toMatch(/; for far0: nsenter --preserve-credentials -U -n -t 77 vnet stats$/)
 })
 
+test('vnets in a directory that is not trusted are mentioned on the same line', () => {
+  const untrusted = [{ path: '/run/vnet', reason: '/run/vnet belongs to a user outside of this user namespace' }]
+  expect(complaintAbout([], found({ untrusted }))).toBe(
+    'no vnet is running in this network namespace; ' +
+      'the vnets in /run/vnet are not shown: /run/vnet belongs to a user outside of this user namespace',
+  )
+})
+
 test('the proposed command repeats --user, with which root looks at the vnets of another user', () => {
-  const line = complaintOf([], found({ elsewhere: [{ ...entry, uid: 1000 }] }), 'vnet stats', 1000)
+  const line = complaintOf([], found({ elsewhere: [{ ...entry, uid: 1000 }] }), 'vnet stats --user 1000', 1000)
   expect(line).toMatch(/; for far0: nsenter -n -t 77 vnet stats --user 1000$/)
 })
 
-test('a vnet that did not answer is mentioned if it may have the interface', () => {
+test('a vnet that failed to reply is mentioned, because it may have the interface', () => {
   expect(complaintAbout(['sn1'], found({ here: [entry], failed: [failed] }))).toBe(failed.message)
   expect(complaintAbout(['sn1'], found({ devices: [device], failed: [failed] }))).toBe(
-    `there is no interface sn1, but sn0; ${failed.message}`,
+    `no interface is called sn1; there is sn0; ${failed.message}`,
   )
 })

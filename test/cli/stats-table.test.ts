@@ -1,10 +1,10 @@
-/** What `vnet stats` prints, from counters to text. */
+/** The output of `vnet stats`, from counters to text. */
 import { expect, test } from 'vitest'
-import { kernelName, statsTable } from '../../src/cli/stats-table.ts'
-import type { DeviceStats, QueueEvents } from '../../src/control/index.ts'
-import { type LinkStats64, linkStats64, linkStats64Fields } from '../../src/core/stats.ts'
+import { kernelName, statsTable } from '../../src/cli/commands/stats.ts'
+import type { DeviceStats, QueueCounters } from '../../src/control/index.ts'
+import { type LinkStats64, linkStats64, linkStats64Fields } from '../../src/netdev/stats.ts'
 
-type Row = LinkStats64 & QueueEvents
+type Row = LinkStats64 & QueueCounters
 
 function stats(fields: Partial<Row> = {}): Row {
   return {
@@ -22,7 +22,7 @@ function device(fields: Partial<DeviceStats>): DeviceStats {
   return { name: 'sn0', ifindex: 1, netns: undefined, ...nothing, ...fields }
 }
 
-test('names are spelled as the kernel spells them', () => {
+test('counters are spelled as in the kernel', () => {
   expect(linkStats64Fields.map(kernelName)).toEqual(
     // include/uapi/linux/if_link.h
     [
@@ -35,7 +35,7 @@ test('names are spelled as the kernel spells them', () => {
   )
 })
 
-test('a row is a field that either side has counted, then come drops by reason', () => {
+test('a field that either side has counted has a row, and drops by reason follow', () => {
   const total = stats({ txPackets: 1234, rxPackets: 5, txDropped: 3 })
   const kernel = stats({ txPackets: 1234, rxPackets: 5, txErrors: 1 })
   const drops = { tx: { NEIGH: 2, L4_HDR: 1 }, rx: { DEV_READY: 4 } }
@@ -53,19 +53,19 @@ sn0                     vnet  kernel
   )
 })
 
-test('all fields are there with --all', () => {
+test('--all shows every field', () => {
   expect(statsTable([device({})], { all: true }).split('\n')).toHaveLength(1 + 25 + 4 + 1)
   expect(statsTable([device({})], {})).toBe('sn0  vnet  kernel\n')
 })
 
-test('an interface that is just going has no kernel column', () => {
+test('an interface that is being deleted has - in the kernel column', () => {
   expect(statsTable([device({ total: stats({ txPackets: 7 }), kernel: undefined })], {})).toBe(`\
 sn0           vnet  kernel
   tx_packets     7       -
 `)
 })
 
-test('with --queues each queue is a row, without receive fields where there is no receive queue', () => {
+test('--queues shows a row for each queue, without receive fields if it does not receive', () => {
   const queues = [stats({ txPackets: 1, rxPackets: 12, multicast: 1 }), stats({ txPackets: 2 })]
   const total = stats({ txPackets: 3 })
   expect(statsTable([device({ total, kernel: total, queues })], { queues: true })).toBe(`\
@@ -77,7 +77,7 @@ sn0           vnet  kernel
 `)
 })
 
-test('what is beside the fields comes last, unless it is 0; of a queue, in its row', () => {
+test('other counters that are not 0 come last, and in the row of their queue', () => {
   const queues = [stats({ txPackets: 2, requeues: 3 }), stats()]
   const total = stats({ txPackets: 2, requeues: 3 })
   expect(statsTable([device({ total, kernel: stats(), queues, held: 4 })], { queues: true })).toBe(`\
@@ -95,6 +95,39 @@ sn0           vnet  kernel
   )
 })
 
-test('interfaces are blocks of their own, named with the namespace they are in', () => {
+test('each interface is a block, named with its namespace', () => {
   expect(statsTable([device({}), device({ netns: 'red' })], {})).toBe('sn0  vnet  kernel\n\nred/sn0  vnet  kernel\n')
+})
+
+test('a column has the rate of each counter a second if the round before is known', () => {
+  const at = (n: number, drops: number) =>
+    device({
+      time: n,
+      total: stats({ txPackets: n, txDropped: drops }),
+      drops: { tx: drops > 0 ? { NEIGH: drops } : {}, rx: {} },
+      held: drops,
+    })
+  const other = { ...at(7, 0), netns: 'red' }
+  expect(statsTable([at(600, 3), other], {}, [at(100, 1)])).toBe(`\
+sn0                 vnet  kernel  vnet/s
+  tx_packets         600       0    1000
+  tx_dropped           3       0       4
+  tx dropped NEIGH     3               4
+  held                 3
+
+red/sn0       vnet  kernel
+  tx_packets     7       0
+`)
+})
+
+test('a counter that was reset between two rounds has no rate', () => {
+  const last = device({ time: 1000, total: stats({ txPackets: 100 }) })
+  expect(statsTable([device({ time: 2000, total: stats({ txPackets: 7 }) })], {}, [last])).toBe(`\
+sn0           vnet  kernel  vnet/s
+  tx_packets     7       0       -
+`)
+})
+
+test('there is no column of rates if the vnet does not report when the counters were read', () => {
+  expect(statsTable([device({})], {}, [device({})])).toBe('sn0  vnet  kernel\n')
 })

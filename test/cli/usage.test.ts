@@ -1,36 +1,49 @@
-/** What the command line refuses: one line that says what is wrong and what would do, and exit status 2. */
+/** Command lines that are refused: one line that says what is wrong and what to do. */
 import { expect, test } from 'vitest'
-import { dropReasonName, SKB_DROP_REASON_MAX } from '../../src/skb/drop-reason.ts'
+import { SKB_DROP_REASON_MAX } from '../../src/skb/drop-reason.ts'
+import { dropReasonName } from '../../src/skb/drop-reason-name.ts'
 import { runMain } from '../support/run-main.ts'
 
-const NAME = '1 to 15 octets, no / or : or white space, at most one %d'
-const MAC = 'six octets as 02:00:00:00:00:01, neither all zero nor a group address'
-const CIDR = 'write it as 192.0.2.1/24 or 2001:db8::1/64, after IF= to name the interface'
-const MTU = 'a whole number from 68 to 65521 is needed'
-const QUEUES = 'a whole number from 1 to 256 is needed'
-const TXQUEUELEN = 'a whole number from 1 to 1000000 is needed'
+const NAME = 'must be 1 to 15 bytes without /, : or white space, with at most one %d'
+const MAC = 'must be six bytes such as 02:00:00:00:00:01, neither all zero nor a group address'
+const CIDR = 'must be written as 192.0.2.1/24 or 2001:db8::1/64, with IF= before it to name one'
+const MTU = 'must be a whole number from 68 to 65521'
+const QUEUES = 'must be a whole number from 1 to 256'
+const TXQUEUELEN = 'must be a whole number from 1 to 1000000'
 const REASONS = Array.from({ length: SKB_DROP_REASON_MAX - 1 }, (_, i) => dropReasonName(i + 1)).join(', ')
-const COMMANDS =
-  'the commands are loop, snull, cable, lan, list, show, stats, reset, echo, ioctl, carrier, param, trigger, events, exec'
-const IOCTL = 'a whole number from 0 to 15 is needed'
-const INTERVAL = 'a time as 1s, 500ms or 2m is needed'
+const IOCTL = 'must be a whole number from 0 to 15'
+const INTERVAL = 'must be a time such as 1s, 500ms or 2m'
 const MACS = ['--mac', '02:00:00:00:00:01', '--mac', '02:00:00:00:00:02']
 
 test.each([
-  [['frobnicate'], `unknown command or argument 'frobnicate': ${COMMANDS}`],
-  [['loop', 'eth7'], `unknown command or argument 'eth7': ${COMMANDS}`],
-  [['--json', 'stats'], 'the command comes first: vnet stats [OPTIONS]'],
+  [['frobnicate'], "unknown command 'frobnicate'"],
+  [['frobnicate', '--mtu', '9000'], "unknown command 'frobnicate'"],
+  [['--json', 'frobnicate'], "unknown command 'frobnicate'"],
+  [['statz'], "unknown command 'statz' (Did you mean stats?)"],
+  [['complete'], "unknown command 'complete' (Did you mean completion?)"],
+  [['hepl'], "unknown command 'hepl' (Did you mean help?)"],
+  [['loop', 'eth7'], "loop takes no arguments, but got 'eth7'; --name names the interface"],
   [['stats', '--mtu', '9000'], "unknown option '--mtu'"],
-  [['help', 'frobnicate'], `unknown command or argument 'frobnicate': ${COMMANDS}`],
+  [['--mtu', '9000', 'stats'], 'vnet stats has no option --mtu'],
+  [['--json', 'completion', 'bash'], 'vnet completion has no option --json'],
+  [['lan', '--hosts', '5', 'show'], 'vnet lan show has no option --hosts'],
+  [['lan', 'eth9', 'show'], 'the command comes first: vnet lan show [OPTIONS]'],
+  [['help', 'frobnicate'], "unknown command 'frobnicate'"],
+  [['help', 'lan', 'frobnicate'], "unknown command 'lan frobnicate'"],
   [['./'], "'./' is no driver: a driver file ends in .js, .mjs or .ts"],
   [['././', '--mtu', '9000'], "'././' is no driver: a driver file ends in .js, .mjs or .ts"],
   [['driver.txt'], "'driver.txt' is no driver: a driver file ends in .js, .mjs or .ts"],
   [['snull', '--eth=0'], 'option --eth takes no value'],
   [['snull', '--frobnicate=0'], "unknown option '--frobnicate=0'"],
-  [['--mtu', '9000', 'snull'], 'the command comes first: vnet snull [OPTIONS]'],
+  [['--mtu', '67', 'snull'], `--mtu 67: ${MTU}`],
+  [['--json', 'snull', '--stuck', 'x'], "--stuck x: 'x' is not a whole number of at least 0"],
+  [['--json', './'], "'./' is no driver: a driver file ends in .js, .mjs or .ts"],
+  [['--lockup', '10', 'snull'], "unknown option '--lockup': it is an option of vnet snull"],
+  [['--ipv6', 'snull'], 'the command comes first: vnet snull [OPTIONS]'],
+  [['cable', 'a', 'b', '--delay', '10ms'], "unknown option '--delay'"],
   [['--frobnicate'], "unknown option '--frobnicate'"],
   [['--mut', '9000'], "unknown option '--mut' (Did you mean --mtu?)"],
-  [['cable', 'a', 'b', '--eth'], "unknown option '--eth'"],
+  [['cable', 'a', 'b', '--eth'], "unknown option '--eth': it is an option of vnet snull"],
   [['--mtu'], "option '--mtu <n>' argument missing"],
 
   [['--name', ''], `--name : ${NAME}`],
@@ -76,39 +89,45 @@ test.each([
     ['cable', 'a', 'b', '--rx-filter-size', '4097'],
     "--rx-filter-size 4097: '4097' is not a whole number from 0 to 4096",
   ],
-  [['cable', 'a', 'b', '--lockup', '1'], "unknown option '--lockup'"],
+  [['cable', 'a', 'b', '--lockup', '1'], "unknown option '--lockup': it is an option of vnet snull"],
 
-  [['--user', 'no such'], '--user no such: there is no such user; name another, or its number'],
-  [['--group', 'no such'], '--group no such: there is no such group; name another, or its number'],
+  [['--user', 'no such'], '--user no such: no such user; give a name that exists, or a number'],
+  [['--group', 'no such'], '--group no such: no such group; give a name that exists, or a number'],
 
   [
     ['--txqs', '2', '--rxqs', '3'],
     'vnet%d: 2 tx and 3 rx queues: from 1 to 256, and no more receive than transmit queues',
   ],
   [['--rxqs', '5'], 'vnet%d: 4 tx and 5 rx queues: from 1 to 256, and no more receive than transmit queues'],
-  [['--user', 'root'], '--user and --group say who may attach to a persistent interface: add --persist'],
-  [['--group', '0'], '--user and --group say who may attach to a persistent interface: add --persist'],
+  [['--user', 'root'], '--user and --group are for persistent interfaces: add --persist'],
+  [['--group', '0'], '--user and --group are for persistent interfaces: add --persist'],
   [['--persist', '--delete'], "option '--delete' cannot be used with option '--persist'"],
-  [MACS, '2 times --mac, where the driver has one interface'],
-  [['snull', ...MACS, '--mac', '02:00:00:00:00:03'], '3 times --mac, where the driver has 2 interfaces'],
+  [MACS, '--mac is given 2 times, but the driver has one interface'],
+  [['snull', ...MACS, '--mac', '02:00:00:00:00:03'], '--mac is given 3 times, but the driver has 2 interfaces'],
   [['--name', 'a', '--name', 'b'], '2 interface names, of which 1 can be used'],
-  [['--address', 'sn0=192.0.2.1/24'], '--address sn0=192.0.2.1/24: there is no interface sn0, but vnet%d'],
+  [
+    ['--address', 'sn0=192.0.2.1/24'],
+    "--address sn0=192.0.2.1/24: no interface is called 'sn0'; this run makes vnet%d",
+  ],
   [
     ['snull', '--address', 'sn2=192.0.2.1/24'],
-    '--address sn2=192.0.2.1/24: there is no interface sn2, but sn0 and sn1',
+    "--address sn2=192.0.2.1/24: no interface is called 'sn2'; this run makes sn0 and sn1",
   ],
-  [['cable', 'a', 'b', '--no-offload=c'], '--no-offload=c: there is no interface c, but a and b'],
-  [['snull', '--no-offload=sn0,', '--mtu', '9000'], '--no-offload=sn0,: there is no interface , but sn0 and sn1'],
-  [['snull', '--no-offload='], '--no-offload=: there is no interface , but sn0 and sn1'],
-  [['cable', '--no-offload', 'a', 'a'], 'two interfaces cannot both be a'],
+  [['cable', 'a', 'b', '--no-offload=c'], "--no-offload=c: no interface is called 'c'; this run makes a and b"],
+  [
+    ['snull', '--no-offload=sn0,', '--mtu', '9000'],
+    "--no-offload=sn0,: no interface is called ''; this run makes sn0 and sn1",
+  ],
+  [['snull', '--no-offload='], "--no-offload=: no interface is called ''; this run makes sn0 and sn1"],
+  [['cable', '--no-offload', 'a', 'a'], 'two interfaces cannot both be called a'],
   [['--offload=off'], 'option --offload takes no value: it is on, and --no-offload turns it off'],
-  [['--busy-poll', '50'], '--busy-poll 50: 0us to 1000ms, as 50us or 1ms'],
-  [['--busy-poll', '1001ms'], '--busy-poll 1001ms: 0us to 1000ms, as 50us or 1ms'],
-  [['--busy-poll', 'us'], '--busy-poll us: 0us to 1000ms, as 50us or 1ms'],
+  [['--busy-poll', '50'], '--busy-poll 50: must be 0us to 1000ms, such as 50us or 1ms'],
+  [['--busy-poll', '1001ms'], '--busy-poll 1001ms: must be 0us to 1000ms, such as 50us or 1ms'],
+  [['--busy-poll', 'us'], '--busy-poll us: must be 0us to 1000ms, such as 50us or 1ms'],
   [['stats', '--no-offload'], "unknown option '--no-offload'"],
 
   [['list', 'sn0'], "too many arguments for 'list'. Expected 0 arguments but got 1."],
-  [['list', '--queues'], "unknown option '--queues'"],
+  [['list', '--queues'], "unknown option '--queues': it is an option of vnet stats"],
   [['show'], "missing required argument 'IF'"],
   [['show', 'red/'], "'red/' is not [NETNS/]IF: a part is missing"],
   [['show', 'a', 'b'], "too many arguments for 'show'. Expected 1 argument but got 2."],
@@ -118,27 +137,31 @@ test.each([
   [['ioctl', 'sn0'], "missing required argument 'N'"],
   [['ioctl', 'sn0', '16'], `'16': ${IOCTL}`],
   [['ioctl', 'sn0', '0x1'], `'0x1': ${IOCTL}`],
-  [['ioctl', 'sn0', '0', 'abc'], "'abc': two hexadecimal digits an octet, as 0a0b"],
-  [['ioctl', 'sn0', '0', 'no'], "'no': two hexadecimal digits an octet, as 0a0b"],
+  [['ioctl', 'sn0', '0', 'abc'], "'abc': must be two hexadecimal digits a byte, such as 0a0b"],
+  [['ioctl', 'sn0', '0', 'no'], "'no': must be two hexadecimal digits a byte, such as 0a0b"],
   [['carrier', 'sn0'], "missing required argument 'on|off'"],
-  [['carrier', 'sn0', 'up'], "'up': it is one of on, off"],
+  [['carrier', 'sn0', 'up'], "'up' is neither on nor off"],
   [['trigger', 'sn0'], "missing required argument 'WHAT'"],
-  [['trigger', 'sn0', 'stuck', '--queue', '-1'], '--queue -1: a whole number is needed'],
-  [['events', '--drops', 'x'], '--drops x: a whole number is needed'],
+  [['trigger', 'sn0', 'stuck', '--queue', '-1'], '--queue -1: must be a whole number from 0 to 4294967295'],
+  [['events', '--drops', 'x'], '--drops x: must be a whole number from 0 to 4294967295'],
   [['stats', '--watch', '0'], `--watch 0: ${INTERVAL}`],
   [['stats', '--watch', '1h'], `--watch 1h: ${INTERVAL}`],
   [['stats', '--watch', '999999m'], `--watch 999999m: ${INTERVAL}`],
-  [['completion', 'fish'], "'fish': it is one of bash, zsh"],
+  [['completion', 'fish'], "'fish' is neither bash nor zsh"],
 
   [['snull', 'a', 'b', 'c'], '3 interface names, of which 2 can be used'],
   [['snull', 'a', 'b', '--name', 'c'], 'snull: name the interfaces by arguments or by --name, not by both'],
   [['cable'], 'cable joins two interfaces: cable [NETNS/]IF [NETNS/]IF'],
   [['cable', 'a'], 'cable joins two interfaces: cable [NETNS/]IF [NETNS/]IF'],
   [['cable', 'a', 'b', 'c'], 'cable joins two interfaces: cable [NETNS/]IF [NETNS/]IF'],
-  [['cable', 'a', 'a'], 'two interfaces cannot both be a'],
+  [['cable', 'a', 'a'], 'two interfaces cannot both be called a'],
+  [
+    ['cable', 'red/a', 'blue/a', '--address', 'a=192.0.2.1/24'],
+    '--address a=192.0.2.1/24: which one is meant, red/a or blue/a?',
+  ],
   [['cable', 'red/', 'b'], "'red/' is not [NETNS/]IF: a part is missing"],
   [['cable', '/a', 'b'], "'/a' is not [NETNS/]IF: a part is missing"],
-  [['cable', 'red/a', 'b:1'], `interface name 'b:1': ${NAME}`],
-])('vnet %j', async (args, message) => {
+  [['cable', 'red/a', 'b:1'], "interface name 'b:1': 1 to 15 bytes, no / or : or white space, at most one %d"],
+])('vnet %j is refused in one line with exit status 2', async (args, message) => {
   expect(await runMain(...args)).toEqual({ status: 2, stdout: '', stderr: `vnet: ${message} (see vnet --help)\n` })
 })

@@ -1,17 +1,17 @@
 /**
- * Random and bent datagrams, a million in a long run, to what serves requests in a vnet of snull. Two
+ * Random and mutated requests, a million in a long run, to the dispatcher of a vnet of snull. Two
  * such vnets get the same requests, one amid zeros, the other amid ones. Both must reply alike, and
  * exactly once to every request that wants an end of its reply.
  */
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { Client, Parts } from '../../src/control/dispatch.ts'
-import { Events } from '../../src/control/events.ts'
-import { VNET_GENL_ID } from '../../src/control/family.ts'
-import { nlctrl } from '../../src/control/nlctrl.ts'
-import { vnetFamily } from '../../src/control/vnet-family.ts'
-import { defaultParams } from '../../src/core/driver.ts'
-import { EINVAL, ENODEV, ENOENT, EOPNOTSUPP, EPERM } from '../../src/core/errno.ts'
-import { driver } from '../../src/drivers/snull.ts'
+import { VNET_GENL_ID } from '../../src/control/protocol/family.ts'
+import type { Client, Parts } from '../../src/control/server/dispatch.ts'
+import { Events } from '../../src/control/server/events.ts'
+import { nlctrl } from '../../src/control/server/nlctrl.ts'
+import { vnetFamily } from '../../src/control/server/vnet-family.ts'
+import { driver } from '../../src/drivers/snull/driver.ts'
+import { defaultParams } from '../../src/netdev/driver.ts'
+import { EINVAL, ENODEV, ENOENT, EOPNOTSUPP, EPERM } from '../../src/netdev/errno.ts'
 import {
   getU32,
   type MessageBuilder,
@@ -39,15 +39,15 @@ import { addDevice, addDriver, memoryNets, turn } from '../support/memory-net.ts
 import { SEED, scaled } from '../support/scale.ts'
 
 const COUNT = scaled(1_000_000)
-/** Octets around. */
+/** Bytes on either side of a request. */
 const AROUND = 64
-/** What a request may be refused with. */
+/** The errors that a request may be refused with. */
 const REFUSALS = new Set([EPERM, ENOENT, ENODEV, EINVAL, EOPNOTSUPP].map(errno => -errno))
 
 const memoryNet = memoryNets()
 const ends: Disposable[] = []
 
-// Most are refused, and a stack for each is most of the time.
+// Most requests are refused; a stack trace for each would take most of the time.
 const { stackTraceLimit } = Error
 beforeEach(() => {
   Error.stackTraceLimit = 0
@@ -57,18 +57,18 @@ afterEach(() => {
   for (const end of ends.splice(0)) end[Symbol.dispose]()
 })
 
-/** A message that was sent, as far as it matters who gets it. */
+/** A message that was sent: what decides which request it replies to. */
 interface Said {
   readonly type: number
   readonly seq: number
   readonly portid: number
-  /** Of an end. */
+  /** The error of a message that ends a reply. */
   readonly error: number | undefined
   /** The header that an NLMSG_ERROR quotes. */
   readonly quoted: string
 }
 
-/** A vnet in memory, the octets it is given, and all that it said to the last datagram. */
+/** A vnet in memory, the bytes it is given, and what it sent for the last of them. */
 async function vnet(around: number) {
   const memory = memoryNet()
   const { devices } = await addDriver(memory, driver, { ...defaultParams(driver.params), timeout: 50 })
@@ -76,13 +76,13 @@ async function vnet(around: number) {
   const netnsOf = (dev: unknown) => (dev === other.dev ? 'red' : undefined)
   const values = (devices[0]!.priv as { params: Record<string, unknown> }).params
   let turns = 0
-  const events = new Events(memory.net, netnsOf)
+  const events = new Events(memory.net, netnsOf, () => 0)
   ends.push(events)
   const module = { name: 'snull', params: driver.params, values }
-  const family = vnetFamily({ devices: memory.net.devices, netnsOf, module, subscribers: events.subscribers })
+  const family = vnetFamily({ devices: memory.net.devices, netnsOf, module, events })
   const families = new Map([nlctrl([family]), family].map(each => [each.id, each]))
   const bytes = new Uint8Array(FUZZ_OCTETS + 2 * AROUND).fill(around)
-  // Octets of the same memory lie before and behind, as in the socket's.
+  // Bytes of the same buffer lie before and behind, as in that of a connection.
   const given = bytes.subarray(AROUND)
   const said = Buffer.alloc(1 << 20)
   let end = 0
@@ -93,10 +93,10 @@ async function vnet(around: number) {
   const onDefect = (error: unknown) => {
     throw error
   }
-  // Some may change nothing. Now and then one has no room for an event.
+  // Half of the clients may change nothing. Now and then a client has no room for an event.
   const clients = Array.from({ length: 8 }, (_, n): Client => {
-    const missing = n < 4 ? undefined : 'that is for root'
-    return { missing, onDrained: undefined, tell: () => ++turns % 64 !== 0, send: say, dump }
+    const missing = n < 4 ? undefined : 'only root may do this'
+    return { missing, onDrained: undefined, notify: () => ++turns % 64 !== 0, send: say, dump }
   })
   function dump(parts: Parts): void {
     for (let done: boolean | undefined = false; !done; ) {
@@ -143,7 +143,7 @@ function right(): Uint8Array[] {
   ]
 }
 
-/** What was said, message by message: it is whole, to the last octet. */
+/** The messages that were sent; throws unless they are whole, to the last byte. */
 function heard(octets: Buffer): Said[] {
   return Array.from(messages(octets), message => {
     const { type, seq, portid, offset } = message
@@ -154,12 +154,17 @@ function heard(octets: Buffer): Said[] {
 }
 
 const isRequest = ({ flags, type }: Whole) => (flags & NLM_F_REQUEST) !== 0 && type >= NLMSG_MIN_TYPE
-/** Commands whose answer, when they are not refused, is a message; of nlctrl the only one that is no dump. */
+/**
+ * Commands that reply with a message unless they are refused; of nlctrl the only one without a
+ * dump.
+ */
 const TELLING = new Set([1, 2, 3, 6, 9])
 const tells = (octets: Uint8Array, { type, at }: Whole) => type !== VNET_GENL_ID || TELLING.has(octets[at + 16]!)
 const isDump = (whole: Whole) => isRequest(whole) && (whole.flags & NLM_F_DUMP) === NLM_F_DUMP
 
-/** Holds what was said against what was asked; throws when there is too little of it or too much. */
+/**
+ * Compares the replies with the requests; throws if there are too few or too many.
+ */
 function hold(asked: readonly Whole[], octets: Uint8Array, said: Said[]): void {
   let next = 0
   for (const whole of asked) {
@@ -182,10 +187,10 @@ function hold(asked: readonly Whole[], octets: Uint8Array, said: Said[]): void {
     if (end?.type === NLMSG_ERROR && end.quoted !== header) throw new Error(`${whole.seq}: another header is quoted`)
     if (end?.type === NLMSG_DONE && !isDump(whole)) throw new Error(`${whole.seq} asked for no dump`)
   }
-  if (next !== said.length) throw new Error(`${said.length - next} messages are for nobody`)
+  if (next !== said.length) throw new Error(`${said.length - next} messages have no receiver`)
 }
 
-test('a vnet answers random and bent datagrams, each request of them once, and reads nothing around them', {
+test('a vnet replies once to each request among random and mutated bytes, and reads nothing around them', {
   timeout: 300_000,
 }, async () => {
   const [zeros, ones] = [await vnet(0x00), await vnet(0xff)]
@@ -199,7 +204,7 @@ test('a vnet answers random and bent datagrams, each request of them once, and r
       const client = chance.below(8)
       try {
         const said = zeros.tell(octets, client)
-        if (!said.equals(ones.tell(octets, client))) throw new Error('what is around it makes a difference')
+        if (!said.equals(ones.tell(octets, client))) throw new Error('the memory around a request changes its reply')
         const all = heard(said)
         hold(asked, octets, all)
         told.requests += asked.length
@@ -211,11 +216,11 @@ test('a vnet answers random and bent datagrams, each request of them once, and r
         throw failure(seed, i, octets, error)
       }
     }
-    expect(zeros.events.subscribers.all.length, `seed ${seed}`).toBeLessThanOrEqual(8)
-    // What the datagrams set in motion goes on.
+    expect(zeros.events.subscribers.length, `seed ${seed}`).toBeLessThanOrEqual(8)
+    // What the requests set in motion goes on.
     await turn()
   }
-  // They do get that far: everything happens that may, many times.
+  // The requests do get that far: everything that may happen does, many times.
   expect(told.requests).toBeGreaterThan(COUNT / 2)
   expect(told.answers).toBeGreaterThan(COUNT / 4)
   for (const error of [0, ...REFUSALS]) {

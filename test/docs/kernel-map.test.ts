@@ -1,4 +1,4 @@
-/** docs/kernel-map.md leaves out nothing of the texts it maps, and names only files, names and tests that there are. */
+/** docs/kernel-map.md is complete, and the files, names and tests in it exist. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 
@@ -18,12 +18,12 @@ const rows: readonly Row[] = page.split(/^## /m).flatMap(text => {
   return table.slice(2).map(line => ({ section, text: line, cells: line.split('|').map(cell => cell.trim()) }))
 })
 
-/** What stands in backticks, in order. */
+/** Returns the texts in backticks, in order. */
 const quoted = (cell = '') => [...cell.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code)
 const namesIn = (cell: string) => quoted(cell).flatMap(code => code.match(/[\w/.%-]+/g) ?? [])
 const isIdentifier = (code: string) => /^[A-Za-z_]\w*$/.test(code)
 
-/** A source without its comments: a name that only they have is none. */
+/** Returns a source without its comments: a name that occurs only in comments does not count. */
 function codeOf(path: string): string {
   return read(path)
     .replace(/\/\*.*?\*\//gs, '')
@@ -32,7 +32,10 @@ function codeOf(path: string): string {
 
 const TEXT = /(['"`])((?:\\.|(?!\1).)*)\1/.source
 
-/** The titles of a file's tests and groups, as they are written; where they are rows of a table, those. */
+/**
+ * Returns the titles of a file's tests and groups as they are written, and the rows of tables of
+ * tests.
+ */
 function titlesOf(path: string): string[] {
   const text = read(path)
   const found = (before: string) =>
@@ -45,7 +48,7 @@ function titlesOf(path: string): string[] {
 
 const list = (names: string) => names.trim().split(/\s+/)
 
-/** What each text names, by the section of the page that has it. Names alone. */
+/** The names in each text of the kernel, by the section of the page that maps it. */
 const wanted: Record<string, string[]> = {
   'Quick reference': list(`
     linux/netdevice.h net_device_stats register_netdev unregister_netdev SET_MODULE_OWNER netif_start_queue
@@ -131,18 +134,18 @@ test.each(Object.entries(wanted))('%s: every name has a row', (section, names) =
   expect(names.filter(name => !there.has(name) && !there.has(`-${name}`))).toEqual([])
 })
 
-test('every section is one of the texts’', () => {
+test('every section belongs to one of the texts', () => {
   expect([...new Set(rows.map(({ section }) => section))]).toEqual(Object.keys(wanted))
 })
 
-test('no cell is empty, and no row is there twice', () => {
+test('no cell is empty, and no row occurs twice', () => {
   const broken = rows.filter(({ cells }) => cells.length !== 5 || cells.slice(1, 4).includes(''))
   expect(broken.map(({ text }) => text)).toEqual([])
   const names = rows.map(({ section, cells }) => `${section}: ${cells[1]}`)
   expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([])
 })
 
-test('every file and every name in it that stands for something is there', () => {
+test('every file in the map exists, and has the names next to it', () => {
   const kernelNames = new Set(rows.flatMap(({ cells }) => namesIn(cells[1] ?? '')))
   const wrong: string[] = []
   for (const { text, cells } of rows) {
@@ -153,7 +156,7 @@ test('every file and every name in it that stands for something is there', () =>
         if (!existsSync(new URL(file, root))) wrong.push(`${file} is not there: ${text}`)
       } else if (!isIdentifier(code)) continue
       else if (file === undefined) {
-        // What is named before any file is the kernel's.
+        // A name before the first file is one of the kernel.
         if (!kernelNames.has(code)) wrong.push(`${code} has no row: ${text}`)
       } else if (existsSync(new URL(file, root)) && !new RegExp(`\\b${code}\\b`).test(codeOf(file))) {
         wrong.push(`${code} is not in ${file}: ${text}`)
@@ -164,7 +167,7 @@ test('every file and every name in it that stands for something is there', () =>
   expect(wrong).toEqual([])
 })
 
-test('every option named is one of the program or of a driver', () => {
+test('every option in the map is one of the program or of a driver', () => {
   const files = ['src/cli', 'src/drivers'].flatMap(dir =>
     readdirSync(new URL(dir, root), { recursive: true, encoding: 'utf8' })
       .filter(name => name.endsWith('.ts'))
@@ -179,7 +182,7 @@ test('every option named is one of the program or of a driver', () => {
   )
 })
 
-test('every test named is there, under its title', () => {
+test('every test in the map exists under its title', () => {
   const wrong: string[] = []
   for (const { text, cells } of rows) {
     const named = [...(cells[3] ?? '').matchAll(/`(test\/[^`]+)` "([^"]*)"/g)]

@@ -1,4 +1,4 @@
-/** docs/lan.md has a row for each option of `vnet lan`, and what it links to is there. */
+/** docs/lan.md: its tables are complete, and its links have targets. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { driver } from '../../src/lan/driver.ts'
@@ -7,7 +7,7 @@ const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta
 const page = read('docs/lan.md')
 const section = (heading: string) => page.split(/^## /m).find(text => text.startsWith(heading)) ?? ''
 
-test('every option of the driver has a row', () => {
+test('docs/lan.md has a row for every option of `vnet lan`', () => {
   const rows = section('Options')
     .match(/^\| `.*$/gm)
     ?.join('\n')
@@ -16,13 +16,13 @@ test('every option of the driver has a row', () => {
   }
 })
 
-test('the table of differences has three answers to each question', () => {
-  const rows = section('What differs').match(/^\| .*$/gm) ?? []
+test('the table of differences in docs/lan.md has four columns in each row', () => {
+  const rows = section('Differences').match(/^\| .*$/gm) ?? []
   expect(rows.length).toBeGreaterThan(15)
   for (const row of rows) expect(row.split(' | ')).toHaveLength(4)
 })
 
-test('what it links to is there', () => {
+test('the links of docs/lan.md have targets', () => {
   const links = [...page.matchAll(/\]\((?!http)([^)#]+)/g)].map(([, path]) => path)
   expect(links.length).toBeGreaterThan(2)
   for (const path of links) expect(read(`docs/${path}`).length).toBeGreaterThan(0)

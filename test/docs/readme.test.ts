@@ -1,7 +1,14 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
 import { expect, test } from 'vitest'
+import { runMain } from '../support/run-main.ts'
 
 const readme = readFileSync('README.md', 'utf8')
+const index = readFileSync('docs/README.md', 'utf8')
+
+/** The files that a page links to, relative to the repository. */
+const links = (page: string, text: string) =>
+  [...text.matchAll(/\]\((?!http)([^)#]+)/g)].map(([, path]) => normalize(join(dirname(page), path as string)))
 
 test('the driver in the README is the example that the kernel tests run', () => {
   const [, code] = readme.match(/```js\n(import .*?)```/s) ?? []
@@ -9,8 +16,34 @@ test('the driver in the README is the example that the kernel tests run', () => 
   expect(code?.trimEnd().split('\n')).toHaveLength(25)
 })
 
-test('what the README links to is there', () => {
-  const links = [...readme.matchAll(/\]\((?!http)([^)#]+)/g)].map(([, path]) => path as string)
-  expect(links.length).toBeGreaterThan(4)
-  for (const path of links) expect(readFileSync(path, 'utf8').length).toBeGreaterThan(0)
+test.each([
+  ['README.md', readme],
+  ['docs/README.md', index],
+])('every file that %s links to exists', (page, text) => {
+  const paths = links(page, text)
+  expect(paths.length).toBeGreaterThan(4)
+  for (const path of paths) expect(readFileSync(path, 'utf8').length, path).toBeGreaterThan(0)
+})
+
+test('the index of the documentation links to every page', () => {
+  const pages = readdirSync('docs').filter(name => name.endsWith('.md') && name !== 'README.md')
+  const linked = links('docs/README.md', index)
+  for (const page of pages) expect(linked).toContain(`docs/${page}`)
+})
+
+test('the README has a line for every folder of src', () => {
+  const folders = readdirSync('src', { withFileTypes: true }).filter(entry => entry.isDirectory())
+  for (const { name } of folders) expect(readme).toContain(`| \`src/${name}\` |`)
+})
+
+test('every command in the table of the README has a help text', async () => {
+  const [, table = ''] = /## Commands\n(.*?)\n## /s.exec(readme) ?? []
+  const words = [...table.matchAll(/`(?:vnet )?([a-z]+)[^`]*`(?=.* \|)/g)].map(([, word]) => word as string)
+  const names = [...new Set(words)].filter(word => !['sudo', 'vnet'].includes(word))
+  expect(names.length).toBeGreaterThan(12)
+  for (const name of names) expect(await runMain(name, '--help'), name).toMatchObject({ status: 0, stderr: '' })
+})
+
+test('the README is at most 150 lines long', () => {
+  expect(readme.trimEnd().split('\n').length).toBeLessThanOrEqual(150)
 })

@@ -1,28 +1,28 @@
-/** docs/security.md: its links lead somewhere, and the budgets it names are those of the code. */
+/** docs/security.md: its links have targets, and its limits are those of the code. */
 import { readFileSync, statSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { TURN_NS } from '../../src/control/turns.ts'
+import { TURN_NS } from '../../src/control/server/turns.ts'
 
 const docs = new URL('../../docs/', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, docs), 'utf8')
 const page = read('security.md')
 
-/** The value of a constant in a source file. */
+/** Returns the value of a constant in a source file. */
 function constant(file: string, name: string): number {
   const [, value] = new RegExp(`const ${name} = ([\\d_ *]+)`).exec(read(`../src/${file}`)) ?? []
   expect(value, `${name} in ${file}`).toBeDefined()
   return (value ?? '').split('*').reduce((product, factor) => product * Number(factor.trim().replaceAll('_', '')), 1)
 }
 
-test('every link leads to a file of the project', () => {
+test('every file that docs/security.md links to exists', () => {
   const links = [...page.matchAll(/\]\(([^)#]+)/g)].map(([, path]) => path as string)
   expect(links.length).toBeGreaterThan(5)
   for (const path of links) expect(statSync(new URL(path, docs), { throwIfNoEntry: false }), path).toBeDefined()
 })
 
-test('the limits it names are those of the code', () => {
+test('the limits in docs/security.md are those of the code', () => {
   expect(page).toContain(`${TURN_NS / 1000} µs of a turn`)
   expect(page).toContain(
-    `are ${constant('control/sessions.ts', 'CONNECTIONS')} connections, ${constant('control/sessions.ts', 'CONNECTIONS_A_USER')} per user, and ${constant('control/sessions.ts', 'KEPT')} are kept`,
+    `are ${constant('control/server/sessions.ts', 'CONNECTIONS')} connections, ${constant('control/server/sessions.ts', 'CONNECTIONS_A_USER')} per user, and ${constant('control/server/sessions.ts', 'KEPT')} are kept`,
   )
 })

@@ -1,13 +1,14 @@
-/** docs/statistics.md names every field and every reason that there is, and none besides. */
+/** docs/statistics.md has every field and every drop reason, and no others. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { statsOfDrop } from '../../src/core/drop-stats.ts'
-import { linkStats64Fields } from '../../src/core/stats.ts'
-import { dropReasonName, dropReasonOf, SKB_DROP_REASON_MAX } from '../../src/skb/drop-reason.ts'
+import { statsOfDrop } from '../../src/netdev/drop-stats.ts'
+import { linkStats64Fields } from '../../src/netdev/stats.ts'
+import { SKB_DROP_REASON_MAX } from '../../src/skb/drop-reason.ts'
+import { dropReasonName, dropReasonOf } from '../../src/skb/drop-reason-name.ts'
 
 const page = readFileSync(new URL('../../docs/statistics.md', import.meta.url), 'utf8')
 
-/** The cells of a table's rows, by the heading above it. */
+/** Returns the cells of the table below a heading, row by row. */
 function rows(heading: string): string[][] {
   const section = page.split(/^## /m).find(text => text.startsWith(heading)) ?? ''
   const lines = section.split('\n').filter(line => line.startsWith('|'))
@@ -16,19 +17,19 @@ function rows(heading: string): string[][] {
 
 const names = (cell = '') => cell.split(', ')
 
-test('every field has a row', () => {
+test('docs/statistics.md has a row for every field', () => {
   const fields = rows('Fields').flatMap(([, cell]) => names(cell))
   const snake = linkStats64Fields.map(field => field.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`))
   expect([...fields].sort()).toEqual([...snake].sort())
 })
 
-test('every reason has a row', () => {
+test('docs/statistics.md has a row for every drop reason', () => {
   const reasons = rows('Reasons').flatMap(([, cell]) => names(cell))
   const all = Array.from({ length: SKB_DROP_REASON_MAX - 1 }, (_, i) => dropReasonName(i + 1))
   expect([...reasons].sort()).toEqual([...all].sort())
 })
 
-test('a reason that a field’s row names counts there', () => {
+test('a drop reason in the row of a field counts in that field', () => {
   for (const [, fields, what = ''] of rows('Fields')) {
     if (names(fields).length > 1 || !/(errors|nohandler|otherhost)/.test(fields ?? '')) continue
     const field = linkStats64Fields.findIndex(

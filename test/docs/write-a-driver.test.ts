@@ -1,6 +1,7 @@
 /**
- * docs/write-a-driver.md does what it says: its files are put together from its blocks as it tells the reader to, in a clone that
- * is a directory of links to this one, and its commands are run there, in a network namespace, and must print what it shows.
+ * docs/write-a-driver.md works: its blocks are assembled into files as it describes, in a directory
+ * of links to this clone. Its commands run there in a network namespace and must print what the
+ * page shows.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -21,9 +22,9 @@ import { reasonToSkipKernelTests } from '../../scripts/kernel-tests.mjs'
 import { type Netns, type Outcome, OwnNetns, outcome } from '../support/netns.ts'
 import { expectConserved, jsonLines, type Running, spawnVnet } from '../support/vnet-process.ts'
 
-/** Time to fetch a Node that the machine does not have yet. */
+/** ms to fetch a Node that the machine does not have. */
 const DOWNLOAD = 300_000
-/** Time for one part: its pings wait, and its programs start one after the other. */
+/** ms for one part: its pings wait, and its programs start one after the other. */
 const PART = 60_000
 const PAGE = 'docs/write-a-driver.md'
 
@@ -31,7 +32,7 @@ const page = readFileSync(PAGE, 'utf8')
 const needsRoot = (section: string) => /^ready$/m.test(section)
 const skipped = reasonToSkipKernelTests() !== undefined
 
-/** `[heading, its text]` of every part with something to run. */
+/** `[heading, text]` of every part with commands. */
 const sections = page
   .split(/^## /m)
   .slice(1)
@@ -84,7 +85,7 @@ for (const [heading, text] of sections) {
   )
 }
 
-test('its driver is the example', () => {
+test('the driver in docs/write-a-driver.md is examples/mirror.js', () => {
   const byName = ([a]: readonly [string, string], [b]: readonly [string, string]) => (a < b ? -1 : 1)
   const parts = (code: string) => [...declarations(code)].filter(([name]) => !name.startsWith('import')).sort(byName)
   const imports = (code: string) =>
@@ -95,19 +96,19 @@ test('its driver is the example', () => {
   expect(imports(example).sort()).toEqual(imports(built).sort())
 })
 
-test('what it links to is there', () => {
+test('every file that docs/write-a-driver.md links to exists', () => {
   const links = [...page.matchAll(/\]\((?!http)([^)#]+)/g)].map(([, path]) => path!)
   expect(links.length).toBeGreaterThan(4)
   for (const path of links) expect(readFileSync(join(dirname(PAGE), path), 'utf8').length).toBeGreaterThan(0)
 })
 
-/** The fenced blocks, `js`, `ts` or console ones, and the last line of text before each. */
+/** Returns the fenced blocks (`js`, `ts` or console), each with the last line of text before it. */
 function blocks(text: string): { kind: string; code: string; before: string }[] {
   const found = text.matchAll(/([^\n]*)\n\n```(\w*)\n(.*?)^```$/gms)
   return [...found].map(([, before, kind, code]) => ({ kind: kind!, code: code!, before: before! }))
 }
 
-/** Every file, as it is when the part of that heading has been followed. */
+/** Returns every file as it is after the part of that heading. */
 function files(heading: string): Map<string, string> {
   const until = page.indexOf('\n## ', page.indexOf(`## ${heading}`))
   const found = new Map<string, string>()
@@ -124,7 +125,7 @@ function files(heading: string): Map<string, string> {
   return found
 }
 
-/** Imports, functions, constants, by name, a comment before one with it. */
+/** Returns imports, functions and constants by name, each with the comment before it. */
 function declarations(code: string): Map<string, string> {
   const starts = /^(?=import |\/\*\*|(?<!\*\/\n)(?:export )?(?:const|function) )/m
   return new Map(
@@ -135,7 +136,7 @@ function declarations(code: string): Map<string, string> {
   )
 }
 
-/** What has a name that is there takes its place; what is new goes in above `setup`, imports at the top. */
+/** Replaces the parts whose names exist, and inserts new ones above `setup`, imports at the top. */
 function merge(file: Map<string, string>, block: Map<string, string>): Map<string, string> {
   const all = [...file].map(([name, code]) => [name, block.get(name) ?? code] as const)
   const added = [...block].filter(([name]) => !file.has(name))
@@ -160,7 +161,7 @@ function steps(text: string): Step[] {
   }))
 }
 
-/** The reader's terminals: one for the driver, one for everything else. */
+/** The terminals of the reader: one for the driver, one for everything else. */
 class Session {
   readonly #node: string
   #cwd = clone
@@ -183,7 +184,7 @@ class Session {
         await once(child.stderr, 'data')
       } else {
         const { stdout, stderr } = await outcome(this.#spawn(command))
-        // What the driver says, it says in its own terminal.
+        // The driver prints in its own terminal.
         const [said, printed] = [shown.filter(isLog), shown.filter(line => !isLog(line))]
         expectShown(stdout + stderr, printed)
         for (const line of said) expect(await this.#vnet!.line(pattern(line))).toBeDefined()
@@ -197,7 +198,10 @@ class Session {
     for (const [capture, shown] of captures) expectShown((await capture).stdout, shown)
   }
 
-  /** Ends the driver as Ctrl-C does, all frames accounted for; what it wrote. */
+  /**
+   * Ends the driver as Ctrl-C does, checks that all frames are accounted for, and returns its
+   * output.
+   */
   async stop(): Promise<string> {
     const vnet = this.#vnet
     if (vnet === undefined) return ''
@@ -217,7 +221,7 @@ class Session {
     const [program, ...args] = command.split(' ')
     expect(program).toBe('vnet')
     this.#delay = Number(command.match(/--delay (\d+)/)?.[1] ?? 0)
-    // In place of this Node, which is the first word of what follows.
+    // Replaces this Node, which is the first word of the command.
     const other = ['sh', '-c', 'node=$1; shift 2; exec "$node" "$@"', 'sh', this.#node]
     this.#vnet = await spawnVnet(args, {
       within: ['ip', 'netns', 'exec', netns.name, 'env', '-C', this.#cwd, ...other],
@@ -232,7 +236,7 @@ class Session {
     )
   }
 
-  /** In bash, with the aliases of the page, and without what npm told the tests. */
+  /** Starts bash with the aliases of the page and without the environment variables of npm. */
   #spawn(command: string) {
     const before = [
       'shopt -s expand_aliases',
@@ -249,7 +253,7 @@ class Session {
 
 const isLog = (line: string) => /^\w+0: /.test(line)
 
-/** Each line is among those of `text`, in this order. */
+/** Checks that the lines occur in `text` in this order. */
 function expectShown(text: string, shown: readonly string[]): void {
   const lines = text.split('\n')
   let from = 0
@@ -260,7 +264,10 @@ function expectShown(text: string, shown: readonly string[]): void {
   }
 }
 
-/** A line of the page with what differs from run to run left open: times, hardware addresses, a packet's id, the clone's place. */
+/**
+ * Returns the pattern of a line of the page, in which anything that differs between runs is open:
+ * times, MAC addresses, IP ids, paths.
+ */
 function pattern(line: string): RegExp {
   const source = line
     .replace(/[.*+?^${}()|[\]\\]/g, '\\$&')

@@ -1,13 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { UsageError } from '../../src/core/driver.ts'
-import { netifCarrierOk } from '../../src/core/netif.ts'
-import { devClose, devOpen, unregisterNetdev } from '../../src/core/register.ts'
 import { driver } from '../../src/drivers/cable.ts'
+import { UsageError } from '../../src/netdev/driver.ts'
+import { cutCable, netifCarrierOk, plugCable } from '../../src/netdev/netif.ts'
+import { devClose, devOpen, unregisterNetdev } from '../../src/netdev/register.ts'
 import {
   SKB_DROP_REASON_DEV_READY,
   SKB_DROP_REASON_PKT_TOO_BIG,
   SKB_DROP_REASON_PKT_TOO_SMALL,
+  SKB_DROP_REASON_TX_CARRIER,
 } from '../../src/skb/drop-reason.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4 } from '../../src/skb/sk-buff.ts'
 import type { MemoryPort } from '../../src/testing/memory-port.ts'
@@ -27,7 +28,7 @@ function octets(length: number, seed = 1): Uint8Array {
 }
 
 describe('the cable driver', () => {
-  test('joins two interfaces, each in the namespace named, without addresses', async () => {
+  test('a cable joins two interfaces, each in its namespace, without addresses', async () => {
     const { specs } = await addDriver(makeNet(), driver, {}, { args: ['x/a', '/proc/7/ns/net/b'] })
     expect(specs.map(({ dev, netns, addresses }) => [dev.name, netns, addresses])).toEqual([
       ['a', 'x', undefined],
@@ -35,11 +36,11 @@ describe('the cable driver', () => {
     ])
   })
 
-  test.each([[[]], [['a']], [['a', 'b', 'c']]])('takes two interfaces and no other number: %j', async args => {
+  test.each([[[]], [['a']], [['a', 'b', 'c']]])('a cable takes exactly two interfaces, not %j', async args => {
     await expect(addDriver(makeNet(), driver, {}, { args })).rejects.toThrow(UsageError)
   })
 
-  test('passes any frame unchanged, both ways, in order, on its queue', async () => {
+  test('a cable passes any frame unchanged, both ways, in order, on its queue', async () => {
     const frames = fc.array(fc.record({ bytes: fc.uint8Array({ minLength: 14, maxLength: 300 }), queue: fc.nat(2) }))
     const { portA, portB, memory } = await cable(makeNet(), { txqs: 3, rxqs: 3 })
     fc.assert(
@@ -60,7 +61,7 @@ describe('the cable driver', () => {
     )
   })
 
-  test('passes offloads on as they are', async () => {
+  test('a cable passes offloads on unchanged', async () => {
     const { portA, portB } = await cable()
     const info = {
       ...{ ipSummed: CHECKSUM_PARTIAL, csumStart: 34, csumOffset: 16 },
@@ -71,7 +72,7 @@ describe('the cable driver', () => {
     expect(portB.received).toEqual([{ bytes: octets(30_000), queue: 0, ...info }])
   })
 
-  test('passes what the receiver’s MTU and a VLAN tag allow, and counts what is longer', async () => {
+  test('a cable passes frames up to the receiver’s MTU with a VLAN tag, and counts longer ones', async () => {
     const { portA, portB, a } = await cable()
     portB.change({ kind: 'mtu', mtu: 1000 })
     for (const length of [1018, 1019, 1514]) portA.transmit(octets(length))
@@ -87,7 +88,7 @@ describe('the cable driver', () => {
     expect(portB.received.at(-1)?.bytes).toEqual(octets(9018))
   })
 
-  test('drops what is shorter than a link header', async () => {
+  test('a cable drops frames shorter than a link header', async () => {
     const { portA, portB, a } = await cable()
     for (const length of [13, 14]) portA.transmit(octets(length))
     portA.drain()
@@ -95,7 +96,7 @@ describe('the cable driver', () => {
     expect(a.counters.drops().tx[SKB_DROP_REASON_PKT_TOO_SMALL]).toBe(1)
   })
 
-  test('drops what has no up receiver', async () => {
+  test('a cable drops frames whose receiver is down or gone', async () => {
     const { portA, a, b } = await cable()
     await devClose(b)
     portA.transmit(octets(60))
@@ -109,7 +110,7 @@ describe('the cable driver', () => {
 })
 
 describe('the carrier', () => {
-  test('is there when both ends are up, whichever came first', async () => {
+  test('a cable has a carrier when both ends are up, in either order', async () => {
     for (const forth of [true, false]) {
       const { a, b, portA, portB, memory } = await cable(makeNet(), { down: true })
       const [first, second] = forth ? [a, b] : [b, a]
@@ -122,7 +123,7 @@ describe('the carrier', () => {
     }
   })
 
-  test('leaves an end whose peer is deleted, also from outside', async () => {
+  test('an end of a cable loses its carrier when its peer is deleted, also from outside', async () => {
     const { portA, b } = await cable()
     await unregisterNetdev(b)
     expect(portA.carrier).toBe(false)
@@ -131,8 +132,38 @@ describe('the carrier', () => {
     expect(other.portA.carrier).toBe(false)
   })
 
-  test('of an end that is up follows whether its peer is up, after every order of events', async () => {
-    const event = fc.constantFrom('up a', 'down a', 'up b', 'down b', 'up a', 'up b', 'delete a', 'delete b')
+  test('a cut cable takes the carrier of both ends and drops frames as TX_CARRIER until it is plugged in', async () => {
+    const { a, b, portA, portB } = await cable()
+    cutCable(a)
+    expect([portA.carrier, portB.carrier]).toEqual([false, false])
+    for (const port of [portA, portB]) port.transmit(octets(60))
+    for (const port of [portA, portB]) port.drain()
+    expect([a, b].map(dev => dev.counters.drops().tx[SKB_DROP_REASON_TX_CARRIER])).toEqual([1, 1])
+    expect([portA.received, portB.received]).toEqual([[], []])
+    plugCable(b)
+    expect([portA.carrier, portB.carrier]).toEqual([true, true])
+    portA.transmit(octets(60))
+    portA.drain()
+    expect(portB.received).toHaveLength(1)
+  })
+
+  test('a cut cable has no carrier after its links go down and up', async () => {
+    const { a, b, portA, portB } = await cable()
+    cutCable(b)
+    for (const dev of [a, b]) {
+      await devClose(dev)
+      await devOpen(dev)
+    }
+    expect([portA.carrier, portB.carrier]).toEqual([false, false])
+    plugCable(b)
+    expect([portA.carrier, portB.carrier]).toEqual([true, true])
+  })
+
+  test('an end that is up has a carrier if its peer is up and the cable whole, after events in any order', async () => {
+    const event = fc.constantFrom(
+      ...['up a', 'down a', 'up b', 'down b', 'up a', 'up b', 'delete a', 'delete b', 'cut a', 'cut b', 'plug a'],
+      'plug b',
+    )
     await fc.assert(
       fc.asyncProperty(fc.array(event, { maxLength: 14 }), async events => {
         const memory = makeNet()
@@ -141,6 +172,7 @@ describe('the carrier', () => {
           a: { dev: a, port: portA, up: false, there: true },
           b: { dev: b, port: portB, up: false, there: true },
         }
+        let isCut = false
         for (const each of events) {
           const [verb, name] = each.split(' ') as [string, 'a' | 'b']
           const end = ends[name]
@@ -148,6 +180,10 @@ describe('the carrier', () => {
           if (verb === 'delete') {
             end.port.change({ kind: 'gone' })
             end.there = end.up = false
+          } else if (verb === 'cut' || verb === 'plug') {
+            if (verb === 'cut') cutCable(end.dev)
+            else plugCable(end.dev)
+            isCut = verb === 'cut'
           } else {
             await (verb === 'up' ? devOpen : devClose)(end.dev)
             end.up = verb === 'up'
@@ -156,7 +192,8 @@ describe('the carrier', () => {
             [ends.a, ends.b],
             [ends.b, ends.a],
           ] as const) {
-            if (self.up) expect([self.port.carrier, netifCarrierOk(self.dev)]).toEqual([peer.up, peer.up])
+            const carrier = peer.up && !isCut
+            if (self.up) expect([self.port.carrier, netifCarrierOk(self.dev)]).toEqual([carrier, carrier])
           }
         }
         for (const dev of [...memory.net.devices]) await unregisterNetdev(dev)

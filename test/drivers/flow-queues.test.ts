@@ -1,11 +1,14 @@
-/** FlowQueues: both directions of a flow go back on the queue of its first frame, wherever the host sends them. */
+/**
+ * FlowQueues: both directions of a flow return on the queue of its first frame, whatever queue the
+ * kernel uses.
+ */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { NSEC_PER_SEC } from '../../src/core/clock.ts'
+import { flipNetwork } from '../../src/drivers/flip/hidden-loopback.ts'
 import { FlowQueues } from '../../src/drivers/flow-queues.ts'
-import { flipNetwork } from '../../src/drivers/hidden-loopback.ts'
+import { NSEC_PER_SEC } from '../../src/netdev/clock.ts'
 import { SkBuffPool } from '../../src/skb/pool.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
-import { address, buildFrame, type Frame, type Packet, plain, plain6 } from '../header/frames.ts'
+import { address, buildFrame, type Frame, type Packet, plain, plain6 } from '../packet/frames.ts'
 
 let pool: SkBuffPool
 let clock: FakeClock
@@ -18,7 +21,10 @@ beforeEach(() => {
 })
 afterEach(() => expect(pool.out).toBe(0))
 
-/** A frame that the host sends on `queue`, with ports if it has any: on which queue it goes back. */
+/**
+ * Sends a frame from the kernel on `queue`, with ports if it has any. Returns the queue on which it
+ * goes back.
+ */
 function steered(queue: number, packet: Packet, ports?: readonly [number, number], tags: Frame['tags'] = []): number {
   const octets = buildFrame({ packet, tags, padding: [] })
   const skb = pool.alloc(octets.length)
@@ -52,11 +58,11 @@ describe.each([
   ['IPv4', there4, back4],
   ['IPv6', there6, back6],
 ] as const)('%s', (_, there, back) => {
-  test.each(['tcp', 'udp'] as const)('%s: a flow stays where its first frame was, and its answers with it', kind => {
+  test.each(['tcp', 'udp'] as const)('%s: a flow and its replies stay on the queue of its first frame', kind => {
     expect(steered(3, { ...there, kind }, [1000, 80])).toBe(3)
     expect(steered(1, { ...back, kind }, [80, 1000])).toBe(3)
     expect(steered(0, { ...there, kind }, [1000, 80])).toBe(3)
-    // The answers of another flow are none of these.
+    // The same ports between the reversed addresses are another flow.
     expect(steered(2, { ...back, kind }, [1000, 80])).toBe(2)
     expect(steered(1, { ...there, kind }, [80, 1000])).toBe(2)
   })
@@ -72,7 +78,7 @@ describe.each([
     expect(steered(5, { ...there, kind: 'tcp', destination: other }, [1000, 80])).toBe(5)
   })
 
-  test('a tag in front changes nothing', () => {
+  test('a VLAN tag does not change the queue of a flow', () => {
     const tags = [{ type: 0x8100, tci: 5 }]
     expect(steered(2, { ...there, kind: 'tcp' }, [1000, 80], tags)).toBe(2)
     expect(steered(1, { ...back, kind: 'tcp' }, [80, 1000], tags)).toBe(2)
@@ -88,7 +94,7 @@ describe.each([
     expect(steered(0, { ...back, kind: 'icmp', identification: 9 })).toBe(3)
   })
 
-  test('so are all fragments of a protocol, apart from its whole packets', () => {
+  test('all fragments of a protocol between two hosts are one flow, apart from its whole packets', () => {
     const payload = Array(64).fill(7)
     expect(steered(1, { ...there, kind: 'udp' }, [1000, 80])).toBe(1)
     for (const [i, first] of [true, false].entries()) {
@@ -100,7 +106,7 @@ describe.each([
   })
 })
 
-test('a flow is forgotten after three seconds without a frame, and not within one', () => {
+test('a flow is forgotten after three seconds without a frame, but not within one', () => {
   const tcp: Packet = { ...there4, kind: 'tcp' }
   const answer: Packet = { ...back4, kind: 'tcp' }
   for (const start of [0, 0.3, 0.99]) {
@@ -118,7 +124,7 @@ test('a flow is forgotten after three seconds without a frame, and not within on
   }
 })
 
-test('sets no alarm while nothing comes', () => {
+test('no alarm is armed while no frame comes', () => {
   expect(clock.armed).toBe(0)
   steered(1, { ...there4, kind: 'tcp' }, [1000, 80])
   expect(clock.armed).toBe(1)

@@ -1,14 +1,14 @@
 /**
- * Every driver of the program under frames at random, in memory. Each frame in comes out, whole or in segments, or is a drop
- * with a reason; nothing throws, no slot is lost.
+ * Every driver of the program with random frames, in memory. Each frame comes out, whole or in
+ * segments, or is dropped with a reason. Nothing throws, and no slot is lost.
  */
 import { expect, test } from 'vitest'
-import { NETIF_F_ALL_TAP, NETIF_F_HW_CSUM, NETIF_F_SG } from '../../src/core/if.ts'
-import { random } from '../../src/core/random.ts'
 import { driver as cable } from '../../src/drivers/cable.ts'
 import { driver as loop } from '../../src/drivers/loop.ts'
-import { driver as snull } from '../../src/drivers/snull.ts'
-import { createVnetHdr } from '../../src/kernel/tap-queue.ts'
+import { driver as snull } from '../../src/drivers/snull/driver.ts'
+import { createVnetHdr } from '../../src/linux/frame-queue.ts'
+import { NETIF_F_ALL_TAP, NETIF_F_HW_CSUM, NETIF_F_SG } from '../../src/netdev/if.ts'
+import { random } from '../../src/netdev/random.ts'
 import { SKB_DROP_REASON_DRIVER_EXCEPTION, SKB_DROP_REASON_NOT_SPECIFIED } from '../../src/skb/drop-reason.ts'
 import { CHECKSUM_NONE, CHECKSUM_PARTIAL, SKB_GSO_TCPV4, SKB_GSO_TCPV6, SKB_GSO_UDP_L4 } from '../../src/skb/sk-buff.ts'
 import type { FrameInfo, MemoryPort } from '../../src/testing/memory-port.ts'
@@ -17,7 +17,7 @@ import { addDriver, type MemoryNet, memoryNets } from '../support/memory-net.ts'
 import { SEED, scaled } from '../support/scale.ts'
 import { vnetHeaders } from '../support/vnet-header.ts'
 
-/** The longest frame a TAP gives is 65,547 octets. */
+/** The longest frame a TAP gives is 65,547 bytes. */
 const MAX_LENGTH = 65_600
 const QUEUES = 3
 const GSO_TYPE = { none: 0, tcp4: SKB_GSO_TCPV4, tcp6: SKB_GSO_TCPV6, udp: SKB_GSO_UDP_L4, unknown: 1 << 10 }
@@ -39,7 +39,7 @@ const receivers: readonly [string, number][] = [
   ['no offload', 0],
 ]
 
-/** Of each way a driver works. */
+/** The number of frames for each configuration of a driver. */
 const FRAMES = Math.ceil(scaled(500_000) / receivers.length)
 
 const makeNet = memoryNets()
@@ -59,7 +59,7 @@ for (const [name, add] of Object.entries(drivers)) {
         each.onFrame = skb => {
           received++
           createVnetHdr(skb)
-          // Far quicker than asking `expect` for each.
+          // Far faster than an `expect` for each.
           if (skb.len > MAX_LENGTH) expect(skb.len).toBeLessThanOrEqual(MAX_LENGTH)
           if (features !== 0 || (skb.ipSummed !== CHECKSUM_PARTIAL && skb.gsoSize === 0)) return
           throw new Error(`checksum ${skb.ipSummed}, segments of ${skb.gsoSize}`)
@@ -70,7 +70,7 @@ for (const [name, add] of Object.entries(drivers)) {
       const header = vnetHeaders(chance)
       for (let i = 0; i < FRAMES; i++) {
         const frame = draw()
-        // Now and then the host has no room, for the frame or for some of its segments.
+        // Now and then the kernel has no room, for the frame or for some of its segments.
         receiver.room = chance.below(20) === 0 ? chance.below(3) : Number.POSITIVE_INFINITY
         const before = memory.conserved()
         received = 0

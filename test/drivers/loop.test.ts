@@ -1,10 +1,16 @@
 import { describe, expect, test, vi } from 'vitest'
-import { UsageError } from '../../src/core/driver.ts'
-import { IFF_NOARP, NETIF_F_ALL_TAP, NETIF_F_GSO, NETIF_MSG_RX_STATUS, NETIF_MSG_TX_QUEUED } from '../../src/core/if.ts'
-import type { NetDevice } from '../../src/core/net-device.ts'
-import { devClose } from '../../src/core/register.ts'
-import { linkStats64 } from '../../src/core/stats.ts'
 import { driver } from '../../src/drivers/loop.ts'
+import { UsageError } from '../../src/netdev/driver.ts'
+import {
+  IFF_NOARP,
+  NETIF_F_ALL_TAP,
+  NETIF_F_GSO,
+  NETIF_MSG_RX_STATUS,
+  NETIF_MSG_TX_QUEUED,
+} from '../../src/netdev/if.ts'
+import type { NetDevice } from '../../src/netdev/net-device.ts'
+import { devClose } from '../../src/netdev/register.ts'
+import { linkStats64 } from '../../src/netdev/stats.ts'
 import {
   SKB_DROP_REASON_DEV_STOPPED,
   SKB_DROP_REASON_FULL_RING,
@@ -14,7 +20,7 @@ import {
 import type { Ring } from '../../src/skb/ring.ts'
 import { CHECKSUM_PARTIAL, type SkBuff } from '../../src/skb/sk-buff.ts'
 import type { MemoryPort } from '../../src/testing/memory-port.ts'
-import { address, buildFrame, plain, plain6 } from '../header/frames.ts'
+import { address, buildFrame, plain, plain6 } from '../packet/frames.ts'
 import { addDriver, memoryNets, numbered, padded } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()
@@ -22,7 +28,10 @@ const off = { ipv6: false }
 
 const far = { source: address('198.18.1.1'), destination: address('198.18.1.2') }
 
-/** A flow's n-th frame, and the same as it comes back to the device of this address. Each flow has a sender of its own. */
+/**
+ * A flow's n-th frame, and the same as it comes back to the device of this address. Each flow has a
+ * sender of its own.
+ */
 function flowFrame(number: number, to: Uint8Array, flow = 1) {
   const packet = { ...plain, source: [198, 18, 0, flow], payload: [number, 2, 3] }
   const sent = buildFrame({ packet, tags: [], padding: [] })
@@ -34,7 +43,7 @@ function flowFrame(number: number, to: Uint8Array, flow = 1) {
 }
 
 describe('the loop driver', () => {
-  test('makes one interface with four transmit and two receive queues, both its networks on it', async () => {
+  test('loop makes one interface with four transmit and two receive queues, and an address in both networks', async () => {
     const { devices, ports, specs } = await addDriver(makeNet(), driver, off)
     const [dev] = devices
     expect(dev).toMatchObject({
@@ -48,7 +57,7 @@ describe('the loop driver', () => {
     expect((dev?.devAddr[0] ?? 0) & 3).toBe(2)
   })
 
-  test('has the queues, the name and the namespace asked for, and IPv6', async () => {
+  test('loop makes the queues, name, namespace and IPv6 addresses that are requested', async () => {
     const memory = makeNet()
     const one = await addDriver(memory, driver, { ipv6: true }, { txqs: 1, args: ['far/lo9'] })
     expect(one.devices[0]).toMatchObject({ name: 'lo9', numTxQueues: 1, numRxQueues: 1 })
@@ -61,7 +70,7 @@ describe('the loop driver', () => {
     await expect(addDriver(memory, driver, off, { args: ['a', 'b'] })).rejects.toThrow(UsageError)
   })
 
-  test('takes a frame from transmit queue q through receive ring q % rxqs', async () => {
+  test('a frame from transmit queue q goes through receive ring q % rxqs', async () => {
     const { devices, ports } = await addDriver(makeNet(), driver, off)
     const { rxRings } = (devices[0] as NetDevice).priv as { rxRings: Ring[] }
     const taken: number[][] = rxRings.map(() => [])
@@ -77,11 +86,11 @@ describe('the loop driver', () => {
     expect(taken).toEqual([[0], [1, 1, 3]])
   })
 
-  test('says by which address one of the host’s own is reached', () => {
+  test('farEnd returns the address that reaches one of the machine’s own', () => {
     expect(driver.farEnd?.(Uint8Array.from(address('198.18.0.1')))).toEqual(Uint8Array.from(address('198.18.1.1')))
   })
 
-  test('gives frames back flipped, addressed to itself, on the queue they came from, in order', async () => {
+  test('loop returns frames flipped, addressed to itself, on the queue they came from, in order', async () => {
     const { devices, ports } = await addDriver(makeNet(), driver, off)
     const [port] = ports
     const to = devices[0]?.devAddr as Uint8Array
@@ -95,7 +104,7 @@ describe('the loop driver', () => {
     }
   })
 
-  test('counts what comes from queue q on its receive ring q % 2', async () => {
+  test('loop counts frames from queue q on receive ring q % 2', async () => {
     const { devices, ports } = await addDriver(makeNet(), driver, off)
     const to = devices[0]?.devAddr as Uint8Array
     const counts = [1, 2, 3, 5]
@@ -108,7 +117,7 @@ describe('the loop driver', () => {
     expect(stats.map(({ rxPackets }) => rxPackets)).toEqual([4, 7, 0, 0])
   })
 
-  test('keeps a partial checksum partial, for the host to complete', async () => {
+  test('loop keeps a partial checksum partial', async () => {
     const { devices, ports } = await addDriver(makeNet(), driver, off)
     const packet = { ...plain, checksum: 'partial' as const }
     const sent = buildFrame({ packet, tags: [], padding: [] })
@@ -121,7 +130,7 @@ describe('the loop driver', () => {
     ])
   })
 
-  test('carries IPv6 as well', async () => {
+  test('loop flips IPv6 too', async () => {
     const { devices, ports } = await addDriver(makeNet(), driver, off)
     ports[0]?.transmit(buildFrame({ packet: plain6, tags: [], padding: [] }))
     ports[0]?.drain()
@@ -131,7 +140,7 @@ describe('the loop driver', () => {
     expect(ports[0]?.received.map(({ bytes }) => bytes)).toEqual([expected])
   })
 
-  test('drops what it cannot translate, with a reason', async () => {
+  test('loop drops what it cannot translate, with a reason', async () => {
     const { devices, ports } = await addDriver(makeNet(), driver, off)
     const [other, arp] = numbered(2) as [Uint8Array, Uint8Array]
     arp.set([8, 6, 0, 1, 8, 0, 6, 4, 0, 1], 12)
@@ -142,7 +151,7 @@ describe('the loop driver', () => {
     expect([tx[SKB_DROP_REASON_UNHANDLED_PROTO], tx[SKB_DROP_REASON_NEIGH], ports[0]?.received]).toEqual([1, 1, []])
   })
 
-  test('stops its queues while it is down', async () => {
+  test('loop stops its queues while it is down', async () => {
     const { devices } = await addDriver(makeNet(), driver, off)
     const stopped = () => devices[0]?.tx.map(txq => txq.stopped)
     expect(stopped()).toEqual([false, false, false, false])
@@ -150,7 +159,7 @@ describe('the loop driver', () => {
     expect(stopped()).toEqual([true, true, true, true])
   })
 
-  test('shows a speed, and with somebody to answer for the far network has ARP', async () => {
+  test('loop shows a speed, and with --arp has ARP', async () => {
     const { devices, ports } = await addDriver(makeNet(), driver, { arp: true })
     expect([(devices[0]?.flags ?? 0) & IFF_NOARP, ports[0]?.linkKsettings]).toEqual([
       0,
@@ -158,11 +167,11 @@ describe('the loop driver', () => {
     ])
   })
 
-  test('pads short frames with zeros after it counted them', async () => {
+  test('loop pads short frames with zeros after they were counted', async () => {
     const { devices, ports } = await addDriver(makeNet(), driver, off)
     const [dev] = devices as [NetDevice]
     const { sent, expected } = flowFrame(1, dev.devAddr)
-    // What was in the slot before does not show.
+    // The former contents of the slot are not visible.
     const long = buildFrame({ packet: { ...plain, payload: new Array<number>(100).fill(0xaa) }, tags: [], padding: [] })
     ports[0]?.transmit(long)
     ports[0]?.transmit(sent)
@@ -173,13 +182,13 @@ describe('the loop driver', () => {
     expect([sent.length < 60, txBytes, rxBytes]).toEqual([true, long.length + sent.length, long.length + 60])
   })
 
-  test('has receive rings of the size asked for, and loses what they have no room for', async () => {
+  test('loop drops frames that its receive rings of --ring-size have no room for', async () => {
     const memory = makeNet()
     const { devices, ports } = await addDriver(memory, driver, { ringSize: 8 }, { txqs: 2, rxqs: 2 })
     const [dev] = devices as [NetDevice]
     const { rxRings } = dev.priv as { rxRings: Ring[] }
     expect(rxRings.map(({ capacity }) => capacity)).toEqual([8, 8])
-    // A ring that nobody empties, as under an interrupt that does not come.
+    // A ring that is never emptied, as after a lost interrupt.
     for (let i = 0; i < 8; i++) {
       const skb = memory.pool.alloc(60) as SkBuff
       skb.put(60)
@@ -195,7 +204,7 @@ describe('the loop driver', () => {
     expect(dev.counters.drops().tx[SKB_DROP_REASON_DEV_STOPPED]).toBe(8)
   })
 
-  test('has what it says about frames in lines, of the transmit queue and of the receive ring', async () => {
+  test('loop logs lines about a frame on its transmit queue and on its receive ring', async () => {
     const memory = makeNet({ msgEnable: NETIF_MSG_TX_QUEUED | NETIF_MSG_RX_STATUS })
     const { ports } = await addDriver(memory, driver, off)
     memory.lines.length = 0
@@ -212,7 +221,7 @@ describe('the loop driver', () => {
     [NETIF_MSG_TX_QUEUED, ['TX queue 0: enqueue, len 60', 'copied to RX queue 0']],
     [NETIF_MSG_RX_STATUS, ['RX queue 0: delivering, len 60']],
     [0, []],
-  ])('writes those lines that msgEnable 0x%x asks for', async (msgEnable, lines) => {
+  ])('loop logs the lines that msgEnable 0x%x selects', async (msgEnable, lines) => {
     const memory = makeNet({ msgEnable })
     const { ports } = await addDriver(memory, driver, off)
     memory.lines.length = 0
@@ -221,7 +230,7 @@ describe('the loop driver', () => {
     expect(memory.lines).toEqual(lines.map(line => `vnet0: ${line}`))
   })
 
-  test('gives the hosts of the far network its own address but for the last bit, also when that is changed', async () => {
+  test('hosts of the far network have the device’s address with the last bit flipped, also after a change', async () => {
     const memory = makeNet()
     const { devices, ports } = await addDriver(memory, driver, { arp: true })
     const [dev] = devices as [NetDevice]
@@ -244,7 +253,7 @@ describe('the loop driver', () => {
   })
 })
 
-/** Who has `target`? Tells `sender`, of this hardware address. */
+/** An ARP request for `target` from `sender`, with this hardware address. */
 function arpRequest(mac: number[], sender: number[], target: number[]): Uint8Array {
   const all = new Array<number>(6).fill(255)
   return Uint8Array.of(...all, ...mac, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1, ...mac, ...sender, 0, 0, 0, 0, 0, 0, ...target)

@@ -1,10 +1,13 @@
-/** The receive filter: what a port of real hardware lets through to its host, by its table, and the cable that has one. */
+/**
+ * The receive filter: the frames that a port with real hardware passes to its kernel, as a table,
+ * and a cable with the filter.
+ */
 import { describe, expect, test } from 'vitest'
-import { IFF_ALLMULTI, IFF_BROADCAST, IFF_MULTICAST, IFF_PROMISC, IFF_UP } from '../../src/core/if.ts'
-import type { NetDevice } from '../../src/core/net-device.ts'
-import { linkStats64 } from '../../src/core/stats.ts'
 import { driver } from '../../src/drivers/cable.ts'
 import { filtered, RxFilter } from '../../src/drivers/rx-filter.ts'
+import { IFF_ALLMULTI, IFF_BROADCAST, IFF_MULTICAST, IFF_PROMISC, IFF_UP } from '../../src/netdev/if.ts'
+import type { NetDevice } from '../../src/netdev/net-device.ts'
+import { linkStats64 } from '../../src/netdev/stats.ts'
 import { SKB_DROP_REASON_OTHERHOST } from '../../src/skb/drop-reason.ts'
 import type { MemoryPort } from '../../src/testing/memory-port.ts'
 import { direct } from '../../src/wire/direct.ts'
@@ -23,7 +26,7 @@ async function cable(params: { rxFilter?: boolean; rxFilterSize?: number }, opti
   const { devices, ports } = await addDriver(memory, driver, params, { args: ['a', 'b'], ...options })
   const [a, b] = devices as [NetDevice, NetDevice]
   const [portA, portB] = ports as [MemoryPort, MemoryPort]
-  /** Which of these addresses a sends to reach b's host. */
+  /** Returns those of the addresses that reach b's kernel when a sends to them. */
   const passing = (...to: ArrayLike<number>[]): boolean[] => {
     for (const [i, address] of to.entries()) {
       const octets = new Uint8Array(60)
@@ -42,12 +45,12 @@ const filtering = (rxFilterSize?: number) =>
   cable({ rxFilter: true, ...(rxFilterSize === undefined ? {} : { rxFilterSize }) })
 
 describe('a cable with a receive filter', () => {
-  test('takes what is for its own address, or for all, and keeps the rest from its host', async () => {
+  test('a receive filter passes frames for its own and the broadcast address, and no others', async () => {
     const { b, passing } = await filtering()
     expect(passing(b.devAddr, ALL, OTHER, group(1), [1, 0, 94, 0, 0, 1])).toEqual([true, true, false, false, false])
   })
 
-  test('counts what it kept out on the receiver, which is no error and no drop', async () => {
+  test('filtered frames are counted as OTHERHOST on the receiver, not as errors or drops', async () => {
     const { a, b, passing, conserved } = await filtering()
     passing(OTHER, OTHER, group(1))
     expect(linkStats64(b.getStats64())).toMatchObject({
@@ -61,7 +64,7 @@ describe('a cable with a receive filter', () => {
     expect(conserved()).toMatchObject({ in: 3, dropped: 3, held: 0 })
   })
 
-  test('is one of each end', async () => {
+  test('each end of a cable has a receive filter of its own', async () => {
     const { a, b, portA, portB, passing } = await filtering()
     portA.change({ kind: 'flags', flags: FLAGS | IFF_PROMISC })
     expect(passing(OTHER)).toEqual([false])
@@ -73,7 +76,7 @@ describe('a cable with a receive filter', () => {
     expect([a, b].map(dev => linkStats64(dev.getStats64()).rxOtherhostDropped)).toEqual([0, 1])
   })
 
-  test('takes the groups of its host’s list, and follows it', async () => {
+  test('a receive filter passes the groups of the multicast list, and follows its changes', async () => {
     const { portB, passing } = await filtering()
     portB.change({ kind: 'multicast', multicast: groups(3) })
     expect(passing(group(0), group(1), group(2), group(3))).toEqual([true, true, true, false])
@@ -83,20 +86,17 @@ describe('a cable with a receive filter', () => {
     expect(passing(group(0), group(3), ALL)).toEqual([false, false, true])
   })
 
-  test.each([1, 4, 32])(
-    'of %d groups takes that many, every group with one more, and has room for fewer again',
-    async size => {
-      const { portB, passing } = await filtering(size)
-      portB.change({ kind: 'multicast', multicast: groups(size) })
-      expect(passing(group(size - 1), group(size), OTHER)).toEqual([true, false, false])
-      portB.change({ kind: 'multicast', multicast: groups(size + 1) })
-      expect(passing(group(size), group(999), [1, 0, 94, 1, 1, 1], OTHER)).toEqual([true, true, true, false])
-      portB.change({ kind: 'multicast', multicast: groups(1) })
-      expect(passing(group(0), group(1), group(999))).toEqual([true, false, false])
-    },
-  )
+  test.each([1, 4, 32])('a receive filter of %d groups passes every group if there is one more', async size => {
+    const { portB, passing } = await filtering(size)
+    portB.change({ kind: 'multicast', multicast: groups(size) })
+    expect(passing(group(size - 1), group(size), OTHER)).toEqual([true, false, false])
+    portB.change({ kind: 'multicast', multicast: groups(size + 1) })
+    expect(passing(group(size), group(999), [1, 0, 94, 1, 1, 1], OTHER)).toEqual([true, true, true, false])
+    portB.change({ kind: 'multicast', multicast: groups(1) })
+    expect(passing(group(0), group(1), group(999))).toEqual([true, false, false])
+  })
 
-  test('has room for 32 groups unless asked otherwise', async () => {
+  test('a receive filter holds 32 groups by default', async () => {
     const { portB, passing } = await filtering()
     portB.change({ kind: 'multicast', multicast: groups(32) })
     expect(passing(group(31), group(32))).toEqual([true, false])
@@ -104,14 +104,14 @@ describe('a cable with a receive filter', () => {
     expect(passing(group(999))).toEqual([true])
   })
 
-  test('without a table takes no group for a host that has none, and all of them for any other', async () => {
+  test('a receive filter without a table passes no group for an empty list, and otherwise every group', async () => {
     const { portB, passing } = await filtering(0)
     expect(passing(group(1), OTHER)).toEqual([false, false])
     portB.change({ kind: 'multicast', multicast: groups(1) })
     expect(passing(group(0), group(1), OTHER)).toEqual([true, true, false])
   })
 
-  test('takes every group with IFF_ALLMULTI, and everything with IFF_PROMISC, as long as they are on', async () => {
+  test('a receive filter passes every group with IFF_ALLMULTI, and everything with IFF_PROMISC', async () => {
     const { portB, passing } = await filtering()
     const flags = (extra: number) => portB.change({ kind: 'flags', flags: FLAGS | extra })
     flags(IFF_ALLMULTI)
@@ -122,7 +122,7 @@ describe('a cable with a receive filter', () => {
     expect(passing(group(1), OTHER)).toEqual([false, false])
   })
 
-  test('knows the groups again after all of them passed', async () => {
+  test('a receive filter selects groups again after all of them passed', async () => {
     const { portB, passing } = await filtering()
     portB.change({ kind: 'multicast', multicast: groups(2) })
     portB.change({ kind: 'flags', flags: FLAGS | IFF_ALLMULTI })
@@ -130,7 +130,7 @@ describe('a cable with a receive filter', () => {
     expect(passing(group(0), group(1), group(2))).toEqual([true, true, false])
   })
 
-  test('is programmed when the link is opened, by what was asked for while it was down', async () => {
+  test('a receive filter is programmed when the link is opened, with changes made while it was down', async () => {
     const { portB, passing } = await filtering()
     portB.change({ kind: 'down' })
     portB.change({ kind: 'multicast', multicast: groups(1) })
@@ -140,7 +140,7 @@ describe('a cable with a receive filter', () => {
     expect(passing(group(0), group(1))).toEqual([true, false])
   })
 
-  test('goes by the hardware address that the interface has at the time', async () => {
+  test('a receive filter follows the hardware address', async () => {
     const { portB, passing } = await filtering()
     const before = [...portB.link.address]
     portB.change({ kind: 'address', address: Uint8Array.from(OTHER) })
@@ -149,13 +149,13 @@ describe('a cable with a receive filter', () => {
 })
 
 describe('a cable without a receive filter', () => {
-  test('takes everything, and its driver does not ask for the list of groups', async () => {
+  test('a cable without a filter passes everything and does not read the multicast list', async () => {
     const { a, b, passing } = await cable({ rxFilter: false })
     expect(passing(b.devAddr, ALL, OTHER, group(1))).toEqual([true, true, true, true])
     expect([a, b].map(({ netdevOps }) => netdevOps.ndoSetRxMode)).toEqual([undefined, undefined])
   })
 
-  test('is what there is unless asked otherwise', () => {
+  test('a cable has no filter by default', () => {
     const { rxFilter, rxFilterSize } = driver.params
     expect([rxFilter.default, rxFilterSize.default]).toEqual([false, 32])
     expect(() => rxFilterSize.parse('4097')).toThrow('from 0 to 4096')

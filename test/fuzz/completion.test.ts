@@ -1,6 +1,6 @@
 /**
- * Tab completion in bash with interface names that a container's root chose at random: what it offers
- * is the name, quoted, and neither offering it nor running the line runs anything of it.
+ * Tab completion in bash with random interface names, as the root of a container may choose them:
+ * it offers the name, quoted, and neither offering it nor running the line runs any part of it.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -12,7 +12,7 @@ import { runMain } from '../support/run-main.ts'
 import { SEED, scaled } from '../support/scale.ts'
 
 const NAMES = scaled(50_000)
-/** What a shell may take for its own; `>p` leaves a file. */
+/** Text that a shell may interpret; `>p` would leave a file. */
 const PIECES = [
   ...[
     '$(>p)',
@@ -52,7 +52,7 @@ afterEach(() => {
   rmSync(work, { recursive: true })
 })
 
-/** As dev_valid_name has it: no '/', no ':', no white space, at most 15 bytes. */
+/** The rule of dev_valid_name: no '/', no ':', no white space, at most 15 bytes. */
 function draw(chance: Chance): string {
   let name = ''
   for (let n = 1 + chance.below(5); n > 0; n--) {
@@ -62,7 +62,7 @@ function draw(chance: Chance): string {
   return name === '' || name === '.' || name === '..' ? 'a' : name
 }
 
-test('bash offers every name as one quoted word and runs nothing of it', { timeout: 900_000 }, async () => {
+test('bash offers every name as one quoted word and runs none of it', { timeout: 900_000 }, async () => {
   const chance = new Chance(SEED)
   const names = Array.from({ length: NAMES }, () => draw(chance))
   const { stdout: script } = await runMain('completion', 'bash')

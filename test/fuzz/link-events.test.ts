@@ -1,11 +1,11 @@
 /**
- * Events of other namespaces: random, bent, cut, larger than any buffer and with names that are no text.
- * None ends the monitor, and a good event behind them is reported as if they had not been there.
+ * Events of other namespaces: random, mutated, truncated, oversized, and with names that are not
+ * UTF-8. None ends the monitor, and a valid event after them is reported.
  */
 import { test } from 'vitest'
-import { EAGAIN } from '../../src/core/errno.ts'
-import { LinkMonitor } from '../../src/kernel/link-monitor.ts'
-import type { Native, Poller } from '../../src/kernel/native.ts'
+import { LinkMonitor } from '../../src/linux/link-monitor.ts'
+import type { Native, Poller } from '../../src/linux/native.ts'
+import { EAGAIN } from '../../src/netdev/errno.ts'
 import { putU32 } from '../../src/netlink/host-order.ts'
 import { MessageBuilder } from '../../src/netlink/index.ts'
 import { Bender, Chance, FUZZ_BLOCK, failure, seedsOf } from '../support/fuzz-netlink.ts'
@@ -13,13 +13,13 @@ import { SEED, scaled } from '../support/scale.ts'
 
 const COUNT = scaled(1_000_000)
 const MSG_TRUNC = 0x20
-/** What a monitor may take for its buffer. */
+/** The maximum size of a monitor's buffer. */
 const BUFFER_MAX = 4 << 20
-/** struct ifinfomsg, and the attributes of links that are looked at, include/uapi/linux/if_link.h. */
+/** struct ifinfomsg, and the attributes that the parser reads, include/uapi/linux/if_link.h. */
 const IFINFOMSG = 16
 const [ADDRESS, IFNAME, MTU, LINKINFO, NEW_NETNSID, NEW_IFINDEX, PROP_LIST, ALT_IFNAME] = [1, 3, 4, 18, 45, 49, 52, 53]
 const [NEWLINK, DELLINK, NEWADDR, DELADDR, NEWMULTICAST, DELNSID] = [16, 17, 20, 21, 56, 89]
-/** The index of the interface that good events are about. */
+/** The interface index in valid events. */
 const GOOD = 0x600d
 
 function event(type: number, ifindex: number, write: (builder: MessageBuilder) => unknown = () => {}): Uint8Array {
@@ -39,7 +39,7 @@ const link = (b: MessageBuilder, name: Uint8Array) =>
 const named = (...name: number[]) => event(NEWLINK, GOOD, b => link(b, bytes(...name, 0)))
 const good = named(0x67, 0x30)
 
-/** An interface with so many alternative names of 116 bytes, at most 500 in one list. */
+/** An interface with `count` alternative names of 116 bytes, at most 500 in one list. */
 const withAltNames = (count: number) =>
   event(NEWLINK, 7, b => {
     link(b, bytes(0x61, 0))
@@ -66,7 +66,7 @@ const RIGHT: readonly Uint8Array[] = [
   event(DELNSID, 0, b => b.u32(1, 4)),
 ]
 
-test('no event ends the monitor, takes memory without bound, or costs the event behind it', () => {
+test('no event ends the monitor, grows memory without bound, or hides the event after it', () => {
   let waiting: { datagram: Uint8Array; sender: number; nsid: number }[] = []
   let room = 0
   let wake: (status: number) => unknown = () => {}
@@ -96,7 +96,7 @@ test('no event ends the monitor, takes memory without bound, or costs the event 
       if (ifindex === GOOD) told++
     },
     ...{ onAddress() {}, onLost() {}, onError() {}, onNsidGone() {} },
-    // What was lost is read anew.
+    // After a lost event, the state is read again.
     onOverrun: () => void told++,
     onRead: () => false,
   }

@@ -1,7 +1,7 @@
 /**
- * Address resolution on real TAPs: with --arp every host of the far network is found by ARP and neighbour discovery, and
- * answers ping; the host's own addresses are never answered for, so duplicate address detection passes. Without it nobody
- * answers.
+ * Address resolution on real TAPs: with --arp every host of the far network is found by ARP and
+ * neighbour discovery, and answers ping. The device's own addresses are never answered for, so
+ * duplicate address detection succeeds. Without it no far host answers.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { captureLines } from '../support/capture.ts'
@@ -21,10 +21,10 @@ beforeEach(() => {
 })
 afterEach(() => own.remove())
 
-/** How the drivers are run, and where the two networks' interfaces are. */
+/** How a driver is run, and where the interfaces of the two networks are. */
 interface Setup {
   readonly args: readonly string[]
-  /** Each with the host's own address of both families, a real far end, and one that is nobody. */
+  /** Each with its own address, a real far end and a simulated one, of both families. */
   readonly interfaces: readonly Interface[]
   readonly ends: readonly (readonly [End, End])[]
 }
@@ -34,7 +34,7 @@ interface Interface {
   readonly name: string
   readonly own: readonly [string, string]
   readonly real: readonly [string, string]
-  readonly nobody: readonly [string, string]
+  readonly simulated: readonly [string, string]
 }
 
 function sides(here: Netns, hereName: string, there: Netns, thereName: string): readonly Interface[] {
@@ -44,14 +44,14 @@ function sides(here: Netns, hereName: string, there: Netns, thereName: string): 
       name: hereName,
       own: ['198.18.0.1', '2001:db8::1'],
       real: ['198.18.0.2', '2001:db8::2'],
-      nobody: ['198.18.0.77', '2001:db8::77'],
+      simulated: ['198.18.0.77', '2001:db8::77'],
     },
     {
       netns: there,
       name: thereName,
       own: ['198.18.1.2', '2001:db8:0:1::2'],
       real: ['198.18.1.1', '2001:db8:0:1::1'],
-      nobody: ['198.18.1.77', '2001:db8:0:1::77'],
+      simulated: ['198.18.1.77', '2001:db8:0:1::77'],
     },
   ]
 }
@@ -83,7 +83,7 @@ const setups: Record<string, () => Setup> = {
   }),
 }
 
-/** Answers that arping(8) got to `count` requests, and what it ended with. */
+/** The replies that arping(8) received, and its exit status. */
 async function arping(netns: Netns, options: string): Promise<{ status: number | null; answers: number }> {
   const { status, stdout, stderr } = await netns.run(`arping ${options}`)
   const [, answers] = /^Received (\d+) response/m.exec(stdout) ?? []
@@ -104,7 +104,9 @@ async function neighbours(netns: Netns): Promise<Neighbour[]> {
   return JSON.parse((await netns.run('ip -j neigh')).stdout)
 }
 
-/** Adds an address and waits until its duplicate address detection is over; what `ip addr` says of it then. */
+/**
+ * Adds an address and returns the output of `ip addr` once its duplicate address detection is over.
+ */
 async function afterDad(netns: Netns, name: string, address: string): Promise<string> {
   const monitor = netns.spawn('ip -o -6 monitor address')
   const got = lines(monitor)
@@ -126,16 +128,16 @@ describe.each(Object.keys(setups))('%s --arp', which => {
   beforeEach(() => {
     setup = setups[which]!()
   })
-  /** On all interfaces at once. */
+  /** Runs `look` for all interfaces at once. */
   const everywhere = (look: (where: Interface, i: number) => Promise<void>) => Promise.all(setup.interfaces.map(look))
   const start = (...args: readonly string[]) => startVnet([...setup.args, '--json', '--ipv6', ...args])
 
-  test('has interfaces that do ARP, and whose neighbours are reachable after traffic', async () => {
+  test('interfaces do ARP, and their neighbours are reachable after traffic', async () => {
     const vnet = await start('--arp')
-    for (const { netns, name, real, nobody } of setup.interfaces) {
+    for (const { netns, name, real, simulated } of setup.interfaces) {
       const [link] = JSON.parse((await netns.run(`ip -j link show ${name}`)).stdout)
       expect(link.flags).not.toContain('NOARP')
-      for (const address of [...real, ...nobody]) {
+      for (const address of [...real, ...simulated]) {
         await pingAll(netns, `-c 1 ${address}`)
         const found = (await neighbours(netns)).find(({ dst, dev }) => dst === address && dev === name)
         expect(found).toMatchObject({ state: ['REACHABLE'], lladdr: expect.stringMatching(/^(..:){5}..$/) })
@@ -145,16 +147,16 @@ describe.each(Object.keys(setups))('%s --arp', which => {
     await stopConserved(vnet)
   })
 
-  test.each(BOTH_WAYS)('%s every far host answers pings of any size, real or not', async (_, offload) => {
+  test.each(BOTH_WAYS)('every far host answers pings of any size, real or not, %s', async (_, offload) => {
     const vnet = await start('--arp', ...offload)
-    for (const { netns, real, nobody } of setup.interfaces) {
-      const pings = [...real, ...nobody].flatMap(address => [0, 56, 1472, 4000].map(size => `-s ${size} ${address}`))
+    for (const { netns, real, simulated } of setup.interfaces) {
+      const pings = [...real, ...simulated].flatMap(address => [0, 56, 1472, 4000].map(size => `-s ${size} ${address}`))
       await Promise.all(pings.map(options => pingAll(netns, `-c 3 -i 0.01 ${options}`)))
     }
     await stopConserved(vnet)
   })
 
-  test.each(BOTH_WAYS)('%s TCP and UDP reach the real far end', async (_, offload) => {
+  test.each(BOTH_WAYS)('TCP and UDP reach the real far end %s', async (_, offload) => {
     const vnet = await start('--arp', ...offload)
     for (const [client, server] of setup.ends) {
       const { sent, received } = await tcpExchange(client, server, 1 << 20)
@@ -164,17 +166,17 @@ describe.each(Object.keys(setups))('%s --arp', which => {
     await stopConserved(vnet)
   })
 
-  test('answers arping for far hosts, and neither for own addresses nor to probes', async () => {
+  test('arping gets replies for far hosts, and none for own addresses or probes', async () => {
     const vnet = await start('--arp')
-    await everywhere(async ({ netns, name, own, real, nobody }) => {
+    await everywhere(async ({ netns, name, own, real, simulated }) => {
       const ask = `-c 1 -w 1 -I ${name}`
-      for (const [address] of [real, nobody]) {
+      for (const [address] of [real, simulated]) {
         expect(await arping(netns, `${ask} -s ${own[0]} ${address}`)).toEqual({ status: 0, answers: 1 })
       }
       const [silent, probe, probeFar] = await Promise.all([
         arping(netns, `${ask} -s ${own[0]} ${own[0]}`),
         arping(netns, `-D ${ask} ${own[0]}`),
-        arping(netns, `-D ${ask} ${nobody[0]}`),
+        arping(netns, `-D ${ask} ${simulated[0]}`),
       ])
       expect(silent).toEqual({ status: 1, answers: 0 })
       for (const result of [probe, probeFar]) expect(result).toEqual({ status: 0, answers: 0 })
@@ -182,12 +184,13 @@ describe.each(Object.keys(setups))('%s --arp', which => {
     await stopConserved(vnet)
   })
 
-  test('answers ndisc6 for far hosts, and not for own addresses', async () => {
+  test('ndisc6 gets replies for far hosts, and none for own addresses', async () => {
     const vnet = await start('--arp')
-    await everywhere(async ({ netns, name, own, real, nobody }, i) => {
-      // Solicitations go out once there is a link-local address, which is detected before this one.
+    await everywhere(async ({ netns, name, own, real, simulated }, i) => {
+      // Solicitations are sent once there is a link-local address, which is detected before this
+      // one.
       await afterDad(netns, name, `2001:db8:${i + 1}::1`)
-      for (const [, address] of [real, nobody]) {
+      for (const [, address] of [real, simulated]) {
         const { status, stdout } = await ndisc6(netns, `${address} ${name}`)
         expect([status, stdout]).toEqual([0, expect.stringContaining('Target link-layer address: ')])
       }
@@ -197,7 +200,7 @@ describe.each(Object.keys(setups))('%s --arp', which => {
     await stopConserved(vnet)
   })
 
-  test.each([0, 1])('lets duplicate address detection pass, with enhanced_dad %i', async enhanced => {
+  test.each([0, 1])('duplicate address detection succeeds with enhanced_dad %i', async enhanced => {
     for (const netns of [near, far]) {
       for (const name of ['all', 'default']) netns.exec(`sysctl -qw net.ipv6.conf.${name}.enhanced_dad=${enhanced}`)
     }
@@ -212,11 +215,11 @@ describe.each(Object.keys(setups))('%s --arp', which => {
       expect(text).not.toMatch(/tentative|dadfailed/)
     })
     const statistics = await stopConserved(vnet)
-    // It had asked.
+    // Its solicitations were dropped.
     for (const { name } of setup.interfaces) expect(statistics[name]!.drops.tx.NEIGH).toBeGreaterThanOrEqual(1)
   })
 
-  test('does not answer for an address that is added later, and does again when it is gone', async () => {
+  test('an address that is added later is not answered for until it is removed', async () => {
     const vnet = await start('--arp')
     const [{ netns, name, own }] = setup.interfaces as [Interface]
     const ask = `-c 1 -w 1 -I ${name} -s ${own[0]} 198.18.0.9`
@@ -228,7 +231,7 @@ describe.each(Object.keys(setups))('%s --arp', which => {
     await stopConserved(vnet)
   })
 
-  test('leaves pings to the real far end as soon as there is one', async () => {
+  test('pings are left to the real far end as soon as there is one', async () => {
     const vnet = await start('--arp')
     const [{ netns }, there] = setup.interfaces as [Interface, Interface]
     const capture = await captureLines(there.netns, there.name, '-Q in icmp')
@@ -241,15 +244,15 @@ describe.each(Object.keys(setups))('%s --arp', which => {
     await stopConserved(vnet)
   })
 
-  test('without it interfaces are NOARP, nobody is found, and nobody but the real far end answers', async () => {
+  test('without --arp interfaces are NOARP, and only the real far end answers', async () => {
     const vnet = await start()
-    await everywhere(async ({ netns, name, real, nobody }) => {
+    await everywhere(async ({ netns, name, real, simulated }) => {
       const [link] = JSON.parse((await netns.run(`ip -j link show ${name}`)).stdout)
       expect(link.flags).toContain('NOARP')
       await pingAll(netns, `-c 1 ${real[0]}`)
-      expect((await netns.run(`ping -q -c 1 -W 0.3 ${nobody[0]}`)).status).toBe(1)
+      expect((await netns.run(`ping -q -c 1 -W 0.3 ${simulated[0]}`)).status).toBe(1)
     })
-    // Asked all the same, they do not answer.
+    // With ARP turned on by hand they do not answer either.
     await everywhere(async ({ netns, name, own, real }) => {
       await netns.run(`ip link set ${name} arp on`)
       const [asked, solicited] = await Promise.all([
@@ -263,7 +266,7 @@ describe.each(Object.keys(setups))('%s --arp', which => {
   })
 })
 
-test('snull and loop --arp answer by the hardware address that the far end has now', async () => {
+test('snull and loop --arp reply with the current hardware address of the far end', async () => {
   const [peer, one] = ['02:00:00:00:00:10', '02:00:00:00:00:20']
   for (const [args, name, other, expected] of [
     [['snull', '--netns'], 'sn0', 'sn1', peer],

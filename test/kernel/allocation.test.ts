@@ -1,10 +1,13 @@
-/** The data path on real TAPs makes no garbage: the heap after many frames is the heap before, without a collection between. */
+/**
+ * The data path on real TAPs makes no garbage: the heap after many frames is the heap before,
+ * without a collection between.
+ */
 import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks'
 import { getHeapStatistics } from 'node:v8'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { check } from '../../src/kernel/errno.ts'
-import type { Poller } from '../../src/kernel/native.ts'
-import { int32, SO_RCVBUFFORCE, SOCK_DGRAM, SOL_SOCKET } from '../../src/kernel/uapi.ts'
+import { check } from '../../src/linux/errno.ts'
+import type { Poller } from '../../src/linux/native.ts'
+import { int32, SO_RCVBUFFORCE, SOCK_DGRAM, SOL_SOCKET } from '../../src/linux/uapi.ts'
 import { OwnNetns } from '../support/netns.ts'
 import { boundSocket, sockaddr } from '../support/sockets.ts'
 import { startVnet, stopConserved } from '../support/vnet-process.ts'
@@ -13,12 +16,12 @@ import { startVnet, stopConserved } from '../support/vnet-process.ts'
 const BURST = 500
 const WARM_UP = 40_000
 const ROUNDS = 5
-/** So many may pass, on a busy machine, before all code is compiled that a frame goes through. */
+/** Rounds after which all code on the way of a frame is compiled, even on a busy machine. */
 const MOST_ROUNDS = 80
 const ROUND = 40_000
-/** Octets that may stay, compiled code among them: far less than one object a frame. */
+/** Bytes that may stay, including compiled code: far less than one object a frame. */
 const KEPT = 1 << 20
-/** Octets of garbage a frame, those of wake-ups; the smallest object has 16. */
+/** Bytes of garbage a frame, from wake-ups; the smallest object has 16. */
 const GARBAGE = 8
 
 /** Counts garbage collections from here on. */
@@ -37,7 +40,7 @@ class Collections {
     this.#observer.observe({ entryTypes: ['gc'] })
   }
 
-  /** Forces one, and answers how many there were before it: they are told in order. */
+  /** Forces one, and returns how many there were before it: they are notified in order. */
   async untilForced(): Promise<number> {
     const told = new Promise<void>(resolve => {
       this.#forced = resolve
@@ -63,7 +66,7 @@ afterEach(() => {
 test.each([
   ['with offloads', []],
   ['without offloads', ['--no-offload']],
-])('%s 200,000 UDP frames leave the heap as it was', { timeout: 120_000 }, async (_, offload) => {
+])('%s 200,000 UDP frames leave the heap unchanged', { timeout: 120_000 }, async (_, offload) => {
   const netns = own.add()
   const vnet = await startVnet(['snull', '--netns', netns.name, '--json', ...offload])
   const sender = own.own(boundSocket(netns, SOCK_DGRAM, '198.18.0.1', 0))
@@ -104,7 +107,8 @@ test.each([
   await pass(WARM_UP)
   globalThis.gc?.()
   const before = getHeapStatistics().used_heap_size
-  // What else goes on in the process, and code that is not compiled yet, adds to some rounds; an object a frame to all.
+  // Other work of the process and code that is not compiled yet add to some rounds. An object a
+  // frame adds to all.
   let least = Number.POSITIVE_INFINITY
   for (let i = 0; i < ROUNDS || (least >= GARBAGE && i < MOST_ROUNDS); i++) {
     const collections = new Collections()

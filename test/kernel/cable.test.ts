@@ -1,7 +1,10 @@
-/** cable on real TAPs: frames put on one end by a packet socket are captured at the other, octet by octet. */
+/**
+ * cable on real TAPs: frames put on one end by a packet socket are captured at the other, byte by
+ * byte.
+ */
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { EMSGSIZE } from '../../src/core/errno.ts'
+import { EMSGSIZE } from '../../src/netdev/errno.ts'
 import { captureFrames } from '../support/capture.ts'
 import { ethernet, putWord } from '../support/frames.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
@@ -27,7 +30,10 @@ function start(...args: string[]): Promise<Running> {
   return startVnet(['cable', `${left.name}/left`, `${right.name}/right`, '--json', ...args])
 }
 
-/** `frame` with 802.1Q or 802.1ad tags, the outermost first, between its addresses and its EtherType. */
+/**
+ * `frame` with 802.1Q or 802.1ad tags, the outermost first, between its addresses and its
+ * EtherType.
+ */
 function tagged(frame: Uint8Array, ...tags: [type: number, tci: number][]): Uint8Array {
   const octets = new Uint8Array(frame.length + 4 * tags.length)
   octets.set(frame.subarray(0, 12))
@@ -47,7 +53,7 @@ function to(mac: readonly number[], frame: Uint8Array): Uint8Array {
 const IPV4 = (flags: number, octets: number) => [0x45, 0, 0, 20 + octets, 0, 7, flags, 0, 64, 17, 0, 0]
 const IPV4_ADDRESSES = [198, 18, 0, 1, 198, 18, 0, 2]
 
-/** What a cable knows nothing of: one of each kind, several sizes. */
+/** Frames of protocols that a cable does not parse, one of each kind, in several sizes. */
 function kinds(): Map<string, Uint8Array> {
   return new Map([
     ['a runt of 14 octets', ethernet(0x88b5, 0)],
@@ -79,7 +85,7 @@ function kinds(): Map<string, Uint8Array> {
 const hex = (frames: readonly Uint8Array[]) => frames.map(frame => Buffer.from(frame).toString('hex'))
 
 describe.each(BOTH_WAYS)('%s', (_, offload) => {
-  test('any frame passes unchanged and in order, both ways', async () => {
+  test('a cable passes any frame unchanged and in order, both ways', async () => {
     const vnet = await start(...offload)
     for (const [from, name, at, there] of [
       [left, 'left', right, 'right'],
@@ -99,7 +105,7 @@ describe.each(BOTH_WAYS)('%s', (_, offload) => {
     }
   })
 
-  test('frames of all sizes pass a link of a jumbo MTU', async () => {
+  test('frames of all sizes pass a cable with a jumbo MTU', async () => {
     const vnet = await start('--mtu', '9000', ...offload)
     expect(vnet.interfaces().map(({ mtu }) => mtu)).toEqual([9000, 9000])
     const capture = await captureFrames(right, 'right')
@@ -127,7 +133,7 @@ describe.each(BOTH_WAYS)('%s', (_, offload) => {
     ] as const) {
       using receiver = new PacketSocket(right, to)
       using sender = new PacketSocket(left, from)
-      // veth tells the sender of a frame it drops.
+      // veth reports a dropped frame to the sender.
       for (const size of sizes) sender.trySend(ethernet(0x88b5, size))
       await receiver.until(({ octets }) => octets.length === 14 + 64)
       arrived.push(receiver.frames.map(({ octets }) => octets.length - 14))
@@ -155,7 +161,7 @@ describe.each(BOTH_WAYS)('%s', (_, offload) => {
   })
 })
 
-test('a frame longer than the sender’s own MTU does not leave its host', async () => {
+test('a frame longer than the sender’s own MTU is not sent', async () => {
   const vnet = await start()
   using sender = new PacketSocket(left, 'left')
   expect(sender.trySend(ethernet(0x88b5, 1501))).toBe(-EMSGSIZE)
@@ -163,7 +169,7 @@ test('a frame longer than the sender’s own MTU does not leave its host', async
   expect(a!.total.txPackets).toBe(0)
 })
 
-test('an end in a namespace that only a process has is found by its path', async () => {
+test('an end of a cable may be in a namespace that is named by its path', async () => {
   const child = left.spawn(['unshare', '--net', 'sh', '-c', 'echo there; exec cat'])
   await once(child.stdout, 'data')
   const path = `/proc/${child.pid}/ns/net`
@@ -178,7 +184,7 @@ test('an end in a namespace that only a process has is found by its path', async
 describe('the carrier', () => {
   const until = (netns: Netns, name: string, is: (link: ShownLink) => boolean) => untilShown(own, netns, name, is)
 
-  test('is there at both ends as soon as the program is ready', async () => {
+  test('both ends of a cable have a carrier as soon as the program is ready', async () => {
     const vnet = await start()
     for (const [netns, name] of [
       [left, 'left'],
@@ -191,7 +197,7 @@ describe('the carrier', () => {
     await stopConserved(vnet)
   })
 
-  test('goes with the peer’s IFF_UP, and comes back with it', async () => {
+  test('the carrier follows the peer’s IFF_UP', async () => {
     const vnet = await start()
     for (let i = 0; i < 2; i++) {
       left.ip('link set left down')
@@ -203,7 +209,7 @@ describe('the carrier', () => {
     await stopConserved(vnet)
   })
 
-  test('comes to both when both were down, whichever goes up first', async () => {
+  test('both ends get a carrier after both were down, in either order', async () => {
     const vnet = await start('--down')
     for (const [first, name, second, other] of [
       [left, 'left', right, 'right'],
@@ -225,7 +231,7 @@ describe('the carrier', () => {
     await stopConserved(vnet)
   })
 
-  test('is gone for good when the other end is deleted', async () => {
+  test('the carrier is gone for good when the other end is deleted', async () => {
     const vnet = await start()
     left.ip('link del left')
     await until(right, 'right', hasNoCarrier)
@@ -234,7 +240,7 @@ describe('the carrier', () => {
     expect(Object.keys(statistics).sort()).toEqual(['left', 'right'])
   })
 
-  test('is gone when the other end’s namespace is', async () => {
+  test('the carrier is gone when the other end’s namespace is deleted', async () => {
     const vnet = await start()
     left.release()
     left.remove()
@@ -242,7 +248,7 @@ describe('the carrier', () => {
     await stopConserved(vnet)
   })
 
-  test('is no trouble when both ends go at once', async () => {
+  test('both ends of a cable may be deleted at once', async () => {
     const vnet = await startVnet(['cable', `${left.name}/a`, `${left.name}/b`])
     left.release()
     left.remove()

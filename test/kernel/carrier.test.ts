@@ -1,7 +1,12 @@
-/** The link state that a driver has, as the host's tools show it: carrier, operstate, what is above it; speed and duplex. */
+/**
+ * The link state of a driver as the kernel's tools show it: carrier, operstate, interfaces above
+ * it, speed and duplex.
+ */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { ControlClient, type DeviceEvent } from '../../src/control/index.ts'
 import { DriverFiles } from '../support/driver-files.ts'
 import { ethernet } from '../support/frames.ts'
+import { vnetIn } from '../support/lan-program.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { hasCarrier, hasNoCarrier, type ShownLink, shownLink, untilShown } from '../support/shown-link.ts'
@@ -25,7 +30,10 @@ afterEach(() => {
 
 const until = (netns: Netns, name: string, is: (link: ShownLink) => boolean) => untilShown(own, netns, name, is)
 
-/** A driver that gives frames back, and has or has no carrier as it is told by a signal, from a timer of its clock. */
+/**
+ * A driver that gives frames back, and has or has no carrier as it is notified by a signal, from a
+ * timer of its clock.
+ */
 const switched = () =>
   files.driver({
     ops: `ndoStartXmit(skb) { vnet.netifRx(skb) },
@@ -42,7 +50,7 @@ describe('netifCarrierOff and netifCarrierOn', () => {
   const start = (...args: string[]) => spawnVnet([switched(), '--netns', near.name, '--json', ...args])
   const carrier = (vnet: Running, on: boolean) => process.kill(vnet.pid, on ? 'SIGUSR2' : 'SIGUSR1')
 
-  test('from a timer are NO-CARRIER and LOWER_UP in `ip link`, and operstate follows', async () => {
+  test('netifCarrierOff and netifCarrierOn from a timer show as NO-CARRIER and LOWER_UP, and operstate follows', async () => {
     const vnet = await start()
     const sysfs = () => near.exec('cat /sys/class/net/mine0/carrier /sys/class/net/mine0/operstate')
     for (let i = 0; i < 2; i++) {
@@ -57,7 +65,7 @@ describe('netifCarrierOff and netifCarrierOn', () => {
     await stopConserved(vnet)
   })
 
-  test('the host sends nothing without one, and goes on with it', async () => {
+  test('the kernel sends nothing without a carrier, and continues with one', async () => {
     const vnet = await start()
     carrier(vnet, false)
     await until(near, 'mine0', hasNoCarrier)
@@ -76,7 +84,7 @@ describe('netifCarrierOff and netifCarrierOn', () => {
     expect(mine0!.kernel).toMatchObject({ txPackets: mine0!.total.txPackets })
   })
 
-  test('before it is registered, the interface begins without one', async () => {
+  test('an interface whose carrier is off before registration begins without one', async () => {
     const file = files.driver({ setup: 'netifCarrierOff(dev)' })
     const vnet = await spawnVnet([file, '--netns', near.name, '--json'])
     expect(hasNoCarrier(await until(near, 'mine0', hasNoCarrier))).toBe(true)
@@ -87,7 +95,7 @@ describe('netifCarrierOff and netifCarrierOn', () => {
 describe('cable', () => {
   const state = (link: ShownLink) => link.linkinfo?.info_slave_data?.state
 
-  test('a bridge above one end notices that the other goes down, and forwards when it is back', async () => {
+  test('a bridge above one end of a cable notices that the other goes down, and forwards when it is back', async () => {
     const vnet = await startVnet(['cable', `${near.name}/left`, `${far.name}/right`, '--json'])
     near.ip('link add br0 type bridge')
     near.ip('link set br0 up')
@@ -128,6 +136,46 @@ describe('cable', () => {
   })
 })
 
+describe('vnet cut', () => {
+  test('vnet cut takes the carrier of both ends until vnet plug, whatever their links do, and each change is an event', async () => {
+    const vnet = await startVnet(['cable', `${near.name}/left`, `${far.name}/right`, '--json'])
+    for (const [netns, name] of [
+      [near, 'left'],
+      [far, 'right'],
+    ] as const) {
+      await until(netns, name, hasCarrier)
+    }
+    const events: string[] = []
+    using client = ControlClient.open()
+    const change = async (netns: Netns, ...args: string[]) => {
+      expect(await vnetIn(netns, ...args)).toEqual({ status: 0, stdout: '', stderr: '' })
+    }
+    const { interfaces } = JSON.parse((await vnetIn(near, 'list', '--json')).stdout)
+    const onEvent = ({ event, name }: DeviceEvent) => events.push(`${name} ${event}`)
+    const { ended } = await client.subscribe(interfaces[0].vnet, onEvent)
+    await change(near, 'cut', 'left')
+    await until(near, 'left', hasNoCarrier)
+    await until(far, 'right', hasNoCarrier)
+    near.ip('link set left down')
+    near.ip('link set left up')
+    far.ip('link set right down')
+    far.ip('link set right up')
+    await change(far, 'plug', 'right')
+    await until(near, 'left', hasCarrier)
+    await until(far, 'right', hasCarrier)
+    await change(near, 'carrier', 'left', 'off')
+    await until(near, 'left', hasNoCarrier)
+    expect(hasCarrier(shownLink(far, 'right'))).toBe(true)
+    await change(near, 'carrier', 'left', 'on')
+    await stopConserved(vnet)
+    await ended
+    expect(events.filter(event => !/ (up|down|unregistered)$/.test(event)).slice(0, 8)).toEqual([
+      ...['left cut', 'left carrier-off', 'right cut', 'right carrier-off'],
+      ...['right plugged', 'right carrier-on', 'left plugged', 'left carrier-on'],
+    ])
+  })
+})
+
 describe('ethtool', () => {
   const shown = (name: string) => {
     const text = near.exec(`ethtool ${name}`)
@@ -138,7 +186,7 @@ describe('ethtool', () => {
     ['loop', [], 'vnet0', '10000Mb/s'],
     ['snull', [], 'sn0', '10Mb/s'],
     ['cable', ['left', 'right'], 'right', '10000Mb/s'],
-  ])('shows the speed and duplex of %s', async (driver, args, name, speed) => {
+  ])('ethtool shows the speed and duplex of %s', async (driver, args, name, speed) => {
     const vnet = await startVnet([driver, ...args, '--netns', near.name, '--json'])
     expect(shown(name)).toEqual([speed, 'Full', 'yes'])
     if (driver === 'cable') {
@@ -149,7 +197,7 @@ describe('ethtool', () => {
     await stopConserved(vnet)
   })
 
-  test('shows what a driver chose, and what it leaves to the host', async () => {
+  test('ethtool shows the link settings of a driver, and the kernel’s if it has none', async () => {
     near.ip('tuntap add mode tap name plain0')
     const [plainSpeed, plainDuplex] = shown('plain0')
     for (const [setup, speed, duplex] of [
@@ -164,7 +212,7 @@ describe('ethtool', () => {
   })
 })
 
-test('a carrier that is gone stays gone when the link goes down and up', async () => {
+test('a driver’s carrier stays off when the link goes down and up', async () => {
   const vnet = await spawnVnet([switched(), '--netns', near.name, '--json', '-v'])
   process.kill(vnet.pid, 'SIGUSR1')
   await until(near, 'mine0', hasNoCarrier)

@@ -1,10 +1,11 @@
 /**
- * Checksums of what snull hands a host: with offloads off every one is right as it is, with them on every partial one
- * completes to a right one. A plain transfer would not notice: the host that gets a partial sum never completes it.
+ * Checksums of the frames that snull hands to the kernel: with offloads off every one is right,
+ * with offloads on every partial one completes to a right one. A mere transfer would not notice,
+ * because a kernel that receives a partial checksum never completes it.
  */
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { VIRTIO_NET_HDR_F_NEEDS_CSUM } from '../../src/kernel/uapi.ts'
+import { VIRTIO_NET_HDR_F_NEEDS_CSUM } from '../../src/linux/frame-queue.ts'
 import { captureLines } from '../support/capture.ts'
 import { ethernet, ones, putWord, verifyAll } from '../support/frames.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
@@ -14,7 +15,7 @@ import { pingAll } from '../support/traffic.ts'
 import { BOTH_WAYS, startVnet, stopConserved } from '../support/vnet-process.ts'
 
 const HALF_MIB = 1 << 19
-/** Protocols of which checksums are verified: ICMP, IPv4's own, TCP, UDP, ICMPv6. */
+/** Protocols whose checksums are verified: ICMP, IPv4 headers, TCP, UDP, ICMPv6. */
 const PROTOCOLS = ['1', '4', '6', '17', '58']
 
 let own: OwnNetns
@@ -28,7 +29,10 @@ afterEach(() => own.remove())
 
 const start = (...args: string[]) => startVnet(['snull', '--ipv6', '--netns', netns.name, '--json', ...args])
 
-/** Every kind of traffic through both interfaces: pings whole and in fragments, TCP, UDP of odd and even sizes, an error. */
+/**
+ * Every kind of traffic through both interfaces: pings whole and in fragments, TCP, UDP of odd and
+ * even sizes, an error.
+ */
 async function traffic(): Promise<void> {
   for (const remote of ['198.18.0.2', '198.18.1.1', '2001:db8::2', '2001:db8:0:1::1']) {
     for (const size of [33, 8001]) {
@@ -59,7 +63,7 @@ async function traffic(): Promise<void> {
   }
 }
 
-/** What both hosts receive meanwhile, with the vnet header that their kernel has of it. */
+/** Captures the frames that both sides receive, with the vnet headers of the kernel. */
 async function received(of: () => Promise<void>): Promise<{ sn0: HostFrame[]; sn1: HostFrame[] }> {
   using sn0 = new PacketSocket(netns, 'sn0', { vnetHdr: true })
   using sn1 = new PacketSocket(netns, 'sn1', { vnetHdr: true })
@@ -84,24 +88,27 @@ describe.each([true, false])('ethtool: offloads of sn0 %j', sn0 => {
     [true, ['--use-napi']],
     [false, []],
     [false, ['--use-napi']],
-  ])('and of sn1 %j, %j: every checksum is right, the partial ones completed', async (sn1, completion) => {
-    const vnet = await start(...completion)
-    for (const [name, on] of Object.entries({ sn0, sn1 })) {
-      netns.exec(`ethtool -K ${name} tx ${onOff(on)} tso ${onOff(on)} gso ${onOff(on)}`)
-    }
-    const frames = await received(traffic)
-    // What sn0 leaves partial arrives so on sn1, and the other way round.
-    expect(expectAllRight(frames.sn1).partial > 0).toBe(sn0)
-    expect(expectAllRight(frames.sn0).partial > 0).toBe(sn1)
-    expect(frames.sn1.some(({ gsoSize }) => gsoSize > 0)).toBe(sn0)
-    expect(frames.sn0.some(({ gsoSize }) => gsoSize > 0)).toBe(sn1)
-    await stopConserved(vnet)
-  })
+  ])(
+    'with offloads of sn1 %j and %j, every checksum is right once partial ones are completed',
+    async (sn1, completion) => {
+      const vnet = await start(...completion)
+      for (const [name, on] of Object.entries({ sn0, sn1 })) {
+        netns.exec(`ethtool -K ${name} tx ${onOff(on)} tso ${onOff(on)} gso ${onOff(on)}`)
+      }
+      const frames = await received(traffic)
+      // A partial checksum of sn0 arrives as such on sn1, and the other way round.
+      expect(expectAllRight(frames.sn1).partial > 0).toBe(sn0)
+      expect(expectAllRight(frames.sn0).partial > 0).toBe(sn1)
+      expect(frames.sn1.some(({ gsoSize }) => gsoSize > 0)).toBe(sn0)
+      expect(frames.sn0.some(({ gsoSize }) => gsoSize > 0)).toBe(sn1)
+      await stopConserved(vnet)
+    },
+  )
 })
 
-test('with --no-offload every checksum is whole and right, and tcpdump agrees', async () => {
+test('with --no-offload every checksum is complete and right, and tcpdump agrees', async () => {
   const vnet = await start('--no-offload')
-  // Room in its ring is by the longest frame.
+  // tcpdump sizes its ring for the longest frame.
   const options = '-s 2048 -vv ip or ip6'
   const dumps = await Promise.all(['sn0', 'sn1'].map(name => captureLines(netns, name, options)))
   const frames = await received(traffic)
@@ -109,7 +116,7 @@ test('with --no-offload every checksum is whole and right, and tcpdump agrees', 
     expect(expectAllRight(each).partial).toBe(0)
     expect(Math.max(...each.map(({ octets }) => octets.length))).toBe(1514)
   }
-  // A tcpdump that is stopped while it still prints says that it lost frames: the last one it sees is this.
+  // A tcpdump that is stopped while it prints reports lost frames, so this frame is the last one.
   await netns.run('ping -c 1 -s 333 198.18.0.2')
   for (const dump of dumps) {
     await dump.until(line => /ICMP echo reply, .* length 341/.test(line))
@@ -121,7 +128,7 @@ test('with --no-offload every checksum is whole and right, and tcpdump agrees', 
 })
 
 test.each(BOTH_WAYS)(
-  '%s what hosts of the far network answer is right: pings, and advertisements',
+  '%s echo replies and advertisements of the far network have right checksums',
   async (_, offload) => {
     const vnet = await start('--arp', ...offload)
     const frames = await received(async () => {
@@ -132,7 +139,8 @@ test.each(BOTH_WAYS)(
     for (const side of [frames.sn0, frames.sn1]) {
       const { problems, incomplete, verified } = verifyAll(side)
       expect([problems, incomplete]).toEqual([[], 0])
-      // Of one host of each family: four replies, one of them in six fragments, and an advertisement.
+      // From one host of each family: four replies, one of them in six fragments, and an
+      // advertisement.
       expect(verified).toMatchObject({ 1: 4, 4: 9 })
       expect(verified[58]).toBeGreaterThanOrEqual(5)
     }
@@ -144,7 +152,10 @@ describe('a partial checksum made by hand', () => {
   const IP = 14
   const UDP = IP + 20
 
-  /** A UDP datagram from sn0's address to its remote, whose checksum field holds the pseudo-header's sum and `error`. */
+  /**
+   * A UDP datagram from sn0's address to its remote, with the sum of the pseudo-header plus `error`
+   * in its checksum field.
+   */
   function datagram(error: number): Uint8Array {
     const payload = [1, 2, 3]
     const addresses = [198, 18, 0, 1, 198, 18, 0, 2]
@@ -157,7 +168,7 @@ describe('a partial checksum made by hand', () => {
     return frame
   }
 
-  /** What sn1's host gets of it, and what the verification finds. */
+  /** Receives the datagram on sn1, and verifies it. */
   async function passed(error: number) {
     using sender = new PacketSocket(netns, 'sn0', { vnetHdr: true })
     using receiver = new PacketSocket(netns, 'sn1', { vnetHdr: true })
@@ -167,7 +178,7 @@ describe('a partial checksum made by hand', () => {
     return verifyAll([frame])
   }
 
-  test('is right when the pseudo-header’s sum is, and is found when that is wrong', async () => {
+  test('a partial checksum made by hand is right if the sum of the pseudo-header is, and wrong otherwise', async () => {
     const vnet = await start()
     expect(await passed(0)).toMatchObject({ problems: [], partial: 1, verified: { 4: 1, 17: 1 } })
     const wrong = await passed(1)
@@ -175,7 +186,7 @@ describe('a partial checksum made by hand', () => {
     await stopConserved(vnet)
   })
 
-  test('arrives completed when offloads are off', async () => {
+  test('a partial checksum made by hand arrives completed when offloads are off', async () => {
     const vnet = await startVnet(['snull', '--ipv6', '--netns', netns.name, '--json', '--no-offload'])
     using sender = new PacketSocket(netns, 'sn0', { vnetHdr: true })
     using receiver = new PacketSocket(netns, 'sn1', { vnetHdr: true })

@@ -1,6 +1,7 @@
 /**
- * Transmit completion of snull as hardware has it, by interrupt and by poll, on real TAPs: everything arrives, in order,
- * however few buffers there are; what the receive ring has no room for is counted; short frames are padded.
+ * Transmit completion of snull by interrupt and by poll, on real TAPs: everything arrives in order
+ * with however few buffers, frames that find the receive ring full are counted, and short frames
+ * are padded.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ethernet, ones, putWord } from '../support/frames.ts'
@@ -28,7 +29,9 @@ const COMPLETIONS = [
   ['by poll', ['--use-napi']],
 ] as const
 
-/** An Ethernet frame of `length` octets: IPv4 and UDP to a port that nobody listens on, no UDP checksum, `mark` in its data. */
+/**
+ * Returns an Ethernet frame of `length` bytes: IPv4, UDP to a closed port without checksum, `mark`.
+ */
 function datagram(length: number, from: string, to: string, mark: number): Uint8Array {
   const octets = (address: string) => address.split('.').map(Number)
   const ip = [0x45, 0, 0, length - 14, 0, 1, 0x40, 0, 64, 17, 0, 0, ...octets(from), ...octets(to)]
@@ -65,11 +68,11 @@ describe.each(COMPLETIONS)('%s', (_, completion) => {
     for (const { total } of [sn0!, sn1!]) expect(total).toMatchObject({ txErrors: 0, rxErrors: 0, rxMissedErrors: 0 })
   })
 
-  test.each([1, 2, 8])('%i transmit buffers a queue lose and reorder nothing', async poolSize => {
+  test.each([1, 2, 8])('%i transmit buffers a queue neither lose nor reorder frames', async poolSize => {
     const vnet = await start('--txqs', '4', '--pool-size', `${poolSize}`, ...completion)
     const { sent, received } = await tcpExchange(nearEnd(netns), farEnd(netns), MIB)
     expect(received).toEqual(sent)
-    // Last, since nothing is under way when the last datagram is back.
+    // Nothing is under way once the last datagram is back.
     await expectFlowsInOrder(netns, 64, 100)
     for (const stats of Object.values(await stopConserved(vnet))) {
       expect(stats.total.txErrors).toBe(0)
@@ -78,7 +81,7 @@ describe.each(COMPLETIONS)('%s', (_, completion) => {
     }
   })
 
-  test('what a small receive ring has no room for is counted as missed, and TCP comes through all the same', async () => {
+  test('frames that find a small receive ring full are counted as missed, and TCP still gets through', async () => {
     const BURST = 100
     const vnet = await start('--ring-size', '4', ...completion)
     const { sent, received } = await tcpExchange(nearEnd(netns), farEnd(netns), MIB / 4)
@@ -86,10 +89,10 @@ describe.each(COMPLETIONS)('%s', (_, completion) => {
     {
       using sender = new PacketSocket(netns, 'sn0')
       using receiver = new PacketSocket(netns, 'sn1')
-      // All in one go: the driver, which is in this process, finds them all waiting.
+      // The driver is in this process, so it finds all of them waiting.
       for (let i = 0; i < BURST; i++) sender.send(datagram(100, '198.18.0.1', '198.18.0.2', i))
       sender.send(datagram(101, '198.18.0.1', '198.18.0.2', 0))
-      // The first of a batch always finds room; so does a frame that comes when all is quiet.
+      // The first frame of a batch always finds room, and so does a frame that arrives when idle.
       await receiver.until(({ octets }) => octets.length === 100)
       await pingAll(netns, '-c 3 -i 0.01 198.18.0.2')
       expect(receiver.frames.length).toBeLessThan(BURST)
@@ -105,7 +108,10 @@ describe.each(COMPLETIONS)('%s', (_, completion) => {
 describe('frames shorter than 60 octets', () => {
   const SIZES = [42, 43, 59, 60, 61]
 
-  /** Sends one of each size by `from` and gives what comes by `to`, after longer ones have left other octets in the slots. */
+  /**
+   * Sends one frame of each size by `from` and returns what arrives at `to`, after longer frames
+   * have left other bytes in the slots.
+   */
   async function through(from: string, to: string): Promise<HostFrame[]> {
     using sender = new PacketSocket(netns, from)
     using receiver = new PacketSocket(netns, to)
@@ -141,7 +147,7 @@ describe('frames shorter than 60 octets', () => {
     expect(statistics[to]!.kernel!.rxBytes).toBe(octetsPadded)
   })
 
-  test('pass the cable as they are', async () => {
+  test('frames shorter than 60 bytes pass the cable unchanged', async () => {
     const vnet = await startVnet(['cable', `${netns.name}/a0`, `${netns.name}/b0`, '--json'])
     const frames = await through('a0', 'b0')
     expect(frames.map(({ octets }) => octets.length)).toEqual(SIZES)

@@ -1,10 +1,12 @@
-/** The commands that ask, and the client for programs, over real netlink: on a running vnet, and on one that says what a test wants. */
+/**
+ * The commands and the client for programs, on a running vnet and on a fake one.
+ */
 import { on, once } from 'node:events'
 import { fstatSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ControlClient } from '../../src/control/index.ts'
-import { makeRunDirectory, RUN_DIRECTORY } from '../../src/control/run-directory.ts'
+import { makeRunDirectory, RUN_DIRECTORY } from '../../src/control/protocol/run-directory.ts'
 import { type Answers, FakeVnet } from '../support/fake-vnet.ts'
 import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
 import { asNobodyIn } from '../support/privileges.ts'
@@ -13,7 +15,7 @@ import { jsonLines, spawnVnet } from '../support/vnet-process.ts'
 const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
 const example = fileURLToPath(new URL('../../examples/drops.js', import.meta.url))
 
-/** Others may run in other namespaces of the machine. */
+/** Other vnets may run in other namespaces of the machine. */
 const NOT_RUNNING = /^vnet: no vnet is running in this network namespace.*\n$/
 
 let own: OwnNetns
@@ -30,7 +32,7 @@ afterEach(() => own.remove())
 const vnetIn = (netns: Netns, ...args: string[]) => netns.run([process.execPath, program, ...args].join(' '))
 
 describe('a running vnet', () => {
-  test('is listed and shown, to root and to nobody, with its interfaces wherever they are', async () => {
+  test('a vnet is listed and shown to root and to nobody, with its interfaces in all namespaces', async () => {
     const within = ['ip', 'netns', 'exec', near.name]
     const vnet = await spawnVnet(['snull', 'sn0', `${far.name}/sn1`, '--json'], { within })
     const [sn0] = vnet.interfaces()
@@ -50,7 +52,7 @@ describe('a running vnet', () => {
     expect(jsonLines((await near.run(nobody.join(' '))).stdout)).toMatchObject([
       { event: 'show', name: 'sn1', txqs: 1 },
     ])
-    // What is there is found there, though its vnet is at home elsewhere.
+    // An interface is found in its namespace, although its vnet was started elsewhere.
     expect(await vnetIn(far, 'list', '--names')).toEqual({ status: 0, stdout: `${far.name}/sn1\n`, stderr: '' })
     expect((await vnetIn(far, 'stats', 'sn1')).status).toBe(0)
     expect(await vnetIn(own.addQuiet(), 'list')).toMatchObject({
@@ -65,7 +67,7 @@ describe('a running vnet', () => {
     })
   })
 
-  test('gives a text back, as long as one can be', async () => {
+  test('vnet echo returns a text of maximum length', async () => {
     const vnet = await spawnVnet(['--name', 'w0', '--json'], { within: ['ip', 'netns', 'exec', near.name] })
     for (const text of ['hello', 'x'.repeat(65_530)]) {
       expect(await vnetIn(near, 'echo', text)).toEqual({ status: 0, stdout: `${text}\n`, stderr: '' })
@@ -73,7 +75,7 @@ describe('a running vnet', () => {
     await vnet.stop()
   })
 
-  test('is watched: a line each time, until a signal or its end', async () => {
+  test('vnet stats --watch prints until a signal or the end of the vnet', async () => {
     const within = ['ip', 'netns', 'exec', near.name]
     const vnet = await spawnVnet(['--name', 'w0', '--json'], { within })
     const watch = () => near.spawn([process.execPath, program, 'stats', 'w0', '--watch', '20ms', '--json'])
@@ -98,7 +100,7 @@ describe('a running vnet', () => {
   })
 })
 
-describe('one that says what a test wants', () => {
+describe('a fake vnet', () => {
   let fake: FakeVnet
   let dropped = 5n
   beforeEach(() => {
@@ -118,7 +120,7 @@ describe('one that says what a test wants', () => {
   })
   afterEach(() => fake[Symbol.dispose]())
 
-  test('the example of docs/control.md tells why frames were dropped, and again when more are', async () => {
+  test('the example of docs/control.md prints why frames were dropped, and again when more are', async () => {
     const child = near.spawn([process.execPath, example])
     const ended = outcome(child)
     let text = ''
@@ -139,12 +141,12 @@ describe('one that says what a test wants', () => {
     dropped = 105n
     fake.event(b => b.u32(1, 7).string(2, 'sn0').u32(28, 6).u64(31, 105n))
     await until('sn0 { tx: { NEIGH: 105 }, rx: {} }\n')
-    // The process waits for its subscription, and no longer than there is one.
+    // A subscription keeps the process alive, until it ends.
     fake[Symbol.dispose]()
     expect(await ended).toMatchObject({ status: 0, stderr: '' })
   })
 
-  test('vnet events tells of a vnet that begins meanwhile, from its beginning to its end, and ends with the last', async () => {
+  test('vnet events reports a vnet that starts meanwhile from start to end, and ends with the last vnet', async () => {
     const child = near.spawn([process.execPath, program, 'events', '--json'])
     const ended = outcome(child)
     await fake.hears(10)
@@ -163,7 +165,7 @@ describe('one that says what a test wants', () => {
     )
   })
 
-  test('a subscription hears of events, and ends with the vnet', async () => {
+  test('a subscription gets the events of a vnet and ends with it', async () => {
     using client = ControlClient.open()
     let hear = (_: unknown) => {}
     const heard = new Promise(resolve => {

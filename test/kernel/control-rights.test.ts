@@ -1,20 +1,21 @@
-/** Who may ask a running vnet for what, by the credentials that the kernel vouches for. */
+/** The rights of clients, by the credentials that the kernel vouches for. */
 import { chmodSync, fstatSync, mkdtempSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Entry, readDirectories } from '../../src/control/directory.ts'
 import { serveControl } from '../../src/control/index.ts'
-import { namedDirectory, RUN_DIRECTORY } from '../../src/control/run-directory.ts'
-import type { UserData } from '../../src/core/user-data.ts'
-import { loadNative } from '../../src/kernel/native.ts'
+import { type Entry, ownNamespace, readDirectories } from '../../src/control/protocol/directory.ts'
+import { namedDirectory, RUN_DIRECTORY } from '../../src/control/protocol/run-directory.ts'
+import { loadNative } from '../../src/linux/native.ts'
+import type { UserData } from '../../src/netdev/ops.ts'
 import { addDevice, memoryNets } from '../support/memory-net.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { asNobodyIn, NOBODY } from '../support/privileges.ts'
-import { jsonLines, spawnVnet, stopConserved } from '../support/vnet-process.ts'
+import { jsonLines, spawnVnet, stopConserved, withoutOtherUsers } from '../support/vnet-process.ts'
 
 const native = loadNative()
 const [RESET_STATS, SET_CARRIER, GET_PARAM, SET_PARAM] = [4, 5, 6, 7] as const
 const memoryNet = memoryNets()
+const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
 const client = fileURLToPath(new URL('../support/genl-ask.py', import.meta.url))
 
 let own: OwnNetns
@@ -35,17 +36,20 @@ afterEach(() => {
   rmSync(directory, { recursive: true, force: true })
 })
 
-const text = (octets: string) => Buffer.from(`${octets}\0`).toString('hex')
+const text = (value: string) => Buffer.from(`${value}\0`).toString('hex')
 const named = (cmd: number, ifname: string, ...rest: string[]) => [cmd, `2=${text(ifname)}`, ...rest].join(':')
 const root = () => []
 const nobody = () => asNobodyIn(netns)
 
-/** What a program of some user is answered. */
+/** Returns the replies to `requests` of a client that runs as `user`. */
 async function ask(user: () => string[], ...requests: string[]): Promise<Record<string, unknown>[]> {
-  // The vnet that was started here, wherever its file is.
+  // The vnet of this test: served in `directory`, or a program in the namespace of this test.
   const all = [directory, RUN_DIRECTORY].flatMap(path => readDirectories(namedDirectory(path)))
   const { ino } = fstatSync(netns.fd)
-  const { vnet } = all.find(entry => entry.vnet.startsWith(directory) || entry.netns === ino) as Entry
+  // Files of ended vnets of other pid namespaces stay, and the inode may have been theirs before.
+  const pidns = ownNamespace('pid')
+  const isOurs = (entry: Entry) => entry.vnet.startsWith(directory) || (entry.netns === ino && entry.pidns === pidns)
+  const { vnet } = all.find(isOurs) as Entry
   const { stdout, stderr } = await netns.run([...user(), 'python3', client, vnet, ...requests].join(' '))
   expect(stderr).toBe('')
   return jsonLines(stdout)
@@ -57,19 +61,19 @@ async function serve(options: { owner?: number } = {}) {
   return { ...memory, ...(await addDevice(memory, { ndoSiocdevprivate: addOne }, { name: 'one' })) }
 }
 
-/** + 0 adds one to the octet at ifr_data. */
+/** SIOCDEVPRIVATE + 0 adds one to the byte at ifr_data. */
 function addOne(_dev: unknown, _ifr: Uint8Array, data: UserData): void {
   const [first] = data.read(1)
   data.write(Uint8Array.of(first! + 1))
 }
 
 describe('rights', () => {
-  test('everyone may read; root may change, and who is neither root nor the owner is refused', async () => {
+  test('every user may read, root may change, and a change by another user is EPERM', async () => {
     const { dev } = await serve()
     const requests = [named(2, 'one'), named(RESET_STATS, 'one'), named(SET_CARRIER, 'one', '21=00')]
-    const answers = await ask(nobody, ...requests)
-    expect(answers.map(({ error }) => error)).toEqual([0, -1, -1])
-    expect(answers[1]?.text).toBe(`that is for root: you are user ${NOBODY}`)
+    const replies = await ask(nobody, ...requests)
+    expect(replies.map(({ error }) => error)).toEqual([0, -1, -1])
+    expect(replies[1]?.text).toBe(`only root may do this: you are user ${NOBODY}`)
     expect(dev.carrier).toBe(true)
     expect((await ask(root, ...requests)).map(({ error }) => error)).toEqual([0, 0, 0])
     expect(dev.carrier).toBe(false)
@@ -82,13 +86,13 @@ describe('rights', () => {
   })
 })
 
-test('an ioctl reads and writes what came with the request, and the driver says who may', async () => {
+test('an ioctl reads and writes the data of the request, for root and for nobody', async () => {
   await serve()
   for (const user of [root, nobody]) expect(await ask(user, 'IOCTL=one,0,07')).toEqual([{ result: 0, data: '08' }])
 })
 
 describe('the program', () => {
-  test('has its parameters set while it runs, and its statistics reset: the kernel’s begin anew with them', async () => {
+  test('root changes a parameter of a running vnet, and a reset sets its statistics and the kernel’s to 0', async () => {
     const vnet = await spawnVnet(['snull', '--timeout', '50', '--json'], {
       within: ['ip', 'netns', 'exec', netns.name],
     })
@@ -100,7 +104,7 @@ describe('the program', () => {
       { error: 0 },
       one,
     ])
-    // Each frame is followed by a timeout from now on.
+    // From now on every frame leads to a timeout.
     expect(await netns.run('ping -c 2 -i 0.2 -w 5 198.18.0.2')).toMatchObject({ status: 0 })
     await ask(root, `${SET_PARAM}:${lockup}:16=${text('0')}`, named(RESET_STATS, 'sn0'), named(RESET_STATS, 'sn1'))
     expect(await netns.run('ping -c 3 -i 0.2 -w 5 198.18.0.2')).toMatchObject({ status: 0 })
@@ -111,7 +115,17 @@ describe('the program', () => {
     }
   })
 
-  test('may be changed by the user of --user', async () => {
+  test('vnet list as root of another user namespace reports why it shows no vnet', async () => {
+    const vnet = await spawnVnet(['loop', '--json'], { within: ['ip', 'netns', 'exec', netns.name] })
+    const list = [...nobody(), 'unshare', '-Ur', process.execPath, program, 'list']
+    const { status, stderr } = await netns.run(list.join(' '))
+    const why = '/run/vnet belongs to a user outside of this user namespace'
+    const line = `no vnet is running in this network namespace; the vnets in /run/vnet are not shown: ${why}`
+    expect([status, withoutOtherUsers(stderr)]).toEqual([1, `vnet: ${line}\n`])
+    await stopConserved(vnet)
+  })
+
+  test('the user of --user may change a vnet', async () => {
     const within = ['ip', 'netns', 'exec', netns.name]
     const vnet = await spawnVnet(['loop', '--persist', '--user', `${NOBODY}`, '--json'], { within })
     expect(await ask(nobody, named(RESET_STATS, 'vnet0'))).toEqual([{ error: 0 }])

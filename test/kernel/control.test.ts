@@ -1,14 +1,17 @@
-/** A vnet that is served over its socket: found by its file, asked by `vnet/control` and by programs that hold nothing of ours. */
+/**
+ * A vnet over its real socket: found by its file, queried by `vnet/control` and by independent
+ * programs.
+ */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ControlClient, type DeviceEvent, findVnets, serveControl } from '../../src/control/index.ts'
-import { EMFILE, EPERM } from '../../src/core/errno.ts'
-import type { NetDevice } from '../../src/core/net-device.ts'
-import { unregisterNetdev } from '../../src/core/register.ts'
-import { loadNative, type Native } from '../../src/kernel/native.ts'
+import { loadNative, type Native } from '../../src/linux/native.ts'
+import { EMFILE, EPERM } from '../../src/netdev/errno.ts'
+import type { NetDevice } from '../../src/netdev/net-device.ts'
+import { unregisterNetdev } from '../../src/netdev/register.ts'
 import { addDevice, memoryNets, numbered, turn } from '../support/memory-net.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { asNobodyIn } from '../support/privileges.ts'
@@ -40,7 +43,7 @@ interface Serving {
   readonly native?: Native
 }
 
-/** A net in memory that is served; its socket. */
+/** Serves a net in memory; returns its socket, too. */
 async function serve(names: readonly string[], options: Serving = {}) {
   const memory = memoryNet()
   const before = new Set(readdirSync(directory))
@@ -65,7 +68,7 @@ const interfaces = () =>
     .map(name => JSON.parse(readFileSync(join(directory, name), 'utf8')).interfaces)
 
 describe('finding', () => {
-  test('finds every running vnet with its socket, and none that has ended', async () => {
+  test('findVnets returns every running vnet with its socket, and none that has ended', async () => {
     expect(await findVnets(asking(), { directory })).toMatchObject({ devices: [], here: [], failed: [], elsewhere: [] })
     const one = await serve(['one'])
     const second = await serve(['two', 'three'])
@@ -83,15 +86,15 @@ describe('finding', () => {
     expect(readdirSync(directory)).toHaveLength(2)
   })
 
-  test('the file names the interfaces there are, where each is, and their new names', async () => {
+  test('the file of a vnet has its interfaces, their namespaces and their new names', async () => {
     const { control, devices, net } = await serve(['one', 'two'], {
       netnsOf: ({ name }) => (name === 'two' ? 'red' : undefined),
     })
     const [one, two] = devices.map(({ dev }) => dev) as [NetDevice, NetDevice]
-    const inode = expect.any(Number)
+    const namespace = { inode: expect.any(Number), cookie: expect.any(Number) }
     const entries = [
-      { name: 'one', ifindex: one.ifindex, inode },
-      { name: 'two', ifindex: two.ifindex, netns: 'red', inode },
+      { name: 'one', ifindex: one.ifindex, ...namespace },
+      { name: 'two', ifindex: two.ifindex, netns: 'red', ...namespace },
     ]
     expect(interfaces()).toEqual([entries])
     devices[0]!.port.change({ kind: 'renamed', name: 'uno' })
@@ -102,7 +105,7 @@ describe('finding', () => {
     expect(interfaces.length === 0 || readdirSync(tmpdir()).includes(directory)).toBe(true)
   })
 
-  test('one of another namespace is told of where its process number means something', async () => {
+  test('a vnet of another network namespace is reported if its pid is valid here', async () => {
     await serve(['one'])
     const [name] = readdirSync(directory).filter(name => name.endsWith('.json'))
     const entry = JSON.parse(readFileSync(join(directory, name!), 'utf8'))
@@ -114,10 +117,30 @@ describe('finding', () => {
     expect(elsewhere).toEqual([{ ...far, vnet: join(directory, '1-a.sock'), uid: 0 }])
   })
 
+  test('an interface of a deleted namespace, whose inode ours has now, is not here', async () => {
+    await serve(['one'])
+    const [name] = readdirSync(directory).filter(name => name.endsWith('.json'))
+    const entry = JSON.parse(readFileSync(join(directory, name!), 'utf8'))
+    const [device] = entry.interfaces
+    const gone = { ...entry, netns: 1, interfaces: [{ ...device, cookie: device.cookie + 1 }] }
+    writeFileSync(join(directory, '1-a.json'), JSON.stringify(gone))
+    const { here, elsewhere } = await findVnets(asking(), { directory })
+    expect([here.length, elsewhere.length]).toEqual([1, 1])
+  })
+
+  test('a vnet that has ended and left its file is not here', async () => {
+    const { vnet } = await serve(['one'])
+    const file = vnet.replace(/sock$/, 'json')
+    const left = JSON.parse(readFileSync(file, 'utf8'))
+    writeFileSync(join(directory, '1-a.json'), JSON.stringify(left))
+    const { here, failed, elsewhere } = await findVnets(asking(), { directory })
+    expect([here.map(entry => entry.vnet), failed, elsewhere]).toEqual([[vnet], [], []])
+  })
+
   test.each([
     ['socket', { socket: () => -EPERM }],
     ['poller', { createPoller: () => -EMFILE }],
-  ])('a vnet that gets no %s says so in a line and goes on', async (_, some) => {
+  ])('a vnet without %s logs one line and goes on', async (_, some) => {
     const { lines, vnet } = await serve(['one'], { native: { ...native, ...some } as Native })
     expect(lines.filter(line => line.startsWith('no control socket'))).toHaveLength(1)
     expect([await found(), vnet]).toEqual([[], join(directory, 'none')])
@@ -125,7 +148,7 @@ describe('finding', () => {
 })
 
 describe('statistics', () => {
-  test('ours, the host’s, each queue and each reason arrive as they are', async () => {
+  test('counters of vnet, of the kernel and of each queue, and drops by reason arrive unchanged', async () => {
     const { devices, vnet } = await serve(['one', 'two'], {
       netnsOf: ({ name }) => (name === 'two' ? 'red' : undefined),
     })
@@ -150,10 +173,10 @@ describe('statistics', () => {
     const devices = await client.devices(vnet)
     const answers = await Promise.all(devices.map(device => client.stats(vnet, device)))
     expect(answers.map(answer => answer?.name)).toEqual(['one', 'two', 'three'])
-    expect(await Promise.all([client.family(vnet), client.family(vnet)])).toEqual([FAMILY, FAMILY])
+    expect(await Promise.all(['a', 'b'].map(text => client.echo(vnet, text)))).toEqual(['a', 'b'])
   })
 
-  test('hundreds of queues come in many parts, all of them', async () => {
+  test('a reply with hundreds of queues arrives whole', async () => {
     const memory = memoryNet()
     ends.push(serveControl(native, memory.net, { directory }))
     for (const name of ['a', 'b']) await addDevice(memory, {}, { name, txqs: 256, rxqs: 256 })
@@ -163,7 +186,7 @@ describe('statistics', () => {
     }
   })
 
-  test('interfaces of the same name and number in different namespaces are told apart', async () => {
+  test('statistics of interfaces with the same name and index in two namespaces are not mixed', async () => {
     const { devices, vnet } = await serve(['eth0', 'eth1'], { netnsOf: dev => (dev.mtu === 9000 ? 'red' : 'blue') })
     const [blue, red] = devices.map(({ dev }) => dev)
     red!.mtu = 9000
@@ -180,14 +203,14 @@ describe('statistics', () => {
     ])
   })
 
-  test('one that has gone meanwhile has none', async () => {
+  test('statistics of an interface that was deleted meanwhile are undefined', async () => {
     const { vnet } = await serve(['one'])
     const gone = { ifindex: 99, name: 'gone', netns: undefined }
     expect(await asking().stats(vnet, gone)).toBeUndefined()
   })
 })
 
-test('returns interface names of any bytes and of the maximum length unchanged', async () => {
+test('interface names of any bytes and of the maximum length are returned unchanged', async () => {
   const name = '\udcff\udcfe'.repeat(7)
   const { vnet, devices } = await serve(['one'])
   devices[0]!.dev.rename(name)
@@ -197,7 +220,7 @@ test('returns interface names of any bytes and of the maximum length unchanged',
 })
 
 describe('a subscriber', () => {
-  test('that does not read loses events, is notified of the loss, and receives the next event', async () => {
+  test('a subscriber that does not read loses events, learns of the loss, and gets the next event', async () => {
     const { vnet, devices } = await serve(['one'])
     const [{ port }] = devices as [(typeof devices)[number]]
     const events: (DeviceEvent['event'] | 'lost')[] = []
@@ -207,7 +230,7 @@ describe('a subscriber', () => {
       told()
     }
     await using _ = await asking().subscribe(vnet, ({ event }) => note(event), { onLost: () => note('lost') })
-    // All in one turn, in which it cannot read.
+    // All in one turn of the event loop, in which the subscriber cannot read.
     for (let i = 0; i < 20_000; i++) port.change({ kind: i % 2 === 0 ? 'down' : 'up' })
     while (!events.includes('lost')) {
       await new Promise<void>(resolve => {
@@ -229,18 +252,21 @@ describe('a subscriber', () => {
 test.each([
   ['root', () => []],
   ['nobody', () => asNobodyIn(netns)],
-])('%s, with plain sockets, resolves the family, dumps, and is told what is wrong', async (_, privileges) => {
-  await serve(['one', 'two'])
-  const { vnet } = (await findVnets(asking(), { directory })).devices[0]!
-  const { stdout, stderr } = await netns.run([...privileges(), 'python3', plain, vnet].join(' '))
-  expect(stderr).toBe('')
-  expect(JSON.parse(stdout)).toEqual({
-    family: FAMILY,
-    nosuch: -2,
-    devices: ['one', 'two'],
-    unknownAttribute: { error: -22, message: 'unknown attribute type 77', offset: 20 },
-  })
-})
+])(
+  '%s with plain sockets can resolve the family and dump, and learns what is wrong with a request',
+  async (_, privileges) => {
+    await serve(['one', 'two'])
+    const { vnet } = (await findVnets(asking(), { directory })).devices[0]!
+    const { stdout, stderr } = await netns.run([...privileges(), 'python3', plain, vnet].join(' '))
+    expect(stderr).toBe('')
+    expect(JSON.parse(stdout)).toEqual({
+      family: FAMILY,
+      nosuch: -2,
+      devices: ['one', 'two'],
+      unknownAttribute: { error: -22, message: 'unknown attribute type 77', offset: 20 },
+    })
+  },
+)
 
 test('requests sent before the vnet ends get a reply', async () => {
   const { control, vnet } = await serve(['one'])

@@ -1,4 +1,4 @@
-/** The command by which docs/kernel-map.md sets IFF_DEBUG, as it stands there. */
+/** The command in docs/kernel-map.md that sets IFF_DEBUG. */
 import { readFileSync } from 'node:fs'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Netns, OwnNetns } from '../support/netns.ts'
@@ -22,7 +22,7 @@ async function run(script: string): Promise<void> {
 
 const flags = () => [...shownLink(netns, 'sn0').flags].sort()
 
-test('it turns the flag on, and off, and leaves the others as they are', async () => {
+test('the command turns IFF_DEBUG on and off, and leaves the other flags alone', async () => {
   const [, script = ''] = /^sudo python3 -c '(.*?)'$/ms.exec(page) ?? []
   expect(script).toContain('sn0')
   netns.ip('tuntap add dev sn0 mode tap')

@@ -1,4 +1,6 @@
-/** Which threads of the program have its descriptors: what is shared is counted with every read and write. */
+/**
+ * Which threads share the program's descriptors: the kernel counts every access to a shared one.
+ */
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { DriverFiles } from '../support/driver-files.ts'
@@ -17,7 +19,7 @@ afterEach(() => {
   own.remove()
 })
 
-/** Of the main thread, then of all others: how many TAPs each has open. */
+/** The number of TAPs that the main thread has open, then each of the others. */
 function taps(pid: number): { main: number; others: number[] } {
   const of = (task: string) => {
     const directory = `/proc/${pid}/task/${task}/fd`
@@ -27,7 +29,7 @@ function taps(pid: number): { main: number; others: number[] } {
   return { main: of(String(pid)), others: others.map(of) }
 }
 
-test('the main thread alone has the TAPs of a driver of the program', async () => {
+test('only the main thread has the TAPs of a built-in driver', async () => {
   const vnet = await spawnVnet(['snull', '--netns', own.add().name])
   const { main, others } = taps(vnet.pid)
   expect(main).toBe(2)
@@ -35,7 +37,7 @@ test('the main thread alone has the TAPs of a driver of the program', async () =
   expect(new Set(others)).toEqual(new Set([0]))
 })
 
-test('with a driver file all threads have them: its code may pass a descriptor to Node’s own', async () => {
+test('with a driver file all threads share descriptors', async () => {
   const file = files.driver({
     init: `
       const fd = fs.openSync('${files.write('written before', 'note.txt')}', 'r')

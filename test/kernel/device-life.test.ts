@@ -1,4 +1,7 @@
-/** A device's life as its user sees it: each step of registering, what undoes it, its end; and drivers from files. */
+/**
+ * A device's life as its user sees it: each step of registering, what undoes it, its end; and
+ * drivers from files.
+ */
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -55,25 +58,37 @@ describe('-v shows registering step by step', () => {
   }
 
   test.each([
-    ['loop', [], ['vnet0']],
-    ['snull', [], ['sn0', 'sn1']],
-    ['cable', ['left', 'right'], ['left', 'right']],
-  ])('of %s, one device after the other, and the end', async (driver, args, names) => {
-    const vnet = await startVnet([driver, ...args, '--netns', netns.name, '-v'])
-    const { before, after } = await logOf(vnet)
-    const expected = names.flatMap(name => STEPS.map(step => `${name}: ${step}`))
-    // A name that is yet to be chosen is the pattern.
-    const registering = before.slice(0, expected.length).map(line => line.replace('vnet%d:', 'vnet0:'))
-    expect(registering).toEqual(expected.map(line => expect.stringMatching(new RegExp(`^${line}(:|$)`))))
-    expect(before.slice(expected.length)).toEqual(names.map(name => `${name}: device opened`))
-    // What a driver says besides is its own affair.
-    expect(after.filter(line => /: (device|module) /.test(line))).toEqual([
-      ...names.map(name => `${name}: device closed`),
-      `${driver}: module unloaded`,
-    ])
-  })
+    ['loop', [], ['vnet0'], ['vnet0: device opened']],
+    ['snull', [], ['sn0', 'sn1'], ['sn0: device opened', 'sn1: device opened']],
+    [
+      'cable',
+      ['left', 'right'],
+      ['left', 'right'],
+      [
+        'left: device opened',
+        'right: flags 0x1002, carrier on',
+        'left: flags 0x1003, carrier on',
+        'right: device opened',
+      ],
+    ],
+  ])(
+    '-v shows the registering of %s, one device after the other, and the end',
+    async (driver, args, names, opening) => {
+      const vnet = await startVnet([driver, ...args, '--netns', netns.name, '-v'])
+      const { before, after } = await logOf(vnet)
+      const expected = names.flatMap(name => STEPS.map(step => `${name}: ${step}`))
+      // A name that is yet to be chosen is the pattern.
+      const registering = before.slice(0, expected.length).map(line => line.replace('vnet%d:', 'vnet0:'))
+      expect(registering).toEqual(expected.map(line => expect.stringMatching(new RegExp(`^${line}(:|$)`))))
+      expect(before.slice(expected.length)).toEqual(opening)
+      expect(after.filter(line => /: (device|module) /.test(line))).toEqual([
+        ...names.map(name => `${name}: device closed`),
+        `${driver}: module unloaded`,
+      ])
+    },
+  )
 
-  test('with what the kernel made of each, also for a name that is given and one that a driver chooses', async () => {
+  test('-v shows what the kernel made of each step, also for a given name and one that a driver chooses', async () => {
     netns.ip('link add mine0 type bridge')
     const file = files.driver({
       names: ['mine%d'],
@@ -83,8 +98,9 @@ describe('-v shows registering step by step', () => {
     const vnet = await spawnVnet([file, '--netns', netns.name, '-v'])
     const [shown] = JSON.parse(netns.ip('-d -j link show other0'))
     const queues = netns.exec('ls /sys/class/net/other0/queues')
-    const { before } = await logOf(vnet)
-    expect(before).toEqual(
+    // The standard error of a child may arrive after the line on standard output that it is ready.
+    const { before, after } = await logOf(vnet)
+    expect([...before, ...after]).toEqual(
       expect.arrayContaining([
         'mine1: dev_alloc_name: mine%d is mine1',
         'other0: dev_alloc_name: other%d is other0',
@@ -114,25 +130,28 @@ describe('a driver that cannot be registered', () => {
     ['whose ndoInit takes a name', { op: "ndoInit(dev) { dev.name = 'mine0' }" }, /EEXIST/],
     ['that POST_INIT is vetoed for', { init: veto('NETDEV_POST_INIT') }, /^vnet: netdevice notifier .*mine1: EBUSY, /],
     ['that REGISTER is vetoed for', { init: veto('NETDEV_REGISTER') }, /^vnet: netdevice notifier .*mine1: EBUSY, /],
-  ])('%s ends the run in a line, and the first of the two goes with it', async (_, { op, init }: Broken, message) => {
-    const file = files.driver({
-      names: ['mine0', 'mine1'],
-      setup: `dev.netdevOps = { ...dev.netdevOps, ndoUninit: dev => console.log('ndoUninit', dev.name) }
+  ])(
+    '%s ends the run with one line, and the first of two devices is unregistered',
+    async (_, { op, init }: Broken, message) => {
+      const file = files.driver({
+        names: ['mine0', 'mine1'],
+        setup: `dev.netdevOps = { ...dev.netdevOps, ndoUninit: dev => console.log('ndoUninit', dev.name) }
         if (name === 'mine1') dev.netdevOps = { ...dev.netdevOps, ${op ?? ''} }`,
-      init: init ?? '',
-      exit: "console.log('exit')",
-    })
-    const { status, stdout, stderr } = await program(file, '-q')
-    expect([status, links()]).toEqual([1, ['lo']])
-    expect(lines(stderr).at(-1)).toMatch(message)
-    // Only what ndoInit did is undone, the last first, and the module is unloaded in the end.
-    const refused = op !== undefined && /return|throw/.test(op)
-    expect(lines(stdout)).toEqual([
-      ...(refused ? [] : [expect.stringMatching(/^ndoUninit/)]),
-      'ndoUninit mine0',
-      'exit',
-    ])
-  })
+        init: init ?? '',
+        exit: "console.log('exit')",
+      })
+      const { status, stdout, stderr } = await program(file, '-q')
+      expect([status, links()]).toEqual([1, ['lo']])
+      expect(lines(stderr).at(-1)).toMatch(message)
+      // Only what ndoInit did is undone, the last first, and the module is unloaded in the end.
+      const refused = op !== undefined && /return|throw/.test(op)
+      expect(lines(stdout)).toEqual([
+        ...(refused ? [] : [expect.stringMatching(/^ndoUninit/)]),
+        'ndoUninit mine0',
+        'exit',
+      ])
+    },
+  )
 
   interface Broken {
     readonly op?: string
@@ -140,7 +159,7 @@ describe('a driver that cannot be registered', () => {
   }
 })
 
-test('unregistering closes the device first, then tells the notifiers, then frees it, then unloads the module', async () => {
+test('unregistering closes the device, then notifies the notifiers, then frees it, then unloads the module', async () => {
   const file = files.driver({
     ops: `ndoOpen: () => console.log('ndoOpen'), ndoStop: () => console.log('ndoStop'),
       ndoUninit: () => console.log('ndoUninit')`,
@@ -195,7 +214,7 @@ describe("an error in a user's own driver is shown at the user's line", () => {
     return `import { allocEtherdevMqs } from '${LIBRARY}'\n\n${statement}`
   }
 
-  test('of the file that it imports', async () => {
+  test('an error in a file that a driver imports is shown at its line', async () => {
     files.write('export const a =\n  1 +\n', 'part.mjs')
     const { status, stderr } = await program(files.write(`import './part.mjs'\n`))
     expect([status, lines(stderr)]).toEqual([2, [expect.stringMatching(/does not load: SyntaxError: Unexpected end/)]])
@@ -229,13 +248,13 @@ export const driver = {
       '',
       [expect.stringMatching(/^vnet: /)],
     ])
-    // What is asked of the framework in vain is said by what was asked.
-    if (line === 0) expect(outcome.stderr).toMatch(/^vnet: interface name '': 1 to 15 octets/)
+    // A refused call of the framework is reported by its argument, other errors by their line.
+    if (line === 0) expect(outcome.stderr).toMatch(/^vnet: interface name '': 1 to 15 bytes/)
     else expect(lineOf(outcome.stderr)).toBe(line)
     expect(links()).toEqual(['lo'])
   })
 
-  test('thrown in ndoStartXmit, while frames go on', async () => {
+  test('an error in ndoStartXmit is shown at its line, and frames go on', async () => {
     const text = `import { allocEtherdevMqs } from '${LIBRARY}'
 
 function startXmit(skb) {
@@ -251,7 +270,7 @@ export const driver = { name: 'mine', description: 'my own', params: {}, init: (
     // The next line comes a second later at the earliest.
     for (const [octets, message, line] of [
       [46, 'TypeError: Cannot read properties of undefined', 6],
-      [200, 'SkbError: skb_over_panic: skb_pull of 1000 octets where 214 are left', 5],
+      [200, 'SkbError: skb_over_panic: skb_pull of 1000 bytes where 214 are left', 5],
     ] as const) {
       const vnet = await spawnVnet([files.write(text), '--netns', netns.name, '--json'])
       using sender = new PacketSocket(netns, 'mine0')
@@ -277,7 +296,7 @@ describe('parameters', () => {
     } })`
   const file = () => files.driver({ params, init: 'console.log(JSON.stringify(params))' })
 
-  test('have their defaults, and what the command line says', async () => {
+  test('parameters have their defaults, or the values of the command line', async () => {
     for (const [args, values] of [
       [[], { ratio: 3, loud: false, pair: 'a-b' }],
       [['--ratio', '0x7', '--loud', '--pair', 'c-d'], { ratio: 7, loud: true, pair: 'c-d' }],
@@ -293,21 +312,24 @@ describe('parameters', () => {
     [['--pair', 'ab'], '--pair ab: a dash is missing in ab'],
     [['--ration', '1'], "unknown option '--ration' (Did you mean --ratio?)"],
     [['--ratio'], "option '--ratio <n>' argument missing"],
-  ])('%j is refused in a line', async (args, message) => {
+  ])('parameter %j is refused in one line', async (args, message) => {
     const { status, stdout, stderr } = await program(file(), ...args)
     expect([status, stdout, stderr]).toEqual([2, '', `vnet: ${message} (see vnet --help)\n`])
     expect(links()).toEqual(['lo'])
   })
 
   test.each([
-    ["mtu: vnet.int({ default: 1, description: 'mine' })", /parameter mtu: every driver has --mtu; call it otherwise/],
+    [
+      "mtu: vnet.int({ default: 1, description: 'mine' })",
+      /parameter mtu: every driver has --mtu; rename the parameter/,
+    ],
     [
       "address: vnet.bool({ default: true, description: 'mine' })",
-      /parameter address: every driver has --(no-)?address; call it otherwise/,
+      /parameter address: every driver has --address; rename the parameter/,
     ],
-    ['ratio: 5', /parameter ratio is none: it is made by int\(\), bool\(\) or text\(\)/],
-    ['ratio: undefined', /parameter ratio is none/],
-  ])('that cannot be one are refused in a line that names it: %s', async (params, message) => {
+    ['ratio: 5', /parameter ratio must be made by int\(\), bool\(\) or text\(\)/],
+    ['ratio: undefined', /parameter ratio must be made by int\(\), bool\(\) or text\(\)/],
+  ])('parameters that are malformed are refused in one line that names them: %s', async (params, message) => {
     const { status, stdout, stderr } = await program(files.driver({ params }))
     expect([status, stdout, lines(stderr)]).toEqual([2, '', [expect.stringMatching(message)]])
     expect(stderr).toContain('my-driver.mjs: ')
@@ -315,7 +337,7 @@ describe('parameters', () => {
 })
 
 test(
-  'a driver in TypeScript runs under a Node that strips types itself',
+  'a driver in TypeScript runs on a Node that strips types',
   async () => {
     const text = `import { allocEtherdevMqs, defineDriver, netifRx, type NetDevice, type SkBuff } from '${LIBRARY}'
 

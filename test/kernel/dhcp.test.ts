@@ -1,6 +1,6 @@
 /**
- * The DHCP server and the clients that Linux systems run: dhclient, udhcpc, dhcpcd. Each is in a namespace of the test's own,
- * with its files in a directory of the test's own; the machine's resolver is not touched.
+ * The DHCP server with the clients of Linux systems: dhclient, udhcpc, dhcpcd. Each runs in its own
+ * namespace with its files in a temporary directory. The machine's resolver is not changed.
  */
 import { once } from 'node:events'
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs'
@@ -13,7 +13,7 @@ import { type Child, type Netns, OwnNetns, outcome } from '../support/netns.ts'
 const MAC = '02:00:00:00:00:09'
 const SUPPORT = resolve(import.meta.dirname, '../support')
 
-// What clients take for ARP probes, and wait after they declined, adds up to a quarter of a minute on a machine with nothing to do.
+// The ARP probes of clients, and their delay after a decline, take up to 15 s on an idle machine.
 vi.setConfig({ testTimeout: 90_000 })
 
 let own: OwnNetns
@@ -50,13 +50,13 @@ function run(...command: string[]): Child {
   return child
 }
 
-/** dhcpcd is several processes, in a namespace of their own: all end with the first. */
+/** dhcpcd is several processes in a PID namespace, which all end with the first. */
 function firstChild({ pid }: Child): number | undefined {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
   return children === '' ? undefined : Number.parseInt(children, 10)
 }
 
-/** As when the machine loses its power. */
+/** Kills a client, as a power failure does. */
 async function crash(child: Child): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const ended = once(child, 'exit')
@@ -115,7 +115,7 @@ const clients = {
 type Client = keyof typeof clients
 const all = Object.keys(clients) as Client[]
 
-/** The address of the interface, when it is set: the client's script tells of each change. */
+/** Waits until the client's script has set the address of the interface; returns it. */
 async function addressSet(): Promise<string> {
   const watcher = watch(dir)
   try {
@@ -130,7 +130,7 @@ async function addressSet(): Promise<string> {
 }
 
 describe.each(all)('%s', client => {
-  test('gets a lease, and sets its address', async () => {
+  test(`${client} gets a lease and sets its address`, async () => {
     gateway.serve()
     clients[client]()
     await gateway.line(/^DHCPACK\(eth9\) 198\.18\.0\.100 02:00:00:00:00:09/)
@@ -144,18 +144,18 @@ describe.each(all)('%s', client => {
     ])
   })
 
-  test('renews its lease by unicast', async () => {
+  test(`${client} renews its lease by unicast`, async () => {
     gateway.serve({ leaseTime: 30, renewalTime: 3, rebindingTime: 25 })
     clients[client]()
     await gateway.line(/^DHCPACK/)
     await addressSet()
-    // Its shortest T1 is a minute: it is told to.
+    // Its shortest T1 is a minute; the signal makes it renew now.
     if (client === 'udhcpc') process.kill(Number(readFileSync(`${dir}/udhcpc.pid`)), 'SIGUSR1')
     await gateway.line(/^DHCPACK\(eth9\) 198\.18\.0\.100/)
     expect(gateway.came).toEqual(['broadcast', 'broadcast', 'unicast'])
   })
 
-  test('declines an address that another host has, and gets the next', async () => {
+  test(`${client} declines an address that a host has and gets the next one`, async () => {
     gateway.serve()
     gateway.take('198.18.0.100')
     clients[client]()
@@ -165,12 +165,12 @@ describe.each(all)('%s', client => {
     expect(gateway.server.leases()).toHaveLength(1)
   })
 
-  test('gives its address back', async () => {
+  test(`${client} releases its address`, async () => {
     gateway.serve()
     const child = clients[client]()
     await gateway.line(/^DHCPACK/)
     await addressSet()
-    // dhcpcd takes its address away at once, and what still waits for ARP with it.
+    // dhcpcd removes its address at once, which would drop a release that still waits for ARP.
     await home.run('ping -c 1 198.18.0.1')
     const ended = once(child, 'exit')
     if (client === 'dhclient')
@@ -184,7 +184,7 @@ describe.each(all)('%s', client => {
 })
 
 describe.each(['dhclient', 'dhcpcd'] as const)('%s', client => {
-  test('rebinds by broadcast when its server does not answer', async () => {
+  test(`${client} rebinds by broadcast if its server does not answer`, async () => {
     gateway.serve({ leaseTime: 40, renewalTime: 2, rebindingTime: 5 })
     clients[client]()
     await gateway.line(/^DHCPACK/)
@@ -195,8 +195,8 @@ describe.each(['dhclient', 'dhcpcd'] as const)('%s', client => {
     expect(gateway.came.at(-1)).toBe('broadcast')
   })
 
-  test('asks for the address it remembers after a reboot, of a server that was restarted too', async () => {
-    gateway.serve({ subnets: [{ network: '198.18.0.0/24', ranges: ['198.18.0.107'] }] })
+  test(`${client} requests its last address after a reboot, even from a restarted server`, async () => {
+    gateway.serve({ network: '198.18.0.0/24', ranges: ['198.18.0.107'] })
     const child = clients[client]()
     await gateway.line(/^DHCPACK/)
     await addressSet()

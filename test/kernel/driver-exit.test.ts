@@ -1,4 +1,4 @@
-/** The end of a driver from a file whose exit is async. */
+/** The end of a driver file whose exit is async. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { DriverFiles, LIBRARY } from '../support/driver-files.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
@@ -18,7 +18,7 @@ afterEach(() => {
   files.remove()
 })
 
-/** A run of a driver with this exit, ended. */
+/** Runs a driver with this exit to its end. */
 async function ended(exit: string) {
   const path = files.write(`import { setImmediate } from 'node:timers/promises'
     import { allocEtherdevMqs, defineDriver } from '${LIBRARY}'
@@ -33,7 +33,7 @@ async function ended(exit: string) {
   return { status, unloaded: stderr.includes('mine: module unloaded'), last: stderr.trimEnd().split('\n').at(-1) }
 }
 
-test('an exit that is done is waited for', async () => {
+test('an async exit of a driver is awaited', async () => {
   expect(await ended('async exit() { await setImmediate(); await setImmediate() }')).toMatchObject({
     status: 0,
     unloaded: true,
@@ -43,7 +43,7 @@ test('an exit that is done is waited for', async () => {
 test.each([
   ['throws', "exit() { throw new Error('not yet') }"],
   ['rejects', "async exit() { await setImmediate(); throw new Error('not yet') }"],
-])('an exit that %s is logged with its error, and the status is 1', async (_, exit) => {
+])('an exit that %s is logged with its error, and the exit status is 1', async (_, exit) => {
   expect(await ended(exit)).toEqual({
     status: 1,
     unloaded: false,

@@ -1,6 +1,6 @@
 /**
- * The example programs that speak to a driver, built and run by the very lines at their heads: through `vnet exec`, and asking the
- * vnet themselves. And the tools of others that speak generic netlink.
+ * The example programs that talk to a driver, built and run by the lines at their heads: under
+ * `vnet exec`, and directly. Also third-party tools that speak generic netlink.
  */
 import { execFileSync } from 'node:child_process'
 import {
@@ -18,8 +18,8 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, extname, join, resolve } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { readDirectories } from '../../src/control/directory.ts'
 import { ControlClient } from '../../src/control/index.ts'
+import { ownNamespace, readDirectories } from '../../src/control/protocol/directory.ts'
 import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
 import { asNobodyIn } from '../support/privileges.ts'
 import { spawnVnet } from '../support/vnet-process.ts'
@@ -31,51 +31,57 @@ const root = resolve(import.meta.dirname, '../..')
 const ECHOES = ['echo.c', 'echo_raw.c', 'echo.py', 'echo.ts']
 const RESETS = ['reset_stats.c', 'reset_stats.py', 'reset_stats.ts']
 const WAYS = ['vnet exec', '--direct'] as const
-/** libnl cannot ask a vnet itself. */
+/** The examples that can talk to a vnet directly; libnl cannot. */
 const DIRECT = ECHOES.filter(file => file !== 'echo.c')
 const bothWays = (files: readonly string[]) =>
   WAYS.flatMap(way => files.map(file => [file, way] as const)).filter(
     ([file, way]) => way !== '--direct' || file !== 'echo.c',
   )
 
-/** A project of somebody's who has installed vnet and copied its examples. */
+/** A project that has vnet installed and its examples copied. */
 let project: string
 let own: OwnNetns
 let netns: Netns
 
-/** The command lines in the comment that a file begins with, without sudo and what they are for. */
+/** The command lines in the head of a file, without sudo and their explanations. */
 function lines(file: string): string[] {
   const [comment] = readFileSync(join(root, 'examples', file), 'utf8').split(/\*\/|(?<=.)"""/s)
   return [...comment!.matchAll(/^(?: \*)? {3,}(?:sudo )?(\S.*?)(?: {2,}.*)?$/gm)].map(([, line]) => line!)
 }
 
-/** By which a file is built; undefined when it runs as it is. */
+/** The line that builds a file; undefined if it runs as it is. */
 const buildLine = (file: string) => lines(file).find(line => /^(cc|npx tsc) /.test(line))
 
-/** By which it is run, with `words` in place of the one that stands there. */
+/** The line that runs a file, with `words` instead of its argument. */
 const runLine = (file: string, way: (typeof WAYS)[number], words: string) =>
   lines(file)
     .find(line => line.includes(way))!
     .replace('SOCKET', vnet())
     .replace(/(TEXT|vnet0)$/, words)
 
-/** The socket of the vnet that runs in the namespace. */
+/** The socket of the vnet in the namespace. */
 function vnet(): string {
   const { ino } = fstatSync(netns.fd)
-  return readDirectories().find(entry => entry.netns === ino)?.vnet ?? '/run/vnet/none.sock'
+  // Files of ended vnets of other pid namespaces stay, and the inode may have been theirs before.
+  const pidns = ownNamespace('pid')
+  const own = readDirectories().find(entry => entry.netns === ino && entry.pidns === pidns)
+  return own?.vnet ?? '/run/vnet/none.sock'
 }
 
-/** C and Python are run where they lie, TypeScript from the project's root. */
+/** C and Python run in their directory, TypeScript in the root of the project. */
 const placeOf = (file: string) => (extname(file) === '.ts' ? project : join(project, 'examples'))
 
-/** A shell's words for `line`, run in a place of the project, with `vnet` and this Node in its PATH. */
+/**
+ * The shell command for `line` in a directory of the project, with `vnet` and this Node in the
+ * PATH.
+ */
 const inShell = (place: string, line: string) => [
   'sh',
   '-c',
   `cd ${place} && PATH=${project}/bin:${dirname(process.execPath)}:$PATH exec ${line}`,
 ]
 
-/** Runs it in the namespace, as root or nobody. */
+/** Runs a command in the namespace, as root or nobody. */
 const run = (place: string, line: string, user: readonly string[] = []) =>
   outcome(netns.spawn([...user, ...inShell(place, line)]))
 const example = (file: string, way: (typeof WAYS)[number], words: string, user: readonly string[] = []) =>
@@ -112,7 +118,7 @@ afterEach(() => own.remove())
 
 const running = () => spawnVnet(['loop', '--json'], { within: ['ip', 'netns', 'exec', netns.name] })
 
-/** What vnet0 transmitted and received, as vnet counts and as the kernel does. */
+/** The packets that vnet0 sent and received, as counted by vnet and by the kernel. */
 async function packets(): Promise<number[]> {
   const client = ControlClient.open()
   try {
@@ -124,14 +130,14 @@ async function packets(): Promise<number[]> {
   }
 }
 
-test('every program in C, Python and TypeScript is tried here', () => {
+test('every example in C, Python and TypeScript is run by this file', () => {
   const shared = ['genl.py', 'libc.ts']
   const programs = readdirSync(join(root, 'examples')).filter(name => /\.(c|py|ts)$/.test(name))
   expect(programs.filter(name => !shared.includes(name)).sort()).toEqual([...ECHOES, ...RESETS].sort())
 })
 
 describe('echo', () => {
-  test.each(bothWays(ECHOES))('%s by %s: the text comes back', async (file, way) => {
+  test.each(bothWays(ECHOES))('%s by %s prints the text', async (file, way) => {
     await running()
     for (const [words, text] of [
       ["'grüße, vnet'", 'grüße, vnet'],
@@ -141,12 +147,12 @@ describe('echo', () => {
     }
   })
 
-  test.each(DIRECT)('%s by --direct: for nobody, too', async file => {
+  test.each(DIRECT)('%s by --direct works for nobody, too', async file => {
     await running()
     expect(await example(file, '--direct', 'hallo', nobody())).toEqual({ status: 0, stdout: 'hallo\n', stderr: '' })
   })
 
-  test.each(bothWays(ECHOES))('%s by %s: where no vnet runs, one line says so', async (file, way) => {
+  test.each(bothWays(ECHOES))('%s by %s prints one line if no vnet runs', async (file, way) => {
     const { status, stdout, stderr } = await example(file, way, 'hallo')
     expect([status, stdout]).toEqual([1, ''])
     expect(stderr).toMatch(/^echo(_raw)?: .+\n$/)
@@ -154,11 +160,11 @@ describe('echo', () => {
 })
 
 describe('reset_stats', () => {
-  test.each(bothWays(RESETS))('%s by %s: statistics are zero after it; for nobody it is EPERM', async (file, way) => {
+  test.each(bothWays(RESETS))('%s by %s sets the statistics to 0, and is EPERM for nobody', async (file, way) => {
     await running()
     expect(await netns.run('ping -c 2 -i 0.2 -w 5 198.18.0.2')).toMatchObject({ status: 0 })
     const before = await packets()
-    // Each request and each answer leaves and comes back.
+    // Each request and each reply leaves and comes back.
     expect(before).toEqual([4, 4, 4, 4])
     const refused = await example(file, way, 'vnet0', nobody())
     expect(refused).toMatchObject({ status: 1, stdout: '' })
@@ -168,7 +174,7 @@ describe('reset_stats', () => {
     expect(await packets()).toEqual([0, 0, 0, 0])
   })
 
-  test.each(bothWays(RESETS))('%s by %s: where no vnet has the interface, one line says so', async (file, way) => {
+  test.each(bothWays(RESETS))('%s by %s prints one line if no vnet has the interface', async (file, way) => {
     const { status, stdout, stderr } = await example(file, way, 'nosuch')
     expect([status, stdout]).toEqual([1, ''])
     expect(stderr).toMatch(/^reset_stats: nosuch: .+\n$/)
@@ -193,7 +199,7 @@ test.each([
 )
 
 describe('tools of others, through vnet exec', () => {
-  test('genl of iproute2 finds vnet_nl by name and by number', async () => {
+  test('genl of iproute2 under vnet exec finds vnet_nl by name and by number', async () => {
     await running()
     for (const which of ['name vnet_nl', 'id 0x3f0']) {
       const { status, stdout, stderr } = await run(project, `vnet exec genl ctrl get ${which}`)
@@ -212,7 +218,7 @@ describe('tools of others, through vnet exec', () => {
     expect([status, stderr]).toEqual([0, ''])
     expect(stdout).toMatch(shown)
   })
-  test('ethtool asks the kernel, as it does without', async () => {
+  test('ethtool under vnet exec reaches the kernel', async () => {
     await running()
     const bare = await netns.run('ethtool --json -k vnet0')
     expect(JSON.parse(bare.stdout)).toMatchObject([{ ifname: 'vnet0' }])

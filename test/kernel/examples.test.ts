@@ -1,4 +1,4 @@
-/** The example drivers of the README, run as it says. */
+/** The example driver of the README, run as the README says. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { startVnet, stopConserved } from '../support/vnet-process.ts'
@@ -12,7 +12,7 @@ beforeEach(() => {
 })
 afterEach(() => own.remove())
 
-test('behind pong every address answers ping, whatever the checksum', async () => {
+test('every address behind pong answers ping, whatever the checksum', async () => {
   const vnet = await startVnet(['./examples/pong.js', '--netns', netns.name, '--json'])
   for (const [host, size] of [
     [2, 56],

@@ -1,4 +1,7 @@
-/** `vnet exec` at its edges: where a call comes from, what it points to, who stops in the middle, the terminal, inherited descriptors. */
+/**
+ * Edge cases of `vnet exec`: the origin and the memory of a call, processes that stop in the
+ * middle, the terminal, inherited descriptors.
+ */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -21,7 +24,7 @@ let driver: StandIn
 
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'vnet-exec-'))
-  // Nobody runs it, too.
+  // The user nobody runs it, too.
   execFileSync('chmod', ['755', directory])
   client = join(directory, 'client')
   execFileSync('gcc', ['-O1', '-o', client, path('../support/exec/client.c'), '-lpthread'])
@@ -37,26 +40,26 @@ afterEach(() => {
   own.remove()
 })
 
-/** What `vnet exec WORDS` writes, when all went well. */
-async function said(...words: string[]): Promise<string> {
+/** Runs `vnet exec WORDS`, which must write no error, and returns its output. */
+async function outputOf(...words: string[]): Promise<string> {
   const { stdout, stderr } = await outcome(netns.spawn([...EXEC, ...words]))
   expect(stderr).toBe('')
   return stdout.trim()
 }
 
-/** `vnet snull` in the place of the stand-in. */
+/** Replaces the stand-in with `vnet snull`. */
 async function snull() {
   driver[Symbol.dispose]()
   return await spawnVnet(['snull', '--json'], { within: ['ip', 'netns', 'exec', netns.name] })
 }
 
-/** The next line that it writes. */
+/** Returns the next line that the child writes. */
 function line(child: Child): Promise<string> {
   return new Promise(resolve => child.stdout.once('data', text => resolve(String(text).trim())))
 }
 
-test('a call is the driver’s whatever process makes it, on whatever descriptor, until its socket is elsewhere', async () => {
-  expect((await said(client, 'ways', 'vnet0')).split('\n')).toEqual([
+test('a call reaches the driver from any process and descriptor, until its socket is in another namespace', async () => {
+  expect((await outputOf(client, 'ways', 'vnet0')).split('\n')).toEqual([
     'closed ok',
     'high ok',
     'vfork ok',
@@ -67,21 +70,21 @@ test('a call is the driver’s whatever process makes it, on whatever descriptor
   ])
 })
 
-test('what a call points to is there to its last octet, or EFAULT; memory that may only be read is written', async () => {
+test('data at the edge of mapped memory is read and written to its last byte; unmapped memory is EFAULT', async () => {
   await snull()
   const borders = ['last ok', 'over ok', 'behind EFAULT', 'data last ok', 'data behind EFAULT', 'data read only ok']
-  expect((await said(client, 'borders', 'sn0')).split('\n')).toEqual(borders)
+  expect((await outputOf(client, 'borders', 'sn0')).split('\n')).toEqual(borders)
 })
 
-test('a thousand threads at once get each their own answers', async () => {
-  expect(await said(client, 'threads', 'vnet0', '3e8', '5')).toBe('5000')
+test('each of a thousand threads gets its own results', async () => {
+  expect(await outputOf(client, 'threads', 'vnet0', '3e8', '5')).toBe('5000')
 })
 
-test('a program that executes another while one of its threads waits is that other, and is answered', async () => {
-  expect(await said(client, 'replaced', 'vnet0')).toBe('7 ok data=0 mtu=4242')
+test('a program that executes another one while a thread waits gets the results of its own calls', async () => {
+  expect(await outputOf(client, 'replaced', 'vnet0')).toBe('7 ok data=0 mtu=4242')
 })
 
-test('a program that is stopped in the middle of a call has its answer when it goes on', async () => {
+test('a program that is stopped during a call has its result when it continues', async () => {
   const child = netns.spawn([...EXEC, 'sh', '-c', `echo $$; read line; exec ${client} ioctl vnet0 89f4`])
   const end = outcome(child)
   const pid = Number(await line(child))
@@ -89,30 +92,30 @@ test('a program that is stopped in the middle of a call has its answer when it g
   const release = await driver.held
   process.kill(pid, 'SIGSTOP')
   release()
-  // Not before it has its answer.
+  // The process stops after it has received the result.
   await expect.poll(() => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.[0]).toBe('T')
   process.kill(pid, 'SIGCONT')
   expect(await end).toMatchObject({ status: 0, stdout: `${pid}\n7 ok data=0 mtu=4242\n` })
 })
 
-test('a signal does not interrupt what a driver has begun, and is handled after that', async () => {
+test('a signal does not interrupt a call that a driver handles, and is delivered after it', async () => {
   const child = netns.spawn([...EXEC, client, 'interrupted', 'vnet0'])
   const end = outcome(child)
   const pid = Number(await line(child))
   const release = await driver.held
   process.kill(pid, 'SIGALRM')
-  // Time enough to be interrupted; and nobody else's call waits for the one that is held.
-  expect(await said(client, 'ioctl', 'vnet0', '89f2')).toBe('7 ok data=0 mtu=4242')
+  // Gives the signal time to interrupt. A call of another process does not wait for the held one.
+  expect(await outputOf(client, 'ioctl', 'vnet0', '89f2')).toBe('7 ok data=0 mtu=4242')
   release()
   expect(await end).toMatchObject({ status: 0, stdout: `${pid}\n7 ok signals=1\n` })
 })
 
-test('a driver that is stopped is ETIMEDOUT, and does nothing to the memory of the program when it goes on', async () => {
+test('a call to a stopped driver is ETIMEDOUT, and the driver does not change the memory later', async () => {
   const vnet = await snull()
   const child = netns.spawn([...EXEC, client, 'late', 'sn0'])
   expect(await line(child)).toBe('0')
   process.kill(vnet.pid, 'SIGSTOP')
-  // As another vnet's beginning or end does.
+  // Changes the directory, as the start or the end of another vnet does.
   rmSync(mkdtempSync('/run/vnet/changed-'), { recursive: true })
   try {
     child.stdin.write('\n')
@@ -125,22 +128,22 @@ test('a driver that is stopped is ETIMEDOUT, and does nothing to the memory of t
   expect(await next).toBe('0 untouched')
 })
 
-test('a program that gave up root’s rights has those of its user: what is read is read, what changes something is EPERM', async () => {
+test('a program that dropped root’s rights may read, and gets EPERM for changes', async () => {
   await snull()
   const lowered = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', client, 'ioctl', 'sn0']
-  expect(await said(...lowered, '89f1')).toBe('0 ok data=0 mtu=0')
-  expect(await said(...lowered, '89f0')).toBe('-1 EPERM data=0 mtu=0')
+  expect(await outputOf(...lowered, '89f1')).toBe('0 ok data=0 mtu=0')
+  expect(await outputOf(...lowered, '89f0')).toBe('-1 EPERM data=0 mtu=0')
 })
 
-test('what an ordinary user runs cannot gain rights, and root’s can', async () => {
+test('an ordinary user’s program cannot gain rights, root’s can', async () => {
   const words = [...EXEC, 'grep', 'NoNewPrivs', '/proc/self/status']
   expect(await outcome(netns.spawn([...asNobodyIn(netns).slice(4), ...words]))).toMatchObject({
     stdout: 'NoNewPrivs:\t1\n',
   })
-  expect(await said(...words.slice(EXEC.length))).toBe('NoNewPrivs:\t0')
+  expect(await outputOf(...words.slice(EXEC.length))).toBe('NoNewPrivs:\t0')
 })
 
-test('a terminal is the program’s: Ctrl-C, Ctrl-Z and fg, its size, and its settings at the end, with and without', async () => {
+test('the program controls its terminal as without vnet exec: Ctrl-C, Ctrl-Z, fg, size and settings', async () => {
   const terminal = ['python3', path('../support/exec/terminal.py')]
   const seen = [
     ...['descriptors []', 'ready', 'interrupted', 'stopped 20', 'continued', 'size 40 100', 'status 5 echo False'],
@@ -152,7 +155,7 @@ test('a terminal is the program’s: Ctrl-C, Ctrl-Z and fg, its size, and its se
   }
 })
 
-test('descriptors that vnet exec was given are the program’s, and none of Node’s', async () => {
+test('the program inherits the descriptors of vnet exec, and none of Node’s', async () => {
   const file = join(directory, 'given')
   writeFileSync(file, 'hallo\n')
   const list = "import os; print([fd for fd in range(3, 64) if os.path.exists(f'/proc/self/fd/{fd}')])"

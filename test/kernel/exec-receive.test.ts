@@ -1,4 +1,7 @@
-/** Receives on a program's generic netlink socket under `vnet exec`: each call, each flag, what waits and what interrupts it. */
+/**
+ * Receives on the generic netlink socket of a program under `vnet exec`: each call, each flag,
+ * waiting and interruption.
+ */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -41,7 +44,7 @@ async function lines(...words: string[]): Promise<string[]> {
 
 const reply = (what: string, seq: number) => `${what} 36 type=0x3f0 seq=${seq} text=0123456789`
 
-test('every call returns the reply and no placeholder, also one that waited before the request was sent', async () => {
+test('every call returns the reply and no placeholder, even if it began before the request was sent', async () => {
   const ways = ['read', 'readv', 'preadv2', 'recv', 'recvfrom', 'recvmsg', 'recvmmsg']
   expect(await lines('each')).toEqual(ways.flatMap(way => [reply(way, 7), reply(way, 8)]))
 })
@@ -57,13 +60,13 @@ test('epoll and select report a reply, and a child with the same socket receives
   expect(await lines('ready')).toEqual(['epoll 1 select 1', reply('child', 1), 'parent EAGAIN'])
 })
 
-test('a full queue is ENOBUFS for the sender, and loses nothing that was accepted', async () => {
+test('a full queue is ENOBUFS for the sender, and no accepted reply is lost', async () => {
   expect(await lines('full')).toEqual(['full ENOBUFS', '1', reply('again', 9)])
 })
 
 /** Waits until a process is in a state of proc(5). */
 const reaches = (pid: number, state: string) =>
-  expect.poll(() => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.[0]).toBe(state)
+  expect.poll(() => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.[0], { timeout: 10_000 }).toBe(state)
 
 async function waiting(...words: string[]): Promise<{ readonly child: Child; readonly pid: number }> {
   const child = netns.spawn([...EXEC, receive, 'signals', ...words])
@@ -83,13 +86,15 @@ test.each([
   process.kill(pid, 'SIGCONT')
   await reaches(pid, 'S')
   process.kill(pid, 'SIGUSR1')
-  await expect.poll(() => /^ShdPnd:\s*0+$/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))).toBe(true)
+  await expect
+    .poll(() => /^ShdPnd:\s*0+$/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')), { timeout: 10_000 })
+    .toBe(true)
   await reaches(pid, 'S')
   process.kill(pid, 'SIGUSR2')
   expect(await end).toEqual({ status: 0, stdout: `waited EINTR\nsignals 2\n`, stderr: '' })
 })
 
-test('a fatal signal ends a program that waits, at once', async () => {
+test('a fatal signal ends a waiting program at once', async () => {
   const { child, pid } = await waiting()
   const ended = new Promise(resolve => child.once('close', (code, signal) => resolve([code, signal])))
   process.kill(pid, 'SIGTERM')

@@ -1,11 +1,14 @@
-/** `vnet exec` with programs that know nothing of vnet: what reaches the driver, what reaches the kernel, and how it all ends. */
+/**
+ * `vnet exec` with programs without vnet code: what reaches the driver, what reaches the kernel,
+ * and how the program ends.
+ */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { RUN_DIRECTORY } from '../../src/control/run-directory.ts'
+import { RUN_DIRECTORY } from '../../src/control/protocol/run-directory.ts'
 import { type Child, type Netns, OwnNetns, outcome } from '../support/netns.ts'
 import { asNobodyIn, NOBODY } from '../support/privileges.ts'
 import { runMain } from '../support/run-main.ts'
@@ -24,7 +27,7 @@ let netns: Netns
 let driver: StandIn
 
 beforeAll(() => {
-  // Where nobody can read it, too.
+  // The user nobody reads it, too.
   directory = mkdtempSync(join(tmpdir(), 'vnet-exec-'))
   execFileSync('chmod', ['755', directory])
   client = join(directory, 'client')
@@ -43,20 +46,20 @@ afterEach(() => {
   own.remove()
 })
 
-/** `vnet exec WORDS` in the namespace of the driver. */
+/** Runs `vnet exec WORDS` in the namespace of the driver. */
 const exec = (...words: string[]) => outcome(netns.spawn([...EXEC, ...words]))
 
-/** What the client writes, when all went well. */
-async function said(...words: string[]): Promise<string> {
+/** Runs `vnet exec WORDS`, which must write no error, and returns its output. */
+async function outputOf(...words: string[]): Promise<string> {
   const { stdout, stderr } = await exec(...words)
   expect(stderr).toBe('')
   return stdout.trim()
 }
 
-/** As `exec`, by nobody. */
+/** As `exec`, as user nobody. */
 const execAsNobody = (...words: string[]) => outcome(netns.spawn([...asNobodyIn(netns).slice(4), ...EXEC, ...words]))
 
-/** How to wait until it has written a line so often. */
+/** Returns a function that waits until the child has written `line` a number of times. */
 function linesOf(child: Child, line: string): (times: number) => Promise<void> {
   let text = ''
   let look = () => {}
@@ -73,7 +76,7 @@ function linesOf(child: Child, line: string): (times: number) => Promise<void> {
     })
 }
 
-/** `vnet WORDS` in the place of the stand-in. */
+/** Replaces the stand-in with `vnet WORDS`. */
 async function running(...words: string[]) {
   driver[Symbol.dispose]()
   return await spawnVnet([...words, '--json'], { within: ['ip', 'netns', 'exec', netns.name] })
@@ -86,32 +89,32 @@ describe('the private ioctls of a running vnet snull', () => {
     expect(await execAsNobody(client, 'ioctl', 'sn0', '89f0')).toMatchObject({ stdout: '-1 EPERM data=0 mtu=0\n' })
     // The program's user counts, not that of its vnet exec.
     const lowered = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups']
-    expect(await said(...lowered, client, 'ioctl', 'sn0', '89f0')).toBe('-1 EPERM data=0 mtu=0')
-    expect(await said(client, 'ioctl', 'sn0', '89f1')).toBe('0 ok data=2 mtu=0')
-    expect(await said(client, 'ioctl', 'sn0', '89f0')).toBe('0 ok data=0 mtu=0')
-    expect(await said(client, 'ioctl', 'sn0', '89f1')).toBe('0 ok data=0 mtu=0')
-    expect(await said(client, 'ioctl', 'sn1', '89f1')).toBe('0 ok data=2 mtu=0')
-    expect(await said(staticClient, 'ioctl', 'sn1', '89f0')).toBe('0 ok data=0 mtu=0')
+    expect(await outputOf(...lowered, client, 'ioctl', 'sn0', '89f0')).toBe('-1 EPERM data=0 mtu=0')
+    expect(await outputOf(client, 'ioctl', 'sn0', '89f1')).toBe('0 ok data=2 mtu=0')
+    expect(await outputOf(client, 'ioctl', 'sn0', '89f0')).toBe('0 ok data=0 mtu=0')
+    expect(await outputOf(client, 'ioctl', 'sn0', '89f1')).toBe('0 ok data=0 mtu=0')
+    expect(await outputOf(client, 'ioctl', 'sn1', '89f1')).toBe('0 ok data=2 mtu=0')
+    expect(await outputOf(staticClient, 'ioctl', 'sn1', '89f0')).toBe('0 ok data=0 mtu=0')
     const { sn0, sn1 } = await stopConserved(vnet)
     for (const { total } of [sn0!, sn1!]) expect(total).toMatchObject({ txPackets: 0, rxPackets: 0 })
   })
 
-  test('read and write the memory of the program, root’s or nobody’s', async () => {
+  test('the ioctls read and write the memory of the program, root’s or nobody’s', async () => {
     await running('snull')
-    expect(await said(client, 'ioctl', 'sn0', '89f3', '5')).toBe('0 ok data=5 mtu=0')
+    expect(await outputOf(client, 'ioctl', 'sn0', '89f3', '5')).toBe('0 ok data=5 mtu=0')
     expect(await execAsNobody(client, 'ioctl', 'sn1', '89f3', '6')).toMatchObject({ stdout: '-1 EPERM data=6 mtu=0\n' })
     expect(await execAsNobody(client, 'ioctl', 'sn1', '89f2')).toMatchObject({ stdout: '0 ok data=5 mtu=0\n' })
-    expect(await said(client, 'bad-memory', 'sn0')).toBe('-1 EFAULT\n-1 EFAULT\n-1 EBADF')
-    expect(await said(client, 'ioctl', 'sn0', '89f4')).toBe('-1 EOPNOTSUPP data=0 mtu=0')
+    expect(await outputOf(client, 'bad-memory', 'sn0')).toBe('-1 EFAULT\n-1 EFAULT\n-1 EBADF')
+    expect(await outputOf(client, 'ioctl', 'sn0', '89f4')).toBe('-1 EOPNOTSUPP data=0 mtu=0')
   })
 
-  test('a map is the driver’s to take and to refuse: it takes an interrupt, while the interface is down', async () => {
+  test('SIOCSIFMAP sets the interrupt while the interface is down, and is refused otherwise', async () => {
     await running('snull')
-    expect(await said(client, 'map', 'sn0', '0')).toBe('-1 0 irq=0 base=0')
+    expect(await outputOf(client, 'map', 'sn0', '0')).toBe('-1 0 irq=0 base=0')
     netns.ip('link set sn0 down')
-    expect(await said(client, 'map', 'sn0', '300')).toBe('-1 0 irq=0 base=0')
+    expect(await outputOf(client, 'map', 'sn0', '300')).toBe('-1 0 irq=0 base=0')
     expect(await execAsNobody(client, 'map', 'sn0', '0')).toMatchObject({ stdout: '-1 0 irq=0 base=0\n' })
-    expect(await said(client, 'map', 'sn0', '0')).toBe('0 0 irq=5 base=0')
+    expect(await outputOf(client, 'map', 'sn0', '0')).toBe('0 0 irq=5 base=0')
   })
 })
 
@@ -119,60 +122,60 @@ describe('private ioctls', () => {
   test.each([
     ['a dynamic program', () => client],
     ['a static program', () => staticClient],
-  ])('of %s get the driver’s answer, its memory written and the ifreq changed', async (_, path) => {
-    expect(await said(path(), 'ioctl', 'vnet0', '89f0')).toBe('0 ok data=0 mtu=0')
-    expect(await said(path(), 'ioctl', 'vnet0', '89f1')).toBe('0 ok data=12345 mtu=0')
-    expect(await said(path(), 'ioctl', 'vnet0', '89f2')).toBe('7 ok data=0 mtu=4242')
-    expect(await said(path(), 'ioctl', 'vnet0:1', '89f2')).toBe('7 ok data=0 mtu=4242')
-    expect(await said(path(), 'ioctl', 'vnet0', '89f5')).toBe('-1 EOPNOTSUPP data=0 mtu=0')
+  ])('private ioctls of %s return the driver’s result, with memory and ifreq changed', async (_, path) => {
+    expect(await outputOf(path(), 'ioctl', 'vnet0', '89f0')).toBe('0 ok data=0 mtu=0')
+    expect(await outputOf(path(), 'ioctl', 'vnet0', '89f1')).toBe('0 ok data=12345 mtu=0')
+    expect(await outputOf(path(), 'ioctl', 'vnet0', '89f2')).toBe('7 ok data=0 mtu=4242')
+    expect(await outputOf(path(), 'ioctl', 'vnet0:1', '89f2')).toBe('7 ok data=0 mtu=4242')
+    expect(await outputOf(path(), 'ioctl', 'vnet0', '89f5')).toBe('-1 EOPNOTSUPP data=0 mtu=0')
     expect(driver.asked.map(({ cmd }) => cmd)).toEqual([0x89f0, 0x89f1, 0x89f2, 0x89f2, 0x89f5])
   })
 
-  test('set and get a map, as the kernel by itself would not', async () => {
-    expect(await said(client, 'map', 'vnet0', '300')).toBe('0 0 irq=5 base=0x300')
+  test('private ioctls set and get a map, which the kernel alone would refuse', async () => {
+    expect(await outputOf(client, 'map', 'vnet0', '300')).toBe('0 0 irq=5 base=0x300')
   })
 
-  test('of other interfaces, of bad memory and on what is no socket are the kernel’s, with and without', async () => {
+  test('private ioctls of other interfaces, with bad memory or without a socket fail as in the kernel', async () => {
     for (const words of [
       ['ioctl', 'lo', '89f0'],
       ['ioctl', 'nosuch', '89f0'],
       ['map', 'lo'],
     ]) {
       const bare = await outcome(netns.spawn([client, ...words]))
-      expect(await said(client, ...words)).toBe(bare.stdout.trim())
+      expect(await outputOf(client, ...words)).toBe(bare.stdout.trim())
     }
-    expect(await said(client, 'bad-memory', 'vnet0')).toBe('-1 EFAULT\n-1 EFAULT\n-1 EBADF')
+    expect(await outputOf(client, 'bad-memory', 'vnet0')).toBe('-1 EFAULT\n-1 EFAULT\n-1 EBADF')
     expect(driver.asked).toHaveLength(1)
   })
 
-  test('of threads, and of processes that it forks, get each their own', async () => {
-    expect(await said(client, 'threads', 'vnet0', '4', '200')).toBe('800')
-    expect(await said(client, 'forks', 'vnet0', '0', '200')).toBe('4')
+  test('private ioctls of threads and forked processes each return their own result', async () => {
+    expect(await outputOf(client, 'threads', 'vnet0', '4', '200')).toBe('800')
+    expect(await outputOf(client, 'forks', 'vnet0', '0', '200')).toBe('4')
   })
 
-  test('of an ordinary user’s program', async () => {
+  test('private ioctls of an ordinary user’s program reach the driver', async () => {
     expect(await execAsNobody(client, 'ioctl', 'vnet0', '89f2')).toMatchObject({
       status: 0,
       stdout: '7 ok data=0 mtu=4242\n',
     })
   })
 
-  test('are looked up where the program’s socket is, and not where its user is', async () => {
+  test('private ioctls are looked up in the namespace of the program’s socket, not of its process', async () => {
     const other = own.addQuiet()
     const there = ['ip', 'netns', 'exec', other.name]
-    expect(await said(...there, client, 'ioctl', 'vnet0', '89f2')).toBe('-1 ENODEV data=0 mtu=0')
+    expect(await outputOf(...there, client, 'ioctl', 'vnet0', '89f2')).toBe('-1 ENODEV data=0 mtu=0')
     expect(driver.asked).toEqual([])
     driver[Symbol.dispose]()
     driver = standIn({ name: 'vnet0', netns: other.name })
-    expect(await said(...there, client, 'ioctl', 'vnet0', '89f2')).toBe('7 ok data=0 mtu=4242')
-    expect(await said(client, 'ioctl', 'vnet0', '89f2')).toBe('-1 ENODEV data=0 mtu=0')
+    expect(await outputOf(...there, client, 'ioctl', 'vnet0', '89f2')).toBe('7 ok data=0 mtu=4242')
+    expect(await outputOf(client, 'ioctl', 'vnet0', '89f2')).toBe('-1 ENODEV data=0 mtu=0')
   })
 
-  test('reach the kernel when there is no driver, and the driver once there is one', async () => {
+  test('private ioctls reach the kernel while there is no driver, and the driver as soon as there is one', async () => {
     driver[Symbol.dispose]()
-    expect(await said(client, 'ioctl', 'vnet0', '89f2')).toBe('-1 ENODEV data=0 mtu=0')
+    expect(await outputOf(client, 'ioctl', 'vnet0', '89f2')).toBe('-1 ENODEV data=0 mtu=0')
     driver = standIn({ name: 'vnet0', netns: netns.name })
-    expect(await said(client, 'ioctl', 'vnet0', '89f2')).toBe('7 ok data=0 mtu=4242')
+    expect(await outputOf(client, 'ioctl', 'vnet0', '89f2')).toBe('7 ok data=0 mtu=4242')
   })
 })
 
@@ -188,7 +191,7 @@ describe('generic netlink', () => {
     ['nobody', execAsNobody],
   ])('of %s', (_, run) => {
     test.each(['sendto', 'sendmsg', 'sendmmsg', 'write', 'writev'])(
-      'by %s: vnet_nl is resolved and echoes, as from the kernel',
+      'a program resolves vnet_nl and gets its echo by %s',
       async how => {
         expect(await run(client, 'echo', 'hallo', how)).toEqual({ status: 0, stdout: echoed, stderr: '' })
       },
@@ -202,21 +205,21 @@ describe('generic netlink', () => {
       expect(await shown('list')).toMatch(/^Name: vnet_nl$/m)
     })
 
-    test('a dump of all families is the kernel’s, and vnet_nl at its end', async () => {
+    test('a dump of all families is the kernel’s with vnet_nl at its end', async () => {
       const kernels = await outcome(netns.spawn([client, 'families', '0']))
       expect(kernels.stdout).toMatch(/^nlctrl\n/)
       const all = { status: 0, stdout: `${kernels.stdout}vnet_nl\n`, stderr: '' }
       expect(await run(client, 'families', '0')).toEqual(all)
     })
 
-    test('a long answer comes whole, in datagrams that a small buffer holds', async () => {
+    test('a long reply arrives whole, in datagrams that fit a small buffer', async () => {
       await vnet.stop()
       await running('loop', '--txqs', '40')
       const { stdout } = await run(client, 'statistics')
       expect(stdout).toBe('41 messages, many datagrams\n')
     })
 
-    test('of several messages by one call those for vnet_nl are answered, up to one for the kernel', async () => {
+    test('sendmmsg sends messages for vnet_nl up to the first for the kernel', async () => {
       const answered = async (whose: string) => (await run(client, 'several', whose)).stdout.trim()
       expect(await answered('vvv')).toBe('3 1 1 1 0:family 1:family 2:family')
       expect(await answered('vvk')).toBe('2 1 1 0 0:family 1:family')
@@ -228,7 +231,7 @@ describe('generic netlink', () => {
     ['the group', 'group', exec],
     ['SUBSCRIBE', 'subscribe', exec],
     ['SUBSCRIBE, nobody’s program,', 'subscribe', execAsNobody],
-  ])('by %s gets events until it wants no more', async (_, how, run) => {
+  ])('a subscriber by %s gets events until it unsubscribes', async (_, how, run) => {
     const nobody = run === execAsNobody ? asNobodyIn(netns).slice(4) : []
     const child = netns.spawn([...nobody, ...EXEC, client, 'events', how, '2'])
     const end = outcome(child)
@@ -240,14 +243,14 @@ describe('generic netlink', () => {
     netns.ip('link set vnet0 down')
     await vi.waitFor(() => expect(vnet.stdout.match(/closed/g)).toHaveLength(2))
     child.stdin.end('x')
-    const told = [4, 3].map(event => `type=0x3f0 seq=0 from=0 event=${event} of vnet0\n`).join('')
-    expect(await end).toEqual({ status: 0, stdout: `0 ok\n${told}0 ok\nmore=0\n`, stderr: '' })
+    const events = [4, 3].map(event => `type=0x3f0 seq=0 from=0 event=${event} of vnet0\n`).join('')
+    expect(await end).toEqual({ status: 0, stdout: `0 ok\n${events}0 ok\nmore=0\n`, stderr: '' })
   })
 
   test.each([
     ['the group', 'group'],
     ['SUBSCRIBE', 'subscribe'],
-  ])('by %s gets the events of a vnet that started later', async (_, how) => {
+  ])('a subscriber by %s gets the events of a vnet that started later', async (_, how) => {
     const child = netns.spawn([...EXEC, client, 'events', how, '1'])
     const end = outcome(child)
     const done = linesOf(child, '0 ok')
@@ -256,17 +259,17 @@ describe('generic netlink', () => {
     const before = connections()
     const later = await spawnVnet(['snull', '--no-address', '--json'], { within: ['ip', 'netns', 'exec', netns.name] })
     await expect.poll(connections).toBe(before + 1)
-    // It answers this after what came on that connection.
+    // The vnet replies to this after it has handled the subscription on that connection.
     expect(await netns.run(`${process.execPath} ${program} list`)).toMatchObject({ status: 0 })
     netns.ip('link set sn0 down')
     await done(2)
     child.stdin.end('x')
-    const told = 'type=0x3f0 seq=0 from=0 event=4 of sn0\n'
-    expect(await end).toEqual({ status: 0, stdout: `0 ok\n${told}0 ok\nmore=0\n`, stderr: '' })
+    const events = 'type=0x3f0 seq=0 from=0 event=4 of sn0\n'
+    expect(await end).toEqual({ status: 0, stdout: `0 ok\n${events}0 ok\nmore=0\n`, stderr: '' })
     await later.stop()
   })
 
-  test('a socket gets no events that one before it under the same number wanted', async () => {
+  test('a socket gets no events of an earlier socket with the same descriptor number', async () => {
     const child = netns.spawn([...EXEC, client, 'reopened'])
     const end = outcome(child)
     await linesOf(child, '0 ok')(1)
@@ -276,13 +279,13 @@ describe('generic netlink', () => {
     expect(await end).toEqual({ status: 0, stdout: '0 ok\n0x3f0 more=0\n', stderr: '' })
   })
 
-  test('the group is root’s alone', async () => {
+  test('only root may join the group', async () => {
     expect(await execAsNobody(client, 'events', 'group', '1')).toEqual({ status: 0, stdout: '-1 EPERM\n', stderr: '' })
     const lowered = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups']
-    expect(await said(...lowered, client, 'events', 'group', '1')).toBe('-1 EPERM')
+    expect(await outputOf(...lowered, client, 'events', 'group', '1')).toBe('-1 EPERM')
   })
 
-  test('a vnet that takes the place of another answers too', async () => {
+  test('a vnet that replaces another one replies too', async () => {
     const script = `c='${client} echo hallo sendto'; $c; read line; $c; read line; $c`
     const child = netns.spawn([...asNobodyIn(netns).slice(4), ...EXEC, 'sh', '-c', script])
     const end = outcome(child)
@@ -297,19 +300,19 @@ describe('generic netlink', () => {
     expect(await end).toEqual({ status: 0, stdout: `${echoed}${none}${echoed}`, stderr: '' })
   })
 
-  test('what nobody’s program changes is refused by the driver, and not by the kernel', async () => {
+  test('a change by a program of user nobody is refused by the driver, not by the kernel', async () => {
     const { stdout } = await execAsNobody(client, 'ask', '4')
     expect(stdout).toBe('-1 EPERM\n')
-    expect(await said(client, 'ask', '4')).toBe('-1 EINVAL')
+    expect(await outputOf(client, 'ask', '4')).toBe('-1 EINVAL')
   })
 
-  test('echoes by the thousand stay in order', async () => {
-    expect(Number(await said(client, 'echo', 'x', 'sendto', '2000'))).toBeGreaterThan(0)
+  test('thousands of echoes stay in order', async () => {
+    expect(Number(await outputOf(client, 'echo', 'x', 'sendto', '2000'))).toBeGreaterThan(0)
   })
 })
 
-describe('vnet_nl of an ordinary user’s program', () => {
-  test('is there also where the running vnet has no capabilities', async () => {
+describe('vnet_nl for an ordinary user’s program', () => {
+  test('vnet_nl is available to an ordinary user if the running vnet has no capabilities', async () => {
     driver[Symbol.dispose]()
     const made = await running('--name', 'tap0', '--persist', '--user', `${NOBODY}`)
     await stopConserved(made)
@@ -321,7 +324,7 @@ describe('vnet_nl of an ordinary user’s program', () => {
     await stopConserved(vnet)
   })
 
-  test('is there also where the running vnet does not see the program’s process', async () => {
+  test('vnet_nl is available if the running vnet cannot see the program’s process', async () => {
     driver[Symbol.dispose]()
     const within = ['ip', 'netns', 'exec', netns.name, 'unshare', '--pid', '--fork', '--kill-child']
     const before = readdirSync(RUN_DIRECTORY)
@@ -332,9 +335,9 @@ describe('vnet_nl of an ordinary user’s program', () => {
       await exec(client, 'echo', 'hallo', 'sendto'),
     ]
     await vnet.stop('SIGKILL')
-    // Where its process is not seen, nobody knows that it is gone: another vnet is found all the same.
+    // If its process is invisible, it is not known to be gone: another vnet is found anyway.
     const other = await running('loop')
-    expect(await said(client, 'echo', 'hallo', 'sendto')).toMatch(/text=hallo from=0/)
+    expect(await outputOf(client, 'echo', 'hallo', 'sendto')).toMatch(/text=hallo from=0/)
     await other.stop()
     for (const name of made) rmSync(join(RUN_DIRECTORY, name))
     for (const { stdout } of results) expect(stdout).toMatch(/text=hallo from=0/)
@@ -345,18 +348,21 @@ describe('the program', () => {
   test.each([
     ['exit 0', 0],
     ['exit 7', 7],
-  ])('%s: its status is that of vnet exec', async (script, status) => {
+  ])('vnet exec exits with the status of the program: %s', async (script, status) => {
     expect(await exec('sh', '-c', script)).toEqual({ status, stdout: '', stderr: '' })
   })
 
-  test.each(['TERM', 'KILL', 'INT', 'SEGV', 'USR1'])('ended by SIG%s: so is vnet exec', async signal => {
-    const script = 'import subprocess, sys; print(subprocess.run(sys.argv[1:]).returncode)'
-    const numbers: Record<string, number> = { TERM: 15, KILL: 9, INT: 2, SEGV: 11, USR1: 10 }
-    const child = netns.spawn(['python3', '-c', script, ...EXEC, 'sh', '-c', `kill -${signal} $$`])
-    expect(await outcome(child)).toEqual({ status: 0, stdout: `-${numbers[signal]}\n`, stderr: '' })
-  })
+  test.each(['TERM', 'KILL', 'INT', 'SEGV', 'USR1'])(
+    'a program that SIG%s ends makes vnet exec end by the same signal',
+    async signal => {
+      const script = 'import subprocess, sys; print(subprocess.run(sys.argv[1:]).returncode)'
+      const numbers: Record<string, number> = { TERM: 15, KILL: 9, INT: 2, SEGV: 11, USR1: 10 }
+      const child = netns.spawn(['python3', '-c', script, ...EXEC, 'sh', '-c', `kill -${signal} $$`])
+      expect(await outcome(child)).toEqual({ status: 0, stdout: `-${numbers[signal]}\n`, stderr: '' })
+    },
+  )
 
-  test('that is not there is 127, one that cannot be executed 126, each with one line', async () => {
+  test('a missing program is status 127, one that cannot be executed is 126, each with one line', async () => {
     expect(await exec('/nonexistent')).toEqual({ status: 127, stdout: '', stderr: 'vnet: /nonexistent: not found\n' })
     expect(await exec('/etc/passwd')).toEqual({
       status: 126,
@@ -365,30 +371,33 @@ describe('the program', () => {
     })
   })
 
-  test('has its standard streams', async () => {
+  test('the program has the standard streams of vnet exec', async () => {
     const child = netns.spawn([...EXEC, 'sh', '-c', 'cat; echo err >&2'])
     const end = outcome(child)
     child.stdin.end('in\n')
     expect(await end).toEqual({ status: 0, stdout: 'in\n', stderr: 'err\n' })
   })
 
-  test.each(['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGUSR1'] as const)('gets %s that is sent to vnet exec', async signal => {
-    const script = `trap 'echo got; exit 3' ${signal.slice(3)}; echo ready; while :; do sleep 0.05; done`
-    const child = netns.spawn([...EXEC, 'bash', '-c', script])
-    const end = outcome(child)
-    child.stdout.once('data', () => child.kill(signal))
-    expect(await end).toEqual({ status: 3, stdout: 'ready\ngot\n', stderr: '' })
-  })
+  test.each(['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGUSR1'] as const)(
+    'receives %s that is sent to vnet exec',
+    async signal => {
+      const script = `trap 'echo got; exit 3' ${signal.slice(3)}; echo ready; while :; do sleep 0.05; done`
+      const child = netns.spawn([...EXEC, 'bash', '-c', script])
+      const end = outcome(child)
+      child.stdout.once('data', () => child.kill(signal))
+      expect(await end).toEqual({ status: 3, stdout: 'ready\ngot\n', stderr: '' })
+    },
+  )
 
-  test('under vnet exec twice is one line', async () => {
+  test('vnet exec under vnet exec is refused in one line', async () => {
     const { status, stderr } = await exec(...EXEC, 'true')
     expect(status).toBe(1)
     expect(stderr).toMatch(/^vnet: seccomp: EBUSY, .*; it is supervised already: .*\n$/)
   })
 })
 
-describe('what goes wrong', () => {
-  test('a program killed in the middle of a call leaves driver and supervisor unhurt', async () => {
+describe('after a failure', () => {
+  test('a program killed during a call harms neither driver nor supervisor', async () => {
     const script = `${client} ioctl vnet0 89f3 & hung=$!; read line; kill -9 $hung; wait $hung; ${client} ioctl vnet0 89f2`
     const child = netns.spawn([...EXEC, 'bash', '-c', script])
     const end = outcome(child)
@@ -397,18 +406,18 @@ describe('what goes wrong', () => {
     expect(await end).toMatchObject({ status: 0, stdout: '7 ok data=0 mtu=4242\n' })
   })
 
-  test('the supervisor killed: the call that waits and those after it are ENOSYS', async () => {
+  test('once the supervisor is killed all calls fail with ENOSYS, the waiting one included', async () => {
     const script = `echo $PPID; ${client} ioctl vnet0 89f3; ${client} ioctl vnet0 89f2`
     const child = netns.spawn([...EXEC, 'bash', '-c', script])
     const end = outcome(child)
     const supervisor = await new Promise<number>(resolve => child.stdout.once('data', text => resolve(Number(text))))
     await driver.hung
     process.kill(supervisor, 'SIGKILL')
-    // Its streams are the program's, which goes on.
+    // The program has the same streams, and continues.
     expect((await end).stdout.split('\n').slice(1)).toEqual(['-1 ENOSYS data=0 mtu=0', '-1 ENOSYS data=0 mtu=0', ''])
   })
 
-  test('the driver ended in the middle of a call: the kernel answers', async () => {
+  test('a call whose driver ends is run by the kernel', async () => {
     const end = exec(client, 'ioctl', 'vnet0', '89f3')
     await driver.hung
     driver[Symbol.dispose]()
@@ -417,7 +426,7 @@ describe('what goes wrong', () => {
 })
 
 describe('in this process', () => {
-  test('the supervisor asks a driver of another namespace for what a program there wants', async () => {
+  test('the supervisor sends a call in another namespace to the driver there', async () => {
     const out = join(directory, 'out')
     const there = `ip netns exec ${netns.name} ${client}`
     const words = ['ioctl vnet0 89f2', 'echo hallo sendmsg', 'echo hallo write', 'ioctl lo 89f0']
@@ -432,7 +441,7 @@ describe('in this process', () => {
     ])
   })
 
-  test('what is not there is 127', async () => {
+  test('a missing program is status 127 in this process, too', async () => {
     expect(await runMain('exec', '/nonexistent')).toMatchObject({
       status: 127,
       stderr: 'vnet: /nonexistent: not found\n',

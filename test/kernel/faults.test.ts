@@ -1,4 +1,7 @@
-/** Faults of snull's hardware to order, each seen by the host's own tools and counted, with every frame accounted for. */
+/**
+ * Injected faults of snull's hardware: the kernel's own tools show each, it is counted, and every
+ * frame is accounted for.
+ */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { runMain } from '../support/run-main.ts'
@@ -24,7 +27,7 @@ describe.each([
   ['by interrupt', []],
   ['by poll', ['--use-napi']],
 ] as const)('with completion %s', (_, completion) => {
-  test('--stuck: a frame stays in the transmitter until the timeout, and is sent then, before those behind it', async () => {
+  test('--stuck: a frame stays in the transmitter until the timeout, and is sent before later ones', async () => {
     const vnet = await start('--stuck', '10', '--timeout', '200', ...completion)
     // The stuck one waits for the whole timeout.
     expect(await pingWithoutLoss(netns, '-c 25 -i 0.03 198.18.0.2')).toBeGreaterThanOrEqual(199)
@@ -35,7 +38,7 @@ describe.each([
     }
   })
 
-  test('--stuck: TCP comes through whole', async () => {
+  test('--stuck: TCP loses nothing', async () => {
     const vnet = await start('--stuck', '50', '--timeout', '5', '--no-offload', ...completion)
     const { sent, received } = await tcpExchange(nearEnd(netns), farEnd(netns), 1 << 20)
     expect(received).toEqual(sent)
@@ -43,7 +46,7 @@ describe.each([
     expect(sn0!.total.txErrors + sn1!.total.txErrors).toBeGreaterThan(0)
   })
 
-  test('--stuck: what is stuck when the link goes down is lost, and counted', async () => {
+  test('--stuck: a frame that is stuck when the link goes down is dropped and counted', async () => {
     const vnet = await start('--stuck', '3', '--timeout', '600000', ...completion)
     await netns.run('ping -q -c 3 -i 0.002 198.18.0.2')
     await netns.run('ip link set sn0 down')
@@ -52,7 +55,7 @@ describe.each([
     expect(sn0!.drops.tx).toEqual({ DEV_STOPPED: 1 })
   })
 
-  test('--spurious: an interrupt that means nothing does nothing, and is counted', async () => {
+  test('--spurious: a spurious interrupt does nothing, and is counted', async () => {
     const vnet = await start('--spurious', '5', '-v', ...completion)
     await pingWithoutLoss(netns, '-c 12 -i 0.03 198.18.0.2')
     const { sn0, sn1 } = await stopConserved(vnet)
@@ -65,9 +68,9 @@ describe.each([
     }
   })
 
-  test('--lowmem: a frame that finds no memory is dropped by the receiver, who says so', async () => {
+  test('--lowmem: a frame without memory is dropped by the receiver and logged', async () => {
     const vnet = await start('--lowmem', '5', ...completion)
-    // Every fifth of 20 requests, then of the 16 answers.
+    // Every fifth of 20 requests, then of the 16 returns.
     expect(await pingSome(netns, '-c 20 -i 0.03 198.18.0.2')).toBe(13)
     for (const name of ['sn0', 'sn1']) await vnet.line(new RegExp(`${name}: rx: low on mem - packet dropped`))
     const { sn0, sn1 } = await stopConserved(vnet)
@@ -75,7 +78,7 @@ describe.each([
     expect(sn0).toMatchObject({ total: { rxPackets: 13, rxDropped: 3 }, drops: { tx: {}, rx: { NOMEM: 3 } } })
   })
 
-  test('--lowmem: TCP comes through whole', async () => {
+  test('--lowmem: TCP loses nothing', async () => {
     const vnet = await start('--lowmem', '50', '--no-offload', ...completion)
     const { sent, received } = await tcpExchange(nearEnd(netns), farEnd(netns), 1 << 20)
     expect(received).toEqual(sent)
@@ -88,9 +91,9 @@ describe.each([
 })
 
 describe('--flap', () => {
-  test('takes the carrier and gives it back: the host hears of both, and sends again', async () => {
+  test('--flap turns the carrier off and on, and the kernel follows', async () => {
     const monitor = lines(netns.spawn('ip monitor link'))
-    // Every 2 s, as the help says, is seen each time.
+    // A fault every 2 s, the interval in the help, is seen each time.
     const vnet = await start('--flap', '2000')
     for (let i = 0; i < 2; i++) {
       await monitor.until(/sn0: <NO-CARRIER,.* state DOWN/)
@@ -100,7 +103,7 @@ describe('--flap', () => {
     await stopConserved(vnet)
   })
 
-  test('ends when the link goes down, and leaves a carrier behind', async () => {
+  test('--flap ends with the carrier on when the link goes down', async () => {
     const monitor = lines(netns.spawn('ip monitor link'))
     const vnet = await start('--flap', '4000')
     await monitor.until(/sn0: <NO-CARRIER,.* state DOWN/)
@@ -120,7 +123,7 @@ describe('--drop', () => {
     ['RX_CRC', 'sn1', { rxErrors: 4, rxCrcErrors: 4, rxDropped: 0 }],
     ['FULL_RING', 'sn1', { rxErrors: 0, rxMissedErrors: 4, rxDropped: 0 }],
     ['tx_window', 'sn0', { txErrors: 4, txWindowErrors: 4, txDropped: 0 }],
-  ] as const)('%s=5 loses every fifth frame, and counts it at %s', async (reason, name, fields) => {
+  ] as const)('--drop %s=5 drops every fifth frame and counts it at %s', async (reason, name, fields) => {
     const vnet = await start('--drop', `${reason}=5`)
     expect(await pingSome(netns, '-c 20 -i 0.03 198.18.0.2')).toBe(13)
     const statistics = await stopConserved(vnet)

@@ -1,4 +1,4 @@
-/** Lines about frames: IFF_DEBUG, -vv; and how many frames the kernel holds a queue, txqueuelen. */
+/** Log lines for frames (IFF_DEBUG, -vv), and the length of the kernel's queue (txqueuelen). */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ethernet } from '../support/frames.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
@@ -17,21 +17,21 @@ beforeEach(() => {
 })
 afterEach(() => own.remove())
 
-/** The messages of its log. */
+/** The messages in the log of a vnet. */
 const messages = (vnet: Running) =>
   jsonLines(vnet.stdout).flatMap(({ event, message }) => (event === 'log' ? [message as string] : []))
-/** Those about single frames, with what differs from run to run left out. */
+/** The messages about single frames, without what differs from run to run. */
 const frameLines = (vnet: Running) =>
   messages(vnet).flatMap(line => (/^\S+: [tr]x-\d+ /.test(line) ? [line.replace(/, id \d+.*/, '')] : []))
 
-/** Each by itself: of several, the last answer may come when ping does not wait any more. */
+/** One by one: of several, the last reply may come after ping has ended. */
 async function ping(count: number): Promise<void> {
   for (let i = 0; i < count; i++) {
     expect((await near.run('ping -c 1 -W 5 198.18.0.2')).stdout).toContain(' 1 received')
   }
 }
 
-/** Waits until the driver has heard of all that was done to an interface. */
+/** Waits until the driver was notified of all changes of an interface. */
 async function heard(vnet: Running, name: string): Promise<void> {
   const mtu = shownLink(near, name).mtu - 1
   near.ip(`link set ${name} mtu ${mtu}`)
@@ -39,7 +39,7 @@ async function heard(vnet: Running, name: string): Promise<void> {
 }
 
 describe('IFF_DEBUG', () => {
-  /** As `ifconfig NAME debug`, by SIOCSIFFLAGS. */
+  /** Like `ifconfig NAME debug`, by SIOCSIFFLAGS. */
   async function setDebug(name: string, on: boolean): Promise<void> {
     const script = `
 import fcntl, socket, struct
@@ -52,7 +52,7 @@ fcntl.ioctl(sock, 0x8914, struct.pack("16sH22x", b"${name}", flags))`
     expect(await new Promise(resolve => child.on('close', resolve))).toBe(0)
   }
 
-  test('has a line written for each frame, sent and received, while it is on, and none after', async () => {
+  test('IFF_DEBUG logs a line for each frame, sent and received, while it is on', async () => {
     const vnet = await startVnet(['snull', '--netns', near.name, '--json', '-v'])
     await ping(1)
     expect(frameLines(vnet)).toEqual([])
@@ -70,7 +70,7 @@ fcntl.ioctl(sock, 0x8914, struct.pack("16sH22x", b"${name}", flags))`
     await heard(vnet, 'sn0')
     await ping(1)
     expect(frameLines(vnet)).toHaveLength(6)
-    // Those of the other one, too.
+    // Also those of the other interface.
     await setDebug('sn1', true)
     await heard(vnet, 'sn1')
     await ping(1)
@@ -81,7 +81,7 @@ fcntl.ioctl(sock, 0x8914, struct.pack("16sH22x", b"${name}", flags))`
     await stopConserved(vnet)
   })
 
-  test('is there from the beginning, and without -v', async () => {
+  test('IFF_DEBUG set at the start logs frames without -v', async () => {
     await (await startVnet(['--persist', '--name', 'tap0', '--netns', near.name])).stop()
     await setDebug('tap0', true)
     const vnet = await startVnet(['--name', 'tap0', '--netns', near.name, '--json'])
@@ -91,7 +91,7 @@ fcntl.ioctl(sock, 0x8914, struct.pack("16sH22x", b"${name}", flags))`
     near.ip('link del tap0')
   })
 
-  test('turned off leaves the lines that -vv asks for', async () => {
+  test('IFF_DEBUG turned off does not stop the lines of -vv', async () => {
     const vnet = await startVnet(['--netns', near.name, '--json', '-vv'])
     await setDebug('vnet0', true)
     await heard(vnet, 'vnet0')
@@ -106,7 +106,7 @@ fcntl.ioctl(sock, 0x8914, struct.pack("16sH22x", b"${name}", flags))`
 })
 
 describe('-vv', () => {
-  test('of loop tells of each step of a frame, from open to unloaded', async () => {
+  test('loop -vv logs each step of a frame, from open to unloaded', async () => {
     const vnet = await startVnet(['--netns', near.name, '--json', '-vv'])
     await ping(1)
     const { vnet0 } = await stopConserved(vnet)
@@ -134,9 +134,9 @@ describe('-vv', () => {
     expect(vnet0!.total.txPackets).toBe(2)
   })
 
-  test('the queues in its lines are those that were counted', async () => {
+  test('the queues in the lines of -vv are those that were counted', async () => {
     const vnet = await startVnet(['--netns', near.name, '--json', '-vv', '--txqs', '8', '--rxqs', '3'])
-    // Many flows, so that there are several queues.
+    // Many flows, so that several queues are used.
     using sender = new PacketSocket(near, 'vnet0')
     using receiver = new PacketSocket(near, 'vnet0')
     const frames = 40
@@ -164,11 +164,11 @@ describe('-vv', () => {
 })
 
 describe('txqueuelen', () => {
-  /** Of so many frames sent at once, how many the kernel held and how many it dropped. */
+  /** Sends frames at once, and waits until those that the kernel queued have arrived. */
   async function burst(vnet: Running, frames: number): Promise<void> {
     using receiver = new PacketSocket(far, 'right')
     using sender = new PacketSocket(near, 'left')
-    // The driver, which is in this process, reads none of them meanwhile.
+    // The driver, which is in this process, reads none of them in the meantime.
     for (let i = 0; i < frames; i++) sender.send(ethernet(0x88b5, 46))
     await receiver.until(() => receiver.frames.length >= Math.min(frames, shownLink(near, 'left').txqlen))
     await heard(vnet, 'left')
@@ -176,7 +176,7 @@ describe('txqueuelen', () => {
   const start = (...args: string[]) =>
     startVnet(['cable', `${near.name}/left`, `${far.name}/right`, '--json', '-v', ...args])
 
-  test('of --txqueuelen is what the kernel holds; what comes on top it drops and counts', async () => {
+  test('the kernel queues --txqueuelen frames, and drops and counts the rest', async () => {
     const vnet = await start('--txqueuelen', '10')
     expect([shownLink(near, 'left').txqlen, shownLink(far, 'right').txqlen]).toEqual([10, 10])
     expect(messages(vnet)).toContain('left: dev_init_scheduler: qdisc noop, 10 frames a queue')
@@ -186,7 +186,7 @@ describe('txqueuelen', () => {
     expect([left!.total.txPackets, right!.total.rxPackets]).toEqual([10, 10])
   })
 
-  test('changes while it runs, by `ip link`', async () => {
+  test('`ip link` changes txqueuelen at run time', async () => {
     const vnet = await start()
     expect(shownLink(near, 'left').txqlen).toBe(1000)
     near.ip('link set left txqueuelen 20')
@@ -198,7 +198,7 @@ describe('txqueuelen', () => {
     expect(right!.total.rxPackets).toBe(60)
   })
 
-  test('that is none is refused', async () => {
+  test('an invalid --txqueuelen is refused', async () => {
     const { runMain } = await import('../support/run-main.ts')
     for (const n of ['0', '-1', 'x', '1000001']) {
       const { status, stderr } = await runMain('--txqueuelen', n, '--netns', near.name)

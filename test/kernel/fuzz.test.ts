@@ -1,15 +1,15 @@
 /**
- * The program under frames at random on real TAPs, sent from the host's side by packet sockets, with and without vnet headers,
- * so that the kernel's own segmentation and checksum offload bring broken frames too.
+ * Sends random frames to the program on real TAPs, by packet sockets with and without vnet headers,
+ * so that the segmentation and checksum offload of the kernel also produce malformed frames.
  */
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { random } from '../../src/core/random.ts'
 import {
   VIRTIO_NET_HDR_F_NEEDS_CSUM,
   VIRTIO_NET_HDR_GSO_TCPV4,
   VIRTIO_NET_HDR_GSO_TCPV6,
   VIRTIO_NET_HDR_GSO_UDP_L4,
-} from '../../src/kernel/uapi.ts'
+} from '../../src/linux/frame-queue.ts'
+import { random } from '../../src/netdev/random.ts'
 import { fuzzFrames } from '../support/fuzz-frames.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
@@ -17,9 +17,9 @@ import { SEED, scaled } from '../support/scale.ts'
 import { startVnet, stopConserved } from '../support/vnet-process.ts'
 
 const FRAMES = scaled(50_000)
-/** With the header before it the longest a packet socket sends. */
+/** The longest frame that a packet socket sends, less its vnet header. */
 const MAX_LENGTH = 65_535
-/** The last is no kind there is. */
+/** The last one is not a valid kind. */
 const GSO_TYPE = {
   none: 0,
   tcp4: VIRTIO_NET_HDR_GSO_TCPV4,
@@ -37,7 +37,10 @@ beforeEach(() => {
 })
 afterEach(() => own.remove())
 
-/** Sends frames at random until the host has taken so many, with and without a vnet header in turn. */
+/**
+ * Sends random frames, with and without a vnet header in turn, until the kernel has accepted
+ * enough.
+ */
 async function fuzz(name: string): Promise<void> {
   using plain = new PacketSocket(netns, name)
   using offloading = new PacketSocket(netns, name, { vnetHdr: true })
@@ -49,7 +52,7 @@ async function fuzz(name: string): Promise<void> {
     if ((drawn % 2 === 0 ? plain.trySend(bytes) : offloading.trySend(bytes, header)) === 0) taken++
     plain.frames.length = 0
     offloading.frames.length = 0
-    // Few enough for the kernel's queue, then the driver's turn.
+    // Few enough for the kernel's queue; then the driver runs.
     if (drawn % 64 === 0) await new Promise(setImmediate)
   }
 }

@@ -1,7 +1,10 @@
-/** `--gro`: a host that takes GSO frames gets the segments of one that sends none merged, and nothing that is wrong passes for right. */
+/**
+ * `--gro` merges segments from an interface without offloads for one with offloads, and merges
+ * nothing with a wrong checksum.
+ */
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_TCPV4 } from '../../src/kernel/uapi.ts'
-import { address, buildFrame, plain } from '../header/frames.ts'
+import { VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_TCPV4 } from '../../src/linux/frame-queue.ts'
+import { address, buildFrame, plain } from '../packet/frames.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import type { End } from '../support/sockets.ts'
@@ -21,14 +24,14 @@ beforeEach(() => {
 })
 afterEach(() => own.remove())
 
-/** A cable that has offloads at its right end alone, with addresses there and there. */
+/** A cable with offloads at its right end only, and addresses at both. */
 const args = (left: string, right: string) => [
   ...['cable', `${near.name}/left`, `${far.name}/right`, '--no-offload=left', '--gro', '--json'],
   ...['--address', `left=${left}`, '--address', `right=${right}`, '--txqueuelen', '10000'],
 ]
 
 test.each(['IPv4', 'IPv6'])(
-  'a stream of %s arrives as it was sent, in fewer frames, and all are counted',
+  'with GRO a stream of %s arrives as it was sent, in fewer frames, and all are counted',
   async family => {
     const isIpv6 = family === 'IPv6'
     const [a, b] = isIpv6 ? ['2001:db8::1', '2001:db8::2'] : ['192.0.2.1', '192.0.2.2']
@@ -62,7 +65,7 @@ test.each(['IPv4', 'IPv6'])(
   },
 )
 
-test('a segment that was changed on its way comes by itself, its sum whole and wrong, and the host drops it', async () => {
+test('GRO does not merge a corrupted segment, and the kernel drops it by its checksum', async () => {
   const vnet = await startVnet(args('192.0.2.1/24', '192.0.2.2/24'))
   const mac = vnet
     .interfaces()[1]!

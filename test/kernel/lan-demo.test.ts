@@ -1,4 +1,4 @@
-/** From nothing to a network: `vnet lan eth9` in a fresh namespace, and the programs that everybody has find all that they look for. */
+/** `vnet lan eth9` in a new namespace, seen by common programs: dhclient, ping, dig, curl, nmap. */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,7 +11,7 @@ import { tcpExchange } from '../support/sockets.ts'
 import type { Running } from '../support/vnet-process.ts'
 
 const MAC = '00:1b:21:0a:0b:0c'
-/** What that makes of the prefix (RFC 4291 app. A). */
+/** The address made of the prefix and the MAC address (RFC 4291 app. A). */
 const SLAAC = '2001:db8:0:1:21b:21ff:fe0a:b0c'
 const CONFIG = `
 hosts:
@@ -22,7 +22,7 @@ hosts:
   - { name: node%d, count: 20, ip: 198.18.0.10 }
 `
 
-// A client may wait a second or two before it asks again.
+// A client may wait a second or two before it tries again.
 vi.setConfig({ testTimeout: 60_000 })
 
 let own: OwnNetns
@@ -54,21 +54,21 @@ function dhclient(netns: Netns): Dhclient {
   return client
 }
 
-/** A port with a lease, and the run that it is of. */
+/** A port with a lease, and its run. */
 async function leased(): Promise<Running> {
   const vnet = await spawnLan(near, 'eth9', '--mac', MAC, '--config', config)
   expect(await dhclient(near).lease('eth9')).toBe('198.18.0.100')
   return vnet
 }
 
-/** What a program says that ends well. */
+/** Runs a program, which must succeed, and returns its output. */
 async function says(...command: string[]): Promise<string> {
   const { status, stdout, stderr } = await outcome(near.spawn(command))
   expect([status, stderr]).toEqual([0, ''])
   return stdout
 }
 
-/** Waits for the address that the router advertisements make, with nobody found to have it. */
+/** Waits for the address made from router advertisements, after duplicate detection. */
 async function slaac(): Promise<void> {
   await untilFound(own, near, () => {
     const text = near.ip(`-o -6 addr show dev eth9 to ${SLAAC}`)
@@ -76,7 +76,7 @@ async function slaac(): Promise<void> {
   })
 }
 
-test('dhclient gets a lease with the hardware address that was chosen, and the port is the primary interface', async () => {
+test('dhclient gets a lease for the MAC address of --mac, and the port is the primary interface', async () => {
   const vnet = await leased()
   expect(await vnet.line(/DHCPACK\(eth9\)/)).toContain(`DHCPACK(eth9) 198.18.0.100 ${MAC}`)
   expect(near.ip('route get 203.0.113.9')).toMatch(/^203\.0\.113\.9 via 198\.18\.0\.1 dev eth9 src 198\.18\.0\.100 /)
@@ -87,14 +87,23 @@ test('dhclient gets a lease with the hardware address that was chosen, and the p
   await stopLan(vnet)
 })
 
-test('the gateway answers ping, by its address and by its name', async () => {
+test('a persistent TAP that is up, as NetworkManager creates for a tun profile, gets a lease and is kept', async () => {
+  near.ip('tuntap add dev eth9 mode tap vnet_hdr')
+  near.ip('link set eth9 up')
+  const vnet = await spawnLan(near, 'eth9', '--config', config)
+  expect(await dhclient(near).lease('eth9')).toMatch(/^198\.18\.0\.1\d\d$/)
+  await stopLan(vnet)
+  expect(near.ip('-d link show eth9')).toContain('persist on')
+})
+
+test('the gateway replies to ping by its address and by its name', async () => {
   const vnet = await leased()
   expect(await says('ping', '-c', '2', '-i', '0.05', '198.18.0.1')).toContain('2 packets transmitted, 2 received')
   expect(await says('ping', '-4', '-c', '1', 'gateway')).toContain('PING gateway.lan (198.18.0.1)')
   await stopLan(vnet)
 })
 
-test('dig finds names and addresses, and that there are no others', async () => {
+test('dig finds the names and addresses of hosts, and no others', async () => {
   const vnet = await leased()
   const dig = async (...words: string[]) => (await says('dig', '+short', ...words)).trim()
   expect(await dig('web.lan', 'A')).toBe('198.18.0.2')
@@ -111,7 +120,7 @@ test('dig finds names and addresses, and that there are no others', async () => 
   await stopLan(vnet)
 })
 
-test('the C library finds them too, by the resolver that the DHCP client set', async () => {
+test('the C library resolves names with the resolver that the DHCP client set', async () => {
   const vnet = await leased()
   const script = `
 import socket
@@ -126,7 +135,7 @@ print(socket.gethostbyaddr('198.18.0.2')[0])
   await stopLan(vnet)
 })
 
-test('curl gets the page of a host, over IPv4, and over IPv6 by the address that the router’s advertisements make', async () => {
+test('curl gets the page of a host over IPv4, and over IPv6 from the address of the router advertisements', async () => {
   const vnet = await leased()
   expect(await says('curl', '-sS', '-4', '--max-time', '20', 'http://web.lan/')).toBe('hello from web\n')
   await slaac()
@@ -136,7 +145,7 @@ test('curl gets the page of a host, over IPv4, and over IPv6 by the address that
   await stopLan(vnet)
 })
 
-test('nmap finds exactly who is on the segment', async () => {
+test('nmap finds exactly the hosts of the segment', async () => {
   const vnet = await leased()
   const text = await says('nmap', '-sn', '-n', '-oG', '-', '198.18.0.0/24')
   const found = [...text.matchAll(/^Host: (\S+) .*Status: Up$/gm)].map(([, address]) => address)
@@ -146,7 +155,7 @@ test('nmap finds exactly who is on the segment', async () => {
 })
 
 describe('two ports on one segment', () => {
-  test('get a lease each, and reach each other and the hosts', async () => {
+  test('two ports of one segment get a lease each, and reach each other and the hosts', async () => {
     const far = own.add()
     const vnet = await spawnLan(near, 'eth9', `${far.name}/eth9`, '--config', config, '--negotiation', '0')
     for (const netns of [near, far]) await untilShown(own, netns, 'eth9', hasCarrier)

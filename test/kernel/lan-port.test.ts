@@ -1,12 +1,12 @@
-/** The port that `vnet lan` makes, as the programs see it that ask what an interface is: ip, ethtool, sysfs. */
+/** The port of `vnet lan` as ip, ethtool and sysfs show it. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { IFF_UP } from '../../src/core/if.ts'
-import { LinkMonitor } from '../../src/kernel/link-monitor.ts'
-import type { Link } from '../../src/kernel/rtnetlink.ts'
+import { LinkMonitor } from '../../src/linux/link-monitor.ts'
+import type { Link } from '../../src/linux/rtnetlink.ts'
+import { IFF_UP } from '../../src/netdev/if.ts'
 import { spawnLan, stopLan, sysfs, vnetIn } from '../support/lan-program.ts'
 import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
 import { hasCarrier, hasNoCarrier, isDown, type ShownLink, untilShown } from '../support/shown-link.ts'
@@ -36,7 +36,7 @@ const speed = () => sysfs(near, 'eth9', 'speed', 'duplex')
 const routes = (netns = near) => JSON.parse(netns.ip('-j -4 route show default'))
 
 describe('with a carrier', () => {
-  test('ip shows an Ethernet port that is up, of one queue in each direction', async () => {
+  test('ip shows an Ethernet port that is up, with one queue in each direction', async () => {
     const vnet = await spawnLan(near, 'eth9', '--negotiation', '0', '--mac', '00:1b:21:0a:0b:0c')
     await until(hasCarrier)
     const link = detail()
@@ -51,14 +51,14 @@ describe('with a carrier', () => {
     await stopLan(vnet)
   })
 
-  test('sysfs says the same of it as of a port on a card, but for where the address is from', async () => {
+  test('sysfs shows the same as for a port of a card, except for the source of the address', async () => {
     const vnet = await spawnLan(near, 'eth9', '--negotiation', '0')
     await until(hasCarrier)
     const said = {
       ...{ type: '1', addr_len: '6', flags: '0x1003', operstate: 'up', carrier: '1', dormant: '0', testing: '0' },
       ...{ link_mode: '0', speed: '1000', duplex: 'full', mtu: '1500', tx_queue_len: '1000', netdev_group: '0' },
       ...{ carrier_up_count: '1', dev_id: '0x0', dev_port: '0', broadcast: 'ff:ff:ff:ff:ff:ff' },
-      // NET_ADDR_SET: a card's own is 0, and a TAP has none.
+      // NET_ADDR_SET: that of a card is 0, which a TAP does not have.
       addr_assign_type: '3',
     }
     const files = Object.keys(said)
@@ -83,7 +83,7 @@ describe('with a carrier', () => {
     await stopLan(vnet)
   })
 
-  test('ethtool shows the offloads that a card has, and those can be turned off', async () => {
+  test('ethtool shows the offloads of a card, and turns them off', async () => {
     const vnet = await spawnLan(near, 'eth9', '--negotiation', '0')
     await until(hasCarrier)
     const features = () => near.exec('ethtool -k eth9')
@@ -98,7 +98,7 @@ describe('with a carrier', () => {
     await stopLan(vnet)
   })
 
-  test('counters of the host and of vnet are the same, and move', async () => {
+  test('the counters of the kernel and of vnet are the same, and increase', async () => {
     const vnet = await spawnLan(near, 'eth9', '--negotiation', '0')
     await until(hasCarrier)
     near.ip('addr add 198.18.0.50/24 dev eth9')
@@ -116,7 +116,7 @@ describe('with a carrier', () => {
     }
     let before: string[]
     let found: string[]
-    // The host speaks of its own accord too.
+    // The kernel sends frames by itself too.
     do {
       before = sysfs(near, 'eth9', ...files)
       found = await total()
@@ -128,10 +128,10 @@ describe('with a carrier', () => {
 })
 
 describe('the carrier', () => {
-  test('is absent from the first moment, comes once the link is negotiated, and with it the speed', async () => {
+  test('the carrier is absent from the first moment, and comes with the speed when the link is negotiated', async () => {
     const told: boolean[] = []
     const nothing = { onAddress() {}, onRead: () => false, onOverrun() {}, onNsidGone() {} }
-    // Of one that is down it says nothing: any driver's is registered before it is without one.
+    // sysfs shows no carrier of an interface that is down.
     const onLink = (_: number, { name, flags, carrier }: Link) => {
       if (name === 'eth9' && (flags & IFF_UP) !== 0) told.push(carrier)
     }
@@ -145,7 +145,7 @@ describe('the carrier', () => {
     await stopLan(vnet)
   })
 
-  test('is absent, and the speed unknown, while the link negotiates', async () => {
+  test('there is no carrier and the speed is unknown while the link negotiates', async () => {
     const vnet = await spawnLan(near, 'eth9', '--negotiation', NEVER)
     await until(hasNoCarrier)
     expect(sysfs(near, 'eth9', 'carrier', 'operstate', 'carrier_up_count')).toEqual(['0', 'down', '0'])
@@ -158,7 +158,7 @@ describe('the carrier', () => {
     await stopLan(vnet)
   })
 
-  test('goes and comes again when the link flaps or is taken down, and the speed with it, each time counted', async () => {
+  test('flaps and changes of the link take the carrier and the speed away, and are counted', async () => {
     const vnet = await spawnLan(near, 'eth9', '--negotiation', '50')
     await until(hasCarrier)
     near.ip('addr add 198.18.0.50/24 dev eth9')
@@ -182,7 +182,7 @@ describe('the carrier', () => {
     await stopLan(vnet)
   })
 
-  test('that is taken out by hand takes the speed along', async () => {
+  test('without its carrier, taken away by hand, the port has no speed', async () => {
     const vnet = await spawnLan(near, 'eth9', '--negotiation', '0')
     await until(hasCarrier)
     await vnetIn(near, 'carrier', 'eth9', 'off')
@@ -203,7 +203,7 @@ describe('the hardware address', () => {
     return found
   }
 
-  test('is the same at each start, by the name', async () => {
+  test('the MAC address of a name is the same at each start', async () => {
     const [first] = await address(near, 'eth9')
     expect(first).toMatch(/^.[26ae]:/)
     expect(await address(far, 'eth9')).toEqual([first])
@@ -212,12 +212,12 @@ describe('the hardware address', () => {
     expect(await address(near)).toEqual(await address(near, 'eth0'))
   })
 
-  test('has the octets of a maker that is asked for, or is the one asked for', async () => {
+  test('--oui sets the first bytes of the MAC address, --mac all of it', async () => {
     expect(await address(near, 'eth9', '--oui', '00:1b:21')).toEqual([expect.stringMatching(/^00:1b:21:/)])
     expect(await address(near, 'eth9', '--mac', '3c:52:82:00:00:07')).toEqual(['3c:52:82:00:00:07'])
   })
 
-  test('is another for each port of a segment, whatever they are called', async () => {
+  test('the ports of a segment have different MAC addresses, even of the same name', async () => {
     const one = await address(near, `${near.name}/eth9`, `${far.name}/eth9`)
     expect(new Set(one).size).toBe(2)
     expect(await address(near, `${near.name}/eth9`, `${far.name}/eth9`)).toEqual(one)
@@ -225,7 +225,7 @@ describe('the hardware address', () => {
   })
 })
 
-/** UDP echoes of so many octets in so many datagrams, all sent at once: seconds from the first to the last that came back. */
+/** Sends datagrams to echo at once, and returns the seconds from the first reply to the last. */
 const ECHO = `
 import socket, sys, time
 count, size = map(int, sys.argv[1:])
@@ -241,7 +241,7 @@ last = [int.from_bytes(s.recv(9000)[:4], 'big') for _ in range(count)]
 print(time.monotonic() - begun, last == list(range(count)))
 `
 
-test('a rate limit lets no more pass than the speed, and loses nothing that the port has room for', async () => {
+test('a rate limit holds the speed, and drops no frame for which the port has room', async () => {
   const vnet = await spawnLan(near, 'eth9', '--negotiation', '0', '--speed', '10', '--rate-limit')
   await until(hasCarrier)
   near.ip('addr add 198.18.0.50/24 dev eth9')
@@ -250,7 +250,7 @@ test('a rate limit lets no more pass than the speed, and loses nothing that the 
   expect(stderr).toBe('')
   const [seconds, inOrder] = stdout.trim().split(' ')
   expect(inOrder).toBe('True')
-  // Ethernet, IP, UDP; preamble, check sequence, gap. What a line may be ahead is a thousandth of a second.
+  // Ethernet, IP, UDP; preamble, check sequence, gap. A line may be ahead by a millisecond.
   const bits = (count - 2) * (size + 14 + 20 + 8 + 24) * 8
   expect(bits / (Number(seconds) + 0.002)).toBeLessThan(10e6)
   await stopLan(vnet)
@@ -259,7 +259,7 @@ test('a rate limit lets no more pass than the speed, and loses nothing that the 
 describe('--default-route', () => {
   const via = (gateway: string, dev = 'eth9') => ({ dst: 'default', gateway, dev, flags: ['onlink'] })
 
-  test('is there when the program is ready, with an address of the program’s or none, and goes with it', async () => {
+  test('--default-route exists when vnet is ready, with or without --address, and ends with it', async () => {
     for (const [args, source] of [
       [['--address', '198.18.0.50/24'], 'src 198.18.0.50'],
       [[], ''],
@@ -273,7 +273,7 @@ describe('--default-route', () => {
     }
   })
 
-  test('comes before a route without a metric, which is in use again at the end', async () => {
+  test('--default-route is preferred to a route without a metric, which is in use again at the end', async () => {
     near.ip('link add other type veth peer name other1')
     near.ip('addr add 192.0.2.2/24 dev other')
     near.ip('link set other up')
@@ -285,10 +285,10 @@ describe('--default-route', () => {
     expect(near.ip('route get 203.0.113.9')).toContain('dev other src 192.0.2.2')
   })
 
-  test('is there again after the link was down, and is the gateway’s of a configuration, also a new one', async () => {
+  test('--default-route returns after the link was down, and follows the gateway of a reloaded file', async () => {
     const config = join(dir, 'lan.yaml')
     writeFileSync(config, 'gateway: { ip: 198.18.0.3 }\n')
-    // The route is there before the carrier is.
+    // The route is added before there is a carrier.
     const vnet = await spawnLan(near, 'eth9', '--negotiation', '50', '--default-route', '--config', config)
     await until(hasCarrier)
     expect(routes()).toMatchObject([via('198.18.0.3')])
@@ -304,7 +304,7 @@ describe('--default-route', () => {
     await stopLan(vnet)
   })
 
-  test('is of one port in each namespace, and wherever that is', async () => {
+  test('--default-route applies to the first port in each namespace', async () => {
     const args = ['eth8', `${near.name}/eth9`, `${far.name}/eth9`, '--negotiation', '0', '--default-route']
     const vnet = await spawnLan(own.add(), ...args)
     await until(hasCarrier, near)
@@ -314,7 +314,7 @@ describe('--default-route', () => {
     await stopLan(vnet)
   })
 
-  test('does not stay with an interface that does; a later run has its own speed', async () => {
+  test('--default-route is removed from an interface that persists; a later run sets its own speed', async () => {
     const first = await spawnLan(near, 'eth9', '--negotiation', '0', '--default-route', '--persist')
     await until(hasCarrier)
     expect(routes()).toMatchObject([via('198.18.0.1')])

@@ -1,4 +1,4 @@
-/** TCP of the hosts of `vnet lan` on a real TAP, as the host's own programs find it. */
+/** TCP on the hosts of `vnet lan`, by programs of the network stack behind a real TAP. */
 import { createHash, randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -11,7 +11,7 @@ import { tcpConnect } from '../support/sockets.ts'
 import { lines } from '../support/traffic.ts'
 import { BOTH_WAYS, jsonLines, type Running, type SpawnOptions, spawnVnet, startVnet } from '../support/vnet-process.ts'
 
-/** What a driver file imports for 'vnet/lan'. */
+/** The module that a driver file imports as 'vnet/lan'. */
 const LIBRARY = new URL('../../dist/lan/index.js', import.meta.url).href
 const CONFIG = `
 hosts:
@@ -33,7 +33,7 @@ afterEach(() => {
   files.remove()
 })
 
-/** Waits for the carrier, and gives the host addresses. */
+/** Waits for the carrier and adds addresses to the interface. */
 async function joinWith(vnet: Running, ...addresses: string[]): Promise<Running> {
   await untilShown(own, near, 'eth9', hasCarrier)
   for (const text of addresses) {
@@ -42,28 +42,30 @@ async function joinWith(vnet: Running, ...addresses: string[]): Promise<Running>
   return vnet
 }
 
-/** With one of each family in the segment's networks. */
+/** Adds one address of each family from the segment's networks. */
 const join = (vnet: Running) => joinWith(vnet, '198.18.0.50/24', '2001:db8:0:1::50/64 nodad')
 
 const config = (text = CONFIG) => files.write(text, 'lan.yaml')
 const PORT = ['--json', '--negotiation', '0']
 
-/** `vnet lan` in this process, with its configuration. */
+/** Starts `vnet lan` in this process, with the configuration. */
 const start = async (...args: string[]) =>
   join(await startVnet(['lan', `${near.name}/eth9`, ...PORT, '--config', config(), ...args]))
 
-/** A driver file in a process of its own; an empty configuration makes it one that reads it again. */
+/** Starts a driver file in its own process. */
 const startFile = async (text: string, args: string[] = []) =>
   join(await spawnVnet([files.write(text), `${near.name}/eth9`, ...PORT, ...args]))
 
-/** Ends it: well, and without a word of an error. */
+/** Stops vnet and expects no error or warning. */
 async function stop(vnet: Running): Promise<void> {
   const ended = await vnet.stop()
   expect(ended).toMatchObject({ status: 0, stderr: '' })
   expect(jsonLines(ended.stdout).filter(({ level }) => level === 'error' || level === 'warning')).toEqual([])
 }
 
-/** A program in Python on the host, with a few words of TCP; its lines, which must be all it says. */
+/**
+ * Runs a Python script with some TCP helpers in the namespace. Returns the lines that it prints.
+ */
 async function python(script: string): Promise<string[]> {
   const words = `
 import socket, struct
@@ -90,7 +92,7 @@ def refused(to, port):
 }
 
 describe.each(BOTH_WAYS)('%s', (_, options) => {
-  test('every host has its services over both families, and other ports are closed', async () => {
+  test('every host serves its ports over both families and closes the others', async () => {
     const vnet = await start(...options)
     const found = await python(`
 for to in '198.18.0.1', '198.18.0.7', '198.18.0.20', '198.18.0.39', '2001:db8:0:1::1', '2001:db8:0:1::7', '2001:db8:0:1::33':
@@ -108,7 +110,7 @@ for to in '198.18.0.1', '198.18.0.7', '198.18.0.20', '198.18.0.39', '2001:db8:0:
   test.each([
     ['IPv4', '198.18.0.50', '198.18.0.20'],
     ['IPv6', '2001:db8:0:1::50', '2001:db8:0:1::20'],
-  ])('32 MB over %s come back from echo as they were', async (_, from, to) => {
+  ])('echo returns 32 MB over %s unchanged', async (_, from, to) => {
     const vnet = await start(...options)
     const socket = await tcpConnect(near, from, to, 7)
     const [sent, received] = [createHash('sha256'), createHash('sha256')]
@@ -130,7 +132,7 @@ for to in '198.18.0.1', '198.18.0.7', '198.18.0.20', '198.18.0.39', '2001:db8:0:
   })
 })
 
-test('each host of many answers HTTP as itself', async () => {
+test('each of many hosts answers HTTP with its own name', async () => {
   const vnet = await start()
   const found = await python(`
 for to in '198.18.0.7', '198.18.0.20', '198.18.0.39', '2001:db8:0:1::7', '2001:db8:0:1::20': print(get(to).strip())
@@ -140,7 +142,7 @@ print(get('198.18.0.7', 8080), refused('198.18.0.20', 8080), refused('198.18.0.1
   await stop(vnet)
 })
 
-test('200 connections at once, to 20 hosts, are all served', async () => {
+test('200 simultaneous connections to 20 hosts are all served', async () => {
   const vnet = await start()
   const found = await python(`
 all = [connect(f'198.18.0.{20 + i % 20}', 7) for i in range(200)]
@@ -151,7 +153,7 @@ print([rest(s) == b'%d;' % i * 1000 for i, s in enumerate(all)].count(True))
   await stop(vnet)
 })
 
-test('on link-local addresses no port is open; who has no other is served on the others', async () => {
+test('ports are open to link-local clients, but not on link-local addresses', async () => {
   near.exec('sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0')
   const vnet = await joinWith(
     await spawnVnet(['lan', `${near.name}/eth9`, ...PORT, '--config', config(`ra: false\n${CONFIG}`)]),
@@ -171,7 +173,7 @@ print(s.getsockname()[0][:6], get('2001:db8:0:1::7').strip())
   await stop(vnet)
 })
 
-test('the gateway answers DNS over TCP, several queries of a connection', async () => {
+test('the gateway answers several DNS queries on one TCP connection', async () => {
   const many = Array.from({ length: 100 }, (_, i) => `192.0.2.${i}`)
   const text = `${CONFIG}dns: { records: { many: [${many}] } }`
   const vnet = await join(await startVnet(['lan', `${near.name}/eth9`, ...PORT, '--config', config(text)]))
@@ -193,7 +195,7 @@ while answer:
   await stop(vnet)
 })
 
-test('a driver file serves ports by code of its own; what fails costs its connection and a line', async () => {
+test('a driver file serves ports; an exception costs its connection and logs a line', async () => {
   const vnet = await startFile(`import { host, lan } from '${LIBRARY}'
     export const driver = lan({ hosts: [host({ name: 'mine', mac: '02:00:00:00:07:07', ip: '198.18.0.77', on: {
       udp: { 53: (msg, reply) => reply(Uint8Array.from(msg.data).reverse()), 54: 'echo' },
@@ -217,7 +219,7 @@ print(tell(53), tell(54), ask('198.18.0.77', 80), ask('198.18.0.77', 82, b'x'), 
   expect(await vnet.stop()).toMatchObject({ status: 0, stderr: '' })
 })
 
-test('the device of the documentation is found by name, answers UDP and HTTP, and speaks first', async () => {
+test('the device of the documentation has a name, answers UDP and HTTP, and sends unasked', async () => {
   const vnet = await join(await spawnVnet([resolve('examples/lan-device.js'), `${near.name}/eth9`, ...PORT]))
   const found = await python(`
 import re
@@ -235,7 +237,7 @@ print(source, port, bool(re.fullmatch(celsius, told)), bool(re.fullmatch(celsius
   await stop(vnet)
 })
 
-test('a reload keeps connections, on which the host can speak first, and opens what is new', async () => {
+test('a reload keeps connections, on which a host may send unasked, and opens new ports', async () => {
   const path = config('')
   const vnet = await startFile(
     `import { host, lan } from '${LIBRARY}'
@@ -262,7 +264,7 @@ test('a reload keeps connections, on which the host can speak first, and opens w
   await stop(vnet)
 })
 
-test('the end does not wait for connections, and leaves nothing behind', async () => {
+test('stopping does not wait for connections and leaks no descriptor', async () => {
   const before = readdirSync('/proc/self/fd').length
   const vnet = await start()
   const sockets = await Promise.all([20, 21, 22].map(n => tcpConnect(near, '198.18.0.50', `198.18.0.${n}`, 19)))
@@ -273,7 +275,7 @@ test('the end does not wait for connections, and leaves nothing behind', async (
   expect(readdirSync('/proc/self/fd').length).toBe(before)
 })
 
-test('a program that is killed leaves no interface and no namespace', async () => {
+test('a killed vnet leaves no interface and no namespace', async () => {
   const vnet = await join(await spawnVnet(['lan', `${near.name}/eth9`, ...PORT, '--config', config()]))
   expect(await python(`print(get('198.18.0.7'))`)).toEqual(['web'])
   const spaces = readdirSync(`/proc/${vnet.pid}/fd`).flatMap(fd => {
@@ -287,7 +289,7 @@ test('a program that is killed leaves no interface and no namespace', async () =
 
 const inside = (): SpawnOptions => ({ within: ['ip', 'netns', 'exec', near.name] })
 
-test('from within another namespace all is the same, and no lease is kept in a file', async () => {
+test('vnet started in another namespace serves likewise and writes no lease file', async () => {
   const leases = '/var/lib/vnet/nolease0.leases'
   rmSync(leases, { force: true })
   const vnet = await join(await spawnVnet(['lan', 'eth9', ...PORT, '--config', config()], inside()))
@@ -299,7 +301,7 @@ test('from within another namespace all is the same, and no lease is kept in a f
   expect(existsSync(leases)).toBe(false)
 })
 
-test('without the right to a namespace all ports are closed, and that is told', async () => {
+test('without the right to create a namespace, all ports are closed and a line says so', async () => {
   const limited = { within: withoutCapIn(near, 'sys_admin') }
   const vnet = await join(await spawnVnet(['lan', 'eth9', ...PORT, '--config', config()], limited))
   await vnet.line(/no TCP on the hosts: unshare\(CLONE_NEWNET\): EPERM/)

@@ -1,17 +1,17 @@
-/** `vnet lan --uplink`: hosts of other namespaces, behind veth pairs and a bridge, on the segment with those that are simulated. */
+/** `vnet lan --uplink`: real hosts behind veth pairs and a bridge, with simulated ones. */
 import { copyFileSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { LOGLEVEL_INFO, Log } from '../../src/core/log.ts'
-import { Net } from '../../src/core/net.ts'
-import { TimerfdClock } from '../../src/kernel/clock.ts'
-import { openUplink } from '../../src/lan/open-uplink.ts'
-import type { Uplink } from '../../src/lan/uplink.ts'
-import { Segment } from '../../src/segment/segment.ts'
-import type { Station } from '../../src/segment/station.ts'
+import { Segment } from '../../src/lan/switch/segment.ts'
+import type { Station } from '../../src/lan/switch/station.ts'
+import { openUplink } from '../../src/lan/uplink/open.ts'
+import type { Uplink } from '../../src/lan/uplink/uplink.ts'
+import { TimerfdClock } from '../../src/linux/clock.ts'
+import { LOGLEVEL_INFO, Log } from '../../src/netdev/log.ts'
+import { Net } from '../../src/netdev/net.ts'
 import { SKB_DROP_REASON_PKT_TOO_BIG } from '../../src/skb/drop-reason.ts'
-import { MemoryHost } from '../../src/testing/memory-port.ts'
+import { MemoryPlatform } from '../../src/testing/memory-port.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { runMain } from '../support/run-main.ts'
@@ -23,7 +23,7 @@ import { BOTH_WAYS, jsonLines, type Running, startVnet } from '../support/vnet-p
 const SUPPORT = resolve(import.meta.dirname, '../support')
 
 let own: OwnNetns
-/** Where the port is, where the uplink's interface is, and where the hosts behind it are. */
+/** The namespaces of the port, of the uplink's interface, and of the hosts behind it. */
 let near: Netns
 let mid: Netns
 let far: Netns
@@ -36,7 +36,7 @@ beforeEach(() => {
 })
 afterEach(() => own.remove())
 
-/** A veth pair, `name` in mid, which has no addresses and sends nothing there, and `eth0` up in `netns`. */
+/** Creates a veth pair: `name` in mid, without addresses and silent, and `eth0` up in `netns`. */
 function cable(name: string, netns: Netns, index?: number): void {
   mid.exec('sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1')
   mid.ip(`link add ${name}${index === undefined ? '' : ` index ${index}`} type veth peer name eth0 netns ${netns.name}`)
@@ -50,7 +50,7 @@ async function address(netns: Netns, name: string, octet: number): Promise<void>
   }
 }
 
-/** A run with an uplink, the port's carrier there, and addresses .50 and ::50 on it. */
+/** Starts a run with an uplink, waits for the carrier of the port, and adds .50 and ::50 to it. */
 async function start(uplink: string, ...args: string[]): Promise<Running> {
   const options = ['--json', '--negotiation', '0', '--hosts', '8', '--uplink', uplink]
   const vnet = await startVnet(['lan', `${near.name}/eth9`, ...options, ...args])
@@ -59,7 +59,7 @@ async function start(uplink: string, ...args: string[]): Promise<Running> {
   return vnet
 }
 
-/** Ends it, well; its lines about the uplink. */
+/** Stops a run, which must succeed, and returns its log lines about the uplink. */
 async function stop(vnet: Running): Promise<string[]> {
   const { status, stdout, stderr } = await vnet.stop()
   expect([status, stderr]).toEqual([0, ''])
@@ -75,7 +75,7 @@ const end = (netns: Netns, octet: number): End => ({
 const WAYS: readonly (readonly [string, readonly string[]])[] = [...BOTH_WAYS, ['with GRO', ['--gro']]]
 
 describe.each(WAYS)('%s on the port', (_, options) => {
-  test('a host behind a veth reaches the simulated hosts and the one with the port, and is reached', async () => {
+  test('a host behind a veth and the simulated hosts reach each other, and so do it and the machine with the port', async () => {
     cable('veth0', far)
     await address(far, 'eth0', 60)
     const vnet = await start(`${mid.name}/veth0`, ...options)
@@ -87,7 +87,7 @@ describe.each(WAYS)('%s on the port', (_, options) => {
     await stop(vnet)
   })
 
-  test('TCP passes unchanged both ways, in frames as large as both ends can have them', async () => {
+  test('TCP passes unchanged both ways, in the largest frames that both ends support', async () => {
     cable('veth0', far)
     await address(far, 'eth0', 60)
     const vnet = await start(`${mid.name}/veth0`, ...options)
@@ -140,7 +140,7 @@ async function runPython(netns: Netns, script: string): Promise<{ stdout: string
   return { stdout, stderr }
 }
 
-test('a host behind the uplink gets a lease of the segment and its name servers, and takes its prefix', async () => {
+test('a host behind the uplink gets a lease and name servers from the segment, and an address of its prefix', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'vnet-uplink-'))
   try {
     copyFileSync(`${SUPPORT}/dhcp-script.sh`, `${dir}/dhcp-script.sh`)
@@ -159,7 +159,7 @@ test('a host behind the uplink gets a lease of the segment and its name servers,
   }
 })
 
-/** Waits until `ip addr` shows it. */
+/** Waits until `ip addr` prints a match. */
 async function untilAddress(netns: Netns, is: RegExp): Promise<void> {
   const monitor = netns.spawn('ip -o monitor address')
   const changed = () => new Promise(resolve => monitor.stdout.once('data', resolve))
@@ -167,7 +167,7 @@ async function untilAddress(netns: Netns, is: RegExp): Promise<void> {
   monitor.kill()
 }
 
-test('hosts at the ports of a bridge are on the segment, and on each other’s', async () => {
+test('hosts at the ports of a bridge reach the segment and each other', async () => {
   const other = own.add()
   mid.ip('link add br0 type bridge')
   mid.exec('sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1')
@@ -195,7 +195,7 @@ describe('an interface that', () => {
   test.each([
     ['goes down', () => mid, 'veth0'],
     ['loses its carrier', () => far, 'eth0'],
-  ] as const)('%s, and comes up again, is off the segment meanwhile', async (_, where, name) => {
+  ] as const)('an uplink whose interface %s is detached until it is up again', async (_, where, name) => {
     cable('veth0', far)
     await address(far, 'eth0', 60)
     const vnet = await start(`${mid.name}/veth0`)
@@ -210,7 +210,7 @@ describe('an interface that', () => {
     expect(said).toEqual(['link is up', 'link is down', 'link is up', expect.stringMatching(/^rx \d+ frames/)])
   })
 
-  test('is down at first joins when it is up', async () => {
+  test('an uplink whose interface is down at first is attached when it is up', async () => {
     cable('veth0', far)
     await address(far, 'eth0', 60)
     mid.ip('link set veth0 down')
@@ -225,31 +225,31 @@ describe('an interface that', () => {
   test.each([
     ['is deleted', () => mid.ip('link del veth0')],
     ['moves to another namespace', () => mid.ip(`link set veth0 netns ${near.name}`)],
-  ])('%s is said to be gone, and the segment goes on', async (_, go) => {
+  ])('an uplink whose interface %s is logged as gone, and the segment continues', async (_, go) => {
     cable('veth0', far)
     const vnet = await start(`${mid.name}/veth0`)
     go()
     await vnet.line(/uplink .*\/veth0: the interface is gone/)
     await pingAll(near, '-c 2 -i 0.02 198.18.0.5')
     const said = await stop(vnet)
-    // Before it goes it is down.
+    // The interface goes down before it is gone.
     expect(said.slice(-2)).toEqual([expect.stringContaining('is gone'), expect.stringMatching(/: rx \d+ frames/)])
     expect(said.filter(text => /gone|rx/.test(text)).length).toBe(2)
   })
 
-  test('is in a namespace that is deleted goes with it', async () => {
+  test('the interface of an uplink ends with its namespace', async () => {
     cable('veth0', far)
     const vnet = await start(`${mid.name}/veth0`)
     mid.release()
     mid.remove()
     await vnet.line(/uplink .*\/veth0: the interface is gone/)
-    // Its other end: a namespace that nobody keeps takes its interfaces along.
+    // The other end: a namespace without references ends with its interfaces.
     await untilGone(far, 'eth0')
     await pingAll(near, '-c 2 -i 0.02 198.18.0.5')
     await stop(vnet)
   })
 
-  test('has another name by now is the uplink still', async () => {
+  test('an interface that is renamed is still the uplink', async () => {
     cable('veth0', far)
     await address(far, 'eth0', 60)
     const vnet = await start(`${mid.name}/veth0`)
@@ -258,7 +258,7 @@ describe('an interface that', () => {
     expect((await stop(vnet)).length).toBe(2)
   })
 
-  test('is not taken for one of the same number in a namespace that its own knows', async () => {
+  test('an interface of the same index in a peer namespace is not mistaken for the uplink', async () => {
     cable('veth0', far, 777)
     await address(far, 'eth0', 60)
     const vnet = await start(`${mid.name}/veth0`)
@@ -277,7 +277,7 @@ async function untilGone(netns: Netns, name: string): Promise<void> {
 }
 
 describe('an uplink in a namespace that has no such interface', () => {
-  test('is one more port there, with an address of its own though its name is the same', async () => {
+  test('an uplink that does not exist in its namespace is a port there, with a MAC address of its own', async () => {
     const vnet = await start(`${far.name}/eth9`)
     await untilShown(own, far, 'eth9', hasCarrier)
     await address(far, 'eth9', 60)
@@ -290,7 +290,7 @@ describe('an uplink in a namespace that has no such interface', () => {
     await stop(vnet)
   })
 
-  test('is a port again in a later run when it was to stay, and is removed with the other', async () => {
+  test('an uplink port that persists is a port again in a later run, and --delete removes it', async () => {
     const options = ['--json', '--negotiation', '0', '--persist', '--uplink', `${far.name}/eth9`]
     const run = () => startVnet(['lan', `${near.name}/eth9`, ...options])
     for (let i = 0; i < 2; i++) {
@@ -305,24 +305,24 @@ describe('an uplink in a namespace that has no such interface', () => {
   })
 })
 
-describe('an uplink that cannot be is refused in a line:', () => {
+describe('an invalid uplink', () => {
   const refused = async (uplink: string, port = `${near.name}/eth9`) => {
     const { status, stderr } = await runMain(...['lan', port, '--uplink', uplink])
     expect(stderr.trim().split('\n').length).toBe(1)
     return [status, stderr.trim()]
   }
 
-  test('the port itself', async () => {
+  test('an uplink that is a port of the segment is rejected in one line', async () => {
     const port = `${near.name}/eth9`
-    expect(await refused(port)).toEqual([2, expect.stringContaining("is the segment's own port: name another")])
-    expect(await refused('eth9', 'eth9')).toEqual([2, expect.stringContaining("is the segment's own port")])
+    expect(await refused(port)).toEqual([2, expect.stringContaining('is a port of the segment itself: name another')])
+    expect(await refused('eth9', 'eth9')).toEqual([2, expect.stringContaining('is a port of the segment itself')])
     const { status, stderr } = await runMain('lan', 'eth9', '--netns', near.name, '--uplink', port)
-    expect([status, stderr]).toEqual([2, expect.stringContaining('two interfaces cannot both be eth9')])
+    expect([status, stderr]).toEqual([2, expect.stringContaining('two interfaces cannot both be called eth9')])
   })
 
-  test('what is not there, or no Ethernet interface', async () => {
+  test('an uplink that does not exist or is not Ethernet is rejected in one line', async () => {
     expect(await refused('vnet-none')).toEqual([1, expect.stringMatching(/uplink vnet-none: ENODEV.*NETNS\/IF/)])
-    expect(await refused(`${mid.name}/lo`)).toEqual([2, expect.stringContaining('no Ethernet interface')])
+    expect(await refused(`${mid.name}/lo`)).toEqual([2, expect.stringContaining('not an Ethernet interface')])
     expect(await refused('no-such-netns/eth0')).toEqual([1, expect.stringContaining('no such network namespace')])
   })
 })
@@ -335,7 +335,7 @@ describe('every frame', () => {
     return octets
   }
 
-  /** An uplink of this process, on a segment with a port that keeps count. */
+  /** An uplink in this process, on a segment with a port that counts its frames. */
   async function joined(
     run: (bed: { net: Net; segment: Segment; uplink: Uplink; port: CountingPort }) => Promise<void>,
   ) {
@@ -343,7 +343,7 @@ describe('every frame', () => {
     cable('veth0', far)
     const { native } = own
     await using clock = new TimerfdClock(native)
-    const net = new Net({ host: new MemoryHost(), clock, log: new Log(LOGLEVEL_INFO, () => {}) })
+    const net = new Net({ platform: new MemoryPlatform(), clock, log: new Log(LOGLEVEL_INFO, () => {}) })
     const before = sockets()
     const segment = new Segment({ clock: net.clock })
     const port = new CountingPort()
@@ -355,7 +355,7 @@ describe('every frame', () => {
     expect([net.pool.out, sockets()]).toEqual([0, before])
   }
 
-  test('that comes in is on the segment, and each that goes out is sent or a drop with its reason', async () => {
+  test('every frame that an uplink receives enters the segment, and every other is sent or dropped with a reason', async () => {
     await joined(async ({ net, segment, uplink, port }) => {
       using outside = new PacketSocket(far, 'eth0')
       for (let i = 0; i < 500; i++) outside.send(frame(MACS.near, MACS.behind))
@@ -383,7 +383,7 @@ describe('every frame', () => {
     })
   })
 
-  test('that the host with the interface sends there itself goes out, and does not come in', async () => {
+  test('frames that the machine itself sends through the interface do not enter the segment', async () => {
     await joined(async ({ port }) => {
       using outside = new PacketSocket(far, 'eth0')
       using host = new PacketSocket(mid, 'veth0')
@@ -395,7 +395,7 @@ describe('every frame', () => {
     })
   })
 
-  test('with the tag of a VLAN stays out, and one with a priority alone comes in without its tag', async () => {
+  test('a VLAN frame does not enter the segment, and a priority-tagged frame enters without its tag', async () => {
     await joined(async ({ uplink, port }) => {
       using outside = new PacketSocket(far, 'eth0')
       const tagged = (tci: number) => frame(MACS.near, MACS.behind, 60, [0x81, 0, tci >> 8, tci & 255, 0x88, 0xb5])
@@ -409,7 +409,7 @@ describe('every frame', () => {
   })
 })
 
-/** Sockets that this process has. */
+/** Returns the sockets of this process. */
 function sockets(): number {
   const fds = readdirSync('/proc/self/fd').map(fd => {
     try {

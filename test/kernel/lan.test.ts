@@ -1,4 +1,4 @@
-/** The lan driver on real TAPs: what the host's own programs find on the simulated segment. */
+/** The lan driver on real TAPs: the simulated segment as programs of the machine see it. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { captureLines } from '../support/capture.ts'
 import { type Netns, type Outcome, OwnNetns, outcome } from '../support/netns.ts'
@@ -20,7 +20,7 @@ afterEach(() => own.remove())
 
 const until = (netns: Netns, name: string, is: (link: ShownLink) => boolean) => untilShown(own, netns, name, is)
 
-/** A run of lan, its carrier there, with an address of each family that needs no detection. */
+/** Starts lan, waits for the carrier, and adds an address of each family, without detection. */
 async function start(...args: string[]): Promise<Running> {
   const vnet = await startVnet(['lan', `${near.name}/eth9`, '--json', '--negotiation', '0', '--hosts', '8', ...args])
   await until(near, 'eth9', hasCarrier)
@@ -34,14 +34,14 @@ async function address(netns: Netns, name: string, octet: number): Promise<void>
   }
 }
 
-/** Ends it: well, and without a word of an error. */
+/** Stops a run, which must exit with status 0 and print no error. */
 async function stop(vnet: Running): Promise<void> {
   const ended = await vnet.stop()
   expect(ended).toMatchObject({ status: 0, stderr: '' })
   expect(jsonLines(ended.stdout).filter(({ level }) => level === 'error' || level === 'warning')).toEqual([])
 }
 
-/** A program in Python; what it prints, which must be all it says. */
+/** Runs a Python program, which must not fail, and returns its lines. */
 async function python(netns: Netns, script: string): Promise<string[]> {
   const { status, stdout, stderr }: Outcome = await outcome(netns.spawn(['python3', '-c', script]))
   expect([status, stderr]).toEqual([0, ''])
@@ -54,7 +54,7 @@ const FAMILIES = [
 ] as const
 
 describe.each(BOTH_WAYS)('%s', (_, options) => {
-  test('hosts and the gateway answer ping, small and in fragments', async () => {
+  test('hosts and the gateway reply to ping, small and in fragments', async () => {
     const vnet = await start(...options)
     for (const to of ['198.18.0.1', '198.18.0.5', '2001:db8:0:1::1', '2001:db8:0:1::5']) {
       await pingAll(near, `-c 3 -i 0.02 ${to}`)
@@ -64,7 +64,7 @@ describe.each(BOTH_WAYS)('%s', (_, options) => {
   })
 
   test.each(FAMILIES)(
-    'over %s echo brings back what it is sent, a UDP_SEGMENT send as its datagrams',
+    'over %s echo returns what it is sent, and each datagram of a UDP_SEGMENT send',
     async (_, family, to) => {
       const vnet = await start(...options)
       const capture = await captureLines(near, 'eth9', '-Q in -v udp port 7')
@@ -87,14 +87,14 @@ print([len(part) for part in parts], b''.join(parts) == data)
 `,
       )
       expect(found).toEqual(['True', 'True', 'True', 'True', '[500, 500, 500, 500, 250] True'])
-      // tcpdump verifies those that are not partial.
+      // tcpdump verifies checksums that are not partial.
       const seen = await capture.stop()
       if (options.length > 0) expect(seen.filter(line => /bad udp cksum/.test(line))).toEqual([])
       await stop(vnet)
     },
   )
 
-  test.each(FAMILIES)('over %s closed ports refuse, other services answer', async (_, family, to) => {
+  test.each(FAMILIES)('over %s closed ports refuse and services reply', async (_, family, to) => {
     const vnet = await start(...options)
     const found = await python(
       near,
@@ -144,7 +144,7 @@ print(len(udp(19)) <= 512)
 })
 
 describe('an address of a host', () => {
-  test('is found taken by arping -D, and one of nobody free', async () => {
+  test('arping -D finds the address of a host taken and another address free', async () => {
     const vnet = await start()
     const [taken, free] = await Promise.all([
       near.run('arping -D -c 1 -w 2 -I eth9 198.18.0.5'),
@@ -156,7 +156,7 @@ describe('an address of a host', () => {
   })
 
   test.each([0, 1])(
-    'is found taken by duplicate address detection, with enhanced_dad %i, and one of nobody free',
+    'duplicate address detection with enhanced_dad %i finds the address of a host taken and another free',
     async enhanced => {
       for (const name of ['all', 'default']) near.exec(`sysctl -qw net.ipv6.conf.${name}.enhanced_dad=${enhanced}`)
       const vnet = await start()
@@ -181,18 +181,19 @@ describe('an address of a host', () => {
     },
   )
 
-  test('is defended by an announcement when the host takes it all the same', async () => {
+  test('a host defends its address with an announcement when the machine uses it', async () => {
     const vnet = await start()
     const capture = await captureLines(near, 'eth9', '-Q in arp')
     await near.run('ip addr add 198.18.0.5/32 dev eth9')
-    await near.run('arping -c 1 -w 1 -A -I eth9 198.18.0.5')
+    const { stdout } = await near.run('arping -c 1 -w 1 -A -I eth9 198.18.0.5')
+    expect(stdout).toContain('Sent 1 probe')
     await capture.until(line => /Request who-has 198\.18\.0\.5 .*tell 198\.18\.0\.5/.test(line))
     await capture.stop()
     await stop(vnet)
   })
 })
 
-test('what lies behind the gateway is told to be out of reach at once', async () => {
+test('the gateway rejects destinations behind it as unreachable at once', async () => {
   const vnet = await start()
   await near.run('ip route add default via 198.18.0.1')
   await near.run('ip -6 route add default via 2001:db8:0:1::1')
@@ -203,7 +204,7 @@ test('what lies behind the gateway is told to be out of reach at once', async ()
   await stop(vnet)
 })
 
-test('the gateway is a router to neighbour discovery, hosts are not', async () => {
+test('neighbour discovery shows the gateway as a router, and hosts not', async () => {
   const vnet = await start()
   for (const to of ['2001:db8:0:1::1', '2001:db8:0:1::5']) await pingAll(near, `-c 1 ${to}`)
   const { stdout } = await near.run('ip -6 neigh show dev eth9')
@@ -212,7 +213,7 @@ test('the gateway is a router to neighbour discovery, hosts are not', async () =
   await stop(vnet)
 })
 
-test('the interface is an Ethernet port at the speed asked for, with a carrier only once it was negotiated', async () => {
+test('the interface is an Ethernet port of the requested speed, with a carrier after the negotiation', async () => {
   const run = (negotiation: string) =>
     startVnet(['lan', `${near.name}/eth9`, '--json', '--speed', '2500', '--negotiation', negotiation])
   const never = await run('3600000')

@@ -1,4 +1,4 @@
-/** What `ip link set` changes of a link, and what its driver makes of that: up and down, MTU, address. */
+/** Changes by `ip link set` and how the driver handles them: up and down, MTU, MAC address. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { DriverFiles } from '../support/driver-files.ts'
 import { ethernet } from '../support/frames.ts'
@@ -33,10 +33,10 @@ afterEach(() => {
   files.remove()
 })
 
-/** A driver of a file, in `near`, with --json. */
+/** Runs a driver file in `near` with --json. */
 const mine = (ops: string, ...args: string[]) =>
   spawnVnet([files.driver({ ops }), '--netns', near.name, '--json', ...args])
-/** Waits until the driver has heard of everything that was done to an interface so far; with -v. */
+/** Waits until the driver has handled all changes of an interface so far. Needs -v. */
 async function heard(vnet: Running, netns: Netns, name: string): Promise<void> {
   const { mtu } = shownLink(netns, name)
   netns.ip(`link set ${name} mtu ${mtu - 1}`)
@@ -45,7 +45,7 @@ async function heard(vnet: Running, netns: Netns, name: string): Promise<void> {
 const messages = (vnet: Running) =>
   jsonLines(vnet.stdout).flatMap(({ event, message }) => (event === 'log' ? [message as string] : []))
 
-/** Ends a run whose log has errors, as ordered, and checks that no frame was lost uncounted. */
+/** Ends a run whose log has expected errors, and checks that no frame was lost uncounted. */
 async function conserved(vnet: Running): Promise<void> {
   const ended = await vnet.stop()
   expect(ended).toMatchObject({ status: 0, stderr: '' })
@@ -53,14 +53,14 @@ async function conserved(vnet: Running): Promise<void> {
 }
 
 describe('up and down', () => {
-  /** One `ip` process that goes through states as fast as it can. */
+  /** One `ip` process that sets states as fast as it can. */
   async function flap(name: string, states: readonly string[]): Promise<void> {
     const ip = near.spawn('ip -batch -')
     ip.stdin.end(states.map(state => `link set ${name} ${state}\n`).join(''))
     expect(await new Promise(resolve => ip.on('close', resolve))).toBe(0)
   }
 
-  test('1,000 times: ndoOpen and ndoStop strictly alternate, and the last state is the true one', async () => {
+  test('over 1,000 changes ndoOpen and ndoStop strictly alternate, and the last state is the true one', async () => {
     const ops = "ndoOpen: dev => dev.log.info('ndoOpen'), ndoStop: dev => dev.log.info('ndoStop')"
     const vnet = await mine(ops, '-v')
     for (const [last, mtu] of [
@@ -80,7 +80,7 @@ describe('up and down', () => {
     await stopConserved(vnet)
   })
 
-  test.each(BOTH_WAYS)('under load no frame is lost uncounted, %s', async (_, offload) => {
+  test.each(BOTH_WAYS)('going up and down under load loses no frame uncounted, %s', async (_, offload) => {
     const vnet = await startVnet(['snull', `${near.name}/sn0`, `${far.name}/sn1`, '--json', '-v', ...offload])
     const flood = `
 import socket, sys, threading
@@ -100,13 +100,13 @@ while not ended.is_set():
     const ended = new Promise(resolve => child.on('close', resolve))
     child.stdin.end()
     await ended
-    // Answers only when all is well again; what was asked while the driver had not heard of it is lost.
+    // Succeeds once the driver has followed; echo requests before that are lost.
     expect((await near.run('ping -c 1 -w 10 -i 0.1 198.18.0.2')).stdout).toContain(' 1 received')
     near.ip('link set sn0 down')
     await heard(vnet, near, 'sn0')
     const { sn0, sn1 } = await stopConserved(vnet)
     expect(sn0!.total.txPackets).toBeGreaterThan(100)
-    // What the kernel says it gave us.
+    // As counted by the kernel.
     for (const { total, kernel } of [sn0!, sn1!]) {
       for (const field of ['txPackets', 'txBytes', 'rxPackets', 'rxBytes'] as const) {
         expect([field, total[field]]).toEqual([field, kernel![field]])
@@ -118,10 +118,10 @@ while not ended.is_set():
     ['loop', []],
     ['snull', []],
     ['cable', []],
-    // All of its transmitter is in use then: by a frame that is stuck, and by one that was sent and not heard of.
+    // Its transmitter is then full: one frame is stuck, and one was sent without an interrupt.
     ['snull', ['--pool-size', '1', '--stuck', '1', '--timeout', '60000']],
     ['snull', ['--pool-size', '1', '--lockup', '1', '--timeout', '60000', '--use-napi']],
-  ])('frames on their way at down are counted, and do not come out later: %s %j', async (driver, args) => {
+  ])('frames in flight at down are counted as dropped and never delivered: %s %j', async (driver, args) => {
     const [name, other] = driver === 'loop' ? ['vnet0', 'vnet0'] : ['left', 'right']
     const places = driver === 'loop' ? ['--netns', near.name] : [`${near.name}/left`, `${far.name}/right`]
     const there = driver === 'loop' ? near : far
@@ -131,7 +131,7 @@ while not ended.is_set():
     using sender = new PacketSocket(near, name)
     sender.send(frame)
     await vnet.line(new RegExp(`"${name}: tx-\\d`))
-    // The driver, which is in this process, reads some of these at most before it hears of the end.
+    // The driver runs in this process and reads at most some of these before the deletion arrives.
     for (let i = 0; i < 300; i++) sender.send(frame)
     near.ip(`link set ${name} down`)
     await vnet.line(new RegExp(`"${name}: device closed"`))
@@ -151,7 +151,7 @@ while not ended.is_set():
       total: { txPackets: 301 + after },
       kernel: { txPackets: 301 + after, txDropped: 0 },
     })
-    // Its own frames come back to a loop that is down.
+    // Its own frames return to a loop that is down.
     const { tx, rx } = statistics[name]!.drops
     expect(tx.DEV_STOPPED! + (rx.DEV_READY ?? 0)).toBe(301 - delivered)
     expect(tx.DEV_STOPPED).toBeGreaterThan(200)
@@ -159,10 +159,10 @@ while not ended.is_set():
     if (args.includes('--lockup')) expect(delivered).toBe(1)
   })
 
-  /** 198.18.0.1 to 198.18.0.2, of a protocol that nobody speaks. */
+  /** From 198.18.0.1 to 198.18.0.2, of an unassigned protocol. */
   const IPV4 = [0x45, 0, 0, 46, 0, 7, 0, 0, 64, 253, 0, 0, 198, 18, 0, 1, 198, 18, 0, 2]
 
-  test('a longer queue of the kernel’s is drained too, as long as it is by then', async () => {
+  test('a kernel queue that grew is drained to its end', async () => {
     const vnet = await startVnet(['cable', `${near.name}/left`, `${far.name}/right`, '--json', '-v'])
     near.ip('link set left txqueuelen 3000')
     using sender = new PacketSocket(near, 'left')
@@ -182,7 +182,7 @@ while not ended.is_set():
     ['ndoOpen that answers nonsense', 'ndoOpen(dev) { if (dev.priv.n++ === 1) return 1 }', /ndo_open failed: EIO/],
     ['ndoOpen that throws', "ndoOpen(dev) { if (dev.priv.n++ === 1) throw new Error('boom') }", /ndo_open failed: EIO/],
     ['ndoValidateAddr that refuses', 'ndoValidateAddr(dev) { if (dev.priv.n++ === 1) return -99 }', /EADDRNOTAVAIL/],
-  ])('%s takes the link down again and says why, and the next time it opens', async (_, op, message) => {
+  ])('a failing %s takes the link down again and logs why, and the next open succeeds', async (_, op, message) => {
     const ops = `${op}, ndoStop: dev => dev.log.info('ndoStop')`
     const file = files.driver({ ops, setup: 'dev.priv.n = 0' })
     const vnet = await spawnVnet([file, '--netns', near.name, '--json', '-v'])
@@ -197,7 +197,7 @@ while not ended.is_set():
     if (op.includes('boom')) expect(vnet.stdout).toMatch(/mine0: ndoOpen: Error: boom \(at .*my-driver\.mjs:\d+/)
     near.ip('link set mine0 up')
     await heard(vnet, near, 'mine0')
-    // One that was not opened is not stopped.
+    // A device that was not opened is not stopped.
     const calls = messages(vnet).filter(line => /device opened|ndoStop/.test(line))
     expect(calls).toEqual(['mine0: device opened', 'mine0: ndoStop', 'mine0: device opened'])
     expect(isDown(shownLink(near, 'mine0'))).toBe(false)
@@ -250,42 +250,45 @@ describe('MTU', () => {
     [68, 9000, 65521].flatMap(mtu => BOTH_WAYS.map(([way, offload]) => [driver, mtu, way, offload] as const)),
   )
 
-  test.each(cases)('of %s of %i carries pings of that size and TCP both ways, %s', async (driver, mtu, _, offload) => {
-    const { args, client, server, interfaces } = setups[driver]!()
-    const vnet = await startVnet([...args, '--json', '-v', ...offload])
-    for (const [netns, name] of interfaces) {
-      netns.ip(`link set ${name} mtu ${mtu}`)
-      await vnet.line(new RegExp(`"${name}: mtu ${mtu}"`))
-      expect(shownLink(netns, name).mtu).toBe(mtu)
-    }
-    // The shortest segments of TCP are longer than 68 octets, also on veth: they go in fragments, where they may.
-    if (mtu === 68) for (const [netns] of interfaces) netns.exec('sysctl -qw net.ipv4.ip_no_pmtu_disc=1')
-    const size = Math.min(mtu - 28, 65_507)
-    for (const [{ netns }, { reachedAt }] of [
-      [client, server],
-      [server, client],
-    ]) {
-      const { stdout } = await netns.run(`ping -c 1 -W 5 -M do -s ${size} ${reachedAt}`)
-      expect(stdout).toContain(' 1 received')
-    }
-    const { sent, received } = await tcpExchange(client, server, mtu === 68 ? 1 << 14 : 1 << 21)
-    expect(received).toEqual(sent)
-    const statistics = await stopConserved(vnet)
-    for (const [, name] of interfaces) {
-      const { total, kernel } = statistics[name]!
-      for (const field of ['txPackets', 'txBytes', 'rxPackets', 'rxBytes'] as const) {
-        expect([field, total[field]]).toEqual([field, kernel![field]])
+  test.each(cases)(
+    'an MTU of %s of %i carries pings of that size and TCP both ways, %s',
+    async (driver, mtu, _, offload) => {
+      const { args, client, server, interfaces } = setups[driver]!()
+      const vnet = await startVnet([...args, '--json', '-v', ...offload])
+      for (const [netns, name] of interfaces) {
+        netns.ip(`link set ${name} mtu ${mtu}`)
+        await vnet.line(new RegExp(`"${name}: mtu ${mtu}"`))
+        expect(shownLink(netns, name).mtu).toBe(mtu)
       }
-      // With offloads frames are longer than the MTU.
-      if (offload.length > 0) expect(total.txBytes).toBeLessThanOrEqual(total.txPackets * (mtu + 14))
-    }
-  })
+      // TCP's smallest segments exceed 68 bytes, also on veth: they are fragmented if allowed.
+      if (mtu === 68) for (const [netns] of interfaces) netns.exec('sysctl -qw net.ipv4.ip_no_pmtu_disc=1')
+      const size = Math.min(mtu - 28, 65_507)
+      for (const [{ netns }, { reachedAt }] of [
+        [client, server],
+        [server, client],
+      ]) {
+        const { stdout } = await netns.run(`ping -c 1 -W 5 -M do -s ${size} ${reachedAt}`)
+        expect(stdout).toContain(' 1 received')
+      }
+      const { sent, received } = await tcpExchange(client, server, mtu === 68 ? 1 << 14 : 1 << 21)
+      expect(received).toEqual(sent)
+      const statistics = await stopConserved(vnet)
+      for (const [, name] of interfaces) {
+        const { total, kernel } = statistics[name]!
+        for (const field of ['txPackets', 'txBytes', 'rxPackets', 'rxBytes'] as const) {
+          expect([field, total[field]]).toEqual([field, kernel![field]])
+        }
+        // With offloads, frames are longer than the MTU.
+        if (offload.length > 0) expect(total.txBytes).toBeLessThanOrEqual(total.txPackets * (mtu + 14))
+      }
+    },
+  )
 
   test.each([
     ['loop', 'vnet0'],
     ['snull', 'sn0'],
     ['cable', 'left'],
-  ])('of %s below 68 and above 65521 there is none: the kernel refuses it, and so does --mtu', async (driver, name) => {
+  ])('an MTU of %s below 68 or above 65521 is refused by the kernel and by --mtu', async (driver, name) => {
     const args = driver === 'cable' ? [driver, 'left', 'right'] : [driver]
     const vnet = await startVnet([...args, '--netns', near.name, '--json', '-v'])
     for (const mtu of [67, 65522])
@@ -303,7 +306,7 @@ describe('MTU', () => {
     ['ndoChangeMtu throws', { ops: "ndoChangeMtu(_, mtu) { if (mtu === 1400) throw new Error('boom') }" }, 'EIO'],
     ['the device has a minimum', { setup: 'dev.minMtu = 1401' }, 'EINVAL'],
     ['the device has a maximum', { setup: 'dev.maxMtu = 1399; dev.mtu = 1300' }, 'EINVAL'],
-  ])('is undone and logged when %s', async (_, text, errno) => {
+  ])('an MTU change is undone and logged when %s', async (_, text, errno) => {
     const vnet = await spawnVnet([files.driver(text), '--netns', near.name, '--json', '-v'])
     const { mtu } = shownLink(near, 'mine0')
     for (const state of ['up', 'down']) {
@@ -311,13 +314,13 @@ describe('MTU', () => {
       await vnet.line(new RegExp(`mine0: MTU 1400 refused by the driver: ${errno}; back to ${mtu}"`))
       await untilShown(own, near, 'mine0', link => link.mtu === mtu)
     }
-    // One that it takes is taken all the same.
+    // An acceptable value is still accepted.
     const other = mtu === 1500 ? 1450 : 1350
     near.ip(`link set mine0 mtu ${other}`)
     await vnet.line(new RegExp(`mine0: mtu ${other}"`))
     expect(shownLink(near, 'mine0').mtu).toBe(other)
     await conserved(vnet)
-    // The one that is undone is not told of as a change.
+    // The undone change is not reported.
     expect(messages(vnet).filter(line => /: mtu /.test(line))).toEqual([`mine0: mtu ${other}`])
     expect(messages(vnet).filter(line => /refused/.test(line))).toHaveLength(2)
   })
@@ -331,7 +334,7 @@ describe('hardware address', () => {
     if (text === '020000000077') throw new Error('boom')
   }`
 
-  test('is told the driver, down and up', async () => {
+  test('a change of the MAC address reaches the driver, down and up', async () => {
     const vnet = await mine(ops, '--mac', '02:00:00:00:00:01')
     near.ip('link set mine0 address 02:00:00:00:00:02')
     await vnet.line(/ndoSetMacAddress 020000000002 in place of 020000000001/)
@@ -345,7 +348,7 @@ describe('hardware address', () => {
     ['up', '66', 'EADDRNOTAVAIL'],
     ['down', '66', 'EADDRNOTAVAIL'],
     ['up', '77', 'EIO'],
-  ])('that the driver does not want is undone and logged, %s, %s', async (state, last, errno) => {
+  ])('a MAC address that the driver refuses is undone and logged, %s, %s', async (state, last, errno) => {
     const vnet = await mine(ops, '--mac', '02:00:00:00:00:01')
     near.ip(`link set mine0 ${state}`)
     near.ip(`link set mine0 address 02:00:00:00:00:${last}`)
@@ -354,11 +357,11 @@ describe('hardware address', () => {
     near.ip('link set mine0 address 02:00:00:00:00:02')
     await vnet.line(/ndoSetMacAddress 020000000002 in place of 020000000001/)
     await conserved(vnet)
-    // What it was undone with is none of the host's changes.
+    // The change that undid it is not reported, either.
     expect(messages(vnet).filter(line => / in place of /.test(line))).toHaveLength(2)
   })
 
-  test('of the kernel’s own refusal is not told at all', async () => {
+  test('a MAC address that the kernel refuses does not reach the driver', async () => {
     const vnet = await mine(ops)
     for (const group of ['01:00:5e:00:00:01', '00:00:00:00:00:00']) {
       expect(() => near.ip(`link set mine0 address ${group}`)).toThrow(/Cannot assign|Address not available/)
@@ -370,7 +373,7 @@ describe('hardware address', () => {
   test.each([
     ['loop', ['vnet0'], '198.18.0.2'],
     ['snull', ['sn0', 'sn1'], '198.18.0.2'],
-  ])('of %s changes while it is up, and pings go on', async (driver, names, remote) => {
+  ])('the MAC address of %s changes while it is up, and pings go on', async (driver, names, remote) => {
     const vnet = await startVnet([driver, '--netns', near.name, '--json', '-v'])
     for (const [i, name] of names.entries()) {
       const address = `02:00:00:00:00:4${i}`

@@ -1,4 +1,7 @@
-/** The loop driver on a real TAP: what a host sees of the interface, and that it answers itself through it. */
+/**
+ * The loop driver on a real TAP: what the kernel shows of the interface, and that the kernel
+ * reaches itself through it.
+ */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { BOTH_WAYS, startVnet, stopConserved } from '../support/vnet-process.ts'
@@ -12,14 +15,14 @@ beforeEach(() => {
 })
 afterEach(() => own.remove())
 
-/** Pings; its output, when an answer came. */
+/** Runs ping(8), which must get a reply, and returns its output. */
 async function ping(options: string): Promise<void> {
   const { status, stdout, stderr } = await netns.run(`ping -c 1 -W 5 ${options}`)
   expect(stdout + stderr).not.toMatch(/wrong data|truncated/)
   expect([status, stdout + stderr]).toEqual([0, expect.stringContaining(' 1 received')])
 }
 
-test('the interface is the first free vnet%d, with its queues, NOARP, a local MAC, up, with both addresses', async () => {
+test('loop makes the first free vnet%d: its queues, NOARP, a local MAC, up, with both addresses', async () => {
   netns.ip('link add vnet0 type bridge')
   const vnet = await startVnet(['--netns', netns.name, '--json'])
   const [ready] = vnet.interfaces()
@@ -37,7 +40,7 @@ test('the interface is the first free vnet%d, with its queues, NOARP, a local MA
   expect(netns.ip('-br link')).not.toContain('vnet1')
 })
 
-test('IPv6 addresses take packets as soon as the program is ready', async () => {
+test('IPv6 addresses receive as soon as the program is ready', async () => {
   const vnet = await startVnet(['--netns', netns.name, '--json', '--ipv6'])
   const routes = JSON.parse(netns.ip('-j -6 route show table local type local'))
   expect(routes.map(({ dst }: { dst: string }) => dst)).toEqual(
@@ -46,7 +49,7 @@ test('IPv6 addresses take packets as soon as the program is ready', async () => 
   await stopConserved(vnet)
 })
 
-test('each run has a random MAC of its own', async () => {
+test('each run of loop has another random MAC', async () => {
   const macs = new Set<string | undefined>()
   for (let i = 0; i < 2; i++) {
     const vnet = await startVnet(['--netns', netns.name, '--json'])
@@ -57,19 +60,19 @@ test('each run has a random MAC of its own', async () => {
 })
 
 describe.each(BOTH_WAYS)('%s', (_, offload) => {
-  test('pings of any size are answered in both networks', async () => {
+  test('pings of any size get replies in both networks', async () => {
     const vnet = await startVnet(['--netns', netns.name, '--json', ...offload])
     for (const size of [0, 1, 17, 1472, 1473, 8000, 65507]) {
       for (const remote of ['198.18.0.2', '198.18.1.1']) await ping(`-s ${size} ${remote}`)
     }
     const statistics = await stopConserved(vnet)
     const { total } = statistics.vnet0!
-    // 1480 octets of IP payload a fragment; request and answer, twice
+    // 1480 bytes of IP payload a fragment; request and reply, twice
     const fragments = [8, 9, 25, 1480, 1481, 8008, 65515].reduce((n, octets) => n + Math.ceil(octets / 1480), 0)
     expect(total.txPackets).toBeGreaterThanOrEqual(4 * fragments)
   })
 
-  test('IPv6 pings of any size are answered in both networks', async () => {
+  test('IPv6 pings of any size get replies in both networks', async () => {
     const vnet = await startVnet(['--netns', netns.name, '--json', '--ipv6', ...offload])
     for (const size of [0, 1, 17, 1452, 1453, 8000, 65000]) {
       for (const remote of ['2001:db8::2', '2001:db8:0:1::1']) await ping(`-s ${size} ${remote}`)
@@ -78,7 +81,7 @@ describe.each(BOTH_WAYS)('%s', (_, offload) => {
   })
 })
 
-test.each([0, 1, 2])('with rp_filter %i pings are answered', async filter => {
+test.each([0, 1, 2])('pings get replies with rp_filter %i', async filter => {
   for (const name of ['all', 'default']) netns.exec(`sysctl -qw net.ipv4.conf.${name}.rp_filter=${filter}`)
   const vnet = await startVnet(['--netns', netns.name, '--json'])
   expect(netns.exec('cat /proc/sys/net/ipv4/conf/vnet0/rp_filter').trim()).toBe(`${filter}`)

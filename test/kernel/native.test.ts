@@ -2,14 +2,13 @@ import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { fstatSync, readFileSync, readlinkSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { EAFNOSUPPORT, EAGAIN, EBADF, EBADFD, EINVAL, EIO, ENOBUFS, VnetError } from '../../src/core/errno.ts'
-import { check } from '../../src/kernel/errno.ts'
+import { check } from '../../src/linux/errno.ts'
+import { AF_PACKET } from '../../src/linux/packet-socket.ts'
+import { IFF_NO_PI } from '../../src/linux/tap.ts'
 import {
   AF_INET,
   AF_NETLINK,
-  AF_PACKET,
   AF_UNIX,
-  IFF_NO_PI,
   IFF_TAP,
   ifreq,
   ifreqName,
@@ -21,7 +20,6 @@ import {
   O_NONBLOCK,
   O_RDONLY,
   O_RDWR,
-  SIOCGIFINDEX,
   SO_RCVBUF,
   SOCK_DGRAM,
   SOCK_NONBLOCK,
@@ -32,9 +30,11 @@ import {
   TUNGETDEVNETNS,
   TUNGETIFF,
   TUNSETIFF,
-} from '../../src/kernel/uapi.ts'
+} from '../../src/linux/uapi.ts'
+import { EAFNOSUPPORT, EAGAIN, EBADF, EBADFD, EINVAL, EIO, ENOBUFS, VnetError } from '../../src/netdev/errno.ts'
 import { frames, native } from '../native/support.ts'
 
+const SIOCGIFINDEX = 0x8933
 const RTNLGRP_LINK = 1
 const NOBODY = 65534
 const NONE = Int32Array.of()
@@ -65,13 +65,13 @@ function tap() {
   check(native.ioctl(fd, TUNSETIFF, request), 'TUNSETIFF')
   const name = ifreqName(request)
   const set = (...args: string[]) => ip('-n', netns, 'link', 'set', name, ...args)
-  // Without this the host's own neighbour discovery would be among the frames.
+  // Otherwise the kernel's own neighbour discovery would be among the frames.
   set('addrgenmode', 'none')
   set('up')
   return { fd, name, set, del: () => ip('-n', netns, 'link', 'del', name) }
 }
 
-/** A socket that receives and sends whole frames on the host's side of the interface. */
+/** A socket that receives and sends whole frames on the kernel's side of the interface. */
 function packetSocket(name: string) {
   const fd = check(native.socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, 0, nsfd), 'socket')
   closers.push(() => native.close(fd))
@@ -102,7 +102,7 @@ const frame = (mark: number, length = 60) => {
 }
 
 describe('a namespace descriptor', () => {
-  test('makes sockets and interfaces there, and the thread stays at home', () => {
+  test('nsfd makes sockets and interfaces in that namespace, and the thread stays in its own', () => {
     const home = readlinkSync('/proc/thread-self/ns/net')
     const { fd, name } = tap()
     expect(ip('-n', netns, '-o', 'link', 'show', name).toString()).toContain(name)
@@ -117,14 +117,14 @@ describe('a namespace descriptor', () => {
     expect(index).toBe(0)
   })
 
-  test('leaves the thread at home also when the call fails there', () => {
+  test('the thread stays in its own namespace when the call fails', () => {
     const home = readlinkSync('/proc/thread-self/ns/net')
     expect(native.open('/nonexistent', O_RDONLY, nsfd)).toBeLessThan(0)
     expect(native.socket(250, SOCK_DGRAM, 0, nsfd)).toBeLessThan(0)
     expect(readlinkSync('/proc/thread-self/ns/net')).toBe(home)
   })
 
-  test('that is closed is refused, also when its number is the next to be given', () => {
+  test('a closed nsfd is refused, even if its number is the next free one', () => {
     const closed = check(native.open(`/run/netns/${netns}`, O_RDONLY, -1), 'open')
     native.close(closed)
     expect(native.socket(AF_UNIX, SOCK_DGRAM, 0, closed)).toBe(-EBADF)
@@ -132,7 +132,7 @@ describe('a namespace descriptor', () => {
 })
 
 describe('batches on a TAP', () => {
-  test('read what the host sends, in order', () => {
+  test('readBatch reads the frames that the kernel sends, in order', () => {
     const { fd, name } = tap()
     const host = packetSocket(name)
     const { batch, frame: read } = frames(8, 2048)
@@ -142,7 +142,7 @@ describe('batches on a TAP', () => {
     expect(native.readBatch(batch, fd, 8, 0)).toBe(0)
   })
 
-  test('write what the host receives, in order', () => {
+  test('writeBatch writes the frames that the kernel receives, in order', () => {
     const { fd, name } = tap()
     const host = packetSocket(name)
     const { batch, arena, offsets, lengths } = frames(3, 2048)
@@ -153,7 +153,7 @@ describe('batches on a TAP', () => {
     for (const mark of [0, 1, 2]) expect(host.receive()).toEqual([...frame(mark)])
   })
 
-  test('write the others when the kernel refuses one', () => {
+  test('writeBatch writes the other frames when the kernel refuses one', () => {
     const { fd, name } = tap()
     const host = packetSocket(name)
     const { batch, arena, offsets, lengths } = frames(3, 2048)
@@ -166,7 +166,7 @@ describe('batches on a TAP', () => {
     expect(host.receive()).toEqual([...frame(2)])
   })
 
-  test('cannot write while the link is down', () => {
+  test('writeBatch fails while the link is down', () => {
     const { fd, set } = tap()
     set('down')
     const { batch, lengths } = frames(1, 60)
@@ -174,7 +174,7 @@ describe('batches on a TAP', () => {
     expect(lengths[0]).toBe(-EIO)
   })
 
-  test('say that the interface was deleted', () => {
+  test('readBatch and writeBatch report EBADFD of a deleted interface', () => {
     const { fd, del } = tap()
     del()
     const { batch, lengths } = frames(1, 60)
@@ -204,7 +204,7 @@ async function turns() {
 }
 
 describe('a poller', () => {
-  test('tells of a frame from the host', async () => {
+  test('a poller reports a frame from the kernel', async () => {
     const { fd, name } = tap()
     const host = packetSocket(name)
     const { poller, next } = polled(fd)
@@ -213,7 +213,7 @@ describe('a poller', () => {
     expect(await next()).toBe(0)
   })
 
-  test('tells once of an interface deleted from outside, and does not spin', async () => {
+  test('a poller reports a deleted interface once and does not spin', async () => {
     const { fd, del } = tap()
     const { poller, next, statuses } = polled(fd)
     poller.start()
@@ -224,7 +224,7 @@ describe('a poller', () => {
     expect(statuses).toEqual([-EBADF])
   })
 
-  test('tells of a netlink socket that overflowed, and goes on once that was read', async () => {
+  test('a poller reports an overflowed netlink socket, and goes on once it was read', async () => {
     const fd = check(native.socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, NETLINK_ROUTE, nsfd), 'socket')
     closers.push(() => native.close(fd))
     check(native.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, int32(1)), 'SO_RCVBUF')
@@ -248,7 +248,7 @@ describe('a poller', () => {
   })
 })
 
-test('recvmsg tells the namespace an event comes from, by the id it has at home', () => {
+test('recvmsg returns the id of the namespace that an event comes from', () => {
   const id = 7000 + Math.floor(Math.random() * 1e6)
   ip('netns', 'set', netns, String(id))
   const fd = check(native.socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, NETLINK_ROUTE, -1), 'socket')
@@ -264,7 +264,7 @@ test('recvmsg tells the namespace an event comes from, by the id it has at home'
   expect(ids).toContain(id)
 })
 
-test('a socket is of the user that it is opened as, and this thread is itself again', () => {
+test('socketAs opens a socket as another user, and the thread regains its credentials', () => {
   const status = () => readFileSync('/proc/thread-self/status', 'utf8').match(/^(Uid|Gid|Groups|Cap...):.*$/gm)
   const before = status()
   const fd = check(native.socketAs(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC, -1, NOBODY, NOBODY, NONE, 0n), 'socketAs')

@@ -1,6 +1,11 @@
-/** Fields of net_device as the host has them: etherSetup's, flags a user sets and the kernel alone decides, ifmap, ioctls. */
+/**
+ * Fields of net_device as the kernel shows them: those of etherSetup, flags that a user sets, flags
+ * that only the kernel sets, ifmap, ioctls.
+ */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { EOPNOTSUPP } from '../../src/core/errno.ts'
+import { check } from '../../src/linux/errno.ts'
+import { ifreq, ifreqFlags, SIOCDEVPRIVATE } from '../../src/linux/uapi.ts'
+import { EOPNOTSUPP } from '../../src/netdev/errno.ts'
 import {
   IFF_AUTOMEDIA,
   IFF_BROADCAST,
@@ -13,14 +18,13 @@ import {
   IFF_PORTSEL,
   IFF_RUNNING,
   IFF_SLAVE,
-} from '../../src/core/if.ts'
-import { check } from '../../src/kernel/errno.ts'
-import { ifreq, ifreqFlags, SIOCDEVPRIVATE, SIOCGIFFLAGS } from '../../src/kernel/uapi.ts'
+} from '../../src/netdev/if.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { shownLink } from '../support/shown-link.ts'
 import { startVnet, stopConserved } from '../support/vnet-process.ts'
 
 // include/uapi/linux/sockios.h, sys/socket.h
+const SIOCGIFFLAGS = 0x8913
 const SIOCSIFFLAGS = 0x8914
 const SIOCGIFMAP = 0x8970
 const SIOCSIFMAP = 0x8971
@@ -45,7 +49,7 @@ function ioctl(request: number, ifr: Uint8Array): number {
   return answer
 }
 
-/** Flips flags of an interface; answers those it then has. */
+/** Flips flags of an interface; returns those it then has. */
 function flip(name: string, flags: number): number {
   const ask = (request: number, wanted = 0) => {
     const ifr = ifreq(name, wanted)
@@ -58,7 +62,7 @@ function flip(name: string, flags: number): number {
 
 const start = () => startVnet(['loop', '--netns', netns.name, '--json', '-v'])
 
-test('what etherSetup fills in is what `ip link` shows', async () => {
+test('`ip link` shows what etherSetup filled in', async () => {
   const vnet = await start()
   expect(shownLink(netns, 'vnet0')).toMatchObject({
     ...{ link_type: 'ether', mtu: 1500, min_mtu: 68, max_mtu: 65521, txqlen: 1000 },
@@ -74,7 +78,7 @@ describe('the flag', () => {
     ['PORTSEL', IFF_PORTSEL],
     ['AUTOMEDIA', IFF_AUTOMEDIA],
     ['DYNAMIC', IFF_DYNAMIC],
-  ])('%s is the user’s to set, and the driver is told', async (name, flag) => {
+  ])('the user may set the flag %s, and the driver is notified', async (name, flag) => {
     const vnet = await start()
     const before = shownLink(netns, 'vnet0').flags.includes(name)
     const flags = flip('vnet0', flag)
@@ -91,11 +95,11 @@ describe('the flag', () => {
     ['RUNNING', IFF_RUNNING],
     ['MASTER', IFF_MASTER],
     ['SLAVE', IFF_SLAVE],
-  ])('%s is not, and nothing is told', async (_, flag) => {
+  ])('the user cannot set the flag %s, and the driver is not notified', async (_, flag) => {
     const vnet = await start()
     const before = flip('vnet0', 0)
     expect(flip('vnet0', flag)).toBe(before)
-    // What is told is told in order.
+    // Notifications arrive in order.
     const flags = flip('vnet0', IFF_DYNAMIC)
     const line = await vnet.line(/vnet0: flags 0x/)
     expect(Number(/flags (0x[0-9a-f]+)/.exec(line)?.[1]) & 0xffff).toBe(flags)

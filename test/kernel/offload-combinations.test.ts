@@ -1,27 +1,25 @@
 /**
- * Offloads that differ at the two ends, change while frames pass, or are another owner's: what is sent arrives unchanged, its
- * checksums are right, the partial ones when completed, and no frame is lost uncounted.
+ * Offloads that differ at the two ends, change during traffic, or were set by another program: what
+ * is sent arrives unchanged, with right checksums once partial ones are completed, and no frame is
+ * lost uncounted.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { check } from '../../src/kernel/errno.ts'
+import { check } from '../../src/linux/errno.ts'
 import {
-  IFF_MULTI_QUEUE,
-  IFF_NO_PI,
-  IFF_TAP,
-  IFF_VNET_HDR,
-  ifreq,
-  int32,
-  O_RDWR,
-  TUN_F_CSUM,
-  TUN_F_TSO4,
-  TUNSETIFF,
-  TUNSETOFFLOAD,
-  TUNSETPERSIST,
-  TUNSETVNETHDRSZ,
   VIRTIO_NET_HDR_F_NEEDS_CSUM,
   VIRTIO_NET_HDR_GSO_TCPV4,
   VIRTIO_NET_HDR_GSO_UDP_L4,
-} from '../../src/kernel/uapi.ts'
+} from '../../src/linux/frame-queue.ts'
+import {
+  IFF_MULTI_QUEUE,
+  IFF_NO_PI,
+  IFF_VNET_HDR,
+  TUN_F_CSUM,
+  TUN_F_TSO4,
+  TUNSETOFFLOAD,
+  TUNSETVNETHDRSZ,
+} from '../../src/linux/tap.ts'
+import { IFF_TAP, ifreq, int32, O_RDWR, TUNSETIFF, TUNSETPERSIST } from '../../src/linux/uapi.ts'
 import { captureLines } from '../support/capture.ts'
 import { verifyAll } from '../support/frames.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
@@ -42,9 +40,12 @@ import { type Datagrams, openDatagrams, startStreams } from '../support/verified
 import { BOTH_WAYS, finalStatistics, startVnet, stopConserved } from '../support/vnet-process.ts'
 
 const MIB = 1 << 20
-/** Of the datagrams that a host has its interface cut. */
+/** The segment size of datagrams that the interface segments. */
 const SEGMENT = 1400
-/** A TAP takes frames off the sending sockets' accounts: its queue is to hold all that TCP has under way. */
+/**
+ * Frames in a TAP are not charged to the sending sockets: its queue must hold all that TCP has in
+ * flight.
+ */
 const ROOM = ['--txqueuelen', '10000']
 const ALL_OFF: Offloads = { tx: false, tso: false, gso: false, gro: false, 'tx-udp-segmentation': false }
 const NOTHING: Sending = { csum: false, tso: false, uso: false }
@@ -66,7 +67,7 @@ type Driver = 'cable' | 'snull'
 
 const CABLE_ADDRESSES = ['--address', '192.0.2.1/24', '--address', '192.0.2.2/24']
 
-/** `left` in one namespace, `right` in the other, and the ends that speak through them. */
+/** `left` in one namespace, `right` in the other, and the two ends of the traffic. */
 function args(driver: Driver, ...more: readonly string[]): string[] {
   client = driver === 'cable' ? { netns: near, address: '192.0.2.1', reachedAt: '192.0.2.1' } : nearEnd(near)
   server = driver === 'cable' ? { netns: far, address: '192.0.2.2', reachedAt: '192.0.2.2' } : farEnd(far)
@@ -80,7 +81,10 @@ async function change([left, right]: Combination): Promise<void> {
 
 const sending = () => Promise.all([sendingOffloads(near, 'left'), sendingOffloads(far, 'right')])
 
-/** What the two hosts counted, of a driver of this process, which does nothing meanwhile: all that one sent the other has. */
+/**
+ * Compares the counters of both kernels' sides with an idle driver in this process: all that one
+ * side sent the other received.
+ */
 function expectCountersConserved(): void {
   const [left, right] = [near.ip('-s -j link show left'), far.ip('-s -j link show right')].map(
     text => JSON.parse(text)[0].stats64,
@@ -90,13 +94,17 @@ function expectCountersConserved(): void {
     [right, left],
   ]) {
     expect(to.rx.packets).toBe(from.tx.packets)
-    // A reset, which a host may send when a connection is closed, has 54 octets; snull fills it up to 60.
+    // A reset, which a kernel may send when a connection is closed, has 54 bytes; snull pads it to
+    // 60.
     expect([0, 6, 12, 18]).toContain(to.rx.bytes - from.tx.bytes)
     expect([from.tx.dropped, to.rx.dropped, to.rx.errors]).toEqual([0, 0, 0])
   }
 }
 
-/** Messages whole, in IP fragments, and cut by UDP_SEGMENT with and without a short last one; none makes a frame to be padded. */
+/**
+ * Messages whole, in IP fragments, and split by UDP_SEGMENT with and without a shorter last one. No
+ * frame needs padding.
+ */
 async function expectDatagrams(datagrams: Datagrams): Promise<void> {
   for (const [octets, segment] of [
     [19, 0],
@@ -115,7 +123,7 @@ async function expectDatagrams(datagrams: Datagrams): Promise<void> {
   }
 }
 
-/** Everything there is between the two ends, by connections made now. */
+/** Sends every kind of traffic between the two ends, over new connections. */
 async function transfer(octets: number): Promise<void> {
   const { sent, received } = await tcpExchange(client, server, octets)
   expect(received).toEqual(sent)
@@ -124,7 +132,9 @@ async function transfer(octets: number): Promise<void> {
   datagrams.close()
 }
 
-/** The same, and that what each host receives is as the other leaves it, every checksum right. */
+/**
+ * Like that, and verifies that all frames arrive as the other end sent them, with right checksums.
+ */
 async function verifiedTransfer(octets: number, [left, right]: readonly [Sending, Sending]): Promise<void> {
   using atLeft = new PacketSocket(near, 'left', { vnetHdr: true })
   using atRight = new PacketSocket(far, 'right', { vnetHdr: true })
@@ -150,7 +160,7 @@ async function verifiedTransfer(octets: number, [left, right]: readonly [Sending
 
 describe.each(['cable', 'snull'] as const)('%s', driver => {
   describe.each(BOTH_WAYS)('%s', (_, offload) => {
-    test('a stream and datagrams arrive as they were sent while both hosts change their offloads', async () => {
+    test('a stream and datagrams arrive as they were sent while both ends change their offloads', async () => {
       const vnet = await startVnet(args(driver, ...offload))
       const streams = await startStreams(client, server)
       const datagrams = await openDatagrams(client, server)
@@ -168,7 +178,7 @@ describe.each(['cable', 'snull'] as const)('%s', driver => {
       await stopConserved(vnet)
     })
 
-    test('in every combination new connections are right, their checksums too, the partial ones completed', async () => {
+    test('new connections transfer the right bytes and checksums in every combination of offloads', async () => {
       const vnet = await startVnet(args(driver, ...offload))
       const seen = new Set<string>()
       for (const combination of [...txAndTso(), ...pairwise()]) {
@@ -182,14 +192,14 @@ describe.each(['cable', 'snull'] as const)('%s', driver => {
         await verifiedTransfer(MIB / 8, now)
         expectCountersConserved()
       }
-      // Nothing, checksums, segmentation: at either end, and with UDP's alone off.
+      // No offload, checksums, segmentation: at either end, and with that of UDP off.
       expect(seen.size).toBeGreaterThanOrEqual(offload.length === 0 ? 9 : 1)
       await stopConserved(vnet)
     })
   })
 
-  test('the interface of another run has this run’s offloads, and what is sent arrives', async () => {
-    // What the one before had and what its host made of that, at either end; then what is asked for now.
+  test('a persistent interface of an earlier run gets the offloads of this run, and traffic arrives', async () => {
+    // The offloads of the earlier program and its kernel, at either end; then those of this run.
     for (const [before, changed, offload] of [
       [[], [ALL_OFF, ALL_ON], []],
       [[], [ALL_ON, ALL_OFF], ['--no-offload']],
@@ -213,7 +223,7 @@ describe.each(['cable', 'snull'] as const)('%s', driver => {
   })
 
   test.each(BOTH_WAYS)(
-    'an interface that another program made with a header and offloads of its own, %s',
+    'an interface that another program made with its own header and offloads works, %s',
     async (_, offload) => {
       for (const [netns, name] of [
         [near, 'left'],
@@ -240,30 +250,34 @@ describe.each(['cable', 'snull'] as const)('%s', driver => {
     ['on', ALL_ON, []],
     ['off by ethtool', ALL_OFF, []],
     ['off by --no-offload', ALL_ON, ['--no-offload']],
-  ])('tcpdump of what a host receives, offloads %s: wrong are partial sums alone', async (_, offloads, offload) => {
-    const vnet = await startVnet(args(driver, ...offload))
-    await change([offloads, offloads])
-    const options = '-Q in -s 2048 -vv ip'
-    const dumps = await Promise.all([captureLines(near, 'left', options), captureLines(far, 'right', options)])
-    await transfer(MIB / 8)
-    // A tcpdump that is stopped while it still prints says that it lost frames: the last one it sees is this.
-    await near.run(`ping -c 1 -s 333 ${server.reachedAt}`)
-    for (const dump of dumps) {
-      await dump.until(line => /ICMP echo re(quest|ply), .* length 341/.test(line))
-      const lines = await dump.stop()
-      const count = (pattern: RegExp) => lines.filter(line => pattern.test(line)).length
-      expect(count(/wrong/)).toBe(0)
-      if (offloads.tx && offload.length === 0) {
-        expect(count(/incorrect/)).toBeGreaterThan(0)
-        continue
+  ])(
+    'with offloads %s, tcpdump finds no wrong checksum in received packets but partial ones',
+    async (_, offloads, offload) => {
+      const vnet = await startVnet(args(driver, ...offload))
+      await change([offloads, offloads])
+      const options = '-Q in -s 2048 -vv ip'
+      const dumps = await Promise.all([captureLines(near, 'left', options), captureLines(far, 'right', options)])
+      await transfer(MIB / 8)
+      // A tcpdump that is stopped while it prints reports lost frames, so this frame is the last
+      // one.
+      await near.run(`ping -c 1 -s 333 ${server.reachedAt}`)
+      for (const dump of dumps) {
+        await dump.until(line => /ICMP echo re(quest|ply), .* length 341/.test(line))
+        const lines = await dump.stop()
+        const count = (pattern: RegExp) => lines.filter(line => pattern.test(line)).length
+        expect(count(/wrong/)).toBe(0)
+        if (offloads.tx && offload.length === 0) {
+          expect(count(/incorrect/)).toBeGreaterThan(0)
+          continue
+        }
+        expect(count(/\bbad\b|incorrect/)).toBe(0)
+        expect(count(/cksum 0x[0-9a-f]+ \(correct\)/)).toBeGreaterThan(0)
+        expect(count(/\[udp sum ok\]/)).toBeGreaterThan(0)
       }
-      expect(count(/\bbad\b|incorrect/)).toBe(0)
-      expect(count(/cksum 0x[0-9a-f]+ \(correct\)/)).toBeGreaterThan(0)
-      expect(count(/\[udp sum ok\]/)).toBeGreaterThan(0)
-    }
-    expectCountersConserved()
-    await stopConserved(vnet)
-  })
+      expectCountersConserved()
+      await stopConserved(vnet)
+    },
+  )
 })
 
 describe('a cable with offloads at one end only', () => {
@@ -272,45 +286,49 @@ describe('a cable with offloads at one end only', () => {
     ['IPv4', 1],
     ['IPv6', 0],
     ['IPv6', 1],
-  ])('carries a stream and datagrams of %s while that end changes them; without is %i', async (family, without) => {
-    const line = args('cable', `--no-offload=${without === 0 ? 'left' : 'right'}`)
-    if (family === 'IPv6') {
-      for (const netns of [near, far]) {
-        netns.exec('sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0')
+  ])(
+    'a cable without offloads at one end carries a stream and datagrams of %s while the other changes them (%i)',
+    async (family, without) => {
+      const line = args('cable', `--no-offload=${without === 0 ? 'left' : 'right'}`)
+      if (family === 'IPv6') {
+        for (const netns of [near, far]) {
+          netns.exec('sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0')
+        }
+        client = { netns: near, address: '2001:db8::1', reachedAt: '2001:db8::1' }
+        server = { netns: far, address: '2001:db8::2', reachedAt: '2001:db8::2' }
+        line.push('--address', 'left=2001:db8::1/64', '--address', 'right=2001:db8::2/64')
       }
-      client = { netns: near, address: '2001:db8::1', reachedAt: '2001:db8::1' }
-      server = { netns: far, address: '2001:db8::2', reachedAt: '2001:db8::2' }
-      line.push('--address', 'left=2001:db8::1/64', '--address', 'right=2001:db8::2/64')
-    }
-    const vnet = await startVnet(line)
-    const streams = await startStreams(client, server)
-    const datagrams = await openDatagrams(client, server)
-    for (const combination of [...txAndTso(), ...pairwise()].filter(both => both[without]?.tx && both[without].tso)) {
-      await change(combination)
-      const now = await sending()
-      expect(now[without]).toEqual(NOTHING)
-      await Promise.all([streams.more(MIB / 2), expectDatagrams(datagrams)])
-    }
-    datagrams.close()
-    for (const { octets, wrong } of await streams.end()) {
-      expect(wrong).toEqual([])
-      expect(octets).toBeGreaterThan(4 * MIB)
-    }
-    await change([ALL_ON, ALL_ON])
-    // The one host gets frames cut and whole, the other what that one leaves: both without any offload.
-    await verifiedTransfer(4 * MIB, [NOTHING, NOTHING])
-    const ended = await vnet.stop()
-    expect(ended).toMatchObject({ status: 0, stderr: '' })
-    const { left, right } = finalStatistics(ended)
-    const [cut, whole] = without === 0 ? [left!, right!] : [right!, left!]
-    const lost = [cut.drops.tx, whole.drops.rx].flatMap(Object.values)
-    expect(lost.reduce((sum, n) => sum + n, whole.total.rxPackets)).toBe(cut.total.txPackets)
-    // A frame that is cut is counted as it came, and by what became of it.
-    expect(cut.total.rxPackets).toBeGreaterThan(whole.total.txPackets)
-    for (const { total, kernel } of [cut, whole]) {
-      for (const field of ['txPackets', 'txBytes', 'rxPackets', 'rxBytes'] as const) {
-        expect([field, total[field]]).toEqual([field, kernel![field]])
+      const vnet = await startVnet(line)
+      const streams = await startStreams(client, server)
+      const datagrams = await openDatagrams(client, server)
+      for (const combination of [...txAndTso(), ...pairwise()].filter(both => both[without]?.tx && both[without].tso)) {
+        await change(combination)
+        const now = await sending()
+        expect(now[without]).toEqual(NOTHING)
+        await Promise.all([streams.more(MIB / 2), expectDatagrams(datagrams)])
       }
-    }
-  })
+      datagrams.close()
+      for (const { octets, wrong } of await streams.end()) {
+        expect(wrong).toEqual([])
+        expect(octets).toBeGreaterThan(4 * MIB)
+      }
+      await change([ALL_ON, ALL_ON])
+      // One end receives frames segmented and whole, the other what that end sends: both without
+      // offloads.
+      await verifiedTransfer(4 * MIB, [NOTHING, NOTHING])
+      const ended = await vnet.stop()
+      expect(ended).toMatchObject({ status: 0, stderr: '' })
+      const { left, right } = finalStatistics(ended)
+      const [cut, whole] = without === 0 ? [left!, right!] : [right!, left!]
+      const lost = [cut.drops.tx, whole.drops.rx].flatMap(Object.values)
+      expect(lost.reduce((sum, n) => sum + n, whole.total.rxPackets)).toBe(cut.total.txPackets)
+      // A segmented frame is counted once as transmitted, and by its segments as received.
+      expect(cut.total.rxPackets).toBeGreaterThan(whole.total.txPackets)
+      for (const { total, kernel } of [cut, whole]) {
+        for (const field of ['txPackets', 'txBytes', 'rxPackets', 'rxBytes'] as const) {
+          expect([field, total[field]]).toEqual([field, kernel![field]])
+        }
+      }
+    },
+  )
 })

@@ -1,11 +1,11 @@
-/** Other processes by the numbers of their threads, which may become another's. */
+/** Other processes by thread id, which may be reused. */
 import { closeSync, openSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { EBADF, EFAULT, ENOTSOCK, ESRCH } from '../../src/core/errno.ts'
-import { loadNative, type Native } from '../../src/kernel/native.ts'
-import { OtherProcesses } from '../../src/kernel/other-process.ts'
+import { loadNative, type Native } from '../../src/linux/native.ts'
+import { OtherProcesses } from '../../src/linux/other-process.ts'
+import { EBADF, EFAULT, ENOTSOCK, ESRCH } from '../../src/netdev/errno.ts'
 
-/** A kernel in which pidfds are numbered from 100 on; those in `gone` are of threads that ended. */
+/** A kernel that numbers pidfds from 100 on. Those in `gone` belong to threads that ended. */
 function processes(native: Partial<Native> = {}) {
   const gone = new Set<number>()
   const open = new Set<number>()
@@ -26,7 +26,7 @@ function processes(native: Partial<Native> = {}) {
   return { others: new OtherProcesses(some as Native, { fd: 3, inode: 1 }, () => 'socket:[7]'), gone, open }
 }
 
-test('a number that another thread has by now is that thread’s', () => {
+test('a thread id that was reused refers to the new thread', () => {
   const { others, gone, open } = processes()
   const descriptor = () => others.withDescriptor(7, 5, fd => fd)
   expect([descriptor(), descriptor()]).toEqual([100_005, 100_005])
@@ -35,7 +35,7 @@ test('a number that another thread has by now is that thread’s', () => {
   expect([...open]).toEqual([101])
 })
 
-test('descriptors are kept for the 64 that asked last, and none when it is closed', () => {
+test('pidfds of the 64 most recent threads are kept, and closed with the object', () => {
   const { others, open } = processes()
   for (let pid = 1; pid <= 100; pid++) others.withDescriptor(pid, 0, () => {})
   expect([open.size, Math.min(...open)]).toEqual([64, 136])
@@ -43,12 +43,12 @@ test('descriptors are kept for the 64 that asked last, and none when it is close
   expect(open.size).toBe(0)
 })
 
-test('memory of which a part is not there is EFAULT', () => {
+test('memory that is partly unmapped is EFAULT', () => {
   const { others } = processes({ processVmReadv: () => 39 })
   expect(others.read(1, 0n, new Uint8Array(40))).toBe(-EFAULT)
 })
 
-test('memory is written while it is held, and held only for a thread that still waits then', () => {
+test('memory is written only inside inMemoryOf, which needs a thread that still waits', () => {
   const others = new OtherProcesses(loadNative(), { fd: 0, inode: 1 })
   const [bytes, calls] = [Uint8Array.of(1), [] as string[]]
   expect(others.write(4096n, bytes)).toBe(-EFAULT)
@@ -66,7 +66,7 @@ test('memory is written while it is held, and held only for a thread that still 
   expect(calls).toEqual(['still', 'still', 'write'])
 })
 
-test('of another process only sockets are taken: to close anything else may wait for its file system', () => {
+test('only sockets are taken from another process', () => {
   const others = new OtherProcesses(loadNative(), { fd: 0, inode: 1 })
   const file = openSync('/dev/null', 'r')
   try {

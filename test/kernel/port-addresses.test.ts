@@ -1,7 +1,8 @@
-/** The host's own protocol addresses of a port's interface, as they come and go. */
+/** The kernel's protocol addresses of a port's interface, as they come and go. */
+
 import { expect, test } from 'vitest'
-import { ENOBUFS } from '../../src/core/errno.ts'
-import { formatAddress } from '../../src/kernel/cidr.ts'
+import { ENOBUFS } from '../../src/netdev/errno.ts'
+import { formatAddress } from '../../src/packet/address.ts'
 import type { Netns } from '../support/netns.ts'
 import { TapPorts, Told, withoutGroupEvents } from '../support/tap-ports.ts'
 
@@ -16,7 +17,7 @@ const places: [string, (taps: TapPorts) => Netns][] = [
   ['in another namespace', taps => taps.own.add()],
 ]
 
-test.each(places)('what is added and deleted is told with all that is left, %s', async (_, place) => {
+test.each(places)('the port reports all remaining addresses when one is added or deleted, %s', async (_, place) => {
   const taps = new TapPorts()
   const netns = place(taps)
   const port = await taps.open({ netns: netns.name })
@@ -38,7 +39,7 @@ test.each(places)('what is added and deleted is told with all that is left, %s',
   expect(told.kinds).toEqual(steps.map(() => 'addresses'))
 })
 
-test('those that are there already are known from the beginning, and none is told', async () => {
+test('addresses that exist when the port opens are in its link, and not reported', async () => {
   const taps = new TapPorts()
   taps.home.ip('tuntap add mode tap name tap0')
   taps.home.ip('addr add 198.18.0.1/24 dev tap0')
@@ -50,7 +51,7 @@ test('those that are there already are known from the beginning, and none is tol
   expect(told.kinds).toEqual(['mtu'])
 })
 
-test('one that is there with two prefixes counts once, and until both are gone', async () => {
+test('an address with two prefixes counts once, until both are deleted', async () => {
   const taps = new TapPorts()
   const port = await taps.open()
   const told = new Told(port)
@@ -68,25 +69,22 @@ test('one that is there with two prefixes counts once, and until both are gone',
 test.each([
   ['with events of groups', undefined],
   ['without events of groups', withoutGroupEvents],
-])(
-  'on a kernel %s the link-local one is told as soon as the link is up, while it is still tentative',
-  async (_, overrides) => {
-    const taps = new TapPorts(overrides)
-    const netns = taps.own.add()
-    // Longer than the test takes: an address that waits for this to end is not told.
-    netns.exec('sysctl -qw net.ipv6.conf.default.dad_transmits=1000')
-    const port = await taps.open({ netns: netns.name })
-    const told = new Told(port)
-    netns.ip('link set tap0 up')
-    const [address] = texts(await told.until('addresses'))
-    expect(address).toMatch(/^fe80::/)
-    expect(netns.ip('-6 addr show dev tap0')).toContain(`${address}/64 scope link tentative`)
-    netns.ip('link set tap0 down')
-    await told.until('addresses', has())
-  },
-)
+])('on a kernel %s the link-local address is reported while it is still tentative', async (_, overrides) => {
+  const taps = new TapPorts(overrides)
+  const netns = taps.own.add()
+  // Longer than the test, which would miss an address that is reported only after it.
+  netns.exec('sysctl -qw net.ipv6.conf.default.dad_transmits=1000')
+  const port = await taps.open({ netns: netns.name })
+  const told = new Told(port)
+  netns.ip('link set tap0 up')
+  const [address] = texts(await told.until('addresses'))
+  expect(address).toMatch(/^fe80::/)
+  expect(netns.ip('-6 addr show dev tap0')).toContain(`${address}/64 scope link tentative`)
+  netns.ip('link set tap0 down')
+  await told.until('addresses', has())
+})
 
-test('what is asked of the port itself is told before it settles', async () => {
+test('an address requested of the port is reported before apply settles', async () => {
   const taps = new TapPorts()
   const port = await taps.open()
   const told = new Told(port)
@@ -96,7 +94,7 @@ test('what is asked of the port itself is told before it settles', async () => {
   ])
 })
 
-test('what a listener asks for when it is told is told when it returns', async () => {
+test('an address requested by the listener is reported when the listener returns', async () => {
   const taps = new TapPorts()
   const port = await taps.open()
   const told: string[] = []
@@ -110,12 +108,12 @@ test('what a listener asks for when it is told is told when it returns', async (
   expect(told).toEqual(['addresses 198.18.0.1', 'addresses 198.18.0.1,198.18.1.1'])
 })
 
-test('those of other interfaces are none of its business', async () => {
+test('addresses of other interfaces are not reported', async () => {
   const taps = new TapPorts()
   const far = taps.own.add()
   const port = await taps.open({ netns: far.name })
   const told = new Told(port)
-  // The same index at home.
+  // The same index in our own namespace.
   taps.home.ip(`link add other index ${port.link.ifindex} type bridge`)
   taps.home.ip('addr add 198.18.0.1/24 dev other')
   far.ip('addr add 127.0.0.1/8 dev lo')
@@ -123,7 +121,7 @@ test('those of other interfaces are none of its business', async () => {
   expect(told.kinds).toEqual(['mtu'])
 })
 
-test('after a move to another namespace they are those it has there', async () => {
+test('after a move to another namespace the port has the addresses there', async () => {
   const taps = new TapPorts()
   const far = taps.own.add()
   const port = await taps.open()
@@ -137,7 +135,7 @@ test('after a move to another namespace they are those it has there', async () =
   expect(told.kinds).toEqual(['addresses', 'moved', 'addresses', 'addresses'])
 })
 
-test('when all events were lost, everything is read anew, and told', async () => {
+test('after an overrun the addresses are read again and reported', async () => {
   const events = { fd: -1, lost: false }
   const taps = new TapPorts(({ bind, recvmsg }) => ({
     bind(fd, address) {

@@ -1,8 +1,8 @@
 import { describe } from 'vitest'
-import type { PortSpec } from '../../src/core/port.ts'
-import { LinuxHost } from '../../src/kernel/host.ts'
-import type { Native } from '../../src/kernel/native.ts'
-import type { TapPort } from '../../src/kernel/tap-port.ts'
+import type { Native } from '../../src/linux/native.ts'
+import { LinuxPlatform } from '../../src/linux/platform.ts'
+import type { TapPort } from '../../src/linux/tap-port.ts'
+import type { PortSpec } from '../../src/netdev/port.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { type OpenPort, portConformance, type UserChange } from '../support/port-conformance.ts'
@@ -16,7 +16,10 @@ function words(change: UserChange): string {
   return `address ${[...change.address].map(octet => octet.toString(16).padStart(2, '0')).join(':')}`
 }
 
-/** What the host still takes. A TAP's own limit cannot be reached by writing, so the system call is where it ends. */
+/**
+ * Frames that the kernel still accepts. Writing cannot reach the limit of a TAP, so the system call
+ * enforces it.
+ */
 interface Room {
   frames: number
 }
@@ -31,7 +34,7 @@ function limited(native: Native, room: Room): Partial<Native> {
   }
 }
 
-/** The host's side of a TAP: a packet socket, and `ip`. */
+/** The kernel's side of a TAP: a packet socket, and `ip`. */
 function hosted(port: TapPort, netns: Netns, room: Room, sockets: PacketSocket[]): OpenPort {
   let { name } = port.link
   let received = 0
@@ -67,13 +70,13 @@ describe('a TAP', () => {
     // The kernel's own multicast listener reports would come between a test's frames.
     netns.exec('sysctl -qw net.ipv6.conf.default.router_solicitations=0 net.ipv6.conf.default.addr_gen_mode=1')
     const room: Room = { frames: Number.POSITIVE_INFINITY }
-    const host = new LinuxHost(own.at(netns, limited(own.native, room)))
+    const platform = new LinuxPlatform(own.at(netns, limited(own.native, room)))
     const sockets: PacketSocket[] = []
     return {
-      open: async (spec: PortSpec) => hosted(await host.open(spec), netns, room, sockets),
+      open: async (spec: PortSpec) => hosted(await platform.open(spec), netns, room, sockets),
       async close() {
         for (const socket of sockets) socket.close()
-        await host.close()
+        await platform.close()
         own.remove()
       },
     }

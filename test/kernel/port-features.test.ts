@@ -1,6 +1,11 @@
-/** What a port of a LinuxHost lets the host do and see: offloads, as `ethtool -k` shows them; the medium; queues; a default route. */
+/**
+ * Features of a LinuxPlatform's port: offloads, as `ethtool -k` shows them; the medium; queues; a
+ * default route.
+ */
 import { describe, expect, test } from 'vitest'
-import { EINVAL, EMFILE, EOPNOTSUPP, EPERM } from '../../src/core/errno.ts'
+import { IFF_NO_CARRIER, TUN_F_USO4, TUNSETOFFLOAD } from '../../src/linux/tap.ts'
+import { AF_INET, ifreqFlags, TUNSETCARRIER, TUNSETIFF } from '../../src/linux/uapi.ts'
+import { EINVAL, EMFILE, EOPNOTSUPP, EPERM } from '../../src/netdev/errno.ts'
 import {
   NETIF_F_ALL_TAP,
   NETIF_F_GSO,
@@ -13,16 +18,7 @@ import {
   NETIF_F_TSO,
   NETIF_F_TSO_ECN,
   NETIF_F_TSO6,
-} from '../../src/core/if.ts'
-import {
-  AF_INET,
-  IFF_NO_CARRIER,
-  ifreqFlags,
-  TUN_F_USO4,
-  TUNSETCARRIER,
-  TUNSETIFF,
-  TUNSETOFFLOAD,
-} from '../../src/kernel/uapi.ts'
+} from '../../src/netdev/if.ts'
 import type { Netns } from '../support/netns.ts'
 import { TapPorts } from '../support/tap-ports.ts'
 
@@ -35,7 +31,7 @@ describe('setFeatures', () => {
     'tx-udp-segmentation': 'uso',
   }
 
-  /** What `ethtool -k` says is on. */
+  /** The features that `ethtool -k` shows as on. */
   function shown(netns: Netns): string[] {
     const lines = netns.exec('ethtool -k tap0').split('\n')
     return Object.entries(SWITCHES).flatMap(([name, short]) =>
@@ -60,29 +56,32 @@ describe('setFeatures', () => {
     ['USO', NETIF_F_HW_CSUM | NETIF_F_GSO_UDP_L4, NETIF_F_HW_CSUM | NETIF_F_GSO_UDP_L4, ['csum', 'uso']],
   ]
 
-  test.each(cases)('of %s gives what a TAP can express, which ethtool shows', async (_, asked, got, on) => {
-    const taps = new TapPorts()
-    const port = await taps.open({ features: NETIF_F_ALL_TAP })
-    expect(shown(taps.home)).toEqual(ALL)
-    expect([port.setFeatures(asked), port.features]).toEqual([got, got])
-    expect(shown(taps.home)).toEqual(on)
-    expect(port.setFeatures(NETIF_F_ALL_TAP)).toBe(NETIF_F_ALL_TAP)
-    expect(shown(taps.home)).toEqual(ALL)
-  })
+  test.each(cases)(
+    'setFeatures with %s returns what a TAP supports, and ethtool shows it',
+    async (_, asked, got, on) => {
+      const taps = new TapPorts()
+      const port = await taps.open({ features: NETIF_F_ALL_TAP })
+      expect(shown(taps.home)).toEqual(ALL)
+      expect([port.setFeatures(asked), port.features]).toEqual([got, got])
+      expect(shown(taps.home)).toEqual(on)
+      expect(port.setFeatures(NETIF_F_ALL_TAP)).toBe(NETIF_F_ALL_TAP)
+      expect(shown(taps.home)).toEqual(ALL)
+    },
+  )
 
-  test.each(cases.slice(1))('opening with %s gives the same', async (_, asked, got, on) => {
+  test.each(cases.slice(1))('opening with %s grants the same features', async (_, asked, got, on) => {
     const taps = new TapPorts()
     expect((await taps.open({ features: asked })).features).toBe(got)
     expect(shown(taps.home)).toEqual(on)
   })
 
-  test('gives nothing where there is no header to say it in', async () => {
+  test('setFeatures grants nothing without a vnet header', async () => {
     const taps = new TapPorts()
     const port = await taps.open()
     expect([port.setFeatures(NETIF_F_ALL_TAP), port.features, shown(taps.home)]).toEqual([0, 0, []])
   })
 
-  test('gives all but USO where the kernel has none', async () => {
+  test('setFeatures grants all but USO on a kernel without it', async () => {
     const taps = new TapPorts(({ ioctl }) => ({
       ioctl: (fd, request, arg) =>
         request === TUNSETOFFLOAD && ((arg as number) & TUN_F_USO4) !== 0 ? -EINVAL : ioctl(fd, request, arg),
@@ -93,7 +92,7 @@ describe('setFeatures', () => {
     expect(shown(taps.home)).toEqual(['csum', 'tso', 'tso6', 'ecn'])
   })
 
-  test('is EBADFD when the interface is gone or the port closed', async () => {
+  test('setFeatures throws EBADFD when the interface is gone or the port is closed', async () => {
     const taps = new TapPorts()
     const port = await taps.open({ features: NETIF_F_ALL_TAP })
     taps.home.ip('link del tap0')
@@ -106,7 +105,7 @@ describe('setFeatures', () => {
 describe('linkKsettings', () => {
   const shown = (netns: Netns) => netns.exec('ethtool tap0').match(/(?<=Speed: |Duplex: ).*/g)
 
-  test('are what ethtool shows, at home and elsewhere', async () => {
+  test('linkKsettings are what ethtool shows, in our own and in another namespace', async () => {
     const taps = new TapPorts()
     const far = taps.own.add()
     for (const netns of [taps.home, far]) {
@@ -118,7 +117,7 @@ describe('linkKsettings', () => {
     }
   })
 
-  test('with negotiation are a twisted pair whose both ends can all speeds up to this one', async () => {
+  test('with autoneg, both ends of a twisted pair support all speeds up to the given one', async () => {
     const taps = new TapPorts()
     const port = await taps.open()
     await port.apply({ linkKsettings: { speed: 1000, duplex: 'full', autoneg: true } })
@@ -138,7 +137,7 @@ describe('linkKsettings', () => {
     expect(taps.home.exec('ethtool tap0')).toMatch(/Supported link modes: +Not reported[\s\S]*Auto-negotiation: off/)
   })
 
-  test('of fibre have one speed, which is not negotiated', async () => {
+  test('a fibre link has one speed, without negotiation', async () => {
     const taps = new TapPorts()
     const port = await taps.open()
     for (const [speed, mode] of [
@@ -156,7 +155,7 @@ describe('linkKsettings', () => {
     }
   })
 
-  test('are unknown while there is no carrier, but for what the port can; with it they are back', async () => {
+  test('speed and partner are unknown without a carrier, and return with it', async () => {
     const taps = new TapPorts()
     const port = await taps.open({ carrier: false })
     const speed = () => taps.home.exec('cat /sys/class/net/tap0/speed /sys/class/net/tap0/duplex')
@@ -172,7 +171,7 @@ describe('linkKsettings', () => {
       expect(taps.home.exec('ethtool tap0')).toMatch(/Link partner advertised link modes: +10baseT/)
       await port.apply({ carrier: false })
     }
-    // One that nobody described is the kernel's business.
+    // Without settings they are left to the kernel.
     const other = await taps.open({ name: 'tap1', carrier: false })
     const before = taps.home.exec('ethtool tap1')
     await other.apply({ carrier: true })
@@ -180,7 +179,7 @@ describe('linkKsettings', () => {
     expect(taps.home.exec('ethtool tap1')).toBe(before)
   })
 
-  test('are there before the carrier is, and the carrier comes also when they cannot be shown', async () => {
+  test('speed is set before the carrier, which comes on even if the speed cannot be set', async () => {
     const calls: string[] = []
     let broken = false
     const taps = new TapPorts(native => ({
@@ -206,7 +205,7 @@ describe('linkKsettings', () => {
 
   const SIOCETHTOOL = 0x8946
 
-  /** A kernel that refuses, with `error`, the socket, the question or the setting. */
+  /** A kernel that refuses the socket, the query or the setting with `error`. */
   function refusing(where: 'socket' | 'question' | 'setting', error: number): TapPorts {
     let asked = 0
     return new TapPorts(native => ({
@@ -226,17 +225,14 @@ describe('linkKsettings', () => {
     ['question', EPERM],
     ['setting', EOPNOTSUPP],
     ['setting', EPERM],
-  ] as const)(
-    'where the kernel refuses the %s with %i nothing comes of it, and all else goes on',
-    async (where, error) => {
-      const taps = refusing(where, error)
-      const port = await taps.open()
-      const before = shown(taps.home)
-      await port.apply({ linkKsettings: { speed: 1000, duplex: 'half' }, mtu: 1400 })
-      expect(port.link.mtu).toBe(1400)
-      expect(shown(taps.home)).toEqual(before)
-    },
-  )
+  ] as const)('a kernel that refuses the %s with %i does not keep the port from working', async (where, error) => {
+    const taps = refusing(where, error)
+    const port = await taps.open()
+    const before = shown(taps.home)
+    await port.apply({ linkKsettings: { speed: 1000, duplex: 'half' }, mtu: 1400 })
+    expect(port.link.mtu).toBe(1400)
+    expect(shown(taps.home)).toEqual(before)
+  })
 
   test.each([
     ['socket', EMFILE],
@@ -250,7 +246,7 @@ describe('linkKsettings', () => {
   })
 })
 
-test('a port without a carrier has none from its first moment on, at home and elsewhere', async () => {
+test('a port opened without a carrier never has one, in our own and in another namespace', async () => {
   const taps = new TapPorts()
   const far = taps.own.add()
   for (const netns of [taps.home, far]) {
@@ -265,7 +261,7 @@ test('a port without a carrier has none from its first moment on, at home and el
   }
 })
 
-test('a port without a carrier has none either where the kernel does not know how to make one so', async () => {
+test('a port opened without a carrier has none on a kernel without IFF_NO_CARRIER', async () => {
   const taps = new TapPorts(native => ({
     ioctl(fd, request, arg, data) {
       if (request === TUNSETIFF && arg instanceof Uint8Array)
@@ -281,7 +277,7 @@ test('a port without a carrier has none either where the kernel does not know ho
 describe('a port of one queue', () => {
   const shown = (netns: Netns) => JSON.parse(netns.ip('-d -j link show tap0'))[0]
 
-  test('is shown with one, and one that stays is ready for more', async () => {
+  test('a port of one queue is shown with one, and a persistent one with more', async () => {
     const taps = new TapPorts()
     const one = await taps.open()
     expect(shown(taps.home)).toMatchObject({ num_tx_queues: 1, num_rx_queues: 1 })
@@ -298,7 +294,7 @@ describe('a port of one queue', () => {
 
 describe('a default route', () => {
   const via = (octet: number) => Uint8Array.of(198, 18, 0, octet)
-  // Whether other links have a carrier is not ours.
+  // The carrier of other links does not matter.
   const routes = (netns: Netns) =>
     netns
       .ip('route show')
@@ -306,7 +302,7 @@ describe('a default route', () => {
       .split('\n')
       .map(line => line.replace(/( linkdown)? *$/, ''))
 
-  test('by a router is on the link without an address there, before others, and goes as it came', async () => {
+  test('a default route needs no address on the link, precedes others, and can be removed', async () => {
     const taps = new TapPorts()
     const { home } = taps
     const port = await taps.open()

@@ -1,9 +1,9 @@
-/** The groups that the host wants frames for, as they come and go, by whatever way. */
+/** The multicast groups that the kernel wants frames for, however they are joined. */
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { afterEach, expect, test, vi } from 'vitest'
-import { parseMulticastList } from '../../src/kernel/multicast-list.ts'
+import { parseMulticastList } from '../../src/linux/link-state.ts'
 import type { Netns } from '../support/netns.ts'
 import { TapPorts, Told, withoutGroupEvents } from '../support/tap-ports.ts'
 
@@ -19,7 +19,7 @@ const lacks =
   (change: Multicast) =>
     !unwanted.some(address => texts(change).includes(address))
 
-/** Every interface is in IPv6's group of all nodes, and while it is up in IPv4's. */
+/** Every interface is in the IPv6 group of all nodes, and in that of IPv4 while it is up. */
 const NODES6 = '333300000001'
 const NODES4 = '01005e000001'
 const GROUP = '01005e010203'
@@ -30,19 +30,19 @@ const places: [string, (taps: TapPorts) => Netns][] = [
   ['in another namespace', taps => taps.own.add()],
 ]
 
-/** The timer goes on when it is told to. */
+/** The timer is advanced by the test. */
 function stopTimer(): void {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
 }
 
 afterEach(() => void vi.useRealTimers())
 
-test('the list is known from the beginning', async () => {
+test('the multicast list is known when the port opens', async () => {
   const taps = new TapPorts()
   expect(texts((await taps.open({ multicastList: true })).link)).toEqual([NODES6])
 })
 
-test.each(places)('what `ip maddr` adds and deletes is told, though there is no event, %s', async (_, place) => {
+test.each(places)('groups that `ip maddr` adds and deletes are reported without an event, %s', async (_, place) => {
   const taps = new TapPorts(withoutGroupEvents)
   const netns = place(taps)
   const port = await taps.open({ netns: netns.name, multicastList: true })
@@ -55,7 +55,7 @@ test.each(places)('what `ip maddr` adds and deletes is told, though there is no 
   expect(told.kinds).toEqual(['multicast', 'multicast'])
 })
 
-test.each(places)('what a program joins and leaves is told at once, by events, %s', async (_, place) => {
+test.each(places)('groups that a program joins and leaves are reported at once by events, %s', async (_, place) => {
   stopTimer()
   const taps = new TapPorts()
   const netns = place(taps)
@@ -78,27 +78,27 @@ sys.stdin.read()`
   await told.until('multicast', change => told.changes.indexOf(change) >= since && lacks(...joined)(change))
 })
 
-test('on a kernel without those events, an event of the link has the list read too', async () => {
+test('on a kernel without those events, an event of the link has the list read', async () => {
   stopTimer()
   const taps = new TapPorts(withoutGroupEvents)
   const port = await taps.open({ multicastList: true })
-  // Too little for IPv6, whose own event would do.
+  // Too small for IPv6, whose event would cause the reading.
   await port.apply({ mtu: 1000 })
   const told = new Told(port)
   await port.apply({ up: true })
   expect(texts(await told.until('multicast'))).toContain(NODES4)
 })
 
-test('a list that is the same is not told, however often it is read', async () => {
+test('an unchanged multicast list is not reported', async () => {
   stopTimer()
   let read = 0
   const taps = new TapPorts()
   const port = await taps.open({ multicastList: true })
   const told = new Told(port)
-  const tellLists = port.tellLists.bind(port)
-  port.tellLists = () => {
+  const reportLists = port.reportLists.bind(port)
+  port.reportLists = () => {
     read++
-    return tellLists()
+    return reportLists()
   }
   const descriptors = readdirSync('/proc/self/fd').length
   vi.advanceTimersByTime(5000)
@@ -106,7 +106,7 @@ test('a list that is the same is not told, however often it is read', async () =
   expect(readdirSync('/proc/self/fd').length).toBe(descriptors)
 })
 
-test('it is empty unless asked for, and a timer runs only while somebody asks', async () => {
+test('the multicast list is empty unless requested, and a timer runs only while it is', async () => {
   stopTimer()
   const taps = new TapPorts()
   const port = await taps.open()
@@ -123,7 +123,7 @@ test('it is empty unless asked for, and a timer runs only while somebody asks', 
   expect(vi.getTimerCount()).toBe(0)
 })
 
-test('after a move it is that of the interface where it is', async () => {
+test('after a move the multicast list is read in the new namespace', async () => {
   const taps = new TapPorts()
   const far = taps.own.add()
   const port = await taps.open({ multicastList: true })
@@ -135,7 +135,7 @@ test('after a move it is that of the interface where it is', async () => {
   await told.until('multicast', includes(GROUP))
 })
 
-test('reading it keeps no namespace alive: one that is deleted takes the interface along', async () => {
+test('reading the multicast list keeps no namespace alive', async () => {
   const taps = new TapPorts()
   const far = taps.own.add()
   const port = await taps.open({ netns: far.name, multicastList: true })
@@ -147,7 +147,7 @@ test('reading it keeps no namespace alive: one that is deleted takes the interfa
   await told.until('gone')
 })
 
-test('a worker thread reads the list of the namespace it asks for, and then its own again', async () => {
+test('a worker reads the list of the given namespace, and then of its own', async () => {
   const taps = new TapPorts()
   const far = taps.own.add()
   for (const [netns, group] of [
@@ -168,7 +168,7 @@ test('a worker thread reads the list of the namespace it asks for, and then its 
   expect(lists).toEqual([groups('11'), groups('22'), groups('11')])
 })
 
-test('a line is read whatever the interface is called', () => {
+test('a line is parsed whatever the name of the interface', () => {
   const text = [
     '1    lo              1     0     333300000001',
     '12   12 7 0 0123456789ab 1     0     01005e000001',

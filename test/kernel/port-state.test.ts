@@ -1,37 +1,37 @@
-/** What a port of a LinuxHost knows of its interface: its name, that it was announced, its flags, queues, qdisc, and `refresh`. */
-import { writeSync } from 'node:fs'
+/** The state of a LinuxPlatform's port: name, `announced`, flags, queues, qdisc, and `refresh`. */
+import { readlinkSync, writeSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { EAGAIN, ENOBUFS } from '../../src/core/errno.ts'
-import { IFF_ALLMULTI, IFF_PROMISC } from '../../src/core/if.ts'
-import { devAllocName } from '../../src/kernel/dev-name.ts'
-import type { TapPort } from '../../src/kernel/tap-port.ts'
+import { devAllocName } from '../../src/linux/tap-interface.ts'
+import type { TapPort } from '../../src/linux/tap-port.ts'
+import { EAGAIN, ENOBUFS } from '../../src/netdev/errno.ts'
+import { IFF_ALLMULTI, IFF_PROMISC } from '../../src/netdev/if.ts'
 import { ethernet } from '../support/frames.ts'
 import { TapPorts, Told } from '../support/tap-ports.ts'
 
 describe('allocName', () => {
-  test('gives a pattern the first number that is free there, and a name back as it is', async () => {
+  test('allocName replaces %d by the first free number, and returns a plain name as it is', async () => {
     const taps = new TapPorts()
     const far = taps.own.add()
     for (const name of ['vnet0', 'vnet1', 'vnet3', 'vnet04']) taps.home.ip(`link add ${name} type bridge`)
     far.ip('link add vnet0 type bridge')
-    const { host } = taps
-    expect(host.allocName('vnet%d')).toBe('vnet2')
-    expect(host.allocName('vnet%d', taps.home.name)).toBe('vnet2')
-    expect(host.allocName('vnet%d', far.name)).toBe('vnet1')
-    expect([host.allocName('tap%dx'), host.allocName('vnet0')]).toEqual(['tap0x', 'vnet0'])
-    expect(() => host.allocName('vnet%d', 'nowhere-at-all')).toThrow(/^open .*ENOENT/)
+    const { platform } = taps
+    expect(platform.allocName('vnet%d')).toBe('vnet2')
+    expect(platform.allocName('vnet%d', taps.home.name)).toBe('vnet2')
+    expect(platform.allocName('vnet%d', far.name)).toBe('vnet1')
+    expect([platform.allocName('tap%dx'), platform.allocName('vnet0')]).toEqual(['tap0x', 'vnet0'])
+    expect(() => platform.allocName('vnet%d', 'nowhere-at-all')).toThrow(/^open .*ENOENT/)
   })
 
-  test('and the kernel choose the same, alternative names included', async () => {
+  test('allocName chooses the name that the kernel chooses, also with alternative names', async () => {
     const taps = new TapPorts()
     taps.home.ip('link add br0 type bridge')
     taps.home.ip('link property add dev br0 altname vnet0 altname other')
     taps.home.ip('link property add dev br0 altname vnet1')
     const { name } = (await taps.open({ name: 'vnet%d' })).link
-    expect([taps.host.allocName('vnet%d'), name]).toEqual(['vnet3', 'vnet2'])
+    expect([taps.platform.allocName('vnet%d'), name]).toEqual(['vnet3', 'vnet2'])
   })
 
-  test('is ENFILE when no number is free, or none that fits', () => {
+  test('allocName throws ENFILE when no number is free or fits', () => {
     const taken = (pattern: string, numbers: number) =>
       new Set(Array.from({ length: numbers }, (_, i) => pattern.replace('%d', String(i))))
     expect(devAllocName('vnet%d', taken('vnet%d', 32_767))).toBe('vnet32767')
@@ -42,7 +42,7 @@ describe('allocName', () => {
 })
 
 describe('announced', () => {
-  test('is a new interface, at home and elsewhere, and one that was there', async () => {
+  test('announced is true for a new interface in any namespace, and for an existing one', async () => {
     const taps = new TapPorts()
     const far = taps.own.add()
     taps.home.ip('tuntap add mode tap name there0 multi_queue')
@@ -58,7 +58,7 @@ describe('announced', () => {
     ])
   })
 
-  test('is one that a listener opens, too', async () => {
+  test('announced is true for a port that a listener opens', async () => {
     const taps = new TapPorts()
     const first = await taps.open()
     let second: Promise<TapPort> | undefined
@@ -69,7 +69,7 @@ describe('announced', () => {
     expect((await second)?.announced).toBe(true)
   })
 
-  /** A host whose event socket, the one that is bound, hears nothing; at first `error`. */
+  /** A platform whose event socket, the bound one, returns `error` once and then nothing. */
   function deaf(...error: number[]): TapPorts {
     let events = -1
     return new TapPorts(({ bind, recvmsg }) => ({
@@ -81,12 +81,12 @@ describe('announced', () => {
     }))
   }
 
-  test('is none that was not heard of', async () => {
+  test('announced is false when no event was received', async () => {
     const taps = deaf()
     expect((await taps.open()).announced).toBe(false)
   })
 
-  test('is one of which the event may be among those that were lost', async () => {
+  test('announced is true when events were lost while the port opened', async () => {
     const taps = deaf(-ENOBUFS)
     expect((await taps.open()).announced).toBe(true)
     expect((await taps.open({ name: 'tap1' })).announced).toBe(false)
@@ -98,7 +98,7 @@ describe('flags', () => {
     ['promiscuous', 'promisc on', 'promisc off', IFF_PROMISC],
     ['all-multicast', 'allmulticast on', 'allmulticast off', IFF_ALLMULTI],
   ]
-  test.each(modes)('are told of %s mode when a user sets it', async (_, on, off, flag) => {
+  test.each(modes)('flags report %s mode when a user sets it', async (_, on, off, flag) => {
     const taps = new TapPorts()
     const port = await taps.open()
     const told = new Told(port)
@@ -110,7 +110,7 @@ describe('flags', () => {
     expect([port.link.flags & flag, told.kinds]).toEqual([0, ['flags', 'flags']])
   })
 
-  test('are told of promiscuous mode when a packet socket asks for it, though the kernel does not show the flag', async () => {
+  test('flags report promiscuous mode of a packet socket, which the kernel does not show', async () => {
     const taps = new TapPorts()
     const far = taps.own.add()
     const port = await taps.open({ netns: far.name })
@@ -124,7 +124,7 @@ describe('flags', () => {
     expect(told.kinds.filter(kind => kind === 'flags')).toHaveLength(2)
   })
 
-  test('are there from the beginning on an interface that has them', async () => {
+  test('flags of an existing interface are known when the port opens', async () => {
     const taps = new TapPorts()
     taps.home.ip('tuntap add mode tap name tap0')
     taps.home.ip('link add br0 type bridge')
@@ -134,7 +134,7 @@ describe('flags', () => {
   })
 })
 
-test('queues and queueing discipline are as the host has them', async () => {
+test('queues and queueing discipline are those of the kernel', async () => {
   const taps = new TapPorts()
   taps.home.ip('tuntap add mode tap name single0')
   const port = await taps.open({ queues: 3 })
@@ -151,7 +151,7 @@ test('queues and queueing discipline are as the host has them', async () => {
 })
 
 describe('refresh', () => {
-  test('reads what changed, which is told afterwards all the same, once', async () => {
+  test('refresh reads a change, which is still reported afterwards, once', async () => {
     const taps = new TapPorts()
     const port = await taps.open({ multicastList: true })
     const told = new Told(port)
@@ -166,7 +166,7 @@ describe('refresh', () => {
     expect([...told.kinds].sort()).toEqual(['addresses', 'mtu', 'renamed', 'txqueuelen'])
   })
 
-  test('of what was read before one listens is not told again', async () => {
+  test('a change read before onChange is not reported', async () => {
     const taps = new TapPorts()
     const port = await taps.open()
     taps.home.ip('link set tap0 up')
@@ -176,7 +176,7 @@ describe('refresh', () => {
     expect(told.kinds).toEqual(['mtu'])
   })
 
-  test('finds an interface that moved, and the move is told', async () => {
+  test('refresh finds an interface that moved, and the move is reported', async () => {
     const taps = new TapPorts()
     const far = taps.own.add()
     far.ip(`link add taken index ${(await taps.open({ name: 'tap1' })).link.ifindex + 1} type bridge`)
@@ -188,11 +188,23 @@ describe('refresh', () => {
     expect(port.refresh()).toMatchObject({ mtu: 1400, ifindex: shown.ifindex })
     expect(shown.ifindex).not.toBe(ifindex)
     expect(await told.until('moved')).toMatchObject({ ifindex: shown.ifindex })
+    expect(port.netns).toBe(far.name)
     far.ip('link set tap0 mtu 1300')
     await told.until('mtu', ({ mtu }) => mtu === 1300)
   })
 
-  test('is not needed for what is asked of the interface to reach it, where another has its index since it moved', async () => {
+  test('a port in a namespace without a name has the name that /proc shows', async () => {
+    const taps = new TapPorts()
+    const port = await taps.open()
+    const told = new Told(port)
+    const unnamed = taps.own.native.createNetns()
+    taps.home.ip(`link set tap0 netns /proc/${process.pid}/fd/${unnamed}`)
+    await told.until('moved')
+    expect(port.netns).toBe(readlinkSync(`/proc/self/fd/${unnamed}`))
+    taps.own.native.close(unnamed)
+  })
+
+  test('apply reaches a moved interface even if another one has its old index', async () => {
     const taps = new TapPorts()
     const far = taps.own.add()
     const port = await taps.open()
@@ -202,8 +214,8 @@ describe('refresh', () => {
     const [taken] = JSON.parse(far.ip('-s -j link show taken'))
     expect([taken.ifindex, taken.stats64.rx.packets]).toEqual([port.link.ifindex, 1])
     taps.home.ip(`link set tap0 netns ${far.name}`)
-    // Nothing was heard of it yet.
-    expect(port.hostStats()![0]).toBe(0)
+    // No event of it was read yet.
+    expect(port.kernelStats()![0]).toBe(0)
     await port.apply({ mtu: 1400, txQueueLen: 7, addresses: ['198.18.0.1/24'] })
     const mtus = JSON.parse(far.ip('-j addr show')).map(({ ifname, mtu, txqlen }: never) => [ifname, mtu, txqlen])
     expect(mtus).toContainEqual(['taken', 1500, 1000])
@@ -212,7 +224,7 @@ describe('refresh', () => {
     expect(far.ip('-4 addr show dev tap0')).toContain('198.18.0.1/24')
   })
 
-  test('is EBADFD when the interface is gone, told or not, or the port closed', async () => {
+  test('refresh throws EBADFD when the interface is gone or the port is closed', async () => {
     const taps = new TapPorts()
     const port = await taps.open()
     const told = new Told(port)

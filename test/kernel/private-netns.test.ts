@@ -1,11 +1,11 @@
-/** A namespace of the program's own in which servers have every address, seen from a host on the other end of a veth. */
+/** A private namespace whose servers have every address, seen from the other end of a veth. */
 
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readlinkSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { EADDRINUSE } from '../../src/core/errno.ts'
-import { PrivateNetns } from '../../src/kernel/private-netns.ts'
+import { PrivateNetns } from '../../src/linux/private-netns.ts'
+import { EADDRINUSE } from '../../src/netdev/errno.ts'
 import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
 
 let own: OwnNetns
@@ -21,16 +21,18 @@ afterEach(async () => {
   own.remove()
 })
 
-/** Where others find it: what it has itself is good for our threads alone. */
+/** A path for other processes: its own path works only for our threads. */
 const pathOf = ({ path }: PrivateNetns) => `/proc/${process.pid}/fd/${path.slice(path.lastIndexOf('/') + 1)}`
 
-/** Runs `ip ARGS` in it. */
+/** Runs `ip ARGS` in the namespace. */
 function ip(netns: PrivateNetns, args: string): string {
   const command = [`--net=${pathOf(netns)}`, 'ip', ...args.split(' ')]
   return execFileSync('nsenter', command, { encoding: 'utf8', stdio: 'pipe' })
 }
 
-/** A veth from the host, 198.18.0.100 and 2001:db8:0:1::100, to it; each end knows the hardware address of the other's. */
+/**
+ * A veth from 198.18.0.100 and 2001:db8:0:1::100 into it. Each end knows the other's MAC address.
+ */
 function joined(netns: PrivateNetns): void {
   host.ip('link add near address 02:00:00:00:00:01 type veth peer name far address 02:00:00:00:00:02')
   host.ip(`link set far netns ${pathOf(netns)}`)
@@ -47,7 +49,7 @@ function joined(netns: PrivateNetns): void {
   }
 }
 
-test('a server there has every address, also those of its clients’ network, and knows by which it was called', async () => {
+test('a server in the namespace has every address, and knows which one a client used', async () => {
   using netns = new PrivateNetns(own.native)
   joined(netns)
   const server = createServer(socket => socket.end(`${socket.localAddress} ${socket.localPort}`))
@@ -63,7 +65,7 @@ test('a server there has every address, also those of its clients’ network, an
   }
 })
 
-test('the thread stays where it was, and the namespace is gone with its descriptor', () => {
+test('the thread keeps its namespace, and the new one ends with its descriptor', () => {
   const home = readlinkSync('/proc/thread-self/ns/net')
   const netns = new PrivateNetns(own.native)
   expect(readlinkSync('/proc/thread-self/ns/net')).toBe(home)
@@ -73,7 +75,7 @@ test('the thread stays where it was, and the namespace is gone with its descript
   expect(() => ip(netns, 'link')).toThrow()
 })
 
-test('a port that cannot be had is one line, and no descriptor is left', () => {
+test('a port that cannot be bound is an error of one line, and leaves no descriptor', () => {
   const before = readdirSync('/proc/self/fd')
   const native = { ...own.native, bind: () => -EADDRINUSE }
   const refusing = new PrivateNetns(native)

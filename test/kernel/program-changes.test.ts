@@ -1,16 +1,16 @@
-/** What is done to the interfaces from outside while the program runs: said, followed, and survived. */
+/** Changes of the interfaces from outside: the running program logs, follows and survives them. */
 import { execFileSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { defaultParams } from '../../src/core/driver.ts'
-import { LOGLEVEL_INFO, Log } from '../../src/core/log.ts'
-import { Net } from '../../src/core/net.ts'
-import type { NetDevice } from '../../src/core/net-device.ts'
-import { registerNetdev } from '../../src/core/register.ts'
 import { driver as loop } from '../../src/drivers/loop.ts'
-import { TimerfdClock } from '../../src/kernel/clock.ts'
-import { LinuxHost } from '../../src/kernel/host.ts'
-import { SO_RCVBUFFORCE } from '../../src/kernel/uapi.ts'
+import { TimerfdClock } from '../../src/linux/clock.ts'
+import { LinuxPlatform } from '../../src/linux/platform.ts'
+import { SO_RCVBUFFORCE } from '../../src/linux/uapi.ts'
+import { defaultParams } from '../../src/netdev/driver.ts'
+import { LOGLEVEL_INFO, Log } from '../../src/netdev/log.ts'
+import { Net } from '../../src/netdev/net.ts'
+import type { NetDevice } from '../../src/netdev/net-device.ts'
+import { registerNetdev } from '../../src/netdev/register.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { runMain } from '../support/run-main.ts'
 import { jsonLines, type Running, startVnet } from '../support/vnet-process.ts'
@@ -28,38 +28,40 @@ const start = (...args: string[]) => startVnet([...args, '--netns', netns.name])
 const links = (at = netns) => JSON.parse(at.ip('-j link')).map((link: { ifname: string }) => link.ifname)
 const log = (vnet: Running) => vnet.stderr.trimEnd().split('\n')
 
-/** Until an answer comes: a frame of the host's is lost when the driver has not heard yet that the link is up again. */
+/**
+ * Pings until a reply comes: a frame is lost if the driver has not seen yet that the link is up.
+ */
 async function ping(address: string, at = netns): Promise<void> {
   expect((await at.run(`ping -c 1 -w 5 -i 0.1 ${address}`)).stdout).toContain(' 1 received')
 }
 
 describe('deleted from outside', () => {
-  test('an interface of two is said to be, and the other goes on', async () => {
+  test('the deletion of one interface of two is logged, and the other goes on', async () => {
     const vnet = await start('snull')
     netns.ip('link del sn0')
     await vnet.line(/^sn0: device closed$/)
-    // Which of the two is heard of first is the kernel's choice.
+    // The kernel decides which of the two is deleted first.
     await vnet.line(/^sn0: interface was deleted from outside$/)
     expect(log(vnet)).toHaveLength(4)
     netns.ip('link set sn1 down')
     await vnet.line(/^sn1: device closed$/)
     const { status, stdout } = await vnet.stop()
     expect(status).toBe(0)
-    // Its counters are in the table all the same.
+    // Its counters are in the table nevertheless.
     expect(stdout).toMatch(/^sn0 tx .*\n(.*\n)*sn1 tx /m)
   })
 
-  test('when none is left the program ends with status 1', async () => {
+  test('the deletion of the last interface ends the program with exit status 1', async () => {
     const vnet = await start('snull')
     netns.ip('link del sn1')
     netns.ip('link del sn0')
     const { status, stderr, stdout } = await vnet.ended
     expect(status).toBe(1)
-    expect(stderr).toMatch(/vnet: no interface is left\n$/)
+    expect(stderr).toMatch(/vnet: the last interface was deleted, exiting\n$/)
     expect(stdout).toMatch(/^sn1 rx /m)
   })
 
-  test('with its namespace', async () => {
+  test('the deletion of its namespace deletes the interface', async () => {
     const vnet = await start()
     netns.release()
     netns.exec(`ip netns del ${netns.name}`)
@@ -68,7 +70,7 @@ describe('deleted from outside', () => {
     expect(stderr).toContain('vnet0: interface was deleted from outside\n')
   })
 
-  test('with its namespace, in which it was attached to again', async () => {
+  test('the deletion of its namespace deletes an interface that was attached to there', async () => {
     await (await start('--persist', '--name', 'tap0')).stop()
     const vnet = await start('--name', 'tap0')
     netns.release()
@@ -78,7 +80,7 @@ describe('deleted from outside', () => {
     expect(stderr).toContain('tap0: interface was deleted from outside\n')
   })
 
-  test('with the namespace it was moved to', async () => {
+  test('the deletion of the namespace it was moved to deletes the interface', async () => {
     const other = own.add()
     const vnet = await start()
     netns.ip(`link set vnet0 netns ${other.name}`)
@@ -90,7 +92,7 @@ describe('deleted from outside', () => {
 })
 
 describe('renamed', () => {
-  test('is said, and from then on it has the new name', async () => {
+  test('a rename is logged, and the device has the new name from then on', async () => {
     const vnet = await start()
     netns.ip('link set vnet0 down')
     netns.ip('link set vnet0 name other0')
@@ -105,17 +107,17 @@ describe('renamed', () => {
 })
 
 describe('moved to another namespace', () => {
-  test('is said, goes on working there, is still controlled, and goes away at the end', async () => {
+  test('an interface moved to another namespace works there, is controlled there, and is deleted at the end', async () => {
     const other = own.add()
     const vnet = await start('cable', 'near', 'far', '--address', 'near=192.0.2.2/24', '-v')
     netns.ip(`link set far netns ${other.name}`)
-    // The index can be the same there; the state is down, as after every move.
+    // The index may stay the same; the state is down, as after every move.
     await vnet.line(/^far: moved to another network namespace, there far$/)
     other.ip('addr add 192.0.2.1/24 dev far')
     other.ip('link set far mtu 1400 up')
     await vnet.line(/^far: mtu 1400$/)
     await ping('192.0.2.2', other)
-    // The driver takes its carrier away, there.
+    // The driver turns its carrier off in the new namespace.
     netns.ip('link set near down')
     await vnet.line(/^near: device closed$/)
     expect(other.exec('cat /sys/class/net/far/carrier')).toBe('0\n')
@@ -123,7 +125,23 @@ describe('moved to another namespace', () => {
     expect([links(), links(other)]).toEqual([['lo'], ['lo']])
   })
 
-  test('and renamed on the way there and back', async () => {
+  test('an interface that moves is listed, shown and found under its new namespace', async () => {
+    const other = own.add()
+    const vnet = await start('--name', 'wanderer')
+    netns.ip(`link set wanderer netns ${other.name}`)
+    await vnet.line(/^wanderer: moved /)
+    const listed = async () => {
+      const { interfaces } = JSON.parse((await runMain('list', '--json')).stdout)
+      return interfaces.find(({ name, pid }: { name: string; pid: number }) => name === 'wanderer' && pid === vnet.pid)
+    }
+    expect(await listed()).toMatchObject({ netns: other.name })
+    expect(await runMain('show', `${other.name}/wanderer`)).toMatchObject({ status: 0 })
+    expect((await runMain('show', `${netns.name}/wanderer`)).status).toBe(1)
+    const { stdout } = await vnet.stop()
+    expect(stdout).toMatch(/^wanderer tx /m)
+  })
+
+  test('an interface that is renamed while it moves there and back is followed', async () => {
     const other = own.add()
     const vnet = await start()
     netns.ip(`link set vnet0 netns ${other.name} name away0`)
@@ -138,20 +156,20 @@ describe('moved to another namespace', () => {
 })
 
 describe('a flood of changes', () => {
-  /** Changes of state by one `ip` process. */
+  /** Changes the state many times in one `ip` process. */
   async function flap(name: string, states: readonly string[]): Promise<void> {
     const ip = netns.spawn('ip -batch -')
     ip.stdin.end(states.map(state => `link set ${name} ${state}\n`).join(''))
     await new Promise(resolve => ip.on('close', resolve))
   }
 
-  /** 'opened' and 'closed' in the order in which the driver was told. */
+  /** Returns 'opened' and 'closed' in the order of the driver's log. */
   const told = (lines: readonly string[], name: string) =>
     lines.flatMap(line => (line.startsWith(`${name}: device `) ? [line.slice(name.length + 9)] : []))
 
   const alternates = (words: readonly string[]) => words.every((word, i) => word !== words[i - 1])
 
-  test('open and stop strictly alternate, and the last state is the true one', async () => {
+  test('in a flood of changes open and stop strictly alternate, and the last state is the true one', async () => {
     const vnet = await start('-v')
     await flap(
       'vnet0',
@@ -161,26 +179,26 @@ describe('a flood of changes', () => {
     await vnet.line(/^vnet0: mtu 1234$/)
     const words = told(log(vnet), 'vnet0')
     expect(alternates(words)).toBe(true)
-    // 32 MiB of events are as many as there were.
+    // A buffer of 32 MiB holds every event.
     expect(words).toHaveLength(1001)
     expect(words.at(-1)).toBe('opened')
     await ping('198.18.0.2')
     await vnet.stop()
   })
 
-  test('when events are lost the state is read anew', async () => {
-    // With the buffer that a socket has by default there is room for about a hundred.
+  test('lost events make the program read the state again', async () => {
+    // The default buffer of a socket holds about a hundred events.
     const { setsockopt } = own.native
     const native = own.at(netns, {
       setsockopt: (fd, level, name, value) => (name === SO_RCVBUFFORCE ? 0 : setsockopt(fd, level, name, value)),
     })
     const lines: string[] = []
-    await using host = new LinuxHost(native)
+    await using platform = new LinuxPlatform(native)
     await using clock = new TimerfdClock(native)
-    const net = new Net({ host, clock, log: new Log(LOGLEVEL_INFO, (_, text) => lines.push(text)) })
+    const net = new Net({ platform, clock, log: new Log(LOGLEVEL_INFO, (_, text) => lines.push(text)) })
     const [{ dev }] = loop.init(defaultParams(loop.params), { args: [], net, names: [], txqs: 4, rxqs: 2 })
     await using _registered = await registerNetdev(dev as NetDevice, net)
-    // Nobody reads while the loop of events is kept waiting.
+    // No event is read while the event loop is blocked.
     const states = Array.from({ length: 1001 }, (_, i) => (i % 2 === 0 ? 'up' : 'down'))
     const input = [...states, 'mtu 1300'].map(state => `link set vnet0 ${state}\n`).join('')
     execFileSync('ip', ['-n', netns.name, '-batch', '-'], { input })
@@ -192,7 +210,7 @@ describe('a flood of changes', () => {
   })
 })
 
-test('no descriptor is left by interfaces that come and go, whatever their end', async () => {
+test('interfaces that come and go leave no descriptor, however they end', async () => {
   const descriptors = () => readdirSync('/proc/self/fd').length
   async function round(): Promise<void> {
     await (await start('snull')).stop()
@@ -206,20 +224,20 @@ test('no descriptor is left by interfaces that come and go, whatever their end',
     await moved.line(/ moved /)
     await moved.stop()
     other.release()
-    // The second one cannot be had, after the first was there.
+    // The second interface cannot be made after the first has been.
     netns.ip('link add sn1 type bridge')
     expect((await runMain('snull', '--netns', netns.name)).status).toBe(1)
     netns.ip('link del sn1')
     expect(links()).toEqual(['lo'])
   }
-  // What Node opens once, for watching files say, is open from then on.
+  // Descriptors that Node opens once, for watching files for example, stay open.
   await round()
   const before = descriptors()
   for (let i = 0; i < 3; i++) await round()
   expect(descriptors()).toBe(before)
 })
 
-test('with --json every line on stdout is an object, changes and end included', async () => {
+test('--json prints one object a line on stdout, changes and end included', async () => {
   const vnet = await start('snull', '--json', '-vv')
   expect(vnet.interfaces()).toMatchObject([
     { name: 'sn0', netns: netns.name, mac: '00:53:4e:55:4c:30' },
@@ -240,7 +258,7 @@ test('with --json every line on stdout is an object, changes and end included', 
   expect(messages).toContain('info sn0: device opened')
   expect(messages).toContain('debug sn0: address 02:00:00:00:00:99')
   expect(messages).toContainEqual(expect.stringMatching(/^debug sn0: flags 0x/))
-  // Every frame that the host sends, as tcpdump would have it.
+  // Every frame that the kernel sends, as tcpdump shows it.
   expect(messages).toContainEqual(
     expect.stringMatching(/^info sn0: tx-0 IP 198.18.0.1 > 198.18.0.2: ICMP echo request/),
   )
@@ -248,7 +266,7 @@ test('with --json every line on stdout is an object, changes and end included', 
   expect(messages.at(-1)).toBe('debug snull: module unloaded')
 })
 
-test('quiet says ready and nothing else', async () => {
+test('--quiet prints ready and nothing else', async () => {
   const vnet = await start('-q')
   netns.ip('link set vnet0 down')
   netns.ip('link set vnet0 up')

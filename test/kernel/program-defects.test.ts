@@ -1,4 +1,4 @@
-/** The program with a driver, from a file, that is broken in one way or another: what is said, what is left, how it ends. */
+/** The program with a defective driver file: what it logs, what it leaves, how it ends. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -28,7 +28,7 @@ afterEach(() => {
 
 const links = () => JSON.parse(netns.ip('-j link')).map((link: { ifname: string }) => link.ifname)
 
-/** A driver file of two interfaces, of which the second has `ops`; `init` is run when they are made. */
+/** A driver file with two interfaces. The second has `ops`; `init` runs when they are made. */
 function driverFile({ ops = '', init = '' }: { ops?: string; init?: string }): string {
   const file = join(directory, 'broken.mjs')
   writeFileSync(
@@ -51,7 +51,7 @@ function driverFile({ ops = '', init = '' }: { ops?: string; init?: string }): s
 
 const running = (...args: string[]) => spawnVnet([...args, '--netns', netns.name])
 
-test('ndoOpen that throws at the start ends it, with nothing left', async () => {
+test('an exception of ndoOpen at the start ends the program and leaves nothing', async () => {
   const file = driverFile({ ops: "ndoOpen() { throw new Error('boom') }" })
   const { status, stderr, stdout } = await netns.run(`${process.execPath} ${PROGRAM} ${file} -q`)
   expect([status, stdout, links()]).toEqual([1, '', ['lo']])
@@ -60,14 +60,14 @@ test('ndoOpen that throws at the start ends it, with nothing left', async () => 
   )
 })
 
-test.each(['ndoStop', 'ndoUninit'])('%s that throws is said, and the end is as ever', async op => {
+test.each(['ndoStop', 'ndoUninit'])('an exception of %s is logged, and the program ends normally', async op => {
   const vnet = await running(driverFile({ ops: `${op}() { throw new Error('boom') }` }), '-q')
   const { status, stderr } = await vnet.stop()
   expect([status, links()]).toEqual([0, ['lo']])
   expect(stderr).toMatch(new RegExp(`^broken: ${op}: Error: boom .*\\n$`))
 })
 
-test('exceptions that come one after another end it once, and the first is the one that is said', async () => {
+test('several exceptions end the program once, and the first is logged', async () => {
   const init = "let n = 0; process.on('SIGUSR2', () => setInterval(() => { throw new Error('boom ' + n++) }, 1))"
   const vnet = await running(driverFile({ init }))
   const { status, stdout, stderr } = await vnet.stop('SIGUSR2')
@@ -76,14 +76,14 @@ test('exceptions that come one after another end it once, and the first is the o
   expect(stdout).toMatch(/^broken rx +\d/m)
 })
 
-test('what a driver leaves running keeps no program whose interfaces are gone', async () => {
+test('timers that a driver leaves running do not keep the program alive', async () => {
   const vnet = await running(driverFile({ init: 'setInterval(() => {}, 1000)' }))
   const { status, stdout } = await vnet.stop()
   expect([status, links()]).toEqual([0, ['lo']])
   expect(stdout).toMatch(/^broken rx +\d/m)
 })
 
-test('a driver that throws on every frame costs a line a second at most, and each frame is counted', async () => {
+test('a driver that throws on every frame logs at most a line per second, and each frame is counted', async () => {
   const vnet = await running(driverFile({ ops: "ndoStartXmit() { throw new Error('boom') }" }))
   using host = new PacketSocket(netns, 'broken')
   const [frame] = numbered(1) as [Uint8Array]
@@ -100,7 +100,7 @@ test('a driver that throws on every frame costs a line a second at most, and eac
   expect(stdout).toMatch(/^broken tx dropped: .*(EXCEPTION|STOPPED)/m)
 })
 
-test('without descriptors enough it says so in one line', async () => {
+test('too few descriptors are reported in one line', async () => {
   const command = ['sh', '-c', 'ulimit -n 40 && exec "$0" "$@"', process.execPath, PROGRAM, '--txqs', '64']
   const { status, stdout, stderr } = await outcome(netns.spawn(command))
   expect([status, stdout, links()]).toEqual([1, '', ['lo']])

@@ -1,4 +1,4 @@
-/** The program as a process: how it ends, what it leaves, and what it costs while nothing happens. */
+/** The program as a process: how it ends, what it leaves behind, and what it costs when idle. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -20,7 +20,7 @@ afterEach(() => own.remove())
 
 const links = () => JSON.parse(netns.ip('-j link')).map((link: { ifname: string }) => link.ifname)
 
-/** Code that the program's process runs first. */
+/** Returns arguments for node that run `code` before the program. */
 const preload = (code: string) => [`--import=data:text/javascript,${encodeURIComponent(code)}`]
 const THROW_ON_SIGUSR2 = preload("process.on('SIGUSR2', () => { throw new Error('boom') })")
 
@@ -40,9 +40,9 @@ test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
   },
 )
 
-test('a signal that comes twice, as by a terminal and by what runs the program, ends it as one', async () => {
+test('a signal that arrives twice, from the terminal and from a parent, ends the program as one', async () => {
   const vnet = await spawnVnet(['--netns', netns.name])
-  // Both are there when it goes on.
+  // Both signals are pending when the process continues.
   process.kill(vnet.pid, 'SIGSTOP')
   process.kill(vnet.pid, 'SIGINT')
   process.kill(vnet.pid, 'SIGTERM')
@@ -51,13 +51,13 @@ test('a signal that comes twice, as by a terminal and by what runs the program, 
   expect(stdout).toMatch(/^vnet0 rx +\d/m)
 })
 
-test('kill -9 leaves nothing', async () => {
+test('kill -9 leaves nothing behind', async () => {
   const vnet = await spawnVnet(['snull', '--netns', netns.name])
   expect((await vnet.stop('SIGKILL')).status).toBe(137)
   expect(links()).toEqual(['lo'])
 })
 
-test('a defect of the program removes the interfaces, is said in one line, and exits with 1', async () => {
+test('a defect of the program removes the interfaces, and is reported in one line with exit status 1', async () => {
   const vnet = await spawnVnet(['--netns', netns.name], { nodeArgs: THROW_ON_SIGUSR2 })
   const { status, stdout, stderr } = await vnet.stop('SIGUSR2')
   expect(status).toBe(1)
@@ -66,7 +66,7 @@ test('a defect of the program removes the interfaces, is said in one line, and e
   expect(links()).toEqual(['lo'])
 })
 
-test('it goes on when the reader of its output has gone', async () => {
+test('the program continues when the reader of its output is gone', async () => {
   const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
   const child = spawn(process.execPath, [program, '--netns', netns.name, '--json'], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -75,11 +75,11 @@ test('it goes on when the reader of its output has gone', async () => {
   try {
     for await (const line of createInterface(child.stdout)) if (line.includes('"ready"')) break
     child.stdout.destroy()
-    // Each is a log line for which there is no reader.
+    // Each change is a log line that is not read.
     for (const state of ['down', 'up', 'down', 'up']) netns.ip(`link set vnet0 ${state}`)
-    // A frame is lost when the driver has not heard yet that the link is up again.
-    const answer = await netns.run('ping -c 1 -w 5 -i 0.1 198.18.0.2')
-    expect(answer.stdout).toContain(' 1 received')
+    // A frame is lost if the driver has not seen yet that the link is up again.
+    const ping = await netns.run('ping -c 1 -w 5 -i 0.1 198.18.0.2')
+    expect(ping.stdout).toContain(' 1 received')
     expect(links()).toEqual(['lo', 'vnet0'])
   } finally {
     child.kill('SIGTERM')
@@ -87,14 +87,14 @@ test('it goes on when the reader of its output has gone', async () => {
   expect(await closed).toEqual([0, null])
 })
 
-test('it needs no other program, and no search path', async () => {
+test('the program needs no other program and no search path', async () => {
   const vnet = await spawnVnet(['--netns', netns.name, '--ipv6'], { env: { PATH: '' } })
-  const answer = await netns.run('ping -c 1 -W 5 2001:db8::2')
-  expect(answer.stdout).toContain('1 received')
+  const ping = await netns.run('ping -c 1 -W 5 2001:db8::2')
+  expect(ping.stdout).toContain('1 received')
   expect((await vnet.stop()).status).toBe(0)
 })
 
-/** Processor time of a process so far, in ticks of 10 ms. */
+/** Returns the CPU time that a process has used, in ticks of 10 ms. */
 function ticks(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
     .replace(/^.*\) /, '')
@@ -102,7 +102,7 @@ function ticks(pid: number): number {
   return Number(fields[11]) + Number(fields[12])
 }
 
-test('no process computes while nothing happens: idle, down, without carrier, after a deletion, without stdin', async () => {
+test('an idle program uses no CPU: idle, down, without carrier, after a deletion, without stdin', async () => {
   const ns = Array.from({ length: 5 }, () => own.add())
   const at = (i: number) => ['--netns', ns[i]?.name ?? '']
   const ip = (i: number, args: string) => ns[i]?.ip(args)
@@ -114,13 +114,13 @@ test('no process computes while nothing happens: idle, down, without carrier, af
     spawnVnet(at(4), { within: ['sh', '-c', 'exec "$@" <&-', 'sh'] }),
   ])
   await ns[0]?.run('ping -c 9 -i 0.01 -W 0.1 198.18.0.2')
-  // Frames that it has not read wait in the queues of a link that goes down.
+  // Unread frames stay in the queues of a link that goes down.
   process.kill(down.pid, 'SIGSTOP')
   await Promise.all(['198.18.0.2', '198.18.1.1'].map(to => ns[1]?.run(`ping -c 9 -i 0.01 -W 0.01 ${to}`)))
   ip(1, 'link set vnet0 down')
   process.kill(down.pid, 'SIGCONT')
   await down.line(/^vnet0: device closed$/)
-  // The other end has no carrier, and the host sends.
+  // The other end has no carrier, and the kernel sends.
   ip(2, 'link set far down')
   await carrier.line(/^far: device closed$/)
   await ns[2]?.run('ping -c 2 -i 0.01 -W 0.01 192.0.2.2')
@@ -128,7 +128,7 @@ test('no process computes while nothing happens: idle, down, without carrier, af
   await deleted.line(/^sn0: device closed$/)
 
   const all = [idle, down, carrier, deleted, closed]
-  // Each comes to rest: what start-up left, and what others do to the machine's interfaces, passes; a loop does not.
+  // Work at start-up and changes of other interfaces end soon; a busy loop does not.
   let restless = all
   for (let interval = 0; restless.length > 0 && interval < 8; interval++) {
     const before = restless.map(({ pid }) => ticks(pid))

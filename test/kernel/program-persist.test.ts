@@ -1,4 +1,4 @@
-/** Interfaces that stay: what --persist leaves, who may attach to it again, and how. */
+/** Persistent interfaces: what --persist leaves, and who may attach to it again. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { asNobodyIn, NOBODY } from '../support/privileges.ts'
@@ -19,7 +19,7 @@ const USUAL = ['198.18.0.1/24', '198.18.1.2/24']
 const here = () => ['--netns', netns.name]
 const tap0 = (...args: string[]) => ['--name', 'tap0', ...here(), ...args]
 
-/** Runs until ready, does what there is to do, and ends well; what it said when ready. */
+/** Runs the program until ready, calls `during`, and ends it. Returns its interfaces when ready. */
 async function run(args: string[], during: () => Promise<void> = async () => {}): Promise<ReadyInterface[]> {
   const vnet = await startVnet([...args, '--json'])
   const interfaces = vnet.interfaces()
@@ -28,7 +28,7 @@ async function run(args: string[], during: () => Promise<void> = async () => {})
   return interfaces
 }
 
-/** Runs what is to fail: in one line. */
+/** Runs a command that must fail with one line, and returns the line. */
 async function refused(...args: string[]): Promise<string> {
   const ended: Ended = await runMain(...args)
   expect(ended).toEqual({ status: 1, stdout: '', stderr: expect.stringMatching(/^vnet: [^\n]+\n$/) })
@@ -48,7 +48,7 @@ async function ping(address: string): Promise<void> {
 }
 
 describe('addresses of an interface that is there already', () => {
-  test('stay, and are said; the usual ones do not come on top', async () => {
+  test('existing addresses stay and are shown, without the driver’s usual ones', async () => {
     await run(tap0('--persist', '--address', '192.0.2.1/24'))
     for (const more of [[], ['--no-address']]) {
       const [again] = await run(tap0(...more), async () => expect(addresses('tap0')).toEqual(['192.0.2.1/24']))
@@ -56,7 +56,7 @@ describe('addresses of an interface that is there already', () => {
     }
   })
 
-  test('are joined by those that are asked for', async () => {
+  test('existing addresses stay when --address adds others', async () => {
     await run(tap0('--persist', '--address', '192.0.2.1/24'))
     const [again] = await run(tap0('--address', '198.18.5.1/24'))
     expect(again?.addresses).toEqual(['192.0.2.1/24', '198.18.5.1/24'])
@@ -64,7 +64,7 @@ describe('addresses of an interface that is there already', () => {
 })
 
 describe('--persist', () => {
-  test('leaves the interface with its state, and a later run is as if it had never ended', async () => {
+  test('--persist keeps the interface with its state for a later run', async () => {
     const [first] = await run(tap0('--persist', '--mtu', '1400', '--address', '192.0.2.1/24'))
     expect(link('tap0')).toMatchObject({ ifindex: first?.ifindex, mtu: 1400, address: first?.mac })
     expect(link('tap0').flags).toEqual(expect.arrayContaining(['UP', 'NOARP', 'NO-CARRIER']))
@@ -75,11 +75,11 @@ describe('--persist', () => {
       expect(addresses('tap0')).toEqual(['192.0.2.1/24'])
     })
     expect(again).toEqual(first)
-    // It need not be said again.
+    // The option need not be repeated.
     expect(names()).toEqual(['lo', 'tap0'])
   })
 
-  test('a later run keeps what was changed meanwhile, and changes what it names', async () => {
+  test('a later run keeps changes made meanwhile, except those that its options name', async () => {
     await run(tap0('--persist'))
     netns.ip('link set tap0 down mtu 1300 address 02:00:00:00:00:0a')
     const [kept] = await run(tap0('--down'))
@@ -92,7 +92,7 @@ describe('--persist', () => {
     expect(addresses('tap0')).toEqual(['198.18.0.1/24', '198.18.1.2/24', '192.0.2.1/24'])
   })
 
-  test('a later run may have more queues, or fewer', async () => {
+  test('a later run may use more or fewer queues', async () => {
     await run(tap0('--persist', '--txqs', '2'))
     for (const txqs of [8, 1, 4]) {
       await run(tap0('--txqs', `${txqs}`), async () => {
@@ -102,7 +102,7 @@ describe('--persist', () => {
     }
   })
 
-  test('offloads are those of each run, whatever the one before had', async () => {
+  test('each run sets its own offloads', async () => {
     const feature = () => /^tcp-segmentation-offload: (\w+)/m.exec(netns.exec('ethtool -k tap0'))?.[1]
     for (const [options, there, offloads] of [
       [['--persist'], 'on', ['csum', 'tso4', 'tso6', 'uso']],
@@ -118,55 +118,55 @@ describe('--persist', () => {
     }
   })
 
-  test('names with %d have the number of their place', async () => {
+  test('%d in a name becomes the position of the interface under --persist', async () => {
     await run(['snull', '--eth', '--persist', ...here()])
     expect(names()).toEqual(['lo', 'eth0', 'eth1'])
     await run(['snull', '--eth', '--persist', ...here()])
     expect(names()).toEqual(['lo', 'eth0', 'eth1'])
   })
 
-  test('kill -9 leaves it too', async () => {
+  test('a persistent interface stays after kill -9', async () => {
     const vnet = await spawnVnet(tap0('--persist'))
     await vnet.stop('SIGKILL')
     await run(tap0(), () => ping('198.18.0.2'))
   })
 
-  test('when one interface cannot be had, none is left of those that were to stay', async () => {
+  test('when one interface cannot be made, no persistent one is left', async () => {
     netns.ip('link add sn1 type bridge')
     expect(await refused('snull', '--persist', ...here())).toMatch(
-      /^attach to sn1: EEXIST, .* is no TAP; choose another/,
+      /^attach to sn1: EEXIST, .* is not a TAP; choose another/,
     )
     expect(names()).toEqual(['lo', 'sn1'])
   })
 })
 
 describe('attaching is refused in a line', () => {
-  test('while another program drives the interface', async () => {
+  test('attaching is refused while another program drives the interface', async () => {
     await run(tap0('--persist'), async () => {
       const why = 'attach to tap0: EEXIST, exists already; another program drives that interface; choose another name'
       expect(await refused(...tap0('--no-address'))).toBe(why)
       expect(await refused(...tap0('--delete'))).toBe(why)
     })
-    // Nor to one that would not stay when its program ends.
+    // Nor to an interface that is not persistent.
     await run(['--name', 'tap1', ...here(), '--no-address'], async () => {
       expect(await refused('--name', 'tap1', '--no-address', ...here())).toContain('another program drives')
     })
   })
 
-  test('when it was made with a single queue and more are wanted', async () => {
+  test('attaching is refused when more queues are requested than the interface has', async () => {
     netns.ip('tuntap add mode tap name tap0')
     expect(await refused(...tap0())).toMatch(/^attach to tap0: EINVAL, .*single queue; use --txqs 1/)
-    // Whoever made it did not know that this driver answers no ARP.
+    // The interface is not NOARP as the driver's own would be.
     await run(tap0('--txqs', '1'), () => ping('198.18.0.2'))
     expect(names()).toEqual(['lo', 'tap0'])
   })
 
-  test('when it is no TAP', async () => {
+  test('attaching is refused when the interface is not a TAP', async () => {
     netns.ip('tuntap add mode tun name tap0')
     netns.ip('link add br0 type bridge')
-    expect(await refused(...tap0())).toMatch(/^attach to tap0: EEXIST, .* is no TAP; choose another name$/)
+    expect(await refused(...tap0())).toMatch(/^attach to tap0: EEXIST, .* is not a TAP; choose another name$/)
     expect(await refused('--name', 'br0', ...here())).toMatch(
-      /^attach to br0: EEXIST, .* is no TAP; choose another name$/,
+      /^attach to br0: EEXIST, .* is not a TAP; choose another name$/,
     )
   })
 })
@@ -177,14 +177,14 @@ describe('--user and --group', () => {
     return { user, group }
   }
 
-  test('are known to the kernel, by number or by name', async () => {
+  test('--user and --group reach the kernel, by number or by name', async () => {
     await run(tap0('--persist', '--user', '12345', '--group', '54321'))
     expect(owners()).toEqual({ user: 12345, group: 54321 })
     await run(tap0('--persist', '--user', 'root', '--group', 'daemon'))
     expect(owners()).toEqual({ user: 'root', group: 'daemon' })
   })
 
-  test("a user attaches to an interface of the user's own without privileges, and passes frames", async () => {
+  test('an unprivileged user attaches to their own interface and passes frames', async () => {
     await run(tap0('--persist', '--user', `${NOBODY}`))
     const vnet = await spawnVnet(['--name', 'tap0'], { within: asNobodyIn(netns) })
     await ping('198.18.0.2')
@@ -195,7 +195,7 @@ describe('--user and --group', () => {
     expect([status, stderr]).toEqual([0, 'tap0: device opened\ntap0: device closed\n'])
   })
 
-  test('what may not be changed without privileges is said, and the interface used as it is', async () => {
+  test('what an unprivileged user may not change is logged, and the interface used as it is', async () => {
     await run(tap0('--persist', '--user', `${NOBODY}`))
     const options = ['--name', 'tap0', '--mtu', '1400', '--address', '192.0.2.1/24', '--json']
     const vnet = await spawnVnet(options, { within: asNobodyIn(netns) })
@@ -209,7 +209,7 @@ describe('--user and --group', () => {
     expect((await vnet.stop()).status).toBe(0)
   })
 
-  test("another's interface is refused", async () => {
+  test('the interface of another user is refused', async () => {
     await run(tap0('--persist', '--user', 'root'))
     const vnet = spawnVnet(['--name', 'tap0'], { within: asNobodyIn(netns) })
     await expect(vnet).rejects.toThrow(/^vnet: TUNSETIFF tap0: EPERM, .*it needs CAP_NET_ADMIN: sudo .*$/m)
@@ -217,14 +217,14 @@ describe('--user and --group', () => {
 })
 
 describe('--delete', () => {
-  test('removes what --persist left', async () => {
+  test('--delete removes what --persist left', async () => {
     await run(['snull', '--persist', ...here()])
     expect(names()).toEqual(['lo', 'sn0', 'sn1'])
     expect(await runMain('snull', '--delete', ...here())).toEqual({ status: 0, stdout: '', stderr: '' })
     expect(names()).toEqual(['lo'])
   })
 
-  test('says what is not there, and removes the rest', async () => {
+  test('--delete reports missing interfaces and removes the others', async () => {
     await run(['snull', '--persist', ...here()])
     netns.ip('link del sn0')
     expect(await refused('snull', '--delete', ...here())).toMatch(/^delete sn0: ENOENT, .*there is no such interface$/)

@@ -1,4 +1,7 @@
-/** What cannot be done: one line that names the trouble and the way out, exit status 1, and nothing left behind. */
+/**
+ * What cannot be done is refused in one line with advice and exit status 1, and leaves nothing
+ * behind.
+ */
 import { chmodSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -29,13 +32,13 @@ async function refused(...args: string[]): Promise<string> {
 }
 
 describe('addresses whose network another interface has', () => {
-  test('two default runs: the second names the first, and the options to use', async () => {
+  test('a second default run is refused with the name of the first interface and the options to use', async () => {
     const first = await startVnet(['--netns', netns.name])
     expect(await refused()).toBe(
       'address 198.18.0.1/24: EEXIST, exists already; vnet0 has a route to 198.18.0.0/24; ' +
         'choose others with --address, or --no-address or --netns',
     )
-    // Each of them is a way out.
+    // Each option of the advice works.
     for (const way of [['--address', '192.0.2.1/24'], ['--no-address']]) {
       await (await startVnet([...way, '--netns', netns.name])).stop()
     }
@@ -63,7 +66,7 @@ describe('addresses whose network another interface has', () => {
   })
 })
 
-test('two interfaces of one run on one network', async () => {
+test('two interfaces of one run on one network are refused', async () => {
   const addresses = ['--address', '192.0.2.1/24', '--address', '192.0.2.2/25']
   const { status, stderr } = await runMain('cable', 'a', 'b', '--netns', netns.name, ...addresses)
   expect([status, stderr]).toEqual([
@@ -73,19 +76,19 @@ test('two interfaces of one run on one network', async () => {
   expect(names()).toEqual(['lo'])
 })
 
-test('a name that is taken', async () => {
+test('a name that another interface has is refused', async () => {
   netns.ip('link add br0 type bridge')
   expect(await refused('--name', 'br0')).toBe(
-    'attach to br0: EEXIST, exists already; an interface of that name exists and is no TAP; choose another name',
+    'attach to br0: EEXIST, exists already; an interface of that name exists and is not a TAP; choose another name',
   )
 })
 
-test('the second interface of two: the first goes again', async () => {
+test('a second interface that cannot be created removes the first', async () => {
   netns.ip('link add far type bridge')
   expect(await refused('cable', 'near', 'far')).toMatch(/^attach to far: EEXIST/)
 })
 
-test('an unknown network namespace', async () => {
+test('an unknown network namespace is refused', async () => {
   const { status, stderr } = await runMain('--netns', 'vnet-test-none')
   expect(status).toBe(1)
   expect(stderr).toBe(
@@ -94,13 +97,15 @@ test('an unknown network namespace', async () => {
   )
 })
 
-test('a path that is no network namespace', async () => {
+test('a path that is not a network namespace is refused', async () => {
   const { status, stderr } = await runMain('--netns', '/proc/self/ns/uts')
   expect(status).toBe(1)
-  expect(stderr).toBe('vnet: enter network namespace /proc/self/ns/uts: EINVAL, invalid argument; it is not one\n')
+  expect(stderr).toBe(
+    'vnet: enter network namespace /proc/self/ns/uts: EINVAL, invalid argument; it is not a network namespace\n',
+  )
 })
 
-test('a tree that only root may enter, to nobody: the addon is found all the same', async () => {
+test('the addon is found in a tree that only root may enter', async () => {
   const tree = mkdtempSync(join(tmpdir(), 'vnet-test-'))
   try {
     chmodSync(tree, 0o700)
@@ -115,7 +120,7 @@ test('a tree that only root may enter, to nobody: the addon is found all the sam
   }
 })
 
-/** What a child says that ends by itself. */
+/** Returns the one line of a child that fails to start. */
 async function failing(args: string[], within: string[]): Promise<string> {
   const error: Error = await spawnVnet(args, { within }).then(
     () => new Error('it got ready'),
@@ -127,41 +132,41 @@ async function failing(args: string[], within: string[]): Promise<string> {
   return lines[0] ?? ''
 }
 
-test('no /dev/net/tun', async () => {
+test('a missing /dev/net/tun is reported with advice', async () => {
   expect(await failing([], withoutTunIn(netns))).toBe(
     'vnet: open /dev/net/tun: ENOENT, no such file or directory; ' +
       'load the module with `modprobe tun`, or give the container the device: --device /dev/net/tun',
   )
 })
 
-test('an ordinary user', async () => {
+test('an ordinary user is advised to use sudo', async () => {
   expect(await failing(['--mtu', '1400', '--persist'], asNobodyIn(netns))).toMatch(
     /^vnet: TUNSETIFF vnet0: EPERM, .*; it needs CAP_NET_ADMIN: sudo \/.*\/node .*\/dist\/vnet.js --mtu 1400 --persist$/,
   )
 })
 
-test('root without CAP_NET_ADMIN, as in a container', async () => {
+test('root without CAP_NET_ADMIN, as in a container, is advised which capability to add', async () => {
   expect(await failing([], withoutCapIn(netns, 'net_admin'))).toMatch(
     /^vnet: TUNSETIFF vnet%d: EPERM, .*; root here lacks CAP_NET_ADMIN: run the container with --cap-add NET_ADMIN$/,
   )
 })
 
-test('root of a user namespace, in a network namespace that is not its own', async () => {
+test('root of a user namespace is refused in a network namespace of another', async () => {
   expect(await failing([], ['ip', 'netns', 'exec', netns.name, 'unshare', '--user', '--map-root-user'])).toMatch(
-    /^vnet: .*EPERM, .*; CAP_NET_ADMIN is there, but not over this network namespace: another user namespace owns it/,
+    /^vnet: .*EPERM, .*; another user namespace owns this network namespace, so CAP_NET_ADMIN does not apply to it/,
   )
 })
 
-test('an ordinary user, in another namespace', async () => {
+test('an ordinary user is refused in another namespace', async () => {
   expect(await failing(['--netns', own.add().name], asNobodyIn(netns))).toMatch(
     /^vnet: enter network namespace vnet-test-\S+: EPERM, .*; it needs CAP_NET_ADMIN: sudo /,
   )
 })
 
-test('root without CAP_NET_BROADCAST, in another namespace: it would never hear that the link is up', async () => {
+test('root without CAP_NET_BROADCAST is refused in another namespace, where it would get no events', async () => {
   const { name } = own.add()
   expect(await failing(['--netns', name], withoutCapIn(netns, 'net_broadcast'))).toBe(
-    `vnet: events of network namespace ${name}: EPERM, operation not permitted; they come with CAP_NET_BROADCAST only: ` +
+    `vnet: events of network namespace ${name}: EPERM, operation not permitted; they take CAP_NET_BROADCAST: ` +
       'add it (--cap-add NET_BROADCAST for a container), or run inside without --netns',
   )
 })

@@ -1,4 +1,7 @@
-/** Queues on a real TAP: flows spread over all of them, and each stays in order, also while the host steers it anew. */
+/**
+ * Flows on a real TAP use all queues, and each stays in order, also while the kernel moves it to
+ * another queue.
+ */
 import { setImmediate as turn } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Netns, OwnNetns } from '../support/netns.ts'
@@ -19,13 +22,14 @@ beforeEach(() => {
 })
 afterEach(() => own.remove())
 
-/** Keeps the driver, which is in this process, from its queues after every turn until `traffic` is over. */
+/** Delays the driver, which is in this process, after every turn until `traffic` has ended. */
 async function slowly<T>(traffic: Promise<T>): Promise<T> {
   let done = false
   const over = traffic.finally(() => {
     done = true
   })
-  // What waits in a queue is then more than it takes in one turn, and would come after younger frames that had gone by another.
+  // More frames then wait in a queue than the driver reads in one turn: they would be overtaken by
+  // later frames of another queue.
   while (!done) {
     Atomics.wait(pause, 0, 0, 2)
     await turn()
@@ -39,10 +43,10 @@ describe.each(BOTH_WAYS)('%s', (_, offload) => {
     await slowly(expectFlowsInOrder(netns, FLOWS, COUNT))
     const { queues, rxQueues, total } = (await stopConserved(vnet)).vnet0!
     expect([queues.length, rxQueues]).toEqual([4, 2])
-    // A whole flow's frames at least, both ways: flows stay where they are.
+    // At least the frames of a whole flow, both ways: flows stay on their queues.
     for (const queue of queues) expect(queue.txPackets).toBeGreaterThanOrEqual(2 * COUNT)
     expect(queues.reduce((n, queue) => n + queue.txPackets, 0)).toBe(total.txPackets)
-    // A frame of transmit queue q goes by receive ring q % 2.
+    // A frame of transmit queue q goes to receive ring q % 2.
     for (const q of [0, 1]) {
       const both = [queues[q]!, queues[q + 2]!]
       expect(queues[q]!.rxPackets).toBe(both.reduce((n, { txPackets, txDropped }) => n + txPackets - txDropped, 0))
@@ -67,8 +71,9 @@ describe.each(BOTH_WAYS)('%s', (_, offload) => {
     ['loop', ['loop'], 'vnet0'],
     ['snull', ['snull', '--txqs', '4', '--rxqs', '2'], 'sn0'],
     ['snull with a poll', ['snull', '--txqs', '4', '--rxqs', '4', '--use-napi'], 'sn0'],
-  ] as const)('%s: iperf3 -P 8 both ways uses the queues, and nothing is reordered', async (_, args, name) => {
-    // Nor lost, which would look alike: without offloads a window is thousands of frames.
+  ] as const)('%s: iperf3 -P 8 both ways uses all queues, and nothing is reordered', async (_, args, name) => {
+    // Nothing may be lost either, because that looks alike: without offloads a window is thousands
+    // of frames.
     const room = [
       '--txqueuelen',
       '100000',
@@ -80,7 +85,8 @@ describe.each(BOTH_WAYS)('%s', (_, offload) => {
     expect(await iperf3(nearEnd(netns), farEnd(netns), 8)).toBeGreaterThan(1 << 20)
     expect(await tcpReordering(netns)).toEqual({ TCPOFOQueue: 0, TCPSACKReorder: 0, TCPTSReorder: 0 })
     const { queues } = (await stopConserved(vnet))[name]!
-    // Chance spreads seventeen connections; that they leave two of four queues out is one in thousands.
+    // Seventeen connections are spread at random; they leave two of four queues unused once in
+    // thousands of runs.
     expect(queues.filter(({ txBytes }) => txBytes > 100_000).length).toBeGreaterThanOrEqual(2)
   })
 })
@@ -93,7 +99,7 @@ describe('loop has any number of queues', () => {
     [['--txqs', '3'], 3, 2],
     [['--txqs', '3', '--rxqs', '2'], 3, 2],
     [['--txqs', '256', '--rxqs', '256'], 256, 256],
-  ] as const)('%j: %i to send and %i to receive, each counted', async (args, txqs, rxqs) => {
+  ] as const)('loop %j has %i transmit and %i receive queues, each with its counters', async (args, txqs, rxqs) => {
     const vnet = await startVnet(['loop', '--netns', netns.name, '--json', ...args])
     expect(vnet.interfaces()).toMatchObject([{ txqs, rxqs }])
     const { stdout } = await netns.run('ls /sys/class/net/vnet0/queues')
@@ -114,7 +120,7 @@ describe('loop has any number of queues', () => {
     [['--rxqs', '257'], /--rxqs/],
     [['--rxqs', '5'], /4 tx and 5 rx queues/],
     [['--txqs', '2', '--rxqs', '3'], /2 tx and 3 rx queues/],
-  ] as const)('%j is refused in one line', async (args, what) => {
+  ] as const)('loop %j is refused with one line', async (args, what) => {
     const { status, stdout, stderr } = await runMain('loop', '--netns', netns.name, ...args)
     expect([status, stdout]).toEqual([2, ''])
     expect(stderr).toMatch(/^vnet: [^\n]*\n$/)
@@ -123,7 +129,7 @@ describe('loop has any number of queues', () => {
   })
 })
 
-test('loop -vv tells the way of each frame, from the opening to the end', async () => {
+test('loop -vv logs the way of each frame, from open to unloaded', async () => {
   const vnet = await startVnet(['loop', '--netns', netns.name, '--json', '-vv'])
   await pingAll(netns, '-c 1 -s 100 198.18.0.2')
   await stopConserved(vnet)
@@ -138,7 +144,7 @@ test('loop -vv tells the way of each frame, from the opening to the end', async 
   expect(way).toEqual(expected.map(pattern => expect.stringMatching(pattern)))
 })
 
-test('the statistics at the end have a line for each queue', async () => {
+test('the final statistics have a line for each queue', async () => {
   const vnet = await startVnet(['loop', '--netns', netns.name])
   await pingAll(netns, '-c 1 198.18.0.2')
   const { stdout } = await vnet.stop()

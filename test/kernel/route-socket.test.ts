@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { EAGAIN, ENOBUFS } from '../../src/core/errno.ts'
-import type { Native } from '../../src/kernel/native.ts'
-import { RouteSocket } from '../../src/kernel/rtnetlink.ts'
-import { MSG_PEEK, MSG_TRUNC } from '../../src/kernel/uapi.ts'
+import type { Native } from '../../src/linux/native.ts'
+import { RouteSocket } from '../../src/linux/rtnetlink.ts'
+import { MSG_PEEK, MSG_TRUNC } from '../../src/linux/uapi.ts'
+import { EAGAIN, ENOBUFS } from '../../src/netdev/errno.ts'
 import {
   getU32,
   MessageBuilder,
@@ -21,7 +21,10 @@ interface Datagram {
   readonly flags?: number
 }
 
-/** A kernel of which each request is answered by the next list of datagrams, made with its sequence number. */
+/**
+ * A kernel that replies to each request with the next list of datagrams, which get its sequence
+ * number.
+ */
 function kernel(...answers: ((seq: number) => Datagram[])[]) {
   const queue: Datagram[] = []
   const requests: Uint8Array[] = []
@@ -54,7 +57,7 @@ const ack = (seq: number, error = 0) =>
 const types = (sock: RouteSocket) => sock.dump(request, (_, { type }) => (type === 99 ? undefined : type))
 
 describe('dump', () => {
-  test('it is read to its end, over several datagrams, without what is not wanted', () => {
+  test('a dump is read to its end over several datagrams, without undefined results', () => {
     const { native, requests } = kernel(seq => [
       { bytes: item(seq, 16).message(17, NLM_F_MULTI, seq).bytes },
       { bytes: item(seq, 99).message(18, NLM_F_MULTI, seq).bytes },
@@ -65,7 +68,7 @@ describe('dump', () => {
     expect(requests[0][6] | (requests[0][7] << 8)).toBe(NLM_F_REQUEST | NLM_F_DUMP)
   })
 
-  test('one that met a change on its way is made anew, and what it gave is forgotten', () => {
+  test('an interrupted dump is repeated, and its results are discarded', () => {
     const { native, requests } = kernel(
       seq => [{ bytes: item(seq, 16, NLM_F_MULTI | NLM_F_DUMP_INTR).bytes }, { bytes: done(seq).bytes }],
       seq => [{ bytes: item(seq, 17).bytes }, { bytes: done(seq, 0, NLM_F_MULTI | NLM_F_DUMP_INTR).bytes }],
@@ -75,14 +78,14 @@ describe('dump', () => {
     expect(requests).toHaveLength(3)
   })
 
-  test('one that is always disturbed ends all the same', () => {
+  test('a dump that is always interrupted ends after a few attempts', () => {
     const disturbed = (seq: number) => [{ bytes: item(seq, 16, NLM_F_DUMP_INTR).bytes }, { bytes: done(seq).bytes }]
     const { native, requests } = kernel(...new Array(20).fill(disturbed))
     expect(types(RouteSocket.open(native))).toEqual([16])
     expect(requests.length).toBeLessThan(20)
   })
 
-  test('an error at its end is thrown with the kernel’s words', () => {
+  test('an error at the end of a dump is thrown with the kernel’s message', () => {
     const { native } = kernel(seq => [
       { bytes: done(seq, -22, NLM_F_MULTI | NLM_F_ACK_TLVS).string(1, 'Invalid header.').bytes },
     ])
@@ -91,7 +94,7 @@ describe('dump', () => {
 })
 
 describe('request', () => {
-  test('what is not the kernel’s, or not of this request, is passed over', () => {
+  test('messages of other senders and other requests are ignored', () => {
     const { native } = kernel(seq => [
       { bytes: ack(seq, -1).bytes, sender: 4711 },
       { bytes: item(seq - 1, 98).message(97, 0, seq).bytes },
@@ -104,7 +107,7 @@ describe('request', () => {
     expect(seen).toEqual([97])
   })
 
-  test('an answer that was cut, is missing, or was lost is an error', () => {
+  test('a truncated, missing or lost reply is an error', () => {
     const refused = (...answer: Datagram[]) => {
       const { native } = kernel(() => answer)
       return () => RouteSocket.open(native).request(request)

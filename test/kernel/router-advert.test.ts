@@ -1,12 +1,15 @@
-/** Router advertisements as a host takes them: it asks, makes an address, has a way out, and loses that at the end. */
+/**
+ * The kernel receives router advertisements: it solicits one, configures an address and a default
+ * route, and removes the route when the router stops.
+ */
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { random } from '../../src/core/random.ts'
-import { finish, onesComplementSum, pseudoHeaderSum6 } from '../../src/header/checksum.ts'
-import * as ipv6 from '../../src/header/ipv6.ts'
-import { isRouterSolicitation } from '../../src/header/router-advert.ts'
-import { parseAddress } from '../../src/kernel/cidr.ts'
-import { TimerfdClock } from '../../src/kernel/clock.ts'
-import { RaSender } from '../../src/segment/router-advert.ts'
+import { RaSender } from '../../src/lan/services/router-advert.ts'
+import { TimerfdClock } from '../../src/linux/clock.ts'
+import { random } from '../../src/netdev/random.ts'
+import { parseAddress } from '../../src/packet/address.ts'
+import { finish, onesComplementSum, pseudoHeaderSum6 } from '../../src/packet/checksum.ts'
+import * as ipv6 from '../../src/packet/ipv6.ts'
+import { isRouterSolicitation } from '../../src/packet/router-advert.ts'
 import { type Child, type Netns, OwnNetns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 
@@ -27,7 +30,7 @@ afterEach(() => own.remove())
 const MAC = [2, 0, 0, 0, 0, 1]
 const ROUTER = parseAddress('fe80::1')!
 
-/** An Ethernet frame with an ICMPv6 message from the router. */
+/** Builds an Ethernet frame with an ICMPv6 message from the router. */
 function framed(body: Uint8Array, destination: Readonly<Uint8Array>): Uint8Array {
   const group = [0x33, 0x33, ...destination.slice(12)]
   const header = [0x60, 0, 0, 0, body.length >> 8, body.length & 0xff, 58, 255, ...ROUTER, ...destination]
@@ -37,17 +40,17 @@ function framed(body: Uint8Array, destination: Readonly<Uint8Array>): Uint8Array
   return frame
 }
 
-/** Waits for what `child` writes to hold `text`. */
-async function told(child: Child, text: string): Promise<void> {
+/** Waits until `child` has written `text`. */
+async function written(child: Child, text: string): Promise<void> {
   let all = ''
   for await (const chunk of child.stdout.iterator({ destroyOnReturn: false })) {
     all += chunk
     if (all.includes(text)) return
   }
-  throw new Error(`it ended without '${text}': ${all}`)
+  throw new Error(`it exited without '${text}': ${all}`)
 }
 
-test('a host that solicits makes an address of the prefix, has the router for a default, and not after its end', async () => {
+test('the kernel solicits, makes an address from the prefix and routes via the router until it stops', async () => {
   await using clock = new TimerfdClock(own.native)
   using port = new PacketSocket(segment, 'port0')
   const monitor = host.spawn('ip -6 -o monitor address route')
@@ -74,7 +77,7 @@ test('a host that solicits makes an address of the prefix, has the router for a 
         },
       ],
     },
-    // The first one goes nowhere: the host is not up yet.
+    // The first advertisement is lost: the interface is not up yet.
     send: (body, destination) => void port.trySend(framed(body, destination)),
   })
   sender.start()
@@ -86,12 +89,12 @@ test('a host that solicits makes an address of the prefix, has the router for a 
   await port.until(isSolicitation)
   sender.solicited()
 
-  await told(monitor, '2001:db8:0:1:0:ff:fe00:2/64')
+  await written(monitor, '2001:db8:0:1:0:ff:fe00:2/64')
   expect(host.ip('-6 -o addr show dev host0')).toMatch(
     /2001:db8:0:1:0:ff:fe00:2\/64 .*valid_lft 7\d\d\dsec preferred_lft 3[56]\d\dsec/,
   )
   expect(host.ip('-6 route show default')).toMatch(/^default via fe80::1 dev host0 proto ra .*hoplimit 61/)
   expect(host.exec('sysctl -n net.ipv6.conf.host0.mtu').trim()).toBe('1400')
   sender.stop()
-  await told(monitor, 'Deleted default via fe80::1')
+  await written(monitor, 'Deleted default via fe80::1')
 })

@@ -1,12 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { VnetError } from '../../src/core/errno.ts'
-import { IFF_NOARP, IFF_UP } from '../../src/core/if.ts'
-import { linkStats64 } from '../../src/core/stats.ts'
-import { formatAddress, formatCidr, parseCidr } from '../../src/kernel/cidr.ts'
 import {
   addAddress,
-  delLink,
   getAddresses,
   getLink,
   getLinks,
@@ -16,8 +11,12 @@ import {
   type Route,
   RouteSocket,
   setLink,
-} from '../../src/kernel/rtnetlink.ts'
-import { AF_INET, AF_INET6, ifreq, ifreqName, TUNGETIFF } from '../../src/kernel/uapi.ts'
+} from '../../src/linux/rtnetlink.ts'
+import { AF_INET, AF_INET6, ifreq, ifreqName, TUNGETIFF } from '../../src/linux/uapi.ts'
+import { VnetError } from '../../src/netdev/errno.ts'
+import { IFF_NOARP, IFF_UP } from '../../src/netdev/if.ts'
+import { linkStats64 } from '../../src/netdev/stats.ts'
+import { formatAddress, formatPrefix, parsePrefix } from '../../src/packet/address.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 
 const UP = { set: IFF_UP, mask: IFF_UP }
@@ -54,7 +53,7 @@ function refusal(call: () => unknown): VnetError {
 }
 
 describe('links', () => {
-  test('one is found by its name and by its index, and is as `ip link` shows it', () => {
+  test('getLink finds an interface by name and by index, as `ip link` shows it', () => {
     home.ip('link add bridge7 mtu 1400 txqueuelen 77 address 02:00:00:00:00:07 type bridge')
     const link = getLink(sock, { name: 'bridge7' })!
     expect(link).toEqual(getLink(sock, { ifindex: link.ifindex }))
@@ -67,33 +66,31 @@ describe('links', () => {
       kind: 'bridge',
       promiscuity: 0,
       allmulti: 0,
-      group: 0,
       tun: undefined,
-      newNetnsid: undefined,
     })
     expect([...link.address]).toEqual([2, 0, 0, 0, 0, 7])
     expect(link.flags & IFF_UP).toBe(0)
   })
 
-  test('what was read stays as it was when the next one is read', () => {
+  test('a link stays unchanged when the next one is read', () => {
     home.ip('link add br0 address 02:00:00:00:00:01 type bridge')
     home.ip('link add br1 address 02:00:00:00:00:02 type bridge')
     const links = [getLink(sock, { name: 'br0' })!, getLink(sock, { name: 'br1' })!, ...getLinks(sock).slice(1)]
     expect(links.map(({ address }) => address[5])).toEqual([1, 2, 1, 2])
   })
 
-  test('one that is not there is undefined', () => {
+  test('getLink returns undefined for a missing interface', () => {
     expect(getLink(sock, { name: 'nowhere' })).toBeUndefined()
     expect(getLink(sock, { ifindex: 4711 })).toBeUndefined()
   })
 
-  test('a name that cannot be one is refused in the kernel’s words', () => {
+  test('an invalid name is refused with the kernel’s message', () => {
     expect(refusal(() => getLink(sock, { name: 'sixteen-letters-' })).message).toMatch(
       /^RTM_GETLINK sixteen-letters-: ERANGE, .*; Attribute failed policy validation$/,
     )
   })
 
-  test('all of a namespace are listed, and only those', () => {
+  test('getLinks lists the interfaces of the namespace and no others', () => {
     home.ip('link add veth0 type veth peer name veth1')
     own.add().ip('link add elsewhere type bridge')
     expect(getLinks(sock).map(({ name, kind }) => [name, kind])).toEqual([
@@ -103,24 +100,23 @@ describe('links', () => {
     ])
   })
 
-  test('a list that takes many pieces is whole', () => {
+  test('a dump of many messages is complete', () => {
     for (let i = 0; i < 30; i++) home.ip(`link add br${i} type bridge`)
     expect(getLinks(sock)).toHaveLength(31)
   })
 
-  test('a TAP tells what it was made with', () => {
+  test('the link of a TAP has the properties that it was made with', () => {
     home.ip('tuntap add mode tap name tap0 user 1000 group 1001 vnet_hdr multi_queue')
     own.tap(home, 'tap1', 3)
     home.ip('tuntap add mode tun name tun0')
     expect(getLink(sock, { name: 'tap0' })).toMatchObject({
       kind: 'tun',
-      tun: { type: 'tap', persist: true, multiQueue: true, vnetHdr: true, numQueues: 0, owner: 1000, group: 1001 },
+      tun: { type: 'tap', persist: true, multiQueue: true, numQueues: 0, owner: 1000, group: 1001 },
     })
     expect(getLink(sock, { name: 'tap1' })?.tun).toEqual({
       type: 'tap',
       persist: false,
       multiQueue: true,
-      vnetHdr: false,
       numQueues: 3,
       numDisabledQueues: 0,
       owner: undefined,
@@ -129,9 +125,9 @@ describe('links', () => {
     expect(getLink(sock, { name: 'tun0' })?.tun).toMatchObject({ type: 'tun', multiQueue: false, numQueues: 0 })
   })
 
-  test('the counters are those of `ip -s link`', () => {
+  test('the counters equal those of `ip -s link`', () => {
     const far = own.add()
-    // IPv6 would send by itself between the two readings
+    // IPv6 would send packets of its own between the two readings.
     for (const netns of [home, far]) netns.exec('sysctl -qw net.ipv6.conf.all.disable_ipv6=1')
     home.ip(`link add veth1 type veth peer name veth0 netns ${far.name}`)
     for (const [netns, n] of [
@@ -157,7 +153,7 @@ describe('links', () => {
     ])
   })
 
-  test('several changes are made by one call, and flags that are not in the mask stay', () => {
+  test('setLink makes several changes at once, and keeps flags outside the mask', () => {
     home.ip('link add br0 arp off type bridge')
     const ifindex = indexOf('br0')
     const address = Uint8Array.of(2, 0, 0, 0, 0, 9)
@@ -170,7 +166,7 @@ describe('links', () => {
     expect(getLink(sock, { ifindex })!.flags & (IFF_UP | IFF_NOARP)).toBe(IFF_UP)
   })
 
-  test('a change that is refused says what, where and why', () => {
+  test('the error of a refused change says what, where and why', () => {
     own.tap(home, 'tap0')
     const ifindex = indexOf('tap0')
     expect(refusal(() => setLink(sock, ifindex, { mtu: 65_522 }))).toMatchObject({
@@ -184,14 +180,6 @@ describe('links', () => {
     expect(refusal(() => setLink(sock, 4711, { flags: UP })).message).toMatch(
       /^RTM_NEWLINK flags 0x1\/0x1 on ifindex 4711: ENODEV, /,
     )
-  })
-
-  test('one is deleted, once', () => {
-    home.ip('tuntap add mode tap name tap0')
-    const ifindex = indexOf('tap0')
-    delLink(sock, ifindex)
-    expect(getLink(sock, { ifindex })).toBeUndefined()
-    expect(refusal(() => delLink(sock, ifindex)).message).toMatch(/^RTM_DELLINK on ifindex \d+: ENODEV, /)
   })
 })
 
@@ -211,7 +199,7 @@ describe('moving', () => {
     return ifreqName(request)
   }
 
-  test('a TAP with all its queues moves, is renamed and goes up in one message', () => {
+  test('setLink moves, renames and sets up a TAP with all its queues in one message', () => {
     const fds = own.tap(home, 'tmp0', 4)
     setLink(sock, indexOf('tmp0'), { netnsFd: far.fd, name: 'vnet0', mtu: 4000, flags: UP })
     expect(getLinks(sock).map(({ name }) => name)).toEqual(['lo'])
@@ -221,7 +209,7 @@ describe('moving', () => {
     expect(fds.map(nameAt)).toEqual(['vnet0', 'vnet0', 'vnet0', 'vnet0'])
   })
 
-  test('a pattern takes the first number that is free there', () => {
+  test('a pattern takes the first number that is free in the new namespace', () => {
     far.ip('link add vnet0 type bridge')
     far.ip('link add vnet2 type bridge')
     const [fd] = own.tap(home, 'tmp0', 2)
@@ -230,7 +218,7 @@ describe('moving', () => {
     expect(getLink(there, { name: 'vnet1' })?.tun?.numQueues).toBe(2)
   })
 
-  test('when the new name is taken there it has moved all the same, under its old name', () => {
+  test('an interface whose new name is taken there moves under its old name', () => {
     far.ip('link add vnet0 type bridge')
     own.tap(home, 'tmp0')
     const error = refusal(() => setLink(sock, indexOf('tmp0'), { netnsFd: far.fd, name: 'vnet0', flags: UP }))
@@ -239,7 +227,7 @@ describe('moving', () => {
     expect(getLink(there, { name: 'tmp0' })!.flags & IFF_UP).toBe(0)
   })
 
-  test('when the old name is taken there it takes the new one, and without one it stays', () => {
+  test('an interface whose old name is taken there moves under the new one, or stays without one', () => {
     far.ip('link add tmp0 type bridge')
     own.tap(home, 'tmp0')
     const ifindex = indexOf('tmp0')
@@ -251,12 +239,12 @@ describe('moving', () => {
 })
 
 describe('addresses', () => {
-  test('they are added as `ip addr add` does', () => {
+  test('addAddress adds addresses as `ip addr add` does', () => {
     home.ip('link add br0 up type bridge')
     home.ip('link add br1 up type bridge')
     const cidrs = ['198.18.0.1/24', '198.18.1.1/32', '2001:db8::1/64']
     for (const cidr of cidrs) {
-      addAddress(sock, indexOf('br0'), parseCidr(cidr)!)
+      addAddress(sock, indexOf('br0'), parsePrefix(cidr)!)
       home.ip(`addr add ${cidr} dev br1`)
     }
     const shown = (name: string) => {
@@ -268,13 +256,13 @@ describe('addresses', () => {
     expect(shown('br0')).toEqual(shown('br1'))
   })
 
-  test('without duplicate address detection an IPv6 address can be used at once', () => {
+  test('without duplicate address detection an IPv6 address is usable at once', () => {
     home.ip('link add veth0 up type veth peer name veth1')
     home.ip('link set veth1 up')
     const ifindex = indexOf('veth0')
     const IFA_F_TENTATIVE = 0x40
-    addAddress(sock, ifindex, parseCidr('2001:db8::1/64')!)
-    addAddress(sock, ifindex, parseCidr('2001:db8::2/64')!, { nodad: true })
+    addAddress(sock, ifindex, parsePrefix('2001:db8::1/64')!)
+    addAddress(sock, ifindex, parsePrefix('2001:db8::2/64')!, { nodad: true })
     const tentative = new Map(
       getAddresses(sock, ifindex).map(({ bytes, flags }) => [formatAddress(bytes), (flags & IFA_F_TENTATIVE) !== 0]),
     )
@@ -282,23 +270,22 @@ describe('addresses', () => {
     expect(tentative.get('2001:db8::2')).toBe(false)
   })
 
-  test('those of one interface are read, or of all', () => {
+  test('getAddresses reads the addresses of one interface', () => {
     home.ip('link add br0 type bridge')
     home.ip('link add br1 type bridge')
-    addAddress(sock, indexOf('br0'), parseCidr('198.18.0.1/24')!)
-    addAddress(sock, indexOf('br1'), parseCidr('198.18.1.1/24')!)
-    addAddress(sock, indexOf('br1'), parseCidr('2001:db8::1/64')!)
+    addAddress(sock, indexOf('br0'), parsePrefix('198.18.0.1/24')!)
+    addAddress(sock, indexOf('br1'), parsePrefix('198.18.1.1/24')!)
+    addAddress(sock, indexOf('br1'), parsePrefix('2001:db8::1/64')!)
     home.ip('addr add 198.18.2.1 peer 198.18.2.2/32 dev br1')
-    const read = (ifindex?: number) => getAddresses(sock, ifindex).map(formatCidr)
+    const read = (ifindex: number) => getAddresses(sock, ifindex).map(formatPrefix)
     expect(read(indexOf('br0'))).toEqual(['198.18.0.1/24'])
     expect(read(indexOf('br1'))).toEqual(['198.18.1.1/24', '198.18.2.1/32', '2001:db8::1/64'])
-    expect(read()).toEqual(['198.18.0.1/24', '198.18.1.1/24', '198.18.2.1/32', '2001:db8::1/64'])
     expect(refusal(() => read(4711)).code).toBe('ENODEV')
   })
 
-  test('one that is there is refused in the kernel’s words', () => {
+  test('an existing address is refused with the kernel’s message', () => {
     home.ip('link add vnet0 type bridge')
-    const cidr = parseCidr('198.18.0.1/24')!
+    const cidr = parsePrefix('198.18.0.1/24')!
     addAddress(sock, indexOf('vnet0'), cidr)
     expect(refusal(() => addAddress(sock, indexOf('vnet0'), cidr)).message).toMatch(
       /^RTM_NEWADDR 198.18.0.1\/24 on vnet0: EEXIST, .*; ipv4: Address already assigned$/,
@@ -307,7 +294,7 @@ describe('addresses', () => {
 })
 
 describe('routes', () => {
-  test('those of both families and of every table are read', () => {
+  test('getRoutes reads the routes of both families and every table', () => {
     home.ip('link add br0 up type bridge')
     home.ip('addr add 198.18.0.1/24 dev br0')
     home.ip('addr add 2001:db8::1/64 dev br0 nodad')
@@ -318,36 +305,37 @@ describe('routes', () => {
     const oif = indexOf('br0')
     const routes = getRoutes(sock).map(({ dst, ...rest }) => ({ ...rest, dst: formatAddress(dst) }))
     const expected = [
-      { family: AF_INET, dst: '198.18.0.0', prefixLen: 24, oif, table: 254, type: 1, protocol: 2 },
-      { family: AF_INET, dst: '198.18.0.1', prefixLen: 32, oif, table: 255, type: 2, protocol: 2 },
-      { family: AF_INET, dst: '0.0.0.0', prefixLen: 0, oif, table: 254, type: 1, protocol: 3 },
-      { family: AF_INET, dst: '192.0.2.0', prefixLen: 24, oif, table: 1000, type: 1, protocol: 3 },
-      { family: AF_INET, dst: '198.19.0.0', prefixLen: 16, oif: undefined, table: 254, type: 6, protocol: 3 },
-      { family: AF_INET, dst: '198.19.1.0', prefixLen: 24, oif, table: 254, type: 1, protocol: 3 },
-      { family: AF_INET6, dst: '2001:db8::', prefixLen: 64, oif, table: 254, type: 1, protocol: 2 },
-      { family: AF_INET6, dst: '2001:db8::1', prefixLen: 128, oif, table: 255, type: 2, protocol: 2 },
+      { family: AF_INET, dst: '198.18.0.0', prefixLen: 24, oif, type: 1 },
+      { family: AF_INET, dst: '198.18.0.1', prefixLen: 32, oif, type: 2 },
+      { family: AF_INET, dst: '0.0.0.0', prefixLen: 0, oif, type: 1 },
+      { family: AF_INET, dst: '192.0.2.0', prefixLen: 24, oif, type: 1 },
+      { family: AF_INET, dst: '198.19.0.0', prefixLen: 16, oif: undefined, type: 6 },
+      { family: AF_INET, dst: '198.19.1.0', prefixLen: 24, oif, type: 1 },
+      { family: AF_INET6, dst: '2001:db8::', prefixLen: 64, oif, type: 1 },
+      { family: AF_INET6, dst: '2001:db8::1', prefixLen: 128, oif, type: 2 },
     ]
     for (const route of expected) expect(routes).toContainEqual(route)
   })
 
-  test('an address in the way of another interface is found, with that interface', () => {
+  test('overlappingRoute finds the interface that conflicts with an address', () => {
     home.ip('link add br0 up type bridge')
     home.ip('link add br1 up type bridge')
     home.ip('addr add 198.18.0.1/24 dev br0')
     home.ip('route add default dev br0')
     const routes = getRoutes(sock)
-    expect(overlappingRoute(routes, parseCidr('198.18.0.9/24')!)?.oif).toBe(indexOf('br0'))
-    expect(overlappingRoute(routes, parseCidr('198.18.0.9/24')!, indexOf('br0'))).toBeUndefined()
-    expect(overlappingRoute(routes, parseCidr('198.18.1.1/24')!)).toBeUndefined()
-    expect(overlappingRoute(routes, parseCidr('2001:db8::1/64')!)).toBeUndefined()
+    expect(overlappingRoute(routes, parsePrefix('198.18.0.9/24')!)?.oif).toBe(indexOf('br0'))
+    expect(overlappingRoute(routes, parsePrefix('198.18.0.9/24')!, indexOf('br0'))).toBeUndefined()
+    expect(overlappingRoute(routes, parsePrefix('198.18.1.1/24')!)).toBeUndefined()
+    expect(overlappingRoute(routes, parsePrefix('2001:db8::1/64')!)).toBeUndefined()
   })
 
-  test('only routes that would take frames count', () => {
+  test('overlappingRoute ignores routes that take no traffic', () => {
     const route = (cidr: string, type = 1): Route => {
-      const { family, bytes, prefixLen } = parseCidr(cidr)!
-      return { family, dst: bytes, prefixLen, oif: 2, table: 254, type, protocol: 2 }
+      const { bytes, prefixLen } = parsePrefix(cidr)!
+      const family = bytes.length === 4 ? AF_INET : AF_INET6
+      return { family, dst: bytes, prefixLen, oif: 2, type }
     }
-    const inTheWay = (cidr: string, ...routes: Route[]) => overlappingRoute(routes, parseCidr(cidr)!) !== undefined
+    const inTheWay = (cidr: string, ...routes: Route[]) => overlappingRoute(routes, parsePrefix(cidr)!) !== undefined
     expect(inTheWay('198.18.0.1/24', route('198.18.0.0/15'))).toBe(true)
     expect(inTheWay('198.18.0.1/24', route('198.18.0.77/32', 2))).toBe(true)
     expect(inTheWay('2001:db8::1/64', route('2001:db8::/32'))).toBe(true)
@@ -362,7 +350,7 @@ describe('routes', () => {
 })
 
 describe('nsidOf', () => {
-  test('a namespace without an id gets one, and keeps it', () => {
+  test('nsidOf assigns an id to a namespace, which keeps it', () => {
     const far = own.add()
     const farther = own.add()
     expect(home.ip('netns list-id').trim()).toBe('')
@@ -373,19 +361,19 @@ describe('nsidOf', () => {
     expect(home.ip('netns list-id')).toContain(`nsid ${nsid} (iproute2 netns name: ${far.name})`)
   })
 
-  test('the socket’s own namespace is -1 and gets no id', () => {
+  test('nsidOf returns -1 for the socket’s own namespace, which gets no id', () => {
     expect(nsidOf(sock, home.fd)).toBe(-1)
     expect(home.ip('netns list-id').trim()).toBe('')
   })
 
-  test('what is no namespace is refused', () => {
+  test('nsidOf refuses a descriptor that is not a namespace', () => {
     const [fd] = own.tap(home, 'tap0')
     expect(refusal(() => nsidOf(sock, fd)).message).toMatch(/^RTM_GETNSID: EINVAL, .*netns reference is invalid/)
   })
 })
 
 describe('RouteSocket', () => {
-  test('it leaves no descriptor behind, and after close it says so', () => {
+  test('a closed RouteSocket leaves no descriptor and throws EBADF', () => {
     const before = readdirSync('/proc/self/fd').length
     for (let i = 0; i < 3; i++) {
       const some = RouteSocket.open(own.native, home.fd)
@@ -397,7 +385,7 @@ describe('RouteSocket', () => {
     expect(readdirSync('/proc/self/fd').length).toBe(before)
   })
 
-  test('what an answer’s reader throws does not spoil the next request', () => {
+  test('an exception of the callback does not affect the next request', () => {
     home.ip('link add br0 type bridge')
     const request = {
       type: 18,

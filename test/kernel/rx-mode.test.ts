@@ -1,4 +1,7 @@
-/** What an interface is to receive, as the host's own programs ask for it, and what a driver makes of that. */
+/**
+ * The receive mode of an interface (promiscuous, multicast), set by ordinary programs, and how a
+ * driver applies it.
+ */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { captureLines } from '../support/capture.ts'
 import { DriverFiles } from '../support/driver-files.ts'
@@ -60,7 +63,7 @@ describe('ndoSetRxMode', () => {
     })
   const start = () => spawnVnet([file(), '--netns', near.name, '--json', '--address', '198.18.0.1/24'])
 
-  test.each(['promisc', 'allmulti'])('is told %s on and off, each once', async mode => {
+  test.each(['promisc', 'allmulti'])('ndoSetRxMode is called once for %s on and once for off', async mode => {
     const vnet = await start()
     const option = mode === 'promisc' ? 'promisc' : 'allmulticast'
     near.ip(`link set mine0 ${option} on`)
@@ -74,7 +77,7 @@ describe('ndoSetRxMode', () => {
   const changes = (vnet: Running) =>
     jsonLines(vnet.stdout).flatMap(({ message }) => /^mine0: ((?:has|lost) .*)$/.exec(String(message))?.[1] ?? [])
 
-  test('is told of groups that `ip maddr` adds and deletes', async () => {
+  test('ndoSetRxMode is called for groups that `ip maddr` adds and deletes', async () => {
     const vnet = await start()
     near.ip('maddr add 01:00:5e:01:02:03 dev mine0')
     near.ip('maddr add 33:33:00:01:02:03 dev mine0')
@@ -86,7 +89,7 @@ describe('ndoSetRxMode', () => {
     expect(changes(vnet)).not.toContain('lost 333300010203')
   })
 
-  test('is told of groups that a program joins and leaves, over IPv4 and IPv6', async () => {
+  test('ndoSetRxMode is called for groups that a program joins and leaves, over IPv4 and IPv6', async () => {
     for (const which of ['all', 'default']) near.exec(`sysctl -qw net.ipv6.conf.${which}.disable_ipv6=0`)
     const vnet = await start()
     const child = join(near, 'mine0', '198.18.0.1', '233.252.0.77', 'ff02::db8:77')
@@ -98,11 +101,11 @@ describe('ndoSetRxMode', () => {
     await stopConserved(vnet)
   })
 
-  test('is told of the promiscuous mode that tcpdump asks for, and of its end', async () => {
+  test('ndoSetRxMode is called when tcpdump turns promiscuous mode on and off', async () => {
     const vnet = await start()
     const tcpdump = near.spawn('tcpdump -n -i mine0')
     await vnet.line(/mine0: has promisc"/)
-    // The kernel itself does not show that flag: it counts who asks.
+    // The kernel shows IFF_PROMISC only if it was set as a flag; sockets are counted.
     expect(near.ip('link show mine0')).not.toContain('PROMISC')
     expect(near.ip('-d link show mine0')).toContain('promiscuity 1')
     tcpdump.kill('SIGINT')
@@ -110,7 +113,7 @@ describe('ndoSetRxMode', () => {
     await stopConserved(vnet)
   })
 
-  test('is told when it is opened what was asked for while it was down', async () => {
+  test('ndoSetRxMode is called on open with changes made while the device was down', async () => {
     const vnet = await spawnVnet([file(), '--netns', near.name, '--json', '--down'])
     near.ip('link set mine0 allmulticast on')
     near.ip('maddr add 01:00:5e:01:02:03 dev mine0')
@@ -122,7 +125,7 @@ describe('ndoSetRxMode', () => {
   })
 })
 
-test('ndoSetRxMode comes with each open, before a frame does', async () => {
+test('ndoSetRxMode is called on each open, before the first frame', async () => {
   const log = (op: string) => `${op}: dev => dev.log.info('${op}')`
   const file = files.driver({ ops: `${log('ndoOpen')}, ${log('ndoSetRxMode')}, ${log('ndoStop')}` })
   const vnet = await spawnVnet([file, '--netns', near.name, '--json', '-v'])
@@ -154,7 +157,7 @@ describe('cable --rx-filter', () => {
       .split(':')
       .map(octet => Number.parseInt(octet, 16))
 
-  /** Which of these frames reach the host at the other end; the last is for it. */
+  /** Which of these frames reach the kernel at the other end; the last is for it. */
   async function arriving(vnet: Running, ...destinations: (readonly number[])[]): Promise<string[]> {
     using receiver = new PacketSocket(far, 'right')
     using sender = new PacketSocket(near, 'left')
@@ -167,7 +170,9 @@ describe('cable --rx-filter', () => {
     return frames.map(({ octets }) => [...octets.subarray(0, 6)].join())
   }
 
-  /** Waits until the filter lets this group pass: what is known of it comes a moment after it was asked for. */
+  /**
+   * Waits until the filter lets this group pass: the driver is notified a moment after the request.
+   */
   async function untilPasses(vnet: Running, mac: readonly number[]): Promise<void> {
     while ((await arriving(vnet, mac)).length === 0);
   }
@@ -175,7 +180,7 @@ describe('cable --rx-filter', () => {
     while ((await arriving(vnet, mac)).length > 0);
   }
 
-  test('keeps from the host what is for others, and counts it', async () => {
+  test('a receive filter drops frames for others before the kernel, and counts them', async () => {
     const vnet = await start('--rx-filter')
     const passing = await arriving(vnet, OTHER_HOST, GROUP, BROADCAST, OTHER_HOST, macOf(vnet))
     expect(passing).toEqual([BROADCAST.join(), macOf(vnet).join()])
@@ -187,14 +192,14 @@ describe('cable --rx-filter', () => {
     expect(right!.kernel).toMatchObject({ rxPackets: right!.total.rxPackets, rxOtherhostDropped: 0 })
   })
 
-  test('is not there unless asked for', async () => {
+  test('a cable has no receive filter by default', async () => {
     const vnet = await start()
     const sent = [OTHER_HOST, GROUP, BROADCAST]
     expect(await arriving(vnet, ...sent)).toEqual(sent.map(mac => mac.join()))
     await stopConserved(vnet)
   })
 
-  test('lets a group pass that a program has joined, and no other', async () => {
+  test('a receive filter passes a group that a program has joined, and no other', async () => {
     const vnet = await start('--rx-filter')
     const child = join(far, 'right', '192.0.2.2', '233.252.0.77')
     await untilPasses(vnet, GROUP)
@@ -204,8 +209,8 @@ describe('cable --rx-filter', () => {
     await stopConserved(vnet)
   })
 
-  test('lets all groups pass when there are more than it has room for, as with all-multicast', async () => {
-    // The host itself is in the groups of all nodes, IPv4's and IPv6's.
+  test('a receive filter passes all groups if there are too many, and with all-multicast', async () => {
+    // The kernel itself is in the groups of all nodes, IPv4's and IPv6's.
     const vnet = await start('--rx-filter', '--rx-filter-size', '4')
     const child = join(far, 'right', '192.0.2.2', '233.252.0.1', '233.252.0.2')
     await joined(child)
@@ -224,7 +229,7 @@ describe('cable --rx-filter', () => {
     await stopConserved(vnet)
   })
 
-  test('lets everything pass while somebody is promiscuous: `ip link`, tcpdump, a bridge', async () => {
+  test('a receive filter passes everything in promiscuous mode: `ip link`, tcpdump, a bridge', async () => {
     const vnet = await start('--rx-filter')
     far.ip('link set right promisc on')
     await untilPasses(vnet, OTHER_HOST)
@@ -241,6 +246,20 @@ describe('cable --rx-filter', () => {
     far.ip('link set right master br0')
     await untilPasses(vnet, OTHER_HOST)
     far.ip('link set right nomaster')
+    await untilKept(vnet, OTHER_HOST)
+    await stopConserved(vnet)
+  })
+
+  test('a receive filter passes everything under a macvlan, which makes the interface promiscuous without an event', async () => {
+    const vnet = await start('--rx-filter')
+    const third = own.addQuiet()
+    far.ip(`link add mv0 link right address 02:07:07:07:07:07 type macvlan mode private`)
+    far.ip(`link set mv0 netns ${third.name}`)
+    third.ip('addr add 192.0.2.3/24 dev mv0')
+    third.ip('link set mv0 up')
+    await untilPasses(vnet, [2, 7, 7, 7, 7, 7])
+    await ping(near, '192.0.2.3')
+    third.ip('link set mv0 down')
     await untilKept(vnet, OTHER_HOST)
     await stopConserved(vnet)
   })
@@ -263,7 +282,7 @@ describe('cable --rx-filter', () => {
     expect((await netns.run(`ping -c 1 -W 5 ${address}`)).stdout).toContain(' 1 received')
   }
 
-  test.each(BOTH_WAYS)('ARP, pings, IPv6 and TCP go through it, %s', async (_, offload) => {
+  test.each(BOTH_WAYS)('ARP, pings, IPv6 and TCP pass a receive filter, %s', async (_, offload) => {
     for (const netns of [near, far]) {
       for (const which of ['all', 'default']) netns.exec(`sysctl -qw net.ipv6.conf.${which}.disable_ipv6=0`)
     }

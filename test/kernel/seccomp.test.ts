@@ -1,12 +1,15 @@
-/** The listener for trapped calls, when there is none to be had: killed meanwhile, or everybody gone. */
+/**
+ * The listener for trapped calls without a call to receive: its thread was killed, or all processes
+ * ended.
+ */
 import { expect, test } from 'vitest'
-import { ENOENT } from '../../src/core/errno.ts'
-import type { Native } from '../../src/kernel/native.ts'
-import { NotificationListener } from '../../src/kernel/seccomp.ts'
+import type { Native } from '../../src/linux/native.ts'
+import { NotificationListener } from '../../src/linux/seccomp.ts'
+import { ENOENT } from '../../src/netdev/errno.ts'
 
 const POLLHUP = 0x10
 
-/** A listener that is woken without a call to receive; what became of it. */
+/** A listener that is woken without a call to receive, and what it did. */
 function wokenFor(events: number): string[] {
   const done: string[] = []
   const note = (what: string) => Math.min(0, done.push(what))
@@ -26,10 +29,10 @@ function wokenFor(events: number): string[] {
   return done
 }
 
-test('a call that was killed before it was received is nobody’s, and others are waited for', () => {
+test('a call whose thread was killed before it was received is skipped', () => {
   expect(wokenFor(0)).toEqual([])
 })
 
-test('it closes when the last process that it is for is gone', () => {
+test('the listener closes when the last process with the filter has ended', () => {
   expect(wokenFor(POLLHUP)).toEqual(['poller', 'close 9'])
 })

@@ -1,6 +1,7 @@
 /**
- * Drivers that choose queues themselves: ndoSelectQueue in a user's file, and what becomes of flows when frames go back on
- * other queues than they came from. The second half shows that the checks of queues.test.ts see that.
+ * Drivers that choose queues: ndoSelectQueue in a driver file, and flows whose frames return on
+ * other queues than they came from. The second half shows that the checks of queues.test.ts detect
+ * the latter.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -29,13 +30,16 @@ afterEach(() => {
   rmSync(directory, { recursive: true })
 })
 
-/** Runs a driver like loop, with four queues and this between the flip and netifRx, or these operations besides. */
+/**
+ * Runs a driver like loop with four queues. `before` is code between the flip and netifRx, `ops`
+ * are further operations.
+ */
 async function start({ before = '', ops = '' }: { before?: string; ops?: string }): Promise<Running> {
   const path = join(directory, 'driver.mjs')
   writeFileSync(
     path,
     `import { allocNetdevMqs, defineDriver, etherSetup, ethHwAddrRandom, IFF_NOARP, netifRx } from '${new URL('index.js', dist)}'
-    import { addressToHost, flipNetwork } from '${new URL('drivers/hidden-loopback.js', dist)}'
+    import { addressToHost, flipNetwork } from '${new URL('drivers/flip/hidden-loopback.js', dist)}'
     const netdevOps = {
       ndoOpen(dev) { for (const txq of dev.tx) txq.start() },
       ndoStop(dev) { dev.log.info(\`requeued \${dev.tx.map(({ requeues }) => requeues)}\`) },
@@ -64,7 +68,7 @@ async function start({ before = '', ops = '' }: { before?: string; ops?: string 
 }
 
 describe('ndoSelectQueue', () => {
-  test('chooses the queue that a frame leaves by, whichever the host chose', async () => {
+  test('ndoSelectQueue chooses the queue that a frame leaves by', async () => {
     // By the destination port: 7000 + q.
     const vnet = await start({ ops: 'ndoSelectQueue: (dev, skb) => skb.bytes[skb.data + 37] & 3' })
     const client = await udpSocket(netns, '198.18.0.1', 0)
@@ -85,7 +89,7 @@ describe('ndoSelectQueue', () => {
   test.each([
     ['nothing', '() => {}'],
     ['the queue it came by', '(dev, skb) => skb.queueMapping'],
-  ])('answering %s leaves a frame where it is', async (_, select) => {
+  ])('ndoSelectQueue returning %s leaves a frame on its queue', async (_, select) => {
     const vnet = await start({ ops: `ndoSelectQueue: ${select}` })
     await pingAll(netns, '-c 20 -i 0.002 198.18.0.2')
     const { queues } = (await stopConserved(vnet)).mine0!
@@ -105,11 +109,7 @@ describe('ndoSelectQueue', () => {
       "() => { throw new Error('no idea') }",
       /"level":"error".*mine0: ndoSelectQueue: .*no idea \(at .*driver\.mjs:/,
     ],
-    [
-      'answers no number',
-      "() => 'x'",
-      /"level":"error".*mine0: ndoSelectQueue: answered x where the number of a queue/,
-    ],
+    ['answers no number', "() => 'x'", /"level":"error".*mine0: ndoSelectQueue: returned x, not the number of a queue/],
   ])('one that %s leaves frames where they are, and that is said', async (_, select, line) => {
     const vnet = await start({ ops: `ndoSelectQueue: ${select}` })
     await pingAll(netns, '-c 20 -i 0.002 198.18.0.2')
@@ -123,7 +123,7 @@ describe('ndoSelectQueue', () => {
 })
 
 describe('NETDEV_TX_BUSY', () => {
-  test('has a frame offered again, in order, and counts that', async () => {
+  test('NETDEV_TX_BUSY has a frame offered again, in order, and counted', async () => {
     const ops = `
       ndoInit(dev) {
         const { ndoStartXmit } = dev.netdevOps
@@ -145,7 +145,10 @@ describe('a frame that goes back on another queue than it came from', () => {
   const FLOWS = 64
   const COUNT = 250
 
-  /** What queues.test.ts checks: how many queues have a whole flow both ways at least, and how many datagrams came late. */
+  /**
+   * Returns what queues.test.ts checks: the number of queues with at least a whole flow both ways,
+   * and the number of late datagrams.
+   */
   async function spread(vnet: Running): Promise<{ used: number; late: number }> {
     let done = false
     const flows = udpFlows(netns, FLOWS, COUNT).finally(() => {
@@ -160,7 +163,7 @@ describe('a frame that goes back on another queue than it came from', () => {
     return { used: queues.filter(({ txPackets }) => txPackets >= 2 * COUNT).length, late: there.late + back.late }
   }
 
-  test('does not: four queues are used, and nothing is late', async () => {
+  test('frames that return on their queue use four queues, and none is late', async () => {
     expect(await spread(await start({}))).toEqual({ used: 4, late: 0 })
   })
 
@@ -168,7 +171,7 @@ describe('a frame that goes back on another queue than it came from', () => {
     ['the next queue, before netifRx', { before: 'skb.queueMapping = (skb.queueMapping + 1) % 4' }],
     ['the next queue, by ndoSelectQueue', { ops: 'ndoSelectQueue: (dev, skb) => skb.queueMapping + 1' }],
     ['any queue', { ops: 'ndoSelectQueue: dev => Math.floor(Math.random() * 4)' }],
-  ])('on %s reorders flows', async (_, wrong) => {
+  ])('sending frames back on %s reorders flows', async (_, wrong) => {
     const { late } = await spread(await start(wrong))
     expect(late).toBeGreaterThan(0)
   })
@@ -176,7 +179,7 @@ describe('a frame that goes back on another queue than it came from', () => {
   test.each([
     ['before netifRx', { before: 'skb.queueMapping = 0' }],
     ['by ndoSelectQueue', { ops: 'ndoSelectQueue: () => 0' }],
-  ])('on one and the same, %s, collapses flows onto it', async (_, wrong) => {
+  ])('frames that return on one queue, %s, collapse flows onto it', async (_, wrong) => {
     const vnet = await start(wrong)
     await udpFlows(netns, FLOWS, COUNT)
     const { queues } = (await stopConserved(vnet)).mine0!

@@ -1,4 +1,4 @@
-/** Set-up under sudo, which needs root to try: what it makes in a user's tree belongs to that user. */
+/** Set-up under sudo, which needs root to test. */
 
 import { chownSync, lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ const everythingIn = (root: string) => [
 
 const owners = (root: string) => new Set(everythingIn(root).map(path => lstatSync(path).uid))
 
-test('under sudo in a tree of the one who called it, everything made belongs to them', async () => {
+test('set-up under sudo leaves its files to the user who owns the tree', async () => {
   using tree = new SetupTree()
   for (const path of everythingIn(tree.root)) chownSync(path, nobody, nobody)
   const env = { SUDO_UID: `${nobody}`, SUDO_GID: `${nobody}` }

@@ -1,4 +1,7 @@
-/** snull on real TAPs: a host that talks to itself through two interfaces, as its own tools see it. */
+/**
+ * snull on real TAPs: a kernel communicates with itself through two interfaces, as its own tools
+ * show it.
+ */
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { captureLines } from '../support/capture.ts'
@@ -19,13 +22,13 @@ afterEach(() => own.remove())
 
 const start = (...args: string[]) => startVnet(['snull', '--netns', netns.name, '--json', ...args])
 
-/** The two ends of TCP and UDP in one host: what leaves sn0 is heard on sn1's address. */
+/** The two ends of TCP and UDP in one kernel: what leaves sn0 arrives at sn1's address. */
 const near = (): End => ({ netns, address: '198.18.0.1', reachedAt: '198.18.1.1' })
 const far = (): End => ({ netns, address: '198.18.1.2', reachedAt: '198.18.0.2' })
 const near6 = (): End => ({ netns, address: '2001:db8::1', reachedAt: '2001:db8:0:1::1' })
 const far6 = (): End => ({ netns, address: '2001:db8:0:1::2', reachedAt: '2001:db8::2' })
 
-test('sn0 and sn1 have the driver’s MACs and an address each, NOARP and up', async () => {
+test('snull makes sn0 and sn1 with the driver’s MACs and an address each, NOARP and up', async () => {
   const vnet = await start()
   for (const [i, address] of ['198.18.0.1', '198.18.1.2'].entries()) {
     const [link] = JSON.parse(netns.ip(`-j addr show sn${i}`))
@@ -37,7 +40,7 @@ test('sn0 and sn1 have the driver’s MACs and an address each, NOARP and up', a
   await stopConserved(vnet)
 })
 
-test('--eth names them by the first free numbers', async () => {
+test('snull --eth uses the first free numbers', async () => {
   netns.ip('link add eth1 type bridge')
   const vnet = await start('--eth')
   expect(vnet.interfaces().map(({ name }) => name)).toEqual(['eth0', 'eth2'])
@@ -55,19 +58,19 @@ async function pingTwice(...remotes: string[]): Promise<void> {
 }
 
 describe.each(BOTH_WAYS)('%s', (_, offload) => {
-  test('both remotes answer pings, also of 8,000 octets', async () => {
+  test('both remotes reply to pings, also of 8,000 bytes', async () => {
     const vnet = await start(...offload)
     await pingTwice('198.18.0.2', '198.18.1.1')
     await stopConserved(vnet)
   })
 
-  test('IPv6 remotes answer pings, also of 8,000 octets', async () => {
+  test('IPv6 remotes reply to pings, also of 8,000 bytes', async () => {
     const vnet = await start('--ipv6', ...offload)
     await pingTwice('2001:db8::2', '2001:db8:0:1::1')
     await stopConserved(vnet)
   })
 
-  test('tcpdump on sn1 shows the flipped addresses of what the host sends on sn0', async () => {
+  test('tcpdump on sn1 shows the flipped addresses of packets sent on sn0', async () => {
     const vnet = await start(...offload)
     const [on0, on1] = await Promise.all([captureLines(netns, 'sn0', 'icmp'), captureLines(netns, 'sn1', 'icmp')])
     await netns.run('ping -c 1 -W 5 198.18.0.2')
@@ -87,7 +90,7 @@ describe.each(BOTH_WAYS)('%s', (_, offload) => {
     expect(peer).toBe('198.18.1.1')
     const { sn0, sn1 } = await stopConserved(vnet)
     for (const { total } of [sn0!, sn1!]) expect(total.txBytes).toBeGreaterThan(4 * MIB)
-    // Frames of 64 KiB with offloads, of 1,514 octets without.
+    // Frames of 64 KiB with offloads, of 1,514 bytes without.
     const size = sn0!.total.txBytes / sn0!.total.txPackets
     if (offload.length === 0) expect(size).toBeGreaterThan(1514)
     else expect(size).toBeLessThanOrEqual(1514)
@@ -100,7 +103,7 @@ describe.each(BOTH_WAYS)('%s', (_, offload) => {
     await stopConserved(vnet)
   })
 
-  test('UDP of any size arrives as it was sent, and is answered', async () => {
+  test('UDP of any size arrives unchanged and gets a reply', async () => {
     const vnet = await start(...offload)
     const [client, server] = await Promise.all([
       udpSocket(netns, '198.18.0.1', 0),
@@ -119,7 +122,7 @@ describe.each(BOTH_WAYS)('%s', (_, offload) => {
     await stopConserved(vnet)
   })
 
-  test('a closed UDP port refuses the sender, who is quoted in his own words', async () => {
+  test('a closed UDP port refuses the sender and quotes the packet as it was sent', async () => {
     const vnet = await start(...offload)
     const capture = await captureLines(netns, 'sn0', '-v icmp')
     const client = await udpSocket(netns, '198.18.0.1', 5009)
@@ -129,7 +132,7 @@ describe.each(BOTH_WAYS)('%s', (_, offload) => {
     const [error] = await once(client, 'error')
     expect(error.code).toBe('ECONNREFUSED')
     client.close()
-    // What the error says of the packet is the packet as it was sent, its sum included.
+    // The error quotes the packet as it was sent, its checksum included.
     await capture.until(line => line.includes('198.18.0.1.5009 > 198.18.0.2.9: UDP'))
     const text = (await capture.stop()).join('\n')
     expect(text).toContain('198.18.0.2 > 198.18.0.1: ICMP 198.18.0.2 udp port 9 unreachable')
@@ -156,12 +159,12 @@ test('traceroute through a router behind sn1 shows it by the address it is reach
   router.ip('link set lo up')
   router.ip('addr add 192.0.3.5/32 dev lo')
   netns.ip('route add 192.0.2.0/24 via 198.18.0.2 dev sn0')
-  // The target answers from the network it is in: 192.0.3.0/24 there is 192.0.2.0/24 here.
+  // The target returns from the network it is in: 192.0.3.0/24 there is 192.0.2.0/24 here.
   const { stdout } = await netns.run('traceroute -n -w 5 -q 1 192.0.2.5')
   const [first, ...more] = stdout.trim().split('\n').slice(1)
   expect(first).toMatch(/^ 1 {2}192\.0\.2\.5 /)
   expect(more).toEqual([])
-  // One that has to go on from the router comes to an end there, with the time exceeded.
+  // A packet that the router would have to forward ends there with ICMP "time exceeded".
   router.ip('link add beyond type bridge')
   router.ip('link set beyond up')
   router.ip('addr add 192.0.3.65/26 dev beyond')

@@ -1,4 +1,7 @@
-/** The verbs of socket buffers, link headers and packet types in a user's driver, whose frames real programs send and get. */
+/**
+ * Methods of socket buffers, link headers and packet types in a user's driver, with frames of real
+ * programs.
+ */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { PACKET_BROADCAST, PACKET_HOST, PACKET_MULTICAST, PACKET_OTHERHOST } from '../../src/skb/sk-buff.ts'
 import { DriverFiles } from '../support/driver-files.ts'
@@ -21,7 +24,7 @@ afterEach(() => {
   files.remove()
 })
 
-/** A driver that answers an echo request with what `reply` makes of it; both have a link header. */
+/** A driver that replies to an echo request with the result of `reply`; both have a link header. */
 function start(reply: string): Promise<Running> {
   const file = files.driver({
     setup: 'dev.flags |= vnet.IFF_NOARP',
@@ -101,18 +104,18 @@ describe('ping is answered by a driver that', () => {
   })
 })
 
-test('a driver that puts more than fits loses that frame, and is told both sizes and its own line', async () => {
+test('a put that does not fit loses the frame, and the error names both sizes and the line', async () => {
   const vnet = await start('skb => { skb.put(70000); return skb }')
   expect(await ping(56, '-i 0.01 -W 1')).toContain(' 0 received')
   const line = await vnet.line(/skb_over_panic/)
-  expect(line).toMatch(/mine0: ndoStartXmit: SkbError: skb_over_panic: skb_put of 70000 octets where \d{5} are left/)
+  expect(line).toMatch(/mine0: ndoStartXmit: SkbError: skb_over_panic: skb_put of 70000 bytes where \d{5} are left/)
   expect(line).toMatch(/my-driver\.mjs:\d+:\d+/)
   const statistics = finalStatistics(await vnet.stop())
   expectConserved(Object.values(statistics))
   expect(statistics.mine0?.drops).toEqual({ tx: { DRIVER_EXCEPTION: 3 }, rx: {} })
 })
 
-test('ethTypeTrans tells whom a frame is for, and what it carries', async () => {
+test('ethTypeTrans sets the packet type and the protocol of a frame', async () => {
   const file = files.driver({
     ops: `ndoStartXmit(skb, dev) {
       const protocol = vnet.ethTypeTrans(skb, dev)

@@ -1,9 +1,13 @@
-/** Every field of rtnl_link_stats64, made to move, and shown by `vnet stats` beside what the kernel counted. */
+/**
+ * Moves every field of rtnl_link_stats64, and compares what `vnet stats` shows for vnet and the
+ * kernel.
+ */
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { DeviceStats } from '../../src/control/index.ts'
-import { statsOfDrop } from '../../src/core/drop-stats.ts'
-import { type LinkStats64, type LinkStats64Field, linkStats64Fields } from '../../src/core/stats.ts'
-import { dropReasonName, SKB_DROP_REASON_MAX } from '../../src/skb/drop-reason.ts'
+import { statsOfDrop } from '../../src/netdev/drop-stats.ts'
+import { type LinkStats64, type LinkStats64Field, linkStats64Fields } from '../../src/netdev/stats.ts'
+import { SKB_DROP_REASON_MAX } from '../../src/skb/drop-reason.ts'
+import { dropReasonName } from '../../src/skb/drop-reason-name.ts'
 import { DriverFiles } from '../support/driver-files.ts'
 import { ethernet } from '../support/frames.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
@@ -29,7 +33,7 @@ beforeEach(() => {
 })
 afterEach(() => own.remove())
 
-/** Fields that a test here has seen move, as `vnet stats` shows them. */
+/** Fields that moved in a test here, as `vnet stats` shows them. */
 const moved = new Set<LinkStats64Field>()
 
 function moving(total: LinkStats64): Partial<LinkStats64> {
@@ -38,7 +42,9 @@ function moving(total: LinkStats64): Partial<LinkStats64> {
   return Object.fromEntries(fields.map(field => [field, total[field]]))
 }
 
-/** What `vnet stats --json --all` says of an interface, when all that the driver is about to count it has counted. */
+/**
+ * The output of `vnet stats --json --all` for an interface, once the driver has counted everything.
+ */
 async function ask(netns: Netns, name: string, is: (stats: DeviceStats) => boolean = () => true): Promise<DeviceStats> {
   for (;;) {
     const [stats] = await shownBy(`${netns.name}/${name}`)
@@ -54,11 +60,14 @@ async function shownBy(...names: string[]): Promise<DeviceStats[]> {
 const startSnull = (...args: string[]) => startVnet(['snull', `${near.name}/sn0`, `${far.name}/sn1`, '--json', ...args])
 
 const FRAMES = 12
-/** IPv4 of a protocol that nobody speaks, so that nothing comes back; 60 octets. */
+/** An IPv4 packet of an unassigned protocol, so that there is no reply; 60 bytes. */
 const datagram = (destination: readonly number[] = [198, 18, 0, 2]) =>
   ethernet(0x0800, [0x45, 0, 0, 46, 0, 7, 0, 0, 64, 253, 0, 0, 198, 18, 0, 1, ...destination, ...new Array(26).fill(0)])
 
-/** Sends frames by sn0, one after the other or all at once, and waits until each is counted on one side or the other. */
+/**
+ * Sends frames through sn0, one by one or all at once, and waits until each is counted on either
+ * side.
+ */
 async function send(frames: number, frame = datagram()): Promise<{ sn0: DeviceStats; sn1: DeviceStats }> {
   using sender = new PacketSocket(near, 'sn0')
   for (let i = 0; i < frames; i++) sender.send(frame)
@@ -75,7 +84,7 @@ describe('a frame that is lost for a reason of its own', () => {
   const nameOfFields = (reason: number, rx: boolean) =>
     statsOfDrop(reason, rx).map(field => linkStats64Fields[field] as LinkStats64Field)
 
-  /** What is expected of each, spelled out once more: not by the table that is tested. */
+  /** The expected fields, written out independently of the table under test. */
   const RX: Readonly<Record<string, readonly LinkStats64Field[]>> = {
     PKT_TOO_SMALL: ['rxErrors', 'rxLengthErrors'],
     PKT_TOO_BIG: ['rxErrors', 'rxLengthErrors'],
@@ -96,7 +105,7 @@ describe('a frame that is lost for a reason of its own', () => {
     TX_WINDOW: ['txErrors', 'txWindowErrors'],
   }
 
-  test('counts there, of every reason that has a field', () => {
+  test('every drop reason with a field moves that field', () => {
     const own = (rx: boolean, rest: LinkStats64Field) =>
       reasons.filter(reason => nameOfFields(reason, rx).join() !== rest).map(dropReasonName)
     expect(own(true, 'rxDropped').sort()).toEqual(Object.keys(RX).sort())
@@ -113,7 +122,7 @@ describe('a frame that is lost for a reason of its own', () => {
       { tx: {}, rx: { [reason]: FRAMES / 3 } },
       { tx: {}, rx: {} },
     ])
-    // The kernel knows nothing of what it never saw.
+    // The kernel does not count frames that it never saw.
     expect(moving(sn1.kernel!)).toEqual({ rxPackets: 8, rxBytes: 8 * 60 })
     await stopConserved(vnet)
   })
@@ -128,7 +137,7 @@ describe('a frame that is lost for a reason of its own', () => {
     await stopConserved(vnet)
   })
 
-  test('any other reason is a frame dropped', async () => {
+  test('a drop for any other reason counts as rx_dropped or tx_dropped', async () => {
     const vnet = await startSnull('--drop', 'wire_loss=4')
     expect(moving((await send(FRAMES)).sn1.total)).toMatchObject({ rxPackets: 9, rxDropped: 3 })
     await stopConserved(vnet)
@@ -136,7 +145,7 @@ describe('a frame that is lost for a reason of its own', () => {
 })
 
 describe('by what befalls it', () => {
-  test('no memory for a frame is rx_dropped', async () => {
+  test('a frame without memory counts as rx_dropped', async () => {
     const vnet = await startSnull('--lowmem', '4')
     const { sn1 } = await send(FRAMES)
     expect(moving(sn1.total)).toMatchObject({ rxPackets: 9, rxDropped: 3 })
@@ -145,19 +154,19 @@ describe('by what befalls it', () => {
     await stopConserved(vnet)
   })
 
-  test.each([[[]], [['--use-napi']]])('a ring that is full is rx_missed_errors %j', async args => {
+  test.each([[[]], [['--use-napi']]])('a full receive ring counts as rx_missed_errors with %j', async args => {
     const vnet = await startSnull('--ring-size', '4', ...args)
     const { sn1 } = await send(FRAMES)
     const { rxPackets, rxMissedErrors, rxErrors, rxDropped } = sn1.total
     moving(sn1.total)
     expect([rxPackets + rxMissedErrors, rxErrors, rxDropped]).toEqual([FRAMES, 0, 0])
-    // All come in one batch, and the interrupt is taken after it.
+    // All come in one batch, before the interrupt is taken.
     expect(rxPackets).toBeLessThan(FRAMES)
     expect(sn1.drops.rx).toEqual({ FULL_RING: rxMissedErrors })
     await stopConserved(vnet)
   })
 
-  test('a transmit timeout is a tx error, and no frame is lost', async () => {
+  test('a transmit timeout counts as tx_errors, and no frame is lost', async () => {
     const vnet = await startSnull('--lockup', '4', '--timeout', '5')
     const { sn0, sn1 } = await send(FRAMES)
     expect(sn1.total.rxPackets).toBe(FRAMES)
@@ -168,7 +177,7 @@ describe('by what befalls it', () => {
     await stopConserved(vnet)
   })
 
-  test('frames for a group are multicast, those for everybody are not; the kernel counts none of them', async () => {
+  test('frames to a group count as multicast, broadcasts do not, and the kernel counts neither', async () => {
     const vnet = await startSnull()
     const group = datagram([233, 252, 0, 77])
     group.set([1, 0, 0x5e, 0x7c, 0, 0x4d])
@@ -179,7 +188,7 @@ describe('by what befalls it', () => {
     expect(last!.total.multicast).toBe(FRAMES)
   })
 
-  test('what is sent to everybody is no multicast', async () => {
+  test('a broadcast does not count as multicast', async () => {
     const vnet = await startVnet(['cable', `${near.name}/sn0`, `${far.name}/sn1`, '--json'])
     const broadcast = ethernet(0x88b5, 46)
     broadcast.set([255, 255, 255, 255, 255, 255])
@@ -187,13 +196,13 @@ describe('by what befalls it', () => {
     await stopConserved(vnet)
   })
 
-  test('what a driver drops on the way out is tx_dropped', async () => {
+  test('a frame that the driver drops before transmission counts as tx_dropped', async () => {
     const vnet = await startSnull()
     expect(moving((await send(FRAMES, ethernet(0x0806, 46))).sn0.total)).toMatchObject({ txDropped: FRAMES })
     await stopConserved(vnet)
   })
 
-  test('collisions and compressed frames are what a driver counts, by its queue or by ndoGetStats64, up and down', async () => {
+  test('a driver counts collisions and compressed frames itself, by queue or by ndoGetStats64', async () => {
     const files = new DriverFiles()
     const file = files.driver({
       ops: `ndoStartXmit(skb, dev) {
@@ -218,7 +227,7 @@ describe('by what befalls it', () => {
   })
 })
 
-test('ndoGetStats64 that throws costs a line, and the rest is shown', async () => {
+test('an ndoGetStats64 that throws is logged, and the other statistics are shown', async () => {
   const files = new DriverFiles()
   const file = files.driver({ ops: "ndoGetStats64() { throw new Error('boom') }" })
   const vnet = await spawnVnet([file, '--netns', near.name, '--json'])
@@ -229,7 +238,7 @@ test('ndoGetStats64 that throws costs a line, and the rest is shown', async () =
 })
 
 describe('ours and the kernel’s', () => {
-  /** The kernel's, as `ip` shows them. */
+  /** The counters of the kernel, as `ip` shows them. */
   function shown(netns: Netns, name: string): object {
     const [{ stats64 }] = JSON.parse(netns.ip(`-s -j link show ${name}`))
     const { tx, rx } = stats64
@@ -251,7 +260,7 @@ describe('ours and the kernel’s', () => {
       const stats = await ask(netns, name)
       expect(stats).toMatchObject({ total: shown(netns, name), kernel: shown(netns, name) })
       expect(stats.total.txPackets).toBeGreaterThan(0)
-      // They stand there also in words.
+      // They are also shown in words.
       const text = (await runMain('stats', `${netns.name}/${name}`)).stdout
       const { txPackets } = stats.total
       expect(text).toMatch(new RegExp(`^ {2}tx_packets +${txPackets} +${txPackets}$`, 'm'))
@@ -268,17 +277,20 @@ describe('ours and the kernel’s', () => {
     },
   )
 
-  test.each([[[]], [['--use-napi']]])('agree when a shorter frame was padded %j', async args => {
-    const vnet = await startSnull(...args)
-    for (let i = 0; i < 3; i++) await near.run('ping -c 1 -W 5 -s 0 198.18.0.2')
-    const { total } = await ask(far, 'sn1')
-    // 42 octets were sent and 60 came.
-    expect(total).toMatchObject({ rxPackets: 3, rxBytes: 3 * 60, txPackets: 3, txBytes: 3 * 42 })
-    await expectSame(vnet)
-  })
+  test.each([[[]], [['--use-napi']]])(
+    'vnet and the kernel count the same when a short frame was padded, with %j',
+    async args => {
+      const vnet = await startSnull(...args)
+      for (let i = 0; i < 3; i++) await near.run('ping -c 1 -W 5 -s 0 198.18.0.2')
+      const { total } = await ask(far, 'sn1')
+      // 42 bytes were sent and 60 received.
+      expect(total).toMatchObject({ rxPackets: 3, rxBytes: 3 * 60, txPackets: 3, txBytes: 3 * 42 })
+      await expectSame(vnet)
+    },
+  )
 })
 
-// The last one: what those before have seen.
+// Must be the last test: checks what the others have seen.
 afterAll(() => {
   const still = linkStats64Fields.filter(field => !moved.has(field))
   if (moved.size > linkStats64Fields.length / 2) expect(still).toEqual([])

@@ -1,4 +1,6 @@
-/** Our statistics against the kernel's, to the frame, and drops by their reasons, on real TAPs. */
+/**
+ * Compares the statistics of vnet and the kernel, to the frame, and drops by reason, on real TAPs.
+ */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { DeviceStatistics } from '../../src/cli/statistics.ts'
 import { ethernet } from '../support/frames.ts'
@@ -38,7 +40,10 @@ function difference(after: Gained, before: Gained): Gained {
   return Object.fromEntries(fields)
 }
 
-/** TCP both ways, small datagrams that are answered, pings whole and in fragments: some of everything. */
+/**
+ * Some of every kind of traffic: TCP both ways, small datagrams with replies, pings whole and in
+ * fragments.
+ */
 async function traffic(client: End, server: End): Promise<void> {
   const { sent, received } = await tcpExchange(client, server, 2 * MIB)
   expect(received).toEqual(sent)
@@ -94,7 +99,7 @@ const setups: Record<string, () => Setup> = {
   }),
 }
 
-/** Takes the links down, after which nothing moves any more, and gives what the kernel has counted then. */
+/** Takes the links down, so that the counters are final, and returns those of the kernel. */
 async function atRest(vnet: Running, interfaces: Setup['interfaces']): Promise<Gained[]> {
   for (const [netns, name] of interfaces) {
     netns.ip(`link set ${name} down`)
@@ -109,7 +114,7 @@ function expectSame(ours: DeviceStatistics, kernels: Gained): void {
 }
 
 describe.each(Object.keys(setups))('%s', driver => {
-  test.each(BOTH_WAYS)('%s packets and octets are those that the kernel counts', async (_, offload) => {
+  test.each(BOTH_WAYS)('%s vnet counts the same packets and bytes as the kernel', async (_, offload) => {
     const { args, client, server, interfaces } = setups[driver]!()
     const vnet = await startVnet([...args, '--json', ...offload])
     await traffic(client, server)
@@ -118,13 +123,13 @@ describe.each(Object.keys(setups))('%s', driver => {
     for (const [i, [, name]] of interfaces.entries()) {
       expectSame(statistics[name]!, kernels[i]!)
       expect(kernels[i]!.txBytes).toBeGreaterThan(2 * MIB)
-      // What the kernel dropped itself it would not have told us of.
+      // The kernel does not report what it dropped itself.
       expect(statistics[name]!.kernel).toMatchObject({ rxDropped: 0, rxErrors: 0, txErrors: 0 })
     }
   })
 })
 
-test('on a persistent interface they count from when it was attached to', async () => {
+test('statistics of a persistent interface count from the moment vnet attached to it', async () => {
   const { args, client, server, interfaces } = setups.snull!()
   const first = await startVnet([...args, '--json', '--persist'])
   await traffic(client, server)
@@ -143,14 +148,14 @@ test('on a persistent interface they count from when it was attached to', async 
   expect(await main(removed, { out() {}, err() {}, onEnd: () => () => {} })).toBe(0)
 })
 
-test('frames that the kernel dropped since its ring was full are told apart from ours', async () => {
+test('frames that the kernel dropped from its full ring are shown apart from those of vnet', async () => {
   const vnet = await startVnet(['cable', `${near.name}/left`, `${far.name}/right`, '--json'])
   const [{ txqlen, stats64: before }] = JSON.parse(near.ip('-s -j link show left'))
   expect(before.tx.dropped).toBe(0)
   using receiver = new PacketSocket(far, 'right')
   using sender = new PacketSocket(near, 'left')
   const last = ethernet(0x88b6, 46)
-  // The driver, which is in this process, reads none of them meanwhile.
+  // The driver, which is in this process, reads none of them in the meantime.
   for (let i = 0; i < txqlen + 200; i++) sender.send(ethernet(0x88b5, 46))
   await receiver.until(() => receiver.frames.length === txqlen)
   sender.send(last)
@@ -185,7 +190,7 @@ describe('drops', () => {
     return [0x60, 0, 0, 0, 0, length, next, 64, ...ADDRESS6, ...ADDRESS6, ...payload]
   }
 
-  /** Frames that snull does not pass on, and why. */
+  /** Frames that snull drops, and why. */
   const frames: [reason: string, what: string, frame: Uint8Array][] = [
     ['NEIGH', 'ARP', ethernet(0x0806, 46)],
     ['NEIGH', 'neighbour solicitation', ethernet(0x86dd, IPV6(58, 135, 0, 0, 0, ...new Array<number>(20).fill(0)))],
@@ -203,12 +208,12 @@ describe('drops', () => {
     ['L4_HDR', 'UDP cut short', ethernet(0x0800, [0x45, 0, 0, 24, ...IPV4(17, ...FROM_TO).slice(4), 0, 0, 0, 0])],
   ]
 
-  test.each(BOTH_WAYS)('%s each is counted with its reason, and nothing arrives', async (_, offload) => {
+  test.each(BOTH_WAYS)('%s every drop is counted with its reason, and nothing arrives', async (_, offload) => {
     const vnet = await startVnet(['snull', `${near.name}/sn0`, `${far.name}/sn1`, '--json', ...offload])
     using receiver = new PacketSocket(far, 'sn1')
     using sender = new PacketSocket(near, 'sn0')
     for (const [, , frame] of frames) sender.send(frame)
-    // The last of all passes.
+    // The last one passes.
     sender.send(ethernet(0x0800, [...IPV4(1, ...FROM_TO), ...PAYLOAD]))
     await receiver.until(({ octets }) => octets[23] === 1)
     expect(receiver.frames).toHaveLength(1)

@@ -1,4 +1,4 @@
-/** `vnet stats` on running vnets, from the same process and from others: ours and the kernel's counters, to the frame. */
+/** `vnet stats` on running vnets: vnet's counters and the kernel's agree to the frame. */
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -9,7 +9,15 @@ import { type Netns, type Outcome, OwnNetns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { asNobodyIn } from '../support/privileges.ts'
 import { runMain } from '../support/run-main.ts'
-import { BOTH_WAYS, type Ended, jsonLines, spawnVnet, startVnet, stopConserved } from '../support/vnet-process.ts'
+import {
+  BOTH_WAYS,
+  type Ended,
+  jsonLines,
+  spawnVnet,
+  startVnet,
+  stopConserved,
+  withoutOtherUsers,
+} from '../support/vnet-process.ts'
 
 const RUN = '/run/vnet'
 const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
@@ -27,12 +35,13 @@ afterEach(() => own.remove())
 
 const inside = ({ name }: Netns) => ['ip', 'netns', 'exec', name]
 
-/** `vnet stats ARGS` as a program of its own in a namespace. */
-function statsIn(netns: Netns, ...args: string[]): Promise<Outcome> {
-  return netns.run([process.execPath, program, 'stats', ...args].join(' '))
+/** Runs `vnet stats ARGS` as a child in a namespace. */
+async function statsIn(netns: Netns, ...args: string[]): Promise<Outcome> {
+  const outcome = await netns.run([process.execPath, program, 'stats', ...args].join(' '))
+  return { ...outcome, stderr: withoutOtherUsers(outcome.stderr) }
 }
 
-/** The statistics that a command with --json printed. */
+/** Returns the statistics that a command with --json printed. */
 function interfacesOf({ stdout }: Outcome | Ended): DeviceStats[] {
   const lines = jsonLines(stdout)
   expect(lines).toMatchObject([{ event: 'statistics' }])
@@ -46,13 +55,13 @@ function kernelOf(netns: Netns, name: string) {
 }
 
 describe('a vnet whose interfaces are in other namespaces', () => {
-  test.each(BOTH_WAYS)('%s is asked by name, up and down, and says what it says at its end', async (_, offload) => {
+  test.each(BOTH_WAYS)('%s it reports by name, up and down, what it reports at its end', async (_, offload) => {
     const vnet = await startVnet(['snull', `${near.name}/sn0`, `${far.name}/sn1`, '--json', ...offload])
     expect(await near.run('ping -c 3 -i 0.2 -w 5 198.18.0.2')).toMatchObject({ status: 0 })
     using sender = new PacketSocket(near, 'sn0')
     sender.send(ethernet(0x0806, 46))
     const ask = async (name: string) => interfacesOf(await runMain('stats', name, '--json'))
-    // The answer to the last ping is there, so all before it is; the frame that goes nowhere was sent after it.
+    // The reply to the last ping has arrived, and so has everything before it.
     const until = async () => {
       for (;;) {
         const [stats] = await ask(`${near.name}/sn0`)
@@ -90,7 +99,7 @@ describe('a vnet whose interfaces are in other namespaces', () => {
 })
 
 describe('a vnet as a program of its own', () => {
-  test('it is asked by root and by nobody, in text, with its queues', async () => {
+  test('root and nobody get the counters of a vnet, with its queues', async () => {
     const vnet = await spawnVnet(['--json'], { within: inside(near) })
     expect(await near.run('ping -c 2 -i 0.2 -w 5 198.18.0.2')).toMatchObject({ status: 0 })
     const { status, stdout, stderr } = await statsIn(near)
@@ -109,7 +118,7 @@ describe('a vnet as a program of its own', () => {
     await stopConserved(vnet)
   })
 
-  test('while it is flooded it answers, and both columns agree to the frame each time', async () => {
+  test('a flooded vnet replies, and both columns agree to the frame each time', async () => {
     const vnet = await spawnVnet(['--json'], { within: inside(near) })
     const flood = `
 import socket, time
@@ -137,7 +146,7 @@ while time.monotonic() < end:
     await stopConserved(vnet)
   })
 
-  test('several in one namespace are shown together, each interface by its own', async () => {
+  test('several vnets in one namespace are shown together, each interface by its own vnet', async () => {
     const vnets = [
       await spawnVnet(['--name', 'a', '--no-address', '--json'], { within: inside(near) }),
       await spawnVnet(['--name', 'b', '--no-address', '--json'], { within: inside(near) }),
@@ -151,14 +160,14 @@ while time.monotonic() < end:
     expect(await statsIn(near, 'b', 'nope')).toEqual({
       status: 1,
       stdout: '',
-      stderr: 'vnet: there is no interface b, nope, but c\n',
+      stderr: 'vnet: no interface is called b or nope; there is c\n',
     })
     await stopConserved(vnets[1]!)
   })
 })
 
-describe('what is beside the fields', () => {
-  test('transmit timeouts are shown with their queue while it runs, and at its end', async () => {
+describe('output besides the fields', () => {
+  test('transmit timeouts are shown with their queue while the vnet runs and at its end', async () => {
     const args = ['snull', '--lockup', '1', '--pool-size', '1', '--timeout', '20', '--netns', near.name, '--json']
     const vnet = await startVnet(args)
     expect(await near.run('ping -c 2 -i 0.2 -w 5 198.18.0.2')).toMatchObject({ status: 0 })
@@ -176,7 +185,7 @@ describe('what is beside the fields', () => {
     expect(sn0!.total.txTimeouts).toBeGreaterThanOrEqual(asked!.total.txTimeouts)
   })
 
-  test('interfaces of one name are told apart in the final table and in its JSON', async () => {
+  test('interfaces of one name are shown with their namespaces in the final table and in its JSON', async () => {
     const args = ['cable', `${near.name}/e0`, `${far.name}/e0`]
     const text = await (await startVnet(args)).stop()
     for (const { name } of [near, far]) expect(text.stdout).toMatch(new RegExp(`^${name}/e0 tx +\\d`, 'm'))
@@ -190,12 +199,11 @@ describe('what is beside the fields', () => {
 })
 
 describe('no vnet', () => {
-  test('none is one line and status 1, also after one was killed, whose file goes', async () => {
+  test('without a vnet, or after it was killed, there is one line and exit status 1, and its file is gone', async () => {
     const none = { status: 1, stdout: '', stderr: 'vnet: no vnet is running in this network namespace\n' }
-    // Not the name of an interface that another vnet may have elsewhere.
+    // A name that no other vnet on this machine has.
     const name = near.name.slice(-10)
-    // A vnet of another test may have an interface in a deleted namespace, whose inode number this one has now: until it ends.
-    await expect.poll(() => statsIn(near, name), { timeout: 20_000 }).toEqual(none)
+    expect(await statsIn(near, name)).toEqual(none)
     const vnet = await spawnVnet(['--name', name, '--no-address'], { within: inside(near) })
     const file = fileOf(vnet.pid)
     expect(file).toBeDefined()
@@ -204,18 +212,18 @@ describe('no vnet', () => {
     expect(existsSync(file!)).toBe(false)
   })
 
-  test('proposes the command for a vnet in another namespace that has the interface', async () => {
+  test('the command for a vnet in another namespace that has the interface is proposed', async () => {
     const name = `x${process.pid}`
     const vnet = await spawnVnet(['--name', name, '--no-address'], { within: inside(near) })
     const { status, stdout, stderr } = await statsIn(far, name)
-    const line = `no vnet is running in this network namespace; for ${name}: nsenter -n -t ${vnet.pid} vnet stats`
+    const line = `no vnet is running in this network namespace; for ${name}: nsenter -n -t ${vnet.pid} vnet stats ${name}`
     expect({ status, stdout, stderr }).toEqual({ status: 1, stdout: '', stderr: `vnet: ${line}\n` })
     expect(fileOf(vnet.pid)).toBeDefined()
     await vnet.stop()
     expect(fileOf(vnet.pid)).toBeUndefined()
   })
 
-  /** The file of a process. */
+  /** Returns the path of the file beside the socket of a process. */
   function fileOf(pid: number): string | undefined {
     const name = readdirSync(RUN).find(each => each.startsWith(`${pid}-`))
     if (name === undefined) return undefined

@@ -1,6 +1,7 @@
 /**
- * The watchdog on real TAPs: a transmit queue whose completion is lost stands still until its timeout, the error is counted,
- * and everything that waited arrives. Queues that are not stopped go on meanwhile.
+ * The watchdog on real TAPs: a transmit queue whose completion is lost stands still until its
+ * timeout, the error is counted, and everything that waited arrives. Queues that are not stopped go
+ * on meanwhile.
  */
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -24,7 +25,7 @@ describe.each([
   ['by interrupt', []],
   ['by poll', ['--use-napi']],
 ] as const)('with completion %s', (_, completion) => {
-  test('a ping across lockups takes the timeout and loses nothing; each is an error, and the log says so', async () => {
+  test('a ping across lockups waits for the timeout and loses nothing; each lockup is counted and logged', async () => {
     const TIMEOUT = 200
     const vnet = await start('--lockup', '10', '--timeout', `${TIMEOUT}`, ...completion)
     const slowest = await pingWithoutLoss(netns, '-c 25 -i 0.03 198.18.0.2')
@@ -39,7 +40,7 @@ describe.each([
     }
   })
 
-  test.each(BOTH_WAYS)('%s TCP and UDP come through many lockups whole and in order', async (_, offload) => {
+  test.each(BOTH_WAYS)('%s TCP and UDP lose nothing in many lockups and stay in order', async (_, offload) => {
     const vnet = await start('--txqs', '4', '--lockup', '40', '--timeout', '5', ...completion, ...offload)
     const { sent, received } = await tcpExchange(nearEnd(netns), farEnd(netns), 1 << 20)
     expect(received).toEqual(sent)
@@ -51,7 +52,7 @@ describe.each([
     }
   })
 
-  test('a queue that is stopped does not stop its neighbours', async () => {
+  test('a stopped queue does not stop others', async () => {
     const FLOWS = 32
     const LOCKUP = 200
     const vnet = await start('--txqs', '4', '--lockup', `${LOCKUP}`, '--timeout', '600000', ...completion)
@@ -72,7 +73,8 @@ describe.each([
       send(0)
       expect(await arrived()).toBe(0)
     }
-    // The queue of flow 0 is stopped now. Of the others those on other queues arrive, one after the other and in order.
+    // The queue of flow 0 is stopped now. Of the others those on other queues arrive, one after the
+    // other and in order.
     send(0)
     const open = new Set<number>()
     server.on('message', message => open.add(Number(`${message}`)))
@@ -86,14 +88,14 @@ describe.each([
     expect(open.has(0)).toBe(false)
     for (const socket of [server, ...clients]) socket.close()
     const { sn0, sn1 } = await stopConserved(vnet)
-    // Nobody mended it: what waited is dropped with the device.
+    // The queue was never restarted: its waiting frames are dropped with the device.
     expect(sn0!.total).toMatchObject({ txPackets: sent, txErrors: 0 })
     expect(sn0!.drops.tx).toEqual({ DEV_STOPPED: sent - sn1!.total.rxPackets })
     expect(sn0!.drops.tx.DEV_STOPPED).toBeLessThan(FLOWS)
     expect(jsonLines(vnet.stdout).filter(({ level }) => level === 'warning')).toEqual([])
   })
 
-  test('what waits behind a lockup when the link goes down is counted, and the next up finds a working queue', async () => {
+  test('frames behind a lockup are counted when the link goes down, and the queue works after the next up', async () => {
     const vnet = await start('--lockup', '3', '--pool-size', '1', '--timeout', '600000', ...completion)
     await pingAll(netns, '-c 2 198.18.0.2 -i 0.002')
     // The third request arrives, and locks up both ends, so that the others wait.

@@ -19,7 +19,7 @@ afterEach(() => own.remove())
 const links = () => JSON.parse(netns.ip('-j link')).map((link: { ifname: string }) => link.ifname)
 const descriptors = () => readdirSync('/proc/self/fd').length
 
-test('a worker terminated in the midst of frames takes its interfaces along, time after time', async () => {
+test('terminating a worker in the midst of frames deletes its interfaces, time after time', async () => {
   const frame = ethernet(0x0800, 1000)
   let before = 0
   for (let round = 0; round < 4; round++) {
@@ -36,7 +36,7 @@ test('a worker terminated in the midst of frames takes its interfaces along, tim
     expect(await terminated).toBe(1)
     expect(links()).toEqual(['lo'])
     host.close()
-    // The first worker brings what Node keeps for the next.
+    // The first worker allocates what Node keeps for the next ones.
     if (round === 0) before = descriptors()
   }
   expect(descriptors()).toBeLessThanOrEqual(before)

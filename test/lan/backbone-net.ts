@@ -1,19 +1,19 @@
-/** What `vnet lan` is, in memory: ports with a backbone behind them, and a client's frames on the first one. */
+/** `vnet lan` in memory: ports with a backbone, and a client's frames on the first port. */
 import { afterEach } from 'vitest'
-import { defineDriver } from '../../src/core/driver.ts'
-import { EPERM } from '../../src/core/errno.ts'
-import { lanPorts, portParams } from '../../src/drivers/lan.ts'
-import type { Native } from '../../src/kernel/native.ts'
 import { Backbone, type Start } from '../../src/lan/backbone.ts'
-import { parseLanConfig } from '../../src/lan/config.ts'
+import { parseLanConfig } from '../../src/lan/config/config.ts'
 import type { LanSetup } from '../../src/lan/population.ts'
-import { Segment } from '../../src/segment/segment.ts'
+import { lanPorts, portParams } from '../../src/lan/port/device.ts'
+import { Segment } from '../../src/lan/switch/segment.ts'
+import type { Native } from '../../src/linux/native.ts'
+import { defineDriver } from '../../src/netdev/driver.ts'
+import { EPERM } from '../../src/netdev/errno.ts'
 import type { Frame } from '../../src/testing/memory-port.ts'
-import { settle } from '../segment/lan-net.ts'
 import { MemoryStore } from '../support/dhcp.ts'
 import { addDriver, type MemoryNet } from '../support/memory-net.ts'
+import { settle } from './lan-net.ts'
 
-/** What a configuration says, and what else there is. */
+/** The setup of a configuration, with further hosts. */
 export function setupOf(yaml = '', more: Partial<LanSetup> = {}): LanSetup {
   return { config: parseLanConfig(yaml, 'lan.yaml'), hosts: [], count: 0, ...more }
 }
@@ -22,22 +22,22 @@ export interface BackboneNet {
   readonly backbone: Backbone
   readonly segment: Segment
   readonly store: MemoryStore
-  /** Sends a frame on the port; what the port's host got from it. */
+  /** Transmits a frame on the port, and returns the frames received because of it. */
   ask(frame: Uint8Array): Frame[]
-  /** Time goes by; what the port's host got meanwhile. */
+  /** Advances the clock by nanoseconds, and returns the frames received meanwhile. */
   wait(ns: number): Frame[]
 }
 
-/** Everything is where it was going, and accounted for. */
+/** Checks that no frame is in flight and that every frame is accounted for. */
 export function account(memory: MemoryNet, segment: Segment): void {
   memory.net.flush()
   settle(memory, { segment, outside: { kept: 0 } })
 }
 
-/** Where nobody may have a namespace. */
+/** An addon with which no network namespace can be created. */
 const native = { createNetns: () => -EPERM } as unknown as Native
 
-/** To be called once by a test file, behind memoryNets(); what it answers makes a port with a carrier. */
+/** Called once in a test file, after memoryNets(). Returns what creates a port with a carrier. */
 export function backbones(): (memory: MemoryNet, setup: LanSetup, start?: Start) => Promise<BackboneNet> {
   const made: { backbone: Backbone; memory: MemoryNet; segment: Segment }[] = []
   afterEach(async () => {

@@ -1,17 +1,17 @@
-/** What is asked of `vnet lan` by parameters, a file and code, on a host in memory. */
+/** `vnet lan` by parameters, a file and code, on a platform in memory. */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Driver, defaultParams, formatParam, UsageError } from '../../src/core/driver.ts'
-import type { NetDevice } from '../../src/core/net-device.ts'
-import { registerNetdev } from '../../src/core/register.ts'
-import { formatAddress } from '../../src/header/ip-address.ts'
 import type { Lan } from '../../src/lan/backbone.ts'
 import { driver, type LanOptions, lan } from '../../src/lan/driver.ts'
-import { host } from '../../src/lan/host.ts'
-import { portAddress } from '../../src/lan/port-address.ts'
-import type { Segment } from '../../src/segment/segment.ts'
+import { portAddress } from '../../src/lan/port/device.ts'
+import { host } from '../../src/lan/services/tcp-handlers.ts'
+import type { Segment } from '../../src/lan/switch/segment.ts'
+import { type Driver, defaultParams, formatParam, UsageError } from '../../src/netdev/driver.ts'
+import type { NetDevice } from '../../src/netdev/net-device.ts'
+import { registerNetdev } from '../../src/netdev/register.ts'
+import { formatAddress } from '../../src/packet/address.ts'
 import { addDriver, type MemoryNet, memoryNets } from '../support/memory-net.ts'
 import { account } from './backbone-net.ts'
 
@@ -29,7 +29,10 @@ afterEach(async () => {
   rmSync(directory, { recursive: true })
 })
 
-/** A driver with its port in another namespace, where no file is kept unless asked for; what `start` was called with. */
+/**
+ * Starts a driver with its port in another namespace, where leases are not kept by default. `hosts`
+ * are the addresses of the hosts at each call of `start`.
+ */
 async function start(options: LanOptions = {}, params: Record<string, unknown> = {}, args = ['far/eth8']) {
   const hosts: string[][] = []
   const memory = makeNet()
@@ -53,46 +56,66 @@ function file(text: string): string {
 }
 
 describe('the network is', () => {
-  test('as the parameters say', async () => {
+  test('parameters describe the network', async () => {
     const { hosts } = await start({}, { network: '192.0.2.0/28', network6: 'none', hosts: 2 })
     expect(hosts).toEqual([['192.0.2.1', '192.0.2.2', '192.0.2.3']])
   })
 
-  test('as the code says, and the parameters where they do', async () => {
+  test('code describes the network, and parameters override it', async () => {
     const options = { network: '192.0.2.0/28', gateway: { ip: '192.0.2.7' }, hosts: [host({ ip: '192.0.2.3' })] }
     expect((await start(options)).hosts).toEqual([['192.0.2.7', '192.0.2.3']])
     expect((await start({ ...options, gateway: {} }, { network: '192.0.2.0/24' })).hosts[0]?.[0]).toBe('192.0.2.1')
   })
 
-  test('as the file says, with the hosts of code, and so many more', async () => {
+  test('a file describes the network, with the hosts of code and --hosts', async () => {
     const config = file('network: 192.0.2.0/28\nhosts: [{ ip: 192.0.2.3 }]')
     const { hosts } = await start({ hosts: [host({ ip: '192.0.2.5' })] }, { config, hosts: 2 })
     expect(hosts).toEqual([['192.0.2.1', '192.0.2.3', '192.0.2.5', '192.0.2.2', '192.0.2.4']])
   })
 
   test.each<[string, LanOptions, Record<string, unknown>, RegExp]>([
-    ['no network', {}, { network: 'x' }, /^network: 'x' is not an IPv4 network$/],
-    ['a port in the gateway’s place', { hosts: [host({ ip: '198.18.0.1', mac: '02:00:00:00:00:01' })] }, {}, /EEXIST/],
+    ['an invalid network', {}, { network: 'x' }, /^network: expected an IPv4 network .*, got 'x'$/],
+    [
+      'a host at the address of the gateway',
+      { hosts: [host({ ip: '198.18.0.1', mac: '02:00:00:00:00:01' })] },
+      {},
+      /EEXIST/,
+    ],
     ['too few addresses', {}, { hosts: 154 }, /there is room for 153/],
     [
-      'a clash in the code',
+      'a conflict in the code',
       { network: '192.0.2.0/24', gateway: { ip: '192.0.2.100' } },
       {},
-      /^gateway\.ip: 192\.0\.2\.100 overlaps dhcp\.pool, 192\.0\.2\.100-192\.0\.2\.199 \(the default\)$|^dhcp/,
+      /^gateway\.ip: 192\.0\.2\.100 overlaps 192\.0\.2\.100-192\.0\.2\.199 of dhcp\.pool \(the default\)$/,
     ],
-    ['two that say it', {}, { config: 'x.yaml', network6: 'none' }, /leave --network and --network6 away/],
-    ['two others', { dns: false }, { config: 'x.yaml' }, /the driver file has dns, which --config is to say/],
-    ['no file', {}, { config: '/nowhere/lan.yaml' }, /^open \/nowhere\/lan\.yaml: ENOENT/],
-    ['a file of leases that cannot be', {}, { leases: '/nowhere/leases' }, /^write leases \/nowhere\/leases: ENOENT/],
-    ['half a namespace', {}, {}, /is not \[NETNS\/\]IF/],
-  ])('refused with %s, in one line', async (what, options, params, message) => {
-    const args = what === 'half a namespace' ? ['far/eth8', '/eth9'] : ['far/eth8']
+    [
+      'a network in a file and in parameters',
+      {},
+      { config: 'x.yaml', network6: 'none' },
+      /remove --network and --network6/,
+    ],
+    [
+      'dns in a file and in code',
+      { dns: false },
+      { config: 'x.yaml' },
+      /the driver file sets dns, which --config describes/,
+    ],
+    ['a missing file', {}, { config: '/nowhere/lan.yaml' }, /^open \/nowhere\/lan\.yaml: ENOENT/],
+    [
+      'a lease file in a missing directory',
+      {},
+      { leases: '/nowhere/leases' },
+      /^write leases \/nowhere\/leases: ENOENT/,
+    ],
+    ['a namespace without a name', {}, {}, /is not \[NETNS\/\]IF/],
+  ])('a setup with %s is rejected in one line', async (what, options, params, message) => {
+    const args = what === 'a namespace without a name' ? ['far/eth8', '/eth9'] : ['far/eth8']
     await expect(start(options, params, args)).rejects.toThrow(message)
   })
 
-  test('refused with what is wrong in a file at its place', async () => {
+  test('an invalid file is rejected with the position of its problem', async () => {
     await expect(start({}, { config: file('dhcp:\n  pool: x') })).rejects.toThrow(
-      /lan\.yaml:2:9: dhcp\.pool: 'x' is not/,
+      /lan\.yaml:2:9: dhcp\.pool: expected /,
     )
   })
 })
@@ -101,13 +124,13 @@ describe('a port', () => {
   const addressOf = (dev: NetDevice | undefined) => Buffer.from(dev?.devAddr ?? []).toString('hex')
   const ofName = (name: string, oui?: Uint8Array) => Buffer.from(portAddress(name, oui)).toString('hex')
 
-  test('has the address of its name, the name that it gets', async () => {
+  test('the MAC address of a port is made from the name that it gets', async () => {
     const { devices } = await start({}, {}, ['far/eth%d', 'far/eth7', 'far/eth%d'])
     expect(devices.map(({ name }) => name)).toEqual(['eth0', 'eth7', 'eth1'])
     expect(devices.map(addressOf)).toEqual(['eth0', 'eth7', 'eth1'].map(name => ofName(name)))
   })
 
-  test('has another one than a namesake in another namespace', async () => {
+  test('ports of one name in two namespaces have different MAC addresses', async () => {
     const memory = makeNet()
     const mine = lan()
     running.push({ driver: mine as unknown as Driver })
@@ -121,15 +144,15 @@ describe('a port', () => {
     expect(addresses).toEqual([ofName('eth8'), ofName('b/eth8')])
   })
 
-  test('has octets of a maker if they are given, and so have the hosts', async () => {
+  test('--oui sets the first three bytes of the MAC addresses of the port and the hosts', async () => {
     const oui = driver.params.oui.parse('00:1b:21') as Uint8Array
     const macs: string[] = []
-    const told = ({ gateway }: Lan) => void macs.push(Buffer.from(gateway.mac).toString('hex'))
-    const { devices } = await start({ start: told }, { oui })
+    const started = ({ gateway }: Lan) => void macs.push(Buffer.from(gateway.mac).toString('hex'))
+    const { devices } = await start({ start: started }, { oui })
     expect([addressOf(devices[0]), macs]).toEqual([ofName('eth8', oui), ['001b21120001']])
   })
 
-  test('keeps the address that it was given before it is registered', async () => {
+  test('a port keeps a MAC address that is set before it is registered', async () => {
     const memory = makeNet()
     const mine = lan()
     running.push({ driver: mine as unknown as Driver })
@@ -142,18 +165,18 @@ describe('a port', () => {
     expect(addressOf(dev)).toBe('020000000005')
   })
 
-  test.each(['00:1b', '01:00:5e', '00:1b:21:00', 'x'])('refuses %s for octets of a maker', text => {
+  test.each(['00:1b', '01:00:5e', '00:1b:21:00', 'x'])('--oui %s is rejected', text => {
     expect(() => driver.params.oui.parse(text)).toThrow(UsageError)
   })
 
-  test('shows them as they were written', () => {
+  test('--oui is shown as it is written', () => {
     const { oui } = driver.params
     expect([formatParam(oui, oui.parse('00:1B:21')), formatParam(oui, undefined)]).toEqual(['00:1b:21', ''])
   })
 })
 
 describe('a file of leases', () => {
-  test('is made where it is asked for, but only for a DHCP server', async () => {
+  test('the file of --leases is created only if there is a DHCP server', async () => {
     const leases = join(directory, 'leases')
     await start({ dhcp: false }, { leases })
     expect(existsSync(leases)).toBe(false)
@@ -161,18 +184,18 @@ describe('a file of leases', () => {
     expect(JSON.parse(readFileSync(leases, 'utf8'))).toEqual({ version: 1, leases: [] })
   })
 
-  test('that is broken is refused, and stays', async () => {
+  test('a malformed lease file is rejected and kept', async () => {
     const leases = join(directory, 'leases')
     writeFileSync(leases, '{')
     const started = start({}, { leases })
     await expect(started).rejects.toThrow(UsageError)
-    await expect(started).rejects.toThrow(/mend the file, or remove it/)
+    await expect(started).rejects.toThrow(/correct the file, or remove it/)
     expect(readFileSync(leases, 'utf8')).toBe('{')
   })
 })
 
 describe('reading again', () => {
-  test('is there with a file alone', async () => {
+  test('only a driver with a configuration file can reload', async () => {
     const config = file('')
     expect([(await start()).driver.reload, (await start({}, { config })).driver.reload]).toEqual([
       undefined,
@@ -180,7 +203,7 @@ describe('reading again', () => {
     ])
   })
 
-  test('goes on with what the file says now, or, when that is wrong, as before', async () => {
+  test('a reload applies the current file; if that is invalid, nothing changes', async () => {
     const config = file('hosts: [{ ip: 198.18.0.7 }]')
     const { driver, hosts } = await start({ hosts: [host({ ip: '198.18.0.9' })] }, { config })
     file('hosts: [{ ip: 198.18.0.8 }]')

@@ -1,37 +1,40 @@
-/** The driver of `vnet lan` in memory, with a configuration file, and clients' frames on its port. Its hosts have no TCP: that takes a kernel. */
+/**
+ * The driver of `vnet lan` in memory, with a configuration file and a client's frames on its port.
+ * Its hosts have no TCP, which needs a kernel.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, vi } from 'vitest'
-import { NSEC_PER_SEC } from '../../src/core/clock.ts'
-import { EPERM } from '../../src/core/errno.ts'
-import { unregisterNetdev } from '../../src/core/register.ts'
-import type { SegmentEntry, SegmentEntryKind } from '../../src/core/segment-entry.ts'
-import type { Native } from '../../src/kernel/native.ts'
 import { lan } from '../../src/lan/driver.ts'
+import type { SegmentEntry, SegmentEntryKind } from '../../src/lan/switch/segment-entry.ts'
+import type { Native } from '../../src/linux/native.ts'
+import { NSEC_PER_SEC } from '../../src/netdev/clock.ts'
+import { EPERM } from '../../src/netdev/errno.ts'
+import { unregisterNetdev } from '../../src/netdev/register.ts'
 import type { Frame, MemoryPort } from '../../src/testing/memory-port.ts'
 import { addDriver, type MemoryNet, type MemoryNetOptions } from '../support/memory-net.ts'
 
-/** What `loadNative` is to answer: nobody may make a namespace. */
+/** An addon with which no network namespace can be created. */
 export const powerless = { createNetns: () => -EPERM } as Partial<Native> as Native
 
 export interface LanDriver {
   readonly memory: MemoryNet
   readonly driver: ReturnType<typeof lan>
   readonly port: MemoryPort
-  /** The path of the configuration file, and what writes it anew. */
+  /** The path of the configuration file, and a function that replaces its text. */
   readonly file: string
   write(text: string): void
-  /** What the port's host gets for a frame. */
+  /** Transmits a frame, and returns the frames received because of it. */
   ask(frame: Uint8Array): Frame[]
-  /** What it gets for a frame whose answer waits for a file: not before there is one. */
+  /** As `ask`, for a reply that is sent when a file has been written; waits for it. */
   askLater(frame: Uint8Array): Promise<Frame[]>
-  /** What it gets in so many seconds. */
+  /** Advances the clock by seconds, and returns the frames received meanwhile. */
   wait(seconds: number): Frame[]
   entries<K extends SegmentEntryKind>(kind: K): Extract<SegmentEntry, { kind: K }>[]
 }
 
-/** To be called once by a test file, behind memoryNets(). */
+/** Called once in a test file, after memoryNets(). */
 export function lanDrivers(
   makeNet: (options?: MemoryNetOptions) => MemoryNet,
 ): (text: string, options?: MemoryNetOptions) => Promise<LanDriver> {
@@ -53,7 +56,7 @@ export function lanDrivers(
     })
     const entries = <K extends SegmentEntryKind>(kind: K) =>
       [...(driver.segment?.(new Set([kind])) ?? [])] as Extract<SegmentEntry, { kind: K }>[]
-    // Frames that were made on the segment and left it.
+    // Frames that were created on the segment and left it.
     const account = () => {
       const frames = Object.fromEntries(entries('counter').map(({ name, value }) => [name, value]))
       memory.made = (frames.made ?? 0) - (frames.taken ?? 0) - (frames.dropped ?? 0)

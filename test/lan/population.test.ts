@@ -1,15 +1,15 @@
-/** Who is on a segment by a configuration, a driver file and --hosts together. */
+/** The hosts of a configuration, a driver file and --hosts together. */
 import { describe, expect, test } from 'vitest'
-import { formatAddress } from '../../src/header/ip-address.ts'
-import { host, type LanHost } from '../../src/lan/host.ts'
 import { type LanSetup, populate, resolverConfig } from '../../src/lan/population.ts'
+import { host, type LanHost } from '../../src/lan/services/tcp-handlers.ts'
+import { formatAddress } from '../../src/packet/address.ts'
 import { memoryNets } from '../support/memory-net.ts'
 import { setupOf } from './backbone-net.ts'
 
 const makeNet = memoryNets()
 const populated = (yaml: string, more: Partial<LanSetup> = {}) => populate(makeNet().net, setupOf(yaml, more))
 
-/** Every host: its name and its addresses. */
+/** Returns the name and addresses of every host. */
 function all({ hosts }: ReturnType<typeof populated>): string[] {
   return Array.from({ length: hosts.size }, (_, index) => {
     const { name, ip, ip6 } = hosts.host(index)
@@ -17,7 +17,7 @@ function all({ hosts }: ReturnType<typeof populated>): string[] {
   })
 }
 
-test('the gateway comes first, then single hosts, hosts in a row, and those that are only counted, where there is room', () => {
+test('the hosts are the gateway, single hosts, hosts with count, and numbered hosts at free addresses', () => {
   const yaml = `
 gateway: { name: router, ip: 198.18.0.2, ip6: "2001:db8:0:1::99" }
 hosts:
@@ -37,12 +37,12 @@ dhcp: { pool: [198.18.0.6, 198.18.0.8, 198.18.0.10] }
   ])
 })
 
-test('without a DHCP server nothing is left out for a pool, and without IPv6 nobody has it', () => {
+test('without DHCP no address is reserved for a pool, and without IPv6 no host has an IPv6 address', () => {
   const found = all(populated('dhcp: false\nnetwork6: false', { count: 150 }))
   expect([found[0], found.at(-1)]).toEqual(['gateway 198.18.0.1', 'host150 198.18.0.151'])
 })
 
-test('each host does what its definition says, those of a row alike', () => {
+test('each host has the ports of its definition; hosts with count have the same', () => {
   const mine = () => {}
   const { hosts } = populated(
     `
@@ -53,7 +53,7 @@ hosts:
     { hosts: [host({ ip: '198.18.0.8', on: { tcp: { 80: mine, 81: 'daytime' } } })] },
   )
   const tcp = (index: number) =>
-    [...hosts.table.kind(index).tcp].map(([port, does]) => `${port} ${typeof does === 'string' ? does : typeof does}`)
+    [...hosts.kind(index).tcp].map(([port, does]) => `${port} ${typeof does === 'string' ? does : typeof does}`)
   const usual = ['7 echo', '9 discard', '13 daytime', '19 chargen']
   expect([1, 2, 3, 4].map(tcp)).toEqual([
     [...usual, '99 discard'],
@@ -61,38 +61,38 @@ hosts:
     ['8080 function'],
     ['8080 function'],
   ])
-  expect(hosts.table.kind(2).tcp.get(80)).toBe(mine)
-  expect([1, 3].map(index => [...hosts.table.kind(index).udp.keys()])).toEqual([[7, 9, 13, 19], [99]])
+  expect(hosts.kind(2).tcp.get(80)).toBe(mine)
+  expect([1, 3].map(index => [...hosts.kind(index).udp.keys()])).toEqual([[7, 9, 13, 19], [99]])
   expect([...hosts.tcpPorts].toSorted((a, b) => a - b)).toEqual([7, 9, 13, 19, 80, 81, 99, 8080])
 })
 
-describe('refused is', () => {
+describe('an invalid setup', () => {
   test.each<[string, LanHost, RegExp]>([
     ['an address that another host has', { ip: '198.18.0.1' }, /EEXIST/],
     ['a name that another host has', { name: 'gateway', ip: '198.18.0.9' }, /EEXIST.*another host has that name/],
-    ['an address that is none', { ip: '198.18.0.256' }, /write it as 198\.18\.0\.7/],
+    ['an invalid address', { ip: '198.18.0.256' }, /write it as 198\.18\.0\.7/],
     [
-      'a row with two first addresses',
+      'count and two first addresses',
       { ip: ['198.18.0.9', '198.18.0.99'], count: 2 },
-      /with count a host has one address/,
+      /with count, give one address of each family/,
     ],
-    ['a row without any', { count: 2 }, /give it a first address/],
+    ['count and no address', { count: 2 }, /give it a first address/],
     [
-      'a port of TCP that nobody serves',
+      'a TCP port without a handler',
       { ip: '198.18.0.9', on: { tcp: [80] as never } },
-      /^host: tcp 0: .*it is a function, or one of echo, discard, daytime, chargen/,
+      /^host: tcp 0: .*function.* one of echo, discard, daytime, chargen/,
     ],
     [
-      'a service of UDP that there is not',
+      'an unknown UDP service',
       { ip: '198.18.0.9', on: { udp: { 7: 'toString' as never } } },
-      /^host: udp 'toString': .*it is a function, or one of echo/,
+      /^host: udp 'toString': .*function.* one of echo/,
     ],
-  ])('%s', (_, definition, message) => {
+  ])('a setup with %s is rejected', (_, definition, message) => {
     expect(() => populated('', { hosts: [definition] })).toThrow(message)
   })
 })
 
-test('the DNS is told of all names: what the configuration says of one holds', () => {
+test('DNS has the names of all hosts, and a record replaces the name of a numbered host', () => {
   const yaml =
     'hosts: [{ name: web, ip: 198.18.0.7 }, { ip: 198.18.0.8 }]\ndns: { domain: x, records: { host1: 198.18.0.99 } }'
   const population = populated(yaml, {
@@ -101,8 +101,8 @@ test('the DNS is told of all names: what the configuration says of one holds', (
   })
   const { dns } = setupOf(yaml).config
   const { domain, gateway, hosts } = resolverConfig(population, dns!)
-  const told = [gateway, ...hosts].map(({ name, addresses }) => [name, ...addresses.map(formatAddress)].join(' '))
-  expect([domain, ...told]).toEqual([
+  const names = [gateway, ...hosts].map(({ name, addresses }) => [name, ...addresses.map(formatAddress)].join(' '))
+  expect([domain, ...names]).toEqual([
     'x',
     'gateway 198.18.0.1 2001:db8:0:1::1',
     'web 198.18.0.7',

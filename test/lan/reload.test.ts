@@ -1,18 +1,21 @@
-/** `vnet lan --config` read again: what the file says is in force, leases and ports stay, and a file that is not right changes nothing. */
+/** SIGHUP applies the file of --config and keeps leases and ports, or changes nothing. */
 import { describe, expect, test, vi } from 'vitest'
-import { FileError, UsageError } from '../../src/core/driver.ts'
-import { unregisterNetdev } from '../../src/core/register.ts'
+import { driver as exported, lan } from '../../src/lan/driver.ts'
+import { FileError, UsageError } from '../../src/netdev/driver.ts'
+import { unregisterNetdev } from '../../src/netdev/register.ts'
+import { formatAddress } from '../../src/packet/address.ts'
 import {
   DHCPDISCOVER,
   DHCPREQUEST,
   DHO_REQUESTED_ADDRESS,
   DHO_SERVER_IDENTIFIER,
   parse,
-} from '../../src/header/dhcp.ts'
-import { formatAddress } from '../../src/header/ip-address.ts'
-import { driver as exported, lan } from '../../src/lan/driver.ts'
+} from '../../src/packet/dhcp.ts'
 import type { Frame } from '../../src/testing/memory-port.ts'
-import { address } from '../header/frames.ts'
+import { address } from '../packet/frames.ts'
+import { octetsOfMessage } from '../support/dhcp.ts'
+import { addDriver, memoryNets } from '../support/memory-net.ts'
+import { type LanDriver, lanDrivers, powerless } from './lan-driver.ts'
 import {
   BROADCAST,
   CLIENT,
@@ -25,12 +28,9 @@ import {
   seen,
   udp,
   word16,
-} from '../segment/packets.ts'
-import { octetsOfMessage } from '../support/dhcp.ts'
-import { addDriver, memoryNets } from '../support/memory-net.ts'
-import { type LanDriver, lanDrivers, powerless } from './lan-driver.ts'
+} from './packets.ts'
 
-vi.mock('../../src/kernel/native.ts', async original => ({
+vi.mock('../../src/linux/native.ts', async original => ({
   ...(await original<object>()),
   loadNative: () => powerless,
 }))
@@ -44,9 +44,11 @@ const NO6 = 'network6: false\n'
 const web: End = { mac: [2, 0, 0, 0, 7, 7], ip: address('198.18.0.7') }
 const mail: End = { mac: [2, 0, 0, 0, 8, 8], ip: address('198.18.0.8') }
 
-/** What a DHCP client is told, and its address. */
+/** Sends a DHCP message, and returns the type and address of the reply. */
 function dhcp(lan: LanDriver, type: number, options: [number, string][] = []) {
-  return answerIn(lan.ask(dhcpFrame(type, options)))
+  const isIpv4 = ({ bytes }: Frame) => bytes[12] === 8 && bytes[13] === 0
+  // An address is probed before it is offered.
+  return answerIn([...lan.ask(dhcpFrame(type, options)), ...lan.wait(0.3)].filter(isIpv4))
 }
 
 function dhcpFrame(type: number, options: [number, string][]): Uint8Array {
@@ -73,7 +75,7 @@ async function lease(lan: LanDriver): Promise<string> {
   return offer!.address
 }
 
-/** Router advertisements among frames: their lifetimes, and the address that they are from. */
+/** Returns the lifetime, source and length of each router advertisement among `frames`. */
 function advertised(frames: readonly Frame[]) {
   return frames
     .map(seen)
@@ -81,8 +83,8 @@ function advertised(frames: readonly Frame[]) {
     .map(({ transport, from }) => ({ lifetime: word16(transport, 6), from: from[5], octets: transport.length }))
 }
 
-describe('what the file says by then', () => {
-  test('is in force: hosts that are new answer, those that are gone do not, the port stays as it is', async () => {
+describe('a valid file', () => {
+  test('a reload adds and removes hosts, and the port is unchanged', async () => {
     const lan = await makeLan(NO6 + WEB)
     expect([lan.ask(ping(web)).length, lan.ask(ping(mail)).length]).toEqual([1, 0])
     lan.write(NO6 + MAIL)
@@ -92,7 +94,7 @@ describe('what the file says by then', () => {
     expect([lan.port.carrier, lan.entries('station').map(({ name }) => name)]).toEqual([true, ['eth9']])
   })
 
-  test('leaves leases as they are, and who has one goes on with it', async () => {
+  test('a reload keeps leases, and clients renew them', async () => {
     const lan = await makeLan(NO6)
     const had = await lease(lan)
     const before = lan.entries('lease')
@@ -103,7 +105,7 @@ describe('what the file says by then', () => {
     expect(lan.entries('lease')[0]!.expires).toBeLessThan(before[0]!.expires)
   })
 
-  test('may be that there is no DHCP, and again that there is: with the leases from before', async () => {
+  test('a reload may turn DHCP off, and on again with the former leases', async () => {
     const lan = await makeLan(NO6)
     const had = await lease(lan)
     lan.write(`${NO6}dhcp: false\n`)
@@ -115,7 +117,7 @@ describe('what the file says by then', () => {
     expect(dhcp(lan, DHCPREQUEST, [[DHO_REQUESTED_ADDRESS, had]])).toEqual({ type: 5, address: had })
   })
 
-  test('leaves whom the hosts know, and what they counted', async () => {
+  test('a reload keeps neighbours and counters', async () => {
     const lan = await makeLan(NO6 + WEB)
     const arp = [0, 1, 8, 0, 6, 4, 0, 1, ...CLIENT.mac, ...CLIENT.ip, 0, 0, 0, 0, 0, 0, ...web.ip]
     lan.ask(Uint8Array.from([...BROADCAST, ...CLIENT.mac, 8, 6, ...arp]))
@@ -126,52 +128,52 @@ describe('what the file says by then', () => {
     expect([lan.entries('neighbour'), lan.entries('counter')]).toEqual([neighbours, answered])
   })
 
-  test('is told by the same router: it does not say that it is none in between', async () => {
+  test('a reload with the same router does not advertise its end', async () => {
     const lan = await makeLan('ra: { maxInterval: 4 }\n')
     lan.wait(20)
     const before = lan.port.received.length
     lan.write('ra: { maxInterval: 1000, lifetime: 9000, mtu: 1400 }\n')
     lan.driver.reload?.()
     const after = lan.wait(60)
-    const told = advertised(lan.port.received.slice(before))
-    expect(told.length).toBeGreaterThan(0)
-    expect(new Set(told.map(({ lifetime }) => lifetime))).toEqual(new Set([9000]))
-    // The first ones come soon, at most 16 s apart; every 4 s they would be 15.
+    const adverts = advertised(lan.port.received.slice(before))
+    expect(adverts.length).toBeGreaterThan(0)
+    expect(new Set(adverts.map(({ lifetime }) => lifetime))).toEqual(new Set([9000]))
+    // The first ones are at most 16 s apart; one every 4 s would be 15.
     expect(advertised(after).length).toBeLessThan(6)
   })
 
   test.each([
-    ['there is no router any more', 'ra: false\n', [0]],
-    ['another is the router', 'gateway: { mac: "02:00:00:00:00:77" }\n', [0, 1800]],
-  ])('is that %s: the former says so', async (_, text, lifetimes) => {
+    ['there is no router', 'ra: false\n', [0]],
+    ['there is another router', 'gateway: { mac: "02:00:00:00:00:77" }\n', [0, 1800]],
+  ])('a reload after which %s advertises the end of the former', async (_, text, lifetimes) => {
     const lan = await makeLan('')
     lan.wait(20)
     const before = lan.port.received.length
     lan.write(text)
     lan.driver.reload?.()
     lan.memory.net.flush()
-    const told = advertised(lan.port.received.slice(before))
-    expect(told.map(({ lifetime }) => lifetime)).toEqual(lifetimes)
-    expect(told.map(({ from }) => from)).toEqual([1, 0x77].slice(0, lifetimes.length))
+    const adverts = advertised(lan.port.received.slice(before))
+    expect(adverts.map(({ lifetime }) => lifetime)).toEqual(lifetimes)
+    expect(adverts.map(({ from }) => from)).toEqual([1, 0x77].slice(0, lifetimes.length))
     lan.ask(ping({ ...GATEWAY, mac: text.startsWith('gateway') ? [2, 0, 0, 0, 0, 0x77] : GATEWAY.mac }))
   })
 })
 
-describe('a file that is not right', () => {
+describe('an invalid file', () => {
   test.each([
-    ['broken', 'hosts: [\n', /^.*\/lan\.yaml:2:1: /],
-    ['of what there is not', `${WEB}nmae: x\n`, /^.*\/lan\.yaml:2:1: nmae: there is no such key/],
+    ['with a syntax error', 'hosts: [\n', /^.*\/lan\.yaml:2:1: /],
+    ['with an unknown key', `${WEB}nmae: x\n`, /^.*\/lan\.yaml:2:1: nmae: unknown key/],
     [
-      'of what the DHCP server does not take',
+      'with an invalid DHCP option',
       `${WEB}dhcp:\n  options:\n    router: [198.18.0]\n`,
       /^.*\/lan\.yaml:4:13: dhcp\.options\.router: the option .*198\.18\.0/,
     ],
     [
-      'of hosts that cannot be together',
+      'with conflicting hosts',
       'network6: 2001:db8:0:1::/64\nhosts: [{ ip: 198.18.0.7 }, { ip6: "2001:db8:0:1::12:7" }]\n',
       /^.*\/lan\.yaml: host 02:4c:4e:12:00:07: EEXIST, .*; another host has that hardware address$/,
     ],
-  ])('%s is told with its place, and all stays as it was', async (_, text, message) => {
+  ])('a reload of a file %s throws its position, and changes nothing', async (_, text, message) => {
     const lan = await makeLan(NO6 + WEB)
     const had = await lease(lan)
     const hosts = lan.entries('host')
@@ -184,13 +186,13 @@ describe('a file that is not right', () => {
     expect(lan.entries('station').map(({ name }) => name)).toEqual(['eth9'])
   })
 
-  test('at the start is refused in the same words', async () => {
-    await expect(makeLan('nmae: x\n')).rejects.toThrow(/^.*\/lan\.yaml:1:1: nmae: there is no such key/)
+  test('an invalid file at the start is rejected with the same message', async () => {
+    await expect(makeLan('nmae: x\n')).rejects.toThrow(/^.*\/lan\.yaml:1:1: nmae: unknown key/)
   })
 })
 
 describe('without a file', () => {
-  test('there is nothing to read again, also when the run before had one', async () => {
+  test('without a file there is no reload, even if the run before had a file', async () => {
     const memory = makeNet()
     const { file, memory: first } = await makeLan(NO6)
     expect(lan().reload).toBeUndefined()
@@ -206,12 +208,12 @@ describe('without a file', () => {
     expect(first.net.devices).toHaveLength(1)
   })
 
-  test('what is wrong is one line, which has no place', async () => {
+  test('without a file, problems are one line without positions', async () => {
     const made = addDriver(makeNet(), lan(), { network: '198.18.0.7/24', network6: '2001:db8::/200' })
     await expect(made).rejects.toThrow(UsageError)
     await expect(made).rejects.not.toThrow(FileError)
     await expect(made).rejects.toThrow(
-      /^network: '198\.18\.0\.7\/24' is an address in it: write 198\.18\.0\.0\/24; network6: '2001:db8::\/200' is not a network$/,
+      /^network: expected an IPv4 network .*got '198\.18\.0\.7\/24'; network6: expected an IPv6 .*got '2001:db8::\/200'$/,
     )
   })
 })

@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { EBADF, EFAULT, EINVAL, EISDIR, ENOSPC } from '../../src/core/errno.ts'
-import { check } from '../../src/kernel/errno.ts'
-import type { Batch } from '../../src/kernel/native.ts'
-import { O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } from '../../src/kernel/uapi.ts'
+import { check } from '../../src/linux/errno.ts'
+import type { Batch } from '../../src/linux/native.ts'
+import { O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } from '../../src/linux/uapi.ts'
+import { EBADF, EFAULT, EINVAL, EISDIR, ENOSPC } from '../../src/netdev/errno.ts'
 import { datagrams, frames, native, run } from './support.ts'
 
 const cleanups: (() => void)[] = []
@@ -36,7 +36,7 @@ const fifo = () => {
 describe('createBatch', () => {
   const shared = (octets: number) => new SharedArrayBuffer(octets)
 
-  test('refuses arrays that could be detached while it holds them', () => {
+  test('createBatch refuses arrays that are not on a SharedArrayBuffer', () => {
     const arena = new Uint8Array(shared(64))
     const int32s = () => new Int32Array(shared(16))
     expect(native.createBatch(new Uint8Array(64), int32s(), int32s())).toBe(-EINVAL)
@@ -45,13 +45,13 @@ describe('createBatch', () => {
     expect(native.createBatch(arena, int32s(), int32s())).toBeTypeOf('object')
   })
 
-  test('refuses arrays of other elements', () => {
+  test('createBatch refuses arrays of another element type', () => {
     const floats = new Float32Array(shared(16)) as unknown as Int32Array
     expect(native.createBatch(new Uint8Array(shared(64)), floats, floats)).toBe(-EINVAL)
     expect(native.createBatch(new Int8Array(shared(64)) as unknown as Uint8Array, floats, floats)).toBe(-EINVAL)
   })
 
-  test('heeds where its arrays begin in their buffers', () => {
+  test('createBatch respects the byte offsets of its arrays', () => {
     const { fd, send } = receiver()
     const buffer = shared(64)
     const arena = new Uint8Array(buffer, 8, 8)
@@ -67,7 +67,7 @@ describe('createBatch', () => {
 })
 
 describe('readBatch', () => {
-  test('reads the frames that wait, each into its place, and says how long each is', () => {
+  test('readBatch reads each waiting frame into its slot and sets its length', () => {
     const { fd, send } = receiver()
     const { batch, lengths, frame } = frames(4, 8)
     send(1)
@@ -78,13 +78,13 @@ describe('readBatch', () => {
     expect([frame(0), frame(1), frame(2)]).toEqual([[1], [2, 2], [3, 3, 3]])
   })
 
-  test('answers 0 when no frame waits', () => {
+  test('readBatch returns 0 when no frame waits', () => {
     const { batch, lengths } = frames(4, 8)
     expect(native.readBatch(batch, receiver().fd, 4, 0)).toBe(0)
     expect([...lengths]).toEqual([8, 8, 8, 8])
   })
 
-  test('leaves in the queue what is more than it was asked for', () => {
+  test('readBatch leaves frames beyond the requested number in the queue', () => {
     const { fd, send } = receiver()
     const { batch, frame } = frames(4, 8)
     for (let i = 1; i <= 3; i++) send(i)
@@ -94,7 +94,7 @@ describe('readBatch', () => {
     expect(frame(0)).toEqual([3])
   })
 
-  test('stops with the frame that reaches maxBytes', () => {
+  test('readBatch stops after the frame that reaches maxBytes', () => {
     const { fd, send } = receiver()
     const { batch } = frames(4, 8)
     for (let i = 0; i < 4; i++) send(1, 2, 3, 4)
@@ -103,13 +103,13 @@ describe('readBatch', () => {
     expect(native.readBatch(batch, fd, 4, 8)).toBe(1)
   })
 
-  test('answers -errno when the first read fails', () => {
+  test('readBatch returns -errno when the first read fails', () => {
     const { batch } = frames(1, 8)
     expect(native.readBatch(batch, -1, 1, 0)).toBe(-EBADF)
     expect(native.readBatch(batch, open('/', O_RDONLY), 1, 0)).toBe(-EISDIR)
   })
 
-  test('keeps what was read when a later frame fails, and shows the error at the next call', () => {
+  test('readBatch keeps what it read when a later frame fails, and returns the error at the next call', () => {
     const { fd, send } = receiver()
     const { batch, offsets, lengths, frame } = frames(2, 8)
     send(1)
@@ -133,7 +133,7 @@ describe('readBatch', () => {
     ['has no room', 0, 0],
     ['would wrap around', 0x7fffffff, 0x7fffffff],
     ['is the lowest number', -0x80000000, -0x80000000],
-  ])('touches no memory for a frame that %s', (_, offset, length) => {
+  ])('readBatch and writeBatch touch no memory for a frame that %s', (_, offset, length) => {
     const { fd, send } = receiver()
     const { batch, arena, offsets, lengths } = frames(2, 8)
     send(1, 2, 3, 4)
@@ -143,7 +143,7 @@ describe('readBatch', () => {
     expect([...arena, lengths[0]]).toEqual([...new Array(16).fill(0), length])
   })
 
-  test('fills a frame that ends with the arena', () => {
+  test('readBatch fills a slot at the very end of the arena', () => {
     const { fd, send } = receiver()
     const { batch, arena, offsets, lengths } = frames(2, 8)
     send(1, 2, 3, 4)
@@ -153,7 +153,7 @@ describe('readBatch', () => {
     expect([...arena.subarray(10)]).toEqual([0, 0, 1, 2, 3, 4])
   })
 
-  test('refuses more frames than the shorter array has, and handles of other kinds', () => {
+  test('readBatch refuses more frames than the shorter array has, and foreign handles', () => {
     const { fd } = receiver()
     const { batch, arena, offsets } = frames(4, 8)
     const short = native.createBatch(arena, offsets, new Int32Array(new SharedArrayBuffer(8))) as Batch
@@ -166,7 +166,7 @@ describe('readBatch', () => {
 })
 
 describe('writeBatch', () => {
-  test('writes each frame and says how much of it was written', () => {
+  test('writeBatch writes each frame and sets the number of bytes written', () => {
     const fd = fifo()
     const { batch, arena, lengths, frame } = frames(3, 4)
     arena.set([1, 0, 0, 0, 2, 2, 0, 0, 3, 3, 3, 0])
@@ -179,7 +179,7 @@ describe('writeBatch', () => {
     expect(frame(2)).toEqual([3, 3, 3])
   })
 
-  test('stops when there is no room, and leaves the rest as it is', () => {
+  test('writeBatch stops at EAGAIN and leaves the remaining lengths unchanged', () => {
     const fd = fifo()
     const { batch, lengths } = frames(32, 4096)
     // A pipe holds 16 pages, pipe(7).
@@ -188,7 +188,7 @@ describe('writeBatch', () => {
     expect(native.writeBatch(batch, fd, 32)).toBe(0)
   })
 
-  test('goes on after a frame that is refused, and says which and why', () => {
+  test('writeBatch goes on after a refused frame and sets its length to -errno', () => {
     const { batch, offsets, lengths } = frames(4, 4)
     offsets[1] = 13
     lengths[2] = -3
@@ -201,7 +201,7 @@ describe('writeBatch', () => {
     expect(lengths[0]).toBe(-EFAULT)
   })
 
-  test('refuses counts and handles that mean nothing', () => {
+  test('writeBatch refuses invalid counts and handles', () => {
     const { batch } = frames(4, 8)
     expect(native.writeBatch(batch, 1, 5)).toBe(-EINVAL)
     expect(native.writeBatch(batch, 1, -1)).toBe(-EINVAL)
@@ -209,7 +209,7 @@ describe('writeBatch', () => {
   })
 })
 
-test('the arrays of a batch stay while it does, and go with it', async () => {
+test('a batch keeps its arrays alive until it is collected', async () => {
   const { stdout, stderr, code } = await run(
     `
     const shared = (Type, n) => new Type(new SharedArrayBuffer(n * Type.BYTES_PER_ELEMENT))
@@ -233,7 +233,7 @@ test('the arrays of a batch stay while it does, and go with it', async () => {
         }
       }
       const arenas = Array.from({ length: 8 }, () => make().arena)
-      // In turns of their own: what deref() gave lives until the end of its turn.
+      // In separate turns: what deref() returns lives until the end of its turn.
       for (let i = 0; i < 100 && collected < 8; i++) {
         await new Promise(setImmediate)
         gc()

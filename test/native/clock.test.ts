@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { NSEC_PER_MSEC } from '../../src/core/clock.ts'
-import { EMFILE, VnetError } from '../../src/core/errno.ts'
-import { TimerfdClock } from '../../src/kernel/clock.ts'
-import type { Poller } from '../../src/kernel/native.ts'
+import { TimerfdClock } from '../../src/linux/clock.ts'
+import type { Poller } from '../../src/linux/native.ts'
+import { NSEC_PER_MSEC } from '../../src/netdev/clock.ts'
+import { EMFILE, VnetError } from '../../src/netdev/errno.ts'
 import { native } from './support.ts'
 
 let clock: TimerfdClock
@@ -11,22 +11,22 @@ beforeEach(() => {
 })
 afterEach(() => clock.close())
 
-/** Settles when an alarm at `ns` has rung, with the moment it did. */
+/** Resolves when an alarm at `ns` has rung, to the time when it did. */
 const ring = (ns: number) => new Promise<number>(resolve => clock.alarm(() => resolve(clock.now())).at(ns))
 
 describe('an alarm', () => {
-  test('rings at its moment or later, never earlier', async () => {
+  test('an alarm rings at its time or later, never earlier', async () => {
     for (const wait of [0, 1, 999.5, 100_000, 3 * NSEC_PER_MSEC]) {
       const moment = clock.now() + wait
       expect(await ring(moment)).toBeGreaterThanOrEqual(moment)
     }
   })
 
-  test.each([0, 1, -5])('rings for %d, which is long past', async moment => {
+  test.each([0, 1, -5])('an alarm rings for %d, which is long past', async moment => {
     expect(await ring(moment)).toBeGreaterThan(moment)
   })
 
-  test('rings once for each arming', async () => {
+  test('an alarm rings once for each time it is armed', async () => {
     let rings = 0
     const alarm = clock.alarm(() => rings++)
     alarm.at(clock.now())
@@ -37,7 +37,7 @@ describe('an alarm', () => {
     expect(rings).toBe(2)
   })
 
-  test('that is armed again has moved, earlier or later', async () => {
+  test('an alarm that is armed again moves, earlier or later', async () => {
     const order: string[] = []
     const start = clock.now()
     const later = clock.alarm(() => order.push('later'))
@@ -50,7 +50,7 @@ describe('an alarm', () => {
     expect(order).toEqual(['earlier', 'later'])
   })
 
-  test('does not ring once cancelled, and may be cancelled at any time', async () => {
+  test('a cancelled alarm does not ring, and may be cancelled at any time', async () => {
     const rings: string[] = []
     const start = clock.now()
     const first = clock.alarm(() => {
@@ -66,7 +66,7 @@ describe('an alarm', () => {
     expect(rings).toEqual(['first'])
   })
 
-  test('may arm itself anew while it rings, also for a moment that is past, without keeping the loop to itself', async () => {
+  test('an alarm that arms itself for a past time while it rings does not block the event loop', async () => {
     let rings = 0
     let others = 0
     await new Promise<void>(resolve => {
@@ -83,7 +83,7 @@ describe('an alarm', () => {
     expect(others).toBeGreaterThan(10)
   })
 
-  test('that throws does not silence the others', async () => {
+  test('an alarm that throws does not keep others from ringing', async () => {
     const uncaught: unknown[] = []
     const listeners = process.listeners('uncaughtException')
     process.removeAllListeners('uncaughtException').on('uncaughtException', error => uncaught.push(error))
@@ -106,7 +106,7 @@ describe('an alarm', () => {
 })
 
 describe('alarms', () => {
-  test('ring in the order of their moments, and of their arming where those are equal', async () => {
+  test('alarms ring in the order of their times, and those of equal time in the order of arming', async () => {
     const order: number[] = []
     const start = clock.now() + NSEC_PER_MSEC
     const moments = [5, 3, 3, 9, 1, 3, 7, 1, 5, 0]
@@ -117,14 +117,14 @@ describe('alarms', () => {
 })
 
 describe('a clock', () => {
-  test('reads the clock its timer counts by', () => {
+  test('the clock reads CLOCK_MONOTONIC, which its timer uses', () => {
     const before = native.monotonic()
     const now = clock.now()
     expect(now).toBeGreaterThanOrEqual(before)
     expect(native.monotonic()).toBeGreaterThanOrEqual(now)
   })
 
-  test('is silent once closed, may be closed twice, and inside an alarm', async () => {
+  test('a closed clock rings no alarm, and may be closed twice and by an alarm', async () => {
     const other = new TimerfdClock(native)
     const rings: string[] = []
     const start = clock.now()
@@ -147,21 +147,21 @@ describe('a clock', () => {
     expect(rings).toEqual(['close'])
   })
 
-  test('takes an alarm for a time that a timerfd does not, and rings the others', async () => {
+  test('an alarm too late for a timerfd does not keep others from ringing', async () => {
     await using clock = new TimerfdClock(native)
     clock.alarm(() => {}).at(1e20)
     clock.alarm(() => {}).at(Number.POSITIVE_INFINITY)
     await new Promise<void>(resolve => clock.alarm(resolve).at(clock.now()))
   })
 
-  test('does not keep the process alive', () => {
+  test('a clock does not keep the process alive', () => {
     const calls: string[] = []
     const poller = { start: () => calls.push('start') && 0, unref: () => calls.push('unref') && 0, close: () => 0 }
     new TimerfdClock({ ...native, createPoller: () => poller as unknown as Poller }).close()
     expect(calls.sort()).toEqual(['start', 'unref'])
   })
 
-  test('lets go of its descriptor when it cannot be polled, and says why', () => {
+  test('a clock that cannot poll closes its descriptor and throws the reason', () => {
     const closed: number[] = []
     const broken = {
       ...native,

@@ -1,11 +1,11 @@
-/** The constants of core/if.ts that the kernel's headers have, compared with them by a C program. */
+/** Compares constants with the kernel's headers, by a C program. */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import * as constants from '../../src/core/if.ts'
-import * as ethernet from '../../src/header/ethernet.ts'
+import * as constants from '../../src/netdev/if.ts'
+import * as ethernet from '../../src/packet/ethernet.ts'
 import * as skb from '../../src/skb/sk-buff.ts'
 
 const HEADERS = ['linux/if.h', 'linux/if_arp.h', 'linux/if_ether.h', 'linux/if_packet.h']
@@ -13,7 +13,7 @@ const HEADERS = ['linux/if.h', 'linux/if_arp.h', 'linux/if_ether.h', 'linux/if_p
 /** A TAP's own limit. */
 const OURS = ['ETH_MAX_MTU']
 
-test('the flags, types, lengths and EtherTypes are those of the kernel’s headers', () => {
+test('flags, types, lengths and EtherTypes equal those in the kernel’s headers', () => {
   const wanted = /^(IFF|ETH|ARPHRD|IFNAMSIZ|PACKET)/
   const ours = Object.entries({ ...constants, ...ethernet, ...skb }).filter(
     ([name, value]) => wanted.test(name) && typeof value === 'number' && !OURS.includes(name),

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
-import { VnetError } from '../../src/core/errno.ts'
-import { loadNative } from '../../src/kernel/native.ts'
+import { loadNative } from '../../src/linux/native.ts'
+import { VnetError } from '../../src/netdev/errno.ts'
 import { addonPath } from './support.ts'
 
 afterEach(() => {
@@ -21,22 +21,22 @@ const failure = (load: () => unknown) => {
   throw new Error('it loaded')
 }
 
-test('the file that VNET_ADDON names is the one that is loaded', () => {
+test('loadNative loads the file that VNET_ADDON names', () => {
   vi.stubEnv('VNET_ADDON', addonPath)
   expect(loadNative().monotonic()).toBeTypeOf('number')
 })
 
-test('an addon that is not built is an error that says what to run', async () => {
+test('loadNative names the command to run when the addon is not built', async () => {
   vi.stubEnv('VNET_ADDON', '')
   vi.doMock('node:fs', () => ({ statSync: () => undefined }))
   vi.resetModules()
-  const { loadNative: load } = await import('../../src/kernel/native.ts')
+  const { loadNative: load } = await import('../../src/linux/native.ts')
   const error = failure(load)
   expect(error.code).toBe('ENOENT')
-  expect(error.message).toMatch(/; the native addon is not built: run `npm run setup` in \/.*$/)
+  expect(error.message).toMatch(/; the native addon is not built: run `npx node-gyp rebuild` in \/.*$/)
 })
 
-test('an addon that does not load is an error that says why', () => {
+test('loadNative reports why the addon does not load', () => {
   const directory = mkdtempSync(join(tmpdir(), 'vnet-'))
   const file = join(directory, 'vnet.node')
   writeFileSync(file, 'this is no shared object')
@@ -46,6 +46,6 @@ test('an addon that does not load is an error that says why', () => {
   expect(error).toBeInstanceOf(VnetError)
   expect(error.code).toBe('ENOEXEC')
   expect(error.message).toContain(`${file}: ENOEXEC`)
-  expect(error.message).toContain('npm run setup')
+  expect(error.message).toContain('npx node-gyp rebuild')
   expect(error.message).not.toContain('\n')
 })

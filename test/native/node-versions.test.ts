@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { run, runWorker } from './support.ts'
 
-/** Time to fetch a Node that the machine does not have yet. */
+/** Time, in ms, to download a Node version. */
 const DOWNLOAD = 300_000
 
 const script = `

@@ -1,17 +1,17 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { EBADF, EINVAL, EPERM, VnetError } from '../../src/core/errno.ts'
-import { check } from '../../src/kernel/errno.ts'
-import type { Poller } from '../../src/kernel/native.ts'
-import { O_RDONLY } from '../../src/kernel/uapi.ts'
+import { check } from '../../src/linux/errno.ts'
+import type { Poller } from '../../src/linux/native.ts'
+import { O_RDONLY } from '../../src/linux/uapi.ts'
+import { EBADF, EINVAL, EPERM, VnetError } from '../../src/netdev/errno.ts'
 import { datagrams, native, run, runWorker } from './support.ts'
 
 const closers: (() => unknown)[] = []
 afterEach(() => {
-  // The poller before its descriptor.
+  // Closes the poller before its descriptor.
   for (const close of closers.splice(0).reverse()) close()
 })
 
-/** Polls a datagram socket; `next` settles at the poller's next call with its status. */
+/** Polls a datagram socket. `next` resolves at the poller's next call to its status. */
 function polled(act: (status: number) => void = () => {}) {
   const socket = datagrams()
   closers.push(socket.close)
@@ -34,13 +34,13 @@ function polled(act: (status: number) => void = () => {}) {
   }
 }
 
-/** Lets the event loop look at its descriptors at least twice. */
+/** Lets the event loop poll its descriptors at least twice. */
 async function turns() {
   for (let i = 0; i < 3; i++) await new Promise(resolve => setImmediate(resolve))
 }
 
 describe('a poller', () => {
-  test('calls with 0 while its descriptor is readable', async () => {
+  test('a poller calls fn(0) while its descriptor is readable', async () => {
     const { poller, send, drain, next, statuses } = polled()
     expect(poller.start()).toBe(0)
     send(1)
@@ -53,7 +53,7 @@ describe('a poller', () => {
     expect(statuses.length).toBe(calls)
   })
 
-  test('calls while its descriptor is writable when it watches for that, and no more when it does not', async () => {
+  test('a poller that watches for writing calls fn while its descriptor is writable', async () => {
     const { poller, next, statuses } = polled()
     expect([poller.start(), poller.watch(3)]).toEqual([0, 0])
     expect(await next()).toBe(0)
@@ -65,7 +65,7 @@ describe('a poller', () => {
     expect([poller.watch(0), poller.watch(4), poller.close(), poller.watch(1)]).toEqual([-EINVAL, -EINVAL, 0, -EBADF])
   })
 
-  test('does not call for what it does not watch, nor when watch() comes before start()', async () => {
+  test('a poller calls fn only for the events it watches, also if watch() precedes start()', async () => {
     const { poller, send, drain, next, statuses } = polled(() => poller.stop())
     expect(poller.watch(2)).toBe(0)
     send(1)
@@ -79,7 +79,7 @@ describe('a poller', () => {
     expect(statuses).toEqual([0])
   })
 
-  test('does not call before start, nor after stop, and calls again after another start', async () => {
+  test('a poller calls fn only between start() and stop()', async () => {
     const { poller, send, next, statuses } = polled()
     send(1)
     await turns()
@@ -96,7 +96,7 @@ describe('a poller', () => {
     expect(await next()).toBe(0)
   })
 
-  test('may be stopped inside its call', async () => {
+  test('fn may stop its poller', async () => {
     const { poller, send, next, statuses } = polled(() => poller.stop())
     poller.start()
     send(1)
@@ -105,7 +105,7 @@ describe('a poller', () => {
     expect(statuses).toEqual([0])
   })
 
-  test('may be closed inside its call, and twice, and is silent from then on', async () => {
+  test('fn may close its poller, twice, and is not called again', async () => {
     const { poller, send, next, statuses } = polled(() => {
       expect(poller.close()).toBe(0)
       expect(poller.close()).toBe(0)
@@ -119,7 +119,7 @@ describe('a poller', () => {
     expect([poller.start(), poller.stop(), poller.ref(), poller.unref()]).toEqual(new Array(4).fill(-EBADF))
   })
 
-  test('runs promises and ticks between two calls, as every callback does', async () => {
+  test('promises and ticks run between two calls of fn', async () => {
     const order: string[] = []
     const { poller, send, next } = polled(() => {
       order.push('call')
@@ -135,8 +135,9 @@ describe('a poller', () => {
     expect(order.slice(0, 6)).toEqual(['call', 'tick', 'promise', 'call', 'tick', 'promise'])
   })
 
-  test('says an error condition once, stops, and starts again', async () => {
-    // The writing end of a pipe without a reader polls as a deleted TAP does: POLLERR and nothing else.
+  test('a poller reports an error once, stops, and can be started again', async () => {
+    // The writing end of a pipe without a reader polls as a deleted TAP does: POLLERR and nothing
+    // else.
     const { stdout, stderr, code } = await run(`
       const { execFileSync } = require('node:child_process')
       const fs = require('node:fs')
@@ -162,7 +163,7 @@ describe('a poller', () => {
     expect({ stdout, stderr, code }).toEqual({ stdout: `${-EBADF},${-EBADF}\n`, stderr: '', code: 0 })
   })
 
-  test('keeps the process alive while it is started, unless told otherwise', async () => {
+  test('a started poller keeps the process alive unless unref() was called', async () => {
     const script = (expiry: string, more: string) => `
       const fd = native.timerfdCreate()
       const poller = native.createPoller(fd, () => { console.log('rang'); poller.close() })
@@ -180,7 +181,7 @@ describe('a poller', () => {
 })
 
 describe('a poller that answers true has more to do', () => {
-  /** A timer that has rung; `answers` are given one after the other, the last for ever. */
+  /** A timer that has rung. fn returns each of `answers` in turn, and the last one for ever. */
   const script = (answers: boolean[], more = '') => `
     const fd = native.timerfdCreate()
     native.timerfdSettime(fd, 1)
@@ -196,7 +197,7 @@ describe('a poller that answers true has more to do', () => {
     const turns = async n => { for (let i = 0; i < n; i++) await new Promise(setImmediate) }
   `
 
-  test('and is called again though nothing is readable, until it answers otherwise; then it is watched again', async () => {
+  test('a poller whose fn returns true is called again though nothing is readable, until fn returns something else', async () => {
     const { stdout, stderr } = await run(`
       ${script([true, true, true, false])}
       void (async () => {
@@ -212,8 +213,10 @@ describe('a poller that answers true has more to do', () => {
     expect({ stdout, stderr }).toEqual({ stdout: '4 5\n', stderr: '' })
   })
 
-  test.each(['stop', 'close'])('but not after %s in that call', async method => {
-    const { stdout, stderr } = await run(`
+  test.each(['stop', 'close'])(
+    'a poller whose fn returns true is not called again after %s() in that call',
+    async method => {
+      const { stdout, stderr } = await run(`
       ${script([true], `if (calls === 3) poller.${method}()`)}
       poller.unref()
       void (async () => {
@@ -221,10 +224,11 @@ describe('a poller that answers true has more to do', () => {
         console.log(calls)
       })()
     `)
-    expect({ stdout, stderr }).toEqual({ stdout: '3\n', stderr: '' })
-  })
+      expect({ stdout, stderr }).toEqual({ stdout: '3\n', stderr: '' })
+    },
+  )
 
-  test('and takes turns with other pollers, timers and immediates', async () => {
+  test('a poller whose fn returns true takes turns with other pollers, timers and immediates', async () => {
     const { stdout, stderr } = await run(`
       const order = []
       const greedy = name => {
@@ -247,11 +251,11 @@ describe('a poller that answers true has more to do', () => {
   })
 
   test.each([
-    ['keeps the process alive meanwhile', '', 'all'],
-    ['unless told otherwise', 'poller.unref()', 'some'],
-    ['and keeps it again when told so', 'poller.unref(); setImmediate(() => poller.ref())', 'all'],
-  ])('and %s', async (_, told, calls) => {
-    // Told in its first call, which it has for certain: what is told before may end the process without any.
+    ['keeps the process alive', '', 'all'],
+    ['keeps it alive no more after unref()', 'poller.unref()', 'some'],
+    ['keeps it alive again after ref()', 'poller.unref(); setImmediate(() => poller.ref())', 'all'],
+  ])('a poller whose fn returns true %s', async (_, told, calls) => {
+    // In its first call, which is certain: an earlier unref() could end the process before any.
     const { stdout, code } = await run(`
       process.on('exit', () => console.log(calls === 1000 ? 'all' : calls > 0 ? 'some' : 'none'))
       ${script([true], `if (calls === 1) { ${told} } if (calls === 1000) poller.close()`)}
@@ -259,8 +263,10 @@ describe('a poller that answers true has more to do', () => {
     expect({ stdout, code }).toEqual({ stdout: `${calls}\n`, code: 0 })
   })
 
-  test.each(['stop', 'close'])('but not after %s by another, in whose turn it was to be', async method => {
-    const { stdout, stderr } = await run(`
+  test.each(['stop', 'close'])(
+    'a poller is not called again after another fn of the same turn calls its %s()',
+    async method => {
+      const { stdout, stderr } = await run(`
       const pollers = []
       const calls = [0, 0]
       const ended = [false, false]
@@ -271,7 +277,7 @@ describe('a poller that answers true has more to do', () => {
           native.timerfdRead(fd)
           if (ended[i]) console.log('called after its end')
           calls[i]++
-          // Whoever of the two is first in a turn ends the other, which is behind it in the same turn.
+          // The first of the two in a turn stops the other, which is next in the same turn.
           if (calls[0] + calls[1] === 21) {
             ended[1 - i] = true
             pollers[1 - i].${method}()
@@ -284,10 +290,11 @@ describe('a poller that answers true has more to do', () => {
       const turns = async n => { for (let i = 0; i < n; i++) await new Promise(setImmediate) }
       void turns(200).then(() => console.log(Math.max(...calls), Math.min(...calls) <= 10))
     `)
-    expect({ stdout, stderr }).toEqual({ stdout: '50 true\n', stderr: '' })
-  })
+      expect({ stdout, stderr }).toEqual({ stdout: '50 true\n', stderr: '' })
+    },
+  )
 
-  test('and an exception in it leaves it watched', async () => {
+  test('a poller whose fn throws is still watched', async () => {
     const { stdout, stderr, code } = await run(`
       process.on('uncaughtException', error => console.log(error.message))
       ${script([true], "if (calls === 3) { native.timerfdSettime(fd, 1); throw new Error('third') } if (calls === 4) poller.close()")}
@@ -297,7 +304,7 @@ describe('a poller that answers true has more to do', () => {
 })
 
 describe('busy polling', () => {
-  /** The share of its time that the event loop was not asleep in, from an event on, a tenth of a second long. */
+  /** The share of time, over 0.1 s after an event, that the event loop does not sleep. */
   const busy = async (ns: number) => {
     const { stdout, stderr } = await run(`
       const { performance } = require('node:perf_hooks')
@@ -322,14 +329,14 @@ describe('busy polling', () => {
     return share
   }
 
-  test('looks for events without sleeping, as long as was asked for, and timers go on', async () => {
-    // Busy polling never sleeps; else a machine that is busy with others takes its share.
+  test('busy polling looks for events without sleeping for the given time, and timers still run', async () => {
+    // Busy polling never sleeps. The share may still be below 1 on a busy machine.
     expect(await busy(0)).toBeLessThan(0.9)
     expect(await busy(1e9)).toBeGreaterThan(0.99)
     expect(await busy(1e6)).toBeLessThan(0.9)
   })
 
-  test('lets the timers of the event loop have their turn', async () => {
+  test('busy polling does not delay the timers of the event loop', async () => {
     const { stdout, stderr } = await run(`
       native.setBusyPoll(1e9)
       const fd = native.timerfdCreate()
@@ -346,7 +353,7 @@ describe('busy polling', () => {
     expect({ stdout, stderr }).toEqual({ stdout: 'timer\nevent\n', stderr: '' })
   })
 
-  test('watches what was started, and not what was stopped, while it looks', async () => {
+  test('busy polling covers pollers started meanwhile, and not those stopped', async () => {
     const { stdout, stderr } = await run(`
       native.setBusyPoll(1e9)
       const order = []
@@ -369,7 +376,7 @@ describe('busy polling', () => {
     expect({ stdout, stderr }).toEqual({ stdout: '0120\n', stderr: '' })
   })
 
-  test('hands an error on, once, as the event loop does', async () => {
+  test('busy polling reports an error once, as the event loop does', async () => {
     const { stdout, stderr, code } = await run(`
       const { execFileSync } = require('node:child_process')
       const fs = require('node:fs')
@@ -392,13 +399,13 @@ describe('busy polling', () => {
     expect({ stdout, stderr, code }).toEqual({ stdout: `${-EBADF}\n`, stderr: '', code: 0 })
   })
 
-  test('lasts a second at most', () => {
+  test('busy polling is limited to a second', () => {
     expect([native.setBusyPoll(-1), native.setBusyPoll(1e9 + 1), native.setBusyPoll(0)]).toEqual([-EINVAL, -EINVAL, 0])
   })
 })
 
 describe('createPoller', () => {
-  test('answers -errno for what cannot be polled', () => {
+  test('createPoller returns -errno for a descriptor that cannot be polled', () => {
     const file = check(native.open('/proc/self/exe', O_RDONLY, -1), 'open')
     closers.push(() => native.close(file))
     expect(native.createPoller(file, () => {})).toBe(-EPERM)
@@ -406,7 +413,7 @@ describe('createPoller', () => {
     expect(native.createPoller(1_000_000, () => {})).toBe(-EBADF)
   })
 
-  test('makes methods that know their own kind', () => {
+  test('poller methods refuse a foreign this', () => {
     const { poller } = polled()
     for (const method of Object.values(poller) as Poller['start'][]) {
       for (const other of [{}, native, undefined, 7, Object.create(poller)])
@@ -416,7 +423,7 @@ describe('createPoller', () => {
 })
 
 describe('an exception in the call', () => {
-  test('reaches uncaughtException, and the poller goes on', async () => {
+  test('an exception of fn reaches uncaughtException, and the poller goes on', async () => {
     const { stdout, stderr, code } = await run(`
       const fd = native.timerfdCreate()
       native.timerfdSettime(fd, 1)
@@ -431,7 +438,7 @@ describe('an exception in the call', () => {
     expect({ stdout, stderr, code }).toEqual({ stdout: 'call 1\ncall 2\n', stderr: '', code: 0 })
   })
 
-  test('ends a process that does not handle it, with the exception and code 1', async () => {
+  test('an unhandled exception of fn ends the process with the exception and code 1', async () => {
     const { stderr, code } = await run(`
       const fd = native.timerfdCreate()
       native.timerfdSettime(fd, 1)
@@ -441,7 +448,7 @@ describe('an exception in the call', () => {
     expect(stderr).toContain('Error: nobody handles this')
   })
 
-  test('in a tick or a promise of the call is handled like any other', async () => {
+  test('an exception in a tick or a promise of fn is handled like any other', async () => {
     const { stdout, code } = await run(`
       const fd = native.timerfdCreate()
       native.timerfdSettime(fd, 1)
@@ -459,8 +466,8 @@ describe('an exception in the call', () => {
 })
 
 describe('the end of an environment', () => {
-  test('closes the pollers of a worker that is terminated', async () => {
-    // Always readable, so that the thread is polling at whatever moment it ends.
+  test('terminating a worker closes its pollers', async () => {
+    // Always readable, so that the thread is polling whenever it ends.
     const outcome = await runWorker(
       `
       const { parentPort } = require('node:worker_threads')
@@ -493,7 +500,7 @@ describe('the end of an environment', () => {
     expect(outcome).toEqual({ stdout: '1111111111\n', stderr: '', code: 0, signal: null })
   })
 
-  test('closes what a terminated worker had open, and nothing of the others', async () => {
+  test('terminating a worker closes its descriptors and no others', async () => {
     const outcome = await runWorker(
       `
       const { parentPort } = require('node:worker_threads')
@@ -523,7 +530,7 @@ describe('the end of an environment', () => {
   })
 
   test.each(['process.exit(3)', 'setImmediate(() => process.exit(3))'])(
-    'is quiet when the call does %s',
+    'a worker ends cleanly when fn does %s',
     async exit => {
       const script = `
       const fd = native.timerfdCreate()
@@ -536,7 +543,7 @@ describe('the end of an environment', () => {
     },
   )
 
-  test('is quiet with pollers started, stopped, closed and just made', async () => {
+  test('a worker ends cleanly with pollers started, stopped, closed and just made', async () => {
     const outcome = await run(`
       const make = () => native.createPoller(native.timerfdCreate(), () => {})
       make()
@@ -551,7 +558,7 @@ describe('the end of an environment', () => {
   })
 })
 
-test('many pollers made and closed leave no descriptor, no memory and no listener behind', async () => {
+test('making and closing many pollers leaks no descriptor, memory or listener', async () => {
   const { stdout, stderr, code } = await run(
     `
     const fs = require('node:fs')

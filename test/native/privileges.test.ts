@@ -3,11 +3,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { EINVAL, ETIMEDOUT } from '../../src/core/errno.ts'
-import { hasCapability } from '../../src/kernel/privileges.ts'
+import { hasCapability } from '../../src/linux/privileges.ts'
+import { EINVAL, ETIMEDOUT } from '../../src/netdev/errno.ts'
 import { native, type Outcome, run } from './support.ts'
 
-/** Reads the privileges of all threads: those that differ from each other, each once. */
+/** Reads the privileges of all threads, without repetitions. */
 const SHOW = `
   const show = () => {
     const { readdirSync, readFileSync } = require('node:fs')
@@ -16,7 +16,7 @@ const SHOW = `
     return [...new Set(readdirSync('/proc/self/task').map(of))].map(text => text.replaceAll(/0{15}/g, ''))
   }`
 
-/** Drops all but what `keep` says with threads of every kind there, and makes more afterwards. */
+/** Drops all but `keep` in a process with threads of every kind, and starts more afterwards. */
 const drop = (keep: number): Promise<Outcome> =>
   run(`${SHOW}
   const { Worker } = require('node:worker_threads')
@@ -34,19 +34,19 @@ const drop = (keep: number): Promise<Outcome> =>
     for (const worker of workers) await worker.terminate()
   })()`)
 
-test('every thread gives up all capabilities, those made later have none either, and the process works on', async () => {
+test('dropPrivileges drops the capabilities of every thread, also of later ones, and the process goes on', async () => {
   const { code, stdout } = await drop(0)
   expect([code, JSON.parse(stdout)]).toEqual([0, [0, '0 0 0 0 1']])
 })
 
-test('a capability that is kept but not there is not gained', async () => {
+test('dropPrivileges does not gain a kept capability that the thread lacks', async () => {
   const { stdout } = await drop(1)
   const there = process.geteuid?.() === 0 && hasCapability(0) ? '0 1 1 0 1' : '0 0 0 0 1'
   expect(JSON.parse(stdout)).toEqual([0, there])
 })
 
-test('a second drop, and one in a process whose C library changes the user afterwards, work', async () => {
-  // setuid(2) of glibc signals all threads by the signal that was borrowed.
+test('dropPrivileges works twice, and setuid(3) works after it', async () => {
+  // glibc's setuid(2) signals all threads with the borrowed signal.
   const { code, stdout } = await run(`
     const results = [native.dropPrivileges(0, 0), native.dropPrivileges(0, 0)]
     process.setuid(process.getuid())
@@ -54,11 +54,11 @@ test('a second drop, and one in a process whose C library changes the user after
   expect([code, stdout]).toEqual([0, '[0,0]\n'])
 })
 
-test('a thread that cannot be reached is reported, and the process is not taken for safe', async () => {
+test('dropPrivileges returns -ETIMEDOUT when a thread cannot be reached', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'vnet-test-'))
   try {
     const source = join(directory, 'deaf.c')
-    // A thread that blocks every signal, behind the C library's back.
+    // A thread that blocks every signal, unknown to the C library.
     writeFileSync(
       source,
       `#define _GNU_SOURCE
@@ -84,13 +84,13 @@ test('a thread that cannot be reached is reported, and the process is not taken 
   }
 })
 
-test('refuses a capability mask that is not an unsigned 32-bit number', () => {
+test('dropPrivileges refuses a mask that is not an unsigned 32-bit number', () => {
   const call = native.dropPrivileges as (low: unknown, high: unknown) => number
   for (const bad of [-1, 0.5, 2 ** 32, 'all', undefined])
     expect([call(bad, 0), call(0, bad)]).toEqual([-EINVAL, -EINVAL])
 })
 
-test('hasCapability is what the kernel says is in effect', () => {
+test('hasCapability returns what the kernel reports as effective', () => {
   const effective = BigInt(`0x${/CapEff:\s*(\S+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]}`)
   for (const bit of [0, 12, 21, 40]) expect(hasCapability(bit)).toBe((effective >> BigInt(bit)) % 2n === 1n)
 })

@@ -1,18 +1,20 @@
-/** Descriptors that behave like a TAP without root, and children that load the addon by itself. */
+/**
+ * Descriptors that behave like a TAP without root, and child processes that load only the addon.
+ */
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { vi } from 'vitest'
-import { check } from '../../src/kernel/errno.ts'
-import { type Batch, loadNative } from '../../src/kernel/native.ts'
-import { AF_UNIX, SOCK_DGRAM, SOCK_NONBLOCK } from '../../src/kernel/uapi.ts'
+import { check } from '../../src/linux/errno.ts'
+import { type Batch, loadNative } from '../../src/linux/native.ts'
+import { AF_UNIX, SOCK_DGRAM, SOCK_NONBLOCK } from '../../src/linux/uapi.ts'
 
-// Children that load the sanitizers' build are slow to start on a busy machine.
+// Child processes with the sanitizer build are slow to start on a busy machine.
 vi.setConfig({ testTimeout: 60_000 })
 
 export const native = loadNative()
 
-/** What a child requires; the sanitizers' build when that is under test. */
+/** The path that a child process requires: the sanitizer build if that is under test. */
 export const addonPath =
   process.env.VNET_ADDON ?? fileURLToPath(new URL('../../build/Release/vnet.node', import.meta.url))
 
@@ -38,7 +40,7 @@ export function datagrams() {
   }
 }
 
-/** A batch of `count` frames of `size` octets each, one after the other. */
+/** A batch of `count` consecutive frames of `size` bytes each. */
 export function frames(count: number, size: number) {
   const arena = new Uint8Array(new SharedArrayBuffer(count * size))
   const offsets = new Int32Array(new SharedArrayBuffer(count * 4))
@@ -54,7 +56,7 @@ export function frames(count: number, size: number) {
   }
 }
 
-/** How a child ended. */
+/** How a child process ended. */
 export interface Outcome {
   readonly code: number | null
   readonly signal: string | null
@@ -62,7 +64,7 @@ export interface Outcome {
   readonly stderr: string
 }
 
-/** Runs a CommonJS script in which `native` is the addon; `command` is a node with its options. */
+/** Runs a CommonJS script in which `native` is the addon. `command` is node with its options. */
 export function run(script: string, command: readonly string[] = [process.execPath]): Promise<Outcome> {
   const prelude = `const native = require(${JSON.stringify(addonPath)});`
   const child = spawn(command[0], [...command.slice(1), '-e', prelude + script], { stdio: ['ignore', 'pipe', 'pipe'] })
@@ -74,7 +76,10 @@ export function run(script: string, command: readonly string[] = [process.execPa
   })
 }
 
-/** Runs `main`, in which `start()` makes a worker that runs `worker`; `native` is the addon in both. */
+/**
+ * Runs `main`, in which `start()` starts a worker that runs `worker`. `native` is the addon in
+ * both.
+ */
 export function runWorker(worker: string, main: string, command?: readonly string[]): Promise<Outcome> {
   const code = JSON.stringify(`const native = require(${JSON.stringify(addonPath)});${worker}`)
   return run(

@@ -1,6 +1,29 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { afterEach, describe, expect, test } from 'vitest'
+import { check } from '../../src/linux/errno.ts'
+import type { Native } from '../../src/linux/native.ts'
+import {
+  AF_INET,
+  AF_NETLINK,
+  AF_UNIX,
+  int32,
+  MSG_DONTWAIT,
+  MSG_TRUNC,
+  NETLINK_GENERIC,
+  NETLINK_ROUTE,
+  O_NONBLOCK,
+  O_RDONLY,
+  O_RDWR,
+  SO_ATTACH_FILTER,
+  SO_RCVBUF,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  SOCK_RAW,
+  SOL_NETLINK,
+  SOL_SOCKET,
+  sockaddrNl,
+} from '../../src/linux/uapi.ts'
 import {
   EADDRINUSE,
   EAFNOSUPPORT,
@@ -14,34 +37,11 @@ import {
   ENOTSOCK,
   ENOTTY,
   ESRCH,
-} from '../../src/core/errno.ts'
-import { check } from '../../src/kernel/errno.ts'
-import type { Native } from '../../src/kernel/native.ts'
-import {
-  AF_INET,
-  AF_NETLINK,
-  AF_UNIX,
-  int32,
-  MSG_DONTWAIT,
-  MSG_TRUNC,
-  NETLINK_GENERIC,
-  NETLINK_ROUTE,
-  NETLINK_USERSOCK,
-  O_NONBLOCK,
-  O_RDONLY,
-  O_RDWR,
-  SO_ATTACH_FILTER,
-  SO_RCVBUF,
-  SOCK_DGRAM,
-  SOCK_NONBLOCK,
-  SOCK_RAW,
-  SOL_NETLINK,
-  SOL_SOCKET,
-  sockaddrNl,
-} from '../../src/kernel/uapi.ts'
+} from '../../src/netdev/errno.ts'
 import { abstractAddress, datagrams, native, run } from './support.ts'
 
-/** include/uapi/asm-generic/ioctls.h: octets that wait to be read. */
+/** include/uapi/asm-generic/ioctls.h: bytes that wait to be read. */
+const NETLINK_USERSOCK = 2
 const FIONREAD = 0x541b
 /** include/uapi/linux/sockios.h, ethtool.h */
 const SIOCETHTOOL = 0x8946
@@ -61,28 +61,28 @@ const flagsOf = (fd: number) =>
   Number.parseInt(/flags:\s*(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '', 8)
 
 describe('open', () => {
-  test('gives a descriptor that is closed on exec and has the flags asked for', () => {
+  test('open returns a close-on-exec descriptor with the given flags', () => {
     const fd = mine(native.open('/dev/null', O_RDWR | O_NONBLOCK, -1))
     expect(flagsOf(fd) & (FD_CLOEXEC_OCTAL | O_RDWR | O_NONBLOCK)).toBe(FD_CLOEXEC_OCTAL | O_RDWR | O_NONBLOCK)
   })
 
-  test('answers -errno of the system', () => {
+  test('open returns -errno when it fails', () => {
     expect(native.open('/nonexistent', O_RDONLY, -1)).toBe(-ENOENT)
   })
 
-  test('refuses a path that a NUL cuts short or that is too long to be one', () => {
+  test('open refuses a path that contains NUL or is too long', () => {
     expect(native.open('/dev/null\0/x', O_RDONLY, -1)).toBe(-EINVAL)
     expect(native.open(`/${'x'.repeat(5000)}`, O_RDONLY, -1)).toBe(-EINVAL)
   })
 
-  test('takes a namespace from a namespace descriptor only', () => {
+  test('open refuses an nsfd that is not a namespace', () => {
     expect(native.open('/dev/null', O_RDWR, 1_000_000)).toBe(-EBADF)
     expect(native.open('/dev/null', O_RDWR, mine(native.open('/dev/null', O_RDWR, -1)))).toBe(-EINVAL)
   })
 })
 
 describe('close', () => {
-  test('closes once', () => {
+  test('close closes a descriptor once', () => {
     const fd = check(native.open('/dev/null', O_RDWR, -1), 'open')
     expect(native.close(fd)).toBe(0)
     expect(native.close(fd)).toBe(-EBADF)
@@ -90,7 +90,7 @@ describe('close', () => {
 })
 
 describe('ioctl', () => {
-  test('lets the kernel write into the array it was given', () => {
+  test('ioctl lets the kernel write into the given array', () => {
     const { fd, send, close } = datagrams()
     send(1, 2, 3)
     const waiting = new Int32Array(1)
@@ -99,7 +99,7 @@ describe('ioctl', () => {
     close()
   })
 
-  test('takes arrays on shared memory', () => {
+  test('ioctl accepts arrays on shared memory', () => {
     const { fd, send, close } = datagrams()
     send(1, 2)
     const waiting = new Int32Array(new SharedArrayBuffer(4))
@@ -108,7 +108,7 @@ describe('ioctl', () => {
     close()
   })
 
-  test('does not let the kernel write past an array that is too short', () => {
+  test('ioctl does not let the kernel write past a short array', () => {
     const { fd, send, close } = datagrams()
     send(...new Array(258).fill(0))
     const octets = new Uint8Array(2)
@@ -117,23 +117,23 @@ describe('ioctl', () => {
     close()
   })
 
-  test('takes a number as the argument itself', () => {
+  test('ioctl passes a number as the argument itself', () => {
     const { fd, close } = datagrams()
-    // An address that nothing is mapped at.
+    // An unmapped address.
     expect(native.ioctl(fd, FIONREAD, 1)).toBe(-EFAULT)
     close()
   })
 
-  test('answers -errno of the system', () => {
+  test('ioctl returns -errno when it fails', () => {
     expect(native.ioctl(mine(native.open('/dev/null', O_RDWR, -1)), 0x400454ca, new Uint8Array(40))).toBe(-ENOTTY)
     expect(native.ioctl(-1, FIONREAD, 0)).toBe(-EBADF)
   })
 
-  test('refuses a struct larger than any request can mean', () => {
+  test('ioctl refuses a struct larger than any request', () => {
     expect(native.ioctl(mine(native.open('/dev/null', O_RDWR, -1)), FIONREAD, new Uint8Array(16385))).toBe(-EINVAL)
   })
 
-  test('hands over what ifr_data points to, and gives back what the kernel made of it, not more than there is room', () => {
+  test('ioctl passes what ifr_data points to, and returns what the kernel wrote, as far as there is room', () => {
     const fd = mine(native.socket(AF_INET, SOCK_DGRAM, 0, -1))
     const lo = () => Uint8Array.from({ length: 40 }, (_, i) => 'lo'.charCodeAt(i) || 0)
     // struct ethtool_value: the command, and whether there is a link.
@@ -148,15 +148,15 @@ describe('ioctl', () => {
 })
 
 describe('sockets', () => {
-  test('are closed on exec', () => {
+  test('sockets are close-on-exec', () => {
     expect(flagsOf(mine(native.socket(AF_UNIX, SOCK_DGRAM, 0, -1))) & FD_CLOEXEC_OCTAL).toBe(FD_CLOEXEC_OCTAL)
   })
 
-  test('answer -errno for a family there is not', () => {
+  test('socket returns -errno for an unknown family', () => {
     expect(native.socket(250, SOCK_DGRAM, 0, -1)).toBe(-EAFNOSUPPORT)
   })
 
-  test('bind to an address once, and tell it', () => {
+  test('bind succeeds once, and getsockname returns the address', () => {
     const address = abstractAddress()
     const first = mine(native.socket(AF_UNIX, SOCK_DGRAM, 0, -1))
     const second = mine(native.socket(AF_UNIX, SOCK_DGRAM, 0, -1))
@@ -168,19 +168,19 @@ describe('sockets', () => {
     expect(native.getsockname(first, told.subarray(0, 2))).toBe(address.length)
   })
 
-  test('have options that can be set and read', () => {
+  test('socket options can be set and read', () => {
     const fd = mine(native.socket(AF_UNIX, SOCK_DGRAM, 0, -1))
     const value = new Int32Array(1)
     expect(native.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, int32(65536))).toBe(0)
     expect(native.getsockopt(fd, SOL_SOCKET, SO_RCVBUF, new Uint8Array(value.buffer))).toBe(4)
-    // The kernel doubles it for its own bookkeeping, socket(7).
+    // The kernel doubles it for its own overhead, socket(7).
     expect(value[0]).toBe(131072)
     expect(native.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, new Uint8Array(0))).toBe(-EINVAL)
     expect(native.setsockopt(fd, SOL_SOCKET, 9999, int32(1))).toBe(-ENOPROTOOPT)
     expect(native.getsockopt(fd, SOL_SOCKET, 9999, new Uint8Array(4))).toBe(-ENOPROTOOPT)
   })
 
-  test('receive what a filter lets through, whose instructions are given as they are', () => {
+  test('a socket receives only what its attached filter passes', () => {
     const { fd, send, close } = datagrams()
     // ldb [0]; jeq #7, 0, 1; ret #-1; ret #0
     const program = Uint8Array.of(
@@ -202,7 +202,7 @@ describe('sockets', () => {
     close()
   })
 
-  test('answer -errno when there is nobody to send to, and raise no signal', () => {
+  test('send without a receiver returns -errno and raises no signal', () => {
     const fd = mine(native.socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, -1))
     expect(native.sendto(fd, Uint8Array.of(1), 0, abstractAddress())).toBe(-ECONNREFUSED)
     expect(native.send(mine(native.open('/dev/null', O_RDWR, -1)), Uint8Array.of(1), 0)).toBe(-ENOTSOCK)
@@ -212,13 +212,13 @@ describe('sockets', () => {
 })
 
 describe('recvmsg', () => {
-  test('answers -EAGAIN when nothing waits', () => {
+  test('recvmsg returns -EAGAIN when nothing waits', () => {
     const { fd, close } = datagrams()
     expect(native.recvmsg(fd, new Uint8Array(8), MSG_DONTWAIT, new Int32Array(3))).toBe(-EAGAIN)
     close()
   })
 
-  test('tells a truncated message by its flags, and its whole length when asked', () => {
+  test('recvmsg marks a truncated message, and returns its full length with MSG_TRUNC', () => {
     const { fd, send, close } = datagrams()
     const meta = new Int32Array(3)
     send(1, 2, 3, 4)
@@ -230,7 +230,7 @@ describe('recvmsg', () => {
     close()
   })
 
-  test('tells the port of a netlink sender, and no namespace when none was asked for', () => {
+  test('recvmsg sets the port of a netlink sender, and no namespace unless requested', () => {
     const sender = mine(native.socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, NETLINK_USERSOCK, -1))
     const receiver = mine(native.socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, NETLINK_USERSOCK, -1))
     check(native.bind(sender, sockaddrNl()), 'bind')
@@ -247,7 +247,7 @@ describe('recvmsg', () => {
     expect(meta[1]).toBe(-1)
   })
 
-  test('gives the kernel port 0', () => {
+  test('recvmsg sets port 0 for the kernel', () => {
     const fd = mine(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, -1))
     // RTM_GETLINK of interface 1 with NLM_F_REQUEST: nlmsghdr, then ifinfomsg.
     const request = new DataView(new ArrayBuffer(32))
@@ -261,7 +261,7 @@ describe('recvmsg', () => {
     expect([...meta]).toEqual([0, -1, 0])
   })
 
-  test('lets no descriptor in that comes with a message', () => {
+  test('recvmsg closes descriptors that come with a message', () => {
     const { fd, address, close } = datagrams()
     const send = `
 import socket, sys
@@ -276,7 +276,7 @@ with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
     close()
   })
 
-  test('takes a sender whose address is longer than a netlink one, and says that it is none', () => {
+  test('recvmsg accepts a sender address longer than sockaddr_nl', () => {
     const { fd, address, close } = datagrams()
     const sender = mine(native.socket(AF_UNIX, SOCK_DGRAM, 0, -1), 'socket')
     check(native.bind(sender, abstractAddress()), 'bind')
@@ -286,7 +286,7 @@ with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
     close()
   })
 
-  test('says -1, not the kernel, for a sender that is not netlink', () => {
+  test('recvmsg sets -1 for a sender that is not a netlink socket', () => {
     const { fd, send, close } = datagrams()
     const meta = new Int32Array(3)
     send(1)
@@ -297,7 +297,7 @@ with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
 })
 
 describe('timerfd', () => {
-  test('expires for a moment that is past, and is then silent', () => {
+  test('a timerfd expires once for a past time', () => {
     const fd = mine(native.timerfdCreate())
     expect(native.timerfdRead(fd)).toBe(-EAGAIN)
     expect(native.timerfdSettime(fd, 1)).toBe(0)
@@ -305,14 +305,14 @@ describe('timerfd', () => {
     expect(native.timerfdRead(fd)).toBe(-EAGAIN)
   })
 
-  test('is disarmed by 0', () => {
+  test('a timerfd is disarmed by 0', () => {
     const fd = mine(native.timerfdCreate())
     native.timerfdSettime(fd, 1)
     expect(native.timerfdSettime(fd, 0)).toBe(0)
     expect(native.timerfdRead(fd)).toBe(-EAGAIN)
   })
 
-  test('answers -errno for what is no timer and for no moment', () => {
+  test('timerfd functions return -errno for other descriptors and invalid times', () => {
     const fd = mine(native.open('/dev/null', O_RDWR, -1))
     expect(native.timerfdSettime(fd, 1)).toBe(-EINVAL)
     expect(native.timerfdSettime(-1, 1)).toBe(-EBADF)
@@ -322,7 +322,7 @@ describe('timerfd', () => {
     }
   })
 
-  test('monotonic never goes back', () => {
+  test('monotonic never goes backwards', () => {
     let last = native.monotonic()
     for (let i = 0; i < 1000; i++) {
       const now = native.monotonic()
@@ -332,7 +332,7 @@ describe('timerfd', () => {
   })
 })
 
-test('no function throws, whatever it is given: a wrong type is -EINVAL', () => {
+test('every function returns -EINVAL for arguments of a wrong type, and none throws', () => {
   const values: unknown[] = [undefined, null, Number.NaN, 1.5, 2 ** 40, '', 'x', {}, [], () => {}, 1n, Symbol('s')]
   values.push(new Uint8Array(0), new Uint16Array(4), new Int32Array(1), new DataView(new ArrayBuffer(8)), native)
   const takesNone = new Set<string>(['createNetns', 'monotonic', 'timerfdCreate'])
@@ -346,7 +346,7 @@ test('no function throws, whatever it is given: a wrong type is -EINVAL', () => 
   }
 })
 
-test('exec becomes the program, which has the standard streams and what was not opened by Node', async () => {
+test('exec becomes the program, which inherits the standard streams and no descriptor of Node’s', async () => {
   const { code, stdout, stderr } = await run(`
     require('node:fs').openSync(process.execPath, 'r')
     process.stdout.write('before ')
@@ -354,12 +354,12 @@ test('exec becomes the program, which has the standard streams and what was not 
   expect([code, stdout, stderr]).toEqual([7, 'before after\n0\n', 'err\n'])
 })
 
-test('exec of what is not there answers -errno, and the process goes on', () => {
+test('exec of a missing program returns -errno, and the process goes on', () => {
   expect(native.exec(['/nonexistent'])).toBe(-ENOENT)
   expect([native.exec([]), native.exec([1 as unknown as string])]).toEqual([-EINVAL, -EINVAL])
 })
 
-test('a detached array is one of no octets', () => {
+test('a detached array counts as empty', () => {
   const octets = new Uint8Array(8)
   structuredClone(octets, { transfer: [octets.buffer] })
   const fd = mine(native.socket(AF_UNIX, SOCK_DGRAM, 0, -1))
@@ -367,7 +367,7 @@ test('a detached array is one of no octets', () => {
   expect(native.recvmsg(fd, octets, 0, new Int32Array(2))).toBe(-EINVAL)
 })
 
-test('a failure of any kind leaves no descriptor behind', async () => {
+test('no failure leaks a descriptor', async () => {
   const { stdout, stderr, code } = await run(`
     const fs = require('node:fs')
     const count = () => fs.readdirSync('/proc/self/fd').length
@@ -388,13 +388,13 @@ test('a failure of any kind leaves no descriptor behind', async () => {
 })
 
 describe('other processes', () => {
-  test('their descriptors and their memory, which here is our own', () => {
+  test('pidfdGetfd and processVmReadv read the descriptors and memory of a process', () => {
     const pidfd = mine(native.pidfdOpen(process.pid, 0), 'pidfd_open')
     const fd = mine(native.open('/dev/null', O_RDONLY, -1))
     const copy = mine(native.pidfdGetfd(pidfd, fd), 'pidfd_getfd')
     expect(readFileSync(`/proc/self/fdinfo/${copy}`, 'utf8')).toBe(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))
     expect(native.pidfdGetfd(pidfd, 1 << 20)).toBe(-EBADF)
-    // The beginning of the program's own file.
+    // The beginning of the program's file.
     const start = readFileSync('/proc/self/maps', 'utf8').split('-', 1)[0]
     const octets = new Uint8Array(4)
     expect(native.processVmReadv(process.pid, BigInt(`0x${start}`), octets)).toBe(4)
@@ -402,7 +402,7 @@ describe('other processes', () => {
     expect(native.processVmReadv(process.pid, 16n, octets)).toBe(-EFAULT)
   })
 
-  test('arguments of a wrong type are -EINVAL', () => {
+  test('pidfd functions return -EINVAL for arguments of a wrong type', () => {
     const octets = new Uint8Array(4)
     expect(native.processVmReadv(process.pid, 16 as never, octets)).toBe(-EINVAL)
     expect(native.pidfdOpen('1' as never, 0)).toBe(-EINVAL)
@@ -410,16 +410,16 @@ describe('other processes', () => {
     expect(native.poll('x' as never)).toBe(-EINVAL)
   })
 
-  test('the end of one that stands for another is that one’s, by status or by signal', async () => {
+  test('endAs ends the process with the given status or signal', async () => {
     expect(await run('native.endAs(42, 0)')).toMatchObject({ code: 42, signal: null })
     expect(await run('native.endAs(42, 15)')).toMatchObject({ code: null, signal: 'SIGTERM' })
-    // One that ends nobody.
+    // A signal that ends no process.
     expect(await run('native.endAs(42, 17)')).toMatchObject({ code: 42, signal: null })
   })
 })
 
 describe('in the place of a program', () => {
-  test('the effective capabilities of a thread are those of proc(5)', () => {
+  test('capget returns the effective capabilities that proc(5) shows', () => {
     const effective = new Uint8Array(8)
     expect(native.capget(process.pid, effective)).toBe(0)
     const shown = /^CapEff:\s*(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]
@@ -428,7 +428,7 @@ describe('in the place of a program', () => {
     expect(native.capget(process.pid, new Uint8Array(7))).toBe(-EINVAL)
   })
 
-  test('a message is received with its sender and its ancillary data as the kernel gives them', () => {
+  test('recvmsgRaw returns the sender and the ancillary data unchanged', () => {
     const fd = mine(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC, -1))
     const [NETLINK_PKTINFO, NLMSG_NOOP, NLM_F_REQUEST_ACK] = [3, 1, 5]
     check(native.setsockopt(fd, SOL_NETLINK, NETLINK_PKTINFO, int32(1)), 'setsockopt')

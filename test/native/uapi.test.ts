@@ -3,22 +3,29 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { VnetError } from '../../src/core/errno.ts'
-import * as uapi from '../../src/kernel/uapi.ts'
+import * as frameQueue from '../../src/linux/frame-queue.ts'
+import * as packetSocket from '../../src/linux/packet-socket.ts'
+import * as privateNetns from '../../src/linux/private-netns.ts'
+import * as socketIdentity from '../../src/linux/socket-identity.ts'
+import * as tap from '../../src/linux/tap.ts'
+import * as uapi from '../../src/linux/uapi.ts'
+import { VnetError } from '../../src/netdev/errno.ts'
 
-/** Ours alone; the headers know them as a sizeof, or under no name. */
+/** Not in the headers under a name, but as a sizeof. */
 const LENGTHS: Record<string, string> = {
   VIRTIO_NET_HDR_LEN: 'sizeof(struct virtio_net_hdr)',
   IFREQ_LEN: 'sizeof(struct ifreq)',
 }
 const HEADERS = ['fcntl.h', 'sched.h', 'sys/socket.h', 'sys/ioctl.h', 'linux/if.h', 'linux/if_tun.h', 'linux/netlink.h']
 HEADERS.push('linux/virtio_net.h', 'linux/sockios.h', 'linux/capability.h', 'linux/if_packet.h', 'linux/if_ether.h')
+HEADERS.push('linux/rtnetlink.h', 'linux/in6.h')
 
-test("every number is the one in the kernel's headers", () => {
-  const numbers = Object.entries(uapi).filter(([, value]) => typeof value === 'number')
+test("every constant equals the one in the kernel's headers", () => {
+  const modules = { ...uapi, ...frameQueue, ...packetSocket, ...privateNetns, ...socketIdentity, ...tap }
+  const numbers = Object.entries(modules).filter(([, value]) => typeof value === 'number')
   expect(numbers.length).toBeGreaterThan(50)
   const directory = mkdtempSync(join(tmpdir(), 'vnet-'))
-  // What this machine's headers are too old for is left out by its own #ifdef.
+  // Constants that this machine's headers lack are skipped by #ifdef.
   const lines = numbers.map(([name]) =>
     name in LENGTHS
       ? `printf("${name} %lu\\n", (unsigned long)${LENGTHS[name]});`
@@ -39,20 +46,20 @@ test("every number is the one in the kernel's headers", () => {
 })
 
 describe('ifreq', () => {
-  test('has the name and the flags where the kernel looks for them', () => {
-    const request = uapi.ifreq('vnet0', uapi.IFF_TAP | uapi.IFF_NO_PI)
+  test('ifreq puts name and flags at the kernel’s offsets', () => {
+    const request = uapi.ifreq('vnet0', uapi.IFF_TAP | tap.IFF_NO_PI)
     expect(request.length).toBe(40)
     expect([...request.subarray(0, 20)]).toEqual([...Buffer.from('vnet0'), ...new Array(11).fill(0), 0x02, 0x10, 0, 0])
     expect([uapi.ifreqName(request), uapi.ifreqFlags(request)]).toEqual(['vnet0', 0x1002])
   })
 
-  test('takes names of up to 15 octets', () => {
+  test('ifreq accepts names of up to 15 bytes', () => {
     expect(uapi.ifreqName(uapi.ifreq('x'.repeat(15)))).toBe('x'.repeat(15))
     expect(() => uapi.ifreq('x'.repeat(16))).toThrow(VnetError)
-    expect(() => uapi.ifreq('é'.repeat(8))).toThrow('at most 15 octets')
+    expect(() => uapi.ifreq('é'.repeat(8))).toThrow('at most 15 bytes')
   })
 
-  test('reads a name that fills its field without a NUL', () => {
+  test('ifreqName reads a name that fills its field without a NUL', () => {
     expect(uapi.ifreqName(new Uint8Array(40).fill(120))).toBe('x'.repeat(16))
   })
 })

@@ -18,7 +18,7 @@ function s32(value: number): Uint8Array {
   return new Uint8Array(Int32Array.of(value).buffer)
 }
 
-/** An answer as the kernel makes it: error, the request (whole or its header only), attributes. */
+/** A reply as the kernel makes it: error, the request (whole or only its header), attributes. */
 function answer(error: number, { quoted = 0, capped = false, tlvs = true, text = 'no such thing' } = {}): Uint8Array {
   const request = new MessageBuilder().message(20, 5, 7).payload(new Uint8Array(quoted).fill(0xaa)).bytes
   const flags = (capped ? NLM_F_CAPPED : 0) | (tlvs ? NLM_F_ACK_TLVS : 0)
@@ -34,38 +34,38 @@ function parse(bytes: Uint8Array): Ack {
 }
 
 describe('parseAck', () => {
-  test('an acknowledgement has error 0 and nothing else', () => {
+  test('parseAck returns error 0 and nothing else for a plain acknowledgement', () => {
     expect(parse(answer(0, { tlvs: false, capped: true }))).toEqual({ error: 0 })
     expect(parse(answer(0, { tlvs: false, quoted: 100 }))).toEqual({ error: 0 })
   })
 
-  test('the kernel’s text and place are found behind a request quoted whole, and behind its header alone', () => {
+  test('parseAck finds text and position after a whole quoted request and after a header alone', () => {
     const expected = { error: -17, message: 'no such thing', offset: 24, missingType: 3, missingNest: 0 }
     expect(parse(answer(-17, { capped: true }))).toEqual(expected)
     expect(parse(answer(-17, { quoted: 0 }))).toEqual(expected)
     expect(parse(answer(-17, { quoted: 37 }))).toEqual(expected)
   })
 
-  test('the end of a dump carries its error and text', () => {
+  test('parseAck returns the error and text of the end of a dump', () => {
     const done = new MessageBuilder().message(NLMSG_DONE, NLM_F_MULTI | NLM_F_ACK_TLVS, 7).payload(s32(-22))
     expect(parse(done.string(1, 'Invalid header').bytes)).toEqual({ error: -22, message: 'Invalid header' })
     expect(parse(new MessageBuilder().message(NLMSG_DONE, NLM_F_MULTI, 7).payload(s32(0)).bytes)).toEqual({ error: 0 })
     expect(parse(new MessageBuilder().message(NLMSG_DONE, NLM_F_MULTI, 7).bytes)).toEqual({ error: 0 })
   })
 
-  test('a message that is no acknowledgement, too short, or quotes more than there is, is refused', () => {
+  test('parseAck refuses other messages, truncated ones, and a quote longer than the message', () => {
     expect(() => parse(new MessageBuilder().message(16, 0, 7).bytes)).toThrow(
       new NetlinkParseError('message type 16 is not an acknowledgement', 0),
     )
     expect(() => parse(new MessageBuilder().message(NLMSG_ERROR, 0, 7).payload(s32(0)).bytes)).toThrow(
-      'acknowledgement has 4 octets, fewer than 20',
+      'acknowledgement has 4 bytes, fewer than 20',
     )
     const bytes = answer(-1)
     bytes[20] = 200
-    expect(() => parse(bytes)).toThrow('quoted request of 200 octets does not fit its answer (at offset 20)')
+    expect(() => parse(bytes)).toThrow('quoted request of 200 bytes does not fit its answer (at offset 20)')
   })
 
-  test('random and mutated answers parse or give NetlinkParseError, and nothing after them is read', () => {
+  test('random and mutated acknowledgements are parsed or refused with NetlinkParseError, and nothing after them is read', () => {
     const octets = fc
       .record({ quoted: fc.nat(40), capped: fc.boolean(), tlvs: fc.boolean() })
       .chain(options => mutated(answer(-22, options)))

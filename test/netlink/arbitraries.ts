@@ -1,4 +1,4 @@
-/** Random netlink: sets of attributes that are right, and octets that may be anything, for the property tests. */
+/** Arbitraries of netlink: valid sets of attributes, and any bytes. */
 import fc from 'fast-check'
 import {
   decodeAttributes,
@@ -8,21 +8,29 @@ import {
   type Policy,
 } from '../../src/netlink/index.ts'
 
-/** A payload, its first message begun, and the octets after the message header. */
+/**
+ * Strings of all code points but the surrogates. The unit 'binary' of fast-check has the same ones,
+ * but takes seconds to make them.
+ */
+export const unicode: fc.Arbitrary<string> = fc.string({
+  unit: fc.nat(0x10_ffff - 0x800).map(number => String.fromCodePoint(number < 0xd800 ? number : number + 0x800)),
+})
+
+/** Writes a message, and returns the bytes after its header. */
 export function payloadOf(write: (builder: MessageBuilder) => void): Uint8Array {
   const builder = new MessageBuilder(16).message(16, 0, 0)
   write(builder)
   return builder.bytes.slice(16)
 }
 
-/** Puts octets into the middle of a buffer whose other octets are `around`. */
+/** Puts bytes into the middle of a buffer whose other bytes are `around`. */
 export function surrounded(octets: Uint8Array, around: number): { bytes: Uint8Array; offset: number } {
   const bytes = new Uint8Array(octets.length + 64).fill(around)
   bytes.set(octets, 32)
   return { bytes, offset: 32 }
 }
 
-/** What a parser gives or refuses: any error but NetlinkParseError is passed on and fails the test. */
+/** Returns the result or the NetlinkParseError of a parser; any other error is thrown. */
 export function outcome(parse: () => unknown): { value: unknown } | { reason: string } {
   try {
     return { value: structuredClone(parse()) }
@@ -32,7 +40,7 @@ export function outcome(parse: () => unknown): { value: unknown } | { reason: st
   }
 }
 
-/** Decodes twice, with different octets around the range: nothing outside it may be looked at. */
+/** Decodes twice, with different bytes around the range, which must not be read. */
 export function decodesAlike<F extends Fields>(policy: Policy<F>, octets: Uint8Array): [unknown, unknown] {
   const [one, other] = [0x00, 0xff].map(around => {
     const { bytes, offset } = surrounded(octets, around)
@@ -41,14 +49,14 @@ export function decodesAlike<F extends Fields>(policy: Policy<F>, octets: Uint8A
   return [one, other]
 }
 
-/** Views replaced by their octets, so that what is around them is not compared. */
+/** Replaces views by copies, so that the bytes around them are not compared. */
 export function copied(value: unknown): unknown {
   if (value instanceof Uint8Array) return [...value]
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, copied(inner)]))
 }
 
-/** `octets` with a few of them changed, or cut short, or something appended. */
+/** `octets` with a few changed, or truncated, or extended. */
 export function mutated(octets: Uint8Array): fc.Arbitrary<Uint8Array> {
   const change = fc.tuple(fc.nat(Math.max(0, octets.length - 1)), fc.integer({ min: 0, max: 255 }))
   return fc

@@ -15,7 +15,7 @@ function build(list: { type: number; payload: Uint8Array }[]): Uint8Array {
 }
 
 describe('attributes', () => {
-  test('a set of attributes gives back what was written', () => {
+  test('attributes returns what was written', () => {
     fc.assert(
       fc.property(written, list => {
         const bytes = build(list)
@@ -29,28 +29,28 @@ describe('attributes', () => {
     )
   })
 
-  test('the two flags are not part of the type', () => {
+  test('the flags of an attribute are not part of its type', () => {
     const bytes = payloadOf(builder => builder.nested(18, inner => inner.flag(1)).binary(7, Uint8Array.of(1)))
     bytes[bytes.length - 8 + 3] |= 0x40
     expect([...attributes(bytes)]).toEqual([
-      { type: 18, nested: true, netByteOrder: false, offset: 4, length: 4 },
-      { type: 7, nested: false, netByteOrder: true, offset: 12, length: 1 },
+      { type: 18, offset: 4, length: 4 },
+      { type: 7, offset: 12, length: 1 },
     ])
   })
 
-  test('a length that is less than the header, or more than what is left, is refused with its place', () => {
+  test('an attribute length below the header or beyond the end is refused with its position', () => {
     expect(() => [...attributes(Uint8Array.of(3, 0, 1, 0))]).toThrow(
       new NetlinkParseError('attribute length 3 is less than its header', 0),
     )
     expect(() => [...attributes(Uint8Array.of(4, 0, 1, 0, 9, 0, 1, 0))]).toThrow(
-      new NetlinkParseError('attribute length 9 exceeds the 4 octets left', 4),
+      new NetlinkParseError('attribute length 9 exceeds the 4 bytes left', 4),
     )
     expect(() => [...attributes(Uint8Array.of(4, 0, 1, 0, 9))]).toThrow(
-      new NetlinkParseError('1 octets are too few for an attribute header', 4),
+      new NetlinkParseError('1 bytes are too few for an attribute header', 4),
     )
   })
 
-  test('random and mutated octets give attributes or NetlinkParseError, and nothing outside the range is read', () => {
+  test('random and mutated bytes yield attributes or NetlinkParseError, and nothing outside the range is read', () => {
     const octets = fc.oneof(
       fc.uint8Array({ maxLength: 64 }),
       written.chain(list => mutated(build(list))),

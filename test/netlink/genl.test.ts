@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   attributes,
+  encodeAttributes,
   genlmsghdr,
   indexedArray,
   MessageBuilder,
@@ -18,7 +19,6 @@ import {
   u32,
   writeAck,
   writeDone,
-  writeIndexedArray,
 } from '../../src/netlink/index.ts'
 import { copied, decodesAlike, mutated, outcome, payloadOf, surrounded } from './arbitraries.ts'
 
@@ -28,20 +28,20 @@ function parse(octets: Uint8Array, offset = 0) {
 }
 
 describe('the generic header', () => {
-  test('command, version and the place of the attributes are those written', () => {
+  test('parseGenl returns the command, version and position of the attributes', () => {
     const octets = new MessageBuilder().message(0x3f0, 5, 7).payload(genlmsghdr(3, 1)).u32(1, 42).bytes
     expect(parse(octets)).toEqual({ cmd: 3, version: 1, offset: 20, length: 8 })
     expect([...attributes(octets, 20, 8)]).toMatchObject([{ type: 1, length: 4 }])
   })
 
-  test('one that is cut, or has something in its reserved octets, is refused with the place of its message', () => {
+  test('parseGenl refuses a truncated header and reserved bytes that are not zero, with the position of the message', () => {
     const cut = new MessageBuilder()
       .message(16, 0, 0)
       .payload(Uint8Array.of(3, 1, 0))
       .bytes.subarray(0, 19)
-    expect(() => parse(cut)).toThrow('3 octets are too few for a generic header (at offset 0)')
+    expect(() => parse(cut)).toThrow('3 bytes are too few for a generic header (at offset 0)')
     const reserved = new MessageBuilder().message(16, 0, 0).payload(Uint8Array.of(3, 1, 0, 1)).bytes
-    expect(() => parse(reserved)).toThrow('the reserved octets of the header are not zero (at offset 0)')
+    expect(() => parse(reserved)).toThrow('the reserved bytes of the header are not zero (at offset 0)')
   })
 })
 
@@ -51,10 +51,9 @@ describe('arrays of sets', () => {
     readonly id: number
     readonly text: string
   }
-  const write = (items: readonly Item[]) =>
-    payloadOf(builder => writeIndexedArray(builder, 9, items, (set, { id, text }) => set.u32(1, id).string(2, text)))
+  const write = (items: readonly Item[]) => payloadOf(builder => encodeAttributes(builder, array, { items }))
 
-  test('they come back in their order, also none', () => {
+  test('arrays of sets are decoded in order, also empty ones', () => {
     const item = fc.record({ id: fc.nat(), text: fc.string({ maxLength: 9 }).map(text => text.replaceAll('\0', '')) })
     fc.assert(
       fc.property(fc.array(item, { maxLength: 9 }), items => {
@@ -66,7 +65,7 @@ describe('arrays of sets', () => {
     )
   })
 
-  test('octets that are not theirs give NetlinkParseError, and nothing outside is read', () => {
+  test('arrays of random bytes are decoded or refused with NetlinkParseError, and nothing outside is read', () => {
     fc.assert(
       fc.property(
         mutated(
@@ -102,7 +101,7 @@ describe('answers', () => {
     return { answer: answer!, ack: parseAck(octets, answer!) }
   }
 
-  test('an acknowledgement quotes the header of its request and has its sequence number', () => {
+  test('writeAck quotes the header of the request and has its sequence number', () => {
     const builder = new MessageBuilder()
     writeAck(builder, request, message!, 9, { error: 0 })
     const { answer, ack } = read(builder.bytes)
@@ -111,13 +110,13 @@ describe('answers', () => {
     expect(ack).toEqual({ error: 0 })
   })
 
-  test('a refusal carries its text and place', () => {
+  test('writeAck writes the text and position of an error', () => {
     const builder = new MessageBuilder()
     writeAck(builder, request, message!, 9, { error: -22, message: 'not that', offset: 20 })
     expect(read(builder.bytes).ack).toEqual({ error: -22, message: 'not that', offset: 20 })
   })
 
-  test('the end of a dump says how it ended', () => {
+  test('writeDone writes the error of the dump', () => {
     const builder = new MessageBuilder()
     writeDone(builder, 77, 9, { error: 0 })
     const { answer, ack } = read(builder.bytes)

@@ -17,7 +17,7 @@ function build(list: { type: number; flags: number; seq: number; portid: number;
 }
 
 describe('messages', () => {
-  test('a datagram of messages gives back what was written, at offsets in the same octets', () => {
+  test('messages returns what was written, as offsets in the same bytes', () => {
     fc.assert(
       fc.property(fc.array(written, { maxLength: 6 }), list => {
         const bytes = build(list)
@@ -30,32 +30,32 @@ describe('messages', () => {
     )
   })
 
-  test('the header has the layout of struct nlmsghdr', () => {
+  test('the header of a message has the layout of struct nlmsghdr', () => {
     const bytes = new MessageBuilder().message(0x0102, 0x0304, 0x05060708, 0x090a0b0c).payload(Uint8Array.of(1)).bytes
     const view = new DataView(bytes.buffer, bytes.byteOffset)
-    // this machine is little endian, as is every one that Node 20 has builds for but s390x
+    // This machine is little-endian, as all that Node 20 has builds for except s390x.
     expect([view.getUint32(0, true), view.getUint16(4, true), view.getUint16(6, true)]).toEqual([17, 0x0102, 0x0304])
     expect([view.getUint32(8, true), view.getUint32(12, true)]).toEqual([0x05060708, 0x090a0b0c])
   })
 
-  test('the messages before a broken one are given', () => {
+  test('the messages before a malformed one are returned', () => {
     const bytes = build([{ type: 16, flags: 0, seq: 1, portid: 0, payload: Uint8Array.of(1, 2, 3, 4) }])
     const given: Message[] = []
     const read = () => {
       for (const message of messages(new Uint8Array([...bytes, 1, 2, 3]))) given.push(message)
     }
-    expect(read).toThrow(new NetlinkParseError('3 octets are too few for a message header', 20))
+    expect(read).toThrow(new NetlinkParseError('3 bytes are too few for a message header', 20))
     expect(given).toHaveLength(1)
   })
 
-  test('a length that is less than the header, or more than what is left, is refused with its place', () => {
+  test('a message length below the header or beyond the end is refused with its position', () => {
     const bytes = build([{ type: 16, flags: 0, seq: 1, portid: 0, payload: new Uint8Array(0) }])
     bytes[0] = 15
     expect(() => [...messages(bytes)]).toThrow('message length 15 is less than its header (at offset 0)')
     bytes[0] = 17
-    expect(() => [...messages(bytes)]).toThrow('message length 17 exceeds the 16 octets left (at offset 0)')
+    expect(() => [...messages(bytes)]).toThrow('message length 17 exceeds the 16 bytes left (at offset 0)')
     bytes.fill(0xff, 0, 4)
-    expect(() => [...messages(bytes)]).toThrow('message length 4294967295 exceeds the 16 octets left (at offset 0)')
+    expect(() => [...messages(bytes)]).toThrow('message length 4294967295 exceeds the 16 bytes left (at offset 0)')
   })
 
   test('the padding of the last message may be missing', () => {
@@ -64,7 +64,7 @@ describe('messages', () => {
     expect([...messages(bytes)]).toMatchObject([{ offset: 16, length: 1 }])
   })
 
-  test('a range outside the buffer is refused', () => {
+  test('messages refuses a range outside the buffer', () => {
     for (const [offset, length] of [
       [0, 33],
       [-1, 4],
@@ -76,7 +76,7 @@ describe('messages', () => {
     }
   })
 
-  test('random and mutated octets give messages or NetlinkParseError, and nothing outside the range is read', () => {
+  test('random and mutated bytes yield messages or NetlinkParseError, and nothing outside the range is read', () => {
     const octets = fc.oneof(
       fc.uint8Array({ maxLength: 80 }),
       fc.array(written, { maxLength: 4 }).chain(list => mutated(build(list))),
@@ -99,14 +99,14 @@ describe('messages', () => {
 })
 
 describe('MessageBuilder', () => {
-  test('it refuses what a header cannot hold', () => {
+  test('MessageBuilder refuses values that do not fit a header', () => {
     expect(() => new MessageBuilder().message(0x1_0000, 0, 0)).toThrow(RangeError)
     expect(() => new MessageBuilder().message(16, -1, 0)).toThrow(RangeError)
     expect(() => new MessageBuilder().message(16, 0, 2 ** 32)).toThrow(RangeError)
-    expect(() => new MessageBuilder().u8(1, 1)).toThrow('no message has been begun')
+    expect(() => new MessageBuilder().u8(1, 1)).toThrow('no message has been started')
   })
 
-  test('after a reset nothing of the earlier message is left', () => {
+  test('MessageBuilder.reset leaves nothing of the earlier messages', () => {
     const builder = new MessageBuilder().message(16, 0, 1).payload(new Uint8Array(64).fill(0xee))
     builder.reset().message(17, 0, 2).u8(1, 7)
     expect([...builder.bytes.subarray(16)]).toEqual([5, 0, 1, 0, 7, 0, 0, 0])

@@ -1,4 +1,4 @@
-/** Set-up does what is due and nothing else, and says in one line what it cannot do. */
+/** Set-up runs the steps that are due and no others, and reports a failure in one line. */
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { SetupTree } from '../support/setup-tree.ts'
@@ -14,20 +14,20 @@ beforeEach(() => {
 
 afterEach(() => tree[Symbol.dispose]())
 
-describe('what is due', () => {
+describe('the steps that are due', () => {
   beforeEach(async () => {
     expect(await tree.setUp()).toEqual(quiet)
     expect(tree.calls()).toEqual(everything)
   })
 
-  test('a second run does nothing', async () => {
+  test('a second run makes nothing', async () => {
     expect(await tree.setUp()).toEqual(quiet)
     expect(tree.calls()).toEqual([])
   })
 
   test.each([
     ['a source', 'src/tap.ts', ['tsc']],
-    ['a new source', 'src/core/net.ts', ['tsc']],
+    ['a new source', 'src/netdev/net.ts', ['tsc']],
     ['the compiler options', 'tsconfig.json', ['tsc']],
     ['a native source', 'native/addon.cc', ['node-gyp']],
     ['a new native source', 'native/sys.h', ['node-gyp']],
@@ -36,13 +36,13 @@ describe('what is due', () => {
     ['the lock file, and with it node-addon-api', 'package-lock.json', everything],
   ])('a change of %s repeats just what is made from it', async (_, file, expected) => {
     tree.write(file, '{ }')
-    // The stand-in compiler writes a file for every entry of src, not for those of its folders.
-    tree.write('dist/core/net.js', '')
+    // The stand-in compiler writes a file for every entry of src itself, none for its folders.
+    tree.write('dist/netdev/net.js', '')
     await tree.setUp()
     expect(tree.calls()).toEqual(expected)
   })
 
-  test('what package.json says apart from dependencies is no reason to install anew', async () => {
+  test('a change of package.json other than dependencies installs nothing', async () => {
     tree.write('package.json', '{ "version": "2.0.0", "dependencies": { "node-addon-api": "1.0.0" } }')
     await tree.setUp()
     expect(tree.calls()).toEqual([])
@@ -54,13 +54,13 @@ describe('what is due', () => {
     ['dist', ['tsc']],
     ['dist/tap.js', ['tsc']],
     ['node_modules', ['npm', 'tsc']],
-  ])('without %s it is made again, and nothing that is still there', async (path, expected) => {
+  ])('set-up makes a missing %s again, and nothing that is still there', async (path, expected) => {
     tree.remove(path)
     expect(await tree.setUp()).toEqual(quiet)
     expect(tree.calls()).toEqual(expected)
   })
 
-  test('what was compiled from a source that is gone, goes', async () => {
+  test('the output of a deleted source is deleted', async () => {
     expect(tree.has('dist/tap.js')).toBe(true)
     tree.remove('src/tap.ts')
     await tree.setUp()
@@ -68,7 +68,7 @@ describe('what is due', () => {
     expect(tree.has('dist/index.js')).toBe(true)
   })
 
-  test('a step that fails shows its output and one line on stderr, keeps what was there, and is due again', async () => {
+  test('a failed step shows its output and one line on stderr, keeps the old result, and is due again', async () => {
     tree.write('src/tap.ts', 'changed')
     tree.write('break-tsc', '')
     const stderr = 'tsc on stdout\ntsc on stderr\nvnet: compiling failed, see above (exit 3)\n'
@@ -81,7 +81,7 @@ describe('what is due', () => {
     expect(tree.calls()).toEqual(['tsc'])
   })
 
-  test('a step that failed is due again even when its inputs are back to what they were', async () => {
+  test('a failed step is due again even if its inputs are restored', async () => {
     tree.write('native/addon.cc', 'changed')
     tree.write('break-node-gyp', '')
     await tree.setUp()
@@ -93,18 +93,18 @@ describe('what is due', () => {
   })
 })
 
-test('two runs at once do each step once, and both end when all is done', async () => {
+test('two concurrent runs do each step once, and both end when all is done', async () => {
   expect(await Promise.all([tree.setUp(), tree.setUp()])).toEqual([quiet, quiet])
   expect(tree.calls()).toEqual(everything)
 })
 
-test('dependencies are installed whole and without install scripts, whatever npm itself was asked to do', async () => {
+test('dependencies are installed completely and without install scripts, whatever the options of npm', async () => {
   await tree.setUp()
   const [npm] = tree.callLines()
   expect(npm).toMatch(/^npm ci --ignore-scripts --include=dev --no-dry-run --no-global --location=project/)
 })
 
-describe('what stands in the way is said in one line', () => {
+describe('a missing requirement is reported in one line', () => {
   const refusal = (line: string) => ({ code: 1, stdout: '', stderr: `${line}\n` })
   const pretend = (property: string, value: string) =>
     `Object.defineProperty(process, '${property}', { value: '${value}' })`
@@ -119,7 +119,7 @@ describe('what stands in the way is said in one line', () => {
     expect(await tree.setUp({ preload: pretend('version', version) })).toEqual(quiet)
   })
 
-  test('another system than Linux', async () => {
+  test('an operating system other than Linux', async () => {
     const line = 'vnet needs Linux: it drives TAP interfaces, which darwin does not have'
     expect(await tree.setUp({ preload: pretend('platform', 'darwin') })).toEqual(refusal(line))
     expect(tree.calls()).toEqual([])
@@ -135,14 +135,14 @@ describe('what stands in the way is said in one line', () => {
     expect(tree.calls()).toEqual([])
   })
 
-  test('but no compiler is needed when the addon is there', async () => {
+  test('no compiler is needed if the addon is built', async () => {
     await tree.setUp()
     tree.remove('path')
     tree.remove('dist')
     expect(await tree.setUp()).toEqual(quiet)
   })
 
-  test('another compiler will do if CXX names it', async () => {
+  test('another compiler is accepted if CXX names it', async () => {
     tree.remove('path/g++')
     tree.program('clang++', '')
     expect(await tree.setUp({ env: { CXX: 'clang++ -stdlib=libc++' } })).toEqual(quiet)
@@ -156,7 +156,7 @@ describe('--test', () => {
       'apt-get',
       `cd "\${0%/*}/.."; echo apt-get "$@" >> calls; case "$*" in *install*) ${whenInstalling};; esac`,
     )
-  // What these tests take away from a machine must not be in its /usr/sbin, which set-up searches, too.
+  // Set-up also searches /usr/sbin, so these programs must not be there.
   const some = ['tcpdump', 'ping']
   const iproute2 = ['ip', 'tc', 'genl']
   const others = [
@@ -167,32 +167,32 @@ describe('--test', () => {
   beforeEach(async () => {
     await tree.setUp()
     tree.calls()
-    for (const program of [...iproute2, ...others]) tree.program(program, '')
+    for (const program of [...iproute2, ...others]) tree.program(program, 'echo iputils')
   })
 
   const bringThem = some.map(program => `/bin/cp path/ip path/${program}`).join('; ')
 
-  test('nothing is installed when every tool is there', async () => {
-    for (const program of some) tree.program(program, '')
+  test('nothing is installed if every tool exists', async () => {
+    for (const program of some) tree.program(program, 'echo iputils')
     aptGet('exit 1')
     expect(await tree.setUp({ args: ['--test'], preload: root })).toEqual(quiet)
     expect(tree.calls()).toEqual([])
   })
 
-  test('what is missing is installed, without questions', async () => {
+  test('missing tools are installed without questions', async () => {
     aptGet(bringThem)
     expect(await tree.setUp({ args: ['--test'], preload: root })).toEqual(quiet)
     const install = 'install -y --no-install-recommends iputils-ping tcpdump'
     expect(tree.callLines()).toEqual([`apt-get -q -o DPkg::Lock::Timeout=60 ${install}`])
   })
 
-  test('package lists are fetched once when the first attempt fails', async () => {
+  test('package lists are fetched once if the first attempt fails', async () => {
     aptGet(`if [ -e listed ]; then ${bringThem}; else : > listed; exit 100; fi`)
     expect(await tree.setUp({ args: ['--test'], preload: root })).toEqual(quiet)
     expect(tree.callLines().map(line => line.split(' ')[4])).toEqual(['install', 'update', 'install'])
   })
 
-  test('what apt-get cannot install is named with its reason, and set-up goes on', async () => {
+  test('a tool that apt-get cannot install is named with the reason, and set-up continues', async () => {
     aptGet('echo "E: Unable to locate package tcpdump"; exit 100')
     tree.remove('dist')
     const advice = 'vnet: the kernel tests need ping, tcpdump: sudo apt-get install iputils-ping tcpdump'
@@ -201,8 +201,8 @@ describe('--test', () => {
     expect(tree.has('dist/index.js')).toBe(true)
   })
 
-  test('a library is missing when pkg-config does not know it, or is missing itself', async () => {
-    for (const program of some) tree.program(program, '')
+  test('a library is missing if pkg-config does not know it or does not exist', async () => {
+    for (const program of some) tree.program(program, 'echo iputils')
     const preload = 'process.getuid = () => 1000'
     const missing = (names: string, packages: string) => ({
       code: 0,
@@ -217,7 +217,22 @@ describe('--test', () => {
     )
   })
 
-  test('an ordinary user is told what to install', async () => {
+  test('an arping or a ping that is not from iputils is reported and not replaced', async () => {
+    for (const program of some) tree.program(program, 'echo iputils')
+    tree.program('arping', 'echo "arping: invalid option -- V" >&2; exit 1')
+    aptGet('exit 1')
+    const stderr =
+      'vnet: the kernel tests need the arping of iputils, and this one is another program: ' +
+      'sudo apt-get install iputils-arping\n'
+    expect(await tree.setUp({ args: ['--test'], preload: root })).toEqual({ code: 0, stdout: '', stderr })
+    expect(tree.calls()).toEqual([])
+    tree.program('arping', 'echo iputils')
+    tree.program('ping', 'echo "ping (GNU inetutils) 2.4"')
+    const { stderr: second } = await tree.setUp({ args: ['--test'], preload: root })
+    expect(second).toBe(stderr.replaceAll('arping', 'ping'))
+  })
+
+  test('a user other than root gets a line with what to install', async () => {
     aptGet('exit 1')
     const stderr = 'vnet: the kernel tests need ping, tcpdump: sudo apt-get install iputils-ping tcpdump\n'
     const preload = 'process.getuid = () => 1000'

@@ -1,4 +1,4 @@
-/** The last line of `npm test` counts every test, and no skipped kernel test goes unnoticed. */
+/** The last line of `npm test` counts every test and names skipped kernel tests. */
 
 import { expect, test } from 'vitest'
 import { skippedKernelTests, summary } from '../../scripts/test-report.mjs'
@@ -9,7 +9,7 @@ const file = (name: string, statuses: string[], status = statuses.includes('fail
   assertionResults: statuses.map(status => ({ status })),
 })
 
-test('the summary counts passed, failed and all others over every file', () => {
+test('the summary counts passed, failed and other tests of all files', () => {
   const testResults = [
     file('test/a.test.ts', ['passed', 'passed', 'failed']),
     file('test/kernel/b.test.ts', ['skipped', 'pending', 'todo', 'passed']),
@@ -17,16 +17,16 @@ test('the summary counts passed, failed and all others over every file', () => {
   expect(summary({ testResults })).toBe('3 passed, 1 failed, 3 skipped')
 })
 
-test('a file that could not be run counts as one failure', () => {
+test('a file that cannot be run counts as one failure', () => {
   const testResults = [file('test/a.test.ts', ['passed']), file('test/b.test.ts', [], 'failed')]
   expect(summary({ testResults })).toBe('1 passed, 1 failed, 0 skipped')
 })
 
-test('skipped kernel tests are named by file, those of other folders are not', () => {
+test('skipped kernel tests are named by file, other skipped tests are not', () => {
   const testResults = [
     file('test/kernel/tap.test.ts', ['skipped', 'passed', 'pending']),
     file('test/kernel/host.test.ts', ['passed', 'failed']),
-    file('test/core/port.test.ts', ['skipped']),
+    file('test/netdev/port.test.ts', ['skipped']),
   ]
   expect(skippedKernelTests({ testResults }, '/vnet')).toEqual(['test/kernel/tap.test.ts (2)'])
 })

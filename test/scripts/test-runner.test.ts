@@ -1,4 +1,7 @@
-/** `npm test` stops at the first step that fails, with its output and its exit code. The steps' programs are stand-ins. */
+/**
+ * `npm test` stops at the first step that fails, with its output and its exit code. The steps'
+ * programs are stand-ins.
+ */
 
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -21,13 +24,16 @@ beforeEach(() => {
   cpSync('scripts', join(root, 'scripts'), { recursive: true })
   mkdirSync(join(root, 'node_modules/.bin'), { recursive: true })
   for (const tool of ['biome', 'tsc']) program(`node_modules/.bin/${tool}`, '')
-  for (const script of ['check-imports', 'sanitize']) program(`scripts/${script}.mjs`, '')
+  for (const script of ['check-imports', 'check-width', 'sanitize']) program(`scripts/${script}.mjs`, '')
   vitest('passed', 0)
 })
 
 afterEach(() => rmSync(root, { recursive: true }))
 
-/** Puts a program at `path` that says its name and arguments in the file `calls`, then does as `source` says. */
+/**
+ * Writes a program to `path` that appends its name and arguments to the file `calls`, then runs
+ * `source`.
+ */
 function program(path: string, source: string): void {
   const record = `fs.appendFileSync('calls', '${path} ' + process.argv.slice(2).join(' ') + '\\n')`
   const fs = path.endsWith('.mjs') ? "import fs from 'node:fs'" : "const fs = require('fs')"
@@ -50,19 +56,26 @@ const run = (args: string[] = [], env: NodeJS.ProcessEnv = {}) =>
 const calls = () => readFileSync(join(root, 'calls'), 'utf8').trimEnd().split('\n')
 const lastLines = (text: string, n: number) => text.trimEnd().split('\n').slice(-n)
 
-test('all steps run, each in one line, and the last line counts the tests', async () => {
+test('all steps run and print one line each, and the last line counts the tests', async () => {
   const { code, stdout } = await run()
   expect(code).toBe(0)
   const lines = stdout.trimEnd().split('\n')
-  const names = ['format and lint', 'types of src', 'types of test', 'imports', 'sanitizers']
+  const names = ['format and lint', 'types of src', 'types of test', 'imports', 'width of comments']
   expect(lines.slice(0, 5)).toEqual(names.map(name => expect.stringMatching(`^ok +${name} \\([0-9.]+ s\\)$`)))
   expect(lines.slice(5)).toEqual(['vitest was here', '2 passed, 0 failed, 0 skipped'])
+  expect(calls().at(-1)).not.toContain('coverage')
+})
+
+test('in CI the tests run with coverage', async () => {
+  const { code } = await run([], { CI: 'true' })
+  expect(code).toBe(0)
   expect(calls().at(-1)).toMatch(/vitest run .*--coverage/)
 })
 
 test.each([
-  ['node_modules/.bin/biome', 'FAILED  format and lint', 4],
-  ['scripts/check-imports.mjs', 'FAILED  imports', 4],
+  ['node_modules/.bin/biome', 'FAILED  format and lint', 5],
+  ['scripts/check-imports.mjs', 'FAILED  imports', 5],
+  ['scripts/check-width.mjs', 'FAILED  width of comments', 5],
 ])('when %s fails, its output ends the run and nothing slower is started', async (path, line, started) => {
   program(path, "console.log('what is wrong'); process.exitCode = 7")
   const { code, stdout } = await run()
@@ -71,28 +84,28 @@ test.each([
   expect(calls()).toHaveLength(started)
 })
 
-test('a step that a signal ended is a failure, with the exit code a shell gives it', async () => {
-  program('scripts/sanitize.mjs', "process.kill(process.pid, 'SIGKILL')")
+test('a step that a signal ended is a failure, with the exit code of a shell', async () => {
+  program('scripts/check-width.mjs', "process.kill(process.pid, 'SIGKILL')")
   const { code, stdout } = await run()
   expect(code).toBe(128 + 9)
   expect(stdout).not.toContain('vitest was here')
 })
 
-test('failed tests are counted, and give the exit code of vitest', async () => {
+test('failed tests are counted, and the exit code is that of vitest', async () => {
   vitest('failed', 1)
   const { code, stdout } = await run()
   expect(code).toBe(1)
   expect(lastLines(stdout, 1)).toEqual(['1 passed, 1 failed, 0 skipped'])
 })
 
-test('arguments go to vitest, and then nothing else runs and no coverage is asked for', async () => {
-  const { code } = await run(['test/core', '-t', 'a name'])
+test('with arguments only vitest runs, with these arguments and without coverage', async () => {
+  const { code } = await run(['test/netdev', '-t', 'a name'])
   expect(code).toBe(0)
-  expect(calls()).toEqual([expect.stringMatching(/vitest run .* test\/core -t a name$/)])
+  expect(calls()).toEqual([expect.stringMatching(/vitest run .* test\/netdev -t a name$/)])
   expect(calls()[0]).not.toContain('coverage')
 })
 
-test('skipped kernel tests are a failure in CI, and named', async () => {
+test('skipped kernel tests are named and are a failure in CI', async () => {
   vitest('skipped', 0)
   const { code, stdout } = await run([], { CI: 'true' })
   expect(code).toBe(1)
@@ -100,16 +113,24 @@ test('skipped kernel tests are a failure in CI, and named', async () => {
   expect(lastLines(stdout, 2)).toEqual([expect.stringMatching(complaint), '1 passed, 0 failed, 1 skipped'])
 })
 
-test('elsewhere they are only counted', async () => {
+test('skipped kernel tests are only counted outside CI', async () => {
   vitest('skipped', 0)
   const { code, stdout } = await run()
   expect(code).toBe(0)
   expect(lastLines(stdout, 2)).toEqual(['vitest was here', '1 passed, 0 failed, 1 skipped'])
 })
 
-test('--long runs the tests alone, at their full size, and counts them', async () => {
+test('--long runs the sanitizers, then the tests at their full size', async () => {
   program('node_modules/.bin/vitest', "console.log('long: ' + process.env.VNET_LONG)")
-  const { code, stdout } = await run(['--long', 'test/core'])
+  program('scripts/sanitize.mjs', 'process.exitCode = process.env.VNET_LONG === undefined ? 0 : 1')
+  const { code, stdout } = await run(['--long'])
+  expect(code).toBe(0)
+  expect(lastLines(stdout, 2)).toEqual([expect.stringMatching(/^ok {2}sanitizers/), 'long: 1'])
+})
+
+test('--long with arguments runs the selected tests at their full size', async () => {
+  program('node_modules/.bin/vitest', "console.log('long: ' + process.env.VNET_LONG)")
+  const { code, stdout } = await run(['--long', 'test/netdev'])
   expect([code, stdout]).toEqual([0, 'long: 1\n'])
-  expect(calls()).toEqual([expect.stringMatching(/vitest run .* test\/core$/)])
+  expect(calls()).toEqual([expect.stringMatching(/vitest run .* test\/netdev$/)])
 })

@@ -15,7 +15,7 @@ afterEach(() => {
 })
 
 describe('allocSkb', () => {
-  test('gives an empty frame without headroom: head, data and tail are one', () => {
+  test('allocSkb returns an empty frame without headroom: head = data = tail', () => {
     const skb = allocSkb(pool, 60) as SkBuff
     expect([skb.data, skb.tail, skb.len, skb.headroom()]).toEqual([skb.head, skb.head, 0, 0])
     expect(skb.tailroom()).toBeGreaterThanOrEqual(60)
@@ -24,7 +24,7 @@ describe('allocSkb', () => {
     skb.free()
   })
 
-  test("leaves the port's room before the frame, also of a slot that was used before", () => {
+  test("allocSkb leaves the port's room before the frame, also in a reused slot", () => {
     const before = devAllocSkb(pool, 60) as SkBuff
     before.reserve(20)
     before.free()
@@ -33,7 +33,7 @@ describe('allocSkb', () => {
     skb.free()
   })
 
-  test('headroom is made by reserve', () => {
+  test('reserve makes headroom in a frame of allocSkb', () => {
     const skb = allocSkb(pool, 62) as SkBuff
     skb.reserve(2)
     skb.put(60)
@@ -56,7 +56,7 @@ describe('allocSkb', () => {
 })
 
 describe('devAllocSkb', () => {
-  test('gives an empty frame behind the usual headroom, the IP header on a multiple of four', () => {
+  test('devAllocSkb returns an empty frame behind the usual headroom, with the IP header at a multiple of four', () => {
     const skb = devAllocSkb(pool, 60) as SkBuff
     expect([skb.len, skb.headroom(), (skb.data + 14) % 4]).toEqual([0, HEADROOM, 0])
     expect(skb.tailroom()).toBeGreaterThanOrEqual(60)
@@ -76,7 +76,7 @@ describe('devAllocSkb', () => {
   })
 })
 
-test.each([allocSkb, devAllocSkb])('%o answers undefined when no slot is left', alloc => {
+test.each([allocSkb, devAllocSkb])('%o returns undefined if no slot is left', alloc => {
   const all = [alloc(pool, 60), alloc(pool, 60)] as SkBuff[]
   expect(alloc(pool, 60)).toBeUndefined()
   for (const skb of all) skb.free()
@@ -93,7 +93,7 @@ test.each([
     expect(() => receive(size)).toThrow(SkbError)
     expect(() => receive(size)).toThrow(
       new RegExp(
-        `^${verb} of ${size} octets, by receive \\(.*alloc-skb\\.test\\.ts:\\d+:\\d+\\): 0 to ${most} fit a slot$`,
+        `^${verb} of ${size} bytes, by receive \\(.*alloc-skb\\.test\\.ts:\\d+:\\d+\\): 0 to ${most} fit a slot$`,
       ),
     )
   }

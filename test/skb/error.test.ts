@@ -6,7 +6,8 @@ import type { SkBuff } from '../../src/skb/sk-buff.ts'
 
 const { prepareStackTrace } = Error
 
-// Stacks as V8 writes them, which is what a driver's user has: the test runner's own differ.
+// Stacks are formatted by V8, as users of a driver see them: the test runner formats them
+// differently.
 beforeAll(() => {
   Reflect.deleteProperty(Error, 'prepareStackTrace')
 })
@@ -15,7 +16,7 @@ afterAll(() => {
   Error.prepareStackTrace = prepareStackTrace
 })
 
-/** What the source of a file, run as the body of a function of a fresh `skb`, throws. */
+/** The error that a source text throws, run as the body of a function of a new `skb`. */
 function thrownBy(source: string, filename = '/my-driver.js'): SkbError {
   const pool = new SkBuffPool({ large: 0, small: 1 })
   const skb = pool.alloc(60) as SkBuff
@@ -30,10 +31,10 @@ function thrownBy(source: string, filename = '/my-driver.js'): SkbError {
   throw new Error('nothing was thrown')
 }
 
-const panic = `skb_over_panic: skb_put of 5000 octets where ${FRAME_SMALL} are left`
+const panic = `skb_over_panic: skb_put of 5000 bytes where ${FRAME_SMALL} are left`
 
 describe('a panic names its caller', () => {
-  test('by function, file, line and column', () => {
+  test('a panic names the function, file, line and column of its caller', () => {
     const error = thrownBy('function startXmit() {\n  return skb.put(5000)\n}\nstartXmit()')
     expect(error.message).toBe(`${panic}, by startXmit (/my-driver.js:2:14)`)
     expect(error.caller).toBe('by startXmit (/my-driver.js:2:14)')
@@ -47,9 +48,9 @@ describe('a panic names its caller', () => {
     ['skb.reserve(-5000)', 'skb_under_panic'],
     ['skb.trim(-5000)', 'skb_over_panic'],
     ['skb.padto(5000)', 'skb_over_panic'],
-  ])('of %s', (call, kind) => {
+  ])('a panic of %s names its caller and the sizes', (call, kind) => {
     const { message } = thrownBy(`function startXmit() {\n${call}\n}\nstartXmit()`)
-    const sizes = '-?5000 octets where \\d+ (are left|fit)'
+    const sizes = '-?5000 bytes where \\d+ (are left|fit)'
     expect(message).toMatch(new RegExp(`^${kind}: skb_\\w+ (of|to) ${sizes}, by startXmit \\(/my-driver\\.js:2:5\\)$`))
   })
 
@@ -65,20 +66,20 @@ describe('a panic names its caller', () => {
     ['hold()', 'skb_hold'],
     ['consume()', 'skb_consume'],
     ['drop()', 'skb_drop'],
-  ])('of %s on a freed frame', (call, verb) => {
+  ])('%s on a freed frame is a panic that names its caller', (call, verb) => {
     const { message } = thrownBy(`function poll() {\nskb.${call}\n}\nskb.free()\npoll()`)
     const place = 'by poll (/my-driver.js:2:5)'
     expect(message).toBe(`${verb} on a freed frame, ${place}: its slot was already given back to the pool`)
   })
 
-  test('of a second free', () => {
+  test('a panic names the caller of a second free', () => {
     const { message } = thrownBy('function poll() {\nskb.free()\n}\nskb.free()\npoll()')
     expect(message).toBe('double free, by poll (/my-driver.js:2:5): the frame was already given back to the pool')
   })
 
-  test('of reserve on a frame that is not empty', () => {
+  test('a panic names the caller of reserve on a frame that is not empty', () => {
     const { message } = thrownBy('function poll() {\nskb.reserve(2)\n}\nskb.put(3)\npoll()')
-    expect(message).toBe('skb_reserve of 2 octets on a frame of 3, by poll (/my-driver.js:2:5): it must be empty')
+    expect(message).toBe('skb_reserve of 2 bytes on a frame of 3, by poll (/my-driver.js:2:5): it must be empty')
   })
 
   test.each([
@@ -88,7 +89,7 @@ describe('a panic names its caller', () => {
     ['a constructor', 'class Nic { constructor() { skb.put(5000) } }; new Nic()', 'by new Nic'],
     ['an accessor', 'const nic = { get frame() { return skb.put(5000) } }; nic.frame', 'by get frame'],
     ['an arrow function', 'const startXmit = () => skb.put(5000); startXmit()', 'by startXmit'],
-  ])('that is %s', (_, source, name) => {
+  ])('a panic names a caller that is %s', (_, source, name) => {
     expect(thrownBy(source).caller).toMatch(new RegExp(`^${name} \\(/my-driver\\.js:1:\\d+\\)$`))
   })
 
@@ -99,7 +100,7 @@ describe('a panic names its caller', () => {
     ['called by a native function', '[5000].forEach(n => skb.put(n))', 'at /my-driver.js:1:25'],
     ['a native function', '[5000].forEach(skb.put, skb)', 'at /my-driver.js:1:8'],
     ['in an eval', 'eval("skb.put(5000)")', 'at /my-driver.js:1:1'],
-  ])('by its place alone when the caller is %s', (_, source, caller) => {
+  ])('a panic names only the place of a caller that is %s', (_, source, caller) => {
     const error = thrownBy(source)
     expect([error.caller, error.message]).toEqual([caller, `${panic}, ${caller}`])
   })
@@ -108,17 +109,17 @@ describe('a panic names its caller', () => {
     ['/a dir (1)/my driver.js', '/a dir (1)/my driver.js'],
     ['file:///a%20dir%20(1)/my-driver.js', '/a dir (1)/my-driver.js'],
     ['file:///drivers/my-driver.js?version=2#x', '/drivers/my-driver.js'],
-  ])('in a file %s as its path', (filename, path) => {
+  ])('a panic in a file %s names the path of the file', (filename, path) => {
     expect(thrownBy('skb.put(5000)', filename).caller).toBe(`at ${path}:1:5`)
     const named = thrownBy('function startXmit() { skb.put(5000) }; startXmit()', filename)
     expect(named.caller).toBe(`by startXmit (${path}:1:28)`)
   })
 
-  test('in a file whose URL is malformed, as it is written', () => {
+  test('a panic names a file with a malformed URL as it is', () => {
     expect(stackFrame('    at f (file:///100%/my-driver.js:1:2)')).toBe('f (/100%/my-driver.js:1:2)')
   })
 
-  test('that is an async function, also one that only waits for the verb', async () => {
+  test('a panic names an async caller, also one that only awaits the call', async () => {
     const pool = new SkBuffPool({ large: 0, small: 1 })
     const skb = pool.alloc(60) as SkBuff
     async function refill() {
@@ -134,7 +135,7 @@ describe('a panic names its caller', () => {
   })
 })
 
-test('a panic whose caller cannot be told still says what happened', () => {
+test('a panic with an unknown caller still reports what happened', () => {
   const { stackTraceLimit } = Error
   Error.stackTraceLimit = 0
   try {

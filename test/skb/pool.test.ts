@@ -15,7 +15,7 @@ import { CHECKSUM_PARTIAL, type SkBuff } from '../../src/skb/sk-buff.ts'
 
 const offsets = new Int32Array(64)
 
-/** Takes as many slots on an account as it gives. */
+/** Takes all slots that an account may take. */
 function takeAll(account: SlotAccount, most = 64): SkBuff[] {
   const n = account.pool.peek(account, most, offsets)
   return Array.from({ length: n }, () => account.pool.take(account, 60))
@@ -26,7 +26,7 @@ function free(skbs: readonly SkBuff[]): void {
 }
 
 describe('alloc', () => {
-  test('gives small frames small slots, and larger ones large slots', () => {
+  test('alloc uses small slots for small frames, and large slots for larger ones', () => {
     const pool = new SkBuffPool({ large: 1, small: 1 })
     const [small, large] = [pool.alloc(FRAME_SMALL) as SkBuff, pool.alloc(FRAME_SMALL + 1) as SkBuff]
     expect([small.end - small.slot, large.end - large.slot]).toEqual([SLOT_SMALL, SLOT_LARGE])
@@ -34,7 +34,7 @@ describe('alloc', () => {
     free([small, large])
   })
 
-  test('falls back to a large slot when no small one is left, never the other way', () => {
+  test('alloc falls back to a large slot if no small one is left, never the other way round', () => {
     const pool = new SkBuffPool({ large: 1, small: 1 })
     const all = [pool.alloc(60), pool.alloc(60)] as SkBuff[]
     expect(all.map(skb => skb.end - skb.slot)).toEqual([SLOT_SMALL, SLOT_LARGE])
@@ -45,10 +45,10 @@ describe('alloc', () => {
     expect(pool.out).toBe(0)
   })
 
-  test('of more than fits a slot is a mistake of the caller', () => {
+  test('alloc throws on a size that fits no slot', () => {
     const pool = new SkBuffPool({ large: 1, small: 1 })
     for (const size of [FRAME_MAX + 1, -1, Number.NaN]) {
-      expect(() => pool.alloc(size)).toThrow(`alloc of ${size} octets, `)
+      expect(() => pool.alloc(size)).toThrow(`alloc of ${size} bytes, `)
     }
     expect(() => pool.alloc(FRAME_MAX + 1)).toThrow(`: 0 to ${FRAME_MAX} fit a slot`)
     const skb = pool.alloc(FRAME_MAX) as SkBuff
@@ -56,7 +56,7 @@ describe('alloc', () => {
     skb.free()
   })
 
-  test('uses the slot freed last first', () => {
+  test('alloc uses the slot freed last first', () => {
     const pool = new SkBuffPool({ large: 1, small: 8 })
     const all = Array.from({ length: 4 }, () => pool.alloc(60) as SkBuff)
     free(all)
@@ -65,14 +65,14 @@ describe('alloc', () => {
     free(again)
   })
 
-  test('makes a slot once and uses it again', () => {
+  test('alloc reuses the SkBuff of a slot', () => {
     const pool = new SkBuffPool({ large: 1, small: 8 })
     for (let i = 0; i < 20; i++) pool.alloc(60)?.free()
     expect(pool.small.made).toBe(1)
   })
 })
 
-test('slots lie side by side on a SharedArrayBuffer, none over another', () => {
+test('slots are adjacent on a SharedArrayBuffer and do not overlap', () => {
   const pool = new SkBuffPool({ large: 3, small: 5 })
   const all: SkBuff[] = []
   for (let skb = pool.alloc(FRAME_MAX); skb !== undefined; skb = pool.alloc(FRAME_MAX)) all.push(skb)
@@ -85,11 +85,11 @@ test('slots lie side by side on a SharedArrayBuffer, none over another', () => {
   free(all)
 })
 
-test('a pool whose positions would not fit 32 bits is refused, before its memory is reserved', () => {
-  expect(() => new SkBuffPool({ large: 40_000 })).toThrow(/a pool of \d+ octets: at most 2147483647, take fewer slots/)
+test('a pool whose positions do not fit 32 bits is refused before memory is reserved', () => {
+  expect(() => new SkBuffPool({ large: 40_000 })).toThrow(/a pool of \d+ bytes: at most 2147483647, take fewer slots/)
 })
 
-test('out counts the slots that somebody owns', () => {
+test('out is the number of slots in use', () => {
   const pool = new SkBuffPool({ large: 2, small: 2 })
   const account = pool.openAccount(() => {})
   const taken = takeAll(account, 1)
@@ -104,7 +104,7 @@ test('out counts the slots that somebody owns', () => {
 })
 
 describe('an account', () => {
-  test('shares the large slots evenly with the others', () => {
+  test('accounts share the large slots evenly', () => {
     const pool = new SkBuffPool({ large: 10, small: 1 })
     const a = pool.openAccount(() => {})
     expect(a.quota).toBe(10)
@@ -117,13 +117,13 @@ describe('an account', () => {
     expect([a.quota, c.quota]).toEqual([5, 5])
   })
 
-  test('has at least one slot, however many there are', () => {
+  test('every account has at least one slot', () => {
     const pool = new SkBuffPool({ large: 2, small: 1 })
     const accounts = Array.from({ length: 3 }, () => pool.openAccount(() => {}))
     expect(accounts.map(account => account.quota)).toEqual([1, 1, 1])
   })
 
-  test('that has all its slots out gets no more, and its neighbour still does', () => {
+  test('an account that uses its whole share gets no more slots, while others do', () => {
     const pool = new SkBuffPool({ large: 8, small: 1 })
     const [stuck, other] = [pool.openAccount(() => {}), pool.openAccount(() => {})]
     const held = takeAll(stuck)
@@ -135,7 +135,7 @@ describe('an account', () => {
     expect([stuck.used, other.used]).toEqual([0, 0])
   })
 
-  test('that was opened while another had more out than its share leaves those to it', () => {
+  test('a new account does not take slots that another has in excess of its share', () => {
     const pool = new SkBuffPool({ large: 4, small: 1 })
     const first = pool.openAccount(() => {})
     const held = takeAll(first)
@@ -146,7 +146,7 @@ describe('an account', () => {
     free(held)
   })
 
-  test('that was closed is not given slots, and takes back those it has out', () => {
+  test('a closed account gets no slots, and its slots return as they are freed', () => {
     const pool = new SkBuffPool({ large: 4, small: 1 })
     const account = pool.openAccount(() => {})
     const held = takeAll(account, 2)
@@ -158,7 +158,7 @@ describe('an account', () => {
 })
 
 describe('peek and take', () => {
-  test('show the positions of the frames that are then taken, in order', () => {
+  test('peek shows the positions of the frames that take then returns, in order', () => {
     const pool = new SkBuffPool({ large: 4, small: 1 })
     const account = pool.openAccount(() => {})
     free(takeAll(account, 3))
@@ -171,14 +171,14 @@ describe('peek and take', () => {
     expect([account.used, pool.out, pool.peek(account, 1, offsets)]).toEqual([4, 4, 0])
   })
 
-  test('peek alone takes nothing', () => {
+  test('peek takes no slot', () => {
     const pool = new SkBuffPool({ large: 4, small: 1 })
     const account = pool.openAccount(() => {})
     for (let i = 0; i < 3; i++) expect(pool.peek(account, 9, offsets)).toBe(4)
     expect([account.used, pool.out]).toEqual([0, 0])
   })
 
-  test('what others have taken is not shown', () => {
+  test('peek does not show slots that others have taken', () => {
     const pool = new SkBuffPool({ large: 3, small: 0 })
     const account = pool.openAccount(() => {})
     const skbs = [pool.alloc(60), pool.alloc(60)] as SkBuff[]
@@ -196,7 +196,7 @@ describe('one who waits for a slot', () => {
     return { pool, told, a, b }
   }
 
-  test('is told once, when the first comes free', () => {
+  test('onRoom is called once, when the first slot is freed', () => {
     const { pool, told, a } = waiting(4)
     const held = takeAll(a)
     pool.wait(a)
@@ -208,7 +208,7 @@ describe('one who waits for a slot', () => {
     expect(told).toEqual(['a'])
   })
 
-  test('can take a slot when told', () => {
+  test('a slot can be taken within onRoom', () => {
     const pool = new SkBuffPool({ large: 2, small: 1 })
     let got = 0
     const account = pool.openAccount(() => {
@@ -220,7 +220,7 @@ describe('one who waits for a slot', () => {
     expect(got).toBe(1)
   })
 
-  test('is not told of the slots of another, while its own quota is used up', () => {
+  test('onRoom is not called for slots of others while the own quota is used up', () => {
     const { pool, told, a, b } = waiting(4)
     const [ofA, ofB] = [takeAll(a), takeAll(b)]
     pool.wait(a)
@@ -230,7 +230,7 @@ describe('one who waits for a slot', () => {
     expect(told).toEqual(['a'])
   })
 
-  test('is told of any large slot, when it was the pool that was empty', () => {
+  test('onRoom is called for any large slot if the pool was empty', () => {
     const { pool, told, a } = waiting(4)
     const others = Array.from({ length: 4 }, () => pool.alloc(FRAME_MAX) as SkBuff)
     pool.wait(a)
@@ -239,7 +239,7 @@ describe('one who waits for a slot', () => {
     free(others)
   })
 
-  test('is not told of a small slot, which a read cannot use', () => {
+  test('onRoom is not called for a small slot, which a read cannot use', () => {
     const { pool, told, a } = waiting(4)
     const others = Array.from({ length: 4 }, () => pool.alloc(FRAME_MAX) as SkBuff)
     const small = pool.alloc(60) as SkBuff
@@ -250,7 +250,7 @@ describe('one who waits for a slot', () => {
     expect(told).toEqual(['a'])
   })
 
-  test('is told when another account is closed and its share grows', () => {
+  test('onRoom is called when another account is closed and the share grows', () => {
     const { pool, told, a, b } = waiting(4)
     const held = takeAll(a)
     pool.wait(a)
@@ -260,7 +260,7 @@ describe('one who waits for a slot', () => {
     free(held)
   })
 
-  test('is told when a held frame moves to a small slot', () => {
+  test('onRoom is called when a held frame moves to a small slot', () => {
     const { pool, told, a } = waiting(4)
     const held = takeAll(a)
     pool.wait(a)
@@ -269,7 +269,7 @@ describe('one who waits for a slot', () => {
     free(held)
   })
 
-  test('is not told after it closed', () => {
+  test('onRoom is not called after the account is closed', () => {
     const { pool, told, a, b } = waiting(4)
     const held = takeAll(a)
     pool.wait(a)
@@ -281,7 +281,7 @@ describe('one who waits for a slot', () => {
   })
 })
 
-test('random sequences of operations conserve slots, octets and accounts', () => {
+test('random operations conserve slots, bytes and accounts', () => {
   const step = fc.record({
     op: fc.constantFrom('alloc', 'read', 'copy', 'hold', 'free', 'drop', 'ring', 'unring', 'push', 'trim'),
     size: fc.oneof(fc.nat(200), fc.integer({ min: FRAME_SMALL - 2, max: FRAME_SMALL + 2 })),
@@ -292,12 +292,12 @@ test('random sequences of operations conserve slots, octets and accounts', () =>
       const pool = new SkBuffPool({ large: 6, small: 6, poison: true })
       const accounts = [pool.openAccount(() => {}), pool.openAccount(() => {})]
       const ring = new Ring(4)
-      /** Frames by who holds them, each with the octets that must be in it. */
+      /** The frames by holder, each with the bytes that it must contain. */
       const held: { skb: SkBuff; octets: number[] }[] = []
       const ringed: typeof held = []
       let mark = 0
       const keep = (skb: SkBuff, octets: number[]): void => {
-        // So that frames in each other's octets would show.
+        // Makes overlapping frames visible.
         skb.bytes.set(octets, skb.data)
         skb.csumStart = skb.data
         held.push({ skb, octets })
@@ -317,7 +317,7 @@ test('random sequences of operations conserve slots, octets and accounts', () =>
         } else if (op === 'unring') {
           if (ring.shift() !== undefined) held.push(ringed.shift() as (typeof held)[0])
         } else if (one === undefined) {
-          // nothing to work on
+          // There is no frame to work on.
         } else if (op === 'copy') {
           const copy = one.skb.copy()
           if (copy !== undefined) held.push({ skb: copy, octets: [...one.octets] })
@@ -355,7 +355,7 @@ test('random sequences of operations conserve slots, octets and accounts', () =>
   )
 })
 
-test('a partial checksum stays where it was in the frame through copy and hold', () => {
+test('a partial checksum keeps its position in the frame through copy and hold', () => {
   const pool = new SkBuffPool({ large: 1, small: 2 })
   const account = pool.openAccount(() => {})
   const [skb] = takeAll(account, 1) as [SkBuff]

@@ -19,11 +19,11 @@ afterEach(() => {
 const alloc = () => pool.alloc(60) as SkBuff
 
 describe('a ring', () => {
-  test('has its capacity rounded up to a power of two', () => {
+  test('the capacity of a ring is rounded up to a power of two', () => {
     expect([1, 2, 3, 16, 17].map(capacity => new Ring(capacity).capacity)).toEqual([1, 2, 4, 16, 32])
   })
 
-  test('takes as many frames as that, and leaves the next one to the caller', () => {
+  test('a full ring refuses a frame, which stays with the caller', () => {
     const ring = new Ring(4)
     for (let i = 0; i < 4; i++) expect(ring.push(alloc())).toBe(true)
     const late = alloc()
@@ -33,7 +33,7 @@ describe('a ring', () => {
     ring.purge(SKB_DROP_REASON_FULL_RING)
   })
 
-  test('stamps what is in it as its own, and leaves the stamp on what it hands out', () => {
+  test('a ring sets the owner of its frames, and shift leaves it', () => {
     for (const [ring, stamp] of [
       [new Ring(2), OWNER_RING],
       [new Ring(2, OWNER_RX), OWNER_RX],
@@ -47,7 +47,7 @@ describe('a ring', () => {
     }
   })
 
-  test('puts a frame back as the first', () => {
+  test('unshift puts a frame back as the first', () => {
     const ring = new Ring(4)
     const [a, b] = [alloc(), alloc()]
     ring.push(a)
@@ -58,7 +58,7 @@ describe('a ring', () => {
     b.free()
   })
 
-  test('drops all it holds with one reason', () => {
+  test('purge drops all frames with one reason', () => {
     const ring = new Ring(4)
     for (let i = 0; i < 3; i++) ring.push(alloc())
     const before = pool.drops[SKB_DROP_REASON_FULL_RING]
@@ -67,7 +67,7 @@ describe('a ring', () => {
     expect(ring.purge(SKB_DROP_REASON_FULL_RING)).toBe(0)
   })
 
-  test('refuses a freed frame: its slot may be another frame by now', () => {
+  test('a ring refuses a freed frame, because its slot may have been reused', () => {
     const ring = new Ring(2)
     const skb = alloc()
     skb.free()
@@ -78,7 +78,7 @@ describe('a ring', () => {
   })
 })
 
-test('is a first-in first-out, whatever is done to it in whatever order', () => {
+test('a ring is first-in, first-out under random operations', () => {
   const operation = fc.constantFrom('push', 'push', 'shift', 'unshift', 'putBack', 'peek', 'purge')
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 9 }), fc.array(operation, { maxLength: 60 }), (capacity, operations) => {

@@ -1,6 +1,7 @@
 /**
- * Every verb against a model that is an array: all octets of a slot between head and end, and where the frame begins and
- * ends in it. After each verb the whole slot is compared, so that an octet written out of place shows.
+ * Compares every method with a model that is an array: all bytes of a slot between head and end,
+ * and the start and end of the frame. The whole slot is compared after each call, so that a stray
+ * write is noticed.
  */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -28,7 +29,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
   { maxLength: 30 },
 )
 
-/** Runs the step on the model; false when it goes out of bounds, with the model as it was. */
+/** Runs the step on the model. Returns false, without effect, if it is out of bounds. */
 function runOnModel(model: Model, { verb, n }: Step, mark: number): boolean {
   const { slot, data, tail } = model
   const len = tail - data
@@ -58,7 +59,7 @@ function runOnModel(model: Model, { verb, n }: Step, mark: number): boolean {
   return true
 }
 
-/** The same step on a frame; copies are looked at and freed. */
+/** Runs the step on a frame. Copies are compared and freed. */
 function runOnFrame(skb: SkBuff, { verb, n }: Step, mark: number): void {
   if (verb === 'put') {
     const at = skb.put(n)
@@ -99,7 +100,7 @@ function modelOf(skb: SkBuff): Model {
 
 const alloc = fc.constantFrom(allocSkb, devAllocSkb)
 
-test('random sequences of verbs do to a frame what they do to an array, and out of bounds throw and do nothing', {
+test('random operations change a frame as they change an array, and throw out of bounds without effect', {
   timeout: 60_000,
 }, () => {
   fc.assert(
@@ -124,7 +125,7 @@ test('random sequences of verbs do to a frame what they do to an array, and out 
   )
 })
 
-test('the unchecked verbs do what the checked ones do, wherever those do not throw', () => {
+test('the unchecked methods do what the checked ones do wherever those do not throw', () => {
   const step = fc.record({
     verb: fc.constantFrom('put' as const, 'push' as const, 'pull' as const, 'trim' as const),
     n: fc.integer({ min: 0, max: 400 }),
@@ -151,7 +152,7 @@ test('the unchecked verbs do what the checked ones do, wherever those do not thr
   )
 })
 
-test('neither the frame nor its fields are touched by a verb that throws', () => {
+test('a method that throws changes neither the frame nor its fields', () => {
   const pool = new SkBuffPool({ large: 0, small: 1, poison: true })
   const skb = devAllocSkb(pool, 60) as SkBuff
   skb.bytes.fill(7, skb.put(60), skb.tail)

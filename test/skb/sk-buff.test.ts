@@ -42,7 +42,7 @@ function octetsOf(skb: SkBuff): number[] {
   return [...skb.bytes.subarray(skb.data, skb.data + skb.len)]
 }
 
-/** A device that counts. */
+/** A device that counts deliveries and drops. */
 function device() {
   const drops: number[] = []
   const received: number[] = []
@@ -56,15 +56,15 @@ function device() {
 }
 
 describe('a fresh frame', () => {
-  test('is empty, with the usual headroom and the rest of its slot behind', () => {
+  test('a new frame is empty, with the usual headroom and the rest of its slot as tailroom', () => {
     const skb = alloc()
     expect([skb.len, skb.headroom(), skb.tailroom()]).toEqual([0, HEADROOM, FRAME_SMALL])
-    // NET_IP_ALIGN: the IP header of an untagged frame is on a multiple of four.
+    // NET_IP_ALIGN: the IP header of an untagged frame is at a multiple of four.
     expect((skb.data + 14) % 4).toBe(0)
     skb.free()
   })
 
-  test('has nothing left of the one before it in its slot', () => {
+  test('a new frame has no field of the previous frame in its slot', () => {
     const before = alloc([1, 2, 3])
     const { dev: none, ...fresh } = fieldsOf(before)
     before.dev = device()
@@ -95,27 +95,27 @@ function fieldsOf(skb: SkBuff) {
 }
 
 describe('put', () => {
-  test('grows the frame at its end and answers where', () => {
+  test('put adds bytes at the end and returns their position', () => {
     const skb = alloc([1, 2])
     expect(skb.put(3)).toBe(skb.data + 2)
     expect([skb.len, skb.tailroom()]).toEqual([5, FRAME_SMALL - 5])
     skb.free()
   })
 
-  test('takes all of the tailroom, and panics on one octet more with both sizes', () => {
+  test('put uses all of the tailroom, and throws with both sizes on one byte more', () => {
     const skb = alloc([1, 2])
     skb.put(skb.tailroom())
     expect(skb.data + skb.len).toBe(skb.end)
-    expect(() => skb.put(1)).toThrow(/^skb_over_panic: skb_put of 1 octets where 0 are left, /)
+    expect(() => skb.put(1)).toThrow(/^skb_over_panic: skb_put of 1 bytes where 0 are left, /)
     skb.trim(10)
-    expect(() => skb.put(5000)).toThrow(`skb_put of 5000 octets where ${FRAME_SMALL - 10} are left`)
+    expect(() => skb.put(5000)).toThrow(`skb_put of 5000 bytes where ${FRAME_SMALL - 10} are left`)
     expect(skb.len).toBe(10)
     skb.free()
   })
 })
 
 describe('push', () => {
-  test('grows the frame at its start and answers its new start', () => {
+  test('push adds bytes at the start and returns the new start', () => {
     const skb = alloc([1, 2])
     const { data } = skb
     expect(skb.push(14)).toBe(data - 14)
@@ -123,20 +123,20 @@ describe('push', () => {
     skb.free()
   })
 
-  test("takes all of the headroom, never the port's room, and panics beyond", () => {
+  test("push uses all of the headroom, and throws before it reaches the port's room", () => {
     const skb = alloc([1])
     skb.push(HEADROOM)
     expect(skb.data).toBe(skb.head)
-    expect(() => skb.push(1)).toThrow(/^skb_under_panic: skb_push of 1 octets where 0 are left, /)
+    expect(() => skb.push(1)).toThrow(/^skb_under_panic: skb_push of 1 bytes where 0 are left, /)
     skb.pull(30)
-    expect(() => skb.push(31)).toThrow('skb_push of 31 octets where 30 are left')
+    expect(() => skb.push(31)).toThrow('skb_push of 31 bytes where 30 are left')
     expect(skb.len).toBe(HEADROOM - 29)
     skb.free()
   })
 })
 
 describe('pull', () => {
-  test('takes octets off the start', () => {
+  test('pull removes bytes from the start', () => {
     const skb = alloc([1, 2, 3, 4])
     const { data } = skb
     expect(skb.pull(3)).toBe(data + 3)
@@ -144,16 +144,16 @@ describe('pull', () => {
     skb.free()
   })
 
-  test('panics on more than there are', () => {
+  test('pull throws if the frame has fewer bytes', () => {
     const skb = alloc([1, 2, 3, 4])
-    expect(() => skb.pull(5)).toThrow(/^skb_over_panic: skb_pull of 5 octets where 4 are left, /)
+    expect(() => skb.pull(5)).toThrow(/^skb_over_panic: skb_pull of 5 bytes where 4 are left, /)
     expect(octetsOf(skb)).toEqual([1, 2, 3, 4])
     skb.free()
   })
 })
 
 describe('reserve', () => {
-  test('moves the start of an empty frame', () => {
+  test('reserve moves the start of an empty frame', () => {
     const skb = alloc()
     skb.reserve(40)
     expect([skb.headroom(), skb.tailroom(), skb.len]).toEqual([HEADROOM + 40, FRAME_SMALL - 40, 0])
@@ -162,23 +162,23 @@ describe('reserve', () => {
     skb.free()
   })
 
-  test('panics beyond the slot, and on a frame that is not empty', () => {
+  test('reserve throws beyond the slot and on a frame that is not empty', () => {
     const skb = alloc()
     expect(() => skb.reserve(FRAME_SMALL + 1)).toThrow(
-      `skb_over_panic: skb_reserve of ${FRAME_SMALL + 1} octets where ${FRAME_SMALL} are left`,
+      `skb_over_panic: skb_reserve of ${FRAME_SMALL + 1} bytes where ${FRAME_SMALL} are left`,
     )
     expect(() => skb.reserve(-HEADROOM - 1)).toThrow(
-      `skb_under_panic: skb_reserve of -131 octets where ${HEADROOM} are left`,
+      `skb_under_panic: skb_reserve of -131 bytes where ${HEADROOM} are left`,
     )
     expect(skb.headroom()).toBe(HEADROOM)
     skb.put(3)
-    expect(() => skb.reserve(2)).toThrow(/^skb_reserve of 2 octets on a frame of 3, .*: it must be empty$/)
+    expect(() => skb.reserve(2)).toThrow(/^skb_reserve of 2 bytes on a frame of 3, .*: it must be empty$/)
     skb.free()
   })
 })
 
 describe('trim', () => {
-  test('cuts the end off; a longer length changes nothing', () => {
+  test('trim truncates a frame, and leaves a shorter one as it is', () => {
     const skb = alloc([1, 2, 3])
     skb.trim(2)
     expect(octetsOf(skb)).toEqual([1, 2])
@@ -189,15 +189,15 @@ describe('trim', () => {
     skb.free()
   })
 
-  test('panics on a negative length', () => {
+  test('trim throws on a negative length', () => {
     const skb = alloc([1, 2, 3])
-    expect(() => skb.trim(-1)).toThrow('skb_trim of -1 octets where 3 are left')
+    expect(() => skb.trim(-1)).toThrow('skb_trim of -1 bytes where 3 are left')
     skb.free()
   })
 })
 
 describe('padto', () => {
-  test('fills a short frame with zeros, and writes nothing else', () => {
+  test('padto pads a short frame with zeros, and writes nothing else', () => {
     const skb = alloc([1, 2, 3])
     skb.bytes.fill(0xaa, skb.tail, skb.end)
     skb.padto(60)
@@ -206,7 +206,7 @@ describe('padto', () => {
     skb.free()
   })
 
-  test('leaves a frame that is long enough', () => {
+  test('padto leaves a frame that is long enough as it is', () => {
     const skb = alloc([1, 2, 3])
     skb.bytes.fill(0xaa, skb.tail, skb.end)
     for (const len of [3, 2, 0, -1]) skb.padto(len)
@@ -214,10 +214,10 @@ describe('padto', () => {
     skb.free()
   })
 
-  test('takes all of the tailroom, and panics beyond with both lengths', () => {
+  test('padto uses all of the tailroom, and throws beyond it with both lengths', () => {
     const skb = alloc([1, 2, 3])
     expect(() => skb.padto(FRAME_SMALL + 1)).toThrow(
-      `skb_over_panic: skb_put_padto to ${FRAME_SMALL + 1} octets where ${FRAME_SMALL} fit, `,
+      `skb_over_panic: skb_put_padto to ${FRAME_SMALL + 1} bytes where ${FRAME_SMALL} fit, `,
     )
     expect(octetsOf(skb)).toEqual([1, 2, 3])
     skb.padto(FRAME_SMALL)
@@ -226,29 +226,29 @@ describe('padto', () => {
   })
 })
 
-test.each([-1, 1.5, Number.NaN, 2 ** 32, undefined as unknown as number])('%s octets panic in every verb', n => {
+test.each([-1, 1.5, Number.NaN, 2 ** 32, undefined as unknown as number])('put, push and pull throw on %s bytes', n => {
   const skb = alloc([1, 2, 3])
   const before = fieldsOf(skb)
   for (const verb of ['put', 'push', 'pull'] as const) {
-    expect(() => skb[verb](n)).toThrow(`skb_${verb} of ${n} octets where `)
+    expect(() => skb[verb](n)).toThrow(`skb_${verb} of ${n} bytes where `)
   }
   expect(fieldsOf(skb)).toEqual(before)
   skb.free()
 })
 
-test.each([1.5, Number.NaN, undefined as unknown as number])('%s is no length and no distance', n => {
+test.each([1.5, Number.NaN, undefined as unknown as number])('trim, padto and reserve throw on %s', n => {
   const skb = alloc([1, 2, 3])
-  expect(() => skb.trim(n)).toThrow(`skb_trim of ${n} octets`)
+  expect(() => skb.trim(n)).toThrow(`skb_trim of ${n} bytes`)
   expect(() => skb.padto(n && n + 10)).toThrow('skb_put_padto to ')
   expect(octetsOf(skb)).toEqual([1, 2, 3])
   const empty = alloc()
   const { data } = empty
-  expect(() => empty.reserve(n)).toThrow(`skb_reserve of ${n} octets`)
+  expect(() => empty.reserve(n)).toThrow(`skb_reserve of ${n} bytes`)
   expect(empty.data).toBe(data)
   for (const each of [skb, empty]) each.free()
 })
 
-test('the unchecked verbs answer as the checked ones', () => {
+test('__put and __push return what put and push return', () => {
   const skb = alloc([1, 2])
   const { data } = skb
   expect(skb.__put(3)).toBe(data + 2)
@@ -257,7 +257,7 @@ test('the unchecked verbs answer as the checked ones', () => {
   skb.free()
 })
 
-test('tail is the position behind the last octet', () => {
+test('tail is the position after the last byte', () => {
   const skb = alloc([1, 2, 3])
   expect(skb.tail).toBe(skb.data + 3)
   skb.pull(1)
@@ -266,7 +266,7 @@ test('tail is the position behind the last octet', () => {
   skb.free()
 })
 
-test('rxDev is the device of a frame that netifRx has, and of no other', () => {
+test('rxDev is the device of a frame only while netifRx has it', () => {
   const skb = alloc([1])
   const dev = device()
   skb.dev = dev
@@ -281,7 +281,7 @@ test('rxDev is the device of a frame that netifRx has, and of no other', () => {
 })
 
 describe('copy', () => {
-  test('has the octets and fields in a slot of its own, positions moved along', () => {
+  test('copy returns the same bytes and fields in another slot, with adjusted positions', () => {
     const skb = alloc([10, 11, 12, 13, 14, 15])
     const dev = device()
     skb.dev = dev
@@ -314,7 +314,7 @@ describe('copy', () => {
     copy.free()
   })
 
-  test('has the same headroom', () => {
+  test('copy keeps the headroom', () => {
     const skb = alloc([1, 2, 3])
     skb.push(30)
     const pushed = skb.copy() as SkBuff
@@ -325,7 +325,7 @@ describe('copy', () => {
     for (const each of [skb, pushed, pulled]) each.free()
   })
 
-  test('has as much of a long headroom as its slot allows', () => {
+  test('copy keeps as much headroom as its slot allows', () => {
     const skb = pool.alloc(FRAME_MAX) as SkBuff
     skb.reserve(30_000)
     skb.bytes.fill(7, skb.put(FRAME_SMALL))
@@ -336,7 +336,7 @@ describe('copy', () => {
     skb.free()
   })
 
-  test('of a frame that used up its headroom is still possible', () => {
+  test('copy works on a frame that used up its headroom', () => {
     const skb = alloc(new Uint8Array(FRAME_MAX).fill(3))
     skb.push(HEADROOM)
     const copy = skb.copy() as SkBuff
@@ -345,7 +345,7 @@ describe('copy', () => {
     skb.free()
   })
 
-  test('of a frame that fills a small slot from its very start takes a small slot', () => {
+  test('copy of a frame that fills a small slot from its start uses a small slot', () => {
     const skb = alloc(new Uint8Array(FRAME_SMALL).fill(3))
     skb.push(HEADROOM)
     const copy = skb.copy() as SkBuff
@@ -355,14 +355,14 @@ describe('copy', () => {
     skb.free()
   })
 
-  test('is undefined when the pool is empty', () => {
+  test('copy returns undefined if the pool is empty', () => {
     const all = Array.from({ length: 12 }, () => alloc([1]))
     expect(all[0]?.copy()).toBeUndefined()
     for (const skb of all) skb.free()
   })
 })
 
-test('a clone is a copy: what is written to one does not show in the other', () => {
+test('a clone is a copy: a write to one does not change the other', () => {
   const skb = alloc([1, 2, 3])
   skb.dev = device()
   skb.protocol = 0x800
@@ -382,7 +382,7 @@ test('a clone is a copy: what is written to one does not show in the other', () 
 })
 
 describe('hold', () => {
-  test('moves a small frame out of a large slot, the object stays, its positions move along', () => {
+  test('hold moves a small frame out of a large slot, and the object stays the same', () => {
     const skb = pool.alloc(FRAME_MAX) as SkBuff
     skb.bytes.set([1, 2, 3, 4], skb.put(4))
     skb.dev = device()
@@ -413,7 +413,7 @@ describe('hold', () => {
     skb.free()
   })
 
-  test('leaves a frame that is in a slot of its size', () => {
+  test('hold leaves a frame that is in a slot of its size', () => {
     const small = alloc([1])
     const large = alloc(new Uint8Array(FRAME_SMALL + 1))
     const [data, dataOfLarge] = [small.data, large.data]
@@ -423,7 +423,7 @@ describe('hold', () => {
     large.free()
   })
 
-  test('moves the largest frame that fits, and no larger one', () => {
+  test('hold moves the longest frame that fits a small slot, and no longer one', () => {
     const skb = pool.alloc(FRAME_MAX) as SkBuff
     skb.bytes.fill(9, skb.put(FRAME_SMALL))
     expect(skb.hold()).toBe(true)
@@ -431,7 +431,7 @@ describe('hold', () => {
     skb.free()
   })
 
-  test('gives the account its slot back', () => {
+  test('hold returns the large slot to the account', () => {
     const account = pool.openAccount(() => {})
     const offsets = new Int32Array(1)
     pool.peek(account, 1, offsets)
@@ -444,7 +444,7 @@ describe('hold', () => {
     pool.closeAccount(account)
   })
 
-  test('without a free small slot the frame stays where it is', () => {
+  test('hold leaves the frame in its slot if no small slot is free', () => {
     const small = Array.from({ length: 8 }, () => alloc([1]))
     const skb = pool.alloc(FRAME_MAX) as SkBuff
     skb.bytes.set([5, 6], skb.put(2))
@@ -459,13 +459,13 @@ describe('hold', () => {
 })
 
 describe('a freed frame', () => {
-  test('is not freed again', () => {
+  test('free throws on a freed frame', () => {
     const skb = alloc([1])
     skb.free()
     expect(() => skb.free()).toThrow(/^double free, .*: the frame was already given back to the pool$/)
   })
 
-  test('takes no verb', () => {
+  test('every method throws on a freed frame', () => {
     const skb = alloc([1, 2, 3])
     skb.free()
     const verbs: Record<string, () => unknown> = {
@@ -484,7 +484,7 @@ describe('a freed frame', () => {
     for (const [verb, call] of Object.entries(verbs)) expect(call).toThrow(`skb_${verb} on a freed frame`)
   })
 
-  test('has its octets overwritten, those before and behind the last frame included', () => {
+  test('with poison, all bytes of a freed slot are overwritten', () => {
     const skb = alloc(new Uint8Array(100).fill(1))
     const { bytes, data } = skb
     bytes.fill(1, skb.push(20))
@@ -494,7 +494,7 @@ describe('a freed frame', () => {
     expect(bytes.subarray(data - 20, data + 100)).toEqual(new Uint8Array(120).fill(POISON_FREE))
   })
 
-  test('keeps its octets in a pool that does not poison', () => {
+  test('without poison, a freed slot keeps its bytes', () => {
     const plain = new SkBuffPool({ large: 0, small: 1 })
     const skb = plain.alloc(1) as SkBuff
     skb.bytes[skb.put(1)] = 77
@@ -505,7 +505,7 @@ describe('a freed frame', () => {
 })
 
 describe('the end of a frame', () => {
-  test('consume counts it as received on its device', () => {
+  test('consume counts a frame as received on its device', () => {
     const dev = device()
     const skb = alloc([1, 2, 3])
     skb.dev = dev
@@ -514,7 +514,7 @@ describe('the end of a frame', () => {
     alloc([1]).consume()
   })
 
-  test('drop counts it on its device, with its reason', () => {
+  test('drop counts a frame on its device, with the reason', () => {
     const dev = device()
     for (const reason of [SKB_DROP_REASON_FULL_RING, undefined]) {
       const skb = alloc([1])
@@ -532,7 +532,7 @@ describe('the end of a frame', () => {
     expect([dev.drops, dev.received, skb.dev]).toEqual([[], [], undefined])
   })
 
-  test('a drop of a frame on no device is counted by the pool', () => {
+  test('the pool counts the drop of a frame without a device', () => {
     const before = pool.drops[SKB_DROP_REASON_FULL_RING]
     alloc([1]).drop(SKB_DROP_REASON_FULL_RING)
     expect(pool.drops[SKB_DROP_REASON_FULL_RING]).toBe(before + 1)

@@ -1,4 +1,4 @@
-/** tcpdump as a test uses it: its lines, or the frames of its pcap output as they were on the interface, tags included. */
+/** Runs tcpdump: returns its lines, or the frames of its pcap output with their VLAN tags. */
 import { once } from 'node:events'
 import type { Child, Netns } from './netns.ts'
 
@@ -6,7 +6,7 @@ const PCAP_MAGIC_US = 0xa1b2c3d4
 const FILE_HEADER = 24
 const RECORD_HEADER = 16
 
-/** Starts it and waits until it listens. `options` such as `-Q in`, and a filter. */
+/** Starts tcpdump and waits until it captures. `options`: such as `-Q in`, and a filter. */
 async function tcpdump(netns: Netns, name: string, options: string): Promise<Child> {
   const child = netns.spawn(`tcpdump -p -n --immediate-mode -U -B 8192 -i ${name} ${options}`)
   let stderr = ''
@@ -20,24 +20,24 @@ async function tcpdump(netns: Netns, name: string, options: string): Promise<Chi
   return child
 }
 
-/** A capture that goes on until it is stopped. */
+/** A capture that runs until it is stopped. */
 export interface Capture<T> {
-  /** What came so far. */
+  /** The items captured so far. */
   readonly got: readonly T[]
-  /** Waits for the first, so far or from here on, of which `is` holds. */
+  /** Waits for the first item, past or future, that satisfies `is`. */
   until(is: (one: T) => boolean): Promise<T>
-  /** Waits until there are as many. */
+  /** Waits until there are that many items. */
   count(n: number): Promise<readonly T[]>
-  /** Ends it, with what it has captured by then; rejects when it lost any. */
+  /** Stops the capture and returns all items; rejects if tcpdump lost any. */
   stop(): Promise<readonly T[]>
 }
 
-/** The frames of an interface, octet by octet. */
+/** Captures the frames of an interface as bytes. */
 export function captureFrames(netns: Netns, name: string, options = '-Q in'): Promise<Capture<Uint8Array>> {
   return capture(netns, name, `-w - ${options}`, frameReader())
 }
 
-/** The lines that tcpdump prints of them. */
+/** Captures the lines that tcpdump prints. */
 export function captureLines(netns: Netns, name: string, options = ''): Promise<Capture<string>> {
   return capture(netns, name, `-l ${options}`, lineReader())
 }
@@ -84,7 +84,7 @@ async function capture<T>(
   }
 }
 
-/** Cuts pcap (draft-ietf-opsawg-pcap) in host order into frames. */
+/** Splits pcap output (draft-ietf-opsawg-pcap) in host order into frames. */
 function frameReader(): (chunk: Buffer) => Uint8Array[] {
   let rest = Buffer.alloc(0)
   let started = false

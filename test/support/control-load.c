@@ -1,11 +1,15 @@
-/* Clients of a running vnet that ask a lot, and clients that behave badly. SOCKET is the vnet's.
+/* Busy and misbehaving clients of a running vnet with the socket SOCKET.
  *
- *   control-load echo SOCKET ID COUNT WINDOW   COUNT echoes, WINDOW of them under way; says how many came back, and how many
- *                                            were of somebody else, or out of turn
- *   control-load flood SOCKET COUNT SEED       sends COUNT times as fast as it is taken: echoes one by one, many in one go, garbage
- *   control-load deaf SOCKET SOCKETS COUNT     asks COUNT times by each socket for what is long, reads nothing; says "sent" and stays
- *   control-load subscribe SOCKET COUNT        COUNT sockets that subscribe; says how many were taken, reads no event, and stays
- *   control-load killed SOCKET COUNT           COUNT processes one after the other that subscribe, ask, and are killed half-way
+ *   control-load echo SOCKET ID COUNT WINDOW sends COUNT echoes, WINDOW of them pending; prints how
+ *                                            many came back and how many were wrong or disordered
+ *   control-load flood SOCKET COUNT SEED     sends COUNT times as fast as possible: single echoes,
+ *                                            many at once, garbage
+ *   control-load deaf SOCKET SOCKETS COUNT   sends COUNT requests for dumps on each of SOCKETS
+ *                                            sockets, reads nothing, prints "sent" and stays
+ *   control-load subscribe SOCKET COUNT      subscribes with COUNT sockets, prints how many were
+ *                                            admitted, reads no event, and stays
+ *   control-load killed SOCKET COUNT         runs COUNT processes in turn that subscribe, send a
+ *                                            request, and are killed half-way
  */
 #include <errno.h>
 #include <linux/genetlink.h>
@@ -29,7 +33,7 @@ static void die(const char *what) {
   exit(1);
 }
 
-/* A connection. What is not there within 20 s does not come. */
+/* Connects; receiving times out after 20 s. */
 static int open_socket(void) {
   const struct timeval limit = {20, 0};
   const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -38,7 +42,7 @@ static int open_socket(void) {
   return fd;
 }
 
-/* Receives a message; its length, 0 at the end. */
+/* Receives a message; returns its length, 0 at the end. */
 static size_t receive(int fd, void *octets, size_t size) {
   struct nlmsghdr *h = octets;
   if (recv(fd, h, sizeof *h, MSG_WAITALL) != sizeof *h) return 0;
@@ -48,7 +52,7 @@ static size_t receive(int fd, void *octets, size_t size) {
   return length;
 }
 
-/* Writes a request with one attribute, or none; its length, which is a multiple of 4. */
+/* Writes a request with one attribute or none; returns its length, a multiple of 4. */
 static size_t put(char *at, int cmd, int flags, uint32_t seq, int type, const void *payload, size_t size) {
   const size_t attribute = type == 0 ? 0 : NLA_ALIGN(NLA_HDRLEN + size), length = NLMSG_HDRLEN + GENL_HDRLEN + attribute;
   memset(at, 0, length);
@@ -110,7 +114,7 @@ static int flood(uint32_t count, uint32_t seed) {
       length = put(octets, 99, 0, i, 0, NULL, 0);
     else
       length = put(octets, ECHO, 0, i, TEXT, "one", 4);
-    /* So that it goes on asking. */
+    /* Read, so that the vnet goes on serving this client. */
     while (recv(fd, answers, sizeof answers, MSG_DONTWAIT) > 0) {}
     sent++;
     if (send(fd, octets, length, MSG_NOSIGNAL) < 0 || breaks) {
@@ -136,7 +140,7 @@ static int deaf(uint32_t sockets, uint32_t count) {
   return pause();
 }
 
-/* Whether a socket is a subscriber from now on. */
+/* Subscribes; returns whether the vnet accepted it. */
 static int subscribe(int fd) {
   char octets[4096];
   sending(fd, octets, put(octets, SUBSCRIBE, NLM_F_ACK, 1, 0, NULL, 0));

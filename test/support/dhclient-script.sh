@@ -1,5 +1,5 @@
 #!/bin/sh
-# What dhclient calls by $reason: sets the address, the default route, and the resolver in the file $RESOLV, and nothing else.
+# Called by dhclient with $reason: sets the address, the default route and the resolver in $RESOLV.
 case $reason in
 PREINIT) ip link set "$interface" up ;;
 BOUND | RENEW | REBIND | REBOOT)

@@ -1,6 +1,7 @@
 /**
- * dhclient in a namespace of a test: its files are in a directory of the test's own, and the resolver that it sets is the
- * namespace's (/etc/netns/NAME/resolv.conf, ip-netns(8)), which `remove` takes away. The machine's own is never written to.
+ * dhclient in a namespace of a test, with its files in a temporary directory. It sets the resolver
+ * of the namespace (/etc/netns/NAME/resolv.conf, ip-netns(8)), which remove() deletes. The resolver
+ * of the machine is never written to.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -25,7 +26,9 @@ export class Dhclient {
     writeFileSync(`${this.#dir}/conf`, 'initial-interval 1; backoff-cutoff 2; initial-delay 0;\n')
   }
 
-  /** Gets a lease for the interface; the address. It goes on running until the namespace's programs are ended. */
+  /**
+   * Gets a lease for the interface; returns the address. It runs until the namespace is removed.
+   */
   async lease(name: string): Promise<string> {
     const files = `-cf ${this.#dir}/conf -lf ${this.#dir}/leases -pf ${this.#dir}/pid`
     const words = `dhclient -4 -d ${files} -e RESOLV=${this.#etc}/resolv.conf -sf ${SCRIPT} ${name} 2>&1`
@@ -34,7 +37,7 @@ export class Dhclient {
     return line.split(' ')[2] as string
   }
 
-  /** /etc/netns stays: others may have their namespaces' files there by now. */
+  /** /etc/netns stays, since other namespaces may have files there. */
   remove(): void {
     rmSync(this.#etc, { recursive: true })
   }

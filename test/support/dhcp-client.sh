@@ -1,6 +1,6 @@
 #!/bin/sh
-# dhcp-client.sh DIR PROGRAM ...: a DHCP client whose files lie in DIR, run by `ip netns exec`, which gave us mounts of our own:
-# the machine's resolver and the state of its own clients are not to be seen.
+# dhcp-client.sh DIR PROGRAM ...: runs a DHCP client whose files are in DIR. `ip netns exec` gives
+# it a mount namespace, in which the machine's resolver and the state of its own clients are hidden.
 set -e
 dir=$1
 shift

@@ -1,33 +1,34 @@
 /**
- * A port on a simulated segment, on a real TAP of a test's namespace, with a DHCP server on its gateway. It keeps how each message
- * came, and waits for lines of the server's log.
+ * A port of a simulated segment on a real TAP, with a DHCP server on its gateway. It records how
+ * each message arrived and waits for lines of the server's log.
  */
-import { defaultParams } from '../../src/core/driver.ts'
-import { LOGLEVEL_INFO, Log } from '../../src/core/log.ts'
-import { Net } from '../../src/core/net.ts'
-import type { NetDevice } from '../../src/core/net-device.ts'
-import { registerNetdev, unregisterNetdev } from '../../src/core/register.ts'
-import { TimerfdClock } from '../../src/kernel/clock.ts'
-import { LinuxHost } from '../../src/kernel/host.ts'
-import { leasesFile } from '../../src/lan/leases-file.ts'
-import { dhcpConfig } from '../../src/segment/dhcp/config.ts'
-import { DhcpServer } from '../../src/segment/dhcp/server.ts'
-import type { DhcpSpec } from '../../src/segment/dhcp/spec.ts'
-import { serveDhcp } from '../../src/segment/gateway.ts'
-import type { UdpHandler, UdpMessage } from '../../src/segment/host.ts'
+import type { UdpHandler, UdpMessage } from '../../src/lan/machines/host.ts'
+import type { DhcpSpec } from '../../src/lan/services/dhcp/config.ts'
+import { dhcpConfig } from '../../src/lan/services/dhcp/config.ts'
+import { DhcpServer } from '../../src/lan/services/dhcp/server.ts'
+import { clientBudget, serveDhcp } from '../../src/lan/services/gateway.ts'
+import { leasesFile } from '../../src/lan/services/leases-file.ts'
+import { TimerfdClock } from '../../src/linux/clock.ts'
+import { LinuxPlatform } from '../../src/linux/platform.ts'
+import { defaultParams } from '../../src/netdev/driver.ts'
+import { LOGLEVEL_INFO, Log } from '../../src/netdev/log.ts'
+import { Net } from '../../src/netdev/net.ts'
+import type { NetDevice } from '../../src/netdev/net-device.ts'
+import { registerNetdev, unregisterNetdev } from '../../src/netdev/register.ts'
 import { type Lan, lanDriver } from './lan-driver.ts'
 import type { Netns, OwnNetns } from './netns.ts'
 
 const SPEC: DhcpSpec = {
   server: '198.18.0.1',
-  subnets: [{ network: '198.18.0.0/24', ranges: ['198.18.0.100-198.18.0.110'] }],
+  network: '198.18.0.0/24',
+  ranges: ['198.18.0.100-198.18.0.110'],
 }
 
 export class DhcpGateway {
   lines: string[] = []
-  /** How each message to port 67 came. */
+  /** How each message to port 67 arrived. */
   readonly came: ('unicast' | 'broadcast')[] = []
-  /** Hears nothing that is sent to it alone. */
+  /** Ignores unicast messages. */
   deaf = false
   #network: Lan | undefined
   #server: DhcpServer | undefined
@@ -43,17 +44,17 @@ export class DhcpGateway {
     },
   })
   readonly #clock: TimerfdClock
-  readonly #host: LinuxHost
+  readonly #platform: LinuxPlatform
   readonly #dev: NetDevice
 
-  /** @param leases the path of the file of leases */
+  /** @param leases path of the lease file */
   constructor(own: OwnNetns, home: Netns, leases: string) {
     const native = own.at(home)
     this.#leases = leases
-    this.#host = new LinuxHost(native)
+    this.#platform = new LinuxPlatform(native)
     this.#clock = new TimerfdClock(native)
     const log = new Log(LOGLEVEL_INFO, () => {})
-    const net = new Net({ host: this.#host, clock: this.#clock, log })
+    const net = new Net({ platform: this.#platform, clock: this.#clock, log })
     const params = { ...defaultParams(this.#driver.params), negotiation: 0 }
     const [spec] = this.#driver.init(params, { args: ['eth9'], names: [], net, txqs: 1, rxqs: 1 })
     this.#dev = (spec as { dev: NetDevice }).dev
@@ -68,10 +69,10 @@ export class DhcpGateway {
     await unregisterNetdev(this.#dev)
     await this.#driver.exit?.()
     await this.#clock.close()
-    await this.#host.close()
+    await this.#platform.close()
   }
 
-  /** Starts a server, with the leases that there are, in place of the one that served so far. */
+  /** Replaces the server with one that has the same leases. */
   serve(more: Partial<DhcpSpec> = {}): void {
     this.lines = []
     this.#read = 0
@@ -83,19 +84,19 @@ export class DhcpGateway {
     const config = dhcpConfig({ ...SPEC, ...more })
     const store = leasesFile(this.#leases)
     this.#server = new DhcpServer({ config, clock, wall: Date.now, store, log, name: 'eth9' })
-    this.#answer = serveDhcp(this.#net.hosts, this.#server)
+    this.#answer = serveDhcp(this.#net.hosts, this.#server, clientBudget(clock))
   }
 
   get server(): DhcpServer {
     return this.#server as DhcpServer
   }
 
-  /** Another host has the address, of which the server does not know. */
+  /** Adds a host with an address, unknown to the server. */
   take(ip: string): void {
     this.#net.hosts.add({ ip })
   }
 
-  /** The first line that matches, of those that came after the one of the last call. */
+  /** Waits for the next line that matches, after that of the previous call. */
   async line(pattern: RegExp): Promise<string> {
     for (;;) {
       for (; this.#read < this.lines.length; this.#read++)

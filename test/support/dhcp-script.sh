@@ -1,7 +1,7 @@
 #!/bin/sh
-# What dhclient (by $reason) and udhcpc (by $1) call: sets and removes the address, and nothing else. An address that answers
-# ARP is refused, which makes dhclient decline it. A file beside the script tells that the address is set; that is all that
-# is left to do for dhcpcd, which calls `dhcpcd-script.sh` and sets addresses itself.
+# Called by dhclient (with $reason) and udhcpc (with $1): sets and removes the address only. An
+# address that answers ARP is refused, which makes dhclient decline it. A file beside the script
+# shows that the address is set. dhcpcd calls `dhcpcd-script.sh` and sets addresses itself.
 case $0:${reason:-$1} in
 *dhcpcd-script.sh:*) ;;
 *:BOUND | *:RENEW | *:REBIND | *:REBOOT)

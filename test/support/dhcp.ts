@@ -1,7 +1,17 @@
-/** A DHCP server in memory, and clients whose messages a test writes: what they get is parsed, and checked to be well-formed. */
+/**
+ * A DHCP server in memory, and clients whose messages a test writes. Replies are parsed and
+ * checked.
+ */
 import { expect } from 'vitest'
-import { NSEC_PER_SEC } from '../../src/core/clock.ts'
-import { LOGLEVEL_INFO, Log } from '../../src/core/log.ts'
+import type { DhcpSpec } from '../../src/lan/services/dhcp/config.ts'
+import { dhcpConfig } from '../../src/lan/services/dhcp/config.ts'
+import type { Lease, LeaseStore } from '../../src/lan/services/dhcp/lease.ts'
+import type { Neighbours } from '../../src/lan/services/dhcp/offer.ts'
+import type { DhcpReply } from '../../src/lan/services/dhcp/reply.ts'
+import { DhcpServer } from '../../src/lan/services/dhcp/server.ts'
+import { NSEC_PER_SEC } from '../../src/netdev/clock.ts'
+import { LOGLEVEL_INFO, Log } from '../../src/netdev/log.ts'
+import { formatIpv4, ipv4Bytes, parseIpv4 } from '../../src/packet/address.ts'
 import {
   BOOTREPLY,
   BOOTREQUEST,
@@ -20,18 +30,11 @@ import {
   DHO_SERVER_IDENTIFIER,
   type DhcpMessage,
   parse,
-} from '../../src/header/dhcp.ts'
-import { formatAddress } from '../../src/header/ipv4.ts'
-import { addressOctets, parseIpv4 } from '../../src/header/ipv4-address.ts'
-import { get32 } from '../../src/header/octets.ts'
-import { dhcpConfig } from '../../src/segment/dhcp/config.ts'
-import type { Lease, LeaseStore } from '../../src/segment/dhcp/lease.ts'
-import type { DhcpReply } from '../../src/segment/dhcp/reply.ts'
-import { DhcpServer } from '../../src/segment/dhcp/server.ts'
-import type { DhcpSpec } from '../../src/segment/dhcp/spec.ts'
+} from '../../src/packet/dhcp.ts'
+import { get32 } from '../../src/packet/octets.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
 
-/** 2001-09-09: when the wall's clock of a bed starts. */
+/** The wall-clock time at which a bed starts: 2001-09-09. */
 const START = 1_000_000_000_000
 
 export const ip = (text: string): number => {
@@ -42,7 +45,8 @@ export const ip = (text: string): number => {
 
 export const SPEC: DhcpSpec = {
   server: '198.18.0.1',
-  subnets: [{ network: '198.18.0.0/24', ranges: ['198.18.0.100-198.18.0.102'] }],
+  network: '198.18.0.0/24',
+  ranges: ['198.18.0.100-198.18.0.102'],
 }
 
 export class MemoryStore implements LeaseStore {
@@ -59,7 +63,7 @@ export class MemoryStore implements LeaseStore {
   }
 }
 
-/** What came back: the message, where it goes, and the fields that tests look at, as text. */
+/** A reply of the server, and the fields that tests look at. */
 export interface Answer {
   readonly type: number
   readonly message: DhcpMessage
@@ -73,23 +77,29 @@ export class DhcpBed<S extends LeaseStore = MemoryStore> {
   readonly lines: string[] = []
   readonly store: S
   readonly taken = new Set<string>()
-  /** What was answered later. */
+  /** Replies that were not sent at once. */
   readonly late: DhcpReply[] = []
   server: DhcpServer
+  readonly #neighbours: Neighbours | undefined
   #wall = START
 
-  constructor(spec: Partial<DhcpSpec> = {}, store: S = new MemoryStore() as LeaseStore as S) {
+  constructor(
+    spec: Partial<DhcpSpec> = {},
+    store: S = new MemoryStore() as LeaseStore as S,
+    neighbours: Neighbours | undefined = undefined,
+  ) {
     this.store = store
+    this.#neighbours = neighbours
     this.server = this.#start({ ...SPEC, ...spec })
   }
 
-  /** The same leases, another server, `seconds` later by the wall. */
+  /** Starts another server with the same leases, `seconds` later by the wall clock. */
   restart(spec: Partial<DhcpSpec> = {}, seconds = 0): void {
     void this.server.close()
     this.crash(spec, seconds)
   }
 
-  /** As after a restart, but the server that was could not save anything at its end. */
+  /** Restarts without letting the old server save unsaved leases. */
   crash(spec: Partial<DhcpSpec> = {}, seconds = 0): void {
     this.#wall += seconds * 1000
     this.server = this.#start({ ...SPEC, ...spec })
@@ -100,7 +110,7 @@ export class DhcpBed<S extends LeaseStore = MemoryStore> {
     this.#wall += seconds * 1000
   }
 
-  /** What is answered at once. */
+  /** Returns the reply that is sent at once. */
   receive(octets: Uint8Array, mac: Uint8Array, broadcast = true): Answer | undefined {
     const replies: DhcpReply[] = []
     let isLate = false
@@ -118,20 +128,21 @@ export class DhcpBed<S extends LeaseStore = MemoryStore> {
       store: this.store,
       log: new Log(LOGLEVEL_INFO, (_, text) => this.lines.push(text)),
       name: 'eth9',
-      inUse: address => this.taken.has(formatAddress(address)),
+      inUse: address => this.taken.has(formatIpv4(address)),
+      ...(this.#neighbours && { neighbours: this.#neighbours }),
     })
   }
 }
 
 export function answerOf(reply: DhcpReply): Answer {
   const message = parse(reply.data)
-  if (message?.op !== BOOTREPLY) throw new Error('the answer is no message of a server')
+  if (message?.op !== BOOTREPLY) throw new Error('not a message of a server')
   const time = message.options.get(DHO_LEASE_TIME)
   return {
     type: (message.options.get(DHO_MESSAGE_TYPE) as Uint8Array)[0] as number,
     message,
     reply,
-    address: formatAddress(message.yiaddr),
+    address: formatIpv4(message.yiaddr),
     seconds: time && get32(time, 0),
   }
 }
@@ -141,9 +152,9 @@ export interface Fields extends Partial<Omit<DhcpMessage, 'options'>> {
 }
 
 const octetsOf = (value: readonly number[] | Uint8Array | string) =>
-  typeof value === 'string' ? addressOctets(ip(value)) : Uint8Array.from(value)
+  typeof value === 'string' ? ipv4Bytes(ip(value)) : Uint8Array.from(value)
 
-/** A client's message. */
+/** Builds a client's message. */
 export function octetsOfMessage(
   type: number,
   chaddr: Uint8Array,
@@ -157,7 +168,7 @@ export function octetsOfMessage(
   return build(message, 1400).data
 }
 
-/** A client with a MAC address of its own. */
+/** A client with its own MAC address. */
 export class DhcpClient {
   readonly mac: Uint8Array
   readonly #bed: DhcpBed<LeaseStore>
@@ -179,7 +190,7 @@ export class DhcpClient {
     return this.send(DHCPDISCOVER, { options })
   }
 
-  /** SELECTING: takes an offer. */
+  /** SELECTING: accepts an offer. */
   select(address: string, server = '198.18.0.1', options: Fields['options'] = []): Answer | undefined {
     const chosen = [
       [DHO_REQUESTED_ADDRESS, address],
@@ -188,7 +199,7 @@ export class DhcpClient {
     return this.send(DHCPREQUEST, { options: [...chosen, ...options] })
   }
 
-  /** INIT-REBOOT: has an address from before. */
+  /** INIT-REBOOT: requests its former address. */
   reboot(address: string): Answer | undefined {
     return this.send(DHCPREQUEST, { options: [[DHO_REQUESTED_ADDRESS, address]] })
   }
@@ -201,7 +212,7 @@ export class DhcpClient {
     return this.send(DHCPREQUEST, { ciaddr: ip(address) }, true)
   }
 
-  /** Discovers and takes what it is offered; its address. */
+  /** Gets a lease; returns its address. */
   lease(options: Fields['options'] = []): string {
     const offer = this.discover(options)
     expect(offer?.type).toBe(DHCPOFFER)

@@ -1,17 +1,17 @@
-/** Drivers as a user writes them: files in a directory of a test's own, which `remove` deletes. */
+/** Driver files as users write them, in a directory of the test, which `remove` deletes. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** What such a file imports for 'vnet'. */
+/** The path that a driver file imports in place of 'vnet'. */
 export const LIBRARY = new URL('../../dist/index.js', import.meta.url).href
 
 export interface DriverText {
-  /** Of its interfaces; `mine0` unless asked otherwise. */
+  /** Of its interfaces; `mine0` by default. */
   readonly names?: readonly string[]
-  /** Operations of its first interface; a frame that it is given is dropped unless they say otherwise. */
+  /** Operations of its first interface; by default it drops every frame. */
   readonly ops?: string
-  /** What setup and init do besides, the latter with `context`; and exit. */
+  /** Further code of setup, of init (which has `context`), and of exit. */
   readonly setup?: string
   readonly init?: string
   readonly exit?: string
@@ -21,14 +21,14 @@ export interface DriverText {
 export class DriverFiles {
   readonly #directory = mkdtempSync(join(tmpdir(), 'vnet-test-'))
 
-  /** A file with this text; its path. */
+  /** Writes a file and returns its path. */
   write(text: string, name = 'my-driver.mjs'): string {
     const path = join(this.#directory, name)
     writeFileSync(path, text)
     return path
   }
 
-  /** A driver that does what is asked. */
+  /** Writes a driver file and returns its path. */
   driver({ names = ['mine0'], ops = '', setup = '', init = '', exit = '', params = '' }: DriverText): string {
     return this.write(`import * as vnet from '${LIBRARY}'
     const { defineDriver, allocEtherdevMqs, IFF_PROMISC, IFF_ALLMULTI, netifCarrierOff, netifCarrierOn } = vnet

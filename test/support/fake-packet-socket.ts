@@ -1,18 +1,22 @@
-/** A Native of which only a packet socket's data path is there: what a test has come in by it, and what was sent. */
-import { EAGAIN, ENETDOWN } from '../../src/core/errno.ts'
-import type { Batch, Native, Poller } from '../../src/kernel/native.ts'
-import { VIRTIO_NET_HDR_LEN } from '../../src/kernel/uapi.ts'
+/**
+ * A Native with only the data path of a packet socket: a test sets what is received, and reads what
+ * was sent.
+ */
+
+import type { Batch, Native, Poller } from '../../src/linux/native.ts'
+import { VIRTIO_NET_HDR_LEN } from '../../src/linux/uapi.ts'
+import { EAGAIN, ENETDOWN } from '../../src/netdev/errno.ts'
 
 export class FakePacketSocket {
   readonly fd = 77
-  /** Frames that wait to be read, and errors (-errno) that reads are to answer, in order. */
+  /** The frames that wait, and the errors (-errno) that reads return, in order. */
   readonly incoming: (Uint8Array | number)[] = []
   readonly sent: Uint8Array[] = []
-  /** What the next writes answer, each once; EAGAIN until it is taken out. */
+  /** The results of the next writes, each once; EAGAIN stays until it is removed. */
   readonly refusals: number[] = []
   closed = 0
   watched = false
-  /** Of the last calls of `wake`. */
+  /** What fn returned to the last call by `wake`. */
   more = false
   #reads = 0
   #arena: Uint8Array = new Uint8Array()
@@ -20,7 +24,7 @@ export class FakePacketSocket {
   #lengths: Int32Array = new Int32Array()
   #fn: (status: number) => boolean | void = () => {}
 
-  /** Frames that came in since it was asked last, also those that could not be read. */
+  /** The frames received since the last call, including those that could not be read. */
   arrived(): number {
     const arrived = this.#reads + this.incoming.length
     this.#reads = -this.incoming.length
@@ -49,7 +53,7 @@ export class FakePacketSocket {
     return calls as Native
   }
 
-  /** What the event loop does: calls it while it is watched and there is something, or an error. */
+  /** Acts as the event loop: calls the poller while it watches and there is a frame or an error. */
   wake(status = 0): void {
     if (!this.watched) return
     if (status < 0) this.watched = false
@@ -71,7 +75,7 @@ export class FakePacketSocket {
       const next = this.incoming[0]
       if (next === undefined || (typeof next === 'number' && i > 0)) break
       this.incoming.shift()
-      // Of an interface that is down it is no frame.
+      // The error of an interface that is down is not a frame.
       if (next !== -ENETDOWN) this.#reads++
       if (typeof next === 'number') return next
       const at = this.#offsets[i] as number

@@ -1,11 +1,12 @@
 /**
- * A vnet that is only its socket and the file beside it: it answers what a test tells it to, as bytes, and remembers what it was
- * asked. It is written on the codec and node:net, so that a client is not tested against a mistake that server and client share.
+ * A fake vnet: a socket and the file beside it. It sends the replies that a test sets, as bytes,
+ * and records the requests. It is built on the codec and node:net alone, so that a mistake that
+ * server and client share is noticed.
  */
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { ENOENT, VnetError } from '../../src/core/errno.ts'
+import { ENOENT, VnetError } from '../../src/netdev/errno.ts'
 import {
   type Attribute,
   attributes,
@@ -26,17 +27,17 @@ const EVENT = 11
 
 type Write = (builder: MessageBuilder) => void
 
-/** A request as it came: its command, and its attributes' payloads by number. */
+/** A request: its command, and the payloads of its attributes by number. */
 export interface Asked {
   readonly cmd: number
   readonly dump: boolean
   readonly attributes: Readonly<Record<number, Uint8Array>>
 }
 
-/** What a command is answered, message by message; a VnetError that it throws is the refusal. */
+/** The messages that reply to a command; a VnetError that it throws is the refusal. */
 export type Answers = Readonly<Record<number, (asked: Asked) => readonly Write[]>>
 
-/** What its file says beside what is usual; `file: false` is none. */
+/** What differs from the usual file; `file: false` for no file. */
 export interface FakeOptions {
   readonly file?: false
   readonly pid?: number
@@ -46,7 +47,7 @@ export interface FakeOptions {
 
 const inode = (kind: string) => statSync(`/proc/self/ns/${kind}`).ino
 
-/** sn0, and sn1 in red. */
+/** The interface sn0, and sn1 in the namespace red. */
 const usual = () => [
   { name: 'sn0', ifindex: 7, inode: inode('net') },
   { name: 'sn1', ifindex: 8, netns: 'red', inode: 1 },
@@ -54,7 +55,7 @@ const usual = () => [
 
 export class FakeVnet implements Disposable {
   readonly asked: Asked[] = []
-  /** The path of its socket: what a client asks it by. */
+  /** The path of its socket, by which clients name it. */
   readonly path: string
   readonly #answers: Answers
   readonly #server: Server
@@ -66,7 +67,7 @@ export class FakeVnet implements Disposable {
   constructor(directory: string, answers: Answers, options: FakeOptions = {}) {
     const { pid = process.pid, interfaces = usual(), netns = inode('net') } = options
     this.#answers = answers
-    // Those that are made later come later in the directory.
+    // A fake that is made later sorts after the others.
     const name = join(directory, `${pid}-${process.hrtime.bigint().toString(16)}`)
     this.path = `${name}.sock`
     this.#file = `${name}.json`
@@ -76,7 +77,7 @@ export class FakeVnet implements Disposable {
     writeFileSync(this.#file, JSON.stringify({ pid, startTime, pidns: inode('pid'), netns, interfaces }))
   }
 
-  /** Settles when it has been asked for a command so many times. */
+  /** Settles when a command has been requested `times` times. */
   async hears(cmd: number, times = 1): Promise<void> {
     while (this.asked.filter(asked => asked.cmd === cmd).length < times) {
       await new Promise<void>(resolve => {
@@ -85,12 +86,12 @@ export class FakeVnet implements Disposable {
     }
   }
 
-  /** Sends an event to everybody who has asked for SUBSCRIBE. */
+  /** Sends an event to every subscriber. */
   event(write: Write): void {
     this.#tell(new MessageBuilder(), write)
   }
 
-  /** The same, to those who had no room for the one before. */
+  /** Sends an event after a mark that events were lost. */
   overrun(write: Write): void {
     this.#tell(new MessageBuilder().message(4, 0, 0), write)
   }
@@ -106,7 +107,7 @@ export class FakeVnet implements Disposable {
     for (const client of this.#clients) client.destroy()
   }
 
-  /** Ends when its clients have all that was sent to them. */
+  /** Ends once the clients have received everything. */
   async end(): Promise<void> {
     for (const client of this.#clients) await new Promise<void>(resolve => client.end(resolve))
     this[Symbol.dispose]()
@@ -170,7 +171,7 @@ export class FakeVnet implements Disposable {
     this.asked.push(asked)
     this.#heard()
     const answer = this.#answers[asked.cmd]
-    if (answer === undefined) throw new VnetError(ENOENT, 'fake', `nobody expects command ${asked.cmd}`)
+    if (answer === undefined) throw new VnetError(ENOENT, 'fake', `command ${asked.cmd} is unexpected`)
     if (asked.cmd === 10) this.#subscribers.add(client)
     return answer(asked)
   }

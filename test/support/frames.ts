@@ -1,8 +1,9 @@
 /**
- * Checksums of whole frames, verified the plain way and without the code under test: IPv4's own, TCP, UDP, ICMP and ICMPv6,
- * also of datagrams in fragments. A partial checksum is completed first, as hardware would.
+ * Verifies the checksums of whole frames without the code under test: of IPv4 headers, TCP, UDP,
+ * ICMP and ICMPv6, also of fragmented datagrams. Partial checksums are first completed, as hardware
+ * would.
  */
-import { VIRTIO_NET_HDR_F_NEEDS_CSUM } from '../../src/kernel/uapi.ts'
+import { VIRTIO_NET_HDR_F_NEEDS_CSUM } from '../../src/linux/frame-queue.ts'
 import type { HostFrame } from './packet-socket.ts'
 
 const ICMP = 1
@@ -10,26 +11,26 @@ const TCP = 6
 const UDP = 17
 const FRAGMENT = 44
 const ICMPV6 = 58
-/** Where a transport header has its checksum. */
+/** Offset of the checksum in a transport header. */
 const FIELD: Readonly<Record<number, number>> = { [ICMP]: 2, [TCP]: 16, [UDP]: 6, [ICMPV6]: 2 }
 
-/** A datagram whose fragments are being collected. */
+/** A datagram that is being reassembled. */
 interface Pieces {
   readonly pieces: { readonly at: number; readonly octets: Uint8Array }[]
   total: number
 }
 
-/** Looks at frames one by one, and keeps what it found. */
+/** Verifies frames one by one, and keeps the results. */
 export class ChecksumVerifier {
-  /** What is wrong, a line each. */
+  /** Wrong checksums, one line each. */
   readonly problems: string[] = []
-  /** How many checksums were verified, by protocol number; 4 is IPv4's own. */
+  /** The number of verified checksums by protocol number; 4 is that of IPv4 headers. */
   readonly verified: Record<number, number> = {}
-  /** How many of them were partial. */
+  /** How many of these were partial. */
   partial = 0
   readonly #fragments = new Map<string, Pieces>()
 
-  /** Datagrams that were not whole at the end. */
+  /** Datagrams with missing fragments. */
   get incomplete(): number {
     return this.#fragments.size
   }
@@ -46,7 +47,7 @@ export class ChecksumVerifier {
   #complete(octets: Uint8Array, { csumStart, csumOffset }: HostFrame): void {
     this.partial++
     const sum = 0xffff - ones(octets.subarray(csumStart))
-    // What the hardware sends for a sum of zero (RFC 768) is right for every protocol.
+    // Hardware sends 0xffff for a checksum of zero (RFC 768), which is right for every protocol.
     putWord(octets, csumStart + csumOffset, sum === 0 ? 0xffff : sum)
   }
 
@@ -76,7 +77,7 @@ export class ChecksumVerifier {
     this.#transport(protocol, addresses, payload)
   }
 
-  /** The datagram, when this was the last piece of it that was missing. */
+  /** Returns the datagram if this was its last missing fragment. */
   #collect(key: string, octets: Uint8Array, at: number, more: boolean): Uint8Array | undefined {
     if (at === 0 && !more) return octets
     const entry = this.#fragments.get(key) ?? { pieces: [], total: -1 }
@@ -108,14 +109,14 @@ export class ChecksumVerifier {
   }
 }
 
-/** Verifies many frames; fails, through `problems`, on nothing else than a wrong checksum. */
+/** Verifies many frames. */
 export function verifyAll(frames: readonly HostFrame[]): ChecksumVerifier {
   const verifier = new ChecksumVerifier()
   for (const frame of frames) verifier.verify(frame)
   return verifier
 }
 
-/** The ones' complement sum of octets as 16-bit words, the last one padded; not complemented. */
+/** The ones' complement sum of 16-bit words, the last one padded; not complemented. */
 export function ones(octets: Uint8Array): number {
   let sum = 0
   for (let i = 0; i < octets.length; i += 2) sum += word(octets, i)
@@ -128,7 +129,7 @@ function fold(sum: number): number {
   return folded
 }
 
-/** The 16-bit word at `at`; an octet that is not there is zero. */
+/** The 16-bit word at `at`; missing bytes are zero. */
 export function word(octets: Uint8Array, at: number): number {
   return ((octets[at] ?? 0) << 8) | (octets[at + 1] ?? 0)
 }
@@ -138,7 +139,7 @@ export function putWord(octets: Uint8Array, at: number, value: number): void {
   octets[at + 1] = value
 }
 
-/** An Ethernet frame: two addresses of one octet that counts, an EtherType, a payload. */
+/** An Ethernet frame between fixed addresses. A payload given as a number is its length. */
 export function ethernet(type: number, payload: ArrayLike<number> | number): Uint8Array {
   const octets = new Uint8Array(14 + (typeof payload === 'number' ? payload : payload.length))
   octets.set([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1])

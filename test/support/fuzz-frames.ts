@@ -1,15 +1,16 @@
 /**
- * Frames at random, the same for the same stream of chance: whole packets of every kind that the drivers look into, with
- * octets, lengths and offload fields changed in places, and mere noise. Most are broken, and many only just.
+ * Random frames, reproducible from the random stream: packets of every kind that drivers parse,
+ * with bytes, lengths and offload fields changed, and noise. Most are malformed, and many only
+ * slightly.
  */
-import type { Random } from '../../src/core/random.ts'
-import * as frames from '../header/frames.ts'
-import { type Packet, plain, plain6 } from '../header/frames.ts'
+import type { Random } from '../../src/netdev/random.ts'
+import * as frames from '../packet/frames.ts'
+import { type Packet, plain, plain6 } from '../packet/frames.ts'
 
 export interface FuzzFrame {
   readonly bytes: Uint8Array
   readonly partial: boolean
-  /** From the frame's first octet. */
+  /** Counted from the frame's first byte. */
   readonly csumStart: number
   readonly csumOffset: number
   readonly gsoSize: number
@@ -20,7 +21,7 @@ const GSO = ['none', 'tcp4', 'tcp6', 'udp', 'unknown'] as const
 const ECHO = { ...plain, kind: 'icmp' } as const
 const ECHO6 = { ...plain6, kind: 'icmp' } as const
 
-/** What frames are made from. */
+/** The packets that are mutated. */
 const SEEDS: readonly frames.Frame[] = [
   { ...plain, kind: 'udp' as const },
   { ...plain, kind: 'tcp' as const },
@@ -51,7 +52,7 @@ function errorQuoting(packet: Packet, quote: Packet, type: number): Packet {
   return { ...packet, error: { type, code: 0, rest: [0, 0, 5, 0], quote, cut: 64 } }
 }
 
-/** Draws one frame after another; its octets are good until the next. */
+/** Returns a function that makes a frame, which is valid until the next call. */
 export function fuzzFrames(random: Random, maxLength: number): () => FuzzFrame {
   const whole = SEEDS.map(frame => ({ bytes: frames.buildFrame(frame), frame }))
   const buffer = new Uint8Array(maxLength)
@@ -67,7 +68,7 @@ export function fuzzFrames(random: Random, maxLength: number): () => FuzzFrame {
       length = lengthOfNoise()
       for (let i = 0; i < length; i++) buffer[i] = below(256)
     }
-    // More payload, with the length fields to match or not.
+    // More payload, with matching length fields or not.
     if (below(3) === 0) {
       const longer = Math.min(maxLength, length + one([below(64), below(2000), below(maxLength)]))
       buffer.fill(0x5a, length, longer)

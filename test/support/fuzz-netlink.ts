@@ -1,19 +1,20 @@
 /**
- * Datagrams to break a netlink parser with: random octets, and right messages that are bent, cut, lengthened, doubled and put
- * together. All of it comes from a seed, without garbage, so that a million are made in a second or two; what fails is told with the seed.
+ * Datagrams for fuzzing a netlink parser: random bytes, and valid messages that are mutated,
+ * truncated, extended, repeated and joined. They are made from a seed without allocating, a million
+ * in a second or two. Failures report the seed.
  */
 import { endianness } from 'node:os'
 
 const LITTLE = endianness() === 'LE'
 const HEADER = 16
-/** The greatest datagram that is made. */
+/** The longest datagram. */
 export const FUZZ_OCTETS = 4096
-/** A seed stands for so many. */
+/** The number of datagrams made from one seed. */
 export const FUZZ_BLOCK = 10_000
 
 const [REQUEST, ACK, DUMP] = [0x01, 0x04, 0x300]
 const FLAGS = [REQUEST, REQUEST | ACK, REQUEST | DUMP, REQUEST | DUMP | ACK, 0, ACK, REQUEST | 0x100, 0xffff]
-/** Numbers that lengths go wrong at. */
+/** Edge cases of lengths. */
 const EDGES = [0, 1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 19, 20, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xfffc, 0xffff]
 
 /** xorshift32. */
@@ -25,7 +26,7 @@ export class Chance {
     for (let i = 0; i < 8; i++) this.next()
   }
 
-  /** 0 to 2^32 - 1. */
+  /** Returns 0 to 2^32 - 1. */
   next(): number {
     let x = this.#state
     x ^= x << 13
@@ -35,7 +36,7 @@ export class Chance {
     return x >>> 0
   }
 
-  /** 0 to n - 1. */
+  /** Returns 0 to n - 1. */
   below(n: number): number {
     return this.next() % n
   }
@@ -45,7 +46,7 @@ export class Chance {
   }
 }
 
-/** A whole message in a datagram, found by the plainest means: not by the code under test. */
+/** A whole message in a datagram, found without the code under test. */
 export interface Whole {
   readonly at: number
   readonly size: number
@@ -54,7 +55,7 @@ export interface Whole {
   readonly seq: number
 }
 
-/** The messages in the first `length` octets, up to the first that is not whole. */
+/** The messages in the first `length` bytes, up to the first truncated one. */
 export function wholeMessages(octets: Uint8Array, length = octets.length): Whole[] {
   const view = viewOf(octets)
   const found: Whole[] = []
@@ -68,7 +69,7 @@ export function wholeMessages(octets: Uint8Array, length = octets.length): Whole
   return found
 }
 
-/** Gives each whole message a sequence number of its own, counted from `first`. */
+/** Numbers the whole messages from `first` on. */
 export function numberMessages(octets: Uint8Array, length: number, first: number): Whole[] {
   const view = viewOf(octets)
   return wholeMessages(octets, length).map((whole, i) => {
@@ -77,7 +78,7 @@ export function numberMessages(octets: Uint8Array, length: number, first: number
   })
 }
 
-/** Makes datagrams of right messages; each is in `octets` until the next one. */
+/** Makes datagrams from valid messages; each is in `octets` until the next one. */
 export class Bender {
   readonly octets = new Uint8Array(FUZZ_OCTETS)
   readonly #view = new DataView(this.octets.buffer)
@@ -89,7 +90,7 @@ export class Bender {
     this.#right = right
   }
 
-  /** Makes the next one; its length. */
+  /** Makes the next datagram and returns its length. */
   next(): number {
     const kind = this.#chance.below(16)
     if (kind === 0) return this.#noise(0, this.#chance.below(97))
@@ -105,7 +106,7 @@ export class Bender {
     return at + size
   }
 
-  /** What is random behind headers that are right, so that it gets as far as the attributes. */
+  /** Random bytes after valid headers, so that the parser reaches the attributes. */
   #noiseWithHeaders(): number {
     const end = this.#noise(0, HEADER + this.#chance.below(80))
     const [right, flags] = [this.#chance.of(this.#right), this.#chance.of(FLAGS)]
@@ -115,13 +116,13 @@ export class Bender {
     return end
   }
 
-  /** Puts a right one at `start` and bends it, not at all or a few times; where it ends. */
+  /** Writes a valid message at `start`, mutates it up to a few times, and returns its end. */
   #bent(start: number): number {
     const right = this.#chance.of(this.#right)
     this.octets.set(right, start)
     let end = start + right.length
     for (let times = this.#chance.below(4); times > 0; times--) end = this.#bend(start, end)
-    // Otherwise hardly any would get beyond its first header.
+    // Otherwise hardly any would be parsed beyond its first header.
     if (end - start >= HEADER && this.#chance.below(8) !== 0) this.#view.setUint32(start, end - start, LITTLE)
     return end
   }
@@ -140,7 +141,7 @@ export class Bender {
         octets[start + chance.below(size)] = chance.of(EDGES)
         return end
       case 2: {
-        // Where the length of an attribute may be, of one inside another too.
+        // A position where the length of an attribute may be, also of a nested one.
         const at = body + 4 * chance.below(Math.max(1, (end - body) >> 2))
         if (at + 2 > end) return end
         const edge = chance.below(2) === 0 ? chance.of(EDGES) : this.#view.getUint16(at, LITTLE) + chance.below(9) - 4
@@ -171,7 +172,7 @@ export class Bender {
     }
   }
 
-  /** An attribute once more, behind the last. */
+  /** Repeats an attribute after the last one. */
   #double(body: number, end: number): number {
     const places: number[] = []
     for (let at = body; at + 4 <= end; ) {
@@ -191,12 +192,12 @@ export class Bender {
   }
 }
 
-/** The seeds of `count` datagrams. */
+/** Returns the seeds of `count` datagrams. */
 export function seedsOf(count: number, first: number): number[] {
   return Array.from({ length: Math.ceil(count / FUZZ_BLOCK) }, (_, i) => first + i)
 }
 
-/** An Error that tells how to see it again. */
+/** An Error that says how to reproduce a failure. */
 export function failure(seed: number, i: number, octets: Uint8Array, cause: unknown): Error {
   const hex = Buffer.from(octets).toString('hex')
   return new Error(`seed ${seed}, datagram ${i}, ${hex}: ${cause instanceof Error ? cause.message : cause}`, { cause })

@@ -1,7 +1,8 @@
-"""Asks a vnet by its socket, as whoever runs this: python3 genl-ask.py SOCKET REQUEST...
+"""Sends requests to a vnet as the user that runs it: python3 genl-ask.py SOCKET REQUEST...
 
-A REQUEST is CMD[:ATTRIBUTE...], an ATTRIBUTE is TYPE=HEX. `IOCTL=IF,N,HEX` in place of a request makes SIOCDEVPRIVATE + N with HEX.
-Prints a JSON line for each: the attributes of the answer, the error, and its text.
+A REQUEST is CMD[:ATTRIBUTE...], an ATTRIBUTE is TYPE=HEX. `IOCTL=IF,N,HEX` runs the ioctl
+SIOCDEVPRIVATE + N with the data HEX. Prints one JSON line for each: the attributes of the reply, the
+error, and its text.
 """
 import json
 import socket
@@ -36,7 +37,7 @@ def ask(command, octets):
     try:
         sock.sendall(struct.pack('=IHHII', 16 + len(body), FAMILY, REQUEST | ACK, 1, 0) + body)
     except BrokenPipeError:
-        pass  # It was sent away, and is told why.
+        pass  # The vnet refused the connection; the reason is in the reply.
     answer = {}
     while True:
         header = sock.recv(16, socket.MSG_WAITALL)

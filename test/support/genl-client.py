@@ -1,7 +1,7 @@
-"""A generic netlink client with plain sockets, python3 genl-client.py SOCKET, which is that of a vnet.
+"""A generic netlink client with plain sockets: python3 genl-client.py SOCKET, the socket of a vnet.
 
-Prints, as JSON: the number of the family vnet_nl, what another name gives, the names of the devices, and what a request with an
-attribute that nobody knows is told.
+Prints as JSON the number of the family vnet_nl, the error for another name, the names of the
+devices, and the refusal of a request with an unknown attribute.
 """
 import json
 import socket
@@ -31,7 +31,7 @@ def attributes(octets):
 
 
 def ask(family, command, flags, octets):
-    """Gives the attributes of each answer, and the error with its extended acknowledgement."""
+    """Returns the attributes of each reply, and the error with its extended acknowledgement."""
     global sequence
     sequence += 1
     body = struct.pack('=BBH', command, 1, 0) + octets

@@ -1,7 +1,10 @@
-/** Requests as many clients write them, and what a client that reads everything gets, without sockets. */
-import { type Client, dispatch } from '../../src/control/dispatch.ts'
-import { answerPolicy } from '../../src/control/family.ts'
-import type { Family } from '../../src/control/operation.ts'
+/**
+ * Makes requests and collects the replies that a client gets, without sockets.
+ */
+
+import { commands } from '../../src/control/protocol/family.ts'
+import { type Client, dispatch } from '../../src/control/server/dispatch.ts'
+import type { Family } from '../../src/control/server/operation.ts'
 import {
   type Ack,
   decodeAttributes,
@@ -39,7 +42,7 @@ export interface Sent {
 }
 
 export interface AskOptions {
-  /** What the client lacks to change something. */
+  /** The right that the client lacks. */
   readonly missing?: string | undefined
   readonly onDefect?: (error: unknown) => void
 }
@@ -50,7 +53,7 @@ export function ask(families: ReadonlyMap<number, Family>, octets: Uint8Array, o
   const client: Client = {
     missing,
     onDrained: undefined,
-    tell: () => true,
+    notify: () => true,
     send: octets => void sent.datagrams.push(octets.slice()),
     dump(parts) {
       for (let done: boolean | undefined = false; !done; ) {
@@ -64,7 +67,9 @@ export function ask(families: ReadonlyMap<number, Family>, octets: Uint8Array, o
   return sent
 }
 
-/** Dispatches the messages in `length` bytes, as a connection does, up to the first that is not whole. */
+/**
+ * Dispatches the messages in `length` bytes, as a connection does, up to the first incomplete one.
+ */
 export function dispatchAll(
   families: ReadonlyMap<number, Family>,
   bytes: Uint8Array,
@@ -75,7 +80,7 @@ export function dispatchAll(
   for (let at = 0; length - at >= 16; ) {
     const size = new DataView(bytes.buffer, bytes.byteOffset + at).getUint32(0, true)
     if (size < 16 || size > length - at) return
-    dispatch(families, bytes, at, size, client, onDefect)
+    dispatch({ families, onDefect }, client, bytes, at, size)
     at += (size + 3) & ~3
   }
 }
@@ -84,16 +89,23 @@ function fail(error: unknown): void {
   throw error
 }
 
-/** The answers' contents, and how it ended. */
-export function read({ datagrams, dumped }: Sent, by: Policy<Fields> = answerPolicy) {
+const replies: ReadonlyMap<number, Policy<Fields>> = new Map(
+  Object.values(commands).flatMap(command => ('reply' in command ? [[command.cmd, command.reply]] : [])),
+)
+
+/**
+ * Returns the contents of the replies, by default decoded by the policy of their command, and the
+ * acknowledgements.
+ */
+export function read({ datagrams, dumped }: Sent, by?: Policy<Fields>) {
   const answers: Record<string, unknown>[] = []
   const acks: Ack[] = []
   for (const octets of [...datagrams, ...dumped]) {
     for (const message of messages(octets)) {
       if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) acks.push(parseAck(octets, message))
       else {
-        const { offset, length } = parseGenl(octets, message)
-        answers.push(decodeAttributes(by, octets, offset, length))
+        const { cmd, offset, length } = parseGenl(octets, message)
+        answers.push(decodeAttributes(by ?? replies.get(cmd)!, octets, offset, length))
       }
     }
   }

@@ -1,6 +1,6 @@
 /**
- * A control server that answers whatever it likes: garbage, replies bent at random, messages of any
- * length, dumps without an end, one byte at a time, nothing at all, or an end in the middle.
+ * A hostile control server: it sends garbage, mutated replies, messages of any length, endless
+ * dumps, single bytes, nothing at all, or closes in the middle.
  */
 import { createServer, type Server, type Socket } from 'node:net'
 import { genlmsghdr, MessageBuilder, messages, NLM_F_MULTI, writeAck, writeDone } from '../../src/netlink/index.ts'
@@ -26,7 +26,7 @@ type Write = (builder: MessageBuilder) => unknown
 
 const HOSTILE = Uint8Array.from([0x1b, 0x5d, 0x30, 0x3b, 0xff, 0xfe, 0x07, 0x24, 0x28, 0x69, 0x64, 0x29, 0])
 
-/** Replies as a vnet makes them, by command; attribute numbers are those of docs/vnet_nl.yaml. */
+/** Correct replies by command; the attribute numbers are those of docs/vnet_nl.yaml. */
 const device =
   (name: Uint8Array): Write =>
   b => {
@@ -49,7 +49,7 @@ function reply(seq: number, write: Write): Uint8Array {
   return builder.bytes.slice()
 }
 
-/** Listens at `path`; `behave` chooses for each request. */
+/** Listens at `path`; `behave` chooses what to do with each request. */
 export function hostileServer(path: string, chance: Chance, behave: () => Behaviour): Promise<Server> {
   const bender = new Bender(
     chance.next(),
@@ -119,7 +119,7 @@ export function hostileServer(path: string, chance: Chance, behave: () => Behavi
   return new Promise(resolve => server.listen(path, () => resolve(server)))
 }
 
-/** Makes the replies in it those to request `seq`. */
+/** Sets the sequence number of the replies to `seq`. */
 function numbered(octets: Uint8Array, seq: number): Uint8Array {
   const view = new DataView(octets.buffer, octets.byteOffset, octets.length)
   for (const { at } of wholeMessages(octets)) view.setUint32(at + 8, seq, true)

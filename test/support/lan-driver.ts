@@ -1,15 +1,16 @@
-/** The ports of lan on a segment with a gateway and hosts, without what src/lan puts there. */
-import { type Driver, defineDriver, int, text } from '../../src/core/driver.ts'
-import type { Net } from '../../src/core/net.ts'
-import { lanPorts, portParams } from '../../src/drivers/lan.ts'
-import { createNetwork, type Network, type NetworkOptions } from '../../src/segment/network.ts'
+/** The ports of lan on a segment with a gateway and hosts, without the services of the backbone. */
+
+import { createNetwork, type Network, type NetworkOptions } from '../../src/lan/machines/network.ts'
+import { lanPorts, portParams } from '../../src/lan/port/device.ts'
+import { type Driver, defineDriver, int, text } from '../../src/netdev/driver.ts'
+import type { Net } from '../../src/netdev/net.ts'
 
 export interface Lan extends Network {
   readonly net: Net
 }
 
 export interface LanOptions extends Omit<NetworkOptions, 'count'> {
-  /** Called with the segment set up and no port on it yet. */
+  /** Called when the segment is set up, before it has ports. */
   readonly setup?: (lan: Lan) => void
 }
 

@@ -1,46 +1,47 @@
 /**
- * Nets in memory for the tests of a file. After each test what it made is taken down, and every frame accounted for: in = out
- * + dropped, no slot of the pool is still out, and no alarm goes on ringing.
+ * Nets in memory for the tests of a file. After each test its devices are taken down, and every
+ * frame must be accounted for: in = out + dropped, every slot is back in the pool, and no alarm
+ * rings again.
  */
 import { afterEach, expect } from 'vitest'
-import { allocNetdevMqs, etherSetup } from '../../src/core/alloc.ts'
-import { NSEC_PER_SEC } from '../../src/core/clock.ts'
-import { type DeviceSpec, type Driver, defaultParams, type Params, type ParamValues } from '../../src/core/driver.ts'
-import { NETDEV_REGISTER } from '../../src/core/if.ts'
-import { LOGLEVEL_INFO, Log } from '../../src/core/log.ts'
-import { Net } from '../../src/core/net.ts'
-import type { NetDevice } from '../../src/core/net-device.ts'
-import type { NetDeviceOps } from '../../src/core/ops.ts'
-import { random } from '../../src/core/random.ts'
-import { devOpen, registerNetdev, unregisterNetdev } from '../../src/core/register.ts'
+import { allocNetdevMqs, etherSetup } from '../../src/netdev/alloc.ts'
+import { NSEC_PER_SEC } from '../../src/netdev/clock.ts'
+import { type DeviceSpec, type Driver, defaultParams, type Params, type ParamValues } from '../../src/netdev/driver.ts'
+import { NETDEV_REGISTER } from '../../src/netdev/if.ts'
+import { LOGLEVEL_INFO, Log } from '../../src/netdev/log.ts'
+import { Net } from '../../src/netdev/net.ts'
+import type { NetDevice } from '../../src/netdev/net-device.ts'
+import type { NetDeviceOps } from '../../src/netdev/ops.ts'
+import { random } from '../../src/netdev/random.ts'
+import { devOpen, registerNetdev, unregisterNetdev } from '../../src/netdev/register.ts'
 import { SkBuffPool, type SkBuffPoolOptions } from '../../src/skb/pool.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
 import { assertConserved, type Balance } from '../../src/testing/conservation.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
-import { MemoryHost, type MemoryPort } from '../../src/testing/memory-port.ts'
+import { MemoryPlatform, type MemoryPort } from '../../src/testing/memory-port.ts'
 
 export interface MemoryNet {
   readonly net: Net
-  readonly host: MemoryHost
+  readonly platform: MemoryPlatform
   readonly clock: FakeClock
   readonly pool: SkBuffPool
-  /** Log lines; without those of debugging unless asked for. */
+  /** Log lines; without those of debugging unless requested. */
   readonly lines: string[]
   /** Every device that was ever registered. */
   readonly devices: NetDevice[]
-  /** Frames that drivers made themselves; a test that has some says so here. */
+  /** The number of frames that drivers made themselves; set by the test. */
   made: number
   /** Throws unless in + made = out + dropped + held, at this moment. */
   conserved(): Balance
 }
 
 export interface MemoryNetOptions extends SkBuffPoolOptions {
-  /** The chattiest lines to be kept, LOGLEVEL_INFO unless given. */
+  /** The highest level of lines that are kept, by default LOGLEVEL_INFO. */
   level?: number
   msgEnable?: number
 }
 
-/** To be called once by a test file; what it answers makes a Net. */
+/** Returns a function that makes a Net. Call it once in a test file. */
 export function memoryNets(): (options?: MemoryNetOptions) => MemoryNet {
   const nets: MemoryNet[] = []
   afterEach(async () => {
@@ -48,9 +49,10 @@ export function memoryNets(): (options?: MemoryNetOptions) => MemoryNet {
       const { net, pool } = memory
       for (const dev of [...net.devices]) await unregisterNetdev(dev)
       memory.conserved()
-      // One that rings for nothing within a second may still be there; one that sets itself again would show.
+      // An alarm that rings once more within a second is harmless; one that sets itself again
+      // fails.
       memory.clock.advance(2 * NSEC_PER_SEC)
-      expect([pool.out, net.devices, memory.host.ports, memory.clock.armed]).toEqual([0, [], [], 0])
+      expect([pool.out, net.devices, memory.platform.ports, memory.clock.armed]).toEqual([0, [], [], 0])
     }
   })
   return options => {
@@ -62,14 +64,14 @@ export function memoryNets(): (options?: MemoryNetOptions) => MemoryNet {
 
 function makeNet({ level = LOGLEVEL_INFO, msgEnable = 0, ...options }: MemoryNetOptions = {}): MemoryNet {
   const pool = new SkBuffPool({ large: 64, small: 256, poison: true, ...options })
-  const [host, clock, lines, devices] = [new MemoryHost(), new FakeClock(), [] as string[], [] as NetDevice[]]
+  const [platform, clock, lines, devices] = [new MemoryPlatform(), new FakeClock(), [] as string[], [] as NetDevice[]]
   const log = new Log(level, (_, text) => lines.push(text))
-  const net = new Net({ host, clock, log, pool, random: random(7), msgEnable })
+  const net = new Net({ platform, clock, log, pool, random: random(7), msgEnable })
   net.registerNetdeviceNotifier((event, dev) => {
     if (event === NETDEV_REGISTER && !devices.includes(dev)) devices.push(dev)
   })
   const memory: MemoryNet = {
-    ...{ net, host, clock, pool, lines, devices },
+    ...{ net, platform, clock, pool, lines, devices },
     made: 0,
     conserved: () => assertConserved(net, devices, memory.made),
   }
@@ -82,23 +84,26 @@ export interface DeviceOptions {
   rxqs?: number
   features?: number
   watchdogTimeo?: number
-  /** Leave it down. */
+  /** Leaves the device down. */
   down?: boolean
 }
 
-/** A device with these ops that frees what it is given, registered and up unless asked otherwise, and its port. */
+/**
+ * A device with these ops that frees what it is given, registered and up by default,
+ * and its port.
+ */
 export async function addDevice(
-  { net, host }: MemoryNet,
+  { net, platform }: MemoryNet,
   ops: Partial<NetDeviceOps<unknown>> = {},
   options: DeviceOptions = {},
 ): Promise<{ dev: NetDevice; port: MemoryPort }> {
   const dev = makeDevice(ops, options)
   await registerNetdev(dev, net)
   if (!options.down) await devOpen(dev)
-  return { dev, port: host.port(dev.name) }
+  return { dev, port: platform.port(dev.name) }
 }
 
-/** The same, not registered. */
+/** Returns the same device, not registered. */
 export function makeDevice(ops: Partial<NetDeviceOps<unknown>> = {}, options: DeviceOptions = {}): NetDevice {
   const { name = 'test%d', txqs, rxqs, features = 0, watchdogTimeo = 0 } = options
   const setup = (dev: NetDevice) => {
@@ -110,7 +115,7 @@ export function makeDevice(ops: Partial<NetDeviceOps<unknown>> = {}, options: De
   return allocNetdevMqs({ name, setup, txqs, rxqs, priv: undefined })
 }
 
-/** The devices of a driver, registered and up unless `down`, and their ports. */
+/** Returns the devices of a driver, registered and up unless `down`, and their ports. */
 export async function addDriver<P extends Params>(
   memory: MemoryNet,
   driver: Driver<P>,
@@ -128,10 +133,10 @@ export async function addDriver<P extends Params>(
     await registerNetdev(dev, memory.net)
   }
   if (!options.down) for (const dev of devices) await devOpen(dev)
-  return { specs, devices, ports: devices.map(dev => memory.host.port(dev.name)) }
+  return { specs, devices, ports: devices.map(dev => memory.platform.port(dev.name)) }
 }
 
-/** `count` frames of 60 octets, numbered in their last octet from `first` on. */
+/** `count` frames of 60 bytes, numbered in their last byte from `first` on. */
 export function numbered(count: number, first = 0): Uint8Array[] {
   return Array.from({ length: count }, (_, i) => {
     const octets = new Uint8Array(60)
@@ -141,19 +146,19 @@ export function numbered(count: number, first = 0): Uint8Array[] {
   })
 }
 
-/** The frame as a driver that pads sends it: zeros up to 60 octets. */
+/** The frame as a driver that pads sends it: zeros up to 60 bytes. */
 export function padded(bytes: Uint8Array): Uint8Array {
   const octets = new Uint8Array(Math.max(bytes.length, 60))
   octets.set(bytes)
   return octets
 }
 
-/** The number of a frame made by `numbered`. */
+/** Returns the number of a frame made by `numbered`. */
 export function numberOf(frame: { bytes: Uint8Array } | SkBuff): number {
   return 'data' in frame ? frame.bytes[frame.data + 59] : frame.bytes[59]
 }
 
-/** After the event loop has been once round: what was scheduled has happened. */
+/** Settles after one turn of the event loop, when everything scheduled has happened. */
 export function turn(): Promise<void> {
   return new Promise(resolve => setImmediate(() => setImmediate(resolve)))
 }

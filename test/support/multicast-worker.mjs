@@ -1,6 +1,9 @@
-/** Reads, in a worker thread, the groups of an interface at home and in the namespace that `workerData` names. */
+/**
+ * Reads the groups of an interface in a worker thread, at home and in the namespace in
+ * `workerData`.
+ */
 import { parentPort, workerData } from 'node:worker_threads'
-import { readMulticastList } from '../../dist/kernel/multicast-list.js'
+import { readMulticastList } from '../../dist/linux/link-state.js'
 import { loadNative } from '../../dist/tap.js'
 
 const native = loadNative()

@@ -1,26 +1,29 @@
 /**
- * Network namespaces of a test's own, and a Native whose home one of them is: what is opened "here" is opened there, so
- * that a test neither sees nor touches what else goes on in the machine.
+ * Network namespaces for a test, and a Native whose own namespace is one of them: what is opened
+ * without a namespace is opened there, so a test does not interfere with the rest of the machine.
  *
- * `ip` and `exec` wait for a command without the event loop; what needs a driver of this process to go on uses `run`.
+ * `ip` and `exec` block the event loop. Commands that need a driver of this process use `run`.
  */
 import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
-import { check } from '../../src/kernel/errno.ts'
-import { loadNative, type Native } from '../../src/kernel/native.ts'
-import { IFF_MULTI_QUEUE, IFF_NO_PI, IFF_TAP, ifreq, O_RDONLY, O_RDWR, TUNSETIFF } from '../../src/kernel/uapi.ts'
+import { check } from '../../src/linux/errno.ts'
+import { loadNative, type Native } from '../../src/linux/native.ts'
+import { IFF_MULTI_QUEUE, IFF_NO_PI } from '../../src/linux/tap.ts'
+import { IFF_TAP, ifreq, O_RDONLY, O_RDWR, TUNSETIFF } from '../../src/linux/uapi.ts'
 
 export interface Netns {
   readonly name: string
-  /** A descriptor of it; closed by `remove`, or earlier by `release`. */
+  /** A descriptor of the namespace, closed by `remove`, or earlier by `release`. */
   readonly fd: number
-  /** `ip -n NAME ARGS`, its output. */
+  /** Runs `ip -n NAME ARGS` and returns its output. */
   ip(args: string): string
-  /** `ip netns exec NAME COMMAND`, its output. */
+  /** Runs `ip netns exec NAME COMMAND` and returns its output. */
   exec(command: string): string
-  /** Runs `ip netns exec NAME COMMAND` to its end, with the event loop going on. */
+  /**
+   * Runs `ip netns exec NAME COMMAND` to its end, at most 20 s, without blocking the event loop.
+   */
   run(command: string): Promise<Outcome>
-  /** Starts it. Ended by `remove`, if not before. */
+  /** Starts the command. `remove` ends it. */
   spawn(command: string | readonly string[]): Child
   /** Closes the descriptor, which would keep the namespace alive. */
   release(): void
@@ -37,7 +40,7 @@ export interface Outcome {
   readonly stderr: string
 }
 
-/** What a child writes until it ends, and its status. */
+/** Collects what a child process writes until it ends, and its status. */
 export function outcome(child: Child): Promise<Outcome> {
   const text = { stdout: '', stderr: '' }
   for (const stream of ['stdout', 'stderr'] as const) {
@@ -50,6 +53,18 @@ export function outcome(child: Child): Promise<Outcome> {
   })
 }
 
+/** Time limit: another tool of the same name may wait for ever. */
+const LIMIT_MS = 20_000
+const BOUNDED = { encoding: 'utf8', stdio: 'pipe', timeout: LIMIT_MS, killSignal: 'SIGKILL' } as const
+
+async function ended(child: Child, command: string): Promise<Outcome> {
+  const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS)
+  const result = await outcome(child)
+  clearTimeout(timer)
+  if (child.signalCode !== 'SIGKILL') return result
+  throw new Error(`${command}: still running after ${LIMIT_MS / 1000} s; so far: ${result.stdout}${result.stderr}`)
+}
+
 export class OwnNetns {
   readonly native = loadNative()
   readonly #made: Netns[] = []
@@ -57,7 +72,7 @@ export class OwnNetns {
   readonly #children = new Set<Child>()
   #counter = 0
 
-  /** One whose host sends nothing by itself. */
+  /** Adds a namespace in which the kernel sends nothing by itself. */
   addQuiet(): Netns {
     const netns = this.add()
     netns.exec('sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1')
@@ -71,10 +86,9 @@ export class OwnNetns {
     const netns: Netns = {
       name,
       fd,
-      ip: args => execFileSync('ip', ['-n', name, ...args.split(' ')], { encoding: 'utf8', stdio: 'pipe' }),
-      exec: command =>
-        execFileSync('ip', ['netns', 'exec', name, ...command.split(' ')], { encoding: 'utf8', stdio: 'pipe' }),
-      run: command => outcome(this.#spawn(name, command)),
+      ip: args => execFileSync('ip', ['-n', name, ...args.split(' ')], BOUNDED),
+      exec: command => execFileSync('ip', ['netns', 'exec', name, ...command.split(' ')], BOUNDED),
+      run: command => ended(this.#spawn(name, command), command),
       spawn: command => this.#spawn(name, command),
       release: () => this.close(fd),
       remove: () => void execFileSync('ip', ['netns', 'del', name], { stdio: 'pipe' }),
@@ -83,7 +97,7 @@ export class OwnNetns {
     return netns
   }
 
-  /** A Native at home in `netns`; `overrides` stand for calls that answer otherwise. */
+  /** A Native whose own namespace is `netns`. `overrides` replace calls. */
   at(netns: Netns, overrides: Partial<Native> = {}): Native {
     const { native } = this
     const here = (nsfd: number) => (nsfd === -1 ? netns.fd : nsfd)
@@ -95,7 +109,7 @@ export class OwnNetns {
     }
   }
 
-  /** A TAP in `netns` with as many queues; its descriptors. */
+  /** Makes a TAP with `queues` queues in `netns`, and returns its descriptors. */
   tap(netns: Netns, name: string, queues = 1): number[] {
     const fds: number[] = []
     for (let i = 0; i < queues; i++) {
@@ -107,7 +121,7 @@ export class OwnNetns {
     return fds
   }
 
-  /** Takes a descriptor over: `remove` closes it if nobody has. */
+  /** Takes over a descriptor: `remove` closes it if the test has not. */
   own(fd: number): number {
     this.#fds.add(check(fd, 'open'))
     return fd
@@ -117,7 +131,7 @@ export class OwnNetns {
     if (this.#fds.delete(fd)) this.native.close(fd)
   }
 
-  /** Removes everything that was made, what a test has removed itself included. */
+  /** Removes everything that was made and still exists. */
   remove(): void {
     for (const child of this.#children) child.kill('SIGKILL')
     for (const fd of [...this.#fds]) this.close(fd)
@@ -125,7 +139,7 @@ export class OwnNetns {
       try {
         netns.remove()
       } catch {
-        // removed by the test
+        // The test has removed it.
       }
     }
   }

@@ -1,23 +1,23 @@
 /**
- * PacketSocket: whole frames on the host's side of one interface, packet(7), with the vnet header before each where asked
- * for. What it receives it keeps until a test takes it.
+ * PacketSocket: whole frames on the kernel's side of an interface, packet(7), optionally with vnet
+ * headers. It keeps received frames until a test takes them.
  */
-import { check } from '../../src/kernel/errno.ts'
-import { loadNative, type Poller } from '../../src/kernel/native.ts'
+import { check } from '../../src/linux/errno.ts'
+import { loadNative, type Poller } from '../../src/linux/native.ts'
+import { AF_PACKET } from '../../src/linux/packet-socket.ts'
 import {
-  AF_PACKET,
   ifreq,
   int32,
-  SIOCGIFINDEX,
   SO_RCVBUFFORCE,
   SOCK_NONBLOCK,
   SOCK_RAW,
   SOL_SOCKET,
   VIRTIO_NET_HDR_LEN,
-} from '../../src/kernel/uapi.ts'
+} from '../../src/linux/uapi.ts'
 import type { Netns } from './netns.ts'
 
 // include/uapi/linux/if_packet.h, if_ether.h
+const SIOCGIFINDEX = 0x8933
 const SOL_PACKET = 263
 const PACKET_STATISTICS = 6
 const PACKET_VNET_HDR = 15
@@ -27,13 +27,13 @@ const RECEIVE_BUFFER = 64 << 20
 
 const native = loadNative()
 
-/** A frame, and what its vnet header says. */
+/** A frame and its vnet header. */
 export interface HostFrame {
   readonly octets: Uint8Array
   readonly flags: number
   readonly gsoType: number
   readonly gsoSize: number
-  /** From the frame's first octet; as NEEDS_CSUM has it. */
+  /** From the frame's first byte; as NEEDS_CSUM defines it. */
   readonly csumStart: number
   readonly csumOffset: number
 }
@@ -48,7 +48,7 @@ export class PacketSocket {
   #wake = () => {}
   #open = true
 
-  /** `outgoing` keeps what the host sends as well as what it receives. */
+  /** With `outgoing` it keeps frames that the kernel sends, too. */
   constructor(netns: Netns, name: string, { vnetHdr = false, outgoing = false } = {}) {
     this.#vnetHdr = vnetHdr
     this.#fd = check(native.socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, 0, netns.fd), 'socket')
@@ -69,7 +69,10 @@ export class PacketSocket {
     this.#poller.start()
   }
 
-  /** Sends a frame, with `header` before it on a socket with vnet headers. Answers 0, or -errno when the host refuses it. */
+  /**
+   * Sends a frame, after `header` on a socket with vnet headers. Returns 0, or -errno if the kernel
+   * refuses it.
+   */
   trySend(frame: Uint8Array, header: Partial<Omit<HostFrame, 'octets'>> = {}): number {
     const sent = native.send(this.#fd, this.#vnetHdr ? withHeader(frame, header) : frame, 0)
     return sent < 0 ? sent : 0
@@ -79,7 +82,7 @@ export class PacketSocket {
     check(this.trySend(frame, header), `send of ${frame.length} octets`)
   }
 
-  /** The first frame kept, so far or from here on, of which `is` holds. */
+  /** The first frame, past or future, for which `is` returns true. */
   async until(is: (frame: HostFrame) => boolean): Promise<HostFrame> {
     for (let seen = 0; ; seen++) {
       while (seen === this.frames.length) await this.#more()
@@ -87,14 +90,14 @@ export class PacketSocket {
     }
   }
 
-  /** Frames that the socket had no room for. */
+  /** The number of frames that the socket had no room for. */
   lost(): number {
     const statistics = new Uint8Array(8)
     check(native.getsockopt(this.#fd, SOL_PACKET, PACKET_STATISTICS, statistics), 'PACKET_STATISTICS')
     return new DataView(statistics.buffer).getUint32(4, true)
   }
 
-  /** Idempotent; keeps what is there to be received. */
+  /** Idempotent. Keeps the frames received so far. */
   close(): void {
     if (!this.#open) return
     this.#receive()

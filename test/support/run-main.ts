@@ -1,9 +1,9 @@
-/** The program run to its end in this process: for what ends by itself. */
+/** Runs the program in this process: to its end, or until a test ends it. */
 import type { End, Io } from '../../src/cli/io.ts'
 import { main } from '../../src/cli/main.ts'
 import type { Ended } from './vnet-process.ts'
 
-/** Runs `vnet ARGS` as a user would, and gives what it wrote. */
+/** Runs `vnet ARGS` to its end, and returns its output. */
 export async function runMain(...args: readonly string[]): Promise<Ended> {
   const text = { stdout: '', stderr: '' }
   const io: Io = {
@@ -18,20 +18,20 @@ export async function runMain(...args: readonly string[]): Promise<Ended> {
   return { status: await main(args, io), ...text }
 }
 
-/** A command that goes on until it is told to end. */
+/** A command that runs until it is ended. */
 export interface Going {
-  /** What it has written so far. */
+  /** The output so far. */
   readonly text: { readonly stdout: string; readonly stderr: string }
-  /** Settles when what it has written satisfies `enough`. Rejects when it ends before. */
+  /** Settles when the output satisfies `enough`. Rejects if the command ends first. */
   until(enough: (stdout: string) => boolean): Promise<void>
-  /** Asks it to end, as a signal does unless something else is said. */
+  /** Ends it, by default as a signal does. */
   end(how?: End): Promise<Ended>
-  /** What it writes is read no more. */
+  /** Closes the reading end of its output. */
   close(): void
   readonly ended: Promise<Ended>
 }
 
-/** Begins `vnet ARGS` in this process. */
+/** Starts `vnet ARGS` in this process. */
 export function startMain(...args: readonly string[]): Going {
   const text = { stdout: '', stderr: '' }
   const ends = new Set<(how: End) => void>()

@@ -1,6 +1,7 @@
 /**
- * A throw-away tree with the real set-up scripts and stand-ins for npm, node-gyp and tsc, which write down that they were
- * run and leave behind what the real ones would. PATH has nothing but stand-ins for what the machine must have.
+ * A temporary tree with the real set-up scripts and stand-ins for npm, node-gyp and tsc, which
+ * record their calls and write the outputs of the real ones. PATH has only stand-ins for the
+ * required programs.
  */
 
 import { spawn } from 'node:child_process'
@@ -88,7 +89,7 @@ export class SetupTree {
     return lines
   }
 
-  /** Runs set-up; `preload` is run first, in the same process. */
+  /** Runs set-up; `preload` runs first, in the same process. */
   setUp({ args = [], preload = '', env = {} }: { args?: string[]; preload?: string; env?: NodeJS.ProcessEnv } = {}) {
     const preloadArgs = preload === '' ? [] : ['--import', `data:text/javascript,${encodeURIComponent(preload)}`]
     return execute([...preloadArgs, join(this.root, 'scripts/setup.mjs'), ...args], {

@@ -1,5 +1,5 @@
-/** An interface as `ip -d -j link` shows it, and waiting for it to be shown so. */
-import { LinkMonitor } from '../../src/kernel/link-monitor.ts'
+/** Reads an interface as `ip -d -j link` shows it, and waits for a state. */
+import { LinkMonitor } from '../../src/linux/link-monitor.ts'
 import type { Netns, OwnNetns } from './netns.ts'
 
 export interface ShownLink {
@@ -16,7 +16,7 @@ export function shownLink(netns: Netns, name: string): ShownLink {
   return JSON.parse(netns.ip(`-d -j link show ${name}`))[0]
 }
 
-/** Waits until an interface is shown so; told of changes by the kernel. */
+/** Waits until an interface is in a state. The kernel reports changes. */
 export function untilShown(
   own: OwnNetns,
   netns: Netns,
@@ -29,7 +29,10 @@ export function untilShown(
   })
 }
 
-/** Looks at links and addresses of a namespace, again after each change that the kernel tells of, until there is what is looked for. */
+/**
+ * Reads the links and addresses of a namespace, again after each reported change, until `look`
+ * returns something.
+ */
 export async function untilFound<T>(own: OwnNetns, netns: Netns, look: () => T | undefined): Promise<T> {
   let changed = () => {}
   const listener = {

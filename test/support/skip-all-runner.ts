@@ -1,4 +1,7 @@
-/** A test runner that collects tests and runs none, nor their hooks: each is reported as skipped, and counted. */
+/**
+ * A test runner that collects tests and runs none of them, nor their hooks. Each is reported and
+ * counted as skipped.
+ */
 
 import { TestRunner } from 'vitest'
 

@@ -1,10 +1,14 @@
-/** snull in memory: its two devices, their boards and ports, and frames that can be told apart when they arrive. */
-import type { ParamValues } from '../../src/core/driver.ts'
-import type { NetDevice } from '../../src/core/net-device.ts'
-import { driver } from '../../src/drivers/snull.ts'
-import type { SnullHw } from '../../src/drivers/snull-hw.ts'
+/**
+ * snull in memory: its two devices, their boards and ports, and frames that can be identified when
+ * they arrive.
+ */
+
+import type { SnullHw } from '../../src/drivers/snull/board.ts'
+import { driver } from '../../src/drivers/snull/driver.ts'
+import type { ParamValues } from '../../src/netdev/driver.ts'
+import type { NetDevice } from '../../src/netdev/net-device.ts'
 import type { MemoryPort } from '../../src/testing/memory-port.ts'
-import { buildFrame, plain } from '../header/frames.ts'
+import { buildFrame, plain } from '../packet/frames.ts'
 import { addDriver, type MemoryNet } from './memory-net.ts'
 
 export type SnullParams = ParamValues<typeof driver.params>
@@ -23,13 +27,13 @@ export async function snullPair(
   return { memory, sn0, sn1, port0, port1, hw0, hw1, specs }
 }
 
-/** A frame of 60 octets over IPv4, the `number`-th of a flow: each flow has a sender of its own. */
+/** A frame of 60 bytes over IPv4, the `number`-th of a flow: each flow has a sender of its own. */
 export function flowFrame(flow: number, number: number): Uint8Array {
   const payload = [flow, number >> 8, number & 0xff, ...new Array<number>(15).fill(0)]
   return buildFrame({ packet: { ...plain, source: [198, 18, 0, 10 + flow], payload }, tags: [], padding: [] })
 }
 
-/** Flow and number of a frame made by `flowFrame`. */
+/** Returns the flow and the number of a frame made by `flowFrame`. */
 export function flowNumber({ bytes }: { bytes: Uint8Array }): [flow: number, number: number] {
   return [bytes[42] ?? -1, ((bytes[43] ?? 0) << 8) | (bytes[44] ?? 0)]
 }

@@ -1,16 +1,19 @@
-/** snull in a worker thread: its interfaces wk0 and wk1 in the namespace that workerData names, up when 'ready' is posted. */
+/**
+ * snull in a worker thread, with the interfaces wk0 and wk1 in the namespace that workerData names.
+ * They are up when 'ready' is posted.
+ */
 import { parentPort, workerData } from 'node:worker_threads'
 import { defaultParams, LOGLEVEL_ERR, Log, Net, registerNetdev, snull } from '../../dist/index.js'
-import { LinuxHost, loadNative, TimerfdClock } from '../../dist/tap.js'
+import { LinuxPlatform, loadNative, TimerfdClock } from '../../dist/tap.js'
 
 const native = loadNative()
-const host = new LinuxHost(native)
+const platform = new LinuxPlatform(native)
 const log = new Log(LOGLEVEL_ERR, (_, text) => parentPort.postMessage(text))
-const net = new Net({ host, clock: new TimerfdClock(native), log })
+const net = new Net({ platform, clock: new TimerfdClock(native), log })
 const context = { args: ['wk0', 'wk1'], names: [], net, txqs: undefined, rxqs: undefined }
 for (const { dev, addresses } of snull.init(defaultParams(snull.params), context)) {
   await registerNetdev(dev, net, { netns: workerData })
   await dev.port.apply({ addresses, up: true })
 }
-await host.settle()
+await platform.settle()
 parentPort.postMessage('ready')

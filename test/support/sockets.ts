@@ -1,12 +1,13 @@
-/** TCP and UDP sockets of this process in a namespace of a test: Node's own, on descriptors that were made there. */
+/** Node's TCP and UDP sockets in a namespace of a test, on descriptors that were opened there. */
+
 import { createHash, randomBytes } from 'node:crypto'
 import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer, type Server, Socket } from 'node:net'
-import { parseCidr } from '../../src/kernel/cidr.ts'
-import { check } from '../../src/kernel/errno.ts'
-import { loadNative } from '../../src/kernel/native.ts'
-import { AF_INET, AF_INET6, int32, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET } from '../../src/kernel/uapi.ts'
+import { check } from '../../src/linux/errno.ts'
+import { loadNative } from '../../src/linux/native.ts'
+import { AF_INET, AF_INET6, int32, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET } from '../../src/linux/uapi.ts'
+import { parseAddress } from '../../src/packet/address.ts'
 import type { Netns } from './netns.ts'
 
 const SO_REUSEADDR = 2
@@ -14,17 +15,17 @@ const native = loadNative()
 
 /** A sockaddr_in or sockaddr_in6 of include/uapi/linux/in.h, in6.h. */
 export function sockaddr(address: string, port: number): Uint8Array {
-  const cidr = parseCidr(`${address}/${address.includes(':') ? 128 : 32}`)
-  if (cidr === undefined) throw new TypeError(`not an address: ${address}`)
-  const octets = new Uint8Array(cidr.family === AF_INET ? 16 : 28)
+  const bytes = parseAddress(address)
+  if (bytes === undefined) throw new TypeError(`not an address: ${address}`)
+  const octets = new Uint8Array(bytes.length === 4 ? 16 : 28)
   const view = new DataView(octets.buffer)
-  view.setUint16(0, cidr.family, true)
+  view.setUint16(0, bytes.length === 4 ? AF_INET : AF_INET6, true)
   view.setUint16(2, port)
-  octets.set(cidr.bytes, cidr.family === AF_INET ? 4 : 8)
+  octets.set(bytes, bytes.length === 4 ? 4 : 8)
   return octets
 }
 
-/** A bound socket of a namespace; the caller's to close. */
+/** Opens and binds a socket in a namespace. The caller closes it. */
 export function boundSocket(netns: Netns, type: number, address: string, port: number): number {
   const family = address.includes(':') ? AF_INET6 : AF_INET
   const fd = check(native.socket(family, type | SOCK_NONBLOCK, 0, netns.fd), 'socket')
@@ -45,7 +46,7 @@ export async function tcpListen(netns: Netns, address: string, port: number): Pr
 /** A TCP connection from `from` to a listener. */
 export async function tcpConnect(netns: Netns, from: string, to: string, port: number): Promise<Socket> {
   const fd = boundSocket(netns, SOCK_STREAM, from, 0)
-  // Not to be read from before it is connected.
+  // Not read before it is connected.
   const options = { fd, manualStart: true, readable: true, writable: true, allowHalfOpen: true }
   const socket = new Socket(options)
   socket.connect({ host: to, port })
@@ -53,10 +54,10 @@ export async function tcpConnect(netns: Netns, from: string, to: string, port: n
   return socket
 }
 
-/** A UDP socket of Node's. */
+/** A UDP socket. */
 export async function udpSocket(netns: Netns, address: string, port: number): Promise<UdpSocket> {
   const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4')
-  // A socket given by its descriptor listens before bind returns.
+  // A socket given as a descriptor listens before bind returns.
   const listening = once(socket, 'listening')
   socket.bind({ fd: boundSocket(netns, SOCK_DGRAM, address, port) })
   await listening
@@ -67,13 +68,13 @@ export interface End {
   readonly netns: Netns
   /** Its own address. */
   readonly address: string
-  /** Where it is reached from the other end. */
+  /** Its address as seen from the other end. */
   readonly reachedAt: string
 }
 
 /**
- * Sends `octets` random ones both ways over one TCP connection at once; the hashes of what each end sent and what the other
- * received. Rejects when the connection fails.
+ * Sends `octets` random bytes in both directions of one TCP connection at once. Returns the hashes
+ * of what each end sent and received. Rejects if the connection fails.
  */
 export async function tcpExchange(client: End, server: End, octets: number, port = 5001): Promise<Exchange> {
   const listener = await tcpListen(server.netns, server.address, port)
@@ -93,7 +94,7 @@ export async function tcpExchange(client: End, server: End, octets: number, port
 }
 
 export interface Exchange {
-  /** Whom the listener saw. */
+  /** The client's address as the listener saw it. */
   readonly peer: string | undefined
   readonly sent: readonly [string, string]
   readonly received: readonly [string, string]
@@ -103,7 +104,7 @@ function hash(octets: Uint8Array): string {
   return createHash('sha256').update(octets).digest('hex')
 }
 
-/** Not by `for await`, which ends early when the socket is destroyed with octets left to read. */
+/** Without `for await`, which ends early when the socket is destroyed with bytes left to read. */
 function hashOfAll(socket: Socket): Promise<string> {
   const sum = createHash('sha256')
   return new Promise((resolve, reject) => {

@@ -1,35 +1,18 @@
 /**
- * A vnet as far as `vnet exec` sees one: a socket and its file, a device, private ioctls on it. What it was asked is recorded, with
- * who connected, and any reply can be held back.
+ * A stand-in for a vnet, as `vnet exec` sees it: a socket and its file, a device, private ioctls on
+ * it. It records the requests and the uids of the clients, and can delay any reply.
  */
 import { statSync } from 'node:fs'
-import { Announcement } from '../../src/control/announcement.ts'
-import { Connection } from '../../src/control/connection.ts'
-import { type Client, dispatch } from '../../src/control/dispatch.ts'
-import {
-  echoRequest,
-  getDevicesRequest,
-  ioctlRequest,
-  VNET_ATTR_IFINDEX,
-  VNET_ATTR_IFNAME,
-  VNET_ATTR_IOCTL_DATA,
-  VNET_ATTR_IOCTL_DATA_OFFSET,
-  VNET_ATTR_IOCTL_IFREQ,
-  VNET_ATTR_IOCTL_RESULT,
-  VNET_CMD_ECHO,
-  VNET_CMD_GET_DEVICES,
-  VNET_CMD_IOCTL,
-  VNET_ECHO_ATTR_TEXT,
-  VNET_GENL_ID,
-  VNET_GENL_NAME,
-} from '../../src/control/family.ts'
-import { ListeningSocket } from '../../src/control/listening-socket.ts'
-import { nlctrl } from '../../src/control/nlctrl.ts'
-import { operation } from '../../src/control/operation.ts'
-import { makeRunDirectory } from '../../src/control/run-directory.ts'
-import { EFAULT, ENODEV, EOPNOTSUPP, VnetError } from '../../src/core/errno.ts'
-import { loadNative } from '../../src/kernel/native.ts'
-import type { MessageBuilder } from '../../src/netlink/index.ts'
+import { Connection } from '../../src/control/protocol/connection.ts'
+import { commands, VNET_GENL_ID, VNET_GENL_NAME } from '../../src/control/protocol/family.ts'
+import { makeRunDirectory } from '../../src/control/protocol/run-directory.ts'
+import { Announcement } from '../../src/control/server/announcement.ts'
+import { type Client, dispatch } from '../../src/control/server/dispatch.ts'
+import { ListeningSocket } from '../../src/control/server/listening-socket.ts'
+import { nlctrl } from '../../src/control/server/nlctrl.ts'
+import { operation } from '../../src/control/server/operation.ts'
+import { loadNative } from '../../src/linux/native.ts'
+import { EFAULT, ENODEV, EOPNOTSUPP, VnetError } from '../../src/netdev/errno.ts'
 
 const SIOCDEVPRIVATE = 0x89f0
 const SIOCGIFMAP = 0x8970
@@ -38,23 +21,29 @@ const SIOCSIFMAP = 0x8971
 export interface StandInOptions {
   readonly name: string
   readonly ifindex?: number
-  /** Name of the network namespace that the device is in. */
+  /** The network namespace of the device. */
   readonly netns: string
-  /** Another file than that of a real vnet. */
+  /** A file to use in place of that of a real vnet. */
   readonly directory?: string
 }
 
 export interface StandIn extends Disposable {
-  /** Commands of the ioctls so far, and the uid of who connected. */
+  /** The commands of the ioctls so far, and the uids of the clients. */
   readonly asked: { readonly cmd: number; readonly uid: number | undefined }[]
-  /** Calls of +3 are not answered; this ends when one has come. */
+  /** Calls of +3 get no reply; this settles when one has arrived. */
   readonly hung: Promise<void>
-  /** Calls of +4 are answered when they are let go; this is how, when one has come. */
+  /**
+   * Calls of +4 get a reply when they are released; this settles with the release function when one
+   * has arrived.
+   */
   readonly held: Promise<() => void>
   map: Uint8Array
 }
 
-/** Serves a device: +0 nothing, +1 writes 8 bytes to ifr_data, +2 returns 7 and an MTU, +3 hangs, +4 is +2 that waits. */
+/**
+ * Serves a device: +0 does nothing, +1 writes 8 bytes to ifr_data, +2 returns 7 and an MTU, +3
+ * hangs, +4 is a delayed +2.
+ */
 export function standIn({ name, ifindex = 7, netns, directory }: StandInOptions): StandIn {
   const native = loadNative()
   const asked: StandIn['asked'] = []
@@ -69,8 +58,7 @@ export function standIn({ name, ifindex = 7, netns, directory }: StandInOptions)
   let silent = false
   let waits = false
   let uid: number | undefined
-  const device = (builder: MessageBuilder) =>
-    void builder.u32(VNET_ATTR_IFINDEX, ifindex).string(VNET_ATTR_IFNAME, name)
+  const device = { ifindex, ifname: name }
   const connections = new Set<Connection>()
   const self = {
     ...{ asked, hung, held, map: new Uint8Array(24) },
@@ -96,29 +84,16 @@ export function standIn({ name, ifindex = 7, netns, directory }: StandInOptions)
     return 0
   }
   const operations = [
-    operation({ cmd: VNET_CMD_GET_DEVICES, policy: getDevicesRequest, doit: () => device, dumpit: () => [device] }),
-    operation({
-      cmd: VNET_CMD_ECHO,
-      policy: echoRequest,
-      doit: ({ text }) => {
-        const copy = text.slice()
-        return builder => void builder.binary(VNET_ECHO_ATTR_TEXT, copy)
-      },
-    }),
-    operation({
-      cmd: VNET_CMD_IOCTL,
-      policy: ioctlRequest,
-      doit: ({ ifname, ioctlCmd, ifreq, ioctlData }) => {
+    operation(commands.getDevices, { doit: () => device, dumpit: () => [device] }),
+    operation(commands.echo, { doit: ({ text }) => ({ text: text.slice() }) }),
+    operation(commands.ioctl, {
+      doit: ({ ifname, cmd, ifreq, data }) => {
         if (ifname !== name) throw new VnetError(ENODEV, 'vnet_nl', 'there is no such interface')
-        asked.push({ cmd: ioctlCmd, uid })
+        asked.push({ cmd, uid })
         const after = ifreq.slice()
-        const result = answer(ioctlCmd, after, ioctlData)
-        const octets = Uint8Array.of(0x39, 0x30, 0, 0, 0, 0, 0, 0)
-        return builder => {
-          builder.s32(VNET_ATTR_IOCTL_RESULT, result).binary(VNET_ATTR_IOCTL_IFREQ, after)
-          if (ioctlCmd !== SIOCDEVPRIVATE + 1 || result < 0) return
-          builder.binary(VNET_ATTR_IOCTL_DATA, octets).u32(VNET_ATTR_IOCTL_DATA_OFFSET, 0)
-        }
+        const result = answer(cmd, after, data)
+        if (cmd !== SIOCDEVPRIVATE + 1 || result < 0) return { result, ifreq: after }
+        return { result, ifreq: after, data: Uint8Array.of(0x39, 0x30, 0, 0, 0, 0, 0, 0), dataOffset: 0 }
       },
     }),
   ]
@@ -132,10 +107,13 @@ export function standIn({ name, ifindex = 7, netns, directory }: StandInOptions)
   const { ino: inode } = statSync(`/run/netns/${netns}`)
   announcement.write([{ name, ifindex, inode }])
 
+  function onDefect(error: unknown): never {
+    throw error
+  }
   function serve(fd: number): void {
     const client: Client = {
       missing: undefined,
-      tell: () => false,
+      notify: () => false,
       onDrained: undefined,
       send(octets) {
         const [copy, send] = [octets.slice(), () => void connection.send(copy)]
@@ -153,9 +131,7 @@ export function standIn({ name, ifindex = 7, netns, directory }: StandInOptions)
       onMessage(bytes, at, length) {
         silent = waits = false
         uid = connection.peer()?.uid
-        dispatch(families, bytes, at, length, client, error => {
-          throw error
-        })
+        dispatch({ families, onDefect }, client, bytes, at, length)
       },
       onEnd: () => connections.delete(connection),
     }) as Connection

@@ -1,38 +1,44 @@
-/** Ports of a LinuxHost that is at home in a namespace of the test's own, and what they tell. */
+/**
+ * Ports of a LinuxPlatform whose own namespace is one of the test, and the changes that they
+ * report.
+ */
 import { onTestFinished } from 'vitest'
-import { EINVAL } from '../../src/core/errno.ts'
-import type { LinkChange, PortSpec } from '../../src/core/port.ts'
-import { LinuxHost } from '../../src/kernel/host.ts'
-import type { Native } from '../../src/kernel/native.ts'
-import { RTNLGRP_IPV4_MCADDR, RTNLGRP_IPV6_MCADDR } from '../../src/kernel/rtnetlink/uapi.ts'
-import type { TapPort } from '../../src/kernel/tap-port.ts'
-import { NETLINK_ADD_MEMBERSHIP, SOL_NETLINK } from '../../src/kernel/uapi.ts'
+import { RTNLGRP_IPV4_MCADDR, RTNLGRP_IPV6_MCADDR } from '../../src/linux/link-monitor.ts'
+import type { Native } from '../../src/linux/native.ts'
+import { LinuxPlatform } from '../../src/linux/platform.ts'
+import type { TapPort } from '../../src/linux/tap-port.ts'
+import { NETLINK_ADD_MEMBERSHIP, SOL_NETLINK } from '../../src/linux/uapi.ts'
+import { EINVAL } from '../../src/netdev/errno.ts'
+import type { LinkChange, PortSpec } from '../../src/netdev/port.ts'
 import { SkBuffPool } from '../../src/skb/pool.ts'
 import { type Netns, OwnNetns } from './netns.ts'
 
 export class TapPorts {
   readonly own = new OwnNetns()
   readonly home: Netns = this.own.add()
-  readonly host: LinuxHost
+  readonly platform: LinuxPlatform
   readonly #slots = new SkBuffPool({ large: 4, small: 4 }).openAccount(() => {})
 
-  /** `overrides` make calls of a Native that is at home there answer otherwise. All is removed when the test has ended. */
+  /**
+   * `overrides` replace calls of a Native whose own namespace is that of the test. All is removed
+   * after the test.
+   */
   constructor(overrides: (native: Native) => Partial<Native> = () => ({})) {
-    this.host = new LinuxHost(this.own.at(this.home, overrides(this.own.at(this.home))))
-    // Also when it timed out.
+    this.platform = new LinuxPlatform(this.own.at(this.home, overrides(this.own.at(this.home))))
+    // Also after a timeout.
     onTestFinished(async () => {
-      await this.host.close()
+      await this.platform.close()
       this.own.remove()
     })
   }
 
-  /** Opens `tap0`, of one queue, unless asked otherwise. */
+  /** Opens `tap0`, of one queue, by default. */
   open(spec: Partial<PortSpec> = {}): Promise<TapPort> {
-    return this.host.open({ name: 'tap0', queues: 1, features: 0, slots: this.#slots, ...spec })
+    return this.platform.open({ name: 'tap0', queues: 1, features: 0, slots: this.#slots, ...spec })
   }
 }
 
-/** A kernel that has no events of groups. */
+/** A kernel without multicast group events. */
 export const withoutGroupEvents = ({ setsockopt }: Native): Partial<Native> => ({
   setsockopt(fd, level, name, value) {
     const joins = level === SOL_NETLINK && name === NETLINK_ADD_MEMBERSHIP
@@ -41,7 +47,7 @@ export const withoutGroupEvents = ({ setsockopt }: Native): Partial<Native> => (
   },
 })
 
-/** What a port tells from now on. */
+/** Records the changes that a port reports from now on. */
 export class Told {
   readonly changes: LinkChange[] = []
   #wake = (): void => {}
@@ -57,7 +63,7 @@ export class Told {
     return this.changes.map(({ kind }) => kind)
   }
 
-  /** The first change of this kind that is so, told up to now or from now on. */
+  /** Returns the first change of this kind, past or future, for which `is` returns true. */
   async until<K extends LinkChange['kind']>(
     kind: K,
     is: (change: Extract<LinkChange, { kind: K }>) => boolean = () => true,

@@ -1,4 +1,4 @@
-/** Traffic by the host's own programs between a host's two addresses, whatever driver is between them. */
+/** Traffic of ordinary programs between two addresses of the machine, over any driver. */
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
@@ -13,15 +13,18 @@ export const farEnd = (netns: Netns): End => ({ netns, address: '198.18.1.2', re
 export const nearEnd6 = (netns: Netns): End => ({ netns, address: '2001:db8::1', reachedAt: '2001:db8:0:1::1' })
 export const farEnd6 = (netns: Netns): End => ({ netns, address: '2001:db8:0:1::2', reachedAt: '2001:db8::2' })
 
-/** Runs ping(8) until as many messages as `options` say (-c) were answered, which they must be, and well. */
+/**
+ * Runs ping(8) until it has the number of valid replies that `options` set (-c). Fails otherwise.
+ */
 export async function pingAll(netns: Netns, options: string): Promise<void> {
   const { status, stdout, stderr } = await netns.run(`ping -q -w 20 ${options}`)
   expect([status, stdout + stderr]).toEqual([0, expect.not.stringMatching(/wrong data|truncated|duplicate/)])
 }
 
 /**
- * The same, but it sends no more than that, none of which may stay unanswered, and waits for the last answers as ping does: for
- * twice the longest time that one took, and an interval (-i) at least. That longest time, ms.
+ * Runs ping(8) with exactly that number of requests, and fails if a reply is missing. ping waits
+ * for the last replies for twice the longest round trip and at least an interval (-i). Returns the
+ * longest round trip in ms.
  */
 export async function pingWithoutLoss(netns: Netns, options: string): Promise<number> {
   const { stdout } = await netns.run(`ping -q ${options}`)
@@ -29,19 +32,25 @@ export async function pingWithoutLoss(netns: Netns, options: string): Promise<nu
   return Number(/= [\d.]+\/[\d.]+\/([\d.]+)\//.exec(stdout)?.[1])
 }
 
-/** How many of its messages were answered. */
+/** Runs ping(8) and returns the number of replies. */
 export async function pingSome(netns: Netns, options: string): Promise<number> {
   const { stdout } = await netns.run(`ping -q ${options}`)
   return Number(/, (\d+) received/.exec(stdout)?.[1])
 }
 
-/** How many datagrams came to one end, and how many of them after a later one of their flow. */
+/**
+ * The number of datagrams that arrived at one end, and how many of them came after a later one of
+ * their flow.
+ */
 interface Arrived {
   readonly arrived: number
   readonly late: number
 }
 
-/** So many UDP flows, each of `count` datagrams that are echoed: what arrived there, and back. */
+/**
+ * Sends UDP flows of `count` datagrams each, which are echoed. Returns what arrived there, and
+ * back.
+ */
 export async function udpFlows(netns: Netns, flows: number, count: number): Promise<{ there: Arrived; back: Arrived }> {
   const args = ['198.18.0.1', '198.18.1.2', '198.18.0.2', flows, count]
   const { stdout, stderr } = await netns.run([process.execPath, flowsProgram, ...args].join(' '))
@@ -49,13 +58,16 @@ export async function udpFlows(netns: Netns, flows: number, count: number): Prom
   return JSON.parse(stdout)
 }
 
-/** The same, and that all of them arrived in order. */
+/** Sends the same flows and checks that all datagrams arrived in order. */
 export async function expectFlowsInOrder(netns: Netns, flows: number, count: number): Promise<void> {
   const all = { arrived: flows * count, late: 0 }
   expect(await udpFlows(netns, flows, count)).toEqual({ there: all, back: all })
 }
 
-/** Datagrams of each size from `client` to `server`, one after the other, each echoed unchanged. */
+/**
+ * Sends datagrams of each size from `client` to `server`, one after the other, and checks each
+ * echo.
+ */
 export async function udpEcho(client: End, server: End, sizes: readonly number[]): Promise<void> {
   const [a, b] = await Promise.all([
     udpSocket(client.netns, client.address, 0),
@@ -72,7 +84,7 @@ export async function udpEcho(client: End, server: End, sizes: readonly number[]
   b.close()
 }
 
-/** The lines of a child's output, as they come. */
+/** Returns the lines of a child's output as they arrive. */
 export function lines(child: Child): { until(pattern: RegExp): Promise<string> } {
   const got: string[] = []
   let rest = ''
@@ -85,7 +97,7 @@ export function lines(child: Child): { until(pattern: RegExp): Promise<string> }
   })
   let seen = 0
   return {
-    /** The first that matches, after the one that was answered before. */
+    /** Returns the next line that matches, after that of the previous call. */
     async until(pattern) {
       for (;;) {
         while (seen < got.length) {
@@ -100,7 +112,10 @@ export function lines(child: Child): { until(pattern: RegExp): Promise<string> }
   }
 }
 
-/** `iperf3 --bidir -P STREAMS` for a second between the two ends; the octets that arrived both ways. */
+/**
+ * Runs `iperf3 --bidir -P STREAMS` for a second between the two ends. Returns the bytes that
+ * arrived both ways.
+ */
 export async function iperf3(client: End, server: End, streams: number): Promise<number> {
   const listener = server.netns.spawn(`iperf3 -s -1 --forceflush -B ${server.address}`)
   await lines(listener).until(/Server listening/)
@@ -111,7 +126,10 @@ export async function iperf3(client: End, server: End, streams: number): Promise
   return Math.min(end.sum_received.bytes, end.sum_received_bidir_reverse.bytes)
 }
 
-/** The host's counters of TCP segments that came out of order. All zero where nothing is lost or reordered. */
+/**
+ * Returns the kernel's counters of TCP segments out of order. All are zero if nothing is lost or
+ * reordered.
+ */
 export async function tcpReordering(netns: Netns): Promise<Record<string, number>> {
   const { stdout } = await netns.run('cat /proc/net/netstat')
   const [names, values] = stdout

@@ -1,5 +1,5 @@
-"""type-in-shell.py PROMPT TEXT COMMAND...: runs an interactive shell on a terminal of its own, types TEXT when it first prompts, and
-writes what the terminal showed until the shell ended."""
+"""type-in-shell.py PROMPT TEXT COMMAND...: runs an interactive shell on a terminal of its own, types TEXT
+at its first prompt, and writes what the terminal showed until the shell ended."""
 import os
 import pty
 import sys

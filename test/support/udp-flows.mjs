@@ -1,22 +1,24 @@
 /**
- * UDP flows between two of a host's own addresses, each echoed: `node udp-flows.mjs NEAR FAR REACHED FLOWS COUNT` sends COUNT
- * numbered datagrams a flow from NEAR to REACHED, where FAR hears them. Prints, as JSON, how many arrived at either end and
- * how many of those after a later one of their flow.
+ * `node udp-flows.mjs NEAR FAR REACHED FLOWS COUNT` sends COUNT numbered datagrams per flow from
+ * NEAR to REACHED, where a socket at FAR receives and echoes them. Prints as JSON how many arrived
+ * at either end, and how many of these after a later one of their flow.
  */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 
 const [near, far, reached, flows, count] = process.argv.slice(2).map((word, i) => (i < 3 ? word : Number(word)))
-/** Datagrams of a flow under way at a time: more than a driver takes in one turn, less than a socket's buffer holds. */
+/**
+ * Datagrams of a flow in flight: more than a driver reads in one turn, less than a socket buffers.
+ */
 const WINDOW = 150
-/** Flows at a time: with their windows less than one transmit ring holds. */
+/** Concurrent flows: together their windows fit a transmit ring. */
 const AT_A_TIME = 4
 const FIRST_PORT = 7000
 
 const there = { arrived: 0, late: 0 }
 const back = { arrived: 0, late: 0 }
 
-/** Counts a datagram of a flow whose next number would be `next`; answers the number after it. */
+/** Counts a datagram of a flow that expects number `next`; returns the number to expect then. */
 function note(into, message, next) {
   const number = message.readUInt32LE(0)
   into.arrived++

@@ -1,7 +1,8 @@
-"""unread-output.py pty|pipe COMMAND...: runs COMMAND with its output on a terminal or a pipe, and says so line by line.
+"""unread-output.py pty|pipe COMMAND...: runs COMMAND with its output on a terminal or a pipe that is not read.
 
-Reads it until the line `ready`, which is printed. From then on nobody reads, and the terminal is stopped, as by Ctrl-S. A line
-`read` on standard input lets it go again, and what is read then is printed. A line `end` sends SIGTERM, with nobody reading.
+Reads the output until the line `ready`, prints `ready`, and stops reading; a terminal is stopped as by
+Ctrl-S. The line `read` on standard input resumes reading, and prints what is read. The line `end`
+sends SIGTERM and prints the exit status.
 """
 import os, pty, signal, subprocess, sys, termios, threading
 

@@ -1,14 +1,14 @@
-/** Random octets that go both ways between two ends and are compared, by their hashes, with what arrives. */
+/** Transfers random bytes in both directions, and compares hashes of what was sent and received. */
 import { createHash, randomBytes } from 'node:crypto'
 import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
-import { check } from '../../src/kernel/errno.ts'
-import { loadNative } from '../../src/kernel/native.ts'
-import { int32, SO_RCVBUFFORCE, SOCK_DGRAM, SOL_SOCKET } from '../../src/kernel/uapi.ts'
+import { check } from '../../src/linux/errno.ts'
+import { loadNative } from '../../src/linux/native.ts'
+import { int32, SO_RCVBUFFORCE, SOCK_DGRAM, SOL_SOCKET } from '../../src/linux/uapi.ts'
 import { boundSocket, type End, tcpConnect, tcpListen } from './sockets.ts'
 
-/** Longer than one GSO frame, so that the host has always one to make. */
+/** Longer than one GSO frame, so that the kernel always makes one. */
 const BLOCK = 256 << 10
 // include/uapi/linux/udp.h, in.h
 const SOL_UDP = 17
@@ -17,21 +17,24 @@ const RECEIVE_BUFFER = 8 << 20
 
 const native = loadNative()
 
-/** A TCP connection that sends without pause, both ways. */
+/** A TCP connection that sends continuously in both directions. */
 export interface Streams {
-  /** Waits until `octets` more arrived at either end than when it was called. */
+  /** Waits until `octets` more bytes have arrived at each end. */
   more(octets: number): Promise<void>
-  /** Stops sending, and waits for all that was sent. Octets that arrived each way, and the blocks of them that are wrong. */
+  /**
+   * Stops sending, and waits for all that was sent. Returns the number of bytes that arrived each
+   * way, and the wrong blocks.
+   */
   end(): Promise<readonly StreamEnd[]>
 }
 
 export interface StreamEnd {
   readonly octets: number
-  /** The number of the first that is missing, too. */
+  /** Also the number of the first missing one. */
   readonly wrong: readonly number[]
 }
 
-/** Connects and begins. `port` is the listener's, at `server`. */
+/** Connects to `port` at `server`, and starts sending. */
 export async function startStreams(client: End, server: End, port = 5002): Promise<Streams> {
   const listener = await tcpListen(server.netns, server.address, port)
   const accepted = once(listener, 'connection') as Promise<[Socket]>
@@ -101,7 +104,7 @@ function direction(from: Socket, to: Socket) {
     async more(count: number) {
       const enough = octets + count
       const failed = ended.then(() => Promise.reject(new Error('the stream ended')))
-      // Nobody waits for it by the time it ends as it should.
+      // By the time of a regular end nothing awaits it.
       failed.catch(() => {})
       while (octets < enough) {
         const some = new Promise<void>(resolve => {
@@ -116,8 +119,9 @@ function direction(from: Socket, to: Socket) {
 /** Two UDP sockets, each connected to the other. */
 export interface Datagrams {
   /**
-   * Sends one message of random octets from either end, by UDP_SEGMENT cut into datagrams of `segment` octets, 0 for whole ones,
-   * and waits for as many octets. The datagrams that arrived each way, and whether their octets are those that were sent.
+   * Sends one message of random bytes from each end, split by UDP_SEGMENT into datagrams of
+   * `segment` bytes unless that is 0, and waits for as many bytes. Returns the datagrams that
+   * arrived each way, and whether they are those that were sent.
    */
   exchange(octets: number, segment: number): Promise<readonly DatagramsEnd[]>
   close(): void
@@ -149,7 +153,7 @@ async function connected(here: End, there: End, port: number): Promise<UdpEnd> {
   const fd = boundSocket(here.netns, SOCK_DGRAM, here.address, port)
   check(native.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, int32(RECEIVE_BUFFER)), 'SO_RCVBUFFORCE')
   const socket = createSocket(here.address.includes(':') ? 'udp6' : 'udp4')
-  // A socket given by its descriptor listens before bind returns.
+  // A socket made from a descriptor listens before bind returns.
   const listening = once(socket, 'listening')
   socket.bind({ fd })
   await listening
@@ -186,7 +190,7 @@ async function send({ fd, socket }: UdpEnd, message: Uint8Array, segment: number
     socket.send(message, resolve)
   })
   if (error === null) return
-  // A kernel before 6.11 cuts only what leaves by an interface with checksums.
+  // A kernel before 6.11 splits only what leaves through an interface with checksum offload.
   if (error.code !== 'EIO' || segment === 0) throw error
   for (let at = 0; at < message.length; at += segment) await send({ fd, socket }, message.subarray(at, at + segment), 0)
 }

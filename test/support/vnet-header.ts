@@ -1,14 +1,15 @@
-/** Vnet headers at random, as a host may write them, and what of a frame they say: read by the queues' own code. */
-import type { Random } from '../../src/core/random.ts'
-import { parseVnetHdr } from '../../src/kernel/tap-queue.ts'
-import { VIRTIO_NET_HDR_LEN } from '../../src/kernel/uapi.ts'
+/** Random vnet headers as a kernel may write them, parsed by the code of the queues. */
+
+import { parseVnetHdr } from '../../src/linux/frame-queue.ts'
+import { VIRTIO_NET_HDR_LEN } from '../../src/linux/uapi.ts'
+import type { Random } from '../../src/netdev/random.ts'
 import { CHECKSUM_NONE, type SkBuff } from '../../src/skb/sk-buff.ts'
 import type { FrameInfo } from '../../src/testing/memory-port.ts'
 
-/** Kinds that there are, with and without ECN, and one that no frame of a TAP has (UFO). */
+/** All kinds, with and without ECN, and one that a TAP never has (UFO). */
 const GSO = [0, 1, 4, 5, 0x81, 0x84, 3]
 
-/** Draws the offload fields of a frame of `length` bytes from one header after another. */
+/** Returns a function that makes the offload fields of a frame of `length` bytes. */
 export function vnetHeaders({ below }: Random): (length: number) => FrameInfo {
   const bytes = new Uint8Array(VIRTIO_NET_HDR_LEN)
   const view = new DataView(bytes.buffer)
@@ -20,7 +21,7 @@ export function vnetHeaders({ below }: Random): (length: number) => FrameInfo {
     view.setUint16(4, [0, 1, 536, 1448, 0xffff, below(65536)][below(6)] as number, true)
     view.setUint16(6, near(length), true)
     view.setUint16(8, [6, 16, 2, 0, below(65536)][below(5)] as number, true)
-    // As a frame that was just read, behind its header.
+    // Like a frame that was just read, after its header.
     const data = VIRTIO_NET_HDR_LEN
     const skb = { bytes, data, ipSummed: CHECKSUM_NONE, csumStart: data, csumOffset: 0, gsoSize: 0, gsoType: 0 }
     parseVnetHdr(skb as SkBuff)

@@ -1,6 +1,6 @@
 /**
- * The program under test: in this process, where coverage sees it, or as a child. Whatever a test starts is ended after the
- * test, however that went.
+ * Runs the program under test in this process, where coverage sees it, or as a child. What a test
+ * starts is ended after the test, also if the test failed.
  */
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -11,13 +11,13 @@ import type { DeviceStatistics } from '../../src/cli/statistics.ts'
 
 /** How a run ended. */
 export interface Ended {
-  /** Exit status; that of a child ended by a signal is 128 + its number. */
+  /** The exit status; 128 plus the number of the signal if a signal ended a child. */
   readonly status: number
   readonly stdout: string
   readonly stderr: string
 }
 
-/** What `--json` says of an interface when it is ready. */
+/** An interface in the `ready` line of `--json`. */
 export interface ReadyInterface {
   readonly name: string
   readonly ifindex: number
@@ -31,32 +31,37 @@ export interface ReadyInterface {
 }
 
 export interface Running {
-  /** Of a child; this process's own for a run in it. */
+  /** The process id: that of the child, or of this process. */
   readonly pid: number
-  /** What it has written so far. */
+  /** The output so far. */
   readonly stdout: string
   readonly stderr: string
-  /** Settles when it ends, by itself or asked. */
+  /** Settles when the program has ended. */
   readonly ended: Promise<Ended>
-  /** The interfaces of its ready line; with `--json` only. */
+  /** Returns the interfaces of its `ready` line; only with `--json`. */
   interfaces(): ReadyInterface[]
-  /** Waits until a line of either output, from the beginning on, matches. Rejects when it ends without one. */
+  /**
+   * Returns the first line of either output that matches. Rejects if the program ends without one.
+   */
   line(pattern: RegExp): Promise<string>
-  /** SIGHUP, which has it read its configuration again, or end. */
+  /** Sends SIGHUP: it reads its configuration again, or ends. */
   hangUp(): void
-  /** Asks it to end, by a signal, and waits for that. Harmless when it has ended. */
+  /** Sends a signal and waits for the end. Harmless if it has ended already. */
   stop(signal?: NodeJS.Signals): Promise<Ended>
 }
 
 const PROGRAM = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
 
-/** Ends what a test left. */
+/** Programs that are running; those that a test leaves are ended after it. */
 const running = new Set<Running>()
 afterEach(async () => {
   await Promise.all([...running].map(vnet => vnet.stop()))
 })
 
-/** Runs `vnet ARGS` in this process until its line `ready`. Rejects, with what it wrote, when it ends before. */
+/**
+ * Starts `vnet ARGS` in this process and waits for `ready`. Rejects, with its output, if it ends
+ * first.
+ */
 export async function startVnet(args: readonly string[]): Promise<Running> {
   const output = new Output()
   const listeners = new Set<(end: End) => void>()
@@ -80,7 +85,7 @@ export async function startVnet(args: readonly string[]): Promise<Running> {
   })
 }
 
-/** Runs `node NODE_ARGS dist/vnet.js ARGS` as a child until its line `ready`; `within` is a command to run it by. */
+/** Like startVnet, as a child: `WITHIN node NODE_ARGS dist/vnet.js ARGS`. */
 export async function spawnVnet(
   args: readonly string[],
   { nodeArgs = [], within = [], env = {}, program = PROGRAM }: SpawnOptions = {},
@@ -101,35 +106,43 @@ export interface SpawnOptions {
   readonly nodeArgs?: readonly string[]
   readonly within?: readonly string[]
   readonly env?: NodeJS.ProcessEnv
-  /** Another path to it. */
+  /** Another path of the program. */
   readonly program?: string
 }
 
-/** The statistics that a run with `--json` ended with, by interface. */
+/** Removes the advice about vnets of other users, which other tests may have started. */
+export function withoutOtherUsers(stderr: string): string {
+  return stderr.replaceAll(/; user \d+ has some: vnet list --user \d+/g, '')
+}
+
+/** Returns the final statistics of a run with `--json`, by interface. */
 export function finalStatistics({ stdout }: Ended): Record<string, DeviceStatistics> {
   const found = jsonLines(stdout).find(({ event }) => event === 'statistics')
   if (found === undefined) throw new Error(`no statistics in:\n${stdout}`)
   return Object.fromEntries((found.interfaces as DeviceStatistics[]).map(stats => [stats.name, stats]))
 }
 
-/** Ends a run of `--json` and checks that it went well and no frame was lost uncounted. Its statistics, by interface. */
+/**
+ * Ends a run with `--json`, checks that it succeeded and that no frame was lost uncounted, and
+ * returns its statistics by interface.
+ */
 export async function stopConserved(vnet: Running): Promise<Record<string, DeviceStatistics>> {
   const ended = await vnet.stop()
   expect(ended).toMatchObject({ status: 0, stderr: '' })
-  // Among them would be frames that nobody handed on or freed.
+  // A frame that was neither handed on nor freed is an error line.
   expect(jsonLines(ended.stdout).filter(({ level }) => level === 'error')).toEqual([])
   const statistics = finalStatistics(ended)
   expectConserved(Object.values(statistics))
   return statistics
 }
 
-/** What tests of frames run under, for test.each: a name and the options that make it so. */
+/** For test.each of tests that send frames: a name and options. */
 export const BOTH_WAYS = [
   ['with offloads', []],
   ['without offloads', ['--no-offload']],
 ] as const
 
-/** In = out + merged + dropped: the frames of all interfaces together, each drop with its reason. */
+/** Checks in = out + merged + dropped over all interfaces; each drop has a reason. */
 export function expectConserved(devices: readonly DeviceStatistics[]): void {
   const sum = (numbers: number[]) => numbers.reduce((n, more) => n + more, 0)
   const reasons = devices.flatMap(({ drops }) => [...Object.values(drops.tx), ...Object.values(drops.rx)])
@@ -137,7 +150,7 @@ export function expectConserved(devices: readonly DeviceStatistics[]): void {
   expect(received + sum(reasons)).toBe(sum(devices.map(({ total }) => total.txPackets)))
 }
 
-/** Every whole line that is an object. */
+/** Parses every complete line. */
 export function jsonLines(text: string): Record<string, unknown>[] {
   return text
     .split('\n')
@@ -145,7 +158,7 @@ export function jsonLines(text: string): Record<string, unknown>[] {
     .map(line => JSON.parse(line))
 }
 
-/** Two streams of lines, and who waits for one. */
+/** The two output streams, and the callers that wait for a line. */
 class Output {
   readonly text = { stdout: '', stderr: '' }
   readonly #waiting = new Set<() => void>()
@@ -155,7 +168,7 @@ class Output {
     for (const look of [...this.#waiting]) look()
   }
 
-  /** The first whole line that matches; rejects when `end` settles first. */
+  /** Returns the first complete line that matches. Rejects if `end` settles first. */
   line(pattern: RegExp, end: Promise<unknown>): Promise<string> {
     return new Promise((resolve, reject) => {
       const look = () => {

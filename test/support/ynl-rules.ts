@@ -1,6 +1,7 @@
 /**
- * The rules of the kernel's YNL form (Documentation/netlink/genetlink-legacy.yaml), as far as a specification of ours can break
- * them: which keys there may and must be, names, types, numbers that are used once, and that what is referred to is there.
+ * The rules of the kernel's YNL format (Documentation/netlink/genetlink-legacy.yaml) that
+ * docs/vnet_nl.yaml could break: allowed and required keys, names, types, unique numbers, and
+ * references.
  */
 
 type Yaml = Record<string, unknown>
@@ -12,7 +13,7 @@ const TYPES = [
   ...['s64', 'string', 'nest', 'indexed-array', 'nest-type-value'],
 ]
 
-/** Each key that may be there, those that must be with `!`. */
+/** The allowed keys; a required one ends with `!`. */
 const KEYS = {
   family: ['name!', 'doc!', 'protocol', 'version', 'definitions', 'attribute-sets!', 'operations!', 'mcast-groups'],
   definition: ['name!', 'type!', 'doc', 'value', 'value-start', 'entries', 'name-prefix'],
@@ -43,7 +44,7 @@ const KEYS = {
   group: ['name!', 'flags'],
 }
 
-/** What is wrong with a specification, a line each. */
+/** Returns the mistakes of a specification, one line each. */
 export function complaints(spec: unknown): string[] {
   const found: string[] = []
   const tell = (place: string, what: string) => void found.push(place === '' ? what : `${place}: ${what}`)
@@ -78,7 +79,7 @@ export function complaints(spec: unknown): string[] {
   if (!['genetlink', 'genetlink-c', 'genetlink-legacy'].includes(String(family.protocol ?? 'genetlink'))) {
     tell('', `unknown protocol ${family.protocol}`)
   }
-  // The strict form has neither.
+  // The strict format has neither.
   if (family.protocol !== 'genetlink-legacy' && ('version' in family || !NAME.test(String(family.name)))) {
     tell('', 'version, or a name with an underscore, in the strict form')
   }

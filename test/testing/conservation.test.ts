@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { netifRx } from '../../src/core/netif.ts'
+import { netifRx } from '../../src/netdev/netif.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
 import { assertConserved, balance } from '../../src/testing/conservation.ts'
 import { addDevice, memoryNets, numbered } from '../support/memory-net.ts'
@@ -26,7 +26,7 @@ test('the balance counts what went in, came out, was dropped and is held', async
   for (const skb of held) skb.drop()
 })
 
-test('a frame that vanishes uncounted, or that nobody made, is noticed', async () => {
+test('assertConserved throws if a frame vanishes uncounted or comes from nowhere', async () => {
   const memory = makeNet()
   let make = false
   const { port } = await addDevice(memory, {
@@ -52,7 +52,7 @@ test('a frame that vanishes uncounted, or that nobody made, is noticed', async (
   memory.made = 1
 })
 
-test('a freed frame that was neither delivered nor dropped is noticed', async () => {
+test('assertConserved throws for a freed frame that was neither delivered nor dropped', async () => {
   const memory = makeNet()
   const { port } = await addDevice(memory, { ndoStartXmit: skb => skb.free() })
   port.transmit(numbered(1)[0] as Uint8Array)

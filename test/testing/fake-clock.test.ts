@@ -30,7 +30,7 @@ test('an alarm for a moment that is past rings with the next move', () => {
   expect(rung).toEqual([50])
 })
 
-test('an alarm that is armed again is moved, one that is cancelled does not ring', () => {
+test('an alarm that is armed again is moved, and a cancelled one does not ring', () => {
   const clock = new FakeClock()
   const rung: string[] = []
   const [a, b] = [clock.alarm(() => rung.push('a')), clock.alarm(() => rung.push('b'))]

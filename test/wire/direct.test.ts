@@ -41,7 +41,7 @@ test('a direct wire refuses a freed frame', async () => {
   expect(memory.pool.out).toBe(0)
 })
 
-test('a direct wire holds nothing when it is closed, also twice', async () => {
+test('a direct wire holds nothing after it is closed, once or twice', async () => {
   const { dev } = await addDevice(makeNet())
   const wire = direct(dev)
   wire.close()

@@ -1,30 +1,30 @@
-/** `vnet events`: what happens to the interfaces of the vnets that run, and of those that begin meanwhile, a line each. */
-import { type Entry, ownNamespace, readDirectories, watchDirectories } from '../../control/directory.ts'
-import { directoriesOf, isHere } from '../../control/find.ts'
+/** `vnet events`: one line an event, also of vnets that start in the meantime, until Ctrl-C. */
+import { directoriesOf, isHere } from '../../control/client/find.ts'
 import type { ControlClient, DeviceEvent, DeviceInfo, Subscription } from '../../control/index.ts'
-import { ECONNREFUSED, VnetError } from '../../core/errno.ts'
-import { IFF_UP } from '../../core/if.ts'
+import { type Entry, isSameNamespace, readDirectories, watchDirectories } from '../../control/protocol/directory.ts'
+import { ECONNREFUSED, VnetError } from '../../netdev/errno.ts'
+import { IFF_UP } from '../../netdev/if.ts'
 import { type AskOptions, askVnets, fail } from '../ask.ts'
-import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
-import { label } from '../label.ts'
-import { endOf } from '../until-end.ts'
+import { isNamed, label } from '../device-words.ts'
+import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../io.ts'
 
 export interface EventsOptions extends AskOptions {
   readonly json?: boolean
-  /** Frames dropped from one line about drops to the next. */
+  /** Dropped frames of an interface between two `drops` events. */
   readonly drops?: number
 }
 
-export function events({ json, drops, user }: EventsOptions, io: Io): Promise<number> {
+/** Prints the events of the interfaces `names`, or of all if `names` is empty. */
+export function events(names: readonly string[], { json, drops, user }: EventsOptions, io: Io): Promise<number> {
   const follow = async (client: ControlClient) => {
     using end = endOf(io)
-    const tell = (event: DeviceEvent) => io.out(`${json ? JSON.stringify(words(event)) : line(event)}\n`)
+    const print = (event: DeviceEvent) => io.out(`${json ? JSON.stringify(words(event)) : line(event)}\n`)
     const onLost = () => io.out(json ? '{"event":"lost"}\n' : 'some events were lost\n')
     const directories = directoriesOf({ user })
-    const here = ownNamespace('net')
-    /** By vnet; undefined as long as it is being asked for. */
+    const here = client.namespace
+    /** By vnet; undefined while the vnet has not replied yet. */
     const subscriptions = new Map<string, Subscription | undefined>()
-    /** Of vnets that are at home elsewhere, the interfaces that were seen here. */
+    /** By vnet of another namespace: its interfaces that were seen in this one. */
     const guests = new Map<string, Set<string>>()
     let noneIsLeft = () => {}
     const allEnded = new Promise<false>(resolve => {
@@ -33,24 +33,26 @@ export function events({ json, drops, user }: EventsOptions, io: Io): Promise<nu
     let complained = false
     let isOver = false
 
-    /** Tells the events of a vnet until it ends. Of one that began meanwhile what has happened already is told first. */
+    /** Prints a vnet's events until it ends; if it is new, first what it has done so far. */
     async function listen({ vnet, netns }: Entry, isNew: boolean): Promise<void> {
       subscriptions.set(vnet, undefined)
       let held: DeviceEvent[] | undefined = isNew ? [] : undefined
       try {
-        const isShown = (event: DeviceEvent) => netns === here || guests.get(vnet)?.has(keyOf(event))
+        const isShown = (event: DeviceEvent) =>
+          (names.length === 0 || names.some(name => isNamed(event, name))) &&
+          (netns === here.inode || guests.get(vnet)?.has(keyOf(event)))
         const onEvent = (event: DeviceEvent) => {
           if (!isShown(event)) return
-          if (held === undefined) tell(event)
+          if (held === undefined) print(event)
           else held.push(event)
         }
         const subscription = await client.subscribe(vnet, onEvent, { dropThreshold: drops, onLost })
         subscriptions.set(vnet, subscription)
         if (held !== undefined) {
-          // One that has ended by now has told all that it will.
+          // A vnet that has ended by now has sent all its events.
           const devices = await client.devices(vnet).catch(() => [])
           const before = devices.flatMap(begun).filter(event => isShown(event) && !held?.some(isSameAs(event)))
-          for (const event of [...before, ...held]) tell(event)
+          for (const event of [...before, ...held]) print(event)
           held = undefined
         }
         await subscription.ended
@@ -66,14 +68,14 @@ export function events({ json, drops, user }: EventsOptions, io: Io): Promise<nu
       if (subscriptions.size === 0) noneIsLeft()
     }
     function listenToAll(areNew: boolean): void {
-      // Told of a change between the end and its last word, it would hear the same vnets anew.
+      // A change of the directory while the command ends must not subscribe again.
       if (isOver) return
       for (const entry of readDirectories(directories)) {
         if (!isHere(entry, here)) continue
         const { vnet, interfaces } = entry
         const seen = guests.get(vnet) ?? new Set()
         guests.set(vnet, seen)
-        for (const device of interfaces) if (device.inode === here) seen.add(keyOf(device))
+        for (const device of interfaces) if (isSameNamespace(device, here)) seen.add(keyOf(device))
         if (!subscriptions.has(vnet)) void listen(entry, areNew)
       }
     }
@@ -86,34 +88,33 @@ export function events({ json, drops, user }: EventsOptions, io: Io): Promise<nu
     for (const subscription of subscriptions.values()) await subscription?.close()
     return EXIT_OK
   }
-  return askVnets('vnet events', [], io, follow, { user })
+  return askVnets(names, io, follow, { user })
 }
 
 function keyOf({ ifindex, netns }: { readonly ifindex: number; readonly netns?: string | undefined }): string {
   return `${ifindex} ${netns}`
 }
 
-/** What has happened to a device that is there. */
+/** Returns the events that have led to the present state of a device. */
 function begun({ ifindex, name, netns, flags = 0 }: DeviceInfo): DeviceEvent[] {
   const events: DeviceEvent['event'][] = (flags & IFF_UP) === 0 ? ['registered'] : ['registered', 'up']
   const rest = { queue: undefined, txTimeouts: undefined, dropped: undefined }
-  return events.map(event => ({ event, ifindex, name, netns, ...rest }))
+  return events.map(event => ({ event, time: undefined, ifindex, name, netns, ...rest }))
 }
 
 function isSameAs({ event, ifindex, netns }: DeviceEvent): (other: DeviceEvent) => boolean {
   return other => other.event === event && other.ifindex === ifindex && other.netns === netns
 }
 
-function words({ event, name, ifindex, netns, ...rest }: DeviceEvent) {
-  return { event, name, ifindex, netns: netns ?? null, ...rest }
+function words({ event, time, name, ifindex, netns, ...rest }: DeviceEvent) {
+  return { event, time: time ?? null, name, ifindex, netns: netns ?? null, ...rest }
 }
 
+/** Returns `2026-11-21T02:00:00.125Z sn0: up`; without the time if the vnet did not report it. */
 function line(event: DeviceEvent): string {
-  const { queue, txTimeouts, dropped } = event
-  const notes = [
-    ...(queue === undefined ? [] : [`queue ${queue}`]),
-    ...(txTimeouts === undefined ? [] : [`${txTimeouts} so far`]),
-    ...(dropped === undefined ? [] : [`${dropped} so far`]),
-  ]
-  return `${label(event)}: ${[event.event, ...notes].join(', ')}`
+  const { time, queue, txTimeouts, dropped } = event
+  const at = time === undefined ? '' : `${new Date(time).toISOString()} `
+  const total = txTimeouts ?? dropped
+  const notes = [queue === undefined ? [] : `queue ${queue}`, total === undefined ? [] : `${total} so far`]
+  return `${at}${label(event)}: ${[event.event, ...notes.flat()].join(', ')}`
 }

@@ -1,12 +1,12 @@
-/** `vnet lan show [IF]`: what is on the segment behind the interfaces of `vnet lan`. */
+/** `vnet lan show [IF]`: hosts, leases, neighbours, stations and counters of a segment. */
 import type { ControlClient, Found, FoundDevice, SegmentEntryKind, SegmentInfo } from '../../control/index.ts'
-import { EOPNOTSUPP, VnetError } from '../../core/errno.ts'
+import { EOPNOTSUPP, VnetError } from '../../netdev/errno.ts'
 import { alignLeft } from '../align.ts'
 import { type AskOptions, askInterface, askVnets, fail } from '../ask.ts'
+import { label } from '../device-words.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
-import { label } from '../label.ts'
 
-/** Which parts there are, by their options; all unless some are named. */
+/** The parts by their options. Without options all are shown, and long lists are cut. */
 const KINDS = {
   hosts: 'host',
   leases: 'lease',
@@ -19,28 +19,27 @@ const PARTS = Object.keys(KINDS) as Part[]
 
 export type LanShowOptions = AskOptions & { readonly [P in Part]?: boolean } & { readonly json?: boolean }
 
-/** A segment, and the interfaces that its vnet has. */
+/** A segment and the interfaces of its vnet. */
 interface Shown {
   readonly interfaces: readonly string[]
   readonly segment: SegmentInfo
 }
 
-/** What time a date can hold, in milliseconds. */
+/** Rows of a list that are shown if no part is named. */
+const ROWS = 20
+/** The latest time that a Date can hold, in milliseconds. */
 const DATE_MAX = 8.64e15
 
 export function lanShow(name: string | undefined, options: LanShowOptions, io: Io): Promise<number> {
   const named = PARTS.filter(part => options[part])
   const parts = named.length > 0 ? named : PARTS
-  const tell = (shown: readonly Shown[]): void => {
-    if (options.json) io.out(`${JSON.stringify({ event: 'lan', segments: shown.map(each => words(each, parts)) })}\n`)
-    else io.out(shown.map(each => text(each, parts)).join('\n'))
+  const rows = named.length > 0 ? Number.POSITIVE_INFINITY : ROWS
+  const print = (shown: readonly Shown[]): void => {
+    if (options.json) io.out(`${JSON.stringify({ event: 'lan', segments: shown.map(each => json(each, parts)) })}\n`)
+    else io.out(shown.map(each => text(each, parts, rows)).join('\n'))
   }
   if (name !== undefined) {
-    const one = async (client: ControlClient, device: FoundDevice) => {
-      tell([await ask(client, device, parts)])
-      return EXIT_OK
-    }
-    return askInterface('vnet lan show', name, io, one, options)
+    return askInterface(name, io, async (client, device) => print([await ask(client, device, parts)]), options)
   }
   const all = async (client: ControlClient, { devices, failed }: Found) => {
     const shown: Shown[] = []
@@ -55,11 +54,11 @@ export function lanShow(name: string | undefined, options: LanShowOptions, io: I
       }
     }
     for (const { message } of errors) fail(io, message)
-    if (shown.length > 0) tell(shown)
+    if (shown.length > 0) print(shown)
     else if (errors.length === 0) fail(io, 'no vnet here has a segment behind its interfaces: `vnet lan` makes one')
     return shown.length > 0 && errors.length === 0 ? EXIT_OK : EXIT_FAILURE
   }
-  return askVnets('vnet lan show', [], io, all, options)
+  return askVnets([], io, all, options)
 }
 
 async function ask(client: ControlClient, device: FoundDevice, parts: readonly Part[]): Promise<Shown> {
@@ -68,8 +67,8 @@ async function ask(client: ControlClient, device: FoundDevice, parts: readonly P
   return { interfaces: (await client.devices(device.vnet)).map(label), segment }
 }
 
-/** Null is what there is not: a name, a client identifier, an end. */
-function words({ interfaces, segment }: Shown, parts: readonly Part[]): object {
+/** A name, client identifier or end that does not exist is null. */
+function json({ interfaces, segment }: Shown, parts: readonly Part[]): object {
   const { hosts, leases, neighbours, stations, counters } = segment
   const all: Record<Part, unknown> = {
     hosts: hosts.map(host => ({ ...host, name: host.name ?? null })),
@@ -83,8 +82,8 @@ function words({ interfaces, segment }: Shown, parts: readonly Part[]): object {
   return { interfaces, ...Object.fromEntries(parts.map(part => [part, all[part]])) }
 }
 
-/** A table for each part. */
-function text({ interfaces, segment }: Shown, parts: readonly Part[]): string {
+/** The interfaces, the length of each list, and a table of at most `rows` rows for each part. */
+function text({ interfaces, segment }: Shown, parts: readonly Part[], rows: number): string {
   const { hosts, leases, neighbours, stations, counters } = segment
   const tables: Record<Part, () => readonly (readonly string[])[]> = {
     hosts: () => [
@@ -103,11 +102,19 @@ function text({ interfaces, segment }: Shown, parts: readonly Part[]): string {
       ['answered', counts(Object.entries(counters.answered).filter(([, n]) => n > 0))],
     ],
   }
-  const lines = parts.flatMap(part => ['', ...alignLeft(tables[part]())])
-  return [interfaces.join(' '), ...lines].map(line => `${line}\n`).join('')
+  const lengths = parts.flatMap(part => (part === 'counters' ? [] : [[part, segment[part].length] as const]))
+  const lines = parts.flatMap(part => {
+    const table = tables[part]()
+    // The heading is a row of the table.
+    const more = part === 'counters' ? 0 : table.length - 1 - rows
+    const shown = alignLeft(more > 0 ? table.slice(0, rows + 1) : table)
+    return ['', ...shown, ...(more > 0 ? [`... ${more} more (--${part} shows all)`] : [])]
+  })
+  const summary = lengths.length > 0 ? [counts(lengths)] : []
+  return [interfaces.join(' '), ...summary, ...lines].map(line => `${line}\n`).join('')
 }
 
-/** Every host with IPv6 has one, made of its hardware address. */
+/** Every host with IPv6 has a link-local address, made from its MAC address. */
 function isNotLinkLocal(address: string): boolean {
   return !address.startsWith('fe80:')
 }
@@ -116,7 +123,7 @@ function counts(entries: readonly (readonly [string, number])[]): string {
   return entries.length === 0 ? '-' : entries.map(([name, n]) => `${name} ${n}`).join(', ')
 }
 
-/** `2026-11-20T18:00:00Z`; undefined for never. */
+/** Returns `2026-11-20T18:00:00Z`; undefined for a time that never comes. */
 function time(ms: number): string | undefined {
   return ms > DATE_MAX ? undefined : new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z')
 }

@@ -1,16 +1,16 @@
 /**
- * Every call of the C library that a run makes fails in turn, with each error it can have: while the
- * program starts, while it carries frames, and while it ends. Whatever fails, the program ends or goes
- * on as it should, says so in a line, leaves nothing behind and counts every frame.
+ * Every call of the C library in a run fails in turn, with each of its errors: while the program
+ * starts, carries frames, and ends. After each failure the program ends or continues as it should,
+ * logs one line, leaves nothing behind and counts every frame.
  */
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { EBADFD, errnoName } from '../../../src/core/errno.ts'
-import { random } from '../../../src/core/random.ts'
-import { DHCPDISCOVER, DHCPREQUEST } from '../../../src/header/dhcp.ts'
-import { BROADCAST, CLIENT_MAC, udp } from '../../segment/packets.ts'
+import { EBADFD, errnoName } from '../../../src/netdev/errno.ts'
+import { random } from '../../../src/netdev/random.ts'
+import { DHCPDISCOVER, DHCPREQUEST } from '../../../src/packet/dhcp.ts'
+import { BROADCAST, CLIENT_MAC, udp } from '../../lan/packets.ts'
 import { octetsOfMessage } from '../../support/dhcp.ts'
 import {
   drawFaults,
@@ -28,7 +28,7 @@ import { tcpConnect } from '../../support/sockets.ts'
 import { expectConserved, finalStatistics } from '../../support/vnet-process.ts'
 
 /** Faults of one scenario. */
-const FAULTS = either(150, 20)
+const FAULTS = either(150, 8)
 const AT_ONCE = 2
 const FRAMES = 8
 /** Frames that a fault lost are waited for no longer. */
@@ -145,13 +145,14 @@ const SCENARIOS: readonly Scenario[] = [
 ]
 
 /**
- * Faults that end the program by SIGABRT: libuv cannot do without epoll_ctl, and the addon must not go
- * on in a namespace that it cannot return from.
+ * Faults that end the program with SIGABRT: libuv needs epoll_ctl, and the addon must not continue
+ * in a namespace that it cannot leave.
  */
 const ABORTS = /^(epoll_ctl|setns net:)/
 /**
- * Faults whose line names another error: the only one that the kernel has there, and the silence of a
- * thread that could not give up its capabilities (capget, capset). EBADFD is an interface that is gone.
+ * Faults whose line names another error: the only one that the kernel returns there, and the
+ * timeout of a thread that could not drop its capabilities (capget, capset). EBADFD is an interface
+ * that is gone.
  */
 const RENAMED = /^(setsockopt 270,8 |syscall 12[56]$)/
 

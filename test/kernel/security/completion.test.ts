@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are a shell's
 /**
- * Tab in real shells, on a terminal, where interfaces have names that a container's root chose: none of them is run, and what is
- * inserted is the name itself.
+ * Tab completion in real shells on a terminal, with interface names that the root of a container
+ * chose: no name is executed, and the name itself is inserted.
  */
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -14,7 +14,10 @@ import { runMain } from '../../support/run-main.ts'
 const TYPE_IN_SHELL = fileURLToPath(new URL('../../support/type-in-shell.py', import.meta.url))
 const PROMPT = 'vnet-test> '
 
-/** In latin1: bytes. The kernel allows all but '/', ':' and white space (dev_valid_name), 15 at most. */
+/**
+ * In latin1: bytes. The kernel allows all but '/', ':' and white space (dev_valid_name), 15 at
+ * most.
+ */
 const NAMES = [
   '$(touch${IFS}p)',
   '`touch${IFS}p`',
@@ -60,7 +63,10 @@ afterEach(() => {
 
 const noZsh = spawnSync('zsh', ['--version']).error !== undefined
 
-/** Types `text` in an interactive shell that completes vnet, in an empty directory, and returns what its terminal showed. */
+/**
+ * Types `text` in an interactive shell with completion of vnet, in an empty directory. Returns the
+ * output of its terminal.
+ */
 async function type(shell: 'bash' | 'zsh', text: string, there: readonly string[]): Promise<string> {
   writeFileSync(names, Buffer.from(there.map(name => `${name}\n`).join(''), 'latin1'))
   const { stdout: script } = await runMain('completion', shell)

@@ -1,4 +1,7 @@
-/** Clients of `vnet lan` that hold connections open: others are served meanwhile, and after a time they are gone. */
+/**
+ * Clients of `vnet lan` that keep connections open: others are served in the meantime, and the
+ * connections end after a time.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,7 +25,7 @@ afterEach(() => {
   rmSync(dir, { recursive: true })
 })
 
-test('200 half-sent HTTP headers end, and new clients are served meanwhile', async () => {
+test('connections with half-sent HTTP headers are closed, and new clients are served meanwhile', async () => {
   writeFileSync(`${dir}/lan.yaml`, CONFIG)
   const vnet = await startVnet(['lan', `${near.name}/eth9`, '--negotiation', '0', '--config', `${dir}/lan.yaml`])
   await untilShown(own, near, 'eth9', hasCarrier)

@@ -1,16 +1,21 @@
-/** What other users of the machine, and other namespaces, cannot do to a running vnet by its control socket. */
+/** What other users and other namespaces cannot do to a running vnet through its control socket. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { Connection } from '../../../src/control/connection.ts'
-import { type Entry, ownNamespace, readDirectories, startTime } from '../../../src/control/directory.ts'
 import { ControlClient, findVnets, serveControl } from '../../../src/control/index.ts'
-import { makeRunDirectory, namedDirectory, otherUsers, trustedDirectories } from '../../../src/control/run-directory.ts'
-import { EAGAIN } from '../../../src/core/errno.ts'
-import type { UserData } from '../../../src/core/user-data.ts'
-import { loadNative } from '../../../src/kernel/native.ts'
+import { Connection } from '../../../src/control/protocol/connection.ts'
+import { type Entry, ownNamespace, readDirectories, startTime } from '../../../src/control/protocol/directory.ts'
+import {
+  makeRunDirectory,
+  namedDirectory,
+  otherUsers,
+  trustedDirectories,
+} from '../../../src/control/protocol/run-directory.ts'
+import { loadNative } from '../../../src/linux/native.ts'
+import { EAGAIN } from '../../../src/netdev/errno.ts'
+import type { UserData } from '../../../src/netdev/ops.ts'
 import { genlmsghdr, MessageBuilder, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST } from '../../../src/netlink/index.ts'
 import { addDevice, memoryNets, turn } from '../../support/memory-net.ts'
 import { outcome } from '../../support/netns.ts'
@@ -19,7 +24,10 @@ import { jsonLines } from '../../support/vnet-process.ts'
 
 const native = loadNative()
 const memoryNet = memoryNets()
-/** As text, and without paths of its own: other users may not get to the file, nor to a python that is not the system's. */
+/**
+ * As text, and without paths of its own: other users may not get to the file, nor to a python that
+ * is not the system's.
+ */
 const client = readFileSync(new URL('../../support/genl-ask.py', import.meta.url), 'utf8')
 const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }
 const FAMILY = 0x3f0
@@ -38,7 +46,10 @@ afterEach(() => {
   rmSync(directory, { recursive: true, force: true })
 })
 
-/** A vnet of ours in the directory, with one interface that has many queues, and the path of its socket. */
+/**
+ * Starts a vnet in the directory, with one interface that has many queues. Returns the path of its
+ * socket.
+ */
 async function serve(): Promise<string> {
   const memory = memoryNet()
   ends.push(serveControl(native, memory.net, { directory }))
@@ -57,7 +68,7 @@ function asking(user?: number): ControlClient {
   return made
 }
 
-/** Runs the asking program within another: what it prints. */
+/** Runs the client under the command `within` and returns the replies that it prints. */
 async function ask(within: readonly string[], vnet: string, ...requests: string[]): Promise<unknown[]> {
   const [program, ...args] = [...within, 'python3', '-c', client, vnet, ...requests] as [string, ...string[]]
   const { stdout, stderr } = await outcome(spawn(program, args, { stdio: 'pipe', env }))
@@ -69,10 +80,10 @@ const asUser = (uid: number) => ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, 
 const reset = `${RESET_STATS}:2=${Buffer.from('one\0').toString('hex')}`
 const refused = (why: string) => ({ error: -1, text: expect.stringContaining(why) })
 
-/** A connection as another user; waits while others are at the door. */
+/** Connects as another user. Tries again while the vnet's backlog is full. */
 async function connected(vnet: string, uid: number): Promise<Connection> {
   for (;;) {
-    const connection = Connection.connect(native, vnet, listener, { as: { uid, gid: uid } })
+    const connection = Connection.connect(native, vnet, listener, { uid, gid: uid })
     if (typeof connection !== 'number') {
       connection.unref()
       ends.push({ [Symbol.dispose]: () => connection.close() })
@@ -90,7 +101,10 @@ const message = (cmd: number, flags: number, write = (_: MessageBuilder) => {}) 
 }
 
 describe('impersonation', () => {
-  /** A program of another user that listens at a path, answers GET_DEVICES with a name of its own, and says what it is asked. */
+  /**
+   * A program of another user that listens at a path, replies to GET_DEVICES with a name of its
+   * own, and prints its requests.
+   */
   async function impostor(path: string) {
     const program = `
 import os, socket, struct, sys
@@ -119,7 +133,7 @@ while True:
     }
   }
 
-  test('sends no request to a socket of another user, even if its path is given', async () => {
+  test('a client sends no request to a socket of another user, even if its path is given', async () => {
     chmodSync(directory, 0o777)
     const path = join(directory, '1-a.sock')
     const { said } = await impostor(path)
@@ -130,21 +144,21 @@ while True:
     expect(await said()).toBe('not asked')
   })
 
-  test('does not show root the files of another user', async () => {
+  test('root does not see the files of another user', async () => {
     chownSync(directory, NOBODY, NOBODY)
     const path = join(directory, `${process.pid}-a.sock`)
     await impostor(path)
     const inode = ownNamespace('net')
-    const who = { pid: process.pid, startTime: startTime(process.pid), pidns: ownNamespace('pid'), netns: inode }
+    const self = { pid: process.pid, startTime: startTime(process.pid), pidns: ownNamespace('pid'), netns: inode }
     const file = path.replace('sock', 'json')
-    writeFileSync(file, JSON.stringify({ ...who, interfaces: [{ name: 'fake', ifindex: 7, inode }] }))
+    writeFileSync(file, JSON.stringify({ ...self, interfaces: [{ name: 'fake', ifindex: 7, inode }] }))
     chownSync(file, NOBODY, NOBODY)
-    // Not without being told so, and then it is that user's.
+    // Root finds the device only if it names the user.
     const { devices, failed } = await findVnets(asking(), { directory })
     expect([devices, failed.map(({ code }) => code)]).toEqual([[], ['EPERM']])
     const found = await findVnets(asking(NOBODY), { directory })
     expect(found.devices.map(({ name }) => name)).toEqual(['fake'])
-    // A file of somebody else in it is not believed.
+    // A file of another user in the directory is ignored.
     chownSync(file, 0, 0)
     expect(readDirectories(namedDirectory(directory))).toEqual([])
   })
@@ -164,7 +178,7 @@ while True:
     expect(readdirSync(directory)).toEqual([])
   })
 
-  test('does not use a directory that another user owns or can write, and logs the reason', async () => {
+  test('a directory that another user owns or can write is not used, and the reason is logged', async () => {
     chmodSync(directory, 0o777)
     expect(namedDirectory(directory)).toEqual([])
     expect(() => makeRunDirectory([directory])).toThrow(`others may write ${directory}`)
@@ -175,8 +189,8 @@ while True:
     expect(memory.lines).toEqual([expect.stringContaining(`${directory} belongs to user ${NOBODY}`)])
   })
 
-  test('root is told which users have vnets by the names of their directories, if these are their own', () => {
-    // Numbers that nobody has.
+  test('root sees which users have vnets by directories that belong to those users', () => {
+    // Unused uids.
     const USER = 64_321
     const own = `/tmp/vnet-${USER}`
     const others = `/tmp/vnet-${USER + 1}`
@@ -195,10 +209,10 @@ while True:
 })
 
 describe('rights', () => {
-  test('lets root make changes, and refuses other users', async () => {
+  test('root may make changes, and other users are refused', async () => {
     const vnet = await serve()
     expect(await ask([], vnet, reset)).toEqual([{ error: 0 }])
-    expect(await ask(asUser(4242), vnet, reset)).toEqual([refused('that is for root: you are user 4242')])
+    expect(await ask(asUser(4242), vnet, reset)).toEqual([refused('only root may do this: you are user 4242')])
   })
 
   test('root without CAP_NET_ADMIN, as in a container, changes nothing', async () => {
@@ -212,12 +226,12 @@ describe('rights', () => {
 
   test('root of another user namespace, with all capabilities there, changes nothing', async () => {
     const vnet = await serve()
-    // Of root's own user, and of one who has none outside.
+    // Once made by root, and once by a user who is not root outside.
     expect(await ask(['unshare', '-Ur'], vnet, reset)).toEqual([refused('you are in another user namespace')])
     expect(await ask([...asUser(4242), 'unshare', '-Ur'], vnet, reset)).toEqual([refused('you are user 4242')])
   })
 
-  test('lets root in a nested pid namespace make changes', async () => {
+  test('root in a nested pid namespace may make changes', async () => {
     const vnet = await serve()
     const inner = ['unshare', '--pid', '--fork', '--mount-proc']
     expect(await ask(inner, vnet, reset)).toEqual([{ error: 0 }])
@@ -232,7 +246,7 @@ describe('rights', () => {
           answers.push(new DataView(bytes.buffer, bytes.byteOffset + at).getInt32(16, true))
           resolve()
         }
-        const connection = Connection.connect(native, vnet, { onMessage, onEnd: reject }, { as })
+        const connection = Connection.connect(native, vnet, { onMessage, onEnd: reject }, as)
         if (typeof connection === 'number') throw new Error(`no connection: ${connection}`)
         ends.push({ [Symbol.dispose]: () => connection.close() })
         connection.send(message(RESET_STATS, NLM_F_ACK, b => b.string(2, 'one')))
@@ -243,13 +257,13 @@ describe('rights', () => {
 })
 
 describe('memory of other processes', () => {
-  test('is touched by no ioctl: what the driver reads and writes is in the messages, and a process cannot be named', async () => {
+  test('an ioctl accesses no memory of a process: its data is in the messages, which cannot name one', async () => {
     const vnet = await serve()
     expect(await ask(asUser(4242), vnet, 'IOCTL=one,0,07')).toEqual([{ result: 0, data: '08' }])
     const ifreq = Buffer.alloc(40)
     ifreq.write('one')
     ifreq.writeBigUInt64LE(0x7fff_0000_0000n, 16)
-    // As it was done once: attribute 25 was a process.
+    // There is no attribute that names a process.
     const pid = Buffer.from(Uint32Array.of(process.pid).buffer).toString('hex')
     const named = `9:2=${Buffer.from('one').toString('hex')}:23=f0890000:24=${ifreq.toString('hex')}`
     expect(await ask([], vnet, `${named}:25=${pid}`, named)).toMatchObject([
@@ -273,18 +287,18 @@ describe('misbehaving clients', () => {
     const client = asking()
     const [device] = await client.devices(vnet)
     expect((await client.stats(vnet, device!))?.queues).toHaveLength(256)
-    // And not other users'.
+    // The clients of another user are not delayed either.
     expect(await ask(asUser(4242), vnet, `${ECHO}:1=41`)).toEqual([{ 1: '4100', error: 0 }])
   })
 
-  test('limits connections to 64 per user and 192 in all, and keeps room for root', async () => {
+  test('connections are limited to 64 per user and 192 in all, and there is room for root', async () => {
     const vnet = await serve()
     for (const uid of [4242, 4243, 4244]) for (let n = 0; n < 70; n++) await connected(vnet, uid)
     const answers = await Promise.all([
       ask(asUser(4242), vnet, `${ECHO}:1=41`),
       ask(asUser(4245), vnet, `${ECHO}:1=41`),
     ])
-    // They were sent away: with a message, which this program does not wait for an answer to read.
+    // Refused connections get the message EBUSY.
     expect(answers.flat()).toMatchObject([{ error: -16 }, { error: -16 }])
     for (let n = 0; n < 20; n++) expect((await asking().devices(vnet)).length).toBe(1)
   })
@@ -312,7 +326,7 @@ describe('misbehaving clients', () => {
     const interfaces = [{ name: 'stuck', ifindex: 9, inode: entry.netns }]
     writeFileSync(stopped.replace('sock', 'json'), JSON.stringify({ ...entry, interfaces }))
     const client = asking()
-    // It is not asked about an interface of another.
+    // A vnet is not queried for an interface of another one.
     const isWanted = ({ name }: { name: string }) => name === 'one'
     expect(await findVnets(client, { directory, isWanted })).toMatchObject({
       devices: [{ name: 'one', vnet }],
@@ -321,7 +335,7 @@ describe('misbehaving clients', () => {
     const { devices, failed } = await findVnets(client, { directory })
     expect(devices.map(({ name }) => name)).toEqual(['one'])
     expect(failed.map(({ message }) => message)).toEqual([
-      expect.stringMatching(/^GET_DEVICES of vnet \d+ \(stuck\): ETIMEDOUT, .*; it has not answered for 1 s$/),
+      expect.stringMatching(/^GET_DEVICES of vnet \d+ \(stuck\): ETIMEDOUT, .*; it has not replied for 1 s$/),
     ])
   })
 })

@@ -17,7 +17,7 @@ afterEach(() => own.remove())
 
 const within = () => ['ip', 'netns', 'exec', netns.name]
 
-test('SIGUSR1 opens no debugger, and ends nothing', async () => {
+test('SIGUSR1 opens no debugger and does not end vnet', async () => {
   const vnet = await spawnVnet(['--name', 'vnet0'], { within: within() })
   kill(vnet.pid, 'SIGUSR1')
   netns.ip('link set vnet0 down')
@@ -29,7 +29,7 @@ test('SIGUSR1 opens no debugger, and ends nothing', async () => {
   expect(stderr).not.toMatch(/debugger|inspector/i)
 })
 
-test('node --inspect opens one', async () => {
+test('node --inspect opens a debugger', async () => {
   const vnet = await spawnVnet([], { within: within(), nodeArgs: ['--inspect=127.0.0.1:0'] })
   await vnet.line(/^Debugger listening on ws:/)
   expect(await vnet.stop()).toMatchObject({ status: 0 })

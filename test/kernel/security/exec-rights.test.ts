@@ -1,4 +1,7 @@
-/** What a program under root's `vnet exec` may do: what its own user may, and no more, whatever it calls itself. */
+/**
+ * A program under root's `vnet exec` may do what its own user may and no more, whatever identity it
+ * claims.
+ */
 import { execFileSync } from 'node:child_process'
 import { chownSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -50,7 +53,7 @@ test.each([
   await vnet.stop()
 })
 
-test('root without CAP_NET_ADMIN changes nothing by vnet_nl, and joins no group', async () => {
+test('root without CAP_NET_ADMIN cannot change anything by vnet_nl, nor join the group', async () => {
   const vnet = await snull()
   const lowered = [...EXEC, 'setpriv', '--bounding-set=-net_admin', '--inh-caps=-net_admin', client]
   expect(await said(...lowered, 'ask', '4')).toBe('-1 EPERM')
@@ -58,13 +61,13 @@ test('root without CAP_NET_ADMIN changes nothing by vnet_nl, and joins no group'
   await vnet.stop()
 })
 
-test.each([0, NOBODY])('a socket that user %i opened has the rights that it has without', async user => {
+test.each([0, NOBODY])('a socket of user %i has the rights that it has without vnet exec', async user => {
   const bare = await said(...OPENER, `${user}`)
   expect(bare).toBe(user === 0 ? '0 0' : `${NOBODY} -1`)
   expect(await said(...EXEC, ...OPENER, `${user}`)).toBe(bare)
 })
 
-test('a program in another user namespace has the kernel’s own socket', async () => {
+test('a program in another user namespace gets the kernel’s own socket', async () => {
   const script = 'import socket; print(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 16).fileno() < 960)'
   expect(await said(...EXEC, 'unshare', '-Ur', 'python3', '-c', script)).toBe('True')
   expect(await said(...EXEC, 'python3', '-c', script)).toBe('False')
@@ -77,7 +80,7 @@ test('a vnet sees the user of each program, root’s own as root', async () => {
   expect(driver.asked.map(({ uid }) => uid)).toEqual([0, NOBODY])
 })
 
-test('root asks no vnet of another user, which could claim any interface', async () => {
+test('root sends no request to a vnet of another user, which could claim any interface', async () => {
   const lure = join(tmpdir(), `vnet-${NOBODY}`)
   rmSync(lure, { recursive: true, force: true })
   using driver = standIn({ name: 'vnet0', netns: netns.name, directory: lure })
@@ -103,7 +106,7 @@ test('a vnet that is stopped delays no call about the interface of another', asy
   await vnet.stop()
 })
 
-test('an ordinary user’s program has vnet_nl as root’s has it, and no way to change anything', async () => {
+test('an ordinary user’s program reads vnet_nl as root’s does, and cannot change anything', async () => {
   const vnet = await snull()
   const nobody = [...asNobodyIn(netns).slice(4), ...EXEC, client]
   expect(await said(...nobody, 'echo', 'hallo', 'sendmsg')).toMatch(/vnet_nl=0x3f0 text=hallo from=0/)

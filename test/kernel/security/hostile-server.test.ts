@@ -1,4 +1,7 @@
-/** Every command that asks running vnets, and one that is none: it ends in bounded time and memory, with its status and a line. */
+/**
+ * Every command that queries running vnets, against a fake vnet: it ends in bounded time and
+ * memory, with its status and one line.
+ */
 import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,9 +14,9 @@ import { type Netns, OwnNetns } from '../../support/netns.ts'
 import { either, SEED } from '../../support/scale.ts'
 
 const PROGRAM = fileURLToPath(new URL('../../../dist/vnet.js', import.meta.url))
-/** Far more than five seconds without an answer, which is what a command waits. */
+/** Far more than the five seconds that a command waits for a reply. */
 const HANG_MS = 40_000
-/** MiB of JavaScript objects; whoever needs more is ended by Node. */
+/** MiB of JavaScript objects. Node ends a process that needs more. */
 const MEMORY = 512
 const AT_ONCE = 2
 
@@ -37,7 +40,10 @@ afterEach(() => {
   rmSync(directory, { recursive: true })
 })
 
-/** Announces this process as a vnet that has `hostile0` in the namespace of the test; the path of its socket. */
+/**
+ * Announces this process as a vnet that has `hostile0` in the namespace of the test. Returns the
+ * path of its socket.
+ */
 function announce(): string {
   const path = join(directory, 'vnet')
   mkdirSync(path, { mode: 0o700 })
@@ -51,7 +57,7 @@ function announce(): string {
   return `${name}.sock`
 }
 
-/** Runs a command to its end; one that goes on until it is told to end is told to. */
+/** Runs a command to its end. Sends SIGTERM to `events`, which has no end of its own. */
 function run(command: string): Promise<{ status: number | string; stdout: string; stderr: string }> {
   const env = { ...process.env, XDG_RUNTIME_DIR: directory, NODE_OPTIONS: `--max-old-space-size=${MEMORY}` }
   const words = [`--net=/run/netns/${netns.name}`, process.execPath, PROGRAM, ...command.split(' ')]
@@ -77,7 +83,9 @@ function run(command: string): Promise<{ status: number | string; stdout: string
   })
 }
 
-test('every command ends with its status and a line or two, whatever answers', { timeout: 900_000 }, async () => {
+test('every command ends with its status and a line or two, whatever the server sends', {
+  timeout: 900_000,
+}, async () => {
   const chance = new Chance(SEED)
   const path = announce()
   let behaviour: Behaviour = 'bent'
@@ -91,7 +99,7 @@ test('every command ends with its status and a line or two, whatever answers', {
       for (let command = commands.pop(); command !== undefined; command = commands.pop()) {
         const { status, stdout, stderr } = await run(command)
         const lines = stderr.split('\n').slice(0, -1)
-        // The signal, where it came before the command had begun to listen for it.
+        // The signal arrived before the command listened for it.
         if (status === 143 && command === 'events') continue
         const isFine =
           (status === 0 || status === 1 || status === 2) &&

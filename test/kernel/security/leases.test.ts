@@ -1,4 +1,7 @@
-/** DHCP on a real TAP, by a program whose main thread has descriptors of its own: a flood of renewals, and a directory of another's. */
+/**
+ * DHCP on a real TAP, by a program whose main thread has its own descriptor table: a flood of
+ * renewals, and a directory of another user.
+ */
 import { chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -27,7 +30,7 @@ const args = () => ['lan', 'eth9', '--negotiation', '0', '--leases', `${dir}/lea
 const within = () => ['ip', 'netns', 'exec', near.name]
 const kept = () => JSON.parse(readFileSync(`${dir}/leases`, 'utf8')).leases
 
-test('a client that renews 5,000 times in a row is served 20 times, and its lease is in the file when it is acknowledged', async () => {
+test('a client that renews 5,000 times in a row is served 20 times, and an acknowledged lease is in the file', async () => {
   const vnet = await spawnVnet(args(), { within: within() })
   await untilShown(own, near, 'eth9', hasCarrier)
   const found = await outcome(near.spawn(['python3', FLOOD, 'eth9', '198.18.0.150', '5000']))
@@ -48,8 +51,8 @@ test('a lease directory of another user is refused before there is an interface,
   const { status, stderr } = await near.run([process.execPath, VNET, ...args()].join(' '))
   expect([status, stderr]).toEqual([
     1,
-    `vnet: write leases ${dir}/leases: EACCES, permission denied; the directory ${dir} is not user 0's to write in: ` +
-      "name a file in a directory of that user's\n",
+    `vnet: write leases ${dir}/leases: EACCES, permission denied; the directory ${dir} does not belong to user 0, or is not writable: ` +
+      'name a file in a directory of that user\n',
   ])
   expect(near.ip('-br link show')).not.toContain('eth9')
 })

@@ -1,4 +1,7 @@
-/** What the root of another namespace does to interfaces there: a vnet that hears of it goes on, and knows what its own are like. */
+/**
+ * Events from interfaces that the root of another namespace changes: a vnet that receives them
+ * continues, and knows the state of its own interfaces.
+ */
 import { execFileSync } from 'node:child_process'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Netns, OwnNetns } from '../../support/netns.ts'
@@ -16,7 +19,7 @@ beforeEach(async () => {
   own = new OwnNetns()
   home = own.addQuiet()
   far = own.addQuiet()
-  // Events of a namespace come where it has an id.
+  // Events of a namespace are delivered to namespaces that have an id for it.
   home.ip(`netns set ${far.name} auto`)
 })
 afterEach(async () => {
@@ -24,14 +27,14 @@ afterEach(async () => {
   own.remove()
 })
 
-/** As `ip` has it, also with bytes that are not UTF-8. */
+/** Runs a command whose words may have bytes that are not UTF-8. */
 const sh = (command: string) => execFileSync('sh', ['-c', command], { encoding: 'latin1', stdio: 'pipe' })
 
 async function start(...args: string[]): Promise<void> {
   vnet = await spawnVnet(['loop', '-v', '--no-address', ...args], { within: ['ip', 'netns', 'exec', home.name] })
 }
 
-/** 300 names of 116 characters: an RTM_NEWLINK of 36 KB. */
+/** Adds 300 names of 116 characters, which make an RTM_NEWLINK of 36 KB. */
 function addNames(netns: Netns, dev: string): void {
   const lines = Array.from(
     { length: 300 },
@@ -40,7 +43,7 @@ function addNames(netns: Netns, dev: string): void {
   execFileSync('ip', ['-n', netns.name, '-batch', '-'], { input: lines.join('') })
 }
 
-/** Changes the vnet's interface, and waits until it knows. What happened before is read by then. */
+/** Changes the vnet's interface and waits for its log line. Earlier events are read by then. */
 async function expectHeard(netns: Netns, name: string, mtu: number): Promise<void> {
   sh(`ip -n ${netns.name} link set ${name} mtu ${mtu}`)
   await vnet.line(new RegExp(`: mtu ${mtu}$`))
@@ -52,7 +55,7 @@ async function expectGoodEnd(): Promise<void> {
 }
 
 describe('another interface', () => {
-  test('with 300 names of 116 characters ends no vnet', async () => {
+  test('a vnet continues when another interface gets 300 names of 116 characters', async () => {
     await start()
     addNames(far, 'lo')
     far.ip('link set lo up')
@@ -60,7 +63,7 @@ describe('another interface', () => {
     await expectGoodEnd()
   })
 
-  test('with a name that is not UTF-8 moves in and out, and no vnet ends', async () => {
+  test('a vnet continues when an interface whose name is not UTF-8 moves in and out', async () => {
     await start()
     sh(`ip -n ${far.name} link add eth0 type veth peer name eth1`)
     sh(`ip -n ${far.name} link set eth0 name ${NOT_UTF8}`)
@@ -70,7 +73,7 @@ describe('another interface', () => {
     await expectGoodEnd()
   })
 
-  test('with 300 names, or one that is not UTF-8, keeps no vnet from starting there', async () => {
+  test('a vnet starts where another interface has 300 names, or one that is not UTF-8', async () => {
     addNames(far, 'lo')
     sh(`ip -n ${far.name} link add eth0 type veth peer name eth1`)
     sh(`ip -n ${far.name} link set eth0 name ${NOT_UTF8}`)
@@ -81,7 +84,7 @@ describe('another interface', () => {
 })
 
 describe('the vnet’s own interface', () => {
-  test('gets 300 names of 116 characters, and its changes are heard', async () => {
+  test('changes of an interface that gets 300 names of 116 characters are noticed', async () => {
     await start('--netns', far.name)
     addNames(far, 'vnet0')
     await expectHeard(far, 'vnet0', 1400)
@@ -90,7 +93,7 @@ describe('the vnet’s own interface', () => {
     await expectGoodEnd()
   })
 
-  test('gets a name that is not UTF-8, is moved out and back, and its changes are heard', async () => {
+  test('changes of an interface are noticed after it gets a name that is not UTF-8 and moves out and back', async () => {
     const third = own.addQuiet()
     await start('--netns', far.name)
     sh(`ip -n ${far.name} link set vnet0 down`)
@@ -107,7 +110,7 @@ describe('the vnet’s own interface', () => {
     await expectGoodEnd()
   })
 
-  test('gets a name that would set the title of a terminal, which the log escapes', async () => {
+  test('the log escapes a new name that would set the title of a terminal', async () => {
     await start('--netns', far.name)
     sh(`ip -n ${far.name} link set vnet0 down`)
     sh(`ip -n ${far.name} link set vnet0 name "$(printf '\\033]0;hi\\007\\033[2J')"`)

@@ -1,10 +1,10 @@
-/** Events that are cut, oversized or malformed, and errors of the socket they come by, without a kernel. */
+/** Truncated, oversized and malformed events, and errors of their socket, without a kernel. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { EAGAIN, EIO, ENOBUFS } from '../../../src/core/errno.ts'
-import { LinuxHost } from '../../../src/kernel/host.ts'
-import { type LinkListener, NSID_HOME, readEvents } from '../../../src/kernel/link-events.ts'
-import { LinkMonitor } from '../../../src/kernel/link-monitor.ts'
-import type { Native } from '../../../src/kernel/native.ts'
+import { type LinkListener, NSID_HOME, readEvents } from '../../../src/linux/link-events.ts'
+import { LinkMonitor } from '../../../src/linux/link-monitor.ts'
+import type { Native } from '../../../src/linux/native.ts'
+import { LinuxPlatform } from '../../../src/linux/platform.ts'
+import { EAGAIN, EIO, ENOBUFS } from '../../../src/netdev/errno.ts'
 import { MessageBuilder, NetlinkParseError } from '../../../src/netlink/index.ts'
 import { Chance } from '../../support/fuzz-netlink.ts'
 
@@ -16,58 +16,63 @@ const ifinfomsg = (ifindex: number) => new Uint8Array(Int32Array.of(0, ifindex, 
 const begin = (ifindex = OURS, type = RTM_NEWLINK) =>
   new MessageBuilder().message(type, 0, 0).payload(ifinfomsg(ifindex))
 const link = (ifindex = OURS, name = 'tap0') => begin(ifindex).name(IFLA_IFNAME, name).u32(IFLA_MTU, 1500).bytes.slice()
-/** An MTU of one octet. */
+/** An MTU of one byte. */
 const malformed = (ifindex = OURS) => begin(ifindex).u8(IFLA_MTU, 1).bytes.slice()
-/** Two attributes of the greatest length there is. */
+/** A message with a number of attributes of 65,000 bytes. */
 const long = (ifindex: number, attributes: number) => {
   const builder = begin(ifindex).name(IFLA_IFNAME, 'tap0').u32(IFLA_MTU, 1500)
   for (let i = 0; i < attributes; i++) builder.binary(999, new Uint8Array(65_000))
   return builder.bytes.slice()
 }
 
-/** A listener for the interface OURS at home; notes what it is told. */
-function recorder(told: string[] = []): { told: string[]; listener: LinkListener } {
+/** A listener for the interface OURS of the own namespace. Records its calls. */
+function recorder(calls: string[] = []): { calls: string[]; listener: LinkListener } {
   const listener: LinkListener = {
     wants: (nsid, ifindex) => nsid === NSID_HOME && ifindex === OURS,
-    onLink: (_, { name }, event) => void told.push(`${event} ${name}`),
-    onAddress: (_, ifindex) => void told.push(`address ${ifindex}`),
-    onLost: (_, ifindex) => void told.push(`lost ${ifindex}`),
+    onLink: (_, { name }, event) => void calls.push(`${event} ${name}`),
+    onAddress: (_, ifindex) => void calls.push(`address ${ifindex}`),
+    onLost: (_, ifindex) => void calls.push(`lost ${ifindex}`),
     onRead: () => false,
-    onOverrun: () => void told.push('overrun'),
-    onNsidGone: nsid => void told.push(`nsid ${nsid}`),
-    onError: error => void told.push(`error ${error instanceof NetlinkParseError ? error.reason : error}`),
+    onOverrun: () => void calls.push('overrun'),
+    onNsidGone: nsid => void calls.push(`nsid ${nsid}`),
+    onError: error => void calls.push(`error ${error instanceof NetlinkParseError ? error.reason : error}`),
   }
-  return { told, listener }
+  return { calls, listener }
 }
 
 describe('readEvents', () => {
   function read(bytes: Uint8Array, nsid = NSID_HOME) {
-    const { told, listener } = recorder()
-    readEvents(bytes, nsid, listener, (error, ifindex) => void told.push(`bad ${ifindex}: ${(error as Error).message}`))
-    return told
+    const { calls, listener } = recorder()
+    readEvents(
+      bytes,
+      nsid,
+      listener,
+      (error, ifindex) => void calls.push(`bad ${ifindex}: ${(error as Error).message}`),
+    )
+    return calls
   }
 
-  test('reads of other interfaces no more than their index', () => {
+  test('of a message about another interface only the index is read', () => {
     expect(read(malformed(8))).toEqual([])
     expect(read(malformed(OURS), 3)).toEqual([])
     expect(read(link(8))).toEqual([])
   })
 
-  test('names the interface whose message is malformed, and goes on with the next', () => {
+  test('a malformed message is reported with its interface, and the next message is read', () => {
     const bytes = Buffer.concat([malformed(), link()])
-    expect(read(bytes)).toEqual([`bad ${OURS}: mtu: has 1 octets, not 4 (at offset 32)`, 'new tap0'])
+    expect(read(bytes)).toEqual([`bad ${OURS}: mtu: has 1 bytes, not 4 (at offset 32)`, 'new tap0'])
   })
 
-  test('names none where a message has no whole header', () => {
+  test('a message with a truncated header is reported without an interface', () => {
     expect(read(link().subarray(0, 20))).toEqual([
-      'bad undefined: message length 52 exceeds the 20 octets left (at offset 0)',
+      'bad undefined: message length 52 exceeds the 20 bytes left (at offset 0)',
     ])
     expect(read(Uint8Array.of(1, 2, 3))).toEqual([
-      'bad undefined: 3 octets are too few for a message header (at offset 0)',
+      'bad undefined: 3 bytes are too few for a message header (at offset 0)',
     ])
   })
 
-  test('never throws, whatever the bytes are, and whatever the listener throws', () => {
+  test('readEvents never throws, whatever the bytes are and whatever the listener throws', () => {
     const whole = [link(), malformed(), long(OURS, 1), begin(OURS, RTM_DELLINK).name(IFLA_IFNAME, 'x').bytes.slice()]
     whole.push(begin(OURS, RTM_NEWADDR).bytes.slice(), begin(0, RTM_DELNSID).bytes.slice())
     whole.push(begin().name(IFLA_IFNAME, 'a').u32(IFLA_MTU, 1).binary(IFLA_PROP_LIST, new Uint8Array(7)).bytes.slice())
@@ -88,7 +93,7 @@ describe('readEvents', () => {
   })
 })
 
-/** A kernel that answers each receive with the next datagram or error, and then with EAGAIN. */
+/** A kernel that returns the next datagram or error to each receive, and then EAGAIN. */
 function fake(...queue: (Uint8Array | number)[]) {
   let readable: (status: number) => void = () => {}
   const poller = {
@@ -121,35 +126,35 @@ describe('the monitor', () => {
   beforeEach(() => void vi.useFakeTimers())
   afterEach(() => void vi.useRealTimers())
 
-  test('reads an interface again if its event is malformed or too long, and makes room for the next', () => {
+  test('an interface is read again if its event is malformed or too long, and the buffer grows for the next', () => {
     const { native, wake } = fake(malformed(), long(OURS, 2), long(OURS, 2), long(OURS, 17), link())
-    const { told, listener } = recorder()
+    const { calls, listener } = recorder()
     using _ = LinkMonitor.open(native, listener)
     wake()
-    const tooLong = expect.stringMatching(/^error VnetError: event of 11\d{5} octets: EMSGSIZE/)
+    const tooLong = expect.stringMatching(/^error VnetError: event of 11\d{5} bytes: EMSGSIZE/)
     const lost = `lost ${OURS}`
-    expect(told).toEqual(['error has 1 octets, not 4', lost, lost, 'new tap0', tooLong, lost, 'new tap0'])
+    expect(calls).toEqual(['error has 1 bytes, not 4', lost, lost, 'new tap0', tooLong, lost, 'new tap0'])
   })
 
-  test('ignores events of other interfaces, however long they are', () => {
+  test('events of other interfaces are ignored, however long they are', () => {
     const { native, wake } = fake(malformed(8), long(8, 2), long(8, 17), link())
-    const { told, listener } = recorder()
+    const { calls, listener } = recorder()
     using _ = LinkMonitor.open(native, listener)
     wake()
-    expect(told).toEqual(['new tap0'])
+    expect(calls).toEqual(['new tap0'])
   })
 
-  test('reads all interfaces again when it is unknown what was lost', () => {
+  test('all interfaces are read again when it is unknown which event was lost', () => {
     const { native, wake } = fake(link().subarray(0, 12), -ENOBUFS, link())
-    const { told, listener } = recorder()
+    const { calls, listener } = recorder()
     using _ = LinkMonitor.open(native, listener)
     wake()
-    expect(told.slice(1)).toEqual(['new tap0', 'overrun'])
+    expect(calls.slice(1)).toEqual(['new tap0', 'overrun'])
   })
 
-  test('pauses longer after each failed read of a socket', () => {
+  test('each failed read of a socket is followed by a longer pause', () => {
     const { native, wake, queue, recvmsg, poller } = fake(-EIO)
-    const { told, listener } = recorder()
+    const { calls, listener } = recorder()
     using _ = LinkMonitor.open(native, listener)
     wake()
     expect([recvmsg.mock.calls.length, poller.stop.mock.calls.length]).toEqual([1, 1])
@@ -164,12 +169,12 @@ describe('the monitor', () => {
     queue.push(link())
     vi.advanceTimersByTime(1)
     expect(poller.start.mock.calls.length).toBe(2)
-    expect(told.slice(2)).toEqual(['new tap0', 'overrun'])
+    expect(calls.slice(2)).toEqual(['new tap0', 'overrun'])
   })
 
-  test('retries a failed read of the state for ever, with growing pauses', () => {
+  test('a failed read of the state is retried forever, with growing pauses', () => {
     const { native, wake } = fake(-ENOBUFS)
-    const { told, listener } = recorder()
+    const { calls, listener } = recorder()
     const onOverrun = vi.fn(() => {
       throw new Error('no descriptors')
     })
@@ -179,7 +184,7 @@ describe('the monitor', () => {
     vi.advanceTimersByTime(60 * 60 * 1000)
     // 1 s, 2, 4 ... 64 s, and then each 64 s
     expect(onOverrun.mock.calls.length).toBeLessThan(70)
-    expect(told.every(line => line === 'error Error: no descriptors')).toBe(true)
+    expect(calls.every(line => line === 'error Error: no descriptors')).toBe(true)
     onOverrun.mockImplementation(() => undefined as never)
     vi.advanceTimersByTime(64_000)
     const tries = onOverrun.mock.calls.length
@@ -187,7 +192,7 @@ describe('the monitor', () => {
     expect(onOverrun.mock.calls.length).toBe(tries)
   })
 
-  test('reads a flood in turns, also after an overrun', () => {
+  test('a flood of events is read in turns, even after an overrun', () => {
     const { native, wake, recvmsg } = fake(-ENOBUFS, ...new Array(10_000).fill(link(8)))
     using _ = LinkMonitor.open(native, recorder().listener)
     wake()
@@ -195,13 +200,13 @@ describe('the monitor', () => {
   })
 })
 
-test('a host warns of each kind of error once', async () => {
+test('a platform warns of each kind of error once', async () => {
   const lost = new Array(10).fill(0).map((_, i) => link().subarray(0, 12 + (i % 2)))
   const { native, wake } = fake(...lost)
   const lines: string[] = []
-  await using _ = new LinuxHost(native, text => lines.push(text))
+  await using _ = new LinuxPlatform(native, text => lines.push(text))
   wake()
   expect(lines).toEqual([
-    'event of an interface: 12 octets are too few for a message header (at offset 0); its state is read again, and more of this kind is not logged',
+    'event of an interface: 12 bytes are too few for a message header (at offset 0); its state is read again, and more errors of this kind are not logged',
   ])
 })

@@ -185,13 +185,13 @@ describe('once ready, every thread has', () => {
     }
   })
 
-  test('what it had, with --keep-privileges', async () => {
+  test('all it had, with --keep-privileges', async () => {
     const vnet = await start('--keep-privileges')
     const [all, ...rest] = heldByAll(vnet)
     expect([all, rest]).toEqual([held(process.pid, `${process.pid}`), []])
   })
 
-  test('what it had, in a process that only calls the program', async () => {
+  test('all it had, in a process that calls the program as a function', async () => {
     const before = held(process.pid, `${process.pid}`)
     const vnet = await startVnet(['--netns', netns.name])
     expect(held(process.pid, `${process.pid}`)).toEqual(before)
@@ -199,7 +199,7 @@ describe('once ready, every thread has', () => {
     await vnet.stop()
   })
 
-  test('none at all, on an interface of an ordinary user, whose process is not looked into by others of that user', async () => {
+  test('none at all on an interface of an ordinary user, and its memory is closed to other processes of that user', async () => {
     const first = await startVnet(['--name', 'tap0', '--persist', '--user', `${NOBODY}`, '--netns', netns.name])
     await first.stop()
     const vnet = await spawnVnet(['--name', 'tap0'], { within: asNobodyIn(netns) })
@@ -211,7 +211,7 @@ describe('once ready, every thread has', () => {
 })
 
 describe('an interface that is moved later', () => {
-  test('goes on, with one line about what is not seen any more', async () => {
+  test('still works, and one line says what is no longer noticed', async () => {
     const vnet = await start('--name', 'vnet0')
     netns.ip(`link set vnet0 netns ${other.name} name away0`)
     await vnet.line(/^vnet0: moved to another network namespace, there away0$/)
@@ -228,7 +228,7 @@ describe('an interface that is moved later', () => {
   })
 })
 
-test('what it put into /run/vnet is removed at the end, with no capability to do so', async () => {
+test('its files in /run/vnet are removed at the end, without a capability for that', async () => {
   chmodSync(directory, 0o755)
   const script = 'mkdir -p /run/vnet && mount --bind "$0" /run/vnet && exec "$@"'
   const vnet = await spawnVnet([], { within: ['unshare', '-m', 'sh', '-c', script, directory, ...within()] })

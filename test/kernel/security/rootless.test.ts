@@ -30,8 +30,8 @@ interface Machine {
 }
 
 /**
- * Runs what follows as an ordinary user, to whom the tree is readable, wherever it is, and /dev/net/tun as open as is said. Each is
- * the same process: nothing stays around it.
+ * Runs a command as a user other than root who can read the tree, with the given mode of
+ * /dev/net/tun. Each prefix execs the next, so that it is one process.
  */
 function asUser({ mode = '666', before = ':', by = [] }: Machine = {}): string[] {
   const script = `
@@ -46,7 +46,7 @@ function asUser({ mode = '666', before = ':', by = [] }: Machine = {}): string[]
 const start = (args: readonly string[] = [], machine?: Machine) =>
   spawnVnet(args, { within: asUser(machine), program: '/run/tree/dist/vnet.js' })
 
-/** Runs what is to fail; its status and what it said. */
+/** Runs a command that must fail. Returns its status and output. */
 function refused(args: readonly string[], machine?: Machine) {
   const [command, ...rest] = [...asUser(machine), process.execPath, '/run/tree/dist/vnet.js', ...args] as [
     string,
@@ -56,7 +56,7 @@ function refused(args: readonly string[], machine?: Machine) {
   return { status, stdout, stderr }
 }
 
-/** Runs a command from another terminal of the user's, by the line that vnet printed. */
+/** Runs a command in another terminal of the user, with the prefix that vnet printed. */
 function there(enter: string, command: string) {
   const [program, ...rest] = [...USER, ...enter.split(' '), ...command.split(' ')] as [string, ...string[]]
   return spawnSync(program, rest, { encoding: 'utf8', timeout: 20_000 })
@@ -78,7 +78,7 @@ describe('without root', () => {
     expect(stdout).toMatch(/^sn0 rx +\d/m)
   })
 
-  test('it is the same process, with the rights that are left once ready, and the streams it was given', async () => {
+  test('it is the same process, with the reduced rights and the streams it was given', async () => {
     const vnet = await start(['--json'])
     expect(readlinkSync(`/proc/${vnet.pid}/exe`)).toBe(process.execPath)
     expect(readdirSync(`/proc/${vnet.pid}/task/${vnet.pid}/`)).toContain('children')
@@ -90,7 +90,7 @@ describe('without root', () => {
     await vnet.stop('SIGTERM')
   })
 
-  test('the exit status of wrong options is that of any user', () => {
+  test('wrong options exit with the same status as for any user', () => {
     expect(refused(['--mtu', '1'])).toMatchObject({ status: 2, stdout: '' })
     expect(refused(['--address', 'nope=192.0.2.1/24'])).toMatchObject({ status: 2, stdout: '' })
   })
@@ -113,7 +113,7 @@ describe('without root', () => {
     }
   })
 
-  test('another one gets a namespace all the same', async () => {
+  test('vnet enters a namespace if its interface is not a persistent one of the user', async () => {
     const first = await startVnet(['--name', 'tap0', '--persist', '--user', `${NOBODY}`, '--netns', netns.name])
     await first.stop()
     const vnet = await start()
@@ -122,33 +122,33 @@ describe('without root', () => {
   })
 })
 
-describe('one line says what forbids it, and the status is 1:', () => {
+describe('a vnet that is forbidden without root', () => {
   const line = (pattern: RegExp) => ({ status: 1, stdout: '', stderr: expect.stringMatching(pattern) })
 
-  test('the mode of /dev/net/tun', () => {
+  test('an unreadable /dev/net/tun is refused in one line with status 1', () => {
     expect(refused([], { mode: '600' })).toEqual(
       line(/^vnet: open \/dev\/net\/tun: EACCES, .*sudo chmod 666 \/dev\/net\/tun, or sudo [^\n]*\n$/),
     )
   })
 
-  test('a missing /dev/net/tun', () => {
+  test('a missing /dev/net/tun is refused in one line with status 1', () => {
     expect(refused([], { mode: 'none' })).toEqual(line(/^vnet: open .*: ENOENT, .*sudo modprobe tun\n$/))
   })
 
-  test('user.max_user_namespaces of 0', () => {
+  test('user.max_user_namespaces of 0 is refused in one line with status 1', () => {
     const script =
       'echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --ambient-caps=-all --inh-caps=-all "$@"'
     const by = ['unshare', '-U', '--map-user=4242', '--keep-caps', 'sh', '-ec', script, 'sh']
     expect(refused([], { by })).toEqual(line(/^vnet: .* user namespace: user.max_user_namespaces is 0 .* sudo\n$/))
   })
 
-  test('a limit of user namespaces that is reached further out', () => {
+  test('a limit of user namespaces reached in an outer namespace is refused in one line with status 1', () => {
     const script = 'echo 1 > /proc/sys/user/max_user_namespaces && exec unshare -U --map-user=4242 "$@"'
     const by = ['unshare', '-Ur', 'sh', '-ec', script, 'sh']
     expect(refused([], { by })).toEqual(line(/^vnet: .*: a limit is reached, user.max_user_namespaces .* sudo\n$/))
   })
 
-  // What forbids it here is a changed root directory; the line goes by the settings.
+  // A changed root directory forbids the user namespace. The line derives its reason from settings.
   test.each([
     ["AppArmor's restriction", 'echo 1 > apparmor_restrict_unprivileged_userns', /: AppArmor forbids it .*userns is 1/],
     [
@@ -156,8 +156,8 @@ describe('one line says what forbids it, and the status is 1:', () => {
       'echo 0 > unprivileged_userns_clone',
       /: kernel.unprivileged_userns_clone is 0/,
     ],
-    ['a container', ':', /: a container's seccomp filter, or chroot, forbids it; otherwise/],
-  ])('%s', (_, setting, pattern) => {
+    ['a container', ':', /: a container's seccomp filter or a chroot forbids it; otherwise/],
+  ])('a user namespace forbidden by %s is refused in one line with status 1', (_, setting, pattern) => {
     const before = `mkdir /run/root && mount --rbind / /run/root && mount -t tmpfs none /run/root/proc/sys/kernel
       cd /run/root/proc/sys/kernel && ${setting}
       set -- chroot /run/root "$@"`

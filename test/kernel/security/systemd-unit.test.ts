@@ -37,7 +37,7 @@ function setting(name: string): string[] {
   return [...lines].flatMap(line => line[1]?.split(' ') ?? [])
 }
 
-test('systemd finds nothing to complain of in the unit', () => {
+test('systemd-analyze verify reports nothing about the unit', () => {
   const instance = join(directory, 'vnet@office.service')
   copyFileSync(UNIT, instance)
   expect(analyze('verify', instance)).toEqual({ status: 0, output: '' })
@@ -49,7 +49,7 @@ test('the exposure of the unit stays low', () => {
   expect(status).toBe(0)
 })
 
-test('memory that is writable and executable is left to the compiler of JavaScript', () => {
+test('the unit allows writable and executable memory, which JavaScript needs', () => {
   expect(setting('MemoryDenyWriteExecute')).toEqual([])
 })
 

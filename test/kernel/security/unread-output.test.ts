@@ -57,7 +57,7 @@ async function flooded(kind: string) {
   return { wrote, say: (line: string) => child.stdin.write(`${line}\n`) }
 }
 
-test.each(['pty', 'pipe'])('a %s that nobody reads delays no frame and no end', async kind => {
+test.each(['pty', 'pipe'])('an unread %s delays neither frames nor the end', async kind => {
   const { wrote, say } = await flooded(kind)
   say('end')
   await wrote(/status 0/)
@@ -68,7 +68,7 @@ test.each(['pty', 'pipe'])(
   async kind => {
     const { wrote, say } = await flooded(kind)
     say('read')
-    const [, lost] = await wrote(/(\d+) log lines were lost: nobody read them in time/)
+    const [, lost] = await wrote(/(\d+) log lines were lost: they were not read in time/)
     expect(Number(lost)).toBeGreaterThan(100)
     say('end')
     await wrote(/status 0/)

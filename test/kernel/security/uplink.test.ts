@@ -1,4 +1,4 @@
-/** `vnet lan --uplink` on a network that is there already: nothing is served there that nobody asked for. */
+/** `vnet lan --uplink` on an existing network: it serves nothing there by default. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,7 +27,7 @@ afterEach(() => {
   rmSync(directory, { recursive: true })
 })
 
-const OFF = /the uplink has an address, 192\.0\.2\.7\/24: .* are off unless --config has them, or --serve is given$/
+const OFF = /the uplink has an address, 192\.0\.2\.7\/24: .* are off unless --config or --serve enables them$/
 
 async function start(...args: string[]): Promise<Running> {
   const options = ['--hosts', '2', '--uplink', 'veth0', '--negotiation', '0', ...args]
@@ -37,12 +37,15 @@ async function start(...args: string[]): Promise<Running> {
   return vnet
 }
 
-/** What answers at the other end: DHCP of the gateway, echo of a host by UDP and TCP, router advertisements. */
+/**
+ * Returns the services that reply at the other end: DHCP of the gateway, UDP and TCP echo of a
+ * host, router advertisements.
+ */
 async function served(vnet: Running) {
-  const scan = async (how: string, port: number, host: string) =>
-    /^\d+\/\w+\s+open\s/m.test((await far.run(`nmap -n -Pn ${how} -p ${port} ${host}`)).stdout)
+  const scan = async (how: string, port: number, address: string) =>
+    /^\d+\/\w+\s+open\s/m.test((await far.run(`nmap -n -Pn ${how} -p ${port} ${address}`)).stdout)
   const closed = /^67\/udp\s+closed\s/m.test((await far.run('nmap -n -Pn -sU -p 67 198.18.0.1')).stdout)
-  // It is logged by whoever sends advertisements, and before the ping behind it is answered.
+  // A sender of advertisements logs the solicitation before it handles the ping that follows.
   const before = vnet.stderr.length
   await far.run('rdisc6 -1 -q -r 1 -w 1 eth0')
   expect((await far.run('ping -c 1 -W 5 198.18.0.2')).stdout).toContain(' 1 received')
@@ -56,21 +59,21 @@ async function served(vnet: Running) {
 const NOTHING = { dhcp: false, echo: [false, false], ra: false }
 const ALL = { dhcp: true, echo: [true, true], ra: true }
 
-test('an interface with an address of its own gets no DHCP, advertisements or services, and one line says so', async () => {
+test('an uplink that has an address gets no DHCP, advertisements or services, which one line reports', async () => {
   near.ip('addr add 192.0.2.7/24 dev veth0')
   const vnet = await start()
   expect(vnet.stderr.split('\n').filter(line => OFF.test(line))).toHaveLength(1)
   expect(await served(vnet)).toEqual(NOTHING)
 })
 
-test('--serve turns all of them on', async () => {
+test('--serve turns DHCP, advertisements and services on for an uplink that has an address', async () => {
   near.ip('addr add 192.0.2.7/24 dev veth0')
   const vnet = await start('--serve')
   expect(vnet.stderr).not.toMatch(OFF)
   expect(await served(vnet)).toEqual(ALL)
 })
 
-test('a configuration turns on what it names, also when it is read again', async () => {
+test('a configuration turns on what it names, and only that after it is read again', async () => {
   near.ip('addr add 192.0.2.7/24 dev veth0')
   const config = join(directory, 'lan.yaml')
   writeFileSync(config, 'dhcp: {}\n')
@@ -83,7 +86,7 @@ test('a configuration turns on what it names, also when it is read again', async
   expect(await served(vnet)).toEqual({ ...NOTHING, ra: true })
 })
 
-test('an interface with link-local addresses alone gets all', async () => {
+test('an uplink that has only link-local addresses gets DHCP, advertisements and services', async () => {
   const vnet = await start()
   expect(vnet.stderr).not.toMatch(OFF)
   expect(await served(vnet)).toEqual(ALL)

@@ -1,4 +1,5 @@
-/* A program that knows nothing of vnet: private ioctls and generic netlink, as for a driver in the kernel. */
+/* A program without vnet code: private ioctls and generic netlink, as for a driver in the
+ * kernel. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/genetlink.h>
@@ -22,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* As much as a driver writes: a struct rtnl_link_stats64. */
+/* What a driver writes: a struct rtnl_link_stats64. */
 #define DATA 25
 
 static double now(void) {
@@ -39,7 +40,7 @@ static int request(int fd, const char *name, unsigned long cmd, struct ifreq *if
   return ioctl(fd, cmd, ifr);
 }
 
-/* The first of the data is said. */
+/* Prints the first word of the data. */
 static int one(const char *name, unsigned long cmd, uint64_t value) {
   struct ifreq ifr;
   uint64_t data[DATA] = {value};
@@ -126,7 +127,7 @@ static int forks(void) {
   return 0;
 }
 
-/* What the call with an ifreq and data that lie anywhere answers. */
+/* Prints the result of a call with an ifreq and data at any address. */
 static void told(const char *what, int fd, struct ifreq *ifr, uint64_t *data) {
   struct ifreq whole = {.ifr_data = (void *)data};
   memcpy(whole.ifr_name, target, strnlen(target, IFNAMSIZ - 1));
@@ -137,7 +138,8 @@ static void told(const char *what, int fd, struct ifreq *ifr, uint64_t *data) {
   printf("%s %s\n", what, result < 0 ? strerrorname_np(errno) : "ok");
 }
 
-/* In the last octets before memory that is not there, over the border of two pages, one octet too far, and in memory that is read only. */
+/* In the last bytes before unmapped memory, across two pages, one byte too far, and in read-only
+ * memory. */
 static int borders(void) {
   const int fd = socket(AF_INET, SOCK_DGRAM, 0);
   char *pages = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -161,7 +163,7 @@ static int in_clone(void *unused) {
   return 0;
 }
 
-/* By processes and descriptors of all kinds. */
+/* From processes and descriptors of all kinds. */
 static int ways(void) {
   static char stack[65536] __attribute__((aligned(16)));
   uint64_t data[DATA];
@@ -180,7 +182,7 @@ static int ways(void) {
   return 0;
 }
 
-/* A call that the driver did not answer, and the octets it was for once the driver goes on. */
+/* A call without a reply from the driver, and the memory of the call once the driver continues. */
 static int late(void) {
   struct ifreq ifr;
   uint64_t data[DATA], after[DATA];
@@ -201,7 +203,7 @@ static void *execute(void *program) {
   return NULL;
 }
 
-/* The first thread waits for a driver that does not answer while another one executes. */
+/* The first thread waits for a driver that does not reply while another one executes. */
 static int replaced(const char *program) {
   pthread_t thread;
   struct ifreq ifr;
@@ -214,7 +216,7 @@ static int ascending(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* Microseconds a call: the mean, the median, and what one in a hundred exceeds. */
+/* Microseconds per call: mean, median and 99th percentile. */
 static int bench(const char *name, unsigned long cmd) {
   struct ifreq ifr;
   uint64_t data[DATA] = {0};
@@ -256,7 +258,7 @@ static void on_alarm(int signal) {
   alarms++;
 }
 
-/* A call that a driver holds, with a handler for SIGALRM that does not ask for calls to be restarted. */
+/* A call that a driver holds, with a handler for SIGALRM without SA_RESTART. */
 static int interrupted(void) {
   struct ifreq ifr;
   struct sigaction action = {.sa_handler = on_alarm};
@@ -296,7 +298,8 @@ static ssize_t transmit(int fd, struct message *message, const char *how) {
   return sendto(fd, message, length, 0, (struct sockaddr *)&kernel, sizeof kernel);
 }
 
-/* By recvfrom when that is how it was sent, else by recvmsg: as long when only looked at, and from somewhere. */
+/* Receives with recvfrom if the message was sent with sendto, otherwise with recvmsg. Checks the
+ * length with MSG_PEEK, and the sender. */
 static ssize_t receive(int fd, struct message *into, struct sockaddr_nl *from, const char *how) {
   struct iovec part = {into, sizeof *into};
   struct msghdr header = {.msg_name = from, .msg_namelen = sizeof *from, .msg_iov = &part, .msg_iovlen = 1};
@@ -327,7 +330,7 @@ static int family(int fd, const char *name, const char *how, int ack) {
   return id;
 }
 
-/* Resolves vnet_nl and sends an echo; what comes back, where from and to whom. */
+/* Resolves vnet_nl and sends an echo; prints the reply, its sender and its receiver. */
 static int echo(const char *text, const char *how, int times) {
   struct sockaddr_nl own = {.nl_family = AF_NETLINK}, from;
   socklen_t length = sizeof own;
@@ -358,7 +361,8 @@ static int echo(const char *text, const char *how, int times) {
   return 0;
 }
 
-/* Three messages by one call, each for the one that its letter means: v vnet_nl, k the kernel. What the call says, and what is answered. */
+/* Sends three messages with one call, each to a letter's target: v is vnet_nl, k the kernel.
+ * Prints the result and the replies. */
 static int several(const char *whose) {
   struct message message[3], answer;
   struct iovec part[3];
@@ -391,7 +395,8 @@ static struct nlattr *attribute(void *set, int length, int type) {
 
 static struct nlattr *within(struct nlattr *set, int type) { return set == NULL ? NULL : attribute(set + 1, set->nla_len - NLA_HDRLEN, type); }
 
-/* A dump of statistics, queues too: how many messages, and in how many datagrams of at most 4 KiB. */
+/* A dump of statistics with queues: prints the numbers of messages and of datagrams of at most 4
+ * KiB. */
 static int statistics(void) {
   struct message message = {{NLMSG_LENGTH(GENL_HDRLEN), 0x3f0, NLM_F_REQUEST | NLM_F_DUMP, 7, 0}, {3, 1, 0}, {0}};
   const uint32_t queues = 1;
@@ -410,7 +415,8 @@ static int statistics(void) {
   }
 }
 
-/* Two sockets after another under the same number: the first wants events, the second gets none of them. */
+/* Two sockets with the same descriptor, one after the other: the first subscribes to events, the
+ * second receives none. */
 static int reopened(void) {
   struct message message = {{NLMSG_LENGTH(GENL_HDRLEN), 0x3f0, NLM_F_REQUEST | NLM_F_ACK, 6, 0}, {10, 1, 0}, {0}};
   struct sockaddr_nl from;
@@ -428,7 +434,8 @@ static int reopened(void) {
   return 0;
 }
 
-/* Listens for events by the group that nlctrl tells, or by SUBSCRIBE, and says so many of them; then ends that, and says whether more came. */
+/* Subscribes to events by the group from nlctrl, or by SUBSCRIBE, prints a number of them,
+ * unsubscribes, and prints whether more arrive. */
 static int events(const char *how, int times) {
   struct message message = {{NLMSG_LENGTH(GENL_HDRLEN), GENL_ID_CTRL, NLM_F_REQUEST, 5, 0}, {CTRL_CMD_GETFAMILY, 1, 0}, {0}};
   struct sockaddr_nl from;
@@ -457,10 +464,11 @@ static int events(const char *how, int times) {
       if (receive(fd, &message, &from, "sendto") < 0) return 5;
       const int length = message.header.nlmsg_len - NLMSG_LENGTH(GENL_HDRLEN);
       printf("type=%#x seq=%u from=%u event=%u of %s\n", message.header.nlmsg_type, message.header.nlmsg_seq, from.nl_pid,
-             *(uint32_t *)(attribute(message.octets, length, 28) + 1), (char *)(attribute(message.octets, length, 2) + 1));
+             *(uint32_t *)(attribute(message.octets, length, 28) + 1),
+             (char *)(attribute(message.octets, length, 2) + 1));
     }
   }
-  /* An octet is the sign that there would be more by now. */
+  /* A byte is the signal that more would have arrived by now. */
   char octet;
   struct pollfd more = {fd, POLLIN, 0};
   if (read(0, &octet, 1) != 1) return 6;
@@ -469,7 +477,7 @@ static int events(const char *how, int times) {
   return 0;
 }
 
-/* A command of vnet_nl without an attribute: what the acknowledgement says. */
+/* A command of vnet_nl without attributes: prints the acknowledgement. */
 static int ask(int cmd) {
   struct message message = {{NLMSG_LENGTH(GENL_HDRLEN), 0x3f0, NLM_F_REQUEST | NLM_F_ACK, 99, 0}, {cmd, 1, 0}, {0}};
   struct sockaddr_nl from;
@@ -480,7 +488,8 @@ static int ask(int cmd) {
   return 0;
 }
 
-/* A dump of all families, by a socket with a receive buffer of so many octets if that is not 0: their names, and where it came from. */
+/* A dump of all families, on a socket with a receive buffer of this many bytes, 0 for the
+ * default: prints their names and the sender. */
 static int families(int octets) {
   static char part[65536];
   struct sockaddr_nl from, own;

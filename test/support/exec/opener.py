@@ -1,5 +1,6 @@
-"""A root process gets a generic netlink socket that a child of the user `sys.argv[1]` opened, and makes with it a request that asks
-for CAP_NET_ADMIN of whoever opened it (TCP_METRICS_CMD_DEL). Prints the owner of the socket and the error."""
+"""A root process receives a generic netlink socket that a child with uid `sys.argv[1]` opened, and
+sends a request that requires CAP_NET_ADMIN of the opener (TCP_METRICS_CMD_DEL). Prints the owner of
+the socket and the error."""
 import array, os, socket, struct, sys
 
 user = int(sys.argv[1])

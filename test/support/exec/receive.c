@@ -1,4 +1,5 @@
-/* Ways to receive from a generic netlink socket: what a program sees of vnet_nl's replies must not depend on which it uses. */
+/* Ways to receive from a generic netlink socket. The replies of vnet_nl must be the same with
+ * each. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -62,7 +63,7 @@ static void tell(const char *what, ssize_t length) {
   else printf("%s %zd type=%#x seq=%u text=%s\n", what, length, echo->header.nlmsg_type, echo->header.nlmsg_seq, echo->text);
 }
 
-/* Asks once the first thread of this process sleeps. */
+/* Sends a request once the first thread of this process sleeps. */
 static void *asks_later(void *unused) {
   char line[256], path[64], state = 'R';
   (void)unused;
@@ -76,7 +77,7 @@ static void *asks_later(void *unused) {
   return NULL;
 }
 
-/* The reply to a receive that waited before the request was sent, then to one after it. */
+/* Receives the reply with a call that waited before the request was sent, then with a later one. */
 static int each_way(void) {
   const char *ways[] = {"read", "readv", "preadv2", "recv", "recvfrom", "recvmsg", "recvmmsg"};
   for (unsigned i = 0; i < sizeof ways / sizeof *ways; i++) {
@@ -128,7 +129,7 @@ static int ready(void) {
   return 0;
 }
 
-/* Until there is no room; then every reply that there was room for, and no other message. */
+/* Sends until there is no room, then receives every reply that had room, and no other message. */
 static int full(void) {
   const int small = 4608;
   unsigned sent = 0, received = 0;
@@ -152,7 +153,8 @@ static void *sleeps(void *unused) {
   return unused;
 }
 
-/* Waits in a receive: SIGUSR1 has SA_RESTART, SIGUSR2 not. With another thread that takes no signals. */
+/* Waits in a receive; SIGUSR1 has SA_RESTART, SIGUSR2 has not. Another thread blocks all
+ * signals. */
 static int signals(int threads) {
   struct sigaction restart = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, none = {.sa_handler = on_signal};
   sigset_t all, before;

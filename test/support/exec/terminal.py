@@ -1,4 +1,5 @@
-"""terminal.py WORDS: runs WORDS PROGRAM as a shell runs a job on a terminal, and plays its user; says what was seen, line by line."""
+"""terminal.py WORDS: runs WORDS PROGRAM as a shell runs a job on a terminal, types as its user, and
+prints its output by lines."""
 import fcntl
 import os
 import pty
@@ -26,7 +27,8 @@ sys.exit(5)
 
 
 def job(words):
-    """In the foreground, in a group of its own, until it ends; when it is stopped it is sent there again on the user's word."""
+    """Runs a job in the foreground, in its own process group, to its end. Continues it on request
+    if it is stopped."""
     pid = os.fork()
     if pid == 0:
         os.setpgid(0, 0)
@@ -64,7 +66,7 @@ def user(terminal):
                 sys.exit("no %r in %r" % (line, seen))
             more = os.read(terminal, 4096)
             everything += more
-            # The terminal shows what is typed wherever it comes.
+            # The terminal echoes typed text at any position.
             seen = (seen + more).replace(b"^C", b"").replace(b"^Z", b"")
         seen = seen.split(line + b"\r\n", 1)[1]
         print(line.decode(), flush=True)
@@ -75,7 +77,7 @@ def user(terminal):
     expect(b"interrupted")
     os.write(terminal, b"\x1a")
     expect(b"stopped 20")
-    # Not typed: who is not stopped yet might read it.
+    # Not typed, because a job that is not yet stopped might read it.
     os.write(going, b"g")
     expect(b"continued")
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))

@@ -1,6 +1,6 @@
 /**
- * Runs of the program in which one call of the C library fails, made to by a preloaded library
- * (faults.c). A run without a fault says which calls there are to fail.
+ * Runs of the program in which a preloaded library (faults.c) makes one call of the C library fail.
+ * A run without a fault lists the calls that can fail.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
@@ -9,34 +9,34 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { ControlClient } from '../../../src/control/index.ts'
-import { type ErrnoName, errnoName, VnetError } from '../../../src/core/errno.ts'
-import { ERRNO_TABLE } from '../../../src/core/errno-table.ts'
-import type { Random } from '../../../src/core/random.ts'
-import { loadNative } from '../../../src/kernel/native.ts'
+import { loadNative } from '../../../src/linux/native.ts'
+import { type ErrnoName, errnoName, VnetError } from '../../../src/netdev/errno.ts'
+import { ERRNO_TABLE } from '../../../src/netdev/errno-table.ts'
+import type { Random } from '../../../src/netdev/random.ts'
 import { type Netns, OwnNetns } from '../netns.ts'
 
 const PROGRAM = fileURLToPath(new URL('../../../dist/vnet.js', import.meta.url))
 const SOURCE = fileURLToPath(new URL('faults.c', import.meta.url))
 /** As in faults.c. */
 const LOG_SIZE = 1 << 20
-/** A run takes a fraction of a second; one that has not ended by then hangs. */
+/** ms until a run counts as hanging; it takes a fraction of a second. */
 const HANG_MS = 30_000
-/** By then it is ready. */
+/** ms until it is ready. */
 const DEAF_MS = 5_000
-/** An answer that a fault cost is waited for no longer. */
+/** ms to wait for a reply, which a fault may prevent. */
 const ANSWER_MS = 300
-/** Where root's vnets are found. */
+/** The directory of root's vnets. */
 const RUN_DIRECTORY = '/run/vnet'
 
 export interface Fault {
   /** The call, as faults.c writes it: `ioctl 400454ca /dev/net/tun`. */
   readonly site: string
-  /** Which of the calls at that site, from 1. */
+  /** The number of the call at that site, from 1. */
   readonly count: number
   readonly errno: number
 }
 
-/** Where a run takes place: two namespaces of its own and a directory. */
+/** The place of a run: two namespaces of its own and a directory. */
 export interface Place {
   readonly near: Netns
   readonly far: Netns
@@ -45,38 +45,38 @@ export interface Place {
 
 export interface Scenario {
   readonly name: string
-  /** Whether every frame comes out again or is a drop; simulated hosts take frames in. */
+  /** True if every frame is delivered or counted as dropped. Simulated hosts consume frames. */
   readonly conserves: boolean
   readonly args: (place: Place) => readonly string[]
-  /** Sends frames once it is ready; settles when they have come through, or `ended` is aborted. */
+  /** Sends frames once it is ready. Settles when they have arrived or `ended` is aborted. */
   readonly traffic: (place: Place, ended: AbortSignal) => Promise<void>
 }
 
 export interface FaultRun {
-  /** Exit status; a signal's name if one ended it; 'hang' if nothing did. */
+  /** The exit status, the name of the signal that ended it, or 'hang'. */
   readonly status: number | NodeJS.Signals | 'hang'
   readonly ready: boolean
   readonly stdout: string
   readonly stderr: string
-  /** How often each site was called. */
+  /** The number of calls of each site. */
   readonly sites: ReadonlyMap<string, number>
   readonly failed: boolean
-  /** What was opened by the program and still open at a regular exit. */
+  /** Files that the program opened and that are still open at a regular exit. */
   readonly leaked: readonly string[]
-  /** Open descriptors after the traffic, 0 if it had ended by then. */
+  /** The number of open descriptors after the traffic, 0 if it has ended. */
   readonly descriptors: number
-  /** What is left of it: interfaces and files. */
+  /** The interfaces and files that remain. */
   readonly left: readonly string[]
 }
 
 /**
- * The errors that a call can have, by its site: the first that matches counts. What has none here
- * fails only for a descriptor or an argument that is wrong, such as fstat, FIONBIO and timerfd_settime.
+ * The errors that a call can return, by its site; the first match counts. A call without an entry
+ * fails only for a wrong descriptor or argument: fstat, FIONBIO, timerfd_settime.
  */
 const ERRORS: readonly (readonly [RegExp, readonly ErrnoName[]])[] = [
   [/^open\+/, ['EACCES', 'EMFILE', 'ENOSPC', 'EROFS', 'EEXIST', 'EDQUOT']],
   [/^open/, ['ENOENT', 'EACCES', 'EMFILE', 'ENFILE', 'ENOMEM', 'EINTR']],
-  // Only a file that was written has anything to tell then.
+  // Only for a file that was written.
   [/^close .*\.(new|tmp)$/, ['EIO', 'ENOSPC', 'EDQUOT', 'EINTR']],
   [/^close/, ['EINTR']],
   [/^ioctl 5421/, []],
@@ -94,7 +94,7 @@ const ERRORS: readonly (readonly [RegExp, readonly ErrnoName[]])[] = [
   [/^read .*tun$/, ['EBADFD', 'EIO', 'EINTR', 'ENOMEM', 'EFAULT', 'EINVAL']],
   [/^read/, ['EIO', 'EINTR', 'EAGAIN', 'ENOMEM', 'EISDIR']],
   [/^write .*tun$/, ['EIO', 'EBADFD', 'EINVAL', 'EAGAIN', 'ENOMEM', 'EINTR', 'ENOBUFS']],
-  // Standard output and error, as the test has them.
+  // Standard output and error of the test.
   [/^write socket\(1,1,0\)/, ['EPIPE', 'EINTR', 'EAGAIN', 'ECONNRESET', 'ENOBUFS']],
   [/^write/, ['EIO', 'ENOSPC', 'EINTR', 'EDQUOT', 'EFBIG']],
   [/^fsync/, ['EIO', 'ENOSPC', 'EDQUOT', 'EROFS']],
@@ -108,7 +108,7 @@ const ERRORS: readonly (readonly [RegExp, readonly ErrnoName[]])[] = [
   [/^timerfd_create/, ['EMFILE', 'ENFILE', 'ENODEV', 'ENOMEM']],
   [/^epoll_create/, ['EMFILE', 'ENFILE', 'ENOMEM']],
   [/^epoll_ctl/, ['ENOMEM', 'ENOSPC', 'EPERM']],
-  // libuv aborts on every other.
+  // libuv aborts on any other.
   [/^epoll_wait/, ['EINTR']],
   // gettid
   [/^syscall 186$/, []],
@@ -121,8 +121,8 @@ function errorsOf(site: string): number[] {
 }
 
 /**
- * Draws up to `most` faults of a run's calls: every site once before any a second time, and of a
- * site every errno before one a second time.
+ * Draws up to `most` faults from the calls of a run: every site once before any site again, and for
+ * a site every errno once before any errno again.
  */
 export function drawFaults(sites: ReadonlyMap<string, number>, most: number, { below }: Random): Fault[] {
   const shuffled = <T>(list: readonly T[]): T[] => {
@@ -169,8 +169,8 @@ export class FaultLab implements Disposable {
   }
 
   /**
-   * Runs the program to its end, with traffic in between, and with one call failing. It has a moment to
-   * close what it should until it has `most` descriptors.
+   * Runs the program to its end, with traffic in between, while one call fails. Waits a moment
+   * until it has at most `most` descriptors.
    */
   async run({ args, traffic }: Scenario, place: Place, fault?: Fault, most = 0): Promise<FaultRun> {
     const log = `${place.directory}.log`
@@ -193,7 +193,7 @@ export class FaultLab implements Disposable {
       hangs = true
       child.kill('SIGKILL')
     }, HANG_MS)
-    // Once standard output has failed, nothing says that it is ready.
+    // If standard output fails, there is no ready line.
     const deaf = fault?.site.startsWith('write socket(1,1,0)') ? DEAF_MS : HANG_MS
     const asked = setTimeout(() => child.kill('SIGTERM'), deaf)
     const ready = new Promise<void>(resolve => {
@@ -221,7 +221,7 @@ export class FaultLab implements Disposable {
     clearTimeout(timer)
     clearTimeout(asked)
     if (isReady) await ready
-    // What could not be removed may stay.
+    // A file that it could not remove may stay.
     const mayStay = fault !== undefined && /^(unlink|statx) \/run\/vnet/.test(fault.site)
     const left = [...remains(place), ...(mayStay ? [] : announced(child.pid as number))]
     for (const file of announced(child.pid as number)) rmSync(join(RUN_DIRECTORY, file))
@@ -243,7 +243,9 @@ export class FaultLab implements Disposable {
   }
 }
 
-/** A few questions to the control socket, if there is one; which of them are answered is up to the fault. */
+/**
+ * Sends a few requests to the control socket, if there is one. The fault may prevent the replies.
+ */
 async function ask(pid: number): Promise<void> {
   const socket = announced(pid).find(name => name.endsWith('.sock'))
   if (socket === undefined) return
@@ -258,7 +260,10 @@ async function ask(pid: number): Promise<void> {
   }
 }
 
-/** A count, once it is at most `most` or has been above for a while; 0 when it cannot be read any more. */
+/**
+ * Returns a count once it is at most `most`, or has been above for a while; 0 if it can no longer
+ * be read.
+ */
 async function settled(count: () => number, most: number): Promise<number> {
   for (let left = 40; ; left--) {
     try {
@@ -271,12 +276,12 @@ async function settled(count: () => number, most: number): Promise<number> {
   }
 }
 
-/** The files by which a vnet is found. */
+/** Returns the files by which clients find a vnet. */
 function announced(pid: number): string[] {
   return readdirSync(RUN_DIRECTORY).filter(name => name.startsWith(`${pid}-`))
 }
 
-/** Interfaces, and files but those that the driver keeps; both are removed. */
+/** Returns and removes the remaining interfaces and files, except files that the driver keeps. */
 function remains({ near, far, directory }: Place): string[] {
   const links = [near, far].flatMap(netns => {
     const names = JSON.parse(netns.ip('-j link')).map(({ ifname }: { ifname: string }) => ifname)

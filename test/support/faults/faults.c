@@ -1,11 +1,11 @@
 /**
- * An LD_PRELOAD library that fails one call of the C library. It counts calls from unshare(CLONE_FILES)
- * on, which vnet calls before it sets anything up. Calls are told apart by their site: the function
- * and what it is about, such as `ioctl 400454ca` or `write /dev/net/tun`.
+ * An LD_PRELOAD library that fails one call of the C library. It counts calls from
+ * unshare(CLONE_FILES) on, which vnet calls before it sets anything up. Calls are distinguished by
+ * their site: the function and its object, such as `ioctl 400454ca` or `write /dev/net/tun`.
  *
- * FAULT_LOG: a file of LOG_SIZE bytes, which is mapped; it becomes a line per event: `C SITE` a call,
- * `F SITE` the failed one, `L FILE` a descriptor that was opened since and is open at exit.
- * FAULT=SITE@COUNT@ERRNO: which call fails, and how. `*` instead of COUNT fails every one.
+ * FAULT_LOG: a file of LOG_SIZE bytes, which is mapped; it becomes a line per event: `C SITE` a
+ * call, `F SITE` the failed one, `L FILE` a descriptor that was opened since then and is open at
+ * exit. FAULT=SITE@COUNT@ERRNO: which call fails, and how. `*` instead of COUNT fails every one.
  *
  * Calls by which libuv wakes itself (pipes, eventfds) are not counted: it aborts when they fail.
  */
@@ -40,7 +40,7 @@ static unsigned nth;
 static int error;
 static void* program;
 
-/** The C library's own syscall(2), below which nothing is counted. */
+/** The syscall(2) of the C library, which is not counted. */
 static long raw(long number, ...) {
   static long (*real)(long, ...);
   if (real == NULL) real = dlsym(RTLD_NEXT, "syscall");
@@ -86,8 +86,8 @@ __attribute__((constructor)) static void load(void) {
 static int isOpen(int fd) { return raw(SYS_fcntl, fd, F_GETFD) >= 0; }
 
 /**
- * A name that is the same in every run: in a path, a component with a digit is `#` and what follows
- * its first dot; any other name ends in `#` where its first digit is.
+ * Writes a name that is the same in every run. In a path, a component with a digit becomes `#` and
+ * the text from its first dot; any other name is cut at its first digit and ends in `#`.
  */
 static const char* plain(const char* name, char* into, size_t size) {
   const char* numbers = "0123456789";
@@ -108,7 +108,7 @@ static const char* plain(const char* name, char* into, size_t size) {
   return into;
 }
 
-/** What a descriptor is. */
+/** Describes a descriptor. */
 static void describe(int fd, char* into, size_t size) {
   char path[64];
   char link[TEXT] = "none";
@@ -130,7 +130,7 @@ static int isLibuvOwn(int fd, const char* what, const void* caller) {
   return strncmp(what, "pipe:", 5) == 0 || strcmp(what, "anon_inode:[eventfd]") == 0;
 }
 
-/** Counts a call; true if it is the one to fail, with errno set. `fd` is what it is about, or -1. */
+/** Counts a call. Returns true, with errno set, if it must fail. `fd` is its descriptor, or -1. */
 static int fails(const void* caller, int fd, const char* format, ...) {
   if (atomic_load(&active) == 0) return 0;
   const int before = errno;
@@ -211,7 +211,7 @@ int ioctl(int fd, unsigned long request, ...) {
   PASS(ioctl, fd, (fd, request, argument), "ioctl %lx", request);
 }
 
-/** A failed close has closed the descriptor all the same. */
+/** A failed close closes the descriptor anyway. */
 int close(int fd) {
   const int failing = fails(CALLER, fd, "close");
   const int status = raw(SYS_close, fd);
@@ -285,7 +285,10 @@ int epoll_pwait(int epoll, struct epoll_event* events, int count, int timeout, c
   PASS(epoll_pwait, epoll, (epoll, events, count, timeout, mask), "epoll_wait");
 }
 
-/** Frames are read and written this way, and libuv has calls that the C library lacks. */
+/**
+ * The addon reads and writes frames with syscall(2), and libuv makes calls that the C library
+ * lacks.
+ */
 long syscall(long number, ...) {
   long a[6];
   va_list more;

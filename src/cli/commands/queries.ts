@@ -1,0 +1,135 @@
+/** The commands that query once and print the reply: list, show, param, ioctl, echo. */
+import type { ControlClient, DriverParam, Found, FoundDevice } from '../../control/index.ts'
+import { EOPNOTSUPP, isErrno, VnetError } from '../../netdev/errno.ts'
+import { IFR_IFRU, SIOCDEVPRIVATE } from '../../netdev/if.ts'
+import { alignLeft } from '../align.ts'
+import { type AskOptions, askInterface, askVnets, fail } from '../ask.ts'
+import { deviceWords, label } from '../device-words.ts'
+import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
+
+interface QueryOptions extends AskOptions {
+  readonly json?: boolean
+  /** Prints only the names, one a line, in the form that other commands take. */
+  readonly names?: boolean
+}
+
+/** `vnet list`: all interfaces, in a table. */
+export function list({ json, names, user }: QueryOptions, io: Io): Promise<number> {
+  const print = async (_: unknown, { devices, failed, users }: Found) => {
+    if (json) io.out(`${JSON.stringify({ event: 'list', interfaces: devices.map(deviceWords), users })}\n`)
+    else if (names) for (const device of devices) io.out(`${label(device)}\n`)
+    else for (const line of alignLeft(rows(devices))) io.out(`${line}\n`)
+    if (!json && !names) for (const user of users) fail(io, `user ${user} has vnets too: vnet list --user ${user}`)
+    for (const { message } of failed) fail(io, message)
+    return failed.length === 0 ? EXIT_OK : EXIT_FAILURE
+  }
+  return askVnets([], io, print, { user })
+}
+
+function rows(devices: readonly FoundDevice[]): string[][] {
+  return [
+    ['interface', 'driver', 'state', 'mtu', 'mac', 'txqs', 'rxqs', 'pid'],
+    ...devices.map(device => {
+      const { driver, state, mtu, mac, txqs, rxqs, pid } = deviceWords(device)
+      return [label(device), ...[driver, state, mtu, mac, txqs, rxqs, pid].map(word => `${word ?? '-'}`)]
+    }),
+  ]
+}
+
+/** `vnet show IF`: one interface in full. */
+export function show(name: string, { json, user }: QueryOptions, io: Io): Promise<number> {
+  const print = async (client: ControlClient, device: FoundDevice) => {
+    const found = await params(client, device)
+    const words = deviceWords(device)
+    if (json) {
+      const params = Object.fromEntries(found.map(({ name, value }) => [name, value]))
+      io.out(`${JSON.stringify({ event: 'show', ...words, params })}\n`)
+    } else {
+      const known = Object.entries(words).filter(([key, word]) => key !== 'name' && word !== null)
+      const lines = alignLeft([
+        ...known.map(([key, word]) => [`  ${key}`, `${word}`]),
+        ...found.map(({ name, value }) => [`  ${name}`, value]),
+      ])
+      for (const line of [label(device), ...lines]) io.out(`${line}\n`)
+    }
+  }
+  return askInterface(name, io, print, { user })
+}
+
+/** Returns the driver's parameters; none from an older vnet, which cannot report them. */
+async function params(client: ControlClient, device: FoundDevice): Promise<DriverParam[]> {
+  try {
+    return await client.params(device.vnet, device)
+  } catch (error) {
+    if (isErrno(error, EOPNOTSUPP)) return []
+    throw error
+  }
+}
+
+/** `vnet param IF [NAME[=VALUE]]`: shows all parameters of the driver or one, or sets one. */
+export function param(name: string, which: string | undefined, options: QueryOptions, io: Io): Promise<number> {
+  const ask = async (client: ControlClient, device: FoundDevice) => {
+    const json = (object: object) => io.out(`${JSON.stringify({ event: 'param', ...object })}\n`)
+    const { vnet } = device
+    if (which === undefined) {
+      const params = await client.params(vnet, device)
+      if (options.json) json({ params: params.map(paramWords) })
+      else for (const line of options.names ? params.map(({ name }) => name) : paramTable(params)) io.out(`${line}\n`)
+      return
+    }
+    const [, written = '', value] = /^([^=]*)(?:=(.*))?$/s.exec(which) ?? []
+    // An option's spelling is accepted too: `pool-size` is poolSize.
+    const param = written.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
+    if (value !== undefined) await client.setParam(vnet, device, param, value)
+    else {
+      const found = await client.param(vnet, device, param)
+      if (options.json) json(paramWords(found))
+      else io.out(`${found.value}\n`)
+    }
+  }
+  return askInterface(name, io, ask, options)
+}
+
+function paramWords({ range, ...param }: DriverParam) {
+  return { ...param, range: range ?? null }
+}
+
+function paramTable(params: readonly DriverParam[]): string[] {
+  const notes = ({ description, range, live }: DriverParam) =>
+    [description, range === undefined ? '' : ` (${range})`, live ? '' : '; cannot change while running'].join('')
+  return alignLeft(params.map(param => [`${param.name}=${param.value}`, notes(param)]))
+}
+
+/** `vnet ioctl IF N [HEX]`: SIOCDEVPRIVATE + N; ifr_data points to `data`. */
+export function ioctl(
+  name: string,
+  number: number,
+  data: Uint8Array | undefined,
+  { json }: QueryOptions,
+  io: Io,
+): Promise<number> {
+  return askInterface(name, io, async (client, device) => {
+    const reply = await client.ioctl(device.vnet, device, { cmd: SIOCDEVPRIVATE + number, data })
+    if (reply.result < 0) throw new VnetError(reply.result, `SIOCDEVPRIVATE + ${number} of ${name}`)
+    const ifr = hex(reply.ifreq.subarray(IFR_IFRU))
+    const words = { result: reply.result, ifr, data: reply.data === undefined ? null : hex(reply.data) }
+    if (json) io.out(`${JSON.stringify({ event: 'ioctl', ...words })}\n`)
+    else {
+      for (const [word, value] of Object.entries(words)) if (value !== null) io.out(`${`${word} ${value}`.trimEnd()}\n`)
+    }
+  })
+}
+
+/** `vnet echo TEXT`: sends the text to the first vnet found, and prints the reply. */
+export function echo(text: string, { json }: QueryOptions, io: Io): Promise<number> {
+  return askVnets([], io, async (client, { devices }) => {
+    const [{ vnet }] = devices as [FoundDevice]
+    const reply = await client.echo(vnet, text)
+    io.out(json ? `${JSON.stringify({ event: 'echo', text: reply })}\n` : `${reply}\n`)
+    return EXIT_OK
+  })
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex')
+}

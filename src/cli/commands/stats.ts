@@ -1,0 +1,121 @@
+/** `vnet stats`: vnet's counters beside the kernel's, once, or repeatedly with rates. */
+import type { ControlClient, DeviceStats, Found } from '../../control/index.ts'
+import { type LinkStats64, type LinkStats64Field, linkStats64Fields } from '../../netdev/stats.ts'
+import { align } from '../align.ts'
+import { type AskOptions, askVnets, fail } from '../ask.ts'
+import { isNamed, label } from '../device-words.ts'
+import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../io.ts'
+import { jsonOutput } from '../output.ts'
+import { EVENTS } from '../statistics.ts'
+
+interface TableOptions {
+  /** Also prints counters that are 0 on both sides. */
+  readonly all?: boolean
+  readonly queues?: boolean
+}
+
+interface StatsOptions extends AskOptions, TableOptions {
+  readonly json?: boolean
+  /** The interval between two rounds, ms. */
+  readonly watch?: number
+}
+
+/** Prints the statistics of the interfaces `names`, or of all if `names` is empty. */
+export async function stats(names: readonly string[], options: StatsOptions, io: Io): Promise<number> {
+  if (options.watch === undefined) return (await round(names, options, io, [])).status
+  using end = endOf(io)
+  for (let before: readonly DeviceStats[] = []; ; ) {
+    const { status, interfaces } = await round(names, options, io, before)
+    if (status !== EXIT_OK) return status
+    if (await end.within(options.watch)) return EXIT_OK
+    before = interfaces
+  }
+}
+
+/** Reads and prints once; with rates where `before` has the counters of the round before. */
+async function round(
+  names: readonly string[],
+  options: StatsOptions,
+  io: Io,
+  before: readonly DeviceStats[],
+): Promise<{ status: number; interfaces: readonly DeviceStats[] }> {
+  const interfaces: DeviceStats[] = []
+  const show = async (client: ControlClient, { devices, failed }: Found) => {
+    for (const device of devices) {
+      if (names.length > 0 && !names.some(name => isNamed(device, name))) continue
+      const stats = await client.stats(device.vnet, device)
+      if (stats !== undefined) interfaces.push(stats)
+    }
+    if (options.json) jsonOutput(io, false).statistics(interfaces)
+    else io.out((before.length > 0 ? '\n' : '') + statsTable(interfaces, options, before))
+    // Every interface that was named has been found.
+    if (names.length > 0) return EXIT_OK
+    for (const { message } of failed) fail(io, message)
+    return failed.length === 0 ? EXIT_OK : EXIT_FAILURE
+  }
+  return { status: await askVnets(names, io, show, options), interfaces }
+}
+
+/** Returns `rxPackets` in the kernel's spelling, `rx_packets`. */
+export function kernelName(field: LinkStats64Field): string {
+  return field.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`)
+}
+
+/**
+ * Returns a block of lines for each interface: the fields of rtnl_link_stats64, vnet's count beside
+ * the kernel's; then what only vnet counts, drops by reason among it; then one row a queue. An
+ * interface that is also in `before`, read earlier, has a column `vnet/s` with rates.
+ */
+export function statsTable(
+  interfaces: readonly DeviceStats[],
+  options: TableOptions,
+  before: readonly DeviceStats[] = [],
+): string {
+  const blocks = interfaces.map(stats => [
+    ...align(countRows(stats, options, before)),
+    ...(options.queues ? align(queueRows(stats, options)) : []),
+  ])
+  return blocks.map(lines => lines.map(line => `${line.trimEnd()}\n`).join('')).join('\n')
+}
+
+function countRows(stats: DeviceStats, { all = false }: TableOptions, before: readonly DeviceStats[]): string[][] {
+  const last = before.find(({ ifindex, netns }) => ifindex === stats.ifindex && netns === stats.netns)
+  // NaN if an older vnet does not report when it read them.
+  const seconds = ((stats.time ?? Number.NaN) - (last?.time ?? Number.NaN)) / 1000
+  const rows = [[label(stats), 'vnet', 'kernel', ...(seconds > 0 ? ['vnet/s'] : [])]]
+  function add(name: string, count: (stats: DeviceStats) => number, kernel?: string): void {
+    const rate = last === undefined ? 0 : Math.round((count(stats) - count(last)) / seconds)
+    // A counter that fell was reset between the two rounds.
+    rows.push([`  ${name}`, `${count(stats)}`, kernel ?? '', rate < 0 ? '-' : `${rate}`])
+  }
+  for (const field of linkStats64Fields) {
+    const kernel = stats.kernel?.[field]
+    if (all || stats.total[field] !== 0 || (kernel ?? 0) !== 0) {
+      add(kernelName(field), ({ total }) => total[field], `${kernel ?? '-'}`)
+    }
+  }
+  for (const way of ['tx', 'rx'] as const) {
+    for (const reason of Object.keys(stats.drops[way])) {
+      add(`${way} dropped ${reason}`, ({ drops }) => drops[way][reason] ?? 0)
+    }
+  }
+  for (const [name, field] of EVENTS) if (all || stats.total[field] > 0) add(name, ({ total }) => total[field])
+  if (all || stats.held > 0) rows.push(['  held', `${stats.held}`, ''])
+  return rows.map(row => [...row, ''].slice(0, rows[0]?.length))
+}
+
+/** Receive fields are shown only for queues that receive. */
+function queueRows({ queues, rxQueues }: DeviceStats, { all = false }: TableOptions): string[][] {
+  const shown = linkStats64Fields.filter(field => all || queues.some(row => row[field] !== 0))
+  const events = EVENTS.filter(([, field]) => all || queues.some(row => row[field] !== 0))
+  const cell = (row: LinkStats64, q: number, field: LinkStats64Field) =>
+    q >= rxQueues && (field.startsWith('rx') || field === 'multicast') ? '-' : `${row[field]}`
+  return [
+    ['  queue', ...shown.map(kernelName), ...events.map(([name]) => name)],
+    ...queues.map((row, q) => [
+      `  ${q}`,
+      ...shown.map(field => cell(row, q, field)),
+      ...events.map(([, field]) => `${row[field]}`),
+    ]),
+  ]
+}

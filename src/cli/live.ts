@@ -1,0 +1,141 @@
+/** The life of a run's devices: from the first registration to the last statistics. */
+import type { Native } from '../linux/native.ts'
+import type { LinuxPlatform } from '../linux/platform.ts'
+import { dropPrivileges } from '../linux/privileges.ts'
+import { CAP_NET_ADMIN, CAP_SYS_ADMIN } from '../linux/uapi.ts'
+import { type Driver, UsageError } from '../netdev/driver.ts'
+import { EPERM, isErrno, VnetError } from '../netdev/errno.ts'
+import { describeException } from '../netdev/exception.ts'
+import { NETDEV_UNREGISTER, NETREG_REGISTERED } from '../netdev/if.ts'
+import type { Log } from '../netdev/log.ts'
+import type { Net } from '../netdev/net.ts'
+import { devOpen, registerNetdev, unregisterNetdev } from '../netdev/register.ts'
+import { type End, EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
+import type { CommonOptions } from './options.ts'
+import type { Output } from './output.ts'
+import { netnsOf, type Plan } from './plan.ts'
+import { type DeviceStatistics, statisticsOf } from './statistics.ts'
+
+export interface Run {
+  readonly driver: Driver
+  readonly plans: readonly Plan[]
+  readonly net: Net
+  readonly native: Native
+  readonly platform: LinuxPlatform
+  readonly options: CommonOptions
+  readonly io: Io
+  readonly output: Output
+}
+
+/** Brings the devices up, waits for the end, and takes them down. Returns the exit status. */
+export async function live(run: Run): Promise<number> {
+  const { driver, plans, net, io, output } = run
+  const statistics: DeviceStatistics[] = []
+  let end: (why: End | undefined) => void = () => {}
+  const ended = new Promise<End | undefined>(resolve => {
+    end = resolve
+  })
+  net.registerNetdeviceNotifier((event, dev) => {
+    if (event !== NETDEV_UNREGISTER) return
+    statistics.push(statisticsOf(dev, netnsOf(dev, plans), Date.now()))
+    if (net.devices.length === 0) end(undefined)
+  })
+  const stopListening = io.onEnd(end)
+  const stopReloading = driver.reload && io.onReload?.(() => tryReload(driver, net.log))
+  try {
+    const configured = await bringUp(run)
+    if (io.own && !run.options.keepPrivileges) dropPrivileges(run.native, await needed(driver, plans))
+    output.ready(configured, driver)
+    const why = await ended
+    await takeDown(plans)
+    output.statistics(statistics)
+    return exitStatus(why, io)
+  } finally {
+    await takeDown(plans)
+    stopListening()
+    stopReloading?.()
+  }
+}
+
+/** Reads the driver's configuration again. If it is wrong, logs why and keeps the old one. */
+function tryReload(driver: Driver, log: Log): void {
+  const { name } = driver
+  try {
+    driver.reload?.()
+    log.info(`${name}: configuration read again`)
+  } catch (error) {
+    const isExpected = error instanceof UsageError || error instanceof VnetError
+    for (const line of (isExpected ? error.message : describeException(error)).split('\n')) log.err(`${name}: ${line}`)
+    log.err(`${name}: the configuration stays as it was`)
+  }
+}
+
+/**
+ * Returns the capabilities to keep. Entering a network namespace takes CAP_SYS_ADMIN; configuring
+ * an interface, in any namespace, takes CAP_NET_ADMIN.
+ */
+async function needed(driver: Driver, plans: readonly Plan[]): Promise<readonly number[]> {
+  const entered = plans.some(({ netns }) => netns !== undefined) ? [CAP_SYS_ADMIN] : []
+  return [CAP_NET_ADMIN, ...entered, ...((await driver.capabilities?.()) ?? [])]
+}
+
+/**
+ * Registers and configures all devices, and returns the plans with the addresses they got. If one
+ * fails, leaves nothing behind, not even an interface that was to persist.
+ */
+async function bringUp({ plans, net, platform, options }: Run): Promise<Plan[]> {
+  const { persist, user: owner, group } = options
+  try {
+    for (const { dev, netns } of plans) await registerNetdev(dev, net, { netns, persist, owner, group })
+    const configured: Plan[] = []
+    for (const plan of plans) configured.push({ ...plan, addresses: await configure(platform, plan, options) })
+    await platform.settle()
+    return configured
+  } catch (error) {
+    for (const { dev } of plans) {
+      // The error that is thrown is the first one.
+      if (persist && dev.port?.created) await dev.port.apply({ persist: false }).catch(() => {})
+    }
+    await takeDown(plans)
+    throw error
+  }
+}
+
+/**
+ * Sets addresses and link state, and on an interface that existed before, what the options name.
+ * A persistent one that is attached to without privileges is used as it is. Returns its addresses.
+ */
+async function configure(
+  platform: LinuxPlatform,
+  { dev, netns, addresses, explicit }: Plan,
+  options: CommonOptions,
+): Promise<readonly string[]> {
+  const { port } = dev
+  if (port === undefined) return addresses
+  async function attempt(step: Promise<void>): Promise<void> {
+    try {
+      await step
+    } catch (error) {
+      if (port?.created || !isErrno(error, EPERM)) throw error
+      dev.log.warn(`used as it is: ${error.message}`)
+    }
+  }
+  if (!port.created) await attempt(port.apply(explicit))
+  await attempt(port.apply({ addresses }))
+  if (!options.down) await attempt(devOpen(dev))
+  return platform.addresses(dev.name, netns)
+}
+
+async function takeDown(plans: readonly Plan[]): Promise<void> {
+  for (const { dev } of plans) if (dev.regState === NETREG_REGISTERED) await unregisterNetdev(dev)
+}
+
+function exitStatus(why: End | undefined, io: Io): number {
+  if (why === undefined) {
+    io.err('vnet: the last interface was deleted, exiting\n')
+    return EXIT_FAILURE
+  }
+  if ('signal' in why) return EXIT_OK
+  io.err(`vnet: a defect ended the program: ${describeException(why.defect)}\n`)
+  return EXIT_FAILURE
+}

@@ -1,0 +1,249 @@
+/**
+ * ControlClient sends requests to running vnets, by the paths of their sockets; `findVnets` finds
+ * those. Any number of requests may be pending at once; a vnet serves those of a client one after
+ * the other. Failures are VnetErrors: ECONNREFUSED if no vnet listens, or not any more, ETIMEDOUT
+ * if it does not reply, EPERM if the request is for root and the vnet's owner or the socket is
+ * another user's, EBUSY if a user has too many connections, and what else the vnet, or the driver,
+ * returns.
+ *
+ * resetStats, setCarrier, cut, plug, setParam and trigger are for root and the vnet's owner.
+ */
+
+import type { SegmentEntryKind } from '../../lan/switch/segment-entry.ts'
+import { loadNative, type Native } from '../../linux/native.ts'
+import { netnsCookieOf } from '../../linux/socket-identity.ts'
+import { EPROTO, VnetError } from '../../netdev/errno.ts'
+import { IFNAMSIZ } from '../../netdev/if.ts'
+import {
+  type Decoded,
+  decodeAttributes,
+  type Encodable,
+  encodeAttributes,
+  encodeName,
+  type Fields,
+  type MessageBuilder,
+  NLM_F_ACK,
+  NLM_F_DUMP,
+  type Policy,
+  policy,
+} from '../../netlink/index.ts'
+import { type NetNamespace, ownNamespace } from '../protocol/directory.ts'
+import { commands, eventNumbers, scopeNumbers, segmentPartNumbers, VNET_IFREQ_LEN } from '../protocol/family.ts'
+import { Exchanges } from './exchange.ts'
+import {
+  type Device,
+  type DeviceEvent,
+  type DeviceInfo,
+  type DeviceStats,
+  type DriverParam,
+  deviceStats,
+  type IoctlRequest,
+  type IoctlResult,
+  named,
+  type SegmentInfo,
+  type SubscribeOptions,
+  type Subscription,
+  segmentInfo,
+} from './types.ts'
+
+/** How long a vnet may take for the next part of its reply. */
+const TIMEOUT_MS = 5000
+const ROOT = 0
+
+export interface ControlClientOptions {
+  /** How long a vnet may take for the next part of its reply, in milliseconds. */
+  readonly timeoutMs?: number
+  /** A user whose vnets are trusted besides root's and the caller's own. */
+  readonly user?: number | undefined
+}
+
+interface Command<F extends Fields, R extends Fields> {
+  readonly cmd: number
+  readonly name: string
+  readonly request: Policy<F>
+  readonly reply?: Policy<R>
+}
+
+export class ControlClient {
+  /** The network namespace that the client was made in. */
+  readonly namespace: NetNamespace
+  readonly #exchanges: Exchanges
+
+  /** `native` is the addon, which opens the connections. */
+  constructor(native: Native, { timeoutMs = TIMEOUT_MS, user = ROOT }: ControlClientOptions = {}) {
+    this.namespace = { inode: ownNamespace('net'), cookie: netnsCookieOf(native) }
+    this.#exchanges = new Exchanges(native, timeoutMs, new Set([ROOT, process.geteuid?.() ?? ROOT, user]))
+  }
+
+  /** Returns a client of all vnets. Loads the addon. */
+  static open(options: ControlClientOptions = {}): ControlClient {
+    return new ControlClient(loadNative(), options)
+  }
+
+  /** Returns the text as the vnet sent it back. */
+  async echo(vnet: string, text: string): Promise<string> {
+    return (await this.#one(vnet, commands.echo, { text })).text
+  }
+
+  /** Returns the devices of a vnet. */
+  async devices(vnet: string): Promise<DeviceInfo[]> {
+    return (await this.#dump(vnet, commands.getDevices, {})).map(named)
+  }
+
+  /** Returns the statistics of a device and its queues; undefined if the device is gone. */
+  async stats(vnet: string, { ifindex, name, netns }: Device): Promise<DeviceStats | undefined> {
+    const found = await this.#dump(vnet, commands.getStats, { ifindex, ifname: name, scope: scopeNumbers.queue }, name)
+    // Two namespaces may have the same name and number.
+    return deviceStats(found.filter(reply => reply.netns === netns))
+  }
+
+  /** Sets the statistics of a device to 0, vnet's and what vnet knows of the kernel's. */
+  async resetStats(vnet: string, device: Device): Promise<void> {
+    await this.#change(vnet, commands.resetStats, which(device), device.name)
+  }
+
+  /** Cuts the cable of a device: neither end has a carrier until `plug`, whatever the links do. */
+  async cut(vnet: string, device: Device): Promise<void> {
+    await this.#change(vnet, commands.cut, which(device), device.name)
+  }
+
+  /** Plugs the cable of a device in again, at both ends. */
+  async plug(vnet: string, device: Device): Promise<void> {
+    await this.#change(vnet, commands.plug, which(device), device.name)
+  }
+
+  /** Turns the carrier of a device on or off as its driver would: a fault of this end alone. */
+  async setCarrier(vnet: string, device: Device, carrier: boolean): Promise<void> {
+    await this.#change(vnet, commands.setCarrier, { ...which(device), carrier }, device.name)
+  }
+
+  /** Returns the parameters of the driver that has the device. */
+  async params(vnet: string, device: Device): Promise<DriverParam[]> {
+    return this.#dump(vnet, commands.getParam, which(device), device.name)
+  }
+
+  /** Returns one of these parameters. */
+  async param(vnet: string, device: Device, name: string): Promise<DriverParam> {
+    return this.#one(vnet, commands.getParam, { ...which(device), name }, name)
+  }
+
+  /** Sets a parameter that may change while running; `value` is as on the command line. */
+  async setParam(vnet: string, device: Device, name: string, value: string): Promise<void> {
+    await this.#change(vnet, commands.setParam, { ...which(device), name, value }, name)
+  }
+
+  /**
+   * Returns what is on the segment behind the devices, or the entries of some kinds. EOPNOTSUPP if
+   * there is no segment.
+   */
+  async segment(vnet: string, device: Device, kinds?: readonly SegmentEntryKind[]): Promise<SegmentInfo> {
+    const parts = kinds?.reduce((mask, kind) => mask | segmentPartNumbers[kind], 0)
+    return segmentInfo(await this.#dump(vnet, commands.getSegment, { ...which(device), parts }, device.name))
+  }
+
+  /** Causes one fault now: 'lockup', 'lost-interrupt', or another that the driver has. */
+  async trigger(vnet: string, device: Device, fault: string, queue?: number): Promise<void> {
+    await this.#change(vnet, commands.trigger, { ...which(device), fault, queue }, fault)
+  }
+
+  /**
+   * Runs a private ioctl of the driver. A refusal by the driver does not throw: it is the -errno in
+   * `result`, -EOPNOTSUPP if the driver has no private ioctls.
+   */
+  async ioctl(vnet: string, device: Device, { cmd, ifreq, data }: IoctlRequest): Promise<IoctlResult> {
+    const values = { ...which(device), cmd, ifreq: ifreq ?? ifreqOf(device), data }
+    const reply = await this.#one(vnet, commands.ioctl, values, `0x${cmd.toString(16)} ${device.name}`)
+    const after = data?.slice()
+    // What the driver did not write is as it was.
+    if (reply.data !== undefined) after?.set(reply.data, reply.dataOffset)
+    return { result: reply.result, ifreq: reply.ifreq, data: after }
+  }
+
+  /**
+   * Calls `onEvent` for each event of the vnet's devices from now on, until the subscription is
+   * closed; it keeps the process alive. A client has one subscription to a vnet: the second
+   * replaces the first.
+   */
+  async subscribe(
+    vnet: string,
+    onEvent: (event: DeviceEvent) => void,
+    { device = {}, events, dropThreshold, onLost = () => {} }: SubscribeOptions = {},
+  ): Promise<Subscription> {
+    let end = () => {}
+    const ended = new Promise<void>(resolve => {
+      end = resolve
+    })
+    const message = (cmd: number, attributes: Uint8Array) => {
+      if (cmd === commands.event.cmd) onEvent(named(decodeAttributes(commands.event.reply, attributes)))
+    }
+    const mask = events?.reduce((mask, name) => mask | (1 << eventNumbers[name]), 0)
+    // An event may come before the acknowledgement.
+    const listening = this.#exchanges.listen(vnet, { message, lost: onLost, end })
+    try {
+      await this.#change(vnet, commands.subscribe, { ...which(device), events: mask, dropThreshold })
+    } catch (error) {
+      listening.stop()
+      throw error
+    }
+    const close = async () => {
+      // A vnet that has ended meanwhile has no subscribers.
+      if (listening.stop()) await this.#change(vnet, commands.subscribe, { events: 0 }).catch(() => {})
+    }
+    return { ended, close, [Symbol.asyncDispose]: close }
+  }
+
+  /** Cancels pending requests. Idempotent. */
+  close(): void {
+    this.#exchanges.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  /** A request that one message replies to. */
+  async #one<F extends Fields, R extends Fields>(
+    vnet: string,
+    command: Command<F, R>,
+    values: Encodable<F>,
+    object?: string,
+  ): Promise<Decoded<R>> {
+    const [reply] = await this.#dump(vnet, command, values, object, NLM_F_ACK)
+    if (reply === undefined) throw new VnetError(EPROTO, whatOf(command, object))
+    return reply
+  }
+
+  /** A request that is acknowledged. */
+  async #change<F extends Fields>(vnet: string, command: Command<F, Fields>, values: Encodable<F>, object?: string) {
+    await this.#dump(vnet, command, values, object, NLM_F_ACK)
+  }
+
+  /** A request that any number of messages reply to. `object` is what it is about, for errors. */
+  #dump<F extends Fields, R extends Fields>(
+    vnet: string,
+    command: Command<F, R>,
+    values: Encodable<F>,
+    object?: string,
+    flags = NLM_F_DUMP,
+  ): Promise<Decoded<R>[]> {
+    const { cmd, request, reply = policy({}) as Policy<never> } = command
+    const write = (builder: MessageBuilder) => encodeAttributes(builder, request, values)
+    return this.#exchanges.ask(vnet, { cmd, flags, what: whatOf(command, object), write }, reply)
+  }
+}
+
+function whatOf({ name }: { readonly name: string }, object?: string): string {
+  return object === undefined ? name : `${name} ${object}`
+}
+
+/** What names a device in a request. */
+function which({ ifindex, name: ifname, netns }: Partial<Device>) {
+  return { ifindex, ifname, netns }
+}
+
+/** A struct ifreq that holds the name of the device and zeros. */
+function ifreqOf({ name }: Device): Uint8Array {
+  const ifreq = new Uint8Array(VNET_IFREQ_LEN)
+  ifreq.set(encodeName(name).subarray(0, IFNAMSIZ - 1))
+  return ifreq
+}

@@ -1,0 +1,293 @@
+/**
+ * Exchanges with running vnets, over one connection to each: requests and their replies, matched by
+ * sequence number, and events. A request ends with its reply or with a VnetError: ECONNREFUSED if
+ * no vnet listens, or not any more, ETIMEDOUT if it does not reply, EPROTO if the reply is
+ * malformed, EPERM if the socket belongs to another user, ECANCELED if the client is closed
+ * meanwhile, EBADF if it was closed before.
+ */
+
+import type { Native } from '../../linux/native.ts'
+import {
+  EAGAIN,
+  EBADF,
+  ECANCELED,
+  ECONNREFUSED,
+  ECONNRESET,
+  ENOENT,
+  EPERM,
+  EPROTO,
+  ETIMEDOUT,
+  VnetError,
+} from '../../netdev/errno.ts'
+import {
+  type Decoded,
+  decodeAttributes,
+  type Fields,
+  genlmsghdr,
+  type Message,
+  MessageBuilder,
+  messages,
+  NetlinkParseError,
+  NLM_F_REQUEST,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  NLMSG_MIN_TYPE,
+  NLMSG_OVERRUN,
+  type Policy,
+  parseAck,
+  parseGenl,
+} from '../../netlink/index.ts'
+import { Connection, type ConnectionListener } from '../protocol/connection.ts'
+import { VNET_GENL_ID, VNET_GENL_VERSION } from '../protocol/family.ts'
+
+/** Milliseconds until the next attempt to connect to a vnet whose queue of connections is full. */
+const AGAIN_MS = 2
+
+/** Bytes of a reply at most, all parts together: an endless dump must not take all memory. */
+const REPLY_MAX = 64 << 20
+
+/** The whole reply may take this many times as long as one part: a trickle must end. */
+const WHOLE_REPLY = 6
+
+export interface Request {
+  readonly cmd: number
+  readonly flags: number
+  /** The first words of an error. */
+  readonly what: string
+  readonly write: (builder: MessageBuilder) => void
+}
+
+/** A pending request. */
+interface Exchange {
+  readonly request: Uint8Array
+  readonly message: (bytes: Uint8Array, offset: number, length: number) => void
+  readonly end: (error?: unknown) => void
+  /** Called with each part of the reply, to wait for the next. */
+  readonly progress: () => void
+  readonly what: string
+}
+
+/** Receives the events of a vnet. */
+export interface Listener {
+  /** Called with each message: its command, and its attributes, which may be kept. */
+  readonly message: (cmd: number, attributes: Uint8Array) => void
+  /** Called if messages before the next one were lost, because the client did not read in time. */
+  readonly lost: () => void
+  /** Called once: the listener is stopped or replaced, the vnet has ended, the client is closed. */
+  readonly end: () => void
+}
+
+export class Exchanges {
+  readonly #native: Native
+  readonly #timeoutMs: number
+  readonly #users: ReadonlySet<number>
+  /** By the path of the socket. */
+  readonly #vnets = new Map<string, Vnet>()
+  #open = true
+
+  /** `users` are the owners of the sockets that are trusted. */
+  constructor(native: Native, timeoutMs: number, users: ReadonlySet<number>) {
+    this.#native = native
+    this.#timeoutMs = timeoutMs
+    this.#users = users
+  }
+
+  /** Sends a request; returns the decoded messages of its reply. */
+  ask<F extends Fields>(vnet: string, request: Request, policy: Policy<F>): Promise<Decoded<F>[]> {
+    const replies: Decoded<F>[] = []
+    const { cmd, flags, what, write } = request
+    return new Promise((resolve, reject) => {
+      if (!this.#open) throw new VnetError(EBADF, what)
+      const at = this.#at(vnet)
+      const seq = at.nextSeq()
+      const builder = new MessageBuilder().message(VNET_GENL_ID, NLM_F_REQUEST | flags, seq)
+      write(builder.payload(genlmsghdr(cmd, VNET_GENL_VERSION)))
+      const timeOut = (why: string) => () => end(new VnetError(ETIMEDOUT, what, why))
+      const [ms, wholeMs] = [this.#timeoutMs, WHOLE_REPLY * this.#timeoutMs]
+      const timer = setTimeout(timeOut(`it has not replied for ${ms / 1000} s`), ms)
+      const deadline = setTimeout(timeOut(`its reply is not complete after ${wholeMs / 1000} s`), wholeMs)
+      const end = (error?: unknown) => {
+        clearTimeout(timer)
+        clearTimeout(deadline)
+        at.exchanges.delete(seq)
+        at.keepAlive()
+        if (error === undefined) resolve(replies)
+        else reject(error)
+      }
+      let size = 0
+      const message = (bytes: Uint8Array, offset: number, length: number) => {
+        size += length
+        if (size > REPLY_MAX) throw new NetlinkParseError(`the reply is longer than ${REPLY_MAX} bytes`, 0)
+        replies.push(decodeAttributes(policy, bytes, offset, length))
+      }
+      at.begin(seq, { request: builder.bytes, message, end, progress: () => timer.refresh(), what })
+    })
+  }
+
+  /** Passes the events of a vnet to `listener`. `stop` returns false if that has ended already. */
+  listen(vnet: string, listener: Listener): { stop(): boolean } {
+    const at = this.#at(vnet)
+    at.listen(listener)
+    return { stop: () => at.unlisten(listener) }
+  }
+
+  /** Ends pending requests with ECANCELED. Idempotent. */
+  close(): void {
+    this.#open = false
+    for (const vnet of [...this.#vnets.values()]) vnet.close(ECANCELED)
+  }
+
+  #at(path: string): Vnet {
+    const known = this.#vnets.get(path)
+    if (known !== undefined) return known
+    const vnet = new Vnet(this.#native, path, this.#users, () => this.#vnets.delete(path))
+    this.#vnets.set(path, vnet)
+    return vnet
+  }
+}
+
+/** The connection to a vnet, with its pending requests. */
+class Vnet implements ConnectionListener {
+  readonly exchanges = new Map<number, Exchange>()
+  readonly #native: Native
+  readonly #path: string
+  readonly #users: ReadonlySet<number>
+  readonly #onGone: () => void
+  #connection: Connection | undefined
+  #listening: Listener | undefined
+  #again: NodeJS.Timeout | undefined
+  #seq = 0
+
+  constructor(native: Native, path: string, users: ReadonlySet<number>, onGone: () => void) {
+    this.#native = native
+    this.#path = path
+    this.#users = users
+    this.#onGone = onGone
+  }
+
+  /** Returns the next sequence number; 0 is for events. */
+  nextSeq(): number {
+    this.#seq = (this.#seq + 1) >>> 0 || 1
+    return this.#seq
+  }
+
+  begin(seq: number, exchange: Exchange): void {
+    this.exchanges.set(seq, exchange)
+    if (this.#connection !== undefined) this.#send(exchange)
+    else if (this.#again === undefined) this.#connect()
+    this.keepAlive()
+  }
+
+  listen(listener: Listener): void {
+    this.#listening?.end()
+    this.#listening = listener
+    this.keepAlive()
+  }
+
+  unlisten(listener: Listener): boolean {
+    if (this.#listening !== listener) return false
+    this.#listening = undefined
+    this.keepAlive()
+    listener.end()
+    return true
+  }
+
+  /** Keeps the process alive while requests are pending or there is a listener. */
+  keepAlive(): void {
+    if (this.exchanges.size > 0 || this.#listening !== undefined) this.#connection?.ref()
+    else this.#connection?.unref()
+  }
+
+  close(errno: number, advice?: string): void {
+    clearTimeout(this.#again)
+    this.#connection?.close()
+    this.#connection = undefined
+    this.#onGone()
+    for (const { end, what } of [...this.exchanges.values()]) end(new VnetError(errno, what, advice))
+    const listening = this.#listening
+    this.#listening = undefined
+    listening?.end()
+  }
+
+  onMessage(bytes: Uint8Array, at: number, length: number): void {
+    for (const message of messages(bytes, at, length)) {
+      const exchange = this.exchanges.get(message.seq)
+      if (exchange !== undefined) this.#replied(exchange, bytes, message)
+      else if (message.seq === 0) this.#unasked(bytes, message)
+    }
+  }
+
+  onEnd(errno: number): void {
+    if (errno === EPROTO) this.close(EPROTO)
+    else this.close(ECONNREFUSED)
+  }
+
+  #connect(): void {
+    this.#again = undefined
+    if (this.exchanges.size === 0) {
+      this.close(ECANCELED)
+      return
+    }
+    const connection = Connection.connect(this.#native, this.#path, this)
+    if (connection === -EAGAIN) {
+      this.#again = setTimeout(() => this.#connect(), AGAIN_MS)
+      return
+    }
+    if (typeof connection === 'number') {
+      this.close(connection === -ENOENT ? ECONNREFUSED : -connection)
+      return
+    }
+    this.#connection = connection
+    const uid = connection.peer()?.uid
+    if (uid === undefined || !this.#users.has(uid)) {
+      this.close(EPERM, `${this.#path} belongs to user ${uid}, who is neither root nor you`)
+      return
+    }
+    for (const exchange of [...this.exchanges.values()]) this.#send(exchange)
+    this.keepAlive()
+  }
+
+  #send({ request, end, what }: Exchange): void {
+    const sent = this.#connection?.send(request) ?? 0
+    // If the connection has ended, onEnd is called after what the vnet sent before.
+    if (sent === -EAGAIN) end(new VnetError(EAGAIN, what, 'it does not read its requests'))
+  }
+
+  #replied(exchange: Exchange, bytes: Uint8Array, message: Message): void {
+    exchange.progress()
+    try {
+      if (message.type === NLMSG_DONE || message.type === NLMSG_ERROR) {
+        const { error, message: text } = parseAck(bytes, message)
+        exchange.end(error === 0 ? undefined : new VnetError(error, exchange.what, text))
+        return
+      }
+      const { offset, length } = parseGenl(bytes, message)
+      // A copy, because the decoded views outlive the message.
+      exchange.message(bytes.slice(offset, offset + length), 0, length)
+    } catch (error) {
+      exchange.end(malformed(error, exchange.what))
+    }
+  }
+
+  #unasked(bytes: Uint8Array, message: Message): void {
+    try {
+      if (message.type === NLMSG_ERROR) {
+        // An error about the connection itself: there are too many.
+        const { error, message: text } = parseAck(bytes, message)
+        this.close(-error || ECONNRESET, text)
+      } else if (message.type === NLMSG_OVERRUN) {
+        this.#listening?.lost()
+      } else if (message.type >= NLMSG_MIN_TYPE) {
+        const { cmd, offset, length } = parseGenl(bytes, message)
+        this.#listening?.message(cmd, bytes.slice(offset, offset + length))
+      }
+    } catch (error) {
+      if (!(error instanceof NetlinkParseError)) throw error
+    }
+  }
+}
+
+/** The peer may be something other than a vnet. */
+function malformed(error: unknown, what: string): unknown {
+  return error instanceof NetlinkParseError ? new VnetError(EPROTO, what, error.message) : error
+}

@@ -1,0 +1,112 @@
+/**
+ * Finds the vnets that run, and the interfaces that they have here: those in this network
+ * namespace, and all those of a vnet that was started in it.
+ */
+import { ECONNREFUSED, isErrno, VnetError } from '../../netdev/errno.ts'
+import {
+  type Entry,
+  type EntryInterface,
+  isSameNamespace,
+  type NetNamespace,
+  ownNamespace,
+  readDirectories,
+} from '../protocol/directory.ts'
+import {
+  namedDirectory,
+  otherUsers,
+  type RunDirectory,
+  trustedDirectories,
+  type Untrusted,
+  untrustedDirectories,
+} from '../protocol/run-directory.ts'
+import type { ControlClient } from './client.ts'
+import type { DeviceInfo } from './types.ts'
+
+/** A device and its vnet. */
+export interface FoundDevice extends DeviceInfo {
+  /** The path of its vnet's socket. */
+  readonly vnet: string
+  /** The process of its vnet; undefined if that is in another pid namespace. */
+  readonly pid: number | undefined
+}
+
+export interface Found {
+  /** All devices of the vnets that were started here, and the devices here of other vnets. */
+  readonly devices: readonly FoundDevice[]
+  /** Their vnets, including those that were not queried. */
+  readonly here: readonly Entry[]
+  /** The vnets that failed to reply. */
+  readonly failed: readonly VnetError[]
+  /** Vnets of other network namespaces, but not of other pid namespaces. */
+  readonly elsewhere: readonly Entry[]
+  /** For root, the users that have vnets of their own. They are not queried unless one is named. */
+  readonly users: readonly number[]
+  /** Directories of vnets that were not read, such as root's in a user namespace. */
+  readonly untrusted: readonly Untrusted[]
+}
+
+export interface FindOptions {
+  /** Selects the vnets that are queried, by their interfaces; all by default. */
+  readonly isWanted?: ((device: Pick<EntryInterface, 'name' | 'netns'>) => boolean) | undefined
+  /** The vnets of this user, instead of root's and the caller's own. For root. */
+  readonly user?: number | undefined
+  /** Where to look, instead of the usual directories. */
+  readonly directory?: string | undefined
+}
+
+/** Returns the directories to look in. */
+export function directoriesOf({ user, directory }: FindOptions): RunDirectory[] {
+  return directory === undefined ? trustedDirectories(user) : namedDirectory(directory)
+}
+
+/** True if a vnet was started in this network namespace, or has an interface in it. */
+export function isHere({ netns, interfaces }: Entry, here: NetNamespace): boolean {
+  return netns === here.inode || interfaces.some(device => isSameNamespace(device, here))
+}
+
+/** Queries all vnets for their devices at once: one that does not reply delays no other. */
+export async function findVnets(client: ControlClient, options: FindOptions = {}): Promise<Found> {
+  const { isWanted, user, directory } = options
+  const [namespace, pidns] = [client.namespace, ownNamespace('pid')]
+  const entries = readDirectories(directoriesOf(options))
+  const here = entries.filter(entry => isHere(entry, namespace))
+  const queried = isWanted === undefined ? here : here.filter(({ interfaces }) => interfaces.some(isWanted))
+  const failed: VnetError[] = []
+  const ended = new Set<Entry>()
+  const devices = await Promise.all(
+    queried.map(async entry => {
+      try {
+        const found = await client.devices(entry.vnet)
+        const pid = entry.pidns === pidns ? entry.pid : undefined
+        return found.filter(isShown(entry, namespace)).map(device => ({ ...device, vnet: entry.vnet, pid }))
+      } catch (error) {
+        if (!(error instanceof VnetError)) throw error
+        if (isErrno(error, ECONNREFUSED)) ended.add(entry)
+        else failed.push(withName(error, entry))
+        return []
+      }
+    }),
+  )
+  return {
+    devices: devices.flat(),
+    here: here.filter(entry => !ended.has(entry)),
+    failed,
+    elsewhere: entries.filter(entry => !here.includes(entry) && entry.pidns === pidns),
+    ...(user === undefined && directory === undefined
+      ? { users: otherUsers(), untrusted: untrustedDirectories() }
+      : { users: [], untrusted: [] }),
+  }
+}
+
+/** Of a vnet that was started elsewhere, only the devices here are shown. */
+function isShown({ netns, interfaces }: Entry, here: NetNamespace): (device: DeviceInfo) => boolean {
+  if (netns === here.inode) return () => true
+  const there = interfaces.filter(device => isSameNamespace(device, here))
+  return device => there.some(one => one.ifindex === device.ifindex && one.netns === device.netns)
+}
+
+/** Returns the same error, with the vnet named in it. */
+function withName({ errno, syscall, advice }: VnetError, { pid, interfaces }: Entry): VnetError {
+  const names = interfaces.map(({ name }) => name).join(', ')
+  return new VnetError(errno, `${syscall} of vnet ${pid}${names === '' ? '' : ` (${names})`}`, advice)
+}

@@ -1,0 +1,138 @@
+/** What a client takes and returns: the messages of a vnet, in the terms of a program. */
+import type { SegmentEntryKind } from '../../lan/switch/segment-entry.ts'
+import type { LinkStats64 } from '../../netdev/stats.ts'
+import type { Decoded, Fields, Policy } from '../../netlink/index.ts'
+import type { commands, eventNumbers } from '../protocol/family.ts'
+import type { QueueCounters } from '../protocol/queue-counters.ts'
+
+/** The same type; optional properties may also be undefined. */
+type Loose<T> = { readonly [K in keyof T]: Record<never, never> extends Pick<T, K> ? T[K] | undefined : T[K] }
+type Reply<P> = P extends Policy<infer F extends Fields> ? Loose<Decoded<F>> : never
+/** A reply about a device. */
+type Named<R extends { readonly ifname: string; readonly netns?: string | undefined }> = Omit<R, 'ifname' | 'netns'> &
+  Device
+
+/** A device of a running vnet. */
+export interface Device {
+  readonly ifindex: number
+  readonly name: string
+  /** The network namespace that it is in, if that is not its vnet's own. */
+  readonly netns?: string | undefined
+}
+
+/** The state of a device. An older vnet does not report all of it. */
+export type DeviceInfo = Named<Reply<typeof commands.getDevices.reply>>
+
+export type DeviceEventName = keyof typeof eventNumbers
+/** An event of a device. */
+export type DeviceEvent = Named<Reply<typeof commands.event.reply>>
+
+/** A parameter of a running driver. `value` is text, as on the command line. */
+export type DriverParam = Reply<typeof commands.getParam.reply>
+
+/** The statistics of a device at one moment. */
+export interface DeviceStats extends Device {
+  /** When they were read, in milliseconds since 1970; an older vnet does not report it. */
+  readonly time?: number | undefined
+  readonly total: LinkStats64 & QueueCounters
+  /** Row q: transmit queue q and, if q < rxQueues, receive queue q. */
+  readonly queues: readonly (LinkStats64 & QueueCounters)[]
+  readonly rxQueues: number
+  /** Frames that the driver and its rings hold. */
+  readonly held: number
+  /** Drops by reason: of frames that the kernel sent (tx), and of frames for the kernel (rx). */
+  readonly drops: { readonly tx: Readonly<Record<string, number>>; readonly rx: Readonly<Record<string, number>> }
+  /** As counted by the kernel since it opened; undefined while it is being deleted. */
+  readonly kernel: LinkStats64 | undefined
+}
+
+export interface SubscribeOptions {
+  /** The device whose events are sent, which need not exist yet; all devices by default. */
+  readonly device?: Partial<Device> | undefined
+  /** The events that are sent; all by default. */
+  readonly events?: readonly DeviceEventName[] | undefined
+  /** Drops of a device from one `drops` event to the next; 0, the default, is none. */
+  readonly dropThreshold?: number | undefined
+  /** Called before an event if events were lost because the client did not read in time. */
+  readonly onLost?: (() => void) | undefined
+}
+
+export interface Subscription extends AsyncDisposable {
+  /** Settles when no more events come: it is closed, the client is, or the vnet has ended. */
+  readonly ended: Promise<void>
+  /** Ends the subscription. Idempotent; never rejects. */
+  close(): Promise<void>
+}
+
+export interface IoctlRequest {
+  /** SIOCDEVPRIVATE to SIOCDEVPRIVATE + 15, SIOCSIFMAP or SIOCGIFMAP. */
+  readonly cmd: number
+  /** A struct ifreq, 40 bytes; by default the name of the device and zeros. */
+  readonly ifreq?: Uint8Array | undefined
+  /** The memory that ifr_data points to; none by default. */
+  readonly data?: Uint8Array | undefined
+}
+
+export interface IoctlResult {
+  /** What ioctl(2) returns: 0 or more, or -errno. */
+  readonly result: number
+  /** As the driver left it. */
+  readonly ifreq: Uint8Array
+  /** As the driver left it. */
+  readonly data: Uint8Array | undefined
+}
+
+type StatsReply = Reply<typeof commands.getStats.reply>
+type Entry<K extends SegmentEntryKind> = NonNullable<Reply<typeof commands.getSegment.reply>[K]>
+export type HostInfo = Omit<Entry<'host'>, 'addresses'> & {
+  /** The link-local address comes last. */
+  readonly addresses: readonly string[]
+}
+/** `expires` is Infinity for a lease without an end. */
+export type LeaseInfo = Entry<'lease'>
+export type NeighbourInfo = Entry<'neighbour'>
+/** A port, once for each hardware address that was heard behind it, or once without. */
+export type StationInfo = Entry<'station'>
+
+type Counts = Readonly<Record<string, number>>
+
+export interface SegmentInfo {
+  readonly hosts: readonly HostInfo[]
+  readonly leases: readonly LeaseInfo[]
+  readonly neighbours: readonly NeighbourInfo[]
+  readonly stations: readonly StationInfo[]
+  /** Frames: all (in = out + taken + dropped + held), dropped by reason, answered by kind. */
+  readonly counters: { readonly frames: Counts; readonly dropped: Counts; readonly answered: Counts }
+}
+
+export function named<R extends { readonly ifname: string; readonly netns?: string | undefined }>(reply: R): Named<R> {
+  const { ifname: name, netns, ...rest } = reply
+  return { ...rest, name, netns } as never
+}
+
+/** From the message with the sums, and the messages of the queues. */
+export function deviceStats([sum, ...queues]: readonly StatsReply[]): DeviceStats | undefined {
+  if (sum === undefined) return undefined
+  const drops = { tx: {} as Record<string, number>, rx: {} as Record<string, number> }
+  for (const { way, reason, frames } of sum.drops) if (way === 'tx' || way === 'rx') drops[way][reason] = frames
+  const { ifindex, ifname: name, netns, time, rxQueues, held, kernelStats: kernel } = sum
+  const rest = { rxQueues, held, drops, kernel }
+  return { ifindex, name, netns, time, total: counters(sum), queues: queues.map(counters), ...rest }
+}
+
+function counters(reply: StatsReply): LinkStats64 & QueueCounters {
+  const { stats, requeues, txTimeouts, groMerged } = reply
+  return { ...stats, requeues, txTimeouts, groMerged }
+}
+
+/** From the messages of a dump. */
+export function segmentInfo(replies: readonly Reply<typeof commands.getSegment.reply>[]): SegmentInfo {
+  const counters: Record<string, Record<string, number>> = { frames: {}, dropped: {}, answered: {} }
+  const all = <K extends SegmentEntryKind>(kind: K) => replies.flatMap(reply => (reply[kind] as Entry<K>) ?? [])
+  for (const { group, name, value } of all('counter')) if (group in counters) counters[group][name] = value
+  return {
+    hosts: all('host').map(host => ({ ...host, addresses: host.addresses.map(({ address }) => address) })),
+    ...{ leases: all('lease'), neighbours: all('neighbour'), stations: all('station') },
+    counters: counters as SegmentInfo['counters'],
+  }
+}

@@ -1,0 +1,106 @@
+/** The codecs of vnet_nl beside netlink's own: attributes in the terms of programs. */
+import {
+  binary,
+  type Field,
+  type Fields,
+  NetlinkParseError,
+  NLA_HDRLEN,
+  type Policy,
+  policy,
+  required,
+  u8,
+  u32,
+  u64,
+  withDefault,
+} from '../../netlink/index.ts'
+import { formatAddress, formatMac } from '../../packet/address.ts'
+
+const U64_MAX = 0xffff_ffff_ffff_ffffn
+
+/** The same attribute in other terms. `decode` also gets its place, for an error. */
+function mapped<T, In, V, W>(
+  field: Field<T, false, In>,
+  decode: (value: T, at: number) => V,
+  encode: (value: W) => In,
+): Field<V, false, W> {
+  const { type, nla } = field
+  return {
+    ...{ type, required: false, nla },
+    decode: (bytes, offset, length) => decode(field.decode(bytes, offset, length), offset - NLA_HDRLEN),
+    encode: (builder, type, value) => field.encode(builder, type, encode(value)),
+  }
+}
+
+/** A u64 as a number. */
+export const count = (type: number) => mapped(u64(type), Number, toU64)
+
+/** A driver may have counted anything: what is not a count is 0. */
+export function toU64(n: number): bigint {
+  if (!Number.isFinite(n) || n <= 0) return 0n
+  const count = BigInt(Math.trunc(n))
+  return count > U64_MAX ? U64_MAX : count
+}
+
+/** A u8 that is 0 or 1. */
+export const bool = (type: number) => mapped(u8(type), toBool, (is: boolean) => (is ? 1 : 0))
+
+function toBool(value: number, at: number): boolean {
+  if (value > 1) throw new NetlinkParseError(`${value} is not 0 or 1`, at)
+  return value === 1
+}
+
+/** A number as its name in an enum; a number 9 that `event` does not have is `event 9`. */
+export function oneOf<E extends string, N extends string>(
+  field: Field<number, false>,
+  enumName: E,
+  numbers: Readonly<Record<N, number>>,
+): Field<N | `${E} ${number}`, false, N> {
+  const names = new Map(Object.entries<number>(numbers).map(([name, number]) => [number, name as N]))
+  const decode = (number: number) => names.get(number) ?? (`${enumName} ${number}` as const)
+  return mapped(field, decode, (name: N) => numbers[name])
+}
+
+/** A u32 of flags. Unknown ones are refused, as by the kernel. */
+export function flags(type: number, mask: number): Field<number, false> {
+  const known = (value: number, at: number) => {
+    const unknown = value & ~mask
+    if (unknown !== 0) throw new NetlinkParseError(`0x${(unknown >>> 0).toString(16)} is unknown`, at)
+    return value
+  }
+  return mapped(u32(type), known, (value: number) => value)
+}
+
+const asBytes = (bytes: Uint8Array) => bytes
+
+/** A hardware address: written as bytes, read as text. */
+export const mac = (type: number) => mapped(binary(type, 6, 6), bytes => formatMac(bytes), asBytes)
+
+/** An IPv4 or IPv6 address: written as bytes, read as text. */
+export const address = (type: number) => mapped(binary(type, 4, 16), formatAddress, asBytes)
+
+/** A policy for requests, in which unknown attributes are refused. */
+export const strict = <F extends Fields>(fields: F): Policy<F> => policy(fields, { strict: true })
+
+type Replaced<F extends Fields, G> = Omit<F, keyof G> & G
+
+/** The same policy, in which the attributes `names` must not be missing. */
+export function requiring<F extends Fields, K extends keyof F & string>(
+  { fields, strict }: Policy<F>,
+  ...names: readonly K[]
+): Policy<
+  Replaced<F, { readonly [P in K]: F[P] extends Field<infer T, boolean, infer In> ? Field<T, true, In> : never }>
+> {
+  const must = Object.fromEntries(names.map(name => [name, required(fields[name])]))
+  return policy({ ...fields, ...must }, { strict }) as never
+}
+
+/** The same policy, in which missing attributes have the values of `defaults`. */
+export function defaulting<F extends Fields, K extends keyof F & string, T>(
+  { fields, strict }: Policy<F>,
+  defaults: Readonly<Record<K, T>>,
+): Policy<
+  Replaced<F, { readonly [P in K]: F[P] extends Field<infer T, boolean, infer In> ? Field<T, true, In> : never }>
+> {
+  const set = Object.entries<T>(defaults).map(([name, value]) => [name, withDefault(fields[name] as never, value)])
+  return policy({ ...fields, ...Object.fromEntries(set) }, { strict }) as never
+}

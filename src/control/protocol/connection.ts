@@ -1,0 +1,311 @@
+/**
+ * One end of a Unix stream socket that carries netlink messages, driven by events. Received bytes
+ * are gathered into whole messages; messages to a peer that does not read wait in a bounded queue.
+ * The descriptor and its watcher are released by `close`, and when the connection ends.
+ */
+
+import { type Native, type Poller, WATCH_READ, WATCH_WRITE } from '../../linux/native.ts'
+import {
+  AF_UNIX,
+  MSG_DONTWAIT,
+  SO_PEERCRED,
+  SO_PEERPIDFD,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  sockaddrUn,
+} from '../../linux/uapi.ts'
+import { EAGAIN, EBADF, ECONNRESET, ENAMETOOLONG, EPROTO } from '../../netdev/errno.ts'
+import { align4, getU32, NLMSG_HDRLEN } from '../../netlink/index.ts'
+
+/**
+ * Bytes of a message at most: an attribute of 64 KiB, and the headers and smaller attributes around
+ * it. A longer one ends the connection.
+ */
+export const MESSAGE_MAX = 68 * 1024
+/** Bytes at most that wait for a peer that does not read; a message beyond them is refused. */
+const OUTPUT_MAX = 2 * MESSAGE_MAX
+/** Bytes of the input buffer, unless a longer message is being received. */
+const INPUT_BYTES = 16 * 1024
+
+/**
+ * The process at the other end, as the kernel vouches for it: a client as it was when it connected,
+ * a server as it was when it began to listen.
+ */
+export interface Peer {
+  readonly uid: number
+  readonly gid: number
+  /** 0 if it is in a pid namespace that is not visible from here. */
+  readonly pid: number
+}
+
+/** Another user to connect as: the server sees this uid and gid. */
+export interface As {
+  readonly uid: number
+  readonly gid: number
+}
+
+export interface ConnectionListener {
+  /** Called with each message, `length` bytes at `at`, valid during the call. */
+  onMessage(bytes: Uint8Array, at: number, length: number): void
+  /** Called while there is something to read. Without it, messages are received as they come. */
+  onReadable?(): void
+  /** Called when everything that was queued has been sent. */
+  onDrain?(): void
+  /** Called once, unless close() came first: 0 if the peer ended the connection, or an errno. */
+  onEnd(errno: number): void
+}
+
+export class Connection {
+  readonly fd: number
+  readonly #native: Native
+  readonly #poller: Poller
+  readonly #listener: ConnectionListener
+  /** The bytes from #from up to #until have been received and not handed on. */
+  #input = new Uint8Array(INPUT_BYTES)
+  #from = 0
+  #until = 0
+  /** The messages that wait to be sent; mostly empty. */
+  readonly #output: Uint8Array[] = []
+  #pending = 0
+  #watches = true
+  #receiving = false
+  #open = true
+
+  private constructor(native: Native, fd: number, poller: Poller, listener: ConnectionListener) {
+    this.#native = native
+    this.fd = fd
+    this.#poller = poller
+    this.#listener = listener
+  }
+
+  /**
+   * Connects to a server, as another user if `as` is given (for root). Does not wait: returns
+   * -EAGAIN if the server's queue of connections is full, -ECONNREFUSED if it has ended, or another
+   * -errno. Keeps the process alive until `unref`.
+   */
+  static connect(native: Native, path: string, listener: ConnectionListener, as?: As): Connection | number {
+    const address = sockaddrUn(path)
+    if (address === undefined) return -ENAMETOOLONG
+    const fd = native.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, -1)
+    if (fd < 0) return fd
+    const error = as === undefined ? native.connect(fd, address) : native.connectAs(fd, address, as.uid, as.gid)
+    if (error >= 0) return Connection.of(native, fd, listener)
+    native.close(fd)
+    return error
+  }
+
+  /** Takes over a non-blocking descriptor, and closes it if that fails: then returns -errno. */
+  static of(native: Native, fd: number, listener: ConnectionListener): Connection | number {
+    let connection: Connection | undefined
+    const poller = native.createPoller(fd, status => connection?.ready(status))
+    const error = typeof poller === 'number' ? poller : poller.start()
+    if (typeof poller !== 'number' && error >= 0) {
+      connection = new Connection(native, fd, poller, listener)
+      return connection
+    }
+    if (typeof poller !== 'number') poller.close()
+    native.close(fd)
+    return error
+  }
+
+  get isOpen(): boolean {
+    return this.#open
+  }
+
+  /** Bytes that are queued because the peer has not read. */
+  get pending(): number {
+    return this.#pending
+  }
+
+  /** Bytes that have been received and not handed on. */
+  get buffered(): number {
+    return this.#until - this.#from
+  }
+
+  /** Undefined once closed. */
+  peer(): Peer | undefined {
+    return this.#open ? peerOf(this.#native, this.fd) : undefined
+  }
+
+  /**
+   * Sends messages, or queues what the peer has no room for, and returns 0. Takes nothing and
+   * returns -EAGAIN if the queue is full, or another -errno if the connection has ended. The last
+   * message's padding may be missing.
+   */
+  send(bytes: Uint8Array): number {
+    if (!this.#open) return -EBADF
+    const whole = padded(bytes)
+    if (this.pending + whole.length > OUTPUT_MAX) return -EAGAIN
+    let sent = 0
+    if (this.pending === 0) {
+      sent = this.#native.send(this.fd, whole, MSG_DONTWAIT)
+      if (sent === whole.length) return 0
+      if (sent < 0 && sent !== -EAGAIN) return sent
+    }
+    this.#queue(whole.slice(Math.max(0, sent)))
+    return 0
+  }
+
+  /**
+   * Reads the socket once and hands on at most `most` whole messages; returns how many. Does
+   * nothing while a message is being handed on.
+   */
+  receive(most = Number.POSITIVE_INFINITY): number {
+    if (this.#receiving) return 0
+    this.#receiving = true
+    let count = 0
+    try {
+      for (let filled = false; this.#open && count < most; ) {
+        const length = this.#next()
+        if (length > 0) {
+          const at = this.#from
+          this.#from += align4(length)
+          count++
+          this.#listener.onMessage(this.#input, at, length)
+        } else if (length < 0) {
+          this.#end(EPROTO)
+        } else if (filled || !this.#fill()) {
+          break
+        } else filled = true
+      }
+    } finally {
+      this.#receiving = false
+    }
+    return count
+  }
+
+  /** Stops reading: messages wait in the socket; when that is full, the peer waits. */
+  pause(): void {
+    this.#watches = false
+    this.#watch()
+  }
+
+  resume(): void {
+    this.#watches = true
+    this.#watch()
+  }
+
+  ref(): void {
+    this.#poller.ref()
+  }
+
+  unref(): void {
+    this.#poller.unref()
+  }
+
+  /** Idempotent. The listener is not called again, even if it is the caller. */
+  close(): void {
+    if (!this.#open) return
+    this.#open = false
+    this.#output.length = this.#pending = 0
+    this.#poller.close()
+    this.#native.close(this.fd)
+  }
+
+  /** @internal Called by the poller. */
+  ready(status: number): void {
+    if (this.pending > 0 && status >= 0) this.#flush()
+    if (!this.#open) return
+    if (status >= 0) {
+      if (!this.#watches) return
+      if (this.#listener.onReadable === undefined) this.receive()
+      else this.#listener.onReadable()
+      return
+    }
+    // The peer ended without reading everything. What it sent before is still in the socket.
+    if (this.#listener.onReadable === undefined) while (this.receive() > 0) {}
+    this.#end(ECONNRESET)
+  }
+
+  #end(errno: number): void {
+    if (!this.#open) return
+    this.close()
+    this.#listener.onEnd(errno)
+  }
+
+  #watch(): void {
+    if (!this.#open) return
+    const events = (this.#watches ? WATCH_READ : 0) | (this.pending > 0 ? WATCH_WRITE : 0)
+    if (events === 0) {
+      this.#poller.stop()
+      return
+    }
+    this.#poller.watch(events)
+    this.#poller.start()
+  }
+
+  #flush(): void {
+    const bytes = this.#output.length === 1 ? (this.#output[0] as Uint8Array) : Buffer.concat(this.#output)
+    const sent = this.#native.send(this.fd, bytes, MSG_DONTWAIT)
+    this.#output.length = this.#pending = 0
+    if (sent === -EAGAIN) this.#queue(bytes)
+    // The end of the connection is noticed by reading, after what the peer sent before it.
+    else if (sent >= 0 && sent < bytes.length) this.#queue(bytes.subarray(sent))
+    if (this.pending > 0) return
+    this.#watch()
+    this.#listener.onDrain?.()
+  }
+
+  #queue(bytes: Uint8Array): void {
+    this.#output.push(bytes)
+    this.#pending += bytes.length
+    this.#watch()
+  }
+
+  /** Length of the message at #from: 0 if it is incomplete, -1 if its length is invalid. */
+  #next(): number {
+    if (this.buffered < NLMSG_HDRLEN) return 0
+    const length = getU32(this.#input, this.#from)
+    if (length < NLMSG_HDRLEN || length > MESSAGE_MAX) return -1
+    return align4(length) > this.buffered ? 0 : length
+  }
+
+  /** Reads the socket once; returns false if there was nothing, or if the connection has ended. */
+  #fill(): boolean {
+    this.#makeRoom()
+    const received = this.#native.recv(this.fd, this.#input.subarray(this.#until), MSG_DONTWAIT)
+    if (received > 0) this.#until += received
+    else if (received !== -EAGAIN) this.#end(Math.abs(received))
+    return received > 0
+  }
+
+  /** Makes room for the whole message at #from, or for the next one. */
+  #makeRoom(): void {
+    const { buffered } = this
+    // The length is not validated yet, so it is bounded here.
+    const needed = buffered < 4 ? 0 : align4(Math.min(getU32(this.#input, this.#from), MESSAGE_MAX))
+    const size = Math.max(INPUT_BYTES, needed)
+    if (size !== this.#input.length) {
+      const input = new Uint8Array(size)
+      input.set(this.#input.subarray(this.#from, this.#until))
+      this.#input = input
+    } else if (this.#from > 0) {
+      this.#input.copyWithin(0, this.#from, this.#until)
+    }
+    this.#from = 0
+    this.#until = buffered
+  }
+}
+
+/** Returns the process at the other end of a socket; undefined if it is unknown. */
+export function peerOf(native: Native, fd: number): Peer | undefined {
+  const ucred = new Uint8Array(12)
+  if (native.getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ucred) < ucred.length) return undefined
+  return { pid: getU32(ucred, 0), uid: getU32(ucred, 4), gid: getU32(ucred, 8) }
+}
+
+/** Returns a pidfd of the peer, for the caller to close; -ENOPROTOOPT before Linux 6.5. */
+export function peerPidfd(native: Native, fd: number): number {
+  const pidfd = new Uint8Array(4)
+  const length = native.getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, pidfd)
+  return length < 0 ? length : getU32(pidfd, 0)
+}
+
+function padded(bytes: Uint8Array): Uint8Array {
+  const length = align4(bytes.length)
+  if (length === bytes.length) return bytes
+  const whole = new Uint8Array(length)
+  whole.set(bytes)
+  return whole
+}

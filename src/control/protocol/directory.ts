@@ -1,0 +1,182 @@
+/**
+ * The vnets that run, according to the files in their directories (server/announcement.ts). A file
+ * is trusted as far as the owner of its directory is. The program of another user may have written
+ * it, so its contents are checked.
+ */
+import {
+  closeSync,
+  constants,
+  type FSWatcher,
+  fstatSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  watch,
+} from 'node:fs'
+import { join } from 'node:path'
+import { listed, type RunDirectory, trustedDirectories } from './run-directory.ts'
+
+/** Bytes of a file at most, enough for about 5,000 interfaces. */
+const FILE_MAX = 1 << 20
+const IFNAME_MAX = 15
+
+/** A network namespace: its inode, which is used again, and if known its cookie, which is not. */
+export interface NetNamespace {
+  readonly inode: number
+  readonly cookie?: number | undefined
+}
+
+export function isSameNamespace(a: NetNamespace, b: NetNamespace): boolean {
+  return a.inode === b.inode && (a.cookie === undefined || b.cookie === undefined || a.cookie === b.cookie)
+}
+
+/** An interface of a vnet, and the network namespace that it is in. */
+export interface EntryInterface extends NetNamespace {
+  readonly name: string
+  readonly ifindex: number
+  /** The name of the network namespace that it is in; absent for that of the vnet. */
+  readonly netns?: string | undefined
+}
+
+/** A running vnet. */
+export interface Entry {
+  /** The path of its socket, by which clients name it. */
+  readonly vnet: string
+  /** The user that owns it. */
+  readonly uid: number
+  readonly pid: number
+  /** Start of the process in ticks since boot (proc(5), field 22): pids are used again. */
+  readonly startTime: string
+  /** Inode of the pid namespace in which `pid` is valid. */
+  readonly pidns: number
+  /** Inode of the network namespace that it was started in. */
+  readonly netns: number
+  readonly interfaces: readonly EntryInterface[]
+}
+
+/** Returns the inode of this thread's namespace of a kind. */
+export function ownNamespace(kind: 'net' | 'pid'): number {
+  return statSync(`/proc/thread-self/ns/${kind}`).ino
+}
+
+/** Returns the vnets of some directories. Removes what ended vnets left, if it may. */
+export function readDirectories(directories: readonly RunDirectory[] = trustedDirectories()): Entry[] {
+  const pidns = ownNamespace('pid')
+  const entries: Entry[] = []
+  for (const { path, uid } of directories) {
+    for (const name of listed(path).sort()) {
+      if (!/^\d+-[0-9a-f]+\.json$/.test(name)) continue
+      const file = join(path, name)
+      const entry = readEntry(file, uid)
+      if (entry === undefined) continue
+      // A pid of another pid namespace cannot be checked here.
+      if (entry.pidns !== pidns || runs(entry)) entries.push(entry)
+      // In a directory of another user the path may have become a link to elsewhere.
+      else if (uid === process.geteuid?.()) for (const left of [file, entry.vnet]) removeQuietly(left)
+    }
+  }
+  return entries
+}
+
+/**
+ * Calls `onChange` when a vnet starts, ends, or gets other interfaces, until disposed of.
+ * Directories that are created later are not watched.
+ */
+export function watchDirectories(
+  onChange: () => void,
+  directories: readonly RunDirectory[] = trustedDirectories(),
+): Disposable {
+  const watchers: FSWatcher[] = []
+  for (const { path } of directories) {
+    try {
+      const watcher = watch(path, onChange)
+      // The directory was removed.
+      watcher.on('error', () => watcher.close())
+      watchers.push(watcher)
+    } catch {
+      // The directory was removed, or there are too many watches.
+    }
+  }
+  return {
+    [Symbol.dispose]() {
+      for (const watcher of watchers) watcher.close()
+    },
+  }
+}
+
+/** Returns the start time of a process; undefined if it does not exist or is hidden. */
+export function startTime(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    // The second field, the name of the program, may contain spaces and parentheses.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+  } catch {
+    return undefined
+  }
+}
+
+/** Returns undefined if the file is malformed, or does not belong to the owner of its directory. */
+function readEntry(file: string, uid: number): Entry | undefined {
+  try {
+    const entry: unknown = JSON.parse(readOwned(file, uid))
+    return isEntry(entry) ? { ...entry, vnet: file.replace(/json$/, 'sock'), uid } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Does not follow a link, and does not wait for a FIFO. */
+function readOwned(file: string, uid: number): string {
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  try {
+    const found = fstatSync(fd)
+    if (!found.isFile() || found.uid !== uid || found.size > FILE_MAX) throw new Error(`${file} is not a vnet's`)
+    return readFileSync(fd, 'utf8')
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function isEntry(value: unknown): value is Entry {
+  const { pid, startTime, pidns, netns, interfaces } = (value ?? {}) as Record<keyof Entry, unknown>
+  return (
+    [pid, pidns, netns].every(isNumber) &&
+    typeof startTime === 'string' &&
+    Array.isArray(interfaces) &&
+    interfaces.every(isInterface)
+  )
+}
+
+function isInterface(value: unknown): value is EntryInterface {
+  const { name, ifindex, netns, inode, cookie } = (value ?? {}) as Record<keyof EntryInterface, unknown>
+  return (
+    typeof name === 'string' &&
+    name.length <= IFNAME_MAX &&
+    [ifindex, inode, cookie ?? inode].every(isNumber) &&
+    (netns === undefined || typeof netns === 'string')
+  )
+}
+
+function isNumber(value: unknown): boolean {
+  return Number.isInteger(value) && (value as number) > 0
+}
+
+function runs({ pid, startTime: began }: Entry): boolean {
+  const now = startTime(pid)
+  if (now !== undefined) return now === began
+  try {
+    // If /proc hides the processes of other users (hidepid), kill(2) still finds them.
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/** Leaves a file that this user may not remove. */
+export function removeQuietly(file: string): void {
+  try {
+    rmSync(file, { force: true })
+  } catch {}
+}

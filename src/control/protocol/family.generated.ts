@@ -1,0 +1,411 @@
+/**
+ * The requests that a running vnet serves, for its command line and for other programs. Messages
+ * have the framing of generic netlink and travel over the Unix stream socket of the vnet, which
+ * also serves nlctrl. docs/control.md describes the transport.
+ *
+ * Generated from docs/vnet_nl.yaml by scripts/generate-family.mjs: edit that file and run the
+ * script.
+ */
+
+import { binary, flag, indexedArray, name, nested, policy, s32, string, u8, u32 } from '../../netlink/index.ts'
+import { address, bool, count, flags, mac, oneOf, strict } from './codec.ts'
+
+export const VNET_GENL_NAME = 'vnet_nl'
+export const VNET_GENL_VERSION = 1
+export const VNET_MCGRP_EVENTS_NAME = 'events'
+
+/** Message type of the family; clients get it from nlctrl. */
+export const VNET_GENL_ID = 0x3f0
+
+/**
+ * Number of the group `events` for programs under `vnet exec`, also returned by nlctrl. No group
+ * of the kernel has it. Programs that talk to a vnet directly use SUBSCRIBE.
+ */
+export const VNET_MCGRP_EVENTS = 0x766e6574
+
+/** Address at which the driver finds ioctl-data if ifr_data is 0 in the request. */
+export const VNET_IOCTL_DATA_ADDRESS = 0x1000
+
+/** Maximum length of ioctl-data, in bytes. */
+export const VNET_IOCTL_DATA_MAX = 16384
+
+/** sizeof(struct ifreq) */
+export const VNET_IFREQ_LEN = 40
+
+/** Maximum length of the name of a network namespace, in bytes. */
+export const VNET_NETNS_MAX = 4096
+
+/** Maximum length of the name of a parameter, in bytes. */
+export const VNET_PARAM_NAME_MAX = 64
+
+/** Maximum length of the value of a parameter, in bytes. */
+export const VNET_PARAM_VALUE_MAX = 1024
+
+/** Maximum length of the name of a fault, in bytes. */
+export const VNET_FAULT_MAX = 64
+
+/** Statistics that are requested besides the sums of a device. */
+export const scopeNumbers = {
+  /** One message for each queue. Message q is transmit queue q and receive queue q. */
+  queue: 1,
+} as const
+
+/** Direction of a dropped frame. */
+export const wayNumbers = {
+  /** Frames that the kernel sent. */
+  tx: 0,
+  /** Frames for the kernel. */
+  rx: 1,
+} as const
+
+/** Kinds of entries of a segment. */
+export const segmentPartNumbers = { host: 1, lease: 2, neighbour: 4, station: 8, counter: 16 } as const
+
+/** What a counter of a segment counts. */
+export const counterGroupNumbers = {
+  /** All frames; in = out + taken + dropped + held. */
+  frames: 0,
+  /** Frames dropped on the segment, by reason. */
+  dropped: 1,
+  /** Frames that hosts sent, in reply or by themselves, by kind. */
+  answered: 2,
+} as const
+
+/** What happened to a device. */
+export const eventNumbers = {
+  registered: 1,
+  unregistered: 2,
+  up: 3,
+  down: 4,
+  /** Transmit queue `queue` was stopped for too long; `tx-timeouts` counts these. */
+  timeout: 5,
+  /** The device has dropped at least `drop-threshold` more frames. */
+  drops: 6,
+  /** The device has a carrier. */
+  'carrier-on': 7,
+  /** The device lost its carrier. */
+  'carrier-off': 8,
+  /** The cable of the device was cut, at either end. */
+  cut: 9,
+  /** The cable of the device was plugged in again. */
+  plugged: 10,
+} as const
+
+/** Attributes of ECHO, those of the sample programs for the driver in the kernel. */
+export const echoAttributes = { text: string(1) }
+
+/** Fields of struct rtnl_link_stats64, in its order. */
+export const linkStatsPolicy = policy({
+  rxPackets: count(1),
+  txPackets: count(2),
+  rxBytes: count(3),
+  txBytes: count(4),
+  rxErrors: count(5),
+  txErrors: count(6),
+  rxDropped: count(7),
+  txDropped: count(8),
+  multicast: count(9),
+  collisions: count(10),
+  rxLengthErrors: count(11),
+  rxOverErrors: count(12),
+  rxCrcErrors: count(13),
+  rxFrameErrors: count(14),
+  rxFifoErrors: count(15),
+  rxMissedErrors: count(16),
+  txAbortedErrors: count(17),
+  txCarrierErrors: count(18),
+  txFifoErrors: count(19),
+  txHeartbeatErrors: count(20),
+  txWindowErrors: count(21),
+  rxCompressed: count(22),
+  txCompressed: count(23),
+  rxNohandler: count(24),
+  rxOtherhostDropped: count(25),
+})
+
+/** Frames dropped for one reason, in one direction. */
+export const dropPolicy = policy({
+  way: oneOf(u8(1), 'way', wayNumbers),
+  /** SKB_DROP_REASON_*, without the prefix. */
+  reason: string(2),
+  frames: count(3),
+})
+
+/** An address of a host. */
+export const segmentAddressPolicy = policy({ address: address(1) })
+
+/** A simulated host or the gateway. */
+export const segmentHostPolicy = policy({
+  name: string(1),
+  mac: mac(2),
+  /** The link-local address comes last. */
+  addresses: indexedArray(3, segmentAddressPolicy),
+  /** Present if the host claims to be a router. */
+  router: flag(4),
+})
+
+/** A lease of the DHCP server. */
+export const segmentLeasePolicy = policy({
+  address: address(1),
+  /** `02:00:00:00:00:01`; after `N-` if the hardware is not Ethernet but ARP type N. */
+  mac: string(2),
+  /** Bytes in hexadecimal, separated by colons; absent if the client sent none. */
+  clientId: string(3),
+  hostname: string(4),
+  /** Milliseconds since 1970; absent if the lease does not expire. */
+  expires: count(5),
+})
+
+/** A machine that was heard to have an address, and that is not simulated by the segment. */
+export const segmentNeighbourPolicy = policy({ address: address(1), mac: mac(2) })
+
+/**
+ * A port of the segment, once for each hardware address that was heard behind it, or once
+ * without.
+ */
+export const segmentStationPolicy = policy({ name: string(1), mac: mac(2) })
+
+/** Frames since the segment started. */
+export const segmentCounterPolicy = policy({
+  group: oneOf(u32(1), 'counter-group', counterGroupNumbers),
+  name: string(2),
+  value: count(3),
+})
+
+/** Attributes of every command but ECHO. */
+export const vnetAttributes = {
+  ifindex: u32(1),
+  ifname: name(2, 15),
+  /**
+   * The network namespace that the interface is in, by its name in /run/netns or as net:[INODE];
+   * absent for that of the vnet.
+   */
+  netns: string(3, VNET_NETNS_MAX),
+  txQueues: u32(4),
+  rxQueues: u32(5),
+  /** In a request for statistics, what is requested besides the sums of a device. */
+  scope: flags(6, 0x1),
+  /** Statistics as counted by vnet. */
+  stats: nested(7, linkStatsPolicy),
+  /** The same, as counted by the kernel; absent while the interface is being deleted. */
+  kernelStats: nested(8, linkStatsPolicy),
+  drops: indexedArray(9, dropPolicy),
+  /**
+   * In a reply with statistics, the queue that they are of; absent if they are those of the device.
+   * In TRIGGER and in events, the transmit queue.
+   */
+  queue: u32(10),
+  /** Times that the driver was offered a frame again, for the device or `queue`. */
+  requeues: count(11),
+  /** Times that a queue was stopped for too long, for the device or `queue`. */
+  txTimeouts: count(12),
+  /** Frames that the driver of the device and its rings hold. */
+  held: count(13),
+  /** Received frames merged into the one before, for the device or `queue`. */
+  groMerged: count(14),
+  paramName: string(15, VNET_PARAM_NAME_MAX),
+  /** Text as on the command line; empty if the parameter has no value. */
+  paramValue: string(16, VNET_PARAM_VALUE_MAX),
+  /** `int`, `bool` or `string`. */
+  paramType: string(17),
+  /** Present if the parameter can be set while the driver runs. */
+  paramLive: flag(18),
+  paramDescription: string(19),
+  /** Valid values in words, such as `1 to 64`; absent if there is nothing to say. */
+  paramRange: string(20),
+  /** 1 if there is a carrier, 0 if not, as last set by the driver. */
+  carrier: bool(21),
+  /** `lockup`, `lost-interrupt`, `stuck`, `flap`, or another fault of the driver. */
+  fault: string(22, VNET_FAULT_MAX),
+  ioctlCmd: u32(23),
+  /** struct ifreq of the caller; in a reply, as the driver left it. */
+  ioctlIfreq: binary(24, VNET_IFREQ_LEN, VNET_IFREQ_LEN),
+  /**
+   * In a request, the memory of the caller that ifr_data points to; the driver can access this and
+   * no more. In a reply, the part that the driver wrote; absent if it wrote nothing.
+   */
+  ioctlData: binary(26, 0, VNET_IOCTL_DATA_MAX),
+  /** What ioctl(2) returns, 0 or more, or -errno. */
+  ioctlResult: s32(27),
+  event: oneOf(u32(28), 'event', eventNumbers),
+  /** Events that are sent; all if absent. 0 ends the subscription. */
+  events: flags(29, 0x7fe),
+  /** Drops of a device between one `drops` event and the next; no such event if 0 or absent. */
+  dropThreshold: count(30),
+  /** In a `drops` event, all frames dropped since registration or the last reset. */
+  dropped: count(31),
+  /** IFF_* */
+  flags: u32(32),
+  mtu: u32(33),
+  /** Hardware address. */
+  mac: mac(34),
+  /** Name of the driver. */
+  driver: string(35),
+  /** Offset of the ioctl-data of a reply in that of the request; 0 if absent. */
+  ioctlDataOffset: u32(39),
+  /** Kinds of entries that are requested; all if absent. */
+  segmentParts: flags(40, 0x1f),
+  segmentHost: nested(41, segmentHostPolicy),
+  segmentLease: nested(42, segmentLeasePolicy),
+  segmentNeighbour: nested(43, segmentNeighbourPolicy),
+  segmentStation: nested(44, segmentStationPolicy),
+  segmentCounter: nested(45, segmentCounterPolicy),
+  /** When the event happened or the statistics were read, in milliseconds since 1970. */
+  time: count(46),
+}
+const which = { ifindex: vnetAttributes.ifindex, ifname: vnetAttributes.ifname, netns: vnetAttributes.netns }
+
+export const commands = {
+  /** Returns the text byte for byte. */
+  echo: {
+    name: 'ECHO',
+    cmd: 1,
+    request: strict({ text: echoAttributes.text }),
+    reply: policy({ text: echoAttributes.text }),
+  },
+  /** Returns the devices of a vnet, or one of them. */
+  getDevices: {
+    name: 'GET_DEVICES',
+    cmd: 2,
+    request: strict({ ...which }),
+    reply: policy({
+      ...which,
+      txQueues: vnetAttributes.txQueues,
+      rxQueues: vnetAttributes.rxQueues,
+      carrier: vnetAttributes.carrier,
+      flags: vnetAttributes.flags,
+      mtu: vnetAttributes.mtu,
+      mac: vnetAttributes.mac,
+      driver: vnetAttributes.driver,
+    }),
+  },
+  /** Returns statistics. A dump has all devices and, on request, their queues. */
+  getStats: {
+    name: 'GET_STATS',
+    cmd: 3,
+    request: strict({ ...which, scope: vnetAttributes.scope }),
+    reply: policy({
+      ...which,
+      txQueues: vnetAttributes.txQueues,
+      rxQueues: vnetAttributes.rxQueues,
+      stats: vnetAttributes.stats,
+      kernelStats: vnetAttributes.kernelStats,
+      drops: vnetAttributes.drops,
+      queue: vnetAttributes.queue,
+      requeues: vnetAttributes.requeues,
+      txTimeouts: vnetAttributes.txTimeouts,
+      held: vnetAttributes.held,
+      groMerged: vnetAttributes.groMerged,
+      time: vnetAttributes.time,
+    }),
+  },
+  /** Sets the statistics of a device to 0, including `kernel-stats`. Requires rights. */
+  resetStats: { name: 'RESET_STATS', cmd: 4, changes: true, request: strict({ ...which }) },
+  /**
+   * Turns the carrier of a device on or off as its driver would: a fault of this end alone, which
+   * the driver may end when a link goes down or up. Requires rights.
+   */
+  setCarrier: {
+    name: 'SET_CARRIER',
+    cmd: 5,
+    changes: true,
+    request: strict({ ...which, carrier: vnetAttributes.carrier }),
+  },
+  /**
+   * Returns a parameter of the driver, as in /sys/module/NAME/parameters, or a dump of all. If the
+   * request names a device, the device must exist; the parameters are the same for all devices of
+   * the vnet.
+   */
+  getParam: {
+    name: 'GET_PARAM',
+    cmd: 6,
+    request: strict({ ...which, name: vnetAttributes.paramName }),
+    reply: policy({
+      driver: vnetAttributes.driver,
+      name: vnetAttributes.paramName,
+      value: vnetAttributes.paramValue,
+      type: vnetAttributes.paramType,
+      live: vnetAttributes.paramLive,
+      description: vnetAttributes.paramDescription,
+      range: vnetAttributes.paramRange,
+    }),
+  },
+  /** Sets a parameter that may change while the driver runs. Requires rights. */
+  setParam: {
+    name: 'SET_PARAM',
+    cmd: 7,
+    changes: true,
+    request: strict({ ...which, name: vnetAttributes.paramName, value: vnetAttributes.paramValue }),
+  },
+  /** Causes one fault now, on `queue` if it is a fault of a queue. Requires rights. */
+  trigger: {
+    name: 'TRIGGER',
+    cmd: 8,
+    changes: true,
+    request: strict({ ...which, fault: vnetAttributes.fault, queue: vnetAttributes.queue }),
+  },
+  /** Runs a private ioctl, SIOCSIFMAP or SIOCGIFMAP. The driver decides which require rights. */
+  ioctl: {
+    name: 'IOCTL',
+    cmd: 9,
+    request: strict({
+      ...which,
+      cmd: vnetAttributes.ioctlCmd,
+      ifreq: vnetAttributes.ioctlIfreq,
+      data: vnetAttributes.ioctlData,
+    }),
+    reply: policy({
+      result: vnetAttributes.ioctlResult,
+      ifreq: vnetAttributes.ioctlIfreq,
+      data: vnetAttributes.ioctlData,
+      dataOffset: vnetAttributes.ioctlDataOffset,
+    }),
+  },
+  /**
+   * Sends events on the connection of the request from now on. If the request names an interface,
+   * which need not exist yet, only its events are sent. The next SUBSCRIBE replaces this one. A
+   * client that does not read in time loses events; NLMSG_OVERRUN stands in their place.
+   */
+  subscribe: {
+    name: 'SUBSCRIBE',
+    cmd: 10,
+    request: strict({ ...which, events: vnetAttributes.events, dropThreshold: vnetAttributes.dropThreshold }),
+  },
+  /** An event for a subscriber, with sequence number 0. Not a request. */
+  event: {
+    name: 'EVENT',
+    cmd: 11,
+    reply: policy({
+      ...which,
+      event: vnetAttributes.event,
+      time: vnetAttributes.time,
+      queue: vnetAttributes.queue,
+      txTimeouts: vnetAttributes.txTimeouts,
+      dropped: vnetAttributes.dropped,
+    }),
+  },
+  /**
+   * Returns what is on the segment behind the devices of a vnet, one entry a message. If the
+   * request names a device, the device must exist. EOPNOTSUPP if the driver has no segment.
+   */
+  getSegment: {
+    name: 'GET_SEGMENT',
+    cmd: 13,
+    request: strict({ ...which, parts: vnetAttributes.segmentParts }),
+    reply: policy({
+      host: vnetAttributes.segmentHost,
+      lease: vnetAttributes.segmentLease,
+      neighbour: vnetAttributes.segmentNeighbour,
+      station: vnetAttributes.segmentStation,
+      counter: vnetAttributes.segmentCounter,
+    }),
+  },
+  /**
+   * Cuts the cable of a device: until PLUG neither end has a carrier, also after a link went down
+   * and up. The kernel drops and counts what it would send; frames that it had queued are dropped
+   * as TX_CARRIER. Requires rights.
+   */
+  cut: { name: 'CUT', cmd: 14, changes: true, request: strict({ ...which }) },
+  /** Plugs the cable of a device in again, at both ends. Requires rights. */
+  plug: { name: 'PLUG', cmd: 15, changes: true, request: strict({ ...which }) },
+}

@@ -1,0 +1,95 @@
+/**
+ * The family `vnet_nl` as both sides know it: commands, attributes, and what a request and a reply
+ * hold.
+ *
+ * docs/vnet_nl.yaml specifies the family, and family.generated.ts is made from it. The
+ * specification cannot express which attributes are required, and what an absent one means; this
+ * file does.
+ */
+import type { LinkStats64 } from '../../netdev/stats.ts'
+import { binary, type Field, indexedArray, nested, policy, required, string, withDefault } from '../../netlink/index.ts'
+import { defaulting, requiring, strict, toU64 } from './codec.ts'
+import * as made from './family.generated.ts'
+
+export * from './family.generated.ts'
+
+/** Bit 1 << VNET_EVENT_* of each. */
+export const VNET_EVENTS_ALL = Object.values(made.eventNumbers).reduce((mask, event) => mask | (1 << event), 0)
+
+/** The text of an echo: a string for the client, bytes for the server. */
+const text = string(made.echoAttributes.text.type)
+const textBytes = binary(text.type)
+
+const linkStatsZero = Object.fromEntries(Object.keys(made.linkStatsPolicy.fields).map(name => [name, 0]))
+const zeros = linkStatsZero as unknown as LinkStats64
+
+/** Statistics: an object for the client, a row of counters for the server. */
+function linkStats({ type }: { readonly type: number }): Field<LinkStats64, false, Float64Array> {
+  return {
+    ...nested(type, defaulting(made.linkStatsPolicy, zeros)),
+    encode(builder, type, row) {
+      builder.nested(type, nest => {
+        for (const [i, n] of row.entries()) nest.u64(i + 1, toU64(n))
+      })
+    },
+  }
+}
+
+const { getDevices, getStats, setCarrier, getParam, setParam, trigger, ioctl, event, getSegment } = made.commands
+const { stats, kernelStats, drops, ...otherStats } = getStats.reply.fields
+const statsReply = policy({
+  ...otherStats,
+  stats: withDefault(linkStats(stats), zeros),
+  kernelStats: linkStats(kernelStats),
+  drops: withDefault(indexedArray(drops.type, requiring(made.dropPolicy, 'way', 'reason', 'frames')), []),
+})
+
+const { addresses, ...otherOfHost } = made.segmentHostPolicy.fields
+const addressPolicy = requiring(made.segmentAddressPolicy, 'address')
+const hostPolicy = policy({ ...otherOfHost, addresses: withDefault(indexedArray(addresses.type, addressPolicy), []) })
+const leasePolicy = defaulting(made.segmentLeasePolicy, { expires: Number.POSITIVE_INFINITY })
+const { host, lease, neighbour, station, counter } = getSegment.reply.fields
+
+/** The commands. Each reply is what the oldest vnet sends, at least. */
+export const commands = {
+  ...made.commands,
+  echo: {
+    ...made.commands.echo,
+    request: strict({ text: required({ ...textBytes, encode: text.encode }) }),
+    reply: policy({ text: required({ ...text, encode: textBytes.encode }) }),
+  },
+  getDevices: {
+    ...getDevices,
+    reply: defaulting(requiring(getDevices.reply, 'ifindex', 'ifname'), { txQueues: 0, rxQueues: 0 }),
+  },
+  getStats: {
+    ...getStats,
+    reply: defaulting(requiring(statsReply, 'ifindex', 'ifname'), {
+      ...{ rxQueues: 0, requeues: 0, txTimeouts: 0, groMerged: 0, held: 0 },
+    }),
+  },
+  setCarrier: { ...setCarrier, request: requiring(setCarrier.request, 'carrier') },
+  getParam: {
+    ...getParam,
+    reply: defaulting(requiring(getParam.reply, 'driver', 'name', 'value', 'type'), { description: '' }),
+  },
+  setParam: { ...setParam, request: requiring(setParam.request, 'name', 'value') },
+  trigger: { ...trigger, request: requiring(trigger.request, 'fault') },
+  ioctl: {
+    ...ioctl,
+    request: requiring(ioctl.request, 'cmd', 'ifreq'),
+    reply: defaulting(requiring(ioctl.reply, 'result', 'ifreq'), { dataOffset: 0 }),
+  },
+  event: { ...event, reply: requiring(event.reply, 'ifindex', 'ifname', 'event') },
+  getSegment: {
+    ...getSegment,
+    // Each message has one of these.
+    reply: policy({
+      host: nested(host.type, requiring(hostPolicy, 'mac')),
+      lease: nested(lease.type, requiring(leasePolicy, 'address', 'mac')),
+      neighbour: nested(neighbour.type, requiring(made.segmentNeighbourPolicy, 'address', 'mac')),
+      station: nested(station.type, requiring(made.segmentStationPolicy, 'name')),
+      counter: nested(counter.type, requiring(made.segmentCounterPolicy, 'group', 'name', 'value')),
+    }),
+  },
+}

@@ -1,0 +1,30 @@
+/** What a queue counts besides the fields of rtnl_link_stats64 and its drops. */
+import type { NetDevice } from '../../netdev/net-device.ts'
+
+export interface QueueCounters {
+  /** Times that the driver was offered a frame again after NETDEV_TX_BUSY. */
+  readonly requeues: number
+  /** Times that the watchdog found the queue stopped for too long. */
+  readonly txTimeouts: number
+  /** Frames of the receive queue of the same number that were merged into the one before. */
+  readonly groMerged: number
+}
+
+/** The counters of each queue at this moment. */
+export function queueCounters({ tx, counters: { groMerged } }: NetDevice): QueueCounters[] {
+  return tx.map(({ requeues, transTimeout }, q) => ({
+    requeues,
+    txTimeouts: transTimeout,
+    groMerged: groMerged[q] ?? 0,
+  }))
+}
+
+export function sumOfCounters(queues: readonly QueueCounters[]): QueueCounters {
+  const sum = { requeues: 0, txTimeouts: 0, groMerged: 0 }
+  for (const { requeues, txTimeouts, groMerged } of queues) {
+    sum.requeues += requeues
+    sum.txTimeouts += txTimeouts
+    sum.groMerged += groMerged
+  }
+  return sum
+}

@@ -1,0 +1,155 @@
+/**
+ * Directories in which vnets are found: /run/vnet for root's, and one for each user's own. The user
+ * that may write a directory owns the vnets in it, so a directory that others may write, or that
+ * belongs to another user, is never used.
+ */
+import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { EACCES, VnetError } from '../../netdev/errno.ts'
+
+export const RUN_DIRECTORY = '/run/vnet'
+
+const ROOT = 0
+const OTHERS_WRITE = 0o022
+
+/** A directory, and the only user that may write it. */
+export interface RunDirectory {
+  readonly path: string
+  readonly uid: number
+}
+
+/** A directory that is not used. */
+export interface Untrusted {
+  readonly path: string
+  /** The reason, with the path in it. */
+  readonly reason: string
+}
+
+/**
+ * Makes the directory in which a vnet of this process is found: the first candidate that only this
+ * user may write. In a user namespace the effective uid is 0, but /run/vnet belongs to another
+ * user. Throws a VnetError that says what is wrong with each candidate.
+ */
+export function makeRunDirectory(candidates = ownCandidates(effectiveUid())): RunDirectory {
+  const uid = effectiveUid()
+  const reasons: string[] = []
+  for (const path of candidates) {
+    try {
+      if (lstatSync(path, { throwIfNoEntry: false }) === undefined) {
+        // Every user may look at root's vnets. The umask reduces the mode of a new directory.
+        const mode = path === RUN_DIRECTORY ? 0o755 : 0o700
+        mkdirSync(path, { mode })
+        chmodSync(path, mode)
+      }
+      const reason = reasonAgainst(path, uid)
+      if (reason === undefined) return { path, uid }
+      reasons.push(reason)
+    } catch (error) {
+      reasons.push((error as Error).message)
+    }
+  }
+  throw new VnetError(EACCES, 'a directory to be found in', reasons.join('; '))
+}
+
+/**
+ * The directories whose vnets this process trusts: root's and those of its own user or, if root
+ * names a `user`, those of that user alone.
+ */
+export function trustedDirectories(user?: number): RunDirectory[] {
+  const self = effectiveUid()
+  const candidates =
+    user === undefined
+      ? [{ path: RUN_DIRECTORY, uid: ROOT }, ...ownCandidates(self).map(path => ({ path, uid: self }))]
+      : userCandidates(user).map(path => ({ path, uid: user }))
+  const found = candidates.filter(({ path, uid }) => reasonAgainst(path, uid) === undefined)
+  return found.filter(({ path }, at) => found.findIndex(other => other.path === path) === at)
+}
+
+/**
+ * The directories of vnets that exist but are not trusted, with the reason. In a user namespace
+ * root's is among them.
+ */
+export function untrustedDirectories(candidates = ownCandidates(effectiveUid())): Untrusted[] {
+  return [...new Set([RUN_DIRECTORY, ...candidates])].flatMap(path => {
+    const reason = reasonAgainst(path, path === RUN_DIRECTORY ? ROOT : effectiveUid())
+    const hasVnets = listed(path).some(name => name.endsWith('.json'))
+    return reason !== undefined && hasVnets ? [{ path, reason }] : []
+  })
+}
+
+/** A directory that was named, with its owner; empty if it is missing or not trusted. */
+export function namedDirectory(path: string): RunDirectory[] {
+  const uid = lstatSync(path, { throwIfNoEntry: false })?.uid
+  return uid === undefined || reasonAgainst(path, uid) !== undefined ? [] : [{ path, uid }]
+}
+
+/** The other users with a directory for vnets. Root alone learns them; nothing is read. */
+export function otherUsers(): number[] {
+  if (effectiveUid() !== ROOT) return []
+  const users = [
+    ...listed('/run/user').map(name => ({ name, path: join('/run/user', name, 'vnet') })),
+    ...listed('/tmp').map(entry => ({ name: /^vnet-(\d+)$/.exec(entry)?.[1] ?? '', path: join('/tmp', entry) })),
+  ]
+  const found = users.filter(({ name, path }) => /^[1-9]\d*$/.test(name) && isOwned(path, Number(name)))
+  return [...new Set(found.map(({ name }) => Number(name)))].sort((a, b) => a - b)
+}
+
+function effectiveUid(): number {
+  return process.geteuid?.() ?? ROOT
+}
+
+/** The directories for the vnets of this process, in the order of preference. */
+function ownCandidates(self: number): string[] {
+  const given = process.env.XDG_RUNTIME_DIR
+  const isOurs = given?.startsWith('/') && isOwned(given, self)
+  return [
+    RUN_DIRECTORY,
+    ...(isOurs ? [join(given as string, 'vnet')] : []),
+    ...userCandidates(outerUid(self) ?? self, self),
+  ]
+}
+
+/** The directories of user `uid`; their owner may have another number in this user namespace. */
+function userCandidates(uid: number, owner = uid): string[] {
+  const runtime = `/run/user/${uid}`
+  return [...(isOwned(runtime, owner) ? [join(runtime, 'vnet')] : []), `/tmp/vnet-${uid}`]
+}
+
+/** The number of a user in the parent user namespace (user_namespaces(7)), if it has one. */
+function outerUid(uid: number): number | undefined {
+  for (const line of readFileSync('/proc/self/uid_map', 'utf8').split('\n')) {
+    const [inside = 0, outside = 0, count = 0] = line.trim().split(/\s+/).map(Number)
+    if (uid >= inside && uid < inside + count) return outside + uid - inside
+  }
+  return undefined
+}
+
+/** Why a directory is not one that only `uid` may write; undefined if it is. */
+function reasonAgainst(path: string, uid: number): string | undefined {
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  if (found === undefined) return `${path}: there is none`
+  if (!found.isDirectory()) return `${path} is not a directory`
+  if (found.uid !== uid) {
+    const isOutside = outerUid(found.uid) === undefined
+    return `${path} belongs to ${isOutside ? 'a user outside of this user namespace' : `user ${found.uid}`}`
+  }
+  return (found.mode & OTHERS_WRITE) === 0 ? undefined : `others may write ${path}`
+}
+
+function isOwned(path: string, uid: number): boolean {
+  try {
+    const found = lstatSync(path, { throwIfNoEntry: false })
+    return found?.isDirectory() === true && found.uid === uid
+  } catch {
+    return false
+  }
+}
+
+/** The names in a directory; empty if it cannot be read. */
+export function listed(path: string): string[] {
+  try {
+    return readdirSync(path)
+  } catch {
+    return []
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * Dispatches the requests of a client as the kernel's generic netlink does. Every request gets a
+ * reply: messages, an acknowledgement if it asks for one, or a refusal with a text and the place of
+ * what is wrong. No socket is involved.
+ */
+import { EINVAL, EIO, ENOENT, EOPNOTSUPP, EPERM, VnetError } from '../../netdev/errno.ts'
+import {
+  type Answer,
+  attributes,
+  type GenlMessage,
+  genlmsghdr,
+  type Message,
+  MessageBuilder,
+  messages,
+  NetlinkParseError,
+  NLA_HDRLEN,
+  NLM_F_ACK,
+  NLM_F_DUMP,
+  NLM_F_MULTI,
+  NLM_F_REQUEST,
+  NLMSG_HDRLEN,
+  NLMSG_MIN_TYPE,
+  parseGenl,
+  writeAck,
+  writeDone,
+} from '../../netlink/index.ts'
+import { type Caller, type Family, MissingAttribute, Refusal, type Write } from './operation.ts'
+
+/** A part of a dump ends with the message that reaches this many bytes. */
+const PART_BYTES = 8192
+
+/** The parts of a dump, each valid until the next is requested; the last is returned. */
+export type Parts = Iterator<Uint8Array, Uint8Array>
+
+/** The client that a request is from, and to which the replies go. */
+export interface Client extends Caller {
+  /** Sends messages; `bytes` is valid during the call only. */
+  send(bytes: Uint8Array): void
+  /** Sends the parts as the client reads them; its next request is dispatched after the last. */
+  dump(parts: Parts): void
+}
+
+export interface Dispatch {
+  readonly families: ReadonlyMap<number, Family>
+  /** Called with an unexpected exception: a defect of vnet, or of a driver. */
+  readonly onDefect: (error: unknown) => void
+}
+
+/** Dispatches the request of `length` bytes at `at`, which must be a whole message. */
+export function dispatch(dispatch: Dispatch, client: Client, bytes: Uint8Array, at: number, length: number): void {
+  for (const message of messages(bytes, at, length)) dispatchOne(dispatch, client, bytes, message)
+}
+
+function dispatchOne(dispatch: Dispatch, client: Client, bytes: Uint8Array, message: Message): void {
+  let dumping = false
+  let answer: Answer = { error: 0 }
+  try {
+    // Other messages mean nothing here; like the kernel we acknowledge them.
+    if ((message.flags & NLM_F_REQUEST) !== 0 && message.type >= NLMSG_MIN_TYPE) {
+      dumping = perform(dispatch, client, bytes, message)
+    }
+  } catch (error) {
+    answer = refusal(error, bytes, message, dispatch.onDefect)
+  }
+  // The end of a dump is its acknowledgement.
+  if (dumping || (answer.error === 0 && (message.flags & NLM_F_ACK) === 0)) return
+  const builder = new MessageBuilder()
+  writeAck(builder, bytes, message, message.portid, answer)
+  client.send(builder.bytes)
+}
+
+/** Sends the reply to a request; returns true if it is a dump. Throws a refusal. */
+function perform({ families, onDefect }: Dispatch, client: Client, bytes: Uint8Array, message: Message): boolean {
+  const family = families.get(message.type)
+  if (family === undefined) throw new VnetError(ENOENT, 'vnet_nl', `there is no family ${message.type}`)
+  const request = parseGenl(bytes, message)
+  const { offset, length } = request
+  const operation = family.operations.find(({ cmd }) => cmd === request.cmd)
+  if (operation === undefined) throw unsupported(family, request, 'is unknown')
+  if (operation.changes && client.missing !== undefined) throw new VnetError(EPERM, family.name, client.missing)
+  const begin = (builder: MessageBuilder, flags: number) => {
+    const header = genlmsghdr(operation.replyCmd, family.version)
+    builder.message(family.id, flags, message.seq, message.portid).payload(header)
+  }
+  if ((message.flags & NLM_F_DUMP) === NLM_F_DUMP) {
+    if (operation.dumpit === undefined) throw unsupported(family, request, 'has no dump')
+    const end = (builder: MessageBuilder, answer: Answer) => writeDone(builder, message.seq, message.portid, answer)
+    // By then the request is gone: a Refusal has no place.
+    const failed = (error: unknown) => refusal(error, undefined, message, onDefect)
+    client.dump(parts(operation.dumpit(bytes, offset, length), begin, end, failed))
+    return true
+  }
+  if (operation.doit === undefined) throw unsupported(family, request, 'has a dump only')
+  const write = operation.doit(bytes, offset, length, client)
+  if (write === undefined) return false
+  const builder = new MessageBuilder()
+  begin(builder, 0)
+  write(builder)
+  client.send(builder.bytes)
+  return false
+}
+
+function* parts(
+  items: Iterable<Write>,
+  begin: (builder: MessageBuilder, flags: number) => void,
+  end: (builder: MessageBuilder, answer: Answer) => void,
+  failed: (error: unknown) => Answer,
+): Generator<Uint8Array, Uint8Array> {
+  const builder = new MessageBuilder(2 * PART_BYTES)
+  let answer: Answer = { error: 0 }
+  try {
+    for (const write of items) {
+      begin(builder, NLM_F_MULTI)
+      write(builder)
+      if (builder.bytes.length < PART_BYTES) continue
+      yield builder.bytes
+      builder.reset()
+    }
+  } catch (error) {
+    builder.reset()
+    answer = failed(error)
+  }
+  end(builder, answer)
+  return builder.bytes
+}
+
+/** Returns the answer for a failed request; without `bytes` it names no place. */
+function refusal(
+  error: unknown,
+  bytes: Uint8Array | undefined,
+  message: Message,
+  onDefect: Dispatch['onDefect'],
+): Answer {
+  if (error instanceof NetlinkParseError) {
+    const { attribute, reason, missing } = error
+    const answer = { error: -EINVAL, message: attribute === '' ? reason : `${attribute}: ${reason}` }
+    const offset = error.offset - (message.offset - NLMSG_HDRLEN)
+    if (missing === undefined) return { ...answer, offset }
+    const isInNest = attribute.includes('.')
+    return { ...answer, missingType: missing, ...(isInNest ? { missingNest: offset - NLA_HDRLEN } : {}) }
+  }
+  if (!(error instanceof VnetError)) {
+    onDefect(error)
+    return { error: -EIO, message: 'the driver failed to answer' }
+  }
+  const answer = { error: -error.errno, message: error.advice ?? error.message }
+  if (error instanceof MissingAttribute) return { ...answer, missingType: error.attribute }
+  const offset = error instanceof Refusal && bytes && placeOf(error.attribute, bytes, message)
+  return offset ? { ...answer, offset } : answer
+}
+
+/** The place of the last attribute of a type, which is the one that counts. */
+function placeOf(type: number, bytes: Uint8Array, message: Message): number | undefined {
+  const { offset, length } = parseGenl(bytes, message)
+  const found = [...attributes(bytes, offset, length)].findLast(attribute => attribute.type === type)
+  return found && found.offset - NLA_HDRLEN - (message.offset - NLMSG_HDRLEN)
+}
+
+function unsupported({ name }: Family, { cmd }: GenlMessage, why: string): VnetError {
+  return new VnetError(EOPNOTSUPP, name, `command ${cmd} of ${name} ${why}`)
+}

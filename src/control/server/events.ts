@@ -1,0 +1,183 @@
+/**
+ * Events: what happens to the devices, sent to each subscriber as it happens. Drops are polled, as
+ * long as a subscriber has a threshold for them, so that dropping a frame costs nothing more. A
+ * subscriber that does not read loses the events for which there is no room. NLMSG_OVERRUN stands
+ * in their place: it is sent with the next event that fits, or when everything has been read.
+ */
+import { type Alarm, NSEC_PER_MSEC } from '../../netdev/clock.ts'
+import {
+  NETDEV_CHANGE,
+  NETDEV_DOWN,
+  NETDEV_REGISTER,
+  NETDEV_TX_TIMEOUT,
+  NETDEV_UNREGISTER,
+  NETDEV_UP,
+} from '../../netdev/if.ts'
+import type { Net } from '../../netdev/net.ts'
+import type { NetDevice } from '../../netdev/net-device.ts'
+import { encodeAttributes, genlmsghdr, MessageBuilder, NLMSG_OVERRUN } from '../../netlink/index.ts'
+import { commands, eventNumbers, VNET_EVENTS_ALL, VNET_GENL_ID, VNET_GENL_VERSION } from '../protocol/family.ts'
+import { queueCounters, sumOfCounters } from '../protocol/queue-counters.ts'
+import type { Caller } from './operation.ts'
+import { identify, isMeant, type Subject, type Wanted, type Which } from './subject.ts'
+
+/** How often drops are polled. */
+const DROPS_MS = 100
+
+type EventName = keyof typeof eventNumbers
+
+const eventOf: ReadonlyMap<number, EventName> = new Map([
+  [NETDEV_REGISTER, 'registered'],
+  [NETDEV_UNREGISTER, 'unregistered'],
+  [NETDEV_UP, 'up'],
+  [NETDEV_DOWN, 'down'],
+  [NETDEV_TX_TIMEOUT, 'timeout'],
+])
+
+const overrun = new MessageBuilder().message(NLMSG_OVERRUN, 0, 0).bytes
+
+interface Subscriber {
+  readonly caller: Caller
+  readonly events: number
+  readonly dropThreshold: number
+  readonly which: Which
+  /** The drops of each device at the last event. */
+  readonly notified: WeakMap<NetDevice, number>
+  /** An event was lost for lack of room. */
+  lost: boolean
+}
+
+export class Events {
+  readonly #net: Net
+  readonly #netnsOf: Subject['netnsOf']
+  readonly #now: () => number
+  readonly #subscribers = new Map<Caller, Subscriber>()
+  /** The carrier and cable of each device, as last reported. */
+  readonly #reported = new WeakMap<NetDevice, { readonly carrier: boolean; readonly cut: boolean }>()
+  readonly #alarm: Alarm
+  readonly #stop: () => void
+  #polling = false
+
+  /** `now` is the wall clock, in milliseconds since 1970. */
+  constructor(net: Net, netnsOf: Subject['netnsOf'], now: () => number) {
+    this.#net = net
+    this.#netnsOf = netnsOf
+    this.#now = now
+    this.#alarm = net.clock.alarm(() => this.#pollDrops())
+    this.#stop = net.registerNetdeviceNotifier((happened, dev) => {
+      const event = eventOf.get(happened)
+      if (event !== undefined) this.#notify(dev, event)
+      if (happened === NETDEV_REGISTER || happened === NETDEV_CHANGE) this.#reportCarrier(dev)
+    })
+  }
+
+  get subscribers(): readonly Caller[] {
+    return [...this.#subscribers.keys()]
+  }
+
+  /** Replaces the caller's former subscription. A mask of 0 ends it. */
+  subscribe(caller: Caller, { events = VNET_EVENTS_ALL, dropThreshold = 0, which = {} }: Wanted = {}): void {
+    this.unsubscribe(caller)
+    if (events === 0) return
+    // Frames that were dropped earlier do not count.
+    const notified = new WeakMap(this.#net.devices.map(dev => [dev, dropsOf(dev)]))
+    const subscriber = { caller, events, dropThreshold, which, notified, lost: false }
+    this.#subscribers.set(caller, subscriber)
+    caller.onDrained = () => {
+      if (subscriber.lost) subscriber.lost = !caller.notify(overrun)
+    }
+    this.#subscribersChanged()
+  }
+
+  unsubscribe(caller: Caller): void {
+    if (!this.#subscribers.delete(caller)) return
+    caller.onDrained = undefined
+    this.#subscribersChanged()
+  }
+
+  [Symbol.dispose](): void {
+    this.#stop()
+    this.#alarm.cancel()
+  }
+
+  /** Compares with the last report: NETDEV_CHANGE does not carry what changed. */
+  #reportCarrier(dev: NetDevice): void {
+    const { carrier, cut } = dev
+    const before = this.#reported.get(dev) ?? dev
+    this.#reported.set(dev, { carrier, cut })
+    if (cut !== before.cut) this.#notify(dev, cut ? 'cut' : 'plugged')
+    if (carrier !== before.carrier) this.#notify(dev, carrier ? 'carrier-on' : 'carrier-off')
+  }
+
+  #notify(dev: NetDevice, event: EventName): void {
+    const { txTimeouts } = sumOfCounters(queueCounters(dev))
+    const details = event === 'timeout' ? { queue: dev.watchdog.lastQueue, txTimeouts } : {}
+    let bytes: Uint8Array | undefined
+    for (const subscriber of this.#wanting(event, dev)) {
+      bytes ??= this.#message(dev, event, details)
+      send(subscriber, bytes)
+    }
+  }
+
+  #wanting(event: EventName, dev: NetDevice): Subscriber[] {
+    return [...this.#subscribers.values()].filter(
+      ({ events, which }) => (events & (1 << eventNumbers[event])) !== 0 && isMeant(dev, which, this.#netnsOf),
+    )
+  }
+
+  #message(dev: NetDevice, event: EventName, details: object): Uint8Array {
+    const builder = new MessageBuilder()
+    builder.message(VNET_GENL_ID, 0, 0).payload(genlmsghdr(commands.event.cmd, VNET_GENL_VERSION))
+    const device = identify({ netnsOf: this.#netnsOf }, dev)
+    encodeAttributes(builder, commands.event.reply, { ...device, event, time: this.#now(), ...details })
+    return builder.bytes
+  }
+
+  #subscribersChanged(): void {
+    const wanted = [...this.#subscribers.values()].some(wantsDrops)
+    if (wanted && !this.#polling) this.#pollLater()
+    else if (!wanted) this.#alarm.cancel()
+    this.#polling = wanted
+  }
+
+  #pollLater(): void {
+    this.#alarm.at(this.#net.clock.now() + DROPS_MS * NSEC_PER_MSEC)
+  }
+
+  #pollDrops(): void {
+    for (const dev of this.#net.devices) {
+      const dropped = dropsOf(dev)
+      let bytes: Uint8Array | undefined
+      for (const subscriber of this.#wanting('drops', dev).filter(wantsDrops)) {
+        const { notified, dropThreshold } = subscriber
+        // Fewer than before: the statistics were reset.
+        const before = notified.get(dev) ?? 0
+        const last = dropped < before ? 0 : before
+        const isDue = dropped - last >= dropThreshold
+        notified.set(dev, isDue ? dropped : last)
+        if (!isDue) continue
+        bytes ??= this.#message(dev, 'drops', { dropped })
+        send(subscriber, bytes)
+      }
+    }
+    if (this.#polling) this.#pollLater()
+  }
+}
+
+function send(subscriber: Subscriber, bytes: Uint8Array): void {
+  // Both or neither: a mark alone would take the room of an event.
+  subscriber.lost = !subscriber.caller.notify(subscriber.lost ? Buffer.concat([overrun, bytes]) : bytes)
+}
+
+function wantsDrops({ events, dropThreshold }: Subscriber): boolean {
+  return dropThreshold > 0 && (events & (1 << eventNumbers.drops)) !== 0
+}
+
+/** Frames that a device dropped since it was registered or reset. */
+function dropsOf({ counters }: NetDevice): number {
+  const { tx, rx } = counters.drops()
+  let sum = 0
+  for (const n of tx) sum += n
+  for (const n of rx) sum += n
+  return sum
+}

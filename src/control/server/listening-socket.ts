@@ -1,0 +1,79 @@
+/**
+ * A Unix stream socket that listens at a path, driven by events. Its owner accepts the connections
+ * one by one, and so decides how many there are. `close` releases the descriptor and its watcher,
+ * and removes the file.
+ */
+import { chmodSync } from 'node:fs'
+import { check, startPoller } from '../../linux/errno.ts'
+import type { Native, Poller } from '../../linux/native.ts'
+import { AF_UNIX, SOCK_NONBLOCK, SOCK_STREAM, sockaddrUn } from '../../linux/uapi.ts'
+import { EAGAIN, ENAMETOOLONG } from '../../netdev/errno.ts'
+import { removeQuietly } from '../protocol/directory.ts'
+
+/**
+ * Connections at most that wait to be accepted. They are accepted in order, so a longer queue would
+ * let one user delay the others.
+ */
+const BACKLOG = 64
+
+export class ListeningSocket {
+  readonly path: string
+  readonly #native: Native
+  readonly #fd: number
+  readonly #poller: Poller
+  #open = true
+
+  private constructor(native: Native, path: string, mode: number, onReadable: () => void) {
+    const address = sockaddrUn(path)
+    this.path = path
+    this.#native = native
+    if (address === undefined) check(-ENAMETOOLONG, path, 'a Unix socket’s path has at most 107 bytes')
+    this.#fd = check(native.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, -1), 'socket(AF_UNIX)')
+    let isBound = false
+    try {
+      check(native.bind(this.#fd, address as Uint8Array), `bind ${path}`)
+      isBound = true
+      // The umask reduces the mode of a new file. Nobody can connect before it listens.
+      chmodSync(path, mode)
+      check(native.listen(this.#fd, BACKLOG), `listen ${path}`)
+      this.#poller = startPoller(native, this.#fd, onReadable)
+    } catch (error) {
+      native.close(this.#fd)
+      if (isBound) removeQuietly(path)
+      throw error
+    }
+  }
+
+  /** Creates the file and listens; calls `onReadable` while a client waits. Throws an Error. */
+  static open(native: Native, path: string, mode: number, onReadable: () => void): ListeningSocket {
+    return new ListeningSocket(native, path, mode, onReadable)
+  }
+
+  /** Returns a non-blocking descriptor of the next connection, or -EAGAIN, or another -errno. */
+  accept(): number {
+    return this.#open ? this.#native.accept(this.#fd) : -EAGAIN
+  }
+
+  /** Stops watching for clients: they wait. */
+  pause(): void {
+    this.#poller.stop()
+  }
+
+  resume(): void {
+    this.#poller.start()
+  }
+
+  unref(): void {
+    this.#poller.unref()
+  }
+
+  /** Idempotent. Clients that were not accepted yet are disconnected. */
+  close(): void {
+    if (!this.#open) return
+    this.#open = false
+    this.#poller.close()
+    this.#native.close(this.#fd)
+    // If the file stays, a client that finds it gets ECONNREFUSED.
+    removeQuietly(this.path)
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * Operations of a generic netlink family: what a command takes, what it replies, and how it
+ * refuses. An operation refuses a request by throwing a VnetError, whose advice is the text that
+ * the client gets. Its policy has checked the bytes of the request by then.
+ */
+import { EINVAL, VnetError } from '../../netdev/errno.ts'
+import {
+  type Decoded,
+  decodeAttributes,
+  type Encodable,
+  encodeAttributes,
+  type Fields,
+  type MessageBuilder,
+  type Policy,
+} from '../../netlink/index.ts'
+
+/** Writes the attributes of one message of a reply. */
+export type Write = (builder: MessageBuilder) => void
+
+/** The client that made a request, as the kernel vouches for it. */
+export interface Caller {
+  /** What the client lacks to change something, in a few words; undefined if it may. */
+  readonly missing: string | undefined
+  /** Sends a message that is not a reply if there is room for it; returns whether it was sent. */
+  notify(bytes: Uint8Array): boolean
+  /** Called, while it is set, when the client has read everything that was sent. */
+  onDrained: (() => void) | undefined
+}
+
+export interface Operation {
+  readonly cmd: number
+  /** The command of its replies. */
+  readonly replyCmd: number
+  /** Reserved for clients that may change something (GENL_ADMIN_PERM). */
+  readonly changes: boolean
+  /** What a request may hold. */
+  readonly policy: Policy<Fields>
+  /** Replies with one message, or with the acknowledgement alone. Keeps no reference to `bytes`. */
+  readonly doit: ((bytes: Uint8Array, offset: number, length: number, caller: Caller) => Write | undefined) | undefined
+  /** Replies with one message for each of many things. They are made as the client reads them. */
+  readonly dumpit: ((bytes: Uint8Array, offset: number, length: number) => Iterable<Write>) | undefined
+}
+
+export interface Family {
+  /** The type of its messages. */
+  readonly id: number
+  readonly name: string
+  readonly version: number
+  readonly maxattr: number
+  readonly operations: readonly Operation[]
+  /** Its multicast groups. */
+  readonly groups?: readonly { readonly name: string; readonly id: number }[]
+}
+
+/** A command of a family, and what its messages may hold. */
+export interface Command<F extends Fields, R extends Fields> {
+  readonly cmd: number
+  /** The command of its replies, if it is another. */
+  readonly replyCmd?: number
+  /** Reserved for clients that may change something. */
+  readonly changes?: boolean
+  readonly request: Policy<F>
+  readonly reply?: Policy<R>
+}
+
+/** Return the values of a reply or, without a policy for it, a function that writes it. */
+interface Handlers<F extends Fields, Reply> {
+  readonly doit?: (request: Decoded<F>, caller: Caller) => Reply | undefined
+  readonly dumpit?: (request: Decoded<F>) => Iterable<Reply>
+}
+
+/** Makes an operation of functions that take decoded requests. */
+export function operation<F extends Fields, R extends Fields>(
+  command: Command<F, R> & { readonly reply: Policy<R> },
+  handlers: Handlers<F, Encodable<R>>,
+): Operation
+export function operation<F extends Fields>(command: Command<F, Fields>, handlers: Handlers<F, Write>): Operation
+export function operation<F extends Fields>(
+  { cmd, replyCmd = cmd, changes = false, request: policy, reply }: Command<F, Fields>,
+  { doit, dumpit }: Handlers<F, Encodable<Fields> | Write>,
+): Operation {
+  const write = (values: Encodable<Fields> | Write): Write =>
+    reply === undefined ? (values as Write) : builder => encodeAttributes(builder, reply, values as never)
+  function* writes(replies: Iterable<Encodable<Fields> | Write>): Generator<Write> {
+    for (const values of replies) yield write(values)
+  }
+  return {
+    ...{ cmd, replyCmd, changes, policy },
+    doit:
+      doit &&
+      ((bytes, offset, length, caller) => {
+        const values = doit(decodeAttributes(policy, bytes, offset, length), caller)
+        return values && write(values)
+      }),
+    // Decodes at once: the bytes of the request are gone when the first message is made.
+    dumpit: dumpit && ((bytes, offset, length) => writes(dumpit(decodeAttributes(policy, bytes, offset, length)))),
+  }
+}
+
+/** A refusal because of one attribute of the request; the client learns which and where. */
+export class Refusal extends VnetError {
+  /** The type of the attribute. */
+  readonly attribute: number
+
+  constructor(errno: number, attribute: number, text: string) {
+    super(errno, 'vnet_nl', text)
+    this.attribute = attribute
+  }
+}
+
+/** A required attribute is missing: EINVAL. */
+export class MissingAttribute extends Refusal {
+  constructor(attribute: number, text: string) {
+    super(EINVAL, attribute, text)
+  }
+}

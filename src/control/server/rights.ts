@@ -1,0 +1,80 @@
+/**
+ * The clients that may change something in a vnet: its owner, and root with CAP_NET_ADMIN in the
+ * user namespace of the vnet. The kernel vouches for both, about the process that connected. The
+ * uid 0 alone proves nothing, because root in a container may lack the capability. The capability
+ * alone proves nothing either, because every user has it in a user namespace of their own.
+ */
+import { readFileSync } from 'node:fs'
+import type { Native } from '../../linux/native.ts'
+import { ENOPROTOOPT } from '../../netdev/errno.ts'
+import { type Peer, peerPidfd } from '../protocol/connection.ts'
+import { startTime } from '../protocol/directory.ts'
+
+const ROOT = 0
+const CAP_NET_ADMIN = 12n
+
+/** The right that a client lacks, in a few words; undefined if it lacks none. */
+export type Missing = string | undefined
+
+/** Reads the rights of the clients that connect. */
+export class Rights {
+  readonly #native: Native
+  readonly #owners: ReadonlySet<number>
+  readonly #uidMap = readFileSync('/proc/self/uid_map', 'utf8')
+
+  /** `owners` are the users that may change everything; root also needs the capability. */
+  constructor(native: Native, owners: Iterable<number>) {
+    this.#native = native
+    this.#owners = new Set([...owners].filter(uid => uid !== ROOT))
+  }
+
+  /** Returns what the peer of a connected socket lacks; called once, when it is accepted. */
+  missing(fd: number, { uid, pid }: Peer): Missing {
+    if (this.#owners.has(uid)) return undefined
+    const owners = [...this.#owners].map(owner => ` and user ${owner}`).join('')
+    if (uid !== ROOT) return `only root${owners} may do this: you are user ${uid}`
+    const missing = this.#missingOfRoot(fd, pid)
+    return missing && `only root with CAP_NET_ADMIN in the user namespace of this vnet${owners} may do this: ${missing}`
+  }
+
+  #missingOfRoot(fd: number, pid: number): Missing {
+    const pidfd = peerPidfd(this.#native, fd)
+    // Before Linux 6.5 there is the pid alone. A process with the same start time is the same one.
+    if (pidfd === -ENOPROTOOPT) return this.#missingOf(pid, began => began !== undefined && began === startTime(pid))
+    // No descriptor is left, or the process was reaped and its pid may be used again.
+    if (pidfd < 0) return 'your process has ended, or cannot be looked at'
+    try {
+      return this.#missingOf(pidOf(pidfd), () => this.#native.poll(pidfd) === 0)
+    } finally {
+      this.#native.close(pidfd)
+    }
+  }
+
+  /** `isStill` returns whether the process is still the one that connected; called last. */
+  #missingOf(pid: number, isStill: (began: string | undefined) => boolean): Missing {
+    if (pid <= 0) return 'your process is in another pid namespace, has ended, or cannot be looked at'
+    let status: string
+    let uidMap: string
+    const began = startTime(pid)
+    try {
+      status = readFileSync(`/proc/${pid}/status`, 'latin1')
+      uidMap = readFileSync(`/proc/${pid}/uid_map`, 'utf8')
+    } catch {
+      return `/proc/${pid} cannot be read (hidepid?), so your capabilities are not known`
+    }
+    if (!isStill(began)) return 'your process has ended'
+    if (uidMap !== this.#uidMap) return 'you are in another user namespace'
+    const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'
+    return (BigInt(`0x${effective}`) & (1n << CAP_NET_ADMIN)) === 0n ? 'you do not have it' : undefined
+  }
+}
+
+/** Returns -1 if the process has ended, 0 if its pid namespace is not visible. */
+function pidOf(pidfd: number): number {
+  try {
+    const info = readFileSync(`/proc/thread-self/fdinfo/${pidfd}`, 'latin1')
+    return Number(/^Pid:\s*(-?\d+)$/m.exec(info)?.[1] ?? -1)
+  } catch {
+    return -1
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * The server of a running vnet. It serves the families nlctrl and vnet_nl on a Unix socket, and
+ * announces the socket in the directory where clients look. It never waits for a client and keeps
+ * no process alive. Whatever happens to it, the frames go on.
+ */
+
+import type { Native } from '../../linux/native.ts'
+import { netnsCookieOf } from '../../linux/socket-identity.ts'
+import { VnetError } from '../../netdev/errno.ts'
+import { describeException } from '../../netdev/exception.ts'
+import { NETDEV_CHANGENAME, NETDEV_REGISTER, NETDEV_UNREGISTER } from '../../netdev/if.ts'
+import type { Net } from '../../netdev/net.ts'
+import type { NetDevice } from '../../netdev/net-device.ts'
+import { type EntryInterface, type NetNamespace, ownNamespace } from '../protocol/directory.ts'
+import { makeRunDirectory } from '../protocol/run-directory.ts'
+import { Announcement } from './announcement.ts'
+import { Events } from './events.ts'
+import { ListeningSocket } from './listening-socket.ts'
+import { nlctrl } from './nlctrl.ts'
+import type { Caller, Family } from './operation.ts'
+import { Rights } from './rights.ts'
+import { Sessions } from './sessions.ts'
+import type { Module } from './subject.ts'
+import { Turns } from './turns.ts'
+import { vnetFamily } from './vnet-family.ts'
+
+const ROOT = 0
+
+/** Requests that are still served at the end. */
+const LAST_REQUESTS = 64
+
+/** Every user may connect; the mode of the directory keeps others away. */
+const SOCKET_MODE = 0o666
+
+export interface ServerOptions {
+  /** The network namespace that a device is in; undefined is the program's own. */
+  readonly netnsOf?: (dev: NetDevice) => string | undefined
+  /** The inode and the cookie of that namespace; undefined is the program's own. */
+  readonly namespaceOf?: (dev: NetDevice) => NetNamespace | undefined
+  /** The directory of the socket; by default the first candidate that only this user may write. */
+  readonly directory?: string
+  /** The driver whose parameters can be read and set. */
+  readonly module?: Module
+  /** Another user that may change something, besides the one that the program runs as. */
+  readonly owner?: number | undefined
+  /** The wall clock, in milliseconds since 1970; Date.now by default. */
+  readonly now?: () => number
+}
+
+/**
+ * Serves the devices of `net`, those registered now and later, until disposed of. A failure is
+ * logged, and the program goes on.
+ */
+export function serveControl(native: Native, net: Net, options: ServerOptions = {}): Disposable {
+  const onDefect = (error: unknown) => net.log.err(`control: ${describeException(error)}`)
+  try {
+    return serve(native, net, options, onDefect)
+  } catch (error) {
+    const why = error instanceof VnetError ? error.message : describeException(error)
+    net.log.warn(`no control socket, \`vnet stats\` will not find this: ${why}`)
+    return { [Symbol.dispose]() {} }
+  }
+}
+
+function serve(native: Native, net: Net, options: ServerOptions, onDefect: (error: unknown) => void): Disposable {
+  const { netnsOf = () => undefined, module, owner, now = Date.now } = options
+  const directory = makeRunDirectory(options.directory === undefined ? undefined : [options.directory]).path
+  const rights = new Rights(native, [process.geteuid?.() ?? ROOT, owner ?? ROOT])
+  const announcement = new Announcement(directory)
+  const home: NetNamespace = { inode: ownNamespace('net'), cookie: netnsCookieOf(native) }
+  const turns = new Turns(
+    () => native.monotonic(),
+    () => net.devices.reduce((frames, { counters }) => frames + counters.txPackets(), 0),
+  )
+  const listening = ListeningSocket.open(native, announcement.socket, SOCKET_MODE, () => sessions.onReadable())
+  listening.unref()
+
+  const events = new Events(net, netnsOf, now)
+  const vnet = vnetFamily({ devices: net.devices, netnsOf, module, events, now })
+  const families = new Map([nlctrl([vnet]), vnet].map((family): [number, Family] => [family.id, family]))
+  const onEnd = (session: Caller) => events.unsubscribe(session)
+  const sessions = new Sessions(native, listening, rights, { families, turns, onDefect, onEnd })
+  const stopAnnouncing = announce(net, announcement, home, options)
+  return {
+    [Symbol.dispose]() {
+      stopAnnouncing()
+      // Requests that came before the end are served.
+      sessions.close(LAST_REQUESTS)
+      turns.close()
+      events[Symbol.dispose]()
+      listening.close()
+      announcement.remove()
+    },
+  }
+}
+
+/** Keeps the file with the interfaces up to date; returns a function that stops this. */
+function announce(
+  net: Net,
+  file: Announcement,
+  home: NetNamespace,
+  { netnsOf, namespaceOf }: ServerOptions,
+): () => void {
+  const devices = new Set<NetDevice>(net.devices)
+  const place = (dev: NetDevice): EntryInterface => ({
+    name: dev.name,
+    ifindex: dev.ifindex,
+    netns: netnsOf?.(dev),
+    ...(namespaceOf?.(dev) ?? home),
+  })
+  let writable = true
+  function write(): void {
+    if (!writable) return
+    try {
+      file.write([...devices].map(place))
+    } catch (error) {
+      writable = false
+      net.log.warn(`\`vnet stats\` will not find this: ${describeException(error)}`)
+    }
+  }
+  write()
+  return net.registerNetdeviceNotifier((event, dev) => {
+    if (event === NETDEV_REGISTER) devices.add(dev)
+    else if (event === NETDEV_UNREGISTER) devices.delete(dev)
+    else if (event !== NETDEV_CHANGENAME) return
+    write()
+  })
+}

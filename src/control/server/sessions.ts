@@ -1,0 +1,246 @@
+/** The clients of a server: which are admitted, and how many. */
+
+import type { Native } from '../../linux/native.ts'
+import { MSG_DONTWAIT } from '../../linux/uapi.ts'
+import { EBUSY, EMFILE, ENFILE, ENOBUFS, ENOMEM } from '../../netdev/errno.ts'
+import { MessageBuilder, NLMSG_HDRLEN, writeAck } from '../../netlink/index.ts'
+import { Connection, type ConnectionListener, MESSAGE_MAX, type Peer, peerOf } from '../protocol/connection.ts'
+import { type Client, type Dispatch, dispatch, type Parts } from './dispatch.ts'
+import type { ListeningSocket } from './listening-socket.ts'
+import type { Missing, Rights } from './rights.ts'
+import type { Turns, Work } from './turns.ts'
+
+/** Connections at once; more wait. The last KEPT are for clients with rights. */
+const CONNECTIONS = 256
+const KEPT = 64
+/** Connections at once of a user that may change nothing. */
+const CONNECTIONS_A_USER = 64
+/** Milliseconds until the next attempt, after descriptors or memory ran out. */
+const NO_ROOM_MS = 10
+
+/** Connections that are refused in one step. */
+const REFUSALS = 4
+
+const OUT_OF_ROOM: readonly number[] = [EMFILE, ENFILE, ENOBUFS, ENOMEM]
+
+/** Shares of the time for clients with rights, and for clients that wait. */
+const SHARE_PRIVILEGED = -1
+const SHARE_ACCEPT = -2
+
+/** Admits waiting clients one by one, in their share of the time. */
+export class Sessions implements Work {
+  readonly share = SHARE_ACCEPT
+  readonly #native: Native
+  readonly #listening: ListeningSocket
+  readonly #rights: Rights
+  readonly #server: SessionServer
+  readonly #sessions = new Set<Session>()
+  #timer: NodeJS.Timeout | undefined
+  #isOpen = true
+
+  constructor(native: Native, listening: ListeningSocket, rights: Rights, server: SessionServer) {
+    this.#native = native
+    this.#listening = listening
+    this.#rights = rights
+    this.#server = {
+      ...server,
+      onEnd: session => {
+        this.#sessions.delete(session)
+        server.onEnd(session)
+      },
+    }
+  }
+
+  get size(): number {
+    return this.#sessions.size
+  }
+
+  /** A client waits to be accepted. */
+  onReadable(): void {
+    this.#server.turns.add(this)
+  }
+
+  /** Admits one client, or refuses a few, so that a user with too many delays no others. */
+  step(): boolean {
+    if (!this.#isOpen) return false
+    let fd = -EMFILE
+    for (let refused = 0; this.#sessions.size < CONNECTIONS; ) {
+      fd = this.#listening.accept()
+      if (fd < 0) break
+      if (this.#admit(fd) || ++refused === REFUSALS) return true
+    }
+    if (OUT_OF_ROOM.includes(-fd)) {
+      // Without a pause the watcher would report the waiting clients again and again.
+      this.#listening.pause()
+      this.#timer = setTimeout(() => this.#listening.resume(), NO_ROOM_MS).unref()
+    } else {
+      this.#listening.resume()
+    }
+    return false
+  }
+
+  wait(): void {
+    this.#listening.pause()
+  }
+
+  /** Serves what was requested, at most `most` requests and parts, and ends all sessions. */
+  close(most: number): void {
+    let left = most
+    while (left > 0 && this.step()) left--
+    this.#isOpen = false
+    clearTimeout(this.#timer)
+    for (const session of [...this.#sessions]) {
+      while (left > 0 && session.step()) left--
+      session.close()
+    }
+  }
+
+  /** Returns whether the client was admitted. */
+  #admit(fd: number): boolean {
+    const peer = peerOf(this.#native, fd)
+    const missing = peer && this.#rights.missing(fd, peer)
+    const refusal = peer === undefined ? 'the kernel does not tell who you are' : this.#refusal(peer, missing)
+    if (peer === undefined || refusal !== undefined) {
+      this.#native.send(fd, refused(refusal ?? ''), MSG_DONTWAIT)
+      this.#native.close(fd)
+      return false
+    }
+    const share = missing === undefined ? SHARE_PRIVILEGED : peer.uid
+    const session = Session.of(this.#native, fd, { uid: peer.uid, missing, share }, this.#server)
+    if (typeof session !== 'number') this.#sessions.add(session)
+    return typeof session !== 'number'
+  }
+
+  /** Returns why there is no room for a client; undefined if there is room. */
+  #refusal({ uid }: Peer, missing: Missing): string | undefined {
+    const { size } = this.#sessions
+    if (missing === undefined) return undefined
+    if (size >= CONNECTIONS - KEPT)
+      return `this vnet has ${size} clients already; the rest is kept for root and its owner`
+    const own = [...this.#sessions].filter(session => session.share === uid).length
+    return own < CONNECTIONS_A_USER ? undefined : `user ${uid} has ${own} connections to this vnet already`
+  }
+}
+
+/** An error about the connection, in reply to no request. */
+function refused(text: string): Uint8Array {
+  const none = { type: 0, flags: 0, seq: 0, portid: 0, offset: NLMSG_HDRLEN, length: 0 }
+  const builder = new MessageBuilder()
+  writeAck(builder, new Uint8Array(NLMSG_HDRLEN), none, 0, { error: -EBUSY, message: text })
+  return builder.bytes
+}
+
+/** The client of a session. */
+interface SessionOwner {
+  readonly uid: number
+  /** The right to change something that it lacks. */
+  readonly missing: Missing
+  /** It shares its time with the sessions of the same number. */
+  readonly share: number
+}
+
+/** What the sessions of a server have in common. */
+interface SessionServer extends Dispatch {
+  readonly turns: Turns
+  /** Called when the client or the server has ended the connection. */
+  readonly onEnd: (session: Session) => void
+}
+
+/**
+ * The server's side of a client's connection. Requests are served one after the other, and none
+ * before the client has read the reply to the previous one. So a client that does not read costs no
+ * more than what a connection may queue, and one part of a dump.
+ */
+export class Session implements Work, Client, ConnectionListener {
+  readonly uid: number
+  readonly missing: Missing
+  readonly share: number
+  /** Called when the client has read everything that was sent to it. */
+  onDrained: (() => void) | undefined
+  readonly #server: SessionServer
+  #connection: Connection | undefined
+  #dump: Parts | undefined
+
+  private constructor(owner: SessionOwner, server: SessionServer) {
+    this.uid = owner.uid
+    this.missing = owner.missing
+    this.share = owner.share
+    this.#server = server
+  }
+
+  /** Takes over a descriptor. Returns -errno on failure; the descriptor is closed then. */
+  static of(native: Native, fd: number, owner: SessionOwner, server: SessionServer): Session | number {
+    const session = new Session(owner, server)
+    const connection = Connection.of(native, fd, session)
+    if (typeof connection === 'number') return connection
+    connection.unref()
+    session.#connection = connection
+    return session
+  }
+
+  /** Ends the connection if there is no room: the client must not miss a reply. */
+  send(bytes: Uint8Array): void {
+    const sent = this.#connection?.send(bytes) ?? 0
+    if (sent < 0) this.close()
+  }
+
+  dump(parts: Parts): void {
+    this.#dump = parts
+  }
+
+  /** Sends an event if room for a reply is left beside it; returns whether it was sent. */
+  notify(bytes: Uint8Array): boolean {
+    const connection = this.#connection
+    return connection !== undefined && connection.pending + bytes.length <= MESSAGE_MAX && connection.send(bytes) === 0
+  }
+
+  /** Sends one part of a dump, or serves one request. */
+  step(): boolean {
+    const connection = this.#connection
+    if (connection === undefined) return false
+    if (connection.pending > 0) {
+      connection.pause()
+      return false
+    }
+    if (this.#dump !== undefined) {
+      const { value, done } = this.#dump.next()
+      if (done) this.#dump = undefined
+      this.send(value)
+      return true
+    }
+    if (connection.receive(1) > 0) return true
+    connection.resume()
+    return false
+  }
+
+  wait(): void {
+    this.#connection?.pause()
+  }
+
+  onReadable(): void {
+    this.#server.turns.add(this)
+  }
+
+  onMessage(bytes: Uint8Array, at: number, length: number): void {
+    dispatch(this.#server, this, bytes, at, length)
+  }
+
+  onDrain(): void {
+    this.onDrained?.()
+    this.#server.turns.add(this)
+  }
+
+  onEnd(): void {
+    this.close()
+  }
+
+  /** Idempotent. */
+  close(): void {
+    if (this.#connection === undefined) return
+    this.#connection.close()
+    this.#connection = undefined
+    this.#dump = undefined
+    this.#server.turns.delete(this)
+    this.#server.onEnd(this)
+  }
+}

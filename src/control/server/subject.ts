@@ -1,0 +1,85 @@
+/** What requests are about: devices, driver and events; finds the devices they name. */
+import type { Driver, Params } from '../../netdev/driver.ts'
+import { ENODEV, ENOTUNIQ, EOPNOTSUPP, VnetError } from '../../netdev/errno.ts'
+import type { NetDevice } from '../../netdev/net-device.ts'
+import { vnetAttributes } from '../protocol/family.ts'
+import { type Caller, MissingAttribute } from './operation.ts'
+
+export interface Subject {
+  /** The registered devices. */
+  readonly devices: readonly NetDevice[]
+  /** The network namespace that a device is in; undefined for the program's own. */
+  netnsOf(dev: NetDevice): string | undefined
+  readonly module?: Module | undefined
+  readonly events?: { subscribe(caller: Caller, wanted: Wanted): void } | undefined
+  /** The wall clock, in milliseconds since 1970. */
+  readonly now?: () => number
+}
+
+/** The running driver and its parameters; the driver itself reads `values`. */
+export interface Module {
+  readonly name: string
+  readonly params: Params
+  readonly values: Record<string, unknown>
+  readonly segment?: Driver['segment'] | undefined
+}
+
+/** The devices that a request names: all that have what is defined here. */
+export interface Which {
+  readonly ifindex?: number
+  readonly ifname?: string
+  readonly netns?: string
+}
+
+/** What a subscriber wants. */
+export interface Wanted {
+  /** Bits 1 << VNET_EVENT_*; all by default. */
+  readonly events?: number | undefined
+  /** Drops of a device from one `drops` event to the next; 0, the default, is none. */
+  readonly dropThreshold?: number | undefined
+  /** Events of other devices are not sent. */
+  readonly which?: Which
+}
+
+/** The devices that have everything that is named. */
+export function chosen({ devices, netnsOf }: Subject, which: Which): NetDevice[] {
+  return devices.filter(dev => isMeant(dev, which, netnsOf))
+}
+
+/** True if a device has everything that is named. */
+export function isMeant(dev: NetDevice, { ifindex, ifname, netns }: Which, netnsOf: Subject['netnsOf']): boolean {
+  return (
+    (ifindex === undefined || ifindex === dev.ifindex) &&
+    (ifname === undefined || ifname === dev.name) &&
+    (netns === undefined || netns === netnsOf(dev))
+  )
+}
+
+/** The one device that a request names. Of several it is the one in the program's own namespace. */
+export function theOne(subject: Subject, which: Which): NetDevice {
+  if ((which.ifindex ?? which.ifname) === undefined) {
+    throw new MissingAttribute(vnetAttributes.ifindex.type, 'the request names no interface')
+  }
+  const found = chosen(subject, which)
+  if (found.length === 0) throw new VnetError(ENODEV, 'vnet_nl', 'there is no such interface')
+  const [dev, ...others] = found.length === 1 ? found : found.filter(each => subject.netnsOf(each) === undefined)
+  if (dev !== undefined && others.length === 0) return dev
+  throw new VnetError(ENOTUNIQ, 'vnet_nl', 'there are several such interfaces: name the namespace')
+}
+
+/** The driver. If the request names devices, one of them must exist. */
+export function moduleOf(subject: Subject, which: Which): Module {
+  const isNamed = (which.ifindex ?? which.ifname ?? which.netns) !== undefined
+  if (isNamed && chosen(subject, which).length === 0) {
+    throw new VnetError(ENODEV, 'vnet_nl', 'there is no such interface')
+  }
+  const { module } = subject
+  if (module === undefined) throw new VnetError(EOPNOTSUPP, 'vnet_nl', 'its devices are of no driver with parameters')
+  return module
+}
+
+/** What names a device in a reply. */
+export function identify({ netnsOf }: Pick<Subject, 'netnsOf'>, dev: NetDevice): Which {
+  const netns = netnsOf(dev)
+  return { ifindex: dev.ifindex, ifname: dev.name, ...(netns === undefined ? {} : { netns }) }
+}

@@ -1,0 +1,212 @@
+/**
+ * The replies of a running vnet to requests of `vnet_nl`. The counters of a device, vnet's and the
+ * kernel's, are read in one turn of the event loop. Both count a frame in the call that moves it,
+ * so they agree to the frame at every moment, even under load.
+ */
+
+import type { SegmentEntry, SegmentEntryKind } from '../../lan/switch/segment-entry.ts'
+import { formatParam, type Param, UsageError } from '../../netdev/driver.ts'
+import { EINVAL, ENETDOWN, ENOENT, EOPNOTSUPP, VnetError } from '../../netdev/errno.ts'
+import { callNdo } from '../../netdev/ndo.ts'
+import type { NetDevice } from '../../netdev/net-device.ts'
+import { cutCable, netifCarrierOff, netifCarrierOn, plugCable } from '../../netdev/netif.ts'
+import { dropReasonName } from '../../skb/drop-reason-name.ts'
+import {
+  commands,
+  scopeNumbers,
+  segmentPartNumbers,
+  VNET_GENL_ID,
+  VNET_GENL_NAME,
+  VNET_GENL_VERSION,
+  VNET_MCGRP_EVENTS,
+  VNET_MCGRP_EVENTS_NAME,
+  vnetAttributes,
+} from '../protocol/family.ts'
+import { queueCounters, sumOfCounters } from '../protocol/queue-counters.ts'
+import { ioctl } from './ioctl.ts'
+import { type Family, MissingAttribute, type Operation, operation, Refusal } from './operation.ts'
+import { chosen, identify, type Module, moduleOf, type Subject, theOne } from './subject.ts'
+
+const NAME = vnetAttributes.paramName.type
+const SEGMENT_KINDS = Object.keys(segmentPartNumbers) as SegmentEntryKind[]
+const NUL = Uint8Array.of(0)
+
+export function vnetFamily(subject: Subject): Family {
+  const echo = operation(commands.echo, {
+    doit({ text }) {
+      const end = text.indexOf(0)
+      return { text: Buffer.concat([end < 0 ? text : text.subarray(0, end), NUL]) }
+    },
+  })
+  const getDevices = operation(commands.getDevices, {
+    doit: which => describe(subject, theOne(subject, which)),
+    dumpit: which => chosen(subject, which).map(dev => describe(subject, dev)),
+  })
+  const getStats = operation(commands.getStats, {
+    doit: which => deviceStats(subject, theOne(subject, which)),
+    dumpit: ({ scope = 0, ...which }) => allStats(subject, chosen(subject, which), scope),
+  })
+  return {
+    ...{ id: VNET_GENL_ID, name: VNET_GENL_NAME, version: VNET_GENL_VERSION },
+    maxattr: Math.max(...Object.values(vnetAttributes).map(({ type }) => type)),
+    operations: [
+      ...[echo, getDevices, getStats, ioctl(subject), subscribe(subject), segment(subject)],
+      ...[...changes(subject), ...parameters(subject)],
+    ].sort((a, b) => a.cmd - b.cmd),
+    groups: [{ name: VNET_MCGRP_EVENTS_NAME, id: VNET_MCGRP_EVENTS }],
+  }
+}
+
+function describe(subject: Subject, dev: NetDevice) {
+  const { numTxQueues: txQueues, numRxQueues: rxQueues, carrier, flags, mtu, devAddr: mac } = dev
+  const driver = subject.module?.name
+  return { ...identify(subject, dev), txQueues, rxQueues, carrier, flags: flags >>> 0, mtu, mac, driver }
+}
+
+/**
+ * The sums of each device and, if `scope` asks for them, its queues after them. A device is read
+ * when its turn comes.
+ */
+function* allStats(subject: Subject, devices: readonly NetDevice[], scope: number) {
+  for (const dev of devices) {
+    const queues = queueCounters(dev)
+    const rows = queues.map((_, queue) => dev.counters.queue(queue).slice())
+    yield deviceStats(subject, dev)
+    if ((scope & scopeNumbers.queue) === 0) continue
+    for (const [queue, stats] of rows.entries()) yield { ...identify(subject, dev), queue, stats, ...queues[queue] }
+  }
+}
+
+function deviceStats(subject: Subject, dev: NetDevice) {
+  const { tx, rx } = dev.counters.drops()
+  return {
+    ...identify(subject, dev),
+    ...{ txQueues: dev.numTxQueues, rxQueues: dev.numRxQueues, time: subject.now?.() },
+    ...{ stats: dev.getStats64(), kernelStats: dev.kernelStats() },
+    ...{ drops: [...drops('tx', tx), ...drops('rx', rx)], ...sumOfCounters(queueCounters(dev)), held: dev.slotsUsed },
+  }
+}
+
+function drops<W extends 'tx' | 'rx'>(way: W, frames: Float64Array) {
+  return [...frames.entries()]
+    .filter(([, n]) => n > 0)
+    .map(([reason, n]) => ({ way, reason: dropReasonName(reason), frames: n }))
+}
+
+/** SUBSCRIBE: events on the connection of the request. */
+function subscribe({ events }: Subject): Operation {
+  return operation(commands.subscribe, {
+    doit({ events: mask, dropThreshold, ...which }, caller) {
+      if (events === undefined) throw new VnetError(EOPNOTSUPP, 'vnet_nl', 'there are no events here')
+      events.subscribe(caller, { events: mask, dropThreshold, which })
+      return undefined
+    },
+  })
+}
+
+/** RESET_STATS, SET_CARRIER, CUT, PLUG, TRIGGER: the operations that change a device. */
+function changes(subject: Subject): Operation[] {
+  return [
+    operation(commands.resetStats, { doit: request => void theOne(subject, request).resetStats() }),
+    operation(commands.setCarrier, {
+      doit({ carrier, ...which }) {
+        const set = carrier ? netifCarrierOn : netifCarrierOff
+        return void set(theOne(subject, which))
+      },
+    }),
+    operation(commands.cut, { doit: request => void cutCable(theOne(subject, request)) }),
+    operation(commands.plug, { doit: request => void plugCable(theOne(subject, request)) }),
+    operation(commands.trigger, {
+      doit: ({ fault, queue, ...which }) => trigger(theOne(subject, which), fault, queue),
+    }),
+  ]
+}
+
+function trigger(dev: NetDevice, fault: string, queue: number | undefined): undefined {
+  const { netdevOps } = dev
+  if (queue !== undefined && queue >= dev.numTxQueues) {
+    throw new Refusal(EINVAL, vnetAttributes.queue.type, `queue: ${dev.name} has ${dev.numTxQueues}, counted from 0`)
+  }
+  if (netdevOps.ndoTrigger === undefined) {
+    throw new VnetError(EOPNOTSUPP, 'vnet_nl', `the driver of ${dev.name} has no faults to trigger`)
+  }
+  const error = callNdo(dev, 'ndoTrigger', () => netdevOps.ndoTrigger?.(dev, fault, queue))
+  if (error === -EOPNOTSUPP) {
+    throw new Refusal(EOPNOTSUPP, vnetAttributes.fault.type, `the driver of ${dev.name} has no fault ${fault}`)
+  }
+  if (error === -ENETDOWN) throw new VnetError(ENETDOWN, 'vnet_nl', `${dev.name} is down`)
+  if (error < 0) throw new VnetError(error, `${fault} of ${dev.name}`)
+}
+
+/** GET_PARAM and SET_PARAM: the parameters of the driver, as text, as on its command line. */
+function parameters(subject: Subject): Operation[] {
+  const getParam = operation(commands.getParam, {
+    doit({ name, ...which }) {
+      const module = moduleOf(subject, which)
+      if (name === undefined) throw new MissingAttribute(NAME, 'the request names no parameter')
+      return describeParam(module, name, findParam(module, name))
+    },
+    dumpit({ name: wanted, ...which }) {
+      const module = moduleOf(subject, which)
+      return Object.entries(module.params)
+        .filter(([name]) => (wanted ?? name) === name)
+        .map(([name, param]) => describeParam(module, name, param))
+    },
+  })
+  const setParam = operation(commands.setParam, {
+    doit({ name, value, ...which }) {
+      const module = moduleOf(subject, which)
+      const param = findParam(module, name)
+      if (!param.live) {
+        throw new Refusal(EOPNOTSUPP, NAME, `${name} is given to ${module.name} when it starts, and stays as it is`)
+      }
+      module.values[name] = parseParam(param, value)
+      return undefined
+    },
+  })
+  return [getParam, setParam]
+}
+
+function findParam({ name: driver, params }: Module, name: string): Param<unknown> {
+  if (Object.hasOwn(params, name)) return params[name]
+  const known = Object.keys(params).join(', ')
+  throw new Refusal(ENOENT, NAME, `${driver} has no parameter ${name}${known === '' ? '' : `, only ${known}`}`)
+}
+
+function parseParam(param: Param<unknown>, text: string): unknown {
+  try {
+    return param.parse(text)
+  } catch (error) {
+    if (error instanceof UsageError) throw new Refusal(EINVAL, vnetAttributes.paramValue.type, error.message)
+    throw error
+  }
+}
+
+function describeParam({ name: driver, values }: Module, name: string, param: Param<unknown>) {
+  const { type, live, description, range } = param
+  return { driver, name, value: formatParam(param, values[name]), type, live, description, range }
+}
+
+/** GET_SEGMENT: what is on the segment behind the devices, one entry a message. */
+function segment(subject: Subject): Operation {
+  return operation(commands.getSegment, {
+    dumpit({ parts, ...which }) {
+      const { name, segment } = moduleOf(subject, which)
+      if (segment === undefined) throw new VnetError(EOPNOTSUPP, 'vnet_nl', `${name} has no segment behind its devices`)
+      const kinds = SEGMENT_KINDS.filter(kind => parts === undefined || (parts & segmentPartNumbers[kind]) !== 0)
+      return segmentMessages(segment(new Set(kinds)) as Iterable<SegmentEntry>)
+    },
+  })
+}
+
+function* segmentMessages(entries: Iterable<SegmentEntry>) {
+  for (const entry of entries) {
+    // A lease without an end has no `expires`.
+    if (entry.kind === 'lease' && !Number.isFinite(entry.expires)) yield { lease: { ...entry, expires: undefined } }
+    else
+      yield {
+        [entry.kind]:
+          entry.kind === 'host' ? { ...entry, addresses: entry.addresses.map(address => ({ address })) } : entry,
+      }
+  }
+}

@@ -1,0 +1,220 @@
+/**
+ * The hardware of snull: what a real driver finds on its board and does not write itself. A
+ * transmitter with a number of buffers a queue, a receiver with a ring, an interrupt line with a
+ * status word, and faults to order.
+ *
+ * What is transmitted arrives at once in the peer's receive ring. Both sides are notified by
+ * interrupt: the receiver that frames came (SNULL_RX_INTR), the transmitter that its buffers are
+ * free (SNULL_TX_INTR). Until then the buffers are in use, and a queue without a free one has to be
+ * stopped.
+ */
+import { type Alarm, NSEC_PER_MSEC } from '../../netdev/clock.ts'
+import { IFF_UP } from '../../netdev/if.ts'
+import { Irq } from '../../netdev/irq.ts'
+import type { NetDevice } from '../../netdev/net-device.ts'
+import { netifCarrierOff, netifCarrierOn, netifRxDrop } from '../../netdev/netif.ts'
+import {
+  SKB_DROP_REASON_DEV_READY,
+  SKB_DROP_REASON_DEV_STOPPED,
+  SKB_DROP_REASON_FULL_RING,
+  SKB_DROP_REASON_TX_CARRIER,
+} from '../../skb/drop-reason.ts'
+import { Ring } from '../../skb/ring.ts'
+import type { SkBuff } from '../../skb/sk-buff.ts'
+import { type Fault, type Faults, isFaulty, takes } from './faults.ts'
+
+/** Bits of the status word. */
+export const SNULL_RX_INTR = 1
+export const SNULL_TX_INTR = 2
+
+/** Faults ordered for a frame: its completion is lost, or it stays in the transmitter. */
+const ORDER_LOSE = 1
+const ORDER_STICK = 2
+
+/** How much of the time a flapping link is off. */
+const FLAP_OFF = 0.5
+/** How long a link that flaps once is off, ms: long enough for the kernel to see it. */
+const FLAP_ONCE = 1000
+
+export class SnullHw {
+  readonly irq: Irq
+  /** Frames that arrived and that the driver has not taken. */
+  readonly rxRing: Ring
+  readonly #dev: NetDevice
+  readonly #buffers: number
+  readonly #faults: Faults
+  /**
+   * By queue: buffers in use, completions that were lost, the frame that a stuck transmitter holds.
+   */
+  readonly #inUse: Int32Array
+  readonly #lost: Uint8Array
+  readonly #stuck: readonly Ring[]
+  /** Faults ordered for the next frame of each queue; the last entry is for that of any queue. */
+  readonly #orders: Uint8Array
+  #sent = 0
+  #spurious: Alarm | undefined
+  #flap: Alarm | undefined
+  /** Sets the carrier again after one flap; true while that is to come. */
+  #relink: Alarm | undefined
+  #flapping = false
+  /** True while a triggered fault is to come or lasts: each frame is then looked at. */
+  #triggered = false
+
+  constructor(dev: NetDevice, buffers: number, ringSize: number, faults: Faults) {
+    this.#dev = dev
+    this.#buffers = buffers
+    this.#faults = faults
+    this.irq = new Irq(dev)
+    this.rxRing = new Ring(ringSize)
+    this.#inUse = new Int32Array(dev.numTxQueues)
+    this.#lost = new Uint8Array(dev.numTxQueues)
+    this.#orders = new Uint8Array(dev.numTxQueues + 1)
+    this.#stuck = dev.tx.map(() => new Ring(1))
+  }
+
+  /** Transmits a frame to `peer`. Returns true if the queue it came by still has a free buffer. */
+  transmit(skb: SkBuff, peer: NetDevice, receiver: SnullHw): boolean {
+    const queue = skb.queueMapping
+    const inUse = this.#inUse[queue]
+    this.#inUse[queue] = inUse + 1
+    const free = inUse + 1 < this.#buffers
+    if (this.#triggered || receiver.#triggered || isFaulty(this.#faults))
+      return this.#transmitFaulty(skb, peer, receiver) && free
+    receiver.#receive(skb, peer)
+    // For the first of a queue; the frames behind it are completed by its interrupt.
+    if (inUse === 0) this.irq.raise(SNULL_TX_INTR)
+    return free
+  }
+
+  /** Causes a fault once: to the next frame, of a queue or of any, or to the link. */
+  trigger(fault: Fault, queue: number | undefined): void {
+    const any = this.#orders.length - 1
+    if (fault === 'flap') this.#flapOnce()
+    else if (fault === 'lockup' && queue === undefined)
+      for (let each = 0; each < any; each++) this.#orders[each] |= ORDER_LOSE
+    else this.#orders[queue ?? any] |= fault === 'stuck' ? ORDER_STICK : ORDER_LOSE
+    this.#triggered = true
+  }
+
+  /**
+   * Frees the buffers of a queue that were sent. Returns false if the completion was lost or a
+   * frame is stuck.
+   */
+  reclaim(queue: number): boolean {
+    if (this.#lost[queue] !== 0 || this.#stuck[queue].length > 0) return false
+    this.#inUse[queue] = 0
+    return true
+  }
+
+  /**
+   * Repairs one queue: sends the frame that is stuck, if there is still a peer, and raises the
+   * interrupt that was lost.
+   */
+  reset(queue: number, peer: NetDevice | undefined, receiver: SnullHw | undefined): void {
+    const skb = this.#stuck[queue].shift()
+    if (peer === undefined || receiver === undefined) skb?.drop(SKB_DROP_REASON_DEV_READY)
+    else if (this.#dev.cut) skb?.drop(SKB_DROP_REASON_TX_CARRIER)
+    else if (skb !== undefined) receiver.#receive(skb, peer)
+    this.#lost[queue] = 0
+    this.irq.raise(SNULL_TX_INTR)
+  }
+
+  /**
+   * Powers up: interrupts call `handler`. With the fault `flap` the carrier goes off and on from
+   * here.
+   */
+  start(handler: () => number): void {
+    this.irq.request(handler)
+    const { clock } = this.#dev.net
+    this.#spurious ??= clock.alarm(() => this.irq.raise(0))
+    if (this.#faults.flap === 0) return
+    this.#flap ??= clock.alarm(() => this.#flapNow())
+    this.#flapIn(1 - FLAP_OFF)
+  }
+
+  /** Powers down. What is in the buffers and rings is dropped and counted. */
+  stop(): void {
+    this.irq.free()
+    this.#spurious?.cancel()
+    this.#flap?.cancel()
+    this.#relink?.cancel()
+    this.#flapping = this.#triggered = false
+    this.#orders.fill(0)
+    netifCarrierOn(this.#dev)
+    for (let skb = this.rxRing.shift(); skb !== undefined; skb = this.rxRing.shift()) {
+      netifRxDrop(skb, this.#dev, SKB_DROP_REASON_DEV_STOPPED)
+    }
+    for (const ring of this.#stuck) ring.purge(SKB_DROP_REASON_DEV_STOPPED)
+    this.#inUse.fill(0)
+    this.#lost.fill(0)
+  }
+
+  #flapOnce(): void {
+    const dev = this.#dev
+    const { clock } = dev.net
+    netifCarrierOff(dev)
+    this.#flapping = true
+    this.#relink ??= clock.alarm(() => {
+      this.#flapping = false
+      this.#triggered = this.#orders.some(isOrder)
+      netifCarrierOn(dev)
+    })
+    this.#relink.at(clock.now() + FLAP_ONCE * NSEC_PER_MSEC)
+  }
+
+  #flapNow(): void {
+    const dev = this.#dev
+    if (dev.carrier) netifCarrierOff(dev)
+    else netifCarrierOn(dev)
+    this.#flapIn(dev.carrier ? 1 - FLAP_OFF : FLAP_OFF)
+  }
+
+  #flapIn(part: number): void {
+    const { clock } = this.#dev.net
+    this.#flap?.at(clock.now() + part * this.#faults.flap * NSEC_PER_MSEC)
+  }
+
+  #receive(skb: SkBuff, dev: NetDevice): void {
+    if ((dev.flags & IFF_UP) === 0) netifRxDrop(skb, dev, SKB_DROP_REASON_DEV_READY)
+    else if (this.rxRing.push(skb)) {
+      // Behind another frame the interrupt, or the poll, is still to come.
+      if (this.rxRing.length === 1) this.irq.raise(SNULL_RX_INTR)
+    } else netifRxDrop(skb, dev, SKB_DROP_REASON_FULL_RING)
+  }
+
+  /**
+   * Transmits a frame with the faults that were ordered. Returns false if the queue has to be
+   * stopped.
+   */
+  #transmitFaulty(skb: SkBuff, peer: NetDevice, receiver: SnullHw): boolean {
+    const { lockup, stuck, spurious, drop } = this.#faults
+    const queue = skb.queueMapping
+    if (!this.#dev.carrier || !peer.carrier) {
+      skb.drop(SKB_DROP_REASON_TX_CARRIER)
+      this.irq.raise(SNULL_TX_INTR)
+      return true
+    }
+    this.#sent++
+    const at = this.#orders[queue] === 0 ? this.#orders.length - 1 : queue
+    const order = this.#orders[at]
+    this.#orders[at] = 0
+    this.#triggered = this.#flapping || this.#orders.some(isOrder)
+    if (((order & ORDER_STICK) !== 0 || takes(stuck, this.#sent)) && this.#stuck[queue].push(skb)) return false
+    if (drop !== undefined && takes(drop.every, this.#sent)) {
+      if (drop.rx) netifRxDrop(skb, peer, drop.reason)
+      else skb.drop(drop.reason)
+    } else receiver.#receive(skb, peer)
+    // On its own, after the interrupts for the frames under way.
+    if (takes(spurious, this.#sent)) this.#spurious?.at(this.#dev.net.clock.now())
+    if ((order & ORDER_LOSE) !== 0 || takes(lockup, this.#sent)) {
+      this.#lost[queue] = 1
+      return false
+    }
+    this.irq.raise(SNULL_TX_INTR)
+    return true
+  }
+}
+
+function isOrder(order: number): boolean {
+  return order !== 0
+}

@@ -1,0 +1,22 @@
+import type { Native } from '../linux/native.ts'
+import type { OtherProcesses } from '../linux/other-process.ts'
+import type { NotificationListener } from '../linux/seccomp.ts'
+import type { Conversations } from './conversations.ts'
+import type { Requester } from './credentials.ts'
+import type { Vnets } from './vnets.ts'
+
+/** What the handlers of trapped calls share (supervisor.ts). */
+export interface Supervision {
+  readonly native: Native
+  readonly listener: NotificationListener
+  readonly processes: OtherProcesses
+  readonly vnets: Vnets
+  readonly conversations: Conversations
+  /**
+   * The user whose rights a thread's requests have: undefined for the supervisor's own user, null
+   * if no request may be made for the thread.
+   */
+  requesterOf(pid: number): Requester | undefined | null
+  /** Called with an exception of a timer or an event, which is a defect. */
+  onDefect(error: unknown): void
+}

@@ -1,0 +1,183 @@
+/**
+ * HostState: what the protocols of the simulated hosts share: the table of hosts, the neighbours,
+ * limits and counters, and the way of a frame that they send. It imports no protocol; hosts.ts puts
+ * the two together.
+ */
+import { type Alarm, type Clock, NSEC_PER_MSEC } from '../../netdev/clock.ts'
+import type { Log } from '../../netdev/log.ts'
+import type { Random } from '../../netdev/random.ts'
+import { isMulticastAddress } from '../../packet/ethernet.ts'
+import { IPV4_ALEN } from '../../packet/ipv4.ts'
+import { IPV6_ALEN } from '../../packet/ipv6.ts'
+import { SKB_DROP_REASON_FULL_RING, SKB_DROP_REASON_HANDLER_EXCEPTION } from '../../skb/drop-reason.ts'
+import type { SkBuffPool } from '../../skb/pool.ts'
+import { Ring } from '../../skb/ring.ts'
+import type { SkBuff } from '../../skb/sk-buff.ts'
+import type { Segment } from '../switch/segment.ts'
+import type { Inhabitant, Station } from '../switch/station.ts'
+import { Budget, TokenBucket } from './budget.ts'
+import { Handlers } from './handlers.ts'
+import { HostTable } from './host-table.ts'
+import { NeighbourTable } from './neighbour-table.ts'
+import { createPacket } from './packet.ts'
+
+/** ICMP errors (net.ipv4.icmp_msgs_per_sec, icmp_msgs_burst). */
+const ERRORS = { perSecond: 1000, burst: 50 }
+/** New TCP connections of one client, and of all. Further SYNs are ignored: the client retries. */
+const CONNECTIONS_EACH = { perSecond: 200, burst: 1000 }
+const CONNECTIONS_ALL = { perSecond: 2000, burst: 4000 }
+/** Frames on their way at most. */
+const CAPACITY = 256
+/** How long a frame is on its way, ns. */
+const LATENCY = NSEC_PER_MSEC / 10
+
+/** What the hosts need from their surroundings; a Net has all of it. */
+export interface HostsEnvironment {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly pool: SkBuffPool
+}
+
+export interface HostsOptions {
+  readonly segment: Segment
+  readonly env: HostsEnvironment
+  /** Milliseconds since 1970, for the daytime service. */
+  readonly now: () => number
+  /** The first three bytes of generated hardware addresses; default 02:4c:4e. */
+  readonly oui?: Uint8Array | undefined
+}
+
+/** Frames that hosts answered or sent, by kind. */
+export type HostsCounters = ReturnType<typeof createCounters>
+
+function createCounters() {
+  return {
+    ...{ arp: 0, neighbour: 0, echo: 0, udp: 0, unreachable: 0, reset: 0 },
+    /** Announcements against another station with a host's address (RFC 5227 sec. 2.4). */
+    defended: 0,
+    /** Errors that the rate limit held back. */
+    limited: 0,
+    /** Requests to the gateway, and TCP connections, that exceeded their limits. */
+    refused: 0,
+  }
+}
+
+/** The station that serves the open TCP ports of the hosts. */
+export interface Services extends Station {
+  /** Its hardware address, six bytes: where frames for open ports are sent. */
+  readonly address: Uint8Array
+}
+
+export class HostState {
+  readonly segment: Segment
+  readonly env: HostsEnvironment
+  readonly now: () => number
+  readonly table = new HostTable()
+  readonly neighbours4 = new NeighbourTable(IPV4_ALEN)
+  readonly neighbours6 = new NeighbourTable(IPV6_ALEN)
+  readonly counters = createCounters()
+  readonly handlers: Handlers
+  /** Without it every TCP port is closed. */
+  services: Services | undefined = undefined
+  readonly errors: TokenBucket
+  /** New TCP connections, by client: one costs the services far more than a frame. */
+  readonly connections: Budget
+  /** When each host last defended its address, ns. */
+  readonly defended = new Map<number, number>()
+  /** The current packet. A frame that comes back while a handler runs overwrites it. */
+  readonly packet = createPacket()
+  /** The memory of all frames, for long sums. */
+  readonly view: DataView
+  readonly #station: Inhabitant
+  readonly #between: BetweenHosts
+
+  /** `station` is the hosts as the segment sees them. */
+  constructor({ segment, env, now }: HostsOptions, station: Inhabitant) {
+    this.segment = segment
+    this.env = env
+    this.now = now
+    const { bytes } = env.pool
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.handlers = new Handlers(env.clock, env.log, index => this.table.label(index))
+    this.errors = new TokenBucket(env.clock, ERRORS)
+    this.connections = new Budget(env.clock, CONNECTIONS_EACH, CONNECTIONS_ALL)
+    this.#station = station
+    this.#between = new BetweenHosts(segment, env.clock, skb => station.receive(skb))
+  }
+
+  neighbours(isIpv6: boolean): NeighbourTable {
+    return isIpv6 ? this.neighbours6 : this.neighbours4
+  }
+
+  /** Forwards a frame that a host received and turned into its reply. */
+  forward(skb: SkBuff): void {
+    const { bytes, data } = skb
+    if (isMulticastAddress(bytes, data) || this.table.byMac(bytes, data) < 0) this.sendOut(skb)
+    else this.#between.push(skb)
+  }
+
+  /** Forwards such a frame to the other stations only, even if it is a broadcast. */
+  sendOut(skb: SkBuff): void {
+    this.segment.forward(skb, this.#station)
+  }
+
+  /** Takes over a frame that handlers have read. */
+  done(skb: SkBuff, succeeded: boolean): void {
+    if (succeeded) this.segment.take(skb)
+    else this.segment.drop(skb, SKB_DROP_REASON_HANDLER_EXCEPTION)
+  }
+
+  close(): void {
+    this.#between.close()
+    this.segment.detach(this.#station)
+  }
+}
+
+/**
+ * Frames from one simulated host to another. Each is delayed, so that two hosts that reply to each
+ * other for ever do not keep the process from other frames.
+ */
+class BetweenHosts {
+  readonly #ring = new Ring(CAPACITY)
+  readonly #segment: Segment
+  readonly #clock: Clock
+  readonly #alarm: Alarm
+
+  /** `receive` takes over each frame that arrives. */
+  constructor(segment: Segment, clock: Clock, receive: (skb: SkBuff) => void) {
+    this.#segment = segment
+    this.#clock = clock
+    this.#alarm = clock.alarm(() => this.#deliver(receive))
+  }
+
+  /** Takes over a frame; drops it if too many are on their way. */
+  push(skb: SkBuff): void {
+    skb.hold()
+    if (!this.#ring.push(skb)) {
+      this.#segment.drop(skb, SKB_DROP_REASON_FULL_RING)
+      return
+    }
+    this.#segment.stats.held++
+    if (this.#ring.length === 1) this.#alarm.at(this.#clock.now() + LATENCY)
+  }
+
+  /** Ends the frames that are on their way. */
+  close(): void {
+    this.#alarm.cancel()
+    this.#empty(skb => this.#segment.take(skb))
+  }
+
+  /** Replies to these frames are delivered by the next alarm. */
+  #deliver(receive: (skb: SkBuff) => void): void {
+    this.#empty(receive)
+    if (this.#ring.length > 0) this.#alarm.at(this.#clock.now() + LATENCY)
+  }
+
+  #empty(give: (skb: SkBuff) => void): void {
+    for (let n = this.#ring.length; n > 0; n--) {
+      this.#segment.stats.held--
+      give(this.#ring.shift() as SkBuff)
+    }
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * LanPort: the wire side of a lan interface, and a station of the segment while the link is up.
+ * When the interface comes up it negotiates, then it has a carrier. With a rate limit, frames pass
+ * a Line in each direction.
+ */
+import { type Alarm, type Clock, NSEC_PER_MSEC } from '../../netdev/clock.ts'
+import { ETH_ZLEN } from '../../netdev/if.ts'
+import type { NetDevice } from '../../netdev/net-device.ts'
+import {
+  ethTypeTrans,
+  netifCarrierOff,
+  netifCarrierOn,
+  netifRx,
+  netifRxDrop,
+  netifTxStopAllQueues,
+  netifTxWakeAllQueues,
+} from '../../netdev/netif.ts'
+import {
+  SKB_DROP_REASON_DEV_READY,
+  SKB_DROP_REASON_DEV_STOPPED,
+  SKB_DROP_REASON_FULL_RING,
+} from '../../skb/drop-reason.ts'
+import type { SkBuff } from '../../skb/sk-buff.ts'
+import { Line } from '../switch/line.ts'
+import type { Segment } from '../switch/segment.ts'
+import type { Station } from '../switch/station.ts'
+
+/** Frames that may wait for a line. */
+const LINE_ROOM = 256
+
+export class LanPort implements Station {
+  readonly dev: NetDevice
+  readonly #segment: Segment
+  readonly #clock: Clock
+  readonly #negotiation: number
+  readonly #linkUp: Alarm
+  readonly #tx: Line | undefined
+  readonly #rx: Line | undefined
+
+  /** `negotiation` is in ms; `limit` is the rate of each direction in Mbit/s, if it is limited. */
+  constructor(dev: NetDevice<never> | NetDevice, segment: Segment, clock: Clock, negotiation: number, limit?: number) {
+    this.dev = dev as NetDevice
+    this.#segment = segment
+    this.#clock = clock
+    this.#negotiation = negotiation * NSEC_PER_MSEC
+    this.#linkUp = clock.alarm(() => this.#up())
+    if (limit === undefined) return
+    const line = { clock, speed: limit, room: LINE_ROOM }
+    const onRoom = () => netifTxWakeAllQueues(this.dev)
+    this.#tx = new Line({ ...line, deliver: skb => this.#segment.send(skb, this), onRoom })
+    this.#rx = new Line({ ...line, deliver: skb => this.#toKernel(skb) })
+  }
+
+  get name(): string {
+    return this.dev.name
+  }
+
+  /** Starts to negotiate. If that takes no time, the carrier is set at once. */
+  up(): void {
+    if (this.dev.cut) return
+    if (this.#negotiation === 0) this.#up()
+    else this.#linkUp.at(this.#clock.now() + this.#negotiation)
+  }
+
+  /** Takes the link down and drops the frames that wait for a line. */
+  down(): void {
+    this.#linkUp.cancel()
+    this.#segment.detach(this)
+    this.#tx?.purge(skb => skb.drop(SKB_DROP_REASON_DEV_STOPPED))
+    this.#rx?.purge(skb => netifRxDrop(skb, this.dev, SKB_DROP_REASON_DEV_STOPPED))
+    netifCarrierOff(this.dev)
+  }
+
+  /** Takes the link down, and up again after the negotiation. */
+  flap(): void {
+    this.down()
+    if (!this.dev.cut) this.#linkUp.at(this.#clock.now() + this.#negotiation)
+  }
+
+  /** Takes ownership of a frame that the kernel transmits. */
+  transmit(skb: SkBuff): void {
+    const line = this.#tx
+    if (line === undefined) this.#segment.send(skb, this)
+    else if (!line.push(skb)) skb.drop(SKB_DROP_REASON_FULL_RING)
+    else if (line.full) netifTxStopAllQueues(this.dev)
+  }
+
+  receive(skb: SkBuff): void {
+    const line = this.#rx
+    if (line === undefined) this.#toKernel(skb)
+    else if (!line.push(skb)) netifRxDrop(skb, this.dev, SKB_DROP_REASON_FULL_RING)
+  }
+
+  #toKernel(skb: SkBuff): void {
+    const { dev } = this
+    // `vnet carrier IF off` takes the carrier away as well.
+    if (!dev.carrier) {
+      netifRxDrop(skb, dev, SKB_DROP_REASON_DEV_READY)
+      return
+    }
+    skb.dev = dev
+    skb.padto(ETH_ZLEN)
+    ethTypeTrans(skb, dev)
+    netifRx(skb)
+  }
+
+  #up(): void {
+    this.#segment.attach(this)
+    netifCarrierOn(this.dev)
+    netifTxWakeAllQueues(this.dev)
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * PrimaryRoute: an IPv4 default route through the segment's gateway for ports that are the primary
+ * interface of their network namespace, while they are up. For IPv6, router advertisements have
+ * that effect. Other routes are not changed: they are in use again when this one is removed.
+ */
+
+import { EBADFD, ENETDOWN, isErrno } from '../../netdev/errno.ts'
+import { IFF_UP, NETDEV_UNREGISTER, NETDEV_UP } from '../../netdev/if.ts'
+import type { Net } from '../../netdev/net.ts'
+import type { NetDevice } from '../../netdev/net-device.ts'
+import { formatAddress } from '../../packet/address.ts'
+
+export class PrimaryRoute {
+  readonly #ports: readonly NetDevice[]
+  #gateway: Uint8Array
+
+  /** `gateway` is its IPv4 address, 4 bytes. */
+  constructor(net: Net, ports: readonly NetDevice[], gateway: Uint8Array) {
+    this.#ports = ports
+    this.#gateway = gateway
+    net.registerNetdeviceNotifier((event, dev) => {
+      if (!ports.includes(dev)) return
+      if (event === NETDEV_UP) this.#request(dev, true)
+      // A persistent interface would keep the route, with no network behind it.
+      if (event === NETDEV_UNREGISTER) this.#request(dev, false)
+    })
+  }
+
+  /** Changes the address of the gateway. */
+  set gateway(address: Uint8Array) {
+    if (formatAddress(address) === formatAddress(this.#gateway)) return
+    const up = this.#ports.filter(({ flags }) => (flags & IFF_UP) !== 0)
+    for (const dev of up) this.#request(dev, false)
+    this.#gateway = address
+    for (const dev of up) this.#request(dev, true)
+  }
+
+  #request(dev: NetDevice, there: boolean): void {
+    const { port, log } = dev
+    const via = this.#gateway
+    if (port === undefined) return
+    port.apply({ defaultRoute: { via, there } }).then(
+      () => there && log.info(`default route via ${formatAddress(via)}`),
+      error => {
+        // The interface is gone or down, and so is the route. The next up adds it.
+        if (!isErrno(error, EBADFD, ENETDOWN)) log.err(error instanceof Error ? error.message : String(error))
+      },
+    )
+  }
+}

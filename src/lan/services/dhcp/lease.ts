@@ -1,0 +1,30 @@
+/** A lease, and the contract of the store that keeps leases between runs. */
+
+export interface Lease {
+  /** An unsigned number. */
+  readonly address: number
+  /** `02:00:00:00:00:01`: of the client, or of the machine found to use a declined address. */
+  readonly mac: string
+  /** In hex, written like a MAC address. */
+  readonly clientId: string | undefined
+  /** One label, in lower case. */
+  readonly hostname: string | undefined
+  /**
+   * bound: the client's until it expires. free: released, but remembered as the client's. declined:
+   * given to no client until it expires.
+   */
+  readonly state: 'bound' | 'free' | 'declined'
+  /** Milliseconds since 1970, Infinity for never. */
+  readonly expires: number
+}
+
+export interface LeaseStore {
+  /** @throws VnetError if the leases cannot be read, or could not be saved */
+  load(): readonly Lease[]
+  /**
+   * Replaces the stored leases; `leases` is read before it returns. Returns undefined if they are
+   * stored already, otherwise a promise that settles when they are, or rejects with a VnetError.
+   * Not called again before that.
+   */
+  save(leases: Iterable<Lease>): Promise<void> | undefined
+}

@@ -1,0 +1,95 @@
+/**
+ * The gateway's DNS, over UDP and TCP: it resolves the names of itself, of its hosts and of clients
+ * with a lease, each with or without the domain. All other names do not exist; it asks no other
+ * server. The codec is packet/dns.ts.
+ */
+import type { Socket } from 'node:net'
+import { Transform } from 'node:stream'
+import type { DnsQuestion } from '../../packet/dns.ts'
+import * as dns from '../../packet/dns.ts'
+import { type DnsRecord, type DnsReply, writeReply } from '../../packet/dns-reply.ts'
+import { type Names, namesOf, type ResolverConfig, reverse } from './dns-names.ts'
+
+/** Seconds for which clients may cache a reply, and a negative one: a lease may add the name. */
+const TTL = 60
+const NEGATIVE_TTL = 5
+/** How long a TCP connection may be silent, ms. */
+const IDLE_MS = 10_000
+
+/**
+ * Returns the reply to `query`, or undefined for bytes that are not a query. It has at most
+ * `maxSize` bytes: 65535 over TCP; by default what the query's EDNS allows over UDP. Calls
+ * `onReply` unless the query is malformed. Never throws.
+ */
+export type Resolver = (query: Uint8Array, maxSize?: number, onReply?: OnReply) => Uint8Array | undefined
+
+export type OnReply = (question: DnsQuestion, reply: DnsReply) => void
+
+/** Names that are not valid host names are ignored. */
+export function createResolver(config: ResolverConfig): Resolver {
+  const names = namesOf(config)
+  return (bytes, maxSize, onReply) => {
+    const query = dns.parseQuery(bytes)
+    if (query === undefined) return undefined
+    const { question, rcode } = query
+    const isValid = rcode === dns.NOERROR && question !== undefined
+    const reply = isValid ? resolve(question, names) : { rcode, flags: dns.DNS_RA }
+    if (isValid) onReply?.(question, reply)
+    return writeReply(query, reply, maxSize)
+  }
+}
+
+function resolve(question: DnsQuestion, names: Names): DnsReply {
+  const { type } = question
+  if (type === dns.T_OPT) return { rcode: dns.FORMERR, flags: dns.DNS_RA }
+  if (question.class !== dns.C_IN && question.class !== dns.C_ANY) return { rcode: dns.REFUSED, flags: dns.DNS_RA }
+  if (type === dns.T_AXFR || type === dns.T_IXFR) return { rcode: dns.REFUSED, flags: dns.DNS_RA }
+  const labels = dns.labelsOf(question.name)
+  const zone = names.zoneOf(labels)
+  const records = recordsOf(question.name, labels, names)
+  const answers = records?.filter(record => type === dns.T_ANY || record.type === type) ?? []
+  const flags = dns.DNS_AA | dns.DNS_RA
+  if (answers.length > 0) return { rcode: dns.NOERROR, flags, answers }
+  return {
+    rcode: records === undefined ? dns.NXDOMAIN : dns.NOERROR,
+    flags,
+    authority: [soa(zone, names, NEGATIVE_TTL)],
+  }
+}
+
+/** Returns all records of a name: none if it only has subdomains, undefined if unknown. */
+function recordsOf(name: Uint8Array, labels: readonly string[], names: Names): DnsRecord[] | undefined {
+  const record = (type: number, ...data: DnsRecord['data']): DnsRecord => ({ name, type, ttl: TTL, data })
+  if (names.isZone(labels)) return [{ ...soa(name, names, TTL), name }, record(dns.T_NS, { name: names.server })]
+  const digits = reverse(labels)
+  if (digits !== undefined) return names.pointers(digits)?.map(target => record(dns.T_PTR, { name: target }))
+  return names.addresses(labels)?.map(address => record(address.length === 4 ? dns.T_A : dns.T_AAAA, address))
+}
+
+function soa(zone: Uint8Array, names: Names, ttl: number): DnsRecord {
+  // Serial, refresh, retry, expire, minimum. No secondary server reads the first four.
+  const numbers = Uint8Array.from([1, 3600, 600, 86400, NEGATIVE_TTL].flatMap(n => [0, n >>> 16, n >>> 8, n]))
+  return { name: zone, type: dns.T_SOA, ttl, data: [{ name: names.server }, { name: names.mailbox }, numbers] }
+}
+
+/**
+ * Answers the queries of a TCP connection in order, each message behind its length (RFC 1035 sec.
+ * 4.2.2). Queries wait while the client does not read replies.
+ */
+export function serveDnsOverTcp(socket: Socket, answer: (query: Uint8Array) => Uint8Array | undefined): void {
+  let rest = Buffer.alloc(0)
+  const replies = new Transform({
+    transform(chunk, _, done) {
+      rest = Buffer.concat([rest, chunk])
+      while (rest.length >= 2 && rest.length >= 2 + rest.readUInt16BE(0)) {
+        const end = 2 + rest.readUInt16BE(0)
+        const reply = answer(rest.subarray(2, end))
+        rest = rest.subarray(end)
+        if (reply !== undefined) this.push(Buffer.concat([Buffer.of(reply.length >> 8, reply.length & 0xff), reply]))
+      }
+      done()
+    },
+  })
+  socket.setTimeout(IDLE_MS, () => socket.destroy())
+  socket.pipe(replies).pipe(socket)
+}

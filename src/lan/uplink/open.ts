@@ -1,0 +1,61 @@
+/** Opens the interface of `--uplink [NETNS/]IF`, if it exists. */
+
+import { createFrameBatch, FrameQueue } from '../../linux/frame-queue.ts'
+import { watchLink } from '../../linux/link-watch.ts'
+import type { Native } from '../../linux/native.ts'
+import { inNetns } from '../../linux/netns-name.ts'
+import { openPacketSocket, packetsArrived } from '../../linux/packet-socket.ts'
+import { addressesOf, getLink, type Link, RouteSocket } from '../../linux/rtnetlink.ts'
+import { VIRTIO_NET_HDR_LEN } from '../../linux/uapi.ts'
+import { isValidEtherAddr } from '../../netdev/alloc.ts'
+import { interfaceArg } from '../../netdev/driver.ts'
+import { EINVAL, ENODEV, VnetError } from '../../netdev/errno.ts'
+import type { Net } from '../../netdev/net.ts'
+import type { SlotAccount } from '../../skb/pool.ts'
+import { Uplink } from './uplink.ts'
+
+/**
+ * Opens the interface. Returns undefined if it does not exist and `text` names a network namespace:
+ * then a port is created there. Throws a VnetError if it does not exist here, or is no Ethernet.
+ */
+export function openUplink(native: Native, net: Net, text: string): Uplink | undefined {
+  const { name, netns } = interfaceArg(text)
+  const what = `uplink ${text}`
+  return inNetns(native, netns, nsfd => {
+    using sock = RouteSocket.open(native, nsfd)
+    const link = getLink(sock, { name })
+    if (link === undefined || (netns !== undefined && isIdleTap(link))) {
+      if (netns !== undefined) return undefined
+      throw new VnetError(ENODEV, what, 'name an existing interface, or NETNS/IF to create a port')
+    }
+    if (!isValidEtherAddr(link.address)) {
+      throw new VnetError(EINVAL, what, 'it is not an Ethernet interface: it has no MAC address')
+    }
+    const { ifindex } = link
+    const addresses = addressesOf(sock, name)
+    const fd = openPacketSocket(native, nsfd, ifindex, what)
+    const open = (slots: SlotAccount) =>
+      new FrameQueue(native, fd, VIRTIO_NET_HDR_LEN, slots, createFrameBatch(native, net.pool))
+    let stop = () => {}
+    let uplink: Uplink
+    try {
+      const arrived = () => packetsArrived(native, fd)
+      uplink = new Uplink({ net, name: text, addresses, arrived, open, onClose: () => stop() })
+    } catch (error) {
+      native.close(fd)
+      throw error
+    }
+    try {
+      stop = watchLink(native, { ifindex, netns, nsfd }, state => uplink.changed(state))
+      return uplink
+    } catch (error) {
+      uplink.close()
+      throw error
+    }
+  })
+}
+
+/** Whether this is a TAP of an earlier run that no process has open: it becomes a port again. */
+function isIdleTap({ tun }: Link): boolean {
+  return tun?.type === 'tap' && tun.numQueues + tun.numDisabledQueues === 0
+}

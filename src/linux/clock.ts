@@ -1,0 +1,89 @@
+/**
+ * The real-time clock: one timerfd and one poller for all alarms of a thread. An alarm rings at its
+ * time or up to one turn of the event loop later, never earlier. Arming an alarm allocates nothing,
+ * and makes a system call only if it is the next to ring.
+ */
+import type { Alarm, Clock } from '../netdev/clock.ts'
+import { type HeapItem, MomentHeap } from '../netdev/moment-heap.ts'
+import { check, closingOnError, startPoller } from './errno.ts'
+import type { Native, Poller } from './native.ts'
+
+interface HeapAlarm extends Alarm, HeapItem {
+  readonly fn: () => void
+}
+
+export class TimerfdClock implements Clock, AsyncDisposable {
+  readonly #native: Native
+  readonly #fd: number
+  readonly #poller: Poller
+  readonly #alarms = new MomentHeap<HeapAlarm>()
+  /** When the timerfd expires, in ns; Infinity if it is disarmed. */
+  #armed = Number.POSITIVE_INFINITY
+  #closed = false
+
+  /** Throws a VnetError if no descriptor is left. Does not keep the process alive. */
+  constructor(native: Native) {
+    this.#native = native
+    this.#fd = check(native.timerfdCreate(), 'timerfd_create')
+    this.#poller = closingOnError(native, [this.#fd], () =>
+      startPoller(native, this.#fd, status => this.#onReadable(status)),
+    )
+    this.#poller.unref()
+  }
+
+  /** CLOCK_MONOTONIC in ns, as the timerfd uses it. */
+  now(): number {
+    return this.#native.monotonic()
+  }
+
+  /** On a closed clock an alarm can be armed but never rings. */
+  alarm(fn: () => void): Alarm {
+    const alarm: HeapAlarm = {
+      fn,
+      index: -1,
+      at: ns => {
+        if (this.#closed) return
+        this.#alarms.set(alarm, ns)
+        // An early expiry costs one empty wake-up, but to move the timerfd costs a call each time.
+        if (ns < this.#armed) this.#arm(ns)
+      },
+      cancel: () => this.#alarms.remove(alarm),
+    }
+    return alarm
+  }
+
+  /** Idempotent. No alarm rings after it, and no descriptor is left. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#alarms.clear()
+    this.#poller.close()
+    this.#native.close(this.#fd)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close()
+  }
+
+  #onReadable(status: number): void {
+    check(status, 'poll timerfd')
+    if (this.#native.timerfdRead(this.#fd) < 0) return
+    const now = this.now()
+    this.#armed = Number.POSITIVE_INFINITY
+    try {
+      // At most as many as there are now: an alarm that arms itself for the past must not spin.
+      for (let left = this.#alarms.size; left > 0 && this.#alarms.first <= now; left--) this.#alarms.shift()?.fn()
+    } finally {
+      // Even if an alarm threw, so that the others still ring.
+      if (!this.#closed && this.#alarms.size > 0 && this.#alarms.first < this.#armed) this.#arm(this.#alarms.first)
+    }
+  }
+
+  #arm(ns: number): void {
+    // 0 would disarm it; a past time expires at once. A time too large for an integer expires
+    // early.
+    const at = Math.min(Math.max(1, Math.ceil(ns)), Number.MAX_SAFE_INTEGER)
+    check(this.#native.timerfdSettime(this.#fd, at), 'timerfd_settime')
+    this.#armed = ns
+  }
+}

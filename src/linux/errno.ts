@@ -1,0 +1,71 @@
+/** Calls of the addon that throw a VnetError instead of returning -errno. */
+import { EBADFD, VnetError } from '../netdev/errno.ts'
+import type { Native, Poller } from './native.ts'
+import { int32, SO_RCVBUF, SO_RCVBUFFORCE, SO_SNDBUF, SO_SNDBUFFORCE, SOL_SOCKET } from './uapi.ts'
+
+/** The advice of an EBADFD. */
+export const GONE = 'the interface is gone'
+
+/** Returns `result` if it is 0 or more; else throws it as a VnetError. */
+export function check(result: number, syscall: string, advice?: string): number {
+  if (result < 0) throw new VnetError(result, syscall, advice)
+  return result
+}
+
+/** As check, for calls on a TAP's descriptor, where EBADFD means that the interface was deleted. */
+export function checkTap(result: number, syscall: string): number {
+  return check(result, syscall, result === -EBADFD ? GONE : undefined)
+}
+
+/** Returns what `fn` returns; closes `fd` in any case. */
+export function closing<T>(native: Native, fd: number, fn: (fd: number) => T): T {
+  try {
+    return fn(fd)
+  } finally {
+    native.close(fd)
+  }
+}
+
+/** Returns what `fn` returns; closes the descriptors only if it throws. */
+export function closingOnError<T>(native: Native, fds: readonly number[], fn: () => T): T {
+  try {
+    return fn()
+  } catch (error) {
+    for (const fd of fds) native.close(fd)
+    throw error
+  }
+}
+
+const BUFFERS = {
+  SO_RCVBUF: [SO_RCVBUF, SO_RCVBUFFORCE],
+  SO_SNDBUF: [SO_SNDBUF, SO_SNDBUFFORCE],
+} as const
+
+/** Sets a socket's buffer, in bytes: beyond the system's limit if the process is permitted to. */
+export function setBuffer(
+  native: Native,
+  fd: number,
+  name: keyof typeof BUFFERS,
+  bytes: number,
+  what = `setsockopt(${name})`,
+): void {
+  const [option, force] = BUFFERS[name]
+  if (native.setsockopt(fd, SOL_SOCKET, force, int32(bytes)) >= 0) return
+  check(native.setsockopt(fd, SOL_SOCKET, option, int32(bytes)), what)
+}
+
+/**
+ * Watches `fd` from now on, as Native.createPoller does. It keeps the process alive until unref().
+ * The caller keeps the descriptor. Throws a VnetError if `fd` cannot be watched.
+ */
+export function startPoller(native: Native, fd: number, fn: (status: number) => void): Poller {
+  const poller = native.createPoller(fd, fn)
+  if (typeof poller === 'number') throw new VnetError(poller, 'poll')
+  try {
+    check(poller.start(), 'poll')
+    return poller
+  } catch (error) {
+    poller.close()
+    throw error
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * Sets what ethtool(8) shows of a link, by ioctl. A TAP shows whatever was set, including modes and
+ * link partner. As on hardware, what is negotiated with the other end is unknown while there is no
+ * carrier. include/uapi/linux/ethtool.h.
+ */
+import { EOPNOTSUPP, EPERM } from '../netdev/errno.ts'
+import type { LinkKsettings } from '../netdev/port.ts'
+import { putU32 } from '../netlink/index.ts'
+import { check, closing } from './errno.ts'
+import type { Native } from './native.ts'
+import { AF_INET, ifreq, SOCK_DGRAM } from './uapi.ts'
+
+const SIOCETHTOOL = 0x8946
+const ETHTOOL_GLINKSETTINGS = 0x4c
+const ETHTOOL_SLINKSETTINGS = 0x4d
+const ETHTOOL_LINK_MODE_Autoneg_BIT = 6
+const ETHTOOL_LINK_MODE_TP_BIT = 7
+const ETHTOOL_LINK_MODE_FIBRE_BIT = 10
+const ETHTOOL_LINK_MODE_Pause_BIT = 13
+const ETH_TP_MDI = 1
+const ETH_TP_MDI_AUTO = 3
+const DUPLEX = { half: 0, full: 1 }
+const PORT = { tp: 0, fibre: 3 }
+/** (u32)-1 */
+const SPEED_UNKNOWN = 0xffffffff
+const DUPLEX_UNKNOWN = 0xff
+
+/**
+ * Offsets in struct ethtool_link_settings. Three masks of link modes follow it: supported,
+ * advertised, and advertised by the link partner.
+ */
+const SPEED_AT = 4
+const DUPLEX_AT = 8
+const PORT_AT = 9
+const AUTONEG_AT = 11
+const MDIX_AT = 13
+const MDIX_CTRL_AT = 14
+const NWORDS_AT = 15
+const MASKS_AT = 48
+const MASKS = 3
+const PARTNER = 2
+
+/**
+ * ETHTOOL_LINK_MODE_*_BIT of twisted pair, by speed in Mbit/s: half duplex if it exists, and full.
+ */
+const TWISTED_PAIR: readonly (readonly [speed: number, ...bits: number[]])[] = [
+  [10, 0, 1],
+  [100, 2, 3],
+  [1000, 4, 5],
+  [2500, 47],
+  [5000, 48],
+  [10_000, 12],
+]
+/** The same for short-range fibre, full duplex. */
+const SHORT_RANGE: ReadonlyMap<number, number> = new Map([
+  [25_000, 33],
+  [40_000, 25],
+  [50_000, 53],
+  [100_000, 37],
+])
+
+/** The settings of a link, and whether it has a carrier. */
+export interface ShownLink extends LinkKsettings {
+  readonly carrier: boolean
+}
+
+/**
+ * Sets what `ethtool` shows of the interface `name` in the namespace that `nsfd` refers to; -1 is
+ * our own. It has no other effect, so nothing happens if the kernel does not support it or forbids
+ * it.
+ */
+export function setLinkKsettings(native: Native, nsfd: number, name: string, settings: ShownLink): void {
+  const what = `ETHTOOL_SLINKSETTINGS ${name}`
+  closing(native, check(native.socket(AF_INET, SOCK_DGRAM, 0, nsfd), what), fd => {
+    // A request with 0 words returns the number of words in a mask, negated.
+    const shape = new Uint8Array(MASKS_AT)
+    putU32(shape, 0, ETHTOOL_GLINKSETTINGS)
+    const result = native.ioctl(fd, SIOCETHTOOL, ifreq(name), shape)
+    if (result === -EOPNOTSUPP || result === -EPERM) return
+    check(result, what)
+    const set = linkSettings(settings, 256 - shape[NWORDS_AT])
+    const done = native.ioctl(fd, SIOCETHTOOL, ifreq(name), set)
+    if (done !== -EOPNOTSUPP && done !== -EPERM) check(done, what)
+  })
+}
+
+function linkSettings(settings: ShownLink, nwords: number): Uint8Array {
+  const { speed, duplex, autoneg = false, port = 'tp', carrier } = settings
+  const bytes = new Uint8Array(MASKS_AT + MASKS * nwords * 4)
+  putU32(bytes, 0, ETHTOOL_SLINKSETTINGS)
+  putU32(bytes, SPEED_AT, carrier ? speed : SPEED_UNKNOWN)
+  bytes[DUPLEX_AT] = carrier ? DUPLEX[duplex] : DUPLEX_UNKNOWN
+  bytes[PORT_AT] = PORT[port]
+  bytes[NWORDS_AT] = nwords
+  if (autoneg) {
+    bytes[AUTONEG_AT] = 1
+    bytes[MDIX_AT] = carrier ? ETH_TP_MDI : 0
+    bytes[MDIX_CTRL_AT] = ETH_TP_MDI_AUTO
+  }
+  const words = new Uint32Array(nwords)
+  for (const bit of linkModes(settings)) words[bit >>> 5] |= 1 << (bit & 31)
+  for (let mask = 0; mask < MASKS; mask++) {
+    if (mask === PARTNER && !(autoneg && carrier)) continue
+    for (const [word, value] of words.entries()) putU32(bytes, MASKS_AT + 4 * (mask * nwords + word), value)
+  }
+  return bytes
+}
+
+/** The ETHTOOL_LINK_MODE_*_BIT that the port supports and advertises. */
+function linkModes({ speed, autoneg = false, port = 'tp' }: LinkKsettings): number[] {
+  if (port === 'fibre') {
+    const mode = SHORT_RANGE.get(speed)
+    return mode === undefined ? [ETHTOOL_LINK_MODE_FIBRE_BIT] : [mode, ETHTOOL_LINK_MODE_FIBRE_BIT]
+  }
+  if (!autoneg) return []
+  const modes = TWISTED_PAIR.filter(([most]) => most <= speed).flatMap(([, ...bits]) => bits)
+  return [...modes, ETHTOOL_LINK_MODE_Autoneg_BIT, ETHTOOL_LINK_MODE_TP_BIT, ETHTOOL_LINK_MODE_Pause_BIT]
+}

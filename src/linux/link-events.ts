@@ -1,0 +1,128 @@
+/**
+ * Parses rtnetlink events and reports them to a listener. Events may be of other programs'
+ * interfaces: malformed bytes never throw, and of interfaces that the listener does not want only
+ * the index is read. No socket is needed, so tests can feed it.
+ */
+import { getS32, type Message, messages, NLMSG_HDRLEN } from '../netlink/index.ts'
+import { type Link, parseLink } from './rtnetlink/link.ts'
+import { parseNsid } from './rtnetlink/nsid.ts'
+import {
+  AF_INET6,
+  RTM_DELADDR,
+  RTM_DELLINK,
+  RTM_DELMULTICAST,
+  RTM_DELNSID,
+  RTM_NEWADDR,
+  RTM_NEWLINK,
+  RTM_NEWMULTICAST,
+} from './uapi.ts'
+
+/** The nsid that stands for the monitor's own namespace. */
+export const NSID_HOME = -1
+/** The nsid that stands for a namespace whose events are not received. No event has it. */
+export const NSID_UNSEEN = -2
+
+/** Messages that have the index of an interface, in struct ifinfomsg or struct ifaddrmsg. */
+const INDEXED = [RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_DELADDR, RTM_NEWMULTICAST, RTM_DELMULTICAST]
+const INDEX_AT = 4
+const INDEX_END = 8
+
+export interface LinkListener {
+  /** Returns whether events of an interface are wanted. By default all are. */
+  wants?(nsid: number, ifindex: number): boolean
+  /**
+   * An interface was created or changed ('new'), or left its namespace ('del': deleted or moved).
+   * `nsid` is the id of that namespace.
+   */
+  onLink(nsid: number, link: Link, event: 'new' | 'del'): void
+  /**
+   * The protocol addresses or multicast groups of an interface may have changed. While the kernel
+   * probes an IPv6 address for duplicates, only its group is reported.
+   */
+  onAddress(nsid: number, ifindex: number): void
+  /**
+   * An event of an interface was unreadable: read its state again. Without it, onOverrun is called.
+   */
+  onLost?(nsid: number, ifindex: number): void
+  /** All events received so far were reported. Returns whether that changed anything. */
+  onRead(): boolean
+  /** Events were lost. Called after the last event before the loss: read all state again. */
+  onOverrun(): void
+  /**
+   * A namespace is gone with all its interfaces, which get no 'del' events of their own. Its id may
+   * now be assigned to another.
+   */
+  onNsidGone(nsid: number): void
+  /** An event was unreadable, or the listener threw. For a log. */
+  onError?(error: unknown): void
+}
+
+/**
+ * Called for an event that was unreadable or whose listener threw; `ifindex` is undefined if
+ * unknown.
+ */
+export type OnBadEvent = (error: unknown, ifindex?: number) => void
+
+/**
+ * Reports each message of the datagram `bytes`, from namespace `nsid`, to `listener`, until
+ * `isOpen` returns false. An exception of the parser or the listener goes to `onBad`, and the next
+ * message follows.
+ */
+export function readEvents(
+  bytes: Uint8Array,
+  nsid: number,
+  listener: LinkListener,
+  onBad: OnBadEvent,
+  isOpen: () => boolean = () => true,
+): void {
+  try {
+    for (const message of messages(bytes)) {
+      if (!isOpen()) return
+      const ifindex = indexOf(bytes, message)
+      try {
+        readEvent(bytes, message, ifindex, nsid, listener)
+      } catch (error) {
+        onBad(error, ifindex)
+      }
+    }
+  } catch (error) {
+    onBad(error)
+  }
+}
+
+/**
+ * The interface index in the first message of a datagram, which may be truncated; undefined if the
+ * message has none.
+ */
+export function firstIndex(bytes: Uint8Array): number | undefined {
+  if (bytes.length < NLMSG_HDRLEN + INDEX_END) return undefined
+  const [type, length] = [bytes[4] | (bytes[5] << 8), bytes.length - NLMSG_HDRLEN]
+  return indexOf(bytes, { type, offset: NLMSG_HDRLEN, length })
+}
+
+function indexOf(bytes: Uint8Array, { type, offset, length }: Pick<Message, 'type' | 'offset' | 'length'>) {
+  return length < INDEX_END || !INDEXED.includes(type) ? undefined : getS32(bytes, offset + INDEX_AT)
+}
+
+function readEvent(
+  bytes: Uint8Array,
+  message: Message,
+  ifindex: number | undefined,
+  nsid: number,
+  listener: LinkListener,
+): void {
+  if (message.type === RTM_DELNSID) {
+    // Other namespaces report ids of their own numbering.
+    if (nsid === NSID_HOME) listener.onNsidGone(parseNsid(bytes, message))
+    return
+  }
+  if (ifindex === undefined || listener.wants?.(nsid, ifindex) === false) return
+  const isLink = message.type === RTM_NEWLINK || message.type === RTM_DELLINK
+  // A link message of IPv6 means that it set up the interface, with a first address.
+  if (!isLink || bytes[message.offset] === AF_INET6) {
+    listener.onAddress(nsid, ifindex)
+    return
+  }
+  const link = parseLink(bytes, message)
+  if (link !== undefined) listener.onLink(nsid, link, message.type === RTM_NEWLINK ? 'new' : 'del')
+}

@@ -1,0 +1,233 @@
+/**
+ * LinkMonitor: receives every change of interfaces and addresses, in our namespace and in all that
+ * have an id here, through one rtnetlink socket. Events arrive in order and once, unless the
+ * receive buffer overflows: then `onOverrun` is called, and the owner reads the state again. The
+ * socket is in our own namespace and keeps no other one alive.
+ */
+import { EAGAIN, EMSGSIZE, ENOBUFS, VnetError } from '../netdev/errno.ts'
+import { check, closingOnError, setBuffer, startPoller } from './errno.ts'
+import { firstIndex, type LinkListener, readEvents } from './link-events.ts'
+import type { Native, Poller } from './native.ts'
+import {
+  AF_NETLINK,
+  int32,
+  MSG_DONTWAIT,
+  MSG_TRUNC,
+  NETLINK_ADD_MEMBERSHIP,
+  NETLINK_LISTEN_ALL_NSID,
+  NETLINK_ROUTE,
+  SOCK_RAW,
+  SOL_NETLINK,
+  sockaddrNl,
+} from './uapi.ts'
+
+// include/uapi/linux/rtnetlink.h
+const RTNLGRP_LINK = 1
+const RTNLGRP_IPV4_IFADDR = 5
+const RTNLGRP_IPV6_IFADDR = 9
+const RTNLGRP_IPV6_IFINFO = 12
+const RTNLGRP_NSID = 28
+export const RTNLGRP_IPV4_MCADDR = 37
+export const RTNLGRP_IPV6_MCADDR = 38
+
+/** In bytes. Of 2,000 quick changes, 92 arrive with the default size and all with this one. */
+const RECEIVE_BUFFER = 32 << 20
+/**
+ * The kernel sends one event per datagram, of about 1.5 KB; with all names that an interface may
+ * have, 70 KB. The buffer grows up to the maximum. A longer event is lost.
+ */
+const EVENT_BYTES = 32 << 10
+const EVENT_BYTES_MAX = 1 << 20
+/** Datagrams per turn of the event loop, so that a flood of events does not delay frames. */
+const BATCH = 256
+
+const GROUPS = [RTNLGRP_LINK, RTNLGRP_NSID, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_IFINFO]
+/** Groups that older kernels lack. */
+const NEWER_GROUPS = [RTNLGRP_IPV4_MCADDR, RTNLGRP_IPV6_MCADDR]
+
+/** Delay before the state is read again after a failure, in ms. It doubles each time. */
+const AGAIN_MS = 1000
+const AGAIN_MS_MAX = 64_000
+
+export class LinkMonitor {
+  /** False without CAP_NET_BROADCAST: only events of our own namespace are received. */
+  readonly allNamespaces: boolean
+  readonly #native: Native
+  readonly #fd: number
+  readonly #listener: LinkListener
+  readonly #poller: Poller
+  #into = new Uint8Array(EVENT_BYTES)
+  readonly #meta = new Int32Array(3)
+  #overrun = false
+  #draining = false
+  #open = true
+  #stopped = false
+  #again: NodeJS.Timeout | undefined
+  #againMs = AGAIN_MS
+
+  private constructor(native: Native, fd: number, listener: LinkListener, allNamespaces: boolean) {
+    this.#native = native
+    this.#fd = fd
+    this.#listener = listener
+    this.allNamespaces = allNamespaces
+    this.#poller = startPoller(native, fd, status => this.#readable(status))
+  }
+
+  /**
+   * Opens the socket and starts to listen. Call it before reading the state, so that no change is
+   * missed. `nsfd` refers to the namespace to open it in, which it keeps alive; -1 is our own.
+   */
+  static open(native: Native, listener: LinkListener, nsfd = -1): LinkMonitor {
+    const fd = check(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, nsfd), 'socket(AF_NETLINK, NETLINK_ROUTE)')
+    return closingOnError(native, [fd], () => {
+      setBuffer(native, fd, 'SO_RCVBUF', RECEIVE_BUFFER)
+      // Without a port, the kernel takes the socket for the one to be excluded from an event.
+      check(native.bind(fd, sockaddrNl()), 'bind(AF_NETLINK)')
+      const allNamespaces = native.setsockopt(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, int32(1)) >= 0
+      for (const group of GROUPS) check(join(native, fd, group), `setsockopt(NETLINK_ADD_MEMBERSHIP, ${group})`)
+      for (const group of NEWER_GROUPS) join(native, fd, group)
+      return new LinkMonitor(native, fd, listener, allNamespaces)
+    })
+  }
+
+  /** Keeps the process alive; the default. */
+  ref(): void {
+    this.#poller.ref()
+  }
+
+  unref(): void {
+    this.#poller.unref()
+  }
+
+  /** Stops all reports, even if called by the listener. Idempotent. */
+  close(): void {
+    if (!this.#open) return
+    this.#open = false
+    clearTimeout(this.#again)
+    this.#poller.close()
+    this.#native.close(this.#fd)
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  /**
+   * Reports all events up to now before it returns, so that the effect of a request is known. Does
+   * nothing when called by the listener: the remaining events follow anyway.
+   */
+  drain(): void {
+    while (this.#drain(Number.POSITIVE_INFINITY)) {}
+  }
+
+  #readable(status: number): void {
+    this.#drain(BATCH)
+    // An overflow is an error condition, which stopped the poller.
+    if (status < 0) this.#poll()
+  }
+
+  #poll(): void {
+    if (!this.#open || this.#stopped) return
+    const result = this.#poller.start()
+    if (result < 0) this.#stop(new VnetError(-result, 'poll'))
+  }
+
+  /**
+   * Reads at most `most` events; the rest keeps the socket readable. Returns whether the listener's
+   * last call may have caused more. Never throws.
+   */
+  #drain(most: number): boolean {
+    if (this.#draining) return false
+    this.#draining = true
+    try {
+      this.#read(most)
+      return this.#open && this.#listener.onRead()
+    } catch (error) {
+      this.#failed(error)
+      return false
+    } finally {
+      this.#draining = false
+    }
+  }
+
+  #read(most: number): void {
+    for (let left = most; this.#open && left > 0; left--) {
+      const length = this.#native.recvmsg(this.#fd, this.#into, MSG_DONTWAIT | MSG_TRUNC, this.#meta)
+      if (length === -ENOBUFS) {
+        // From now on the kernel drops events until the queue is empty.
+        this.#overrun = true
+      } else if (length === -EAGAIN) {
+        if (!this.#overrun) return
+        this.#overrun = false
+        this.#listener.onOverrun()
+        this.#againMs = AGAIN_MS
+        return
+      } else if (length < 0) {
+        this.#stop(new VnetError(-length, 'recvmsg(NETLINK_ROUTE)'))
+        return
+      } else {
+        this.#dispatch(length)
+      }
+    }
+  }
+
+  #dispatch(length: number): void {
+    const [sender, nsid] = this.#meta
+    // Any process may send to our port. Only the kernel has port 0.
+    if (sender !== 0) return
+    if (length > this.#into.length) {
+      this.#cut(nsid, length)
+      return
+    }
+    const onBad = (error: unknown, ifindex?: number) => this.#bad(error, nsid, ifindex)
+    readEvents(this.#into.subarray(0, length), nsid, this.#listener, onBad, () => this.#open)
+  }
+
+  /** Handles an event longer than the buffer: only its index is known. The buffer grows. */
+  #cut(nsid: number, length: number): void {
+    const ifindex = firstIndex(this.#into)
+    if (ifindex !== undefined && this.#listener.wants?.(nsid, ifindex) === false) return
+    const isTooLong = length > EVENT_BYTES_MAX
+    if (!isTooLong) this.#into = new Uint8Array(Math.min(EVENT_BYTES_MAX, 2 * length))
+    this.#bad(isTooLong ? new VnetError(EMSGSIZE, `event of ${length} bytes`) : undefined, nsid, ifindex)
+  }
+
+  /** Has the state read again that an unreadable event was about. */
+  #bad(error: unknown, nsid: number, ifindex: number | undefined): void {
+    if (error !== undefined) this.#listener.onError?.(error)
+    if (ifindex === undefined || this.#listener.onLost === undefined) {
+      this.#overrun = true
+      return
+    }
+    try {
+      this.#listener.onLost(nsid, ifindex)
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+
+  /** Stops watching a socket that fails to be read, which would stay readable for ever. */
+  #stop(error: unknown): void {
+    this.#stopped = true
+    this.#poller.stop()
+    this.#failed(error)
+  }
+
+  /** Logs a failure to read the state, and schedules another attempt at all of it. */
+  #failed(error: unknown): void {
+    this.#listener.onError?.(error)
+    if (!this.#open || this.#again !== undefined) return
+    this.#again = setTimeout(() => {
+      this.#again = undefined
+      this.#stopped = false
+      this.#overrun = true
+      this.drain()
+      this.#poll()
+    }, this.#againMs).unref()
+    this.#againMs = Math.min(2 * this.#againMs, AGAIN_MS_MAX)
+  }
+}
+
+function join(native: Native, fd: number, group: number): number {
+  return native.setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, int32(group))
+}

@@ -1,0 +1,82 @@
+/** Carries out a LinkRequest by rtnetlink, and checks whether the kernel has finished it. */
+import { EEXIST, ESRCH, isErrno } from '../netdev/errno.ts'
+import { IFF_NOARP, IFF_UP } from '../netdev/if.ts'
+import type { DefaultRoute, LinkRequest } from '../netdev/port.ts'
+import { formatPrefix } from '../packet/address.ts'
+import { sameBytes } from './link-state.ts'
+
+import {
+  addAddress,
+  addGatewayRoute,
+  delGatewayRoute,
+  getAddresses,
+  getLink,
+  hasLocalRoutes,
+  type Link,
+  type LinkChanges,
+  type RouteSocket,
+  setLink,
+  toPrefix,
+} from './rtnetlink.ts'
+import { IF_OPER_UNKNOWN, IF_OPER_UP } from './uapi.ts'
+
+/** Makes the changes that `link`, just read through `sock`, lacks. Throws a VnetError. */
+export function requestLink(sock: RouteSocket, link: Link, request: LinkRequest): void {
+  const changes = differences(link, request)
+  if (changes !== undefined) setLink(sock, link.ifindex, changes)
+  for (const address of request.addresses ?? []) requestAddress(sock, link.ifindex, address)
+  if (request.up !== undefined) requestUp(sock, link.ifindex, request.up)
+  if (request.defaultRoute !== undefined) requestDefaultRoute(sock, link.ifindex, request.defaultRoute)
+}
+
+/**
+ * Whether the kernel's workers have finished. Until then the kernel sends nothing on a link whose
+ * carrier just came on, and accepts nothing for an IPv6 address that was just added. `carrierSet`
+ * is true if the carrier was ever turned on or off.
+ */
+export function isSettled(sock: RouteSocket, link: Link, carrierSet: boolean): boolean {
+  if ((link.flags & IFF_UP) === 0) return true
+  // With a carrier that was on from the start, the operational state stays "unknown".
+  const acted = link.operstate === IF_OPER_UP || (link.operstate === IF_OPER_UNKNOWN && !carrierSet)
+  return (!link.carrier || acted) && hasLocalRoutes(sock, link.ifindex)
+}
+
+/** The changes of a request that the interface does not have yet; undefined if there are none. */
+function differences(link: Link, { mtu, address, noarp, txQueueLen }: LinkRequest): LinkChanges | undefined {
+  const changes: { -readonly [K in keyof LinkChanges]: LinkChanges[K] } = {}
+  if (mtu !== undefined && mtu !== link.mtu) changes.mtu = mtu
+  if (txQueueLen !== undefined && txQueueLen !== link.txQueueLen) changes.txQueueLen = txQueueLen
+  if (address !== undefined && !sameBytes(address, link.address)) changes.address = address
+  if (noarp !== undefined && noarp !== ((link.flags & IFF_NOARP) !== 0)) {
+    changes.flags = { set: noarp ? IFF_NOARP : 0, mask: IFF_NOARP }
+  }
+  return Object.keys(changes).length === 0 ? undefined : changes
+}
+
+function requestAddress(sock: RouteSocket, ifindex: number, text: string): void {
+  const cidr = toPrefix(text)
+  const wanted = formatPrefix(cidr)
+  if (getAddresses(sock, ifindex).some(known => formatPrefix(known) === wanted)) return
+  try {
+    addAddress(sock, ifindex, cidr, { nodad: true })
+  } catch (error) {
+    if (!isErrno(error, EEXIST)) throw error
+  }
+}
+
+function requestUp(sock: RouteSocket, ifindex: number, up: boolean): void {
+  const link = getLink(sock, { ifindex })
+  if (link === undefined || ((link.flags & IFF_UP) !== 0) === up) return
+  setLink(sock, ifindex, { flags: { set: up ? IFF_UP : 0, mask: IFF_UP } })
+}
+
+function requestDefaultRoute(sock: RouteSocket, oif: number, { via, there }: DefaultRoute): void {
+  const route = { oif, via }
+  try {
+    if (there) addGatewayRoute(sock, route)
+    else delGatewayRoute(sock, route)
+  } catch (error) {
+    // Already done.
+    if (!isErrno(error, there ? EEXIST : ESRCH)) throw error
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * An interface as the framework sees it (LinkState): made from a link message and two lists that
+ * are read separately, and compared with an earlier state to find the changes to report.
+ */
+import { readSync } from 'node:fs'
+import { EIO, VnetError } from '../netdev/errno.ts'
+import { IFF_ALLMULTI, IFF_DORMANT, IFF_ECHO, IFF_LOWER_UP, IFF_PROMISC, IFF_RUNNING, IFF_UP } from '../netdev/if.ts'
+import type { LinkChange, LinkState } from '../netdev/port.ts'
+import { check } from './errno.ts'
+import type { Native } from './native.ts'
+import { getAddresses, type Link, type RouteSocket } from './rtnetlink.ts'
+import { O_RDONLY } from './uapi.ts'
+
+/** Flags that the kernel itself changes as a link goes up and down. */
+const VOLATILE_FLAGS = IFF_UP | IFF_RUNNING | IFF_LOWER_UP | IFF_DORMANT | IFF_ECHO
+
+/** What link messages lack of an interface: its protocol addresses and multicast groups. */
+export type LinkLists = Pick<LinkState, 'multicast' | 'addresses'>
+
+/**
+ * The location of an interface: a socket and a descriptor of its namespace (-1: ours), and its
+ * index.
+ */
+export interface LinkPlace {
+  readonly sock: RouteSocket
+  readonly nsfd: number
+  readonly ifindex: number
+}
+
+/** Reads both lists; the list of groups is empty unless `multicast`. Throws a VnetError. */
+export function readLists(native: Native, { sock, nsfd, ifindex }: LinkPlace, multicast: boolean): LinkLists {
+  // An address may be there several times, with other prefixes or peers.
+  const addresses = new Map(getAddresses(sock, ifindex).map(({ bytes }) => [String(bytes), bytes]))
+  return {
+    addresses: [...addresses.values()],
+    multicast: multicast ? readMulticastList(native, nsfd, ifindex) : [],
+  }
+}
+
+/** The state in a link message, with separately read lists. */
+export function linkState(link: Link, { multicast, addresses }: LinkLists): LinkState {
+  const { name, ifindex, mtu, address, txQueueLen, qdisc, tun } = link
+  // The kernel sets these two flags only for a user's request, and counts all other requests.
+  const promisc = link.promiscuity > 0 ? IFF_PROMISC : 0
+  const allmulti = link.allmulti > 0 ? IFF_ALLMULTI : 0
+  const flags = link.flags | promisc | allmulti
+  const queues = tun?.multiQueue ? tun.numQueues : 1
+  return { name, ifindex, flags, mtu, address, txQueueLen, queues, qdisc, multicast, addresses }
+}
+
+/**
+ * Reports each difference between two states, `down` first and `up` last, except in place and
+ * lists.
+ */
+export function reportLinkChanges(before: LinkState, now: LinkState, report: (change: LinkChange) => void): void {
+  const was = (before.flags & IFF_UP) !== 0
+  const is = (now.flags & IFF_UP) !== 0
+  if (was && !is) report({ kind: 'down' })
+  if (now.name !== before.name) report({ kind: 'renamed', name: now.name })
+  if (now.mtu !== before.mtu) report({ kind: 'mtu', mtu: now.mtu })
+  if (!sameBytes(now.address, before.address)) report({ kind: 'address', address: now.address })
+  if (now.txQueueLen !== before.txQueueLen) report({ kind: 'txqueuelen', txQueueLen: now.txQueueLen })
+  if (((now.flags ^ before.flags) & ~VOLATILE_FLAGS) !== 0) report({ kind: 'flags', flags: now.flags })
+  if (!was && is) report({ kind: 'up' })
+}
+
+/** Reports each list that differs, in whatever order. Returns whether one did. */
+export function reportListChanges(before: LinkLists, now: LinkLists, report: (change: LinkChange) => void): boolean {
+  const addresses = !sameLists(before.addresses, now.addresses)
+  const multicast = !sameLists(before.multicast, now.multicast)
+  if (addresses) report({ kind: 'addresses', addresses: now.addresses })
+  if (multicast) report({ kind: 'multicast', multicast: now.multicast })
+  return addresses || multicast
+}
+
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i])
+}
+
+/** Whether two lists without repetitions have the same elements. */
+function sameLists(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean {
+  if (a.length !== b.length) return false
+  const known = new Set(a.map(String))
+  return b.every(bytes => known.has(String(bytes)))
+}
+
+/**
+ * Shows the namespace of the opening thread; `self` would show that of the process's main thread.
+ */
+const DEV_MCAST = '/proc/thread-self/net/dev_mcast'
+/** A line is `ifindex name users global hexaddress`. */
+const LINE = /^(\d+) .* ([0-9a-f]{12})$/gm
+/** Bytes per read. */
+const CHUNK = 64 << 10
+
+/**
+ * Reads the list of an interface in the namespace that `nsfd` refers to; -1 is our own. The file is
+ * not kept open, because it keeps the namespace alive. Throws a VnetError.
+ */
+export function readMulticastList(native: Native, nsfd: number, ifindex: number): Uint8Array[] {
+  const fd = check(native.open(DEV_MCAST, O_RDONLY, nsfd), `open ${DEV_MCAST}`)
+  try {
+    // Read in chunks: the lists of other interfaces may be long and are not kept.
+    const addresses: Uint8Array[] = []
+    const chunk = Buffer.alloc(CHUNK)
+    for (let rest = ''; ; ) {
+      const length = readSync(fd, chunk)
+      if (length === 0) return addresses
+      const text = rest + chunk.toString('latin1', 0, length)
+      const end = text.lastIndexOf('\n') + 1
+      for (const address of parseMulticastList(text.slice(0, end), ifindex)) addresses.push(address)
+      rest = text.slice(end)
+    }
+  } catch (error) {
+    const { errno = -EIO } = error as NodeJS.ErrnoException
+    throw new VnetError(-errno, `read ${DEV_MCAST}`)
+  } finally {
+    native.close(fd)
+  }
+}
+
+/** Parses the addresses of one interface, 6 bytes each, from the text of /proc/net/dev_mcast. */
+export function parseMulticastList(text: string, ifindex: number): Uint8Array[] {
+  const addresses: Uint8Array[] = []
+  for (const [, index, address] of text.matchAll(LINE)) {
+    if (Number(index) === ifindex) addresses.push(Uint8Array.from(Buffer.from(address, 'hex')))
+  }
+  return addresses
+}

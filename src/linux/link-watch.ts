@@ -1,0 +1,76 @@
+/**
+ * Follows an interface of another program: whether it is up, and when it goes. Descriptors keep a
+ * namespace alive, so a named namespace counts as gone when its name is removed, and the owner must
+ * then release what it holds there.
+ */
+import { IFF_UP } from '../netdev/if.ts'
+import { NSID_HOME } from './link-events.ts'
+import { LinkMonitor } from './link-monitor.ts'
+import type { Native } from './native.ts'
+import { watchNetnsName } from './netns-name.ts'
+import { getLink, type Link, RouteSocket } from './rtnetlink.ts'
+
+/**
+ * 'up': up, and with a carrier. 'gone': the interface was deleted or moved to another namespace, or
+ * its namespace is gone. Nothing follows 'gone'.
+ */
+export type WatchedState = 'up' | 'down' | 'gone'
+
+export interface WatchedLink {
+  readonly ifindex: number
+  /** Its namespace by name, and a descriptor of that; undefined and -1 for our own. */
+  readonly netns: string | undefined
+  readonly nsfd: number
+}
+
+/**
+ * Calls `fn` with the current state, and then whenever the state changes. Returns a function that
+ * stops watching. Does not keep the process alive.
+ */
+export function watchLink(
+  native: Native,
+  { ifindex, netns, nsfd }: WatchedLink,
+  fn: (state: WatchedState) => void,
+): () => void {
+  const ends: (() => void)[] = []
+  let reported: WatchedState | undefined
+  const stop = () => {
+    for (const end of ends.splice(0)) end()
+  }
+  const report = (state: WatchedState) => {
+    if (state === reported || reported === 'gone') return
+    reported = state
+    if (state === 'gone') stop()
+    fn(state)
+  }
+  try {
+    const sock = RouteSocket.open(native, nsfd)
+    ends.push(() => sock[Symbol.dispose]())
+    const read = () => report(stateOf(getLink(sock, { ifindex })))
+    const listener = {
+      wants: (nsid: number, index: number) => nsid === NSID_HOME && index === ifindex,
+      onLink(_: number, link: Link, event: 'new' | 'del') {
+        report(event === 'del' ? 'gone' : stateOf(link))
+      },
+      onAddress() {},
+      onRead: () => false,
+      onLost: read,
+      onOverrun: read,
+      onNsidGone() {},
+    }
+    const monitor = LinkMonitor.open(native, listener, nsfd)
+    ends.push(() => monitor.close())
+    monitor.unref()
+    if (netns !== undefined && nsfd >= 0) ends.push(watchNetnsName(netns, nsfd, () => report('gone')))
+    read()
+    return stop
+  } catch (error) {
+    stop()
+    throw error
+  }
+}
+
+function stateOf(link: Link | undefined): WatchedState {
+  if (link === undefined) return 'gone'
+  return (link.flags & IFF_UP) !== 0 && link.carrier ? 'up' : 'down'
+}

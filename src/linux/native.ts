@@ -1,0 +1,245 @@
+/**
+ * The interface of the native addon. Every function returns 0 or more, or -errno, and never throws;
+ * arguments of a wrong type return -EINVAL.
+ *
+ * Descriptors are plain numbers and belong to the caller, which closes them with close(). If a
+ * worker is terminated first, its descriptors are closed with it. A Uint8Array may be on an
+ * ArrayBuffer or a SharedArrayBuffer, and is used only during the call, except by createBatch.
+ */
+import { statSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { ENOENT, ENOEXEC, VnetError } from '../netdev/errno.ts'
+
+declare const batch: unique symbol
+
+/** An opaque handle. It keeps the memory of its arrays alive. */
+export interface Batch {
+  readonly [batch]: true
+}
+
+/**
+ * Watches a descriptor in the event loop of the thread that made it. A new poller is stopped. From
+ * start() to stop() or close() it watches, even if nothing refers to it any more, and keeps the
+ * process alive unless unref() was called. It closes with its worker or process. Close it before
+ * its descriptor. Methods return 0, or -EBADF once it is closed.
+ */
+export interface Poller {
+  /** Starts to watch, also after an error; no effect if started. */
+  start(): number
+  /** Stops watching until start(). */
+  stop(): number
+  /** Sets what to watch for: WATCH_READ (the default), WATCH_WRITE or both. */
+  watch(events: number): number
+  /** Keeps the process alive while started; the default. */
+  ref(): number
+  unref(): number
+  /** Closes it: the callback is not called again. Always returns 0. */
+  close(): number
+}
+
+/** For Poller.watch. */
+export const WATCH_READ = 1
+export const WATCH_WRITE = 2
+
+export interface Native {
+  /**
+   * open(2), always with O_CLOEXEC. `nsfd` is a descriptor of the network namespace to open in, or
+   * -1 for the thread's own. The thread returns to its own namespace; if that fails, the process is
+   * aborted.
+   */
+  open(path: string, flags: number, nsfd: number): number
+  /** socket(2), always with SOCK_CLOEXEC; `nsfd` as in open. */
+  socket(domain: number, type: number, protocol: number, nsfd: number): number
+  /**
+   * socket(2) with the credentials of another user, because the kernel checks those of the opener:
+   * effective uid and gid, supplementary groups and, as far as this process has them, effective
+   * capabilities. Otherwise as connectAs.
+   */
+  socketAs(
+    domain: number,
+    type: number,
+    protocol: number,
+    nsfd: number,
+    uid: number,
+    gid: number,
+    groups: Int32Array,
+    capabilities: bigint,
+  ): number
+  /** close(2), at most once per descriptor. */
+  close(fd: number): number
+  /**
+   * ioctl(2) with a number, or with the bytes of a struct (at most 16 KiB), which the kernel may
+   * rewrite. Returns the ioctl's own result. A struct shorter than the request requires is followed
+   * by zeros. `data` is what ifr_data of a struct ifreq points to, at most 16 KiB, which the kernel
+   * may rewrite too.
+   */
+  ioctl(fd: number, request: number, arg: Uint8Array | number, data?: Uint8Array): number
+  /** bind(2); `address` is a sockaddr. */
+  bind(fd: number, address: Uint8Array): number
+  /** listen(2). Clients of a Unix socket see the credentials that the process has at this call. */
+  listen(fd: number, backlog: number): number
+  /** accept4(2) with SOCK_CLOEXEC and SOCK_NONBLOCK. */
+  accept(fd: number): number
+  /** connect(2); `address` is a sockaddr. */
+  connect(fd: number, address: Uint8Array): number
+  /**
+   * connect(2) with the effective uid and gid of another user and no supplementary groups, which is
+   * what the listener of a Unix socket sees. It affects only this thread and this call; if the
+   * thread cannot restore its credentials, the process is aborted. Needs CAP_SETUID and CAP_SETGID.
+   */
+  connectAs(fd: number, address: Uint8Array, uid: number, gid: number): number
+  /** getsockname(2). Returns the full length of the address, even if `into` is shorter. */
+  getsockname(fd: number, into: Uint8Array): number
+  /** setsockopt(2). For SO_ATTACH_FILTER, `value` is an array of struct sock_filter. */
+  setsockopt(fd: number, level: number, name: number, value: Uint8Array): number
+  /** getsockopt(2). Returns the length of the value. */
+  getsockopt(fd: number, level: number, name: number, into: Uint8Array): number
+  /** send(2), always with MSG_NOSIGNAL. Returns the number of bytes sent. */
+  send(fd: number, data: Uint8Array, flags: number): number
+  /** sendto(2), always with MSG_NOSIGNAL; `to` is a sockaddr. */
+  sendto(fd: number, data: Uint8Array, flags: number, to: Uint8Array): number
+  /** recv(2); returns the number of bytes received, 0 at the end of a stream. */
+  recv(fd: number, into: Uint8Array, flags: number): number
+  /**
+   * recvmsg(2). Returns the number of bytes received, which exceeds `into` only with MSG_TRUNC in
+   * `flags`. Sets meta[0] to the sender's netlink port id (signed; 0 is the kernel; -1 if the
+   * socket is not a netlink socket), meta[1] to the namespace id that NETLINK_LISTEN_ALL_NSID adds,
+   * else -1, and meta[2] to msg_flags.
+   */
+  recvmsg(fd: number, into: Uint8Array, flags: number, meta: Int32Array): number
+  /** poll(2) for reading, without waiting. Returns the POLL* bits that are set. */
+  poll(fd: number): number
+
+  /** pidfd_open(2). */
+  pidfdOpen(pid: number, flags: number): number
+  /** pidfd_getfd(2). Returns our own descriptor for the file that is `fd` in that process. */
+  pidfdGetfd(pidfd: number, fd: number): number
+  /** process_vm_readv(2) at one address. Returns the bytes read, maybe fewer than `into` holds. */
+  processVmReadv(pid: number, address: bigint, into: Uint8Array): number
+  /** capget(2): sets `effective`, 8 bytes, to the effective capabilities of a thread. */
+  capget(pid: number, effective: Uint8Array): number
+  /**
+   * recvmsg(2) on behalf of another process, with all that the kernel returns. Returns the number
+   * of bytes received, which exceeds `into` only with MSG_TRUNC in `flags`. `name` receives the
+   * sender's address, `control` the ancillary data (none if it holds a descriptor, which is
+   * closed). Sets meta[0] and meta[1] to their lengths, meta[2] to msg_flags.
+   */
+  recvmsgRaw(
+    fd: number,
+    into: Uint8Array,
+    flags: number,
+    name: Uint8Array,
+    control: Uint8Array,
+    meta: Int32Array,
+  ): number
+  /**
+   * execv(2): replaces this process with the program whose path is the first word. The program gets
+   * only the standard streams. Returns only if it fails. No exit handler of Node runs.
+   */
+  exec(words: readonly string[]): number
+  /**
+   * Ends this process at once: by `signal` unless that is 0 or does not end it, else with `status`.
+   * No exit handler of Node runs: unwritten output is lost, and the terminal stays as it is.
+   */
+  endAs(status: number, signal: number): number
+
+  /** A non-blocking timerfd on CLOCK_MONOTONIC. */
+  timerfdCreate(): number
+  /** Lets it expire once, when monotonic() reaches `ns`; at once if that is past. 0 disarms it. */
+  timerfdSettime(fd: number, ns: number): number
+  /** Returns the number of expirations since it was last read or set; -EAGAIN if none. */
+  timerfdRead(fd: number): number
+  /** CLOCK_MONOTONIC in ns. */
+  monotonic(): number
+
+  /**
+   * Makes a batch, whose frame i is the `lengths[i]` bytes at `offsets[i]` of `arena`. A batch has
+   * as many frames as the shorter of `offsets` and `lengths`, and keeps the memory of all three
+   * alive. All three must be on SharedArrayBuffers (else -EINVAL), which cannot be detached while
+   * the addon uses them.
+   */
+  createBatch(arena: Uint8Array, offsets: Int32Array, lengths: Int32Array): Batch | number
+  /**
+   * Reads into frames 0 to n - 1 with read(2), at most lengths[i] bytes each, until no frame waits
+   * or this call has read `maxBytes` bytes (0: no limit). Sets lengths[i] to the bytes read and
+   * returns the number of frames. An error of the first read is returned; an error of a later read
+   * ends the batch and is returned by the next call. A frame outside the arena or of length 0 is
+   * -EFAULT, so set lengths[i] before each call.
+   */
+  readBatch(batch: Batch, fd: number, n: number, maxBytes: number): number
+  /**
+   * Writes frames 0 to n - 1 with write(2) until EAGAIN, and returns how many were processed. Sets
+   * their lengths[i] to the bytes written, or to -errno if the kernel refused the frame; the frames
+   * after it are still written. A frame outside the arena is -EFAULT.
+   */
+  writeBatch(batch: Batch, fd: number, n: number): number
+
+  /**
+   * Makes a poller that calls fn(0) while `fd` is readable (or as watch() says), level-triggered,
+   * and fn(-errno) on an error, which stops it. The error of a deleted TAP and of a netlink socket
+   * that overflowed is always -EBADF. If fn returns true it has more to do: it is called again in
+   * the next turn, whether the descriptor is readable or not, which is not watched until fn returns
+   * something else. An exception of fn is an uncaughtException.
+   */
+  createPoller(fd: number, fn: (status: number) => boolean | void): Poller | number
+  /**
+   * Has all pollers of the thread look for the next event for `ns` after each event, at most a
+   * second, before they sleep. 0, the default, turns that off.
+   */
+  setBusyPoll(ns: number): number
+
+  /** unshare(2) of CLONE_* for the calling thread alone. */
+  unshare(flags: number): number
+  /**
+   * Returns a descriptor of a new network namespace, which holds only `lo`, down. It lives as long
+   * as something refers to it.
+   */
+  createNetns(): number
+
+  /**
+   * Limits the capabilities of every thread to a set: bit CAP_* of `low` below 32, of `high` from
+   * 32 on. It applies to permitted, effective and bounding capabilities; inheritable and ambient
+   * ones are cleared, no_new_privs is set, and the process is not dumpable. Without CAP_SETPCAP the
+   * bounding set stays. Returns -ETIMEDOUT if a thread has not followed within two seconds: the
+   * process must then end.
+   */
+  dropPrivileges(low: number, high: number): number
+}
+
+/** Uses stat(2): access(2) checks other capabilities than open(2) does. */
+function isThere(file: string): boolean {
+  return statSync(file, { throwIfNoEntry: false }) !== undefined
+}
+
+// src/linux and dist/linux are at the same depth.
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+
+/** The scripts of a clone are not in the package, but node-gyp builds both. */
+export const BUILD_ADVICE = `run \`npx node-gyp rebuild\` in ${ROOT}`
+
+/**
+ * The path of a built file: in build/Release, else in the package's prebuilds. Throws a VnetError.
+ */
+export function builtFile(name: string, what: string): string {
+  const directories = [`${ROOT}build/Release`, `${ROOT}prebuilds/linux-${process.arch}`]
+  const path = directories.map(directory => `${directory}/${name}`).find(isThere)
+  if (path !== undefined) return path
+  throw new VnetError(ENOENT, name, `${what} is not built: ${BUILD_ADVICE}`)
+}
+
+/**
+ * Loads the addon: the file that VNET_ADDON names, else build/Release/vnet.node, else
+ * prebuilds/linux-ARCH/vnet.node. Throws a VnetError that says what to run if it is missing or does
+ * not load.
+ */
+export function loadNative(): Native {
+  const path = process.env.VNET_ADDON || builtFile('vnet.node', 'the native addon')
+  try {
+    return createRequire(import.meta.url)(path)
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause)
+    const advice = `the native addon does not load (${reason}): ${BUILD_ADVICE}`
+    throw new VnetError(ENOEXEC, path, advice, { cause })
+  }
+}

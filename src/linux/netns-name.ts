@@ -1,0 +1,102 @@
+/**
+ * Names of network namespaces. A descriptor of a TAP that was opened inside a namespace keeps the
+ * namespace alive, so after `ip netns del` the TAP would live on unseen. The owner of such a TAP
+ * watches the name and closes the TAP when the name is removed; then the kernel removes the
+ * namespace with everything in it.
+ */
+import { fstatSync, readdirSync, type Stats, statSync, watch } from 'node:fs'
+import { dirname } from 'node:path'
+import { EINVAL, ENOENT, EPERM, isErrno, VnetError } from '../netdev/errno.ts'
+import { check } from './errno.ts'
+import type { Native } from './native.ts'
+import { RouteSocket } from './rtnetlink.ts'
+import { rootAdvice } from './tap.ts'
+import { O_RDONLY } from './uapi.ts'
+
+const NO_NETNS_ADVICE = 'there is no such network namespace; `ip netns` lists those with a name'
+
+const NAMES = '/run/netns'
+
+/** The path of a network namespace given by name, as in `ip netns`, or by path. */
+export function netnsPath(netns: string): string {
+  return netns.includes('/') ? netns : `${NAMES}/${netns}`
+}
+
+/**
+ * The name of the network namespace that `nsfd` refers to: undefined for our own, `net:[INODE]`, as
+ * in /proc, for one without a name.
+ */
+export function netnsName(nsfd: number): string | undefined {
+  if (nsfd < 0) return undefined
+  const namespace = fstatSync(nsfd)
+  if (names('/proc/thread-self/ns/net', namespace, false)) return undefined
+  const name = namesIn(NAMES).find(name => names(netnsPath(name), namespace, false))
+  return name ?? `net:[${namespace.ino}]`
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch {
+    return []
+  }
+}
+
+/** Whether `path` names a namespace; `unknown` without permission to look. */
+function names(path: string, { dev, ino }: Stats, unknown: boolean): boolean {
+  try {
+    const found = statSync(path, { throwIfNoEntry: false })
+    return found?.dev === dev && found.ino === ino
+  } catch {
+    return unknown
+  }
+}
+
+/**
+ * Calls `fn` with a descriptor of the namespace `netns`, or -1 if that is our own. The descriptor
+ * is closed when `fn` returns. Throws a VnetError that says what to do if there is no such
+ * namespace or it may not be entered.
+ */
+export function inNetns<T>(native: Native, netns: string | undefined, fn: (nsfd: number) => T): T {
+  if (netns === undefined) return fn(-1)
+  const path = netnsPath(netns)
+  const nsfd = native.open(path, O_RDONLY, -1)
+  check(nsfd, `open ${path}`, nsfd === -ENOENT ? NO_NETNS_ADVICE : undefined)
+  try {
+    using home = RouteSocket.open(native)
+    return fn(home.isIn(nsfd) ? -1 : nsfd)
+  } catch (error) {
+    if (isErrno(error, EINVAL) && error.advice === undefined) {
+      throw new VnetError(EINVAL, `enter network namespace ${netns}`, 'it is not a network namespace')
+    }
+    // An EPERM without advice means that the namespace may not be entered.
+    throw isErrno(error, EPERM) && error.advice === undefined
+      ? new VnetError(EPERM, `enter network namespace ${netns}`, rootAdvice())
+      : error
+  } finally {
+    native.close(nsfd)
+  }
+}
+
+/**
+ * Calls `fn` once, when `netns` no longer names the namespace that `nsfd` refers to. Returns a
+ * function that stops watching. Keeps neither the process nor the namespace alive. Nothing is
+ * reported if no watch is left (fs.inotify.max_user_watches), nor of a path in /proc, where inotify
+ * has no events.
+ */
+export function watchNetnsName(netns: string, nsfd: number, fn: () => void): () => void {
+  const path = netnsPath(netns)
+  const namespace = fstatSync(nsfd)
+  try {
+    const watcher = watch(dirname(path), { persistent: false }, () => {
+      if (names(path, namespace, true)) return
+      watcher.close()
+      fn()
+    })
+    // A watch that fails later, for example because its directory is removed, reports nothing.
+    watcher.on('error', () => watcher.close())
+    return () => watcher.close()
+  } catch {
+    return () => {}
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * Opens a packet socket (packet(7)) on an existing interface. It is used like a TAP's descriptor:
+ * each read returns a frame that the interface received, whatever its destination, and each write
+ * transmits one; a vnet header precedes every frame. Frames that the kernel itself transmits are
+ * not read.
+ *
+ * The kernel removes the VLAN tag from a frame before a socket sees it. Without its tag the frame
+ * would appear to be from another network, so tagged frames are filtered out. Frames of VLAN 0,
+ * which have only a priority, pass.
+ */
+import { EPERM } from '../netdev/errno.ts'
+import { putU16, putU32 } from '../netlink/index.ts'
+import { check, closingOnError, setBuffer } from './errno.ts'
+import type { Native } from './native.ts'
+import { int32, SO_ATTACH_FILTER, SOCK_NONBLOCK, SOCK_RAW, SOL_SOCKET } from './uapi.ts'
+
+// include/uapi/linux/if_packet.h, if_ether.h
+export const AF_PACKET = 17
+export const SOL_PACKET = 263
+export const ETH_P_ALL = 3
+export const PACKET_ADD_MEMBERSHIP = 1
+export const PACKET_STATISTICS = 6
+export const PACKET_VNET_HDR = 15
+export const PACKET_IGNORE_OUTGOING = 23
+export const PACKET_MR_PROMISC = 1
+
+/** In bytes; some hundred frames of 64 KiB, about what the transmit ring of a TAP holds. */
+const RECEIVE_BUFFER = 32 << 20
+/** In bytes, for frames in the interface's queue. The default would be full after two megabits. */
+const SEND_BUFFER = 4 << 20
+
+// include/uapi/linux/bpf_common.h, filter.h
+const BPF_LD_W_ABS = 0x20
+const BPF_JEQ_K = 0x15
+const BPF_JSET_K = 0x45
+const BPF_RET_K = 0x06
+const SKF_AD_OFF = -0x1000
+const SKF_AD_VLAN_TAG = SKF_AD_OFF + 44
+const SKF_AD_VLAN_TAG_PRESENT = SKF_AD_OFF + 48
+const VLAN_VID_MASK = 0x0fff
+
+/** Code, jump if true, jump if false, operand. */
+const UNTAGGED = [
+  [BPF_LD_W_ABS, 0, 0, SKF_AD_VLAN_TAG_PRESENT],
+  [BPF_JEQ_K, 2, 0, 0],
+  [BPF_LD_W_ABS, 0, 0, SKF_AD_VLAN_TAG],
+  [BPF_JSET_K, 1, 0, VLAN_VID_MASK],
+  [BPF_RET_K, 0, 0, -1],
+  [BPF_RET_K, 0, 0, 0],
+] as const
+
+/**
+ * Opens a packet socket on the interface `ifindex` of the network namespace that `nsfd` refers to;
+ * -1 is our own. The socket keeps that namespace alive. The descriptor belongs to the caller.
+ * Throws a VnetError that begins with `what`.
+ */
+export function openPacketSocket(native: Native, nsfd: number, ifindex: number, what: string): number {
+  const opened = native.socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, 0, nsfd)
+  const fd = check(opened, what, opened === -EPERM ? 'it needs CAP_NET_RAW: run it as root' : undefined)
+  return closingOnError(native, [fd], () => {
+    setBuffer(native, fd, 'SO_RCVBUF', RECEIVE_BUFFER, what)
+    setBuffer(native, fd, 'SO_SNDBUF', SEND_BUFFER, what)
+    check(native.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, socketFilter(UNTAGGED)), what)
+    check(native.setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, int32(1)), what)
+    check(native.setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, int32(1)), what)
+    const promisc = packetMreq(ifindex, PACKET_MR_PROMISC)
+    check(native.setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, promisc), what)
+    // Last, because a socket receives nothing until it is bound.
+    check(native.bind(fd, sockaddrLl(ifindex)), what)
+    return fd
+  })
+}
+
+/** Returns the frames received since the last call, also those without room (tp_packets). */
+export function packetsArrived(native: Native, fd: number): number {
+  const statistics = new Uint8Array(8)
+  if (native.getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, statistics) < 0) return 0
+  return new DataView(statistics.buffer).getUint32(0, true)
+}
+
+/** Encodes each instruction as a struct sock_filter. */
+function socketFilter(program: readonly (readonly [number, number, number, number])[]): Uint8Array {
+  const bytes = new Uint8Array(8 * program.length)
+  const view = new DataView(bytes.buffer)
+  for (const [i, [code, jt, jf, k]] of program.entries()) {
+    view.setUint16(8 * i, code, true)
+    view.setUint8(8 * i + 2, jt)
+    view.setUint8(8 * i + 3, jf)
+    view.setInt32(8 * i + 4, k, true)
+  }
+  return bytes
+}
+
+/** A struct sockaddr_ll (include/uapi/linux/if_packet.h): all frames of an interface. */
+function sockaddrLl(ifindex: number): Uint8Array {
+  const address = new Uint8Array(20)
+  const view = new DataView(address.buffer)
+  view.setUint16(0, AF_PACKET, true)
+  view.setUint16(2, ETH_P_ALL)
+  view.setInt32(4, ifindex, true)
+  return address
+}
+
+/** A struct packet_mreq (include/uapi/linux/if_packet.h) without an address. */
+function packetMreq(ifindex: number, type: number): Uint8Array {
+  const request = new Uint8Array(16)
+  putU32(request, 0, ifindex)
+  putU16(request, 4, type)
+  return request
+}

@@ -1,0 +1,301 @@
+/** LinuxPlatform: opens TAPs in any network namespace and follows their interfaces. */
+import { setTimeout } from 'node:timers/promises'
+import { ENOENT, EPERM, VnetError } from '../netdev/errno.ts'
+import { describeException } from '../netdev/exception.ts'
+import type { Platform, PortSpec } from '../netdev/port.ts'
+import { NetlinkParseError } from '../netlink/index.ts'
+import type { SkBuffPool } from '../skb/pool.ts'
+import { createFrameBatch, type FrameBatch, FrameQueue } from './frame-queue.ts'
+import { NSID_HOME, NSID_UNSEEN } from './link-events.ts'
+import { LinkMonitor } from './link-monitor.ts'
+import { readLists } from './link-state.ts'
+import type { Native } from './native.ts'
+import { inNetns, watchNetnsName } from './netns-name.ts'
+import { addressesOf, conflictWith, getLink, getLinks, type Link, nsidOf, RouteSocket } from './rtnetlink.ts'
+import { setPersist, type Tap } from './tap.ts'
+import { attachTap, createTap, devAllocName, removeTap } from './tap-interface.ts'
+import { TapPort, type TapPortOwner } from './tap-port.ts'
+import { TUNSETPERSIST } from './uapi.ts'
+
+/** How long settle() waits for a busy kernel. */
+const SETTLE_MS = 1000
+/** How often multicast groups are read without an event. */
+const POLL_MS = 500
+/** How many kinds of errors are logged. */
+const KINDS = 16
+const BROADCAST_ADVICE =
+  'they take CAP_NET_BROADCAST: add it (--cap-add NET_BROADCAST for a container), or run inside without --netns'
+
+/** The events received while a port is opened. */
+interface Heard {
+  /** Namespace id and index of each interface that was created or changed. */
+  readonly links: Set<string>
+  overrun: boolean
+}
+
+export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
+  readonly #native: Native
+  readonly #monitor: LinkMonitor
+  /** The open ports, each with the id that events of its namespace have. */
+  readonly #ports = new Map<TapPort, number>()
+  /** Stops watching the name of the namespace that a port was attached in. */
+  readonly #watches = new Map<TapPort, () => void>()
+  readonly #batches = new WeakMap<SkBuffPool, FrameBatch>()
+  /** The ports whose multicast groups are read without an event, while there are any. */
+  readonly #polled = new Set<TapPort>()
+  #poll: NodeJS.Timeout | undefined
+  /** Set while a port is opened. */
+  #heard: Heard | undefined
+
+  /** `warn` logs errors with events, each kind once. */
+  constructor(native: Native, warn: (text: string) => void = () => {}) {
+    this.#native = native
+    const logged = new Set<string>()
+    this.#monitor = LinkMonitor.open(native, {
+      wants: (nsid, ifindex) => this.#heard !== undefined || this.#has(nsid, ifindex),
+      onLost: (nsid, ifindex) => this.#onLost(nsid, ifindex),
+      onError: error => warnOnce(error, logged, warn),
+      onLink: (nsid, link, event) => this.#onLink(nsid, link, event),
+      onAddress: (nsid, ifindex) => this.#at(nsid, ifindex, port => port.listEvent()),
+      onRead: () => this.#reportLists(),
+      onOverrun: () => this.#onOverrun(),
+      onNsidGone: gone => this.#each((port, nsid) => nsid === gone && port.reread()),
+    })
+    this.#monitor.unref()
+  }
+
+  allocName(pattern: string, netns?: string): string {
+    return this.#there(netns, there => {
+      const links = getLinks(there)
+      return devAllocName(pattern, new Set(links.flatMap(({ name, altNames }) => [name, ...altNames])))
+    })
+  }
+
+  /** Opens a TAP with all its queues, a new or a persistent one, in the namespace of `spec`. */
+  async open(spec: PortSpec): Promise<TapPort> {
+    // A listener may have called it: the events of the port arrive only when the listener returns.
+    await undefined
+    this.#heard = { links: new Set(), overrun: false }
+    try {
+      return this.#open(spec)
+    } finally {
+      this.#heard = undefined
+    }
+  }
+
+  #open(spec: PortSpec): TapPort {
+    return this.#there(spec.netns, (there, nsfd) => {
+      if (nsfd >= 0 && !this.#monitor.allNamespaces) {
+        throw new VnetError(EPERM, `events of network namespace ${spec.netns}`, BROADCAST_ADVICE)
+      }
+      const existing = getLink(there, { name: spec.name })
+      // nsid() before the move: a namespace sends events only once it has an id.
+      const create = () => createTap(this.#native, spec, nsfd, () => this.nsid(nsfd))
+      const tap = existing === undefined ? create() : attachTap(this.#native, spec, existing, nsfd)
+      try {
+        if (spec.persist) setPersist(this.#native, tap, true, spec.owner, spec.group)
+        const port = this.#port(spec, tap, there, nsfd, existing === undefined)
+        if (existing !== undefined && nsfd >= 0) {
+          const stop = watchNetnsName(spec.netns as string, nsfd, () => port.leave())
+          this.#watches.set(port, stop)
+        }
+        return port
+      } catch (error) {
+        if (existing === undefined) this.#native.ioctl(tap.fds[0], TUNSETPERSIST, 0)
+        for (const fd of tap.fds) this.#native.close(fd)
+        throw error
+      }
+    })
+  }
+
+  /** Removes a persistent TAP that no program is attached to. */
+  async remove(name: string, netns: string | undefined): Promise<void> {
+    this.#there(netns, (there, nsfd) => removeTap(this.#native, there, name, nsfd))
+  }
+
+  /**
+   * The addresses of an interface, as `198.18.0.1/24`, without link-local ones, which the kernel
+   * adds itself.
+   */
+  addresses(name: string, netns: string | undefined): string[] {
+    return this.#there(netns, there => addressesOf(there, name))
+  }
+
+  /**
+   * Describes the route that conflicts with an address, in a few words; undefined if there is none.
+   * A route that overlaps the address's network would take its traffic or lose its own.
+   */
+  conflict(address: string, netns: string | undefined, except: string): string | undefined {
+    return this.#there(netns, there => conflictWith(there, address, except))
+  }
+
+  /** Waits until the kernel has finished all requests, so that frames pass; usually a few ms. */
+  async settle(): Promise<void> {
+    for (const end = performance.now() + SETTLE_MS; performance.now() < end; ) {
+      if ([...this.#ports.keys()].every(port => port.settled())) return
+      // There is no event to wait for: the kernel reports a route or a carrier before it works.
+      await setTimeout(1)
+    }
+  }
+
+  sync(): void {
+    this.#monitor.drain()
+  }
+
+  locate(port: TapPort, nsfd: number): boolean {
+    const nsid = this.nsid(nsfd)
+    if (nsid === this.#ports.get(port)) return false
+    this.#unwatchName(port)
+    this.#ports.set(port, nsid)
+    return true
+  }
+
+  forget(port: TapPort): void {
+    this.#unwatchName(port)
+    if (this.#polled.delete(port) && this.#polled.size === 0) {
+      clearInterval(this.#poll)
+      this.#poll = undefined
+    }
+    this.#ports.delete(port)
+    if (this.#ports.size === 0) this.#monitor.unref()
+  }
+
+  async close(): Promise<void> {
+    for (const port of [...this.#ports.keys()]) await port.close()
+    this.#monitor.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #port(spec: PortSpec, tap: Tap, there: RouteSocket, nsfd: number, created: boolean): TapPort {
+    const { pool } = spec.slots
+    let batch = this.#batches.get(pool)
+    if (batch === undefined) {
+      batch = createFrameBatch(this.#native, pool)
+      this.#batches.set(pool, batch)
+    }
+    const frames = batch
+    const nsid = this.nsid(nsfd)
+    // Events up to now are part of the link that is read next. Later ones are reported.
+    this.sync()
+    const link = getLink(there, { name: tap.name })
+    if (link === undefined) throw new VnetError(ENOENT, `RTM_GETLINK ${tap.name}`)
+    const { ifindex } = link
+    const { multicastList = false } = spec
+    const port = new TapPort(this.#native, tap, {
+      link,
+      netns: spec.netns,
+      lists: readLists(this.#native, { sock: there, nsfd, ifindex }, multicastList),
+      created,
+      announced: !created || this.#hasHeard(nsid, ifindex),
+      multicastList,
+      queues: tap.fds.map(fd => new FrameQueue(this.#native, fd, tap.vnetHdrLen, spec.slots, frames)),
+      owner: this,
+    })
+    this.#ports.set(port, nsid)
+    if (multicastList) this.#pollGroups(port)
+    // A port keeps the process alive even while its link is down and no queue is polled.
+    this.#monitor.ref()
+    return port
+  }
+
+  #pollGroups(port: TapPort): void {
+    this.#polled.add(port)
+    this.#poll ??= setInterval(() => {
+      for (const each of this.#polled) each.listEvent()
+      this.sync()
+    }, POLL_MS).unref()
+  }
+
+  /** Calls `fn` with a socket in the namespace `netns` and a descriptor of that; -1 is our own. */
+  #there<T>(netns: string | undefined, fn: (there: RouteSocket, nsfd: number) => T): T {
+    return inNetns(this.#native, netns, nsfd => {
+      using there = RouteSocket.open(this.#native, nsfd)
+      return fn(there, nsfd)
+    })
+  }
+
+  #unwatchName(port: TapPort): void {
+    this.#watches.get(port)?.()
+    this.#watches.delete(port)
+  }
+
+  /** The id that events of a namespace have. */
+  nsid(nsfd: number): number {
+    if (nsfd < 0) return NSID_HOME
+    using home = RouteSocket.open(this.#native)
+    if (!this.#monitor.allNamespaces) return home.isIn(nsfd) ? NSID_HOME : NSID_UNSEEN
+    return nsidOf(home, nsfd)
+  }
+
+  #hasHeard(nsid: number, ifindex: number): boolean {
+    const heard = this.#heard
+    return heard !== undefined && (heard.overrun || heard.links.has(`${nsid}/${ifindex}`))
+  }
+
+  #onLink(nsid: number, link: Link, event: 'new' | 'del'): void {
+    if (event === 'new') this.#heard?.links.add(`${nsid}/${link.ifindex}`)
+    this.#at(nsid, link.ifindex, port => {
+      if (event === 'del') port.reread()
+      else port.linkEvent(link)
+    })
+  }
+
+  #onLost(nsid: number, ifindex: number): void {
+    this.#heard?.links.add(`${nsid}/${ifindex}`)
+    this.#at(nsid, ifindex, port => port.reread())
+  }
+
+  #has(nsid: number, ifindex: number): boolean {
+    for (const [port, at] of this.#ports) if (at === nsid && port.ifindex === ifindex) return true
+    return false
+  }
+
+  #onOverrun(): void {
+    if (this.#heard !== undefined) this.#heard.overrun = true
+    this.#each(port => port.reread())
+  }
+
+  #reportLists(): boolean {
+    let reported = false
+    this.#each(port => {
+      reported = port.reportLists() || reported
+    })
+    return reported
+  }
+
+  /** Calls `fn` with the port of the interface that has this index. */
+  #at(nsid: number, ifindex: number, fn: (port: TapPort) => void): void {
+    this.#each((port, at) => {
+      if (at === nsid && port.ifindex === ifindex) fn(port)
+    })
+  }
+
+  /** Calls `fn` with every port, even if one throws; then throws the first error. */
+  #each(fn: (port: TapPort, nsid: number) => unknown): void {
+    const errors: unknown[] = []
+    for (const [port, nsid] of [...this.#ports]) {
+      try {
+        fn(port, nsid)
+      } catch (error) {
+        errors.push(error)
+      }
+    }
+    if (errors.length > 0) throw errors[0]
+  }
+}
+
+/**
+ * Logs the first error of each kind: administrators of other namespaces can cause any number of
+ * them.
+ */
+function warnOnce(error: unknown, logged: Set<string>, warn: (text: string) => void): void {
+  const isExpected = error instanceof NetlinkParseError || error instanceof VnetError
+  const text = isExpected ? error.message : describeException(error)
+  const kind = error instanceof VnetError ? error.code : text.replace(/\d+/g, '')
+  if (logged.has(kind) || logged.size === KINDS) return
+  logged.add(kind)
+  warn(`event of an interface: ${text}; its state is read again, and more errors of this kind are not logged`)
+}

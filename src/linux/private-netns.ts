@@ -1,0 +1,89 @@
+/**
+ * An unnamed network namespace for servers that have every address: a packet received by its
+ * interface is for one of them, whatever its destination, and a packet that they send leaves by
+ * that interface, whatever its source. The namespace ends with the process at the latest.
+ *
+ * Received packets use a routing table in which every address is local (AnyIP), sent packets use
+ * another, so a client and a server may have addresses of the same network. The servers' sockets
+ * are transparent: they use addresses that no interface has.
+ */
+import { EACCES } from '../netdev/errno.ts'
+import { check, closingOnError } from './errno.ts'
+import type { Native } from './native.ts'
+import { addIncomingRule, getLink, RouteSocket, setDefaultRoute } from './rtnetlink.ts'
+import { AF_INET, AF_INET6, int32, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET } from './uapi.ts'
+
+// include/uapi/asm-generic/socket.h, linux/in.h, in6.h
+export const SO_REUSEADDR = 2
+export const IPPROTO_IPV6 = 41
+export const IPV6_TRANSPARENT = 75
+export const IPV6_V6ONLY = 26
+
+/** The table in which all addresses are local. */
+const TABLE = 100
+const LOW_PORT_ADVICE = 'a port below 1024 takes CAP_NET_BIND_SERVICE, which is dropped once ready: start again'
+
+export class PrivateNetns implements Disposable {
+  readonly #native: Native
+  readonly #fd: number
+
+  constructor(native: Native) {
+    this.#native = native
+    this.#fd = check(native.createNetns(), 'unshare(CLONE_NEWNET)')
+  }
+
+  /** Names the namespace in PortSpec.netns. */
+  get path(): string {
+    return `/proc/thread-self/fd/${this.#fd}`
+  }
+
+  /**
+   * Receives every packet on interface `name` as its own, and sends every packet by it. The
+   * interface must be up.
+   */
+  receiveAll(name: string): void {
+    using sock = RouteSocket.open(this.#native, this.#fd)
+    const oif = check(getLink(sock, { name })?.ifindex ?? -1, `RTM_GETLINK ${name}`)
+    for (const family of [AF_INET, AF_INET6] as const) {
+      addIncomingRule(sock, { family, iif: name, table: TABLE })
+      setDefaultRoute(sock, { family, oif, local: true, table: TABLE })
+      setDefaultRoute(sock, { family, oif })
+    }
+  }
+
+  /**
+   * Returns a TCP socket bound to `port` of every IPv4 and IPv6 address. It does not listen yet.
+   * The caller closes it.
+   */
+  bind(port: number): number {
+    const native = this.#native
+    const what = `bind port ${port}`
+    const fd = check(native.socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0, this.#fd), what)
+    return closingOnError(native, [fd], () => {
+      for (const [level, option, value] of [
+        [SOL_SOCKET, SO_REUSEADDR, 1],
+        [IPPROTO_IPV6, IPV6_V6ONLY, 0],
+        // Applies to IPv4, too.
+        [IPPROTO_IPV6, IPV6_TRANSPARENT, 1],
+      ] as const) {
+        check(native.setsockopt(fd, level, option, int32(value)), what)
+      }
+      const bound = native.bind(fd, sockaddrIn6(port))
+      check(bound, what, bound === -EACCES ? LOW_PORT_ADVICE : undefined)
+      return fd
+    })
+  }
+
+  [Symbol.dispose](): void {
+    this.#native.close(this.#fd)
+  }
+}
+
+/** A struct sockaddr_in6 (include/uapi/linux/in6.h): a port of every address. */
+function sockaddrIn6(port: number): Uint8Array {
+  const address = new Uint8Array(28)
+  const view = new DataView(address.buffer)
+  view.setUint16(0, AF_INET6, true)
+  view.setUint16(2, port)
+  return address
+}

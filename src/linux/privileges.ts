@@ -1,0 +1,26 @@
+/** Least privilege: a program drops for good what it no longer needs once it is ready. */
+import { readFileSync } from 'node:fs'
+import { ETIMEDOUT } from '../netdev/errno.ts'
+import { check } from './errno.ts'
+import type { Native } from './native.ts'
+
+/**
+ * Whether the thread has an effective capability (CAP_*). Read from /proc, because no library can
+ * be loaded once privileges are dropped.
+ */
+export function hasCapability(capability: number): boolean {
+  const [, effective = '0'] = /^CapEff:\s*(\w+)$/m.exec(readFileSync('/proc/thread-self/status', 'latin1')) ?? []
+  return ((BigInt(`0x${effective}`) >> BigInt(capability)) & 1n) === 1n
+}
+
+/**
+ * Drops all capabilities but `keep` (CAP_*) in all threads. Throws a VnetError if a thread could
+ * not be reached; the process must then end.
+ */
+export function dropPrivileges(native: Native, keep: readonly number[]): void {
+  const half = (from: number) =>
+    keep.filter(bit => bit >= from && bit < from + 32).reduce((bits, bit) => (bits | (1 << (bit - from))) >>> 0, 0)
+  const result = native.dropPrivileges(half(0), half(32))
+  const advice = result === -ETIMEDOUT ? 'a thread did not respond; --keep-privileges skips this' : undefined
+  check(result, 'drop privileges', advice)
+}

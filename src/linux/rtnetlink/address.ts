@@ -1,0 +1,106 @@
+/** Protocol addresses of interfaces (RTM_NEWADDR, RTM_GETADDR). include/uapi/linux/if_addr.h. */
+import { EINVAL, VnetError } from '../../netdev/errno.ts'
+import {
+  binary,
+  decodeAttributes,
+  getU32,
+  type MessageBuilder,
+  NLM_F_CREATE,
+  NLM_F_EXCL,
+  policy,
+  putU32,
+  u32,
+} from '../../netlink/index.ts'
+import { formatPrefix, type Prefix, parsePrefix } from '../../packet/address.ts'
+import { AF_INET, AF_INET6, AF_UNSPEC, RTM_GETADDR, RTM_NEWADDR } from '../uapi.ts'
+import { getLink, nameOf } from './link.ts'
+import type { RouteSocket } from './route-socket.ts'
+
+const IFA_ADDRESS = 1
+const IFA_LOCAL = 2
+const IFA_FLAGS = 8
+const IFA_TARGET_NETNSID = 10
+export const IFA_F_NODAD = 0x02
+
+/** Parses an address with its prefix length. VnetError EINVAL on any other text. */
+export function toPrefix(text: string): Prefix {
+  const prefix = parsePrefix(text)
+  if (prefix !== undefined) return prefix
+  throw new VnetError(EINVAL, `address ${text}`, 'write it as 198.18.0.1/24 or 2001:db8::1/64')
+}
+
+/** An address of an interface. */
+export interface InterfaceAddress extends Prefix {
+  /** IFA_F_* */
+  readonly flags: number
+}
+
+const addressPolicy = policy({
+  address: binary(IFA_ADDRESS, 4, 16),
+  local: binary(IFA_LOCAL, 4, 16),
+  flags: u32(IFA_FLAGS),
+})
+
+const IFADDRMSG = 8
+
+function ifaddrmsg(family: number, prefixLen: number, ifindex: number): Uint8Array {
+  const bytes = new Uint8Array(IFADDRMSG)
+  bytes[0] = family
+  bytes[1] = prefixLen
+  putU32(bytes, 4, ifindex)
+  return bytes
+}
+
+/**
+ * Adds an address as `ip addr add` does: the local address is also the prefix address, and there is
+ * no explicit broadcast address (the kernel routes the network's as one anyway). `nodad` skips
+ * duplicate address detection, so that an IPv6 address is usable at once. VnetError EEXIST if the
+ * interface has the address.
+ */
+export function addAddress(sock: RouteSocket, ifindex: number, cidr: Prefix, { nodad = false } = {}): void {
+  const { bytes, prefixLen } = cidr
+  const family = bytes.length === 4 ? AF_INET : AF_INET6
+  sock.request({
+    type: RTM_NEWADDR,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    what: () => `RTM_NEWADDR ${formatPrefix(cidr)} on ${nameOf(sock, ifindex)}`,
+    write: builder => {
+      builder
+        .payload(ifaddrmsg(family, prefixLen, ifindex))
+        .binary(IFA_LOCAL, bytes)
+        .binary(IFA_ADDRESS, bytes)
+      if (nodad && family === AF_INET6) builder.u32(IFA_FLAGS, IFA_F_NODAD)
+    },
+  })
+}
+
+/** The IPv4 and IPv6 addresses of an interface. */
+export function getAddresses(sock: RouteSocket, ifindex: number): InterfaceAddress[] {
+  const what = () => 'RTM_GETADDR'
+  const write = (builder: MessageBuilder) => {
+    builder.payload(ifaddrmsg(AF_UNSPEC, 0, ifindex))
+    if (sock.target !== undefined) builder.s32(IFA_TARGET_NETNSID, sock.target)
+  }
+  return sock.dump({ type: RTM_GETADDR, what, write }, (bytes, { type, offset, length }) => {
+    if (type !== RTM_NEWADDR || length < IFADDRMSG) return undefined
+    const family = bytes[offset]
+    if (family !== AF_INET && family !== AF_INET6) return undefined
+    // Checked before parsing: an old kernel returns the addresses of all interfaces.
+    if (getU32(bytes, offset + 4) !== ifindex) return undefined
+    const { address, local, flags } = decodeAttributes(addressPolicy, bytes, offset + IFADDRMSG, length - IFADDRMSG)
+    // On a point-to-point link IFA_ADDRESS is the peer's. IPv6 sends IFA_LOCAL only there.
+    const own = local ?? address
+    if (own === undefined) return undefined
+    return { bytes: own.slice(), prefixLen: bytes[offset + 1], flags: flags ?? bytes[offset + 2] }
+  })
+}
+
+/**
+ * The addresses of an interface, as `198.18.0.1/24`, without link-local ones; none if it does not
+ * exist.
+ */
+export function addressesOf(sock: RouteSocket, name: string): string[] {
+  const link = getLink(sock, { name })
+  const all = link === undefined ? [] : getAddresses(sock, link.ifindex)
+  return all.map(formatPrefix).filter(cidr => !cidr.startsWith('fe80:'))
+}

@@ -1,0 +1,266 @@
+/**
+ * Network interfaces: parses messages about them, reads (RTM_GETLINK), changes and moves them
+ * (RTM_NEWLINK).
+ */
+import { ENODEV, isErrno } from '../../netdev/errno.ts'
+import { LINK_STATS64_LENGTH } from '../../netdev/stats.ts'
+import {
+  attributes,
+  binary,
+  decodeAttributes,
+  getCounter64,
+  getS32,
+  getU32,
+  type Message,
+  type MessageBuilder,
+  NLA_HDRLEN,
+  name,
+  nested,
+  policy,
+  putU32,
+  required,
+  string,
+  u8,
+  u32,
+  withDefault,
+} from '../../netlink/index.ts'
+import { formatMac } from '../../packet/address.ts'
+import { AF_UNSPEC, IFF_TAP, RTM_GETLINK, RTM_NEWLINK } from '../uapi.ts'
+import type { RouteSocket } from './route-socket.ts'
+
+// include/uapi/linux/if_link.h, if_tun.h
+const IFLA_ADDRESS = 1
+const IFLA_IFNAME = 3
+const IFLA_MTU = 4
+const IFLA_QDISC = 6
+const IFLA_WIRELESS = 11
+const IFLA_TXQLEN = 13
+const IFLA_OPERSTATE = 16
+const IFLA_LINKINFO = 18
+const IFLA_STATS64 = 23
+const IFLA_NET_NS_FD = 28
+const IFLA_PROMISCUITY = 30
+const IFLA_CARRIER = 33
+const IFLA_TARGET_NETNSID = 46
+const IFLA_PROP_LIST = 52
+const IFLA_ALT_IFNAME = 53
+const IFLA_ALLMULTI = 61
+const IFLA_INFO_KIND = 1
+const IFLA_INFO_DATA = 2
+const IFLA_TUN_OWNER = 1
+const IFLA_TUN_GROUP = 2
+const IFLA_TUN_TYPE = 3
+const IFLA_TUN_PERSIST = 6
+const IFLA_TUN_MULTI_QUEUE = 7
+const IFLA_TUN_NUM_QUEUES = 8
+const IFLA_TUN_NUM_DISABLED_QUEUES = 9
+
+/** The properties of a TUN or TAP (IFLA_TUN_*). */
+export interface TunInfo {
+  readonly type: 'tun' | 'tap'
+  readonly persist: boolean
+  readonly multiQueue: boolean
+  /** Attached queues, and those detached with TUNSETQUEUE. Both are 0 if it is not multi-queue. */
+  readonly numQueues: number
+  readonly numDisabledQueues: number
+  /** The user and the group that may attach; undefined is not restricted. */
+  readonly owner?: number
+  readonly group?: number
+}
+
+/** A network interface. */
+export interface Link {
+  readonly ifindex: number
+  readonly name: string
+  /** Alternative names, unique in the namespace. */
+  readonly altNames: readonly string[]
+  /** IFF_* */
+  readonly flags: number
+  readonly mtu: number
+  /** MAC address: 6 bytes on Ethernet, none on some kinds. */
+  readonly address: Uint8Array
+  /** IF_OPER_* */
+  readonly operstate: number
+  readonly carrier: boolean
+  readonly txQueueLen: number
+  /** Name of the root queueing discipline. */
+  readonly qdisc: string
+  /** The number of requests, including those of packet sockets, which do not set IFF_PROMISC. */
+  readonly promiscuity: number
+  readonly allmulti: number
+  /** 'tun' (also for a TAP), 'veth', 'bridge'; undefined for hardware and the loopback. */
+  readonly kind: string | undefined
+  readonly tun: TunInfo | undefined
+  /**
+   * The kernel's counters in the order of linkStats64Fields; 0 for those that an old kernel lacks.
+   */
+  readonly stats64: Float64Array
+}
+
+const tunPolicy = policy({
+  type: required(u8(IFLA_TUN_TYPE)),
+  owner: u32(IFLA_TUN_OWNER),
+  group: u32(IFLA_TUN_GROUP),
+  persist: u8(IFLA_TUN_PERSIST),
+  multiQueue: u8(IFLA_TUN_MULTI_QUEUE),
+  numQueues: withDefault(u32(IFLA_TUN_NUM_QUEUES), 0),
+  numDisabledQueues: withDefault(u32(IFLA_TUN_NUM_DISABLED_QUEUES), 0),
+})
+
+const NONE = new Uint8Array(0)
+
+const linkPolicy = policy({
+  address: withDefault(binary(IFLA_ADDRESS), NONE),
+  name: name(IFLA_IFNAME),
+  mtu: u32(IFLA_MTU),
+  qdisc: withDefault(string(IFLA_QDISC), ''),
+  wireless: binary(IFLA_WIRELESS),
+  txQueueLen: withDefault(u32(IFLA_TXQLEN), 0),
+  operstate: withDefault(u8(IFLA_OPERSTATE), 0),
+  // The format of `data` depends on `kind`.
+  linkinfo: nested(IFLA_LINKINFO, policy({ kind: string(IFLA_INFO_KIND), data: binary(IFLA_INFO_DATA) })),
+  stats64: withDefault(binary(IFLA_STATS64), NONE),
+  promiscuity: withDefault(u32(IFLA_PROMISCUITY), 0),
+  allmulti: withDefault(u32(IFLA_ALLMULTI), 0),
+  carrier: u8(IFLA_CARRIER),
+  // A list in which an attribute occurs once per value.
+  properties: withDefault(binary(IFLA_PROP_LIST), NONE),
+})
+
+const altNamePolicy = policy({ altName: name(IFLA_ALT_IFNAME) })
+
+/** sizeof(struct ifinfomsg) */
+export const IFINFOMSG = 16
+
+/**
+ * Parses the payload of an RTM_NEWLINK or RTM_DELLINK. Returns undefined for messages about
+ * something else: bridge ports (an RTM_DELLINK of family AF_BRIDGE does not mean deletion) and
+ * wireless events. Throws NetlinkParseError.
+ */
+export function parseLink(bytes: Uint8Array, { offset, length }: Message): Link | undefined {
+  if (length < IFINFOMSG || bytes[offset] !== AF_UNSPEC) return undefined
+  const decoded = decodeAttributes(linkPolicy, bytes, offset + IFINFOMSG, length - IFINFOMSG)
+  const { name, mtu, address, wireless, linkinfo, carrier, properties, stats64, ...rest } = decoded
+  if (name === undefined || mtu === undefined || wireless !== undefined) return undefined
+  return {
+    ...{ ...rest, name, mtu, ifindex: getS32(bytes, offset + 4), flags: getU32(bytes, offset + 8) },
+    altNames: parseAltNames(properties),
+    address: address.slice(),
+    carrier: carrier === 1,
+    kind: linkinfo?.kind,
+    tun: linkinfo?.kind === 'tun' && linkinfo.data !== undefined ? parseTun(linkinfo.data) : undefined,
+    stats64: parseStats64(stats64),
+  }
+}
+
+function parseAltNames(properties: Uint8Array): string[] {
+  const names: string[] = []
+  for (const { offset, length } of attributes(properties)) {
+    const { altName } = decodeAttributes(altNamePolicy, properties, offset - NLA_HDRLEN, NLA_HDRLEN + length)
+    if (altName !== undefined) names.push(altName)
+  }
+  return names
+}
+
+function parseTun(data: Uint8Array): TunInfo {
+  const { type, persist, multiQueue, ...rest } = decodeAttributes(tunPolicy, data)
+  return { ...rest, type: type === IFF_TAP ? 'tap' : 'tun', persist: persist === 1, multiQueue: multiQueue === 1 }
+}
+
+function parseStats64(bytes: Uint8Array): Float64Array {
+  const stats = new Float64Array(LINK_STATS64_LENGTH)
+  const known = Math.min(LINK_STATS64_LENGTH, bytes.length >> 3)
+  for (let i = 0; i < known; i++) stats[i] = getCounter64(bytes, 8 * i)
+  return stats
+}
+
+/** Changes of an interface. Properties that are left out stay as they are. */
+export interface LinkChanges {
+  /** The IFF_* in `mask` take the values in `set`. */
+  readonly flags?: { readonly set: number; readonly mask: number }
+  readonly mtu?: number
+  readonly address?: Uint8Array
+  /** A name, or a pattern with one %d for the first free number. */
+  readonly name?: string
+  readonly txQueueLen?: number
+  /** A descriptor of the network namespace to move to. The other changes are then made there. */
+  readonly netnsFd?: number
+}
+
+function ifinfomsg(ifindex = 0, flags = 0, change = 0): Uint8Array {
+  const bytes = new Uint8Array(IFINFOMSG)
+  putU32(bytes, 4, ifindex)
+  putU32(bytes, 8, flags)
+  putU32(bytes, 12, change)
+  return bytes
+}
+
+/** The interface with this index or name; undefined if the socket's namespace has none. */
+export function getLink(sock: RouteSocket, which: { ifindex: number } | { name: string }): Link | undefined {
+  let link: Link | undefined
+  const write = (builder: MessageBuilder) => {
+    if ('ifindex' in which) builder.payload(ifinfomsg(which.ifindex))
+    else builder.payload(ifinfomsg()).name(IFLA_IFNAME, which.name)
+    if (sock.target !== undefined) builder.s32(IFLA_TARGET_NETNSID, sock.target)
+  }
+  const what = () => `RTM_GETLINK ${'ifindex' in which ? `ifindex ${which.ifindex}` : which.name}`
+  try {
+    sock.request({ type: RTM_GETLINK, what, write }, (bytes, message) => {
+      if (message.type === RTM_NEWLINK) link = parseLink(bytes, message)
+    })
+  } catch (error) {
+    if (!isErrno(error, ENODEV)) throw error
+  }
+  return link
+}
+
+/** All interfaces of the socket's namespace. */
+export function getLinks(sock: RouteSocket): Link[] {
+  const write = (builder: MessageBuilder) => builder.payload(ifinfomsg())
+  return sock.dump({ type: RTM_GETLINK, what: () => 'RTM_GETLINK', write }, (bytes, message) =>
+    message.type === RTM_NEWLINK ? parseLink(bytes, message) : undefined,
+  )
+}
+
+/**
+ * Changes an interface in one message. With `netnsFd`, the kernel first moves it under its old name
+ * and then makes the other changes there. If the old name is taken there, it moves under the new
+ * name; without a new name it stays and the error is EEXIST. If the new name is taken, the error is
+ * EEXIST too, but the interface has moved, with its old name and without the other changes: its
+ * owner must delete it. A pattern takes the first number that is free there; read the resulting
+ * name and index there.
+ */
+export function setLink(sock: RouteSocket, ifindex: number, changes: LinkChanges): void {
+  const { flags, mtu, address, name, txQueueLen, netnsFd } = changes
+  // Read now: after a move that failed half-way it could not be read here.
+  const moving = netnsFd === undefined ? undefined : nameOf(sock, ifindex)
+  sock.request({
+    type: RTM_NEWLINK,
+    what: () => `RTM_NEWLINK ${describe(changes)} on ${moving ?? nameOf(sock, ifindex)}`,
+    write: builder => {
+      builder.payload(ifinfomsg(ifindex, flags?.set ?? 0, flags?.mask ?? 0))
+      if (sock.target !== undefined) builder.s32(IFLA_TARGET_NETNSID, sock.target)
+      if (netnsFd !== undefined) builder.s32(IFLA_NET_NS_FD, netnsFd)
+      if (name !== undefined) builder.name(IFLA_IFNAME, name)
+      if (mtu !== undefined) builder.u32(IFLA_MTU, mtu)
+      if (address !== undefined) builder.binary(IFLA_ADDRESS, address)
+      if (txQueueLen !== undefined) builder.u32(IFLA_TXQLEN, txQueueLen)
+    },
+  })
+}
+
+/** The interface's name for an error; its index if it is gone. */
+export function nameOf(sock: RouteSocket, ifindex: number): string {
+  return getLink(sock, { ifindex })?.name ?? `ifindex ${ifindex}`
+}
+
+function describe({ flags, mtu, address, name, txQueueLen, netnsFd }: LinkChanges): string {
+  const words: string[] = []
+  if (netnsFd !== undefined) words.push('netns')
+  if (name !== undefined) words.push(`name ${name}`)
+  if (mtu !== undefined) words.push(`mtu ${mtu}`)
+  if (address !== undefined) words.push(`address ${formatMac(address)}`)
+  if (txQueueLen !== undefined) words.push(`txqueuelen ${txQueueLen}`)
+  if (flags !== undefined) words.push(`flags 0x${flags.set.toString(16)}/0x${flags.mask.toString(16)}`)
+  return words.join(', ')
+}

@@ -1,0 +1,216 @@
+/**
+ * RouteSocket: synchronous rtnetlink requests. The kernel handles a request inside send(2) and has
+ * queued the reply when that returns, so nothing waits or polls. A socket keeps its namespace
+ * alive: open it in the namespace of the interface, use it, close it.
+ */
+import { fstatSync } from 'node:fs'
+import { EBADF, EBADMSG, EMSGSIZE, EPERM, VnetError } from '../../netdev/errno.ts'
+import {
+  type Ack,
+  type Message,
+  MessageBuilder,
+  messages,
+  NetlinkParseError,
+  NLM_F_ACK,
+  NLM_F_DUMP,
+  NLM_F_DUMP_INTR,
+  NLM_F_REQUEST,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  parseAck,
+} from '../../netlink/index.ts'
+import { check, closing } from '../errno.ts'
+import type { Native } from '../native.ts'
+import {
+  AF_NETLINK,
+  int32,
+  MSG_DONTWAIT,
+  MSG_PEEK,
+  MSG_TRUNC,
+  NETLINK_CAP_ACK,
+  NETLINK_EXT_ACK,
+  NETLINK_GET_STRICT_CHK,
+  NETLINK_ROUTE,
+  RTM_GETADDR,
+  RTM_GETLINK,
+  RTM_NEWLINK,
+  SIOCGSKNS,
+  SOCK_RAW,
+  SOL_NETLINK,
+} from '../uapi.ts'
+
+/**
+ * The kernel splits dumps into pieces of this size. A reply may be longer: all names that an
+ * interface may have take 70 KB.
+ */
+const RECEIVE_BYTES = 32 << 10
+const RECEIVE_BYTES_MAX = 1 << 20
+/** The buffer when only the length of a datagram is wanted. */
+const NOTHING = new Uint8Array(0)
+/**
+ * Attempts at a dump that changes interrupt. Limited, because a busy system may never stop
+ * changing.
+ */
+const DUMP_ATTEMPTS = 8
+/** The requests that may name another namespace than the socket's. */
+const TARGETED = [RTM_NEWLINK, RTM_GETLINK, RTM_GETADDR]
+
+/** One request: its type, a description for errors, and a function that writes its payload. */
+export interface RouteRequest {
+  /** RTM_* */
+  readonly type: number
+  /** NLM_F_CREATE and so on; REQUEST, ACK and DUMP are set as needed. */
+  readonly flags?: number
+  /**
+   * Returns, for example, `RTM_NEWADDR 198.18.0.1/24 on vnet0`. Called only if the request fails.
+   */
+  readonly what: () => string
+  readonly write: (builder: MessageBuilder) => void
+}
+
+/**
+ * Called with each message of a reply. The bytes belong to the socket and are valid during the
+ * call.
+ */
+type OnReply = (bytes: Uint8Array, message: Message) => void
+
+export class RouteSocket implements Disposable {
+  /**
+   * The id, in the socket's namespace, of the namespace that requests are about; undefined for the
+   * socket's own.
+   */
+  readonly target: number | undefined
+  readonly #native: Native
+  readonly #fd: number
+  readonly #builder = new MessageBuilder()
+  #into = new Uint8Array(RECEIVE_BYTES)
+  readonly #meta = new Int32Array(3)
+  #seq = 0
+  #open = true
+
+  private constructor(native: Native, nsfd: number, target?: number) {
+    this.target = target
+    this.#native = native
+    this.#fd = check(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, nsfd), 'socket(AF_NETLINK, NETLINK_ROUTE)')
+    // Each option improves error messages. An old kernel may lack it.
+    for (const option of [NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK]) {
+      native.setsockopt(this.#fd, SOL_NETLINK, option, int32(1))
+    }
+  }
+
+  /** Opens a socket in the network namespace that `nsfd` refers to; -1 is our own. */
+  static open(native: Native, nsfd = -1): RouteSocket {
+    return new RouteSocket(native, nsfd)
+  }
+
+  /**
+   * Opens a socket in our own namespace for requests about another one, by id
+   * (IFLA_TARGET_NETNSID). That takes CAP_NET_ADMIN, while entering a namespace takes
+   * CAP_SYS_ADMIN. Requests other than those about links and the reading of addresses fail with
+   * EPERM.
+   */
+  static openFor(native: Native, nsid: number): RouteSocket {
+    return new RouteSocket(native, -1, nsid)
+  }
+
+  /**
+   * Sends a request and calls `onReply` with each message before the acknowledgement. Throws a
+   * VnetError: the kernel's error with the kernel's message, or EBADMSG if the reply is malformed.
+   */
+  request(request: RouteRequest, onReply: OnReply = () => {}): void {
+    this.#send(request, NLM_F_ACK)
+    this.#receive(request, onReply)
+  }
+
+  /**
+   * Sends a request for a dump and returns what `decode` returns for its messages, without
+   * undefined. Skips malformed messages: each describes one object, which may be of no interest.
+   */
+  dump<T>(request: RouteRequest, decode: (bytes: Uint8Array, message: Message) => T | undefined): T[] {
+    for (let attempt = 1; ; attempt++) {
+      const found: T[] = []
+      this.#send(request, NLM_F_DUMP)
+      const consistent = this.#receive(request, (bytes, message) => {
+        const item = parsed(() => decode(bytes, message))
+        if (item !== undefined) found.push(item)
+      })
+      if (consistent || attempt === DUMP_ATTEMPTS) return found
+    }
+  }
+
+  /** Whether `nsfd` refers to the namespace that the socket is in. */
+  isIn(nsfd: number): boolean {
+    return closing(this.#native, check(this.#native.ioctl(this.#fd, SIOCGSKNS, 0), 'SIOCGSKNS'), own => {
+      const [one, other] = [fstatSync(own), fstatSync(nsfd)]
+      return one.ino === other.ino && one.dev === other.dev
+    })
+  }
+
+  /** Idempotent. */
+  close(): void {
+    if (!this.#open) return
+    this.#open = false
+    this.#native.close(this.#fd)
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  #send({ type, flags = 0, what, write }: RouteRequest, mode: number): void {
+    if (!this.#open) throw new VnetError(EBADF, what())
+    if (this.target !== undefined && !TARGETED.includes(type)) throw new VnetError(EPERM, what())
+    this.#seq = (this.#seq + 1) >>> 0
+    this.#builder.reset().message(type, NLM_F_REQUEST | mode | flags, this.#seq)
+    write(this.#builder)
+    const sent = this.#native.send(this.#fd, this.#builder.bytes, MSG_DONTWAIT)
+    if (sent < 0) throw new VnetError(-sent, what())
+  }
+
+  /**
+   * Reads until the acknowledgement or the end of the dump. Returns false if a change interrupted
+   * the dump.
+   */
+  #receive({ what }: RouteRequest, onReply: OnReply): boolean {
+    let consistent = true
+    for (;;) {
+      this.#makeRoom()
+      const length = this.#native.recvmsg(this.#fd, this.#into, MSG_DONTWAIT, this.#meta)
+      if (length < 0) throw new VnetError(-length, what())
+      const [sender, , flags] = this.#meta
+      if ((flags & MSG_TRUNC) !== 0) throw new VnetError(EMSGSIZE, what())
+      if (sender !== 0) continue
+      let end: Ack | undefined
+      try {
+        for (const message of messages(this.#into, 0, length)) {
+          // Skips replies to an earlier request whose callback threw.
+          if (message.seq !== this.#seq) continue
+          if ((message.flags & NLM_F_DUMP_INTR) !== 0) consistent = false
+          if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) end = parseAck(this.#into, message)
+          else onReply(this.#into, message)
+        }
+      } catch (error) {
+        throw error instanceof NetlinkParseError ? new VnetError(EBADMSG, what(), error.message) : error
+      }
+      if (end === undefined) continue
+      if (end.error < 0) throw new VnetError(-end.error, what(), end.message?.replace(/\.$/, ''))
+      return consistent
+    }
+  }
+
+  /** Grows the buffer to the length of the next datagram. */
+  #makeRoom(): void {
+    const length = this.#native.recvmsg(this.#fd, NOTHING, MSG_DONTWAIT | MSG_PEEK | MSG_TRUNC, this.#meta)
+    if (length > this.#into.length) this.#into = new Uint8Array(Math.min(length, RECEIVE_BYTES_MAX))
+  }
+}
+
+/** The result of `decode`; undefined if it meets a malformed message. */
+function parsed<T>(decode: () => T): T | undefined {
+  try {
+    return decode()
+  } catch (error) {
+    if (error instanceof NetlinkParseError) return undefined
+    throw error
+  }
+}

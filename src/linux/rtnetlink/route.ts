@@ -1,0 +1,234 @@
+/**
+ * Routes and rules: reads the routing tables (RTM_GETROUTE), finds routes that conflict with a new
+ * address, sets default routes. include/uapi/linux/rtnetlink.h, fib_rules.h.
+ */
+import { EINVAL, isErrno } from '../../netdev/errno.ts'
+import {
+  binary,
+  decodeAttributes,
+  getU32,
+  type MessageBuilder,
+  NLM_F_CREATE,
+  NLM_F_REPLACE,
+  policy,
+  s32,
+} from '../../netlink/index.ts'
+import { formatAddress, formatPrefix, type Prefix, prefixesIntersect } from '../../packet/address.ts'
+import { AF_INET, AF_INET6, type Family, RTM_DELROUTE, RTM_GETROUTE, RTM_NEWROUTE, RTM_NEWRULE } from '../uapi.ts'
+import { getAddresses, IFA_F_NODAD, type InterfaceAddress, toPrefix } from './address.ts'
+import { getLink, nameOf } from './link.ts'
+import type { RouteRequest, RouteSocket } from './route-socket.ts'
+
+const RTA_DST = 1
+const RTA_OIF = 4
+const RTA_GATEWAY = 5
+const RTA_MULTIPATH = 9
+const RTN_UNICAST = 1
+const RTN_LOCAL = 2
+const RTN_THROW = 9
+const RTPROT_STATIC = 4
+/** The next hop is on the link, whatever addresses the interface has. */
+const RTNH_F_ONLINK = 4
+const RT_SCOPE_UNIVERSE = 0
+const RT_SCOPE_LINK = 253
+const RT_SCOPE_HOST = 254
+const RT_TABLE_MAIN = 254
+const RT_TABLE_LOCAL = 255
+const FRA_IIFNAME = 3
+const FR_ACT_TO_TBL = 1
+
+export interface Route {
+  readonly family: Family
+  /** 4 or 16 bytes; zeros for a default route. */
+  readonly dst: Uint8Array
+  readonly prefixLen: number
+  /**
+   * The interface index, of the first next hop if there are several; undefined if there is none (as
+   * in a blackhole route).
+   */
+  readonly oif: number | undefined
+  /** RTN_* */
+  readonly type: number
+}
+
+const routePolicy = policy({
+  dst: binary(RTA_DST, 4, 16),
+  oif: s32(RTA_OIF),
+  multipath: binary(RTA_MULTIPATH),
+})
+
+const RTMSG = 12
+
+/** A struct rtmsg. */
+function rtmsg({ family = 0, dstLen = 0, table = 0, protocol = 0, scope = RT_SCOPE_UNIVERSE, type = 0, flags = 0 }) {
+  return Uint8Array.of(family, dstLen, 0, 0, table, protocol, scope, type, flags, 0, 0, 0)
+}
+
+/** All IPv4 and IPv6 routes of the socket's namespace, in every table, without cached ones. */
+export function getRoutes(sock: RouteSocket): Route[] {
+  return [...routesOf(sock, AF_INET), ...routesOf(sock, AF_INET6)]
+}
+
+function routesOf(sock: RouteSocket, family: Family): Route[] {
+  const write = (builder: MessageBuilder) => builder.payload(rtmsg({ family }))
+  const what = () => 'RTM_GETROUTE'
+  return sock.dump({ type: RTM_GETROUTE, what, write }, (bytes, { type, offset, length }) => {
+    if (type !== RTM_NEWROUTE || length < RTMSG || bytes[offset] !== family) return undefined
+    const { dst, oif, multipath } = decodeAttributes(routePolicy, bytes, offset + RTMSG, length - RTMSG)
+    return {
+      family,
+      dst: dst?.slice() ?? new Uint8Array(family === AF_INET ? 4 : 16),
+      prefixLen: bytes[offset + 1],
+      oif: oif ?? firstNextHop(multipath),
+      type: bytes[offset + 7],
+    }
+  })
+}
+
+/**
+ * Whether every IPv6 address that was added without duplicate address detection has its local
+ * route. The kernel adds the route shortly after the address, and accepts no packet for the address
+ * before.
+ */
+export function hasLocalRoutes(sock: RouteSocket, ifindex: number): boolean {
+  const isAtOnce = ({ bytes, flags }: InterfaceAddress) => bytes.length === 16 && (flags & IFA_F_NODAD) !== 0
+  const addresses = getAddresses(sock, ifindex).filter(isAtOnce)
+  if (addresses.length === 0) return true
+  const locals = routesOf(sock, AF_INET6).filter(({ type, prefixLen }) => type === RTN_LOCAL && prefixLen === 128)
+  return addresses.every(({ bytes }) => locals.some(({ dst }) => dst.every((byte, i) => byte === bytes[i])))
+}
+
+/** The interface of the first struct rtnexthop. */
+function firstNextHop(multipath: Uint8Array | undefined): number | undefined {
+  return multipath !== undefined && multipath.length >= 8 ? getU32(multipath, 4) : undefined
+}
+
+/**
+ * Describes the route that conflicts with an address, in a few words; undefined if there is none.
+ * Routes of the interface `except` do not conflict. VnetError EINVAL if `address` is malformed.
+ */
+export function conflictWith(sock: RouteSocket, address: string, except: string): string | undefined {
+  const route = overlappingRoute(getRoutes(sock), toPrefix(address), getLink(sock, { name: except })?.ifindex)
+  if (route === undefined) return undefined
+  const holder = route.oif === undefined ? undefined : getLink(sock, { ifindex: route.oif })?.name
+  return `${holder ?? 'no interface'} has a route to ${formatPrefix({ bytes: route.dst, prefixLen: route.prefixLen })}`
+}
+
+/**
+ * The first unicast or local route, of an interface other than `exceptIfindex`, whose prefix
+ * overlaps the network `cidr`: it would lose traffic to an address of that network, or take it.
+ * Default routes do not conflict, nor do halves of one as VPNs make them (a /1, 2000::/3), nor
+ * link-local and multicast routes.
+ */
+export function overlappingRoute(routes: readonly Route[], cidr: Prefix, exceptIfindex?: number): Route | undefined {
+  return routes.find(route => {
+    const { dst, prefixLen, oif, type } = route
+    if (type !== RTN_UNICAST && type !== RTN_LOCAL) return false
+    if (exceptIfindex !== undefined && oif === exceptIfindex) return false
+    if (isDefault(route) || isLinkLocalOrMulticast(dst)) return false
+    return prefixesIntersect({ bytes: dst, prefixLen }, cidr)
+  })
+}
+
+function isDefault({ family, dst, prefixLen }: Route): boolean {
+  return prefixLen <= 1 || (family === AF_INET6 && prefixLen === 3 && dst[0] === 0x20)
+}
+
+function isLinkLocalOrMulticast(dst: Uint8Array): boolean {
+  if (dst.length === 4) return (dst[0] === 169 && dst[1] === 254) || dst[0] >> 4 === 0xe
+  return dst[0] === 0xff || (dst[0] === 0xfe && dst[1] >> 6 === 2)
+}
+
+export interface DefaultRoute {
+  readonly family: Family
+  /** Interface index. */
+  readonly oif: number
+  /** True if every address is local (AnyIP); else every address is behind the interface. */
+  readonly local?: boolean
+  /** 1 to 255; RT_TABLE_MAIN by default. */
+  readonly table?: number
+}
+
+/** `ip route replace [local] default dev IF [table N]`. */
+export function setDefaultRoute(sock: RouteSocket, route: DefaultRoute): void {
+  const { family, oif, local = false, table = RT_TABLE_MAIN } = route
+  const [scope, type] = local ? [RT_SCOPE_HOST, RTN_LOCAL] : [RT_SCOPE_LINK, RTN_UNICAST]
+  sock.request({
+    type: RTM_NEWROUTE,
+    flags: NLM_F_CREATE | NLM_F_REPLACE,
+    what: () => `RTM_NEWROUTE default on ${nameOf(sock, oif)}`,
+    write: builder => builder.payload(rtmsg({ family, table, protocol: RTPROT_STATIC, scope, type })).u32(RTA_OIF, oif),
+  })
+}
+
+/**
+ * A default route with metric 0, which no route precedes: of several, the kernel uses the first.
+ * `oif` is the interface index, `via` the gateway, 4 bytes.
+ */
+export interface GatewayRoute {
+  readonly oif: number
+  readonly via: Uint8Array
+}
+
+/**
+ * `ip route prepend default via GATEWAY dev IF onlink`: puts the route before others of its metric
+ * and removes none. Throws VnetError EEXIST if the route exists, ENETDOWN if the link is down.
+ */
+export function addGatewayRoute(sock: RouteSocket, route: GatewayRoute): void {
+  const request = gatewayRequest(sock, RTM_NEWROUTE, route)
+  try {
+    sock.request(request)
+  } catch (error) {
+    if (!isErrno(error, EINVAL)) throw error
+    makeLocalTable(sock, route.via)
+    sock.request(request)
+  }
+}
+
+/** Removes the route. Throws VnetError ESRCH if it does not exist. */
+export function delGatewayRoute(sock: RouteSocket, route: GatewayRoute): void {
+  sock.request(gatewayRequest(sock, RTM_DELROUTE, route))
+}
+
+function gatewayRequest(sock: RouteSocket, type: number, { oif, via }: GatewayRoute): RouteRequest {
+  const command = type === RTM_NEWROUTE ? 'RTM_NEWROUTE' : 'RTM_DELROUTE'
+  const header = { family: AF_INET, table: RT_TABLE_MAIN, protocol: RTPROT_STATIC, type: RTN_UNICAST }
+  return {
+    type,
+    flags: type === RTM_NEWROUTE ? NLM_F_CREATE : 0,
+    what: () => `${command} default via ${formatAddress(via)} on ${nameOf(sock, oif)}`,
+    write: builder =>
+      builder
+        .payload(rtmsg({ ...header, flags: RTNH_F_ONLINK }))
+        .u32(RTA_OIF, oif)
+        .binary(RTA_GATEWAY, via),
+  }
+}
+
+/**
+ * Makes the kernel create the table of local addresses. A namespace that never had an address lacks
+ * it, and then the kernel refuses every gateway. Any route in it creates the table: a throw route,
+ * which has no effect, is added and removed.
+ */
+function makeLocalTable(sock: RouteSocket, dst: Uint8Array): void {
+  const header = { family: AF_INET, dstLen: 32, table: RT_TABLE_LOCAL, protocol: RTPROT_STATIC, type: RTN_THROW }
+  const write = (builder: MessageBuilder) => builder.payload(rtmsg(header)).binary(RTA_DST, dst)
+  const what = () => `RTM_NEWROUTE throw ${formatAddress(dst)} table local`
+  sock.request({ type: RTM_NEWROUTE, flags: NLM_F_CREATE, what, write })
+  sock.request({ type: RTM_DELROUTE, what, write })
+}
+
+/** `ip rule add iif IF lookup TABLE`: routes what the interface receives by that table. */
+export function addIncomingRule(
+  sock: RouteSocket,
+  rule: { readonly family: Family; readonly iif: string; readonly table: number },
+): void {
+  const { family, iif, table } = rule
+  sock.request({
+    type: RTM_NEWRULE,
+    flags: NLM_F_CREATE,
+    what: () => `RTM_NEWRULE iif ${iif} table ${table}`,
+    // struct fib_rule_hdr has the layout of struct rtmsg.
+    write: builder => builder.payload(rtmsg({ family, table, type: FR_ACT_TO_TBL })).name(FRA_IIFNAME, iif),
+  })
+}

@@ -1,0 +1,344 @@
+/**
+ * A TAP as a Port. Frames pass through its queues. Changes are made by rtnetlink in the namespace
+ * that the interface is in at that time, which the TAP itself returns (TUNGETDEVNETNS), so no open
+ * descriptor keeps a namespace alive.
+ */
+import { fstatSync } from 'node:fs'
+import { EBADFD, EINVAL, EPERM, isErrno, VnetError } from '../netdev/errno.ts'
+import { IFF_ALLMULTI, IFF_PROMISC } from '../netdev/if.ts'
+import type { LinkChange, LinkKsettings, LinkRequest, LinkState, Port } from '../netdev/port.ts'
+import { checkTap, closing, GONE } from './errno.ts'
+import { setLinkKsettings } from './ethtool.ts'
+import type { FrameQueue } from './frame-queue.ts'
+import { isSettled, requestLink } from './link-request.ts'
+import {
+  type LinkLists,
+  type LinkPlace,
+  linkState,
+  readLists,
+  reportLinkChanges,
+  reportListChanges,
+} from './link-state.ts'
+import type { Native } from './native.ts'
+import { netnsName } from './netns-name.ts'
+import { getLink, type Link, RouteSocket } from './rtnetlink.ts'
+import { netnsCookieOf } from './socket-identity.ts'
+import { rootAdvice, setOffload, setPersist, type Tap, tapName } from './tap.ts'
+import { int32, TUNGETDEVNETNS, TUNSETCARRIER } from './uapi.ts'
+
+/** Flags that may change without an event. */
+const MODES = IFF_PROMISC | IFF_ALLMULTI
+
+/** What a port needs of its platform. */
+export interface TapPortOwner {
+  /** Delivers all events up to now. */
+  sync(): void
+  /** Records the namespace that the interface is in. Returns whether it is another than before. */
+  locate(port: TapPort, nsfd: number): boolean
+  /** The id of a namespace on the platform's event socket. */
+  nsid(nsfd: number): number
+  /** The port was closed. */
+  forget(port: TapPort): void
+}
+
+export interface TapPortOptions {
+  /** The interface as it was just read. */
+  readonly link: Link
+  /** Its network namespace, as PortSpec.netns names it. */
+  readonly netns: string | undefined
+  readonly lists: LinkLists
+  readonly created: boolean
+  readonly announced: boolean
+  /** Whether to read the list of multicast groups. */
+  readonly multicastList: boolean
+  readonly queues: readonly FrameQueue[]
+  readonly owner: TapPortOwner
+}
+
+export class TapPort implements Port {
+  readonly created: boolean
+  readonly announced: boolean
+  readonly queues: readonly FrameQueue[]
+  readonly #native: Native
+  readonly #tap: Tap
+  readonly #options: TapPortOptions
+  #features: number
+  #link: LinkState
+  /** The state that the listener knows. refresh() changes only `#link`. */
+  #reported: LinkState
+  /** The index in events of the interface. */
+  #ifindex: number
+  #netns: string | undefined
+  #listsStale = false
+  #listener: (change: LinkChange) => void = () => {}
+  #carrierSet: boolean
+  /** The settings to show while there is a carrier; undefined leaves them to the kernel. */
+  #linkKsettings: LinkKsettings | undefined
+  #gone = false
+  #closed = false
+
+  constructor(native: Native, tap: Tap, options: TapPortOptions) {
+    const { link, netns, lists, created, announced, queues } = options
+    this.#native = native
+    this.#tap = tap
+    this.#options = options
+    this.#link = linkState(link, lists)
+    this.#reported = this.#link
+    this.#ifindex = link.ifindex
+    this.#netns = netns
+    this.#features = tap.features
+    this.#carrierSet = !link.carrier
+    this.created = created
+    this.announced = announced
+    this.queues = queues
+  }
+
+  get link(): LinkState {
+    return this.#link
+  }
+
+  get features(): number {
+    return this.#features
+  }
+
+  /** The index of the interface in the namespace that it was last known to be in. */
+  get ifindex(): number {
+    return this.#ifindex
+  }
+
+  /**
+   * The namespace that the interface was last known to be in: as the user named it until the
+   * interface moves, then as netnsName() does. Undefined is our own.
+   */
+  get netns(): string | undefined {
+    return this.#netns
+  }
+
+  setFeatures(features: number): number {
+    this.#checkOpen()
+    this.#features = setOffload(this.#native, this.#fd, this.#link.name, features, this.#tap.vnetHdrLen)
+    return this.#features
+  }
+
+  refresh(): LinkState {
+    this.#checkOpen()
+    this.#link = this.#atPlace((place, link) =>
+      linkState(link, readLists(this.#native, place, this.#options.multicastList)),
+    )
+    return this.#link
+  }
+
+  onChange(fn: (change: LinkChange) => void): void {
+    this.#listener = fn
+    this.#reported = this.#link
+  }
+
+  async apply(request: LinkRequest): Promise<void> {
+    this.#checkOpen()
+    const { carrier, linkKsettings, persist } = request
+    if (linkKsettings !== undefined) this.#linkKsettings = linkKsettings
+    if (carrier !== undefined) this.#setCarrier(carrier)
+    if (persist !== undefined) setPersist(this.#native, this.#tap, persist)
+    try {
+      this.#atPlace((place, link) => {
+        requestLink(place.sock, link, request)
+        if (linkKsettings !== undefined || carrier === false) this.#showLink(place, link, carrier ?? link.carrier)
+      })
+    } catch (error) {
+      if (isErrno(error, EPERM)) throw new VnetError(EPERM, error.syscall, rootAdvice())
+      throw error
+    } finally {
+      this.#options.owner.sync()
+    }
+  }
+
+  /** Whether the kernel's workers have finished what was requested, so that frames pass. */
+  settled(): boolean {
+    if (this.#gone || this.#closed) return true
+    return this.#atPlace(({ sock }, link) => isSettled(sock, link, this.#carrierSet))
+  }
+
+  kernelStats(): Float64Array | undefined {
+    if (this.#gone || this.#closed) return undefined
+    try {
+      return this.#atPlace((_, { stats64 }) => stats64.map((n, i) => n - (this.#options.link.stats64[i] ?? 0)))
+    } catch (error) {
+      // The interface is being deleted, or no descriptor is left.
+      if (error instanceof VnetError) return undefined
+      throw error
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    // The listener itself may close the port while more changes of one event are to follow.
+    this.#listener = () => {}
+    this.#options.owner.forget(this)
+    for (const queue of this.queues) queue.close()
+  }
+
+  /** Handles an event of the interface: notifies the listener of each difference. */
+  linkEvent(link: Link): void {
+    if (this.#gone || this.#closed) return
+    const before = this.#reported
+    this.#link = linkState(link, this.#link)
+    this.#reported = { ...this.#link, addresses: before.addresses, multicast: before.multicast }
+    if (this.#options.multicastList) this.listEvent()
+    reportLinkChanges(before, this.#reported, change => this.#listener(change))
+  }
+
+  /** Handles an event of addresses or groups: the next reportLists() reads them. */
+  listEvent(): void {
+    this.#listsStale = true
+  }
+
+  /**
+   * Reads the lists again if there was an event, and the modes, which may change without one: an
+   * interface on top with an address of its own (macvlan) makes this one promiscuous. Returns
+   * whether it notified the listener.
+   */
+  reportLists(): boolean {
+    if (!this.#listsStale || this.#gone || this.#closed) return false
+    let now: LinkState
+    try {
+      now = this.#atPlace((place, link) => linkState(link, readLists(this.#native, place, this.#options.multicastList)))
+    } catch (error) {
+      // The interface is being deleted or moved, which the next event reports. Or no descriptor is
+      // left, and the next event tries again.
+      if (error instanceof VnetError) return false
+      throw error
+    }
+    this.#listsStale = false
+    const before = this.#reported
+    const { multicast, addresses } = now
+    const flags = (before.flags & ~MODES) | (now.flags & MODES)
+    this.#link = { ...this.#link, multicast, addresses, flags: (this.#link.flags & ~MODES) | (now.flags & MODES) }
+    this.#reported = { ...before, multicast, addresses, flags }
+    if (flags !== before.flags) this.#listener({ kind: 'flags', flags })
+    return reportListChanges(before, now, change => this.#listener(change)) || flags !== before.flags
+  }
+
+  /**
+   * Reads the location and state of the interface from the TAP itself: after events were lost, or
+   * when the interface left its namespace or the namespace is going away. Such an event may come
+   * late, when the id in it is already another namespace's.
+   */
+  reread(): void {
+    if (this.#closed) return
+    let link: Link | undefined
+    let elsewhere = false
+    let restricted = false
+    try {
+      link = this.#inNamespace(nsfd => {
+        elsewhere = this.#options.owner.locate(this, nsfd)
+        if (elsewhere) this.#netns = netnsName(nsfd)
+        using sock = this.#socketIn(nsfd)
+        restricted = sock.target !== undefined
+        return this.#readLink(sock)
+      })
+    } catch (error) {
+      if (!isErrno(error, EBADFD)) throw error
+      this.leave()
+      return
+    }
+    this.listEvent()
+    if (link === undefined) return
+    const { name, ifindex } = link
+    if (elsewhere || ifindex !== this.#ifindex) {
+      this.#ifindex = ifindex
+      this.#link = { ...this.#link, name, ifindex }
+      this.#reported = { ...this.#reported, name, ifindex }
+      this.#listener({ kind: 'moved', name, ifindex, restricted })
+    }
+    this.linkEvent(link)
+  }
+
+  /** The interface was deleted, or must be released because its namespace lost its name. */
+  leave(): void {
+    if (!this.#gone) this.#listener({ kind: 'gone' })
+    this.#gone = true
+  }
+
+  /**
+   * Shows the speed first, so that it is there when the carrier event arrives. A failure to show it
+   * does not keep the carrier off.
+   */
+  #setCarrier(carrier: boolean): void {
+    try {
+      if (carrier && this.#linkKsettings) this.#atPlace((place, link) => this.#showLink(place, link, true))
+    } finally {
+      const result = this.#native.ioctl(this.#fd, TUNSETCARRIER, int32(carrier ? 1 : 0))
+      checkTap(result, `TUNSETCARRIER ${this.#link.name}`)
+      this.#carrierSet = true
+    }
+  }
+
+  #showLink({ nsfd }: LinkPlace, { name }: Link, carrier: boolean): void {
+    const settings = this.#linkKsettings
+    if (settings !== undefined) setLinkKsettings(this.#native, nsfd, name, { ...settings, carrier })
+  }
+
+  /** -1 once closed: the number may already be another file's. */
+  get #fd(): number {
+    return this.#closed ? -1 : this.#tap.fds[0]
+  }
+
+  #checkOpen(): void {
+    if (this.#gone || this.#closed) throw new VnetError(EBADFD, this.#link.name, GONE)
+  }
+
+  /**
+   * The inode and the cookie of the interface's network namespace; undefined if the kernel refuses
+   * it, or the interface is gone.
+   */
+  namespace(): { readonly inode: number; readonly cookie: number | undefined } | undefined {
+    try {
+      return this.#inNamespace(nsfd => {
+        if (nsfd < 0) return undefined
+        return { inode: fstatSync(nsfd).ino, cookie: netnsCookieOf(this.#native, nsfd) }
+      })
+    } catch {
+      return undefined
+    }
+  }
+
+  /** Reads the interface by its current name, which the TAP returns. */
+  #readLink(sock: RouteSocket): Link | undefined {
+    return getLink(sock, { name: tapName(this.#native, this.#fd) ?? '' })
+  }
+
+  /**
+   * Calls `fn` with a descriptor of the interface's current namespace, or -1, meaning our own, if
+   * the kernel refuses it. Throws EBADFD if the interface is gone or its namespace is going away.
+   */
+  #inNamespace<T>(fn: (nsfd: number) => T): T {
+    const nsfd = this.#native.ioctl(this.#fd, TUNGETDEVNETNS, 0)
+    // EINVAL: the namespace is going away, and the interface with it.
+    if (nsfd !== -EPERM) checkTap(nsfd === -EINVAL ? -EBADFD : nsfd, `TUNGETDEVNETNS ${this.#link.name}`)
+    return nsfd < 0 ? fn(-1) : closing(this.#native, nsfd, fn)
+  }
+
+  /** Opens a socket for a namespace, even if privileges to enter it were dropped. */
+  #socketIn(nsfd: number): RouteSocket {
+    try {
+      return RouteSocket.open(this.#native, nsfd)
+    } catch (error) {
+      if (!isErrno(error, EPERM)) throw error
+      return RouteSocket.openFor(this.#native, this.#options.owner.nsid(nsfd))
+    }
+  }
+
+  /**
+   * Calls `fn` with a socket in the interface's current namespace and with its state there: the
+   * last known index may already be another interface's. Throws EBADFD if the interface is gone.
+   */
+  #atPlace<T>(fn: (place: LinkPlace, link: Link) => T): T {
+    return this.#inNamespace(nsfd => {
+      using sock = this.#socketIn(nsfd)
+      const link = this.#readLink(sock)
+      if (link === undefined) throw new VnetError(EBADFD, this.#link.name, GONE)
+      return fn({ sock, nsfd, ifindex: link.ifindex }, link)
+    })
+  }
+}

@@ -1,0 +1,203 @@
+/**
+ * Opens a TAP with /dev/net/tun, TUNSETIFF and the other ioctls of include/uapi/linux/if_tun.h. All
+ * queues are attached together; none is added later. Header size and offloads belong to the
+ * interface, not to the descriptor, and outlive the descriptor if the interface is persistent, so
+ * both are set on every open.
+ */
+import { EACCES, EBUSY, EEXIST, EINVAL, ENODEV, ENOENT, EPERM } from '../netdev/errno.ts'
+import {
+  NETIF_F_GRO,
+  NETIF_F_GSO,
+  NETIF_F_GSO_UDP_L4,
+  NETIF_F_HW_CSUM,
+  NETIF_F_IP_CSUM,
+  NETIF_F_IPV6_CSUM,
+  NETIF_F_NO_CSUM,
+  NETIF_F_SG,
+  NETIF_F_TSO,
+  NETIF_F_TSO_ECN,
+  NETIF_F_TSO6,
+} from '../netdev/if.ts'
+import { check, checkTap, closingOnError } from './errno.ts'
+import type { Native } from './native.ts'
+import { hasCapability } from './privileges.ts'
+import {
+  CAP_NET_ADMIN,
+  CAP_SYS_ADMIN,
+  IFF_TAP,
+  ifreq,
+  ifreqName,
+  int32,
+  O_NONBLOCK,
+  O_RDWR,
+  TUNGETIFF,
+  TUNSETCARRIER,
+  TUNSETIFF,
+  TUNSETPERSIST,
+  VIRTIO_NET_HDR_LEN,
+} from './uapi.ts'
+
+// include/uapi/linux/if_tun.h
+export const TUN_F_CSUM = 0x01
+export const TUN_F_TSO4 = 0x02
+export const TUN_F_TSO6 = 0x04
+export const TUN_F_TSO_ECN = 0x08
+export const TUN_F_USO4 = 0x20
+export const TUN_F_USO6 = 0x40
+export const IFF_NO_CARRIER = 0x0040
+export const IFF_MULTI_QUEUE = 0x0100
+export const IFF_NO_PI = 0x1000
+export const IFF_VNET_HDR = 0x4000
+export const TUNSETVNETHDRSZ = 0x400454d8
+export const TUNSETOFFLOAD = 0x400454d0
+export const IFF_TUN_EXCL = 0x8000
+export const TUNSETOWNER = 0x400454cc
+export const TUNSETGROUP = 0x400454ce
+
+export interface TapOptions {
+  /** A name, or a pattern with one %d. */
+  name: string
+  queues: number
+  /** False for an interface that was made with a single queue. */
+  multiQueue: boolean
+  /** NETIF_F_* wanted; 0 means no vnet header. */
+  features: number
+  /** False to start without a carrier (TUNSETCARRIER). */
+  carrier: boolean
+  /** Fail if the interface exists. */
+  exclusive: boolean
+  /** Descriptor of the network namespace to open in, -1 for the caller's. */
+  nsfd: number
+}
+
+/** An open TAP. Its descriptors, one per queue, belong to the caller. */
+export interface Tap {
+  readonly name: string
+  readonly fds: readonly number[]
+  /** The NETIF_F_* that the kernel granted. */
+  readonly features: number
+  /** Bytes before each frame: 10 with offloads, 0 without. */
+  readonly vnetHdrLen: number
+}
+
+/** Opens all queues of a TAP. If one fails, closes all and throws a VnetError. */
+export function openTap(native: Native, options: TapOptions): Tap {
+  const { queues, features, nsfd, exclusive } = options
+  const flags = setiffFlags(options)
+  const fds: number[] = []
+  let { name } = options
+  return closingOnError(native, fds, () => {
+    for (let q = 0; q < queues; q++) {
+      const fd = native.open('/dev/net/tun', O_RDWR | O_NONBLOCK, nsfd)
+      check(fd, 'open /dev/net/tun', openAdvice(-fd))
+      fds.push(fd)
+      const request = ifreq(name, q === 0 && exclusive ? flags | IFF_TUN_EXCL : flags)
+      const result = native.ioctl(fd, TUNSETIFF, request)
+      check(result, `TUNSETIFF ${name}`, setiffAdvice(-result))
+      name = ifreqName(request)
+    }
+    // For Linux before 6.1, which does not know IFF_NO_CARRIER; later kernels have no carrier here
+    // yet.
+    if (!options.carrier) native.ioctl(fds[0], TUNSETCARRIER, int32(0))
+    const vnetHdrLen = features === 0 ? 0 : VIRTIO_NET_HDR_LEN
+    if (vnetHdrLen !== 0) check(native.ioctl(fds[0], TUNSETVNETHDRSZ, int32(vnetHdrLen)), `TUNSETVNETHDRSZ ${name}`)
+    return { name, fds, vnetHdrLen, features: setOffload(native, fds[0], name, features, vnetHdrLen) }
+  })
+}
+
+function setiffFlags({ multiQueue, features, carrier }: TapOptions): number {
+  const kind = IFF_TAP | IFF_NO_PI | (multiQueue ? IFF_MULTI_QUEUE : 0)
+  return kind | (features === 0 ? 0 : IFF_VNET_HDR) | (carrier ? 0 : IFF_NO_CARRIER)
+}
+
+/**
+ * Sets whether a TAP stays when its last descriptor is closed, and which user and group may then
+ * attach to it.
+ */
+export function setPersist(native: Native, tap: Tap, persist: boolean, owner?: number, group?: number): void {
+  const fd = tap.fds[0]
+  if (owner !== undefined) check(native.ioctl(fd, TUNSETOWNER, owner), `TUNSETOWNER ${tap.name}`)
+  if (group !== undefined) check(native.ioctl(fd, TUNSETGROUP, group), `TUNSETGROUP ${tap.name}`)
+  check(native.ioctl(fd, TUNSETPERSIST, persist ? 1 : 0), `TUNSETPERSIST ${tap.name}`)
+}
+
+/** The interface's current name; undefined if it was deleted. */
+export function tapName(native: Native, fd: number): string | undefined {
+  const request = ifreq('')
+  return native.ioctl(fd, TUNGETIFF, request) < 0 ? undefined : ifreqName(request)
+}
+
+function openAdvice(error: number): string | undefined {
+  if (error === ENOENT || error === ENODEV) {
+    return 'load the module with `modprobe tun`, or give the container the device: --device /dev/net/tun'
+  }
+  if (error !== EACCES && error !== EPERM) return undefined
+  return `${rootAdvice()}, or for a persistent interface of your own: sudo chmod 666 /dev/net/tun`
+}
+
+function setiffAdvice(error: number): string | undefined {
+  if (error === EPERM) return rootAdvice()
+  if (error === EBUSY || error === EEXIST) return 'the interface exists; choose another with --name'
+  if (error === EINVAL) return 'an interface of that name exists and is not such a TAP; choose another with --name'
+  return undefined
+}
+
+/**
+ * Advice on how to get CAP_NET_ADMIN: the same command with sudo, with the full path of node, which
+ * may not be in secure_path. Root without the capability is in a container. A process that has it
+ * to no avail is in another user namespace.
+ */
+export function rootAdvice(): string {
+  if (hasCapability(CAP_NET_ADMIN)) {
+    return hasCapability(CAP_SYS_ADMIN)
+      ? 'another user namespace owns this network namespace, so CAP_NET_ADMIN does not apply to it'
+      : 'entering a network namespace takes CAP_SYS_ADMIN, which vnet keeps with --keep-privileges'
+  }
+  if (process.geteuid?.() === 0) return 'root here lacks CAP_NET_ADMIN: run the container with --cap-add NET_ADMIN'
+  const command = [process.execPath, ...process.argv.slice(1)].join(' ')
+  return `it needs CAP_NET_ADMIN: sudo ${command}`
+}
+
+/** Features that the framework provides without the kernel. */
+const SOFTWARE = NETIF_F_SG | NETIF_F_GSO | NETIF_F_GRO
+const ANY_CSUM = NETIF_F_HW_CSUM | NETIF_F_NO_CSUM
+const PROTOCOL_CSUM = NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM
+const SEGMENTATION = NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN | NETIF_F_GSO_UDP_L4
+
+/**
+ * Sets the offloads of a TAP that was opened with a vnet header of `vnetHdrLen` bytes. Returns the
+ * features that the kernel granted; without the header there are none. Throws a VnetError.
+ */
+export function setOffload(native: Native, fd: number, name: string, features: number, vnetHdrLen: number): number {
+  const wanted = vnetHdrLen === 0 ? 0 : expressible(features)
+  const result = native.ioctl(fd, TUNSETOFFLOAD, tunFeatures(wanted))
+  if (result !== -EINVAL || (wanted & NETIF_F_GSO_UDP_L4) === 0) {
+    checkTap(result, `TUNSETOFFLOAD ${name}`)
+    return wanted
+  }
+  // Kernels before 6.2 have no USO.
+  const without = wanted & ~NETIF_F_GSO_UDP_L4
+  checkTap(native.ioctl(fd, TUNSETOFFLOAD, tunFeatures(without)), `TUNSETOFFLOAD ${name}`)
+  return without
+}
+
+/** A TAP has one switch for all checksums, and segmentation depends on it. */
+function expressible(features: number): number {
+  const protocols = (features & PROTOCOL_CSUM) === PROTOCOL_CSUM ? PROTOCOL_CSUM : 0
+  const csum = (features & ANY_CSUM) | protocols
+  const segmentation = csum === 0 ? 0 : features & SEGMENTATION
+  // ECN only modifies TSO.
+  const ecn = (segmentation & (NETIF_F_TSO | NETIF_F_TSO6)) === 0 ? NETIF_F_TSO_ECN : 0
+  return (features & SOFTWARE) | csum | (segmentation & ~ecn)
+}
+
+function tunFeatures(features: number): number {
+  let mask = 0
+  if ((features & (ANY_CSUM | PROTOCOL_CSUM)) !== 0) mask |= TUN_F_CSUM
+  if ((features & NETIF_F_TSO) !== 0) mask |= TUN_F_TSO4
+  if ((features & NETIF_F_TSO6) !== 0) mask |= TUN_F_TSO6
+  if ((features & NETIF_F_TSO_ECN) !== 0) mask |= TUN_F_TSO_ECN
+  // The kernel refuses one without the other.
+  if ((features & NETIF_F_GSO_UDP_L4) !== 0) mask |= TUN_F_USO4 | TUN_F_USO6
+  return mask
+}

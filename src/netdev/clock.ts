@@ -1,0 +1,24 @@
+/**
+ * Time as the framework sees it: nanoseconds of a monotonic clock, and alarms. It is passed in,
+ * never taken from globals, so that a run can be replayed: real time is linux/clock.ts, time that a
+ * test moves is testing/fake-clock.ts.
+ */
+
+export interface Clock {
+  /** Nanoseconds since some fixed moment. Never goes back. */
+  now(): number
+  /** Returns an alarm that calls `fn`. Make it once and arm it often: arming allocates nothing. */
+  alarm(fn: () => void): Alarm
+}
+
+export interface Alarm {
+  /**
+   * Arms the alarm for the moment `ns` of `Clock.now()`, or moves it if it is armed. It rings once.
+   */
+  at(ns: number): void
+  /** Disarms the alarm. Harmless if it is not armed. */
+  cancel(): void
+}
+
+export const NSEC_PER_MSEC = 1_000_000
+export const NSEC_PER_SEC = 1_000_000_000

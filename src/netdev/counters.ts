@@ -1,0 +1,138 @@
+/**
+ * The counters of one device: for every queue a row of LinkStats64 and a row of drops by reason, in
+ * Float64Arrays on SharedArrayBuffers, so that another thread can read them. Row q holds the
+ * transmit fields of transmit queue q and the receive fields of receive queue q. A frame is counted
+ * as transmitted when it is read from the kernel, and as received when the kernel took it. The
+ * kernel counts at the same moments, so both agree to the frame.
+ */
+import { isBroadcastAddress } from '../packet/ethernet.ts'
+import { SKB_DROP_REASON_MAX, SKB_DROP_REASON_NOT_SPECIFIED } from '../skb/drop-reason.ts'
+import { OWNER_RX, type SkBuff } from '../skb/sk-buff.ts'
+import { statsOfDrop } from './drop-stats.ts'
+import { LINK_STATS64_LENGTH, MULTICAST, RX_BYTES, RX_PACKETS, TX_BYTES, TX_PACKETS } from './stats.ts'
+
+/** Frames that went in, and what became of them. */
+export interface Frames {
+  in: number
+  /** Includes frames that were merged into another one that is out. */
+  out: number
+  dropped: number
+}
+
+export class Counters {
+  readonly txqs: number
+  readonly rxqs: number
+  readonly rows: Float64Array
+  readonly #txDrops: Float64Array
+  readonly #rxDrops: Float64Array
+  /**
+   * Frames merged into the one before (GRO), by receive queue: received, but not as frames of their
+   * own. Shared like the rows.
+   */
+  readonly groMerged: Float64Array
+  /** Frames counted before the last reset. */
+  readonly #past: Frames = { in: 0, out: 0, dropped: 0 }
+
+  constructor(txqs: number, rxqs: number) {
+    this.txqs = txqs
+    this.rxqs = rxqs
+    this.rows = shared(txqs * LINK_STATS64_LENGTH)
+    this.#txDrops = shared(txqs * SKB_DROP_REASON_MAX)
+    this.#rxDrops = shared(rxqs * SKB_DROP_REASON_MAX)
+    this.groMerged = shared(rxqs)
+  }
+
+  /** Counts `packets` frames of `bytes` bytes together, read on transmit queue `queue`. */
+  transmitted(queue: number, packets: number, bytes: number): void {
+    const row = queue * LINK_STATS64_LENGTH
+    this.rows[row + TX_PACKETS] += packets
+    this.rows[row + TX_BYTES] += bytes
+  }
+
+  received(skb: SkBuff): void {
+    const { rows } = this
+    const row = wrap(skb.queueMapping, this.rxqs) * LINK_STATS64_LENGTH
+    rows[row + RX_PACKETS] += 1
+    rows[row + RX_BYTES] += skb.len
+    const { bytes, data } = skb
+    if ((bytes[data] & 1) !== 0 && !isBroadcastAddress(bytes, data)) rows[row + MULTICAST] += 1
+  }
+
+  merged(skb: SkBuff): void {
+    this.groMerged[wrap(skb.queueMapping, this.rxqs)] += 1
+  }
+
+  /** Adds to one field of a queue (RX_COMPRESSED, COLLISIONS ...) what only a driver knows. */
+  count(queue: number, field: number, n = 1): void {
+    this.rows[queue * LINK_STATS64_LENGTH + field] += n
+  }
+
+  /** Counts a drop: as received once netifRx has the frame, as transmitted before. */
+  dropped(skb: SkBuff, reason: number): void {
+    const rx = skb.owner === OWNER_RX
+    const queue = wrap(skb.queueMapping, rx ? this.rxqs : this.txqs)
+    const drops = rx ? this.#rxDrops : this.#txDrops
+    // An unknown reason would be counted for another queue, or nowhere.
+    const known = reason >>> 0 === reason && reason < SKB_DROP_REASON_MAX ? reason : SKB_DROP_REASON_NOT_SPECIFIED
+    drops[queue * SKB_DROP_REASON_MAX + known] += 1
+    for (const field of statsOfDrop(known, rx)) this.count(queue, field)
+  }
+
+  /** Frames read on all transmit queues since the last reset. */
+  txPackets(): number {
+    let packets = 0
+    for (let at = TX_PACKETS; at < this.rows.length; at += LINK_STATS64_LENGTH) packets += this.rows[at] as number
+    return packets
+  }
+
+  /** Returns all frames ever counted, also before a reset: in = out + dropped + held. */
+  frames(): Frames {
+    const sum = { ...this.#past }
+    const stats = this.sum()
+    sum.in += stats[TX_PACKETS]
+    sum.out += stats[RX_PACKETS]
+    for (const n of this.groMerged) sum.out += n
+    const { tx, rx } = this.drops()
+    for (const n of [...tx, ...rx]) sum.dropped += n
+    return sum
+  }
+
+  /** Sets everything to zero, except what `frames` returns. */
+  reset(): void {
+    Object.assign(this.#past, this.frames())
+    for (const each of [this.rows, this.#txDrops, this.#rxDrops, this.groMerged]) each.fill(0)
+  }
+
+  /** Returns the row of one queue: a view that goes on counting. */
+  queue(q: number): Float64Array {
+    return this.rows.subarray(q * LINK_STATS64_LENGTH, (q + 1) * LINK_STATS64_LENGTH)
+  }
+
+  /** Returns all queues summed into one row, owned by the caller. */
+  sum(): Float64Array {
+    return sumRows(this.rows, LINK_STATS64_LENGTH)
+  }
+
+  /** Returns drops by reason of frames from the kernel and for it; owned by the caller. */
+  drops(): { tx: Float64Array; rx: Float64Array } {
+    return { tx: sumRows(this.#txDrops, SKB_DROP_REASON_MAX), rx: sumRows(this.#rxDrops, SKB_DROP_REASON_MAX) }
+  }
+}
+
+/**
+ * Returns `queue`, 16 bits as in the kernel, modulo `queues`, without a division if it is in range.
+ */
+export function wrap(queue: number, queues: number): number {
+  const index = queue & 0xffff
+  return index < queues ? index : index % queues
+}
+
+function shared(length: number): Float64Array {
+  return new Float64Array(new SharedArrayBuffer(8 * length))
+}
+
+function sumRows(rows: Float64Array, width: number): Float64Array {
+  const sum = new Float64Array(width)
+  for (const [i, n] of rows.entries()) sum[i % width] = sum[i % width] + n
+  return sum
+}

@@ -1,0 +1,206 @@
+/**
+ * What a driver module exports: `module_init`, `module_exit` and `module_param` in one object. The
+ * program makes a command of it, with its parameters as options and interfaces as arguments.
+ */
+import type { Net } from './net.ts'
+import type { NetDevice } from './net-device.ts'
+
+/** A module parameter: how its text is read, and whether it may change while the driver runs. */
+export interface Param<T> {
+  readonly type: 'int' | 'bool' | 'string'
+  readonly default: T
+  readonly description: string
+  /** The values it may have, for the help text: `1 to 64`. */
+  readonly range?: string | undefined
+  /** True if it may change while the driver runs, which then reads `params` for each use. */
+  readonly live: boolean
+  /** Parses the value. Throws a UsageError that says what is allowed. */
+  parse(text: string): T
+  /** Returns the text of a value, as `parse` takes it; by default String(value). */
+  format?(value: T): string
+}
+
+export type Params = Record<string, Param<unknown>>
+export type ParamValues<P extends Params> = { [K in keyof P]: P[K] extends Param<infer T> ? T : never }
+
+interface ParamOptions<T> {
+  default: T
+  description: string
+  live?: boolean
+}
+
+/** Returns a parameter that is a whole number, decimal or 0x..., within bounds. */
+export function int(options: ParamOptions<number> & { min?: number; max?: number }): Param<number> {
+  const { min = 0, max = Number.MAX_SAFE_INTEGER } = options
+  return {
+    type: 'int',
+    default: options.default,
+    description: options.description,
+    live: options.live ?? false,
+    range: rangeOf(min, max),
+    parse(text) {
+      const n = /^(0x[0-9a-f]+|-?\d+)$/i.test(text) ? Number(text) : Number.NaN
+      if (!(n >= min && n <= max)) {
+        throw new UsageError(
+          `'${text}' is not a whole number ${max === Number.MAX_SAFE_INTEGER && !(n > max) ? `of at least ${min}` : `from ${min} to ${max}`}`,
+        )
+      }
+      return n
+    },
+  }
+}
+
+function rangeOf(min: number, max: number): string | undefined {
+  if (max !== Number.MAX_SAFE_INTEGER) return `${min} to ${max}`
+  return min === 0 ? undefined : `at least ${min}`
+}
+
+/** Returns a parameter that is on or off: `--name`, or `--no-name` if it is on by default. */
+export function bool(options: ParamOptions<boolean>): Param<boolean> {
+  return {
+    type: 'bool',
+    default: options.default,
+    description: options.description,
+    live: options.live ?? false,
+    parse(text) {
+      if (/^(1|y|yes|on|true)$/i.test(text)) return true
+      if (/^(0|n|no|off|false)$/i.test(text)) return false
+      throw new UsageError(`'${text}' is neither 1 nor 0`)
+    },
+    format: value => (value ? '1' : '0'),
+  }
+}
+
+/** Returns a parameter that is text, or what `parse` makes of it. */
+export function text<T extends string | undefined>(
+  options: ParamOptions<T> & { parse?: undefined; format?: undefined },
+): Param<string | (T & undefined)>
+export function text<T>(
+  options: ParamOptions<T> & { parse: (text: string) => T; format?: (value: T) => string },
+): Param<T>
+export function text(
+  options: ParamOptions<unknown> & {
+    parse?: ((text: string) => unknown) | undefined
+    format?: ((value: never) => string) | undefined
+  },
+): Param<unknown> {
+  const { default: usual, description, live = false, parse = (value: string) => value, format } = options
+  const param: Param<unknown> = { type: 'string', default: usual, description, live, parse }
+  return format === undefined ? param : { ...param, format: format as (value: unknown) => string }
+}
+
+/** Returns a parameter's value as text; empty if it has none. */
+export function formatParam(param: Param<unknown>, value: unknown): string {
+  return param.format?.(value) ?? (value === undefined ? '' : String(value))
+}
+
+/** What init gets besides its own parameters. */
+export interface DriverContext {
+  /** The arguments of the command, in order. */
+  readonly args: readonly string[]
+  readonly net: Net
+  /** Interface names given by --name, in order. */
+  readonly names: readonly string[]
+  /** Network namespace for interfaces whose argument names none; undefined is the program's. */
+  readonly netns?: string | undefined
+  /** Numbers of queues that were requested; undefined leaves them to the driver. */
+  readonly txqs: number | undefined
+  readonly rxqs: number | undefined
+}
+
+/** One device for the program to register and configure. */
+export interface DeviceSpec {
+  readonly dev: NetDevice<never> | NetDevice
+  /** Network namespace, by name or path; undefined is the program's. */
+  readonly netns?: string | undefined
+  /** Protocol addresses, `198.18.0.1/24`. */
+  readonly addresses?: readonly string[] | undefined
+}
+
+export interface Driver<P extends Params = Params> {
+  readonly name: string
+  readonly description: string
+  /** The arguments, as `[[NETNS/]IF0 [NETNS/]IF1]`. Without it the driver takes none. */
+  readonly args?: string
+  readonly params: P
+  /**
+   * Allocates the devices; not async. The program registers them in this order. Throws a UsageError
+   * for arguments that it cannot use.
+   */
+  init(params: ParamValues<P>, context: DriverContext): readonly DeviceSpec[]
+  /**
+   * Called at the end, after the last device is gone, and if something after init failed. May be
+   * async: the program waits for it.
+   */
+  exit?(): void | Promise<void>
+  /**
+   * Reads the configuration again (SIGHUP). An exception is logged, and the driver goes on as
+   * before. Without it there is nothing to read.
+   */
+  readonly reload?: (() => void) | undefined
+  /**
+   * Returns the numbers of the capabilities that the driver needs after `ready` besides
+   * CAP_NET_ADMIN, such as CAP_SYS_ADMIN. All others are dropped when the promise settles, so what
+   * needs them must be open by then.
+   */
+  capabilities?(): Promise<readonly number[]>
+  /**
+   * Returns the entries (SegmentEntry), of the kinds requested, of the segment behind the devices,
+   * made while they are read. Without it there is no segment.
+   */
+  segment?(kinds: ReadonlySet<string>): Iterable<{ readonly kind: string }>
+  /**
+   * Returns the address that reaches one of the machine's own addresses through the driver, if
+   * there is one: an address to try.
+   */
+  farEnd?(address: Uint8Array): Uint8Array
+}
+
+/** Returns the default value of each parameter. */
+export function defaultParams<P extends Params>(params: P): ParamValues<P> {
+  return Object.fromEntries(Object.entries(params).map(([name, param]) => [name, param.default])) as ParamValues<P>
+}
+
+/** Declares a driver module: `export const driver = defineDriver({ ... })`. */
+export function defineDriver<P extends Params>(driver: Driver<P>): Driver<P> {
+  return driver
+}
+
+/** A wrong command line: one line, exit status 2. */
+export class UsageError extends Error {
+  override readonly name: string = 'UsageError'
+}
+
+/** A file with mistakes: a line for each, with its place. */
+export class FileError extends UsageError {
+  override readonly name = 'FileError'
+}
+
+/** `far/sn1` is sn1 in the namespace far; `/proc/7/ns/net/sn1` names the namespace by a path. */
+export interface InterfaceArg {
+  readonly name: string
+  readonly netns: string | undefined
+}
+
+/** Parses `[NETNS/]IF`. Throws a UsageError. */
+export function interfaceArg(text: string): InterfaceArg {
+  const slash = text.lastIndexOf('/')
+  if (slash < 0) return { name: text, netns: undefined }
+  if (slash === 0 || slash === text.length - 1) throw new UsageError(`'${text}' is not [NETNS/]IF: a part is missing`)
+  return { name: text.slice(slash + 1), netns: text.slice(0, slash) }
+}
+
+/**
+ * Returns the interfaces that a driver of `defaults.length` devices makes: those of its arguments,
+ * otherwise of --name, otherwise the defaults. Throws a UsageError.
+ */
+export function interfaceArgs({ args, names }: DriverContext, defaults: readonly string[]): InterfaceArg[] {
+  const given = args.length > 0 ? args : names
+  if (given.length > defaults.length) {
+    throw new UsageError(`${given.length} interface names, of which ${defaults.length} can be used`)
+  }
+  if (args.length > 0 && args.length < defaults.length) {
+    throw new UsageError(`${args.length} of ${defaults.length} interfaces named: name all of them, or none`)
+  }
+  return defaults.map((name, i) => interfaceArg(given[i] ?? name))
+}

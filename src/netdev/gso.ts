@@ -1,0 +1,173 @@
+/**
+ * What a network card's offloads do, in software: completing a partial checksum (skb_checksum_help)
+ * and cutting a GSO frame into frames that fit the MTU (skb_gso_segment). Neither is on the way of
+ * a frame between two interfaces of one machine.
+ */
+import { finish, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from '../packet/checksum.ts'
+import { ETH_P_IP, ETH_P_IPV6 } from '../packet/ethernet.ts'
+import * as ipv4 from '../packet/ipv4.ts'
+import { IPPROTO_TCP, IPPROTO_UDP } from '../packet/ipv4.ts'
+import * as ipv6 from '../packet/ipv6.ts'
+import { get16, put16 } from '../packet/octets.ts'
+import * as tcp from '../packet/tcp.ts'
+import * as udp from '../packet/udp.ts'
+import { networkOffset } from '../packet/vlan.ts'
+import { SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_SKB_GSO_SEG } from '../skb/drop-reason.ts'
+import { FRAME_MAX } from '../skb/pool.ts'
+import type { Ring } from '../skb/ring.ts'
+import {
+  CHECKSUM_NONE,
+  CHECKSUM_PARTIAL,
+  SKB_GSO_TCP_ECN,
+  SKB_GSO_TCPV4,
+  SKB_GSO_TCPV6,
+  SKB_GSO_UDP_L4,
+  type SkBuff,
+} from '../skb/sk-buff.ts'
+
+/**
+ * Completes a partial checksum in place: the sum from csumStart to the end of the frame, which
+ * includes the pseudo-header's sum in the field, is complemented into the field. The frame is then
+ * CHECKSUM_NONE. A frame without a partial checksum is left as it is. Returns false if the field
+ * lies outside the frame, which is then unchanged. (skb_checksum_help)
+ */
+export function skbChecksumHelp(skb: SkBuff): boolean {
+  if (skb.ipSummed !== CHECKSUM_PARTIAL) return true
+  const { bytes, csumStart, csumOffset } = skb
+  const end = skb.data + skb.len
+  if (csumStart < skb.data || csumOffset < 0 || csumStart + csumOffset + 2 > end) return false
+  const check = finish(onesComplementSum(bytes, csumStart, end - csumStart))
+  put16(bytes, csumStart + csumOffset, check === 0 && csumOffset === udp.UDP_CHECK ? 0xffff : check)
+  skb.ipSummed = CHECKSUM_NONE
+  return true
+}
+
+/**
+ * Cuts a GSO frame (TCPv4, TCPv6 or UDP_L4; VLAN tags, IP and TCP options are kept) into frames of
+ * at most `gsoSize` bytes of payload, each in a slot of its own from the frame's pool, with full
+ * checksums, and pushes them on `into` in order. Returns how many; the frame is then freed. On
+ * failure returns -SKB_DROP_REASON_SKB_GSO_SEG (unknown kind, headers that do not fit) or
+ * -SKB_DROP_REASON_NOMEM (pool or ring too small): `into` is then unchanged, and the caller still
+ * owns the frame.
+ *
+ * IPv4's identification goes up by one a segment. FIN and PSH stay on the last segment only, CWR on
+ * the first only (RFC 3168 sec. 6.1.2). A UDP checksum of zero that is not partial stays zero.
+ * (skb_gso_segment, tcp_gso_segment, __udp_gso_segment)
+ */
+export function skbGsoSegment(skb: SkBuff, into: Ring): number {
+  const { bytes, data, gsoSize } = skb
+  const protocol = gsoProtocol(skb)
+  if (protocol === 0 || gsoSize <= 0) return -SKB_DROP_REASON_SKB_GSO_SEG
+  const network = networkOffset(bytes, data, skb.len)
+  if (network < 0) return -SKB_DROP_REASON_SKB_GSO_SEG
+  const nh = data + network
+  const h = transportHeader(skb, nh, protocol)
+  if (h < 0) return -SKB_DROP_REASON_SKB_GSO_SEG
+  const end = nh + (isIpv4(bytes, nh) ? ipv4.totalLength(bytes, nh) : ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, nh))
+  const isTcp = protocol === IPPROTO_TCP
+  const header = isTcp ? tcp.parse(bytes, h, end - h) : udp.parse(bytes, h, end - h)
+  if (header < 0 || (skb.ipSummed === CHECKSUM_PARTIAL && skb.csumStart !== h)) return -SKB_DROP_REASON_SKB_GSO_SEG
+
+  const payload = h + header
+  const headers = payload - data
+  const total = end - payload
+  if (headers + Math.min(gsoSize, total) > FRAME_MAX) return -SKB_DROP_REASON_SKB_GSO_SEG
+  const count = Math.max(1, Math.ceil(total / gsoSize))
+  if (into.capacity - into.length < count) return -SKB_DROP_REASON_NOMEM
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  for (let i = 0; i < count; i++) {
+    const from = payload + i * gsoSize
+    const size = Math.min(gsoSize, end - from)
+    const segment = skb.pool.alloc(headers + size)
+    if (segment === undefined) {
+      unpush(into, i)
+      return -SKB_DROP_REASON_NOMEM
+    }
+    const at = segment.put(headers + size)
+    bytes.copyWithin(at, data, payload)
+    bytes.copyWithin(at + headers, from, from + size)
+    segment.dev = skb.dev
+    segment.queueMapping = skb.queueMapping
+    segment.pktType = skb.pktType
+    segment.protocol = skb.protocol
+    segment.mac = at
+    segment.nh = at + network
+    segment.h = at + h - data
+    if (isTcp) editTcp(bytes, segment.h, i * gsoSize, i === 0, i === count - 1)
+    else udp.setLength(bytes, segment.h, header + size)
+    const none = !isTcp && skb.ipSummed !== CHECKSUM_PARTIAL && udp.checksum(bytes, h) === 0
+    finishSegment(segment, protocol, i, none, view)
+    into.push(segment)
+  }
+  skb.free()
+  return count
+}
+
+/** Returns the transport protocol of a GSO frame's kind, 0 if the kind is unknown. */
+function gsoProtocol(skb: SkBuff): number {
+  if (skb.gsoType === SKB_GSO_UDP_L4) return IPPROTO_UDP
+  const kind = skb.gsoType & ~SKB_GSO_TCP_ECN
+  return kind === SKB_GSO_TCPV4 || kind === SKB_GSO_TCPV6 ? IPPROTO_TCP : 0
+}
+
+function isIpv4(bytes: Uint8Array, nh: number): boolean {
+  return get16(bytes, nh - 2) === ETH_P_IP
+}
+
+/**
+ * Returns the position of the transport header, -1 if the frame is not a whole packet of its GSO
+ * kind, or is a fragment.
+ */
+function transportHeader(skb: SkBuff, nh: number, protocol: number): number {
+  const { bytes, gsoType } = skb
+  const length = skb.data + skb.len - nh
+  const type = get16(bytes, nh - 2)
+  if (type === ETH_P_IP && (gsoType & SKB_GSO_TCPV6) === 0) {
+    const header = ipv4.parse(bytes, nh, length)
+    if (header < 0 || ipv4.protocol(bytes, nh) !== protocol || ipv4.isFragment(bytes, nh)) return -1
+    return nh + header
+  }
+  if (type === ETH_P_IPV6 && (gsoType & SKB_GSO_TCPV4) === 0 && ipv6.parse(bytes, nh, length) >= 0) {
+    const upper = ipv6.upperLayer(bytes, nh, ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, nh), false)
+    return upper >= 0 && (upper & 0xff) === protocol ? nh + (upper >>> 8) : -1
+  }
+  return -1
+}
+
+function editTcp(bytes: Uint8Array, h: number, advance: number, isFirst: boolean, isLast: boolean): void {
+  tcp.setSequenceNumber(bytes, h, tcp.sequenceNumber(bytes, h) + advance)
+  let flags = tcp.flags(bytes, h)
+  if (!isFirst) flags &= ~tcp.TCP_CWR
+  if (!isLast) flags &= ~(tcp.TCP_FIN | tcp.TCP_PSH)
+  tcp.setFlags(bytes, h, flags)
+}
+
+/** Writes a segment's IP lengths and identification and its checksums. */
+function finishSegment(segment: SkBuff, protocol: number, index: number, none: boolean, view: DataView): void {
+  const { bytes, nh, h } = segment
+  const end = segment.data + segment.len
+  let sum: number
+  if (isIpv4(bytes, nh)) {
+    ipv4.setTotalLength(bytes, nh, end - nh)
+    ipv4.setIdentification(bytes, nh, ipv4.identification(bytes, nh) + index)
+    ipv4.fillHeaderChecksum(bytes, nh)
+    sum = pseudoHeaderSum4(bytes, nh, protocol, end - h)
+  } else {
+    ipv6.setPayloadLength(bytes, nh, end - nh - ipv6.IPV6_HLEN)
+    sum = pseudoHeaderSum6(bytes, nh, protocol, end - h)
+  }
+  const field = protocol === IPPROTO_TCP ? h + tcp.TCP_CHECK : h + udp.UDP_CHECK
+  put16(bytes, field, 0)
+  if (none) return
+  const check = finish(onesComplementSum(bytes, h, end - h, sum, view))
+  put16(bytes, field, check === 0 && protocol === IPPROTO_UDP ? 0xffff : check)
+}
+
+/** Takes the last `n` frames out of a ring and frees them. The others go round once, in order. */
+function unpush(ring: Ring, n: number): void {
+  for (let others = ring.length - n; others > 0; others--) {
+    const skb = ring.shift()
+    if (skb !== undefined) ring.push(skb)
+  }
+  for (let i = 0; i < n; i++) ring.shift()?.free()
+}

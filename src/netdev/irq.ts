@@ -1,0 +1,88 @@
+/**
+ * Irq: an interrupt line of simulated hardware, with its status word. Hardware raises bits; the
+ * driver's handler reads and clears them. An interrupt is taken after the batch of frames that is
+ * being handled, when the driver's own code has returned. So one interrupt may stand for many
+ * frames, as with hardware that coalesces.
+ */
+import { logBadReturn } from './ndo.ts'
+import type { NetDevice } from './net-device.ts'
+
+/** Results of a handler: whether its device had raised the interrupt. */
+export const IRQ_NONE = 0
+export const IRQ_HANDLED = 1
+
+export class Irq {
+  readonly dev: NetDevice
+  /** Bits raised and not acknowledged. A bit set here without `raise` is a lost interrupt. */
+  status = 0
+  /** Interrupts taken, and how many of them the handler did not own. */
+  count = 0
+  spurious = 0
+  #enabled = -1
+  #handler: (() => number) | undefined
+  #pending = false
+
+  constructor(dev: NetDevice) {
+    this.dev = dev
+  }
+
+  /**
+   * request_irq: calls `handler` from now on. It returns IRQ_HANDLED, or IRQ_NONE if the interrupt
+   * was not its device's.
+   */
+  request(handler: () => number): void {
+    this.#handler = handler
+    this.#enabled = -1
+    this.status = 0
+  }
+
+  /** free_irq: no more interrupts. What is raised meanwhile is forgotten. */
+  free(): void {
+    this.#handler = undefined
+    this.status = 0
+  }
+
+  /**
+   * For hardware: sets bits of the status word, and interrupts unless all of them are masked.
+   * Without bits the interrupt is spurious.
+   */
+  raise(bits: number): void {
+    this.status |= bits
+    if (this.#pending || this.#handler === undefined || (bits !== 0 && (bits & this.#enabled) === 0)) return
+    this.#pending = true
+    this.dev.net.raiseIrq(this)
+  }
+
+  /** Keeps these bits from interrupting; they are still set in the status word. */
+  mask(bits: number): void {
+    this.#enabled &= ~bits
+  }
+
+  /** Lets these bits interrupt again, at once if one is set. */
+  unmask(bits: number): void {
+    this.#enabled |= bits
+    if ((this.status & bits) !== 0) this.raise(this.status & bits)
+  }
+
+  /** Returns the bits that are not masked, and clears them. */
+  acknowledge(): number {
+    const bits = this.status & this.#enabled
+    this.status &= ~bits
+    return bits
+  }
+
+  /** Takes the interrupt. For Net. */
+  handle(): void {
+    this.#pending = false
+    if (this.#handler === undefined) return
+    this.count++
+    try {
+      const result: unknown = this.#handler()
+      if (result === IRQ_HANDLED) return
+      this.spurious++
+      if (result !== IRQ_NONE) logBadReturn(this.dev, 'interrupt handler', result, 'IRQ_HANDLED or IRQ_NONE')
+    } catch (error) {
+      this.dev.logException('interrupt handler', error)
+    }
+  }
+}

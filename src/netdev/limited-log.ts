@@ -1,0 +1,81 @@
+/**
+ * LimitedLog: log lines that others can cause, limited to so many of a kind in a time
+ * (net_ratelimit). Further lines are counted, and reported in one line when the time is over:
+ * `DHCPACK(eth9): and 312 more in 10 s`.
+ */
+import { type Alarm, type Clock, NSEC_PER_SEC } from './clock.ts'
+import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING, type Log } from './log.ts'
+
+/** So many lines of a kind are written in so many seconds. */
+const USUAL = { lines: 100, seconds: 10 }
+
+interface Kind {
+  readonly level: number
+  readonly alarm: Alarm
+  /** When the first line of this time was written, ns, and the lines since then, written or not. */
+  since: number
+  seen: number
+}
+
+export class LimitedLog {
+  readonly #log: Log
+  readonly #clock: Clock
+  readonly #limit: typeof USUAL
+  /** Kinds are named by code, never by what others sent, so they are few. */
+  readonly #kinds = new Map<string, Kind>()
+
+  constructor(log: Log, clock: Clock, limit = USUAL) {
+    this.#log = log
+    this.#clock = clock
+    this.#limit = limit
+  }
+
+  /** `text` is a function if it is costly to build. */
+  err(kind: string, text: string | (() => string)): void {
+    this.#write(LOGLEVEL_ERR, kind, text)
+  }
+
+  warn(kind: string, text: string | (() => string)): void {
+    this.#write(LOGLEVEL_WARNING, kind, text)
+  }
+
+  info(kind: string, text: string | (() => string)): void {
+    this.#write(LOGLEVEL_INFO, kind, text)
+  }
+
+  debug(kind: string, text: string | (() => string)): void {
+    this.#write(LOGLEVEL_DEBUG, kind, text)
+  }
+
+  #write(level: number, name: string, text: string | (() => string)): void {
+    if (level > this.#log.level) return
+    const kind = this.#kindOf(level, name)
+    const now = this.#clock.now()
+    const { lines, seconds } = this.#limit
+    const end = kind.since + seconds * NSEC_PER_SEC
+    if (now >= end) {
+      kind.since = now
+      kind.seen = 0
+    }
+    kind.seen++
+    if (kind.seen <= lines) this.#log.write(level, typeof text === 'string' ? text : text())
+    else if (kind.seen === lines + 1) kind.alarm.at(end)
+  }
+
+  #kindOf(level: number, name: string): Kind {
+    const known = this.#kinds.get(name)
+    if (known !== undefined) return known
+    const alarm = this.#clock.alarm(() => this.#over(name))
+    const kind = { level, alarm, since: Number.NEGATIVE_INFINITY, seen: 0 }
+    this.#kinds.set(name, kind)
+    return kind
+  }
+
+  #over(name: string): void {
+    const kind = this.#kinds.get(name)
+    if (kind === undefined) return
+    const { lines, seconds } = this.#limit
+    this.#log.write(kind.level, `${name}: and ${kind.seen - lines} more in ${seconds} s`)
+    kind.since = Number.NEGATIVE_INFINITY
+  }
+}

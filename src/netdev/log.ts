@@ -1,0 +1,58 @@
+/** Log lines like the kernel's, `vnet0: device opened`. The program chooses where they go. */
+import { print } from '../packet/print.ts'
+import type { SkBuff } from '../skb/sk-buff.ts'
+import { printable } from './printable.ts'
+
+/** The kernel's levels (include/linux/kern_levels.h): the higher, the less important. */
+export const LOGLEVEL_ERR = 3
+export const LOGLEVEL_WARNING = 4
+export const LOGLEVEL_INFO = 6
+export const LOGLEVEL_DEBUG = 7
+
+export class Log {
+  /** Messages above this level are not written. Check it before building a costly message. */
+  readonly level: number
+  readonly #write: (level: number, text: string) => void
+  readonly #prefix: string
+
+  constructor(level: number, write: (level: number, text: string) => void, prefix = '') {
+    this.level = level
+    this.#write = write
+    this.#prefix = prefix
+  }
+
+  /** Returns the same log with every line begun by `name: `. */
+  named(name: string): Log {
+    return new Log(this.level, this.#write, `${name}: `)
+  }
+
+  err(text: string): void {
+    this.write(LOGLEVEL_ERR, text)
+  }
+
+  warn(text: string): void {
+    this.write(LOGLEVEL_WARNING, text)
+  }
+
+  info(text: string): void {
+    this.write(LOGLEVEL_INFO, text)
+  }
+
+  debug(text: string): void {
+    this.write(LOGLEVEL_DEBUG, text)
+  }
+
+  write(level: number, text: string): void {
+    if (level <= this.level) this.#write(level, printable(this.#prefix + text.replace(/\s*\n\s*/g, ' | ')))
+  }
+}
+
+/**
+ * Logs one frame as tcpdump would print it, for a device whose msgEnable has NETIF_MSG_PKTDATA:
+ * `tx-0 IP 198.18.0.1 > 198.18.0.2: ...` was sent by the kernel on transmit queue 0, `rx-0` is
+ * on its way to the kernel.
+ */
+export function logFrame(log: Log, way: 'tx' | 'rx', skb: SkBuff): void {
+  const gso = skb.gsoSize === 0 ? '' : `, gso ${skb.gsoSize}`
+  log.info(`${way}-${skb.queueMapping} ${print(skb.bytes, skb.data, skb.len)}${gso}`)
+}

@@ -1,0 +1,93 @@
+/**
+ * Napi: reception by polling, `struct napi_struct` (Documentation/networking/napi.rst). An
+ * interrupt handler masks its interrupt and schedules the poll. The poll handles at most `budget`
+ * frames; when it finds no more it calls completeDone, and the driver unmasks.
+ */
+import { logBadReturn } from './ndo.ts'
+import type { NetDevice } from './net-device.ts'
+
+/** Frames one poll may handle (NAPI_POLL_WEIGHT). */
+export const NAPI_POLL_WEIGHT = 64
+
+export class Napi {
+  readonly dev: NetDevice
+  readonly weight: number
+  readonly #poll: (napi: Napi, budget: number) => number
+  #enabled = false
+  #scheduled = false
+  /** True while the Net has it listed; true if completeDone was called in the poll that runs. */
+  #listed = false
+  #completed = false
+
+  /**
+   * netif_napi_add. `poll` returns how many frames it handled: all of `budget` asks to be polled
+   * again; fewer require a call of completeDone.
+   */
+  constructor(dev: NetDevice, poll: (napi: Napi, budget: number) => number, weight: number = NAPI_POLL_WEIGHT) {
+    this.dev = dev
+    this.weight = weight
+    this.#poll = poll
+  }
+
+  /** napi_enable */
+  enable(): void {
+    this.#enabled = true
+  }
+
+  /** napi_disable: it is no longer polled. */
+  disable(): void {
+    this.#enabled = false
+    this.#scheduled = false
+  }
+
+  /** napi_schedule: polls once the driver's own code has returned. False if scheduled already. */
+  schedule(): boolean {
+    if (!this.#enabled || this.#scheduled) return false
+    this.#scheduled = true
+    if (!this.#listed) {
+      this.#listed = true
+      this.dev.net.scheduleNapi(this)
+    }
+    return true
+  }
+
+  /**
+   * napi_complete_done: nothing is left to poll. `work` is what the poll is about to return.
+   * Returns false if it was disabled.
+   */
+  completeDone(_work: number): boolean {
+    const was = this.#scheduled
+    this.#scheduled = false
+    this.#completed = true
+    return was
+  }
+
+  /**
+   * Polls once. Returns true if it is to be polled again: its budget was not enough, or it was
+   * scheduled again. For Net.
+   */
+  run(): boolean {
+    this.#listed = this.#scheduled && this.#pollOnce()
+    return this.#listed
+  }
+
+  #pollOnce(): boolean {
+    this.#completed = false
+    try {
+      const work: unknown = this.#poll(this, this.weight)
+      if (typeof work !== 'number' || Number.isNaN(work)) {
+        this.#scheduled = false
+        logBadReturn(this.dev, 'napi poll', work, 'the number of frames handled')
+        return false
+      }
+      if (this.#completed || work >= this.weight || !this.#scheduled) return this.#scheduled
+      this.dev.logRatelimited(
+        `napi poll: ${work} of ${this.weight} handled without completeDone: it is not polled again`,
+      )
+    } catch (error) {
+      this.#scheduled = false
+      this.dev.logException('napi poll', error)
+    }
+    return false
+  }
+}

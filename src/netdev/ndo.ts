@@ -1,0 +1,46 @@
+/** Calling a driver's operations, and requesting changes of an interface that nothing waits for. */
+import { EBADFD, EIO, isErrno } from './errno.ts'
+import { describeException } from './exception.ts'
+import type { Log } from './log.ts'
+import type { LinkRequest, Port } from './port.ts'
+
+/** The largest errno (MAX_ERRNO, include/linux/err.h). */
+export const MAX_ERRNO = 4095
+
+/** Where a driver's mistakes are logged: its device. */
+interface ExceptionLog {
+  logException(op: string, error: unknown): void
+}
+
+/** Runs an operation of the driver. Returns 0 or -errno, -EIO if it throws or returns nonsense. */
+export function callNdo(dev: ExceptionLog, op: string, fn: () => number | void): number {
+  try {
+    const result: unknown = fn() ?? 0
+    if (isErrnoResult(result)) return result
+    logBadReturn(dev, op, result, '0 or a negative errno')
+  } catch (error) {
+    dev.logException(op, error)
+  }
+  return -EIO
+}
+
+function isErrnoResult(result: unknown): result is number {
+  return Number.isInteger(result) && (result as number) <= 0 && (result as number) >= -MAX_ERRNO
+}
+
+/** Logs that a driver's function returned `result`, not `wanted`; if it is async, its error too. */
+export function logBadReturn(dev: ExceptionLog, op: string, result: unknown, wanted: string): void {
+  if (result instanceof Promise) {
+    dev.logException(op, `is async, but must return ${wanted} at once`)
+    result.catch(error => dev.logException(`${op}, async`, error))
+  } else {
+    dev.logException(op, `returned ${describeException(result)}, not ${wanted}`)
+  }
+}
+
+/** Requests a change that nothing waits for. An error is logged, unless the interface is gone. */
+export function request(dev: { readonly port: Port | undefined; readonly log: Log }, change: LinkRequest): void {
+  dev.port?.apply(change).catch(error => {
+    if (!isErrno(error, EBADFD)) dev.log.err(error instanceof Error ? error.message : String(error))
+  })
+}

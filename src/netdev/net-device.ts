@@ -1,0 +1,259 @@
+/**
+ * NetDevice: `struct net_device`. A driver allocates it (alloc.ts), fills it in, and registers it
+ * (register.ts). From then on the framework calls the driver's netdevOps.
+ */
+import { SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_DEV_STOPPED } from '../skb/drop-reason.ts'
+import type { SlotAccount } from '../skb/pool.ts'
+import type { SkBuff, SkBuffDevice } from '../skb/sk-buff.ts'
+import { Counters, wrap } from './counters.ts'
+import { DevStats } from './dev-stats.ts'
+import { EINVAL, VnetError } from './errno.ts'
+import { describeException } from './exception.ts'
+import {
+  ARPHRD_ETHER,
+  DEFAULT_TX_QUEUE_LEN,
+  ETH_ALEN,
+  ETH_DATA_LEN,
+  ETH_HLEN,
+  ETH_MAX_MTU,
+  ETH_MIN_MTU,
+  NETREG_UNINITIALIZED,
+} from './if.ts'
+import { LimitedLog } from './limited-log.ts'
+import type { Log } from './log.ts'
+import { logBadReturn } from './ndo.ts'
+import type { Net } from './net.ts'
+import type { HeaderOps, Ifmap, NetDeviceOps } from './ops.ts'
+import type { LinkKsettings, Port } from './port.ts'
+import { RxQueue } from './rx-queue.ts'
+import { TxQueue } from './tx-queue.ts'
+import { Watchdog } from './watchdog.ts'
+
+export class NetDevice<Priv = unknown> implements SkBuffDevice {
+  /** As given until registered, then the interface's. */
+  name: string
+  ifindex = 0
+  type = ARPHRD_ETHER
+  mtu = ETH_DATA_LEN
+  minMtu = ETH_MIN_MTU
+  maxMtu = ETH_MAX_MTU
+  hardHeaderLen = ETH_HLEN
+  addrLen = ETH_ALEN
+  /** IFF_*: what the driver wants until registered, then what the kernel has. */
+  flags = 0
+  /** NETIF_F_*: what the driver offers until registered, then what the port gives. */
+  features = 0
+  txQueueLen = DEFAULT_TX_QUEUE_LEN
+  /** Hardware address; all zero leaves the choice to the kernel. */
+  readonly devAddr = new Uint8Array(ETH_ALEN)
+  readonly broadcast = new Uint8Array(ETH_ALEN)
+  /** The kernel's multicast list, 6 bytes each; kept for devices with ndoSetRxMode. */
+  mc: readonly Uint8Array[] = []
+  /** The kernel's protocol addresses on the interface, 4 or 16 bytes each. */
+  addresses: readonly Uint8Array[] = []
+  /** Put before the name in log lines: `red/` if two devices of a program have one name. */
+  logPrefix = ''
+  /** NETREG_* */
+  regState = NETREG_UNINITIALIZED
+  /** NETIF_MSG_*: what to log; everything about single frames while the interface has IFF_DEBUG. */
+  msgEnable = 0
+  /** What ethtool(8) shows while there is a carrier; undefined leaves it to the kernel. */
+  linkKsettings: LinkKsettings | undefined = undefined
+  /** The resources ifconfig(8) shows. */
+  map: Ifmap = { memStart: 0, memEnd: 0, baseAddr: 0, irq: 0, dma: 0, port: 0 }
+  /** How long a queue may stay stopped before ndoTxTimeout, ms; 0 is forever. */
+  watchdogTimeo = 0
+  netdevOps: NetDeviceOps<Priv> = { ndoStartXmit: skb => skb.drop() }
+  headerOps: HeaderOps | undefined = undefined
+  /** True if the link has a carrier: the driver turned it on last, and the cable is not cut. */
+  carrier = true
+  /** What the driver last turned its carrier to; hidden while the cable is cut. */
+  driverCarrier = true
+  /** True while the cable is cut (cutCable): what the kernel sends is dropped as TX_CARRIER. */
+  cut = false
+  /** The driver's own data (netdev_priv). */
+  readonly priv: Priv
+  readonly tx: readonly TxQueue[]
+  readonly counters: Counters
+
+  #net: Net | undefined
+  #port: Port | undefined
+  #rx: readonly RxQueue[] = []
+  #slots: SlotAccount | undefined
+  #log: Log | undefined
+  readonly #stats: DevStats
+  #watchdog: Watchdog | undefined
+  #limitedLog: LimitedLog | undefined
+  #lost: (() => void) | undefined
+  /** The lack of slots is logged once: under load it may last. */
+  #warnedOfSlots = false
+
+  /** For allocNetdevMqs. */
+  constructor(name: string, txqs: number, rxqs: number, priv: Priv) {
+    this.name = name
+    this.priv = priv
+    this.counters = new Counters(txqs, rxqs)
+    this.#stats = new DevStats(this)
+    this.tx = Array.from({ length: txqs }, (_, q) => new TxQueue(this, q))
+  }
+
+  get numTxQueues(): number {
+    return this.counters.txqs
+  }
+
+  get numRxQueues(): number {
+    return this.counters.rxqs
+  }
+
+  /** The Net it is registered on; throws before. */
+  get net(): Net {
+    if (this.#net === undefined) throw new VnetError(EINVAL, this.name, 'the device is not registered')
+    return this.#net
+  }
+
+  /** What carries its frames; undefined before it is registered, and after it is gone. */
+  get port(): Port | undefined {
+    return this.#port
+  }
+
+  /** A log whose lines begin with the device's name. */
+  get log(): Log {
+    this.#log ??= this.net.log.named(this.logPrefix + this.name)
+    return this.#log
+  }
+
+  /** Times stopped queues. */
+  get watchdog(): Watchdog {
+    this.#watchdog ??= new Watchdog(this)
+    return this.#watchdog
+  }
+
+  /** Returns the transmit queue a frame came from. */
+  txq(skb: SkBuff): TxQueue {
+    return this.tx[wrap(skb.queueMapping, this.tx.length)]
+  }
+
+  countReceived(skb: SkBuff): void {
+    this.counters.received(skb)
+  }
+
+  countDrop(skb: SkBuff, reason: number): void {
+    this.counters.dropped(skb, reason)
+  }
+
+  /** dev_get_stats: a row of LinkStats64 with what the driver adds. Owned by the caller. */
+  getStats64(): Float64Array {
+    return this.#stats.get()
+  }
+
+  /**
+   * Returns what the kernel counted since the device was registered or reset, as a row of
+   * LinkStats64. Undefined if the kernel keeps no counters or the interface is gone.
+   */
+  kernelStats(): Float64Array | undefined {
+    return this.#stats.kernel()
+  }
+
+  /** Sets all its statistics to zero, those of kernelStats too. */
+  resetStats(): void {
+    this.#stats.reset()
+  }
+
+  /** Adds what only the driver knows to a row of LinkStats64 (ndoGetStats64). */
+  addDriverStats(stats: Float64Array): void {
+    try {
+      const result: unknown = this.netdevOps.ndoGetStats64?.(this, stats)
+      if (result instanceof Promise) logBadReturn(this, 'ndoGetStats64', result, 'nothing')
+    } catch (error) {
+      this.logException('ndoGetStats64', error)
+    }
+  }
+
+  /** Frames of the framework: read, not yet with the driver; received, not yet with the kernel. */
+  get held(): number {
+    return this.tx.reduce((n, txq) => n + txq.held, 0) + this.#rx.reduce((n, rxq) => n + rxq.length, 0)
+  }
+
+  /** Slots of its share in use: all frames that it read, except those moved by `skb.hold()`. */
+  get slotsUsed(): number {
+    return this.#slots?.used ?? 0
+  }
+
+  /** Puts a frame on the receive queue that belongs to the queue it came from. For netifRx. */
+  receive(skb: SkBuff): void {
+    const rxq = this.#rx[wrap(skb.queueMapping, this.#rx.length)]
+    if (rxq === undefined) skb.drop(SKB_DROP_REASON_DEV_READY)
+    else rxq.push(skb)
+  }
+
+  /** For lines that frames cause: one a second of each kind. */
+  get limitedLog(): LimitedLog {
+    this.#limitedLog ??= new LimitedLog(this.log, this.net.clock, { lines: 1, seconds: 1 })
+    return this.#limitedLog
+  }
+
+  /** Logs an exception of the driver's `op`, rate-limited: every frame may cause one. */
+  logException(op: string, error: unknown): void {
+    this.limitedLog.err(op, () => `${op}: ${describeException(error)}`)
+  }
+
+  /** Logs a warning about a frame; all of them together are rate-limited. */
+  logRatelimited(text: string): void {
+    this.limitedLog.warn('warnings', text)
+  }
+
+  rename(name: string): void {
+    this.name = name
+    this.#log = undefined
+    this.#limitedLog = undefined
+  }
+
+  /** A queue died: the interface is gone. */
+  linkLost(): void {
+    this.#lost?.()
+  }
+
+  /** Has the queues that paused without a slot continue once there is one. */
+  waitForSlot(): void {
+    if (this.#slots === undefined) return
+    this.net.pool.wait(this.#slots)
+    if (this.#warnedOfSlots) return
+    this.#warnedOfSlots = true
+    this.log.warn(`no free slot: ${this.#slots.used} frames are held, and no more are read until one is freed`)
+  }
+
+  /** Puts it on a Net, with an account of slots; for registerNetdev. EINVAL if it is on one. */
+  enlist(net: Net): SlotAccount {
+    if (this.#slots !== undefined) throw new VnetError(EINVAL, this.name, 'the device is being registered')
+    this.#net = net
+    this.#watchdog = undefined
+    this.msgEnable |= net.msgEnable
+    this.#slots = net.pool.openAccount(() => {
+      for (const txq of this.tx) txq.slotFreed()
+    })
+    return this.#slots
+  }
+
+  /** Joins it to its port; `lost` is called if the interface is gone. For registerNetdev. */
+  attach(port: Port, lost: () => void): void {
+    this.#port = port
+    this.#lost = lost
+    this.#rx = port.queues.map(queue => new RxQueue(this, queue))
+    for (const txq of this.tx) txq.attach(port.queues[txq.index])
+  }
+
+  /** Drops what the kernel did not take. */
+  purge(): void {
+    for (const rxq of this.#rx) rxq.purge(SKB_DROP_REASON_DEV_STOPPED)
+  }
+
+  /** Undoes enlist and attach; the caller closes the port. For unregisterNetdev. */
+  discharge(): void {
+    this.purge()
+    this.#rx = []
+    if (this.#slots !== undefined) this.net.pool.closeAccount(this.#slots)
+    this.#slots = undefined
+    this.#port = undefined
+    this.#lost = undefined
+  }
+}

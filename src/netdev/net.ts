@@ -1,0 +1,261 @@
+/**
+ * Net: what is global in the kernel, one a thread: frame memory, clock, chance, log, the platform,
+ * and the devices and notifiers registered on it. No module has state of its own.
+ */
+import { SkBuffPool } from '../skb/pool.ts'
+import { Ring } from '../skb/ring.ts'
+import type { Alarm, Clock } from './clock.ts'
+import { EINVAL, EIO, ENOMEM, VnetError } from './errno.ts'
+import { describeException } from './exception.ts'
+import { LimitedLog } from './limited-log.ts'
+import type { Log } from './log.ts'
+import type { NetDevice } from './net-device.ts'
+import type { Platform } from './port.ts'
+import { type Random, random } from './random.ts'
+
+/** Frames that one native call reads at most. */
+export const BATCH = 16
+/** Frames that one poll handles before other descriptors and timers have their turn. */
+const BUDGET = 64
+/** A queue that returned so many is read again at once: a batch of large frames may end early. */
+const BUSY = 4
+
+/** Rounds of interrupts and polls before the event loop has its turn, and interrupts in a round. */
+const SOFTIRQ_ROUNDS = 10
+const ROUND_IRQS = 64
+
+/** Notified of a device's life. A negative errno vetoes NETDEV_POST_INIT and NETDEV_REGISTER. */
+export type NetdeviceNotifier = (event: number, dev: NetDevice) => number | void
+
+export interface NetOptions {
+  platform: Platform
+  clock: Clock
+  log: Log
+  pool?: SkBuffPool
+  random?: Random
+  /** NETIF_MSG_* that devices begin with. */
+  msgEnable?: number
+}
+
+/** An interrupt that was raised (Irq). */
+interface RaisedIrq {
+  handle(): void
+}
+
+/** A poll that was scheduled (Napi). Returns true if it is to be run again. */
+interface ScheduledPoll {
+  run(): boolean
+}
+
+/**
+ * A receive queue with frames for the kernel (RxQueue). Returns false if it waits for more frames.
+ */
+interface DirtyQueue {
+  flush(more: boolean): boolean
+}
+
+export class Net {
+  readonly platform: Platform
+  readonly clock: Clock
+  readonly log: Log
+  readonly pool: SkBuffPool
+  readonly random: Random
+  readonly msgEnable: number
+  /** The registered devices, in the order of their registration. */
+  readonly devices: NetDevice[] = []
+  /** Segments of the GSO frame being cut: room for 64 KiB in pieces of 16 bytes. */
+  readonly segments = new Ring(4096)
+
+  readonly #notifiers: NetdeviceNotifier[] = []
+  // Of each array, the first so many are valid. They only grow: emptying them would allocate.
+  readonly #dirty: DirtyQueue[] = []
+  #dirtyCount = 0
+  readonly #irqs: RaisedIrq[] = []
+  #irqCount = 0
+  readonly #napis: ScheduledPoll[] = []
+  #napiCount = 0
+  /** Runs what is left after SOFTIRQ_ROUNDS. */
+  readonly #ksoftirqd: Alarm
+  /** True during a poll, whose end flushes what is received meanwhile. */
+  #polling = false
+  #inSoftirq = false
+  #flushScheduled = false
+  readonly #limitedLog: LimitedLog
+  readonly #flushLater = (): void => {
+    this.#flushScheduled = false
+    this.flush()
+  }
+
+  constructor({ platform, clock, log, pool = framePool(), random: chance = random(1), msgEnable = 0 }: NetOptions) {
+    this.platform = platform
+    this.#limitedLog = new LimitedLog(log, clock, { lines: 1, seconds: 1 })
+    this.clock = guarded(clock, error => this.#limitedLog.err('alarm', () => `alarm: ${describeException(error)}`))
+    this.log = log
+    this.pool = pool
+    this.random = chance
+    this.msgEnable = msgEnable
+    this.#ksoftirqd = clock.alarm(() => this.flush())
+  }
+
+  /**
+   * Notifies `fn` of every device registered, changed and unregistered. Returns how to stop that.
+   */
+  registerNetdeviceNotifier(fn: NetdeviceNotifier): () => void {
+    this.#notifiers.push(fn)
+    return () => {
+      const i = this.#notifiers.indexOf(fn)
+      if (i >= 0) this.#notifiers.splice(i, 1)
+    }
+  }
+
+  /**
+   * Runs the notifiers in order. Returns the first negative errno, which ends the run, or 0. A
+   * notifier that throws is logged and counts as -EIO, but the run goes on: the others must not
+   * miss that a device goes.
+   */
+  callNetdeviceNotifiers(event: number, dev: NetDevice): number {
+    let thrown = 0
+    for (const fn of [...this.#notifiers]) {
+      try {
+        const error = fn(event, dev) ?? 0
+        if (error < 0) return error
+      } catch (error) {
+        dev.logException('netdevice notifier', error)
+        thrown = -EIO
+      }
+    }
+    return thrown
+  }
+
+  /** Has a receive queue flushed: by the poll that runs, or else in a microtask. */
+  markDirty(queue: DirtyQueue): void {
+    this.#dirty[this.#dirtyCount++] = queue
+    this.#scheduleFlush()
+  }
+
+  /** Has an interrupt taken with the next flush. */
+  raiseIrq(irq: RaisedIrq): void {
+    this.#irqs[this.#irqCount++] = irq
+    this.#scheduleFlush()
+  }
+
+  /** Has a poll run with the next flush. */
+  scheduleNapi(napi: ScheduledPoll): void {
+    this.#napis[this.#napiCount++] = napi
+    this.#scheduleFlush()
+  }
+
+  /**
+   * Polls a queue: calls `readBatch`, which reads and handles some frames and returns how many,
+   * until it returns few or the budget is spent. What is received meanwhile is flushed after each
+   * batch and at the end. Returns true if more may wait.
+   */
+  poll(readBatch: () => number): boolean {
+    const nested = this.#polling
+    this.#polling = true
+    let budget = BUDGET
+    try {
+      while (budget > 0) {
+        const n = readBatch()
+        if (n <= 0) break
+        budget -= n
+        this.flush(true)
+        if (n < BUSY) break
+      }
+      if (!nested) this.flush()
+    } finally {
+      this.#polling = nested
+    }
+    return budget <= BUDGET - BUSY
+  }
+
+  /**
+   * Takes the interrupts and runs the polls that wait, then writes to the kernel what was
+   * received: one native call a queue. With `more` frames to come in the same poll, a queue may
+   * wait for them.
+   */
+  flush(more = false): void {
+    // Not again from a handler that closes its device.
+    if (this.#irqCount + this.#napiCount !== 0 && !this.#inSoftirq) this.#softirq()
+    let kept = 0
+    // (5c) After each batch, every queue with frames for the kernel is written out.
+    for (let i = 0; i < this.#dirtyCount; i++) {
+      const queue = this.#dirty[i]
+      if (!queue.flush(more)) this.#dirty[kept++] = queue
+    }
+    this.#dirtyCount = kept
+  }
+
+  #scheduleFlush(): void {
+    if (this.#polling || this.#flushScheduled) return
+    this.#flushScheduled = true
+    queueMicrotask(this.#flushLater)
+  }
+
+  #softirq(): void {
+    const nested = this.#polling
+    this.#polling = this.#inSoftirq = true
+    for (let round = 0; round < SOFTIRQ_ROUNDS && this.#irqCount + this.#napiCount !== 0; round++) {
+      this.#takeIrqs()
+      this.#pollNapis()
+    }
+    this.#inSoftirq = false
+    this.#polling = nested
+    if (this.#irqCount + this.#napiCount !== 0) this.#ksoftirqd.at(this.clock.now())
+  }
+
+  /** Interrupts that handlers raise are taken in the same round. */
+  #takeIrqs(): void {
+    let i = 0
+    while (i < this.#irqCount && i < ROUND_IRQS) this.#irqs[i++].handle()
+    const left = this.#irqCount - i
+    for (let j = 0; j < left; j++) this.#irqs[j] = this.#irqs[i + j]
+    this.#irqCount = left
+  }
+
+  /** Runs each poll once. */
+  #pollNapis(): void {
+    const n = this.#napiCount
+    let again = 0
+    for (let i = 0; i < n; i++) if (this.#napis[i].run()) this.#napis[again++] = this.#napis[i]
+    // Those scheduled meanwhile move up.
+    for (let i = n; i < this.#napiCount; i++) this.#napis[again++] = this.#napis[i]
+    this.#napiCount = again
+  }
+}
+
+/**
+ * Returns a clock whose alarms may throw: `failed` is called with the error, and nothing else ends.
+ */
+function guarded(clock: Clock, failed: (error: unknown) => void): Clock {
+  return {
+    now: () => clock.now(),
+    alarm(fn) {
+      const alarm = clock.alarm(() => {
+        try {
+          const result: unknown = fn()
+          if (result instanceof Promise) result.catch(failed)
+        } catch (error) {
+          failed(error)
+        }
+      })
+      return {
+        at(ns) {
+          if (Number.isNaN(ns)) throw new VnetError(EINVAL, 'alarm at NaN', 'it rings at a number of nanoseconds')
+          alarm.at(ns)
+        },
+        cancel: () => alarm.cancel(),
+      }
+    },
+  }
+}
+
+/** Reserves the usual frame memory. VnetError ENOMEM if the process may not have the addresses. */
+function framePool(): SkBuffPool {
+  try {
+    return new SkBuffPool()
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw new VnetError(ENOMEM, 'frame memory', 'it takes 100 MiB of address space; raise the limit (ulimit -v)')
+  }
+}

@@ -1,0 +1,219 @@
+/** netif_rx, eth_type_trans, the carrier, all queues (net/core/dev.c, net/ethernet/eth.c). */
+import {
+  ETH_P_802_2,
+  ETH_P_802_3,
+  ETH_P_802_3_MIN,
+  etherType,
+  isMulticastAddress,
+  isSameAddress,
+} from '../packet/ethernet.ts'
+import { get16 } from '../packet/octets.ts'
+import { SKB_DROP_REASON_SKB_CSUM } from '../skb/drop-reason.ts'
+import { skbPanic } from '../skb/error.ts'
+import {
+  CHECKSUM_PARTIAL,
+  OWNER_FREE,
+  OWNER_RX,
+  PACKET_BROADCAST,
+  PACKET_HOST,
+  PACKET_MULTICAST,
+  PACKET_OTHERHOST,
+  SKB_GSO_TCPV4,
+  SKB_GSO_TCPV6,
+  SKB_GSO_UDP_L4,
+  type SkBuff,
+} from '../skb/sk-buff.ts'
+import { skbChecksumHelp, skbGsoSegment } from './gso.ts'
+import {
+  ETH_HLEN,
+  IFF_UP,
+  NETDEV_CHANGE,
+  NETIF_F_CSUM_MASK,
+  NETIF_F_GSO_UDP_L4,
+  NETIF_F_TSO,
+  NETIF_F_TSO6,
+  NETIF_MSG_PKTDATA,
+  NETREG_REGISTERED,
+} from './if.ts'
+import { logFrame } from './log.ts'
+import { callNdo, request } from './ndo.ts'
+import type { NetDevice } from './net-device.ts'
+
+/**
+ * (5a) netif_rx: gives a frame to the kernel, which receives it on `skb.dev`, on the queue it came
+ * from. It is written out after the batch that is being handled. What the receiving side has no
+ * offload for is done here first.
+ */
+export function netifRx(skb: SkBuff): void {
+  const dev = skb.dev as NetDevice | undefined
+  if (skb.owner === OWNER_FREE || skb.owner === OWNER_RX || dev === undefined) throw notReceivable(skb)
+  skb.owner = OWNER_RX
+  if ((dev.msgEnable & NETIF_MSG_PKTDATA) !== 0) logFrame(dev.log, 'rx', skb)
+  if ((skb.ipSummed === CHECKSUM_PARTIAL || skb.gsoSize !== 0) && !canOffload(skb, dev.features)) finish(skb, dev)
+  else dev.receive(skb)
+}
+
+/** Drops a frame that `dev` was about to receive: it is counted there, on the receive side. */
+export function netifRxDrop(skb: SkBuff, dev: NetDevice, reason: number): void {
+  if (skb.owner === OWNER_FREE) throw skbPanic('netif_rx of a freed frame', netifRxDrop)
+  skb.dev = dev
+  skb.owner = OWNER_RX
+  skb.drop(reason)
+}
+
+function notReceivable({ owner }: SkBuff): Error {
+  if (owner === OWNER_FREE) return skbPanic('netif_rx of a freed frame', netifRx)
+  return skbPanic(
+    `netif_rx of a frame that ${owner === OWNER_RX ? 'the kernel was given already' : 'is on no device'}`,
+    netifRx,
+  )
+}
+
+function canOffload(skb: SkBuff, features: number): boolean {
+  if ((features & NETIF_F_CSUM_MASK) === 0) return false
+  if (skb.gsoSize === 0) return true
+  const { gsoType } = skb
+  if ((gsoType & SKB_GSO_TCPV4) !== 0) return (features & NETIF_F_TSO) !== 0
+  if ((gsoType & SKB_GSO_TCPV6) !== 0) return (features & NETIF_F_TSO6) !== 0
+  return (gsoType & SKB_GSO_UDP_L4) !== 0 && (features & NETIF_F_GSO_UDP_L4) !== 0
+}
+
+/** Completes checksums and cuts GSO frames in software, for a receiving side without offloads. */
+function finish(skb: SkBuff, dev: NetDevice): void {
+  if (dev.port === undefined) {
+    // Drops it: without a Net there is no room for segments.
+    dev.receive(skb)
+    return
+  }
+  if (skb.gsoSize === 0) {
+    if (skbChecksumHelp(skb)) dev.receive(skb)
+    else skb.drop(SKB_DROP_REASON_SKB_CSUM)
+    return
+  }
+  const { segments } = dev.net
+  const n = skbGsoSegment(skb, segments)
+  if (n < 0) {
+    skb.drop(-n)
+    return
+  }
+  for (let segment = segments.shift(); segment !== undefined; segment = segments.shift()) dev.receive(segment)
+}
+
+/**
+ * eth_type_trans: reads the link header, and sets `skb.mac`, `skb.nh`, `skb.pktType` by the
+ * destination, and `skb.protocol`, which it returns: the EtherType in host order, ETH_P_802_2 or
+ * ETH_P_802_3 for a frame that has a length instead, 0 without a whole header. Unlike the kernel's
+ * it leaves the header on, since a port takes whole frames. The caller still owns the frame.
+ */
+export function ethTypeTrans(skb: SkBuff, dev: NetDevice): number {
+  const { bytes, data } = skb
+  skb.mac = data
+  skb.nh = data + ETH_HLEN
+  const type = skb.len < ETH_HLEN ? 0 : etherType(bytes, data)
+  skb.protocol = type < ETH_P_802_3_MIN ? lengthProtocol(skb) : type
+  skb.pktType = packetType(bytes, data, dev)
+  return skb.protocol
+}
+
+/** A frame with a length is LLC, except Novell's: IPX, whose checksum of all ones comes first. */
+function lengthProtocol({ bytes, data, len }: SkBuff): number {
+  if (len < ETH_HLEN) return 0
+  return len >= ETH_HLEN + 2 && get16(bytes, data + ETH_HLEN) === 0xffff ? ETH_P_802_3 : ETH_P_802_2
+}
+
+function packetType(bytes: Uint8Array, data: number, dev: NetDevice): number {
+  if (!isMulticastAddress(bytes, data)) {
+    return isSameAddress(bytes, data, dev.devAddr) ? PACKET_HOST : PACKET_OTHERHOST
+  }
+  return isSameAddress(bytes, data, dev.broadcast) ? PACKET_BROADCAST : PACKET_MULTICAST
+}
+
+/** netif_carrier_on: the link has a signal; shows LOWER_UP, unless the cable is cut. */
+export function netifCarrierOn(dev: NetDevice): void {
+  dev.driverCarrier = true
+  updateCarrier(dev)
+}
+
+/** netif_carrier_off: no signal; the interface shows NO-CARRIER, and the kernel sends nothing. */
+export function netifCarrierOff(dev: NetDevice): void {
+  dev.driverCarrier = false
+  updateCarrier(dev)
+}
+
+/** netif_carrier_ok */
+export function netifCarrierOk(dev: NetDevice): boolean {
+  return dev.carrier
+}
+
+/**
+ * Pulls the cable out of a device: it and its peer (ndoGetPeerDev) have no carrier until plugCable.
+ * The kernel drops what it would send; frames that it had queued are dropped as TX_CARRIER. Changes
+ * of the drivers' carriers meanwhile take effect then. The kernel has no such function.
+ */
+export function cutCable(dev: NetDevice): void {
+  setCut(dev, true)
+}
+
+/** Puts the cable in again, at both ends. */
+export function plugCable(dev: NetDevice): void {
+  setCut(dev, false)
+}
+
+function setCut(dev: NetDevice, cut: boolean): void {
+  const ends = [dev, peerOf(dev)].filter(end => end !== undefined && end.cut !== cut) as NetDevice[]
+  for (const end of ends) end.cut = cut
+  for (const end of ends) {
+    if (end.regState === NETREG_REGISTERED) end.log.info(cut ? 'cable cut' : 'cable plugged in')
+    callNdo(end, 'ndoCableChanged', () => end.netdevOps.ndoCableChanged?.(end))
+    if (!updateCarrier(end)) stateChange(end)
+  }
+}
+
+function peerOf(dev: NetDevice): NetDevice | undefined {
+  try {
+    return dev.netdevOps.ndoGetPeerDev?.(dev)
+  } catch (error) {
+    dev.logException('ndoGetPeerDev', error)
+    return undefined
+  }
+}
+
+/** Returns true if the carrier changed. */
+function updateCarrier(dev: NetDevice): boolean {
+  const carrier = dev.driverCarrier && !dev.cut
+  if (dev.carrier === carrier) return false
+  dev.carrier = carrier
+  request(dev, { carrier })
+  stateChange(dev)
+  return true
+}
+
+/** netdev_state_change */
+function stateChange(dev: NetDevice): void {
+  if (dev.regState === NETREG_REGISTERED) dev.net.callNetdeviceNotifiers(NETDEV_CHANGE, dev)
+}
+
+/** netif_device_present: true if it is registered, so that its interface exists. */
+export function netifDevicePresent(dev: NetDevice): boolean {
+  return dev.regState === NETREG_REGISTERED
+}
+
+/** netif_running: true if the interface is up and the driver has opened it. */
+export function netifRunning(dev: NetDevice): boolean {
+  return (dev.flags & IFF_UP) !== 0
+}
+
+/** netif_tx_start_all_queues */
+export function netifTxStartAllQueues(dev: NetDevice): void {
+  for (const txq of dev.tx) txq.start()
+}
+
+/** netif_tx_stop_all_queues */
+export function netifTxStopAllQueues(dev: NetDevice): void {
+  for (const txq of dev.tx) txq.stop()
+}
+
+/** netif_tx_wake_all_queues */
+export function netifTxWakeAllQueues(dev: NetDevice): void {
+  for (const txq of dev.tx) txq.wake()
+}

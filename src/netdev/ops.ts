@@ -1,0 +1,106 @@
+/**
+ * What a driver implements: `struct net_device_ops` and `struct header_ops`, as plain objects of
+ * functions. Those of type Errno return 0 (or nothing) for success, or -errno, as in the kernel;
+ * an exception is -EIO, logged with its place.
+ */
+import type { SkBuff } from '../skb/sk-buff.ts'
+import type { NetDevice } from './net-device.ts'
+
+/** 0 or nothing: success. Negative: an errno. */
+export type Errno = number | void
+
+export interface NetDeviceOps<Priv> {
+  /** Called once while registering, before the interface exists. A positive result becomes -EIO. */
+  ndoInit?(dev: NetDevice<Priv>): Errno
+  /** Called once when the device is gone, or when registering failed after ndoInit. */
+  ndoUninit?(dev: NetDevice<Priv>): void
+  /** The interface was brought up. An error takes it down again. */
+  ndoOpen?(dev: NetDevice<Priv>): Errno
+  /** The interface was brought down, or is about to be deleted. */
+  ndoStop?(dev: NetDevice<Priv>): Errno
+  /**
+   * Transmits one frame; `skb.dev` is `dev`. NETDEV_TX_OK (or nothing): the driver owns the frame,
+   * and hands it on, keeps it or drops it. NETDEV_TX_BUSY: the driver did not touch it, and is
+   * offered it again when the queue is woken.
+   */
+  ndoStartXmit(skb: SkBuff, dev: NetDevice<Priv>): number | void
+  /** IFF_PROMISC, IFF_ALLMULTI or the list `dev.mc` changed, or the device was opened. */
+  ndoSetRxMode?(dev: NetDevice<Priv>): void
+  /**
+   * The hardware address was changed; an error changes it back. `dev.devAddr` is still the old one.
+   */
+  ndoSetMacAddress?(dev: NetDevice<Priv>, address: Uint8Array): Errno
+  /** The MTU was changed; an error changes it back. `dev.mtu` is still the old one. */
+  ndoChangeMtu?(dev: NetDevice<Priv>, mtu: number): Errno
+  /** Adds what only the driver knows to a row of LinkStats64, also while the device is down. */
+  ndoGetStats64?(dev: NetDevice<Priv>, stats: Float64Array): void
+  /**
+   * Returns another transmit queue for a frame than the kernel chose. It costs a call a frame. A
+   * frame that returns to the kernel on another queue than it came from moves its flow there,
+   * which collapses flows and reorders them.
+   */
+  ndoSelectQueue?(dev: NetDevice<Priv>, skb: SkBuff): number
+  /**
+   * A queue was stopped for longer than `dev.watchdogTimeo`: repairs what is stuck, and wakes it.
+   */
+  ndoTxTimeout?(dev: NetDevice<Priv>, txq: number): void
+  /** Returns the device at the other end of the cable; undefined if it is gone. */
+  ndoGetPeerDev?(dev: NetDevice<Priv>): NetDevice<Priv> | undefined
+  /**
+   * The cable was cut or plugged in (`dev.cut`). For drivers that have more to do than to lose the
+   * carrier.
+   */
+  ndoCableChanged?(dev: NetDevice<Priv>): void
+  /** SIOCSIFMAP, from a caller that may change something. */
+  ndoSetConfig?(dev: NetDevice<Priv>, map: Ifmap): Errno
+  /**
+   * A private ioctl, `cmd` SIOCDEVPRIVATE + 0..15. `ifr` is a copy of the caller's struct ifreq, 40
+   * bytes, which is copied back on success; `data` is the caller's memory at ifr_data. Returns
+   * -EPERM for a change that the caller may not make (`data.mayChange`). A positive result is the
+   * ioctl's own.
+   */
+  ndoSiocdevprivate?(dev: NetDevice<Priv>, ifr: Uint8Array, data: UserData, cmd: number): Errno
+  /**
+   * Causes a fault by its name, once, on transmit queue `txq` if that matters (undefined: any). The
+   * kernel has no such operation. -EOPNOTSUPP for a fault that the driver does not have.
+   */
+  ndoTrigger?(dev: NetDevice<Priv>, fault: string, txq: number | undefined): Errno
+  /** Checks the device's address before it is opened. */
+  ndoValidateAddr?(dev: NetDevice<Priv>): Errno
+}
+
+/** `struct ifmap`: a device's resources, as ifconfig(8) sets them. */
+export interface Ifmap {
+  readonly memStart: number
+  readonly memEnd: number
+  readonly baseAddr: number
+  readonly irq: number
+  readonly dma: number
+  readonly port: number
+}
+
+/** The memory of an ioctl's caller at ifr_data (copy_from_user, copy_to_user). */
+export interface UserData {
+  /** ifr_data itself, which a driver may take for a number. */
+  readonly address: bigint
+  /** True if the caller may change something. */
+  readonly mayChange: boolean
+  /**
+   * Returns a copy of `length` bytes. Throws a VnetError EFAULT, which is the ioctl's result unless
+   * caught.
+   */
+  read(length: number): Uint8Array
+  /** Copies bytes there. Throws as `read` does. */
+  write(bytes: Uint8Array): void
+}
+
+/** Builds and parses the link headers of frames that a driver makes itself. */
+export interface HeaderOps {
+  /**
+   * Pushes a link header and returns its length. Addresses are 6 bytes; the source is the device's
+   * own by default.
+   */
+  create(skb: SkBuff, dev: NetDevice, type: number, destination: Uint8Array, source?: Uint8Array): number
+  /** Copies the source address of a frame to `into`. Returns its length, 0 if there is none. */
+  parse(skb: SkBuff, into: Uint8Array): number
+}

@@ -1,0 +1,29 @@
+/**
+ * Text from others (names, hostnames, domain names) on its way to a terminal or a log. Characters
+ * that control a terminal are escaped: C0, DEL and C1, and what changes the order or the end of a
+ * line (bidirectional controls, U+2028, U+2029). All other Unicode text is kept.
+ */
+const UNPRINTABLE = /[\p{Cc}\p{Bidi_Control}\p{Cs}\u2028\u2029]/gu
+
+/**
+ * Returns `text` as one line that is safe to show: ESC is `\x1b`, U+009B `\u009b`, and a byte of a
+ * name that is not UTF-8 (see netlink/name.ts) `\xff`.
+ */
+export function printable(text: string): string {
+  return text.replace(UNPRINTABLE, escapeOf)
+}
+
+/**
+ * The same for text of several lines, whose ends are kept. JSON stays the same JSON: what
+ * JSON.stringify leaves to escape gets JSON's own escape.
+ */
+export function printableLines(text: string): string {
+  return text.replace(UNPRINTABLE, char => (char === '\n' ? char : escapeOf(char)))
+}
+
+function escapeOf(char: string): string {
+  const code = char.charCodeAt(0)
+  const isEscapedByte = code >= 0xdc80 && code <= 0xdcff
+  if (code < 0x20 || isEscapedByte) return `\\x${(code & 0xff).toString(16).padStart(2, '0')}`
+  return `\\u${code.toString(16).padStart(4, '0')}`
+}

@@ -1,0 +1,38 @@
+/**
+ * Chance as the framework sees it: a stream of numbers from a seed, so that a run can be replayed.
+ * Not for secrets.
+ */
+
+export interface Random {
+  /** Returns a number in [0, 1). */
+  next(): number
+  /** Returns a whole number in [0, n). */
+  below(n: number): number
+  /** Returns a stream of its own, which later draws from this one do not change. */
+  fork(): Random
+}
+
+/**
+ * The sfc32 generator of PractRand: four words of state, period about 2^127. `seed` is any number;
+ * its 32 low bits count.
+ */
+export function random(seed: number): Random {
+  let a = 0x9e3779b9
+  let b = 0x243f6a88
+  let c = seed | 0
+  let counter = 1
+  function word(): number {
+    const t = (((a + b) | 0) + counter) | 0
+    counter = (counter + 1) | 0
+    a = b ^ (b >>> 9)
+    b = (c + (c << 3)) | 0
+    c = (((c << 21) | (c >>> 11)) + t) | 0
+    return t >>> 0
+  }
+  for (let i = 0; i < 12; i++) word()
+  return {
+    next: () => word() / 0x1_0000_0000,
+    below: n => Math.floor((word() / 0x1_0000_0000) * n),
+    fork: () => random(word()),
+  }
+}

@@ -1,0 +1,244 @@
+/**
+ * A device's life on a Net: register_netdev, dev_open, dev_close, unregister_netdev
+ * (net/core/dev.c). link-change.ts handles the changes in between.
+ */
+import { devValidName } from './alloc.ts'
+import { EINVAL, EIO, ENODEV, VnetError } from './errno.ts'
+import { netdevFixFeatures } from './features.ts'
+import {
+  IFF_NOARP,
+  IFF_UP,
+  NETDEV_POST_INIT,
+  NETDEV_REGISTER,
+  NETDEV_UNREGISTER,
+  NETREG_REGISTERED,
+  NETREG_UNINITIALIZED,
+  NETREG_UNREGISTERED,
+  NETREG_UNREGISTERING,
+} from './if.ts'
+import { adoptLink, closeDevice, linkChanged, openDevice } from './link-change.ts'
+import { callNdo } from './ndo.ts'
+import type { Net } from './net.ts'
+import type { NetDevice } from './net-device.ts'
+import type { LinkRequest, PortSpec } from './port.ts'
+
+/** Where and how a device's interface is made; by default as the device says. */
+export type RegisterOptions = Pick<PortSpec, 'netns' | 'persist' | 'owner' | 'group'>
+
+/**
+ * register_netdev: makes the interface and joins the device to it, down. The steps are the
+ * kernel's, in its order, each logged by its name there. If one fails, the steps before it are
+ * undone, the last first, and its VnetError is thrown. One thing differs: a TAP has no index before
+ * it exists, so the interface exists from dev_new_index on, and is deleted if a later step fails.
+ *
+ * Disposing of the result unregisters the device if it is still registered.
+ */
+export async function registerNetdev<Priv>(
+  dev: NetDevice<Priv>,
+  net: Net,
+  options: RegisterOptions = {},
+): Promise<AsyncDisposable> {
+  if (dev.regState !== NETREG_UNINITIALIZED) {
+    throw new VnetError(EINVAL, `register_netdev ${dev.name}`, 'a device is registered once')
+  }
+  const undo: (() => void | Promise<void>)[] = []
+  const step = (name: string): void => dev.log.debug(name)
+  const slots = dev.enlist(net)
+  undo.push(() => dev.discharge(), asBefore(dev))
+  try {
+    let pattern = dev.name
+    const allocName = (): void => {
+      pattern = dev.name
+      dev.rename(net.platform.allocName(pattern, options.netns))
+      step(`dev_alloc_name: ${pattern} is ${dev.name}`)
+    }
+    allocName()
+
+    const chosen = dev.name
+    succeed(
+      callNdo(dev, 'ndoInit', () => dev.netdevOps.ndoInit?.(dev)),
+      `ndo_init of ${chosen}`,
+    )
+    undo.push(() => uninit(dev))
+    step('ndo_init')
+
+    if (!devValidName(dev.name))
+      throw new VnetError(EINVAL, `dev_get_valid_name '${dev.name}'`, 'ndoInit chose that name')
+    if (dev.name !== chosen) allocName()
+    step(`dev_get_valid_name: ${dev.name}`)
+
+    // A name from a pattern is chosen by the kernel once more, so that nothing can take it in
+    // between.
+    const port = await net.platform.open({
+      ...options,
+      name: pattern,
+      queues: dev.numTxQueues,
+      features: dev.features,
+      carrier: dev.carrier,
+      slots,
+      multicastList: dev.netdevOps.ndoSetRxMode !== undefined,
+    })
+    undo.push(async () => {
+      // A deleted interface does not persist anyway.
+      if (options.persist && port.created) await port.apply({ persist: false }).catch(() => {})
+      await port.close()
+    })
+    dev.rename(port.link.name)
+    dev.ifindex = port.link.ifindex
+    await port.apply(port.created ? wanted(dev) : needed(dev))
+    step(`dev_new_index: ifindex ${dev.ifindex}`)
+
+    dev.features = port.setFeatures(netdevFixFeatures(dev.features, text => dev.log.info(text)))
+    step(`netdev_fix_features: 0x${dev.features.toString(16)}`)
+
+    adoptLink(dev, port.link)
+    succeed(net.callNetdeviceNotifiers(NETDEV_POST_INIT, dev), `netdevice notifier for ${dev.name}`)
+    step('call_netdevice_notifiers: NETDEV_POST_INIT')
+    // A notifier that learned of it also learns of its end, even if another one vetoes.
+    undo.push(() => void dev.net.callNetdeviceNotifiers(NETDEV_UNREGISTER, dev))
+    succeed(net.callNetdeviceNotifiers(NETDEV_REGISTER, dev), `netdevice notifier for ${dev.name}`)
+    step('call_netdevice_notifiers: NETDEV_REGISTER')
+
+    const { queues } = port.refresh()
+    if (queues !== dev.numTxQueues) {
+      throw new VnetError(EIO, `netdev_register_kobject ${dev.name}`, `the kernel shows ${queues} queues`)
+    }
+    dev.attach(port, () => gone(dev))
+    step(`netdev_register_kobject: /sys/class/net/${dev.name}, ${queues} queues`)
+
+    dev.regState = NETREG_REGISTERED
+    undo.push(() => {
+      dev.regState = NETREG_UNINITIALIZED
+    })
+    step('reg_state: NETREG_REGISTERED')
+    step('set_bit: __LINK_STATE_PRESENT')
+
+    const { qdisc } = port.refresh()
+    step(`dev_init_scheduler: qdisc ${qdisc}, ${dev.txQueueLen} frames a queue`)
+
+    net.devices.push(dev)
+    undo.push(() => unlist(dev))
+    step('list_netdevice')
+    if (!port.announced) throw new VnetError(EIO, `RTM_NEWLINK of ${dev.name}`, 'the kernel reports no changes')
+    step('rtmsg_ifinfo: RTM_NEWLINK')
+
+    // From here on no change may be missed.
+    adoptLink(dev, port.link)
+    port.onChange(change => (change.kind === 'gone' ? gone(dev) : linkChanged(dev, change)))
+  } catch (error) {
+    for (const back of undo.reverse()) {
+      try {
+        await back()
+      } catch (failed) {
+        // The first error is the one to report.
+        dev.logException('undoing register_netdev', failed)
+      }
+    }
+    throw error
+  }
+  if (((dev.port?.link.flags ?? 0) & IFF_UP) !== 0) openDevice(dev)
+  return {
+    async [Symbol.asyncDispose]() {
+      if (dev.regState === NETREG_REGISTERED) await unregister(dev)
+    },
+  }
+}
+
+/**
+ * unregister_netdev: stops the device, notifies the notifiers, and deletes the interface. EINVAL if
+ * it is not registered.
+ */
+export async function unregisterNetdev<Priv>(dev: NetDevice<Priv>): Promise<void> {
+  if (dev.regState !== NETREG_REGISTERED) {
+    throw new VnetError(EINVAL, `unregister_netdev ${dev.name}`, 'it is not registered')
+  }
+  await unregister(dev)
+}
+
+/**
+ * dev_open: brings the interface up and settles after ndoOpen ran. Rejects with a VnetError: ENODEV
+ * if the device is not registered, EBADFD if its interface is deleted meanwhile, EIO if the driver
+ * refused, with the reason in the log.
+ */
+export async function devOpen<Priv>(dev: NetDevice<Priv>): Promise<void> {
+  if (dev.port === undefined) throw new VnetError(ENODEV, `dev_open ${dev.name}`, 'it is not registered')
+  await dev.port.apply({ up: true })
+  if ((dev.flags & IFF_UP) === 0)
+    throw new VnetError(EIO, `dev_open ${dev.name}`, 'the driver refused, for the reason logged')
+}
+
+/**
+ * dev_close: brings the interface down and settles after ndoStop ran, at once if the device is not
+ * registered. EBADFD if its interface is deleted meanwhile.
+ */
+export async function devClose<Priv>(dev: NetDevice<Priv>): Promise<void> {
+  await dev.port?.apply({ up: false })
+}
+
+/**
+ * An interface that existed stays as it is, except for what the driver needs: no ARP if nothing
+ * replies to it, and the medium, which only the driver knows.
+ */
+function needed(dev: NetDevice): LinkRequest {
+  return { ...medium(dev), ...((dev.flags & IFF_NOARP) === 0 ? {} : { noarp: true }) }
+}
+
+function medium({ linkKsettings }: NetDevice): LinkRequest {
+  return linkKsettings === undefined ? {} : { linkKsettings }
+}
+
+function wanted(dev: NetDevice): LinkRequest {
+  const address = dev.devAddr.some(byte => byte !== 0)
+  return {
+    mtu: dev.mtu,
+    txQueueLen: dev.txQueueLen,
+    noarp: (dev.flags & IFF_NOARP) !== 0,
+    ...(address ? { address: dev.devAddr.slice() } : {}),
+    ...medium(dev),
+  }
+}
+
+/** Returns a function that restores the fields which registering sets from the interface. */
+function asBefore(dev: NetDevice): () => void {
+  const { name, ifindex, flags, features, mtu, txQueueLen, mc, addresses } = dev
+  const address = dev.devAddr.slice()
+  return () => {
+    Object.assign(dev, { ifindex, flags, features, mtu, txQueueLen, mc, addresses })
+    dev.devAddr.set(address)
+    dev.rename(name)
+  }
+}
+
+async function unregister(dev: NetDevice): Promise<void> {
+  const { port } = dev
+  dev.regState = NETREG_UNREGISTERING
+  closeDevice(dev)
+  unlist(dev)
+  dev.net.callNetdeviceNotifiers(NETDEV_UNREGISTER, dev)
+  uninit(dev)
+  dev.discharge()
+  await port?.close()
+  dev.regState = NETREG_UNREGISTERED
+}
+
+/**
+ * The interface was deleted from outside: the device is unregistered, with nothing left to delete.
+ */
+function gone(dev: NetDevice): void {
+  if (dev.regState !== NETREG_REGISTERED) return
+  dev.log.warn('interface was deleted from outside')
+  void unregister(dev)
+}
+
+function unlist(dev: NetDevice): void {
+  const { devices } = dev.net
+  devices.splice(devices.indexOf(dev), 1)
+}
+
+function uninit(dev: NetDevice): void {
+  callNdo(dev, 'ndoUninit', () => dev.netdevOps.ndoUninit?.(dev))
+}
+
+function succeed(result: number, what: string): void {
+  if (result < 0) throw new VnetError(-result, what)
+}

@@ -1,0 +1,93 @@
+/**
+ * RxQueue: frames on their way from a driver to the kernel by one queue of a port. netifRx puts
+ * them here, and Net.flush writes them out after each batch.
+ */
+import { SKB_DROP_REASON_CPU_BACKLOG } from '../skb/drop-reason.ts'
+import { Ring } from '../skb/ring.ts'
+import { OWNER_RX, type SkBuff } from '../skb/sk-buff.ts'
+import { type Alarm, type Clock, NSEC_PER_MSEC } from './clock.ts'
+import { Gro } from './gro.ts'
+import { NETIF_F_GRO } from './if.ts'
+import type { PortQueue } from './port.ts'
+
+/** Frames that may wait for one flush; a batch of reads is far smaller. */
+const RX_RING = 256
+/** After this time a queue that the kernel had no room for is written again. */
+const RETRY = NSEC_PER_MSEC
+
+/** What a queue needs of its device. */
+export interface RxOwner {
+  readonly net: {
+    readonly pool: { readonly bytes: Uint8Array }
+    readonly clock: Clock
+    markDirty(queue: RxQueue): void
+  }
+  readonly features: number
+  readonly counters: { merged(skb: SkBuff): void }
+}
+
+export class RxQueue {
+  readonly #dev: RxOwner
+  readonly #port: PortQueue
+  readonly #ring = new Ring(RX_RING, OWNER_RX)
+  readonly #retry: Alarm
+  /** Undefined without NETIF_F_GRO. */
+  readonly #gro: Gro | undefined
+  #dirty = false
+
+  constructor(dev: RxOwner, port: PortQueue) {
+    const { net } = dev
+    this.#dev = dev
+    this.#gro = (dev.features & NETIF_F_GRO) === 0 ? undefined : new Gro(net.pool.bytes)
+    this.#port = port
+    this.#retry = net.clock.alarm(() => this.#mark())
+  }
+
+  /** Frames that the kernel does not have yet. */
+  get length(): number {
+    return this.#ring.length
+  }
+
+  /** (5b) Queues a frame for the kernel, or drops it if a whole ring waits for the kernel. */
+  push(skb: SkBuff): void {
+    if (this.#gro?.receive(skb, this.#dev.features)) {
+      this.#dev.counters.merged(skb)
+      skb.free()
+      return
+    }
+    if (!this.#ring.push(skb)) {
+      this.flush()
+      if (!this.#ring.push(skb)) {
+        skb.owner = OWNER_RX
+        skb.drop(SKB_DROP_REASON_CPU_BACKLOG)
+        return
+      }
+    }
+    this.#gro?.hold(skb)
+    if (!this.#dirty) this.#mark()
+  }
+
+  /** Writes out what waits. If `more` come and one may be merged, it waits and returns false. */
+  flush(more = false): boolean {
+    if (more && this.#gro?.open) return false
+    this.#dirty = false
+    this.#gro?.flush()
+    if (this.#ring.length === 0) return true
+    this.#port.submit(this.#ring)
+    if (this.#ring.length !== 0) this.#retry.at(this.#dev.net.clock.now() + RETRY)
+    return true
+  }
+
+  /** Drops what the kernel does not have. */
+  purge(reason: number): void {
+    this.#retry.cancel()
+    this.#gro?.flush()
+    this.#ring.purge(reason)
+  }
+
+  #mark(): void {
+    if (this.#dirty) return
+    this.#dirty = true
+    this.#dev.net.markDirty(this)
+  }
+}

@@ -1,0 +1,289 @@
+/**
+ * TxQueue: one transmit queue of a device, `struct netdev_queue`. It is read while the device is
+ * up, the driver has not stopped it, and the pool has a slot. Otherwise it is paused, and frames
+ * stay in the kernel's own ring, which is the back-pressure.
+ */
+import {
+  SKB_DROP_REASON_DEV_STOPPED,
+  SKB_DROP_REASON_DRIVER_EXCEPTION,
+  SKB_DROP_REASON_QDISC_DROP,
+  SKB_DROP_REASON_TX_CARRIER,
+} from '../skb/drop-reason.ts'
+import { Ring } from '../skb/ring.ts'
+import { OWNER_XMIT, type SkBuff } from '../skb/sk-buff.ts'
+import { type Alarm, NSEC_PER_MSEC } from './clock.ts'
+import { wrap } from './counters.ts'
+import { EBADFD, ENOBUFS, errnoName } from './errno.ts'
+import { IFF_UP, NETDEV_TX_BUSY, NETDEV_TX_OK, NETIF_MSG_PKTDATA } from './if.ts'
+import { logFrame } from './log.ts'
+import { logBadReturn } from './ndo.ts'
+import { BATCH } from './net.ts'
+import type { NetDevice } from './net-device.ts'
+import type { PortQueue } from './port.ts'
+import { TX_ERRORS } from './stats.ts'
+
+/** Why a queue is not read; bits of `#state`. */
+const DEV_DOWN = 1 << 0
+const DRV_STOPPED = 1 << 1
+const NO_SLOT = 1 << 2
+const REQUEUED = 1 << 3
+const READ_FAILED = 1 << 4
+
+/** After NETDEV_TX_BUSY without a stop, the frame is offered again after this time. */
+const RETRY = NSEC_PER_MSEC
+/** After a failed read, the next one: a queue that cannot be read is readable all the time. */
+const REREAD = 10 * NSEC_PER_MSEC
+
+export class TxQueue {
+  readonly index: number
+  readonly dev: NetDevice
+  /**
+   * When the driver got the last frame before it stopped the queue, ns of the Net's clock; kept if
+   * `dev.watchdogTimeo` is set. A driver stops its queue with that frame, so the clock is read
+   * then, and not for every frame.
+   */
+  transStart = 0
+  /** Frames the driver was offered again after NETDEV_TX_BUSY. */
+  requeues = 0
+  /** Times that the watchdog found the queue stopped for too long. */
+  transTimeout = 0
+
+  #state = DEV_DOWN
+  /**
+   * True while requeued frames are drained; a wake() in the meantime does not start a second drain.
+   */
+  #draining = false
+  #port: PortQueue | undefined
+  #retry: Alarm | undefined
+  /** The error of the last failed read; the same error in a row is logged once. */
+  #readError = 0
+  readonly #batch: SkBuff[] = []
+  /** Frames that were read and that the driver could not take yet. */
+  readonly #requeue = new Ring(2 * BATCH)
+  readonly #pollBatch = (): number => this.#xmitBatch()
+  readonly #drainBatch = (): number => this.#xmitRequeued()
+
+  constructor(dev: NetDevice, index: number) {
+    this.dev = dev
+    this.index = index
+  }
+
+  /** netif_tx_start_queue: lets the driver be given frames. */
+  start(): void {
+    this.#clear(DRV_STOPPED)
+  }
+
+  /** netif_tx_stop_queue: no more frames until `wake`. Frames already read are kept for it. */
+  stop(): void {
+    if (this.stopped) return
+    this.#set(DRV_STOPPED)
+    // A driver that is being closed stops its queues for good.
+    if ((this.dev.flags & IFF_UP) !== 0) this.#watch()
+  }
+
+  /** netif_tx_wake_queue: continues after `stop` or NETDEV_TX_BUSY. */
+  wake(): void {
+    this.#clear(DRV_STOPPED | REQUEUED)
+  }
+
+  /** netif_tx_queue_stopped: true if the driver stopped it. */
+  get stopped(): boolean {
+    return (this.#state & DRV_STOPPED) !== 0
+  }
+
+  /** Frames that were read and wait for the driver. */
+  get held(): number {
+    return this.#requeue.length
+  }
+
+  /** Joins the queue to its port, paused. */
+  attach(port: PortQueue): void {
+    this.#port = port
+    this.#retry = this.dev.net.clock.alarm(() => this.#clear(REQUEUED | READ_FAILED))
+    port.listen(status => this.#poll(status))
+  }
+
+  /** Begins to read: the device was opened. */
+  activate(): void {
+    if (this.stopped) this.#watch()
+    this.#clear(DEV_DOWN)
+  }
+
+  /**
+   * Stops reading: the device was closed. Frames that the kernel still has, and those that the
+   * driver did not take, are dropped and counted, or they would come out after the next open.
+   */
+  deactivate(): void {
+    this.#set(DEV_DOWN)
+    this.#retry?.cancel()
+    this.#state &= ~(REQUEUED | NO_SLOT | READ_FAILED)
+    this.#requeue.purge(SKB_DROP_REASON_DEV_STOPPED)
+    // Not the batch of a poll: a driver may close its device in the middle of one.
+    const batch: SkBuff[] = []
+    // The kernel holds no more than this; a program that goes on sending must not keep us here.
+    for (let left = this.dev.txQueueLen; left > 0; ) {
+      const n = this.#read(batch)
+      if (n <= 0) break
+      for (let i = 0; i < n; i++) batch[i].drop(SKB_DROP_REASON_DEV_STOPPED)
+      left -= n
+    }
+  }
+
+  /** Reads again: the pool has a slot. */
+  slotFreed(): void {
+    this.#clear(NO_SLOT)
+  }
+
+  /** Has the watchdog time the queue, which is stopped, from now on. */
+  #watch(): void {
+    const { dev } = this
+    if (dev.watchdogTimeo === 0) return
+    this.transStart = dev.net.clock.now()
+    dev.watchdog.watch()
+  }
+
+  #set(reason: number): void {
+    if (this.#state === 0) this.#port?.pause()
+    this.#state |= reason
+  }
+
+  #clear(reason: number): void {
+    if ((this.#state & reason) === 0) return
+    this.#state &= ~reason
+    if (this.#state !== 0 || this.#draining) return
+    if (this.#requeue.length > 0) this.#drainRequeue()
+    if (this.#state === 0) this.#port?.resume()
+  }
+
+  /** Reads a batch. Each frame is counted when it is read, as the kernel counts it. */
+  #read(batch: SkBuff[]): number {
+    const { dev, index } = this
+    let bytes = 0
+    const n = (this.#port as PortQueue).read(batch, BATCH)
+    for (let i = 0; i < n; i++) {
+      const skb = batch[i]
+      skb.dev = dev
+      skb.queueMapping = index
+      bytes += skb.len
+    }
+    if (n > 0) dev.counters.transmitted(index, n, bytes)
+    return n
+  }
+
+  /** Returns true if more frames may wait: it is then called again. */
+  #poll(status: number): boolean {
+    const { dev } = this
+    if (status >= 0) return dev.net.poll(this.#pollBatch)
+    if (status === -EBADFD) dev.linkLost()
+    return false
+  }
+
+  /** Hands a batch to the driver. Returns the number of frames, or what `read` returned. */
+  #xmitBatch(): number {
+    if (this.#state !== 0) return 0
+    const { dev } = this
+    const batch = this.#batch
+    const n = this.#read(batch)
+    if (n < 0) this.#readFailed(n)
+    else if (dev.cut) for (let i = 0; i < n; i++) batch[i].drop(SKB_DROP_REASON_TX_CARRIER)
+    else if (dev.netdevOps.ndoSelectQueue === undefined) for (let i = 0; i < n; i++) this.#xmit(batch[i])
+    else for (let i = 0; i < n; i++) this.#select(batch[i]).#xmit(batch[i])
+    return n
+  }
+
+  /**
+   * Returns the queue by which the driver wants a frame to leave; by default the one it came from.
+   */
+  #select(skb: SkBuff): TxQueue {
+    const { dev } = this
+    try {
+      const queue = dev.netdevOps.ndoSelectQueue?.(dev, skb)
+      if (typeof queue === 'number') skb.queueMapping = wrap(queue, dev.tx.length)
+      else if (queue !== undefined) logBadReturn(dev, 'ndoSelectQueue', queue, 'the number of a queue')
+    } catch (error) {
+      dev.logException('ndoSelectQueue', error)
+    }
+    return dev.txq(skb)
+  }
+
+  /** Only EBADFD means that the interface is gone. Any other error may pass. */
+  #readFailed(error: number): void {
+    const { dev, index } = this
+    if (error === -ENOBUFS) {
+      this.#set(NO_SLOT)
+      dev.waitForSlot()
+    } else if (error === -EBADFD) {
+      dev.linkLost()
+    } else {
+      dev.counters.count(index, TX_ERRORS)
+      if (error !== this.#readError)
+        dev.log.err(`transmit queue ${index} cannot be read: ${errnoName(error)}; trying again`)
+      this.#readError = error
+      this.#set(READ_FAILED)
+      this.#retry?.at(dev.net.clock.now() + REREAD)
+    }
+  }
+
+  /** (3) Hands a frame to the driver, which owns it from here on. */
+  #xmit(skb: SkBuff): void {
+    if (this.#state !== 0) {
+      if ((this.#state & DEV_DOWN) !== 0) skb.drop(SKB_DROP_REASON_DEV_STOPPED)
+      else if (!this.#requeue.push(skb)) skb.drop(SKB_DROP_REASON_QDISC_DROP)
+      return
+    }
+    const { dev } = this
+    skb.owner = OWNER_XMIT
+    if ((dev.msgEnable & NETIF_MSG_PKTDATA) !== 0) logFrame(dev.log, 'tx', skb)
+    let result: number | undefined
+    try {
+      result = dev.netdevOps.ndoStartXmit(skb, dev) as number | undefined
+    } catch (error) {
+      if (skb.owner === OWNER_XMIT) {
+        skb.dev = dev
+        skb.drop(SKB_DROP_REASON_DRIVER_EXCEPTION)
+      }
+      dev.logException('ndoStartXmit', error)
+      return
+    }
+    if (result === NETDEV_TX_BUSY) this.#busy(skb)
+    else if (result !== NETDEV_TX_OK && result !== undefined) this.#refuse(skb, result)
+  }
+
+  /**
+   * Drops a frame for which the driver returned nonsense, unless it was handed on: it would leak.
+   */
+  #refuse(skb: SkBuff, result: unknown): void {
+    logBadReturn(this.dev, 'ndoStartXmit', result, 'NETDEV_TX_OK or NETDEV_TX_BUSY')
+    if (skb.owner === OWNER_XMIT) skb.drop(SKB_DROP_REASON_DRIVER_EXCEPTION)
+  }
+
+  /** NETDEV_TX_BUSY: the framework owns the frame again, and offers it first. */
+  #busy(skb: SkBuff): void {
+    if (skb.owner !== OWNER_XMIT) {
+      this.dev.logException('ndoStartXmit', 'returned NETDEV_TX_BUSY for a frame that it had handed on')
+      return
+    }
+    this.requeues++
+    if ((this.#state & DEV_DOWN) !== 0) skb.drop(SKB_DROP_REASON_DEV_STOPPED)
+    else if (!this.#requeue.unshift(skb)) skb.drop(SKB_DROP_REASON_QDISC_DROP)
+    if (this.#state !== 0) return
+    this.#set(REQUEUED)
+    this.#retry?.at(this.dev.net.clock.now() + RETRY)
+  }
+
+  #drainRequeue(): void {
+    this.#draining = true
+    try {
+      this.dev.net.poll(this.#drainBatch)
+    } finally {
+      this.#draining = false
+    }
+  }
+
+  /** Hands over the requeued frames; a driver that closes its device meanwhile empties the ring. */
+  #xmitRequeued(): number {
+    if (this.dev.cut) this.#requeue.purge(SKB_DROP_REASON_TX_CARRIER)
+    while (this.#state === 0 && this.#requeue.length > 0) this.#xmit(this.#requeue.shift() as SkBuff)
+    return 0
+  }
+}

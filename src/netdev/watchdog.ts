@@ -1,0 +1,80 @@
+/**
+ * Watchdog: calls ndoTxTimeout for a transmit queue that stays stopped for `dev.watchdogTimeo`
+ * after it handed the driver its last frame, and again each time as long (dev_watchdog,
+ * net/sched/sch_generic.c). A link without a carrier is not timed.
+ */
+import { type Alarm, NSEC_PER_MSEC } from './clock.ts'
+import { IFF_UP, NETDEV_TX_TIMEOUT } from './if.ts'
+import { callNdo } from './ndo.ts'
+import type { NetDevice } from './net-device.ts'
+import type { TxQueue } from './tx-queue.ts'
+
+export class Watchdog {
+  /** The queue of the last NETDEV_TX_TIMEOUT. */
+  lastQueue = -1
+  readonly #dev: NetDevice
+  readonly #alarm: Alarm
+  /** When each queue was last found stopped for too long, ns. */
+  readonly #barked: Float64Array
+  #armed = false
+
+  constructor(dev: NetDevice) {
+    this.#dev = dev
+    this.#barked = new Float64Array(dev.numTxQueues).fill(Number.NEGATIVE_INFINITY)
+    this.#alarm = dev.net.clock.alarm(() => this.#look())
+  }
+
+  /** Begins to time: a queue was stopped. */
+  watch(): void {
+    if (this.#armed) return
+    this.#armed = true
+    this.#alarm.at(this.#dev.net.clock.now() + this.#timeo)
+  }
+
+  /** Stops timing: the device is down. */
+  down(): void {
+    this.#armed = false
+    this.#alarm.cancel()
+  }
+
+  get #timeo(): number {
+    return this.#dev.watchdogTimeo * NSEC_PER_MSEC
+  }
+
+  #due({ index, transStart }: TxQueue): number {
+    return Math.max(transStart, this.#barked[index]) + this.#timeo
+  }
+
+  #look(): void {
+    const dev = this.#dev
+    this.#armed = false
+    // After a stall of the event loop, the interrupt that a queue waits for may be raised but not
+    // taken.
+    dev.net.flush()
+    const now = dev.net.clock.now()
+    let next = Number.POSITIVE_INFINITY
+    for (const txq of dev.tx) {
+      // A driver may close its device in an interrupt handler or in ndoTxTimeout.
+      if ((dev.flags & IFF_UP) === 0) return
+      if (!txq.stopped) continue
+      if (now >= this.#due(txq)) {
+        this.#barked[txq.index] = now
+        if (dev.carrier) this.#timeout(txq.index, now - txq.transStart)
+      }
+      if (txq.stopped) next = Math.min(next, this.#due(txq))
+    }
+    if (next === Number.POSITIVE_INFINITY || (dev.flags & IFF_UP) === 0) return
+    this.#armed = true
+    this.#alarm.at(next)
+  }
+
+  #timeout(queue: number, latency: number): void {
+    const dev = this.#dev
+    dev.tx[queue].transTimeout++
+    this.lastQueue = queue
+    dev.net.callNetdeviceNotifiers(NETDEV_TX_TIMEOUT, dev)
+    const ms = Math.round(latency / NSEC_PER_MSEC)
+    dev.limitedLog.warn('NETDEV WATCHDOG', `NETDEV WATCHDOG: transmit queue ${queue} timed out after ${ms} ms`)
+    callNdo(dev, 'ndoTxTimeout', () => dev.netdevOps.ndoTxTimeout?.(dev, queue))
+  }
+}

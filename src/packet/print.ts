@@ -1,0 +1,170 @@
+/**
+ * Frames as one line of text, as tcpdump prints them, for debug logs. Nothing is read outside the
+ * frame, and nothing throws on any input. A truncated header is shown as such (`[|tcp]`).
+ */
+import { formatIpv4, formatMac } from './address.ts'
+import * as arp from './arp.ts'
+import * as ethernet from './ethernet.ts'
+import * as ipv4 from './ipv4.ts'
+import * as ipv6 from './ipv6.ts'
+import { get16, get32 } from './octets.ts'
+import { ipv6Text, printIcmp, printIcmpv6 } from './print-icmp.ts'
+import * as tcp from './tcp.ts'
+import * as udp from './udp.ts'
+import { isVlan, pcp, VLAN_HLEN, vid } from './vlan.ts'
+
+/** The TCP flags, from the lowest bit on. */
+const LETTERS = 'FSRP.UEW'
+
+/** Returns one line for the Ethernet frame of `length` bytes at `at`. */
+export function print(bytes: Uint8Array, at: number, length: number): string {
+  const end = Math.min(bytes.length, at + length)
+  if (end - at < ethernet.ETH_HLEN) return `[|ether], length ${length}`
+  let offset = ethernet.ETH_HLEN
+  let type = ethernet.etherType(bytes, at)
+  let tags = ''
+  while (isVlan(type)) {
+    if (at + offset + VLAN_HLEN > end) return `${tags}[|vlan]`
+    const tag = at + offset - 2
+    tags += `${type === ethernet.ETH_P_8021AD ? 's-vlan' : 'vlan'} ${vid(bytes, tag)}, p ${pcp(bytes, tag)}, `
+    offset += VLAN_HLEN
+    type = get16(bytes, at + offset - 2)
+  }
+  return tags + printNetwork(bytes, at, at + offset, end, type)
+}
+
+function printNetwork(bytes: Uint8Array, mac: number, nh: number, end: number, type: number): string {
+  if (type === ethernet.ETH_P_IP) return printIpv4(bytes, nh, end)
+  if (type === ethernet.ETH_P_IPV6) return printIpv6(bytes, nh, end)
+  if (type === ethernet.ETH_P_ARP) return printArp(bytes, nh, end)
+  const source = formatMac(bytes, ethernet.sourceAt(mac))
+  const destination = formatMac(bytes, ethernet.destinationAt(mac))
+  const kind = type < ethernet.ETH_P_802_3_MIN ? '802.3' : `ethertype 0x${type.toString(16).padStart(4, '0')}`
+  return `${source} > ${destination}, ${kind}, length ${end - nh}`
+}
+
+function printArp(bytes: Uint8Array, at: number, end: number): string {
+  if (arp.parse(bytes, at, end - at) < 0) return `ARP [|arp], length ${end - at}`
+  const sender = formatIpv4(arp.spa(bytes, at))
+  const target = formatIpv4(arp.tpa(bytes, at))
+  const op = arp.op(bytes, at)
+  if (op === arp.ARPOP_REQUEST) return `ARP, Request who-has ${target} tell ${sender}, length ${end - at}`
+  if (op === arp.ARPOP_REPLY) {
+    return `ARP, Reply ${sender} is-at ${formatMac(bytes, arp.shaAt(at))}, length ${end - at}`
+  }
+  return `ARP, op ${op} ${sender} > ${target}, length ${end - at}`
+}
+
+function printIpv4(bytes: Uint8Array, at: number, frameEnd: number): string {
+  const header = ipv4.parse(bytes, at, frameEnd - at)
+  if (header < 0) return `IP [|ip], length ${frameEnd - at}`
+  const end = at + ipv4.totalLength(bytes, at)
+  const source = formatIpv4(ipv4.source(bytes, at))
+  const destination = formatIpv4(ipv4.destination(bytes, at))
+  const protocol = ipv4.protocol(bytes, at)
+  const offset = ipv4.fragmentOffset(bytes, at)
+  let fragment = ''
+  if (ipv4.isFragment(bytes, at)) {
+    const more = (ipv4.flags(bytes, at) & ipv4.IP_MF) !== 0
+    const size = end - at - header
+    fragment = ` (frag id ${ipv4.identification(bytes, at)}, offset ${offset}, size ${size}${more ? ', more' : ''})`
+  }
+  if (offset !== 0) return `IP ${source} > ${destination}: ip-proto-${protocol}${fragment}`
+  const payload = at + header
+  if (protocol === ipv4.IPPROTO_ICMP)
+    return `IP ${source} > ${destination}: ${printIcmp(bytes, payload, end)}${fragment}`
+  return `IP ${printTransport(bytes, payload, end, protocol, source, destination)}${fragment}`
+}
+
+function printIpv6(bytes: Uint8Array, at: number, frameEnd: number): string {
+  if (ipv6.parse(bytes, at, frameEnd - at) < 0) return `IP6 [|ip6], length ${frameEnd - at}`
+  const length = ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, at)
+  const end = at + length
+  const source = ipv6Text(bytes, ipv6.sourceAt(at))
+  const destination = ipv6Text(bytes, ipv6.destinationAt(at))
+  const upper = ipv6.upperLayer(bytes, at, length)
+  if (upper < 0) return `IP6 ${source} > ${destination}: [|ext], length ${length - ipv6.IPV6_HLEN}`
+  const protocol = upper & 0xff
+  if (upper >>> 8 === 0)
+    return `IP6 ${source} > ${destination}: frag next ${protocol}, length ${length - ipv6.IPV6_HLEN}`
+  const payload = at + (upper >>> 8)
+  if (protocol === ipv6.NEXTHDR_ICMP) return `IP6 ${source} > ${destination}: ${printIcmpv6(bytes, payload, end)}`
+  return `IP6 ${printTransport(bytes, payload, end, protocol, source, destination)}`
+}
+
+function printTransport(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  protocol: number,
+  source: string,
+  destination: string,
+): string {
+  const length = end - at
+  if (protocol === ipv4.IPPROTO_UDP) {
+    if (length < udp.UDP_HLEN) return `${source} > ${destination}: [|udp], length ${length}`
+    const from = `${source}.${udp.sourcePort(bytes, at)}`
+    const size = udp.length(bytes, at) - udp.UDP_HLEN
+    const what = size < 0 ? `bad length ${size + udp.UDP_HLEN}` : `length ${size}`
+    return `${from} > ${destination}.${udp.destinationPort(bytes, at)}: UDP, ${what}`
+  }
+  if (protocol === ipv4.IPPROTO_TCP) return printTcp(bytes, at, end, source, destination)
+  return `${source} > ${destination}: ip-proto-${protocol}, length ${length}`
+}
+
+/** The TCP segment at `at`, with its ports appended to the two addresses. */
+function printTcp(bytes: Uint8Array, at: number, end: number, source: string, destination: string): string {
+  const header = tcp.parse(bytes, at, end - at)
+  if (header < 0) return `${source} > ${destination}: [|tcp], length ${end - at}`
+  const length = end - at - header
+  const flags = tcp.flags(bytes, at)
+  const sequence = tcp.sequenceNumber(bytes, at)
+  const ports = `${source}.${tcp.sourcePort(bytes, at)} > ${destination}.${tcp.destinationPort(bytes, at)}`
+  let text = `${ports}: Flags [${flagText(flags)}]`
+  if (length > 0) text += `, seq ${sequence}:${(sequence + length) >>> 0}`
+  else if ((flags & (tcp.TCP_SYN | tcp.TCP_FIN | tcp.TCP_RST)) !== 0) text += `, seq ${sequence}`
+  if ((flags & tcp.TCP_ACK) !== 0) text += `, ack ${tcp.acknowledgmentNumber(bytes, at)}`
+  text += `, win ${tcp.window(bytes, at)}`
+  if ((flags & tcp.TCP_URG) !== 0) text += `, urg ${tcp.urgentPointer(bytes, at)}`
+  if (header > tcp.TCP_HLEN) text += `, options [${optionText(bytes, at + tcp.TCP_HLEN, at + header)}]`
+  return `${text}, length ${length}`
+}
+
+function flagText(flags: number): string {
+  let text = ''
+  for (let i = 0; i < 8; i++) if ((flags & (1 << i)) !== 0) text += LETTERS[i]
+  return text === '' ? 'none' : text
+}
+
+function optionText(bytes: Uint8Array, from: number, end: number): string {
+  const options: string[] = []
+  for (let at = from; at < end; ) {
+    const kind = bytes[at]
+    if (kind === 0) {
+      options.push('eol')
+      break
+    }
+    if (kind === 1) {
+      options.push('nop')
+      at++
+      continue
+    }
+    const size = at + 1 < end ? bytes[at + 1] : 0
+    if (size < 2 || at + size > end) {
+      options.push('[|tcp]')
+      break
+    }
+    options.push(option(bytes, at, kind, size))
+    at += size
+  }
+  return options.join(',')
+}
+
+function option(bytes: Uint8Array, at: number, kind: number, size: number): string {
+  if (kind === 2 && size === 4) return `mss ${get16(bytes, at + 2)}`
+  if (kind === 3 && size === 3) return `wscale ${bytes[at + 2]}`
+  if (kind === 4 && size === 2) return 'sackOK'
+  if (kind === 5) return `sack ${(size - 2) >>> 3}`
+  if (kind === 8 && size === 10) return `TS val ${get32(bytes, at + 2)} ecr ${get32(bytes, at + 6)}`
+  return `unknown-${kind}`
+}

@@ -1,0 +1,59 @@
+/**
+ * The TCP header (RFC 9293 sec. 3.1). `parse` checks the lengths; the accessors do not check
+ * anything. `at` is the position of the header's first byte. Sequence numbers are unsigned.
+ */
+import { type Getter, get16, get32, put16, put32, type Setter } from './octets.ts'
+
+/** Length of a header without options, and the offset of its checksum. */
+export const TCP_HLEN = 20
+export const TCP_CHECK = 16
+
+/** Control bits (RFC 9293 sec. 3.1, RFC 3168). */
+export const TCP_FIN = 0x01
+export const TCP_SYN = 0x02
+export const TCP_RST = 0x04
+export const TCP_PSH = 0x08
+export const TCP_ACK = 0x10
+export const TCP_URG = 0x20
+export const TCP_ECE = 0x40
+export const TCP_CWR = 0x80
+
+/** Returns the length of the header with options, or -1 if it does not fit in `length` bytes. */
+export function parse(bytes: Uint8Array, at: number, length: number): number {
+  if (length < TCP_HLEN) return -1
+  const header = dataOffset(bytes, at)
+  return header < TCP_HLEN || header > length ? -1 : header
+}
+
+export const sourcePort: Getter = (bytes, at) => get16(bytes, at)
+export const destinationPort: Getter = (bytes, at) => get16(bytes, at + 2)
+export const setSourcePort: Setter = (bytes, at, port) => put16(bytes, at, port)
+export const setDestinationPort: Setter = (bytes, at, port) => put16(bytes, at + 2, port)
+export const sequenceNumber: Getter = (bytes, at) => get32(bytes, at + 4)
+export const setSequenceNumber: Setter = (bytes, at, value) => put32(bytes, at + 4, value)
+export const acknowledgmentNumber: Getter = (bytes, at) => get32(bytes, at + 8)
+export const setAcknowledgmentNumber: Setter = (bytes, at, value) => put32(bytes, at + 8, value)
+
+/** Length of header and options in bytes (the field is in units of four). */
+export const dataOffset: Getter = (bytes, at) => (bytes[at + 12] >>> 4) << 2
+
+/** TCP_* bits. */
+export const flags: Getter = (bytes, at) => bytes[at + 13]
+export function setFlags(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at + 13] = value
+}
+
+/** Writes a header without options, with window 0. Ports and checksum are left to the caller. */
+export function create(bytes: Uint8Array, at: number, sequence: number, acknowledgment: number, control: number): void {
+  put32(bytes, at + 4, sequence)
+  put32(bytes, at + 8, acknowledgment)
+  bytes[at + 12] = (TCP_HLEN >>> 2) << 4
+  bytes[at + 13] = control
+  put16(bytes, at + 14, 0)
+  put32(bytes, at + 16, 0)
+}
+
+export const window: Getter = (bytes, at) => get16(bytes, at + 14)
+export const checksum: Getter = (bytes, at) => get16(bytes, at + TCP_CHECK)
+export const setChecksum: Setter = (bytes, at, value) => put16(bytes, at + TCP_CHECK, value)
+export const urgentPointer: Getter = (bytes, at) => get16(bytes, at + 18)

@@ -1,0 +1,18 @@
+/** Drop reasons by name without their prefix, as commands print them: `PKT_TOO_SMALL`. */
+import * as reasons from './drop-reason.ts'
+
+const { SKB_DROP_REASON_MAX, ...constants } = reasons
+const names: readonly string[] = Object.entries(constants)
+  .sort(([, one], [, other]) => one - other)
+  .map(([name]) => name.replace(/^SKB_(DROP_REASON_)?/, ''))
+
+/** The name of a reason; `REASON_N` for a number that is not one. */
+export function dropReasonName(reason: number): string {
+  return names[reason] ?? `REASON_${reason}`
+}
+
+/** The reason of that name; undefined unless a frame can be dropped for it. */
+export function dropReasonOf(name: string): number | undefined {
+  const reason = names.indexOf(name)
+  return reason > reasons.SKB_NOT_DROPPED_YET ? reason : undefined
+}

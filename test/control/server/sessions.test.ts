@@ -1,0 +1,86 @@
+/** The server's side of a connection, over a real Unix socket. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Connection } from '../../../src/control/protocol/connection.ts'
+import { ListeningSocket } from '../../../src/control/server/listening-socket.ts'
+import { type Family, operation } from '../../../src/control/server/operation.ts'
+import { Session } from '../../../src/control/server/sessions.ts'
+import { Turns } from '../../../src/control/server/turns.ts'
+import { loadNative } from '../../../src/linux/native.ts'
+import { genlmsghdr, MessageBuilder, NLM_F_REQUEST, policy } from '../../../src/netlink/index.ts'
+
+const FAMILY = 100
+/** More than the buffers of both sockets and the output queue hold together. */
+const REQUESTS = 1000
+const REPLY_BYTES = 4096
+
+const native = loadNative()
+let directory: string
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'vnet-session-'))
+})
+
+afterEach(() => rmSync(directory, { recursive: true }))
+
+test('a client that reads nothing is not served further, and gets every reply once it reads', async () => {
+  const listening = ListeningSocket.open(native, join(directory, 'a.sock'), 0o600, () => {})
+  let served = 0
+  const family: Family = {
+    ...{ id: FAMILY, name: 'test', version: 1, maxattr: 1 },
+    operations: [
+      operation(
+        { cmd: 1, request: policy({}) },
+        {
+          doit() {
+            served++
+            return builder => void builder.binary(1, new Uint8Array(REPLY_BYTES))
+          },
+        },
+      ),
+    ],
+  }
+  let ended = false
+  const turns = new Turns(
+    () => native.monotonic(),
+    () => 0,
+  )
+  let replies = 0
+  let allReplied = () => {}
+  const done = new Promise<void>(resolve => {
+    allReplied = resolve
+  })
+  const client = Connection.connect(native, listening.path, {
+    onMessage: () => ++replies === REQUESTS && allReplied(),
+    onEnd: () => allReplied(),
+  })
+  if (typeof client === 'number') throw new Error(`no connection: ${client}`)
+  client.pause()
+  const owner = { uid: 1, missing: 'everything', share: 1 }
+  const session = Session.of(native, listening.accept(), owner, {
+    families: new Map([[FAMILY, family]]),
+    turns,
+    onDefect: error => {
+      throw error
+    },
+    onEnd: () => {
+      ended = true
+    },
+  })
+  if (typeof session === 'number') throw new Error(`no session: ${session}`)
+  const request = new MessageBuilder().message(FAMILY, NLM_F_REQUEST, 1).payload(genlmsghdr(1, 1)).bytes.slice()
+  for (let i = 0; i < REQUESTS; i++) expect(client.send(request)).toBe(0)
+  while (session.step()) {}
+  expect(ended).toBe(false)
+  expect(served).toBeGreaterThan(0)
+  expect(served).toBeLessThan(REQUESTS)
+  client.resume()
+  await done
+  expect({ replies, served, ended }).toEqual({ replies: REQUESTS, served: REQUESTS, ended: false })
+  client.close()
+  session.close()
+  turns.close()
+  listening.close()
+})

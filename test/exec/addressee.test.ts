@@ -1,0 +1,108 @@
+/** Decides who receives a program's datagram, and splits long datagrams. */
+import { describe, expect, test } from 'vitest'
+import { addresseeOf } from '../../src/exec/addressee.ts'
+import { merged, packed } from '../../src/exec/family-dump.ts'
+import {
+  GENL_ID_CTRL,
+  genlmsghdr,
+  MessageBuilder,
+  messages,
+  NLM_F_DUMP,
+  NLM_F_MULTI,
+  NLM_F_REQUEST,
+  writeDone,
+} from '../../src/netlink/index.ts'
+
+const OURS = 0x3f0
+const [GETFAMILY, GETPOLICY] = [3, 10]
+
+interface Part {
+  readonly type?: number
+  readonly cmd?: number
+  readonly name?: string
+  readonly id?: number
+  readonly flags?: number
+}
+
+function datagram(...parts: Part[]): Uint8Array {
+  const builder = new MessageBuilder()
+  for (const { type = GENL_ID_CTRL, cmd = GETFAMILY, name, id, flags = 0 } of parts) {
+    builder.message(type, NLM_F_REQUEST | flags, 1).payload(genlmsghdr(cmd, 1))
+    if (id !== undefined) builder.u16(1, id)
+    if (name !== undefined) builder.string(2, name)
+  }
+  return builder.bytes
+}
+
+describe('the addressee of a datagram', () => {
+  test.each<[string, string, Part[]]>([
+    ['a message of the family goes to the driver', 'driver', [{ type: OURS, cmd: 1 }]],
+    ['a query of the family’s name goes to the driver', 'driver', [{ name: 'vnet_nl' }]],
+    ['a query of the family’s number goes to the driver', 'driver', [{ id: OURS }]],
+    [
+      'a dump of the family’s policy goes to the driver',
+      'driver',
+      [{ cmd: GETPOLICY, name: 'vnet_nl', flags: NLM_F_DUMP }],
+    ],
+    ['several messages for the driver go to the driver', 'driver', [{ name: 'vnet_nl' }, { type: OURS }]],
+    ['a dump of all families goes to both', 'both', [{ flags: NLM_F_DUMP }]],
+    ['a query of another name goes to the kernel', 'kernel', [{ name: 'nlctrl' }]],
+    ['a query of another name with our number goes to the kernel', 'kernel', [{ name: 'nlctrl', id: OURS }]],
+    ['a message of another family goes to the kernel', 'kernel', [{ type: 0x20 }]],
+    [
+      'a dump of another family’s policy goes to the kernel',
+      'kernel',
+      [{ cmd: GETPOLICY, name: 'nlctrl', flags: NLM_F_DUMP }],
+    ],
+    [
+      'a message for the driver with one for the kernel goes to the kernel',
+      'kernel',
+      [{ type: OURS }, { name: 'nlctrl' }],
+    ],
+    [
+      'a dump of all families with another message goes to the kernel',
+      'kernel',
+      [{ flags: NLM_F_DUMP }, { type: OURS }],
+    ],
+    ['an empty datagram goes to the kernel', 'kernel', []],
+  ])('%s', (_, to, parts) => {
+    expect(addresseeOf(datagram(...parts))).toBe(to)
+  })
+
+  test('a malformed datagram goes to the kernel', () => {
+    expect(addresseeOf(datagram({ type: OURS }).subarray(0, 19))).toBe('kernel')
+  })
+})
+
+describe('datagrams', () => {
+  const message = (length: number, flags: number) =>
+    new MessageBuilder().message(OURS, flags, length).payload(new Uint8Array(length)).bytes.slice()
+  const sizes = (flags: number, ...lengths: number[]) =>
+    packed(lengths.map(length => message(length, flags))).map(datagram => [...messages(datagram)].length)
+
+  test('a datagram holds as many parts of a dump as fit a small buffer, or one message of another kind', () => {
+    const lengths = [[100], [1000, 1000, 1000, 1000, 1000], [9000], [10, 9000, 10], [3744, 4], [3745], []]
+    expect(lengths.map(each => sizes(NLM_F_MULTI, ...each))).toEqual([[1], [3, 2], [1], [1, 1, 1], [1, 1], [1], []])
+    expect(sizes(0, 10, 10)).toEqual([1, 1])
+  })
+
+  test('the datagrams hold every message, in order', () => {
+    const all = [message(12, 0), message(20, NLM_F_MULTI), message(32, NLM_F_MULTI), message(40, 0)]
+    expect(Buffer.concat(packed(all))).toEqual(Buffer.concat(all))
+    expect(packed(all).map(({ length }) => length)).toEqual([28, 84, 56])
+  })
+
+  test('a dump of all families has vnet_nl before its end, as parts of one dump', () => {
+    const kernels = ['nlctrl', 'ethtool'].map(name => datagram({ name }).slice())
+    const end = new MessageBuilder()
+    writeDone(end, 1, 0, { error: 0 })
+    const ours = datagram({ name: 'vnet_nl' }).slice()
+    const all = merged([...kernels, end.bytes.slice()], [ours], 4711)!
+    const found = all.flatMap(part => [...messages(part)])
+    expect(found.map(({ type }) => type)).toEqual([GENL_ID_CTRL, GENL_ID_CTRL, GENL_ID_CTRL, 3])
+    for (const { portid, flags } of found) expect([portid, flags & 2]).toEqual([4711, 2])
+    expect(merged([end.bytes.slice()], [], 4711)).toBeUndefined()
+    const refused = new MessageBuilder().message(2, 0, 1).payload(new Uint8Array(20)).bytes.slice()
+    expect(merged([end.bytes.slice()], [refused], 4711)).toBeUndefined()
+  })
+})

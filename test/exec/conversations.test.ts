@@ -1,0 +1,165 @@
+/** How a request to a vnet ends: with its reply, with a timeout, or because the vnet is gone. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { Connection } from '../../src/control/protocol/connection.ts'
+import type { Entry } from '../../src/control/protocol/directory.ts'
+import { ListeningSocket } from '../../src/control/server/listening-socket.ts'
+import { Conversations } from '../../src/exec/conversations.ts'
+import { loadNative } from '../../src/linux/native.ts'
+import { EBUSY, ECONNREFUSED, EIO, ENOBUFS, EPERM, ETIMEDOUT } from '../../src/netdev/errno.ts'
+import { getU32, MessageBuilder, NLMSG_ERROR } from '../../src/netlink/index.ts'
+
+const native = loadNative()
+let directory: string
+let listening: ListeningSocket
+let clients: Connection[]
+/** Sequence numbers of the requests that the vnet received. */
+let received: number[]
+let conversations: Conversations
+let defects: unknown[]
+let vnet: Entry
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] })
+  directory = mkdtempSync(join(tmpdir(), 'vnet-conversations-'))
+  const path = join(directory, 'vnet.sock')
+  vnet = { vnet: path, uid: process.geteuid?.() ?? 0, pid: 1, startTime: '', pidns: 1, netns: 1, interfaces: [] }
+  clients = []
+  received = []
+  listening = ListeningSocket.open(native, path, 0o600, () => {
+    const client = Connection.of(native, listening.accept(), {
+      onMessage: (bytes, at) => void received.push(getU32(bytes, at + 8)),
+      onEnd: () => {},
+    })
+    clients.push(client as Connection)
+  })
+  defects = []
+  conversations = new Conversations({ native, onDefect: error => defects.push(error) })
+})
+afterEach(() => {
+  conversations.close()
+  for (const client of clients) client.close()
+  listening.close()
+  rmSync(directory, { recursive: true })
+  vi.useRealTimers()
+})
+
+const message = (type: number, seq: number, payload = new Uint8Array(4)) =>
+  new MessageBuilder().message(type, 0, seq).payload(payload).bytes
+
+/** Makes a request. Returns a growing list: `reply` for each reply, and last the result. */
+function ask(to = vnet): (number | string)[] {
+  const results: (number | string)[] = []
+  const seq = conversations.nextSeq()
+  conversations.ask({
+    ...{ vnet: to, requester: undefined, octets: message(0x3f0, seq), seqs: [seq] },
+    onMessage: () => results.push('reply') > 0,
+    onEnd: result => void results.push(result),
+  })
+  return results
+}
+
+/** Turns the event loop until `isSo` returns true. Bounded by the time limit of the test. */
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise(setImmediate)
+}
+const asks = (count: number) => until(() => received.length === count)
+
+test('a reply ends the request, its timer stops soon, and the next request uses the same connection', async () => {
+  for (let i = 0; i < 2; i++) {
+    const results = ask()
+    await asks(i + 1)
+    clients[0]?.send(message(0x3f0, received[i]!))
+    await until(() => results.length > 1)
+    expect(results).toEqual(['reply', 0])
+  }
+  vi.advanceTimersByTime(1000)
+  expect([clients.length, vi.getTimerCount()]).toEqual([1, 0])
+})
+
+test('a request to a silent vnet ends with ETIMEDOUT after five seconds, and the late reply is ignored', async () => {
+  const results = ask()
+  await asks(1)
+  vi.advanceTimersByTime(4999)
+  expect(results).toEqual([])
+  vi.advanceTimersByTime(1)
+  expect(results).toEqual([-ETIMEDOUT])
+  const next = ask()
+  await asks(2)
+  for (const seq of received) clients[0]?.send(message(0x3f0, seq))
+  await until(() => next.length > 1)
+  expect(next).toEqual(['reply', 0])
+  expect(results).toEqual([-ETIMEDOUT])
+})
+
+test('a limited number of requests waits for a vnet that does not read, until they time out', async () => {
+  const silent = ListeningSocket.open(native, join(directory, 'silent.sock'), 0o600, () => {})
+  const to = { ...vnet, vnet: silent.path }
+  const results = Array.from({ length: 12_000 }, () => ask(to))
+  const ended = (result: number) => results.filter(([first]) => first === result).length
+  const refused = ended(-ENOBUFS)
+  expect(refused).toBeGreaterThan(0)
+  expect(refused).toBeLessThan(results.length - 4096)
+  vi.advanceTimersByTime(6000)
+  expect([ended(-ENOBUFS), ended(-ETIMEDOUT)]).toEqual([refused, results.length - refused])
+  // There is room for others again.
+  expect(ask(to)).toEqual([])
+  silent.close()
+})
+
+test('requests to a vnet that has ended fail with ECONNREFUSED, also those it had received', async () => {
+  const [answered, open] = [ask(), ask()]
+  await asks(2)
+  clients[0]?.send(message(0x3f0, received[0]!))
+  clients[0]?.close()
+  listening.close()
+  await vi.waitFor(() => expect([answered, open]).toEqual([['reply', 0], [-ECONNREFUSED]]))
+  expect(ask()).toEqual([-ECONNREFUSED])
+})
+
+test('a socket that does not belong to the owner of its directory is EPERM and gets no request', () => {
+  expect(ask({ ...vnet, uid: vnet.uid + 1 })).toEqual([-EPERM])
+  expect(received).toEqual([])
+})
+
+test('a vnet without room for this user refuses all open requests', async () => {
+  const [one, other] = [ask(), ask()]
+  await asks(2)
+  const refusal = new Uint8Array(20)
+  new DataView(refusal.buffer).setInt32(0, -EBUSY, true)
+  clients[0]?.send(message(NLMSG_ERROR, 0, refusal))
+  await until(() => other.length > 0)
+  expect([one, other]).toEqual([[-EBUSY], [-EBUSY]])
+})
+
+test('a thousand requests of 16 KiB at once all get replies, though the connection has no room for them', async () => {
+  let ended = 0
+  for (let i = 0; i < 1000; i++) {
+    const seq = conversations.nextSeq()
+    const octets = message(0x3f0, seq, new Uint8Array(16384))
+    const request = { vnet, requester: undefined, octets, seqs: [seq] }
+    conversations.ask({ ...request, onMessage: () => true, onEnd: () => void ended++ })
+  }
+  await asks(1000)
+  for (const seq of received) while (clients[0]?.send(message(0x3f0, seq)) !== 0) await new Promise(setImmediate)
+  await until(() => ended === 1000)
+})
+
+test('an exception in the handler of a reply ends the conversation with EIO and is reported', async () => {
+  const defect = new Error('a defect')
+  const results: number[] = []
+  const seq = conversations.nextSeq()
+  conversations.ask({
+    ...{ vnet, requester: undefined, octets: message(0x3f0, seq), seqs: [seq] },
+    onMessage: () => {
+      throw defect
+    },
+    onEnd: result => void results.push(result),
+  })
+  await vi.waitUntil(() => received.length === 1)
+  clients[0]?.send(message(0x3f0, seq))
+  await vi.waitUntil(() => results.length === 1)
+  expect([results, defects]).toEqual([[-EIO], [defect]])
+})

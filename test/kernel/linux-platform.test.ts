@@ -1,0 +1,81 @@
+/**
+ * Ports of a LinuxPlatform: how they are made in other namespaces, and how they report several
+ * changes at once.
+ */
+import { expect, test } from 'vitest'
+import { TimerfdClock } from '../../src/linux/clock.ts'
+import { LinuxPlatform } from '../../src/linux/platform.ts'
+import { getLink, type Link, RouteSocket } from '../../src/linux/rtnetlink.ts'
+import { allocNetdevMqs, etherSetup } from '../../src/netdev/alloc.ts'
+import { EBUSY, ENOMEM } from '../../src/netdev/errno.ts'
+import { IFF_UP } from '../../src/netdev/if.ts'
+import { LOGLEVEL_ERR, Log } from '../../src/netdev/log.ts'
+import { Net } from '../../src/netdev/net.ts'
+import { registerNetdev } from '../../src/netdev/register.ts'
+import { SkBuffPool } from '../../src/skb/pool.ts'
+import { OwnNetns } from '../support/netns.ts'
+
+async function toldOf(changes: Partial<Link>, onTold: (close: () => void) => void = () => {}): Promise<string[]> {
+  const own = new OwnNetns()
+  try {
+    const native = own.at(own.add())
+    await using platform = new LinuxPlatform(native)
+    using sock = RouteSocket.open(native)
+    const slots = new SkBuffPool({ large: 4, small: 4 }).openAccount(() => {})
+    const port = await platform.open({ name: 'tap0', queues: 1, features: 0, slots })
+    const told: string[] = []
+    port.onChange(({ kind }) => {
+      told.push(kind)
+      onTold(() => void port.close())
+    })
+    port.linkEvent({ ...(getLink(sock, { name: 'tap0' }) as Link), ...changes })
+    return told
+  } finally {
+    own.remove()
+  }
+}
+
+test('of several changes each is reported, up last', async () => {
+  const flags = IFF_UP
+  expect(await toldOf({ mtu: 1400, name: 'other', flags })).toEqual(['renamed', 'mtu', 'flags', 'up'])
+})
+
+test('nothing more is reported after the listener closes the port', async () => {
+  expect(await toldOf({ mtu: 1400, name: 'other', flags: IFF_UP }, close => close())).toEqual(['renamed'])
+})
+
+test('two interfaces for another namespace can be made at the same time', async () => {
+  const own = new OwnNetns()
+  try {
+    const [home, far] = [own.add(), own.add()]
+    home.ip('tuntap add mode tap name vnet-move0')
+    await using platform = new LinuxPlatform(own.at(home))
+    const slots = new SkBuffPool({ large: 4, small: 4 }).openAccount(() => {})
+    const port = await platform.open({ name: 'tap%d', queues: 2, features: 0, slots, netns: far.name })
+    expect([port.link.name, far.ip('-br link show tap0')]).toEqual(['tap0', expect.stringContaining('tap0')])
+    await port.close()
+  } finally {
+    own.remove()
+  }
+})
+
+test.each([
+  ['when something vetoes it', {}, /notifier .*EBUSY/],
+  ['when the kernel has no room for it', { createBatch: () => -ENOMEM }, /ENOMEM/],
+])('a persistent interface is removed when opening fails, %s', async (_, overrides, reason) => {
+  const own = new OwnNetns()
+  try {
+    const home = own.add()
+    const native = own.at(home, overrides)
+    await using platform = new LinuxPlatform(native)
+    await using clock = new TimerfdClock(native)
+    const pool = new SkBuffPool({ large: 4, small: 4 })
+    const net = new Net({ platform, clock, pool, log: new Log(LOGLEVEL_ERR, () => {}) })
+    net.registerNetdeviceNotifier(() => -EBUSY)
+    const dev = allocNetdevMqs({ name: 'tap0', setup: etherSetup, priv: undefined })
+    await expect(registerNetdev(dev, net, { persist: true })).rejects.toThrow(reason)
+    expect(home.ip('-br link')).not.toContain('tap0')
+  } finally {
+    own.remove()
+  }
+})

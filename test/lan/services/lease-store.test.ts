@@ -1,0 +1,51 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Lease } from '../../../src/lan/services/dhcp/lease.ts'
+import { leasesFileIfAny, usualLeases } from '../../../src/lan/services/lease-store.ts'
+import { LOGLEVEL_INFO, Log } from '../../../src/netdev/log.ts'
+
+let directory: string
+let lines: string[]
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'vnet-leases-'))
+  lines = []
+})
+afterEach(() => rmSync(directory, { recursive: true }))
+
+const log = new Log(LOGLEVEL_INFO, (_, text) => lines.push(text))
+const lease: Lease = {
+  ...{ address: 0xc6120064, mac: '02:00:00:00:00:01', clientId: undefined, hostname: undefined },
+  ...{ state: 'bound', expires: 1e12 },
+}
+
+test('a file is created with its directory and read by the next run', async () => {
+  const path = join(directory, 'lib', 'vnet', 'eth9.leases')
+  const store = leasesFileIfAny(path, log)
+  expect(store.load()).toEqual([])
+  await store.save([lease])
+  expect(readFileSync(path, 'utf8')).toContain('198.18.0.100')
+  expect(leasesFileIfAny(path, log).load()).toEqual([lease])
+  expect(lines).toEqual([])
+})
+
+test('a file that cannot be created is logged, and leases are not stored', () => {
+  writeFileSync(join(directory, 'lib'), '')
+  const store = leasesFileIfAny(join(directory, 'lib', 'eth9.leases'), log)
+  expect(store.load()).toEqual([])
+  store.save([lease])
+  expect(lines).toEqual([expect.stringMatching(/^leases are not stored: .*(EEXIST|ENOTDIR)/)])
+})
+
+test('a malformed file is refused', () => {
+  const path = join(directory, 'eth9.leases')
+  writeFileSync(path, '{')
+  expect(() => leasesFileIfAny(path, log).load()).toThrow(/correct the file, or remove it/)
+})
+
+test('leases of an interface in another namespace are not stored, and nothing is logged', () => {
+  const store = usualLeases('eth9', 'far', log)
+  store.save([lease])
+  expect([store.load(), lines]).toEqual([[], []])
+})

@@ -1,0 +1,61 @@
+/** The small TCP services on a connection in memory. */
+import type { Socket } from 'node:net'
+import { type Duplex, duplexPair } from 'node:stream'
+import { expect, test } from 'vitest'
+import type { SegmentHost, SmallService } from '../../../src/lan/machines/host.ts'
+import { handlerOf, SMALL_SERVICES } from '../../../src/lan/services/tcp-handlers.ts'
+
+function connect(service: SmallService): Duplex {
+  const [client, server] = duplexPair() as [Duplex, Duplex]
+  SMALL_SERVICES[service](server as Socket, {} as SegmentHost)
+  return client
+}
+
+async function rest(client: Duplex): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for await (const chunk of client) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}
+
+test('echo sends back what it receives until the client ends', async () => {
+  const client = connect('echo')
+  const octets = Buffer.from(Array.from({ length: 300_000 }, (_, i) => i % 251))
+  client.end(octets)
+  expect((await rest(client)).equals(octets)).toBe(true)
+})
+
+test('discard sends nothing and ends when the client does', async () => {
+  const client = connect('discard')
+  client.end(Buffer.alloc(300_000))
+  expect((await rest(client)).length).toBe(0)
+})
+
+test('daytime sends the time and ends, whatever it receives', async () => {
+  const client = connect('daytime')
+  client.write('what?')
+  const text = (await rest(client)).toString()
+  expect(text).toMatch(/^\w+day, \w+ \d+, \d{4} \d\d:\d\d:\d\d-UTC\r\n$/)
+  expect(Math.abs(Date.parse(text.replace('-UTC', ' UTC')) - Date.now())).toBeLessThan(60_000)
+})
+
+test('chargen sends its pattern forever, even after the client has ended', async () => {
+  const client = connect('chargen')
+  client.end('enough')
+  let text = ''
+  for await (const chunk of client) {
+    text += chunk
+    if (text.length > 3 * 95 * 74) break
+  }
+  const lines = text.split('\r\n')
+  expect(lines[0]).toBe(` !"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_\`abcdefg`)
+  expect(lines[1]).toBe(`!"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_\`abcdefgh`)
+  expect(lines.slice(95, 190)).toEqual(lines.slice(0, 95))
+  expect(lines.slice(0, 190).every(line => line.length === 72)).toBe(true)
+})
+
+test('a handler is a function or the name of a service; anything else is undefined', () => {
+  const mine = () => {}
+  expect([mine, 'echo', 'toString', 80, undefined].map(handlerOf)).toEqual([
+    ...[mine, SMALL_SERVICES.echo, undefined, undefined, undefined],
+  ])
+})

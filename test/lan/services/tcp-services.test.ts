@@ -1,0 +1,24 @@
+/** TCP on the hosts while it opens, and where it cannot be opened. */
+import { expect, test } from 'vitest'
+import { createNetwork } from '../../../src/lan/machines/network.ts'
+import { TcpServices } from '../../../src/lan/services/tcp-services.ts'
+import type { Native } from '../../../src/linux/native.ts'
+import { EMFILE } from '../../../src/netdev/errno.ts'
+import { allocSkb } from '../../../src/skb/alloc-skb.ts'
+import { memoryNets, turn } from '../../support/memory-net.ts'
+
+const makeNet = memoryNets()
+
+test('segments are dropped while TCP opens; if that fails, ports are closed, those of later hosts too', async () => {
+  const { net, pool, lines } = makeNet()
+  const [{ hosts }, { hosts: later }] = [createNetwork(net), createNetwork(net)]
+  await using tcp = new TcpServices({ createNetns: () => -EMFILE } as unknown as Native, net)
+  tcp.serve(hosts)
+  const skb = allocSkb(pool, 60)
+  if (skb) hosts.services?.receive(skb)
+  expect([skb === undefined, pool.out]).toEqual([false, 0])
+  await turn()
+  expect(lines).toEqual([expect.stringMatching(/^no TCP on the hosts: unshare\(CLONE_NEWNET\): EMFILE/)])
+  tcp.serve(later)
+  expect([hosts.services, later.services]).toEqual([undefined, undefined])
+})

@@ -1,0 +1,66 @@
+import { constants } from 'node:os'
+import { describe, expect, test } from 'vitest'
+import { check } from '../../src/linux/errno.ts'
+import * as errnos from '../../src/netdev/errno.ts'
+import { EBUSY, EINVAL, errnoName, errnoText, VnetError } from '../../src/netdev/errno.ts'
+import { ERRNO_TABLE } from '../../src/netdev/errno-table.ts'
+
+/** Second names of numbers in the table. */
+const ALIASES = new Set(['EWOULDBLOCK', 'EDEADLOCK', 'ENOTSUP'])
+
+describe('the table', () => {
+  test('the errno table agrees with every number that Node knows', () => {
+    for (const [name, number] of Object.entries(constants.errno)) {
+      if (!ALIASES.has(name)) expect([name, errnoName(number)]).toEqual([name, name])
+    }
+  })
+
+  test('the errno table has each number from 1 to 133 once, except the two that Linux leaves out', () => {
+    const numbers = Object.values(ERRNO_TABLE).map(([number]) => number)
+    expect(numbers).toEqual(
+      Array.from({ length: 133 }, (_, i) => i + 1).filter(number => number !== 41 && number !== 58),
+    )
+  })
+
+  test('each errno constant has its own name', () => {
+    for (const [name, value] of Object.entries(errnos)) {
+      if (typeof value === 'number') expect(errnoName(value)).toBe(name)
+    }
+  })
+})
+
+test('names and texts take numbers of either sign', () => {
+  expect([errnoName(EBUSY), errnoName(-EBUSY)]).toEqual(['EBUSY', 'EBUSY'])
+  expect(errnoText(-EBUSY)).toBe('device or resource busy')
+  expect([errnoName(524), errnoText(524)]).toEqual(['E524', 'unknown error'])
+})
+
+describe('a VnetError', () => {
+  test('a VnetError says what failed and why', () => {
+    const error = new VnetError(-EBUSY, 'TUNSETIFF vnet0')
+    expect(error).toMatchObject({ name: 'VnetError', code: 'EBUSY', errno: EBUSY, syscall: 'TUNSETIFF vnet0' })
+    expect(error.message).toBe('TUNSETIFF vnet0: EBUSY, device or resource busy')
+    expect(error.advice).toBeUndefined()
+    expect(error).toBeInstanceOf(Error)
+  })
+
+  test('a VnetError ends with its advice, on one line', () => {
+    const cause = new Error('below')
+    const error = new VnetError(EINVAL, 'RTM_NEWADDR', 'the kernel said:\n  too much', { cause })
+    expect(error.message).toBe('RTM_NEWADDR: EINVAL, invalid argument; the kernel said: too much')
+    expect(error.advice).toBe('the kernel said:\n  too much')
+    expect(error.cause).toBe(cause)
+  })
+})
+
+describe('check', () => {
+  test('gives results back', () => {
+    expect([check(0, 'close'), check(7, 'open')]).toEqual([0, 7])
+  })
+
+  test('throws failures', () => {
+    expect(() => check(-EBUSY, 'bind', 'stop the other one')).toThrow(
+      new VnetError(EBUSY, 'bind', 'stop the other one'),
+    )
+  })
+})

@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest'
+import { netifRx } from '../../src/netdev/netif.ts'
+import type { MemoryPort, MemoryQueue } from '../../src/testing/memory-port.ts'
+import { addDevice, memoryNets, numbered } from '../support/memory-net.ts'
+
+const makeNet = memoryNets()
+const [frame] = numbered(1) as [Uint8Array]
+/** More than can be handled in the time of a test. */
+const ENDLESS = 1e12
+
+function count(port: MemoryPort): () => number {
+  let frames = 0
+  port.onFrame = () => {
+    frames++
+  }
+  return () => frames
+}
+
+test('an endless flood on one device starves no other device, timer or event loop', async () => {
+  const memory = makeNet({ large: 64 })
+  const flooded = await addDevice(memory, { ndoStartXmit: skb => netifRx(skb) })
+  const other = await addDevice(memory, { ndoStartXmit: skb => netifRx(skb) })
+  const [ofFlooded, ofOther] = [count(flooded.port), count(other.port)]
+  ;(flooded.port.queues[0] as MemoryQueue).repeat(frame, ENDLESS)
+  for (let i = 0; i < 500; i++) other.port.transmit(frame)
+  await new Promise<void>(resolve => setTimeout(resolve, 1))
+  let turns = 0
+  while (ofOther() < 500) {
+    await new Promise<void>(resolve => setImmediate(resolve))
+    turns++
+  }
+  // Each turn gives both their budget of 64.
+  expect(turns).toBeLessThanOrEqual(Math.ceil(500 / 64) + 1)
+  expect(ofFlooded()).toBeGreaterThanOrEqual(500)
+  memory.conserved()
+})
+
+test('all queues of a flooded device have their turn', async () => {
+  const memory = makeNet({ large: 64 })
+  const { port } = await addDevice(memory, { ndoStartXmit: skb => netifRx(skb) }, { txqs: 3, rxqs: 3 })
+  const frames = [0, 0, 0]
+  port.onFrame = skb => {
+    frames[skb.queueMapping] = (frames[skb.queueMapping] ?? 0) + 1
+  }
+  for (const queue of port.queues) queue.repeat(frame, ENDLESS)
+  for (let i = 0; i < 20; i++) await new Promise<void>(resolve => setImmediate(resolve))
+  const [least, most] = [Math.min(...frames), Math.max(...frames)]
+  expect(least).toBeGreaterThanOrEqual(10 * 64)
+  expect(most - least).toBeLessThanOrEqual(64)
+})
+
+test('a flooded device can be stopped', async () => {
+  const memory = makeNet({ large: 64 })
+  const { dev, port } = await addDevice(memory, { ndoStartXmit: skb => netifRx(skb) })
+  const received = count(port)
+  ;(port.queues[0] as MemoryQueue).repeat(frame, ENDLESS)
+  await new Promise<void>(resolve => setImmediate(resolve))
+  await dev.port?.apply({ up: false })
+  const before = received()
+  for (let i = 0; i < 3; i++) await new Promise<void>(resolve => setImmediate(resolve))
+  expect(received()).toBe(before)
+})

@@ -1,0 +1,417 @@
+import fc from 'fast-check'
+import { afterEach, describe, expect, test } from 'vitest'
+import { Gro } from '../../src/netdev/gro.ts'
+import { skbGsoSegment } from '../../src/netdev/gso.ts'
+import { NETIF_F_ALL_TAP, NETIF_F_GRO, NETIF_F_TSO, NETIF_F_TSO6 } from '../../src/netdev/if.ts'
+import { netifRx } from '../../src/netdev/netif.ts'
+import { fillHeaderChecksum } from '../../src/packet/ipv4.ts'
+import { FRAME_MAX, SkBuffPool } from '../../src/skb/pool.ts'
+import { Ring } from '../../src/skb/ring.ts'
+import {
+  CHECKSUM_NONE,
+  CHECKSUM_PARTIAL,
+  CHECKSUM_UNNECESSARY,
+  SKB_GSO_TCPV4,
+  SKB_GSO_TCPV6,
+  type SkBuff,
+} from '../../src/skb/sk-buff.ts'
+import { buildFrame, FIELD, isIpv6, type Packet, plain, plain6, transportOffset } from '../packet/frames.ts'
+import { addDevice, memoryNets } from '../support/memory-net.ts'
+
+const pool = new SkBuffPool({ large: 70, small: 128, poison: true })
+const makeNet = memoryNets()
+
+afterEach(() => {
+  expect(pool.out).toBe(0)
+})
+
+const TSO = NETIF_F_TSO | NETIF_F_TSO6
+/** Of the transport header. */
+const SEQUENCE = 4
+const ACKNOWLEDGMENT = 8
+const DATA_OFFSET = 12
+const FLAGS = 13
+const ACK = 0x10
+const PSH_ACK = 0x18
+const OPTIONS = [1, 1, 8, 10, 0, 0, 0, 7, 0, 0, 0, 9]
+
+interface Stream {
+  readonly packet: Packet
+  readonly options: readonly number[]
+  readonly payload: readonly number[]
+  readonly sequence: number
+  readonly flags: number
+}
+
+const stream: Stream = { packet: plain, options: OPTIONS, payload: [], sequence: 7, flags: ACK }
+const numbered = (n: number): number[] => Array.from({ length: n }, (_, i) => (i * 7919) >> 3)
+const headers = ({ packet, options }: Stream): number => 14 + transportOffset(packet) + 20 + options.length
+
+/** A stream's bytes as one GSO frame, as a kernel hands it over. */
+function whole({ packet, options, payload, sequence, flags }: Stream, gsoSize: number): SkBuff {
+  const tcp: Packet = { ...packet, kind: 'tcp', checksum: 'partial', payload: [...options, ...payload] }
+  const skb = place(buildFrame({ packet: tcp, tags: [], padding: [] }))
+  const { bytes } = skb
+  const h = skb.data + 14 + transportOffset(packet)
+  new DataView(bytes.buffer).setUint32(h + SEQUENCE, sequence)
+  bytes[h + DATA_OFFSET] = (20 + options.length) << 2
+  bytes[h + FLAGS] = flags
+  skb.ipSummed = CHECKSUM_PARTIAL
+  skb.csumStart = h
+  skb.csumOffset = FIELD.tcp
+  skb.gsoSize = gsoSize
+  skb.gsoType = isIpv6(packet) ? SKB_GSO_TCPV6 : SKB_GSO_TCPV4
+  return skb
+}
+
+/** A frame in a large slot, as one that was read. */
+function place(octets: ArrayLike<number>): SkBuff {
+  const skb = pool.alloc(FRAME_MAX) as SkBuff
+  skb.bytes.set(octets, skb.put(octets.length))
+  return skb
+}
+
+const octetsOf = ({ bytes, data, len }: SkBuff): number[] => [...bytes.subarray(data, data + len)]
+
+function cut(skb: SkBuff): number[][] {
+  const ring = new Ring(256)
+  expect(skbGsoSegment(skb, ring)).toBeGreaterThan(0)
+  return drain(ring)
+}
+
+function drain(ring: Ring): number[][] {
+  const frames: number[][] = []
+  for (let skb = ring.shift(); skb !== undefined; skb = ring.shift()) {
+    frames.push(octetsOf(skb))
+    skb.free()
+  }
+  return frames
+}
+
+/** Returns the frames that the kernel would get for one batch. The caller owns them. */
+function merge(frames: readonly SkBuff[], features = TSO): SkBuff[] {
+  const gro = new Gro(pool.bytes)
+  const received: SkBuff[] = []
+  for (const skb of frames) {
+    if (gro.receive(skb, features)) skb.free()
+    else {
+      gro.hold(skb)
+      received.push(skb)
+    }
+  }
+  gro.flush()
+  return received
+}
+
+const anyStream = fc
+  .record({
+    packet: fc.constantFrom(plain, plain6),
+    options: fc.constantFrom([], OPTIONS, numbered(40)),
+    payload: fc.uint8Array({ minLength: 1, maxLength: 3000, size: 'max' }).map(octets => [...octets]),
+    sequence: fc.oneof(fc.nat(0xffffffff), fc.integer({ min: 0xfffff000, max: 0xffffffff })),
+    flags: fc.constantFrom(ACK, PSH_ACK),
+    identification: fc.oneof(fc.nat(0xffff), fc.constant(0xfffe)),
+  })
+  .map(({ identification, packet, ...rest }): Stream => ({ ...rest, packet: { ...packet, identification } }))
+
+describe('segments of a stream', () => {
+  test('segments become the GSO frame they were cut from, and cut again are the same bytes', () => {
+    fc.assert(
+      fc.property(anyStream, fc.integer({ min: 100, max: 1460 }), (description, gsoSize) => {
+        const original = whole(description, gsoSize)
+        const { gsoType } = original
+        const before = octetsOf(original)
+        const segments = cut(original)
+        const merged = merge(segments.map(place))
+        expect(merged).toHaveLength(1)
+        const [skb] = merged as [SkBuff]
+        if (segments.length === 1) {
+          expect([octetsOf(skb), skb.gsoSize, skb.ipSummed]).toEqual([segments[0], 0, CHECKSUM_NONE])
+          skb.free()
+          return
+        }
+        expect(octetsOf(skb)).toEqual(before)
+        const csumStart = skb.data + headers({ ...description, options: [] }) - 20
+        expect(skb).toMatchObject({ gsoSize, gsoType, ipSummed: CHECKSUM_PARTIAL, csumStart, csumOffset: 16 })
+        expect(cut(skb)).toEqual(segments)
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  test('a segment with a changed byte is not merged; those around it are', () => {
+    fc.assert(
+      fc.property(anyStream, fc.nat(), fc.nat(), fc.integer({ min: 1, max: 255 }), (description, which, where, by) => {
+        const segments = cut(whole({ ...description, payload: numbered(1000) }, 250))
+        const wrong = segments[which % 4] as number[]
+        // Behind the link header, which no sum covers.
+        const at = 14 + (where % (wrong.length - 14))
+        // The flow label and traffic class of IPv6 are in none either.
+        if (isIpv6(description.packet) && at < 18) return
+        if (isIpv6(description.packet) && at === 14 + 7) return
+        wrong[at] = (wrong[at] as number) ^ by
+        const merged = merge(segments.map(place))
+        const frames = merged.flatMap(skb => {
+          if (skb.gsoSize !== 0) return cut(skb)
+          const octets = octetsOf(skb)
+          skb.free()
+          return [octets]
+        })
+        expect(merged.length).toBeGreaterThan(1)
+        expect(frames).toEqual(segments)
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('segments of 64 KiB are one frame, and further ones begin another', () => {
+    const first = cut(whole({ ...stream, payload: numbered(45 * 1448) }, 1448))
+    const second = cut(
+      whole(
+        {
+          ...stream,
+          packet: { ...plain, identification: plain.identification + 45 },
+          sequence: stream.sequence + 45 * 1448,
+          payload: numbered(10 * 1448),
+        },
+        1448,
+      ),
+    )
+    const merged = merge([...first, ...second].map(place))
+    expect(merged.map(({ len }) => len)).toEqual([66 + 45 * 1448, 66 + 10 * 1448])
+    for (const skb of merged) skb.free()
+  })
+
+  test('segments with partial checksums are merged without verification', () => {
+    const segments = cut(whole({ ...stream, payload: numbered(1000) }, 500)).map(place)
+    for (const skb of segments) {
+      skb.ipSummed = CHECKSUM_PARTIAL
+      skb.csumStart = skb.data + 34
+      skb.csumOffset = FIELD.tcp
+      skb.bytes[skb.csumStart + FIELD.tcp]++
+    }
+    const [skb, ...others] = merge(segments) as [SkBuff]
+    const original = whole({ ...stream, payload: numbered(1000) }, 500)
+    expect([others, octetsOf(skb), skb.ipSummed]).toEqual([[], octetsOf(original), CHECKSUM_PARTIAL])
+    skb.free()
+    original.free()
+  })
+
+  test('a segment with PSH, or a shorter one, ends a merged frame', () => {
+    const segments = cut(whole({ ...stream, payload: numbered(1200) }, 200))
+    const fourth = segments[3] as number[]
+    const pushed = place(fourth)
+    pushed.bytes[pushed.data + 34 + FLAGS] = PSH_ACK
+    // The flag is eight more in the sum.
+    const view = new DataView(pool.bytes.buffer)
+    const check = pushed.data + 34 + FIELD.tcp
+    view.setUint16(check, (view.getUint16(check) + 0xffff - 8) % 0xffff)
+    const merged = merge(segments.map((octets, i) => (i === 3 ? pushed : place(octets))))
+    expect(merged.map(({ len }) => len)).toEqual([66 + 800, 66 + 400])
+    for (const skb of merged) skb.free()
+
+    const shorter = cut(whole({ ...stream, payload: numbered(500) }, 200))
+    const [last] = cut(
+      whole(
+        {
+          ...stream,
+          packet: { ...plain, identification: plain.identification + 3 },
+          sequence: stream.sequence + 500,
+          payload: numbered(100),
+        },
+        200,
+      ),
+    )
+    const two = merge([...shorter, last as number[]].map(place))
+    expect(two.map(({ len }) => len)).toEqual([66 + 500, 66 + 100])
+    for (const skb of two) skb.free()
+  })
+})
+
+describe('two frames are not merged when', () => {
+  const segments = (packet: Packet = plain) => cut(whole({ ...stream, packet, payload: numbered(400) }, 200))
+
+  function expectApart(frames: readonly SkBuff[], features = TSO): void {
+    const before = frames.map(skb => [octetsOf(skb), skb.ipSummed, skb.gsoSize])
+    const after = merge(frames, features)
+    expect(after.map(skb => [octetsOf(skb), skb.ipSummed, skb.gsoSize])).toEqual(before)
+    for (const skb of after) skb.free()
+  }
+
+  /** With a partial sum, which is not verified. */
+  function believed(skb: SkBuff): SkBuff {
+    skb.ipSummed = CHECKSUM_PARTIAL
+    skb.csumStart = skb.data + (skb.bytes[skb.data + 12] === 8 ? 34 : 54)
+    skb.csumOffset = FIELD.tcp
+    return skb
+  }
+
+  /** Changes one header field of the second segment, which alone prevents the merge. */
+  test.each([
+    ['destination address', 0, 1],
+    ['source address', 6, 1],
+    ['type of service', 15, 1],
+    ['identification', 19, 1],
+    ['flags', 20, 0x40],
+    ['fragment offset', 21, 1],
+    ['time to live', 22, 1],
+    ['IP source', 29, 1],
+    ['IP destination', 33, 1],
+    ['source port', 35, 1],
+    ['sequence number', 41, 1],
+    ['acknowledgment', 34 + ACKNOWLEDGMENT + 3, 1],
+    ['FIN', 34 + FLAGS, 0x01],
+    ['SYN', 34 + FLAGS, 0x02],
+    ['RST', 34 + FLAGS, 0x04],
+    ['URG', 34 + FLAGS, 0x20],
+    ['ECE', 34 + FLAGS, 0x40],
+    ['CWR', 34 + FLAGS, 0x80],
+    ['no ACK', 34 + FLAGS, 0x10],
+    ['window', 34 + 15, 1],
+    ['urgent pointer', 34 + 19, 1],
+    ['timestamp', 34 + 20 + 7, 1],
+  ])('two frames that differ in %s are not merged', (_, at, by) => {
+    const [first, second] = segments().map(place) as [SkBuff, SkBuff]
+    second.bytes[second.data + at] ^= by
+    fillHeaderChecksum(second.bytes, second.data + 14)
+    expectApart([first, second].map(believed))
+  })
+
+  test.each([
+    ['traffic class', 15, 0x10],
+    ['flow label', 17, 1],
+    ['hop limit', 21, 1],
+    ['next header', 20, 17],
+    ['source', 22, 1],
+    ['destination', 53, 1],
+  ])('two IPv6 frames that differ in %s are not merged', (_, at, by) => {
+    const frames = segments(plain6).map(place) as [SkBuff, SkBuff]
+    frames[1].bytes[frames[1].data + at] ^= by
+    expectApart(frames.map(believed))
+  })
+
+  test('frames are not merged for a device without GSO of their kind', () => {
+    expectApart(segments().map(place), NETIF_F_TSO6)
+    expectApart(segments(plain6).map(place), NETIF_F_TSO)
+  })
+
+  test('a GSO frame, one that its driver verified, or one in a slot without room is not merged', () => {
+    for (const i of [0, 1]) {
+      const frames = segments().map(place)
+      Object.assign(frames[i] as SkBuff, { gsoSize: 1000, gsoType: SKB_GSO_TCPV4 })
+      expectApart(frames)
+      const others = segments().map(place)
+      Object.assign(others[i] as SkBuff, { ipSummed: CHECKSUM_UNNECESSARY })
+      expectApart(others)
+    }
+    const [first, second] = cut(whole({ ...stream, payload: numbered(2400) }, 1200)).map(place) as [SkBuff, SkBuff]
+    expect(first.hold()).toBe(true)
+    expectApart([first, second])
+  })
+
+  test('frames with padding, IP options, no payload, a longer successor or another frame between are not merged', () => {
+    const [a, b] = segments() as [number[], number[]]
+    expectApart([place([...a, 0, 0]), place(b)])
+    expectApart([place(a), place([...b, 0, 0])])
+    const options = { ...plain, options: [1, 1, 1, 1] }
+    expectApart(segments(options).map(place))
+    const [acknowledgment] = cut(whole(stream, 200)) as [number[]]
+    expectApart([acknowledgment, acknowledgment].map(place))
+    const [short] = cut(whole({ ...stream, payload: numbered(100) }, 200)) as [number[]]
+    const [, longer] = cut(
+      whole(
+        {
+          ...stream,
+          packet: { ...plain, identification: plain.identification },
+          sequence: stream.sequence - 100,
+          payload: numbered(400),
+        },
+        200,
+      ),
+    ) as [number[], number[]]
+    expectApart([short, longer].map(place))
+    expectApart([a, acknowledgment, b].map(place))
+  })
+
+  /** The same byte of both, where the second does not differ from what should follow the first. */
+  test.each([
+    ['more fragments', plain, 20, 0x20],
+    ['FIN', plain, 34 + FLAGS, 0x01],
+    ['a data offset of 16', plain, 34 + DATA_OFFSET, 0x80 ^ 0x40],
+    ['another version', plain6, 14, 0x60 ^ 0x40],
+    ['another upper layer', plain6, 20, 6 ^ 17],
+    ['another protocol', plain, 23, 6 ^ 17],
+  ])('two frames that both have %s are not merged', (_, packet, at, by) => {
+    const frames = segments(packet).map(place)
+    for (const skb of frames) {
+      skb.bytes[skb.data + at] ^= by
+      if (packet === plain) fillHeaderChecksum(skb.bytes, skb.data + 14)
+    }
+    expectApart(frames.map(believed))
+  })
+
+  test('frames are not merged after PSH, or if the second has padding or no payload', () => {
+    const [a, b] = segments() as [number[], number[]]
+    const pushed = believed(place(a))
+    pushed.bytes[pushed.data + 34 + FLAGS] = PSH_ACK
+    expectApart([pushed, believed(place(b))])
+    const [first, shorter] = cut(whole({ ...stream, payload: numbered(300) }, 200)) as [number[], number[]]
+    expectApart([place(first), place([...shorter, 0, 0])].map(believed))
+    const packet = { ...plain, identification: plain.identification + 1 }
+    const [empty] = cut(whole({ ...stream, packet, sequence: stream.sequence + 200 }, 200)) as [number[]]
+    expectApart([place(a), place(empty)])
+  })
+
+  test('frames without a whole header are not merged', () => {
+    const [a, b] = segments() as [number[], number[]]
+    for (const length of [0, 13, 14, 33, 53, 60]) {
+      expectApart([place(a), place(b.slice(0, length))])
+      expectApart([place(a.slice(0, length)), place(b)])
+    }
+  })
+})
+
+describe('a device with NETIF_F_GRO', () => {
+  const payload = numbered(40 * 1448)
+  const through = { ndoStartXmit: (skb: SkBuff) => netifRx(skb) }
+
+  test('a device with NETIF_F_GRO delivers the frames of a poll as one, and counts the others as merged', async () => {
+    const memory = makeNet()
+    const { dev, port } = await addDevice(memory, through, { features: NETIF_F_ALL_TAP | NETIF_F_GRO })
+    const original = whole({ ...stream, payload }, 1448)
+    const expected = octetsOf(original)
+    for (const octets of cut(original)) port.transmit(Uint8Array.from(octets))
+    port.drain()
+    expect(port.received).toHaveLength(1)
+    expect([...port.received[0]!.bytes]).toEqual(expected)
+    expect(port.received[0]).toMatchObject({ gsoSize: 1448, gsoType: SKB_GSO_TCPV4, ipSummed: CHECKSUM_PARTIAL })
+    expect([...dev.counters.groMerged]).toEqual([39])
+    expect(memory.conserved()).toMatchObject({ in: 40, out: 40, dropped: 0, held: 0 })
+  })
+
+  test('a device without NETIF_F_GRO leaves frames as they are', async () => {
+    const memory = makeNet()
+    const { port } = await addDevice(memory, through, { features: NETIF_F_ALL_TAP })
+    const segments = cut(whole({ ...stream, payload }, 1448))
+    for (const octets of segments) port.transmit(Uint8Array.from(octets))
+    port.drain()
+    expect(port.received.map(({ bytes }) => [...bytes])).toEqual(segments)
+  })
+
+  test('nothing is merged into a frame that the kernel had no room for', async () => {
+    const memory = makeNet()
+    const { dev, port } = await addDevice(memory, through, { features: NETIF_F_ALL_TAP | NETIF_F_GRO })
+    port.room = 0
+    const segments = cut(whole({ ...stream, payload: numbered(4 * 1448) }, 1448))
+    for (const octets of segments.slice(0, 2)) port.transmit(Uint8Array.from(octets))
+    port.drain()
+    for (const octets of segments.slice(2)) port.transmit(Uint8Array.from(octets))
+    port.drain()
+    expect([port.received.length, dev.held]).toEqual([0, 2])
+    port.room = 2
+    memory.clock.advance(2e6)
+    await Promise.resolve()
+    expect(port.received.map(({ bytes }) => bytes.length)).toEqual([66 + 2 * 1448, 66 + 2 * 1448])
+    memory.conserved()
+  })
+})

@@ -1,0 +1,302 @@
+import { describe, expect, test } from 'vitest'
+import { IRQ_HANDLED, IRQ_NONE, Irq } from '../../src/netdev/irq.ts'
+import type { NetDevice } from '../../src/netdev/net-device.ts'
+import { netifRx } from '../../src/netdev/netif.ts'
+import { devClose } from '../../src/netdev/register.ts'
+import type { SkBuff } from '../../src/skb/sk-buff.ts'
+import { addDevice, type MemoryNet, memoryNets, numbered, numberOf, turn } from '../support/memory-net.ts'
+
+const makeNet = memoryNets()
+
+const RX = 1
+const TX = 2
+
+/** An interrupt of a device. Its handler records the bits that it reads and clears. */
+async function line(memory: MemoryNet = makeNet()) {
+  const { dev } = await addDevice(memory)
+  const irq = new Irq(dev)
+  const taken: number[] = []
+  const handler = (): number => {
+    taken.push(irq.acknowledge())
+    return IRQ_HANDLED
+  }
+  irq.request(handler)
+  return { memory, dev, irq, taken, handler, flush: () => memory.net.flush() }
+}
+
+describe('an interrupt', () => {
+  test('a raised interrupt sets its bits, and is taken when the driver’s own code has returned', async () => {
+    const { irq, taken } = await line()
+    irq.raise(RX)
+    expect([irq.status, taken, irq.count]).toEqual([RX, [], 0])
+    await Promise.resolve()
+    expect([irq.status, taken, irq.count, irq.spurious]).toEqual([0, [RX], 1, 0])
+  })
+
+  test('an interrupt raised many times is taken once, with all bits', async () => {
+    const { irq, taken, flush } = await line()
+    for (let i = 0; i < 10; i++) irq.raise(i % 2 === 0 ? RX : TX)
+    flush()
+    await turn()
+    expect([taken, irq.count]).toEqual([[RX | TX], 1])
+    irq.raise(TX)
+    flush()
+    expect(taken).toEqual([RX | TX, TX])
+  })
+
+  test('an interrupt raised in ndoStartXmit is taken after the batch', async () => {
+    const memory = makeNet()
+    const order: string[] = []
+    const { dev, port } = await addDevice(memory, {
+      ndoStartXmit: skb => {
+        order.push(`xmit ${numberOf(skb)}`)
+        irq.raise(TX)
+        skb.drop()
+      },
+    })
+    const irq = new Irq(dev)
+    irq.request(() => {
+      order.push(`interrupt ${irq.acknowledge()}`)
+      return IRQ_HANDLED
+    })
+    for (const octets of numbered(18)) port.transmit(octets)
+    port.drain()
+    const xmits = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `xmit ${from + i}`)
+    expect(order).toEqual([...xmits(0, 16), `interrupt ${TX}`, ...xmits(16, 18), `interrupt ${TX}`])
+  })
+
+  test('frames received in a handler are written out in the same flush', async () => {
+    const memory = makeNet()
+    const ring: SkBuff[] = []
+    const { dev, port } = await addDevice(memory, {
+      ndoStartXmit: skb => {
+        ring.push(skb)
+        irq.raise(RX)
+      },
+    })
+    const irq = new Irq(dev)
+    irq.request(() => {
+      irq.acknowledge()
+      for (const skb of ring.splice(0)) netifRx(skb)
+      return IRQ_HANDLED
+    })
+    for (const octets of numbered(5)) port.transmit(octets)
+    port.drain()
+    expect(port.received.map(numberOf)).toEqual([0, 1, 2, 3, 4])
+  })
+
+  test('an interrupt raised by a handler is taken in the same flush, after those that wait', async () => {
+    const memory = makeNet()
+    const a = await line(memory)
+    const b = await line(memory)
+    const order: string[] = []
+    a.irq.request(() => {
+      order.push(`a${a.irq.acknowledge()}`)
+      if (order.length === 1) a.irq.raise(TX)
+      return IRQ_HANDLED
+    })
+    b.irq.request(() => {
+      order.push(`b${b.irq.acknowledge()}`)
+      return IRQ_HANDLED
+    })
+    a.irq.raise(RX)
+    b.irq.raise(RX)
+    a.flush()
+    expect(order).toEqual(['a1', 'b1', 'a2'])
+  })
+})
+
+describe('a mask', () => {
+  test('masked bits are set, but do not interrupt and are not read', async () => {
+    const { irq, taken, flush } = await line()
+    irq.mask(RX)
+    irq.raise(RX)
+    flush()
+    expect([taken, irq.status]).toEqual([[], RX])
+    irq.raise(TX)
+    flush()
+    expect([taken, irq.status]).toEqual([[TX], RX])
+  })
+
+  test('unmasking a bit that was set meanwhile interrupts at once', async () => {
+    const { irq, taken, flush } = await line()
+    irq.mask(RX | TX)
+    irq.unmask(RX)
+    flush()
+    expect(taken).toEqual([])
+    irq.raise(TX)
+    irq.unmask(RX)
+    flush()
+    expect(taken).toEqual([])
+    irq.unmask(TX)
+    flush()
+    expect([taken, irq.status]).toEqual([[TX], 0])
+  })
+
+  test('an interrupt masked after it was raised is taken, with nothing to read', async () => {
+    const { irq, taken, flush } = await line()
+    irq.raise(RX)
+    irq.mask(RX)
+    flush()
+    expect([taken, irq.status]).toEqual([[0], RX])
+  })
+
+  test('request_irq unmasks all bits', async () => {
+    const { irq, taken, handler, flush } = await line()
+    irq.mask(RX | TX)
+    irq.raise(RX)
+    irq.request(handler)
+    expect(irq.status).toBe(0)
+    irq.raise(TX)
+    flush()
+    expect(taken).toEqual([TX])
+  })
+})
+
+describe('a spurious interrupt', () => {
+  test('a spurious interrupt, raised without a bit, is taken although all bits are masked', async () => {
+    const { irq, taken, flush } = await line()
+    irq.mask(-1)
+    irq.raise(0)
+    flush()
+    expect(taken).toEqual([0])
+  })
+
+  test('an interrupt is counted as spurious if its handler returns IRQ_NONE', async () => {
+    const { irq, flush } = await line()
+    irq.request(() => (irq.acknowledge() === 0 ? IRQ_NONE : IRQ_HANDLED))
+    irq.raise(0)
+    flush()
+    irq.raise(RX)
+    flush()
+    expect([irq.count, irq.spurious]).toEqual([2, 1])
+  })
+})
+
+describe('an interrupt that is freed', () => {
+  test('a freed interrupt calls no handler, and what was raised is forgotten', async () => {
+    const { irq, taken, handler, flush } = await line()
+    irq.raise(RX)
+    irq.free()
+    irq.raise(TX)
+    flush()
+    expect([taken, irq.count]).toEqual([[], 0])
+    irq.request(handler)
+    flush()
+    expect([taken, irq.status]).toEqual([[], 0])
+    irq.raise(RX)
+    flush()
+    expect(taken).toEqual([RX])
+  })
+
+  test('an interrupt may be freed by its own handler', async () => {
+    const { irq, flush } = await line()
+    irq.request(() => {
+      irq.free()
+      irq.raise(RX)
+      return IRQ_HANDLED
+    })
+    irq.raise(RX)
+    flush()
+    flush()
+    expect(irq.count).toBe(1)
+  })
+
+  test('an interrupt may be requested again while it waits to be taken', async () => {
+    const { irq, taken, handler, flush } = await line()
+    irq.raise(RX)
+    irq.free()
+    irq.request(handler)
+    irq.raise(TX)
+    flush()
+    flush()
+    expect(taken).toEqual([TX])
+  })
+})
+
+test('a bit set without raise does not interrupt, and the next interrupt delivers it', async () => {
+  const { irq, taken, flush } = await line()
+  irq.status |= TX
+  flush()
+  expect(taken).toEqual([])
+  irq.raise(RX)
+  flush()
+  expect(taken).toEqual([RX | TX])
+})
+
+test('a handler that throws is logged with its place, and is called again', async () => {
+  const { memory, irq, taken, handler, flush } = await line()
+  let broken = true
+  irq.request(() => {
+    if (broken) throw new Error('bad status')
+    return handler()
+  })
+  irq.raise(RX)
+  flush()
+  expect(memory.lines.at(-1)).toMatch(/^test0: interrupt handler: Error: bad status \(at .*irq\.test\.ts:\d+:\d+\)+$/)
+  broken = false
+  irq.raise(TX)
+  await undefined // no poll is under way: a microtask takes it
+  expect([taken, irq.count]).toEqual([[RX | TX], 2])
+})
+
+describe('a handler that raises its own interrupt forever', () => {
+  async function endless() {
+    const memory = makeNet()
+    const { dev, irq, flush } = await line(memory)
+    let on = true
+    irq.request(() => {
+      irq.acknowledge()
+      if (on) irq.raise(RX)
+      return IRQ_HANDLED
+    })
+    const stop = () => {
+      on = false
+    }
+    return { memory, dev, irq, flush, stop }
+  }
+
+  test('a handler that raises its own interrupt forever yields after a while, and continues on an alarm', async () => {
+    const { memory, irq, flush, stop } = await endless()
+    irq.raise(RX)
+    flush()
+    const first = irq.count
+    expect(first).toBeGreaterThan(1)
+    expect(memory.clock.armed).toBe(1)
+    stop()
+    memory.clock.advance(0)
+    expect([irq.count, memory.clock.armed]).toEqual([first + 1, 0])
+  })
+
+  test('a handler that raises its own interrupt forever delays no other interrupt or frame', async () => {
+    const { memory, irq, flush, stop } = await endless()
+    const other = await line(memory)
+    const { port } = await addDevice(memory, { ndoStartXmit: skb => netifRx(skb) })
+    irq.raise(RX)
+    flush()
+    other.irq.raise(TX)
+    for (const octets of numbered(40)) port.transmit(octets)
+    port.drain()
+    expect([port.received.length, other.taken]).toEqual([40, [TX]])
+    stop()
+    flush()
+  })
+})
+
+test('a handler may close its device, and waiting interrupts are still taken, once', async () => {
+  const memory = makeNet()
+  const a = await line(memory)
+  const b = await line(memory)
+  a.irq.request(() => {
+    a.irq.acknowledge()
+    void devClose(a.dev as NetDevice)
+    return IRQ_HANDLED
+  })
+  a.irq.raise(RX)
+  b.irq.raise(TX)
+  a.flush()
+  expect([a.irq.count, b.irq.count, b.taken]).toEqual([1, 1, [TX]])
+  b.irq.raise(TX)
+  await undefined // no poll is under way: a microtask takes it
+  expect(b.irq.count).toBe(2)
+})

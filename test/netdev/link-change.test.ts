@@ -1,0 +1,301 @@
+import { describe, expect, test, vi } from 'vitest'
+import { NSEC_PER_SEC } from '../../src/netdev/clock.ts'
+import { EBADFD, EINVAL, EOPNOTSUPP, VnetError } from '../../src/netdev/errno.ts'
+import {
+  IFF_ALLMULTI,
+  IFF_BROADCAST,
+  IFF_DEBUG,
+  IFF_NOARP,
+  IFF_PROMISC,
+  IFF_UP,
+  NETDEV_CHANGE,
+  NETDEV_CHANGEADDR,
+  NETDEV_CHANGEMTU,
+  NETDEV_CHANGENAME,
+  NETIF_MSG_FRAMES,
+  NETIF_MSG_INTR,
+  NETREG_UNREGISTERED,
+} from '../../src/netdev/if.ts'
+import { netifCarrierOff, netifCarrierOk, netifCarrierOn } from '../../src/netdev/netif.ts'
+import type { NetDeviceOps } from '../../src/netdev/ops.ts'
+import { registerNetdev } from '../../src/netdev/register.ts'
+import { addDevice, makeDevice, memoryNets, turn } from '../support/memory-net.ts'
+
+const makeNet = memoryNets()
+
+/**
+ * A device whose ops record their calls, and the notifiers' events; `refuse` is what each returns.
+ */
+async function noting(answers: Partial<Record<keyof NetDeviceOps<unknown>, number>> = {}) {
+  const memory = makeNet()
+  const calls: unknown[][] = []
+  const note = (op: keyof NetDeviceOps<unknown>, ...args: unknown[]): number => {
+    calls.push([op, ...args])
+    return answers[op] ?? 0
+  }
+  const added = await addDevice(memory, {
+    ndoOpen: () => note('ndoOpen'),
+    ndoStop: () => note('ndoStop'),
+    ndoChangeMtu: (dev, mtu) => note('ndoChangeMtu', mtu, dev.mtu),
+    ndoSetMacAddress: (dev, address) => note('ndoSetMacAddress', [...address], [...dev.devAddr]),
+    ndoSetRxMode: dev => void note('ndoSetRxMode', dev.flags & (IFF_PROMISC | IFF_ALLMULTI | IFF_UP)),
+    ndoUninit: () => void note('ndoUninit'),
+  })
+  const events: number[] = []
+  memory.net.registerNetdeviceNotifier(event => void events.push(event))
+  calls.length = 0
+  memory.lines.length = 0
+  return { ...memory, ...added, calls, events }
+}
+
+const mac = Uint8Array.of(2, 9, 8, 7, 6, 5)
+
+describe("the user's change", () => {
+  test('up opens the device and down stops it', async () => {
+    const { dev, port, calls } = await noting()
+    port.change({ kind: 'down' })
+    expect(dev.flags & IFF_UP).toBe(0)
+    port.change({ kind: 'up' })
+    expect([calls, dev.flags & IFF_UP]).toEqual([[['ndoStop'], ['ndoOpen'], ['ndoSetRxMode', IFF_UP]], IFF_UP])
+  })
+
+  test('the driver is notified of a new MTU before the device has it', async () => {
+    const { dev, port, calls, events } = await noting()
+    port.change({ kind: 'mtu', mtu: 9000 })
+    expect([calls, events, dev.mtu]).toEqual([[['ndoChangeMtu', 9000, 1500]], [NETDEV_CHANGEMTU], 9000])
+  })
+
+  test('the driver is notified of a new address before the device has it', async () => {
+    const { dev, port, calls, events } = await noting()
+    const before = [...dev.devAddr]
+    port.change({ kind: 'address', address: mac })
+    expect([calls, events]).toEqual([[['ndoSetMacAddress', [...mac], before]], [NETDEV_CHANGEADDR]])
+    expect([...dev.devAddr]).toEqual([...mac])
+  })
+
+  test('a change of flags sets them, except IFF_UP, which has its own change', async () => {
+    const { dev, port, calls, events } = await noting()
+    port.change({ kind: 'flags', flags: IFF_PROMISC | IFF_BROADCAST })
+    expect([calls, events]).toEqual([[['ndoSetRxMode', IFF_PROMISC | IFF_UP]], [NETDEV_CHANGE]])
+    expect(dev.flags).toBe(IFF_PROMISC | IFF_BROADCAST | IFF_UP)
+  })
+
+  test('a new name or namespace changes the prefix of log lines', async () => {
+    const { dev, port, events, lines } = await noting()
+    port.change({ kind: 'renamed', name: 'lan0' })
+    expect([dev.name, events]).toEqual(['lan0', [NETDEV_CHANGENAME]])
+    port.change({ kind: 'moved', name: 'far0', ifindex: 77 })
+    expect([dev.name, dev.ifindex]).toEqual(['far0', 77])
+    port.change({ kind: 'down' })
+    expect(lines).toEqual([
+      'test0: renamed to lan0',
+      'lan0: moved to another network namespace, there far0',
+      'far0: device closed',
+    ])
+  })
+
+  test('a new queue length is taken over', async () => {
+    const { dev, port } = await noting()
+    port.change({ kind: 'txqueuelen', txQueueLen: 3 })
+    expect(dev.txQueueLen).toBe(3)
+  })
+
+  test('a new multicast list is taken over, and the driver notified', async () => {
+    const { dev, port, calls, events } = await noting()
+    const groups = [Uint8Array.of(1, 0, 94, 0, 0, 1), Uint8Array.of(0x33, 0x33, 0, 0, 0, 1)]
+    port.change({ kind: 'multicast', multicast: groups })
+    expect([dev.mc, calls, events]).toEqual([groups, [['ndoSetRxMode', IFF_UP]], []])
+  })
+
+  test('flags and groups changed while a device is down are reported to the driver when it is opened', async () => {
+    const { dev, port, calls } = await noting()
+    port.change({ kind: 'down' })
+    calls.length = 0
+    port.change({ kind: 'flags', flags: IFF_PROMISC })
+    port.change({ kind: 'multicast', multicast: [mac] })
+    expect([calls, dev.mc, dev.flags]).toEqual([[], [mac], IFF_PROMISC])
+    port.change({ kind: 'up' })
+    expect(calls).toEqual([['ndoOpen'], ['ndoSetRxMode', IFF_PROMISC | IFF_UP]])
+  })
+
+  test('new protocol addresses are taken over', async () => {
+    const { dev, port, calls } = await noting()
+    const addresses = [Uint8Array.of(198, 18, 0, 1)]
+    port.change({ kind: 'addresses', addresses })
+    expect([dev.addresses, calls]).toEqual([addresses, []])
+    await port.apply({ addresses: ['198.18.1.1/24', '2001:db8::1/64'] })
+    expect(dev.addresses.map(address => address.length)).toEqual([4, 16])
+  })
+
+  test('a driver without these operations accepts every change', async () => {
+    const { dev, port } = await addDevice(makeNet())
+    port.change({ kind: 'mtu', mtu: 1400 })
+    port.change({ kind: 'address', address: mac })
+    port.change({ kind: 'flags', flags: IFF_NOARP })
+    expect([dev.mtu, [...dev.devAddr], dev.flags]).toEqual([1400, [...mac], IFF_NOARP | IFF_UP])
+  })
+})
+
+test('a device has the interface’s groups, addresses and flags at the time of registering', async () => {
+  const { platform, net } = makeNet()
+  const open = platform.open.bind(platform)
+  const groups = [Uint8Array.of(1, 0, 94, 0, 0, 9)]
+  vi.spyOn(platform, 'open').mockImplementation(async spec => {
+    const port = await open(spec)
+    port.change({ kind: 'multicast', multicast: groups })
+    port.change({ kind: 'addresses', addresses: [Uint8Array.of(198, 18, 0, 1)] })
+    port.change({ kind: 'flags', flags: IFF_PROMISC })
+    return port
+  })
+  const dev = makeDevice()
+  await registerNetdev(dev, net)
+  expect([dev.mc, dev.addresses, dev.flags]).toEqual([groups, [Uint8Array.of(198, 18, 0, 1)], IFF_PROMISC])
+})
+
+describe('IFF_DEBUG', () => {
+  test('every frame is logged while IFF_DEBUG is on', async () => {
+    const { dev, port, calls } = await noting()
+    expect(dev.msgEnable).toBe(0)
+    port.change({ kind: 'flags', flags: IFF_DEBUG })
+    expect([dev.msgEnable, dev.flags, calls.length]).toEqual([NETIF_MSG_FRAMES, IFF_DEBUG | IFF_UP, 1])
+    // Another flag changes nothing about that.
+    port.change({ kind: 'flags', flags: IFF_DEBUG | IFF_PROMISC })
+    expect(dev.msgEnable).toBe(NETIF_MSG_FRAMES)
+    port.change({ kind: 'flags', flags: IFF_PROMISC })
+    expect(dev.msgEnable).toBe(0)
+  })
+
+  test('IFF_DEBUG switched off restores the msgEnable of the Net', async () => {
+    const memory = makeNet({ msgEnable: NETIF_MSG_INTR })
+    const { dev, port } = await addDevice(memory)
+    expect(dev.msgEnable).toBe(NETIF_MSG_INTR)
+    port.change({ kind: 'flags', flags: IFF_DEBUG })
+    port.change({ kind: 'flags', flags: 0 })
+    expect(dev.msgEnable).toBe(NETIF_MSG_INTR)
+  })
+
+  test('IFF_DEBUG of an existing interface holds from the beginning', async () => {
+    const { platform, net } = makeNet()
+    const open = platform.open.bind(platform)
+    vi.spyOn(platform, 'open').mockImplementation(async spec => {
+      const port = await open(spec)
+      port.change({ kind: 'flags', flags: IFF_DEBUG })
+      return port
+    })
+    const dev = makeDevice()
+    await registerNetdev(dev, net)
+    expect(dev.msgEnable).toBe(NETIF_MSG_FRAMES)
+  })
+})
+
+describe('a change that the driver refuses', () => {
+  test('a refused MTU change is undone and logged once', async () => {
+    const { dev, port, calls, events, lines } = await noting({ ndoChangeMtu: -EINVAL })
+    port.change({ kind: 'mtu', mtu: 9000 })
+    expect([dev.mtu, port.link.mtu, events]).toEqual([1500, 1500, []])
+    expect(calls).toEqual([['ndoChangeMtu', 9000, 1500]])
+    expect(lines).toEqual(['test0: MTU 9000 refused by the driver: EINVAL; back to 1500'])
+  })
+
+  test('a refused address change is undone and logged once', async () => {
+    const { dev, port, calls, events, lines } = await noting({ ndoSetMacAddress: -EOPNOTSUPP })
+    const before = [...dev.devAddr]
+    port.change({ kind: 'address', address: mac })
+    expect([[...dev.devAddr], [...port.link.address], events]).toEqual([before, before, []])
+    expect(calls).toEqual([['ndoSetMacAddress', [...mac], before]])
+    expect(lines).toEqual(['test0: hardware address refused by the driver: EOPNOTSUPP; back to the former one'])
+  })
+
+  test('an exception in ndoChangeMtu counts as EIO and is logged with its place', async () => {
+    const memory = makeNet()
+    const { dev, port } = await addDevice(memory, {
+      ndoChangeMtu: () => {
+        throw new Error('too big')
+      },
+    })
+    port.change({ kind: 'mtu', mtu: 9000 })
+    expect([dev.mtu, port.link.mtu]).toEqual([1500, 1500])
+    expect(memory.lines.slice(-2)).toEqual([
+      expect.stringMatching(/^test0: ndoChangeMtu: Error: too big \(at .*link-change\.test/),
+      'test0: MTU 9000 refused by the driver: EIO; back to 1500',
+    ])
+  })
+
+  test('a refused change that the kernel does not undo is logged', async () => {
+    const { port, lines } = await noting({ ndoChangeMtu: -EINVAL })
+    vi.spyOn(port, 'apply').mockRejectedValue(new VnetError(EINVAL, 'RTM_NEWLINK'))
+    port.change({ kind: 'mtu', mtu: 9000 })
+    await turn()
+    expect(lines.at(-1)).toBe('test0: RTM_NEWLINK: EINVAL, invalid argument')
+  })
+
+  test('a refused change of an interface that is gone is not logged as an error', async () => {
+    const { port, lines } = await noting({ ndoChangeMtu: -EINVAL })
+    vi.spyOn(port, 'apply').mockRejectedValue(new VnetError(EBADFD, 'TUNGETDEVNETNS'))
+    port.change({ kind: 'mtu', mtu: 9000 })
+    await turn()
+    expect(lines.at(-1)).toBe('test0: MTU 9000 refused by the driver: EINVAL; back to 1500')
+  })
+})
+
+test('an MTU out of the device’s range is undone without asking the driver', async () => {
+  const { dev, port, calls, lines } = await noting()
+  dev.maxMtu = 2000
+  port.change({ kind: 'mtu', mtu: 2001 })
+  port.change({ kind: 'mtu', mtu: 67 })
+  expect([dev.mtu, port.link.mtu, calls]).toEqual([1500, 1500, []])
+  expect(lines).toEqual([
+    'test0: MTU 2001 refused by the driver: EINVAL; back to 1500',
+    'test0: MTU 67 refused by the driver: EINVAL; back to 1500',
+  ])
+  port.change({ kind: 'mtu', mtu: 2000 })
+  port.change({ kind: 'mtu', mtu: 68 })
+  expect(dev.mtu).toBe(68)
+})
+
+test('an exception of ndoSetRxMode is logged, and the flags are kept', async () => {
+  const memory = makeNet()
+  const { dev, port } = await addDevice(memory, {
+    ndoSetRxMode: () => {
+      throw new Error('no filter')
+    },
+  })
+  memory.clock.advance(NSEC_PER_SEC)
+  port.change({ kind: 'flags', flags: IFF_ALLMULTI })
+  expect(dev.flags).toBe(IFF_ALLMULTI | IFF_UP)
+  expect(memory.lines.at(-1)).toMatch(/^test0: ndoSetRxMode: Error: no filter/)
+})
+
+test('an interface deleted from outside is stopped, unregistered and logged once', async () => {
+  const { net, dev, port, calls, lines, platform } = await noting()
+  port.change({ kind: 'gone' })
+  port.change({ kind: 'gone' })
+  await turn()
+  expect(calls).toEqual([['ndoStop'], ['ndoUninit']])
+  expect([net.devices, platform.ports, dev.regState]).toEqual([[], [], NETREG_UNREGISTERED])
+  expect(lines).toEqual(['test0: interface was deleted from outside', 'test0: device closed'])
+})
+
+describe('the carrier', () => {
+  test('netifCarrierOn and netifCarrierOff change the carrier of the port, only if it differs', async () => {
+    const { dev, port } = await noting()
+    const apply = vi.spyOn(port, 'apply')
+    expect(netifCarrierOk(dev)).toBe(true)
+    netifCarrierOn(dev)
+    netifCarrierOff(dev)
+    netifCarrierOff(dev)
+    expect([netifCarrierOk(dev), port.carrier]).toEqual([false, false])
+    netifCarrierOn(dev)
+    expect([netifCarrierOk(dev), port.carrier]).toEqual([true, true])
+    expect(apply.mock.calls).toEqual([[{ carrier: false }], [{ carrier: true }]])
+  })
+
+  test('the carrier of a device that is gone is changed silently', async () => {
+    const { dev, port, lines } = await noting()
+    port.change({ kind: 'gone' })
+    lines.length = 0
+    netifCarrierOff(dev)
+    await turn()
+    expect([netifCarrierOk(dev), lines]).toEqual([false, []])
+  })
+})

@@ -1,0 +1,84 @@
+/** The lines about single frames: of devices whose msgEnable has NETIF_MSG_PKTDATA. */
+import { describe, expect, test } from 'vitest'
+import { IFF_DEBUG, NETIF_F_ALL_TAP, NETIF_MSG_FRAMES, NETIF_MSG_PKTDATA } from '../../src/netdev/if.ts'
+import { LOGLEVEL_WARNING } from '../../src/netdev/log.ts'
+import { netifRx } from '../../src/netdev/netif.ts'
+import { CHECKSUM_PARTIAL, SKB_GSO_UDP_L4 } from '../../src/skb/sk-buff.ts'
+import { buildFrame, plain } from '../packet/frames.ts'
+import { addDevice, memoryNets } from '../support/memory-net.ts'
+
+const makeNet = memoryNets()
+const frame = buildFrame({ packet: plain, tags: [], padding: [] })
+const TEXT = 'IP 198.18.0.1.12345 > 198.18.0.2.53: UDP, length 5'
+
+async function mirror(msgEnable: number, level?: number) {
+  const memory = makeNet({ msgEnable, ...(level === undefined ? {} : { level }) })
+  const ops = { ndoStartXmit: netifRx }
+  const added = await addDevice(memory, ops, { txqs: 2, rxqs: 2, features: NETIF_F_ALL_TAP })
+  memory.lines.length = 0
+  return { ...memory, ...added }
+}
+
+describe('a line about a frame', () => {
+  test('a frame is logged when it is sent and when it is received, with its queue', async () => {
+    const { port, lines } = await mirror(NETIF_MSG_PKTDATA)
+    port.transmit(frame, 1)
+    port.drain()
+    expect(lines).toEqual([`test0: tx-1 ${TEXT}`, `test0: rx-1 ${TEXT}`])
+  })
+
+  test('the log line of a GSO frame has the size of its segments', async () => {
+    const { port, lines } = await mirror(NETIF_MSG_PKTDATA)
+    const payload = new Array<number>(30).fill(7)
+    const bytes = buildFrame({ packet: { ...plain, payload, checksum: 'partial' }, tags: [], padding: [] })
+    const info = { ipSummed: CHECKSUM_PARTIAL, csumStart: 34, csumOffset: 6, gsoSize: 10, gsoType: SKB_GSO_UDP_L4 }
+    port.transmit(bytes, 0, info)
+    port.drain()
+    expect(lines.map(line => line.replace(/^.*, length/, 'length'))).toEqual(['length 30, gso 10', 'length 30, gso 10'])
+  })
+
+  test('frames are logged while IFF_DEBUG is on', async () => {
+    const { port, lines } = await mirror(0)
+    const send = () => {
+      port.transmit(frame)
+      port.drain()
+      return lines.splice(0).length
+    }
+    expect(send()).toBe(0)
+    port.change({ kind: 'flags', flags: IFF_DEBUG })
+    expect(send()).toBe(2)
+    port.change({ kind: 'flags', flags: 0 })
+    expect(send()).toBe(0)
+  })
+
+  test('frames are logged for NETIF_MSG_PKTDATA only', async () => {
+    const { port, lines } = await mirror(NETIF_MSG_FRAMES & ~NETIF_MSG_PKTDATA)
+    port.transmit(frame)
+    port.drain()
+    expect(lines).toEqual([])
+  })
+
+  test('frames are not logged if only warnings are wanted', async () => {
+    const { port, lines } = await mirror(NETIF_MSG_FRAMES, LOGLEVEL_WARNING)
+    port.transmit(frame)
+    port.drain()
+    expect(lines).toEqual([])
+  })
+
+  test('a frame is logged before the driver changes it', async () => {
+    const memory = makeNet({ msgEnable: NETIF_MSG_PKTDATA })
+    const { port } = await addDevice(memory, {
+      ndoStartXmit: skb => {
+        skb.bytes[skb.data + 14 + 19] = 9
+        netifRx(skb)
+      },
+    })
+    memory.lines.length = 0
+    port.transmit(frame)
+    port.drain()
+    expect(memory.lines).toEqual([
+      expect.stringMatching(/^test0: tx-0 IP 198\.18\.0\.1\S* > 198\.18\.0\.2\./),
+      expect.stringMatching(/^test0: rx-0 IP 198\.18\.0\.1\S* > 198\.18\.0\.9\./),
+    ])
+  })
+})

@@ -1,0 +1,110 @@
+import { describe, expect, test } from 'vitest'
+import { describeException } from '../../src/netdev/exception.ts'
+import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING, Log } from '../../src/netdev/log.ts'
+import { random } from '../../src/netdev/random.ts'
+
+describe('a log', () => {
+  function logAt(level: number) {
+    const lines: [number, string][] = []
+    return { lines, log: new Log(level, (at, text) => lines.push([at, text])) }
+  }
+
+  test('a log writes lines at its level or more urgent', () => {
+    for (const [level, count] of [
+      [LOGLEVEL_ERR, 1],
+      [LOGLEVEL_WARNING, 2],
+      [LOGLEVEL_INFO, 3],
+      [LOGLEVEL_DEBUG, 4],
+    ] as const) {
+      const { log, lines } = logAt(level)
+      log.err('a')
+      log.warn('b')
+      log.info('c')
+      log.debug('d')
+      const all = [LOGLEVEL_ERR, LOGLEVEL_WARNING, LOGLEVEL_INFO, LOGLEVEL_DEBUG].map((at, i) => [at, 'abcd'[i]])
+      expect(lines).toEqual(all.slice(0, count))
+    }
+  })
+
+  test('a log begins each line with the name of its device, one line a message', () => {
+    const { log, lines } = logAt(LOGLEVEL_INFO)
+    log.named('vnet0').info('two\n  lines\n')
+    log.named('a').named('b').info('c')
+    expect(lines.map(([, text]) => text)).toEqual(['vnet0: two | lines | ', 'b: c'])
+  })
+})
+
+describe('an exception', () => {
+  test('an exception is described with its message and place', () => {
+    expect(describeException(new RangeError('too far'))).toMatch(
+      /^RangeError: too far \(at .*log-random-exception\.test\.ts:\d+:\d+\)+$/,
+    )
+  })
+
+  test('an exception from Node is placed where the program called it', () => {
+    try {
+      Buffer.alloc(-1)
+    } catch (error) {
+      expect(describeException(error)).toMatch(/^RangeError: .*\(at .*log-random-exception\.test\.ts/)
+    }
+  })
+
+  test('an exception that is no Error, or has no stack, is described as it is', () => {
+    const bare = new Error('bare')
+    delete bare.stack
+    expect([describeException('text'), describeException(undefined), describeException(bare)]).toEqual([
+      'text',
+      'undefined',
+      'Error: bare',
+    ])
+  })
+
+  test('an exception that cannot be described is described as such', () => {
+    const hidden = Object.assign(new Error('hidden'), { stack: { split: 1 } })
+    const hostile = {
+      toString() {
+        throw new Error('of toString')
+      },
+    }
+    expect([describeException(hidden), describeException(hostile), describeException(Object.create(null))]).toEqual([
+      'Error: hidden',
+      'an exception without a description',
+      'an exception without a description',
+    ])
+  })
+})
+
+describe('chance', () => {
+  const draw = (stream: { next(): number }, n = 50): number[] => Array.from({ length: n }, () => stream.next())
+
+  test('the same seed gives the same numbers, another seed others', () => {
+    expect(draw(random(42))).toEqual(draw(random(42)))
+    expect(draw(random(42))).not.toEqual(draw(random(43)))
+  })
+
+  test('random numbers lie in [0, 1) and spread evenly', () => {
+    const numbers = draw(random(1), 10_000)
+    expect(numbers.every(x => x >= 0 && x < 1)).toBe(true)
+    for (let tenth = 0; tenth < 10; tenth++) {
+      const there = numbers.filter(x => Math.floor(x * 10) === tenth).length
+      expect(there).toBeGreaterThan(850)
+      expect(there).toBeLessThan(1150)
+    }
+  })
+
+  test('below(n) returns every whole number from 0 to n - 1', () => {
+    const stream = random(5)
+    const seen = new Set(Array.from({ length: 500 }, () => stream.below(7)))
+    expect([...seen].sort()).toEqual([0, 1, 2, 3, 4, 5, 6])
+  })
+
+  test('a fork is a stream that later draws do not change', () => {
+    const [a, b] = [random(9), random(9)]
+    const [fork, same] = [a.fork(), b.fork()]
+    draw(a)
+    expect(draw(fork)).toEqual(draw(same))
+    expect(draw(random(9).fork())).not.toEqual(draw(random(9)))
+    const two = random(9)
+    expect(draw(two.fork())).not.toEqual(draw(two.fork()))
+  })
+})

@@ -1,0 +1,274 @@
+import { describe, expect, test, vi } from 'vitest'
+import {
+  NETIF_F_ALL_TAP,
+  NETIF_F_GSO_UDP_L4,
+  NETIF_F_HW_CSUM,
+  NETIF_F_SG,
+  NETIF_F_TSO,
+  NETIF_F_TSO_ECN,
+  NETIF_F_TSO6,
+} from '../../src/netdev/if.ts'
+import {
+  ethTypeTrans,
+  netifRx,
+  netifTxStartAllQueues,
+  netifTxStopAllQueues,
+  netifTxWakeAllQueues,
+} from '../../src/netdev/netif.ts'
+import { RX_DROPPED, RX_PACKETS, TX_DROPPED } from '../../src/netdev/stats.ts'
+import {
+  SKB_DROP_REASON_SKB_CSUM,
+  SKB_DROP_REASON_SKB_GSO_SEG,
+  SKB_DROP_REASON_WIRE_LOSS,
+} from '../../src/skb/drop-reason.ts'
+import { SkbError } from '../../src/skb/error.ts'
+import {
+  CHECKSUM_NONE,
+  CHECKSUM_PARTIAL,
+  OWNER_FREE,
+  OWNER_HOLDER,
+  PACKET_BROADCAST,
+  PACKET_HOST,
+  PACKET_MULTICAST,
+  PACKET_OTHERHOST,
+  SKB_GSO_TCPV4,
+  SKB_GSO_TCPV6,
+  SKB_GSO_UDP_L4,
+  type SkBuff,
+} from '../../src/skb/sk-buff.ts'
+import type { FrameInfo } from '../../src/testing/memory-port.ts'
+import { buildFrame, FIELD, type Frame, type Packet, plain, plain6, transportOffset } from '../packet/frames.ts'
+import { addDevice, makeDevice, memoryNets, numbered, numberOf } from '../support/memory-net.ts'
+
+const makeNet = memoryNets()
+
+const framed = (packet: Packet): Frame => ({ packet, tags: [], padding: [] })
+const payload = Array.from({ length: 3000 }, (_, i) => i & 0xff)
+
+/** A frame as a kernel with offloads hands it over: its checksum partial, or itself to be cut. */
+function offloaded(packet: Packet, gsoSize = 0): { bytes: Uint8Array; info: FrameInfo } {
+  const partial: Packet = { ...packet, checksum: 'partial' }
+  const kind = packet.kind === 'udp' ? SKB_GSO_UDP_L4 : packet.source.length === 4 ? SKB_GSO_TCPV4 : SKB_GSO_TCPV6
+  const info = {
+    ipSummed: CHECKSUM_PARTIAL,
+    csumStart: 14 + transportOffset(partial),
+    csumOffset: FIELD[packet.kind],
+    gsoSize,
+    gsoType: gsoSize === 0 ? 0 : kind,
+  }
+  return { bytes: buildFrame(framed(partial)), info }
+}
+
+/** A device with these features that loops its frames back. */
+async function mirror(features: number) {
+  const memory = makeNet()
+  const added = await addDevice(memory, { ndoStartXmit: skb => netifRx(skb) }, { features })
+  return {
+    ...memory,
+    ...added,
+    memory,
+    send({ bytes, info }: { bytes: Uint8Array; info: FrameInfo }) {
+      added.port.transmit(bytes, 0, info)
+      added.port.drain()
+      return added.port.received.splice(0)
+    },
+  }
+}
+
+describe('a partial checksum', () => {
+  test('a partial checksum is left to a receiver that completes it', async () => {
+    const { send } = await mirror(NETIF_F_HW_CSUM)
+    const frame = offloaded(plain)
+    expect(send(frame)).toEqual([expect.objectContaining({ ...frame.info, bytes: frame.bytes })])
+  })
+
+  test('a partial checksum is completed for a receiver that does not', async () => {
+    const { send } = await mirror(0)
+    for (const packet of [plain, plain6, { ...plain, kind: 'tcp' as const }]) {
+      const [received] = send(offloaded(packet))
+      expect([received?.ipSummed, received?.bytes]).toEqual([CHECKSUM_NONE, buildFrame(framed(packet))])
+    }
+  })
+
+  test('a frame with a partial checksum outside it is dropped on the receive side', async () => {
+    const { send, dev } = await mirror(0)
+    const { bytes, info } = offloaded(plain)
+    expect(send({ bytes, info: { ...info, csumStart: 1000 } })).toEqual([])
+    const { rx, tx } = dev.counters.drops()
+    expect([rx[SKB_DROP_REASON_SKB_CSUM], tx[SKB_DROP_REASON_SKB_CSUM]]).toEqual([1, 0])
+  })
+})
+
+describe('a frame to be cut', () => {
+  const tcp: Packet = { ...plain, kind: 'tcp', payload }
+  const tcp6: Packet = { ...plain6, kind: 'tcp', payload }
+  const udp: Packet = { ...plain, payload }
+  const base = NETIF_F_HW_CSUM | NETIF_F_SG
+
+  test.each([
+    ['TCP over IPv4', tcp, base | NETIF_F_TSO],
+    ['TCP over IPv6', tcp6, base | NETIF_F_TSO6],
+    ['UDP', udp, base | NETIF_F_GSO_UDP_L4],
+    ['TCP with all offloads', tcp, NETIF_F_ALL_TAP],
+  ])('a GSO frame of %s is left whole for a receiver that can cut it', async (_, packet, features) => {
+    const { send } = await mirror(features)
+    const frame = offloaded(packet, 1000)
+    expect(send(frame)).toEqual([expect.objectContaining({ ...frame.info, bytes: frame.bytes })])
+  })
+
+  test.each([
+    ['TCP over IPv4', tcp, base | NETIF_F_TSO6 | NETIF_F_TSO_ECN | NETIF_F_GSO_UDP_L4],
+    ['TCP over IPv6', tcp6, base | NETIF_F_TSO | NETIF_F_TSO_ECN | NETIF_F_GSO_UDP_L4],
+    ['UDP', udp, base | NETIF_F_TSO | NETIF_F_TSO6],
+    ['TCP without any', tcp, 0],
+  ])('a GSO frame of %s is cut, in order, for a receiver that cannot', async (_, packet, features) => {
+    const { send, dev, memory } = await mirror(features)
+    const received = send(offloaded(packet, 1000))
+    const headers = (received[0]?.bytes.length ?? 0) - 1000
+    expect(received.map(({ bytes }) => [...bytes.subarray(headers)])).toEqual([
+      payload.slice(0, 1000),
+      payload.slice(1000, 2000),
+      payload.slice(2000),
+    ])
+    expect(received.map(({ gsoSize, ipSummed }) => [gsoSize, ipSummed])).toEqual(Array(3).fill([0, CHECKSUM_NONE]))
+    expect(dev.counters.sum()[RX_PACKETS]).toBe(3)
+    memory.made += 2
+    memory.conserved()
+  })
+
+  test('a GSO frame that cannot be cut is dropped on the receive side', async () => {
+    const { send, dev } = await mirror(0)
+    const { bytes, info } = offloaded(tcp, 1000)
+    expect(send({ bytes, info: { ...info, gsoType: 1 << 9 } })).toEqual([])
+    const { rx } = dev.counters.drops()
+    expect([rx[SKB_DROP_REASON_SKB_GSO_SEG], dev.counters.sum()[RX_DROPPED]]).toEqual([1, 1])
+  })
+})
+
+describe('netifRx', () => {
+  test('netifRx gives the frame to the device it is on, which need not be the sender', async () => {
+    const memory = makeNet()
+    const to = await addDevice(memory)
+    const from = await addDevice(memory, {
+      ndoStartXmit: skb => {
+        skb.dev = to.dev
+        netifRx(skb)
+      },
+    })
+    const [bytes] = numbered(1) as [Uint8Array]
+    from.port.transmit(bytes)
+    from.port.drain()
+    expect([to.port.received.map(frame => frame.bytes), from.port.received]).toEqual([[bytes], []])
+    expect([to.dev.counters.sum()[RX_PACKETS], from.dev.counters.sum()[RX_PACKETS]]).toEqual([1, 0])
+  })
+
+  test('netifRx of a freed frame throws, and the slot stays free', async () => {
+    const memory = makeNet()
+    const { dev } = await addDevice(memory)
+    const skb = memory.pool.alloc(60) as SkBuff
+    skb.free()
+    skb.dev = dev
+    expect(() => netifRx(skb)).toThrow(SkbError)
+    expect([skb.owner, dev.held]).toEqual([OWNER_FREE, 0])
+  })
+})
+
+test('netifRx refuses a frame that is on no device or was given to the kernel already', async () => {
+  const memory = makeNet()
+  const { dev, port } = await addDevice(memory)
+  const skb = memory.pool.alloc(60) as SkBuff
+  skb.put(60)
+  expect(() => netifRx(skb)).toThrow('netif_rx of a frame that is on no device')
+  expect(skb.owner).toBe(OWNER_HOLDER)
+  skb.dev = dev
+  netifRx(skb)
+  expect(() => netifRx(skb)).toThrow('netif_rx of a frame that the kernel was given already')
+  memory.net.flush()
+  expect(port.received).toHaveLength(1)
+  memory.made = 1
+})
+
+test.each([-1, 1.5, Number.NaN, 0x10001, 1e10])(
+  'queue %d of a driver is taken as 16 bits, modulo the queues',
+  async queue => {
+    const memory = makeNet()
+    const { dev, port } = await addDevice(
+      memory,
+      { ndoStartXmit: skb => receiveOrDrop(skb, queue) },
+      { txqs: 2, rxqs: 2 },
+    )
+    for (const octets of numbered(4)) port.transmit(octets)
+    port.drain()
+    expect([port.received.length, dev.counters.sum()[TX_DROPPED]]).toEqual([2, 2])
+  },
+)
+
+function receiveOrDrop(skb: SkBuff, queue: number): void {
+  skb.queueMapping = queue
+  if (numberOf(skb) % 2 === 0) netifRx(skb)
+  else skb.drop()
+}
+
+describe('ethTypeTrans', () => {
+  const dev = makeDevice()
+  dev.devAddr.set([2, 0, 0, 0, 0, 9])
+
+  function translated(octets: ArrayLike<number>) {
+    const { pool } = makeNet()
+    const skb = pool.alloc(octets.length) as SkBuff
+    skb.bytes.set(octets, skb.put(octets.length))
+    const answer = ethTypeTrans(skb, dev)
+    const { protocol, pktType, data, len } = skb
+    expect([answer, skb.mac, skb.nh, len]).toEqual([protocol, data, data + 14, octets.length])
+    skb.free()
+    return { protocol, pktType }
+  }
+
+  test.each([
+    ['the device’s own', [2, 0, 0, 0, 0, 9], PACKET_HOST],
+    ['another', [2, 0, 0, 0, 0, 8], PACKET_OTHERHOST],
+    ['all', [255, 255, 255, 255, 255, 255], PACKET_BROADCAST],
+    ['a group', [1, 0, 94, 0, 0, 1], PACKET_MULTICAST],
+    ['nearly all', [255, 255, 255, 255, 255, 254], PACKET_MULTICAST],
+  ])('ethTypeTrans sets pktType for a frame to %s address', (_, to, pktType) => {
+    expect(translated([...to, 2, 0, 0, 0, 0, 1, 0x86, 0xdd, 0x60])).toEqual({ protocol: 0x86dd, pktType })
+  })
+
+  test.each([
+    ['LLC', [0x05, 0xff, 0x42, 0x42, 0x03], 0x0004],
+    ['an LLC header that is cut', [0x00, 0x00, 0xff], 0x0004],
+    ['IPX of Novell’s', [0x00, 0x1e, 0xff, 0xff], 0x0001],
+    ['the lowest EtherType', [0x06, 0x00, 0xff, 0xff], 0x0600],
+  ])('ethTypeTrans recognizes %s, after a length or not', (_, behind, protocol) => {
+    expect(translated([2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 1, ...behind]).protocol).toBe(protocol)
+  })
+
+  test('ethTypeTrans returns 0 for a frame shorter than its header', () => {
+    expect(translated([2, 0, 0, 0, 0, 9, 1, 2, 3, 4, 5, 6, 8]).protocol).toBe(0)
+  })
+})
+
+test('all queues are stopped, started and woken at once', async () => {
+  const { dev } = await addDevice(makeNet(), {}, { txqs: 3 })
+  const stopped = () => dev.tx.map(txq => txq.stopped)
+  netifTxStopAllQueues(dev)
+  expect(stopped()).toEqual([true, true, true])
+  netifTxStartAllQueues(dev)
+  expect(stopped()).toEqual([false, false, false])
+  netifTxStopAllQueues(dev)
+  const wake = dev.tx.map(txq => vi.spyOn(txq, 'wake'))
+  netifTxWakeAllQueues(dev)
+  expect([stopped(), wake.map(spy => spy.mock.calls.length)]).toEqual([
+    [false, false, false],
+    [1, 1, 1],
+  ])
+})
+
+test('a frame that the driver drops itself counts on the sending side', async () => {
+  const memory = makeNet()
+  const { dev, port } = await addDevice(memory, { ndoStartXmit: skb => skb.drop(SKB_DROP_REASON_WIRE_LOSS) })
+  port.transmit(numbered(1)[0] as Uint8Array)
+  port.drain()
+  const { tx, rx } = dev.counters.drops()
+  expect([tx[SKB_DROP_REASON_WIRE_LOSS], rx[SKB_DROP_REASON_WIRE_LOSS]]).toEqual([1, 0])
+})
