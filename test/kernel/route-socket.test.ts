@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { Native } from '../../src/linux/native.ts'
-import { RouteSocket } from '../../src/linux/rtnetlink.ts'
-import { MSG_PEEK, MSG_TRUNC } from '../../src/linux/uapi.ts'
-import { EAGAIN, ENOBUFS } from '../../src/netdev/errno.ts'
+import { addAddress, getLink, RouteSocket, setLink, toPrefix } from '../../src/linux/rtnetlink.ts'
+import { MSG_PEEK, MSG_TRUNC, RTM_GETLINK } from '../../src/linux/uapi.ts'
+import { EAGAIN, ENOBUFS, ENODEV } from '../../src/netdev/errno.ts'
 import {
   getU32,
   MessageBuilder,
@@ -14,6 +14,9 @@ import {
   NLMSG_DONE,
   NLMSG_ERROR,
 } from '../../src/netlink/index.ts'
+
+// include/uapi/linux/if_link.h
+const IFLA_TARGET_NETNSID = 46
 
 interface Datagram {
   readonly bytes: Uint8Array
@@ -54,6 +57,7 @@ const done = (seq: number, error = 0, flags = NLM_F_MULTI) =>
   new MessageBuilder().message(NLMSG_DONE, flags, seq).payload(new Uint8Array(Int32Array.of(error).buffer))
 const ack = (seq: number, error = 0) =>
   new MessageBuilder().message(NLMSG_ERROR, 0, seq).payload(new Uint8Array(Int32Array.of(error, 16, 0, 0, 0).buffer))
+const typeOf = (bytes: Uint8Array) => bytes[4] | (bytes[5] << 8)
 const types = (sock: RouteSocket) => sock.dump(request, (_, { type }) => (type === 99 ? undefined : type))
 
 describe('dump', () => {
@@ -119,5 +123,27 @@ describe('request', () => {
     expect(() => RouteSocket.open(native).request(request)).toThrow(/^RTM_GETLINK: ENOBUFS, /)
     native.send = () => -ENOBUFS
     expect(() => RouteSocket.open(native).request(request)).toThrow(/^RTM_GETLINK: ENOBUFS, /)
+  })
+})
+
+describe('a socket for another namespace, which it names by id', () => {
+  const link = { ifindex: 50 }
+  // Also an index that our own namespace has: there the kernel would move that interface away.
+  const changes: [string, (sock: RouteSocket) => void][] = [
+    ['an MTU', sock => setLink(sock, link.ifindex, { mtu: 1400 })],
+    ['flags', sock => setLink(sock, link.ifindex, { flags: { set: 1, mask: 1 } })],
+    ['an address', sock => addAddress(sock, link.ifindex, toPrefix('198.18.0.1/24'))],
+  ]
+
+  test.each(changes)('sends no change of %s: it is EPERM', (_, change) => {
+    const { native, requests } = kernel(...new Array(2).fill((seq: number) => [{ bytes: ack(seq, -ENODEV).bytes }]))
+    expect(() => change(RouteSocket.openFor(native, 7))).toThrow(/^RTM_NEW.* on ifindex 50: EPERM, /)
+    expect(requests.map(typeOf)).toEqual([RTM_GETLINK])
+  })
+
+  test('reads a link by the id', () => {
+    const { native, requests } = kernel(seq => [{ bytes: ack(seq, -ENODEV).bytes }])
+    expect(getLink(RouteSocket.openFor(native, 7), link)).toBeUndefined()
+    expect([...requests[0].slice(-8)]).toEqual([8, 0, IFLA_TARGET_NETNSID, 0, 7, 0, 0, 0])
   })
 })

@@ -4,6 +4,7 @@ import type { Netns, OwnNetns } from './netns.ts'
 
 export interface ShownLink {
   readonly ifname: string
+  readonly ifindex: number
   readonly address: string
   readonly mtu: number
   readonly txqlen: number

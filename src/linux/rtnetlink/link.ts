@@ -239,7 +239,6 @@ export function setLink(sock: RouteSocket, ifindex: number, changes: LinkChanges
     what: () => `RTM_NEWLINK ${describe(changes)} on ${moving ?? nameOf(sock, ifindex)}`,
     write: builder => {
       builder.payload(ifinfomsg(ifindex, flags?.set ?? 0, flags?.mask ?? 0))
-      if (sock.target !== undefined) builder.s32(IFLA_TARGET_NETNSID, sock.target)
       if (netnsFd !== undefined) builder.s32(IFLA_NET_NS_FD, netnsFd)
       if (name !== undefined) builder.name(IFLA_IFNAME, name)
       if (mtu !== undefined) builder.u32(IFLA_MTU, mtu)

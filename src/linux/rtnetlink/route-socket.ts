@@ -33,7 +33,6 @@ import {
   NETLINK_ROUTE,
   RTM_GETADDR,
   RTM_GETLINK,
-  RTM_NEWLINK,
   SIOCGSKNS,
   SOCK_RAW,
   SOL_NETLINK,
@@ -52,8 +51,12 @@ const NOTHING = new Uint8Array(0)
  * changing.
  */
 const DUMP_ATTEMPTS = 8
-/** The requests that may name another namespace than the socket's. */
-const TARGETED = [RTM_NEWLINK, RTM_GETLINK, RTM_GETADDR]
+/**
+ * The requests that may be about another namespace than the socket's. RTM_NEWLINK is not one of
+ * them: it looks up the interface in the socket's own namespace, and the id is where to move it
+ * (do_setlink, net/core/rtnetlink.c).
+ */
+const TARGETED = [RTM_GETLINK, RTM_GETADDR]
 
 /** One request: its type, a description for errors, and a function that writes its payload. */
 export interface RouteRequest {
@@ -104,10 +107,9 @@ export class RouteSocket implements Disposable {
   }
 
   /**
-   * Opens a socket in our own namespace for requests about another one, by id
-   * (IFLA_TARGET_NETNSID). That takes CAP_NET_ADMIN, while entering a namespace takes
-   * CAP_SYS_ADMIN. Requests other than those about links and the reading of addresses fail with
-   * EPERM.
+   * Opens a socket in our own namespace that reads the links and addresses of another one, by its
+   * id (IFLA_TARGET_NETNSID). That takes CAP_NET_ADMIN, while entering a namespace takes
+   * CAP_SYS_ADMIN. All other requests fail with EPERM and are not sent.
    */
   static openFor(native: Native, nsid: number): RouteSocket {
     return new RouteSocket(native, -1, nsid)

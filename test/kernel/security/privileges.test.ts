@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { DriverFiles } from '../../support/driver-files.ts'
 import { type Netns, OwnNetns } from '../../support/netns.ts'
 import { asNobodyIn, NOBODY } from '../../support/privileges.ts'
+import { shownLink } from '../../support/shown-link.ts'
 import { type Running, spawnVnet, startVnet } from '../../support/vnet-process.ts'
 
 const NET_ADMIN = 1n << 12n
@@ -225,6 +226,25 @@ describe('an interface that is moved later', () => {
     await vnet.line(/^away0: renamed to gone0$/)
     other.ip('link del gone0')
     expect(await vnet.ended).toMatchObject({ status: 1 })
+  })
+
+  test('is not changed by vnet any more, and nor is an interface here that has its index', async () => {
+    const files = new DriverFiles()
+    try {
+      const file = files.driver({ ops: 'ndoChangeMtu: (_, mtu) => mtu === 1400 ? -22 : 0' })
+      const vnet = await start(file)
+      netns.ip(`link set mine0 netns ${other.name} name away0`)
+      await vnet.line(/^mine0: moved to another network namespace, there away0$/)
+      const { ifindex } = shownLink(other, 'away0')
+      netns.ip(`link add name same0 index ${ifindex} type bridge`)
+      other.ip('link set away0 mtu 1400')
+      await vnet.line(/^away0: RTM_NEWLINK mtu 1500 on away0: EPERM, .* takes CAP_SYS_ADMIN.*--keep-privileges$/)
+      expect(shownLink(other, 'away0').mtu).toBe(1400)
+      expect(shownLink(netns, 'same0')).toMatchObject({ ifindex, mtu: 1500 })
+      expect(await vnet.stop()).toMatchObject({ status: 0 })
+    } finally {
+      files.remove()
+    }
   })
 })
 
