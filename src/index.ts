@@ -117,4 +117,4 @@ export {
   type SkBuff,
 } from './skb/sk-buff.ts'
 export { direct } from './wire/direct.ts'
-export type { Impairment, Wire, WireStats } from './wire/wire.ts'
+export type { Impairment, Wire, WireEnv } from './wire/wire.ts'

@@ -5,6 +5,7 @@
  * does: frames for others do not reach the kernel.
  */
 import { allocNetdevMqs, etherSetup, ethHwAddrRandom } from '../netdev/alloc.ts'
+import type { DeviceWire } from '../netdev/device-wire.ts'
 import { bool, type DriverContext, defineDriver, int, interfaceArgs, UsageError } from '../netdev/driver.ts'
 import { ETH_HLEN, IFF_UP, NETDEV_TX_OK, NETIF_F_ALL_TAP, VLAN_HLEN } from '../netdev/if.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
@@ -17,14 +18,16 @@ import {
 } from '../skb/drop-reason.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { direct } from '../wire/direct.ts'
+import type { WireSlot } from '../wire/slot.ts'
 import type { Wire } from '../wire/wire.ts'
 import { resetStatsIoctl } from './reset-stats.ts'
 import { filtered, RxFilter } from './rx-filter.ts'
+import { wireParams, wireSlots } from './wire-params.ts'
 
 interface CablePriv {
   peer: NetDevice<CablePriv> | undefined
-  /** Leads to the peer. */
-  wire: Wire | undefined
+  /** Leads to the peer; the peer's leads back. */
+  slot: WireSlot | undefined
   /** What the kernel at this end receives; undefined is everything. */
   rxFilter: RxFilter | undefined
 }
@@ -51,12 +54,18 @@ function stop(dev: NetDevice<CablePriv>): void {
 }
 
 function startXmit(skb: SkBuff, dev: NetDevice<CablePriv>): number {
-  const { peer, wire } = dev.priv
-  if (peer === undefined || wire === undefined || (peer.flags & IFF_UP) === 0) skb.drop(SKB_DROP_REASON_DEV_READY)
+  const { peer, slot } = dev.priv
+  if (peer === undefined || slot === undefined || (peer.flags & IFF_UP) === 0) skb.drop(SKB_DROP_REASON_DEV_READY)
   else if (skb.len < ETH_HLEN) skb.drop(SKB_DROP_REASON_PKT_TOO_SMALL)
   else if (skb.gsoSize === 0 && skb.len > peer.mtu + ETH_HLEN + VLAN_HLEN) skb.drop(SKB_DROP_REASON_PKT_TOO_BIG)
-  else wire.push(skb) // (4) The wire takes the frame over.
+  else slot.wire.push(skb) // (4) The wire takes the frame over.
   return NETDEV_TX_OK
+}
+
+/** The direction ab first, whichever end is asked. */
+function wires({ priv: { slot, peer } }: NetDevice<CablePriv>): readonly DeviceWire[] {
+  const slots = [slot, peer?.priv.slot].filter(each => each !== undefined)
+  return slots.sort((one, other) => one.direction.localeCompare(other.direction))
 }
 
 /** This end is gone, and the cable with it. */
@@ -64,12 +73,13 @@ function uninit(dev: NetDevice<CablePriv>): void {
   const { peer } = dev.priv
   if (peer === undefined) return
   peer.priv.peer = undefined
-  peer.priv.wire?.close()
-  dev.priv.wire?.close()
+  peer.priv.slot?.close()
+  dev.priv.slot?.close()
 }
 
 const cableOps: NetDeviceOps<CablePriv> = {
   ndoGetPeerDev: dev => dev.priv.peer,
+  ndoGetWires: wires,
   ndoOpen: open,
   ndoStop: stop,
   ndoUninit: uninit,
@@ -106,21 +116,24 @@ export const driver = defineDriver({
       max: 4096,
       description: 'multicast groups the filter holds; with more, all groups pass',
     }),
+    ...wireParams,
   },
   init(params, context) {
     if (context.args.length !== 2) throw new UsageError('cable joins two interfaces: cable [NETNS/]IF [NETNS/]IF')
     const places = interfaceArgs(context, ['', ''])
     const devices = places.map(({ name }) => {
       const rxFilter = params.rxFilter ? new RxFilter(params.rxFilterSize) : undefined
-      const priv: CablePriv = { peer: undefined, wire: undefined, rxFilter }
+      const priv: CablePriv = { peer: undefined, slot: undefined, rxFilter }
       return allocNetdevMqs({ name, setup: d => setup(d, context), txqs: context.txqs, rxqs: context.rxqs, priv })
     })
     const [a, b] = devices as [NetDevice<CablePriv>, NetDevice<CablePriv>]
-    for (const [dev, peer] of [[a, b] as const, [b, a] as const]) {
-      const { rxFilter } = peer.priv
-      dev.priv.peer = peer
-      dev.priv.wire = rxFilter === undefined ? direct(peer) : filtered(direct(peer), peer, rxFilter)
-    }
+    const ends = [a, b].map(dev => {
+      const { rxFilter } = dev.priv
+      return rxFilter === undefined ? direct(dev) : filtered(direct(dev), dev, rxFilter)
+    }) as [Wire, Wire]
+    const [ab, ba] = wireSlots(params, context, [a, b], ends)
+    Object.assign(a.priv, { peer: b, slot: ab })
+    Object.assign(b.priv, { peer: a, slot: ba })
     return devices.map((dev, i) => ({ dev, netns: places[i]?.netns }))
   },
 })

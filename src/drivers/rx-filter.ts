@@ -11,7 +11,7 @@ import { netifRxDrop } from '../netdev/netif.ts'
 import { ETH_ALEN, isBroadcastAddress, isMulticastAddress, isSameAddress } from '../packet/ethernet.ts'
 import { SKB_DROP_REASON_OTHERHOST } from '../skb/drop-reason.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import type { Wire, WireStats } from '../wire/wire.ts'
+import type { Wire } from '../wire/wire.ts'
 
 export class RxFilter {
   readonly #table: Uint8Array
@@ -47,20 +47,10 @@ export class RxFilter {
  * counted there.
  */
 export function filtered(next: Wire, to: NetDevice, filter: RxFilter): Wire {
-  const stats: WireStats = { in: 0, out: 0, dropped: 0, held: 0 }
   return {
-    name: 'filtered',
-    stats,
     push(skb) {
-      stats.in++
-      if (filter.passes(skb, to)) {
-        stats.out++
-        next.push(skb)
-      } else {
-        stats.dropped++
-        netifRxDrop(skb, to, SKB_DROP_REASON_OTHERHOST)
-      }
+      if (filter.passes(skb, to)) next.push(skb)
+      else netifRxDrop(skb, to, SKB_DROP_REASON_OTHERHOST)
     },
-    close: () => next.close(),
   }
 }

@@ -17,6 +17,8 @@ export interface Frames {
   /** Includes frames that were merged into another one that is out. */
   out: number
   dropped: number
+  /** Frames made from others on the way: segments of a GSO frame but the first, duplicates. */
+  made: number
 }
 
 export class Counters {
@@ -30,8 +32,10 @@ export class Counters {
    * own. Shared like the rows.
    */
   readonly groMerged: Float64Array
+  /** Frames made on the way from those of each transmit queue. Shared like the rows. */
+  readonly made: Float64Array
   /** Frames counted before the last reset. */
-  readonly #past: Frames = { in: 0, out: 0, dropped: 0 }
+  readonly #past: Frames = { in: 0, out: 0, dropped: 0, made: 0 }
 
   constructor(txqs: number, rxqs: number) {
     this.txqs = txqs
@@ -40,6 +44,7 @@ export class Counters {
     this.#txDrops = shared(txqs * SKB_DROP_REASON_MAX)
     this.#rxDrops = shared(rxqs * SKB_DROP_REASON_MAX)
     this.groMerged = shared(rxqs)
+    this.made = shared(txqs)
   }
 
   /** Counts `packets` frames of `bytes` bytes together, read on transmit queue `queue`. */
@@ -56,6 +61,11 @@ export class Counters {
     rows[row + RX_BYTES] += skb.len
     const { bytes, data } = skb
     if ((bytes[data] & 1) !== 0 && !isBroadcastAddress(bytes, data)) rows[row + MULTICAST] += 1
+  }
+
+  /** Counts `n` more frames that one of transmit queue `queue` became on its way. */
+  madeFrom(queue: number, n: number): void {
+    this.made[wrap(queue, this.txqs)] += n
   }
 
   merged(skb: SkBuff): void {
@@ -85,13 +95,14 @@ export class Counters {
     return packets
   }
 
-  /** Returns all frames ever counted, also before a reset: in = out + dropped + held. */
+  /** Returns all frames ever counted, also before a reset: in + made = out + dropped + held. */
   frames(): Frames {
     const sum = { ...this.#past }
     const stats = this.sum()
     sum.in += stats[TX_PACKETS]
     sum.out += stats[RX_PACKETS]
     for (const n of this.groMerged) sum.out += n
+    for (const n of this.made) sum.made += n
     const { tx, rx } = this.drops()
     for (const n of [...tx, ...rx]) sum.dropped += n
     return sum
@@ -100,7 +111,7 @@ export class Counters {
   /** Sets everything to zero, except what `frames` returns. */
   reset(): void {
     Object.assign(this.#past, this.frames())
-    for (const each of [this.rows, this.#txDrops, this.#rxDrops, this.groMerged]) each.fill(0)
+    for (const each of [this.rows, this.#txDrops, this.#rxDrops, this.groMerged, this.made]) each.fill(0)
   }
 
   /** Returns the row of one queue: a view that goes on counting. */

@@ -2,6 +2,7 @@
  * What a driver module exports: `module_init`, `module_exit` and `module_param` in one object. The
  * program makes a command of it, with its parameters as options and interfaces as arguments.
  */
+import type { WireResources } from './device-wire.ts'
 import type { Net } from './net.ts'
 import type { NetDevice } from './net-device.ts'
 
@@ -106,6 +107,8 @@ export interface DriverContext {
   /** Numbers of queues that were requested; undefined leaves them to the driver. */
   readonly txqs: number | undefined
   readonly rxqs: number | undefined
+  /** What the words of wires may refer to; without it they refer to nothing. */
+  readonly wireResources?: WireResources | undefined
 }
 
 /** One device for the program to register and configure. */

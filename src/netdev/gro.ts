@@ -85,12 +85,14 @@ export class Gro {
     const payload = h + tcp.dataOffset(bytes, data + h)
     const size = len - payload
     if (payload < h + TCP_HLEN || size <= 0) return false
-    if (size > head.tailroom() || head.len + size > GRO_MAX) return false
+    if (head.len + size > GRO_MAX) return false
     if (this.#count === 0 && !this.#begin(head, h, payload)) return false
     const gsoSize = head.gsoSize === 0 ? head.len - payload : head.gsoSize
     if (size > gsoSize || h !== this.#h || !this.#continues(head.data, data)) return false
     if (this.#count === 0 && !this.#mayStand(head)) return false
     if (!this.#mayStand(skb)) return false
+    // A frame that a wire held lies in a small slot.
+    if (size > head.tailroom() && !(head.expand() && size <= head.tailroom())) return false
 
     bytes.copyWithin(head.put(size), data + payload, data + len)
     head.gsoSize = gsoSize

@@ -44,17 +44,18 @@ export function skbChecksumHelp(skb: SkBuff): boolean {
 
 /**
  * Cuts a GSO frame (TCPv4, TCPv6 or UDP_L4; VLAN tags, IP and TCP options are kept) into frames of
- * at most `gsoSize` bytes of payload, each in a slot of its own from the frame's pool, with full
- * checksums, and pushes them on `into` in order. Returns how many; the frame is then freed. On
- * failure returns -SKB_DROP_REASON_SKB_GSO_SEG (unknown kind, headers that do not fit) or
- * -SKB_DROP_REASON_NOMEM (pool or ring too small): `into` is then unchanged, and the caller still
- * owns the frame.
+ * at most `gsoSize` bytes of payload, each in a slot of its own from the frame's pool, and pushes
+ * them on `into` in order. Their checksums are full; with `partial` they are CHECKSUM_PARTIAL if
+ * the frame was, for a receiver that merges them again (gro.ts). Returns how many; the frame is
+ * then freed. On failure returns -SKB_DROP_REASON_SKB_GSO_SEG (unknown kind, headers that do not
+ * fit) or -SKB_DROP_REASON_NOMEM (pool or ring too small): `into` is then unchanged, and the caller
+ * still owns the frame.
  *
  * IPv4's identification goes up by one a segment. FIN and PSH stay on the last segment only, CWR on
  * the first only (RFC 3168 sec. 6.1.2). A UDP checksum of zero that is not partial stays zero.
  * (skb_gso_segment, tcp_gso_segment, __udp_gso_segment)
  */
-export function skbGsoSegment(skb: SkBuff, into: Ring): number {
+export function skbGsoSegment(skb: SkBuff, into: Ring, partial = false): number {
   const { bytes, data, gsoSize } = skb
   const protocol = gsoProtocol(skb)
   if (protocol === 0 || gsoSize <= 0) return -SKB_DROP_REASON_SKB_GSO_SEG
@@ -96,7 +97,7 @@ export function skbGsoSegment(skb: SkBuff, into: Ring): number {
     if (isTcp) editTcp(bytes, segment.h, i * gsoSize, i === 0, i === count - 1)
     else udp.setLength(bytes, segment.h, header + size)
     const none = !isTcp && skb.ipSummed !== CHECKSUM_PARTIAL && udp.checksum(bytes, h) === 0
-    finishSegment(segment, protocol, i, none, view)
+    finishSegment(segment, protocol, i, none, partial && skb.ipSummed === CHECKSUM_PARTIAL, view)
     into.push(segment)
   }
   skb.free()
@@ -142,8 +143,18 @@ function editTcp(bytes: Uint8Array, h: number, advance: number, isFirst: boolean
   tcp.setFlags(bytes, h, flags)
 }
 
-/** Writes a segment's IP lengths and identification and its checksums. */
-function finishSegment(segment: SkBuff, protocol: number, index: number, none: boolean, view: DataView): void {
+/**
+ * Writes a segment's IP lengths and identification and its checksums: none in the transport header,
+ * a partial or a full one.
+ */
+function finishSegment(
+  segment: SkBuff,
+  protocol: number,
+  index: number,
+  none: boolean,
+  partial: boolean,
+  view: DataView,
+): void {
   const { bytes, nh, h } = segment
   const end = segment.data + segment.len
   let sum: number
@@ -156,7 +167,15 @@ function finishSegment(segment: SkBuff, protocol: number, index: number, none: b
     ipv6.setPayloadLength(bytes, nh, end - nh - ipv6.IPV6_HLEN)
     sum = pseudoHeaderSum6(bytes, nh, protocol, end - h)
   }
-  const field = protocol === IPPROTO_TCP ? h + tcp.TCP_CHECK : h + udp.UDP_CHECK
+  const offset = protocol === IPPROTO_TCP ? tcp.TCP_CHECK : udp.UDP_CHECK
+  const field = h + offset
+  if (partial) {
+    put16(bytes, field, sum)
+    segment.ipSummed = CHECKSUM_PARTIAL
+    segment.csumStart = h
+    segment.csumOffset = offset
+    return
+  }
   put16(bytes, field, 0)
   if (none) return
   const check = finish(onesComplementSum(bytes, h, end - h, sum, view))

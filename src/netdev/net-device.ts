@@ -141,6 +141,10 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     this.counters.dropped(skb, reason)
   }
 
+  countMade(skb: SkBuff, n: number): void {
+    this.counters.madeFrom(skb.queueMapping, n)
+  }
+
   /** dev_get_stats: a row of LinkStats64 with what the driver adds. Owned by the caller. */
   getStats64(): Float64Array {
     return this.#stats.get()

@@ -91,11 +91,13 @@ function finish(skb: SkBuff, dev: NetDevice): void {
     return
   }
   const { segments } = dev.net
+  const { queueMapping } = skb
   const n = skbGsoSegment(skb, segments)
   if (n < 0) {
     skb.drop(-n)
     return
   }
+  dev.counters.madeFrom(queueMapping, n - 1)
   for (let segment = segments.shift(); segment !== undefined; segment = segments.shift()) dev.receive(segment)
 }
 

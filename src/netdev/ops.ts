@@ -4,6 +4,7 @@
  * an exception is -EIO, logged with its place.
  */
 import type { SkBuff } from '../skb/sk-buff.ts'
+import type { DeviceWire } from './device-wire.ts'
 import type { NetDevice } from './net-device.ts'
 
 /** 0 or nothing: success. Negative: an errno. */
@@ -46,6 +47,8 @@ export interface NetDeviceOps<Priv> {
   ndoTxTimeout?(dev: NetDevice<Priv>, txq: number): void
   /** Returns the device at the other end of the cable; undefined if it is gone. */
   ndoGetPeerDev?(dev: NetDevice<Priv>): NetDevice<Priv> | undefined
+  /** Returns the wires of the device's cable, both directions; without it the device has none. */
+  ndoGetWires?(dev: NetDevice<Priv>): readonly DeviceWire[]
   /**
    * The cable was cut or plugged in (`dev.cut`). For drivers that have more to do than to lose the
    * carrier.

@@ -31,14 +31,13 @@ export class RxQueue {
   readonly #port: PortQueue
   readonly #ring = new Ring(RX_RING, OWNER_RX)
   readonly #retry: Alarm
-  /** Undefined without NETIF_F_GRO. */
-  readonly #gro: Gro | undefined
+  /** Undefined until the device has NETIF_F_GRO, which may be turned on and off at any time. */
+  #gro: Gro | undefined
   #dirty = false
 
   constructor(dev: RxOwner, port: PortQueue) {
     const { net } = dev
     this.#dev = dev
-    this.#gro = (dev.features & NETIF_F_GRO) === 0 ? undefined : new Gro(net.pool.bytes)
     this.#port = port
     this.#retry = net.clock.alarm(() => this.#mark())
   }
@@ -50,10 +49,14 @@ export class RxQueue {
 
   /** (5b) Queues a frame for the kernel, or drops it if a whole ring waits for the kernel. */
   push(skb: SkBuff): void {
-    if (this.#gro?.receive(skb, this.#dev.features)) {
-      this.#dev.counters.merged(skb)
-      skb.free()
-      return
+    const merges = (this.#dev.features & NETIF_F_GRO) !== 0
+    if (merges) {
+      this.#gro ??= new Gro(this.#dev.net.pool.bytes)
+      if (this.#gro.receive(skb, this.#dev.features)) {
+        this.#dev.counters.merged(skb)
+        skb.free()
+        return
+      }
     }
     if (!this.#ring.push(skb)) {
       this.flush()
@@ -63,7 +66,7 @@ export class RxQueue {
         return
       }
     }
-    this.#gro?.hold(skb)
+    if (merges) this.#gro?.hold(skb)
     if (!this.#dirty) this.#mark()
   }
 

@@ -86,6 +86,10 @@ export const SKB_DROP_REASON_NEIGH_FAILED = 40
 export const SKB_DROP_REASON_FRAG_REASM = 41
 /** A handler of a simulated host threw. */
 export const SKB_DROP_REASON_HANDLER_EXCEPTION = 42
+/** A queue or a wire held as many packets as its limit allows. */
+export const SKB_DROP_REASON_QDISC_OVERLIMIT = 43
+/** A queue's congestion control (RED, CoDel) dropped the packet. */
+export const SKB_DROP_REASON_QDISC_CONGESTED = 44
 
 /** The number of reasons: the length of a row of drop counters. */
-export const SKB_DROP_REASON_MAX = 43
+export const SKB_DROP_REASON_MAX = 45

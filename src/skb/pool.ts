@@ -189,11 +189,20 @@ export class SkBuffPool {
   /** For SkBuff.hold: moves a frame from a large slot to a small one if it fits. */
   shrink(skb: SkBuff): boolean {
     if (skb.slotClass === this.small || skb.len > FRAME_SMALL) return true
-    const spare = this.#take(this.small)
+    return this.#move(skb, this.#take(this.small))
+  }
+
+  /** For SkBuff.expand: moves a frame from a small slot to a large one. */
+  expand(skb: SkBuff): boolean {
+    return skb.slotClass === this.large || this.#move(skb, this.#take(this.large))
+  }
+
+  /** Moves a frame to the slot of `spare`, and frees its own. Returns false without a spare. */
+  #move(skb: SkBuff, spare: SkBuff | undefined): boolean {
     if (spare === undefined) return false
     reset(spare)
     skb.copyTo(spare)
-    // The two swap slots: the caller's object stays the frame, and the spare frees the large slot.
+    // The two swap slots: the caller's object stays the frame, and the spare frees the other slot.
     const { slot, head, end, slotClass } = skb
     skb.data = spare.data
     skb.csumStart = spare.csumStart
@@ -277,4 +286,5 @@ function reset(skb: SkBuff): void {
   skb.mac = 0
   skb.nh = 0
   skb.h = 0
+  skb.packetId = 0
 }

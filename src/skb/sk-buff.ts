@@ -54,6 +54,8 @@ export interface SkBuffDevice {
   readonly name: string
   countReceived(skb: SkBuff): void
   countDrop(skb: SkBuff, reason: number): void
+  /** Counts `n` frames that were made from this one on its way. */
+  countMade?(skb: SkBuff, n: number): void
 }
 
 /** One frame. Only the pool makes them, one for each slot, and reuses them. */
@@ -90,6 +92,10 @@ export class SkBuff {
   mac = 0
   nh = 0
   h = 0
+  /** Number of the packet on its wire, from 1; 0 if it is on none. A duplicate has the same. */
+  packetId = 0
+  /** Place in the heap of frames that a wire delays (MomentHeap); -1 if it is in none. */
+  index = -1
 
   /** The first byte that `push` may use, and the end of the slot. */
   head = 0
@@ -233,6 +239,15 @@ export class SkBuff {
   }
 
   /**
+   * Moves a frame to a slot with room for 64 KiB, as the kernel's pskb_expand_head does for more
+   * room. The skb stays the same object. Returns false if no large slot is free.
+   */
+  expand(): boolean {
+    if (this.owner === OWNER_FREE) throw useAfterFree(this.expand, 'skb_expand')
+    return this.pool.expand(this)
+  }
+
+  /**
    * Frees a frame that was delivered, or whose drop the caller counts (dev_kfree_skb, consume_skb).
    */
   free(): void {
@@ -275,6 +290,7 @@ export class SkBuff {
     to.mac = this.mac === 0 ? 0 : this.mac + by
     to.nh = this.nh === 0 ? 0 : this.nh + by
     to.h = this.h === 0 ? 0 : this.h + by
+    to.packetId = this.packetId
   }
 }
 

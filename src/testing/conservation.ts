@@ -10,26 +10,28 @@ export interface Balance extends Frames {
 
 /** Returns the balance of frames over devices whose frames stay among them. */
 export function balance(net: Net, devices: readonly NetDevice[] = net.devices): Balance {
-  const sum: Balance = { in: 0, out: 0, dropped: 0, held: net.pool.out }
+  const sum: Balance = { in: 0, out: 0, dropped: 0, made: 0, held: net.pool.out }
   for (const dev of devices) {
     // Includes frames from before a reset of the statistics.
     const frames = dev.counters.frames()
     sum.in += frames.in
     sum.out += frames.out
     sum.dropped += frames.dropped
+    sum.made += frames.made
   }
   return sum
 }
 
 /**
  * Throws unless in + made = out + dropped + held. `made` are frames that the driver itself made or
- * copied.
+ * copied, besides those that the framework and wires count.
  */
 export function assertConserved(net: Net, devices: readonly NetDevice[] = net.devices, made = 0): Balance {
   const sum = balance(net, devices)
-  if (sum.in + made !== sum.out + sum.dropped + sum.held) {
+  sum.made += made
+  if (sum.in + sum.made !== sum.out + sum.dropped + sum.held) {
     throw new Error(
-      `frames are not conserved: ${sum.in} in + ${made} made, ${sum.out} out, ${sum.dropped} dropped, ${sum.held} held`,
+      `frames are not conserved: ${sum.in} in + ${sum.made} made, ${sum.out} out, ${sum.dropped} dropped, ${sum.held} held`,
     )
   }
   return sum

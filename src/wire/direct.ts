@@ -1,21 +1,23 @@
 /** The end of every wire: a frame arrives at the device immediately and unchanged. */
 import type { NetDevice } from '../netdev/net-device.ts'
 import { netifRx } from '../netdev/netif.ts'
+import { SKB_DROP_REASON_TX_CARRIER } from '../skb/drop-reason.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import type { Wire, WireStats } from './wire.ts'
+import type { Wire } from './wire.ts'
 
-/** Returns a wire to `to`, which receives each frame on the queue it came from. */
+/**
+ * Returns a wire to `to`, which receives each frame on the queue it came from. What arrives while
+ * the cable is cut is dropped.
+ */
 export function direct(to: NetDevice): Wire {
-  const stats: WireStats = { in: 0, out: 0, dropped: 0, held: 0 }
   return {
-    name: 'direct',
-    stats,
     push(skb: SkBuff): void {
-      stats.in++
-      stats.out++
+      if (to.cut) {
+        skb.drop(SKB_DROP_REASON_TX_CARRIER)
+        return
+      }
       skb.dev = to
       netifRx(skb)
     },
-    close() {},
   }
 }

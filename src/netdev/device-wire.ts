@@ -1,0 +1,47 @@
+/**
+ * The wire on which a device's frames leave or arrive, as clients see it. What a wire does is in
+ * wire/; here is only what the control plane and the program need to know of it.
+ */
+
+/** A stage of a wire and what it has counted, in packets: in + duplicated = out + dropped + held. */
+export interface StageReport {
+  /** Its kind, and a number if the wire has several: `loss`, `loss 2`. */
+  readonly stage: string
+  /** The stages that it lies in, `match then `; empty at the top. */
+  readonly path: string
+  readonly direction: string
+  /** The words it was made of. */
+  readonly words: string
+  readonly in: number
+  readonly out: number
+  readonly held: number
+  readonly dropped: number
+  readonly drops: Readonly<Record<string, number>>
+  readonly duplicated: number
+  readonly corrupted: number
+  readonly reordered: number
+  readonly marked: number
+  /** How much later than asked its packets left, in ns; absent if it delays none. */
+  readonly late?: { readonly p50: number; readonly p99: number }
+}
+
+/** What the words of a wire refer to: the program reads and compiles it before the wire is made. */
+export interface WireResources {
+  /**
+   * Returns the predicate of a filter in pcap-filter(7)'s language over a frame, `length` bytes
+   * from `at`. Throws a UsageError.
+   */
+  filter(text: string): (bytes: Uint8Array, at: number, length: number) => boolean
+  /** Returns the text of a file. Throws a UsageError. */
+  file(path: string): string
+}
+
+/** One direction. */
+export interface DeviceWire {
+  readonly direction: 'ab' | 'ba'
+  /** The words of its stages; empty without a stage. */
+  readonly words: string
+  report(): readonly StageReport[]
+  /** Replaces its stages by those of `words`. Nothing that it holds is lost. Throws a UsageError. */
+  change(words: string, resources: WireResources): void
+}

@@ -1,0 +1,244 @@
+/**
+ * Chain: the wire of one direction, made of stages. A packet gets a number when it arrives, passes
+ * the stages in order, and leaves to the receiver's device.
+ *
+ * A chain has GSO frames cut into packets before the first stage if any stage needs packets, and
+ * has the receiver merge them again (`onPackets`). Otherwise they pass whole, and count as the
+ * packets that they stand for.
+ *
+ * A change keeps every stage whose kind and ordinal stay: what it holds, its counters and its
+ * random stream. A stage that is taken out passes on what it holds as if it were still there.
+ */
+import type { Clock } from '../netdev/clock.ts'
+import type { StageReport } from '../netdev/device-wire.ts'
+import { skbGsoSegment } from '../netdev/gso.ts'
+import { SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_NOMEM } from '../skb/drop-reason.ts'
+import type { SkBuffPool } from '../skb/pool.ts'
+import type { Ring } from '../skb/ring.ts'
+import { OWNER_WIRE, type SkBuff } from '../skb/sk-buff.ts'
+import type { DecisionLog } from './decision-log.ts'
+import { SharedLimit } from './limit.ts'
+import { packetsOf } from './packets.ts'
+import { Stage, type StageOwner } from './stage.ts'
+import { stream } from './stream.ts'
+import type { Direction, Impairment, Limit, LimitSpec, Wire } from './wire.ts'
+import { WireClock } from './wire-clock.ts'
+
+export interface ChainOptions {
+  readonly direction: Direction
+  readonly seed: number
+  readonly clock: Clock
+  readonly pool: SkBuffPool
+  /** An empty ring for the segments of a frame (net.segments). */
+  readonly segments: Ring
+  /** Behind the last stage. */
+  readonly end: Wire
+  /** Leads back to the sender, past every stage. */
+  readonly back: Wire
+  readonly log?: DecisionLog | undefined
+  /** Called when the chain begins to cut GSO frames, and when it lets them pass whole again. */
+  readonly onPackets?: (packets: boolean) => void
+  /** Called with what a stage of one's own throws. */
+  readonly failed?: (stage: string, error: unknown) => void
+}
+
+export class Chain implements Wire, StageOwner {
+  readonly direction: Direction
+  readonly clock: WireClock
+  log: DecisionLog | undefined
+  readonly #options: ChainOptions
+  readonly #stages = new Map<string, Stage>()
+  /** Taken out, and not empty yet. */
+  #retired: Stage[] = []
+  #first: Wire
+  #packets = false
+  #lastId = 0
+  #closed = false
+  /** While a change is made: the stages it keeps or makes, and how many of each kind. */
+  #building = new Map<string, Stage | undefined>()
+  readonly #ordinals = new Map<string, number>()
+  readonly #limits = new WeakMap<LimitSpec, Limit>()
+  /** Packets that could not be cut out of a GSO frame, and those that came after the end. */
+  readonly #drops = new Map<string, number>()
+
+  constructor(options: ChainOptions) {
+    this.#options = options
+    this.direction = options.direction
+    this.log = options.log
+    this.clock = new WireClock(options.clock, error => this.failed('alarm', error))
+    this.#first = options.end
+  }
+
+  /** How late the packet that is leaving a stage is, in ns. */
+  get late(): number {
+    return this.clock.late
+  }
+
+  /** True if the chain has stages. */
+  get busy(): boolean {
+    return this.#first !== this.#options.end || this.#retired.length !== 0
+  }
+
+  /** Takes ownership of a frame from the sender's device. */
+  push(skb: SkBuff): void {
+    skb.owner = OWNER_WIRE
+    if (this.#closed) {
+      this.#drop(skb, 'closed', SKB_DROP_REASON_DEV_STOPPED)
+      return
+    }
+    this.clock.advance()
+    if (skb.gsoSize === 0 || !this.#packets) this.#enter(skb)
+    else this.#segment(skb)
+  }
+
+  /** Replaces the stages. */
+  set(stages: readonly Impairment[]): void {
+    this.clock.advance()
+    const before = [...this.#stages.values()]
+    this.#ordinals.clear()
+    this.#building = new Map()
+    this.#first = this.inner('', stages, this.#options.end)
+    for (const stage of before) {
+      if (this.#building.get(stage.stage) === stage) continue
+      this.#retired.push(stage)
+      stage.retire()
+    }
+    this.#stages.clear()
+    for (const [name, stage] of this.#building) if (stage !== undefined) this.#stages.set(name, stage)
+    this.#retired = this.#retired.filter(stage => stage.held > 0)
+    const packets = [...this.#stages.values()].some(({ impairment }) => impairment.takesGso !== true)
+    if (packets !== this.#packets) this.#options.onPackets?.(packets)
+    this.#packets = packets
+  }
+
+  /** Reports every stage in the order of the words, then those taken out that still hold packets. */
+  report(): StageReport[] {
+    return [...this.#stages.values(), ...this.#retired.filter(({ held }) => held > 0)].map(reportOf)
+  }
+
+  /** Packets dropped before the first stage, by reason. */
+  get drops(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#drops)
+  }
+
+  /** Drops what the stages hold, and everything that comes later. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    for (const stage of [...this.#stages.values(), ...this.#retired]) stage.close()
+    this.clock.close()
+  }
+
+  inner(path: string, stages: readonly Impairment[], to: Wire): Wire {
+    let first = to
+    let last: Stage | undefined
+    for (const impairment of stages) {
+      const stage = this.#stageOf(path, impairment, to)
+      if (last === undefined) first = stage
+      else last.next = stage
+      last = stage
+    }
+    return first
+  }
+
+  limit(spec: LimitSpec): Limit {
+    const limit = this.#limits.get(spec) ?? new SharedLimit(spec)
+    this.#limits.set(spec, limit)
+    return limit
+  }
+
+  hold(skb: SkBuff): boolean {
+    const { large } = this.#options.pool
+    skb.hold()
+    if (skb.slotClass !== large) return true
+    // Reads need large slots, from the share of their device: a wire gets half of either.
+    const { account } = skb
+    if (account !== undefined && account.used > account.quota / 2) return false
+    return large.made - large.top <= large.count / 2
+  }
+
+  alloc(size: number, skb: SkBuff): SkBuff | undefined {
+    const made = this.#options.pool.alloc(size)
+    if (made === undefined) return undefined
+    made.dev = skb.dev
+    made.queueMapping = skb.queueMapping
+    made.packetId = skb.packetId
+    return made
+  }
+
+  reply(skb: SkBuff): void {
+    skb.dev?.countMade?.(skb, 1)
+    this.#options.back.push(skb)
+  }
+
+  inject(skb: SkBuff): void {
+    skb.dev?.countMade?.(skb, 1)
+    this.#options.end.push(skb)
+  }
+
+  failed(stage: string, error: unknown): void {
+    this.#options.failed?.(stage, error)
+  }
+
+  /** Returns the stage of this kind and ordinal, changed, or a new one. */
+  #stageOf(path: string, impairment: Impairment, to: Wire): Stage {
+    const kind = impairment.kind ?? (impairment.name || 'custom')
+    const ordinal = (this.#ordinals.get(kind) ?? 0) + 1
+    this.#ordinals.set(kind, ordinal)
+    const name = ordinal === 1 ? kind : `${kind} ${ordinal}`
+    const before = this.#stages.get(name)
+    // Keeps the stage's place in the order: those inside it are made before it is.
+    this.#building.set(name, undefined)
+    if (before !== undefined && before.path === path && before.change(impairment)) {
+      before.next = to
+      this.#building.set(name, before)
+      return before
+    }
+    const random = stream(this.#options.seed, `${this.direction}/${kind}/${ordinal}`)
+    const stage = new Stage(this, impairment, name, path, random, to)
+    this.#building.set(name, stage)
+    return stage
+  }
+
+  #segment(skb: SkBuff): void {
+    const { segments } = this.#options
+    const { dev } = skb
+    const packets = packetsOf(skb)
+    const n = skbGsoSegment(skb, segments, true)
+    if (n < 0) {
+      this.#count(-n === SKB_DROP_REASON_NOMEM ? 'memory' : 'gso', packets)
+      skb.drop(-n)
+      return
+    }
+    for (let segment = segments.shift(); segment !== undefined; segment = segments.shift()) {
+      segment.owner = OWNER_WIRE
+      if (segments.length !== 0) dev?.countMade?.(segment, 1)
+      this.#enter(segment)
+    }
+  }
+
+  #enter(skb: SkBuff): void {
+    skb.packetId = this.#lastId + 1
+    this.#lastId += packetsOf(skb)
+    this.log?.arrival(this.direction, skb.packetId, this.clock.now(), skb)
+    this.#first.push(skb)
+  }
+
+  #drop(skb: SkBuff, why: string, reason: number): void {
+    this.#count(why, packetsOf(skb))
+    skb.drop(reason)
+  }
+
+  #count(why: string, packets: number): void {
+    this.#drops.set(why, (this.#drops.get(why) ?? 0) + packets)
+  }
+}
+
+function reportOf({ stage, path, direction, impairment, held, stats, lateness }: Stage): StageReport {
+  return {
+    ...{ stage, path, direction, words: impairment.words ?? stage, held },
+    ...stats,
+    drops: Object.fromEntries(stats.drops),
+    ...(lateness !== undefined && { late: { p50: lateness.quantile(0.5), p99: lateness.quantile(0.99) } }),
+  }
+}

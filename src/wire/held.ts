@@ -1,0 +1,75 @@
+/**
+ * HeldPackets: packets with the moments at which they are due, for a stage that delays. Packets
+ * that come in the order of their moments lie in a ring, which costs the same for any number of
+ * them; one that comes earlier than the packet before it goes to a heap. The arrays grow and are
+ * kept: adding and taking a packet allocates nothing.
+ */
+import { MomentHeap } from '../netdev/moment-heap.ts'
+import type { SkBuff } from '../skb/sk-buff.ts'
+
+const INITIAL_CAPACITY = 64
+
+export class HeldPackets {
+  #skbs: (SkBuff | undefined)[] = new Array(INITIAL_CAPACITY).fill(undefined)
+  #moments = new Float64Array(INITIAL_CAPACITY)
+  #head = 0
+  #length = 0
+  readonly #early = new MomentHeap<SkBuff>()
+
+  get length(): number {
+    return this.#length + this.#early.size
+  }
+
+  /** When the first packet is due; Infinity without one. */
+  get first(): number {
+    const inOrder = this.#length === 0 ? Number.POSITIVE_INFINITY : this.#moments[this.#head]
+    const early = this.#early.first
+    return early < inOrder ? early : inOrder
+  }
+
+  /** When the last packet is due; -Infinity without one. */
+  get last(): number {
+    return this.#length === 0
+      ? Number.NEGATIVE_INFINITY
+      : this.#moments[(this.#head + this.#length - 1) & (this.#moments.length - 1)]
+  }
+
+  /** Adds a packet. Those with equal moments leave in the order in which they were added. */
+  add(skb: SkBuff, moment: number): void {
+    if (this.#length !== 0 && moment < this.last) {
+      this.#early.set(skb, moment)
+      return
+    }
+    if (this.#length === this.#moments.length) this.#grow()
+    const at = (this.#head + this.#length++) & (this.#moments.length - 1)
+    this.#skbs[at] = skb
+    this.#moments[at] = moment
+  }
+
+  /** Takes the packet that is due first; undefined without one. The caller then owns it. */
+  shift(): SkBuff | undefined {
+    if (this.#early.size !== 0 && (this.#length === 0 || this.#early.first < this.#moments[this.#head])) {
+      return this.#early.shift()
+    }
+    if (this.#length === 0) return undefined
+    const skb = this.#skbs[this.#head]
+    this.#skbs[this.#head] = undefined
+    this.#head = (this.#head + 1) & (this.#moments.length - 1)
+    this.#length--
+    return skb
+  }
+
+  #grow(): void {
+    const capacity = this.#moments.length
+    const skbs = new Array<SkBuff | undefined>(2 * capacity).fill(undefined)
+    const moments = new Float64Array(2 * capacity)
+    for (let i = 0; i < capacity; i++) {
+      const at = (this.#head + i) & (capacity - 1)
+      skbs[i] = this.#skbs[at]
+      moments[i] = this.#moments[at]
+    }
+    this.#skbs = skbs
+    this.#moments = moments
+    this.#head = 0
+  }
+}

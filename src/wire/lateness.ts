@@ -1,0 +1,41 @@
+/**
+ * Lateness: how much later packets left a stage than was asked, in ns, as a histogram. Its buckets
+ * are an eighth of a power of two wide, so a quantile is right within 12.5 %.
+ */
+const EIGHTHS = 8
+const POWERS = 40
+
+export class Lateness {
+  readonly #counts = new Float64Array(EIGHTHS * POWERS)
+  #total = 0
+
+  get total(): number {
+    return this.#total
+  }
+
+  add(ns: number, n = 1): void {
+    this.#counts[bucket(ns)] += n
+    this.#total += n
+  }
+
+  /** Returns the lateness that a share `q` of the packets did not exceed, in ns; 0 without one. */
+  quantile(q: number): number {
+    let left = q * this.#total
+    if (left === 0) return 0
+    for (const [i, n] of this.#counts.entries()) {
+      left -= n
+      if (n > 0 && left <= 0) return upper(i)
+    }
+    return upper(this.#counts.length - 1)
+  }
+}
+
+function bucket(ns: number): number {
+  if (!(ns >= 1)) return 0
+  const power = Math.min(POWERS - 1, Math.floor(Math.log2(ns)))
+  return EIGHTHS * power + Math.min(EIGHTHS - 1, Math.floor((ns / 2 ** power - 1) * EIGHTHS))
+}
+
+function upper(bucket: number): number {
+  return 2 ** Math.floor(bucket / EIGHTHS) * (1 + ((bucket % EIGHTHS) + 1) / EIGHTHS)
+}

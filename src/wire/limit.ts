@@ -1,0 +1,30 @@
+/** The limit that stages of a chain share: what they hold together, and whether more may be held. */
+import type { SkBuff } from '../skb/sk-buff.ts'
+import { packetsOf } from './packets.ts'
+import type { Limit, LimitSpec } from './wire.ts'
+
+export class SharedLimit implements Limit {
+  held = 0
+  bytes = 0
+  readonly #packets: number
+  readonly #bytes: number
+
+  constructor({ packets = Number.POSITIVE_INFINITY, bytes = Number.POSITIVE_INFINITY }: LimitSpec) {
+    this.#packets = packets
+    this.#bytes = bytes
+  }
+
+  admits(skb: SkBuff): boolean {
+    return this.held < this.#packets && this.bytes + skb.len <= this.#bytes
+  }
+
+  add(skb: SkBuff): void {
+    this.held += packetsOf(skb)
+    this.bytes += skb.len
+  }
+
+  remove(skb: SkBuff): void {
+    this.held -= packetsOf(skb)
+    this.bytes -= skb.len
+  }
+}

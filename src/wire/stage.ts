@@ -1,0 +1,174 @@
+/**
+ * Stage: one impairment in a chain, with its counters. What enters the stage is counted here, what
+ * leaves it by its outlet; the impairment reports the rest by WireEnv.
+ */
+import type { Clock } from '../netdev/clock.ts'
+import type { Random } from '../netdev/random.ts'
+import { SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_WIRE_LOSS } from '../skb/drop-reason.ts'
+import { OWNER_WIRE, type SkBuff } from '../skb/sk-buff.ts'
+import type { DecisionLog } from './decision-log.ts'
+import { Lateness } from './lateness.ts'
+import { packetsOf } from './packets.ts'
+import type { Direction, Impairment, Limit, LimitSpec, StageStats, Verdict, Wire, WireEnv } from './wire.ts'
+
+/** What a stage needs of its chain. */
+export interface StageOwner {
+  readonly direction: Direction
+  readonly clock: Clock
+  readonly log: DecisionLog | undefined
+  /** How late the packet that is leaving a stage is, in ns. */
+  readonly late: number
+  hold(skb: SkBuff): boolean
+  alloc(size: number, skb: SkBuff): SkBuff | undefined
+  reply(skb: SkBuff): void
+  inject(skb: SkBuff): void
+  /** Logs an exception of a stage, rate-limited. */
+  failed(stage: string, error: unknown): void
+  inner(branch: string, stages: readonly Impairment[], to: Wire): Wire
+  limit(spec: LimitSpec): Limit
+}
+
+export class Stage implements Wire, WireEnv {
+  readonly stats: StageStats = {
+    ...{ in: 0, out: 0, dropped: 0, duplicated: 0, corrupted: 0, reordered: 0, marked: 0 },
+    drops: new Map(),
+  }
+  /** Set for a stage that holds packets for a time. */
+  lateness: Lateness | undefined
+  /** What it is now: a change sets it. */
+  impairment: Impairment
+  readonly stage: string
+  /** The stage that it lies in and the branch of it, `match then`; empty at the top. */
+  readonly path: string
+  readonly random: Random
+  /** Behind the stage. A change of the chain sets it. */
+  next: Wire
+  readonly #owner: StageOwner
+  readonly #wire: Wire
+
+  constructor(owner: StageOwner, impairment: Impairment, name: string, path: string, random: Random, next: Wire) {
+    this.#owner = owner
+    this.impairment = impairment
+    this.stage = name
+    this.path = path
+    this.random = random
+    this.next = next
+    this.#wire = impairment({ push: skb => this.#out(skb) }, this)
+  }
+
+  get direction(): Direction {
+    return this.#owner.direction
+  }
+
+  get clock(): Clock {
+    return this.#owner.clock
+  }
+
+  get held(): number {
+    const { in: entered, out, dropped, duplicated } = this.stats
+    return entered + duplicated - out - dropped
+  }
+
+  push(skb: SkBuff): void {
+    this.stats.in += packetsOf(skb)
+    try {
+      this.#wire.push(skb)
+    } catch (error) {
+      // An impairment of one's own: its exception costs the packet, no more.
+      if (skb.owner === OWNER_WIRE) this.drop(skb, 'exception')
+      this.#owner.failed(this.stage, error)
+    }
+  }
+
+  /** Drops what it holds. */
+  close(): void {
+    this.#wire.close?.()
+  }
+
+  /** It was taken out of its chain: pushes on what it would hold for ever. */
+  retire(): void {
+    this.#wire.retire?.()
+  }
+
+  /** Takes over another impairment's parameters. Returns false if it cannot. */
+  change(impairment: Impairment): boolean {
+    if (impairment !== this.impairment) {
+      if (impairment.params === undefined || !this.#wire.change?.(impairment.params)) return false
+      this.impairment = impairment
+    }
+    return true
+  }
+
+  drop(
+    skb: SkBuff,
+    why: string,
+    reason = why === 'closed' ? SKB_DROP_REASON_DEV_STOPPED : SKB_DROP_REASON_WIRE_LOSS,
+  ): void {
+    const n = packetsOf(skb)
+    this.stats.dropped += n
+    this.stats.drops.set(why, (this.stats.drops.get(why) ?? 0) + n)
+    if (this.#owner.log !== undefined) this.decided('drop', skb, undefined, why)
+    // A GSO frame that passed whole is one frame for its device.
+    skb.drop(reason)
+  }
+
+  duplicate(skb: SkBuff): SkBuff | undefined {
+    const copy = skb.copy()
+    if (copy === undefined) return undefined
+    copy.owner = skb.owner
+    this.stats.duplicated += packetsOf(skb)
+    skb.dev?.countMade?.(skb, 1)
+    this.decided('duplicate', skb)
+    return copy
+  }
+
+  note(verdict: Verdict, skb: SkBuff, amount?: number): void {
+    const n = packetsOf(skb)
+    if (verdict === 'corrupt') this.stats.corrupted += n
+    else if (verdict === 'reorder') this.stats.reordered += n
+    else this.stats.marked += n
+    this.decided(verdict, skb, amount)
+  }
+
+  decided(verdict: string, skb: SkBuff, amount?: number, why?: string): void {
+    const { log } = this.#owner
+    log?.decision(this.direction, skb.packetId, this.clock.now(), this.stage, verdict, amount, why)
+  }
+
+  hold(skb: SkBuff): boolean {
+    if (this.#owner.hold(skb)) return true
+    this.drop(skb, 'memory', SKB_DROP_REASON_NOMEM)
+    return false
+  }
+
+  timed(): void {
+    this.lateness ??= new Lateness()
+  }
+
+  alloc(size: number, skb: SkBuff): SkBuff | undefined {
+    return this.#owner.alloc(size, skb)
+  }
+
+  inject(skb: SkBuff): void {
+    this.#owner.inject(skb)
+  }
+
+  reply(skb: SkBuff): void {
+    this.#owner.reply(skb)
+  }
+
+  inner(branch: string, stages: readonly Impairment[], to: Wire): Wire {
+    return this.#owner.inner(`${this.path}${this.stage} ${branch} `, stages, to)
+  }
+
+  limit(spec: LimitSpec): Limit {
+    return this.#owner.limit(spec)
+  }
+
+  #out(skb: SkBuff): void {
+    const n = packetsOf(skb)
+    this.stats.out += n
+    this.lateness?.add(this.#owner.late, n)
+    this.next.push(skb)
+  }
+}
