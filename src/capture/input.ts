@@ -1,0 +1,81 @@
+/**
+ * Input: the bytes of a file that were pushed and not yet read. They are kept in one array that is
+ * reused and grows with the longest block, so views of it hold until the next push.
+ */
+import { CaptureError } from './error.ts'
+
+/** The longest block or packet that is read. It bounds the memory of a reader. */
+export const MAX_BLOCK = 16 * 1024 * 1024
+
+const INITIAL_CAPACITY = 4096
+
+export class Input {
+  readonly #file: string
+  bytes = new Uint8Array(INITIAL_CAPACITY)
+  view = new DataView(this.bytes.buffer)
+  /** Index of the next byte to read. */
+  at = 0
+  #end = 0
+  /** Position of bytes[0] in the file. */
+  #base = 0
+  #ended = false
+
+  /** `file`: its name in errors. */
+  constructor(file: string) {
+    this.#file = file
+  }
+
+  /** Copies a chunk behind what is left. */
+  push(chunk: Uint8Array): void {
+    if (this.#end + chunk.length > this.bytes.length) this.#makeRoom(chunk.length)
+    this.bytes.set(chunk, this.#end)
+    this.#end += chunk.length
+  }
+
+  /** No chunk follows. */
+  end(): void {
+    this.#ended = true
+  }
+
+  /** True at the end of the file, when all is read. */
+  get isAtEnd(): boolean {
+    return this.#ended && this.at === this.#end
+  }
+
+  /**
+   * Returns whether the next `length` bytes, which are `what`, are there. Throws if the file ends
+   * within them.
+   */
+  has(length: number, what: string): boolean {
+    if (this.#end - this.at >= length) return true
+    if (!this.#ended || this.isAtEnd) return false
+    const [start, end] = [this.#base + this.at, this.#base + this.#end]
+    const text = `truncated at byte ${end}: ${what} of ${length} bytes begins at byte ${start}`
+    throw new CaptureError(this.#file, text, end)
+  }
+
+  /** The error that the block or record at `at` is broken: `FILE: broken at byte 24: <text>`. */
+  broken(text: string): CaptureError {
+    const position = this.#base + this.at
+    return new CaptureError(this.#file, `broken at byte ${position}: ${text}`, position)
+  }
+
+  /** The error that the file is no capture. */
+  unknown(text: string): CaptureError {
+    return new CaptureError(this.#file, text, 0)
+  }
+
+  /** Moves what is left to the beginning, of a larger array if need be. */
+  #makeRoom(length: number): void {
+    const left = this.#end - this.at
+    const from = this.bytes
+    if (left + length > from.length) {
+      this.bytes = new Uint8Array(Math.max(2 * from.length, left + length))
+      this.view = new DataView(this.bytes.buffer)
+    }
+    this.bytes.set(from.subarray(this.at, this.#end))
+    this.#base += this.at
+    this.at = 0
+    this.#end = left
+  }
+}

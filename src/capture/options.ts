@@ -1,0 +1,76 @@
+/**
+ * Options: walks the options of a pcapng block, without allocating. After next() returned true,
+ * `code`, `at` and `length` are those of an option.
+ */
+
+import type { Input } from './input.ts'
+import { OPT_ENDOFOPT, padded } from './pcapng.ts'
+
+const HEADER = 4
+
+export class Options {
+  code = 0
+  /** Index of the value, and its length without padding. */
+  at = 0
+  length = 0
+  readonly #input: Input
+  #little = true
+  #next = 0
+  #end = 0
+
+  constructor(input: Input) {
+    this.#input = input
+  }
+
+  /** Starts over with the options between two indices of the input. */
+  start(from: number, end: number, little: boolean): void {
+    this.#next = from
+    this.#end = end
+    this.#little = little
+  }
+
+  /** Moves to the next option. Returns false if there is none, throws if it is malformed. */
+  next(): boolean {
+    const { view } = this.#input
+    if (this.#next + HEADER > this.#end) return false
+    this.code = view.getUint16(this.#next, this.#little)
+    if (this.code === OPT_ENDOFOPT) return false
+    this.at = this.#next + HEADER
+    this.length = view.getUint16(this.#next + 2, this.#little)
+    this.#next = this.at + padded(this.length)
+    if (this.#next > this.#end) throw this.#input.broken(`option ${this.code} runs past the end of its block`)
+    return true
+  }
+
+  u8(): number {
+    this.#check(1)
+    return this.#input.bytes[this.at]
+  }
+
+  u32(): number {
+    this.#check(4)
+    return this.#input.view.getUint32(this.at, this.#little)
+  }
+
+  /** A 64-bit number, exact up to 2^53. */
+  u64(): number {
+    this.#check(8)
+    return this.#half(this.at, 0) * 2 ** 32 + this.#half(this.at, 1)
+  }
+
+  /** A signed 64-bit number behind the first `skip` bytes of the value. */
+  s64(skip = 0): number {
+    this.#check(skip + 8)
+    return (this.#half(this.at + skip, 0) | 0) * 2 ** 32 + this.#half(this.at + skip, 1)
+  }
+
+  /** The high (0) or low (1) half of a 64-bit number. */
+  #half(at: number, half: number): number {
+    return this.#input.view.getUint32(this.#little ? at + 4 - 4 * half : at + 4 * half, this.#little)
+  }
+
+  #check(length: number): void {
+    if (this.length === length) return
+    throw this.#input.broken(`option ${this.code} has ${this.length} bytes instead of ${length}`)
+  }
+}

@@ -1,0 +1,219 @@
+/**
+ * PcapngReader: reads pcapng (draft-ietf-opsawg-pcapng), with any number of sections, in either
+ * byte order. Packets are read from enhanced, simple and the old packet blocks; what they need of
+ * their interfaces is kept, and all other blocks are skipped.
+ */
+
+import { type Input, MAX_BLOCK } from './input.ts'
+import { Options } from './options.ts'
+import { VERDICT_TC, VERDICT_XDP } from './packet.ts'
+import * as pcapng from './pcapng.ts'
+import type { CaptureRecord } from './record.ts'
+import { TimeUnit } from './time-unit.ts'
+
+/** The shortest block: type, length, and the length again. */
+const MIN_BLOCK = 12
+/** The lengths of blocks without data and options. */
+const MIN_SECTION = 28
+const MIN_INTERFACE = 20
+const MIN_SIMPLE = 16
+const MIN_PACKET = 32
+/** The most interfaces of a section; a bound of memory. */
+const MAX_INTERFACES = 65_536
+/** Drop count of an old packet block if it is unknown. */
+const UNKNOWN_DROPS = 0xffff
+
+interface Interface {
+  readonly linkType: number
+  /** Infinity if there is no limit. */
+  readonly snaplen: number
+  readonly unit: TimeUnit
+}
+
+export class PcapngReader {
+  readonly #input: Input
+  readonly #options: Options
+  #little = true
+  #interfaces: Interface[] = []
+
+  constructor(input: Input) {
+    this.#input = input
+    this.#options = new Options(input)
+  }
+
+  /** Reads up to the next packet and it. Returns false if its bytes are not there yet. */
+  read(record: CaptureRecord): boolean {
+    const input = this.#input
+    while (input.has(MIN_BLOCK, 'a block')) {
+      const { view, at } = input
+      const type = view.getUint32(at, true)
+      if (type === pcapng.SECTION_HEADER) this.#little = this.#byteOrder()
+      const length = this.#blockLength()
+      if (!input.has(length, 'a block')) return false
+      const trailer = view.getUint32(at + length - 4, this.#little)
+      if (trailer !== length) throw input.broken(`a block of ${length} bytes that ends with a length of ${trailer}`)
+      const isPacket = this.#block(view.getUint32(at, this.#little), length, record)
+      input.at = at + length
+      if (isPacket) return true
+    }
+    return false
+  }
+
+  /** Returns whether the section header at hand is little endian. */
+  #byteOrder(): boolean {
+    const { view, at } = this.#input
+    if (view.getUint32(at + 8, true) === pcapng.BYTE_ORDER_MAGIC) return true
+    if (view.getUint32(at + 8, false) === pcapng.BYTE_ORDER_MAGIC) return false
+    throw this.#input.broken('a section header without the byte-order magic')
+  }
+
+  #blockLength(): number {
+    const { view, at } = this.#input
+    const length = view.getUint32(at + 4, this.#little)
+    if (length > MAX_BLOCK) throw this.#input.broken(`a block of ${length} bytes, more than ${MAX_BLOCK}`)
+    if (length < MIN_BLOCK || length % 4 !== 0) {
+      throw this.#input.broken(`a block of ${length} bytes: its length must be a multiple of 4, at least ${MIN_BLOCK}`)
+    }
+    return length
+  }
+
+  /** Reads a whole block. Returns true if it is a packet. */
+  #block(type: number, length: number, record: CaptureRecord): boolean {
+    switch (type) {
+      case pcapng.ENHANCED_PACKET:
+        this.#enhancedPacket(length, record)
+        return true
+      case pcapng.SIMPLE_PACKET:
+        this.#simplePacket(length, record)
+        return true
+      case pcapng.OLD_PACKET:
+        this.#oldPacket(length, record)
+        return true
+      case pcapng.INTERFACE_DESCRIPTION:
+        this.#interface(length)
+        return false
+      case pcapng.SECTION_HEADER:
+        this.#section(length)
+        return false
+      default:
+        return false
+    }
+  }
+
+  #section(length: number): void {
+    this.#require(length, MIN_SECTION, 'a section header')
+    const { view, at } = this.#input
+    const [major, minor] = [view.getUint16(at + 12, this.#little), view.getUint16(at + 14, this.#little)]
+    // Some writers use 1.2 for the same format.
+    if (major !== 1 || (minor !== 0 && minor !== 2)) {
+      throw this.#input.broken(`pcapng version ${major}.${minor} is not supported, 1.0 is`)
+    }
+    this.#interfaces = []
+  }
+
+  #interface(length: number): void {
+    this.#require(length, MIN_INTERFACE, 'an interface description')
+    const { view, at } = this.#input
+    if (this.#interfaces.length === MAX_INTERFACES) {
+      throw this.#input.broken(`a section of more than ${MAX_INTERFACES} interfaces`)
+    }
+    const options = this.#options
+    let tsresol: number | undefined
+    let tsoffset: number | undefined
+    options.start(at + 16, at + length - 4, this.#little)
+    while (options.next()) {
+      if (options.code === pcapng.IF_TSRESOL) tsresol = options.u8()
+      else if (options.code === pcapng.IF_TSOFFSET) tsoffset = options.s64()
+    }
+    this.#interfaces.push({
+      linkType: view.getUint16(at + 8, this.#little),
+      snaplen: view.getUint32(at + 12, this.#little) || Number.POSITIVE_INFINITY,
+      unit: new TimeUnit(tsresol, tsoffset),
+    })
+  }
+
+  #enhancedPacket(length: number, record: CaptureRecord): void {
+    this.#require(length, MIN_PACKET, 'an enhanced packet')
+    const { view, at } = this.#input
+    this.#packet(length, view.getUint32(at + 8, this.#little), record)
+    const options = this.#options
+    while (options.next()) {
+      if (options.code === pcapng.EPB_FLAGS) record.flags = options.u32()
+      else if (options.code === pcapng.EPB_DROPCOUNT) record.dropCount = options.u64()
+      else if (options.code === pcapng.EPB_PACKETID) record.packetId = options.u64()
+      else if (options.code === pcapng.EPB_QUEUE) record.queue = options.u32()
+      else if (options.code === pcapng.EPB_VERDICT) this.#verdict(record)
+      else if (options.code === pcapng.OPT_COMMENT) record.addComment(options.at, options.length)
+    }
+  }
+
+  /** Reads a verdict of TC or XDP; one of another type is skipped. The last of several counts. */
+  #verdict(record: CaptureRecord): void {
+    const options = this.#options
+    const type = options.length > 0 ? this.#input.bytes[options.at] : -1
+    if (type !== VERDICT_TC && type !== VERDICT_XDP) return
+    record.verdictType = type
+    record.verdict = options.s64(1)
+  }
+
+  /** Reads an old packet block, whose flags and comments have the codes of today's. */
+  #oldPacket(length: number, record: CaptureRecord): void {
+    this.#require(length, MIN_PACKET, 'a packet')
+    const { view, at } = this.#input
+    this.#packet(length, view.getUint16(at + 8, this.#little), record)
+    const drops = view.getUint16(at + 10, this.#little)
+    if (drops !== UNKNOWN_DROPS) record.dropCount = drops
+    const options = this.#options
+    while (options.next()) {
+      if (options.code === pcapng.EPB_FLAGS) record.flags = options.u32()
+      else if (options.code === pcapng.OPT_COMMENT) record.addComment(options.at, options.length)
+    }
+  }
+
+  /** Reads the time and the data of an enhanced or old packet block, and starts its options. */
+  #packet(length: number, interfaceIndex: number, record: CaptureRecord): void {
+    const { view, at } = this.#input
+    const little = this.#little
+    const from = this.#interfaceOf(interfaceIndex)
+    const capturedLength = view.getUint32(at + 20, little)
+    this.#data(record, interfaceIndex, from, at + 28, capturedLength, length - MIN_PACKET)
+    from.unit.set(record, view.getUint32(at + 12, little), view.getUint32(at + 16, little))
+    record.hasTime = true
+    record.originalLength = view.getUint32(at + 24, little)
+    this.#options.start(at + 28 + pcapng.padded(capturedLength), at + length - 4, little)
+  }
+
+  /** Reads a simple packet block, whose captured length must be inferred. */
+  #simplePacket(length: number, record: CaptureRecord): void {
+    this.#require(length, MIN_SIMPLE, 'a simple packet')
+    const { view, at } = this.#input
+    const from = this.#interfaceOf(0)
+    const originalLength = view.getUint32(at + 8, this.#little)
+    this.#data(record, 0, from, at + 12, Math.min(originalLength, from.snaplen), length - MIN_SIMPLE)
+    record.seconds = 0
+    record.nanoseconds = 0
+    record.hasTime = false
+    record.originalLength = originalLength
+  }
+
+  /** Notes where the frame is, in a block that has `room` bytes for it. */
+  #data(record: CaptureRecord, index: number, from: Interface, at: number, length: number, room: number): void {
+    if (length > room) throw this.#input.broken(`a packet of ${length} bytes in a block with room for ${room}`)
+    record.clearOptions()
+    record.interfaceIndex = index
+    record.linkType = from.linkType
+    record.bytes = this.#input.bytes
+    record.at = at
+    record.capturedLength = length
+  }
+
+  #interfaceOf(index: number): Interface {
+    const found = this.#interfaces[index]
+    if (found === undefined) throw this.#input.broken(`a packet of interface ${index}, which is not described`)
+    return found
+  }
+
+  #require(length: number, least: number, what: string): void {
+    if (length < least) throw this.#input.broken(`a block of ${length} bytes is too short for ${what}`)
+  }
+}

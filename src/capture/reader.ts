@@ -1,0 +1,74 @@
+/**
+ * CaptureReader: reads packets from the bytes of a pcap or pcapng file, which it recognizes, as
+ * they come.
+ *
+ *     const reader = new CaptureReader('a.pcapng')
+ *     for (const chunk of chunks) {
+ *       reader.push(chunk)
+ *       for (let record = reader.next(); record !== undefined; record = reader.next()) use(record)
+ *     }
+ *     reader.end()
+ *     while (reader.next() !== undefined) ...
+ */
+import { Input } from './input.ts'
+import { FILE_HEADER } from './pcap.ts'
+import { isPcap, PcapReader } from './pcap-reader.ts'
+import { SECTION_HEADER } from './pcapng.ts'
+import { PcapngReader } from './pcapng-reader.ts'
+import { CaptureRecord } from './record.ts'
+
+export class CaptureReader {
+  readonly #input: Input
+  readonly #record = new CaptureRecord()
+  #format: PcapReader | PcapngReader | undefined
+  #error: unknown
+
+  /** `file`: the name of the file, which errors begin with. */
+  constructor(file: string) {
+    this.#input = new Input(file)
+  }
+
+  /**
+   * Copies the next bytes of the file, any number of them. Call it when next() returned undefined:
+   * the buffer then stays below twice the longest block, at most 16 MiB, and a chunk.
+   */
+  push(chunk: Uint8Array): void {
+    this.#input.push(chunk)
+  }
+
+  /** Notes that the file ends here. */
+  end(): void {
+    this.#input.end()
+  }
+
+  /**
+   * Returns the next packet, in the record that it always returns. Returns undefined if more bytes
+   * are needed, or after end() if there is no other packet. Throws a CaptureError once all whole
+   * packets before the first defect were returned, and from then on.
+   */
+  next(): CaptureRecord | undefined {
+    if (this.#error !== undefined) throw this.#error
+    try {
+      this.#format ??= this.#detect()
+      return this.#format?.read(this.#record) ? this.#record : undefined
+    } catch (error) {
+      this.#error = error
+      throw error
+    }
+  }
+
+  /** Returns the reader of the file's format, undefined if its header is not there yet. */
+  #detect(): PcapReader | PcapngReader | undefined {
+    const input = this.#input
+    if (input.isAtEnd) throw input.unknown('empty, not a pcap or pcapng file')
+    if (!input.has(4, 'a magic number')) return undefined
+    const magic = input.view.getUint32(0, true)
+    if (magic === SECTION_HEADER) return new PcapngReader(input)
+    const little = isPcap(magic)
+    if (little || isPcap(input.view.getUint32(0, false))) {
+      return input.has(FILE_HEADER, 'a file header') ? new PcapReader(input, little) : undefined
+    }
+    const begin = input.view.getUint32(0, false).toString(16).padStart(8, '0')
+    throw input.unknown(`neither pcap nor pcapng: it begins with the bytes ${begin}`)
+  }
+}

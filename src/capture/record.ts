@@ -1,0 +1,64 @@
+/**
+ * CaptureRecord: the packet that a reader read last. There is one per reader, which is overwritten
+ * with each packet.
+ */
+import type { CapturedPacket } from './packet.ts'
+
+// A file may hold any bytes: what is not UTF-8 becomes U+FFFD.
+const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true })
+const NO_COMMENTS: readonly string[] = []
+
+export class CaptureRecord implements CapturedPacket {
+  seconds = 0
+  nanoseconds = 0
+  /** False for a simple packet block, which has no time; its seconds and nanoseconds are 0. */
+  hasTime = true
+  interfaceIndex = 0
+  /** LINKTYPE_ETHERNET, or another number of the registry of link types. */
+  linkType = 0
+  /** The reader's own buffer. It holds this packet until next(), push() or end() is called. */
+  bytes: Uint8Array = new Uint8Array(0)
+  at = 0
+  capturedLength = 0
+  originalLength = 0
+  flags: number | undefined
+  dropCount: number | undefined
+  packetId: number | undefined
+  queue: number | undefined
+  verdict: number | undefined
+  verdictType: number | undefined
+  /** Index and length of each comment in `bytes`. */
+  readonly #comments: number[] = []
+
+  /** The comments, decoded at each call. */
+  get comments(): readonly string[] {
+    if (this.#comments.length === 0) return NO_COMMENTS
+    const decoded: string[] = []
+    for (let i = 0; i < this.#comments.length; i += 2) {
+      const bytes = this.bytes.subarray(this.#comments[i], this.#comments[i] + this.#comments[i + 1])
+      // Readers must take a zero byte for the end of a string.
+      const end = bytes.indexOf(0)
+      decoded.push(UTF8.decode(end < 0 ? bytes : bytes.subarray(0, end)))
+    }
+    return decoded
+  }
+
+  /** A view of the frame, which holds as long as `bytes` does. */
+  get frame(): Uint8Array {
+    return this.bytes.subarray(this.at, this.at + this.capturedLength)
+  }
+
+  addComment(at: number, length: number): void {
+    this.#comments.push(at, length)
+  }
+
+  clearOptions(): void {
+    this.flags = undefined
+    this.dropCount = undefined
+    this.packetId = undefined
+    this.queue = undefined
+    this.verdict = undefined
+    this.verdictType = undefined
+    if (this.#comments.length > 0) this.#comments.length = 0
+  }
+}
