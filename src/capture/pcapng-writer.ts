@@ -1,0 +1,139 @@
+/**
+ * Writes the blocks of a pcapng file (draft-ietf-opsawg-pcapng), little endian, with timestamps in
+ * nanoseconds. Each function writes one block at `at` in `to` and returns the index behind it. A
+ * RangeError is thrown if the block does not fit, and what is behind `at` is then undefined.
+ *
+ * A file is a section header, then interfaces, each in front of its first packet, then packets. The
+ * first interface is number 0.
+ */
+import {
+  endBlock,
+  endOptions,
+  put16,
+  put32,
+  put32Option,
+  put64,
+  put64Option,
+  putBytes,
+  putMoment,
+  putOption,
+  putOptionHeader,
+  putTextOption,
+  startBlock,
+} from './block.ts'
+import { type CapturedPacket, LINKTYPE_ETHERNET, type Moment, VERDICT_TC } from './packet.ts'
+import * as pcapng from './pcapng.ts'
+
+/** What writePacket() needs besides the frame, at most, for a packet without comments. */
+export const PACKET_OVERHEAD = 95
+
+const NANOSECONDS = Uint8Array.of(9)
+/** A filter is text for libpcap, says its first byte. */
+const LIBPCAP_FILTER = '\0'
+
+export interface Section {
+  hardware?: string
+  os?: string
+  /** The program that writes the file. */
+  userAppl?: string
+}
+
+export interface CaptureInterface {
+  /** LINKTYPE_ETHERNET unless given. */
+  linkType?: number
+  /** The most bytes that are kept of a frame; 0, or none given, for all. */
+  snaplen?: number
+  name?: string
+  description?: string
+  /** Six bytes. */
+  mac?: Uint8Array
+  /** Bits per second. */
+  speed?: number
+  /** In the language of pcap-filter(7). */
+  filter?: string
+}
+
+/** Counters of an interface from the start of the capture to its end. */
+export interface CaptureStatistics {
+  interfaceIndex: number
+  start: Moment
+  end: Moment
+  /** Frames that passed the interface (isb_ifrecv). */
+  received?: number
+  /** Frames that were lost for lack of resources (isb_ifdrop). */
+  dropped?: number
+  /** Frames that were written to the file (isb_usrdeliv). */
+  delivered?: number
+}
+
+export function writeSection(to: Uint8Array, at: number, section: Section = {}): number {
+  let end = put32(to, startBlock(to, at, pcapng.SECTION_HEADER), pcapng.BYTE_ORDER_MAGIC)
+  // Version 1.0, and a section of unknown length.
+  end = put64(to, put16(to, put16(to, end, 1), 0), -1)
+  if (section.hardware !== undefined) end = putTextOption(to, end, pcapng.SHB_HARDWARE, section.hardware)
+  if (section.os !== undefined) end = putTextOption(to, end, pcapng.SHB_OS, section.os)
+  if (section.userAppl !== undefined) end = putTextOption(to, end, pcapng.SHB_USERAPPL, section.userAppl)
+  return endBlock(to, at, endOptions(to, end))
+}
+
+export function writeInterface(to: Uint8Array, at: number, { mac, ...dev }: CaptureInterface = {}): number {
+  if (mac !== undefined && mac.length !== 6) throw new RangeError(`a MAC address of ${mac.length} bytes, not 6`)
+  let end = startBlock(to, at, pcapng.INTERFACE_DESCRIPTION)
+  end = put16(to, put16(to, end, dev.linkType ?? LINKTYPE_ETHERNET), 0)
+  end = put32(to, end, dev.snaplen ?? 0)
+  if (dev.name !== undefined) end = putTextOption(to, end, pcapng.IF_NAME, dev.name)
+  if (dev.description !== undefined) end = putTextOption(to, end, pcapng.IF_DESCRIPTION, dev.description)
+  if (mac !== undefined) end = putOption(to, end, pcapng.IF_MACADDR, mac)
+  if (dev.speed !== undefined) end = put64Option(to, end, pcapng.IF_SPEED, dev.speed)
+  end = putOption(to, end, pcapng.IF_TSRESOL, NANOSECONDS)
+  if (dev.filter !== undefined) end = putTextOption(to, end, pcapng.IF_FILTER, `${LIBPCAP_FILTER}${dev.filter}`)
+  return endBlock(to, at, endOptions(to, end))
+}
+
+/**
+ * Writes an enhanced packet block. If `packet` has no comments, it fits PACKET_OVERHEAD bytes and
+ * the frame, and only the view of the frame to copy from is allocated.
+ */
+export function writePacket(to: Uint8Array, at: number, packet: CapturedPacket): number {
+  const { bytes, capturedLength } = packet
+  let end = put32(to, startBlock(to, at, pcapng.ENHANCED_PACKET), packet.interfaceIndex)
+  end = put32(to, putMoment(to, end, packet), capturedLength)
+  end = put32(to, end, packet.originalLength)
+  end = putBytes(to, end, bytes, packet.at, capturedLength)
+  const options = end
+  if (packet.flags !== undefined) end = put32Option(to, end, pcapng.EPB_FLAGS, packet.flags)
+  if (packet.dropCount !== undefined) end = put64Option(to, end, pcapng.EPB_DROPCOUNT, packet.dropCount)
+  if (packet.packetId !== undefined) end = put64Option(to, end, pcapng.EPB_PACKETID, packet.packetId)
+  if (packet.queue !== undefined) end = put32Option(to, end, pcapng.EPB_QUEUE, packet.queue)
+  if (packet.verdict !== undefined) end = putVerdict(to, end, packet.verdictType ?? VERDICT_TC, packet.verdict)
+  const { comments } = packet
+  if (comments !== undefined) for (const comment of comments) end = putTextOption(to, end, pcapng.OPT_COMMENT, comment)
+  return endBlock(to, at, end === options ? end : endOptions(to, end))
+}
+
+/** A verdict: a byte of its type, the verdict, and three bytes of padding. */
+function putVerdict(to: Uint8Array, at: number, type: number, verdict: number): number {
+  const value = putOptionHeader(to, at, pcapng.EPB_VERDICT, 9)
+  to[value] = type
+  return put32(to, put64(to, value + 1, verdict), 0) - 1
+}
+
+/** Writes an interface statistics block, whose own timestamp is the end. */
+export function writeStatistics(to: Uint8Array, at: number, statistics: CaptureStatistics): number {
+  const { received, dropped, delivered } = statistics
+  let end = put32(to, startBlock(to, at, pcapng.INTERFACE_STATISTICS), statistics.interfaceIndex)
+  end = putMoment(to, end, statistics.end)
+  end = putMoment(to, putOptionHeader(to, end, pcapng.ISB_STARTTIME, 8), statistics.start)
+  end = putMoment(to, putOptionHeader(to, end, pcapng.ISB_ENDTIME, 8), statistics.end)
+  if (received !== undefined) end = put64Option(to, end, pcapng.ISB_IFRECV, received)
+  if (dropped !== undefined) end = put64Option(to, end, pcapng.ISB_IFDROP, dropped)
+  if (delivered !== undefined) end = put64Option(to, end, pcapng.ISB_USRDELIV, delivered)
+  return endBlock(to, at, endOptions(to, end))
+}
+
+/** Writes a TLS key log, in the format of SSLKEYLOGFILE, as a decryption secrets block. */
+export function writeTlsKeyLog(to: Uint8Array, at: number, log: Uint8Array): number {
+  let end = put32(to, startBlock(to, at, pcapng.DECRYPTION_SECRETS), pcapng.TLS_KEY_LOG)
+  end = putBytes(to, put32(to, end, log.length), log, 0, log.length)
+  return endBlock(to, at, end)
+}

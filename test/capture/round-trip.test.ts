@@ -1,0 +1,144 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { CapturedPacket } from '../../src/capture/packet.ts'
+import { writePcapHeader, writePcapPacket } from '../../src/capture/pcap-writer.ts'
+import {
+  PACKET_OVERHEAD,
+  writeInterface,
+  writePacket,
+  writeSection,
+  writeStatistics,
+  writeTlsKeyLog,
+} from '../../src/capture/pcapng-writer.ts'
+import { CaptureReader } from '../../src/capture/reader.ts'
+import { plain, readAll } from '../support/capture-bytes.ts'
+import { SEED, scaled } from '../support/scale.ts'
+
+const parameters = { numRuns: scaled(20_000), seed: SEED }
+
+const option = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined })
+const u32 = fc.nat(0xffff_ffff)
+const upTo53 = fc.maxSafeNat()
+// Texts that come back as they were: no zero byte, no lone surrogate.
+const comment = fc.string({ unit: 'binary' }).map(value => value.replaceAll('\0', ''))
+
+/** A packet whose frame is somewhere in its bytes. */
+const packet = fc
+  .record({
+    seconds: fc.nat(0xffff_ffff),
+    nanoseconds: fc.nat(999_999_999),
+    bytes: fc.uint8Array({ maxLength: 80 }),
+    skipped: fc.nat(80),
+    cut: fc.nat(5000),
+    interfaceIndex: fc.nat(2),
+    flags: option(u32),
+    dropCount: option(upTo53),
+    packetId: option(upTo53),
+    queue: option(u32),
+    verdict: option(fc.tuple(fc.constantFrom(1, 2), fc.maxSafeInteger())),
+    comments: fc.array(comment, { maxLength: 3 }),
+  })
+  .map(({ skipped, cut, verdict, ...rest }): CapturedPacket => {
+    const at = Math.min(skipped, rest.bytes.length)
+    const capturedLength = rest.bytes.length - at
+    const [verdictType, value] = verdict ?? []
+    return { ...rest, at, capturedLength, originalLength: capturedLength + cut, verdict: value, verdictType }
+  })
+
+/** What a reader makes of a packet: what is undefined or empty is left out. */
+function read({ bytes, at, comments, ...rest }: CapturedPacket, linkType: number) {
+  const frame = [...bytes.subarray(at, at + rest.capturedLength)]
+  const defined = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
+  return { ...defined, hasTime: true, linkType, frame, ...(comments?.length ? { comments } : {}) }
+}
+
+test('what is written as pcapng is read again, in chunks of any size', () => {
+  const end = { seconds: 3, nanoseconds: 0 }
+  fc.assert(
+    fc.property(fc.array(packet, { maxLength: 8 }), fc.integer({ min: 1, max: 300 }), (packets, size) => {
+      const to = new Uint8Array(20_000)
+      let at = writeSection(to, 0, { os: 'Linux', userAppl: 'vnet' })
+      for (const linkType of [1, 101, 276]) at = writeInterface(to, at, { linkType, name: 'sn%d' })
+      at = writeTlsKeyLog(to, at, Uint8Array.of(1, 2, 3))
+      for (const one of packets) at = writePacket(to, at, one)
+      at = writeStatistics(to, at, { interfaceIndex: 0, start: end, end, received: 1 })
+      const expected = packets.map(one => read(one, [1, 101, 276][one.interfaceIndex] ?? 0))
+      expect(readAll(to.subarray(0, at), size)).toEqual({ packets: expected })
+    }),
+    parameters,
+  )
+})
+
+test('what is written as pcap is read again without its options, in chunks of any size', () => {
+  fc.assert(
+    fc.property(fc.array(packet, { maxLength: 8 }), fc.integer({ min: 1, max: 300 }), (packets, size) => {
+      const to = new Uint8Array(4000)
+      let at = writePcapHeader(to, 0, 101)
+      for (const one of packets) at = writePcapPacket(to, at, one)
+      const expected = packets.map(({ seconds, nanoseconds, bytes, at, capturedLength, originalLength }) =>
+        read({ seconds, nanoseconds, interfaceIndex: 0, bytes, at, capturedLength, originalLength }, 101),
+      )
+      expect(readAll(to.subarray(0, at), size)).toEqual({ packets: expected })
+    }),
+    parameters,
+  )
+})
+
+test('a record that was read can be written again, and gives the same bytes', () => {
+  fc.assert(
+    fc.property(packet, one => {
+      const [first, second] = [new Uint8Array(2000), new Uint8Array(2000)]
+      const begin = [0, 1, 2].reduce(at => writeInterface(first, at), writeSection(first, 0))
+      const end = writePacket(first, begin, one)
+      const reader = new CaptureReader('FILE')
+      reader.push(first.subarray(0, end))
+      const record = reader.next()
+      expect(record && writePacket(second, begin, record)).toBe(end)
+      expect(second.subarray(begin, end)).toEqual(first.subarray(begin, end))
+    }),
+    parameters,
+  )
+})
+
+describe('the memory of a reader', () => {
+  /** Reads `count` packets of `length` bytes in chunks; returns the largest buffer that it had. */
+  function buffer(count: number, length: number, chunk: number): number {
+    const to = new Uint8Array(1000 + count * (length + PACKET_OVERHEAD))
+    const moment = { seconds: 0, nanoseconds: 0, interfaceIndex: 0 }
+    const one = { ...moment, bytes: new Uint8Array(length), at: 0, capturedLength: length, originalLength: length }
+    let end = writeInterface(to, writeSection(to, 0))
+    for (let i = 0; i < count; i++) end = writePacket(to, end, one)
+    const reader = new CaptureReader('FILE')
+    let [largest, found] = [0, 0]
+    for (let at = 0; at < end; at += chunk) {
+      reader.push(to.subarray(at, Math.min(at + chunk, end)))
+      for (let record = reader.next(); record !== undefined; record = reader.next()) {
+        largest = Math.max(largest, record.bytes.length)
+        found++
+      }
+    }
+    expect(found).toBe(count)
+    return largest
+  }
+
+  test('does not grow with the file, whatever the size of its chunks', () => {
+    expect(buffer(20_000, 100, 64 * 1024)).toBeLessThanOrEqual(256 * 1024)
+    expect(buffer(20_000, 100, 101)).toBeLessThanOrEqual(4096)
+  })
+
+  test('grows to twice the longest packet and a chunk', () => {
+    expect(buffer(10, 300_000, 1000)).toBeLessThanOrEqual(2 * 301_100)
+  })
+})
+
+test('a record is overwritten by the next packet', () => {
+  const reader = new CaptureReader('FILE')
+  const to = new Uint8Array(1000)
+  const fields = { seconds: 1, nanoseconds: 0, interfaceIndex: 0, at: 0, capturedLength: 1, originalLength: 1 }
+  let at = writeInterface(to, writeSection(to, 0))
+  for (const byte of [1, 2]) at = writePacket(to, at, { ...fields, bytes: Uint8Array.of(byte) })
+  reader.push(to.subarray(0, at))
+  const [first, copy] = [reader.next(), reader.next()]
+  expect(first).toBe(copy)
+  expect(first && plain(first)).toMatchObject({ frame: [2] })
+})
