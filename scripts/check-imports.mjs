@@ -66,7 +66,7 @@ const rules = {
     packages: ['yaml'],
     builtins: true,
   },
-  'lan/port': { rooms: [...framework, 'lan/switch'], builtins: true },
+  'lan/port': { rooms: [...framework, 'wire', 'lan/switch'], builtins: true },
   'lan/uplink': { rooms: [...framework, 'linux', 'lan/switch'], builtins: true },
   lan: { rooms: [...framework, 'wire', 'linux', ...lan], builtins: true },
   'control/protocol': { rooms: ['packet', 'netlink', 'netdev', 'linux'], builtins: true },

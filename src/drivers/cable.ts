@@ -5,7 +5,6 @@
  * does: frames for others do not reach the kernel.
  */
 import { allocNetdevMqs, etherSetup, ethHwAddrRandom } from '../netdev/alloc.ts'
-import type { DeviceWire } from '../netdev/device-wire.ts'
 import { bool, type DriverContext, defineDriver, int, interfaceArgs, UsageError } from '../netdev/driver.ts'
 import { ETH_HLEN, IFF_UP, NETDEV_TX_OK, NETIF_F_ALL_TAP, VLAN_HLEN } from '../netdev/if.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
@@ -18,16 +17,17 @@ import {
 } from '../skb/drop-reason.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { direct } from '../wire/direct.ts'
-import type { WireSlot } from '../wire/slot.ts'
-import type { Wire } from '../wire/wire.ts'
+import { wireParams, wireSlots } from '../wire/params.ts'
+import type { WireEnd, WireSlot } from '../wire/slot.ts'
 import { resetStatsIoctl } from './reset-stats.ts'
 import { filtered, RxFilter } from './rx-filter.ts'
-import { wireParams, wireSlots } from './wire-params.ts'
 
 interface CablePriv {
   peer: NetDevice<CablePriv> | undefined
-  /** Leads to the peer; the peer's leads back. */
+  /** Leads to the peer; undefined until both ends are made. */
   slot: WireSlot | undefined
+  /** The wires of both directions. */
+  wires: readonly WireSlot[]
   /** What the kernel at this end receives; undefined is everything. */
   rxFilter: RxFilter | undefined
 }
@@ -62,10 +62,9 @@ function startXmit(skb: SkBuff, dev: NetDevice<CablePriv>): number {
   return NETDEV_TX_OK
 }
 
-/** The direction ab first, whichever end is asked. */
-function wires({ priv: { slot, peer } }: NetDevice<CablePriv>): readonly DeviceWire[] {
-  const slots = [slot, peer?.priv.slot].filter(each => each !== undefined)
-  return slots.sort((one, other) => one.direction.localeCompare(other.direction))
+function endOf(dev: NetDevice<CablePriv>): WireEnd {
+  const { rxFilter } = dev.priv
+  return { dev, wire: rxFilter === undefined ? direct(dev) : filtered(direct(dev), dev, rxFilter) }
 }
 
 /** This end is gone, and the cable with it. */
@@ -73,13 +72,12 @@ function uninit(dev: NetDevice<CablePriv>): void {
   const { peer } = dev.priv
   if (peer === undefined) return
   peer.priv.peer = undefined
-  peer.priv.slot?.close()
-  dev.priv.slot?.close()
+  for (const wire of dev.priv.wires) wire.close()
 }
 
 const cableOps: NetDeviceOps<CablePriv> = {
   ndoGetPeerDev: dev => dev.priv.peer,
-  ndoGetWires: wires,
+  ndoGetWires: dev => dev.priv.wires,
   ndoOpen: open,
   ndoStop: stop,
   ndoUninit: uninit,
@@ -123,17 +121,13 @@ export const driver = defineDriver({
     const places = interfaceArgs(context, ['', ''])
     const devices = places.map(({ name }) => {
       const rxFilter = params.rxFilter ? new RxFilter(params.rxFilterSize) : undefined
-      const priv: CablePriv = { peer: undefined, slot: undefined, rxFilter }
+      const priv: CablePriv = { peer: undefined, slot: undefined, wires: [], rxFilter }
       return allocNetdevMqs({ name, setup: d => setup(d, context), txqs: context.txqs, rxqs: context.rxqs, priv })
     })
     const [a, b] = devices as [NetDevice<CablePriv>, NetDevice<CablePriv>]
-    const ends = [a, b].map(dev => {
-      const { rxFilter } = dev.priv
-      return rxFilter === undefined ? direct(dev) : filtered(direct(dev), dev, rxFilter)
-    }) as [Wire, Wire]
-    const [ab, ba] = wireSlots(params, context, [a, b], ends)
-    Object.assign(a.priv, { peer: b, slot: ab })
-    Object.assign(b.priv, { peer: a, slot: ba })
+    const wires = wireSlots(params, context, endOf(a), endOf(b))
+    Object.assign(a.priv, { peer: b, slot: wires[0], wires })
+    Object.assign(b.priv, { peer: a, slot: wires[1], wires })
     return devices.map((dev, i) => ({ dev, netns: places[i]?.netns }))
   },
 })

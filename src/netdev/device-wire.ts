@@ -3,7 +3,7 @@
  * wire/; here is only what the control plane and the program need to know of it.
  */
 
-/** A stage of a wire and what it has counted, in packets: in + duplicated = out + dropped + held. */
+/** A stage of a wire and its counts of packets: in + duplicated = out + dropped + held. */
 export interface StageReport {
   /** Its kind, and a number if the wire has several: `loss`, `loss 2`. */
   readonly stage: string
@@ -42,6 +42,6 @@ export interface DeviceWire {
   /** The words of its stages; empty without a stage. */
   readonly words: string
   report(): readonly StageReport[]
-  /** Replaces its stages by those of `words`. Nothing that it holds is lost. Throws a UsageError. */
+  /** Replaces its stages. Nothing held is lost. Throws a UsageError if `words` are wrong. */
   change(words: string, resources: WireResources): void
 }

@@ -36,6 +36,8 @@ export interface ChainOptions {
   /** Leads back to the sender, past every stage. */
   readonly back: Wire
   readonly log?: DecisionLog | undefined
+  /** Drops a frame; by default it is dropped on the sending device. */
+  readonly drop?: ((skb: SkBuff, reason: number) => void) | undefined
   /** Called when the chain begins to cut GSO frames, and when it lets them pass whole again. */
   readonly onPackets?: (packets: boolean) => void
   /** Called with what a stage of one's own throws. */
@@ -111,7 +113,7 @@ export class Chain implements Wire, StageOwner {
     this.#packets = packets
   }
 
-  /** Reports every stage in the order of the words, then those taken out that still hold packets. */
+  /** Reports every stage in the order of the words, then those taken out that hold packets. */
   report(): StageReport[] {
     return [...this.#stages.values(), ...this.#retired.filter(({ held }) => held > 0)].map(reportOf)
   }
@@ -145,6 +147,12 @@ export class Chain implements Wire, StageOwner {
     const limit = this.#limits.get(spec) ?? new SharedLimit(spec)
     this.#limits.set(spec, limit)
     return limit
+  }
+
+  drop(skb: SkBuff, reason: number): void {
+    const { drop } = this.#options
+    if (drop === undefined) skb.drop(reason)
+    else drop(skb, reason)
   }
 
   hold(skb: SkBuff): boolean {
@@ -207,7 +215,7 @@ export class Chain implements Wire, StageOwner {
     const n = skbGsoSegment(skb, segments, true)
     if (n < 0) {
       this.#count(-n === SKB_DROP_REASON_NOMEM ? 'memory' : 'gso', packets)
-      skb.drop(-n)
+      this.drop(skb, -n)
       return
     }
     for (let segment = segments.shift(); segment !== undefined; segment = segments.shift()) {
@@ -226,7 +234,7 @@ export class Chain implements Wire, StageOwner {
 
   #drop(skb: SkBuff, why: string, reason: number): void {
     this.#count(why, packetsOf(skb))
-    skb.drop(reason)
+    this.drop(skb, reason)
   }
 
   #count(why: string, packets: number): void {

@@ -1,4 +1,4 @@
-/** The limit that stages of a chain share: what they hold together, and whether more may be held. */
+/** The limit that stages share: what they hold together, and whether more may be held. */
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { packetsOf } from './packets.ts'
 import type { Limit, LimitSpec } from './wire.ts'

@@ -3,17 +3,24 @@
  * frame costs what it cost before there were stages; with stages it is a chain.
  */
 import type { DeviceWire, StageReport, WireResources } from '../netdev/device-wire.ts'
+import { describeException } from '../netdev/exception.ts'
 import { NETIF_F_GRO } from '../netdev/if.ts'
+import { LimitedLog } from '../netdev/limited-log.ts'
 import type { Net } from '../netdev/net.ts'
+import type { SkBuff } from '../skb/sk-buff.ts'
 import { Chain } from './chain.ts'
 import type { DecisionLog } from './decision-log.ts'
 import type { Direction, Impairment, Wire } from './wire.ts'
 import { parseWire } from './words/parse.ts'
 
-/** What a wire needs of the device that it leads to. */
-export interface WireDevice {
-  features: number
-  logException(op: string, error: unknown): void
+/** One of the two ends that a wire joins. */
+export interface WireEnd {
+  /** Takes what arrives there. */
+  readonly wire: Wire
+  /** The device there, which merges packets that the wire has cut. */
+  readonly dev?: { features: number } | undefined
+  /** Drops a frame that was on the way there; without it `skb.dev`, the sender, counts it. */
+  drop?(skb: SkBuff, reason: number): void
 }
 
 export interface WireSlotOptions {
@@ -21,11 +28,8 @@ export interface WireSlotOptions {
   /** Of all random streams. */
   readonly seed: number
   readonly net: Net
-  /** The receiving device, which merges packets that the chain has cut. */
-  readonly to: WireDevice
-  /** Leads to the receiving device, and back to the sending one. */
-  readonly end: Wire
-  readonly back: Wire
+  readonly from: WireEnd
+  readonly to: WireEnd
   readonly log?: DecisionLog | undefined
 }
 
@@ -35,12 +39,14 @@ export class WireSlot implements DeviceWire {
   /** Takes the frames of the sending device: the chain, or what is behind it. */
   wire: Wire
   readonly #options: WireSlotOptions
+  readonly #limitedLog: LimitedLog
   #chain: Chain | undefined
 
   constructor(options: WireSlotOptions) {
     this.#options = options
+    this.#limitedLog = new LimitedLog(options.net.log, options.net.clock, { lines: 1, seconds: 1 })
     this.direction = options.direction
-    this.wire = options.end
+    this.wire = options.to.wire
   }
 
   /** Replaces the stages; none are the direct wire. Nothing that is held is lost. */
@@ -49,7 +55,7 @@ export class WireSlot implements DeviceWire {
     this.#chain ??= this.#newChain()
     this.#chain.set(stages)
     this.words = words
-    this.wire = this.#chain.busy ? this.#chain : this.#options.end
+    this.wire = this.#chain.busy ? this.#chain : this.#options.to.wire
   }
 
   change(words: string, resources: WireResources): void {
@@ -66,15 +72,20 @@ export class WireSlot implements DeviceWire {
   }
 
   #newChain(): Chain {
-    const { net, to, ...options } = this.#options
-    const merged = (to.features & NETIF_F_GRO) !== 0
+    const { net, from, to, ...options } = this.#options
+    const { dev } = to
+    const mayMerge = dev !== undefined && (dev.features & NETIF_F_GRO) === 0
     return new Chain({
       ...options,
       ...{ clock: net.clock, pool: net.pool, segments: net.segments },
+      ...{ end: to.wire, back: from.wire, drop: to.drop },
       onPackets: packets => {
-        if (!merged) to.features = packets ? to.features | NETIF_F_GRO : to.features & ~NETIF_F_GRO
+        if (mayMerge) dev.features = packets ? dev.features | NETIF_F_GRO : dev.features & ~NETIF_F_GRO
       },
-      failed: (stage, error) => to.logException(`wire ${options.direction}, ${stage}`, error),
+      failed: (stage, error) => {
+        const what = `wire ${options.direction}, ${stage}`
+        this.#limitedLog.err(what, () => `${what}: ${describeException(error)}`)
+      },
     })
   }
 }

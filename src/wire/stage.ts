@@ -18,6 +18,7 @@ export interface StageOwner {
   readonly log: DecisionLog | undefined
   /** How late the packet that is leaving a stage is, in ns. */
   readonly late: number
+  drop(skb: SkBuff, reason: number): void
   hold(skb: SkBuff): boolean
   alloc(size: number, skb: SkBuff): SkBuff | undefined
   reply(skb: SkBuff): void
@@ -109,7 +110,7 @@ export class Stage implements Wire, WireEnv {
     this.stats.drops.set(why, (this.stats.drops.get(why) ?? 0) + n)
     if (this.#owner.log !== undefined) this.decided('drop', skb, undefined, why)
     // A GSO frame that passed whole is one frame for its device.
-    skb.drop(reason)
+    this.#owner.drop(skb, reason)
   }
 
   duplicate(skb: SkBuff): SkBuff | undefined {

@@ -3,10 +3,10 @@
  * transmitter with a number of buffers a queue, a receiver with a ring, an interrupt line with a
  * status word, and faults to order.
  *
- * What is transmitted arrives at once in the peer's receive ring. Both sides are notified by
- * interrupt: the receiver that frames came (SNULL_RX_INTR), the transmitter that its buffers are
- * free (SNULL_TX_INTR). Until then the buffers are in use, and a queue without a free one has to be
- * stopped.
+ * What is transmitted arrives by the wire in the peer's receive ring; at once, if the wire has no
+ * stages. Both sides are notified by interrupt: the receiver that frames came (SNULL_RX_INTR), the
+ * transmitter that its buffers are free (SNULL_TX_INTR). Until then the buffers are in use, and a
+ * queue without a free one has to be stopped.
  */
 import { type Alarm, NSEC_PER_MSEC } from '../../netdev/clock.ts'
 import { IFF_UP } from '../../netdev/if.ts'
@@ -21,6 +21,7 @@ import {
 } from '../../skb/drop-reason.ts'
 import { Ring } from '../../skb/ring.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
+import type { WireSlot } from '../../wire/slot.ts'
 import { type Fault, type Faults, isFaulty, takes } from './faults.ts'
 
 /** Bits of the status word. */
@@ -40,6 +41,8 @@ export class SnullHw {
   readonly irq: Irq
   /** Frames that arrived and that the driver has not taken. */
   readonly rxRing: Ring
+  /** Leads to the peer's board. The driver sets it. */
+  slot!: WireSlot
   readonly #dev: NetDevice
   readonly #buffers: number
   readonly #faults: Faults
@@ -72,15 +75,14 @@ export class SnullHw {
     this.#stuck = dev.tx.map(() => new Ring(1))
   }
 
-  /** Transmits a frame to `peer`. Returns true if the queue it came by still has a free buffer. */
+  /** Puts a frame on the wire. Returns true if the queue it came by has a free buffer. */
   transmit(skb: SkBuff, peer: NetDevice, receiver: SnullHw): boolean {
     const queue = skb.queueMapping
     const inUse = this.#inUse[queue]
     this.#inUse[queue] = inUse + 1
     const free = inUse + 1 < this.#buffers
-    if (this.#triggered || receiver.#triggered || isFaulty(this.#faults))
-      return this.#transmitFaulty(skb, peer, receiver) && free
-    receiver.#receive(skb, peer)
+    if (this.#triggered || receiver.#triggered || isFaulty(this.#faults)) return this.#transmitFaulty(skb, peer) && free
+    this.slot.wire.push(skb)
     // For the first of a queue; the frames behind it are completed by its interrupt.
     if (inUse === 0) this.irq.raise(SNULL_TX_INTR)
     return free
@@ -110,11 +112,11 @@ export class SnullHw {
    * Repairs one queue: sends the frame that is stuck, if there is still a peer, and raises the
    * interrupt that was lost.
    */
-  reset(queue: number, peer: NetDevice | undefined, receiver: SnullHw | undefined): void {
+  reset(queue: number, peer: NetDevice | undefined): void {
     const skb = this.#stuck[queue].shift()
-    if (peer === undefined || receiver === undefined) skb?.drop(SKB_DROP_REASON_DEV_READY)
+    if (peer === undefined) skb?.drop(SKB_DROP_REASON_DEV_READY)
     else if (this.#dev.cut) skb?.drop(SKB_DROP_REASON_TX_CARRIER)
-    else if (skb !== undefined) receiver.#receive(skb, peer)
+    else if (skb !== undefined) this.slot.wire.push(skb)
     this.#lost[queue] = 0
     this.irq.raise(SNULL_TX_INTR)
   }
@@ -174,8 +176,11 @@ export class SnullHw {
     this.#flap?.at(clock.now() + part * this.#faults.flap * NSEC_PER_MSEC)
   }
 
-  #receive(skb: SkBuff, dev: NetDevice): void {
-    if ((dev.flags & IFF_UP) === 0) netifRxDrop(skb, dev, SKB_DROP_REASON_DEV_READY)
+  /** Takes a frame from the wire. */
+  receive(skb: SkBuff): void {
+    const dev = this.#dev
+    if (dev.cut) skb.drop(SKB_DROP_REASON_TX_CARRIER)
+    else if ((dev.flags & IFF_UP) === 0) netifRxDrop(skb, dev, SKB_DROP_REASON_DEV_READY)
     else if (this.rxRing.push(skb)) {
       // Behind another frame the interrupt, or the poll, is still to come.
       if (this.rxRing.length === 1) this.irq.raise(SNULL_RX_INTR)
@@ -186,7 +191,7 @@ export class SnullHw {
    * Transmits a frame with the faults that were ordered. Returns false if the queue has to be
    * stopped.
    */
-  #transmitFaulty(skb: SkBuff, peer: NetDevice, receiver: SnullHw): boolean {
+  #transmitFaulty(skb: SkBuff, peer: NetDevice): boolean {
     const { lockup, stuck, spurious, drop } = this.#faults
     const queue = skb.queueMapping
     if (!this.#dev.carrier || !peer.carrier) {
@@ -203,7 +208,7 @@ export class SnullHw {
     if (drop !== undefined && takes(drop.every, this.#sent)) {
       if (drop.rx) netifRxDrop(skb, peer, drop.reason)
       else skb.drop(drop.reason)
-    } else receiver.#receive(skb, peer)
+    } else this.slot.wire.push(skb)
     // On its own, after the interrupts for the frames under way.
     if (takes(spurious, this.#sent)) this.#spurious?.at(this.#dev.net.clock.now())
     if ((order & ORDER_LOSE) !== 0 || takes(lockup, this.#sent)) {

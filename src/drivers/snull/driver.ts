@@ -20,6 +20,8 @@ import type { Ifmap, NetDeviceOps } from '../../netdev/ops.ts'
 import { TX_ERRORS } from '../../netdev/stats.ts'
 import { SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_NOMEM } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
+import { wireParams, wireSlots } from '../../wire/params.ts'
+import type { WireEnd, WireSlot } from '../../wire/slot.ts'
 import { answerFar, type FarNetwork, farNetwork } from '../far/far-network.ts'
 import { addressToHost, flipAddress, flipNetwork } from '../flip/hidden-loopback.ts'
 import { FlowQueues } from '../flow-queues.ts'
@@ -36,6 +38,7 @@ const params = {
   poolSize: int({ default: 64, min: 1, max: 65536, description: 'transmit buffers per queue' }),
   ringSize: int({ default: 256, min: 1, max: 65536, description: 'frames the receive ring holds' }),
   ...faultParams,
+  ...wireParams,
 }
 
 type SnullParams = ParamValues<typeof params>
@@ -47,6 +50,8 @@ interface SnullPriv {
   hw: SnullHw
   napi: Napi
   far: FarNetwork
+  /** The wires between the two boards, from the first to the second and back. */
+  wires: readonly WireSlot[]
   /** Shared with the peer; undefined with a single queue. */
   readonly flows: FlowQueues | undefined
   received: number
@@ -157,7 +162,7 @@ function poll(dev: NetDevice<SnullPriv>, napi: Napi, budget: number): number {
 function txTimeout(dev: NetDevice<SnullPriv>, queue: number): void {
   const { peer, hw } = dev.priv
   dev.counters.count(queue, TX_ERRORS)
-  hw.reset(queue, peer, peer?.priv.hw)
+  hw.reset(queue, peer)
 }
 
 /** Only the interrupt can be set, and only while the interface is down. */
@@ -180,11 +185,13 @@ function trigger(dev: NetDevice<SnullPriv>, fault: string, queue: number | undef
 function uninit(dev: NetDevice<SnullPriv>): void {
   const { peer } = dev.priv
   if (peer !== undefined) peer.priv.peer = undefined
+  for (const wire of dev.priv.wires) wire.close()
   dev.priv.peer = undefined
 }
 
 const snullOps: NetDeviceOps<SnullPriv> = {
   ndoGetPeerDev: dev => dev.priv.peer,
+  ndoGetWires: dev => dev.priv.wires,
   ndoOpen: open,
   ndoStop: release,
   ndoUninit: uninit,
@@ -207,6 +214,12 @@ function setup(dev: NetDevice<SnullPriv>): void {
   dev.priv.napi = new Napi(dev, (napi, budget) => poll(dev, napi, budget))
 }
 
+/** The receiver of a board, as one end of the wire. */
+function endOf(dev: NetDevice<SnullPriv>): WireEnd {
+  const { hw } = dev.priv
+  return { dev, wire: { push: skb => hw.receive(skb) } }
+}
+
 export const driver = defineDriver({
   name: 'snull',
   description: "two interfaces, each the other's far end",
@@ -218,7 +231,7 @@ export const driver = defineDriver({
     const flows = (context.txqs ?? 1) > 1 ? new FlowQueues(context.net.clock) : undefined
     const devices = places.map(({ name }, i) => {
       // Setup fills in the rest.
-      const priv = { params, peer: undefined, received: 0, flows } as unknown as SnullPriv
+      const priv = { params, peer: undefined, received: 0, flows, wires: [] } as unknown as SnullPriv
       const dev = allocNetdevMqs({ name, setup, txqs: context.txqs, rxqs: context.rxqs, priv })
       dev.devAddr.set(new TextEncoder().encode(`\0SNUL${i}`))
       return dev
@@ -227,6 +240,11 @@ export const driver = defineDriver({
     for (const [dev, peer] of [[sn0, sn1] as const, [sn1, sn0] as const]) {
       dev.priv.peer = peer
       dev.priv.far = farNetwork(peer.devAddr)
+    }
+    const wires = wireSlots(params, context, endOf(sn0), endOf(sn1))
+    for (const [i, dev] of [sn0, sn1].entries()) {
+      dev.priv.wires = wires
+      dev.priv.hw.slot = wires[i]
     }
     const addresses = [['198.18.0.1/24'], ['198.18.1.2/24']]
     if (params.ipv6)

@@ -19,6 +19,7 @@ import { netifCarrierOff, netifRunning, netifTxStartAllQueues, netifTxStopAllQue
 import type { NetDeviceOps } from '../../netdev/ops.ts'
 import { SKB_DROP_REASON_TX_CARRIER } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
+import { wireParams, wireSlots } from '../../wire/params.ts'
 import type { Segment } from '../switch/segment.ts'
 import { LanPort } from './lan-port.ts'
 
@@ -61,7 +62,14 @@ function cableChanged(dev: NetDevice<LanPriv>): void {
   else if (netifRunning(dev)) dev.priv.port.up()
 }
 
+/** The interface is gone. */
+function uninit({ priv: { port } }: NetDevice<LanPriv>): void {
+  for (const wire of port.wires) wire.close()
+}
+
 const lanOps: NetDeviceOps<LanPriv> = {
+  ndoGetWires: dev => dev.priv.port.wires,
+  ndoUninit: uninit,
   ndoCableChanged: cableChanged,
   ndoOpen: open,
   ndoStop: stop,
@@ -81,6 +89,7 @@ export const portParams = {
     },
   }),
   rateLimit: bool({ default: false, description: 'limit the rate to --speed, in each direction' }),
+  ...wireParams,
 }
 
 /** Returns the requested interfaces as `[NETNS/]IF`; `eth%d` if there are none. */
@@ -94,11 +103,12 @@ export type PortAddress = (name: string, netns: string | undefined) => Uint8Arra
 
 /** Creates the requested interfaces as ports of `segment`; `addressOf` makes MAC addresses. */
 export function lanPorts(
-  { negotiation, speed, rateLimit }: ParamValues<typeof portParams>,
+  values: ParamValues<typeof portParams>,
   context: DriverContext,
   segment: Segment,
   addressOf: PortAddress,
 ): { dev: NetDevice<LanPriv>; netns: string | undefined }[] {
+  const { negotiation, speed, rateLimit } = values
   const { net, txqs, rxqs } = context
   return lanPortArgs(context)
     .map(interfaceArg)
@@ -112,7 +122,9 @@ export function lanPorts(
         txqs,
         rxqs,
       })
-      priv.port = new LanPort(dev, segment, net.clock, negotiation, rateLimit ? speed : undefined)
+      const port = new LanPort(dev, segment, net.clock, negotiation, rateLimit ? speed : undefined)
+      port.wires = wireSlots(values, context, port.nearEnd, port.farEnd)
+      priv.port = port
       return { dev, netns }
     })
 }

@@ -19,8 +19,10 @@ import {
   SKB_DROP_REASON_DEV_READY,
   SKB_DROP_REASON_DEV_STOPPED,
   SKB_DROP_REASON_FULL_RING,
+  SKB_DROP_REASON_TX_CARRIER,
 } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
+import type { WireEnd, WireSlot } from '../../wire/slot.ts'
 import { Line } from '../switch/line.ts'
 import type { Segment } from '../switch/segment.ts'
 import type { Station } from '../switch/station.ts'
@@ -34,6 +36,8 @@ export class LanPort implements Station {
   readonly #clock: Clock
   readonly #negotiation: number
   readonly #linkUp: Alarm
+  /** Leads to the segment, and back. The driver sets them. */
+  wires: readonly WireSlot[] = []
   readonly #tx: Line | undefined
   readonly #rx: Line | undefined
 
@@ -48,7 +52,7 @@ export class LanPort implements Station {
     const line = { clock, speed: limit, room: LINE_ROOM }
     const onRoom = () => netifTxWakeAllQueues(this.dev)
     this.#tx = new Line({ ...line, deliver: skb => this.#segment.send(skb, this), onRoom })
-    this.#rx = new Line({ ...line, deliver: skb => this.#toKernel(skb) })
+    this.#rx = new Line({ ...line, deliver: skb => this.#deliver(skb) })
   }
 
   get name(): string {
@@ -77,21 +81,49 @@ export class LanPort implements Station {
     if (!this.dev.cut) this.#linkUp.at(this.#clock.now() + this.#negotiation)
   }
 
+  /** The end of the wire at the kernel. */
+  get nearEnd(): WireEnd {
+    const { dev } = this
+    return {
+      ...{ dev, wire: { push: skb => this.#toKernel(skb) } },
+      // What comes from the segment is on no device yet.
+      drop: (skb, reason) => netifRxDrop(skb, dev, reason),
+    }
+  }
+
+  /** The end of the wire at the segment. */
+  get farEnd(): WireEnd {
+    return { wire: { push: skb => this.#toSegment(skb) } }
+  }
+
   /** Takes ownership of a frame that the kernel transmits. */
   transmit(skb: SkBuff): void {
+    this.wires[0].wire.push(skb)
+  }
+
+  receive(skb: SkBuff): void {
+    this.wires[1].wire.push(skb)
+  }
+
+  #toSegment(skb: SkBuff): void {
+    // The link may have gone down while a wire held the frame.
+    if (!this.dev.carrier) {
+      skb.drop(SKB_DROP_REASON_TX_CARRIER)
+      return
+    }
     const line = this.#tx
     if (line === undefined) this.#segment.send(skb, this)
     else if (!line.push(skb)) skb.drop(SKB_DROP_REASON_FULL_RING)
     else if (line.full) netifTxStopAllQueues(this.dev)
   }
 
-  receive(skb: SkBuff): void {
+  #toKernel(skb: SkBuff): void {
     const line = this.#rx
-    if (line === undefined) this.#toKernel(skb)
+    if (line === undefined) this.#deliver(skb)
     else if (!line.push(skb)) netifRxDrop(skb, this.dev, SKB_DROP_REASON_FULL_RING)
   }
 
-  #toKernel(skb: SkBuff): void {
+  #deliver(skb: SkBuff): void {
     const { dev } = this
     // `vnet carrier IF off` takes the carrier away as well.
     if (!dev.carrier) {

@@ -2,8 +2,7 @@
 
 import type { WireResources } from '../netdev/device-wire.ts'
 import { type DriverContext, int, type ParamValues, text, UsageError } from '../netdev/driver.ts'
-import { type WireDevice, WireSlot } from '../wire/slot.ts'
-import type { Wire } from '../wire/wire.ts'
+import { type WireEnd, WireSlot } from './slot.ts'
 
 export const wireParams = {
   wire: text({
@@ -25,18 +24,18 @@ const noResources: WireResources = {
 }
 
 /**
- * Returns the wires from `a` to `b` and back, with the stages that the parameters name. `ends` lead
- * to a and to b.
+ * Returns the wires from `a` to `b` and back, with the stages that the parameters name. Throws a
+ * UsageError if their words are wrong.
  */
 export function wireSlots(
   { wire, wireAb = wire, wireBa = wire, seed }: ParamValues<typeof wireParams>,
   { net, wireResources = noResources }: DriverContext,
-  [a, b]: readonly [WireDevice, WireDevice],
-  [toA, toB]: readonly [Wire, Wire],
-): [ab: WireSlot, ba: WireSlot] {
+  a: WireEnd,
+  b: WireEnd,
+): readonly [ab: WireSlot, ba: WireSlot] {
   const common = { net, seed: seed === 0 ? net.random.below(2 ** 31) + 1 : seed }
-  const ab = new WireSlot({ ...common, direction: 'ab', to: b, end: toB, back: toA })
-  const ba = new WireSlot({ ...common, direction: 'ba', to: a, end: toA, back: toB })
+  const ab = new WireSlot({ ...common, direction: 'ab', from: a, to: b })
+  const ba = new WireSlot({ ...common, direction: 'ba', from: b, to: a })
   if (wireAb !== undefined) ab.change(wireAb, wireResources)
   if (wireBa !== undefined) ba.change(wireBa, wireResources)
   return [ab, ba]
