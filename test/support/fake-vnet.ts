@@ -77,6 +77,11 @@ export class FakeVnet implements Disposable {
     writeFileSync(this.#file, JSON.stringify({ pid, startTime, pidns: inode('pid'), netns, interfaces }))
   }
 
+  /** The number of clients that are connected. */
+  get connections(): number {
+    return this.#clients.size
+  }
+
   /** Settles when a command has been requested `times` times. */
   async hears(cmd: number, times = 1): Promise<void> {
     while (this.asked.filter(asked => asked.cmd === cmd).length < times) {
