@@ -11,6 +11,10 @@
  *   exec(topology)     the command prefix for a program whose private ioctls it handles
  *   bare               true if it makes no interfaces
  *   hosts              ranges of addresses that reply to ARP, as first address and count
+ *   metrics            the metrics it has, if not all of its case
+ *   askedUs            the delay that its wire was asked for, in microseconds
+ *   rate               the rate of its wire in bit/s
+ *   slow               true if a round trip takes seconds: its bytes are not compared
  *   stranger           the attack that floods it during the measurement (strangers.mjs)
  */
 import { fileURLToPath } from 'node:url'
@@ -202,4 +206,43 @@ export function neighbour(asked = {}) {
     ...Object.fromEntries(variants(asked, vnetCables, 'relay-offload')),
   })
   return Object.fromEntries(two.map(([name, candidate]) => [name, { ...candidate, pairs: 2 }]))
+}
+
+const MILLISECOND = 1000
+const TCP = ['tcp', 'cpu_gb']
+const DELAY = ['owd50', 'owd200'].flatMap(step => ['p50', 'p99', 'max', 'loss'].map(part => `${step}_${part}`))
+const RATE = ['rate_share', 'rate_cpu']
+const HELD = ['held_loss']
+
+/**
+ * Wires, each with the metrics that it is made for. `plain` is a cable without a wire. The C
+ * program carries whatever its kernel hands over: whole frames with offloads, packets without.
+ */
+export function wire(asked = {}) {
+  const words = text => ['--wire', text]
+  const ours = (text, like, metrics, more = {}) => ({ ...vnet(vnetCable(words(text)), like), metrics, ...more })
+  const delayed = (ms, options, name, metrics, more = {}) => ({
+    ...c(net => [...baseline('delay', options)(net), String(ms * MILLISECOND)], name),
+    metrics,
+    ...more,
+  })
+  const ten = { askedUs: 10 * MILLISECOND }
+  const [many, packets, most] = ['100000', '10000', '200000'].map(n => ['--limit', n])
+  return Object.fromEntries([
+    ['plain', { ...vnet(vnetCable([])), metrics: [...TCP, ...DELAY], askedUs: 0 }],
+    ['c-delay', delayed(10, [...ON, ...many], 'c-delay', DELAY, ten)],
+    ['delay', ours('delay 10ms limit 100000', 'c-delay', DELAY, ten)],
+    ...variants(asked, vnetCable, 'c-delay', words('delay 10ms limit 100000')).map(([name, candidate]) => {
+      return [name, { ...candidate, metrics: DELAY, ...ten }]
+    }),
+    ['c-whole', delayed(1, [...ON, ...packets], 'c-whole', TCP)],
+    ['whole', ours('delay 1ms', 'c-whole', TCP)],
+    ['c-packets', delayed(1, packets, 'c-packets', TCP)],
+    ['packets', ours('delay 1ms limit 10000', 'c-packets', TCP)],
+    ['loss', ours('loss 0.01%', undefined, TCP)],
+    ['rate100m', ours('rate 100mbit', undefined, RATE, { rate: 100e6 })],
+    ['rate1g', ours('rate 1gbit', undefined, RATE, { rate: 1e9 })],
+    ['c-held', delayed(1000, [...ON, ...most], 'c-held', HELD, { slow: true })],
+    ['held', ours('delay 1s limit 200000', 'c-held', HELD, { slow: true })],
+  ])
 }

@@ -3,7 +3,8 @@
  * if selected by name. `flows` is the number of flows on one pair of interfaces; by default each
  * pair has one flow. `spread` lets candidate and traffic use every CPU, as threads need; otherwise
  * each has one CPU of its own. `asks`: programs send requests to the candidate, and there are no
- * flows. `against`: what the ratios refer to, if not to C.
+ * flows. `against`: what the ratios refer to, if not to C. `over`: the candidate whose one-way
+ * delay is subtracted from that of the others. `settle`: seconds of TCP that are not counted.
  */
 import * as candidates from './candidates.mjs'
 import { METRICS } from './metrics.mjs'
@@ -74,6 +75,14 @@ export function cases(asked = {}) {
       metrics: [...of('sweep'), 'ready', 'idle', 'rss'],
       more: [],
       asks: true,
+    },
+    wire: {
+      title: 'wire: a cable with a wire that delays, loses or slows its packets',
+      candidates: candidates.wire(asked),
+      metrics: [...of('owd50', 'owd200', 'tcp', 'goodput', 'held'), 'rss', 'csum_errors'],
+      more: [],
+      over: 'plain',
+      settle: 1,
     },
     strangers: {
       title: 'strangers: a cable or a lan, flooded by a stranger',

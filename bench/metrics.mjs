@@ -22,6 +22,29 @@ function roundTrip(step, title) {
   ])
 }
 
+/**
+ * One-way delays beyond the delay that was asked for, and by how much they exceed the median of a
+ * cable without a wire in the same run: `over` names both.
+ */
+function oneWay(name, title) {
+  const step = `owd${name}`
+  const parts = ['p50', 'p99', 'max']
+  return Object.fromEntries([
+    ...parts.map(part => [
+      `${step}_${part}`,
+      lower(step, 'latency', 'us', `${title}, beyond the delay asked for, ${part}`),
+    ]),
+    ...parts.map(part => [
+      `dev${name}_${part}`,
+      {
+        ...lower(step, 'deviation', 'us', `${title}, beyond the plain cable's p50 as well, ${part}`),
+        over: [`${step}_${part}`, `${step}_p50`],
+      },
+    ]),
+    [`${step}_loss`, lower(step, 'loss', '%', `${title}: lost`)],
+  ])
+}
+
 /** p50 and p99 of the time from a request to its reply. */
 function answerTime(step, title) {
   return Object.fromEntries(
@@ -69,6 +92,11 @@ export const METRICS = {
   stranger_list: lower('stranger', 'program', 'ms', '`vnet list` of root, while a stranger floods'),
   stranger_rate: neither('stranger', 'thousand/s', 'what the stranger sent'),
   stranger_cores: neither('stranger', 'cores', 'CPU time that the stranger used'),
+  ...oneWay('50', 'one-way delay at 50,000 packets a second'),
+  ...oneWay('200', 'one-way delay at 200,000 packets a second'),
+  rate_share: { step: 'goodput', group: 'share', unit: '%', title: 'TCP through a rate, of what its overhead allows' },
+  rate_cpu: lower('goodput', 'share', '% of a core', 'CPU of the candidate during that TCP'),
+  held_loss: lower('held', 'loss', '%', 'of 100,000 packets a second through a delay of one second, lost'),
   ready: lower('start', 'program', 'ms', 'from exec to `ready`'),
   idle: lower('idle', 'program', '%', 'CPU of the candidate, links up, no traffic'),
   rss: lower('end', 'program', 'MiB', 'peak resident memory of the candidate'),

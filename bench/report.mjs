@@ -30,7 +30,8 @@ export function caseTable({ kase, title = kase, rounds, seconds, metrics, sample
       continue
     }
     lines.push('', `${heading(metric).padEnd(left)}${right(`x ${against.short}`)}${right('x veth')}`)
-    for (const name of names) lines.push(`  ${name.padEnd(width)}  ${cells(summary[name][metric], left - width - 4)}`)
+    const having = names.filter(name => summary[name][metric] !== undefined)
+    for (const name of having) lines.push(`  ${name.padEnd(width)}  ${cells(summary[name][metric], left - width - 4)}`)
   }
   const further = Object.entries(furtherDevice).map(([name, mib]) => `  ${name.padEnd(width)}  ${right(short(mib))}`)
   if (further.length > 0) lines.push('', 'peak memory of each further device (MiB)', ...further)
@@ -77,7 +78,6 @@ function right(text) {
 }
 
 function cells(entry, width) {
-  if (entry === undefined) return right('-')
   const ratio = value => right(value === undefined ? '-' : value.toFixed(3))
   const span = `[${short(entry.min, 3)} - ${short(entry.max, 3)}]`
   return `${`${right(short(entry.median))} ${span}`.padEnd(width)}${ratio(entry.vsC)}${ratio(entry.vsVeth)}`

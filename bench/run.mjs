@@ -1,10 +1,11 @@
 /** Runs one case, with candidates interleaved round by round, or the figures in memory. */
 import { fileURLToPath } from 'node:url'
 import { allowedCpus } from './cpu.mjs'
+import { METRICS } from './metrics.mjs'
 import { install } from './peers.mjs'
 import { short } from './report.mjs'
 import { sample } from './sample.mjs'
-import { furtherDevices, spread, summarise } from './summary.mjs'
+import { furtherDevices, spread, subtractPlain, summarise } from './summary.mjs'
 
 const MEMORY = fileURLToPath(new URL('memory/main.mjs', import.meta.url))
 
@@ -14,7 +15,7 @@ const MEMORY = fileURLToPath(new URL('memory/main.mjs', import.meta.url))
  * the run continues.
  */
 export async function runCase(name, kase, { rounds, seconds }, lab) {
-  const { title, candidates, metrics, against } = kase
+  const { title, candidates, metrics, against, over } = kase
   const leftOut = await missingPeers(candidates, lab)
   const names = Object.keys(candidates).filter(candidate => leftOut.every(other => other.name !== candidate))
   const samples = Object.fromEntries(names.map(candidate => [candidate, []]))
@@ -27,7 +28,17 @@ export async function runCase(name, kase, { rounds, seconds }, lab) {
       const tag = `vnetbench${process.pid}n${lab.samples++}`
       let note
       try {
-        const row = await sample({ ...lab, name, kase, candidate: candidates[candidate], tag, metrics, seconds })
+        const { metrics: theirs = metrics } = candidates[candidate]
+        const wanted = metrics.filter(metric => theirs.includes(metric))
+        const row = await sample({
+          ...lab,
+          name,
+          kase,
+          candidate: candidates[candidate],
+          tag,
+          metrics: wanted,
+          seconds,
+        })
         samples[candidate].push(row)
         note = describe(row, metrics)
       } catch (error) {
@@ -40,6 +51,7 @@ export async function runCase(name, kase, { rounds, seconds }, lab) {
       console.error(`${name} round ${round + 1}/${rounds} ${candidate} (${took} s) ${note}`)
     }
   }
+  if (over !== undefined) subtractPlain(samples, over, METRICS)
   const summary = summarise(samples, candidates, metrics)
   const ours = names.filter(candidate => candidates[candidate].ours)
   const furtherDevice = furtherDevices(summary, candidates)

@@ -11,6 +11,8 @@ import { Topology } from './topology.mjs'
 /** If other programs use more cores than this, a step is repeated, at most RETRIES times. */
 export const QUIET = 0.1
 const RETRIES = 2
+/** Seconds to wait for a ping through a wire of a second each way. */
+const PATIENT = 5
 const FIRST_PORT = 5201
 const SHAPES = { snull: 'snull', loop: 'loop', control: 'snull', lan: 'lan', strangers: 'strangers' }
 
@@ -33,7 +35,7 @@ export async function sample({ kase, name, candidate, tag, metrics, seconds, pro
       await child.printed(/^ready$/m, 10)
       row.ready = performance.now() - started
     }
-    if (!kase.asks) await net.configure(candidate.command === undefined)
+    if (!kase.asks) await net.configure(candidate.command === undefined, candidate.slow ? PATIENT : 1)
     candidate.stranger?.prepare(net)
     const flows = kase.flows === undefined ? net.pairs : Array.from({ length: kase.flows }, () => net.pairs[0])
     const ports = { next: FIRST_PORT }
@@ -45,6 +47,9 @@ export async function sample({ kase, name, candidate, tag, metrics, seconds, pro
       exec: candidate.exec,
       hosts: candidate.hosts,
       stranger: candidate.stranger,
+      askedUs: candidate.askedUs,
+      rate: candidate.rate,
+      settle: kase.settle,
       processes,
       seconds,
       traffic: allowedCpus(),
@@ -52,7 +57,7 @@ export async function sample({ kase, name, candidate, tag, metrics, seconds, pro
       ports,
       spread: kase.spread,
     }
-    if (!kase.asks) {
+    if (!kase.asks && !candidate.slow) {
       await compareOctets(bench)
       await warmUp(bench)
     }

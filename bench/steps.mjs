@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { BUILD, vnetProgram } from './candidates.mjs'
 import { countCpu } from './cpu.mjs'
+import { run } from './processes.mjs'
 import { inNamespace } from './topology.mjs'
 
 /** Seconds that a measuring program may run beyond its measurement. */
@@ -29,6 +30,12 @@ const EOPNOTSUPP = 95
 const STALLED = 10
 /** Runs a program at real-time priority. */
 const FIRST = ['chrt', '-f', '1']
+/** TCP with timestamps: payload of a full frame, and its bytes without the FCS. */
+const [PAYLOAD, FRAME] = [1448, 1514]
+/** Through a delay of a second: packets per second, seconds, and seconds until the last arrives. */
+const HELD = { rate: 100_000, seconds: 3, limit: 15 }
+/** Frames that wait in front of the candidate there: 200 ms instead of 10. */
+const WAITING = 20_000
 const echo = ({ net, asked }) => [`${BUILD}/ask`, 'echo', asked(net)]
 
 /** A stranger floods for five times the usual time of a measurement: TCP, then pings. */
@@ -65,6 +72,10 @@ export const STEPS = {
   ioctl: { place: anywhere, measure: bench => answerTime(bench, 'ioctl', supervised(bench, bench.net.a.name, 0)) },
   passed1: { place: together, measure: bench => answerTime(bench, 'passed1', supervised(bench, 'lo', EOPNOTSUPP)) },
   sweep: { place: apart, measure: sweep },
+  owd50: { place: apart, measure: bench => oneWayDelay(bench, 'owd50', 50_000) },
+  owd200: { place: apart, measure: bench => oneWayDelay(bench, 'owd200', 200_000) },
+  goodput: { place: apart, measure: goodput },
+  held: { place: apart, measure: held },
   stranger: { place: withStranger, measure: besideStranger },
   idle: { place: anywhere, measure: idle },
 }
@@ -90,19 +101,60 @@ async function tcp(bench, [rate, cost], options, grace = GRACE) {
   const servers = pairs.map(({ b, port }) =>
     startTraffic(bench, b.ns, ['iperf3', '-s', '-1', '--forceflush', '-p', port], /^Server listening/m),
   )
+  const { settle = 0 } = bench
+  const longer = settle === 0 ? options : [...options, '-O', settle]
   return withServers(servers, async () => {
-    const used = countCpu(bench.child?.pid)
+    const counting = delay(settle * 1000).then(() => countCpu(bench.child?.pid))
     const reports = await all(
       pairs.map(({ a, target, port }) =>
-        runTraffic(bench, a.ns, ['iperf3', '-J', '-c', target, '-p', port, '-t', time, ...options], grace),
+        runTraffic(bench, a.ns, ['iperf3', '-J', '-c', target, '-p', port, '-t', time, ...longer], grace + settle),
       ),
     )
-    const use = used()
+    const use = (await counting)()
     const ends = reports.map(report => JSON.parse(report).end)
     const sums = ends.flatMap(end => [end.sum_received, end.sum_received_bidir_reverse ?? []].flat())
     const row = { [rate]: total(sums, 'bits_per_second') / 1e9 }
     if (bench.child !== undefined) row[cost] = use.candidate / (total(sums, 'bytes') / 1e9)
     return { row, use }
+  })
+}
+
+/** Returns the goodput of TCP, as a share of what the headers leave of the rate. */
+async function goodput(bench) {
+  const { row, use } = await tcp(bench, ['tcp', 'cpu_gb'], [])
+  const most = ((bench.rate / 1e9) * PAYLOAD) / FRAME
+  return { row: { rate_share: (row.tcp / most) * 100, rate_cpu: (use.candidate / use.seconds) * 100 }, use }
+}
+
+async function oneWayDelay(bench, name, rate) {
+  const { lost, n, p50, p99, max, use } = await steady(bench, rate, bench.seconds + GRACE)
+  const beyond = { p50, p99, max }
+  const row = Object.fromEntries(Object.entries(beyond).map(([part, us]) => [`${name}_${part}`, us - bench.askedUs]))
+  return { row: { ...row, [`${name}_loss`]: (lost / (n + lost)) * 100 }, use }
+}
+
+/** The queue is long, so that what is lost is lost behind it. */
+async function held(bench) {
+  const { ns, name } = bench.net.a
+  run('ip', '-n', ns, 'link', 'set', name, 'txqueuelen', String(WAITING))
+  const { lost, n, use } = await steady({ ...bench, seconds: HELD.seconds }, HELD.rate, HELD.limit)
+  return { row: { held_loss: (lost / (n + lost)) * 100 }, use }
+}
+
+/**
+ * Sends datagrams at a steady rate, with priority over other programs, so that only the candidate
+ * delays them. Returns what the receiver printed; the first fifth is not counted.
+ */
+async function steady(bench, rate, limit) {
+  const [{ a, b, target }] = bench.net.pairs
+  const port = bench.ports.next++
+  const receive = [...FIRST, `${BUILD}/owd`, 'recv', port, limit, bench.seconds / 5]
+  const receiver = startTraffic(bench, b.ns, receive)
+  return withServers([receiver], async () => {
+    const used = countCpu(bench.child?.pid)
+    await runTraffic(bench, a.ns, [...FIRST, `${BUILD}/owd`, 'send', target, port, bench.seconds, rate], limit)
+    const use = used()
+    return { ...lastJson(await receiver.child.output(limit)), use }
   })
 }
 

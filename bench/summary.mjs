@@ -39,6 +39,20 @@ export function summarise(samples, candidates, metrics) {
 }
 
 /**
+ * Adds to each sample the metrics that are a difference: `over` of METRICS names the metric that is
+ * measured and the metric of candidate `plain` whose median is subtracted from it.
+ */
+export function subtractPlain(samples, plain, metrics) {
+  for (const [metric, { over }] of Object.entries(metrics)) {
+    if (over === undefined) continue
+    const values = (samples[plain] ?? []).flatMap(row => row[over[1]] ?? [])
+    if (values.length === 0) continue
+    const base = median(values)
+    for (const row of Object.values(samples).flat()) if (over[0] in row) row[metric] = row[over[0]] - base
+  }
+}
+
+/**
  * Returns the peak memory of each further device in MiB, by candidate, from the fewest cables to
  * the most; a cable has two devices. Only candidates measured with several numbers of cables are
  * listed.

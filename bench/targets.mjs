@@ -73,6 +73,19 @@ export function targets(report) {
   row('private ioctl under vnet exec, on one CPU, p50', atMost(60), figure('control', 'vnet', 'ioctl1_p50'), 'us')
   row('private ioctl under vnet exec, unpinned, p50', atMost(60), figure('control', 'vnet', 'ioctl_p50'), 'us')
 
+  const wire = (name, metric) => figure('wire', name, metric)
+  row('wire: delay 10 ms at 50,000/s, deviation p50', atMost(50), wire('delay', 'dev50_p50'), 'us')
+  row('wire: delay 10 ms at 50,000/s, deviation p99', atMost(250), wire('delay', 'dev50_p99'), 'us')
+  row('wire: delay 10 ms at 200,000/s, deviation p99', atMost(1000), wire('delay', 'dev200_p99'), 'us')
+  row('wire: 100,000 packets in flight, peak memory', atMost(300e6 / 2 ** 20), wire('held', 'rss'), 'MiB')
+  row('wire: 100,000 packets in flight, lost', atMost(0), wire('held', 'held_loss'), '%')
+  row('wire: TCP through delay 1ms limit 10000', atLeast(4), wire('packets', 'tcp'), 'Gbit/s')
+  row('wire: TCP through loss 0.01%', atLeast(4), wire('loss', 'tcp'), 'Gbit/s')
+  row('wire: TCP through delay 1ms', atLeast(0.85), wire('whole', 'tcp') / wire('plain', 'tcp'), 'of plain')
+  const near = { text: '99 to 101', holds: share => share >= 99 && share <= 101 }
+  row('wire: TCP through rate 100mbit, of what its overhead allows', near, wire('rate100m', 'rate_share'), '%')
+  row('wire: TCP through rate 1gbit, of what its overhead allows', near, wire('rate1g', 'rate_share'), '%')
+
   const attacks = report.cases.find(({ kase }) => kase === 'strangers')?.summary ?? {}
   for (const name of Object.keys(attacks).filter(attack => !attack.endsWith('-idle'))) {
     const ping = entry('strangers', name, 'stranger_p99')

@@ -103,12 +103,15 @@ export class Topology {
     }
   }
 
-  /** Sets addresses, links and neighbours; returns when the far ends reply to a ping. */
-  async configure(veth) {
+  /**
+   * Sets addresses, links and neighbours; returns when the far ends reply to a ping within
+   * `patience` seconds.
+   */
+  async configure(veth, patience = 1) {
     for (const pair of this.pairs) {
       if (this.shape === 'loop') this.#configureLoop(pair)
       else this.#configurePair(pair, veth)
-      await this.#answer(pair)
+      await this.#answer(pair, patience)
     }
   }
 
@@ -142,10 +145,10 @@ export class Topology {
     ip(a.ns, `link set ${a.name} up`)
   }
 
-  async #answer({ a, target }) {
+  async #answer({ a, target }, patience) {
     for (let tries = 20; ; tries--) {
       try {
-        run(...inNamespace(a.ns), 'ping', '-c', '1', '-W', '1', '-n', target)
+        run(...inNamespace(a.ns), 'ping', '-c', '1', '-W', patience, '-n', target)
         return
       } catch {
         if (tries === 0) throw new Error(`${target} does not answer a ping`)

@@ -1,6 +1,6 @@
 /* owd.c - one-way delays of UDP datagrams that are sent at a steady rate.
  *
- *   owd recv PORT MAXSECS WARMUP           prints "ready", then one JSON line, times in microseconds
+ *   owd recv PORT MAXSECS WARMUP           prints "ready", then one JSON line, times in us
  *   owd send ADDR PORT SECS RATE           sends RATE datagrams per second
  *
  * Each datagram carries a number and the time at which it was sent, and makes a

@@ -36,6 +36,35 @@ describe('the tables of the bench', () => {
     }
   })
 
+  test('every metric that a candidate is limited to is one of its case', () => {
+    for (const { kase, candidate } of all) {
+      const { metrics, more } = table[kase]
+      for (const metric of candidate.metrics ?? []) expect([...metrics, ...more]).toContain(metric)
+    }
+  })
+
+  test('a metric that is a difference names two metrics of the same step', () => {
+    for (const { step, over } of Object.values<{ step: string; over?: string[] }>(METRICS))
+      for (const name of over ?? []) expect(METRICS[name as keyof typeof METRICS].step).toBe(step)
+  })
+
+  test('a wire and the C program that it is compared with have the same delay, limit and metrics', () => {
+    const net = new Topology('cable', 'tag')
+    const { candidates } = table.wire
+    for (const [name, microseconds, words] of [
+      ['delay', '10000', 'delay 10ms limit 100000'],
+      ['packets', '1000', 'delay 1ms limit 10000'],
+      ['held', '1000000', 'delay 1s limit 200000'],
+    ] as const) {
+      const c = candidates[candidates[name].like]
+      expect(candidates[name].command(net)).toContain(words)
+      expect(c.command(net).at(-1)).toBe(microseconds)
+      expect(c.command(net).join(' ')).toContain(words.match(/limit .*/)![0])
+      expect(c.metrics).toEqual(candidates[name].metrics)
+      expect([c.askedUs, c.slow]).toEqual([candidates[name].askedUs, candidates[name].slow])
+    }
+  })
+
   test('vnet and C have the number of cables and queues in their names', () => {
     const pairs = Object.entries<{ pairs: number }>(table.cables.candidates).map(
       ([name, { pairs }]) => `${name} ${pairs}`,

@@ -53,6 +53,13 @@ describe('caseTable', () => {
     expect(table({ reordered: 1 })).not.toContain('all of them')
   })
 
+  test('caseTable has no row for a candidate without the figure', () => {
+    const samples = { plain: [{ tcp: 6 }], delay: [{ reordered: 2 }] }
+    const metrics = ['tcp', 'reordered']
+    const summary = summarise(samples, { plain: {}, delay: {} }, metrics)
+    expect(table({}, { samples, summary }).match(/^ {2}(plain|delay)/gm)).toEqual(['  plain', '  delay'])
+  })
+
   test('caseTable has the memory of each further device', () => {
     expect(table({}, { furtherDevice: { vnet: 1.5 } })).toMatch(/further device \(MiB\)\n {2}vnet +1\.5$/m)
   })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { furtherDevices, median, spread, summarise } from '../../bench/summary.mjs'
+import { furtherDevices, median, spread, subtractPlain, summarise } from '../../bench/summary.mjs'
 
 describe('median', () => {
   test.each([
@@ -9,6 +9,23 @@ describe('median', () => {
     [[10, 9, 100], 10],
   ])('the median of %j is %d', (values, middle) => {
     expect(median(values)).toBe(middle)
+  })
+})
+
+describe('subtractPlain', () => {
+  const metrics = { p99: {}, dev_p99: { over: ['p99', 'p50'] } }
+
+  test('subtracts the median of the plain candidate from every sample that has the metric', () => {
+    const samples = { plain: [{ p50: 10 }, { p50: 14 }, { p50: 90 }], delay: [{ p99: 60 }, {}], other: [{ tcp: 1 }] }
+    subtractPlain(samples, 'plain', metrics)
+    expect(samples.delay).toEqual([{ p99: 60, dev_p99: 46 }, {}])
+    expect(samples.other).toEqual([{ tcp: 1 }])
+  })
+
+  test('adds nothing if the plain candidate was not measured', () => {
+    const samples = { delay: [{ p99: 60 }] }
+    subtractPlain(samples, 'plain', metrics)
+    expect(samples.delay).toEqual([{ p99: 60 }])
   })
 })
 

@@ -34,6 +34,29 @@ test('the bench sweeps 10,000 hosts, all of which answer, and they take less tha
   expect(namespaces()).toEqual(before)
 })
 
+test('the bench measures a delay beyond that of a plain cable, and the memory of packets in flight', {
+  timeout: 120_000,
+}, async () => {
+  const before = namespaces()
+  const names = ['owd50_p50', 'dev50_p50', 'held_loss', 'rss']
+  const what = ['--only', 'wire', '--candidates', 'plain,c-delay,c-held', '--metrics', names.join(',')]
+  const args = ['bench/bench.mjs', ...what, '--rounds', '1', '--secs', '0.5', '--json', '-']
+  const { stdout } = await promisify(execFile)(process.execPath, args)
+  const [{ summary, failures }] = JSON.parse(stdout).cases
+  expect(failures).toEqual([])
+  const [plain, delay, held] = [summary.plain, summary['c-delay'], summary['c-held']]
+  expect([plain, delay, held].map(Object.keys)).toEqual([
+    ['owd50_p50', 'dev50_p50', 'rss'],
+    ['owd50_p50', 'dev50_p50', 'rss'],
+    ['held_loss', 'rss'],
+  ])
+  expect(delay.dev50_p50.median).toBeCloseTo(delay.owd50_p50.median - plain.owd50_p50.median)
+  expect(delay.owd50_p50.median).toBeGreaterThan(0)
+  // 1 MiB is 10,000 packets in flight; a busy machine loses some before they get that far.
+  expect(held.rss.median - delay.rss.median).toBeGreaterThan(1)
+  expect(namespaces()).toEqual(before)
+})
+
 test('the bench floods a vnet as much as a socket that is idle, and leaves nothing', { timeout: 120_000 }, async () => {
   const before = namespaces()
   const names = ['stranger_tcp', 'stranger_p99', 'stranger_list', 'stranger_rate']
