@@ -77,6 +77,7 @@ const rules = {
   testing: { rooms: [...framework, 'wire', 'netlink', 'linux', ...control], builtins: true },
   cli: { rooms: [...folders, 'index.ts', 'tap.ts'], packages: ['commander'], builtins: true },
   'index.ts': { rooms: [...framework, 'wire', 'drivers', 'lan/switch', 'lan/machines'] },
+  'wire.ts': { rooms: [...framework, 'wire', 'drivers', 'linux'] },
   'tap.ts': { rooms: [...framework, 'linux', 'index.ts'] },
   'vnet.ts': { rooms: [...folders, 'index.ts', 'tap.ts'], packages: ['commander'], builtins: true },
 }

@@ -1,0 +1,103 @@
+/**
+ * 'vnet/wire': cables whose wire does what a program wants, and the impairments to make wires of.
+ *
+ *     await using link = await cable('left/a', 'right/b', { ab: [delay('20ms'), loss(0.01)], seed: 7 })
+ */
+import './netdev/dispose.ts'
+import { driver as cableDriver } from './drivers/cable.ts'
+import { TimerfdClock } from './linux/clock.ts'
+import { loadNative } from './linux/native.ts'
+import { LinuxPlatform } from './linux/platform.ts'
+import { wireResources } from './linux/wire-resources.ts'
+import { type DriverContext, defaultParams } from './netdev/driver.ts'
+import { LOGLEVEL_WARNING, Log } from './netdev/log.ts'
+import { Net } from './netdev/net.ts'
+import type { NetDevice } from './netdev/net-device.ts'
+import { cutCable, plugCable } from './netdev/netif.ts'
+import { random } from './netdev/random.ts'
+import { devOpen, registerNetdev, unregisterNetdev } from './netdev/register.ts'
+import { runScenario, type Scenario } from './wire/scenario.ts'
+import type { WireSlot } from './wire/slot.ts'
+import type { Impairment } from './wire/wire.ts'
+
+export * from './wire/index.ts'
+
+export interface CableOptions {
+  /** The stages from a to b and back: impairments, or words. */
+  readonly ab?: readonly Impairment[] | string
+  readonly ba?: readonly Impairment[] | string
+  /** Of all random decisions; by default another one each time. */
+  readonly seed?: number
+  /** Protocol addresses of both ends: `198.18.0.1/24`. */
+  readonly addresses?: { readonly a?: readonly string[]; readonly b?: readonly string[] }
+  /** Called with warnings and errors, a line each; by default they go to stderr. */
+  readonly log?: (line: string) => void
+}
+
+/** A cable between two interfaces. Disposing of it deletes both. */
+export interface Cable extends AsyncDisposable {
+  readonly a: NetDevice
+  readonly b: NetDevice
+  /** The wires from a to b and back: their words, reports, and `set` to change them. */
+  readonly ab: WireSlot
+  readonly ba: WireSlot
+  /** Cuts the cable: neither end has a carrier. */
+  down(): void
+  /** Plugs it in again. */
+  up(): void
+  /** Runs a scenario in the time of this cable, until it ends, `signal` aborts or it is closed. */
+  run(scenario: Scenario, signal?: AbortSignal): Promise<void>
+  /** Deletes both interfaces. Idempotent. */
+  close(): Promise<void>
+}
+
+/**
+ * Creates a cable between two interfaces, `[NETNS/]IF` each, and brings both up. Throws a
+ * UsageError for wrong names or words, and a VnetError if the kernel refuses; nothing is left then.
+ */
+export async function cable(a: string, b: string, options: CableOptions = {}): Promise<Cable> {
+  const native = loadNative()
+  const log = new Log(LOGLEVEL_WARNING, (_, line) => (options.log ?? console.error)(line))
+  const platform = new LinuxPlatform(native, text => log.warn(text))
+  const clock = new TimerfdClock(native)
+  const ended = new AbortController()
+  const devices: NetDevice[] = []
+  async function close(): Promise<void> {
+    if (ended.signal.aborted) return
+    ended.abort()
+    for (const dev of devices) await unregisterNetdev(dev)
+    clock.close()
+    await platform[Symbol.asyncDispose]()
+  }
+  try {
+    const net = new Net({ platform, clock, log, random: random(Math.floor(Math.random() * 2 ** 32)) })
+    const context: DriverContext = { args: [a, b], net, names: [], txqs: 1, rxqs: 1, wireResources }
+    const params = { ...defaultParams(cableDriver.params), seed: options.seed ?? 0 }
+    const specs = cableDriver.init(params, context)
+    const [ab, ba] = specs[0].dev.netdevOps.ndoGetWires?.(specs[0].dev as never) as readonly [WireSlot, WireSlot]
+    for (const [wire, stages] of [[ab, options.ab] as const, [ba, options.ba] as const]) {
+      if (typeof stages === 'string') wire.change(stages, wireResources)
+      else if (stages !== undefined) wire.set(stages)
+    }
+    for (const [i, { dev, netns }] of specs.entries()) {
+      await registerNetdev(dev as NetDevice, net, netns === undefined ? {} : { netns })
+      devices.push(dev as NetDevice)
+      const addresses = i === 0 ? options.addresses?.a : options.addresses?.b
+      if (addresses !== undefined) await (dev as NetDevice).port?.apply({ addresses })
+      await devOpen(dev as NetDevice)
+    }
+    await platform.settle()
+    const [first, second] = devices as [NetDevice, NetDevice]
+    return {
+      ...{ a: first, b: second, ab, ba, close },
+      down: () => cutCable(first),
+      up: () => plugCable(first),
+      run: (scenario, signal) =>
+        runScenario(clock, scenario, signal === undefined ? ended.signal : AbortSignal.any([signal, ended.signal])),
+      [Symbol.asyncDispose]: close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}

@@ -1,0 +1,18 @@
+/**
+ * 'vnet/wire' without Linux: impairments and what they are made with.
+ */
+export type { Chain } from './chain.ts'
+export { delay } from './delay.ts'
+export { loss } from './loss.ts'
+export { runScenario, type Scenario, type ScenarioTimes } from './scenario.ts'
+export type { WireSlot } from './slot.ts'
+export {
+  type Direction,
+  type Impairment,
+  impairment,
+  type Limit,
+  type LimitSpec,
+  type Wire,
+  type WireEnv,
+} from './wire.ts'
+export { parseWire } from './words/parse.ts'

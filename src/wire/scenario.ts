@@ -1,0 +1,99 @@
+/**
+ * A scenario: changes of a wire at set times. It is an async function that waits for its moments
+ * with `at`, or a list of steps (a YAML file, `--scenario`).
+ */
+import type { Clock } from '../netdev/clock.ts'
+import { parseDuration } from './units.ts'
+
+/** What a scenario is given. Times are strings with a unit (`10s`) or ns. */
+export interface ScenarioTimes {
+  /** Aborted when the scenario is to end. */
+  readonly signal: AbortSignal
+  /** Settles at this time after the start; at once if that is past. Rejects when aborted. */
+  at(time: string | number): Promise<void>
+  /** Settles this much later. Rejects when aborted. */
+  after(time: string | number): Promise<void>
+}
+
+export type Scenario = (times: ScenarioTimes) => void | Promise<void>
+
+/** One step of a list. */
+export interface ScenarioStep {
+  /** ns after the start, or after the start of the round. */
+  readonly at: number
+  /** Words for both directions, or for one; empty takes the stages out. */
+  readonly wire?: string | undefined
+  readonly wireAb?: string | undefined
+  readonly wireBa?: string | undefined
+  /** false cuts the cable, true plugs it in again. */
+  readonly carrier?: boolean | undefined
+}
+
+/** Steps in the order of their times. */
+export interface ScenarioList {
+  readonly steps: readonly ScenarioStep[]
+  /** The length of a round in ns, after which the steps begin again; undefined runs them once. */
+  readonly repeat?: number | undefined
+}
+
+/**
+ * Runs a scenario from now on. Settles when it has ended or `signal` is aborted, and rejects with
+ * what else it throws.
+ */
+export async function runScenario(clock: Clock, scenario: Scenario, signal?: AbortSignal): Promise<void> {
+  const start = clock.now()
+  const end = new AbortController()
+  const stop = () => end.abort(signal?.reason)
+  if (signal?.aborted) return
+  signal?.addEventListener('abort', stop)
+  const until = (moment: number) => wait(clock, moment, end.signal)
+  try {
+    await scenario({
+      signal: end.signal,
+      at: time => until(start + nsOf(time)),
+      after: time => until(clock.now() + nsOf(time)),
+    })
+  } catch (error) {
+    if (!end.signal.aborted) throw error
+  } finally {
+    signal?.removeEventListener('abort', stop)
+    end.abort()
+  }
+}
+
+/** Returns a scenario that takes the steps of a list, each by `take`. */
+export function listed({ steps, repeat }: ScenarioList, take: (step: ScenarioStep) => void): Scenario {
+  return async ({ at }) => {
+    for (let round = 0; ; round++) {
+      for (const step of steps) {
+        await at(round * (repeat ?? 0) + step.at)
+        take(step)
+      }
+      if (repeat === undefined) return
+      await at((round + 1) * repeat)
+    }
+  }
+}
+
+function nsOf(time: string | number): number {
+  return typeof time === 'number' ? time : parseDuration(time)
+}
+
+function wait(clock: Clock, moment: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      reject(signal.reason)
+      return
+    }
+    const aborted = () => {
+      alarm.cancel()
+      reject(signal.reason)
+    }
+    const alarm = clock.alarm(() => {
+      signal.removeEventListener('abort', aborted)
+      resolve()
+    })
+    signal.addEventListener('abort', aborted, { once: true })
+    alarm.at(moment)
+  })
+}

@@ -1,0 +1,100 @@
+import { expect, test } from 'vitest'
+import { NSEC_PER_SEC } from '../../src/netdev/clock.ts'
+import { FakeClock } from '../../src/testing/fake-clock.ts'
+import { listed, runScenario, type ScenarioStep } from '../../src/wire/scenario.ts'
+
+/** Lets the functions that wait for a promise go on. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < 10; i++) await Promise.resolve()
+}
+
+async function advance(clock: FakeClock, seconds: number): Promise<void> {
+  for (let i = 0; i < seconds; i++) {
+    clock.advance(NSEC_PER_SEC)
+    await settle()
+  }
+}
+
+test('a scenario continues at the times that it waits for', async () => {
+  const clock = new FakeClock()
+  clock.advance(5 * NSEC_PER_SEC)
+  const times: number[] = []
+  const ended = runScenario(clock, async ({ at, after }) => {
+    await at('2s')
+    times.push(clock.now() / NSEC_PER_SEC)
+    await after('3s')
+    times.push(clock.now() / NSEC_PER_SEC)
+    await at('1s')
+    times.push(clock.now() / NSEC_PER_SEC)
+  })
+  await advance(clock, 10)
+  await ended
+  expect(times).toEqual([7, 10, 11])
+})
+
+test('an aborted scenario settles, takes no further step and leaves no alarm', async () => {
+  const clock = new FakeClock()
+  const control = new AbortController()
+  let steps = 0
+  const ended = runScenario(
+    clock,
+    async ({ at }) => {
+      await at('1s')
+      steps++
+      await at('2s')
+      steps++
+    },
+    control.signal,
+  )
+  await advance(clock, 1)
+  control.abort()
+  await ended
+  await advance(clock, 5)
+  expect([steps, clock.armed]).toEqual([1, 0])
+})
+
+test('a scenario whose signal is aborted already does nothing', async () => {
+  let called = false
+  await runScenario(new FakeClock(), () => void (called = true), AbortSignal.abort())
+  expect(called).toBe(false)
+})
+
+test('an error of a scenario is thrown', async () => {
+  const failing = runScenario(new FakeClock(), () => {
+    throw new Error('no such link')
+  })
+  await expect(failing).rejects.toThrow('no such link')
+})
+
+test('a list takes its steps in every round', async () => {
+  const clock = new FakeClock()
+  const control = new AbortController()
+  const steps: ScenarioStep[] = [
+    { at: NSEC_PER_SEC, carrier: false },
+    { at: 2 * NSEC_PER_SEC, carrier: true },
+  ]
+  const taken: [number, boolean | undefined][] = []
+  const take = (step: ScenarioStep) => taken.push([clock.now() / NSEC_PER_SEC, step.carrier])
+  const ended = runScenario(clock, listed({ steps, repeat: 5 * NSEC_PER_SEC }, take), control.signal)
+  await advance(clock, 8)
+  control.abort()
+  await ended
+  expect(taken).toEqual([
+    [1, false],
+    [2, true],
+    [6, false],
+    [7, true],
+  ])
+})
+
+test('a list without repeat ends after its last step', async () => {
+  const clock = new FakeClock()
+  const taken: (string | undefined)[] = []
+  const ended = runScenario(
+    clock,
+    listed({ steps: [{ at: 5, wire: 'loss 5%' }] }, ({ wire }) => taken.push(wire)),
+  )
+  clock.advance(10)
+  await ended
+  expect(taken).toEqual(['loss 5%'])
+})
