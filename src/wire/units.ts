@@ -23,3 +23,33 @@ export function parseShare(text: string): number {
   if (!(share >= 0 && share <= 1)) throw new UsageError(`'${text}' is not a share: 0% to 100%, or 0 to 1`)
   return share
 }
+
+/** Bits per second and unit. `bps` is bytes per second, as in tc. */
+const RATES: Readonly<Record<string, number>> = {
+  ...{ bit: 1, kbit: 1e3, mbit: 1e6, gbit: 1e9, tbit: 1e12 },
+  ...{ kibit: 1024, mibit: 1024 ** 2, gibit: 1024 ** 3, tibit: 1024 ** 4 },
+  ...{ bps: 8, kbps: 8e3, mbps: 8e6, gbps: 8e9, tbps: 8e12 },
+  ...{ kibps: 8 * 1024, mibps: 8 * 1024 ** 2, gibps: 8 * 1024 ** 3, tibps: 8 * 1024 ** 4 },
+}
+
+/** Returns a rate in bit/s: `10mbit`, `1.5gbit`; a number without a unit is bit/s, as in tc. */
+export function parseRate(text: string): number {
+  const [, number, unit = 'bit'] = /^(\d+(?:\.\d+)?|\.\d+)([a-z]+)?$/i.exec(text) ?? []
+  const rate = Number(number) * (RATES[unit.toLowerCase()] ?? Number.NaN)
+  if (!(rate > 0)) throw new UsageError(`'${text}' is not a rate: a number with bit, kbit, mbit or gbit`)
+  return rate
+}
+
+/** Bytes per unit: tc's sizes are powers of 1024. */
+const SIZES: Readonly<Record<string, number>> = {
+  ...{ b: 1, k: 1024, kb: 1024, m: 1024 ** 2, mb: 1024 ** 2, g: 1024 ** 3, gb: 1024 ** 3 },
+  ...{ kbit: 1024 / 8, mbit: 1024 ** 2 / 8, gbit: 1024 ** 3 / 8 },
+}
+
+/** Returns a size in bytes: `1500`, `64kb`; a number without a unit is bytes, as in tc. */
+export function parseSize(text: string): number {
+  const [, number, unit = 'b'] = /^(\d+(?:\.\d+)?|\.\d+)([a-z]+)?$/i.exec(text) ?? []
+  const size = Math.round(Number(number) * (SIZES[unit.toLowerCase()] ?? Number.NaN))
+  if (!(size >= 0)) throw new UsageError(`'${text}' is not a size: a number of bytes, or with kb or mb`)
+  return size
+}
