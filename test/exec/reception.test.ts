@@ -39,7 +39,7 @@ function put(...all: Uint8Array[]): void {
   expect(replies.put(socket, process.pid, all)).toBe(0)
 }
 
-/** Returns the address of a struct msghdr with room for a message of `length` bytes, and of that. */
+/** Returns the address of a struct msghdr for a message of up to `length` bytes, and of that. */
 function header(length = 100): { at: bigint; into: bigint; name: bigint } {
   const [into, name] = [program.room(length), program.room(12)]
   const words = [name, 12n, program.iovecs([into, length]), 1n, 0n, 0n, 0n]
