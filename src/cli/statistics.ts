@@ -14,6 +14,7 @@ export const EVENTS: readonly (readonly [name: string, field: keyof QueueCounter
   ['requeues', 'requeues'],
   ['tx_timeouts', 'txTimeouts'],
   ['gro_merged', 'groMerged'],
+  ['made', 'made'],
 ]
 
 /** `time` is the present, ms since 1970. */

@@ -12,6 +12,7 @@ function stats(fields: Partial<Row> = {}): Row {
     requeues: 0,
     txTimeouts: 0,
     groMerged: 0,
+    made: 0,
     ...fields,
   }
 }

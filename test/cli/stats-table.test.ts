@@ -12,6 +12,7 @@ function stats(fields: Partial<Row> = {}): Row {
     requeues: 0,
     txTimeouts: 0,
     groMerged: 0,
+    made: 0,
     ...fields,
   }
 }
@@ -54,7 +55,7 @@ sn0                     vnet  kernel
 })
 
 test('--all shows every field', () => {
-  expect(statsTable([device({})], { all: true }).split('\n')).toHaveLength(1 + 25 + 4 + 1)
+  expect(statsTable([device({})], { all: true }).split('\n')).toHaveLength(1 + 25 + 5 + 1)
   expect(statsTable([device({})], {})).toBe('sn0  vnet  kernel\n')
 })
 
@@ -91,7 +92,7 @@ sn0           vnet  kernel
 `)
   const all = statsTable([device({ total: stats({ txTimeouts: 1 }) })], { all: true, queues: true })
   expect(all).toMatch(
-    /^ {2}requeues +0\n {2}tx_timeouts +1\n {2}gro_merged +0\n {2}held +0\n {2}queue .* tx_timeouts {2}gro_merged$/m,
+    /^ {2}requeues +0\n {2}tx_timeouts +1\n {2}gro_merged +0\n {2}made +0\n {2}held +0\n {2}queue .* tx_timeouts {2}gro_merged {2}made$/m,
   )
 })
 

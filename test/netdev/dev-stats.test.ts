@@ -25,13 +25,13 @@ test('a reset sets every counter to zero, and frames are still conserved', async
   const { tx, rx } = dev.counters.drops()
   expect([...tx, ...rx].filter(n => n !== 0)).toEqual([])
   expect([dev.tx[0]!.requeues, dev.tx[0]!.transTimeout]).toEqual([0, 0])
-  expect(conserved()).toEqual({ in: 5, out: 0, dropped: 5, held: 0 })
+  expect(conserved()).toEqual({ in: 5, made: 0, out: 0, dropped: 5, held: 0 })
   send(3)
   expect([dev.getStats64()[TX_PACKETS], dev.getStats64()[TX_DROPPED], dev.kernelStats()![TX_PACKETS]]).toEqual([
     3, 3, 3,
   ])
   dev.resetStats()
-  expect(conserved()).toEqual({ in: 8, out: 0, dropped: 8, held: 0 })
+  expect(conserved()).toEqual({ in: 8, made: 0, out: 0, dropped: 8, held: 0 })
 })
 
 test('the kernel’s counters are read after a reset has returned, before the next frame, once for two resets', async () => {

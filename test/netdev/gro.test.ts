@@ -197,6 +197,16 @@ describe('segments of a stream', () => {
     original.free()
   })
 
+  test('frames that a wire held in small slots are merged, in a large slot', () => {
+    const original = whole({ ...stream, payload: numbered(3 * 1200) }, 1200)
+    const expected = octetsOf(original)
+    const segments = cut(original).map(place)
+    for (const skb of segments) expect(skb.hold()).toBe(true)
+    const [skb, ...others] = merge(segments) as [SkBuff]
+    expect([others, octetsOf(skb), skb.slotClass === pool.large]).toEqual([[], expected, true])
+    skb.free()
+  })
+
   test('a segment with PSH, or a shorter one, ends a merged frame', () => {
     const segments = cut(whole({ ...stream, payload: numbered(1200) }, 200))
     const fourth = segments[3] as number[]
@@ -295,7 +305,7 @@ describe('two frames are not merged when', () => {
     expectApart(segments(plain6).map(place), NETIF_F_TSO)
   })
 
-  test('a GSO frame, one that its driver verified, or one in a slot without room is not merged', () => {
+  test('a GSO frame, or one that its driver verified, is not merged', () => {
     for (const i of [0, 1]) {
       const frames = segments().map(place)
       Object.assign(frames[i] as SkBuff, { gsoSize: 1000, gsoType: SKB_GSO_TCPV4 })
@@ -304,9 +314,14 @@ describe('two frames are not merged when', () => {
       Object.assign(others[i] as SkBuff, { ipSummed: CHECKSUM_UNNECESSARY })
       expectApart(others)
     }
-    const [first, second] = cut(whole({ ...stream, payload: numbered(2400) }, 1200)).map(place) as [SkBuff, SkBuff]
-    expect(first.hold()).toBe(true)
-    expectApart([first, second])
+  })
+
+  test('frames in small slots are not merged if no large slot is free', () => {
+    const frames = cut(whole({ ...stream, payload: numbered(2400) }, 1200)).map(place)
+    for (const skb of frames) expect(skb.hold()).toBe(true)
+    const taken = Array.from({ length: 70 }, () => pool.alloc(FRAME_MAX) as SkBuff)
+    expectApart(frames)
+    for (const skb of taken) skb.free()
   })
 
   test('frames with padding, IP options, no payload, a longer successor or another frame between are not merged', () => {

@@ -458,6 +458,31 @@ describe('hold', () => {
   })
 })
 
+describe('expand', () => {
+  test('expand moves a frame to a large slot with what it points to, and the object stays the same', () => {
+    const skb = alloc([1, 2, 3, 4])
+    skb.nh = skb.data + 1
+    const nh = skb.nh - skb.data
+    expect(skb.end - skb.slot).toBe(SLOT_SMALL)
+    expect(skb.expand()).toBe(true)
+    expect([skb.end - skb.slot, octetsOf(skb), skb.nh - skb.data]).toEqual([SLOT_LARGE, [1, 2, 3, 4], nh])
+    const { data } = skb
+    expect([skb.expand(), skb.data, pool.out]).toEqual([true, data, 1])
+    skb.free()
+  })
+
+  test('expand leaves the frame in its slot if no large slot is free', () => {
+    const skb = alloc([5, 6])
+    const { data } = skb
+    const large: SkBuff[] = []
+    for (let each = pool.alloc(FRAME_MAX); each !== undefined; each = pool.alloc(FRAME_MAX)) large.push(each)
+    expect([skb.expand(), skb.data, octetsOf(skb)]).toEqual([false, data, [5, 6]])
+    large.pop()?.free()
+    expect([skb.expand(), octetsOf(skb)]).toEqual([true, [5, 6]])
+    for (const each of [...large, skb]) each.free()
+  })
+})
+
 describe('a freed frame', () => {
   test('free throws on a freed frame', () => {
     const skb = alloc([1])
@@ -478,6 +503,7 @@ describe('a freed frame', () => {
       copy: () => skb.copy(),
       clone: () => skb.clone(),
       hold: () => skb.hold(),
+      expand: () => skb.expand(),
       consume: () => skb.consume(),
       drop: () => skb.drop(),
     }

@@ -142,12 +142,12 @@ export const BOTH_WAYS = [
   ['without offloads', ['--no-offload']],
 ] as const
 
-/** Checks in = out + merged + dropped over all interfaces; each drop has a reason. */
+/** Checks in + made = out + merged + dropped over all interfaces; each drop has a reason. */
 export function expectConserved(devices: readonly DeviceStatistics[]): void {
   const sum = (numbers: number[]) => numbers.reduce((n, more) => n + more, 0)
   const reasons = devices.flatMap(({ drops }) => [...Object.values(drops.tx), ...Object.values(drops.rx)])
   const received = sum(devices.map(({ total }) => total.rxPackets + total.groMerged))
-  expect(received + sum(reasons)).toBe(sum(devices.map(({ total }) => total.txPackets)))
+  expect(received + sum(reasons)).toBe(sum(devices.map(({ total }) => total.txPackets + total.made)))
 }
 
 /** Parses every complete line. */

@@ -20,7 +20,7 @@ test('the balance counts what went in, came out, was dropped and is held', async
     for (const octets of numbered(n)) port.transmit(octets)
     port.drain()
   }
-  expect(balance(memory.net)).toEqual({ in: 6, out: 3, dropped: 2, held: 1 })
+  expect(balance(memory.net)).toEqual({ in: 6, made: 0, out: 3, dropped: 2, held: 1 })
   expect(assertConserved(memory.net)).toEqual(balance(memory.net))
   expect(balance(memory.net, [b.dev])).toMatchObject({ in: 2, dropped: 2 })
   for (const skb of held) skb.drop()

@@ -121,8 +121,8 @@ export function deviceStats([sum, ...queues]: readonly StatsReply[]): DeviceStat
 }
 
 function counters(reply: StatsReply): LinkStats64 & QueueCounters {
-  const { stats, requeues, txTimeouts, groMerged } = reply
-  return { ...stats, requeues, txTimeouts, groMerged }
+  const { stats, requeues, txTimeouts, groMerged, made } = reply
+  return { ...stats, requeues, txTimeouts, groMerged, made }
 }
 
 /** From the messages of a dump. */

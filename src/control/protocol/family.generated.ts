@@ -252,6 +252,11 @@ export const vnetAttributes = {
   segmentCounter: nested(45, segmentCounterPolicy),
   /** When the event happened or the statistics were read, in milliseconds since 1970. */
   time: count(46),
+  /**
+   * Frames made from transmitted ones on their way, for the device or `queue`: segments of a GSO
+   * frame but the first, and duplicates.
+   */
+  made: count(47),
 }
 const which = { ifindex: vnetAttributes.ifindex, ifname: vnetAttributes.ifname, netns: vnetAttributes.netns }
 
@@ -297,6 +302,7 @@ export const commands = {
       held: vnetAttributes.held,
       groMerged: vnetAttributes.groMerged,
       time: vnetAttributes.time,
+      made: vnetAttributes.made,
     }),
   },
   /** Sets the statistics of a device to 0, including `kernel-stats`. Requires rights. */

@@ -65,7 +65,7 @@ export const commands = {
   getStats: {
     ...getStats,
     reply: defaulting(requiring(statsReply, 'ifindex', 'ifname'), {
-      ...{ rxQueues: 0, requeues: 0, txTimeouts: 0, groMerged: 0, held: 0 },
+      ...{ rxQueues: 0, requeues: 0, txTimeouts: 0, groMerged: 0, made: 0, held: 0 },
     }),
   },
   setCarrier: { ...setCarrier, request: requiring(setCarrier.request, 'carrier') },

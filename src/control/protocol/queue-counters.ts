@@ -8,23 +8,27 @@ export interface QueueCounters {
   readonly txTimeouts: number
   /** Frames of the receive queue of the same number that were merged into the one before. */
   readonly groMerged: number
+  /** Frames made from those of the queue on their way: segments but the first, duplicates. */
+  readonly made: number
 }
 
 /** The counters of each queue at this moment. */
-export function queueCounters({ tx, counters: { groMerged } }: NetDevice): QueueCounters[] {
+export function queueCounters({ tx, counters: { groMerged, made } }: NetDevice): QueueCounters[] {
   return tx.map(({ requeues, transTimeout }, q) => ({
     requeues,
     txTimeouts: transTimeout,
     groMerged: groMerged[q] ?? 0,
+    made: made[q] ?? 0,
   }))
 }
 
 export function sumOfCounters(queues: readonly QueueCounters[]): QueueCounters {
-  const sum = { requeues: 0, txTimeouts: 0, groMerged: 0 }
-  for (const { requeues, txTimeouts, groMerged } of queues) {
+  const sum = { requeues: 0, txTimeouts: 0, groMerged: 0, made: 0 }
+  for (const { requeues, txTimeouts, groMerged, made } of queues) {
     sum.requeues += requeues
     sum.txTimeouts += txTimeouts
     sum.groMerged += groMerged
+    sum.made += made
   }
   return sum
 }

@@ -71,7 +71,7 @@ describe('nlctrl', () => {
     name: 'vnet_nl',
     version: 1,
     hdrsize: 0,
-    maxattr: 46,
+    maxattr: 47,
     // Commands that change something have GENL_ADMIN_PERM, 1.
     ops: [
       { id: 1, flags: 0x0a },
@@ -272,21 +272,21 @@ describe('GET_STATS', () => {
     })
   })
 
-  test('requeues, timeouts and merged frames are sums for the device, and separate for each queue', async () => {
+  test('requeues, timeouts and merged and made frames are sums for the device, and separate for each queue', async () => {
     const { families, one } = await served()
     Object.assign(one.dev.tx[0]!, { requeues: 2, transTimeout: 1 })
     Object.assign(one.dev.tx[1]!, { requeues: 3 })
     one.dev.counters.groMerged[0] = 4
+    one.dev.counters.made.set([1, 2])
     const write = (b: MessageBuilder) => b.string(2, 'one').u32(6, 1)
     const { answers } = read(ask(families, request(VNET_GENL_ID, GET_STATS, { flags: NLM_F_DUMP, write })))
-    expect(answers.map(({ requeues, txTimeouts, groMerged, held }) => [requeues, txTimeouts, groMerged, held])).toEqual(
-      [
-        [5, 1, 4, 0],
-        [2, 1, 4, 0],
-        [3, 0, 0, 0],
-      ],
-    )
+    expect(answers).toMatchObject([
+      { requeues: 5, txTimeouts: 1, groMerged: 4, made: 3, held: 0 },
+      { requeues: 2, txTimeouts: 1, groMerged: 4, made: 1 },
+      { requeues: 3, txTimeouts: 0, groMerged: 0, made: 2 },
+    ])
     one.dev.counters.groMerged[0] = 0
+    one.dev.counters.made.fill(0)
   })
 
   test('the counters of the queues are those of the moment of the sums, however late the client reads them', async () => {
