@@ -21,7 +21,6 @@ export class CaptureReader {
   readonly #input: Input
   readonly #record = new CaptureRecord()
   #format: PcapReader | PcapngReader | undefined
-  #error: unknown
 
   /** `file`: the name of the file, which errors begin with. */
   constructor(file: string) {
@@ -47,14 +46,9 @@ export class CaptureReader {
    * packets before the first defect were returned, and from then on.
    */
   next(): CaptureRecord | undefined {
-    if (this.#error !== undefined) throw this.#error
-    try {
-      this.#format ??= this.#detect()
-      return this.#format?.read(this.#record) ? this.#record : undefined
-    } catch (error) {
-      this.#error = error
-      throw error
-    }
+    this.#format ??= this.#detect()
+    // What is broken is never consumed, so the next call throws again.
+    return this.#format?.read(this.#record) ? this.#record : undefined
   }
 
   /** Returns the reader of the file's format, undefined if its header is not there yet. */

@@ -96,6 +96,17 @@ test('an error names its position, and is thrown again by each further call', ()
   expect(next).toThrow(expect.objectContaining({ name: 'CaptureError', position: begin.length }))
 })
 
+test.each([100, 5000, 1_000_000])(
+  'a position counts from the beginning of a long file, in chunks of %i bytes',
+  size => {
+    const packet = LITTLE.packet(0, 1n, FRAME)
+    const file = [...begin, ...Array.from({ length: 1000 }, () => packet).flat()]
+    const { packets, error } = readAll([...file, ...LITTLE.block(6)], size)
+    expect(packets).toHaveLength(1001)
+    expect(error?.startsWith(`FILE: broken at byte ${file.length}: `), error).toBe(true)
+  },
+)
+
 test('a section has at most 65,536 interfaces', () => {
   const one = Uint8Array.from(LITTLE.interface(1, 0))
   const reader = new CaptureReader('FILE')
