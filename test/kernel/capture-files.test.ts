@@ -1,0 +1,74 @@
+/** tcpdump reads the capture files that vnet writes, and vnet reads those of tcpdump. */
+import { execFileSync } from 'node:child_process'
+import { expect, test } from 'vitest'
+import { FLAG_INBOUND, FLAG_TCP_SEGMENTATION_OFFLOADED, TC_ACT_SHOT } from '../../src/capture/packet.ts'
+import { writePcapHeader, writePcapPacket } from '../../src/capture/pcap-writer.ts'
+import {
+  writeInterface,
+  writePacket,
+  writeSection,
+  writeStatistics,
+  writeTlsKeyLog,
+} from '../../src/capture/pcapng-writer.ts'
+import { readAll } from '../support/capture-bytes.ts'
+
+/** What tcpdump writes to stdout with a file on stdin. */
+const tcpdump = (file: Uint8Array, ...args: string[]): Buffer =>
+  execFileSync('tcpdump', ['-r', '-', ...args], { input: file, stdio: ['pipe', 'pipe', 'ignore'], timeout: 20_000 })
+
+// An ARP request for 198.18.0.2 by 198.18.0.1, and zeros behind it.
+const ARP = 'ffffffffffff020000000001080600010800060400010200000000' + '01c6120001000000000000c6120002'
+const bytes = new Uint8Array(2000)
+bytes.set(Buffer.from(ARP, 'hex'))
+
+/** Packets whose lengths need every padding, with all options, on two interfaces. */
+const packets = Array.from({ length: 50 }, (_, i) => ({
+  ...{ seconds: 1_700_000_000 + i, nanoseconds: 999_999_999 - i, interfaceIndex: i % 2 },
+  ...{ bytes, at: 0, capturedLength: 42 + 31 * i, originalLength: 42 + 31 * i + (i % 3) },
+  ...{ flags: FLAG_INBOUND | FLAG_TCP_SEGMENTATION_OFFLOADED, packetId: i, queue: 0, dropCount: i },
+  ...{ verdict: TC_ACT_SHOT, comments: i % 2 === 0 ? ['lost: loss 1%'] : [] },
+}))
+
+function pcapng(): Uint8Array {
+  const to = new Uint8Array(100_000)
+  const mac = Uint8Array.of(2, 0, 0, 0, 0, 1)
+  const [start, end] = [packets[0]!, packets[49]!]
+  let at = writeSection(to, 0, { hardware: 'tap', os: 'Linux', userAppl: 'vnet' })
+  at = writeInterface(to, at, { name: 'sn0', description: 'snull', mac, speed: 1e10, filter: 'arp' })
+  at = writeInterface(to, at, { name: 'sn1' })
+  at = writeTlsKeyLog(to, at, Buffer.from('CLIENT_RANDOM 00 11\n'))
+  for (const packet of packets) at = writePacket(to, at, packet)
+  at = writeStatistics(to, at, { interfaceIndex: 0, start, end, received: 25, dropped: 0, delivered: 25 })
+  return to.subarray(0, at)
+}
+
+function pcap(): Uint8Array {
+  const to = new Uint8Array(100_000)
+  let at = writePcapHeader(to, 0)
+  for (const packet of packets) at = writePcapPacket(to, at, packet)
+  return to.subarray(0, at)
+}
+
+/** The packets as they come out of a classic pcap file with timestamps of that resolution. */
+const expected = (resolution: number) =>
+  packets.map(({ seconds, nanoseconds, capturedLength, originalLength }) => ({
+    ...{ seconds, nanoseconds: nanoseconds - (nanoseconds % resolution), hasTime: true, interfaceIndex: 0 },
+    ...{ linkType: 1, capturedLength, originalLength, frame: [...bytes.subarray(0, capturedLength)] },
+  }))
+
+test.each([
+  ['pcapng', pcapng()],
+  ['pcap', pcap()],
+])('tcpdump prints the packets of a %s file with their nanoseconds', (_, file) => {
+  const lines = tcpdump(file, '-n', '-tt', '--nano').toString().trimEnd().split('\n')
+  expect(lines).toHaveLength(50)
+  expect(lines[0]).toMatch(/^1700000000\.999999999 ARP, Request who-has 198\.18\.0\.2 tell 198\.18\.0\.1, length 28$/)
+  expect(lines[49]).toMatch(/^1700000049\.999999950 ARP, .*, length 1548$/)
+})
+
+test.each([
+  ['nanoseconds', ['--nano'], 1],
+  ['microseconds', ['--micro'], 1000],
+])('what tcpdump makes of a pcapng file, as pcap in %s, is read as it was written', (_, options, resolution) => {
+  expect(readAll(tcpdump(pcapng(), '-w', '-', ...options))).toEqual({ packets: expected(resolution) })
+})
