@@ -1,0 +1,210 @@
+/**
+ * Classic BPF, the machine of packet filters: an accumulator A, an index register X and 16 words of
+ * scratch memory, all of 32 bits, unsigned. A program is checked once; it can then neither loop nor
+ * read outside a frame. Results are those of libpcap's bpf_filter.
+ */
+import { BPF_JA, BPF_MEMWORDS, type BpfInstruction, checkProgram } from './bpf-check.ts'
+import { get16, get32 } from './octets.ts'
+
+/** Words for each instruction in the packed program: code, k, where to go if true, if false. */
+const STRIDE = 4
+
+/** A checked program. It may run any number of times, but not inside another run of itself. */
+export class BpfProgram {
+  /** Number of instructions. */
+  readonly length: number
+  readonly #words: Int32Array
+  // Never cleared: checkProgram refuses programs that could read a word before they write it.
+  readonly #scratch = new Int32Array(BPF_MEMWORDS)
+
+  /** Throws RangeError unless the program passes the kernel's checks (checkProgram). */
+  constructor(instructions: readonly BpfInstruction[]) {
+    checkProgram(instructions)
+    this.length = instructions.length
+    this.#words = new Int32Array(instructions.length * STRIDE)
+    instructions.forEach(({ code, jt, jf, k }, i) => {
+      const next = i + 1
+      const targets = code === BPF_JA ? [next + k, 0] : [next + jt, next + jf]
+      this.#words.set([code, k, ...targets.map(target => target * STRIDE)], i * STRIDE)
+    })
+  }
+
+  /**
+   * Runs over the frame of `length` bytes at `at` and returns what the program returns: how many
+   * bytes of the frame to keep, 0 if the filter does not match. A load from outside the frame and a
+   * division by zero end the program with 0.
+   */
+  run(bytes: Uint8Array, at: number, length: number): number {
+    // Registers are int32, because V8 allocates for a larger number before it optimizes.
+    const words = this.#words
+    const scratch = this.#scratch
+    let a = 0
+    let x = 0
+    let pc = 0
+    for (;;) {
+      const k = words[pc + 1]
+      switch (words[pc]) {
+        case 0x00: // ld #k
+          a = k
+          break
+        case 0x20: // ld [k]
+          if (k < 0 || k > length - 4) return 0
+          a = get32(bytes, at + k) | 0
+          break
+        case 0x28: // ldh [k]
+          if (k < 0 || k > length - 2) return 0
+          a = get16(bytes, at + k)
+          break
+        case 0x30: // ldb [k]
+          if (k < 0 || k >= length) return 0
+          a = bytes[at + k]
+          break
+        case 0x40: // ld [x + k]
+          if (isOutside(x, k, length - 4)) return 0
+          a = get32(bytes, at + x + k) | 0
+          break
+        case 0x48: // ldh [x + k]
+          if (isOutside(x, k, length - 2)) return 0
+          a = get16(bytes, at + x + k)
+          break
+        case 0x50: // ldb [x + k]
+          if (isOutside(x, k, length - 1)) return 0
+          a = bytes[at + x + k]
+          break
+        case 0x60: // ld M[k]
+          a = scratch[k]
+          break
+        case 0x80: // ld len
+          a = length
+          break
+        case 0x01: // ldx #k
+          x = k
+          break
+        case 0x61: // ldx M[k]
+          x = scratch[k]
+          break
+        case 0x81: // ldx len
+          x = length
+          break
+        case 0xb1: // ldxb 4*([k]&0xf)
+          if (k < 0 || k >= length) return 0
+          x = (bytes[at + k] & 0x0f) << 2
+          break
+        case 0x02: // st M[k]
+          scratch[k] = a
+          break
+        case 0x03: // stx M[k]
+          scratch[k] = x
+          break
+        case 0x04: // add #k
+          a = (a + k) | 0
+          break
+        case 0x0c: // add x
+          a = (a + x) | 0
+          break
+        case 0x14: // sub #k
+          a = (a - k) | 0
+          break
+        case 0x1c: // sub x
+          a = (a - x) | 0
+          break
+        case 0x24: // mul #k
+          a = Math.imul(a, k)
+          break
+        case 0x2c: // mul x
+          a = Math.imul(a, x)
+          break
+        case 0x34: // div #k
+          a = ((a >>> 0) / (k >>> 0)) | 0
+          break
+        case 0x3c: // div x
+          if (x === 0) return 0
+          a = ((a >>> 0) / (x >>> 0)) | 0
+          break
+        case 0x94: // mod #k
+          a = ((a >>> 0) % (k >>> 0)) | 0
+          break
+        case 0x9c: // mod x
+          if (x === 0) return 0
+          a = ((a >>> 0) % (x >>> 0)) | 0
+          break
+        case 0x44: // or #k
+          a |= k
+          break
+        case 0x4c: // or x
+          a |= x
+          break
+        case 0x54: // and #k
+          a &= k
+          break
+        case 0x5c: // and x
+          a &= x
+          break
+        case 0xa4: // xor #k
+          a ^= k
+          break
+        case 0xac: // xor x
+          a ^= x
+          break
+        case 0x64: // lsh #k
+          a <<= k
+          break
+        case 0x6c: // lsh x: libpcap shifts everything out, the kernel takes x modulo 32
+          a = x >>> 0 < 32 ? a << x : 0
+          break
+        case 0x74: // rsh #k
+          a = (a >>> k) | 0
+          break
+        case 0x7c: // rsh x
+          a = x >>> 0 < 32 ? (a >>> x) | 0 : 0
+          break
+        case 0x84: // neg
+          a = (0 - a) | 0
+          break
+        case 0x05: // ja
+          pc = words[pc + 2]
+          continue
+        case 0x15: // jeq #k
+          pc = words[pc + (a === k ? 2 : 3)]
+          continue
+        case 0x1d: // jeq x
+          pc = words[pc + (a === x ? 2 : 3)]
+          continue
+        case 0x25: // jgt #k
+          pc = words[pc + (a >>> 0 > k >>> 0 ? 2 : 3)]
+          continue
+        case 0x2d: // jgt x
+          pc = words[pc + (a >>> 0 > x >>> 0 ? 2 : 3)]
+          continue
+        case 0x35: // jge #k
+          pc = words[pc + (a >>> 0 >= k >>> 0 ? 2 : 3)]
+          continue
+        case 0x3d: // jge x
+          pc = words[pc + (a >>> 0 >= x >>> 0 ? 2 : 3)]
+          continue
+        case 0x45: // jset #k
+          pc = words[pc + ((a & k) !== 0 ? 2 : 3)]
+          continue
+        case 0x4d: // jset x
+          pc = words[pc + ((a & x) !== 0 ? 2 : 3)]
+          continue
+        case 0x06: // ret #k
+          return k >>> 0
+        case 0x16: // ret a
+          return a >>> 0
+        case 0x07: // tax
+          x = a
+          break
+        case 0x87: // txa
+          a = x
+          break
+      }
+      pc += STRIDE
+    }
+  }
+}
+
+/** Whether x + k, as unsigned numbers that do not wrap, exceeds `last`, which is less than 2^31. */
+function isOutside(x: number, k: number, last: number): boolean {
+  return x < 0 || k < 0 || x > last || k > last - x
+}

@@ -1,0 +1,21 @@
+/** Filters of frames: a text in the language of pcap-filter(7), and what it decides. */
+import type { BpfProgram } from './bpf.ts'
+
+/** Returns whether the filter matches the Ethernet frame of `length` bytes at `at`. */
+export interface PacketFilter {
+  (bytes: Uint8Array, at: number, length: number): boolean
+  /** The words that the filter was made from. */
+  readonly text: string
+}
+
+/**
+ * Compiles `text`. Throws an error of one line if the text is not a filter. Names are resolved
+ * here, and may take as long as a name server does; the filter itself never waits.
+ */
+export type CompileFilter = (text: string) => PacketFilter
+
+/** The filter that matches what `program` returns a number other than 0 for. */
+export function packetFilter(text: string, program: BpfProgram): PacketFilter {
+  const matches = (bytes: Uint8Array, at: number, length: number) => program.run(bytes, at, length) !== 0
+  return Object.assign(matches, { text })
+}
