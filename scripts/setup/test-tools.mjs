@@ -1,8 +1,8 @@
 /**
- * The programs that the kernel tests measure with, and the library of an example. What is missing
- * is installed with apt-get where that is possible. Otherwise one line names it, and set-up goes
- * on, because the unit tests need none of them. Another program under one of these names is
- * reported, never replaced.
+ * The programs that the kernel tests measure with, and the library of an example. tcpdump also
+ * brings libpcap, which compiles packet filters. What is missing is installed with apt-get where
+ * that is possible. Otherwise one line names it, and set-up goes on, because most unit tests need
+ * none of them. Another program under one of these names is reported, never replaced.
  */
 
 import { spawnSync } from 'node:child_process'

@@ -1,0 +1,65 @@
+/**
+ * Calls of C libraries through ffi-rs, a few microseconds each, for the control path. ffi-rs is
+ * loaded at the first use, because loading it takes longer than all calls together.
+ */
+import { createRequire } from 'node:module'
+import type { DataType, FieldType, load, open } from 'ffi-rs'
+
+type FfiRs = { load: typeof load; open: typeof open; DataType: typeof DataType }
+
+/**
+ * A number is passed as an integer, a bigint as an address. A buffer is passed by address and may
+ * be written during the call; C must not keep the address.
+ */
+export type Argument = number | bigint | string | Uint8Array
+
+/** A shared library by its soname, which ld.so looks up at the first call. */
+export class SharedLibrary {
+  readonly #soname: string
+
+  constructor(soname: string) {
+    this.#soname = soname
+  }
+
+  /** Whether dlopen(3) finds it. */
+  isInstalled(): boolean {
+    const ffi = loadFfi()
+    try {
+      this.#open(ffi)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  /** Calls a function that returns an int. The result for a void function means nothing. */
+  int(name: string, ...values: Argument[]): number {
+    const ffi = loadFfi()
+    return this.#call(ffi, name, ffi.DataType.I32, values) as number
+  }
+
+  /** Calls a function that returns a pointer: 0n is NULL. The memory remains the library's. */
+  address(name: string, ...values: Argument[]): bigint {
+    const ffi = loadFfi()
+    return this.#call(ffi, name, ffi.DataType.BigInt, values) as bigint
+  }
+
+  #call(ffi: FfiRs, funcName: string, retType: DataType, paramsValue: Argument[]): unknown {
+    this.#open(ffi)
+    const paramsType = paramsValue.map(value => typeOf(ffi, value))
+    return ffi.load({ library: this.#soname, funcName, retType, paramsType, paramsValue })
+  }
+
+  /** Only a lookup after the first time. */
+  #open(ffi: FfiRs): void {
+    ffi.open({ library: this.#soname, path: this.#soname })
+  }
+}
+
+const loadFfi = (): FfiRs => createRequire(import.meta.url)('ffi-rs')
+
+function typeOf({ DataType }: FfiRs, value: Argument): FieldType {
+  if (typeof value === 'number') return DataType.I64
+  if (typeof value === 'bigint') return DataType.BigInt
+  return typeof value === 'string' ? DataType.String : DataType.U8Array
+}

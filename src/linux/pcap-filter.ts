@@ -1,0 +1,102 @@
+/**
+ * Filters in the language of pcap-filter(7), compiled by libpcap where it is installed. libpcap
+ * only compiles: the program is copied, checked, and run by packet/bpf.ts. The library is opened at
+ * the first filter, by its soname, so that ld.so finds it in the system's directories.
+ */
+import { endianness } from 'node:os'
+import { UsageError } from '../netdev/driver.ts'
+import { printable } from '../netdev/printable.ts'
+import { BpfProgram } from '../packet/bpf.ts'
+import type { BpfInstruction } from '../packet/bpf-check.ts'
+import { type PacketFilter, packetFilter } from '../packet/filter.ts'
+import { SharedLibrary } from './ffi.ts'
+import { copyMemory } from './libc.ts'
+
+/** The second is the name in Debian and Ubuntu. */
+const SONAMES: readonly string[] = ['libpcap.so.1', 'libpcap.so.0.8']
+const INSTALL = 'filter needs libpcap: apt install libpcap0.8 (Debian), libpcap (Fedora, Arch, Alpine)'
+
+const DLT_EN10MB = 1
+const SNAPLEN = 65535
+const OPTIMIZE = 1
+const PCAP_NETMASK_UNKNOWN = 0xffffffff
+const PCAP_ERRBUF_SIZE = 256
+/** struct bpf_program { u_int bf_len; struct bpf_insn *bf_insns } */
+const PROGRAM_LEN = 16
+const INSNS_AT = 8
+/** struct bpf_insn { u_short code; u_char jt; u_char jf; bpf_u_int32 k } */
+const INSN_LEN = 8
+
+/**
+ * Longest text in characters. The time of libpcap's optimizer grows with the cube of the number of
+ * terms: 1,000 characters take about a second at worst, 10,000 minutes.
+ */
+const TEXT_MAX = 1000
+
+const LITTLE = endianness() === 'LE'
+
+/**
+ * Compiles a filter of Ethernet frames whose VLAN tags are in place. Host names and ports are
+ * looked up meanwhile, which blocks. Throws UsageError if libpcap refuses the text or is missing.
+ */
+export function compileFilter(text: string, sonames = SONAMES): PacketFilter {
+  if (text.length > TEXT_MAX) throw new UsageError(`a filter has at most ${TEXT_MAX} characters, not ${text.length}`)
+  // For libpcap the text would end there.
+  if (text.includes('\0')) throw refused(text, 'NUL in the text')
+  const libpcap = findLibpcap(sonames)
+  const pcap = libpcap.address('pcap_open_dead', DLT_EN10MB, SNAPLEN)
+  if (pcap === 0n) throw refused(text, 'out of memory')
+  try {
+    return packetFilter(text, new BpfProgram(compile(libpcap, pcap, text)))
+  } catch (error) {
+    throw error instanceof RangeError ? refused(text, error.message) : error
+  } finally {
+    libpcap.int('pcap_close', pcap)
+  }
+}
+
+/** Opens the first library that is installed. */
+function findLibpcap(sonames: readonly string[]): SharedLibrary {
+  for (const soname of sonames) {
+    const library = new SharedLibrary(soname)
+    if (library.isInstalled()) return library
+  }
+  throw new UsageError(INSTALL)
+}
+
+function compile(libpcap: SharedLibrary, pcap: bigint, text: string): BpfInstruction[] {
+  const program = Buffer.alloc(PROGRAM_LEN)
+  const words = Buffer.from(`${text}\0`)
+  if (libpcap.int('pcap_compile', pcap, program, words, OPTIMIZE, PCAP_NETMASK_UNKNOWN) !== 0)
+    throw refused(text, lastError(libpcap, pcap))
+  try {
+    const view = new DataView(program.buffer, program.byteOffset, PROGRAM_LEN)
+    return instructionsIn(copyMemory(view.getBigUint64(INSNS_AT, LITTLE), view.getUint32(0, LITTLE) * INSN_LEN))
+  } finally {
+    libpcap.int('pcap_freecode', program)
+  }
+}
+
+function instructionsIn({ buffer, byteOffset, length }: Buffer): BpfInstruction[] {
+  const view = new DataView(buffer, byteOffset, length)
+  return Array.from({ length: length / INSN_LEN }, (_, i) => {
+    const at = i * INSN_LEN
+    return {
+      code: view.getUint16(at, LITTLE),
+      jt: view.getUint8(at + 2),
+      jf: view.getUint8(at + 3),
+      k: view.getUint32(at + 4, LITTLE),
+    }
+  })
+}
+
+/** The message of pcap_geterr, without what it says before every syntax error. */
+function lastError(libpcap: SharedLibrary, pcap: bigint): string {
+  const buffer = copyMemory(libpcap.address('pcap_geterr', pcap), PCAP_ERRBUF_SIZE)
+  const message = buffer.toString('utf8', 0, buffer.indexOf(0))
+  return message.replace(/^can't parse filter expression: /, '')
+}
+
+function refused(text: string, reason: string): UsageError {
+  return new UsageError(printable(`filter '${text}': ${reason}`))
+}
