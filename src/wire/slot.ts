@@ -59,7 +59,7 @@ export class WireSlot implements DeviceWire {
   }
 
   change(words: string, resources: WireResources): void {
-    this.set(parseWire(words, resources), words)
+    this.set(parseWire(words, resources, this.direction), words)
   }
 
   report(): readonly StageReport[] {

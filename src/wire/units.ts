@@ -1,4 +1,7 @@
-/** Numbers with units, as tc(8) writes them. */
+/**
+ * Numbers with units, as tc(8) writes them: durations in ns, shares from 0 to 1, rates in bit/s,
+ * sizes in bytes. The parsers throw a UsageError; the formatters return what they parse.
+ */
 import { UsageError } from '../netdev/driver.ts'
 
 const DURATIONS: Readonly<Record<string, number>> = {
@@ -6,50 +9,83 @@ const DURATIONS: Readonly<Record<string, number>> = {
   ...{ ms: 1e6, msec: 1e6, msecs: 1e6, s: 1e9, sec: 1e9, secs: 1e9 },
 }
 
-/** Returns a duration in ns: `20ms`, `1.5s`; a number without a unit is microseconds, as in tc. */
-export function parseDuration(text: string): number {
-  const [, number, unit = 'us'] = /^(\d+(?:\.\d+)?|\.\d+)([a-z]+)?$/i.exec(text) ?? []
-  const factor = DURATIONS[unit.toLowerCase()]
-  if (number === undefined || factor === undefined) {
-    throw new UsageError(`'${text}' is not a duration: a number with ns, us, ms or s`)
-  }
-  return Math.round(Number(number) * factor)
-}
+/** Bit/s; with `bps` bytes per second. Powers of 1000, with an `i` of 1024. */
+const RATES: Readonly<Record<string, number>> = Object.fromEntries(
+  ['', 'k', 'm', 'g', 't'].flatMap((prefix, i) => [
+    [`${prefix}bit`, 1000 ** i],
+    [`${prefix}bps`, 8 * 1000 ** i],
+    ...(i === 0
+      ? []
+      : [
+          [`${prefix}ibit`, 1024 ** i],
+          [`${prefix}ibps`, 8 * 1024 ** i],
+        ]),
+  ]),
+)
 
-/** Returns a share from 0 to 1: `1%`, `0.01`. */
-export function parseShare(text: string): number {
-  const [, number, percent] = /^(\d+(?:\.\d+)?|\.\d+)(%)?$/.exec(text) ?? []
-  const share = Number(number) / (percent === undefined ? 1 : 100)
-  if (!(share >= 0 && share <= 1)) throw new UsageError(`'${text}' is not a share: 0% to 100%, or 0 to 1`)
-  return share
-}
-
-/** Bits per second and unit. `bps` is bytes per second, as in tc. */
-const RATES: Readonly<Record<string, number>> = {
-  ...{ bit: 1, kbit: 1e3, mbit: 1e6, gbit: 1e9, tbit: 1e12 },
-  ...{ kibit: 1024, mibit: 1024 ** 2, gibit: 1024 ** 3, tibit: 1024 ** 4 },
-  ...{ bps: 8, kbps: 8e3, mbps: 8e6, gbps: 8e9, tbps: 8e12 },
-  ...{ kibps: 8 * 1024, mibps: 8 * 1024 ** 2, gibps: 8 * 1024 ** 3, tibps: 8 * 1024 ** 4 },
-}
-
-/** Returns a rate in bit/s: `10mbit`, `1.5gbit`; a number without a unit is bit/s, as in tc. */
-export function parseRate(text: string): number {
-  const [, number, unit = 'bit'] = /^(\d+(?:\.\d+)?|\.\d+)([a-z]+)?$/i.exec(text) ?? []
-  const rate = Number(number) * (RATES[unit.toLowerCase()] ?? Number.NaN)
-  if (!(rate > 0)) throw new UsageError(`'${text}' is not a rate: a number with bit, kbit, mbit or gbit`)
-  return rate
-}
-
-/** Bytes per unit: tc's sizes are powers of 1024. */
+/** Bytes, in powers of 1024 as in tc. */
 const SIZES: Readonly<Record<string, number>> = {
   ...{ b: 1, k: 1024, kb: 1024, m: 1024 ** 2, mb: 1024 ** 2, g: 1024 ** 3, gb: 1024 ** 3 },
-  ...{ kbit: 1024 / 8, mbit: 1024 ** 2 / 8, gbit: 1024 ** 3 / 8 },
+  ...{ kbit: 128, mbit: 128 * 1024, gbit: 128 * 1024 ** 2 },
 }
 
-/** Returns a size in bytes: `1500`, `64kb`; a number without a unit is bytes, as in tc. */
+/** Returns a duration in ns: `20ms`, `1.5s`; a number without a unit is microseconds, as in tc. */
+export function parseDuration(text: string): number {
+  const ns = parsed(text, DURATIONS, 1e3)
+  if (ns === undefined) throw new UsageError(`'${text}' is not a duration: a number with ns, us, ms or s`)
+  return Math.round(ns)
+}
+
+/** Returns a share from 0 to 1 of a percentage, with or without its sign, as in tc: `1%`, `1`. */
+export function parseShare(text: string): number {
+  const percent = parsed(text, { '%': 1 }, 1)
+  if (percent === undefined || percent > 100) throw new UsageError(`'${text}' is not a percentage from 0% to 100%`)
+  return percent / 100
+}
+
+/** Returns a rate in bit/s: `10mbit`, `1.5gbit`, `100kbps` (kilobytes per second), `9600`. */
+export function parseRate(text: string): number {
+  const bits = parsed(text, RATES, 1)
+  if (bits === undefined || bits < 1) {
+    throw new UsageError(`'${text}' is not a rate: a number with bit, kbit, mbit or gbit (bps: bytes per second)`)
+  }
+  return Math.round(bits)
+}
+
+/** Returns a size in bytes: `1500`, `64kb` (of 1024). */
 export function parseSize(text: string): number {
-  const [, number, unit = 'b'] = /^(\d+(?:\.\d+)?|\.\d+)([a-z]+)?$/i.exec(text) ?? []
-  const size = Math.round(Number(number) * (SIZES[unit.toLowerCase()] ?? Number.NaN))
-  if (!(size >= 0)) throw new UsageError(`'${text}' is not a size: a number of bytes, or with kb or mb`)
-  return size
+  const bytes = parsed(text, SIZES, 1)
+  if (bytes === undefined) throw new UsageError(`'${text}' is not a size: a number of bytes, or one with kb, mb or gb`)
+  return Math.round(bytes)
+}
+
+/** Returns the text of a duration in the largest unit that leaves a short number: `1.5ms`. */
+export function formatDuration(ns: number): string {
+  if (ns >= 1e9) return `${ns / 1e9}s`
+  if (ns >= 1e6) return `${ns / 1e6}ms`
+  return ns >= 1e3 ? `${ns / 1e3}us` : `${ns}ns`
+}
+
+/** Returns the percentage of a share: `0.1%`. */
+export function formatShare(share: number): string {
+  return `${Number((100 * share).toPrecision(15))}%`
+}
+
+/** Returns the text of a rate: `10mbit`. */
+export function formatRate(bits: number): string {
+  if (bits >= 1e9) return `${bits / 1e9}gbit`
+  if (bits >= 1e6) return `${bits / 1e6}mbit`
+  return bits >= 1e3 ? `${bits / 1e3}kbit` : `${bits}bit`
+}
+
+/** Returns the text of a size with a unit: `64kb`, `1500b`. */
+export function formatSize(bytes: number): string {
+  if (bytes !== 0 && bytes % 1024 ** 2 === 0) return `${bytes / 1024 ** 2}mb`
+  return bytes !== 0 && bytes % 1024 === 0 ? `${bytes / 1024}kb` : `${bytes}b`
+}
+
+function parsed(text: string, units: Readonly<Record<string, number>>, bare: number): number | undefined {
+  const [, number, unit = ''] = /^((?:\d+\.?\d*|\.\d+)(?:e-?\d+)?)(%|[a-z]+)?$/i.exec(text) ?? []
+  const factor = unit === '' ? bare : Object.hasOwn(units, unit.toLowerCase()) ? units[unit.toLowerCase()] : undefined
+  return number === undefined || factor === undefined ? undefined : Number(number) * factor
 }

@@ -1,5 +1,14 @@
 import { expect, test } from 'vitest'
-import { parseDuration, parseRate, parseShare, parseSize } from '../../src/wire/units.ts'
+import {
+  formatDuration,
+  formatRate,
+  formatShare,
+  formatSize,
+  parseDuration,
+  parseRate,
+  parseShare,
+  parseSize,
+} from '../../src/wire/units.ts'
 
 test('a rate is in bits per second, or in bytes per second with bps, as in tc', () => {
   expect(['10mbit', '1.5gbit', '64kbit', '2400', '1kbps', '1kibit'].map(parseRate)).toEqual([
@@ -14,8 +23,26 @@ test('a size is in bytes and powers of 1024, as in tc', () => {
 test('a number with an unknown unit is refused', () => {
   expect(() => parseRate('10mb')).toThrow("'10mb' is not a rate: a number with bit, kbit, mbit or gbit")
   expect(() => parseRate('0')).toThrow("'0' is not a rate")
-  expect(() => parseSize('10ms')).toThrow("'10ms' is not a size: a number of bytes, or with kb or mb")
+  expect(() => parseSize('10ms')).toThrow("'10ms' is not a size: a number of bytes, or one with kb, mb or gb")
   expect(() => parseSize('-1')).toThrow("'-1' is not a size")
   expect(() => parseDuration('5mbit')).toThrow("'5mbit' is not a duration")
-  expect(() => parseShare('101%')).toThrow("'101%' is not a share")
+  expect(() => parseShare('101%')).toThrow("'101%' is not a percentage from 0% to 100%")
+})
+
+test('a share is a percentage, with or without its sign, as in tc', () => {
+  expect(['1%', '1', '0.01%', '100', '.5%', '1e-4%'].map(parseShare)).toEqual([0.01, 0.01, 0.0001, 1, 0.005, 1e-6])
+})
+
+test('a time without a unit is in microseconds, as in tc', () => {
+  expect(['20ms', '20', '1.5s', '7ns', '3msecs'].map(parseDuration)).toEqual([20e6, 20e3, 1.5e9, 7, 3e6])
+})
+
+test('what is formatted is parsed to the same number', () => {
+  const numbers = [0, 1, 999, 1000, 1500, 1_234_567, 20e6, 1024, 65536, 1024 ** 2, 1_000_000_001, 86_400e9]
+  for (const n of numbers) {
+    expect(parseDuration(formatDuration(n))).toBe(n)
+    expect(parseSize(formatSize(n))).toBe(n)
+    if (n !== 0) expect(parseRate(formatRate(n))).toBe(n)
+  }
+  for (const share of [0, 0.01, 0.07, 0.29, 1e-6, 0.123456, 1]) expect(parseShare(formatShare(share))).toBe(share)
 })

@@ -1,20 +1,28 @@
 /** The words of a wire, `delay 20ms loss 1%`, as impairments. */
 import type { WireResources } from '../../netdev/device-wire.ts'
 import { UsageError } from '../../netdev/driver.ts'
-import { parseDuration, parseShare } from '../../wire/units.ts'
-import { delay } from '../delay.ts'
-import { loss } from '../loss.ts'
-import type { Impairment } from '../wire.ts'
+import type { Direction, Impairment } from '../wire.ts'
+import { buildGroups } from './build.ts'
+import { readWords } from './grammar.ts'
 
-/** Returns the stages that `words` describe. Throws a UsageError that points at a wrong word. */
-export function parseWire(words: string, _resources?: WireResources): Impairment[] {
-  const tokens = words.split(/\s+/).filter(Boolean)
-  const stages: Impairment[] = []
-  while (tokens.length > 0) {
-    const [word, value = ''] = tokens.splice(0, 2)
-    if (word === 'delay') stages.push(delay(parseDuration(value)))
-    else if (word === 'loss') stages.push(loss(parseShare(value)))
-    else throw new UsageError(`'${word}' is no word of a wire`)
-  }
-  return stages
+const noResources: WireResources = {
+  filter: text => {
+    throw new UsageError(`filter '${text}': filters cannot be compiled here`)
+  },
+  file: path => {
+    throw new UsageError(`${path}: files cannot be read here`)
+  },
+}
+
+/**
+ * Returns the stages that `words` describe, each with its own words. A preset has other stages in
+ * each direction. Throws a UsageError of three lines: what is wrong, the words, and a caret under
+ * the wrong one.
+ */
+export function parseWire(
+  words: string,
+  resources: WireResources = noResources,
+  direction: Direction = 'ab',
+): Impairment[] {
+  return buildGroups(readWords(words, direction), resources)
 }

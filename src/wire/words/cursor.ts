@@ -1,0 +1,109 @@
+/** Cursor: a place in the words of a wire, and how values are read from there. */
+import { UsageError } from '../../netdev/driver.ts'
+import { parseDuration, parseShare } from '../units.ts'
+import { type Token, tokensOf } from './tokens.ts'
+import { didYouMean, type Span, wordsError } from './words-error.ts'
+
+export class Cursor {
+  readonly words: string
+  readonly #tokens: readonly Token[]
+  #at = 0
+
+  constructor(words: string) {
+    this.words = words
+    this.#tokens = tokensOf(words)
+  }
+
+  /** The token that is `ahead` tokens from here; undefined behind the last. */
+  peek(ahead = 0): Token | undefined {
+    return this.#tokens[this.#at + ahead]
+  }
+
+  /** Returns the token here and goes on. */
+  next(): Token | undefined {
+    return this.#tokens[this.#at++]
+  }
+
+  /** The token before this place. */
+  get last(): Token {
+    return this.#tokens[this.#at - 1]
+  }
+
+  /** True if the token here is `word`, without quotes. */
+  is(word: string): boolean {
+    const token = this.peek()
+    return token !== undefined && !token.quoted && token.text === word
+  }
+
+  /** Goes on behind `word`; returns false if it is not here. */
+  takes(word: string): boolean {
+    if (!this.is(word)) return false
+    this.#at++
+    return true
+  }
+
+  /** True if the token here is a number, perhaps with a unit. */
+  get atNumber(): boolean {
+    const token = this.peek()
+    return token !== undefined && !token.quoted && /^[-+.]?\d/.test(token.text)
+  }
+
+  /** Reads a value. Without one throws an error that says what is missing. */
+  value<T>(missing: string, parse: (text: string) => T): T {
+    const token = this.peek()
+    if (token === undefined || (!token.quoted && /^[()|]$/.test(token.text))) throw this.error(missing)
+    this.#at++
+    return this.tried(token, () => parse(token.text))
+  }
+
+  /** Reads a number if there is one here. */
+  optional<T>(parse: (text: string) => T, absent: T): T {
+    return this.atNumber ? this.value('', parse) : absent
+  }
+
+  duration(missing: string): number {
+    return this.value(missing, parseDuration)
+  }
+
+  share(missing: string): number {
+    return this.value(missing, parseShare)
+  }
+
+  /** Calls `parse`, and lets its UsageError point at `span`. */
+  tried<T>(span: Span, parse: () => T): T {
+    try {
+      return parse()
+    } catch (error) {
+      if (!(error instanceof UsageError) || error.message.includes('\n')) throw error
+      throw wordsError(this.words, span, error.message)
+    }
+  }
+
+  /** Returns an error that points at `span`, by default at the token here or behind the last. */
+  error(message: string, span: Span | undefined = this.peek()): UsageError {
+    const end = this.words.trimEnd().length
+    return wordsError(this.words, span ?? { at: end + 1, end: end + 2 }, message)
+  }
+
+  /** Returns an error about a token that is not one of `words`. */
+  unknown(token: Token, what: string, words: Iterable<string>): UsageError {
+    return this.error(`'${token.text}' is not ${what}${didYouMean(token.text, words)}`, token)
+  }
+}
+
+/** Returns a parser of whole numbers. */
+export function whole(what: string, min = 1, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  return text => {
+    const n = /^[-+]?\d+$/.test(text) ? Number(text) : Number.NaN
+    if (n >= min && n <= max) return n
+    const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`
+    throw new UsageError(`'${text}' is not ${what}: a whole number ${range}`)
+  }
+}
+
+/** Parses a number that need not be whole, of at least 1: the mean length of a burst. */
+export function meanLength(text: string): number {
+  const n = /^(\d+(\.\d*)?|\.\d+)$/.test(text) ? Number(text) : Number.NaN
+  if (!(n >= 1)) throw new UsageError(`'${text}' is not a mean number of packets: a number of at least 1`)
+  return n
+}
