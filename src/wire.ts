@@ -1,14 +1,15 @@
 /**
  * 'vnet/wire': cables whose wire does what a program wants, and the impairments to make wires of.
  *
- *     await using link = await cable('left/a', 'right/b', { ab: [delay('20ms'), loss(0.01)], seed: 7 })
+ *     const ab = [delay('20ms'), loss(0.01)]
+ *     await using link = await cable('left/a', 'right/b', { ab, seed: 7 })
  */
 import './netdev/dispose.ts'
 import { driver as cableDriver } from './drivers/cable.ts'
 import { TimerfdClock } from './linux/clock.ts'
 import { loadNative } from './linux/native.ts'
 import { LinuxPlatform } from './linux/platform.ts'
-import { wireResources } from './linux/wire-resources.ts'
+import { LinuxWireResources } from './linux/wire-resources.ts'
 import { type DriverContext, defaultParams } from './netdev/driver.ts'
 import { LOGLEVEL_WARNING, Log } from './netdev/log.ts'
 import { Net } from './netdev/net.ts'
@@ -28,6 +29,8 @@ export interface CableOptions {
   readonly ba?: readonly Impairment[] | string
   /** Of all random decisions; by default another one each time. */
   readonly seed?: number
+  /** A file for every decision of the wires, a JSON line each. */
+  readonly logFile?: string
   /** Protocol addresses of both ends: `198.18.0.1/24`. */
   readonly addresses?: { readonly a?: readonly string[]; readonly b?: readonly string[] }
   /** Called with warnings and errors, a line each; by default they go to stderr. */
@@ -60,19 +63,21 @@ export async function cable(a: string, b: string, options: CableOptions = {}): P
   const log = new Log(LOGLEVEL_WARNING, (_, line) => (options.log ?? console.error)(line))
   const platform = new LinuxPlatform(native, text => log.warn(text))
   const clock = new TimerfdClock(native)
+  const wireResources = new LinuxWireResources()
   const ended = new AbortController()
   const devices: NetDevice[] = []
   async function close(): Promise<void> {
     if (ended.signal.aborted) return
     ended.abort()
     for (const dev of devices) await unregisterNetdev(dev)
+    wireResources[Symbol.dispose]()
     clock.close()
     await platform[Symbol.asyncDispose]()
   }
   try {
     const net = new Net({ platform, clock, log, random: random(Math.floor(Math.random() * 2 ** 32)) })
     const context: DriverContext = { args: [a, b], net, names: [], txqs: 1, rxqs: 1, wireResources }
-    const params = { ...defaultParams(cableDriver.params), seed: options.seed ?? 0 }
+    const params = { ...defaultParams(cableDriver.params), seed: options.seed ?? 0, log: options.logFile }
     const specs = cableDriver.init(params, context)
     const [ab, ba] = specs[0].dev.netdevOps.ndoGetWires?.(specs[0].dev as never) as readonly [WireSlot, WireSlot]
     for (const [wire, stages] of [[ab, options.ab] as const, [ba, options.ba] as const]) {

@@ -10,6 +10,8 @@ import { netnsPath } from '../linux/netns-name.ts'
 import { LinuxPlatform } from '../linux/platform.ts'
 import { TapPort } from '../linux/tap-port.ts'
 import { CLONE_FILES } from '../linux/uapi.ts'
+import { LinuxWireResources } from '../linux/wire-resources.ts'
+import type { WireResources } from '../netdev/device-wire.ts'
 import { type DeviceSpec, type Driver, UsageError } from '../netdev/driver.ts'
 import { E2BIG, EINVAL, isErrno, VnetError } from '../netdev/errno.ts'
 import { describeException } from '../netdev/exception.ts'
@@ -48,10 +50,11 @@ export async function run(
   await using platform = new LinuxPlatform(native, text => log.warn(`vnet: ${text}`))
   await using clock = new TimerfdClock(native)
   const chance = random(randomBytes(4).readUInt32LE())
+  using wireResources = new LinuxWireResources()
   const net = new Net({ platform, clock, random: chance, log, msgEnable: verbose > 1 ? NETIF_MSG_FRAMES : 0 })
   let made: readonly DeviceSpec[] | undefined
   const initialize = () => {
-    made ??= init(driver, params, args, options, net)
+    made ??= init(driver, params, args, options, net, wireResources)
     return made
   }
   // An uplink is an interface of this namespace.
@@ -92,11 +95,12 @@ function init(
   args: readonly string[],
   options: CommonOptions,
   net: Net,
+  wireResources: WireResources,
 ): readonly DeviceSpec[] {
   let specs: readonly DeviceSpec[]
   try {
     const { name: names = [], netns, txqs, rxqs } = options
-    specs = driver.init(params, { args, net, names, netns, txqs, rxqs })
+    specs = driver.init(params, { args, net, names, netns, txqs, rxqs, wireResources })
   } catch (error) {
     // If init cannot allocate a device, its arguments are wrong.
     if (!isErrno(error, EINVAL, E2BIG)) throw error

@@ -1,24 +1,47 @@
-/** What the words of a wire refer to, found on this machine with this program's rights. */
+/** What the words and options of a wire refer to, found with this program's rights. */
 import { readFileSync } from 'node:fs'
 import type { WireResources } from '../netdev/device-wire.ts'
 import { UsageError } from '../netdev/driver.ts'
+import { DecisionFile } from './decision-file.ts'
 
 /** Bytes of a file; the longest trace is far shorter. */
 const FILE_MAX = 64 * 1024 * 1024
 
 /** Files are read, and filters compiled by libpcap, when they are asked for. */
-export const wireResources: WireResources = {
-  filter(text) {
+export class LinuxWireResources implements WireResources, Disposable {
+  readonly #logs = new Map<string, DecisionFile>()
+
+  filter(text: string): never {
     throw new UsageError(`filter '${text}': filters cannot be compiled yet`)
-  },
-  file(path) {
-    try {
+  }
+
+  file(path: string): string {
+    return attempt(path, () => {
       const bytes = readFileSync(path)
       if (bytes.length > FILE_MAX) throw new UsageError(`${path}: longer than ${FILE_MAX / 1024 ** 2} MiB`)
       return bytes.toString('utf8')
-    } catch (error) {
-      if (error instanceof UsageError) throw error
-      throw new UsageError(`${path}: ${error instanceof Error ? error.message : error}`)
-    }
-  },
+    })
+  }
+
+  log(path: string): DecisionFile {
+    const log = this.#logs.get(path) ?? attempt(path, () => new DecisionFile(path))
+    this.#logs.set(path, log)
+    return log
+  }
+
+  /** Writes out the logs and closes them. */
+  [Symbol.dispose](): void {
+    for (const log of this.#logs.values()) log.close()
+    this.#logs.clear()
+  }
+}
+
+/** Rethrows an error of the file system as a UsageError. */
+function attempt<T>(path: string, fn: () => T): T {
+  try {
+    return fn()
+  } catch (error) {
+    if (error instanceof UsageError) throw error
+    throw new UsageError(`${path}: ${error instanceof Error ? error.message : error}`)
+  }
 }

@@ -2,6 +2,7 @@
  * The wire on which a device's frames leave or arrive, as clients see it. What a wire does is in
  * wire/; here is only what the control plane and the program need to know of it.
  */
+import type { SkBuff } from '../skb/sk-buff.ts'
 
 /** A stage of a wire and its counts of packets: in + duplicated = out + dropped + held. */
 export interface StageReport {
@@ -25,6 +26,30 @@ export interface StageReport {
   readonly late?: { readonly p50: number; readonly p99: number }
 }
 
+/**
+ * The log of wires: what arrived, and what became of it. `time` is that of the wire's clock, in ns;
+ * `id` is the number of the packet in its direction, from 1.
+ */
+export interface DecisionLog {
+  /** The stages of a direction were set. */
+  set(direction: string, time: number, words: string, seed: number): void
+  /** A packet arrived, or a GSO frame that passes whole. The wire owns it. */
+  arrival(direction: string, time: number, id: number, skb: SkBuff): void
+  /**
+   * A stage decided. `verdict` is drop, duplicate, corrupt, reorder, mark, delay ...; `amount` its
+   * size, ns for a delay; `why` the reason of a drop.
+   */
+  decision(
+    direction: string,
+    time: number,
+    id: number,
+    stage: string,
+    verdict: string,
+    amount: number | undefined,
+    why: string | undefined,
+  ): void
+}
+
 /** What the words of a wire refer to: the program reads and compiles it before the wire is made. */
 export interface WireResources {
   /**
@@ -34,6 +59,8 @@ export interface WireResources {
   filter(text: string): (bytes: Uint8Array, at: number, length: number) => boolean
   /** Returns the text of a file. Throws a UsageError. */
   file(path: string): string
+  /** Returns the log that is written to a file, one for each path. Throws a UsageError. */
+  log?(path: string): DecisionLog
 }
 
 /** One direction. */

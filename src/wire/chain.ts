@@ -10,13 +10,12 @@
  * random stream. A stage that is taken out passes on what it holds as if it were still there.
  */
 import type { Clock } from '../netdev/clock.ts'
-import type { StageReport } from '../netdev/device-wire.ts'
+import type { DecisionLog, StageReport } from '../netdev/device-wire.ts'
 import { skbGsoSegment } from '../netdev/gso.ts'
 import { SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_NOMEM } from '../skb/drop-reason.ts'
 import type { SkBuffPool } from '../skb/pool.ts'
 import type { Ring } from '../skb/ring.ts'
 import { OWNER_WIRE, type SkBuff } from '../skb/sk-buff.ts'
-import type { DecisionLog } from './decision-log.ts'
 import { SharedLimit } from './limit.ts'
 import { packetsOf } from './packets.ts'
 import { Stage, type StageOwner } from './stage.ts'
@@ -47,7 +46,7 @@ export interface ChainOptions {
 export class Chain implements Wire, StageOwner {
   readonly direction: Direction
   readonly clock: WireClock
-  log: DecisionLog | undefined
+  readonly log: DecisionLog | undefined
   readonly #options: ChainOptions
   readonly #stages = new Map<string, Stage>()
   /** Taken out, and not empty yet. */
@@ -93,9 +92,10 @@ export class Chain implements Wire, StageOwner {
     else this.#segment(skb)
   }
 
-  /** Replaces the stages. */
-  set(stages: readonly Impairment[]): void {
+  /** Replaces the stages, which `words` describe. */
+  set(stages: readonly Impairment[], words = ''): void {
     this.clock.advance()
+    this.log?.set(this.direction, this.clock.now(), words, this.#options.seed)
     const before = [...this.#stages.values()]
     this.#ordinals.clear()
     this.#building = new Map()
@@ -228,7 +228,7 @@ export class Chain implements Wire, StageOwner {
   #enter(skb: SkBuff): void {
     skb.packetId = this.#lastId + 1
     this.#lastId += packetsOf(skb)
-    this.log?.arrival(this.direction, skb.packetId, this.clock.now(), skb)
+    this.log?.arrival(this.direction, this.clock.now(), skb.packetId, skb)
     this.#first.push(skb)
   }
 

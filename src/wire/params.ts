@@ -11,6 +11,7 @@ export const wireParams = {
   }),
   wireAb: text({ default: undefined, description: 'the same from the first interface to the second only' }),
   wireBa: text({ default: undefined, description: 'the same from the second interface to the first only' }),
+  log: text({ default: undefined, description: 'file for every decision of the wire, a JSON line each' }),
   seed: int({ default: 0, description: 'seed of all random decisions of the wire; 0 takes one at random' }),
 }
 
@@ -28,12 +29,13 @@ const noResources: WireResources = {
  * UsageError if their words are wrong.
  */
 export function wireSlots(
-  { wire, wireAb = wire, wireBa = wire, seed }: ParamValues<typeof wireParams>,
+  { wire, wireAb = wire, wireBa = wire, log, seed }: ParamValues<typeof wireParams>,
   { net, wireResources = noResources }: DriverContext,
   a: WireEnd,
   b: WireEnd,
 ): readonly [ab: WireSlot, ba: WireSlot] {
-  const common = { net, seed: seed === 0 ? net.random.below(2 ** 31) + 1 : seed }
+  const decisions = log === undefined ? undefined : wireResources.log?.(log)
+  const common = { net, seed: seed === 0 ? net.random.below(2 ** 31) + 1 : seed, log: decisions }
   const ab = new WireSlot({ ...common, direction: 'ab', from: a, to: b })
   const ba = new WireSlot({ ...common, direction: 'ba', from: b, to: a })
   if (wireAb !== undefined) ab.change(wireAb, wireResources)

@@ -2,14 +2,13 @@
  * WireSlot: the place of a wire between two devices. Without stages it is the direct wire, and a
  * frame costs what it cost before there were stages; with stages it is a chain.
  */
-import type { DeviceWire, StageReport, WireResources } from '../netdev/device-wire.ts'
+import type { DecisionLog, DeviceWire, StageReport, WireResources } from '../netdev/device-wire.ts'
 import { describeException } from '../netdev/exception.ts'
 import { NETIF_F_GRO } from '../netdev/if.ts'
 import { LimitedLog } from '../netdev/limited-log.ts'
 import type { Net } from '../netdev/net.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { Chain } from './chain.ts'
-import type { DecisionLog } from './decision-log.ts'
 import type { Direction, Impairment, Wire } from './wire.ts'
 import { parseWire } from './words/parse.ts'
 
@@ -53,7 +52,7 @@ export class WireSlot implements DeviceWire {
   set(stages: readonly Impairment[], words = wordsOf(stages)): void {
     if (this.#chain === undefined && stages.length === 0) return
     this.#chain ??= this.#newChain()
-    this.#chain.set(stages)
+    this.#chain.set(stages, words)
     this.words = words
     this.wire = this.#chain.busy ? this.#chain : this.#options.to.wire
   }

@@ -3,10 +3,10 @@
  * leaves it by its outlet; the impairment reports the rest by WireEnv.
  */
 import type { Clock } from '../netdev/clock.ts'
+import type { DecisionLog } from '../netdev/device-wire.ts'
 import type { Random } from '../netdev/random.ts'
 import { SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_WIRE_LOSS } from '../skb/drop-reason.ts'
 import { OWNER_WIRE, type SkBuff } from '../skb/sk-buff.ts'
-import type { DecisionLog } from './decision-log.ts'
 import { Lateness } from './lateness.ts'
 import { packetsOf } from './packets.ts'
 import type { Direction, Impairment, Limit, LimitSpec, StageStats, Verdict, Wire, WireEnv } from './wire.ts'
@@ -133,7 +133,7 @@ export class Stage implements Wire, WireEnv {
 
   decided(verdict: string, skb: SkBuff, amount?: number, why?: string): void {
     const { log } = this.#owner
-    log?.decision(this.direction, skb.packetId, this.clock.now(), this.stage, verdict, amount, why)
+    log?.decision(this.direction, this.clock.now(), skb.packetId, this.stage, verdict, amount, why)
   }
 
   hold(skb: SkBuff): boolean {

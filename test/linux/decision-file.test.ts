@@ -1,0 +1,95 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { DecisionFile } from '../../src/linux/decision-file.ts'
+import { LinuxWireResources } from '../../src/linux/wire-resources.ts'
+import { UsageError } from '../../src/netdev/driver.ts'
+import { SkBuffPool } from '../../src/skb/pool.ts'
+import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '../../src/skb/sk-buff.ts'
+
+let directory: string
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'vnet-decisions-'))
+})
+afterAll(() => rmSync(directory, { recursive: true }))
+
+const linesOf = (path: string) =>
+  readFileSync(path, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map(line => JSON.parse(line))
+
+function frame(octets: number[]): SkBuff {
+  const skb = new SkBuffPool({ large: 2, small: 2 }).alloc(octets.length) as SkBuff
+  skb.bytes.set(octets, skb.put(octets.length))
+  return skb
+}
+
+/** Logs drops of packets 1 to `count`. */
+function logDrops(path: string, count: number): void {
+  const log = new DecisionFile(path)
+  for (let n = 1; n <= count; n++) log.decision('ab', n, n, 'loss', 'drop', undefined, 'loss')
+  log.close()
+}
+
+test('arrivals, decisions and changes are a JSON line each', () => {
+  const path = join(directory, 'log')
+  const log = new DecisionFile(path)
+  log.set('ab', 5, 'match \'a "b"\' (loss 1%)', 7)
+  log.arrival('ab', 10, 1, frame([1, 2, 254]))
+  log.decision('ab', 10, 1, 'loss 2', 'drop', undefined, 'loss')
+  log.decision('ba', 20, 3, 'delay', 'delay', 2e7, undefined)
+  log.close()
+  log.close()
+  expect(linesOf(path)).toEqual([
+    { format: 1 },
+    { t: 5, direction: 'ab', stage: 'wire', verdict: 'set', words: 'match \'a "b"\' (loss 1%)', seed: 7 },
+    { t: 10, direction: 'ab', n: 1, stage: 'wire', verdict: 'arrive', amount: 3, head: '0102fe' },
+    { t: 10, direction: 'ab', n: 1, stage: 'loss 2', verdict: 'drop', why: 'loss' },
+    { t: 20, direction: 'ba', n: 3, stage: 'delay', verdict: 'delay', amount: 2e7 },
+  ])
+})
+
+test('a GSO frame is logged with its segment size, type and transport offset', () => {
+  const path = join(directory, 'gso')
+  const log = new DecisionFile(path)
+  const skb = frame(new Array(200).fill(0))
+  Object.assign(skb, { gsoSize: 50, gsoType: SKB_GSO_TCPV4, ipSummed: CHECKSUM_PARTIAL, csumStart: skb.data + 34 })
+  log.arrival('ab', 1, 1, skb)
+  log.close()
+  expect(linesOf(path)[1]).toMatchObject({ amount: 200, gso: [50, SKB_GSO_TCPV4, 34], head: '00'.repeat(128) })
+})
+
+test('fifty thousand lines are all written, in order', async () => {
+  const path = join(directory, 'many')
+  logDrops(path, 50_000)
+  await expect.poll(() => readFileSync(path, 'utf8').includes('"n":50000,')).toBe(true)
+  expect(linesOf(path).map(({ n }) => n)).toEqual([undefined, ...Array.from({ length: 50_000 }, (_, i) => i + 1)])
+})
+
+test('lines that do not fit the buffer are counted in the file', async () => {
+  const path = join(directory, 'lost')
+  // No write ends before this function does.
+  logDrops(path, 400_000)
+  await expect.poll(() => readFileSync(path, 'utf8').endsWith('}\n') && linesOf(path).at(-1)?.lost).toBeGreaterThan(0)
+  const lines = linesOf(path)
+  expect(lines.length - 2 + lines.at(-1).lost).toBe(400_000)
+})
+
+test('a log that cannot be created is a usage error that names the file', () => {
+  using resources = new LinuxWireResources()
+  expect(() => resources.log('/nowhere/log')).toThrow(UsageError)
+  expect(() => resources.log('/nowhere/log')).toThrow('/nowhere/log: ENOENT')
+})
+
+test('one path has one log', () => {
+  using resources = new LinuxWireResources()
+  const path = join(directory, 'shared')
+  expect(resources.log(path)).toBe(resources.log(path))
+})
+
+test('a file of the words that is missing is a usage error that names it', () => {
+  using resources = new LinuxWireResources()
+  expect(() => resources.file('/nowhere/trace')).toThrow('/nowhere/trace: ENOENT')
+})
