@@ -2,7 +2,9 @@
 import { readFileSync } from 'node:fs'
 import type { WireResources } from '../netdev/device-wire.ts'
 import { UsageError } from '../netdev/driver.ts'
+import type { PacketFilter } from '../packet/filter.ts'
 import { DecisionFile } from './decision-file.ts'
+import { compileFilter } from './pcap-filter.ts'
 
 /** Bytes of a file; the longest trace is far shorter. */
 const FILE_MAX = 64 * 1024 * 1024
@@ -11,8 +13,8 @@ const FILE_MAX = 64 * 1024 * 1024
 export class LinuxWireResources implements WireResources, Disposable {
   readonly #logs = new Map<string, DecisionFile>()
 
-  filter(text: string): never {
-    throw new UsageError(`filter '${text}': filters cannot be compiled yet`)
+  filter(text: string): PacketFilter {
+    return compileFilter(text)
   }
 
   file(path: string): string {

@@ -2,6 +2,7 @@
  * The wire on which a device's frames leave or arrive, as clients see it. What a wire does is in
  * wire/; here is only what the control plane and the program need to know of it.
  */
+import type { PacketFilter } from '../packet/filter.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 
 /** A stage of a wire and its counts of packets: in + duplicated = out + dropped + held. */
@@ -52,11 +53,8 @@ export interface DecisionLog {
 
 /** What the words of a wire refer to: the program reads and compiles it before the wire is made. */
 export interface WireResources {
-  /**
-   * Returns the predicate of a filter in pcap-filter(7)'s language over a frame, `length` bytes
-   * from `at`. Throws a UsageError.
-   */
-  filter(text: string): (bytes: Uint8Array, at: number, length: number) => boolean
+  /** Returns a filter in pcap-filter(7)'s language. Throws a UsageError. */
+  filter(text: string): PacketFilter
   /** Returns the text of a file. Throws a UsageError. */
   file(path: string): string
   /** Returns the log that is written to a file, one for each path. Throws a UsageError. */

@@ -3,6 +3,7 @@
  * moves. After each test the chain is closed, and every packet must be accounted for.
  */
 import { afterEach, expect } from 'vitest'
+import type { DecisionLog } from '../../src/netdev/device-wire.ts'
 import { FRAME_MAX, SkBuffPool, type SkBuffPoolOptions } from '../../src/skb/pool.ts'
 import { Ring } from '../../src/skb/ring.ts'
 import { CHECKSUM_PARTIAL, OWNER_FREE, type SkBuff, type SkBuffDevice } from '../../src/skb/sk-buff.ts'
@@ -190,13 +191,14 @@ export class TestWire {
     skb.free()
   }
 
-  #log() {
+  #log(): DecisionLog {
     const { decisions } = this
     return {
-      arrival(_: Direction, id: number, time: number): void {
+      set() {},
+      arrival(_, time, id) {
         decisions.push({ id, time, stage: '', verdict: 'arrival', amount: undefined, why: undefined })
       },
-      decision(_: Direction, id: number, time: number, stage: string, verdict: string, amount?: number, why?: string) {
+      decision(_, time, id, stage, verdict, amount, why) {
         decisions.push({ id, time, stage, verdict, amount, why })
       },
     }
