@@ -5,6 +5,7 @@
  * each has one CPU of its own. `asks`: programs send requests to the candidate, and there are no
  * flows. `against`: what the ratios refer to, if not to C. `over`: the candidate whose one-way
  * delay is subtracted from that of the others. `settle`: seconds of TCP that are not counted.
+ * `window`: bytes that a TCP connection may have under way.
  */
 import * as candidates from './candidates.mjs'
 import { METRICS } from './metrics.mjs'
@@ -83,6 +84,7 @@ export function cases(asked = {}) {
       more: [],
       over: 'plain',
       settle: 1,
+      window: 16 << 20,
     },
     strangers: {
       title: 'strangers: a cable or a lan, flooded by a stranger',

@@ -36,6 +36,7 @@ export async function sample({ kase, name, candidate, tag, metrics, seconds, pro
       row.ready = performance.now() - started
     }
     if (!kase.asks) await net.configure(candidate.command === undefined, candidate.slow ? PATIENT : 1)
+    if (kase.window !== undefined) net.setWindow(kase.window)
     candidate.stranger?.prepare(net)
     const flows = kase.flows === undefined ? net.pairs : Array.from({ length: kase.flows }, () => net.pairs[0])
     const ports = { next: FIRST_PORT }

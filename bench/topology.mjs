@@ -115,6 +115,12 @@ export class Topology {
     }
   }
 
+  /** Sets how many bytes a TCP connection may have under way, instead of the kernel's maximum. */
+  setWindow(bytes) {
+    for (const ns of this.namespaces)
+      for (const buffer of ['tcp_rmem', 'tcp_wmem']) sysctl(ns, `ipv4/${buffer}`, `4096 131072 ${bytes}`)
+  }
+
   /** Returns the sum of some counters of /proc/net/snmp over the namespaces and protocols. */
   counters(...names) {
     let sum = 0
