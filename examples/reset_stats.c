@@ -33,9 +33,13 @@ static int by_family(const char *path, const char *name) {
 }
 
 int main(int argc, char **argv) {
-  const char *path = argc > 2 && strcmp(argv[1], "--direct") == 0 ? argv[2] : NULL;
-  const int word = path ? 3 : 1;
-  const char *name = argc > word ? argv[word] : "vnet0";
+  const int direct = argc > 1 && strcmp(argv[1], "--direct") == 0;
+  if (argc != (direct ? 4 : 2)) {
+    fprintf(stderr, "usage: reset_stats [--direct SOCKET] IF\n");
+    return 2;
+  }
+  const char *path = direct ? argv[2] : NULL;
+  const char *name = argv[argc - 1];
   if ((path ? by_family(path, name) : by_ioctl(name)) < 0) {
     fprintf(stderr, "reset_stats: %s: %s\n", name, strerror(errno));
     return 1;

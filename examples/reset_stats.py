@@ -29,8 +29,11 @@ def by_family(path, name):
     genl.ask(genl.resolve('vnet_nl'), VNET_CMD_RESET_STATS, VNET_ATTR_IFNAME, name)
 
 
-path, words = (sys.argv[2], sys.argv[3:]) if sys.argv[1:2] == ['--direct'] else (None, sys.argv[1:])
-name = ''.join(words[:1]) or 'vnet0'
+is_direct = sys.argv[1:2] == ['--direct']
+if len(sys.argv) != (4 if is_direct else 2):
+    print('usage: reset_stats.py [--direct SOCKET] IF', file=sys.stderr)
+    sys.exit(2)
+path, name = (sys.argv[2] if is_direct else None), sys.argv[-1]
 try:
     by_family(path, name) if path else by_ioctl(name)
 except OSError as error:

@@ -31,7 +31,11 @@ async function byClient(name: string): Promise<void> {
 
 const words = process.argv.slice(2)
 const direct = words[0] === '--direct'
-const name = words[direct ? 1 : 0] ?? 'vnet0'
+const [name, ...others] = direct ? words.slice(1) : words
+if (name === undefined || others.length > 0) {
+  console.error('usage: reset_stats [--direct] IF')
+  process.exit(2)
+}
 try {
   await (direct ? byClient : byIoctl)(name)
   console.log(`${name}: statistics reset`)

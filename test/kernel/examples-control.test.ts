@@ -170,7 +170,7 @@ describe('reset_stats', () => {
     expect(refused).toMatchObject({ status: 1, stdout: '' })
     expect(refused.stderr).toMatch(/^reset_stats: vnet0: .*operation not permitted.*\n$/i)
     expect(await packets()).toEqual(before)
-    expect(await example(file, way, '')).toEqual({ status: 0, stdout: 'vnet0: statistics reset\n', stderr: '' })
+    expect(await example(file, way, 'vnet0')).toEqual({ status: 0, stdout: 'vnet0: statistics reset\n', stderr: '' })
     expect(await packets()).toEqual([0, 0, 0, 0])
   })
 
@@ -179,20 +179,31 @@ describe('reset_stats', () => {
     expect([status, stdout]).toEqual([1, ''])
     expect(stderr).toMatch(/^reset_stats: nosuch: .+\n$/)
   })
+
+  test.each(bothWays(RESETS))('%s by %s prints its usage without an interface, and exits 2', async (file, way) => {
+    const { status, stdout, stderr } = await example(file, way, '')
+    expect([status, stdout]).toEqual([2, ''])
+    expect(stderr).toMatch(/^usage: reset_stats(\.py)? \[--direct.*\] IF\n$/)
+  })
+
+  test('reset_stats.py prints its usage if --direct has no socket', async () => {
+    const { status, stderr } = await run(placeOf('reset_stats.py'), 'python3 reset_stats.py --direct')
+    expect([status, stderr]).toEqual([2, 'usage: reset_stats.py [--direct SOCKET] IF\n'])
+  })
 })
 
 test.each([
-  ['echo.ts', 'hello\n'],
-  ['reset_stats.ts', 'vnet0: statistics reset\n'],
+  ['echo.ts', 'hello', 'hello\n'],
+  ['reset_stats.ts', 'vnet0', 'vnet0: statistics reset\n'],
 ])(
   '%s runs as it is under a Node that takes TypeScript, both ways',
-  async (file, stdout) => {
+  async (file, word, stdout) => {
     const node = execFileSync('npx', ['-y', '-p', 'node@22', '--', 'node', '-p', 'process.execPath'], {
       encoding: 'utf8',
     })
     await running()
     for (const line of [`vnet exec ${node.trim()} examples/${file}`, `${node.trim()} examples/${file} --direct`]) {
-      expect(await run(project, line)).toMatchObject({ status: 0, stdout })
+      expect(await run(project, `${line} ${word}`)).toMatchObject({ status: 0, stdout })
     }
   },
   DOWNLOAD,
