@@ -23,12 +23,16 @@ export function usualLeases(name: string, netns: string | undefined, log: Log): 
   return leasesFileIfAny(`${STATE_DIRECTORY}/${name}.leases`, log)
 }
 
-/** A file, created with its directory. If that fails, load() logs it and nothing is stored. */
+/**
+ * A file, created with its directory. If that fails, load() logs it, once, and nothing is stored
+ * from then on.
+ */
 export function leasesFileIfAny(path: string, log: Log): LeaseStore {
   const file = leasesFile(path)
   let store = file
   return {
     load() {
+      if (store === NO_STORE) return []
       try {
         mkdirSync(dirname(path), { recursive: true })
         return file.load()

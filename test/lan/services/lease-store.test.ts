@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -30,11 +30,14 @@ test('a file is created with its directory and read by the next run', async () =
   expect(lines).toEqual([])
 })
 
-test('a file that cannot be created is logged, and leases are not stored', () => {
+test('a file that cannot be created is logged once, and leases are not stored from then on', () => {
   writeFileSync(join(directory, 'lib'), '')
   const store = leasesFileIfAny(join(directory, 'lib', 'eth9.leases'), log)
   expect(store.load()).toEqual([])
+  rmSync(join(directory, 'lib'))
+  expect(store.load()).toEqual([])
   store.save([lease])
+  expect(readdirSync(directory)).toEqual([])
   expect(lines).toEqual([expect.stringMatching(/^leases are not stored: .*(EEXIST|ENOTDIR)/)])
 })
 
