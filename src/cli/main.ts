@@ -22,8 +22,9 @@ export async function main(argv: readonly string[], raw: Io): Promise<number> {
     status = code
   }
   let program: Command | undefined
+  let word: string | undefined
   try {
-    const word = firstWord(argv)
+    word = firstWord(argv)
     // src/cli and dist/cli are equally deep.
     const { version } = createRequire(import.meta.url)('../../package.json')
     program = createProgram(version, word, io, done)
@@ -32,7 +33,7 @@ export async function main(argv: readonly string[], raw: Io): Promise<number> {
     await program.parseAsync(argv, { from: 'user' })
     return status
   } catch (error) {
-    return fail(error, program?.commands ?? [], io)
+    return fail(error, program?.commands ?? [], word, io)
   }
 }
 
@@ -44,7 +45,7 @@ function shellWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }
 
-function fail(error: unknown, commands: readonly Command[], io: Io): number {
+function fail(error: unknown, commands: readonly Command[], word: string | undefined, io: Io): number {
   // Help and version end as errors with exit code 0.
   if (error instanceof CommanderError && error.exitCode === 0) return EXIT_OK
   if (error instanceof FileError) {
@@ -52,7 +53,7 @@ function fail(error: unknown, commands: readonly Command[], io: Io): number {
     return EXIT_USAGE
   }
   if (error instanceof CommanderError || error instanceof UsageError) {
-    const message = error instanceof UsageError ? error.message : usageMessage(error, commands)
+    const message = error instanceof UsageError ? error.message : usageMessage(error, commands, word)
     io.err(`vnet: ${printable(message)} (see vnet --help)\n`)
     return EXIT_USAGE
   }

@@ -139,8 +139,14 @@ function configure(command: Command, io?: Io): Command {
   })
 }
 
-/** Returns a message of commander's in vnet's form: `--mtu 1: must be ...`, on one line. */
-export function usageMessage({ message }: CommanderError, commands: readonly Command[]): string {
+/** Options of tools like tc-netem(8), which are words of --wire here. */
+const WIRE_WORDS = ['delay', 'loss', 'duplicate', 'corrupt', 'reorder', 'rate', 'limit', 'slot']
+
+/**
+ * Returns a message of commander's in vnet's form: `--mtu 1: must be ...`, on one line. `word` is
+ * the name of the command that failed.
+ */
+export function usageMessage({ message }: CommanderError, commands: readonly Command[], word?: string): string {
   const unknown = /^error: unknown option '(--[\w-]+)(=?)/.exec(message)
   if (unknown !== null) {
     const [, flag = '', value] = unknown
@@ -153,6 +159,12 @@ export function usageMessage({ message }: CommanderError, commands: readonly Com
     }
     const owners = commands.filter(command => command.options.some(({ long }) => long === flag))
     if (owners.length === 1) return `unknown option '${flag}': it is an option of vnet ${owners[0]?.name()}`
+    const longs = commands.find(command => command.name() === word)?.options.map(({ long }) => long) ?? []
+    const meant = longs.includes('--wire') ? WIRE_WORDS.find(each => isNear(`--${each}`, flag)) : undefined
+    if (meant !== undefined && !longs.some(long => isNear(long ?? '', flag))) {
+      return `unknown option '${flag}' (Did you mean --wire '${meant} ...'?)`
+    }
+    if (!isNear('--help', flag)) message = message.replace('\n(Did you mean --help?)', '')
   }
   return message
     .trim()
@@ -162,4 +174,19 @@ export function usageMessage({ message }: CommanderError, commands: readonly Com
     .replace(/(?<=^'.*'): Allowed choices are (.*), (.*)\.$/s, ' is neither $1 nor $2')
     .replace(/^option '.*(--[\w-]+)[^']*' argument '(.*)' is invalid\. /s, '$1 $2: ')
     .replace(/\s*\n\s*/g, ' ')
+}
+
+/** Whether one letter more, less or other, or two that are swapped, make `b` of `a`. */
+function isNear(a: string, b: string): boolean {
+  let same = 0
+  while (same < a.length && a[same] === b[same]) same++
+  const [[a0, a1], [b0, b1]] = [a.slice(same), b.slice(same)]
+  const isSwapped = a0 === b1 && a1 === b0
+  const [rest, other] = [a.slice(same + 1), b.slice(same + 1)]
+  return (
+    rest === other ||
+    rest === b.slice(same) ||
+    a.slice(same) === other ||
+    (isSwapped && rest.slice(1) === other.slice(1))
+  )
 }
