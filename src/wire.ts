@@ -79,7 +79,8 @@ export async function cable(a: string, b: string, options: CableOptions = {}): P
     const context: DriverContext = { args: [a, b], net, names: [], txqs: 1, rxqs: 1, wireResources }
     const params = { ...defaultParams(cableDriver.params), seed: options.seed ?? 0, log: options.logFile }
     const specs = cableDriver.init(params, context)
-    const [ab, ba] = specs[0].dev.netdevOps.ndoGetWires?.(specs[0].dev as never) as readonly [WireSlot, WireSlot]
+    const { dev } = specs[0] as { dev: NetDevice }
+    const [ab, ba] = (dev.netdevOps.ndoGetWires?.(dev) ?? []) as readonly [WireSlot, WireSlot]
     for (const [wire, stages] of [[ab, options.ab] as const, [ba, options.ba] as const]) {
       if (typeof stages === 'string') wire.change(stages, wireResources)
       else if (stages !== undefined) wire.set(stages)

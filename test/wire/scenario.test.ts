@@ -55,7 +55,10 @@ test('an aborted scenario settles, takes no further step and leaves no alarm', a
 
 test('a scenario whose signal is aborted already does nothing', async () => {
   let called = false
-  await runScenario(new FakeClock(), () => void (called = true), AbortSignal.abort())
+  const scenario = () => {
+    called = true
+  }
+  await runScenario(new FakeClock(), scenario, AbortSignal.abort())
   expect(called).toBe(false)
 })
 

@@ -4,7 +4,7 @@ import { parseWire } from '../../../src/wire/words/parse.ts'
 /** Returns the lines of the error that `words` give. */
 function linesOf(words: string): string[] {
   try {
-    parseWire(words, { filter: () => () => true, file: () => '' })
+    parseWire(words, { filter: text => Object.assign(() => true, { text }), file: () => '' })
   } catch (error) {
     return (error as Error).message.split('\n')
   }
