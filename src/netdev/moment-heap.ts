@@ -57,6 +57,11 @@ export class MomentHeap<T extends HeapItem> {
     return item
   }
 
+  /** Calls `fn` with every item, in no particular order. */
+  each(fn: (item: T) => void): void {
+    for (let i = 0; i < this.#size; i++) fn(this.#items[i] as T)
+  }
+
   clear(): void {
     while (this.#size > 0) this.shift()
   }

@@ -49,7 +49,7 @@ export class Chain implements Wire, StageOwner {
   readonly log: DecisionLog | undefined
   readonly #options: ChainOptions
   readonly #stages = new Map<string, Stage>()
-  /** Taken out, and not empty yet. */
+  /** Taken out, and not empty yet, in the order in which packets pass them. */
   #retired: Stage[] = []
   #first: Wire
   #packets = false
@@ -59,8 +59,9 @@ export class Chain implements Wire, StageOwner {
   #building = new Map<string, Stage | undefined>()
   readonly #ordinals = new Map<string, number>()
   readonly #limits = new WeakMap<LimitSpec, Limit>()
-  /** Packets that could not be cut out of a GSO frame, and those that came after the end. */
+  /** Packets that no stage counts any more, or ever did. */
   readonly #drops = new Map<string, number>()
+  #duplicated = 0
 
   constructor(options: ChainOptions) {
     this.#options = options
@@ -107,7 +108,8 @@ export class Chain implements Wire, StageOwner {
     }
     this.#stages.clear()
     for (const [name, stage] of this.#building) if (stage !== undefined) this.#stages.set(name, stage)
-    this.#retired = this.#retired.filter(stage => stage.held > 0)
+    // An empty one stays while one before it may still push packets on to it.
+    while (this.#retired[0]?.held === 0) this.#forget(this.#retired.shift() as Stage)
     const packets = [...this.#stages.values()].some(({ impairment }) => impairment.takesGso !== true)
     if (packets !== this.#packets) this.#options.onPackets?.(packets)
     this.#packets = packets
@@ -118,9 +120,19 @@ export class Chain implements Wire, StageOwner {
     return [...this.#stages.values(), ...this.#retired.filter(({ held }) => held > 0)].map(reportOf)
   }
 
-  /** Packets dropped before the first stage, by reason. */
+  /**
+   * Packets dropped by reason that `report` does not show: those that came after the end or could
+   * not be cut out of a GSO frame, and those of stages that were taken out and are empty.
+   */
   get drops(): Readonly<Record<string, number>> {
-    return Object.fromEntries(this.#drops)
+    const drops = new Map(this.#drops)
+    for (const stage of this.#retired) if (stage.held === 0) addAll(drops, stage.stats.drops)
+    return Object.fromEntries(drops)
+  }
+
+  /** Packets duplicated by those stages. */
+  get duplicated(): number {
+    return this.#retired.reduce((n, { held, stats }) => (held === 0 ? n + stats.duplicated : n), this.#duplicated)
   }
 
   /** Drops what the stages hold, and everything that comes later. */
@@ -232,6 +244,11 @@ export class Chain implements Wire, StageOwner {
     this.#first.push(skb)
   }
 
+  #forget({ stats }: Stage): void {
+    addAll(this.#drops, stats.drops)
+    this.#duplicated += stats.duplicated
+  }
+
   #drop(skb: SkBuff, why: string, reason: number): void {
     this.#count(why, packetsOf(skb))
     this.drop(skb, reason)
@@ -240,6 +257,10 @@ export class Chain implements Wire, StageOwner {
   #count(why: string, packets: number): void {
     this.#drops.set(why, (this.#drops.get(why) ?? 0) + packets)
   }
+}
+
+function addAll(sums: Map<string, number>, counts: ReadonlyMap<string, number>): void {
+  for (const [key, n] of counts) sums.set(key, (sums.get(key) ?? 0) + n)
 }
 
 function reportOf({ stage, path, direction, impairment, held, stats, lateness }: Stage): StageReport {

@@ -59,6 +59,12 @@ export class HeldPackets {
     return skb
   }
 
+  /** Calls `fn` with every packet, in no particular order. */
+  each(fn: (skb: SkBuff) => void): void {
+    for (let i = 0; i < this.#length; i++) fn(this.#skbs[(this.#head + i) & (this.#moments.length - 1)] as SkBuff)
+    this.#early.each(fn)
+  }
+
   #grow(): void {
     const capacity = this.#moments.length
     const skbs = new Array<SkBuff | undefined>(2 * capacity).fill(undefined)

@@ -4,6 +4,7 @@
 export type { Chain } from './chain.ts'
 export { delay } from './delay.ts'
 export { loss } from './loss.ts'
+export { type RateOptions, rate } from './rate.ts'
 export { runScenario, type Scenario, type ScenarioTimes } from './scenario.ts'
 export type { WireSlot } from './slot.ts'
 export {

@@ -162,7 +162,7 @@ export class TestWire {
     const { framesDropped, framesMade } = this.#device
     const balance: WireBalance = {
       in: this.#in,
-      duplicated: sum(stage => stage.duplicated),
+      duplicated: sum(stage => stage.duplicated) + this.chain.duplicated,
       made: this.chain.made,
       out: this.#out,
       dropped: sum(stage => stage.dropped) + total(this.chain.drops),
