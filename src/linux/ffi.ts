@@ -4,6 +4,7 @@
  */
 import { createRequire } from 'node:module'
 import type { DataType, FieldType, load, open } from 'ffi-rs'
+import { EACCES, VnetError } from '../netdev/errno.ts'
 
 type FfiRs = { load: typeof load; open: typeof open; DataType: typeof DataType }
 
@@ -13,7 +14,10 @@ type FfiRs = { load: typeof load; open: typeof open; DataType: typeof DataType }
  */
 export type Argument = number | bigint | string | Uint8Array
 
-/** A shared library by its soname, which ld.so looks up at the first call. */
+/**
+ * A shared library by its soname, which ld.so looks up at the first call. Every method throws a
+ * VnetError if ffi-rs cannot be loaded.
+ */
 export class SharedLibrary {
   readonly #soname: string
 
@@ -56,7 +60,15 @@ export class SharedLibrary {
   }
 }
 
-const loadFfi = (): FfiRs => createRequire(import.meta.url)('ffi-rs')
+function loadFfi(): FfiRs {
+  try {
+    return createRequire(import.meta.url)('ffi-rs')
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause)
+    const advice = `${reason}: not installed, or root may not read it without --keep-privileges`
+    throw new VnetError(EACCES, 'load ffi-rs', advice, { cause })
+  }
+}
 
 function typeOf({ DataType }: FfiRs, value: Argument): FieldType {
   if (typeof value === 'number') return DataType.I64
