@@ -19,9 +19,9 @@ import {
   registerNetdev,
   snull,
 } from '../../dist/index.js'
-import { assertConserved, FakeClock, MemoryPlatform } from '../../dist/testing/index.js'
+import { assertConserved, MemoryPlatform } from '../../dist/testing/index.js'
 import { addressesOf, udpFrame } from './frame.mjs'
-import { LeanPlatform } from './platform.mjs'
+import { LeanClock, LeanPlatform } from './platform.mjs'
 
 const SENT = '198.18.0.1.198.18.0.2'
 const FLIPPED = '198.18.1.1.198.18.1.2'
@@ -86,7 +86,25 @@ const WAYS = [
     params: { rxFilter: true },
     expected: SENT,
   },
+  wired('wire_delay', 'cable --wire, delay', 'delay 100us limit 1000'),
+  wired('wire_loss', 'cable --wire, loss', 'loss 0%'),
 ]
+
+/** The words draw and decide for every frame, and let all of them pass. */
+function wired(name, title, words) {
+  return {
+    name,
+    title: `${title}: delivered`,
+    driver: cable,
+    args: ['a', 'b'],
+    params: { wire: words },
+    expected: SENT,
+  }
+}
+
+/** Frames on their way at once, and the time after which the last has left the slowest wire. */
+const IN_FLIGHT = 64
+const LATEST = 1_000_000
 
 /**
  * Every way. `open()` returns a function that sends a number of frames through, and returns how
@@ -96,14 +114,20 @@ export const deliveries = WAYS.map(way => ({ name: way.name, title: way.title, o
 
 async function open(way) {
   await tryOnce(way)
-  const { net, devices, frame } = await start(way, new LeanPlatform())
+  const { net, clock, devices, frame } = await start(way, new LeanPlatform())
   const [from, to] = [devices[0].port.queues, devices.at(-1).port.queues]
   let turn = 0
   return times => {
     const before = taken(to)
     // A different queue each time, so that all of them are used.
-    from[turn++ % from.length].send(frame, times)
-    net.flush()
+    const queue = from[turn++ % from.length]
+    for (let left = times; left > 0; left -= IN_FLIGHT) {
+      queue.send(frame, Math.min(left, IN_FLIGHT))
+      net.flush()
+      if (way.params?.wire === undefined) continue
+      clock.advance(LATEST)
+      net.flush()
+    }
     assertConserved(net)
     const delivered = taken(to) - before
     if (delivered !== times) throw new Error(`${way.name}: ${times} frames sent, ${delivered} delivered`)
@@ -114,10 +138,12 @@ async function open(way) {
 /** Checks, with a platform that keeps what it receives, that one frame arrives as expected. */
 async function tryOnce(way) {
   const platform = new MemoryPlatform()
-  const { net, devices, frame } = await start(way, platform)
+  const { net, clock, devices, frame } = await start(way, platform)
   const [from, to] = [platform.port(devices[0].name), platform.port(devices.at(-1).name)]
   from.transmit(frame)
   from.drain()
+  net.flush()
+  clock.advance(LATEST)
   net.flush()
   const addresses = to.received.length === 1 ? addressesOf(to.received[0].bytes) : `${to.received.length} frames`
   if (addresses !== way.expected) throw new Error(`${way.name} made ${addresses} of a frame`)
@@ -125,9 +151,10 @@ async function tryOnce(way) {
 
 /** Returns the driver's devices, registered and up, and a frame addressed to the last of them. */
 async function start({ driver, args = [], params = {}, queues = 1 }, platform) {
+  const clock = new LeanClock()
   const net = new Net({
     platform,
-    clock: new FakeClock(),
+    clock,
     log: new Log(LOGLEVEL_ERR, (_, text) => console.error(text)),
   })
   const context = { args, names: [], net, txqs: queues, rxqs: Math.min(queues, 2) }
@@ -136,7 +163,7 @@ async function start({ driver, args = [], params = {}, queues = 1 }, platform) {
     await registerNetdev(dev, net)
     await dev.port.apply({ up: true })
   }
-  return { net, devices, frame: udpFrame([...devices.at(-1).devAddr]) }
+  return { net, clock, devices, frame: udpFrame([...devices.at(-1).devAddr]) }
 }
 
 function taken(queues) {

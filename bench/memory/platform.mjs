@@ -7,6 +7,56 @@
 import { SLOT_LARGE } from '../../dist/skb/pool.js'
 import { MemoryPlatform } from '../../dist/testing/index.js'
 
+/** Nanoseconds from one reading of the clock to the next. */
+const STEP = 500
+
+/**
+ * A clock of a few alarms that moves a little with every reading, as time does between two frames,
+ * so that each frame of a wire is due at its own moment.
+ */
+export class LeanClock {
+  #now = 0
+  #alarms = []
+
+  now() {
+    this.#now += STEP
+    return this.#now
+  }
+
+  alarm(fn) {
+    const never = Number.POSITIVE_INFINITY
+    const alarm = {
+      fn,
+      due: never,
+      at(ns) {
+        this.due = ns
+      },
+      cancel() {
+        this.due = never
+      },
+    }
+    this.#alarms.push(alarm)
+    return alarm
+  }
+
+  /** Rings every alarm that is due within `ns`, each at its moment. */
+  advance(ns) {
+    const end = this.#now + ns
+    for (let alarm = this.#next(end); alarm !== undefined; alarm = this.#next(end)) {
+      this.#now = Math.max(this.#now, alarm.due)
+      alarm.due = Number.POSITIVE_INFINITY
+      alarm.fn()
+    }
+    this.#now = Math.max(this.#now, end)
+  }
+
+  #next(end) {
+    let first
+    for (const alarm of this.#alarms) if (alarm.due <= end && !(first?.due <= alarm.due)) first = alarm
+    return first
+  }
+}
+
 export class LeanPlatform extends MemoryPlatform {
   async open(spec) {
     const port = await super.open(spec)
