@@ -23,8 +23,8 @@ function fullName({ name, netns }: Named): string {
 }
 
 /**
- * Returns a device in the words of the `ready` line of `--json`. `state` is `up`, `down` or
- * `no-carrier`; null is a value that an older vnet does not report.
+ * Returns a device in the words of the `ready` line of `--json`. `state` is `up`, `down`, `cut` if
+ * its cable is, or `no-carrier`; null is a value that an older vnet does not report.
  */
 export function deviceWords(device: FoundDevice) {
   const { name, ifindex, netns = null, driver = null, mac = null, mtu = null, vnet, pid = null } = device
@@ -32,8 +32,9 @@ export function deviceWords(device: FoundDevice) {
   return { name, ifindex, netns, driver, state, mac, mtu, txqs, rxqs, vnet, pid }
 }
 
-function stateOf({ flags, carrier }: FoundDevice): string | null {
+function stateOf({ flags, carrier, cut }: FoundDevice): string | null {
   if (flags === undefined) return null
   if ((flags & IFF_UP) === 0) return 'down'
+  if (cut === true) return 'cut'
   return carrier === false ? 'no-carrier' : 'up'
 }

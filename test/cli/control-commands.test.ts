@@ -107,10 +107,12 @@ describe('list', () => {
   })
 
   test.each([
-    [0x1042, 1, 'down'],
-    [0x1043, 0, 'no-carrier'],
-  ])('flags 0x%x and carrier %i are the state %s', async (flags, carrier, state) => {
-    vnet({ [GET_DEVICES]: () => [b => b.u32(1, 1).string(2, 'a').u32(32, flags).u8(21, carrier)] })
+    [0x1042, 1, 0, 'down'],
+    [0x1043, 0, 0, 'no-carrier'],
+    [0x1043, 0, 1, 'cut'],
+    [0x1042, 0, 1, 'down'],
+  ])('flags 0x%x, carrier %i and cut %i are the state %s', async (flags, carrier, cut, state) => {
+    vnet({ [GET_DEVICES]: () => [b => b.u32(1, 1).string(2, 'a').u32(32, flags).u8(21, carrier).u8(48, cut)] })
     expect(JSON.parse((await runMain('list', '--json')).stdout).interfaces[0].state).toBe(state)
   })
 

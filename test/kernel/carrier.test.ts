@@ -156,6 +156,8 @@ describe('vnet cut', () => {
     await change(near, 'cut', 'left')
     await until(near, 'left', hasNoCarrier)
     await until(far, 'right', hasNoCarrier)
+    expect((await vnetIn(near, 'list')).stdout).toMatch(/left +cable +cut /)
+    expect((await vnetIn(far, 'list')).stdout).toMatch(/right +cable +cut /)
     near.ip('link set left down')
     near.ip('link set left up')
     far.ip('link set right down')

@@ -257,6 +257,8 @@ export const vnetAttributes = {
    * frame but the first, and duplicates.
    */
   made: count(47),
+  /** 1 if the cable is cut, 0 if not. */
+  cut: bool(48),
 }
 const which = { ifindex: vnetAttributes.ifindex, ifname: vnetAttributes.ifname, netns: vnetAttributes.netns }
 
@@ -282,6 +284,7 @@ export const commands = {
       mtu: vnetAttributes.mtu,
       mac: vnetAttributes.mac,
       driver: vnetAttributes.driver,
+      cut: vnetAttributes.cut,
     }),
   },
   /** Returns statistics. A dump has all devices and, on request, their queues. */

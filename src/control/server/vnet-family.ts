@@ -58,9 +58,9 @@ export function vnetFamily(subject: Subject): Family {
 }
 
 function describe(subject: Subject, dev: NetDevice) {
-  const { numTxQueues: txQueues, numRxQueues: rxQueues, carrier, flags, mtu, devAddr: mac } = dev
+  const { numTxQueues: txQueues, numRxQueues: rxQueues, carrier, cut, flags, mtu, devAddr: mac } = dev
   const driver = subject.module?.name
-  return { ...identify(subject, dev), txQueues, rxQueues, carrier, flags: flags >>> 0, mtu, mac, driver }
+  return { ...identify(subject, dev), txQueues, rxQueues, carrier, cut, flags: flags >>> 0, mtu, mac, driver }
 }
 
 /**

@@ -43,7 +43,7 @@ describe('requests', () => {
     vnet({ [GET_DEVICES]: () => [b => b.u32(1, 7).string(2, 'sn0').u8(21, 0), b => b.u32(1, 8).string(2, 'x')] })
     const [first, second] = await client.devices(path)
     expect(first).toMatchObject({ ...sn0, carrier: false })
-    const unknown = { netns: undefined, driver: undefined, carrier: undefined, flags: undefined }
+    const unknown = { netns: undefined, driver: undefined, carrier: undefined, cut: undefined, flags: undefined }
     const rest = { ...unknown, mtu: undefined, mac: undefined, txQueues: 0, rxQueues: 0 }
     expect(second).toEqual({ ifindex: 8, name: 'x', ...rest })
   })

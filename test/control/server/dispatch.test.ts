@@ -8,7 +8,7 @@ import { nlctrl } from '../../../src/control/server/nlctrl.ts'
 import { type Family, operation } from '../../../src/control/server/operation.ts'
 import { vnetFamily } from '../../../src/control/server/vnet-family.ts'
 import type { NetDevice } from '../../../src/netdev/net-device.ts'
-import { netifCarrierOn } from '../../../src/netdev/netif.ts'
+import { cutCable, netifCarrierOn } from '../../../src/netdev/netif.ts'
 import { RX_BYTES, TX_PACKETS } from '../../../src/netdev/stats.ts'
 import {
   attributes,
@@ -71,7 +71,7 @@ describe('nlctrl', () => {
     name: 'vnet_nl',
     version: 1,
     hdrsize: 0,
-    maxattr: 47,
+    maxattr: 48,
     // Commands that change something have GENL_ADMIN_PERM, 1.
     ops: [
       { id: 1, flags: 0x0a },
@@ -182,7 +182,13 @@ test('each operation has the handlers and the rights that docs/vnet_nl.yaml spec
 
 describe('GET_DEVICES', () => {
   /** An interface that is up, with the address that the platform gave it. */
-  const link = (last: number) => ({ carrier: true, flags: 0x1003, mtu: 1500, mac: `02:00:00:00:00:0${last}` })
+  const link = (last: number) => ({
+    carrier: true,
+    cut: false,
+    flags: 0x1003,
+    mtu: 1500,
+    mac: `02:00:00:00:00:0${last}`,
+  })
   const one = { ifindex: 2, ifname: 'one', txQueues: 2, rxQueues: 1, ...link(2) }
   const two = { ifindex: 3, ifname: 'two', netns: 'red', txQueues: 1, rxQueues: 1, ...link(3) }
 
@@ -207,6 +213,13 @@ describe('GET_DEVICES', () => {
       { error: -19, message: 'there is no such interface' },
     ])
     expect(by(() => {}).acks).toEqual([{ error: -22, message: 'the request names no interface', missingType: 1 }])
+  })
+
+  test('a device whose cable is cut has no carrier, and the reply says why', async () => {
+    const { families, net } = await served()
+    cutCable(net.devices[0] as NetDevice)
+    const sent = ask(families, request(VNET_GENL_ID, GET_DEVICES, { write: b => b.string(2, 'one') }))
+    expect(read(sent).answers).toEqual([{ ...one, carrier: false, cut: true }])
   })
 
   test('of devices with the same name and index, the one in the own or in the named namespace is meant', async () => {
