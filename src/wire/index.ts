@@ -2,9 +2,11 @@
  * 'vnet/wire' without Linux: impairments and what they are made with.
  */
 export type { Chain } from './chain.ts'
+export { type CodelOptions, codel } from './codel.ts'
 export { delay } from './delay.ts'
 export { loss } from './loss.ts'
 export { type RateOptions, rate } from './rate.ts'
+export { type RedOptions, red } from './red.ts'
 export { runScenario, type Scenario, type ScenarioTimes } from './scenario.ts'
 export type { WireSlot } from './slot.ts'
 export {

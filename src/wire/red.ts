@@ -1,0 +1,165 @@
+/**
+ * RED, "random early detection" (Floyd and Jacobson, "Random Early Detection Gateways for Congestion
+ * Avoidance", IEEE/ACM Transactions on Networking, August 1993), in bytes. It drops or marks packets
+ * that arrive, by the average length of the queue: none below `min`, from there on a share that
+ * grows linearly to `probability` at `max`. It is the gentle variant (Floyd, 2000): from `max` to
+ * twice `max` the share grows on to 1, where the original drops everything above `max`.
+ *
+ * Marks are spaced evenly: the number of packets from one to the next is uniform from 1 to 1 / p
+ * (sec. 7 of the paper). With ECN a packet is marked in place of being dropped if it is capable of
+ * ECN and the average is below twice `max`.
+ */
+import { UsageError } from '../netdev/driver.ts'
+import type { SkBuff } from '../skb/sk-buff.ts'
+import { markCe } from './ecn.ts'
+import type { Discipline, PacketQueue, QueueSpec } from './queue.ts'
+import { parseShare, parseSize } from './units.ts'
+
+export interface RedOptions {
+  /** Average lengths of the queue in bytes, or with a unit; `max` is three times `min` by default. */
+  readonly min: number | string
+  readonly max?: number | string
+  /** The share at `max`, before spacing: 0.02, or '2%'. */
+  readonly probability?: number | string
+  /** Bytes of a usual packet, for the time in which the queue is empty: 1000. */
+  readonly avpkt?: number | string
+  /** Of a new length in the average: 0.002. */
+  readonly weight?: number
+  /** Marks packets that are capable of ECN in place of dropping them. */
+  readonly ecn?: boolean
+  /** Moves the share at `max` so that the average stays midway (Floyd, 2001). */
+  readonly adaptive?: boolean
+}
+
+interface RedParams {
+  readonly min: number
+  readonly max: number
+  readonly probability: number
+  readonly avpkt: number
+  readonly weight: number
+  readonly ecn: boolean
+  readonly adaptive: boolean
+}
+
+/** Of Adaptive RED (Floyd, Gummadi and Shenker, 2001, sec. 4.1). */
+const ADAPT_INTERVAL = 500e6
+const ADAPT_MAX = 0.5
+const ADAPT_MIN = 0.01
+const ADAPT_STEP = 0.01
+const ADAPT_FACTOR = 0.9
+
+class Red implements Discipline {
+  #params: RedParams
+  readonly #queue: PacketQueue
+  #average = 0
+  /** The share at max; Adaptive RED moves it. */
+  #probability: number
+  #adapted: number
+  /** Packets that passed since the last mark or drop. */
+  #count = 0
+  /** Up to when the average counts an idle line; NaN while the line is busy. */
+  #idle: number
+
+  constructor(params: RedParams, queue: PacketQueue) {
+    this.#params = params
+    this.#queue = queue
+    this.#probability = params.probability
+    this.#adapted = this.#idle = queue.env.clock.now()
+  }
+
+  change(params: unknown): void {
+    this.#params = params as RedParams
+    this.#probability = this.#params.probability
+  }
+
+  idle(): void {
+    if (Number.isNaN(this.#idle)) this.#idle = this.#queue.env.clock.now()
+  }
+
+  arrives(skb: SkBuff): boolean {
+    this.#measure()
+    if (this.#params.adaptive) this.#adapt()
+    const passes = this.#passes(skb)
+    if (passes) this.#idle = Number.NaN
+    else this.#queue.refuse(skb, 'red')
+    return passes
+  }
+
+  /** Returns false if the packet is to be dropped. Marks it if that is enough. */
+  #passes(skb: SkBuff): boolean {
+    const share = this.#share()
+    if (share === 0) {
+      this.#count = 0
+      return true
+    }
+    const spaced = share * (this.#count + 1) >= 1 ? 1 : share / (1 - share * this.#count)
+    if (this.#queue.env.random.next() >= spaced) {
+      this.#count++
+      return true
+    }
+    this.#count = 0
+    if (this.#params.ecn && share < 1 && markCe(skb)) {
+      this.#queue.env.note('mark', skb)
+      return true
+    }
+    return false
+  }
+
+  /**
+   * Moves the average. An idle line counts as if usual packets had come to an empty queue
+   * meanwhile, as many as it could have sent.
+   */
+  #measure(): void {
+    const { weight, avpkt } = this.#params
+    if (Number.isNaN(this.#idle)) {
+      this.#average += weight * (this.#queue.bytes - this.#average)
+      return
+    }
+    const now = this.#queue.env.clock.now()
+    this.#average *= (1 - weight) ** ((now - this.#idle) / (avpkt * this.#queue.byteTime))
+    this.#idle = now
+  }
+
+  /** Returns the share of packets to mark, before they are spaced. */
+  #share(): number {
+    const { min, max } = this.#params
+    const average = this.#average
+    if (average < min) return 0
+    if (average < max) return (this.#probability * (average - min)) / (max - min)
+    return Math.min(1, this.#probability + ((1 - this.#probability) * (average - max)) / max)
+  }
+
+  #adapt(): void {
+    const now = this.#queue.env.clock.now()
+    if (now - this.#adapted < ADAPT_INTERVAL) return
+    this.#adapted = now
+    const { min, max } = this.#params
+    const part = (this.#average - min) / (max - min)
+    const p = this.#probability
+    if (part > 0.6 && p <= ADAPT_MAX) this.#probability += Math.min(ADAPT_STEP, p / 4)
+    else if (part < 0.4 && p >= ADAPT_MIN) this.#probability *= ADAPT_FACTOR
+  }
+}
+
+/** Returns RED as the queue of a rate or a trace. */
+export function red(options: RedOptions): QueueSpec {
+  const { probability = 0.02, avpkt = 1000, weight = 0.002, ecn = false, adaptive = false } = options
+  const min = bytes(options.min)
+  const max = options.max === undefined ? 3 * min : bytes(options.max)
+  if (!(min > 0 && max > min)) throw new UsageError(`red: min ${min} and max ${max}: 0 < min < max is needed`)
+  if (!(weight > 0 && weight <= 1)) throw new UsageError(`red: weight ${weight}: more than 0, at most 1`)
+  const share = typeof probability === 'number' ? probability : parseShare(probability)
+  if (!(share > 0 && share <= 1)) throw new UsageError(`red: probability ${probability}: more than 0, at most 1`)
+  const params: RedParams = { ...{ min, max, probability: share, avpkt: bytes(avpkt), weight, ecn, adaptive } }
+  const flags = `${ecn ? ' ecn' : ''}${adaptive ? ' adaptive' : ''}`
+  return {
+    kind: 'red',
+    words: `red min ${min} max ${max} avpkt ${params.avpkt} probability ${share}${flags}`,
+    params,
+    make: queue => new Red(params, queue),
+  }
+}
+
+function bytes(size: number | string): number {
+  return typeof size === 'number' ? size : parseSize(size)
+}
