@@ -158,8 +158,15 @@ export class Stage implements Wire, WireEnv {
     this.#owner.reply(skb)
   }
 
-  inner(branch: string, stages: readonly Impairment[], to: Wire): Wire {
-    return this.#owner.inner(`${this.path}${this.stage} ${branch} `, stages, to)
+  inner(branch: string, stages: readonly Impairment[]): Wire {
+    const behind: Wire = { push: skb => this.next.push(skb) }
+    const first = this.#owner.inner(`${this.path}${this.stage} ${branch} `, stages, behind)
+    return {
+      push: skb => {
+        this.stats.out += packetsOf(skb)
+        first.push(skb)
+      },
+    }
   }
 
   limit(spec: LimitSpec): Limit {

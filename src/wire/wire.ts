@@ -69,10 +69,11 @@ export interface WireEnv {
   /** Sends a frame of `alloc` on to the receiver. It passes no further stage. */
   inject(skb: SkBuff): void
   /**
-   * Builds stages that lie inside this one (`match`), and returns the first. `to` is behind the
-   * last. Called with other stages it changes them as Chain.set does.
+   * Builds stages that lie inside this one (`match`), and returns what leads to them and then on,
+   * behind this stage. A packet that enters them has left this stage. Called with other stages it
+   * changes them as Chain.set does.
    */
-  inner(branch: string, stages: readonly Impairment[], to: Wire): Wire
+  inner(branch: string, stages: readonly Impairment[]): Wire
   /** Returns the shared count for a limit, the same for every stage with the same `spec`. */
   limit(spec: LimitSpec): Limit
 }

@@ -1,0 +1,200 @@
+/**
+ * Faults: what a test does to the very packets that it means, counted among those that its filter
+ * matches. `drop(filter, { nth: 3 })` drops the third of them.
+ */
+import type { Alarm } from '../netdev/clock.ts'
+import { UsageError } from '../netdev/driver.ts'
+import { skbChecksumHelp } from '../netdev/gso.ts'
+import { SKB_DROP_REASON_QDISC_OVERLIMIT } from '../skb/drop-reason.ts'
+import type { SkBuff } from '../skb/sk-buff.ts'
+import { HeldPackets } from './held.ts'
+import type { WireFilter } from './match.ts'
+import { sendResets, tcpHeaderOf } from './tcp-reset.ts'
+import { formatDuration, parseDuration } from './units.ts'
+import { type Impairment, impairment, type Limit, type Wire, type WireEnv } from './wire.ts'
+
+/**
+ * Which of the matching packets are hit: the first N, the Nth, every Nth; with `after` only those
+ * that come this long after the first packet of all, '2s' or ns, and they are counted from there.
+ */
+export interface FaultWhen {
+  readonly first?: number
+  readonly nth?: number
+  readonly every?: number
+  readonly after?: number | string
+}
+
+/** `delay` lets packets that come behind overtake; `corrupt` changes one bit. */
+export type FaultAction = 'drop' | 'duplicate' | 'corrupt' | 'reset' | { readonly delay: number | string }
+
+interface FaultParams {
+  readonly action: 'drop' | 'duplicate' | 'corrupt' | 'reset' | 'delay'
+  /** ns, of a delay */
+  readonly time: number
+  readonly filter: WireFilter | undefined
+  readonly first: number
+  readonly nth: number
+  readonly every: number
+  /** ns */
+  readonly after: number
+}
+
+/** What delayed packets may take: as many as other stages hold by default. */
+const LIMIT = { packets: 1000 }
+
+class FaultWire implements Wire {
+  #params: FaultParams
+  /** When the first packet came; NaN before. */
+  #began = Number.NaN
+  /** Packets that matched. */
+  #matched = 0
+  readonly #next: Wire
+  readonly #env: WireEnv
+  readonly #held = new HeldPackets()
+  readonly #limit: Limit
+  readonly #alarm: Alarm
+
+  constructor(params: FaultParams, next: Wire, env: WireEnv) {
+    this.#params = params
+    this.#next = next
+    this.#env = env
+    this.#limit = env.limit(LIMIT)
+    this.#alarm = env.clock.alarm(() => this.#release())
+  }
+
+  push(skb: SkBuff): void {
+    const { action, filter } = this.#params
+    const now = this.#env.clock.now()
+    if (Number.isNaN(this.#began)) this.#began = now
+    if (now - this.#began < this.#params.after || filter?.(skb.bytes, skb.data, skb.len) === false) {
+      this.#next.push(skb)
+      return
+    }
+    // Only a TCP segment can be reset; nothing else is counted.
+    const header = action === 'reset' ? tcpHeaderOf(skb) : 0
+    if (header >= 0 && this.#isHit()) this.#hit(skb, header)
+    else this.#next.push(skb)
+  }
+
+  /** Other parameters begin to count anew; the same ones go on. */
+  change(params: unknown): boolean {
+    const before = this.#params
+    this.#params = params as FaultParams
+    if (!isSame(before, this.#params)) {
+      this.#matched = 0
+      this.#began = Number.NaN
+    }
+    return true
+  }
+
+  close(): void {
+    for (let skb = this.#held.shift(); skb !== undefined; skb = this.#held.shift()) {
+      this.#limit.remove(skb)
+      this.#env.drop(skb, 'closed')
+    }
+  }
+
+  #isHit(): boolean {
+    const { first, nth, every } = this.#params
+    const n = ++this.#matched
+    if (first !== 0) return n <= first
+    if (nth !== 0) return n === nth
+    return n % every === 0
+  }
+
+  #hit(skb: SkBuff, header: number): void {
+    const env = this.#env
+    switch (this.#params.action) {
+      case 'drop':
+        env.drop(skb, 'drop')
+        break
+      case 'duplicate': {
+        const copy = env.duplicate(skb)
+        this.#next.push(skb)
+        if (copy !== undefined) this.#next.push(copy)
+        break
+      }
+      case 'corrupt':
+        // A sum that is still to be computed would hide the change.
+        skbChecksumHelp(skb)
+        skb.bytes[skb.data + env.random.below(skb.len)] ^= 1 << env.random.below(8)
+        env.note('corrupt', skb)
+        this.#next.push(skb)
+        break
+      case 'reset':
+        sendResets(skb, header, env)
+        env.drop(skb, 'reset')
+        break
+      case 'delay':
+        this.#delay(skb, this.#params.time)
+    }
+  }
+
+  #delay(skb: SkBuff, time: number): void {
+    const env = this.#env
+    if (!this.#limit.admits(skb)) {
+      env.drop(skb, 'limit', SKB_DROP_REASON_QDISC_OVERLIMIT)
+      return
+    }
+    if (!env.hold(skb)) return
+    env.decided('delay', skb, time)
+    this.#limit.add(skb)
+    this.#held.add(skb, env.clock.now() + time)
+    this.#alarm.at(this.#held.first)
+  }
+
+  #release(): void {
+    const now = this.#env.clock.now()
+    while (this.#held.first <= now) {
+      const skb = this.#held.shift() as SkBuff
+      this.#limit.remove(skb)
+      this.#next.push(skb)
+    }
+    if (this.#held.length !== 0) this.#alarm.at(this.#held.first)
+  }
+}
+
+/**
+ * Returns an impairment that does `action` to the packets of a filter (undefined: all) that `when`
+ * picks. A reset drops a TCP segment, and resets the connection at both ends.
+ */
+export function fault(action: FaultAction, filter: WireFilter | undefined, when: FaultWhen): Impairment {
+  const { first = 0, nth = 0, every = 0, after = 0 } = when
+  const counts = [first, nth, every].filter(n => n !== 0)
+  if (counts.length > 1) throw new UsageError('a fault has one of first, nth and every')
+  if (counts.some(n => !(Number.isInteger(n) && n > 0))) {
+    throw new UsageError('first, nth and every are whole numbers of at least 1')
+  }
+  if (Object.values(when).every(value => value === undefined)) {
+    throw new UsageError('a fault needs first, nth, every or after')
+  }
+  const params: FaultParams = {
+    ...(typeof action === 'string' ? { action, time: 0 } : { action: 'delay', time: nsOf(action.delay) }),
+    ...{ filter, first, nth, every: counts.length === 0 ? 1 : every, after: nsOf(after) },
+  }
+  return impairment('fault', params, (p, next, env) => new FaultWire(p, next, env), { words: wordsOf(params, when) })
+}
+
+/** Returns an impairment that drops the packets of a filter that `when` picks. */
+export function drop(filter: WireFilter | undefined, when: FaultWhen): Impairment {
+  return fault('drop', filter, when)
+}
+
+function nsOf(time: number | string): number {
+  return typeof time === 'number' ? time : parseDuration(time)
+}
+
+function isSame(a: FaultParams, b: FaultParams): boolean {
+  const isSameFilter = a.filter === b.filter || (a.filter?.text !== undefined && a.filter.text === b.filter?.text)
+  return isSameFilter && (Object.keys(a) as (keyof FaultParams)[]).every(key => key === 'filter' || a[key] === b[key])
+}
+
+function wordsOf({ action, time, filter, after }: FaultParams, { first, nth, every }: FaultWhen): string {
+  const count = Object.entries({ first, nth, every }).map(([name, n]) => (n === undefined ? '' : `${name} ${n}`))
+  const parts = [
+    ...[action, action === 'delay' ? formatDuration(time) : ''],
+    filter === undefined ? '' : `'${filter.text ?? 'a function'}'`,
+    ...[...count, after === 0 ? '' : `after ${formatDuration(after)}`],
+  ]
+  return parts.filter(Boolean).join(' ')
+}

@@ -1,0 +1,58 @@
+/**
+ * match: sends the packets that a filter matches through some stages, and all others through other
+ * ones, or on. A packet that enters a branch has left the match: what becomes of it is counted by
+ * the stages of the branch.
+ */
+import type { SkBuff } from '../skb/sk-buff.ts'
+import { type Impairment, impairment, type Wire, type WireEnv } from './wire.ts'
+
+/** Returns true for the frames meant, of `length` bytes at `at`. `text` is what it was made from. */
+export type WireFilter = ((bytes: Uint8Array, at: number, length: number) => boolean) & { readonly text?: string }
+
+interface MatchParams {
+  readonly filter: WireFilter
+  readonly then: readonly Impairment[]
+  readonly otherwise: readonly Impairment[]
+}
+
+class MatchWire implements Wire {
+  #filter: WireFilter
+  #then: Wire
+  #otherwise: Wire
+  readonly #env: WireEnv
+
+  constructor({ filter, then, otherwise }: MatchParams, env: WireEnv) {
+    this.#env = env
+    this.#filter = filter
+    this.#then = env.inner('then', then)
+    this.#otherwise = env.inner('else', otherwise)
+  }
+
+  push(skb: SkBuff): void {
+    if (this.#filter(skb.bytes, skb.data, skb.len)) this.#then.push(skb)
+    else this.#otherwise.push(skb)
+  }
+
+  /** The stages of each branch are changed as those of a chain are. */
+  change(params: unknown): boolean {
+    const { filter, then, otherwise } = params as MatchParams
+    this.#filter = filter
+    this.#then = this.#env.inner('then', then)
+    this.#otherwise = this.#env.inner('else', otherwise)
+    return true
+  }
+}
+
+/**
+ * Returns an impairment that sends the packets for which `filter` returns true through the stages
+ * `then`, and all others through `otherwise`: none are a wire that does nothing.
+ */
+export function match(
+  filter: WireFilter,
+  then: readonly Impairment[],
+  otherwise: readonly Impairment[] = [],
+): Impairment {
+  return impairment('match', { filter, then, otherwise }, (params: MatchParams, _, env) => new MatchWire(params, env), {
+    words: `match ${filter.text === undefined ? '(function)' : `'${filter.text}'`}`,
+  })
+}
