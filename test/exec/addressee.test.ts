@@ -1,7 +1,8 @@
-/** Decides who receives a program's datagram, and splits long datagrams. */
+/** Decides who receives a program's datagram, and splits long datagrams; a dump of all families. */
 import { describe, expect, test } from 'vitest'
-import { addresseeOf } from '../../src/exec/addressee.ts'
-import { merged, packed } from '../../src/exec/family-dump.ts'
+import type { Entry } from '../../src/control/protocol/directory.ts'
+import { addresseeOf, vnetFor } from '../../src/exec/addressee.ts'
+import { kernelsPart, merged, packed } from '../../src/exec/family-dump.ts'
 import {
   GENL_ID_CTRL,
   genlmsghdr,
@@ -10,8 +11,10 @@ import {
   NLM_F_DUMP,
   NLM_F_MULTI,
   NLM_F_REQUEST,
+  NLMSG_DONE,
   writeDone,
 } from '../../src/netlink/index.ts'
+import { SupervisedProgram } from '../support/supervised-program.ts'
 
 const OURS = 0x3f0
 const [GETFAMILY, GETPOLICY] = [3, 10]
@@ -104,5 +107,82 @@ describe('datagrams', () => {
     expect(merged([end.bytes.slice()], [], 4711)).toBeUndefined()
     const refused = new MessageBuilder().message(2, 0, 1).payload(new Uint8Array(20)).bytes.slice()
     expect(merged([end.bytes.slice()], [refused], 4711)).toBeUndefined()
+  })
+})
+
+describe('the vnet of a datagram', () => {
+  const HOME = 7
+  const entry = (vnet: string, ...names: string[]) =>
+    ({ vnet, interfaces: names.map((name, i) => ({ name, ifindex: i + 1, inode: HOME })) }) as unknown as Entry
+  const [one, other] = [entry('one', 'a', 'b'), entry('other', 'c', 'd', 'e')]
+  const asks = (cmd: number, write: (b: MessageBuilder) => unknown) => {
+    const builder = new MessageBuilder().message(OURS, NLM_F_REQUEST, 1).payload(genlmsghdr(cmd, 1))
+    write(builder)
+    return builder.bytes
+  }
+  const [ECHO, GET_DEVICES] = [1, 2]
+
+  test.each<[string, Entry | undefined, Uint8Array]>([
+    ['of the interface that it names', other, asks(GET_DEVICES, b => b.string(2, 'd'))],
+    ['of the interface with that index', other, asks(GET_DEVICES, b => b.u32(1, 3))],
+    ['of the interface with that name and index', other, asks(GET_DEVICES, b => b.u32(1, 1).string(2, 'c'))],
+    ['that is the first, for an unknown interface', one, asks(GET_DEVICES, b => b.string(2, 'nosuch'))],
+    ['that is the first, for no interface', one, asks(GET_DEVICES, () => {})],
+    ['that is the first, for an echo of bytes that look like a name', one, asks(ECHO, b => b.string(2, 'd'))],
+    ['that is the first, for malformed attributes', one, asks(GET_DEVICES, b => b.binary(1, new Uint8Array(3)))],
+    ['that is the first, for another family', one, datagram({ name: 'vnet_nl' })],
+  ])('is the one %s', (_, expected, octets) => {
+    expect(vnetFor([one, other], HOME, octets)).toBe(expected)
+  })
+
+  test('is the second whose interface is named by the second message', () => {
+    const both = Buffer.concat([asks(GET_DEVICES, () => {}).slice(), asks(GET_DEVICES, b => b.string(2, 'e'))])
+    expect(vnetFor([one, other], HOME, both)).toBe(other)
+  })
+
+  test('is not one whose interface of that name is in another namespace', () => {
+    expect(
+      vnetFor(
+        [one, other],
+        HOME + 1,
+        asks(GET_DEVICES, b => b.string(2, 'd')),
+      ),
+    ).toBe(one)
+    expect(
+      vnetFor(
+        [],
+        HOME,
+        asks(GET_DEVICES, b => b.string(2, 'd')),
+      ),
+    ).toBeUndefined()
+  })
+})
+
+describe('the kernel’s part of a dump of all families', () => {
+  const dump = () => datagram({ flags: NLM_F_DUMP })
+
+  test('ends with NLMSG_DONE and has nlctrl, with the numbers of the request', () => {
+    using program = new SupervisedProgram()
+    const { native, processes, netns } = program
+    const all = kernelsPart(native, processes, { pid: process.pid, netns }, dump())
+    const parts = all?.flatMap(part => [...messages(part)]) ?? []
+    expect(parts.at(-1)?.type).toBe(NLMSG_DONE)
+    expect(parts.slice(0, -1).every(({ type, seq }) => type === GENL_ID_CTRL && seq === 1)).toBe(true)
+    expect(Buffer.concat(all ?? []).includes('nlctrl\0')).toBe(true)
+  })
+
+  test('is undefined for a thread in another namespace, and for one that is gone', () => {
+    using program = new SupervisedProgram()
+    const { native, processes, netns } = program
+    const of = (pid: number, at: number) => kernelsPart(native, processes, { pid, netns: at }, dump())
+    expect([of(process.pid, netns + 1), of(2 ** 22 + 1, netns)]).toEqual([undefined, undefined])
+  })
+
+  test('is undefined if it ends early', () => {
+    using program = new SupervisedProgram()
+    const { native, processes, netns } = program
+    // Not a dump: the reply is one error.
+    const asked = kernelsPart(native, processes, { pid: process.pid, netns }, datagram({ name: 'nosuch' }))
+    expect(asked).toBeUndefined()
   })
 })

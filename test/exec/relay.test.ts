@@ -2,21 +2,26 @@
  * A datagram of a program relayed to a vnet: how replies are delivered, with a vnet and a socket of
  * the test.
  */
-import { expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Entry } from '../../src/control/protocol/directory.ts'
 import { VNET_GENL_ID } from '../../src/control/protocol/family.ts'
 import type { Request } from '../../src/exec/conversations.ts'
 import { Relay, type Sent } from '../../src/exec/relay.ts'
 import { subscribes } from '../../src/exec/subscriptions.ts'
-import { ENOBUFS } from '../../src/netdev/errno.ts'
+import { ECONNREFUSED, ENOBUFS, EPERM } from '../../src/netdev/errno.ts'
 import {
+  CTRL_CMD_GETFAMILY,
+  GENL_ID_CTRL,
   genlmsghdr,
   MessageBuilder,
+  messages,
   NLM_F_DUMP,
   NLM_F_MULTI,
   NLM_F_REQUEST,
+  NLMSG_DONE,
   writeDone,
 } from '../../src/netlink/index.ts'
+import { SupervisedProgram } from '../support/supervised-program.ts'
 
 const PART_BYTES = 60_000
 
@@ -87,4 +92,86 @@ test('a SUBSCRIBE keeps its interface, events and threshold when it is sent to f
   const request = new MessageBuilder().message(VNET_GENL_ID, NLM_F_REQUEST, 1).payload(genlmsghdr(10, 1))
   const { bytes } = request.string(2, 'sn0').string(3, 'red').u32(29, 6).u64(30, 5n)
   expect(subscribes(bytes)).toEqual({ ifname: 'sn0', netns: 'red', events: 6, dropThreshold: 5 })
+})
+
+describe('a dump of all families', () => {
+  let program: SupervisedProgram
+  beforeEach(() => {
+    program = new SupervisedProgram()
+  })
+  afterEach(() => program[Symbol.dispose]())
+
+  /**
+   * Relays it to a vnet that sends its family and then ends with `result`. Returns the results of
+   * the call, the datagrams that were queued, and the vnets that were found gone.
+   */
+  function dumped({ result = 0, hasRoom = true, netns = program.netns }) {
+    const octets = new MessageBuilder()
+      .message(GENL_ID_CTRL, NLM_F_REQUEST | NLM_F_DUMP, 5)
+      .payload(genlmsghdr(CTRL_CMD_GETFAMILY, 1))
+      .bytes.slice()
+    const conversations = {
+      nextSeq: () => 9,
+      ask({ onMessage, onEnd }: Request) {
+        const family = new MessageBuilder().message(GENL_ID_CTRL, 0, 9).payload(genlmsghdr(1, 1)).string(2, 'vnet_nl')
+        if (result === 0) onMessage(family.bytes)
+        onEnd(result)
+      },
+    }
+    const queued: Uint8Array[] = []
+    const gone: Entry[] = []
+    const replies = { hasRoom: () => hasRoom, put: (...[, , all]: [0, 0, Uint8Array[]]) => queued.push(...all) * 0 }
+    const vnets = { gone: (vnet: Entry) => gone.push(vnet) }
+    const relay = new Relay(program.supervision({ conversations, vnets } as never), replies as never, {} as never)
+    const socket = { fd: 3, port: 77, netns, inode: 1 }
+    const results: (number | undefined)[] = []
+    const vnet = { vnet: 'one' } as Entry
+    relay.send(vnet, { notification: program.call(), socket, octets, to: 'both' }, value => void results.push(value))
+    return { results, queued, gone, vnet, length: octets.length }
+  }
+
+  test('has the kernel’s families and vnet_nl, for the port of the program', () => {
+    const { results, queued, length } = dumped({})
+    expect(results).toEqual([length])
+    const all = queued.flatMap(datagram => [...messages(datagram)])
+    expect(all.every(({ seq, portid, flags }) => seq === 5 && portid === 77 && (flags & NLM_F_MULTI) !== 0)).toBe(true)
+    for (const name of ['nlctrl\0', 'vnet_nl\0']) expect(Buffer.concat(queued).includes(name)).toBe(true)
+    expect(all.at(-1)?.type).toBe(NLMSG_DONE)
+  })
+
+  test('is left to the kernel if it is of another namespace, has no room, or the vnet refuses', () => {
+    for (const change of [{ netns: 1 }, { hasRoom: false }, { result: -EPERM }]) {
+      const { results, queued } = dumped(change)
+      expect([results, queued]).toEqual([[undefined], []])
+    }
+  })
+
+  test('goes to the next vnet if this one is gone, which is not found again', () => {
+    const { results, gone, vnet } = dumped({ result: -ECONNREFUSED })
+    expect([results, gone]).toEqual([[-ECONNREFUSED], [vnet]])
+  })
+})
+
+test('a SUBSCRIBE of a program is the subscription of its socket', () => {
+  using program = new SupervisedProgram()
+  const subscribed: unknown[] = []
+  const subscriptions = {
+    where: (_: unknown, fd: number, netns: number) => ({ fd, netns }),
+    subscribe: ({ onEnd }: Request, where: unknown, wanted: unknown) => {
+      subscribed.push(where, wanted)
+      onEnd(0)
+    },
+  }
+  const conversations = { nextSeq: () => 9 }
+  const replies = { put: () => 0 }
+  const relay = new Relay(program.supervision({ conversations } as never), replies as never, subscriptions as never)
+  const octets = new MessageBuilder()
+    .message(VNET_GENL_ID, NLM_F_REQUEST, 1)
+    .payload(genlmsghdr(10, 1))
+    .u32(29, 6).bytes
+  const socket = { fd: 3, port: 5, netns: 4, inode: 1 }
+  const results: (number | undefined)[] = []
+  const sent: Sent = { notification: program.call(), socket, octets, to: 'driver' }
+  relay.send({} as Entry, sent, value => void results.push(value))
+  expect([subscribed, results]).toEqual([[{ fd: 3, netns: 4 }, { events: 6 }], [octets.length]])
 })
