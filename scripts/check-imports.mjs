@@ -49,6 +49,7 @@ const folders = [
 const rules = {
   packet: { rooms: [] },
   netlink: { rooms: [] },
+  yaml: { rooms: ['packet', 'netdev'], packages: ['yaml'] },
   skb: { rooms: ['packet'] },
   netdev: { rooms: ['packet', 'skb'] },
   wire: { rooms: framework },
@@ -56,13 +57,13 @@ const rules = {
   // The one file that opens files; the codec uses nothing of Node.
   'capture/open.ts': { rooms: ['capture'], builtins: true },
   drivers: { rooms: [...framework, 'wire', 'lan/switch', 'lan/machines'] },
-  linux: { rooms: [...framework, 'netlink'], packages: ['ffi-rs'], builtins: true },
+  linux: { rooms: [...framework, 'netlink', 'yaml'], packages: ['ffi-rs'], builtins: true },
   'lan/switch': { rooms: framework },
   'lan/machines': { rooms: [...framework, 'lan/switch'] },
   'lan/services/dhcp': { rooms: framework },
   'lan/services': { rooms: [...framework, 'linux', 'lan/switch', 'lan/machines', 'lan/services/dhcp'], builtins: true },
   'lan/config': {
-    rooms: [...framework, 'lan/machines', 'lan/services', 'lan/services/dhcp'],
+    rooms: [...framework, 'yaml', 'lan/machines', 'lan/services', 'lan/services/dhcp'],
     packages: ['yaml'],
     builtins: true,
   },

@@ -1,8 +1,9 @@
 /** What the words and options of a wire refer to, found with this program's rights. */
 import { readFileSync } from 'node:fs'
-import type { WireResources } from '../netdev/device-wire.ts'
+import type { ScenarioList, WireResources } from '../netdev/device-wire.ts'
 import { UsageError } from '../netdev/driver.ts'
 import type { PacketFilter } from '../packet/filter.ts'
+import { parseScenario } from '../yaml/scenario.ts'
 import { DecisionFile } from './decision-file.ts'
 import { compileFilter } from './pcap-filter.ts'
 
@@ -29,6 +30,10 @@ export class LinuxWireResources implements WireResources, Disposable {
     const log = this.#logs.get(path) ?? attempt(path, () => new DecisionFile(path))
     this.#logs.set(path, log)
     return log
+  }
+
+  scenario<T>(path: string, parse: (words: string, direction: 'ab' | 'ba') => T): ScenarioList<T> {
+    return parseScenario(this.file(path), path, parse)
   }
 
   /** Writes out the logs and closes them. */

@@ -51,6 +51,24 @@ export interface DecisionLog {
   ): void
 }
 
+/** A step of a scenario: what changes at a time. `T` is what words became. */
+export interface ScenarioStep<T> {
+  /** ns after the start, or after the start of the round. */
+  readonly at: number
+  /** The stages of each direction from then on. */
+  readonly ab?: T | undefined
+  readonly ba?: T | undefined
+  /** false cuts the cable, true plugs it in again. */
+  readonly carrier?: boolean | undefined
+}
+
+/** Steps in the order of their times. */
+export interface ScenarioList<T> {
+  readonly steps: readonly ScenarioStep<T>[]
+  /** The length of a round in ns, after which the steps begin again; undefined runs them once. */
+  readonly repeat?: number | undefined
+}
+
 /** What the words of a wire refer to: the program reads and compiles it before the wire is made. */
 export interface WireResources {
   /** Returns a filter in pcap-filter(7)'s language. Throws a UsageError. */
@@ -59,6 +77,11 @@ export interface WireResources {
   file(path: string): string
   /** Returns the log that is written to a file, one for each path. Throws a UsageError. */
   log?(path: string): DecisionLog
+  /**
+   * Reads a scenario from a file; `parse` makes something of the words for a direction, or throws a
+   * UsageError. Throws a FileError that names the position of each mistake.
+   */
+  scenario?<T>(path: string, parse: (words: string, direction: 'ab' | 'ba') => T): ScenarioList<T>
 }
 
 /** One direction. */

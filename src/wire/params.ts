@@ -1,8 +1,16 @@
 /** The options of drivers whose devices are joined by a wire, and the wires that they make. */
 
-import type { WireResources } from '../netdev/device-wire.ts'
+import type { ScenarioList, ScenarioStep, WireResources } from '../netdev/device-wire.ts'
 import { type DriverContext, int, type ParamValues, text, UsageError } from '../netdev/driver.ts'
-import { type WireEnd, WireSlot } from './slot.ts'
+import { describeException } from '../netdev/exception.ts'
+import { NETDEV_UNREGISTER, NETDEV_UP } from '../netdev/if.ts'
+import type { Net } from '../netdev/net.ts'
+import type { NetDevice } from '../netdev/net-device.ts'
+import { cutCable, plugCable } from '../netdev/netif.ts'
+import { listed, runScenario } from './scenario.ts'
+import { type WireDevice, type WireEnd, WireSlot } from './slot.ts'
+import type { Direction, Impairment } from './wire.ts'
+import { parseWire } from './words/parse.ts'
 
 export const wireParams = {
   wire: text({
@@ -12,6 +20,7 @@ export const wireParams = {
   wireAb: text({ default: undefined, description: 'the same from the first interface to the second only' }),
   wireBa: text({ default: undefined, description: 'the same from the second interface to the first only' }),
   log: text({ default: undefined, description: 'file for every decision of the wire, a JSON line each' }),
+  scenario: text({ default: undefined, description: 'YAML file of changes of the wire and the carrier, with times' }),
   seed: int({ default: 0, description: 'seed of all random decisions of the wire; 0 takes one at random' }),
 }
 
@@ -29,7 +38,7 @@ const noResources: WireResources = {
  * UsageError if their words are wrong.
  */
 export function wireSlots(
-  { wire, wireAb = wire, wireBa = wire, log, seed }: ParamValues<typeof wireParams>,
+  { wire, wireAb = wire, wireBa = wire, log, scenario, seed }: ParamValues<typeof wireParams>,
   { net, wireResources = noResources }: DriverContext,
   a: WireEnd,
   b: WireEnd,
@@ -40,5 +49,32 @@ export function wireSlots(
   const ba = new WireSlot({ ...common, direction: 'ba', from: b, to: a })
   if (wireAb !== undefined) ab.change(wireAb, wireResources)
   if (wireBa !== undefined) ba.change(wireBa, wireResources)
+  const parse = (words: string, direction: Direction) => ({ words, stages: parseWire(words, wireResources, direction) })
+  const list = scenario === undefined ? undefined : wireResources.scenario?.(scenario, parse)
+  if (list !== undefined && a.dev !== undefined) follow(net, a.dev, list, ab, ba)
   return [ab, ba]
+}
+
+interface ParsedWords {
+  readonly words: string
+  readonly stages: readonly Impairment[]
+}
+
+/** Takes the steps of a scenario from the moment at which `dev` first comes up. */
+function follow(net: Net, dev: WireDevice, list: ScenarioList<ParsedWords>, ab: WireSlot, ba: WireSlot): void {
+  const ended = new AbortController()
+  const take = (step: ScenarioStep<ParsedWords>) => {
+    if (step.ab !== undefined) ab.set(step.ab.stages, step.ab.words)
+    if (step.ba !== undefined) ba.set(step.ba.stages, step.ba.words)
+    if (step.carrier === true) plugCable(dev as NetDevice)
+    else if (step.carrier === false) cutCable(dev as NetDevice)
+  }
+  let started = false
+  net.registerNetdeviceNotifier((event, changed) => {
+    if (changed !== dev) return
+    if (event === NETDEV_UNREGISTER) ended.abort()
+    if (event !== NETDEV_UP || started) return
+    started = true
+    runScenario(net.clock, listed(list, take), ended.signal).catch(error => net.log.err(describeException(error)))
+  })
 }

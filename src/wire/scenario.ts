@@ -3,6 +3,7 @@
  * with `at`, or a list of steps (a YAML file, `--scenario`).
  */
 import type { Clock } from '../netdev/clock.ts'
+import type { ScenarioList, ScenarioStep } from '../netdev/device-wire.ts'
 import { parseDuration } from './units.ts'
 
 /** What a scenario is given. Times are strings with a unit (`10s`) or ns. */
@@ -16,25 +17,6 @@ export interface ScenarioTimes {
 }
 
 export type Scenario = (times: ScenarioTimes) => void | Promise<void>
-
-/** One step of a list. */
-export interface ScenarioStep {
-  /** ns after the start, or after the start of the round. */
-  readonly at: number
-  /** Words for both directions, or for one; empty takes the stages out. */
-  readonly wire?: string | undefined
-  readonly wireAb?: string | undefined
-  readonly wireBa?: string | undefined
-  /** false cuts the cable, true plugs it in again. */
-  readonly carrier?: boolean | undefined
-}
-
-/** Steps in the order of their times. */
-export interface ScenarioList {
-  readonly steps: readonly ScenarioStep[]
-  /** The length of a round in ns, after which the steps begin again; undefined runs them once. */
-  readonly repeat?: number | undefined
-}
 
 /**
  * Runs a scenario from now on. Settles when it has ended or `signal` is aborted, and rejects with
@@ -62,7 +44,7 @@ export async function runScenario(clock: Clock, scenario: Scenario, signal?: Abo
 }
 
 /** Returns a scenario that takes the steps of a list, each by `take`. */
-export function listed({ steps, repeat }: ScenarioList, take: (step: ScenarioStep) => void): Scenario {
+export function listed<T>({ steps, repeat }: ScenarioList<T>, take: (step: ScenarioStep<T>) => void): Scenario {
   return async ({ at }) => {
     for (let round = 0; ; round++) {
       for (const step of steps) {

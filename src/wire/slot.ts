@@ -7,17 +7,21 @@ import { describeException } from '../netdev/exception.ts'
 import { NETIF_F_GRO } from '../netdev/if.ts'
 import { LimitedLog } from '../netdev/limited-log.ts'
 import type { Net } from '../netdev/net.ts'
+import type { NetDevice } from '../netdev/net-device.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { Chain } from './chain.ts'
 import type { Direction, Impairment, Wire } from './wire.ts'
 import { parseWire } from './words/parse.ts'
+
+/** What a wire needs of a NetDevice, whatever its driver's own data. */
+export type WireDevice = Pick<NetDevice, 'name' | 'features'>
 
 /** One of the two ends that a wire joins. */
 export interface WireEnd {
   /** Takes what arrives there. */
   readonly wire: Wire
   /** The device there, which merges packets that the wire has cut. */
-  readonly dev?: { features: number } | undefined
+  readonly dev?: WireDevice | undefined
   /** Drops a frame that was on the way there; without it `skb.dev`, the sender, counts it. */
   drop?(skb: SkBuff, reason: number): void
 }

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { NSEC_PER_SEC } from '../../src/netdev/clock.ts'
+import type { ScenarioStep } from '../../src/netdev/device-wire.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
-import { listed, runScenario, type ScenarioStep } from '../../src/wire/scenario.ts'
+import { listed, runScenario } from '../../src/wire/scenario.ts'
 
 /** Lets the functions that wait for a promise go on. */
 async function settle(): Promise<void> {
@@ -72,12 +73,12 @@ test('an error of a scenario is thrown', async () => {
 test('a list takes its steps in every round', async () => {
   const clock = new FakeClock()
   const control = new AbortController()
-  const steps: ScenarioStep[] = [
+  const steps: ScenarioStep<string>[] = [
     { at: NSEC_PER_SEC, carrier: false },
     { at: 2 * NSEC_PER_SEC, carrier: true },
   ]
   const taken: [number, boolean | undefined][] = []
-  const take = (step: ScenarioStep) => taken.push([clock.now() / NSEC_PER_SEC, step.carrier])
+  const take = (step: ScenarioStep<string>) => taken.push([clock.now() / NSEC_PER_SEC, step.carrier])
   const ended = runScenario(clock, listed({ steps, repeat: 5 * NSEC_PER_SEC }, take), control.signal)
   await advance(clock, 8)
   control.abort()
@@ -95,7 +96,7 @@ test('a list without repeat ends after its last step', async () => {
   const taken: (string | undefined)[] = []
   const ended = runScenario(
     clock,
-    listed({ steps: [{ at: 5, wire: 'loss 5%' }] }, ({ wire }) => taken.push(wire)),
+    listed({ steps: [{ at: 5, ab: 'loss 5%' }] }, ({ ab }) => taken.push(ab)),
   )
   clock.advance(10)
   await ended

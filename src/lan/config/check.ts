@@ -1,8 +1,8 @@
 /** Checks what the schema cannot express: whether the parts of a configuration agree. */
 import { plus } from '../../packet/address.ts'
+import type { Problems } from '../../yaml/problems.ts'
 import { listOf } from '../machines/host-definition.ts'
 import { DEFAULT_DOMAIN, type LanConfig } from './defaults.ts'
-import type { Problems } from './problems.ts'
 import type { FileHost, LanFile } from './schema.ts'
 import { formatSpan, isWithin, type Span, toNetwork, toSpan } from './span.ts'
 

@@ -1,7 +1,7 @@
 /** Compares the nodes of a YAML document with a schema, and makes the plain value of them. */
 
 import { isAlias, isMap, isScalar, isSeq, type Node, type Pair, type YAMLMap } from 'yaml'
-import { networkOf, parseAddress, parsePrefix } from '../../packet/address.ts'
+import { networkOf, parseAddress, parsePrefix } from '../packet/address.ts'
 import type { Problems } from './problems.ts'
 import type { Schema } from './schema.ts'
 

@@ -1,0 +1,100 @@
+/**
+ * The file of a scenario (`--scenario`): a list of steps, or a mapping with `steps` and `repeat`.
+ *
+ *     - at: 10s
+ *       wire: loss 5%
+ *     - at: 12s
+ *       carrier: off
+ *     - at: 14s
+ *       carrier: on
+ */
+import { LineCounter } from 'yaml'
+import type { ScenarioList, ScenarioStep } from '../netdev/device-wire.ts'
+import { FileError, UsageError } from '../netdev/driver.ts'
+import { parseYaml } from './parse.ts'
+import { Problems } from './problems.ts'
+import { about, anyText, either, flag, list, object, string, type TypeOf, words } from './schema.ts'
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1e6, s: 1e9, min: 60e9, m: 60e9, h: 3600e9 }
+const time = string('a time with its unit, such as 10s', { pattern: '^[0-9]+(\\.[0-9]+)?(ms|s|m|min|h)$' })
+
+const step = object(
+  {
+    at: about('When, after the start or the start of a round.', time),
+    wire: about('The words of both directions; off takes the stages out.', either(anyText, words(false))),
+    'wire-ab': either(anyText, words(false)),
+    'wire-ba': either(anyText, words(false)),
+    carrier: about('off cuts the cable, on plugs it in again.', either(flag, words('on', 'off'))),
+  },
+  'at',
+)
+const repeated = object({ repeat: about('The length of a round.', time), steps: list(step) }, 'steps')
+const scenarioSchema = either(list(step), repeated)
+
+type Step = TypeOf<typeof step>
+
+/**
+ * Parses the text of the file `name`. `parse` makes something of the words for a direction, or
+ * throws a UsageError. Throws a FileError with a line for each mistake.
+ */
+export function parseScenario<T>(
+  text: string,
+  name: string,
+  parse: (words: string, direction: 'ab' | 'ba') => T,
+): ScenarioList<T> {
+  const lines = new LineCounter()
+  const problems = new Problems(name, lines)
+  const value = parseYaml(text, scenarioSchema, lines, problems) as TypeOf<typeof scenarioSchema> | undefined
+  problems.throwIfAny()
+  const { steps, repeat } = isList(value) ? { steps: value } : { repeat: undefined, ...value }
+  if (steps === undefined || steps.length === 0) throw new FileError(`${name}: it has no steps`)
+  const path = isList(value) ? '' : 'steps'
+  const parsed = steps.map((each, i) => parseStep(each, `${path}[${i}]`, problems, parse))
+  const round = repeat === undefined ? undefined : nsOf(repeat)
+  for (const [i, { at }] of parsed.entries()) {
+    if (i > 0 && at < (parsed[i - 1] as ScenarioStep<T>).at) {
+      problems.add(`${path}[${i}].at`, 'it is before the step above: sort the steps by their times')
+    } else if (round !== undefined && at >= round) {
+      problems.add(`${path}[${i}].at`, `it is not within a round of ${repeat}`)
+    }
+  }
+  problems.throwIfAny()
+  return { steps: parsed, repeat: round }
+}
+
+function parseStep<T>(
+  { at, carrier, wire, 'wire-ab': ab = wire, 'wire-ba': ba = wire }: Step,
+  path: string,
+  problems: Problems,
+  parse: (words: string, direction: 'ab' | 'ba') => T,
+): ScenarioStep<T> {
+  const stagesOf = (text: string | false | undefined, direction: 'ab' | 'ba', key: string): T | undefined => {
+    if (text === undefined) return undefined
+    try {
+      return parse(text === false || text === 'off' ? '' : text, direction)
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error
+      // The lines behind the first show the place in the words.
+      problems.add(`${path}.${key}`, error.message.split('\n')[0])
+      return undefined
+    }
+  }
+  if (carrier === undefined && ab === undefined && ba === undefined) {
+    problems.add(path, 'it changes nothing: add wire or carrier')
+  }
+  return {
+    at: nsOf(at),
+    ...{ ab: stagesOf(ab, 'ab', ab === wire ? 'wire' : 'wire-ab') },
+    ...{ ba: stagesOf(ba, 'ba', ba === wire ? 'wire' : 'wire-ba') },
+    ...(carrier !== undefined && { carrier: carrier === true || carrier === 'on' }),
+  }
+}
+
+function isList<T>(value: readonly T[] | object | undefined): value is readonly T[] {
+  return Array.isArray(value)
+}
+
+function nsOf(text: string): number {
+  const [, number, unit = ''] = /^([0-9.]+)([a-z]+)$/.exec(text) ?? []
+  return Math.round(Number(number) * (UNITS[unit] ?? 0))
+}

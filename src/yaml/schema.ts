@@ -1,0 +1,55 @@
+/**
+ * Descriptions of files as JSON Schema, made by functions that give each its TypeScript type.
+ */
+
+/** The part of JSON Schema that is used. `title` is what an error expects: `an IPv4 address`. */
+export interface Schema {
+  readonly $schema?: string
+  readonly title?: string
+  readonly description?: string
+  readonly type?: 'object' | 'array' | 'string' | 'integer' | 'boolean' | 'null'
+  readonly enum?: readonly (string | false)[]
+  readonly anyOf?: readonly Schema[]
+  readonly properties?: Readonly<Record<string, Schema>>
+  readonly required?: readonly string[]
+  readonly additionalProperties?: false | Schema
+  readonly propertyNames?: Schema
+  readonly items?: Schema
+  readonly maxItems?: number
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly maxLength?: number
+  readonly pattern?: string
+  readonly format?: 'ipv4' | 'ipv6' | 'cidr4' | 'cidr6'
+}
+
+/** A schema of values of type T. `$type` exists for the compiler only. */
+export interface Typed<T> extends Schema {
+  readonly $type?: () => T
+}
+export type TypeOf<S> = S extends Typed<infer T> ? T : never
+/** Makes one object type of an intersection. */
+type Flat<T> = { readonly [K in keyof T]: T[K] }
+
+export const string = (title: string, rules: Schema): Typed<string> => ({ type: 'string', title, ...rules })
+export const integer = (minimum: number, maximum: number, title = 'a whole number'): Typed<number> => {
+  return { type: 'integer', title, minimum, maximum }
+}
+export const words = <W extends string | false>(...values: W[]): Typed<W> => ({ enum: values })
+export const list = <T>(items: Typed<T>): Typed<readonly T[]> => ({ type: 'array', items })
+export const either = <S extends readonly Typed<unknown>[]>(...anyOf: S): Typed<TypeOf<S[number]>> => ({ anyOf })
+export const oneOrMore = <T>(schema: Typed<T>) => either(schema, list(schema))
+export const record = <T>(additionalProperties: Typed<T>): Typed<{ readonly [key: string]: T }> => {
+  return { type: 'object', additionalProperties }
+}
+export const object = <P extends Record<string, Typed<unknown>>, R extends keyof P & string = never>(
+  properties: P,
+  ...required: R[]
+): Typed<Flat<{ [K in Exclude<keyof P, R>]?: TypeOf<P[K]> } & { [K in R]: TypeOf<P[K]> }>> => {
+  const rules = required.length === 0 ? {} : { required }
+  return { type: 'object', properties, ...rules, additionalProperties: false }
+}
+export const about = <T>(description: string, schema: Typed<T>): Typed<T> => ({ ...schema, description })
+
+export const anyText: Typed<string> = { type: 'string' }
+export const flag: Typed<boolean> = { type: 'boolean' }
