@@ -250,11 +250,18 @@ function guarded(clock: Clock, failed: (error: unknown) => void): Clock {
   }
 }
 
-/** Reserves the usual frame memory. VnetError ENOMEM if the process may not have the addresses. */
-function framePool(): SkBuffPool {
+/** Small slots for what wires hold, 512 MiB of addresses. */
+const WIRE_RESERVE = 1 << 18
+
+/**
+ * Reserves the usual frame memory, and the slots of wires if the process may have the addresses.
+ * VnetError ENOMEM if it may not have even the former.
+ */
+function framePool(reserve = WIRE_RESERVE): SkBuffPool {
   try {
-    return new SkBuffPool()
+    return new SkBuffPool({ reserve })
   } catch (error) {
+    if (error instanceof RangeError && reserve > 0) return framePool(0)
     if (!(error instanceof RangeError)) throw error
     throw new VnetError(ENOMEM, 'frame memory', 'it takes 100 MiB of address space; raise the limit (ulimit -v)')
   }

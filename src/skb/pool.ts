@@ -34,7 +34,8 @@ export const POISON_FREE = 0x6b
 /** All slots of one size. */
 export interface SlotClass {
   readonly size: number
-  readonly count: number
+  /** How many may be in use at once. */
+  count: number
   /** Position of the first slot in the arena. */
   readonly base: number
   /** free[0 .. top) are the free slots; `made` slots have an SkBuff. */
@@ -60,6 +61,8 @@ export interface SkBuffPoolOptions {
   /** Slots of each size. Together they have less than 2 GiB. */
   large?: number
   small?: number
+  /** Small slots that `growSmall` may add. */
+  reserve?: number
   /** Overwrites freed bytes, to make uses after free visible in tests. */
   poison?: boolean
 }
@@ -71,16 +74,18 @@ export class SkBuffPool {
   /** Drops of frames without a device, by reason. */
   readonly drops = new Float64Array(SKB_DROP_REASON_MAX)
   readonly #poison: boolean
+  #reserve: number
   readonly #accounts: SlotAccount[] = []
   #waiting = 0
 
-  constructor({ large = 1024, small = 16384, poison = false }: SkBuffPoolOptions = {}) {
+  constructor({ large = 1024, small = 16384, reserve = 0, poison = false }: SkBuffPoolOptions = {}) {
     const largeBytes = large * SLOT_LARGE
-    const octets = largeBytes + small * SLOT_SMALL
+    const octets = largeBytes + (small + reserve) * SLOT_SMALL
     if (octets > ARENA_MAX) throw new SkbError(`a pool of ${octets} bytes: at most ${ARENA_MAX}, take fewer slots`)
     this.bytes = new Uint8Array(new SharedArrayBuffer(octets))
     this.large = { size: SLOT_LARGE, count: large, base: 0, free: [], top: 0, made: 0 }
     this.small = { size: SLOT_SMALL, count: small, base: largeBytes, free: [], top: 0, made: 0 }
+    this.#reserve = reserve
     this.#poison = poison
   }
 
@@ -111,6 +116,13 @@ export class SkBuffPool {
     const like = this.alloc(behind < 0 ? 0 : behind)
     if (like !== undefined) like.data = Math.min(like.head + headroom, like.end - skb.len)
     return like
+  }
+
+  /** Allows `n` more small slots to be in use, or as many as are still in reserve. */
+  growSmall(n: number): void {
+    const more = Math.min(n, this.#reserve)
+    this.#reserve -= more
+    this.small.count += more
   }
 
   /** Opens an account for a device. Accounts share the large slots evenly. */

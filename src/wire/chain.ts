@@ -156,8 +156,11 @@ export class Chain implements Wire, StageOwner {
   }
 
   limit(spec: LimitSpec): Limit {
-    const limit = this.#limits.get(spec) ?? new SharedLimit(spec)
+    const known = this.#limits.get(spec)
+    if (known !== undefined) return known
+    const limit = new SharedLimit(spec)
     this.#limits.set(spec, limit)
+    this.#options.pool.growSmall(limit.mostPackets)
     return limit
   }
 

@@ -1,4 +1,5 @@
 /** The limit that stages share: what they hold together, and whether more may be held. */
+import { ETH_ZLEN } from '../netdev/if.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { packetsOf } from './packets.ts'
 import type { Limit, LimitSpec } from './wire.ts'
@@ -12,6 +13,11 @@ export class SharedLimit implements Limit {
   constructor({ packets = Number.POSITIVE_INFINITY, bytes = Number.POSITIVE_INFINITY }: LimitSpec) {
     this.#packets = packets
     this.#bytes = bytes
+  }
+
+  /** As many packets as it may hold if all are short. */
+  get mostPackets(): number {
+    return Math.ceil(Math.min(this.#packets, this.#bytes / ETH_ZLEN))
   }
 
   admits(skb: SkBuff): boolean {

@@ -89,6 +89,20 @@ test('a pool whose positions do not fit 32 bits is refused before memory is rese
   expect(() => new SkBuffPool({ large: 40_000 })).toThrow(/a pool of \d+ bytes: at most 2147483647, take fewer slots/)
 })
 
+test('a pool grows by small slots as far as its reserve, and they do not overlap others', () => {
+  const pool = new SkBuffPool({ large: 1, small: 1, reserve: 2 })
+  const first = pool.alloc(60) as SkBuff
+  expect(pool.alloc(60)?.slotClass).toBe(pool.large)
+  pool.growSmall(1)
+  const second = pool.alloc(60) as SkBuff
+  expect(pool.alloc(60)).toBeUndefined()
+  pool.growSmall(5)
+  const third = pool.alloc(60) as SkBuff
+  expect(pool.alloc(60)).toBeUndefined()
+  expect([first, second, third].map(skb => skb.slot)).toEqual([0, 1, 2].map(i => SLOT_LARGE + i * SLOT_SMALL))
+  expect(third.end).toBe(pool.bytes.length)
+})
+
 test('out is the number of slots in use', () => {
   const pool = new SkBuffPool({ large: 2, small: 2 })
   const account = pool.openAccount(() => {})
