@@ -59,6 +59,20 @@ export function parseSize(text: string): number {
   return Math.round(bytes)
 }
 
+/** Returns a duration in ns that is a number, or written with a unit. */
+export function durationOf(value: number | string): number {
+  if (typeof value === 'string') return parseDuration(value)
+  if (!(value >= 0 && value < Number.POSITIVE_INFINITY)) throw new UsageError(`${value} is not a duration in ns`)
+  return value
+}
+
+/** Returns a share that is a number from 0 to 1, or a percentage. */
+export function shareOf(value: number | string): number {
+  if (typeof value === 'string') return parseShare(value)
+  if (!(value >= 0 && value <= 1)) throw new UsageError(`${value} is not a share from 0 to 1`)
+  return value
+}
+
 /** Returns the text of a duration in the largest unit that leaves a short number: `1.5ms`. */
 export function formatDuration(ns: number): string {
   if (ns >= 1e9) return `${ns / 1e9}s`
