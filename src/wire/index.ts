@@ -3,14 +3,18 @@
  */
 export type { Chain } from './chain.ts'
 export { type CodelOptions, codel } from './codel.ts'
-export { delay } from './delay.ts'
+export { type CorruptOptions, corrupt } from './corrupt.ts'
+export { type DelayOptions, delay, type ReorderOptions } from './delay.ts'
+export { type Distribution, parseTable } from './distribution.ts'
+export { duplicate } from './duplicate.ts'
 export { drop, type FaultAction, type FaultWhen, fault } from './fault.ts'
-export { loss } from './loss.ts'
+export { type LossOptions, loss, lossEvery, lossGemodel, lossState } from './loss.ts'
 export { match, type WireFilter } from './match.ts'
 export { type RateOptions, rate } from './rate.ts'
 export { type RedOptions, red } from './red.ts'
 export { runScenario, type Scenario, type ScenarioTimes } from './scenario.ts'
 export type { WireSlot } from './slot.ts'
+export { truncate } from './truncate.ts'
 export {
   type Direction,
   type Impairment,

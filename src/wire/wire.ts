@@ -48,7 +48,7 @@ export interface WireEnv {
    * Undefined if the frame memory has no slot left.
    */
   duplicate(skb: SkBuff): SkBuff | undefined
-  /** Counts a packet that was changed, overtaken or marked, and logs the decision. */
+  /** Counts a packet that was changed, that overtook others or was marked, and logs it. */
   note(verdict: Verdict, skb: SkBuff, amount?: number): void
   /** Logs a decision that is not counted: a delay in ns, for instance. */
   decided(verdict: string, skb: SkBuff, amount?: number): void
