@@ -28,7 +28,7 @@ export interface DelayOptions {
 export interface ReorderOptions {
   readonly share: number | string
   readonly correlation?: number | string
-  /** After gap - 1 delayed packets each next one goes at once with the probability; 1 by default. */
+  /** Each packet behind gap - 1 delayed ones goes at once with the probability; 1 by default. */
   readonly gap?: number
 }
 

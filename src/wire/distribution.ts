@@ -1,7 +1,7 @@
 /**
  * Distributions of delays. A table has the quantiles of a distribution as whole numbers in units of
- * 1/8192 of the jitter; a delay is time + jitter t / 8192, with t drawn from the table. Delays below
- * zero are 0.
+ * 1/8192 of the jitter. A delay is time + jitter t / 8192, with t drawn from the table; below zero
+ * it is 0.
  *
  * The tables made here have mean 0 and standard deviation 8192, so that `time` is the mean and
  * `jitter` the standard deviation of the delays. They end at four standard deviations, beyond which
