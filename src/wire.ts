@@ -70,8 +70,8 @@ export async function cable(a: string, b: string, options: CableOptions = {}): P
     if (ended.signal.aborted) return
     ended.abort()
     for (const dev of devices) await unregisterNetdev(dev)
-    wireResources[Symbol.dispose]()
     clock.close()
+    await wireResources[Symbol.asyncDispose]()
     await platform[Symbol.asyncDispose]()
   }
   try {

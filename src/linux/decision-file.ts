@@ -6,10 +6,14 @@
  * that a simulation finds what filters look at. `gso` is the segment size, type and transport
  * offset of a frame that passes whole.
  *
+ * The descriptor belongs to the thread pool, which opens, writes and closes the file: the main
+ * thread may have a descriptor table of its own (cli/run.ts).
+ *
  * Frames never wait for the disk: lines are written behind them, and those that do not fit the
  * buffer are left out and counted in a line of their own: `{"lost": 12}`.
  */
-import { closeSync, openSync, write, writeSync } from 'node:fs'
+import { close, closeSync, open, openSync, write } from 'node:fs'
+import { promisify } from 'node:util'
 import type { DecisionLog } from '../netdev/device-wire.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 
@@ -21,17 +25,24 @@ const ROOM = 16 * 1024 * 1024
 const CHUNK = 64 * 1024
 const PATIENCE_MS = 100
 
-export class DecisionFile implements DecisionLog {
-  readonly #fd: number
+const opened = promisify(open)
+const closed = promisify(close)
+const written = promisify(write)
+
+export class DecisionFile implements DecisionLog, AsyncDisposable {
+  readonly #fd: Promise<number>
   #lines = ''
-  #writing = false
+  /** The write that is under way. */
+  #writing: Promise<void> | undefined
   #lost = 0
   #timer: NodeJS.Timeout | undefined
-  #closed = false
+  #end: Promise<void> | undefined
 
   /** Creates the file, or empties it. Throws what the file system does. */
   constructor(path: string) {
-    this.#fd = openSync(path, 'w', 0o600)
+    closeSync(openSync(path, 'w', 0o600))
+    this.#fd = opened(path, 'a')
+    this.#fd.catch(() => {})
     this.#add('{"format":1}\n')
   }
 
@@ -63,62 +74,65 @@ export class DecisionFile implements DecisionLog {
     )
   }
 
-  /** Writes what waits and closes the file. Idempotent. */
-  close(): void {
-    if (this.#closed) return
-    this.#closed = true
-    clearTimeout(this.#timer)
-    // A write that is under way has the lines before these.
-    if (!this.#writing) this.#end()
+  /** Writes what waits and closes the file. Idempotent. Rejects if the disk took no more. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#end ??= this.#close()
+    return this.#end
   }
 
   #add(line: string): void {
-    if (this.#closed) return
+    if (this.#end !== undefined) return
     if (this.#lines.length > ROOM) {
       this.#lost++
       return
     }
-    if (this.#lost !== 0) {
-      this.#lines += `{"lost":${this.#lost}}\n`
-      this.#lost = 0
-    }
+    this.#noteLost()
     this.#lines += line
+    if (this.#writing !== undefined) return
     if (this.#lines.length >= CHUNK) this.#write()
     else this.#timer ??= setTimeout(() => this.#write(), PATIENCE_MS).unref()
+  }
+
+  #noteLost(): void {
+    if (this.#lost !== 0) this.#lines += `{"lost":${this.#lost}}\n`
+    this.#lost = 0
   }
 
   #write(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    if (this.#writing || this.#closed || this.#lines === '') return
+    if (this.#lines === '') return
     const chunk = Buffer.from(this.#lines)
     this.#lines = ''
-    this.#writing = true
-    this.#writeFrom(chunk, 0)
+    this.#writing = this.#writeChunk(chunk)
+      // On a full disk the lines are lost, the frames are not.
+      .catch(() => {
+        this.#lost += lineCount(chunk)
+      })
+      .then(() => {
+        this.#writing = undefined
+        if (this.#lines.length >= CHUNK) this.#write()
+      })
   }
 
-  #writeFrom(chunk: Buffer, from: number): void {
-    write(this.#fd, chunk, from, chunk.length - from, null, (error, written) => {
-      // A full disk: the lines are lost, the frames are not.
-      if (error === null && from + written < chunk.length) {
-        this.#writeFrom(chunk, from + written)
-        return
-      }
-      this.#writing = false
-      if (this.#closed) this.#end()
-      else this.#write()
-    })
+  async #writeChunk(chunk: Buffer): Promise<void> {
+    const fd = await this.#fd
+    for (let at = 0; at < chunk.length; ) at += (await written(fd, chunk, at)).bytesWritten
   }
 
-  #end(): void {
-    const chunk = Buffer.from(this.#lost === 0 ? this.#lines : `${this.#lines}{"lost":${this.#lost}}\n`)
-    this.#lines = ''
+  async #close(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing
+    this.#noteLost()
+    clearTimeout(this.#timer)
+    const fd = await this.#fd
     try {
-      for (let at = 0; at < chunk.length; ) at += writeSync(this.#fd, chunk, at)
-    } catch {
-      // A full disk.
+      await this.#writeChunk(Buffer.from(this.#lines))
     } finally {
-      closeSync(this.#fd)
+      await closed(fd)
     }
   }
+}
+
+function lineCount(chunk: Buffer): number {
+  return chunk.toString('latin1').split('\n').length - 1
 }

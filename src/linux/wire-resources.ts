@@ -11,7 +11,7 @@ import { compileFilter } from './pcap-filter.ts'
 const FILE_MAX = 64 * 1024 * 1024
 
 /** Files are read, and filters compiled by libpcap, when they are asked for. */
-export class LinuxWireResources implements WireResources, Disposable {
+export class LinuxWireResources implements WireResources, AsyncDisposable {
   readonly #logs = new Map<string, DecisionFile>()
 
   filter(text: string): PacketFilter {
@@ -37,8 +37,8 @@ export class LinuxWireResources implements WireResources, Disposable {
   }
 
   /** Writes out the logs and closes them. */
-  [Symbol.dispose](): void {
-    for (const log of this.#logs.values()) log.close()
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const log of this.#logs.values()) await log[Symbol.asyncDispose]()
     this.#logs.clear()
   }
 }
