@@ -21,7 +21,7 @@ export const wireParams = {
   wireBa: text({ default: undefined, description: 'the same from the second interface to the first only' }),
   log: text({ default: undefined, description: 'file for every decision of the wire, a JSON line each' }),
   scenario: text({ default: undefined, description: 'YAML file of changes of the wire and the carrier, with times' }),
-  seed: int({ default: 0, description: 'seed of all random decisions of the wire; 0 takes one at random' }),
+  seed: int({ default: 0, description: 'seed of all random decisions of the wire; 0 takes one at random and logs it' }),
 }
 
 const noResources: WireResources = {

@@ -38,6 +38,8 @@ export interface WireSlotOptions {
 
 export class WireSlot implements DeviceWire {
   readonly direction: Direction
+  /** Of all its random decisions: with this seed a run is repeated. */
+  readonly seed: number
   words = ''
   /** Takes the frames of the sending device: the chain, or what is behind it. */
   wire: Wire
@@ -49,6 +51,7 @@ export class WireSlot implements DeviceWire {
     this.#options = options
     this.#limitedLog = new LimitedLog(options.net.log, options.net.clock, { lines: 1, seconds: 1 })
     this.direction = options.direction
+    this.seed = options.seed
     this.wire = options.to.wire
   }
 
@@ -76,6 +79,7 @@ export class WireSlot implements DeviceWire {
 
   #newChain(): Chain {
     const { net, from, to, ...options } = this.#options
+    net.log.info(`wire ${this.direction}: seed ${this.seed}`)
     const { dev } = to
     const mayMerge = dev !== undefined && (dev.features & NETIF_F_GRO) === 0
     return new Chain({
