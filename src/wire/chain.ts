@@ -170,6 +170,10 @@ export class Chain implements Wire, StageOwner {
     else drop(skb, reason)
   }
 
+  advance(): void {
+    this.clock.advance()
+  }
+
   hold(skb: SkBuff): boolean {
     const { large } = this.#options.pool
     skb.hold()

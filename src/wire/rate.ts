@@ -4,8 +4,8 @@
  * that its own bytes take. Those that come meanwhile wait in a queue (queue.ts).
  *
  * A burst lets packets leave earlier, by at most the time in which the line sends `burst` bytes:
- * that is a token bucket of that size. In any time t at most t * rate + max(burst, one packet) bytes
- * leave.
+ * that is a token bucket of that size. In any time t at most t * rate + max(burst, one packet)
+ * bytes leave.
  */
 import type { Alarm } from '../netdev/clock.ts'
 import { NSEC_PER_SEC } from '../netdev/clock.ts'
@@ -120,9 +120,10 @@ function lineBytes({ overhead, cell, cellOverhead }: RateParams, len: number): n
 }
 
 /**
- * Returns an impairment that sends packets at `bits` per second: 1e7, or '10mbit'. A packet of `len`
- * bytes, from the Ethernet header to the last byte before the frame check sequence, takes `len` +
- * `overhead` bytes on the line; with cells ceil((len + overhead) / cell) * (cell + cellOverhead).
+ * Returns an impairment that sends packets at `bits` per second: 1e7, or '10mbit'. A packet of
+ * `len` bytes, from the Ethernet header to the last byte before the frame check sequence, takes
+ * `len` + `overhead` bytes on the line; with cells ceil((len + overhead) / cell) * (cell +
+ * cellOverhead).
  *
  * A change keeps what is queued, and takes effect for the next packet. (tc-netem(8), rate)
  */

@@ -1,9 +1,9 @@
 /**
- * RED, "random early detection" (Floyd and Jacobson, "Random Early Detection Gateways for Congestion
- * Avoidance", IEEE/ACM Transactions on Networking, August 1993), in bytes. It drops or marks packets
- * that arrive, by the average length of the queue: none below `min`, from there on a share that
- * grows linearly to `probability` at `max`. It is the gentle variant (Floyd, 2000): from `max` to
- * twice `max` the share grows on to 1, where the original drops everything above `max`.
+ * RED, "random early detection" (Floyd and Jacobson, "Random Early Detection Gateways for
+ * Congestion Avoidance", IEEE/ACM Transactions on Networking, August 1993), in bytes. It drops or
+ * marks packets that arrive, by the average length of the queue: none below `min`, from there on a
+ * share that grows linearly to `probability` at `max`. It is the gentle variant (Floyd, 2000): from
+ * `max` to twice `max` the share grows on to 1, where the original drops everything above `max`.
  *
  * Marks are spaced evenly: the number of packets from one to the next is uniform from 1 to 1 / p
  * (sec. 7 of the paper). With ECN a packet is marked in place of being dropped if it is capable of
@@ -16,7 +16,7 @@ import type { Discipline, PacketQueue, QueueSpec } from './queue.ts'
 import { parseShare, parseSize } from './units.ts'
 
 export interface RedOptions {
-  /** Average lengths of the queue in bytes, or with a unit; `max` is three times `min` by default. */
+  /** Average lengths of the queue, in bytes or with a unit. `max` is by default 3 * `min`. */
   readonly min: number | string
   readonly max?: number | string
   /** The share at `max`, before spacing: 0.02, or '2%'. */

@@ -19,6 +19,7 @@ export interface StageOwner {
   /** How late the packet that is leaving a stage is, in ns. */
   readonly late: number
   drop(skb: SkBuff, reason: number): void
+  advance(): void
   hold(skb: SkBuff): boolean
   alloc(size: number, skb: SkBuff): SkBuff | undefined
   reply(skb: SkBuff): void
@@ -98,6 +99,10 @@ export class Stage implements Wire, WireEnv {
       this.impairment = impairment
     }
     return true
+  }
+
+  advance(): void {
+    this.#owner.advance()
   }
 
   drop(

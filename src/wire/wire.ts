@@ -41,6 +41,8 @@ export interface WireEnv {
   readonly clock: Clock
   /** The stage's own stream of random numbers, by seed, direction, kind and ordinal. */
   readonly random: Random
+  /** Moves the time to the present: for what comes neither by `push` nor by an alarm. */
+  advance(): void
   /** Drops a packet that the stage owns, counts it under `why`, and logs the decision. */
   drop(skb: SkBuff, why: string, reason?: number): void
   /**

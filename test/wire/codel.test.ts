@@ -49,7 +49,7 @@ test('drops an interval after the wait exceeds the target, then in times interva
   const wire = makeWire([line()], { log: true })
   load(wire, 2 * NSEC_PER_SEC, MS / 2)
   const found = moments(wire)
-  // The packet that arrives n-th waits n / 2 ms, and is taken after n ms: the wait exceeds 5 ms then.
+  // The n-th packet waits n / 2 ms and is taken after n ms: from then on the wait exceeds 5 ms.
   expect(found[0]).toBeGreaterThanOrEqual(110)
   expect(found[0]).toBeLessThanOrEqual(112)
   expect(found.length).toBeGreaterThan(50)
