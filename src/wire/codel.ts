@@ -6,7 +6,7 @@
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { markCe } from './ecn.ts'
 import type { Discipline, PacketQueue, QueueSpec } from './queue.ts'
-import { parseDuration } from './units.ts'
+import { durationOf, formatDuration } from './units.ts'
 
 export interface CodelOptions {
   /** The wait that a queue may keep up: 5ms. ns, or with a unit. */
@@ -112,19 +112,16 @@ class Codel implements Discipline {
 
 /** Returns CoDel as the queue of a rate or a trace. */
 export function codel(options: CodelOptions = {}): QueueSpec {
-  const { target = 5e6, interval = 100e6, ecn = false, ceThreshold = Number.POSITIVE_INFINITY } = options
-  const params: CodelParams = {
-    ...{ target: ns(target), interval: ns(interval), ecn, ceThreshold: ns(ceThreshold) },
-  }
-  const threshold = Number.isFinite(params.ceThreshold) ? ` ce_threshold ${params.ceThreshold / 1e6}ms` : ''
+  const { ecn = false, ceThreshold } = options
+  const target = durationOf(options.target ?? 5e6)
+  const interval = durationOf(options.interval ?? 100e6)
+  const threshold = ceThreshold === undefined ? Number.POSITIVE_INFINITY : durationOf(ceThreshold)
+  const params: CodelParams = { target, interval, ecn, ceThreshold: threshold }
+  const words = ceThreshold === undefined ? '' : ` ce_threshold ${formatDuration(threshold)}`
   return {
     kind: 'codel',
-    words: `codel target ${params.target / 1e6}ms interval ${params.interval / 1e6}ms${ecn ? ' ecn' : ''}${threshold}`,
+    words: `codel target ${formatDuration(target)} interval ${formatDuration(interval)}${ecn ? ' ecn' : ''}${words}`,
     params,
     make: queue => new Codel(params, queue),
   }
-}
-
-function ns(time: number | string): number {
-  return typeof time === 'number' ? time : parseDuration(time)
 }

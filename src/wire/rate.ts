@@ -12,7 +12,7 @@ import { NSEC_PER_SEC } from '../netdev/clock.ts'
 import { UsageError } from '../netdev/driver.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { PacketQueue, type QueueParams, queueParams, queueWords } from './queue.ts'
-import { parseRate, parseSize } from './units.ts'
+import { formatRate, parseRate, parseSize } from './units.ts'
 import { type Impairment, impairment, type Wire, type WireEnv } from './wire.ts'
 
 export interface RateOptions extends Partial<QueueParams> {
@@ -89,8 +89,11 @@ class RateWire implements Wire {
     const skb = this.#sending as SkBuff
     this.#sending = undefined
     this.#queue.left(skb)
-    this.#next.push(skb)
-    this.#send()
+    try {
+      this.#next.push(skb)
+    } finally {
+      this.#send()
+    }
   }
 
   /** Begins the transmission of the next packet, and passes on those that leave at once. */
@@ -154,16 +157,5 @@ function wordsOf(bits: number, { overhead, cell, cellOverhead, burst, ...queue }
   const line = [overhead, cell, cellOverhead]
   while (line.length > 0 && line[line.length - 1] === 0) line.pop()
   const burstWords = burst === 0 ? '' : ` burst ${burst}`
-  return `${['rate', rateWords(bits), ...line].join(' ')}${burstWords}${queueWords(queue)}`
-}
-
-function rateWords(bits: number): string {
-  for (const [unit, factor] of [
-    ['gbit', 1e9],
-    ['mbit', 1e6],
-    ['kbit', 1e3],
-  ] as const) {
-    if (bits >= factor && Number.isInteger((bits / factor) * 1000)) return `${bits / factor}${unit}`
-  }
-  return `${bits}bit`
+  return `${['rate', formatRate(bits), ...line].join(' ')}${burstWords}${queueWords(queue)}`
 }

@@ -130,16 +130,24 @@ class TraceWire implements Wire {
   /** Uses the opportunities that are due. */
   #deliver(): void {
     const now = this.#env.clock.now()
-    while (this.#moment <= now) {
-      this.#use(OPPORTUNITY)
-      this.#at++
-      if (this.#at === this.#params.times.length && !this.#params.once) {
-        this.#began += this.#params.times[this.#at - 1] * NSEC_PER_MSEC
-        this.#at = 0
+    try {
+      while (this.#moment <= now) {
+        this.#proceed()
+        this.#use(OPPORTUNITY)
       }
+    } finally {
+      if (!this.#idle) this.#arm()
     }
     if (this.#retired && this.#moment === Number.POSITIVE_INFINITY) this.#flush()
-    else if (!this.#idle) this.#arm()
+  }
+
+  /** Moves to the next opportunity. */
+  #proceed(): void {
+    const { times, once } = this.#params
+    this.#at++
+    if (this.#at < times.length || once) return
+    this.#began += times[times.length - 1] * NSEC_PER_MSEC
+    this.#at = 0
   }
 
   #use(bytes: number): void {

@@ -166,6 +166,6 @@ test('a change of its parameters keeps what it knows of the queue', () => {
 test('its words say what it was made of', () => {
   expect(codel().words).toBe('codel target 5ms interval 100ms')
   expect(codel({ target: '1ms', ecn: true, ceThreshold: 5e5 }).words).toBe(
-    'codel target 1ms interval 100ms ecn ce_threshold 0.5ms',
+    'codel target 1ms interval 100ms ecn ce_threshold 500us',
   )
 })
