@@ -53,14 +53,23 @@ class CorruptWire implements Wire {
       return
     }
     // Drawn for every packet that is to be corrupted, also for one that has nothing to corrupt.
-    const random = this.#env.random.next()
-    const network = networkOffset(bytes, data, len)
-    if (network < 0 || network === len) return
-    finishChecksum(skb)
-    const bit = 8 * network + Math.floor(random * 8 * (len - network))
-    bytes[data + (bit >>> 3)] ^= 0x80 >>> (bit & 7)
-    this.#env.note('corrupt', skb, bit)
+    const bit = flipBit(skb, this.#env.random.next())
+    if (bit >= 0) this.#env.note('corrupt', skb, bit)
   }
+}
+
+/**
+ * Flips the bit behind the Ethernet header and VLAN tags that `random`, a number in [0, 1), picks.
+ * Returns its position from the start of the frame, or -1 if there is nothing behind them.
+ */
+export function flipBit(skb: SkBuff, random: number): number {
+  const { bytes, data, len } = skb
+  const network = networkOffset(bytes, data, len)
+  if (network < 0 || network === len) return -1
+  finishChecksum(skb)
+  const bit = 8 * network + Math.floor(random * 8 * (len - network))
+  bytes[data + (bit >>> 3)] ^= 0x80 >>> (bit & 7)
+  return bit
 }
 
 /**

@@ -4,9 +4,9 @@
  */
 import type { Alarm } from '../netdev/clock.ts'
 import { UsageError } from '../netdev/driver.ts'
-import { skbChecksumHelp } from '../netdev/gso.ts'
 import { SKB_DROP_REASON_QDISC_OVERLIMIT } from '../skb/drop-reason.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
+import { flipBit } from './corrupt.ts'
 import { HeldPackets } from './held.ts'
 import type { WireFilter } from './match.ts'
 import { sendResets, tcpHeaderOf } from './tcp-reset.ts'
@@ -114,13 +114,12 @@ class FaultWire implements Wire {
         if (copy !== undefined) this.#next.push(copy)
         break
       }
-      case 'corrupt':
-        // A sum that is still to be computed would hide the change.
-        skbChecksumHelp(skb)
-        skb.bytes[skb.data + env.random.below(skb.len)] ^= 1 << env.random.below(8)
-        env.note('corrupt', skb)
+      case 'corrupt': {
+        const bit = flipBit(skb, env.random.next())
+        if (bit >= 0) env.note('corrupt', skb, bit)
         this.#next.push(skb)
         break
+      }
       case 'reset':
         sendResets(skb, header, env)
         env.drop(skb, 'reset')

@@ -6,7 +6,7 @@
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { type Impairment, impairment, type Wire, type WireEnv } from './wire.ts'
 
-/** Returns true for the frames meant, of `length` bytes at `at`. `text` is what it was made from. */
+/** Returns true for the frames that it means, `length` bytes at `at`; `text` is its source. */
 export type WireFilter = ((bytes: Uint8Array, at: number, length: number) => boolean) & { readonly text?: string }
 
 interface MatchParams {

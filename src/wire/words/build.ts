@@ -1,28 +1,49 @@
 /** Makes the stages of phrases. */
 import type { WireResources } from '../../netdev/device-wire.ts'
 import { UsageError } from '../../netdev/driver.ts'
+import { codel } from '../codel.ts'
+import { corrupt } from '../corrupt.ts'
 import { delay } from '../delay.ts'
-import { loss } from '../loss.ts'
+import { DISTRIBUTIONS, type Distribution, parseTable } from '../distribution.ts'
+import { duplicate } from '../duplicate.ts'
+import { fault } from '../fault.ts'
+import { loss, lossEvery, lossGemodel, lossState } from '../loss.ts'
+import { match } from '../match.ts'
+import type { QueueKind } from '../queue.ts'
+import { rate } from '../rate.ts'
+import { red } from '../red.ts'
+import { truncate } from '../truncate.ts'
 import type { Impairment, LimitSpec } from '../wire.ts'
-import { type Group, type Item, isLimited, type Phrase } from './phrase.ts'
+import {
+  type FaultPhrase,
+  type Group,
+  type Item,
+  isLimited,
+  type LossPhrase,
+  type Phrase,
+  type Queue,
+} from './phrase.ts'
 import { printGroup } from './print.ts'
 import { wordsError } from './words-error.ts'
+
+/** Of packets in a queue whose limit is in packets, for the defaults of RED. */
+const USUAL_PACKET = 1500
 
 /** Returns the stages of groups. Throws a UsageError that points at the words of a wrong stage. */
 export function buildGroups(groups: readonly Group[], resources: WireResources): Impairment[] {
   return groups.flatMap(group => {
-    const limit = limitOf(group)
     const words = printGroup(group)
-    return group.items
-      .map((item, i) => ({ impairment: built(item, limit, resources), words: words[i] }))
-      .map(({ impairment, words }) => Object.assign(impairment, { words }))
+    const limit = limitOf(group)
+    return group.items.map((item, i) => {
+      const stage = built(item, limit, resources)
+      // A whole GSO frame could exceed a limit that was asked for.
+      const takesGso = stage.takesGso === true && group.limit === undefined
+      return Object.assign(stage, { words: words[i], takesGso })
+    })
   })
 }
 
-/**
- * The limit that the stages of a group share. A single stage without `limit` has none of its own:
- * it then uses its default, and a delay may pass GSO frames whole.
- */
+/** Returns the limit that the stages of a group share; a single stage has its own by default. */
 function limitOf({ items, limit }: Group): LimitSpec | undefined {
   if (limit !== undefined) return limit
   return items.filter(({ phrase }) => isLimited(phrase)).length > 1 ? { packets: 1000 } : undefined
@@ -38,13 +59,97 @@ function built({ phrase, words, ...span }: Item, limit: LimitSpec | undefined, r
   }
 }
 
-function build(phrase: Phrase, _limit: LimitSpec | undefined, _resources: WireResources): Impairment {
+function build(phrase: Phrase, limit: LimitSpec | undefined, resources: WireResources): Impairment {
   switch (phrase.kind) {
-    case 'delay':
-      return delay(phrase.time)
+    case 'fault':
+      return buildFault(phrase, resources)
+    case 'match': {
+      const filter = resources.filter(phrase.filter)
+      return match(filter, buildGroups(phrase.matching, resources), buildGroups(phrase.others, resources))
+    }
     case 'loss':
-      if (phrase.model.type !== 'random') break
-      return loss(phrase.model.share)
+      return buildLoss(phrase)
+    case 'duplicate':
+      return duplicate(phrase.share, { correlation: phrase.correlation })
+    case 'corrupt': {
+      const { share, correlation, at } = phrase
+      return corrupt(share, at === undefined ? { correlation } : { correlation, at })
+    }
+    case 'truncate':
+      return truncate(phrase.bytes, phrase.share)
+    case 'rate': {
+      const { bits, overhead, cell, cellOverhead, burst = 0, queue } = phrase
+      const options = { overhead, cell, cellOverhead, burst, queue: queueOf(queue, limit) }
+      return rate(bits, limit === undefined ? options : { ...options, limit })
+    }
+    case 'delay': {
+      const { time, jitter, correlation, reorder } = phrase
+      const distribution = distributionOf(phrase.distribution, resources)
+      return delay(time, {
+        ...{ jitter, correlation, distribution },
+        ...(reorder !== undefined && { reorder }),
+        ...(limit !== undefined && { limit }),
+      })
+    }
   }
   throw new UsageError(`${phrase.kind} is not possible yet`)
+}
+
+function buildLoss({ model, ecn }: LossPhrase): Impairment {
+  switch (model.type) {
+    case 'random':
+      return loss(model.share, { correlation: model.correlation, ecn })
+    case 'burst':
+      return loss(model.share, { burst: model.mean, ecn })
+    case 'state': {
+      const [p13, p31, p32, p23, p14] = model.p
+      return lossState({ p13, p31, p32, p23, p14 }, { ecn })
+    }
+    case 'gemodel': {
+      const [p, r, h, k] = model.p
+      return lossGemodel({ p, r, h, k }, { ecn })
+    }
+    case 'every':
+      return lossEvery(model.n, { ecn })
+  }
+}
+
+/** Returns a distribution by its name, or that of a file. */
+function distributionOf(name: string, resources: WireResources): Distribution {
+  const known = DISTRIBUTIONS.find(distribution => distribution === name)
+  return known ?? fromFile(name, resources, parseTable)
+}
+
+/** Parses a file; an error names the file. */
+function fromFile<T>(path: string, resources: WireResources, parse: (text: string) => T): T {
+  const text = resources.file(path)
+  try {
+    return parse(text)
+  } catch (error) {
+    throw error instanceof UsageError ? new UsageError(`${path}: ${error.message}`) : error
+  }
+}
+
+function buildFault({ action, time = 0, filter, when }: FaultPhrase, resources: WireResources): Impairment {
+  const matches = filter === '' ? undefined : resources.filter(filter)
+  return fault(action === 'delay' ? { delay: time } : action, matches, when)
+}
+
+/** RED's default thresholds are those of tc-red(8): a quarter of the limit, and a third of that. */
+function queueOf(queue: Queue | undefined, { packets = 1000, bytes }: LimitSpec = {}): QueueKind {
+  switch (queue?.type) {
+    case 'drophead':
+      return 'head'
+    case 'red': {
+      const { type: _, min, ...options } = queue
+      const max = queue.max ?? (min === undefined ? (bytes ?? packets * USUAL_PACKET) / 4 : 3 * min)
+      return red({ ...options, min: min ?? max / 3, max })
+    }
+    case 'codel': {
+      const { type: _, ...options } = queue
+      return codel(options)
+    }
+    default:
+      return 'tail'
+  }
 }

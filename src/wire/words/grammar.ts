@@ -172,9 +172,9 @@ function notAWord(c: Cursor, token: Token): Error {
 
 function readMatch(c: Cursor, direction: Direction): Phrase {
   const filter = readFilter(c, ['('])
-  const then = readBranch(c, direction, "match needs ( ... ) behind its filter: match 'tcp port 80' ( loss 1% )")
-  const otherwise = c.takes('else') ? readBranch(c, direction, 'else needs ( ... ) behind it: else ( delay 20ms )') : []
-  return { kind: 'match', filter, then, otherwise }
+  const matching = readBranch(c, direction, "match needs ( ... ) behind its filter: match 'tcp port 80' ( loss 1% )")
+  const others = c.takes('else') ? readBranch(c, direction, 'else needs ( ... ) behind it: else ( delay 20ms )') : []
+  return { kind: 'match', filter, matching, others }
 }
 
 /** Reads `( ... )`, which may be empty. */

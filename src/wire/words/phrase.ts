@@ -50,8 +50,8 @@ export interface WhenPhrase {
 export interface MatchPhrase {
   readonly kind: 'match'
   readonly filter: string
-  readonly then: readonly Group[]
-  readonly otherwise: readonly Group[]
+  readonly matching: readonly Group[]
+  readonly others: readonly Group[]
 }
 
 export interface LossPhrase {

@@ -10,7 +10,7 @@ import {
   type Queue,
   type SlotPhrase,
 } from './phrase.ts'
-import { quote } from './tokens.ts'
+import { quote, quoted } from './tokens.ts'
 
 /** Returns the words of groups. */
 export function printGroups(groups: readonly Group[]): string {
@@ -36,8 +36,8 @@ export function print(phrase: Phrase): string {
     case 'fault':
       return printFault(phrase)
     case 'match': {
-      const otherwise = phrase.otherwise.length > 0 && `else ${printBranch(phrase.otherwise)}`
-      return join([`match ${quote(phrase.filter)} ${printBranch(phrase.then)}`, otherwise])
+      const others = phrase.others.length > 0 && `else ${printBranch(phrase.others)}`
+      return join([`match ${quoted(phrase.filter)} ${printBranch(phrase.matching)}`, others])
     }
     case 'loss':
       return join([`loss ${printLossModel(phrase.model)}`, phrase.ecn && 'ecn'])
@@ -79,7 +79,7 @@ export function print(phrase: Phrase): string {
 function printFault({ action, time, filter, when }: FaultPhrase): string {
   const { first, nth, every, after } = when
   return join([
-    ...[action, time !== undefined && formatDuration(time), filter !== '' && quote(filter)],
+    ...[action, time !== undefined && formatDuration(time), filter !== '' && quoted(filter)],
     ...[first !== undefined && `first ${first}`, nth !== undefined && `nth ${nth}`],
     ...[every !== undefined && `every ${every}`, after !== undefined && `after ${formatDuration(after)}`],
   ])

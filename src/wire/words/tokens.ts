@@ -29,7 +29,11 @@ export function tokensOf(words: string): Token[] {
 
 /** Returns a text as one token: in quotes if it needs them. */
 export function quote(text: string): string {
-  if (/^[^\s()|'"]+$/.test(text)) return text
+  return /^[^\s()|'"]+$/.test(text) ? text : quoted(text)
+}
+
+/** Returns a text in quotes, so that it cannot be another word. */
+export function quoted(text: string): string {
   return text.includes("'") ? `"${text}"` : `'${text}'`
 }
 
