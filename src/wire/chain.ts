@@ -28,7 +28,7 @@ export interface ChainOptions {
   readonly seed: number
   readonly clock: Clock
   readonly pool: SkBuffPool
-  /** An empty ring for the segments of a frame (net.segments). */
+  /** An empty ring for the segments of a frame, of the chain alone. */
   readonly segments: Ring
   /** Behind the last stage. */
   readonly end: Wire
@@ -90,7 +90,7 @@ export class Chain implements Wire, StageOwner {
     }
     this.clock.advance()
     if (skb.gsoSize === 0 || !this.#packets) this.#enter(skb)
-    else this.#segment(skb)
+    else this.cut(skb)
   }
 
   /** Replaces the stages, which `words` describe. */
@@ -174,6 +174,26 @@ export class Chain implements Wire, StageOwner {
     this.clock.advance()
   }
 
+  /** Cuts a GSO frame into packets, for a stage in the middle or else for the first. */
+  cut(skb: SkBuff, to?: Wire): void {
+    const { segments } = this.#options
+    const { dev, packetId } = skb
+    const packets = packetsOf(skb)
+    const n = skbGsoSegment(skb, segments, true)
+    if (n < 0) {
+      this.#count(-n === SKB_DROP_REASON_NOMEM ? 'memory' : 'gso', packets)
+      this.drop(skb, -n)
+      return
+    }
+    for (let i = 0, segment = segments.shift(); segment !== undefined; i++, segment = segments.shift()) {
+      segment.owner = OWNER_WIRE
+      if (segments.length !== 0) dev?.countMade?.(segment, 1)
+      segment.packetId = packetId + i
+      if (to === undefined) this.#enter(segment)
+      else to.push(segment)
+    }
+  }
+
   hold(skb: SkBuff): boolean {
     const { large } = this.#options.pool
     skb.hold()
@@ -225,23 +245,6 @@ export class Chain implements Wire, StageOwner {
     const stage = new Stage(this, impairment, name, path, random, to)
     this.#building.set(name, stage)
     return stage
-  }
-
-  #segment(skb: SkBuff): void {
-    const { segments } = this.#options
-    const { dev } = skb
-    const packets = packetsOf(skb)
-    const n = skbGsoSegment(skb, segments, true)
-    if (n < 0) {
-      this.#count(-n === SKB_DROP_REASON_NOMEM ? 'memory' : 'gso', packets)
-      this.drop(skb, -n)
-      return
-    }
-    for (let segment = segments.shift(); segment !== undefined; segment = segments.shift()) {
-      segment.owner = OWNER_WIRE
-      if (segments.length !== 0) dev?.countMade?.(segment, 1)
-      this.#enter(segment)
-    }
   }
 
   #enter(skb: SkBuff): void {

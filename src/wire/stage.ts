@@ -20,6 +20,8 @@ export interface StageOwner {
   readonly late: number
   drop(skb: SkBuff, reason: number): void
   advance(): void
+  /** Cuts a GSO frame into packets for a stage that needs them. */
+  cut(skb: SkBuff, to: Wire): void
   hold(skb: SkBuff): boolean
   alloc(size: number, skb: SkBuff): SkBuff | undefined
   reply(skb: SkBuff): void
@@ -72,6 +74,11 @@ export class Stage implements Wire, WireEnv {
   }
 
   push(skb: SkBuff): void {
+    if (skb.gsoSize !== 0 && this.impairment.takesGso !== true) {
+      // It was in flight when a change added this stage.
+      this.#owner.cut(skb, this)
+      return
+    }
     this.stats.in += packetsOf(skb)
     try {
       this.#wire.push(skb)

@@ -184,11 +184,14 @@ export class TestWire {
   #take(skb: SkBuff, kept: ReceivedPacket[], receive?: (skb: SkBuff, time: number) => void): void {
     const { packetId: id, bytes, data, len, ipSummed, gsoSize } = skb
     const time = this.clock.now()
-    if (receive !== undefined) receive(skb, time)
-    else kept.push({ id, time, bytes: bytes.slice(data, data + len), ipSummed, gsoSize })
     this.#out += packetsOf(skb)
     this.#framesOut++
-    skb.free()
+    try {
+      if (receive !== undefined) receive(skb, time)
+      else kept.push({ id, time, bytes: bytes.slice(data, data + len), ipSummed, gsoSize })
+    } finally {
+      skb.free()
+    }
   }
 
   #log(): DecisionLog {
