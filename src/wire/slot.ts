@@ -8,6 +8,7 @@ import { NETIF_F_GRO } from '../netdev/if.ts'
 import { LimitedLog } from '../netdev/limited-log.ts'
 import type { Net } from '../netdev/net.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
+import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { Chain } from './chain.ts'
 import type { Direction, Impairment, Wire } from './wire.ts'
@@ -84,7 +85,8 @@ export class WireSlot implements DeviceWire {
     const mayMerge = dev !== undefined && (dev.features & NETIF_F_GRO) === 0
     return new Chain({
       ...options,
-      ...{ clock: net.clock, pool: net.pool, segments: net.segments },
+      // Of its own: what comes out of one chain may go through another, which cuts frames as well.
+      ...{ clock: net.clock, pool: net.pool, segments: new Ring(net.segments.capacity) },
       ...{ end: to.wire, back: from.wire, drop: to.drop },
       onPackets: packets => {
         if (mayMerge) dev.features = packets ? dev.features | NETIF_F_GRO : dev.features & ~NETIF_F_GRO
