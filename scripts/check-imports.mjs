@@ -72,7 +72,10 @@ const rules = {
   lan: { rooms: [...framework, 'wire', 'linux', ...lan], builtins: true },
   'control/protocol': { rooms: ['packet', 'netlink', 'netdev', 'linux'], builtins: true },
   'control/server': { rooms: [...framework, 'netlink', 'linux', 'control/protocol', 'lan/switch'], builtins: true },
-  'control/client': { rooms: ['netlink', 'netdev', 'linux', 'control/protocol', 'lan/switch'], builtins: true },
+  'control/client': {
+    rooms: ['packet', 'netlink', 'netdev', 'wire', 'linux', 'control/protocol', 'lan/switch'],
+    builtins: true,
+  },
   control: { rooms: ['netlink', 'skb', 'netdev', 'linux', ...control, 'lan/switch'], builtins: true },
   exec: { rooms: ['netlink', 'netdev', 'linux', 'control/protocol', 'control/client'], builtins: true },
   testing: { rooms: [...framework, 'wire', 'netlink', 'linux', ...control], builtins: true },

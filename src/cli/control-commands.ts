@@ -101,6 +101,19 @@ const commands: readonly ControlCommand[] = [
       request(io, name, (client, device) => client.setCarrier(device.vnet, device, state === 'on')),
   },
   {
+    name: 'wire',
+    description: 'show the stages of its wire, or replace them by WORDS; `off` takes them out',
+    args: [IF(), new Argument('[WORDS]')],
+    options: [
+      new Option('--ab <words>', 'replace the stages from the first interface to the second'),
+      new Option('--ba <words>', 'replace the stages of the way back'),
+      new Option('--watch <interval>', 'repeat at this interval, with rates').argParser(interval),
+      new Option('--json', 'print one JSON object a stage'),
+      user(),
+    ],
+    run: async (io, name, words, options) => (await import('./commands/wire.ts')).wire(name, words, options, io),
+  },
+  {
     name: 'param',
     description: 'show the parameters of its driver, or show or set one',
     args: [IF(), new Argument('[NAME]')],

@@ -15,6 +15,7 @@ import type { CommonOptions } from './options.ts'
 import type { Output } from './output.ts'
 import { netnsOf, type Plan } from './plan.ts'
 import { type DeviceStatistics, statisticsOf } from './statistics.ts'
+import { Wires } from './wire-stages.ts'
 
 export interface Run {
   readonly driver: Driver
@@ -31,6 +32,7 @@ export interface Run {
 export async function live(run: Run): Promise<number> {
   const { driver, plans, net, io, output } = run
   const statistics: DeviceStatistics[] = []
+  const wires = new Wires()
   let end: (why: End | undefined) => void = () => {}
   const ended = new Promise<End | undefined>(resolve => {
     end = resolve
@@ -38,6 +40,7 @@ export async function live(run: Run): Promise<number> {
   net.registerNetdeviceNotifier((event, dev) => {
     if (event !== NETDEV_UNREGISTER) return
     statistics.push(statisticsOf(dev, netnsOf(dev, plans), Date.now()))
+    wires.add(dev, netnsOf(dev, plans))
     if (net.devices.length === 0) end(undefined)
   })
   const stopListening = io.onEnd(end)
@@ -48,7 +51,7 @@ export async function live(run: Run): Promise<number> {
     output.ready(configured, driver)
     const why = await ended
     await takeDown(plans)
-    output.statistics(statistics)
+    output.statistics(statistics, wires.report())
     return exitStatus(why, io)
   } finally {
     await takeDown(plans)

@@ -3,17 +3,20 @@ import type { Driver } from '../netdev/driver.ts'
 import { NETIF_F_GRO, NETIF_F_GSO_UDP_L4, NETIF_F_HW_CSUM, NETIF_F_TSO, NETIF_F_TSO6 } from '../netdev/if.ts'
 import { LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING } from '../netdev/log.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
+import { printable } from '../netdev/printable.ts'
 import { formatAddress, formatMac, isInPrefix, parsePrefix } from '../packet/address.ts'
 import type { Io } from './io.ts'
 import type { Plan } from './plan.ts'
 import { type DeviceStatistics, statisticsTable } from './statistics.ts'
+import { stageLines, type WireStatistics } from './wire-stages.ts'
 
 export interface Output {
   /** Writes a log line; passed to Log. */
   readonly log: (level: number, text: string) => void
   /** Reports that the interfaces exist and are up. */
   ready(plans: readonly Plan[], driver: Driver): void
-  statistics(devices: readonly DeviceStatistics[]): void
+  /** `wires` are the stages of the wires; undefined if no device can have one. */
+  statistics(devices: readonly DeviceStatistics[], wires?: readonly WireStatistics[]): void
 }
 
 /** `enter` is the command that enters, from another terminal, the namespaces of a rootless vnet. */
@@ -28,8 +31,14 @@ export function textOutput(io: Io, quiet: boolean, enter?: string): Output {
       }
       io.out('ready\n')
     },
-    statistics(devices) {
-      if (!quiet) io.out(statisticsTable(devices))
+    statistics(devices, wires = []) {
+      if (quiet) return
+      io.out(
+        statisticsTable(devices) +
+          stageLines(wires)
+            .map(line => `${printable(line)}\n`)
+            .join(''),
+      )
     },
   }
 }
@@ -55,8 +64,8 @@ export function jsonOutput(io: Io, quiet: boolean, enter?: string): Output {
       }))
       line({ event: 'ready', interfaces, ...(enter === undefined ? {} : { enter }) })
     },
-    statistics(devices) {
-      if (!quiet) line({ event: 'statistics', interfaces: devices })
+    statistics(devices, wires) {
+      if (!quiet) line({ event: 'statistics', interfaces: devices, wires })
     },
   }
 }

@@ -6,6 +6,7 @@
 import '../netdev/dispose.ts'
 
 export type { SegmentEntryKind } from '../lan/switch/segment-entry.ts'
+export type { StageReport } from '../netdev/device-wire.ts'
 export { SIOCDEVPRIVATE, SIOCGIFMAP, SIOCSIFMAP } from '../netdev/if.ts'
 export { ControlClient, type ControlClientOptions } from './client/client.ts'
 export { type FindOptions, type Found, type FoundDevice, findVnets } from './client/find.ts'
@@ -22,9 +23,12 @@ export type {
   LeaseInfo,
   NeighbourInfo,
   SegmentInfo,
+  SetWireOptions,
   StationInfo,
   SubscribeOptions,
   Subscription,
+  WireDirection,
+  WireInfo,
 } from './client/types.ts'
 export type { Entry, EntryInterface } from './protocol/directory.ts'
 export { type QueueCounters, queueCounters, sumOfCounters } from './protocol/queue-counters.ts'

@@ -8,7 +8,7 @@ import { UsageError } from '../netdev/driver.ts'
 import { printable } from '../netdev/printable.ts'
 import { BpfProgram } from '../packet/bpf.ts'
 import type { BpfInstruction } from '../packet/bpf-check.ts'
-import { type PacketFilter, packetFilter } from '../packet/filter.ts'
+import { type CompiledFilter, packetFilter } from '../packet/filter.ts'
 import { SharedLibrary } from './ffi.ts'
 import { copyMemory } from './libc.ts'
 
@@ -39,7 +39,7 @@ const LITTLE = endianness() === 'LE'
  * Compiles a filter of Ethernet frames whose VLAN tags are in place. Host names and ports are
  * looked up meanwhile, which blocks. Throws UsageError if libpcap refuses the text or is missing.
  */
-export function compileFilter(text: string, sonames = SONAMES): PacketFilter {
+export function compileFilter(text: string, sonames = SONAMES): CompiledFilter {
   if (text.length > TEXT_MAX) throw new UsageError(`a filter has at most ${TEXT_MAX} characters, not ${text.length}`)
   // For libpcap the text would end there.
   if (text.includes('\0')) throw refused(text, 'NUL in the text')

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { ScenarioList, WireResources } from '../netdev/device-wire.ts'
 import { UsageError } from '../netdev/driver.ts'
-import type { PacketFilter } from '../packet/filter.ts'
+import type { CompiledFilter } from '../packet/filter.ts'
 import { parseScenario } from '../yaml/scenario.ts'
 import { DecisionFile } from './decision-file.ts'
 import { compileFilter } from './pcap-filter.ts'
@@ -14,7 +14,7 @@ const FILE_MAX = 64 * 1024 * 1024
 export class LinuxWireResources implements WireResources, AsyncDisposable {
   readonly #logs = new Map<string, DecisionFile>()
 
-  filter(text: string): PacketFilter {
+  filter(text: string): CompiledFilter {
     return compileFilter(text)
   }
 

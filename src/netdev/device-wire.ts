@@ -4,6 +4,9 @@
  */
 import type { PacketFilter } from '../packet/filter.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
+import { NETDEV_WIRE } from './if.ts'
+import type { Net } from './net.ts'
+import { printable } from './printable.ts'
 
 /** A stage of a wire and its counts of packets: in + duplicated = out + dropped + held. */
 export interface StageReport {
@@ -92,4 +95,11 @@ export interface DeviceWire {
   report(): readonly StageReport[]
   /** Replaces its stages. Nothing held is lost. Throws a UsageError if `words` are wrong. */
   change(words: string, resources: WireResources): void
+}
+
+/** Logs that the stages of `wire` were replaced, and notifies of each device that has it. */
+export function wireChanged(net: Net, wire: DeviceWire): void {
+  const devices = net.devices.filter(dev => dev.netdevOps.ndoGetWires?.(dev).includes(wire))
+  devices[0]?.log.info(printable(`wire ${wire.direction}: ${wire.words === '' ? 'off' : wire.words}`))
+  for (const dev of devices) net.callNetdeviceNotifiers(NETDEV_WIRE, dev)
 }

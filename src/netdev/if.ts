@@ -94,6 +94,8 @@ export const NETDEV_POST_INIT = 16
  * ndoTxTimeout is called next.
  */
 export const NETDEV_TX_TIMEOUT = 0x100
+/** vnet's own: the stages of a wire of the device were changed. */
+export const NETDEV_WIRE = 0x101
 
 /** ioctls of a socket that reach a driver. */
 export const SIOCGIFMAP = 0x8970

@@ -11,8 +11,7 @@ const STRIDE = 4
 
 /** A checked program. It may run any number of times, but not inside another run of itself. */
 export class BpfProgram {
-  /** Number of instructions. */
-  readonly length: number
+  readonly instructions: readonly BpfInstruction[]
   readonly #words: Int32Array
   // Never cleared: checkProgram refuses programs that could read a word before they write it.
   readonly #scratch = new Int32Array(BPF_MEMWORDS)
@@ -20,7 +19,7 @@ export class BpfProgram {
   /** Throws RangeError unless the program passes the kernel's checks (checkProgram). */
   constructor(instructions: readonly BpfInstruction[]) {
     checkProgram(instructions)
-    this.length = instructions.length
+    this.instructions = instructions
     this.#words = new Int32Array(instructions.length * STRIDE)
     instructions.forEach(({ code, jt, jf, k }, i) => {
       const next = i + 1

@@ -8,14 +8,19 @@ export interface PacketFilter {
   readonly text: string
 }
 
+/** A filter that a program decides. */
+export interface CompiledFilter extends PacketFilter {
+  readonly program: BpfProgram
+}
+
 /**
  * Compiles `text`. Throws an error of one line if the text is not a filter. Names are resolved
  * here, and may take as long as a name server does; the filter itself never waits.
  */
-export type CompileFilter = (text: string) => PacketFilter
+export type CompileFilter = (text: string) => CompiledFilter
 
 /** The filter that matches what `program` returns a number other than 0 for. */
-export function packetFilter(text: string, program: BpfProgram): PacketFilter {
+export function packetFilter(text: string, program: BpfProgram): CompiledFilter {
   const matches = (bytes: Uint8Array, at: number, length: number) => program.run(bytes, at, length) !== 0
-  return Object.assign(matches, { text })
+  return Object.assign(matches, { text, program })
 }

@@ -2,7 +2,13 @@
  * WireSlot: the place of a wire between two devices. Without stages it is the direct wire, and a
  * frame costs what it cost before there were stages; with stages it is a chain.
  */
-import type { DecisionLog, DeviceWire, StageReport, WireResources } from '../netdev/device-wire.ts'
+import {
+  type DecisionLog,
+  type DeviceWire,
+  type StageReport,
+  type WireResources,
+  wireChanged,
+} from '../netdev/device-wire.ts'
 import { describeException } from '../netdev/exception.ts'
 import { NETIF_F_GRO } from '../netdev/if.ts'
 import { LimitedLog } from '../netdev/limited-log.ts'
@@ -61,8 +67,10 @@ export class WireSlot implements DeviceWire {
     if (this.#chain === undefined && stages.length === 0) return
     this.#chain ??= this.#newChain()
     this.#chain.set(stages, words)
+    const before = this.words
     this.words = words
     this.wire = this.#chain.busy ? this.#chain : this.#options.to.wire
+    if (words !== before) wireChanged(this.#options.net, this)
   }
 
   change(words: string, resources: WireResources): void {

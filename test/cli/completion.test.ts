@@ -20,6 +20,7 @@ const ASKING = [
   'carrier',
   'param',
   'trigger',
+  'wire',
   'events',
 ]
 const COMMANDS = ['loop', 'snull', 'cable', 'lan', ...ASKING, 'exec', 'completion', 'help']
@@ -42,6 +43,9 @@ const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
   ['vnet ioctl sn0 ', []],
   ['vnet carrier sn0 ', ['on', 'off']],
   ['vnet carrier sn0 of', ['off']],
+  ['vnet wire r', ['red/sn1']],
+  ['vnet wire sn0 --b', ['--ba']],
+  ['vnet wire sn0 --ab ', []],
   ['vnet param sn0 ', ['lockup', 'timeout']],
   ['vnet param sn0 t', ['timeout']],
   ['vnet param red/sn1 ', []],

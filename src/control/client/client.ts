@@ -6,7 +6,8 @@
  * another user's, EBUSY if a user has too many connections, and what else the vnet, or the driver,
  * returns.
  *
- * resetStats, setCarrier, cut, plug, setParam and trigger are for root and the vnet's owner.
+ * resetStats, setCarrier, setWire, cut, plug, setParam and trigger are for root and the vnet's
+ * owner.
  */
 
 import type { SegmentEntryKind } from '../../lan/switch/segment-entry.ts'
@@ -36,14 +37,18 @@ import {
   type DeviceInfo,
   type DeviceStats,
   type DriverParam,
+  deviceEvent,
   deviceStats,
   type IoctlRequest,
   type IoctlResult,
   named,
   type SegmentInfo,
+  type SetWireOptions,
   type SubscribeOptions,
   type Subscription,
   segmentInfo,
+  type WireInfo,
+  wireInfo,
 } from './types.ts'
 
 /** How long a vnet may take for the next part of its reply. */
@@ -112,6 +117,29 @@ export class ControlClient {
     await this.#change(vnet, commands.plug, which(device), device.name)
   }
 
+  /** Returns the wires of a device: their words, stages and counts. EOPNOTSUPP if it has none. */
+  async wire(vnet: string, device: Device): Promise<WireInfo> {
+    return wireInfo(await this.#dump(vnet, commands.getWire, which(device), device.name))
+  }
+
+  /**
+   * Replaces the stages of the wires of a device by those that `words` describe; undefined takes
+   * all stages out. What is in flight arrives. Reads the files and compiles the filters that the
+   * words name here, with the rights of this process. Throws a UsageError if the words are wrong;
+   * nothing is changed then.
+   */
+  async setWire(
+    vnet: string,
+    device: Device,
+    words: string | undefined,
+    { direction }: SetWireOptions = {},
+  ): Promise<void> {
+    // Loaded when it is needed: it has the language of wires, and the one of filters.
+    const { attachmentsOf } = await import('./wire-request.ts')
+    const attachments = words === undefined ? [] : attachmentsOf(words, direction)
+    await this.#change(vnet, commands.setWire, { ...which(device), direction, words, attachments }, device.name)
+  }
+
   /** Turns the carrier of a device on or off as its driver would: a fault of this end alone. */
   async setCarrier(vnet: string, device: Device, carrier: boolean): Promise<void> {
     await this.#change(vnet, commands.setCarrier, { ...which(device), carrier }, device.name)
@@ -174,7 +202,7 @@ export class ControlClient {
       end = resolve
     })
     const message = (cmd: number, attributes: Uint8Array) => {
-      if (cmd === commands.event.cmd) onEvent(named(decodeAttributes(commands.event.reply, attributes)))
+      if (cmd === commands.event.cmd) onEvent(deviceEvent(decodeAttributes(commands.event.reply, attributes)))
     }
     const mask = events?.reduce((mask, name) => mask | (1 << eventNumbers[name]), 0)
     // An event may come before the acknowledgement.

@@ -1,5 +1,6 @@
 /** What a client takes and returns: the messages of a vnet, in the terms of a program. */
 import type { SegmentEntryKind } from '../../lan/switch/segment-entry.ts'
+import type { DeviceWire, StageReport } from '../../netdev/device-wire.ts'
 import type { LinkStats64 } from '../../netdev/stats.ts'
 import type { Decoded, Fields, Policy } from '../../netlink/index.ts'
 import type { commands, eventNumbers } from '../protocol/family.ts'
@@ -24,8 +25,11 @@ export interface Device {
 export type DeviceInfo = Named<Reply<typeof commands.getDevices.reply>>
 
 export type DeviceEventName = keyof typeof eventNumbers
-/** An event of a device. */
-export type DeviceEvent = Named<Reply<typeof commands.event.reply>>
+/** An event of a device. Of `wire`, `direction` and `words` are those of the changed stages. */
+export type DeviceEvent = Omit<Named<EventReply>, 'wireDirection' | 'wireWords'> & {
+  readonly direction?: WireDirection | undefined
+  readonly words?: string | undefined
+}
 
 /** A parameter of a running driver. `value` is text, as on the command line. */
 export type DriverParam = Reply<typeof commands.getParam.reply>
@@ -64,6 +68,23 @@ export interface Subscription extends AsyncDisposable {
   close(): Promise<void>
 }
 
+export type WireDirection = DeviceWire['direction']
+
+/** The wires of a device. */
+export interface WireInfo {
+  /** When they were read, in milliseconds since 1970. */
+  readonly time: number | undefined
+  /** The words of each direction; empty without a stage. */
+  readonly words: Readonly<Record<WireDirection, string>>
+  /** The stages of ab, then those of ba. */
+  readonly stages: readonly StageReport[]
+}
+
+export interface SetWireOptions {
+  /** The direction that is changed; both by default. */
+  readonly direction?: WireDirection | undefined
+}
+
 export interface IoctlRequest {
   /** SIOCDEVPRIVATE to SIOCDEVPRIVATE + 15, SIOCSIFMAP or SIOCGIFMAP. */
   readonly cmd: number
@@ -82,7 +103,9 @@ export interface IoctlResult {
   readonly data: Uint8Array | undefined
 }
 
+type EventReply = Reply<typeof commands.event.reply>
 type StatsReply = Reply<typeof commands.getStats.reply>
+type StageReply = NonNullable<Reply<typeof commands.getWire.reply>['stage']>
 type Entry<K extends SegmentEntryKind> = NonNullable<Reply<typeof commands.getSegment.reply>[K]>
 export type HostInfo = Omit<Entry<'host'>, 'addresses'> & {
   /** The link-local address comes last. */
@@ -108,6 +131,29 @@ export interface SegmentInfo {
 export function named<R extends { readonly ifname: string; readonly netns?: string | undefined }>(reply: R): Named<R> {
   const { ifname: name, netns, ...rest } = reply
   return { ...rest, name, netns } as never
+}
+
+export function deviceEvent({ wireDirection: direction, wireWords: words, ...event }: EventReply): DeviceEvent {
+  return { ...named(event), ...(direction !== undefined && { direction: direction as WireDirection, words }) }
+}
+
+/** From the messages of a dump: those of the directions, then those of the stages. */
+export function wireInfo(replies: readonly Reply<typeof commands.getWire.reply>[]): WireInfo {
+  const words = { ab: '', ba: '' }
+  const stages: StageReport[] = []
+  for (const { direction, words: given, stage } of replies) {
+    if (direction === 'ab' || direction === 'ba') words[direction] = given ?? ''
+    if (stage !== undefined) stages.push(stageReport(stage))
+  }
+  return { time: replies[0]?.time, words, stages }
+}
+
+function stageReport({ drops, lateP50: p50, lateP99: p99, ...rest }: StageReply): StageReport {
+  return {
+    ...rest,
+    drops: Object.fromEntries(drops.map(({ reason, packets }) => [reason, packets])),
+    ...(p50 !== undefined && p99 !== undefined && { late: { p50, p99 } }),
+  }
 }
 
 /** From the message with the sums, and the messages of the queues. */

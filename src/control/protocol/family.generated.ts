@@ -44,6 +44,20 @@ export const VNET_PARAM_VALUE_MAX = 1024
 /** Maximum length of the name of a fault, in bytes. */
 export const VNET_FAULT_MAX = 64
 
+/** Maximum length of the words of a wire, in bytes. */
+export const VNET_WIRE_WORDS_MAX = 4096
+
+/** Maximum length of all attachments of a SET_WIRE together, in bytes. */
+export const VNET_WIRE_ATTACHMENTS_MAX = 60000
+
+/** The direction of a wire. */
+export const wireDirectionNumbers = {
+  /** From the first interface to the second, or from an interface to its segment. */
+  ab: 0,
+  /** The way back. */
+  ba: 1,
+} as const
+
 /** Statistics that are requested besides the sums of a device. */
 export const scopeNumbers = {
   /** One message for each queue. Message q is transmit queue q and receive queue q. */
@@ -89,6 +103,8 @@ export const eventNumbers = {
   cut: 9,
   /** The cable of the device was plugged in again. */
   plugged: 10,
+  /** The stages of the wire of the device were changed, in direction `wire-direction`. */
+  wire: 11,
 } as const
 
 /** Attributes of ECHO, those of the sample programs for the driver in the kernel. */
@@ -172,6 +188,46 @@ export const segmentCounterPolicy = policy({
   value: count(3),
 })
 
+/** A file or a filter that the words of a wire name. */
+export const wireAttachmentPolicy = policy({
+  /** Path of a file, as in the words; `bytes` are its text. */
+  file: string(1),
+  /**
+   * Text of a filter, as in the words; `bytes` is its program, an array of struct sock_filter in
+   * the byte order of the host.
+   */
+  filter: string(2),
+  bytes: binary(3),
+})
+
+/** Packets that a stage dropped for one reason. */
+export const wireDropPolicy = policy({ reason: string(1), packets: count(2) })
+
+/** A stage of a wire and its counts of packets. in + duplicated = out + dropped + held. */
+export const wireStagePolicy = policy({
+  /** Its kind, and a number if the wire has several. */
+  stage: string(1),
+  /** The stages that it lies in, such as `match then `; empty at the top. */
+  path: string(2),
+  direction: oneOf(u8(3), 'wire-direction', wireDirectionNumbers),
+  words: string(4),
+  in: count(5),
+  out: count(6),
+  held: count(7),
+  dropped: count(8),
+  drops: indexedArray(9, wireDropPolicy),
+  duplicated: count(10),
+  corrupted: count(11),
+  reordered: count(12),
+  marked: count(13),
+  /**
+   * How much later than asked half of its packets left at most, in ns; absent if it delays none.
+   */
+  lateP50: count(14),
+  /** The same for 99 of 100 packets. */
+  lateP99: count(15),
+})
+
 /** Attributes of every command but ECHO. */
 export const vnetAttributes = {
   ifindex: u32(1),
@@ -229,7 +285,7 @@ export const vnetAttributes = {
   ioctlResult: s32(27),
   event: oneOf(u32(28), 'event', eventNumbers),
   /** Events that are sent; all if absent. 0 ends the subscription. */
-  events: flags(29, 0x7fe),
+  events: flags(29, 0xffe),
   /** Drops of a device between one `drops` event and the next; no such event if 0 or absent. */
   dropThreshold: count(30),
   /** In a `drops` event, all frames dropped since registration or the last reset. */
@@ -259,6 +315,19 @@ export const vnetAttributes = {
   made: count(47),
   /** 1 if the cable is cut, 0 if not. */
   cut: bool(48),
+  /** In SET_WIRE, the direction that is changed; both if absent. */
+  wireDirection: oneOf(u8(49), 'wire-direction', wireDirectionNumbers),
+  /**
+   * The words of the stages of one direction. In SET_WIRE, absent to take all stages out; in a
+   * reply or an event, empty if there is none.
+   */
+  wireWords: string(50, VNET_WIRE_WORDS_MAX),
+  /**
+   * What the words refer to. The vnet opens no file and resolves no name for a client: the client
+   * reads and compiles with its own rights.
+   */
+  wireAttachments: indexedArray(51, wireAttachmentPolicy),
+  wireStage: nested(52, wireStagePolicy),
 }
 const which = { ifindex: vnetAttributes.ifindex, ifname: vnetAttributes.ifname, netns: vnetAttributes.netns }
 
@@ -391,6 +460,8 @@ export const commands = {
       queue: vnetAttributes.queue,
       txTimeouts: vnetAttributes.txTimeouts,
       dropped: vnetAttributes.dropped,
+      wireDirection: vnetAttributes.wireDirection,
+      wireWords: vnetAttributes.wireWords,
     }),
   },
   /**
@@ -417,4 +488,34 @@ export const commands = {
   cut: { name: 'CUT', cmd: 14, changes: true, request: strict({ ...which }) },
   /** Plugs the cable of a device in again, at both ends. Requires rights. */
   plug: { name: 'PLUG', cmd: 15, changes: true, request: strict({ ...which }) },
+  /**
+   * Returns the wires of a device: a message with `time`, direction and words for each direction,
+   * and then one for each stage. EOPNOTSUPP if the device has no wire.
+   */
+  getWire: {
+    name: 'GET_WIRE',
+    cmd: 16,
+    request: strict({ ...which }),
+    reply: policy({
+      time: vnetAttributes.time,
+      direction: vnetAttributes.wireDirection,
+      words: vnetAttributes.wireWords,
+      stage: vnetAttributes.wireStage,
+    }),
+  },
+  /**
+   * Replaces the stages of the wires of a device by those that the words describe. What is in
+   * flight arrives. Requires rights.
+   */
+  setWire: {
+    name: 'SET_WIRE',
+    cmd: 17,
+    changes: true,
+    request: strict({
+      ...which,
+      direction: vnetAttributes.wireDirection,
+      words: vnetAttributes.wireWords,
+      attachments: vnetAttributes.wireAttachments,
+    }),
+  },
 }

@@ -35,7 +35,8 @@ function linkStats({ type }: { readonly type: number }): Field<LinkStats64, fals
   }
 }
 
-const { getDevices, getStats, setCarrier, getParam, setParam, trigger, ioctl, event, getSegment } = made.commands
+const { getDevices, getStats, setCarrier, getParam, setParam, trigger, ioctl, event, getSegment, getWire, setWire } =
+  made.commands
 const { stats, kernelStats, drops, ...otherStats } = getStats.reply.fields
 const statsReply = policy({
   ...otherStats,
@@ -49,6 +50,17 @@ const addressPolicy = requiring(made.segmentAddressPolicy, 'address')
 const hostPolicy = policy({ ...otherOfHost, addresses: withDefault(indexedArray(addresses.type, addressPolicy), []) })
 const leasePolicy = defaulting(made.segmentLeasePolicy, { expires: Number.POSITIVE_INFINITY })
 const { host, lease, neighbour, station, counter } = getSegment.reply.fields
+
+const { drops: stageDrops, ...otherOfStage } = made.wireStagePolicy.fields
+const stagePolicy = requiring(
+  policy({
+    ...otherOfStage,
+    drops: withDefault(indexedArray(stageDrops.type, requiring(made.wireDropPolicy, 'reason', 'packets')), []),
+  }),
+  ...(['stage', 'path', 'direction', 'words', 'in', 'out', 'held', 'dropped'] as const),
+  ...(['duplicated', 'corrupted', 'reordered', 'marked'] as const),
+)
+const attachmentPolicy = requiring(made.wireAttachmentPolicy, 'bytes')
 
 /** The commands. Each reply is what the oldest vnet sends, at least. */
 export const commands = {
@@ -90,6 +102,18 @@ export const commands = {
       neighbour: nested(neighbour.type, requiring(made.segmentNeighbourPolicy, 'address', 'mac')),
       station: nested(station.type, requiring(made.segmentStationPolicy, 'name')),
       counter: nested(counter.type, requiring(made.segmentCounterPolicy, 'group', 'name', 'value')),
+    }),
+  },
+  getWire: {
+    ...getWire,
+    // Each message has a stage, or the words of a direction.
+    reply: policy({ ...getWire.reply.fields, stage: nested(getWire.reply.fields.stage.type, stagePolicy) }),
+  },
+  setWire: {
+    ...setWire,
+    request: strict({
+      ...setWire.request.fields,
+      attachments: withDefault(indexedArray(setWire.request.fields.attachments.type, attachmentPolicy), []),
     }),
   },
 }

@@ -5,6 +5,7 @@
  * in their place: it is sent with the next event that fits, or when everything has been read.
  */
 import { type Alarm, NSEC_PER_MSEC } from '../../netdev/clock.ts'
+import type { DeviceWire } from '../../netdev/device-wire.ts'
 import {
   NETDEV_CHANGE,
   NETDEV_DOWN,
@@ -12,6 +13,7 @@ import {
   NETDEV_TX_TIMEOUT,
   NETDEV_UNREGISTER,
   NETDEV_UP,
+  NETDEV_WIRE,
 } from '../../netdev/if.ts'
 import type { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
@@ -20,6 +22,7 @@ import { commands, eventNumbers, VNET_EVENTS_ALL, VNET_GENL_ID, VNET_GENL_VERSIO
 import { queueCounters, sumOfCounters } from '../protocol/queue-counters.ts'
 import type { Caller } from './operation.ts'
 import { identify, isMeant, type Subject, type Wanted, type Which } from './subject.ts'
+import { wireText } from './wire-words.ts'
 
 /** How often drops are polled. */
 const DROPS_MS = 100
@@ -54,6 +57,8 @@ export class Events {
   readonly #subscribers = new Map<Caller, Subscriber>()
   /** The carrier and cable of each device, as last reported. */
   readonly #reported = new WeakMap<NetDevice, { readonly carrier: boolean; readonly cut: boolean }>()
+  /** The words of the wires of each device, as last reported. */
+  readonly #wires = new WeakMap<NetDevice, readonly string[]>()
   readonly #alarm: Alarm
   readonly #stop: () => void
   #polling = false
@@ -64,10 +69,12 @@ export class Events {
     this.#netnsOf = netnsOf
     this.#now = now
     this.#alarm = net.clock.alarm(() => this.#pollDrops())
+    for (const dev of net.devices) this.#wires.set(dev, wordsOf(dev))
     this.#stop = net.registerNetdeviceNotifier((happened, dev) => {
       const event = eventOf.get(happened)
       if (event !== undefined) this.#notify(dev, event)
       if (happened === NETDEV_REGISTER || happened === NETDEV_CHANGE) this.#reportCarrier(dev)
+      if (happened === NETDEV_REGISTER || happened === NETDEV_WIRE) this.#reportWires(dev)
     })
   }
 
@@ -109,9 +116,17 @@ export class Events {
     if (carrier !== before.carrier) this.#notify(dev, carrier ? 'carrier-on' : 'carrier-off')
   }
 
-  #notify(dev: NetDevice, event: EventName): void {
-    const { txTimeouts } = sumOfCounters(queueCounters(dev))
-    const details = event === 'timeout' ? { queue: dev.watchdog.lastQueue, txTimeouts } : {}
+  /** Compares likewise: one event for each direction whose words are others now. */
+  #reportWires(dev: NetDevice): void {
+    const before = this.#wires.get(dev)
+    this.#wires.set(dev, wordsOf(dev))
+    if (before === undefined) return
+    for (const [i, { direction, words }] of wiresOf(dev).entries()) {
+      if (words !== before[i]) this.#notify(dev, 'wire', { wireDirection: direction, wireWords: wireText(words) })
+    }
+  }
+
+  #notify(dev: NetDevice, event: EventName, details = detailsOf(dev, event)): void {
     let bytes: Uint8Array | undefined
     for (const subscriber of this.#wanting(event, dev)) {
       bytes ??= this.#message(dev, event, details)
@@ -162,6 +177,19 @@ export class Events {
     }
     if (this.#polling) this.#pollLater()
   }
+}
+
+function detailsOf(dev: NetDevice, event: EventName): object {
+  if (event !== 'timeout') return {}
+  return { queue: dev.watchdog.lastQueue, txTimeouts: sumOfCounters(queueCounters(dev)).txTimeouts }
+}
+
+function wiresOf(dev: NetDevice): readonly DeviceWire[] {
+  return dev.netdevOps.ndoGetWires?.(dev) ?? []
+}
+
+function wordsOf(dev: NetDevice): string[] {
+  return wiresOf(dev).map(({ words }) => words)
 }
 
 function send(subscriber: Subscriber, bytes: Uint8Array): void {

@@ -26,6 +26,7 @@ import { queueCounters, sumOfCounters } from '../protocol/queue-counters.ts'
 import { ioctl } from './ioctl.ts'
 import { type Family, MissingAttribute, type Operation, operation, Refusal } from './operation.ts'
 import { chosen, identify, type Module, moduleOf, type Subject, theOne } from './subject.ts'
+import { wires } from './wire.ts'
 
 const NAME = vnetAttributes.paramName.type
 const SEGMENT_KINDS = Object.keys(segmentPartNumbers) as SegmentEntryKind[]
@@ -51,7 +52,7 @@ export function vnetFamily(subject: Subject): Family {
     maxattr: Math.max(...Object.values(vnetAttributes).map(({ type }) => type)),
     operations: [
       ...[echo, getDevices, getStats, ioctl(subject), subscribe(subject), segment(subject)],
-      ...[...changes(subject), ...parameters(subject)],
+      ...[...changes(subject), ...parameters(subject), ...wires(subject)],
     ].sort((a, b) => a.cmd - b.cmd),
     groups: [{ name: VNET_MCGRP_EVENTS_NAME, id: VNET_MCGRP_EVENTS }],
   }

@@ -14,7 +14,7 @@ import { addDevice, addDriver, memoryNets, numbered, turn } from '../../support/
 
 const [REGISTERED, UNREGISTERED, UP, DOWN, TIMEOUT, DROPS] = [1, 2, 3, 4, 5, 6] as const
 const [CARRIER_ON, CARRIER_OFF, CUT, PLUGGED] = [7, 8, 9, 10] as const
-const ALL = 0x7fe
+const ALL = 0xffe
 const SUBSCRIBE = 10
 const MS = 1_000_000
 const NOW = 1_800_000_000_123

@@ -1,0 +1,94 @@
+/** `vnet wire`: shows the stages of the wires of an interface, or replaces them. */
+import { attachmentsOf } from '../../control/client/wire-request.ts'
+import type { ControlClient, FoundDevice, StageReport, WireDirection, WireInfo } from '../../control/index.ts'
+import { align } from '../align.ts'
+import { type AskOptions, askInterface } from '../ask.ts'
+import { label, type Named } from '../device-words.ts'
+import { EXIT_OK, endOf, type Io } from '../io.ts'
+import { stageDrops, stageName } from '../wire-stages.ts'
+
+interface WireOptions extends AskOptions {
+  readonly ab?: string
+  readonly ba?: string
+  readonly json?: boolean
+  /** The interval between two rounds, ms. */
+  readonly watch?: number
+}
+
+const NSEC_PER_USEC = 1000
+
+/** Shows the wires of the interface `name`, or replaces their stages if there are words. */
+export async function wire(name: string, words: string | undefined, options: WireOptions, io: Io): Promise<number> {
+  const { ab = words, ba = words, user } = options
+  if ((ab ?? ba) !== undefined) return change(name, ab, ba, io)
+  let before: WireInfo | undefined
+  const show = async (client: ControlClient, device: FoundDevice) => {
+    const wire = await client.wire(device.vnet, device)
+    if (options.json) for (const stage of wire.stages) io.out(`${JSON.stringify(stageWords(device, wire, stage))}\n`)
+    else io.out((before === undefined ? '' : '\n') + wireTable(label(device), wire, before))
+    before = wire
+  }
+  if (options.watch === undefined) return askInterface(name, io, show, { user })
+  using end = endOf(io)
+  for (;;) {
+    const status = await askInterface(name, io, show, { user })
+    if (status !== EXIT_OK || (await end.within(options.watch))) return status
+  }
+}
+
+function change(name: string, ab: string | undefined, ba: string | undefined, io: Io): Promise<number> {
+  const stages = (words: string) => (words === 'off' ? undefined : words)
+  // Wrong words of the second direction must not come after a change of the first.
+  for (const [direction, words] of [['ab', ab] as const, ['ba', ba] as const]) {
+    if (words !== undefined && words !== 'off') attachmentsOf(words, direction)
+  }
+  return askInterface(name, io, async (client, device) => {
+    if (ab !== undefined && ab === ba) return client.setWire(device.vnet, device, stages(ab))
+    for (const [direction, words] of [['ab', ab] as const, ['ba', ba] as const]) {
+      if (words !== undefined) await client.setWire(device.vnet, device, stages(words), { direction })
+    }
+  })
+}
+
+function stageWords({ name, netns }: Named, { time }: WireInfo, stage: StageReport) {
+  return { event: 'wire', name, netns: netns ?? null, time: time ?? null, ...stage }
+}
+
+/**
+ * Returns the words of each direction, a row for each stage, and what the stages dropped. With
+ * `before`, read earlier, there is a column `out/s`.
+ */
+export function wireTable(name: string, wire: WireInfo, before?: WireInfo): string {
+  const { words, stages, time = Number.NaN } = wire
+  const head = (['ab', 'ba'] as const).map((way: WireDirection) => `${name} ${way}: ${words[way] || 'off'}`)
+  const seconds = (time - (before?.time ?? Number.NaN)) / 1000
+  const isTimed = stages.some(({ late }) => late !== undefined)
+  const rows = [
+    ['', 'in', 'out', 'held', 'dropped', 'duplicated', 'corrupted', 'reordered', 'marked'],
+    ...stages.map(stage => [
+      `  ${stageName(stage)}`,
+      ...[stage.in, stage.out, stage.held, stage.dropped].map(String),
+      ...[stage.duplicated, stage.corrupted, stage.reordered, stage.marked].map(String),
+    ]),
+  ]
+  if (seconds > 0) {
+    for (const [i, row] of rows.entries()) row.push(i === 0 ? 'out/s' : rate(stages[i - 1], before, seconds))
+  }
+  if (isTimed) {
+    rows[0]?.push('late p50', 'late p99')
+    for (const [i, { late }] of stages.entries()) rows[i + 1]?.push(duration(late?.p50), duration(late?.p99))
+  }
+  const drops = stages.filter(({ dropped }) => dropped > 0).map(stage => `  ${stageName(stage)} ${stageDrops(stage)}`)
+  return [...head, ...(stages.length > 0 ? align(rows) : []), ...drops].map(line => `${line.trimEnd()}\n`).join('')
+}
+
+/** Packets out per second; `-` if the stage is new or was reset. */
+function rate(stage: StageReport | undefined, before: WireInfo | undefined, seconds: number): string {
+  const last = stage && before?.stages.find(other => stageName(other) === stageName(stage))
+  const packets = last === undefined || stage === undefined ? -1 : stage.out - last.out
+  return packets < 0 ? '-' : `${Math.round(packets / seconds)}`
+}
+
+function duration(ns: number | undefined): string {
+  return ns === undefined ? '-' : `${Math.round(ns / NSEC_PER_USEC)}us`
+}

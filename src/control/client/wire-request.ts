@@ -1,0 +1,37 @@
+/** SET_WIRE as a client makes it: checks the words, and collects the files and filters in them. */
+import { LinuxWireResources } from '../../linux/wire-resources.ts'
+import type { DeviceWire } from '../../netdev/device-wire.ts'
+import { UsageError } from '../../netdev/driver.ts'
+import { parseWire } from '../../wire/words/parse.ts'
+import { VNET_WIRE_ATTACHMENTS_MAX, VNET_WIRE_WORDS_MAX } from '../protocol/family.ts'
+import { recording, type WireAttachment } from '../protocol/wire-attachment.ts'
+
+/** Room in a message for the headers of an attachment. */
+const OVERHEAD = 16
+
+/**
+ * Returns what the words of one direction, or of both, refer to: files that this process may read,
+ * and filters that its libpcap compiles. Throws a UsageError if the words are wrong, or if what
+ * they refer to is too large for a message.
+ */
+export function attachmentsOf(words: string, direction?: DeviceWire['direction']): WireAttachment[] {
+  if (Buffer.byteLength(words) > VNET_WIRE_WORDS_MAX || words.includes('\0')) {
+    throw new UsageError(`the words of a running wire have at most ${VNET_WIRE_WORDS_MAX} bytes, and no NUL`)
+  }
+  const attachments: WireAttachment[] = []
+  let size = 0
+  const attach = (attachment: WireAttachment) => {
+    const { file, filter, bytes } = attachment
+    if (attachments.some(other => other.file === file && other.filter === filter)) return
+    size += bytes.length + Buffer.byteLength(file ?? filter ?? '') + OVERHEAD
+    if (size > VNET_WIRE_ATTACHMENTS_MAX) {
+      const most = `a running wire takes at most ${VNET_WIRE_ATTACHMENTS_MAX} bytes of files and filters`
+      throw new UsageError(`${file ?? `filter '${filter}'`}: ${most}; give it at the start, by --wire`)
+    }
+    attachments.push(attachment)
+  }
+  const resources = new LinuxWireResources()
+  const recorded = recording(resources, attach)
+  for (const way of direction === undefined ? (['ab', 'ba'] as const) : [direction]) parseWire(words, recorded, way)
+  return attachments
+}

@@ -1,0 +1,64 @@
+/** GET_WIRE and SET_WIRE: the wires of a device, their stages and what these counted. */
+import type { DeviceWire, StageReport } from '../../netdev/device-wire.ts'
+import { UsageError } from '../../netdev/driver.ts'
+import { EINVAL, EOPNOTSUPP, VnetError } from '../../netdev/errno.ts'
+import type { NetDevice } from '../../netdev/net-device.ts'
+import { commands, vnetAttributes, wireDirectionNumbers } from '../protocol/family.ts'
+import { attached } from '../protocol/wire-attachment.ts'
+import { type Operation, operation, Refusal } from './operation.ts'
+import { type Subject, theOne } from './subject.ts'
+import { wireText } from './wire-words.ts'
+
+export function wires(subject: Subject): Operation[] {
+  const getWire = operation(commands.getWire, {
+    dumpit(which) {
+      const found = wiresOf(subject, theOne(subject, which))
+      const time = subject.now?.()
+      // All of one moment, however late the client reads them.
+      return [
+        ...found.map(({ direction, words }) => ({ time, direction, words: wireText(words) })),
+        ...found.flatMap(wire => wire.report().map(stageWords)).map(stage => ({ stage })),
+      ]
+    },
+  })
+  const setWire = operation(commands.setWire, {
+    doit({ direction, words = '', attachments, ...which }) {
+      const found = wiresOf(subject, theOne(subject, which))
+      if (direction !== undefined && !(direction in wireDirectionNumbers)) {
+        throw new Refusal(EINVAL, vnetAttributes.wireDirection.type, `there is no ${direction}`)
+      }
+      const resources = attached(attachments)
+      for (const wire of found) if (direction === undefined || wire.direction === direction) set(wire)
+      return undefined
+
+      // Wrong words throw before the first wire is changed: they are the same for both.
+      function set(wire: DeviceWire): void {
+        try {
+          wire.change(words, resources)
+        } catch (error) {
+          if (!(error instanceof UsageError)) throw error
+          const [line = ''] = error.message.split('\n')
+          throw new Refusal(EINVAL, vnetAttributes.wireWords.type, line)
+        }
+      }
+    },
+  })
+  return [getWire, setWire]
+}
+
+function wiresOf(subject: Subject, dev: NetDevice): readonly DeviceWire[] {
+  const wires = dev.netdevOps.ndoGetWires?.(dev) ?? []
+  if (wires.length > 0) return wires
+  const driver = subject.module?.name ?? dev.name
+  throw new VnetError(EOPNOTSUPP, 'vnet_nl', `${driver} has no wire: cable, snull and lan do`)
+}
+
+function stageWords({ stage, path, words, drops, late, direction, ...rest }: StageReport) {
+  return {
+    ...rest,
+    ...{ stage: wireText(stage), path: wireText(path), words: wireText(words) },
+    direction: direction as DeviceWire['direction'],
+    drops: Object.entries(drops).map(([reason, packets]) => ({ reason: wireText(reason), packets })),
+    ...(late !== undefined && { lateP50: late.p50, lateP99: late.p99 }),
+  }
+}

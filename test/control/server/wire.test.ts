@@ -1,0 +1,164 @@
+/** GET_WIRE and SET_WIRE from the cable to the client, and the events of changes. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { ControlClient, type DeviceEvent, type Entry, serveControl } from '../../../src/control/index.ts'
+import { readDirectories } from '../../../src/control/protocol/directory.ts'
+import { VNET_GENL_ID, VNET_WIRE_WORDS_MAX, vnetAttributes } from '../../../src/control/protocol/family.ts'
+import { namedDirectory } from '../../../src/control/protocol/run-directory.ts'
+import { vnetFamily } from '../../../src/control/server/vnet-family.ts'
+import { wireText } from '../../../src/control/server/wire-words.ts'
+import { driver as cable } from '../../../src/drivers/cable.ts'
+import { loadNative } from '../../../src/linux/native.ts'
+import { defaultParams } from '../../../src/netdev/driver.ts'
+import type { NetDevice } from '../../../src/netdev/net-device.ts'
+import { type MessageBuilder, NLM_F_ACK } from '../../../src/netlink/index.ts'
+import { ask, read, request } from '../../support/genl-request.ts'
+import { addDevice, addDriver, memoryNets, numbered } from '../../support/memory-net.ts'
+
+const memoryNet = memoryNets()
+const native = loadNative()
+const MS = 1_000_000
+const SET_WIRE = 17
+const DIRECTION = vnetAttributes.wireDirection.type
+const WORDS = vnetAttributes.wireWords.type
+const NONE = { dropped: 0, duplicated: 0, corrupted: 0, reordered: 0, marked: 0 }
+
+let root: string
+let ends: Disposable[]
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'vnet-wire-'))
+  ends = []
+})
+afterEach(() => {
+  for (const end of ends.reverse()) end[Symbol.dispose]()
+  rmSync(root, { recursive: true })
+})
+
+/** A vnet with a cable and another device, and a client. */
+async function served(params: { wire?: string; wireAb?: string; wireBa?: string } = {}) {
+  const memory = memoryNet()
+  const { devices, ports } = await addDriver(
+    memory,
+    cable,
+    { ...defaultParams(cable.params), ...params, seed: 7 },
+    { args: ['a', 'b'] },
+  )
+  const other = await addDevice(memory, {}, { name: 'lo7' })
+  const module = { name: 'loop', params: {}, values: {} }
+  ends.push(serveControl(native, memory.net, { module, directory: join(root, 'vnet'), now: () => 1_800_000_000_000 }))
+  const client = new ControlClient(native)
+  ends.push(client)
+  const [a, b] = devices.map(({ ifindex, name }) => ({ ifindex, name })) as [NetDevice, NetDevice]
+  const [entry] = readDirectories(namedDirectory(join(root, 'vnet')))
+  const send = (n: number) => {
+    for (const octets of numbered(n)) ports[0]?.transmit(octets)
+    ports[0]?.drain()
+  }
+  return { ...memory, client, a, b, other: other.dev, devices, send, to: ports[1]!, vnet: (entry as Entry).vnet }
+}
+
+test('the wires of a device are its words in both directions, and its stages with their counts', async () => {
+  const { client, vnet, a, b, send, clock } = await served({ wireAb: 'delay 20ms | loss 100%' })
+  send(3)
+  const delay = { stage: 'delay', path: '', direction: 'ab', words: 'delay 20ms', in: 3, drops: {}, ...NONE }
+  const before = await client.wire(vnet, a)
+  expect(before).toMatchObject({ time: 1_800_000_000_000, words: { ab: 'delay 20ms | loss 100%', ba: '' } })
+  expect(before.stages).toMatchObject([
+    { ...delay, out: 0, held: 3 },
+    { stage: 'loss', in: 0, out: 0, held: 0 },
+  ])
+  clock.advance(20 * MS)
+  const after = await client.wire(vnet, b)
+  expect(after.stages).toMatchObject([
+    { ...delay, out: 3, held: 0, late: { p50: expect.any(Number), p99: expect.any(Number) } },
+    { stage: 'loss', direction: 'ab', in: 3, out: 0, held: 0, dropped: 3, drops: { loss: 3 } },
+  ])
+  expect(after.stages[1]).not.toHaveProperty('late')
+})
+
+test('words replace the stages of both directions or of one, none take them out, and what is held arrives', async () => {
+  const { client, vnet, a, send, clock, to } = await served({ wire: 'delay 20ms' })
+  const words = async () => (await client.wire(vnet, a)).words
+  send(2)
+  await client.setWire(vnet, a, 'loss 100%')
+  expect(await words()).toEqual({ ab: 'loss 100%', ba: 'loss 100%' })
+  await client.setWire(vnet, a, 'delay 1ms', { direction: 'ba' })
+  expect(await words()).toEqual({ ab: 'loss 100%', ba: 'delay 1ms' })
+  send(1)
+  await client.setWire(vnet, a, undefined, { direction: 'ab' })
+  expect(await words()).toEqual({ ab: '', ba: 'delay 1ms' })
+  await client.setWire(vnet, a, undefined)
+  expect(await client.wire(vnet, a)).toMatchObject({
+    words: { ab: '', ba: '' },
+    stages: [{ stage: 'delay', direction: 'ab', held: 2 }],
+  })
+  expect(to.received).toHaveLength(0)
+  clock.advance(20 * MS)
+  await Promise.resolve()
+  expect(to.received).toHaveLength(2)
+  expect((await client.wire(vnet, a)).stages).toEqual([])
+})
+
+test('wrong words are refused by the client and by the vnet, and change neither direction', async () => {
+  const { client, vnet, a, net } = await served({ wire: 'delay 20ms' })
+  await expect(client.setWire(vnet, a, 'los 1%')).rejects.toMatchObject({
+    name: expect.stringMatching('Error'),
+    message: expect.stringContaining('los'),
+  })
+  const families = new Map([[VNET_GENL_ID, vnetFamily({ devices: net.devices, netnsOf: () => undefined })]])
+  const set = (write: (b: MessageBuilder) => unknown, missing?: string) =>
+    read(
+      ask(
+        families,
+        request(VNET_GENL_ID, SET_WIRE, { flags: NLM_F_ACK, write }),
+        missing === undefined ? {} : { missing },
+      ),
+    )
+  const offset = 28
+  expect(set(b => b.string(2, 'a').string(WORDS, 'los 1%')).acks).toMatchObject([
+    { error: -22, message: expect.stringContaining('los'), offset },
+  ])
+  expect(set(b => b.string(2, 'a').u8(DIRECTION, 9).string(WORDS, 'loss 1%')).acks).toMatchObject([
+    { error: -22, offset },
+  ])
+  expect(set(b => b.string(2, 'a').string(WORDS, 'l'.repeat(VNET_WIRE_WORDS_MAX + 1))).acks).toMatchObject([
+    { error: -22 },
+  ])
+  expect(set(b => b.string(2, 'a').string(WORDS, 'loss 1%'), 'only root').acks).toMatchObject([{ error: -1 }])
+  expect((await client.wire(vnet, a)).words).toEqual({ ab: 'delay 20ms', ba: 'delay 20ms' })
+  expect(set(b => b.string(2, 'a').string(WORDS, 'loss 1%')).acks).toEqual([{ error: 0 }])
+})
+
+test('a device without a wire is EOPNOTSUPP, and the error names the drivers that have one', async () => {
+  const { client, vnet, other } = await served()
+  const error = { code: 'EOPNOTSUPP', message: expect.stringContaining('loop has no wire: cable, snull and lan do') }
+  await expect(client.wire(vnet, other)).rejects.toMatchObject(error)
+  await expect(client.setWire(vnet, other, 'loss 1%')).rejects.toMatchObject(error)
+})
+
+test('each end of a cable has an event for each direction whose words changed, and one line is logged', async () => {
+  const { client, vnet, a, lines } = await served({ wireAb: 'loss 1%' })
+  const events: DeviceEvent[] = []
+  const subscription = await client.subscribe(vnet, event => events.push(event), { events: ['wire'] })
+  await client.setWire(vnet, a, 'loss 1%')
+  await client.setWire(vnet, a, undefined, { direction: 'ab' })
+  await client.setWire(vnet, a, undefined, { direction: 'ab' })
+  await subscription.close()
+  const seen = events.map(({ name, event, direction, words }) => [name, event, direction, words])
+  expect(seen).toEqual([
+    ['a', 'wire', 'ba', 'loss 1%'],
+    ['b', 'wire', 'ba', 'loss 1%'],
+    ['a', 'wire', 'ab', ''],
+    ['b', 'wire', 'ab', ''],
+  ])
+  expect(lines.filter(line => line.startsWith('a: wire'))).toEqual(['a: wire ba: loss 1%', 'a: wire ab: off'])
+})
+
+test('the words of a wire are one line of printable text that fits an attribute', () => {
+  expect(wireText('a\nb\0c\x1b[31m')).toBe('a\\x0ab\\x00c\\x1b[31m')
+  expect(wireText('loss 1%')).toBe('loss 1%')
+  const cut = wireText('ä'.repeat(VNET_WIRE_WORDS_MAX))
+  expect([Buffer.byteLength(cut) <= VNET_WIRE_WORDS_MAX, cut.endsWith('ä ...')]).toEqual([true, true])
+})
