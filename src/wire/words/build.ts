@@ -7,11 +7,14 @@ import { delay } from '../delay.ts'
 import { DISTRIBUTIONS, type Distribution, parseTable } from '../distribution.ts'
 import { duplicate } from '../duplicate.ts'
 import { fault } from '../fault.ts'
+import { blackhole, hold, partition } from '../gates.ts'
 import { loss, lossEvery, lossGemodel, lossState } from '../loss.ts'
 import { match } from '../match.ts'
 import type { QueueKind } from '../queue.ts'
 import { rate } from '../rate.ts'
 import { red } from '../red.ts'
+import { slot } from '../slotting.ts'
+import { trace } from '../trace.ts'
 import { truncate } from '../truncate.ts'
 import type { Impairment, LimitSpec } from '../wire.ts'
 import {
@@ -60,7 +63,14 @@ function built({ phrase, words, ...span }: Item, limit: LimitSpec | undefined, r
 }
 
 function build(phrase: Phrase, limit: LimitSpec | undefined, resources: WireResources): Impairment {
+  const limited = limit !== undefined && { limit }
   switch (phrase.kind) {
+    case 'partition':
+      return partition()
+    case 'blackhole':
+      return blackhole()
+    case 'hold':
+      return hold({ ...limited })
     case 'fault':
       return buildFault(phrase, resources)
     case 'match': {
@@ -79,8 +89,11 @@ function build(phrase: Phrase, limit: LimitSpec | undefined, resources: WireReso
       return truncate(phrase.bytes, phrase.share)
     case 'rate': {
       const { bits, overhead, cell, cellOverhead, burst = 0, queue } = phrase
-      const options = { overhead, cell, cellOverhead, burst, queue: queueOf(queue, limit) }
-      return rate(bits, limit === undefined ? options : { ...options, limit })
+      return rate(bits, { overhead, cell, cellOverhead, burst, queue: queueOf(queue, limit), ...limited })
+    }
+    case 'trace': {
+      const options = { once: phrase.once, queue: queueOf(phrase.queue, limit), ...limited }
+      return fromFile(phrase.file, resources, text => trace(text, options))
     }
     case 'delay': {
       const { time, jitter, correlation, reorder } = phrase
@@ -88,8 +101,14 @@ function build(phrase: Phrase, limit: LimitSpec | undefined, resources: WireReso
       return delay(time, {
         ...{ jitter, correlation, distribution },
         ...(reorder !== undefined && { reorder }),
-        ...(limit !== undefined && { limit }),
+        ...limited,
       })
+    }
+    case 'slot': {
+      const { min, max, distribution, packets, bytes } = phrase
+      if (distribution === undefined) return slot({ min, max, packets, bytes, ...limited })
+      const { name, delay, jitter } = distribution
+      return slot({ distribution: distributionOf(name, resources), delay, jitter, packets, bytes, ...limited })
     }
   }
   throw new UsageError(`${phrase.kind} is not possible yet`)

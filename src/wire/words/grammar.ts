@@ -112,7 +112,7 @@ function readGroup(c: Cursor, direction: Direction): Group {
   const kinds = items.map(({ phrase }) => phrase.kind)
   const limited = items.some(({ phrase }) => isLimited(phrase))
   if (rest.limit !== undefined && !limited) {
-    throw c.error('limit needs rate, trace, slot or delay beside it: rate 10mbit limit 100', seen.get('limit'))
+    throw c.error('limit needs rate, trace, delay, slot or hold beside it: rate 10mbit limit 100', seen.get('limit'))
   }
   const queued = kinds.filter(kind => kind === 'rate' || kind === 'trace')
   if (queued.length > 1) throw c.error('rate and trace are two queues: put | between them', seen.get('trace'))

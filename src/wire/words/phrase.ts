@@ -167,5 +167,5 @@ export function ordered(items: readonly Item[]): Item[] {
 
 /** True if a phrase holds packets, which the group's limit bounds. */
 export function isLimited({ kind }: Phrase): boolean {
-  return kind === 'rate' || kind === 'trace' || kind === 'delay' || kind === 'slot'
+  return kind === 'hold' || kind === 'rate' || kind === 'trace' || kind === 'delay' || kind === 'slot'
 }
