@@ -20,6 +20,7 @@ export const ICMP_PARAMETERPROB = 12
 export const ICMP_NET_UNREACH = 0
 export const ICMP_PROT_UNREACH = 2
 export const ICMP_PORT_UNREACH = 3
+export const ICMP_FRAG_NEEDED = 4
 
 /** Returns ICMP_HLEN, or -1 if the message of `length` bytes is shorter. */
 export function parse(_bytes: Uint8Array, _at: number, length: number): number {
@@ -55,6 +56,7 @@ export const setGateway: Setter = (bytes, at, address) => put32(bytes, at + 4, a
 
 /** Next-hop MTU of a "fragmentation needed" (RFC 1191 sec. 4). */
 export const nextHopMtu: Getter = (bytes, at) => get16(bytes, at + 6)
+export const setNextHopMtu: Setter = (bytes, at, mtu) => put16(bytes, at + 6, mtu)
 
 /** The length of the quote if the error states it (RFC 4884 sec. 4), 0 otherwise. */
 export function quoteLength(bytes: Uint8Array, at: number): number {

@@ -4,7 +4,7 @@
  */
 import { copyAddress } from './ethernet.ts'
 import { setType } from './icmp.ts'
-import { type Getter, get32, put32 } from './octets.ts'
+import { type Getter, get32, put32, type Setter } from './octets.ts'
 
 /** The header is ICMP's, and so are an echo's identifier and sequence number. */
 export {
@@ -62,6 +62,7 @@ export function isNeighbourDiscovery(messageType: number): boolean {
 
 /** MTU of a "packet too big". */
 export const mtu: Getter = (bytes, at) => get32(bytes, at + 4)
+export const setMtu: Setter = (bytes, at, value) => put32(bytes, at + 4, value)
 
 /** Position of the target address in a neighbour solicitation or advertisement. */
 export const targetAt = (at: number): number => at + 8

@@ -1,7 +1,7 @@
 /**
- * Gates, which let nothing pass. `partition` and `blackhole` drop everything and differ in what they
- * are for: a partition cuts the link, so it belongs in both directions; a blackhole is a way that
- * loses everything while the other goes on. `hold` keeps everything until it is released.
+ * Gates, which let nothing pass. `partition` and `blackhole` drop everything and differ in what
+ * they are for: a partition cuts the link, so it belongs in both directions; a blackhole is a way
+ * that loses everything while the other goes on. `hold` keeps everything until it is released.
  */
 import { SKB_DROP_REASON_QDISC_OVERLIMIT } from '../skb/drop-reason.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'

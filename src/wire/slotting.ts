@@ -1,7 +1,7 @@
 /**
  * slot: packets wait for the next slot and leave in it together, as on Wi-Fi, DOCSIS or LTE. A slot
- * is acquired for the first packet that waits, `min` to `max` after it came; what a slot has no room
- * for waits for the next one, `min` to `max` later. (tc-netem(8), slot)
+ * is acquired for the first packet that waits, `min` to `max` after it came; what a slot has no
+ * room for waits for the next one, `min` to `max` later. (tc-netem(8), slot)
  */
 import type { Alarm } from '../netdev/clock.ts'
 import { UsageError } from '../netdev/driver.ts'

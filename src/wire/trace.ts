@@ -1,7 +1,7 @@
 /**
- * trace: packets leave when a recorded link could send, in the format of mahimahi's mm-link(1): each
- * line is a whole number of milliseconds, never less than the line before, and one opportunity to
- * deliver 1,500 bytes at that time. What an opportunity has left when no packet waits is lost. A
+ * trace: packets leave when a recorded link could send, in the format of mahimahi's mm-link(1):
+ * each line is a whole number of milliseconds, never less than the line before, and one opportunity
+ * to deliver 1,500 bytes at that time. What an opportunity has left when no packet waits is lost. A
  * packet that is longer than what is left goes on in the next, and leaves when its last byte does.
  *
  * The trace begins when the first packet arrives, so that the same arrivals meet the same
@@ -192,9 +192,10 @@ function byteTime({ times }: TraceParams): number {
 }
 
 /**
- * Returns an impairment that delivers packets as a trace says: its text, or its numbers. Of a packet
- * the bytes behind the link header count, so that an opportunity delivers a packet of the usual MTU.
- * Throws a UsageError that names the wrong line.
+ * Returns an impairment that delivers packets as a trace says: its text, or its numbers. Of a
+ * packet the bytes behind the link header count, so that an opportunity delivers a packet of the
+ * usual MTU. With `once` nothing is delivered any more after the last line. Throws a UsageError
+ * that names the wrong line.
  */
 export function trace(lines: string | readonly number[], options: TraceOptions = {}): Impairment {
   const times = timesOf(typeof lines === 'string' ? lines.trimEnd().split('\n') : lines.map(String))

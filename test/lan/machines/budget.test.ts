@@ -1,7 +1,7 @@
 /** The share of requests that each client has, whatever the others do. */
 import { beforeEach, describe, expect, test } from 'vitest'
-import { Budget, TokenBucket } from '../../../src/lan/machines/budget.ts'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../src/netdev/clock.ts'
+import { Budget } from '../../../src/lan/machines/budget.ts'
+import { NSEC_PER_SEC } from '../../../src/netdev/clock.ts'
 import { FakeClock } from '../../../src/testing/fake-clock.ts'
 
 const mac = (n: number) => Uint8Array.of(2, 0, 0, n >> 16, n >> 8, n)
@@ -28,25 +28,4 @@ describe('Budget', () => {
     clock.advance(NSEC_PER_SEC)
     expect(served(20_000, i => mac(i))).toBe(1000)
   })
-})
-
-const RATE = { perSecond: 100, burst: 5 }
-
-test('a token bucket gives its burst at once, then its rate', () => {
-  const clock = new FakeClock()
-  const bucket = new TokenBucket(clock, RATE)
-  const take = (n: number) => Array.from({ length: n }, () => bucket.take()).filter(Boolean).length
-  expect(take(10)).toBe(5)
-  clock.advance(20 * NSEC_PER_MSEC)
-  expect(take(10)).toBe(2)
-  clock.advance(NSEC_PER_SEC)
-  expect(take(10)).toBe(5)
-})
-
-test('buckets of a row are emptied and filled separately', () => {
-  const buckets = new TokenBucket(new FakeClock(), RATE, 2)
-  for (let n = 0; n < 5; n++) expect(buckets.take(1)).toBe(true)
-  expect([buckets.take(1), buckets.take(0)]).toEqual([false, true])
-  buckets.fill(1)
-  expect(buckets.take(1)).toBe(true)
 })
