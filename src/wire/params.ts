@@ -1,7 +1,7 @@
 /** The options of drivers whose devices are joined by a wire, and the wires that they make. */
 
 import type { ScenarioList, ScenarioStep, WireResources } from '../netdev/device-wire.ts'
-import { type DriverContext, int, type ParamValues, text, UsageError } from '../netdev/driver.ts'
+import { type DriverContext, FileError, int, type ParamValues, text, UsageError } from '../netdev/driver.ts'
 import { describeException } from '../netdev/exception.ts'
 import { NETDEV_UNREGISTER, NETDEV_UP } from '../netdev/if.ts'
 import type { Net } from '../netdev/net.ts'
@@ -38,7 +38,7 @@ const noResources: WireResources = {
  * UsageError if their words are wrong.
  */
 export function wireSlots(
-  { wire, wireAb = wire, wireBa = wire, log, scenario, seed }: ParamValues<typeof wireParams>,
+  { wire, wireAb, wireBa, log, scenario, seed }: ParamValues<typeof wireParams>,
   { net, wireResources = noResources }: DriverContext,
   a: WireEnd,
   b: WireEnd,
@@ -47,12 +47,23 @@ export function wireSlots(
   const common = { net, seed: seed === 0 ? net.random.below(2 ** 31) + 1 : seed, log: decisions }
   const ab = new WireSlot({ ...common, direction: 'ab', from: a, to: b })
   const ba = new WireSlot({ ...common, direction: 'ba', from: b, to: a })
-  if (wireAb !== undefined) ab.change(wireAb, wireResources)
-  if (wireBa !== undefined) ba.change(wireBa, wireResources)
+  for (const [slot, own, option] of [[ab, wireAb, '--wire-ab'] as const, [ba, wireBa, '--wire-ba'] as const]) {
+    const words = own ?? wire
+    if (words !== undefined) change(slot, words, wireResources, own === undefined ? '--wire' : option)
+  }
   const parse = (words: string, direction: Direction) => ({ words, stages: parseWire(words, wireResources, direction) })
   const list = scenario === undefined ? undefined : wireResources.scenario?.(scenario, parse)
   if (list !== undefined && a.dev !== undefined) follow(net, a.dev, list, ab, ba)
   return [ab, ba]
+}
+
+/** Replaces the stages. An error of the words names the option that they are of. */
+function change(slot: WireSlot, words: string, resources: WireResources, option: string): void {
+  try {
+    slot.change(words, resources)
+  } catch (error) {
+    throw error instanceof FileError ? new FileError(`${option}: ${error.message}`) : error
+  }
 }
 
 interface ParsedWords {

@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest'
+import { driver } from '../../src/drivers/cable.ts'
+import { addDriver, memoryNets } from '../support/memory-net.ts'
+
+const makeNet = memoryNets()
+
+test.each([
+  [{ wire: 'los 1%' }, '--wire'],
+  [{ wire: 'loss 1%', wireAb: 'los 1%' }, '--wire-ab'],
+  [{ wireBa: 'los 1%' }, '--wire-ba'],
+])('wrong words in %j are an error that names %s', async (params, option) => {
+  await expect(addDriver(makeNet(), driver, params, { args: ['a', 'b'] })).rejects.toThrow(
+    `${option}: 'los' is not a word of a wire; did you mean 'loss'?\n  los 1%\n  ^^^`,
+  )
+})
+
+test('a preset is the uplink of the first interface and the downlink of the second', async () => {
+  const { devices } = await addDriver(makeNet(), driver, { wire: 'preset dsl' }, { args: ['a', 'b'] })
+  const [a] = devices
+  const wires = a?.netdevOps.ndoGetWires?.(a) ?? []
+  expect(wires.map(wire => [wire.direction, wire.report().map(({ words }) => words)])).toEqual([
+    ['ab', ['rate 384kbit limit 24kb', 'delay 25ms']],
+    ['ba', ['rate 1.5mbit limit 96kb', 'delay 25ms']],
+  ])
+})
