@@ -1,0 +1,193 @@
+/** The wire of a running cable, as its users see it: vnet wire, events, the statistics at the end. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { ControlClient } from '../../src/control/index.ts'
+import { type Netns, type Outcome, OwnNetns, outcome } from '../support/netns.ts'
+import { asNobodyIn } from '../support/privileges.ts'
+import { pingWithoutLoss } from '../support/traffic.ts'
+import { jsonLines, type Running, startVnet, stopConserved } from '../support/vnet-process.ts'
+
+const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
+const DONE = { status: 0, stdout: '', stderr: '' }
+
+let own: OwnNetns
+let near: Netns
+let far: Netns
+let directory: string
+
+beforeEach(() => {
+  own = new OwnNetns()
+  near = own.addQuiet()
+  far = own.addQuiet()
+  directory = mkdtempSync(join(tmpdir(), 'vnet-wire-'))
+})
+afterEach(() => {
+  own.remove()
+  rmSync(directory, { recursive: true })
+})
+
+/** A cable with these options, an address at each end. */
+async function cable(...options: string[]): Promise<Running> {
+  const addresses = ['--address', 'left=198.18.0.1/24', '--address', 'right=198.18.0.2/24']
+  const vnet = await startVnet(['cable', `${near.name}/left`, `${far.name}/right`, ...addresses, '--json', ...options])
+  // The first packet takes no longer than the others: no address is to be resolved.
+  await pingWithoutLoss(near, '-c 1 198.18.0.2')
+  return vnet
+}
+
+/** Runs `vnet wire ARGS` in the namespace `near`. */
+function wire(...args: string[]): Promise<Outcome> {
+  return outcome(near.spawn([process.execPath, program, 'wire', ...args]))
+}
+
+interface ShownStage {
+  readonly stage: string
+  readonly direction: string
+  readonly [count: string]: unknown
+}
+
+async function stages(): Promise<ShownStage[]> {
+  const { status, stdout } = await wire('left', '--json')
+  expect(status).toBe(0)
+  return jsonLines(stdout) as unknown as ShownStage[]
+}
+
+test('a cable delays packets in both directions, and vnet wire shows what its stages did', async () => {
+  const vnet = await cable('--wire', 'delay 10ms', '--wire-ba', 'delay 10ms loss 0%')
+  const { stdout } = await near.run('ping -q -c 5 -i 0.05 198.18.0.2')
+  const [, least] = /= ([\d.]+)\//.exec(stdout) ?? []
+  expect(Number(least)).toBeGreaterThanOrEqual(20)
+  const common = { event: 'wire', name: 'left', netns: near.name, path: '', held: 0, dropped: 0, drops: {} }
+  const shown = await stages()
+  expect(shown).toMatchObject([
+    { ...common, stage: 'delay', direction: 'ab', words: 'delay 10ms' },
+    { ...common, stage: 'loss', direction: 'ba', words: 'loss 0%', duplicated: 0, corrupted: 0 },
+    { ...common, stage: 'delay', direction: 'ba', reordered: 0, marked: 0 },
+  ])
+  for (const { in: entered, out } of shown) expect([entered, (entered as number) >= 6]).toEqual([out, true])
+  expect(shown[0]?.late).toEqual({ p50: expect.any(Number), p99: expect.any(Number) })
+  const table = (await wire('left')).stdout.split('\n')
+  expect(table.slice(0, 2)).toEqual([`${near.name}/left ab: delay 10ms`, `${near.name}/left ba: delay 10ms loss 0%`])
+  expect(table[2]).toMatch(/^ +in +out +held +dropped +duplicated +corrupted +reordered +marked +late p50 +late p99$/)
+  expect(table.slice(3, 6).map(line => line.trim().split(/ {2,}/)[0])).toEqual(['ab delay', 'ba loss', 'ba delay'])
+  await stopConserved(vnet)
+})
+
+test('no packet is lost while words are replaced and taken out: what is in flight arrives', async () => {
+  const vnet = await cable('--wire', 'delay 30ms')
+  const pinging = pingWithoutLoss(near, '-c 400 -i 0.005 198.18.0.2')
+  for (const words of [
+    'delay 5ms',
+    'delay 30ms | rate 100mbit',
+    'off',
+    'delay 20ms 5ms',
+    'delay 1ms duplicate 0%',
+    'off',
+  ]) {
+    expect(await wire('left', words)).toEqual(DONE)
+  }
+  await pinging
+  expect(await stages()).toEqual([])
+  await stopConserved(vnet)
+})
+
+test('words for one direction leave the other as it is, and are the same from either end', async () => {
+  const vnet = await cable('--wire', 'delay 1ms')
+  expect(await wire('left', '--ab', 'delay 2ms')).toEqual(DONE)
+  expect(await outcome(far.spawn([process.execPath, program, 'wire', 'right', '--ba', 'off']))).toEqual(DONE)
+  expect((await stages()).map(({ direction, words }) => [direction, words])).toEqual([['ab', 'delay 2ms']])
+  expect(await wire('left', 'delay 3ms', '--ba', 'delay 4ms')).toEqual(DONE)
+  expect((await wire('left')).stdout).toMatch(/ab: delay 3ms\n.*ba: delay 4ms\n/)
+  await stopConserved(vnet)
+})
+
+test('wrong words exit with status 2 and the parser’s lines, and change neither direction', async () => {
+  const vnet = await cable('--wire', 'delay 1ms')
+  const { status, stdout, stderr } = await wire('left', '--ab', 'delay 2ms', '--ba', 'delay 2ms lost 1%')
+  expect([status, stdout]).toEqual([2, ''])
+  expect(stderr).toMatch(/^vnet: .*'lost'.*\nvnet: +delay 2ms lost 1%\nvnet: +\^{4}\n$/)
+  expect((await wire('left', '--ba', `delay 1ms 1ms distribution ${directory}/none`)).status).toBe(2)
+  writeFileSync(join(directory, 'long'), '-32000 '.repeat(10_000))
+  const long = await wire('left', `delay 1ms 1ms distribution ${directory}/long`)
+  expect([long.status, long.stderr]).toEqual([2, expect.stringContaining('give it at the start, by --wire')])
+  expect((await stages()).map(({ words }) => words)).toEqual(['delay 1ms', 'delay 1ms'])
+  await stopConserved(vnet)
+})
+
+test('the command reads the files and compiles the filters that words name, in its own directory', async () => {
+  const vnet = await cable()
+  writeFileSync(join(directory, 'table'), '0 '.repeat(16))
+  const words = 'match icmp (delay 5ms 1ms distribution ./table) else (loss 100%)'
+  const change = ['sh', '-c', `cd ${directory} && exec "$@"`, 'sh', process.execPath, program, 'wire', 'left', words]
+  expect(await outcome(near.spawn(change))).toEqual(DONE)
+  expect(await pingWithoutLoss(near, '-c 3 -i 0.05 198.18.0.2')).toBeGreaterThanOrEqual(10)
+  const delay = (await stages()).find(({ stage, direction }) => stage === 'delay' && direction === 'ab')
+  expect(delay).toMatchObject({ path: 'match then ', out: 3 })
+  await stopConserved(vnet)
+})
+
+test('every user may look at a wire, and only root and the owner may change it', async () => {
+  const vnet = await cable('--wire', 'delay 1ms')
+  const asNobody = (...args: string[]) => {
+    const [, , , , ...within] = asNobodyIn(near)
+    return outcome(near.spawn([...within, process.execPath, program, 'wire', 'left', ...args]))
+  }
+  expect(await asNobody()).toMatchObject({ status: 0, stdout: expect.stringContaining('ab: delay 1ms') })
+  const { status, stderr } = await asNobody('off')
+  expect([status, stderr]).toEqual([1, expect.stringMatching(/^vnet: SET_WIRE left: EPERM.*only root/)])
+  expect(await stages()).toHaveLength(2)
+  await stopConserved(vnet)
+})
+
+test('each change is an event at both ends and a line of the log', async () => {
+  const vnet = await cable()
+  using client = ControlClient.open()
+  const { interfaces } = JSON.parse((await outcome(near.spawn([process.execPath, program, 'list', '--json']))).stdout)
+  const events: unknown[] = []
+  const { ended } = await client.subscribe(
+    interfaces[0].vnet,
+    ({ name, direction, words }) => events.push([name, direction, words]),
+    { events: ['wire'] },
+  )
+  expect(await wire('left', '--ab', 'loss 1%')).toEqual(DONE)
+  expect(await wire('left', 'off')).toEqual(DONE)
+  const logged = await vnet.stop()
+  await ended
+  expect(events).toEqual([
+    ['left', 'ab', 'loss 1%'],
+    ['right', 'ab', 'loss 1%'],
+    ['left', 'ab', ''],
+    ['right', 'ab', ''],
+  ])
+  const lines = jsonLines(logged.stdout).filter(({ event }) => event === 'log')
+  expect(lines.map(({ level, message }) => `${level} ${message}`).filter(line => line.includes('left: wire'))).toEqual([
+    'info left: wire ab: loss 1%',
+    'info left: wire ab: off',
+  ])
+})
+
+test('vnet wire of a loop exits with status 1 and names the drivers that have wires', async () => {
+  const vnet = await startVnet(['loop', '--name', 'lo7', '--netns', near.name, '--json'])
+  for (const words of [[], ['loss 1%']]) {
+    const { status, stderr } = await wire('lo7', ...words)
+    expect([status, stderr]).toEqual([1, expect.stringContaining('loop has no wire: cable, snull and lan do')])
+  }
+  await stopConserved(vnet)
+})
+
+test('the statistics at the end have a line for each stage, with its drops by reason', async () => {
+  const vnet = await cable()
+  expect(await wire('left', '--ab', 'loss every 2')).toEqual(DONE)
+  await near.run('ping -q -c 4 -i 0.02 -W 0.1 198.18.0.2')
+  const ended = await vnet.stop()
+  const { wires } = jsonLines(ended.stdout).find(({ event }) => event === 'statistics') as { wires: ShownStage[] }
+  expect(wires).toMatchObject([
+    { name: 'left', netns: near.name, stage: 'loss', direction: 'ab', words: 'loss every 2' },
+  ])
+  const [{ in: entered, dropped, drops, held }] = wires as [ShownStage]
+  expect([drops, held]).toEqual([{ loss: dropped }, 0])
+  expect(dropped).toBe(Math.floor((entered as number) / 2))
+})
