@@ -1,4 +1,4 @@
-/** The wire of a running cable, as its users see it: vnet wire, events, the statistics at the end. */
+/** The wire of a running cable: vnet wire, its events and rights, and the statistics at the end. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
