@@ -69,10 +69,7 @@ function endOf(dev: NetDevice<CablePriv>): WireEnd {
 
 /** This end is gone, and the cable with it. */
 function uninit(dev: NetDevice<CablePriv>): void {
-  const { peer } = dev.priv
-  if (peer === undefined) return
-  peer.priv.peer = undefined
-  for (const wire of dev.priv.wires) wire.close()
+  if (dev.priv.peer !== undefined) dev.priv.peer.priv.peer = undefined
 }
 
 const cableOps: NetDeviceOps<CablePriv> = {

@@ -95,6 +95,8 @@ export interface DeviceWire {
   report(): readonly StageReport[]
   /** Replaces its stages. Nothing held is lost. Throws a UsageError if `words` are wrong. */
   change(words: string, resources: WireResources): void
+  /** Drops what is held, and what comes later. Idempotent. */
+  close(): void
 }
 
 /** Logs that the stages of `wire` were replaced, and notifies of each device that has it. */

@@ -214,6 +214,8 @@ async function unregister(dev: NetDevice): Promise<void> {
   dev.regState = NETREG_UNREGISTERING
   closeDevice(dev)
   unlist(dev)
+  // Before the notification: the last statistics have the packets that the wires held.
+  closeWires(dev)
   dev.net.callNetdeviceNotifiers(NETDEV_UNREGISTER, dev)
   uninit(dev)
   dev.discharge()
@@ -233,6 +235,12 @@ function gone(dev: NetDevice): void {
 function unlist(dev: NetDevice): void {
   const { devices } = dev.net
   devices.splice(devices.indexOf(dev), 1)
+}
+
+function closeWires(dev: NetDevice): void {
+  callNdo(dev, 'ndoGetWires', () => {
+    for (const wire of dev.netdevOps.ndoGetWires?.(dev) ?? []) wire.close()
+  })
 }
 
 function uninit(dev: NetDevice): void {

@@ -2,10 +2,12 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { driver } from '../../src/drivers/cable.ts'
 import { UsageError } from '../../src/netdev/driver.ts'
+import { NETDEV_UNREGISTER } from '../../src/netdev/if.ts'
 import { cutCable, netifCarrierOk, plugCable } from '../../src/netdev/netif.ts'
 import { devClose, devOpen, unregisterNetdev } from '../../src/netdev/register.ts'
 import {
   SKB_DROP_REASON_DEV_READY,
+  SKB_DROP_REASON_DEV_STOPPED,
   SKB_DROP_REASON_PKT_TOO_BIG,
   SKB_DROP_REASON_PKT_TOO_SMALL,
   SKB_DROP_REASON_TX_CARRIER,
@@ -106,6 +108,23 @@ describe('the cable driver', () => {
     portA.transmit(octets(60))
     portA.drain()
     expect(a.counters.drops().tx[SKB_DROP_REASON_DEV_READY]).toBe(2)
+  })
+
+  test('packets that the wire holds when an end is deleted are in the last statistics of their sender', async () => {
+    const memory = makeNet()
+    const { devices, ports } = await addDriver(memory, driver, { wire: 'delay 1s' }, { args: ['a', 'b'] })
+    const [a, b] = devices as [(typeof devices)[0], (typeof devices)[0]]
+    for (const port of ports as MemoryPort[]) {
+      port.transmit(octets(60))
+      port.drain()
+    }
+    const atEnd: (number | undefined)[] = []
+    memory.net.registerNetdeviceNotifier((event, dev) => {
+      if (event === NETDEV_UNREGISTER) atEnd.push(dev.counters.drops().tx[SKB_DROP_REASON_DEV_STOPPED])
+    })
+    await unregisterNetdev(a)
+    await unregisterNetdev(b)
+    expect(atEnd).toEqual([1, 1])
   })
 })
 

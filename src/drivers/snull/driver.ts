@@ -185,7 +185,6 @@ function trigger(dev: NetDevice<SnullPriv>, fault: string, queue: number | undef
 function uninit(dev: NetDevice<SnullPriv>): void {
   const { peer } = dev.priv
   if (peer !== undefined) peer.priv.peer = undefined
-  for (const wire of dev.priv.wires) wire.close()
   dev.priv.peer = undefined
 }
 

@@ -62,14 +62,8 @@ function cableChanged(dev: NetDevice<LanPriv>): void {
   else if (netifRunning(dev)) dev.priv.port.up()
 }
 
-/** The interface is gone. */
-function uninit({ priv: { port } }: NetDevice<LanPriv>): void {
-  for (const wire of port.wires) wire.close()
-}
-
 const lanOps: NetDeviceOps<LanPriv> = {
   ndoGetWires: dev => dev.priv.port.wires,
-  ndoUninit: uninit,
   ndoCableChanged: cableChanged,
   ndoOpen: open,
   ndoStop: stop,
