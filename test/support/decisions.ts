@@ -1,0 +1,44 @@
+/** The file of --log: the decisions of the wires of a vnet that has ended. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import { jsonLines } from './vnet-process.ts'
+
+/** A line of the log. */
+export interface Decision {
+  /** Time of the wire, ns. */
+  readonly t: number
+  readonly direction: 'ab' | 'ba'
+  /** The number of the packet in its direction. */
+  readonly n: number
+  readonly stage: string
+  readonly verdict: string
+  readonly amount?: number
+  readonly why?: string
+  readonly words?: string
+  readonly seed?: number
+}
+
+/** A log file in a directory of its own. */
+export class DecisionsFile {
+  readonly #directory = mkdtempSync(join(tmpdir(), 'vnet-wire-'))
+  readonly path = join(this.#directory, 'decisions')
+
+  /** Returns all decisions. Fails if the log left lines out. */
+  read(): Decision[] {
+    const [first, ...lines] = jsonLines(readFileSync(this.path, 'utf8'))
+    expect(first).toEqual({ format: 1 })
+    expect(lines.filter(line => 'lost' in line)).toEqual([])
+    return lines as unknown as Decision[]
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.#directory, { recursive: true })
+  }
+}
+
+/** Counts the decisions with this verdict, of a direction if it is given. */
+export function countOf(decisions: readonly Decision[], verdict: string, direction?: 'ab' | 'ba'): number {
+  return decisions.filter(each => each.verdict === verdict && (direction ?? each.direction) === each.direction).length
+}
