@@ -230,6 +230,7 @@ export class Net {
 function guarded(clock: Clock, failed: (error: unknown) => void): Clock {
   return {
     now: () => clock.now(),
+    ...(clock.slack !== undefined && { slack: clock.slack }),
     alarm(fn) {
       const alarm = clock.alarm(() => {
         try {

@@ -1,6 +1,7 @@
 /**
  * WireClock: the time of a wire. It moves from arrival to arrival, and on the way every alarm rings
- * at its moment, however late the real timer is. One alarm of the real clock serves all of them.
+ * at its moment, however late the real timer is. One alarm of the real clock serves all of them. It
+ * rings at most once in the clock's `slack`, so that packets in quick succession share a wake-up.
  */
 import type { Alarm, Clock } from '../netdev/clock.ts'
 import { type HeapItem, MomentHeap } from '../netdev/moment-heap.ts'
@@ -19,6 +20,8 @@ export class WireClock implements Clock {
   #now: number
   /** When the timer rings; Infinity if it is not armed. */
   #armed = Number.POSITIVE_INFINITY
+  /** Before which the timer is not to ring again. */
+  #rest = Number.NEGATIVE_INFINITY
   #ringing = false
 
   /** `failed` gets what an alarm throws. */
@@ -28,6 +31,7 @@ export class WireClock implements Clock {
     this.#now = clock.now()
     this.#timer = clock.alarm(() => {
       this.#armed = Number.POSITIVE_INFINITY
+      this.#rest = clock.now() + (clock.slack ?? 0)
       this.advance()
     })
   }
@@ -79,8 +83,9 @@ export class WireClock implements Clock {
 
   #arm(): void {
     const { first } = this.#alarms
-    if (first >= this.#armed) return
-    this.#armed = first
-    this.#timer.at(first)
+    const moment = first < this.#rest ? this.#rest : first
+    if (moment >= this.#armed) return
+    this.#armed = moment
+    this.#timer.at(moment)
   }
 }
