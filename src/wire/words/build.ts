@@ -10,6 +10,7 @@ import { fault } from '../fault.ts'
 import { blackhole, hold, partition } from '../gates.ts'
 import { loss, lossEvery, lossGemodel, lossState } from '../loss.ts'
 import { match } from '../match.ts'
+import { mtu } from '../mtu.ts'
 import type { QueueKind } from '../queue.ts'
 import { rate } from '../rate.ts'
 import { red } from '../red.ts'
@@ -71,6 +72,8 @@ function build(phrase: Phrase, limit: LimitSpec | undefined, resources: WireReso
       return blackhole()
     case 'hold':
       return hold({ ...limited })
+    case 'mtu':
+      return mtu(phrase.bytes, { icmp: phrase.icmp })
     case 'fault':
       return buildFault(phrase, resources)
     case 'match': {
@@ -111,7 +114,6 @@ function build(phrase: Phrase, limit: LimitSpec | undefined, resources: WireReso
       return slot({ distribution: distributionOf(name, resources), delay, jitter, packets, bytes, ...limited })
     }
   }
-  throw new UsageError(`${phrase.kind} is not possible yet`)
 }
 
 function buildLoss({ model, ecn }: LossPhrase): Impairment {

@@ -1,0 +1,94 @@
+import fc from 'fast-check'
+import { afterEach, expect, test } from 'vitest'
+import type { WireResources } from '../../../src/netdev/device-wire.ts'
+import type { Impairment } from '../../../src/wire/wire.ts'
+import { parseWire } from '../../../src/wire/words/parse.ts'
+import { printGroups } from '../../../src/wire/words/print.ts'
+import { SEED, scaled } from '../../support/scale.ts'
+import { plainFrame, TestWire } from '../../support/wire.ts'
+import { wires } from './arbitrary.ts'
+
+/** Filters match frames by the last bit of their payload's first byte. */
+const resources: WireResources = {
+  filter: text => Object.assign((bytes: Uint8Array, at: number) => (bytes[at + 14] & 1) === text.length % 2, { text }),
+  file: path => (path.includes('t') ? '-8192 0 8192' : '1\n2\n40\n'),
+}
+
+const open: TestWire[] = []
+afterEach(() => {
+  for (const wire of open.splice(0)) wire.chain.close()
+})
+
+function makeWire(stages: readonly Impairment[], seed: number): TestWire {
+  const wire = new TestWire(stages, { seed, log: true, small: 16384 })
+  open.push(wire)
+  return wire
+}
+
+/** Returns no stages for words whose values a stage refuses. */
+function parse(words: string): Impairment[] {
+  try {
+    return parseWire(words, resources)
+  } catch (error) {
+    expect((error as Error).name).toBe('FileError')
+    return []
+  }
+}
+
+const steps = fc.array(
+  fc.record({
+    frames: fc.nat({ max: 40 }),
+    length: fc.integer({ min: 14, max: 1514 }),
+    ns: fc.nat({ max: 50_000_000 }),
+  }),
+  { maxLength: 12 },
+)
+
+function send(wire: TestWire, { frames, length, ns }: { frames: number; length: number; ns: number }): void {
+  for (let i = 0; i < frames; i++) {
+    const bytes = plainFrame(length)
+    if (length > 14) bytes[14] = i
+    wire.sendFrame(bytes)
+  }
+  wire.advance(ns)
+}
+
+test('in + duplicated = out + dropped + held for any words, at any moment, across changes and the end', () => {
+  let packets = 0
+  fc.assert(
+    fc.property(fc.array(wires, { minLength: 1, maxLength: 3 }), steps, fc.nat(), (changes, sent, seed) => {
+      const wire = makeWire([], seed)
+      for (const change of changes) {
+        wire.chain.set(parse(printGroups(change)))
+        for (const step of sent) {
+          send(wire, step)
+          packets += step.frames
+          wire.conserved()
+        }
+      }
+      wire.chain.close()
+      expect(wire.conserved().held).toBe(0)
+      expect(wire.failures).toEqual([])
+      open.pop()
+    }),
+    { numRuns: scaled(5000), seed: SEED },
+  )
+  expect(packets).toBeGreaterThan(scaled(5000))
+})
+
+test('the same words, seed and arrivals give the same decisions', () => {
+  fc.assert(
+    fc.property(wires, steps, fc.nat(), (groups, sent, seed) => {
+      const words = printGroups(groups)
+      const [first, second] = [makeWire(parse(words), seed), makeWire(parse(words), seed)]
+      for (const step of sent) {
+        send(first, step)
+        send(second, step)
+      }
+      expect(second.decisions).toEqual(first.decisions)
+      expect(second.received).toEqual(first.received)
+      for (const wire of open.splice(0)) wire.chain.close()
+    }),
+    { numRuns: scaled(1000), seed: SEED },
+  )
+})
