@@ -66,8 +66,12 @@ export async function cable(a: string, b: string, options: CableOptions = {}): P
   const wireResources = new LinuxWireResources()
   const ended = new AbortController()
   const devices: NetDevice[] = []
-  async function close(): Promise<void> {
-    if (ended.signal.aborted) return
+  let closed: Promise<void> | undefined
+  function close(): Promise<void> {
+    closed ??= closeAll()
+    return closed
+  }
+  async function closeAll(): Promise<void> {
     ended.abort()
     for (const dev of devices) await unregisterNetdev(dev)
     clock.close()

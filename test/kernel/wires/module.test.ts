@@ -1,0 +1,217 @@
+/** 'vnet/wire' on real TAPs: the cable of a program of one's own. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { UsageError } from '../../../src/netdev/driver.ts'
+import { type Cable, type CableOptions, cable, delay, impairment, loss } from '../../../src/wire.ts'
+import { DecisionsFile } from '../../support/decisions.ts'
+import { type Netns, OwnNetns } from '../../support/netns.ts'
+import { asNobodyIn } from '../../support/privileges.ts'
+import { hasCarrier, hasNoCarrier, untilShown } from '../../support/shown-link.ts'
+import { pingSome, pingWithoutLoss } from '../../support/traffic.ts'
+
+const MODULE = fileURLToPath(new URL('../../../dist/wire.js', import.meta.url))
+const ADDRESSES = { a: ['192.0.2.1/24'], b: ['192.0.2.2/24'] }
+
+let own: OwnNetns
+let left: Netns
+let right: Netns
+let links: Cable[]
+
+beforeEach(() => {
+  own = new OwnNetns()
+  left = own.addQuiet()
+  right = own.addQuiet()
+  links = []
+})
+afterEach(async () => {
+  for (const link of links) await link.close()
+  own.remove()
+})
+
+async function join(options: CableOptions = {}): Promise<Cable> {
+  const link = await cable(`${left.name}/a`, `${right.name}/b`, { addresses: ADDRESSES, seed: 7, ...options })
+  links.push(link)
+  return link
+}
+
+const interfaces = (netns: Netns) => JSON.parse(netns.ip('-j link')).map(({ ifname }: { ifname: string }) => ifname)
+const descriptors = () => readdirSync('/proc/self/fd').length
+
+describe('a cable of vnet/wire', () => {
+  test('a ping takes the delay of both directions, and the reports have its packets', async () => {
+    const link = await join({ ab: [delay('20ms')], ba: [delay('30ms')] })
+    const { stdout } = await left.run('ping -q -c 3 -i 0.05 192.0.2.2')
+    expect(stdout).toMatch(/ 0% packet loss/)
+    expect(Number(/= ([\d.]+)\//.exec(stdout)?.[1])).toBeGreaterThanOrEqual(50)
+    for (const [wire, time] of [
+      [link.ab, 20],
+      [link.ba, 30],
+    ] as const) {
+      const [stage] = wire.report()
+      // Three pings, and ARP.
+      expect(stage).toMatchObject({ stage: 'delay', words: `delay ${time}ms`, dropped: 0, held: 0 })
+      expect(stage!.out).toBeGreaterThanOrEqual(4)
+      expect(stage!.late!.p50).toBeGreaterThanOrEqual(0)
+    }
+  })
+
+  test('the same seed loses the same packets, which the report counts', async () => {
+    const lost: number[][] = []
+    for (let i = 0; i < 2; i++) {
+      const seen: number[] = []
+      const note = impairment('note', undefined, (_, next) => ({
+        push: skb => {
+          seen.push(skb.packetId)
+          next.push(skb)
+        },
+      }))
+      const link = await join({ ab: [loss(0.3), note] })
+      left.ip(`neigh add 192.0.2.2 lladdr ${right.ip('-br link show b').split(/\s+/)[2]} dev a`)
+      const received = await pingSome(left, '-c 40 -i 0.002 -W 1 192.0.2.2')
+      const [stage] = link.ab.report()
+      expect(stage!.dropped).toBe(40 - received)
+      expect(stage!.drops).toEqual({ loss: 40 - received })
+      lost.push(seen)
+      await link.close()
+    }
+    expect(lost[0]!.length).toBeLessThan(40)
+    expect(lost[1]).toEqual(lost[0])
+  })
+
+  test('a change takes effect at once, keeps what is in flight, and no stages are a plain cable', async () => {
+    const link = await join({ ab: [delay('300ms')] })
+    const ping = left.run('ping -q -c 1 -W 5 192.0.2.2')
+    while (link.ab.report()[0]!.held === 0) await new Promise(resolve => setTimeout(resolve, 1))
+    link.ab.set([])
+    expect(link.ab.words).toBe('')
+    // The ARP request in flight, its reply, and the ping without a delay.
+    const { stdout } = await ping
+    expect(stdout).toMatch(/ 0% packet loss/)
+    expect(link.ab.report()).toEqual([])
+    link.ba.set([loss(1)])
+    expect(await pingSome(left, '-c 2 -i 0.01 -W 0.2 192.0.2.2')).toBe(0)
+    expect(link.ba.report()).toMatchObject([{ stage: 'loss', dropped: 2 }])
+  })
+
+  test('down() takes the carrier of both ends, up() restores it', async () => {
+    const link = await join()
+    link.down()
+    await untilShown(own, left, 'a', hasNoCarrier)
+    await untilShown(own, right, 'b', hasNoCarrier)
+    expect(await pingSome(left, '-c 1 -W 0.2 192.0.2.2')).toBe(0)
+    link.up()
+    await untilShown(own, left, 'a', hasCarrier)
+    await untilShown(own, right, 'b', hasCarrier)
+    await pingWithoutLoss(left, '-c 1 -W 5 192.0.2.2')
+  })
+
+  test('a scenario runs in the time of the cable, and ends when it is aborted or the cable closed', async () => {
+    const link = await join()
+    const steps: string[] = []
+    await link.run(async ({ at, after }) => {
+      const start = Date.now()
+      await at('20ms')
+      link.ab.set([delay('1ms')])
+      await after('10ms')
+      steps.push(Date.now() - start >= 29 ? 'in time' : 'early')
+    })
+    expect([...steps, link.ab.words]).toEqual(['in time', 'delay 1ms'])
+    const abort = new AbortController()
+    const endless = async ({ at, signal }: { at(time: string): Promise<void>; signal: AbortSignal }) => {
+      steps.push(signal.aborted ? 'aborted' : 'begun')
+      await at('3600s')
+      steps.push('late')
+    }
+    const aborted = link.run(endless, abort.signal)
+    abort.abort()
+    await aborted
+    const closed = link.run(endless)
+    await link.close()
+    await closed
+    expect(steps).toEqual(['in time', 'begun', 'begun'])
+    await expect(join().then(other => other.run(() => Promise.reject(new Error('mine'))))).rejects.toThrow('mine')
+  })
+
+  test('close() deletes both interfaces and leaves no descriptor open', async () => {
+    using log = new DecisionsFile()
+    // What the process opens once and keeps.
+    await (await join()).close()
+    const before = descriptors()
+    const link = await join({ ab: 'delay 3600s loss 0%', logFile: log.path })
+    expect([interfaces(left), interfaces(right)]).toEqual([
+      ['lo', 'a'],
+      ['lo', 'b'],
+    ])
+    // The ARP request is in flight when the ping gives up.
+    expect(await pingSome(left, '-c 1 -W 0.2 192.0.2.2')).toBe(0)
+    await Promise.all([link.close(), link.close()])
+    expect([interfaces(left), interfaces(right), descriptors()]).toEqual([['lo'], ['lo'], before])
+    const decisions = log.read()
+    expect(decisions.filter(({ verdict }) => verdict === 'set')).toMatchObject([
+      { direction: 'ab', words: 'delay 3600s loss 0%', seed: 7 },
+    ])
+    expect(decisions.at(-1)).toMatchObject({ verdict: 'drop', why: 'closed' })
+  })
+
+  test('a cable that cannot be made leaves no interface and no descriptor', async () => {
+    await (await join()).close()
+    right.ip('link add taken type bridge')
+    const before = descriptors()
+    const a = `${left.name}/a`
+    for (const [b, options, message] of [
+      ['b', { ab: 'delay fast' }, /delay fast/],
+      ['b', { ba: 'los 1%' }, /'los' .*loss/],
+      ['b', { logFile: '/nowhere/decisions' }, /\/nowhere\/decisions/],
+      ['b', { addresses: { a: ['192.0.2.1/24'], b: ['192.0.2.300/24'] } }, /192\.0\.2\.300/],
+      ['taken', {}, /taken/],
+      ['far too long a name', {}, /far too long a name/],
+    ] as const) {
+      await expect(cable(a, `${right.name}/${b}`, options)).rejects.toThrow(message)
+      expect([interfaces(left), interfaces(right), descriptors()]).toEqual([['lo'], ['lo', 'taken'], before])
+    }
+    await expect(cable(a, 'vnet-no-such/b')).rejects.toThrow(/vnet-no-such/)
+    await expect(cable(a, `${right.name}/b`, { ab: 'delay fast' })).rejects.toBeInstanceOf(UsageError)
+    expect([interfaces(left), descriptors()]).toEqual([['lo'], before])
+  })
+})
+
+describe('a process', () => {
+  /** Runs a program that imports vnet/wire. */
+  async function program(code: string, within: readonly string[] = []) {
+    const text = `import { cable, delay } from ${JSON.stringify(MODULE)}\n${code}`
+    const [command = '', ...args] = [...within, process.execPath, '--input-type=module', '-e', text]
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    const printed = { stdout: '', stderr: '' }
+    for (const stream of ['stdout', 'stderr'] as const) {
+      child[stream].setEncoding('utf8').on('data', text => {
+        printed[stream] += text
+      })
+    }
+    const [status] = await once(child, 'close')
+    return { status, ...printed }
+  }
+
+  test('a process ends by itself after close(), also with a scenario and packets in flight', async () => {
+    const ended = await program(`
+      const link = await cable('${left.name}/a', '${right.name}/b', { ab: [delay('3600s')] })
+      link.run(({ at }) => at('3600s'))
+      await link.close()
+      console.log('closed')
+    `)
+    expect(ended).toEqual({ status: 0, stdout: 'closed\n', stderr: '' })
+  })
+
+  test('a process without the right to make interfaces gets an error that names it, and ends', async () => {
+    const code = `
+      const failed = await cable('a', 'b').catch(error => error)
+      console.log(failed.name, failed.message)
+    `
+    const ended = await program(code, asNobodyIn(left))
+    expect(ended).toMatchObject({ status: 0, stderr: '' })
+    expect(ended.stdout).toMatch(/^VnetError .*E(PERM|ACCES)/)
+    expect(interfaces(left)).toEqual(['lo'])
+  })
+})
