@@ -18,7 +18,7 @@ export interface EventsOptions extends AskOptions {
 export function events(names: readonly string[], { json, drops, user }: EventsOptions, io: Io): Promise<number> {
   const follow = async (client: ControlClient) => {
     using end = endOf(io)
-    const print = (event: DeviceEvent) => io.out(`${json ? JSON.stringify(words(event)) : line(event)}\n`)
+    const print = (event: DeviceEvent) => io.out(`${json ? JSON.stringify(words(event)) : eventLine(event)}\n`)
     const onLost = () => io.out(json ? '{"event":"lost"}\n' : 'some events were lost\n')
     const directories = directoriesOf({ user })
     const here = client.namespace
@@ -111,7 +111,7 @@ function words({ event, time, name, ifindex, netns, ...rest }: DeviceEvent) {
 }
 
 /** Returns `2026-11-21T02:00:00.125Z sn0: up`; without the time if the vnet did not report it. */
-function line(event: DeviceEvent): string {
+export function eventLine(event: DeviceEvent): string {
   const { time, queue, txTimeouts, dropped, direction, words } = event
   const at = time === undefined ? '' : `${new Date(time).toISOString()} `
   const total = txTimeouts ?? dropped
