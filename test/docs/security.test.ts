@@ -1,6 +1,7 @@
 /** docs/security.md: its links have targets, and its limits are those of the code. */
 import { readFileSync, statSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { VNET_WIRE_ATTACHMENTS_MAX } from '../../src/control/protocol/family.ts'
 import { TURN_NS } from '../../src/control/server/turns.ts'
 
 const docs = new URL('../../docs/', import.meta.url)
@@ -21,6 +22,9 @@ test('every file that docs/security.md links to exists', () => {
 })
 
 test('the limits in docs/security.md are those of the code', () => {
+  expect(page).toContain(`at most ${VNET_WIRE_ATTACHMENTS_MAX.toLocaleString('en')} bytes`)
+  const filterMax = constant('linux/pcap-filter.ts', 'TEXT_MAX')
+  expect(page).toContain(`A filter has at most ${filterMax.toLocaleString('en')} characters`)
   expect(page).toContain(`${TURN_NS / 1000} µs of a turn`)
   expect(page).toContain(
     `are ${constant('control/server/sessions.ts', 'CONNECTIONS')} connections, ${constant('control/server/sessions.ts', 'CONNECTIONS_A_USER')} per user, and ${constant('control/server/sessions.ts', 'KEPT')} are kept`,
