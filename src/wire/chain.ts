@@ -189,8 +189,10 @@ export class Chain implements Wire, StageOwner {
       segment.owner = OWNER_WIRE
       if (segments.length !== 0) dev?.countMade?.(segment, 1)
       segment.packetId = packetId + i
-      if (to === undefined) this.#enter(segment)
-      else to.push(segment)
+      if (to === undefined) {
+        this.clock.settle()
+        this.#enter(segment)
+      } else to.push(segment)
     }
   }
 

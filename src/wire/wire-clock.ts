@@ -42,7 +42,18 @@ export class WireClock implements Clock {
 
   /** Moves to the present of the real clock, and rings on the way what is due. */
   advance(): void {
-    const present = this.#clock.now()
+    this.#advance(this.#clock.now())
+  }
+
+  /**
+   * Rings what is due without moving. Between two packets that arrive at once, it makes them the
+   * same as two arrivals.
+   */
+  settle(): void {
+    if (this.#alarms.first <= this.#now) this.#advance(this.#now)
+  }
+
+  #advance(present: number): void {
     if (this.#ringing) return
     this.#ringing = true
     while (this.#alarms.first <= present) {

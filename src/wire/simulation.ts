@@ -1,0 +1,200 @@
+/**
+ * Simulation: the wires of both directions in virtual time. Time jumps from arrival to arrival, and
+ * alarms ring on the way at their moments, so that arrivals with the times, lengths and first bytes
+ * that a live wire logged, and the seed that it had, get the same decisions.
+ *
+ *     simulation.set('ab', 0, parseWire('delay 20ms loss 1%'), 'delay 20ms loss 1%', 7)
+ *     for (const arrival of arrivals) simulation.arrive(arrival)
+ *     simulation.finish()
+ */
+import type { DecisionLog, StageReport } from '../netdev/device-wire.ts'
+import { ETH_HLEN } from '../netdev/if.ts'
+import { FRAME_MAX, SkBuffPool } from '../skb/pool.ts'
+import { Ring } from '../skb/ring.ts'
+import { CHECKSUM_PARTIAL, SKB_GSO_UDP_L4, type SkBuff } from '../skb/sk-buff.ts'
+import { Chain } from './chain.ts'
+import { packetsOf } from './packets.ts'
+import { VirtualClock } from './virtual-clock.ts'
+import type { Direction, Impairment } from './wire.ts'
+
+/** A frame that reaches a wire. The caller may use the same object for each. */
+export interface Arrival {
+  direction: Direction
+  /** ns since some fixed moment. An arrival earlier than the one before is taken for simultaneous. */
+  time: number
+  /** The first `captured` bytes of the frame are at `at`; those behind them are zeros. */
+  bytes: Uint8Array
+  at: number
+  captured: number
+  /** The length that the frame had. */
+  length: number
+  /** For a GSO frame: bytes of payload per segment, SKB_GSO_*, and where its transport header is. */
+  gsoSize: number
+  gsoType: number
+  transport: number
+}
+
+export interface SimulationOptions {
+  readonly log?: DecisionLog | undefined
+  /**
+   * Takes a look at each frame that leaves a wire; a frame that a stage sent back has the other
+   * direction. `queueMapping` is how many of its bytes were captured. The simulation frees it.
+   */
+  readonly deliver?: ((skb: SkBuff, direction: Direction, time: number) => void) | undefined
+  /** Called with what a stage throws. */
+  readonly failed?: ((stage: string, error: unknown) => void) | undefined
+}
+
+/** Slots; memory is used only for as many frames as the wires hold at once. */
+const LARGE = 8192
+const SMALL = 524_288
+/** Where a transport header has its checksum. */
+const TCP_CHECK = 16
+const UDP_CHECK = 6
+const REVERSE = { ab: 'ba', ba: 'ab' } as const
+
+export class Simulation {
+  /** Frames too short for an Ethernet header, which no wire gets. */
+  short = 0
+  /** Frames longer than FRAME_MAX, which were simulated with that length. */
+  long = 0
+  readonly #options: SimulationOptions
+  readonly #pool = new SkBuffPool({ large: LARGE, small: SMALL })
+  readonly #segments = new Ring(4096)
+  readonly #chains = new Map<Direction, Chain>()
+  /** Each direction has its own time. */
+  readonly #clocks = { ab: new VirtualClock(), ba: new VirtualClock() }
+  readonly #words = new Map<Direction, string>()
+
+  constructor(options: SimulationOptions = {}) {
+    this.#options = options
+  }
+
+  /** The words that the wire of a direction has; empty without a stage. */
+  wordsOf(direction: Direction): string {
+    return this.#words.get(direction) ?? ''
+  }
+
+  /** Whether the wire of a direction was set. */
+  has(direction: Direction): boolean {
+    return this.#chains.has(direction)
+  }
+
+  /** Sets the stages of a direction at a time. The seed is that of the first call. */
+  set(direction: Direction, time: number, stages: readonly Impairment[], words: string, seed: number): void {
+    this.#clocks[direction].advance(time)
+    const chain = this.#chains.get(direction) ?? this.#newChain(direction, seed)
+    this.#chains.set(direction, chain)
+    this.#words.set(direction, words)
+    chain.set(stages, words)
+  }
+
+  /**
+   * Simulates an arrival in a direction that was set. Returns how many packets the frame stands for,
+   * 0 if it is no frame.
+   */
+  arrive(arrival: Arrival): number {
+    this.#clocks[arrival.direction].advance(arrival.time)
+    if (arrival.length < ETH_HLEN) {
+      this.short++
+      return 0
+    }
+    const chain = this.#chains.get(arrival.direction)
+    if (chain === undefined) throw new Error(`the wire ${arrival.direction} was not set`)
+    const skb = this.#frame(arrival)
+    const packets = packetsOf(skb)
+    chain.push(skb)
+    return packets
+  }
+
+  /**
+   * Closes the wire of a direction, as when its devices go: it drops what it holds. What is due at
+   * the moment of the last arrival is dropped with it.
+   */
+  close(direction: Direction, time: number): void {
+    const chain = this.#chains.get(direction)
+    if (chain === undefined) return
+    if (time > chain.clock.now()) {
+      this.#clocks[direction].advance(time)
+      chain.advance()
+    }
+    chain.close()
+  }
+
+  /**
+   * Lets time run in both directions, so that the frames of both leave in the order of time. A
+   * simulation of what was logged does without: there a direction may be closed at a time that the
+   * other has passed.
+   */
+  advance(time: number): void {
+    const { ab, ba } = this.#clocks
+    for (let next = Math.min(ab.next, ba.next); next <= time; next = Math.min(ab.next, ba.next)) {
+      if (ab.next === next) ab.advance(next)
+      else ba.advance(next)
+    }
+  }
+
+  /** Lets time run until the wires hold nothing, or only what they would hold for ever. */
+  finish(): void {
+    const { ab, ba } = this.#clocks
+    for (;;) {
+      const next = Math.min(ab.next, ba.next)
+      if (this.#pool.out === 0 || next === Number.POSITIVE_INFINITY) return
+      this.advance(next)
+    }
+  }
+
+  /** Reports every stage. In virtual time no packet is late. */
+  report(direction: Direction): StageReport[] {
+    return (this.#chains.get(direction)?.report() ?? []).map(({ late: _, ...stage }) => stage)
+  }
+
+  /** Packets that were dropped before the first stage, by reason. */
+  drops(direction: Direction): Readonly<Record<string, number>> {
+    return this.#chains.get(direction)?.drops ?? {}
+  }
+
+  #newChain(direction: Direction, seed: number): Chain {
+    const { log, failed } = this.#options
+    return new Chain({
+      ...{ direction, seed, log, clock: this.#clocks[direction], pool: this.#pool, segments: this.#segments },
+      end: { push: skb => this.#deliver(skb, direction, this.#clocks[direction].now()) },
+      back: { push: skb => this.#reply(skb, direction) },
+      ...(failed !== undefined && { failed }),
+    })
+  }
+
+  #deliver(skb: SkBuff, direction: Direction, time: number): void {
+    this.#options.deliver?.(skb, direction, time)
+    skb.free()
+  }
+
+  #reply(skb: SkBuff, direction: Direction): void {
+    skb.queueMapping = skb.len
+    this.#deliver(skb, REVERSE[direction], this.#clocks[direction].now())
+  }
+
+  #frame({ bytes, at, captured, length, gsoSize, gsoType, transport }: Arrival): SkBuff {
+    let size = length
+    if (length > FRAME_MAX) {
+      size = FRAME_MAX
+      this.long++
+    }
+    // The wires refuse to hold more large frames before the pool is empty.
+    const skb = this.#pool.alloc(size)
+    if (skb === undefined) throw new Error('no frame memory is left')
+    const data = skb.__put(size)
+    const known = captured < size ? captured : size
+    skb.bytes.set(bytes.subarray(at, at + known), data)
+    if (known < size) skb.bytes.fill(0, data + known, data + size)
+    skb.queueMapping = known
+    if (gsoSize !== 0) {
+      skb.gsoSize = gsoSize
+      skb.gsoType = gsoType
+      skb.ipSummed = CHECKSUM_PARTIAL
+      skb.csumStart = data + transport
+      skb.csumOffset = gsoType === SKB_GSO_UDP_L4 ? UDP_CHECK : TCP_CHECK
+    }
+    return skb
+  }
+}

@@ -1,0 +1,42 @@
+/** VirtualClock: a Clock that stands still until it is moved, and rings its alarms on the way. */
+import type { Alarm, Clock } from '../netdev/clock.ts'
+import { type HeapItem, MomentHeap } from '../netdev/moment-heap.ts'
+
+interface VirtualAlarm extends Alarm, HeapItem {
+  readonly fn: () => void
+}
+
+export class VirtualClock implements Clock {
+  readonly #alarms = new MomentHeap<VirtualAlarm>()
+  #now = Number.NEGATIVE_INFINITY
+
+  /** -Infinity until the clock is moved for the first time. */
+  now(): number {
+    return this.#now
+  }
+
+  /** The moment of the alarm that rings first; Infinity without one. */
+  get next(): number {
+    return this.#alarms.first
+  }
+
+  alarm(fn: () => void): Alarm {
+    const alarm: VirtualAlarm = {
+      fn,
+      index: -1,
+      at: ns => this.#alarms.set(alarm, ns),
+      cancel: () => this.#alarms.remove(alarm),
+    }
+    return alarm
+  }
+
+  /** Moves to `to`, and rings each alarm at its moment. Never goes back. */
+  advance(to: number): void {
+    while (this.#alarms.first <= to) {
+      const moment = this.#alarms.first
+      if (moment > this.#now) this.#now = moment
+      this.#alarms.shift()?.fn()
+    }
+    if (to > this.#now) this.#now = to
+  }
+}
