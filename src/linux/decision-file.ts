@@ -31,6 +31,7 @@ const written = promisify(write)
 
 export class DecisionFile implements DecisionLog, AsyncDisposable {
   readonly #fd: Promise<number>
+  readonly #room: number
   #lines = ''
   /** The write that is under way. */
   #writing: Promise<void> | undefined
@@ -38,9 +39,13 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
   #timer: NodeJS.Timeout | undefined
   #end: Promise<void> | undefined
 
-  /** Creates the file, or empties it. Throws what the file system does. */
-  constructor(path: string) {
+  /**
+   * Creates the file, or empties it. Throws what the file system does. `room` is how many
+   * characters may wait for the disk.
+   */
+  constructor(path: string, { room = ROOM }: { room?: number } = {}) {
     closeSync(openSync(path, 'w', 0o600))
+    this.#room = room
     this.#fd = opened(path, 'a')
     this.#fd.catch(() => {})
     this.#add('{"format":1}\n')
@@ -74,6 +79,11 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
     )
   }
 
+  /** Settles when few lines wait for the disk. For a caller with frames that can wait. */
+  async written(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing
+  }
+
   /** Writes what waits and closes the file. Idempotent. Rejects if the disk took no more. */
   [Symbol.asyncDispose](): Promise<void> {
     this.#end ??= this.#close()
@@ -82,7 +92,7 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
 
   #add(line: string): void {
     if (this.#end !== undefined) return
-    if (this.#lines.length > ROOM) {
+    if (this.#lines.length > this.#room) {
       this.#lost++
       return
     }
@@ -121,7 +131,7 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    while (this.#writing !== undefined) await this.#writing
+    await this.written()
     this.#noteLost()
     clearTimeout(this.#timer)
     const fd = await this.#fd

@@ -160,6 +160,7 @@ test.each([
   'trace up drophead',
   'match udp ( loss 20% | delay 3ms ) else ( rate 5mbit )',
   'drop udp nth 7 | reset tcp every 9 | delay 20ms udp after 50ms',
+  'mtu 900 icmp',
   'hold | delay 1ms',
   'preset lte',
 ])('decisions of %s, while it runs and is changed, are the same in a simulation', words => {

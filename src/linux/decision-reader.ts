@@ -1,0 +1,153 @@
+/**
+ * DecisionReader: reads what a simulation needs of the file that DecisionFile writes: when the
+ * wires were set, what arrived, and when they were closed. Decisions are skipped.
+ */
+/** The longest line; it bounds the memory of a reader. */
+const MAX_LINE = 1024 * 1024
+const NEWLINE = 10
+/** The shortest transport header that GSO frames have. */
+const UDP_HLEN = 8
+
+/** The file is truncated or broken, or is no log. The message is one line, `FILE: what is wrong`. */
+export class DecisionFileError extends Error {
+  override readonly name = 'DecisionFileError'
+}
+
+interface Line {
+  /** ns, as the wire's clock has it. */
+  readonly time: number
+  readonly direction: 'ab' | 'ba'
+}
+
+export interface LoggedSet extends Line {
+  readonly verdict: 'set'
+  readonly words: string
+  readonly seed: number
+}
+
+export interface LoggedArrival extends Line {
+  readonly verdict: 'arrive'
+  readonly id: number
+  readonly length: number
+  /** The first bytes. */
+  readonly head: Uint8Array
+  /** Segment size, type and transport offset of a GSO frame. */
+  readonly gso: readonly [size: number, type: number, transport: number] | undefined
+}
+
+/** The wire dropped what it held, because its devices went. */
+export interface LoggedClose extends Line {
+  readonly verdict: 'close'
+}
+
+export type LoggedEvent = LoggedSet | LoggedArrival | LoggedClose
+
+export class DecisionReader {
+  readonly #file: string
+  #chunk: Buffer = Buffer.alloc(0)
+  #at = 0
+  #line = 0
+  #ended = false
+  /** Lines that were left out of the log. */
+  lost = 0
+
+  /** `file`: the name of the file, which errors begin with. */
+  constructor(file: string) {
+    this.#file = file
+  }
+
+  /** The number of the line that was read last, from 1. */
+  get line(): number {
+    return this.#line
+  }
+
+  /** Takes the next bytes of the file, any number of them. Call it when next() returned undefined. */
+  push(chunk: Uint8Array): void {
+    this.#chunk = Buffer.concat([this.#chunk.subarray(this.#at), chunk])
+    this.#at = 0
+  }
+
+  /** Notes that the file ends here. */
+  end(): void {
+    this.#ended = true
+  }
+
+  /**
+   * Returns the next event. Returns undefined if more bytes are needed, or after end() if there is
+   * no other. Throws a DecisionFileError for a line that is broken or cut off.
+   */
+  next(): LoggedEvent | undefined {
+    for (let line = this.#next(); line !== undefined; line = this.#next()) {
+      const event = this.#event(line)
+      if (event !== undefined) return event
+    }
+    return undefined
+  }
+
+  /** The error that the last line is broken. */
+  broken(text: string): DecisionFileError {
+    return new DecisionFileError(`${this.#file}: line ${this.#line}: ${text}`)
+  }
+
+  /** Returns the next whole line, undefined if there is none. */
+  #next(): string | undefined {
+    const end = this.#chunk.indexOf(NEWLINE, this.#at)
+    const left = this.#chunk.length - this.#at
+    if (end < 0 && left === 0) return undefined
+    if (end < 0 && left <= MAX_LINE && !this.#ended) return undefined
+    this.#line++
+    if (end < 0) throw this.broken(this.#ended ? 'the file ends within it' : `longer than ${MAX_LINE} bytes`)
+    const line = this.#chunk.toString('utf8', this.#at, end)
+    this.#at = end + 1
+    return line
+  }
+
+  #event(text: string): LoggedEvent | undefined {
+    let line: Record<string, unknown>
+    try {
+      line = Object(JSON.parse(text))
+    } catch {
+      throw this.broken('not JSON')
+    }
+    if (this.#line === 1) {
+      if (line.format !== 1) throw this.broken('not the log of a wire: {"format":1} is missing')
+      return undefined
+    }
+    if (isCount(line.lost)) {
+      this.lost += line.lost
+      return undefined
+    }
+    const { t: time, direction, verdict } = line
+    if (!Number.isFinite(time) || typeof time !== 'number' || (direction !== 'ab' && direction !== 'ba'))
+      throw this.broken('no decision')
+    if (verdict === 'drop' && line.why === 'closed') return { verdict: 'close', time, direction }
+    if (line.stage !== 'wire') return undefined
+    if (verdict === 'set') return this.#set(line, { time, direction })
+    return verdict === 'arrive' ? this.#arrival(line, { time, direction }) : undefined
+  }
+
+  #set({ words, seed }: Record<string, unknown>, line: Line): LoggedSet {
+    if (typeof words !== 'string' || !Number.isFinite(seed)) throw this.broken('words or seed are missing')
+    return { ...line, verdict: 'set', words, seed: Number(seed) }
+  }
+
+  #arrival({ n, amount, head, gso }: Record<string, unknown>, line: Line): LoggedArrival {
+    if (!isCount(n) || !isCount(amount)) throw this.broken('an arrival without a number or a length')
+    if (typeof head !== 'string' || !/^([0-9a-f]{2})*$/.test(head)) throw this.broken('head is not hexadecimal')
+    const bytes = Buffer.from(head, 'hex')
+    if (bytes.length > amount) throw this.broken('head is longer than the frame')
+    return { ...line, verdict: 'arrive', id: n, length: amount, head: bytes, gso: this.#gso(gso, amount) }
+  }
+
+  #gso(gso: unknown, length: number): LoggedArrival['gso'] {
+    if (gso === undefined) return undefined
+    const [size, type, transport] = Array.isArray(gso) ? gso : []
+    const isValid = isCount(size) && isCount(type) && isCount(transport) && transport + UDP_HLEN <= length
+    if (!isValid) throw this.broken('gso is not a segment size, a type and an offset')
+    return [size, type, transport]
+  }
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0
+}
