@@ -58,17 +58,12 @@ export function skbChecksumHelp(skb: SkBuff): boolean {
 export function skbGsoSegment(skb: SkBuff, into: Ring, partial = false): number {
   const { bytes, data, gsoSize } = skb
   const protocol = gsoProtocol(skb)
-  if (protocol === 0 || gsoSize <= 0) return -SKB_DROP_REASON_SKB_GSO_SEG
+  const h = transportOf(skb, protocol)
+  const header = h < 0 ? -1 : headerOf(skb, h, protocol)
+  if (header < 0) return -SKB_DROP_REASON_SKB_GSO_SEG
   const network = networkOffset(bytes, data, skb.len)
-  if (network < 0) return -SKB_DROP_REASON_SKB_GSO_SEG
-  const nh = data + network
-  const h = transportHeader(skb, nh, protocol)
-  if (h < 0) return -SKB_DROP_REASON_SKB_GSO_SEG
-  const end = nh + (isIpv4(bytes, nh) ? ipv4.totalLength(bytes, nh) : ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, nh))
+  const end = endOf(bytes, data + network)
   const isTcp = protocol === IPPROTO_TCP
-  const header = isTcp ? tcp.parse(bytes, h, end - h) : udp.parse(bytes, h, end - h)
-  if (header < 0 || (skb.ipSummed === CHECKSUM_PARTIAL && skb.csumStart !== h)) return -SKB_DROP_REASON_SKB_GSO_SEG
-
   const payload = h + header
   const headers = payload - data
   const total = end - payload
@@ -102,6 +97,40 @@ export function skbGsoSegment(skb: SkBuff, into: Ring, partial = false): number 
   }
   skb.free()
   return count
+}
+
+/**
+ * Returns the number of frames that skbGsoSegment cuts a frame into, 1 for a frame that it cannot
+ * cut. (gso_segs of struct skb_shared_info)
+ */
+export function gsoSegs(skb: SkBuff): number {
+  const protocol = gsoProtocol(skb)
+  const h = transportOf(skb, protocol)
+  const header = h < 0 ? -1 : headerOf(skb, h, protocol)
+  if (header < 0) return 1
+  const { bytes, data, len, gsoSize } = skb
+  const end = endOf(bytes, data + networkOffset(bytes, data, len))
+  return Math.max(1, Math.ceil((end - h - header) / gsoSize))
+}
+
+/** Returns the position of the transport header, -1 for a frame that cannot be cut. */
+function transportOf(skb: SkBuff, protocol: number): number {
+  const { bytes, data, len } = skb
+  const network = protocol === 0 || skb.gsoSize <= 0 ? -1 : networkOffset(bytes, data, len)
+  return network < 0 ? -1 : transportHeader(skb, data + network, protocol)
+}
+
+/** Returns the length of the transport header at `h`, -1 for a frame that cannot be cut. */
+function headerOf(skb: SkBuff, h: number, protocol: number): number {
+  const { bytes, data, len } = skb
+  if (skb.ipSummed === CHECKSUM_PARTIAL && skb.csumStart !== h) return -1
+  const length = endOf(bytes, data + networkOffset(bytes, data, len)) - h
+  return protocol === IPPROTO_TCP ? tcp.parse(bytes, h, length) : udp.parse(bytes, h, length)
+}
+
+/** Returns the position behind the IP packet at `nh`. */
+function endOf(bytes: Uint8Array, nh: number): number {
+  return nh + (isIpv4(bytes, nh) ? ipv4.totalLength(bytes, nh) : ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, nh))
 }
 
 /** Returns the transport protocol of a GSO frame's kind, 0 if the kind is unknown. */

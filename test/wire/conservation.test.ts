@@ -1,71 +1,203 @@
+/**
+ * Conservation: in + duplicated = out + dropped + held, in packets, for every stage and for the
+ * chain, at any moment; and in + made = out + dropped + held, in frames, for the devices. Chains of
+ * all stages, frames of all kinds, changes, alarms, a cut cable and the end are random.
+ */
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { SKB_GSO_TCPV4 } from '../../src/skb/sk-buff.ts'
-import { delay } from '../../src/wire/delay.ts'
-import { loss } from '../../src/wire/loss.ts'
-import type { Impairment } from '../../src/wire/wire.ts'
-import { buildFrame, plain } from '../packet/frames.ts'
-import { plainFrame, TestWire, testWires } from '../support/wire.ts'
+import { NSEC_PER_MSEC } from '../../src/netdev/clock.ts'
+import { type Random, random } from '../../src/netdev/random.ts'
+import { SKB_GSO_TCPV4, SKB_GSO_TCPV6, SKB_GSO_UDP_L4 } from '../../src/skb/sk-buff.ts'
+import type { Impairment, LimitSpec, QueueKind } from '../../src/wire/index.ts'
+import * as wire from '../../src/wire/index.ts'
+import { buildFrame, type Packet, plain, plain6 } from '../packet/frames.ts'
+import { fuzzFrames } from '../support/fuzz-frames.ts'
+import { SEED, scaled } from '../support/scale.ts'
+import { type FrameFields, plainFrame, TestWire } from '../support/wire.ts'
 
-const makeWire = testWires()
+const MS = NSEC_PER_MSEC
 
-const tcp = buildFrame({
-  packet: { ...plain, kind: 'tcp', payload: new Array(3000).fill(1), checksum: 'partial' },
-  tags: [],
-  padding: [],
-})
-const gso = { csumStart: 34, csumOffset: 16, gsoSize: 1000, gsoType: SKB_GSO_TCPV4 }
+// Stages.
 
-test('a chain without stages passes every packet on at once', () => {
-  const wire = makeWire([])
-  wire.send(3, 10)
-  expect(wire.received.map(({ id, time }) => [id, time])).toEqual([
-    [1, 0],
-    [2, 10],
-    [3, 20],
-  ])
-  expect(wire.conserved()).toEqual({ in: 3, duplicated: 0, made: 0, out: 3, dropped: 0, held: 0 })
-})
+const share = fc.constantFrom(0, 0.01, 0.3, 0.9, 1)
+const time = fc.constantFrom(0, 1, 1000, 0.3 * MS, 2 * MS, 20 * MS)
+const limit: fc.Arbitrary<LimitSpec> = fc.constantFrom<LimitSpec>(
+  ...[{ packets: 1000 }, { packets: 5 }, { packets: 0 }, { bytes: 20_000 }, { packets: 50, bytes: 3000 }],
+)
+const queue: fc.Arbitrary<QueueKind> = fc.oneof(
+  fc.constantFrom<QueueKind>('tail', 'head'),
+  fc.boolean().map(ecn => wire.codel({ target: MS, interval: 5 * MS, ecn, ceThreshold: 2 * MS })),
+  fc.boolean().map(adaptive => wire.red({ min: 2000, weight: 0.2, probability: 0.5, ecn: adaptive, adaptive })),
+)
+const distribution = fc.constantFrom('uniform' as const, 'normal' as const, 'pareto' as const, 'paretonormal' as const)
+const odd: wire.WireFilter = (bytes, at, length) => ((bytes[at + length - 1] as number) & 1) !== 0
 
-test('what delay holds is held, and what close takes is dropped', () => {
-  const wire = makeWire([delay(1000)])
-  wire.send(5, 300)
-  expect(wire.conserved()).toMatchObject({ in: 5, out: 2, held: 3 })
-  wire.chain.close()
-  wire.send(1)
-  expect(wire.conserved()).toMatchObject({ in: 6, out: 2, dropped: 4, held: 0 })
-})
+/** Made once: a delay with correlation computes for a while. */
+const DELAYS = (['uniform', 'normal', 'pareto', 'paretonormal'] as const).flatMap(table => [
+  wire.delay(MS, { jitter: MS, correlation: 0.25, distribution: table }),
+  wire.delay(MS, { jitter: 10, distribution: table, reorder: { share: 0.5, gap: 2 }, limit: { packets: 20 } }),
+  wire.delay(20 * MS, { jitter: 20 * MS, distribution: table, reorder: { share: 0.1, correlation: 0.5 } }),
+])
 
-test('a GSO frame counts as its packets, whole and cut', () => {
-  const whole = makeWire([delay(1000)])
-  whole.sendFrame(tcp, gso)
-  expect(whole.conserved()).toMatchObject({ in: 3, held: 3 })
-  const cut = makeWire([delay(1000), loss(0)])
-  cut.sendFrame(tcp, gso)
-  expect(cut.conserved()).toMatchObject({ in: 3, held: 3 })
-  cut.advance(1000)
-  expect(cut.received.map(({ id, bytes }) => [id, bytes.length])).toEqual([
-    [1, 1054],
-    [2, 1054],
-    [3, 1054],
-  ])
-})
+const leaf: fc.Arbitrary<Impairment> = fc.oneof(
+  fc.tuple(time, limit).map(([ns, spec]) => wire.delay(ns, { limit: spec })),
+  fc.constantFrom(...DELAYS),
+  fc.tuple(share, fc.boolean()).map(([p, ecn]) => wire.loss(p, { correlation: p / 2, ecn })),
+  fc.constantFrom(wire.loss(0.2, { burst: 3 }), wire.lossEvery(3), wire.lossState({ p13: 0.2, p31: 0.5 })),
+  fc.boolean().map(ecn => wire.lossGemodel({ p: 0.1, r: 0.5 }, { ecn })),
+  share.map(p => wire.duplicate(p, { correlation: p / 2 })),
+  share.map(p => wire.corrupt(p)),
+  share.map(p => wire.corrupt(p, { at: 14 })),
+  fc.tuple(fc.constantFrom(14, 20, 60, 1000), share).map(([bytes, p]) => wire.truncate(bytes, p)),
+  fc
+    .tuple(fc.constantFrom(1e4, 1e6, 1e8, 1e11), fc.constantFrom(0, 5000), limit, queue)
+    .map(([bits, burst, spec, kind]) => wire.rate(bits, { burst, limit: spec, queue: kind })),
+  fc
+    .tuple(limit, queue)
+    .map(([spec, kind]) => wire.rate(1e7, { overhead: 8, cell: 48, cellOverhead: 5, limit: spec, queue: kind })),
+  fc
+    .tuple(time, fc.nat(3), limit)
+    .map(([ns, packets, spec]) => wire.slot({ min: ns, max: 2 * ns, packets, limit: spec })),
+  fc
+    .tuple(distribution, limit)
+    .map(([table, spec]) => wire.slot({ distribution: table, delay: MS, jitter: MS, bytes: 3000, limit: spec })),
+  fc
+    .tuple(fc.constantFrom([1], [0, 0, 3, 7], [40]), fc.boolean(), limit, queue)
+    .map(([times, once, spec, kind]) => wire.trace(times, { once, limit: spec, queue: kind })),
+  fc.tuple(fc.constantFrom(60, 576, 1500), fc.boolean()).map(([bytes, icmp]) => wire.mtu(bytes, { icmp })),
+  fc.constantFrom(wire.partition, wire.blackhole).map(gate => gate()),
+  limit.map(spec => wire.hold({ limit: spec })),
+  fc
+    .tuple(
+      fc.constantFrom<wire.FaultAction>('drop', 'duplicate', 'corrupt', 'reset', { delay: MS }),
+      fc.constantFrom<wire.FaultWhen>({ first: 2 }, { nth: 3 }, { every: 2 }, { every: 1, after: MS }),
+      fc.boolean(),
+    )
+    .map(([action, when, filtered]) => wire.fault(action, filtered ? odd : undefined, when)),
+  fc.constant(ownStage()),
+)
 
-/** A stage that does with each packet what it must not. */
-function broken(push: (skb: Parameters<ReturnType<Impairment>['push']>[0]) => void): TestWire {
-  const wire = new TestWire([next => ({ push: skb => (skb.len === 60 ? push(skb) : next.push(skb)) })])
-  wire.sendFrame(plainFrame(61))
-  wire.conserved()
-  wire.send(1)
-  return wire
+/** An impairment of one's own that throws for some packets, before it hands them on. */
+function ownStage(): Impairment {
+  return function own(next, env) {
+    return {
+      push(skb) {
+        if (env.random.next() < 0.1) throw new Error('of its own')
+        next.push(skb)
+      },
+    }
+  }
 }
 
-test('the test wire notices a packet that a stage frees without counting it', () => {
-  const wire = broken(skb => skb.free())
-  expect(() => wire.conserved()).toThrow('packets held by stages and packets in the pool')
+const stages: fc.Arbitrary<Impairment[]> = fc.letrec<{ stage: Impairment; list: Impairment[] }>(tie => ({
+  stage: fc.oneof(
+    { depthSize: 'small', withCrossShrink: true },
+    { weight: 8, arbitrary: leaf },
+    {
+      weight: 1,
+      arbitrary: fc.tuple(tie('list'), tie('list')).map(([then, otherwise]) => wire.match(odd, then, otherwise)),
+    },
+  ),
+  list: fc.array(tie('stage'), { maxLength: 4 }),
+})).list
+
+// What happens to a chain.
+
+type Step =
+  | { readonly do: 'send'; readonly count: number; readonly gap: number }
+  | { readonly do: 'advance'; readonly ns: number }
+  | { readonly do: 'set'; readonly stages: Impairment[] }
+  | { readonly do: 'close' }
+
+const send = fc.record({
+  do: fc.constant('send' as const),
+  count: fc.nat(150),
+  gap: fc.constantFrom(0, 100, 50_000, MS),
+})
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 12, arbitrary: send },
+  { weight: 4, arbitrary: time.map(ns => ({ do: 'advance' as const, ns })) },
+  { weight: 3, arbitrary: stages.map(list => ({ do: 'set' as const, stages: list })) },
+)
+const life = fc.record({
+  seed: fc.nat(),
+  stages,
+  steps: fc.array(step, { minLength: 5, maxLength: 40, size: 'max' }),
+  closes: fc.boolean(),
 })
 
-test('the test wire notices a copy that no stage counts', () => {
-  const kept: unknown[] = []
-  const wire = broken(skb => kept.push(skb, skb.copy()))
-  expect(() => wire.conserved()).toThrow('packets held by stages and packets in the pool')
+// Frames.
+
+const GSO = { none: 0, tcp4: SKB_GSO_TCPV4, tcp6: SKB_GSO_TCPV6, udp: SKB_GSO_UDP_L4, unknown: 1 << 30 }
+
+/** Valid GSO frames, with and without a VLAN tag, of a full and of a short last segment. */
+const SUPER: readonly { readonly bytes: Uint8Array; readonly fields: FrameFields }[] = [plain, plain6].flatMap(base =>
+  (['tcp', 'udp'] as const).flatMap(kind =>
+    [0, 1].map(tags => {
+      const payload = new Array<number>(kind === 'tcp' ? 20_000 : 3000).fill(tags)
+      const packet: Packet = { ...base, kind, payload, checksum: 'partial' }
+      const h = 14 + 4 * tags + (base === plain ? 20 : 40)
+      const gsoType = kind === 'udp' ? SKB_GSO_UDP_L4 : base === plain ? SKB_GSO_TCPV4 : SKB_GSO_TCPV6
+      return {
+        bytes: buildFrame({ packet, tags: new Array(tags).fill({ type: 0x8100, tci: 5 }), padding: [] }),
+        fields: { csumStart: h, csumOffset: kind === 'udp' ? 6 : 16, gsoSize: 1000 + 448 * tags, gsoType },
+      }
+    }),
+  ),
+)
+const PLAIN = [14, 60, 590, 1514, 9014].map(plainFrame)
+const ECT = PLAIN.slice(1).map(frame => {
+  const bytes = frame.slice()
+  bytes.set([8, 0, 0x45, 2], 12)
+  return bytes
+})
+
+/** Returns a function that sends a random frame. */
+function frames(draw: Random): (to: (bytes: Uint8Array, fields?: FrameFields) => void) => void {
+  const fuzz = fuzzFrames(draw, 9000)
+  const one = <T>(list: readonly T[]): T => list[draw.below(list.length)] as T
+  return to => {
+    const kind = draw.below(16)
+    if (kind === 0) {
+      const { bytes, fields } = one(SUPER)
+      to(bytes, fields)
+    } else if (kind < 5) to(one(ECT))
+    else if (kind < 10) to(one(PLAIN))
+    else {
+      const { bytes, partial, csumStart, csumOffset, gsoSize, gso } = fuzz()
+      // What is shorter than an Ethernet header reaches no wire.
+      if (bytes.length < 14) return
+      to(bytes, { ...(partial && { csumStart, csumOffset }), gsoSize, gsoType: GSO[gso] })
+    }
+  }
+}
+
+test('in + duplicated = out + dropped + held, whatever a chain is made of and whatever happens to it', () => {
+  const total = scaled(10_000_000)
+  let sent = 0
+  for (let seed = SEED; sent < total; seed++) {
+    const property = fc.property(life, ({ seed: ofFrames, stages: first, steps, closes }) => {
+      const made = new TestWire(first, { receive: () => {}, seed: ofFrames, large: 64, small: 1024, poison: false })
+      const sendOne = frames(random(ofFrames))
+      for (const each of steps) {
+        if (each.do === 'send') {
+          for (let i = 0; i < each.count; i++) {
+            sendOne((bytes, fields) => made.sendFrame(bytes, fields))
+            if (each.gap !== 0) made.advance(each.gap)
+          }
+        } else if (each.do === 'advance') made.advance(each.ns)
+        else if (each.do === 'set') made.chain.set(each.stages)
+        made.conserved()
+      }
+      if (closes) made.chain.close()
+      sendOne((bytes, fields) => made.sendFrame(bytes, fields))
+      made.conserved()
+      made.chain.close()
+      const balance = made.conserved()
+      expect(balance.held).toBe(0)
+      sent += balance.in
+      expect(made.failures.filter(failure => !failure.includes('of its own'))).toEqual([])
+    })
+    fc.assert(property, { seed, numRuns: 20 })
+  }
 })
