@@ -21,7 +21,7 @@ export interface DelayOptions {
   readonly distribution?: Distribution
   /** Sends packets at once, ahead of those that are delayed. */
   readonly reorder?: ReorderOptions
-  /** How many packets are held; by default 1000. */
+  /** How much is held; by default 1000 frames, so that GSO frames count as for netem. */
   readonly limit?: LimitSpec
 }
 
@@ -155,7 +155,7 @@ function delayAt(time: number, jitter: number, table: Int16Array | undefined, sh
  * Packets that go ahead of others by `reorder` are counted as reordered. Throws a UsageError.
  */
 export function delay(time: number | string, options: DelayOptions = {}): Impairment {
-  const { distribution = 'uniform', reorder: asked, limit = { packets: 1000 } } = options
+  const { distribution = 'uniform', reorder: asked, limit = { frames: 1000 } } = options
   const mean = durationOf(time)
   const jitter = durationOf(options.jitter ?? 0)
   const correlation = shareOf(options.correlation ?? 0)

@@ -7,29 +7,34 @@ import type { Limit, LimitSpec } from './wire.ts'
 export class SharedLimit implements Limit {
   held = 0
   bytes = 0
+  #frames = 0
+  readonly #mostFrames: number
   readonly #packets: number
   readonly #bytes: number
 
-  constructor({ packets = Number.POSITIVE_INFINITY, bytes = Number.POSITIVE_INFINITY }: LimitSpec) {
+  constructor({ frames = Infinity, packets = Infinity, bytes = Infinity }: LimitSpec) {
+    this.#mostFrames = frames
     this.#packets = packets
     this.#bytes = bytes
   }
 
-  /** As many packets as it may hold if all are short. */
+  /** As many packets as it may hold if all are short, and each is a frame. */
   get mostPackets(): number {
-    return Math.ceil(Math.min(this.#packets, this.#bytes / ETH_ZLEN))
+    return Math.ceil(Math.min(this.#mostFrames, this.#packets, this.#bytes / ETH_ZLEN))
   }
 
   admits(skb: SkBuff): boolean {
-    return this.held < this.#packets && this.bytes + skb.len <= this.#bytes
+    return this.#frames < this.#mostFrames && this.held < this.#packets && this.bytes + skb.len <= this.#bytes
   }
 
   add(skb: SkBuff): void {
+    this.#frames++
     this.held += packetsOf(skb)
     this.bytes += skb.len
   }
 
   remove(skb: SkBuff): void {
+    this.#frames--
     this.held -= packetsOf(skb)
     this.bytes -= skb.len
   }
