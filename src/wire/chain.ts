@@ -13,9 +13,10 @@ import type { Clock } from '../netdev/clock.ts'
 import type { DecisionLog, StageReport } from '../netdev/device-wire.ts'
 import { skbGsoSegment } from '../netdev/gso.ts'
 import { SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_NOMEM } from '../skb/drop-reason.ts'
+import { skbPanic } from '../skb/error.ts'
 import type { SkBuffPool } from '../skb/pool.ts'
 import type { Ring } from '../skb/ring.ts'
-import { OWNER_WIRE, type SkBuff } from '../skb/sk-buff.ts'
+import { OWNER_FREE, OWNER_WIRE, type SkBuff } from '../skb/sk-buff.ts'
 import { SharedLimit } from './limit.ts'
 import { packetsOf } from './packets.ts'
 import { Stage, type StageOwner } from './stage.ts'
@@ -67,7 +68,8 @@ export class Chain implements Wire, StageOwner {
     this.#options = options
     this.direction = options.direction
     this.log = options.log
-    this.clock = new WireClock(options.clock, error => this.failed('alarm', error))
+    const failed = (error: unknown) => this.failed('alarm', error)
+    this.clock = new WireClock(options.clock, failed, skb => this.#arrive(skb))
     this.#first = options.end
   }
 
@@ -78,19 +80,15 @@ export class Chain implements Wire, StageOwner {
 
   /** True if the chain has stages. */
   get busy(): boolean {
-    return this.#first !== this.#options.end || this.#retired.length !== 0
+    return this.#first !== this.#options.end || this.#retired.length !== 0 || this.clock.waiting !== 0
   }
 
   /** Takes ownership of a frame from the sender's device. */
   push(skb: SkBuff): void {
+    if (skb.owner === OWNER_FREE) throw skbPanic('a wire is given a freed frame', this.push)
     skb.owner = OWNER_WIRE
-    if (this.#closed) {
-      this.#drop(skb, 'closed', SKB_DROP_REASON_DEV_STOPPED)
-      return
-    }
-    this.clock.advance()
-    if (skb.gsoSize === 0 || !this.#packets) this.#enter(skb)
-    else this.cut(skb)
+    if (this.#closed) this.#drop(skb, 'closed', SKB_DROP_REASON_DEV_STOPPED)
+    else this.clock.arrive(skb)
   }
 
   /** Replaces the stages, which `words` describe. */
@@ -140,7 +138,7 @@ export class Chain implements Wire, StageOwner {
     if (this.#closed) return
     this.#closed = true
     for (const stage of [...this.#stages.values(), ...this.#retired]) stage.close()
-    this.clock.close()
+    this.clock.close(skb => this.#drop(skb, 'closed', SKB_DROP_REASON_DEV_STOPPED))
   }
 
   inner(path: string, stages: readonly Impairment[], to: Wire): Wire {
@@ -189,10 +187,8 @@ export class Chain implements Wire, StageOwner {
       segment.owner = OWNER_WIRE
       if (segments.length !== 0) dev?.countMade?.(segment, 1)
       segment.packetId = packetId + i
-      if (to === undefined) {
-        this.clock.settle()
-        this.#enter(segment)
-      } else to.push(segment)
+      if (to === undefined) this.clock.follow(segment)
+      else to.push(segment)
     }
   }
 
@@ -247,6 +243,11 @@ export class Chain implements Wire, StageOwner {
     const stage = new Stage(this, impairment, name, path, random, to)
     this.#building.set(name, stage)
     return stage
+  }
+
+  #arrive(skb: SkBuff): void {
+    if (skb.gsoSize === 0 || !this.#packets) this.#enter(skb)
+    else this.cut(skb)
   }
 
   #enter(skb: SkBuff): void {

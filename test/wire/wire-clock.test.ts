@@ -1,4 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import type { Clock } from '../../src/netdev/clock.ts'
+import { SkBuffPool } from '../../src/skb/pool.ts'
+import type { SkBuff } from '../../src/skb/sk-buff.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
 import { WireClock } from '../../src/wire/wire-clock.ts'
 
@@ -8,13 +11,50 @@ class SlackClock extends FakeClock {
 
 /** Arms an alarm for each moment. Returns what rings: the moment of the wire, and of the real clock. */
 function rung(clock: FakeClock, moments: readonly number[]): [number, number][] {
-  const wire = new WireClock(clock, error => {
+  const failed = (error: unknown) => {
     throw error
-  })
+  }
+  const wire = new WireClock(clock, failed, () => {})
   const seen: [number, number][] = []
   for (const moment of moments) wire.alarm(() => seen.push([wire.now(), clock.now()])).at(moment)
   clock.advance(1000)
   return seen
+}
+
+/** A clock of a machine under load: each reading of it takes 100 us. */
+class LoadedClock implements Clock {
+  time = 0
+  /** When each alarm rings; those that are not armed are Infinity. */
+  readonly armed: number[] = []
+  readonly #rings: (() => void)[] = []
+
+  now(): number {
+    this.time += 100_000
+    return this.time
+  }
+
+  alarm(fn: () => void) {
+    const i = this.#rings.push(fn) - 1
+    this.armed[i] = Number.POSITIVE_INFINITY
+    const at = (ns: number) => {
+      this.armed[i] = ns
+    }
+    return { at, cancel: () => at(Number.POSITIVE_INFINITY) }
+  }
+
+  /** Rings what is due, once. */
+  turn(): void {
+    for (const [i, ring] of this.#rings.entries()) {
+      if (this.armed[i] > this.time) continue
+      this.armed[i] = Number.POSITIVE_INFINITY
+      ring()
+    }
+  }
+}
+
+function packets(n: number): SkBuff[] {
+  const pool = new SkBuffPool({ large: 1, small: n })
+  return Array.from({ length: n }, () => pool.alloc(60) as SkBuff)
 }
 
 describe('WireClock', () => {
@@ -36,7 +76,11 @@ describe('WireClock', () => {
 
   test('an arrival rings what is due without waiting for the shared wake-up', () => {
     const clock = new SlackClock()
-    const wire = new WireClock(clock, () => {})
+    const wire = new WireClock(
+      clock,
+      () => {},
+      () => {},
+    )
     const seen: number[] = []
     for (const moment of [100, 110]) wire.alarm(() => seen.push(wire.now())).at(moment)
     clock.advance(120)
@@ -47,7 +91,11 @@ describe('WireClock', () => {
 
   test('an alarm that is far off rings on time after one that was put off', () => {
     const clock = new SlackClock()
-    const wire = new WireClock(clock, () => {})
+    const wire = new WireClock(
+      clock,
+      () => {},
+      () => {},
+    )
     const seen: number[] = []
     const alarm = wire.alarm(() => {
       seen.push(clock.now())
@@ -56,5 +104,168 @@ describe('WireClock', () => {
     alarm.at(10)
     clock.advance(1000)
     expect(seen).toEqual([10, 70, 130])
+  })
+
+  test('a wire whose alarms never end gives the event loop its turn', () => {
+    const clock = new LoadedClock()
+    const wire = new WireClock(
+      clock,
+      () => {},
+      () => {},
+    )
+    let rung = 0
+    const alarm = wire.alarm(() => {
+      rung++
+      alarm.at(wire.now())
+    })
+    alarm.at(0)
+    clock.time = 1e9
+    wire.advance()
+    expect(rung).toBeGreaterThan(100)
+    expect(rung).toBeLessThan(1000)
+    expect(clock.armed[0]).toBeLessThan(clock.time)
+    const before = rung
+    clock.turn()
+    expect(rung).toBeGreaterThan(before)
+  })
+
+  test('packets that arrive while time lies behind wait until it gets to their arrival', () => {
+    const clock = new LoadedClock()
+    const seen: unknown[] = []
+    const [first, second] = packets(2)
+    const wire = new WireClock(
+      clock,
+      () => {},
+      skb => seen.push([skb === first ? 'first' : 'second', wire.now()]),
+    )
+    for (let i = 0; i < 2000; i++) wire.alarm(() => seen.push(wire.now())).at(2e5 + i * 1000)
+    clock.time = 1e9
+    wire.arrive(first as SkBuff)
+    wire.arrive(second as SkBuff)
+    expect(wire.waiting).toBe(2)
+    expect(seen.length).toBeLessThan(1000)
+    for (let turns = 0; wire.waiting > 0 && turns < 100; turns++) clock.turn()
+    expect(seen).toEqual([
+      ...Array.from({ length: 2000 }, (_, i) => 2e5 + i * 1000),
+      ['first', 1.0001e9],
+      ['second', expect.any(Number)],
+    ])
+    expect(wire.late).toBe(0)
+  })
+
+  test('a packet that arrives while an alarm rings or another packet arrives waits its turn', () => {
+    const clock = new FakeClock()
+    const seen: string[] = []
+    const [first, second, third] = packets(3)
+    const wire = new WireClock(
+      clock,
+      () => {},
+      skb => {
+        if (skb === first) wire.arrive(second as SkBuff)
+        seen.push(['first', 'second', 'third'][[first, second, third].indexOf(skb)] as string)
+      },
+    )
+    wire
+      .alarm(() => {
+        wire.arrive(third as SkBuff)
+        seen.push('alarm')
+      })
+      .at(10)
+    wire.arrive(first as SkBuff)
+    clock.advance(10)
+    expect(seen).toEqual(['first', 'second', 'alarm', 'third'])
+  })
+
+  test('an arrival that arms an alarm for now rings it before the next arrival', () => {
+    const clock = new FakeClock()
+    const seen: unknown[] = []
+    const [first, second] = packets(2)
+    const wire = new WireClock(
+      clock,
+      () => {},
+      skb => {
+        if (skb === first) wire.alarm(() => seen.push('alarm')).at(wire.now())
+        seen.push(skb === first ? 'first' : 'second')
+      },
+    )
+    wire.arrive(first as SkBuff)
+    wire.arrive(second as SkBuff)
+    expect([seen, clock.armed]).toEqual([['first', 'alarm', 'second'], 0])
+  })
+
+  test('time goes on if an alarm throws, and even if what is told of it does', () => {
+    const clock = new FakeClock()
+    const failures: unknown[] = []
+    const seen: number[] = []
+    const failed = (error: unknown) => {
+      failures.push(error)
+      throw new Error('the log is full')
+    }
+    const wire = new WireClock(clock, failed, () => {})
+    wire
+      .alarm(() => {
+        throw new Error('broken')
+      })
+      .at(10)
+    for (const moment of [10, 20]) wire.alarm(() => seen.push(wire.now())).at(moment)
+    expect(() => clock.advance(100)).toThrow('the log is full')
+    clock.advance(100)
+    expect([failures, seen]).toEqual([[new Error('broken')], [10, 20]])
+  })
+
+  test('an alarm at NaN throws, and no other alarm suffers', () => {
+    const clock = new FakeClock()
+    const seen: number[] = []
+    const wire = new WireClock(
+      clock,
+      () => {},
+      () => {},
+    )
+    const alarm = wire.alarm(() => seen.push(wire.now()))
+    alarm.at(5)
+    expect(() => alarm.at(Number.NaN)).toThrow('alarm at NaN')
+    clock.advance(10)
+    expect(seen).toEqual([5])
+  })
+
+  test('an alarm that arms itself for now does not stop time after 104 days', () => {
+    const clock = new FakeClock()
+    clock.advance(2 ** 54)
+    let rung = 0
+    const wire = new WireClock(
+      clock,
+      () => {},
+      () => {},
+    )
+    const alarm = wire.alarm(() => {
+      rung++
+      if (rung < 1000) alarm.at(wire.now())
+    })
+    alarm.at(2 ** 54)
+    clock.advance(100)
+    expect(rung).toBeLessThan(100)
+    alarm.cancel()
+  })
+
+  test('after the end no alarm rings or is armed, and what waited is dropped', () => {
+    const clock = new FakeClock()
+    const dropped: SkBuff[] = []
+    const [first, second] = packets(2)
+    const wire = new WireClock(
+      clock,
+      () => {},
+      skb => {
+        if (skb !== first) return
+        wire.arrive(second as SkBuff)
+        wire.close(each => dropped.push(each))
+      },
+    )
+    let rung = 0
+    const alarm = wire.alarm(() => rung++)
+    alarm.at(10)
+    wire.arrive(first as SkBuff)
+    alarm.at(20)
+    clock.advance(100)
+    expect([rung, clock.armed, dropped]).toEqual([0, 0, [second]])
   })
 })
