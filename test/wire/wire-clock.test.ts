@@ -9,7 +9,7 @@ class SlackClock extends FakeClock {
   readonly slack = 50
 }
 
-/** Arms an alarm for each moment. Returns what rings: the moment of the wire, and of the real clock. */
+/** Arms an alarm for each moment. Returns what rings: by the wire's time, and the real clock's. */
 function rung(clock: FakeClock, moments: readonly number[]): [number, number][] {
   const failed = (error: unknown) => {
     throw error
