@@ -50,7 +50,8 @@ const QUEUES: Readonly<Record<string, (c: Cursor) => Queue>> = {
   codel: readCodel,
 }
 
-const WORDS: ReadonlySet<string> = new Set([
+/** The words that stages, and parts of them, begin with. */
+export const WORDS: ReadonlySet<string> = new Set([
   ...Object.keys(STAGES),
   ...Object.keys(QUEUES),
   ...['reorder', 'limit', 'preset', 'ecn', 'distribution', 'burst', 'gap', 'once', 'icmp', 'at', 'else'],

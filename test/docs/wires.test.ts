@@ -1,0 +1,75 @@
+/** docs/wires.md has every word and preset, and its examples are what it says they are. */
+import { existsSync, readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import type { WireResources } from '../../src/netdev/device-wire.ts'
+import { WORDS } from '../../src/wire/words/grammar.ts'
+import { parseWire } from '../../src/wire/words/parse.ts'
+import { PRESETS } from '../../src/wire/words/presets.ts'
+
+const page = readFileSync(new URL('../../docs/wires.md', import.meta.url), 'utf8')
+const section = (heading: string) => page.split(/^## /m).find(text => text.startsWith(heading)) ?? ''
+/** The cells of a table's rows, without its heading. */
+const rows = (heading: string) =>
+  section(heading)
+    .split('\n')
+    .filter(line => line.startsWith('| '))
+    .slice(1)
+    .map(line => line.slice(1, -1).split(/(?<!\\)\|/))
+    .map(cells => cells.map(cell => cell.trim().replaceAll('\\|', '|')))
+
+const resources: WireResources = {
+  filter: text => Object.assign(() => true, { text }),
+  file: () => '1\n',
+}
+
+test('docs/wires.md has a row for every word, and its examples are words of a wire', () => {
+  const table = rows('The words')
+  const named = table.flatMap(([words = '']) => [...words.matchAll(/`([a-z]+)/g)].map(([, word]) => word))
+  const inside = ['gap', 'once', 'icmp', 'at', 'else']
+  for (const word of WORDS) if (!inside.includes(word)) expect(named).toContain(word)
+  for (const [words = '', , , example = ''] of table) {
+    const [, text = ''] = /^`(.*)`$/.exec(example) ?? []
+    expect(parseWire(text, resources).length, words).toBeGreaterThan(0)
+  }
+})
+
+test('docs/wires.md has the words of every preset', () => {
+  const table = rows('Presets').map(([name, up, down, source]) => [name, up, down, source !== ''])
+  expect(table).toEqual([...PRESETS].map(([name, { up, down }]) => [`\`${name}\``, `\`${up}\``, `\`${down}\``, true]))
+})
+
+test('docs/wires.md names the order of the stages that are written in one go', () => {
+  const [, list = ''] = /^ {4}(partition,.*?)\n\n/ms.exec(section('Order')) ?? []
+  const words = {
+    partition: 'partition',
+    blackhole: 'blackhole',
+    hold: 'hold',
+    mtu: 'mtu 1400',
+    faults: 'drop nth 1',
+    match: 'match arp ( )',
+    loss: 'loss 1%',
+    duplicate: 'duplicate 1%',
+    corrupt: 'corrupt 1%',
+    truncate: 'truncate 64',
+    'rate or trace': 'rate 1mbit',
+    'delay with reorder': 'delay 1ms reorder 1%',
+    slot: 'slot 1ms',
+  }
+  const order = list.split(/,\s+/)
+  expect(order).toEqual(Object.keys(words))
+  const stages = parseWire(Object.values(words).reverse().join(' '), resources)
+  expect(stages.map(({ kind }) => kind)).toEqual(
+    order.map(name => (name === 'faults' ? 'fault' : name.replace(/ .*/, ''))),
+  )
+})
+
+test('docs/wires.md names tests that exist, and words that a wire has', () => {
+  const table = rows('What other tools do')
+  const tests = table.flatMap(([, , , files = '']) => [...files.matchAll(/`(.*?)`/g)].map(([, file]) => file))
+  expect(tests.length).toBeGreaterThan(table.length / 2)
+  for (const file of tests) expect(existsSync(new URL(`../${file}`, import.meta.url)), file).toBe(true)
+  for (const [, , words = ''] of table) {
+    for (const [, word = ''] of words.matchAll(/`([a-z]+)[^`]*`/g))
+      expect([...WORDS, 'vnet', 'pcap', 'repeat']).toContain(word)
+  }
+})
