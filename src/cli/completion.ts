@@ -44,12 +44,15 @@ function table(program: Command): string {
   ].join('')
 }
 
-/** Returns `interface`, `param`, `none` or the words to choose from; with `...` if it repeats. */
+/**
+ * Returns `interface`, `param`, `file`, `none` or the words to choose from; with `...` if it
+ * repeats.
+ */
 function kind(argument: Argument, commands: string): string {
   const words =
     argument.argChoices?.join('|') ??
     { WHAT: FAULTS.join('|'), COMMAND: commands }[argument.name()] ??
-    { IF: 'interface', NAME: 'param' }[argument.name()] ??
+    { IF: 'interface', NAME: 'param', FILE: 'file' }[argument.name()] ??
     'none'
   return words + (argument.variadic ? '...' : '')
 }
@@ -99,6 +102,7 @@ ${table}    *) return ;;
   kind=\${1%...}
   case $kind in
     '' | none) return ;;
+    file) _vnet_offer < <(compgen -f -- "$current") ;;
     interface) _vnet_offer < <("$vnet" list --names 2> /dev/null) ;;
     param) _vnet_offer < <("$vnet" param "$interface" --names 2> /dev/null) ;;
     command:*)
@@ -150,6 +154,7 @@ ${table}    *) return 1 ;;
   kind=\${\${left[1]-}%...}
   case $kind in
     '' | none) return 1 ;;
+    file) _files ;;
     interface) compadd -- \${(f)"$("$vnet" list --names 2> /dev/null)"} ;;
     param) compadd -- \${(f)"$("$vnet" param "$interface" --names 2> /dev/null)"} ;;
     command:*)

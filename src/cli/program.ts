@@ -9,6 +9,7 @@ import { addDriver, describeDriver } from './driver-command.ts'
 import { commandHelp, programHelp } from './help.ts'
 import type { Io } from './io.ts'
 import { addCommonOptions, commonOptions } from './options.ts'
+import { simulateCommand } from './simulate-command.ts'
 
 /** The drivers that are always loaded. The first runs if no command is named. */
 const drivers: readonly Driver[] = [loop, snull, cable].map(driver => driver as unknown as Driver)
@@ -53,6 +54,7 @@ export function createProgram(
   }
   const loadLan = () => (loading ??= load())
   program.addCommand(lan)
+  program.addCommand(simulateCommand(create('simulate'), io, done))
   addControlCommands(program, create, io, done)
   program.addCommand(execCommand(create('exec'), io, done)).helpCommand(false)
   program.addCommand(completionCommand(create('completion'), program, loadLan, io))

@@ -8,7 +8,7 @@ const NEWLINE = 10
 /** The shortest transport header that GSO frames have. */
 const UDP_HLEN = 8
 
-/** The file is truncated or broken, or is no log. The message is one line, `FILE: what is wrong`. */
+/** The file is truncated, broken or no log. The message is one line, `FILE: what is wrong`. */
 export class DecisionFileError extends Error {
   override readonly name = 'DecisionFileError'
 }
@@ -61,7 +61,7 @@ export class DecisionReader {
     return this.#line
   }
 
-  /** Takes the next bytes of the file, any number of them. Call it when next() returned undefined. */
+  /** Takes the next bytes of the file. Call it when next() returned undefined. */
   push(chunk: Uint8Array): void {
     this.#chunk = Buffer.concat([this.#chunk.subarray(this.#at), chunk])
     this.#at = 0

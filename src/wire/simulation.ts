@@ -20,7 +20,7 @@ import type { Direction, Impairment } from './wire.ts'
 /** A frame that reaches a wire. The caller may use the same object for each. */
 export interface Arrival {
   direction: Direction
-  /** ns since some fixed moment. An arrival earlier than the one before is taken for simultaneous. */
+  /** ns since some fixed moment. One earlier than the arrival before counts as the same. */
   time: number
   /** The first `captured` bytes of the frame are at `at`; those behind them are zeros. */
   bytes: Uint8Array
@@ -28,7 +28,7 @@ export interface Arrival {
   captured: number
   /** The length that the frame had. */
   length: number
-  /** For a GSO frame: bytes of payload per segment, SKB_GSO_*, and where its transport header is. */
+  /** For a GSO frame: payload bytes per segment, SKB_GSO_*, offset of the transport header. */
   gsoSize: number
   gsoType: number
   transport: number
@@ -90,8 +90,8 @@ export class Simulation {
   }
 
   /**
-   * Simulates an arrival in a direction that was set. Returns how many packets the frame stands for,
-   * 0 if it is no frame.
+   * Simulates an arrival in a direction that was set. Returns how many packets the frame stands
+   * for, 0 if it is no frame.
    */
   arrive(arrival: Arrival): number {
     this.#clocks[arrival.direction].advance(arrival.time)

@@ -23,10 +23,10 @@ const ASKING = [
   'wire',
   'events',
 ]
-const COMMANDS = ['loop', 'snull', 'cable', 'lan', ...ASKING, 'exec', 'completion', 'help']
+const COMMANDS = ['loop', 'snull', 'cable', 'lan', ...ASKING, 'simulate', 'exec', 'completion', 'help']
 
 const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
-  ['vnet s', ['snull', 'show', 'stats']],
+  ['vnet s', ['snull', 'show', 'stats', 'simulate']],
   ['vnet car', ['carrier']],
   ['vnet --mt', ['--mtu']],
   ['vnet snull --use-', ['--use-napi']],
@@ -62,6 +62,9 @@ const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
   ['vnet lan show sn0 ', []],
   ['vnet lan show --le', ['--leases']],
   ['vnet lan show --json r', ['red/sn1']],
+  ['vnet simulate v', ['vnet']],
+  ['vnet simulate run.log ', []],
+  ['vnet simulate --wire loss --wire-', ['--wire-ab', '--wire-ba']],
   ['vnet nonsense ', []],
   ['vnet ./my-driver.js --mt', ['--mtu']],
 ]
@@ -132,6 +135,7 @@ describe.skipIf(noZsh)('zsh', () => {
   while [[ $1 == -* && $1 != -- ]]; do shift; done; shift
   for word; do [[ $word == "$words[CURRENT]"* ]] && print -r -- "$word"; done
 }
+_files() { compadd -f -- *(N) }
 compdef() { }
 `
     const call = `words=(${quoted(words)}); CURRENT=${words.length}; _vnet; true`

@@ -1,0 +1,119 @@
+/** `vnet simulate`: runs a capture, or the arrivals of a log, through wires in virtual time. */
+import { setImmediate } from 'node:timers/promises'
+import { CaptureError } from '../../capture/error.ts'
+import { DecisionFile } from '../../linux/decision-file.ts'
+import { DecisionFileError } from '../../linux/decision-reader.ts'
+import { LinuxWireResources } from '../../linux/wire-resources.ts'
+import { UsageError } from '../../netdev/driver.ts'
+import { describeException } from '../../netdev/exception.ts'
+import { printable } from '../../netdev/printable.ts'
+import { FRAME_MAX } from '../../skb/pool.ts'
+import { Simulation } from '../../wire/simulation.ts'
+import type { Direction } from '../../wire/wire.ts'
+import { parseWire } from '../../wire/words/parse.ts'
+import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
+import { type Begin, CapturedArrivals, LoggedArrivals } from '../simulation-arrivals.ts'
+import { attempt, SimulationInput, SimulationOutput } from '../simulation-files.ts'
+import { wireTable } from './wire.ts'
+
+interface SimulateOptions {
+  readonly wire?: string
+  readonly wireAb?: string
+  readonly wireBa?: string
+  readonly seed?: number
+  readonly out?: string
+  readonly log?: string
+  readonly json?: boolean
+}
+
+const DEFAULT_SEED = 1
+const DIRECTIONS = ['ab', 'ba'] as const
+
+/** Simulates `file` and prints what each stage did. Returns the exit status. */
+export async function simulate(file: string, options: SimulateOptions, io: Io): Promise<number> {
+  using input = new SimulationInput(file)
+  await using resources = new LinuxWireResources()
+  const words = wordsOf(options, input.isLog)
+  const stages = (of: string, direction: Direction) => parseWire(of, resources, direction)
+  // Wrong words must not empty the files that are written.
+  for (const direction of DIRECTIONS) stages(words?.[direction] ?? '', direction)
+  const { seed, out, log } = options
+  if (out !== undefined && out === log) throw new UsageError(`${out}: --out and --log need a file each`)
+  for (const path of [out, log]) if (path !== undefined) input.refuse(path)
+  using output = out === undefined ? undefined : new SimulationOutput(out)
+  await using decisions = log === undefined ? undefined : attempt(log, () => new DecisionFile(log, { room: Infinity }))
+
+  const problems: string[] = []
+  const simulation = new Simulation({
+    log: decisions,
+    deliver: (skb, direction, time) => output?.add(skb, direction, time),
+    failed(stage, error) {
+      if (problems.length === 0) problems.push(`wire, ${stage}: ${describeException(error)}`)
+    },
+  })
+  let hasBegun = false
+  const begin: Begin = (time, { seconds, nanoseconds }) => {
+    hasBegun = true
+    if (output !== undefined) Object.assign(output, { seconds, nanoseconds })
+    if (words === undefined) return
+    for (const direction of DIRECTIONS) {
+      const of = words[direction]
+      simulation.set(direction, time, stages(of, direction), of, seed ?? DEFAULT_SEED)
+    }
+  }
+  const arrivals = input.isLog
+    ? new LoggedArrivals(file, simulation, begin, words === undefined ? { seed, stages } : undefined)
+    : new CapturedArrivals(file, simulation, begin)
+  try {
+    for (let chunk = input.next(); chunk !== undefined; chunk = input.next()) {
+      arrivals.push(chunk)
+      arrivals.simulate()
+      output?.flush()
+      await decisions?.written()
+      // For signals.
+      await setImmediate()
+    }
+    arrivals.end()
+    arrivals.simulate()
+  } catch (error) {
+    if (!(error instanceof CaptureError || error instanceof DecisionFileError)) throw error
+    problems.push(error.message)
+  }
+  if (!hasBegun) begin(0, { seconds: 0, nanoseconds: 0 })
+  simulation.finish()
+  output?.flush()
+  if (arrivals.lost > 0) problems.push(`${file}: ${arrivals.lost} lines are missing: their arrivals were not simulated`)
+  print(file, simulation, options, io)
+  for (const note of [...notes(file, simulation), ...problems]) io.err(`vnet: ${printable(note)}\n`)
+  return problems.length === 0 ? EXIT_OK : EXIT_FAILURE
+}
+
+/** Returns the words of both directions, undefined if they are those of the log. */
+function wordsOf({ wire, wireAb = wire, wireBa = wire }: SimulateOptions, isLog: boolean) {
+  if ((wireAb ?? wireBa) !== undefined) return { ab: wireAb ?? '', ba: wireBa ?? '' }
+  if (isLog) return undefined
+  throw new UsageError("simulate: a capture needs --wire, such as --wire 'delay 20ms loss 1%'")
+}
+
+function print(file: string, simulation: Simulation, { json }: SimulateOptions, io: Io): void {
+  const reports = DIRECTIONS.map(direction => simulation.report(direction))
+  if (json) for (const stage of reports.flat()) io.out(`${JSON.stringify({ event: 'wire', ...stage })}\n`)
+  else {
+    const words = { ab: simulation.wordsOf('ab'), ba: simulation.wordsOf('ba') }
+    io.out(wireTable(file, { time: undefined, words, stages: reports.flat() }))
+  }
+}
+
+/** Returns a line for each kind of packet that the stages do not show, or not as it was. */
+function notes(file: string, simulation: Simulation): string[] {
+  const lines = [
+    ...DIRECTIONS.flatMap(direction =>
+      Object.entries(simulation.drops(direction)).map(
+        ([why, n]) => [n, `packets of ${direction} were dropped outside these stages: ${why}`] as const,
+      ),
+    ),
+    [simulation.short, 'frames were left out: shorter than an Ethernet header'] as const,
+    [simulation.long, `frames count as ${FRAME_MAX} bytes: they are longer`] as const,
+  ]
+  return lines.filter(([n]) => n > 0).map(([n, text]) => `${file}: ${n} ${text}`)
+}

@@ -1,0 +1,27 @@
+/** `vnet simulate`: its words and options. Its code is loaded when it runs. */
+import { type Command, Option } from 'commander'
+import { commandHelp } from './help.ts'
+import type { Io } from './io.ts'
+import { wholeNumber } from './options.ts'
+
+export function simulateCommand(command: Command, io: Io, done: (status: number) => void): Command {
+  command.usage('[OPTIONS] CAPTURE|LOG').argument('<FILE>')
+  command.description('run the frames of a capture or log through a wire, in virtual time')
+  const options = [
+    new Option('--wire <words>', 'what the wire does, in words; those of the log unless given'),
+    new Option('--wire-ab <words>', 'the same for frames of interface 0, or outbound ones, only'),
+    new Option('--wire-ba <words>', 'the same for all other frames only'),
+    new Option('--seed <n>', 'seed of all random decisions (that of the log, or 1)').argParser(
+      wholeNumber(1, Number.MAX_SAFE_INTEGER),
+    ),
+    new Option('--out <file>', 'pcapng file for the frames that leave the wire, with the times at which they do'),
+    new Option('--log <file>', 'file for every decision of the wire, a JSON line each'),
+    new Option('--json', 'print one JSON object a stage'),
+  ]
+  for (const option of options) command.addOption(option.helpGroup('Options:'))
+  commandHelp(command)
+  return command.action(async (file: string, given) => {
+    const { simulate } = await import('./commands/simulate.ts')
+    done(await simulate(file, given, io))
+  })
+}

@@ -1,0 +1,179 @@
+/** What a simulation reads: the frames of a capture, or what the log of a wire has. */
+import { CaptureError } from '../capture/error.ts'
+import { FLAG_INBOUND, FLAG_OUTBOUND, LINKTYPE_ETHERNET } from '../capture/packet.ts'
+import { CaptureReader } from '../capture/reader.ts'
+import type { CaptureRecord } from '../capture/record.ts'
+import { DecisionReader, type LoggedArrival, type LoggedSet } from '../linux/decision-reader.ts'
+import { UsageError } from '../netdev/driver.ts'
+import type { Arrival, Simulation } from '../wire/simulation.ts'
+import type { Direction, Impairment } from '../wire/wire.ts'
+
+const NSEC_PER_SEC = 1_000_000_000
+const FLAG_DIRECTION = FLAG_INBOUND | FLAG_OUTBOUND
+
+/** Passes what it reads to a simulation. */
+export interface Arrivals {
+  /** Takes the next bytes of the file. */
+  push(chunk: Uint8Array): void
+  /** Notes that the file ends here. */
+  end(): void
+  /**
+   * Simulates what is there. Throws a CaptureError, a DecisionFileError or a UsageError if the file
+   * is broken; what is before that is then simulated.
+   */
+  simulate(): void
+  /** Lines that the log of a live wire left out. */
+  readonly lost: number
+}
+
+/** The moment of a simulation that is 0, and a wire that begins there. */
+export type Begin = (time: number, moment: { readonly seconds: number; readonly nanoseconds: number }) => void
+
+function newArrival(): Arrival {
+  const frame = { bytes: new Uint8Array(0), at: 0, captured: 0, length: 0 }
+  return { direction: 'ab', time: 0, ...frame, gsoSize: 0, gsoType: 0, transport: 0 }
+}
+
+/**
+ * The frames of a capture, at ns since the first. Outbound frames, and those of interface 0 if the
+ * file has no directions, are ab.
+ */
+export class CapturedArrivals implements Arrivals {
+  readonly lost = 0
+  readonly #file: string
+  readonly #reader: CaptureReader
+  readonly #simulation: Simulation
+  readonly #begin: Begin
+  readonly #arrival = newArrival()
+  #packets = 0
+  #seconds = 0
+  #nanoseconds = 0
+
+  constructor(file: string, simulation: Simulation, begin: Begin) {
+    this.#file = file
+    this.#reader = new CaptureReader(file)
+    this.#simulation = simulation
+    this.#begin = begin
+  }
+
+  push(chunk: Uint8Array): void {
+    this.#reader.push(chunk)
+  }
+
+  end(): void {
+    this.#reader.end()
+  }
+
+  simulate(): void {
+    const reader = this.#reader
+    for (let record = reader.next(); record !== undefined; record = reader.next()) this.#arrive(record)
+  }
+
+  #arrive(record: CaptureRecord): void {
+    if (this.#packets++ === 0) {
+      this.#seconds = record.seconds
+      this.#nanoseconds = record.nanoseconds
+      this.#begin(0, record)
+    }
+    if (record.linkType !== LINKTYPE_ETHERNET) {
+      const text = `packet ${this.#packets}: of link type ${record.linkType}, not of Ethernet (1)`
+      throw new CaptureError(this.#file, text, 0)
+    }
+    const arrival = this.#arrival
+    arrival.direction = directionOf(record)
+    // A packet without a time arrives with the one before it.
+    if (record.hasTime) {
+      arrival.time = (record.seconds - this.#seconds) * NSEC_PER_SEC + (record.nanoseconds - this.#nanoseconds)
+    }
+    arrival.bytes = record.bytes
+    arrival.at = record.at
+    arrival.captured = record.capturedLength
+    arrival.length = Math.max(record.originalLength, record.capturedLength)
+    this.#simulation.advance(arrival.time)
+    this.#simulation.arrive(arrival)
+  }
+}
+
+function directionOf({ flags = 0, interfaceIndex }: CaptureRecord): Direction {
+  const direction = flags & FLAG_DIRECTION
+  if (direction === 0) return interfaceIndex === 0 ? 'ab' : 'ba'
+  return direction === FLAG_OUTBOUND ? 'ab' : 'ba'
+}
+
+/** How the wires of a log are set again. */
+export interface Replay {
+  readonly seed: number | undefined
+  /** Returns the stages of the words. Throws a UsageError. */
+  readonly stages: (words: string, direction: Direction) => readonly Impairment[]
+}
+
+/**
+ * The arrivals of a log at their times. With `replay` the wires are set, changed and closed as the
+ * log has it; without, `begin` sets them at the time of the first line.
+ */
+export class LoggedArrivals implements Arrivals {
+  readonly #reader: DecisionReader
+  readonly #simulation: Simulation
+  readonly #begin: Begin
+  readonly #replay: Replay | undefined
+  readonly #arrival = newArrival()
+  /** Number of the next packet. */
+  readonly #next = { ab: 1, ba: 1 }
+  #hasBegun = false
+
+  constructor(file: string, simulation: Simulation, begin: Begin, replay: Replay | undefined) {
+    this.#reader = new DecisionReader(file)
+    this.#simulation = simulation
+    this.#begin = begin
+    this.#replay = replay
+  }
+
+  push(chunk: Uint8Array): void {
+    this.#reader.push(chunk)
+  }
+
+  end(): void {
+    this.#reader.end()
+  }
+
+  get lost(): number {
+    return this.#reader.lost
+  }
+
+  simulate(): void {
+    const reader = this.#reader
+    for (let event = reader.next(); event !== undefined; event = reader.next()) {
+      if (!this.#hasBegun) this.#begin(event.time, { seconds: 0, nanoseconds: 0 })
+      this.#hasBegun = true
+      if (event.verdict === 'arrive') this.#arrive(event)
+      else if (this.#replay === undefined) continue
+      else if (event.verdict === 'close') this.#simulation.close(event.direction, event.time)
+      else this.#set(event, this.#replay)
+    }
+  }
+
+  #set({ direction, time, words, seed }: LoggedSet, replay: Replay): void {
+    let stages: readonly Impairment[]
+    try {
+      stages = replay.stages(words, direction)
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error
+      const [what] = error.message.split('\n')
+      throw this.#reader.broken(`its words have no meaning here: ${what}; give --wire`)
+    }
+    this.#simulation.set(direction, time, stages, words, replay.seed ?? seed)
+  }
+
+  #arrive({ direction, time, id, length, head, gso }: LoggedArrival): void {
+    if (!this.#simulation.has(direction))
+      throw this.#reader.broken(`it has no words of the wire ${direction} before it`)
+    if (id !== this.#next[direction]) {
+      const expected = `packet ${this.#next[direction]} of ${direction}`
+      throw this.#reader.broken(`packet ${id} where ${expected} must be: lines are missing, or it logs several wires`)
+    }
+    if (this.#replay === undefined) this.#simulation.advance(time)
+    const [gsoSize, gsoType, transport] = gso ?? [0, 0, 0]
+    const frame = { bytes: head, at: 0, captured: head.length, length, gsoSize, gsoType, transport }
+    this.#next[direction] += this.#simulation.arrive(Object.assign(this.#arrival, { direction, time, ...frame }))
+  }
+}

@@ -1,0 +1,116 @@
+/** The files of a simulation: the capture or log that it reads, and the capture that it writes. */
+import { closeSync, openSync, readSync, statSync, writeSync } from 'node:fs'
+import type { CapturedPacket } from '../capture/packet.ts'
+import { PACKET_OVERHEAD, writeInterface, writePacket, writeSection } from '../capture/pcapng-writer.ts'
+import { FileError } from '../netdev/driver.ts'
+import type { SkBuff } from '../skb/sk-buff.ts'
+import type { Direction } from '../wire/wire.ts'
+
+const CHUNK = 1024 * 1024
+const NSEC_PER_SEC = 1_000_000_000
+/** What a log begins with, and no capture. */
+const BRACE = 0x7b
+
+/** The chunks of a file; a pipe will do. */
+export class SimulationInput implements Disposable {
+  /** True if the file is the log of a wire, and no capture. */
+  readonly isLog: boolean
+  readonly #fd: number
+  readonly #buffer = new Uint8Array(CHUNK)
+  #length: number
+
+  /** Throws a FileError if the file cannot be read. */
+  constructor(path: string) {
+    this.#fd = attempt(path, () => openSync(path, 'r'))
+    this.#length = attempt(path, () => readSync(this.#fd, this.#buffer))
+    this.isLog = this.#length > 0 && this.#buffer[0] === BRACE
+  }
+
+  /** Returns the next bytes, which hold until the next call; undefined at the end of the file. */
+  next(): Uint8Array | undefined {
+    if (this.#length < 0) this.#length = readSync(this.#fd, this.#buffer)
+    const chunk = this.#buffer.subarray(0, this.#length)
+    this.#length = -1
+    return chunk.length === 0 ? undefined : chunk
+  }
+
+  /** Throws a FileError if `path`, which is to be written, is this file. */
+  refuse(path: string): void {
+    const [own, other] = [statSync(`/proc/self/fd/${this.#fd}`), statSync(path, { throwIfNoEntry: false })]
+    if (other?.isFile() && own.dev === other.dev && own.ino === other.ino) {
+      throw new FileError(`${path}: the file that is read cannot be written too`)
+    }
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#fd)
+  }
+}
+
+/** A pcapng file of the frames that leave: those of ab on interface 0, those of ba on interface 1. */
+export class SimulationOutput implements Disposable {
+  /** The moment that is 0 in the simulation. */
+  seconds = 0
+  nanoseconds = 0
+  readonly #fd: number
+  readonly #buffer = new Uint8Array(CHUNK)
+  readonly #packet: CapturedPacket
+  #end: number
+  #failure: unknown
+
+  /** Creates the file, or empties it. Throws a FileError if that fails. */
+  constructor(path: string) {
+    this.#fd = attempt(path, () => openSync(path, 'w', 0o600))
+    const to = this.#buffer
+    this.#end = writeSection(to, 0, { userAppl: 'vnet simulate' })
+    for (const name of ['ab', 'ba']) this.#end = writeInterface(to, this.#end, { name })
+    const nothing = { bytes: to, at: 0, capturedLength: 0, originalLength: 0 }
+    this.#packet = { seconds: 0, nanoseconds: 0, interfaceIndex: 0, ...nothing }
+  }
+
+  /** Writes a frame that left at `time` ns. Its `queueMapping` is how many of its bytes are known. */
+  add({ bytes, data, len, queueMapping }: SkBuff, direction: Direction, time: number): void {
+    const packet = this.#packet
+    const ns = this.nanoseconds + Math.round(time)
+    const seconds = Math.floor(ns / NSEC_PER_SEC)
+    packet.seconds = this.seconds + seconds
+    packet.nanoseconds = ns - seconds * NSEC_PER_SEC
+    packet.interfaceIndex = direction === 'ab' ? 0 : 1
+    packet.bytes = bytes
+    packet.at = data
+    packet.capturedLength = Math.min(len, queueMapping)
+    packet.originalLength = len
+    if (this.#end + packet.capturedLength + PACKET_OVERHEAD > CHUNK) this.#write()
+    this.#end = writePacket(this.#buffer, this.#end, packet)
+  }
+
+  /** Writes what waits. Throws the first error that there was in writing. */
+  flush(): void {
+    this.#write()
+    if (this.#failure !== undefined) throw this.#failure
+  }
+
+  /** Closes the file. */
+  [Symbol.dispose](): void {
+    closeSync(this.#fd)
+  }
+
+  /** Keeps an error for flush(): a full disk must not look like an error of a stage. */
+  #write(): void {
+    try {
+      for (let at = 0; at < this.#end; ) at += writeSync(this.#fd, this.#buffer, at, this.#end - at)
+    } catch (error) {
+      this.#failure ??= error
+    }
+    this.#end = 0
+  }
+}
+
+/** Rethrows an error of the file system as one of the command line. */
+export function attempt<T>(path: string, fn: () => T): T {
+  try {
+    return fn()
+  } catch (error) {
+    throw new FileError(`${path}: ${error instanceof Error ? error.message : error}`)
+  }
+}

@@ -1,0 +1,252 @@
+/** vnet simulate, in this process: no root, no devices. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { openCapture } from '../../src/capture/open.ts'
+import { type CapturedPacket, FLAG_INBOUND, FLAG_OUTBOUND } from '../../src/capture/packet.ts'
+import { writePcapHeader, writePcapPacket } from '../../src/capture/pcap-writer.ts'
+import { writeInterface, writePacket, writeSection } from '../../src/capture/pcapng-writer.ts'
+import { runMain } from '../support/run-main.ts'
+import { plainFrame } from '../support/wire.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'vnet-simulate-'))
+const at = (name: string) => join(directory, name)
+afterAll(() => rmSync(directory, { recursive: true }))
+
+const SECONDS = 1_700_000_000
+const MS = 1e6
+
+/** A packet `ms` after the first. */
+function packet(ms: number, more: Partial<CapturedPacket> = {}): CapturedPacket {
+  const bytes = plainFrame(100).fill(0xaa, 14)
+  const frame = { bytes, at: 0, capturedLength: 100, originalLength: 100 }
+  return { seconds: SECONDS, nanoseconds: 5 + ms * MS, interfaceIndex: 0, ...frame, ...more }
+}
+
+/** Writes a capture of two interfaces, and returns its path. */
+function pcapng(name: string, packets: readonly CapturedPacket[], linkType = 1): string {
+  const to = new Uint8Array(100_000)
+  let end = writeInterface(to, writeInterface(to, writeSection(to, 0), { linkType }), { linkType })
+  for (const packet of packets) end = writePacket(to, end, packet)
+  writeFileSync(at(name), to.subarray(0, end))
+  return at(name)
+}
+
+function pcap(name: string, packets: readonly CapturedPacket[]): string {
+  const to = new Uint8Array(100_000)
+  let end = writePcapHeader(to, 0)
+  for (const packet of packets) end = writePcapPacket(to, end, packet)
+  writeFileSync(at(name), to.subarray(0, end))
+  return at(name)
+}
+
+/** The packets of a capture. */
+function packetsOf(path: string) {
+  using file = openCapture(path)
+  const packets = []
+  for (let record = file.next(); record !== undefined; record = file.next()) {
+    const { seconds, nanoseconds, interfaceIndex, originalLength, frame } = record
+    packets.push({
+      ms: (seconds - SECONDS) * 1000 + (nanoseconds - 5) / MS,
+      interfaceIndex,
+      originalLength,
+      frame: [...frame],
+    })
+  }
+  return packets
+}
+
+async function simulate(...args: string[]): Promise<string> {
+  const { status, stdout, stderr } = await runMain('simulate', ...args)
+  expect([status, stderr]).toEqual([0, ''])
+  return stdout
+}
+
+const stagesOf = (stdout: string) =>
+  stdout
+    .trimEnd()
+    .split('\n')
+    .map(line => JSON.parse(line))
+
+describe('a capture', () => {
+  test('prints what each stage did with it, as vnet wire does', async () => {
+    const file = pcap(
+      'a.pcap',
+      [0, 1, 2, 3].map(ms => packet(ms)),
+    )
+    expect(await simulate(file, '--wire-ab', 'loss every 2 delay 20ms')).toBe(
+      [
+        `${file} ab: loss every 2 delay 20ms`,
+        `${file} ba: off`,
+        '            in  out  held  dropped  duplicated  corrupted  reordered  marked',
+        '  ab loss    4    2     0        2           0          0          0       0',
+        '  ab delay   2    2     0        0           0          0          0       0',
+        '  ab loss dropped: loss 2',
+        '',
+      ].join('\n'),
+    )
+  })
+
+  test('is written again with the times at which its frames leave, in the order of time', async () => {
+    const file = pcapng('b.pcapng', [packet(0), packet(1, { interfaceIndex: 1 }), packet(30)])
+    await simulate(file, '--wire-ab', 'delay 20ms', '--wire-ba', 'delay 50ms', '--out', at('b.out'))
+    const frame = [...packet(0).bytes]
+    expect(packetsOf(at('b.out'))).toEqual([
+      { ms: 20, interfaceIndex: 0, originalLength: 100, frame },
+      { ms: 50, interfaceIndex: 0, originalLength: 100, frame },
+      { ms: 51, interfaceIndex: 1, originalLength: 100, frame },
+    ])
+  })
+
+  test('has the direction of each frame, or of its interface', async () => {
+    const packets = [
+      packet(0),
+      packet(1, { interfaceIndex: 1 }),
+      packet(2, { flags: FLAG_INBOUND }),
+      packet(3, { interfaceIndex: 1, flags: FLAG_OUTBOUND }),
+      packet(4, { interfaceIndex: 1, flags: FLAG_INBOUND }),
+    ]
+    const stages = stagesOf(await simulate(pcapng('c.pcapng', packets), '--wire', 'loss 0%', '--json'))
+    expect(stages).toMatchObject([
+      { event: 'wire', stage: 'loss', direction: 'ab', in: 2, out: 2 },
+      { event: 'wire', stage: 'loss', direction: 'ba', in: 3, out: 3 },
+    ])
+  })
+
+  test('has frames as long as they were, of which the captured bytes are written again', async () => {
+    const cut = packet(0, { capturedLength: 40, originalLength: 1500 })
+    // 1,500 bytes take 12 ms at 1 Mbit/s, 100 take 0.8 ms.
+    await simulate(pcap('d.pcap', [cut, packet(0)]), '--wire', 'rate 1mbit', '--out', at('d.out'))
+    expect(packetsOf(at('d.out')).map(({ ms, originalLength, frame }) => [ms, originalLength, frame.length])).toEqual([
+      [12, 1500, 40],
+      [12.8, 1500 - 1400, 100],
+    ])
+  })
+
+  test('whose time goes back has frames that arrive at once', async () => {
+    await simulate(pcap('e.pcap', [packet(0), packet(9), packet(3)]), '--wire', 'delay 1ms', '--out', at('e.out'))
+    expect(packetsOf(at('e.out')).map(({ ms }) => ms)).toEqual([1, 10, 10])
+  })
+
+  test('meets the same decisions with the same seed, and others with another', async () => {
+    const file = pcap(
+      'f.pcap',
+      Array.from({ length: 100 }, (_, i) => packet(i)),
+    )
+    const decisions = async (...seed: string[]) => {
+      await simulate(file, '--wire', 'loss 30% delay 5ms 2ms corrupt 10%', '--log', at('f.log'), ...seed)
+      return readFileSync(at('f.log'), 'utf8')
+    }
+    const first = await decisions()
+    expect(first).toContain('"verdict":"corrupt"')
+    expect(await decisions('--seed', '1')).toBe(first)
+    expect(await decisions('--seed', '2')).not.toBe(first)
+  })
+
+  test('that is cut off is simulated as far as it is whole', async () => {
+    const file = pcap('g.pcap', [packet(0), packet(1)])
+    writeFileSync(file, readFileSync(file).subarray(0, -1))
+    const { status, stdout, stderr } = await runMain('simulate', file, '--wire', 'loss 0%')
+    expect(stdout).toMatch(/ab loss +1 +1 /)
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/^vnet: .*g\.pcap: truncated at byte \d+: .*\n$/)])
+  })
+
+  test('of another link type is refused, as is a file that is none', async () => {
+    const raw = pcapng('h.pcapng', [packet(0)], 101)
+    const refused = await runMain('simulate', raw, '--wire', 'loss 0%')
+    expect([refused.status, refused.stderr]).toEqual([
+      1,
+      `vnet: ${raw}: packet 1: of link type 101, not of Ethernet (1)\n`,
+    ])
+    writeFileSync(at('text'), 'no capture')
+    const text = await runMain('simulate', at('text'), '--wire', 'loss 0%')
+    expect([text.status, text.stderr]).toEqual([1, expect.stringContaining('neither pcap nor pcapng')])
+  })
+
+  test('has frames that are shorter than an Ethernet header or longer than a slot, which are named', async () => {
+    const packets = [packet(0, { capturedLength: 13, originalLength: 13 }), packet(0, { originalLength: 100_000 })]
+    const { status, stdout, stderr } = await runMain('simulate', pcap('i.pcap', packets), '--wire', 'loss 0%')
+    expect([status, stderr.split('\n')]).toEqual([
+      0,
+      [
+        `vnet: ${at('i.pcap')}: 1 frames were left out: shorter than an Ethernet header`,
+        `vnet: ${at('i.pcap')}: 1 frames count as 69486 bytes: they are longer`,
+        '',
+      ],
+    ])
+    expect(stdout).toMatch(/ab loss +1 +1 /)
+  })
+})
+
+describe('a log', () => {
+  const file = pcapng(
+    'live.pcapng',
+    Array.from({ length: 60 }, (_, i) => packet(3 * i, { interfaceIndex: i % 2 })),
+  )
+  const words = ['--wire', 'delay 20ms 15ms loss 20% duplicate 10% rate 1mbit', '--seed', '7']
+
+  test('gives the decisions that it has, with its own words and seed', async () => {
+    await simulate(file, ...words, '--log', at('run.log'))
+    const table = await simulate(at('run.log'), '--log', at('again.log'))
+    expect(table).toContain('run.log ab: delay 20ms 15ms loss 20% duplicate 10% rate 1mbit\n')
+    const log = readFileSync(at('run.log'), 'utf8').split('\n')
+    const again = readFileSync(at('again.log'), 'utf8').split('\n')
+    for (const direction of ['"ab"', '"ba"']) {
+      const of = (lines: string[]) => lines.filter(line => line.includes(direction))
+      expect(of(again)).toEqual(of(log))
+    }
+    expect(log.length).toBeGreaterThan(150)
+  })
+
+  test('is simulated with other words, and with another seed', async () => {
+    await simulate(file, ...words, '--log', at('run.log'))
+    const other = stagesOf(await simulate(at('run.log'), '--wire', 'loss every 2', '--json'))
+    expect(other).toMatchObject([
+      { direction: 'ab', stage: 'loss', in: 30, dropped: 15 },
+      { direction: 'ba', stage: 'loss', in: 30, dropped: 15 },
+    ])
+    await simulate(at('run.log'), '--seed', '8', '--log', at('again.log'))
+    expect(readFileSync(at('again.log'), 'utf8')).not.toBe(readFileSync(at('run.log'), 'utf8'))
+  })
+
+  test('whose lines are missing is simulated up to there', async () => {
+    await simulate(file, '--wire', 'loss 0%', '--log', at('holes.log'))
+    const lines = readFileSync(at('holes.log'), 'utf8').split('\n')
+    const arrival = lines.findIndex(line => line.includes('"n":9,'))
+    writeFileSync(at('holes.log'), lines.toSpliced(arrival, 1).join('\n'))
+    const { status, stdout, stderr } = await runMain('simulate', at('holes.log'))
+    expect(stdout).toMatch(/ab loss +8 +8 /)
+    const message = /line \d+: packet 10 where packet 9 of ab must be: lines are missing, or it logs several wires\n$/
+    expect([status, stderr]).toEqual([1, expect.stringMatching(message)])
+  })
+
+  test('whose words cannot be read names them', async () => {
+    const set = { t: 1, direction: 'ab', stage: 'wire', verdict: 'set', words: 'my-own', seed: 1 }
+    writeFileSync(at('own.log'), `{"format":1}\n${JSON.stringify(set)}\n`)
+    const { status, stderr } = await runMain('simulate', at('own.log'))
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/own\.log: line 2: its words .*; give --wire\n$/)])
+  })
+})
+
+describe('arguments', () => {
+  const file = pcap('z.pcap', [packet(0)])
+
+  test.each([
+    ['a capture without words', [file], "simulate: a capture needs --wire, such as --wire 'delay 20ms loss 1%'"],
+    ['a file that does not exist', [at('none')], `${at('none')}: ENOENT`],
+    ['wrong words', [file, '--wire', 'los 1%', '--log', at('kept')], "'los' is not a word of a wire"],
+    ['one file for both outputs', [file, '--wire', 'loss 1%', '--out', at('x'), '--log', at('x')], 'need a file each'],
+    ['the input as output', [file, '--wire', 'loss 1%', '--out', file], 'the file that is read cannot be written too'],
+    ['an output in no directory', [file, '--wire', 'loss 1%', '--log', at('no/x')], 'no/x: ENOENT'],
+    ['a seed of 0', [file, '--wire', 'loss 1%', '--seed', '0'], '--seed 0: must be a whole number from 1'],
+  ])('%s is one line, status 2, and no file is touched', async (_, args, message) => {
+    const before = readFileSync(file)
+    writeFileSync(at('kept'), 'kept')
+    const { status, stderr } = await runMain('simulate', ...args)
+    expect([status, stderr]).toEqual([2, expect.stringContaining(`vnet: `)])
+    expect(stderr).toContain(message)
+    expect(readFileSync(file)).toEqual(before)
+    expect(readFileSync(at('kept'), 'utf8')).toBe('kept')
+  })
+})
