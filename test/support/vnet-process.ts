@@ -8,6 +8,7 @@ import { afterEach, expect } from 'vitest'
 import type { End, Io } from '../../src/cli/io.ts'
 import { main } from '../../src/cli/main.ts'
 import type { DeviceStatistics } from '../../src/cli/statistics.ts'
+import type { StageReport } from '../../src/netdev/device-wire.ts'
 
 /** How a run ended. */
 export interface Ended {
@@ -122,15 +123,24 @@ export function finalStatistics({ stdout }: Ended): Record<string, DeviceStatist
   return Object.fromEntries((found.interfaces as DeviceStatistics[]).map(stats => [stats.name, stats]))
 }
 
+/** Returns what the stages of the wires counted, from the final statistics of a run with `--json`. */
+export function finalWires({ stdout }: Ended): readonly StageReport[] {
+  return (jsonLines(stdout).find(({ event }) => event === 'statistics')?.wires ?? []) as StageReport[]
+}
+
 /**
- * Ends a run with `--json`, checks that it succeeded and that no frame was lost uncounted, and
- * returns its statistics by interface.
+ * Ends a run with `--json`, checks that it succeeded and that no frame was lost uncounted, neither
+ * by a device nor by a stage of a wire, and returns its statistics by interface.
  */
 export async function stopConserved(vnet: Running): Promise<Record<string, DeviceStatistics>> {
   const ended = await vnet.stop()
   expect(ended).toMatchObject({ status: 0, stderr: '' })
   // A frame that was neither handed on nor freed is an error line.
   expect(jsonLines(ended.stdout).filter(({ level }) => level === 'error')).toEqual([])
+  for (const stage of finalWires(ended)) {
+    const { in: entered, out, held, dropped, duplicated } = stage
+    expect({ ...stage, sum: out + held + dropped }).toEqual({ ...stage, sum: entered + duplicated })
+  }
   const statistics = finalStatistics(ended)
   expectConserved(Object.values(statistics))
   return statistics
