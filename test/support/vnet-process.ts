@@ -123,7 +123,7 @@ export function finalStatistics({ stdout }: Ended): Record<string, DeviceStatist
   return Object.fromEntries((found.interfaces as DeviceStatistics[]).map(stats => [stats.name, stats]))
 }
 
-/** Returns what the stages of the wires counted, from the final statistics of a run with `--json`. */
+/** Returns what the stages of the wires counted, from the final statistics of a `--json` run. */
 export function finalWires({ stdout }: Ended): readonly StageReport[] {
   return (jsonLines(stdout).find(({ event }) => event === 'statistics')?.wires ?? []) as StageReport[]
 }

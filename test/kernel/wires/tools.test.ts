@@ -64,7 +64,7 @@ function file(name: string, text: string): string {
   return path
 }
 
-/** Returns when each packet left the wire, by the wire's clock, and its bytes behind the link header. */
+/** Returns when packets left the wire, by its clock, and their bytes behind the link header. */
 function departures(decisions: readonly Decision[], direction: 'ab' | 'ba'): { ms: number; bytes: number }[] {
   const ofDirection = decisions.filter(each => each.direction === direction)
   const sizes = new Map(ofDirection.filter(({ verdict }) => verdict === 'arrive').map(({ n, amount }) => [n, amount]))
