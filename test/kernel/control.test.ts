@@ -164,7 +164,7 @@ describe('statistics', () => {
       kernel: { txPackets: 5, txBytes: 300, txDropped: 0 },
     })
     expect(stats.queues.map(({ txPackets }) => txPackets)).toEqual([0, 0, 0, 5])
-    expect(Object.keys(stats.total)).toHaveLength(25 + 3)
+    expect(Object.keys(stats.total)).toHaveLength(25 + 4)
   })
 
   test('concurrent requests of a client each get their own reply', async () => {
