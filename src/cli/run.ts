@@ -50,7 +50,8 @@ export async function run(
   await using platform = new LinuxPlatform(native, text => log.warn(`vnet: ${text}`))
   await using clock = new TimerfdClock(native)
   const chance = random(randomBytes(4).readUInt32LE())
-  await using wireResources = new LinuxWireResources()
+  const scenarios = params.scenario === undefined ? undefined : await import('../yaml/scenario.ts')
+  await using wireResources = new LinuxWireResources(scenarios?.parseScenario)
   const net = new Net({ platform, clock, random: chance, log, msgEnable: verbose > 1 ? NETIF_MSG_FRAMES : 0 })
   let made: readonly DeviceSpec[] | undefined
   const initialize = () => {

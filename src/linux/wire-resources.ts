@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import type { ScenarioList, WireResources } from '../netdev/device-wire.ts'
 import { UsageError } from '../netdev/driver.ts'
 import type { CompiledFilter } from '../packet/filter.ts'
-import { parseScenario } from '../yaml/scenario.ts'
+import type { parseScenario } from '../yaml/scenario.ts'
 import { DecisionFile } from './decision-file.ts'
 import { compileFilter } from './pcap-filter.ts'
 
@@ -13,6 +13,12 @@ const FILE_MAX = 64 * 1024 * 1024
 /** Files are read, and filters compiled by libpcap, when they are asked for. */
 export class LinuxWireResources implements WireResources, AsyncDisposable {
   readonly #logs = new Map<string, DecisionFile>()
+  readonly #parseScenario: typeof parseScenario | undefined
+
+  /** Without `parse` there are no scenarios: only they need the parser of YAML. */
+  constructor(parse?: typeof parseScenario) {
+    this.#parseScenario = parse
+  }
 
   filter(text: string): CompiledFilter {
     return compileFilter(text)
@@ -33,7 +39,8 @@ export class LinuxWireResources implements WireResources, AsyncDisposable {
   }
 
   scenario<T>(path: string, parse: (words: string, direction: 'ab' | 'ba') => T): ScenarioList<T> {
-    return parseScenario(this.file(path), path, parse)
+    if (this.#parseScenario === undefined) throw new UsageError(`${path}: scenarios cannot be read here`)
+    return this.#parseScenario(this.file(path), path, parse)
   }
 
   /** Writes out the logs and closes them. */

@@ -2,16 +2,22 @@
 import { expect, test, vi } from 'vitest'
 import { runMain } from '../support/run-main.ts'
 
-const loaded = vi.hoisted(() => ({ times: 0 }))
+const loaded = vi.hoisted(() => ({ times: 0, yaml: 0 }))
 vi.mock('../../src/lan/driver.ts', async original => {
   loaded.times++
   return await original()
 })
 
-test('commands that do not need lan do not load it', async () => {
+vi.mock('../../src/yaml/parse.ts', async original => {
+  loaded.yaml++
+  return await original()
+})
+
+test('commands that do not need lan load neither it nor the parser of YAML', async () => {
   for (const words of [
     ['loop', '--nothing'],
     ['snull', '--nothing'],
+    ['cable', 'left'],
     ['--nothing'],
     ['nothing'],
     ['echo'],
@@ -23,7 +29,7 @@ test('commands that do not need lan do not load it', async () => {
   for (const words of [['--version'], ['--help'], ['help'], ['help', 'snull']]) {
     expect((await runMain(...words)).status).toBe(0)
   }
-  expect(loaded.times).toBe(0)
+  expect(loaded).toEqual({ times: 0, yaml: 0 })
 })
 
 test('help and completion have the options of lan', async () => {
