@@ -88,6 +88,8 @@ const WAYS = [
   },
   wired('wire_delay', 'cable --wire, delay', 'delay 100us limit 1000'),
   wired('wire_loss', 'cable --wire, loss', 'loss 0%'),
+  wired('wire_rate', 'cable --wire, rate', 'rate 10gbit'),
+  wired('wire_chain', 'cable --wire, five stages', 'loss 0% duplicate 0% corrupt 0% rate 10gbit delay 100us'),
 ]
 
 /** The words draw and decide for every frame, and let all of them pass. */

@@ -83,7 +83,7 @@ export interface WireEnv {
 export type Verdict = 'corrupt' | 'reorder' | 'mark'
 export type Direction = 'ab' | 'ba'
 
-/** How much stages may hold together. A GSO frame that passes whole is one frame of many packets. */
+/** How much stages may hold together. A GSO frame that passes whole is a frame of many packets. */
 export interface LimitSpec {
   readonly frames?: number
   readonly packets?: number

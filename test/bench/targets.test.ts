@@ -72,11 +72,11 @@ describe('targets', () => {
 
   test('a wire has targets for deviation, memory and TCP, and for a rate that is neither missed nor exceeded', () => {
     const summary = {
-      plain: { tcp: one(10) },
+      plain: { tcp: one(10), rss: one(70) },
       whole: { tcp: one(8.4) },
       packets: { tcp: one(4.1) },
       delay: { dev50_p50: one(51), dev50_p99: one(249), dev200_p99: one(900) },
-      held: { rss: one(287), held_loss: one(0) },
+      held: { rss: one(357), held_loss: one(0) },
       rate100m: { rate_share: one(101.5) },
       rate1g: { rate_share: one(99.5) },
     }
@@ -84,7 +84,7 @@ describe('targets', () => {
       ['wire: delay 10 ms at 50,000/s, deviation p50', false],
       ['wire: delay 10 ms at 50,000/s, deviation p99', true],
       ['wire: delay 10 ms at 200,000/s, deviation p99', true],
-      ['wire: 100,000 packets in flight, peak memory', false],
+      ['wire: memory of 100,000 packets in flight', false],
       ['wire: 100,000 packets in flight, lost', true],
       ['wire: TCP through delay 1ms limit 10000', true],
       ['wire: TCP through delay 1ms', false],
