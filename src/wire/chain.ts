@@ -12,7 +12,7 @@
 import type { Clock } from '../netdev/clock.ts'
 import type { DecisionLog, StageReport } from '../netdev/device-wire.ts'
 import { skbGsoSegment } from '../netdev/gso.ts'
-import { SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_NOMEM } from '../skb/drop-reason.ts'
+import { SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_WIRE_LOSS } from '../skb/drop-reason.ts'
 import { skbPanic } from '../skb/error.ts'
 import type { SkBuffPool } from '../skb/pool.ts'
 import type { Ring } from '../skb/ring.ts'
@@ -52,6 +52,7 @@ export class Chain implements Wire, StageOwner {
   readonly #stages = new Map<string, Stage>()
   /** Taken out, and not empty yet, in the order in which packets pass them. */
   #retired: Stage[] = []
+  readonly #end: Wire
   #first: Wire
   #packets = false
   #lastId = 0
@@ -70,7 +71,8 @@ export class Chain implements Wire, StageOwner {
     this.log = options.log
     const failed = (error: unknown) => this.failed('alarm', error)
     this.clock = new WireClock(options.clock, failed, skb => this.#arrive(skb))
-    this.#first = options.end
+    this.#end = { push: skb => this.#leave(skb) }
+    this.#first = this.#end
   }
 
   /** How late the packet that is leaving a stage is, in ns. */
@@ -80,7 +82,7 @@ export class Chain implements Wire, StageOwner {
 
   /** True if the chain has stages. */
   get busy(): boolean {
-    return this.#first !== this.#options.end || this.#retired.length !== 0 || this.clock.waiting !== 0
+    return this.#first !== this.#end || this.#retired.length !== 0 || this.clock.waiting !== 0
   }
 
   /** Takes ownership of a frame from the sender's device. */
@@ -98,7 +100,7 @@ export class Chain implements Wire, StageOwner {
     const before = [...this.#stages.values()]
     this.#ordinals.clear()
     this.#building = new Map()
-    this.#first = this.inner('', stages, this.#options.end)
+    this.#first = this.inner('', stages, this.#end)
     for (const stage of before) {
       if (this.#building.get(stage.stage) === stage) continue
       this.#retired.push(stage)
@@ -218,7 +220,7 @@ export class Chain implements Wire, StageOwner {
 
   inject(skb: SkBuff): void {
     skb.dev?.countMade?.(skb, 1)
-    this.#options.end.push(skb)
+    this.#end.push(skb)
   }
 
   failed(stage: string, error: unknown): void {
@@ -255,6 +257,16 @@ export class Chain implements Wire, StageOwner {
     this.#lastId += packetsOf(skb)
     this.log?.arrival(this.direction, this.clock.now(), skb.packetId, skb)
     this.#first.push(skb)
+  }
+
+  /** Hands a packet on to the receiver, whose exceptions are not those of a stage. */
+  #leave(skb: SkBuff): void {
+    try {
+      this.#options.end.push(skb)
+    } catch (error) {
+      if (skb.owner === OWNER_WIRE) this.#drop(skb, 'exception', SKB_DROP_REASON_WIRE_LOSS)
+      this.failed('receiver', error)
+    }
   }
 
   #forget({ stats }: Stage): void {

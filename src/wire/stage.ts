@@ -6,6 +6,7 @@ import type { Clock } from '../netdev/clock.ts'
 import type { DecisionLog } from '../netdev/device-wire.ts'
 import type { Random } from '../netdev/random.ts'
 import { SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_WIRE_LOSS } from '../skb/drop-reason.ts'
+import { skbPanic } from '../skb/error.ts'
 import { OWNER_WIRE, type SkBuff } from '../skb/sk-buff.ts'
 import { Lateness } from './lateness.ts'
 import { packetsOf } from './packets.ts'
@@ -49,6 +50,8 @@ export class Stage implements Wire, WireEnv {
   next: Wire
   readonly #owner: StageOwner
   readonly #wire: Wire
+  /** The packet that is being pushed, until the stage hands it on, drops it or holds it. */
+  #pushed: SkBuff | undefined
 
   constructor(owner: StageOwner, impairment: Impairment, name: string, path: string, random: Random, next: Wire) {
     this.#owner = owner
@@ -80,13 +83,16 @@ export class Stage implements Wire, WireEnv {
       return
     }
     this.stats.in += packetsOf(skb)
+    const before = this.#pushed
+    this.#pushed = skb
     try {
       this.#wire.push(skb)
     } catch (error) {
-      // An impairment of one's own: its exception costs the packet, no more.
-      if (skb.owner === OWNER_WIRE) this.drop(skb, 'exception')
+      // An impairment of one's own: its exception costs the packet if it still has it, no more.
+      if (this.#pushed === skb && skb.owner === OWNER_WIRE) this.drop(skb, 'exception')
       this.#owner.failed(this.stage, error)
     }
+    this.#pushed = before
   }
 
   /** Drops what it holds. */
@@ -117,6 +123,7 @@ export class Stage implements Wire, WireEnv {
     why: string,
     reason = why === 'closed' ? SKB_DROP_REASON_DEV_STOPPED : SKB_DROP_REASON_WIRE_LOSS,
   ): void {
+    this.#release(skb, this.drop)
     const n = packetsOf(skb)
     this.stats.dropped += n
     this.stats.drops.set(why, (this.stats.drops.get(why) ?? 0) + n)
@@ -149,7 +156,10 @@ export class Stage implements Wire, WireEnv {
   }
 
   hold(skb: SkBuff): boolean {
-    if (this.#owner.hold(skb)) return true
+    if (this.#owner.hold(skb)) {
+      if (skb === this.#pushed) this.#pushed = undefined
+      return true
+    }
     this.drop(skb, 'memory', SKB_DROP_REASON_NOMEM)
     return false
   }
@@ -175,6 +185,7 @@ export class Stage implements Wire, WireEnv {
     const first = this.#owner.inner(`${this.path}${this.stage} ${branch} `, stages, behind)
     return {
       push: skb => {
+        this.#release(skb, this.#out)
         this.stats.out += packetsOf(skb)
         first.push(skb)
       },
@@ -186,9 +197,16 @@ export class Stage implements Wire, WireEnv {
   }
 
   #out(skb: SkBuff): void {
+    this.#release(skb, this.#out)
     const n = packetsOf(skb)
     this.stats.out += n
     this.lateness?.add(this.#owner.late, n)
     this.next.push(skb)
+  }
+
+  /** The stage gives a packet away. Throws if it has done so already. */
+  #release(skb: SkBuff, by: (skb: SkBuff, why: string) => void): void {
+    if (skb.owner !== OWNER_WIRE) throw skbPanic(`${this.stage}: a packet that it does not own`, by)
+    if (skb === this.#pushed) this.#pushed = undefined
   }
 }

@@ -138,5 +138,5 @@ test('a receiver that throws does not stop the packets behind', () => {
   })
   expect(() => wire.send(3)).not.toThrow()
   wire.advance(2 * MS)
-  expect([calls, wire.failures]).toEqual([3, ['alarm: Error: the first is refused']])
+  expect([calls, wire.failures]).toEqual([3, ['receiver: Error: the first is refused']])
 })
