@@ -5,6 +5,7 @@ import type { WireResources } from '../../src/netdev/device-wire.ts'
 import { WORDS } from '../../src/wire/words/grammar.ts'
 import { parseWire } from '../../src/wire/words/parse.ts'
 import { PRESETS } from '../../src/wire/words/presets.ts'
+import { parseScenario } from '../../src/yaml/scenario.ts'
 
 const page = readFileSync(new URL('../../docs/wires.md', import.meta.url), 'utf8')
 const section = (heading: string) => page.split(/^## /m).find(text => text.startsWith(heading)) ?? ''
@@ -61,6 +62,12 @@ test('docs/wires.md names the order of the stages that are written in one go', (
   expect(stages.map(({ kind }) => kind)).toEqual(
     order.map(name => (name === 'faults' ? 'fault' : name.replace(/ .*/, ''))),
   )
+})
+
+test('the scenario in docs/wires.md is one', () => {
+  const [, yaml = ''] = /```yaml\n(.*?)```/s.exec(section('Over time')) ?? []
+  const { steps, repeat } = parseScenario(yaml, 'page', (words, direction) => parseWire(words, resources, direction))
+  expect([steps.length, repeat, steps[2]?.carrier]).toEqual([4, 60e9, false])
 })
 
 test('docs/wires.md names tests that exist, and words that a wire has', () => {

@@ -13,7 +13,8 @@ function explainGroups(groups: readonly Group[], indent: string): string[] {
   return groups.flatMap(({ items, limit }) => {
     const last = items.findLastIndex(({ phrase }) => isLimited(phrase))
     return items.flatMap(({ phrase }, i) => {
-      const bound = i === last ? explainLimit(limit, items.filter(item => isLimited(item.phrase)).length) : ''
+      const holders = items.filter(item => isLimited(item.phrase)).length
+      const bound = i === last ? explainLimit(limit, holders) : ''
       const line = `${indent}${explain(phrase)}${bound}`
       if (phrase.kind !== 'match') return [line]
       const others = phrase.others.length === 0 ? [] : [`${indent}all other packets:`]
@@ -25,9 +26,9 @@ function explainGroups(groups: readonly Group[], indent: string): string[] {
   })
 }
 
-function explainLimit(limit: LimitSpec = { packets: 1000 }, stages: number): string {
+function explainLimit(limit: LimitSpec = { packets: 1000 }, holders: number): string {
   const most = limit.packets === undefined ? formatSize(limit.bytes ?? 0) : `${limit.packets} packets`
-  return `; ${stages > 1 ? 'these stages together hold' : 'holds'} at most ${most}`
+  return `; ${holders > 1 ? 'these stages together hold' : 'holds'} at most ${most}`
 }
 
 function explain(phrase: Phrase): string {
