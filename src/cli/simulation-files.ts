@@ -47,7 +47,7 @@ export class SimulationInput implements Disposable {
   }
 }
 
-/** A pcapng file of the frames that leave: those of ab on interface 0, those of ba on interface 1. */
+/** A pcapng file of the frames that leave: ab is interface 0, ba is interface 1. */
 export class SimulationOutput implements Disposable {
   /** The moment that is 0 in the simulation. */
   seconds = 0
@@ -68,7 +68,7 @@ export class SimulationOutput implements Disposable {
     this.#packet = { seconds: 0, nanoseconds: 0, interfaceIndex: 0, ...nothing }
   }
 
-  /** Writes a frame that left at `time` ns. Its `queueMapping` is how many of its bytes are known. */
+  /** Writes a frame that left at `time` ns, of which `queueMapping` bytes are known. */
   add({ bytes, data, len, queueMapping }: SkBuff, direction: Direction, time: number): void {
     const packet = this.#packet
     const ns = this.nanoseconds + Math.round(time)

@@ -13,7 +13,7 @@ export function stageName({ direction, path, stage }: StageReport): string {
 }
 
 /** Returns `dropped: loss 3, limit 1`. */
-export function stageDrops({ drops }: StageReport): string {
+export function stageDrops({ drops }: Pick<StageReport, 'drops'>): string {
   const list = Object.entries(drops).map(([reason, n]) => `${reason} ${n}`)
   return `dropped: ${list.join(', ')}`
 }

@@ -14,6 +14,7 @@ import { parseWire } from '../../wire/words/parse.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
 import { type Begin, CapturedArrivals, LoggedArrivals } from '../simulation-arrivals.ts'
 import { attempt, SimulationInput, SimulationOutput } from '../simulation-files.ts'
+import { stageDrops } from '../wire-stages.ts'
 import { wireTable } from './wire.ts'
 
 interface SimulateOptions {
@@ -96,24 +97,24 @@ function wordsOf({ wire, wireAb = wire, wireBa = wire }: SimulateOptions, isLog:
 }
 
 function print(file: string, simulation: Simulation, { json }: SimulateOptions, io: Io): void {
-  const reports = DIRECTIONS.map(direction => simulation.report(direction))
-  if (json) for (const stage of reports.flat()) io.out(`${JSON.stringify({ event: 'wire', ...stage })}\n`)
+  const stages = DIRECTIONS.flatMap(direction => simulation.report(direction))
+  if (json) for (const stage of stages) io.out(`${JSON.stringify({ event: 'wire', ...stage })}\n`)
   else {
     const words = { ab: simulation.wordsOf('ab'), ba: simulation.wordsOf('ba') }
-    io.out(wireTable(file, { time: undefined, words, stages: reports.flat() }))
+    io.out(wireTable(file, { time: undefined, words, stages }))
+    for (const direction of DIRECTIONS) {
+      const drops = simulation.drops(direction)
+      // By stages that were taken out, or before the first.
+      if (Object.keys(drops).length > 0) io.out(`  ${direction} otherwise ${stageDrops({ drops })}\n`)
+    }
   }
 }
 
-/** Returns a line for each kind of packet that the stages do not show, or not as it was. */
-function notes(file: string, simulation: Simulation): string[] {
+/** Returns a line for each kind of frame that was not simulated as it was. */
+function notes(file: string, { short, long }: Simulation): string[] {
   const lines = [
-    ...DIRECTIONS.flatMap(direction =>
-      Object.entries(simulation.drops(direction)).map(
-        ([why, n]) => [n, `packets of ${direction} were dropped outside these stages: ${why}`] as const,
-      ),
-    ),
-    [simulation.short, 'frames were left out: shorter than an Ethernet header'] as const,
-    [simulation.long, `frames count as ${FRAME_MAX} bytes: they are longer`] as const,
-  ]
+    [short, 'frames were left out: shorter than an Ethernet header'],
+    [long, `frames count as ${FRAME_MAX} bytes: they are longer`],
+  ] as const
   return lines.filter(([n]) => n > 0).map(([n, text]) => `${file}: ${n} ${text}`)
 }

@@ -1,0 +1,98 @@
+/** The log of a live cable with real traffic, repeated by vnet simulate to the same decisions. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { type Netns, OwnNetns, outcome } from '../../support/netns.ts'
+import { runMain } from '../../support/run-main.ts'
+import { tcpExchange, udpSocket } from '../../support/sockets.ts'
+import { pingSome } from '../../support/traffic.ts'
+import { startVnet, stopConserved } from '../../support/vnet-process.ts'
+
+const program = fileURLToPath(new URL('../../../dist/vnet.js', import.meta.url))
+
+let own: OwnNetns
+let near: Netns
+let far: Netns
+let directory: string
+
+beforeEach(() => {
+  own = new OwnNetns()
+  near = own.addQuiet()
+  far = own.addQuiet()
+  directory = mkdtempSync(join(tmpdir(), 'vnet-simulate-'))
+})
+afterEach(() => {
+  own.remove()
+  rmSync(directory, { recursive: true })
+})
+
+/** Sends what a wire has to decide on: pings, datagrams in bursts, a TCP stream in both directions. */
+async function traffic(): Promise<void> {
+  const pinging = pingSome(near, '-c 60 -i 0.01 -W 1 198.18.0.2')
+  const socket = await udpSocket(near, '198.18.0.1', 5000)
+  for (let i = 0; i < 300; i++) {
+    await new Promise(resolve => socket.send(Buffer.alloc(4 * i, i), 5000, '198.18.0.2', resolve))
+  }
+  socket.close()
+  const [client, server] = [
+    { netns: near, address: '198.18.0.1', reachedAt: '198.18.0.1' },
+    { netns: far, address: '198.18.0.2', reachedAt: '198.18.0.2' },
+  ]
+  await tcpExchange(client, server, 100_000)
+  await pinging
+}
+
+/** The lines of a log by direction: how late timers were decides which direction is logged first. */
+function linesOf(path: string): { ab: string[]; ba: string[] } {
+  const lines = readFileSync(path, 'utf8').split('\n')
+  const of = (direction: string) => lines.filter(line => line.includes(`"direction":"${direction}"`))
+  return { ab: of('ab'), ba: of('ba') }
+}
+
+async function repeats(words: string, ...changes: string[]): Promise<{ ab: string[]; ba: string[] }> {
+  const [log, again] = [join(directory, 'run.log'), join(directory, 'again.log')]
+  const addresses = ['--address', 'left=198.18.0.1/24', '--address', 'right=198.18.0.2/24', '--json']
+  const ends = [`${near.name}/left`, `${far.name}/right`]
+  const vnet = await startVnet(['cable', ...ends, ...addresses, '--wire', words, '--seed', '7', '--log', log])
+  await traffic()
+  for (const change of changes) {
+    // While packets are in flight.
+    const pinging = pingSome(near, '-c 20 -i 0.01 -W 1 198.18.0.2')
+    const { status, stderr } = await outcome(near.spawn([process.execPath, program, 'wire', 'left', change]))
+    expect([status, stderr]).toEqual([0, ''])
+    await Promise.all([pinging, traffic()])
+  }
+  await stopConserved(vnet)
+  const { status, stderr } = await runMain('simulate', log, '--log', again)
+  expect([status, stderr]).toEqual([0, ''])
+  const live = linesOf(log)
+  expect(linesOf(again)).toEqual(live)
+  return live
+}
+
+const count = ({ ab, ba }: { ab: string[]; ba: string[] }, verdict: string) =>
+  [...ab, ...ba].filter(line => line.includes(`"verdict":"${verdict}"`)).length
+
+test('a log with jitter, bursts of loss, duplicates, corruption and a rate is repeated line by line', async () => {
+  const live = await repeats(
+    'delay 5ms 3ms 25% distribution normal reorder 5% loss gemodel 1% 30% duplicate 3% corrupt 1% rate 20mbit limit 50',
+  )
+  for (const verdict of ['drop', 'duplicate', 'corrupt', 'reorder', 'delay'])
+    expect(count(live, verdict)).toBeGreaterThan(0)
+})
+
+test('a log of CoDel, of a filter and of changes while packets are in flight is repeated', async () => {
+  const live = await repeats(
+    'rate 5mbit codel target 1ms interval 10ms limit 200',
+    'match icmp ( delay 30ms ) else ( loss 2% | rate 50mbit )',
+    'slot 2ms 4ms',
+  )
+  expect(count(live, 'set')).toBe(6)
+})
+
+test('a log of GSO frames that pass whole is repeated', async () => {
+  const live = await repeats('delay 10ms')
+  expect([...live.ab, ...live.ba].filter(line => line.includes('"gso":')).length).toBeGreaterThan(0)
+})
