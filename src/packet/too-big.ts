@@ -29,8 +29,8 @@ const LIFE = 64
 /**
  * Returns the length of the error about the packet in the frame of `length` bytes at `at`. It is 0
  * if none may be sent (RFC 1122 sec. 3.2.2, RFC 4443 sec. 2.4 (e)): the frame is not a valid IP
- * packet, may be fragmented (IPv4 without DF), is a later fragment, is an ICMP error itself or could
- * be one, is for a group, or has a source that is not one station.
+ * packet, may be fragmented (IPv4 without DF), is a later fragment, is an ICMP error itself or
+ * could be one, is for a group, or has a source that is not one station.
  */
 export function tooBigLength(bytes: Uint8Array, at: number, length: number): number {
   const network = networkOffset(bytes, at, length)

@@ -5,13 +5,19 @@
  */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { driver as cable } from '../../src/drivers/cable.ts'
 import { NSEC_PER_MSEC } from '../../src/netdev/clock.ts'
+import type { NetDevice } from '../../src/netdev/net-device.ts'
+import { cutCable, plugCable } from '../../src/netdev/netif.ts'
 import { type Random, random } from '../../src/netdev/random.ts'
-import { SKB_GSO_TCPV4, SKB_GSO_TCPV6, SKB_GSO_UDP_L4 } from '../../src/skb/sk-buff.ts'
-import type { Impairment, LimitSpec, QueueKind } from '../../src/wire/index.ts'
+import { unregisterNetdev } from '../../src/netdev/register.ts'
+import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, SKB_GSO_TCPV6, SKB_GSO_UDP_L4 } from '../../src/skb/sk-buff.ts'
+import type { MemoryPort } from '../../src/testing/memory-port.ts'
+import type { Impairment, LimitSpec, QueueKind, WireSlot } from '../../src/wire/index.ts'
 import * as wire from '../../src/wire/index.ts'
 import { buildFrame, type Packet, plain, plain6 } from '../packet/frames.ts'
 import { fuzzFrames } from '../support/fuzz-frames.ts'
+import { addDriver, memoryNets } from '../support/memory-net.ts'
 import { SEED, scaled } from '../support/scale.ts'
 import { type FrameFields, plainFrame, TestWire } from '../support/wire.ts'
 
@@ -22,7 +28,7 @@ const MS = NSEC_PER_MSEC
 const share = fc.constantFrom(0, 0.01, 0.3, 0.9, 1)
 const time = fc.constantFrom(0, 1, 1000, 0.3 * MS, 2 * MS, 20 * MS)
 const limit: fc.Arbitrary<LimitSpec> = fc.constantFrom<LimitSpec>(
-  ...[{ packets: 1000 }, { packets: 5 }, { packets: 0 }, { bytes: 20_000 }, { packets: 50, bytes: 3000 }],
+  ...[{ packets: 1000 }, { packets: 5 }, { packets: 0 }, { bytes: 20_000 }, { packets: 50, bytes: 3000 }, { frames: 4 }],
 )
 const queue: fc.Arbitrary<QueueKind> = fc.oneof(
   fc.constantFrom<QueueKind>('tail', 'head'),
@@ -200,4 +206,52 @@ test('in + duplicated = out + dropped + held, whatever a chain is made of and wh
     })
     fc.assert(property, { seed, numRuns: 20 })
   }
+})
+
+const makeNet = memoryNets()
+
+test('in + made = out + dropped + held for the devices of a cable, whatever its wires are made of', async () => {
+  const memory = makeNet({ large: 32, small: 256 })
+  const { devices, ports } = await addDriver(memory, cable, {}, { args: ['a', 'b'] })
+  const [a] = devices as [NetDevice]
+  const wires = a.netdevOps.ndoGetWires?.(a) as readonly [WireSlot, WireSlot]
+  let sent = 0
+  const total = scaled(300_000)
+  const end = fc.nat(1)
+  const cableStep = fc.oneof(
+    { weight: 8, arbitrary: fc.tuple(end, send).map(([from, each]) => ({ ...each, from })) },
+    { weight: 3, arbitrary: time.map(ns => ({ do: 'advance' as const, ns })) },
+    { weight: 2, arbitrary: fc.tuple(end, stages).map(([to, list]) => ({ do: 'set' as const, to, stages: list })) },
+    { weight: 1, arbitrary: fc.boolean().map(cut => ({ do: 'cut' as const, cut })) },
+  )
+  const sendOne = frames(random(SEED))
+  for (let seed = SEED; sent < total; seed++) {
+    const property = fc.property(fc.array(cableStep, { minLength: 5, maxLength: 30, size: 'max' }), steps => {
+      for (const each of steps) {
+        if (each.do === 'send') {
+          const port = ports[each.from] as MemoryPort
+          for (let i = 0; i < each.count; i++) {
+            sendOne((bytes, { csumStart, ...fields } = {}) => {
+              const partial = csumStart === undefined ? {} : { csumStart, ipSummed: CHECKSUM_PARTIAL }
+              port.transmit(bytes, 0, { ...fields, ...partial })
+            })
+            if (i % 16 === 0) port.drain()
+            if (each.gap !== 0) memory.clock.advance(each.gap)
+          }
+          port.drain()
+          sent += each.count
+        } else if (each.do === 'advance') memory.clock.advance(each.ns)
+        else if (each.do === 'set') wires[each.to as 0 | 1].set(each.stages)
+        else if (each.cut) cutCable(a)
+        else plugCable(a)
+        memory.conserved()
+        for (const { received } of ports) received.length = 0
+      }
+    })
+    fc.assert(property, { seed, numRuns: 5 })
+  }
+  plugCable(a)
+  await unregisterNetdev(a)
+  memory.conserved()
+  expect(memory.pool.out).toBe(0)
 })

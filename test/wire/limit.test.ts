@@ -3,13 +3,16 @@ import { SkBuffPool } from '../../src/skb/pool.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_UDP_L4, type SkBuff } from '../../src/skb/sk-buff.ts'
 import { SharedLimit } from '../../src/wire/limit.ts'
 import type { LimitSpec } from '../../src/wire/wire.ts'
+import { buildFrame, type Packet, plain } from '../packet/frames.ts'
 
 const [HEADERS, PAYLOAD] = [42, 1000]
 
 /** A frame of UDP datagrams of 1,000 bytes, several of which are one GSO frame. */
 function frameOf(pool: SkBuffPool, packets: number): SkBuff {
   const skb = pool.alloc(HEADERS + packets * PAYLOAD) as SkBuff
-  skb.put(HEADERS + packets * PAYLOAD)
+  const payload = new Array<number>(packets * PAYLOAD).fill(0)
+  const packet: Packet = { ...plain, kind: 'udp', payload, checksum: 'partial' }
+  skb.bytes.set(buildFrame({ packet, tags: [], padding: [] }), skb.put(HEADERS + packets * PAYLOAD))
   if (packets === 1) return skb
   skb.gsoSize = PAYLOAD
   skb.gsoType = SKB_GSO_UDP_L4
