@@ -44,7 +44,13 @@ export function wireSlots(
   b: WireEnd,
 ): readonly [ab: WireSlot, ba: WireSlot] {
   const decisions = log === undefined ? undefined : wireResources.log?.(log)
-  const common = { net, seed: seed === 0 ? net.random.below(2 ** 31) + 1 : seed, log: decisions }
+  const taken = seed === 0 ? net.random.below(2 ** 31) + 1 : seed
+  let isLogged = false
+  const onStages = () => {
+    if (!isLogged) net.log.info(`wire: seed ${taken}`)
+    isLogged = true
+  }
+  const common = { net, seed: taken, log: decisions, onStages }
   const ab = new WireSlot({ ...common, direction: 'ab', from: a, to: b })
   const ba = new WireSlot({ ...common, direction: 'ba', from: b, to: a })
   for (const [slot, own, option] of [[ab, wireAb, '--wire-ab'] as const, [ba, wireBa, '--wire-ba'] as const]) {

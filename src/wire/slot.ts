@@ -41,6 +41,8 @@ export interface WireSlotOptions {
   readonly from: WireEnd
   readonly to: WireEnd
   readonly log?: DecisionLog | undefined
+  /** Called when the wire gets its first stages. */
+  readonly onStages?: () => void
 }
 
 export class WireSlot implements DeviceWire {
@@ -88,7 +90,7 @@ export class WireSlot implements DeviceWire {
 
   #newChain(): Chain {
     const { net, from, to, ...options } = this.#options
-    net.log.info(`wire ${this.direction}: seed ${this.seed}`)
+    this.#options.onStages?.()
     const { dev } = to
     const mayMerge = dev !== undefined && (dev.features & NETIF_F_GRO) === 0
     return new Chain({

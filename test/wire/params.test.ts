@@ -23,3 +23,11 @@ test('a preset is the uplink of the first interface and the downlink of the seco
     ['ba', ['rate 1.5mbit limit 96kb', 'delay 25ms']],
   ])
 })
+
+test('the seed of both wires is logged once, and only if a wire has stages', async () => {
+  const [plain, lossy] = [makeNet(), makeNet()]
+  await addDriver(plain, driver, { seed: 14 }, { args: ['a', 'b'] })
+  await addDriver(lossy, driver, { seed: 14, wire: 'loss 1%' }, { args: ['a', 'b'] })
+  const seeds = ({ lines }: typeof plain) => lines.filter(line => line.includes('seed'))
+  expect([seeds(plain), seeds(lossy)]).toEqual([[], ['wire: seed 14']])
+})
