@@ -11,7 +11,9 @@
  */
 import type { Clock } from '../netdev/clock.ts'
 import type { DecisionLog, StageReport } from '../netdev/device-wire.ts'
+import { EINVAL, VnetError } from '../netdev/errno.ts'
 import { skbGsoSegment } from '../netdev/gso.ts'
+import type { Random } from '../netdev/random.ts'
 import { SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_WIRE_LOSS } from '../skb/drop-reason.ts'
 import { skbPanic } from '../skb/error.ts'
 import type { SkBuffPool } from '../skb/pool.ts'
@@ -21,7 +23,7 @@ import { SharedLimit } from './limit.ts'
 import { packetsOf } from './packets.ts'
 import { Stage, type StageOwner } from './stage.ts'
 import { stream } from './stream.ts'
-import type { Direction, Impairment, Limit, LimitSpec, Wire } from './wire.ts'
+import type { Direction, Impairment, LimitSpec, Wire } from './wire.ts'
 import { WireClock } from './wire-clock.ts'
 
 export interface ChainOptions {
@@ -40,6 +42,8 @@ export interface ChainOptions {
   readonly drop?: ((skb: SkBuff, reason: number) => void) | undefined
   /** Called when the chain begins to cut GSO frames, and when it lets them pass whole again. */
   readonly onPackets?: (packets: boolean) => void
+  /** Called when packets come while the chain has no stages, and holds nothing any more. */
+  readonly onIdle?: () => void
   /** Called with what a stage of one's own throws. */
   readonly failed?: (stage: string, error: unknown) => void
 }
@@ -57,10 +61,17 @@ export class Chain implements Wire, StageOwner {
   #packets = false
   #lastId = 0
   #closed = false
+  /** The stages as they were set last. */
+  #impairments: readonly Impairment[] = []
+  #isBuilding = false
   /** While a change is made: the stages it keeps or makes, and how many of each kind. */
   #building = new Map<string, Stage | undefined>()
   readonly #ordinals = new Map<string, number>()
-  readonly #limits = new WeakMap<LimitSpec, Limit>()
+  readonly #limits = new WeakMap<LimitSpec, SharedLimit>()
+  /** Random streams by the names of their stages; a stage that comes again goes on in its own. */
+  readonly #streams = new Map<string, Random>()
+  /** Slots that the pool has grown by. */
+  #grown = 0
   /** Packets that no stage counts any more, or ever did. */
   readonly #drops = new Map<string, number>()
   #duplicated = 0
@@ -80,7 +91,7 @@ export class Chain implements Wire, StageOwner {
     return this.clock.late
   }
 
-  /** True if the chain has stages. */
+  /** True if the chain has stages, or packets of those that were taken out. */
   get busy(): boolean {
     return this.#first !== this.#end || this.#retired.length !== 0 || this.clock.waiting !== 0
   }
@@ -89,30 +100,37 @@ export class Chain implements Wire, StageOwner {
   push(skb: SkBuff): void {
     if (skb.owner === OWNER_FREE) throw skbPanic('a wire is given a freed frame', this.push)
     skb.owner = OWNER_WIRE
+    if (this.#retired.length !== 0) this.#forgetEmpty()
     if (this.#closed) this.#drop(skb, 'closed', SKB_DROP_REASON_DEV_STOPPED)
-    else this.clock.arrive(skb)
+    else if (this.busy) this.clock.arrive(skb)
+    else {
+      this.#options.onIdle?.()
+      this.clock.advance()
+      this.#enter(skb)
+    }
   }
 
-  /** Replaces the stages, which `words` describe. */
+  /**
+   * Replaces the stages, which `words` describe. If an impairment throws, the stages stay as they
+   * were. Does nothing after `close`.
+   */
   set(stages: readonly Impairment[], words = ''): void {
+    if (this.#closed) return
     this.clock.advance()
-    this.log?.set(this.direction, this.clock.now(), words, this.#options.seed)
     const before = [...this.#stages.values()]
-    this.#ordinals.clear()
-    this.#building = new Map()
-    this.#first = this.inner('', stages, this.#end)
-    for (const stage of before) {
-      if (this.#building.get(stage.stage) === stage) continue
-      this.#retired.push(stage)
-      stage.retire()
-    }
+    this.#first = this.#build(stages)
+    this.log?.set(this.direction, this.clock.now(), words, this.#options.seed)
+    const gone = before.filter(stage => this.#building.get(stage.stage) !== stage)
     this.#stages.clear()
     for (const [name, stage] of this.#building) if (stage !== undefined) this.#stages.set(name, stage)
-    // An empty one stays while one before it may still push packets on to it.
-    while (this.#retired[0]?.held === 0) this.#forget(this.#retired.shift() as Stage)
+    this.#retired.push(...gone)
+    this.#growPool()
     const packets = [...this.#stages.values()].some(({ impairment }) => impairment.takesGso !== true)
     if (packets !== this.#packets) this.#options.onPackets?.(packets)
     this.#packets = packets
+    // Last: what they push on may change the chain again.
+    for (const stage of gone) stage.retire()
+    this.#forgetEmpty()
   }
 
   /** Reports every stage in the order of the words, then those taken out that hold packets. */
@@ -139,11 +157,13 @@ export class Chain implements Wire, StageOwner {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    for (const stage of [...this.#stages.values(), ...this.#retired]) stage.close()
+    // Those taken out first: they may push on what they hold.
+    for (const stage of [...this.#retired, ...this.#stages.values()]) stage.close()
     this.clock.close(skb => this.#drop(skb, 'closed', SKB_DROP_REASON_DEV_STOPPED))
   }
 
   inner(path: string, stages: readonly Impairment[], to: Wire): Wire {
+    if (!this.#isBuilding) throw new VnetError(EINVAL, `${path}inner`, 'call it when the stage is made or changed')
     let first = to
     let last: Stage | undefined
     for (const impairment of stages) {
@@ -155,12 +175,11 @@ export class Chain implements Wire, StageOwner {
     return first
   }
 
-  limit(spec: LimitSpec): Limit {
+  limit(spec: LimitSpec): SharedLimit {
     const known = this.#limits.get(spec)
     if (known !== undefined) return known
     const limit = new SharedLimit(spec)
     this.#limits.set(spec, limit)
-    this.#options.pool.growSmall(limit.mostPackets)
     return limit
   }
 
@@ -227,6 +246,27 @@ export class Chain implements Wire, StageOwner {
     this.#options.failed?.(stage, error)
   }
 
+  #build(stages: readonly Impairment[]): Wire {
+    this.#isBuilding = true
+    try {
+      const first = this.#compose(stages)
+      this.#impairments = [...stages]
+      return first
+    } catch (error) {
+      for (const [name, stage] of this.#building) if (stage !== this.#stages.get(name)) stage?.close()
+      this.#compose(this.#impairments)
+      throw error
+    } finally {
+      this.#isBuilding = false
+    }
+  }
+
+  #compose(stages: readonly Impairment[]): Wire {
+    this.#ordinals.clear()
+    this.#building = new Map()
+    return this.inner('', stages, this.#end)
+  }
+
   /** Returns the stage of this kind and ordinal, changed, or a new one. */
   #stageOf(path: string, impairment: Impairment, to: Wire): Stage {
     const kind = impairment.kind ?? (impairment.name || 'custom')
@@ -241,10 +281,30 @@ export class Chain implements Wire, StageOwner {
       this.#building.set(name, before)
       return before
     }
-    const random = stream(this.#options.seed, `${this.direction}/${kind}/${ordinal}`)
-    const stage = new Stage(this, impairment, name, path, random, to)
+    const stage = new Stage(this, impairment, name, path, this.#stream(`${this.direction}/${kind}/${ordinal}`), to)
     this.#building.set(name, stage)
     return stage
+  }
+
+  #stream(name: string): Random {
+    const random = this.#streams.get(name) ?? stream(this.#options.seed, name)
+    this.#streams.set(name, random)
+    return random
+  }
+
+  /** Has the pool allow as many small slots as the limits of all stages do, or once did. */
+  #growPool(): void {
+    const limits = new Set([...this.#stages.values()].flatMap(stage => stage.limits))
+    let packets = 0
+    for (const { mostPackets } of limits) packets += mostPackets
+    if (packets <= this.#grown) return
+    this.#options.pool.growSmall(packets - this.#grown)
+    this.#grown = packets
+  }
+
+  /** An empty stage stays while one before it may still push packets on to it. */
+  #forgetEmpty(): void {
+    while (this.#retired[0]?.held === 0) this.#forget(this.#retired.shift() as Stage)
   }
 
   #arrive(skb: SkBuff): void {
@@ -269,9 +329,10 @@ export class Chain implements Wire, StageOwner {
     }
   }
 
-  #forget({ stats }: Stage): void {
-    addAll(this.#drops, stats.drops)
-    this.#duplicated += stats.duplicated
+  #forget(stage: Stage): void {
+    stage.close()
+    addAll(this.#drops, stage.stats.drops)
+    this.#duplicated += stage.stats.duplicated
   }
 
   #drop(skb: SkBuff, why: string, reason: number): void {

@@ -101,6 +101,9 @@ export class WireSlot implements DeviceWire {
       onPackets: packets => {
         if (mayMerge) dev.features = packets ? dev.features | NETIF_F_GRO : dev.features & ~NETIF_F_GRO
       },
+      onIdle: () => {
+        this.wire = to.wire
+      },
       failed: (stage, error) => {
         const what = `wire ${options.direction}, ${stage}`
         this.#limitedLog.err(what, () => `${what}: ${describeException(error)}`)

@@ -9,6 +9,7 @@ import { SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_WIR
 import { skbPanic } from '../skb/error.ts'
 import { OWNER_WIRE, type SkBuff } from '../skb/sk-buff.ts'
 import { Lateness } from './lateness.ts'
+import type { SharedLimit } from './limit.ts'
 import { packetsOf } from './packets.ts'
 import type { Direction, Impairment, Limit, LimitSpec, StageStats, Verdict, Wire, WireEnv } from './wire.ts'
 
@@ -30,7 +31,7 @@ export interface StageOwner {
   /** Logs an exception of a stage, rate-limited. */
   failed(stage: string, error: unknown): void
   inner(branch: string, stages: readonly Impairment[], to: Wire): Wire
-  limit(spec: LimitSpec): Limit
+  limit(spec: LimitSpec): SharedLimit
 }
 
 export class Stage implements Wire, WireEnv {
@@ -48,6 +49,11 @@ export class Stage implements Wire, WireEnv {
   readonly random: Random
   /** Behind the stage. A change of the chain sets it. */
   next: Wire
+  /** The limits of what it holds, since it was made or changed. */
+  limits: readonly SharedLimit[] = []
+  /** True if limits that it asks for replace those before. */
+  #mayLimit = false
+  #hasInner = false
   readonly #owner: StageOwner
   readonly #wire: Wire
   /** The packet that is being pushed, until the stage hands it on, drops it or holds it. */
@@ -97,20 +103,21 @@ export class Stage implements Wire, WireEnv {
 
   /** Drops what it holds. */
   close(): void {
-    this.#wire.close?.()
+    this.#run(() => this.#wire.close?.())
   }
 
   /** It was taken out of its chain: pushes on what it would hold for ever. */
   retire(): void {
-    this.#wire.retire?.()
+    this.#run(() => this.#wire.retire?.())
   }
 
   /** Takes over another impairment's parameters. Returns false if it cannot. */
   change(impairment: Impairment): boolean {
-    if (impairment !== this.impairment) {
-      if (impairment.params === undefined || !this.#wire.change?.(impairment.params)) return false
-      this.impairment = impairment
-    }
+    // The stages inside it are to be found again even if nothing changes.
+    if (impairment === this.impairment && !this.#hasInner) return true
+    this.#mayLimit = true
+    if (impairment.params === undefined || !this.#wire.change?.(impairment.params)) return false
+    this.impairment = impairment
     return true
   }
 
@@ -181,6 +188,7 @@ export class Stage implements Wire, WireEnv {
   }
 
   inner(branch: string, stages: readonly Impairment[]): Wire {
+    this.#hasInner = true
     const behind: Wire = { push: skb => this.next.push(skb) }
     const first = this.#owner.inner(`${this.path}${this.stage} ${branch} `, stages, behind)
     return {
@@ -193,7 +201,19 @@ export class Stage implements Wire, WireEnv {
   }
 
   limit(spec: LimitSpec): Limit {
-    return this.#owner.limit(spec)
+    const limit = this.#owner.limit(spec)
+    if (this.#mayLimit) this.limits = []
+    this.#mayLimit = false
+    this.limits = [...this.limits, limit]
+    return limit
+  }
+
+  #run(fn: () => void): void {
+    try {
+      fn()
+    } catch (error) {
+      this.#owner.failed(this.stage, error)
+    }
   }
 
   #out(skb: SkBuff): void {

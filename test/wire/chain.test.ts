@@ -1,0 +1,256 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { SkBuffPool } from '../../src/skb/pool.ts'
+import { Ring } from '../../src/skb/ring.ts'
+import type { SkBuff } from '../../src/skb/sk-buff.ts'
+import { FakeClock } from '../../src/testing/fake-clock.ts'
+import { Chain } from '../../src/wire/chain.ts'
+import { corrupt } from '../../src/wire/corrupt.ts'
+import { delay } from '../../src/wire/delay.ts'
+import { hold } from '../../src/wire/gates.ts'
+import { loss, lossEvery } from '../../src/wire/loss.ts'
+import { match } from '../../src/wire/match.ts'
+import { rate } from '../../src/wire/rate.ts'
+import { type Impairment, impairment } from '../../src/wire/wire.ts'
+import { SEED, scaled } from '../support/scale.ts'
+import { testWires } from '../support/wire.ts'
+
+const makeWire = testWires()
+
+const all = () => true
+const failing: Impairment = () => {
+  throw new Error('cannot be made')
+}
+
+/** A stage of one's own that keeps a packet until an alarm rings again and again. */
+function beating(rung: { count: number; closed: number }): Impairment {
+  return impairment('beating', {}, (_, next, env) => {
+    const alarm = env.clock.alarm(() => {
+      rung.count++
+      alarm.at(env.clock.now() + 100)
+    })
+    alarm.at(env.clock.now() + 100)
+    const close = () => {
+      rung.closed++
+      alarm.cancel()
+    }
+    return { push: skb => next.push(skb), close }
+  })
+}
+
+/** A chain whose end frees what it gets, the frames it got, and a function that sends some. */
+function chainOf(options: { small?: number; reserve?: number } = {}) {
+  const pool = new SkBuffPool({ large: 4, small: 64, ...options })
+  const received: number[] = []
+  const clock = new FakeClock()
+  let idle = 0
+  const chain = new Chain({
+    ...{ direction: 'ab', seed: 1, clock, pool, segments: new Ring(16) },
+    end: {
+      push: skb => {
+        received.push(skb.packetId)
+        skb.free()
+      },
+    },
+    back: { push: skb => skb.free() },
+    onIdle: () => idle++,
+  })
+  const send = (n = 1) => {
+    for (let i = 0; i < n; i++) {
+      const skb = pool.alloc(60) as SkBuff
+      skb.put(60)
+      chain.push(skb)
+    }
+  }
+  return { pool, received, clock, chain, send, idle: () => idle }
+}
+
+describe('Chain.set', () => {
+  test('an impairment that throws leaves the stages as they were', () => {
+    const wire = makeWire([delay(1000), match(all, [lossEvery(2)])])
+    wire.send(2)
+    const set = () => wire.chain.set([match(all, [lossEvery(3), delay(5)]), delay(7), failing])
+    expect(set).toThrow('cannot be made')
+    expect(wire.chain.report().map(({ stage, words }) => [stage, words])).toEqual([
+      ['delay', 'delay 1us'],
+      ['match', 'match (function)'],
+      ['loss', lossEvery(2).words],
+    ])
+    wire.send(2)
+    wire.advance(1000)
+    expect(wire.received.map(({ id }) => id)).toEqual([1, 3])
+    expect(wire.chain.report()).toMatchObject([{ in: 4 }, { in: 4 }, { in: 4, dropped: 2 }])
+  })
+
+  test('a stage that was made before another one failed is closed', () => {
+    const rung = { count: 0, closed: 0 }
+    const wire = makeWire([])
+    expect(() => wire.chain.set([beating(rung), failing])).toThrow('cannot be made')
+    wire.advance(1000)
+    expect(rung).toEqual({ count: 0, closed: 1 })
+  })
+
+  test('the same match again keeps the stages in its branches', () => {
+    const same = match(all, [delay(1000)])
+    const wire = makeWire([same])
+    wire.send(1)
+    wire.chain.set([same, loss(0)])
+    wire.send(1)
+    expect(wire.chain.report()).toMatchObject([
+      { stage: 'match' },
+      { stage: 'delay', in: 2, held: 2 },
+      { stage: 'loss' },
+    ])
+    wire.advance(1000)
+    expect(wire.received.length).toBe(2)
+  })
+
+  test('a stage that is taken out is closed when it holds nothing, and its alarms end', () => {
+    const rung = { count: 0, closed: 0 }
+    const wire = makeWire([beating(rung)])
+    wire.advance(1000)
+    wire.chain.set([])
+    wire.advance(1000)
+    expect(rung).toEqual({ count: 10, closed: 1 })
+    expect(wire.clock.armed).toBe(0)
+  })
+
+  test('a stage that comes again goes on in its random stream', () => {
+    const lost = (change: boolean) => {
+      const wire = makeWire([loss(0.5)])
+      wire.send(20)
+      if (change) {
+        wire.chain.set([])
+        wire.chain.set([loss(0.5)])
+      }
+      wire.send(20)
+      return wire.received.map(({ id }) => id)
+    }
+    expect(lost(true)).toEqual(lost(false))
+  })
+
+  test('a gate that is taken out lets its packets go through the gate behind it', () => {
+    const wire = makeWire([hold(), hold(), lossEvery(2)])
+    wire.send(4)
+    wire.chain.set([])
+    expect(wire.received.map(({ id }) => id)).toEqual([1, 3])
+  })
+
+  test('a change in the middle of a change holds', () => {
+    const changing: Impairment = next => ({
+      push: skb => {
+        wire.chain.set([loss(0), delay(10)])
+        next.push(skb)
+      },
+    })
+    const wire = makeWire([hold(), changing])
+    wire.send(2)
+    wire.chain.set([delay(5)])
+    wire.send(1)
+    wire.advance(100)
+    expect(wire.received.map(({ id }) => id).sort()).toEqual([1, 2, 3])
+    expect(wire.chain.report().map(({ stage }) => stage)).toEqual(['loss', 'delay'])
+  })
+
+  test('after the end nothing changes', () => {
+    const wire = makeWire([delay(1000)])
+    wire.chain.close()
+    wire.chain.set([beating({ count: 0, closed: 0 })])
+    wire.send(1)
+    expect([wire.chain.report().length, wire.clock.armed, wire.chain.drops]).toEqual([1, 0, { closed: 1 }])
+  })
+
+  test('stages inside another are made when it is made or changed, never later', () => {
+    const late: Impairment = function late(_, env) {
+      return { push: skb => env.inner('then', []).push(skb) }
+    }
+    const wire = makeWire([late])
+    wire.send(1)
+    expect(wire.failures).toEqual([expect.stringContaining('call it when the stage is made or changed')])
+  })
+
+  test('limits that change again and again take the memory of one', () => {
+    const { chain, pool } = chainOf({ small: 10, reserve: 1000 })
+    const limit = () => ({ packets: 100 })
+    for (let i = 0; i < 20; i++) chain.set([delay(10, { limit: limit() }), loss(i / 100)])
+    expect(pool.small.count).toBe(110)
+    const shared = limit()
+    chain.set([delay(10, { limit: shared }), rate(1e6, { limit: shared }), delay(1, { limit: limit() })])
+    expect(pool.small.count).toBe(210)
+    chain.close()
+  })
+})
+
+test('a chain without stages is idle when the last packet of those taken out has left', () => {
+  const { chain, clock, send, received, idle } = chainOf()
+  chain.set([delay(1000), delay(1000)])
+  send(2)
+  chain.set([])
+  send()
+  clock.advance(1500)
+  send()
+  expect([chain.busy, idle()]).toEqual([true, 0])
+  clock.advance(1000)
+  send()
+  expect([chain.busy, idle(), received]).toEqual([false, 1, [3, 4, 1, 2, 5]])
+  chain.close()
+})
+
+test('close drops what stages hold, also those taken out that push it on', () => {
+  const kept: SkBuff[] = []
+  const pushing: Impairment = (next, env) => ({
+    push: skb => void (env.hold(skb) && kept.push(skb)),
+    close: () => {
+      for (const skb of kept.splice(0)) next.push(skb)
+    },
+  })
+  const broken: Impairment = next => ({
+    push: skb => next.push(skb),
+    close: () => {
+      throw new Error('cannot close')
+    },
+  })
+  const later = delay(1000)
+  const wire = makeWire([pushing, broken, later])
+  wire.send(2)
+  wire.chain.set([later])
+  wire.send(1)
+  wire.chain.close()
+  expect(wire.conserved()).toMatchObject({ in: 3, out: 0, dropped: 3, held: 0 })
+  expect(wire.failures).toContain('broken: Error: cannot close')
+  expect(wire.clock.armed).toBe(0)
+})
+
+const stages = fc.array(
+  fc.constantFrom<() => Impairment>(
+    () => delay(3000),
+    () => delay(500, { limit: { packets: 1000 } }),
+    () => rate(1e9),
+    () => corrupt(0.5),
+    () => loss(0),
+    () => hold(),
+    () => match((_, at) => at % 3 === 0, [delay(700)], [rate(1e9), hold()]),
+  ),
+  { maxLength: 5 },
+)
+
+test('no sequence of changes loses a packet or leaves one behind', () => {
+  const steps = fc.array(fc.tuple(stages, fc.nat(5), fc.nat(4000)), { minLength: 1, maxLength: 12 })
+  const property = fc.property(steps, changes => {
+    const wire = makeWire([])
+    for (const [made, packets, ns] of changes) {
+      wire.chain.set(made.map(make => make()))
+      wire.send(packets, 10)
+      wire.advance(ns)
+      expect(wire.conserved()).toMatchObject({ dropped: 0 })
+    }
+    wire.chain.set([])
+    wire.advance(1_000_000)
+    const { in: sent, out, held } = wire.conserved()
+    expect([out, held]).toEqual([sent, 0])
+    expect(new Set(wire.received.map(({ id }) => id)).size).toBe(sent)
+    wire.send(1)
+    expect(wire.chain.busy).toBe(false)
+  })
+  fc.assert(property, { seed: SEED, numRuns: scaled(10_000) })
+})
