@@ -80,8 +80,8 @@ export function normalDensity(z: number): number {
   return Math.exp(-0.5 * z * z) / Math.sqrt(2 * Math.PI)
 }
 
-/** Hermite polynomials of the expansion below, and the distance of its points. */
-const DEGREES = 32
+/** Hermite polynomials of the expansion below, many for the sake of steps; and its step. */
+const DEGREES = 512
 const STEP = 1 / 128
 
 /**
@@ -108,13 +108,13 @@ export function copulaFor(correlation: number, of: (uniform: number) => number):
   const variance = squares - coefficients[0] ** 2
   if (!(variance > 0)) return 0
   const correlationOf = (a: number) => {
-    let sum = 0
-    let rest = variance
+    let [sum, rest, power] = [0, variance, 1]
     for (let k = 1; k < DEGREES; k++) {
-      sum += coefficients[k] ** 2 * a ** k
+      power *= a
+      sum += coefficients[k] ** 2 * power
       rest -= coefficients[k] ** 2
     }
-    return (sum + rest * a ** DEGREES) / variance
+    return (sum + rest * power) / variance
   }
   let [low, high] = [0, 1]
   while (high - low > 1e-9) {

@@ -8,7 +8,7 @@ import { DEVIATIONS, expectDistribution, expectLaw, expectNear, successive } fro
 import { testWires } from '../../support/wire.ts'
 
 const makeWire = testWires()
-const PACKETS = either(1_000_000, 20_000)
+const PACKETS = either(1_000_000, 10_000)
 
 const TIME = 100_000_000
 const JITTER = 10_000_000
