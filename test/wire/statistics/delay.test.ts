@@ -44,7 +44,7 @@ function lawOf(distribution: Distribution) {
   const table = tableOf(distribution)
   if (table === undefined) {
     const cdf = (x: number) => Math.min(1, Math.max(0, ((x - TIME) / JITTER + 1) / 2))
-    return { cdf, before: cdf, mean: TIME, variance: JITTER ** 2 / 3 }
+    return { cdf, before: cdf, mean: TIME, variance: JITTER ** 2 / 3, fourth: JITTER ** 4 / 5 }
   }
   const values = Float64Array.from(table, t => TIME + (JITTER * t) / TABLE_FACTOR)
   /** Returns the share of the table's values that are below `x`. */
@@ -58,18 +58,28 @@ function lawOf(distribution: Distribution) {
     return low / values.length
   }
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length
-  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length
+  const [variance, fourth] = [2, 4].map(power => moment(values, mean, power))
   // Delays are whole ns.
-  return { cdf: (x: number) => below(x + 0.5), before: (x: number) => below(x - 0.5), mean, variance }
+  return { cdf: (x: number) => below(x + 0.5), before: (x: number) => below(x - 0.5), mean, variance, fourth }
+}
+
+function moment(values: Float64Array, mean: number, power: number): number {
+  return values.reduce((sum, value) => sum + (value - mean) ** power, 0) / values.length
 }
 
 describe.each(distributions)('jitter of %s', (_, distribution) => {
-  const { cdf, before, mean, variance } = lawOf(distribution)
+  const { cdf, before, mean, variance, fourth } = lawOf(distribution)
+
+  function expectLawOf(independent: Float64Array): void {
+    const n = independent.length
+    expectDistribution(independent, cdf, 'delays', before)
+    expectNear(moment(independent, 0, 1), mean, Math.sqrt(variance / n), 'mean')
+    expectNear(moment(independent, mean, 2), variance, Math.sqrt((fourth - variance ** 2) / n), 'variance')
+  }
 
   test('has the distribution that was asked', () => {
     const ns = delays(delay(TIME, { jitter: JITTER, distribution }))
-    expectDistribution(ns, cdf, 'delays', before)
-    expectNear(ns.reduce((sum, x) => sum + x, 0) / PACKETS, mean, Math.sqrt(variance / PACKETS), 'mean')
+    expectLawOf(ns)
     const { r } = successive(ns, mean, variance)
     expect(Math.abs(r)).toBeLessThan(DEVIATIONS / Math.sqrt(PACKETS))
   })
@@ -80,8 +90,7 @@ describe.each(distributions)('jitter of %s', (_, distribution) => {
     expectNear(r, rho, deviation, 'correlation')
     // Delays that lie this far apart are independent: 0.92^120 is 5e-5.
     const apart = rho === 0.9 ? 120 : 20
-    const independent = ns.filter((_, i) => i % apart === 0)
-    expectDistribution(independent, cdf, 'delays', before)
+    expectLawOf(ns.filter((_, i) => i % apart === 0))
   })
 })
 
