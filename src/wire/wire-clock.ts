@@ -74,8 +74,27 @@ export class WireClock implements Clock {
   /** A packet arrives at this moment: `arrived` gets it after all alarms that are due before. */
   arrive(skb: SkBuff): void {
     const present = this.#clock.now()
-    this.#arrivals.add(skb, present)
-    this.#run(present)
+    if (this.#ringing || this.#behind || this.#arrivals.length !== 0 || this.#alarms.first <= present) {
+      this.#arrivals.add(skb, present)
+      this.#run(present)
+    } else {
+      this.#pass(skb, present)
+    }
+  }
+
+  /** Like `run` for an arrival before which nothing is due: it goes through no queue. */
+  #pass(skb: SkBuff, present: number): void {
+    this.#ringing = true
+    if (present > this.#now) this.#now = present
+    try {
+      this.#arrived(skb)
+    } catch (error) {
+      this.#failed(error)
+    } finally {
+      this.#ringing = false
+      if (this.#arrivals.length === 0 && this.#alarms.first > present) this.#arm()
+      else this.#run(present)
+    }
   }
 
   /** For `arrived`: another packet of the same arrival. What is due then leaves before it. */
