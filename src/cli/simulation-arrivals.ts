@@ -147,8 +147,10 @@ export class LoggedArrivals implements Arrivals {
       this.#hasBegun = true
       if (event.verdict === 'arrive') this.#arrive(event)
       else if (this.#replay === undefined) continue
+      else if (event.verdict === 'set') this.#set(event, this.#replay)
       else if (event.verdict === 'close') this.#simulation.close(event.direction, event.time)
-      else this.#set(event, this.#replay)
+      // Decisions of both directions are then made in the order of the log.
+      else this.#simulation.pass(event.direction, event.time)
     }
   }
 

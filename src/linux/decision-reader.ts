@@ -1,6 +1,6 @@
 /**
  * DecisionReader: reads what a simulation needs of the file that DecisionFile writes: when the
- * wires were set, what arrived, and when they were closed. Decisions are skipped.
+ * wires were set, what arrived, when something was decided, and when they were closed.
  */
 /** The longest line; it bounds the memory of a reader. */
 const MAX_LINE = 1024 * 1024
@@ -35,12 +35,17 @@ export interface LoggedArrival extends Line {
   readonly gso: readonly [size: number, type: number, transport: number] | undefined
 }
 
+/** A stage decided something. */
+export interface LoggedDecision extends Line {
+  readonly verdict: 'decide'
+}
+
 /** The wire dropped what it held, because its devices went. */
 export interface LoggedClose extends Line {
   readonly verdict: 'close'
 }
 
-export type LoggedEvent = LoggedSet | LoggedArrival | LoggedClose
+export type LoggedEvent = LoggedSet | LoggedArrival | LoggedDecision | LoggedClose
 
 export class DecisionReader {
   readonly #file: string
@@ -121,7 +126,7 @@ export class DecisionReader {
     if (!Number.isFinite(time) || typeof time !== 'number' || (direction !== 'ab' && direction !== 'ba'))
       throw this.broken('no decision')
     if (verdict === 'drop' && line.why === 'closed') return { verdict: 'close', time, direction }
-    if (line.stage !== 'wire') return undefined
+    if (line.stage !== 'wire') return { verdict: 'decide', time, direction }
     if (verdict === 'set') return this.#set(line, { time, direction })
     return verdict === 'arrive' ? this.#arrival(line, { time, direction }) : undefined
   }

@@ -112,13 +112,16 @@ export class Simulation {
    * the moment of the last arrival is dropped with it.
    */
   close(direction: Direction, time: number): void {
+    this.pass(direction, time)
+    this.#chains.get(direction)?.close()
+  }
+
+  /** Lets time run to `time` in one direction, in which nothing arrives. */
+  pass(direction: Direction, time: number): void {
     const chain = this.#chains.get(direction)
-    if (chain === undefined) return
-    if (time > chain.clock.now()) {
-      this.#clocks[direction].advance(time)
-      chain.advance()
-    }
-    chain.close()
+    if (chain === undefined || time <= chain.clock.now()) return
+    this.#clocks[direction].advance(time)
+    chain.advance()
   }
 
   /**

@@ -191,11 +191,7 @@ describe('a log', () => {
     const table = await simulate(at('run.log'), '--log', at('again.log'))
     expect(table).toContain('run.log ab: delay 20ms 15ms loss 20% duplicate 10% rate 1mbit\n')
     const log = readFileSync(at('run.log'), 'utf8').split('\n')
-    const again = readFileSync(at('again.log'), 'utf8').split('\n')
-    for (const direction of ['"ab"', '"ba"']) {
-      const of = (lines: string[]) => lines.filter(line => line.includes(direction))
-      expect(of(again)).toEqual(of(log))
-    }
+    expect(readFileSync(at('again.log'), 'utf8').split('\n')).toEqual(log)
     expect(log.length).toBeGreaterThan(150)
   })
 

@@ -28,10 +28,11 @@ function read(text: string, size = 7): { events: LoggedEvent[]; lost: number; er
   return { events, lost: reader.lost }
 }
 
-test('changes, arrivals and the end of a wire are read, and decisions are skipped', () => {
+test('changes, arrivals, decisions and the end of a wire are read', () => {
   const events = [
     { verdict: 'set', time: 5, direction: 'ab', words: 'delay 1ms', seed: 7 },
     { verdict: 'arrive', time: 10, direction: 'ab', id: 1, length: 3, head: Buffer.of(1, 2, 254), gso: undefined },
+    { verdict: 'decide', time: 10, direction: 'ab' },
     { verdict: 'close', time: 20, direction: 'ab' },
   ]
   for (const size of [1, 7, 1000])

@@ -1,10 +1,12 @@
 /** The log of a live cable with real traffic, repeated by vnet simulate to the same decisions. */
+import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Netns, OwnNetns, outcome } from '../../support/netns.ts'
+import { asNobodyIn, withoutTunIn } from '../../support/privileges.ts'
 import { runMain } from '../../support/run-main.ts'
 import { tcpExchange, udpSocket } from '../../support/sockets.ts'
 import { pingSome } from '../../support/traffic.ts'
@@ -28,7 +30,7 @@ afterEach(() => {
   rmSync(directory, { recursive: true })
 })
 
-/** Sends what a wire has to decide on: pings, datagrams in bursts, a TCP stream in both directions. */
+/** Sends what a wire has to decide on: pings, datagrams in bursts, TCP in both directions. */
 async function traffic(): Promise<void> {
   const pinging = pingSome(near, '-c 60 -i 0.01 -W 1 198.18.0.2')
   const socket = await udpSocket(near, '198.18.0.1', 5000)
@@ -44,14 +46,9 @@ async function traffic(): Promise<void> {
   await pinging
 }
 
-/** The lines of a log by direction: how late timers were decides which direction is logged first. */
-function linesOf(path: string): { ab: string[]; ba: string[] } {
-  const lines = readFileSync(path, 'utf8').split('\n')
-  const of = (direction: string) => lines.filter(line => line.includes(`"direction":"${direction}"`))
-  return { ab: of('ab'), ba: of('ba') }
-}
+const linesOf = (path: string) => readFileSync(path, 'utf8').split('\n')
 
-async function repeats(words: string, ...changes: string[]): Promise<{ ab: string[]; ba: string[] }> {
+async function repeats(words: string, ...changes: string[]): Promise<string[]> {
   const [log, again] = [join(directory, 'run.log'), join(directory, 'again.log')]
   const addresses = ['--address', 'left=198.18.0.1/24', '--address', 'right=198.18.0.2/24', '--json']
   const ends = [`${near.name}/left`, `${far.name}/right`]
@@ -72,8 +69,8 @@ async function repeats(words: string, ...changes: string[]): Promise<{ ab: strin
   return live
 }
 
-const count = ({ ab, ba }: { ab: string[]; ba: string[] }, verdict: string) =>
-  [...ab, ...ba].filter(line => line.includes(`"verdict":"${verdict}"`)).length
+const count = (lines: readonly string[], verdict: string) =>
+  lines.filter(line => line.includes(`"verdict":"${verdict}"`)).length
 
 test('a log with jitter, bursts of loss, duplicates, corruption and a rate is repeated line by line', async () => {
   const live = await repeats(
@@ -92,7 +89,18 @@ test('a log of CoDel, of a filter and of changes while packets are in flight is 
   expect(count(live, 'set')).toBe(6)
 })
 
+test('an ordinary user without /dev/net/tun simulates a log', async () => {
+  const log = join(directory, 'run.log')
+  const ends = [`${near.name}/left`, `${far.name}/right`]
+  await stopConserved(await startVnet(['cable', ...ends, '--json', '--wire', 'loss 1%', '--log', log]))
+  const [command, ...args] = [...withoutTunIn(near), ...asNobodyIn(near).slice(4), process.execPath, program] as const
+  const child = spawn(command as string, [...args, 'simulate', log], { stdio: 'pipe' })
+  const { status, stdout, stderr } = await outcome(child)
+  expect([status, stderr]).toEqual([0, ''])
+  expect(stdout).toContain('run.log ab: loss 1%')
+})
+
 test('a log of GSO frames that pass whole is repeated', async () => {
   const live = await repeats('delay 10ms')
-  expect([...live.ab, ...live.ba].filter(line => line.includes('"gso":')).length).toBeGreaterThan(0)
+  expect(live.filter(line => line.includes('"gso":')).length).toBeGreaterThan(0)
 })
