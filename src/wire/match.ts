@@ -52,7 +52,10 @@ export function match(
   then: readonly Impairment[],
   otherwise: readonly Impairment[] = [],
 ): Impairment {
+  const branch = (stages: readonly Impairment[]) =>
+    ['(', stages.map(({ words, kind, name }) => words ?? kind ?? name).join(' | '), ')'].filter(Boolean).join(' ')
+  const others = otherwise.length === 0 ? '' : ` else ${branch(otherwise)}`
   return impairment('match', { filter, then, otherwise }, (params: MatchParams, _, env) => new MatchWire(params, env), {
-    words: `match ${filter.text === undefined ? '(function)' : `'${filter.text}'`}`,
+    words: `match '${filter.text ?? 'a function'}' ${branch(then)}${others}`,
   })
 }

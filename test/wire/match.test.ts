@@ -85,6 +85,11 @@ test('a match that is taken out loses nothing that its branches hold', () => {
   expect(firsts(wire.received)).toEqual([1, 2])
 })
 
+test('its words have those of its branches', () => {
+  expect(match(odd, [loss(1), delay('1ms')]).words).toBe("match 'odd' ( loss 100% | delay 1ms )")
+  expect(match(() => true, [], [loss(1)]).words).toBe("match 'a function' ( ) else ( loss 100% )")
+})
+
 test('a match may lie in a match', () => {
   const small = (bytes: Uint8Array, at: number) => bytes[at + 14] < 4
   const wire = testWire([match(odd, [match(small, [loss(1)])])])

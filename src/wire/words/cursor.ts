@@ -6,6 +6,8 @@ import { didYouMean, type Span, wordsError } from './words-error.ts'
 
 export class Cursor {
   readonly words: string
+  /** Branches that this place lies in. */
+  depth = 0
   readonly #tokens: readonly Token[]
   #at = 0
 

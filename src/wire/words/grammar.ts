@@ -50,6 +50,9 @@ const QUEUES: Readonly<Record<string, (c: Cursor) => Queue>> = {
   codel: readCodel,
 }
 
+/** Branches within branches: their stages call each other for every packet. */
+const DEPTH_MAX = 16
+
 /** The words that stages, and parts of them, begin with. */
 export const WORDS: ReadonlySet<string> = new Set([
   ...Object.keys(STAGES),
@@ -183,7 +186,9 @@ function readBranch(c: Cursor, direction: Direction, missing: string): Group[] {
   const open = c.peek()
   if (open === undefined || !c.takes('(')) throw c.error(missing)
   if (c.takes(')')) return []
+  if (++c.depth > DEPTH_MAX) throw c.error(`a match may lie in ${DEPTH_MAX - 1} others`, open)
   const groups = readGroups(c, direction)
+  c.depth--
   if (!c.takes(')')) throw c.error("this '(' has no ')'", open)
   return groups
 }

@@ -8,14 +8,17 @@ export interface Span {
   readonly end: number
 }
 
-/** How many characters of the words an error shows on either side of the wrong word. */
+/** How many characters of the words an error shows on either side of the wrong word, and of it. */
 const CONTEXT = 30
+const WRONG_MAX = 60
 
 /**
  * Returns an error of three lines: the message, which stands for itself, the words, and a caret
  * under each character of `span`.
  */
-export function wordsError(words: string, { at, end }: Span, message: string): FileError {
+export function wordsError(words: string, span: Span, message: string): FileError {
+  const { at } = span
+  const end = Math.min(span.end, at + WRONG_MAX)
   const from = at > CONTEXT + 3 ? at - CONTEXT : 0
   const to = words.length > end + CONTEXT + 3 ? end + CONTEXT : words.length
   const before = `${from > 0 ? '...' : ''}${shown(words.slice(from, at).padEnd(at - from))}`

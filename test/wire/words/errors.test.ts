@@ -1,5 +1,8 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { WORDS } from '../../../src/wire/words/grammar.ts'
 import { parseWire } from '../../../src/wire/words/parse.ts'
+import { SEED, scaled } from '../../support/scale.ts'
 
 /** Returns the lines of the error that `words` give. */
 function linesOf(words: string): string[] {
@@ -45,9 +48,71 @@ describe('a wrong word', () => {
     expect(words.slice(carets.indexOf('^'), carets.length)).toBe('oops')
   })
 
+  test('of any length is shown in a line of a terminal', () => {
+    const [, words, carets] = linesOf(`delay 1ms ${'x'.repeat(10_000)} | ${'loss 1% | '.repeat(100)}`)
+    expect([words.length < 140, carets.length < 140]).toEqual([true, true])
+  })
+
   test('cannot control a terminal', () => {
     expect(linesOf('\x1b[31m 1%')).toEqual(["'\\x1b[31m' is not a word of a wire", '  \\x1b[31m 1%', '  ^^^^^^^^'])
   })
+})
+
+test('matches lie in each other up to 16 deep', () => {
+  const nested = (depth: number) => `${'match arp ( '.repeat(depth)}loss 1%${' )'.repeat(depth)}`
+  expect(parseWire(nested(16), { filter: text => Object.assign(() => true, { text }), file: () => '' }).length).toBe(1)
+  expect(linesOf(nested(17))[0]).toBe('a match may lie in 15 others')
+})
+
+test('whatever words come, they are stages or an error of three lines with carets under a part of them', () => {
+  const vocabulary = fc.oneof(
+    fc.constantFrom(
+      ...WORDS,
+      '(',
+      ')',
+      '|',
+      'first',
+      'nth',
+      'every',
+      'after',
+      'state',
+      'gemodel',
+      'random',
+      'min',
+      'packets',
+    ),
+    fc.constantFrom(
+      '1',
+      '1%',
+      '20ms',
+      '1mbit',
+      '64kb',
+      '-5',
+      '0',
+      'tcp',
+      "'tcp port 80'",
+      '"',
+      "'",
+      '\n',
+      'constructor',
+    ),
+    fc.string({ maxLength: 6 }),
+  )
+  const words = fc.array(vocabulary, { maxLength: 14 }).map(list => list.join(' '))
+  fc.assert(
+    fc.property(words, text => {
+      let message: string
+      try {
+        parseWire(text, { filter: of => Object.assign(() => true, { text: of }), file: () => '1' })
+        return
+      } catch (error) {
+        expect((error as Error).name).toBe('FileError')
+        message = (error as Error).message
+      }
+      expect(message).toMatch(/^\S[^\n]*\n {2}[^\n]*\n {2} *\^+$/)
+    }),
+    { numRuns: scaled(100_000), seed: SEED },
+  )
 })
 
 test.each([
