@@ -71,6 +71,8 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   driverCarrier = true
   /** True while the cable is cut (cutCable): what the kernel sends is dropped as TX_CARRIER. */
   cut = false
+  /** True while a wire hands it packets that it has cut: they are merged as with NETIF_F_GRO. */
+  mergesWire = false
   /** The driver's own data (netdev_priv). */
   readonly priv: Priv
   readonly tx: readonly TxQueue[]

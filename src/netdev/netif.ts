@@ -10,6 +10,7 @@ import {
 import { get16 } from '../packet/octets.ts'
 import { SKB_DROP_REASON_SKB_CSUM } from '../skb/drop-reason.ts'
 import { skbPanic } from '../skb/error.ts'
+import { Ring } from '../skb/ring.ts'
 import {
   CHECKSUM_PARTIAL,
   OWNER_FREE,
@@ -90,7 +91,9 @@ function finish(skb: SkBuff, dev: NetDevice): void {
     else skb.drop(SKB_DROP_REASON_SKB_CSUM)
     return
   }
-  const { segments } = dev.net
+  // A full receive queue is written out, and what then runs may cut another frame meanwhile.
+  const { segments: usual } = dev.net
+  const segments = usual.length === 0 ? usual : new Ring(usual.capacity)
   const { queueMapping } = skb
   const n = skbGsoSegment(skb, segments)
   if (n < 0) {

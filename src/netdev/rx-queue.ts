@@ -23,6 +23,7 @@ export interface RxOwner {
     markDirty(queue: RxQueue): void
   }
   readonly features: number
+  readonly mergesWire?: boolean
   readonly counters: { merged(skb: SkBuff): void }
 }
 
@@ -31,7 +32,7 @@ export class RxQueue {
   readonly #port: PortQueue
   readonly #ring = new Ring(RX_RING, OWNER_RX)
   readonly #retry: Alarm
-  /** Undefined until the device has NETIF_F_GRO, which may be turned on and off at any time. */
+  /** Undefined until frames are merged, which may begin and end at any time. */
   #gro: Gro | undefined
   #dirty = false
 
@@ -49,15 +50,16 @@ export class RxQueue {
 
   /** (5b) Queues a frame for the kernel, or drops it if a whole ring waits for the kernel. */
   push(skb: SkBuff): void {
-    const merges = (this.#dev.features & NETIF_F_GRO) !== 0
+    const { features, mergesWire } = this.#dev
+    const merges = (features & NETIF_F_GRO) !== 0 || mergesWire === true
     if (merges) {
       this.#gro ??= new Gro(this.#dev.net.pool.bytes)
-      if (this.#gro.receive(skb, this.#dev.features)) {
+      if (this.#gro.receive(skb, features)) {
         this.#dev.counters.merged(skb)
         skb.free()
         return
       }
-    }
+    } else this.#gro?.flush()
     if (!this.#ring.push(skb)) {
       this.flush()
       if (!this.#ring.push(skb)) {

@@ -87,9 +87,12 @@ function follow(net: Net, dev: WireDevice, list: ScenarioList<ParsedWords>, ab: 
     else if (step.carrier === false) cutCable(dev as NetDevice)
   }
   let started = false
-  net.registerNetdeviceNotifier((event, changed) => {
+  const forget = net.registerNetdeviceNotifier((event, changed) => {
     if (changed !== dev) return
-    if (event === NETDEV_UNREGISTER) ended.abort()
+    if (event === NETDEV_UNREGISTER) {
+      ended.abort()
+      forget()
+    }
     if (event !== NETDEV_UP || started) return
     started = true
     runScenario(net.clock, listed(list, take), ended.signal).catch(error => net.log.err(describeException(error)))

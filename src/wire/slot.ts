@@ -10,7 +10,6 @@ import {
   wireChanged,
 } from '../netdev/device-wire.ts'
 import { describeException } from '../netdev/exception.ts'
-import { NETIF_F_GRO } from '../netdev/if.ts'
 import { LimitedLog } from '../netdev/limited-log.ts'
 import type { Net } from '../netdev/net.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
@@ -21,7 +20,7 @@ import type { Direction, Impairment, Wire } from './wire.ts'
 import { parseWire } from './words/parse.ts'
 
 /** What a wire needs of a NetDevice, whatever its driver's own data. */
-export type WireDevice = Pick<NetDevice, 'name' | 'features'>
+export type WireDevice = Pick<NetDevice, 'name' | 'mergesWire'>
 
 /** One of the two ends that a wire joins. */
 export interface WireEnd {
@@ -92,14 +91,13 @@ export class WireSlot implements DeviceWire {
     const { net, from, to, ...options } = this.#options
     this.#options.onStages?.()
     const { dev } = to
-    const mayMerge = dev !== undefined && (dev.features & NETIF_F_GRO) === 0
     return new Chain({
       ...options,
       // Of its own: what comes out of one chain may go through another, which cuts frames as well.
       ...{ clock: net.clock, pool: net.pool, segments: new Ring(net.segments.capacity) },
       ...{ end: to.wire, back: from.wire, drop: to.drop },
       onPackets: packets => {
-        if (mayMerge) dev.features = packets ? dev.features | NETIF_F_GRO : dev.features & ~NETIF_F_GRO
+        if (dev !== undefined) dev.mergesWire = packets
       },
       onIdle: () => {
         this.wire = to.wire

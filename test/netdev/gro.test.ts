@@ -413,6 +413,38 @@ describe('a device with NETIF_F_GRO', () => {
     expect(port.received.map(({ bytes }) => [...bytes])).toEqual(segments)
   })
 
+  test('frames of a wire are merged without NETIF_F_GRO, from when it cuts them until it no longer does', async () => {
+    const memory = makeNet()
+    const { dev, port } = await addDevice(memory, through, { features: NETIF_F_ALL_TAP })
+    const segments = cut(whole({ ...stream, payload: numbered(4 * 1448) }, 1448))
+    for (const merges of [true, false, true]) {
+      dev.mergesWire = merges
+      for (const octets of segments) port.transmit(Uint8Array.from(octets))
+      port.drain()
+    }
+    const lengths = port.received.map(({ bytes }) => bytes.length)
+    expect(lengths).toEqual([66 + 4 * 1448, ...new Array(4).fill(66 + 1448), 66 + 4 * 1448])
+    memory.conserved()
+  })
+
+  test('a frame that is held when merging ends is continued by none that comes after others', async () => {
+    const memory = makeNet()
+    let n = 0
+    const switching = {
+      ndoStartXmit: (skb: SkBuff) => {
+        dev.mergesWire = ++n !== 3
+        netifRx(skb)
+      },
+    }
+    const { dev, port } = await addDevice(memory, switching, { features: NETIF_F_ALL_TAP })
+    const [first, second, third, fourth] = cut(whole({ ...stream, payload: numbered(4 * 1448) }, 1448))
+    for (const octets of [first, second, fourth, third]) port.transmit(Uint8Array.from(octets as number[]))
+    port.drain()
+    expect(port.received.map(({ bytes }) => bytes.length)).toEqual([66 + 2 * 1448, 66 + 1448, 66 + 1448])
+    expect([...port.received[1]!.bytes]).toEqual(fourth)
+    memory.conserved()
+  })
+
   test('nothing is merged into a frame that the kernel had no room for', async () => {
     const memory = makeNet()
     const { dev, port } = await addDevice(memory, through, { features: NETIF_F_ALL_TAP | NETIF_F_GRO })

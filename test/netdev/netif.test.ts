@@ -135,6 +135,26 @@ describe('a frame to be cut', () => {
     expect(memory.conserved()).toMatchObject({ in: 1, made: 2, out: 3 })
   })
 
+  test('a frame that is cut while another is delivered leaves the segments of that one alone', async () => {
+    const memory = makeNet({ large: 16, small: 1024 })
+    const first = await addDevice(memory, { ndoStartXmit: skb => netifRx(skb) })
+    const waiting: SkBuff[] = []
+    const second = await addDevice(memory, { ndoStartXmit: skb => void waiting.push(skb) })
+    const { bytes, info } = offloaded(tcp, 1000)
+    second.port.transmit(bytes, 0, info)
+    second.port.drain()
+    let delivered = 0
+    first.port.onFrame = () => {
+      if (delivered++ === 0) netifRx(waiting[0] as SkBuff)
+    }
+    // More segments than a receive queue takes: it is written out before all of them are in it.
+    const small = offloaded(tcp, 10)
+    first.port.transmit(small.bytes, 0, small.info)
+    first.port.drain()
+    expect([delivered, second.port.received.length]).toEqual([300, 3])
+    expect(memory.conserved()).toMatchObject({ in: 2, made: 301, out: 303 })
+  })
+
   test('a GSO frame that cannot be cut is dropped on the receive side', async () => {
     const { send, dev } = await mirror(0)
     const { bytes, info } = offloaded(tcp, 1000)
