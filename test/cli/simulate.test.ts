@@ -106,11 +106,12 @@ describe('a capture', () => {
       packet(2, { flags: FLAG_INBOUND }),
       packet(3, { interfaceIndex: 1, flags: FLAG_OUTBOUND }),
       packet(4, { interfaceIndex: 1, flags: FLAG_INBOUND }),
+      packet(5, { flags: FLAG_INBOUND }),
     ]
     const stages = stagesOf(await simulate(pcapng('c.pcapng', packets), '--wire', 'loss 0%', '--json'))
     expect(stages).toMatchObject([
       { event: 'wire', stage: 'loss', direction: 'ab', in: 2, out: 2 },
-      { event: 'wire', stage: 'loss', direction: 'ba', in: 3, out: 3 },
+      { event: 'wire', stage: 'loss', direction: 'ba', in: 4, out: 4 },
     ])
   })
 
