@@ -90,8 +90,10 @@ export function lossState(
   const p13 = shareOf(p.p13)
   const [p31, p32] = [shareOf(p.p31 ?? 1 - p13), shareOf(p.p32 ?? 0)]
   const [p23, p14] = [shareOf(p.p23 ?? 1), shareOf(p.p14 ?? 0)]
-  if (p13 + p14 > 1) throw new UsageError(`p13 and p14 are ${formatShare(p13 + p14)} together: at most 100%`)
-  if (p31 + p32 > 1) throw new UsageError(`p31 and p32 are ${formatShare(p31 + p32)} together: at most 100%`)
+  if (p13 + p14 > 1 + Number.EPSILON)
+    throw new UsageError(`p13 and p14 are ${formatShare(p13 + p14)} together: at most 100%`)
+  if (p31 + p32 > 1 + Number.EPSILON)
+    throw new UsageError(`p31 and p32 are ${formatShare(p31 + p32)} together: at most 100%`)
   const words = `state ${[p13, p31, p32, p23, p14].map(formatShare).join(' ')}`
   return make({ model: 'state', p13, p31, p32, p23, p14 }, words, ecn)
 }
