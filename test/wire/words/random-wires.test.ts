@@ -20,7 +20,7 @@ afterEach(() => {
 })
 
 function makeWire(stages: readonly Impairment[], seed: number): TestWire {
-  const wire = new TestWire(stages, { seed, log: true, small: 16384 })
+  const wire = new TestWire(stages, { seed, log: true })
   open.push(wire)
   return wire
 }
@@ -53,6 +53,10 @@ function send(wire: TestWire, { frames, length, ns }: { frames: number; length: 
   wire.advance(ns)
 }
 
+/** What came out, when and with which bytes. */
+const packetsOf = ({ received }: TestWire) =>
+  received.map(({ id, time, bytes }) => `${id} ${time} ${Buffer.from(bytes).toString('latin1')}`)
+
 test('in + duplicated = out + dropped + held for any words, at any moment, across changes and the end', () => {
   let packets = 0
   fc.assert(
@@ -71,9 +75,9 @@ test('in + duplicated = out + dropped + held for any words, at any moment, acros
       expect(wire.failures).toEqual([])
       open.pop()
     }),
-    { numRuns: scaled(5000), seed: SEED },
+    { numRuns: scaled(3000), seed: SEED },
   )
-  expect(packets).toBeGreaterThan(scaled(5000))
+  expect(packets).toBeGreaterThan(scaled(3000))
 })
 
 test('the same words, seed and arrivals give the same decisions', () => {
@@ -85,8 +89,8 @@ test('the same words, seed and arrivals give the same decisions', () => {
         send(first, step)
         send(second, step)
       }
-      expect(second.decisions).toEqual(first.decisions)
-      expect(second.received).toEqual(first.received)
+      expect(JSON.stringify(second.decisions)).toBe(JSON.stringify(first.decisions))
+      expect(packetsOf(second)).toEqual(packetsOf(first))
       for (const wire of open.splice(0)) wire.chain.close()
     }),
     { numRuns: scaled(1000), seed: SEED },
