@@ -56,7 +56,8 @@ export class SimulationOutput implements Disposable {
   readonly #buffer = new Uint8Array(CHUNK)
   readonly #packet: CapturedPacket
   #end: number
-  #failure: unknown
+  /** The first error in writing: a full disk must not look like an error of a stage. */
+  failure: unknown
 
   /** Creates the file, or empties it. Throws a FileError if that fails. */
   constructor(path: string) {
@@ -80,14 +81,8 @@ export class SimulationOutput implements Disposable {
     packet.at = data
     packet.capturedLength = Math.min(len, queueMapping)
     packet.originalLength = len
-    if (this.#end + packet.capturedLength + PACKET_OVERHEAD > CHUNK) this.#write()
+    if (this.#end + packet.capturedLength + PACKET_OVERHEAD > CHUNK) this.flush()
     this.#end = writePacket(this.#buffer, this.#end, packet)
-  }
-
-  /** Writes what waits. Throws the first error that there was in writing. */
-  flush(): void {
-    this.#write()
-    if (this.#failure !== undefined) throw this.#failure
   }
 
   /** Closes the file. */
@@ -95,12 +90,12 @@ export class SimulationOutput implements Disposable {
     closeSync(this.#fd)
   }
 
-  /** Keeps an error for flush(): a full disk must not look like an error of a stage. */
-  #write(): void {
+  /** Writes what waits. */
+  flush(): void {
     try {
       for (let at = 0; at < this.#end; ) at += writeSync(this.#fd, this.#buffer, at, this.#end - at)
     } catch (error) {
-      this.#failure ??= error
+      this.failure ??= error
     }
     this.#end = 0
   }

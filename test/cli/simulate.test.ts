@@ -226,6 +226,15 @@ describe('a log', () => {
   })
 })
 
+test('a disk that is full is one line for each file, and status 1', async () => {
+  const args = [pcap('y.pcap', [packet(0)]), '--wire', 'loss 0%']
+  for (const option of ['--out', '--log']) {
+    const { status, stdout, stderr } = await runMain('simulate', ...args, option, '/dev/full')
+    expect(stdout).toMatch(/ab loss +1 +1 /)
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/^vnet: \/dev\/full: ENOSPC: .*\n$/)])
+  }
+})
+
 describe('arguments', () => {
   const file = pcap('z.pcap', [packet(0)])
 

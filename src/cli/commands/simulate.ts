@@ -42,7 +42,7 @@ export async function simulate(file: string, options: SimulateOptions, io: Io): 
   if (out !== undefined && out === log) throw new UsageError(`${out}: --out and --log need a file each`)
   for (const path of [out, log]) if (path !== undefined) input.refuse(path)
   using output = out === undefined ? undefined : new SimulationOutput(out)
-  await using decisions = log === undefined ? undefined : attempt(log, () => new DecisionFile(log, { room: Infinity }))
+  const decisions = log === undefined ? undefined : attempt(log, () => new DecisionFile(log, { room: Infinity }))
 
   const problems: string[] = []
   const simulation = new Simulation({
@@ -69,7 +69,6 @@ export async function simulate(file: string, options: SimulateOptions, io: Io): 
     for (let chunk = input.next(); chunk !== undefined; chunk = input.next()) {
       arrivals.push(chunk)
       arrivals.simulate()
-      output?.flush()
       await decisions?.written()
       // For signals.
       await setImmediate()
@@ -83,10 +82,16 @@ export async function simulate(file: string, options: SimulateOptions, io: Io): 
   if (!hasBegun) begin(0, { seconds: 0, nanoseconds: 0 })
   simulation.finish()
   output?.flush()
+  if (output?.failure !== undefined) problems.push(`${out}: ${messageOf(output.failure)}`)
+  await decisions?.[Symbol.asyncDispose]().catch(error => problems.push(`${log}: ${messageOf(error)}`))
   if (arrivals.lost > 0) problems.push(`${file}: ${arrivals.lost} lines are missing: their arrivals were not simulated`)
   print(file, simulation, options, io)
   for (const note of [...notes(file, simulation), ...problems]) io.err(`vnet: ${printable(note)}\n`)
   return problems.length === 0 ? EXIT_OK : EXIT_FAILURE
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 /** Returns the words of both directions, undefined if they are those of the log. */
