@@ -1,0 +1,44 @@
+/** What a client attaches to a change of a wire, and what it refuses. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { attachmentsOf } from '../../../src/control/client/wire-request.ts'
+import { attached } from '../../../src/control/protocol/wire-attachment.ts'
+import { parseWire } from '../../../src/wire/words/parse.ts'
+
+let directory: string
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'vnet-words-'))
+})
+afterEach(() => rmSync(directory, { recursive: true }))
+
+test('words without a file or a filter attach nothing', () => {
+  expect(attachmentsOf('delay 20ms 5ms distribution normal loss 1%')).toEqual([])
+})
+
+test('each file and filter that the words name is attached once, and the words are parsed from these alone', () => {
+  const file = join(directory, 'trace')
+  writeFileSync(file, '1\n5\n')
+  const words = `match icmp (trace ${file}) else (trace ${file} once)`
+  const attachments = attachmentsOf(words)
+  expect(attachments.map(({ file, filter }) => file ?? filter)).toEqual(['icmp', file])
+  rmSync(file)
+  expect(parseWire(words, attached(attachments)).map(({ kind }) => kind)).toEqual(['match'])
+})
+
+test('what does not fit a message is refused with one line that says to give it at the start', () => {
+  const file = join(directory, 'long')
+  writeFileSync(file, '1\n'.repeat(29_900))
+  expect(attachmentsOf(`trace ${file}`)).toHaveLength(1)
+  writeFileSync(file, '1\n'.repeat(30_000))
+  const most = 'a running wire takes at most 60000 bytes of files and filters; give it at the start, by --wire'
+  expect(() => attachmentsOf(`trace ${file}`)).toThrow(`${file}: ${most}`)
+  expect(() => attachmentsOf(`loss 1% ${' '.repeat(4096)}`)).toThrow('at most 4096 bytes')
+  expect(() => attachmentsOf('loss 1%\0')).toThrow('no NUL')
+})
+
+test('wrong words and missing files are refused for the direction in which they are wrong', () => {
+  expect(() => attachmentsOf('loss one')).toThrow('one')
+  expect(() => attachmentsOf(`trace ${directory}/none`, 'ba')).toThrow('ENOENT')
+})
