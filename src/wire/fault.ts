@@ -51,14 +51,15 @@ class FaultWire implements Wire {
   readonly #next: Wire
   readonly #env: WireEnv
   readonly #held = new HeldPackets()
-  readonly #limit: Limit
+  /** Of what is delayed; other faults hold nothing. */
+  #limit: Limit | undefined
   readonly #alarm: Alarm
 
   constructor(params: FaultParams, next: Wire, env: WireEnv) {
     this.#params = params
     this.#next = next
     this.#env = env
-    this.#limit = env.limit(LIMIT)
+    if (params.action === 'delay') this.#limit = env.limit(LIMIT)
     this.#alarm = env.clock.alarm(() => this.#release())
   }
 
@@ -80,6 +81,7 @@ class FaultWire implements Wire {
   change(params: unknown): boolean {
     const before = this.#params
     this.#params = params as FaultParams
+    if (this.#params.action === 'delay') this.#limit ??= this.#env.limit(LIMIT)
     if (!isSame(before, this.#params)) {
       this.#matched = 0
       this.#began = Number.NaN
@@ -89,7 +91,7 @@ class FaultWire implements Wire {
 
   close(): void {
     for (let skb = this.#held.shift(); skb !== undefined; skb = this.#held.shift()) {
-      this.#limit.remove(skb)
+      this.#limit?.remove(skb)
       this.#env.drop(skb, 'closed')
     }
   }
@@ -131,25 +133,28 @@ class FaultWire implements Wire {
 
   #delay(skb: SkBuff, time: number): void {
     const env = this.#env
-    if (!this.#limit.admits(skb)) {
+    if (this.#limit?.admits(skb) === false) {
       env.drop(skb, 'limit', SKB_DROP_REASON_QDISC_OVERLIMIT)
       return
     }
     if (!env.hold(skb)) return
     env.decided('delay', skb, time)
-    this.#limit.add(skb)
+    this.#limit?.add(skb)
     this.#held.add(skb, env.clock.now() + time)
     this.#alarm.at(this.#held.first)
   }
 
   #release(): void {
     const now = this.#env.clock.now()
-    while (this.#held.first <= now) {
-      const skb = this.#held.shift() as SkBuff
-      this.#limit.remove(skb)
-      this.#next.push(skb)
+    try {
+      while (this.#held.first <= now) {
+        const skb = this.#held.shift() as SkBuff
+        this.#limit?.remove(skb)
+        this.#next.push(skb)
+      }
+    } finally {
+      if (this.#held.length !== 0) this.#alarm.at(this.#held.first)
     }
-    if (this.#held.length !== 0) this.#alarm.at(this.#held.first)
   }
 }
 

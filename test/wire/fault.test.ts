@@ -112,6 +112,13 @@ describe('a change', () => {
     expect(wire.received.length).toBe(1)
   })
 
+  test('to a delay holds packets within a limit', () => {
+    const wire = testWire([drop(odd, { first: 1 })])
+    wire.chain.set([fault({ delay: '1s' }, undefined, { every: 1 })])
+    wire.send(1001)
+    expect(wire.chain.report()[0]).toMatchObject({ held: 1000, drops: { limit: 1 } })
+  })
+
   test('to another fault counts anew, and keeps what is delayed', () => {
     const wire = testWire([fault({ delay: '10ms' }, odd, { first: 1 })])
     wire.sendFrame(frame(1))
