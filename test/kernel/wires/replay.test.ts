@@ -1,0 +1,53 @@
+/** A live run whose log `vnet simulate` runs through the same wire again. */
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { countOf, DecisionsFile } from '../../support/decisions.ts'
+import { type Netns, OwnNetns } from '../../support/netns.ts'
+import { runMain } from '../../support/run-main.ts'
+import type { End } from '../../support/sockets.ts'
+import { startStreams } from '../../support/verified-streams.ts'
+import { startVnet, stopConserved } from '../../support/vnet-process.ts'
+
+const MIB = 1 << 20
+
+let own: OwnNetns
+let left: Netns
+let right: Netns
+
+beforeEach(() => {
+  own = new OwnNetns()
+  left = own.addQuiet()
+  right = own.addQuiet()
+})
+afterEach(() => own.remove())
+
+/** Random stages, and stages that depend on when packets arrive. */
+const AB = 'loss 1% corrupt 0.5% duplicate 1% | rate 50mbit limit 40 codel | delay 3ms 2ms 25% distribution normal'
+const BA = 'loss gemodel 1% 30% | slot 1ms 3ms packets 20 | delay 1ms reorder 10% gap 3'
+
+test('`vnet simulate` makes the same decisions from the log of a live run, with words set on the way', async () => {
+  using live = new DecisionsFile()
+  using simulated = new DecisionsFile()
+  const vnet = await startVnet([
+    ...['cable', `${left.name}/left`, `${right.name}/right`, '--json', '--seed', '11', '--log', live.path],
+    ...['--address', 'left=192.0.2.1/24', '--address', 'right=192.0.2.2/24', '--wire-ab', AB, '--wire-ba', BA],
+  ])
+  const end = (netns: Netns, address: string): End => ({ netns, address, reachedAt: address })
+  const streams = await startStreams(end(left, '192.0.2.1'), end(right, '192.0.2.2'))
+  await streams.more(MIB / 4)
+  const changed = await runMain('wire', `${left.name}/left`, 'loss 2% | delay 2ms limit 2000')
+  expect(changed).toMatchObject({ status: 0, stderr: '' })
+  await streams.more(MIB / 4)
+  for (const { wrong } of await streams.end()) expect(wrong).toEqual([])
+  await stopConserved(vnet)
+  expect(await runMain('simulate', live.path, '--log', simulated.path)).toMatchObject({ status: 0 })
+  const [before, after] = [live.read(), simulated.read()]
+  for (const verdict of ['arrive', 'drop', 'corrupt', 'duplicate', 'reorder', 'delay']) {
+    expect([verdict, countOf(before, verdict) > 0]).toEqual([verdict, true])
+  }
+  for (const direction of ['ab', 'ba']) {
+    // What was in flight at the end of the live run leaves the simulated wire.
+    const of = (all: typeof before) => all.filter(each => each.direction === direction && each.why !== 'closed')
+    const first = of(before)
+    expect(of(after).slice(0, first.length)).toEqual(first)
+  }
+})
