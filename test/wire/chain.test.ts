@@ -73,7 +73,7 @@ describe('Chain.set', () => {
     expect(set).toThrow('cannot be made')
     expect(wire.chain.report().map(({ stage, words }) => [stage, words])).toEqual([
       ['delay', 'delay 1us'],
-      ['match', 'match (function)'],
+      ['match', "match 'a function' ( loss every 2 )"],
       ['loss', lossEvery(2).words],
     ])
     wire.send(2)
