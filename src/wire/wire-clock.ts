@@ -33,6 +33,8 @@ export class WireClock implements Clock {
   /** Packets that have arrived later than the time of the wire is, or while an alarm rings. */
   readonly #arrivals = new HeldPackets()
   #now: number
+  /** What the real clock showed last. */
+  #present = 0
   /** When the timer rings; Infinity if it is not armed. */
   #armed = Number.POSITIVE_INFINITY
   /** Before which the timer is not to ring again. */
@@ -68,33 +70,25 @@ export class WireClock implements Clock {
 
   /** Moves to the present of the real clock, and rings on the way what is due. */
   advance(): void {
-    this.#run(this.#clock.now())
+    this.#present = this.#clock.now()
+    if (this.#ringing || this.#behind) return
+    if (this.#alarms.first <= this.#present || this.#arrivals.length !== 0) this.#run()
+    else if (this.#present > this.#now) this.#now = this.#present
+    this.#arm()
   }
 
   /** A packet arrives at this moment: `arrived` gets it after all alarms that are due before. */
   arrive(skb: SkBuff): void {
-    const present = this.#clock.now()
-    if (this.#ringing || this.#behind || this.#arrivals.length !== 0 || this.#alarms.first <= present) {
-      this.#arrivals.add(skb, present)
-      this.#run(present)
-    } else {
-      this.#pass(skb, present)
+    this.advance()
+    if (this.#ringing || this.#behind) {
+      this.#arrivals.add(skb, this.#present)
+      return
     }
-  }
-
-  /** Like `run` for an arrival before which nothing is due: it goes through no queue. */
-  #pass(skb: SkBuff, present: number): void {
     this.#ringing = true
-    if (present > this.#now) this.#now = present
-    try {
-      this.#arrived(skb)
-    } catch (error) {
-      this.#failed(error)
-    } finally {
-      this.#ringing = false
-      if (this.#arrivals.length === 0 && this.#alarms.first > present) this.#arm()
-      else this.#run(present)
-    }
+    this.#handOver(skb)
+    // Most often nothing is to be done besides.
+    if (this.#arrivals.length !== 0 || this.#alarms.first <= this.#now) this.advance()
+    else this.#arm()
   }
 
   /** For `arrived`: another packet of the same arrival. What is due then leaves before it. */
@@ -127,16 +121,15 @@ export class WireClock implements Clock {
     for (let skb = this.#arrivals.shift(); skb !== undefined; skb = this.#arrivals.shift()) drop(skb)
   }
 
-  #run(present: number): void {
-    if (this.#ringing || this.#behind) return
+  /** Rings what is due; what arrives meanwhile comes in between. */
+  #run(): void {
+    const present = this.#present
     this.#ringing = true
     try {
       for (let moments = 1; ; ) {
-        const alarm = this.#alarms.first
-        const arrival = this.#arrivals.first
-        // A packet that arrived while an alarm rang came behind `present`, but has come.
-        if (alarm > present && arrival === Number.POSITIVE_INFINITY) break
-        const moment = alarm <= arrival ? alarm : arrival
+        const isArrival = this.#arrivals.length !== 0 && this.#arrivals.first < this.#alarms.first
+        if (!isArrival && this.#alarms.first > present && this.#arrivals.length === 0) break
+        const moment = isArrival ? this.#arrivals.first : this.#alarms.first
         if (moment > this.#now) {
           if (moments++ % LOOK === 0 && this.#clock.now() - present > TURN) {
             this.#behind = true
@@ -145,13 +138,18 @@ export class WireClock implements Clock {
           this.#now = moment
         }
         this.late = present > this.#now ? present - this.#now : 0
-        this.#inAlarm = alarm <= arrival
+        if (isArrival) {
+          this.#handOver(this.#arrivals.shift() as SkBuff)
+          this.#ringing = true
+          continue
+        }
+        this.#inAlarm = true
         try {
-          if (this.#inAlarm) this.#alarms.shift()?.fn()
-          else this.#arrived(this.#arrivals.shift() as SkBuff)
+          this.#alarms.shift()?.fn()
         } catch (error) {
           this.#failed(error)
         }
+        this.#inAlarm = false
       }
       if (present > this.#now) this.#now = present
     } finally {
@@ -162,9 +160,20 @@ export class WireClock implements Clock {
     }
   }
 
+  #handOver(skb: SkBuff): void {
+    try {
+      this.#arrived(skb)
+    } catch (error) {
+      this.#failed(error)
+    } finally {
+      this.#ringing = false
+    }
+  }
+
   #arm(): void {
     if (this.#closed) return
-    const first = Math.min(this.#alarms.first, this.#arrivals.first)
+    let { first } = this.#alarms
+    if (this.#arrivals.length !== 0 && this.#arrivals.first < first) first = this.#arrivals.first
     const moment = first < this.#rest ? this.#rest : first
     if (moment >= this.#armed) return
     this.#armed = moment
