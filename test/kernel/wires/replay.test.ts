@@ -1,7 +1,9 @@
 /** A live run whose log `vnet simulate` runs through the same wire again. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { countOf, DecisionsFile } from '../../support/decisions.ts'
+import { ethernet } from '../../support/frames.ts'
 import { type Netns, OwnNetns } from '../../support/netns.ts'
+import { PacketSocket } from '../../support/packet-socket.ts'
 import { runMain } from '../../support/run-main.ts'
 import type { End } from '../../support/sockets.ts'
 import { startStreams } from '../../support/verified-streams.ts'
@@ -50,4 +52,31 @@ test('`vnet simulate` makes the same decisions from the log of a live run, with 
     const first = of(before)
     expect(of(after).slice(0, first.length)).toEqual(first)
   }
+})
+
+test('a seed that was taken at random is logged, and with it the same packets are lost again', async () => {
+  async function lostWith(...seed: string[]): Promise<{ seed: string; lost: number[] }> {
+    using log = new DecisionsFile()
+    const ends = [`${left.name}/left`, `${right.name}/right`]
+    const vnet = await startVnet(['cable', ...ends, '--json', '--wire-ab', 'loss 20%', '--log', log.path, ...seed])
+    using sender = new PacketSocket(left, 'left')
+    using receiver = new PacketSocket(right, 'right')
+    for (let i = 0; i < 100; i++) sender.send(ethernet(0x88b5, [i, ...new Array<number>(45).fill(0)]))
+    // One of many that follow arrives.
+    for (let i = 0; i < 50; i++) sender.send(ethernet(0x88b6, 46))
+    await receiver.until(({ octets }) => octets[13] === 0xb6)
+    const logged = /wire: seed (\d+)/.exec(await vnet.line(/wire: seed/))?.[1] ?? ''
+    await stopConserved(vnet)
+    receiver.close()
+    const arrived = new Set(receiver.frames.filter(({ octets }) => octets[13] === 0xb5).map(({ octets }) => octets[14]))
+    const lost = Array.from({ length: 100 }, (_, i) => i).filter(i => !arrived.has(i))
+    const decisions = log.read()
+    const drops = decisions.filter(({ verdict, n }) => verdict === 'drop' && n <= 100)
+    expect(drops.map(({ n }) => n - 1)).toEqual(lost)
+    expect(decisions[0]).toMatchObject({ verdict: 'set', seed: Number(logged) })
+    return { seed: logged, lost }
+  }
+  const first = await lostWith()
+  expect(first.lost.length).toBeGreaterThan(0)
+  expect(await lostWith('--seed', first.seed)).toEqual(first)
 })
