@@ -79,4 +79,5 @@ test('a seed that was taken at random is logged, and with it the same packets ar
   const first = await lostWith()
   expect(first.lost.length).toBeGreaterThan(0)
   expect(await lostWith('--seed', first.seed)).toEqual(first)
+  expect((await lostWith('--seed', `${Number(first.seed) + 1}`)).lost).not.toEqual(first.lost)
 })
