@@ -29,5 +29,4 @@ export {
   type Wire,
   type WireEnv,
 } from './wire.ts'
-export { explainWire } from './words/explain.ts'
 export { parseWire } from './words/parse.ts'
