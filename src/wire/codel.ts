@@ -15,15 +15,12 @@ export interface CodelOptions {
   readonly interval?: number | string
   /** Marks packets that are capable of ECN in place of dropping them. */
   readonly ecn?: boolean
-  /** Marks every such packet that waited longer than this. ns, or with a unit. */
-  readonly ceThreshold?: number | string
 }
 
 interface CodelParams {
   readonly target: number
   readonly interval: number
   readonly ecn: boolean
-  readonly ceThreshold: number
 }
 
 class Codel implements Discipline {
@@ -77,9 +74,6 @@ class Codel implements Discipline {
       this.#dropNext = this.#controlLaw(now)
       this.#lastCount = this.#count
     }
-    if (skb !== undefined && now - this.#queue.arrived > this.#params.ceThreshold && markCe(skb)) {
-      this.#queue.env.note('mark', skb)
-    }
     return skb
   }
 
@@ -111,16 +105,13 @@ class Codel implements Discipline {
 }
 
 /** Returns CoDel as the queue of a rate or a trace. */
-export function codel(options: CodelOptions = {}): QueueSpec {
-  const { ecn = false, ceThreshold } = options
+export function codel({ ecn = false, ...options }: CodelOptions = {}): QueueSpec {
   const target = durationOf(options.target ?? 5e6)
   const interval = durationOf(options.interval ?? 100e6)
-  const threshold = ceThreshold === undefined ? Number.POSITIVE_INFINITY : durationOf(ceThreshold)
-  const params: CodelParams = { target, interval, ecn, ceThreshold: threshold }
-  const words = ceThreshold === undefined ? '' : ` ce_threshold ${formatDuration(threshold)}`
+  const params: CodelParams = { target, interval, ecn }
   return {
     kind: 'codel',
-    words: `codel target ${formatDuration(target)} interval ${formatDuration(interval)}${ecn ? ' ecn' : ''}${words}`,
+    words: `codel target ${formatDuration(target)} interval ${formatDuration(interval)}${ecn ? ' ecn' : ''}`,
     params,
     make: queue => new Codel(params, queue),
   }

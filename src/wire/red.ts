@@ -27,8 +27,6 @@ export interface RedOptions {
   readonly weight?: number
   /** Marks packets that are capable of ECN in place of dropping them. */
   readonly ecn?: boolean
-  /** Moves the share at `max` so that the average stays midway (Floyd, 2001). */
-  readonly adaptive?: boolean
 }
 
 interface RedParams {
@@ -38,23 +36,12 @@ interface RedParams {
   readonly avpkt: number
   readonly weight: number
   readonly ecn: boolean
-  readonly adaptive: boolean
 }
-
-/** Of Adaptive RED (Floyd, Gummadi and Shenker, 2001, sec. 4.1). */
-const ADAPT_INTERVAL = 500e6
-const ADAPT_MAX = 0.5
-const ADAPT_MIN = 0.01
-const ADAPT_STEP = 0.01
-const ADAPT_FACTOR = 0.9
 
 class Red implements Discipline {
   #params: RedParams
   readonly #queue: PacketQueue
   #average = 0
-  /** The share at max; Adaptive RED moves it. */
-  #probability: number
-  #adapted: number
   /** Packets that passed since the last mark or drop. */
   #count = 0
   /** Up to when the average counts an idle line; NaN while the line is busy. */
@@ -63,13 +50,11 @@ class Red implements Discipline {
   constructor(params: RedParams, queue: PacketQueue) {
     this.#params = params
     this.#queue = queue
-    this.#probability = params.probability
-    this.#adapted = this.#idle = queue.env.clock.now()
+    this.#idle = queue.env.clock.now()
   }
 
   change(params: unknown): void {
     this.#params = params as RedParams
-    this.#probability = this.#params.probability
   }
 
   idle(): void {
@@ -78,7 +63,6 @@ class Red implements Discipline {
 
   arrives(skb: SkBuff): boolean {
     this.#measure()
-    if (this.#params.adaptive) this.#adapt()
     const passes = this.#passes(skb)
     if (passes) this.#idle = Number.NaN
     else this.#queue.refuse(skb, 'red')
@@ -122,39 +106,27 @@ class Red implements Discipline {
 
   /** Returns the share of packets to mark, before they are spaced. */
   #share(): number {
-    const { min, max } = this.#params
+    const { min, max, probability } = this.#params
     const average = this.#average
     if (average < min) return 0
-    if (average < max) return (this.#probability * (average - min)) / (max - min)
-    return Math.min(1, this.#probability + ((1 - this.#probability) * (average - max)) / max)
-  }
-
-  #adapt(): void {
-    const now = this.#queue.env.clock.now()
-    if (now - this.#adapted < ADAPT_INTERVAL) return
-    this.#adapted = now
-    const { min, max } = this.#params
-    const part = (this.#average - min) / (max - min)
-    const p = this.#probability
-    if (part > 0.6 && p <= ADAPT_MAX) this.#probability += Math.min(ADAPT_STEP, p / 4)
-    else if (part < 0.4 && p >= ADAPT_MIN) this.#probability *= ADAPT_FACTOR
+    if (average < max) return (probability * (average - min)) / (max - min)
+    return Math.min(1, probability + ((1 - probability) * (average - max)) / max)
   }
 }
 
 /** Returns RED as the queue of a rate or a trace. */
 export function red(options: RedOptions): QueueSpec {
-  const { probability = 0.02, avpkt = 1000, weight = 0.002, ecn = false, adaptive = false } = options
+  const { probability = 0.02, avpkt = 1000, weight = 0.002, ecn = false } = options
   const min = bytes(options.min)
   const max = options.max === undefined ? 3 * min : bytes(options.max)
   if (!(min > 0 && max > min)) throw new UsageError(`red: min ${min} and max ${max}: 0 < min < max is needed`)
   if (!(weight > 0 && weight <= 1)) throw new UsageError(`red: weight ${weight}: more than 0, at most 1`)
   const share = typeof probability === 'number' ? probability : parseShare(probability)
   if (!(share > 0 && share <= 1)) throw new UsageError(`red: probability ${probability}: more than 0, at most 1`)
-  const params: RedParams = { ...{ min, max, probability: share, avpkt: bytes(avpkt), weight, ecn, adaptive } }
-  const flags = `${ecn ? ' ecn' : ''}${adaptive ? ' adaptive' : ''}`
+  const params: RedParams = { min, max, probability: share, avpkt: bytes(avpkt), weight, ecn }
   return {
     kind: 'red',
-    words: `red min ${min} max ${max} avpkt ${params.avpkt} probability ${share}${flags}`,
+    words: `red min ${min} max ${max} avpkt ${params.avpkt} probability ${share}${ecn ? ' ecn' : ''}`,
     params,
     make: queue => new Red(params, queue),
   }

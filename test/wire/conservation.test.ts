@@ -39,8 +39,8 @@ const limit: fc.Arbitrary<LimitSpec> = fc.constantFrom<LimitSpec>(
 )
 const queue: fc.Arbitrary<QueueKind> = fc.oneof(
   fc.constantFrom<QueueKind>('tail', 'head'),
-  fc.boolean().map(ecn => wire.codel({ target: MS, interval: 5 * MS, ecn, ceThreshold: 2 * MS })),
-  fc.boolean().map(adaptive => wire.red({ min: 2000, weight: 0.2, probability: 0.5, ecn: adaptive, adaptive })),
+  fc.boolean().map(ecn => wire.codel({ target: MS, interval: 5 * MS, ecn })),
+  fc.boolean().map(ecn => wire.red({ min: 2000, weight: 0.2, probability: 0.5, ecn })),
 )
 const distribution = fc.constantFrom('uniform' as const, 'normal' as const, 'pareto' as const, 'paretonormal' as const)
 const odd: wire.WireFilter = (bytes, at, length) => ((bytes[at + length - 1] as number) & 1) !== 0
