@@ -34,12 +34,12 @@ const STAGES: Readonly<Record<string, (c: Cursor, direction: Direction) => Phras
   reset: c => readFault(c, 'reset'),
   match: readMatch,
   loss: readLoss,
-  duplicate: c => (isFault(c, 0, WORDS) ? readFault(c, 'duplicate') : readDuplicate(c)),
-  corrupt: c => (isFault(c, 0, WORDS) ? readFault(c, 'corrupt') : readCorrupt(c)),
+  duplicate: c => (isFault(c, 0, STARTS) ? readFault(c, 'duplicate') : readDuplicate(c)),
+  corrupt: c => (isFault(c, 0, STARTS) ? readFault(c, 'corrupt') : readCorrupt(c)),
   truncate: readTruncate,
   rate: readRate,
   trace: readTrace,
-  delay: c => (isFault(c, 1, WORDS) ? readFault(c, 'delay', c.duration('')) : readDelay(c)),
+  delay: c => (isFault(c, 1, STARTS) ? readFault(c, 'delay', c.duration('')) : readDelay(c)),
   slot: readSlot,
 }
 
@@ -53,11 +53,17 @@ const QUEUES: Readonly<Record<string, (c: Cursor) => Queue>> = {
 /** Branches within branches: their stages call each other for every packet. */
 const DEPTH_MAX = 16
 
-/** The words that stages, and parts of them, begin with. */
-export const WORDS: ReadonlySet<string> = new Set([
+/** The words that begin a stage or stand beside one, which a filter without quotes is not. */
+const STARTS: ReadonlySet<string> = new Set([
   ...Object.keys(STAGES),
   ...Object.keys(QUEUES),
-  ...['reorder', 'limit', 'preset', 'ecn', 'distribution', 'burst', 'gap', 'once', 'icmp', 'at', 'else'],
+  ...['reorder', 'limit', 'preset'],
+])
+
+/** The words that stages, and parts of them, begin with. */
+export const WORDS: ReadonlySet<string> = new Set([
+  ...STARTS,
+  ...['ecn', 'distribution', 'burst', 'gap', 'once', 'icmp', 'at', 'else', 'packets', 'bytes'],
 ])
 
 /** Words of other programs, or in the wrong place. */
@@ -68,12 +74,21 @@ const HINTS: Readonly<Record<string, string>> = {
   burst: 'burst stands behind rate or loss: rate 10mbit burst 15kb, loss 1% burst 5',
   at: 'at stands behind corrupt: corrupt at 14',
   else: 'else stands behind match FILTER ( ... )',
+  packets: 'packets stands behind slot: slot 10ms packets 16',
+  bytes: 'bytes stands behind slot: slot 10ms bytes 64kb',
+  once: 'once stands behind trace: trace verizon.up once',
+  icmp: 'icmp stands behind mtu: mtu 1400 icmp',
   seed: 'a seed is no word of a wire: give --seed N',
   latency: "the word is 'delay'",
   jitter: 'the jitter is the second time of delay: delay 20ms 5ms',
   bandwidth: "the word is 'rate'",
   bw: "the word is 'rate'",
   queue: 'the queue is bounded by limit: rate 10mbit limit 100',
+  '%': 'a number and its % are one word: loss 1%',
+  ns: 'a number and its unit are one word: delay 20ms',
+  us: 'a number and its unit are one word: delay 20ms',
+  ms: 'a number and its unit are one word: delay 20ms',
+  s: 'a number and its unit are one word: delay 20ms',
   off: "'off' stands alone, and only where a wire is changed",
 }
 

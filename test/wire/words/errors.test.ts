@@ -161,6 +161,10 @@ test.each([
   ['preset', 'preset needs a name: ', ''],
   ['preset dail-up', "'dail-up' is not a preset; did you mean 'dial-up'?", 'dail-up'],
   ['preset dial-up loss 1%', 'a preset stands alone: put | between it and other words', 'loss'],
+  ['loss 1% packets 5', 'packets stands behind slot: slot 10ms packets 16', 'packets'],
+  ['delay 200ms icmp', 'icmp stands behind mtu: mtu 1400 icmp', 'icmp'],
+  ['delay 20 ms', 'a number and its unit are one word: delay 20ms', 'ms'],
+  ['loss 1 %', 'a number and its % are one word: loss 1%', '%'],
   ['latency 20ms', "the word is 'delay'", 'latency'],
 ])('%s: %s', (words, first, wrong) => {
   const [message, shown, carets] = linesOf(words)

@@ -53,6 +53,7 @@ test.each([
   ['match arp ( )', "match 'arp' ( )"],
   ["delay 200ms 'tcp port 80' nth 3", "delay 200ms 'tcp port 80' nth 3"],
   ['delay 200ms arp nth 3', "delay 200ms 'arp' nth 3"],
+  ['delay 200ms icmp nth 3 duplicate icmp first 1', "delay 200ms 'icmp' nth 3 duplicate 'icmp' first 1"],
   ['delay 200ms nth 3', 'delay 200ms nth 3'],
   ['delay 20ms loss every 10', 'loss every 10 delay 20ms'],
   ['drop first 1 reset tcp after 2s', "drop first 1 reset 'tcp' after 2s"],
