@@ -17,6 +17,7 @@ import {
   ETH_HLEN,
   ETH_MAX_MTU,
   ETH_MIN_MTU,
+  NETIF_F_GRO,
   NETREG_UNINITIALIZED,
 } from './if.ts'
 import { LimitedLog } from './limited-log.ts'
@@ -71,8 +72,6 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   driverCarrier = true
   /** True while the cable is cut (cutCable): what the kernel sends is dropped as TX_CARRIER. */
   cut = false
-  /** True while a wire hands it packets that it has cut: they are merged as with NETIF_F_GRO. */
-  mergesWire = false
   /** The driver's own data (netdev_priv). */
   readonly priv: Priv
   readonly tx: readonly TxQueue[]
@@ -89,6 +88,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   #lost: (() => void) | undefined
   /** The lack of slots is logged once: under load it may last. */
   #warnedOfSlots = false
+  #mergesWire = false
 
   /** For allocNetdevMqs. */
   constructor(name: string, txqs: number, rxqs: number, priv: Priv) {
@@ -128,6 +128,16 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   get watchdog(): Watchdog {
     this.#watchdog ??= new Watchdog(this)
     return this.#watchdog
+  }
+
+  /** True while a wire hands it packets that it has cut: they are merged as with NETIF_F_GRO. */
+  get mergesWire(): boolean {
+    return this.#mergesWire
+  }
+
+  set mergesWire(merges: boolean) {
+    this.#mergesWire = merges
+    for (const rxq of this.#rx) rxq.merge(merges || (this.features & NETIF_F_GRO) !== 0)
   }
 
   /** Returns the transmit queue a frame came from. */
@@ -245,6 +255,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     this.#port = port
     this.#lost = lost
     this.#rx = port.queues.map(queue => new RxQueue(this, queue))
+    this.mergesWire = this.#mergesWire
     for (const txq of this.tx) txq.attach(port.queues[txq.index])
   }
 

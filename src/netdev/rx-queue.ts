@@ -23,7 +23,6 @@ export interface RxOwner {
     markDirty(queue: RxQueue): void
   }
   readonly features: number
-  readonly mergesWire?: boolean
   readonly counters: { merged(skb: SkBuff): void }
 }
 
@@ -32,7 +31,7 @@ export class RxQueue {
   readonly #port: PortQueue
   readonly #ring = new Ring(RX_RING, OWNER_RX)
   readonly #retry: Alarm
-  /** Undefined until frames are merged, which may begin and end at any time. */
+  /** Undefined while frames are not merged. */
   #gro: Gro | undefined
   #dirty = false
 
@@ -40,6 +39,7 @@ export class RxQueue {
     const { net } = dev
     this.#dev = dev
     this.#port = port
+    this.merge((dev.features & NETIF_F_GRO) !== 0)
     this.#retry = net.clock.alarm(() => this.#mark())
   }
 
@@ -48,18 +48,20 @@ export class RxQueue {
     return this.#ring.length
   }
 
+  /** Begins or ends to merge frames. What was merged stays so. */
+  merge(on: boolean): void {
+    if (on === (this.#gro !== undefined)) return
+    this.#gro?.flush()
+    this.#gro = on ? new Gro(this.#dev.net.pool.bytes) : undefined
+  }
+
   /** (5b) Queues a frame for the kernel, or drops it if a whole ring waits for the kernel. */
   push(skb: SkBuff): void {
-    const { features, mergesWire } = this.#dev
-    const merges = (features & NETIF_F_GRO) !== 0 || mergesWire === true
-    if (merges) {
-      this.#gro ??= new Gro(this.#dev.net.pool.bytes)
-      if (this.#gro.receive(skb, features)) {
-        this.#dev.counters.merged(skb)
-        skb.free()
-        return
-      }
-    } else this.#gro?.flush()
+    if (this.#gro?.receive(skb, this.#dev.features)) {
+      this.#dev.counters.merged(skb)
+      skb.free()
+      return
+    }
     if (!this.#ring.push(skb)) {
       this.flush()
       if (!this.#ring.push(skb)) {
@@ -68,7 +70,7 @@ export class RxQueue {
         return
       }
     }
-    if (merges) this.#gro?.hold(skb)
+    this.#gro?.hold(skb)
     if (!this.#dirty) this.#mark()
   }
 
