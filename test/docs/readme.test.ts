@@ -44,6 +44,6 @@ test('every command in the table of the README has a help text', async () => {
   for (const name of names) expect(await runMain(name, '--help'), name).toMatchObject({ status: 0, stderr: '' })
 })
 
-test('the README is at most 150 lines long', () => {
-  expect(readme.trimEnd().split('\n').length).toBeLessThanOrEqual(150)
+test('the README is at most 160 lines long', () => {
+  expect(readme.trimEnd().split('\n').length).toBeLessThanOrEqual(160)
 })
