@@ -6,7 +6,8 @@
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { markCe } from './ecn.ts'
 import type { Discipline, PacketQueue, QueueSpec } from './queue.ts'
-import { durationOf, formatDuration } from './units.ts'
+import { durationOf } from './units.ts'
+import { printQueue } from './words/print.ts'
 
 export interface CodelOptions {
   /** The wait that a queue may keep up: 5ms. ns, or with a unit. */
@@ -111,7 +112,7 @@ export function codel({ ecn = false, ...options }: CodelOptions = {}): QueueSpec
   const params: CodelParams = { target, interval, ecn }
   return {
     kind: 'codel',
-    words: `codel target ${formatDuration(target)} interval ${formatDuration(interval)}${ecn ? ' ecn' : ''}`,
+    words: printQueue({ type: 'codel', target, interval, ecn }),
     params,
     make: queue => new Codel(params, queue),
   }

@@ -4,8 +4,9 @@ import { skbChecksumHelp } from '../netdev/gso.ts'
 import { networkOffset } from '../packet/vlan.ts'
 import { CHECKSUM_NONE, type SkBuff } from '../skb/sk-buff.ts'
 import { CorrelatedEvents } from './correlated.ts'
-import { formatShare, shareOf } from './units.ts'
+import { shareOf } from './units.ts'
 import { type Impairment, impairment, type Wire, type WireEnv } from './wire.ts'
+import { print } from './words/print.ts'
 
 export interface CorruptOptions {
   readonly correlation?: number | string
@@ -16,7 +17,7 @@ export interface CorruptOptions {
 interface Params {
   readonly share: number
   readonly correlation: number
-  readonly at: number | undefined
+  readonly at?: number
 }
 
 class CorruptWire implements Wire {
@@ -92,8 +93,7 @@ export function corrupt(share: number | string, { correlation = 0, at }: Corrupt
   if (at !== undefined && !(Number.isInteger(at) && at >= 0)) {
     throw new UsageError(`${at} is not the position of a byte: a whole number from 0 on`)
   }
-  const params = { share: shareOf(share), correlation: shareOf(correlation), at }
-  const related = params.correlation === 0 ? '' : ` ${formatShare(params.correlation)}`
-  const words = `corrupt ${formatShare(params.share)}${related}${at === undefined ? '' : ` at ${at}`}`
+  const params = { share: shareOf(share), correlation: shareOf(correlation), ...(at !== undefined && { at }) }
+  const words = print({ kind: 'corrupt', ...params })
   return impairment('corrupt', params, (p, next, env) => new CorruptWire(p, next, env), { words })
 }

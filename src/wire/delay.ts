@@ -9,8 +9,9 @@ import type { SkBuff } from '../skb/sk-buff.ts'
 import { CorrelatedEvents, CorrelatedUniform, copulaFor } from './correlated.ts'
 import { type Distribution, TABLE_FACTOR, tableOf } from './distribution.ts'
 import { HeldPackets } from './held.ts'
-import { durationOf, formatDuration, formatShare, shareOf } from './units.ts'
+import { durationOf, shareOf } from './units.ts'
 import { type Impairment, impairment, type Limit, type LimitSpec, type Wire, type WireEnv } from './wire.ts'
+import { print } from './words/print.ts'
 
 export interface DelayOptions {
   /** The spread of the delays: '5ms', or ns. What it means depends on the distribution. */
@@ -164,16 +165,13 @@ export function delay(time: number | string, options: DelayOptions = {}): Impair
   if (reorder !== undefined && mean === 0 && jitter === 0) throw new UsageError('reorder needs a delay above zero')
   const copula = jitter === 0 ? 0 : copulaFor(correlation, share => delayAt(mean, jitter, table, share))
   const params: DelayParams = { time: mean, jitter, table, copula, reorder, limit }
-  const words = [`delay ${formatDuration(mean)}`]
-  if (jitter !== 0) words.push(formatDuration(jitter))
-  if (jitter !== 0 && correlation !== 0) words.push(formatShare(correlation))
-  if (distribution !== 'uniform')
-    words.push(`distribution ${typeof distribution === 'string' ? distribution : 'table'}`)
-  if (reorder !== undefined) words.push(`reorder ${formatShare(reorder.share)}`)
-  if (reorder !== undefined && reorder.correlation !== 0) words.push(formatShare(reorder.correlation))
-  if (reorder !== undefined && reorder.gap !== 1) words.push(`gap ${reorder.gap}`)
+  const words = print({
+    ...{ kind: 'delay', time: mean, jitter, correlation },
+    distribution: typeof distribution === 'string' ? distribution : 'table',
+    ...(reorder !== undefined && { reorder }),
+  })
   return impairment('delay', params, (p, next, env) => new DelayWire(p, next, env), {
-    ...{ words: words.join(' '), takesGso: jitter === 0 && reorder === undefined },
+    ...{ words, takesGso: jitter === 0 && reorder === undefined },
   })
 }
 

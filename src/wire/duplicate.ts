@@ -1,8 +1,9 @@
 /** duplicate: sends packets twice. */
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { CorrelatedEvents } from './correlated.ts'
-import { formatShare, shareOf } from './units.ts'
+import { shareOf } from './units.ts'
 import { type Impairment, impairment, type Wire, type WireEnv } from './wire.ts'
+import { print } from './words/print.ts'
 
 interface Params {
   readonly share: number
@@ -45,7 +46,6 @@ export function duplicate(
   { correlation = 0 }: { readonly correlation?: number | string } = {},
 ): Impairment {
   const params = { share: shareOf(share), correlation: shareOf(correlation) }
-  const related = params.correlation === 0 ? '' : ` ${formatShare(params.correlation)}`
-  const words = `duplicate ${formatShare(params.share)}${related}`
+  const words = print({ kind: 'duplicate', ...params })
   return impairment('duplicate', params, (p, next, env) => new DuplicateWire(p, next, env), { words })
 }

@@ -10,8 +10,9 @@ import { flipBit } from './corrupt.ts'
 import { HeldPackets } from './held.ts'
 import type { WireFilter } from './match.ts'
 import { sendResets, tcpHeaderOf } from './tcp-reset.ts'
-import { formatDuration, parseDuration } from './units.ts'
+import { durationOf } from './units.ts'
 import { type Impairment, impairment, type Limit, type Wire, type WireEnv } from './wire.ts'
+import { print } from './words/print.ts'
 
 /**
  * Which of the matching packets are hit: the first N, the Nth, every Nth; with `after` only those
@@ -173,8 +174,8 @@ export function fault(action: FaultAction, filter: WireFilter | undefined, when:
     throw new UsageError('a fault needs first, nth, every or after')
   }
   const params: FaultParams = {
-    ...(typeof action === 'string' ? { action, time: 0 } : { action: 'delay', time: nsOf(action.delay) }),
-    ...{ filter, first, nth, every: counts.length === 0 ? 1 : every, after: nsOf(after) },
+    ...(typeof action === 'string' ? { action, time: 0 } : { action: 'delay', time: durationOf(action.delay) }),
+    ...{ filter, first, nth, every: counts.length === 0 ? 1 : every, after: durationOf(after) },
   }
   return impairment('fault', params, (p, next, env) => new FaultWire(p, next, env), { words: wordsOf(params, when) })
 }
@@ -184,21 +185,15 @@ export function drop(filter: WireFilter | undefined, when: FaultWhen): Impairmen
   return fault('drop', filter, when)
 }
 
-function nsOf(time: number | string): number {
-  return typeof time === 'number' ? time : parseDuration(time)
-}
-
 function isSame(a: FaultParams, b: FaultParams): boolean {
   const isSameFilter = a.filter === b.filter || (a.filter?.text !== undefined && a.filter.text === b.filter?.text)
   return isSameFilter && (Object.keys(a) as (keyof FaultParams)[]).every(key => key === 'filter' || a[key] === b[key])
 }
 
-function wordsOf({ action, time, filter, after }: FaultParams, { first, nth, every }: FaultWhen): string {
-  const count = Object.entries({ first, nth, every }).map(([name, n]) => (n === undefined ? '' : `${name} ${n}`))
-  const parts = [
-    ...[action, action === 'delay' ? formatDuration(time) : ''],
-    filter === undefined ? '' : `'${filter.text ?? 'a function'}'`,
-    ...[...count, after === 0 ? '' : `after ${formatDuration(after)}`],
-  ]
-  return parts.filter(Boolean).join(' ')
+function wordsOf({ action, time, filter, after }: FaultParams, { after: asked, ...count }: FaultWhen): string {
+  return print({
+    ...{ kind: 'fault', action, ...(action === 'delay' && { time }) },
+    filter: filter === undefined ? '' : (filter.text ?? 'a function'),
+    when: { ...count, ...(asked !== undefined && { after }) },
+  })
 }

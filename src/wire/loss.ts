@@ -5,6 +5,7 @@ import { markCe } from './ecn.ts'
 import { type GemodelParams, type LossModel, type LossParams, lossModel, type StateParams } from './gilbert.ts'
 import { formatShare, shareOf } from './units.ts'
 import { type Impairment, impairment, type Wire, type WireEnv } from './wire.ts'
+import { print } from './words/print.ts'
 
 export interface LossOptions {
   /** Marks packets of ECN-capable transports (RFC 3168) in place of dropping them. */
@@ -62,9 +63,7 @@ export function loss(
 ): Impairment {
   const lost = shareOf(share)
   if (burst === undefined) {
-    const related = shareOf(correlation ?? 0)
-    const words = `${formatShare(lost)}${related === 0 ? '' : ` ${formatShare(related)}`}`
-    return make({ model: 'random', share: lost, correlation: related }, words, ecn)
+    return make({ model: 'random', share: lost, correlation: shareOf(correlation ?? 0) }, ecn)
   }
   if (correlation !== undefined) throw new UsageError('a loss in bursts has no correlation: leave one of them out')
   if (!(burst >= 1)) throw new UsageError(`${burst} is not a mean length of bursts: at least 1 packet`)
@@ -72,7 +71,7 @@ export function loss(
   if (lost > most) {
     throw new UsageError(`bursts of ${burst} packets lose at most ${formatShare(most)}: take longer ones`)
   }
-  return make({ model: 'burst', share: lost, mean: burst }, `${formatShare(lost)} burst ${burst}`, ecn)
+  return make({ model: 'burst', share: lost, mean: burst }, ecn)
 }
 
 /** Probabilities: numbers from 0 to 1, or percentages. */
@@ -94,8 +93,7 @@ export function lossState(
     throw new UsageError(`p13 and p14 are ${formatShare(p13 + p14)} together: at most 100%`)
   if (p31 + p32 > 1 + Number.EPSILON)
     throw new UsageError(`p31 and p32 are ${formatShare(p31 + p32)} together: at most 100%`)
-  const words = `state ${[p13, p31, p32, p23, p14].map(formatShare).join(' ')}`
-  return make({ model: 'state', p13, p31, p32, p23, p14 }, words, ecn)
+  return make({ model: 'state', p13, p31, p32, p23, p14 }, ecn)
 }
 
 /**
@@ -109,17 +107,16 @@ export function lossGemodel(
 ): Impairment {
   const p = shareOf(params.p)
   const [r, h, k] = [shareOf(params.r ?? 1 - p), shareOf(params.h ?? 1), shareOf(params.k ?? 0)]
-  return make({ model: 'gemodel', p, r, h, k }, `gemodel ${[p, r, h, k].map(formatShare).join(' ')}`, ecn)
+  return make({ model: 'gemodel', p, r, h, k }, ecn)
 }
 
 /** Returns an impairment that drops every nth packet. Throws a UsageError. */
 export function lossEvery(n: number, { ecn }: LossOptions = {}): Impairment {
   if (!(Number.isInteger(n) && n >= 1)) throw new UsageError(`every ${n}: it must be a whole number, at least 1`)
-  return make({ model: 'every', n }, `every ${n}`, ecn)
+  return make({ model: 'every', n }, ecn)
 }
 
-function make(model: LossParams, words: string, ecn = false): Impairment {
-  return impairment('loss', { model, ecn }, (p, next, env) => new LossWire(p, next, env), {
-    words: `loss ${words}${ecn ? ' ecn' : ''}`,
-  })
+function make(model: LossParams, ecn = false): Impairment {
+  const words = print({ kind: 'loss', model, ecn })
+  return impairment('loss', { model, ecn }, (p, next, env) => new LossWire(p, next, env), { words })
 }

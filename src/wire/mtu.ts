@@ -20,6 +20,7 @@ import { SKB_DROP_REASON_PKT_TOO_BIG } from '../skb/drop-reason.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { parseSize } from './units.ts'
 import { type Impairment, impairment, type Wire, type WireEnv } from './wire.ts'
+import { print } from './words/print.ts'
 
 interface MtuParams {
   readonly bytes: number
@@ -93,6 +94,6 @@ export function mtu(bytes: number | string, { icmp = false }: { icmp?: boolean }
   const params: MtuParams = { bytes: typeof bytes === 'string' ? parseSize(bytes) : bytes, icmp }
   if (!(params.bytes > 0)) throw new UsageError(`mtu ${bytes}: it must be more than 0`)
   return impairment('mtu', params, (p, next, env) => new MtuWire(p, next, env), {
-    words: `mtu ${params.bytes}${icmp ? ' icmp' : ''}`,
+    words: print({ kind: 'mtu', ...params }),
   })
 }

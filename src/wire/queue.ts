@@ -13,6 +13,7 @@ import { UsageError } from '../netdev/driver.ts'
 import { SKB_DROP_REASON_QDISC_CONGESTED, SKB_DROP_REASON_QDISC_OVERLIMIT } from '../skb/drop-reason.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { HeldPackets } from './held.ts'
+import { formatSize } from './units.ts'
 import type { Limit, LimitSpec, WireEnv } from './wire.ts'
 
 /** What decides about the packets of a queue. */
@@ -53,9 +54,10 @@ export function queueParams({ limit = { packets: 1000 }, queue = 'tail' }: Parti
 
 /** Returns the words of a queue, with a space in front; empty for the default. */
 export function queueWords({ limit, queue }: QueueParams): string {
+  const discipline = typeof queue === 'object' ? ` ${queue.words}` : queue === 'head' ? ' drophead' : ''
   const packets = limit.packets === undefined || limit.packets === 1000 ? '' : ` limit ${limit.packets}`
-  const bytes = limit.bytes === undefined ? '' : ` limit ${limit.bytes}b`
-  return `${packets}${bytes}${typeof queue === 'object' ? ` ${queue.words}` : queue === 'head' ? ' head' : ''}`
+  const bytes = limit.bytes === undefined ? '' : ` limit ${formatSize(limit.bytes)}`
+  return `${discipline}${packets}${bytes}`
 }
 
 export class PacketQueue {

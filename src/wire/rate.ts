@@ -12,8 +12,9 @@ import { NSEC_PER_SEC } from '../netdev/clock.ts'
 import { UsageError } from '../netdev/driver.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { PacketQueue, type QueueParams, queueParams, queueWords } from './queue.ts'
-import { formatRate, parseRate, parseSize } from './units.ts'
+import { parseRate, parseSize } from './units.ts'
 import { type Impairment, impairment, type Wire, type WireEnv } from './wire.ts'
+import { print } from './words/print.ts'
 
 export interface RateOptions extends Partial<QueueParams> {
   /** Bytes that every packet takes on the line besides its own; may be negative. */
@@ -154,8 +155,6 @@ function bytesOf(size: number | string = 0): number {
 }
 
 function wordsOf(bits: number, { overhead, cell, cellOverhead, burst, ...queue }: RateParams): string {
-  const line = [overhead, cell, cellOverhead]
-  while (line.length > 0 && line[line.length - 1] === 0) line.pop()
-  const burstWords = burst === 0 ? '' : ` burst ${burst}`
-  return `${['rate', formatRate(bits), ...line].join(' ')}${burstWords}${queueWords(queue)}`
+  const line = { bits, overhead, cell, cellOverhead }
+  return `${print({ kind: 'rate', ...line, ...(burst !== 0 && { burst }) })}${queueWords(queue)}`
 }

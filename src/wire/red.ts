@@ -14,6 +14,7 @@ import type { SkBuff } from '../skb/sk-buff.ts'
 import { markCe } from './ecn.ts'
 import type { Discipline, PacketQueue, QueueSpec } from './queue.ts'
 import { parseShare, parseSize } from './units.ts'
+import { printQueue } from './words/print.ts'
 
 export interface RedOptions {
   /** Average lengths of the queue, in bytes or with a unit. `max` is by default 3 * `min`. */
@@ -126,7 +127,7 @@ export function red(options: RedOptions): QueueSpec {
   const params: RedParams = { min, max, probability: share, avpkt: bytes(avpkt), weight, ecn }
   return {
     kind: 'red',
-    words: `red min ${min} max ${max} avpkt ${params.avpkt} probability ${share}${ecn ? ' ecn' : ''}`,
+    words: printQueue({ type: 'red', min, max, probability: share, ecn }),
     params,
     make: queue => new Red(params, queue),
   }

@@ -8,8 +8,9 @@ import { UsageError } from '../netdev/driver.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { type Distribution, TABLE_FACTOR, tableOf } from './distribution.ts'
 import { PacketQueue, type QueueParams, queueParams } from './queue.ts'
-import { durationOf, formatDuration, parseSize } from './units.ts'
+import { durationOf, parseSize } from './units.ts'
 import { type Impairment, impairment, type LimitSpec, type Wire, type WireEnv } from './wire.ts'
+import { print } from './words/print.ts'
 
 export interface SlotOptions {
   /** Times from slot to slot, ns or with a unit; `max` is `min` by default. */
@@ -136,9 +137,8 @@ export function slot(options: SlotOptions): Impairment {
     packets: packets === 0 ? Number.POSITIVE_INFINITY : packets,
     bytes: size === 0 ? Number.POSITIVE_INFINITY : size,
   }
-  const room = `${packets === 0 ? '' : ` packets ${packets}`}${size === 0 ? '' : ` bytes ${size}`}`
   return impairment('slot', params, (p, next, env) => new SlotWire(p, next, env), {
-    words: `slot ${timeWords(options, params)}${room}`,
+    words: print({ kind: 'slot', ...phraseTimes(options, params), packets, bytes: size }),
   })
 }
 
@@ -156,8 +156,8 @@ function timesOf({ min = 0, max = min, distribution, delay = 0, jitter = 0 }: Sl
   return { base: least, spread: most - least, table: undefined }
 }
 
-function timeWords({ distribution, delay = 0, jitter = 0 }: SlotOptions, { base, spread }: SlotParams): string {
-  if (distribution === undefined) return `${formatDuration(base)} ${formatDuration(base + spread)}`
+function phraseTimes({ distribution, delay = 0, jitter = 0 }: SlotOptions, { base, spread }: SlotParams) {
+  if (distribution === undefined) return { min: base, max: base + spread }
   const name = typeof distribution === 'string' ? distribution : 'table'
-  return `distribution ${name} ${formatDuration(durationOf(delay))} ${formatDuration(durationOf(jitter))}`
+  return { min: 0, max: 0, distribution: { name, delay: durationOf(delay), jitter: durationOf(jitter) } }
 }

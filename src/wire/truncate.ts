@@ -3,8 +3,9 @@ import { UsageError } from '../netdev/driver.ts'
 import { ETH_HLEN } from '../packet/ethernet.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { finishChecksum } from './corrupt.ts'
-import { formatShare, shareOf } from './units.ts'
+import { shareOf } from './units.ts'
 import { type Impairment, impairment, type Wire, type WireEnv } from './wire.ts'
+import { print } from './words/print.ts'
 
 interface Params {
   readonly bytes: number
@@ -50,6 +51,6 @@ export function truncate(bytes: number, share: number | string = 1): Impairment 
     throw new UsageError(`frames cannot be truncated to ${bytes} bytes: at least ${ETH_HLEN}, the Ethernet header`)
   }
   const params = { bytes, share: shareOf(share) }
-  const words = `truncate ${bytes}${params.share === 1 ? '' : ` ${formatShare(params.share)}`}`
+  const words = print({ kind: 'truncate', ...params })
   return impairment('truncate', params, (p, next, env) => new TruncateWire(p, next, env), { words })
 }

@@ -112,7 +112,7 @@ test('stages that damage packets print their words', () => {
     ...[corrupt(0.1, { correlation: '5%' }), truncate(64), truncate(64, 0.5)],
   ]
   expect(impairments.map(({ words }) => words)).toEqual([
-    ...['duplicate 1%', 'duplicate 1% 25%', 'corrupt 10%', 'corrupt 100% at 40', 'corrupt 10% 5%'],
+    ...['duplicate 1%', 'duplicate 1% 25%', 'corrupt 10%', 'corrupt at 40', 'corrupt 10% 5%'],
     ...['truncate 64', 'truncate 64 50%'],
   ])
 })

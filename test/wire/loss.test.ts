@@ -92,8 +92,8 @@ test('losses print their words', () => {
     'loss 1%',
     'loss 1% 25% ecn',
     'loss 5% burst 4',
-    'loss state 10% 80% 0% 100% 0%',
-    'loss gemodel 1% 30% 100% 0%',
+    'loss state 10% 80%',
+    'loss gemodel 1% 30%',
     'loss every 7',
   ])
 })

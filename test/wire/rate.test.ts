@@ -226,7 +226,7 @@ test('its words say what it was made of', () => {
     rate('1.5gbit', { overhead: 8, cell: 48, cellOverhead: 5 }).words,
     rate(2400, { burst: '2kb', limit: { bytes: 3000 }, queue: 'head' }).words,
   ]
-  expect(words).toEqual(['rate 10mbit', 'rate 1.5gbit 8 48 5', 'rate 2.4kbit burst 2048 limit 3000b head'])
+  expect(words).toEqual(['rate 10mbit', 'rate 1.5gbit 8 48 5', 'rate 2.4kbit burst 2kb drophead limit 3000b'])
 })
 
 test('wrong arguments are refused', () => {

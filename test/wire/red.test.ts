@@ -196,10 +196,8 @@ describe('on a line', () => {
 })
 
 test('its words say what it was made of', () => {
-  expect(red({ min: '10kb' }).words).toBe('red min 10240 max 30720 avpkt 1000 probability 0.02')
-  expect(red({ min: 1, max: 2, probability: '10%', ecn: true }).words).toBe(
-    'red min 1 max 2 avpkt 1000 probability 0.1 ecn',
-  )
+  expect(red({ min: '10kb' }).words).toBe('red min 10kb max 30kb probability 2%')
+  expect(red({ min: 1, max: 2, probability: '10%', ecn: true }).words).toBe('red min 1b max 2b probability 10% ecn')
 })
 
 test('wrong arguments are refused', () => {

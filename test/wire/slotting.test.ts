@@ -163,7 +163,7 @@ test('its words say what it was made of', () => {
     slot({ min: '5ms', max: '10ms', packets: 3, bytes: '2kb' }).words,
     slot({ distribution: 'pareto', delay: '5ms', jitter: '1ms' }).words,
   ]
-  expect(words).toEqual(['slot 5ms 10ms packets 3 bytes 2048', 'slot distribution pareto 5ms 1ms'])
+  expect(words).toEqual(['slot 5ms 10ms packets 3 bytes 2kb', 'slot distribution pareto 5ms 1ms'])
 })
 
 test('wrong arguments are refused', () => {

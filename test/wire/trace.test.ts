@@ -257,6 +257,6 @@ test('a wrong line is refused with its number', () => {
 
 test('its words say what it was made of', () => {
   expect(trace('1\r\n5\r\n', { once: true, limit: { bytes: 9000 }, queue: 'head' }).words).toBe(
-    'trace of 2 opportunities in 5ms once limit 9000b head',
+    'trace of 2 opportunities in 5ms once drophead limit 9000b',
   )
 })

@@ -117,19 +117,15 @@ function build(phrase: Phrase, limit: LimitSpec | undefined, resources: WireReso
 }
 
 function buildLoss({ model, ecn }: LossPhrase): Impairment {
-  switch (model.type) {
+  switch (model.model) {
     case 'random':
       return loss(model.share, { correlation: model.correlation, ecn })
     case 'burst':
       return loss(model.share, { burst: model.mean, ecn })
-    case 'state': {
-      const [p13, p31, p32, p23, p14] = model.p
-      return lossState({ p13, p31, p32, p23, p14 }, { ecn })
-    }
-    case 'gemodel': {
-      const [p, r, h, k] = model.p
-      return lossGemodel({ p, r, h, k }, { ecn })
-    }
+    case 'state':
+      return lossState(model, { ecn })
+    case 'gemodel':
+      return lossGemodel(model, { ecn })
     case 'every':
       return lossEvery(model.n, { ecn })
   }

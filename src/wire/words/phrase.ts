@@ -3,6 +3,7 @@
  * to 1, rates in bit/s, sizes in bytes. A phrase has no part of the program in it: it can be
  * printed and compared.
  */
+import type { LossParams } from '../gilbert.ts'
 import type { LimitSpec } from '../wire.ts'
 
 export type Phrase =
@@ -56,16 +57,9 @@ export interface MatchPhrase {
 
 export interface LossPhrase {
   readonly kind: 'loss'
-  readonly model: LossModel
+  readonly model: LossParams
   readonly ecn: boolean
 }
-
-export type LossModel =
-  | { readonly type: 'random'; readonly share: number; readonly correlation: number }
-  | { readonly type: 'burst'; readonly share: number; readonly mean: number }
-  | { readonly type: 'state'; readonly p: readonly [p13: number, p31: number, p32: number, p23: number, p14: number] }
-  | { readonly type: 'gemodel'; readonly p: readonly [p: number, r: number, h: number, k: number] }
-  | { readonly type: 'every'; readonly n: number }
 
 export interface DuplicatePhrase {
   readonly kind: 'duplicate'

@@ -1,15 +1,9 @@
 /** Prints phrases in words, in the shortest form that is read as the same. */
+
+import type { LossParams } from '../gilbert.ts'
 import { formatDuration, formatRate, formatShare, formatSize } from '../units.ts'
 import type { LimitSpec } from '../wire.ts'
-import {
-  type FaultPhrase,
-  type Group,
-  isLimited,
-  type LossModel,
-  type Phrase,
-  type Queue,
-  type SlotPhrase,
-} from './phrase.ts'
+import { type FaultPhrase, type Group, isLimited, type Phrase, type Queue, type SlotPhrase } from './phrase.ts'
 import { quote, quoted } from './tokens.ts'
 
 /** Returns the words of groups. */
@@ -89,12 +83,16 @@ function printBranch(groups: readonly Group[]): string {
   return groups.length === 0 ? '( )' : `( ${printGroups(groups)} )`
 }
 
-function printLossModel(model: LossModel): string {
-  switch (model.type) {
-    case 'state':
-      return trimmed('state', model.p, [undefined, 1 - model.p[0], 0, 1, 0], formatShare)
-    case 'gemodel':
-      return trimmed('gemodel', model.p, [undefined, 1 - model.p[0], 1, 0], formatShare)
+function printLossModel(model: LossParams): string {
+  switch (model.model) {
+    case 'state': {
+      const { p13, p31, p32, p23, p14 } = model
+      return trimmed('state', [p13, p31, p32, p23, p14], [undefined, 1 - p13, 0, 1, 0], formatShare)
+    }
+    case 'gemodel': {
+      const { p, r, h, k } = model
+      return trimmed('gemodel', [p, r, h, k], [undefined, 1 - p, 1, 0], formatShare)
+    }
     case 'every':
       return `every ${model.n}`
     case 'burst':
@@ -104,7 +102,8 @@ function printLossModel(model: LossModel): string {
   }
 }
 
-function printQueue(queue: Queue): string {
+/** Returns the words of a queue discipline. */
+export function printQueue(queue: Queue): string {
   if (queue.type === 'red') {
     const { min, max, probability, ecn } = queue
     return join([

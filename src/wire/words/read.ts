@@ -1,8 +1,9 @@
 /** Reads the words of each stage but faults: one function a word, called behind it. */
 import { UsageError } from '../../netdev/driver.ts'
+import type { LossParams } from '../gilbert.ts'
 import { formatShare, parseDuration, parseRate, parseShare, parseSize } from '../units.ts'
 import { type Cursor, meanLength, whole } from './cursor.ts'
-import type { LossModel, Phrase, Queue, RatePhrase } from './phrase.ts'
+import type { Phrase, Queue, RatePhrase } from './phrase.ts'
 
 const count = whole('a count')
 const overhead = whole('an overhead in bytes', Number.MIN_SAFE_INTEGER)
@@ -32,30 +33,30 @@ export function readLoss(c: Cursor): Phrase {
   return { kind: 'loss', model, ecn: c.takes('ecn') }
 }
 
-function readLossModel(c: Cursor): LossModel {
+function readLossModel(c: Cursor): LossParams {
   if (c.takes('state')) {
     const p13 = c.share('loss state needs the percentage p13: loss state 1%')
     const defaults = [1 - p13, 0, 1, 0] as const
     const [p31, p32, p23, p14] = defaults.map(absent => c.optional(parseShare, absent))
-    return { type: 'state', p: [p13, p31, p32, p23, p14] }
+    return { model: 'state', p13, p31, p32, p23, p14 }
   }
   if (c.takes('gemodel')) {
     const p = c.share('loss gemodel needs the percentage p: loss gemodel 1%')
     const [r, h, k] = [1 - p, 1, 0].map(absent => c.optional(parseShare, absent))
-    return { type: 'gemodel', p: [p, r, h, k] }
+    return { model: 'gemodel', p, r, h, k }
   }
-  if (c.takes('every')) return { type: 'every', n: c.value('every needs a number of packets: loss every 10', count) }
+  if (c.takes('every')) return { model: 'every', n: c.value('every needs a number of packets: loss every 10', count) }
   if (c.takes('burst')) {
     const mean = c.value('burst needs a mean number of packets: loss 1% burst 5', meanLength)
-    return { type: 'burst', share: c.share('loss burst needs a percentage: loss burst 5 1%'), mean }
+    return { model: 'burst', share: c.share('loss burst needs a percentage: loss burst 5 1%'), mean }
   }
   c.takes('random')
   const share = c.share('loss needs a percentage, or state, gemodel, burst or every: loss 1%')
   const correlation = c.optional(parseShare, 0)
   if (correlation === 0 && c.takes('burst')) {
-    return { type: 'burst', share, mean: c.value('burst needs a mean number of packets: loss 1% burst 5', meanLength) }
+    return { model: 'burst', share, mean: c.value('burst needs a mean number of packets: loss 1% burst 5', meanLength) }
   }
-  return { type: 'random', share, correlation }
+  return { model: 'random', share, correlation }
 }
 
 export function readDuplicate(c: Cursor): Phrase {

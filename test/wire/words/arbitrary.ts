@@ -49,11 +49,11 @@ const fault = fc.oneof(
 )
 
 const lossModel = fc.oneof(
-  fc.record({ type: fc.constant('random'), share, correlation }),
-  fc.record({ type: fc.constant('burst'), share: percent, mean: fc.integer({ min: 2, max: 40 }).map(n => n / 2) }),
-  fc.record({ type: fc.constant('state'), p: fc.tuple(share, share, share, share, share) }),
-  fc.record({ type: fc.constant('gemodel'), p: fc.tuple(share, share, share, share) }),
-  fc.record({ type: fc.constant('every'), n: count }),
+  fc.record({ model: fc.constant('random'), share, correlation }),
+  fc.record({ model: fc.constant('burst'), share: percent, mean: fc.integer({ min: 2, max: 40 }).map(n => n / 2) }),
+  fc.record({ model: fc.constant('state'), p13: share, p31: share, p32: share, p23: share, p14: share }),
+  fc.record({ model: fc.constant('gemodel'), p: share, r: share, h: share, k: share }),
+  fc.record({ model: fc.constant('every'), n: count }),
 )
 
 const delay = fc
