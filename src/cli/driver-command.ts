@@ -45,7 +45,7 @@ function refuseArgs(command: Command, { name, args: usage }: Driver, args: reado
 function paramOption(name: string, param: Param<unknown>): Option {
   const isOn = param.type === 'bool' && param.default === true
   const flag = `--${isOn ? 'no-' : ''}${name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
-  const value = param.type === 'bool' ? '' : param.type === 'int' ? ' <n>' : ' <text>'
+  const value = param.type === 'bool' ? '' : ` <${param.value ?? (param.type === 'int' ? 'n' : 'text')}>`
   const isSet = param.type !== 'bool' && param.default !== undefined && param.default !== 0
   const usual = isOn ? 'default on' : isSet ? `default ${param.default}` : undefined
   const notes = [param.range, usual].filter(note => note !== undefined).join(', ')

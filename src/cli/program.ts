@@ -168,6 +168,9 @@ export function usageMessage({ message }: CommanderError, commands: readonly Com
     }
     if (!isNear('--help', flag)) message = message.replace('\n(Did you mean --help?)', '')
   }
+  if (word === 'wire' && message.startsWith('error: too many arguments')) {
+    return "the words of a wire are one argument, in quotes: 'delay 20ms loss 1%'"
+  }
   return message
     .trim()
     .replace(/^error: /, '')

@@ -13,6 +13,8 @@ export interface Param<T> {
   readonly description: string
   /** The values it may have, for the help text: `1 to 64`. */
   readonly range?: string | undefined
+  /** What the help text calls its value: `file`; by default `n` or `text`. */
+  readonly value?: string | undefined
   /** True if it may change while the driver runs, which then reads `params` for each use. */
   readonly live: boolean
   /** Parses the value. Throws a UsageError that says what is allowed. */
@@ -74,7 +76,7 @@ export function bool(options: ParamOptions<boolean>): Param<boolean> {
 
 /** Returns a parameter that is text, or what `parse` makes of it. */
 export function text<T extends string | undefined>(
-  options: ParamOptions<T> & { parse?: undefined; format?: undefined },
+  options: ParamOptions<T> & { parse?: undefined; format?: undefined; value?: string },
 ): Param<string | (T & undefined)>
 export function text<T>(
   options: ParamOptions<T> & { parse: (text: string) => T; format?: (value: T) => string },
@@ -83,10 +85,11 @@ export function text(
   options: ParamOptions<unknown> & {
     parse?: ((text: string) => unknown) | undefined
     format?: ((value: never) => string) | undefined
+    value?: string
   },
 ): Param<unknown> {
-  const { default: usual, description, live = false, parse = (value: string) => value, format } = options
-  const param: Param<unknown> = { type: 'string', default: usual, description, live, parse }
+  const { default: usual, description, live = false, parse = (text: string) => text, format, value } = options
+  const param: Param<unknown> = { type: 'string', default: usual, description, live, parse, value }
   return format === undefined ? param : { ...param, format: format as (value: unknown) => string }
 }
 

@@ -136,6 +136,7 @@ test.each([
   [['show'], "missing required argument 'IF'"],
   [['show', 'red/'], "'red/' is not [NETNS/]IF: a part is missing"],
   [['show', 'a', 'b'], "too many arguments for 'show'. Expected 1 argument but got 2."],
+  [['wire', 'a', 'loss', '5%'], "the words of a wire are one argument, in quotes: 'delay 20ms loss 1%'"],
   [['reset'], "missing required argument 'IF'"],
   [['reset', '/sn0'], "'/sn0' is not [NETNS/]IF: a part is missing"],
   [['echo'], "missing required argument 'TEXT'"],
