@@ -15,12 +15,25 @@ import { parseWire } from './words/parse.ts'
 export const wireParams = {
   wire: text({
     default: undefined,
+    value: 'words',
     description: 'what the wire does in both directions, in words: delay 20ms loss 1%',
   }),
-  wireAb: text({ default: undefined, description: 'the same from the first interface to the second only' }),
-  wireBa: text({ default: undefined, description: 'the same from the second interface to the first only' }),
-  log: text({ default: undefined, description: 'file for every decision of the wire, a JSON line each' }),
-  scenario: text({ default: undefined, description: 'YAML file of changes of the wire and the carrier, with times' }),
+  wireAb: text({
+    default: undefined,
+    value: 'words',
+    description: 'the same only from the first interface to the second; for lan, from the interface to the segment',
+  }),
+  wireBa: text({ default: undefined, value: 'words', description: 'the same only the other way' }),
+  log: text({
+    default: undefined,
+    value: 'file',
+    description: 'file for every decision of the wire, a JSON line each',
+  }),
+  scenario: text({
+    default: undefined,
+    value: 'file',
+    description: 'YAML file of changes of the wire and the carrier, with times',
+  }),
   seed: int({ default: 0, description: 'seed of all random decisions of the wire; 0 takes one at random and logs it' }),
 }
 
@@ -33,24 +46,30 @@ const noResources: WireResources = {
   },
 }
 
+/** Returns the seed of a run: `seed`, or one taken at random if that is 0. */
+export function takenSeed(seed: number, net: Net): number {
+  return seed === 0 ? net.random.below(2 ** 31) + 1 : seed
+}
+
 /**
- * Returns the wires from `a` to `b` and back, with the stages that the parameters name. Throws a
- * UsageError if their words are wrong.
+ * Returns the wires from `a` to `b` and back, with the stages that the parameters name. The `nth`
+ * pair of one seed draws numbers of its own. Throws a UsageError if the words are wrong.
  */
 export function wireSlots(
   { wire, wireAb, wireBa, log, scenario, seed }: ParamValues<typeof wireParams>,
   { net, wireResources = noResources }: DriverContext,
   a: WireEnd,
   b: WireEnd,
+  nth = 0,
 ): readonly [ab: WireSlot, ba: WireSlot] {
   const decisions = log === undefined ? undefined : wireResources.log?.(log)
-  const taken = seed === 0 ? net.random.below(2 ** 31) + 1 : seed
+  const taken = takenSeed(seed, net)
   let isLogged = false
   const onStages = () => {
     if (!isLogged) net.log.info(`wire: seed ${taken}`)
     isLogged = true
   }
-  const common = { net, seed: taken, log: decisions, onStages }
+  const common = { net, seed: taken + nth, log: decisions, onStages }
   const ab = new WireSlot({ ...common, direction: 'ab', from: a, to: b })
   const ba = new WireSlot({ ...common, direction: 'ba', from: b, to: a })
   for (const [slot, own, option] of [[ab, wireAb, '--wire-ab'] as const, [ba, wireBa, '--wire-ba'] as const]) {

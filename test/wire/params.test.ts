@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
 import { driver } from '../../src/drivers/cable.ts'
+import type { WireSlot } from '../../src/wire/slot.ts'
+import { lanDriver } from '../support/lan-driver.ts'
 import { addDriver, memoryNets } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()
@@ -30,4 +32,13 @@ test('the seed of both wires is logged once, and only if a wire has stages', asy
   await addDriver(lossy, driver, { seed: 14, wire: 'loss 1%' }, { args: ['a', 'b'] })
   const seeds = ({ lines }: typeof plain) => lines.filter(line => line.includes('seed'))
   expect([seeds(plain), seeds(lossy)]).toEqual([[], ['wire: seed 14']])
+})
+
+test('the ports of a lan share the seed that is logged, and draw numbers of their own', async () => {
+  const memory = makeNet()
+  const { devices } = await addDriver(memory, lanDriver(), { wire: 'loss 1%' }, { args: ['eth8', 'eth9'] })
+  const [one, other] = devices.map(dev => dev.netdevOps.ndoGetWires?.(dev)[0] as WireSlot)
+  const seeds = memory.lines.filter(line => line.includes('seed'))
+  expect(seeds).toEqual([`wire: seed ${one?.seed}`, `wire: seed ${one?.seed}`])
+  expect(other?.seed).toBe((one?.seed ?? 0) + 1)
 })

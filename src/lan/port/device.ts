@@ -19,7 +19,7 @@ import { netifCarrierOff, netifRunning, netifTxStartAllQueues, netifTxStopAllQue
 import type { NetDeviceOps } from '../../netdev/ops.ts'
 import { SKB_DROP_REASON_TX_CARRIER } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { wireParams, wireSlots } from '../../wire/params.ts'
+import { takenSeed, wireParams, wireSlots } from '../../wire/params.ts'
 import type { Segment } from '../switch/segment.ts'
 import { LanPort } from './lan-port.ts'
 
@@ -104,9 +104,10 @@ export function lanPorts(
 ): { dev: NetDevice<LanPriv>; netns: string | undefined }[] {
   const { negotiation, speed, rateLimit } = values
   const { net, txqs, rxqs } = context
+  const seeded = { ...values, seed: takenSeed(values.seed, net) }
   return lanPortArgs(context)
     .map(interfaceArg)
-    .map(({ name, netns }) => {
+    .map(({ name, netns }, i) => {
       // The port needs the device, which is created with it.
       const priv = {} as LanPriv
       const dev = allocEtherdevMqs({
@@ -117,7 +118,7 @@ export function lanPorts(
         rxqs,
       })
       const port = new LanPort(dev, segment, net.clock, negotiation, rateLimit ? speed : undefined)
-      port.wires = wireSlots(values, context, port.nearEnd, port.farEnd)
+      port.wires = wireSlots(seeded, context, port.nearEnd, port.farEnd, i)
       priv.port = port
       return { dev, netns }
     })
