@@ -137,6 +137,10 @@ test.each([
   [['show', 'red/'], "'red/' is not [NETNS/]IF: a part is missing"],
   [['show', 'a', 'b'], "too many arguments for 'show'. Expected 1 argument but got 2."],
   [['wire', 'a', 'loss', '5%'], "the words of a wire are one argument, in quotes: 'delay 20ms loss 1%'"],
+  [
+    ['wire', 'a', 'off', '--watch', '1s'],
+    'wire: --json and --watch show a wire, words change it: run the command twice',
+  ],
   [['reset'], "missing required argument 'IF'"],
   [['reset', '/sn0'], "'/sn0' is not [NETNS/]IF: a part is missing"],
   [['echo'], "missing required argument 'TEXT'"],

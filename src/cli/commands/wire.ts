@@ -1,6 +1,7 @@
 /** `vnet wire`: shows the stages of the wires of an interface, or replaces them. */
 import { attachmentsOf } from '../../control/client/wire-request.ts'
 import type { ControlClient, FoundDevice, StageReport, WireDirection, WireInfo } from '../../control/index.ts'
+import { UsageError } from '../../netdev/driver.ts'
 import { align } from '../align.ts'
 import { type AskOptions, askInterface } from '../ask.ts'
 import { label, type Named } from '../device-words.ts'
@@ -20,7 +21,12 @@ const NSEC_PER_USEC = 1000
 /** Shows the wires of the interface `name`, or replaces their stages if there are words. */
 export async function wire(name: string, words: string | undefined, options: WireOptions, io: Io): Promise<number> {
   const { ab = words, ba = words, user } = options
-  if ((ab ?? ba) !== undefined) return change(name, ab, ba, io)
+  if ((ab ?? ba) !== undefined) {
+    if (options.json || options.watch !== undefined) {
+      throw new UsageError('wire: --json and --watch show a wire, words change it: run the command twice')
+    }
+    return change(name, ab, ba, io)
+  }
   let before: WireInfo | undefined
   const show = async (client: ControlClient, device: FoundDevice) => {
     const wire = await client.wire(device.vnet, device)

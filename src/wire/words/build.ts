@@ -134,16 +134,23 @@ function buildLoss({ model, ecn }: LossPhrase): Impairment {
 /** Returns a distribution by its name, or that of a file. */
 function distributionOf(name: string, resources: WireResources): Distribution {
   const known = DISTRIBUTIONS.find(distribution => distribution === name)
-  return known ?? fromFile(name, resources, parseTable)
+  return known ?? fromFile(name, resources, parseTable, `distribution needs ${DISTRIBUTIONS.join(', ')} or a file; `)
 }
 
-/** Parses a file; an error names the file. */
-function fromFile<T>(path: string, resources: WireResources, parse: (text: string) => T): T {
-  const text = resources.file(path)
+/** Parses a file; an error names the file. If it cannot be read, the error begins with `needs`. */
+function fromFile<T>(path: string, resources: WireResources, parse: (text: string) => T, needs = ''): T {
+  const asked = (prefix: string, error: unknown) =>
+    error instanceof UsageError ? new UsageError(prefix + error.message) : error
+  let text: string
+  try {
+    text = resources.file(path)
+  } catch (error) {
+    throw asked(needs, error)
+  }
   try {
     return parse(text)
   } catch (error) {
-    throw error instanceof UsageError ? new UsageError(`${path}: ${error.message}`) : error
+    throw asked(`${path}: `, error)
   }
 }
 

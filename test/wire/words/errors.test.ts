@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { UsageError } from '../../../src/netdev/driver.ts'
 import { WORDS } from '../../../src/wire/words/grammar.ts'
 import { parseWire } from '../../../src/wire/words/parse.ts'
 import { SEED, scaled } from '../../support/scale.ts'
@@ -56,6 +57,15 @@ describe('a wrong word', () => {
   test('cannot control a terminal', () => {
     expect(linesOf('\x1b[31m 1%')).toEqual(["'\\x1b[31m' is not a word of a wire", '  \\x1b[31m 1%', '  ^^^^^^^^'])
   })
+})
+
+test('a distribution that is neither known nor a file is an error that lists those that are known', () => {
+  const file = (path: string): string => {
+    throw new UsageError(`${path}: ENOENT`)
+  }
+  expect(() =>
+    parseWire('delay 20ms 5ms distribution foo', { filter: text => Object.assign(() => true, { text }), file }),
+  ).toThrow('distribution needs uniform, normal, pareto, paretonormal or a file; foo: ENOENT')
 })
 
 test('matches lie in each other up to 16 deep', () => {
