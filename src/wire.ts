@@ -1,5 +1,5 @@
 /**
- * 'vnet/wire': cables whose wire does what a program wants, and the impairments to make wires of.
+ * 'vnet/wire': cables with wires that a program controls, and the impairments for them.
  *
  *     const ab = [delay('20ms'), loss(0.01)]
  *     await using link = await cable('left/a', 'right/b', { ab, seed: 7 })
@@ -27,11 +27,11 @@ export interface CableOptions {
   /** The stages from a to b and back: impairments, or words. */
   readonly ab?: readonly Impairment[] | string
   readonly ba?: readonly Impairment[] | string
-  /** Of all random decisions; by default another one each time. */
+  /** The seed of all random decisions; random by default. */
   readonly seed?: number
-  /** A file for every decision of the wires, a JSON line each. */
+  /** A file to which every decision of the wires is written, one JSON line each. */
   readonly logFile?: string
-  /** Protocol addresses of both ends: `198.18.0.1/24`. */
+  /** IP addresses of both ends, with their prefix: `198.18.0.1/24`. */
   readonly addresses?: { readonly a?: readonly string[]; readonly b?: readonly string[] }
   /** Called with warnings and errors, a line each; by default they go to stderr. */
   readonly log?: (line: string) => void

@@ -1,4 +1,4 @@
-/** Thrown by the readers for a file that is truncated or broken, or is no capture. */
+/** Thrown by the readers for a file that is truncated, broken or not a capture. */
 export class CaptureError extends Error {
   override readonly name = 'CaptureError'
   /** Where in the file it is broken, in bytes from its beginning. */

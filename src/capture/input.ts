@@ -54,13 +54,13 @@ export class Input {
     throw new CaptureError(this.#file, text, end)
   }
 
-  /** The error that the block or record at `at` is broken: `FILE: broken at byte 24: <text>`. */
+  /** Returns the error that what begins at `at` is broken: `FILE: broken at byte 24: <text>`. */
   broken(text: string): CaptureError {
     const position = this.#base + this.at
     return new CaptureError(this.#file, `broken at byte ${position}: ${text}`, position)
   }
 
-  /** The error that the file is no capture. */
+  /** Returns the error that the file is not a capture. */
   unknown(text: string): CaptureError {
     return new CaptureError(this.#file, text, 0)
   }

@@ -6,8 +6,7 @@ import type { CaptureRecord } from './record.ts'
 const CHUNK = 1024 * 1024
 
 /**
- * Opens a pcap or pcapng file, of any size; a pipe will do. Throws the error of node:fs if that
- * fails.
+ * Opens a pcap or pcapng file of any size, or a pipe. Throws the error of node:fs if that fails.
  *
  *     using file = openCapture('a.pcapng')
  *     for (let record = file.next(); record !== undefined; record = file.next()) use(record)

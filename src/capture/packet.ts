@@ -9,7 +9,7 @@ export const FLAG_OUTBOUND = 2
 export const FLAG_CHECKSUM_NOT_READY = 1 << 9
 export const FLAG_TCP_SEGMENTATION_OFFLOADED = 1 << 11
 
-/** Who gave a verdict. */
+/** What gave the verdict: a tc program or an XDP program. */
 export const VERDICT_TC = 1
 export const VERDICT_XDP = 2
 

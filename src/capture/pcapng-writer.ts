@@ -24,11 +24,11 @@ import {
 import { type CapturedPacket, LINKTYPE_ETHERNET, type Moment, VERDICT_TC } from './packet.ts'
 import * as pcapng from './pcapng.ts'
 
-/** What writePacket() needs besides the frame, at most, for a packet without comments. */
+/** The most bytes that writePacket() adds to a frame, for a packet without comments. */
 export const PACKET_OVERHEAD = 95
 
 const NANOSECONDS = Uint8Array.of(9)
-/** A filter is text for libpcap, says its first byte. */
+/** The first byte of if_filter: text for libpcap follows. */
 const LIBPCAP_FILTER = '\0'
 
 export interface Section {

@@ -1,4 +1,4 @@
-/** What a simulation reads: the frames of a capture, or what the log of a wire has. */
+/** Reads the arrivals of a simulation: from a capture, or from the log of a wire. */
 import { CaptureError } from '../capture/error.ts'
 import { FLAG_INBOUND, FLAG_OUTBOUND, LINKTYPE_ETHERNET } from '../capture/packet.ts'
 import { CaptureReader } from '../capture/reader.ts'
@@ -26,7 +26,7 @@ export interface Arrivals {
   readonly lost: number
 }
 
-/** The moment of a simulation that is 0, and a wire that begins there. */
+/** Called before the first arrival, with its time and the moment that is time 0 in a capture. */
 export type Begin = (time: number, moment: { readonly seconds: number; readonly nanoseconds: number }) => void
 
 function newArrival(): Arrival {

@@ -8,12 +8,12 @@ import type { Direction } from '../wire/wire.ts'
 
 const CHUNK = 1024 * 1024
 const NSEC_PER_SEC = 1_000_000_000
-/** What a log begins with, and no capture. */
+/** The first byte of a log. No capture begins with it. */
 const BRACE = 0x7b
 
-/** The chunks of a file; a pipe will do. */
+/** The chunks of a file or a pipe. */
 export class SimulationInput implements Disposable {
-  /** True if the file is the log of a wire, and no capture. */
+  /** True if the file is the log of a wire, false if it is a capture. */
   readonly isLog: boolean
   readonly #fd: number
   readonly #buffer = new Uint8Array(CHUNK)

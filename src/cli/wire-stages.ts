@@ -1,4 +1,4 @@
-/** Stages of wires in lines for people, and those of a run at its end. */
+/** Formats the stages of wires for people, and collects those of a run. */
 import type { StageReport } from '../control/index.ts'
 import type { DeviceWire } from '../netdev/device-wire.ts'
 import type { NetDevice } from '../netdev/net-device.ts'

@@ -9,8 +9,8 @@
  * The descriptor belongs to the thread pool, which opens, writes and closes the file: the main
  * thread may have a descriptor table of its own (cli/run.ts).
  *
- * Frames never wait for the disk: lines are written behind them, and those that do not fit the
- * buffer are left out and counted in a line of their own: `{"lost": 12}`.
+ * Frames never wait for the disk: lines are written later, from a buffer. Lines that do not fit the
+ * buffer are left out, and their number is a line of its own: `{"lost": 12}`.
  */
 import { close, closeSync, open, openSync, write } from 'node:fs'
 import { promisify } from 'node:util'
@@ -79,7 +79,7 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
     )
   }
 
-  /** Settles when few lines wait for the disk. For a caller with frames that can wait. */
+  /** Settles when few lines wait for the disk. For a caller whose frames can wait. */
   async written(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing
   }

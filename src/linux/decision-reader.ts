@@ -8,7 +8,7 @@ const NEWLINE = 10
 /** The shortest transport header that GSO frames have. */
 const UDP_HLEN = 8
 
-/** The file is truncated, broken or no log. The message is one line, `FILE: what is wrong`. */
+/** The file is truncated, broken or not a log. The message is one line, `FILE: what is wrong`. */
 export class DecisionFileError extends Error {
   override readonly name = 'DecisionFileError'
 }

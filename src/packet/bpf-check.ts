@@ -46,7 +46,7 @@ export function checkProgram(instructions: readonly BpfInstruction[]): void {
   if (count < 1 || count > BPF_MAXINSNS)
     throw new RangeError(`a BPF program has 1 to ${BPF_MAXINSNS} instructions, not ${count}`)
   instructions.forEach((instruction, i) => {
-    const wrong = complaintAbout(instruction, count - i - 1)
+    const wrong = problemOf(instruction, count - i - 1)
     if (wrong !== undefined) throw new RangeError(`BPF instruction ${i}: ${wrong}`)
   })
   if ((instructions[count - 1].code & CLASS_MASK) !== CLASS_RET)
@@ -55,7 +55,7 @@ export function checkProgram(instructions: readonly BpfInstruction[]): void {
 }
 
 /** Returns what is wrong with an instruction that `left` others follow, or undefined. */
-function complaintAbout({ code, jt, jf, k }: BpfInstruction, left: number): string | undefined {
+function problemOf({ code, jt, jf, k }: BpfInstruction, left: number): string | undefined {
   if (!CODES.has(code)) return `unknown code 0x${code.toString(16)}`
   if (!isUnsigned(k, 2 ** 32) || !isUnsigned(jt, 256) || !isUnsigned(jf, 256)) return 'a field is out of range'
   switch (code) {

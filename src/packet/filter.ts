@@ -19,7 +19,7 @@ export interface CompiledFilter extends PacketFilter {
  */
 export type CompileFilter = (text: string) => CompiledFilter
 
-/** The filter that matches what `program` returns a number other than 0 for. */
+/** Returns a filter that matches the frames for which `program` does not return 0. */
 export function packetFilter(text: string, program: BpfProgram): CompiledFilter {
   const matches = (bytes: Uint8Array, at: number, length: number) => program.run(bytes, at, length) !== 0
   return Object.assign(matches, { text, program })

@@ -24,7 +24,7 @@ import { networkOffset } from './vlan.ts'
 /** The longest error, with its IP header (RFC 1812 sec. 4.3.2.3, RFC 4443 sec. 2.4 (c)). */
 const MAX_LENGTH_4 = 576
 const MAX_LENGTH_6 = 1280
-const LIFE = 64
+const HOP_LIMIT = 64
 
 /**
  * Returns the length of the error about the packet in the frame of `length` bytes at `at`. It is 0
@@ -86,7 +86,7 @@ export function writeTooBig(bytes: Uint8Array, to: number, from: number, length:
 
 function write4(bytes: Uint8Array, nh: number, quoted: number, end: number, mtu: number): void {
   const h = nh + ipv4.IPV4_HLEN
-  ipv4.create(bytes, nh, ipv4.IPPROTO_ICMP, end - h, LIFE)
+  ipv4.create(bytes, nh, ipv4.IPPROTO_ICMP, end - h, HOP_LIMIT)
   bytes.copyWithin(ipv4.sourceAt(nh), ipv4.destinationAt(quoted), ipv4.destinationAt(quoted) + ipv4.IPV4_ALEN)
   bytes.copyWithin(ipv4.destinationAt(nh), ipv4.sourceAt(quoted), ipv4.sourceAt(quoted) + ipv4.IPV4_ALEN)
   ipv4.fillHeaderChecksum(bytes, nh)
@@ -97,7 +97,7 @@ function write4(bytes: Uint8Array, nh: number, quoted: number, end: number, mtu:
 
 function write6(bytes: Uint8Array, nh: number, quoted: number, end: number, mtu: number): void {
   const h = nh + ipv6.IPV6_HLEN
-  ipv6.create(bytes, nh, ipv6.NEXTHDR_ICMP, end - h, LIFE)
+  ipv6.create(bytes, nh, ipv6.NEXTHDR_ICMP, end - h, HOP_LIMIT)
   bytes.copyWithin(ipv6.sourceAt(nh), ipv6.destinationAt(quoted), ipv6.destinationAt(quoted) + ipv6.IPV6_ALEN)
   bytes.copyWithin(ipv6.destinationAt(nh), ipv6.sourceAt(quoted), ipv6.sourceAt(quoted) + ipv6.IPV6_ALEN)
   writeIcmp(bytes, h, quoted, end, icmpv6.ICMPV6_PKT_TOOBIG, 0)

@@ -2,8 +2,8 @@
  * Chain: the wire of one direction, made of stages. A packet gets a number when it arrives, passes
  * the stages in order, and leaves to the receiver's device.
  *
- * A chain has GSO frames cut into packets before the first stage if any stage needs packets, and
- * has the receiver merge them again (`onPackets`). Otherwise they pass whole, and count as the
+ * If any stage needs packets, the chain cuts GSO frames into packets before the first stage, and
+ * the receiver merges them again (`onPackets`). Otherwise GSO frames pass whole, and count as the
  * packets that they stand for.
  *
  * A change keeps every stage whose kind and ordinal stay: what it holds, its counters and its
@@ -31,9 +31,9 @@ export interface ChainOptions {
   readonly seed: number
   readonly clock: Clock
   readonly pool: SkBuffPool
-  /** An empty ring for the segments of a frame, of the chain alone. */
+  /** An empty ring for the segments of a frame, used by this chain only. */
   readonly segments: Ring
-  /** Behind the last stage. */
+  /** Takes the packets that leave the last stage. */
   readonly end: Wire
   /** Leads back to the sender, past every stage. */
   readonly back: Wire
@@ -42,9 +42,9 @@ export interface ChainOptions {
   readonly drop?: ((skb: SkBuff, reason: number) => void) | undefined
   /** Called when the chain begins to cut GSO frames, and when it lets them pass whole again. */
   readonly onPackets?: (packets: boolean) => void
-  /** Called when packets come while the chain has no stages, and holds nothing any more. */
+  /** Called when a packet arrives and the chain has neither stages nor packets. */
   readonly onIdle?: () => void
-  /** Called with what a stage of one's own throws. */
+  /** Called with what a stage throws. */
   readonly failed?: (stage: string, error: unknown) => void
 }
 
@@ -54,11 +54,11 @@ export class Chain implements Wire, StageOwner {
   readonly log: DecisionLog | undefined
   readonly #options: ChainOptions
   readonly #stages = new Map<string, Stage>()
-  /** Taken out, and not empty yet, in the order in which packets pass them. */
+  /** Stages that were taken out and are not empty yet, in the order in which packets pass them. */
   #retired: Stage[] = []
   readonly #end: Wire
   #first: Wire
-  #packets = false
+  #cutsGso = false
   #lastId = 0
   #closed = false
   /** The stages as they were set last. */
@@ -72,7 +72,7 @@ export class Chain implements Wire, StageOwner {
   readonly #streams = new Map<string, Random>()
   /** Slots that the pool has grown by. */
   #grown = 0
-  /** Packets that no stage counts any more, or ever did. */
+  /** Drops by reason, of stages that are gone and of packets that reached none. */
   readonly #drops = new Map<string, number>()
   #duplicated = 0
 
@@ -126,9 +126,9 @@ export class Chain implements Wire, StageOwner {
     this.#retired.push(...gone)
     this.#growPool()
     const packets = [...this.#stages.values()].some(({ impairment }) => impairment.takesGso !== true)
-    if (packets !== this.#packets) this.#options.onPackets?.(packets)
-    this.#packets = packets
-    // Last: what they push on may change the chain again.
+    if (packets !== this.#cutsGso) this.#options.onPackets?.(packets)
+    this.#cutsGso = packets
+    // Last, because the packets that they pass on may change the chain again.
     for (const stage of gone) stage.retire()
     this.#forgetEmpty()
   }
@@ -148,7 +148,7 @@ export class Chain implements Wire, StageOwner {
     return Object.fromEntries(drops)
   }
 
-  /** Packets duplicated by those stages. */
+  /** Packets duplicated by stages that were taken out and are empty. */
   get duplicated(): number {
     return this.#retired.reduce((n, { held, stats }) => (held === 0 ? n + stats.duplicated : n), this.#duplicated)
   }
@@ -157,7 +157,7 @@ export class Chain implements Wire, StageOwner {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    // Those taken out first: they may push on what they hold.
+    // Retired stages first: they may pass on what they hold.
     for (const stage of [...this.#retired, ...this.#stages.values()]) stage.close()
     this.clock.close(skb => this.#drop(skb, 'closed', SKB_DROP_REASON_DEV_STOPPED))
   }
@@ -217,7 +217,7 @@ export class Chain implements Wire, StageOwner {
     const { large } = this.#options.pool
     skb.hold()
     if (skb.slotClass !== large) return true
-    // Reads need large slots, from the share of their device: a wire gets half of either.
+    // Reads need large slots, from the share of their device. A wire may use half of both.
     const { account } = skb
     if (account !== undefined && account.used > account.quota / 2) return false
     return large.made - large.top <= large.count / 2
@@ -274,7 +274,7 @@ export class Chain implements Wire, StageOwner {
     this.#ordinals.set(kind, ordinal)
     const name = ordinal === 1 ? kind : `${kind} ${ordinal}`
     const before = this.#stages.get(name)
-    // Keeps the stage's place in the order: those inside it are made before it is.
+    // Reserves the place of the stage: those inside it are made before it is.
     this.#building.set(name, undefined)
     if (before !== undefined && before.path === path && before.change(impairment)) {
       before.next = to
@@ -292,7 +292,7 @@ export class Chain implements Wire, StageOwner {
     return random
   }
 
-  /** Has the pool allow as many small slots as the limits of all stages do, or once did. */
+  /** Grows the pool to the small slots that the limits of all stages allow. It never shrinks. */
   #growPool(): void {
     const limits = new Set([...this.#stages.values()].flatMap(stage => stage.limits))
     let packets = 0
@@ -308,7 +308,7 @@ export class Chain implements Wire, StageOwner {
   }
 
   #arrive(skb: SkBuff): void {
-    if (skb.gsoSize === 0 || !this.#packets) this.#enter(skb)
+    if (skb.gsoSize === 0 || !this.#cutsGso) this.#enter(skb)
     else this.cut(skb)
   }
 

@@ -1,4 +1,4 @@
-/** corrupt: changes one bit of a packet, or one byte, and leaves its checksum wrong. */
+/** corrupt: flips one bit of a packet, or inverts one byte, so that its checksum is wrong. */
 import { UsageError } from '../netdev/driver.ts'
 import { skbChecksumHelp } from '../netdev/gso.ts'
 import { networkOffset } from '../packet/vlan.ts'
@@ -74,8 +74,8 @@ export function flipBit(skb: SkBuff, random: number): number {
 }
 
 /**
- * Has the receiver verify the checksum of a packet that is about to be damaged: completes a partial
- * one, and takes back that a driver has verified it.
+ * Prepares a packet for damage that the receiver will find: completes a partial checksum, and
+ * clears the mark that the checksum was verified.
  */
 export function finishChecksum(skb: SkBuff): void {
   skbChecksumHelp(skb)

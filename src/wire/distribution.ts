@@ -14,7 +14,7 @@ import { normalCdf, normalDensity } from './correlated.ts'
 export const DISTRIBUTIONS = ['uniform', 'normal', 'pareto', 'paretonormal'] as const
 export type Distribution = (typeof DISTRIBUTIONS)[number] | Int16Array
 
-/** What a table's number 1 is of the jitter. */
+/** The number in a table that stands for the whole jitter. */
 export const TABLE_FACTOR = 8192
 /** The number of entries of the tables made here, and the most that a file may have. */
 const TABLE_SIZE = 4096

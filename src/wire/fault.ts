@@ -1,6 +1,6 @@
 /**
- * Faults: what a test does to the very packets that it means, counted among those that its filter
- * matches. `drop(filter, { nth: 3 })` drops the third of them.
+ * Faults hit exactly the packets that a test means. The packets that a filter matches are counted,
+ * and the count selects: `drop(filter, { nth: 3 })` drops the third.
  */
 import type { Alarm } from '../netdev/clock.ts'
 import { UsageError } from '../netdev/driver.ts'
@@ -15,8 +15,9 @@ import { type Impairment, impairment, type Limit, type Wire, type WireEnv } from
 import { print } from './words/print.ts'
 
 /**
- * Which of the matching packets are hit: the first N, the Nth, every Nth; with `after` only those
- * that come this long after the first packet of all, '2s' or ns, and they are counted from there.
+ * Which of the matching packets are hit: the first N, the Nth or every Nth. With `after` ('2s', or
+ * ns) packets count from that time on; time 0 is the first packet of all, whether it matches or
+ * not.
  */
 export interface FaultWhen {
   readonly first?: number
@@ -25,7 +26,7 @@ export interface FaultWhen {
   readonly after?: number | string
 }
 
-/** `delay` lets packets that come behind overtake; `corrupt` changes one bit. */
+/** `delay` lets later packets overtake; `corrupt` flips one bit. */
 export type FaultAction = 'drop' | 'duplicate' | 'corrupt' | 'reset' | { readonly delay: number | string }
 
 interface FaultParams {
@@ -40,7 +41,7 @@ interface FaultParams {
   readonly after: number
 }
 
-/** What delayed packets may take: as many as other stages hold by default. */
+/** The most packets that are delayed at once: as many as other stages hold by default. */
 const LIMIT = { packets: 1000 }
 
 class FaultWire implements Wire {
@@ -52,7 +53,7 @@ class FaultWire implements Wire {
   readonly #next: Wire
   readonly #env: WireEnv
   readonly #held = new HeldPackets()
-  /** Of what is delayed; other faults hold nothing. */
+  /** Set for a delay; other faults hold nothing. */
   #limit: Limit | undefined
   readonly #alarm: Alarm
 
@@ -78,7 +79,7 @@ class FaultWire implements Wire {
     else this.#next.push(skb)
   }
 
-  /** Other parameters begin to count anew; the same ones go on. */
+  /** Starts to count from 0 if a parameter changed. */
   change(params: unknown): boolean {
     const before = this.#params
     this.#params = params as FaultParams
@@ -160,8 +161,9 @@ class FaultWire implements Wire {
 }
 
 /**
- * Returns an impairment that does `action` to the packets of a filter (undefined: all) that `when`
- * picks. A reset drops a TCP segment, and resets the connection at both ends.
+ * Returns an impairment that does `action` to the packets that `filter` matches (undefined: all)
+ * and `when` selects. A reset drops a TCP segment and resets the connection at both ends. Throws a
+ * UsageError.
  */
 export function fault(action: FaultAction, filter: WireFilter | undefined, when: FaultWhen): Impairment {
   const { first = 0, nth = 0, every = 0, after = 0 } = when
@@ -180,7 +182,7 @@ export function fault(action: FaultAction, filter: WireFilter | undefined, when:
   return impairment('fault', params, (p, next, env) => new FaultWire(p, next, env), { words: wordsOf(params, when) })
 }
 
-/** Returns an impairment that drops the packets of a filter that `when` picks. */
+/** Returns an impairment that drops the packets that `filter` matches and `when` selects. */
 export function drop(filter: WireFilter | undefined, when: FaultWhen): Impairment {
   return fault('drop', filter, when)
 }

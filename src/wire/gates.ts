@@ -1,7 +1,7 @@
 /**
- * Gates, which let nothing pass. `partition` and `blackhole` drop everything and differ in what
- * they are for: a partition cuts the link, so it belongs in both directions; a blackhole is a way
- * that loses everything while the other goes on. `hold` keeps everything until it is released.
+ * Gates let nothing pass. `partition` and `blackhole` drop everything. They differ in their
+ * purpose: a partition cuts the link, so it belongs in both directions; a blackhole is one
+ * direction, while the other works. `hold` keeps everything until it is released.
  */
 import { SKB_DROP_REASON_QDISC_OVERLIMIT } from '../skb/drop-reason.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
@@ -64,7 +64,7 @@ class HoldWire implements Wire {
     }
   }
 
-  /** Holds on what it holds; one that was released holds again. */
+  /** Keeps what it holds. A hold that was released holds again. */
   change(params: unknown): boolean {
     this.#params.stages.delete(this)
     this.#params = params as HoldParams
@@ -107,8 +107,8 @@ class HoldWire implements Wire {
 }
 
 /**
- * Returns an impairment that keeps every packet, 1000 by default and drops the others as `limit`,
- * until it is released or taken out of its wire.
+ * Returns an impairment that holds packets until it is released or taken out of its wire. It drops
+ * what exceeds the limit, 1000 packets by default, as `limit`.
  */
 export function hold({ limit = { packets: 1000 } }: { limit?: LimitSpec } = {}): HoldGate {
   const params: HoldParams = { limit, stages: new Set() }

@@ -1,4 +1,4 @@
-/** The limit that stages share: what they hold together, and whether more may be held. */
+/** A limit that stages share, and what they hold together. */
 import { ETH_ZLEN } from '../netdev/if.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { packetsOf } from './packets.ts'
@@ -9,22 +9,22 @@ export class SharedLimit implements Limit {
   bytes = 0
   #frames = 0
   readonly #mostFrames: number
-  readonly #packets: number
-  readonly #bytes: number
+  readonly #mostPackets: number
+  readonly #mostBytes: number
 
   constructor({ frames = Infinity, packets = Infinity, bytes = Infinity }: LimitSpec) {
     this.#mostFrames = frames
-    this.#packets = packets
-    this.#bytes = bytes
+    this.#mostPackets = packets
+    this.#mostBytes = bytes
   }
 
-  /** As many packets as it may hold if all are short, and each is a frame. */
+  /** The most packets that fit, if each is as short as a frame may be. */
   get mostPackets(): number {
-    return Math.ceil(Math.min(this.#mostFrames, this.#packets, this.#bytes / ETH_ZLEN))
+    return Math.ceil(Math.min(this.#mostFrames, this.#mostPackets, this.#mostBytes / ETH_ZLEN))
   }
 
   admits(skb: SkBuff): boolean {
-    return this.#frames < this.#mostFrames && this.held < this.#packets && this.bytes + skb.len <= this.#bytes
+    return this.#frames < this.#mostFrames && this.held < this.#mostPackets && this.bytes + skb.len <= this.#mostBytes
   }
 
   add(skb: SkBuff): void {

@@ -1,12 +1,12 @@
 /**
- * match: sends the packets that a filter matches through some stages, and all others through other
- * ones, or on. A packet that enters a branch has left the match: what becomes of it is counted by
- * the stages of the branch.
+ * match: sends packets that a filter matches through the stages of one branch, and all others
+ * through another branch or straight on. A packet that enters a branch has left the match; the
+ * stages of the branch count what becomes of it.
  */
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { type Impairment, impairment, type Wire, type WireEnv } from './wire.ts'
 
-/** Returns true for the frames that it means, `length` bytes at `at`; `text` is its source. */
+/** Returns true if the frame of `length` bytes at `at` matches. `text` is the filter's source. */
 export type WireFilter = ((bytes: Uint8Array, at: number, length: number) => boolean) & { readonly text?: string }
 
 interface MatchParams {
@@ -45,7 +45,7 @@ class MatchWire implements Wire {
 
 /**
  * Returns an impairment that sends the packets for which `filter` returns true through the stages
- * `then`, and all others through `otherwise`: none are a wire that does nothing.
+ * `then`, and all others through `otherwise`. A branch without stages changes nothing.
  */
 export function match(
   filter: WireFilter,

@@ -1,8 +1,8 @@
 /**
- * mtu: a link whose IP packets are at most so many bytes. What is longer is dropped as `mtu`. With
- * `icmp` the sender is told by ICMP, as by a router: "fragmentation needed" for IPv4 with DF,
- * "packet too big" for IPv6. It is told from the packet's own destination address, as the wire has
- * none. Nothing is fragmented: IPv4 packets without DF are dropped too.
+ * mtu: drops IP packets that are longer than the MTU, as `mtu`. With `icmp` the sender gets an
+ * error, as from a router: "fragmentation needed" for IPv4 with DF, "packet too big" for IPv6. The
+ * wire has no address, so the source of the error is the destination of the packet. Nothing is
+ * fragmented: IPv4 packets without DF are dropped too.
  *
  * IPv6 hosts ignore an MTU below 1280 (RFC 8201 sec. 4), so that their packets above it are lost.
  */
@@ -27,7 +27,7 @@ interface MtuParams {
   readonly icmp: boolean
 }
 
-/** Errors of a stage, as of a Linux host (net.ipv4.icmp_msgs_per_sec and icmp_msgs_burst). */
+/** The rate of errors, as in Linux (net.ipv4.icmp_msgs_per_sec and icmp_msgs_burst). */
 const ERRORS = { perSecond: 1000, burst: 50 }
 
 class MtuWire implements Wire {
@@ -44,12 +44,12 @@ class MtuWire implements Wire {
   }
 
   push(skb: SkBuff): void {
-    // What is not longer with its link header needs no look inside.
+    // A frame that fits even as a whole needs no look inside.
     if (skb.len - ETH_HLEN <= this.#params.bytes || ipLength(skb) <= this.#params.bytes) {
       this.#next.push(skb)
       return
     }
-    if (this.#params.icmp) this.#tell(skb)
+    if (this.#params.icmp) this.#sendError(skb)
     this.#env.drop(skb, 'mtu', SKB_DROP_REASON_PKT_TOO_BIG)
   }
 
@@ -58,10 +58,10 @@ class MtuWire implements Wire {
     return true
   }
 
-  /** Sends the error about a packet that is dropped, if one may be sent. */
-  #tell(skb: SkBuff): void {
+  /** Sends an error about `skb` to its sender, if one may be sent. */
+  #sendError(skb: SkBuff): void {
     const env = this.#env
-    // The quote is what would have been on a link.
+    // The error quotes the packet as it would have been on a link.
     if (!skbChecksumHelp(skb)) return
     const length = tooBigLength(skb.bytes, skb.data, skb.len)
     if (length === 0 || !this.#errors.take()) return
@@ -87,8 +87,8 @@ function ipLength({ bytes, data, len }: SkBuff): number {
 
 /**
  * Returns an impairment that drops packets of more than `bytes` bytes of IP. With `icmp` it sends
- * their senders at most 1000 errors per second, and none about groups, later fragments or other
- * errors.
+ * their senders at most 1000 errors per second, and none about multicast packets, later fragments
+ * or ICMP errors.
  */
 export function mtu(bytes: number | string, { icmp = false }: { icmp?: boolean } = {}): Impairment {
   const params: MtuParams = { bytes: typeof bytes === 'string' ? parseSize(bytes) : bytes, icmp }

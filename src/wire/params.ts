@@ -7,7 +7,7 @@ import { NETDEV_UNREGISTER, NETDEV_UP } from '../netdev/if.ts'
 import type { Net } from '../netdev/net.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { cutCable, plugCable } from '../netdev/netif.ts'
-import { listed, runScenario } from './scenario.ts'
+import { runScenario, scenarioOf } from './scenario.ts'
 import { type WireDevice, type WireEnd, WireSlot } from './slot.ts'
 import type { Direction, Impairment } from './wire.ts'
 import { parseWire } from './words/parse.ts'
@@ -82,7 +82,7 @@ export function wireSlots(
   return [ab, ba]
 }
 
-/** Replaces the stages. An error of the words names the option that they are of. */
+/** Replaces the stages. An error in the words names their option. */
 function change(slot: WireSlot, words: string, resources: WireResources, option: string): void {
   try {
     slot.change(words, resources)
@@ -96,7 +96,7 @@ interface ParsedWords {
   readonly stages: readonly Impairment[]
 }
 
-/** Takes the steps of a scenario from the moment at which `dev` first comes up. */
+/** Runs a scenario, whose time 0 is when `dev` first comes up. */
 function follow(net: Net, dev: WireDevice, list: ScenarioList<ParsedWords>, ab: WireSlot, ba: WireSlot): void {
   const ended = new AbortController()
   const take = (step: ScenarioStep<ParsedWords>) => {
@@ -114,6 +114,6 @@ function follow(net: Net, dev: WireDevice, list: ScenarioList<ParsedWords>, ab: 
     }
     if (event !== NETDEV_UP || started) return
     started = true
-    runScenario(net.clock, listed(list, take), ended.signal).catch(error => net.log.err(describeException(error)))
+    runScenario(net.clock, scenarioOf(list, take), ended.signal).catch(error => net.log.err(describeException(error)))
   })
 }

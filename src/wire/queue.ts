@@ -16,13 +16,13 @@ import { HeldPackets } from './held.ts'
 import { formatSize } from './units.ts'
 import type { Limit, LimitSpec, WireEnv } from './wire.ts'
 
-/** What decides about the packets of a queue. */
+/** Decides which packets of a queue are dropped or marked. */
 export interface Discipline {
   /** A packet arrived. Returns false if the discipline dropped it. */
   arrives?(skb: SkBuff): boolean
   /** Takes the next packet, by `queue.shift`; undefined if the queue is empty. */
   next?(): SkBuff | undefined
-  /** The line has nothing more to send. */
+  /** Called when the queue has nothing more to send. */
   idle?(): void
   /** Takes over parameters of the same kind. */
   change?(params: unknown): void
@@ -62,9 +62,9 @@ export function queueWords({ limit, queue }: QueueParams): string {
 
 export class PacketQueue {
   readonly env: WireEnv
-  /** Bytes that wait, without a packet that was taken and has not left. */
+  /** Bytes that wait. A packet that was taken does not count. */
   bytes = 0
-  /** Time in which the stage sends a byte, ns. */
+  /** Time that the stage needs to send a byte, ns. */
   byteTime = 0
   /** When the packet that was taken last had arrived. */
   arrived = 0
@@ -105,7 +105,7 @@ export class PacketQueue {
 
   /**
    * Takes the next packet that the discipline lets pass; undefined if none is left. It counts
-   * toward the limit until `left`.
+   * toward the limit until `release`.
    */
   take(): SkBuff | undefined {
     const discipline = this.#discipline
@@ -114,8 +114,8 @@ export class PacketQueue {
     return skb
   }
 
-  /** A packet that was taken leaves the stage. */
-  left(skb: SkBuff): void {
+  /** Ends the count of a packet that was taken, which now leaves the stage. */
+  release(skb: SkBuff): void {
     this.#limit.remove(skb)
   }
 

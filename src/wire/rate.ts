@@ -1,7 +1,7 @@
 /**
  * rate: packets leave one after another, as fast as a line of so many bits per second sends them. A
- * packet leaves when its transmission has ended, as with netem: even the first is late by the time
- * that its own bytes take. Those that come meanwhile wait in a queue (queue.ts).
+ * packet leaves when its last byte has been sent, as with netem: even the first takes the time of
+ * its own bytes. Packets that arrive meanwhile wait in a queue (queue.ts).
  *
  * A burst lets packets leave earlier, by at most the time in which the line sends `burst` bytes:
  * that is a token bucket of that size. In any time t at most t * rate + max(burst, one packet)
@@ -17,11 +17,11 @@ import { type Impairment, impairment, type Wire, type WireEnv } from './wire.ts'
 import { print } from './words/print.ts'
 
 export interface RateOptions extends Partial<QueueParams> {
-  /** Bytes that every packet takes on the line besides its own; may be negative. */
+  /** Bytes added to every packet on the line; may be negative. */
   readonly overhead?: number | string
   /** Size of a cell: a packet with its overhead takes whole cells. 0 is a line without cells. */
   readonly cell?: number | string
-  /** Bytes that every cell takes besides; may be negative. */
+  /** Bytes added to every cell; may be negative. */
   readonly cellOverhead?: number | string
   /** Bytes that may leave at once after the line was idle. 0 is one packet, after its own time. */
   readonly burst?: number | string
@@ -69,7 +69,7 @@ class RateWire implements Wire {
     const { byteTime } = this.#params
     this.#queue.change(this.#params, this.#sending)
     this.#queue.byteTime = byteTime
-    // What left before its time is owed in bytes.
+    // The debt of a burst is in bytes, so it shrinks or grows with the time of a byte.
     const from = this.#sending === undefined ? this.#env.clock.now() : this.#leaves
     if (this.#sent > from) this.#sent = from + ((this.#sent - from) * byteTime) / before.byteTime
     return true
@@ -80,7 +80,7 @@ class RateWire implements Wire {
     const sending = this.#sending
     this.#sending = undefined
     if (sending !== undefined) {
-      this.#queue.left(sending)
+      this.#queue.release(sending)
       this.#env.drop(sending, 'closed')
     }
     this.#queue.close()
@@ -89,7 +89,7 @@ class RateWire implements Wire {
   #end(): void {
     const skb = this.#sending as SkBuff
     this.#sending = undefined
-    this.#queue.left(skb)
+    this.#queue.release(skb)
     try {
       this.#next.push(skb)
     } finally {
@@ -111,7 +111,7 @@ class RateWire implements Wire {
         this.#alarm.at(leaves)
         return
       }
-      this.#queue.left(skb)
+      this.#queue.release(skb)
       this.#next.push(skb)
     }
   }

@@ -22,9 +22,9 @@ export interface RedOptions {
   readonly max?: number | string
   /** The share at `max`, before spacing: 0.02, or '2%'. */
   readonly probability?: number | string
-  /** Bytes of a usual packet, for the time in which the queue is empty: 1000. */
+  /** Bytes of a typical packet, by which the average decays on an idle line: 1000 by default. */
   readonly avpkt?: number | string
-  /** Of a new length in the average: 0.002. */
+  /** Weight of a new length in the average: 0.002 by default. */
   readonly weight?: number
   /** Marks packets that are capable of ECN in place of dropping them. */
   readonly ecn?: boolean
@@ -45,7 +45,7 @@ class Red implements Discipline {
   #average = 0
   /** Packets that passed since the last mark or drop. */
   #count = 0
-  /** Up to when the average counts an idle line; NaN while the line is busy. */
+  /** The time up to which the average includes an idle line; NaN while the line is busy. */
   #idle: number
 
   constructor(params: RedParams, queue: PacketQueue) {
@@ -91,8 +91,8 @@ class Red implements Discipline {
   }
 
   /**
-   * Moves the average. An idle line counts as if usual packets had come to an empty queue
-   * meanwhile, as many as it could have sent.
+   * Updates the average. On an idle line it decays as if typical packets had passed an empty queue
+   * at the rate of the line.
    */
   #measure(): void {
     const { weight, avpkt } = this.#params

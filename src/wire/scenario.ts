@@ -6,7 +6,7 @@ import type { Clock } from '../netdev/clock.ts'
 import type { ScenarioList, ScenarioStep } from '../netdev/device-wire.ts'
 import { parseDuration } from './units.ts'
 
-/** What a scenario is given. Times are strings with a unit (`10s`) or ns. */
+/** Passed to a scenario. Times are strings with a unit (`10s`), or ns. */
 export interface ScenarioTimes {
   /** Aborted when the scenario is to end. */
   readonly signal: AbortSignal
@@ -19,8 +19,8 @@ export interface ScenarioTimes {
 export type Scenario = (times: ScenarioTimes) => void | Promise<void>
 
 /**
- * Runs a scenario from now on. Settles when it has ended or `signal` is aborted, and rejects with
- * what else it throws.
+ * Runs a scenario, whose time 0 is now. Settles when it has ended or `signal` is aborted. Rejects
+ * with any other error that the scenario throws.
  */
 export async function runScenario(clock: Clock, scenario: Scenario, signal?: AbortSignal): Promise<void> {
   const start = clock.now()
@@ -43,8 +43,8 @@ export async function runScenario(clock: Clock, scenario: Scenario, signal?: Abo
   }
 }
 
-/** Returns a scenario that takes the steps of a list, each by `take`. */
-export function listed<T>({ steps, repeat }: ScenarioList<T>, take: (step: ScenarioStep<T>) => void): Scenario {
+/** Returns a scenario that calls `take` with each step of a list at its time. */
+export function scenarioOf<T>({ steps, repeat }: ScenarioList<T>, take: (step: ScenarioStep<T>) => void): Scenario {
   return async ({ at }) => {
     for (let round = 0; ; round++) {
       for (const step of steps) {

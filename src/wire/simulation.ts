@@ -20,7 +20,7 @@ import type { Direction, Impairment } from './wire.ts'
 /** A frame that reaches a wire. The caller may use the same object for each. */
 export interface Arrival {
   direction: Direction
-  /** ns since some fixed moment. One earlier than the arrival before counts as the same. */
+  /** ns since some fixed moment. A time before that of the previous arrival counts as that time. */
   time: number
   /** The first `captured` bytes of the frame are at `at`; those behind them are zeros. */
   bytes: Uint8Array
@@ -37,8 +37,9 @@ export interface Arrival {
 export interface SimulationOptions {
   readonly log?: DecisionLog | undefined
   /**
-   * Takes a look at each frame that leaves a wire; a frame that a stage sent back has the other
-   * direction. `queueMapping` is how many of its bytes were captured. The simulation frees it.
+   * Called with each frame that leaves a wire. A frame that a stage sent back has the other
+   * direction. `queueMapping` is the number of bytes that were captured. The simulation owns the
+   * frame and frees it.
    */
   readonly deliver?: ((skb: SkBuff, direction: Direction, time: number) => void) | undefined
   /** Called with what a stage throws. */
@@ -75,7 +76,7 @@ export class Simulation {
     return this.#words.get(direction) ?? ''
   }
 
-  /** Whether the wire of a direction was set. */
+  /** True if the wire of a direction was set. */
   has(direction: Direction): boolean {
     return this.#chains.has(direction)
   }
@@ -116,7 +117,7 @@ export class Simulation {
     this.#chains.get(direction)?.close()
   }
 
-  /** Lets time run to `time` in one direction, in which nothing arrives. */
+  /** Moves the time of one direction to `time`, without an arrival. */
   pass(direction: Direction, time: number): void {
     const chain = this.#chains.get(direction)
     if (chain === undefined || time <= chain.clock.now()) return
@@ -125,9 +126,8 @@ export class Simulation {
   }
 
   /**
-   * Lets time run in both directions, so that the frames of both leave in the order of time. A
-   * simulation of what was logged does without: there a direction may be closed at a time that the
-   * other has passed.
+   * Moves the time of both directions together, so that their frames leave in the order of time.
+   * Not for a log: there one direction may be closed at a time that the other has passed.
    */
   advance(time: number): void {
     const { ab, ba } = this.#clocks

@@ -1,6 +1,6 @@
 /**
- * WireSlot: the place of a wire between two devices. Without stages it is the direct wire, and a
- * frame costs what it cost before there were stages; with stages it is a chain.
+ * WireSlot: the wire of one direction between two devices. Without stages frames go straight to the
+ * receiver; with stages they pass a chain.
  */
 import {
   type DecisionLog,
@@ -46,10 +46,10 @@ export interface WireSlotOptions {
 
 export class WireSlot implements DeviceWire {
   readonly direction: Direction
-  /** Of all its random decisions: with this seed a run is repeated. */
+  /** The seed of all its random decisions. */
   readonly seed: number
   words = ''
-  /** Takes the frames of the sending device: the chain, or what is behind it. */
+  /** Takes the frames of the sending device: the chain, or the receiver's wire. */
   wire: Wire
   readonly #options: WireSlotOptions
   readonly #limitedLog: LimitedLog
@@ -63,7 +63,7 @@ export class WireSlot implements DeviceWire {
     this.wire = options.to.wire
   }
 
-  /** Replaces the stages; none are the direct wire. Nothing that is held is lost. */
+  /** Replaces the stages. Packets that are held are not lost. */
   set(stages: readonly Impairment[], words = wordsOf(stages)): void {
     if (this.#chain === undefined && stages.length === 0) return
     this.#chain ??= this.#newChain()
@@ -93,7 +93,7 @@ export class WireSlot implements DeviceWire {
     const { dev } = to
     return new Chain({
       ...options,
-      // Of its own: what comes out of one chain may go through another, which cuts frames as well.
+      // A ring of its own: packets of one chain may enter another, which cuts frames too.
       ...{ clock: net.clock, pool: net.pool, segments: new Ring(net.segments.capacity) },
       ...{ end: to.wire, back: from.wire, drop: to.drop },
       onPackets: packets => {

@@ -72,7 +72,7 @@ class SlotWire implements Wire {
     const first = this.#first
     this.#first = undefined
     if (first !== undefined) {
-      this.#queue.left(first)
+      this.#queue.release(first)
       this.#env.drop(first, 'closed')
     }
     this.#queue.close()
@@ -101,7 +101,7 @@ class SlotWire implements Wire {
           break
         }
         room -= skb.len
-        this.#queue.left(skb)
+        this.#queue.release(skb)
         this.#env.decided('delay', skb, now - this.#firstArrived)
         this.#next.push(skb)
       }

@@ -41,7 +41,7 @@ export class Stage implements Wire, WireEnv {
   }
   /** Set for a stage that holds packets for a time. */
   lateness: Lateness | undefined
-  /** What it is now: a change sets it. */
+  /** The current impairment. A change replaces it. */
   impairment: Impairment
   readonly stage: string
   /** The stage that it lies in and the branch of it, `match then`; empty at the top. */
@@ -51,8 +51,8 @@ export class Stage implements Wire, WireEnv {
   next: Wire
   /** The limits of what it holds, since it was made or changed. */
   limits: readonly SharedLimit[] = []
-  /** True if limits that it asks for replace those before. */
-  #mayLimit = false
+  /** True after a change, until the stage asks for a limit, which replaces those before. */
+  #replacesLimits = false
   #hasInner = false
   readonly #owner: StageOwner
   readonly #wire: Wire
@@ -94,7 +94,7 @@ export class Stage implements Wire, WireEnv {
     try {
       this.#wire.push(skb)
     } catch (error) {
-      // An impairment of one's own: its exception costs the packet if it still has it, no more.
+      // An exception costs this packet, if the stage still has it, and no other.
       if (this.#pushed === skb && skb.owner === OWNER_WIRE) this.drop(skb, 'exception')
       this.#owner.failed(this.stage, error)
     }
@@ -106,7 +106,7 @@ export class Stage implements Wire, WireEnv {
     this.#run(() => this.#wire.close?.())
   }
 
-  /** It was taken out of its chain: pushes on what it would hold for ever. */
+  /** Called when it is taken out of its chain: passes on what it would hold for ever. */
   retire(): void {
     this.#run(() => this.#wire.retire?.())
   }
@@ -115,7 +115,7 @@ export class Stage implements Wire, WireEnv {
   change(impairment: Impairment): boolean {
     // The stages inside it are to be found again even if nothing changes.
     if (impairment === this.impairment && !this.#hasInner) return true
-    this.#mayLimit = true
+    this.#replacesLimits = true
     if (impairment.params === undefined || !this.#wire.change?.(impairment.params)) return false
     this.impairment = impairment
     return true
@@ -202,8 +202,8 @@ export class Stage implements Wire, WireEnv {
 
   limit(spec: LimitSpec): Limit {
     const limit = this.#owner.limit(spec)
-    if (this.#mayLimit) this.limits = []
-    this.#mayLimit = false
+    if (this.#replacesLimits) this.limits = []
+    this.#replacesLimits = false
     this.limits = [...this.limits, limit]
     return limit
   }
@@ -224,7 +224,7 @@ export class Stage implements Wire, WireEnv {
     this.next.push(skb)
   }
 
-  /** The stage gives a packet away. Throws if it has done so already. */
+  /** Takes a packet from the stage. Throws if the stage does not own it. */
   #release(skb: SkBuff, by: (skb: SkBuff, why: string) => void): void {
     if (skb.owner !== OWNER_WIRE) throw skbPanic(`${this.stage}: a packet that it does not own`, by)
     if (skb === this.#pushed) this.#pushed = undefined

@@ -84,13 +84,13 @@ class TraceWire implements Wire {
     const sending = this.#sending
     this.#sending = undefined
     if (sending !== undefined) {
-      this.#queue.left(sending)
+      this.#queue.release(sending)
       this.#env.drop(sending, 'closed')
     }
     this.#queue.close()
   }
 
-  /** What a trace that ends does not deliver leaves at its end. */
+  /** Delivers what would be held for ever, at the end of the trace. */
   retire(): void {
     this.#retired = true
     if (this.#moment === Number.POSITIVE_INFINITY) this.#flush()
@@ -176,7 +176,7 @@ class TraceWire implements Wire {
 
   #pass(skb: SkBuff): void {
     this.#sending = undefined
-    this.#queue.left(skb)
+    this.#queue.release(skb)
     this.#env.decided('delay', skb, this.#env.clock.now() - this.#sendingArrived)
     this.#next.push(skb)
   }
@@ -186,16 +186,15 @@ class TraceWire implements Wire {
   }
 }
 
-/** The time of a byte in the mean, ns. */
+/** The mean time of a byte, ns. */
 function byteTime({ times }: TraceParams): number {
   return (times[times.length - 1] * NSEC_PER_MSEC) / (times.length * OPPORTUNITY)
 }
 
 /**
- * Returns an impairment that delivers packets as a trace says: its text, or its numbers. Of a
- * packet the bytes behind the link header count, so that an opportunity delivers a packet of the
- * usual MTU. With `once` nothing is delivered any more after the last line. Throws a UsageError
- * that names the wrong line.
+ * Returns an impairment that delivers packets at the times of a trace: its text, or its numbers.
+ * The link header does not count, so one opportunity delivers a packet of the usual MTU. With
+ * `once` nothing is delivered after the last line. Throws a UsageError that names the wrong line.
  */
 export function trace(lines: string | readonly number[], options: TraceOptions = {}): Impairment {
   const times = timesOf(typeof lines === 'string' ? lines.trimEnd().split('\n') : lines.map(String))

@@ -3,9 +3,9 @@
  * at its moment, however late the real timer is. One alarm of the real clock serves all of them. It
  * rings at most once in the clock's `slack`, so that packets in quick succession share a wake-up.
  *
- * A wire that has more to do than the processor can keeps the event loop for TURN at most, then
- * lets others have their turn. Its time then lies behind, and packets that come wait until it has
- * got to their arrival, so that no decision depends on it.
+ * A wire with more work than the processor can do keeps the event loop for at most TURN, then
+ * yields. Its time then lags behind. Packets that arrive wait until it reaches their arrival, so no
+ * decision depends on the load.
  */
 import { type Alarm, type Clock, NSEC_PER_MSEC } from '../netdev/clock.ts'
 import { EINVAL, VnetError } from '../netdev/errno.ts'
@@ -13,9 +13,9 @@ import { type HeapItem, MomentHeap } from '../netdev/moment-heap.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { HeldPackets } from './held.ts'
 
-/** How long a wire may go on before descriptors and other timers have their turn. */
+/** How long a wire may work before it yields to descriptors and other timers. */
 const TURN = NSEC_PER_MSEC
-/** Moments between two readings of the real clock. */
+/** How many moments pass between two readings of the real clock. */
 const LOOK = 32
 
 interface WireAlarm extends Alarm, HeapItem {
@@ -37,11 +37,11 @@ export class WireClock implements Clock {
   #present = 0
   /** When the timer rings; Infinity if it is not armed. */
   #armed = Number.POSITIVE_INFINITY
-  /** Before which the timer is not to ring again. */
+  /** The timer does not ring again before this time. */
   #rest = Number.NEGATIVE_INFINITY
   #ringing = false
   #inAlarm = false
-  /** True after a turn that was not enough: the timer goes on. */
+  /** True if the last turn left work, which the timer continues. */
   #behind = false
   #closed = false
 
@@ -86,12 +86,12 @@ export class WireClock implements Clock {
     }
     this.#ringing = true
     this.#handOver(skb)
-    // Most often nothing is to be done besides.
+    // Usually nothing else is due.
     if (this.#arrivals.length !== 0 || this.#alarms.first <= this.#now) this.advance()
     else this.#arm()
   }
 
-  /** For `arrived`: another packet of the same arrival. What is due then leaves before it. */
+  /** For `arrived`: adds a packet to the same arrival. Alarms that are due ring before it. */
   follow(skb: SkBuff): void {
     this.#arrivals.add(skb, this.#now)
   }
@@ -121,7 +121,7 @@ export class WireClock implements Clock {
     for (let skb = this.#arrivals.shift(); skb !== undefined; skb = this.#arrivals.shift()) drop(skb)
   }
 
-  /** Rings what is due; what arrives meanwhile comes in between. */
+  /** Rings the alarms that are due. Packets that arrive meanwhile are handed over in between. */
   #run(): void {
     const present = this.#present
     this.#ringing = true

@@ -24,11 +24,11 @@ export interface Wire {
    * false if it cannot; it then goes on as it is until it holds nothing.
    */
   change?(params: unknown): boolean
-  /** The stage was taken out of its chain: pushes on what it would hold for ever. */
+  /** Called when the stage is taken out of its chain: passes on what it would hold for ever. */
   retire?(): void
 }
 
-/** What a stage has of its chain. */
+/** What a chain offers to a stage. */
 export interface WireEnv {
   readonly direction: Direction
   /** The name of the stage: its kind, and a number if the chain has several: `loss`, `loss 2`. */
@@ -41,7 +41,7 @@ export interface WireEnv {
   readonly clock: Clock
   /** The stage's own stream of random numbers, by seed, direction, kind and ordinal. */
   readonly random: Random
-  /** Moves the time to the present: for what comes neither by `push` nor by an alarm. */
+  /** Moves the time to the present. For code that neither `push` nor an alarm runs. */
   advance(): void
   /** Drops a packet that the stage owns, counts it under `why`, and logs the decision. */
   drop(skb: SkBuff, why: string, reason?: number): void
@@ -52,14 +52,14 @@ export interface WireEnv {
   duplicate(skb: SkBuff): SkBuff | undefined
   /** Counts a packet that was changed, that overtook others or was marked, and logs it. */
   note(verdict: Verdict, skb: SkBuff, amount?: number): void
-  /** Logs a decision that is not counted: a delay in ns, for instance. */
+  /** Logs a decision that is not counted, such as a delay in ns. */
   decided(verdict: string, skb: SkBuff, amount?: number): void
   /**
-   * Moves a packet that is to be kept for a while out of the memory that reads need. Returns false
-   * if there is none; the packet is then dropped and counted as `memory`.
+   * Moves a packet that the stage will keep out of the memory that reads need. Returns false if no
+   * other memory is left; the packet has then been dropped as `memory`.
    */
   hold(skb: SkBuff): boolean
-  /** For a stage that holds packets for a time: has the chain measure how late they leave. */
+  /** Has the chain measure how late packets leave this stage. */
   timed(): void
   /**
    * Returns an empty frame with room for `size` bytes, in reply to `skb`; undefined without memory.
@@ -71,9 +71,9 @@ export interface WireEnv {
   /** Sends a frame of `alloc` on to the receiver. It passes no further stage. */
   inject(skb: SkBuff): void
   /**
-   * Builds stages that lie inside this one (`match`), and returns what leads to them and then on,
-   * behind this stage. A packet that enters them has left this stage. Called with other stages it
-   * changes them as Chain.set does.
+   * Builds the stages inside this one, a branch of `match`. Returns a wire that leads through them
+   * and on to the stage after this one. A packet that enters them has left this stage. Called again
+   * with other stages, it changes them as Chain.set does.
    */
   inner(branch: string, stages: readonly Impairment[]): Wire
   /** Returns the shared count for a limit, the same for every stage with the same `spec`. */
@@ -83,7 +83,7 @@ export interface WireEnv {
 export type Verdict = 'corrupt' | 'reorder' | 'mark'
 export type Direction = 'ab' | 'ba'
 
-/** How much stages may hold together. A GSO frame that passes whole is a frame of many packets. */
+/** The most that stages may hold together. A GSO frame is one frame of many packets. */
 export interface LimitSpec {
   readonly frames?: number
   readonly packets?: number
@@ -94,7 +94,7 @@ export interface LimitSpec {
 export interface Limit {
   readonly held: number
   readonly bytes: number
-  /** True if `skb` may be held besides. */
+  /** True if there is room for `skb`. */
   admits(skb: SkBuff): boolean
   add(skb: SkBuff): void
   remove(skb: SkBuff): void
@@ -114,18 +114,18 @@ export interface StageStats {
 }
 
 /**
- * Wraps a wire in one that impairs its packets. The simplest is a function; those of this room have
- * a kind, words and parameters besides, made by `impairment`.
+ * Wraps a wire in one that impairs its packets. A plain function will do. Those of this folder also
+ * have a kind, words and parameters; `impairment` makes them.
  */
 export interface Impairment {
   (next: Wire, env: WireEnv): Wire
-  /** The word that names it; otherwise the name of the function. */
+  /** Names its stages; by default the name of the function. */
   readonly kind?: string
-  /** The words it was made of, for people. */
+  /** The words that describe it, for people. */
   readonly words?: string
   /** True if a GSO frame may pass it whole. */
   readonly takesGso?: boolean
-  /** What Wire.change takes. */
+  /** Passed to Wire.change. */
   readonly params?: unknown
 }
 

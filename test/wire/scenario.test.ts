@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { NSEC_PER_SEC } from '../../src/netdev/clock.ts'
 import type { ScenarioStep } from '../../src/netdev/device-wire.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
-import { listed, runScenario } from '../../src/wire/scenario.ts'
+import { runScenario, scenarioOf } from '../../src/wire/scenario.ts'
 
 /** Lets the functions that wait for a promise go on. */
 async function settle(): Promise<void> {
@@ -79,7 +79,7 @@ test('a list takes its steps in every round', async () => {
   ]
   const taken: [number, boolean | undefined][] = []
   const take = (step: ScenarioStep<string>) => taken.push([clock.now() / NSEC_PER_SEC, step.carrier])
-  const ended = runScenario(clock, listed({ steps, repeat: 5 * NSEC_PER_SEC }, take), control.signal)
+  const ended = runScenario(clock, scenarioOf({ steps, repeat: 5 * NSEC_PER_SEC }, take), control.signal)
   await advance(clock, 8)
   control.abort()
   await ended
@@ -96,7 +96,7 @@ test('a list without repeat ends after its last step', async () => {
   const taken: (string | undefined)[] = []
   const ended = runScenario(
     clock,
-    listed({ steps: [{ at: 5, ab: 'loss 5%' }] }, ({ ab }) => taken.push(ab)),
+    scenarioOf({ steps: [{ at: 5, ab: 'loss 5%' }] }, ({ ab }) => taken.push(ab)),
   )
   clock.advance(10)
   await ended

@@ -70,7 +70,7 @@ export async function simulate(file: string, options: SimulateOptions, io: Io): 
       arrivals.push(chunk)
       arrivals.simulate()
       await decisions?.written()
-      // For signals.
+      // Lets signals be handled.
       await setImmediate()
     }
     arrivals.end()
@@ -109,7 +109,7 @@ function print(file: string, simulation: Simulation, { json }: SimulateOptions, 
     io.out(wireTable(file, { time: undefined, words, stages }))
     for (const direction of DIRECTIONS) {
       const drops = simulation.drops(direction)
-      // By stages that were taken out, or before the first.
+      // Drops of stages that were taken out, or before the first stage.
       if (Object.keys(drops).length > 0) io.out(`  ${direction} otherwise ${stageDrops({ drops })}\n`)
     }
   }

@@ -1,4 +1,4 @@
-/** Makes the stages of phrases. */
+/** Builds the stages that phrases describe. */
 import type { WireResources } from '../../netdev/device-wire.ts'
 import { UsageError } from '../../netdev/driver.ts'
 import { codel } from '../codel.ts'
@@ -30,7 +30,7 @@ import {
 import { printGroup } from './print.ts'
 import { wordsError } from './words-error.ts'
 
-/** Of packets in a queue whose limit is in packets, for the defaults of RED. */
+/** Bytes of a packet, where RED's defaults are derived from a limit in packets. */
 const USUAL_PACKET = 1500
 
 /** Returns the stages of groups. Throws a UsageError that points at the words of a wrong stage. */

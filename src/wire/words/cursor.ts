@@ -1,4 +1,4 @@
-/** Cursor: a place in the words of a wire, and how values are read from there. */
+/** Cursor: a position in the words of a wire, from which tokens and values are read. */
 import { UsageError } from '../../netdev/driver.ts'
 import { parseDuration, parseShare } from '../units.ts'
 import { type Token, tokensOf } from './tokens.ts'
@@ -6,7 +6,7 @@ import { didYouMean, type Span, wordsError } from './words-error.ts'
 
 export class Cursor {
   readonly words: string
-  /** Branches that this place lies in. */
+  /** The number of branches around this place. */
   depth = 0
   readonly #tokens: readonly Token[]
   #at = 0
@@ -71,7 +71,7 @@ export class Cursor {
     return this.value(missing, parseShare)
   }
 
-  /** Calls `parse`, and lets its UsageError point at `span`. */
+  /** Calls `parse`. Its UsageError is rethrown as one that points at `span`. */
   tried<T>(span: Span, parse: () => T): T {
     try {
       return parse()

@@ -1,5 +1,5 @@
 /**
- * Phrase: what one stage is asked to do, as it is read from words. Times are in ns, shares from 0
+ * Phrase: the parsed words of one stage. Times are in ns, shares from 0
  * to 1, rates in bit/s, sizes in bytes. A phrase has no part of the program in it: it can be
  * printed and compared.
  */

@@ -1,4 +1,4 @@
-/** Errors that point at a word, and what was meant by it. */
+/** Errors that point at a word, and suggestions of the word that was meant. */
 import { FileError } from '../../netdev/driver.ts'
 import { printable } from '../../netdev/printable.ts'
 
@@ -8,12 +8,12 @@ export interface Span {
   readonly end: number
 }
 
-/** How many characters of the words an error shows on either side of the wrong word, and of it. */
+/** How many characters an error shows on either side of the wrong word, and of the word itself. */
 const CONTEXT = 30
 const WRONG_MAX = 60
 
 /**
- * Returns an error of three lines: the message, which stands for itself, the words, and a caret
+ * Returns an error of three lines: the message, which makes sense alone, the words, and a caret
  * under each character of `span`.
  */
 export function wordsError(words: string, span: Span, message: string): FileError {
