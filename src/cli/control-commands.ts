@@ -106,9 +106,9 @@ const commands: readonly ControlCommand[] = [
     args: [IF(), new Argument('[WORDS]')],
     options: [
       new Option('--ab <words>', 'replace the stages from the first interface to the second'),
-      new Option('--ba <words>', 'replace the stages of the way back'),
+      new Option('--ba <words>', 'replace the stages from the second interface to the first'),
       new Option('--watch <interval>', 'repeat at this interval, with rates').argParser(interval),
-      new Option('--json', 'print one JSON object a stage'),
+      new Option('--json', 'print one JSON object for each stage'),
       user(),
     ],
     run: async (io, name, words, options) => (await import('./commands/wire.ts')).wire(name, words, options, io),

@@ -9,14 +9,14 @@ export function simulateCommand(command: Command, io: Io, done: (status: number)
   command.description('run the frames of a capture or log through a wire, in virtual time')
   const options = [
     new Option('--wire <words>', 'what the wire does, in words; those of the log unless given'),
-    new Option('--wire-ab <words>', 'the same for frames of interface 0, or outbound ones, only'),
-    new Option('--wire-ba <words>', 'the same for all other frames only'),
+    new Option('--wire-ab <words>', 'the same for direction ab only: outbound frames, or those of interface 0'),
+    new Option('--wire-ba <words>', 'the same for direction ba only: all other frames'),
     new Option('--seed <n>', 'seed of all random decisions (that of the log, or 1)').argParser(
       wholeNumber(1, Number.MAX_SAFE_INTEGER),
     ),
     new Option('--out <file>', 'pcapng file for the frames that leave the wire, with the times at which they do'),
-    new Option('--log <file>', 'file for every decision of the wire, a JSON line each'),
-    new Option('--json', 'print one JSON object a stage'),
+    new Option('--log <file>', 'file for every decision of the wire, one JSON line each'),
+    new Option('--json', 'print one JSON object for each stage'),
   ]
   for (const option of options) command.addOption(option.helpGroup('Options:'))
   commandHelp(command)

@@ -161,14 +161,14 @@ export class LoggedArrivals implements Arrivals {
     } catch (error) {
       if (!(error instanceof UsageError)) throw error
       const [what] = error.message.split('\n')
-      throw this.#reader.broken(`its words have no meaning here: ${what}; give --wire`)
+      throw this.#reader.broken(`its words cannot be used here: ${what}; give --wire`)
     }
     this.#simulation.set(direction, time, stages, words, replay.seed ?? seed)
   }
 
   #arrive({ direction, time, id, length, head, gso }: LoggedArrival): void {
     if (!this.#simulation.has(direction))
-      throw this.#reader.broken(`it has no words of the wire ${direction} before it`)
+      throw this.#reader.broken(`no words for direction ${direction} come before it`)
     if (id !== this.#next[direction]) {
       const expected = `packet ${this.#next[direction]} of ${direction}`
       throw this.#reader.broken(`packet ${id} where ${expected} must be: lines are missing, or it logs several wires`)

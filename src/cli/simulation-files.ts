@@ -38,7 +38,7 @@ export class SimulationInput implements Disposable {
   refuse(path: string): void {
     const [own, other] = [statSync(`/proc/self/fd/${this.#fd}`), statSync(path, { throwIfNoEntry: false })]
     if (other?.isFile() && own.dev === other.dev && own.ino === other.ino) {
-      throw new FileError(`${path}: the file that is read cannot be written too`)
+      throw new FileError(`${path}: the input file cannot be an output too`)
     }
   }
 

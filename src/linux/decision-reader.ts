@@ -124,7 +124,7 @@ export class DecisionReader {
     }
     const { t: time, direction, verdict } = line
     if (!Number.isFinite(time) || typeof time !== 'number' || (direction !== 'ab' && direction !== 'ba'))
-      throw this.broken('no decision')
+      throw this.broken('not a decision')
     if (verdict === 'drop' && line.why === 'closed') return { verdict: 'close', time, direction }
     if (line.stage !== 'wire') return { verdict: 'decide', time, direction }
     if (verdict === 'set') return this.#set(line, { time, direction })

@@ -27,7 +27,7 @@ export const wireParams = {
   log: text({
     default: undefined,
     value: 'file',
-    description: 'file for every decision of the wire, a JSON line each',
+    description: 'file for every decision of the wire, one JSON line each',
   }),
   scenario: text({
     default: undefined,

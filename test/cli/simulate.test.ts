@@ -172,7 +172,7 @@ describe('a capture', () => {
       0,
       [
         `vnet: ${at('i.pcap')}: 1 frames were left out: shorter than an Ethernet header`,
-        `vnet: ${at('i.pcap')}: 1 frames count as 69486 bytes: they are longer`,
+        `vnet: ${at('i.pcap')}: 1 frames count as 69486 bytes, because they are longer`,
         '',
       ],
     ])
@@ -243,7 +243,7 @@ describe('arguments', () => {
     ['a file that does not exist', [at('none')], `${at('none')}: ENOENT`],
     ['wrong words', [file, '--wire', 'los 1%', '--log', at('kept')], "'los' is not a word of a wire"],
     ['one file for both outputs', [file, '--wire', 'loss 1%', '--out', at('x'), '--log', at('x')], 'need a file each'],
-    ['the input as output', [file, '--wire', 'loss 1%', '--out', file], 'the file that is read cannot be written too'],
+    ['the input as output', [file, '--wire', 'loss 1%', '--out', file], 'the input file cannot be an output too'],
     ['an output in no directory', [file, '--wire', 'loss 1%', '--log', at('no/x')], 'no/x: ENOENT'],
     ['a seed of 0', [file, '--wire', 'loss 1%', '--seed', '0'], '--seed 0: must be a whole number from 1'],
   ])('%s is one line, status 2, and no file is touched', async (_, args, message) => {

@@ -33,7 +33,7 @@ async function logDrops(path: string, count: number): Promise<void> {
   await log[Symbol.asyncDispose]()
 }
 
-test('arrivals, decisions and changes are a JSON line each', async () => {
+test('arrivals, decisions and changes are one JSON line each', async () => {
   const path = join(directory, 'log')
   const log = new DecisionFile(path)
   log.set('ab', 5, 'match \'a "b"\' (loss 1%)', 7)

@@ -119,7 +119,7 @@ function print(file: string, simulation: Simulation, { json }: SimulateOptions, 
 function notes(file: string, { short, long }: Simulation): string[] {
   const lines = [
     [short, 'frames were left out: shorter than an Ethernet header'],
-    [long, `frames count as ${FRAME_MAX} bytes: they are longer`],
+    [long, `frames count as ${FRAME_MAX} bytes, because they are longer`],
   ] as const
   return lines.filter(([n]) => n > 0).map(([n, text]) => `${file}: ${n} ${text}`)
 }

@@ -68,17 +68,17 @@ export const WORDS: ReadonlySet<string> = new Set([
 
 /** Words of other programs, or in the wrong place. */
 const HINTS: Readonly<Record<string, string>> = {
-  ecn: 'ecn stands behind a loss model, red or codel: loss 1% ecn',
-  distribution: 'distribution stands behind the times of a delay or slot: delay 20ms 5ms distribution normal',
-  gap: 'gap stands behind reorder: reorder 25% gap 5',
-  burst: 'burst stands behind rate or loss: rate 10mbit burst 15kb, loss 1% burst 5',
-  at: 'at stands behind corrupt: corrupt at 14',
-  else: 'else stands behind match FILTER ( ... )',
-  packets: 'packets stands behind slot: slot 10ms packets 16',
-  bytes: 'bytes stands behind slot: slot 10ms bytes 64kb',
-  once: 'once stands behind trace: trace verizon.up once',
-  icmp: 'icmp stands behind mtu: mtu 1400 icmp',
-  seed: 'a seed is no word of a wire: give --seed N',
+  ecn: 'ecn follows a loss model, red or codel: loss 1% ecn',
+  distribution: 'distribution follows the times of a delay or slot: delay 20ms 5ms distribution normal',
+  gap: 'gap follows reorder: reorder 25% gap 5',
+  burst: 'burst follows rate or loss: rate 10mbit burst 15kb, loss 1% burst 5',
+  at: 'at follows corrupt: corrupt at 14',
+  else: 'else follows match FILTER ( ... )',
+  packets: 'packets follows slot: slot 10ms packets 16',
+  bytes: 'bytes follows slot: slot 10ms bytes 64kb',
+  once: 'once follows trace: trace verizon.up once',
+  icmp: 'icmp follows mtu: mtu 1400 icmp',
+  seed: 'a seed is not a word of a wire: use --seed N',
   latency: "the word is 'delay'",
   jitter: 'the jitter is the second time of delay: delay 20ms 5ms',
   bandwidth: "the word is 'rate'",
@@ -89,7 +89,7 @@ const HINTS: Readonly<Record<string, string>> = {
   us: 'a number and its unit are one word: delay 20ms',
   ms: 'a number and its unit are one word: delay 20ms',
   s: 'a number and its unit are one word: delay 20ms',
-  off: "'off' stands alone, and only where a wire is changed",
+  off: "'off' stands alone, and only in vnet wire and in a scenario",
 }
 
 /** What is written in a group besides stages. */
@@ -155,7 +155,7 @@ function completed(phrase: Phrase, { queue, reorder }: Rest): Phrase {
 
 /** Reads one stage, or what belongs to one, into `items` and `rest`. */
 function readStage(c: Cursor, token: Token, direction: Direction, items: Item[], rest: Rest): void {
-  const twice = () => c.error(`${token.text} is there twice: put | between them`, token)
+  const twice = () => c.error(`${token.text} is given twice: put | between them`, token)
   const word = token.quoted ? '' : token.text
   if (Object.hasOwn(STAGES, word)) {
     c.next()
@@ -183,16 +183,16 @@ function readStage(c: Cursor, token: Token, direction: Direction, items: Item[],
 function notAWord(c: Cursor, token: Token): Error {
   if (token.quoted) return c.error('quotes are for filters and files only', token)
   if (token.text === 'preset') return c.error('a preset stands alone: put | between it and other words', token)
-  if (token.text === '(') return c.error("'(' stands behind match FILTER", token)
+  if (token.text === '(') return c.error("'(' follows match FILTER", token)
   if (Object.hasOwn(HINTS, token.text)) return c.error(HINTS[token.text], token)
-  if (c.atNumber) return c.error(`'${token.text}' is a number too many`, token)
+  if (c.atNumber) return c.error(`'${token.text}' is one number too many`, token)
   return c.error(`'${token.text}' is not a word of a wire${didYouMean(token.text, WORDS)}`, token)
 }
 
 function readMatch(c: Cursor, direction: Direction): Phrase {
   const filter = readFilter(c, ['('])
-  const matching = readBranch(c, direction, "match needs ( ... ) behind its filter: match 'tcp port 80' ( loss 1% )")
-  const others = c.takes('else') ? readBranch(c, direction, 'else needs ( ... ) behind it: else ( delay 20ms )') : []
+  const matching = readBranch(c, direction, "match needs ( ... ) after its filter: match 'tcp port 80' ( loss 1% )")
+  const others = c.takes('else') ? readBranch(c, direction, 'else needs ( ... ): else ( delay 20ms )') : []
   return { kind: 'match', filter, matching, others }
 }
 

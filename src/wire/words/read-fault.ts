@@ -50,7 +50,7 @@ function readWhen(c: Cursor, action: string): WhenPhrase {
     const name = word.text as keyof WhenPhrase
     c.next()
     const counted = COUNTS.find(other => when[other] !== undefined)
-    if (when[name] !== undefined) throw c.error(`${name} is there twice`, word)
+    if (when[name] !== undefined) throw c.error(`${name} is given twice`, word)
     if (name !== 'after' && counted !== undefined) throw c.error(`a fault has either ${counted} or ${name}`, word)
     when = {
       ...when,
