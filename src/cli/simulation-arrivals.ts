@@ -4,11 +4,11 @@ import { FLAG_INBOUND, FLAG_OUTBOUND, LINKTYPE_ETHERNET } from '../capture/packe
 import { CaptureReader } from '../capture/reader.ts'
 import type { CaptureRecord } from '../capture/record.ts'
 import { DecisionReader, type LoggedArrival, type LoggedSet } from '../linux/decision-reader.ts'
+import { NSEC_PER_SEC } from '../netdev/clock.ts'
 import { UsageError } from '../netdev/driver.ts'
 import type { Arrival, Simulation } from '../wire/simulation.ts'
 import type { Direction, Impairment } from '../wire/wire.ts'
 
-const NSEC_PER_SEC = 1_000_000_000
 const FLAG_DIRECTION = FLAG_INBOUND | FLAG_OUTBOUND
 
 /** Passes what it reads to a simulation. */

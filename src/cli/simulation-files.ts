@@ -2,12 +2,12 @@
 import { closeSync, openSync, readSync, statSync, writeSync } from 'node:fs'
 import type { CapturedPacket } from '../capture/packet.ts'
 import { PACKET_OVERHEAD, writeInterface, writePacket, writeSection } from '../capture/pcapng-writer.ts'
+import { NSEC_PER_SEC } from '../netdev/clock.ts'
 import { FileError } from '../netdev/driver.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { Direction } from '../wire/wire.ts'
 
 const CHUNK = 1024 * 1024
-const NSEC_PER_SEC = 1_000_000_000
 /** The first byte of a log. No capture begins with it. */
 const BRACE = 0x7b
 

@@ -35,17 +35,12 @@ export interface LoggedArrival extends Line {
   readonly gso: readonly [size: number, type: number, transport: number] | undefined
 }
 
-/** A stage decided something. */
-export interface LoggedDecision extends Line {
-  readonly verdict: 'decide'
+/** A stage decided something, or the wire dropped what it held because its devices went. */
+interface LoggedMoment extends Line {
+  readonly verdict: 'decide' | 'close'
 }
 
-/** The wire dropped what it held, because its devices went. */
-export interface LoggedClose extends Line {
-  readonly verdict: 'close'
-}
-
-export type LoggedEvent = LoggedSet | LoggedArrival | LoggedDecision | LoggedClose
+export type LoggedEvent = LoggedSet | LoggedArrival | LoggedMoment
 
 export class DecisionReader {
   readonly #file: string
@@ -59,11 +54,6 @@ export class DecisionReader {
   /** `file`: the name of the file, which errors begin with. */
   constructor(file: string) {
     this.#file = file
-  }
-
-  /** The number of the line that was read last, from 1. */
-  get line(): number {
-    return this.#line
   }
 
   /** Takes the next bytes of the file. Call it when next() returned undefined. */

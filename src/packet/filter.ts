@@ -13,12 +13,6 @@ export interface CompiledFilter extends PacketFilter {
   readonly program: BpfProgram
 }
 
-/**
- * Compiles `text`. Throws an error of one line if the text is not a filter. Names are resolved
- * here, and may take as long as a name server does; the filter itself never waits.
- */
-export type CompileFilter = (text: string) => CompiledFilter
-
 /** Returns a filter that matches the frames for which `program` does not return 0. */
 export function packetFilter(text: string, program: BpfProgram): CompiledFilter {
   const matches = (bytes: Uint8Array, at: number, length: number) => program.run(bytes, at, length) !== 0

@@ -18,7 +18,7 @@ import { tooBigLength, writeTooBig } from '../packet/too-big.ts'
 import { networkOffset } from '../packet/vlan.ts'
 import { SKB_DROP_REASON_PKT_TOO_BIG } from '../skb/drop-reason.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import { parseSize } from './units.ts'
+import { sizeOf } from './units.ts'
 import { type Impairment, impairment, type Wire, type WireEnv } from './wire.ts'
 import { print } from './words/print.ts'
 
@@ -91,7 +91,7 @@ function ipLength({ bytes, data, len }: SkBuff): number {
  * or ICMP errors.
  */
 export function mtu(bytes: number | string, { icmp = false }: { icmp?: boolean } = {}): Impairment {
-  const params: MtuParams = { bytes: typeof bytes === 'string' ? parseSize(bytes) : bytes, icmp }
+  const params: MtuParams = { bytes: sizeOf(bytes), icmp }
   if (!(params.bytes > 0)) throw new UsageError(`mtu ${bytes}: it must be more than 0`)
   return impairment('mtu', params, (p, next, env) => new MtuWire(p, next, env), {
     words: print({ kind: 'mtu', ...params }),

@@ -1,7 +1,7 @@
 /** The options of drivers whose devices are joined by a wire, and the wires that they make. */
 
 import type { ScenarioList, ScenarioStep, WireResources } from '../netdev/device-wire.ts'
-import { type DriverContext, FileError, int, type ParamValues, text, UsageError } from '../netdev/driver.ts'
+import { type DriverContext, FileError, int, type ParamValues, text } from '../netdev/driver.ts'
 import { describeException } from '../netdev/exception.ts'
 import { NETDEV_UNREGISTER, NETDEV_UP } from '../netdev/if.ts'
 import type { Net } from '../netdev/net.ts'
@@ -10,7 +10,7 @@ import { cutCable, plugCable } from '../netdev/netif.ts'
 import { runScenario, scenarioOf } from './scenario.ts'
 import { type WireDevice, type WireEnd, WireSlot } from './slot.ts'
 import type { Direction, Impairment } from './wire.ts'
-import { parseWire } from './words/parse.ts'
+import { noResources, parseWire } from './words/parse.ts'
 
 export const wireParams = {
   wire: text({
@@ -35,15 +35,6 @@ export const wireParams = {
     description: 'YAML file of changes of the wire and the carrier, with times',
   }),
   seed: int({ default: 0, description: 'seed of all random decisions of the wire; 0 takes one at random and logs it' }),
-}
-
-const noResources: WireResources = {
-  filter: text => {
-    throw new UsageError(`filter '${text}': filters cannot be compiled here`)
-  },
-  file: path => {
-    throw new UsageError(`${path}: files cannot be read here`)
-  },
 }
 
 /** Returns the seed of a run: `seed`, or one taken at random if that is 0. */

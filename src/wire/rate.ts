@@ -12,7 +12,7 @@ import { NSEC_PER_SEC } from '../netdev/clock.ts'
 import { UsageError } from '../netdev/driver.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { PacketQueue, type QueueParams, queueParams, queueWords } from './queue.ts'
-import { parseRate, parseSize } from './units.ts'
+import { parseRate, sizeOf } from './units.ts'
 import { type Impairment, impairment, type Wire, type WireEnv } from './wire.ts'
 import { print } from './words/print.ts'
 
@@ -150,8 +150,7 @@ export function rate(bits: number | string, options: RateOptions = {}): Impairme
 }
 
 function bytesOf(size: number | string = 0): number {
-  if (typeof size === 'number') return size
-  return size.startsWith('-') ? -parseSize(size.slice(1)) : parseSize(size)
+  return typeof size === 'string' && size.startsWith('-') ? -sizeOf(size.slice(1)) : sizeOf(size)
 }
 
 function wordsOf(bits: number, { overhead, cell, cellOverhead, burst, ...queue }: RateParams): string {

@@ -13,7 +13,7 @@ import { UsageError } from '../netdev/driver.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { markCe } from './ecn.ts'
 import type { Discipline, PacketQueue, QueueSpec } from './queue.ts'
-import { parseShare, parseSize } from './units.ts'
+import { parseShare, sizeOf } from './units.ts'
 import { printQueue } from './words/print.ts'
 
 export interface RedOptions {
@@ -118,21 +118,17 @@ class Red implements Discipline {
 /** Returns RED as the queue of a rate or a trace. */
 export function red(options: RedOptions): QueueSpec {
   const { probability = 0.02, avpkt = 1000, weight = 0.002, ecn = false } = options
-  const min = bytes(options.min)
-  const max = options.max === undefined ? 3 * min : bytes(options.max)
+  const min = sizeOf(options.min)
+  const max = options.max === undefined ? 3 * min : sizeOf(options.max)
   if (!(min > 0 && max > min)) throw new UsageError(`red: min ${min} and max ${max}: 0 < min < max is needed`)
   if (!(weight > 0 && weight <= 1)) throw new UsageError(`red: weight ${weight}: more than 0, at most 1`)
   const share = typeof probability === 'number' ? probability : parseShare(probability)
   if (!(share > 0 && share <= 1)) throw new UsageError(`red: probability ${probability}: more than 0, at most 1`)
-  const params: RedParams = { min, max, probability: share, avpkt: bytes(avpkt), weight, ecn }
+  const params: RedParams = { min, max, probability: share, avpkt: sizeOf(avpkt), weight, ecn }
   return {
     kind: 'red',
     words: printQueue({ type: 'red', min, max, probability: share, ecn }),
     params,
     make: queue => new Red(params, queue),
   }
-}
-
-function bytes(size: number | string): number {
-  return typeof size === 'number' ? size : parseSize(size)
 }

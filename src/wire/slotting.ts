@@ -8,7 +8,7 @@ import { UsageError } from '../netdev/driver.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { type Distribution, TABLE_FACTOR, tableOf } from './distribution.ts'
 import { PacketQueue, type QueueParams, queueParams } from './queue.ts'
-import { durationOf, parseSize } from './units.ts'
+import { durationOf, sizeOf } from './units.ts'
 import { type Impairment, impairment, type LimitSpec, type Wire, type WireEnv } from './wire.ts'
 import { print } from './words/print.ts'
 
@@ -129,7 +129,7 @@ class SlotWire implements Wire {
  */
 export function slot(options: SlotOptions): Impairment {
   const { packets = 0, limit } = options
-  const size = typeof options.bytes === 'string' ? parseSize(options.bytes) : (options.bytes ?? 0)
+  const size = sizeOf(options.bytes ?? 0)
   if (!(packets >= 0 && size >= 0)) throw new UsageError('slot: packets and bytes must not be negative')
   const params: SlotParams = {
     ...queueParams(limit === undefined ? {} : { limit }),

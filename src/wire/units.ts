@@ -73,6 +73,11 @@ export function shareOf(value: number | string): number {
   return value
 }
 
+/** Returns a size in bytes that is a number, or written with a unit. */
+export function sizeOf(value: number | string): number {
+  return typeof value === 'string' ? parseSize(value) : value
+}
+
 /** Returns the text of a duration in the largest unit that leaves a short number: `1.5ms`. */
 export function formatDuration(ns: number): string {
   if (ns >= 1e9) return `${ns / 1e9}s`

@@ -18,17 +18,9 @@ import { slot } from '../slotting.ts'
 import { trace } from '../trace.ts'
 import { truncate } from '../truncate.ts'
 import type { Impairment, LimitSpec } from '../wire.ts'
-import {
-  type FaultPhrase,
-  type Group,
-  type Item,
-  isLimited,
-  type LossPhrase,
-  type Phrase,
-  type Queue,
-} from './phrase.ts'
+import { type FaultPhrase, type Group, isLimited, type LossPhrase, type Phrase, type Queue } from './phrase.ts'
 import { printGroup } from './print.ts'
-import { wordsError } from './words-error.ts'
+import { pointing } from './words-error.ts'
 
 /** Bytes of a packet, where RED's defaults are derived from a limit in packets. */
 const USUAL_PACKET = 1500
@@ -39,7 +31,7 @@ export function buildGroups(groups: readonly Group[], resources: WireResources):
     const words = printGroup(group)
     const limit = limitOf(group)
     return group.items.map((item, i) => {
-      const stage = built(item, limit, resources)
+      const stage = pointing(item.words, item, () => build(item.phrase, limit, resources))
       // A whole GSO frame could exceed a limit that was asked for.
       const takesGso = stage.takesGso === true && group.limit === undefined
       return Object.assign(stage, { words: words[i], takesGso })
@@ -51,16 +43,6 @@ export function buildGroups(groups: readonly Group[], resources: WireResources):
 function limitOf({ items, limit }: Group): LimitSpec | undefined {
   if (limit !== undefined) return limit
   return items.filter(({ phrase }) => isLimited(phrase)).length > 1 ? { packets: 1000 } : undefined
-}
-
-function built({ phrase, words, ...span }: Item, limit: LimitSpec | undefined, resources: WireResources): Impairment {
-  try {
-    return build(phrase, limit, resources)
-  } catch (error) {
-    // An error of words inside these already points at them.
-    if (!(error instanceof UsageError) || error.message.includes('\n')) throw error
-    throw wordsError(words, span, error.message)
-  }
 }
 
 function build(phrase: Phrase, limit: LimitSpec | undefined, resources: WireResources): Impairment {

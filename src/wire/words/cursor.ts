@@ -2,7 +2,7 @@
 import { UsageError } from '../../netdev/driver.ts'
 import { parseDuration, parseShare } from '../units.ts'
 import { type Token, tokensOf } from './tokens.ts'
-import { didYouMean, type Span, wordsError } from './words-error.ts'
+import { didYouMean, pointing, type Span, wordsError } from './words-error.ts'
 
 export class Cursor {
   readonly words: string
@@ -55,7 +55,7 @@ export class Cursor {
     const token = this.peek()
     if (token === undefined || (!token.quoted && /^[()|]$/.test(token.text))) throw this.error(missing)
     this.#at++
-    return this.tried(token, () => parse(token.text))
+    return pointing(this.words, token, () => parse(token.text))
   }
 
   /** Reads a number if there is one here. */
@@ -69,16 +69,6 @@ export class Cursor {
 
   share(missing: string): number {
     return this.value(missing, parseShare)
-  }
-
-  /** Calls `parse`. Its UsageError is rethrown as one that points at `span`. */
-  tried<T>(span: Span, parse: () => T): T {
-    try {
-      return parse()
-    } catch (error) {
-      if (!(error instanceof UsageError) || error.message.includes('\n')) throw error
-      throw wordsError(this.words, span, error.message)
-    }
   }
 
   /** Returns an error that points at `span`, by default at the token here or behind the last. */

@@ -5,7 +5,8 @@ import type { Direction, Impairment } from '../wire.ts'
 import { buildGroups } from './build.ts'
 import { readWords } from './grammar.ts'
 
-const noResources: WireResources = {
+/** There are neither filters nor files. */
+export const noResources: WireResources = {
   filter: text => {
     throw new UsageError(`filter '${text}': filters cannot be compiled here`)
   },

@@ -1,5 +1,5 @@
 /** Errors that point at a word, and suggestions of the word that was meant. */
-import { FileError } from '../../netdev/driver.ts'
+import { FileError, UsageError } from '../../netdev/driver.ts'
 import { printable } from '../../netdev/printable.ts'
 
 /** A part of the words: from a character to behind another. */
@@ -26,6 +26,16 @@ export function wordsError(words: string, span: Span, message: string): FileErro
   const line = `${before}${wrong}${shown(words.slice(end, to))}${to < words.length ? '...' : ''}`
   const carets = `${' '.repeat(before.length)}${'^'.repeat(Math.max(1, wrong.length))}`
   return new FileError(`${printable(message)}\n  ${line.trimEnd()}\n  ${carets}`)
+}
+
+/** Calls `fn`. Its UsageError is rethrown as one that points at `span`, unless it has a caret. */
+export function pointing<T>(words: string, span: Span, fn: () => T): T {
+  try {
+    return fn()
+  } catch (error) {
+    if (!(error instanceof UsageError) || error.message.includes('\n')) throw error
+    throw wordsError(words, span, error.message)
+  }
 }
 
 /** Returns `; did you mean 'delay'?`, or nothing if no word is near. */
