@@ -26,11 +26,10 @@ const lan = [
   'lan',
 ]
 const control = ['control/protocol', 'control/server', 'control/client', 'control']
-const capture = ['capture', 'capture/open.ts']
 const folders = [
   ...framework,
   'wire',
-  ...capture,
+  'capture',
   'drivers',
   ...lan,
   'netlink',
@@ -54,8 +53,6 @@ const rules = {
   netdev: { rooms: ['packet', 'skb'] },
   wire: { rooms: framework },
   capture: { rooms: framework },
-  // The one file that opens files; the codec uses nothing of Node.
-  'capture/open.ts': { rooms: ['capture'], builtins: true },
   drivers: { rooms: [...framework, 'wire', 'lan/switch', 'lan/machines'] },
   linux: { rooms: [...framework, 'netlink', 'yaml'], packages: ['ffi-rs'], builtins: true },
   'lan/switch': { rooms: framework },

@@ -3,10 +3,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { openCapture } from '../../src/capture/open.ts'
 import { type CapturedPacket, FLAG_INBOUND, FLAG_OUTBOUND } from '../../src/capture/packet.ts'
 import { writePcapHeader, writePcapPacket } from '../../src/capture/pcap-writer.ts'
 import { writeInterface, writePacket, writeSection } from '../../src/capture/pcapng-writer.ts'
+import { CaptureReader } from '../../src/capture/reader.ts'
 import { runMain } from '../support/run-main.ts'
 import { plainFrame } from '../support/wire.ts'
 
@@ -43,7 +43,9 @@ function pcap(name: string, packets: readonly CapturedPacket[]): string {
 
 /** The packets of a capture. */
 function packetsOf(path: string) {
-  using file = openCapture(path)
+  const file = new CaptureReader(path)
+  file.push(readFileSync(path))
+  file.end()
   const packets = []
   for (let record = file.next(); record !== undefined; record = file.next()) {
     const { seconds, nanoseconds, interfaceIndex, originalLength, frame } = record
