@@ -72,7 +72,7 @@ const stagesOf = (stdout: string) =>
     .map(line => JSON.parse(line))
 
 describe('a capture', () => {
-  test('prints what each stage did with it, as vnet wire does', async () => {
+  test('simulate prints what each stage did to a capture, as vnet wire does', async () => {
     const file = pcap(
       'a.pcap',
       [0, 1, 2, 3].map(ms => packet(ms)),
@@ -90,7 +90,7 @@ describe('a capture', () => {
     )
   })
 
-  test('is written again with the times at which its frames leave, in the order of time', async () => {
+  test('--out has the frames with the times at which they leave, in the order of time', async () => {
     const file = pcapng('b.pcapng', [packet(0), packet(1, { interfaceIndex: 1 }), packet(30)])
     await simulate(file, '--wire-ab', 'delay 20ms', '--wire-ba', 'delay 50ms', '--out', at('b.out'))
     const frame = [...packet(0).bytes]
@@ -101,7 +101,7 @@ describe('a capture', () => {
     ])
   })
 
-  test('has the direction of each frame, or of its interface', async () => {
+  test('the direction of a frame is its own, or that of its interface', async () => {
     const packets = [
       packet(0),
       packet(1, { interfaceIndex: 1 }),
@@ -117,7 +117,7 @@ describe('a capture', () => {
     ])
   })
 
-  test('has frames as long as they were, of which the captured bytes are written again', async () => {
+  test('a frame has its original length, and --out has its captured bytes', async () => {
     const cut = packet(0, { capturedLength: 40, originalLength: 1500 })
     // 1,500 bytes take 12 ms at 1 Mbit/s, 100 take 0.8 ms.
     await simulate(pcap('d.pcap', [cut, packet(0)]), '--wire', 'rate 1mbit', '--out', at('d.out'))
@@ -127,12 +127,12 @@ describe('a capture', () => {
     ])
   })
 
-  test('whose time goes back has frames that arrive at once', async () => {
+  test('a frame whose time goes back arrives with the one before it', async () => {
     await simulate(pcap('e.pcap', [packet(0), packet(9), packet(3)]), '--wire', 'delay 1ms', '--out', at('e.out'))
     expect(packetsOf(at('e.out')).map(({ ms }) => ms)).toEqual([1, 10, 10])
   })
 
-  test('meets the same decisions with the same seed, and others with another', async () => {
+  test('the same seed gives the same decisions, another seed others', async () => {
     const file = pcap(
       'f.pcap',
       Array.from({ length: 100 }, (_, i) => packet(i)),
@@ -147,7 +147,7 @@ describe('a capture', () => {
     expect(await decisions('--seed', '2')).not.toBe(first)
   })
 
-  test('that is cut off is simulated as far as it is whole', async () => {
+  test('a capture that is cut off is simulated up to the cut', async () => {
     const file = pcap('g.pcap', [packet(0), packet(1)])
     writeFileSync(file, readFileSync(file).subarray(0, -1))
     const { status, stdout, stderr } = await runMain('simulate', file, '--wire', 'loss 0%')
@@ -155,7 +155,7 @@ describe('a capture', () => {
     expect([status, stderr]).toEqual([1, expect.stringMatching(/^vnet: .*g\.pcap: truncated at byte \d+: .*\n$/)])
   })
 
-  test('of another link type is refused, as is a file that is none', async () => {
+  test('a capture of another link type is refused, and so is any other file', async () => {
     const raw = pcapng('h.pcapng', [packet(0)], 101)
     const refused = await runMain('simulate', raw, '--wire', 'loss 0%')
     expect([refused.status, refused.stderr]).toEqual([
@@ -167,7 +167,7 @@ describe('a capture', () => {
     expect([text.status, text.stderr]).toEqual([1, expect.stringContaining('neither pcap nor pcapng')])
   })
 
-  test('has frames that are shorter than an Ethernet header or longer than a slot, which are named', async () => {
+  test('frames that are too short or too long are reported by number', async () => {
     const packets = [packet(0, { capturedLength: 13, originalLength: 13 }), packet(0, { originalLength: 100_000 })]
     const { status, stdout, stderr } = await runMain('simulate', pcap('i.pcap', packets), '--wire', 'loss 0%')
     expect([status, stderr.split('\n')]).toEqual([
@@ -189,7 +189,7 @@ describe('a log', () => {
   )
   const words = ['--wire', 'delay 20ms 15ms loss 20% duplicate 10% rate 1mbit', '--seed', '7']
 
-  test('gives the decisions that it has, with its own words and seed', async () => {
+  test('a log with its own words and seed gives the decisions that it has', async () => {
     await simulate(file, ...words, '--log', at('run.log'))
     const table = await simulate(at('run.log'), '--log', at('again.log'))
     expect(table).toContain('run.log ab: delay 20ms 15ms loss 20% duplicate 10% rate 1mbit\n')
@@ -198,7 +198,7 @@ describe('a log', () => {
     expect(log.length).toBeGreaterThan(150)
   })
 
-  test('is simulated with other words, and with another seed', async () => {
+  test('a log is simulated with other words and another seed', async () => {
     await simulate(file, ...words, '--log', at('run.log'))
     const other = stagesOf(await simulate(at('run.log'), '--wire', 'loss every 2', '--json'))
     expect(other).toMatchObject([
@@ -209,7 +209,7 @@ describe('a log', () => {
     expect(readFileSync(at('again.log'), 'utf8')).not.toBe(readFileSync(at('run.log'), 'utf8'))
   })
 
-  test('whose lines are missing is simulated up to there', async () => {
+  test('a log that lacks lines is simulated up to the first missing one', async () => {
     await simulate(file, '--wire', 'loss 0%', '--log', at('holes.log'))
     const lines = readFileSync(at('holes.log'), 'utf8').split('\n')
     const arrival = lines.findIndex(line => line.includes('"n":9,'))
@@ -220,7 +220,7 @@ describe('a log', () => {
     expect([status, stderr]).toEqual([1, expect.stringMatching(message)])
   })
 
-  test('whose words cannot be read names them', async () => {
+  test('a log whose words cannot be used is refused with the reason', async () => {
     const set = { t: 1, direction: 'ab', stage: 'wire', verdict: 'set', words: 'my-own', seed: 1 }
     writeFileSync(at('own.log'), `{"format":1}\n${JSON.stringify(set)}\n`)
     const { status, stderr } = await runMain('simulate', at('own.log'))

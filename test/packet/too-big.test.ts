@@ -39,7 +39,7 @@ describe('the error', () => {
   for (const tags of [[], TAGS]) {
     const link = 4 * tags.length
 
-    test(`is ICMP "fragmentation needed" with the MTU and 548 bytes of the packet, behind ${tags.length} tags`, () => {
+    test(`the error is ICMP "fragmentation needed" with the MTU and 548 bytes of the packet, behind ${tags.length} tags`, () => {
       const frame = frameOf(four, tags)
       const error = errorAbout(frame) as Uint8Array
       const [nh, h] = [14 + link, 34 + link]
@@ -52,7 +52,7 @@ describe('the error', () => {
       expect(error.slice(h + 8)).toEqual(frame.slice(nh, nh + 548))
     })
 
-    test(`is ICMPv6 "packet too big" with the MTU and 1232 bytes of the packet, behind ${tags.length} tags`, () => {
+    test(`the error is ICMPv6 "packet too big" with the MTU and 1232 bytes of the packet, behind ${tags.length} tags`, () => {
       const frame = frameOf(six, tags)
       const error = errorAbout(frame) as Uint8Array
       const [nh, h] = [14 + link, 54 + link]
@@ -66,7 +66,7 @@ describe('the error', () => {
     })
   }
 
-  test('quotes all of a short packet, and has right checksums', () => {
+  test('the error quotes all of a short packet, and has right checksums', () => {
     const verifier = new ChecksumVerifier()
     for (const packet of [plain, plain6, four, six]) {
       const frame = frameOf(packet)
@@ -77,7 +77,7 @@ describe('the error', () => {
     expect([verifier.problems, verifier.verified]).toEqual([[], { 1: 2, 4: 2, 58: 2 }])
   })
 
-  test('has an MTU of at most 65535 for IPv4', () => {
+  test('the MTU of an error is at most 65535 for IPv4', () => {
     expect([...(errorAbout(frameOf(four), 70_000) as Uint8Array).slice(38, 42)]).toEqual([0, 0, 255, 255])
   })
 })
@@ -113,12 +113,12 @@ describe('no error is sent', () => {
     ['a frame that ends in its tags', frameOf(four, TAGS).subarray(0, 17)],
   ]
   for (const [name, frame] of cases) {
-    test(`about ${name}`, () => {
+    test(`no error is sent about ${name}`, () => {
       expect(errorAbout(frame)).toBeUndefined()
     })
   }
 
-  test('but about echo requests, first fragments and later fragments of UDP over IPv6', () => {
+  test('errors are sent about echo requests, first fragments and later fragments of UDP over IPv6', () => {
     const packets: Packet[] = [
       { ...plain, kind: 'icmp' },
       { ...plain6, kind: 'icmp' },

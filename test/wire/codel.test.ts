@@ -154,7 +154,7 @@ test('a change of its parameters keeps what it knows of the queue', () => {
   expect(moments(wire)[0]).toBeLessThanOrEqual(112)
 })
 
-test('its words say what it was made of', () => {
+test('the words of CoDel show its parameters', () => {
   expect(codel().words).toBe('codel target 5ms interval 100ms')
   expect(codel({ target: '1ms', ecn: true }).words).toBe('codel target 1ms interval 100ms ecn')
 })

@@ -30,28 +30,28 @@ function survivors(when: FaultWhen, filter: typeof odd | 'none' = odd): number[]
   return wire.received.map(({ bytes }) => bytes[14])
 }
 
-describe('a fault hits', () => {
-  test('the first N of the packets that match', () => {
+describe('selection', () => {
+  test('first N hits the first N packets that match', () => {
     expect(survivors({ first: 2 })).toEqual([0, 2, 4, 5, 6, 7, 8, 9])
   })
 
-  test('the Nth of them', () => {
+  test('nth N hits the Nth packet that matches', () => {
     expect(survivors({ nth: 3 })).toEqual([0, 1, 2, 3, 4, 6, 7, 8, 9])
   })
 
-  test('every Nth of them', () => {
+  test('every N hits every Nth packet that matches', () => {
     expect(survivors({ every: 2 })).toEqual([0, 1, 2, 4, 5, 6, 8, 9])
   })
 
-  test('all of them that come this long after the first packet of all', () => {
+  test('after T alone hits all matching packets from T after the first packet on', () => {
     expect(survivors({ after: '4ms' })).toEqual([0, 1, 2, 3, 4, 6, 8])
   })
 
-  test('and counts from there, if it has a count besides', () => {
+  test('after T with a count starts to count at T', () => {
     expect(survivors({ after: 4e6, first: 1 })).toEqual([0, 1, 2, 3, 4, 6, 7, 8, 9])
   })
 
-  test('any packet without a filter', () => {
+  test('a fault without a filter hits any packet', () => {
     expect(survivors({ every: 3 }, 'none')).toEqual([0, 1, 3, 4, 6, 7, 9])
   })
 })
@@ -85,7 +85,7 @@ test('delayed packets that exceed a thousand are dropped and counted as limit', 
   expect(wire.chain.report()[0]).toMatchObject({ held: 1000, drops: { limit: 3 } })
 })
 
-test('a corrupted packet has one other bit', () => {
+test('a corrupted packet has one flipped bit', () => {
   const wire = testWire([fault('corrupt', odd, { first: 1 })])
   for (const first of [1, 3]) wire.sendFrame(frame(first))
   expect(wire.received.map(({ bytes }, i) => changedBits(bytes, frame([1, 3][i] ?? 0)))).toEqual([1, 0])
@@ -103,8 +103,8 @@ test('the partial checksum of a packet is completed before a bit of it is change
   )
 })
 
-describe('a change', () => {
-  test('to the same fault goes on counting', () => {
+describe('changes', () => {
+  test('a change to the same fault keeps its count', () => {
     const wire = testWire([drop(odd, { first: 1 })])
     wire.sendFrame(frame(1))
     wire.chain.set([loss(0), drop(odd, { first: 1 })])
@@ -112,14 +112,14 @@ describe('a change', () => {
     expect(wire.received.length).toBe(1)
   })
 
-  test('to a delay holds packets within a limit', () => {
+  test('a change to a delay holds packets within a limit', () => {
     const wire = testWire([drop(odd, { first: 1 })])
     wire.chain.set([fault({ delay: '1s' }, undefined, { every: 1 })])
     wire.send(1001)
     expect(wire.chain.report()[0]).toMatchObject({ held: 1000, drops: { limit: 1 } })
   })
 
-  test('to another fault counts anew, and keeps what is delayed', () => {
+  test('a change to another fault starts to count from 0, and keeps delayed packets', () => {
     const wire = testWire([fault({ delay: '10ms' }, odd, { first: 1 })])
     wire.sendFrame(frame(1))
     wire.chain.set([drop(odd, { first: 1 })])

@@ -32,7 +32,7 @@ test('packets for which there is no branch pass unchanged', () => {
   expect(firsts(wire.received)).toEqual([0, 2])
 })
 
-test('both branches go on behind the match', () => {
+test('both branches lead on to the stage after the match', () => {
   const wire = testWire([match(odd, [delay('1ms')], [delay('2ms')]), delay('10ms')])
   wire.sendFrame(frame(0))
   wire.sendFrame(frame(1))
@@ -85,7 +85,7 @@ test('a match that is taken out loses nothing that its branches hold', () => {
   expect(firsts(wire.received)).toEqual([1, 2])
 })
 
-test('its words have those of its branches', () => {
+test('the words of a match include those of its branches', () => {
   expect(match(odd, [loss(1), delay('1ms')]).words).toBe("match 'odd' ( loss 100% | delay 1ms )")
   expect(match(() => true, [], [loss(1)]).words).toBe("match 'a function' ( ) else ( loss 100% )")
 })

@@ -28,14 +28,14 @@ describe('packets', () => {
   for (const base of [plain, plain6]) {
     const name = base === plain ? 'IPv4' : 'IPv6'
 
-    test(`of ${name} pass up to the MTU, and are dropped above it`, () => {
+    test(`${name} packets pass up to the MTU, and are dropped above it`, () => {
       const wire = makeWire([mtu(1000)])
       wire.sendFrame(frameOf(base, 1000))
       wire.sendFrame(frameOf(base, 1001))
       expect([wire.received.length, drops(wire), wire.replied.length]).toEqual([1, { mtu: 1 }, 0])
     })
 
-    test(`of ${name} are measured without tags and padding`, () => {
+    test(`${name} packets are measured without tags and padding`, () => {
       const wire = makeWire([mtu(1000)])
       wire.sendFrame(frameOf(base, 1000, 2, 50))
       wire.sendFrame(frameOf(base, 1001, 2))
@@ -43,14 +43,14 @@ describe('packets', () => {
     })
   }
 
-  test('that are not IP are measured behind the link header', () => {
+  test('packets that are not IP are measured without the link header', () => {
     const wire = makeWire([mtu(1000, { icmp: true })])
     wire.sendFrame(plainFrame(1014))
     wire.sendFrame(plainFrame(1015))
     expect([wire.received.length, drops(wire), wire.replied.length]).toEqual([1, { mtu: 1 }, 0])
   })
 
-  test('meet a new MTU after a change', () => {
+  test('a change sets a new MTU', () => {
     const wire = makeWire([mtu(1000)])
     wire.sendFrame(frameOf(plain, 1001))
     wire.chain.set([mtu('1001')])
@@ -63,7 +63,7 @@ describe('errors', () => {
   for (const base of [plain, plain6]) {
     const isIpv4 = base === plain
 
-    test(`about ${isIpv4 ? 'IPv4' : 'IPv6'} go to the sender, with the MTU and the tags of the packet`, () => {
+    test(`errors about ${isIpv4 ? 'IPv4' : 'IPv6'} packets go to the sender, with the MTU and the tags of the packet`, () => {
       const wire = makeWire([mtu(1000, { icmp: true })])
       wire.sendFrame(frameOf(base, 1400, 1))
       const [error] = wire.replied
@@ -76,7 +76,7 @@ describe('errors', () => {
     })
   }
 
-  test('quote a complete checksum where the packet has a partial one', () => {
+  test('an error quotes a complete checksum where the packet has a partial one', () => {
     const wire = makeWire([mtu(100, { icmp: true })])
     const frame = frameOf(plain, 120)
     const complete = frame.slice(40, 42)
@@ -90,7 +90,7 @@ describe('errors', () => {
     expect([verifier.problems, verifier.verified]).toEqual([[], { 1: 1, 4: 1 }])
   })
 
-  test('are at most fifty at once and a thousand a second', () => {
+  test('at most fifty errors are sent at once, and a thousand per second', () => {
     const wire = makeWire([mtu(100, { icmp: true })])
     const frame = frameOf(plain, 101)
     for (let i = 0; i < 100; i++) wire.sendFrame(frame)
@@ -100,7 +100,7 @@ describe('errors', () => {
     expect([wire.replied.length, drops(wire)]).toEqual([60, { mtu: 200 }])
   })
 
-  test('are logged, and left out without memory', () => {
+  test('errors are logged, and not sent if no memory is left', () => {
     const wire = makeWire([mtu(100, { icmp: true })], { log: true, large: 1, small: 1 })
     wire.sendFrame(frameOf(plain, 101))
     expect(wire.decisions.map(({ verdict, amount }) => [verdict, amount])).toEqual([
@@ -114,7 +114,7 @@ describe('errors', () => {
   })
 })
 
-test('its words say what it was made of, and wrong arguments are refused', () => {
+test('the words of an mtu show its parameters, and wrong arguments are refused', () => {
   expect([mtu(1400).words, mtu('1kb', { icmp: true }).words]).toEqual(['mtu 1400', 'mtu 1024 icmp'])
   expect(() => mtu(0)).toThrow('mtu 0: it must be more than 0')
 })

@@ -220,7 +220,7 @@ describe('decisions', () => {
   })
 })
 
-test('its words say what it was made of', () => {
+test('the words of a rate show its parameters', () => {
   const words = [
     rate(1e7).words,
     rate('1.5gbit', { overhead: 8, cell: 48, cellOverhead: 5 }).words,
@@ -229,7 +229,7 @@ test('its words say what it was made of', () => {
   expect(words).toEqual(['rate 10mbit', 'rate 1.5gbit 8 48 5', 'rate 2.4kbit burst 2kb drophead limit 3000b'])
 })
 
-test('wrong arguments are refused', () => {
+test('a rate refuses wrong arguments', () => {
   expect(() => rate(0)).toThrow('rate 0: it must be more than 0')
   expect(() => rate('10parrots')).toThrow("'10parrots' is not a rate")
   expect(() => rate(1, { cell: -1 })).toThrow('cell and burst must not be negative')

@@ -62,7 +62,7 @@ describe('the share of drops', () => {
     [45_000, 0.55],
   ]
   for (const [bytes, share] of SHARES) {
-    test(`grows linearly: at ${bytes} of 10000 to 30000 bytes it is ${share}`, () => {
+    test(`the share of drops grows linearly: at ${bytes} of 10000 to 30000 bytes it is ${share}`, () => {
       const queue = new RedQueue(options)
       queue.arrive(bytes)
       const spacings = queue.spacings(scaled(1_000_000))
@@ -80,7 +80,7 @@ describe('the share of drops', () => {
     })
   }
 
-  test('is nothing below min, and everything above twice max', () => {
+  test('nothing is dropped below min, and everything above twice max', () => {
     const queue = new RedQueue(options)
     queue.arrive(9_999)
     expect(queue.spacings(10_000)).toEqual([])
@@ -88,7 +88,7 @@ describe('the share of drops', () => {
     expect(queue.spacings(1000)).toEqual(new Array(999).fill(1))
   })
 
-  test('is spaced evenly: every distance from 1 to 1 / share is as frequent', () => {
+  test('drops are spaced evenly: every distance from 1 to 1 / share is equally frequent', () => {
     const queue = new RedQueue(options)
     queue.arrive(20_000)
     const spacings = queue.spacings(scaled(1_000_000))
@@ -108,7 +108,7 @@ describe('the average', () => {
     ...{ min: bytes, max: bytes + 1e-6, probability: 1, weight },
   })
 
-  test('reaches 4.88 packets when 100 came to an empty queue, with weight 0.001 (sec. 6)', () => {
+  test('the average reaches 4.88 packets after 100 arrivals at an empty queue, with weight 0.001 (sec. 6)', () => {
     const reached = (packets: number) => {
       const queue = new RedQueue(alarm(1000 * packets, 0.001))
       queue.arrive(0)
@@ -120,7 +120,7 @@ describe('the average', () => {
     expect([reached(average(100) - 1e-4), reached(average(100) + 1e-4)]).toEqual([100, 101])
   })
 
-  test('of an idle line falls as if usual packets had come meanwhile', () => {
+  test('the average of an idle line falls as if typical packets had passed', () => {
     // Three packets of 1000 bytes at 8 ns a byte: 4000 / 2^3.
     for (const [ns, passes] of [
       [24_010, true],
@@ -135,7 +135,7 @@ describe('the average', () => {
     }
   })
 
-  test('of a new queue is 0', () => {
+  test('the average of a new queue is 0', () => {
     const queue = new RedQueue(alarm(100, 0.002))
     expect(queue.arrive(50_000)).toBe(true)
   })
@@ -155,7 +155,7 @@ describe('on a line', () => {
     }
   }
 
-  test('drops packets as red, and keeps the queue between min and twice max', () => {
+  test('RED drops packets as red, and keeps the queue between min and twice max', () => {
     const wire = makeWire([rate('8mbit', { queue: red(options) })], { log: true })
     overload(wire, packet)
     const [stage] = wire.chain.report()
@@ -167,7 +167,7 @@ describe('on a line', () => {
     expect(settled).toBeLessThan(60)
   })
 
-  test('with ecn marks the packets of capable senders, up to twice max', () => {
+  test('with ecn RED marks the packets of capable senders, up to twice max', () => {
     const wire = makeWire([rate('8mbit', { queue: red({ ...options, ecn: true }) })])
     for (let i = 0; i < 40; i++) {
       wire.sendFrame(ect)
@@ -181,26 +181,26 @@ describe('on a line', () => {
     expect(wire.received.filter(({ bytes }) => bytes[15] === 3).length).toBe(stage?.marked)
   })
 
-  test('with ecn drops the packets of other senders', () => {
+  test('with ecn RED drops the packets of other senders', () => {
     const wire = makeWire([rate('8mbit', { queue: red({ ...options, ecn: true }) })])
     overload(wire, packet)
     const [stage] = wire.chain.report()
     expect([stage?.marked, Object.keys(stage?.drops ?? {})]).toEqual([0, ['red']])
   })
 
-  test('what exceeds the limit is dropped as limit', () => {
+  test('RED drops what exceeds the limit as limit', () => {
     const wire = makeWire([rate('8mbit', { queue: red({ min: 1e6 }), limit: { packets: 5 } })])
     wire.send(7)
     expect(wire.chain.report()[0]?.drops).toEqual({ limit: 2 })
   })
 })
 
-test('its words say what it was made of', () => {
+test('the words of RED show its parameters', () => {
   expect(red({ min: '10kb' }).words).toBe('red min 10kb max 30kb probability 2%')
   expect(red({ min: 1, max: 2, probability: '10%', ecn: true }).words).toBe('red min 1b max 2b probability 10% ecn')
 })
 
-test('wrong arguments are refused', () => {
+test('RED refuses wrong arguments', () => {
   expect(() => red({ min: 0 })).toThrow('red: min 0 and max 0: 0 < min < max is needed')
   expect(() => red({ min: 5, max: 5 })).toThrow('0 < min < max is needed')
   expect(() => red({ min: 5, weight: 0 })).toThrow('red: weight 0: more than 0, at most 1')

@@ -85,7 +85,7 @@ describe('slots', () => {
 describe('times', () => {
   const count = scaled(100_000)
 
-  test('from slot to slot are uniform from min to max', () => {
+  test('times from slot to slot are uniform from min to max', () => {
     const times = gaps(makeWire([slot({ min: '1ms', max: '3ms', packets: 1 })]), count)
     expect(Math.min(...times.slice(0, 10_000))).toBeGreaterThanOrEqual(MS)
     expect(Math.max(...times.slice(0, 10_000))).toBeLessThanOrEqual(3 * MS)
@@ -95,14 +95,14 @@ describe('times', () => {
     expect(Math.abs(deviation(times) / ((2 * MS) / Math.sqrt(12)) - 1)).toBeLessThan(0.05)
   })
 
-  test('follow a distribution with this mean and deviation', () => {
+  test('times from slot to slot follow a distribution with this mean and deviation', () => {
     const stage = slot({ distribution: 'normal', delay: '5ms', jitter: '1ms', packets: 1 })
     const times = gaps(makeWire([stage]), count)
     expect(Math.abs(mean(times) - 5 * MS)).toBeLessThan((4 * MS) / Math.sqrt(count))
     expect(Math.abs(deviation(times) / MS - 1)).toBeLessThan(0.08)
   })
 
-  test('are never negative', () => {
+  test('times to a slot are never negative', () => {
     const wire = makeWire([slot({ distribution: 'normal', delay: 0, jitter: '1ms' })])
     wire.send(200, MS / 10)
     wire.advance(NSEC_PER_SEC)
@@ -113,7 +113,7 @@ describe('times', () => {
 })
 
 describe('limits and changes', () => {
-  test('what exceeds the limit is dropped', () => {
+  test('packets that exceed the limit of a slot are dropped', () => {
     const wire = makeWire([slot({ min: '5ms', limit: { packets: 2 } })])
     wire.send(3)
     wire.advance(5 * MS)
@@ -158,7 +158,7 @@ describe('limits and changes', () => {
   })
 })
 
-test('its words say what it was made of', () => {
+test('the words of a slot show its parameters', () => {
   const words = [
     slot({ min: '5ms', max: '10ms', packets: 3, bytes: '2kb' }).words,
     slot({ distribution: 'pareto', delay: '5ms', jitter: '1ms' }).words,
@@ -166,7 +166,7 @@ test('its words say what it was made of', () => {
   expect(words).toEqual(['slot 5ms 10ms packets 3 bytes 2kb', 'slot distribution pareto 5ms 1ms'])
 })
 
-test('wrong arguments are refused', () => {
+test('a slot refuses wrong arguments', () => {
   expect(() => slot({ min: '5ms', max: '1ms' })).toThrow('slot: 5ms to 1ms: 0 <= min <= max is needed')
   expect(() => slot({ packets: -1 })).toThrow('slot: packets and bytes must not be negative')
 })

@@ -77,14 +77,14 @@ function tcpOf({ bytes }: ReceivedPacket) {
 }
 
 describe('a reset', () => {
-  test('goes to both ends of the connection of a segment, which is dropped', () => {
+  test('a reset goes to both ends of the connection, and the segment is dropped', () => {
     const { forward, back, wire } = resets(ipv4(segment({ flags: ACK, seq: 1000, ack: 77, data: 100, options: 12 }), 8))
     expect(forward).toEqual([{ ports: [40000, 80], seq: 1000, ack: 77, flags: RST | ACK }])
     expect(back).toEqual([{ ports: [80, 40000], seq: 77, ack: 0, flags: RST }])
     expect(wire.chain.report()[0]?.drops).toEqual({ reset: 1 })
   })
 
-  test('has the addresses of the segment, and those of its opposite direction', () => {
+  test('each reset has the addresses of its direction', () => {
     const { wire } = resets(ipv4(segment({ flags: ACK, seq: 1 })))
     const sent = ipv4(segment({ flags: ACK, seq: 1 }))
     const [forward, back] = [wire.received[0]?.bytes, wire.replied[0]?.bytes]
@@ -94,30 +94,30 @@ describe('a reset', () => {
     expect([...(back?.slice(26, 34) ?? [])]).toEqual([192, 0, 2, 2, 192, 0, 2, 1])
   })
 
-  test('of a SYN acknowledges it, so that the connecting end gives up', () => {
+  test('the reset of a SYN acknowledges it, so that the connecting end gives up', () => {
     const { back } = resets(ipv4(segment({ flags: SYN, seq: 0xffffffff })))
     expect(back).toEqual([{ ports: [80, 40000], seq: 0, ack: 0, flags: RST | ACK }])
   })
 
-  test('of a segment without an acknowledgment counts its data and FIN', () => {
+  test('the reset of a segment without an acknowledgment counts its data and FIN', () => {
     const { back } = resets(ipv4(segment({ flags: FIN, seq: 5, data: 10 })))
     expect(back).toEqual([{ ports: [80, 40000], seq: 0, ack: 16, flags: RST | ACK }])
   })
 
-  test('of a reset goes on to the receiver only', () => {
+  test('a segment that is itself a reset causes one to its receiver only', () => {
     const { forward, back } = resets(ipv4(segment({ flags: RST, seq: 9 })))
     expect(forward).toEqual([{ ports: [40000, 80], seq: 9, ack: 0, flags: RST }])
     expect(back).toEqual([])
   })
 
-  test('is of IPv6 and in the VLAN if the segment is', () => {
+  test('a reset is IPv6 and has the VLAN tag if the segment does', () => {
     const { forward, back, wire } = resets(tagged(ipv6(segment({ flags: ACK, seq: 3, ack: 4 }))))
     expect([forward[0]?.seq, back[0]?.seq]).toEqual([3, 4])
     expect([...(wire.replied[0]?.bytes.slice(12, 18) ?? [])]).toEqual([0x81, 0, 0, 5, 0x86, 0xdd])
   })
 })
 
-test('a packet that is no TCP segment, or a part of one, is neither reset nor counted', () => {
+test('a packet that is not a whole TCP segment is neither reset nor counted', () => {
   const wire = testWire([fault('reset', undefined, { first: 1 })])
   const udp = ipv4(segment({ flags: ACK, seq: 1 }))
   udp[23] = 17

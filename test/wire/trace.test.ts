@@ -163,7 +163,7 @@ describe('rounds', () => {
   })
 })
 
-test('its throughput is that of its lines', () => {
+test('the throughput of a trace is that of its lines', () => {
   const draw = random(SEED)
   const times = Array.from({ length: 5000 }, () => draw.below(10_000)).sort((a, b) => a - b)
   times.push(10_000)
@@ -195,7 +195,7 @@ describe('queue and changes', () => {
     expect(wire.chain.report()[0]?.drops).toEqual({ limit: 3 })
   })
 
-  test('head drop and CoDel are its disciplines too', () => {
+  test('head drop and CoDel work on a trace too', () => {
     const [head, delayed] = [trace([1], { limit: { packets: 2 }, queue: 'head' }), trace([1], { queue: codel() })]
     const wire = makeWire([head])
     for (let i = 0; i < 4; i++) wire.sendFrame(full)
@@ -255,7 +255,7 @@ test('a wrong line is refused with its number', () => {
   for (const [lines, message] of wrong) expect(() => trace(lines)).toThrow(message)
 })
 
-test('its words say what it was made of', () => {
+test('the words of a trace show its parameters', () => {
   expect(trace('1\r\n5\r\n', { once: true, limit: { bytes: 9000 }, queue: 'head' }).words).toBe(
     'trace of 2 opportunities in 5ms once drophead limit 9000b',
   )

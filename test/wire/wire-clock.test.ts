@@ -193,7 +193,7 @@ describe('WireClock', () => {
     expect([seen, clock.armed]).toEqual([['first', 'alarm', 'second'], 0])
   })
 
-  test('time goes on if an alarm throws, and even if what is told of it does', () => {
+  test('time goes on if an alarm throws, and even if the error handler throws too', () => {
     const clock = new FakeClock()
     const failures: unknown[] = []
     const seen: number[] = []

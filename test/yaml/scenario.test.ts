@@ -55,7 +55,7 @@ test('a mapping has steps and the length of a round', () => {
   })
 })
 
-describe('a mistake is reported with its line and column', () => {
+describe('mistakes', () => {
   test.each([
     ['- at: 10\n  carrier: off\n', "link.yaml:1:7: [0].at: expected a time with its unit, such as 10s, got '10'"],
     ['- carrier: off\n', 'link.yaml:1:3: [0]: at is missing'],
@@ -72,13 +72,13 @@ describe('a mistake is reported with its line and column', () => {
     ['', 'link.yaml: it has no steps'],
     ['steps: []\n', 'link.yaml: it has no steps'],
     ['repeat: 1s\n', 'link.yaml:1:1: steps is missing'],
-  ])('in %j', (text, line) => {
+  ])('the mistake in %j is reported with its line and column', (text, line) => {
     const lines = problemsOf(text)
     if (typeof line === 'string') expect(lines).toEqual([line])
     else expect(lines).toEqual([expect.stringMatching(line)])
   })
 
-  test('for each wrong step', () => {
+  test('a mistake in each step is reported', () => {
     const lines = problemsOf('- at: 1s\n  wire: bad\n- at: 2s\n  wire: bad\n')
     expect(lines.map(line => line.split(' ')[0])).toEqual(['link.yaml:2:9:', 'link.yaml:4:9:'])
   })

@@ -54,7 +54,7 @@ export const VNET_WIRE_ATTACHMENTS_MAX = 60000
 export const wireDirectionNumbers = {
   /** From the first interface to the second, or from an interface to its segment. */
   ab: 0,
-  /** The way back. */
+  /** From the second interface to the first, or from the segment to its interface. */
   ba: 1,
 } as const
 

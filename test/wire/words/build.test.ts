@@ -22,7 +22,7 @@ const kinds = (stages: readonly Impairment[]) => stages.map(({ kind }) => kind)
 const limitOf = ({ params }: Impairment) => (params as { limit?: unknown }).limit
 
 describe('stages written in one go', () => {
-  test("have netem's order", () => {
+  test("stages written in one go have netem's order", () => {
     const words =
       'slot 1ms delay 1ms rate 1mbit truncate 64 corrupt 1% duplicate 1% loss 1% match arp ( ) drop nth 1 hold blackhole'
     expect(kinds(parse(words))).toEqual([
@@ -30,13 +30,13 @@ describe('stages written in one go', () => {
     ])
   })
 
-  test('keep the order of faults and matches among themselves', () => {
+  test('faults and matches keep the order in which they are written', () => {
     expect(parse('reset tcp nth 2 loss 1% match arp ( ) drop nth 1').map(stage => stage.words)).toEqual([
       ...["reset 'tcp' nth 2", 'drop nth 1', "match 'arp' ( )", 'loss 1%'],
     ])
   })
 
-  test('share one limit, which the others do not', () => {
+  test('stages of a group share one limit, those of another group do not', () => {
     const [rate, delay, slot, other] = parse('rate 1mbit delay 1ms slot 1ms limit 50 | delay 1ms')
     expect(limitOf(rate as Impairment)).toEqual({ packets: 50 })
     expect(limitOf(delay as Impairment)).toBe(limitOf(rate as Impairment))
@@ -44,7 +44,7 @@ describe('stages written in one go', () => {
     expect(limitOf(other as Impairment)).not.toBe(limitOf(rate as Impairment))
   })
 
-  test('share the default limit of 1000 packets too', () => {
+  test('stages of a group share the default limit of 1000 packets too', () => {
     const [rate, delay] = parse('rate 1mbit delay 1ms')
     expect(limitOf(rate as Impairment)).toEqual({ packets: 1000 })
     expect(limitOf(delay as Impairment)).toBe(limitOf(rate as Impairment))

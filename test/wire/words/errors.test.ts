@@ -16,7 +16,7 @@ function linesOf(words: string): string[] {
 }
 
 describe('a wrong word', () => {
-  test('is named in the first line, shown with carets below it, and the word that was meant is suggested', () => {
+  test('an error names the wrong word, puts carets under it, and suggests the word that was meant', () => {
     expect(linesOf('dealy 20ms loss 1%')).toEqual([
       "'dealy' is not a word of a wire; did you mean 'delay'?",
       '  dealy 20ms loss 1%',
@@ -29,11 +29,11 @@ describe('a wrong word', () => {
     ])
   })
 
-  test('far from every other has no suggestion', () => {
+  test('a word unlike every other gets no suggestion', () => {
     expect(linesOf('xyzzy')[0]).toBe("'xyzzy' is not a word of a wire")
   })
 
-  test('is found in quotes, in parentheses and behind tabs and ends of lines', () => {
+  test('a wrong word is found in quotes, in parentheses, and after tabs and line ends', () => {
     expect(linesOf("'delay' 20ms")).toEqual(['quotes are for filters and files only', "  'delay' 20ms", '  ^^^^^^^'])
     expect(linesOf('match arp (\n\tlos 1% )')).toEqual([
       "'los' is not a word of a wire; did you mean 'loss'?",
@@ -42,19 +42,19 @@ describe('a wrong word', () => {
     ])
   })
 
-  test('in long words is shown with what is around it', () => {
+  test('a wrong word in a long text is shown with its surroundings', () => {
     const many = Array.from({ length: 40 }, () => 'loss 1%').join(' | ')
     const [, words, carets] = linesOf(`${many} | oops | ${many}`)
     expect(words.length).toBeLessThan(80)
     expect(words.slice(carets.indexOf('^'), carets.length)).toBe('oops')
   })
 
-  test('of any length is shown in a line of a terminal', () => {
+  test('a wrong word of any length is shown in one line of a terminal', () => {
     const [, words, carets] = linesOf(`delay 1ms ${'x'.repeat(10_000)} | ${'loss 1% | '.repeat(100)}`)
     expect([words.length < 140, carets.length < 140]).toEqual([true, true])
   })
 
-  test('cannot control a terminal', () => {
+  test('a wrong word cannot control the terminal', () => {
     expect(linesOf('\x1b[31m 1%')).toEqual(["'\\x1b[31m' is not a word of a wire", '  \\x1b[31m 1%', '  ^^^^^^^^'])
   })
 })
@@ -68,13 +68,13 @@ test('a distribution that is neither known nor a file is an error that lists tho
   ).toThrow('distribution needs uniform, normal, pareto, paretonormal or a file; foo: ENOENT')
 })
 
-test('matches lie in each other up to 16 deep', () => {
+test('matches may be nested up to 16 deep', () => {
   const nested = (depth: number) => `${'match arp ( '.repeat(depth)}loss 1%${' )'.repeat(depth)}`
   expect(parseWire(nested(16), { filter: text => Object.assign(() => true, { text }), file: () => '' }).length).toBe(1)
   expect(linesOf(nested(17))[0]).toBe('a match may lie in 15 others')
 })
 
-test('whatever words come, they are stages or an error of three lines with carets under a part of them', () => {
+test('any text is either stages or an error of three lines with carets under a part of it', () => {
   const vocabulary = fc.oneof(
     fc.constantFrom(
       ...WORDS,
