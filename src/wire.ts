@@ -18,8 +18,8 @@ import { cutCable, plugCable } from './netdev/netif.ts'
 import { random } from './netdev/random.ts'
 import { devOpen, registerNetdev, unregisterNetdev } from './netdev/register.ts'
 import { runScenario, type Scenario } from './wire/scenario.ts'
-import type { WireSlot } from './wire/slot.ts'
 import type { Impairment } from './wire/wire.ts'
+import type { WireSlot } from './wire/wire-slot.ts'
 
 export * from './wire/index.ts'
 

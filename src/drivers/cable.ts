@@ -18,7 +18,7 @@ import {
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { direct } from '../wire/direct.ts'
 import { wireParams, wireSlots } from '../wire/params.ts'
-import type { WireEnd, WireSlot } from '../wire/slot.ts'
+import type { WireEnd, WireSlot } from '../wire/wire-slot.ts'
 import { resetStatsIoctl } from './reset-stats.ts'
 import { filtered, RxFilter } from './rx-filter.ts'
 

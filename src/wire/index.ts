@@ -16,7 +16,6 @@ export type { QueueKind } from './queue.ts'
 export { type RateOptions, rate } from './rate.ts'
 export { type RedOptions, red } from './red.ts'
 export { runScenario, type Scenario, type ScenarioTimes } from './scenario.ts'
-export type { WireSlot } from './slot.ts'
 export { type SlotOptions, slot } from './slotting.ts'
 export { type TraceOptions, trace } from './trace.ts'
 export { truncate } from './truncate.ts'
@@ -29,4 +28,5 @@ export {
   type Wire,
   type WireEnv,
 } from './wire.ts'
+export type { WireSlot } from './wire-slot.ts'
 export { parseWire } from './words/parse.ts'

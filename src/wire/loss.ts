@@ -2,7 +2,7 @@
 import { UsageError } from '../netdev/driver.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { markCe } from './ecn.ts'
-import { type GemodelParams, type LossModel, type LossParams, lossModel, type StateParams } from './gilbert.ts'
+import { type GemodelParams, type LossModel, type LossParams, lossModel, type StateParams } from './loss-models.ts'
 import { formatShare, shareOf } from './units.ts'
 import { type Impairment, impairment, type Wire, type WireEnv } from './wire.ts'
 import { print } from './words/print.ts'

@@ -8,8 +8,8 @@ import type { Net } from '../netdev/net.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { cutCable, plugCable } from '../netdev/netif.ts'
 import { runScenario, scenarioOf } from './scenario.ts'
-import { type WireDevice, type WireEnd, WireSlot } from './slot.ts'
 import type { Direction, Impairment } from './wire.ts'
+import { type WireDevice, type WireEnd, WireSlot } from './wire-slot.ts'
 import { noResources, parseWire } from './words/parse.ts'
 
 export const wireParams = {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { driver } from '../../src/drivers/cable.ts'
-import type { WireSlot } from '../../src/wire/slot.ts'
+import type { WireSlot } from '../../src/wire/wire-slot.ts'
 import { lanDriver } from '../support/lan-driver.ts'
 import { addDriver, memoryNets } from '../support/memory-net.ts'
 

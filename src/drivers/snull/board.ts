@@ -21,7 +21,7 @@ import {
 } from '../../skb/drop-reason.ts'
 import { Ring } from '../../skb/ring.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import type { WireSlot } from '../../wire/slot.ts'
+import type { WireSlot } from '../../wire/wire-slot.ts'
 import { type Fault, type Faults, isFaulty, takes } from './faults.ts'
 
 /** Bits of the status word. */

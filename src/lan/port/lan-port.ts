@@ -22,7 +22,7 @@ import {
   SKB_DROP_REASON_TX_CARRIER,
 } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import type { WireEnd, WireSlot } from '../../wire/slot.ts'
+import type { WireEnd, WireSlot } from '../../wire/wire-slot.ts'
 import { Line } from '../switch/line.ts'
 import type { Segment } from '../switch/segment.ts'
 import type { Station } from '../switch/station.ts'

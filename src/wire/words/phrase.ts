@@ -3,7 +3,7 @@
  * to 1, rates in bit/s, sizes in bytes. A phrase has no part of the program in it: it can be
  * printed and compared.
  */
-import type { LossParams } from '../gilbert.ts'
+import type { LossParams } from '../loss-models.ts'
 import type { LimitSpec } from '../wire.ts'
 
 export type Phrase =

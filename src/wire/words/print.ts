@@ -1,6 +1,6 @@
 /** Prints phrases in words, in the shortest form that is read as the same. */
 
-import type { LossParams } from '../gilbert.ts'
+import type { LossParams } from '../loss-models.ts'
 import { formatDuration, formatRate, formatShare, formatSize } from '../units.ts'
 import type { LimitSpec } from '../wire.ts'
 import { type FaultPhrase, type Group, isLimited, type Phrase, type Queue, type SlotPhrase } from './phrase.ts'

@@ -1,6 +1,6 @@
 /** Reads the words of each stage but faults: one function a word, called behind it. */
 import { UsageError } from '../../netdev/driver.ts'
-import type { LossParams } from '../gilbert.ts'
+import type { LossParams } from '../loss-models.ts'
 import { formatShare, parseDuration, parseRate, parseShare, parseSize } from '../units.ts'
 import { type Cursor, meanLength, whole } from './cursor.ts'
 import type { Phrase, Queue, RatePhrase } from './phrase.ts'
