@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { WireResources } from '../../../src/netdev/device-wire.ts'
+import * as wire from '../../../src/wire/index.ts'
 import type { Impairment } from '../../../src/wire/wire.ts'
 import { parseWire } from '../../../src/wire/words/parse.ts'
 import { printGroups } from '../../../src/wire/words/print.ts'
@@ -129,3 +130,24 @@ function shape({ kind, words, takesGso, params }: Impairment): unknown {
   const { filter, then, otherwise, stages, ...rest } = { ...(params as Record<string, unknown>) }
   return { kind, words, takesGso, rest: JSON.stringify(rest) }
 }
+
+test('the words of a stage that a function made are read as the same stage', () => {
+  const arp = resources.filter('arp')
+  const stages = [
+    wire.delay('20ms', { jitter: '5ms', correlation: 0.25, distribution: 'normal', reorder: { share: 0.25, gap: 5 } }),
+    ...[wire.loss(0.01, { burst: 5 }), wire.lossState({ p13: 0.01, p31: 0.7 }), wire.lossGemodel({ p: 0.01, r: 0.3 })],
+    ...[wire.duplicate('1%'), wire.corrupt(0.1, { at: 14 }), wire.truncate(64, 0.5), wire.mtu(1400, { icmp: true })],
+    wire.rate('10mbit', { overhead: 8, burst: '15kb', queue: 'head', limit: { bytes: 65536 } }),
+    wire.slot({ min: '5ms', max: '10ms', packets: 3, bytes: '2kb' }),
+    ...[wire.fault({ delay: '2s' }, arp, { nth: 3, after: '1s' }), wire.fault('reset', undefined, { every: 2 })],
+  ]
+  for (const { words = '', params } of stages) {
+    const [read] = parse(words)
+    expect(read?.words).toBe(words)
+    expect(JSON.stringify(read?.params)).toBe(JSON.stringify(params))
+  }
+  for (const queue of [wire.red({ min: '10kb', ecn: true }), wire.codel({ target: '1ms' })]) {
+    const words = wire.rate('1mbit', { queue }).words ?? ''
+    expect(parse(words).map(stage => stage.words)).toEqual([words])
+  }
+})
