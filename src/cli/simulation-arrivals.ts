@@ -24,6 +24,8 @@ export interface Arrivals {
   simulate(): void
   /** Lines that the log of a live wire left out. */
   readonly lost: number
+  /** Captured frames of more than one packet, or of a jumbo packet: a capture does not tell. */
+  readonly oversized: number
 }
 
 /** Called before the first arrival, with its time and the moment that is time 0 in a capture. */
@@ -34,12 +36,16 @@ function newArrival(): Arrival {
   return { direction: 'ab', time: 0, ...frame, gsoSize: 0, gsoType: 0, transport: 0 }
 }
 
+/** The longest frame of an MTU of 1500: with two VLAN tags. */
+const ORDINARY = 1522
+
 /**
  * The frames of a capture, at ns since the first. Outbound frames, and those of interface 0 if the
  * file has no directions, are ab.
  */
 export class CapturedArrivals implements Arrivals {
   readonly lost = 0
+  oversized = 0
   readonly #file: string
   readonly #reader: CaptureReader
   readonly #simulation: Simulation
@@ -89,6 +95,7 @@ export class CapturedArrivals implements Arrivals {
     arrival.at = record.at
     arrival.captured = record.capturedLength
     arrival.length = Math.max(record.originalLength, record.capturedLength)
+    if (arrival.length > ORDINARY) this.oversized++
     this.#simulation.advance(arrival.time)
     this.#simulation.arrive(arrival)
   }
@@ -112,6 +119,7 @@ export interface Replay {
  * log has it; without, `begin` sets them at the time of the first line.
  */
 export class LoggedArrivals implements Arrivals {
+  readonly oversized = 0
   readonly #reader: DecisionReader
   readonly #simulation: Simulation
   readonly #begin: Begin

@@ -175,6 +175,7 @@ describe('a capture', () => {
       [
         `vnet: ${at('i.pcap')}: 1 frames were left out: shorter than an Ethernet header`,
         `vnet: ${at('i.pcap')}: 1 frames count as 69486 bytes, because they are longer`,
+        `vnet: ${at('i.pcap')}: 1 frames are longer than 1522 bytes and count as a packet each: capture with offloads off, or use --log`,
         '',
       ],
     ])

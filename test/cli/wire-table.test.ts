@@ -36,6 +36,17 @@ red/a ba: off
 `)
 })
 
+test('lateness of a millisecond or more is in ms, and that of a stage without packets is -', () => {
+  const late = { p50: 1_250_000, p99: 46_137_344 }
+  const lines = wireTable('a', { ...wire, stages: [stage({ out: 1, late }), stage({ stage: 'delay', late })] }).split(
+    '\n',
+  )
+  expect(lines.slice(3, 5).map(line => line.split(/ {2,}/).slice(-2))).toEqual([
+    ['1.3ms', '46.1ms'],
+    ['-', '-'],
+  ])
+})
+
 test('a wire without stages is the two lines alone', () => {
   expect(wireTable('a', { ...wire, words: { ab: '', ba: '' }, stages: [] })).toBe('a ab: off\na ba: off\n')
 })

@@ -86,7 +86,7 @@ export async function simulate(file: string, options: SimulateOptions, io: Io): 
   await decisions?.[Symbol.asyncDispose]().catch(error => problems.push(`${log}: ${messageOf(error)}`))
   if (arrivals.lost > 0) problems.push(`${file}: ${arrivals.lost} lines are missing: their arrivals were not simulated`)
   print(file, simulation, options, io)
-  for (const note of [...notes(file, simulation), ...problems]) io.err(`vnet: ${printable(note)}\n`)
+  for (const note of [...notes(file, simulation, arrivals.oversized), ...problems]) io.err(`vnet: ${printable(note)}\n`)
   return problems.length === 0 ? EXIT_OK : EXIT_FAILURE
 }
 
@@ -116,10 +116,14 @@ function print(file: string, simulation: Simulation, { json }: SimulateOptions, 
 }
 
 /** Returns a line for each kind of frame that was not simulated as it was. */
-function notes(file: string, { short, long }: Simulation): string[] {
+function notes(file: string, { short, long }: Simulation, oversized: number): string[] {
   const lines = [
     [short, 'frames were left out: shorter than an Ethernet header'],
     [long, `frames count as ${FRAME_MAX} bytes, because they are longer`],
+    [
+      oversized,
+      'frames are longer than 1522 bytes and count as a packet each: capture with offloads off, or use --log',
+    ],
   ] as const
   return lines.filter(([n]) => n > 0).map(([n, text]) => `${file}: ${n} ${text}`)
 }

@@ -17,6 +17,7 @@ interface WireOptions extends AskOptions {
 }
 
 const NSEC_PER_USEC = 1000
+const NSEC_PER_MSEC = 1_000_000
 
 /** Shows the wires of the interface `name`, or replaces their stages if there are words. */
 export async function wire(name: string, words: string | undefined, options: WireOptions, io: Io): Promise<number> {
@@ -82,7 +83,10 @@ export function wireTable(name: string, wire: WireInfo, before?: WireInfo): stri
   }
   if (isTimed) {
     rows[0]?.push('late p50', 'late p99')
-    for (const [i, { late }] of stages.entries()) rows[i + 1]?.push(duration(late?.p50), duration(late?.p99))
+    for (const [i, stage] of stages.entries()) {
+      const late = stage.out === 0 ? undefined : stage.late
+      rows[i + 1]?.push(duration(late?.p50), duration(late?.p99))
+    }
   }
   const drops = stages.filter(({ dropped }) => dropped > 0).map(stage => `  ${stageName(stage)} ${stageDrops(stage)}`)
   return [...head, ...(stages.length > 0 ? align(rows) : []), ...drops].map(line => `${line.trimEnd()}\n`).join('')
@@ -96,5 +100,6 @@ function rate(stage: StageReport | undefined, before: WireInfo | undefined, seco
 }
 
 function duration(ns: number | undefined): string {
-  return ns === undefined ? '-' : `${Math.round(ns / NSEC_PER_USEC)}us`
+  if (ns === undefined) return '-'
+  return ns < NSEC_PER_MSEC ? `${Math.round(ns / NSEC_PER_USEC)}us` : `${(ns / NSEC_PER_MSEC).toFixed(1)}ms`
 }

@@ -2,7 +2,7 @@
 import { UsageError } from '../../netdev/driver.ts'
 import { parseDuration, parseShare } from '../units.ts'
 import { type Token, tokensOf } from './tokens.ts'
-import { didYouMean, pointing, type Span, wordsError } from './words-error.ts'
+import { pointing, type Span, wordsError } from './words-error.ts'
 
 export class Cursor {
   readonly words: string
@@ -75,11 +75,6 @@ export class Cursor {
   error(message: string, span: Span | undefined = this.peek()): UsageError {
     const end = this.words.trimEnd().length
     return wordsError(this.words, span ?? { at: end + 1, end: end + 2 }, message)
-  }
-
-  /** Returns an error about a token that is not one of `words`. */
-  unknown(token: Token, what: string, words: Iterable<string>): UsageError {
-    return this.error(`'${token.text}' is not ${what}${didYouMean(token.text, words)}`, token)
   }
 }
 

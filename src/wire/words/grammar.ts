@@ -212,7 +212,10 @@ function readPreset(c: Cursor, direction: Direction): Group[] {
   c.next()
   const name = c.peek()
   const preset = c.value(`preset needs a name: ${[...PRESETS.keys()].join(', ')}`, text => PRESETS.get(text))
-  if (preset === undefined && name !== undefined) throw c.unknown(name, 'a preset', PRESETS.keys())
+  if (preset === undefined && name !== undefined) {
+    const meant = didYouMean(name.text, PRESETS.keys()) || `: ${[...PRESETS.keys()].join(', ')}`
+    throw c.error(`'${name.text}' is not a preset${meant}`, name)
+  }
   const behind = c.peek()
   if (behind !== undefined && (behind.quoted || !/^[|)]$/.test(behind.text))) {
     throw c.error('a preset stands alone: put | between it and other words', behind)
