@@ -1,5 +1,6 @@
 /** Finds the vnet of an interface for the commands that query one, or reports that none has it. */
-import { ControlClient, type Found, type FoundDevice, findVnets } from '../control/index.ts'
+import { ControlClient } from '../control/client/client.ts'
+import { type Found, type FoundDevice, findVnets } from '../control/client/find.ts'
 import { loadNative } from '../linux/native.ts'
 import { interfaceArg, UsageError } from '../netdev/driver.ts'
 import { printable } from '../netdev/printable.ts'

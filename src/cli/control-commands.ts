@@ -157,6 +157,11 @@ const commands: readonly ControlCommand[] = [
   },
 ]
 
+/** True if `word` is a command that needs no driver. */
+export function isControlCommand(word: string): boolean {
+  return commands.some(({ name, under }) => under === undefined && name === word)
+}
+
 /** Adds the commands to `program`. `create` makes an empty command; `done` gets the exit status. */
 export function addControlCommands(
   program: Command,

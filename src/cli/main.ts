@@ -5,9 +5,10 @@ import { FileError, UsageError } from '../netdev/driver.ts'
 import { VnetError } from '../netdev/errno.ts'
 import { describeException } from '../netdev/exception.ts'
 import { printable, printableLines } from '../netdev/printable.ts'
+import { isControlCommand } from './control-commands.ts'
 import { isDriverFile, isOtherFile, loadDriver } from './driver-file.ts'
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Io } from './io.ts'
-import { addDriverFile, createProgram, firstWord, usageMessage } from './program.ts'
+import { addDriverFile, createProgram, driverCommands, firstWord, loadDrivers, usageMessage } from './program.ts'
 
 /**
  * Runs `vnet ARGS`; `argv` is ARGS. Never throws: an error is one line on stderr, and an error in a
@@ -27,13 +28,18 @@ export async function main(argv: readonly string[], raw: Io): Promise<number> {
     word = firstWord(argv)
     // src/cli and dist/cli are equally deep.
     const { version } = createRequire(import.meta.url)('../../package.json')
-    program = createProgram(version, word, io, done)
+    program = createProgram(version, await loadDrivers(word), word, io, done)
     if (isOtherFile(word)) throw new UsageError(`'${word}' is no driver: a driver file ends in .js, .mjs or .ts`)
     if (isDriverFile(word)) addDriverFile(program, word, await loadDriver(word), io, done)
     await program.parseAsync(argv, { from: 'user' })
     return status
   } catch (error) {
-    return fail(error, program?.commands ?? [], word, io)
+    const commands = [...(program?.commands ?? [])]
+    // The advice may name an option of a driver, which the commands that ask a vnet do not load.
+    if (error instanceof CommanderError && word !== undefined && isControlCommand(word)) {
+      commands.push(...driverCommands(await loadDrivers(), io, done))
+    }
+    return fail(error, commands, word, io)
   }
 }
 

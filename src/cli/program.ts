@@ -1,18 +1,26 @@
 /** The command line: a command for each driver, and the commands that query running vnets. */
 import { Argument, Command, type CommanderError } from 'commander'
-import { driver as cable } from '../drivers/cable.ts'
-import { driver as loop } from '../drivers/loop.ts'
-import { driver as snull } from '../drivers/snull/driver.ts'
 import { type Driver, UsageError } from '../netdev/driver.ts'
-import { addControlCommands, CONTROL_GROUP } from './control-commands.ts'
+import { addControlCommands, CONTROL_GROUP, isControlCommand } from './control-commands.ts'
 import { addDriver, describeDriver } from './driver-command.ts'
 import { commandHelp, programHelp } from './help.ts'
 import type { Io } from './io.ts'
 import { addCommonOptions, commonOptions } from './options.ts'
 import { simulateCommand } from './simulate-command.ts'
 
-/** The drivers that are always loaded. The first runs if no command is named. */
-const drivers: readonly Driver[] = [loop, snull, cable].map(driver => driver as unknown as Driver)
+/**
+ * Loads the drivers that `word` needs: none if it is a command that queries a running vnet, which
+ * then starts in half the time. The first one runs if no command is named.
+ */
+export async function loadDrivers(word?: string): Promise<readonly Driver[]> {
+  if (word !== undefined && isControlCommand(word)) return []
+  const [loop, snull, cable] = await Promise.all([
+    import('../drivers/loop.ts'),
+    import('../drivers/snull/driver.ts'),
+    import('../drivers/cable.ts'),
+  ])
+  return [loop, snull, cable].map(({ driver }) => driver as unknown as Driver)
+}
 
 /** The help of lan. Loading its code would take a third of each start: it is loaded when used. */
 const LAN = {
@@ -28,12 +36,23 @@ export function firstWord(argv: readonly string[]): string | undefined {
     .parseOptions([...argv]).operands[0]
 }
 
+/** Returns a command for each driver. */
+export function driverCommands(drivers: readonly Driver[], io: Io, done: (status: number) => void): Command[] {
+  return drivers.map(driver => {
+    const command = describeDriver(configure(new Command(driver.name), io), driver)
+    addDriver(command, driver, io, done)
+    return command
+  })
+}
+
 /**
- * Returns the program for arguments whose first word is `word`; without one the first driver runs.
+ * Returns the program for arguments whose first word is `word`; without one the first of `drivers`
+ * runs.
  * `done` gets the exit status of the command that ran.
  */
 export function createProgram(
   version: string,
+  drivers: readonly Driver[],
   word: string | undefined,
   io: Io,
   done: (status: number) => void,
@@ -41,10 +60,8 @@ export function createProgram(
   const create = (name: string) => configure(new Command(name), io)
   const program = addCommonOptions(create('vnet')).version(version, '-V, --version', 'print the version')
   programHelp(program.enablePositionalOptions())
-  for (const driver of drivers) {
-    const command = describeDriver(create(driver.name), driver)
-    addDriver(command, driver, io, done)
-    program.addCommand(command, { isDefault: word === undefined && driver === drivers[0] })
+  for (const [i, command] of driverCommands(drivers, io, done).entries()) {
+    program.addCommand(command, { isDefault: word === undefined && i === 0 })
   }
   const lan = describeDriver(create(LAN.name), LAN).enablePositionalOptions()
   let loading: Promise<void> | undefined
