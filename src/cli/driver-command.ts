@@ -1,6 +1,7 @@
 /** The command of a driver: its module parameters and the options of all drivers. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type Driver, defaultParams, type Param, type Params, UsageError } from '../netdev/driver.ts'
+import { isDriverName } from './drivers.ts'
 import { commandHelp } from './help.ts'
 import type { Io } from './io.ts'
 import { addCommonOptions, type CommonOptions } from './options.ts'
@@ -32,7 +33,7 @@ function refuseArgs(command: Command, { name, args: usage }: Driver, args: reado
   const sub = command.commands.find(sub => args.includes(sub.name()))
   if (sub !== undefined) throw new UsageError(`the command comes first: vnet ${name} ${sub.name()} [OPTIONS]`)
   if (usage === undefined) {
-    const isCommand = command.parent?.commands.some(other => other.name() === first)
+    const isCommand = isDriverName(first) || command.parent?.commands.some(other => other.name() === first)
     if (isCommand) throw new UsageError(`the command comes first: vnet ${first} [OPTIONS]`)
     throw new UsageError(`${name} takes no arguments, but got '${first}'; --name names the interface`)
   }

@@ -5,10 +5,10 @@ import { FileError, UsageError } from '../netdev/driver.ts'
 import { VnetError } from '../netdev/errno.ts'
 import { describeException } from '../netdev/exception.ts'
 import { printable, printableLines } from '../netdev/printable.ts'
-import { isControlCommand } from './control-commands.ts'
 import { isDriverFile, isOtherFile, loadDriver } from './driver-file.ts'
+import { loadDrivers } from './drivers.ts'
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Io } from './io.ts'
-import { addDriverFile, createProgram, driverCommands, firstWord, loadDrivers, usageMessage } from './program.ts'
+import { addDriverFile, createProgram, driverCommands, firstWord, usageMessage } from './program.ts'
 
 /**
  * Runs `vnet ARGS`; `argv` is ARGS. Never throws: an error is one line on stderr, and an error in a
@@ -35,9 +35,10 @@ export async function main(argv: readonly string[], raw: Io): Promise<number> {
     return status
   } catch (error) {
     const commands = [...(program?.commands ?? [])]
-    // The advice may name an option of a driver, which the commands that ask a vnet do not load.
-    if (error instanceof CommanderError && word !== undefined && isControlCommand(word)) {
-      commands.push(...driverCommands(await loadDrivers(), io, done))
+    // The advice may name an option of a driver that is not loaded.
+    if (error instanceof CommanderError && error.exitCode !== 0) {
+      const others = driverCommands(await loadDrivers(), io, done)
+      commands.push(...others.filter(other => commands.every(command => command.name() !== other.name())))
     }
     return fail(error, commands, word, io)
   }

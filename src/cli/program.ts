@@ -1,26 +1,12 @@
 /** The command line: a command for each driver, and the commands that query running vnets. */
 import { Argument, Command, type CommanderError } from 'commander'
 import { type Driver, UsageError } from '../netdev/driver.ts'
-import { addControlCommands, CONTROL_GROUP, isControlCommand } from './control-commands.ts'
+import { addControlCommands, CONTROL_GROUP } from './control-commands.ts'
 import { addDriver, describeDriver } from './driver-command.ts'
 import { commandHelp, programHelp } from './help.ts'
 import type { Io } from './io.ts'
 import { addCommonOptions, commonOptions } from './options.ts'
 import { simulateCommand } from './simulate-command.ts'
-
-/**
- * Loads the drivers that `word` needs: none if it is a command that queries a running vnet, which
- * then starts in half the time. The first one runs if no command is named.
- */
-export async function loadDrivers(word?: string): Promise<readonly Driver[]> {
-  if (word !== undefined && isControlCommand(word)) return []
-  const [loop, snull, cable] = await Promise.all([
-    import('../drivers/loop.ts'),
-    import('../drivers/snull/driver.ts'),
-    import('../drivers/cable.ts'),
-  ])
-  return [loop, snull, cable].map(({ driver }) => driver as unknown as Driver)
-}
 
 /** The help of lan. Loading its code would take a third of each start: it is loaded when used. */
 const LAN = {

@@ -1,0 +1,27 @@
+/** The drivers of the program, loaded when a command needs them. */
+import type { Driver } from '../netdev/driver.ts'
+import { isControlCommand } from './control-commands.ts'
+
+/** The drivers of the program but lan. The first one runs if no command is named. */
+const DRIVERS: Readonly<Record<string, () => Promise<{ readonly driver: unknown }>>> = {
+  loop: () => import('../drivers/loop.ts'),
+  snull: () => import('../drivers/snull/driver.ts'),
+  cable: () => import('../drivers/cable.ts'),
+}
+
+/**
+ * Loads the drivers that the command `word` needs, because loading all of them takes a third of a
+ * start: its own, none if it queries a running vnet, or all of them if it is not a command.
+ */
+export async function loadDrivers(word?: string): Promise<readonly Driver[]> {
+  if (word !== undefined && isControlCommand(word)) return []
+  const isDriver = word !== undefined && isDriverName(word)
+  const loading = Object.entries(DRIVERS).map(([name, load]) => (isDriver && name !== word ? undefined : load()))
+  const loaded = await Promise.all(loading.filter(each => each !== undefined))
+  return loaded.map(({ driver }) => driver as Driver)
+}
+
+/** True for a driver of the program but lan. */
+export function isDriverName(word: string): boolean {
+  return Object.hasOwn(DRIVERS, word)
+}
