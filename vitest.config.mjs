@@ -4,8 +4,9 @@
  *
  * There are three projects. unit: the tests that need no privileges; they share processes and
  * loaded modules, which saves a quarter of the CPU time. mocks: the unit tests that replace
- * modules, one process per file. kernel: test/kernel, as root, in network namespaces that the tests
- * make. Where that is impossible, all kernel tests are skipped and the reason is printed once.
+ * modules, and those that measure what compiled code allocates, one process per file. kernel:
+ * test/kernel, as root, in network namespaces that the tests make. Where that is impossible, all
+ * kernel tests are skipped and the reason is printed once.
  * scripts/test.mjs sets the coverage threshold, because it holds for full runs only.
  */
 
@@ -27,7 +28,8 @@ const isOfRun = name =>
   isLong ? /\.long\.test\.ts$/.test(name) || hasText(name, '/scale.ts') : !/\.long\.test\.ts$/.test(name)
 const files = names.filter(name => name.endsWith('.test.ts') && isOfRun(name))
 const isKernel = name => name.startsWith('test/kernel/')
-const isMocking = name => !isKernel(name) && (hasText(name, 'vi.mock(') || hasText(name, 'vi.doMock('))
+const isAlone = name => ['vi.mock(', 'vi.doMock(', 'globalThis.gc'].some(text => hasText(name, text))
+const isMocking = name => !isKernel(name) && isAlone(name)
 
 const cores = availableParallelism()
 

@@ -39,7 +39,8 @@ const STAGES: Readonly<Record<string, (c: Cursor, direction: Direction) => Phras
   truncate: readTruncate,
   rate: readRate,
   trace: readTrace,
-  delay: c => (isFault(c, 1, STARTS) ? readFault(c, 'delay', c.duration('')) : readDelay(c)),
+  delay: c =>
+    isFault(c, 1, STARTS) ? readFault(c, 'delay', c.duration('delay needs a time: delay 20ms')) : readDelay(c),
   slot: readSlot,
 }
 

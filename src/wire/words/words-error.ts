@@ -33,7 +33,7 @@ export function pointing<T>(words: string, span: Span, fn: () => T): T {
   try {
     return fn()
   } catch (error) {
-    if (!(error instanceof UsageError) || error.message.includes('\n')) throw error
+    if (!(error instanceof UsageError) || error instanceof FileError) throw error
     throw wordsError(words, span, error.message)
   }
 }

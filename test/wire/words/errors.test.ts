@@ -169,6 +169,7 @@ test.each([
   ['drop arp', 'drop needs first N, nth N, every N or after T: every 1 for all packets', ''],
   ['drop arp first 1 nth 2', 'a fault has either first or nth', 'nth'],
   ['preset', 'preset needs a name: ', ''],
+  ['delay (', 'delay needs a time: delay 20ms', '('],
   ['preset foo', "'foo' is not a preset: dial-up, ", 'foo'],
   ['preset dail-up', "'dail-up' is not a preset; did you mean 'dial-up'?", 'dail-up'],
   ['preset dial-up loss 1%', 'a preset stands alone: put | between it and other words', 'loss'],

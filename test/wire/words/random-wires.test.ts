@@ -4,9 +4,12 @@ import type { WireResources } from '../../../src/netdev/device-wire.ts'
 import type { Impairment } from '../../../src/wire/wire.ts'
 import { parseWire } from '../../../src/wire/words/parse.ts'
 import { printGroups } from '../../../src/wire/words/print.ts'
-import { SEED, scaled } from '../../support/scale.ts'
+import { either, SEED } from '../../support/scale.ts'
 import { plainFrame, TestWire } from '../../support/wire.ts'
 import { wires } from './arbitrary.ts'
+
+/** Each has frame memory of its own, which is freed late. */
+const WIRES = either(300, 30)
 
 /** Filters match frames by the last bit of their payload's first byte. */
 const resources: WireResources = {
@@ -75,9 +78,9 @@ test('in + duplicated = out + dropped + held for any words, at any moment, acros
       expect(wire.failures).toEqual([])
       open.pop()
     }),
-    { numRuns: scaled(3000), seed: SEED },
+    { numRuns: WIRES, seed: SEED },
   )
-  expect(packets).toBeGreaterThan(scaled(3000))
+  expect(packets).toBeGreaterThan(WIRES)
 })
 
 test('the same words, seed and arrivals give the same decisions', () => {
@@ -93,6 +96,6 @@ test('the same words, seed and arrivals give the same decisions', () => {
       expect(packetsOf(second)).toEqual(packetsOf(first))
       for (const wire of open.splice(0)) wire.chain.close()
     }),
-    { numRuns: scaled(1000), seed: SEED },
+    { numRuns: WIRES / 3, seed: SEED },
   )
 })
