@@ -95,6 +95,8 @@ export interface DeviceWire {
   report(): readonly StageReport[]
   /** Replaces its stages. Nothing held is lost. Throws a UsageError if `words` are wrong. */
   change(words: string, resources: WireResources): void
+  /** Called when the frame tap of a device that it joins was set or taken away. */
+  tapChanged?(): void
   /** Drops what is held, and what comes later. Idempotent. */
   close(): void
 }

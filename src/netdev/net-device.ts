@@ -7,8 +7,10 @@ import type { SlotAccount } from '../skb/pool.ts'
 import type { SkBuff, SkBuffDevice } from '../skb/sk-buff.ts'
 import { Counters, wrap } from './counters.ts'
 import { DevStats } from './dev-stats.ts'
+import type { DeviceWire } from './device-wire.ts'
 import { EINVAL, VnetError } from './errno.ts'
 import { describeException } from './exception.ts'
+import type { FrameTap } from './frame-tap.ts'
 import {
   ARPHRD_ETHER,
   DEFAULT_TX_QUEUE_LEN,
@@ -89,6 +91,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   /** The lack of slots is logged once: under load it may last. */
   #warnedOfSlots = false
   #mergesWire = false
+  #frameTap: FrameTap | undefined
 
   /** For allocNetdevMqs. */
   constructor(name: string, txqs: number, rxqs: number, priv: Priv) {
@@ -140,6 +143,27 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     for (const rxq of this.#rx) rxq.merge(merges || (this.features & NETIF_F_GRO) !== 0)
   }
 
+  /** Notified of every frame; undefined while nothing captures them. */
+  get frameTap(): FrameTap | undefined {
+    return this.#frameTap
+  }
+
+  set frameTap(tap: FrameTap | undefined) {
+    this.#frameTap = tap
+    for (const txq of this.tx) txq.frameTap = this.wires.length === 0 ? tap : undefined
+    for (const wire of this.wires) wire.tapChanged?.()
+  }
+
+  /** The wires that its frames leave and arrive on (ndoGetWires); none if the driver throws. */
+  get wires(): readonly DeviceWire[] {
+    try {
+      return this.netdevOps.ndoGetWires?.(this) ?? []
+    } catch (error) {
+      this.logException('ndoGetWires', error)
+      return []
+    }
+  }
+
   /** Returns the transmit queue a frame came from. */
   txq(skb: SkBuff): TxQueue {
     return this.tx[wrap(skb.queueMapping, this.tx.length)]
@@ -150,6 +174,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   }
 
   countDrop(skb: SkBuff, reason: number): void {
+    if (this.#frameTap !== undefined) this.#frameTap.dropped(skb, reason)
     this.counters.dropped(skb, reason)
   }
 
@@ -198,8 +223,12 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   /** Puts a frame on the receive queue that belongs to the queue it came from. For netifRx. */
   receive(skb: SkBuff): void {
     const rxq = this.#rx[wrap(skb.queueMapping, this.#rx.length)]
-    if (rxq === undefined) skb.drop(SKB_DROP_REASON_DEV_READY)
-    else rxq.push(skb)
+    if (rxq === undefined) {
+      skb.drop(SKB_DROP_REASON_DEV_READY)
+      return
+    }
+    if (this.#frameTap !== undefined) this.#frameTap.received(skb)
+    rxq.push(skb)
   }
 
   /** For lines that frames cause: one a second of each kind. */

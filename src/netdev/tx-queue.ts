@@ -14,6 +14,7 @@ import { OWNER_XMIT, type SkBuff } from '../skb/sk-buff.ts'
 import { type Alarm, NSEC_PER_MSEC } from './clock.ts'
 import { wrap } from './counters.ts'
 import { EBADFD, ENOBUFS, errnoName } from './errno.ts'
+import type { FrameTap } from './frame-tap.ts'
 import { IFF_UP, NETDEV_TX_BUSY, NETDEV_TX_OK, NETIF_MSG_PKTDATA } from './if.ts'
 import { logFrame } from './log.ts'
 import { logBadReturn } from './ndo.ts'
@@ -47,6 +48,8 @@ export class TxQueue {
   requeues = 0
   /** Times that the watchdog found the queue stopped for too long. */
   transTimeout = 0
+  /** Notified of the frames that are read; undefined if the device has wires, which notify it. */
+  frameTap: FrameTap | undefined = undefined
 
   #state = DEV_DOWN
   /**
@@ -167,6 +170,7 @@ export class TxQueue {
       bytes += skb.len
     }
     if (n > 0) dev.counters.transmitted(index, n, bytes)
+    if (this.frameTap !== undefined) for (let i = 0; i < n; i++) this.frameTap.transmitted(batch[i])
     return n
   }
 

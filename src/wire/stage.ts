@@ -20,7 +20,8 @@ export interface StageOwner {
   readonly log: DecisionLog | undefined
   /** How late the packet that is leaving a stage is, in ns. */
   readonly late: number
-  drop(skb: SkBuff, reason: number): void
+  /** Drops a packet, because `by` has decided so for the reason `why`. */
+  drop(skb: SkBuff, reason: number, by: Stage, why: string): void
   advance(): void
   /** Cuts a GSO frame into packets for a stage that needs them. */
   cut(skb: SkBuff, to: Wire): void
@@ -136,7 +137,7 @@ export class Stage implements Wire, WireEnv {
     this.stats.drops.set(why, (this.stats.drops.get(why) ?? 0) + n)
     if (this.#owner.log !== undefined) this.decided('drop', skb, undefined, why)
     // A GSO frame that passed whole is one frame for its device.
-    this.#owner.drop(skb, reason)
+    this.#owner.drop(skb, reason, this, why)
   }
 
   duplicate(skb: SkBuff): SkBuff | undefined {

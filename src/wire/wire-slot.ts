@@ -20,7 +20,7 @@ import type { Direction, Impairment, Wire } from './wire.ts'
 import { parseWire } from './words/parse.ts'
 
 /** What a wire needs of a NetDevice, whatever its driver's own data. */
-export type WireDevice = Pick<NetDevice, 'name' | 'mergesWire'>
+export type WireDevice = Pick<NetDevice, 'name' | 'mergesWire' | 'frameTap'>
 
 /** One of the two ends that a wire joins. */
 export interface WireEnd {
@@ -66,6 +66,7 @@ export class WireSlot implements DeviceWire {
   /** Replaces the stages. Packets that are held are not lost. */
   set(stages: readonly Impairment[], words = wordsOf(stages)): void {
     if (this.#chain === undefined && stages.length === 0) return
+    if (this.words === '' && stages.length !== 0) this.#options.onStages?.()
     this.#chain ??= this.#newChain()
     this.#chain.set(stages, words)
     const before = this.words
@@ -76,6 +77,16 @@ export class WireSlot implements DeviceWire {
 
   change(words: string, resources: WireResources): void {
     this.set(parseWire(words, resources, this.direction), words)
+  }
+
+  /** While a tap watches either device, every frame passes a chain, which numbers it. */
+  tapChanged(): void {
+    const { from, to } = this.#options
+    const isTapped = from.dev?.frameTap !== undefined || to.dev?.frameTap !== undefined
+    if (!isTapped && this.#chain === undefined) return
+    this.#chain ??= this.#newChain()
+    this.#chain.setTaps(from.dev?.frameTap, to.dev?.frameTap)
+    this.wire = this.#chain.busy ? this.#chain : to.wire
   }
 
   report(): readonly StageReport[] {
@@ -89,7 +100,6 @@ export class WireSlot implements DeviceWire {
 
   #newChain(): Chain {
     const { net, from, to, ...options } = this.#options
-    this.#options.onStages?.()
     const { dev } = to
     return new Chain({
       ...options,

@@ -1,0 +1,51 @@
+/**
+ * BlockRing: bounded memory for blocks between what writes them and what takes them away, both on
+ * one thread. No block lies across the end of the memory, so what waits can be handed on as a view.
+ */
+export class BlockRing {
+  readonly bytes: Uint8Array
+  /** The next block is written at #head; the oldest begins at #tail. Empty if they are equal. */
+  #head = 0
+  #tail = 0
+  /** Where the blocks from #tail on end, if #head is in front of them. */
+  #wrap = 0
+
+  /** `size` in bytes. */
+  constructor(size: number) {
+    this.bytes = new Uint8Array(size)
+  }
+
+  /** Bytes that wait. */
+  get used(): number {
+    return this.#head >= this.#tail ? this.#head - this.#tail : this.#wrap - this.#tail + this.#head
+  }
+
+  /** Returns where to write a block of at most `size` bytes, -1 if there is no room. */
+  reserve(size: number): number {
+    const head = this.#head
+    const tail = this.#tail
+    if (head < tail) return head + size < tail ? head : -1
+    if (head + size <= this.bytes.length) return head
+    if (size >= tail) return -1
+    this.#wrap = head
+    this.#head = 0
+    return 0
+  }
+
+  /** Adds what was written at the position that reserve() returned last, up to `end`. */
+  commit(end: number): void {
+    this.#head = end
+  }
+
+  /** Returns the oldest blocks, a view of what lies in one piece; empty if none wait. */
+  peek(): Uint8Array {
+    return this.bytes.subarray(this.#tail, this.#head >= this.#tail ? this.#head : this.#wrap)
+  }
+
+  /** Gives up the first `n` bytes of what peek() returned. */
+  consume(n: number): void {
+    this.#tail += n
+    if (this.#tail === this.#head) this.#head = this.#tail = 0
+    else if (this.#head < this.#tail && this.#tail === this.#wrap) this.#tail = 0
+  }
+}

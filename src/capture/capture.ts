@@ -1,0 +1,267 @@
+/**
+ * Capture: records the frames of devices as pcapng (draft-ietf-opsawg-pcapng) in a bounded buffer,
+ * from which whatever owns the capture takes them away. Frames never wait for it: what the buffer
+ * has no room for is counted.
+ *
+ * Each device is two interfaces of the file, its transmit side and its receive side. A frame has the
+ * same packet id on both ends of its wire: the number of the interface on which it was sent, times
+ * 2^40, plus its number on the wire. A dropped frame is recorded again, with a verdict and a comment
+ * that says why.
+ */
+import type { Alarm } from '../netdev/clock.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../netdev/clock.ts'
+import { NETDEV_CHANGENAME, NETDEV_REGISTER, NETDEV_UNREGISTER } from '../netdev/if.ts'
+import type { Net } from '../netdev/net.ts'
+import type { NetDevice } from '../netdev/net-device.ts'
+import type { PacketFilter } from '../packet/filter.ts'
+import type { SkBuff } from '../skb/sk-buff.ts'
+import { BlockRing } from './block-ring.ts'
+import { type CapturedDevice, DeviceTap } from './device-tap.ts'
+import { FrameBlocks, type Side } from './frame-blocks.ts'
+import { FLAG_INBOUND, FLAG_OUTBOUND, type Moment } from './packet.ts'
+import { writeInterface, writeSection, writeStatistics } from './pcapng-writer.ts'
+
+/** Bytes of a frame that are kept unless asked otherwise: all, as tcpdump's default. */
+export const SNAPLEN = 262_144
+const BUFFER_BYTES = 16 * 1024 * 1024
+/** The most bytes of the statistics of an interface, and of its description but for the filter. */
+const STATISTICS_MAX = 128
+const INTERFACE_MAX = 1024
+/** A character takes at most so many bytes. */
+const UTF8_MAX = 3
+/** `onData` is called when so many bytes wait, or so long after the first. */
+const CHUNK = 64 * 1024
+const PATIENCE = 50 * NSEC_PER_MSEC
+/** Packet ids of one sending interface. */
+const IDS = 2 ** 40
+
+export interface CaptureOptions {
+  readonly net: Net
+  /** Returns the time of the wall clock; called once. */
+  readonly wallTime: () => Moment
+  /** Called when blocks wait, never for every frame. It must not throw. */
+  readonly onData: () => void
+  /** Bytes of each frame that are kept. */
+  readonly snaplen?: number | undefined
+  /** Frames that it does not match are left out. */
+  readonly filter?: PacketFilter | undefined
+  /** Records only frames that were dropped. */
+  readonly dropsOnly?: boolean | undefined
+  /** Bytes that may wait, 16 MiB by default. */
+  readonly bufferBytes?: number | undefined
+  /** The operating system and the program, for the head of the file. */
+  readonly os?: string | undefined
+  readonly program?: string | undefined
+  /** The driver of the devices, for their descriptions. */
+  readonly driver?: string | undefined
+  /** Returns the namespace of a device, undefined if it is the program's own. */
+  readonly netnsOf?: ((dev: NetDevice) => string | undefined) | undefined
+}
+
+interface Watched extends CapturedDevice {
+  readonly dev: NetDevice
+  readonly untap: () => void
+}
+
+export class Capture {
+  readonly #options: CaptureOptions
+  readonly #ring: BlockRing
+  readonly #blocks: FrameBlocks
+  readonly #snaplen: number
+  readonly #start: Moment
+  readonly #origin: Moment
+  readonly #alarm: Alarm
+  readonly #devices = new Map<NetDevice, Watched>()
+  /** All sides that were ever captured, by the number of their interface. */
+  readonly #sides: Side[] = []
+  #unfollow: (() => void) | undefined
+  /** The alarm will notify the owner. */
+  #isArmed = false
+  #isNotified = false
+  #isClosed = false
+
+  constructor(options: CaptureOptions) {
+    const { net, snaplen = SNAPLEN, bufferBytes = BUFFER_BYTES } = options
+    this.#options = options
+    this.#snaplen = snaplen
+    this.#ring = new BlockRing(bufferBytes)
+    this.#start = options.wallTime()
+    this.#origin = minus(this.#start, net.clock.now())
+    this.#blocks = new FrameBlocks(this.#ring, net.pool, snaplen, this.#origin)
+    this.#alarm = net.clock.alarm(() => this.#notify())
+    const { os, program: userAppl } = options
+    const section = { ...(os !== undefined && { os }), ...(userAppl !== undefined && { userAppl }) }
+    this.#append(INTERFACE_MAX, at => writeSection(this.#ring.bytes, at, section))
+  }
+
+  /** Frames that the buffer had no room for. */
+  get lost(): number {
+    return this.#sides.reduce((n, { lost }) => n + lost, 0)
+  }
+
+  /** Frames recorded, dropped ones again. */
+  get frames(): number {
+    return this.#sides.reduce((n, { written }) => n + written, 0)
+  }
+
+  /** Captures the devices for which `wants` returns true, those there are and those to come. */
+  follow(wants: (dev: NetDevice) => boolean = () => true): void {
+    const { net } = this.#options
+    for (const dev of net.devices) if (wants(dev)) this.add(dev)
+    this.#unfollow = net.registerNetdeviceNotifier((event, dev) => {
+      if (event === NETDEV_REGISTER && wants(dev)) this.add(dev)
+      else if (event === NETDEV_UNREGISTER) this.remove(dev)
+      else if (event === NETDEV_CHANGENAME && this.#devices.has(dev)) {
+        // Its new name is that of other interfaces.
+        this.remove(dev)
+        this.add(dev)
+      }
+    })
+  }
+
+  /**
+   * Captures a registered device. Returns false if the buffer is too full for its interfaces. Does
+   * nothing if it is captured already.
+   */
+  add(dev: NetDevice): boolean {
+    if (this.#isClosed || this.#devices.has(dev)) return true
+    const first = this.#sides.length
+    const sides = [newSide(first, FLAG_OUTBOUND), newSide(first + 1, FLAG_INBOUND)] as const
+    const room = INTERFACE_MAX + UTF8_MAX * (this.#options.filter?.text.length ?? 0)
+    const { bytes } = this.#ring
+    const write = (at: number) =>
+      sides.reduce((end, { flags }) => writeInterface(bytes, end, this.#interfaceOf(dev, flags)), at)
+    if (!this.#append(2 * room, write)) return false
+    this.#sides.push(...sides)
+    this.#blocks.kept = 2 * room + this.#sides.length * STATISTICS_MAX
+    const [transmit, receive] = sides
+    const captured: CapturedDevice = {
+      ...{ transmit, receive },
+      record: (skb, to, time, comment) => this.#record(skb, to, time, comment),
+    }
+    this.#devices.set(dev, { ...captured, dev, untap: DeviceTap.add(dev, captured) })
+    this.#joinPeers()
+    return true
+  }
+
+  /** Ends the capture of a device. Its statistics are written at the end. */
+  remove(dev: NetDevice): void {
+    this.#devices.get(dev)?.untap()
+    this.#devices.delete(dev)
+  }
+
+  /** Returns blocks that wait, oldest first, a view of the buffer; empty if none wait. */
+  peek(): Uint8Array {
+    return this.#ring.peek()
+  }
+
+  /** Frees the first `n` bytes of what `peek` returned. */
+  consume(n: number): void {
+    this.#ring.consume(n)
+    this.#isNotified = false
+    if (this.#ring.used > 0) this.#schedule()
+  }
+
+  /** Ends the capture and writes the statistics of each interface. Idempotent. */
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#unfollow?.()
+    for (const dev of [...this.#devices.keys()]) this.remove(dev)
+    const end = plus(this.#origin, this.#options.net.clock.now())
+    for (const [interfaceIndex, { passed, lost, written }] of this.#sides.entries()) {
+      const counts = { received: passed, dropped: lost, delivered: written }
+      const statistics = { interfaceIndex, start: this.#start, end, ...counts }
+      this.#append(STATISTICS_MAX, at => writeStatistics(this.#ring.bytes, at, statistics))
+    }
+    this.#notify()
+  }
+
+  #record(skb: SkBuff, to: Side, time: number, comment: string | undefined): void {
+    to.passed++
+    const { filter, dropsOnly } = this.#options
+    if (dropsOnly === true && comment === undefined) return
+    if (filter !== undefined && !filter(skb.bytes, skb.data, skb.len)) return
+    if (this.#blocks.write(skb, to, time, comment)) this.#schedule()
+  }
+
+  /** Has the owner notified, at once if much waits. */
+  #schedule(): void {
+    if (this.#isNotified) return
+    const { used } = this.#ring
+    if (used >= CHUNK) this.#notify()
+    else if (!this.#isArmed) {
+      this.#isArmed = true
+      this.#alarm.at(this.#options.net.clock.now() + PATIENCE)
+    }
+  }
+
+  #notify(): void {
+    this.#alarm.cancel()
+    this.#isArmed = false
+    if (this.#isNotified || this.#ring.used === 0) return
+    this.#isNotified = true
+    this.#options.onData()
+  }
+
+  #interfaceOf(dev: NetDevice, flags: number): Parameters<typeof writeInterface>[2] {
+    const { driver, netnsOf, filter } = this.#options
+    const netns = netnsOf?.(dev)
+    const peer = peerOf(dev)
+    const place = netns === undefined ? '' : ` in ${netns}`
+    const isSent = flags === FLAG_OUTBOUND
+    const other = peer === undefined ? '' : `, ${isSent ? 'to' : 'from'} ${peer.name}`
+    const speed = dev.linkKsettings?.speed
+    return {
+      ...{ name: dev.logPrefix + dev.name, snaplen: this.#snaplen, mac: dev.devAddr },
+      description: `${driver ?? 'vnet'}: ${isSent ? 'sent' : 'received'} by the kernel${place}${other}`,
+      ...(speed !== undefined && speed > 0 && { speed: speed * 1_000_000 }),
+      ...(filter !== undefined && { filter: filter.text }),
+    }
+  }
+
+  /** Sets the packet ids of what arrives: those of the device that sent it. */
+  #joinPeers(): void {
+    for (const { dev, transmit, receive } of this.#devices.values()) {
+      const peer = this.#devices.get(peerOf(dev) as NetDevice)
+      // Without a peer a wire leads to something that is no device, and back.
+      const sender = peer?.transmit ?? (dev.wires.length === 0 ? transmit : receive)
+      transmit.idBase = transmit.number * IDS
+      receive.idBase = sender.number * IDS
+    }
+  }
+
+  /** Writes a block of at most `size` bytes. Returns false if there is no room for it. */
+  #append(size: number, write: (at: number) => number): boolean {
+    const at = this.#ring.reserve(size)
+    if (at < 0) return false
+    this.#ring.commit(write(at))
+    this.#schedule()
+    return true
+  }
+}
+
+function newSide(number: number, flags: number): Side {
+  return { number, flags, idBase: 0, passed: 0, written: 0, lost: 0, lostSince: 0 }
+}
+
+function peerOf(dev: NetDevice): NetDevice | undefined {
+  try {
+    return dev.netdevOps.ndoGetPeerDev?.(dev)
+  } catch (error) {
+    dev.logException('ndoGetPeerDev', error)
+    return undefined
+  }
+}
+
+/** Returns the moment `ns` after another. */
+function plus({ seconds, nanoseconds }: Moment, ns: number): Moment {
+  const sum = nanoseconds + (ns % NSEC_PER_SEC)
+  const carry = Math.floor(sum / NSEC_PER_SEC)
+  const rest = Math.floor(sum - carry * NSEC_PER_SEC)
+  return { seconds: seconds + Math.trunc(ns / NSEC_PER_SEC) + carry, nanoseconds: rest }
+}
+
+function minus(moment: Moment, ns: number): Moment {
+  return plus(moment, -ns)
+}

@@ -1,0 +1,68 @@
+/**
+ * DeviceTap: the tap of a device that is captured, by one capture or several. It numbers frames
+ * where no wire does, and asks each capture to record them.
+ */
+import type { FrameTap } from '../netdev/frame-tap.ts'
+import type { NetDevice } from '../netdev/net-device.ts'
+import { dropReasonName } from '../skb/drop-reason-name.ts'
+import { OWNER_RX, type SkBuff } from '../skb/sk-buff.ts'
+import type { Side } from './frame-blocks.ts'
+
+/** What a capture keeps of a device. */
+export interface CapturedDevice {
+  readonly transmit: Side
+  readonly receive: Side
+  /** Records a frame that passed a side at a time; `comment` says why it was dropped. */
+  record(skb: SkBuff, side: Side, time: number, comment: string | undefined): void
+}
+
+export class DeviceTap implements FrameTap {
+  time = Number.NaN
+  cause: string | undefined = undefined
+  readonly #dev: NetDevice
+  readonly #hasWires: boolean
+  #captured: readonly CapturedDevice[] = []
+  #lastId = 0
+
+  private constructor(dev: NetDevice) {
+    this.#dev = dev
+    this.#hasWires = dev.wires.length !== 0
+  }
+
+  /** Has the frames of a device recorded until the function that it returns is called. */
+  static add(dev: NetDevice, captured: CapturedDevice): () => void {
+    const tap = dev.frameTap instanceof DeviceTap ? dev.frameTap : new DeviceTap(dev)
+    tap.#captured = [...tap.#captured, captured]
+    if (dev.frameTap !== tap) dev.frameTap = tap
+    return () => {
+      tap.#captured = tap.#captured.filter(each => each !== captured)
+      if (tap.#captured.length === 0 && dev.frameTap === tap) dev.frameTap = undefined
+    }
+  }
+
+  transmitted(skb: SkBuff): void {
+    if (!this.#hasWires && skb.packetId === 0) skb.packetId = ++this.#lastId
+    const time = this.#now()
+    for (const captured of this.#captured) captured.record(skb, captured.transmit, time, undefined)
+  }
+
+  received(skb: SkBuff): void {
+    const time = this.#now()
+    for (const captured of this.#captured) captured.record(skb, captured.receive, time, undefined)
+  }
+
+  dropped(skb: SkBuff, reason: number): void {
+    const isReceived = skb.owner === OWNER_RX
+    // It did not reach its wire, and so is recorded here as sent.
+    if (this.#hasWires && !isReceived && skb.packetId === 0) this.transmitted(skb)
+    const comment = `dropped: ${this.cause ?? dropReasonName(reason)}`
+    const time = this.#now()
+    for (const captured of this.#captured) {
+      captured.record(skb, isReceived ? captured.receive : captured.transmit, time, comment)
+    }
+  }
+
+  #now(): number {
+    return Number.isNaN(this.time) ? this.#dev.net.clock.now() : this.time
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * FrameBlocks: writes frames as enhanced packet blocks of pcapng into a BlockRing, straight from
+ * frame memory and without allocating. It is what a capture does for each frame, where writePacket()
+ * is for packets of files.
+ */
+import type { SkBuffPool } from '../skb/pool.ts'
+import { CHECKSUM_PARTIAL, type SkBuff } from '../skb/sk-buff.ts'
+import type { BlockRing } from './block-ring.ts'
+import {
+  FLAG_CHECKSUM_NOT_READY,
+  FLAG_TCP_SEGMENTATION_OFFLOADED,
+  type Moment,
+  TC_ACT_SHOT,
+  VERDICT_TC,
+} from './packet.ts'
+import * as pcapng from './pcapng.ts'
+
+const TWO_32 = 2 ** 32
+/** Fixed fields in front of the frame. */
+const HEADER = 28
+/** All options but the comment, and the length behind them. */
+const TRAILER = 64
+/** Longer frames are copied by a view, which costs an allocation but copies faster. */
+const COPY_BY_LOOP = 256
+const UTF8 = new TextEncoder()
+
+/** One direction of a device: an interface of the file, and what the capture counted there. */
+export interface Side {
+  /** The number of the interface. */
+  readonly number: number
+  /** FLAG_INBOUND or FLAG_OUTBOUND. */
+  readonly flags: number
+  /** Added to the number of a packet on its wire. */
+  idBase: number
+  /** Frames that passed. */
+  passed: number
+  /** Frames written. */
+  written: number
+  /** Frames lost, because the ring had no room for them. */
+  lost: number
+  /** Those lost since the last one written. */
+  lostSince: number
+}
+
+export class FrameBlocks {
+  /** Bytes of the ring that frames leave free. */
+  kept = 0
+  readonly #ring: BlockRing
+  readonly #to: DataView
+  readonly #from: DataView
+  readonly #snaplen: number
+  /** What is added to ns of the clock, in two words of 32 bits. */
+  readonly #high: number
+  readonly #low: number
+
+  /** `origin` is the wall clock when the clock of the frames was at 0. */
+  constructor(ring: BlockRing, pool: SkBuffPool, snaplen: number, origin: Moment) {
+    this.#ring = ring
+    this.#to = new DataView(ring.bytes.buffer)
+    this.#from = new DataView(pool.bytes.buffer, pool.bytes.byteOffset, pool.bytes.byteLength)
+    this.#snaplen = snaplen
+    const ns = BigInt(origin.seconds) * 1_000_000_000n + BigInt(origin.nanoseconds)
+    this.#high = Number(ns >> 32n)
+    this.#low = Number(ns & 0xffff_ffffn)
+  }
+
+  /**
+   * Writes a frame that passed at `time`, in ns of the clock; `comment` says why it was dropped.
+   * Without room it is counted as lost. Returns whether it was written.
+   */
+  write(skb: SkBuff, side: Side, time: number, comment: string | undefined): boolean {
+    const { data, len, packetId } = skb
+    const captured = len < this.#snaplen ? len : this.#snaplen
+    // A character takes at most 3 bytes.
+    const commentRoom = comment === undefined ? 0 : 8 + 3 * comment.length
+    const most = HEADER + captured + 3 + TRAILER + commentRoom
+    const start = this.#ring.reserve(most + this.kept)
+    if (start < 0) {
+      side.lost++
+      side.lostSince++
+      return false
+    }
+    const to = this.#to
+    const whole = Math.floor(time)
+    const timeHigh = Math.floor(whole / TWO_32)
+    const low = this.#low + (whole - timeHigh * TWO_32)
+    to.setUint32(start, pcapng.ENHANCED_PACKET, true)
+    to.setUint32(start + 8, side.number, true)
+    to.setUint32(start + 12, this.#high + timeHigh + (low >= TWO_32 ? 1 : 0), true)
+    to.setUint32(start + 16, low >= TWO_32 ? low - TWO_32 : low, true)
+    to.setUint32(start + 20, captured, true)
+    to.setUint32(start + 24, len, true)
+    this.#copy(skb.bytes, data, captured, start + HEADER)
+    let at = this.#option(start + HEADER + pcapng.padded(captured), pcapng.EPB_FLAGS, 4)
+    to.setUint32(at - 4, flagsOf(skb, side.flags), true)
+    if (side.lostSince !== 0) {
+      at = this.#option64(at, pcapng.EPB_DROPCOUNT, side.lostSince)
+      side.lostSince = 0
+    }
+    if (packetId !== 0) at = this.#option64(at, pcapng.EPB_PACKETID, side.idBase + packetId)
+    at = this.#option(at, pcapng.EPB_QUEUE, 4)
+    to.setUint32(at - 4, skb.queueMapping, true)
+    if (comment !== undefined) at = this.#dropped(at, comment)
+    to.setUint32(at, pcapng.OPT_ENDOFOPT, true)
+    const length = at + 8 - start
+    to.setUint32(at + 4, length, true)
+    to.setUint32(start + 4, length, true)
+    this.#ring.commit(start + length)
+    side.written++
+    return true
+  }
+
+  #copy(bytes: Uint8Array, from: number, length: number, at: number): void {
+    const to = this.#to
+    const end = at + pcapng.padded(length)
+    if (length > COPY_BY_LOOP) {
+      this.#ring.bytes.set(bytes.subarray(from, from + length), at)
+      for (let i = at + length; i < end; i++) to.setUint8(i, 0)
+      return
+    }
+    // Whole words, of which the last may have bytes from behind the frame, but none from behind
+    // its slot: frames never fill their slots to the last word.
+    const source = this.#from
+    for (let i = 0; at + i < end; i += 4) to.setInt32(at + i, source.getInt32(from + i))
+    for (let i = at + length; i < end; i++) to.setUint8(i, 0)
+  }
+
+  /** Writes the header of an option and returns the index behind its value. */
+  #option(at: number, code: number, length: number): number {
+    this.#to.setUint32(at, code + length * 0x10000, true)
+    return at + 4 + pcapng.padded(length)
+  }
+
+  #option64(at: number, code: number, value: number): number {
+    const end = this.#option(at, code, 8)
+    this.#to.setUint32(end - 8, value >>> 0, true)
+    this.#to.setUint32(end - 4, Math.floor(value / TWO_32), true)
+    return end
+  }
+
+  /** The verdict of a dropped frame, and why it was dropped. */
+  #dropped(at: number, comment: string): number {
+    const to = this.#to
+    const verdict = this.#option(at, pcapng.EPB_VERDICT, 9) - 12
+    to.setUint32(verdict, VERDICT_TC + TC_ACT_SHOT * 0x100, true)
+    to.setUint32(verdict + 4, 0, true)
+    to.setUint32(verdict + 8, 0, true)
+    const value = verdict + 16
+    const { written } = UTF8.encodeInto(comment, this.#ring.bytes.subarray(value))
+    const end = this.#option(verdict + 12, pcapng.OPT_COMMENT, written)
+    for (let i = value + written; i < end; i++) to.setUint8(i, 0)
+    return end
+  }
+}
+
+function flagsOf({ ipSummed, gsoSize }: SkBuff, direction: number): number {
+  const checksum = ipSummed === CHECKSUM_PARTIAL ? FLAG_CHECKSUM_NOT_READY : 0
+  return direction | checksum | (gsoSize === 0 ? 0 : FLAG_TCP_SEGMENTATION_OFFLOADED)
+}

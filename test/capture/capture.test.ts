@@ -1,0 +1,333 @@
+import { describe, expect, test } from 'vitest'
+import { Capture, type CaptureOptions } from '../../src/capture/capture.ts'
+import {
+  FLAG_CHECKSUM_NOT_READY,
+  FLAG_INBOUND,
+  FLAG_OUTBOUND,
+  FLAG_TCP_SEGMENTATION_OFFLOADED,
+} from '../../src/capture/packet.ts'
+import { CaptureReader } from '../../src/capture/reader.ts'
+import type { CaptureRecord } from '../../src/capture/record.ts'
+import { driver as cableDriver } from '../../src/drivers/cable.ts'
+import type { NetDevice } from '../../src/netdev/net-device.ts'
+import { netifRx, netifRxDrop } from '../../src/netdev/netif.ts'
+import { devClose, unregisterNetdev } from '../../src/netdev/register.ts'
+import { SKB_DROP_REASON_RX_CRC } from '../../src/skb/drop-reason.ts'
+import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '../../src/skb/sk-buff.ts'
+import type { MemoryPort } from '../../src/testing/memory-port.ts'
+import { buildFrame, plain } from '../packet/frames.ts'
+import { addDevice, addDriver, type MemoryNet, memoryNets } from '../support/memory-net.ts'
+
+const makeNet = memoryNets()
+const START = { seconds: 1_700_000_000, nanoseconds: 999_999_000 }
+const ID = 2 ** 40
+
+/** A packet of the file. */
+interface Seen {
+  readonly side: number
+  readonly ns: number
+  readonly id: number | undefined
+  readonly bytes: readonly number[]
+  readonly comment?: string
+}
+
+/** Starts a capture of all devices. `read` ends it and returns the packets. */
+function captureOf({ net }: MemoryNet, options: Partial<CaptureOptions> = {}) {
+  const capture = new Capture({ net, wallTime: () => START, onData: () => {}, driver: 'test', ...options })
+  capture.follow()
+  const taken: Uint8Array[] = []
+  function take(): void {
+    for (let view = capture.peek(); view.length > 0; view = capture.peek()) {
+      taken.push(view.slice())
+      capture.consume(view.length)
+    }
+  }
+  /** Ends the capture. */
+  function file(): Uint8Array {
+    capture.close()
+    take()
+    return Buffer.concat(taken)
+  }
+  return { capture, take, file, read: () => packets(file()) }
+}
+
+function packets(file: Uint8Array, each: (record: CaptureRecord) => void = () => {}): Seen[] {
+  const reader = new CaptureReader('capture')
+  reader.push(file)
+  reader.end()
+  const seen: Seen[] = []
+  for (let record = reader.next(); record !== undefined; record = reader.next()) {
+    each(record)
+    const ns = (record.seconds - START.seconds) * 1e9 + record.nanoseconds - START.nanoseconds
+    const [comment] = record.comments
+    const packet = { side: record.interfaceIndex, ns, id: record.packetId, bytes: [...record.frame] }
+    seen.push({ ...packet, ...(comment !== undefined && { comment }) })
+  }
+  return seen
+}
+
+async function cable(params: { wire?: string; seed?: number } = {}) {
+  const memory = makeNet()
+  const { devices, ports } = await addDriver(memory, cableDriver, params, { args: ['a', 'b'] })
+  const [a, b] = devices as [(typeof devices)[0], (typeof devices)[0]]
+  const [portA, portB] = ports as [MemoryPort, MemoryPort]
+  return { memory, a, b, portA, portB }
+}
+
+/** A frame of 60 bytes, all of them `n`. */
+const frame = (n: number, length = 60) => new Uint8Array(length).fill(n)
+
+function send(port: MemoryPort, ...frames: Uint8Array[]): void {
+  for (const bytes of frames) port.transmit(bytes)
+  port.drain()
+}
+
+/** Sends a GSO frame of three TCP segments. */
+function sendGso(port: MemoryPort): void {
+  const packet = { ...plain, kind: 'tcp', payload: new Array(3000).fill(1), checksum: 'partial' } as const
+  const offload = { gsoSize: 1000, gsoType: SKB_GSO_TCPV4 }
+  const info = { ipSummed: CHECKSUM_PARTIAL, csumStart: 34, csumOffset: 16, ...offload }
+  port.transmit(buildFrame({ packet, tags: [], padding: [] }), 0, info)
+  port.drain()
+}
+
+describe('a capture of a cable', () => {
+  test('records each frame where it is sent and where it arrives, with the same id', async () => {
+    const { memory, portA, portB } = await cable()
+    const { read } = captureOf(memory)
+    memory.clock.advance(2500)
+    send(portA, frame(1), frame(2))
+    send(portB, frame(3))
+    expect(read()).toEqual([
+      { side: 0, ns: 2500, id: 1, bytes: [...frame(1)] },
+      { side: 3, ns: 2500, id: 1, bytes: [...frame(1)] },
+      { side: 0, ns: 2500, id: 2, bytes: [...frame(2)] },
+      { side: 3, ns: 2500, id: 2, bytes: [...frame(2)] },
+      { side: 2, ns: 2500, id: 2 * ID + 1, bytes: [...frame(3)] },
+      { side: 1, ns: 2500, id: 2 * ID + 1, bytes: [...frame(3)] },
+    ])
+  })
+
+  test('records a delayed packet at the moments of the wire, however late the clock rings', async () => {
+    const { memory, portA } = await cable({ wire: 'delay 10ms' })
+    const { read } = captureOf(memory)
+    memory.clock.advance(1_000_000)
+    send(portA, frame(1))
+    memory.clock.advance(50_000_000)
+    expect(read().map(({ side, ns }) => [side, ns])).toEqual([
+      [0, 1_000_000],
+      [3, 11_000_000],
+    ])
+  })
+
+  test('records what a wire drops once more, with the stage, the seed and the packet', async () => {
+    const { memory, portA } = await cable({ wire: 'delay 1ms | loss every 2', seed: 7 })
+    const { read } = captureOf(memory)
+    send(portA, frame(1), frame(2))
+    memory.clock.advance(2_000_000)
+    expect(read()).toEqual([
+      { side: 0, ns: 0, id: 1, bytes: [...frame(1)] },
+      { side: 0, ns: 0, id: 2, bytes: [...frame(2)] },
+      { side: 3, ns: 1_000_000, id: 1, bytes: [...frame(1)] },
+      {
+        ...{ side: 0, ns: 1_000_000, id: 2, bytes: [...frame(2)] },
+        comment: 'dropped: wire ab, stage 2 loss every 2 (seed 7, packet 2)',
+      },
+    ])
+  })
+
+  test('says which bound of a stage a packet exceeded', async () => {
+    const { memory, portA } = await cable({ wire: 'delay 1ms limit 1', seed: 7 })
+    const { read } = captureOf(memory)
+    send(portA, frame(1), frame(2))
+    memory.clock.advance(2_000_000)
+    expect(read().map(({ comment }) => comment)).toContain(
+      'dropped: wire ab, stage 1 delay 1ms limit 1: limit (seed 7, packet 2)',
+    )
+  })
+
+  test('gives both copies of a duplicated packet its id', async () => {
+    const { memory, portA } = await cable({ wire: 'duplicate 100%' })
+    const { read } = captureOf(memory)
+    send(portA, frame(1))
+    expect(read().map(({ side, id }) => [side, id])).toEqual([
+      [0, 1],
+      [3, 1],
+      [3, 1],
+    ])
+  })
+
+  test('records a frame that its wire never carried as sent and as dropped, with the reason', async () => {
+    const { memory, b, portA } = await cable()
+    await devClose(b)
+    const { read } = captureOf(memory)
+    send(portA, frame(1))
+    expect(read()).toEqual([
+      { side: 0, ns: 0, id: undefined, bytes: [...frame(1)] },
+      { side: 0, ns: 0, id: undefined, bytes: [...frame(1)], comment: 'dropped: DEV_READY' },
+    ])
+  })
+
+  test('records a GSO frame whole, with the flags of what is left to do', async () => {
+    const { memory, portA } = await cable()
+    const { file } = captureOf(memory)
+    sendGso(portA)
+    const flags: unknown[] = []
+    const [sent] = packets(file(), record => flags.push(record.flags))
+    expect(sent?.bytes.length).toBe(3054)
+    const undone = FLAG_CHECKSUM_NOT_READY | FLAG_TCP_SEGMENTATION_OFFLOADED
+    expect(flags).toEqual([FLAG_OUTBOUND | undone, FLAG_INBOUND | undone])
+  })
+
+  test('records packets where a stage needs packets, with the ids that the wire gives them', async () => {
+    const { memory, portA } = await cable({ wire: 'loss 0%' })
+    const { read } = captureOf(memory)
+    sendGso(portA)
+    const seen = read()
+    const of = (side: number) => seen.filter(each => each.side === side).map(({ id, bytes }) => [id, bytes.length])
+    expect(of(0)).toEqual([
+      [1, 1054],
+      [2, 1054],
+      [3, 1054],
+    ])
+    expect(of(3)).toEqual(of(0))
+  })
+})
+
+describe('a capture', () => {
+  test('numbers the frames of a device without a wire, and finds them where they come back', async () => {
+    const memory = makeNet()
+    const { dev, port } = await addDevice(memory, { ndoStartXmit: skb => netifRx(skb) })
+    const { read } = captureOf(memory)
+    send(port, frame(1), frame(2))
+    expect(read().map(({ side, id }) => [side, id])).toEqual([
+      [0, 1],
+      [0, 2],
+      [1, 1],
+      [1, 2],
+    ])
+    expect(dev.frameTap).toBeUndefined()
+  })
+
+  test('records a drop of a received frame on the receive side', async () => {
+    const memory = makeNet()
+    const ndoStartXmit = (skb: SkBuff, dev: NetDevice) => netifRxDrop(skb, dev, SKB_DROP_REASON_RX_CRC)
+    const { port } = await addDevice(memory, { ndoStartXmit })
+    const { read } = captureOf(memory)
+    send(port, frame(1))
+    expect(read().map(({ side, comment }) => [side, comment])).toEqual([
+      [0, undefined],
+      [1, 'dropped: RX_CRC'],
+    ])
+  })
+
+  test('keeps the first bytes of each frame, and its length', async () => {
+    const { memory, portA } = await cable()
+    const { file } = captureOf(memory, { snaplen: 21 })
+    const lengths: unknown[] = []
+    send(portA, frame(1, 20), frame(2, 21), frame(3, 22), frame(4, 600))
+    const seen = packets(file(), ({ capturedLength, originalLength }) => lengths.push([capturedLength, originalLength]))
+    expect(lengths.filter((_, i) => i % 2 === 0)).toEqual([
+      [20, 20],
+      [21, 21],
+      [21, 22],
+      [21, 600],
+    ])
+    expect(seen[6]?.bytes).toEqual([...frame(4, 21)])
+  })
+
+  test('records only what its filter matches', async () => {
+    const { memory, portA } = await cable()
+    const second = (bytes: Uint8Array, at: number) => bytes[at] === 2
+    const { read } = captureOf(memory, { filter: Object.assign(second, { text: 'ether[0] = 2' }) })
+    send(portA, frame(1), frame(2))
+    expect(read().map(({ bytes }) => bytes[0])).toEqual([2, 2])
+  })
+
+  test('records only dropped frames if asked to', async () => {
+    const { memory, portA } = await cable({ wire: 'loss every 2', seed: 1 })
+    const { read } = captureOf(memory, { dropsOnly: true })
+    send(portA, frame(1), frame(2))
+    expect(read().map(({ id, comment }) => [id, comment])).toEqual([
+      [2, 'dropped: wire ab, stage 1 loss every 2 (seed 1, packet 2)'],
+    ])
+  })
+
+  test('counts what its buffer has no room for, and says so with the next frame and at the end', async () => {
+    const { memory, portA } = await cable()
+    const { capture, take, file } = captureOf(memory, { bufferBytes: 16_384 })
+    for (let i = 0; i < 200; i++) send(portA, frame(i, 100))
+    const { lost, frames } = capture
+    expect(frames + lost).toBe(400)
+    expect(lost).toBeGreaterThan(200)
+    take()
+    send(portA, frame(1))
+    const dropCounts: unknown[] = []
+    packets(file(), ({ dropCount }) => dropCounts.push(dropCount))
+    const before = dropCounts.slice(0, -2)
+    expect(before.every(count => count === undefined)).toBe(true)
+    const [sent, arrived] = dropCounts.slice(-2) as [number, number]
+    expect(sent + arrived).toBe(lost)
+  })
+
+  test('keeps every byte of frames of any length while its buffer is emptied now and then', async () => {
+    const { memory, portA } = await cable()
+    const { take, read } = captureOf(memory, { bufferBytes: 20_000 })
+    const sent = Array.from({ length: 300 }, (_, i) => frame(i, 14 + ((i * 37) % 900)))
+    for (const [i, bytes] of sent.entries()) {
+      send(portA, bytes)
+      if (i % 3 === 0) take()
+    }
+    expect(
+      read()
+        .filter(({ side }) => side === 0)
+        .map(({ bytes }) => bytes),
+    ).toEqual(sent.map(bytes => [...bytes]))
+  })
+
+  test('notifies its owner when much waits, and otherwise 50 ms after the first frame', async () => {
+    let notified = 0
+    const { memory, portA } = await cable()
+    const { take, capture } = captureOf(memory, { onData: () => notified++ })
+    take()
+    send(portA, frame(1))
+    memory.clock.advance(49_000_000)
+    expect(notified).toBe(0)
+    memory.clock.advance(2_000_000)
+    expect(notified).toBe(1)
+    take()
+    for (let i = 0; i < 50; i++) send(portA, frame(i, 1000))
+    expect(notified).toBe(2)
+    capture.close()
+  })
+
+  test('watches devices that are registered later, and none after its end', async () => {
+    const memory = makeNet()
+    const { capture, read } = captureOf(memory)
+    const { dev, port } = await addDevice(memory)
+    send(port, frame(1))
+    await unregisterNetdev(dev)
+    const { dev: other, port: otherPort } = await addDevice(memory)
+    send(otherPort, frame(2))
+    expect(read().map(({ side, bytes }) => [side, bytes[0]])).toEqual([
+      [0, 1],
+      [0, 1],
+      [2, 2],
+      [2, 2],
+    ])
+    expect(other.frameTap).toBeUndefined()
+    send(otherPort, frame(3))
+    expect(capture.frames).toBe(4)
+  })
+
+  test('shares a device with another capture, each with its own frames', async () => {
+    const { memory, portA, a } = await cable()
+    const [one, other] = [captureOf(memory), captureOf(memory, { snaplen: 20 })]
+    send(portA, frame(1))
+    expect(one.read().map(({ bytes }) => bytes.length)).toEqual([60, 60])
+    expect(a.frameTap).toBeDefined()
+    send(portA, frame(2))
+    expect(other.read().map(({ bytes }) => bytes)).toEqual([1, 1, 2, 2].map(n => [...frame(n, 20)]))
+    expect(a.frameTap).toBeUndefined()
+  })
+})
