@@ -5,6 +5,7 @@
 
 import type { Input } from './input.ts'
 import { OPT_ENDOFOPT, padded } from './pcapng.ts'
+import { decodeText } from './text.ts'
 
 const HEADER = 4
 
@@ -67,6 +68,11 @@ export class Options {
   /** The high (0) or low (1) half of a 64-bit number. */
   #half(at: number, half: number): number {
     return this.#input.view.getUint32(this.#little ? at + 4 - 4 * half : at + 4 * half, this.#little)
+  }
+
+  /** Text, of which at most the first `most` bytes are read. */
+  text(most: number): string {
+    return decodeText(this.#input.bytes.subarray(this.at, this.at + Math.min(this.length, most)))
   }
 
   #check(length: number): void {

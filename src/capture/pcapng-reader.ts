@@ -20,10 +20,13 @@ const MIN_SIMPLE = 16
 const MIN_PACKET = 32
 /** The most interfaces of a section; a bound of memory. */
 const MAX_INTERFACES = 65_536
+/** The most bytes that are kept of the name of an interface. */
+const MAX_NAME = 255
 /** Drop count of an old packet block if it is unknown. */
 const UNKNOWN_DROPS = 0xffff
 
 interface Interface {
+  readonly name: string | undefined
   readonly linkType: number
   /** Infinity if there is no limit. */
   readonly snaplen: number
@@ -118,14 +121,17 @@ export class PcapngReader {
       throw this.#input.broken(`a section of more than ${MAX_INTERFACES} interfaces`)
     }
     const options = this.#options
+    let name: string | undefined
     let tsresol: number | undefined
     let tsoffset: number | undefined
     options.start(at + 16, at + length - 4, this.#little)
     while (options.next()) {
-      if (options.code === pcapng.IF_TSRESOL) tsresol = options.u8()
+      if (options.code === pcapng.IF_NAME) name = options.text(MAX_NAME)
+      else if (options.code === pcapng.IF_TSRESOL) tsresol = options.u8()
       else if (options.code === pcapng.IF_TSOFFSET) tsoffset = options.s64()
     }
     this.#interfaces.push({
+      name,
       linkType: view.getUint16(at + 8, this.#little),
       snaplen: view.getUint32(at + 12, this.#little) || Number.POSITIVE_INFINITY,
       unit: new TimeUnit(tsresol, tsoffset),
@@ -201,6 +207,7 @@ export class PcapngReader {
     if (length > room) throw this.#input.broken(`a packet of ${length} bytes in a block with room for ${room}`)
     record.clearOptions()
     record.interfaceIndex = index
+    record.interfaceName = from.name
     record.linkType = from.linkType
     record.bytes = this.#input.bytes
     record.at = at

@@ -3,9 +3,8 @@
  * with each packet.
  */
 import type { CapturedPacket } from './packet.ts'
+import { decodeText } from './text.ts'
 
-// A file may hold any bytes: what is not UTF-8 becomes U+FFFD.
-const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true })
 const NO_COMMENTS: readonly string[] = []
 
 export class CaptureRecord implements CapturedPacket {
@@ -14,6 +13,8 @@ export class CaptureRecord implements CapturedPacket {
   /** False for a simple packet block, which has no time; its seconds and nanoseconds are 0. */
   hasTime = true
   interfaceIndex = 0
+  /** The name of the interface, if the file has it; cut off after 255 bytes. */
+  interfaceName: string | undefined
   /** LINKTYPE_ETHERNET, or another number of the registry of link types. */
   linkType = 0
   /** The reader's own buffer. It holds this packet until next(), push() or end() is called. */
@@ -35,10 +36,7 @@ export class CaptureRecord implements CapturedPacket {
     if (this.#comments.length === 0) return NO_COMMENTS
     const decoded: string[] = []
     for (let i = 0; i < this.#comments.length; i += 2) {
-      const bytes = this.bytes.subarray(this.#comments[i], this.#comments[i] + this.#comments[i + 1])
-      // Readers must take a zero byte for the end of a string.
-      const end = bytes.indexOf(0)
-      decoded.push(UTF8.decode(end < 0 ? bytes : bytes.subarray(0, end)))
+      decoded.push(decodeText(this.bytes.subarray(this.#comments[i], this.#comments[i] + this.#comments[i + 1])))
     }
     return decoded
   }

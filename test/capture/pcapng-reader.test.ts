@@ -52,6 +52,18 @@ describe.each([
     expect(packets[1]).not.toHaveProperty('comments')
   })
 
+  test('a packet has the name of its interface, of which at most 255 bytes are read', () => {
+    const file = [
+      ...order.section(),
+      ...order.interface(1, 0, option(2, text('sn0\0?')), end),
+      ...order.interface(1, 0, option(2, text('é'.repeat(200))), end),
+      ...order.interface(1, 0),
+      ...[0, 1, 2].flatMap(index => order.packet(index, UNITS, FRAME)),
+    ]
+    const names = readAll(file).packets.map(({ interfaceName }) => interfaceName)
+    expect(names).toEqual(['sn0', `${'é'.repeat(127)}\ufffd`, undefined])
+  })
+
   test('a simple packet has no time, and is as long as the snaplen of interface 0 allows', () => {
     const { packets } = readAll([
       ...order.section(),

@@ -62,7 +62,10 @@ test('what is written as pcapng is read again, in chunks of any size', () => {
       at = writeTlsKeyLog(to, at, Uint8Array.of(1, 2, 3))
       for (const one of packets) at = writePacket(to, at, one)
       at = writeStatistics(to, at, { interfaceIndex: 0, start: end, end, received: 1 })
-      const expected = packets.map(one => read(one, [1, 101, 276][one.interfaceIndex] ?? 0))
+      const expected = packets.map(one => ({
+        ...read(one, [1, 101, 276][one.interfaceIndex] ?? 0),
+        interfaceName: 'sn%d',
+      }))
       expect(readAll(to.subarray(0, at), size)).toEqual({ packets: expected })
     }),
     parameters,
