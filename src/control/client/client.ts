@@ -6,10 +6,11 @@
  * another user's, EBUSY if a user has too many connections, and what else the vnet, or the driver,
  * returns.
  *
- * resetStats, setCarrier, setWire, cut, plug, setParam and trigger are for root and the vnet's
- * owner.
+ * resetStats, setCarrier, setWire, cut, plug, setParam, trigger and inject are for root and the
+ * vnet's owner.
  */
 
+import { setTimeout } from 'node:timers/promises'
 import type { SegmentEntryKind } from '../../lan/switch/segment-entry.ts'
 import { loadNative, type Native } from '../../linux/native.ts'
 import { netnsCookieOf } from '../../linux/socket-identity.ts'
@@ -30,6 +31,7 @@ import {
 } from '../../netlink/index.ts'
 import { type NetNamespace, ownNamespace } from '../protocol/directory.ts'
 import { commands, eventNumbers, scopeNumbers, segmentPartNumbers, VNET_IFREQ_LEN } from '../protocol/family.ts'
+import { encodeFrames } from '../protocol/frame-list.ts'
 import { Exchanges } from './exchange.ts'
 import {
   type Device,
@@ -53,6 +55,8 @@ import {
 
 /** How long a vnet may take for the next part of its reply. */
 const TIMEOUT_MS = 5000
+/** Delay before frames for which a vnet had no room are sent again, ms. */
+const AGAIN_MS = 1
 const ROOT = 0
 
 export interface ControlClientOptions {
@@ -172,6 +176,30 @@ export class ControlClient {
   /** Causes one fault now: 'lockup', 'lost-interrupt', or another that the driver has. */
   async trigger(vnet: string, device: Device, fault: string, queue?: number): Promise<void> {
     await this.#change(vnet, commands.trigger, { ...which(device), fault, queue }, fault)
+  }
+
+  /**
+   * Has a device receive whole Ethernet frames, in order. Settles when the vnet took them. Returns
+   * how many it dropped because they are shorter than an Ethernet header, or longer than the MTU,
+   * the header and a VLAN tag. ENETDOWN if the interface is down.
+   */
+  async inject(vnet: string, device: Device, frames: readonly Uint8Array[]): Promise<{ readonly refused: number }> {
+    let refused = 0
+    for (let from = 0; from < frames.length; ) {
+      const { list, count } = encodeFrames(frames, from)
+      if (count === 0) {
+        // It is longer than any request, and any MTU that a frame of it could have.
+        from++
+        refused++
+        continue
+      }
+      const reply = await this.#one(vnet, commands.inject, { ...which(device), frames: list }, device.name)
+      from += reply.taken
+      refused += reply.refused
+      // There was no slot for a frame: the network comes first.
+      if (reply.taken === 0) await setTimeout(AGAIN_MS)
+    }
+    return { refused }
   }
 
   /**

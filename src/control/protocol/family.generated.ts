@@ -50,6 +50,9 @@ export const VNET_WIRE_WORDS_MAX = 4096
 /** Maximum length of all attachments of a SET_WIRE together, in bytes. */
 export const VNET_WIRE_ATTACHMENTS_MAX = 60000
 
+/** Maximum length of the frames of an INJECT together, in bytes, with their lengths. */
+export const VNET_INJECT_FRAMES_MAX = 60000
+
 /** The direction of a wire. */
 export const wireDirectionNumbers = {
   /** From the first interface to the second, or from an interface to its segment. */
@@ -310,7 +313,7 @@ export const vnetAttributes = {
   time: count(46),
   /**
    * Frames made from transmitted ones on their way, for the device or `queue`: segments of a GSO
-   * frame but the first, and duplicates.
+   * frame but the first, and duplicates. Also frames of INJECT.
    */
   made: count(47),
   /** 1 if the cable is cut, 0 if not. */
@@ -328,6 +331,21 @@ export const vnetAttributes = {
    */
   wireAttachments: indexedArray(51, wireAttachmentPolicy),
   wireStage: nested(52, wireStagePolicy),
+  /**
+   * Ethernet frames without their check sequence. Each comes after its length in bytes, two bytes
+   * in network byte order; nothing is padded.
+   */
+  injectFrames: binary(60, 0, VNET_INJECT_FRAMES_MAX),
+  /**
+   * How many of the frames were received or dropped, from the first on. There was no room for the
+   * others, which the client may send again.
+   */
+  injectTaken: u32(61),
+  /**
+   * How many of these were dropped, as PKT_TOO_SMALL or PKT_TOO_BIG: shorter than an Ethernet
+   * header, or longer than the MTU, the header and a VLAN tag.
+   */
+  injectRefused: u32(62),
 }
 const which = { ifindex: vnetAttributes.ifindex, ifname: vnetAttributes.ifname, netns: vnetAttributes.netns }
 
@@ -517,5 +535,16 @@ export const commands = {
       words: vnetAttributes.wireWords,
       attachments: vnetAttributes.wireAttachments,
     }),
+  },
+  /**
+   * Has an interface receive frames, in order. They are counted as made by the device. ENETDOWN if
+   * the interface is down. Requires rights.
+   */
+  inject: {
+    name: 'INJECT',
+    cmd: 19,
+    changes: true,
+    request: strict({ ...which, frames: vnetAttributes.injectFrames }),
+    reply: policy({ taken: vnetAttributes.injectTaken, refused: vnetAttributes.injectRefused }),
   },
 }

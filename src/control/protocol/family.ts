@@ -35,8 +35,20 @@ function linkStats({ type }: { readonly type: number }): Field<LinkStats64, fals
   }
 }
 
-const { getDevices, getStats, setCarrier, getParam, setParam, trigger, ioctl, event, getSegment, getWire, setWire } =
-  made.commands
+const {
+  getDevices,
+  getStats,
+  setCarrier,
+  getParam,
+  setParam,
+  trigger,
+  ioctl,
+  event,
+  getSegment,
+  getWire,
+  setWire,
+  inject,
+} = made.commands
 const { stats, kernelStats, drops, ...otherStats } = getStats.reply.fields
 const statsReply = policy({
   ...otherStats,
@@ -115,5 +127,10 @@ export const commands = {
       ...setWire.request.fields,
       attachments: withDefault(indexedArray(setWire.request.fields.attachments.type, attachmentPolicy), []),
     }),
+  },
+  inject: {
+    ...inject,
+    request: requiring(inject.request, 'frames'),
+    reply: requiring(inject.reply, 'taken', 'refused'),
   },
 }

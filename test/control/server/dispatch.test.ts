@@ -71,7 +71,7 @@ describe('nlctrl', () => {
     name: 'vnet_nl',
     version: 1,
     hdrsize: 0,
-    maxattr: 52,
+    maxattr: 62,
     // Commands that change something have GENL_ADMIN_PERM, 1.
     ops: [
       { id: 1, flags: 0x0a },
@@ -89,6 +89,7 @@ describe('nlctrl', () => {
       { id: 15, flags: 0x0b },
       { id: 16, flags: 0x0c },
       { id: 17, flags: 0x0b },
+      { id: 19, flags: 0x0b },
     ],
     groups: [{ name: 'events', id: 0x766e6574 }],
   }
@@ -137,7 +138,7 @@ describe('nlctrl', () => {
         policies![Number(index)] = { ...policies![Number(index)], ...set }
       }
     }
-    const numbers = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 14, 15, 16, 17]
+    const numbers = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 14, 15, 16, 17, 19]
     expect(Object.keys(commands!)).toEqual(numbers.map(String))
     const { 1: doit, 2: dumpit } = commands![GET_STATS]!
     expect(doit).toBe(dumpit)
