@@ -2,6 +2,7 @@
  * The whole way of a frame: the kernel sends it on one device and receives it on another, through a
  * driver and a wire.
  */
+import { Capture } from '../../dist/capture/capture.js'
 import {
   allocNetdevMqs,
   cable,
@@ -86,6 +87,14 @@ const WAYS = [
     params: { rxFilter: true },
     expected: SENT,
   },
+  {
+    name: 'captured',
+    title: 'cable, captured at both ends, 128 bytes of each frame: delivered',
+    driver: cable,
+    args: ['a', 'b'],
+    captured: true,
+    expected: SENT,
+  },
   wired('wire_delay', 'cable --wire, delay', 'delay 100us limit 1000'),
   wired('wire_loss', 'cable --wire, loss', 'loss 0%'),
   wired('wire_rate', 'cable --wire, rate', 'rate 10gbit'),
@@ -152,7 +161,7 @@ async function tryOnce(way) {
 }
 
 /** Returns the driver's devices, registered and up, and a frame addressed to the last of them. */
-async function start({ driver, args = [], params = {}, queues = 1 }, platform) {
+async function start({ driver, args = [], params = {}, queues = 1, captured = false }, platform) {
   const clock = new LeanClock()
   const net = new Net({
     platform,
@@ -165,7 +174,18 @@ async function start({ driver, args = [], params = {}, queues = 1 }, platform) {
     await registerNetdev(dev, net)
     await dev.port.apply({ up: true })
   }
+  if (captured) capture(net)
   return { net, clock, devices, frame: udpFrame([...devices.at(-1).devAddr]) }
+}
+
+/** Captures all devices, and discards the blocks. */
+function capture(net) {
+  const onData = () => {
+    for (let view = capture.peek(); view.length > 0; view = capture.peek()) capture.consume(view.length)
+  }
+  const wallTime = () => ({ seconds: 0, nanoseconds: 0 })
+  const capture = new Capture({ net, wallTime, onData, snaplen: 128 })
+  capture.follow()
 }
 
 function taken(queues) {

@@ -1,7 +1,7 @@
 /**
  * FrameBlocks: writes frames as enhanced packet blocks of pcapng into a BlockRing, straight from
- * frame memory and without allocating. It is what a capture does for each frame, where writePacket()
- * is for packets of files.
+ * frame memory and without allocating. It is what a capture does for each frame, where
+ * writePacket() is for packets of files.
  */
 import type { SkBuffPool } from '../skb/pool.ts'
 import { CHECKSUM_PARTIAL, type SkBuff } from '../skb/sk-buff.ts'

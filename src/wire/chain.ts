@@ -6,24 +6,22 @@
  * the receiver merges them again (`onPackets`). Otherwise GSO frames pass whole, and count as the
  * packets that they stand for.
  *
- * A change keeps every stage whose kind and ordinal stay: what it holds, its counters and its
- * random stream. A stage that is taken out passes on what it holds as if it were still there.
+ * A change keeps every stage whose kind and ordinal stay (StageSet). A stage that is taken out
+ * passes on what it holds as if it were still there.
  */
 import type { Clock } from '../netdev/clock.ts'
 import type { DecisionLog, StageReport } from '../netdev/device-wire.ts'
-import { EINVAL, VnetError } from '../netdev/errno.ts'
 import type { FrameTap } from '../netdev/frame-tap.ts'
 import { skbGsoSegment } from '../netdev/gso.ts'
-import type { Random } from '../netdev/random.ts'
 import { SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_WIRE_LOSS } from '../skb/drop-reason.ts'
 import { skbPanic } from '../skb/error.ts'
 import type { SkBuffPool } from '../skb/pool.ts'
 import type { Ring } from '../skb/ring.ts'
 import { OWNER_FREE, OWNER_WIRE, type SkBuff } from '../skb/sk-buff.ts'
-import { SharedLimit } from './limit.ts'
+import type { SharedLimit } from './limit.ts'
 import { packetsOf } from './packets.ts'
-import { Stage, type StageOwner } from './stage.ts'
-import { stream } from './stream.ts'
+import type { Stage, StageOwner } from './stage.ts'
+import { StageSet } from './stage-set.ts'
 import type { Direction, Impairment, LimitSpec, Wire } from './wire.ts'
 import { WireClock } from './wire-clock.ts'
 
@@ -54,7 +52,7 @@ export class Chain implements Wire, StageOwner {
   readonly clock: WireClock
   readonly log: DecisionLog | undefined
   readonly #options: ChainOptions
-  readonly #stages = new Map<string, Stage>()
+  readonly #stages: StageSet
   /** Stages that were taken out and are not empty yet, in the order in which packets pass them. */
   #retired: Stage[] = []
   readonly #end: Wire
@@ -62,15 +60,6 @@ export class Chain implements Wire, StageOwner {
   #cutsGso = false
   #lastId = 0
   #closed = false
-  /** The stages as they were set last. */
-  #impairments: readonly Impairment[] = []
-  #isBuilding = false
-  /** While a change is made: the stages it keeps or makes, and how many of each kind. */
-  #building = new Map<string, Stage | undefined>()
-  readonly #ordinals = new Map<string, number>()
-  readonly #limits = new WeakMap<LimitSpec, SharedLimit>()
-  /** Random streams by the names of their stages; a stage that comes again goes on in its own. */
-  readonly #streams = new Map<string, Random>()
   /** Slots that the pool has grown by. */
   #grown = 0
   /** Drops by reason, of stages that are gone and of packets that reached none. */
@@ -87,6 +76,7 @@ export class Chain implements Wire, StageOwner {
     const failed = (error: unknown) => this.failed('alarm', error)
     this.clock = new WireClock(options.clock, failed, skb => this.#arrive(skb))
     this.#end = { push: skb => this.#leave(skb) }
+    this.#stages = new StageSet(this, options.seed)
     this.#first = this.#end
   }
 
@@ -133,15 +123,12 @@ export class Chain implements Wire, StageOwner {
   set(stages: readonly Impairment[], words = ''): void {
     if (this.#closed) return
     this.clock.advance()
-    const before = [...this.#stages.values()]
-    this.#first = this.#build(stages)
+    const { first, gone } = this.#stages.replace(stages, this.#end)
+    this.#first = first
     this.log?.set(this.direction, this.clock.now(), words, this.#options.seed)
-    const gone = before.filter(stage => this.#building.get(stage.stage) !== stage)
-    this.#stages.clear()
-    for (const [name, stage] of this.#building) if (stage !== undefined) this.#stages.set(name, stage)
     this.#retired.push(...gone)
     this.#growPool()
-    const packets = [...this.#stages.values()].some(({ impairment }) => impairment.takesGso !== true)
+    const packets = this.#stages.all.some(({ impairment }) => impairment.takesGso !== true)
     if (packets !== this.#cutsGso) this.#options.onPackets?.(packets)
     this.#cutsGso = packets
     // Last, because the packets that they pass on may change the chain again.
@@ -151,7 +138,7 @@ export class Chain implements Wire, StageOwner {
 
   /** Reports every stage in the order of the words, then those taken out that hold packets. */
   report(): StageReport[] {
-    return [...this.#stages.values(), ...this.#retired.filter(({ held }) => held > 0)].map(reportOf)
+    return [...this.#stages.all, ...this.#retired.filter(({ held }) => held > 0)].map(reportOf)
   }
 
   /**
@@ -174,29 +161,16 @@ export class Chain implements Wire, StageOwner {
     if (this.#closed) return
     this.#closed = true
     // Retired stages first: they may pass on what they hold.
-    for (const stage of [...this.#retired, ...this.#stages.values()]) stage.close()
+    for (const stage of [...this.#retired, ...this.#stages.all]) stage.close()
     this.clock.close(skb => this.#drop(skb, 'closed', SKB_DROP_REASON_DEV_STOPPED))
   }
 
   inner(path: string, stages: readonly Impairment[], to: Wire): Wire {
-    if (!this.#isBuilding) throw new VnetError(EINVAL, `${path}inner`, 'call it when the stage is made or changed')
-    let first = to
-    let last: Stage | undefined
-    for (const impairment of stages) {
-      const stage = this.#stageOf(path, impairment, to)
-      if (last === undefined) first = stage
-      else last.next = stage
-      last = stage
-    }
-    return first
+    return this.#stages.inner(path, stages, to)
   }
 
   limit(spec: LimitSpec): SharedLimit {
-    const known = this.#limits.get(spec)
-    if (known !== undefined) return known
-    const limit = new SharedLimit(spec)
-    this.#limits.set(spec, limit)
-    return limit
+    return this.#stages.limit(spec)
   }
 
   drop(skb: SkBuff, reason: number, by?: Stage, why?: string): void {
@@ -270,55 +244,9 @@ export class Chain implements Wire, StageOwner {
     this.#options.failed?.(stage, error)
   }
 
-  #build(stages: readonly Impairment[]): Wire {
-    this.#isBuilding = true
-    try {
-      const first = this.#compose(stages)
-      this.#impairments = [...stages]
-      return first
-    } catch (error) {
-      for (const [name, stage] of this.#building) if (stage !== this.#stages.get(name)) stage?.close()
-      this.#compose(this.#impairments)
-      throw error
-    } finally {
-      this.#isBuilding = false
-    }
-  }
-
-  #compose(stages: readonly Impairment[]): Wire {
-    this.#ordinals.clear()
-    this.#building = new Map()
-    return this.inner('', stages, this.#end)
-  }
-
-  /** Returns the stage of this kind and ordinal, changed, or a new one. */
-  #stageOf(path: string, impairment: Impairment, to: Wire): Stage {
-    const kind = impairment.kind ?? (impairment.name || 'custom')
-    const ordinal = (this.#ordinals.get(kind) ?? 0) + 1
-    this.#ordinals.set(kind, ordinal)
-    const name = ordinal === 1 ? kind : `${kind} ${ordinal}`
-    const before = this.#stages.get(name)
-    // Reserves the place of the stage: those inside it are made before it is.
-    this.#building.set(name, undefined)
-    if (before !== undefined && before.path === path && before.change(impairment)) {
-      before.next = to
-      this.#building.set(name, before)
-      return before
-    }
-    const stage = new Stage(this, impairment, name, path, this.#stream(`${this.direction}/${kind}/${ordinal}`), to)
-    this.#building.set(name, stage)
-    return stage
-  }
-
-  #stream(name: string): Random {
-    const random = this.#streams.get(name) ?? stream(this.#options.seed, name)
-    this.#streams.set(name, random)
-    return random
-  }
-
   /** Grows the pool to the small slots that the limits of all stages allow. It never shrinks. */
   #growPool(): void {
-    const limits = new Set([...this.#stages.values()].flatMap(stage => stage.limits))
+    const limits = new Set(this.#stages.all.flatMap(stage => stage.limits))
     let packets = 0
     for (const { mostPackets } of limits) packets += mostPackets
     if (packets <= this.#grown) return
@@ -364,8 +292,8 @@ export class Chain implements Wire, StageOwner {
 
   /** Returns why a stage drops a packet: `wire ab, stage 2 loss 1% (seed 7, packet 1042)`. */
   #causeOf({ stage, impairment }: Stage, why: string | undefined, { packetId }: SkBuff): string {
-    const names = [...this.#stages.keys()]
-    const number = names.includes(stage) ? `stage ${names.indexOf(stage) + 1}` : 'former stage'
+    const place = this.#stages.all.findIndex(each => each.stage === stage)
+    const number = place < 0 ? 'former stage' : `stage ${place + 1}`
     const kind = impairment.kind ?? stage
     const more = why === undefined || why === kind ? '' : `: ${why}`
     const words = impairment.words ?? stage

@@ -1,0 +1,113 @@
+/**
+ * StageSet: the stages of a chain by their names, and how a change makes them of impairments. A
+ * stage whose kind, ordinal and branch stay is changed, and keeps what it holds; others are made.
+ */
+import { EINVAL, VnetError } from '../netdev/errno.ts'
+import type { Random } from '../netdev/random.ts'
+import { SharedLimit } from './limit.ts'
+import { Stage, type StageOwner } from './stage.ts'
+import { stream } from './stream.ts'
+import type { Impairment, LimitSpec, Wire } from './wire.ts'
+
+export class StageSet {
+  readonly #owner: StageOwner
+  readonly #seed: number
+  /** The stages in the order of the words; those of a branch follow the stage that they lie in. */
+  #stages: readonly Stage[] = []
+  /** The impairments as they were set last. */
+  #impairments: readonly Impairment[] = []
+  #isBuilding = false
+  /** While a change is made: the stages it keeps or makes, and how many of each kind. */
+  #building = new Map<string, Stage | undefined>()
+  readonly #ordinals = new Map<string, number>()
+  readonly #limits = new WeakMap<LimitSpec, SharedLimit>()
+  /** Random streams by the names of their stages; a stage that comes again goes on in its own. */
+  readonly #streams = new Map<string, Random>()
+
+  constructor(owner: StageOwner, seed: number) {
+    this.#owner = owner
+    this.#seed = seed
+  }
+
+  get all(): readonly Stage[] {
+    return this.#stages
+  }
+
+  /**
+   * Replaces the stages by those of the impairments, the last of which leads to `end`. Returns the
+   * first and those that are taken out. If an impairment throws, the stages stay as they were.
+   */
+  replace(impairments: readonly Impairment[], end: Wire): { first: Wire; gone: Stage[] } {
+    this.#isBuilding = true
+    try {
+      const first = this.#compose(impairments, end)
+      const before = this.#stages
+      this.#stages = [...this.#building.values()].filter(stage => stage !== undefined)
+      this.#impairments = [...impairments]
+      return { first, gone: before.filter(stage => !this.#stages.includes(stage)) }
+    } catch (error) {
+      for (const stage of this.#building.values()) {
+        if (stage !== undefined && !this.#stages.includes(stage)) stage.close()
+      }
+      this.#compose(this.#impairments, end)
+      throw error
+    } finally {
+      this.#isBuilding = false
+    }
+  }
+
+  /** Builds the stages of the branch `path`, the last of which leads to `to`. Returns the first. */
+  inner(path: string, impairments: readonly Impairment[], to: Wire): Wire {
+    if (!this.#isBuilding) throw new VnetError(EINVAL, `${path}inner`, 'call it when the stage is made or changed')
+    let first = to
+    let last: Stage | undefined
+    for (const impairment of impairments) {
+      const stage = this.#stageOf(path, impairment, to)
+      if (last === undefined) first = stage
+      else last.next = stage
+      last = stage
+    }
+    return first
+  }
+
+  /** Returns what the stages with this limit share. */
+  limit(spec: LimitSpec): SharedLimit {
+    const known = this.#limits.get(spec)
+    if (known !== undefined) return known
+    const limit = new SharedLimit(spec)
+    this.#limits.set(spec, limit)
+    return limit
+  }
+
+  #compose(impairments: readonly Impairment[], end: Wire): Wire {
+    this.#ordinals.clear()
+    this.#building = new Map()
+    return this.inner('', impairments, end)
+  }
+
+  /** Returns the stage of this kind and ordinal, changed, or a new one. */
+  #stageOf(path: string, impairment: Impairment, to: Wire): Stage {
+    const kind = impairment.kind ?? (impairment.name || 'custom')
+    const ordinal = (this.#ordinals.get(kind) ?? 0) + 1
+    this.#ordinals.set(kind, ordinal)
+    const name = ordinal === 1 ? kind : `${kind} ${ordinal}`
+    const before = this.#stages.find(({ stage }) => stage === name)
+    // Reserves the place of the stage: those inside it are made before it is.
+    this.#building.set(name, undefined)
+    if (before !== undefined && before.path === path && before.change(impairment)) {
+      before.next = to
+      this.#building.set(name, before)
+      return before
+    }
+    const random = this.#stream(`${this.#owner.direction}/${kind}/${ordinal}`)
+    const stage = new Stage(this.#owner, impairment, name, path, random, to)
+    this.#building.set(name, stage)
+    return stage
+  }
+
+  #stream(name: string): Random {
+    const random = this.#streams.get(name) ?? stream(this.#seed, name)
+    this.#streams.set(name, random)
+    return random
+  }
+}
