@@ -54,7 +54,7 @@ const rules = {
   wire: { rooms: framework },
   capture: { rooms: framework },
   drivers: { rooms: [...framework, 'wire', 'lan/switch', 'lan/machines'] },
-  linux: { rooms: [...framework, 'netlink', 'yaml'], packages: ['ffi-rs'], builtins: true },
+  linux: { rooms: [...framework, 'capture', 'netlink', 'yaml'], packages: ['ffi-rs'], builtins: true },
   'lan/switch': { rooms: framework },
   'lan/machines': { rooms: [...framework, 'lan/switch'] },
   'lan/services/dhcp': { rooms: framework },

@@ -1,0 +1,62 @@
+/** Drain: writes what a capture has to a file, whenever there is something. */
+
+/** The part of a Capture that is used. */
+export interface Drained {
+  peek(): Uint8Array
+  consume(length: number): void
+  close(): void
+}
+
+export interface CaptureSink {
+  /** Writes the next bytes of a pcapng stream. Settles when `bytes` may be reused. */
+  write(bytes: Uint8Array): Promise<void>
+}
+
+/** The most bytes that are written at once: their room is free again when all of them are. */
+const CHUNK = 1024 * 1024
+
+export class Drain {
+  readonly #capture: Drained
+  readonly #sink: CaptureSink
+  readonly #failed: (error: unknown) => void
+  #writing: Promise<void> | undefined
+  #hasFailed = false
+
+  /** `failed` is called once, with the first error of a write; the capture is closed then. */
+  constructor(capture: Drained, sink: CaptureSink, failed: (error: unknown) => void) {
+    this.#capture = capture
+    this.#sink = sink
+    this.#failed = failed
+  }
+
+  /** Has what waits written; for onData of the capture. Never throws. */
+  wake(): void {
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = undefined
+    })
+  }
+
+  /** Ends the capture. Settles when all of it was written. */
+  async close(): Promise<void> {
+    this.#capture.close()
+    this.wake()
+    // What came while the last write was under way.
+    while (this.#writing !== undefined) await this.#writing
+  }
+
+  async #write(): Promise<void> {
+    const capture = this.#capture
+    for (let bytes = capture.peek(); bytes.length > 0; bytes = capture.peek()) {
+      const chunk = bytes.length > CHUNK ? bytes.subarray(0, CHUNK) : bytes
+      if (!this.#hasFailed) await this.#sink.write(chunk).catch(error => this.#fail(error))
+      capture.consume(chunk.length)
+    }
+  }
+
+  /** What is left in the capture is read and not written. */
+  #fail(error: unknown): void {
+    this.#hasFailed = true
+    this.#capture.close()
+    this.#failed(error)
+  }
+}

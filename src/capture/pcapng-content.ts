@@ -1,0 +1,264 @@
+/**
+ * PcapngContent: several pcapng streams as one section of a file. Of their section headers only the
+ * first is written. Interfaces are numbered anew, in the order in which they come. Packet ids of
+ * the nth stream, from 0, are raised by n * 2^48, because each stream counts for itself.
+ *
+ * A file may end before its streams do: the next one begins with the section header and the
+ * interfaces again. The statistics of an interface whose own have not come are counted here.
+ */
+import { BlockWalker } from './block-walker.ts'
+import type { ContentSource, FileContent } from './content.ts'
+import type { Moment } from './packet.ts'
+import * as pcapng from './pcapng.ts'
+import { writeStatistics, writeTlsKeyLog } from './pcapng-writer.ts'
+
+/** The most interfaces of a file, and bytes of their descriptions: bounds of memory. */
+const MAX_INTERFACES = 65_536
+const MAX_DESCRIPTIONS = 16 * 1024 * 1024
+/** Bytes of the longest statistics that are written here. */
+const STATISTICS_LENGTH = 128
+const MIN_PACKET = 32
+const MIN_STATISTICS = 24
+const MIN_SECTION = 28
+const MIN_INTERFACE = 20
+/** What a packet id is raised by, in its high half. */
+const ID_STEP = 1 << 16
+
+const NOTHING = new Uint8Array(0)
+
+interface FileInterface {
+  readonly description: Uint8Array
+  frames: number
+  lost: number
+  /** The statistics block that ended it. */
+  end: Uint8Array | undefined
+  /** True if the file at hand has that block. */
+  hasEnded: boolean
+}
+
+export class PcapngContent implements FileContent {
+  readonly #start: Moment
+  readonly interfaces: FileInterface[] = []
+  #section: Uint8Array | undefined
+  #descriptions = 0
+  #sources = 0
+
+  /** `start`: when the capture began. */
+  constructor(start: Moment) {
+    this.#start = { ...start }
+  }
+
+  get hasBegun(): boolean {
+    return this.#section !== undefined
+  }
+
+  get frames(): number {
+    return this.interfaces.reduce((sum, { frames }) => sum + frames, 0)
+  }
+
+  get lost(): number {
+    return this.interfaces.reduce((sum, { lost }) => sum + lost, 0)
+  }
+
+  /** At least the length of the tail. */
+  get tailRoom(): number {
+    return this.interfaces.length * STATISTICS_LENGTH
+  }
+
+  source(name: string): ContentSource {
+    return new PcapngSource(this, this.#sources++, new BlockWalker(name))
+  }
+
+  /** Keeps a section header. Returns false if the file has one. */
+  begin(block: Uint8Array): boolean {
+    if (this.#section !== undefined) return false
+    this.#section = block.slice()
+    return true
+  }
+
+  /** Adds an interface and returns its number; undefined if there are too many. */
+  add(block: Uint8Array): number | undefined {
+    this.#descriptions += block.length
+    if (this.interfaces.length === MAX_INTERFACES || this.#descriptions > MAX_DESCRIPTIONS) return undefined
+    const description = block.slice()
+    return this.interfaces.push({ description, frames: 0, lost: 0, end: undefined, hasEnded: false }) - 1
+  }
+
+  head(): Uint8Array {
+    if (this.#section === undefined) return NOTHING
+    for (const each of this.interfaces) each.hasEnded = false
+    return joined([this.#section, ...this.interfaces.map(({ description }) => description)])
+  }
+
+  tail(now: Moment): Uint8Array {
+    const blocks = this.interfaces.map((each, interfaceIndex) => {
+      if (each.hasEnded) return NOTHING
+      if (each.end !== undefined) return each.end
+      const { frames: delivered, lost: dropped } = each
+      const block = new Uint8Array(STATISTICS_LENGTH)
+      const end = writeStatistics(block, 0, { interfaceIndex, start: this.#start, end: now, dropped, delivered })
+      return block.subarray(0, end)
+    })
+    return joined(blocks)
+  }
+
+  keys(log: Uint8Array): Uint8Array {
+    const block = new Uint8Array(20 + pcapng.padded(log.length))
+    writeTlsKeyLog(block, 0, log)
+    return block
+  }
+
+  whole(bytes: Uint8Array, length: number): number {
+    const walker = new BlockWalker('')
+    walker.push(bytes.subarray(0, length))
+    let end = 0
+    while (walker.next()) end += walker.length
+    return end
+  }
+}
+
+class PcapngSource implements ContentSource {
+  readonly #content: PcapngContent
+  readonly #walker: BlockWalker
+  /** What its packet ids are raised by. */
+  readonly #idStep: number
+  /** The file's number of each of its interfaces. */
+  #numbers: number[] = []
+  #hasBegun = false
+  /** True if the walker is at a block that was not written yet. */
+  #isPending = false
+
+  constructor(content: PcapngContent, number: number, walker: BlockWalker) {
+    this.#content = content
+    this.#walker = walker
+    this.#idStep = number * ID_STEP
+  }
+
+  push(chunk: Uint8Array): void {
+    this.#walker.push(chunk)
+  }
+
+  take(room: number, atLeastOne: boolean): Uint8Array | undefined {
+    const walker = this.#walker
+    let { bytes } = walker
+    let from = -1
+    let end = 0
+    try {
+      while (this.#isPending || walker.next()) {
+        this.#isPending = true
+        // A block that was cut lies elsewhere.
+        if (from >= 0 && walker.bytes !== bytes) break
+        const length = (from < 0 ? 0 : end - from) + walker.length + this.#content.tailRoom
+        if (length > room && (from >= 0 || !atLeastOne)) return from < 0 ? NOTHING : bytes.subarray(from, end)
+        const isWritten = this.#note(walker)
+        this.#isPending = false
+        if (isWritten) {
+          if (from < 0) from = walker.at
+          bytes = walker.bytes
+          end = walker.at + walker.length
+        }
+        // What is left out ends the run; so does the section header, behind which there may be keys.
+        if (from >= 0 && (!isWritten || walker.type === pcapng.SECTION_HEADER)) break
+      }
+    } catch (error) {
+      // What is in front of a broken block is written first: the next call throws again.
+      if (from < 0) throw error
+    }
+    return from < 0 ? undefined : bytes.subarray(from, end)
+  }
+
+  /** Takes note of a block, and gives it the numbers of the file. Returns whether it is written. */
+  #note(walker: BlockWalker): boolean {
+    if (walker.type === pcapng.ENHANCED_PACKET) {
+      this.#packet(walker)
+      return true
+    }
+    if (walker.type === pcapng.SECTION_HEADER) return this.#section(walker)
+    if (!this.#hasBegun) throw walker.broken('a stream that does not begin with a section header')
+    if (walker.type === pcapng.INTERFACE_DESCRIPTION) this.#interface(walker)
+    else if (walker.type === pcapng.INTERFACE_STATISTICS) this.#statistics(walker)
+    else if (walker.type === pcapng.SIMPLE_PACKET || walker.type === pcapng.OLD_PACKET) {
+      throw walker.broken(`a packet block of type ${walker.type}`)
+    }
+    return true
+  }
+
+  #packet(walker: BlockWalker): void {
+    if (walker.length < MIN_PACKET) throw walker.broken('a packet block that is too short')
+    const { view, at } = walker
+    const last = at + walker.length - 4
+    const captured = view.getUint32(at + 20, true)
+    if (captured > walker.length - MIN_PACKET) throw walker.broken('a packet that is longer than its block')
+    const on = this.#renumber(walker)
+    on.frames++
+    for (let option = at + 28 + pcapng.padded(captured); option + 12 <= last; ) {
+      const code = view.getUint16(option, true)
+      if (code === pcapng.OPT_ENDOFOPT) return
+      if (code === pcapng.EPB_DROPCOUNT) on.lost += lowHalf(view, option + 4)
+      else if (code === pcapng.EPB_PACKETID && this.#idStep !== 0) {
+        view.setUint32(option + 8, view.getUint32(option + 8, true) + this.#idStep, true)
+      }
+      option += 4 + pcapng.padded(view.getUint16(option + 2, true))
+    }
+  }
+
+  #section(walker: BlockWalker): boolean {
+    if (walker.length < MIN_SECTION || walker.view.getUint32(walker.at + 8, true) !== pcapng.BYTE_ORDER_MAGIC) {
+      throw walker.broken('not a section header of vnet')
+    }
+    this.#hasBegun = true
+    this.#numbers = []
+    return this.#content.begin(block(walker))
+  }
+
+  #interface(walker: BlockWalker): void {
+    if (walker.length < MIN_INTERFACE) throw walker.broken('an interface description that is too short')
+    const number = this.#content.add(block(walker))
+    if (number === undefined) throw walker.broken('too many interfaces')
+    this.#numbers.push(number)
+  }
+
+  #statistics(walker: BlockWalker): void {
+    if (walker.length < MIN_STATISTICS) throw walker.broken('a statistics block that is too short')
+    const of = this.#renumber(walker)
+    of.lost = Math.max(of.lost, dropped(walker))
+    of.end = block(walker).slice()
+    of.hasEnded = true
+  }
+
+  /** Writes the file's number of the interface over the stream's, and returns the interface. */
+  #renumber(walker: BlockWalker): FileInterface {
+    const { view, at } = walker
+    const own = view.getUint32(at + 8, true)
+    const number = this.#numbers[own]
+    const found = number === undefined ? undefined : this.#content.interfaces[number]
+    if (number === undefined || found === undefined) throw walker.broken(`interface ${own} is not described`)
+    if (number !== own) view.setUint32(at + 8, number, true)
+    return found
+  }
+}
+
+const block = ({ bytes, at, length }: BlockWalker): Uint8Array => bytes.subarray(at, at + length)
+
+/** A 64-bit count that is not larger than 2^53. */
+const lowHalf = (view: DataView, at: number): number =>
+  view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32
+
+/** Returns isb_ifdrop of a statistics block, 0 if it has none. */
+function dropped({ view, at, length }: BlockWalker): number {
+  const last = at + length - 4
+  for (let option = at + 20; option + 12 <= last; option += 4 + pcapng.padded(view.getUint16(option + 2, true))) {
+    if (view.getUint16(option, true) === pcapng.ISB_IFDROP) return lowHalf(view, option + 4)
+  }
+  return 0
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
+}

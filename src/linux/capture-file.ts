@@ -1,0 +1,264 @@
+/**
+ * CaptureFile: writes pcapng streams to a file, a ring of files, or standard output.
+ *
+ *     await using file = new CaptureFile('a.pcapng', { ring: { files: 10, bytes: 1e8 } })
+ *     const source = file.source()
+ *     for await (const bytes of stream) await source.write(bytes)
+ *
+ * The descriptor belongs to the thread pool, which opens, writes and closes the files: the main
+ * thread may have a descriptor table of its own (cli/run.ts), and must not wait for a disk.
+ *
+ * Files hold whole records only, and end with their statistics, also on a disk that is full.
+ */
+import { unlink } from 'node:fs'
+import { promisify } from 'node:util'
+import type { ContentSource, FileContent } from '../capture/content.ts'
+import type { CaptureSink } from '../capture/drain.ts'
+import type { Moment } from '../capture/packet.ts'
+import { PcapContent } from '../capture/pcap-content.ts'
+import { PcapngContent } from '../capture/pcapng-content.ts'
+import { type Ring, ringName } from '../capture/ring-name.ts'
+import { UsageError } from '../netdev/driver.ts'
+import { EACCES, EDQUOT, EIO, ENOSPC, EPERM, EPIPE, VnetError } from '../netdev/errno.ts'
+import { type BinaryOutput, type CaptureOutput, fileOutput, firstOutput, streamOutput } from './capture-output.ts'
+import { TlsKeyFile } from './tls-key-file.ts'
+
+export interface CaptureFileOptions {
+  /** Writes classic pcap, without drops, interfaces and comments; pcapng otherwise. */
+  readonly pcap?: boolean | undefined
+  /** Goes on in another file when one is full, and removes the oldest. */
+  readonly ring?: Ring | undefined
+  /** A file in the format of SSLKEYLOGFILE, whose keys are added; it need not exist yet. */
+  readonly tlsKeys?: string | undefined
+  /** The time of the wall clock, for names and statistics; that of the system by default. */
+  readonly wallTime?: (() => Moment) | undefined
+  /** Where `-` goes; standard output of the process by default. */
+  readonly stdout?: BinaryOutput | undefined
+}
+
+const unlinked = promisify(unlink)
+
+export class CaptureFile implements AsyncDisposable {
+  readonly #path: string
+  readonly #ring: Ring | undefined
+  readonly #content: FileContent
+  readonly #keys: TlsKeyFile | undefined
+  readonly #wallTime: () => Moment
+  /** The files of the ring, the oldest first. */
+  readonly #names: string[] = []
+  #number = 0
+  #output: Promise<CaptureOutput>
+  /** Bytes of the file at hand; those of TLS keys do not count for the ring. */
+  #size = 0
+  #keyBytes = 0
+  /** True until the file at hand has more than its head. */
+  #isFresh = true
+  /** The write that was asked for last: they are done one after another. */
+  #last: Promise<void> = Promise.resolve()
+  #error: unknown
+  #end: Promise<void> | undefined
+
+  /**
+   * Creates the file, or empties it, at mode 0600; `-` is standard output. Throws a UsageError if
+   * that is not possible.
+   */
+  constructor(path: string, options: CaptureFileOptions = {}) {
+    const { pcap = false, ring, tlsKeys, wallTime = systemTime } = options
+    if (pcap && tlsKeys !== undefined) {
+      throw new UsageError('--tls-keys: classic pcap has no place for keys; omit --pcap')
+    }
+    if (path === '-' && ring !== undefined) throw new UsageError('--ring: standard output is one file; name a file')
+    this.#path = path
+    this.#ring = ring
+    this.#wallTime = wallTime
+    this.#keys = tlsKeys === undefined ? undefined : new TlsKeyFile(tlsKeys)
+    this.#content = pcap ? new PcapContent() : new PcapngContent(wallTime())
+    this.#output = path === '-' ? streamOutput(options.stdout ?? process.stdout) : firstOutput(this.#nextName())
+    this.#output.catch(() => {})
+    const head = this.#content.head()
+    if (head.length > 0) void this.#queue(() => this.#put(head)).catch(() => {})
+  }
+
+  /** Frames that were written, once for each end at which they were recorded. */
+  get frames(): number {
+    return this.#content.frames
+  }
+
+  /** Frames that the captures had no room for, as far as their streams report it. */
+  get lost(): number {
+    return this.#content.lost
+  }
+
+  /**
+   * Adds a source: a pcapng stream, whose bytes are written in any number of parts. Several become
+   * one file, with the section header of the first, and interfaces in the order in which they come.
+   * `name`: what errors about its bytes begin with.
+   *
+   * write() settles when its bytes may be reused, and may change them before. It rejects with a
+   * CaptureError for a stream that is broken, and with a VnetError if the file can take no more:
+   * EPIPE if the reader of standard output is gone.
+   */
+  source(name = 'capture'): CaptureSink {
+    const source = this.#content.source(name)
+    return { write: bytes => this.#queue(() => this.#take(source, bytes)) }
+  }
+
+  /**
+   * Writes the statistics and closes the file. Idempotent. Rejects with a VnetError if the disk did
+   * not take them; an error that write() reported is not reported again.
+   */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#end ??= this.#close()
+    return this.#end
+  }
+
+  /** Runs `fn` after all that came before, unless that failed. */
+  #queue(fn: () => Promise<void>): Promise<void> {
+    const done = this.#last.then(async () => {
+      if (this.#error !== undefined) throw this.#error
+      await fn()
+    })
+    this.#last = done.catch(() => {})
+    return done
+  }
+
+  async #take(source: ContentSource, bytes: Uint8Array): Promise<void> {
+    source.push(bytes)
+    let hasKeys = false
+    for (;;) {
+      if (!hasKeys && this.#content.hasBegun) {
+        await this.#putKeys()
+        hasKeys = true
+      }
+      const room = this.#ring === undefined ? Number.POSITIVE_INFINITY : this.#ring.bytes - this.#size
+      const span = source.take(room, this.#isFresh)
+      if (span === undefined) return
+      if (span.length === 0) await this.#rotate()
+      else {
+        await this.#put(span)
+        this.#isFresh = false
+      }
+    }
+  }
+
+  /** Adds the keys that came since. */
+  async #putKeys(isEnd = false): Promise<void> {
+    for (;;) {
+      const log = await this.#keys?.read(isEnd)
+      const block = log && this.#content.keys(log)
+      if (block === undefined) return
+      await this.#put(block)
+      this.#size -= block.length
+      this.#keyBytes += block.length
+    }
+  }
+
+  /** Ends the file at hand and begins the next. */
+  async #rotate(): Promise<void> {
+    await this.#finish()
+    const { files } = this.#ring as Ring
+    while (this.#names.length >= files) await this.#remove(this.#names.shift() as string)
+    this.#output = fileOutput(this.#nextName())
+    this.#size = 0
+    this.#keyBytes = 0
+    this.#isFresh = true
+    await this.#put(this.#content.head())
+    this.#keys?.rewind()
+    await this.#putKeys()
+  }
+
+  #nextName(): string {
+    const name = this.#ring === undefined ? this.#path : ringName(this.#path, ++this.#number, this.#wallTime())
+    this.#names.push(name)
+    return name
+  }
+
+  /** Removes a file of the ring, which may have been moved away. */
+  async #remove(name: string): Promise<void> {
+    try {
+      await unlinked(name)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw this.#failed('remove', name, error)
+    }
+  }
+
+  async #put(bytes: Uint8Array): Promise<void> {
+    const output = await this.#opened()
+    try {
+      await output.write(bytes)
+      this.#size += bytes.length
+    } catch (error) {
+      const failure = this.#failed('write', this.#name, error)
+      await this.#mend(output, bytes).catch(() => {})
+      throw failure
+    }
+  }
+
+  /** Ends a file that took no more behind the last whole record, with statistics if they fit. */
+  async #mend(output: CaptureOutput, bytes: Uint8Array): Promise<void> {
+    const before = this.#size + this.#keyBytes
+    const end = before + this.#content.whole(bytes, output.position - before)
+    try {
+      await output.truncate(end)
+      try {
+        await output.write(this.#content.tail(this.#wallTime()))
+      } catch {
+        await output.truncate(end)
+      }
+    } finally {
+      await output.close()
+    }
+  }
+
+  async #opened(): Promise<CaptureOutput> {
+    try {
+      return await this.#output
+    } catch (error) {
+      throw this.#failed('open', this.#name, error)
+    }
+  }
+
+  /** Writes the statistics and closes the file at hand. */
+  async #finish(): Promise<void> {
+    const tail = this.#content.tail(this.#wallTime())
+    if (tail.length > 0) await this.#put(tail)
+    const output = await this.#opened()
+    try {
+      await output.close()
+    } catch (error) {
+      throw this.#failed('close', this.#name, error)
+    }
+  }
+
+  async #close(): Promise<void> {
+    await this.#last
+    if (this.#error !== undefined) return
+    if (this.#content.hasBegun) await this.#putKeys(true)
+    await this.#finish()
+  }
+
+  get #name(): string {
+    return this.#names.at(-1) ?? 'standard output'
+  }
+
+  /** Returns the error for a call of the system that failed, which is the end of the capture. */
+  #failed(syscall: string, name: string, error: unknown): VnetError {
+    const errno = (error as NodeJS.ErrnoException).errno ?? EIO
+    const failure = new VnetError(errno, `${syscall} ${name}`, ADVICE.get(Math.abs(errno)), { cause: error })
+    this.#error = failure
+    return failure
+  }
+}
+
+const ADVICE: ReadonlyMap<number, string> = new Map([
+  [ENOSPC, 'the capture ends here'],
+  [EDQUOT, 'the capture ends here'],
+  [EPIPE, 'its reader is gone'],
+  [EACCES, 'choose a directory that the user of this process owns'],
+  [EPERM, 'choose a directory that the user of this process owns'],
+])
+
+function systemTime(): Moment {
+  const ms = Date.now()
+  return { seconds: Math.floor(ms / 1000), nanoseconds: (ms % 1000) * 1_000_000 }
+}

@@ -1,0 +1,105 @@
+/** Where a capture goes: a file that the thread pool opens, writes and closes, or a stream. */
+import { close, closeSync, constants, ftruncate, open, openSync, statSync, write } from 'node:fs'
+import { promisify } from 'node:util'
+import { UsageError } from '../netdev/driver.ts'
+
+/** The part of a stream that is used, such as process.stdout. */
+export interface BinaryOutput {
+  readonly isTTY?: boolean
+  write(bytes: Uint8Array, done: (error?: Error | null) => void): unknown
+}
+
+export interface CaptureOutput {
+  /** Writes all bytes. Rejects with the system's error; `position` is how far it got. */
+  write(bytes: Uint8Array): Promise<void>
+  /** Bytes that were written. */
+  readonly position: number
+  /** Keeps the first `length` bytes. Does nothing to what is not a file on a disk. */
+  truncate(length: number): Promise<void>
+  close(): Promise<void>
+}
+
+const MODE = 0o600
+
+const opened = promisify(open)
+const closed = promisify(close)
+const written = promisify(write)
+const truncated = promisify(ftruncate)
+
+class FileOutput implements CaptureOutput {
+  readonly #fd: number
+  position = 0
+
+  constructor(fd: number) {
+    this.#fd = fd
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length; ) {
+      const { bytesWritten } = await written(this.#fd, bytes, at)
+      at += bytesWritten
+      this.position += bytesWritten
+    }
+  }
+
+  async truncate(length: number): Promise<void> {
+    await truncated(this.#fd, length)
+    this.position = length
+  }
+
+  close(): Promise<void> {
+    return closed(this.#fd)
+  }
+}
+
+class StreamOutput implements CaptureOutput {
+  readonly #stream: BinaryOutput
+  position = 0
+
+  constructor(stream: BinaryOutput) {
+    this.#stream = stream
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#stream.write(bytes, error => {
+        if (error) return reject(error)
+        this.position += bytes.length
+        resolve()
+      })
+    })
+  }
+
+  async truncate(): Promise<void> {}
+
+  async close(): Promise<void> {}
+}
+
+/** Throws a UsageError if the stream is a terminal. */
+export function streamOutput(stream: BinaryOutput): Promise<CaptureOutput> {
+  if (stream.isTTY) {
+    throw new UsageError('standard output is a terminal, and a capture is binary: name a file, or pipe it to a program')
+  }
+  return Promise.resolve(new StreamOutput(stream))
+}
+
+/** Creates a file, or empties it. Rejects with the system's error. */
+export async function fileOutput(path: string): Promise<CaptureOutput> {
+  const fd = await opened(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_TRUNC, MODE)
+  return new FileOutput(fd)
+}
+
+/**
+ * As fileOutput, but throws a UsageError at once if the file cannot be created. A FIFO is opened
+ * when it has a reader.
+ */
+export function firstOutput(path: string): Promise<CaptureOutput> {
+  try {
+    // Opening a FIFO would wait here, and closing it again would be the end for its reader.
+    const isSpecial = statSync(path, { throwIfNoEntry: false })?.isFile() === false
+    if (!isSpecial) closeSync(openSync(path, 'w', MODE))
+  } catch (error) {
+    throw new UsageError(`${path}: ${error instanceof Error ? error.message : error}`)
+  }
+  return opened(path, constants.O_WRONLY | constants.O_APPEND).then(fd => new FileOutput(fd))
+}
