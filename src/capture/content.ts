@@ -14,7 +14,7 @@ export interface FileContent {
   head(): Uint8Array
   /** Returns what a file ends with, at this time: its statistics. */
   tail(now: Moment): Uint8Array
-  /** Returns a TLS key log as it is added to a file; undefined if the format has no place for it. */
+  /** Returns a TLS key log as it is added to a file; undefined if the format has no place. */
   keys(log: Uint8Array): Uint8Array | undefined
   /** Returns how many of the first `length` bytes of what was written are whole records. */
   whole(bytes: Uint8Array, length: number): number

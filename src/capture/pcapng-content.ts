@@ -157,7 +157,7 @@ class PcapngSource implements ContentSource {
           bytes = walker.bytes
           end = walker.at + walker.length
         }
-        // What is left out ends the run; so does the section header, behind which there may be keys.
+        // What is left out ends the run. So does the section header: keys may come behind it.
         if (from >= 0 && (!isWritten || walker.type === pcapng.SECTION_HEADER)) break
       }
     } catch (error) {
