@@ -3,6 +3,7 @@ import { Argument, type Command, InvalidArgumentError, Option } from 'commander'
 import type { ControlClient, FoundDevice } from '../control/index.ts'
 import { UsageError } from '../netdev/driver.ts'
 import { NLA_PAYLOAD_MAX } from '../netlink/index.ts'
+import { type ControlCommand, count, json, user } from './control-command.ts'
 import { commandHelp } from './help.ts'
 import type { Io } from './io.ts'
 import { wholeNumber } from './options.ts'
@@ -13,23 +14,8 @@ export const CONTROL_GROUP = 'Asking a running vnet:'
 /** The faults of vnet's own drivers; other drivers may have others. */
 export const FAULTS: readonly string[] = ['lockup', 'lost-interrupt', 'stuck', 'flap']
 
-interface ControlCommand {
-  readonly name: string
-  /** The command that it is a subcommand of; `vnet` itself if absent. */
-  readonly under?: string
-  readonly description: string
-  readonly args?: readonly Argument[]
-  readonly options?: readonly Option[]
-  /** Gets the arguments and then the options, as commander parsed them. Returns the exit status. */
-  // biome-ignore lint/suspicious/noExplicitAny: commander's parsers have checked the types
-  readonly run: (io: Io, ...args: any[]) => Promise<number>
-}
-
-const json = () => new Option('--json', 'print one JSON object')
 const names = (what: string) => new Option('--names', `print only the names of the ${what}, one a line`)
-const user = () => new Option('--user <uid>', 'query the vnets of another user; for root').argParser(count)
 const IF = () => new Argument('<IF>')
-const count = wholeNumber(0, 0xffff_ffff)
 const queries = () => import('./commands/queries.ts')
 /** What the usage line has for an argument that is not written as it is called. */
 const WRITTEN: Readonly<Record<string, string>> = { IF: '[NETNS/]IF', NAME: 'NAME[=VALUE]' }
