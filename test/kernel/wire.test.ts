@@ -44,7 +44,8 @@ function wire(...args: string[]): Promise<Outcome> {
 }
 
 interface ShownStage {
-  readonly stage: string
+  /** null for a direction without stages. */
+  readonly stage: string | null
   readonly direction: string
   readonly [count: string]: unknown
 }
@@ -86,7 +87,7 @@ test('no packet is lost while words are replaced and taken out: what is in fligh
   ping.kill('SIGINT')
   const [, sent] = /^(\d+) packets transmitted/m.exec((await pinged).stdout) ?? []
   // The stages that were taken out are there until they hold nothing.
-  while ((await stages()).length > 0);
+  while ((await stages()).some(({ stage }) => stage !== null));
   const { left, right } = await stopConserved(vnet)
   for (const { drops } of [left!, right!]) expect(drops).toEqual({ tx: {}, rx: {} })
   expect(right!.total.rxPackets).toBeGreaterThanOrEqual(Number(sent))
@@ -96,7 +97,12 @@ test('words for one direction leave the other as it is, and are the same from ei
   const vnet = await cable('--wire', 'delay 1ms')
   expect(await wire('left', '--ab', 'delay 2ms')).toEqual(DONE)
   expect(await outcome(far.spawn([process.execPath, program, 'wire', 'right', '--ba', 'off']))).toEqual(DONE)
-  expect((await stages()).map(({ direction, words }) => [direction, words])).toEqual([['ab', 'delay 2ms']])
+  expect((await stages()).map(({ direction, words, stage }) => [direction, words, stage])).toEqual([
+    ['ab', 'delay 2ms', 'delay'],
+    ['ba', '', null],
+  ])
+  const { stdout: shown } = await outcome(near.spawn([process.execPath, program, 'show', 'left', '--json']))
+  expect(JSON.parse(shown).params).toMatchObject({ wireAb: 'delay 2ms', wireBa: '' })
   expect(await wire('left', 'delay 3ms', '--ba', 'delay 4ms')).toEqual(DONE)
   expect((await wire('left')).stdout).toMatch(/ab: delay 3ms\n.*ba: delay 4ms\n/)
   await stopConserved(vnet)

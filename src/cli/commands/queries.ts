@@ -56,10 +56,19 @@ export function show(name: string, { json, user }: QueryOptions, io: Io): Promis
   return askInterface(name, io, print, { user })
 }
 
-/** Returns the driver's parameters; none from an older vnet, which cannot report them. */
+/**
+ * Returns the driver's parameters; none from an older vnet, which cannot report them. Those of the
+ * wire are as they are now.
+ */
 async function params(client: ControlClient, device: FoundDevice): Promise<DriverParam[]> {
   try {
-    return await client.params(device.vnet, device)
+    const found = await client.params(device.vnet, device)
+    if (!found.some(({ name }) => name === 'wireAb')) return found
+    const { words } = await client.wire(device.vnet, device)
+    const now: Readonly<Record<string, string>> = { wireAb: words.ab, wireBa: words.ba }
+    return found
+      .filter(({ name }) => name !== 'wire')
+      .map(param => ({ ...param, value: now[param.name] ?? param.value }))
   } catch (error) {
     if (isErrno(error, EOPNOTSUPP)) return []
     throw error

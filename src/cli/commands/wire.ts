@@ -31,7 +31,7 @@ export async function wire(name: string, words: string | undefined, options: Wir
   let before: WireInfo | undefined
   const show = async (client: ControlClient, device: FoundDevice) => {
     const wire = await client.wire(device.vnet, device)
-    if (options.json) for (const stage of wire.stages) io.out(`${JSON.stringify(stageWords(device, wire, stage))}\n`)
+    if (options.json) for (const words of jsonWords(device, wire)) io.out(`${JSON.stringify(words)}\n`)
     else io.out((before === undefined ? '' : '\n') + wireTable(label(device), wire, before))
     before = wire
   }
@@ -57,8 +57,14 @@ function change(name: string, ab: string | undefined, ba: string | undefined, io
   })
 }
 
-function stageWords({ name, netns }: Named, { time }: WireInfo, stage: StageReport) {
-  return { event: 'wire', name, netns: netns ?? null, time: time ?? null, ...stage }
+/** Returns an object for each stage, and one for a direction that has none. */
+function jsonWords({ name, netns }: Named, { time, words, stages }: WireInfo): object[] {
+  const head = { event: 'wire', name, netns: netns ?? null, time: time ?? null }
+  return (['ab', 'ba'] as const).flatMap((direction): object[] => {
+    const own = stages.filter(stage => stage.direction === direction)
+    if (own.length === 0) return [{ ...head, direction, words: words[direction], stage: null }]
+    return own.map(stage => ({ ...head, ...stage }))
+  })
 }
 
 /**
