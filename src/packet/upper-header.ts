@@ -1,0 +1,98 @@
+/**
+ * UpperHeader: finds the transport header of an IP packet and its checksum field. One object is
+ * used for many packets.
+ */
+import { finish, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from './checksum.ts'
+import { ETH_P_IP, ETH_P_IPV6 } from './ethernet.ts'
+import * as ipv4 from './ipv4.ts'
+import { IPPROTO_DCCP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE } from './ipv4.ts'
+import * as ipv6 from './ipv6.ts'
+import { get16, put16 } from './octets.ts'
+import { TCP_CHECK } from './tcp.ts'
+import { UDP_CHECK } from './udp.ts'
+import { networkOffset } from './vlan.ts'
+
+/** Where the checksum of ICMPv6 is. */
+const ICMP_CHECK = 2
+
+/** Offsets of the checksums that cover the pseudo-header. */
+const CHECK: ReadonlyMap<number, number> = new Map([
+  [IPPROTO_TCP, TCP_CHECK],
+  [IPPROTO_UDP, UDP_CHECK],
+  [IPPROTO_UDPLITE, UDP_CHECK],
+  [IPPROTO_DCCP, UDP_CHECK],
+  [ipv6.NEXTHDR_ICMP, ICMP_CHECK],
+])
+
+export class UpperHeader {
+  /** Position of the transport header; -1 if it is not there: a later fragment, a truncated one. */
+  h = -1
+  protocol = 0
+  /** Position of its checksum if that covers the pseudo-header; -1 if it does not. */
+  check = -1
+  /** True for a fragment: the checksum then covers more than is there. */
+  isFragment = false
+  /** The end of the packet, without padding behind it. */
+  end = 0
+
+  /**
+   * Finds the header of the packet at `nh`, of which bytes up to `end` are there. Returns 4 or 6,
+   * or 0 if it is no IP packet with a whole header.
+   */
+  find(bytes: Uint8Array, nh: number, end: number): number {
+    const version = bytes[nh] >>> 4
+    const length = end - nh
+    this.h = this.check = -1
+    this.isFragment = false
+    if (version === 4 && length >= ipv4.IPV4_HLEN) {
+      const header = ipv4.headerLength(bytes, nh)
+      if (header < ipv4.IPV4_HLEN || header > length) return 0
+      this.end = Math.min(end, nh + Math.max(header, ipv4.totalLength(bytes, nh)))
+      this.isFragment = ipv4.isFragment(bytes, nh)
+      if (ipv4.fragmentOffset(bytes, nh) === 0) this.#found(nh + header, ipv4.protocol(bytes, nh), ipv6.NEXTHDR_ICMP)
+      return 4
+    }
+    if (version !== 6 || length < ipv6.IPV6_HLEN) return 0
+    this.end = Math.min(end, nh + ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, nh))
+    this.#find6(bytes, nh)
+    return 6
+  }
+
+  #find6(bytes: Uint8Array, nh: number): void {
+    const length = this.end - nh
+    const plain = ipv6.upperLayer(bytes, nh, length, false)
+    this.isFragment = (plain & 0xff) === ipv6.NEXTHDR_FRAGMENT
+    const upper = this.isFragment ? ipv6.upperLayer(bytes, nh, length) : plain
+    // A later fragment has its data at 0.
+    if (upper >>> 8 !== 0 && upper >= 0) this.#found(nh + (upper >>> 8), upper & 0xff, ipv4.IPPROTO_ICMP)
+  }
+
+  /** `other` is the number that ICMP has in the other version of IP. */
+  #found(h: number, protocol: number, other: number): void {
+    this.h = h
+    this.protocol = protocol
+    const offset = protocol === other ? undefined : CHECK.get(protocol)
+    if (offset !== undefined && h + offset + 2 <= this.end) this.check = h + offset
+  }
+}
+
+/**
+ * Completes the checksum that an offload was to compute: that of TCP or UDP in the Ethernet frame
+ * of `length` bytes at `at`, whatever is in the field. Returns false for frames that have none, and
+ * for fragments.
+ */
+export function completeChecksum(bytes: Uint8Array, at: number, length: number, upper = new UpperHeader()): boolean {
+  const network = networkOffset(bytes, at, length)
+  const type = network < 0 ? 0 : get16(bytes, at + network - 2)
+  if (type !== ETH_P_IP && type !== ETH_P_IPV6) return false
+  const nh = at + network
+  const version = upper.find(bytes, nh, at + length)
+  const { protocol, h, check, end } = upper
+  if (version === 0 || check < 0 || upper.isFragment) return false
+  if (protocol !== IPPROTO_TCP && protocol !== IPPROTO_UDP) return false
+  const pseudoHeaderSum = version === 4 ? pseudoHeaderSum4 : pseudoHeaderSum6
+  put16(bytes, check, 0)
+  const sum = finish(onesComplementSum(bytes, h, end - h, pseudoHeaderSum(bytes, nh, protocol, end - h)))
+  put16(bytes, check, sum === 0 && protocol === IPPROTO_UDP ? 0xffff : sum)
+  return true
+}
