@@ -68,7 +68,10 @@ const rules = {
   'lan/uplink': { rooms: [...framework, 'linux', 'lan/switch'], builtins: true },
   lan: { rooms: [...framework, 'wire', 'linux', ...lan], builtins: true },
   'control/protocol': { rooms: ['packet', 'netlink', 'netdev', 'linux'], builtins: true },
-  'control/server': { rooms: [...framework, 'netlink', 'linux', 'control/protocol', 'lan/switch'], builtins: true },
+  'control/server': {
+    rooms: [...framework, 'capture', 'netlink', 'linux', 'control/protocol', 'lan/switch'],
+    builtins: true,
+  },
   'control/client': {
     rooms: ['packet', 'netlink', 'netdev', 'wire', 'linux', 'control/protocol', 'lan/switch'],
     builtins: true,

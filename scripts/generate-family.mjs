@@ -83,7 +83,7 @@ function attributeSet(set, sets, definitions) {
   return [
     `${comment(set.doc)}export const ${camel(set.name)}`,
     isNested ? `Policy = policy(${all})\n` : `Attributes = ${all}\n`,
-    ...(WHICH.every(name => set.attributes.some(each => each.name === name))
+    ...(!isNested && WHICH.every(name => set.attributes.some(each => each.name === name))
       ? [`const which = ${pick(set, WHICH)}\n`]
       : []),
   ].join('')

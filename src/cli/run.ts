@@ -72,7 +72,7 @@ export async function run(
       refuseOverlaps(plans)
       for (const plan of plans) refuseConflicts(platform, plan)
       if (verbose > 0) logChanges(net)
-      using _control = serveControl(native, net, {
+      await using _control = serveControl(native, net, {
         netnsOf: dev => netnsOf(dev, plans),
         namespaceOf: dev => namespaceOf(dev, netnsOf(dev, plans)),
         module: {

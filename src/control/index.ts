@@ -8,9 +8,11 @@ import '../netdev/dispose.ts'
 export type { SegmentEntryKind } from '../lan/switch/segment-entry.ts'
 export type { StageReport } from '../netdev/device-wire.ts'
 export { SIOCDEVPRIVATE, SIOCGIFMAP, SIOCSIFMAP } from '../netdev/if.ts'
+export type { CaptureStream } from './client/capture-stream.ts'
 export { ControlClient, type ControlClientOptions } from './client/client.ts'
 export { type FindOptions, type Found, type FoundDevice, findVnets } from './client/find.ts'
 export type {
+  CaptureOptions,
   Device,
   DeviceEvent,
   DeviceEventName,

@@ -67,6 +67,7 @@ export const SO_SNDBUFFORCE = 32
 export const SO_RCVBUFFORCE = 33
 export const SO_MEMINFO = 55
 export const SO_PEERCRED = 17
+export const SO_PEERGROUPS = 59
 export const SO_PEERPIDFD = 77
 
 // include/uapi/linux/in.h, in6.h

@@ -96,7 +96,8 @@ async function vnet(around: number) {
   // Half of the clients may change nothing. Now and then a client has no room for an event.
   const clients = Array.from({ length: 8 }, (_, n): Client => {
     const missing = n < 4 ? undefined : 'only root may do this'
-    return { missing, onDrained: undefined, notify: () => ++turns % 64 !== 0, send: say, dump }
+    const caller = { missing, missingToCapture: missing, share: 0, onDrained: undefined, handOver() {} }
+    return { ...caller, notify: () => ++turns % 64 !== 0, send: say, dump }
   })
   function dump(parts: Parts): void {
     for (let done: boolean | undefined = false; !done; ) {

@@ -26,6 +26,10 @@ test('the limits in docs/security.md are those of the code', () => {
   const filterMax = constant('linux/pcap-filter.ts', 'TEXT_MAX')
   expect(page).toContain(`A filter has at most ${filterMax.toLocaleString('en')} characters`)
   expect(page).toContain(`${TURN_NS / 1000} µs of a turn`)
+  const of = (name: string) => constant('control/server/capture.ts', name)
+  const captures = `at most ${of('CAPTURES')} captures at once, ${of('CAPTURES_A_USER')} per user of the group`
+  expect(page.replace(/\s+/g, ' ')).toContain(`${captures}, and ${of('KEPT')} are kept`)
+  expect(page).toContain(`a buffer of ${constant('capture/capture.ts', 'BUFFER_BYTES') / 1024 ** 2} MiB`)
   expect(page).toContain(
     `are ${constant('control/server/sessions.ts', 'CONNECTIONS')} connections, ${constant('control/server/sessions.ts', 'CONNECTIONS_A_USER')} per user, and ${constant('control/server/sessions.ts', 'KEPT')} are kept`,
   )

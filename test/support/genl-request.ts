@@ -52,7 +52,10 @@ export function ask(families: ReadonlyMap<number, Family>, octets: Uint8Array, o
   const sent: Sent = { datagrams: [], dumped: [] }
   const client: Client = {
     missing,
+    missingToCapture: missing,
+    share: 0,
     onDrained: undefined,
+    handOver: () => {},
     notify: () => true,
     send: octets => void sent.datagrams.push(octets.slice()),
     dump(parts) {

@@ -113,8 +113,11 @@ export function standIn({ name, ifindex = 7, netns, directory }: StandInOptions)
   function serve(fd: number): void {
     const client: Client = {
       missing: undefined,
+      missingToCapture: undefined,
+      share: 0,
       notify: () => false,
       onDrained: undefined,
+      handOver() {},
       send(octets) {
         const [copy, send] = [octets.slice(), () => void connection.send(copy)]
         if (waits) hold(send)

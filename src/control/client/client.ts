@@ -7,7 +7,7 @@
  * returns.
  *
  * resetStats, setCarrier, setWire, cut, plug, setParam, trigger and inject are for root and the
- * vnet's owner.
+ * vnet's owner; capture is for them and for the group that the vnet names.
  */
 
 import { setTimeout } from 'node:timers/promises'
@@ -32,8 +32,11 @@ import {
 import { type NetNamespace, ownNamespace } from '../protocol/directory.ts'
 import { commands, eventNumbers, scopeNumbers, segmentPartNumbers, VNET_IFREQ_LEN } from '../protocol/family.ts'
 import { encodeFrames } from '../protocol/frame-list.ts'
+import { CaptureRequests } from './capture-request.ts'
+import type { CaptureStream } from './capture-stream.ts'
 import { Exchanges } from './exchange.ts'
 import {
+  type CaptureOptions,
   type Device,
   type DeviceEvent,
   type DeviceInfo,
@@ -77,11 +80,14 @@ export class ControlClient {
   /** The network namespace that the client was made in. */
   readonly namespace: NetNamespace
   readonly #exchanges: Exchanges
+  readonly #captures: CaptureRequests
 
   /** `native` is the addon, which opens the connections. */
   constructor(native: Native, { timeoutMs = TIMEOUT_MS, user = ROOT }: ControlClientOptions = {}) {
     this.namespace = { inode: ownNamespace('net'), cookie: netnsCookieOf(native) }
-    this.#exchanges = new Exchanges(native, timeoutMs, new Set([ROOT, process.geteuid?.() ?? ROOT, user]))
+    const users = new Set([ROOT, process.geteuid?.() ?? ROOT, user])
+    this.#exchanges = new Exchanges(native, timeoutMs, users)
+    this.#captures = new CaptureRequests(native, timeoutMs, users)
   }
 
   /** Returns a client of all vnets. Loads the addon. */
@@ -248,9 +254,21 @@ export class ControlClient {
     return { ended, close, [Symbol.asyncDispose]: close }
   }
 
-  /** Cancels pending requests. Idempotent. */
+  /**
+   * Captures the frames of devices of a vnet, as a stream of pcapng: of those that are given, until
+   * the last of them is gone, or of all, also those that are registered later. Compiles the filter
+   * here, with the rights of this process. Throws a UsageError if the filter is wrong, EPERM if
+   * this user may not capture, ENODEV if there is no such device, EBUSY if there are too many
+   * captures.
+   */
+  async capture(vnet: string, options: CaptureOptions = {}): Promise<CaptureStream> {
+    return this.#captures.start(vnet, options)
+  }
+
+  /** Cancels pending requests, and ends captures at once. Idempotent. */
   close(): void {
     this.#exchanges.close()
+    this.#captures.close()
   }
 
   [Symbol.dispose](): void {

@@ -7,18 +7,7 @@
  */
 
 import type { Native } from '../../linux/native.ts'
-import {
-  EAGAIN,
-  EBADF,
-  ECANCELED,
-  ECONNREFUSED,
-  ECONNRESET,
-  ENOENT,
-  EPERM,
-  EPROTO,
-  ETIMEDOUT,
-  VnetError,
-} from '../../netdev/errno.ts'
+import { EAGAIN, EBADF, ECANCELED, ECONNREFUSED, ECONNRESET, EPROTO, ETIMEDOUT, VnetError } from '../../netdev/errno.ts'
 import {
   type Decoded,
   decodeAttributes,
@@ -39,9 +28,7 @@ import {
 } from '../../netlink/index.ts'
 import { Connection, type ConnectionListener } from '../protocol/connection.ts'
 import { VNET_GENL_ID, VNET_GENL_VERSION } from '../protocol/family.ts'
-
-/** Milliseconds until the next attempt to connect to a vnet whose queue of connections is full. */
-const AGAIN_MS = 2
+import { AGAIN_MS, connectTo } from './connect.ts'
 
 /** Bytes of a reply at most, all parts together: an endless dump must not take all memory. */
 const REPLY_MAX = 64 << 20
@@ -228,21 +215,13 @@ class Vnet implements ConnectionListener {
       this.close(ECANCELED)
       return
     }
-    const connection = Connection.connect(this.#native, this.#path, this)
-    if (connection === -EAGAIN) {
-      this.#again = setTimeout(() => this.#connect(), AGAIN_MS)
-      return
-    }
-    if (typeof connection === 'number') {
-      this.close(connection === -ENOENT ? ECONNREFUSED : -connection)
+    const connection = connectTo(this.#native, this.#path, this.#users, this)
+    if (!(connection instanceof Connection)) {
+      if (connection.errno === EAGAIN) this.#again = setTimeout(() => this.#connect(), AGAIN_MS)
+      else this.close(connection.errno, connection.advice)
       return
     }
     this.#connection = connection
-    const uid = connection.peer()?.uid
-    if (uid === undefined || !this.#users.has(uid)) {
-      this.close(EPERM, `${this.#path} belongs to user ${uid}, who is neither root nor you`)
-      return
-    }
     for (const exchange of [...this.exchanges.values()]) this.#send(exchange)
     this.keepAlive()
   }

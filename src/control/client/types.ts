@@ -85,6 +85,17 @@ export interface SetWireOptions {
   readonly direction?: WireDirection | undefined
 }
 
+export interface CaptureOptions {
+  /** The devices that are captured; all by default, also those that are registered later. */
+  readonly devices?: readonly Device[] | undefined
+  /** Bytes of each frame that are kept, at least 1; all by default. */
+  readonly snaplen?: number | undefined
+  /** Captures only what it matches, in the language of pcap-filter(7). */
+  readonly filter?: string | undefined
+  /** Captures only frames that are dropped. */
+  readonly dropsOnly?: boolean | undefined
+}
+
 export interface IoctlRequest {
   /** SIOCDEVPRIVATE to SIOCDEVPRIVATE + 15, SIOCSIFMAP or SIOCGIFMAP. */
   readonly cmd: number

@@ -45,6 +45,16 @@ export interface As {
   readonly gid: number
 }
 
+/** What is left of a connection that was given away. */
+export interface Detached {
+  /** The descriptor, non-blocking; it belongs to the new owner. */
+  readonly fd: number
+  /** Bytes that were received and not handed on. */
+  readonly input: Uint8Array
+  /** Bytes that are still to be sent. */
+  readonly output: Uint8Array
+}
+
 export interface ConnectionListener {
   /** Called with each message, `length` bytes at `at`, valid during the call. */
   onMessage(bytes: Uint8Array, at: number, length: number): void
@@ -197,10 +207,24 @@ export class Connection {
   /** Idempotent. The listener is not called again, even if it is the caller. */
   close(): void {
     if (!this.#open) return
+    this.detach()
+    this.#native.close(this.fd)
+  }
+
+  /**
+   * Gives away an open connection, which then carries something other than messages. The listener
+   * is not called again, and close() does nothing.
+   */
+  detach(): Detached {
+    const detached = {
+      fd: this.fd,
+      input: this.#input.slice(this.#from, this.#until),
+      output: Buffer.concat(this.#output),
+    }
     this.#open = false
     this.#output.length = this.#pending = 0
     this.#poller.close()
-    this.#native.close(this.fd)
+    return detached
   }
 
   /** @internal Called by the poller. */

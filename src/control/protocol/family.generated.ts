@@ -53,6 +53,12 @@ export const VNET_WIRE_ATTACHMENTS_MAX = 60000
 /** Maximum length of the frames of an INJECT together, in bytes, with their lengths. */
 export const VNET_INJECT_FRAMES_MAX = 60000
 
+/** Maximum length of the text of a filter, in bytes. */
+export const VNET_CAPTURE_FILTER_MAX = 4000
+
+/** Maximum length of the program of a filter, in bytes. */
+export const VNET_CAPTURE_PROGRAM_MAX = 32768
+
 /** The direction of a wire. */
 export const wireDirectionNumbers = {
   /** From the first interface to the second, or from an interface to its segment. */
@@ -231,6 +237,9 @@ export const wireStagePolicy = policy({
   lateP99: count(15),
 })
 
+/** An interface to capture, by its index, its name or both, and by its namespace. */
+export const captureDevicePolicy = policy({ ifindex: u32(1), ifname: name(2, 15), netns: string(3, VNET_NETNS_MAX) })
+
 /** Attributes of every command but ECHO. */
 export const vnetAttributes = {
   ifindex: u32(1),
@@ -331,6 +340,19 @@ export const vnetAttributes = {
    */
   wireAttachments: indexedArray(51, wireAttachmentPolicy),
   wireStage: nested(52, wireStagePolicy),
+  /** The interfaces that are captured; absent for all, also those that are registered later. */
+  captureDevices: indexedArray(53, captureDevicePolicy),
+  /** Bytes of a frame that are kept, at least 1; all if absent. */
+  captureSnaplen: u32(54),
+  /** Text of a filter, for the capture file; `capture-program` decides. */
+  captureFilter: string(55, VNET_CAPTURE_FILTER_MAX),
+  /**
+   * Program of a filter, an array of struct sock_filter in the byte order of the host; absent to
+   * capture every frame. The vnet compiles no filter for a client.
+   */
+  captureProgram: binary(56, 0, VNET_CAPTURE_PROGRAM_MAX),
+  /** Present to capture only frames that are dropped. */
+  captureDrops: flag(57),
   /**
    * Ethernet frames without their check sequence. Each comes after its length in bytes, two bytes
    * in network byte order; nothing is padded.
@@ -534,6 +556,24 @@ export const commands = {
       direction: vnetAttributes.wireDirection,
       words: vnetAttributes.wireWords,
       attachments: vnetAttributes.wireAttachments,
+    }),
+  },
+  /**
+   * Captures the frames of devices. After the acknowledgement the connection carries no more
+   * messages, but a pcapng stream of the vnet. The client ends it by any byte, by shutting down its
+   * writing end, or by closing the connection. Unless that is closed, the vnet then sends the
+   * interface statistics and closes it. Requires the rights of a change, or membership of the group
+   * of `--capture-group`.
+   */
+  capture: {
+    name: 'CAPTURE',
+    cmd: 18,
+    request: strict({
+      devices: vnetAttributes.captureDevices,
+      snaplen: vnetAttributes.captureSnaplen,
+      filter: vnetAttributes.captureFilter,
+      program: vnetAttributes.captureProgram,
+      drops: vnetAttributes.captureDrops,
     }),
   },
   /**

@@ -13,6 +13,7 @@ import {
   type MessageBuilder,
   type Policy,
 } from '../../netlink/index.ts'
+import type { Detached } from '../protocol/connection.ts'
 
 /** Writes the attributes of one message of a reply. */
 export type Write = (builder: MessageBuilder) => void
@@ -21,10 +22,25 @@ export type Write = (builder: MessageBuilder) => void
 export interface Caller {
   /** What the client lacks to change something, in a few words; undefined if it may. */
   readonly missing: string | undefined
+  /** What it lacks to capture frames, likewise. */
+  readonly missingToCapture: string | undefined
+  /** It shares its time with the clients of the same number: those of a user. */
+  readonly share: number
   /** Sends a message that is not a reply if there is room for it; returns whether it was sent. */
   notify(bytes: Uint8Array): boolean
   /** Called, while it is set, when the client has read everything that was sent. */
   onDrained: (() => void) | undefined
+  /**
+   * Gives the connection to `heir` after the acknowledgement of this request, or closes `heir` if
+   * the client is gone by then.
+   */
+  handOver(heir: Heir): void
+}
+
+/** Takes over the connection of a client. */
+export interface Heir {
+  take(connection: Detached): void
+  close(): void
 }
 
 export interface Operation {

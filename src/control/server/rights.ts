@@ -3,15 +3,23 @@
  * user namespace of the vnet. The kernel vouches for both, about the process that connected. The
  * uid 0 alone proves nothing, because root in a container may lack the capability. The capability
  * alone proves nothing either, because every user has it in a user namespace of their own.
+ *
+ * The same clients may capture frames, and the members of one group, if the vnet has one for that.
  */
 import { readFileSync } from 'node:fs'
 import type { Native } from '../../linux/native.ts'
-import { ENOPROTOOPT } from '../../netdev/errno.ts'
+import { SO_PEERGROUPS, SOL_SOCKET } from '../../linux/uapi.ts'
+import { ENOPROTOOPT, ERANGE } from '../../netdev/errno.ts'
+import { getU32 } from '../../netlink/index.ts'
 import { type Peer, peerPidfd } from '../protocol/connection.ts'
 import { startTime } from '../protocol/directory.ts'
 
 const ROOT = 0
 const CAP_NET_ADMIN = 12n
+/** sizeof(gid_t) */
+const GID_LEN = 4
+/** Groups of a process: usually few, at most NGROUPS_MAX (include/uapi/linux/limits.h). */
+const [FEW_GROUPS, NGROUPS_MAX] = [64, 65536]
 
 /** The right that a client lacks, in a few words; undefined if it lacks none. */
 export type Missing = string | undefined
@@ -20,12 +28,17 @@ export type Missing = string | undefined
 export class Rights {
   readonly #native: Native
   readonly #owners: ReadonlySet<number>
+  readonly #captureGroup: number | undefined
   readonly #uidMap = readFileSync('/proc/self/uid_map', 'utf8')
 
-  /** `owners` are the users that may change everything; root also needs the capability. */
-  constructor(native: Native, owners: Iterable<number>) {
+  /**
+   * `owners` are the users that may change everything; root also needs the capability. The members
+   * of `captureGroup` may capture frames.
+   */
+  constructor(native: Native, owners: Iterable<number>, captureGroup?: number) {
     this.#native = native
     this.#owners = new Set([...owners].filter(uid => uid !== ROOT))
+    this.#captureGroup = captureGroup
   }
 
   /** Returns what the peer of a connected socket lacks; called once, when it is accepted. */
@@ -35,6 +48,31 @@ export class Rights {
     if (uid !== ROOT) return `only root${owners} may do this: you are user ${uid}`
     const missing = this.#missingOfRoot(fd, pid)
     return missing && `only root with CAP_NET_ADMIN in the user namespace of this vnet${owners} may do this: ${missing}`
+  }
+
+  /** Returns what the peer lacks to capture frames; `missing` is what it lacks for a change. */
+  missingToCapture(fd: number, { uid, gid }: Peer, missing: Missing): Missing {
+    const group = this.#captureGroup
+    if (missing === undefined || (group !== undefined && this.#isMember(fd, gid, group))) return undefined
+    // Its number alone is not why.
+    if (uid === ROOT) return missing
+    const owners = [...this.#owners].map(owner => `, user ${owner}`).join('')
+    return group === undefined
+      ? `only root${owners} may capture, and you are user ${uid}; start the vnet with --capture-group to let a group`
+      : `only root${owners} and members of group ${group} may capture, and you are user ${uid}; log in again after joining`
+  }
+
+  /** True if the peer is in a group by its effective or a supplementary gid. */
+  #isMember(fd: number, gid: number, group: number): boolean {
+    if (gid === group) return true
+    let gids = new Uint8Array(FEW_GROUPS * GID_LEN)
+    let length = this.#native.getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, gids)
+    if (length === -ERANGE) {
+      gids = new Uint8Array(NGROUPS_MAX * GID_LEN)
+      length = this.#native.getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, gids)
+    }
+    for (let at = 0; at + GID_LEN <= length; at += GID_LEN) if (getU32(gids, at) === group) return true
+    return false
   }
 
   #missingOfRoot(fd: number, pid: number): Missing {

@@ -4,8 +4,10 @@
  * no process alive. Whatever happens to it, the frames go on.
  */
 
+import type { Moment } from '../../capture/packet.ts'
 import type { Native } from '../../linux/native.ts'
 import { netnsCookieOf } from '../../linux/socket-identity.ts'
+import { NSEC_PER_MSEC } from '../../netdev/clock.ts'
 import { VnetError } from '../../netdev/errno.ts'
 import { describeException } from '../../netdev/exception.ts'
 import { NETDEV_CHANGENAME, NETDEV_REGISTER, NETDEV_UNREGISTER } from '../../netdev/if.ts'
@@ -14,6 +16,7 @@ import type { NetDevice } from '../../netdev/net-device.ts'
 import { type EntryInterface, type NetNamespace, ownNamespace } from '../protocol/directory.ts'
 import { makeRunDirectory } from '../protocol/run-directory.ts'
 import { Announcement } from './announcement.ts'
+import { Captures } from './capture.ts'
 import { Events } from './events.ts'
 import { ListeningSocket } from './listening-socket.ts'
 import { nlctrl } from './nlctrl.ts'
@@ -28,6 +31,8 @@ const ROOT = 0
 
 /** Requests that are still served at the end. */
 const LAST_REQUESTS = 64
+/** Milliseconds in which clients may read the rest of their captures at the end. */
+const LAST_READ_MS = 1000
 
 /** Every user may connect; the mode of the directory keeps others away. */
 const SOCKET_MODE = 0o666
@@ -43,29 +48,37 @@ export interface ServerOptions {
   readonly module?: Module
   /** Another user that may change something, besides the one that the program runs as. */
   readonly owner?: number | undefined
+  /** The group whose members may capture frames; none by default. */
+  readonly captureGroup?: number | undefined
   /** The wall clock, in milliseconds since 1970; Date.now by default. */
   readonly now?: () => number
 }
 
 /**
- * Serves the devices of `net`, those registered now and later, until disposed of. A failure is
- * logged, and the program goes on.
+ * Serves the devices of `net`, those registered now and later, until disposed of: at once, or
+ * asynchronously, when clients that read have got the rest of their captures. A failure is logged,
+ * and the program goes on.
  */
-export function serveControl(native: Native, net: Net, options: ServerOptions = {}): Disposable {
+export function serveControl(native: Native, net: Net, options: ServerOptions = {}): Disposable & AsyncDisposable {
   const onDefect = (error: unknown) => net.log.err(`control: ${describeException(error)}`)
   try {
     return serve(native, net, options, onDefect)
   } catch (error) {
     const why = error instanceof VnetError ? error.message : describeException(error)
     net.log.warn(`no control socket, \`vnet stats\` will not find this: ${why}`)
-    return { [Symbol.dispose]() {} }
+    return { [Symbol.dispose]() {}, async [Symbol.asyncDispose]() {} }
   }
 }
 
-function serve(native: Native, net: Net, options: ServerOptions, onDefect: (error: unknown) => void): Disposable {
+function serve(
+  native: Native,
+  net: Net,
+  options: ServerOptions,
+  onDefect: (error: unknown) => void,
+): Disposable & AsyncDisposable {
   const { netnsOf = () => undefined, module, owner, now = Date.now } = options
   const directory = makeRunDirectory(options.directory === undefined ? undefined : [options.directory]).path
-  const rights = new Rights(native, [process.geteuid?.() ?? ROOT, owner ?? ROOT])
+  const rights = new Rights(native, [process.geteuid?.() ?? ROOT, owner ?? ROOT], options.captureGroup)
   const announcement = new Announcement(directory)
   const home: NetNamespace = { inode: ownNamespace('net'), cookie: netnsCookieOf(native) }
   const turns = new Turns(
@@ -76,20 +89,33 @@ function serve(native: Native, net: Net, options: ServerOptions, onDefect: (erro
   listening.unref()
 
   const events = new Events(net, netnsOf, now)
-  const vnet = vnetFamily({ devices: net.devices, netnsOf, module, events, now })
+  const captures = new Captures({ native, net, turns, netnsOf, driver: module?.name, wallTime: () => momentOf(now()) })
+  const vnet = vnetFamily({ devices: net.devices, netnsOf, module, events, captures, now })
   const families = new Map([nlctrl([vnet]), vnet].map((family): [number, Family] => [family.id, family]))
   const onEnd = (session: Caller) => events.unsubscribe(session)
   const sessions = new Sessions(native, listening, rights, { families, turns, onDefect, onEnd })
   const stopAnnouncing = announce(net, announcement, home, options)
+  /** Requests that came before the end are served. */
+  function stop(): void {
+    stopAnnouncing()
+    sessions.close(LAST_REQUESTS)
+    listening.close()
+    announcement.remove()
+  }
+  function dispose(): void {
+    captures.close()
+    turns.close()
+    events[Symbol.dispose]()
+  }
   return {
     [Symbol.dispose]() {
-      stopAnnouncing()
-      // Requests that came before the end are served.
-      sessions.close(LAST_REQUESTS)
-      turns.close()
-      events[Symbol.dispose]()
-      listening.close()
-      announcement.remove()
+      stop()
+      dispose()
+    },
+    async [Symbol.asyncDispose]() {
+      stop()
+      await captures.end(LAST_READ_MS)
+      dispose()
     },
   }
 }
@@ -125,4 +151,9 @@ function announce(
     else if (event !== NETDEV_CHANGENAME) return
     write()
   })
+}
+
+function momentOf(ms: number): Moment {
+  const seconds = Math.floor(ms / 1000)
+  return { seconds, nanoseconds: Math.floor((ms - seconds * 1000) * NSEC_PER_MSEC) }
 }

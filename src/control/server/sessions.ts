@@ -7,6 +7,7 @@ import { MessageBuilder, NLMSG_HDRLEN, writeAck } from '../../netlink/index.ts'
 import { Connection, type ConnectionListener, MESSAGE_MAX, type Peer, peerOf } from '../protocol/connection.ts'
 import { type Client, type Dispatch, dispatch, type Parts } from './dispatch.ts'
 import type { ListeningSocket } from './listening-socket.ts'
+import type { Heir } from './operation.ts'
 import type { Missing, Rights } from './rights.ts'
 import type { Turns, Work } from './turns.ts'
 
@@ -106,7 +107,8 @@ export class Sessions implements Work {
       return false
     }
     const share = missing === undefined ? SHARE_PRIVILEGED : peer.uid
-    const session = Session.of(this.#native, fd, { uid: peer.uid, missing, share }, this.#server)
+    const missingToCapture = this.#rights.missingToCapture(fd, peer, missing)
+    const session = Session.of(this.#native, fd, { missing, missingToCapture, share }, this.#server)
     if (typeof session !== 'number') this.#sessions.add(session)
     return typeof session !== 'number'
   }
@@ -132,9 +134,9 @@ function refused(text: string): Uint8Array {
 
 /** The client of a session. */
 interface SessionOwner {
-  readonly uid: number
   /** The right to change something that it lacks. */
   readonly missing: Missing
+  readonly missingToCapture: Missing
   /** It shares its time with the sessions of the same number. */
   readonly share: number
 }
@@ -152,18 +154,20 @@ interface SessionServer extends Dispatch {
  * more than what a connection may queue, and one part of a dump.
  */
 export class Session implements Work, Client, ConnectionListener {
-  readonly uid: number
   readonly missing: Missing
+  readonly missingToCapture: Missing
   readonly share: number
   /** Called when the client has read everything that was sent to it. */
   onDrained: (() => void) | undefined
   readonly #server: SessionServer
   #connection: Connection | undefined
   #dump: Parts | undefined
+  /** Gets the connection once the request in hand is acknowledged. */
+  #heir: Heir | undefined
 
   private constructor(owner: SessionOwner, server: SessionServer) {
-    this.uid = owner.uid
     this.missing = owner.missing
+    this.missingToCapture = owner.missingToCapture
     this.share = owner.share
     this.#server = server
   }
@@ -188,6 +192,10 @@ export class Session implements Work, Client, ConnectionListener {
     this.#dump = parts
   }
 
+  handOver(heir: Heir): void {
+    this.#heir = heir
+  }
+
   /** Sends an event if room for a reply is left beside it; returns whether it was sent. */
   notify(bytes: Uint8Array): boolean {
     const connection = this.#connection
@@ -208,7 +216,7 @@ export class Session implements Work, Client, ConnectionListener {
       this.send(value)
       return true
     }
-    if (connection.receive(1) > 0) return true
+    if (connection.receive(1) > 0) return this.#heir === undefined || this.#give(connection)
     connection.resume()
     return false
   }
@@ -237,10 +245,18 @@ export class Session implements Work, Client, ConnectionListener {
   /** Idempotent. */
   close(): void {
     if (this.#connection === undefined) return
+    this.#heir?.close()
     this.#connection.close()
-    this.#connection = undefined
-    this.#dump = undefined
+    this.#connection = this.#heir = this.#dump = undefined
     this.#server.turns.delete(this)
     this.#server.onEnd(this)
+  }
+
+  /** Ends the session without ending its connection. */
+  #give(connection: Connection): false {
+    this.#heir?.take(connection.detach())
+    this.#heir = undefined
+    this.close()
+    return false
   }
 }

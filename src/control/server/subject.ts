@@ -2,6 +2,7 @@
 import type { Driver, Params } from '../../netdev/driver.ts'
 import { ENODEV, ENOTUNIQ, EOPNOTSUPP, VnetError } from '../../netdev/errno.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
+import type { PacketFilter } from '../../packet/filter.ts'
 import { vnetAttributes } from '../protocol/family.ts'
 import { type Caller, MissingAttribute } from './operation.ts'
 
@@ -12,6 +13,7 @@ export interface Subject {
   netnsOf(dev: NetDevice): string | undefined
   readonly module?: Module | undefined
   readonly events?: { subscribe(caller: Caller, wanted: Wanted): void } | undefined
+  readonly captures?: { start(wanted: WantedCapture, caller: Caller): void } | undefined
   /** The wall clock, in milliseconds since 1970. */
   readonly now?: () => number
 }
@@ -29,6 +31,15 @@ export interface Which {
   readonly ifindex?: number
   readonly ifname?: string
   readonly netns?: string
+}
+
+/** What a client wants to capture. */
+export interface WantedCapture {
+  /** All devices, also those that are registered later, if undefined. */
+  readonly devices: ReadonlySet<NetDevice> | undefined
+  readonly snaplen: number | undefined
+  readonly filter: PacketFilter | undefined
+  readonly dropsOnly: boolean
 }
 
 /** What a subscriber wants. */

@@ -23,6 +23,7 @@ import {
   vnetAttributes,
 } from '../protocol/family.ts'
 import { queueCounters, sumOfCounters } from '../protocol/queue-counters.ts'
+import { capture } from './capture.ts'
 import { inject } from './inject.ts'
 import { ioctl } from './ioctl.ts'
 import { type Family, MissingAttribute, type Operation, operation, Refusal } from './operation.ts'
@@ -53,7 +54,7 @@ export function vnetFamily(subject: Subject): Family {
     maxattr: Math.max(...Object.values(vnetAttributes).map(({ type }) => type)),
     operations: [
       ...[echo, getDevices, getStats, ioctl(subject), subscribe(subject), segment(subject)],
-      ...[...changes(subject), ...parameters(subject), ...wires(subject), inject(subject)],
+      ...[...changes(subject), ...parameters(subject), ...wires(subject), capture(subject), inject(subject)],
     ].sort((a, b) => a.cmd - b.cmd),
     groups: [{ name: VNET_MCGRP_EVENTS_NAME, id: VNET_MCGRP_EVENTS }],
   }

@@ -78,6 +78,7 @@ describe('the numbers that programs are built with', () => {
       ['PLUG', 15],
       ['GET_WIRE', 16],
       ['SET_WIRE', 17],
+      ['CAPTURE', 18],
       ['INJECT', 19],
     ])
   })

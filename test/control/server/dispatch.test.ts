@@ -89,6 +89,7 @@ describe('nlctrl', () => {
       { id: 15, flags: 0x0b },
       { id: 16, flags: 0x0c },
       { id: 17, flags: 0x0b },
+      { id: 18, flags: 0x0a },
       { id: 19, flags: 0x0b },
     ],
     groups: [{ name: 'events', id: 0x766e6574 }],
@@ -138,7 +139,7 @@ describe('nlctrl', () => {
         policies![Number(index)] = { ...policies![Number(index)], ...set }
       }
     }
-    const numbers = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 14, 15, 16, 17, 19]
+    const numbers = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 14, 15, 16, 17, 18, 19]
     expect(Object.keys(commands!)).toEqual(numbers.map(String))
     const { 1: doit, 2: dumpit } = commands![GET_STATS]!
     expect(doit).toBe(dumpit)
@@ -497,7 +498,8 @@ test('random and mutated requests throw nothing, and no byte after them is read'
         bytes.set(octets)
         const sent: Uint8Array[] = []
         const client = {
-          ...{ missing: undefined, onDrained: undefined, notify: () => true },
+          ...{ missing: undefined, missingToCapture: undefined, share: 0, onDrained: undefined, notify: () => true },
+          handOver() {},
           send: (octets: Uint8Array) => void sent.push(octets.slice()),
           dump(parts: Iterator<Uint8Array, Uint8Array>) {
             sent.push(parts.next().value.slice())

@@ -41,7 +41,8 @@ function listened() {
     return true
   }
   const callers: Caller[] = Array.from({ length: 10 }, (_, who) => {
-    return { missing: undefined, onDrained: undefined, notify: octets => note(who, octets) }
+    const rights = { missing: undefined, missingToCapture: undefined, share: 0 }
+    return { ...rights, onDrained: undefined, notify: octets => note(who, octets), handOver() {} }
   })
   const netnsOf = (dev: NetDevice) => (dev.name === 'far' ? 'red' : undefined)
   const events = new Events(memory.net, netnsOf, () => NOW)

@@ -58,7 +58,7 @@ test('a client that reads nothing is not served further, and gets every reply on
   })
   if (typeof client === 'number') throw new Error(`no connection: ${client}`)
   client.pause()
-  const owner = { uid: 1, missing: 'everything', share: 1 }
+  const owner = { missing: 'everything', missingToCapture: 'everything', share: 1 }
   const session = Session.of(native, listening.accept(), owner, {
     families: new Map([[FAMILY, family]]),
     turns,

@@ -1,0 +1,116 @@
+/**
+ * CaptureStream: a capture that a vnet runs and sends to this process, on a connection of its own
+ * that carries pcapng and nothing else.
+ */
+import { type Native, type Poller, WATCH_READ } from '../../linux/native.ts'
+import { MSG_DONTWAIT } from '../../linux/uapi.ts'
+import { EAGAIN } from '../../netdev/errno.ts'
+import type { Detached } from '../protocol/connection.ts'
+
+/** Bytes that are read at once. */
+const BUFFER_BYTES = 256 * 1024
+/** Any byte asks the vnet to end the capture. */
+const END = Uint8Array.of(0)
+
+/** A running capture. It keeps the process alive until its end. */
+export interface CaptureStream extends AsyncDisposable {
+  /**
+   * The bytes of the pcapng file, cut anywhere; each part is valid until the next is requested. The
+   * vnet sends only what is requested: what its buffer has no room for meanwhile is lost, and
+   * counted in the file. Ends after stop(), and with the vnet. Can be used once: leaving the loop
+   * ends the capture.
+   */
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array, undefined>
+  /** Asks the vnet for the end: the rest of the frames and the statistics are sent. Idempotent. */
+  stop(): void
+}
+
+/** The end of the connection where a capture arrives. */
+export class VnetCapture implements CaptureStream, AsyncIterator<Uint8Array, undefined> {
+  readonly #native: Native
+  readonly #onEnd: (capture: VnetCapture) => void
+  readonly #fd: number
+  readonly #poller: Poller | undefined
+  readonly #buffer = new Uint8Array(BUFFER_BYTES)
+  /** What was received with the acknowledgement. */
+  #first: Uint8Array
+  #wanted: ((next: IteratorResult<Uint8Array, undefined>) => void) | undefined
+  #isStopped = false
+  #isOpen = true
+
+  /** `onEnd` is called once, when the capture has ended or is closed. */
+  constructor(native: Native, { fd, input }: Detached, onEnd: (capture: VnetCapture) => void) {
+    this.#native = native
+    this.#onEnd = onEnd
+    this.#fd = fd
+    this.#first = input
+    const poller = native.createPoller(fd, () => this.#receive())
+    if (typeof poller === 'number') this.close()
+    else this.#poller = poller
+  }
+
+  stop(): void {
+    if (!this.#isOpen || this.#isStopped) return
+    this.#isStopped = true
+    // If the vnet is gone, reading says so.
+    this.#native.send(this.#fd, END, MSG_DONTWAIT)
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  next(): Promise<IteratorResult<Uint8Array, undefined>> {
+    const value = this.#first
+    if (value.length > 0) {
+      this.#first = value.subarray(value.length)
+      return Promise.resolve({ value })
+    }
+    if (!this.#isOpen) return Promise.resolve({ value: undefined, done: true })
+    return new Promise(resolve => {
+      this.#wanted = resolve
+      this.#poller?.watch(WATCH_READ)
+      this.#poller?.start()
+    })
+  }
+
+  async return(): Promise<IteratorReturnResult<undefined>> {
+    this.close()
+    return { value: undefined, done: true }
+  }
+
+  /** Ends the capture at once; what was not read is lost. Idempotent. */
+  close(): void {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    this.#poller?.close()
+    this.#native.close(this.#fd)
+    this.#answer({ value: undefined, done: true })
+    this.#onEnd(this)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close()
+  }
+
+  /** Reads once. The poller reports an error too, behind which there may be something to read. */
+  #receive(): void {
+    const received = this.#native.recv(this.#fd, this.#buffer, MSG_DONTWAIT)
+    if (received === -EAGAIN) {
+      this.#poller?.start()
+      return
+    }
+    if (received <= 0) {
+      this.close()
+      return
+    }
+    this.#poller?.stop()
+    this.#answer({ value: this.#buffer.subarray(0, received) })
+  }
+
+  #answer(next: IteratorResult<Uint8Array, undefined>): void {
+    const wanted = this.#wanted
+    this.#wanted = undefined
+    wanted?.(next)
+  }
+}

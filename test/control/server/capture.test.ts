@@ -1,0 +1,247 @@
+/** CAPTURE from a cable to a client: the stream, its end, and what is refused. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { CaptureReader } from '../../../src/capture/reader.ts'
+import { type CaptureStream, ControlClient, type Entry, serveControl } from '../../../src/control/index.ts'
+import { readDirectories } from '../../../src/control/protocol/directory.ts'
+import { commands, VNET_GENL_ID, vnetAttributes } from '../../../src/control/protocol/family.ts'
+import { namedDirectory } from '../../../src/control/protocol/run-directory.ts'
+import { vnetFamily } from '../../../src/control/server/vnet-family.ts'
+import { driver as cable } from '../../../src/drivers/cable.ts'
+import { loadNative } from '../../../src/linux/native.ts'
+import { UsageError } from '../../../src/netdev/driver.ts'
+import { unregisterNetdev } from '../../../src/netdev/register.ts'
+import { type MessageBuilder, NLM_F_ACK } from '../../../src/netlink/index.ts'
+import { ask, read, request } from '../../support/genl-request.ts'
+import { addDevice, addDriver, memoryNets, numbered } from '../../support/memory-net.ts'
+
+const memoryNet = memoryNets()
+const native = loadNative()
+const { captureDevices, captureSnaplen, captureFilter, captureProgram } = vnetAttributes
+
+let root: string
+let ends: Disposable[]
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'vnet-capture-'))
+  ends = []
+})
+afterEach(() => {
+  for (const end of ends.reverse()) end[Symbol.dispose]()
+  rmSync(root, { recursive: true })
+})
+
+/** A vnet with a cable from `a` to `b`, and a client. */
+async function served(params: { wire?: string } = {}) {
+  const memory = memoryNet()
+  const { devices, ports } = await addDriver(memory, cable, { ...params, seed: 7 }, { args: ['a', 'b'] })
+  const module = { name: 'cable', params: {}, values: {} }
+  const server = serveControl(native, memory.net, {
+    module,
+    directory: join(root, 'vnet'),
+    now: () => 1_800_000_000_000,
+  })
+  ends.push(server)
+  const client = new ControlClient(native)
+  ends.push(client)
+  const [entry] = readDirectories(namedDirectory(join(root, 'vnet')))
+  const send = (...frames: Uint8Array[]) => {
+    for (const frame of frames) ports[0]?.transmit(frame)
+    ports[0]?.drain()
+  }
+  const [a, b] = devices.map(({ ifindex, name }) => ({ ifindex, name })) as [Named, Named]
+  return { ...memory, server, client, devices, a, b, send, vnet: (entry as Entry).vnet }
+}
+
+interface Named {
+  readonly ifindex: number
+  readonly name: string
+}
+
+/** Reads a stream to its end; returns `DEVICE in|out LENGTH COMMENT` of each frame. */
+async function framesOf(stream: CaptureStream): Promise<string[]> {
+  const reader = new CaptureReader('capture')
+  for await (const bytes of stream) reader.push(bytes.slice())
+  reader.end()
+  const frames: string[] = []
+  for (let record = reader.next(); record !== undefined; record = reader.next()) {
+    const way = (record.flags ?? 0) & 1 ? 'in' : 'out'
+    frames.push([record.interfaceName, way, record.capturedLength, ...record.comments].join(' '))
+  }
+  return frames
+}
+
+/** Taps are off when no device has one. */
+const tapped = (devices: readonly { readonly frameTap?: unknown; readonly name: string }[]) =>
+  devices.filter(({ frameTap }) => frameTap !== undefined).map(({ name }) => name)
+
+describe('a capture', () => {
+  test('captures all devices without a list, also one that is registered later', async () => {
+    const memory = await served()
+    const stream = await memory.client.capture(memory.vnet)
+    const late = await addDevice(memory, {}, { name: 'late' })
+    memory.send(...numbered(1))
+    late.port.transmit(numbered(1)[0]!)
+    late.port.drain()
+    stream.stop()
+    expect(await framesOf(stream)).toEqual(['a out 60', 'b in 60', 'late out 60', 'late out 60 dropped: NOT_SPECIFIED'])
+    expect(tapped([...memory.devices, late.dev])).toEqual([])
+  })
+
+  test('captures only the devices of its list, cut to its snaplen', async () => {
+    const { client, vnet, devices, send, b } = await served()
+    const stream = await client.capture(vnet, { devices: [b], snaplen: 20 })
+    expect(tapped(devices)).toEqual(['b'])
+    send(...numbered(2))
+    stream.stop()
+    expect(await framesOf(stream)).toEqual(['b in 20', 'b in 20'])
+  })
+
+  test('captures what its filter matches', async () => {
+    const { client, vnet, send } = await served()
+    const stream = await client.capture(vnet, { filter: 'ether[59] = 1' })
+    send(...numbered(3))
+    stream.stop()
+    expect(await framesOf(stream)).toEqual(['a out 60', 'b in 60'])
+  })
+
+  test('captures only drops if asked to', async () => {
+    const { client, vnet, send } = await served({ wire: 'loss every 2' })
+    const stream = await client.capture(vnet, { dropsOnly: true })
+    send(...numbered(2))
+    stream.stop()
+    expect(await framesOf(stream)).toEqual(['a out 60 dropped: wire ab, stage 1 loss every 2 (seed 7, packet 2)'])
+  })
+
+  test('ends with the last device of its list', async () => {
+    const { client, vnet, devices, a, send } = await served()
+    const stream = await client.capture(vnet, { devices: [a] })
+    send(...numbered(1))
+    await unregisterNetdev(devices[0]!)
+    expect(await framesOf(stream)).toEqual(['a out 60'])
+  })
+
+  test('ends with the vnet, which sends the rest first', async () => {
+    const { client, vnet, send, server } = await served()
+    const stream = await client.capture(vnet)
+    send(...numbered(100))
+    const frames = framesOf(stream)
+    await server[Symbol.asyncDispose]()
+    expect(await frames).toHaveLength(200)
+    ends.splice(ends.indexOf(server), 1)
+  })
+
+  test('runs beside another, each with its own frames', async () => {
+    const { client, vnet, send, devices } = await served()
+    const one = await client.capture(vnet)
+    send(...numbered(1))
+    const other = await client.capture(vnet)
+    send(...numbered(1))
+    one.stop()
+    expect(await framesOf(one)).toHaveLength(4)
+    expect(tapped(devices)).toEqual(['a', 'b'])
+    other.stop()
+    expect(await framesOf(other)).toHaveLength(2)
+    expect(tapped(devices)).toEqual([])
+  })
+
+  test('ends when its reader leaves the loop, and its devices are tapped no more', async () => {
+    const { client, vnet, send, devices } = await served()
+    const stream = await client.capture(vnet)
+    send(...numbered(1))
+    for await (const _ of stream) break
+    await untilUntapped(devices)
+    expect(await stream[Symbol.asyncIterator]().next()).toEqual({ value: undefined, done: true })
+  })
+
+  test('ends with its client', async () => {
+    const { client, vnet, devices } = await served()
+    const stream = await client.capture(vnet)
+    const first = stream[Symbol.asyncIterator]().next()
+    client.close()
+    expect(await first).toEqual({ value: undefined, done: true })
+    await untilUntapped(devices)
+  })
+
+  async function untilUntapped(devices: readonly { readonly frameTap?: unknown; readonly name: string }[]) {
+    while (tapped(devices).length > 0) await new Promise(resolve => setImmediate(resolve))
+  }
+})
+
+describe('a vnet refuses', () => {
+  test('a filter that libpcap does not know, before anything is sent', async () => {
+    const { client, vnet, devices } = await served()
+    await expect(client.capture(vnet, { filter: 'prot 80' })).rejects.toThrow(UsageError)
+    expect(tapped(devices)).toEqual([])
+  })
+
+  test('an interface that it does not have', async () => {
+    const { client, vnet } = await served()
+    const refused = client.capture(vnet, { devices: [{ ifindex: 77, name: 'none' }] })
+    await expect(refused).rejects.toMatchObject({ code: 'ENODEV', advice: 'there is no such interface' })
+  })
+
+  test('a seventeenth capture, and takes another once one has ended', async () => {
+    const { client, vnet } = await served()
+    const captures = await Promise.all(Array.from({ length: 16 }, () => client.capture(vnet)))
+    await expect(client.capture(vnet)).rejects.toMatchObject({
+      code: 'EBUSY',
+      advice: 'this vnet has 16 captures already',
+    })
+    captures[0]?.stop()
+    await framesOf(captures[0] as CaptureStream)
+    await client.capture(vnet)
+  })
+
+  const program = (...instructions: number[][]) => Uint8Array.from(instructions.flat())
+  const JUMP_BEYOND = program([0x05, 0, 0, 0, 9, 0, 0, 0], [0x06, 0, 0, 0, 0, 0, 0, 0])
+  test.each<[string, (b: MessageBuilder) => unknown, object]>([
+    ['a snaplen of 0', b => b.u32(captureSnaplen.type, 0), { message: 'snaplen: must be at least 1' }],
+    [
+      'a filter without its program',
+      b => b.string(captureFilter.type, 'tcp'),
+      { missingType: captureProgram.type, message: 'the filter has no program' },
+    ],
+    [
+      'half an instruction',
+      b => b.binary(captureProgram.type, new Uint8Array(12)),
+      { message: expect.stringContaining('no whole instructions') },
+    ],
+    [
+      'a program that jumps out of itself',
+      b => b.string(captureFilter.type, 'x').binary(captureProgram.type, JUMP_BEYOND),
+      { message: expect.stringMatching(/^the program of the filter 'x': /) },
+    ],
+    [
+      'a program that is too long',
+      b => b.binary(captureProgram.type, new Uint8Array(32776)),
+      { message: expect.stringMatching(/^program: /) },
+    ],
+    [
+      'an interface without a name',
+      b => b.nested(captureDevices.type, list => list.nested(1, () => {})),
+      { message: 'the request names no interface' },
+    ],
+  ])('%s', async (_, write, answer) => {
+    const { net } = await served()
+    let started = 0
+    const captures = { start: () => started++ }
+    const families = new Map([
+      [VNET_GENL_ID, vnetFamily({ devices: net.devices, netnsOf: () => undefined, captures: captures as never })],
+    ])
+    const { cmd } = commands.capture
+    const { acks } = read(ask(families, request(VNET_GENL_ID, cmd, { flags: NLM_F_ACK, write })))
+    expect(acks).toMatchObject([{ error: -22, ...answer }])
+    expect(started).toBe(0)
+  })
+
+  test('a client without the right, with the reason', async () => {
+    const { net } = await served()
+    const captures = { start: () => {} }
+    const vnet = vnetFamily({ devices: net.devices, netnsOf: () => undefined, captures: captures as never })
+    const octets = request(VNET_GENL_ID, commands.capture.cmd, { flags: NLM_F_ACK })
+    const { acks } = read(ask(new Map([[VNET_GENL_ID, vnet]]), octets, { missing: 'only root may capture' }))
+    expect(acks).toMatchObject([{ error: -1, message: 'only root may capture' }])
+  })
+})
