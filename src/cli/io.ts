@@ -1,8 +1,11 @@
 /** The process around a command. Passed in, so that tests run commands in-process. */
 
 export interface Io {
-  /** Writes text as it is to standard output and standard error. */
-  out(text: string): void
+  /**
+   * Writes text as it is to standard output and standard error; in a colour, which takes whole
+   * lines, if standard output is a terminal that shows colours.
+   */
+  out(text: string, colour?: Colour): void
   err(text: string): void
   /** The command line, quoted for a shell; for advice that repeats it. */
   readonly commandLine?: string
@@ -11,6 +14,11 @@ export interface Io {
    * caller never waits for a terminal, a pipe or a disk.
    */
   writeLater?(): void
+  /**
+   * After writeLater(): settles when standard output has room for more text; undefined if it has
+   * now. A command that prints without end waits for it, so that its queue stays bounded.
+   */
+  room?(): Promise<void> | undefined
   /**
    * Writes a log line. After writeLater() the line is lost if too much text is queued before it;
    * `lostLine` then makes the line that reports how many were lost. Absent: like any other text.
@@ -35,6 +43,8 @@ export interface Io {
    */
   onSignal?(fn: (signal: NodeJS.Signals) => void): () => void
 }
+
+export type Colour = 'red'
 
 /** A signal, which ends a run normally, or an uncaught exception. */
 export type End = { readonly signal: string } | { readonly defect: unknown }

@@ -19,6 +19,7 @@ export class LateOutput {
   #lostLine: ((lines: number) => string) | undefined
   #isDead = false
   #idle: (() => void)[] = []
+  #roomy: (() => void)[] = []
 
   constructor(write: WriteText) {
     this.#write = write
@@ -27,6 +28,12 @@ export class LateOutput {
   /** True while text is queued. */
   get isBehind(): boolean {
     return this.#length > 0
+  }
+
+  /** Settles when there is room for more text; undefined if there is now. */
+  get room(): Promise<void> | undefined {
+    if (this.#length < ROOM) return undefined
+    return new Promise(resolve => this.#roomy.push(resolve))
   }
 
   /** Queues a text that must not be lost. */
@@ -83,6 +90,7 @@ export class LateOutput {
         this.#length += line.length
       }
     }
+    if (this.#length < ROOM / 2) for (const fn of this.#roomy.splice(0)) fn()
     if (this.#length > 0) this.#next()
     else for (const fn of this.#idle.splice(0)) fn()
   }

@@ -44,8 +44,8 @@ export async function main(argv: readonly string[], raw: Io): Promise<number> {
   }
 }
 
-function escaping(write: (text: string) => void): (text: string) => void {
-  return text => write(printableLines(text))
+function escaping(write: Io['out']): Io['out'] {
+  return (text, colour) => write(printableLines(text), colour)
 }
 
 function shellWord(word: string): string {

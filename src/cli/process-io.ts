@@ -3,7 +3,7 @@ import { fstatSync, write } from 'node:fs'
 import { constants } from 'node:os'
 import { loadNative } from '../linux/native.ts'
 import { describeException } from '../netdev/exception.ts'
-import { type End, EXIT_FAILURE, type Io } from './io.ts'
+import { type Colour, type End, EXIT_FAILURE, type Io } from './io.ts'
 import { LateOutput, type WriteText } from './late-output.ts'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
@@ -16,6 +16,7 @@ export interface ProcessLike {
   readonly stderr: Stream
   /** Set when the program has finished. */
   exitCode?: number | string | null | undefined
+  readonly env?: NodeJS.ProcessEnv
   exit(code: number): void
   on(event: string, fn: (value: unknown) => void): unknown
   off(event: string, fn: (value: unknown) => void): unknown
@@ -23,6 +24,7 @@ export interface ProcessLike {
 
 interface Stream {
   readonly fd?: number
+  readonly isTTY?: boolean
   write(text: string, done?: (error?: Error | null) => void): unknown
   on(event: 'error', fn: () => void): unknown
 }
@@ -31,6 +33,10 @@ interface Stream {
 const FLUSH_MS = 200
 /** Delay before a write that failed with EAGAIN is repeated, ms. */
 const AGAIN_MS = 50
+
+/** How a terminal starts a colour (ECMA-48, select graphic rendition), and ends it. */
+const COLOURS: Readonly<Record<Colour, string>> = { red: '\x1b[31m' }
+const NO_COLOUR = '\x1b[39m'
 
 export interface ProcessIo extends Io {
   /** Ends the process. Output that is not read within FLUSH_MS is lost. */
@@ -42,6 +48,7 @@ export function processIo(process: ProcessLike): ProcessIo {
   const listeners = new Set<(end: End) => void>()
   let ending: End | undefined
   const streams = { out: process.stdout, err: process.stderr }
+  const isColoured = process.stdout.isTTY === true && !process.env?.NO_COLOR && process.env?.TERM !== 'dumb'
   let later: { readonly out: LateOutput; readonly err: LateOutput } | undefined
   function put(to: 'out' | 'err', text: string): void {
     if (later === undefined) streams[to].write(text)
@@ -85,11 +92,20 @@ export function processIo(process: ProcessLike): ProcessIo {
   return {
     sole: true,
     own: true,
-    out: text => put('out', text),
+    out(text, colour) {
+      if (colour === undefined || !isColoured) put('out', text)
+      // The end of the line is left as it is, for a terminal that fills it with the background.
+      else
+        put(
+          'out',
+          text.replace(/.+/g, line => `${COLOURS[colour]}${line}${NO_COLOUR}`),
+        )
+    },
     err: text => put('err', text),
     writeLater() {
       later ??= lateOutputs(streams.out, streams.err)
     },
+    room: () => later?.out.room,
     logLine(to, line, lostLine) {
       if (later === undefined) put(to, line)
       else later[to].pushLine(line, lostLine)

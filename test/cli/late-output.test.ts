@@ -40,6 +40,31 @@ test('without a reader, queues a bounded number of lines and reports how many we
   expect(written.at(-1)).toBe('later\n')
 })
 
+test('a writer that waits for room keeps the queue bounded, and goes on when most of it was read', async () => {
+  let lines = 0
+  while (output.room === undefined) {
+    output.push(line)
+    lines++
+  }
+  expect(lines).toBe(Math.ceil((256 * 1024) / line.length))
+  const order: string[] = []
+  const room = output.room.then(() => order.push('room'))
+  read()
+  await Promise.resolve()
+  order.push('half')
+  read()
+  await room
+  expect([order, output.isBehind]).toEqual([['half', 'room'], false])
+})
+
+test('a writer does not wait for room at a descriptor that failed', async () => {
+  while (output.room === undefined) output.push(line)
+  const room = output.room
+  read(false)
+  await room
+  expect(output.room).toBeUndefined()
+})
+
 test('writes nothing more to a descriptor that failed, and does not wait for it', () => {
   output.push('one\n')
   output.push('two\n')

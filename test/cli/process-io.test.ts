@@ -6,6 +6,7 @@ import { processIo } from '../../src/cli/process-io.ts'
 
 class FakeStream extends EventEmitter {
   text = ''
+  isTTY = false
   write(text: string, done?: () => void): void {
     this.text += text
     done?.()
@@ -17,6 +18,7 @@ class FakeProcess extends EventEmitter {
   readonly stderr = new FakeStream()
   readonly exits: number[] = []
   exitCode: number | undefined
+  env: NodeJS.ProcessEnv = {}
   exit(code: number): void {
     this.exits.push(code)
   }
@@ -35,6 +37,19 @@ test('output goes to the streams unchanged', () => {
   io.out('one\n')
   io.err('two\n')
   expect([process.stdout.text, process.stderr.text]).toEqual(['one\n', 'two\n'])
+})
+
+test('a colour is shown line by line on a terminal, unless NO_COLOR or TERM=dumb says that it is not', () => {
+  const written = (isTTY: boolean, env: NodeJS.ProcessEnv) => {
+    const process = new FakeProcess()
+    Object.assign(process.stdout, { isTTY })
+    processIo(Object.assign(process, { env })).out('one\ntwo\n', 'red')
+    return process.stdout.text
+  }
+  const red = '\x1b[31mone\x1b[39m\n\x1b[31mtwo\x1b[39m\n'
+  expect(written(true, { TERM: 'xterm', NO_COLOR: '' })).toBe(red)
+  for (const env of [{ NO_COLOR: '1' }, { TERM: 'dumb' }]) expect(written(true, env)).toBe('one\ntwo\n')
+  expect(written(false, {})).toBe('one\ntwo\n')
 })
 
 test('the loss of the reader notifies the listeners and does not end the process', () => {
