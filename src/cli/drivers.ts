@@ -9,12 +9,15 @@ const DRIVERS: Readonly<Record<string, () => Promise<{ readonly driver: unknown 
   cable: () => import('../drivers/cable.ts'),
 }
 
+/** Commands that need none of them, besides those that query a running vnet. */
+const OTHERS: readonly string[] = ['lan', 'simulate', 'exec']
+
 /**
  * Loads the drivers that the command `word` needs, because loading all of them takes a third of a
- * start: its own, none if it queries a running vnet, or all of them if it is not a command.
+ * start: its own, none if it has other work, or all of them if it is not a command.
  */
 export async function loadDrivers(word?: string): Promise<readonly Driver[]> {
-  if (word !== undefined && isControlCommand(word)) return []
+  if (word !== undefined && (isControlCommand(word) || OTHERS.includes(word))) return []
   const isDriver = word !== undefined && isDriverName(word)
   const loading = Object.entries(DRIVERS).map(([name, load]) => (isDriver && name !== word ? undefined : load()))
   const loaded = await Promise.all(loading.filter(each => each !== undefined))
