@@ -2,11 +2,13 @@
  * With VNET_LONG=1, the tests that import test/support/scale.ts run at their full size, and so do
  * the files named *.long.test.ts, which run only then.
  *
- * There are three projects. unit: the tests that need no privileges; they share processes and
- * loaded modules, which saves a quarter of the CPU time. mocks: the unit tests that replace
- * modules, and those that measure what compiled code allocates, one process per file. kernel:
- * test/kernel, as root, in network namespaces that the tests make. Where that is impossible, all
- * kernel tests are skipped and the reason is printed once.
+ * There are four projects. unit: the tests that need no privileges; they share processes and
+ * loaded modules, which saves a quarter of the CPU time. programs: those of them that start
+ * programs; they share processes of their own, because fork(2) takes 50 ms in a process of 1 GiB,
+ * which those of unit become. mocks: the unit tests that replace modules, and those that measure
+ * what compiled code allocates, one process per file. kernel: test/kernel, as root, in network
+ * namespaces that the tests make. Where that is impossible, all kernel tests are skipped and the
+ * reason is printed once.
  * scripts/test.mjs sets the coverage threshold, because it holds for full runs only.
  */
 
@@ -28,8 +30,12 @@ const isOfRun = name =>
   isLong ? /\.long\.test\.ts$/.test(name) || hasText(name, '/scale.ts') : !/\.long\.test\.ts$/.test(name)
 const files = names.filter(name => name.endsWith('.test.ts') && isOfRun(name))
 const isKernel = name => name.startsWith('test/kernel/')
-const isAlone = name => ['vi.mock(', 'vi.doMock(', 'globalThis.gc'].some(text => hasText(name, text))
+const hasAny = (name, ...texts) => texts.some(text => hasText(name, text))
+const isAlone = name => hasAny(name, 'vi.mock(', 'vi.doMock(', 'globalThis.gc')
 const isMocking = name => !isKernel(name) && isAlone(name)
+const isUnit = name => !isKernel(name) && !isAlone(name)
+/** By what it imports: the module of Node, or ours that use it. */
+const isStarting = name => hasAny(name, 'child_process', '/setup-tree.ts', "'./support.ts'")
 
 const cores = availableParallelism()
 
@@ -72,7 +78,15 @@ export default defineConfig({
         test: {
           ...unit,
           name: 'unit',
-          include: files.filter(name => !isKernel(name) && !isMocking(name)),
+          include: files.filter(name => isUnit(name) && !isStarting(name)),
+          isolate: false,
+        },
+      },
+      {
+        test: {
+          ...unit,
+          name: 'programs',
+          include: files.filter(name => isUnit(name) && isStarting(name)),
           isolate: false,
         },
       },
