@@ -4,7 +4,7 @@ import { type Driver, defaultParams, type Param, type Params, UsageError } from 
 import { isDriverName } from './drivers.ts'
 import { commandHelp } from './help.ts'
 import type { Io } from './io.ts'
-import { addCommonOptions, type CommonOptions } from './options.ts'
+import { addCommonOptions, type CommonOptions, refuseStrayCaptureOptions } from './options.ts'
 
 /** Turns an empty command into the driver's, still without options and action. */
 export function describeDriver(command: Command, { description, args }: Pick<Driver, 'description' | 'args'>): Command {
@@ -22,6 +22,7 @@ export function addDriver(command: Command, driver: Driver, io: Io, done: (statu
   commandHelp(addCommonOptions(command))
   command.action(async (args: string[], options: CommonOptions & Record<string, unknown>) => {
     refuseArgs(command, driver, args, options)
+    refuseStrayCaptureOptions(options)
     const { run } = await import('./run.ts')
     done(await run(driver, paramValues(driver.params, options), args, options, io))
   })

@@ -1,16 +1,35 @@
 /** The options that every driver's command takes. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { Ring } from '../capture/ring-name.ts'
 import { getgrnam, getpwnam } from '../linux/libc.ts'
 import { devValidName, isValidEtherAddr } from '../netdev/alloc.ts'
+import { UsageError } from '../netdev/driver.ts'
 import { ETH_MAX_MTU, ETH_MIN_MTU, MAX_TAP_QUEUES } from '../netdev/if.ts'
 import { parseMac, parsePrefix } from '../packet/address.ts'
+import { parseDuration, parseSize } from '../wire/units.ts'
 
 /** The value of a bare --no-offload, which no interface can be called. */
 const EVERY = '/'
 /** The longest time to poll, us. */
 const BUSY_POLL_MAX = 1_000_000
+/** The limit of libpcap and Wireshark. */
+const SNAPLEN_MAX = 262_144
+/** As many as the names of a ring can tell apart; and a size that is worth a file. */
+const RING_FILES_MAX = 99_999
+const RING_BYTES_MIN = 64 * 1024
 
-export interface CommonOptions {
+/** The options of every command that writes a capture. */
+export interface CaptureFileOptions {
+  /** Bytes. */
+  snaplen?: number
+  ring?: Ring
+  /** ns */
+  duration?: number
+  pcap?: boolean
+  tlsKeys?: string
+}
+
+export interface CommonOptions extends CaptureFileOptions {
   name?: string[]
   mac?: Uint8Array[]
   /** `[[NETNS/]IF=]CIDR`, in order; false for --no-address. */
@@ -27,6 +46,8 @@ export interface CommonOptions {
   busyPoll?: number
   persist?: boolean
   delete?: boolean
+  capture?: string
+  captureFilter?: string
   user?: number
   group?: number
   down?: boolean
@@ -82,7 +103,12 @@ export function commonOptions(): Option[] {
       option('--persist', 'keep the interface at the end; a later run attaches to it by its name (%d is 0)'),
       option('--user <user>', 'user that may attach without privileges, name or number', id('user', getpwnam)),
       option('--group <group>', 'group that may attach; with --user, that user must be in it', id('group', getgrnam)),
-      option('--delete', 'remove the interface that an earlier run kept').conflicts('persist'),
+      option('--delete', 'remove the interface that an earlier run kept').conflicts(['persist', 'capture']),
+    ],
+    'Capture:': [
+      option('--capture <file>', 'write all frames, and why others were dropped, to a pcapng file'),
+      option('--capture-filter <filter>', 'write only frames that match, in the words of pcap-filter(7)'),
+      ...captureFileOptions(),
     ],
     'Output:': [
       option('--json', 'print one JSON object a line on standard output'),
@@ -91,6 +117,32 @@ export function commonOptions(): Option[] {
     ],
   }
   return Object.entries(groups).flatMap(([heading, options]) => options.map(each => each.helpGroup(heading)))
+}
+
+/** Returns new options that every command has which writes a capture. */
+export function captureFileOptions(): Option[] {
+  return [
+    option('--snaplen <n>', 'write the first N bytes of each frame (all)', wholeNumber(1, SNAPLEN_MAX)),
+    option('--ring <nxsize>', 'begin another file after SIZE, and keep the last N: 10x100MB', ring),
+    option('--duration <time>', 'end the capture after this time, such as 30s', captureDuration),
+    option('--pcap', 'write classic pcap, without interfaces and dropped frames'),
+    option('--tls-keys <file>', 'add the TLS keys that programs write to this file (SSLKEYLOGFILE)'),
+  ]
+}
+
+/** Throws a UsageError for options of a capture without one. */
+export function refuseStrayCaptureOptions({ capture, ...options }: CommonOptions): void {
+  if (capture === '-') {
+    throw new UsageError(
+      '--capture -: standard output has the lines of this command; use `vnet capture IF -` beside it',
+    )
+  }
+  const all: Record<string, unknown> = options
+  const stray = ['captureFilter', 'snaplen', 'ring', 'duration', 'pcap', 'tlsKeys'].find(
+    name => all[name] !== undefined,
+  )
+  if (capture !== undefined || stray === undefined) return
+  throw new UsageError(`--${stray.replace(/[A-Z]/, letter => `-${letter.toLowerCase()}`)} needs --capture FILE`)
 }
 
 function option<T>(flags: string, description: string, parse?: (text: string, before: T) => T): Option {
@@ -142,6 +194,29 @@ function busyPoll(text: string): number {
   const us = Number(digits) * (unit === 'ms' ? 1000 : 1)
   if (digits === '' || us > BUSY_POLL_MAX) throw new InvalidArgumentError('must be 0us to 1000ms, such as 50us or 1ms')
   return us * 1000
+}
+
+function ring(text: string): Ring {
+  const [, digits = '', size = ''] = /^(\d+)x(.+)$/i.exec(text) ?? []
+  const files = Number(digits)
+  const bytes = attempt(() => parseSize(size)) ?? 0
+  if (files >= 2 && files <= RING_FILES_MAX && bytes >= RING_BYTES_MIN) return { files, bytes }
+  throw new InvalidArgumentError(`must be a number of files, from 2, and the size of each, from 64kB, such as 10x100MB`)
+}
+
+function captureDuration(text: string): number {
+  const ns = /[a-z]$/i.test(text) ? attempt(() => parseDuration(text)) : undefined
+  if (ns === undefined || ns === 0) throw new InvalidArgumentError('must be a time with its unit, such as 500ms or 30s')
+  return ns
+}
+
+/** Returns what `parse` does, undefined if that throws. */
+function attempt<T>(parse: () => T): T | undefined {
+  try {
+    return parse()
+  } catch {
+    return undefined
+  }
 }
 
 export function wholeNumber(min: number, max: number): (text: string) => number {

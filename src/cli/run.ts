@@ -27,6 +27,7 @@ import type { CommonOptions } from './options.ts'
 import { jsonOutput, textOutput } from './output.ts'
 import { keepAddresses, netnsOf, type Plan, planDevices, refuseConflicts, refuseOverlaps } from './plan.ts'
 import { enterCommand, enterNamespaces } from './rootless.ts'
+import { startCapture } from './run-capture.ts'
 
 /** Runs the driver to its end. Returns the exit status. */
 export async function run(
@@ -81,6 +82,7 @@ export async function run(
         },
         owner: options.user,
       })
+      await using _capture = await startCapture({ net, driver, plans, options, isOwn: io.own === true })
       status = await live({ driver, plans, net, native, platform, options, io, output })
     }
   } finally {

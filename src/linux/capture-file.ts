@@ -21,6 +21,7 @@ import { type Ring, ringName } from '../capture/ring-name.ts'
 import { UsageError } from '../netdev/driver.ts'
 import { EACCES, EDQUOT, EIO, ENOSPC, EPERM, EPIPE, VnetError } from '../netdev/errno.ts'
 import { type BinaryOutput, type CaptureOutput, fileOutput, firstOutput, streamOutput } from './capture-output.ts'
+import { wallTime } from './clock.ts'
 import { TlsKeyFile } from './tls-key-file.ts'
 
 export interface CaptureFileOptions {
@@ -30,6 +31,8 @@ export interface CaptureFileOptions {
   readonly ring?: Ring | undefined
   /** A file in the format of SSLKEYLOGFILE, whose keys are added; it need not exist yet. */
   readonly tlsKeys?: string | undefined
+  /** Called with a line if the keys cannot be read. */
+  readonly warn?: ((text: string) => void) | undefined
   /** The time of the wall clock, for names and statistics; that of the system by default. */
   readonly wallTime?: (() => Moment) | undefined
   /** Where `-` goes; standard output of the process by default. */
@@ -48,6 +51,8 @@ export class CaptureFile implements AsyncDisposable {
   readonly #names: string[] = []
   #number = 0
   #output: Promise<CaptureOutput>
+  /** Set while a FIFO has no reader. */
+  #release: (() => Promise<void>) | undefined
   /** Bytes of the file at hand; those of TLS keys do not count for the ring. */
   #size = 0
   #keyBytes = 0
@@ -63,18 +68,20 @@ export class CaptureFile implements AsyncDisposable {
    * that is not possible.
    */
   constructor(path: string, options: CaptureFileOptions = {}) {
-    const { pcap = false, ring, tlsKeys, wallTime = systemTime } = options
+    const { pcap = false, ring, tlsKeys, warn = () => {} } = options
     if (pcap && tlsKeys !== undefined) {
       throw new UsageError('--tls-keys: classic pcap has no place for keys; omit --pcap')
     }
     if (path === '-' && ring !== undefined) throw new UsageError('--ring: standard output is one file; name a file')
     this.#path = path
     this.#ring = ring
-    this.#wallTime = wallTime
-    this.#keys = tlsKeys === undefined ? undefined : new TlsKeyFile(tlsKeys)
-    this.#content = pcap ? new PcapContent() : new PcapngContent(wallTime())
-    this.#output = path === '-' ? streamOutput(options.stdout ?? process.stdout) : firstOutput(this.#nextName())
-    this.#output.catch(() => {})
+    this.#wallTime = options.wallTime ?? wallTime
+    this.#keys = tlsKeys === undefined ? undefined : new TlsKeyFile(tlsKeys, warn)
+    this.#content = pcap ? new PcapContent() : new PcapngContent(this.#wallTime())
+    const first = path === '-' ? streamOutput(options.stdout ?? process.stdout) : firstOutput(this.#nextName())
+    this.#output = first.output
+    this.#release = first.release
+    this.#output.then(() => (this.#release = undefined)).catch(() => {})
     const head = this.#content.head()
     if (head.length > 0) void this.#queue(() => this.#put(head)).catch(() => {})
   }
@@ -110,6 +117,14 @@ export class CaptureFile implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     this.#end ??= this.#close()
     return this.#end
+  }
+
+  /**
+   * Settles when the file and the key log are open, so that privileges can be dropped; at once for
+   * a FIFO without a reader. Never rejects: write() does.
+   */
+  async ready(): Promise<void> {
+    await Promise.all([this.#release === undefined && this.#output.catch(() => {}), this.#keys?.open()])
   }
 
   /** Runs `fn` after all that came before, unless that failed. */
@@ -231,9 +246,11 @@ export class CaptureFile implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    await this.#release?.().catch(() => {})
     await this.#last
-    if (this.#error !== undefined) return
+    if (this.#error !== undefined) return void (await this.#keys?.close())
     if (this.#content.hasBegun) await this.#putKeys(true)
+    await this.#keys?.close()
     await this.#finish()
   }
 
@@ -257,8 +274,3 @@ const ADVICE: ReadonlyMap<number, string> = new Map([
   [EACCES, 'choose a directory that the user of this process owns'],
   [EPERM, 'choose a directory that the user of this process owns'],
 ])
-
-function systemTime(): Moment {
-  const ms = Date.now()
-  return { seconds: Math.floor(ms / 1000), nanoseconds: (ms % 1000) * 1_000_000 }
-}

@@ -76,11 +76,11 @@ class StreamOutput implements CaptureOutput {
 }
 
 /** Throws a UsageError if the stream is a terminal. */
-export function streamOutput(stream: BinaryOutput): Promise<CaptureOutput> {
+export function streamOutput(stream: BinaryOutput): FirstOutput {
   if (stream.isTTY) {
     throw new UsageError('standard output is a terminal, and a capture is binary: name a file, or pipe it to a program')
   }
-  return Promise.resolve(new StreamOutput(stream))
+  return { output: Promise.resolve(new StreamOutput(stream)) }
 }
 
 /** Creates a file, or empties it. Rejects with the system's error. */
@@ -89,17 +89,35 @@ export async function fileOutput(path: string): Promise<CaptureOutput> {
   return new FileOutput(fd)
 }
 
+/** An output that is being opened. */
+export interface FirstOutput {
+  readonly output: Promise<CaptureOutput>
+  /** Has a FIFO opened even if it has no reader: what is written to it then fails. */
+  readonly release?: () => Promise<void>
+}
+
 /**
  * As fileOutput, but throws a UsageError at once if the file cannot be created. A FIFO is opened
  * when it has a reader.
  */
-export function firstOutput(path: string): Promise<CaptureOutput> {
+export function firstOutput(path: string): FirstOutput {
+  const flags = constants.O_WRONLY | constants.O_APPEND
   try {
     // Opening a FIFO would wait here, and closing it again would be the end for its reader.
-    const isSpecial = statSync(path, { throwIfNoEntry: false })?.isFile() === false
-    if (!isSpecial) closeSync(openSync(path, 'w', MODE))
+    if (statSync(path, { throwIfNoEntry: false })?.isFIFO()) {
+      const output = opened(path, flags).then(fd => new FileOutput(fd))
+      return { output, release: () => releaseFifo(path, output) }
+    }
+    closeSync(openSync(path, 'w', MODE))
   } catch (error) {
     throw new UsageError(`${path}: ${error instanceof Error ? error.message : error}`)
   }
-  return opened(path, constants.O_WRONLY | constants.O_APPEND).then(fd => new FileOutput(fd))
+  return { output: opened(path, flags).then(fd => new FileOutput(fd)) }
+}
+
+/** Is the reader that the thread waits for which opens a FIFO. */
+async function releaseFifo(path: string, output: Promise<unknown>): Promise<void> {
+  const fd = await opened(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  await output.catch(() => {})
+  await closed(fd)
 }

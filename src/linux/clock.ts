@@ -3,10 +3,20 @@
  * time or up to one turn of the event loop later, never earlier. Arming an alarm allocates nothing,
  * and makes a system call only if it is the next to ring.
  */
+import type { Moment } from '../capture/packet.ts'
 import type { Alarm, Clock } from '../netdev/clock.ts'
 import { type HeapItem, MomentHeap } from '../netdev/moment-heap.ts'
 import { check, closingOnError, startPoller } from './errno.ts'
 import type { Native, Poller } from './native.ts'
+
+/** The time of the wall clock, to some microseconds. */
+export function wallTime(): Moment {
+  const ms = Date.now()
+  // Finer, but apart from the clock by all that this was set since the process began.
+  const fine = performance.timeOrigin + performance.now()
+  const into = Math.min(Math.max(0, fine - ms), 0.999)
+  return { seconds: Math.floor(ms / 1000), nanoseconds: Math.floor(((ms % 1000) + into) * 1e6) }
+}
 
 interface HeapAlarm extends Alarm, HeapItem {
   readonly fn: () => void

@@ -1,8 +1,9 @@
 /**
- * TlsKeyFile: reads what programs append to a key log (SSLKEYLOGFILE), a few whole lines at a time.
- * The thread pool reads, because the file may be on any disk.
+ * TlsKeyFile: reads what programs append to a key log (SSLKEYLOGFILE), whole lines at a time. The
+ * thread pool opens and reads it, because it may be on any disk. It stays open, so that privileges
+ * can be dropped once it is.
  */
-import { close, constants, fstat, open, read, stat, statSync } from 'node:fs'
+import { close, constants, fstat, open, read, statSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { UsageError } from '../netdev/driver.ts'
 
@@ -12,63 +13,96 @@ const NEWLINE = 10
 
 const opened = promisify(open)
 const closed = promisify(close)
-const status = promisify(stat)
-const fstatus = promisify(fstat)
+const status = promisify(fstat)
 const readInto = promisify(read)
 
 export class TlsKeyFile {
   readonly #path: string
+  readonly #warn: (text: string) => void
+  #fd: number | undefined
   /** Where in the file the next line begins. */
   #at = 0
+  #hasWarned = false
 
-  /** A file that does not exist yet is fine. Throws a UsageError for what is not a file. */
-  constructor(path: string) {
+  /**
+   * A file that does not exist yet is opened when it does. Throws a UsageError for what is not a
+   * file. `warn` is called once if it cannot be read.
+   */
+  constructor(path: string, warn: (text: string) => void) {
     this.#path = path
+    this.#warn = warn
     if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) {
       throw new UsageError(`--tls-keys ${path}: not a file; name the one in SSLKEYLOGFILE`)
     }
   }
 
-  /** The next call of read() begins at the beginning. */
+  /** Opens the file if it exists. */
+  async open(): Promise<void> {
+    if (this.#fd !== undefined) return
+    try {
+      // A FIFO in its place must not hold a thread.
+      this.#fd = await opened(this.#path, constants.O_RDONLY | constants.O_NONBLOCK)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#fail(error)
+    }
+  }
+
+  /** The next call of read() begins at the beginning of the file. */
   rewind(): void {
     this.#at = 0
   }
 
   /**
    * Returns the lines that came since the last call, at most a MiB; undefined if there are none.
-   * With `isEnd` the last line need not end. What cannot be read has no keys.
+   * With `isEnd` the last line need not end.
    */
   async read(isEnd = false): Promise<Uint8Array | undefined> {
+    await this.open()
+    if (this.#fd === undefined) return undefined
     try {
-      const { size } = await status(this.#path)
+      const { size, nlink } = await status(this.#fd)
       // A file that is shorter than it was has begun again.
       if (size < this.#at) this.#at = 0
-      if (size === this.#at) return undefined
-      const bytes = await bytesAt(this.#path, this.#at)
-      const whole = bytes.lastIndexOf(NEWLINE) + 1
-      const isCut = bytes.length === CHUNK
-      const length = isEnd && !isCut ? bytes.length : whole === 0 && isCut ? CHUNK : whole
-      this.#at += length
-      return length === 0 ? undefined : bytes.subarray(0, length)
-    } catch {
-      return undefined
+      if (size > this.#at) {
+        const lines = await this.#lines(this.#fd, isEnd)
+        if (lines !== undefined) return lines
+      }
+      // Another may have its name now.
+      if (nlink === 0) await this.close()
+    } catch (error) {
+      this.#fail(error)
     }
+    return undefined
+  }
+
+  async close(): Promise<void> {
+    const fd = this.#fd
+    this.#fd = undefined
+    this.#at = 0
+    if (fd !== undefined) await closed(fd).catch(() => {})
+  }
+
+  async #lines(fd: number, isEnd: boolean): Promise<Uint8Array | undefined> {
+    const bytes = await bytesAt(fd, this.#at)
+    const isCut = bytes.length === CHUNK
+    const whole = bytes.lastIndexOf(NEWLINE) + 1
+    const isAll = isCut ? whole === 0 : isEnd
+    const length = isAll ? bytes.length : whole
+    this.#at += length
+    return length === 0 ? undefined : bytes.subarray(0, length)
+  }
+
+  #fail(error: unknown): void {
+    if (!this.#hasWarned) this.#warn(`--tls-keys ${this.#path}: ${error instanceof Error ? error.message : error}`)
+    this.#hasWarned = true
   }
 }
 
-async function bytesAt(path: string, at: number): Promise<Uint8Array> {
-  // A FIFO in its place must not hold a thread.
-  const fd = await opened(path, constants.O_RDONLY | constants.O_NONBLOCK)
-  try {
-    const bytes = new Uint8Array((await fstatus(fd)).isFile() ? CHUNK : 0)
-    let end = 0
-    while (end < bytes.length) {
-      const { bytesRead } = await readInto(fd, bytes, end, bytes.length - end, at + end)
-      if (bytesRead === 0) break
-      end += bytesRead
-    }
-    return bytes.subarray(0, end)
-  } finally {
-    await closed(fd)
+async function bytesAt(fd: number, at: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(CHUNK)
+  for (let end = 0; ; ) {
+    const { bytesRead } = await readInto(fd, bytes, end, CHUNK - end, at + end)
+    end += bytesRead
+    if (bytesRead === 0 || end === CHUNK) return bytes.subarray(0, end)
   }
 }

@@ -1,0 +1,78 @@
+/** `--capture`: the frames of all devices of a run, from before the first to after the last. */
+import { statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { Capture } from '../capture/capture.ts'
+import { Drain } from '../capture/drain.ts'
+import { CaptureFile } from '../linux/capture-file.ts'
+import { captureHead } from '../linux/capture-head.ts'
+import { compileFilter } from '../linux/pcap-filter.ts'
+import { type Driver, UsageError } from '../netdev/driver.ts'
+import { VnetError } from '../netdev/errno.ts'
+import { describeException } from '../netdev/exception.ts'
+import type { Net } from '../netdev/net.ts'
+import type { CommonOptions } from './options.ts'
+import { netnsOf, type Plan } from './plan.ts'
+
+export interface CapturedRun {
+  readonly net: Net
+  readonly driver: Driver
+  readonly plans: readonly Plan[]
+  readonly options: CommonOptions
+  /** True if the process drops privileges when it is ready. */
+  readonly isOwn: boolean
+}
+
+/**
+ * Starts the capture that the options ask for: of every device that is registered from now on.
+ * Returns what ends it; undefined if they ask for none. Throws a UsageError if the file cannot be
+ * made. What fails later is logged, and ends the capture alone.
+ */
+export async function startCapture(run: CapturedRun): Promise<AsyncDisposable | undefined> {
+  const { net, driver, plans, options } = run
+  const { capture: path, captureFilter, snaplen, pcap, ring, tlsKeys, duration } = options
+  if (path === undefined) return undefined
+  if (ring !== undefined && run.isOwn && !options.keepPrivileges) refuseForeign(dirname(path))
+  const filter = captureFilter === undefined ? undefined : compileFilter(captureFilter)
+  const { log } = net
+  const file = new CaptureFile(path, { pcap, ring, tlsKeys, warn: text => log.warn(`capture: ${text}`) })
+  const failed = (error: unknown) =>
+    log.err(`capture: ${error instanceof VnetError ? error.message : describeException(error)}`)
+  const capture: Capture = new Capture({
+    ...captureHead(),
+    ...{ net, snaplen, filter, driver: driver.name },
+    netnsOf: dev => netnsOf(dev, plans),
+    onData: () => drain.wake(),
+  })
+  const drain = new Drain(capture, file.source(), failed)
+  capture.follow()
+  let ended: Promise<void> | undefined
+  function end(): Promise<void> {
+    ended ??= finish()
+    return ended
+  }
+  async function finish(): Promise<void> {
+    alarm.cancel()
+    await drain.close()
+    await file[Symbol.asyncDispose]().catch(failed)
+    if (capture.lost > 0) log.warn(`capture: ${capture.lost} frames lost, ${path} did not keep up; try --snaplen 128`)
+  }
+  const alarm = net.clock.alarm(() => void end())
+  if (duration !== undefined) alarm.at(net.clock.now() + duration)
+  await file.ready()
+  return { [Symbol.asyncDispose]: end }
+}
+
+/**
+ * Throws a UsageError if root can make files in a directory only by a capability, which it drops
+ * before a ring needs its second file.
+ */
+function refuseForeign(directory: string): void {
+  const { mode, uid, gid } = statSync(directory, { throwIfNoEntry: false }) ?? { mode: 0o777, uid: 0, gid: 0 }
+  if (process.geteuid?.() !== 0) return
+  const shift = uid === 0 ? 6 : process.getgroups?.().includes(gid) ? 3 : 0
+  if (((mode >> shift) & 3) === 3) return
+  throw new UsageError(
+    `--ring: ${directory} belongs to another user, and vnet drops the right to write there; ` +
+      'choose a directory of root, or add --keep-privileges',
+  )
+}
