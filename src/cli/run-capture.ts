@@ -34,9 +34,12 @@ export async function startCapture(run: CapturedRun): Promise<AsyncDisposable | 
   if (ring !== undefined && run.isOwn && !options.keepPrivileges) refuseForeign(dirname(path))
   const filter = captureFilter === undefined ? undefined : compileFilter(captureFilter)
   const { log } = net
-  const file = new CaptureFile(path, { pcap, ring, tlsKeys, warn: text => log.warn(`capture: ${text}`) })
-  const failed = (error: unknown) =>
-    log.err(`capture: ${error instanceof VnetError ? error.message : describeException(error)}`)
+  const file = new CaptureFile(path, { pcap, ring, tlsKeys, warn: text => log.warn(`vnet: capture: ${text}`) })
+  let hasFailed = false
+  function failed(error: unknown): void {
+    hasFailed = true
+    log.err(`vnet: capture: ${error instanceof VnetError ? error.message : describeException(error)}`)
+  }
   const capture: Capture = new Capture({
     ...captureHead(),
     ...{ net, snaplen, filter, driver: driver.name },
@@ -54,7 +57,8 @@ export async function startCapture(run: CapturedRun): Promise<AsyncDisposable | 
     alarm.cancel()
     await drain.close()
     await file[Symbol.asyncDispose]().catch(failed)
-    if (capture.lost > 0) log.warn(`capture: ${capture.lost} frames lost, ${path} did not keep up; try --snaplen 128`)
+    if (!hasFailed) log.info(`vnet: capture: ${file.frames} frames in ${path}`)
+    if (capture.lost > 0) log.warn(`vnet: capture: ${capture.lost} frames lost, because the file did not keep up`)
   }
   const alarm = net.clock.alarm(() => void end())
   if (duration !== undefined) alarm.at(net.clock.now() + duration)

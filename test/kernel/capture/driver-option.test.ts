@@ -1,0 +1,183 @@
+/** `--capture FILE` of the commands that make interfaces, on real TAPs, read by tshark. */
+import { execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { type Netns, OwnNetns } from '../../support/netns.ts'
+import { runMain } from '../../support/run-main.ts'
+import { spawnVnet, startVnet } from '../../support/vnet-process.ts'
+
+let own: OwnNetns
+let left: Netns
+let right: Netns
+let directory: string
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'vnet-capture-'))
+  own = new OwnNetns()
+  left = own.addQuiet()
+  right = own.addQuiet()
+})
+afterEach(() => {
+  own.remove()
+  rmSync(directory, { recursive: true })
+})
+
+const file = (name = 'a.pcapng') => join(directory, name)
+const ADDRESSES = ['--address', 'left=198.18.0.1/24', '--address', 'right=198.18.0.2/24']
+const cable = (...args: string[]) => ['cable', `${left.name}/left`, `${right.name}/right`, ...ADDRESSES, ...args]
+
+/** Runs a tool of Wireshark, which must not complain. */
+function wireshark(tool: string, ...args: string[]): string {
+  return execFileSync(tool, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+}
+
+/** The lines that tshark prints for the packets that match a display filter: their fields. */
+function packets(path: string, filter: string, ...fields: string[]): string[] {
+  const columns = fields.flatMap(field => ['-e', field])
+  const lines = wireshark('tshark', '-n', '-r', path, '-Y', filter, '-T', 'fields', '-E', 'separator= ', ...columns)
+  return lines.split('\n').slice(0, -1)
+}
+
+/** The statistics blocks of a file. */
+const statisticsOf = (path: string) =>
+  [...wireshark('capinfos', path).matchAll(/Number of stat entries = (\d+)/g)].map(([, n]) => n)
+
+/** Sends echo requests, at least `least` of which must be answered. */
+async function ping(count: number, least = count): Promise<void> {
+  const { stdout } = await left.run(`ping -c ${count} -i 0.002 -s 1000 -W 1 198.18.0.2`)
+  expect(Number(/(\d+) received/.exec(stdout)?.[1])).toBeGreaterThanOrEqual(least)
+}
+
+test('every frame is in the file at both ends, from the first to the last, with statistics', async () => {
+  const vnet = await startVnet(cable('--json', '--capture', file()))
+  await ping(2)
+  expect(await vnet.stop()).toMatchObject({ status: 0, stderr: '' })
+  for (const seq of [1, 2]) {
+    const rows = packets(
+      file(),
+      `icmp.seq == ${seq}`,
+      'frame.interface_name',
+      'frame.packet_flags_direction',
+      'icmp.type',
+    )
+    expect(rows).toEqual(['left 0x00000002 8', 'right 0x00000001 8', 'right 0x00000002 0', 'left 0x00000001 0'])
+  }
+  expect(statisticsOf(file())).toEqual(['1', '1', '1', '1'])
+  expect(statSync(file()).mode & 0o777).toBe(0o600)
+})
+
+test('a capture of interfaces that are deleted from outside has all frames and statistics', async () => {
+  const vnet = await startVnet(cable('--capture', file()))
+  await ping(3)
+  left.ip('link del left')
+  right.ip('link del right')
+  expect((await vnet.ended).stderr).toContain('the last interface was deleted')
+  expect(packets(file(), 'icmp.type == 8', 'frame.number')).toHaveLength(6)
+  expect(statisticsOf(file())).toEqual(['1', '1', '1', '1'])
+})
+
+test('--capture-filter and --snaplen choose the frames and how much of each is written', async () => {
+  const vnet = await startVnet(cable('--capture', file(), '--capture-filter', 'icmp[0] == 8', '--snaplen', '100'))
+  await ping(2)
+  await vnet.stop()
+  expect(packets(file(), 'frame', 'icmp.type', 'frame.cap_len', 'frame.len')).toEqual(new Array(4).fill('8 100 1042'))
+})
+
+test('--pcap writes the frames and leaves the dropped ones out', async () => {
+  const vnet = await startVnet(cable('--wire-ab', 'loss 100%', '--capture', file('a.pcap'), '--pcap'))
+  await left.run('ping -c 1 -W 0.1 198.18.0.2')
+  await vnet.stop()
+  expect(wireshark('capinfos', '-t', file('a.pcap'))).toContain('nanosecond pcap')
+  // ARP requests, sent and lost.
+  expect(packets(file('a.pcap'), 'arp', 'frame.protocols').length).toBeGreaterThan(0)
+  const { stdout } = await left.run(`tcpdump -n -r ${file('a.pcap')}`)
+  expect(stdout.split('\n').slice(0, -1).length).toBe(packets(file('a.pcap'), 'frame', 'frame.len').length)
+})
+
+test('--duration ends the capture, and the frames go on', async () => {
+  const vnet = await startVnet(cable('--capture', file(), '--duration', '1ms'))
+  await vnet.line(/^vnet: capture: \d+ frames in /)
+  await ping(2)
+  expect(packets(file(), 'icmp', 'frame.number')).toEqual([])
+  expect(statisticsOf(file())).toEqual(['1', '1', '1', '1'])
+})
+
+test('--ring keeps the last files, also once privileges are dropped', async () => {
+  const vnet = await spawnVnet(cable('--quiet', '--capture', file(), '--ring', '3x64kB'))
+  await ping(300)
+  expect(await vnet.stop()).toMatchObject({ status: 0, stderr: '' })
+  const names = readdirSync(directory).sort()
+  const numbers = names.map(name => Number(/^a_(\d{5})_\d{14}\.pcapng$/.exec(name)?.[1]))
+  const last = numbers[2] as number
+  expect(numbers).toEqual([last - 2, last - 1, last])
+  expect(last).toBeGreaterThanOrEqual(20)
+  expect(packets(file(names[2]), 'icmp', 'icmp.seq').at(-1)).toBe('300')
+  for (const name of names) expect(statisticsOf(file(name))).toEqual(['1', '1', '1', '1'])
+})
+
+test('--ring in a directory of another user is refused, because that right is dropped', async () => {
+  const foreign = file('foreign')
+  mkdirSync(foreign)
+  chownSync(foreign, 65534, 65534)
+  chmodSync(foreign, 0o755)
+  const vnet = spawnVnet(cable('--capture', join(foreign, 'a.pcapng'), '--ring', '2x64kB'))
+  await expect(vnet).rejects.toThrow(/--ring: .*foreign belongs to another user.*--keep-privileges/)
+  expect(readdirSync(foreign)).toEqual([])
+})
+
+test('keys that are appended while the capture runs are in front of the packets that come after', async () => {
+  const keys = file('keys')
+  const vnet = await startVnet(cable('--capture', file(), '--tls-keys', keys))
+  const key = `CLIENT_RANDOM ${'11'.repeat(32)} ${'22'.repeat(48)}\n`
+  writeFileSync(keys, key)
+  await ping(1)
+  await vnet.stop()
+  const bytes = readFileSync(file())
+  const [at, first] = [bytes.indexOf(key), bytes.indexOf('!"#$%&')]
+  expect(at).toBeGreaterThan(0)
+  expect(first).toBeGreaterThan(at)
+  expect(packets(file(), 'icmp', 'frame.number').length).toBe(4)
+})
+
+test('a disk that is full ends the capture with one line, and the frames go on', async () => {
+  mkdirSync(file('disk'))
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=128k', 'tmpfs', file('disk')])
+  try {
+    const vnet = await startVnet(cable('--quiet', '--capture', file('disk/a.pcapng')))
+    await ping(100)
+    await vnet.line(/^vnet: capture: /)
+    await ping(2)
+    const { status, stderr } = await vnet.stop()
+    expect(status).toBe(0)
+    expect(stderr).toBe(
+      `vnet: capture: write ${file('disk/a.pcapng')}: ENOSPC, no space left on device; the capture ends here\n`,
+    )
+    // What is there is whole.
+    expect(packets(file('disk/a.pcapng'), 'icmp', 'frame.number').length).toBeGreaterThan(50)
+  } finally {
+    execFileSync('umount', ['-l', file('disk')])
+  }
+})
+
+test.each([
+  ['nowhere/a.pcapng', [], /^vnet: .*\/nowhere\/a.pcapng: ENOENT.*\n$/],
+  ['a.pcapng', ['--capture-filter', 'nonsense ('], /^vnet: filter 'nonsense \(': .*\n$/],
+  ['a.pcap', ['--pcap', '--tls-keys', 'keys'], /^vnet: --tls-keys: classic pcap has no place for keys.*\n$/],
+  ['a.pcapng', ['--tls-keys', '/dev/null'], /^vnet: --tls-keys \/dev\/null: not a file.*\n$/],
+])('--capture %s %j is refused by one line before there is an interface', async (name, args, line) => {
+  const { status, stdout, stderr } = await runMain(...cable('--capture', join(directory, name), ...args))
+  expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+  expect(stderr).toMatch(line)
+})
