@@ -10,6 +10,8 @@ export interface ControlCommand {
   readonly description: string
   readonly args?: readonly Argument[]
   readonly options?: readonly Option[]
+  /** True if options and arguments that are unknown are ignored. */
+  readonly lenient?: boolean
   /** Gets the arguments and then the options, as commander parsed them. Returns the exit status. */
   // biome-ignore lint/suspicious/noExplicitAny: commander's parsers have checked the types
   readonly run: (io: Io, ...args: any[]) => Promise<number>

@@ -3,6 +3,7 @@ import { Argument, type Command, InvalidArgumentError, Option } from 'commander'
 import type { ControlClient, FoundDevice } from '../control/index.ts'
 import { UsageError } from '../netdev/driver.ts'
 import { NLA_PAYLOAD_MAX } from '../netlink/index.ts'
+import { captureCommands } from './capture-commands.ts'
 import { type ControlCommand, count, json, user } from './control-command.ts'
 import { commandHelp } from './help.ts'
 import type { Io } from './io.ts'
@@ -125,6 +126,7 @@ const commands: readonly ControlCommand[] = [
     ],
     run: async (io, names, options) => (await import('./commands/events.ts')).events(names, options, io),
   },
+  ...captureCommands,
   {
     name: 'show',
     under: 'lan',
@@ -155,11 +157,12 @@ export function addControlCommands(
   io: Io,
   done: (status: number) => void,
 ): void {
-  for (const { name, under, description, args = [], options = [], run } of commands) {
+  for (const { name, under, description, args = [], options = [], lenient = false, run } of commands) {
     const words = [...(options.length > 0 ? ['[OPTIONS]'] : []), ...args.map(written)]
     const command = create(name).usage(words.join(' ')).description(description).helpGroup(CONTROL_GROUP)
     for (const argument of args) command.addArgument(argument)
     for (const option of options) command.addOption(option.helpGroup('Options:'))
+    if (lenient) command.allowUnknownOption().allowExcessArguments()
     commandHelp(command)
     // The last argument that commander passes is the command itself.
     command.action(async (...given: unknown[]) => done(await run(io, ...given.slice(0, -1))))

@@ -22,6 +22,8 @@ const ASKING = [
   'trigger',
   'wire',
   'events',
+  'frames',
+  'extcap',
 ]
 const COMMANDS = ['loop', 'snull', 'cable', 'lan', ...ASKING, 'simulate', 'exec', 'completion', 'help']
 
@@ -52,6 +54,8 @@ const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
   ['vnet trigger sn0 l', ['lockup', 'lost-interrupt']],
   ['vnet trigger --queue 1 sn0 f', ['flap']],
   ['vnet events ', ['sn0', 'red/sn1']],
+  ['vnet frames --filter tcp ', ['sn0', 'red/sn1']],
+  ['vnet extcap --', ['--install', '--uninstall', '--help']],
   ['vnet completion ', ['bash', 'zsh']],
   ['vnet help car', ['carrier']],
   ['vnet lan ', ['show']],

@@ -66,6 +66,8 @@ test('no line of a help text is longer than 80 columns', async () => {
     'param',
     'trigger',
     'events',
+    'frames',
+    'extcap',
   ]
   for (const args of [
     [],

@@ -1,0 +1,42 @@
+/** The commands that show what passes the interfaces of running vnets. */
+import { Argument, Option } from 'commander'
+import { type ControlCommand, count, json, user } from './control-command.ts'
+
+/** An option that Wireshark gives, which the help does not list. */
+const given = (flags: string) => new Option(flags).hideHelp()
+
+export const captureCommands: readonly ControlCommand[] = [
+  {
+    name: 'frames',
+    description: 'print each frame that passes, and why frames were dropped, until Ctrl-C',
+    args: [new Argument('[IF...]')],
+    options: [
+      new Option('--filter <filter>', 'only frames that match, in the language of pcap-filter(7)'),
+      new Option('--drops', 'only dropped frames'),
+      json(),
+      user(),
+    ],
+    run: async (io, names, options) => (await import('./commands/frames.ts')).frames(names, options, io),
+  },
+  {
+    name: 'extcap',
+    description: 'capture for Wireshark, which runs this command once it is installed',
+    options: [
+      new Option('--install', "put vnet's interfaces into Wireshark, for all users if root does it"),
+      new Option('--uninstall', 'take them out again').conflicts('install'),
+      given('--extcap-interfaces'),
+      given('--extcap-interface <interface>'),
+      given('--extcap-dlts'),
+      given('--extcap-config'),
+      given('--extcap-reload-option <option>'),
+      given('--extcap-capture-filter <filter>'),
+      given('--capture'),
+      given('--fifo <path>'),
+      given('--filter <filter>'),
+      given('--drops'),
+      given('--snaplen <bytes>').argParser(count),
+    ],
+    lenient: true,
+    run: async (io, options) => (await import('./commands/extcap.ts')).extcap(options, io),
+  },
+]

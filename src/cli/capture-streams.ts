@@ -1,0 +1,36 @@
+/** The streams of captured frames of running vnets: one for each vnet. */
+import type { CaptureOptions, CaptureStream, ControlClient, FoundDevice } from '../control/index.ts'
+import { VnetError } from '../netdev/errno.ts'
+import { label } from './device-words.ts'
+
+export interface VnetStream {
+  /** Those that are captured. */
+  readonly devices: readonly FoundDevice[]
+  readonly stream: CaptureStream
+}
+
+/** Opens a stream for each vnet that has some of the devices. `failed` has why others refused. */
+export async function openStreams(
+  client: ControlClient,
+  devices: readonly FoundDevice[],
+  options: CaptureOptions,
+): Promise<{ readonly streams: readonly VnetStream[]; readonly failed: readonly VnetError[] }> {
+  const streams: VnetStream[] = []
+  const failed: VnetError[] = []
+  for (const vnet of new Set(devices.map(device => device.vnet))) {
+    const ofVnet = devices.filter(device => device.vnet === vnet)
+    try {
+      streams.push({ devices: ofVnet, stream: await client.capture(vnet, { ...options, devices: ofVnet }) })
+    } catch (error) {
+      if (!(error instanceof VnetError)) throw error
+      const { errno, syscall, advice } = error
+      failed.push(new VnetError(errno, `${syscall} ${ofVnet.map(label).join(', ')}`, advice))
+    }
+  }
+  return { streams, failed }
+}
+
+/** Writes a stream to its end. */
+export async function writeAll(stream: CaptureStream, to: { write(bytes: Uint8Array): Promise<void> }): Promise<void> {
+  for await (const bytes of stream) await to.write(bytes)
+}

@@ -1,0 +1,67 @@
+/** `vnet frames`: a line for each frame that passes the interfaces, until Ctrl-C. */
+import { CaptureError } from '../../capture/error.ts'
+import { CaptureReader } from '../../capture/reader.ts'
+import type { ControlClient, Found } from '../../control/index.ts'
+import { type AskOptions, askVnets, fail } from '../ask.ts'
+import { openStreams, type VnetStream } from '../capture-streams.ts'
+import { isNamed, label } from '../device-words.ts'
+import { FrameLines, PRINTED } from '../frame-lines.ts'
+import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../io.ts'
+
+export interface FramesOptions extends AskOptions {
+  /** In the language of pcap-filter(7). */
+  readonly filter?: string
+  /** Prints only dropped frames. */
+  readonly drops?: boolean
+  readonly json?: boolean
+}
+
+/** Prints the frames of the interfaces `names`, or of all if `names` is empty. */
+export function frames(names: readonly string[], options: FramesOptions, io: Io): Promise<number> {
+  const { filter, drops: dropsOnly, json = false } = options
+  const show = async (client: ControlClient, { devices, failed: silent }: Found) => {
+    const wanted = devices.filter(device => names.length === 0 || names.some(name => isNamed(device, name)))
+    using end = endOf(io)
+    const { streams, failed } = await openStreams(client, wanted, { filter, dropsOnly, snaplen: PRINTED })
+    const complaints = [...failed, ...(names.length === 0 ? silent : [])]
+    for (const { message } of complaints) fail(io, message)
+    if (streams.length === 0) return EXIT_FAILURE
+    // A terminal that is stopped must not keep Ctrl-C from ending this.
+    io.writeLater?.()
+    const ended = Promise.all(streams.map(stream => printAll(stream, json, io)))
+    try {
+      if (await Promise.race([end.asked.then(() => true), ended.then(() => false)])) return EXIT_OK
+      return complaints.length > 0 ? EXIT_FAILURE : fail(io, 'no vnet is running any more')
+    } catch (error) {
+      if (error instanceof CaptureError) return fail(io, error.message)
+      throw error
+    } finally {
+      ended.catch(() => {})
+      for (const { stream } of streams) await stream[Symbol.asyncDispose]()
+    }
+  }
+  return askVnets(names, io, show, options)
+}
+
+/** Prints the frames of a vnet until it ends. Lines that are not read in time are lost there. */
+async function printAll({ devices, stream }: VnetStream, json: boolean, io: Io): Promise<void> {
+  const reader = new CaptureReader('capture')
+  const lines = new FrameLines()
+  const labels = new Map(devices.map(device => [device.name, label(device)]))
+  for await (const bytes of stream) {
+    reader.push(bytes)
+    for (let packet = reader.next(); packet !== undefined; packet = reader.next()) {
+      const { interfaceName = '', dropCount: lost, verdict } = packet
+      if (lost !== undefined) io.out(json ? `${JSON.stringify({ event: 'lost', frames: lost })}\n` : lostLine(lost))
+      const device = labels.get(interfaceName) ?? interfaceName
+      if (json) io.out(lines.json(device, packet))
+      else io.out(lines.line(device, packet), verdict === undefined ? undefined : 'red')
+      const room = io.room?.()
+      if (room !== undefined) await room
+    }
+  }
+}
+
+function lostLine(frames: number): string {
+  return `${frames} ${frames === 1 ? 'frame was' : 'frames were'} lost: not read in time\n`
+}

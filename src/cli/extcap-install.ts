@@ -1,0 +1,129 @@
+/**
+ * Puts a program into Wireshark's folder of extcap programs, or takes it out. It is a script with
+ * absolute paths: a desktop session has another PATH than a shell, and Wireshark gives the program
+ * options only, no command.
+ */
+import { spawnSync } from 'node:child_process'
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { EEXIST, ENOENT, EPERM, VnetError } from '../netdev/errno.ts'
+
+/** The second line of the script, by which it is known again. */
+const MARK = '# Made by `vnet extcap --install`, removed by `vnet extcap --uninstall`.'
+/** Where Wireshark has it, by distribution; the first one that exists. */
+const GLOBAL: readonly string[] = [
+  '/usr/lib/x86_64-linux-gnu/wireshark/extcap',
+  '/usr/lib/aarch64-linux-gnu/wireshark/extcap',
+  '/usr/lib64/wireshark/extcap',
+  '/usr/lib/wireshark/extcap',
+  '/usr/libexec/wireshark/extcap',
+]
+/** Wireshark 4.2 and newer. */
+const PERSONAL = '.local/lib/wireshark/extcap'
+const TSHARK_MS = 10_000
+
+/** Returns lines that say what was done. Throws a VnetError if it cannot be done. */
+export function install(): string[] {
+  const file = fileOf(folder())
+  checkOurs(file)
+  attempt(file, () => {
+    mkdirSync(dirname(file), { recursive: true })
+    // Removed first: the mode of a file that exists would stay.
+    rmSync(file, { force: true })
+    writeFileSync(file, script(), { mode: 0o755 })
+  })
+  return [
+    `${file}: runs ${program()}`,
+    'Wireshark and tshark list the interfaces of running vnets from their next start on (tshark -D)',
+  ]
+}
+
+/** Returns a line that says what was done. */
+export function uninstall(): string[] {
+  const file = fileOf(folder())
+  if (!existsSync(file)) return [`${file}: not there`]
+  checkOurs(file)
+  attempt(file, () => rmSync(file))
+  return [`${file}: removed`]
+}
+
+function script(): string {
+  return ['#!/bin/sh', MARK, `exec ${quoted(process.execPath)} ${quoted(program())} extcap "$@"`, ''].join('\n')
+}
+
+/** dist/vnet.js; src/cli and dist/cli are equally deep. */
+function program(): string {
+  return fileURLToPath(new URL('../vnet.js', import.meta.url))
+}
+
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`
+}
+
+function fileOf(folder: string): string {
+  return join(folder, 'vnet')
+}
+
+/** Throws if the file is another program's. */
+function checkOurs(file: string): void {
+  if (!existsSync(file) || readFileSync(file, 'latin1').split('\n')[1] === MARK) return
+  throw new VnetError(EEXIST, file, 'it is another program, which stays as it is')
+}
+
+function attempt(file: string, change: () => void): void {
+  try {
+    change()
+  } catch (error) {
+    const { errno } = error as NodeJS.ErrnoException
+    throw errno === undefined ? error : new VnetError(errno, file)
+  }
+}
+
+/** Root installs for all users. Others need a Wireshark that has a folder of the user's own. */
+function folder(): string {
+  const { personal, global } = askTshark() ?? usual()
+  if (process.geteuid?.() === 0) {
+    if (global === undefined) throw new VnetError(ENOENT, 'extcap folder of Wireshark', 'install tshark first')
+    return global
+  }
+  if (personal !== undefined) return personal
+  // WIRESHARK_EXTCAP_DIR may name one that is the user's.
+  if (global !== undefined && isWritable(global)) return global
+  throw new VnetError(
+    EPERM,
+    `${global}`,
+    'this Wireshark has no other folder for extcap programs: run this command as root',
+  )
+}
+
+interface Folders {
+  readonly personal: string | undefined
+  readonly global: string | undefined
+}
+
+/** Returns what tshark itself says; undefined if it is not installed. */
+function askTshark(): Folders | undefined {
+  const { status, stdout } = spawnSync('tshark', ['-G', 'folders'], { encoding: 'utf8', timeout: TSHARK_MS })
+  if (status !== 0) return undefined
+  // `Extcap path:` is that of all users; Wireshark 4.2 and newer have one of the user's own too.
+  const after = (name: RegExp) => name.exec(stdout)?.[1]
+  return {
+    personal: after(/^Personal Extcap path:\s*(\/.*)$/im),
+    global: after(/^(?:Global )?Extcap path:\s*(\/.*)$/im),
+  }
+}
+
+function usual(): Folders {
+  return { personal: join(homedir(), PERSONAL), global: GLOBAL.find(existsSync) }
+}
+
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
+}
