@@ -82,6 +82,7 @@ const rules = {
   cli: { rooms: [...folders, 'yaml', 'index.ts', 'tap.ts'], packages: ['commander'], builtins: true },
   'index.ts': { rooms: [...framework, 'wire', 'drivers', 'lan/switch', 'lan/machines'] },
   'wire.ts': { rooms: [...framework, 'wire', 'drivers', 'linux'] },
+  'capture.ts': { rooms: [...framework, 'capture', 'linux', 'wire.ts'] },
   'tap.ts': { rooms: [...framework, 'linux', 'index.ts'] },
   'vnet.ts': { rooms: [...folders, 'index.ts', 'tap.ts'], packages: ['commander'], builtins: true },
 }

@@ -1,11 +1,9 @@
 /** `--capture`: the frames of all devices of a run, from before the first to after the last. */
 import { statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { Capture } from '../capture/capture.ts'
-import { Drain } from '../capture/drain.ts'
 import { CaptureFile } from '../linux/capture-file.ts'
-import { captureHead } from '../linux/capture-head.ts'
 import { compileFilter } from '../linux/pcap-filter.ts'
+import { Recording } from '../linux/recording.ts'
 import { type Driver, UsageError } from '../netdev/driver.ts'
 import { VnetError } from '../netdev/errno.ts'
 import { describeException } from '../netdev/exception.ts'
@@ -35,19 +33,10 @@ export async function startCapture(run: CapturedRun): Promise<AsyncDisposable | 
   const filter = captureFilter === undefined ? undefined : compileFilter(captureFilter)
   const { log } = net
   const file = new CaptureFile(path, { pcap, ring, tlsKeys, warn: text => log.warn(`vnet: capture: ${text}`) })
-  let hasFailed = false
-  function failed(error: unknown): void {
-    hasFailed = true
-    log.err(`vnet: capture: ${error instanceof VnetError ? error.message : describeException(error)}`)
-  }
-  const capture: Capture = new Capture({
-    ...captureHead(),
-    ...{ net, snaplen, filter, driver: driver.name },
-    netnsOf: dev => netnsOf(dev, plans),
-    onData: () => drain.wake(),
-  })
-  const drain = new Drain(capture, file.source(), failed)
-  capture.follow()
+  const recording = new Recording(file, error =>
+    log.err(`vnet: capture: ${error instanceof VnetError ? error.message : describeException(error)}`),
+  )
+  recording.follow({ net, snaplen, filter, driver: driver.name, netnsOf: dev => netnsOf(dev, plans) })
   let ended: Promise<void> | undefined
   function end(): Promise<void> {
     ended ??= finish()
@@ -55,10 +44,12 @@ export async function startCapture(run: CapturedRun): Promise<AsyncDisposable | 
   }
   async function finish(): Promise<void> {
     alarm.cancel()
-    await drain.close()
-    await file[Symbol.asyncDispose]().catch(failed)
-    if (!hasFailed) log.info(`vnet: capture: ${file.frames} frames in ${path}`)
-    if (capture.lost > 0) log.warn(`vnet: capture: ${capture.lost} frames lost, because the file did not keep up`)
+    const isWhole = await recording.stop().then(
+      () => true,
+      () => false,
+    )
+    if (isWhole) log.info(`vnet: capture: ${recording.frames} frames in ${path}`)
+    if (recording.lost > 0) log.warn(`vnet: capture: ${recording.lost} frames lost, because the file did not keep up`)
   }
   const alarm = net.clock.alarm(() => void end())
   if (duration !== undefined) alarm.at(net.clock.now() + duration)

@@ -1,0 +1,111 @@
+/**
+ * 'vnet/capture': records the frames of devices and cables in a file, and reads and writes pcapng
+ * and classic pcap.
+ *
+ *     await using link = await cable('left/a', 'right/b', { ab: 'loss 1%' })
+ *     await using recording = capture(link, 'a.pcapng', { snaplen: 128 })
+ *     ...
+ *     await recording.stop()
+ *     console.log(recording.frames, recording.lost)
+ */
+import './netdev/dispose.ts'
+import type { Ring } from './capture/ring-name.ts'
+import { CaptureFile } from './linux/capture-file.ts'
+import { compileFilter } from './linux/pcap-filter.ts'
+import { Recording } from './linux/recording.ts'
+import { TapPort } from './linux/tap-port.ts'
+import { UsageError } from './netdev/driver.ts'
+import type { Net } from './netdev/net.ts'
+import type { NetDevice } from './netdev/net-device.ts'
+import type { PacketFilter } from './packet/filter.ts'
+import type { Cable } from './wire.ts'
+
+export { CaptureError } from './capture/error.ts'
+export {
+  type CapturedPacket,
+  FLAG_CHECKSUM_NOT_READY,
+  FLAG_INBOUND,
+  FLAG_OUTBOUND,
+  FLAG_TCP_SEGMENTATION_OFFLOADED,
+  LINKTYPE_ETHERNET,
+  type Moment,
+  TC_ACT_SHOT,
+  VERDICT_TC,
+  VERDICT_XDP,
+} from './capture/packet.ts'
+export { writePcapHeader, writePcapPacket } from './capture/pcap-writer.ts'
+export {
+  type CaptureInterface,
+  type CaptureStatistics,
+  PACKET_OVERHEAD,
+  type Section,
+  writeInterface,
+  writePacket,
+  writeSection,
+  writeStatistics,
+  writeTlsKeyLog,
+} from './capture/pcapng-writer.ts'
+export { CaptureReader } from './capture/reader.ts'
+export type { CaptureRecord } from './capture/record.ts'
+export type { Ring } from './capture/ring-name.ts'
+
+export interface CaptureOptions {
+  /** Bytes of each frame that are kept; all by default. */
+  readonly snaplen?: number
+  /** Frames that it does not match are left out. Text is in the language of pcap-filter(7). */
+  readonly filter?: string | PacketFilter
+  /** Records only frames that were dropped. */
+  readonly dropsOnly?: boolean
+  /** Writes classic pcap, without interfaces, comments and dropped frames; pcapng otherwise. */
+  readonly pcap?: boolean
+  /** Goes on in another file when one has so many bytes, and keeps the last files. */
+  readonly ring?: Ring
+  /** A file to which programs write their TLS keys (SSLKEYLOGFILE); it need not exist yet. */
+  readonly tlsKeys?: string
+}
+
+/** A capture that runs. Disposing of it is as stop(). */
+export interface RunningCapture extends AsyncDisposable {
+  /** Frames recorded up to now, once at each end, and dropped ones again. */
+  readonly frames: number
+  /** Frames that were not recorded, because the file did not keep up. */
+  readonly lost: number
+  /**
+   * Ends the capture: writes what waits and the statistics, and closes the file. Idempotent.
+   * Rejects with a VnetError if the file could not take all of it.
+   */
+  stop(): Promise<void>
+}
+
+/** What can be captured: a cable, at both ends, or a device. */
+export type Captured = Cable | NetDevice<never> | NetDevice
+
+/**
+ * Records the frames of a cable, a registered device, or a list of them, in `file`, until it is
+ * stopped or the devices are gone. Each device is two interfaces of the file: its transmit side and
+ * its receive side. Frames never wait for the file. It is emptied if it exists, and has mode 0600.
+ *
+ * Throws a UsageError if the file cannot be created or the filter is wrong, and a VnetError for a
+ * device that is not registered.
+ */
+export function capture(
+  link: Captured | readonly Captured[],
+  file: string,
+  options: CaptureOptions = {},
+): RunningCapture {
+  const { snaplen, filter, dropsOnly, pcap, ring, tlsKeys } = options
+  const links = Array.isArray(link) ? (link as readonly Captured[]) : [link as Captured]
+  const devices = new Set(links.flatMap(each => ('ab' in each ? [each.a, each.b] : [each as NetDevice])))
+  if (devices.size === 0) throw new UsageError('there is nothing to capture: name a cable or a device')
+  const nets = new Set<Net>([...devices].map(({ net }) => net))
+  const compiled = typeof filter === 'string' ? compileFilter(filter) : filter
+  const recording = new Recording(new CaptureFile(file, { pcap, ring, tlsKeys }))
+  for (const net of nets) {
+    recording.follow({ net, snaplen, filter: compiled, dropsOnly, netnsOf }, dev => devices.has(dev))
+  }
+  return recording
+}
+
+function netnsOf({ port }: NetDevice): string | undefined {
+  return port instanceof TapPort ? port.netns : undefined
+}

@@ -1,0 +1,69 @@
+/** Recording: writes the frames of devices to a file while they pass. */
+import { Capture, type CaptureOptions } from '../capture/capture.ts'
+import { Drain } from '../capture/drain.ts'
+import type { NetDevice } from '../netdev/net-device.ts'
+import type { CaptureFile } from './capture-file.ts'
+import { captureHead } from './capture-head.ts'
+
+export type RecordedOptions = Omit<CaptureOptions, 'onData' | 'wallTime' | 'os' | 'program'>
+
+export class Recording implements AsyncDisposable {
+  readonly #file: CaptureFile
+  readonly #captures: Capture[] = []
+  readonly #drains: Drain[] = []
+  readonly #onFailure: (error: unknown) => void
+  #error: unknown
+  #hasFailed = false
+  #end: Promise<void> | undefined
+
+  /** Closes `file` in the end. `onFailure` is called at once with the error that stop() throws. */
+  constructor(file: CaptureFile, onFailure: (error: unknown) => void = () => {}) {
+    this.#file = file
+    this.#onFailure = onFailure
+  }
+
+  /** Records the devices of a Net for which `wants` returns true, also those to come. */
+  follow(options: RecordedOptions, wants?: (dev: NetDevice) => boolean): void {
+    const capture: Capture = new Capture({ ...captureHead(), ...options, onData: () => drain.wake() })
+    const drain = new Drain(capture, this.#file.source(), error => this.#fail(error))
+    this.#captures.push(capture)
+    this.#drains.push(drain)
+    capture.follow(wants)
+  }
+
+  /** Frames recorded, once at each end, and drops. */
+  get frames(): number {
+    return this.#captures.reduce((sum, { frames }) => sum + frames, 0)
+  }
+
+  /** Frames that were not, because the file did not keep up. */
+  get lost(): number {
+    return this.#captures.reduce((sum, { lost }) => sum + lost, 0)
+  }
+
+  /**
+   * Ends the recording: writes what waits and the statistics, and closes the file. Idempotent.
+   * Rejects with the first error of the file, after which nothing was recorded.
+   */
+  stop(): Promise<void> {
+    this.#end ??= this.#stop()
+    return this.#end
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  async #stop(): Promise<void> {
+    await Promise.all(this.#drains.map(drain => drain.close()))
+    await this.#file[Symbol.asyncDispose]().catch(error => this.#fail(error))
+    if (this.#hasFailed) throw this.#error
+  }
+
+  #fail(error: unknown): void {
+    if (this.#hasFailed) return
+    this.#hasFailed = true
+    this.#error = error
+    this.#onFailure(error)
+  }
+}
