@@ -65,6 +65,7 @@ export { type Random, random } from './netdev/random.ts'
 export { devClose, devOpen, type RegisterOptions, registerNetdev, unregisterNetdev } from './netdev/register.ts'
 export * from './netdev/stats.ts'
 export type { TxQueue } from './netdev/tx-queue.ts'
+export * from './netdev/valid.ts'
 export {
   formatAddress,
   formatIpv4,

@@ -2,9 +2,9 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Ring } from '../capture/ring-name.ts'
 import { getgrnam, getpwnam } from '../linux/libc.ts'
-import { devValidName, isValidEtherAddr } from '../netdev/alloc.ts'
 import { UsageError } from '../netdev/driver.ts'
 import { ETH_MAX_MTU, ETH_MIN_MTU, MAX_TAP_QUEUES } from '../netdev/if.ts'
+import { devValidName, isValidEtherAddr } from '../netdev/valid.ts'
 import { parseMac, parsePrefix } from '../packet/address.ts'
 import { parseDuration, parseSize } from '../wire/units.ts'
 

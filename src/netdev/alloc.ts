@@ -1,5 +1,4 @@
 /** alloc_netdev_mqs, alloc_etherdev_mqs, ether_setup (net/core/dev.c, net/ethernet/eth.c). */
-import { isStationAddress } from '../packet/ethernet.ts'
 import { E2BIG, EINVAL, VnetError } from './errno.ts'
 import { ethHeaderOps } from './eth.ts'
 import {
@@ -12,11 +11,11 @@ import {
   ETH_MIN_MTU,
   IFF_BROADCAST,
   IFF_MULTICAST,
-  IFNAMSIZ,
   MAX_TAP_QUEUES,
 } from './if.ts'
 import { NetDevice } from './net-device.ts'
 import type { Random } from './random.ts'
+import { devValidName } from './valid.ts'
 
 export interface AllocNetdevOptions<Priv> {
   /** A name, or a pattern with one %d for the first free number. */
@@ -82,18 +81,6 @@ export function etherSetup<Priv>(dev: NetDevice<Priv>): void {
 export function ethHwAddrRandom<Priv>(dev: NetDevice<Priv>, random: Random): void {
   for (let i = 0; i < ETH_ALEN; i++) dev.devAddr[i] = random.below(256)
   dev.devAddr[0] = (dev.devAddr[0] & 0xfe) | 0x02
-}
-
-/** is_valid_ether_addr: true unless it is a group address or all zero. */
-export function isValidEtherAddr(address: Uint8Array): boolean {
-  return address.length === ETH_ALEN && isStationAddress(address, 0)
-}
-
-/** dev_valid_name, for a name or a pattern. */
-export function devValidName(name: string): boolean {
-  const bytes = new TextEncoder().encode(name).length
-  if (bytes === 0 || bytes >= IFNAMSIZ || name === '.' || name === '..') return false
-  return !/[/:\s\0]/.test(name) && /^[^%]*(%d[^%]*)?$/.test(name)
 }
 
 function isQueueCount(n: number): boolean {

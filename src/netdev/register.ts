@@ -2,7 +2,7 @@
  * A device's life on a Net: register_netdev, dev_open, dev_close, unregister_netdev
  * (net/core/dev.c). link-change.ts handles the changes in between.
  */
-import { devValidName } from './alloc.ts'
+
 import { EINVAL, EIO, ENODEV, VnetError } from './errno.ts'
 import { netdevFixFeatures } from './features.ts'
 import {
@@ -21,6 +21,7 @@ import { callNdo } from './ndo.ts'
 import type { Net } from './net.ts'
 import type { NetDevice } from './net-device.ts'
 import type { LinkRequest, PortSpec } from './port.ts'
+import { devValidName } from './valid.ts'
 
 /** Where and how a device's interface is made; by default as the device says. */
 export type RegisterOptions = Pick<PortSpec, 'netns' | 'persist' | 'owner' | 'group'>

@@ -1,11 +1,21 @@
-/** A command loads no driver that it does not run. */
+/** A command loads no driver that it does not run, and no driver framework if it runs none. */
 import { expect, test, vi } from 'vitest'
 import { runMain } from '../support/run-main.ts'
 
-const loaded = vi.hoisted(() => ({ times: 0 }))
+const loaded = vi.hoisted(() => ({ times: 0, devices: 0 }))
 vi.mock('../../src/drivers/cable.ts', async original => {
   loaded.times++
   return await original()
+})
+
+vi.mock('../../src/netdev/net-device.ts', async original => {
+  loaded.devices++
+  return await original()
+})
+
+test.each(['simulate', 'exec', 'list', 'wire'])('vnet %s does not load what devices are made of', async word => {
+  expect((await runMain(word, '--help')).status).toBe(0)
+  expect(loaded.devices).toBe(0)
 })
 
 test.each(['lan', 'simulate', 'exec', 'list', 'loop'])('vnet %s does not load cable', async word => {

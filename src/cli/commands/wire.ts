@@ -1,5 +1,4 @@
 /** `vnet wire`: shows the stages of the wires of an interface, or replaces them. */
-import { attachmentsOf } from '../../control/client/wire-request.ts'
 import type { ControlClient, FoundDevice, StageReport, WireDirection, WireInfo } from '../../control/index.ts'
 import { UsageError } from '../../netdev/driver.ts'
 import { align } from '../align.ts'
@@ -43,8 +42,10 @@ export async function wire(name: string, words: string | undefined, options: Wir
   }
 }
 
-function change(name: string, ab: string | undefined, ba: string | undefined, io: Io): Promise<number> {
+async function change(name: string, ab: string | undefined, ba: string | undefined, io: Io): Promise<number> {
   const stages = (words: string) => (words === 'off' ? undefined : words)
+  // Loaded here, because all kinds of stages come with it.
+  const { attachmentsOf } = await import('../../control/client/wire-request.ts')
   // Wrong words of the second direction must not come after a change of the first.
   for (const [direction, words] of [['ab', ab] as const, ['ba', ba] as const]) {
     if (words !== undefined && words !== 'off') attachmentsOf(words, direction)
