@@ -14,9 +14,12 @@
  *   metrics            the metrics it has, if not all of its case
  *   askedUs            the delay that its wire was asked for, in microseconds
  *   rate               the rate of its wire in bit/s
+ *   leaves(topology)   the directory that it leaves, to be removed
  *   slow               true if a round trip takes seconds: its bytes are not compared
  *   stranger           the attack that floods it during the measurement (strangers.mjs)
  */
+import { mkdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { PEERS } from './peers.mjs'
 
@@ -206,6 +209,23 @@ export function neighbour(asked = {}) {
     ...Object.fromEntries(variants(asked, vnetCables, 'relay-offload')),
   })
   return Object.fromEntries(two.map(([name, candidate]) => [name, { ...candidate, pairs: 2 }]))
+}
+
+/** Bytes of each frame that a capture keeps, and the files of the last seconds. */
+const CAPTURED = ['--snaplen', '128', '--ring', '2x64MB', '--capture']
+
+/** A cable that is not captured, and one whose frames are recorded at both ends. */
+export function capture(asked = {}) {
+  const directory = net => `${tmpdir()}/${net.a.ns}`
+  const captured = net => {
+    mkdirSync(directory(net), { recursive: true })
+    return vnetCable([...CAPTURED, `${directory(net)}/bench.pcapng`])(net)
+  }
+  return Object.fromEntries([
+    ['plain', vnet(vnetCable([]), 'plain')],
+    ['captured', { ...vnet(captured, 'plain'), leaves: directory }],
+    ...variants(asked, vnetCable, 'plain'),
+  ])
 }
 
 const MILLISECOND = 1000

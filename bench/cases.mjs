@@ -86,6 +86,13 @@ export function cases(asked = {}) {
       settle: 1,
       window: 16 << 20,
     },
+    capture: {
+      title: 'capture: a cable whose frames are captured at both ends, 128 bytes of each',
+      candidates: candidates.capture(asked),
+      metrics: of('tcp', 'udp'),
+      more: [...of('tcp4', 'bidir', 'udp1472', 'gso', 'rtt1', 'rtt'), ...ends],
+      against: { short: 'plain', what: 'the same cable without a capture' },
+    },
     strangers: {
       title: 'strangers: a cable or a lan, flooded by a stranger',
       candidates: strangers(),

@@ -3,6 +3,7 @@
  * repeated while other programs keep the machine busy, and the quietest try counts. The report
  * shows how quiet it was.
  */
+import { rmSync } from 'node:fs'
 import { allowedCpus, peakRss, pin } from './cpu.mjs'
 import { stepsOf } from './metrics.mjs'
 import { compareOctets, STEPS, warmUp } from './steps.mjs'
@@ -66,6 +67,7 @@ export async function sample({ kase, name, candidate, tag, metrics, seconds, pro
     return row
   } finally {
     await child?.stop()
+    if (candidate.leaves !== undefined) rmSync(candidate.leaves(net), { recursive: true, force: true })
     net.remove()
     topologies.delete(net)
   }

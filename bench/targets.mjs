@@ -87,6 +87,12 @@ export function targets(report) {
   row('wire: TCP through rate 100mbit, of what its overhead allows', near, wire('rate100m', 'rate_share'), '%')
   row('wire: TCP through rate 1gbit, of what its overhead allows', near, wire('rate1g', 'rate_share'), '%')
 
+  const captured = (what, metric) => {
+    row(`capture of 128 bytes a frame: ${what}`, atLeast(0.8), toC('capture', 'captured', metric), 'of plain')
+  }
+  captured('TCP', 'tcp')
+  captured('64-byte frames', 'udp64')
+
   const attacks = report.cases.find(({ kase }) => kase === 'strangers')?.summary ?? {}
   for (const name of Object.keys(attacks).filter(attack => !attack.endsWith('-idle'))) {
     const ping = entry('strangers', name, 'stranger_p99')
