@@ -1,11 +1,24 @@
 /** The commands that show what passes the interfaces of running vnets. */
 import { Argument, Option } from 'commander'
 import { type ControlCommand, count, json, user } from './control-command.ts'
+import { captureFileOptions } from './options.ts'
 
 /** An option that Wireshark gives, which the help does not list. */
 const given = (flags: string) => new Option(flags).hideHelp()
 
 export const captureCommands: readonly ControlCommand[] = [
+  {
+    name: 'capture',
+    description: 'write frames, and why others were dropped, to a file until Ctrl-C',
+    args: [new Argument('<FILE...>')],
+    options: [
+      new Option('--filter <filter>', 'only frames that match, in the language of pcap-filter(7)'),
+      new Option('--drops', 'only dropped frames'),
+      ...captureFileOptions(),
+      user(),
+    ],
+    run: async (io, words, options) => (await import('./commands/capture.ts')).capture(words, options, io),
+  },
   {
     name: 'frames',
     description: 'print each frame that passes, and why frames were dropped, until Ctrl-C',

@@ -46,13 +46,13 @@ function table(program: Command): string {
 
 /**
  * Returns `interface`, `param`, `file`, `none` or the words to choose from; with `...` if it
- * repeats.
+ * repeats. A file that repeats may come after interfaces: `either`.
  */
 function kind(argument: Argument, commands: string): string {
   const words =
     argument.argChoices?.join('|') ??
     { WHAT: FAULTS.join('|'), COMMAND: commands }[argument.name()] ??
-    { IF: 'interface', NAME: 'param', FILE: 'file' }[argument.name()] ??
+    { IF: 'interface', NAME: 'param', FILE: argument.variadic ? 'either' : 'file' }[argument.name()] ??
     'none'
   return words + (argument.variadic ? '...' : '')
 }
@@ -104,6 +104,10 @@ ${table}    *) return ;;
     '' | none) return ;;
     file) _vnet_offer < <(compgen -f -- "$current") ;;
     interface) _vnet_offer < <("$vnet" list --names 2> /dev/null) ;;
+    either)
+      _vnet_offer < <("$vnet" list --names 2> /dev/null)
+      _vnet_offer < <(compgen -f -- "$current")
+      ;;
     param) _vnet_offer < <("$vnet" param "$interface" --names 2> /dev/null) ;;
     command:*)
       _vnet_offer < <(compgen -f -X '!*.*[jt]s' -- "$current")
@@ -156,6 +160,10 @@ ${table}    *) return 1 ;;
     '' | none) return 1 ;;
     file) _files ;;
     interface) compadd -- \${(f)"$("$vnet" list --names 2> /dev/null)"} ;;
+    either)
+      compadd -- \${(f)"$("$vnet" list --names 2> /dev/null)"}
+      _files
+      ;;
     param) compadd -- \${(f)"$("$vnet" param "$interface" --names 2> /dev/null)"} ;;
     command:*)
       compadd -- \${(s:|:)kind#command:}

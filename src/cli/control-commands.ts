@@ -19,7 +19,12 @@ const names = (what: string) => new Option('--names', `print only the names of t
 const IF = () => new Argument('<IF>')
 const queries = () => import('./commands/queries.ts')
 /** What the usage line has for an argument that is not written as it is called. */
-const WRITTEN: Readonly<Record<string, string>> = { IF: '[NETNS/]IF', NAME: 'NAME[=VALUE]' }
+const WRITTEN: Readonly<Record<string, string>> = {
+  IF: '[NETNS/]IF',
+  'IF...': '[NETNS/]IF...',
+  NAME: 'NAME[=VALUE]',
+  'FILE...': '[[NETNS/]IF...] FILE|-',
+}
 
 const commands: readonly ControlCommand[] = [
   {
@@ -182,8 +187,8 @@ async function request(
 
 /** Returns an argument as the usage line has it. */
 function written(argument: Argument): string {
-  const name = argument.name()
-  const word = (WRITTEN[name] ?? name) + (argument.variadic ? '...' : '')
+  const name = argument.name() + (argument.variadic ? '...' : '')
+  const word = WRITTEN[name] ?? name
   return argument.required ? word : `[${word}]`
 }
 

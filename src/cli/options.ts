@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Ring } from '../capture/ring-name.ts'
 import { getgrnam, getpwnam } from '../linux/libc.ts'
+import { OVERFLOW_GID } from '../linux/uapi.ts'
 import { UsageError } from '../netdev/driver.ts'
 import { ETH_MAX_MTU, ETH_MIN_MTU, MAX_TAP_QUEUES } from '../netdev/if.ts'
 import { devValidName, isValidEtherAddr } from '../netdev/valid.ts'
@@ -48,6 +49,7 @@ export interface CommonOptions extends CaptureFileOptions {
   delete?: boolean
   capture?: string
   captureFilter?: string
+  captureGroup?: number
   user?: number
   group?: number
   down?: boolean
@@ -109,6 +111,11 @@ export function commonOptions(): Option[] {
       option('--capture <file>', 'write all frames, and why others were dropped, to a pcapng file'),
       option('--capture-filter <filter>', 'write only frames that match, in the words of pcap-filter(7)'),
       ...captureFileOptions(),
+      option(
+        '--capture-group <group>',
+        'group that may capture by `vnet capture`, name or number',
+        id('group', getgrnam),
+      ),
     ],
     'Output:': [
       option('--json', 'print one JSON object a line on standard output'),
@@ -130,8 +137,14 @@ export function captureFileOptions(): Option[] {
   ]
 }
 
-/** Throws a UsageError for options of a capture without one. */
-export function refuseStrayCaptureOptions({ capture, ...options }: CommonOptions): void {
+/** Throws a UsageError for options of a capture without one, or for a group that cannot capture. */
+export function refuseStrayCaptureOptions({ capture, captureGroup, ...options }: CommonOptions): void {
+  if (captureGroup !== undefined && process.geteuid?.() !== 0) {
+    throw new UsageError("--capture-group: other users cannot reach an ordinary user's vnet; run it as root")
+  }
+  if (captureGroup === OVERFLOW_GID) {
+    throw new UsageError(`--capture-group ${captureGroup}: unknown groups have this number; name another group`)
+  }
   if (capture === '-') {
     throw new UsageError(
       '--capture -: standard output has the lines of this command; use `vnet capture IF -` beside it',

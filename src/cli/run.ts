@@ -81,6 +81,7 @@ export async function run(
           segment: driver.segment && (kinds => driver.segment?.(kinds) ?? []),
         },
         owner: options.user,
+        captureGroup: options.captureGroup,
       })
       await using _capture = await startCapture({ net, driver, plans, options, isOwn: io.own === true })
       status = await live({ driver, plans, net, native, platform, options, io, output })

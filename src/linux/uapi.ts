@@ -70,6 +70,10 @@ export const SO_PEERCRED = 17
 export const SO_PEERGROUPS = 59
 export const SO_PEERPIDFD = 77
 
+// include/linux/highuid.h
+/** The number of a group that has none in this user namespace. */
+export const OVERFLOW_GID = 65534
+
 // include/uapi/linux/in.h, in6.h
 
 // include/uapi/linux/netlink.h

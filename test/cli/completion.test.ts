@@ -22,6 +22,7 @@ const ASKING = [
   'trigger',
   'wire',
   'events',
+  'capture',
   'frames',
   'extcap',
 ]
@@ -69,6 +70,9 @@ const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
   ['vnet simulate v', ['vnet']],
   ['vnet simulate run.log ', []],
   ['vnet simulate --wire loss --wire-', ['--wire-ab', '--wire-ba']],
+  ['vnet capture ', ['sn0', 'red/sn1', 'vnet']],
+  ['vnet capture sn0 v', ['vnet']],
+  ['vnet capture --ring 2x1MB s', ['sn0']],
   ['vnet nonsense ', []],
   ['vnet ./my-driver.js --mt', ['--mtu']],
 ]

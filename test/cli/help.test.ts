@@ -66,6 +66,7 @@ test('no line of a help text is longer than 80 columns', async () => {
     'param',
     'trigger',
     'events',
+    'capture',
     'frames',
     'extcap',
   ]

@@ -106,6 +106,8 @@ test.each([
   [['--rxqs', '5'], 'vnet%d: 4 tx and 5 rx queues: from 1 to 256, and no more receive than transmit queues'],
   [['--user', 'root'], '--user and --group are for persistent interfaces: add --persist'],
   [['--group', '0'], '--user and --group are for persistent interfaces: add --persist'],
+  [['--capture-group', 'no such'], '--capture-group no such: no such group; give a name that exists, or a number'],
+  [['--capture-group', '65534'], '--capture-group 65534: unknown groups have this number; name another group'],
   [['--persist', '--delete'], "option '--delete' cannot be used with option '--persist'"],
   [MACS, '--mac is given 2 times, but the driver has one interface'],
   [['snull', ...MACS, '--mac', '02:00:00:00:00:03'], '--mac is given 3 times, but the driver has 2 interfaces'],

@@ -1,7 +1,6 @@
 /** CAPTURE: the captures of a vnet that its clients have requested, and how many there may be. */
-import { release, type } from 'node:os'
 import { Capture } from '../../capture/capture.ts'
-import type { Moment } from '../../capture/packet.ts'
+import { captureHead } from '../../linux/capture-head.ts'
 import type { Native } from '../../linux/native.ts'
 import { UsageError } from '../../netdev/driver.ts'
 import { EBUSY, EINVAL, EOPNOTSUPP, EPERM, VnetError } from '../../netdev/errno.ts'
@@ -26,7 +25,6 @@ export interface CapturesOptions {
   readonly net: Net
   readonly turns: Turns
   readonly netnsOf: Subject['netnsOf']
-  readonly wallTime: () => Moment
   /** The driver of the devices. */
   readonly driver: string | undefined
 }
@@ -46,8 +44,8 @@ export class Captures {
   start({ devices, ...wanted }: WantedCapture, caller: Caller): void {
     const busy = this.#busy(caller)
     if (busy !== undefined) throw new VnetError(EBUSY, 'vnet_nl', busy)
-    const { native, net, turns, netnsOf, wallTime, driver } = this.#options
-    const about = { os: `${type()} ${release()}`, program: 'vnet', driver, netnsOf, wallTime }
+    const { native, net, turns, netnsOf, driver } = this.#options
+    const about = { ...captureHead(), driver, netnsOf }
     const capture = new Capture({ net, ...about, ...wanted, onData: () => sender.onData() })
     const left = new Set(devices)
     const unfollow = net.registerNetdeviceNotifier((event, dev) => {

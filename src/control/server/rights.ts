@@ -8,7 +8,7 @@
  */
 import { readFileSync } from 'node:fs'
 import type { Native } from '../../linux/native.ts'
-import { SO_PEERGROUPS, SOL_SOCKET } from '../../linux/uapi.ts'
+import { OVERFLOW_GID, SO_PEERGROUPS, SOL_SOCKET } from '../../linux/uapi.ts'
 import { ENOPROTOOPT, ERANGE } from '../../netdev/errno.ts'
 import { getU32 } from '../../netlink/index.ts'
 import { type Peer, peerPidfd } from '../protocol/connection.ts'
@@ -64,6 +64,8 @@ export class Rights {
 
   /** True if the peer is in a group by its effective or a supplementary gid. */
   #isMember(fd: number, gid: number, group: number): boolean {
+    // Any group outside of this user namespace appears as this one.
+    if (group === OVERFLOW_GID) return false
     if (gid === group) return true
     let gids = new Uint8Array(FEW_GROUPS * GID_LEN)
     let length = this.#native.getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, gids)

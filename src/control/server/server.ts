@@ -4,10 +4,8 @@
  * no process alive. Whatever happens to it, the frames go on.
  */
 
-import type { Moment } from '../../capture/packet.ts'
 import type { Native } from '../../linux/native.ts'
 import { netnsCookieOf } from '../../linux/socket-identity.ts'
-import { NSEC_PER_MSEC } from '../../netdev/clock.ts'
 import { VnetError } from '../../netdev/errno.ts'
 import { describeException } from '../../netdev/exception.ts'
 import { NETDEV_CHANGENAME, NETDEV_REGISTER, NETDEV_UNREGISTER } from '../../netdev/if.ts'
@@ -89,7 +87,7 @@ function serve(
   listening.unref()
 
   const events = new Events(net, netnsOf, now)
-  const captures = new Captures({ native, net, turns, netnsOf, driver: module?.name, wallTime: () => momentOf(now()) })
+  const captures = new Captures({ native, net, turns, netnsOf, driver: module?.name })
   const vnet = vnetFamily({ devices: net.devices, netnsOf, module, events, captures, now })
   const families = new Map([nlctrl([vnet]), vnet].map((family): [number, Family] => [family.id, family]))
   const onEnd = (session: Caller) => events.unsubscribe(session)
@@ -151,9 +149,4 @@ function announce(
     else if (event !== NETDEV_CHANGENAME) return
     write()
   })
-}
-
-function momentOf(ms: number): Moment {
-  const seconds = Math.floor(ms / 1000)
-  return { seconds, nanoseconds: Math.floor((ms - seconds * 1000) * NSEC_PER_MSEC) }
 }

@@ -1,0 +1,88 @@
+/** `vnet capture`: writes frames of interfaces of running vnets to a file or standard output. */
+import { setTimeout } from 'node:timers/promises'
+import { CaptureError } from '../../capture/error.ts'
+import type { ControlClient, Found } from '../../control/index.ts'
+import { CaptureFile } from '../../linux/capture-file.ts'
+import { NSEC_PER_MSEC } from '../../netdev/clock.ts'
+import { interfaceArg, UsageError } from '../../netdev/driver.ts'
+import { EPERM, EPIPE, isErrno, VnetError } from '../../netdev/errno.ts'
+import { type AskOptions, askVnets, fail } from '../ask.ts'
+import { openStreams, type VnetStream, writeAll } from '../capture-streams.ts'
+import { isNamed, label } from '../device-words.ts'
+import { EXIT_FAILURE, EXIT_OK, endOf, type Io, type UserEnd } from '../io.ts'
+import type { CaptureFileOptions } from '../options.ts'
+
+export interface CaptureOptions extends AskOptions, CaptureFileOptions {
+  /** In the language of pcap-filter(7). */
+  readonly filter?: string
+  /** Writes only dropped frames. */
+  readonly drops?: boolean
+}
+
+/** The longest time of a timer, ms. */
+const TIMER_MAX = 0x7fff_ffff
+/** How long vnets may take for the rest of their captures, ms. */
+const REST_MS = 2000
+
+/**
+ * Captures the interfaces that all words but the last name, or all that this user may capture, and
+ * writes them to the file that the last word names.
+ */
+export function capture(words: readonly string[], options: CaptureOptions, io: Io): Promise<number> {
+  const [names, path] = [words.slice(0, -1), words.at(-1) as string]
+  const isAll = names.length === 0
+  for (const name of names) interfaceArg(name)
+  const { filter, snaplen, drops: dropsOnly, user } = options
+  const start = async (client: ControlClient, { devices, failed: silent }: Found) => {
+    const last = devices.find(device => isNamed(device, path))
+    if (last !== undefined) {
+      throw new UsageError(`${path} is an interface: name a file last, such as ${last.name}.pcapng, or - for stdout`)
+    }
+    using end = endOf(io)
+    const wanted = devices.filter(device => isAll || names.some(name => isNamed(device, name)))
+    const { streams, failed } = await openStreams(client, wanted, { filter, snaplen, dropsOnly })
+    const isLeftOut = (error: VnetError) => isAll && streams.length > 0 && isErrno(error, EPERM)
+    const complaints = [...failed.filter(error => !isLeftOut(error)), ...(isAll ? silent : [])]
+    for (const { message } of complaints) fail(io, message)
+    if (streams.length === 0 || (!isAll && complaints.length > 0)) return EXIT_FAILURE
+    const status = await write(streams, path, options, io, end)
+    return complaints.length > 0 ? EXIT_FAILURE : status
+  }
+  return askVnets(names, io, start, { user })
+}
+
+/** Writes the streams until the user ends them, or all have ended. Returns the exit status. */
+async function write(
+  streams: readonly VnetStream[],
+  path: string,
+  { duration, ring, pcap, tlsKeys }: CaptureOptions,
+  io: Io,
+  end: UserEnd,
+): Promise<number> {
+  await using file = new CaptureFile(path, { ring, pcap, tlsKeys, warn: text => void fail(io, text) })
+  io.err(`capturing ${streams.flatMap(({ devices }) => devices.map(label)).join(', ')}\n`)
+  let error: unknown
+  const written = Promise.all(streams.map(({ stream }) => writeAll(stream, file.source()))).catch(first => {
+    error = first
+  })
+  await Promise.race([asked(end, duration), written])
+  for (const { stream } of streams) stream.stop()
+  // A vnet that is stuck sends no rest.
+  await Promise.race([written, setTimeout(REST_MS, undefined, { ref: false })])
+  for (const { stream } of streams) await stream[Symbol.asyncDispose]()
+  await written
+  await file[Symbol.asyncDispose]()
+  io.err(`${file.frames} frames captured, ${file.lost} lost\n`)
+  // The reader has all that it wants: | head.
+  if (error === undefined || isErrno(error, EPIPE)) return EXIT_OK
+  if (error instanceof VnetError || error instanceof CaptureError) return fail(io, error.message)
+  throw error
+}
+
+/** Settles when the user asks for the end, or after `duration` ns. */
+async function asked(end: UserEnd, duration: number | undefined): Promise<void> {
+  if (duration === undefined) return end.asked
+  for (let ms = duration / NSEC_PER_MSEC; ms > 0; ms -= TIMER_MAX) {
+    if (await end.within(Math.min(ms, TIMER_MAX))) return
+  }
+}
