@@ -19,6 +19,7 @@ const EXAMPLES: Section = [
     ['vnet stats sn0', 'what vnet and the kernel counted'],
     ['vnet cut sn0', 'as if its cable were pulled out'],
     ["vnet simulate a.pcapng --wire 'loss 1%'", 'what a wire would do to a capture'],
+    ['vnet replay a.pcap --to red/eth0', 'send the frames of a capture'],
     ['source <(vnet completion bash)', 'complete commands by Tab'],
     ['vnet exec ./my-client sn0', 'pass its private ioctls to the driver'],
   ],

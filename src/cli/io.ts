@@ -24,6 +24,11 @@ export interface Io {
    * `lostLine` then makes the line that reports how many were lost. Absent: like any other text.
    */
   logLine?(to: 'out' | 'err', line: string, lostLine: (lines: number) => string): void
+  /**
+   * Shows a line at the bottom of the terminal in place of the one before; undefined removes it.
+   * Absent if standard error is not a terminal.
+   */
+  progress?(line: string | undefined): void
   /** Calls `fn` when the program is to end: a signal, or an uncaught exception. Returns an undo. */
   onEnd(fn: (end: End) => void): () => void
   /** Calls `fn` on SIGHUP, which then does not end the program. Returns an undo. */

@@ -17,7 +17,9 @@ import { addDriverFile, createProgram, driverCommands, firstWord, usageMessage }
 export async function main(argv: readonly string[], raw: Io): Promise<number> {
   // All output passes here, so no name or text of a stranger reaches the terminal unescaped.
   const commandLine = ['vnet', ...argv.map(shellWord)].join(' ')
-  const io = { ...raw, out: escaping(raw.out), err: escaping(raw.err), commandLine }
+  const io: Io = { ...raw, out: escaping(raw.out), err: escaping(raw.err), commandLine }
+  const { progress } = raw
+  if (progress !== undefined) io.progress = line => progress(line && printable(line))
   let status = EXIT_OK
   const done = (code: number): void => {
     status = code

@@ -25,6 +25,7 @@ export interface ProcessLike {
 interface Stream {
   readonly fd?: number
   readonly isTTY?: boolean
+  readonly columns?: number
   write(text: string, done?: (error?: Error | null) => void): unknown
   on(event: 'error', fn: () => void): unknown
 }
@@ -106,6 +107,7 @@ export function processIo(process: ProcessLike): ProcessIo {
       later ??= lateOutputs(streams.out, streams.err)
     },
     room: () => later?.out.room,
+    ...(streams.err.isTTY && { progress: line => put('err', progressText(line, streams.err.columns)) }),
     logLine(to, line, lostLine) {
       if (later === undefined) put(to, line)
       else later[to].pushLine(line, lostLine)
@@ -129,6 +131,11 @@ export function processIo(process: ProcessLike): ProcessIo {
       }
     },
   }
+}
+
+/** Returns what replaces the last line, cut to the width of the terminal if that is known. */
+function progressText(line = '', columns = 0): string {
+  return `\r${line.slice(0, (columns || 80) - 1)}\x1b[K`
 }
 
 /** Returns a function that adds a listener and returns an undo. */

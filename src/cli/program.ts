@@ -6,6 +6,7 @@ import { addDriver, describeDriver } from './driver-command.ts'
 import { commandHelp, programHelp } from './help.ts'
 import type { Io } from './io.ts'
 import { addCommonOptions, commonOptions } from './options.ts'
+import { replayCommand } from './replay-command.ts'
 import { simulateCommand } from './simulate-command.ts'
 
 /** The help of lan. Loading its code would take a third of each start: it is loaded when used. */
@@ -58,6 +59,7 @@ export function createProgram(
   const loadLan = () => (loading ??= load())
   program.addCommand(lan)
   program.addCommand(simulateCommand(create('simulate'), io, done))
+  program.addCommand(replayCommand(create('replay'), io, done))
   addControlCommands(program, create, io, done)
   program.addCommand(execCommand(create('exec'), io, done)).helpCommand(false)
   program.addCommand(completionCommand(create('completion'), program, loadLan, io))

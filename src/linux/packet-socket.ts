@@ -29,6 +29,8 @@ const RECEIVE_BUFFER = 32 << 20
 /** In bytes, for frames in the interface's queue. The default would be full after two megabits. */
 const SEND_BUFFER = 4 << 20
 
+const NEEDS_RAW = 'it needs CAP_NET_RAW: run it as root'
+
 // include/uapi/linux/bpf_common.h, filter.h
 const BPF_LD_W_ABS = 0x20
 const BPF_JEQ_K = 0x15
@@ -56,7 +58,7 @@ const UNTAGGED = [
  */
 export function openPacketSocket(native: Native, nsfd: number, ifindex: number, what: string): number {
   const opened = native.socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, 0, nsfd)
-  const fd = check(opened, what, opened === -EPERM ? 'it needs CAP_NET_RAW: run it as root' : undefined)
+  const fd = check(opened, what, opened === -EPERM ? NEEDS_RAW : undefined)
   return closingOnError(native, [fd], () => {
     setBuffer(native, fd, 'SO_RCVBUF', RECEIVE_BUFFER, what)
     setBuffer(native, fd, 'SO_SNDBUF', SEND_BUFFER, what)
@@ -67,6 +69,20 @@ export function openPacketSocket(native: Native, nsfd: number, ifindex: number, 
     check(native.setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, promisc), what)
     // Last, because a socket receives nothing until it is bound.
     check(native.bind(fd, sockaddrLl(ifindex)), what)
+    return fd
+  })
+}
+
+/**
+ * Opens a packet socket that only sends: each write transmits one frame, without a vnet header. The
+ * arguments and errors are those of openPacketSocket.
+ */
+export function openSendingSocket(native: Native, nsfd: number, ifindex: number, what: string): number {
+  const opened = native.socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, 0, nsfd)
+  const fd = check(opened, what, opened === -EPERM ? NEEDS_RAW : undefined)
+  return closingOnError(native, [fd], () => {
+    // Protocol 0 receives nothing.
+    check(native.bind(fd, sockaddrLl(ifindex, 0)), what)
     return fd
   })
 }
@@ -91,12 +107,12 @@ function socketFilter(program: readonly (readonly [number, number, number, numbe
   return bytes
 }
 
-/** A struct sockaddr_ll (include/uapi/linux/if_packet.h): all frames of an interface. */
-function sockaddrLl(ifindex: number): Uint8Array {
+/** A struct sockaddr_ll (include/uapi/linux/if_packet.h): an interface, and what it receives. */
+function sockaddrLl(ifindex: number, protocol = ETH_P_ALL): Uint8Array {
   const address = new Uint8Array(20)
   const view = new DataView(address.buffer)
   view.setUint16(0, AF_PACKET, true)
-  view.setUint16(2, ETH_P_ALL)
+  view.setUint16(2, protocol)
   view.setInt32(4, ifindex, true)
   return address
 }

@@ -26,7 +26,7 @@ const ASKING = [
   'frames',
   'extcap',
 ]
-const COMMANDS = ['loop', 'snull', 'cable', 'lan', ...ASKING, 'simulate', 'exec', 'completion', 'help']
+const COMMANDS = ['loop', 'snull', 'cable', 'lan', ...ASKING, 'simulate', 'replay', 'exec', 'completion', 'help']
 
 const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
   ['vnet s', ['snull', 'show', 'stats', 'simulate']],
@@ -69,6 +69,9 @@ const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
   ['vnet lan show --json r', ['red/sn1']],
   ['vnet simulate v', ['vnet']],
   ['vnet simulate run.log ', []],
+  ['vnet replay v', ['vnet']],
+  ['vnet replay --to red/eth0 v', ['vnet']],
+  ['vnet replay a.pcap --m', ['--multiplier', '--mbps', '--map']],
   ['vnet simulate --wire loss --wire-', ['--wire-ab', '--wire-ba']],
   ['vnet capture ', ['sn0', 'red/sn1', 'vnet']],
   ['vnet capture sn0 v', ['vnet']],

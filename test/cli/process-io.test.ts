@@ -149,3 +149,16 @@ test('a command that stands in for another program receives every signal, and no
   expect([told.length, ends]).toEqual([5, [{ signal: 'SIGTERM' }]])
   expect(process.listenerCount('SIGUSR1')).toBe(0)
 })
+
+test('on a terminal the progress is one line, which the next replaces and undefined removes', () => {
+  const shown = (columns: number) => {
+    const process = new FakeProcess()
+    Object.assign(process.stderr, { isTTY: true, columns })
+    const io = processIo(process)
+    for (const line of ['0123456789', 'abc', undefined]) io.progress?.(line)
+    return process.stderr.text
+  }
+  expect(shown(8)).toBe('\r0123456\x1b[K\rabc\x1b[K\r\x1b[K')
+  expect(shown(0)).toContain('0123456789')
+  expect(processIo(new FakeProcess()).progress).toBeUndefined()
+})

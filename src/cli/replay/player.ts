@@ -1,0 +1,164 @@
+/**
+ * Player: plays captures to a sink: reads packets, skips what cannot be played, completes
+ * checksums, replaces addresses, cuts what is too long, and waits until each frame is due.
+ */
+import { setImmediate } from 'node:timers/promises'
+import { FLAG_CHECKSUM_NOT_READY } from '../../capture/packet.ts'
+import { CaptureReader } from '../../capture/reader.ts'
+import type { CaptureRecord } from '../../capture/record.ts'
+import type { Alarm, Clock } from '../../netdev/clock.ts'
+import type { AddressMap } from '../../packet/rewrite.ts'
+import { completeChecksum, UpperHeader } from '../../packet/upper-header.ts'
+import type { ReplayCounts } from './counts.ts'
+import { Cutter } from './cutter.ts'
+import { Pace, type Speed } from './pace.ts'
+import { type Selection, skipReason } from './selection.ts'
+import type { FrameSink } from './sink.ts'
+
+export interface PlayerOptions {
+  readonly clock: Clock
+  readonly sink: FrameSink
+  readonly counts: ReplayCounts
+  readonly speed: Speed
+  readonly selection: Selection
+  readonly addresses: AddressMap | undefined
+  /** Frames after which it is over. */
+  readonly limit: number
+}
+
+export class Player {
+  /** Bytes of captures that were read. */
+  read = 0
+  readonly #options: PlayerOptions
+  readonly #pace: Pace
+  readonly #cutter: Cutter
+  readonly #upper = new UpperHeader()
+  readonly #alarm: Alarm
+  /** Ends the wait at hand. */
+  #wake = () => {}
+  #isStopped = false
+  /** Frames that the sink took. */
+  #taken = 0
+  /** The time when it was read last. */
+  #now = Number.NEGATIVE_INFINITY
+
+  constructor(options: PlayerOptions) {
+    const { clock, speed, sink } = options
+    this.#options = options
+    this.#pace = new Pace(speed, () => clock.now())
+    this.#cutter = new Cutter(sink.mtu)
+    this.#alarm = clock.alarm(() => this.#wake())
+  }
+
+  /** Whether no further frame is played: it was stopped, or the limit is reached. */
+  get isOver(): boolean {
+    return this.#isStopped || this.#taken >= this.#options.limit
+  }
+
+  /** Frames that the sink took so far. */
+  get taken(): number {
+    return this.#taken
+  }
+
+  /** Ends `play` soon, whatever it waits for. */
+  stop(): void {
+    this.#isStopped = true
+    this.#alarm.cancel()
+    this.#wake()
+  }
+
+  /**
+   * Plays a capture, whose name is `name`, once. Settles when the sink took the last frame, or when
+   * it is over. Rejects with a CaptureError if the capture is broken: the packets before that are
+   * played by then. Also rejects as the sink does, or as the chunks do.
+   */
+  async play(name: string, chunks: AsyncIterator<Uint8Array>): Promise<void> {
+    const reader = new CaptureReader(name)
+    this.#pace.again()
+    for (let isEnd = false; !isEnd && !this.isOver; ) {
+      const chunk = await this.#unlessStopped(chunks.next())
+      if (chunk === undefined) return
+      isEnd = chunk.done === true
+      if (isEnd) reader.end()
+      else {
+        reader.push(chunk.value)
+        this.read += chunk.value.length
+      }
+      for (let record = reader.next(); record !== undefined; record = reader.next()) {
+        const waiting = this.#packet(record)
+        // Most frames wait for nothing.
+        if (waiting !== undefined) await waiting
+        if (this.isOver) return
+      }
+      // Lets signals be handled, and the progress be shown.
+      await setImmediate()
+    }
+  }
+
+  #packet(record: CaptureRecord): Promise<void> | undefined {
+    const { addresses, counts, selection } = this.#options
+    const reason = skipReason(record, selection)
+    if (reason !== undefined) {
+      counts.skipped.add(reason)
+      return undefined
+    }
+    const { bytes, at, capturedLength: length } = record
+    // The reader does not look at them again.
+    if (((record.flags ?? 0) & FLAG_CHECKSUM_NOT_READY) !== 0) completeChecksum(bytes, at, length, this.#upper)
+    addresses?.rewrite(bytes, at, length)
+    if (!this.#cutter.isLong(bytes, at, length)) return this.#frame(record, bytes, at, length)
+    const segments = this.#cutter.cut(bytes, at, length)
+    if (segments === 0) return this.#frame(record, bytes, at, length)
+    counts.cut++
+    counts.segments += segments
+    return this.#segments(record)
+  }
+
+  async #segments(record: CaptureRecord): Promise<void> {
+    for (let skb = this.#cutter.next(); skb !== undefined; skb = this.#cutter.next()) {
+      if (!this.isOver) await this.#frame(record, skb.bytes, skb.data, skb.len)
+      skb.free()
+    }
+  }
+
+  /** Returns nothing unless it has to wait. */
+  #frame(record: CaptureRecord, bytes: Uint8Array, at: number, length: number): Promise<void> | undefined {
+    const due = this.#pace.due(record, length)
+    if (due > this.#now) this.#now = this.#options.clock.now()
+    if (due > this.#now) return this.#later(due, bytes, at, length)
+    if (!this.#options.sink.offer(bytes, at, length)) return this.#whenRoom(bytes, at, length)
+    this.#taken++
+    return undefined
+  }
+
+  async #later(due: number, bytes: Uint8Array, at: number, length: number): Promise<void> {
+    const { sink } = this.#options
+    sink.flush()
+    await new Promise<void>(resolve => {
+      this.#wake = resolve
+      if (this.#isStopped) resolve()
+      else this.#alarm.at(due)
+    })
+    if (this.#isStopped) return
+    if (sink.offer(bytes, at, length)) this.#taken++
+    else await this.#whenRoom(bytes, at, length)
+  }
+
+  async #whenRoom(bytes: Uint8Array, at: number, length: number): Promise<void> {
+    const { sink } = this.#options
+    do {
+      await this.#unlessStopped(sink.room())
+      if (this.#isStopped) return
+    } while (!sink.offer(bytes, at, length))
+    this.#taken++
+  }
+
+  /** Settles as `promise` does, or with undefined when it is stopped. */
+  #unlessStopped<T>(promise: Promise<T>): Promise<T | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#wake = () => resolve(undefined)
+      if (this.#isStopped) resolve(undefined)
+      promise.then(resolve, reject)
+    })
+  }
+}

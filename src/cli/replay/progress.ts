@@ -1,0 +1,40 @@
+/** The line that shows how far a replay is. */
+
+export interface Progress {
+  /** Bytes of the capture that were read, and all of them if that is known. */
+  readonly read: number
+  readonly size: number | undefined
+  readonly frames: number
+  /** The most frames that are played. */
+  readonly limit: number
+  readonly seconds: number
+}
+
+const BAR = 20
+
+/**
+ * Returns ` 45% [=========>          ] 1234567 frames, 251000 frames/s, 0:12 left`; without the bar
+ * and the time if nothing says how much there is.
+ */
+export function progressLine({ read, size, frames, limit, seconds }: Progress): string {
+  const rate = `${frames} frames, ${seconds > 0 ? Math.round(frames / seconds) : 0} frames/s`
+  const ofSize = size === undefined || size === 0 ? 0 : read / size
+  const part = Math.min(1, Math.max(ofSize, frames / limit))
+  if (size === undefined && limit === Number.POSITIVE_INFINITY) return `${megabytes(read)} MB, ${rate}`
+  const full = Math.floor(part * BAR)
+  const bar = `${'='.repeat(full)}${full < BAR ? '>' : ''}`.padEnd(BAR)
+  const left = part > 0 ? `, ${duration((seconds * (1 - part)) / part)} left` : ''
+  return `${String(Math.floor(part * 100)).padStart(3)}% [${bar}] ${rate}${left}`
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(1)
+}
+
+/** Returns `1:05` or `2:01:05`. */
+function duration(seconds: number): string {
+  const s = Math.ceil(seconds)
+  const [h, m] = [Math.floor(s / 3600), Math.floor(s / 60) % 60]
+  const two = (n: number) => String(n).padStart(2, '0')
+  return h > 0 ? `${h}:${two(m)}:${two(s % 60)}` : `${m}:${two(s % 60)}`
+}

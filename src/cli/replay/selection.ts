@@ -1,0 +1,52 @@
+/** Which packets of a capture are replayed. */
+import {
+  FLAG_INBOUND,
+  FLAG_OUTBOUND,
+  LINKTYPE_ETHERNET,
+  TC_ACT_SHOT,
+  VERDICT_TC,
+  VERDICT_XDP,
+} from '../../capture/packet.ts'
+import type { CaptureRecord } from '../../capture/record.ts'
+import { ETH_HLEN } from '../../netdev/if.ts'
+
+export const DIRECTIONS = ['out', 'in', 'all'] as const
+
+export interface Selection {
+  /** Name of an interface in the capture. */
+  readonly interface?: string | undefined
+  /** Frames that the captured interface sent, or received. */
+  readonly direction?: (typeof DIRECTIONS)[number] | undefined
+}
+
+const FLAG_DIRECTION = FLAG_INBOUND | FLAG_OUTBOUND
+/** XDP_ABORTED and XDP_DROP are the verdicts up to this (include/uapi/linux/bpf.h). */
+const XDP_DROP = 1
+
+/** Returns why a packet is skipped, in a few words; undefined if it is replayed. */
+export function skipReason(record: CaptureRecord, { interface: name, direction }: Selection): string | undefined {
+  const { capturedLength, originalLength } = record
+  if (record.linkType !== LINKTYPE_ETHERNET) return 'not Ethernet'
+  if (name !== undefined && record.interfaceName !== name) return 'of another interface'
+  if (isOther(record, direction)) return direction === 'in' ? 'sent by the interface' : 'received by the interface'
+  if (isDrop(record)) return 'dropped, as the capture says'
+  if (capturedLength < originalLength) return 'cut short by a snaplen'
+  return capturedLength < ETH_HLEN ? 'shorter than an Ethernet header' : undefined
+}
+
+/**
+ * By default frames are skipped that a vnet captured as received: with their ids they are there a
+ * second time, as sent.
+ */
+function isOther({ flags = 0, packetId }: CaptureRecord, direction: Selection['direction']): boolean {
+  const way = flags & FLAG_DIRECTION
+  if (direction === undefined) return way === FLAG_INBOUND && packetId !== undefined
+  if (direction === 'all' || way === 0) return false
+  return way !== (direction === 'in' ? FLAG_INBOUND : FLAG_OUTBOUND)
+}
+
+function isDrop({ verdict, verdictType }: CaptureRecord): boolean {
+  if (verdict === undefined) return false
+  if (verdictType === VERDICT_TC) return verdict === TC_ACT_SHOT
+  return verdictType === VERDICT_XDP && verdict >= 0 && verdict <= XDP_DROP
+}

@@ -1,0 +1,208 @@
+/** The player, on a clock and a sink of the test. */
+import { beforeEach, describe, expect, test } from 'vitest'
+import { FLAG_CHECKSUM_NOT_READY } from '../../../src/capture/packet.ts'
+import { writePcapHeader, writePcapPacket } from '../../../src/capture/pcap-writer.ts'
+import { writeInterface, writePacket, writeSection } from '../../../src/capture/pcapng-writer.ts'
+import { ReplayCounts } from '../../../src/cli/replay/counts.ts'
+import { Player, type PlayerOptions } from '../../../src/cli/replay/player.ts'
+import type { FrameSink } from '../../../src/cli/replay/sink.ts'
+import { AddressMap } from '../../../src/packet/rewrite.ts'
+import { FakeClock } from '../../../src/testing/fake-clock.ts'
+import { buildFrame, plain } from '../../packet/frames.ts'
+import { numbered, numberOf, turn } from '../../support/memory-net.ts'
+
+const MS = 1_000_000
+
+/** A sink that keeps the frames and when it took them, and that may be full. */
+class Kept implements FrameSink {
+  readonly mtu = 1500
+  readonly frames: Uint8Array[] = []
+  readonly times: number[] = []
+  flushes = 0
+  /** Frames for which there is room. */
+  space = Number.POSITIVE_INFINITY
+  readonly #clock: FakeClock
+  #wake = () => {}
+
+  constructor(clock: FakeClock) {
+    this.#clock = clock
+  }
+
+  offer(bytes: Uint8Array, at: number, length: number): boolean {
+    if (this.space === 0) return false
+    this.space--
+    this.frames.push(bytes.slice(at, at + length))
+    this.times.push(this.#clock.now())
+    return true
+  }
+
+  room(): Promise<void> {
+    return new Promise(resolve => {
+      this.#wake = resolve
+    })
+  }
+
+  makeRoom(frames: number): void {
+    this.space += frames
+    this.#wake()
+  }
+
+  flush(): void {
+    this.flushes++
+  }
+
+  async drained(): Promise<void> {}
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+let clock: FakeClock
+let sink: Kept
+let counts: ReplayCounts
+beforeEach(() => {
+  clock = new FakeClock()
+  sink = new Kept(clock)
+  counts = new ReplayCounts()
+})
+
+function player(options: Partial<PlayerOptions> = {}): Player {
+  const rest = { speed: 'top', selection: {}, addresses: undefined, limit: Number.POSITIVE_INFINITY } as const
+  return new Player({ clock, sink, counts, ...rest, ...options })
+}
+
+/** A pcap file of frames that were captured at these times, in ms. */
+function pcap(frames: readonly Uint8Array[], times: readonly number[] = []): Uint8Array {
+  const to = new Uint8Array(1 << 20)
+  let end = writePcapHeader(to, 0)
+  for (const [i, bytes] of frames.entries()) {
+    const moment = { seconds: 1_700_000_000, nanoseconds: (times[i] ?? 0) * MS }
+    const packet = { interfaceIndex: 0, bytes, at: 0, capturedLength: bytes.length, originalLength: bytes.length }
+    end = writePcapPacket(to, end, { ...moment, ...packet })
+  }
+  return to.slice(0, end)
+}
+
+async function* inChunks(file: Uint8Array, size = 100): AsyncGenerator<Uint8Array> {
+  // One buffer for all chunks, as a file has.
+  const buffer = new Uint8Array(size)
+  for (let at = 0; at < file.length; at += size) {
+    const chunk = file.subarray(at, at + size)
+    buffer.set(chunk)
+    yield buffer.subarray(0, chunk.length)
+  }
+}
+
+const numbers = () => sink.frames.map(bytes => numberOf({ bytes }))
+
+describe('playing', () => {
+  test('the frames of a file are played in order, whatever its chunks', async () => {
+    const file = pcap(numbered(50))
+    for (const size of [1, 7, 100, 5000]) {
+      const each = player()
+      sink.frames.length = 0
+      await each.play('a.pcap', inChunks(file, size))
+      expect([numbers(), each.read, each.taken]).toEqual([[...Array(50).keys()], file.length, 50])
+    }
+  })
+
+  test('frames are played at their times, and what waits is flushed before each pause', async () => {
+    const done = player({ speed: { factor: 2 } }).play('a.pcap', inChunks(pcap(numbered(4), [0, 10, 10, 30])))
+    for (let i = 0; i < 40; i++) {
+      await turn()
+      clock.advance(MS / 2)
+    }
+    await done
+    expect(sink.times).toEqual([0, 5 * MS, 5 * MS, 15 * MS])
+    expect(sink.flushes).toBe(2)
+  })
+
+  test('a frame for which there is no room is offered again, and none overtakes it', async () => {
+    sink.space = 3
+    const done = player().play('a.pcap', inChunks(pcap(numbered(9)), 5000))
+    await turn()
+    expect(numbers()).toEqual([0, 1, 2])
+    for (let i = 0; i < 6; i++) {
+      sink.makeRoom(1)
+      await turn()
+    }
+    await done
+    expect(numbers()).toEqual([...Array(9).keys()])
+  })
+
+  test('it is over after the limit', async () => {
+    const each = player({ limit: 4 })
+    await each.play('a.pcap', inChunks(pcap(numbered(9))))
+    expect([numbers(), each.isOver]).toEqual([[0, 1, 2, 3], true])
+  })
+
+  test('a broken file is played up to where it breaks, and the error names the place', async () => {
+    const whole = pcap(numbered(5))
+    const cut = whole.subarray(0, whole.length - 1)
+    const message = `a.pcap: truncated at byte ${cut.length}: a record of 76 bytes begins at byte ${24 + 4 * 76}`
+    await expect(player().play('a.pcap', inChunks(cut))).rejects.toThrow(message)
+    expect(numbers()).toEqual([0, 1, 2, 3])
+  })
+})
+
+describe('stop', () => {
+  test.each([
+    ['a frame that is due in an hour', () => player({ speed: { framesPerSecond: 1 / 3600 } })],
+    ['room', () => player()],
+  ])('stop ends the wait for %s', async (what, make) => {
+    if (what === 'room') sink.space = 1
+    const each = make()
+    const done = each.play('a.pcap', inChunks(pcap(numbered(3))))
+    await turn()
+    each.stop()
+    await done
+    expect([sink.frames.length, clock.armed, each.isOver]).toEqual([1, 0, true])
+  })
+
+  test('stop ends the wait for more of the file', async () => {
+    const each = player()
+    const done = each.play('-', { next: () => new Promise(() => {}) })
+    await turn()
+    each.stop()
+    await done
+    expect(each.isOver).toBe(true)
+  })
+})
+
+describe('frames', () => {
+  test('skipped packets are counted by reason, the others played', async () => {
+    const to = new Uint8Array(4096)
+    let end = writeInterface(to, writeSection(to, 0), {})
+    const [frame] = numbered(1) as [Uint8Array]
+    const moment = { seconds: 1_700_000_000, nanoseconds: 0, interfaceIndex: 0 }
+    const of = (more: object, length = 60) => ({
+      ...{ ...moment, bytes: frame, at: 0, capturedLength: length, originalLength: 60 },
+      ...more,
+    })
+    for (const packet of [of({}), of({}, 40), of({ verdict: 2 }), of({}, 50)]) end = writePacket(to, end, packet)
+    await player().play('a.pcapng', inChunks(to.slice(0, end)))
+    expect(sink.frames).toEqual([frame])
+    expect(counts.summary(0).at(-1)).toBe('skipped 3: 2 cut short by a snaplen, 1 dropped, as the capture says')
+  })
+
+  test('a partial checksum is completed, and then the addresses are replaced', async () => {
+    const built = (checksum: 'partial' | 'full', source: number[]) =>
+      buildFrame({ packet: { ...plain, source, checksum }, tags: [], padding: [] })
+    const to = new Uint8Array(4096)
+    const bytes = built('partial', [198, 18, 0, 1])
+    const at = writeInterface(to, writeSection(to, 0), {})
+    const length = { capturedLength: bytes.length, originalLength: bytes.length }
+    const packet = { seconds: 0, nanoseconds: 0, interfaceIndex: 0, bytes, at: 0, ...length }
+    const end = writePacket(to, at, { ...packet, flags: FLAG_CHECKSUM_NOT_READY })
+    const from = Uint8Array.of(198, 18, 0, 1)
+    const addresses = new AddressMap([{ from, to: Uint8Array.of(192, 0, 2, 9), bits: 32 }])
+    await player({ addresses }).play('a.pcapng', inChunks(to.slice(0, end)))
+    expect(sink.frames).toEqual([built('full', [192, 0, 2, 9])])
+  })
+
+  test('a TCP frame longer than the MTU is played as segments, any other as it is', async () => {
+    const payload = Array.from({ length: 3000 }, (_, i) => i & 0xff)
+    const long = (kind: 'tcp' | 'udp') => buildFrame({ packet: { ...plain, kind, payload }, tags: [], padding: [] })
+    await player().play('a.pcap', inChunks(pcap([long('tcp'), long('udp')])))
+    expect(sink.frames.map(({ length }) => length)).toEqual([1514, 1514, 54 + 80, 3042])
+    expect(counts.summary(0)).toContain('cut 1 TCP frames longer than the MTU into 3 segments')
+  })
+})
