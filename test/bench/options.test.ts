@@ -10,7 +10,7 @@ describe('parseOptions', () => {
     const options = parsed()
     expect(options.parts).toEqual([
       ...['cable', 'snull', 'loop', 'one-end', 'busy', 'cables', 'queues', 'neighbour', 'control', 'lan'],
-      ...['wire', 'strangers', 'memory'],
+      ...['wire', 'capture', 'strangers', 'memory'],
     ])
     expect(options).toMatchObject({ rounds: 3, seconds: 1, memory: true, json: undefined })
     expect(candidatesOf(options, 'cable')).toEqual(
