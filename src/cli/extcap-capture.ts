@@ -1,19 +1,23 @@
 /** The calls of Wireshark that ask running vnets: for their interfaces, and for frames. */
-import { closeSync, constants, openSync } from 'node:fs'
+import { close, closeSync, constants, open, openSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { promisify } from 'node:util'
 import { ControlClient } from '../control/client/client.ts'
 import { findVnets } from '../control/client/find.ts'
 import type { CaptureOptions } from '../control/client/types.ts'
 import { CaptureFile } from '../linux/capture-file.ts'
 import { loadNative } from '../linux/native.ts'
-import { EPIPE, isErrno } from '../netdev/errno.ts'
+import { UsageError } from '../netdev/driver.ts'
+import { ENODEV, EPIPE, isErrno, VnetError } from '../netdev/errno.ts'
 import { fail } from './ask.ts'
-import { openStreams, writeAll } from './capture-streams.ts'
+import { openStreams, type VnetStream, writeAll } from './capture-streams.ts'
 import { ALL, interfaceSentences, interfaceValue } from './extcap-words.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from './io.ts'
 
 /** How long a vnet may take to reply: Wireshark waits for the list when it starts. */
 const LIST_MS = 500
+/** How often a wait for a reader is ended, which may begin meanwhile. */
+const AGAIN_MS = 20
 
 /** Prints the interfaces. A vnet that does not reply is left out. */
 export async function listInterfaces(io: Io): Promise<number> {
@@ -33,32 +37,60 @@ export async function listInterfaces(io: Io): Promise<number> {
 export async function capture(value: string, fifo: string, options: CaptureOptions, io: Io): Promise<number> {
   using end = endOf(io)
   using client = new ControlClient(loadNative())
-  const { devices } = await findVnets(client)
-  const wanted = devices.filter(device => value === ALL || interfaceValue(device) === value)
-  if (wanted.length === 0) return fail(io, `no running vnet has ${value} any more: refresh the list of interfaces`)
-  const { streams, failed } = await openStreams(client, wanted, options)
-  for (const { message } of failed) fail(io, message)
-  if (streams.length === 0) return EXIT_FAILURE
-  const file = new CaptureFile(fifo)
-  const written = Promise.all(streams.map(({ stream }) => writeAll(stream, file.source())))
-  const stopped = end.asked.then(() => {
+  let streams: readonly VnetStream[] = []
+  let again: NodeJS.Timeout | undefined
+  const stopped = end.asked.finally(() => {
     for (const { stream } of streams) stream.stop()
-    letGo(fifo)
-    return written
+    again = setInterval(letGo, AGAIN_MS, fifo)
   })
+  stopped.catch(() => {})
+  const complain = ({ message }: Error) => fail(io, message)
   try {
-    await Promise.race([written, stopped])
-    await file[Symbol.asyncDispose]()
+    const opened = await openInterface(client, value, options)
+    streams = opened.streams
+    opened.failed.forEach(complain)
+    if (streams.length > 0) {
+      if (again !== undefined) return EXIT_OK
+      const written = writeTo(fifo, streams)
+      // A defect rejects at once.
+      await Promise.race([written, stopped.then(() => written)])
+      return opened.failed.length === 0 ? EXIT_OK : EXIT_FAILURE
+    }
   } catch (error) {
-    // Wireshark has what it wanted.
-    if (!isErrno(error, EPIPE)) throw error
+    if (!(error instanceof VnetError || error instanceof UsageError)) throw error
+    // Without its reader Wireshark has what it wanted.
+    if (isErrno(error, EPIPE)) return EXIT_OK
+    complain(error)
   } finally {
     for (const { stream } of streams) await stream[Symbol.asyncDispose]()
+    if (streams.length === 0) await hangUp(fifo)
+    clearInterval(again)
   }
-  return failed.length === 0 ? EXIT_OK : EXIT_FAILURE
+  return EXIT_FAILURE
 }
 
-/** Ends the wait for a reader of the FIFO, if there is none yet. */
+async function openInterface(client: ControlClient, value: string, options: CaptureOptions) {
+  const { devices } = await findVnets(client)
+  const wanted = devices.filter(device => value === ALL || interfaceValue(device) === value)
+  if (wanted.length === 0) throw new VnetError(ENODEV, value, 'its vnet has ended: refresh the list of interfaces')
+  return openStreams(client, wanted, options)
+}
+
+async function writeTo(fifo: string, streams: readonly VnetStream[]): Promise<void> {
+  await using file = new CaptureFile(fifo)
+  await Promise.all(streams.map(({ stream }) => writeAll(stream, file.source())))
+}
+
+/**
+ * Opens the FIFO and closes it: without that Wireshark would wait for a writer, and show the error
+ * only when the user stops the capture.
+ */
+async function hangUp(fifo: string): Promise<void> {
+  const [opened, closed] = [promisify(open), promisify(close)]
+  await opened(fifo, constants.O_WRONLY).then(closed, () => {})
+}
+
+/** Ends the wait for a reader of the FIFO, if something waits for one. */
 function letGo(fifo: string): void {
   try {
     closeSync(openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK))

@@ -1,14 +1,24 @@
 /** `vnet extcap`, in the order in which Wireshark calls it, and what puts it there. */
+import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { writeSection } from '../../src/capture/pcapng-writer.ts'
+import { EPERM, VnetError } from '../../src/netdev/errno.ts'
 import type { MessageBuilder } from '../../src/netlink/index.ts'
 import { FakeVnet } from '../support/fake-vnet.ts'
-import { runMain } from '../support/run-main.ts'
+import { runMain, startMain } from '../support/run-main.ts'
 
 // Vnets that run on this machine must not be found.
-const { run } = vi.hoisted(() => ({ run: { path: '', uid: process.geteuid?.() ?? 0 } }))
+const { run, opened } = vi.hoisted(() => ({
+  run: { path: '', uid: process.geteuid?.() ?? 0 },
+  opened: { as: async (): Promise<unknown> => undefined },
+}))
+vi.mock('../../src/cli/capture-streams.ts', async original => ({
+  ...(await original<object>()),
+  openStreams: () => opened.as(),
+}))
 vi.mock('../../src/control/protocol/run-directory.ts', async original => ({
   ...(await original<object>()),
   trustedDirectories: () => [run],
@@ -29,6 +39,30 @@ afterEach(() => {
 
 const ok = (stdout: string) => ({ status: 0, stdout, stderr: '' })
 const failed = (stderr: string) => ({ status: 1, stdout: '', stderr: `vnet: ${stderr}\n` })
+
+/** A stream that has no bytes until it is stopped, and then some. */
+class EndlessStream {
+  isClosed = false
+  #end = () => {}
+  readonly #ended = new Promise<void>(resolve => {
+    this.#end = resolve
+  })
+
+  stop(): void {
+    this.#end()
+  }
+
+  async *[Symbol.asyncIterator]() {
+    await this.#ended
+    const to = new Uint8Array(100)
+    yield to.subarray(0, writeSection(to, 0))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.isClosed = true
+    this.#end()
+  }
+}
 
 describe('a call of Wireshark', () => {
   const GET_DEVICES = 2
@@ -72,9 +106,37 @@ describe('a call of Wireshark', () => {
   test('capturing an interface that is gone fails with one line', async () => {
     const capture = ['extcap', '--capture', '--extcap-interface', 'vnet-ca']
     expect(await runMain(...capture, '--fifo', join(directory, 'fifo'))).toEqual(
-      failed('no running vnet has vnet-ca any more: refresh the list of interfaces'),
+      failed('vnet-ca: ENODEV, no such device; its vnet has ended: refresh the list of interfaces'),
     )
     expect(await runMain(...capture)).toMatchObject({ status: 2, stderr: /--capture needs --fifo PATH/ })
+  })
+
+  test('SIGTERM ends a capture whose FIFO has no reader, whenever it comes', async () => {
+    using _ = new FakeVnet(directory, { [GET_DEVICES]: () => [ca] })
+    const fifo = join(directory, 'fifo')
+    execFileSync('mkfifo', [fifo])
+    for (const isRefused of [false, true]) {
+      for (const isLate of [false, true]) {
+        const stream = new EndlessStream()
+        let open = () => {}
+        const opening = new Promise<void>(resolve => {
+          open = resolve
+        })
+        opened.as = async () => {
+          open()
+          await Promise.resolve()
+          const failed = isRefused ? [new VnetError(EPERM, 'CAPTURE ca')] : []
+          return { streams: isRefused ? [] : [{ devices: [], stream }], failed }
+        }
+        const command = startMain('extcap', '--capture', '--extcap-interface', 'vnet-ca', '--fifo', fifo)
+        await opening
+        if (isLate) await new Promise(resolve => setImmediate(resolve))
+        const { status, stderr } = await command.end({ signal: 'SIGTERM' })
+        const refusal = 'vnet: CAPTURE ca: EPERM, operation not permitted\n'
+        expect([status, stderr]).toEqual(isRefused ? [1, refusal] : [0, ''])
+        expect(stream.isClosed).toBe(!isRefused)
+      }
+    }
   })
 
   test('a user who runs the command by hand is told to install it', async () => {

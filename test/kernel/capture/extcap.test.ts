@@ -1,0 +1,192 @@
+/** `vnet extcap` as Wireshark uses it, with the real tshark. */
+import { execFileSync } from 'node:child_process'
+import { chmodSync, createReadStream, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type Netns, OwnNetns } from '../../support/netns.ts'
+import { asNobodyIn } from '../../support/privileges.ts'
+import { startMain } from '../../support/run-main.ts'
+import { packetFields, readCapture, startTshark } from '../../support/tshark.ts'
+import { type Running, spawnVnet } from '../../support/vnet-process.ts'
+
+const program = fileURLToPath(new URL('../../../dist/vnet.js', import.meta.url))
+
+let own: OwnNetns
+let left: Netns
+let right: Netns
+let directory: string
+
+beforeEach(() => {
+  own = new OwnNetns()
+  left = own.addQuiet()
+  right = own.addQuiet()
+  directory = mkdtempSync(join(tmpdir(), 'vnet-extcap-'))
+  chmodSync(directory, 0o777)
+})
+afterEach(() => {
+  own.remove()
+  rmSync(directory, { recursive: true })
+})
+
+const path = (name: string) => join(directory, name)
+
+/** Starts a cable between the namespaces, whose ends know each other: no packet is one of ARP. */
+async function cable(...args: string[]): Promise<Running> {
+  const addresses = ['--address', 'left=198.18.0.1/24', '--address', 'right=198.18.0.2/24']
+  const vnet = await spawnVnet(['cable', `${left.name}/left`, `${right.name}/right`, '--json', ...addresses, ...args])
+  const [a, b] = vnet.interfaces()
+  left.ip(`neigh add 198.18.0.2 lladdr ${b!.mac} dev left`)
+  right.ip(`neigh add 198.18.0.1 lladdr ${a!.mac} dev right`)
+  return vnet
+}
+
+const ping = (count: number) => left.run(`ping -q -c ${count} -i 0.01 -W 1 198.18.0.2`)
+/** The lines of `tshark -D` about vnet, without their numbers. */
+const linesOf = (list: string) => [...list.matchAll(/^\d+\. (vnet.*)$/gm)].map(([, line]) => line as string)
+
+function run([command, ...args]: string[]): string {
+  return execFileSync(command as string, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+}
+
+describe('tshark run by root', () => {
+  /** Starts a program for which the folder of extcap programs is that of the test. */
+  let within: string[]
+  beforeEach(() => {
+    const folder = /^(?:Global )?Extcap path:\s*(.*)$/im.exec(readCapture('tshark', '-G', 'folders'))?.[1]
+    within = ['unshare', '-m', 'sh', '-c', `mount --bind ${directory} ${folder} && exec "$@"`, 'sh']
+    run([...within, process.execPath, program, 'extcap', '--install'])
+  })
+  const name = () => left.name
+
+  test('tshark lists the interfaces of running vnets, until they end or vnet is uninstalled', async () => {
+    const vnet = await cable()
+    const list = () => linesOf(run([...within, 'tshark', '-D']))
+    expect(list()).toEqual(
+      expect.arrayContaining([
+        `vnet-${name()}:left (vnet: left (cable, in ${name()}))`,
+        `vnet-${right.name}:right (vnet: right (cable, in ${right.name}))`,
+        'vnet (vnet: all interfaces)',
+      ]),
+    )
+    await vnet.stop()
+    expect(list().filter(line => line.includes(name()))).toEqual([])
+    run([...within, process.execPath, program, 'extcap', '--uninstall'])
+    expect([list(), existsSync(path('vnet'))]).toEqual([[], false])
+  })
+
+  test('tshark captures one interface, with its drops and why', async () => {
+    await cable('--wire', 'loss 50%', '--seed', '7')
+    const file = path('a.pcapng')
+    const tshark = startTshark(within, '-i', `vnet-${name()}:left`, '-c', '10', '-w', file)
+    await tshark.started
+    await ping(10)
+    expect(await tshark.ended).toEqual({ status: 0, complaint: '' })
+    const packets = packetFields(file, ['frame.interface_name', 'frame.comment', 'frame.packet_id'])
+    expect(new Set(packets.map(packet => packet['frame.interface_name']))).toEqual(new Set(['left']))
+    const dropped = packets.filter(packet => packet['frame.comment'] !== '')
+    expect(dropped.length).toBeGreaterThan(0)
+    for (const packet of dropped) {
+      const id = packet['frame.packet_id']
+      expect(packet['frame.comment']).toBe(`dropped: wire ab, stage 1 loss 50% (seed 7, packet ${id})`)
+    }
+  })
+
+  test('tshark passes its filter on, and shows why a filter is wrong', async () => {
+    await cable()
+    const file = path('a.pcapng')
+    const start = (filter: string) =>
+      startTshark(within, '-i', `vnet-${name()}:left`, '-f', filter, '-c', '5', '-w', file)
+    const tshark = start('icmp[icmptype] == icmp-echoreply')
+    await tshark.started
+    await ping(5)
+    await tshark.ended
+    const types = packetFields(file, ['icmp.type']).map(packet => packet['icmp.type'])
+    expect(types).toEqual(['0', '0', '0', '0', '0'])
+    const { complaint } = await start('icmpp').ended
+    expect(complaint).toContain("vnet: filter 'icmpp': syntax error")
+  })
+
+  test('tshark captures drops only, and the beginnings of frames, where its settings say so', async () => {
+    await cable('--wire', 'loss 50%', '--seed', '7')
+    const file = path('a.pcapng')
+    const interfaceName = `vnet-${name()}:left`
+    const key = interfaceName.toLowerCase().replace(/\W/g, '_')
+    const settings = [`extcap.${key}.drops:true`, `extcap.${key}.snaplen:60`].flatMap(setting => ['-o', setting])
+    const tshark = startTshark(within, '-i', interfaceName, ...settings, '-c', '2', '-w', file)
+    await tshark.started
+    await ping(10)
+    await tshark.ended
+    const packets = packetFields(file, ['frame.verdict', 'frame.cap_len', 'frame.len'])
+    expect(packets.length).toBeGreaterThan(0)
+    for (const packet of packets) expect(packet).toMatchObject({ 'frame.cap_len': '60', 'frame.len': '98' })
+  })
+})
+
+describe('tshark run by another user', () => {
+  const nobody = () => [...asNobodyIn(left), 'env', `HOME=${directory}`, `WIRESHARK_EXTCAP_DIR=${directory}`]
+
+  beforeEach(() => {
+    run([...nobody(), process.execPath, program, 'extcap', '--install'])
+  })
+
+  test('a user lists the interfaces of root’s vnets, and is told who may capture', async () => {
+    await cable()
+    expect(linesOf(run([...nobody(), 'tshark', '-D']))).toContain(
+      `vnet-${left.name}:left (vnet: left (cable, in ${left.name}))`,
+    )
+    const { status, complaint } = await startTshark(nobody(), '-i', `vnet-${left.name}:left`, '-w', path('a.pcapng'))
+      .ended
+    expect(status).not.toBe(0)
+    expect(complaint).toMatch(/vnet: CAPTURE .*left: EPERM, .* start the vnet with --capture-group/)
+  })
+})
+
+describe('a capture into a FIFO', () => {
+  let fifo: string
+  beforeEach(() => {
+    fifo = path('fifo')
+    execFileSync('mkfifo', [fifo])
+  })
+  const capture = (value: string, ...args: string[]) =>
+    startMain('extcap', '--capture', '--extcap-interface', value, '--fifo', fifo, ...args)
+
+  test('SIGTERM ends it with a whole file, which has the statistics of each interface', async () => {
+    await cable()
+    const command = capture(`vnet-${left.name}:left`)
+    const stream = createReadStream(fifo)
+    const read = buffer(stream)
+    // The head of the file: the vnet captures.
+    await new Promise(resolve => stream.once('data', resolve))
+    await ping(3)
+    expect(await command.end({ signal: 'SIGTERM' })).toEqual({ status: 0, stdout: '', stderr: '' })
+    writeFileSync(path('a.pcapng'), await read)
+    expect(packetFields(path('a.pcapng'), ['icmp.seq']).length).toBe(6)
+    expect(readCapture('capinfos', path('a.pcapng')).match(/Number of stat entries = 1/g)?.length).toBe(2)
+  })
+
+  test('a reader that goes ends it', async () => {
+    await cable()
+    const command = capture(`vnet-${left.name}:left`)
+    const stream = createReadStream(fifo)
+    await new Promise(resolve => stream.once('data', resolve))
+    stream.destroy()
+    await ping(20)
+    expect(await command.ended).toEqual({ status: 0, stdout: '', stderr: '' })
+  })
+
+  test('the end of its vnet ends it, with a whole file', async () => {
+    const vnet = await cable()
+    const command = capture(`vnet-${left.name}:left`)
+    const stream = createReadStream(fifo)
+    const read = buffer(stream)
+    await new Promise(resolve => stream.once('data', resolve))
+    await ping(3)
+    await vnet.stop()
+    expect(await command.ended).toEqual({ status: 0, stdout: '', stderr: '' })
+    writeFileSync(path('a.pcapng'), await read)
+    expect(packetFields(path('a.pcapng'), ['icmp.seq']).length).toBe(6)
+  })
+})
