@@ -28,8 +28,8 @@ Compares kernel veth, the C baseline, npm packages and vnet in one run, in netwo
 measures vnet in memory.
 
 What to measure:
-  --only PART,...         ${PARTS.join(', ')}
-                          (repeatable; all by default)
+  --only PART,...         ${CASES.join(', ')},
+                          memory (repeatable; all by default)
   --candidates NAME,...   ${namesIn(cases()).join(', ')}
   --variant NAME=OPTIONS  add a candidate: vnet with these options, as 'busy=--busy-poll 50us'; repeatable
   --metrics NAME,...      ${Object.keys(METRICS).join(', ')}
