@@ -19,6 +19,8 @@ export class Drain {
   readonly #capture: Drained
   readonly #sink: CaptureSink
   readonly #failed: (error: unknown) => void
+  #isWriting = false
+  /** The writes that are under way, or were last. */
   #writing: Promise<void> | undefined
   #hasFailed = false
 
@@ -31,17 +33,16 @@ export class Drain {
 
   /** Has what waits written; for onData of the capture. Never throws. */
   wake(): void {
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = undefined
-    })
+    if (this.#isWriting) return
+    this.#isWriting = true
+    this.#writing = this.#write()
   }
 
   /** Ends the capture. Settles when all of it was written. */
   async close(): Promise<void> {
     this.#capture.close()
     this.wake()
-    // What came while the last write was under way.
-    while (this.#writing !== undefined) await this.#writing
+    await this.#writing
   }
 
   async #write(): Promise<void> {
@@ -51,6 +52,7 @@ export class Drain {
       if (!this.#hasFailed) await this.#sink.write(chunk).catch(error => this.#fail(error))
       capture.consume(chunk.length)
     }
+    this.#isWriting = false
   }
 
   /** What is left in the capture is read and not written. */

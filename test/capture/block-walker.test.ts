@@ -1,0 +1,75 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { BlockWalker } from '../../src/capture/block-walker.ts'
+import { LITTLE } from '../support/capture-bytes.ts'
+import { SEED, scaled } from '../support/scale.ts'
+
+/** Pushes `bytes` cut at these places; returns the bytes of each block. */
+function walk(bytes: Uint8Array, cuts: readonly number[]): number[][] {
+  const walker = new BlockWalker('FILE')
+  const found: number[][] = []
+  let from = 0
+  for (const to of [...new Set([...cuts, bytes.length])].sort((a, b) => a - b)) {
+    // Each chunk is overwritten once it was walked.
+    const chunk = bytes.slice(from, to)
+    walker.push(chunk)
+    while (walker.next()) {
+      expect(walker.type).toBe(walker.view.getUint32(walker.at, true))
+      found.push([...walker.bytes.subarray(walker.at, walker.at + walker.length)])
+    }
+    chunk.fill(0xee)
+    from = to
+  }
+  return found
+}
+
+test('the blocks of a stream are found, wherever it is cut', () => {
+  const blocks = fc.array(fc.tuple(fc.nat(0xffff_ffff), fc.nat({ max: 3000 })), { maxLength: 12 })
+  fc.assert(
+    fc.property(blocks, fc.array(fc.nat(20_000)), (shapes, cuts) => {
+      const expected = shapes.map(([type, words], i) => LITTLE.block(type, new Array(4 * (words % 700)).fill(i + 1)))
+      const stream = Uint8Array.from(expected.flat())
+      const inside = cuts.filter(cut => cut < stream.length)
+      expect(walk(stream, inside)).toEqual(expected)
+    }),
+    { numRuns: scaled(20_000), seed: SEED },
+  )
+})
+
+test('a stream is walked byte by byte', () => {
+  const blocks = [LITTLE.block(6, [1, 2, 3, 4]), LITTLE.block(5), LITTLE.block(7, new Array(8).fill(9))]
+  const stream = Uint8Array.from(blocks.flat())
+  expect(walk(stream, [...stream.keys()])).toEqual(blocks)
+})
+
+test('blocks that are not cut are not copied', () => {
+  const walker = new BlockWalker('FILE')
+  const chunk = Uint8Array.from([...LITTLE.block(6), ...LITTLE.block(5), 6, 0])
+  walker.push(chunk)
+  expect([walker.next(), walker.bytes === chunk, walker.next(), walker.bytes === chunk]).toEqual([
+    true,
+    true,
+    true,
+    true,
+  ])
+  expect([walker.next(), walker.isCut]).toEqual([false, true])
+})
+
+test.each([
+  [0, [1]],
+  [8, [8]],
+  [14, [3, 9]],
+  [17 * 1024 * 1024, [100]],
+])('a block of %i bytes is refused, with its place, wherever it is cut', (length, cuts) => {
+  const good = LITTLE.block(6, [1, 2, 3, 4])
+  const bad = [...LITTLE.u32(6), ...LITTLE.u32(length), 0, 0, 0, 0]
+  const stream = Uint8Array.from([...good, ...bad])
+  for (const each of [[], cuts, [good.length + 2]]) {
+    expect(() =>
+      walk(
+        stream,
+        each.filter(cut => cut < stream.length),
+      ),
+    ).toThrow(`FILE: broken at byte ${good.length}: a block of ${length} bytes`)
+  }
+})

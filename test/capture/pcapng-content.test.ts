@@ -1,0 +1,223 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { ContentSource } from '../../src/capture/content.ts'
+import { PcapngContent } from '../../src/capture/pcapng-content.ts'
+import { LITTLE, readAll, text } from '../support/capture-bytes.ts'
+import { SEED, scaled } from '../support/scale.ts'
+
+const { section, interface: device, packet, oldPacket, simplePacket, block, option, u32, u64 } = LITTLE
+const START = { seconds: 1, nanoseconds: 0 }
+const END = { seconds: 2, nanoseconds: 0 }
+const ALL = Number.POSITIVE_INFINITY
+
+const named = (name: string) => device(1, 0, option(2, text(name)), option(9, [9]))
+const id = (n: number) => option(5, u64(BigInt(n)))
+const dropCount = (n: number) => option(4, u64(BigInt(n)))
+const statistics = (number: number, dropped: number) => block(5, u32(number), u64(7n), option(5, u64(BigInt(dropped))))
+
+/** Pushes bytes, and returns all that is written of them. */
+function take(source: ContentSource, bytes: number[], room = ALL): number[] {
+  const written: number[] = []
+  source.push(Uint8Array.from(bytes))
+  for (let span = source.take(room, false); span !== undefined; span = source.take(room, false)) written.push(...span)
+  return written
+}
+
+describe('one stream', () => {
+  test('is written as it is', () => {
+    const content = new PcapngContent(START)
+    const source = content.source('a')
+    const stream = [
+      ...section(),
+      ...named('x'),
+      ...packet(0, 1n, [1], id(7)),
+      ...block(77, u32(1)),
+      ...statistics(0, 3),
+    ]
+    expect(take(source, stream)).toEqual(stream)
+    expect(content).toMatchObject({ frames: 1, lost: 3 })
+    expect(content.tail(END)).toHaveLength(0)
+  })
+
+  test('that does not end has statistics of what was counted', () => {
+    const content = new PcapngContent(START)
+    const source = content.source('a')
+    take(source, [...section(), ...named('x'), ...named('y'), ...packet(0, 1n, [1], option(2, u32(1)), dropCount(5))])
+    take(source, [...packet(0, 1n, [1]), ...packet(1, 1n, [1], id(3), dropCount(2)), ...statistics(1, 4)])
+    expect(content).toMatchObject({ frames: 3, lost: 9 })
+    const moment = (seconds: number) => [...u32(0), ...u32(seconds * 1e9)]
+    expect([...content.tail(END)]).toEqual(
+      block(
+        5,
+        [...u32(0), ...moment(2)],
+        [...option(2, moment(1)), ...option(3, moment(2)), ...dropped(5), ...option(8, u64(2n)), ...option(0, [])],
+      ),
+    )
+  })
+
+  const dropped = (n: number) => option(5, u64(BigInt(n)))
+})
+
+describe('several streams', () => {
+  test('are one section, with interfaces in the order in which they come, and packet ids that differ', () => {
+    const content = new PcapngContent(START)
+    const [a, b] = [content.source('a'), content.source('b')]
+    const written = [
+      ...take(a, [...section(option(4, text('first'))), ...named('a0')]),
+      ...take(b, [...section(option(4, text('second'))), ...named('b0')]),
+      ...take(a, [...named('a1'), ...packet(1, 1n, [1], id(42))]),
+      ...take(b, packet(0, 1n, [2], option(2, u32(1)), id(42))),
+      ...take(b, statistics(0, 9)),
+    ]
+    expect(readAll(written).packets).toMatchObject([
+      { interfaceIndex: 2, frame: [1], packetId: 42 },
+      { interfaceIndex: 1, frame: [2], packetId: 42 + 2 ** 48, flags: 1 },
+    ])
+    expect(written.slice(-statistics(1, 9).length)).toEqual(statistics(1, 9))
+    expect(Buffer.from(written).includes('second')).toBe(false)
+  })
+
+  test('are merged as each is, wherever they are cut', () => {
+    const stream = fc.array(fc.constantFrom('interface', 'packet'), { maxLength: 20 })
+    const cut = fc.tuple(fc.nat(2), fc.integer({ min: 1, max: 90 }))
+    fc.assert(
+      fc.property(fc.tuple(stream, stream, stream), fc.array(cut, { minLength: 50, maxLength: 50 }), (shapes, cuts) => {
+        const content = new PcapngContent(START)
+        const made = shapes.map((shape, n) => {
+          let [interfaces, packets] = [0, 0]
+          const frames: number[][] = []
+          const bytes = [...section()]
+          for (const kind of ['interface', ...shape]) {
+            if (kind === 'interface') {
+              bytes.push(...named(`${n}`))
+              interfaces++
+            } else {
+              frames.push([n, packets])
+              bytes.push(...packet(packets % interfaces, 1n, [n, packets++], id(packets)))
+            }
+          }
+          return { source: content.source(`${n}`), bytes, frames, at: 0 }
+        })
+        const written: number[] = []
+        const step = (n: number, length: number) => {
+          const each = made[n]
+          if (each === undefined) return
+          written.push(...take(each.source, each.bytes.slice(each.at, each.at + length)))
+          each.at += length
+        }
+        for (const [n, length] of cuts) step(n, length)
+        for (const n of made.keys()) step(n, ALL)
+        const { packets, error } = readAll(written)
+        expect(error).toBeUndefined()
+        for (const [n, { frames }] of made.entries()) {
+          const own = packets.filter(({ frame }) => (frame as number[])[0] === n)
+          expect(own.map(({ frame }) => frame)).toEqual(frames)
+          for (const each of own) expect(each.interfaceName).toBe(`${n}`)
+        }
+        expect(content.frames).toBe(packets.length)
+      }),
+      { numRuns: scaled(10_000), seed: SEED },
+    )
+  })
+})
+
+describe('a file that ends before its stream', () => {
+  test('is followed by one that begins with the section and the interfaces', () => {
+    const content = new PcapngContent(START)
+    const source = content.source('a')
+    const [one, two] = [packet(0, 1n, [1]), packet(0, 2n, [2])]
+    const head = [...section(), ...named('x')]
+    take(source, head)
+    source.push(Uint8Array.from([...one, ...two]))
+    // Room for one packet and the statistics.
+    const room = one.length + 128
+    expect([...(source.take(room, false) ?? [])]).toEqual(one)
+    expect(source.take(room - one.length, false)).toHaveLength(0)
+    expect([...content.head()]).toEqual(head)
+    expect([...(source.take(room, false) ?? [])]).toEqual(two)
+    expect(source.take(room, false)).toBeUndefined()
+  })
+
+  test('has a packet at least, however small it is to be', () => {
+    const source = new PcapngContent(START).source('a')
+    take(source, [...section(), ...named('x')])
+    const one = packet(0, 1n, [1])
+    source.push(Uint8Array.from([...one, ...one]))
+    expect(source.take(10, true)).toHaveLength(one.length)
+    expect(source.take(10, false)).toHaveLength(0)
+    expect(source.take(10, true)).toHaveLength(one.length)
+  })
+
+  test('and those after it have the statistics of an interface that has ended', () => {
+    const content = new PcapngContent(START)
+    const end = statistics(0, 1)
+    take(content.source('a'), [...section(), ...named('x'), ...end])
+    expect(content.tail(END)).toHaveLength(0)
+    content.head()
+    expect([...content.tail(END)]).toEqual(end)
+  })
+})
+
+test('the section header is taken alone, so that keys can be put behind it', () => {
+  const content = new PcapngContent(START)
+  const source = content.source('a')
+  expect(content.hasBegun).toBe(false)
+  source.push(Uint8Array.from([...section(), ...named('x')]))
+  expect(source.take(ALL, false)).toHaveLength(section().length)
+  expect(content.hasBegun).toBe(true)
+  expect([...content.keys(Uint8Array.of(7))]).toEqual(block(10, [...u32(0x544c534b), ...u32(1), 7, 0, 0, 0]))
+})
+
+test('the length of the whole blocks in front of a cut is known', () => {
+  const bytes = Uint8Array.from([...section(), ...named('x')])
+  const content = new PcapngContent(START)
+  const first = section().length
+  const lengths = [0, 3, first - 1, first, first + 9, bytes.length].map(length => content.whole(bytes, length))
+  expect(lengths).toEqual([0, 0, 0, first, first, bytes.length])
+})
+
+describe('a broken stream', () => {
+  const head = [...section(), ...named('x')]
+  const big = [...u32(0x0a0d0d0a), 0, 0, 0, 28, 0x1a, 0x2b, 0x3c, 0x4d, ...new Array(12).fill(0), 0, 0, 0, 28]
+  const longFrame = packet(0, 1n, [1])
+  longFrame[20] = 200
+  test.each([
+    ['without a section header', named('x'), 'a stream that does not begin with a section header'],
+    ['with a section header in the other byte order', big, 'a block of 469762048 bytes'],
+    ['with a section header without magic', block(0x0a0d0d0a, new Array(16).fill(0)), 'not a section header of vnet'],
+    ['with a packet of an unknown interface', [...head, ...packet(1, 1n, [1])], 'interface 1 is not described'],
+    ['with statistics of an unknown interface', [...head, ...statistics(2, 0)], 'interface 2 is not described'],
+    ['with a short packet', [...head, ...block(6, u32(0))], 'a packet block that is too short'],
+    ['with a packet longer than its block', [...head, ...longFrame], 'a packet that is longer than its block'],
+    ['with a short interface', [...head, ...block(1)], 'an interface description that is too short'],
+    ['with short statistics', [...head, ...block(5, u32(0))], 'a statistics block that is too short'],
+    ['with an old packet', [...head, ...oldPacket(0, 0, 1n, [1])], 'a packet block of type 2'],
+    ['with a simple packet', [...head, ...simplePacket(1, [1])], 'a packet block of type 3'],
+  ])('%s is refused, again and again', (_, bytes, message) => {
+    const source = new PcapngContent(START).source('a')
+    expect(() => take(source, bytes)).toThrow(message)
+    expect(() => source.take(ALL, false)).toThrow(message)
+  })
+
+  test('is written up to where it breaks', () => {
+    const source = new PcapngContent(START).source('a')
+    const good = [...named('x'), ...packet(0, 1n, [1])]
+    take(source, section())
+    source.push(Uint8Array.from([...good, ...packet(9, 1n, [1])]))
+    expect([...(source.take(ALL, false) ?? [])]).toEqual(good)
+    expect(() => source.take(ALL, false)).toThrow(/^a: broken at byte \d+: interface 9 is not described$/)
+  })
+
+  test('may not have more interfaces than a reader takes', () => {
+    const source = new PcapngContent(START).source('a')
+    take(source, section())
+    const one = device(1, 0)
+    const many = Uint8Array.from(new Array(1024).fill(one).flat())
+    const push = () => {
+      source.push(many.slice())
+      while (source.take(ALL, false) !== undefined);
+    }
+    for (let i = 0; i < 64; i++) push()
+    expect(push).toThrow('too many interfaces')
+  })
+})
