@@ -31,9 +31,13 @@ export class TlsKeyFile {
   constructor(path: string, warn: (text: string) => void) {
     this.#path = path
     this.#warn = warn
-    if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) {
-      throw new UsageError(`--tls-keys ${path}: not a file; name the one in SSLKEYLOGFILE`)
+    try {
+      const found = statSync(path, { throwIfNoEntry: false })
+      if (found?.isFile() !== false) return
+    } catch (error) {
+      throw new UsageError(describe(path, error))
     }
+    throw new UsageError(`--tls-keys ${path}: not a file; name the one in SSLKEYLOGFILE`)
   }
 
   /** Opens the file if it exists. */
@@ -93,7 +97,7 @@ export class TlsKeyFile {
   }
 
   #fail(error: unknown): void {
-    if (!this.#hasWarned) this.#warn(`--tls-keys ${this.#path}: ${error instanceof Error ? error.message : error}`)
+    if (!this.#hasWarned) this.#warn(describe(this.#path, error))
     this.#hasWarned = true
   }
 }
@@ -105,4 +109,8 @@ async function bytesAt(fd: number, at: number): Promise<Uint8Array> {
     end += bytesRead
     if (bytesRead === 0 || end === CHUNK) return bytes.subarray(0, end)
   }
+}
+
+function describe(path: string, error: unknown): string {
+  return `--tls-keys ${path}: ${error instanceof Error ? error.message : error}`
 }

@@ -32,7 +32,7 @@ test('the blocks of a stream are found, wherever it is cut', () => {
       const inside = cuts.filter(cut => cut < stream.length)
       expect(walk(stream, inside)).toEqual(expected)
     }),
-    { numRuns: scaled(20_000), seed: SEED },
+    { numRuns: scaled(10_000), seed: SEED },
   )
 })
 

@@ -17,7 +17,9 @@ test('a rate is in bits per second, or in bytes per second with bps, as in tc', 
 })
 
 test('a size is in bytes and powers of 1024, as in tc', () => {
-  expect(['1500', '64kb', '2k', '1mb', '8kbit', '0'].map(parseSize)).toEqual([1500, 65536, 2048, 1048576, 1024, 0])
+  expect(['1500', '64kb', '2k', '1mb', '1MiB', '8kbit', '0'].map(parseSize)).toEqual([
+    1500, 65536, 2048, 1048576, 1048576, 1024, 0,
+  ])
 })
 
 test('a number with an unknown unit is refused', () => {
