@@ -1,6 +1,6 @@
 /** The streams of captured frames of running vnets: one for each vnet. */
 import type { CaptureOptions, CaptureStream, ControlClient, FoundDevice } from '../control/index.ts'
-import { VnetError } from '../netdev/errno.ts'
+import { EPERM, isErrno, VnetError } from '../netdev/errno.ts'
 import { label } from './device-words.ts'
 
 export interface VnetStream {
@@ -9,12 +9,17 @@ export interface VnetStream {
   readonly stream: CaptureStream
 }
 
+export interface OpenedStreams {
+  readonly streams: readonly VnetStream[]
+  readonly failed: readonly VnetError[]
+}
+
 /** Opens a stream for each vnet that has some of the devices. `failed` has why others refused. */
 export async function openStreams(
   client: ControlClient,
   devices: readonly FoundDevice[],
   options: CaptureOptions,
-): Promise<{ readonly streams: readonly VnetStream[]; readonly failed: readonly VnetError[] }> {
+): Promise<OpenedStreams> {
   const streams: VnetStream[] = []
   const failed: VnetError[] = []
   for (const vnet of new Set(devices.map(device => device.vnet))) {
@@ -28,6 +33,12 @@ export async function openStreams(
     }
   }
   return { streams, failed }
+}
+
+/** Returns the failures to report; of all vnets, one that refuses while others do not is left out. */
+export function complaintsOf({ streams, failed }: OpenedStreams, isAll: boolean): readonly VnetError[] {
+  const isLeftOut = (error: VnetError) => isAll && streams.length > 0 && isErrno(error, EPERM)
+  return failed.filter(error => !isLeftOut(error))
 }
 
 /** Writes a stream to its end. */

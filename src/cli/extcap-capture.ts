@@ -10,7 +10,7 @@ import { loadNative } from '../linux/native.ts'
 import { UsageError } from '../netdev/driver.ts'
 import { ENODEV, EPIPE, isErrno, VnetError } from '../netdev/errno.ts'
 import { fail } from './ask.ts'
-import { openStreams, type VnetStream, writeAll } from './capture-streams.ts'
+import { complaintsOf, openStreams, type VnetStream, writeAll } from './capture-streams.ts'
 import { ALL, interfaceSentences, interfaceValue } from './extcap-words.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from './io.ts'
 
@@ -48,13 +48,14 @@ export async function capture(value: string, fifo: string, options: CaptureOptio
   try {
     const opened = await openInterface(client, value, options)
     streams = opened.streams
-    opened.failed.forEach(complain)
+    const complaints = complaintsOf(opened, value === ALL)
+    complaints.forEach(complain)
     if (streams.length > 0) {
       if (again !== undefined) return EXIT_OK
       const written = writeTo(fifo, streams)
       // A defect rejects at once.
       await Promise.race([written, stopped.then(() => written)])
-      return opened.failed.length === 0 ? EXIT_OK : EXIT_FAILURE
+      return complaints.length === 0 ? EXIT_OK : EXIT_FAILURE
     }
   } catch (error) {
     if (!(error instanceof VnetError || error instanceof UsageError)) throw error

@@ -25,7 +25,8 @@ vi.mock('../../src/control/protocol/run-directory.ts', async original => ({
   otherUsers: () => [],
   untrustedDirectories: () => [],
 }))
-vi.mock('../../src/cli/capture-streams.ts', () => ({
+vi.mock('../../src/cli/capture-streams.ts', async original => ({
+  ...(await original<object>()),
   openStreams: async (_: unknown, devices: readonly FoundDevice[], options: CaptureOptions) =>
     opened.as(devices, options),
 }))
@@ -171,8 +172,14 @@ test('a vnet that refuses is reported, and the others are shown', async () => {
   const stderr = 'vnet: capture ca: EPERM, operation not permitted; be root\n'
   opened.as = () => ({ streams: [], failed: [refusal] })
   expect(await runMain('frames')).toEqual({ status: 1, stdout: '', stderr })
-  opened.as = devices => ({ ...open(new Stream().push(head(), frame(0, {})).end())(devices), failed: [refusal] })
-  expect(await runMain('frames')).toEqual({ status: 1, stdout: expect.stringContaining(UDP), stderr })
+  const some = () => ({
+    streams: [{ devices: [], stream: new Stream().push(head(), frame(0, {})).end() }],
+    failed: [refusal],
+  })
+  opened.as = some
+  expect(await runMain('frames', 'ca')).toEqual({ status: 1, stdout: expect.stringContaining(UDP), stderr })
+  // Of all interfaces, those that the user may capture.
+  expect((await runMain('frames')).stderr).toBe('vnet: no vnet is running any more\n')
 })
 
 test('a stream that is broken ends the command with one line', async () => {

@@ -5,9 +5,9 @@ import type { ControlClient, Found } from '../../control/index.ts'
 import { CaptureFile } from '../../linux/capture-file.ts'
 import { NSEC_PER_MSEC } from '../../netdev/clock.ts'
 import { interfaceArg, UsageError } from '../../netdev/driver.ts'
-import { EPERM, EPIPE, isErrno, VnetError } from '../../netdev/errno.ts'
+import { EPIPE, isErrno, VnetError } from '../../netdev/errno.ts'
 import { type AskOptions, askVnets, fail } from '../ask.ts'
-import { openStreams, type VnetStream, writeAll } from '../capture-streams.ts'
+import { complaintsOf, openStreams, type VnetStream, writeAll } from '../capture-streams.ts'
 import { isNamed, label } from '../device-words.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io, type UserEnd } from '../io.ts'
 import type { CaptureFileOptions } from '../options.ts'
@@ -40,9 +40,9 @@ export function capture(words: readonly string[], options: CaptureOptions, io: I
     }
     using end = endOf(io)
     const wanted = devices.filter(device => isAll || names.some(name => isNamed(device, name)))
-    const { streams, failed } = await openStreams(client, wanted, { filter, snaplen, dropsOnly })
-    const isLeftOut = (error: VnetError) => isAll && streams.length > 0 && isErrno(error, EPERM)
-    const complaints = [...failed.filter(error => !isLeftOut(error)), ...(isAll ? silent : [])]
+    const opened = await openStreams(client, wanted, { filter, snaplen, dropsOnly })
+    const { streams } = opened
+    const complaints = [...complaintsOf(opened, isAll), ...(isAll ? silent : [])]
     for (const { message } of complaints) fail(io, message)
     if (streams.length === 0 || (!isAll && complaints.length > 0)) return EXIT_FAILURE
     const status = await write(streams, path, options, io, end)

@@ -3,7 +3,7 @@ import { CaptureError } from '../../capture/error.ts'
 import { CaptureReader } from '../../capture/reader.ts'
 import type { ControlClient, Found } from '../../control/index.ts'
 import { type AskOptions, askVnets, fail } from '../ask.ts'
-import { openStreams, type VnetStream } from '../capture-streams.ts'
+import { complaintsOf, openStreams, type VnetStream } from '../capture-streams.ts'
 import { isNamed, label } from '../device-words.ts'
 import { FrameLines, PRINTED } from '../frame-lines.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../io.ts'
@@ -20,10 +20,12 @@ export interface FramesOptions extends AskOptions {
 export function frames(names: readonly string[], options: FramesOptions, io: Io): Promise<number> {
   const { filter, drops: dropsOnly, json = false } = options
   const show = async (client: ControlClient, { devices, failed: silent }: Found) => {
-    const wanted = devices.filter(device => names.length === 0 || names.some(name => isNamed(device, name)))
+    const isAll = names.length === 0
+    const wanted = devices.filter(device => isAll || names.some(name => isNamed(device, name)))
     using end = endOf(io)
-    const { streams, failed } = await openStreams(client, wanted, { filter, dropsOnly, snaplen: PRINTED })
-    const complaints = [...failed, ...(names.length === 0 ? silent : [])]
+    const opened = await openStreams(client, wanted, { filter, dropsOnly, snaplen: PRINTED })
+    const { streams } = opened
+    const complaints = [...complaintsOf(opened, isAll), ...(isAll ? silent : [])]
     for (const { message } of complaints) fail(io, message)
     if (streams.length === 0) return EXIT_FAILURE
     // A terminal that is stopped must not keep Ctrl-C from ending this.

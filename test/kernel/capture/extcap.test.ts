@@ -142,6 +142,20 @@ describe('tshark run by another user', () => {
     expect(status).not.toBe(0)
     expect(complaint).toMatch(/vnet: CAPTURE .*left: EPERM, .* start the vnet with --capture-group/)
   })
+
+  test('a member of the capture group captures, by the interface that stands for all too', async () => {
+    await cable('--capture-group', '4242')
+    const member = nobody().map(word => (word === '--clear-groups' ? '--groups=4242' : word))
+    for (const value of [`vnet-${left.name}:left`, 'vnet']) {
+      const file = path('a.pcapng')
+      const tshark = startTshark(member, '-i', value, '-c', '6', '-w', file)
+      await tshark.started
+      await ping(3)
+      expect(await tshark.ended).toEqual({ status: 0, complaint: '' })
+      const packets = packetFields(file, ['icmp.type', 'frame.interface_name'])
+      expect(packets.length).toBe(6)
+    }
+  })
 })
 
 describe('a capture into a FIFO', () => {
