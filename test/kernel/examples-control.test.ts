@@ -22,7 +22,7 @@ import { ControlClient } from '../../src/control/index.ts'
 import { ownNamespace, readDirectories } from '../../src/control/protocol/directory.ts'
 import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
 import { asNobodyIn } from '../support/privileges.ts'
-import { spawnVnet } from '../support/vnet-process.ts'
+import { startVnet } from '../support/vnet-process.ts'
 
 /** Time to fetch a Node that the machine does not have yet. */
 const DOWNLOAD = 300_000
@@ -59,12 +59,14 @@ const runLine = (file: string, way: (typeof WAYS)[number], words: string) =>
     .replace('SOCKET', vnet())
     .replace(/(TEXT|vnet0)$/, words)
 
-/** The socket of the vnet in the namespace. */
+/** The socket of the vnet whose interface is in the namespace. */
 function vnet(): string {
   const { ino } = fstatSync(netns.fd)
   // Files of ended vnets of other pid namespaces stay, and the inode may have been theirs before.
   const pidns = ownNamespace('pid')
-  const own = readDirectories().find(entry => entry.netns === ino && entry.pidns === pidns)
+  const own = readDirectories().find(
+    entry => entry.pidns === pidns && entry.interfaces.some(({ inode }) => inode === ino),
+  )
   return own?.vnet ?? '/run/vnet/none.sock'
 }
 
@@ -116,7 +118,7 @@ beforeEach(() => {
 })
 afterEach(() => own.remove())
 
-const running = () => spawnVnet(['loop', '--json'], { within: ['ip', 'netns', 'exec', netns.name] })
+const running = () => startVnet(['loop', '--netns', netns.name, '--json'])
 
 /** The packets that vnet0 sent and received, as counted by vnet and by the kernel. */
 async function packets(): Promise<number[]> {
