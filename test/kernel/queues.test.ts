@@ -6,11 +6,14 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { runMain } from '../support/run-main.ts'
+import { either } from '../support/scale.ts'
 import { expectFlowsInOrder, farEnd, iperf3, nearEnd, pingAll, tcpReordering } from '../support/traffic.ts'
 import { BOTH_WAYS, jsonLines, startVnet, stopConserved } from '../support/vnet-process.ts'
 
 const FLOWS = 64
 const COUNT = 250
+/** How much iperf3 sends: for a second, or so many bytes each way. */
+const UNTIL = either('-t 1', '-n 32M')
 const pause = new Int32Array(new SharedArrayBuffer(4))
 
 let own: OwnNetns
@@ -82,7 +85,7 @@ describe.each(BOTH_WAYS)('%s', (_, offload) => {
       ...(args[0] === 'snull' ? ['--pool-size', '4096'] : []),
     ]
     const vnet = await startVnet([...args, ...room, '--netns', netns.name, '--json', ...offload])
-    expect(await iperf3(nearEnd(netns), farEnd(netns), 8)).toBeGreaterThan(1 << 20)
+    expect(await iperf3(nearEnd(netns), farEnd(netns), 8, UNTIL)).toBeGreaterThan(1 << 20)
     expect(await tcpReordering(netns)).toEqual({ TCPOFOQueue: 0, TCPSACKReorder: 0, TCPTSReorder: 0 })
     const { queues } = (await stopConserved(vnet))[name]!
     // Seventeen connections are spread at random; they leave two of four queues unused once in

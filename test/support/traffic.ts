@@ -113,13 +113,13 @@ export function lines(child: Child): { until(pattern: RegExp): Promise<string> }
 }
 
 /**
- * Runs `iperf3 --bidir -P STREAMS` for a second between the two ends. Returns the bytes that
- * arrived both ways.
+ * Runs `iperf3 --bidir -P STREAMS` between the two ends, for a second or as `until` says. Returns
+ * the bytes that arrived both ways.
  */
-export async function iperf3(client: End, server: End, streams: number): Promise<number> {
+export async function iperf3(client: End, server: End, streams: number, until = '-t 1'): Promise<number> {
   const listener = server.netns.spawn(`iperf3 -s -1 --forceflush -B ${server.address}`)
   await lines(listener).until(/Server listening/)
-  const options = `-c ${server.reachedAt} -B ${client.address} -P ${streams} --bidir -t 1 -J`
+  const options = `-c ${server.reachedAt} -B ${client.address} -P ${streams} --bidir ${until} -J`
   const { stdout } = await client.netns.run(`iperf3 ${options}`)
   const { end, error } = JSON.parse(stdout)
   expect(error).toBeUndefined()
