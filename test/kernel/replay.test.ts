@@ -70,7 +70,7 @@ function pcapng(name: string, packets: readonly Recorded[]): string {
 
 const frames = (packets: readonly Packet[]) => packets.map(packet => buildFrame({ packet, tags: [], padding: [] }))
 
-/** Starts tcpdump on v1, which ends after `count` frames; `written` returns the path of its file. */
+/** Starts tcpdump on v1, which ends after `count` frames; `written` returns its file. */
 async function tcpdump(count: number): Promise<{ written(): Promise<string> }> {
   const child = there.spawn(['tcpdump', '-Z', 'root', '-U', '-i', 'v1', '-c', `${count}`, '-w', at('seen.pcap')])
   const ended = outcome(child)
