@@ -2,6 +2,7 @@
 import { fstatSync, write } from 'node:fs'
 import { constants } from 'node:os'
 import { loadNative } from '../linux/native.ts'
+import { onReaderGone } from '../linux/pipe-reader.ts'
 import { describeException } from '../netdev/exception.ts'
 import { type Colour, type End, EXIT_FAILURE, type Io } from './io.ts'
 import { LateOutput, type WriteText } from './late-output.ts'
@@ -120,7 +121,16 @@ export function processIo(process: ProcessLike): ProcessIo {
     },
     onEnd: addingTo(listeners),
     onReload: addingTo(reloads),
-    onClosed: addingTo(closed),
+    onClosed(fn) {
+      const { fd } = process.stdout
+      // An error shows only with the next write.
+      const watch = fd === undefined ? undefined : onReaderGone(loadNative(), fd, fn)
+      closed.add(fn)
+      return () => {
+        closed.delete(fn)
+        watch?.[Symbol.dispose]()
+      }
+    },
     onSignal(fn) {
       passedOn = true
       const passed = SIGNALS_PASSED_ON.map(signal => [signal, () => fn(signal)] as const)

@@ -1,0 +1,25 @@
+/** Watches a pipe that this process writes for the end of its last reader. */
+import { fstatSync } from 'node:fs'
+import type { Native } from './native.ts'
+import { O_NONBLOCK, O_WRONLY } from './uapi.ts'
+
+/**
+ * Calls `fn` once when nothing reads the pipe `fd` any more, even if nothing is written to it. Keeps
+ * no process alive. Does nothing if `fd` is no pipe, or another user's.
+ */
+export function onReaderGone(native: Native, fd: number, fn: () => void): Disposable {
+  // A descriptor of its own: Node may watch the other, and one loop watches a descriptor once.
+  const own = fstatSync(fd).isFIFO() ? native.open(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK, -1) : -1
+  const poller = own < 0 ? own : native.createPoller(own, () => end(true))
+  let isOpen = true
+  function end(isGone: boolean): void {
+    if (!isOpen) return
+    isOpen = false
+    if (typeof poller !== 'number') poller.close()
+    if (own >= 0) native.close(own)
+    if (isGone) fn()
+  }
+  if (typeof poller === 'number' || poller.start() < 0) end(false)
+  else poller.unref()
+  return { [Symbol.dispose]: () => end(false) }
+}

@@ -1,0 +1,54 @@
+import { execFileSync } from 'node:child_process'
+import { closeSync, constants, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { loadNative } from '../../src/linux/native.ts'
+import { onReaderGone } from '../../src/linux/pipe-reader.ts'
+
+const native = loadNative()
+let directory: string
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'vnet-pipe-'))
+})
+afterEach(() => rmSync(directory, { recursive: true }))
+
+/** The two ends of a pipe. */
+function pipe(): { reader: number; writer: number } {
+  const path = join(directory, 'pipe')
+  execFileSync('mkfifo', [path])
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  return { reader, writer: openSync(path, 'w') }
+}
+
+test('the end of the last reader of a pipe is reported once, though nothing is written', async () => {
+  const { reader, writer } = pipe()
+  let told = 0
+  const gone = new Promise<void>(resolve => {
+    onReaderGone(native, writer, () => {
+      told++
+      resolve()
+    })
+  })
+  // A write that is not read yet reports nothing.
+  writeSync(writer, 'x')
+  await new Promise(resolve => setImmediate(resolve))
+  expect(told).toBe(0)
+  closeSync(reader)
+  await gone
+  await new Promise(resolve => setImmediate(resolve))
+  expect(told).toBe(1)
+  closeSync(writer)
+})
+
+test('what is disposed of reports nothing, and neither does a file', async () => {
+  const { reader, writer } = pipe()
+  let told = 0
+  onReaderGone(native, writer, () => told++)[Symbol.dispose]()
+  closeSync(reader)
+  const file = openSync(join(directory, 'file'), 'w')
+  onReaderGone(native, file, () => told++)[Symbol.dispose]()
+  await new Promise(resolve => setImmediate(() => setImmediate(resolve)))
+  expect(told).toBe(0)
+  for (const fd of [writer, file]) closeSync(fd)
+})
