@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { AddressMap, type Mapping } from '../../src/packet/rewrite.ts'
 import { completeChecksum } from '../../src/packet/upper-header.ts'
+import { SEED, scaled } from '../support/scale.ts'
 import { address, buildFrame, type Frame, frame, type Packet, partialFrame, plain, plain6 } from './frames.ts'
 import { naiveChecksum, pseudoHeader } from './naive.ts'
 
@@ -88,7 +89,7 @@ describe('addresses', () => {
           expect(rewritten(buildFrame(each), mappings)).toEqual(expected)
         },
       ),
-      { numRuns: 400, seed: 1 },
+      { numRuns: scaled(30_000), seed: SEED },
     )
   })
 
@@ -131,7 +132,7 @@ describe('addresses', () => {
         const octets = buildFrame(each).slice(0, cut)
         rewritten(octets, [mapping('0.0.0.0', '9.9.9.9', 0), mapping('2001:db8:0:0:0:0:0:0', 'fd00:0:0:0:0:0:0:0', 1)])
       }),
-      { seed: 2 },
+      { numRuns: scaled(20_000), seed: SEED },
     )
   })
 
@@ -142,7 +143,7 @@ describe('addresses', () => {
         const octets = Uint8Array.from([...new Array<number>(12).fill(2), ...type, ...rest])
         rewritten(octets, [mapping('0.0.0.0', '9.9.9.9', 0), mapping('0:0:0:0:0:0:0:0', 'fd00:0:0:0:0:0:0:0', 0)])
       }),
-      { seed: 3 },
+      { numRuns: scaled(20_000), seed: SEED },
     )
   })
 })
@@ -201,7 +202,7 @@ describe('partial checksums', () => {
         expect(completeChecksum(octets, 0, octets.length)).toBe(true)
         expect(octets).toEqual(buildFrame({ ...each, packet: { ...each.packet, checksum: 'full' } }))
       }),
-      { numRuns: 200, seed: 4 },
+      { numRuns: scaled(20_000), seed: SEED },
     )
   })
 
