@@ -8,10 +8,11 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { ControlClient, type DeviceEvent } from '../../../src/control/index.ts'
 import { loadNative } from '../../../src/linux/native.ts'
+import { EPERM, VnetError } from '../../../src/netdev/errno.ts'
 import { genlmsghdr, MessageBuilder, messages, writeAck } from '../../../src/netlink/index.ts'
 import { type Answers, FakeVnet } from '../../support/fake-vnet.ts'
 
-const [ECHO, GET_DEVICES, RESET_STATS, GET_PARAM, IOCTL, SUBSCRIBE] = [1, 2, 4, 6, 9, 10]
+const [ECHO, GET_DEVICES, RESET_STATS, GET_PARAM, IOCTL, SUBSCRIBE, CAPTURE] = [1, 2, 4, 6, 9, 10, 18]
 const sn0 = { ifindex: 7, name: 'sn0', netns: undefined }
 const up = (b: MessageBuilder) => void b.u32(1, 7).string(2, 'sn0').u32(28, 3)
 
@@ -192,6 +193,52 @@ describe('a subscription', () => {
     fake.event(up)
     await told()
     expect(events).toHaveLength(1)
+  })
+})
+
+describe('a capture', () => {
+  test('a capture that the vnet refuses rejects with its reason, and keeps no connection', async () => {
+    const fake = vnet({
+      [CAPTURE]() {
+        throw new VnetError(EPERM, 'fake', 'only root may capture')
+      },
+    })
+    await expect(client.capture(path)).rejects.toThrow(
+      /^CAPTURE: EPERM, operation not permitted; only root may capture$/,
+    )
+    await fake.hears(CAPTURE)
+    while (fake.connections > 0) await new Promise(resolve => setImmediate(resolve))
+  })
+
+  test('a capture requests what its options name', async () => {
+    const fake = vnet({ [CAPTURE]: () => [] })
+    await using _ = await client.capture(path, { devices: [sn0], snaplen: 64, filter: 'less 100', dropsOnly: true })
+    const [{ attributes } = { attributes: {} as Record<number, Uint8Array> }] = fake.asked
+    expect(Object.keys(attributes).map(Number)).toEqual([53, 54, 55, 56, 57])
+    expect(Buffer.from(attributes[55]!).toString()).toBe('less 100\0')
+    expect(attributes[56]!.length % 8).toBe(0)
+  })
+
+  test('a capture of a vnet that does not exist or has ended is ECONNREFUSED', async () => {
+    await expect(client.capture(join(directory, 'none.sock'))).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+  })
+
+  test('a capture ends with the vnet, also without the statistics', async () => {
+    const fake = vnet({ [CAPTURE]: () => [] })
+    const stream = await client.capture(path)
+    const next = stream[Symbol.asyncIterator]().next()
+    await fake.end()
+    expect(await next).toEqual({ value: undefined, done: true })
+  })
+
+  test('a client that is closed starts no capture, and cancels those that it has asked for', async () => {
+    vnet({ [CAPTURE]: () => [] })
+    const asked = client.capture(path)
+    const refused = expect(asked).rejects.toMatchObject({ code: 'ECANCELED' })
+    await Promise.resolve()
+    client.close()
+    await refused
+    await expect(client.capture(path)).rejects.toMatchObject({ code: 'EBADF' })
   })
 })
 

@@ -207,6 +207,23 @@ describe('the end', () => {
   })
 })
 
+test('a connection that is given away keeps its descriptor, and what was received and not sent', async () => {
+  const { client, server, one, other } = pair()
+  while (client.send(message(8192)) === 0) {}
+  const { pending } = client
+  server.send(message(16))
+  server.send(message(20))
+  expect(client.receive(1)).toBe(1)
+  const { fd, input, output } = client.detach()
+  closing.push({ close: () => native.close(fd) })
+  expect([client.isOpen, client.send(message(16)), client.receive()]).toEqual([false, -EBADF, 0])
+  expect([input, output.length]).toEqual([message(20), pending])
+  client.close()
+  expect(native.send(server.fd, message(16), MSG_DONTWAIT)).toBe(16)
+  expect(native.recv(fd, new Uint8Array(100), MSG_DONTWAIT)).toBe(16)
+  expect([one.ends, other.ends]).toEqual([[], []])
+})
+
 describe('connecting', () => {
   test('connect returns -errno for a missing file, a socket without listener, and a path that is too long', () => {
     const { listener } = recorder()

@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Connection } from '../../../src/control/protocol/connection.ts'
 import { ListeningSocket } from '../../../src/control/server/listening-socket.ts'
-import { type Family, operation } from '../../../src/control/server/operation.ts'
+import { type Caller, type Family, operation } from '../../../src/control/server/operation.ts'
 import { Session } from '../../../src/control/server/sessions.ts'
 import { Turns } from '../../../src/control/server/turns.ts'
 import { loadNative } from '../../../src/linux/native.ts'
-import { genlmsghdr, MessageBuilder, NLM_F_REQUEST, policy } from '../../../src/netlink/index.ts'
+import { genlmsghdr, MessageBuilder, NLM_F_ACK, NLM_F_REQUEST, policy } from '../../../src/netlink/index.ts'
 
 const FAMILY = 100
 /** More than the buffers of both sockets and the output queue hold together. */
@@ -83,4 +83,49 @@ test('a client that reads nothing is not served further, and gets every reply on
   session.close()
   turns.close()
   listening.close()
+})
+
+test.each([
+  ['reads the acknowledgement', false, ['acknowledged', 'taken']],
+  ['is gone by then', true, ['closed']],
+])('a connection goes to its heir once the request is acknowledged, if the client %s', (_, isGone, happened) => {
+  const listening = ListeningSocket.open(native, join(directory, 'a.sock'), 0o600, () => {})
+  const events: string[] = []
+  const heir = {
+    take({ fd }: { fd: number }) {
+      events.push('taken')
+      native.close(fd)
+    },
+    close: () => void events.push('closed'),
+  }
+  const doit = (_request: object, caller: Caller) => void caller.handOver(heir)
+  const family: Family = {
+    ...{ id: FAMILY, name: 'test', version: 1, maxattr: 1 },
+    operations: [operation({ cmd: 1, request: policy({}) }, { doit })],
+  }
+  const turns = new Turns(
+    () => native.monotonic(),
+    () => 0,
+  )
+  const client = Connection.connect(native, listening.path, {
+    onMessage: () => events.unshift('acknowledged'),
+    onEnd() {},
+  })
+  if (typeof client === 'number') throw new Error(`no connection: ${client}`)
+  let ended = 0
+  const owner = { missing: undefined, missingToCapture: undefined, share: 1 }
+  const session = Session.of(native, listening.accept(), owner, {
+    ...{ families: new Map([[FAMILY, family]]), turns, onEnd: () => ended++ },
+    onDefect: error => {
+      throw error
+    },
+  })
+  if (typeof session === 'number') throw new Error(`no session: ${session}`)
+  const flags = NLM_F_REQUEST | NLM_F_ACK
+  client.send(new MessageBuilder().message(FAMILY, flags, 1).payload(genlmsghdr(1, 1)).bytes)
+  if (isGone) client.close()
+  while (session.step()) {}
+  client.receive()
+  expect([events, ended]).toEqual([happened, 1])
+  for (const each of [client, session, turns, listening]) each.close()
 })
