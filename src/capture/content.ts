@@ -2,7 +2,7 @@
 import type { Moment } from './packet.ts'
 
 export interface FileContent {
-  /** False before the beginning of the first source, which is the beginning of the first file. */
+  /** True once the first file may have keys. */
   readonly hasBegun: boolean
   /** Frames that were written, once for each end at which they were recorded, and drops. */
   readonly frames: number

@@ -49,7 +49,7 @@ export class PcapngContent implements FileContent {
   }
 
   get hasBegun(): boolean {
-    return this.#section !== undefined
+    return this.interfaces.length > 0
   }
 
   get frames(): number {
@@ -143,22 +143,26 @@ class PcapngSource implements ContentSource {
     let { bytes } = walker
     let from = -1
     let end = 0
+    let last = -1
     try {
       while (this.#isPending || walker.next()) {
         this.#isPending = true
+        // Keys may come behind the interfaces. editcap does not copy a file where they come first.
+        if (last === pcapng.INTERFACE_DESCRIPTION && walker.type !== last) break
         // A block that was cut lies elsewhere.
         if (from >= 0 && walker.bytes !== bytes) break
         const length = (from < 0 ? 0 : end - from) + walker.length + this.#content.tailRoom
         if (length > room && (from >= 0 || !atLeastOne)) return from < 0 ? NOTHING : bytes.subarray(from, end)
         const isWritten = this.#note(walker)
         this.#isPending = false
+        last = walker.type
         if (isWritten) {
           if (from < 0) from = walker.at
           bytes = walker.bytes
           end = walker.at + walker.length
         }
-        // What is left out ends the run. So does the section header: keys may come behind it.
-        if (from >= 0 && (!isWritten || walker.type === pcapng.SECTION_HEADER)) break
+        // What is left out ends the run.
+        if (from >= 0 && !isWritten) break
       }
     } catch (error) {
       // What is in front of a broken block is written first: the next call throws again.

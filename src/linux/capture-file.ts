@@ -246,12 +246,15 @@ export class CaptureFile implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    await this.#release?.().catch(() => {})
+    const release = this.#release
+    await release?.().catch(() => {})
     await this.#last
     if (this.#error !== undefined) return void (await this.#keys?.close())
     if (this.#content.hasBegun) await this.#putKeys(true)
     await this.#keys?.close()
-    await this.#finish()
+    const finished = this.#finish()
+    // What nothing reads has no reader for the statistics either.
+    await (release === undefined ? finished : finished.catch(() => {}))
   }
 
   get #name(): string {

@@ -158,12 +158,13 @@ describe('a file that ends before its stream', () => {
   })
 })
 
-test('the section header is taken alone, so that keys can be put behind it', () => {
+test('what is in front of the first packet is taken alone, so that keys can be put behind it', () => {
   const content = new PcapngContent(START)
   const source = content.source('a')
   expect(content.hasBegun).toBe(false)
-  source.push(Uint8Array.from([...section(), ...named('x')]))
-  expect(source.take(ALL, false)).toHaveLength(section().length)
+  const head = [...section(), ...named('x'), ...named('y')]
+  source.push(Uint8Array.from([...head, ...packet(0, 1n, [1])]))
+  expect(source.take(ALL, false)).toHaveLength(head.length)
   expect(content.hasBegun).toBe(true)
   expect([...content.keys(Uint8Array.of(7))]).toEqual(block(10, [...u32(0x544c534b), ...u32(1), 7, 0, 0, 0]))
 })
@@ -201,8 +202,8 @@ describe('a broken stream', () => {
 
   test('is written up to where it breaks', () => {
     const source = new PcapngContent(START).source('a')
-    const good = [...named('x'), ...packet(0, 1n, [1])]
-    take(source, section())
+    const good = packet(0, 1n, [1])
+    take(source, [...section(), ...named('x')])
     source.push(Uint8Array.from([...good, ...packet(9, 1n, [1])]))
     expect([...(source.take(ALL, false) ?? [])]).toEqual(good)
     expect(() => source.take(ALL, false)).toThrow(/^a: broken at byte \d+: interface 9 is not described$/)

@@ -212,7 +212,7 @@ describe('TLS keys', () => {
     await write(source, numbered(2))
     await write(source, numbered(3))
     await file[Symbol.asyncDispose]()
-    expect(blocksOf(path())).toEqual([SHB, 'one\n', 1, 6, 'two\n', 6, 6, 'thr', 5])
+    expect(blocksOf(path())).toEqual([SHB, 1, 'one\n', 6, 'two\n', 6, 6, 'thr', 5])
     expect(idsOf(path())).toEqual([1, 2, 3])
   })
 
