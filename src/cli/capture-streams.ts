@@ -35,7 +35,7 @@ export async function openStreams(
   return { streams, failed }
 }
 
-/** Returns the failures to report; of all vnets, one that refuses while others do not is left out. */
+/** Returns the failures to report. Of all, one that refuses is left out if another does not. */
 export function complaintsOf({ streams, failed }: OpenedStreams, isAll: boolean): readonly VnetError[] {
   const isLeftOut = (error: VnetError) => isAll && streams.length > 0 && isErrno(error, EPERM)
   return failed.filter(error => !isLeftOut(error))

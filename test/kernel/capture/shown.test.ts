@@ -1,0 +1,188 @@
+/**
+ * What a capture of a bad cable shows to tools that know nothing of vnet: tshark, capinfos, tcpdump
+ * and editcap.
+ */
+import { mkdtempSync, readdirSync, rmSync, statSync, watch, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type Netns, OwnNetns } from '../../support/netns.ts'
+import { lines } from '../../support/traffic.ts'
+import { packetFields, readCapture } from '../../support/tshark.ts'
+import { finalWires, type Running, spawnVnet, startVnet, stopConserved } from '../../support/vnet-process.ts'
+
+let own: OwnNetns
+let left: Netns
+let right: Netns
+let directory: string
+
+beforeEach(() => {
+  own = new OwnNetns()
+  left = own.addQuiet()
+  right = own.addQuiet()
+  directory = mkdtempSync(join(tmpdir(), 'vnet-shown-'))
+})
+afterEach(() => {
+  own.remove()
+  rmSync(directory, { recursive: true })
+})
+
+const file = (name = 'a.pcapng') => join(directory, name)
+
+/** Starts a cable between the namespaces, whose ends know each other: no packet is one of ARP. */
+async function cable(start: typeof startVnet, ...args: string[]): Promise<Running> {
+  const addresses = ['--address', 'left=198.18.0.1/24', '--address', 'right=198.18.0.2/24']
+  const ends = [`${left.name}/left`, `${right.name}/right`]
+  const vnet = await start(['cable', ...ends, '--json', '--seed', '7', ...addresses, ...args])
+  const [a, b] = vnet.interfaces()
+  left.ip(`neigh add 198.18.0.2 lladdr ${b!.mac} dev left`)
+  right.ip(`neigh add 198.18.0.1 lladdr ${a!.mac} dev right`)
+  return vnet
+}
+
+const ping = (count: number, options = '-i 0.002') => left.run(`ping -q -c ${count} ${options} -W 1 198.18.0.2`)
+
+/** Filters of tshark that choose the records of a capture. */
+const SENT = 'frame.packet_flags_direction == 2 && !frame.verdict'
+const ARRIVED = 'frame.packet_flags_direction == 1 && !frame.verdict'
+const DROPPED = 'frame.verdict'
+
+const idsOf = (filter: string) => packetFields(file(), ['frame.packet_id'], filter).map(row => row['frame.packet_id'])
+
+test('with loss 5% each lost packet appears once, with its reason, and sent = arrived + dropped', async () => {
+  const vnet = await cable(startVnet, '--wire', 'loss 5%', '--capture', file())
+  await ping(400)
+  await stopConserved(vnet)
+  const [sent, arrived] = [idsOf(SENT), idsOf(ARRIVED)]
+  const dropped = packetFields(file(), ['frame.packet_id', 'frame.comment', 'frame.interface_name'], DROPPED)
+  expect(dropped.length).toBeGreaterThan(10)
+  expect(sent.length).toBe(arrived.length + dropped.length)
+  const gone = dropped.map(row => row['frame.packet_id'])
+  for (const ids of [sent, arrived, gone]) expect(new Set(ids).size).toBe(ids.length)
+  expect([...arrived, ...gone].sort()).toEqual([...sent].sort())
+  for (const row of dropped) {
+    // The numbers of the second interface that sends begin at 2 * 2^40.
+    const id = Number(row['frame.packet_id'])
+    const direction = row['frame.interface_name'] === 'left' ? 'ab' : 'ba'
+    const packet = direction === 'ab' ? id : id - 2 * 2 ** 40
+    expect(row['frame.comment']).toBe(`dropped: wire ${direction}, stage 1 loss 5% (seed 7, packet ${packet})`)
+  }
+  const counted = finalWires(await vnet.ended).reduce((sum, stage) => sum + stage.dropped, 0)
+  expect(dropped.length).toBe(counted)
+})
+
+test('a packet has the same id at both ends, and with delay 10ms its two times differ by exactly that', async () => {
+  const vnet = await cable(startVnet, '--wire', 'delay 10ms', '--capture', file())
+  await ping(50)
+  await stopConserved(vnet)
+  const times = (filter: string) =>
+    new Map(
+      packetFields(file(), ['frame.packet_id', 'frame.time_epoch'], filter).map(row => [
+        row['frame.packet_id'],
+        BigInt(row['frame.time_epoch'].replace('.', '')),
+      ]),
+    )
+  const [sent, arrived] = [times(SENT), times(ARRIVED)]
+  expect([sent.size, arrived.size]).toEqual([100, 100])
+  for (const [id, time] of sent) expect((arrived.get(id) ?? 0n) - time).toBe(10_000_000n)
+})
+
+test('a duplicate arrives with the id of its original', async () => {
+  const vnet = await cable(startVnet, '--wire-ab', 'duplicate 100%', '--capture', file())
+  await ping(10)
+  await stopConserved(vnet)
+  const requests = 'icmp.type == 8'
+  const sent = idsOf(`${SENT} && ${requests}`)
+  expect(sent.length).toBe(10)
+  expect(idsOf(`${ARRIVED} && ${requests}`)).toEqual(sent.flatMap(id => [id, id]))
+})
+
+test('a frame that a device dropped as it received it is shown there, with the reason of the kernel', async () => {
+  const ends = [`${left.name}/sn0`, `${left.name}/sn1`]
+  const vnet = await startVnet(['snull', ...ends, '--json', '--drop', 'RX_CRC=3', '--capture', file()])
+  await ping(9)
+  const statistics = await stopConserved(vnet)
+  const counted = Object.values(statistics).reduce((sum, { drops }) => sum + (drops.rx.RX_CRC ?? 0), 0)
+  const dropped = packetFields(file(), ['frame.comment', 'frame.packet_flags_direction'], DROPPED)
+  expect(counted).toBeGreaterThan(0)
+  const one = { 'frame.comment': 'dropped: RX_CRC', 'frame.packet_flags_direction': '0x00000001' }
+  expect(dropped).toEqual(new Array(counted).fill(one))
+})
+
+describe('every reader', () => {
+  /** Has tshark, capinfos, tcpdump and editcap read a file, and returns the packets of tshark. */
+  function readByAll(path: string): number {
+    readCapture('capinfos', path)
+    const packets = readCapture('tshark', '-n', '-r', path).split('\n').length - 1
+    const copy = file('copy')
+    // editcap 4.0 writes verdicts as another option, so its pcapng is not read here.
+    readCapture('editcap', '-F', 'pcapng', path, copy)
+    readCapture('editcap', '-F', 'nsecpcap', path, copy)
+    expect(readCapture('tshark', '-n', '-r', copy).split('\n').length - 1).toBe(packets)
+    rmSync(copy)
+    const printed = readCapture(
+      'sh',
+      '-c',
+      `tcpdump -n -r ${path} 2>&1 >/dev/null | grep -v '^reading from file' >&2; true`,
+    )
+    expect(printed).toBe('')
+    return packets
+  }
+
+  /** Sends a megabyte by TCP, in frames of many segments. */
+  async function transfer(): Promise<void> {
+    const listener = right.spawn('iperf3 -s -1 --forceflush -B 198.18.0.2')
+    await lines(listener).until(/Server listening/)
+    expect(await left.run('iperf3 -c 198.18.0.2 -n 1M')).toMatchObject({ status: 0 })
+  }
+
+  test('reads a capture with drops, keys and frames of many segments', async () => {
+    writeFileSync(file('keys'), `CLIENT_RANDOM ${'ab'.repeat(32)} ${'cd'.repeat(48)}\n`)
+    const vnet = await cable(startVnet, '--capture', file(), '--tls-keys', file('keys'))
+    await transfer()
+    await ping(5)
+    await vnet.stop()
+    readByAll(file())
+    const longest = packetFields(file(), ['frame.len']).reduce(
+      (most, row) => Math.max(most, Number(row['frame.len'])),
+      0,
+    )
+    expect(longest).toBeGreaterThan(1514)
+  })
+
+  test('reads a capture of the beginnings of frames', async () => {
+    const vnet = await cable(startVnet, '--wire', 'loss 1%', '--capture', file(), '--snaplen', '60')
+    await transfer()
+    await vnet.stop()
+    expect(readByAll(file())).toBeGreaterThan(500)
+  })
+
+  test('reads classic pcap', async () => {
+    const vnet = await cable(startVnet, '--wire', 'loss 5%', '--capture', file('a.pcap'), '--pcap')
+    await ping(50)
+    await vnet.stop()
+    expect(readByAll(file('a.pcap'))).toBeGreaterThan(150)
+  })
+
+  test('reads each file of a ring', async () => {
+    const vnet = await cable(startVnet, '--capture', file(), '--ring', '4x64kB')
+    await ping(200, '-i 0.002 -s 1000')
+    await vnet.stop()
+    const files = readdirSync(directory)
+    expect(files.length).toBe(4)
+    for (const name of files) expect(readByAll(file(name))).toBeGreaterThan(0)
+  })
+
+  test('reads what a capture had written when its vnet was killed', async () => {
+    const vnet = await cable(spawnVnet, '--capture', file())
+    const watcher = watch(file())
+    const written = new Promise<void>(resolve => {
+      watcher.on('change', () => statSync(file()).size > 2000 && resolve())
+    })
+    await ping(20)
+    await written
+    watcher.close()
+    expect((await vnet.stop('SIGKILL')).status).toBe(137)
+    expect(readByAll(file())).toBeGreaterThan(0)
+  })
+})
