@@ -11,24 +11,24 @@ export interface Progress {
 }
 
 const BAR = 20
+const MB = 1e6
+const GB = 1e9
 
 /**
- * Returns ` 45% [=========>          ] 1234567 frames, 251000 frames/s, 0:12 left`; without the bar
- * and the time if nothing says how much there is.
+ * Returns ` 45% [=========>          ] 4.5/10.0 GB, 1234567 frames, 251000/s, 0:12 left`; without the
+ * bar and the time if nothing says how much there is.
  */
 export function progressLine({ read, size, frames, limit, seconds }: Progress): string {
-  const rate = `${frames} frames, ${seconds > 0 ? Math.round(frames / seconds) : 0} frames/s`
-  const ofSize = size === undefined || size === 0 ? 0 : read / size
-  const part = Math.min(1, Math.max(ofSize, frames / limit))
-  if (size === undefined && limit === Number.POSITIVE_INFINITY) return `${megabytes(read)} MB, ${rate}`
+  const unit = (size ?? read) < GB ? 'MB' : 'GB'
+  const units = (bytes: number) => (bytes / (unit === 'MB' ? MB : GB)).toFixed(1)
+  const bytes = `${units(read)}${size === undefined ? '' : `/${units(size)}`} ${unit}`
+  const rate = `${bytes}, ${frames} frames, ${seconds > 0 ? Math.round(frames / seconds) : 0}/s`
+  if (size === undefined && limit === Number.POSITIVE_INFINITY) return rate
+  const part = Math.min(1, Math.max(size ? read / size : 0, frames / limit))
   const full = Math.floor(part * BAR)
   const bar = `${'='.repeat(full)}${full < BAR ? '>' : ''}`.padEnd(BAR)
   const left = part > 0 ? `, ${duration((seconds * (1 - part)) / part)} left` : ''
   return `${String(Math.floor(part * 100)).padStart(3)}% [${bar}] ${rate}${left}`
-}
-
-function megabytes(bytes: number): string {
-  return (bytes / 1e6).toFixed(1)
 }
 
 /** Returns `1:05` or `2:01:05`. */
