@@ -15,8 +15,8 @@ const MB = 1e6
 const GB = 1e9
 
 /**
- * Returns ` 45% [=========>          ] 4.5/10.0 GB, 1234567 frames, 251000/s, 0:12 left`; without the
- * bar and the time if nothing says how much there is.
+ * Returns ` 45% [=========>          ] 4.5/10.0 GB, 1234567 frames, 251000/s, 0:12 left`; without
+ * the bar and the time if nothing says how much there is.
  */
 export function progressLine({ read, size, frames, limit, seconds }: Progress): string {
   const unit = (size ?? read) < GB ? 'MB' : 'GB'
