@@ -174,6 +174,9 @@ static void run(struct line line[2])
     sigaction(SIGINT, &on, NULL);
     sigaction(SIGTERM, &on, NULL);
     prctl(PR_SET_TIMERSLACK, 1); /* the default adds up to 50 us */
+    /* Not before: a signal would end it without its counters. */
+    puts("ready");
+    fflush(stdout);
     while (!ended) {
         int64_t next = INT64_MAX;
         for (int i = 0; i < 2; i++) {
@@ -232,8 +235,6 @@ int main(int argc, char **argv)
                                  .delay = us * 1000, .limit = (uint64_t)limit };
         line[i].first = line[i].last = chunk_take();
     }
-    puts("ready");
-    fflush(stdout);
     run(line);
     printf("{");
     for (int i = 0; i < 2; i++)
