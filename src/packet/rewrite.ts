@@ -5,7 +5,8 @@
  *
  * MAC addresses are replaced in the link header, in ARP and in neighbour discovery; IP addresses in
  * ARP, in the IP header, in neighbour discovery, in redirects, and in packets that ICMP errors
- * quote. Payloads, extension headers and other options are left as they are.
+ * quote. Payloads, extension headers and other options are left as they are; behind an IPv6 routing
+ * header, so is the transport checksum.
  */
 import * as arp from './arp.ts'
 import { checksumGrow, growthOf, onesComplementSum } from './checksum.ts'

@@ -1,6 +1,4 @@
 /** FrameSink: takes the frames of a replay, in order. */
-import type { ReplayCounts } from './counts.ts'
-
 export interface FrameSink extends AsyncDisposable {
   /** The MTU of the interface when the replay began. */
   readonly mtu: number
@@ -17,5 +15,3 @@ export interface FrameSink extends AsyncDisposable {
   /** Settles when everything that was taken is counted. */
   drained(): Promise<void>
 }
-
-export type OpenSink = (counts: ReplayCounts) => FrameSink
