@@ -122,6 +122,8 @@ class PcapngSource implements ContentSource {
   readonly #walker: BlockWalker
   /** What its packet ids are raised by. */
   readonly #idStep: number
+  /** The last option of a packet that is looked at. */
+  readonly #lastOption: number
   /** The file's number of each of its interfaces. */
   #numbers: number[] = []
   #hasBegun = false
@@ -132,6 +134,7 @@ class PcapngSource implements ContentSource {
     this.#content = content
     this.#walker = walker
     this.#idStep = number * ID_STEP
+    this.#lastOption = number === 0 ? pcapng.EPB_DROPCOUNT : pcapng.EPB_PACKETID
   }
 
   push(chunk: Uint8Array): void {
@@ -196,13 +199,15 @@ class PcapngSource implements ContentSource {
     const on = this.#renumber(walker)
     on.frames++
     for (let option = at + 28 + pcapng.padded(captured); option + 12 <= last; ) {
-      const code = view.getUint16(option, true)
-      if (code === pcapng.OPT_ENDOFOPT) return
-      if (code === pcapng.EPB_DROPCOUNT) on.lost += lowHalf(view, option + 4)
+      const header = view.getUint32(option, true)
+      const code = header & 0xffff
+      // A vnet writes these in the order of their codes, and comments last.
+      if (code === pcapng.OPT_ENDOFOPT || code > this.#lastOption) return
+      if (code === pcapng.EPB_DROPCOUNT) on.lost += u64(view, option + 4)
       else if (code === pcapng.EPB_PACKETID && this.#idStep !== 0) {
         view.setUint32(option + 8, view.getUint32(option + 8, true) + this.#idStep, true)
       }
-      option += 4 + pcapng.padded(view.getUint16(option + 2, true))
+      option += 4 + pcapng.padded(header >>> 16)
     }
   }
 
@@ -244,15 +249,14 @@ class PcapngSource implements ContentSource {
 
 const block = ({ bytes, at, length }: BlockWalker): Uint8Array => bytes.subarray(at, at + length)
 
-/** A 64-bit count that is not larger than 2^53. */
-const lowHalf = (view: DataView, at: number): number =>
-  view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32
+/** A 64-bit number, exact up to 2^53. */
+const u64 = (view: DataView, at: number): number => view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32
 
 /** Returns isb_ifdrop of a statistics block, 0 if it has none. */
 function dropped({ view, at, length }: BlockWalker): number {
   const last = at + length - 4
   for (let option = at + 20; option + 12 <= last; option += 4 + pcapng.padded(view.getUint16(option + 2, true))) {
-    if (view.getUint16(option, true) === pcapng.ISB_IFDROP) return lowHalf(view, option + 4)
+    if (view.getUint16(option, true) === pcapng.ISB_IFDROP) return u64(view, option + 4)
   }
   return 0
 }

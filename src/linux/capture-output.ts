@@ -83,10 +83,13 @@ export function streamOutput(stream: BinaryOutput): FirstOutput {
   return { output: Promise.resolve(new StreamOutput(stream)) }
 }
 
-/** Creates a file, or empties it. Rejects with the system's error. */
+/**
+ * Creates a file under a name that vnet made, or empties it. Rejects with the system's error, also
+ * for a symbolic link: others who may write in the directory can guess the name.
+ */
 export async function fileOutput(path: string): Promise<CaptureOutput> {
-  const fd = await opened(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_TRUNC, MODE)
-  return new FileOutput(fd)
+  const { O_WRONLY, O_APPEND, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants
+  return new FileOutput(await opened(path, O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_NOFOLLOW, MODE))
 }
 
 /** An output that is being opened. */

@@ -43,7 +43,7 @@ describe('one stream', () => {
     const content = new PcapngContent(START)
     const source = content.source('a')
     take(source, [...section(), ...named('x'), ...named('y'), ...packet(0, 1n, [1], option(2, u32(1)), dropCount(5))])
-    take(source, [...packet(0, 1n, [1]), ...packet(1, 1n, [1], id(3), dropCount(2)), ...statistics(1, 4)])
+    take(source, [...packet(0, 1n, [1]), ...packet(1, 1n, [1], dropCount(2), id(3)), ...statistics(1, 4)])
     expect(content).toMatchObject({ frames: 3, lost: 9 })
     const moment = (seconds: number) => [...u32(0), ...u32(seconds * 1e9)]
     expect([...content.tail(END)]).toEqual(

@@ -10,6 +10,7 @@ import {
   readlinkSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -158,6 +159,17 @@ describe('a ring', () => {
     await expect(write(source, numbered(1, 200))).rejects.toThrow(/^open .*a_00002_\d{14}.pcapng: ENOENT/)
     await expect(write(source, numbered(2))).rejects.toThrow(/^open .*a_00002_/)
     await file[Symbol.asyncDispose]()
+  })
+
+  test('does not follow a symbolic link in the place of its next file', async () => {
+    const time = { seconds: 1_700_000_000, nanoseconds: 0 }
+    writeFileSync(path('private'), 'text')
+    symlinkSync(path('private'), ringName(path(), 2, time))
+    await using file = new CaptureFile(path(), { ring: { files: 2, bytes: 400 }, wallTime: () => time })
+    const source = file.source()
+    await write(source, [...head, ...numbered(0, 100)])
+    await expect(write(source, numbered(1, 200))).rejects.toThrow(/^open .*: ELOOP/)
+    expect(readFileSync(path('private'), 'utf8')).toBe('text')
   })
 
   test('of a day has at each moment the last files, and no packet is missing between them', async () => {
