@@ -12,11 +12,14 @@ function walk(bytes: Uint8Array, cuts: readonly number[]): number[][] {
   for (const to of [...new Set([...cuts, bytes.length])].sort((a, b) => a - b)) {
     // Each chunk is overwritten once it was walked.
     const chunk = bytes.slice(from, to)
+    const blocks: Uint8Array[] = []
     walker.push(chunk)
     while (walker.next()) {
       expect(walker.type).toBe(walker.view.getUint32(walker.at, true))
-      found.push([...walker.bytes.subarray(walker.at, walker.at + walker.length)])
+      blocks.push(walker.bytes.subarray(walker.at, walker.at + walker.length))
     }
+    // They hold until the next chunk.
+    found.push(...blocks.map(block => [...block]))
     chunk.fill(0xee)
     from = to
   }

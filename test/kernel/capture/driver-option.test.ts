@@ -127,11 +127,29 @@ test('--ring keeps the last files, also once privileges are dropped', async () =
   for (const name of names) expect(statisticsOf(file(name))).toEqual(['1', '1', '1', '1'])
 })
 
-test('--ring in a directory of another user is refused, because that right is dropped', async () => {
+/** A directory that only another user may enter. */
+function foreignDirectory(): string {
   const foreign = file('foreign')
   mkdirSync(foreign)
   chownSync(foreign, 65534, 65534)
-  chmodSync(foreign, 0o755)
+  chmodSync(foreign, 0o700)
+  return foreign
+}
+
+test('a file and keys in a directory of another user are used after that right is dropped', async () => {
+  const foreign = foreignDirectory()
+  const [path, keys] = [join(foreign, 'a.pcapng'), join(foreign, 'keys')]
+  writeFileSync(keys, '')
+  const vnet = await spawnVnet(cable('--quiet', '--capture', path, '--tls-keys', keys))
+  appendFileSync(keys, 'CLIENT_RANDOM 11 22\n')
+  await ping(2)
+  expect(await vnet.stop()).toMatchObject({ status: 0, stderr: '' })
+  expect(packets(path, 'icmp', 'frame.number')).toHaveLength(8)
+  expect(readFileSync(path).includes('CLIENT_RANDOM 11 22')).toBe(true)
+})
+
+test('--ring in a directory of another user is refused, because that right is dropped', async () => {
+  const foreign = foreignDirectory()
   const vnet = spawnVnet(cable('--capture', join(foreign, 'a.pcapng'), '--ring', '2x64kB'))
   await expect(vnet).rejects.toThrow(/--ring: .*foreign belongs to another user.*--keep-privileges/)
   expect(readdirSync(foreign)).toEqual([])
