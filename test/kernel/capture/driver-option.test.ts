@@ -1,6 +1,7 @@
 /** `--capture FILE` of the commands that make interfaces, on real TAPs, read by tshark. */
 import { execFileSync } from 'node:child_process'
 import {
+  appendFileSync,
   chmodSync,
   chownSync,
   mkdirSync,
@@ -54,26 +55,26 @@ function packets(path: string, filter: string, ...fields: string[]): string[] {
 const statisticsOf = (path: string) =>
   [...wireshark('capinfos', path).matchAll(/Number of stat entries = (\d+)/g)].map(([, n]) => n)
 
-/** Sends echo requests, at least `least` of which must be answered. */
-async function ping(count: number, least = count): Promise<void> {
-  const { stdout } = await left.run(`ping -c ${count} -i 0.002 -s 1000 -W 1 198.18.0.2`)
-  expect(Number(/(\d+) received/.exec(stdout)?.[1])).toBeGreaterThanOrEqual(least)
+/** Sends one echo request after the other, each of which must be answered. */
+async function ping(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    expect(await left.run('ping -c 1 -s 1000 -W 10 198.18.0.2')).toMatchObject({ status: 0 })
+  }
 }
+
+/** Sends many echo requests, whose replies it may not wait for. */
+const flood = (count: number) => left.run(`ping -c ${count} -i 0.002 -s 1000 198.18.0.2`)
 
 test('every frame is in the file at both ends, from the first to the last, with statistics', async () => {
   const vnet = await startVnet(cable('--json', '--capture', file()))
-  await ping(2)
+  await ping(1)
   expect(await vnet.stop()).toMatchObject({ status: 0, stderr: '' })
-  for (const seq of [1, 2]) {
-    const rows = packets(
-      file(),
-      `icmp.seq == ${seq}`,
-      'frame.interface_name',
-      'frame.packet_flags_direction',
-      'icmp.type',
-    )
-    expect(rows).toEqual(['left 0x00000002 8', 'right 0x00000001 8', 'right 0x00000002 0', 'left 0x00000001 0'])
-  }
+  expect(packets(file(), 'icmp', 'frame.interface_name', 'frame.packet_flags_direction', 'icmp.type')).toEqual([
+    'left 0x00000002 8',
+    'right 0x00000001 8',
+    'right 0x00000002 0',
+    'left 0x00000001 0',
+  ])
   expect(statisticsOf(file())).toEqual(['1', '1', '1', '1'])
   expect(statSync(file()).mode & 0o777).toBe(0o600)
 })
@@ -116,7 +117,7 @@ test('--duration ends the capture, and the frames go on', async () => {
 
 test('--ring keeps the last files, also once privileges are dropped', async () => {
   const vnet = await spawnVnet(cable('--quiet', '--capture', file(), '--ring', '3x64kB'))
-  await ping(300)
+  await flood(300)
   expect(await vnet.stop()).toMatchObject({ status: 0, stderr: '' })
   const names = readdirSync(directory).sort()
   const numbers = names.map(name => Number(/^a_(\d{5})_\d{14}\.pcapng$/.exec(name)?.[1]))
@@ -174,7 +175,7 @@ test('a disk that is full ends the capture with one line, and the frames go on',
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=128k', 'tmpfs', file('disk')])
   try {
     const vnet = await startVnet(cable('--quiet', '--capture', file('disk/a.pcapng')))
-    await ping(100)
+    await flood(100)
     await vnet.line(/^vnet: capture: /)
     await ping(2)
     const { status, stderr } = await vnet.stop()
