@@ -18,6 +18,7 @@ const EXAMPLES: Section = [
     ['vnet --name tap0 --delete', 'remove it'],
     ['vnet stats sn0', 'what vnet and the kernel counted'],
     ['vnet cut sn0', 'as if its cable were pulled out'],
+    ['vnet capture sn0 - | wireshark -k -i -', 'watch its frames in Wireshark'],
     ["vnet simulate a.pcapng --wire 'loss 1%'", 'what a wire would do to a capture'],
     ['vnet replay a.pcap --to red/eth0', 'send the frames of a capture'],
     ['source <(vnet completion bash)', 'complete commands by Tab'],
