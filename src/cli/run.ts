@@ -27,7 +27,6 @@ import type { CommonOptions } from './options.ts'
 import { jsonOutput, textOutput } from './output.ts'
 import { keepAddresses, netnsOf, type Plan, planDevices, refuseConflicts, refuseOverlaps } from './plan.ts'
 import { enterCommand, enterNamespaces } from './rootless.ts'
-import { startCapture } from './run-capture.ts'
 
 /** Runs the driver to its end. Returns the exit status. */
 export async function run(
@@ -83,7 +82,8 @@ export async function run(
         owner: options.user,
         captureGroup: options.captureGroup,
       })
-      await using _capture = await startCapture({ net, driver, plans, options, isOwn: io.own === true })
+      const captures = options.capture === undefined ? undefined : await import('./run-capture.ts')
+      await using _capture = await captures?.startCapture({ net, driver, plans, options, isOwn: io.own === true })
       status = await live({ driver, plans, net, native, platform, options, io, output })
     }
   } finally {
