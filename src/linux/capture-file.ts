@@ -263,7 +263,9 @@ export class CaptureFile implements AsyncDisposable {
 
   /** Returns the error for a call of the system that failed, which is the end of the capture. */
   #failed(syscall: string, name: string, error: unknown): VnetError {
-    const errno = (error as NodeJS.ErrnoException).errno ?? EIO
+    const { code, errno: known = EIO } = error as NodeJS.ErrnoException
+    // A stream that another write found without a reader.
+    const errno = code === 'ERR_STREAM_DESTROYED' ? EPIPE : known
     const failure = new VnetError(errno, `${syscall} ${name}`, ADVICE.get(Math.abs(errno)), { cause: error })
     this.#error = failure
     return failure
