@@ -1,7 +1,7 @@
 /**
  * PcapngContent: several pcapng streams as one section of a file. Of their section headers only the
- * first is written. Interfaces are numbered anew, in the order in which they come. Packet ids of
- * the nth stream, from 0, are raised by n * 2^48, because each stream counts for itself.
+ * first is written. Interfaces are numbered anew, in the order in which they come, and so are the
+ * packet ids, which have the number of an interface above their 40th bit.
  *
  * A file may end before its streams do: the next one begins with the section header and the
  * interfaces again. The statistics of an interface whose own have not come are counted here.
@@ -21,8 +21,8 @@ const MIN_PACKET = 32
 const MIN_STATISTICS = 24
 const MIN_SECTION = 28
 const MIN_INTERFACE = 20
-/** What a packet id is raised by, in its high half. */
-const ID_STEP = 1 << 16
+/** Bits of a packet id below the number of the interface, in its high half. */
+const ID_BITS = 8
 
 const NOTHING = new Uint8Array(0)
 
@@ -41,7 +41,6 @@ export class PcapngContent implements FileContent {
   readonly interfaces: FileInterface[] = []
   #section: Uint8Array | undefined
   #descriptions = 0
-  #sources = 0
 
   /** `start`: when the capture began. */
   constructor(start: Moment) {
@@ -66,7 +65,7 @@ export class PcapngContent implements FileContent {
   }
 
   source(name: string): ContentSource {
-    return new PcapngSource(this, this.#sources++, new BlockWalker(name))
+    return new PcapngSource(this, new BlockWalker(name))
   }
 
   /** Keeps a section header. Returns false if the file has one. */
@@ -120,21 +119,17 @@ export class PcapngContent implements FileContent {
 class PcapngSource implements ContentSource {
   readonly #content: PcapngContent
   readonly #walker: BlockWalker
-  /** What its packet ids are raised by. */
-  readonly #idStep: number
-  /** The last option of a packet that is looked at. */
-  readonly #lastOption: number
   /** The file's number of each of its interfaces. */
   #numbers: number[] = []
+  /** True if one of them is another. */
+  #isRenumbered = false
   #hasBegun = false
   /** True if the walker is at a block that was not written yet. */
   #isPending = false
 
-  constructor(content: PcapngContent, number: number, walker: BlockWalker) {
+  constructor(content: PcapngContent, walker: BlockWalker) {
     this.#content = content
     this.#walker = walker
-    this.#idStep = number * ID_STEP
-    this.#lastOption = number === 0 ? pcapng.EPB_DROPCOUNT : pcapng.EPB_PACKETID
   }
 
   push(chunk: Uint8Array): void {
@@ -198,15 +193,14 @@ class PcapngSource implements ContentSource {
     if (captured > walker.length - MIN_PACKET) throw walker.broken('a packet that is longer than its block')
     const on = this.#renumber(walker)
     on.frames++
+    const lastOption = this.#isRenumbered ? pcapng.EPB_PACKETID : pcapng.EPB_DROPCOUNT
     for (let option = at + 28 + pcapng.padded(captured); option + 12 <= last; ) {
       const header = view.getUint32(option, true)
       const code = header & 0xffff
       // A vnet writes these in the order of their codes, and comments last.
-      if (code === pcapng.OPT_ENDOFOPT || code > this.#lastOption) return
+      if (code === pcapng.OPT_ENDOFOPT || code > lastOption) return
       if (code === pcapng.EPB_DROPCOUNT) on.lost += u64(view, option + 4)
-      else if (code === pcapng.EPB_PACKETID && this.#idStep !== 0) {
-        view.setUint32(option + 8, view.getUint32(option + 8, true) + this.#idStep, true)
-      }
+      else if (code === pcapng.EPB_PACKETID) this.#renumberId(view, option + 8)
       option += 4 + pcapng.padded(header >>> 16)
     }
   }
@@ -217,6 +211,7 @@ class PcapngSource implements ContentSource {
     }
     this.#hasBegun = true
     this.#numbers = []
+    this.#isRenumbered = false
     return this.#content.begin(block(walker))
   }
 
@@ -224,7 +219,15 @@ class PcapngSource implements ContentSource {
     if (walker.length < MIN_INTERFACE) throw walker.broken('an interface description that is too short')
     const number = this.#content.add(block(walker))
     if (number === undefined) throw walker.broken('too many interfaces')
+    if (number !== this.#numbers.length) this.#isRenumbered = true
     this.#numbers.push(number)
+  }
+
+  /** Gives a packet id, of which the high half is at `at`, the file's number of the interface. */
+  #renumberId(view: DataView, at: number): void {
+    const high = view.getUint32(at, true)
+    const number = this.#numbers[high >>> ID_BITS]
+    if (number !== undefined) view.setUint32(at, (number << ID_BITS) | (high & ((1 << ID_BITS) - 1)), true)
   }
 
   #statistics(walker: BlockWalker): void {

@@ -65,13 +65,14 @@ describe('several streams', () => {
     const written = [
       ...take(a, [...section(option(4, text('first'))), ...named('a0')]),
       ...take(b, [...section(option(4, text('second'))), ...named('b0')]),
-      ...take(a, [...named('a1'), ...packet(1, 1n, [1], id(42))]),
+      ...take(a, [...named('a1'), ...packet(1, 1n, [1], id(42)), ...packet(1, 1n, [3], id(2 ** 40 + 42))]),
       ...take(b, packet(0, 1n, [2], option(2, u32(1)), id(42))),
       ...take(b, statistics(0, 9)),
     ]
     expect(readAll(written).packets).toMatchObject([
       { interfaceIndex: 2, frame: [1], packetId: 42 },
-      { interfaceIndex: 1, frame: [2], packetId: 42 + 2 ** 48, flags: 1 },
+      { interfaceIndex: 2, frame: [3], packetId: 2 * 2 ** 40 + 42 },
+      { interfaceIndex: 1, frame: [2], packetId: 2 ** 40 + 42, flags: 1 },
     ])
     expect(written.slice(-statistics(1, 9).length)).toEqual(statistics(1, 9))
     expect(Buffer.from(written).includes('second')).toBe(false)
