@@ -4,6 +4,7 @@
  * which would look like frames.
  */
 import type { ContentSource, FileContent } from './content.ts'
+import { CaptureError } from './error.ts'
 import { FILE_HEADER, RECORD_HEADER } from './pcap.ts'
 import { writePcapHeader, writePcapPacket } from './pcap-writer.ts'
 import { CaptureReader } from './reader.ts'
@@ -46,6 +47,7 @@ export class PcapContent implements FileContent {
 
 class PcapSource implements ContentSource {
   readonly #content: PcapContent
+  readonly #name: string
   readonly #reader: CaptureReader
   #to = new Uint8Array(CHUNK)
   /** A packet that did not fit. */
@@ -53,6 +55,7 @@ class PcapSource implements ContentSource {
 
   constructor(content: PcapContent, name: string) {
     this.#content = content
+    this.#name = name
     this.#reader = new CaptureReader(name)
   }
 
@@ -62,22 +65,32 @@ class PcapSource implements ContentSource {
 
   take(room: number, atLeastOne: boolean): Uint8Array | undefined {
     let end = 0
-    for (;;) {
-      try {
+    try {
+      for (;;) {
         this.#pending ??= this.#next()
-      } catch (error) {
-        // What is in front of a broken block is written first: the next call throws again.
-        if (end === 0) throw error
+        const packet = this.#pending
+        if (packet === undefined) return end === 0 ? undefined : this.#to.subarray(0, end)
+        const length = end + RECORD_HEADER + packet.capturedLength
+        const isTooLong = length > room && !(atLeastOne && end === 0)
+        if (isTooLong || (end > 0 && length > this.#to.length)) return this.#to.subarray(0, end)
+        if (length > this.#to.length) this.#to = new Uint8Array(length)
+        end = this.#write(packet, end)
+        this.#content.frames++
+        this.#pending = undefined
       }
-      const packet = this.#pending
-      if (packet === undefined) return end === 0 ? undefined : this.#to.subarray(0, end)
-      const length = end + RECORD_HEADER + packet.capturedLength
-      const isTooLong = length > room && !(atLeastOne && end === 0)
-      if (isTooLong || (end > 0 && length > this.#to.length)) return this.#to.subarray(0, end)
-      if (length > this.#to.length) this.#to = new Uint8Array(length)
-      end = writePcapPacket(this.#to, end, packet)
-      this.#content.frames++
-      this.#pending = undefined
+    } catch (error) {
+      // What is in front of a broken block is written first: the next call throws again.
+      if (end === 0) throw error
+      return this.#to.subarray(0, end)
+    }
+  }
+
+  #write(packet: CaptureRecord, at: number): number {
+    try {
+      return writePcapPacket(this.#to, at, packet)
+    } catch (error) {
+      // A time that pcap cannot hold.
+      throw new CaptureError(this.#name, error instanceof Error ? error.message : String(error), 0)
     }
   }
 

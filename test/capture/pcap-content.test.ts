@@ -73,6 +73,14 @@ test('a broken stream is written up to where it breaks', () => {
   expect(() => source.take(ALL, false)).toThrow('a packet of interface 9, which is not described')
 })
 
+test('a time that pcap cannot hold is refused, behind what is in front of it', () => {
+  const source = new PcapContent().source('a')
+  const late = packet(0, 5_000_000_000n * 1_000_000_000n, [1])
+  source.push(Uint8Array.from([...HEAD, ...packet(0, 1n, [1]), ...late]))
+  expect(source.take(ALL, false)).toHaveLength(17)
+  expect(() => source.take(ALL, false)).toThrow('a: a timestamp of 5000000000 seconds: pcap holds 0 to')
+})
+
 test('the length of the whole records in front of a cut is known', () => {
   const content = new PcapContent()
   const bytes = Uint8Array.from(take(content.source('a'), [...HEAD, ...packet(0, 1n, [1]), ...packet(0, 1n, [2])]))

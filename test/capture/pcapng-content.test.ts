@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { ContentSource } from '../../src/capture/content.ts'
+import { CaptureError } from '../../src/capture/error.ts'
+import { PcapContent } from '../../src/capture/pcap-content.ts'
 import { PcapngContent } from '../../src/capture/pcapng-content.ts'
 import { LITTLE, readAll, text } from '../support/capture-bytes.ts'
 import { SEED, scaled } from '../support/scale.ts'
@@ -222,4 +224,22 @@ describe('a broken stream', () => {
     for (let i = 0; i < 64; i++) push()
     expect(push).toThrow('too many interfaces')
   })
+})
+
+test('whatever a stream has instead of its bytes, it is written or refused', () => {
+  const good = [...section(), ...named('x'), ...packet(0, 1n, [1], id(7)), ...statistics(0, 3), ...packet(0, 2n, [2])]
+  const changes = fc.array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), { minLength: 1, maxLength: 6 })
+  fc.assert(
+    fc.property(changes, fc.integer({ min: 1, max: 200 }), fc.boolean(), (changed, size, pcap) => {
+      const stream = [...good]
+      for (const [at, value] of changed) stream[at] = value
+      const source = (pcap ? new PcapContent() : new PcapngContent(START)).source('a')
+      try {
+        for (let at = 0; at < stream.length; at += size) take(source, stream.slice(at, at + size))
+      } catch (error) {
+        expect(error).toBeInstanceOf(CaptureError)
+      }
+    }),
+    { numRuns: scaled(100_000), seed: SEED },
+  )
 })
