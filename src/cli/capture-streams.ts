@@ -1,5 +1,5 @@
 /** The streams of captured frames of running vnets: one for each vnet. */
-import type { CaptureOptions, CaptureStream, ControlClient, FoundDevice } from '../control/index.ts'
+import type { CaptureOptions, CaptureStream, ControlClient, Found, FoundDevice } from '../control/index.ts'
 import { EPERM, isErrno, VnetError } from '../netdev/errno.ts'
 import { label } from './device-words.ts'
 
@@ -14,18 +14,28 @@ export interface OpenedStreams {
   readonly failed: readonly VnetError[]
 }
 
-/** Opens a stream for each vnet that has some of the devices. `failed` has why others refused. */
+/** Returns the vnets that were started in this network namespace: all their devices are shown. */
+export function vnetsOfHere({ namespace }: ControlClient, { here }: Found): ReadonlySet<string> {
+  return new Set(here.filter(({ netns }) => netns === namespace.inode).map(({ vnet }) => vnet))
+}
+
+/**
+ * Opens a stream for each vnet that has some of the devices. `failed` has why others refused. Of
+ * the vnets `whole`, of which `devices` has all, it also has those that are registered later.
+ */
 export async function openStreams(
   client: ControlClient,
   devices: readonly FoundDevice[],
   options: CaptureOptions,
+  whole: ReadonlySet<string> = new Set(),
 ): Promise<OpenedStreams> {
   const streams: VnetStream[] = []
   const failed: VnetError[] = []
   for (const vnet of new Set(devices.map(device => device.vnet))) {
     const ofVnet = devices.filter(device => device.vnet === vnet)
     try {
-      streams.push({ devices: ofVnet, stream: await client.capture(vnet, { ...options, devices: ofVnet }) })
+      const list = whole.has(vnet) ? undefined : ofVnet
+      streams.push({ devices: ofVnet, stream: await client.capture(vnet, { ...options, devices: list }) })
     } catch (error) {
       if (!(error instanceof VnetError)) throw error
       const { errno, syscall, advice } = error

@@ -139,11 +139,11 @@ export function captureFileOptions(): Option[] {
 
 /** Throws a UsageError for options of a capture without one, or for a group that cannot capture. */
 export function refuseStrayCaptureOptions({ capture, captureGroup, ...options }: CommonOptions): void {
-  if (captureGroup !== undefined && process.geteuid?.() !== 0) {
-    throw new UsageError("--capture-group: other users cannot reach an ordinary user's vnet; run it as root")
-  }
   if (captureGroup === OVERFLOW_GID) {
     throw new UsageError(`--capture-group ${captureGroup}: unknown groups have this number; name another group`)
+  }
+  if (captureGroup !== undefined && process.geteuid?.() !== 0) {
+    throw new UsageError("--capture-group: other users cannot reach an ordinary user's vnet; run it as root")
   }
   if (capture === '-') {
     throw new UsageError(

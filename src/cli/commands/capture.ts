@@ -7,7 +7,7 @@ import { NSEC_PER_MSEC } from '../../netdev/clock.ts'
 import { interfaceArg, UsageError } from '../../netdev/driver.ts'
 import { EPIPE, isErrno, VnetError } from '../../netdev/errno.ts'
 import { type AskOptions, askVnets, fail } from '../ask.ts'
-import { complaintsOf, openStreams, type VnetStream, writeAll } from '../capture-streams.ts'
+import { complaintsOf, openStreams, type VnetStream, vnetsOfHere, writeAll } from '../capture-streams.ts'
 import { isNamed, label } from '../device-words.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io, type UserEnd } from '../io.ts'
 import type { CaptureFileOptions } from '../options.ts'
@@ -19,6 +19,8 @@ export interface CaptureOptions extends AskOptions, CaptureFileOptions {
   readonly drops?: boolean
 }
 
+/** Interfaces that are named when the command begins; of more the number is printed. */
+const SHOWN = 8
 /** The longest time of a timer, ms. */
 const TIMER_MAX = 0x7fff_ffff
 /** How long vnets may take for the rest of their captures, ms. */
@@ -33,14 +35,16 @@ export function capture(words: readonly string[], options: CaptureOptions, io: I
   const isAll = names.length === 0
   for (const name of names) interfaceArg(name)
   const { filter, snaplen, drops: dropsOnly, user } = options
-  const start = async (client: ControlClient, { devices, failed: silent }: Found) => {
+  const start = async (client: ControlClient, found: Found) => {
+    const { devices, failed: silent } = found
     const last = devices.find(device => isNamed(device, path))
     if (last !== undefined) {
       throw new UsageError(`${path} is an interface: name a file last, such as ${last.name}.pcapng, or - for stdout`)
     }
     using end = endOf(io)
     const wanted = devices.filter(device => isAll || names.some(name => isNamed(device, name)))
-    const opened = await openStreams(client, wanted, { filter, snaplen, dropsOnly })
+    const whole = isAll ? vnetsOfHere(client, found) : undefined
+    const opened = await openStreams(client, wanted, { filter, snaplen, dropsOnly }, whole)
     const { streams } = opened
     const complaints = [...complaintsOf(opened, isAll), ...(isAll ? silent : [])]
     for (const { message } of complaints) fail(io, message)
@@ -60,7 +64,8 @@ async function write(
   end: UserEnd,
 ): Promise<number> {
   await using file = new CaptureFile(path, { ring, pcap, tlsKeys, warn: text => void fail(io, text) })
-  io.err(`capturing ${streams.flatMap(({ devices }) => devices.map(label)).join(', ')}\n`)
+  const names = streams.flatMap(({ devices }) => devices.map(label))
+  io.err(`capturing ${names.length > SHOWN ? `${names.length} interfaces` : names.join(', ')}\n`)
   let error: unknown
   const written = Promise.all(streams.map(({ stream }) => writeAll(stream, file.source()))).catch(first => {
     error = first

@@ -3,7 +3,7 @@ import { CaptureError } from '../../capture/error.ts'
 import { CaptureReader } from '../../capture/reader.ts'
 import type { ControlClient, Found } from '../../control/index.ts'
 import { type AskOptions, askVnets, fail } from '../ask.ts'
-import { complaintsOf, openStreams, type VnetStream } from '../capture-streams.ts'
+import { complaintsOf, openStreams, type VnetStream, vnetsOfHere } from '../capture-streams.ts'
 import { isNamed, label } from '../device-words.ts'
 import { FrameLines, PRINTED } from '../frame-lines.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../io.ts'
@@ -19,11 +19,13 @@ export interface FramesOptions extends AskOptions {
 /** Prints the frames of the interfaces `names`, or of all if `names` is empty. */
 export function frames(names: readonly string[], options: FramesOptions, io: Io): Promise<number> {
   const { filter, drops: dropsOnly, json = false } = options
-  const show = async (client: ControlClient, { devices, failed: silent }: Found) => {
+  const show = async (client: ControlClient, found: Found) => {
+    const { devices, failed: silent } = found
     const isAll = names.length === 0
     const wanted = devices.filter(device => isAll || names.some(name => isNamed(device, name)))
     using end = endOf(io)
-    const opened = await openStreams(client, wanted, { filter, dropsOnly, snaplen: PRINTED })
+    const whole = names.length === 0 ? vnetsOfHere(client, found) : undefined
+    const opened = await openStreams(client, wanted, { filter, dropsOnly, snaplen: PRINTED }, whole)
     const { streams } = opened
     const complaints = [...complaintsOf(opened, isAll), ...(isAll ? silent : [])]
     for (const { message } of complaints) fail(io, message)

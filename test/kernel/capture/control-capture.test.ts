@@ -1,6 +1,6 @@
 /** `vnet capture`, and captures over the control socket: who may, what they cost, how they end. */
 import { once } from 'node:events'
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, watch } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -63,15 +63,27 @@ interface Capturing {
   readonly ended: ReturnType<typeof outcome>
 }
 
-/** Sends frames of 60 bytes out of the first interface, numbered in their last. */
-function send(count: number): void {
+/**
+ * Sends frames of 60 bytes out of the first interface, numbered in their last, and waits until
+ * `arriving` of them came to the other.
+ */
+async function send(count: number, arriving = count): Promise<void> {
   using socket = new PacketSocket(near, 'ca')
+  using other = new PacketSocket(far, 'cb')
   for (let i = 0; i < count; i++) {
     const frame = new Uint8Array(60).fill(0xff, 0, 6)
     frame.set([2, 0, 0, 0, 0, 1, 0x88, 0xb5], 6)
     frame[59] = i
     socket.send(frame)
   }
+  await other.until(() => other.frames.length === arriving)
+}
+
+/** Settles when a file has a beginning. */
+async function untilWritten(path: string): Promise<void> {
+  const watcher = watch(directory)
+  while (statSync(path).size === 0) await once(watcher, 'change')
+  watcher.close()
 }
 
 /** The frames of a file: `INTERFACE NUMBER`, `!` if it was dropped. */
@@ -129,7 +141,7 @@ describe('the right to capture', () => {
     const as = asUser(gid, groups)
     const { child, began, ended } = capture(['ca', file('a.pcapng')], as)
     await began
-    send(3)
+    await send(3)
     child.kill('SIGINT')
     expect(await ended).toMatchObject({ status: 0, stderr: expect.stringMatching(/^3 frames captured, 0 lost$/m) })
     expect(framesIn(file('a.pcapng'))).toEqual(['ca 0', 'ca 1', 'ca 2'])
@@ -151,9 +163,10 @@ describe('vnet capture', () => {
   test('writes whole files of two captures at once, which end by Ctrl-C and by a duration', async () => {
     const vnet = await startVnet(cable('--wire-ab', 'loss every 5'))
     const one = capture(['ca', file('one.pcapng')])
-    const other = capture(['ca', file('other.pcapng'), '--drops', '--duration', '1s'])
-    await Promise.all([one.began, other.began])
-    send(10)
+    await one.began
+    const other = capture(['ca', file('other.pcapng'), '--drops', '--duration', '2s'])
+    await other.began
+    await send(10, 8)
     expect((await other.ended).stderr).toMatch(/^2 frames captured, 0 lost$/m)
     one.child.kill('SIGINT')
     expect(await one.ended).toMatchObject({ status: 0, stdout: '' })
@@ -167,7 +180,7 @@ describe('vnet capture', () => {
     const loop = await startVnet(['loop', '--netns', near.name, '--name', 'lo7', '--no-address', '--json'])
     const { began, ended } = capture(['ca', 'lo7', file('a.pcapng')])
     await began
-    send(2)
+    await send(2)
     await loop.stop()
     await vnet.stop()
     expect(await ended).toMatchObject({ status: 0, stderr: expect.stringContaining('2 frames captured, 0 lost') })
@@ -182,7 +195,7 @@ describe('vnet capture', () => {
     const shown: string[] = []
     child.stdout.setEncoding('utf8').on('data', text => shown.push(text))
     await began
-    send(3)
+    await send(3)
     await once(child, 'close')
     expect(shown.join('').match(/ethertype Unknown \(0x88b5\)/g)).toHaveLength(3)
     expect(shown.join('')).toMatch(/\n0 0\n$/)
@@ -200,6 +213,7 @@ describe('vnet capture', () => {
     const vnet = await spawnVnet(cable())
     const { child, began, ended } = capture(['ca', file('a.pcapng')])
     await began
+    await untilWritten(file('a.pcapng'))
     process.kill(vnet.pid, 'SIGSTOP')
     child.kill('SIGINT')
     expect(await ended).toMatchObject({ status: 0 })
@@ -242,8 +256,14 @@ describe('a client that', () => {
     expect(written.lost).toBeGreaterThan(COUNT)
     expect(written.frames + written.lost).toBe(2 * COUNT)
     expect(framesIn(file('a.pcapng'))).toHaveLength(written.frames)
+    // Neither does one that does not read keep the vnet from its end: it loses the rest.
+    const unread = await client.capture(ca.vnet)
+    await exchange(1000)
     const stats = await stopConserved(vnet)
-    expect(stats.cb?.total.rxPackets).toBe(COUNT + 1000)
+    expect(stats.cb?.total.rxPackets).toBe(COUNT + 2000)
+    let bytes = 0
+    for await (const { length } of unread) bytes += length
+    expect(bytes).toBeLessThan(1000 * 1400)
   })
 
   test('is killed frees its captures', async () => {
@@ -266,13 +286,13 @@ sys.stdin.read()`
     }
     expect(text).toBe('0\n'.repeat(16))
     await expect(client.capture(ca.vnet)).rejects.toMatchObject({ code: 'EBUSY' })
-    send(5)
+    await send(5)
     child.kill('SIGKILL')
     await once(child, 'close')
     const streams: CaptureStream[] = []
     for (let i = 0; i < 16; i++) streams.push(await client.capture(ca.vnet))
     for (const stream of streams) await stream[Symbol.asyncDispose]()
-    send(5)
+    await send(5)
     await stopConserved(vnet)
   })
 
@@ -293,7 +313,7 @@ sys.stdin.read()`
     expect(jsonLines(stdout).map(({ text }) => text)).toEqual(requests.map(([, text]) => text))
     const { began, child, ended } = capture(['ca', file('a.pcapng')])
     await began
-    send(1)
+    await send(1)
     child.kill('SIGTERM')
     expect((await ended).stderr).toContain('1 frames captured')
   })
