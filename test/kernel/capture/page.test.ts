@@ -1,0 +1,142 @@
+/** Every command of docs/capture.md is run, in its order and as it is written. */
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { OwnNetns } from '../../support/netns.ts'
+import { packetFields } from '../../support/tshark.ts'
+
+const page = readFileSync(new URL('../../../docs/capture.md', import.meta.url), 'utf8')
+const program = fileURLToPath(new URL('../../../dist/vnet.js', import.meta.url))
+/** The lines of blocks of a console that begin with a prompt. */
+const commands = [...page.matchAll(/```console\n(.*?)```/gs)].flatMap(([, block = '']) =>
+  [...block.matchAll(/^[#$] (.*)$/gm)].map(([, command]) => command as string),
+)
+
+let own: OwnNetns
+let directory: string
+/** The namespaces of the page are those of the test. */
+let inTest: (command: string) => string
+let children: ReturnType<typeof spawn>[]
+
+beforeEach(() => {
+  own = new OwnNetns()
+  const [red, blue] = [own.addQuiet().name, own.addQuiet().name]
+  inTest = command => command.replace(/\bred\b/g, red).replace(/\bblue\b/g, blue)
+  children = []
+  directory = mkdtempSync(join(tmpdir(), 'vnet-page-'))
+  mkdirSync(join(directory, 'bin'))
+  mkdirSync(join(directory, 'extcap'))
+  writeFileSync(join(directory, 'bin', 'vnet'), `#!/bin/sh\nexec '${process.execPath}' '${program}' "$@"\n`, {
+    mode: 0o755,
+  })
+})
+afterEach(() => {
+  for (const child of children) if (child.pid !== undefined) kill(child.pid, 'SIGKILL')
+  own.remove()
+  rmSync(directory, { recursive: true })
+})
+
+/** Ends a command and what it started. */
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal)
+  } catch {
+    // It has ended.
+  }
+}
+
+/** The arguments of a shell for which the folder of extcap programs is one of the test. */
+function shell(command: string): [string, string[], object] {
+  const listed = spawnSync('tshark', ['-G', 'folders'], { encoding: 'utf8' }).stdout
+  const folder = /^(?:Global )?Extcap path:\s*(.*)$/im.exec(listed)?.[1]
+  const script = `mount --bind ${directory}/extcap ${folder} && ${inTest(command)}`
+  const env = { ...process.env, PATH: `${directory}/bin:${process.env.PATH}` }
+  return ['unshare', ['-m', 'bash', '-o', 'pipefail', '-c', script], { cwd: directory, env, encoding: 'utf8' }]
+}
+
+function run(command: string): string {
+  const [file, args, options] = shell(command)
+  const { status, stdout, stderr } = spawnSync(file, args, { ...options, timeout: 30_000, encoding: 'utf8' })
+  expect([command, status], stderr).toEqual([command, 0])
+  return stdout
+}
+
+/** Starts a command, and waits for a line of its output. */
+async function start(command: string, pattern: RegExp) {
+  const [file, args, options] = shell(command)
+  const child = spawn(file, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+  children.push(child)
+  let text = ''
+  await new Promise<void>((resolve, reject) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8').on('data', more => {
+        text += more
+        if (pattern.test(text)) resolve()
+      })
+    }
+    child.on('close', () => reject(new Error(`${command} ended: ${text}`)))
+  })
+  return {
+    text: () => text,
+    ended: once(child, 'close'),
+    async stop() {
+      const closed = once(child, 'close')
+      kill(child.pid ?? 0, 'SIGINT')
+      await closed
+      return text
+    },
+  }
+}
+
+test('each command of docs/capture.md does what the page says', async () => {
+  const done: string[] = []
+  const next = (begin: string) => {
+    const command = commands.find(each => each.startsWith(begin) && !done.includes(each))
+    expect(command, begin).toBeDefined()
+    done.push(command as string)
+    return command as string
+  }
+  // The namespaces are there.
+  for (const name of ['red', 'blue']) next(`ip netns add ${name}`)
+  const ping = next('ip netns exec red ping')
+  const cable = await start(next('vnet cable'), /^ready$/m)
+  const ping1 = () => spawnSync(...(shell(ping) as [string, string[], object]))
+
+  const piped = await start(next('vnet capture red/ca -'), /capturing/)
+  const starting = start(next('vnet frames'), /dropped/)
+  const seen = starting.then(() => true)
+  do ping1()
+  while (!(await Promise.race([seen, new Promise<false>(resolve => setImmediate(resolve, false))])))
+  const frames = await starting
+  expect(await piped.stop()).toMatch(/ICMP echo request/)
+  expect(await frames.stop()).toMatch(/\/c[ab] tx-0 .*, dropped: wire [ab]+, stage 1 loss 5%/)
+
+  run(next('vnet extcap --install'))
+  expect(run(next('tshark -D'))).toContain(inTest('vnet-red:ca'))
+  const tshark = await start(next('tshark -i'), /Capture started/)
+  ping1()
+  await tshark.ended
+  await cable.stop()
+
+  expect(run(next('tshark -r bad.pcapng -Y frame.verdict -T'))).toMatch(
+    /\tca\tdropped: wire ab, stage 1 loss 5% \(seed/,
+  )
+  const [sent, arrived, dropped] = [
+    "tshark -r bad.pcapng -Y 'frame",
+    "tshark -r bad.pcapng -Y 'frame",
+    'tshark -r bad.pcapng -Y frame.verdict |',
+  ].map(begin => Number(run(next(begin)))) as [number, number, number]
+  expect(dropped).toBeGreaterThan(0)
+  expect(sent).toBe(arrived + dropped)
+  const ways = run(next("tshark -r bad.pcapng -Y 'frame.packet_id == 5'")).split('\n').slice(0, -1)
+  expect(ways).toHaveLength(2)
+  run(next("tshark -r bad.pcapng -Y 'frame.interface_name"))
+  expect(packetFields(join(directory, 'cb.pcapng'), ['frame.number']).length).toBeGreaterThan(0)
+  run(next('capinfos'))
+  run(next('tcpdump'))
+  expect(done.sort()).toEqual([...commands].sort())
+})
