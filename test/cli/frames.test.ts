@@ -187,6 +187,18 @@ test('a stream that is broken ends the command with one line', async () => {
   expect(await runMain('frames')).toMatchObject({ status: 1, stderr: /^vnet: capture: broken at byte \d+: .*\n$/ })
 })
 
+test('dropped frames are red, other frames and JSON are not', async () => {
+  const packets = [head(), frame(0, { flags: TX }), frame(0, { flags: TX, verdict: SHOT })]
+  opened.as = devices => open(new Stream().push(...packets).end())(devices)
+  const colours = async (...args: string[]) => {
+    const out = vi.fn()
+    await main(['frames', ...args], { out, err: () => {}, onEnd: () => () => {} })
+    return out.mock.calls.map(([, colour]) => colour)
+  }
+  expect(await colours()).toEqual([undefined, 'red'])
+  expect(await colours('--json')).toEqual([undefined, undefined])
+})
+
 test('a reader that is slow has the stream wait, and Ctrl-C still ends the command', async () => {
   const stream = new Stream().push(head(), ...Array.from({ length: 10 }, () => frame(0, {})))
   opened.as = open(stream)
