@@ -1,8 +1,8 @@
 /**
  * node scripts/wireshark-picture.mjs [FILE]: makes docs/capture.png. It pings through a cable that
  * loses packets, captures that with vnet, opens the file in Wireshark on a virtual display, with a
- * dropped packet selected, and takes a picture of the window. Run it as root, with Wireshark, tshark,
- * Xvfb, xdotool and ImageMagick installed: apt install wireshark tshark xvfb xdotool imagemagick.
+ * dropped packet selected, and takes a picture of the window. It needs root and
+ * `apt install wireshark tshark xvfb xdotool imagemagick`.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -7,6 +7,7 @@ import { findVnets } from '../control/client/find.ts'
 import type { CaptureOptions } from '../control/client/types.ts'
 import { CaptureFile } from '../linux/capture-file.ts'
 import { loadNative } from '../linux/native.ts'
+import { onReaderGone } from '../linux/pipe-reader.ts'
 import { UsageError } from '../netdev/driver.ts'
 import { ENODEV, EPIPE, isErrno, VnetError } from '../netdev/errno.ts'
 import { fail } from './ask.ts'
@@ -39,8 +40,11 @@ export async function capture(value: string, fifo: string, options: CaptureOptio
   using client = new ControlClient(loadNative())
   let streams: readonly VnetStream[] = []
   let again: NodeJS.Timeout | undefined
-  const stopped = end.asked.finally(() => {
+  const stop = () => {
     for (const { stream } of streams) stream.stop()
+  }
+  const stopped = end.asked.finally(() => {
+    stop()
     again = setInterval(letGo, AGAIN_MS, fifo)
   })
   stopped.catch(() => {})
@@ -52,7 +56,7 @@ export async function capture(value: string, fifo: string, options: CaptureOptio
     complaints.forEach(complain)
     if (streams.length > 0) {
       if (again !== undefined) return EXIT_OK
-      const written = writeTo(fifo, streams)
+      const written = writeTo(fifo, streams, stop)
       // A defect rejects at once.
       await Promise.race([written, stopped.then(() => written)])
       return complaints.length === 0 ? EXIT_OK : EXIT_FAILURE
@@ -77,9 +81,36 @@ async function openInterface(client: ControlClient, value: string, options: Capt
   return openStreams(client, wanted, options)
 }
 
-async function writeTo(fifo: string, streams: readonly VnetStream[]): Promise<void> {
+/** Writes the streams to their end, which comes soon after the reader of the FIFO is gone. */
+async function writeTo(fifo: string, streams: readonly VnetStream[], stop: () => void): Promise<void> {
   await using file = new CaptureFile(fifo)
-  await Promise.all(streams.map(({ stream }) => writeAll(stream, file.source())))
+  let watch: Disposable | undefined
+  const sinkOf = (sink: { write(bytes: Uint8Array): Promise<void> }) => ({
+    async write(bytes: Uint8Array): Promise<void> {
+      await sink.write(bytes)
+      // The FIFO is open, so it has a reader.
+      watch ??= watchReader(fifo, stop)
+    },
+  })
+  try {
+    await Promise.all(streams.map(({ stream }) => writeAll(stream, sinkOf(file.source()))))
+  } finally {
+    watch?.[Symbol.dispose]()
+  }
+}
+
+/** Calls `onGone` when nothing reads the FIFO any more, also while no frame passes. */
+function watchReader(fifo: string, onGone: () => void): Disposable | undefined {
+  try {
+    const fd = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK)
+    const watch = onReaderGone(loadNative(), fd, onGone)
+    closeSync(fd)
+    return watch
+  } catch {
+    // It is gone already.
+    onGone()
+    return undefined
+  }
 }
 
 /**
