@@ -101,16 +101,18 @@ async function writeTo(fifo: string, streams: readonly VnetStream[], stop: () =>
 
 /** Calls `onGone` when nothing reads the FIFO any more, also while no frame passes. */
 function watchReader(fifo: string, onGone: () => void): Disposable | undefined {
+  const flags = constants.O_WRONLY | constants.O_NONBLOCK
+  let watch: Disposable | undefined
   try {
-    const fd = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK)
-    const watch = onReaderGone(loadNative(), fd, onGone)
+    const fd = openSync(fifo, flags)
+    watch = onReaderGone(loadNative(), fd, onGone)
     closeSync(fd)
-    return watch
+    // A watch that began without a reader does nothing.
+    closeSync(openSync(fifo, flags))
   } catch {
-    // It is gone already.
     onGone()
-    return undefined
   }
+  return watch
 }
 
 /**
