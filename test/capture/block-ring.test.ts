@@ -1,0 +1,72 @@
+import { describe, expect, test } from 'vitest'
+import { BlockRing } from '../../src/capture/block-ring.ts'
+import { random } from '../../src/netdev/random.ts'
+import { SEED, scaled } from '../support/scale.ts'
+
+/** Writes a block of `length` bytes; returns its position. */
+function write(ring: BlockRing, length: number, value = 1, most = length): number {
+  const at = ring.reserve(most)
+  if (at < 0) return at
+  ring.bytes.fill(value, at, at + length)
+  ring.commit(at + length)
+  return at
+}
+
+describe('a ring of blocks', () => {
+  test('has room for blocks that fill it to the last byte', () => {
+    const ring = new BlockRing(8)
+    expect([write(ring, 4), write(ring, 4), ring.used, write(ring, 1)]).toEqual([0, 4, 8, -1])
+    expect(ring.peek().length).toBe(8)
+  })
+
+  test('has no room for a block longer than itself, also while it is empty', () => {
+    const ring = new BlockRing(8)
+    expect([write(ring, 9), ring.used, write(ring, 8)]).toEqual([-1, 0, 0])
+  })
+
+  test('begins again at its start only while one byte at least stays free there', () => {
+    const ring = new BlockRing(8)
+    write(ring, 8)
+    ring.consume(4)
+    expect([write(ring, 4), write(ring, 3), write(ring, 1)]).toEqual([-1, 0, -1])
+    expect([ring.used, ring.peek().length]).toEqual([7, 4])
+    ring.consume(4)
+    expect([...ring.peek()]).toEqual([1, 1, 1])
+  })
+
+  test('uses a reserved position for the next block if nothing was written there', () => {
+    const ring = new BlockRing(8)
+    write(ring, 6)
+    ring.consume(4)
+    expect(ring.reserve(3)).toBe(0)
+    expect([ring.used, ring.peek().length]).toEqual([2, 2])
+    ring.consume(2)
+    expect([ring.used, write(ring, 8)]).toEqual([0, 0])
+  })
+
+  test('returns the bytes that were written, in order, for any sequence of blocks and reads', () => {
+    const chance = random(SEED)
+    const below = (n: number) => Math.floor(chance.next() * n)
+    for (let run = 0; run < scaled(5_000); run++) {
+      const size = 1 + below(40)
+      const ring = new BlockRing(size)
+      const model: number[] = []
+      for (let i = 0; i < 100; i++) {
+        const length = below(size + 4)
+        const value = i + 1
+        if (below(2) === 0 && write(ring, length, value, length + below(3)) >= 0) {
+          for (let j = 0; j < length; j++) model.push(value)
+        }
+        const view = ring.peek()
+        const n = below(view.length + 1)
+        expect([...view]).toEqual(model.slice(0, view.length))
+        if (below(3) !== 0) {
+          ring.consume(n)
+          model.splice(0, n)
+        }
+        if (ring.used !== model.length) expect(ring.used).toBe(model.length)
+        if (model.length > 0 && ring.peek().length === 0) expect.fail('blocks wait, and peek() is empty')
+      }
+    }
+  })
+})
