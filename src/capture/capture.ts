@@ -10,25 +10,26 @@
  */
 import type { Alarm } from '../netdev/clock.ts'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../netdev/clock.ts'
+import { describeException } from '../netdev/exception.ts'
 import { NETDEV_CHANGENAME, NETDEV_REGISTER, NETDEV_UNREGISTER } from '../netdev/if.ts'
 import type { Net } from '../netdev/net.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
+import { peerOf } from '../netdev/netif.ts'
 import type { PacketFilter } from '../packet/filter.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { BlockRing } from './block-ring.ts'
 import { type CapturedDevice, DeviceTap } from './device-tap.ts'
 import { FrameBlocks, type Side } from './frame-blocks.ts'
+import { interfaceOf, roomOf } from './interface.ts'
 import { FLAG_INBOUND, FLAG_OUTBOUND, type Moment } from './packet.ts'
 import { writeInterface, writeSection, writeStatistics } from './pcapng-writer.ts'
 
 /** Bytes of a frame that are kept unless asked otherwise: all, as tcpdump's default. */
 export const SNAPLEN = 262_144
 const BUFFER_BYTES = 16 * 1024 * 1024
-/** The most bytes of the statistics of an interface, and of its description but for the filter. */
+/** The most bytes of a section header, and of the statistics of an interface. */
+const SECTION_MAX = 1024
 const STATISTICS_MAX = 128
-const INTERFACE_MAX = 1024
-/** A character takes at most so many bytes. */
-const UTF8_MAX = 3
 /** `onData` is called when so many bytes wait, or so long after the first. */
 const CHUNK = 64 * 1024
 const PATIENCE = 50 * NSEC_PER_MSEC
@@ -74,11 +75,14 @@ export class Capture {
   readonly #devices = new Map<NetDevice, Watched>()
   /** All sides that were ever captured, by the number of their interface. */
   readonly #sides: Side[] = []
+  /** Devices for whose interfaces the buffer had no room yet. */
+  readonly #waiting = new Set<NetDevice>()
   #unfollow: (() => void) | undefined
   /** The alarm will notify the owner. */
   #isArmed = false
   #isNotified = false
   #isClosed = false
+  #hasFilterFailed = false
 
   constructor(options: CaptureOptions) {
     const { net, snaplen = SNAPLEN, bufferBytes = BUFFER_BYTES } = options
@@ -91,7 +95,7 @@ export class Capture {
     this.#alarm = net.clock.alarm(() => this.#notify())
     const { os, program: userAppl } = options
     const section = { ...(os !== undefined && { os }), ...(userAppl !== undefined && { userAppl }) }
-    this.#append(INTERFACE_MAX, at => writeSection(this.#ring.bytes, at, section))
+    this.#append(SECTION_MAX, at => writeSection(this.#ring.bytes, at, section))
   }
 
   /** Frames that the buffer had no room for. */
@@ -111,43 +115,23 @@ export class Capture {
     this.#unfollow = net.registerNetdeviceNotifier((event, dev) => {
       if (event === NETDEV_REGISTER && wants(dev)) this.add(dev)
       else if (event === NETDEV_UNREGISTER) this.remove(dev)
-      else if (event === NETDEV_CHANGENAME && this.#devices.has(dev)) {
-        // Its new name is that of other interfaces.
-        this.remove(dev)
-        this.add(dev)
-      }
+      else if (event === NETDEV_CHANGENAME) this.#rename(dev)
     })
   }
 
   /**
-   * Captures a registered device. Returns false if the buffer is too full for its interfaces. Does
-   * nothing if it is captured already.
+   * Captures a registered device: if the buffer has no room for its interfaces, as soon as it has.
+   * Does nothing if it is captured already.
    */
-  add(dev: NetDevice): boolean {
-    if (this.#isClosed || this.#devices.has(dev)) return true
-    const first = this.#sides.length
-    const sides = [newSide(first, FLAG_OUTBOUND), newSide(first + 1, FLAG_INBOUND)] as const
-    const room = INTERFACE_MAX + UTF8_MAX * (this.#options.filter?.text.length ?? 0)
-    const { bytes } = this.#ring
-    const write = (at: number) =>
-      sides.reduce((end, { flags }) => writeInterface(bytes, end, this.#interfaceOf(dev, flags)), at)
-    if (!this.#append(2 * room, write)) return false
-    this.#sides.push(...sides)
-    this.#blocks.kept = 2 * room + this.#sides.length * STATISTICS_MAX
-    const [transmit, receive] = sides
-    const captured: CapturedDevice = {
-      ...{ transmit, receive },
-      record: (skb, to, time, comment) => this.#record(skb, to, time, comment),
-    }
-    this.#devices.set(dev, { ...captured, dev, untap: DeviceTap.add(dev, captured) })
-    this.#joinPeers()
-    return true
+  add(dev: NetDevice): void {
+    if (!this.#isClosed && !this.#devices.has(dev)) this.#add(dev, this.#sides.length * IDS)
   }
 
   /** Ends the capture of a device. Its statistics are written at the end. */
   remove(dev: NetDevice): void {
     this.#devices.get(dev)?.untap()
     this.#devices.delete(dev)
+    this.#waiting.delete(dev)
   }
 
   /** Returns blocks that wait, oldest first, a view of the buffer; empty if none wait. */
@@ -158,6 +142,7 @@ export class Capture {
   /** Frees the first `n` bytes of what `peek` returned. */
   consume(n: number): void {
     this.#ring.consume(n)
+    for (const dev of this.#waiting) this.add(dev)
     this.#isNotified = false
     if (this.#ring.used > 0) this.#schedule()
   }
@@ -167,6 +152,7 @@ export class Capture {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#unfollow?.()
+    this.#waiting.clear()
     for (const dev of [...this.#devices.keys()]) this.remove(dev)
     const end = plus(this.#origin, this.#options.net.clock.now())
     for (const [interfaceIndex, { passed, lost, written }] of this.#sides.entries()) {
@@ -179,10 +165,57 @@ export class Capture {
 
   #record(skb: SkBuff, to: Side, time: number, comment: string | undefined): void {
     to.passed++
-    const { filter, dropsOnly } = this.#options
-    if (dropsOnly === true && comment === undefined) return
-    if (filter !== undefined && !filter(skb.bytes, skb.data, skb.len)) return
+    if (this.#options.dropsOnly === true && comment === undefined) return
+    if (!this.#matches(skb)) return
     if (this.#blocks.write(skb, to, time, comment)) this.#schedule()
+  }
+
+  /** Returns whether a frame passes the filter; true if the filter throws. */
+  #matches(skb: SkBuff): boolean {
+    const { filter, net } = this.#options
+    if (filter === undefined) return true
+    try {
+      return filter(skb.bytes, skb.data, skb.len)
+    } catch (error) {
+      if (!this.#hasFilterFailed) net.log.err(`capture: the filter '${filter.text}': ${describeException(error)}`)
+      this.#hasFilterFailed = true
+      return true
+    }
+  }
+
+  /** Captures a device whose packet ids begin at `idBase`. */
+  #add(dev: NetDevice, idBase: number): void {
+    const first = this.#sides.length
+    const transmit = newSide(first, FLAG_OUTBOUND, idBase)
+    const receive = newSide(first + 1, FLAG_INBOUND, (first + 1) * IDS)
+    const about = { ...this.#options, snaplen: this.#snaplen }
+    const interfaces = [transmit, receive].map(({ flags }) => interfaceOf(dev, flags, about))
+    const room = interfaces.reduce((sum, each) => sum + roomOf(each), 0)
+    const { bytes } = this.#ring
+    const write = (at: number) => interfaces.reduce((end, each) => writeInterface(bytes, end, each), at)
+    if (!this.#append(room, write)) {
+      this.#waiting.add(dev)
+      return
+    }
+    this.#waiting.delete(dev)
+    this.#sides.push(transmit, receive)
+    this.#blocks.kept = room + this.#sides.length * STATISTICS_MAX
+    const captured: CapturedDevice = {
+      ...{ transmit, receive },
+      record: (skb, to, time, comment) => this.#record(skb, to, time, comment),
+    }
+    this.#devices.set(dev, { ...captured, dev, untap: DeviceTap.add(dev, captured) })
+    this.#joinPeers()
+  }
+
+  /** Writes interfaces with the new name of a device, whose packet ids go on. */
+  #rename(dev: NetDevice): void {
+    const before = this.#devices.get(dev)
+    if (before === undefined) return
+    this.#devices.delete(dev)
+    this.#add(dev, before.transmit.idBase)
+    // Last, so that the tap stays the same, which numbers frames.
+    before.untap()
   }
 
   /** Has the owner notified, at once if much waits. */
@@ -204,30 +237,13 @@ export class Capture {
     this.#options.onData()
   }
 
-  #interfaceOf(dev: NetDevice, flags: number): Parameters<typeof writeInterface>[2] {
-    const { driver, netnsOf, filter } = this.#options
-    const netns = netnsOf?.(dev)
-    const peer = peerOf(dev)
-    const place = netns === undefined ? '' : ` in ${netns}`
-    const isSent = flags === FLAG_OUTBOUND
-    const other = peer === undefined ? '' : `, ${isSent ? 'to' : 'from'} ${peer.name}`
-    const speed = dev.linkKsettings?.speed
-    return {
-      ...{ name: dev.logPrefix + dev.name, snaplen: this.#snaplen, mac: dev.devAddr },
-      description: `${driver ?? 'vnet'}: ${isSent ? 'sent' : 'received'} by the kernel${place}${other}`,
-      ...(speed !== undefined && speed > 0 && { speed: speed * 1_000_000 }),
-      ...(filter !== undefined && { filter: filter.text }),
-    }
-  }
-
   /** Sets the packet ids of what arrives: those of the device that sent it. */
   #joinPeers(): void {
     for (const { dev, transmit, receive } of this.#devices.values()) {
       const peer = this.#devices.get(peerOf(dev) as NetDevice)
       // Without a peer a wire leads to something that is no device, and back.
-      const sender = peer?.transmit ?? (dev.wires.length === 0 ? transmit : receive)
-      transmit.idBase = transmit.number * IDS
-      receive.idBase = sender.number * IDS
+      const sender = peer?.transmit ?? (dev.wires.length === 0 ? transmit : undefined)
+      receive.idBase = sender?.idBase ?? receive.number * IDS
     }
   }
 
@@ -241,17 +257,8 @@ export class Capture {
   }
 }
 
-function newSide(number: number, flags: number): Side {
-  return { number, flags, idBase: 0, passed: 0, written: 0, lost: 0, lostSince: 0 }
-}
-
-function peerOf(dev: NetDevice): NetDevice | undefined {
-  try {
-    return dev.netdevOps.ndoGetPeerDev?.(dev)
-  } catch (error) {
-    dev.logException('ndoGetPeerDev', error)
-    return undefined
-  }
+function newSide(number: number, flags: number, idBase: number): Side {
+  return { number, flags, idBase, passed: 0, written: 0, lost: 0, lostSince: 0 }
 }
 
 /** Returns the moment `ns` after another. */

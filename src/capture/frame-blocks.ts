@@ -113,14 +113,13 @@ export class FrameBlocks {
   #copy(bytes: Uint8Array, from: number, length: number, at: number): void {
     const to = this.#to
     const end = at + pcapng.padded(length)
-    if (length > COPY_BY_LOOP) {
+    const source = this.#from
+    // Whole words of a frame may reach behind it, but not behind all memory of frames.
+    if (length > COPY_BY_LOOP || from + pcapng.padded(length) > source.byteLength) {
       this.#ring.bytes.set(bytes.subarray(from, from + length), at)
       for (let i = at + length; i < end; i++) to.setUint8(i, 0)
       return
     }
-    // Whole words, of which the last may have bytes from behind the frame, but none from behind
-    // its slot: frames never fill their slots to the last word.
-    const source = this.#from
     for (let i = 0; at + i < end; i += 4) to.setInt32(at + i, source.getInt32(from + i))
     for (let i = at + length; i < end; i++) to.setUint8(i, 0)
   }

@@ -174,7 +174,8 @@ function setCut(dev: NetDevice, cut: boolean): void {
   }
 }
 
-function peerOf(dev: NetDevice): NetDevice | undefined {
+/** Returns the device at the other end of the cable, if the driver knows one (ndoGetPeerDev). */
+export function peerOf(dev: NetDevice): NetDevice | undefined {
   try {
     return dev.netdevOps.ndoGetPeerDev?.(dev)
   } catch (error) {

@@ -331,3 +331,81 @@ describe('a capture', () => {
     expect(a.frameTap).toBeUndefined()
   })
 })
+
+describe('a capture in trouble', () => {
+  test('records the frames for which its filter throws, which pass, and logs that once', async () => {
+    const { memory, portA, portB } = await cable()
+    const filter = () => {
+      throw new Error('oops')
+    }
+    const { read } = captureOf(memory, { filter: Object.assign(filter, { text: 'any' }) })
+    send(portA, frame(1), frame(2))
+    expect(read().map(({ bytes }) => bytes[0])).toEqual([1, 1, 2, 2])
+    expect(portB.received.length).toBe(2)
+    expect(memory.lines.filter(line => line.includes('oops'))).toEqual([
+      expect.stringContaining("capture: the filter 'any': Error: oops"),
+    ])
+  })
+
+  test('captures a device that came while its buffer was full as soon as there is room', async () => {
+    const { memory, portA } = await cable()
+    const { take, read } = captureOf(memory, { bufferBytes: 16_384 })
+    for (let i = 0; i < 200; i++) send(portA, frame(i, 100))
+    const come: Awaited<ReturnType<typeof addDevice>>[] = []
+    for (let i = 0; i < 20; i++) come.push(await addDevice(memory))
+    take()
+    for (const [i, { port }] of come.entries()) send(port, frame(i))
+    const ends = read().filter(({ side }) => side > 3)
+    expect(new Set(ends.map(({ bytes }) => bytes[0])).size).toBe(20)
+  })
+
+  test('does not capture a device that came while its buffer was full and is gone', async () => {
+    const { memory, portA } = await cable()
+    const { take, file } = captureOf(memory, { bufferBytes: 16_384 })
+    for (let i = 0; i < 200; i++) send(portA, frame(i, 100))
+    const come: Awaited<ReturnType<typeof addDevice>>[] = []
+    for (let i = 0; i < 20; i++) come.push(await addDevice(memory))
+    for (const { dev } of come) await unregisterNetdev(dev)
+    take()
+    expect(come.filter(({ dev }) => dev.frameTap !== undefined)).toEqual([])
+    expect(() => file()).not.toThrow()
+  })
+
+  test('describes a namespace with a path of any length', async () => {
+    const { memory, portA } = await cable()
+    const netns = `/${'ä'.repeat(3000)}`
+    const { take, file } = captureOf(memory, { bufferBytes: 20_000, netnsOf: () => netns })
+    take()
+    send(portA, frame(1))
+    const written = file()
+    expect(Buffer.from(written).indexOf(`received by the kernel in ${netns}, from b`)).toBeGreaterThan(0)
+    expect(packets(written).length).toBe(2)
+  })
+
+  test('gives a packet the same id at both ends also if its device is renamed while it is held', async () => {
+    const { memory, portA } = await cable({ wire: 'delay 10ms' })
+    const { read } = captureOf(memory)
+    send(portA, frame(1))
+    portA.change({ kind: 'renamed', name: 'c' })
+    send(portA, frame(2))
+    memory.clock.advance(20_000_000)
+    const seen = read()
+    const ids = (n: number) => seen.filter(({ bytes }) => bytes[0] === n).map(({ id }) => id)
+    expect(ids(1)).toEqual([1, 1])
+    expect(new Set(ids(2)).size).toBe(1)
+    expect(ids(2)).not.toContain(1)
+  })
+
+  test('records a short frame at the end of all frame memory', async () => {
+    const memory = makeNet({ large: 1, small: 1 })
+    const { dev } = await addDevice(memory)
+    const { read } = captureOf(memory)
+    const skb = memory.pool.alloc(1902) as SkBuff
+    skb.put(1902)
+    skb.pull(1902 - 61)
+    skb.bytes.fill(9, skb.data, skb.data + 61)
+    dev.frameTap?.received(skb)
+    skb.free()
+    expect(read().map(({ bytes }) => bytes)).toEqual([[...frame(9, 61)]])
+  })
+})
