@@ -85,7 +85,7 @@ export type Captured = Cable | NetDevice<never> | NetDevice
  * stopped or the devices are gone. Each device is two interfaces of the file: its transmit side and
  * its receive side. Frames never wait for the file. It is emptied if it exists, and has mode 0600.
  *
- * Throws a UsageError if the file cannot be created or the filter is wrong, and a VnetError for a
+ * Throws a UsageError if the file cannot be created or an option is wrong, and a VnetError for a
  * device that is not registered.
  */
 export function capture(
@@ -94,6 +94,11 @@ export function capture(
   options: CaptureOptions = {},
 ): RunningCapture {
   const { snaplen, filter, dropsOnly, pcap, ring, tlsKeys } = options
+  if (snaplen !== undefined && !isCount(snaplen))
+    throw new UsageError('snaplen: must be a whole number of bytes from 1')
+  if (ring !== undefined && !(isCount(ring.files) && isCount(ring.bytes))) {
+    throw new UsageError('ring: files and bytes must be whole numbers from 1')
+  }
   const links = Array.isArray(link) ? (link as readonly Captured[]) : [link as Captured]
   const devices = new Set(links.flatMap(each => ('ab' in each ? [each.a, each.b] : [each as NetDevice])))
   if (devices.size === 0) throw new UsageError('there is nothing to capture: name a cable or a device')
@@ -104,6 +109,10 @@ export function capture(
     recording.follow({ net, snaplen, filter: compiled, dropsOnly, netnsOf }, dev => devices.has(dev))
   }
   return recording
+}
+
+function isCount(n: number): boolean {
+  return Number.isSafeInteger(n) && n >= 1
 }
 
 function netnsOf({ port }: NetDevice): string | undefined {
