@@ -270,9 +270,10 @@ export class Chain implements Wire, StageOwner {
     this.log?.arrival(this.direction, this.clock.now(), skb.packetId, skb)
     const tap = this.#fromTap
     if (tap !== undefined) {
+      const { time } = tap
       tap.time = this.clock.now()
       tap.transmitted(skb)
-      tap.time = Number.NaN
+      tap.time = time
     }
     this.#first.push(skb)
   }
@@ -280,6 +281,8 @@ export class Chain implements Wire, StageOwner {
   /** Hands a packet on to the receiver, whose exceptions are not those of a stage. */
   #leave(skb: SkBuff): void {
     const tap = this.#toTap
+    // The receiver may push frames of its own past the same tap.
+    const time = tap?.time ?? Number.NaN
     if (tap !== undefined) tap.time = this.clock.now()
     try {
       this.#options.end.push(skb)
@@ -287,7 +290,7 @@ export class Chain implements Wire, StageOwner {
       if (skb.owner === OWNER_WIRE) this.#drop(skb, 'exception', SKB_DROP_REASON_WIRE_LOSS)
       this.failed('receiver', error)
     }
-    if (tap !== undefined) tap.time = Number.NaN
+    if (tap !== undefined) tap.time = time
   }
 
   /** Returns why a stage drops a packet: `wire ab, stage 2 loss 1% (seed 7, packet 1042)`. */
