@@ -9,6 +9,7 @@ import {
 import { CaptureReader } from '../../src/capture/reader.ts'
 import type { CaptureRecord } from '../../src/capture/record.ts'
 import { driver as cableDriver } from '../../src/drivers/cable.ts'
+import type { DeviceWire } from '../../src/netdev/device-wire.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
 import { netifRx, netifRxDrop } from '../../src/netdev/netif.ts'
 import { devClose, unregisterNetdev } from '../../src/netdev/register.ts'
@@ -31,10 +32,10 @@ interface Seen {
   readonly comment?: string
 }
 
-/** Starts a capture of all devices. `read` ends it and returns the packets. */
-function captureOf({ net }: MemoryNet, options: Partial<CaptureOptions> = {}) {
+/** Starts a capture of the devices. `read` ends it and returns the packets. */
+function captureOf({ net }: MemoryNet, options: Partial<CaptureOptions> = {}, wants?: (dev: NetDevice) => boolean) {
   const capture = new Capture({ net, wallTime: () => START, onData: () => {}, driver: 'test', ...options })
-  capture.follow()
+  capture.follow(wants)
   const taken: Uint8Array[] = []
   function take(): void {
     for (let view = capture.peek(); view.length > 0; view = capture.peek()) {
@@ -195,6 +196,18 @@ describe('a capture of a cable', () => {
 })
 
 describe('a capture', () => {
+  test('of one end of a cable records what arrives there by its number on the wire', async () => {
+    const { memory, b, portA, portB } = await cable()
+    const { read } = captureOf(memory, {}, dev => dev === b)
+    send(portA, frame(1), frame(2))
+    send(portB, frame(3))
+    expect(read().map(({ side, id, bytes }) => [side, id, bytes[0]])).toEqual([
+      [1, ID + 1, 1],
+      [1, ID + 2, 2],
+      [0, 1, 3],
+    ])
+  })
+
   test('numbers the frames of a device without a wire, and finds them where they come back', async () => {
     const memory = makeNet()
     const { dev, port } = await addDevice(memory, { ndoStartXmit: skb => netifRx(skb) })
@@ -261,13 +274,13 @@ describe('a capture', () => {
     expect(frames + lost).toBe(400)
     expect(lost).toBeGreaterThan(200)
     take()
-    send(portA, frame(1))
+    send(portA, frame(1), frame(2))
     const dropCounts: unknown[] = []
     packets(file(), ({ dropCount }) => dropCounts.push(dropCount))
-    const before = dropCounts.slice(0, -2)
-    expect(before.every(count => count === undefined)).toBe(true)
-    const [sent, arrived] = dropCounts.slice(-2) as [number, number]
+    const [sent, arrived] = dropCounts.slice(-4) as [number, number]
     expect(sent + arrived).toBe(lost)
+    const others = [...dropCounts.slice(0, -4), ...dropCounts.slice(-2)]
+    expect(others.every(count => count === undefined)).toBe(true)
   })
 
   test('keeps every byte of frames of any length while its buffer is emptied now and then', async () => {
@@ -320,6 +333,28 @@ describe('a capture', () => {
     expect(capture.frames).toBe(4)
   })
 
+  test('has the time of each frame to the nanosecond, also when 32 bits of it are full', async () => {
+    const { memory, portA } = await cable()
+    const { read } = captureOf(memory)
+    const times = Array.from({ length: 12 }, (_, i) => i * 1_000_000_001)
+    for (const time of times) {
+      memory.clock.advance(time - memory.clock.now())
+      send(portA, frame(1))
+    }
+    const seen = read().filter(({ side }) => side === 0)
+    expect(seen.map(({ ns }) => ns)).toEqual(times)
+  })
+
+  test('does not look at devices that are registered after its end', async () => {
+    const memory = makeNet()
+    const looked: string[] = []
+    const { file } = captureOf(memory, {}, dev => looked.push(dev.name) > 0)
+    const { dev } = await addDevice(memory)
+    file()
+    await addDevice(memory)
+    expect(looked).toEqual([dev.name])
+  })
+
   test('shares a device with another capture, each with its own frames', async () => {
     const { memory, portA, a } = await cable()
     const [one, other] = [captureOf(memory), captureOf(memory, { snaplen: 20 })]
@@ -329,6 +364,61 @@ describe('a capture', () => {
     send(portA, frame(2))
     expect(other.read().map(({ bytes }) => bytes)).toEqual([1, 1, 2, 2].map(n => [...frame(n, 20)]))
     expect(a.frameTap).toBeUndefined()
+  })
+})
+
+describe('what a driver receives without a wire', () => {
+  /** A frame of 60 bytes that a driver made. */
+  function made(memory: MemoryNet, n: number): SkBuff {
+    const skb = memory.pool.alloc(60) as SkBuff
+    skb.bytes.fill(n, skb.data, skb.data + 60)
+    skb.put(60)
+    memory.made++
+    return skb
+  }
+
+  test('a frame that is dropped on its way to the kernel is not recorded as sent', async () => {
+    const { memory, a } = await cable()
+    const { read } = captureOf(memory)
+    netifRxDrop(made(memory, 1), a as NetDevice, SKB_DROP_REASON_RX_CRC)
+    expect(read()).toEqual([{ side: 1, ns: 0, id: undefined, bytes: [...frame(1)], comment: 'dropped: RX_CRC' }])
+  })
+
+  test('a frame of a wire without a device behind it has an id of its own, apart from what is sent', async () => {
+    const memory = makeNet()
+    const wire = { close() {} } as unknown as DeviceWire
+    const { dev } = await addDevice(memory, { ndoGetWires: () => [wire] })
+    const { read } = captureOf(memory)
+    const skb = made(memory, 1)
+    skb.dev = dev as NetDevice
+    skb.packetId = 5
+    netifRx(skb)
+    memory.net.flush()
+    expect(read().map(({ side, id }) => [side, id])).toEqual([[1, ID + 5]])
+  })
+
+  test('a frame has the time of the moment after others had the time of their wire', async () => {
+    const { memory, b, portA } = await cable({ wire: 'delay 10ms' })
+    const { read } = captureOf(memory)
+    send(portA, frame(1))
+    memory.clock.advance(50_000_000)
+    const skb = made(memory, 2)
+    skb.dev = b as NetDevice
+    netifRx(skb)
+    memory.net.flush()
+    expect(read().map(({ side, ns }) => [side, ns])).toEqual([
+      [0, 0],
+      [3, 10_000_000],
+      [3, 50_000_000],
+    ])
+  })
+
+  test('a frame has the reason of its own drop after a wire dropped another', async () => {
+    const { memory, a, portA } = await cable({ wire: 'loss 100%', seed: 1 })
+    const { read } = captureOf(memory)
+    send(portA, frame(1))
+    netifRxDrop(made(memory, 2), a as NetDevice, SKB_DROP_REASON_RX_CRC)
+    expect(read().at(-1)?.comment).toBe('dropped: RX_CRC')
   })
 })
 

@@ -8,6 +8,8 @@ import { type CaptureStream, ControlClient, type Entry, serveControl } from '../
 import { readDirectories } from '../../../src/control/protocol/directory.ts'
 import { commands, VNET_GENL_ID, vnetAttributes } from '../../../src/control/protocol/family.ts'
 import { namedDirectory } from '../../../src/control/protocol/run-directory.ts'
+import { Captures } from '../../../src/control/server/capture.ts'
+import type { Turns } from '../../../src/control/server/turns.ts'
 import { vnetFamily } from '../../../src/control/server/vnet-family.ts'
 import { driver as cable } from '../../../src/drivers/cable.ts'
 import { loadNative } from '../../../src/linux/native.ts'
@@ -194,6 +196,28 @@ describe('a vnet refuses', () => {
     await client.capture(vnet)
   })
 
+  test('a fifth capture of a member, and a thirteenth of members together, but none of its owner', async () => {
+    const { net } = await served()
+    const turns = { add() {}, delete() {} } as unknown as Turns
+    const captures = new Captures({ native, net, turns, netnsOf: () => undefined, driver: undefined })
+    ends.push({ [Symbol.dispose]: () => captures.close() })
+    const wanted = { devices: undefined, snaplen: undefined, filter: undefined, dropsOnly: false }
+    const start = (share: number, missing?: string) => {
+      const caller = { missing, missingToCapture: undefined, share, onDrained: undefined }
+      captures.start(wanted, { ...caller, notify: () => true, handOver: () => {} })
+    }
+    const member = (uid: number) => start(uid, 'not the owner')
+    for (let i = 0; i < 4; i++) member(1)
+    expect(() => member(1)).toThrow('user 1 has 4 captures of this vnet already')
+    for (let i = 0; i < 8; i++) member(2 + (i % 2))
+    expect(() => member(4)).toThrow('this vnet has 12 captures already; the rest is kept for root and its owner')
+    for (let i = 0; i < 4; i++) start(-1)
+    expect(() => start(-1)).toThrow('this vnet has 16 captures already')
+    expect(net.devices.map(({ frameTap }) => frameTap === undefined)).toEqual([false, false])
+    captures.close()
+    expect(net.devices.map(({ frameTap }) => frameTap)).toEqual([undefined, undefined])
+  })
+
   const program = (...instructions: number[][]) => Uint8Array.from(instructions.flat())
   const JUMP_BEYOND = program([0x05, 0, 0, 0, 9, 0, 0, 0], [0x06, 0, 0, 0, 0, 0, 0, 0])
   test.each<[string, (b: MessageBuilder) => unknown, object]>([
@@ -240,8 +264,8 @@ describe('a vnet refuses', () => {
     const { net } = await served()
     const captures = { start: () => {} }
     const vnet = vnetFamily({ devices: net.devices, netnsOf: () => undefined, captures: captures as never })
-    const octets = request(VNET_GENL_ID, commands.capture.cmd, { flags: NLM_F_ACK })
-    const { acks } = read(ask(new Map([[VNET_GENL_ID, vnet]]), octets, { missing: 'only root may capture' }))
+    const bytes = request(VNET_GENL_ID, commands.capture.cmd, { flags: NLM_F_ACK })
+    const { acks } = read(ask(new Map([[VNET_GENL_ID, vnet]]), bytes, { missing: 'only root may capture' }))
     expect(acks).toMatchObject([{ error: -1, message: 'only root may capture' }])
   })
 })

@@ -59,8 +59,8 @@ test('a frame shorter than its header, or longer than the MTU with a VLAN tag, i
 test('a request has 128 frames received, and leaves the others to the next', async () => {
   const { port, inject } = await served()
   // 200 frames, encoded as a client of another program may.
-  const octets = Uint8Array.from(numbered(200).flatMap(frame => [0, 60, ...frame]))
-  expect(inject(octets)).toEqual(done(INJECT_FRAMES))
+  const bytes = Uint8Array.from(numbered(200).flatMap(frame => [0, 60, ...frame]))
+  expect(inject(bytes)).toEqual(done(INJECT_FRAMES))
   expect(port.received).toHaveLength(INJECT_FRAMES)
 })
 
@@ -77,11 +77,11 @@ test.each([
   ['one byte', [1]],
   ['a frame that ends early', [0, 14, 1, 2, 3]],
   ['a length without a frame', [0, 2, 1, 1, 0, 9]],
-])('a list with %s at its end is EINVAL, and nothing is received', async (_, octets) => {
+])('a list with %s at its end is EINVAL, and nothing is received', async (_, bytes) => {
   const { port, inject } = await served()
   const whole = numbered(1).flatMap(frame => [0, 60, ...frame])
   const message = 'frames: the last one is not whole'
-  expect(inject(Uint8Array.from([...whole, ...octets]))).toMatchObject({ answers: [], acks: [{ error: -22, message }] })
+  expect(inject(Uint8Array.from([...whole, ...bytes]))).toMatchObject({ answers: [], acks: [{ error: -22, message }] })
   expect(port.received).toEqual([])
 })
 
