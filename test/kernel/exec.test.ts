@@ -3,17 +3,18 @@
  * and how the program ends.
  */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { RUN_DIRECTORY } from '../../src/control/protocol/run-directory.ts'
 import { type Child, type Netns, OwnNetns, outcome } from '../support/netns.ts'
 import { asNobodyIn, NOBODY } from '../support/privileges.ts'
 import { runMain } from '../support/run-main.ts'
 import { type StandIn, standIn } from '../support/stand-in-driver.ts'
-import { type Running, spawnVnet, stopConserved } from '../support/vnet-process.ts'
+import { SupervisedShell } from '../support/supervised-shell.ts'
+import { type Running, spawnVnet, startVnet, stopConserved } from '../support/vnet-process.ts'
 
 const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
 const source = fileURLToPath(new URL('../support/exec/client.c', import.meta.url))
@@ -26,38 +27,51 @@ let own: OwnNetns
 let netns: Netns
 let driver: StandIn
 
+let root: SupervisedShell
+let nobody: SupervisedShell
+
 beforeAll(() => {
-  // The user nobody reads it, too.
+  // The user nobody reads and writes it, too.
   directory = mkdtempSync(join(tmpdir(), 'vnet-exec-'))
-  execFileSync('chmod', ['755', directory])
+  chmodSync(directory, 0o777)
   client = join(directory, 'client')
   staticClient = join(directory, 'client-static')
   execFileSync('gcc', ['-O1', '-o', client, source, '-lpthread'])
   execFileSync('gcc', ['-O1', '-static', '-o', staticClient, source, '-lpthread'])
-})
-afterAll(() => rmSync(directory, { recursive: true }))
-beforeEach(() => {
   own = new OwnNetns()
   netns = own.addQuiet()
+  root = new SupervisedShell(netns.spawn([...EXEC, 'sh']), join(directory, 'root'))
+  nobody = new SupervisedShell(netns.spawn([...lowered(), ...EXEC, 'sh']), join(directory, 'nobody'))
+})
+afterAll(async () => {
+  const ends = [await root.end(), await nobody.end()]
+  own.remove()
+  rmSync(directory, { recursive: true })
+  for (const end of ends) expect(end).toMatchObject({ status: 0, stderr: '' })
+})
+beforeEach(() => {
   driver = standIn({ name: 'vnet0', netns: netns.name })
 })
-afterEach(() => {
-  driver[Symbol.dispose]()
-  own.remove()
-})
+afterEach(() => driver[Symbol.dispose]())
+
+/** What runs a command in the namespace as user nobody: is put before the command. */
+const lowered = () => asNobodyIn(netns).slice(4)
 
 /** Runs `vnet exec WORDS` in the namespace of the driver. */
-const exec = (...words: string[]) => outcome(netns.spawn([...EXEC, ...words]))
+const execFresh = (...words: string[]) => outcome(netns.spawn([...EXEC, ...words]))
 
-/** Runs `vnet exec WORDS`, which must write no error, and returns its output. */
+/** Runs a program under a `vnet exec` that has run others. */
+const exec = (...words: string[]) => root.run(words)
+
+/** Runs a program as `exec` does, which must write no error, and returns its output. */
 async function outputOf(...words: string[]): Promise<string> {
   const { stdout, stderr } = await exec(...words)
   expect(stderr).toBe('')
   return stdout.trim()
 }
 
-/** As `exec`, as user nobody. */
-const execAsNobody = (...words: string[]) => outcome(netns.spawn([...asNobodyIn(netns).slice(4), ...EXEC, ...words]))
+/** As `exec`, as user nobody, who has started `vnet exec` too. */
+const execAsNobody = (...words: string[]) => nobody.run(words)
 
 /** Returns a function that waits until the child has written `line` a number of times. */
 function linesOf(child: Child, line: string): (times: number) => Promise<void> {
@@ -76,10 +90,10 @@ function linesOf(child: Child, line: string): (times: number) => Promise<void> {
     })
 }
 
-/** Replaces the stand-in with `vnet WORDS`. */
+/** Replaces the stand-in with `vnet WORDS` in this process. */
 async function running(...words: string[]) {
   driver[Symbol.dispose]()
-  return await spawnVnet([...words, '--json'], { within: ['ip', 'netns', 'exec', netns.name] })
+  return await startVnet([...words, '--netns', netns.name, '--json'])
 }
 
 describe('the private ioctls of a running vnet snull', () => {
@@ -88,8 +102,8 @@ describe('the private ioctls of a running vnet snull', () => {
     expect(await netns.run('ping -c 2 -i 0.2 -w 5 198.18.0.2')).toMatchObject({ status: 0 })
     expect(await execAsNobody(client, 'ioctl', 'sn0', '89f0')).toMatchObject({ stdout: '-1 EPERM data=0 mtu=0\n' })
     // The program's user counts, not that of its vnet exec.
-    const lowered = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups']
-    expect(await outputOf(...lowered, client, 'ioctl', 'sn0', '89f0')).toBe('-1 EPERM data=0 mtu=0')
+    const asUser = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups']
+    expect(await outputOf(...asUser, client, 'ioctl', 'sn0', '89f0')).toBe('-1 EPERM data=0 mtu=0')
     expect(await outputOf(client, 'ioctl', 'sn0', '89f1')).toBe('0 ok data=2 mtu=0')
     expect(await outputOf(client, 'ioctl', 'sn0', '89f0')).toBe('0 ok data=0 mtu=0')
     expect(await outputOf(client, 'ioctl', 'sn0', '89f1')).toBe('0 ok data=0 mtu=0')
@@ -232,8 +246,7 @@ describe('generic netlink', () => {
     ['SUBSCRIBE', 'subscribe', exec],
     ['SUBSCRIBE, nobody’s program,', 'subscribe', execAsNobody],
   ])('a subscriber by %s gets events until it unsubscribes', async (_, how, run) => {
-    const nobody = run === execAsNobody ? asNobodyIn(netns).slice(4) : []
-    const child = netns.spawn([...nobody, ...EXEC, client, 'events', how, '2'])
+    const child = netns.spawn([...(run === execAsNobody ? lowered() : []), ...EXEC, client, 'events', how, '2'])
     const end = outcome(child)
     const done = linesOf(child, '0 ok')
     await done(1)
@@ -281,13 +294,13 @@ describe('generic netlink', () => {
 
   test('only root may join the group', async () => {
     expect(await execAsNobody(client, 'events', 'group', '1')).toEqual({ status: 0, stdout: '-1 EPERM\n', stderr: '' })
-    const lowered = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups']
-    expect(await outputOf(...lowered, client, 'events', 'group', '1')).toBe('-1 EPERM')
+    const asUser = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups']
+    expect(await outputOf(...asUser, client, 'events', 'group', '1')).toBe('-1 EPERM')
   })
 
   test('a vnet that replaces another one replies too', async () => {
     const script = `c='${client} echo hallo sendto'; $c; read line; $c; read line; $c`
-    const child = netns.spawn([...asNobodyIn(netns).slice(4), ...EXEC, 'sh', '-c', script])
+    const child = netns.spawn([...lowered(), ...EXEC, 'sh', '-c', script])
     const end = outcome(child)
     await linesOf(child, echoed.trim())(1)
     await vnet.stop()
@@ -313,8 +326,8 @@ describe('generic netlink', () => {
 
 describe('vnet_nl for an ordinary user’s program', () => {
   test('vnet_nl is available to an ordinary user if the running vnet has no capabilities', async () => {
-    driver[Symbol.dispose]()
     const made = await running('--name', 'tap0', '--persist', '--user', `${NOBODY}`)
+    onTestFinished(() => void netns.ip('link delete tap0'))
     await stopConserved(made)
     const vnet = await spawnVnet(['--name', 'tap0', '--json'], { within: asNobodyIn(netns) })
     expect(await execAsNobody(client, 'echo', 'hallo', 'sendto')).toMatchObject({ status: 0 })
@@ -349,7 +362,7 @@ describe('the program', () => {
     ['exit 0', 0],
     ['exit 7', 7],
   ])('vnet exec exits with the status of the program: %s', async (script, status) => {
-    expect(await exec('sh', '-c', script)).toEqual({ status, stdout: '', stderr: '' })
+    expect(await execFresh('sh', '-c', script)).toEqual({ status, stdout: '', stderr: '' })
   })
 
   test.each(['TERM', 'KILL', 'INT', 'SEGV', 'USR1'])(
@@ -363,8 +376,12 @@ describe('the program', () => {
   )
 
   test('a missing program is status 127, one that cannot be executed is 126, each with one line', async () => {
-    expect(await exec('/nonexistent')).toEqual({ status: 127, stdout: '', stderr: 'vnet: /nonexistent: not found\n' })
-    expect(await exec('/etc/passwd')).toEqual({
+    expect(await execFresh('/nonexistent')).toEqual({
+      status: 127,
+      stdout: '',
+      stderr: 'vnet: /nonexistent: not found\n',
+    })
+    expect(await execFresh('/etc/passwd')).toEqual({
       status: 126,
       stdout: '',
       stderr: 'vnet: /etc/passwd: permission denied\n',
@@ -390,7 +407,7 @@ describe('the program', () => {
   )
 
   test('vnet exec under vnet exec is refused in one line', async () => {
-    const { status, stderr } = await exec(...EXEC, 'true')
+    const { status, stderr } = await execFresh(...EXEC, 'true')
     expect(status).toBe(1)
     expect(stderr).toMatch(/^vnet: seccomp: EBUSY, .*; it is supervised already: .*\n$/)
   })
@@ -418,7 +435,7 @@ describe('after a failure', () => {
   })
 
   test('a call whose driver ends is run by the kernel', async () => {
-    const end = exec(client, 'ioctl', 'vnet0', '89f3')
+    const end = execFresh(client, 'ioctl', 'vnet0', '89f3')
     await driver.hung
     driver[Symbol.dispose]()
     expect(await end).toMatchObject({ stdout: '-1 ENODEV data=0 mtu=0\n' })
