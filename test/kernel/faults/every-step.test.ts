@@ -28,7 +28,7 @@ import { tcpConnect } from '../../support/sockets.ts'
 import { expectConserved, finalStatistics } from '../../support/vnet-process.ts'
 
 /** Faults of one scenario. */
-const FAULTS = either(150, 8)
+const FAULTS = either(150, 6)
 const AT_ONCE = 2
 const FRAMES = 8
 /** Frames that a fault lost are waited for no longer. */

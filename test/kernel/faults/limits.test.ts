@@ -98,7 +98,7 @@ test('a vnet killed at any moment leaves no interface and no broken leases, and 
   timeout: 300_000,
 }, async () => {
   const { below } = random(SEED)
-  for (let i = 0; i < either(100, 5); i++) {
+  for (let i = 0; i < either(100, 3); i++) {
     const starting = spawnLan()
     const delay = below(400)
     const killed = starting.then(async vnet => {
@@ -228,7 +228,7 @@ test('with a full disk no new lease is given and the old ones stay, until there 
 
 test('with too little address space vnet starts, or ends without leaving anything', { timeout: 120_000 }, async () => {
   const said: string[] = []
-  for (let mib = 700; mib <= 1500; mib += either(20, 100)) {
+  for (let mib = 700; mib <= 1500; mib += either(20, 160)) {
     const within = ['prlimit', `--as=${mib << 20}`]
     const vnet = await spawnVnet(['snull', '--json'], { within: [...inside(), ...within] }).catch(
       (error: Error) => error,
