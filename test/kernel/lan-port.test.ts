@@ -7,8 +7,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { LinkMonitor } from '../../src/linux/link-monitor.ts'
 import type { Link } from '../../src/linux/rtnetlink.ts'
 import { IFF_UP } from '../../src/netdev/if.ts'
-import { spawnLan, stopLan, sysfs, vnetIn } from '../support/lan-program.ts'
+import { spawnLan, startLan, stopLan, sysfs } from '../support/lan-program.ts'
 import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
+import { runMain } from '../support/run-main.ts'
 import { hasCarrier, hasNoCarrier, isDown, type ShownLink, untilShown } from '../support/shown-link.ts'
 import { pingAll } from '../support/traffic.ts'
 
@@ -52,7 +53,7 @@ describe('with a carrier', () => {
   })
 
   test('sysfs shows the same as for a port of a card, except for the source of the address', async () => {
-    const vnet = await spawnLan(near, 'eth9', '--negotiation', '0')
+    const vnet = await startLan(near, 'eth9', '--negotiation', '0')
     await until(hasCarrier)
     const said = {
       ...{ type: '1', addr_len: '6', flags: '0x1003', operstate: 'up', carrier: '1', dormant: '0', testing: '0' },
@@ -72,7 +73,7 @@ describe('with a carrier', () => {
     [100, ['Speed: 100Mb/s', 'Duplex: Full', 'Auto-negotiation: on', 'Port: Twisted Pair', 'MDI-X: off (auto)']],
     [25_000, ['Speed: 25000Mb/s', 'Duplex: Full', 'Auto-negotiation: off', 'Port: FIBRE']],
   ] as const)('ethtool shows a link of %i Mbit/s', async (mbits, expected) => {
-    const vnet = await spawnLan(near, 'eth9', '--negotiation', '0', '--speed', `${mbits}`)
+    const vnet = await startLan(near, 'eth9', '--negotiation', '0', '--speed', `${mbits}`)
     await until(hasCarrier)
     const shown = near
       .exec('ethtool eth9')
@@ -84,7 +85,7 @@ describe('with a carrier', () => {
   })
 
   test('ethtool shows the offloads of a card, and turns them off', async () => {
-    const vnet = await spawnLan(near, 'eth9', '--negotiation', '0')
+    const vnet = await startLan(near, 'eth9', '--negotiation', '0')
     await until(hasCarrier)
     const features = () => near.exec('ethtool -k eth9')
     for (const feature of ['tx-checksumming', 'scatter-gather', 'tcp-segmentation-offload']) {
@@ -99,14 +100,14 @@ describe('with a carrier', () => {
   })
 
   test('the counters of the kernel and of vnet are the same, and increase', async () => {
-    const vnet = await spawnLan(near, 'eth9', '--negotiation', '0')
+    const vnet = await startLan(near, 'eth9', '--negotiation', '0')
     await until(hasCarrier)
     near.ip('addr add 198.18.0.50/24 dev eth9')
     await pingAll(near, '-c 5 -i 0.02 198.18.0.1')
     const names = ['tx_packets', 'tx_bytes', 'rx_packets', 'rx_bytes']
     const files = names.map(name => `statistics/${name}`)
     const total = async () => {
-      const { stdout } = await vnetIn(near, 'stats', 'eth9', '--json')
+      const { stdout } = await runMain('stats', `${near.name}/eth9`, '--json')
       const [{ interfaces }] = stdout
         .trim()
         .split('\n')
@@ -136,7 +137,7 @@ describe('the carrier', () => {
       if (name === 'eth9' && (flags & IFF_UP) !== 0) told.push(carrier)
     }
     using _ = LinkMonitor.open(own.at(near), { ...nothing, onLink })
-    const vnet = await spawnLan(near, 'eth9', '--negotiation', '100')
+    const vnet = await startLan(near, 'eth9', '--negotiation', '100')
     await until(hasCarrier)
     while (!told.includes(true)) await setImmediate()
     expect(told[0]).toBe(false)
@@ -146,7 +147,7 @@ describe('the carrier', () => {
   })
 
   test('there is no carrier and the speed is unknown while the link negotiates', async () => {
-    const vnet = await spawnLan(near, 'eth9', '--negotiation', NEVER)
+    const vnet = await startLan(near, 'eth9', '--negotiation', NEVER)
     await until(hasNoCarrier)
     expect(sysfs(near, 'eth9', 'carrier', 'operstate', 'carrier_up_count')).toEqual(['0', 'down', '0'])
     expect(speed()).toEqual(['-1', 'unknown'])
@@ -159,14 +160,14 @@ describe('the carrier', () => {
   })
 
   test('flaps and changes of the link take the carrier and the speed away, and are counted', async () => {
-    const vnet = await spawnLan(near, 'eth9', '--negotiation', '50')
+    const vnet = await startLan(near, 'eth9', '--negotiation', '50')
     await until(hasCarrier)
     near.ip('addr add 198.18.0.50/24 dev eth9')
     const counts = () => sysfs(near, 'eth9', 'carrier_up_count', 'carrier_down_count').map(Number)
     const [up = 0, down = 0] = counts()
     for (let turn = 1; turn <= 3; turn++) {
       const gone = until(hasNoCarrier)
-      expect(await vnetIn(near, 'trigger', 'eth9', 'flap')).toMatchObject({ status: 0, stderr: '' })
+      expect(await runMain('trigger', `${near.name}/eth9`, 'flap')).toMatchObject({ status: 0, stderr: '' })
       await gone
       await until(hasCarrier)
       expect(counts()).toEqual([up + turn, down + turn])
@@ -183,12 +184,12 @@ describe('the carrier', () => {
   })
 
   test('without its carrier, taken away by hand, the port has no speed', async () => {
-    const vnet = await spawnLan(near, 'eth9', '--negotiation', '0')
+    const vnet = await startLan(near, 'eth9', '--negotiation', '0')
     await until(hasCarrier)
-    await vnetIn(near, 'carrier', 'eth9', 'off')
+    await runMain('carrier', `${near.name}/eth9`, 'off')
     await until(hasNoCarrier)
     expect(speed()).toEqual(['-1', 'unknown'])
-    await vnetIn(near, 'carrier', 'eth9', 'on')
+    await runMain('carrier', `${near.name}/eth9`, 'on')
     await until(hasCarrier)
     expect(speed()).toEqual(['1000', 'full'])
     await stopLan(vnet)
@@ -197,7 +198,7 @@ describe('the carrier', () => {
 
 describe('the hardware address', () => {
   async function address(netns: Netns, ...args: string[]): Promise<string[]> {
-    const vnet = await spawnLan(netns, ...args, '--negotiation', NEVER)
+    const vnet = await startLan(netns, ...args, '--negotiation', NEVER)
     const found = vnet.interfaces().map(({ mac }) => mac)
     await stopLan(vnet)
     return found
@@ -242,7 +243,7 @@ print(time.monotonic() - begun, last == list(range(count)))
 `
 
 test('a rate limit holds the speed, and drops no frame for which the port has room', async () => {
-  const vnet = await spawnLan(near, 'eth9', '--negotiation', '0', '--speed', '10', '--rate-limit')
+  const vnet = await startLan(near, 'eth9', '--negotiation', '0', '--speed', '10', '--rate-limit')
   await until(hasCarrier)
   near.ip('addr add 198.18.0.50/24 dev eth9')
   const [count, size] = [400, 1400]
@@ -264,7 +265,7 @@ describe('--default-route', () => {
       [['--address', '198.18.0.50/24'], 'src 198.18.0.50'],
       [[], ''],
     ] as const) {
-      const vnet = await spawnLan(near, 'eth9', '--negotiation', '0', '--default-route', ...args)
+      const vnet = await startLan(near, 'eth9', '--negotiation', '0', '--default-route', ...args)
       await until(hasCarrier)
       expect(routes()).toMatchObject([via('198.18.0.1')])
       expect(near.ip('route get 203.0.113.9')).toMatch(`203.0.113.9 via 198.18.0.1 dev eth9 ${source}`)
@@ -278,7 +279,7 @@ describe('--default-route', () => {
     near.ip('addr add 192.0.2.2/24 dev other')
     near.ip('link set other up')
     near.ip('route add default via 192.0.2.1 dev other')
-    const vnet = await spawnLan(near, 'eth9', '--negotiation', '0', '--default-route', '--address', '198.18.0.50/24')
+    const vnet = await startLan(near, 'eth9', '--negotiation', '0', '--default-route', '--address', '198.18.0.50/24')
     await until(hasCarrier)
     expect(near.ip('route get 203.0.113.9')).toContain('dev eth9 src 198.18.0.50')
     await stopLan(vnet)
@@ -289,16 +290,18 @@ describe('--default-route', () => {
     const config = join(dir, 'lan.yaml')
     writeFileSync(config, 'gateway: { ip: 198.18.0.3 }\n')
     // The route is added before there is a carrier.
-    const vnet = await spawnLan(near, 'eth9', '--negotiation', '50', '--default-route', '--config', config)
+    const vnet = await startLan(near, 'eth9', '--negotiation', '50', '--default-route', '--config', config)
     await until(hasCarrier)
     expect(routes()).toMatchObject([via('198.18.0.3')])
     near.ip('link set eth9 down')
     expect(routes()).toEqual([])
+    // Only then has the port no carrier that a look could take for the new one.
+    await vnet.line(/"eth9: device closed"/)
     near.ip('link set eth9 up')
     await until(hasCarrier)
     expect(routes()).toMatchObject([via('198.18.0.3')])
     writeFileSync(config, 'gateway: { ip: 198.18.0.4 }\n')
-    process.kill(vnet.pid, 'SIGHUP')
+    vnet.hangUp()
     await vnet.line(/configuration read again/)
     expect(routes()).toMatchObject([via('198.18.0.4')])
     await stopLan(vnet)
@@ -306,7 +309,7 @@ describe('--default-route', () => {
 
   test('--default-route applies to the first port in each namespace', async () => {
     const args = ['eth8', `${near.name}/eth9`, `${far.name}/eth9`, '--negotiation', '0', '--default-route']
-    const vnet = await spawnLan(own.add(), ...args)
+    const vnet = await startLan(own.add(), ...args)
     await until(hasCarrier, near)
     await until(hasCarrier, far)
     expect(routes(near)).toMatchObject([via('198.18.0.1')])
@@ -315,13 +318,13 @@ describe('--default-route', () => {
   })
 
   test('--default-route is removed from an interface that persists; a later run sets its own speed', async () => {
-    const first = await spawnLan(near, 'eth9', '--negotiation', '0', '--default-route', '--persist')
+    const first = await startLan(near, 'eth9', '--negotiation', '0', '--default-route', '--persist')
     await until(hasCarrier)
     expect(routes()).toMatchObject([via('198.18.0.1')])
     await stopLan(first)
     expect(detail().linkinfo.info_data).toMatchObject({ persist: true })
     expect(routes()).toEqual([])
-    const later = await spawnLan(near, 'eth9', '--negotiation', '100', '--default-route', '--speed', '2500')
+    const later = await startLan(near, 'eth9', '--negotiation', '100', '--default-route', '--speed', '2500')
     await until(hasCarrier)
     expect(speed()).toEqual(['2500', 'full'])
     expect(routes()).toMatchObject([via('198.18.0.1')])

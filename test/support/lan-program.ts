@@ -1,12 +1,20 @@
-/** `vnet lan` as a child process in a namespace of a test, and sysfs files of its port. */
+/** `vnet lan` for a namespace of a test, and sysfs files of its port. */
 import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
 import type { Netns, Outcome } from './netns.ts'
-import { jsonLines, type Running, spawnVnet } from './vnet-process.ts'
+import { jsonLines, type Running, spawnVnet, startVnet } from './vnet-process.ts'
 
 const PROGRAM = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
 
-/** Starts `vnet lan ARGS` in `netns`, and waits until it is ready. */
+/**
+ * Starts `vnet lan ARGS` in this process, with the ports that name no namespace in `netns`, and
+ * waits until it is ready.
+ */
+export function startLan(netns: Netns, ...args: string[]): Promise<Running> {
+  return startVnet(['lan', ...args, '--netns', netns.name, '--json'])
+}
+
+/** Starts `vnet lan ARGS` as a child process in `netns`, and waits until it is ready. */
 export function spawnLan(netns: Netns, ...args: string[]): Promise<Running> {
   return spawnVnet(['lan', ...args, '--json'], { within: ['ip', 'netns', 'exec', netns.name] })
 }
