@@ -24,7 +24,7 @@ import { interfaceOf, roomOf } from './interface.ts'
 import { FLAG_INBOUND, FLAG_OUTBOUND, type Moment } from './packet.ts'
 import { writeInterface, writeSection, writeStatistics } from './pcapng-writer.ts'
 
-/** Bytes of a frame that are kept unless asked otherwise: all, as tcpdump's default. */
+/** Bytes of a frame that are kept by default: all, as tcpdump does. */
 export const SNAPLEN = 262_144
 const BUFFER_BYTES = 16 * 1024 * 1024
 /** The most bytes of a section header, and of the statistics of an interface. */

@@ -1,6 +1,6 @@
 /**
  * DeviceTap: the tap of a device that is captured, by one capture or several. It numbers frames
- * where no wire does, and asks each capture to record them.
+ * where no wire does, and has each capture record them.
  */
 import type { FrameTap } from '../netdev/frame-tap.ts'
 import type { NetDevice } from '../netdev/net-device.ts'

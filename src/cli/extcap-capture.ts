@@ -1,4 +1,4 @@
-/** The calls of Wireshark that ask running vnets: for their interfaces, and for frames. */
+/** The calls of Wireshark that query running vnets: their interfaces, and their frames. */
 import { close, closeSync, constants, open, openSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { promisify } from 'node:util'

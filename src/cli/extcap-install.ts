@@ -24,7 +24,7 @@ const GLOBAL: readonly string[] = [
 const PERSONAL = '.local/lib/wireshark/extcap'
 const TSHARK_MS = 10_000
 
-/** Returns lines that say what was done. Throws a VnetError if it cannot be done. */
+/** Returns lines about what was done. Throws a VnetError if it cannot be done. */
 export function install(): string[] {
   const file = fileOf(folder())
   checkOurs(file)
@@ -40,7 +40,7 @@ export function install(): string[] {
   ]
 }
 
-/** Returns a line that says what was done. */
+/** Returns a line about what was done. */
 export function uninstall(): string[] {
   const file = fileOf(folder())
   if (!existsSync(file)) return [`${file}: not there`]
@@ -83,7 +83,7 @@ function attempt(file: string, change: () => void): void {
 
 /** Root installs for all users. Others need a Wireshark that has a folder of the user's own. */
 function folder(): string {
-  const { personal, global } = askTshark() ?? usual()
+  const { personal, global } = foldersOfTshark() ?? usual()
   if (process.geteuid?.() === 0) {
     if (global === undefined) throw new VnetError(ENOENT, 'extcap folder of Wireshark', 'install tshark first')
     return global
@@ -103,8 +103,8 @@ interface Folders {
   readonly global: string | undefined
 }
 
-/** Returns what tshark itself says; undefined if it is not installed. */
-function askTshark(): Folders | undefined {
+/** Returns what tshark itself reports; undefined if it is not installed. */
+function foldersOfTshark(): Folders | undefined {
   const { status, stdout } = spawnSync('tshark', ['-G', 'folders'], { encoding: 'utf8', timeout: TSHARK_MS })
   if (status !== 0) return undefined
   // `Extcap path:` is that of all users; Wireshark 4.2 and newer have one of the user's own too.

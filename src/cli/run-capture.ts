@@ -21,8 +21,8 @@ export interface CapturedRun {
 }
 
 /**
- * Starts the capture that the options ask for: of every device that is registered from now on.
- * Returns what ends it; undefined if they ask for none. Throws a UsageError if the file cannot be
+ * Starts the capture that the options request: of every device that is registered from now on.
+ * Returns what ends it; undefined if they request none. Throws a UsageError if the file cannot be
  * made. What fails later is logged, and ends the capture alone.
  */
 export async function startCapture(run: CapturedRun): Promise<AsyncDisposable | undefined> {

@@ -58,7 +58,7 @@ export class CaptureFile implements AsyncDisposable {
   #keyBytes = 0
   /** True until the file at hand has more than its head. */
   #isFresh = true
-  /** The write that was asked for last: they are done one after another. */
+  /** The last write that was requested. They are done one after another. */
   #last: Promise<void> = Promise.resolve()
   #error: unknown
   #end: Promise<void> | undefined

@@ -1,4 +1,4 @@
-/** What a capture says about where it was made. */
+/** The system and the program that a capture names as its origin. */
 import { createRequire } from 'node:module'
 import { release, type } from 'node:os'
 import type { CaptureOptions } from '../capture/capture.ts'

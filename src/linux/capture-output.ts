@@ -118,7 +118,7 @@ export function firstOutput(path: string): FirstOutput {
   return { output: opened(path, flags).then(fd => new FileOutput(fd)) }
 }
 
-/** Is the reader that the thread waits for which opens a FIFO. */
+/** Opens a FIFO for reading, because the thread that opens it for writing waits for a reader. */
 async function releaseFifo(path: string, output: Promise<unknown>): Promise<void> {
   const fd = await opened(path, constants.O_RDONLY | constants.O_NONBLOCK)
   await output.catch(() => {})

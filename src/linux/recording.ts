@@ -36,7 +36,7 @@ export class Recording implements AsyncDisposable {
     return this.#captures.reduce((sum, { frames }) => sum + frames, 0)
   }
 
-  /** Frames that were not, because the file did not keep up. */
+  /** Frames that were not recorded, because the file did not keep up. */
   get lost(): number {
     return this.#captures.reduce((sum, { lost }) => sum + lost, 0)
   }

@@ -137,7 +137,7 @@ describe('a capture of a cable', () => {
     ])
   })
 
-  test('says which bound of a stage a packet exceeded', async () => {
+  test('names the bound of a stage that a packet exceeded', async () => {
     const { memory, portA } = await cable({ wire: 'delay 1ms limit 1', seed: 7 })
     const { read } = captureOf(memory)
     send(portA, frame(1), frame(2))
@@ -257,7 +257,7 @@ describe('a capture', () => {
     expect(read().map(({ bytes }) => bytes[0])).toEqual([2, 2])
   })
 
-  test('records only dropped frames if asked to', async () => {
+  test('records only dropped frames with dropsOnly', async () => {
     const { memory, portA } = await cable({ wire: 'loss every 2', seed: 1 })
     const { read } = captureOf(memory, { dropsOnly: true })
     send(portA, frame(1), frame(2))
@@ -266,7 +266,7 @@ describe('a capture', () => {
     ])
   })
 
-  test('counts what its buffer has no room for, and says so with the next frame and at the end', async () => {
+  test('counts what its buffer has no room for, with the next frame and at the end', async () => {
     const { memory, portA } = await cable()
     const { capture, take, file } = captureOf(memory, { bufferBytes: 16_384 })
     for (let i = 0; i < 200; i++) send(portA, frame(i, 100))

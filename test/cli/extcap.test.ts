@@ -69,7 +69,7 @@ describe('a call of Wireshark', () => {
   const ca = (b: MessageBuilder) => void b.u32(1, 7).string(2, 'ca').u32(4, 1).u32(5, 1).string(35, 'cable')
   const cb = (b: MessageBuilder) => void b.u32(1, 8).string(2, 'cb').string(3, 'red').u32(4, 1).u32(5, 1)
 
-  test('the interfaces of running vnets are listed, whatever else a newer version asks for', async () => {
+  test('the interfaces of running vnets are listed, whatever else a newer version requests', async () => {
     using _ = new FakeVnet(directory, { [GET_DEVICES]: () => [ca, cb] })
     const { status, stdout, stderr } = await runMain(
       'extcap',
@@ -97,7 +97,7 @@ describe('a call of Wireshark', () => {
     expect(await runMain(...config, '--extcap-reload-option', 'drops')).toEqual(ok(''))
   })
 
-  test('a filter is checked: no output means that it is right, else the output says why not', async () => {
+  test('a filter is checked: no output means that it is right, otherwise the output explains why not', async () => {
     const check = (filter: string) => runMain('extcap', '--extcap-interface', 'x', '--extcap-capture-filter', filter)
     expect(await check('tcp port 80')).toEqual(ok(''))
     expect(await check('tcp prt 80')).toEqual(ok("filter 'tcp prt 80': syntax error\n"))

@@ -31,7 +31,7 @@ test('a line marks a frame of several segments', () => {
   expect(lines.line('a', captured(plain, { flags: OUTBOUND | TSO }))).toBe(`02:03:04.000125 a tx-0 ${UDP}, gso\n`)
 })
 
-test('a line says why a frame was dropped, in one line that is safe to print', () => {
+test('a line shows why a frame was dropped, in one line that is safe to print', () => {
   const comments = ['first', 'dropped: wire ab, stage 1 match \x1b[2J\n (seed 7, packet 9)']
   const line = lines.line('a', captured(plain, { flags: OUTBOUND, verdict: 2, comments }))
   expect(line).toBe(`02:03:04.000125 a tx-0 ${UDP}, dropped: wire ab, stage 1 match \\x1b[2J\\x0a (seed 7, packet 9)\n`)

@@ -126,13 +126,13 @@ test('frames are printed in their order, with the labels of their interfaces, un
 })
 
 test('the options choose what is captured: interfaces, filter, drops', async () => {
-  let asked: unknown[] = []
+  let requested: unknown[] = []
   opened.as = (devices, options) => {
-    asked = [devices.map(({ name }) => name), options]
+    requested = [devices.map(({ name }) => name), options]
     return open(new Stream().end())(devices)
   }
   await runMain('frames', 'red/cb', '--filter', 'tcp', '--drops')
-  expect(asked).toEqual([['cb'], { filter: 'tcp', dropsOnly: true, snaplen: 256 }])
+  expect(requested).toEqual([['cb'], { filter: 'tcp', dropsOnly: true, snaplen: 256 }])
 })
 
 test('what the vnet could not keep is a line in its place', async () => {

@@ -279,7 +279,7 @@ describe('standard output', () => {
 })
 
 describe('what takes no more', () => {
-  test('rejects with one error that says why, and disposing does not reject', async () => {
+  test('rejects with one error that names the reason, and disposing does not reject', async () => {
     const file = new CaptureFile('/dev/full')
     const source = file.source()
     const message = 'write /dev/full: ENOSPC, no space left on device; the capture ends here'

@@ -23,32 +23,32 @@ function pipe(): { reader: number; writer: number } {
 
 test('the end of the last reader of a pipe is reported once, though nothing is written', async () => {
   const { reader, writer } = pipe()
-  let told = 0
+  let notified = 0
   const gone = new Promise<void>(resolve => {
     onReaderGone(native, writer, () => {
-      told++
+      notified++
       resolve()
     })
   })
   // A write that is not read yet reports nothing.
   writeSync(writer, 'x')
   await new Promise(resolve => setImmediate(resolve))
-  expect(told).toBe(0)
+  expect(notified).toBe(0)
   closeSync(reader)
   await gone
   await new Promise(resolve => setImmediate(resolve))
-  expect(told).toBe(1)
+  expect(notified).toBe(1)
   closeSync(writer)
 })
 
 test('what is disposed of reports nothing, and neither does a file', async () => {
   const { reader, writer } = pipe()
-  let told = 0
-  onReaderGone(native, writer, () => told++)[Symbol.dispose]()
+  let notified = 0
+  onReaderGone(native, writer, () => notified++)[Symbol.dispose]()
   closeSync(reader)
   const file = openSync(join(directory, 'file'), 'w')
-  onReaderGone(native, file, () => told++)[Symbol.dispose]()
+  onReaderGone(native, file, () => notified++)[Symbol.dispose]()
   await new Promise(resolve => setImmediate(() => setImmediate(resolve)))
-  expect(told).toBe(0)
+  expect(notified).toBe(0)
   for (const fd of [writer, file]) closeSync(fd)
 })

@@ -19,14 +19,14 @@ const mac = (from: number[], to: number[]): Mapping => ({
 })
 
 /** The address as the first mapping that matches it makes it, by its bits as text. */
-function mapped(octets: number[], mappings: readonly Mapping[]): number[] {
-  const text = (list: ArrayLike<number>) => Array.from(list, octet => octet.toString(2).padStart(8, '0')).join('')
+function mapped(given: number[], mappings: readonly Mapping[]): number[] {
+  const text = (list: ArrayLike<number>) => Array.from(list, byte => byte.toString(2).padStart(8, '0')).join('')
   const found = mappings.find(
-    ({ from, bits }) => from.length === octets.length && text(from).slice(0, bits) === text(octets).slice(0, bits),
+    ({ from, bits }) => from.length === given.length && text(from).slice(0, bits) === text(given).slice(0, bits),
   )
-  if (found === undefined) return octets
-  const bits = text(found.to).slice(0, found.bits) + text(octets).slice(found.bits)
-  return octets.map((_, i) => Number.parseInt(bits.slice(8 * i, 8 * i + 8), 2))
+  if (found === undefined) return given
+  const bits = text(found.to).slice(0, found.bits) + text(given).slice(found.bits)
+  return given.map((_, i) => Number.parseInt(bits.slice(8 * i, 8 * i + 8), 2))
 }
 
 function mappedPacket(packet: Packet, mappings: readonly Mapping[]): Packet {
@@ -59,7 +59,7 @@ const mappingsFor = (of: Frame): fc.Arbitrary<Mapping[]> => {
   const { packet } = of
   const quote = packet.error?.quote ?? packet
   const known = [packet.source, packet.destination, quote.source, quote.destination]
-  const one = fc.constantFrom(...known.filter(octets => octets.length === packet.source.length)).chain(from =>
+  const one = fc.constantFrom(...known.filter(given => given.length === packet.source.length)).chain(from =>
     fc.record({
       from: fc.constant(Uint8Array.from(from)),
       to: fc.uint8Array({ minLength: from.length, maxLength: from.length }),
@@ -69,13 +69,13 @@ const mappingsFor = (of: Frame): fc.Arbitrary<Mapping[]> => {
   return fc.array(one, { minLength: 1, maxLength: 3 })
 }
 
-function rewritten(octets: Uint8Array, mappings: readonly Mapping[]): Uint8Array {
+function rewritten(given: Uint8Array, mappings: readonly Mapping[]): Uint8Array {
   // Amid other bytes, which must stay.
-  const bytes = new Uint8Array(octets.length + 20).fill(0xa5)
-  bytes.set(octets, 7)
-  new AddressMap(mappings).rewrite(bytes, 7, octets.length)
-  expect([...bytes.subarray(0, 7), ...bytes.subarray(7 + octets.length)]).toEqual(new Array(20).fill(0xa5))
-  return bytes.slice(7, 7 + octets.length)
+  const bytes = new Uint8Array(given.length + 20).fill(0xa5)
+  bytes.set(given, 7)
+  new AddressMap(mappings).rewrite(bytes, 7, given.length)
+  expect([...bytes.subarray(0, 7), ...bytes.subarray(7 + given.length)]).toEqual(new Array(20).fill(0xa5))
+  return bytes.slice(7, 7 + given.length)
 }
 
 describe('addresses', () => {
@@ -94,14 +94,14 @@ describe('addresses', () => {
   })
 
   test('a frame without a matching address stays as it is', () => {
-    const octets = buildFrame({ packet: plain, tags: [], padding: [] })
+    const given = buildFrame({ packet: plain, tags: [], padding: [] })
     expect(
-      rewritten(octets, [mapping('10.0.0.0', '198.18.5.0', 8), mac([1, 2, 3, 4, 5, 6], [6, 5, 4, 3, 2, 1])]),
-    ).toEqual(octets)
+      rewritten(given, [mapping('10.0.0.0', '198.18.5.0', 8), mac([1, 2, 3, 4, 5, 6], [6, 5, 4, 3, 2, 1])]),
+    ).toEqual(given)
   })
 
   test('the first mapping that matches counts, and no address is replaced twice', () => {
-    const octets = buildFrame({ packet: plain, tags: [], padding: [] })
+    const given = buildFrame({ packet: plain, tags: [], padding: [] })
     const swap = [
       mapping('198.18.0.1', '198.18.0.2'),
       mapping('198.18.0.2', '198.18.0.1'),
@@ -113,7 +113,7 @@ describe('addresses', () => {
       tags: [],
       padding: [],
     })
-    expect(rewritten(octets, swap)).toEqual(expected)
+    expect(rewritten(given, swap)).toEqual(expected)
   })
 
   test('a wrong checksum stays wrong by the same amount', () => {
@@ -121,7 +121,7 @@ describe('addresses', () => {
     const wrong = right.slice()
     wrong[41]! ^= 0x40
     const map = [mapping('198.18.0.1', '198.18.0.9')]
-    const check = (octets: Uint8Array) => (octets[40]! << 8) | octets[41]!
+    const check = (given: Uint8Array) => (given[40]! << 8) | given[41]!
     const error = (is: Uint8Array, should: Uint8Array) => (check(is) - check(should) + 0xffff) % 0xffff
     expect(error(rewritten(wrong, map), rewritten(right, map))).toBe(error(wrong, right))
   })
@@ -129,8 +129,8 @@ describe('addresses', () => {
   test('frames of every length, cut anywhere, are rewritten without an exception', () => {
     fc.assert(
       fc.property(frame, fc.nat(200), (each, cut) => {
-        const octets = buildFrame(each).slice(0, cut)
-        rewritten(octets, [mapping('0.0.0.0', '9.9.9.9', 0), mapping('2001:db8:0:0:0:0:0:0', 'fd00:0:0:0:0:0:0:0', 1)])
+        const given = buildFrame(each).slice(0, cut)
+        rewritten(given, [mapping('0.0.0.0', '9.9.9.9', 0), mapping('2001:db8:0:0:0:0:0:0', 'fd00:0:0:0:0:0:0:0', 1)])
       }),
       { numRuns: scaled(20_000), seed: SEED },
     )
@@ -140,8 +140,8 @@ describe('addresses', () => {
     const types = fc.constantFrom([8, 0], [0x86, 0xdd], [8, 6], [0x81, 0])
     fc.assert(
       fc.property(types, fc.uint8Array({ maxLength: 120 }), (type, rest) => {
-        const octets = Uint8Array.from([...new Array<number>(12).fill(2), ...type, ...rest])
-        rewritten(octets, [mapping('0.0.0.0', '9.9.9.9', 0), mapping('0:0:0:0:0:0:0:0', 'fd00:0:0:0:0:0:0:0', 0)])
+        const given = Uint8Array.from([...new Array<number>(12).fill(2), ...type, ...rest])
+        rewritten(given, [mapping('0.0.0.0', '9.9.9.9', 0), mapping('0:0:0:0:0:0:0:0', 'fd00:0:0:0:0:0:0:0', 0)])
       }),
       { numRuns: scaled(20_000), seed: SEED },
     )
@@ -198,9 +198,9 @@ describe('partial checksums', () => {
   test('completeChecksum makes the frame that is built with a full checksum', () => {
     fc.assert(
       fc.property(partialFrame, each => {
-        const octets = buildFrame(each)
-        expect(completeChecksum(octets, 0, octets.length)).toBe(true)
-        expect(octets).toEqual(buildFrame({ ...each, packet: { ...each.packet, checksum: 'full' } }))
+        const given = buildFrame(each)
+        expect(completeChecksum(given, 0, given.length)).toBe(true)
+        expect(given).toEqual(buildFrame({ ...each, packet: { ...each.packet, checksum: 'full' } }))
       }),
       { numRuns: scaled(20_000), seed: SEED },
     )
@@ -215,10 +215,10 @@ describe('partial checksums', () => {
       { ...plain6, payload: new Array(60).fill(7), fragment: { first: false, at: 24 } },
     ]
     for (const packet of others) {
-      const octets = buildFrame({ packet, tags: [], padding: [] })
-      const before = octets.slice()
-      expect(completeChecksum(octets, 0, octets.length)).toBe(false)
-      expect(octets).toEqual(before)
+      const given = buildFrame({ packet, tags: [], padding: [] })
+      const before = given.slice()
+      expect(completeChecksum(given, 0, given.length)).toBe(false)
+      expect(given).toEqual(before)
     }
     expect(completeChecksum(new Uint8Array(13), 0, 13)).toBe(false)
   })

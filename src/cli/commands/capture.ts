@@ -70,7 +70,7 @@ async function write(
   const written = Promise.all(streams.map(({ stream }) => writeAll(stream, file.source()))).catch(first => {
     error = first
   })
-  await Promise.race([asked(end, duration), written])
+  await Promise.race([ended(end, duration), written])
   for (const { stream } of streams) stream.stop()
   // A vnet that is stuck sends no rest.
   await Promise.race([written, setTimeout(REST_MS, undefined, { ref: false })])
@@ -84,8 +84,8 @@ async function write(
   throw error
 }
 
-/** Settles when the user asks for the end, or after `duration` ns. */
-async function asked(end: UserEnd, duration: number | undefined): Promise<void> {
+/** Settles when the user ends the command, or after `duration` ns. */
+async function ended(end: UserEnd, duration: number | undefined): Promise<void> {
   if (duration === undefined) return end.asked
   for (let ms = duration / NSEC_PER_MSEC; ms > 0; ms -= TIMER_MAX) {
     if (await end.within(Math.min(ms, TIMER_MAX))) return

@@ -25,7 +25,7 @@ export interface ExtcapOptions {
   readonly snaplen?: number
 }
 
-/** Does what the options of one call ask for. Returns the exit status. */
+/** Does what the options of one call request. Returns the exit status. */
 export async function extcap(options: ExtcapOptions, io: Io): Promise<number> {
   if (options.install || options.uninstall) {
     const { install, uninstall } = await import('../extcap-install.ts')

@@ -16,7 +16,7 @@ const GB = 1e9
 
 /**
  * Returns ` 45% [=========>          ] 4.5/10.0 GB, 1234567 frames, 251000/s, 0:12 left`; without
- * the bar and the time if nothing says how much there is.
+ * the bar and the time if the length is unknown.
  */
 export function progressLine({ read, size, frames, limit, seconds }: Progress): string {
   const unit = (size ?? read) < GB ? 'MB' : 'GB'

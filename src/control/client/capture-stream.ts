@@ -9,7 +9,7 @@ import type { Detached } from '../protocol/connection.ts'
 
 /** Bytes that are read at once. */
 const BUFFER_BYTES = 256 * 1024
-/** Any byte asks the vnet to end the capture. */
+/** Any byte ends the capture. */
 const END = Uint8Array.of(0)
 
 /** A running capture. It keeps the process alive until its end. */
@@ -21,7 +21,7 @@ export interface CaptureStream extends AsyncDisposable {
    * ends the capture.
    */
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array, undefined>
-  /** Asks the vnet for the end: the rest of the frames and the statistics are sent. Idempotent. */
+  /** Requests the end: the vnet sends the rest of the frames and the statistics. Idempotent. */
   stop(): void
 }
 
@@ -52,7 +52,7 @@ export class VnetCapture implements CaptureStream, AsyncIterator<Uint8Array, und
   stop(): void {
     if (!this.#isOpen || this.#isStopped) return
     this.#isStopped = true
-    // If the vnet is gone, reading says so.
+    // If the vnet is gone, reading finds the end.
     this.#native.send(this.#fd, END, MSG_DONTWAIT)
   }
 
@@ -85,7 +85,7 @@ export class VnetCapture implements CaptureStream, AsyncIterator<Uint8Array, und
     this.#isOpen = false
     this.#poller?.close()
     this.#native.close(this.#fd)
-    this.#answer({ value: undefined, done: true })
+    this.#resolve({ value: undefined, done: true })
     this.#onEnd(this)
   }
 
@@ -105,10 +105,10 @@ export class VnetCapture implements CaptureStream, AsyncIterator<Uint8Array, und
       return
     }
     this.#poller?.stop()
-    this.#answer({ value: this.#buffer.subarray(0, received) })
+    this.#resolve({ value: this.#buffer.subarray(0, received) })
   }
 
-  #answer(next: IteratorResult<Uint8Array, undefined>): void {
+  #resolve(next: IteratorResult<Uint8Array, undefined>): void {
     const wanted = this.#wanted
     this.#wanted = undefined
     wanted?.(next)

@@ -19,7 +19,7 @@ export interface Source {
   peek(): Uint8Array
   /** Frees the first `bytes` of them. */
   consume(bytes: number): void
-  /** Ends it: what it still has to say waits in peek() from then on. Idempotent. */
+  /** Ends it. The rest, with the statistics, then waits in peek(). Idempotent. */
   close(): void
 }
 

@@ -116,7 +116,7 @@ test('a reader gets every byte in order, after what the connection had queued, a
   await end
 })
 
-test('a client that asks for the end gets the rest of the source', async () => {
+test('a client that requests the end gets the rest of the source', async () => {
   const source = new Numbers(10, 7)
   const { stream, end } = sending(source)
   await stream.next()

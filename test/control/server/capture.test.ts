@@ -108,7 +108,7 @@ describe('a capture', () => {
     expect(await framesOf(stream)).toEqual(['a out 60', 'b in 60'])
   })
 
-  test('captures only drops if asked to', async () => {
+  test('captures only drops with dropsOnly', async () => {
     const { client, vnet, send } = await served({ wire: 'loss every 2' })
     const stream = await client.capture(vnet, { dropsOnly: true })
     send(...numbered(2))
