@@ -74,8 +74,8 @@ export function complaintAbout(
   commandLine: string,
   user?: number,
 ): string | undefined {
-  const far = elsewhere.filter(
-    ({ interfaces }) => unknown.length === 0 || interfaces.some(each => unknown.some(name => isNamed(each, name))),
+  const far = elsewhere.filter(({ interfaces }) =>
+    interfaces.some(each => unknown.length === 0 || unknown.some(name => isNamed(each, name))),
   )
   const advice = [
     ...far.map(entry => `; for ${entry.interfaces.map(label).join(', ')}: ${enter(entry, user)} ${commandLine}`),

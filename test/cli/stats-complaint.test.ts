@@ -48,6 +48,7 @@ test('a vnet in another namespace is proposed if it has the named interface, or 
   expect(complaintAbout([], found({ elsewhere: [entry] }))).toBe(none + far)
   expect(complaintAbout(['far0'], found({ elsewhere: [entry] }))).toBe(none + far)
   expect(complaintAbout(['sn0'], found({ elsewhere: [entry] }))).toBe(none)
+  expect(complaintAbout([], found({ elsewhere: [{ ...entry, interfaces: [] }] }))).toBe(none)
   expect(complaintAbout(['far0'], found({ devices: [device], elsewhere: [entry] }))).toBe(
     `no interface is called far0; there is sn0${far}`,
   )
