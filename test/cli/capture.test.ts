@@ -114,6 +114,7 @@ test.each([
   [['one'], 'one is an interface: name a file last, such as one.pcapng, or - for stdout'],
   [[], "missing required argument 'FILE'"],
   [['red/', 'x.pcapng'], expect.stringContaining('red/')],
+  [['--pcap', '--drops', 'x.pcap'], '--drops: classic pcap leaves out dropped frames; omit --pcap'],
 ])('the words %j are refused', async (words, message) => {
   vnet('one')
   const { status, stderr } = await runMain('capture', ...words)

@@ -34,7 +34,8 @@ export function capture(words: readonly string[], options: CaptureOptions, io: I
   const [names, path] = [words.slice(0, -1), words.at(-1) as string]
   const isAll = names.length === 0
   for (const name of names) interfaceArg(name)
-  const { filter, snaplen, drops: dropsOnly, user } = options
+  const { filter, snaplen, drops: dropsOnly, pcap, user } = options
+  if (dropsOnly && pcap) throw new UsageError('--drops: classic pcap leaves out dropped frames; omit --pcap')
   const start = async (client: ControlClient, found: Found) => {
     const { devices, failed: silent } = found
     const last = devices.find(device => isNamed(device, path))
