@@ -27,6 +27,9 @@ export class ReplayInput implements Disposable {
       this.#fd = path === '-' ? STDIN : openSync(path, O_RDONLY | O_NONBLOCK)
       const stat = fstatSync(this.#fd)
       if (stat.isDirectory()) throw new Error('it is a directory, not a capture')
+      const isDevice = stat.isBlockDevice() || stat.isCharacterDevice()
+      // Standard input may be a terminal, or /dev/null.
+      if (isDevice && path !== '-') throw new Error('it is a device, not a capture')
       this.size = stat.isFile() ? stat.size : undefined
     } catch (error) {
       throw new FileError(`${this.name}: ${error instanceof Error ? error.message : error}`)

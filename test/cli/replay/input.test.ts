@@ -50,3 +50,7 @@ test('a FIFO is opened before it has a writer, and read to its end', async () =>
   await writer.close()
   expect(bytes.subarray(0, 100_000).equals(await read)).toBe(true)
 })
+
+test('a device is refused by one line', () => {
+  expect(() => new ReplayInput('/dev/null')).toThrow('/dev/null: it is a device, not a capture')
+})
