@@ -50,9 +50,12 @@ export type { CaptureRecord } from './capture/record.ts'
 export type { Ring } from './capture/ring-name.ts'
 
 export interface CaptureOptions {
-  /** Bytes of each frame that are kept; all by default. */
+  /** Bytes of each frame that are kept, at least 1; all by default. */
   readonly snaplen?: number
-  /** Frames that it does not match are left out. Text is in the language of pcap-filter(7). */
+  /**
+   * Frames that it does not match are left out; those for which it throws are kept. Text is in the
+   * language of pcap-filter(7).
+   */
   readonly filter?: string | PacketFilter
   /** Records only frames that were dropped. */
   readonly dropsOnly?: boolean

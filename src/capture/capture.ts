@@ -44,7 +44,7 @@ export interface CaptureOptions {
   readonly onData: () => void
   /** Bytes of each frame that are kept. */
   readonly snaplen?: number | undefined
-  /** Frames that it does not match are left out. */
+  /** Frames that it does not match are left out; those for which it throws are kept. */
   readonly filter?: PacketFilter | undefined
   /** Records only frames that were dropped. */
   readonly dropsOnly?: boolean | undefined

@@ -5,7 +5,7 @@
  * On a device with wires (ndoGetWires) a frame is transmitted when it enters its wire, because the
  * wire gives packets their numbers and times. On any other device it is when the kernel's frame was
  * read. A wire lets frames pass at its own time, which it sets before it calls the tap or the
- * receiving device.
+ * receiving device. No method may throw: the frame would have no owner.
  */
 import type { SkBuff } from '../skb/sk-buff.ts'
 

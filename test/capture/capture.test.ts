@@ -355,6 +355,20 @@ describe('a capture', () => {
     expect(looked).toEqual([dev.name])
   })
 
+  test('ends while a wire holds packets, which arrive, and another capture goes on', async () => {
+    const { memory, a, b, portA, portB } = await cable({ wire: 'delay 10ms' })
+    const [one, other] = [captureOf(memory), captureOf(memory)]
+    send(portA, frame(1))
+    expect(one.read().map(({ side }) => side)).toEqual([0])
+    memory.clock.advance(20_000_000)
+    expect(other.read().map(({ side, id }) => [side, id])).toEqual([
+      [0, 1],
+      [3, 1],
+    ])
+    memory.net.flush()
+    expect([portB.received.length, a.frameTap, b.frameTap]).toEqual([1, undefined, undefined])
+  })
+
   test('shares a device with another capture, each with its own frames', async () => {
     const { memory, portA, a } = await cable()
     const [one, other] = [captureOf(memory), captureOf(memory, { snaplen: 20 })]
