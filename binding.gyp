@@ -1,6 +1,7 @@
 # Builds, in build/Release: the addon vnet.node, which runs on every Node with Node-API 9 and uses
-# neither C++ exceptions nor RTTI; vnet-launch, with which `vnet exec` starts a program; and
-# vnet-rootless, with which vnet runs without root.
+# neither C++ exceptions nor RTTI; vnet-launch, with which `vnet exec` starts a program;
+# vnet-rootless, with which vnet runs without root; and vnet-within, with which the test kit starts
+# programs in a namespace.
 {
   'targets': [
     {
@@ -33,6 +34,13 @@
       'target_name': 'vnet-rootless',
       'type': 'executable',
       'sources': ['native/rootless.cc'],
+      'cflags_cc!': ['-std=gnu++17', '-std=gnu++20'],
+      'cflags_cc': ['-std=c++20', '-Wall', '-Wextra', '-Werror'],
+    },
+    {
+      'target_name': 'vnet-within',
+      'type': 'executable',
+      'sources': ['native/within.cc'],
       'cflags_cc!': ['-std=gnu++17', '-std=gnu++20'],
       'cflags_cc': ['-std=c++20', '-Wall', '-Wextra', '-Werror'],
     },

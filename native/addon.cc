@@ -56,6 +56,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add<vnet::TimerfdSetTime>(exports, "timerfdSettime");
   add<vnet::TimerfdRead>(exports, "timerfdRead");
   add<vnet::Unshare>(exports, "unshare");
+  add<vnet::Setns>(exports, "setns");
   add<vnet::CreateNetns>(exports, "createNetns");
   add<vnet::Monotonic>(exports, "monotonic");
   add<vnet::DropPrivileges>(exports, "dropPrivileges");

@@ -545,6 +545,14 @@ Napi::Value Unshare(const Napi::CallbackInfo& info) {
   return result(info, ::unshare(flags) == 0 ? 0 : -errno);
 }
 
+Napi::Value Setns(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const int fd = args.fd(0);
+  const int type = args.integer<int32_t>(1);
+  if (!args.ok()) return result(info, -EINVAL);
+  return result(info, ::setns(fd, type) == 0 ? 0 : -errno);
+}
+
 Napi::Value CreateNetns(const Napi::CallbackInfo& info) {
   const Fd home(::open(kOwnNamespace, O_RDONLY | O_CLOEXEC));
   if (!home) return result(info, -errno);

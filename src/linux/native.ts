@@ -191,6 +191,8 @@ export interface Native {
 
   /** unshare(2) of CLONE_* for the calling thread alone. */
   unshare(flags: number): number
+  /** setns(2) of the calling thread into the namespace of a descriptor; `type` is CLONE_* or 0. */
+  setns(fd: number, type: number): number
   /**
    * Returns a descriptor of a new network namespace, which holds only `lo`, down. It lives as long
    * as something refers to it.

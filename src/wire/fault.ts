@@ -39,6 +39,8 @@ interface FaultParams {
   readonly every: number
   /** ns */
   readonly after: number
+  /** Called at each hit. */
+  readonly onHit: (() => void) | undefined
 }
 
 /** The most packets that are delayed at once: as many as other stages hold by default. */
@@ -108,6 +110,7 @@ class FaultWire implements Wire {
 
   #hit(skb: SkBuff, header: number): void {
     const env = this.#env
+    this.#params.onHit?.()
     switch (this.#params.action) {
       case 'drop':
         env.drop(skb, 'drop')
@@ -163,9 +166,14 @@ class FaultWire implements Wire {
 /**
  * Returns an impairment that does `action` to the packets that `filter` matches (undefined: all)
  * and `when` selects. A reset drops a TCP segment and resets the connection at both ends. Throws a
- * UsageError.
+ * UsageError. `onHit` is called at each hit, before the packet is touched.
  */
-export function fault(action: FaultAction, filter: WireFilter | undefined, when: FaultWhen): Impairment {
+export function fault(
+  action: FaultAction,
+  filter: WireFilter | undefined,
+  when: FaultWhen,
+  onHit?: () => void,
+): Impairment {
   const { first = 0, nth = 0, every = 0, after = 0 } = when
   const counts = [first, nth, every].filter(n => n !== 0)
   if (counts.length > 1) throw new UsageError('a fault has one of first, nth and every')
@@ -177,7 +185,7 @@ export function fault(action: FaultAction, filter: WireFilter | undefined, when:
   }
   const params: FaultParams = {
     ...(typeof action === 'string' ? { action, time: 0 } : { action: 'delay', time: durationOf(action.delay) }),
-    ...{ filter, first, nth, every: counts.length === 0 ? 1 : every, after: durationOf(after) },
+    ...{ filter, first, nth, every: counts.length === 0 ? 1 : every, after: durationOf(after), onHit },
   }
   return impairment('fault', params, (p, next, env) => new FaultWire(p, next, env), { words: wordsOf(params, when) })
 }
@@ -189,7 +197,10 @@ export function drop(filter: WireFilter | undefined, when: FaultWhen): Impairmen
 
 function isSame(a: FaultParams, b: FaultParams): boolean {
   const isSameFilter = a.filter === b.filter || (a.filter?.text !== undefined && a.filter.text === b.filter?.text)
-  return isSameFilter && (Object.keys(a) as (keyof FaultParams)[]).every(key => key === 'filter' || a[key] === b[key])
+  return (
+    isSameFilter &&
+    (Object.keys(a) as (keyof FaultParams)[]).every(key => key === 'filter' || key === 'onHit' || a[key] === b[key])
+  )
 }
 
 function wordsOf({ action, time, filter, after }: FaultParams, { after: asked, ...count }: FaultWhen): string {

@@ -23,6 +23,7 @@ fs.mkdirSync('build/Release', { recursive: true })
 fs.writeFileSync('build/Release/vnet.node', '')
 fs.writeFileSync('build/Release/vnet-launch', '')
 fs.writeFileSync('build/Release/vnet-rootless', '')
+fs.writeFileSync('build/Release/vnet-within', '')
 `
 
 const tsc = `${record('tsc')}
