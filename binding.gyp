@@ -33,7 +33,10 @@
     {
       'target_name': 'vnet-rootless',
       'type': 'executable',
-      'sources': ['native/rootless.cc'],
+      'sources': [
+        'native/rootless.cc', 'native/rootless-ids.cc', 'native/rootless-mounts.cc', 'native/rootless-refusal.cc',
+        'native/rootless-tcpdump.cc',
+      ],
       'cflags_cc!': ['-std=gnu++17', '-std=gnu++20'],
       'cflags_cc': ['-std=c++20', '-Wall', '-Wextra', '-Werror'],
     },

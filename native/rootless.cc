@@ -1,69 +1,47 @@
-// vnet-rootless PROGRAM [ARGS]: enters a new user namespace, in which the caller is root, and a new
-// network namespace, and executes PROGRAM. A multi-threaded process such as Node cannot do this
-// itself. If it fails, one line on stderr gives the reason.
-#include <fcntl.h>
+// vnet-rootless NAMESPACES [PROGRAM [ARGS]]: enters new namespaces and executes PROGRAM, looked up
+// as by execvp(3). Without PROGRAM it exits with status 0: the namespaces are permitted. If the
+// kernel refuses, one line on stderr gives the reason. A process with threads, such as Node, cannot
+// enter a user namespace itself.
+//
+// NAMESPACES is a list with commas of
+//   user   a user namespace, in which the caller is root
+//   net    a network namespace, in which `lo` is up
+//   mount  a mount namespace with a /run and a /sys of its own
+//
+// vnet-rootless --keep-groups PROGRAM [ARGS]: executes PROGRAM where it is, see rootless-tcpdump.h.
 #include <net/if.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
+#include <optional>
+
+#include "rootless-ids.h"
+#include "rootless-mounts.h"
+#include "rootless-refusal.h"
+#include "rootless-tcpdump.h"
 
 namespace {
 
 constexpr int kFailure = 1;
+constexpr int kNotExecutable = 126;
+constexpr int kNotFound = 127;
 
-/** The number in a file of /proc/sys; -1 if there is none. */
-long setting(const char* path) {
-  FILE* file = std::fopen(path, "re");
-  if (file == nullptr) return -1;
-  long value = -1;
-  if (std::fscanf(file, "%ld", &value) != 1) value = -1;
-  std::fclose(file);
-  return value;
-}
-
-const char* reason(int error) {
-  if (error == ENOSPC || error == EUSERS) {
-    if (setting("/proc/sys/user/max_user_namespaces") == 0) return "user.max_user_namespaces is 0 (sysctl)";
-    if (setting("/proc/sys/user/max_net_namespaces") == 0) return "user.max_net_namespaces is 0 (sysctl)";
-    return "a limit is reached, user.max_user_namespaces or user.max_net_namespaces (sysctl)";
+/** The flags of unshare(2) for a list of names; 0 if one is unknown. */
+int flagsOf(char* names) {
+  int flags = 0;
+  for (const char* name = std::strtok(names, ","); name != nullptr; name = std::strtok(nullptr, ",")) {
+    if (std::strcmp(name, "user") == 0) flags |= CLONE_NEWUSER;
+    else if (std::strcmp(name, "net") == 0) flags |= CLONE_NEWNET;
+    else if (std::strcmp(name, "mount") == 0) flags |= CLONE_NEWNS;
+    else return 0;
   }
-  if (error == EPERM || error == EACCES) {
-    if (setting("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == 1) {
-      return "AppArmor forbids it (sysctl kernel.apparmor_restrict_unprivileged_userns is 1)";
-    }
-    if (setting("/proc/sys/kernel/unprivileged_userns_clone") == 0) {
-      return "kernel.unprivileged_userns_clone is 0 (sysctl)";
-    }
-    return "a container's seccomp filter or a chroot forbids it";
-  }
-  if (error == EINVAL || error == ENOSYS) return "this kernel has no user namespaces";
-  return std::strerror(error);
-}
-
-[[noreturn]] void fail(int error) {
-  std::fprintf(stderr, "vnet: without root it needs a user namespace: %s; otherwise run it with sudo\n",
-               reason(error));
-  std::exit(kFailure);
-}
-
-void put(const char* path, const char* text) {
-  const int fd = ::open(path, O_WRONLY | O_CLOEXEC);
-  const auto length = static_cast<ssize_t>(std::strlen(text));
-  if (fd < 0 || ::write(fd, text, static_cast<size_t>(length)) != length) fail(errno);
-  ::close(fd);
-}
-
-/** Maps root inside to the caller outside. No other id is mapped. */
-void map(const char* path, unsigned id) {
-  char text[32];
-  std::snprintf(text, sizeof text, "0 %u 1", id);
-  put(path, text);
+  return flags;
 }
 
 /**
@@ -80,21 +58,44 @@ void bringUpLoopback() {
   ::close(fd);
 }
 
+/** Executes a program; returns the exit status if that fails, as a shell does. */
+int execute(char** program) {
+  ::execvp(*program, program);
+  const int error = errno;
+  std::fprintf(stderr, "vnet: %s: %s\n", *program, error == ENOENT ? "not found" : std::strerror(error));
+  return error == ENOENT ? kNotFound : kNotExecutable;
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count < 2) {
+  if (count > 2 && std::strcmp(arguments[1], vnet::kKeepGroups) == 0) {
+    vnet::keepGroups();
+    return execute(arguments + 2);
+  }
+  const int flags = count < 2 ? 0 : flagsOf(arguments[1]);
+  if (flags == 0) {
     std::fputs("vnet-rootless: to be run by vnet only\n", stderr);
     return kFailure;
   }
-  const unsigned uid = ::geteuid();
-  const unsigned gid = ::getegid();
-  if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) fail(errno);
-  put("/proc/self/setgroups", "deny");
-  map("/proc/self/uid_map", uid);
-  map("/proc/self/gid_map", gid);
-  bringUpLoopback();
-  ::execv(arguments[1], arguments + 1);
-  std::fprintf(stderr, "vnet: %s: %s\n", arguments[1], std::strerror(errno));
-  return kFailure;
+  const bool isUser = (flags & CLONE_NEWUSER) != 0;
+  const bool isMount = (flags & CLONE_NEWNS) != 0;
+  const char* what = isUser ? "a user namespace" : "namespaces";
+  const vnet::Had had = !isUser            ? vnet::Had::kRoot
+                        : ::geteuid() == 0 ? vnet::Had::kUidOfRoot
+                                           : vnet::Had::kUser;
+  std::optional<vnet::IdMap> ids;
+  if (isUser) ids.emplace();
+  if (::unshare(flags) != 0) vnet::refuse(what, errno, had);
+  if (ids) {
+    if (const int error = ids->apply(); error != 0) vnet::refuse(what, error, had);
+  }
+  if (isMount) {
+    if (const int error = vnet::makeMounts(); error != 0) vnet::refuse("mounts of its own", error, had);
+    if (isUser) vnet::keepTcpdumpRoot(arguments[0]);
+  }
+  if ((flags & CLONE_NEWNET) != 0) bringUpLoopback();
+  // Node ignores these, and a program inherits what is ignored.
+  for (const int number : {SIGPIPE, SIGXFSZ}) ::signal(number, SIG_DFL);
+  return count == 2 ? 0 : execute(arguments + 2);
 }

@@ -480,9 +480,17 @@ Napi::Value Exec(const Napi::CallbackInfo& info) {
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
-  for (int fd = 0; fd <= STDERR_FILENO; fd++) {
-    // Node sets its standard streams close-on-exec, and pipes non-blocking for every process that
-    // shares them.
+  std::vector<int> kept = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
+  if (info.Length() > 1) {
+    Args args(info);
+    size_t count = 0;
+    const int32_t* more = args.int32s(1, 0, count);
+    if (!args.ok()) return result(info, -EINVAL);
+    kept.insert(kept.end(), more, more + count);
+  }
+  for (const int fd : kept) {
+    // Node sets every descriptor that it was given close-on-exec, and pipes non-blocking for every
+    // process that shares them.
     const int flags = ::fcntl(fd, F_GETFL);
     if (flags < 0) continue;
     ::fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);

@@ -27,6 +27,7 @@ const packages = {
   ethtool: 'ethtool',
   traceroute: 'traceroute',
   zsh: 'zsh',
+  newuidmap: 'uidmap',
   dhclient: 'isc-dhcp-client',
   udhcpc: 'udhcpc',
   dhcpcd: 'dhcpcd-base',

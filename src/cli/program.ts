@@ -60,6 +60,7 @@ export function createProgram(
   program.addCommand(lan)
   program.addCommand(simulateCommand(create('simulate'), io, done))
   program.addCommand(replayCommand(create('replay'), io, done))
+  program.addCommand(rootlessCommand(create('rootless')))
   addControlCommands(program, create, io, done)
   program.addCommand(execCommand(create('exec'), io, done)).helpCommand(false)
   program.addCommand(completionCommand(create('completion'), program, loadLan, io))
@@ -110,6 +111,16 @@ function execCommand(command: Command, io: Io, done: (status: number) => void): 
   return command.action(async (program: string, args: string[]) => {
     const { exec } = await import('./commands/exec.ts')
     done(await exec(program, args, io))
+  })
+}
+
+function rootlessCommand(command: Command): Command {
+  command.usage('[--] COMMAND [ARGS...]').argument('<command>').argument('[args...]').passThroughOptions()
+  command.description('run a command as root of a network of its own; needs no root')
+  commandHelp(command)
+  return command.action(async (first: string, args: string[]) => {
+    const { rootless } = await import('./commands/rootless.ts')
+    rootless([first, ...args])
   })
 }
 

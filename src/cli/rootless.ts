@@ -4,12 +4,11 @@
  * Namespaces that are named, and persistent interfaces of the user, are used where they are.
  */
 
-import { check } from '../linux/errno.ts'
-import { builtFile, type Native } from '../linux/native.ts'
+import type { Native } from '../linux/native.ts'
 import { hasCapability } from '../linux/privileges.ts'
+import { checkTun, execInUserNamespace } from '../linux/rootless.ts'
 import { getLinks, type Link, RouteSocket } from '../linux/rtnetlink.ts'
-import { CAP_NET_ADMIN, O_RDWR } from '../linux/uapi.ts'
-import { EACCES, ENODEV, ENOENT, EPERM } from '../netdev/errno.ts'
+import { CAP_NET_ADMIN } from '../linux/uapi.ts'
 import type { CommonOptions } from './options.ts'
 
 /** Set to the process id after the program has entered; children inherit it, but not the id. */
@@ -40,10 +39,9 @@ export function enterNamespaces(
   const given = [...args, ...name]
   const names = given.length > 0 ? given : links.some(isMine) ? namesOf() : []
   if (links.some(link => names.includes(link.name))) return
-  checkTun(native)
+  checkTun(native, sudoCommand())
   process.env[ENTERED] = String(process.pid)
-  const launcher = builtFile('vnet-rootless', 'the launcher')
-  check(native.exec([launcher, process.execPath, ...process.execArgv, ...process.argv.slice(1)]), `exec ${launcher}`)
+  execInUserNamespace(native, [process.execPath, ...process.execArgv, ...process.argv.slice(1)])
 }
 
 /** Returns whether the user may attach to the interface: a persistent TAP of that user or group. */
@@ -53,18 +51,7 @@ function isMine({ tun }: Link): boolean {
   return owner === process.geteuid?.() || (group !== undefined && process.getgroups?.().includes(group) === true)
 }
 
-/** Throws if /dev/net/tun cannot be opened: inside, no more is allowed than outside. */
-function checkTun(native: Native): void {
-  const fd = native.open('/dev/net/tun', O_RDWR, -1)
-  check(fd, 'open /dev/net/tun', tunAdvice(-fd))
-  native.close(fd)
-}
-
-function tunAdvice(error: number): string | undefined {
-  if (error === ENOENT || error === ENODEV) return 'the device is missing: sudo modprobe tun'
-  if (error === EACCES || error === EPERM) {
-    const command = [process.execPath, ...process.argv.slice(1)].join(' ')
-    return `its mode is for root alone: sudo chmod 666 /dev/net/tun, or sudo ${command}`
-  }
-  return undefined
+/** The command line for root: sudo looks programs up in directories of its own. */
+export function sudoCommand(): string {
+  return [process.execPath, ...process.argv.slice(1)].join(' ')
 }

@@ -3,9 +3,9 @@
  * executes the program, which shares our standard streams, terminal, process group and directory.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readdirSync, readlinkSync } from 'node:fs'
 import type { Duplex } from 'node:stream'
 import { check } from '../linux/errno.ts'
+import { inherited } from '../linux/inherited.ts'
 import { BUILD_ADVICE, builtFile, type Native } from '../linux/native.ts'
 import { EBUSY, EINVAL, ENOSYS, EPERM, EPROTO, VnetError } from '../netdev/errno.ts'
 import { FIRST_DESCRIPTOR, LAST_DESCRIPTOR } from './generic-netlink.ts'
@@ -112,28 +112,4 @@ function adviceOn(errno: number): string | undefined {
   if (errno === EBUSY) return 'it is supervised already: vnet exec does not run inside vnet exec'
   if (errno === EINVAL || errno === ENOSYS) return 'vnet exec needs Linux 5.14 with seccomp filters'
   return errno === EPERM ? 'filters are forbidden here' : undefined
-}
-
-/**
- * Returns, by number, whether this process was given a descriptor. Node sets close-on-exec on all
- * of them, so the ones that Node opened are recognized by their kind: Node takes the lowest free
- * numbers, first for an epoll, then for pipes with both ends here and for copies of the terminal.
- */
-function inherited(): boolean[] {
-  const names: string[] = []
-  for (const fd of readdirSync('/proc/self/fd')) {
-    try {
-      names[Number(fd)] = readlinkSync(`/proc/self/fd/${fd}`)
-    } catch {
-      // The descriptor of the listing itself.
-    }
-  }
-  const first = names.indexOf('anon_inode:[eventpoll]')
-  const later = names.slice(first)
-  const isNodes = (name: string) =>
-    name.startsWith('anon_inode:') ||
-    name === '/dev/null' ||
-    (name.startsWith('pipe:') && later.indexOf(name) !== later.lastIndexOf(name)) ||
-    (/^\/dev\/(pts\/|tty)/.test(name) && names.indexOf(name) < 3)
-  return Array.from(names, (name: string | undefined, fd) => name !== undefined && (fd < first || !isNodes(name)))
 }

@@ -135,9 +135,10 @@ export interface Native {
   ): number
   /**
    * execv(2): replaces this process with the program whose path is the first word. The program gets
-   * only the standard streams. Returns only if it fails. No exit handler of Node runs.
+   * only the standard streams and `descriptors`. Returns only if it fails. No exit handler of Node
+   * runs.
    */
-  exec(words: readonly string[]): number
+  exec(words: readonly string[], descriptors?: Int32Array): number
   /**
    * Ends this process at once: by `signal` unless that is 0 or does not end it, else with `status`.
    * No exit handler of Node runs: unwritten output is lost, and the terminal stays as it is.

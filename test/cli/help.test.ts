@@ -72,7 +72,7 @@ test('no line of a help text is longer than 80 columns', async () => {
   ]
   for (const args of [
     [],
-    ...['loop', 'snull', 'cable', 'lan', ...asking, 'simulate', 'replay', 'exec', 'completion', 'help'].map(name => [
+    ...['loop', 'snull', 'cable', 'lan', ...asking, 'simulate', 'replay', 'rootless', 'exec', 'completion', 'help'].map(name => [
       name,
     ]),
   ]) {

@@ -23,6 +23,7 @@ test('commands that do not need lan load neither it nor the parser of YAML', asy
     ['echo'],
     ['./nothing.js'],
     ['exec'],
+    ['rootless'],
   ]) {
     expect((await runMain(...words)).status).not.toBe(0)
   }

@@ -1,13 +1,11 @@
 /** vnet for an ordinary user: in namespaces of its own, or one line about what forbids that. */
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Netns, OwnNetns } from '../../support/netns.ts'
+import { asUser, type Machine, TREE, USER } from '../../support/ordinary-user.ts'
 import { NOBODY } from '../../support/privileges.ts'
 import { spawnVnet, startVnet } from '../../support/vnet-process.ts'
-
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 
 let own: OwnNetns
 let netns: Netns
@@ -18,37 +16,15 @@ beforeEach(() => {
 })
 afterEach(() => own.remove())
 
-const USER = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', '--inh-caps=-all']
-
-interface Machine {
-  /** Of /dev/net/tun; none: there is no such device. */
-  readonly mode?: string | undefined
-  /** Shell commands of root's, in a mount namespace of the run's own. */
-  readonly before?: string
-  /** What comes before node, as the user. */
-  readonly by?: readonly string[]
-}
-
-/**
- * Runs a command as a user other than root who can read the tree, with the given mode of
- * /dev/net/tun. Each prefix execs the next, so that it is one process.
- */
-function asUser({ mode = '666', before = ':', by = [] }: Machine = {}): string[] {
-  const script = `
-    mount -t tmpfs none /run && mkdir /run/tree && mount --bind '${ROOT}' /run/tree
-    if [ '${mode}' = none ]; then mount -t tmpfs none /dev/net
-    else mknod -m ${mode === 'none' ? '0' : mode} /run/tun c 10 200 && mount --bind /run/tun /dev/net/tun; fi
-    ${before}
-    cd /run/tree && exec "$@"`
-  return ['nsenter', `--net=/run/netns/${netns.name}`, 'unshare', '-m', 'sh', '-ec', script, 'sh', ...USER, ...by]
-}
+/** As the user, in the network namespace of the test. */
+const within = (machine?: Machine) => ['nsenter', `--net=/run/netns/${netns.name}`, ...asUser(machine)]
 
 const start = (args: readonly string[] = [], machine?: Machine) =>
-  spawnVnet(args, { within: asUser(machine), program: '/run/tree/dist/vnet.js' })
+  spawnVnet(args, { within: within(machine), program: `${TREE}/dist/vnet.js` })
 
 /** Runs a command that must fail. Returns its status and output. */
 function refused(args: readonly string[], machine?: Machine) {
-  const [command, ...rest] = [...asUser(machine), process.execPath, '/run/tree/dist/vnet.js', ...args] as [
+  const [command, ...rest] = [...within(machine), process.execPath, `${TREE}/dist/vnet.js`, ...args] as [
     string,
     ...string[],
   ]
@@ -132,31 +108,39 @@ describe('a vnet that is forbidden without root', () => {
   })
 
   test('a missing /dev/net/tun is refused in one line with status 1', () => {
-    expect(refused([], { mode: 'none' })).toEqual(line(/^vnet: open .*: ENOENT, .*sudo modprobe tun\n$/))
+    expect(refused([], { mode: 'none' })).toEqual(
+      line(/^vnet: open .*: ENOENT, .*sudo modprobe tun; [^\n]*--device \/dev\/net\/tun\n$/),
+    )
   })
 
   test('user.max_user_namespaces of 0 is refused in one line with status 1', () => {
     const script =
       'echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --ambient-caps=-all --inh-caps=-all "$@"'
     const by = ['unshare', '-U', '--map-user=4242', '--keep-caps', 'sh', '-ec', script, 'sh']
-    expect(refused([], { by })).toEqual(line(/^vnet: .* user namespace: user.max_user_namespaces is 0 .* sudo\n$/))
+    expect(refused([], { by })).toEqual(
+      line(/^vnet: .* user namespace: user.max_user_namespaces is 0: sudo sysctl .* sudo\n$/),
+    )
   })
 
   test('a limit of user namespaces reached in an outer namespace is refused in one line with status 1', () => {
     const script = 'echo 1 > /proc/sys/user/max_user_namespaces && exec unshare -U --map-user=4242 "$@"'
     const by = ['unshare', '-Ur', 'sh', '-ec', script, 'sh']
-    expect(refused([], { by })).toEqual(line(/^vnet: .*: a limit is reached, user.max_user_namespaces .* sudo\n$/))
+    expect(refused([], { by })).toEqual(line(/^vnet: .*: a limit is reached: raise user.max_user_namespaces.* sudo\n$/))
   })
 
   // A changed root directory forbids the user namespace. The line derives its reason from settings.
   test.each([
-    ["AppArmor's restriction", 'echo 1 > apparmor_restrict_unprivileged_userns', /: AppArmor forbids it .*userns is 1/],
+    [
+      "AppArmor's restriction",
+      'echo 1 > apparmor_restrict_unprivileged_userns',
+      /: AppArmor forbids it .*userns is 1\): sudo sysctl -w kernel\..*_userns=0; otherwise/,
+    ],
     [
       'kernel.unprivileged_userns_clone',
       'echo 0 > unprivileged_userns_clone',
-      /: kernel.unprivileged_userns_clone is 0/,
+      /: kernel.unprivileged_userns_clone is 0: sudo sysctl -w kernel.unprivileged_userns_clone=1;/,
     ],
-    ['a container', ':', /: a container's seccomp filter or a chroot forbids it; otherwise/],
+    ['a chroot', ':', /: a chroot or a security module forbids it; otherwise/],
   ])('a user namespace forbidden by %s is refused in one line with status 1', (_, setting, pattern) => {
     const before = `mkdir /run/root && mount --rbind / /run/root && mount -t tmpfs none /run/root/proc/sys/kernel
       cd /run/root/proc/sys/kernel && ${setting}

@@ -1,0 +1,17 @@
+// The file systems of `vnet rootless`.
+#ifndef VNET_NATIVE_ROOTLESS_MOUNTS_H
+#define VNET_NATIVE_ROOTLESS_MOUNTS_H
+
+namespace vnet {
+
+/**
+ * In a new mount namespace, gives the process a /run of its own, as `ip netns add` and running
+ * vnets need it, with the directories and sockets of the outer one, and a /sys that shows its
+ * network namespace. Returns 0, or the errno if /run is refused. /sys stays as it is if the kernel
+ * refuses it: a container hides parts of /sys, and a new one would show them.
+ */
+int makeMounts();
+
+}  // namespace vnet
+
+#endif

@@ -1,0 +1,25 @@
+// Why the kernel refuses a namespace, a map of ids or a mount, and what to do about it.
+#ifndef VNET_NATIVE_ROOTLESS_REFUSAL_H
+#define VNET_NATIVE_ROOTLESS_REFUSAL_H
+
+namespace vnet {
+
+/** What the process had before it entered a namespace. */
+enum class Had {
+  /** An ordinary user's rights. */
+  kUser,
+  /** The uid of root, but not its capabilities. */
+  kUidOfRoot,
+  /** Root's rights. */
+  kRoot,
+};
+
+/**
+ * Ends the process with status 1 and one line on stderr: what was refused, by which setting of the
+ * machine, and the command that changes it. `error` is the errno of the failed call.
+ */
+[[noreturn]] void refuse(const char* what, int error, Had had);
+
+}  // namespace vnet
+
+#endif

@@ -1,0 +1,13 @@
+/** `vnet rootless`: becomes the command, in namespaces of its own in which the user is root. */
+import { inherited } from '../../linux/inherited.ts'
+import { loadNative } from '../../linux/native.ts'
+import { checkTun, execRootless } from '../../linux/rootless.ts'
+import { sudoCommand } from '../rootless.ts'
+
+/** Returns only by throwing a VnetError. */
+export function rootless(command: readonly string[]): never {
+  const native = loadNative()
+  checkTun(native, sudoCommand())
+  const given = inherited().flatMap((isGiven, fd) => (isGiven && fd > 2 ? [fd] : []))
+  execRootless(native, command, Int32Array.from(given))
+}

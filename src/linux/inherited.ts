@@ -1,0 +1,26 @@
+/** The descriptors with which this process was started. */
+import { readdirSync, readlinkSync } from 'node:fs'
+
+/**
+ * Returns, by number, whether this process was given a descriptor. Node sets close-on-exec on all
+ * of them, so the ones that Node opened are recognized by their kind: Node takes the lowest free
+ * numbers, first for an epoll, then for pipes with both ends here and for copies of the terminal.
+ */
+export function inherited(): boolean[] {
+  const names: string[] = []
+  for (const fd of readdirSync('/proc/self/fd')) {
+    try {
+      names[Number(fd)] = readlinkSync(`/proc/self/fd/${fd}`)
+    } catch {
+      // The descriptor of the listing itself.
+    }
+  }
+  const first = names.indexOf('anon_inode:[eventpoll]')
+  const later = names.slice(first)
+  const isNodes = (name: string) =>
+    name.startsWith('anon_inode:') ||
+    name === '/dev/null' ||
+    (name.startsWith('pipe:') && later.indexOf(name) !== later.lastIndexOf(name)) ||
+    (/^\/dev\/(pts\/|tty)/.test(name) && names.indexOf(name) < 3)
+  return Array.from(names, (name: string | undefined, fd) => name !== undefined && (fd < first || !isNodes(name)))
+}

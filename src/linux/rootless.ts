@@ -1,0 +1,82 @@
+/**
+ * Namespaces for an ordinary user: native/rootless.cc enters them, and executes a program there in
+ * which the user is root. Root with all it needs enters the same ones, except the user namespace.
+ */
+import { spawnSync } from 'node:child_process'
+import { EACCES, ENODEV, ENOENT, EPERM, VnetError } from '../netdev/errno.ts'
+import { check } from './errno.ts'
+import { builtFile, loadNative, type Native } from './native.ts'
+import { hasCapability } from './privileges.ts'
+import { CAP_NET_ADMIN, CAP_SYS_ADMIN, O_RDWR } from './uapi.ts'
+
+/** Any namespace is entered within milliseconds. */
+const LIMIT_MS = 10_000
+
+/**
+ * Replaces this process with the command, in namespaces of its own: same process id, streams and
+ * `descriptors`. Throws a VnetError if the launcher cannot be executed. If the kernel refuses the
+ * namespaces, the launcher prints one line and exits with status 1.
+ */
+export function execRootless(native: Native, command: readonly string[], descriptors: Int32Array): never {
+  const launcher = launcherPath()
+  throw new VnetError(native.exec([launcher, namespaces(), ...command], descriptors), `exec ${launcher}`)
+}
+
+/**
+ * Replaces this process with a program in a user namespace and a network namespace, and no mount
+ * namespace: other terminals enter these without one. Otherwise as execRootless.
+ */
+export function execInUserNamespace(native: Native, command: readonly string[]): never {
+  const launcher = launcherPath()
+  throw new VnetError(native.exec([launcher, 'user,net', ...command]), `exec ${launcher}`)
+}
+
+/**
+ * Returns why `vnet rootless` cannot run a command here and what to do about it, in one line;
+ * undefined if it can. It tries it, which takes a few milliseconds.
+ */
+export function whyNotRootless(native: Native = loadNative()): string | undefined {
+  try {
+    checkTun(native)
+    const stdio = ['ignore', 'ignore', 'pipe'] as const
+    const tried = spawnSync(launcherPath(), [namespaces()], { stdio: [...stdio], encoding: 'utf8', timeout: LIMIT_MS })
+    if (tried.status === 0) return undefined
+    return tried.error?.message ?? tried.stderr.trim().replace(/^vnet: /, '')
+  } catch (error) {
+    if (error instanceof VnetError) return error.message
+    throw error
+  }
+}
+
+/**
+ * Throws a VnetError if /dev/net/tun cannot be opened: inside, no more is allowed than outside.
+ * `command` is the command line that root could run instead.
+ */
+export function checkTun(native: Native, command?: string): void {
+  const fd = native.open('/dev/net/tun', O_RDWR, -1)
+  check(fd, 'open /dev/net/tun', tunAdvice(-fd, command))
+  native.close(fd)
+}
+
+function tunAdvice(error: number, command: string | undefined): string | undefined {
+  if (error === ENOENT) {
+    return 'the device is missing: sudo modprobe tun; in a container, start it with --device /dev/net/tun'
+  }
+  if (error === ENODEV) return 'the kernel has no module for it: sudo modprobe tun'
+  if (error === EACCES) {
+    const instead = command === undefined ? '' : `, or sudo ${command}`
+    return `its mode is for root alone: sudo chmod 666 /dev/net/tun${instead}`
+  }
+  if (error === EPERM) return 'this container may not use the device: start it with --device /dev/net/tun'
+  return undefined
+}
+
+/** The launcher's list. Root keeps its user if it may do without a user namespace. */
+function namespaces(): string {
+  const isRoot = process.geteuid?.() === 0 && hasCapability(CAP_SYS_ADMIN) && hasCapability(CAP_NET_ADMIN)
+  return isRoot ? 'net,mount' : 'user,net,mount'
+}
+
+function launcherPath(): string {
+  return builtFile('vnet-rootless', 'the launcher')
+}

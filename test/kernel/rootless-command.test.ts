@@ -1,0 +1,277 @@
+/** `vnet rootless`: what works inside, what passes through, and what is said where it is refused. */
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readlinkSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { asUser, type Machine, onMachine, TREE } from '../support/ordinary-user.ts'
+
+const VNET = [process.execPath, `${TREE}/dist/vnet.js`, 'rootless', '--']
+const LIMIT_MS = 20_000
+
+function ended(words: readonly string[], input = '') {
+  const [program, ...args] = words as [string, ...string[]]
+  const { status, signal, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', input, timeout: LIMIT_MS })
+  return { status: signal ?? status, stdout, stderr }
+}
+
+/** Runs a command as the user by `vnet rootless`. */
+const rootless = (command: readonly string[], machine?: Machine, input?: string) =>
+  ended([...asUser(machine), ...VNET, ...command], input)
+
+/** Runs a shell script so, which must succeed, and returns its output. */
+function script(text: string, machine?: Machine): string {
+  const { status, stdout, stderr } = rootless(['sh', '-ec', text], machine)
+  expect({ status, stderr }).toEqual({ status: 0, stderr: expect.any(String) })
+  return stdout
+}
+
+/** Root's commands that give the user subordinate ids. */
+const SUBORDINATE = `
+  echo nobody:100000:65536 > /run/subid
+  for file in /etc/subuid /etc/subgid; do touch $file; mount --bind /run/subid $file; done`
+
+describe('inside', () => {
+  test('an ordinary user is root of a network of its own, in which lo is up', () => {
+    expect(script('id -u; ls /sys/class/net; ping -c 1 -W 5 127.0.0.1 | grep -c " 1 received"; ip -br link')).toMatch(
+      /^0\nlo\n1\nlo +UNKNOWN [^\n]*\n$/,
+    )
+  })
+
+  test('ip netns makes, enters and removes namespaces, which are not seen outside', () => {
+    const text = `
+      ip netns add red; ip netns add blue; ip netns list
+      ip -n red link add r type veth peer name b netns blue
+      ip netns exec blue ls /sys/class/net
+      ip netns del red; ip netns list; readlink /proc/self/ns/net`
+    expect(script(text)).toMatch(/^blue\nred\nb\nlo\nblue\nnet:\[\d+\]\n$/)
+    expect(readdirSync('/run/netns').filter(name => ['red', 'blue'].includes(name))).toEqual([])
+  })
+
+  test('tcpdump captures, without an option, and its file belongs to the user', () => {
+    const text = `
+      ping -i 0.2 127.0.0.1 > /dev/null & trap "kill $!" EXIT
+      tcpdump -tnli lo -c 1 icmp
+      tcpdump -ni lo -c 1 -w /run/a.pcap icmp
+      stat -c %u /run/a.pcap`
+    const captured = /^IP 127\.0\.0\.1 > 127\.0\.0\.1: ICMP echo [^\n]*\n0\n$/
+    expect(script(text)).toMatch(captured)
+    expect(script(text, { before: SUBORDINATE })).toMatch(captured)
+  })
+
+  test('iperf3 measures', () => {
+    const text = `iperf3 -s -1 --forceflush | while read -r line; do
+      case $line in *listening*) iperf3 -c 127.0.0.1 -n 1M ;; esac
+    done`
+    expect(script(text)).toMatch(/receiver\n/)
+  })
+
+  test('a program makes a cable between two namespaces', () => {
+    const program = `
+      import { execFileSync, spawn } from 'node:child_process'
+      import { once } from 'node:events'
+      import { cable } from '${TREE}/dist/wire.js'
+      for (const name of ['left', 'right']) execFileSync('ip', ['netns', 'add', name])
+      const addresses = { a: ['198.18.0.1/24'], b: ['198.18.0.2/24'] }
+      const link = await cable('left/a', 'right/b', { addresses, ab: 'delay 10ms' })
+      const ping = ['netns', 'exec', 'left', 'ping', '-c', '1', '-W', '5', '198.18.0.2']
+      await once(spawn('ip', ping, { stdio: 'inherit' }), 'close')
+      await link.close()`
+    const command = [process.execPath, '--input-type=module', '-e', program]
+    const { status, stdout, stderr } = rootless(command)
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    expect(stdout).toContain(' 1 received')
+  })
+
+  test('vnet runs there and is found by vnet list', () => {
+    const text = `
+      mkfifo /run/ready
+      node dist/vnet.js snull > /run/ready & vnet=$!
+      while read -r line; do [ "$line" = ready ] && break; done < /run/ready
+      node dist/vnet.js list --names
+      ping -c 1 -W 5 198.18.0.2 | grep -c ' 1 received'
+      kill $vnet`.replaceAll('node ', `'${process.execPath}' `)
+    expect(script(text)).toBe('sn0\nsn1\n1\n')
+  })
+
+  test('a network namespace of the machine is not entered, also by root', () => {
+    const text = 'id -u; cat /proc/self/uid_map; ip -br link | cut -d" " -f1; ip netns add red; ls /run/netns'
+    const { status, stdout } = ended([...onMachine({ mode: '600' }, []), ...VNET, 'sh', '-ec', text])
+    expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringMatching(/^0\n +0 +0 +\d+\nlo\nred\n$/) })
+    expect(readdirSync('/run/netns')).not.toContain('red')
+  })
+})
+
+describe('users', () => {
+  const other = 'setpriv --reuid=103 --regid=103 --clear-groups id -u'
+
+  test('root is the only user by default', () => {
+    expect(script(`cat /proc/self/uid_map; ${other} || echo none`)).toMatch(/^ +0 +65534 +1\nnone\n$/)
+  })
+
+  test('a user with subordinate ids has other users, too', () => {
+    expect(script(`cat /proc/self/uid_map; ${other}`, { before: SUBORDINATE })).toMatch(
+      /^ +0 +65534 +1\n +1 +100000 +65536\n103\n$/,
+    )
+  })
+
+  test('root is the only user if newuidmap fails', () => {
+    const machine = { before: `${SUBORDINATE}\necho nobody:100000:0 > /run/subid`, by: ['setpriv', '--no-new-privs'] }
+    expect(script('cat /proc/self/uid_map', machine)).toMatch(/^ +0 +65534 +1\n$/)
+    const privileged = { ...machine, before: SUBORDINATE }
+    expect(script('cat /proc/self/uid_map /proc/self/setgroups', privileged)).toMatch(/^ +0 +65534 +1\ndeny\n$/)
+  })
+
+  test('a program that refuses to be root runs as another user of a namespace within', () => {
+    expect(script('unshare --user --map-user=1000 --map-group=1000 id -u')).toBe('1000\n')
+  })
+})
+
+describe('/run and /sys', () => {
+  test('directories, sockets and links of /run are kept, and files of outer programs are not', () => {
+    const before = `
+      mkdir /run/dbus /run/netns /run/vnet; echo hello > /run/dbus/file; ln -s dbus/file /run/link
+      : > /run/xtables.lock; : > /run/netns/outer
+      python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("/run/listener")'`
+    const text = `
+      for name in dbus link listener xtables.lock netns vnet; do if [ -e /run/$name ]; then echo $name; fi; done
+      cat /run/link; test -S /run/listener; : > /run/xtables.lock; mkdir /run/netns /run/vnet`
+    expect(script(text, { before })).toBe('dbus\nlink\nlistener\nhello\n')
+  })
+
+  test('the control groups are still seen', () => {
+    expect(script('ls /sys/fs/cgroup').trim().split('\n')).toEqual(readdirSync('/sys/fs/cgroup').sort())
+  })
+})
+
+describe('the command', () => {
+  test.each([
+    [['sh', '-c', 'exit 7'], 7, ''],
+    [['sh', '-c', 'kill -KILL $$'], 'SIGKILL', ''],
+    [['/nonexistent'], 127, 'vnet: /nonexistent: not found\n'],
+    [['/etc/passwd'], 126, 'vnet: /etc/passwd: Permission denied\n'],
+  ])('%j ends with %s', (command, status, stderr) => {
+    expect(rootless(command)).toEqual({ status, stdout: '', stderr })
+  })
+
+  test('is the process that was started, so it gets its signals', async () => {
+    const [program, ...args] = [...asUser(), ...VNET, 'sh', '-c', 'trap "exit 3" USR1; echo; read line']
+    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+    await once(child.stdout, 'data')
+    expect(readlinkSync(`/proc/${child.pid}/exe`)).toMatch(/sh$/)
+    child.kill('SIGUSR1')
+    expect(await once(child, 'close')).toEqual([3, null])
+  })
+
+  test('ignores no signal and has no descriptor of Node', () => {
+    expect(script('grep SigIgn /proc/self/status')).toBe('SigIgn:\t0000000000000000\n')
+    expect(script('ls -l /proc/self/fd')).not.toMatch(/anon_inode|node/)
+  })
+
+  test('reads the standard input and writes megabytes to a pipe', () => {
+    const text = 'x'.repeat(1 << 20)
+    expect(rootless(['cat'], {}, text)).toEqual({ status: 0, stdout: text, stderr: '' })
+  })
+
+  test('has the descriptors that vnet was given', () => {
+    const [program, ...args] = [...asUser(), ...VNET, 'sh', '-c', 'echo there >&3; echo >&4']
+    const { status, output } = spawnSync(program, args, { encoding: 'utf8', stdio: ['pipe', 'pipe', 'pipe', 'pipe'] })
+    expect(output[3]).toBe('there\n')
+    expect(status).not.toBe(0)
+  })
+
+  test('has the terminal', () => {
+    const words = JSON.stringify([...asUser(), ...VNET, 'sh', '-c', 'test -t 0 && test -t 1 && stty -a > /dev/null'])
+    const session = `import os, pty; raise SystemExit(os.waitstatus_to_exitcode(pty.spawn(${words})))`
+    expect(ended(['python3', '-c', session])).toMatchObject({ status: 0 })
+  })
+
+  test('has the directory and the environment', () => {
+    expect(script('pwd; echo $VNET_TEST', { by: ['env', '-C', `${TREE}/docs`, 'VNET_TEST=yes'] })).toBe(
+      `${TREE}/docs\nyes\n`,
+    )
+  })
+})
+
+/** Denies system calls to what comes after. */
+const denying = (calls: string) => ['python3', `${TREE}/test/support/deny-calls.py`, calls]
+
+/** Root's commands that show the user other values in /proc/sys/kernel, in a changed root directory. */
+const sysctl = (setting: string) => `
+  mkdir /run/root && mount --rbind / /run/root && mount -t tmpfs none /run/root/proc/sys/kernel
+  (cd /run/root/proc/sys/kernel && ${setting})
+  set -- chroot /run/root env -C ${TREE} "$@"`
+
+/** Root's commands that show the user's process an AppArmor profile as its own. */
+const confined = `
+  echo 'docker-default (enforce)' > /run/label && mount --bind /run/label /proc/$$/attr/current`
+
+const REFUSALS: readonly (readonly [cause: string, machine: Machine, line: string])[] = [
+  [
+    'the mode of /dev/net/tun',
+    { mode: '600' },
+    'open /dev/net/tun: EACCES, permission denied; its mode is for root alone: sudo chmod 666 /dev/net/tun',
+  ],
+  [
+    'a missing /dev/net/tun',
+    { mode: 'none' },
+    'open /dev/net/tun: ENOENT, no such file or directory; the device is missing: sudo modprobe tun; in a container, start it with --device /dev/net/tun',
+  ],
+  [
+    'user.max_user_namespaces',
+    {
+      by: [
+        ...['unshare', '-U', '--map-user=4242', '--keep-caps', 'sh', '-ec'],
+        'echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --ambient-caps=-all --inh-caps=-all "$@"',
+        'sh',
+      ],
+    },
+    'without root it needs a user namespace: user.max_user_namespaces is 0: sudo sysctl -w user.max_user_namespaces=10000; otherwise run it with sudo',
+  ],
+  [
+    "AppArmor's restriction",
+    { before: sysctl('echo 1 > apparmor_restrict_unprivileged_userns') },
+    'without root it needs a user namespace: AppArmor forbids it (kernel.apparmor_restrict_unprivileged_userns is 1): sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0; otherwise run it with sudo',
+  ],
+  [
+    'kernel.unprivileged_userns_clone',
+    { before: sysctl('echo 0 > unprivileged_userns_clone') },
+    'without root it needs a user namespace: kernel.unprivileged_userns_clone is 0: sudo sysctl -w kernel.unprivileged_userns_clone=1; otherwise run it with sudo',
+  ],
+  [
+    'a seccomp filter that denies unshare',
+    { by: denying('unshare') },
+    "without root it needs a user namespace: a seccomp filter forbids it, as Docker's does: docker run --security-opt seccomp=unconfined; otherwise run it with sudo",
+  ],
+  [
+    'a seccomp filter that denies user namespaces',
+    { by: denying('new-user') },
+    'without root it needs a user namespace: a seccomp filter forbids it, such as RestrictNamespaces= of a systemd unit; otherwise run it with sudo',
+  ],
+  [
+    'an AppArmor profile that denies mounts',
+    { before: confined, by: denying('mount') },
+    'without root it needs mounts of its own: the AppArmor profile docker-default forbids it: docker run --security-opt apparmor=unconfined; otherwise run it with sudo',
+  ],
+]
+
+describe('where it is refused', () => {
+  test.each(REFUSALS)('by %s, one line has the cause and the remedy, and the status is 1', (_, machine, line) => {
+    const { status, stdout, stderr } = rootless(['echo', 'started'], machine)
+    const elsewhere = stderr.replace(/, or sudo \S+\/node .*\n$/, '\n')
+    expect({ status, stdout, stderr: elsewhere }).toEqual({ status: 1, stdout: '', stderr: `vnet: ${line}\n` })
+  })
+
+  const WHY = `import { whyNotRootless } from '${TREE}/dist/linux/rootless.js'; console.log(whyNotRootless())`
+  const why = (machine: Machine) => ended([...asUser(machine), process.execPath, '--input-type=module', '-e', WHY])
+
+  test('whyNotRootless returns undefined where it is permitted', () => {
+    expect(why({})).toEqual({ status: 0, stdout: 'undefined\n', stderr: '' })
+  })
+
+  // The profile is shown as that of one process, and whyNotRootless starts another.
+  const shown = REFUSALS.filter(([, { before }]) => before !== confined)
+
+  test.each(shown)('by %s, whyNotRootless returns that line', (_, machine, line) => {
+    expect(why(machine)).toEqual({ status: 0, stdout: `${line}\n`, stderr: '' })
+  })
+})

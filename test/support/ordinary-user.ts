@@ -1,0 +1,43 @@
+/**
+ * Commands as a user other than root, on a machine of which a test chooses what such a user may do.
+ * All of it is in a mount namespace of the run's own.
+ */
+import { fileURLToPath } from 'node:url'
+import { NOBODY } from './privileges.ts'
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+
+/** The tree where that user can read it: it may be in root's home. */
+export const TREE = '/run/tree'
+
+export interface Machine {
+  /** Of /dev/net/tun; none: there is no such device. */
+  readonly mode?: string | undefined
+  /** Shell commands of root's. */
+  readonly before?: string
+  /** What comes before the command, as the user. */
+  readonly by?: readonly string[]
+}
+
+/** Becomes the user; to be followed by a command. */
+export const USER = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', '--inh-caps=-all']
+
+/** Runs a shell script of root's, and then the command, in a mount namespace with an empty /run. */
+export function onMachine({ mode = '666', before = ':' }: Machine, by: readonly string[]): [string, ...string[]] {
+  // The PATH of root may lead through root's home.
+  const script = `
+    export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+    mount -t tmpfs none /run && mkdir ${TREE} && mount --bind '${ROOT}' ${TREE}
+    if [ '${mode}' = none ]; then mount -t tmpfs none /dev/net
+    else mknod -m ${mode === 'none' ? '0' : mode} /run/tun c 10 200 && mount --bind /run/tun /dev/net/tun; fi
+    ${before}
+    cd ${TREE} && exec "$@"`
+  return ['unshare', '-m', 'sh', '-ec', script, 'sh', ...by]
+}
+
+/**
+ * Runs a command as the user. Each prefix execs the next, so it is one process and gets the
+ * signals.
+ */
+export const asUser = (machine: Machine = {}): [string, ...string[]] =>
+  onMachine(machine, [...USER, ...(machine.by ?? [])])
