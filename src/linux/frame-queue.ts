@@ -57,13 +57,32 @@ const FRAMES = 64
 const READ_BYTES = 256 * 1024
 
 /** The arrays that describe frames of one pool to the addon. Used by one call at a time. */
-export interface FrameBatch {
+interface FrameBatch {
   readonly handle: Batch
   readonly offsets: Int32Array
   readonly lengths: Int32Array
 }
 
-export function createFrameBatch(native: Native, pool: SkBuffPool): FrameBatch {
+/** The FrameBatch of each pool whose frames queues read or write. */
+export class FrameBatches {
+  readonly #native: Native
+  readonly #made = new WeakMap<SkBuffPool, FrameBatch>()
+
+  constructor(native: Native) {
+    this.#native = native
+  }
+
+  /** Returns the same for the same pool. */
+  of(pool: SkBuffPool): FrameBatch {
+    const known = this.#made.get(pool)
+    if (known !== undefined) return known
+    const batch = createFrameBatch(this.#native, pool)
+    this.#made.set(pool, batch)
+    return batch
+  }
+}
+
+function createFrameBatch(native: Native, pool: SkBuffPool): FrameBatch {
   const offsets = new Int32Array(new SharedArrayBuffer(4 * FRAMES))
   const lengths = new Int32Array(new SharedArrayBuffer(4 * FRAMES))
   const handle = native.createBatch(pool.bytes, offsets, lengths)
@@ -74,6 +93,7 @@ export function createFrameBatch(native: Native, pool: SkBuffPool): FrameBatch {
 export class FrameQueue implements PortQueue {
   readonly #native: Native
   readonly #batch: FrameBatch
+  readonly #batches: FrameBatches
   readonly #slots: SlotAccount
   readonly #vnetHdrLen: number
   #fd: number
@@ -82,12 +102,13 @@ export class FrameQueue implements PortQueue {
   #paused = true
   #dead = false
 
-  constructor(native: Native, fd: number, vnetHdrLen: number, slots: SlotAccount, batch: FrameBatch) {
+  constructor(native: Native, fd: number, vnetHdrLen: number, slots: SlotAccount, batches: FrameBatches) {
     this.#native = native
     this.#fd = fd
     this.#vnetHdrLen = vnetHdrLen
     this.#slots = slots
-    this.#batch = batch
+    this.#batch = batches.of(slots.pool)
+    this.#batches = batches
   }
 
   /** (2) One native call reads a batch of frames into slots of the pool. */
@@ -112,13 +133,18 @@ export class FrameQueue implements PortQueue {
 
   /** (5d) One native call hands a batch of frames to the network stack. */
   submit(from: Ring): number {
-    const { offsets, lengths, handle } = this.#batch
     const header = this.#vnetHdrLen
     let sent = 0
     while (from.length > 0) {
-      const n = from.length > FRAMES ? FRAMES : from.length
+      const { pool } = from.peek(0) as SkBuff
+      const { offsets, lengths, handle } = pool === this.#slots.pool ? this.#batch : this.#batches.of(pool)
+      let n = from.length > FRAMES ? FRAMES : from.length
       for (let i = 0; i < n; i++) {
         const skb = from.peek(i) as SkBuff
+        if (skb.pool !== pool) {
+          n = i
+          break
+        }
         if (header !== 0) createVnetHdr(skb)
         offsets[i] = skb.data - header
         lengths[i] = skb.len + header

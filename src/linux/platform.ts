@@ -4,15 +4,14 @@ import { ENOENT, EPERM, VnetError } from '../netdev/errno.ts'
 import { describeException } from '../netdev/exception.ts'
 import type { Platform, PortSpec } from '../netdev/port.ts'
 import { NetlinkParseError } from '../netlink/index.ts'
-import type { SkBuffPool } from '../skb/pool.ts'
-import { createFrameBatch, type FrameBatch, FrameQueue } from './frame-queue.ts'
+import { FrameBatches, FrameQueue } from './frame-queue.ts'
 import { NSID_HOME, NSID_UNSEEN } from './link-events.ts'
 import { LinkMonitor } from './link-monitor.ts'
 import { readLists } from './link-state.ts'
 import type { Native } from './native.ts'
 import { inNetns, watchNetnsName } from './netns-name.ts'
 import { addressesOf, conflictWith, getLink, getLinks, type Link, nsidOf, RouteSocket } from './rtnetlink.ts'
-import { setPersist, type Tap } from './tap.ts'
+import { setPersist, type Tun } from './tap.ts'
 import { attachTap, createTap, devAllocName, removeTap } from './tap-interface.ts'
 import { TapPort, type TapPortOwner } from './tap-port.ts'
 import { TUNSETPERSIST } from './uapi.ts'
@@ -40,7 +39,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   readonly #ports = new Map<TapPort, number>()
   /** Stops watching the name of the namespace that a port was attached in. */
   readonly #watches = new Map<TapPort, () => void>()
-  readonly #batches = new WeakMap<SkBuffPool, FrameBatch>()
+  readonly #batches: FrameBatches
   /** The ports whose multicast groups are read without an event, while there are any. */
   readonly #polled = new Set<TapPort>()
   #poll: NodeJS.Timeout | undefined
@@ -50,6 +49,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   /** `warn` logs errors with events, each kind once. */
   constructor(native: Native, warn: (text: string) => void = () => {}) {
     this.#native = native
+    this.#batches = new FrameBatches(native)
     const logged = new Set<string>()
     this.#monitor = LinkMonitor.open(native, {
       wants: (nsid, ifindex) => this.#heard !== undefined || this.#has(nsid, ifindex),
@@ -169,14 +169,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
     return this.close()
   }
 
-  #port(spec: PortSpec, tap: Tap, there: RouteSocket, nsfd: number, created: boolean): TapPort {
-    const { pool } = spec.slots
-    let batch = this.#batches.get(pool)
-    if (batch === undefined) {
-      batch = createFrameBatch(this.#native, pool)
-      this.#batches.set(pool, batch)
-    }
-    const frames = batch
+  #port(spec: PortSpec, tap: Tun, there: RouteSocket, nsfd: number, created: boolean): TapPort {
     const nsid = this.nsid(nsfd)
     // Events up to now are part of the link that is read next. Later ones are reported.
     this.sync()
@@ -191,7 +184,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
       created,
       announced: !created || this.#hasHeard(nsid, ifindex),
       multicastList,
-      queues: tap.fds.map(fd => new FrameQueue(this.#native, fd, tap.vnetHdrLen, spec.slots, frames)),
+      queues: tap.fds.map(fd => new FrameQueue(this.#native, fd, tap.vnetHdrLen, spec.slots, this.#batches)),
       owner: this,
     })
     this.#ports.set(port, nsid)

@@ -16,9 +16,9 @@ import { type Random, random } from './random.ts'
 /** Frames that one native call reads at most. */
 export const BATCH = 16
 /** Frames that one poll handles before other descriptors and timers have their turn. */
-const BUDGET = 64
+export const BUDGET = 64
 /** A queue that returned so many is read again at once: a batch of large frames may end early. */
-const BUSY = 4
+export const BUSY = 4
 
 /** Rounds of interrupts and polls before the event loop has its turn, and interrupts in a round. */
 const SOFTIRQ_ROUNDS = 10

@@ -19,23 +19,11 @@ import {
   PACKET_HOST,
   PACKET_MULTICAST,
   PACKET_OTHERHOST,
-  SKB_GSO_TCPV4,
-  SKB_GSO_TCPV6,
-  SKB_GSO_UDP_L4,
   type SkBuff,
 } from '../skb/sk-buff.ts'
+import { canOffload } from './features.ts'
 import { skbChecksumHelp, skbGsoSegment } from './gso.ts'
-import {
-  ETH_HLEN,
-  IFF_UP,
-  NETDEV_CHANGE,
-  NETIF_F_CSUM_MASK,
-  NETIF_F_GSO_UDP_L4,
-  NETIF_F_TSO,
-  NETIF_F_TSO6,
-  NETIF_MSG_PKTDATA,
-  NETREG_REGISTERED,
-} from './if.ts'
+import { ETH_HLEN, IFF_UP, NETDEV_CHANGE, NETIF_MSG_PKTDATA, NETREG_REGISTERED } from './if.ts'
 import { logFrame } from './log.ts'
 import { callNdo, request } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
@@ -68,15 +56,6 @@ function notReceivable({ owner }: SkBuff): Error {
     `netif_rx of a frame that ${owner === OWNER_RX ? 'the kernel was given already' : 'is on no device'}`,
     netifRx,
   )
-}
-
-function canOffload(skb: SkBuff, features: number): boolean {
-  if ((features & NETIF_F_CSUM_MASK) === 0) return false
-  if (skb.gsoSize === 0) return true
-  const { gsoType } = skb
-  if ((gsoType & SKB_GSO_TCPV4) !== 0) return (features & NETIF_F_TSO) !== 0
-  if ((gsoType & SKB_GSO_TCPV6) !== 0) return (features & NETIF_F_TSO6) !== 0
-  return (gsoType & SKB_GSO_UDP_L4) !== 0 && (features & NETIF_F_GSO_UDP_L4) !== 0
 }
 
 /** Completes checksums and cuts GSO frames in software, for a receiving side without offloads. */

@@ -23,7 +23,7 @@ export interface PortQueue {
    * Writes frames from the ring to the kernel, in order, and returns how many left the ring. A
    * frame that the kernel took is consumed (`skb.consume()`). One that it refused (EINVAL, EIO,
    * EBADFD) is dropped with its reason. If the kernel has no room (EAGAIN), the rest stays in the
-   * ring.
+   * ring. The frames may be of any pools.
    */
   submit(from: Ring): number
   /**
@@ -96,6 +96,11 @@ export interface PortSpec {
   readonly queues: number
   /** The NETIF_F_* that the device offers. */
   readonly features: number
+  /**
+   * 'tap', the default, carries Ethernet frames; 'tun' IP packets without a link header, and has no
+   * hardware address.
+   */
+  readonly layer?: 'tap' | 'tun' | undefined
   /** Network namespace, by name (as for `ip netns`) or path; undefined is the current one. */
   readonly netns?: string | undefined
   /** False if the interface has no carrier from its first moment on. Default true. */
@@ -118,7 +123,7 @@ export interface LinkState {
   /** IFF_*. A packet socket or a router alone may set IFF_PROMISC and IFF_ALLMULTI. */
   readonly flags: number
   readonly mtu: number
-  /** Hardware address, 6 bytes. */
+  /** Hardware address, 6 bytes; none on a TUN. */
   readonly address: Uint8Array
   readonly txQueueLen: number
   /** Queues in each direction. */

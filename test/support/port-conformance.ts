@@ -132,7 +132,7 @@ export function portConformance(make: () => Promise<PortFactory>): void {
   /**
    * Returns a ring of numbered frames of these lengths, and the lists of received and dropped ones.
    */
-  function ringOf(lengths: readonly number[]) {
+  function ringOf(lengths: readonly number[], pools: readonly SkBuffPool[] = [pool]) {
     const ring = new Ring(64)
     const received: number[] = []
     const drops: number[] = []
@@ -142,7 +142,7 @@ export function portConformance(make: () => Promise<PortFactory>): void {
       countDrop: (_: SkBuff, reason: number) => void drops.push(reason),
     }
     for (const [i, length] of lengths.entries()) {
-      const skb = pool.alloc(length) as SkBuff
+      const skb = pools[i % pools.length]?.alloc(length) as SkBuff
       skb.bytes.set(frame(i, Math.max(length, 14)).subarray(-length), skb.put(length))
       if (length >= 14) skb.bytes.set(frame(i, length), skb.data)
       skb.dev = dev
@@ -546,6 +546,15 @@ export function portConformance(make: () => Promise<PortFactory>): void {
       const lengths: number[] = []
       for (let i = 0; i < 6; i++) lengths.push((await host.hostReceive()).length)
       expect(lengths).toEqual([60, 61, 60, 61, 60, 61])
+    })
+
+    test('frames of several pools are submitted in order, and return to their pools', async () => {
+      const host = await openUp()
+      const other = new SkBuffPool({ large: 4, small: 16, poison: true })
+      const { ring, received } = ringOf([60, 61, 62, 63, 64, 65], [pool, other, other])
+      expect([host.queue.submit(ring), ring.length, pool.out, other.out]).toEqual([6, 0, 0, 0])
+      expect(received).toEqual([60, 61, 62, 63, 64, 65])
+      for (const i of upTo(6)) expect(await host.hostReceive()).toEqual(frame(i, 60 + i))
     })
 
     test('submitting nothing does nothing', async () => {

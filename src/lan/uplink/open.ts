@@ -1,6 +1,6 @@
 /** Opens the interface of `--uplink [NETNS/]IF`, if it exists. */
 
-import { createFrameBatch, FrameQueue } from '../../linux/frame-queue.ts'
+import { FrameBatches, FrameQueue } from '../../linux/frame-queue.ts'
 import { watchLink } from '../../linux/link-watch.ts'
 import type { Native } from '../../linux/native.ts'
 import { inNetns } from '../../linux/netns-name.ts'
@@ -34,8 +34,7 @@ export function openUplink(native: Native, net: Net, text: string): Uplink | und
     const { ifindex } = link
     const addresses = addressesOf(sock, name)
     const fd = openPacketSocket(native, nsfd, ifindex, what)
-    const open = (slots: SlotAccount) =>
-      new FrameQueue(native, fd, VIRTIO_NET_HDR_LEN, slots, createFrameBatch(native, net.pool))
+    const open = (slots: SlotAccount) => new FrameQueue(native, fd, VIRTIO_NET_HDR_LEN, slots, new FrameBatches(native))
     let stop = () => {}
     let uplink: Uplink
     try {

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { Segment } from '../../../src/lan/switch/segment.ts'
 import type { Station } from '../../../src/lan/switch/station.ts'
 import { Uplink } from '../../../src/lan/uplink/uplink.ts'
-import { createFrameBatch, FrameQueue } from '../../../src/linux/frame-queue.ts'
+import { FrameBatches, FrameQueue } from '../../../src/linux/frame-queue.ts'
 import { VIRTIO_NET_HDR_LEN } from '../../../src/linux/uapi.ts'
 import { NSEC_PER_MSEC } from '../../../src/netdev/clock.ts'
 import { EAGAIN, EBADF, EINVAL, EMSGSIZE, ENETDOWN, ENOBUFS, ENODEV, ENXIO, EPERM } from '../../../src/netdev/errno.ts'
@@ -62,7 +62,7 @@ function join(options: MemoryNetOptions = {}): Bed {
   const { native } = socket
   const segment = new Segment({ clock })
   const open = (slots: Parameters<ConstructorParameters<typeof Uplink>[0]['open']>[0]) =>
-    new FrameQueue(native, socket.fd, VIRTIO_NET_HDR_LEN, slots, createFrameBatch(native, pool))
+    new FrameQueue(native, socket.fd, VIRTIO_NET_HDR_LEN, slots, new FrameBatches(native))
   const uplink = new Uplink({ net, name: 'veth0', open, arrived: () => socket.arrived() })
   const port: Station = {
     receive(skb) {
@@ -270,14 +270,14 @@ describe('an uplink', () => {
 
   test('an uplink opened while its link is down logs that, and is attached when the link is up', async () => {
     const memory = newNet()
-    const { net, clock, pool } = memory
+    const { net, clock } = memory
     const socket = new FakePacketSocket()
     const segment = new Segment({ clock })
     const uplink = new Uplink({
       net,
       name: 'veth0',
       arrived: () => 0,
-      open: slots => new FrameQueue(socket.native, socket.fd, 10, slots, createFrameBatch(socket.native, pool)),
+      open: slots => new FrameQueue(socket.native, socket.fd, 10, slots, new FrameBatches(socket.native)),
     })
     uplink.join(segment)
     expect([segment.stations.length, memory.lines]).toEqual([0, ['uplink veth0: link is down']])
