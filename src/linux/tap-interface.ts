@@ -11,9 +11,9 @@ import { encodeName } from '../netlink/index.ts'
 import { closingOnError } from './errno.ts'
 import type { Native } from './native.ts'
 import { getLink, type Link, RouteSocket, setLink } from './rtnetlink.ts'
-import { openTap, setPersist, type Tap, tapName } from './tap.ts'
+import { openTun, setPersist, type Tun, tapName } from './tap.ts'
 
-type TapSpec = Pick<PortSpec, 'name' | 'queues' | 'features' | 'carrier' | 'persist'>
+type TapSpec = Pick<PortSpec, 'name' | 'queues' | 'features' | 'layer' | 'carrier' | 'persist'>
 
 /** The kernel's limit: the number of bits in a page of 4 KiB. */
 const MAX_NUMBERS = 32768
@@ -25,14 +25,14 @@ const TEMPORARY_NAME = 'vnet-move%d'
  * Makes an interface in the namespace that `nsfd` refers to; -1 is our own. `beforeMove` is called
  * before it is moved to another namespace. Throws a VnetError and leaves nothing behind.
  */
-export function createTap(native: Native, spec: TapSpec, nsfd: number, beforeMove: () => void): Tap {
-  const { name, queues, features, carrier = true, persist = false } = spec
+export function createTap(native: Native, spec: TapSpec, nsfd: number, beforeMove: () => void): Tun {
+  const { name, queues, features, layer = 'tap', carrier = true, persist = false } = spec
   // A multi-queue TAP shows 256 queues, so a port with one queue is made single-queue and shows
   // one, as hardware does. A later run may want more queues of a persistent interface.
   const multiQueue = queues > 1 || persist
-  const options = { queues, features, carrier, multiQueue, exclusive: true, nsfd: -1 }
-  if (nsfd < 0) return openTap(native, { ...options, name })
-  const tap = openTap(native, { ...options, name: TEMPORARY_NAME })
+  const options = { layer, queues, features, carrier, multiQueue, exclusive: true, nsfd: -1 }
+  if (nsfd < 0) return openTun(native, { ...options, name })
+  const tap = openTun(native, { ...options, name: TEMPORARY_NAME })
   return closingOnError(native, tap.fds, () => {
     using home = RouteSocket.open(native)
     const link = getLink(home, { name: tap.name })
@@ -44,12 +44,13 @@ export function createTap(native: Native, spec: TapSpec, nsfd: number, beforeMov
 }
 
 /** Attaches to a persistent interface that no program is attached to. Throws a VnetError. */
-export function attachTap(native: Native, spec: TapSpec, link: Link, nsfd: number): Tap {
-  const { name, queues, features, carrier = true } = spec
+export function attachTap(native: Native, spec: TapSpec, link: Link, nsfd: number): Tun {
+  const { name, queues, features, layer = 'tap', carrier = true } = spec
   const what = `attach to ${name}`
   const { tun } = link
-  if (tun === undefined || tun.type !== 'tap') {
-    throw new VnetError(EEXIST, what, 'an interface of that name exists and is not a TAP; choose another name')
+  if (tun === undefined || tun.type !== layer) {
+    const kind = layer.toUpperCase()
+    throw new VnetError(EEXIST, what, `an interface of that name exists and is not a ${kind}; choose another name`)
   }
   if (tun.numQueues + tun.numDisabledQueues > 0 || !tun.persist) {
     throw new VnetError(EEXIST, what, 'another program drives that interface; choose another name')
@@ -57,7 +58,7 @@ export function attachTap(native: Native, spec: TapSpec, link: Link, nsfd: numbe
   if (!tun.multiQueue && queues > 1) {
     throw new VnetError(EINVAL, what, 'it was made with a single queue; use --txqs 1 --rxqs 1, or --delete it first')
   }
-  return openTap(native, { name, queues, features, carrier, multiQueue: tun.multiQueue, exclusive: false, nsfd })
+  return openTun(native, { layer, name, queues, features, carrier, multiQueue: tun.multiQueue, exclusive: false, nsfd })
 }
 
 /**

@@ -23,7 +23,7 @@ import type { Native } from './native.ts'
 import { netnsName } from './netns-name.ts'
 import { getLink, type Link, RouteSocket } from './rtnetlink.ts'
 import { netnsCookieOf } from './socket-identity.ts'
-import { rootAdvice, setOffload, setPersist, type Tap, tapName } from './tap.ts'
+import { rootAdvice, setOffload, setPersist, type Tun, tapName } from './tap.ts'
 import { int32, TUNGETDEVNETNS, TUNSETCARRIER } from './uapi.ts'
 
 /** Flags that may change without an event. */
@@ -60,7 +60,7 @@ export class TapPort implements Port {
   readonly announced: boolean
   readonly queues: readonly FrameQueue[]
   readonly #native: Native
-  readonly #tap: Tap
+  readonly #tap: Tun
   readonly #options: TapPortOptions
   #features: number
   #link: LinkState
@@ -77,7 +77,7 @@ export class TapPort implements Port {
   #gone = false
   #closed = false
 
-  constructor(native: Native, tap: Tap, options: TapPortOptions) {
+  constructor(native: Native, tap: Tun, options: TapPortOptions) {
     const { link, netns, lists, created, announced, queues } = options
     this.#native = native
     this.#tap = tap

@@ -1,8 +1,8 @@
 /**
- * Opens a TAP with /dev/net/tun, TUNSETIFF and the other ioctls of include/uapi/linux/if_tun.h. All
- * queues are attached together; none is added later. Header size and offloads belong to the
- * interface, not to the descriptor, and outlive the descriptor if the interface is persistent, so
- * both are set on every open.
+ * Opens a TAP or TUN with /dev/net/tun, TUNSETIFF and the other ioctls of
+ * include/uapi/linux/if_tun.h. All queues are attached together; none is added later. Header size
+ * and offloads belong to the interface, not to the descriptor, and outlive the descriptor if the
+ * interface is persistent, so both are set on every open.
  */
 import { EACCES, EBUSY, EEXIST, EINVAL, ENODEV, ENOENT, EPERM } from '../netdev/errno.ts'
 import {
@@ -25,6 +25,7 @@ import {
   CAP_NET_ADMIN,
   CAP_SYS_ADMIN,
   IFF_TAP,
+  IFF_TUN,
   ifreq,
   ifreqName,
   int32,
@@ -54,7 +55,9 @@ export const IFF_TUN_EXCL = 0x8000
 export const TUNSETOWNER = 0x400454cc
 export const TUNSETGROUP = 0x400454ce
 
-export interface TapOptions {
+export interface TunOptions {
+  /** Ethernet frames (IFF_TAP), or IP packets without a link header (IFF_TUN). */
+  layer: 'tap' | 'tun'
   /** A name, or a pattern with one %d. */
   name: string
   queues: number
@@ -70,8 +73,8 @@ export interface TapOptions {
   nsfd: number
 }
 
-/** An open TAP. Its descriptors, one per queue, belong to the caller. */
-export interface Tap {
+/** An open TAP or TUN. Its descriptors, one per queue, belong to the caller. */
+export interface Tun {
   readonly name: string
   readonly fds: readonly number[]
   /** The NETIF_F_* that the kernel granted. */
@@ -80,8 +83,8 @@ export interface Tap {
   readonly vnetHdrLen: number
 }
 
-/** Opens all queues of a TAP. If one fails, closes all and throws a VnetError. */
-export function openTap(native: Native, options: TapOptions): Tap {
+/** Opens all queues of a TAP or TUN. If one fails, closes all and throws a VnetError. */
+export function openTun(native: Native, options: TunOptions): Tun {
   const { queues, features, nsfd, exclusive } = options
   const flags = setiffFlags(options)
   const fds: number[] = []
@@ -105,8 +108,8 @@ export function openTap(native: Native, options: TapOptions): Tap {
   })
 }
 
-function setiffFlags({ multiQueue, features, carrier }: TapOptions): number {
-  const kind = IFF_TAP | IFF_NO_PI | (multiQueue ? IFF_MULTI_QUEUE : 0)
+function setiffFlags({ layer, multiQueue, features, carrier }: TunOptions): number {
+  const kind = (layer === 'tun' ? IFF_TUN : IFF_TAP) | IFF_NO_PI | (multiQueue ? IFF_MULTI_QUEUE : 0)
   return kind | (features === 0 ? 0 : IFF_VNET_HDR) | (carrier ? 0 : IFF_NO_CARRIER)
 }
 
@@ -114,7 +117,7 @@ function setiffFlags({ multiQueue, features, carrier }: TapOptions): number {
  * Sets whether a TAP stays when its last descriptor is closed, and which user and group may then
  * attach to it.
  */
-export function setPersist(native: Native, tap: Tap, persist: boolean, owner?: number, group?: number): void {
+export function setPersist(native: Native, tap: Tun, persist: boolean, owner?: number, group?: number): void {
   const fd = tap.fds[0]
   if (owner !== undefined) check(native.ioctl(fd, TUNSETOWNER, owner), `TUNSETOWNER ${tap.name}`)
   if (group !== undefined) check(native.ioctl(fd, TUNSETGROUP, group), `TUNSETGROUP ${tap.name}`)

@@ -8,6 +8,7 @@ import { IFNAMSIZ, IFREQ_LEN } from '../netdev/if.ts'
 import { decodeName, encodeName, getU16, putU16, putU32 } from '../netlink/index.ts'
 
 // include/uapi/linux/if_tun.h: flags of TUNSETIFF
+export const IFF_TUN = 0x0001
 export const IFF_TAP = 0x0002
 
 // include/uapi/linux/if_tun.h: ioctls

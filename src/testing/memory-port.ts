@@ -6,7 +6,7 @@
 
 import { toPrefix } from '../linux/rtnetlink.ts'
 import { EBADFD, ECANCELED, EEXIST, EINVAL, ENETDOWN, ENOBUFS, VnetError } from '../netdev/errno.ts'
-import { IFF_BROADCAST, IFF_MULTICAST, IFF_NOARP, IFF_UP } from '../netdev/if.ts'
+import { IFF_BROADCAST, IFF_MULTICAST, IFF_NOARP, IFF_POINTOPOINT, IFF_UP } from '../netdev/if.ts'
 import type {
   DefaultRoute,
   LinkChange,
@@ -38,7 +38,9 @@ export interface Frame extends Required<FrameInfo> {
   readonly queue: number
 }
 
+/** The shortest frame that a TAP takes, and the shortest packet that a TUN takes. */
 const MIN_FRAME = 14
+const MIN_PACKET = 20
 
 export class MemoryPlatform implements Platform {
   /** Every open port, in the order of opening. */
@@ -81,6 +83,8 @@ export class MemoryPort implements Port {
   /** Called with each frame that the kernel takes, in place of `received`; the skb is only lent. */
   onFrame: ((skb: SkBuff) => void) | undefined
   carrier: boolean
+  /** What the interface carries. */
+  readonly layer: 'tap' | 'tun'
   /** Frames that the kernel still takes before it has no room (EAGAIN). */
   room = Number.POSITIVE_INFINITY
   /** Every address that was requested. */
@@ -100,8 +104,10 @@ export class MemoryPort implements Port {
     this.features = spec.features
     this.carrier = spec.carrier ?? true
     this.queues = Array.from({ length: spec.queues }, (_, q) => new MemoryQueue(this, q, spec.slots))
-    const address = Uint8Array.of(2, 0, 0, 0, 0, ifindex)
-    const flags = IFF_BROADCAST | IFF_MULTICAST
+    this.layer = spec.layer ?? 'tap'
+    const isTun = this.layer === 'tun'
+    const address = isTun ? new Uint8Array() : Uint8Array.of(2, 0, 0, 0, 0, ifindex)
+    const flags = isTun ? IFF_POINTOPOINT | IFF_NOARP | IFF_MULTICAST : IFF_BROADCAST | IFF_MULTICAST
     const host = { queues: spec.queues, qdisc: 'noop', multicast: [], addresses: [] }
     this.#link = { name, ifindex, flags, mtu: 1500, address, txQueueLen: 1000, ...host }
     this.#onClose = onClose
@@ -295,7 +301,7 @@ export class MemoryQueue implements PortQueue {
       if (up && port.room <= 0) return i
       const skb = from.shift() as SkBuff
       if (!up) skb.drop(SKB_DROP_REASON_DEV_READY)
-      else if (skb.len < MIN_FRAME) skb.drop(SKB_DROP_REASON_HDR_TRUNC)
+      else if (skb.len < (port.layer === 'tun' ? MIN_PACKET : MIN_FRAME)) skb.drop(SKB_DROP_REASON_HDR_TRUNC)
       else {
         if (port.room !== Number.POSITIVE_INFINITY) port.room--
         port.count(RX_PACKETS, 1, RX_BYTES, skb.len)
