@@ -9,7 +9,7 @@ describe('parseOptions', () => {
   test('selects every part, its candidates and its metrics, three rounds of one second, by default', () => {
     const options = parsed()
     expect(options.parts).toEqual([
-      ...['cable', 'snull', 'loop', 'one-end', 'busy', 'cables', 'queues', 'neighbour', 'control', 'lan'],
+      ...['cable', 'tap', 'snull', 'loop', 'one-end', 'busy', 'cables', 'queues', 'neighbour', 'control', 'lan'],
       ...['wire', 'capture', 'strangers', 'memory'],
     ])
     expect(options).toMatchObject({ rounds: 3, seconds: 1, memory: true, json: undefined })
@@ -25,7 +25,7 @@ describe('parseOptions', () => {
   })
 
   test('leaves out a case that has none of the selected candidates or metrics', () => {
-    expect(Object.keys(parsed('--candidates', 'relay').cases)).toEqual(['cable', 'one-end'])
+    expect(Object.keys(parsed('--candidates', 'relay').cases)).toEqual(['cable', 'tap', 'one-end'])
     expect(Object.keys(parsed('--metrics', 'near_p99').cases)).toEqual(['neighbour'])
   })
 

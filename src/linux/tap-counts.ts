@@ -1,0 +1,60 @@
+/** Counts the frames of a Tap. */
+
+import { SKB_DROP_REASON_MAX } from '../skb/drop-reason.ts'
+import { dropReasonName } from '../skb/drop-reason-name.ts'
+import type { SkBuff, SkBuffDevice } from '../skb/sk-buff.ts'
+
+/** Frames and bytes of a Tap since it was opened. */
+export interface TapCounters {
+  /** What the kernel sent by the interface and the program has read. */
+  readonly framesRead: number
+  readonly bytesRead: number
+  /** What was written and the kernel has received. Each segment that was cut counts. */
+  readonly framesWritten: number
+  readonly bytesWritten: number
+  /** What was written and is lost: in all, and by reason (docs/statistics.md). */
+  readonly dropped: number
+  readonly drops: Readonly<Record<string, number>>
+}
+
+/** The device of all frames that are written: each is counted when it ends. */
+export class TapCounts implements SkBuffDevice {
+  name: string
+  framesRead = 0
+  bytesRead = 0
+  #framesWritten = 0
+  #bytesWritten = 0
+  readonly #drops = new Float64Array(SKB_DROP_REASON_MAX)
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  countReceived(skb: SkBuff): void {
+    this.#framesWritten++
+    this.#bytesWritten += skb.len
+  }
+
+  countDrop(_: SkBuff | undefined, reason: number): void {
+    this.#drops[reason] += 1
+  }
+
+  counters(): TapCounters {
+    const drops: Record<string, number> = {}
+    let dropped = 0
+    for (const [reason, n] of this.#drops.entries()) {
+      if (n === 0) continue
+      drops[dropReasonName(reason)] = n
+      dropped += n
+    }
+    const { framesRead, bytesRead } = this
+    return {
+      framesRead,
+      bytesRead,
+      framesWritten: this.#framesWritten,
+      bytesWritten: this.#bytesWritten,
+      dropped,
+      drops,
+    }
+  }
+}

@@ -1,0 +1,190 @@
+/** Tap: an open interface for a program that wants its frames and needs no driver (open-tap.ts). */
+import { EventEmitter } from 'node:events'
+import { EBADFD, VnetError } from '../netdev/errno.ts'
+import { IFF_UP } from '../netdev/if.ts'
+import type { LinkChange, Port } from '../netdev/port.ts'
+import { formatMac } from '../packet/address.ts'
+import type { SlotAccount } from '../skb/pool.ts'
+import { type TapCounters, TapCounts } from './tap-counts.ts'
+import type { TapFrame, TapFrameInfo, TapLayer } from './tap-frame.ts'
+import { type OnFrames, TapReader } from './tap-reader.ts'
+import { TapWriter } from './tap-writer.ts'
+
+/** The events of a Tap, and what their listeners are called with. */
+export interface TapEvents {
+  /** The interface was set up or down. Not emitted for the `up` of openTap itself. */
+  up: []
+  down: []
+  /** The MTU was changed. */
+  mtu: [mtu: number]
+  /** The interface was deleted, or its namespace was. The Tap closes itself. */
+  gone: []
+  /** Nothing that was written waits for room any more. */
+  drain: []
+  /** Everything is released. */
+  close: []
+}
+
+export interface OpenParts {
+  readonly port: Port
+  readonly slots: SlotAccount
+  readonly layer: TapLayer
+  /** Closes the Tap when it aborts. */
+  readonly signal: AbortSignal | undefined
+  /** Closes what the port was opened with. */
+  readonly close: () => Promise<void>
+}
+
+/**
+ * An open interface. Read it by `for await (const frames of tap)` or by `onFrames`, one at a time.
+ * The frames of a batch end with it (TapFrame). Leaving the loop does not close the Tap.
+ */
+export class Tap extends EventEmitter<TapEvents> implements AsyncDisposable, AsyncIterable<readonly TapFrame[]> {
+  readonly layer: TapLayer
+  readonly #parts: OpenParts
+  readonly #counts: TapCounts
+  readonly #reader: TapReader
+  readonly #writer: TapWriter
+  readonly #onAbort = (): void => void this.close()
+  #gone = false
+  #closed: Promise<void> | undefined
+
+  /** Takes the parts over. For openTap. */
+  constructor(parts: OpenParts) {
+    super()
+    const { port, slots, layer, signal } = parts
+    this.layer = layer
+    this.#parts = parts
+    const counts = new TapCounts(port.link.name)
+    this.#counts = counts
+    this.#reader = new TapReader({ queues: port.queues, slots, layer, counts, onGone: () => this.#leave() })
+    this.#writer = new TapWriter({ port, pool: slots.pool, layer, counts, onDrain: () => this.emit('drain') })
+    slots.onRoom = () => this.#reader.slotFreed()
+    port.onChange(change => this.#changed(change))
+    signal?.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  /** The interface's name, which may change. */
+  get name(): string {
+    return this.#parts.port.link.name
+  }
+
+  get ifindex(): number {
+    return this.#parts.port.link.ifindex
+  }
+
+  get mtu(): number {
+    return this.#parts.port.link.mtu
+  }
+
+  /** Hardware address, `02:00:00:00:00:01`; undefined for a TUN. */
+  get mac(): string | undefined {
+    return this.layer === 'tun' ? undefined : formatMac(this.#parts.port.link.address)
+  }
+
+  get isUp(): boolean {
+    return !this.#gone && (this.#parts.port.link.flags & IFF_UP) !== 0
+  }
+
+  /** The number of queues in each direction. */
+  get queues(): number {
+    return this.#parts.port.queues.length
+  }
+
+  get counters(): TapCounters {
+    return this.#counts.counters()
+  }
+
+  /**
+   * Called with each batch: the fastest way to read. The list and its frames are the same objects
+   * every time, and end when it returns, so it may not be async. Assign undefined to stop reading.
+   */
+  get onFrames(): OnFrames | undefined {
+    return this.#reader.onFrames
+  }
+
+  set onFrames(fn: OnFrames | undefined) {
+    this.#reader.onFrames = fn
+  }
+
+  /**
+   * Yields batches, each of which ends when the next is asked for. It ends when the Tap is closed,
+   * and throws VnetError EBADFD when the interface is gone.
+   */
+  [Symbol.asyncIterator](): AsyncGenerator<readonly TapFrame[], void, undefined> {
+    return this.#reader.batches()
+  }
+
+  /**
+   * Writes a frame: the kernel receives it. Bytes are copied; a frame that was read, of this Tap or
+   * another, is handed over without a copy and ends. `info` describes bytes that are more than a
+   * plain packet; a TapFrame is one. What the interface has no offload for is done in software.
+   *
+   * Returns true, or false if the kernel has no room: the frame then waits, and the program should
+   * write no more until `drained()`. At most 256 frames a queue wait. What is lost, because none
+   * more can wait or the kernel refuses it, is counted. Throws EBADFD once the Tap is closed.
+   */
+  write(data: Uint8Array | TapFrame, info?: TapFrameInfo): boolean {
+    this.#checkOpen()
+    return this.#writer.write(data, info)
+  }
+
+  /** As `write`, for frames in a row: one native call writes up to 64 of them. */
+  writeBatch(batch: readonly (Uint8Array | TapFrame)[]): boolean {
+    this.#checkOpen()
+    return this.#writer.writeBatch(batch)
+  }
+
+  /** Settles when nothing that was written waits for room, or the Tap is closed. */
+  drained(): Promise<void> {
+    if (this.#writer.drained || this.#closed !== undefined) return Promise.resolve()
+    return new Promise(resolve => {
+      const settle = (): void => {
+        this.off('drain', settle).off('close', settle)
+        resolve()
+      }
+      this.on('drain', settle).on('close', settle)
+    })
+  }
+
+  /** Deletes the interface. What waits for room is dropped. Idempotent. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    const { port, slots, signal, close } = this.#parts
+    signal?.removeEventListener('abort', this.#onAbort)
+    this.#reader.end('closed')
+    this.#writer.end()
+    await port.close()
+    slots.pool.closeAccount(slots)
+    await close()
+    this.emit('close')
+  }
+
+  #checkOpen(): void {
+    if (this.#closed !== undefined && !this.#gone) throw new VnetError(EBADFD, `write ${this.name}`, 'it was closed')
+  }
+
+  #changed(change: LinkChange): void {
+    const { kind } = change
+    if (kind === 'renamed' || kind === 'moved') this.#counts.name = change.name
+    else if (kind === 'up' || kind === 'down') this.emit(kind)
+    else if (kind === 'mtu') this.emit('mtu', change.mtu)
+    else if (kind === 'gone') this.#leave()
+  }
+
+  #leave(): void {
+    if (this.#gone || this.#closed !== undefined) return
+    this.#gone = true
+    this.#reader.end('gone')
+    this.emit('gone')
+    void this.close()
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * The writing side of a Tap: frames go to the kernel at once. What the kernel has no room for waits
+ * in a ring for each queue, and is written again a moment later.
+ */
+import { canOffload } from '../netdev/features.ts'
+import { skbChecksumHelp } from '../netdev/gso.ts'
+import type { Port } from '../netdev/port.ts'
+import {
+  SKB_DROP_REASON_DEV_READY,
+  SKB_DROP_REASON_DEV_STOPPED,
+  SKB_DROP_REASON_FULL_RING,
+  SKB_DROP_REASON_NOMEM,
+  SKB_DROP_REASON_PKT_TOO_BIG,
+  SKB_DROP_REASON_SKB_CSUM,
+} from '../skb/drop-reason.ts'
+import { FRAME_MAX, type SkBuffPool } from '../skb/pool.ts'
+import { Ring } from '../skb/ring.ts'
+import { CHECKSUM_NONE, CHECKSUM_PARTIAL, type SkBuff } from '../skb/sk-buff.ts'
+import type { TapCounts } from './tap-counts.ts'
+import { FrameView, segmentRing, segmentSkb, type TapFrame, type TapFrameInfo, type TapLayer } from './tap-frame.ts'
+
+/** Frames that may wait for room in each queue. */
+const RING = 256
+/** After this time what waits is written again. The kernel does not report that it has room. */
+const RETRY_MS = 1
+
+export interface TapWriterOptions {
+  readonly port: Port
+  readonly pool: SkBuffPool
+  readonly layer: TapLayer
+  readonly counts: TapCounts
+  /** Called when nothing waits for room any more. */
+  readonly onDrain: () => void
+}
+
+export class TapWriter {
+  readonly #options: TapWriterOptions
+  readonly #rings: readonly Ring[]
+  #segments: Ring | undefined
+  #retry: NodeJS.Timeout | undefined
+  #ended = false
+
+  constructor(options: TapWriterOptions) {
+    this.#options = options
+    this.#rings = options.port.queues.map(() => new Ring(RING))
+  }
+
+  /** Whether nothing waits for room. */
+  get drained(): boolean {
+    return this.#retry === undefined
+  }
+
+  /** Writes a frame. Returns whether nothing waits for room. */
+  write(data: Uint8Array | TapFrame, info?: TapFrameInfo): boolean {
+    this.#take(data, info)
+    return this.#flush()
+  }
+
+  /** Writes frames in order, with one native call for many. Returns whether nothing waits. */
+  writeBatch(batch: readonly (Uint8Array | TapFrame)[]): boolean {
+    try {
+      for (let i = 0; i < batch.length; i++) this.#take(batch[i])
+    } finally {
+      this.#flush()
+    }
+    return this.drained
+  }
+
+  /** Drops what waits, and from now on every frame. */
+  end(): void {
+    this.#ended = true
+    clearTimeout(this.#retry)
+    this.#retry = undefined
+    for (const ring of this.#rings) ring.purge(SKB_DROP_REASON_DEV_STOPPED)
+  }
+
+  /** Puts a frame in the ring of its queue, finished as far as the interface has no offload. */
+  #take(data: Uint8Array | TapFrame, info?: TapFrameInfo): void {
+    const skb = data instanceof FrameView ? data.take() : this.#fill(data as Uint8Array, info)
+    if (skb === undefined) return
+    const { port, counts } = this.#options
+    skb.dev = counts
+    const plain = skb.ipSummed !== CHECKSUM_PARTIAL && skb.gsoSize === 0
+    if (plain || canOffload(skb, port.features)) this.#push(skb)
+    else if (skb.gsoSize !== 0) this.#cut(skb)
+    else if (skbChecksumHelp(skb)) this.#push(skb)
+    else skb.drop(SKB_DROP_REASON_SKB_CSUM)
+  }
+
+  /** Returns a frame with a copy of the bytes; undefined if it was dropped. */
+  #fill(bytes: Uint8Array, info: TapFrameInfo | undefined): SkBuff | undefined {
+    const { pool, counts } = this.#options
+    if (!ArrayBuffer.isView(bytes)) throw new TypeError('write takes a Uint8Array, or a frame that was read')
+    const tooBig = bytes.length > FRAME_MAX
+    const skb = tooBig ? undefined : pool.alloc(bytes.length)
+    if (skb === undefined) {
+      counts.countDrop(undefined, tooBig ? SKB_DROP_REASON_PKT_TOO_BIG : SKB_DROP_REASON_NOMEM)
+      return undefined
+    }
+    skb.bytes.set(bytes, skb.put(bytes.length))
+    if (info !== undefined) describe(skb, info)
+    return skb
+  }
+
+  #cut(skb: SkBuff): void {
+    this.#segments ??= segmentRing()
+    const n = segmentSkb(skb, this.#segments, this.#options.layer)
+    if (n < 0) skb.drop(-n)
+    for (let i = 0; i < n; i++) this.#push(this.#segments.shift() as SkBuff)
+  }
+
+  #push(skb: SkBuff): void {
+    if (this.#ended) {
+      skb.drop(SKB_DROP_REASON_DEV_READY)
+      return
+    }
+    const q = skb.queueMapping % this.#rings.length
+    const ring = this.#rings[q]
+    if (ring.push(skb)) return
+    this.#options.port.queues[q].submit(ring)
+    if (!ring.push(skb)) skb.drop(SKB_DROP_REASON_FULL_RING)
+  }
+
+  /** Writes out every ring. Returns whether all are empty then. */
+  #flush(): boolean {
+    let waiting = false
+    for (let q = 0; q < this.#rings.length; q++) {
+      const ring = this.#rings[q]
+      if (ring.length === 0) continue
+      this.#options.port.queues[q].submit(ring)
+      waiting ||= ring.length !== 0
+    }
+    if (waiting) this.#retryLater()
+    return !waiting
+  }
+
+  #retryLater(): void {
+    this.#retry ??= setTimeout(() => this.#again(), RETRY_MS)
+  }
+
+  #again(): void {
+    this.#retry = undefined
+    if (this.#flush()) this.#options.onDrain()
+  }
+}
+
+function describe(skb: SkBuff, info: TapFrameInfo): void {
+  const { ipSummed = CHECKSUM_NONE, csumStart = 0, csumOffset = 0, gsoSize = 0, gsoType = 0, queue = 0 } = info
+  skb.ipSummed = ipSummed
+  skb.csumStart = skb.data + csumStart
+  skb.csumOffset = csumOffset
+  skb.gsoSize = gsoSize
+  skb.gsoType = gsoType
+  skb.queueMapping = queue >>> 0
+}

@@ -1,0 +1,261 @@
+/** openTap on the kernel's own interfaces: namespaces, events, offloads, TUNs. */
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { openSync, readdirSync } from 'node:fs'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { openTap, type TapOptions } from '../../src/linux/open-tap.ts'
+import type { Tap } from '../../src/linux/tap-device.ts'
+import type { TapFrame } from '../../src/linux/tap-frame.ts'
+import { EBADFD, EEXIST, EINVAL } from '../../src/netdev/errno.ts'
+import { buildPacket, plain } from '../packet/frames.ts'
+import { type Netns, OwnNetns } from '../support/netns.ts'
+import { PacketSocket } from '../support/packet-socket.ts'
+import { type Streams, startStreams } from '../support/verified-streams.ts'
+
+let own: OwnNetns
+let netns: Netns
+const taps: Tap[] = []
+
+beforeEach(() => {
+  own = new OwnNetns()
+  netns = own.addQuiet()
+})
+afterEach(async () => {
+  for (const tap of taps.splice(0)) await tap.close()
+  own.remove()
+})
+
+async function open(options: TapOptions = {}): Promise<Tap> {
+  const tap = await openTap({ netns: netns.name, ...options })
+  taps.push(tap)
+  return tap
+}
+
+const descriptors = (): number => readdirSync('/proc/self/fd').length
+
+/** A frame of no known protocol, numbered in its last byte. */
+function frame(number: number): Uint8Array {
+  const bytes = new Uint8Array(60)
+  bytes.set([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 8, 0x88, 0xb5])
+  bytes[59] = number
+  return bytes
+}
+
+describe('opening', () => {
+  test('the interface has the options that were asked for, and is gone after close with every descriptor', async () => {
+    const before = descriptors()
+    const options = { name: 'lib%d', mtu: 1400, mac: '02:00:00:00:00:17', queues: 2, addresses: ['198.18.0.1/24'] }
+    const tap = await open(options)
+    const [shown] = JSON.parse(netns.ip('-j -d addr show dev lib0'))
+    expect(shown).toMatchObject({ ifindex: tap.ifindex, mtu: 1400, address: '02:00:00:00:00:17' })
+    expect(shown.flags).toEqual(expect.arrayContaining(['UP', 'LOWER_UP']))
+    expect(shown.linkinfo.info_data).toMatchObject({ type: 'tap', multi_queue: true, numqueues: 2, vnet_hdr: false })
+    expect(shown.addr_info).toMatchObject([{ local: '198.18.0.1', prefixlen: 24 }])
+    expect([tap.name, tap.mac, tap.mtu, tap.queues]).toEqual(['lib0', '02:00:00:00:00:17', 1400, 2])
+    await tap.close()
+    expect(netns.ip('-br link')).not.toContain('lib0')
+    expect(descriptors()).toBe(before)
+  })
+
+  test('a namespace that is only a descriptor is named by its path', async () => {
+    const fd = openSync(`/run/netns/${netns.name}`, 'r')
+    own.own(fd)
+    const tap = await open({ netns: `/proc/self/fd/${fd}` })
+    expect(netns.ip('-br link')).toContain(tap.name)
+  })
+
+  test('what the kernel refuses leaves no interface and no descriptor', async () => {
+    netns.ip('link add veth0 type veth peer name veth1')
+    const before = descriptors()
+    await expect(open({ name: 'veth0' })).rejects.toMatchObject({ errno: EEXIST })
+    await expect(open({ mtu: 9 })).rejects.toMatchObject({ errno: EINVAL })
+    await expect(open({ netns: 'there-is-none' })).rejects.toThrow('there is no such network namespace')
+    expect(netns.ip('-br link')).not.toContain('tap')
+    expect(descriptors()).toBe(before)
+  })
+
+  test('a persistent TUN is attached to as a TUN only', async () => {
+    netns.ip('tuntap add dev keep0 mode tun')
+    await expect(open({ name: 'keep0' })).rejects.toThrow('not a TAP')
+    const tap = await open({ name: 'keep0', layer: 'tun', addresses: ['198.18.0.1/24'] })
+    expect(tap.isUp).toBe(true)
+    await tap.close()
+    expect(netns.ip('-br link')).toContain('keep0')
+  })
+})
+
+describe('frames', () => {
+  test('what the kernel sends is read, and what is written is received', async () => {
+    const tap = await open()
+    using socket = new PacketSocket(netns, tap.name)
+    for (let i = 0; i < 40; i++) socket.send(frame(i))
+    const seen: number[] = []
+    for await (const frames of tap) {
+      for (const { bytes, length } of frames) seen.push(bytes[length - 1] as number)
+      if (seen.length < 40) continue
+      // Some go back as they are, some as bytes.
+      expect(tap.writeBatch([...frames.slice(0, 2), frame(100)])).toBe(true)
+      break
+    }
+    expect(seen).toEqual(Array.from({ length: 40 }, (_, i) => i))
+    await socket.until(({ octets }) => octets[59] === 100)
+    expect(tap.counters).toMatchObject({ framesRead: 40, framesWritten: 3, dropped: 0 })
+    const [{ stats64 }] = JSON.parse(netns.ip(`-j -s link show dev ${tap.name}`))
+    expect([stats64.tx.packets, stats64.rx.packets]).toEqual([40, 3])
+  })
+
+  test('what the kernel refuses is counted: a short frame, and any frame while the link is down', async () => {
+    const tap = await open()
+    tap.write(new Uint8Array(13))
+    netns.ip(`link set ${tap.name} down`)
+    tap.write(frame(1))
+    expect(tap.counters.drops).toEqual({ HDR_TRUNC: 1, DEV_READY: 1 })
+  })
+
+  test('a TUN carries IP packets without a link header, both ways', async () => {
+    const tap = await open({ layer: 'tun', addresses: ['198.18.0.2/24'] })
+    const ping = netns.run('ping -c 1 -W 5 198.18.0.1')
+    for await (const [first] of tap) {
+      const reply = (first as TapFrame).copy()
+      expect([reply[0], reply.length]).toEqual([0x45, 84])
+      // An echo reply: addresses swapped, the type 0, the checksum grown by the 8 that it lost.
+      reply.set(reply.slice(12, 16), 16)
+      reply.set([198, 18, 0, 1], 12)
+      reply[20] = 0
+      const sum = (((reply[22] as number) << 8) | (reply[23] as number)) + 0x0800
+      reply.set([(sum >> 8) & 0xff, (sum & 0xff) + (sum >> 16)], 22)
+      tap.write(reply)
+      break
+    }
+    expect((await ping).stdout).toContain(' 0% packet loss')
+    tap.write(Uint8Array.of(0x75, 1, 2))
+    expect(tap.counters.drops).toEqual({ HDR_TRUNC: 1 })
+  })
+})
+
+describe('offloads', () => {
+  const end = (at: Netns, address: string) => ({ netns: at, address, reachedAt: address })
+
+  async function transfer(streams: Streams): Promise<void> {
+    await streams.more(4 << 20)
+    for (const { octets, wrong } of await streams.end()) {
+      expect(octets).toBeGreaterThan(4 << 20)
+      expect(wrong).toEqual([])
+    }
+  }
+
+  /** Joins two TAPs in namespaces of their own, and sends TCP both ways, byte by byte verified. */
+  async function join(layer: 'tap' | 'tun', ways: [boolean, boolean], onFrame = (_: TapFrame): void => {}) {
+    const far = own.addQuiet()
+    const ends = [
+      { netns: netns.name, addresses: ['198.18.0.1/24'] },
+      { netns: far.name, addresses: ['198.18.0.2/24'] },
+    ]
+    const [a, b] = (await Promise.all(ends.map((end, i) => open({ ...end, layer, offload: ways[i] as boolean })))) as [
+      Tap,
+      Tap,
+    ]
+    for (const [from, to] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      from.onFrames = frames => {
+        for (const frame of frames) onFrame(frame)
+        to.writeBatch(frames)
+      }
+    }
+    const streams = await startStreams(end(netns, '198.18.0.1'), end(far, '198.18.0.2'))
+    return { a, b, far, streams }
+  }
+
+  test.each([
+    ['tap', [true, true]],
+    ['tap', [true, false]],
+    ['tun', [true, true]],
+    ['tun', [true, false]],
+    ['tun', [false, false]],
+  ] as const)('TCP through two of layer %s with offloads %j arrives byte by byte', async (layer, ways) => {
+    let largest = 0
+    const { a, b, streams } = await join(layer, [...ways], ({ length }) => {
+      largest = Math.max(largest, length)
+    })
+    await transfer(streams)
+    expect(largest > 9000).toBe(ways[0] || ways[1])
+    for (const { counters } of [a, b]) expect(counters.dropped).toBe(0)
+  })
+
+  test('segment() gives packets that other network stacks accept', async () => {
+    const far = own.addQuiet()
+    const a = await open({ offload: true, addresses: ['198.18.0.1/24'] })
+    const b = await open({ netns: far.name, addresses: ['198.18.0.2/24'] })
+    let cut = 0
+    a.onFrames = frames => {
+      for (const frame of frames) {
+        if (frame.gsoSize !== 0) cut++
+        for (const packet of frame.segment()) {
+          expect(packet.length).toBeLessThanOrEqual(1514)
+          b.write(packet.bytes)
+        }
+      }
+    }
+    b.onFrames = frames => void a.writeBatch(frames)
+    const streams = await startStreams(end(netns, '198.18.0.1'), end(far, '198.18.0.2'))
+    await transfer(streams)
+    expect(cut).toBeGreaterThan(10)
+    expect(far.exec('cat /proc/net/snmp')).toMatch(/Tcp:.* 0 \d+ 0\n/)
+  })
+})
+
+describe('events', () => {
+  test('ip link changes are emitted as down, mtu and up', async () => {
+    const tap = await open()
+    const events: unknown[] = []
+    tap.on('down', () => events.push('down')).on('mtu', mtu => events.push(mtu))
+    netns.ip(`link set ${tap.name} down`)
+    netns.ip(`link set ${tap.name} mtu 1280 name other0`)
+    netns.ip('link set other0 up')
+    await once(tap, 'up')
+    expect(events).toEqual(['down', 1280])
+    expect([tap.name, tap.mtu, tap.isUp]).toEqual(['other0', 1280, true])
+  })
+
+  test.each([
+    ['the interface is deleted', (name: string) => void netns.ip(`link del ${name}`)],
+    ['its namespace is deleted', () => netns.remove()],
+  ])('when %s, gone and close are emitted, and the loop throws', async (_, remove) => {
+    netns.release()
+    const before = descriptors()
+    const tap = await open()
+    const closed = once(tap, 'close')
+    const gone = once(tap, 'gone')
+    const loop = (async () => {
+      for await (const _ of tap);
+    })()
+    const failure = expect(loop).rejects.toMatchObject({ errno: EBADFD })
+    remove(tap.name)
+    await Promise.all([gone, closed, failure])
+    expect(tap.isUp).toBe(false)
+    expect(descriptors()).toBe(before)
+    tap.write(Uint8Array.from(buildPacket(plain)))
+    expect(tap.counters.drops).toEqual({ DEV_READY: 1 })
+  })
+
+  test('an aborted signal removes the interface', async () => {
+    const controller = new AbortController()
+    const tap = await open({ signal: controller.signal })
+    setImmediate(() => controller.abort())
+    for await (const _ of tap);
+    await tap.close()
+    expect(netns.ip('-br link')).not.toContain(tap.name)
+  })
+
+  test('a program ends by itself once its tap is closed, and not while it is open', () => {
+    const program = `
+      import { openTap } from 'vnet/tap'
+      const tap = await openTap({ netns: '${netns.name}' })
+      setTimeout(() => tap.close().then(() => console.log('closed')), 300).unref()
+    `
+    const options = { encoding: 'utf8', timeout: 20_000 } as const
+    expect(execFileSync(process.execPath, ['--input-type=module', '-e', program], options)).toBe('closed\n')
+  })
+})

@@ -1,0 +1,488 @@
+/** openTap on a platform in memory: what a program reads, writes and is notified of. */
+import { getEventListeners, once } from 'node:events'
+import { afterEach, describe, expect, test } from 'vitest'
+import { openTap, type TapOptions } from '../../src/linux/open-tap.ts'
+import type { Tap, TapEvents } from '../../src/linux/tap-device.ts'
+import type { TapFrame } from '../../src/linux/tap-frame.ts'
+import { UsageError } from '../../src/netdev/driver.ts'
+import { EBADFD, EEXIST, EINVAL, VnetError } from '../../src/netdev/errno.ts'
+import type { PortSpec } from '../../src/netdev/port.ts'
+import { FRAME_MAX, type SkBuffPool } from '../../src/skb/pool.ts'
+import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4 } from '../../src/skb/sk-buff.ts'
+import { MemoryPlatform, type MemoryPort } from '../../src/testing/memory-port.ts'
+import { buildFrame, buildPacket, type Packet, plain } from '../packet/frames.ts'
+import { turn } from '../support/memory-net.ts'
+
+/** Keeps the pools of the ports that it opens. */
+class Platform extends MemoryPlatform {
+  readonly pools: SkBuffPool[] = []
+  override open(spec: PortSpec): Promise<MemoryPort> {
+    this.pools.push(spec.slots.pool)
+    return super.open(spec)
+  }
+}
+
+const platform = new Platform()
+const taps: Tap[] = []
+
+afterEach(async () => {
+  for (const tap of taps.splice(0)) await tap.close()
+  expect(platform.ports).toEqual([])
+  for (const pool of platform.pools.splice(0)) expect(pool.out).toBe(0)
+})
+
+async function open(options: TapOptions = {}): Promise<{ tap: Tap; port: MemoryPort }> {
+  const tap = await openTap({ name: 'tap%d', platform, ...options })
+  taps.push(tap)
+  return { tap, port: platform.port(tap.name) }
+}
+
+/** A frame of 60 bytes, numbered in the last one. */
+function frame(number: number, length = 60): Uint8Array {
+  const bytes = new Uint8Array(length)
+  bytes[length - 1] = number
+  return bytes
+}
+
+const numberOf = (bytes: Uint8Array): number => bytes.at(-1) as number
+const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
+const received = (port: MemoryPort): number[] => port.received.map(({ bytes }) => numberOf(bytes))
+
+const tcp: Packet = { ...plain, kind: 'tcp', payload: upTo(3000).map(i => i & 0xff), checksum: 'partial' }
+const gso = { ipSummed: CHECKSUM_PARTIAL, csumOffset: 16, gsoSize: 1000, gsoType: SKB_GSO_TCPV4 }
+/** The segments of `tcp` as whole packets. */
+const segments = [0, 1, 2].map(
+  (i): Packet => ({
+    ...tcp,
+    checksum: 'full',
+    payload: tcp.payload.slice(1000 * i, 1000 * (i + 1)),
+    sequence: 0x01020304 + 1000 * i,
+    identification: plain.identification + i,
+    flags: i === 2 ? 0x18 : 0x10,
+  }),
+)
+const framed = (packet: Packet): Uint8Array => buildFrame({ packet, tags: [], padding: [] })
+
+describe('opening', () => {
+  test('the interface is up, with the MTU, the addresses and the hardware address of the options', async () => {
+    const { tap, port } = await open({ mtu: 9000, mac: '02:00:00:00:00:17', addresses: ['198.18.0.1/24'] })
+    expect([tap.name, tap.mtu, tap.mac, tap.isUp, tap.layer]).toEqual(['tap0', 9000, '02:00:00:00:00:17', true, 'tap'])
+    expect([port.addresses, port.features, tap.queues]).toEqual([['198.18.0.1/24'], 0, 1])
+  })
+
+  test('a TUN has no hardware address', async () => {
+    const { tap } = await open({ layer: 'tun' })
+    expect([tap.mac, tap.layer]).toEqual([undefined, 'tun'])
+  })
+
+  test.each<[string, TapOptions, string]>([
+    ['a name with a slash', { name: 'a/b' }, "name 'a/b'"],
+    ['no queue', { queues: 0 }, 'queues 0: from 1 to 256'],
+    ['an unknown layer', { layer: 'tub' as 'tun' }, "layer 'tub'"],
+    ['an address that is not one', { mac: '02:00' }, "mac '02:00': write it as"],
+    ['a TUN with a hardware address', { mac: '02:00:00:00:00:17', layer: 'tun' }, 'a TUN has no hardware address'],
+  ])('%s is a UsageError that says what is wrong', async (_, options, text) => {
+    const error = await openTap({ ...options, platform }).catch(error => error)
+    expect(error).toBeInstanceOf(UsageError)
+    expect(error.message).toContain(text)
+  })
+
+  test('nothing is left when the kernel refuses an address, or the interface', async () => {
+    await expect(open({ addresses: ['198.18.0.1/99'] })).rejects.toMatchObject({ errno: EINVAL })
+    expect(platform.ports).toEqual([])
+    await open({ name: 'same' })
+    await expect(open({ name: 'same' })).rejects.toMatchObject({ errno: EEXIST })
+  })
+})
+
+describe('reading with onFrames', () => {
+  test('every frame arrives in order, in batches of at most 16', async () => {
+    const { tap, port } = await open()
+    const batches: number[][] = []
+    tap.onFrames = frames => batches.push(frames.map(({ bytes }) => numberOf(bytes)))
+    for (const i of upTo(40)) port.transmit(frame(i))
+    port.drain()
+    expect(batches.flat()).toEqual(upTo(40))
+    expect(Math.max(...batches.map(({ length }) => length))).toBe(16)
+    expect(tap.counters).toMatchObject({ framesRead: 40, bytesRead: 2400 })
+  })
+
+  test('nothing is read before there is a consumer, nor after onFrames is undefined', async () => {
+    const { tap, port } = await open()
+    port.transmit(frame(1))
+    await turn()
+    expect(tap.counters.framesRead).toBe(0)
+    const seen: number[] = []
+    tap.onFrames = frames => {
+      seen.push(...frames.map(({ bytes }) => numberOf(bytes)))
+      tap.onFrames = undefined
+    }
+    await turn()
+    port.transmit(frame(2))
+    await turn()
+    expect([seen, port.queues[0]?.paused]).toEqual([[1], true])
+  })
+
+  test('frames and lists are the same objects in every batch', async () => {
+    const { tap, port } = await open()
+    const lists: (readonly TapFrame[])[] = []
+    const views: Uint8Array[] = []
+    tap.onFrames = frames => {
+      lists.push(frames)
+      views.push(...frames.map(({ bytes }) => bytes))
+    }
+    for (let round = 0; round < 2; round++) {
+      port.transmit(frame(round))
+      port.transmit(frame(round))
+      port.drain()
+    }
+    expect(lists[1]).toBe(lists[0])
+    expect(new Set(views).size).toBe(2)
+  })
+
+  test('a frame that is used after its batch throws, its copy stays', async () => {
+    const { tap, port } = await open()
+    let kept: TapFrame | undefined
+    let copy: Uint8Array | undefined
+    tap.onFrames = ([first]) => {
+      kept = first
+      copy = first?.copy()
+    }
+    port.transmit(frame(7))
+    port.drain()
+    expect(() => kept?.bytes).toThrow('used after its end')
+    expect(() => tap.write(kept as TapFrame)).toThrow('used after its end')
+    expect(copy).toEqual(frame(7))
+    expect(copy?.buffer).toBeInstanceOf(ArrayBuffer)
+  })
+
+  test('what onFrames throws is thrown to the event loop, and the frames are freed', async () => {
+    const { tap, port } = await open()
+    tap.onFrames = () => {
+      throw new Error('broken program')
+    }
+    port.transmit(frame(1))
+    expect(() => port.drain()).toThrow('broken program')
+    expect(platform.pools[0]?.out).toBe(0)
+  })
+
+  test('a frame tells its queue, and is written to the same', async () => {
+    const { tap, port } = await open({ queues: 3 })
+    tap.onFrames = frames => void tap.writeBatch(frames)
+    port.transmit(frame(1), 2)
+    port.transmit(frame(2), 0)
+    port.drain()
+    expect(port.received.map(({ queue }) => queue).sort()).toEqual([0, 2])
+  })
+})
+
+describe('reading with for await', () => {
+  test('a loop reads every frame, and ends when the tap is closed', async () => {
+    const { tap, port } = await open()
+    for (const i of upTo(100)) port.transmit(frame(i))
+    const seen: number[] = []
+    for await (const frames of tap) {
+      for (const { bytes } of frames) seen.push(numberOf(bytes))
+      if (seen.length === 100) void tap.close()
+    }
+    expect(seen).toEqual(upTo(100))
+  })
+
+  test('frames stay valid while the body of the loop awaits, and meanwhile nothing more is read', async () => {
+    const { tap, port } = await open()
+    port.transmit(frame(1))
+    for await (const [first] of tap) {
+      port.transmit(frame(2))
+      for (let i = 0; i < 5; i++) await turn()
+      expect([numberOf((first as TapFrame).bytes), tap.counters.framesRead]).toEqual([1, 1])
+      expect(port.queues[0]?.paused).toBe(true)
+      break
+    }
+  })
+
+  test('leaving a loop ends its frames and leaves the tap open for the next loop', async () => {
+    const { tap, port } = await open()
+    let kept: TapFrame | undefined
+    port.transmit(frame(1))
+    for await (const [first] of tap) {
+      kept = first
+      break
+    }
+    expect(() => kept?.length).toThrow('used after its end')
+    port.transmit(frame(2))
+    for await (const [first] of tap) {
+      expect(first?.bytes.at(-1)).toBe(2)
+      break
+    }
+  })
+
+  test('a loop that awaits nothing does not keep timers and sockets from running', async () => {
+    const { tap, port } = await open()
+    port.queues[0]?.repeat(frame(1), 100_000)
+    let read = 0
+    const after = (async () => {
+      for (let i = 0; i < 4; i++) await turn()
+      await tap.close()
+    })()
+    for await (const frames of tap) read += frames.length
+    await after
+    expect(read).toBeGreaterThan(0)
+    expect(read).toBeLessThan(1000)
+  })
+
+  test('frames of all queues are read', async () => {
+    const { tap, port } = await open({ queues: 2 })
+    for (const i of upTo(20)) port.transmit(frame(i), i % 2)
+    const seen: number[] = []
+    for await (const frames of tap) {
+      expect(new Set(frames.map(({ queue }) => queue)).size).toBe(1)
+      for (const { bytes } of frames) seen.push(numberOf(bytes))
+      if (seen.length === 20) break
+    }
+    expect(seen.sort((a, b) => a - b)).toEqual(upTo(20))
+  })
+
+  test('a tap has one consumer at a time', async () => {
+    const { tap, port } = await open()
+    port.transmit(frame(1))
+    for await (const _ of tap) {
+      expect(() => {
+        tap.onFrames = () => {}
+      }).toThrow('tap0: its frames are read already')
+      await expect(tap[Symbol.asyncIterator]().next()).rejects.toThrow('its frames are read already')
+      break
+    }
+    tap.onFrames = () => {}
+    await expect(tap[Symbol.asyncIterator]().next()).rejects.toThrow('its frames are read already')
+  })
+})
+
+describe('writing', () => {
+  test('bytes and frames of another tap arrive in order, and are counted', async () => {
+    const [a, b] = [await open(), await open()]
+    a.tap.onFrames = frames => {
+      for (const one of frames) b.tap.write(one)
+    }
+    expect(b.tap.write(frame(0))).toBe(true)
+    for (const i of [1, 2, 3]) a.port.transmit(frame(i))
+    a.port.drain()
+    expect(b.tap.writeBatch([frame(4), frame(5)])).toBe(true)
+    expect(received(b.port)).toEqual(upTo(6))
+    expect(b.tap.counters).toMatchObject({ framesWritten: 6, bytesWritten: 360, dropped: 0, drops: {} })
+    expect(a.tap.counters).toMatchObject({ framesRead: 3, framesWritten: 0 })
+  })
+
+  test('a frame that was changed in place is written as it is then, and cannot be used any more', async () => {
+    const { tap, port } = await open()
+    tap.onFrames = ([first]) => {
+      const { memory, offset, length } = first as TapFrame
+      memory[offset + length - 1] = 9
+      tap.write(first as TapFrame)
+      expect(() => first?.bytes).toThrow('it was written')
+    }
+    port.transmit(frame(1))
+    port.drain()
+    expect(received(port)).toEqual([9])
+  })
+
+  test('without room write returns false, frames wait, and drained() settles when all are written', async () => {
+    const { tap, port } = await open()
+    expect(await tap.drained()).toBeUndefined()
+    port.room = 1
+    const drain = once(tap, 'drain')
+    expect(upTo(3).map(i => tap.write(frame(i)))).toEqual([true, false, false])
+    expect(received(port)).toEqual([0])
+    const drained = tap.drained().then(() => received(port))
+    port.room = Number.POSITIVE_INFINITY
+    expect(await drained).toEqual([0, 1, 2])
+    await drain
+    expect(tap.write(frame(3))).toBe(true)
+    expect(getEventListeners(tap, 'close')).toEqual([])
+  })
+
+  test('frames that wait are taken from the reader, which stops before memory runs out', async () => {
+    const [a, b] = [await open(), await open()]
+    b.port.room = 0
+    a.tap.onFrames = frames => void b.tap.writeBatch(frames)
+    a.port.queues[0]?.repeat(frame(1), 1000)
+    a.port.drain()
+    const { framesRead } = a.tap.counters
+    expect(framesRead).toBe(128)
+    b.port.room = Number.POSITIVE_INFINITY
+    await b.tap.drained()
+    while (b.port.received.length < 1000) await turn()
+    expect(b.tap.counters).toMatchObject({ framesWritten: 1000, dropped: 0 })
+  })
+
+  test('what cannot wait any more is dropped and counted', async () => {
+    const { tap, port } = await open()
+    port.room = 0
+    for (const i of upTo(300)) tap.write(frame(i))
+    expect(tap.counters.drops).toEqual({ FULL_RING: 300 - 256 })
+    await tap.close()
+    expect(tap.counters).toMatchObject({ framesWritten: 0, dropped: 300, drops: { DEV_STOPPED: 256 } })
+  })
+
+  test('what the kernel refuses, or no slot holds, is dropped and counted, and nothing throws', async () => {
+    const { tap, port } = await open()
+    expect(tap.write(frame(1, 13))).toBe(true)
+    tap.write(new Uint8Array(FRAME_MAX + 1))
+    port.change({ kind: 'down' })
+    tap.write(frame(1))
+    expect(tap.counters.drops).toEqual({ HDR_TRUNC: 1, PKT_TOO_BIG: 1, DEV_READY: 1 })
+  })
+
+  test('what is neither bytes nor a frame is a TypeError, and the frames before it are written', async () => {
+    const { tap, port } = await open()
+    expect(() => tap.writeBatch([frame(0), 'text' as unknown as Uint8Array])).toThrow(TypeError)
+    expect(received(port)).toEqual([0])
+  })
+})
+
+describe('offloads', () => {
+  test('with offloads a frame shows its segmentation and its partial checksum, and is written with both', async () => {
+    const { tap, port } = await open({ offload: true })
+    tap.onFrames = ([first]) => {
+      expect(first).toMatchObject({ ...gso, csumStart: 34, length: 3054 })
+      tap.write(first as TapFrame)
+    }
+    port.transmit(framed(tcp), 0, { ...gso, csumStart: 34 })
+    port.drain()
+    expect(port.received).toMatchObject([{ ...gso, csumStart: 34, bytes: framed(tcp) }])
+  })
+
+  test('bytes are written with the description of a frame', async () => {
+    const { tap, port } = await open({ offload: true })
+    tap.write(framed(tcp), { ...gso, csumStart: 34 })
+    expect(port.received).toMatchObject([{ ...gso, csumStart: 34 }])
+  })
+
+  test.each(['tap', 'tun'] as const)('segment() returns the packets of a GSO frame of a %s', async layer => {
+    const { tap, port } = await open({ offload: true, layer })
+    const bytesOf = (packet: Packet) => (layer === 'tap' ? framed(packet) : Uint8Array.from(buildPacket(packet)))
+    tap.onFrames = ([first]) => {
+      const cut = (first as TapFrame).segment()
+      expect(cut.map(({ bytes }) => [...bytes])).toEqual(segments.map(packet => [...bytesOf(packet)]))
+      expect(() => first?.length).toThrow('used after its end')
+      tap.writeBatch(cut.slice(1))
+    }
+    port.transmit(bytesOf(tcp), 0, { ...gso, csumStart: layer === 'tap' ? 34 : 20 })
+    port.drain()
+    expect(port.received.map(({ bytes }) => bytes)).toEqual(segments.slice(1).map(bytesOf))
+  })
+
+  test('segment() completes the checksum of a frame that is one packet', async () => {
+    const { tap, port } = await open({ offload: true })
+    const [whole] = segments as [Packet]
+    tap.onFrames = ([first]) => {
+      const cut = (first as TapFrame).segment()
+      expect(cut).toEqual([first])
+      expect(cut[0]?.bytes).toEqual(framed(whole))
+    }
+    const info = { ipSummed: CHECKSUM_PARTIAL, csumStart: 34, csumOffset: 16 }
+    port.transmit(framed({ ...whole, checksum: 'partial' }), 0, info)
+    port.drain()
+  })
+
+  test('segment() returns nothing for a frame that cannot be cut, which can still be used', async () => {
+    const { tap, port } = await open({ offload: true, layer: 'tun' })
+    tap.onFrames = ([first]) => {
+      expect((first as TapFrame).segment()).toEqual([])
+      expect(first?.length).toBe(100)
+    }
+    port.transmit(new Uint8Array(100), 0, { gsoSize: 10, gsoType: SKB_GSO_TCPV4 })
+    port.drain()
+  })
+
+  test.each(['tap', 'tun'] as const)('a %s without offloads gets packets with full checksums', async layer => {
+    const bytesOf = (packet: Packet) => (layer === 'tap' ? framed(packet) : Uint8Array.from(buildPacket(packet)))
+    const csumStart = layer === 'tap' ? 34 : 20
+    const { tap, port } = await open({ layer })
+    tap.write(bytesOf(tcp), { ...gso, csumStart })
+    tap.write(bytesOf({ ...tcp, payload: [1] }), { ...gso, csumStart, gsoSize: 0 })
+    const last: Packet = { ...tcp, payload: [1], checksum: 'full' }
+    expect(port.received.map(({ bytes }) => bytes)).toEqual([...segments, last].map(bytesOf))
+    expect(port.received.every(({ ipSummed, gsoSize }) => ipSummed === 0 && gsoSize === 0)).toBe(true)
+  })
+
+  test('a description that does not fit its bytes is dropped and counted', async () => {
+    const { tap } = await open()
+    tap.write(frame(1), { ipSummed: CHECKSUM_PARTIAL, csumStart: 70, csumOffset: 16 })
+    tap.write(frame(1), gso)
+    expect(tap.counters.drops).toEqual({ SKB_CSUM: 1, SKB_GSO_SEG: 1 })
+  })
+})
+
+describe('the life of an interface', () => {
+  test('changes are emitted: down, up, mtu', async () => {
+    const { tap, port } = await open()
+    const events: unknown[] = []
+    for (const name of ['up', 'down', 'mtu', 'gone'] as const) {
+      tap.on(name as keyof TapEvents, (...args: unknown[]) => events.push([name, ...args]))
+    }
+    port.change({ kind: 'down' })
+    expect(tap.isUp).toBe(false)
+    port.change({ kind: 'mtu', mtu: 1280 })
+    port.change({ kind: 'up' })
+    expect(events).toEqual([['down'], ['mtu', 1280], ['up']])
+    expect([tap.mtu, tap.isUp]).toEqual([1280, true])
+  })
+
+  test('when the interface is deleted, gone and close are emitted, the loop throws, and writes are counted', async () => {
+    const { tap, port } = await open()
+    const events: string[] = []
+    tap.on('gone', () => events.push('gone')).on('close', () => events.push('close'))
+    setImmediate(() => port.change({ kind: 'gone' }))
+    const read = async () => {
+      for await (const _ of tap);
+    }
+    const error = await read().catch(error => error)
+    expect(error).toBeInstanceOf(VnetError)
+    expect(error).toMatchObject({ errno: EBADFD })
+    expect(error.message).toContain('read tap0: EBADFD')
+    await tap.close()
+    expect([events, tap.isUp]).toEqual([['gone', 'close'], false])
+    tap.write(frame(1))
+    expect(tap.counters.drops).toEqual({ DEV_READY: 1 })
+  })
+
+  test('close is idempotent, emits close once, and a write after it throws', async () => {
+    const { tap } = await open()
+    let closed = 0
+    tap.on('close', () => closed++)
+    await Promise.all([tap.close(), tap.close(), tap[Symbol.asyncDispose]()])
+    expect(closed).toBe(1)
+    expect(() => tap.write(frame(1))).toThrow('write tap0: EBADFD')
+    await tap.drained()
+  })
+
+  test('drained() settles when the tap is closed', async () => {
+    const { tap, port } = await open()
+    port.room = 0
+    tap.write(frame(1))
+    const drained = tap.drained()
+    await tap.close()
+    await drained
+  })
+
+  test('a signal closes the tap, and a tap that is closed does not listen to it', async () => {
+    const controller = new AbortController()
+    const { tap } = await open({ signal: controller.signal })
+    setImmediate(() => controller.abort())
+    for await (const _ of tap);
+    expect(platform.ports).toEqual([])
+    const other = new AbortController()
+    const { tap: second } = await open({ signal: other.signal })
+    await second.close()
+    expect(getEventListeners(other.signal, 'abort')).toEqual([])
+  })
+
+  test('an aborted signal rejects with its reason, before and while the interface is made', async () => {
+    await expect(open({ signal: AbortSignal.abort('early') })).rejects.toBe('early')
+    const controller = new AbortController()
+    const opening = open({ signal: controller.signal })
+    controller.abort('late')
+    await expect(opening).rejects.toBe('late')
+    expect(platform.ports).toEqual([])
+  })
+})
