@@ -78,6 +78,27 @@ export function cable(asked = {}) {
   ])
 }
 
+/** Programs that join two TAPs themselves: the library `vnet/tap`, npm packages and C. */
+export function tap(asked = {}) {
+  const { relay, 'relay-offload': relayOffload, vnet: vnetOffload, ...others } = cable(asked)
+  const peers = Object.entries(others).filter(([, { peer }]) => peer !== undefined)
+  // V8's trace reports the time of each garbage collection.
+  const library = options => net => [
+    ...[process.execPath, '--trace-gc', `${root}bench/tap-relay.mjs`, ...options],
+    ...ends(net, '/'),
+  ]
+  return Object.fromEntries([
+    ['relay', relay],
+    ['relay-offload', relayOffload],
+    ...peers,
+    ['open-tap-no-offload', vnet(library([]), 'relay')],
+    ['open-tap', vnet(library(ON), 'relay-offload')],
+    ['open-tap-loop', vnet(library([...ON, '--loop']), 'relay-offload')],
+    ['vnet', vnetOffload],
+    ...variants(asked, vnetCable, 'relay-offload'),
+  ])
+}
+
 export function snull(asked = {}) {
   return Object.fromEntries([
     ['veth', {}],

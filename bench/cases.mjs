@@ -19,6 +19,12 @@ const one = [...of('tcp', 'tcp4', 'bidir', 'gso', 'udp', 'udp1472', 'rtt1', 'rtt
 export function cases(asked = {}) {
   return {
     cable: { title: 'cable: two namespaces joined', candidates: candidates.cable(asked), metrics: one, more: [] },
+    tap: {
+      title: 'tap: a program of `vnet/tap` that joins two TAPs, beside the driver `cable`',
+      candidates: candidates.tap(asked),
+      metrics: [...of('tcp', 'udp', 'rtt1'), ...ends],
+      more: of('tcp4', 'bidir', 'gso', 'udp1472', 'rtt'),
+    },
     snull: {
       title: 'snull: two interfaces of one host, addresses flipped on the way',
       candidates: candidates.snull(asked),

@@ -78,7 +78,11 @@ const rules = {
   },
   control: { rooms: ['netlink', 'skb', 'netdev', 'linux', ...control, 'lan/switch'], builtins: true },
   exec: { rooms: ['netlink', 'netdev', 'linux', 'control/protocol', 'control/client'], builtins: true },
-  testing: { rooms: [...framework, 'wire', 'wire.ts', 'netlink', 'linux', ...control], packages: ['undici'], builtins: true },
+  testing: {
+    rooms: [...framework, 'wire', 'wire.ts', 'netlink', 'linux', ...control],
+    packages: ['undici'],
+    builtins: true,
+  },
   cli: { rooms: [...folders, 'yaml', 'index.ts', 'tap.ts'], packages: ['commander'], builtins: true },
   'index.ts': { rooms: [...framework, 'wire', 'drivers', 'lan/switch', 'lan/machines'] },
   'wire.ts': { rooms: [...framework, 'wire', 'drivers', 'linux'] },

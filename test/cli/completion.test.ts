@@ -26,7 +26,19 @@ const ASKING = [
   'frames',
   'extcap',
 ]
-const COMMANDS = ['loop', 'snull', 'cable', 'lan', ...ASKING, 'simulate', 'replay', 'rootless', 'exec', 'completion', 'help']
+const COMMANDS = [
+  'loop',
+  'snull',
+  'cable',
+  'lan',
+  ...ASKING,
+  'simulate',
+  'replay',
+  'rootless',
+  'exec',
+  'completion',
+  'help',
+]
 
 const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
   ['vnet s', ['snull', 'show', 'stats', 'simulate']],

@@ -72,9 +72,9 @@ test('no line of a help text is longer than 80 columns', async () => {
   ]
   for (const args of [
     [],
-    ...['loop', 'snull', 'cable', 'lan', ...asking, 'simulate', 'replay', 'rootless', 'exec', 'completion', 'help'].map(name => [
-      name,
-    ]),
+    ...['loop', 'snull', 'cable', 'lan', ...asking, 'simulate', 'replay', 'rootless', 'exec', 'completion', 'help'].map(
+      name => [name],
+    ),
   ]) {
     for (const line of lines(await help(...args, '--help'))) expect(line.length, line).toBeLessThanOrEqual(80)
   }
