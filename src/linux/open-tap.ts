@@ -1,8 +1,9 @@
 /** openTap: a TAP or TUN for programs that want its frames and need no driver. */
-import { devValidName } from '../netdev/alloc.ts'
+
 import { UsageError } from '../netdev/driver.ts'
 import { MAX_TAP_QUEUES, NETIF_F_ALL_TAP } from '../netdev/if.ts'
 import type { LinkRequest, Platform, PortSpec } from '../netdev/port.ts'
+import { devValidName } from '../netdev/valid.ts'
 import { parseMac } from '../packet/address.ts'
 import { SkBuffPool } from '../skb/pool.ts'
 import { loadNative } from './native.ts'
