@@ -2,7 +2,9 @@
  * Makes the interface of a port, or attaches to a persistent one.
  *
  * An interface for another namespace is made in our own and then moved: a TAP opened inside would
- * keep the namespace alive, and its deletion would go unnoticed.
+ * keep the namespace alive, and its deletion would go unnoticed. To move one takes some 20 ms. A
+ * namespace that a descriptor of this process refers to is kept alive by it anyway, so there the
+ * TAP is opened inside.
  */
 import { EEXIST, EINVAL, ENFILE, ENOENT, VnetError } from '../netdev/errno.ts'
 import { IFNAMSIZ } from '../netdev/if.ts'
@@ -13,7 +15,7 @@ import type { Native } from './native.ts'
 import { getLink, type Link, RouteSocket, setLink } from './rtnetlink.ts'
 import { openTun, setPersist, type Tun, tapName } from './tap.ts'
 
-type TapSpec = Pick<PortSpec, 'name' | 'queues' | 'features' | 'layer' | 'carrier' | 'persist'>
+type TapSpec = Pick<PortSpec, 'name' | 'netns' | 'queues' | 'features' | 'layer' | 'carrier' | 'persist'>
 
 /** The kernel's limit: the number of bits in a page of 4 KiB. */
 const MAX_NUMBERS = 32768
@@ -21,23 +23,31 @@ const MAX_NUMBERS = 32768
 /** The name of an interface until it is moved. The kernel replaces %d by a free number. */
 const TEMPORARY_NAME = 'vnet-move%d'
 
+/** Where descriptors of this process are found. */
+const OWN_DESCRIPTOR = /^\/proc\/(?:thread-)?self\/fd\/\d+$/
+
 /**
- * Makes an interface in the namespace that `nsfd` refers to; -1 is our own. `beforeMove` is called
- * before it is moved to another namespace. Throws a VnetError and leaves nothing behind.
+ * Makes an interface in the namespace `spec.netns`, which `nsfd` refers to; -1 is our own.
+ * `before` is called before it appears in another namespace. Throws a VnetError and leaves nothing
+ * behind.
  */
-export function createTap(native: Native, spec: TapSpec, nsfd: number, beforeMove: () => void): Tun {
+export function createTap(native: Native, spec: TapSpec, nsfd: number, before: () => void): Tun {
   const { name, queues, features, layer = 'tap', carrier = true, persist = false } = spec
   // A multi-queue TAP shows 256 queues, so a port with one queue is made single-queue and shows
   // one, as hardware does. A later run may want more queues of a persistent interface.
   const multiQueue = queues > 1 || persist
   const options = { layer, queues, features, carrier, multiQueue, exclusive: true, nsfd: -1 }
   if (nsfd < 0) return openTun(native, { ...options, name })
+  if (OWN_DESCRIPTOR.test(spec.netns ?? '')) {
+    before()
+    return openTun(native, { ...options, name, nsfd })
+  }
   const tap = openTun(native, { ...options, name: TEMPORARY_NAME })
   return closingOnError(native, tap.fds, () => {
     using home = RouteSocket.open(native)
     const link = getLink(home, { name: tap.name })
     if (link === undefined) throw new VnetError(ENOENT, `RTM_GETLINK ${tap.name}`)
-    beforeMove()
+    before()
     setLink(home, link.ifindex, { netnsFd: nsfd, name })
     return { ...tap, name: tapName(native, tap.fds[0] as number) ?? name }
   })
