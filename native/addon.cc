@@ -33,6 +33,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add<vnet::Socket>(exports, "socket");
   add<vnet::SocketAs>(exports, "socketAs");
   add<vnet::Close>(exports, "close");
+  add<vnet::Release>(exports, "release");
   add<vnet::Ioctl>(exports, "ioctl");
   add<vnet::Bind>(exports, "bind");
   add<vnet::Listen>(exports, "listen");

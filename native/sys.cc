@@ -220,6 +220,14 @@ Napi::Value Close(const Napi::CallbackInfo& info) {
   return result(info, ::close(fd) == 0 || errno == EINTR ? 0 : -errno);
 }
 
+Napi::Value Release(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const int fd = args.fd(0);
+  if (!args.ok()) return result(info, -EINVAL);
+  openFds(info).remove(fd);
+  return result(info, 0);
+}
+
 Napi::Value Ioctl(const Napi::CallbackInfo& info) {
   Args args(info);
   const int fd = args.fd(0);

@@ -11,6 +11,7 @@ Napi::Value Open(const Napi::CallbackInfo& info);
 Napi::Value Socket(const Napi::CallbackInfo& info);
 Napi::Value SocketAs(const Napi::CallbackInfo& info);
 Napi::Value Close(const Napi::CallbackInfo& info);
+Napi::Value Release(const Napi::CallbackInfo& info);
 Napi::Value Ioctl(const Napi::CallbackInfo& info);
 Napi::Value Bind(const Napi::CallbackInfo& info);
 Napi::Value Listen(const Napi::CallbackInfo& info);

@@ -69,6 +69,11 @@ export interface Native {
   /** close(2), at most once per descriptor. */
   close(fd: number): number
   /**
+   * Hands a descriptor over to another owner, for example a socket of Node, which closes it: it is
+   * no longer closed with its worker.
+   */
+  release(fd: number): number
+  /**
    * ioctl(2) with a number, or with the bytes of a struct (at most 16 KiB), which the kernel may
    * rewrite. Returns the ioctl's own result. A struct shorter than the request requires is followed
    * by zeros. `data` is what ifr_data of a struct ifreq points to, at most 16 KiB, which the kernel

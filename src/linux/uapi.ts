@@ -38,6 +38,7 @@ export const O_CLOEXEC = 0x80000
 
 // include/uapi/linux/sched.h
 export const CLONE_FILES = 0x400
+export const CLONE_NEWNET = 0x40000000
 
 // include/linux/socket.h
 export const AF_UNSPEC = 0
