@@ -1,9 +1,11 @@
 /**
- * 'vnet/testing': what tests of a driver need: a platform in memory, a clock that stands still, and
- * the conservation of frames.
+ * 'vnet/testing': createLab makes networks in which programs are tested. For drivers there are a
+ * platform in memory, a clock that stands still, and the conservation of frames. Nothing native is
+ * loaded before createLab is called.
  */
 import '../netdev/dispose.ts'
 
 export { assertConserved, type Balance, balance } from './conservation.ts'
 export { FakeClock } from './fake-clock.ts'
+export * from './lab/index.ts'
 export { type Frame, type FrameInfo, MemoryPlatform, MemoryPort, type MemoryQueue } from './memory-port.ts'

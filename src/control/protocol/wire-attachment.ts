@@ -24,7 +24,7 @@ export function recording(resources: Compiling, attach: (attachment: WireAttachm
   return {
     filter(text) {
       const filter = resources.filter(text)
-      attach({ filter: text, bytes: encodeProgram(filter) })
+      attach(encodeFilter(text, filter))
       return filter
     },
     file(path) {
@@ -49,4 +49,9 @@ export function attached(attachments: readonly WireAttachment[]): Compiling {
       return Buffer.from(found.bytes).toString('utf8')
     },
   }
+}
+
+/** Returns a filter as an attachment. */
+export function encodeFilter(text: string, filter: CompiledFilter): WireAttachment {
+  return { filter: text, bytes: encodeProgram(filter) }
 }

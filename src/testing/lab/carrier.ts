@@ -1,66 +1,118 @@
-/** Carrier: the worker that carries the frames of a lab, as its main thread sees it. */
+/**
+ * Carrier: the worker that carries the frames of labs, as the thread of the labs sees it. A thread
+ * has one for all its labs, because a worker takes longer to start than all else of a lab.
+ */
 import { Worker } from 'node:worker_threads'
 import { UsageError } from '../../netdev/driver.ts'
-import type { CallName, Calls, Reply, Request } from './protocol.ts'
+import { builtModule } from './built-module.ts'
+import type { CallName, Calls, FilterMessage, Reply, Request } from './protocol.ts'
 
 interface Pending {
+  readonly request: Request
   resolve(value: unknown): void
   reject(error: unknown): void
 }
 
-/** A worker runs built code only: this file's place in dist, also when src is imported. */
-const program = new URL(
-  './carrier-worker.js',
-  import.meta.url.endsWith('.ts') ? import.meta.url.replace(/\/src\/(?!.*\/src\/)/, '/dist/') : import.meta.url,
-)
+/** How long a carrier waits for the next lab of its thread. */
+const IDLE_MS = 5000
+
+const CARRIER = Symbol('the carrier of this thread')
+
+interface Thread {
+  [CARRIER]?: Carrier | undefined
+}
 
 export class Carrier {
   readonly #worker: Worker
   readonly #pending = new Map<number, Pending>()
-  readonly #onHit = new Map<number, () => void>()
   #lastId = 0
+  #labs = 0
+  #idle: NodeJS.Timeout | undefined
   #failure: Error | undefined
 
-  /** `log` gets the warnings of the links. Keeps the process alive only while a call is pending. */
-  constructor(log: (line: string) => void) {
-    this.#worker = new Worker(program, { stdin: false })
-    this.#worker.unref()
-    this.#worker.on('message', (reply: Reply) => {
-      if ('log' in reply) log(reply.log)
-      else if ('hit' in reply) this.#onHit.get(reply.hit)?.()
-      else this.#settle(reply)
+  /**
+   * Returns the carrier of this thread for one more lab; starts it if there is none. It ends a
+   * while after its last lab, or with the thread, and keeps neither alive.
+   */
+  static take(): Carrier {
+    const thread = globalThis as Thread
+    thread[CARRIER] ??= new Carrier(carrier => {
+      if (thread[CARRIER] === carrier) thread[CARRIER] = undefined
     })
-    this.#worker.on('error', error => this.#fail(error instanceof Error ? error : new Error(String(error))))
-    this.#worker.on('exit', status => this.#fail(new Error(`the worker of the lab has ended with status ${status}`)))
+    const carrier = thread[CARRIER]
+    carrier.#labs++
+    clearTimeout(carrier.#idle)
+    return carrier
   }
 
-  /** Calls a function of the worker. Throws a UsageError or an Error of the same message. */
+  /** `onEnd` is called once, when it takes no more labs. */
+  private constructor(onEnd: (carrier: Carrier) => void) {
+    // What the flags of the process load is for its own programs.
+    this.#worker = new Worker(builtModule('./carrier-worker.ts', import.meta.url), { execArgv: [] })
+    this.#worker.unref()
+    this.#worker.on('message', (reply: Reply) => {
+      if ('warning' in reply) console.error(`vnet: ${reply.warning}`)
+      else if ('filterNeeded' in reply) void this.#compile(reply.id, reply.filterNeeded)
+      else this.#settle(reply)
+    })
+    const fail = (error: Error) => {
+      onEnd(this)
+      this.#fail(error)
+    }
+    this.#worker.on('error', error => fail(error instanceof Error ? error : new Error(String(error))))
+    this.#worker.on('exit', status => fail(new Error(`the worker of the lab has ended with status ${status}`)))
+    this.#onEnd = onEnd
+  }
+
+  readonly #onEnd: (carrier: Carrier) => void
+
+  /**
+   * Calls a function of the worker. Rejects with a UsageError, or with an Error of the same
+   * message. A pending call keeps the process alive.
+   */
   call<Name extends CallName>(call: Name, ...args: Parameters<Calls[Name]>): Promise<ReturnType<Calls[Name]>> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     const id = ++this.#lastId
     if (this.#pending.size === 0) this.#worker.ref()
+    const request: Request = { id, call, args }
     return new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve: resolve as (value: unknown) => void, reject })
-      this.#worker.postMessage({ id, call, args } satisfies Request)
+      this.#pending.set(id, { request, resolve: resolve as (value: unknown) => void, reject })
+      this.#worker.postMessage(request)
     })
   }
 
-  /** Calls `fn` at each hit of a fault. */
-  onHit(fault: number, fn: () => void): void {
-    this.#onHit.set(fault, fn)
+  /** A lab has ended. The last one leaves the worker to the next lab, for a while. */
+  release(): void {
+    if (--this.#labs > 0) return
+    this.#idle = setTimeout(() => {
+      this.#onEnd(this)
+      this.#failure ??= new Error('the lab is closed')
+      void this.#worker.terminate()
+    }, IDLE_MS)
+    this.#idle.unref()
   }
 
-  async close(): Promise<void> {
-    this.#failure ??= new Error('the lab is closed')
-    await this.#worker.terminate()
+  /** Sends a filter to the worker, and repeats the request that needs it. */
+  async #compile(id: number, text: string): Promise<void> {
+    try {
+      const [{ compileFilter }, { encodeFilter }] = await Promise.all([
+        import('../../linux/pcap-filter.ts'),
+        import('../../control/protocol/wire-attachment.ts'),
+      ])
+      this.#worker.postMessage({ filter: encodeFilter(text, compileFilter(text)) } satisfies FilterMessage)
+      this.#worker.postMessage(this.#pending.get(id)?.request)
+    } catch (error) {
+      const usage = error instanceof UsageError
+      this.#settle({ id, error: error instanceof Error ? error.message : String(error), usage })
+    }
   }
 
-  #settle(reply: Extract<Reply, { id: number }>): void {
+  #settle(reply: Extract<Reply, { value: unknown } | { usage: boolean }>): void {
     const pending = this.#pending.get(reply.id)
     this.#pending.delete(reply.id)
     if (this.#pending.size === 0) this.#worker.unref()
     if ('value' in reply) pending?.resolve(reply.value)
-    else pending?.reject(reply.usage ? new UsageError(String(reply.error)) : new Error(String(reply.error)))
+    else pending?.reject(reply.usage ? new UsageError(reply.error) : new Error(reply.error))
   }
 
   #fail(error: Error): void {

@@ -1,98 +1,100 @@
 /**
- * Hosts: the names of a lab's namespaces. Each namespace has a file for its programs (hosts(5)) and
- * a lookup for sockets of this process, in which an address on a common link comes first.
+ * Hosts: the names of a lab's namespaces. Each namespace has a hosts file of its own (hosts(5)), in
+ * which addresses on a common link come first. Programs of the namespace see it as /etc/hosts.
  */
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { UsageError } from '../../netdev/driver.ts'
-import type { Place } from './sockets.ts'
+import { type Place, placeOf } from './lookup.ts'
 
-/** A namespace, as far as names are concerned. */
-interface Named {
+/** A host: a name, and the addresses of its interfaces. */
+export interface Host {
   readonly name: string
+  readonly interfaces: readonly HostInterface[]
 }
 
-interface Entry {
-  readonly address: string
-  readonly family: 4 | 6
-  /** The link that the address is on. */
+export interface HostInterface {
+  /** The link that it is an end of. Ends of one link reach each other without a router. */
   readonly link: number
+  /** With their prefix. */
+  readonly addresses: readonly string[]
 }
 
-type LookupCallback = (error: Error | null, address?: string, family?: number) => void
+const LOCALHOST: readonly Place[] = [
+  { address: '127.0.0.1', family: 4 },
+  { address: '::1', family: 6 },
+]
 
 export class Hosts {
   readonly #directory: string
-  readonly #entries = new Map<Named, Entry[]>()
+  readonly #hosts = new Map<string, Host>()
 
-  /** `directory` is where the files are written. */
+  /** Writes files in `directory`, which exists. */
   constructor(directory: string) {
     this.#directory = directory
   }
 
-  add(host: Named): void {
-    this.#entries.set(host, [])
-    this.#write()
-  }
-
-  /** Notes that a host has an address on a link. */
-  addAddress(host: Named, link: number, address: string): void {
-    const family = address.includes(':') ? 6 : 4
-    this.#entries.get(host)?.push({ address, family, link })
-    this.#write()
-  }
-
-  /** The path of the file of a host. */
-  fileOf({ name }: Named): string {
-    return join(this.#directory, `hosts-${name}`)
-  }
-
-  /** Returns the address by which `from` reaches the host `name`. Throws a UsageError. */
-  find(from: Named, name: string, family?: 4 | 6): Place {
-    if (name === 'localhost') return family === 6 ? { address: '::1', family } : { address: '127.0.0.1', family: 4 }
-    const [first] = this.#addresses(from, name).filter(entry => family === undefined || entry.family === family)
-    if (first !== undefined) return first
-    const known = [...this.#entries.keys()].map(host => host.name).join(', ')
-    throw new UsageError(
-      `${name}: no namespace of this lab with an address${family === 6 ? ' of IPv6' : ''}; there are ${known}`,
-    )
-  }
-
-  /** Returns a function like dns.lookup for sockets of a namespace. */
-  lookupOf(from: Named, family: 4 | 6): (name: string, ...rest: unknown[]) => void {
-    return (name, ...rest) => {
-      const callback = rest.at(-1) as LookupCallback
-      try {
-        const found =
-          name.includes(':') || /^[\d.]+$/.test(name) ? { address: name, family } : this.find(from, name, family)
-        callback(null, found.address, found.family)
-      } catch (error) {
-        callback(error as Error)
-      }
+  /** Adds hosts, whose names differ. */
+  add(...hosts: readonly Host[]): void {
+    for (const host of hosts) {
+      mkdirSync(this.etcOf(host))
+      this.#hosts.set(host.name, host)
     }
+    this.update()
   }
 
-  /** The addresses of a host, those on a link of `from` first. */
-  #addresses(from: Named, name: string): Entry[] {
-    const own = new Set(this.#entries.get(from)?.map(({ link }) => link))
-    const [host] = [...this.#entries.keys()].filter(each => each.name === name)
-    const found = host === undefined ? [] : (this.#entries.get(host) ?? [])
-    if (host === from)
-      return [
-        { address: '127.0.0.1', family: 4, link: 0 },
-        { address: '::1', family: 6, link: 0 },
-      ]
-    return [...found.filter(({ link }) => own.has(link)), ...found.filter(({ link }) => !own.has(link))]
+  /** The directory of the files that a host has in /etc in place of those of the machine. */
+  etcOf({ name }: Host): string {
+    return join(this.#directory, name)
   }
 
-  #write(): void {
-    for (const from of this.#entries.keys()) {
-      const lines = ['127.0.0.1 localhost', '::1 localhost ip6-localhost']
-      for (const { name } of this.#entries.keys()) {
-        for (const { address } of this.#addresses(from, name)) lines.push(`${address} ${name}`)
+  /** The path of the hosts file of a host. */
+  fileOf(host: Host): string {
+    return join(this.etcOf(host), 'hosts')
+  }
+
+  /** Writes the files again: hosts have other addresses than before. */
+  update(): void {
+    for (const from of this.#hosts.values()) {
+      const lines = ['127.0.0.1 localhost', '::1 localhost ip6-localhost ip6-loopback']
+      for (const { name } of this.#hosts.values()) {
+        for (const { address } of this.places(from, name)) lines.push(`${address} ${name}`)
       }
-      // In place: programs that run have this very file.
+      // In place: /etc/hosts of programs that run is this very file.
       writeFileSync(this.fileOf(from), `${lines.join('\n')}\n`)
     }
   }
+
+  /**
+   * Returns the addresses by which `from` reaches a name or an address. Throws a UsageError if
+   * there is none of the family.
+   */
+  find(from: Host, name: string, family?: 4 | 6): readonly [Place, ...Place[]] {
+    const address = placeOf(name)
+    if (address !== undefined) return [address]
+    const places = this.places(from, name).filter(place => family === undefined || place.family === family)
+    const [first, ...rest] = places
+    if (first !== undefined) return [first, ...rest]
+    if (this.#hosts.has(name))
+      throw new UsageError(`${name} has no IP${family === undefined ? '' : `v${family}`} address`)
+    throw new UsageError(`${name}: the lab has no namespace of this name; it has ${[...this.#hosts.keys()].join(', ')}`)
+  }
+
+  /** The addresses of a host, those on a link of `from` first; none for an unknown name. */
+  places(from: Host, name: string): readonly Place[] {
+    if (name === 'localhost' || name === from.name) return LOCALHOST
+    const own = new Set(from.interfaces.map(({ link }) => link))
+    const interfaces = this.#hosts.get(name)?.interfaces ?? []
+    const ordered = [
+      ...interfaces.filter(({ link }) => own.has(link)),
+      ...interfaces.filter(({ link }) => !own.has(link)),
+    ]
+    const addresses = ordered.flatMap(each => each.addresses)
+    return addresses.map(cidr => placeOf(withoutPrefix(cidr))).filter(place => place !== undefined)
+  }
+}
+
+/** Returns `198.18.0.1` of `198.18.0.1/24`. */
+export function withoutPrefix(cidr: string): string {
+  return cidr.split('/', 1)[0] ?? ''
 }

@@ -1,108 +1,144 @@
-/**
- * createLab: a network in a test. Namespaces are hosts, cables with wires join them, and everything
- * is gone at the end of the scope:
- *
- *     await using lab = await createLab({ seed: 7 })
- *     const [client, server] = lab.namespaces('client', 'server')
- *     const link = await lab.cable(client, server, { wire: 'delay 20ms loss 1%' })
- *     await server.listen(http.createServer(answer), 8080)
- *     const response = await client.fetch('http://server:8080/')
- */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+/** Lab: namespaces and the links between them, for a test. */
+import { rmSync } from 'node:fs'
 import { loadNative, type Native } from '../../linux/native.ts'
 import { UsageError } from '../../netdev/driver.ts'
-import { Carrier } from './carrier.ts'
+import type { Carrier } from './carrier.ts'
 import { Hosts } from './hosts.ts'
-import { LabLink, wordsOf } from './link.ts'
+import { makeLabDirectory, removeLeftovers } from './leftovers.ts'
+import { LabLink } from './link.ts'
 import { LabNamespace } from './namespace.ts'
+import type { EndSpec } from './protocol.ts'
+import { whyNoLab } from './rights.ts'
+import { addressesOf, macOf } from './subnet.ts'
 
 export interface LabOptions {
-  /** The seed of all random decisions: the same seed, the same drops. 1 by default. */
+  /** The seed of all random decisions, a whole number: the same seed, the same drops. Default 1. */
   readonly seed?: number
   /** Ends the lab when it aborts. */
   readonly signal?: AbortSignal
-  /** Called with warnings of the links; by default they go to stderr. */
-  readonly log?: (line: string) => void
 }
 
 export interface LabCableOptions {
   /** What the wire does in both directions, in words: `delay 20ms loss 1%`. */
   readonly wire?: string
-  /** The same from the first namespace to the second, and back. */
+  /** The same only from the first namespace to the second. */
   readonly wireAb?: string
+  /** The same only from the second namespace to the first. */
   readonly wireBa?: string
+  /** Of both interfaces. 1500 by default; below 1280 there is no IPv6. */
   readonly mtu?: number
-  /** The addresses of both ends, by default of 198.18.N.0/24 and 2001:db8:0:N::/64. */
+  /**
+   * The addresses of both ends, with their prefixes: `[['192.0.2.1/24'], ['192.0.2.2/24']]`. By
+   * default of 198.18.0.0/15 and 2001:db8::/32, a subnet for each link.
+   */
   readonly addresses?: readonly [readonly string[], readonly string[]]
 }
 
 const NAME = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/i
-/** Longer names are no names of interfaces. */
+/** As long as the name of an interface. */
 const NAME_MAX = 15
 
 export class Lab implements AsyncDisposable {
-  readonly #seed: number
+  /** The seed of all random decisions. */
+  readonly seed: number
   readonly #native: Native
   readonly #carrier: Carrier
   readonly #directory: string
   readonly #hosts: Hosts
   readonly #namespaces = new Map<string, LabNamespace>()
-  readonly #links: LabLink[] = []
+  readonly #links = new Set<LabLink>()
+  readonly #signal: AbortSignal | undefined
+  readonly #onAbort = () => void this.close()
   #lastLink = 0
   #closed: Promise<void> | undefined
 
-  /** @internal */
-  constructor({ seed = 1, signal, log = line => console.error(line) }: LabOptions) {
-    this.#seed = seed
-    this.#native = loadNative()
-    this.#directory = mkdtempSync(join(tmpdir(), `vnet-lab-${process.pid}-`))
-    this.#hosts = new Hosts(this.#directory)
-    this.#carrier = new Carrier(log)
-    signal?.addEventListener('abort', () => void this.close(), { once: true })
-  }
-
-  /** Creates namespaces of these names, which are also the names of the hosts. */
-  namespaces<const Names extends readonly string[]>(...names: Names): { [K in keyof Names]: LabNamespace } {
-    return names.map(name => this.namespace(name)) as { [K in keyof Names]: LabNamespace }
-  }
-
-  namespace(name: string): LabNamespace {
-    if (!NAME.test(name) || name.length > NAME_MAX) {
-      throw new UsageError(`'${name}': a name has 1 to ${NAME_MAX} letters, digits and hyphens between them`)
+  /** @internal Owns `carrier`, also if it throws. */
+  constructor(carrier: Carrier, { seed = 1, signal }: LabOptions) {
+    this.#carrier = carrier
+    try {
+      if (!Number.isSafeInteger(seed)) throw new UsageError(`seed ${seed}: not a whole number`)
+      this.seed = seed
+      this.#native = loadNative()
+      const why = whyNoLab(this.#native)
+      if (why !== undefined) throw new Error(why)
+      removeLeftovers()
+      this.#directory = makeLabDirectory()
+    } catch (error) {
+      carrier.release()
+      throw error
     }
-    if (this.#namespaces.has(name)) throw new UsageError(`${name}: the lab has a namespace of that name`)
-    if (this.#closed !== undefined) throw new UsageError(`${name}: the lab has ended`)
-    const namespace = new LabNamespace(name, { native: this.#native, hosts: this.#hosts })
-    this.#namespaces.set(name, namespace)
-    this.#hosts.add(namespace)
-    return namespace
+    this.#hosts = new Hosts(this.#directory)
+    this.#signal = signal
+    signal?.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  /** Creates namespaces of these names, by which they find each other. */
+  namespaces<const Names extends readonly string[]>(...names: Names): { [K in keyof Names]: LabNamespace } {
+    if (this.#closed !== undefined) throw new Error('the lab has ended')
+    for (const [i, name] of names.entries()) {
+      if (!NAME.test(name) || name.length > NAME_MAX) {
+        throw new UsageError(`namespace '${name}': a name has 1 to ${NAME_MAX} letters, digits and inner hyphens`)
+      }
+      if (this.#namespaces.has(name) || names.indexOf(name) !== i || name === 'localhost') {
+        throw new UsageError(`namespace '${name}': the name is taken`)
+      }
+    }
+    const made = names.map(name => {
+      const namespace = new LabNamespace(name, { native: this.#native, hosts: this.#hosts })
+      this.#namespaces.set(name, namespace)
+      return namespace
+    })
+    this.#hosts.add(...made)
+    return made as { [K in keyof Names]: LabNamespace }
   }
 
   /**
-   * Joins two namespaces by a cable. The interface of each end has the name of the other namespace.
-   * Both are up, with a carrier and their addresses, when it returns.
+   * Joins two namespaces by a cable. At each end there is an interface with the name of the other
+   * namespace (`server2` if that is taken). Both are up, with a carrier and addresses, when it
+   * returns. Rejects with a UsageError for wrong words; nothing is left then.
    */
   async cable(a: LabNamespace, b: LabNamespace, options: LabCableOptions = {}): Promise<LabLink> {
-    const number = ++this.#lastLink
+    if (this.#closed !== undefined) throw new Error('the lab has ended')
+    if (a === b) throw new UsageError(`cable: ${a.name} cannot be joined to itself`)
+    const link = ++this.#lastLink
     const { wire = '', wireAb = wire, wireBa = wire, mtu } = options
-    const [ofA, ofB] = options.addresses ?? [addressesOf(number, 1), addressesOf(number, 2)]
-    const spec = {
-      a: { path: `${a.path}/${b.name}`, addresses: ofA },
-      b: { path: `${b.path}/${a.name}`, addresses: ofB },
-      ...{ ab: wordsOf(wireAb, 'ab'), ba: wordsOf(wireBa, 'ba'), seed: this.#seed + 2 * number, mtu },
+    const [ofA, ofB] = options.addresses ?? [addressesOf(link, 1, mtu), addressesOf(link, 2, mtu)]
+    const ends = [
+      { host: a, added: { link, name: freeName(a, b.name), addresses: ofA } },
+      { host: b, added: { link, name: freeName(b, a.name), addresses: ofB } },
+    ] as const
+    const [endA, endB] = ends.map(({ host, added }, i): EndSpec => {
+      return { path: `${host.path}/${added.name}`, mac: macOf(link, i + 1), addresses: added.addresses }
+    }) as [EndSpec, EndSpec]
+    // Two interfaces that are made at once must not get the same name.
+    for (const { host, added } of ends) host.addInterface(added)
+    const forget = () => {
+      for (const { host } of ends) host.removeLink(link)
+      this.#hosts.update()
     }
-    const link = new LabLink(this.#carrier, await this.#carrier.call('cable', spec))
-    this.#links.push(link)
-    for (const [namespace, addresses] of [[a, ofA] as const, [b, ofB] as const]) {
-      for (const cidr of addresses) {
-        const [address = ''] = cidr.split('/')
-        namespace.addresses.push(address)
-        this.#hosts.addAddress(namespace, number, address)
-      }
+    let id: number
+    try {
+      id = await this.#carrier.call('cable', {
+        a: endA,
+        b: endB,
+        ab: wireAb,
+        ba: wireBa,
+        seed: this.#seedOf(link),
+        mtu,
+      })
+    } catch (error) {
+      forget()
+      throw error
     }
-    return link
+    this.#hosts.update()
+    const made: LabLink = new LabLink(this.#carrier, id, () => {
+      this.#links.delete(made)
+      forget()
+    })
+    this.#links.add(made)
+    // The lab may have ended in the meantime.
+    if (this.#closed !== undefined) await made.close()
+    return made
   }
 
   /** Ends everything that the lab has made. Idempotent. */
@@ -116,20 +152,28 @@ export class Lab implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    const namespaces = [...this.#namespaces.values()]
-    await Promise.all(namespaces.map(namespace => namespace.close()))
-    await Promise.all(this.#links.map(link => link.close()))
-    await this.#carrier.close()
-    rmSync(this.#directory, { recursive: true, force: true })
+    this.#signal?.removeEventListener('abort', this.#onAbort)
+    try {
+      await Promise.all([...this.#namespaces.values()].map(namespace => namespace.close()))
+      await Promise.all([...this.#links].map(link => link.close()))
+    } finally {
+      rmSync(this.#directory, { recursive: true, force: true })
+      this.#carrier.release()
+    }
+  }
+
+  /** Returns a seed of at least 1: wires take 0 as one at random. */
+  #seedOf(link: number): number {
+    return (Math.abs(this.seed * 1000 + link) % (2 ** 31 - 1)) + 1
   }
 }
 
-/** Starts a lab. Without the rights that it needs, it throws an Error that says what to do. */
-export async function createLab(options: LabOptions = {}): Promise<Lab> {
-  options.signal?.throwIfAborted()
-  return new Lab(options)
-}
-
-function addressesOf(link: number, host: number): string[] {
-  return [`198.18.${link}.${host}/24`, `2001:db8:0:${link.toString(16)}::${host}/64`]
+/** Returns the first of `name`, `name2`, `name3` ... that no interface of the namespace has. */
+function freeName({ interfaces }: LabNamespace, name: string): string {
+  const taken = new Set(['lo', ...interfaces.map(each => each.name)])
+  for (let n = 1; ; n++) {
+    const suffix = n === 1 ? '' : String(n)
+    const free = name.slice(0, NAME_MAX - suffix.length) + suffix
+    if (!taken.has(free)) return free
+  }
 }

@@ -1,226 +1,227 @@
 /**
- * LabNamespace: a network namespace of a lab, a host of its own: programs, servers, sockets and
- * requests of it. The namespace has no name outside; a descriptor holds it, so that it ends with the
- * process at the latest.
+ * LabNamespace: a network namespace of a lab, a host of its own: its programs, servers, sockets and
+ * requests. It has no name outside. A descriptor holds it, so that it ends with the process at the
+ * latest.
  */
-import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
-import type { SocketType, Socket as UdpSocket } from 'node:dgram'
+import type { ChildProcess } from 'node:child_process'
+import dgram from 'node:dgram'
 import { once } from 'node:events'
 import http from 'node:http'
+import https from 'node:https'
 import type { Socket } from 'node:net'
 import { pathToFileURL } from 'node:url'
 import { Worker, type WorkerOptions } from 'node:worker_threads'
 import { check } from '../../linux/errno.ts'
-import { builtFile, type Native } from '../../linux/native.ts'
+import type { Native } from '../../linux/native.ts'
 import { getLinks, RouteSocket, setLink } from '../../linux/rtnetlink.ts'
 import { IFF_UP } from '../../netdev/if.ts'
-import { parseAddress } from '../../packet/address.ts'
-import type { Hosts } from './hosts.ts'
-import { connecting, type Listening, listen, type Place, udpSocket } from './sockets.ts'
+import { builtModule } from './built-module.ts'
+import { countersOf, type NamespaceCounters } from './counters.ts'
+import { type HostInterface, type Hosts, withoutPrefix } from './hosts.ts'
+import type { NamespaceWorkerData } from './namespace-worker.ts'
+import { OpenSockets } from './open-sockets.ts'
+import { type ExecOptions, type ExecResult, type LabSpawnOptions, Programs } from './programs.ts'
+import { type LabRequestInit, Requests } from './requests.ts'
+import { bindUdp, connecting, listen, type SocketPlace, type StreamServer } from './sockets.ts'
 
-/** What a program printed, and how it ended. */
-export interface ExecResult {
-  /** The exit status; null if a signal ended it. */
-  readonly status: number | null
-  readonly signal: NodeJS.Signals | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
-export interface ExecOptions extends SpawnOptions {
-  /** Written to its standard input. */
-  readonly input?: string | Uint8Array
+/** An interface of a namespace. */
+export interface LabInterface extends HostInterface {
+  readonly name: string
 }
 
 /** What a namespace needs of its lab. */
-export interface NamespaceLab {
+interface NamespaceLab {
   readonly native: Native
   readonly hosts: Hosts
 }
 
-/** The launcher finds the namespace at this descriptor of the program. */
-const NSFD = 3
-
 export class LabNamespace {
   readonly name: string
-  /** The IP addresses of its interfaces, without prefixes, in the order in which they were added. */
-  readonly addresses: string[] = []
-  readonly #lab: NamespaceLab
-  readonly #fd: number
-  readonly #children = new Set<ChildProcess>()
+  /** In the order in which they were made, without the loopback interface. */
+  readonly interfaces: readonly LabInterface[] = []
+  readonly #native: Native
+  readonly #hosts: Hosts
+  readonly #place: SocketPlace
+  readonly #programs: Programs
   readonly #workers = new Set<Worker>()
-  readonly #sockets = new Set<{ close?(): unknown; destroy?(): unknown }>()
-  #isClosed = false
+  readonly #sockets = new OpenSockets()
+  readonly #requests = new Requests((port, host) => this.createConnection(port, host))
+  #closed: Promise<void> | undefined
 
   /** @internal */
-  constructor(name: string, lab: NamespaceLab) {
+  constructor(name: string, { native, hosts }: NamespaceLab) {
     this.name = name
-    this.#lab = lab
-    const { native } = lab
-    this.#fd = check(native.createNetns(), 'unshare(CLONE_NEWNET)')
-    using sock = RouteSocket.open(native, this.#fd)
+    this.#native = native
+    this.#hosts = hosts
+    const nsfd = check(native.createNetns(), 'unshare(CLONE_NEWNET)')
+    this.#place = { native, nsfd }
+    this.#programs = new Programs({ nsfd, etc: hosts.etcOf(this) })
+    using sock = RouteSocket.open(native, nsfd)
     for (const { ifindex } of getLinks(sock)) setLink(sock, ifindex, { flags: { set: IFF_UP, mask: IFF_UP } })
   }
 
-  /** The namespace as a path, for programs of this process: `/proc/self/fd/23`. */
+  /** The namespace as a path that functions of this process take: `/proc/self/fd/23`. */
   get path(): string {
-    return `/proc/self/fd/${this.#fd}`
+    return `/proc/self/fd/${this.#place.nsfd}`
+  }
+
+  /** The IP addresses of its interfaces, without prefixes, in the order in which they were made. */
+  get addresses(): readonly string[] {
+    return this.interfaces.flatMap(({ addresses }) => addresses.map(withoutPrefix))
   }
 
   /**
-   * Starts a program in the namespace. It finds the other namespaces of the lab by their names, and
-   * is killed at the end of the lab, or when the thread that started it ends.
+   * Starts a program in the namespace. In its /etc/hosts it finds the other namespaces of the lab.
+   * It is killed at the end of the lab, with all that it started, or when this process ends. A
+   * program that cannot be executed ends with status 127 or 126, as in a shell.
    */
-  spawn(
-    command: string,
-    args: readonly string[] = [],
-    { stdio = 'pipe', ...options }: SpawnOptions = {},
-  ): ChildProcess {
+  spawn(command: string, args: readonly string[] = [], options: LabSpawnOptions = {}): ChildProcess {
     this.#check()
-    const launcher = builtFile('vnet-within', 'the launcher')
-    const streams = typeof stdio === 'string' ? [stdio, stdio, stdio] : [...stdio]
-    if (streams.length > NSFD) throw new TypeError('stdio: a program of a namespace has three streams')
-    const words = [String(process.pid), String(NSFD), this.#lab.hosts.fileOf(this), command, ...args]
-    const child = spawn(launcher, words, { ...options, stdio: [...streams, this.#fd] as never })
-    this.#children.add(child)
-    child.once('exit', () => this.#children.delete(child))
-    return child
+    return this.#programs.spawn(command, args, options)
   }
 
-  /** Runs a program in the namespace to its end, and returns what it printed. */
-  async exec(
-    command: string,
-    args: readonly string[] = [],
-    { input, ...options }: ExecOptions = {},
-  ): Promise<ExecResult> {
-    const child = this.spawn(command, args, { ...options, stdio: 'pipe' })
-    const out: Buffer[] = []
-    const err: Buffer[] = []
-    child.stdout?.on('data', chunk => out.push(chunk))
-    child.stderr?.on('data', chunk => err.push(chunk))
-    // The program may end without reading.
-    child.stdin?.on('error', () => {})
-    child.stdin?.end(input)
-    const [status, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
-    return { status, signal, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() }
+  /** Runs a program as spawn does, to its end. Returns what it printed, as text. */
+  async exec(command: string, args: readonly string[] = [], options: ExecOptions = {}): Promise<ExecResult> {
+    this.#check()
+    return this.#programs.exec(command, args, options)
   }
 
   /**
-   * Has a server of this process (node:http, net, tls, http2) listen in the namespace, on every
-   * address or on `host`. Returns the port; 0 takes a free one. The server is closed with the lab.
+   * Has a server of this process listen in the namespace: of node:net, tls, http, https or http2,
+   * or a socket of node:dgram. It listens on every address, or on `host`. Returns the port; 0 takes
+   * a free one. The server and its connections are closed at the end of the lab.
    */
-  async listen(server: Listening & { close(): unknown }, port = 0, host?: string): Promise<number> {
+  async listen(server: StreamServer | dgram.Socket, port = 0, host?: string): Promise<number> {
     this.#check()
-    this.#sockets.add(server)
-    return listen(this.#lab.native, this.#fd, server, port, host)
+    if (server instanceof dgram.Socket) {
+      this.#sockets.add(server)
+      return bindUdp(this.#place, server, port, host)
+    }
+    const listening = await listen(this.#place, server, port, host)
+    this.#sockets.addServer(server)
+    return listening
   }
 
-  /** Connects from the namespace to an address, or a namespace by its name. */
+  /** Connects by TCP from the namespace to an address, or to a namespace by its name. */
   async connect(port: number, host: string): Promise<Socket> {
-    const socket = this.connecting(port, host)
-    await once(socket, 'connect')
+    const socket = this.createConnection(port, host)
+    // Closed by the lab before it has connected, it would report neither event.
+    const closed = new AbortController()
+    const close = () => closed.abort(new Error(`the connection to ${host} port ${port} was closed`))
+    socket.once('close', close)
+    try {
+      await once(socket, 'connect', { signal: closed.signal })
+    } catch (error) {
+      throw closed.signal.aborted ? closed.signal.reason : error
+    } finally {
+      socket.removeListener('close', close)
+    }
     return socket
   }
 
-  /** Returns a socket that is connecting, as net.connect does. */
-  connecting(port: number, host: string): Socket {
+  /** Returns a socket that connects, as net.createConnection does. Throws for an unknown name. */
+  createConnection(port: number, host: string): Socket {
     this.#check()
-    const socket = connecting(this.#lab.native, this.#fd, this.#placeOf(host), port)
+    const [place] = this.#hosts.find(this, host.replace(/^\[(.*)\]$/, '$1'))
+    const socket = connecting(this.#place, place, port)
     this.#sockets.add(socket)
-    socket.once('close', () => this.#sockets.delete(socket))
     return socket
   }
 
   /**
-   * Returns a UDP socket of the namespace, bound to `port` (0: a free one). It sends to addresses,
-   * and to namespaces by their names.
+   * Returns a UDP socket, bound to `port` of every address or of `host`; 0 takes a free one. It
+   * sends to addresses, and to namespaces by their names. `options` as dgram.createSocket has them.
    */
-  async createSocket(type: SocketType, port = 0, host?: string): Promise<UdpSocket> {
+  async createSocket(type: dgram.SocketType | dgram.SocketOptions, port = 0, host?: string): Promise<dgram.Socket> {
     this.#check()
-    const family = type === 'udp6' ? 6 : 4
-    const options = { type, lookup: this.#lab.hosts.lookupOf(this, family) }
-    const socket = await udpSocket(this.#lab.native, this.#fd, options as never, { port, host })
+    const options = typeof type === 'string' ? { type } : type
+    const family = options.type === 'udp6' ? 6 : 4
+    const socket = dgram.createSocket({ ...options, lookup: this.#lookup(family) })
     this.#sockets.add(socket)
-    socket.once('close', () => this.#sockets.delete(socket))
+    await bindUdp(this.#place, socket, port, host, options)
     return socket
   }
 
-  /** Returns an agent for node:http whose connections begin in the namespace. */
+  /** Returns an agent for requests of node:http whose connections begin in the namespace. */
   agent(options?: http.AgentOptions): http.Agent {
-    const agent = new http.Agent(options)
-    const connect = ({ port, host }: { port?: number | string; host?: string }) =>
-      this.connecting(Number(port ?? 80), host ?? 'localhost')
-    return Object.assign(agent, { createConnection: connect })
+    const createConnection = ({ port, host }: http.ClientRequestArgs) =>
+      this.createConnection(Number(port), host ?? 'localhost')
+    return Object.assign(new http.Agent(options), { createConnection })
+  }
+
+  /** Returns an agent for requests of node:https whose connections begin in the namespace. */
+  httpsAgent(options?: https.AgentOptions): https.Agent {
+    const agent = new https.Agent(options)
+    const secure = agent.createConnection.bind(agent)
+    const createConnection = (request: http.ClientRequestArgs) =>
+      secure({ ...request, socket: this.createConnection(Number(request.port), request.host ?? 'localhost') } as never)
+    return Object.assign(agent, { createConnection })
   }
 
   /** fetch() from the namespace: `http://server:8080/` leads to the namespace `server`. */
-  async fetch(url: string | URL, init: RequestInit = {}): Promise<Response> {
+  async fetch(url: string | URL, init: LabRequestInit = {}): Promise<Response> {
     this.#check()
-    const { fetch, Agent, buildConnector } = await import('undici')
-    const secure = buildConnector({})
-    const dispatcher = new Agent({
-      connect: (options, callback) => {
-        const { hostname, port, protocol } = options
-        const socket = this.connecting(Number(port || (protocol === 'https:' ? 443 : 80)), hostname)
-        const failed = (error: Error) => callback(error, null)
-        socket.once('error', failed)
-        socket.once('connect', () => {
-          socket.removeListener('error', failed)
-          if (protocol === 'https:') secure({ ...options, httpSocket: socket } as never, callback)
-          else callback(null, socket)
-        })
-      },
-    })
-    return fetch(url, { ...(init as object), dispatcher }) as unknown as Promise<Response>
+    return this.#requests.fetch(url, init)
   }
 
-  /** Starts a worker thread all of whose sockets are of the namespace. Names of the lab are not
-   * known to its getaddrinfo: use addresses. */
+  /**
+   * Starts a worker thread on a file of JavaScript. All its sockets are of the namespace, and it
+   * finds the other namespaces by their names. It is terminated at the end of the lab.
+   */
   worker(file: string | URL, options: WorkerOptions = {}): Worker {
     this.#check()
     const url = typeof file === 'string' ? pathToFileURL(file) : file
-    const entry = new URL('./worker-entry.js', builtPlace(import.meta.url))
-    const worker = new Worker(entry, {
-      ...options,
-      workerData: { nsfd: this.#fd, url: url.href, data: options.workerData },
-    })
+    const own: NamespaceWorkerData = {
+      ...{ nsfd: this.#place.nsfd, hosts: this.#hosts.fileOf(this) },
+      ...{ url: url.href, data: options.workerData },
+    }
+    const worker = new Worker(builtModule('./namespace-worker.ts', import.meta.url), { ...options, workerData: own })
     this.#workers.add(worker)
     worker.once('exit', () => this.#workers.delete(worker))
     return worker
   }
 
-  /** Kills its programs, ends its workers and closes its sockets. Idempotent. */
-  async close(): Promise<void> {
-    if (this.#isClosed) return
-    this.#isClosed = true
-    const ended = [...this.#children].map(child => (child.exitCode ?? child.signalCode) === null && once(child, 'exit'))
-    for (const child of this.#children) child.kill('SIGKILL')
-    for (const socket of this.#sockets) {
-      if ('closeAllConnections' in socket) (socket as http.Server).closeAllConnections()
-      try {
-        if (socket.destroy !== undefined) socket.destroy()
-        else socket.close?.()
-      } catch {
-        // It is closed already.
-      }
-    }
-    await Promise.all([...ended, ...[...this.#workers].map(worker => worker.terminate())])
-    this.#lab.native.close(this.#fd)
+  /** Returns the counters of its network stack, as nstat(8) names them: `TcpRetransSegs`. */
+  stats(): NamespaceCounters {
+    this.#check()
+    return countersOf(this.#place)
   }
 
-  #placeOf(host: string): Place {
-    const name = host.replace(/^\[(.*)\]$/, '$1')
-    const bytes = parseAddress(name)
-    if (bytes !== undefined) return { address: name, family: bytes.length === 4 ? 4 : 6 }
-    return this.#lab.hosts.find(this, name)
+  /** @internal Adds an interface that is there. */
+  addInterface(added: LabInterface): void {
+    ;(this.interfaces as LabInterface[]).push(added)
+  }
+
+  /** @internal Forgets the interfaces of a link. */
+  removeLink(link: number): void {
+    const { interfaces } = this
+    ;(interfaces as LabInterface[]).splice(0, interfaces.length, ...interfaces.filter(each => each.link !== link))
+  }
+
+  /** @internal Ends everything in it. Idempotent. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    const workers = [...this.#workers].map(worker => worker.terminate())
+    await Promise.all([this.#programs.close(), this.#requests.close(), this.#sockets.close(), ...workers])
+    this.#native.close(this.#place.nsfd)
+  }
+
+  #lookup(family: 4 | 6): NonNullable<dgram.SocketOptions['lookup']> {
+    return (name, _options, callback) => {
+      try {
+        const [{ address, family: found }] = this.#hosts.find(this, name, family)
+        process.nextTick(callback, null, address, found)
+      } catch (error) {
+        process.nextTick(callback, error as Error, '', family)
+      }
+    }
   }
 
   #check(): void {
-    if (this.#isClosed) throw new Error(`the namespace ${this.name} is closed: its lab has ended`)
+    if (this.#closed !== undefined) throw new Error(`namespace ${this.name}: the lab has ended`)
   }
-}
-
-/** Returns where a module is in dist. A worker runs built code only. */
-export function builtPlace(url: string): string {
-  return url.endsWith('.ts') ? url.replace(/\/src\/(?!.*\/src\/)/, '/dist/') : url
 }

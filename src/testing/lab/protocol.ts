@@ -1,32 +1,27 @@
-/** What the main thread of a lab and the worker that carries its frames say to each other. */
+/** What the thread of a lab and the worker that carries its frames send to each other. */
 
 import type { WireAttachment } from '../../control/protocol/wire-attachment.ts'
 import type { StageReport } from '../../netdev/device-wire.ts'
 import type { FaultAction, FaultWhen } from '../../wire/fault.ts'
 import type { Direction } from '../../wire/wire.ts'
 
-/** One end of a link. */
+/** One end of a cable. */
 export interface EndSpec {
   /** The namespace and the interface, as drivers take them: `/proc/self/fd/23/server`. */
   readonly path: string
+  /** The hardware address, 6 bytes. */
+  readonly mac: Uint8Array
   /** With their prefix: `198.18.0.1/24`. */
   readonly addresses: readonly string[]
-}
-
-/**
- * The words of a direction, and what they refer to: the main thread reads files and compiles
- * filters, because libpcap is loaded for a whole process and must not end with a worker.
- */
-export interface Words {
-  readonly text: string
-  readonly attachments: readonly WireAttachment[]
 }
 
 export interface CableSpec {
   readonly a: EndSpec
   readonly b: EndSpec
-  readonly ab: Words
-  readonly ba: Words
+  /** What the wire does from a to b and back, in words. */
+  readonly ab: string
+  readonly ba: string
+  /** At least 1. */
   readonly seed: number
   readonly mtu: number | undefined
 }
@@ -34,12 +29,15 @@ export interface CableSpec {
 /** What a direction counted since the link was made. */
 export interface DirectionReport {
   readonly words: string
+  /** The faults, then the stages of the words. */
   readonly stages: readonly StageReport[]
 }
 
-/** Frames of one end: in is what its kernel sent, out what it received. */
+/** The frames of one end. */
 export interface EndReport {
+  /** Frames that the kernel of this end sent. */
   readonly sent: number
+  /** Frames that it received. */
   readonly received: number
   /** Frames dropped, by reason. */
   readonly drops: Readonly<Record<string, number>>
@@ -55,21 +53,29 @@ export interface LinkReport {
 export interface FaultSpec {
   readonly direction: Direction
   readonly action: FaultAction
-  /** Undefined matches every packet. */
-  readonly filter: WireAttachment | undefined
+  /** In the language of pcap-filter(7); undefined matches every packet. */
+  readonly filter: string | undefined
   readonly when: FaultWhen
   /** Where the worker counts hits: an Int32Array of one number. */
   readonly hits: SharedArrayBuffer
 }
 
-/** What the worker does for a link; each returns when it is done. */
+/** What the worker does, named by the number of a link. Each call settles when it is done. */
 export interface Calls {
+  /** Joins two namespaces. Returns the number of the link. */
   cable(spec: CableSpec): number
-  wire(link: number, ab: Words | undefined, ba: Words | undefined): void
+  /** Replaces the words of the directions that are given. */
+  wire(link: number, ab: string | undefined, ba: string | undefined): void
   carrier(link: number, up: boolean): void
+  /** Drops every packet for so many ms. */
+  partition(link: number, ms: number): void
+  /** Adds a fault. Returns its number. */
   fault(link: number, spec: FaultSpec): number
+  /** Settles when the fault has hit `n` packets. */
+  hit(link: number, fault: number, n: number): void
   removeFault(link: number, fault: number): void
   report(link: number): LinkReport
+  /** Deletes the interfaces. */
   close(link: number): void
 }
 
@@ -81,9 +87,20 @@ export interface Request {
   readonly args: readonly unknown[]
 }
 
-/** The reply to a request, or word of a hit. */
+/**
+ * A filter that the worker asked for. The thread of the lab compiles filters, because libpcap is
+ * loaded for a whole process and must not end with a worker.
+ */
+export interface FilterMessage {
+  readonly filter: WireAttachment
+}
+
+/**
+ * The reply to a request, or a warning. After `filterNeeded` the request has changed nothing, and
+ * is to be repeated once the worker has the filter.
+ */
 export type Reply =
   | { readonly id: number; readonly value: unknown }
-  | { readonly id: number; readonly error: unknown; readonly usage: boolean }
-  | { readonly hit: number }
-  | { readonly log: string }
+  | { readonly id: number; readonly filterNeeded: string }
+  | { readonly id: number; readonly error: string; readonly usage: boolean }
+  | { readonly warning: string }

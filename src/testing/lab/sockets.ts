@@ -1,136 +1,128 @@
 /**
- * Sockets of another network namespace for this process: the kernel makes each in its namespace, and
- * Node takes over the descriptor.
+ * Sockets of another network namespace for this process: the kernel makes each in its namespace,
+ * and Node takes over the descriptor.
  */
-import dgram from 'node:dgram'
+import type dgram from 'node:dgram'
+import { once } from 'node:events'
 import net from 'node:net'
 import { check, closingOnError } from '../../linux/errno.ts'
 import type { Native } from '../../linux/native.ts'
-import { AF_INET, AF_INET6, int32, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET } from '../../linux/uapi.ts'
+import { AF_INET, AF_INET6, int32, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET } from '../../linux/uapi.ts'
 import { EAFNOSUPPORT } from '../../netdev/errno.ts'
 import { parseAddress } from '../../packet/address.ts'
+import type { Place } from './lookup.ts'
 
-// include/uapi/asm-generic/socket.h, linux/in.h, linux/net.h
+// include/uapi/asm-generic/socket.h, linux/in6.h
 const SO_REUSEADDR = 2
-const SOCK_DGRAM = 2
 const IPPROTO_IPV6 = 41
 const IPV6_V6ONLY = 26
+/** Connections that wait, as node:net has it. */
 const BACKLOG = 511
 
-/** An address of any host, and how to reach it from a namespace. */
-export interface Place {
-  readonly address: string
-  readonly family: 4 | 6
-}
-
-/** Something of Node's that listens: a server of net, http, tls, http2 ... */
-export interface Listening {
-  listen(options: { fd: number }): unknown
-  once(event: 'listening' | 'error', fn: (error?: Error) => void): unknown
-  removeListener(event: 'listening' | 'error', fn: (error?: Error) => void): unknown
+/** A server of Node that accepts connections: of net, tls, http, https, http2. */
+export interface StreamServer extends NodeJS.EventEmitter {
+  listen(options: { readonly fd: number }): unknown
   address(): unknown
+  close(): unknown
 }
 
-/** Has a server of this process listen in the namespace. Returns its port. */
+/** The namespace in which sockets are made. */
+export interface SocketPlace {
+  readonly native: Native
+  /** A descriptor of the namespace. */
+  readonly nsfd: number
+}
+
+interface BindOptions {
+  readonly type: number
+  readonly port: number
+  /** An address; undefined for all of IPv6 and IPv4. */
+  readonly host: string | undefined
+  readonly ipv6Only?: boolean | undefined
+  readonly reuseAddr?: boolean | undefined
+}
+
+/** Has a server listen on every address, or on `host`. Returns its port; 0 takes a free one. */
 export async function listen(
-  native: Native,
-  nsfd: number,
-  server: Listening,
+  place: SocketPlace,
+  server: StreamServer,
   port: number,
-  host?: string,
+  host: string | undefined,
 ): Promise<number> {
-  const fd = boundSocket(native, nsfd, SOCK_STREAM, port, host)
+  const { native } = place
+  const fd = bound(place, { type: SOCK_STREAM, port, host, reuseAddr: true })
   closingOnError(native, [fd], () => check(native.listen(fd, BACKLOG), `listen on port ${port}`))
-  await new Promise<void>((resolve, reject) => {
-    const failed = (error?: Error) => {
-      server.removeListener('listening', listening)
-      reject(error)
-    }
-    const listening = () => {
-      server.removeListener('error', failed)
-      resolve()
-    }
-    server.once('listening', listening)
-    server.once('error', failed)
-    server.listen({ fd })
-  })
-  const address = server.address()
-  return typeof address === 'object' && address !== null && 'port' in address ? Number(address.port) : port
+  const listening = once(server, 'listening')
+  closingOnError(native, [fd], () => server.listen({ fd }))
+  native.release(fd)
+  await listening
+  return portOf(server.address())
 }
 
-/** Returns a socket that is connecting from the namespace; `options` as net.connect has them. */
-export function connecting(
-  native: Native,
-  nsfd: number,
-  { address, family }: Place,
+/** Binds a UDP socket, which is not bound yet, as listen does. Returns its port. */
+export async function bindUdp(
+  place: SocketPlace,
+  socket: dgram.Socket,
   port: number,
-  options: net.SocketConstructorOpts = {},
-): net.Socket {
-  const fd = check(native.socket(family === 6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0, nsfd), 'socket')
-  const socket = closingOnError(native, [fd], () => new net.Socket({ ...options, fd, readable: true, writable: true }))
-  // Without this Node may try several sockets, which are not of the namespace.
+  host: string | undefined,
+  options: Omit<dgram.SocketOptions, 'type'> = {},
+): Promise<number> {
+  const { native } = place
+  const { ipv6Only, reuseAddr } = options
+  const any = isUdp6(socket) ? '::' : '0.0.0.0'
+  const fd = bound(place, { type: SOCK_DGRAM, port, host: host ?? any, ipv6Only, reuseAddr })
+  const listening = once(socket, 'listening')
+  closingOnError(native, [fd], () => socket.bind({ fd }))
+  native.release(fd)
+  await listening
+  return portOf(socket.address())
+}
+
+/** Returns a TCP socket that connects, as net.connect does. */
+export function connecting({ native, nsfd }: SocketPlace, { address, family }: Place, port: number): net.Socket {
+  const domain = family === 6 ? AF_INET6 : AF_INET
+  const fd = check(native.socket(domain, SOCK_STREAM | SOCK_NONBLOCK, 0, nsfd), 'socket')
+  const socket = closingOnError(native, [fd], () => new net.Socket({ fd, readable: true, writable: true }))
+  native.release(fd)
+  // Without autoSelectFamily Node does not try sockets of its own, which are not of the namespace.
   socket.connect({ host: address, port, family, autoSelectFamily: false } as net.TcpNetConnectOpts)
   return socket
 }
 
-/** Returns a UDP socket of the namespace, bound to a port: 0 takes a free one. */
-export async function udpSocket(
-  native: Native,
-  nsfd: number,
-  options: dgram.SocketOptions,
-  { port = 0, host }: { readonly port?: number; readonly host?: string | undefined },
-): Promise<dgram.Socket> {
-  const isV6 = options.type === 'udp6'
-  const fd = boundSocket(native, nsfd, SOCK_DGRAM, port, host ?? (isV6 ? '::' : '0.0.0.0'), options)
-  const socket = dgram.createSocket(options)
-  try {
-    await new Promise<void>((resolve, reject) => {
-      socket.once('error', reject)
-      socket.bind({ fd }, () => {
-        socket.removeListener('error', reject)
-        resolve()
-      })
-    })
-    return socket
-  } catch (error) {
-    native.close(fd)
-    throw error
-  }
+function isUdp6({ type }: dgram.Socket & { type?: string }): boolean {
+  return type === 'udp6'
 }
 
-/** Returns a descriptor bound to a port of `host`, or of every address, IPv4 too. */
-function boundSocket(
-  native: Native,
-  nsfd: number,
-  type: number,
-  port: number,
-  host: string | undefined,
-  {
-    ipv6Only = false,
-    reuseAddr = type === SOCK_STREAM,
-  }: { ipv6Only?: boolean | undefined; reuseAddr?: boolean | undefined } = {},
-): number {
+function portOf(address: unknown): number {
+  return (address as net.AddressInfo).port
+}
+
+function bound({ native, nsfd }: SocketPlace, options: BindOptions): number {
+  const { type, port, host, ipv6Only = false, reuseAddr = false } = options
   const address = sockaddr(host ?? '::', port)
   const what = `bind ${host ?? '*'} port ${port}`
-  const domain = address[0] as number
-  const fd = native.socket(domain, type | SOCK_NONBLOCK, 0, nsfd)
-  // A kernel without IPv6.
-  if (fd === -EAFNOSUPPORT && host === undefined) return boundSocket(native, nsfd, type, port, '0.0.0.0', { reuseAddr })
+  const isV6 = address.length === SOCKADDR_IN6
+  const fd = native.socket(isV6 ? AF_INET6 : AF_INET, type | SOCK_NONBLOCK, 0, nsfd)
+  if (fd === -EAFNOSUPPORT && host === undefined) return bound({ native, nsfd }, { ...options, host: '0.0.0.0' })
   check(fd, what)
   return closingOnError(native, [fd], () => {
     if (reuseAddr) check(native.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, int32(1)), what)
-    if (domain === AF_INET6) check(native.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, int32(ipv6Only ? 1 : 0)), what)
+    if (isV6) check(native.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, int32(ipv6Only ? 1 : 0)), what)
     check(native.bind(fd, address), what)
     return fd
   })
 }
 
+const SOCKADDR_IN = 16
+const SOCKADDR_IN6 = 28
+
 /** A struct sockaddr_in or sockaddr_in6 (include/uapi/linux/in.h, in6.h). */
 function sockaddr(host: string, port: number): Uint8Array {
   const ip = parseAddress(host)
   if (ip === undefined) throw new TypeError(`${host}: not an IP address`)
+  if (!(Number.isInteger(port) && port >= 0 && port < 65536)) throw new RangeError(`${port}: not a port`)
   const isV4 = ip.length === 4
-  const bytes = new Uint8Array(isV4 ? 16 : 28)
+  const bytes = new Uint8Array(isV4 ? SOCKADDR_IN : SOCKADDR_IN6)
   const view = new DataView(bytes.buffer)
   view.setUint16(0, isV4 ? AF_INET : AF_INET6, true)
   view.setUint16(2, port)

@@ -1,0 +1,179 @@
+/** CarriedCable: a cable of a lab in the worker that carries its frames. */
+import { driver as cableDriver } from '../../drivers/cable.ts'
+import type { WireResources } from '../../netdev/device-wire.ts'
+import { type DriverContext, defaultParams, UsageError } from '../../netdev/driver.ts'
+import type { Net } from '../../netdev/net.ts'
+import type { NetDevice } from '../../netdev/net-device.ts'
+import { cutCable, plugCable } from '../../netdev/netif.ts'
+import { devOpen, registerNetdev, unregisterNetdev } from '../../netdev/register.ts'
+import { dropReasonName } from '../../skb/drop-reason-name.ts'
+import { drop } from '../../wire/fault.ts'
+import type { Direction, Impairment } from '../../wire/wire.ts'
+import type { WireSlot } from '../../wire/wire-slot.ts'
+import { parseWire } from '../../wire/words/parse.ts'
+import { CarriedFault } from './carried-fault.ts'
+import type { CableSpec, DirectionReport, EndReport, EndSpec, FaultSpec, LinkReport } from './protocol.ts'
+
+/** What a direction is made of. Faults come first, in the order in which they were added. */
+interface DirectionState {
+  readonly slot: WireSlot
+  readonly faults: Map<number, CarriedFault>
+  words: readonly Impairment[]
+  /** Partitions that last. */
+  readonly partitions: Set<Impairment>
+}
+
+const NS_PER_MS = 1_000_000
+
+export class CarriedCable {
+  readonly #net: Net
+  readonly #resources: WireResources
+  readonly #devices: readonly [NetDevice, NetDevice]
+  readonly #directions: Readonly<Record<Direction, DirectionState>>
+  /** Ends what waits, when the cable is closed. */
+  readonly #ending = new Set<() => void>()
+  #closed: Promise<void> | undefined
+
+  private constructor(net: Net, resources: WireResources, devices: readonly [NetDevice, NetDevice]) {
+    this.#net = net
+    this.#resources = resources
+    this.#devices = devices
+    const [ab, ba] = (devices[0].netdevOps.ndoGetWires?.(devices[0]) ?? []) as readonly [WireSlot, WireSlot]
+    const state = (slot: WireSlot) => ({ slot, faults: new Map(), words: [], partitions: new Set<Impairment>() })
+    this.#directions = { ab: state(ab), ba: state(ba) }
+  }
+
+  /**
+   * Joins two namespaces, with both ends up. Words refer to `resources`. Throws a UsageError for
+   * wrong words, and a VnetError if the kernel refuses; nothing is left then.
+   */
+  static async join(net: Net, resources: WireResources, { a, b, ab, ba, seed, mtu }: CableSpec): Promise<CarriedCable> {
+    const context: DriverContext = { args: [a.path, b.path], net, names: [], txqs: 1, rxqs: 1 }
+    const specs = cableDriver.init({ ...defaultParams(cableDriver.params), seed }, context)
+    const cable = new CarriedCable(net, resources, specs.map(({ dev }) => dev) as unknown as [NetDevice, NetDevice])
+    cable.setWords(ab, ba)
+    try {
+      for (const [i, { dev, netns }] of specs.entries()) {
+        const { mac, addresses } = [a, b][i] as EndSpec
+        dev.devAddr.set(mac)
+        if (mtu !== undefined) dev.mtu = mtu
+        await registerNetdev(dev, net, netns === undefined ? {} : { netns })
+        await dev.port?.apply({ addresses })
+        await devOpen(dev as NetDevice)
+      }
+      return cable
+    } catch (error) {
+      await cable.close()
+      throw error
+    }
+  }
+
+  /** Replaces what the wire does in the directions that are given. Wrong words change neither. */
+  setWords(ab: string | undefined, ba: string | undefined): void {
+    const parse = (words: string | undefined, direction: Direction) =>
+      words === undefined ? undefined : parseWire(words, this.#resources, direction)
+    const parsed = { ab: parse(ab, 'ab'), ba: parse(ba, 'ba') }
+    for (const direction of ['ab', 'ba'] as const) {
+      const words = parsed[direction]
+      if (words === undefined) continue
+      this.#directions[direction].words = words
+      this.#set(direction)
+    }
+  }
+
+  setCarrier(up: boolean): void {
+    if (up) plugCable(this.#devices[0])
+    else cutCable(this.#devices[0])
+  }
+
+  /** Drops every packet for so many ms of the clock, or until the cable is closed. */
+  async partition(ms: number): Promise<void> {
+    const stage = Object.assign(drop(undefined, { every: 1 }), { kind: 'partition' })
+    for (const direction of ['ab', 'ba'] as const) {
+      this.#directions[direction].partitions.add(stage)
+      this.#set(direction)
+    }
+    await this.#sleep(ms)
+    for (const direction of ['ab', 'ba'] as const) {
+      this.#directions[direction].partitions.delete(stage)
+      if (this.#closed === undefined) this.#set(direction)
+    }
+  }
+
+  addFault(id: number, spec: FaultSpec): void {
+    const fault = new CarriedFault(id, spec, this.#resources)
+    this.#directions[spec.direction].faults.set(id, fault)
+    this.#set(spec.direction)
+  }
+
+  /**
+   * Settles when a fault has hit `n` packets. Rejects if it is removed or the cable closed before.
+   */
+  async hit(id: number, n: number): Promise<void> {
+    const fault = this.#directions.ab.faults.get(id) ?? this.#directions.ba.faults.get(id)
+    if (fault === undefined) throw new UsageError('the fault was removed')
+    await fault.hit(n)
+  }
+
+  /** Takes a fault out. What it holds arrives. */
+  removeFault(id: number): void {
+    for (const direction of ['ab', 'ba'] as const) {
+      const { faults } = this.#directions[direction]
+      const fault = faults.get(id)
+      if (fault === undefined) continue
+      faults.delete(id)
+      this.#set(direction)
+      fault.end('the fault was removed')
+    }
+  }
+
+  report(): LinkReport {
+    const [a, b] = this.#devices
+    const direction = ({ slot }: DirectionState): DirectionReport => ({ words: slot.words, stages: slot.report() })
+    return {
+      ...{ a: endReport(a), b: endReport(b) },
+      ...{ ab: direction(this.#directions.ab), ba: direction(this.#directions.ba) },
+    }
+  }
+
+  /** Deletes both interfaces. Idempotent. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    for (const end of this.#ending) end()
+    for (const { faults } of Object.values(this.#directions)) {
+      for (const fault of faults.values()) fault.end('the link was closed')
+    }
+    for (const dev of this.#devices) await unregisterNetdev(dev)
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    const { clock } = this.#net
+    let end = () => {}
+    await new Promise<void>(resolve => {
+      end = resolve
+      this.#ending.add(end)
+      clock.alarm(end).at(clock.now() + ms * NS_PER_MS)
+    })
+    this.#ending.delete(end)
+  }
+
+  #set(direction: Direction): void {
+    const { slot, faults, partitions, words } = this.#directions[direction]
+    slot.set([...partitions, ...[...faults.values()].map(({ stage }) => stage), ...words])
+  }
+}
+
+function endReport({ counters }: NetDevice): EndReport {
+  const { tx, rx } = counters.drops()
+  const drops: Record<string, number> = {}
+  for (const [reason, n] of [...tx.entries(), ...rx.entries()]) {
+    const name = dropReasonName(reason)
+    if (n > 0) drops[name] = (drops[name] ?? 0) + n
+  }
+  const { in: sent, out: received } = counters.frames()
+  return { sent, received, drops }
+}

@@ -1,0 +1,51 @@
+/** CarriedFault: a fault of a test in the worker that carries the frames. */
+import type { WireResources } from '../../netdev/device-wire.ts'
+import { fault } from '../../wire/fault.ts'
+import type { Impairment } from '../../wire/wire.ts'
+import type { FaultSpec } from './protocol.ts'
+
+interface Waiting {
+  /** The hits that it waits for. */
+  readonly n: number
+  resolve(): void
+  reject(error: Error): void
+}
+
+export class CarriedFault {
+  readonly stage: Impairment
+  readonly #hits: Int32Array
+  readonly #waiting = new Set<Waiting>()
+
+  /** Throws a UsageError if the filter or `when` is wrong. */
+  constructor(id: number, { action, filter, when, hits }: FaultSpec, resources: WireResources) {
+    this.#hits = new Int32Array(hits)
+    const matches = filter === undefined ? undefined : resources.filter(filter)
+    const made = fault(action, matches, when, () => this.#onHit())
+    // Each is a kind of its own, so that another fault added or removed does not change its count.
+    this.stage = Object.assign(((next, env) => made(next, env)) as Impairment, made, { kind: `fault ${id}` })
+  }
+
+  /** Settles when it has hit `n` packets. Rejects if it ends before. */
+  hit(n: number): Promise<void> {
+    if (Atomics.load(this.#hits, 0) >= n) return Promise.resolve()
+    return new Promise((resolve, reject) => this.#waiting.add({ n, resolve, reject }))
+  }
+
+  /** Rejects what waits. */
+  end(why: string): void {
+    for (const { n, reject } of this.#waiting) {
+      reject(new Error(`${why} after ${Atomics.load(this.#hits, 0)} of ${n} hits`))
+    }
+    this.#waiting.clear()
+  }
+
+  #onHit(): void {
+    const hits = Atomics.add(this.#hits, 0, 1) + 1
+    if (this.#waiting.size === 0) return
+    for (const waiting of this.#waiting) {
+      if (hits < waiting.n) continue
+      this.#waiting.delete(waiting)
+      waiting.resolve()
+    }
+  }
+}

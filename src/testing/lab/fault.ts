@@ -1,0 +1,44 @@
+/** LabFault: a fault that a test has set. */
+
+/** What a fault asks of its link. */
+interface FaultCalls {
+  hit(n: number): Promise<void>
+  remove(): Promise<void>
+}
+
+export class LabFault implements AsyncDisposable {
+  readonly #hits: Int32Array
+  readonly #calls: FaultCalls
+
+  /** @internal */
+  constructor(hits: SharedArrayBuffer, calls: FaultCalls) {
+    this.#hits = new Int32Array(hits)
+    this.#calls = calls
+  }
+
+  /** The packets that it has hit up to now. */
+  get hits(): number {
+    return Atomics.load(this.#hits, 0)
+  }
+
+  /**
+   * Settles when it has hit `n` packets, one by default. Rejects if it is removed, or the link or
+   * the lab closed, before.
+   */
+  hit(n = 1): Promise<void> {
+    if (this.hits >= n) return Promise.resolve()
+    const hit = this.#calls.hit(n)
+    // A test may end without waiting for it.
+    hit.catch(() => {})
+    return hit
+  }
+
+  /** Takes it out of the link. What it holds arrives. Idempotent. */
+  remove(): Promise<void> {
+    return this.#calls.remove()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.remove()
+  }
+}

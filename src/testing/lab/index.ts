@@ -1,0 +1,41 @@
+/**
+ * createLab: a network in a test. Namespaces are hosts, cables with wires join them, and everything
+ * is gone at the end of the scope:
+ *
+ *     await using lab = await createLab({ seed: 7 })
+ *     const [client, server] = lab.namespaces('client', 'server')
+ *     const link = await lab.cable(client, server, { wire: 'delay 20ms loss 1%' })
+ *     await server.listen(http.createServer(answer), 8080)
+ *     const response = await client.fetch('http://server:8080/')
+ */
+import { Carrier } from './carrier.ts'
+import type { Lab, LabOptions } from './lab.ts'
+
+export type { FaultAction, FaultWhen } from '../../wire/fault.ts'
+export type { Direction } from '../../wire/wire.ts'
+export type { NamespaceCounters } from './counters.ts'
+export type { LabFault } from './fault.ts'
+export type { Lab, LabCableOptions, LabOptions } from './lab.ts'
+export type { LabLink, LinkDirection, LinkEvents } from './link.ts'
+export type { LabInterface, LabNamespace } from './namespace.ts'
+export type { ExecOptions, ExecResult, LabSpawnOptions } from './programs.ts'
+export type { DirectionReport, EndReport, LinkReport } from './protocol.ts'
+export type { LabRequestInit } from './requests.ts'
+export type { StreamServer } from './sockets.ts'
+
+/**
+ * Starts a lab. It ends when it is closed, disposed of, or `signal` aborts, and with the process.
+ *
+ * Rejects with an Error that says what to do if the process lacks the rights that a lab needs, and
+ * with a UsageError for wrong options.
+ */
+export async function createLab(options: LabOptions = {}): Promise<Lab> {
+  options.signal?.throwIfAborted()
+  // The worker starts while this thread loads the rest.
+  const carrier = Carrier.take()
+  const { Lab } = await import('./lab.ts').catch(error => {
+    carrier.release()
+    throw error
+  })
+  return new Lab(carrier, options)
+}

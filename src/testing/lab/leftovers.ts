@@ -1,0 +1,48 @@
+/**
+ * What a lab has outside of its process: a directory for files, and programs that its programs
+ * started. A process that is killed leaves both to the next lab, which knows them by the name of
+ * the directory: the PID namespace and the process that made it.
+ */
+import { lstatSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { killProcessesOf } from './processes.ts'
+
+const NAME = /^vnet-lab-(\d+)-(\d+)-\w+$/
+
+/** Makes the directory of a lab of this process, in the directory of temporary files. */
+export function makeLabDirectory(): string {
+  return mkdtempSync(join(tmpdir(), `vnet-lab-${pidNamespace()}-${process.pid}-`))
+}
+
+/** Removes what labs of this user left whose processes have ended. */
+export function removeLeftovers(): void {
+  const here = pidNamespace()
+  for (const name of readdirSync(tmpdir())) {
+    const [, namespace, pid] = NAME.exec(name) ?? []
+    if (Number(namespace) !== here || isAlive(Number(pid))) continue
+    const directory = join(tmpdir(), name)
+    // Others can make a directory of any name here; they cannot change what is in one of ours.
+    if (!isOwn(directory)) continue
+    killProcessesOf(name)
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+/** The inode of the PID namespace: in another one, numbers are those of other processes. */
+function pidNamespace(): number {
+  return statSync('/proc/self/ns/pid').ino
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
+  }
+}
+
+function isOwn(directory: string): boolean {
+  const stats = lstatSync(directory, { throwIfNoEntry: false })
+  return stats?.isDirectory() === true && stats.uid === process.geteuid?.() && (stats.mode & 0o077) === 0
+}

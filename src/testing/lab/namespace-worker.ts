@@ -1,0 +1,36 @@
+/**
+ * The entry of a worker thread of a namespace: enters the namespace, then runs the file of the
+ * worker. Sockets that the thread makes from then on are of the namespace. Threads of libuv's pool
+ * are not: they look names up outside, so names of the lab are found here.
+ */
+import dns from 'node:dns'
+import { readFileSync } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
+import threads, { workerData } from 'node:worker_threads'
+import { check } from '../../linux/errno.ts'
+import { loadNative } from '../../linux/native.ts'
+import { CLONE_NEWNET } from '../../linux/uapi.ts'
+import { lookupIn } from './lookup.ts'
+
+/** What LabNamespace.worker passes to it. */
+export interface NamespaceWorkerData {
+  readonly nsfd: number
+  /** The hosts file of the namespace. */
+  readonly hosts: string
+  /** What it runs. */
+  readonly url: string
+  /** The workerData of the file. */
+  readonly data: unknown
+}
+
+const { nsfd, hosts, url, data } = workerData as NamespaceWorkerData
+check(loadNative().setns(nsfd, CLONE_NEWNET), 'setns')
+
+const outside = dns.lookup
+const lookup = (name: string, ...rest: unknown[]): unknown =>
+  lookupIn(readFileSync(hosts, 'utf8'), name, rest) || Reflect.apply(outside, dns, [name, ...rest])
+Object.defineProperty(dns, 'lookup', { value: Object.assign(lookup, outside), writable: true, configurable: true })
+Object.defineProperty(threads, 'workerData', { value: data, writable: true, configurable: true })
+syncBuiltinESMExports()
+
+await import(url)

@@ -1,0 +1,78 @@
+/** Programs: what runs in a namespace of a lab, in processes of its own. */
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { builtFile } from '../../linux/native.ts'
+import { killProcessesIn } from './processes.ts'
+
+/** As spawn of node:child_process has them. To run a program as another user, run setpriv(1). */
+export type LabSpawnOptions = Omit<SpawnOptions, 'uid' | 'gid' | 'shell' | 'argv0'>
+
+export interface ExecOptions extends Omit<LabSpawnOptions, 'stdio'> {
+  /** Written to its standard input; nothing by default. */
+  readonly input?: string | Uint8Array
+}
+
+/** What a program printed, and how it ended. */
+export interface ExecResult {
+  /** The exit status; null if a signal ended it. */
+  readonly status: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Where programs run. */
+export interface ProgramPlace {
+  /** A descriptor of the network namespace. */
+  readonly nsfd: number
+  /** A directory of files that programs see in /etc. */
+  readonly etc: string
+}
+
+/** The first descriptor behind the standard streams. */
+const FIRST_FD = 3
+
+export class Programs {
+  readonly #place: ProgramPlace
+  readonly #children = new Set<ChildProcess>()
+  #hasStarted = false
+
+  constructor(place: ProgramPlace) {
+    this.#place = place
+  }
+
+  spawn(command: string, args: readonly string[], { stdio = 'pipe', ...options }: LabSpawnOptions): ChildProcess {
+    const { nsfd, etc } = this.#place
+    const streams = typeof stdio === 'string' ? Array<typeof stdio>(FIRST_FD).fill(stdio) : [...stdio]
+    while (streams.length < FIRST_FD) streams.push('pipe')
+    const launcher = builtFile('vnet-within', 'the launcher')
+    const words = [String(process.pid), String(streams.length), etc, command, ...args]
+    const child = spawn(launcher, words, { ...options, stdio: [...streams, nsfd] })
+    this.#hasStarted = true
+    this.#children.add(child)
+    child.once('exit', () => this.#children.delete(child))
+    child.once('error', () => child.pid === undefined && this.#children.delete(child))
+    return child
+  }
+
+  async exec(command: string, args: readonly string[], { input, ...options }: ExecOptions): Promise<ExecResult> {
+    const child = this.spawn(command, args, options)
+    const out: Buffer[] = []
+    const err: Buffer[] = []
+    child.stdout?.on('data', chunk => out.push(chunk))
+    child.stderr?.on('data', chunk => err.push(chunk))
+    // The program may end without reading.
+    child.stdin?.on('error', () => {})
+    child.stdin?.end(input)
+    const [status, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
+    return { status, signal, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() }
+  }
+
+  /** Kills the programs, and all that they have started. Settles when they have ended. */
+  async close(): Promise<void> {
+    const ended = [...this.#children].map(child => once(child, 'exit').catch(() => {}))
+    for (const child of this.#children) child.kill('SIGKILL')
+    if (this.#hasStarted) killProcessesIn(this.#place.nsfd)
+    await Promise.all(ended)
+  }
+}

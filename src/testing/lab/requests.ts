@@ -1,0 +1,66 @@
+/** HTTP requests whose connections begin in a namespace. */
+import type { Socket } from 'node:net'
+import type { ConnectionOptions } from 'node:tls'
+import type { Agent, buildConnector } from 'undici'
+
+export interface LabRequestInit extends RequestInit {
+  /** For https: `ca`, `rejectUnauthorized`, `servername` and others as tls.connect has them. */
+  readonly tls?: ConnectionOptions
+}
+
+/** Returns a socket that connects. Throws if there is no such host. */
+type Connect = (port: number, host: string) => Socket
+
+const HTTPS_PORT = 443
+const HTTP_PORT = 80
+
+/** The key of the agent of requests without options of TLS. */
+const PLAIN: ConnectionOptions = {}
+
+export class Requests {
+  readonly #connect: Connect
+  /** Connections stay open for the next request. Each set of options of TLS has its own. */
+  readonly #agents = new Map<ConnectionOptions, Agent>()
+
+  constructor(connect: Connect) {
+    this.#connect = connect
+  }
+
+  /** As fetch(). */
+  async fetch(url: string | URL, { tls = PLAIN, ...init }: LabRequestInit): Promise<Response> {
+    // Loaded at the first use: it takes longer than the first request.
+    const { fetch, Agent, buildConnector } = await import('undici')
+    let agent = this.#agents.get(tls)
+    if (agent === undefined) {
+      agent = new Agent({ connect: this.#connector(buildConnector(tls as buildConnector.BuildOptions)) })
+      this.#agents.set(tls, agent)
+    }
+    return fetch(url, { ...(init as object), dispatcher: agent }) as unknown as Promise<Response>
+  }
+
+  /** Ends all requests and connections. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#agents.values()].map(agent => agent.destroy()))
+    this.#agents.clear()
+  }
+
+  #connector(secure: buildConnector.connector): buildConnector.connector {
+    return (options, callback) => {
+      const { hostname, port, protocol } = options
+      const isSecure = protocol === 'https:'
+      const failed = (error: Error) => callback(error, null)
+      try {
+        const socket = this.#connect(Number(port || (isSecure ? HTTPS_PORT : HTTP_PORT)), hostname)
+        socket.setNoDelay(true)
+        socket.once('error', failed)
+        socket.once('connect', () => {
+          socket.removeListener('error', failed)
+          if (isSecure) secure({ ...options, httpSocket: socket }, callback)
+          else callback(null, socket)
+        })
+      } catch (error) {
+        failed(error as Error)
+      }
+    }
+  }
+}

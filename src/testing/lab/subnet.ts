@@ -1,0 +1,23 @@
+/** Subnets: the addresses of the links of a lab, by their numbers. */
+import { UsageError } from '../../netdev/driver.ts'
+
+/** 198.18.0.0/15 (RFC 2544) has so many /24. Number 0 is left out. */
+const MAX_LINKS = 511
+
+/** The least MTU with which an interface has IPv6 (RFC 8200 section 5). */
+const IPV6_MIN_MTU = 1280
+
+/**
+ * Returns the addresses of a host on a link, with their prefixes: of 198.18.0.0/15, and of
+ * 2001:db8::/32 unless the MTU is too small for IPv6.
+ */
+export function addressesOf(link: number, host: number, mtu = IPV6_MIN_MTU): readonly string[] {
+  if (link > MAX_LINKS) throw new UsageError(`a lab has addresses for ${MAX_LINKS} links: give \`addresses\``)
+  const v4 = `198.${18 + (link >> 8)}.${link & 0xff}.${host}/24`
+  return mtu < IPV6_MIN_MTU ? [v4] : [v4, `2001:db8:0:${link.toString(16)}::${host.toString(16)}/64`]
+}
+
+/** Returns the hardware address of a host on a link: the same in each run. */
+export function macOf(link: number, host: number): Uint8Array {
+  return Uint8Array.of(0x02, 0, 0, (link >> 8) & 0xff, link & 0xff, host)
+}
