@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -60,15 +59,10 @@ int makeRun() {
 
 void makeSys() {
   const int cgroups = ::open("/sys/fs/cgroup", O_PATH | O_DIRECTORY | O_CLOEXEC);
-  struct statvfs outer;
-  const bool isReadOnly = ::statvfs("/sys", &outer) == 0 && (outer.f_flag & ST_RDONLY) != 0;
-  unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
-  // The kernel permits no writable one where the outer one is not.
-  if (isReadOnly) flags |= MS_RDONLY;
+  // Writable or not at all: over a read-only one, `ip netns exec` fails to mount its own.
+  const bool isMade = ::mount("vnet", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) == 0;
   // Node and other programs read their limits from the control groups.
-  if (::mount("vnet", "/sys", "sysfs", flags, nullptr) == 0 && cgroups >= 0) {
-    bind("/proc/self/fd/" + std::to_string(cgroups), "/sys/fs/cgroup");
-  }
+  if (isMade && cgroups >= 0) bind("/proc/self/fd/" + std::to_string(cgroups), "/sys/fs/cgroup");
   if (cgroups >= 0) ::close(cgroups);
 }
 

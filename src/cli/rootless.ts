@@ -52,6 +52,6 @@ function isMine({ tun }: Link): boolean {
 }
 
 /** The command line for root: sudo looks programs up in directories of its own. */
-export function sudoCommand(): string {
+function sudoCommand(): string {
   return [process.execPath, ...process.argv.slice(1)].join(' ')
 }

@@ -1,34 +1,14 @@
-/** `vnet rootless`: what works inside, what passes through, and what is said where it is refused. */
+/** `vnet rootless`: what works inside, and what passes through. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readlinkSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { asUser, type Machine, onMachine, TREE } from '../support/ordinary-user.ts'
-
-const VNET = [process.execPath, `${TREE}/dist/vnet.js`, 'rootless', '--']
-const LIMIT_MS = 20_000
-
-function ended(words: readonly string[], input = '') {
-  const [program, ...args] = words as [string, ...string[]]
-  const { status, signal, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', input, timeout: LIMIT_MS })
-  return { status: signal ?? status, stdout, stderr }
-}
-
-/** Runs a command as the user by `vnet rootless`. */
-const rootless = (command: readonly string[], machine?: Machine, input?: string) =>
-  ended([...asUser(machine), ...VNET, ...command], input)
-
-/** Runs a shell script so, which must succeed, and returns its output. */
-function script(text: string, machine?: Machine): string {
-  const { status, stdout, stderr } = rootless(['sh', '-ec', text], machine)
-  expect({ status, stderr }).toEqual({ status: 0, stderr: expect.any(String) })
-  return stdout
-}
+import { asUser, ended, onMachine, rootless, script, TREE, VNET_ROOTLESS } from '../support/ordinary-user.ts'
 
 /** Root's commands that give the user subordinate ids. */
 const SUBORDINATE = `
   echo nobody:100000:65536 > /run/subid
-  for file in /etc/subuid /etc/subgid; do touch $file; mount --bind /run/subid $file; done`
+  for file in /etc/subuid /etc/subgid; do [ -e $file ] || touch $file; mount --bind /run/subid $file; done`
 
 describe('inside', () => {
   test('an ordinary user is root of a network of its own, in which lo is up', () => {
@@ -95,7 +75,7 @@ describe('inside', () => {
 
   test('a network namespace of the machine is not entered, also by root', () => {
     const text = 'id -u; cat /proc/self/uid_map; ip -br link | cut -d" " -f1; ip netns add red; ls /run/netns'
-    const { status, stdout } = ended([...onMachine({ mode: '600' }, []), ...VNET, 'sh', '-ec', text])
+    const { status, stdout } = ended([...onMachine({ mode: '600' }, []), ...VNET_ROOTLESS, 'sh', '-ec', text])
     expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringMatching(/^0\n +0 +0 +\d+\nlo\nred\n$/) })
     expect(readdirSync('/run/netns')).not.toContain('red')
   })
@@ -154,7 +134,7 @@ describe('the command', () => {
   })
 
   test('is the process that was started, so it gets its signals', async () => {
-    const [program, ...args] = [...asUser(), ...VNET, 'sh', '-c', 'trap "exit 3" USR1; echo; read line']
+    const [program, ...args] = [...asUser(), ...VNET_ROOTLESS, 'sh', '-c', 'trap "exit 3" USR1; echo; read line']
     const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
     await once(child.stdout, 'data')
     expect(readlinkSync(`/proc/${child.pid}/exe`)).toMatch(/sh$/)
@@ -173,14 +153,20 @@ describe('the command', () => {
   })
 
   test('has the descriptors that vnet was given', () => {
-    const [program, ...args] = [...asUser(), ...VNET, 'sh', '-c', 'echo there >&3; echo >&4']
+    const [program, ...args] = [...asUser(), ...VNET_ROOTLESS, 'sh', '-c', 'echo there >&3; echo >&4']
     const { status, output } = spawnSync(program, args, { encoding: 'utf8', stdio: ['pipe', 'pipe', 'pipe', 'pipe'] })
     expect(output[3]).toBe('there\n')
     expect(status).not.toBe(0)
   })
 
   test('has the terminal', () => {
-    const words = JSON.stringify([...asUser(), ...VNET, 'sh', '-c', 'test -t 0 && test -t 1 && stty -a > /dev/null'])
+    const words = JSON.stringify([
+      ...asUser(),
+      ...VNET_ROOTLESS,
+      'sh',
+      '-c',
+      'test -t 0 && test -t 1 && stty -a > /dev/null',
+    ])
     const session = `import os, pty; raise SystemExit(os.waitstatus_to_exitcode(pty.spawn(${words})))`
     expect(ended(['python3', '-c', session])).toMatchObject({ status: 0 })
   })
@@ -189,89 +175,5 @@ describe('the command', () => {
     expect(script('pwd; echo $VNET_TEST', { by: ['env', '-C', `${TREE}/docs`, 'VNET_TEST=yes'] })).toBe(
       `${TREE}/docs\nyes\n`,
     )
-  })
-})
-
-/** Denies system calls to what comes after. */
-const denying = (calls: string) => ['python3', `${TREE}/test/support/deny-calls.py`, calls]
-
-/** Root's commands that show the user other values in /proc/sys/kernel, in a changed root directory. */
-const sysctl = (setting: string) => `
-  mkdir /run/root && mount --rbind / /run/root && mount -t tmpfs none /run/root/proc/sys/kernel
-  (cd /run/root/proc/sys/kernel && ${setting})
-  set -- chroot /run/root env -C ${TREE} "$@"`
-
-/** Root's commands that show the user's process an AppArmor profile as its own. */
-const confined = `
-  echo 'docker-default (enforce)' > /run/label && mount --bind /run/label /proc/$$/attr/current`
-
-const REFUSALS: readonly (readonly [cause: string, machine: Machine, line: string])[] = [
-  [
-    'the mode of /dev/net/tun',
-    { mode: '600' },
-    'open /dev/net/tun: EACCES, permission denied; its mode is for root alone: sudo chmod 666 /dev/net/tun',
-  ],
-  [
-    'a missing /dev/net/tun',
-    { mode: 'none' },
-    'open /dev/net/tun: ENOENT, no such file or directory; the device is missing: sudo modprobe tun; in a container, start it with --device /dev/net/tun',
-  ],
-  [
-    'user.max_user_namespaces',
-    {
-      by: [
-        ...['unshare', '-U', '--map-user=4242', '--keep-caps', 'sh', '-ec'],
-        'echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --ambient-caps=-all --inh-caps=-all "$@"',
-        'sh',
-      ],
-    },
-    'without root it needs a user namespace: user.max_user_namespaces is 0: sudo sysctl -w user.max_user_namespaces=10000; otherwise run it with sudo',
-  ],
-  [
-    "AppArmor's restriction",
-    { before: sysctl('echo 1 > apparmor_restrict_unprivileged_userns') },
-    'without root it needs a user namespace: AppArmor forbids it (kernel.apparmor_restrict_unprivileged_userns is 1): sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0; otherwise run it with sudo',
-  ],
-  [
-    'kernel.unprivileged_userns_clone',
-    { before: sysctl('echo 0 > unprivileged_userns_clone') },
-    'without root it needs a user namespace: kernel.unprivileged_userns_clone is 0: sudo sysctl -w kernel.unprivileged_userns_clone=1; otherwise run it with sudo',
-  ],
-  [
-    'a seccomp filter that denies unshare',
-    { by: denying('unshare') },
-    "without root it needs a user namespace: a seccomp filter forbids it, as Docker's does: docker run --security-opt seccomp=unconfined; otherwise run it with sudo",
-  ],
-  [
-    'a seccomp filter that denies user namespaces',
-    { by: denying('new-user') },
-    'without root it needs a user namespace: a seccomp filter forbids it, such as RestrictNamespaces= of a systemd unit; otherwise run it with sudo',
-  ],
-  [
-    'an AppArmor profile that denies mounts',
-    { before: confined, by: denying('mount') },
-    'without root it needs mounts of its own: the AppArmor profile docker-default forbids it: docker run --security-opt apparmor=unconfined; otherwise run it with sudo',
-  ],
-]
-
-describe('where it is refused', () => {
-  test.each(REFUSALS)('by %s, one line has the cause and the remedy, and the status is 1', (_, machine, line) => {
-    const { status, stdout, stderr } = rootless(['echo', 'started'], machine)
-    const elsewhere = stderr.replace(/, or sudo \S+\/node .*\n$/, '\n')
-    expect({ status, stdout, stderr: elsewhere }).toEqual({ status: 1, stdout: '', stderr: `vnet: ${line}\n` })
-  })
-
-  const WHY = `import { whyNotRootless } from '${TREE}/dist/linux/rootless.js'; console.log(whyNotRootless())`
-  const why = (machine: Machine) => ended([...asUser(machine), process.execPath, '--input-type=module', '-e', WHY])
-
-  test('whyNotRootless returns undefined where it is permitted', () => {
-    expect(why({})).toEqual({ status: 0, stdout: 'undefined\n', stderr: '' })
-  })
-
-  // The profile is shown as that of one process, and whyNotRootless starts another.
-  const shown = REFUSALS.filter(([, { before }]) => before !== confined)
-
-  test.each(shown)('by %s, whyNotRootless returns that line', (_, machine, line) => {
-    expect(why(machine)).toEqual({ status: 0, stdout: `${line}\n`, stderr: '' })
   })
 })

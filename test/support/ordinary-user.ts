@@ -2,7 +2,9 @@
  * Commands as a user other than root, on a machine of which a test chooses what such a user may do.
  * All of it is in a mount namespace of the run's own.
  */
+import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { expect } from 'vitest'
 import { NOBODY } from './privileges.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
@@ -41,3 +43,25 @@ export function onMachine({ mode = '666', before = ':' }: Machine, by: readonly 
  */
 export const asUser = (machine: Machine = {}): [string, ...string[]] =>
   onMachine(machine, [...USER, ...(machine.by ?? [])])
+
+/** Starts `vnet rootless`; to be followed by its command. */
+export const VNET_ROOTLESS = [process.execPath, `${TREE}/dist/vnet.js`, 'rootless', '--']
+const LIMIT_MS = 20_000
+
+/** Runs a command to its end. */
+export function ended(words: readonly string[], input = '') {
+  const [program, ...args] = words as [string, ...string[]]
+  const { status, signal, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', input, timeout: LIMIT_MS })
+  return { status: signal ?? status, stdout, stderr }
+}
+
+/** Runs a command as the user by `vnet rootless`. */
+export const rootless = (command: readonly string[], machine?: Machine, input?: string) =>
+  ended([...asUser(machine), ...VNET_ROOTLESS, ...command], input)
+
+/** Runs a shell script so, which must succeed, and returns its output. */
+export function script(text: string, machine?: Machine): string {
+  const { status, stdout, stderr } = rootless(['sh', '-ec', text], machine)
+  expect({ status, stderr }).toEqual({ status: 0, stderr: expect.any(String) })
+  return stdout
+}

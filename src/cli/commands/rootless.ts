@@ -2,12 +2,11 @@
 import { inherited } from '../../linux/inherited.ts'
 import { loadNative } from '../../linux/native.ts'
 import { checkTun, execRootless } from '../../linux/rootless.ts'
-import { sudoCommand } from '../rootless.ts'
 
 /** Returns only by throwing a VnetError. */
 export function rootless(command: readonly string[]): never {
   const native = loadNative()
-  checkTun(native, sudoCommand())
+  checkTun(native)
   const given = inherited().flatMap((isGiven, fd) => (isGiven && fd > 2 ? [fd] : []))
   execRootless(native, command, Int32Array.from(given))
 }
