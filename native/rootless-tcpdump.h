@@ -1,5 +1,6 @@
-// tcpdump where root is the only user. Started by root it changes to another user, or with `-Z root`
-// to root, and in both cases sets its groups, which a user namespace without mapped groups forbids.
+// tcpdump where root is the only user. Started by root it changes to another user, or with `-Z
+// root` to root, and in both cases sets its groups, which a user namespace without mapped groups
+// forbids.
 #ifndef VNET_NATIVE_ROOTLESS_TCPDUMP_H
 #define VNET_NATIVE_ROOTLESS_TCPDUMP_H
 

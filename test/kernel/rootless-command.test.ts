@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readlinkSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { asUser, ended, onMachine, rootless, script, TREE, VNET_ROOTLESS } from '../support/ordinary-user.ts'
+import { asUser, ended, onMachine, rootless, script, TREE, USER, VNET_ROOTLESS } from '../support/ordinary-user.ts'
 
 /** Root's commands that give the user subordinate ids. */
 const SUBORDINATE = `
@@ -82,6 +82,10 @@ describe('inside', () => {
 })
 
 describe('users', () => {
+  test('files of other users belong to nobody, and new ones to the user', () => {
+    expect(script('stat -c %u /etc; : > /run/file; stat -c %u /run/file')).toBe('65534\n0\n')
+  })
+
   const other = 'setpriv --reuid=103 --regid=103 --clear-groups id -u'
 
   test('root is the only user by default', () => {
@@ -140,6 +144,16 @@ describe('the command', () => {
     expect(readlinkSync(`/proc/${child.pid}/exe`)).toMatch(/sh$/)
     child.kill('SIGUSR1')
     expect(await once(child, 'close')).toEqual([3, null])
+  })
+
+  test('has namespaces that another terminal of the user enters', async () => {
+    const [program, ...args] = [...asUser(), ...VNET_ROOTLESS, 'sh', '-c', 'ip netns add red; echo; read line']
+    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+    await once(child.stdout, 'data')
+    const enter = ['nsenter', '--preserve-credentials', '--user', '--net', '--mount', '--target', `${child.pid}`]
+    expect(ended([...USER, ...enter, 'ip', 'netns', 'list'])).toEqual({ status: 0, stdout: 'red\n', stderr: '' })
+    child.stdin.end()
+    await once(child, 'close')
   })
 
   test('ignores no signal and has no descriptor of Node', () => {

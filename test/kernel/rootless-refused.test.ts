@@ -1,4 +1,5 @@
 /** `vnet rootless` in containers, and what it says where it is refused. */
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import {
   asUser,
@@ -14,7 +15,7 @@ import {
 /** Denies system calls to what comes after. */
 const denying = (calls: string) => ['python3', `${TREE}/test/support/deny-calls.py`, calls]
 
-/** Root's commands that show the user other values in /proc/sys/kernel, in a changed root directory. */
+/** Root's commands that change /proc/sys/kernel, in a changed root directory. */
 const sysctl = (setting: string) => `
   mkdir /run/root && mount --rbind / /run/root && mount -t tmpfs none /run/root/proc/sys/kernel
   (cd /run/root/proc/sys/kernel && ${setting})
@@ -137,6 +138,16 @@ describe('where it is refused', () => {
 
   const WHY = `import { whyNotRootless } from '${TREE}/dist/linux/rootless.js'; console.log(whyNotRootless())`
   const why = (machine: Machine) => ended([...asUser(machine), process.execPath, '--input-type=module', '-e', WHY])
+
+  test('docs/rootless.md has the remedy of every cause', () => {
+    const page = readFileSync(new URL('../../docs/rootless.md', import.meta.url), 'utf8')
+    const remedies = REFUSALS.map(
+      ([, , line]) => /(sudo (?:sysctl -w|chmod|modprobe) [^;]*\w|docker run [^;]*)/.exec(line)?.[1],
+    )
+    expect(remedies.filter(each => each === undefined)).toHaveLength(1)
+    for (const remedy of remedies)
+      expect(page).toContain(remedy ?? 'RestrictNamespaces= of a systemd unit | leave it out')
+  })
 
   test('whyNotRootless returns undefined where it is permitted', () => {
     expect(why({})).toEqual({ status: 0, stdout: 'undefined\n', stderr: '' })
