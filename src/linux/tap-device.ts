@@ -46,6 +46,8 @@ export class Tap extends EventEmitter<TapEvents> implements AsyncDisposable, Asy
   readonly #reader: TapReader
   readonly #writer: TapWriter
   readonly #onAbort = (): void => void this.close()
+  /** What settles the promises of drained(). */
+  readonly #waiting: (() => void)[] = []
   #gone = false
   #closed: Promise<void> | undefined
 
@@ -58,7 +60,7 @@ export class Tap extends EventEmitter<TapEvents> implements AsyncDisposable, Asy
     const counts = new TapCounts(port.link.name)
     this.#counts = counts
     this.#reader = new TapReader({ queues: port.queues, slots, layer, counts, onGone: () => this.#leave() })
-    this.#writer = new TapWriter({ port, pool: slots.pool, layer, counts, onDrain: () => this.emit('drain') })
+    this.#writer = new TapWriter({ port, pool: slots.pool, layer, counts, onDrain: () => this.#drained() })
     slots.onRoom = () => this.#reader.slotFreed()
     port.onChange(change => this.#changed(change))
     signal?.addEventListener('abort', this.#onAbort, { once: true })
@@ -138,13 +140,7 @@ export class Tap extends EventEmitter<TapEvents> implements AsyncDisposable, Asy
   /** Settles when nothing that was written waits for room, or the Tap is closed. */
   drained(): Promise<void> {
     if (this.#writer.drained || this.#closed !== undefined) return Promise.resolve()
-    return new Promise(resolve => {
-      const settle = (): void => {
-        this.off('drain', settle).off('close', settle)
-        resolve()
-      }
-      this.on('drain', settle).on('close', settle)
-    })
+    return new Promise(resolve => this.#waiting.push(resolve))
   }
 
   /** Deletes the interface. What waits for room is dropped. Idempotent. */
@@ -162,10 +158,16 @@ export class Tap extends EventEmitter<TapEvents> implements AsyncDisposable, Asy
     signal?.removeEventListener('abort', this.#onAbort)
     this.#reader.end('closed')
     this.#writer.end()
+    for (const settle of this.#waiting.splice(0)) settle()
     await port.close()
     slots.pool.closeAccount(slots)
     await close()
     this.emit('close')
+  }
+
+  #drained(): void {
+    for (const settle of this.#waiting.splice(0)) settle()
+    this.emit('drain')
   }
 
   #checkOpen(): void {
