@@ -69,6 +69,8 @@ const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
   ['vnet events ', ['sn0', 'red/sn1']],
   ['vnet frames --filter tcp ', ['sn0', 'red/sn1']],
   ['vnet extcap --', ['--install', '--uninstall', '--help']],
+  ['vnet roo', ['rootless']],
+  ['vnet rootless --', ['--help']],
   ['vnet completion ', ['bash', 'zsh']],
   ['vnet help car', ['carrier']],
   ['vnet lan ', ['show']],

@@ -38,7 +38,7 @@ describe('inside', () => {
     expect(script(text, { before: SUBORDINATE })).toMatch(captured)
   })
 
-  test('iperf3 measures', () => {
+  test('iperf3 measures over lo', () => {
     const text = `iperf3 -s -1 --forceflush | while read -r line; do
       case $line in *listening*) iperf3 -c 127.0.0.1 -n 1M ;; esac
     done`
@@ -73,7 +73,7 @@ describe('inside', () => {
     expect(script(text)).toBe('sn0\nsn1\n1\n')
   })
 
-  test('a network namespace of the machine is not entered, also by root', () => {
+  test('root gets a network of its own, too, and stays in its user namespace', () => {
     const text = 'id -u; cat /proc/self/uid_map; ip -br link | cut -d" " -f1; ip netns add red; ls /run/netns'
     const { status, stdout } = ended([...onMachine({ mode: '600' }, []), ...VNET_ROOTLESS, 'sh', '-ec', text])
     expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringMatching(/^0\n +0 +0 +\d+\nlo\nred\n$/) })
@@ -88,17 +88,17 @@ describe('users', () => {
 
   const other = 'setpriv --reuid=103 --regid=103 --clear-groups id -u'
 
-  test('root is the only user by default', () => {
+  test('root is the only user inside by default', () => {
     expect(script(`cat /proc/self/uid_map; ${other} || echo none`)).toMatch(/^ +0 +65534 +1\nnone\n$/)
   })
 
-  test('a user with subordinate ids has other users, too', () => {
+  test('an ordinary user with subordinate ids has other users inside', () => {
     expect(script(`cat /proc/self/uid_map; ${other}`, { before: SUBORDINATE })).toMatch(
       /^ +0 +65534 +1\n +1 +100000 +65536\n103\n$/,
     )
   })
 
-  test('root is the only user if newuidmap fails', () => {
+  test('root is the only user inside if newuidmap fails', () => {
     const machine = { before: `${SUBORDINATE}\necho nobody:100000:0 > /run/subid`, by: ['setpriv', '--no-new-privs'] }
     expect(script('cat /proc/self/uid_map', machine)).toMatch(/^ +0 +65534 +1\n$/)
     const privileged = { ...machine, before: SUBORDINATE }
@@ -122,7 +122,7 @@ describe('/run and /sys', () => {
     expect(script(text, { before })).toBe('dbus\nlink\nlistener\nhello\n')
   })
 
-  test('the control groups are still seen', () => {
+  test('the control groups are still in the new /sys', () => {
     expect(script('ls /sys/fs/cgroup').trim().split('\n')).toEqual(readdirSync('/sys/fs/cgroup').sort())
   })
 })
@@ -133,11 +133,11 @@ describe('the command', () => {
     [['sh', '-c', 'kill -KILL $$'], 'SIGKILL', ''],
     [['/nonexistent'], 127, 'vnet: /nonexistent: not found\n'],
     [['/etc/passwd'], 126, 'vnet: /etc/passwd: Permission denied\n'],
-  ])('%j ends with %s', (command, status, stderr) => {
+  ])('the command %j ends with %s', (command, status, stderr) => {
     expect(rootless(command)).toEqual({ status, stdout: '', stderr })
   })
 
-  test('is the process that was started, so it gets its signals', async () => {
+  test('the command is the process that was started, so it gets its signals', async () => {
     const [program, ...args] = [...asUser(), ...VNET_ROOTLESS, 'sh', '-c', 'trap "exit 3" USR1; echo; read line']
     const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
     await once(child.stdout, 'data')
@@ -146,7 +146,7 @@ describe('the command', () => {
     expect(await once(child, 'close')).toEqual([3, null])
   })
 
-  test('has namespaces that another terminal of the user enters', async () => {
+  test('another terminal of the user enters the namespaces of the command', async () => {
     const [program, ...args] = [...asUser(), ...VNET_ROOTLESS, 'sh', '-c', 'ip netns add red; echo; read line']
     const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
     await once(child.stdout, 'data')
@@ -156,24 +156,24 @@ describe('the command', () => {
     await once(child, 'close')
   })
 
-  test('ignores no signal and has no descriptor of Node', () => {
+  test('the command ignores no signal and has no descriptor of Node', () => {
     expect(script('grep SigIgn /proc/self/status')).toBe('SigIgn:\t0000000000000000\n')
     expect(script('ls -l /proc/self/fd')).not.toMatch(/anon_inode|node/)
   })
 
-  test('reads the standard input and writes megabytes to a pipe', () => {
+  test('the command reads the standard input and writes a megabyte to a pipe', () => {
     const text = 'x'.repeat(1 << 20)
     expect(rootless(['cat'], {}, text)).toEqual({ status: 0, stdout: text, stderr: '' })
   })
 
-  test('has the descriptors that vnet was given', () => {
+  test('the command has the descriptors that vnet was given', () => {
     const [program, ...args] = [...asUser(), ...VNET_ROOTLESS, 'sh', '-c', 'echo there >&3; echo >&4']
     const { status, output } = spawnSync(program, args, { encoding: 'utf8', stdio: ['pipe', 'pipe', 'pipe', 'pipe'] })
     expect(output[3]).toBe('there\n')
     expect(status).not.toBe(0)
   })
 
-  test('has the terminal', () => {
+  test('the command has the terminal', () => {
     const words = JSON.stringify([
       ...asUser(),
       ...VNET_ROOTLESS,
@@ -185,7 +185,7 @@ describe('the command', () => {
     expect(ended(['python3', '-c', session])).toMatchObject({ status: 0 })
   })
 
-  test('has the directory and the environment', () => {
+  test('the command has the directory and the environment', () => {
     expect(script('pwd; echo $VNET_TEST', { by: ['env', '-C', `${TREE}/docs`, 'VNET_TEST=yes'] })).toBe(
       `${TREE}/docs\nyes\n`,
     )

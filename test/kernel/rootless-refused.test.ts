@@ -97,7 +97,7 @@ describe('in a container', () => {
   test.each([
     ['an ordinary user', []],
     ['root', rootWith(DOCKER)],
-  ])('%s makes namespaces where parts of /sys are hidden, and ip netns exec refuses them', (_, by) => {
+  ])('%s makes namespaces where parts of /sys are hidden, which ip netns exec cannot enter', (_, by) => {
     const user = by.length === 0 ? asUser({ before: masked }) : onMachine({ before: masked }, by)
     expect(ended([...user, ...VNET_ROOTLESS, 'sh', '-ec', NETNS])).toEqual({ status: 0, stdout: 'lo\n', stderr: '' })
     expect(ended([...user, ...VNET_ROOTLESS, 'sh', '-ec', `${NETNS}; ip netns exec red true`])).toEqual({
@@ -121,7 +121,7 @@ describe('in a container', () => {
     })
   })
 
-  test('root without these is told what Docker grants', () => {
+  test('root without these capabilities is told how Docker grants them', () => {
     expect(inContainer(masked, [...rootWith(DOCKER), ...denying('unshare')], NETNS)).toEqual({
       status: 1,
       stdout: '',
@@ -132,14 +132,17 @@ describe('in a container', () => {
 })
 
 describe('where it is refused', () => {
-  test.each(REFUSALS)('by %s, one line has the cause and the remedy, and the status is 1', (_, machine, line) => {
-    expect(rootless(['echo', 'started'], machine)).toEqual({ status: 1, stdout: '', stderr: `vnet: ${line}\n` })
-  })
+  test.each(REFUSALS)(
+    'refused by %s, vnet rootless prints the cause and the remedy in one line and exits 1',
+    (_, machine, line) => {
+      expect(rootless(['echo', 'started'], machine)).toEqual({ status: 1, stdout: '', stderr: `vnet: ${line}\n` })
+    },
+  )
 
   const WHY = `import { whyNotRootless } from '${TREE}/dist/linux/rootless.js'; console.log(whyNotRootless())`
   const why = (machine: Machine) => ended([...asUser(machine), process.execPath, '--input-type=module', '-e', WHY])
 
-  test('docs/rootless.md has the remedy of every cause', () => {
+  test('docs/rootless.md has the remedy for every cause', () => {
     const page = readFileSync(new URL('../../docs/rootless.md', import.meta.url), 'utf8')
     const remedies = REFUSALS.map(
       ([, , line]) => /(sudo (?:sysctl -w|chmod|modprobe) [^;]*\w|docker run [^;]*)/.exec(line)?.[1],
@@ -156,7 +159,7 @@ describe('where it is refused', () => {
   // The profile is shown as that of one process, and whyNotRootless starts another.
   const shown = REFUSALS.filter(([, { before }]) => before !== confined)
 
-  test.each(shown)('by %s, whyNotRootless returns that line', (_, machine, line) => {
+  test.each(shown)('refused by %s, whyNotRootless returns the cause and the remedy', (_, machine, line) => {
     expect(why(machine)).toEqual({ status: 0, stdout: `${line}\n`, stderr: '' })
   })
 })

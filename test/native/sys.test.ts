@@ -354,9 +354,21 @@ test('exec becomes the program, which inherits the standard streams and no descr
   expect([code, stdout, stderr]).toEqual([7, 'before after\n0\n', 'err\n'])
 })
 
+test('exec gives the program the descriptors that are named', async () => {
+  const { code, stdout } = await run(`
+    const fd = require('node:fs').openSync('/dev/null', 'r')
+    native.exec(['/bin/sh', '-c', 'readlink /proc/$$/fd/$1', 'sh', String(fd)], Int32Array.of(fd))`)
+  expect([code, stdout]).toEqual([0, '/dev/null\n'])
+})
+
 test('exec of a missing program returns -errno, and the process goes on', () => {
   expect(native.exec(['/nonexistent'])).toBe(-ENOENT)
-  expect([native.exec([]), native.exec([1 as unknown as string])]).toEqual([-EINVAL, -EINVAL])
+  const [text, number] = ['1' as unknown as Int32Array, 1 as unknown as string]
+  expect([native.exec([]), native.exec([number]), native.exec(['/nonexistent'], text)]).toEqual([
+    -EINVAL,
+    -EINVAL,
+    -EINVAL,
+  ])
 })
 
 test('a detached array counts as empty', () => {
