@@ -1,0 +1,238 @@
+/**
+ * Nat: translates the IPv4 addresses and ports of frames between a router and the link outside it,
+ * in place: of TCP (RFC 5382), UDP (RFC 4787), ICMP echo and the packets that ICMP errors quote
+ * (RFC 5508). Checksums change by increments, so that a wrong one stays wrong.
+ *
+ * Hosts inside share the router's address outside, and the ports from FIRST_PORT on. The router's
+ * own packets pass unchanged, unless they use these ports.
+ */
+import { NSEC_PER_SEC } from '../../netdev/clock.ts'
+import type { Random } from '../../netdev/random.ts'
+import { checksumGrow, growthOf, onesComplementSum } from '../../packet/checksum.ts'
+import { ETH_P_IP } from '../../packet/ethernet.ts'
+import * as icmp from '../../packet/icmp.ts'
+import * as ipv4 from '../../packet/ipv4.ts'
+import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from '../../packet/ipv4.ts'
+import { get16, put16 } from '../../packet/octets.ts'
+import * as tcp from '../../packet/tcp.ts'
+import { UpperHeader } from '../../packet/upper-header.ts'
+import { networkOffset } from '../../packet/vlan.ts'
+import { NatFragments } from './nat-fragments.ts'
+import { addressOf, endpoint, FIRST_PORT, type Mapping, type NatKind, NatTable, PORTS, portOf } from './nat-table.ts'
+
+/**
+ * Seconds without a packet from inside after which a mapping ends, by protocol: the shortest that
+ * the RFCs allow.
+ */
+const SECONDS: ReadonlyMap<number, number> = new Map([
+  [IPPROTO_TCP, 7440],
+  [IPPROTO_UDP, 120],
+  [IPPROTO_ICMP, 60],
+])
+/** Of a TCP connection that opens or closes. */
+const TRANSITORY_SECONDS = 240
+
+/**
+ * What becomes of a packet. It passes, or is dropped: nothing inside has its port, the NAT refuses
+ * its sender, no port is free, or it has nothing that could be translated.
+ */
+export type NatVerdict = 'pass' | 'unmapped' | 'filtered' | 'full' | 'untranslatable'
+
+export class Nat {
+  readonly #address: number
+  readonly #tables: ReadonlyMap<number, NatTable>
+  readonly #fragments = new NatFragments()
+  readonly #upper = new UpperHeader()
+  readonly #quoted = new UpperHeader()
+
+  /** `address` is the router's address outside. `random` picks the first ports. */
+  constructor(kind: NatKind, address: number, random: Random) {
+    this.#address = address
+    this.#tables = new Map([...SECONDS.keys()].map(protocol => [protocol, new NatTable(kind, random.below(PORTS))]))
+  }
+
+  /** Forgets every mapping, as a router does that starts again. The next ones have other ports. */
+  rebind(): void {
+    for (const table of this.#tables.values()) table.clear()
+    this.#fragments.clear()
+  }
+
+  /** Translates the frame of `length` bytes at `at` that the router sends. `now` is in ns. */
+  outbound(bytes: Uint8Array, at: number, length: number, now: number): NatVerdict {
+    const nh = this.#find(bytes, at, length)
+    if (nh < 0) return 'pass'
+    const { h, protocol, end } = this.#upper
+    const source = ipv4.source(bytes, nh)
+    const isOwn = source === this.#address
+    if (h < 0) {
+      // A later fragment needs no port: all hosts have one address outside.
+      this.#translate(bytes, nh, ipv4.sourceAt(nh), this.#address)
+      return 'pass'
+    }
+    if (isError(bytes, h, protocol, end)) return this.#outboundError(bytes, nh, now)
+    const table = this.#tables.get(protocol)
+    const field = portAt(bytes, h, protocol, end, 0)
+    const isReply = protocol === IPPROTO_ICMP && icmp.type(bytes, h) === icmp.ICMP_ECHOREPLY
+    if (table === undefined || field < 0 || isReply) return isOwn ? 'pass' : 'untranslatable'
+    const port = get16(bytes, field)
+    if (isOwn && port < FIRST_PORT) return 'pass'
+    const peer = endpoint(ipv4.destination(bytes, nh), protocol === IPPROTO_ICMP ? 0 : get16(bytes, h + 2))
+    const mapping = table.take(endpoint(source, port), peer, now)
+    if (mapping === undefined) return 'full'
+    mapping.expires = now + secondsAfter(mapping, flagsOf(bytes, h, protocol, end), protocol) * NSEC_PER_SEC
+    this.#translate(bytes, nh, ipv4.sourceAt(nh), this.#address, field, mapping.port)
+    return 'pass'
+  }
+
+  /** Translates a frame that arrives for the router from outside. */
+  inbound(bytes: Uint8Array, at: number, length: number, now: number): NatVerdict {
+    const nh = this.#find(bytes, at, length)
+    if (nh < 0 || ipv4.destination(bytes, nh) !== this.#address) return 'pass'
+    const { h, protocol, end, isFragment } = this.#upper
+    const source = ipv4.source(bytes, nh)
+    if (h < 0) {
+      const address = this.#fragments.get(source, ipv4.identification(bytes, nh), now)
+      if (address === undefined) return 'unmapped'
+      this.#translate(bytes, nh, ipv4.destinationAt(nh), address)
+      return 'pass'
+    }
+    if (isError(bytes, h, protocol, end)) return this.#inboundError(bytes, nh, now)
+    const field = portAt(bytes, h, protocol, end, 2)
+    const isRequest = protocol === IPPROTO_ICMP && field >= 0 && icmp.type(bytes, h) === icmp.ICMP_ECHO
+    const port = field < 0 || isRequest ? 0 : get16(bytes, field)
+    // For the router itself.
+    if (port < FIRST_PORT) {
+      if (isFragment) this.#fragments.set(source, ipv4.identification(bytes, nh), this.#address, now)
+      return 'pass'
+    }
+    const table = this.#tables.get(protocol) as NatTable
+    const mapping = table.at(port, now)
+    if (mapping === undefined) return 'unmapped'
+    const peer = endpoint(source, protocol === IPPROTO_ICMP ? 0 : get16(bytes, h))
+    if (!table.admits(mapping, peer)) return 'filtered'
+    const flags = flagsOf(bytes, h, protocol, end)
+    if ((flags & (tcp.TCP_FIN | tcp.TCP_RST)) !== 0) mapping.isClosing = true
+    const address = addressOf(mapping.inside)
+    if (isFragment) this.#fragments.set(source, ipv4.identification(bytes, nh), address, now)
+    this.#translate(bytes, nh, ipv4.destinationAt(nh), address, field, portOf(mapping.inside))
+    return 'pass'
+  }
+
+  /** Finds the headers of an IPv4 packet. Returns -1 for any other frame. */
+  #find(bytes: Uint8Array, at: number, length: number): number {
+    const network = networkOffset(bytes, at, length)
+    if (network < 0 || get16(bytes, at + network - 2) !== ETH_P_IP) return -1
+    return this.#upper.find(bytes, at + network, at + length) === 4 ? at + network : -1
+  }
+
+  /** Translates an error about a packet that had come in: its receiver is a host inside. */
+  #outboundError(bytes: Uint8Array, nh: number, now: number): NatVerdict {
+    const { h } = this.#upper
+    const quote = h + icmp.ICMP_HLEN
+    const table = this.#findQuoted(bytes, quote)
+    const { h: quoted, protocol, end } = this.#quoted
+    const field = table === undefined ? -1 : portAt(bytes, quoted, protocol, end, 2)
+    if (table === undefined || field < 0) return ipv4.source(bytes, nh) === this.#address ? 'pass' : 'untranslatable'
+    const inside = endpoint(ipv4.destination(bytes, quote), get16(bytes, field))
+    const peer = endpoint(ipv4.source(bytes, quote), protocol === IPPROTO_ICMP ? 0 : get16(bytes, quoted))
+    const mapping = table.find(inside, peer, now)
+    if (mapping === undefined) return addressOf(inside) === this.#address ? 'pass' : 'unmapped'
+    this.#translateQuoted(bytes, quote, ipv4.destinationAt(quote), this.#address, field, mapping.port)
+    this.#translate(bytes, nh, ipv4.sourceAt(nh), this.#address)
+    return 'pass'
+  }
+
+  /** Translates an error about a packet that had gone out. Any router on the way may send it. */
+  #inboundError(bytes: Uint8Array, nh: number, now: number): NatVerdict {
+    const quote = this.#upper.h + icmp.ICMP_HLEN
+    const table = this.#findQuoted(bytes, quote)
+    const { h: quoted, protocol, end } = this.#quoted
+    const field = table === undefined ? -1 : portAt(bytes, quoted, protocol, end, 0)
+    if (table === undefined || field < 0) return 'untranslatable'
+    const port = get16(bytes, field)
+    if (port < FIRST_PORT) return 'pass'
+    const mapping = ipv4.source(bytes, quote) === this.#address ? table.at(port, now) : undefined
+    if (mapping === undefined) return 'unmapped'
+    const peer = endpoint(ipv4.destination(bytes, quote), protocol === IPPROTO_ICMP ? 0 : get16(bytes, quoted + 2))
+    if (!table.admits(mapping, peer)) return 'filtered'
+    const [address, own] = [addressOf(mapping.inside), portOf(mapping.inside)]
+    this.#translateQuoted(bytes, quote, ipv4.sourceAt(quote), address, field, own)
+    this.#translate(bytes, nh, ipv4.destinationAt(nh), address)
+    return 'pass'
+  }
+
+  /** Finds the headers of the packet that an error quotes. Returns the table of its protocol. */
+  #findQuoted(bytes: Uint8Array, quote: number): NatTable | undefined {
+    if (this.#quoted.find(bytes, quote, this.#upper.end) !== 4 || this.#quoted.h < 0) return undefined
+    return this.#tables.get(this.#quoted.protocol)
+  }
+
+  /** Replaces an address and, unless `field` is -1, a port. */
+  #translate(bytes: Uint8Array, nh: number, at: number, address: number, field = -1, port = 0): void {
+    translate(bytes, nh, this.#upper, at, address, field, port)
+  }
+
+  #translateQuoted(bytes: Uint8Array, nh: number, at: number, address: number, field: number, port: number): void {
+    const { h, end } = this.#upper
+    const before = onesComplementSum(bytes, h + 4, end - h - 4)
+    translate(bytes, nh, this.#quoted, at, address, field, port)
+    grow(bytes, h + 2, growthOf(onesComplementSum(bytes, h + 4, end - h - 4) - before))
+  }
+}
+
+function isError(bytes: Uint8Array, h: number, protocol: number, end: number): boolean {
+  return protocol === IPPROTO_ICMP && h + icmp.ICMP_HLEN <= end && icmp.isError(icmp.type(bytes, h))
+}
+
+/**
+ * Returns the position of a port, `side` bytes into the header (0 is the source, 2 the destination),
+ * or that of the identifier of an echo; -1 if there is none.
+ */
+function portAt(bytes: Uint8Array, h: number, protocol: number, end: number, side: number): number {
+  if (protocol === IPPROTO_TCP || protocol === IPPROTO_UDP) return h + 4 <= end ? h + side : -1
+  if (protocol !== IPPROTO_ICMP || h + icmp.ICMP_HLEN > end) return -1
+  const type = icmp.type(bytes, h)
+  return type === icmp.ICMP_ECHO || type === icmp.ICMP_ECHOREPLY ? h + 4 : -1
+}
+
+/** Notes whether the connection of a packet closes. Returns how long its mapping lasts. */
+function secondsAfter(mapping: Mapping, flags: number, protocol: number): number {
+  if ((flags & tcp.TCP_SYN) !== 0) mapping.isClosing = false
+  if ((flags & (tcp.TCP_FIN | tcp.TCP_RST)) !== 0) mapping.isClosing = true
+  const isOpening = (flags & tcp.TCP_SYN) !== 0
+  return isOpening || mapping.isClosing ? TRANSITORY_SECONDS : (SECONDS.get(protocol) as number)
+}
+
+/** The flags of a TCP segment; 0 for any other packet. */
+function flagsOf(bytes: Uint8Array, h: number, protocol: number, end: number): number {
+  return protocol === IPPROTO_TCP && h + tcp.TCP_HLEN <= end ? tcp.flags(bytes, h) : 0
+}
+
+function translate(
+  bytes: Uint8Array,
+  nh: number,
+  { h, protocol, check, end }: UpperHeader,
+  at: number,
+  address: number,
+  field: number,
+  port: number,
+): void {
+  const [high, low] = [address >>> 16, address & 0xffff]
+  const moved = high - get16(bytes, at) + low - get16(bytes, at + 2)
+  put16(bytes, at, high)
+  put16(bytes, at + 2, low)
+  grow(bytes, nh + 10, growthOf(moved))
+  const changed = field < 0 ? 0 : port - get16(bytes, field)
+  if (field >= 0) put16(bytes, field, port)
+  // Errors and later fragments have no checksum of the pseudo-header.
+  if (protocol === IPPROTO_ICMP) {
+    if (field >= 0 && h + 4 <= end) grow(bytes, h + 2, growthOf(changed))
+  } else if (check >= 0 && !(protocol === IPPROTO_UDP && get16(bytes, check) === 0)) {
+    grow(bytes, check, growthOf(moved + changed))
+    if (protocol === IPPROTO_UDP && get16(bytes, check) === 0) put16(bytes, check, 0xffff)
+  }
+}
+
+function grow(bytes: Uint8Array, check: number, growth: number): void {
+  put16(bytes, check, checksumGrow(get16(bytes, check), growth))
+}

@@ -1,0 +1,387 @@
+import { describe, expect, test } from 'vitest'
+import { NSEC_PER_SEC } from '../../../src/netdev/clock.ts'
+import { random } from '../../../src/netdev/random.ts'
+import { formatIpv4, parseIpv4 } from '../../../src/packet/address.ts'
+import { finish, onesComplementSum, pseudoHeaderSum4 } from '../../../src/packet/checksum.ts'
+import * as ipv4 from '../../../src/packet/ipv4.ts'
+import { get16, long, put16, word } from '../../../src/packet/octets.ts'
+import { FakeClock } from '../../../src/testing/fake-clock.ts'
+import { Nat } from '../../../src/testing/lab/nat.ts'
+import { natStage } from '../../../src/testing/lab/nat-stage.ts'
+import { FIRST_PORT, type NatKind, PORTS } from '../../../src/testing/lab/nat-table.ts'
+import { testWires } from '../../support/wire.ts'
+
+const OUTSIDE = '192.0.2.1'
+const HOST = '198.18.1.2:5000'
+const PEER = '203.0.113.7:3478'
+/** The address of PEER, another port. */
+const PORT2 = '203.0.113.7:3479'
+const OTHER = '203.0.113.8:3478'
+const KINDS: readonly NatKind[] = ['full-cone', 'restricted', 'symmetric']
+
+const ICMP = 1
+const TCP = 6
+const UDP = 17
+const [SYN, ACK, FIN] = [2, 16, 1]
+
+function place(text: string): [address: number, port: number] {
+  const [address, port = '0'] = text.split(':')
+  return [parseIpv4(address!)!, Number(port)]
+}
+
+/** An IPv4 packet, with the checksums that the codecs compute. */
+function packet(protocol: number, from: string, to: string, upper: readonly number[], fragment = 0): Uint8Array {
+  const header = [0x45, 0, ...word(20 + upper.length), ...word(77), ...word(fragment), 64, protocol, 0, 0]
+  const bytes = Uint8Array.from([...header, ...long(place(from)[0]), ...long(place(to)[0]), ...upper])
+  ipv4.fillHeaderChecksum(bytes, 0)
+  return bytes
+}
+
+function withChecksum(bytes: Uint8Array, at: number, pseudo: number): Uint8Array {
+  const sum = finish(onesComplementSum(bytes, 20, bytes.length - 20, pseudo))
+  put16(bytes, at, sum)
+  return bytes
+}
+
+function udp(from: string, to: string, data: readonly number[] = [1, 2, 3]): Uint8Array {
+  const upper = [...word(place(from)[1]), ...word(place(to)[1]), ...word(8 + data.length), 0, 0, ...data]
+  const bytes = packet(UDP, from, to, upper)
+  return withChecksum(bytes, 26, pseudoHeaderSum4(bytes, 0, UDP, upper.length))
+}
+
+function tcp(from: string, to: string, flags = ACK): Uint8Array {
+  const upper = [
+    ...word(place(from)[1]),
+    ...word(place(to)[1]),
+    ...long(9),
+    ...long(8),
+    0x50,
+    flags,
+    2,
+    0,
+    0,
+    0,
+    0,
+    0,
+    7,
+  ]
+  const bytes = packet(TCP, from, to, upper)
+  return withChecksum(bytes, 36, pseudoHeaderSum4(bytes, 0, TCP, upper.length))
+}
+
+/** An echo request (8) or reply (0). The end of the host has the identifier as its port. */
+function echo(from: string, to: string, type: 0 | 8): Uint8Array {
+  const id = place(type === 8 ? from : to)[1]
+  return withChecksum(packet(ICMP, from, to, [type, 0, 0, 0, ...word(id), 0, 1, 5, 6]), 22, 0)
+}
+
+/** "Port unreachable" about a packet. */
+function unreachable(from: string, to: string, quoted: Uint8Array): Uint8Array {
+  return withChecksum(packet(ICMP, from, to, [3, 3, 0, 0, 0, 0, 0, 0, ...quoted]), 22, 0)
+}
+
+const frame = (bytes: Uint8Array) => Uint8Array.from([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, ...bytes])
+
+/** A NAT, and what it makes of packets: the translated packet, or why it was dropped. */
+class TestNat {
+  readonly clock = new FakeClock()
+  readonly nat: Nat
+
+  constructor(kind: NatKind, seed = 7) {
+    this.nat = new Nat(kind, place(OUTSIDE)[0], random(seed))
+  }
+
+  out(bytes: Uint8Array): Uint8Array | string {
+    return this.#pass('outbound', bytes)
+  }
+
+  in(bytes: Uint8Array): Uint8Array | string {
+    return this.#pass('inbound', bytes)
+  }
+
+  /** Sends a UDP packet out. Returns where it seems to come from. */
+  send(to = PEER, from = HOST): string {
+    return sourceOf(this.out(udp(from, to)))
+  }
+
+  wait(seconds: number): void {
+    this.clock.advance(seconds * NSEC_PER_SEC)
+  }
+
+  #pass(way: 'outbound' | 'inbound', bytes: Uint8Array): Uint8Array | string {
+    const sent = frame(bytes)
+    const verdict = this.nat[way](sent, 0, sent.length, this.clock.now())
+    return verdict === 'pass' ? sent.subarray(14) : verdict
+  }
+}
+
+function sourceOf(result: Uint8Array | string): string {
+  if (typeof result === 'string') throw new Error(`dropped: ${result}`)
+  return `${formatIpv4(ipv4.source(result, 0))}:${get16(result, 20)}`
+}
+
+describe('a NAT', () => {
+  test.each(KINDS)('of the kind %s gives a host one of its ports, and brings the answer back', kind => {
+    const nat = new TestNat(kind)
+    const outside = nat.send()
+    expect(outside).toMatch(/^192\.0\.2\.1:6\d{4}$/)
+    expect(place(outside)[1]).toBeGreaterThanOrEqual(FIRST_PORT)
+    expect(nat.out(udp(HOST, PEER))).toEqual(udp(outside, PEER))
+    expect(nat.in(udp(PEER, outside))).toEqual(udp(PEER, HOST))
+  })
+
+  test.each(KINDS)('of the kind %s translates TCP with right checksums', kind => {
+    const nat = new TestNat(kind)
+    const outside = sourceOf(nat.out(tcp(HOST, PEER, SYN)))
+    expect(nat.out(tcp(HOST, PEER))).toEqual(tcp(outside, PEER))
+    expect(nat.in(tcp(PEER, outside))).toEqual(tcp(PEER, HOST))
+  })
+
+  test.each(KINDS)('of the kind %s translates echoes by their identifier', kind => {
+    const nat = new TestNat(kind)
+    const sent = nat.out(echo(HOST, PEER, 8)) as Uint8Array
+    const outside = `${OUTSIDE}:${get16(sent, 24)}`
+    expect(sent).toEqual(echo(outside, PEER, 8))
+    expect(nat.in(echo(PEER, outside, 0))).toEqual(echo(PEER, HOST, 0))
+  })
+
+  test('gives each host, port and protocol a port of its own', () => {
+    const nat = new TestNat('full-cone')
+    const outside = [nat.send(), nat.send(PEER, '198.18.1.2:5001'), nat.send(PEER, '198.18.1.3:5000')]
+    expect(new Set(outside).size).toBe(3)
+    expect(nat.in(udp(PEER, outside[2]!))).toEqual(udp(PEER, '198.18.1.3:5000'))
+    expect(nat.in(tcp(PEER, outside[2]!))).toBe('unmapped')
+  })
+
+  test('gives the same ports again with the same seed', () => {
+    expect(new TestNat('symmetric', 3).send()).toBe(new TestNat('symmetric', 3).send())
+    expect(new TestNat('symmetric', 4).send()).not.toBe(new TestNat('symmetric', 3).send())
+  })
+
+  test('leaves a UDP checksum of zero, and a wrong checksum wrong', () => {
+    const nat = new TestNat('full-cone')
+    const none = udp(HOST, PEER)
+    put16(none, 26, 0)
+    expect(get16(nat.out(none) as Uint8Array, 26)).toBe(0)
+    const wrong = udp(HOST, PEER)
+    put16(wrong, 26, get16(wrong, 26) ^ 0x100)
+    const outside = nat.send()
+    expect(nat.out(wrong)).not.toEqual(udp(outside, PEER))
+  })
+
+  test('writes a UDP checksum that becomes zero as 0xffff', () => {
+    const nat = new TestNat('full-cone')
+    const outside = nat.send()
+    // Data whose checksum is zero once the packet is translated.
+    const bare = udp(outside, PEER, [0, 0])
+    const data = word(get16(bare, 26))
+    const sent = nat.out(udp(HOST, PEER, data)) as Uint8Array
+    expect(get16(sent, 26)).toBe(0xffff)
+  })
+
+  test('passes what is not IPv4, and drops protocols without ports', () => {
+    const nat = new TestNat('full-cone')
+    const arp = new Uint8Array(42)
+    put16(arp, 12, 0x0806)
+    expect(nat.nat.outbound(arp, 0, arp.length, 0)).toBe('pass')
+    expect(arp).toEqual(Object.assign(new Uint8Array(42), { 12: 8, 13: 6 }))
+    expect(nat.out(packet(47, HOST, PEER, [0, 0, 8, 0]))).toBe('untranslatable')
+    expect(nat.out(packet(UDP, HOST, PEER, [1, 2]))).toBe('untranslatable')
+  })
+
+  test("passes the router's own packets unchanged, and those for it", () => {
+    const nat = new TestNat('symmetric')
+    for (const bytes of [udp(`${OUTSIDE}:40000`, PEER), echo(`${OUTSIDE}:9`, PEER, 0)]) {
+      expect(nat.out(bytes)).toEqual(bytes)
+    }
+    for (const bytes of [udp(PEER, `${OUTSIDE}:53`), echo(PEER, OUTSIDE, 8), udp(PEER, '192.0.2.77:61000')]) {
+      expect(nat.in(bytes)).toEqual(bytes)
+    }
+  })
+
+  test('translates the fragments of a packet, the later ones by the first', () => {
+    const nat = new TestNat('restricted')
+    const outside = nat.send()
+    const rest = (from: string, to: string) => packet(UDP, from, to, [9, 9, 9, 9, 9, 9, 9, 9], 1)
+    const first = (from: string, to: string) => {
+      const bytes = udp(from, to)
+      put16(bytes, 6, 0x2000)
+      ipv4.fillHeaderChecksum(bytes, 0)
+      return bytes
+    }
+    expect(nat.out(first(HOST, PEER))).toEqual(first(outside, PEER))
+    expect(nat.out(rest(HOST, PEER))).toEqual(rest(outside, PEER))
+    expect(nat.in(rest(PEER, outside))).toBe('unmapped')
+    expect(nat.in(first(PEER, outside))).toEqual(first(PEER, HOST))
+    expect(nat.in(rest(PEER, outside))).toEqual(rest(PEER, HOST))
+    nat.wait(31)
+    expect(nat.in(rest(PEER, outside))).toBe('unmapped')
+  })
+
+  test('translates ICMP errors and the packets that they quote, both ways', () => {
+    const nat = new TestNat('symmetric')
+    const outside = nat.send()
+    const router = '203.0.113.254'
+    expect(nat.in(unreachable(router, OUTSIDE, udp(outside, PEER)))).toEqual(unreachable(router, HOST, udp(HOST, PEER)))
+    expect(nat.out(unreachable(HOST, PEER, udp(PEER, HOST)))).toEqual(unreachable(OUTSIDE, PEER, udp(PEER, outside)))
+    const ping = nat.out(echo(HOST, PEER, 8)) as Uint8Array
+    expect(nat.in(unreachable(router, OUTSIDE, ping.slice()))).toEqual(unreachable(router, HOST, echo(HOST, PEER, 8)))
+  })
+
+  test('translates an error that quotes no more than eight bytes of TCP', () => {
+    const nat = new TestNat('full-cone')
+    const outside = sourceOf(nat.out(tcp(HOST, PEER, SYN)))
+    const short = (from: string) => tcp(from, PEER, SYN).subarray(0, 28)
+    expect(nat.in(unreachable(PEER, OUTSIDE, short(outside)))).toEqual(unreachable(PEER, HOST, short(HOST)))
+  })
+
+  test('drops errors about packets that it has not sent', () => {
+    const nat = new TestNat('symmetric')
+    const outside = nat.send()
+    expect(nat.in(unreachable(PEER, OUTSIDE, udp(`${OUTSIDE}:${FIRST_PORT - 1}`, PEER)))).not.toBeTypeOf('string')
+    expect(nat.in(unreachable(PEER, OUTSIDE, udp(outside, OTHER)))).toBe('filtered')
+    nat.nat.rebind()
+    expect(nat.in(unreachable(PEER, OUTSIDE, udp(outside, PEER)))).toBe('unmapped')
+    expect(nat.in(unreachable(PEER, OUTSIDE, udp(outside, PEER).subarray(0, 19)))).toBe('untranslatable')
+  })
+})
+
+describe('mapping (RFC 4787 section 4.1)', () => {
+  test.each(['full-cone', 'restricted'] as const)('of a %s NAT does not depend on the peer', kind => {
+    const nat = new TestNat(kind)
+    const outside = nat.send(PEER)
+    expect([nat.send(PORT2), nat.send(OTHER)]).toEqual([outside, outside])
+  })
+
+  test('of a symmetric NAT depends on the address and the port of the peer', () => {
+    const nat = new TestNat('symmetric')
+    const outside = [nat.send(PEER), nat.send(PORT2), nat.send(OTHER)]
+    expect(new Set(outside).size).toBe(3)
+    expect(nat.send(PEER)).toBe(outside[0])
+  })
+})
+
+describe('filtering (RFC 4787 section 5)', () => {
+  const verdicts = (kind: NatKind) => {
+    const nat = new TestNat(kind)
+    const outside = nat.send(PEER)
+    return [PEER, PORT2, OTHER].map(peer => typeof nat.in(udp(peer, outside)) !== 'string')
+  }
+
+  test('of a full-cone NAT lets every peer in', () => {
+    expect(verdicts('full-cone')).toEqual([true, true, true])
+  })
+
+  test('of a restricted NAT lets every port of the addresses in that were sent to', () => {
+    expect(verdicts('restricted')).toEqual([true, true, false])
+  })
+
+  test('of a symmetric NAT lets only the peer of the mapping in', () => {
+    expect(verdicts('symmetric')).toEqual([true, false, false])
+  })
+
+  test('reports why a packet is dropped', () => {
+    const nat = new TestNat('restricted')
+    const outside = nat.send(PEER)
+    expect(nat.in(udp(OTHER, outside))).toBe('filtered')
+    expect(nat.in(udp(PEER, `${OUTSIDE}:${place(outside)[1] === 65_535 ? 65_534 : place(outside)[1] + 1}`))).toBe(
+      'unmapped',
+    )
+  })
+
+  test('of a restricted NAT forgets the address of 1024 that was sent to longest ago', () => {
+    const nat = new TestNat('restricted')
+    const outside = nat.send(PEER)
+    nat.send(OTHER)
+    nat.send(PEER)
+    for (let i = 0; i < 1023; i++) nat.send(`10.0.${i >> 8}.${i & 255}:80`)
+    expect(nat.in(udp(OTHER, outside))).toBe('filtered')
+    expect(nat.in(udp(PEER, outside))).not.toBeTypeOf('string')
+    nat.send('10.9.9.9:80')
+    expect(nat.in(udp(PEER, outside))).toBe('filtered')
+  })
+})
+
+describe('the table of a NAT', () => {
+  test.each([
+    ['UDP', 120, udp(HOST, PEER), udp],
+    ['an echo', 60, echo(HOST, PEER, 8), (from: string, to: string) => echo(from, to, 0)],
+    ['a TCP connection', 7440, tcp(HOST, PEER), tcp],
+    ['a TCP connection that opens', 240, tcp(HOST, PEER, SYN), tcp],
+    ['a TCP connection that closes', 240, tcp(HOST, PEER, FIN | ACK), tcp],
+  ] as const)('keeps the mapping of %s for %i s after the last packet from inside', (_, seconds, bytes, make) => {
+    const nat = new TestNat('full-cone')
+    const sent = () => nat.out(bytes) as Uint8Array
+    const port = get16(sent(), bytes[9] === ICMP ? 24 : 20)
+    const arrives = () => typeof nat.in(make(PEER, `${OUTSIDE}:${port}`)) !== 'string'
+    nat.wait(seconds - 1)
+    expect(arrives()).toBe(true)
+    nat.wait(1)
+    expect(arrives()).toBe(false)
+    expect(get16(sent(), bytes[9] === ICMP ? 24 : 20)).not.toBe(port)
+  })
+
+  test('a packet from inside keeps a mapping, one from outside does not', () => {
+    const nat = new TestNat('full-cone')
+    const outside = nat.send()
+    nat.wait(100)
+    expect(nat.send()).toBe(outside)
+    nat.wait(100)
+    expect(nat.in(udp(PEER, outside))).not.toBeTypeOf('string')
+    nat.wait(20)
+    expect(nat.in(udp(PEER, outside))).toBe('unmapped')
+  })
+
+  test('a connection that closed lasts longer again once it is opened again', () => {
+    const nat = new TestNat('full-cone')
+    for (const flags of [SYN, ACK, FIN | ACK, ACK]) nat.out(tcp(HOST, PEER, flags))
+    nat.wait(240)
+    const outside = sourceOf(nat.out(tcp(HOST, PEER, SYN)))
+    nat.out(tcp(HOST, PEER))
+    nat.wait(241)
+    expect(nat.in(tcp(PEER, outside))).toEqual(tcp(PEER, HOST))
+  })
+
+  test('has a port for as many mappings as there are ports, and takes ports that are free again', () => {
+    const nat = new TestNat('symmetric')
+    const peer = (i: number) => `203.0.113.9:${1000 + i}`
+    const used = new Set(Array.from({ length: PORTS }, (_, i) => nat.send(peer(i))))
+    expect(used.size).toBe(PORTS)
+    expect(nat.out(udp(HOST, peer(PORTS)))).toBe('full')
+    nat.wait(60)
+    nat.send(peer(5))
+    nat.wait(60)
+    expect(used).toContain(nat.send(peer(PORTS)))
+    const again = nat.send(peer(5))
+    expect(nat.in(udp(peer(5), again))).toEqual(udp(peer(5), HOST))
+  })
+
+  test('a rebind gives everything another port, and closes the old ones', () => {
+    const nat = new TestNat('full-cone')
+    const [before, other] = [nat.send(), nat.send(PEER, '198.18.1.9:1')]
+    nat.nat.rebind()
+    expect(nat.in(udp(PEER, before))).toBe('unmapped')
+    const after = nat.send()
+    expect([before, other]).not.toContain(after)
+    expect(nat.in(udp(PEER, after))).toEqual(udp(PEER, HOST))
+  })
+})
+
+describe('the stages of a NAT', () => {
+  const wire = testWires()
+
+  test('translate what passes, drop the rest by reason, and complete partial checksums', () => {
+    const nat = new Nat('restricted', place(OUTSIDE)[0], random(7))
+    const [ab, ba] = [wire([natStage(nat)]), wire([natStage(nat)], { direction: 'ba' })]
+    const partial = frame(udp(HOST, PEER))
+    put16(partial, 40, ~finish(pseudoHeaderSum4(partial, 14, UDP, 11)) & 0xffff)
+    ab.sendFrame(partial, { csumStart: 34, csumOffset: 6 })
+    const [sent] = ab.received
+    const outside = sourceOf(sent!.bytes.subarray(14))
+    expect(sent!.bytes).toEqual(frame(udp(outside, PEER)))
+    ba.sendFrame(frame(udp(PEER, outside)))
+    ba.sendFrame(frame(udp(OTHER, outside)))
+    expect(ba.received.map(({ bytes }) => bytes)).toEqual([frame(udp(PEER, HOST))])
+    expect(ba.chain.report()[0]).toMatchObject({ stage: 'nat', drops: { filtered: 1 } })
+  })
+})
