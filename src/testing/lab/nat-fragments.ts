@@ -1,5 +1,5 @@
 /**
- * NatFragments: the host behind a NAT that the fragments of a packet are for. Only the first one has
+ * NatFragments: which host behind a NAT the fragments of a packet are for. Only the first one has
  * a port, so the others follow it. A fragment that comes before the first has no host.
  */
 import { NSEC_PER_SEC } from '../../netdev/clock.ts'

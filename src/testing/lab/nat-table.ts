@@ -11,7 +11,7 @@ export type NatKind = 'full-cone' | 'restricted' | 'symmetric'
 export const FIRST_PORT = 61_000
 export const PORTS = 65_536 - FIRST_PORT
 
-/** The most peers that may send to one mapping. The one that was sent to longest ago is forgotten. */
+/** Peers that may send to one mapping. That which was sent to longest ago is forgotten first. */
 const MAX_PEERS = 1024
 
 /** An endpoint as one number: an IPv4 address and a port. */

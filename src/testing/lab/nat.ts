@@ -185,8 +185,8 @@ function isError(bytes: Uint8Array, h: number, protocol: number, end: number): b
 }
 
 /**
- * Returns the position of a port, `side` bytes into the header (0 is the source, 2 the destination),
- * or that of the identifier of an echo; -1 if there is none.
+ * Returns the position of a port, `side` bytes into the header (0: source, 2: destination), or that
+ * of the identifier of an echo; -1 if there is none.
  */
 function portAt(bytes: Uint8Array, h: number, protocol: number, end: number, side: number): number {
   if (protocol === IPPROTO_TCP || protocol === IPPROTO_UDP) return h + 4 <= end ? h + side : -1
