@@ -1,4 +1,5 @@
 /** docs/tap.md works: its three programs do between network namespaces what the page shows. */
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,7 +11,7 @@ import { type Child, type Netns, OwnNetns } from '../support/netns.ts'
 import { startStreams } from '../support/verified-streams.ts'
 
 const page = readFileSync('docs/tap.md', 'utf8')
-const [ping = '', bridge = '', tunnel = ''] = [...page.matchAll(/^```js\n(.*?)^```$/gms)].map(
+const [ping = '', bridge = '', tunnel = '', memory = ''] = [...page.matchAll(/^```js\n(.*?)^```$/gms)].map(
   ([, code]) => code as string,
 )
 
@@ -111,3 +112,9 @@ kernelTest(
     expect(interfaces(left)).not.toContain('tunnel0')
   },
 )
+
+test('the test of the page runs without root', () => {
+  const file = join(directory, 'memory.js')
+  writeFileSync(file, memory)
+  expect(execFileSync(process.execPath, [file], { encoding: 'utf8' })).toBe('1 7\n')
+})
