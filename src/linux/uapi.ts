@@ -116,6 +116,7 @@ export { SIOCDEVPRIVATE } from '../netdev/if.ts'
 // include/uapi/linux/if_packet.h, if_ether.h
 
 // include/uapi/linux/capability.h
+export const CAP_NET_BROADCAST = 11
 export const CAP_NET_ADMIN = 12
 export const CAP_SYS_ADMIN = 21
 

@@ -25,11 +25,16 @@ interface DirectionState {
 
 const NS_PER_MS = 1_000_000
 
+/** How many turns of the event loop read frames before a call. A flood does not end. */
+const READ_TURNS = 100
+
 export class CarriedCable {
   readonly #net: Net
   readonly #resources: WireResources
   readonly #devices: readonly [NetDevice, NetDevice]
   readonly #directions: Readonly<Record<Direction, DirectionState>>
+  /** Settles when the calls up to now are done. */
+  #tail: Promise<unknown> = Promise.resolve()
   /** Ends what waits, when the cable is closed. */
   readonly #ending = new Set<() => void>()
   #closed: Promise<void> | undefined
@@ -68,6 +73,16 @@ export class CarriedCable {
     }
   }
 
+  /**
+   * Calls `fn` after the calls before it, and after the frames that the kernels sent before: a test
+   * that sends a packet and then changes the wire finds that the packet met the wire as it was.
+   */
+  inOrder<T>(fn: () => T): Promise<T> {
+    const done = this.#tail.then(() => this.#readAll()).then(fn)
+    this.#tail = done.catch(() => {})
+    return done
+  }
+
   /** Replaces what the wire does in the directions that are given. Wrong words change neither. */
   setWords(ab: string | undefined, ba: string | undefined): void {
     const parse = (words: string | undefined, direction: Direction) =>
@@ -86,8 +101,15 @@ export class CarriedCable {
     else cutCable(this.#devices[0])
   }
 
-  /** Drops every packet for so many ms of the clock, or until the cable is closed. */
-  async partition(ms: number): Promise<void> {
+  /**
+   * Drops every packet for so many ms of the clock, or until the cable is closed. `wait` settles
+   * when it is over.
+   */
+  partition(ms: number): { readonly wait: Promise<void> } {
+    return { wait: this.#partition(ms) }
+  }
+
+  async #partition(ms: number): Promise<void> {
     const stage = Object.assign(drop(undefined, { every: 1 }), { kind: 'partition' })
     for (const direction of ['ab', 'ba'] as const) {
       this.#directions[direction].partitions.add(stage)
@@ -148,6 +170,16 @@ export class CarriedCable {
       for (const fault of faults.values()) fault.end('the link was closed')
     }
     for (const dev of this.#devices) await unregisterNetdev(dev)
+  }
+
+  /** Waits until the frames that the kernels have sent are read. */
+  async #readAll(): Promise<void> {
+    const read = () => this.#devices.reduce((sum, { counters }) => sum + counters.frames().in, 0)
+    // A turn of the event loop reads from each end that has frames.
+    for (let turn = 0, before = -1; turn < READ_TURNS && read() !== before; turn++) {
+      before = read()
+      await new Promise(setImmediate)
+    }
   }
 
   async #sleep(ms: number): Promise<void> {

@@ -57,6 +57,11 @@ function serve(port: MessagePort): void {
     return cable
   }
 
+  async function inOrder<T>(link: number, fn: (cable: CarriedCable) => T): Promise<T> {
+    const cable = found(link)
+    return cable.inOrder(() => fn(cable))
+  }
+
   const handlers: Handlers = {
     async cable(spec) {
       const cable = await CarriedCable.join(net, resources, spec)
@@ -64,16 +69,22 @@ function serve(port: MessagePort): void {
       links.set(++last, cable)
       return last
     },
-    wire: (link, ab, ba) => found(link).setWords(ab, ba),
-    carrier: (link, up) => found(link).setCarrier(up),
-    partition: (link, ms) => found(link).partition(ms),
+    wire: (link, ab, ba) => inOrder(link, cable => cable.setWords(ab, ba)),
+    carrier: (link, up) => inOrder(link, cable => cable.setCarrier(up)),
+    async partition(link, ms) {
+      const { wait } = await inOrder(link, cable => cable.partition(ms))
+      await wait
+    },
     fault(link, spec) {
-      found(link).addFault(++last, spec)
-      return last
+      const id = ++last
+      return inOrder(link, cable => {
+        cable.addFault(id, spec)
+        return id
+      })
     },
     hit: (link, fault, n) => found(link).hit(fault, n),
-    removeFault: (link, fault) => found(link).removeFault(fault),
-    report: link => found(link).report(),
+    removeFault: (link, fault) => inOrder(link, cable => cable.removeFault(fault)),
+    report: link => inOrder(link, cable => cable.report()),
     async close(link) {
       const cable = links.get(link)
       links.delete(link)

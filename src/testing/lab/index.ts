@@ -14,6 +14,7 @@ import type { Lab, LabOptions } from './lab.ts'
 export type { FaultAction, FaultWhen } from '../../wire/fault.ts'
 export type { Direction } from '../../wire/wire.ts'
 export type { NamespaceCounters } from './counters.ts'
+export { LabUnavailableError } from './errors.ts'
 export type { LabFault } from './fault.ts'
 export type { Lab, LabCableOptions, LabOptions } from './lab.ts'
 export type { LabLink, LinkDirection, LinkEvents } from './link.ts'
@@ -26,8 +27,8 @@ export type { StreamServer } from './sockets.ts'
 /**
  * Starts a lab. It ends when it is closed, disposed of, or `signal` aborts, and with the process.
  *
- * Rejects with an Error that says what to do if the process lacks the rights that a lab needs, and
- * with a UsageError for wrong options.
+ * Rejects with a LabUnavailableError, whose message says what to do, if the process lacks the
+ * rights that a lab needs, and with a UsageError for wrong options.
  */
 export async function createLab(options: LabOptions = {}): Promise<Lab> {
   options.signal?.throwIfAborted()
@@ -37,5 +38,5 @@ export async function createLab(options: LabOptions = {}): Promise<Lab> {
     carrier.release()
     throw error
   })
-  return new Lab(carrier, options)
+  return Lab.start(carrier, options)
 }

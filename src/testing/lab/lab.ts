@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs'
 import { loadNative, type Native } from '../../linux/native.ts'
 import { UsageError } from '../../netdev/driver.ts'
 import type { Carrier } from './carrier.ts'
+import { LabUnavailableError } from './errors.ts'
 import { Hosts } from './hosts.ts'
 import { makeLabDirectory, removeLeftovers } from './leftovers.ts'
 import { LabLink } from './link.ts'
@@ -47,29 +48,37 @@ export class Lab implements AsyncDisposable {
   readonly #hosts: Hosts
   readonly #namespaces = new Map<string, LabNamespace>()
   readonly #links = new Set<LabLink>()
+  /** Cables that are being made. */
+  readonly #making = new Set<Promise<LabLink>>()
   readonly #signal: AbortSignal | undefined
-  readonly #onAbort = () => void this.close()
+  readonly #onAbort = () => void this.close().catch(() => {})
   #lastLink = 0
   #closed: Promise<void> | undefined
 
-  /** @internal Owns `carrier`, also if it throws. */
-  constructor(carrier: Carrier, { seed = 1, signal }: LabOptions) {
+  private constructor(native: Native, carrier: Carrier, { seed = 1, signal }: LabOptions) {
+    if (!Number.isSafeInteger(seed)) throw new UsageError(`seed ${seed}: not a whole number`)
+    this.seed = seed
+    this.#native = native
     this.#carrier = carrier
+    this.#directory = makeLabDirectory()
+    this.#hosts = new Hosts(this.#directory)
+    this.#signal = signal
+    signal?.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  /** @internal As createLab. The lab releases `carrier`, also if this rejects. */
+  static async start(carrier: Carrier, options: LabOptions): Promise<Lab> {
     try {
-      if (!Number.isSafeInteger(seed)) throw new UsageError(`seed ${seed}: not a whole number`)
-      this.seed = seed
-      this.#native = loadNative()
-      const why = whyNoLab(this.#native)
-      if (why !== undefined) throw new Error(why)
+      const native = loadNative()
+      const why = await whyNoLab(native)
+      if (why !== undefined) throw new LabUnavailableError(why)
+      options.signal?.throwIfAborted()
       removeLeftovers()
-      this.#directory = makeLabDirectory()
+      return new Lab(native, carrier, options)
     } catch (error) {
       carrier.release()
       throw error
     }
-    this.#hosts = new Hosts(this.#directory)
-    this.#signal = signal
-    signal?.addEventListener('abort', this.#onAbort, { once: true })
   }
 
   /** Creates namespaces of these names, by which they find each other. */
@@ -97,48 +106,12 @@ export class Lab implements AsyncDisposable {
    * namespace (`server2` if that is taken). Both are up, with a carrier and addresses, when it
    * returns. Rejects with a UsageError for wrong words; nothing is left then.
    */
-  async cable(a: LabNamespace, b: LabNamespace, options: LabCableOptions = {}): Promise<LabLink> {
-    if (this.#closed !== undefined) throw new Error('the lab has ended')
-    if (a === b) throw new UsageError(`cable: ${a.name} cannot be joined to itself`)
-    const link = ++this.#lastLink
-    const { wire = '', wireAb = wire, wireBa = wire, mtu } = options
-    const [ofA, ofB] = options.addresses ?? [addressesOf(link, 1, mtu), addressesOf(link, 2, mtu)]
-    const ends = [
-      { host: a, added: { link, name: freeName(a, b.name), addresses: ofA } },
-      { host: b, added: { link, name: freeName(b, a.name), addresses: ofB } },
-    ] as const
-    const [endA, endB] = ends.map(({ host, added }, i): EndSpec => {
-      return { path: `${host.path}/${added.name}`, mac: macOf(link, i + 1), addresses: added.addresses }
-    }) as [EndSpec, EndSpec]
-    // Two interfaces that are made at once must not get the same name.
-    for (const { host, added } of ends) host.addInterface(added)
-    const forget = () => {
-      for (const { host } of ends) host.removeLink(link)
-      this.#hosts.update()
-    }
-    let id: number
-    try {
-      id = await this.#carrier.call('cable', {
-        a: endA,
-        b: endB,
-        ab: wireAb,
-        ba: wireBa,
-        seed: this.#seedOf(link),
-        mtu,
-      })
-    } catch (error) {
-      forget()
-      throw error
-    }
-    this.#hosts.update()
-    const made: LabLink = new LabLink(this.#carrier, id, () => {
-      this.#links.delete(made)
-      forget()
-    })
-    this.#links.add(made)
-    // The lab may have ended in the meantime.
-    if (this.#closed !== undefined) await made.close()
-    return made
+  cable(a: LabNamespace, b: LabNamespace, options: LabCableOptions = {}): Promise<LabLink> {
+    const making = this.#cable(a, b, options)
+    this.#making.add(making)
+    const made = () => this.#making.delete(making)
+    making.then(made, made)
+    return making
   }
 
   /** Ends everything that the lab has made. Idempotent. */
@@ -151,9 +124,40 @@ export class Lab implements AsyncDisposable {
     return this.close()
   }
 
+  async #cable(a: LabNamespace, b: LabNamespace, options: LabCableOptions): Promise<LabLink> {
+    if (this.#closed !== undefined) throw new Error('the lab has ended')
+    if (a === b) throw new UsageError(`cable: ${a.name} cannot be joined to itself`)
+    const link = ++this.#lastLink
+    const { wire = '', wireAb: ab = wire, wireBa: ba = wire, mtu } = options
+    const [ofA, ofB] = options.addresses ?? [addressesOf(link, 1, mtu), addressesOf(link, 2, mtu)]
+    // At once, so that two cables that are made together do not take the same name.
+    const ends = [takeInterface(a, b.name, link, ofA), takeInterface(b, a.name, link, ofB)]
+    const onClose = () => {
+      for (const host of [a, b]) host.removeLink(link)
+      if (this.#closed === undefined) this.#hosts.update()
+    }
+    const [endA, endB] = ends.map((path, i) => {
+      return { path, mac: macOf(link, i + 1), addresses: [ofA, ofB][i] }
+    }) as [EndSpec, EndSpec]
+    try {
+      const id = await this.#carrier.call('cable', { a: endA, b: endB, ab, ba, seed: this.#seedOf(link), mtu })
+      const made: LabLink = new LabLink(this.#carrier, id, () => {
+        this.#links.delete(made)
+        onClose()
+      })
+      this.#links.add(made)
+      this.#hosts.update()
+      return made
+    } catch (error) {
+      onClose()
+      throw error
+    }
+  }
+
   async #close(): Promise<void> {
     this.#signal?.removeEventListener('abort', this.#onAbort)
     try {
+      await Promise.allSettled(this.#making)
       await Promise.all([...this.#namespaces.values()].map(namespace => namespace.close()))
       await Promise.all([...this.#links].map(link => link.close()))
     } finally {
@@ -168,12 +172,14 @@ export class Lab implements AsyncDisposable {
   }
 }
 
-/** Returns the first of `name`, `name2`, `name3` ... that no interface of the namespace has. */
-function freeName({ interfaces }: LabNamespace, name: string): string {
-  const taken = new Set(['lo', ...interfaces.map(each => each.name)])
-  for (let n = 1; ; n++) {
-    const suffix = n === 1 ? '' : String(n)
-    const free = name.slice(0, NAME_MAX - suffix.length) + suffix
-    if (!taken.has(free)) return free
-  }
+/**
+ * Gives a namespace an interface of a name that is free: `name`, `name2`, `name3` ... Returns its
+ * path.
+ */
+function takeInterface(host: LabNamespace, name: string, link: number, addresses: readonly string[]): string {
+  const taken = new Set(['lo', ...host.interfaces.map(each => each.name)])
+  let free = name
+  for (let n = 2; taken.has(free); n++) free = name.slice(0, NAME_MAX - String(n).length) + n
+  host.addInterface({ link, name: free, addresses })
+  return `${host.path}/${free}`
 }

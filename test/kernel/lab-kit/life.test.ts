@@ -1,0 +1,153 @@
+/** Of a lab nothing is left, however it ends, and labs do not meet. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import http from 'node:http'
+import net from 'node:net'
+import { tmpdir } from 'node:os'
+import { expect, test } from 'vitest'
+import { createLab, type Lab } from '../../../src/testing/index.ts'
+
+const isAlive = (pid: number | string) =>
+  existsSync(`/proc/${pid}`) && !/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))
+const descriptors = () => readdirSync('/proc/self/fd').length
+const threads = () => readdirSync('/proc/self/task').length
+const directories = (pid = process.pid) =>
+  readdirSync(tmpdir()).filter(name => name.startsWith('vnet-lab-') && name.includes(`-${pid}-`))
+
+/** Makes a lab in which something of each kind is still open. */
+async function busyLab(options?: Parameters<typeof createLab>[0]): Promise<Lab> {
+  const lab = await createLab(options)
+  const [client, server] = lab.namespaces('client', 'server')
+  const link = await lab.cable(client, server, { wire: 'delay 1ms' })
+  await server.listen(
+    http.createServer((_, response) => response.end('x')),
+    80,
+  )
+  await (await client.fetch('http://server/')).text()
+  await server.listen(net.createServer(), 81)
+  await client.connect(81, 'server')
+  await client.createSocket('udp4')
+  await link.ab.drop('tcp', { nth: 5 })
+  client.spawn('sleep', ['1000'])
+  return lab
+}
+
+test('labs one after another leave no descriptor, thread, directory or listener', async () => {
+  const round = async () => {
+    await using _lab = await busyLab({ signal })
+  }
+  const { signal } = new AbortController()
+  await round()
+  await round()
+  const before = [descriptors(), threads()]
+  for (let i = 0; i < 10; i++) await round()
+  expect([descriptors(), threads()]).toEqual(before)
+  expect(directories()).toEqual([])
+})
+
+test('an exception in its scope ends a lab', async () => {
+  let sleeping: number | undefined
+  const failing = async () => {
+    await using lab = await busyLab()
+    const [other] = lab.namespaces('other')
+    sleeping = other.spawn('sleep', ['1000']).pid
+    throw new Error('the test failed')
+  }
+  await expect(failing()).rejects.toThrow('the test failed')
+  expect(isAlive(sleeping!)).toBe(false)
+})
+
+test('a signal that aborts ends a lab, and one that has aborted starts none', async () => {
+  const ended = new AbortController()
+  const lab = await busyLab({ signal: ended.signal })
+  const [other] = lab.namespaces('other')
+  const exec = other.exec('sleep', ['1000'])
+  ended.abort()
+  expect(await exec).toMatchObject({ signal: 'SIGKILL' })
+  await lab.close()
+  expect(() => lab.namespaces('late')).toThrow('the lab has ended')
+  await expect(lab.cable(other, other)).rejects.toThrow('the lab has ended')
+  await expect(createLab({ signal: ended.signal })).rejects.toThrow('aborted')
+})
+
+test('what waits when a lab ends is rejected', async () => {
+  const lab = await createLab()
+  const [client, server] = lab.namespaces('client', 'server')
+  const link = await lab.cable(client, server, { wire: 'loss 100%' })
+  const cable = lab.cable(client, server)
+  const waiting = [
+    client.connect(80, 'server'),
+    client.fetch('http://server/'),
+    lab.namespaces('third')[0].connect(80, '198.18.1.1'),
+  ].map(each =>
+    each.then(
+      () => 'done',
+      (error: Error) => error.message,
+    ),
+  )
+  const partition = link.partition(60_000)
+  await lab.close()
+  expect(await Promise.all(waiting)).toEqual([
+    'the connection to server port 80 was closed',
+    'fetch failed',
+    expect.stringContaining('ENETUNREACH'),
+  ])
+  // The cable was made, and removed with the lab.
+  await cable
+  await partition
+})
+
+test('a server that was closed before the lab, and one that never listened, do not hold it up', async () => {
+  const lab = await createLab()
+  const [server] = lab.namespaces('server')
+  const closed = http.createServer()
+  await server.listen(closed, 80)
+  await new Promise(resolve => closed.close(resolve))
+  const never = net.createServer()
+  await expect(server.listen(never, 80, '192.0.2.1')).rejects.toThrow('EADDRNOTAVAIL')
+  await lab.close()
+})
+
+/** Starts a process with a lab, and returns what it has made. */
+async function labProcess(seed: number) {
+  const program = new URL('../../support/lab-process.mjs', import.meta.url).pathname
+  const child = spawn(process.execPath, [program, String(seed)], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const [line] = await once(child.stdout.setEncoding('utf8'), 'data')
+  return { child, ...(JSON.parse(line) as { status: number; pids: number[]; namespace: string }) }
+}
+
+/** Whether any process is in a network namespace. */
+const isUsed = (namespace: string) =>
+  readdirSync('/proc').some(pid => {
+    try {
+      return Number(pid) > 0 && readlinkSync(`/proc/${pid}/ns/net`) === namespace
+    } catch {
+      return false
+    }
+  })
+
+test('kill -9 of the process ends its programs, and the next lab removes what is left', async () => {
+  const { child, status, pids, namespace } = await labProcess(1)
+  expect([status, pids.map(isAlive), directories(child.pid).length]).toEqual([0, [true, true], 1])
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  await expect.poll(() => isAlive(pids[0]!)).toBe(false)
+  const lab = await createLab()
+  await expect.poll(() => isAlive(pids[1]!)).toBe(false)
+  expect([directories(child.pid), isUsed(namespace)]).toEqual([[], false])
+  expect(directories().length).toBe(1)
+  await lab.close()
+})
+
+test('processes with labs of the same names, side by side, do not meet', async () => {
+  const processes = await Promise.all([1, 2, 3, 4].map(labProcess))
+  expect(processes.map(({ status }) => status)).toEqual([0, 0, 0, 0])
+  expect(new Set(processes.map(({ namespace }) => namespace)).size).toBe(4)
+  for (const { child } of processes) child.stdin.write('end\n')
+  const ended = processes.map(async ({ child }) => child.exitCode ?? (await once(child, 'exit'))[0])
+  expect(await Promise.all(ended)).toEqual([0, 0, 0, 0])
+  for (const { child, pids } of processes) {
+    expect([directories(child.pid), pids.map(isAlive)]).toEqual([[], [false, false]])
+  }
+})

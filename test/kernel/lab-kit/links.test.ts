@@ -1,0 +1,267 @@
+/** The links of a lab: wires, faults, partitions and carriers, while a test runs. */
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
+import net from 'node:net'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { createLab, type Lab, type LabCableOptions, type LabNamespace } from '../../../src/testing/index.ts'
+
+let lab: Lab
+let client: LabNamespace
+let server: LabNamespace
+
+beforeEach(async () => {
+  lab = await createLab({ seed: 7 })
+  ;[client, server] = lab.namespaces('client', 'server')
+})
+afterEach(() => lab.close())
+
+/** Sends numbered datagrams, and returns the numbers of those that arrived. */
+async function numbered(count: number): Promise<number[]> {
+  const arrived: number[] = []
+  const receiver = await server.createSocket('udp4', 5000)
+  const last = await server.createSocket('udp4')
+  receiver.on('message', message => arrived.push(Number(message)))
+  const socket = await client.createSocket('udp4')
+  const send = (text: string, to: number) => new Promise(resolve => socket.send(text, to, 'server', resolve))
+  for (let i = 1; i <= count; i++) await send(String(i), 5000)
+  const ended = once(last, 'message')
+  await send('', last.address().port)
+  await ended
+  for (const each of [receiver, last, socket]) each.close()
+  return arrived
+}
+
+/** The filter of what `numbered` counts. */
+const PORT = 'udp dst port 5000'
+
+const cable = (options?: LabCableOptions) => lab.cable(client, server, options)
+const range = (n: number) => Array.from({ length: n }, (_, i) => i + 1)
+
+test('the wire loses the same packets for the same seed, and others for another', async () => {
+  const losses: string[] = []
+  for (const seed of [7, 7, 8]) {
+    await using other = await createLab({ seed })
+    ;[client, server] = other.namespaces('client', 'server')
+    await other.cable(client, server, { wireAb: `match "${PORT}" (loss 30%)` })
+    losses.push((await numbered(40)).join())
+  }
+  expect(losses[0]).not.toBe(range(40).join())
+  expect([losses[1] === losses[0], losses[2] === losses[0]]).toEqual([true, false])
+})
+
+test('what was sent before a change meets the wire as it was', async () => {
+  const link = await cable()
+  expect(await numbered(1)).toEqual([1])
+  const socket = await client.createSocket('udp4')
+  const send = () => new Promise(resolve => socket.send('', 5001, 'server', resolve))
+  for (const count of [1, 5, 50]) {
+    await using fault = await link.ab.drop('udp dst port 5001')
+    for (let i = 0; i < count; i++) await send()
+    await fault.remove()
+    await send()
+    expect(fault.hits).toBe(count)
+  }
+})
+
+test('a wire is changed while it runs, in both directions or in one', async () => {
+  const link = await cable({ wire: 'delay 1ms' })
+  const events: unknown[] = []
+  link.on('wire', (direction, words) => events.push([direction, words]))
+  await link.wire('delay 2ms')
+  await link.ba.wire('delay 3ms')
+  await link.ab.wire('')
+  const { ab, ba } = await link.stats()
+  expect([ab.words, ba.words]).toEqual(['', 'delay 3ms'])
+  expect(events).toEqual([
+    ['ab', 'delay 2ms'],
+    ['ba', 'delay 2ms'],
+    ['ba', 'delay 3ms'],
+    ['ab', ''],
+  ])
+})
+
+test('wrong words and wrong filters are usage errors, and change nothing', async () => {
+  await expect(cable({ wire: 'delay soon' })).rejects.toThrow('soon')
+  expect(client.interfaces).toEqual([])
+  const link = await cable({ wire: 'delay 1ms' })
+  await expect(link.wire('loss')).rejects.toThrow('loss')
+  await expect(link.ab.drop('tcp prot 80')).rejects.toThrow('tcp prot 80')
+  await expect(link.ab.drop('tcp', { nth: 1, every: 2 })).rejects.toThrow('one of first, nth and every')
+  const { ab, ba } = await link.stats()
+  expect([ab.words, ba.words]).toEqual(['delay 1ms', 'delay 1ms'])
+})
+
+test('a fault drops the packets that it means, and counts them', async () => {
+  const link = await cable()
+  await using fault = await link.ab.drop(PORT, { nth: 3 })
+  expect(await numbered(5)).toEqual([1, 2, 4, 5])
+  expect(fault.hits).toBe(1)
+})
+
+test('a filter may hold quotes and any expression', async () => {
+  const link = await cable()
+  const quotes = `udp and "x" or 'y'`
+  await using fault = await link.ab.drop('udp and udp[8] = 0x33', { first: 9 })
+  expect(await numbered(5)).toEqual([1, 2, 4, 5])
+  expect(fault.hits).toBe(1)
+  await expect(link.ab.drop(quotes)).rejects.toThrow(quotes)
+})
+
+test('hit waits for so many hits, and returns at once for past ones', async () => {
+  const link = await cable()
+  await using fault = await link.ab.fault('duplicate', PORT, { first: 2 })
+  const hit = fault.hit(2)
+  expect(await numbered(3)).toEqual([1, 1, 2, 2, 3])
+  await hit
+  await fault.hit()
+})
+
+test('hit rejects when the fault is removed, or the lab ends, before', async () => {
+  const link = await cable()
+  const removed = await link.ab.drop('udp')
+  const closed = await link.ab.drop('udp')
+  const waiting = [removed.hit(), closed.hit(2)].map(hit => hit.catch(error => error.message))
+  await removed.remove()
+  await lab.close()
+  expect(await Promise.all(waiting)).toEqual([
+    'the fault was removed after 0 of 1 hits',
+    'the link was closed after 0 of 2 hits',
+  ])
+})
+
+test('a removed fault hits nothing, and the count of another goes on', async () => {
+  const link = await cable()
+  const first = await link.ab.drop(PORT, { nth: 1 })
+  const other = await link.ab.drop(PORT, { nth: 4 })
+  expect(await numbered(2)).toEqual([2])
+  await first.remove()
+  await first.remove()
+  // The other has seen one packet.
+  expect(await numbered(4)).toEqual([1, 2, 4])
+  expect([first.hits, other.hits]).toEqual([1, 1])
+})
+
+test('faults delay, duplicate, corrupt and reset', async () => {
+  const link = await cable()
+  await using _delay = await link.ab.fault({ delay: '3600s' }, PORT, { nth: 1 })
+  // It does not see the one that is delayed.
+  await using _corrupt = await link.ab.fault('corrupt', PORT, { nth: 2 })
+  const before = server.stats().UdpInErrors!
+  expect(await numbered(4)).toEqual([2, 4])
+  expect(server.stats().UdpInErrors! - before).toBe(1)
+  await server.listen(
+    net.createServer(socket => socket.on('error', () => {})),
+    80,
+  )
+  await using reset = await link.ab.fault('reset', 'tcp', { nth: 3 })
+  const socket = await client.connect(80, 'server')
+  const failed = once(socket, 'error')
+  socket.write('x')
+  expect(String(await failed)).toContain('ECONNRESET')
+  expect(reset.hits).toBe(1)
+})
+
+test('a partition drops every packet for its time, and the carrier stays', async () => {
+  const link = await cable()
+  const ping = (...options: string[]) => client.exec('ping', ['-4', '-c1', ...options, 'server'])
+  // Finds the other's hardware address.
+  await ping()
+  const partition = link.partition(300)
+  expect((await ping('-W0.05')).status).toBe(1)
+  expect((await client.exec('cat', ['/sys/class/net/server/carrier'])).stdout).toBe('1\n')
+  await partition
+  expect((await ping('-W5')).status).toBe(0)
+  await expect(link.partition(Number.NaN)).rejects.toThrow('a partition of NaN ms')
+})
+
+test('down takes the carrier from both ends, up returns it, and both are events', async () => {
+  const link = await cable()
+  const events: string[] = []
+  for (const event of ['up', 'down', 'close'] as const) link.on(event, () => events.push(event))
+  const carriers = async () => {
+    const ends = [
+      client.exec('cat', ['/sys/class/net/server/carrier']),
+      server.exec('cat', ['/sys/class/net/client/carrier']),
+    ]
+    return (await Promise.all(ends)).map(({ stdout }) => stdout.trim())
+  }
+  await link.down()
+  expect(await carriers()).toEqual(['0', '0'])
+  await link.up()
+  expect(await carriers()).toEqual(['1', '1'])
+  await link.close()
+  expect(events).toEqual(['down', 'up', 'close'])
+})
+
+test('expectNoLoss passes until a frame is lost, and then names the reason', async () => {
+  const link = await cable()
+  expect((await client.exec('ping', ['-c2', '-i0.01', 'server'])).status).toBe(0)
+  await link.expectNoLoss()
+  await using _fault = await link.ba.drop('icmp or icmp6', { first: 1 })
+  await client.exec('ping', ['-4', '-c1', '-W0.05', 'server'])
+  await expect(link.expectNoLoss()).rejects.toThrow(/^frames were lost: 1 at b \(WIRE_LOSS\)$/)
+  const { b, ba } = await link.stats()
+  expect(b.drops).toEqual({ WIRE_LOSS: 1 })
+  expect(ba.stages).toMatchObject([{ dropped: 1 }])
+})
+
+test('the MTU is that of both ends, and below 1280 there is no IPv6', async () => {
+  await cable({ mtu: 1280 })
+  await lab.cable(server, client, { mtu: 576 })
+  expect(client.interfaces.map(({ name }) => name)).toEqual(['server', 'server2'])
+  expect(server.addresses).toEqual(['198.18.1.2', '2001:db8:0:1::2', '198.18.2.1'])
+  const mtus = async (namespace: LabNamespace, name: string) =>
+    (await namespace.exec('cat', [`/sys/class/net/${name}/mtu`, `/sys/class/net/${name}2/mtu`])).stdout
+  expect([await mtus(client, 'server'), await mtus(server, 'client')]).toEqual(['1280\n576\n', '1280\n576\n'])
+})
+
+test('addresses are those that were asked for, and are gone with their link', async () => {
+  const link = await cable({ addresses: [['192.0.2.1/24'], ['192.0.2.2/24', '192.0.2.3/24']] })
+  expect([client.addresses, server.addresses]).toEqual([['192.0.2.1'], ['192.0.2.2', '192.0.2.3']])
+  expect((await client.exec('ping', ['-c1', '192.0.2.3'])).status).toBe(0)
+  await link.close()
+  expect(server.addresses).toEqual([])
+  expect((await client.exec('getent', ['hosts', 'server'])).status).toBe(2)
+  expect((await client.exec('ip', ['-br', 'link'])).stdout).not.toContain('server')
+  await expect(link.wire('')).rejects.toThrow('the link is closed')
+})
+
+test('the hardware addresses of two runs are the same', async () => {
+  await cable()
+  expect((await client.exec('cat', ['/sys/class/net/server/address'])).stdout).toBe('02:00:00:00:01:01\n')
+  expect((await server.exec('cat', ['/sys/class/net/client/address'])).stdout).toBe('02:00:00:00:01:02\n')
+})
+
+test('frames pass, partitions end and faults count while the test blocks its thread', async () => {
+  const link = await cable({ wire: 'delay 5ms' })
+  // Finds the other's hardware address.
+  await client.exec('ping', ['-4', '-c1', 'server'])
+  const fault = await link.ab.fault('duplicate', 'icmp', { first: 1 })
+  const words = `sleep 0.1; ping -4 -c2 -i0.05 -W5 ${server.addresses[0]}`
+  const fd = openSync(client.path, 'r')
+  try {
+    const partition = link.partition(30)
+    const printed = execFileSync('nsenter', ['--net=/proc/self/fd/3', 'sh', '-c', words], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit', fd],
+    })
+    expect(printed).toContain('+1 duplicates')
+    expect(fault.hits).toBe(1)
+    await partition
+  } finally {
+    closeSync(fd)
+  }
+})
+
+test('fake timers of vitest stop neither a wire nor a partition', async () => {
+  vi.useFakeTimers()
+  try {
+    const link = await cable({ wire: 'delay 2ms' })
+    await link.partition(5)
+    expect((await client.exec('ping', ['-c1', '-W5', 'server'])).status).toBe(0)
+    await lab.close()
+  } finally {
+    vi.useRealTimers()
+  }
+})

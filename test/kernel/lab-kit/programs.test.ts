@@ -1,0 +1,106 @@
+/** Programs in the namespaces of a lab. */
+import { type ChildProcess, execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import http from 'node:http'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { createLab, type Lab, type LabNamespace } from '../../../src/testing/index.ts'
+
+let lab: Lab
+let client: LabNamespace
+let server: LabNamespace
+
+beforeEach(async () => {
+  lab = await createLab()
+  ;[client, server] = lab.namespaces('client', 'server')
+})
+afterEach(() => lab.close())
+
+const isAlive = (pid: number | string) =>
+  existsSync(`/proc/${pid}`) && !/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))
+
+/** Reads the first line that a program prints. */
+async function firstLine({ stdout }: ChildProcess): Promise<string> {
+  const [chunk] = await once(stdout!.setEncoding('utf8'), 'data')
+  return String(chunk).trim()
+}
+
+test('exec returns what a program printed, its status, or the signal that ended it', async () => {
+  expect(await client.exec('sh', ['-c', 'cat; echo oops >&2; exit 3'], { input: 'in' })).toEqual({
+    ...{ status: 3, signal: null, stdout: 'in', stderr: 'oops\n' },
+  })
+  expect(await client.exec('sh', ['-c', 'kill -TERM $$'])).toMatchObject({ status: null, signal: 'SIGTERM' })
+})
+
+test('exec takes a directory, an environment and a time limit', async () => {
+  const { stdout } = await client.exec('sh', ['-c', 'pwd; echo $A'], { cwd: '/usr', env: { A: 'b', PATH: '/bin' } })
+  expect(stdout).toBe('/usr\nb\n')
+  expect(await client.exec('sleep', ['60'], { timeout: 50 })).toMatchObject({ status: null, signal: 'SIGTERM' })
+})
+
+test('a program that does not exist, or is none, has the status of a shell and one line', async () => {
+  expect(await client.exec('no-such-program')).toMatchObject({
+    ...{ status: 127, stderr: 'vnet: no-such-program: No such file or directory\n' },
+  })
+  expect(await client.exec('/etc')).toMatchObject({ status: 126, stderr: 'vnet: /etc: Permission denied\n' })
+})
+
+test('programs find other namespaces by name, also in a link that is made while they run', async () => {
+  const waiting = client.spawn('sh', ['-c', 'read line; getent hosts server'])
+  await lab.cable(client, server)
+  const line = firstLine(waiting)
+  waiting.stdin!.end('go\n')
+  expect(await line).toMatch(new RegExp(`^${server.addresses[1]}\\s+server$`))
+  await server.listen(
+    http.createServer((request, response) => response.end(request.url)),
+    8080,
+  )
+  expect((await client.exec('curl', ['-sS', 'http://server:8080/x'])).stdout).toBe('/x')
+  expect((await client.exec('ping', ['-c1', '-W5', 'server'])).stdout).toContain(' 0% packet loss')
+})
+
+test('programs see the interfaces of their namespace alone, in /sys too, and the machine has none of them', async () => {
+  await lab.cable(client, server)
+  expect((await client.exec('ls', ['/sys/class/net'])).stdout.split(/\s+/)).toEqual(['lo', 'server', ''])
+  expect((await server.exec('ip', ['-br', 'link'])).stdout.split('\n').map(line => line.split(' ')[0])).toEqual(
+    ...[['lo', 'client', '']],
+  )
+  expect(readFileSync('/etc/hosts', 'utf8')).not.toContain('198.18.')
+  const own = execFileSync('ip', ['-br', 'link'], { encoding: 'utf8' })
+  expect(own).not.toMatch(/^(client|server) /m)
+})
+
+test('the descriptors of a program are those that it was given', async () => {
+  // What this process was given without close-on-exec, every program inherits.
+  const list = ['-c', 'ls /proc/self/fd | sort -n']
+  const { stdout } = await client.exec('sh', list)
+  expect(stdout).toBe(execFileSync('sh', list, { encoding: 'utf8' }))
+  const child = client.spawn('sh', ['-c', 'echo four >&4; echo ready'], {
+    stdio: ['pipe', 'pipe', 2, 'ignore', 'pipe'],
+  })
+  const four = once(child.stdio[4] as NodeJS.ReadableStream, 'data')
+  expect(await firstLine(child)).toBe('ready')
+  expect(String(await four)).toBe('four\n')
+})
+
+test('programs, and those that they started in the background, end with the lab', async () => {
+  const child = client.spawn('sh', ['-c', 'setsid sleep 1000 >/dev/null & echo $!; exec sleep 1000'])
+  const background = await firstLine(child)
+  expect([isAlive(child.pid!), isAlive(background)]).toEqual([true, true])
+  await lab.close()
+  expect(child.signalCode).toBe('SIGKILL')
+  await expect.poll(() => isAlive(background)).toBe(false)
+})
+
+test('the process id of a program is that of its launcher, so that signals reach it', async () => {
+  const child = client.spawn('sh', ['-c', 'echo $$; exec sleep 1000'])
+  expect(await firstLine(child)).toBe(String(child.pid))
+  child.kill('SIGTERM')
+  expect(await once(child, 'exit')).toEqual([null, 'SIGTERM'])
+})
+
+test('exec and spawn after the end of the lab are errors', async () => {
+  await lab.close()
+  await expect(client.exec('true')).rejects.toThrow('namespace client: the lab has ended')
+  expect(() => client.spawn('true')).toThrow('the lab has ended')
+})
