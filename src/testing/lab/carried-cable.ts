@@ -27,6 +27,8 @@ const NS_PER_MS = 1_000_000
 
 /** How many turns of the event loop read frames before a call. A flood does not end. */
 const READ_TURNS = 100
+/** A turn may end before frames are read that were there when it began; the next one reads them. */
+const QUIET_TURNS = 2
 
 export class CarriedCable {
   readonly #net: Net
@@ -175,10 +177,12 @@ export class CarriedCable {
   /** Waits until the frames that the kernels have sent are read. */
   async #readAll(): Promise<void> {
     const read = () => this.#devices.reduce((sum, { counters }) => sum + counters.frames().in, 0)
-    // A turn of the event loop reads from each end that has frames.
-    for (let turn = 0, before = -1; turn < READ_TURNS && read() !== before; turn++) {
-      before = read()
+    let before = read()
+    for (let turn = 0, quiet = 0; turn < READ_TURNS && quiet < QUIET_TURNS; turn++) {
       await new Promise(setImmediate)
+      const now = read()
+      quiet = now === before ? quiet + 1 : 0
+      before = now
     }
   }
 

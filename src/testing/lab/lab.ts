@@ -131,14 +131,14 @@ export class Lab implements AsyncDisposable {
     const { wire = '', wireAb: ab = wire, wireBa: ba = wire, mtu } = options
     const [ofA, ofB] = options.addresses ?? [addressesOf(link, 1, mtu), addressesOf(link, 2, mtu)]
     // At once, so that two cables that are made together do not take the same name.
-    const ends = [takeInterface(a, b.name, link, ofA), takeInterface(b, a.name, link, ofB)]
+    const atA = takeInterface(a, b.name, link, ofA)
+    const atB = takeInterface(b, a.name, link, ofB)
     const onClose = () => {
       for (const host of [a, b]) host.removeLink(link)
       if (this.#closed === undefined) this.#hosts.update()
     }
-    const [endA, endB] = ends.map((path, i) => {
-      return { path, mac: macOf(link, i + 1), addresses: [ofA, ofB][i] }
-    }) as [EndSpec, EndSpec]
+    const endA: EndSpec = { path: `${a.path}/${atA}`, mac: macOf(link, 1), addresses: ofA }
+    const endB: EndSpec = { path: `${b.path}/${atB}`, mac: macOf(link, 2), addresses: ofB }
     try {
       const id = await this.#carrier.call('cable', { a: endA, b: endB, ab, ba, seed: this.#seedOf(link), mtu })
       const made: LabLink = new LabLink(this.#carrier, id, () => {
@@ -146,6 +146,8 @@ export class Lab implements AsyncDisposable {
         onClose()
       })
       this.#links.add(made)
+      a.addNeighbours(atA, ofB, endB.mac)
+      b.addNeighbours(atB, ofA, endA.mac)
       this.#hosts.update()
       return made
     } catch (error) {
@@ -173,13 +175,12 @@ export class Lab implements AsyncDisposable {
 }
 
 /**
- * Gives a namespace an interface of a name that is free: `name`, `name2`, `name3` ... Returns its
- * path.
+ * Gives a namespace an interface of a name that is free: `name`, `name2`, `name3` ... Returns it.
  */
 function takeInterface(host: LabNamespace, name: string, link: number, addresses: readonly string[]): string {
   const taken = new Set(['lo', ...host.interfaces.map(each => each.name)])
   let free = name
   for (let n = 2; taken.has(free); n++) free = name.slice(0, NAME_MAX - String(n).length) + n
   host.addInterface({ link, name: free, addresses })
-  return `${host.path}/${free}`
+  return free
 }

@@ -13,7 +13,7 @@ import { pathToFileURL } from 'node:url'
 import { Worker, type WorkerOptions } from 'node:worker_threads'
 import { check } from '../../linux/errno.ts'
 import type { Native } from '../../linux/native.ts'
-import { getLinks, RouteSocket, setLink } from '../../linux/rtnetlink.ts'
+import { getLink, getLinks, RouteSocket, setLink, setNeighbour, toPrefix } from '../../linux/rtnetlink.ts'
 import { IFF_UP } from '../../netdev/if.ts'
 import { builtModule } from './built-module.ts'
 import { countersOf, type NamespaceCounters } from './counters.ts'
@@ -185,6 +185,17 @@ export class LabNamespace {
   stats(): NamespaceCounters {
     this.#check()
     return countersOf(this.#place)
+  }
+
+  /**
+   * @internal Sets the hardware address of hosts on an interface. Without it the first packets of a
+   * run wait for an answer, and may pass those that come later.
+   */
+  addNeighbours(name: string, cidrs: readonly string[], mac: Uint8Array): void {
+    using sock = RouteSocket.open(this.#native, this.#place.nsfd)
+    const { ifindex } = getLink(sock, { name }) ?? {}
+    if (ifindex === undefined) return
+    for (const cidr of cidrs) setNeighbour(sock, ifindex, toPrefix(cidr).bytes, mac)
   }
 
   /** @internal Adds an interface that is there. */

@@ -1,5 +1,6 @@
 /** The links of a lab: wires, faults, partitions and carriers, while a test runs. */
 import { execFileSync } from 'node:child_process'
+import type { Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import net from 'node:net'
@@ -20,20 +21,20 @@ afterEach(() => lab.close())
 async function numbered(count: number): Promise<number[]> {
   const arrived: number[] = []
   const receiver = await server.createSocket('udp4', 5000)
-  const last = await server.createSocket('udp4')
-  receiver.on('message', message => arrived.push(Number(message)))
-  const socket = await client.createSocket('udp4')
-  const send = (text: string, to: number) => new Promise(resolve => socket.send(text, to, 'server', resolve))
-  for (let i = 1; i <= count; i++) await send(String(i), 5000)
-  const ended = once(last, 'message')
-  await send('', last.address().port)
+  const ended = new Promise<void>(resolve => {
+    receiver.on('message', message => (message.length === 0 ? resolve() : arrived.push(Number(message))))
+  })
+  const sockets = [await client.createSocket('udp4', 6000), await client.createSocket('udp4')] as const
+  const send = (socket: Socket, text: string) => new Promise(resolve => socket.send(text, 5000, 'server', resolve))
+  for (let i = 1; i <= count; i++) await send(sockets[0], String(i))
+  await send(sockets[1], '')
   await ended
-  for (const each of [receiver, last, socket]) each.close()
+  for (const each of [receiver, ...sockets]) each.close()
   return arrived
 }
 
 /** The filter of what `numbered` counts. */
-const PORT = 'udp dst port 5000'
+const PORT = 'udp src port 6000'
 
 const cable = (options?: LabCableOptions) => lab.cable(client, server, options)
 const range = (n: number) => Array.from({ length: n }, (_, i) => i + 1)
@@ -102,7 +103,7 @@ test('a fault drops the packets that it means, and counts them', async () => {
 test('a filter may hold quotes and any expression', async () => {
   const link = await cable()
   const quotes = `udp and "x" or 'y'`
-  await using fault = await link.ab.drop('udp and udp[8] = 0x33', { first: 9 })
+  await using fault = await link.ab.drop('src port 6000 and udp[8] = 0x33', { first: 9 })
   expect(await numbered(5)).toEqual([1, 2, 4, 5])
   expect(fault.hits).toBe(1)
   await expect(link.ab.drop(quotes)).rejects.toThrow(quotes)
