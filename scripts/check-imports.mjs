@@ -88,6 +88,7 @@ const rules = {
   'wire.ts': { rooms: [...framework, 'wire', 'drivers', 'linux'] },
   'capture.ts': { rooms: [...framework, 'capture', 'linux', 'wire.ts'] },
   'tap.ts': { rooms: [...framework, 'linux', 'index.ts'] },
+  'vitest.ts': { rooms: ['netdev', 'testing'], packages: ['vitest'], builtins: true },
   'vnet.ts': { rooms: [...folders, 'index.ts', 'tap.ts'], packages: ['commander'], builtins: true },
 }
 

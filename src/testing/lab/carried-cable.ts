@@ -51,21 +51,28 @@ export class CarriedCable {
   }
 
   /**
-   * Joins two namespaces, with both ends up. Words refer to `resources`. Throws a UsageError for
-   * wrong words, and a VnetError if the kernel refuses; nothing is left then.
+   * Joins two namespaces, with both ends up. Words refer to `resources`. `onDevice` is called with
+   * each end before its interface is made. Throws a UsageError for wrong words, and a VnetError if
+   * the kernel refuses; nothing is left then.
    */
-  static async join(net: Net, resources: WireResources, { a, b, ab, ba, seed, mtu }: CableSpec): Promise<CarriedCable> {
+  static async join(
+    net: Net,
+    resources: WireResources,
+    { a, b, ab, ba, seed, mtu }: CableSpec,
+    onDevice: (dev: NetDevice, end: EndSpec) => void = () => {},
+  ): Promise<CarriedCable> {
     const context: DriverContext = { args: [a.path, b.path], net, names: [], txqs: 1, rxqs: 1 }
     const specs = cableDriver.init({ ...defaultParams(cableDriver.params), seed }, context)
     const cable = new CarriedCable(net, resources, specs.map(({ dev }) => dev) as unknown as [NetDevice, NetDevice])
     cable.setWords(ab, ba)
     try {
       for (const [i, { dev, netns }] of specs.entries()) {
-        const { mac, addresses } = [a, b][i] as EndSpec
-        dev.devAddr.set(mac)
+        const end = [a, b][i] as EndSpec
+        dev.devAddr.set(end.mac)
         if (mtu !== undefined) dev.mtu = mtu
+        onDevice(dev as NetDevice, end)
         await registerNetdev(dev, net, netns === undefined ? {} : { netns })
-        await dev.port?.apply({ addresses })
+        await dev.port?.apply({ addresses: end.addresses })
         await devOpen(dev as NetDevice)
       }
       return cable

@@ -7,11 +7,13 @@ import { attached } from '../../control/protocol/wire-attachment.ts'
 import { TimerfdClock } from '../../linux/clock.ts'
 import { loadNative } from '../../linux/native.ts'
 import { LinuxPlatform } from '../../linux/platform.ts'
+import type { Recording } from '../../linux/recording.ts'
 import { LinuxWireResources } from '../../linux/wire-resources.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
 import { UsageError } from '../../netdev/driver.ts'
 import { LOGLEVEL_WARNING, Log } from '../../netdev/log.ts'
 import { Net } from '../../netdev/net.ts'
+import type { NetDevice } from '../../netdev/net-device.ts'
 import type { PacketFilter } from '../../packet/filter.ts'
 import { CarriedCable } from './carried-cable.ts'
 import type { Calls, FilterMessage, Reply, Request } from './protocol.ts'
@@ -32,13 +34,29 @@ class FilterNeeded extends Error {
   }
 }
 
+interface CarriedLink {
+  readonly cable: CarriedCable
+  readonly recording: Recording | undefined
+}
+
+/** Records the devices of `hosts`, in which each has the name of its namespace, in a file. */
+async function record(net: Net, hosts: ReadonlyMap<NetDevice, string>, path: string): Promise<Recording> {
+  const [{ CaptureFile }, { Recording }] = await Promise.all([
+    import('../../linux/capture-file.ts'),
+    import('../../linux/recording.ts'),
+  ])
+  const recording = new Recording(new CaptureFile(path))
+  recording.follow({ net, driver: 'cable', netnsOf: dev => hosts.get(dev) }, dev => hosts.has(dev))
+  return recording
+}
+
 function serve(port: MessagePort): void {
   const native = loadNative()
   const warn = (line: string) => port.postMessage({ warning: line } satisfies Reply)
   const log = new Log(LOGLEVEL_WARNING, (_, line) => warn(line))
   const platform = new LinuxPlatform(native, text => log.warn(text))
   const net = new Net({ platform, clock: new TimerfdClock(native), log })
-  const links = new Map<number, CarriedCable>()
+  const links = new Map<number, CarriedLink>()
   const filters = new Map<string, PacketFilter>()
   const files = new LinuxWireResources()
   const resources: WireResources = {
@@ -52,7 +70,7 @@ function serve(port: MessagePort): void {
   let last = 0
 
   function found(link: number): CarriedCable {
-    const cable = links.get(link)
+    const { cable } = links.get(link) ?? {}
     if (cable === undefined) throw new UsageError('the link is closed')
     return cable
   }
@@ -64,10 +82,17 @@ function serve(port: MessagePort): void {
 
   const handlers: Handlers = {
     async cable(spec) {
-      const cable = await CarriedCable.join(net, resources, spec)
-      await platform.settle()
-      links.set(++last, cable)
-      return last
+      const hosts = new Map<NetDevice, string>()
+      const recording = spec.capture === undefined ? undefined : await record(net, hosts, spec.capture)
+      try {
+        const cable = await CarriedCable.join(net, resources, spec, (dev, { host }) => hosts.set(dev, host))
+        await platform.settle()
+        links.set(++last, { cable, recording })
+        return last
+      } catch (error) {
+        await recording?.stop()
+        throw error
+      }
     },
     wire: (link, ab, ba) => inOrder(link, cable => cable.setWords(ab, ba)),
     carrier: (link, up) => inOrder(link, cable => cable.setCarrier(up)),
@@ -86,9 +111,10 @@ function serve(port: MessagePort): void {
     removeFault: (link, fault) => inOrder(link, cable => cable.removeFault(fault)),
     report: link => inOrder(link, cable => cable.report()),
     async close(link) {
-      const cable = links.get(link)
+      const carried = links.get(link)
       links.delete(link)
-      await cable?.close()
+      await carried?.cable.close()
+      await carried?.recording?.stop()
       if (links.size === 0) filters.clear()
     },
   }

@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs'
 import { loadNative, type Native } from '../../linux/native.ts'
 import { UsageError } from '../../netdev/driver.ts'
+import { Captures } from './captures.ts'
 import type { Carrier } from './carrier.ts'
 import { LabUnavailableError } from './errors.ts'
 import { Hosts } from './hosts.ts'
@@ -29,6 +30,11 @@ export interface LabCableOptions {
   /** Of both interfaces. 1500 by default; below 1280 there is no IPv6. */
   readonly mtu?: number
   /**
+   * Records its frames at both ends. The file is removed with the lab unless keepCaptures is
+   * called.
+   */
+  readonly capture?: boolean
+  /**
    * The addresses of both ends, with their prefixes: `[['192.0.2.1/24'], ['192.0.2.2/24']]`. By
    * default of 198.18.0.0/15 and 2001:db8::/32, a subnet for each link.
    */
@@ -46,6 +52,7 @@ export class Lab implements AsyncDisposable {
   readonly #carrier: Carrier
   readonly #directory: string
   readonly #hosts: Hosts
+  readonly #captures: Captures
   readonly #namespaces = new Map<string, LabNamespace>()
   readonly #links = new Set<LabLink>()
   /** Cables that are being made. */
@@ -62,6 +69,7 @@ export class Lab implements AsyncDisposable {
     this.#carrier = carrier
     this.#directory = makeLabDirectory()
     this.#hosts = new Hosts(this.#directory)
+    this.#captures = new Captures(this.#directory)
     this.#signal = signal
     signal?.addEventListener('abort', this.#onAbort, { once: true })
   }
@@ -114,6 +122,14 @@ export class Lab implements AsyncDisposable {
     return making
   }
 
+  /**
+   * Keeps the captures of its links, which are otherwise removed with the lab: call it when a test
+   * has failed. Returns their paths. The files are there, and complete, when the lab has ended.
+   */
+  keepCaptures(): readonly string[] {
+    return this.#captures.keep()
+  }
+
   /** Ends everything that the lab has made. Idempotent. */
   close(): Promise<void> {
     this.#closed ??= this.#close()
@@ -128,7 +144,7 @@ export class Lab implements AsyncDisposable {
     if (this.#closed !== undefined) throw new Error('the lab has ended')
     if (a === b) throw new UsageError(`cable: ${a.name} cannot be joined to itself`)
     const link = ++this.#lastLink
-    const { wire = '', wireAb: ab = wire, wireBa: ba = wire, mtu } = options
+    const { wire = '', wireAb: ab = wire, wireBa: ba = wire, mtu, capture = false } = options
     const [ofA, ofB] = options.addresses ?? [addressesOf(link, 1, mtu), addressesOf(link, 2, mtu)]
     // At once, so that two cables that are made together do not take the same name.
     const atA = takeInterface(a, b.name, link, ofA)
@@ -137,10 +153,12 @@ export class Lab implements AsyncDisposable {
       for (const host of [a, b]) host.removeLink(link)
       if (this.#closed === undefined) this.#hosts.update()
     }
-    const endA: EndSpec = { path: `${a.path}/${atA}`, mac: macOf(link, 1), addresses: ofA }
-    const endB: EndSpec = { path: `${b.path}/${atB}`, mac: macOf(link, 2), addresses: ofB }
+    const endA: EndSpec = { host: a.name, path: `${a.path}/${atA}`, mac: macOf(link, 1), addresses: ofA }
+    const endB: EndSpec = { host: b.name, path: `${b.path}/${atB}`, mac: macOf(link, 2), addresses: ofB }
     try {
-      const id = await this.#carrier.call('cable', { a: endA, b: endB, ab, ba, seed: this.#seedOf(link), mtu })
+      const seed = this.#seedOf(link)
+      const file = capture ? this.#captures.add(a.name, b.name) : undefined
+      const id = await this.#carrier.call('cable', { a: endA, b: endB, ab, ba, seed, mtu, capture: file })
       const made: LabLink = new LabLink(this.#carrier, id, () => {
         this.#links.delete(made)
         onClose()
@@ -163,6 +181,7 @@ export class Lab implements AsyncDisposable {
       await Promise.all([...this.#namespaces.values()].map(namespace => namespace.close()))
       await Promise.all([...this.#links].map(link => link.close()))
     } finally {
+      this.#captures.move()
       rmSync(this.#directory, { recursive: true, force: true })
       this.#carrier.release()
     }

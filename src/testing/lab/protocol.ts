@@ -7,6 +7,8 @@ import type { Direction } from '../../wire/wire.ts'
 
 /** One end of a cable. */
 export interface EndSpec {
+  /** The name of the namespace, for captures. */
+  readonly host: string
   /** The namespace and the interface, as drivers take them: `/proc/self/fd/23/server`. */
   readonly path: string
   /** The hardware address, 6 bytes. */
@@ -24,6 +26,8 @@ export interface CableSpec {
   /** At least 1. */
   readonly seed: number
   readonly mtu: number | undefined
+  /** The file that its frames are recorded in; undefined for none. */
+  readonly capture: string | undefined
 }
 
 /** What a direction counted since the link was made. */

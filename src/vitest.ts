@@ -1,0 +1,69 @@
+/**
+ * 'vnet/vitest': vitest's test with a lab. It ends with the test, also after a failure or a
+ * timeout.
+ *
+ *     test('a download survives a slow link', async ({ lab }) => {
+ *       const [client, server] = lab.namespaces('client', 'server')
+ *       await lab.cable(client, server, { wire: 'rate 1mbit delay 50ms' })
+ *       ...
+ *     })
+ */
+import './netdev/dispose.ts'
+import { test as base, type TestAPI } from 'vitest'
+import { createLab, type Lab, LabUnavailableError } from './testing/lab/index.ts'
+
+export interface LabFixtures {
+  /**
+   * A lab of this test alone. Its seed is made from the name of the test, so that each run makes
+   * the same decisions, or is that of the environment variable VNET_SEED. If the test fails, the
+   * captures of its links are kept, and their paths printed.
+   *
+   * Where no lab can be made, the test is skipped with the reason, or fails if VNET_REQUIRED is 1.
+   */
+  lab: Lab
+}
+
+/** The part of vitest's context that the fixture uses. */
+interface LabContext {
+  readonly task: {
+    readonly name: string
+    readonly fullTestName?: string
+    readonly result?: { state: string } | undefined
+  }
+  readonly signal?: AbortSignal
+  skip(reason: string): never
+}
+
+export const test: TestAPI<LabFixtures> = base.extend<LabFixtures>({
+  lab: async ({ task, signal, skip }: LabContext, use: (lab: Lab) => Promise<void>) => {
+    const seed = seedFor(task.fullTestName ?? task.name)
+    const lab = await createLab({ seed, ...(signal && { signal }) }).catch(error => {
+      if (error instanceof LabUnavailableError && process.env.VNET_REQUIRED !== '1') return skip(error.message)
+      throw error
+    })
+    let captures: readonly string[] = []
+    const keep = () => {
+      captures = lab.keepCaptures()
+    }
+    // After a timeout hooks of the test come first.
+    signal?.addEventListener('abort', keep, { once: true })
+    try {
+      await use(lab)
+      if (task.result?.state === 'fail') keep()
+    } finally {
+      await lab.close()
+    }
+    for (const path of captures) console.error(`vnet: captured in ${path}`)
+  },
+} as never)
+
+/** Returns VNET_SEED, or a number made from a name (FNV-1a). */
+function seedFor(name: string): number {
+  const { VNET_SEED = '' } = process.env
+  if (VNET_SEED === '') {
+    return [...name].reduce((hash, char) => Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193), 0x811c9dc5) >>> 0
+  }
+  const seed = Number(VNET_SEED)
+  if (!Number.isSafeInteger(seed)) throw new Error(`VNET_SEED=${VNET_SEED}: not a whole number`)
+  return seed
+}
