@@ -13,7 +13,7 @@ import {
   policy,
   s32,
 } from '../../netlink/index.ts'
-import { formatAddress, formatPrefix, type Prefix, prefixesIntersect } from '../../packet/address.ts'
+import { formatAddress, formatPrefix, networkOf, type Prefix, prefixesIntersect } from '../../packet/address.ts'
 import { AF_INET, AF_INET6, type Family, RTM_DELROUTE, RTM_GETROUTE, RTM_NEWROUTE, RTM_NEWRULE } from '../uapi.ts'
 import { getAddresses, IFA_F_NODAD, type InterfaceAddress, toPrefix } from './address.ts'
 import { getLink, nameOf } from './link.ts'
@@ -158,6 +158,26 @@ export function setDefaultRoute(sock: RouteSocket, route: DefaultRoute): void {
     flags: NLM_F_CREATE | NLM_F_REPLACE,
     what: () => `RTM_NEWROUTE default on ${nameOf(sock, oif)}`,
     write: builder => builder.payload(rtmsg({ family, table, protocol: RTPROT_STATIC, scope, type })).u32(RTA_OIF, oif),
+  })
+}
+
+/** A route to a network by a gateway on the link of interface index `oif`. */
+export interface NetworkRoute {
+  readonly dst: Prefix
+  readonly oif: number
+  readonly via: Uint8Array
+}
+
+/** `ip route replace PREFIX via GATEWAY dev IF`. Throws a VnetError. */
+export function setNetworkRoute(sock: RouteSocket, { dst, oif, via }: NetworkRoute): void {
+  const family = via.length === 4 ? AF_INET : AF_INET6
+  const header = { family, dstLen: dst.prefixLen, table: RT_TABLE_MAIN, protocol: RTPROT_STATIC, type: RTN_UNICAST }
+  sock.request({
+    type: RTM_NEWROUTE,
+    flags: NLM_F_CREATE | NLM_F_REPLACE,
+    what: () => `RTM_NEWROUTE ${formatPrefix(dst)} via ${formatAddress(via)} on ${nameOf(sock, oif)}`,
+    write: builder =>
+      builder.payload(rtmsg(header)).binary(RTA_DST, networkOf(dst)).u32(RTA_OIF, oif).binary(RTA_GATEWAY, via),
   })
 }
 

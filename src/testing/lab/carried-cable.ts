@@ -5,6 +5,7 @@ import { type DriverContext, defaultParams, UsageError } from '../../netdev/driv
 import type { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import { cutCable, plugCable } from '../../netdev/netif.ts'
+import { random } from '../../netdev/random.ts'
 import { devOpen, registerNetdev, unregisterNetdev } from '../../netdev/register.ts'
 import { dropReasonName } from '../../skb/drop-reason-name.ts'
 import { drop } from '../../wire/fault.ts'
@@ -12,6 +13,8 @@ import type { Direction, Impairment } from '../../wire/wire.ts'
 import type { WireSlot } from '../../wire/wire-slot.ts'
 import { parseWire } from '../../wire/words/parse.ts'
 import { CarriedFault } from './carried-fault.ts'
+import { Nat } from './nat.ts'
+import { natStage } from './nat-stage.ts'
 import type { CableSpec, DirectionReport, EndReport, EndSpec, FaultSpec, LinkReport } from './protocol.ts'
 
 /** What a direction is made of. Faults come first, in the order in which they were added. */
@@ -39,10 +42,17 @@ export class CarriedCable {
   #tail: Promise<unknown> = Promise.resolve()
   /** Ends what waits, when the cable is closed. */
   readonly #ending = new Set<() => void>()
+  #nat: Nat | undefined
   #closed: Promise<void> | undefined
 
-  private constructor(net: Net, resources: WireResources, devices: readonly [NetDevice, NetDevice]) {
+  private constructor(
+    net: Net,
+    resources: WireResources,
+    devices: readonly [NetDevice, NetDevice],
+    { nat, seed }: CableSpec,
+  ) {
     this.#net = net
+    if (nat !== undefined) this.#nat = new Nat(nat.kind, nat.address, random(seed))
     this.#resources = resources
     this.#devices = devices
     const [ab, ba] = (devices[0].netdevOps.ndoGetWires?.(devices[0]) ?? []) as readonly [WireSlot, WireSlot]
@@ -58,12 +68,14 @@ export class CarriedCable {
   static async join(
     net: Net,
     resources: WireResources,
-    { a, b, ab, ba, seed, mtu }: CableSpec,
+    spec: CableSpec,
     onDevice: (dev: NetDevice, end: EndSpec) => void = () => {},
   ): Promise<CarriedCable> {
+    const { a, b, ab, ba, seed, mtu } = spec
     const context: DriverContext = { args: [a.path, b.path], net, names: [], txqs: 1, rxqs: 1 }
     const specs = cableDriver.init({ ...defaultParams(cableDriver.params), seed }, context)
-    const cable = new CarriedCable(net, resources, specs.map(({ dev }) => dev) as unknown as [NetDevice, NetDevice])
+    const devices = specs.map(({ dev }) => dev) as unknown as [NetDevice, NetDevice]
+    const cable = new CarriedCable(net, resources, devices, spec)
     cable.setWords(ab, ba)
     try {
       for (const [i, { dev, netns }] of specs.entries()) {
@@ -103,6 +115,11 @@ export class CarriedCable {
       this.#directions[direction].words = words
       this.#set(direction)
     }
+  }
+
+  /** Has the NAT forget its mappings. */
+  rebind(): void {
+    this.#nat?.rebind()
   }
 
   setCarrier(up: boolean): void {
@@ -206,7 +223,10 @@ export class CarriedCable {
 
   #set(direction: Direction): void {
     const { slot, faults, partitions, words } = this.#directions[direction]
-    slot.set([...partitions, ...[...faults.values()].map(({ stage }) => stage), ...words])
+    const stages = [...partitions, ...[...faults.values()].map(({ stage }) => stage), ...words]
+    const nat = this.#nat === undefined ? [] : [natStage(this.#nat)]
+    // Everything else is on the outer side of the NAT.
+    slot.set(direction === 'ab' ? [...nat, ...stages] : [...stages, ...nat])
   }
 }
 

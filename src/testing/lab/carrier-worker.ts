@@ -94,6 +94,7 @@ function serve(port: MessagePort): void {
         throw error
       }
     },
+    rebind: link => inOrder(link, cable => cable.rebind()),
     wire: (link, ab, ba) => inOrder(link, cable => cable.setWords(ab, ba)),
     carrier: (link, up) => inOrder(link, cable => cable.setCarrier(up)),
     async partition(link, ms) {

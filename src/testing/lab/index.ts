@@ -22,6 +22,7 @@ export type { LabInterface, LabNamespace } from './namespace.ts'
 export type { ExecOptions, ExecResult, LabSpawnOptions } from './programs.ts'
 export type { DirectionReport, EndReport, LinkReport } from './protocol.ts'
 export type { LabRequestInit } from './requests.ts'
+export type { LabRouter, LabRouterOptions } from './router.ts'
 export type { StreamServer } from './sockets.ts'
 
 /**

@@ -2,15 +2,20 @@
 import { rmSync } from 'node:fs'
 import { loadNative, type Native } from '../../linux/native.ts'
 import { UsageError } from '../../netdev/driver.ts'
+import { parseIpv4 } from '../../packet/address.ts'
 import { Captures } from './captures.ts'
 import type { Carrier } from './carrier.ts'
 import { LabUnavailableError } from './errors.ts'
-import { Hosts } from './hosts.ts'
+import { Hosts, withoutPrefix } from './hosts.ts'
 import { makeLabDirectory, removeLeftovers } from './leftovers.ts'
 import { LabLink } from './link.ts'
+import { masquerade } from './masquerade.ts'
 import { LabNamespace } from './namespace.ts'
+import type { NatKind } from './nat-table.ts'
 import type { EndSpec } from './protocol.ts'
 import { whyNoLab } from './rights.ts'
+import { LabRouter, type LabRouterOptions } from './router.ts'
+import { setRoutes } from './routes.ts'
 import { addressesOf, macOf } from './subnet.ts'
 
 export interface LabOptions {
@@ -55,8 +60,10 @@ export class Lab implements AsyncDisposable {
   readonly #captures: Captures
   readonly #namespaces = new Map<string, LabNamespace>()
   readonly #links = new Set<LabLink>()
-  /** Cables that are being made. */
-  readonly #making = new Set<Promise<LabLink>>()
+  /** The numbers of the links that are up. */
+  readonly #up = new Set<number>()
+  /** Links that are being made. */
+  readonly #making = new Set<Promise<unknown>>()
   readonly #signal: AbortSignal | undefined
   readonly #onAbort = () => void this.close().catch(() => {})
   #lastLink = 0
@@ -91,6 +98,32 @@ export class Lab implements AsyncDisposable {
 
   /** Creates namespaces of these names, by which they find each other. */
   namespaces<const Names extends readonly string[]>(...names: Names): { [K in keyof Names]: LabNamespace } {
+    const make = (name: string) => new LabNamespace(name, { native: this.#native, hosts: this.#hosts })
+    return this.#add(names, make) as { [K in keyof Names]: LabNamespace }
+  }
+
+  /**
+   * Creates a namespace that forwards packets, and joins it to those that are named. Each namespace
+   * of the lab has routes to the networks behind its routers, also to those that are added later.
+   * There are none from outside to IPv4 hosts behind a NAT. Rejects with a UsageError for wrong
+   * options, and with a VnetError if the kernel refuses.
+   */
+  async router(name: string, options: LabRouterOptions = {}): Promise<LabRouter> {
+    const make = () => new LabRouter(name, { native: this.#native, hosts: this.#hosts }, options)
+    const [router] = this.#add([name], make) as [LabRouter]
+    const { inside = [], outside, nat } = options
+    const joined = inside.map(async host => router.addLink(host, await this.cable(host, router)))
+    if (outside !== undefined) {
+      const kind = nat === 'masquerade' ? undefined : nat
+      const link = await this.#made(this.#cable(router, outside, {}, kind))
+      router.addLink(outside, link)
+      if (nat === 'masquerade') masquerade(router.place, router.outer?.name ?? '')
+    }
+    await Promise.all(joined)
+    return router
+  }
+
+  #add<N extends LabNamespace>(names: readonly string[], make: (name: string) => N): N[] {
     if (this.#closed !== undefined) throw new Error('the lab has ended')
     for (const [i, name] of names.entries()) {
       if (!NAME.test(name) || name.length > NAME_MAX) {
@@ -101,12 +134,12 @@ export class Lab implements AsyncDisposable {
       }
     }
     const made = names.map(name => {
-      const namespace = new LabNamespace(name, { native: this.#native, hosts: this.#hosts })
+      const namespace = make(name)
       this.#namespaces.set(name, namespace)
       return namespace
     })
     this.#hosts.add(...made)
-    return made as { [K in keyof Names]: LabNamespace }
+    return made
   }
 
   /**
@@ -115,7 +148,11 @@ export class Lab implements AsyncDisposable {
    * returns. Rejects with a UsageError for wrong words; nothing is left then.
    */
   cable(a: LabNamespace, b: LabNamespace, options: LabCableOptions = {}): Promise<LabLink> {
-    const making = this.#cable(a, b, options)
+    return this.#made(this.#cable(a, b, options))
+  }
+
+  /** Has the end of the lab wait for what is being made. */
+  #made<T>(making: Promise<T>): Promise<T> {
     this.#making.add(making)
     const made = () => this.#making.delete(making)
     making.then(made, made)
@@ -140,7 +177,7 @@ export class Lab implements AsyncDisposable {
     return this.close()
   }
 
-  async #cable(a: LabNamespace, b: LabNamespace, options: LabCableOptions): Promise<LabLink> {
+  async #cable(a: LabNamespace, b: LabNamespace, options: LabCableOptions, kind?: NatKind): Promise<LabLink> {
     if (this.#closed !== undefined) throw new Error('the lab has ended')
     if (a === b) throw new UsageError(`cable: ${a.name} cannot be joined to itself`)
     const link = ++this.#lastLink
@@ -150,6 +187,7 @@ export class Lab implements AsyncDisposable {
     const atA = takeInterface(a, b.name, link, ofA)
     const atB = takeInterface(b, a.name, link, ofB)
     const onClose = () => {
+      this.#up.delete(link)
       for (const host of [a, b]) host.removeLink(link)
       if (this.#closed === undefined) this.#hosts.update()
     }
@@ -158,7 +196,8 @@ export class Lab implements AsyncDisposable {
     try {
       const seed = this.#seedOf(link)
       const file = capture ? this.#captures.add(a.name, b.name) : undefined
-      const id = await this.#carrier.call('cable', { a: endA, b: endB, ab, ba, seed, mtu, capture: file })
+      const nat = kind && { kind, address: ipv4Of(ofA) }
+      const id = await this.#carrier.call('cable', { a: endA, b: endB, ab, ba, seed, mtu, nat, capture: file })
       const made: LabLink = new LabLink(this.#carrier, id, () => {
         this.#links.delete(made)
         onClose()
@@ -167,6 +206,8 @@ export class Lab implements AsyncDisposable {
       a.addNeighbours(atA, ofB, endB.mac)
       b.addNeighbours(atB, ofA, endA.mac)
       this.#hosts.update()
+      this.#up.add(link)
+      setRoutes([...this.#namespaces.values()], this.#up)
       return made
     } catch (error) {
       onClose()
@@ -202,4 +243,11 @@ function takeInterface(host: LabNamespace, name: string, link: number, addresses
   for (let n = 2; taken.has(free); n++) free = name.slice(0, NAME_MAX - String(n).length) + n
   host.addInterface({ link, name: free, addresses })
   return free
+}
+
+/** Returns the first IPv4 address of a list, which has one: a NAT needs it. */
+function ipv4Of(addresses: readonly string[]): number {
+  const [found] = addresses.map(text => parseIpv4(withoutPrefix(text))).filter(address => address !== undefined)
+  if (found === undefined) throw new UsageError('a NAT needs an IPv4 address outside')
+  return found
 }

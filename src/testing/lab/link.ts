@@ -127,6 +127,11 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
   }
 
   /** @internal */
+  rebind(): Promise<void> {
+    return this.#carrier.call('rebind', this.#id)
+  }
+
+  /** @internal */
   async change(words: string, directions: readonly Direction[]): Promise<void> {
     const of = (direction: Direction) => (directions.includes(direction) ? words : undefined)
     await this.#carrier.call('wire', this.#id, of('ab'), of('ba'))

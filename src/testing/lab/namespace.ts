@@ -30,7 +30,7 @@ export interface LabInterface extends HostInterface {
 }
 
 /** What a namespace needs of its lab. */
-interface NamespaceLab {
+export interface NamespaceLab {
   readonly native: Native
   readonly hosts: Hosts
 }
@@ -196,6 +196,11 @@ export class LabNamespace {
     const { ifindex } = getLink(sock, { name }) ?? {}
     if (ifindex === undefined) return
     for (const cidr of cidrs) setNeighbour(sock, ifindex, toPrefix(cidr).bytes, mac)
+  }
+
+  /** @internal */
+  get place(): SocketPlace {
+    return this.#place
   }
 
   /** @internal Adds an interface that is there. */

@@ -4,6 +4,7 @@ import type { WireAttachment } from '../../control/protocol/wire-attachment.ts'
 import type { StageReport } from '../../netdev/device-wire.ts'
 import type { FaultAction, FaultWhen } from '../../wire/fault.ts'
 import type { Direction } from '../../wire/wire.ts'
+import type { NatKind } from './nat-table.ts'
 
 /** One end of a cable. */
 export interface EndSpec {
@@ -28,6 +29,14 @@ export interface CableSpec {
   readonly mtu: number | undefined
   /** The file that its frames are recorded in; undefined for none. */
   readonly capture: string | undefined
+  /** Translates at `a`, a router, what passes between it and `b`. */
+  readonly nat?: NatSpec | undefined
+}
+
+export interface NatSpec {
+  readonly kind: NatKind
+  /** The IPv4 address of the router on the cable, as an unsigned number. */
+  readonly address: number
 }
 
 /** What a direction counted since the link was made. */
@@ -79,6 +88,8 @@ export interface Calls {
   hit(link: number, fault: number, n: number): void
   removeFault(link: number, fault: number): void
   report(link: number): LinkReport
+  /** Has the NAT of the cable forget its mappings. */
+  rebind(link: number): void
   /** Deletes the interfaces. */
   close(link: number): void
 }
