@@ -4,7 +4,7 @@
  */
 
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { publint } from 'publint'
@@ -34,6 +34,7 @@ beforeAll(() => {
   writeFileSync(join(consumer, 'package.json'), '{ "private": true, "type": "module" }')
   const nodeTypes = `@types/node@${manifest.devDependencies['@types/node']}`
   run('npm', ['install', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', tarball, nodeTypes])
+  symlinkSync(join(root, 'node_modules/vitest'), join(consumer, 'node_modules/vitest'))
 }, 120_000)
 
 afterAll(() => rmSync(directory, { recursive: true }))
@@ -76,7 +77,10 @@ test('the installed program prints its version', () => {
   expect(run('npx', ['--no-install', 'vnet', '--version'])).toBe(`${manifest.version}\n`)
 })
 
-test.each(entries)('%s can be imported', entry => {
+/** Needs a runner of tests. */
+const VITEST = 'vnet/vitest'
+
+test.each(entries.filter(entry => entry !== VITEST))('%s can be imported', entry => {
   const script = `console.log(Object.keys(await import('${entry}')).length > 0)`
   expect(run(process.execPath, ['--input-type=module', '-e', script])).toBe('true\n')
 })
@@ -92,10 +96,33 @@ test.each([
   ['es2022', { ...strictest, target: 'es2022', lib: ['es2023', 'esnext.disposable'] }],
   ['es2020 and its libraries alone', { ...strictest, target: 'es2020' }],
 ])('a strict program for %s type-checks, the declarations of the package included', (_, compilerOptions) => {
-  const imports = entries.map((entry, i) => `import * as part${i} from '${entry}'`)
-  const uses = entries.map((_, i) => `console.log(part${i} satisfies object)`)
+  // The declarations of vitest need newer libraries.
+  const own = entries.filter(entry => entry !== VITEST)
+  const imports = own.map((entry, i) => `import * as part${i} from '${entry}'`)
+  const uses = own.map((_, i) => `console.log(part${i} satisfies object)`)
   writeFileSync(join(consumer, 'program.ts'), [...imports, ...uses, ''].join('\n'))
   writeFileSync(join(consumer, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['program.ts'] }))
+  expect(run(process.execPath, [join(root, 'node_modules/.bin/tsc'), '-p', '.'])).toBe('')
+})
+
+test('a test with a lab type-checks', () => {
+  const text = `
+    import { test } from '${VITEST}'
+
+    test('a link', async ({ lab, expect }) => {
+      const [client, server] = lab.namespaces('client', 'server')
+      const link = await lab.cable(client, server, { wire: 'loss 1%' })
+      const fault = await link.ab.drop('tcp', { nth: 1 })
+      expect(fault.hits satisfies number).toBe(0)
+      const response: Response = await client.fetch('http://server/')
+      expect(response.status).toBe(200)
+      // @ts-expect-error There are two.
+      lab.namespaces('a', 'b')[2].name
+    })
+  `
+  writeFileSync(join(consumer, 'lab.ts'), text)
+  const compilerOptions = { ...strictest, target: 'es2022', skipLibCheck: true }
+  writeFileSync(join(consumer, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['lab.ts'] }))
   expect(run(process.execPath, [join(root, 'node_modules/.bin/tsc'), '-p', '.'])).toBe('')
 })
 

@@ -14,4 +14,4 @@ const made = { status, pids: [child.pid, Number(background)], namespace: stdout.
 console.log(JSON.stringify(made))
 await once(process.stdin, 'data')
 await lab.close()
-process.exit(0)
+process.stdin.destroy()

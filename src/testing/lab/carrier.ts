@@ -25,6 +25,7 @@ interface Thread {
 export class Carrier {
   readonly #worker: Worker
   readonly #pending = new Map<number, Pending>()
+  readonly #onEnd: (carrier: Carrier) => void
   #lastId = 0
   #labs = 0
   #idle: NodeJS.Timeout | undefined
@@ -49,7 +50,6 @@ export class Carrier {
   private constructor(onEnd: (carrier: Carrier) => void) {
     // What the flags of the process load is for its own programs.
     this.#worker = new Worker(builtModule('./carrier-worker.ts', import.meta.url), { execArgv: [] })
-    this.#worker.unref()
     this.#worker.on('message', (reply: Reply) => {
       if ('warning' in reply) console.error(`vnet: ${reply.warning}`)
       else if ('filterNeeded' in reply) void this.#compile(reply.id, reply.filterNeeded)
@@ -61,10 +61,10 @@ export class Carrier {
     }
     this.#worker.on('error', error => fail(error instanceof Error ? error : new Error(String(error))))
     this.#worker.on('exit', status => fail(new Error(`the worker of the lab has ended with status ${status}`)))
+    // After its listeners, which take a reference.
+    this.#worker.unref()
     this.#onEnd = onEnd
   }
-
-  readonly #onEnd: (carrier: Carrier) => void
 
   /**
    * Calls a function of the worker. Rejects with a UsageError, or with an Error of the same

@@ -1,0 +1,112 @@
+/** 'vnet/vitest': the fixture in runs of vitest, and labs of users without rights. */
+import { readFileSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { CaptureReader } from '../../../src/capture.ts'
+import { Consumer } from '../../support/consumer.ts'
+import { rootless, TREE } from '../../support/ordinary-user.ts'
+
+const PROGRAM = `
+  import { expect } from 'vitest'
+  import { test } from 'vnet/vitest'
+
+  async function ping(lab) {
+    const [client, server] = lab.namespaces('client', 'server')
+    await lab.cable(client, server, { capture: true })
+    return client.exec('ping', ['-c1', '-W5', 'server'])
+  }
+
+  test('passes', async ({ lab }) => {
+    console.log('seed', String(lab.seed))
+    expect((await ping(lab)).status).toBe(0)
+  })
+  test('fails', async ({ lab }) => {
+    await ping(lab)
+    throw new Error('on purpose')
+  })
+  test('times out', { timeout: 1000 }, async ({ lab }) => {
+    await ping(lab)
+    const [third] = lab.namespaces('third')
+    const { signal } = await third.exec('sleep', ['1000'])
+    console.log('ended by', signal)
+  })
+  test.concurrent('runs beside another', async ({ lab }) => expect((await ping(lab)).status).toBe(0))
+  test.concurrent('runs beside it', async ({ lab }) => expect((await ping(lab)).status).toBe(0))
+`
+
+let consumer: Consumer
+
+beforeAll(() => {
+  consumer = new Consumer()
+  consumer.write('a.test.js', PROGRAM)
+})
+afterAll(() => consumer[Symbol.dispose]())
+
+/** What a run of vitest reports of each test. */
+function results(stdout: string) {
+  const [{ assertionResults }] = JSON.parse(stdout).testResults
+  const each = assertionResults as { title: string; status: string; failureMessages: string[] }[]
+  return Object.fromEntries(each.map(({ title, status }) => [title, status]))
+}
+
+/** The number of packets of a capture, which is complete. */
+function packetsIn(path: string): number {
+  const reader = new CaptureReader(path)
+  reader.push(readFileSync(path))
+  reader.end()
+  let count = 0
+  while (reader.next() !== undefined) count++
+  return count
+}
+
+const FAILING = { passes: 'passed', fails: 'failed', 'times out': 'failed' }
+const BESIDE = { 'runs beside another': 'passed', 'runs beside it': 'passed' }
+
+test.each([
+  // The seed of the name.
+  { pool: 'forks', env: {}, seed: 1_648_153_180 },
+  { pool: 'threads', env: { VNET_SEED: '42' }, seed: 42 },
+])('a lab ends with its test, and captures of failed tests are kept ($pool)', ({ pool, env, seed }) => {
+  const reporters = ['--reporter=default', '--reporter=json', '--outputFile.json=out.json']
+  const { stdout, stderr } = consumer.vitest([`--pool=${pool}`, ...reporters], { env })
+  expect(results(readFileSync(`${consumer.directory}/out.json`, 'utf8'))).toEqual({ ...FAILING, ...BESIDE })
+  const printed = stdout + stderr
+  expect(printed).toContain(`seed ${seed}\n`)
+  expect(printed).toContain('ended by SIGKILL')
+  const captures = [...printed.matchAll(/^vnet: captured in (\/\S+\/client-server\.pcapng)$/gm)]
+  expect(captures.length).toBe(2)
+  for (const [, path = ''] of captures) {
+    expect(packetsIn(path)).toBeGreaterThan(3)
+    rmSync(dirname(path), { recursive: true })
+  }
+})
+
+/** Root without a capability that a lab needs. */
+const before = ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-all']
+
+test('without rights the tests are skipped, or fail with the reason if VNET_REQUIRED is 1', () => {
+  const run = (env = {}) => consumer.vitest(['-t', 'passes', '--reporter=verbose'], { before, env })
+  const skipped = run()
+  expect([skipped.status, skipped.stdout]).toEqual([0, expect.stringContaining('[a lab needs CAP_SYS_ADMIN')])
+  const failed = run({ VNET_REQUIRED: '1' })
+  expect(failed.status).toBe(1)
+  expect(failed.stderr).toContain('LabUnavailableError: a lab needs CAP_SYS_ADMIN')
+})
+
+test('createLab rejects with what to do', () => {
+  const program = `
+    import { createLab, LabUnavailableError } from 'vnet/testing'
+    const error = await createLab().catch(error => error)
+    console.log(error instanceof LabUnavailableError, error.message)`
+  const { stdout } = consumer.node(['--input-type=module', '-e', program], {
+    before: ['setpriv', '--bounding-set=-net_admin'],
+  })
+  expect(stdout).toMatch(/^true a lab needs CAP_NET_ADMIN/)
+})
+
+test('an ordinary user has labs by vnet rootless, with programs that see /etc/hosts and /sys', () => {
+  const command = [process.execPath, `${TREE}/test/support/lab-process.mjs`]
+  const { status, stdout, stderr } = rootless(command, {}, 'end\n')
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  expect(JSON.parse(stdout).status).toBe(0)
+})
