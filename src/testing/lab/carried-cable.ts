@@ -2,6 +2,7 @@
 import { driver as cableDriver } from '../../drivers/cable.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
 import { type DriverContext, defaultParams, UsageError } from '../../netdev/driver.ts'
+import { NETREG_REGISTERED } from '../../netdev/if.ts'
 import type { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import { cutCable, plugCable } from '../../netdev/netif.ts'
@@ -36,23 +37,18 @@ const QUIET_TURNS = 2
 export class CarriedCable {
   readonly #net: Net
   readonly #resources: WireResources
-  readonly #devices: readonly [NetDevice, NetDevice]
+  readonly #devices: readonly [NetDevice, NetDevice?]
   readonly #directions: Readonly<Record<Direction, DirectionState>>
   /** Settles when the calls up to now are done. */
   #tail: Promise<unknown> = Promise.resolve()
   /** Ends what waits, when the cable is closed. */
   readonly #ending = new Set<() => void>()
-  #nat: Nat | undefined
+  readonly #nat: Nat | undefined
   #closed: Promise<void> | undefined
 
-  private constructor(
-    net: Net,
-    resources: WireResources,
-    devices: readonly [NetDevice, NetDevice],
-    { nat, seed }: CableSpec,
-  ) {
+  private constructor(net: Net, resources: WireResources, devices: readonly [NetDevice, NetDevice?], nat?: Nat) {
     this.#net = net
-    if (nat !== undefined) this.#nat = new Nat(nat.kind, nat.address, random(seed))
+    this.#nat = nat
     this.#resources = resources
     this.#devices = devices
     const [ab, ba] = (devices[0].netdevOps.ndoGetWires?.(devices[0]) ?? []) as readonly [WireSlot, WireSlot]
@@ -75,23 +71,26 @@ export class CarriedCable {
     const context: DriverContext = { args: [a.path, b.path], net, names: [], txqs: 1, rxqs: 1 }
     const specs = cableDriver.init({ ...defaultParams(cableDriver.params), seed }, context)
     const devices = specs.map(({ dev }) => dev) as unknown as [NetDevice, NetDevice]
-    const cable = new CarriedCable(net, resources, devices, spec)
+    const nat = spec.nat && new Nat(spec.nat.kind, spec.nat.address, random(seed))
+    const cable = new CarriedCable(net, resources, devices, nat)
     cable.setWords(ab, ba)
     try {
       for (const [i, { dev, netns }] of specs.entries()) {
         const end = [a, b][i] as EndSpec
-        dev.devAddr.set(end.mac)
         if (mtu !== undefined) dev.mtu = mtu
         onDevice(dev as NetDevice, end)
-        await registerNetdev(dev, net, netns === undefined ? {} : { netns })
-        await dev.port?.apply({ addresses: end.addresses })
-        await devOpen(dev as NetDevice)
+        await bringUp(net, dev as NetDevice, netns, end)
       }
       return cable
     } catch (error) {
       await cable.close()
       throw error
     }
+  }
+
+  /** A port of a segment, with its own wire: b is the segment, which has no interface. */
+  static ofPort(net: Net, resources: WireResources, dev: NetDevice): CarriedCable {
+    return new CarriedCable(net, resources, [dev])
   }
 
   /**
@@ -195,12 +194,14 @@ export class CarriedCable {
     for (const { faults } of Object.values(this.#directions)) {
       for (const fault of faults.values()) fault.end('the link was closed')
     }
-    for (const dev of this.#devices) await unregisterNetdev(dev)
+    for (const dev of this.#devices) {
+      if (dev !== undefined && dev.regState === NETREG_REGISTERED) await unregisterNetdev(dev)
+    }
   }
 
   /** Waits until the frames that the kernels have sent are read. */
   async #readAll(): Promise<void> {
-    const read = () => this.#devices.reduce((sum, { counters }) => sum + counters.frames().in, 0)
+    const read = () => this.#devices.reduce((sum, dev) => sum + (dev?.counters.frames().in ?? 0), 0)
     let before = read()
     for (let turn = 0, quiet = 0; turn < READ_TURNS && quiet < QUIET_TURNS; turn++) {
       await new Promise(setImmediate)
@@ -230,7 +231,17 @@ export class CarriedCable {
   }
 }
 
-function endReport({ counters }: NetDevice): EndReport {
+/** Makes the interface of an end, with its addresses, and brings it up. */
+export async function bringUp(net: Net, dev: NetDevice, netns: string | undefined, end: EndSpec): Promise<void> {
+  dev.devAddr.set(end.mac)
+  await registerNetdev(dev, net, netns === undefined ? {} : { netns })
+  await dev.port?.apply({ addresses: end.addresses })
+  await devOpen(dev)
+}
+
+function endReport(dev: NetDevice | undefined): EndReport {
+  if (dev === undefined) return { sent: 0, received: 0, drops: {} }
+  const { counters } = dev
   const { tx, rx } = counters.drops()
   const drops: Record<string, number> = {}
   for (const [reason, n] of [...tx.entries(), ...rx.entries()]) {

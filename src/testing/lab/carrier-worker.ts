@@ -16,6 +16,7 @@ import { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import type { PacketFilter } from '../../packet/filter.ts'
 import { CarriedCable } from './carried-cable.ts'
+import type { CarriedLan } from './carried-lan.ts'
 import type { Calls, FilterMessage, Reply, Request } from './protocol.ts'
 
 type Handlers = {
@@ -57,6 +58,7 @@ function serve(port: MessagePort): void {
   const platform = new LinuxPlatform(native, text => log.warn(text))
   const net = new Net({ platform, clock: new TimerfdClock(native), log })
   const links = new Map<number, CarriedLink>()
+  const lans = new Map<number, CarriedLan>()
   const filters = new Map<string, PacketFilter>()
   const files = new LinuxWireResources()
   const resources: WireResources = {
@@ -93,6 +95,23 @@ function serve(port: MessagePort): void {
         await recording?.stop()
         throw error
       }
+    },
+    async lan(spec) {
+      // Loaded when it is needed, because most labs have none.
+      const { CarriedLan } = await import('./carried-lan.ts')
+      const made = await CarriedLan.make(net, resources, spec)
+      await platform.settle()
+      const ports = made.ports.map(cable => {
+        links.set(++last, { cable, recording: undefined })
+        return last
+      })
+      lans.set(++last, made)
+      return { lan: last, ports }
+    },
+    async closeLan(lan) {
+      const made = lans.get(lan)
+      lans.delete(lan)
+      await made?.close()
     },
     rebind: link => inOrder(link, cable => cable.rebind()),
     wire: (link, ab, ba) => inOrder(link, cable => cable.setWords(ab, ba)),

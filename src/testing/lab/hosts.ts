@@ -2,7 +2,7 @@
  * Hosts: the names of a lab's namespaces. Each namespace has a hosts file of its own (hosts(5)), in
  * which addresses on a common link come first. Programs of the namespace see it as /etc/hosts.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { UsageError } from '../../netdev/driver.ts'
 import { type Place, placeOf } from './lookup.ts'
@@ -51,6 +51,11 @@ export class Hosts {
   /** The path of the hosts file of a host. */
   fileOf(host: Host): string {
     return join(this.etcOf(host), 'hosts')
+  }
+
+  /** Has programs of a host ask a server for names, if the machine has a file for that. */
+  setResolver(host: Host, server: string): void {
+    if (existsSync('/etc/resolv.conf')) writeFileSync(join(this.etcOf(host), 'resolv.conf'), `nameserver ${server}\n`)
   }
 
   /** Writes the files again: hosts have other addresses than before. */

@@ -7,6 +7,7 @@ import { Captures } from './captures.ts'
 import type { Carrier } from './carrier.ts'
 import { LabUnavailableError } from './errors.ts'
 import { Hosts, withoutPrefix } from './hosts.ts'
+import { LabLan, type LabLanOptions, planLan } from './lan.ts'
 import { makeLabDirectory, removeLeftovers } from './leftovers.ts'
 import { LabLink } from './link.ts'
 import { masquerade } from './masquerade.ts'
@@ -60,6 +61,7 @@ export class Lab implements AsyncDisposable {
   readonly #captures: Captures
   readonly #namespaces = new Map<string, LabNamespace>()
   readonly #links = new Set<LabLink>()
+  readonly #lans = new Set<LabLan>()
   /** The numbers of the links that are up. */
   readonly #up = new Set<number>()
   /** Links that are being made. */
@@ -121,6 +123,15 @@ export class Lab implements AsyncDisposable {
     }
     await Promise.all(joined)
     return router
+  }
+
+  /**
+   * Creates a segment of `vnet lan`, with its gateway, DHCP, DNS and hosts, and joins namespaces to
+   * it. Each has an interface `lan`, and asks the gateway for names. Rejects with a UsageError for
+   * wrong options; nothing is left then.
+   */
+  lan(options: LabLanOptions, ...namespaces: readonly LabNamespace[]): Promise<LabLan> {
+    return this.#made(this.#lan(options, namespaces))
   }
 
   #add<N extends LabNamespace>(names: readonly string[], make: (name: string) => N): N[] {
@@ -215,11 +226,57 @@ export class Lab implements AsyncDisposable {
     }
   }
 
+  async #lan(options: LabLanOptions, namespaces: readonly LabNamespace[]): Promise<LabLan> {
+    if (this.#closed !== undefined) throw new Error('the lab has ended')
+    if (namespaces.length === 0) throw new UsageError('lan: name the namespaces that are joined to it')
+    const link = ++this.#lastLink
+    const names = namespaces.map(({ name }) => name)
+    const plan = planLan(link, names, options)
+    const ports = namespaces.map((host, i): EndSpec => {
+      const addresses = plan.addresses[i] ?? []
+      const name = takeInterface(host, 'lan', link, addresses)
+      return { host: host.name, path: `${host.path}/${name}`, mac: macOf(link, i + 1), addresses }
+    })
+    const forget = (host: LabNamespace) => {
+      host.removeLink(link)
+      if (this.#closed === undefined) this.#hosts.update()
+    }
+    try {
+      const spec = { ports, file: plan.file, wire: options.wire ?? '', seed: this.#seedOf(link) }
+      const ids = await this.#carrier.call('lan', spec)
+      const links = new Map(
+        namespaces.map((host, i) => {
+          const port: LabLink = new LabLink(this.#carrier, ids.ports[i] as number, () => {
+            this.#links.delete(port)
+            forget(host)
+          })
+          this.#links.add(port)
+          return [host, port]
+        }),
+      )
+      const made: LabLan = new LabLan(plan, links, async () => {
+        this.#lans.delete(made)
+        this.#up.delete(link)
+        await this.#carrier.call('closeLan', ids.lan)
+      })
+      this.#lans.add(made)
+      this.#hosts.update()
+      if (plan.file.dns !== false) for (const host of namespaces) this.#hosts.setResolver(host, plan.gateway)
+      this.#up.add(link)
+      setRoutes([...this.#namespaces.values()], this.#up)
+      return made
+    } catch (error) {
+      for (const host of namespaces) forget(host)
+      throw error
+    }
+  }
+
   async #close(): Promise<void> {
     this.#signal?.removeEventListener('abort', this.#onAbort)
     try {
       await Promise.allSettled(this.#making)
       await Promise.all([...this.#namespaces.values()].map(namespace => namespace.close()))
+      await Promise.all([...this.#lans].map(lan => lan.close()))
       await Promise.all([...this.#links].map(link => link.close()))
     } finally {
       this.#captures.move()

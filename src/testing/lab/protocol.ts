@@ -1,6 +1,7 @@
 /** What the thread of a lab and the worker that carries its frames send to each other. */
 
 import type { WireAttachment } from '../../control/protocol/wire-attachment.ts'
+import type { LanFile } from '../../lan/config/schema.ts'
 import type { StageReport } from '../../netdev/device-wire.ts'
 import type { FaultAction, FaultWhen } from '../../wire/fault.ts'
 import type { Direction } from '../../wire/wire.ts'
@@ -37,6 +38,15 @@ export interface NatSpec {
   readonly kind: NatKind
   /** The IPv4 address of the router on the cable, as an unsigned number. */
   readonly address: number
+}
+
+export interface LanSpec {
+  readonly ports: readonly EndSpec[]
+  /** What describes the segment, as in a file of `vnet lan`. */
+  readonly file: LanFile
+  /** What the wire of each port does in both directions, in words. */
+  readonly wire: string
+  readonly seed: number
 }
 
 /** What a direction counted since the link was made. */
@@ -77,6 +87,10 @@ export interface FaultSpec {
 export interface Calls {
   /** Joins two namespaces. Returns the number of the link. */
   cable(spec: CableSpec): number
+  /** Makes a segment. Returns its number, and those of its ports, which are links. */
+  lan(spec: LanSpec): { readonly lan: number; readonly ports: readonly number[] }
+  /** Ends a segment, whose ports are closed. */
+  closeLan(lan: number): void
   /** Replaces the words of the directions that are given. */
   wire(link: number, ab: string | undefined, ba: string | undefined): void
   carrier(link: number, up: boolean): void

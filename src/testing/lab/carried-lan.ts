@@ -1,0 +1,49 @@
+/** CarriedLan: a segment of `vnet lan` in the worker. Each port is a link of its own. */
+import { lan } from '../../lan/driver.ts'
+import type { WireResources } from '../../netdev/device-wire.ts'
+import { type DriverContext, defaultParams } from '../../netdev/driver.ts'
+import type { Net } from '../../netdev/net.ts'
+import type { NetDevice } from '../../netdev/net-device.ts'
+import { bringUp, CarriedCable } from './carried-cable.ts'
+import type { EndSpec, LanSpec } from './protocol.ts'
+
+export class CarriedLan {
+  /** In the order of the spec. The owner of the segment closes them. */
+  readonly ports: readonly CarriedCable[]
+  readonly #exit: () => Promise<void>
+
+  private constructor(ports: readonly CarriedCable[], exit: () => Promise<void>) {
+    this.ports = ports
+    this.#exit = exit
+  }
+
+  /**
+   * Makes the segment and its ports, which are up. Throws a UsageError for wrong options or words,
+   * and a VnetError if the kernel refuses; nothing is left then.
+   */
+  static async make(net: Net, resources: WireResources, spec: LanSpec): Promise<CarriedLan> {
+    const driver = lan(spec.file)
+    const args = spec.ports.map(({ path }) => path)
+    const context: DriverContext = { args, net, names: [], txqs: 1, rxqs: 1, wireResources: resources }
+    const params = { ...defaultParams(driver.params), negotiation: 0, seed: spec.seed }
+    const specs = driver.init(params, context)
+    const ports = specs.map(({ dev }) => CarriedCable.ofPort(net, resources, dev as NetDevice))
+    const made = new CarriedLan(ports, async () => await driver.exit?.())
+    try {
+      for (const [i, { dev, netns }] of specs.entries()) {
+        ports[i]?.setWords(spec.wire, spec.wire)
+        await bringUp(net, dev as NetDevice, netns, spec.ports[i] as EndSpec)
+      }
+      return made
+    } catch (error) {
+      for (const port of ports) await port.close()
+      await made.close()
+      throw error
+    }
+  }
+
+  /** Ends what is behind the ports, which are closed. */
+  close(): Promise<void> {
+    return this.#exit()
+  }
+}

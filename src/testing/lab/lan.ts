@@ -1,0 +1,110 @@
+/**
+ * LabLan: a segment of `vnet lan` in a lab, with its gateway, simulated hosts, DHCP, DNS and router
+ * advertisements. Namespaces are ports of it.
+ */
+import type { LanFile } from '../../lan/config/schema.ts'
+import { UsageError } from '../../netdev/driver.ts'
+import { formatAddress, networkOf, parsePrefix, plus } from '../../packet/address.ts'
+import { withoutPrefix } from './hosts.ts'
+import type { LabLink } from './link.ts'
+import type { LabNamespace } from './namespace.ts'
+
+/** What describes the segment, as in a file of `vnet lan` (docs/lan-config.md). */
+export interface LabLanOptions extends Omit<LanFile, '$schema'> {
+  /** What the wire of each port does in both directions, in words. */
+  readonly wire?: string
+  /**
+   * False leaves the ports without addresses, for a DHCP client. By default they have the 201st and
+   * the following addresses of the network, which the DHCP server does not assign.
+   */
+  readonly addresses?: boolean
+}
+
+/** The first address of a port: behind those of the DHCP server. */
+const FIRST_HOST = 201
+const LAST_HOST = 254
+
+export class LabLan implements AsyncDisposable {
+  /** The address of the gateway, which serves DHCP and DNS. */
+  readonly gateway: string
+  readonly network: string
+  /** Undefined without IPv6. */
+  readonly network6: string | undefined
+  readonly #ports: ReadonlyMap<LabNamespace, LabLink>
+  readonly #onClose: () => Promise<void>
+  #closed: Promise<void> | undefined
+
+  /** @internal `onClose` is called when the ports are closed. */
+  constructor(
+    { gateway, network, network6 }: LanPlan,
+    ports: ReadonlyMap<LabNamespace, LabLink>,
+    onClose: () => Promise<void>,
+  ) {
+    this.gateway = gateway
+    this.network = network
+    this.network6 = network6 === false ? undefined : network6
+    this.#ports = ports
+    this.#onClose = onClose
+  }
+
+  /** Returns the link of a namespace to the segment: `ab` leads to the segment. */
+  portOf(namespace: LabNamespace): LabLink {
+    const port = this.#ports.get(namespace)
+    if (port === undefined) throw new UsageError(`${namespace.name} is not a port of this lan`)
+    return port
+  }
+
+  /** Deletes its ports, and ends what is behind them. Idempotent. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    for (const port of this.#ports.values()) await port.close()
+    await this.#onClose()
+  }
+}
+
+/** A segment as the worker is to make it. */
+export interface LanPlan {
+  readonly network: string
+  readonly network6: string | false
+  readonly gateway: string
+  /** The addresses of each port, with their prefixes. */
+  readonly addresses: readonly (readonly string[])[]
+  readonly file: LanFile
+}
+
+/**
+ * Plans the segment with the number `link` and ports of these names, which its DNS server knows.
+ * Throws a UsageError for options that leave no room for the ports.
+ */
+export function planLan(link: number, names: readonly string[], options: LabLanOptions): LanPlan {
+  const { wire: _, addresses: hasAddresses = true, ...file } = options
+  const { network = `198.${18 + (link >> 8)}.${link & 0xff}.0/24`, dns = {} } = file
+  const network6 = file.network6 ?? `2001:db8:0:${link.toString(16)}::/64`
+  const addresses = names.map((_, i) => {
+    if (!hasAddresses) return []
+    return [network, network6].flatMap(text => (text === false ? [] : [addressOf(text, FIRST_HOST + i)]))
+  })
+  const records = Object.fromEntries(names.map((name, i) => [name, (addresses[i] ?? []).map(withoutPrefix)]))
+  const known = hasAddresses && dns !== false ? { ...dns, records: { ...records, ...dns.records } } : dns
+  const gateway = file.gateway?.ip ?? withoutPrefix(addressOf(network, 1))
+  return { network, network6, gateway, addresses, file: { ...file, network, network6, dns: known } }
+}
+
+/** Returns the address of a host in a network, with its prefix. */
+function addressOf(network: string, host: number): string {
+  const prefix = parsePrefix(network)
+  if (prefix === undefined) throw new UsageError(`lan: '${network}' is not a network such as 198.18.0.0/24`)
+  const { bytes, prefixLen } = prefix
+  if (host > 1 && (8 * bytes.length - prefixLen < 8 || host > LAST_HOST)) {
+    throw new UsageError(`lan: ${network} has no address for each port: give \`addresses: false\``)
+  }
+  return `${formatAddress(plus(networkOf(prefix), host))}/${prefixLen}`
+}
