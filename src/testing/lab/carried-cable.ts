@@ -214,12 +214,15 @@ export class CarriedCable {
   async #sleep(ms: number): Promise<void> {
     const { clock } = this.#net
     let end = () => {}
-    await new Promise<void>(resolve => {
+    const ended = new Promise<void>(resolve => {
       end = resolve
-      this.#ending.add(end)
-      clock.alarm(end).at(clock.now() + ms * NS_PER_MS)
     })
+    const alarm = clock.alarm(end)
+    alarm.at(clock.now() + ms * NS_PER_MS)
+    this.#ending.add(end)
+    await ended
     this.#ending.delete(end)
+    alarm.cancel()
   }
 
   #set(direction: Direction): void {

@@ -1,0 +1,134 @@
+import { expect, test } from 'vitest'
+import { NSEC_PER_MSEC } from '../../../src/netdev/clock.ts'
+import { CarriedCable } from '../../../src/testing/lab/carried-cable.ts'
+import type { CableSpec, FaultSpec } from '../../../src/testing/lab/protocol.ts'
+import { noResources } from '../../../src/wire/words/parse.ts'
+import { ethernet } from '../../support/frames.ts'
+import { type MemoryNet, memoryNets } from '../../support/memory-net.ts'
+
+const makeNet = memoryNets()
+
+const SPEC: CableSpec = {
+  a: { host: 'left', path: 'a', mac: Uint8Array.of(2, 0, 0, 0, 0, 1), addresses: ['198.18.0.1/24'] },
+  b: { host: 'right', path: 'b', mac: Uint8Array.of(2, 0, 0, 0, 0, 2), addresses: [] },
+  ...{ ab: '', ba: '', seed: 7, mtu: undefined, capture: undefined },
+}
+
+/** Frames of this type are what filters match. */
+const TYPE = 0x88b5
+/** A filter in the language of this test: the number of the frame. */
+const resources = {
+  ...noResources,
+  filter: (text: string) => {
+    const matches = (bytes: Uint8Array, at: number) => bytes[at + 14] === Number(text)
+    return Object.assign(matches, { text })
+  },
+}
+
+async function joined(memory: MemoryNet = makeNet(), spec: Partial<CableSpec> = {}) {
+  const cable = await CarriedCable.join(memory.net, resources, { ...SPEC, ...spec })
+  const [a, b] = memory.platform.ports as [(typeof memory.platform.ports)[0], (typeof memory.platform.ports)[0]]
+  const send = (...numbers: number[]) => {
+    for (const n of numbers) a.transmit(ethernet(TYPE, [n]))
+  }
+  const arrived = () => b.received.splice(0).map(({ bytes }) => bytes[14])
+  return { memory, cable, a, b, send, arrived }
+}
+
+const fault = (spec: Partial<FaultSpec> = {}) => {
+  const hits = new SharedArrayBuffer(4)
+  const full: FaultSpec = { direction: 'ab', action: 'drop', filter: undefined, when: { every: 1 }, hits, ...spec }
+  return { spec: full, hits: new Int32Array(hits) }
+}
+
+test('both ends have the hardware addresses, the MTU and the addresses that were asked for', async () => {
+  const { memory, a } = await joined(makeNet(), { mtu: 1280 })
+  expect(memory.devices.map(({ mtu, devAddr }) => [mtu, devAddr[5]])).toEqual([
+    [1280, 1],
+    [1280, 2],
+  ])
+  expect(a.addresses).toEqual(['198.18.0.1/24'])
+})
+
+test('wrong words join nothing, and change neither direction later', async () => {
+  const memory = makeNet()
+  await expect(joined(memory, { ab: 'delay soon' })).rejects.toThrow('soon')
+  expect(memory.platform.ports).toEqual([])
+  const { cable } = await joined(memory, { ab: 'delay 1ms' })
+  expect(() => cable.setWords('loss 1%', 'delay soon')).toThrow('soon')
+  expect([cable.report().ab.words, cable.report().ba.words]).toEqual(['delay 1ms', ''])
+})
+
+test('a call comes after the frames that were sent before it, and calls keep their order', async () => {
+  const { cable, a, send, arrived } = await joined()
+  // As the event loop does: it reads in a turn of its own.
+  send(1, 2)
+  setImmediate(() => setImmediate(() => a.drain()))
+  const first = fault()
+  const order: number[] = []
+  const added = cable.inOrder(() => {
+    order.push(1)
+    cable.addFault(1, first.spec)
+  })
+  const failed = cable.inOrder(() => {
+    order.push(2)
+    throw new Error('on purpose')
+  })
+  const removed = cable.inOrder(() => order.push(3))
+  await expect(failed).rejects.toThrow('on purpose')
+  await Promise.all([added, removed])
+  expect([arrived(), order, first.hits[0]]).toEqual([[1, 2], [1, 2, 3], 0])
+})
+
+test('faults count what they match, in the order in which they were added, before the words', async () => {
+  const { cable, a, send, arrived } = await joined(makeNet(), { ab: 'duplicate 100%' })
+  const [drop, twice] = [fault({ filter: '2' }), fault({ action: 'duplicate', when: { nth: 1 } })]
+  cable.addFault(1, drop.spec)
+  cable.addFault(2, twice.spec)
+  send(2, 3, 4)
+  a.drain()
+  expect([arrived(), drop.hits[0], twice.hits[0]]).toEqual([[3, 3, 3, 3, 4, 4], 1, 1])
+  cable.removeFault(1)
+  send(2)
+  a.drain()
+  expect([arrived(), drop.hits[0], twice.hits[0]]).toEqual([[2, 2], 1, 1])
+})
+
+test('hit settles at its number of hits, and rejects when the fault or the cable ends', async () => {
+  const { cable, a, send } = await joined()
+  cable.addFault(1, fault().spec)
+  cable.addFault(2, fault({ direction: 'ba' }).spec)
+  const hits = cable.hit(1, 2)
+  send(1, 2)
+  a.drain()
+  await hits
+  await cable.hit(1, 1)
+  const waiting = [cable.hit(1, 3), cable.hit(2, 1)].map(each => each.catch((error: Error) => error.message))
+  cable.removeFault(1)
+  await cable.close()
+  expect(await Promise.all(waiting)).toEqual([
+    'the fault was removed after 2 of 3 hits',
+    'the link was closed after 0 of 1 hits',
+  ])
+  await expect(cable.hit(1, 1)).rejects.toThrow('the fault was removed')
+})
+
+test('a partition lasts its time of the clock, and a second one its own', async () => {
+  const { cable, a, send, arrived, memory } = await joined()
+  const first = cable.partition(10)
+  const second = cable.partition(20)
+  for (const n of [1, 2, 3]) {
+    send(n)
+    a.drain()
+    memory.clock.advance(10 * NSEC_PER_MSEC)
+    await Promise.all(n === 1 ? [first.wait] : [first.wait, second.wait])
+  }
+  expect(arrived()).toEqual([3])
+  expect(cable.report().a.drops).toEqual({ WIRE_LOSS: 2 })
+})
+
+test('closing ends a partition, and is idempotent', async () => {
+  const { cable } = await joined()
+  const { wait } = cable.partition(60_000)
+  await Promise.all([cable.close(), cable.close(), wait])
+})

@@ -1,0 +1,90 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Hosts } from '../../../src/testing/lab/hosts.ts'
+import { lookupIn, placesIn } from '../../../src/testing/lab/lookup.ts'
+
+let directory: string
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'vnet-hosts-'))
+})
+afterEach(() => rmSync(directory, { recursive: true }))
+
+const [a, b, c] = [
+  { name: 'a', interfaces: [{ link: 1, addresses: ['198.18.1.1/24', '2001:db8:0:1::1/64'] }] },
+  {
+    name: 'b',
+    interfaces: [
+      { link: 2, addresses: ['198.18.2.1/24'] },
+      { link: 1, addresses: ['198.18.1.2/24', '2001:db8:0:1::2/64'] },
+    ],
+  },
+  { name: 'c', interfaces: [{ link: 2, addresses: ['198.18.2.2/24'] }] },
+]
+
+function made(): Hosts {
+  const hosts = new Hosts(directory)
+  hosts.add(a!, b!, c!)
+  return hosts
+}
+
+test('a host finds another by an address on a common link first', () => {
+  const hosts = made()
+  expect(hosts.places(a!, 'b').map(({ address }) => address)).toEqual(['198.18.1.2', '2001:db8:0:1::2', '198.18.2.1'])
+  expect(hosts.places(c!, 'b').map(({ address }) => address)).toEqual(['198.18.2.1', '198.18.1.2', '2001:db8:0:1::2'])
+  expect(hosts.find(a!, 'b', 6)).toEqual([{ address: '2001:db8:0:1::2', family: 6 }])
+})
+
+test('localhost and its own name are the loopback addresses, and an address is itself', () => {
+  const hosts = made()
+  for (const name of ['localhost', 'a']) {
+    expect(hosts.find(a!, name).map(({ address }) => address)).toEqual(['127.0.0.1', '::1'])
+  }
+  expect(hosts.find(a!, '192.0.2.1')).toEqual([{ address: '192.0.2.1', family: 4 }])
+})
+
+test('an unknown name, and a host without an address of the family, are errors that say so', () => {
+  const hosts = made()
+  expect(() => hosts.find(a!, 'd')).toThrow('d: the lab has no namespace of this name; it has a, b, c')
+  expect(() => hosts.find(a!, 'c', 6)).toThrow('c has no IPv6 address')
+})
+
+test('the hosts file of each host has the addresses in that order, and is rewritten in place', () => {
+  const hosts = made()
+  const before = readFileSync(hosts.fileOf(c!), 'utf8')
+  expect(before).toBe(
+    [
+      ...['127.0.0.1 localhost', '::1 localhost ip6-localhost ip6-loopback', '198.18.1.1 a', '2001:db8:0:1::1 a'],
+      ...['198.18.2.1 b', '198.18.1.2 b', '2001:db8:0:1::2 b', '127.0.0.1 c', '::1 c', ''],
+    ].join('\n'),
+  )
+  b!.interfaces.shift()
+  hosts.update()
+  expect(readFileSync(hosts.fileOf(c!), 'utf8')).toBe(before.replace('198.18.2.1 b\n', ''))
+})
+
+const TEXT = '# comment 1.2.3.4 x\n198.18.0.1\tServer server.example # 9.9.9.9 server\n\n::2 server\nnonsense server\n'
+
+test('placesIn reads a file as hosts(5) says, whatever the case', () => {
+  expect(placesIn(TEXT, 'SERVER')).toEqual([
+    { address: '198.18.0.1', family: 4 },
+    { address: '::2', family: 6 },
+  ])
+  expect(placesIn(TEXT, 'server.example').length).toBe(1)
+  expect(placesIn(TEXT, 'x')).toEqual([])
+})
+
+test('lookupIn calls back as dns.lookup does for each form of its options', async () => {
+  const lookup = (...options: unknown[]) =>
+    new Promise(resolve => {
+      const callback = (...results: unknown[]) => resolve(results)
+      if (!lookupIn(TEXT, 'server', [...options, callback])) resolve('unknown')
+    })
+  expect(await lookup()).toEqual([null, '198.18.0.1', 4])
+  expect(await lookup(6)).toEqual([null, '::2', 6])
+  expect(await lookup({ family: 'IPv6' })).toEqual([null, '::2', 6])
+  expect(await lookup({ family: 0, all: true })).toEqual([null, placesIn(TEXT, 'server')])
+  expect(lookupIn(TEXT, 'other', [() => {}])).toBe(false)
+})
