@@ -25,6 +25,7 @@ export type { DirectionReport, EndReport, LinkReport } from './protocol.ts'
 export type { LabRequestInit } from './requests.ts'
 export type { LabRouter, LabRouterOptions } from './router.ts'
 export type { StreamServer } from './sockets.ts'
+export type { CableEntry, LanEntry, Made, RouterEntry, Topology } from './topology.ts'
 
 /**
  * Starts a lab. It ends when it is closed, disposed of, or `signal` aborts, and with the process.

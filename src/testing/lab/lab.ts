@@ -18,6 +18,7 @@ import { whyNoLab } from './rights.ts'
 import { LabRouter, type LabRouterOptions } from './router.ts'
 import { setRoutes } from './routes.ts'
 import { addressesOf, macOf } from './subnet.ts'
+import { type Made, makeTopology, type Topology } from './topology.ts'
 
 export interface LabOptions {
   /** The seed of all random decisions, a whole number: the same seed, the same drops. Default 1. */
@@ -132,6 +133,15 @@ export class Lab implements AsyncDisposable {
    */
   lan(options: LabLanOptions, ...namespaces: readonly LabNamespace[]): Promise<LabLan> {
     return this.#made(this.#lan(options, namespaces))
+  }
+
+  /**
+   * Creates a whole network: `{ namespaces, routers, cables, lans }`, in which things refer to each
+   * other by name. Returns what was made under the same names. Rejects with a UsageError for an
+   * unknown name.
+   */
+  topology<const T extends Topology>(topology: T): Promise<Made<T>> {
+    return makeTopology(this, topology)
   }
 
   #add<N extends LabNamespace>(names: readonly string[], make: (name: string) => N): N[] {
