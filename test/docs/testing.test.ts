@@ -3,13 +3,14 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { reasonToSkipKernelTests } from '../../scripts/kernel-tests.mjs'
+import { createLab } from '../../src/testing/index.ts'
 import { LabLink } from '../../src/testing/lab/link.ts'
 import { LabNamespace } from '../../src/testing/lab/namespace.ts'
 import { Consumer } from '../support/consumer.ts'
 
 const page = readFileSync('docs/testing.md', 'utf8')
 const blocks = [...page.matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code as string)
-const [vitest = '', withUsing = '', withHooks = '', jest = ''] = blocks
+const [vitest = '', withUsing = '', withHooks = '', jest = '', ...networks] = blocks
 
 const kernelTest = test.skipIf(reasonToSkipKernelTests() !== undefined)
 
@@ -31,11 +32,27 @@ kernelTest('the tests for node:test pass', () => {
   expect([status, stdout]).toEqual([0, expect.stringMatching(/^# pass 2$/m)])
 })
 
+kernelTest('the networks of the page can be made, and their hosts reach each other', async () => {
+  expect(networks).toHaveLength(3)
+  const statuses: unknown[] = []
+  for (const network of networks) {
+    await using lab = await createLab()
+    const noting = network.replace(
+      /^await (\w+|namespaces\.\w+)\.exec\((.*)\)$/gm,
+      'statuses.push((await $1.exec($2)).status)',
+    )
+    const [a, b] = noting.includes('lab.namespaces') || noting.includes('lab.topology') ? [] : lab.namespaces('a', 'b')
+    const AsyncFunction = (async () => {}).constructor as FunctionConstructor
+    await new AsyncFunction('lab', 'a', 'b', 'statuses', noting)(lab, a, b, statuses)
+  }
+  expect(statuses).toEqual([0, 0, 0])
+})
+
 test('the page names what a namespace and a link have', () => {
   const table = (heading: string) => page.split(heading)[1]!.split('\n\n')[0]!
   const members = ({ prototype }: { prototype: object }) =>
     Object.getOwnPropertyNames(prototype).filter(name => !['constructor', 'close', 'path', 'change'].includes(name))
-  const internal = ['addNeighbours', 'addInterface', 'removeLink', 'addFault']
+  const internal = ['addNeighbours', 'addInterface', 'removeLink', 'addFault', 'place', 'rebind']
   for (const [heading, names] of [
     ['| of a namespace | |', members(LabNamespace)],
     ['| of a link | |', members(LabLink)],
