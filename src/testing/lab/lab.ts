@@ -2,22 +2,18 @@
 import { rmSync } from 'node:fs'
 import { loadNative, type Native } from '../../linux/native.ts'
 import { UsageError } from '../../netdev/driver.ts'
-import { parseIpv4 } from '../../packet/address.ts'
 import { Captures } from './captures.ts'
 import type { Carrier } from './carrier.ts'
 import { LabUnavailableError } from './errors.ts'
-import { Hosts, withoutPrefix } from './hosts.ts'
-import { LabLan, type LabLanOptions, planLan } from './lan.ts'
+import { Hosts } from './hosts.ts'
+import type { LabLan, LabLanOptions } from './lan.ts'
 import { makeLabDirectory, removeLeftovers } from './leftovers.ts'
-import { LabLink } from './link.ts'
+import type { LabLink } from './link.ts'
+import { Links, NAME_MAX } from './links.ts'
 import { masquerade } from './masquerade.ts'
 import { LabNamespace } from './namespace.ts'
-import type { NatKind } from './nat-table.ts'
-import type { EndSpec } from './protocol.ts'
 import { whyNoLab } from './rights.ts'
 import { LabRouter, type LabRouterOptions } from './router.ts'
-import { setRoutes } from './routes.ts'
-import { addressesOf, macOf } from './subnet.ts'
 import { type Made, makeTopology, type Topology } from './topology.ts'
 
 export interface LabOptions {
@@ -49,8 +45,6 @@ export interface LabCableOptions {
 }
 
 const NAME = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/i
-/** As long as the name of an interface. */
-const NAME_MAX = 15
 
 export class Lab implements AsyncDisposable {
   /** The seed of all random decisions. */
@@ -61,15 +55,11 @@ export class Lab implements AsyncDisposable {
   readonly #hosts: Hosts
   readonly #captures: Captures
   readonly #namespaces = new Map<string, LabNamespace>()
-  readonly #links = new Set<LabLink>()
-  readonly #lans = new Set<LabLan>()
-  /** The numbers of the links that are up. */
-  readonly #up = new Set<number>()
+  readonly #links: Links
   /** Links that are being made. */
   readonly #making = new Set<Promise<unknown>>()
   readonly #signal: AbortSignal | undefined
   readonly #onAbort = () => void this.close().catch(() => {})
-  #lastLink = 0
   #closed: Promise<void> | undefined
 
   private constructor(native: Native, carrier: Carrier, { seed = 1, signal }: LabOptions) {
@@ -80,6 +70,8 @@ export class Lab implements AsyncDisposable {
     this.#directory = makeLabDirectory()
     this.#hosts = new Hosts(this.#directory)
     this.#captures = new Captures(this.#directory)
+    const namespaces = () => [...this.#namespaces.values()]
+    this.#links = new Links({ seed, carrier, hosts: this.#hosts, captures: this.#captures, namespaces })
     this.#signal = signal
     signal?.addEventListener('abort', this.#onAbort, { once: true })
   }
@@ -115,14 +107,13 @@ export class Lab implements AsyncDisposable {
     const make = () => new LabRouter(name, { native: this.#native, hosts: this.#hosts }, options)
     const [router] = this.#add([name], make) as [LabRouter]
     const { inside = [], outside, nat } = options
-    const joined = inside.map(async host => router.addLink(host, await this.cable(host, router)))
-    if (outside !== undefined) {
+    const joinInside = async (host: LabNamespace) => router.addLink(host, await this.cable(host, router))
+    const joinOutside = async (host: LabNamespace) => {
       const kind = nat === 'masquerade' ? undefined : nat
-      const link = await this.#made(this.#cable(router, outside, {}, kind))
-      router.addLink(outside, link)
+      router.addLink(host, await this.#made(() => this.#links.cable(router, host, {}, kind)))
       if (nat === 'masquerade') masquerade(router.place, router.outer?.name ?? '')
     }
-    await Promise.all(joined)
+    await Promise.all([...inside.map(joinInside), ...(outside === undefined ? [] : [joinOutside(outside)])])
     return router
   }
 
@@ -132,7 +123,7 @@ export class Lab implements AsyncDisposable {
    * wrong options; nothing is left then.
    */
   lan(options: LabLanOptions, ...namespaces: readonly LabNamespace[]): Promise<LabLan> {
-    return this.#made(this.#lan(options, namespaces))
+    return this.#made(() => this.#links.lan(options, namespaces))
   }
 
   /**
@@ -169,11 +160,13 @@ export class Lab implements AsyncDisposable {
    * returns. Rejects with a UsageError for wrong words; nothing is left then.
    */
   cable(a: LabNamespace, b: LabNamespace, options: LabCableOptions = {}): Promise<LabLink> {
-    return this.#made(this.#cable(a, b, options))
+    return this.#made(() => this.#links.cable(a, b, options))
   }
 
   /** Has the end of the lab wait for what is being made. */
-  #made<T>(making: Promise<T>): Promise<T> {
+  async #made<T>(make: () => Promise<T>): Promise<T> {
+    if (this.#closed !== undefined) throw new Error('the lab has ended')
+    const making = make()
     this.#making.add(making)
     const made = () => this.#making.delete(making)
     making.then(made, made)
@@ -198,123 +191,16 @@ export class Lab implements AsyncDisposable {
     return this.close()
   }
 
-  async #cable(a: LabNamespace, b: LabNamespace, options: LabCableOptions, kind?: NatKind): Promise<LabLink> {
-    if (this.#closed !== undefined) throw new Error('the lab has ended')
-    if (a === b) throw new UsageError(`cable: ${a.name} cannot be joined to itself`)
-    const link = ++this.#lastLink
-    const { wire = '', wireAb: ab = wire, wireBa: ba = wire, mtu, capture = false } = options
-    const [ofA, ofB] = options.addresses ?? [addressesOf(link, 1, mtu), addressesOf(link, 2, mtu)]
-    // At once, so that two cables that are made together do not take the same name.
-    const atA = takeInterface(a, b.name, link, ofA)
-    const atB = takeInterface(b, a.name, link, ofB)
-    const onClose = () => {
-      this.#up.delete(link)
-      for (const host of [a, b]) host.removeLink(link)
-      if (this.#closed === undefined) this.#hosts.update()
-    }
-    const endA: EndSpec = { host: a.name, path: `${a.path}/${atA}`, mac: macOf(link, 1), addresses: ofA }
-    const endB: EndSpec = { host: b.name, path: `${b.path}/${atB}`, mac: macOf(link, 2), addresses: ofB }
-    try {
-      const seed = this.#seedOf(link)
-      const file = capture ? this.#captures.add(a.name, b.name) : undefined
-      const nat = kind && { kind, address: ipv4Of(ofA) }
-      const id = await this.#carrier.call('cable', { a: endA, b: endB, ab, ba, seed, mtu, nat, capture: file })
-      const made: LabLink = new LabLink(this.#carrier, id, () => {
-        this.#links.delete(made)
-        onClose()
-      })
-      this.#links.add(made)
-      a.addNeighbours(atA, ofB, endB.mac)
-      b.addNeighbours(atB, ofA, endA.mac)
-      this.#hosts.update()
-      this.#up.add(link)
-      setRoutes([...this.#namespaces.values()], this.#up)
-      return made
-    } catch (error) {
-      onClose()
-      throw error
-    }
-  }
-
-  async #lan(options: LabLanOptions, namespaces: readonly LabNamespace[]): Promise<LabLan> {
-    if (this.#closed !== undefined) throw new Error('the lab has ended')
-    if (namespaces.length === 0) throw new UsageError('lan: name the namespaces that are joined to it')
-    const link = ++this.#lastLink
-    const names = namespaces.map(({ name }) => name)
-    const plan = planLan(link, names, options)
-    const ports = namespaces.map((host, i): EndSpec => {
-      const addresses = plan.addresses[i] ?? []
-      const name = takeInterface(host, 'lan', link, addresses)
-      return { host: host.name, path: `${host.path}/${name}`, mac: macOf(link, i + 1), addresses }
-    })
-    const forget = (host: LabNamespace) => {
-      host.removeLink(link)
-      if (this.#closed === undefined) this.#hosts.update()
-    }
-    try {
-      const spec = { ports, file: plan.file, wire: options.wire ?? '', seed: this.#seedOf(link) }
-      const ids = await this.#carrier.call('lan', spec)
-      const links = new Map(
-        namespaces.map((host, i) => {
-          const port: LabLink = new LabLink(this.#carrier, ids.ports[i] as number, () => {
-            this.#links.delete(port)
-            forget(host)
-          })
-          this.#links.add(port)
-          return [host, port]
-        }),
-      )
-      const made: LabLan = new LabLan(plan, links, async () => {
-        this.#lans.delete(made)
-        this.#up.delete(link)
-        await this.#carrier.call('closeLan', ids.lan)
-      })
-      this.#lans.add(made)
-      this.#hosts.update()
-      if (plan.file.dns !== false) for (const host of namespaces) this.#hosts.setResolver(host, plan.gateway)
-      this.#up.add(link)
-      setRoutes([...this.#namespaces.values()], this.#up)
-      return made
-    } catch (error) {
-      for (const host of namespaces) forget(host)
-      throw error
-    }
-  }
-
   async #close(): Promise<void> {
     this.#signal?.removeEventListener('abort', this.#onAbort)
     try {
       await Promise.allSettled(this.#making)
       await Promise.all([...this.#namespaces.values()].map(namespace => namespace.close()))
-      await Promise.all([...this.#lans].map(lan => lan.close()))
-      await Promise.all([...this.#links].map(link => link.close()))
+      await this.#links.close()
     } finally {
       this.#captures.move()
       rmSync(this.#directory, { recursive: true, force: true })
       this.#carrier.release()
     }
   }
-
-  /** Returns a seed of at least 1: wires take 0 as one at random. */
-  #seedOf(link: number): number {
-    return (Math.abs(this.seed * 1000 + link) % (2 ** 31 - 1)) + 1
-  }
-}
-
-/**
- * Gives a namespace an interface of a name that is free: `name`, `name2`, `name3` ... Returns it.
- */
-function takeInterface(host: LabNamespace, name: string, link: number, addresses: readonly string[]): string {
-  const taken = new Set(['lo', ...host.interfaces.map(each => each.name)])
-  let free = name
-  for (let n = 2; taken.has(free); n++) free = name.slice(0, NAME_MAX - String(n).length) + n
-  host.addInterface({ link, name: free, addresses })
-  return free
-}
-
-/** Returns the first IPv4 address of a list, which has one: a NAT needs it. */
-function ipv4Of(addresses: readonly string[]): number {
-  const [found] = addresses.map(text => parseIpv4(withoutPrefix(text))).filter(address => address !== undefined)
-  if (found === undefined) throw new UsageError('a NAT needs an IPv4 address outside')
-  return found
 }

@@ -28,6 +28,8 @@ export interface LabRouterOptions {
   readonly nat?: 'masquerade' | NatKind
 }
 
+const NATS: readonly string[] = ['masquerade', 'full-cone', 'restricted', 'symmetric']
+
 /**
  * What makes a router of a namespace. A router looks for IPv6 neighbours from its link-local
  * address, which it could not use for a second or two if it looked for duplicates of it first.
@@ -48,6 +50,9 @@ export class LabRouter extends LabNamespace {
 
   /** @internal */
   constructor(name: string, lab: NamespaceLab, { nat, outside }: LabRouterOptions) {
+    if (nat !== undefined && !NATS.includes(nat)) {
+      throw new UsageError(`router ${name}: no NAT is called '${nat}', but ${NATS.join(', ')} are`)
+    }
     if (nat !== undefined && outside === undefined) throw new UsageError(`router ${name}: a NAT needs \`outside\``)
     super(name, lab)
     this.#nat = nat
