@@ -56,7 +56,9 @@ test('the package holds the program, its sources, the addon for this machine and
     'systemd',
   ]
   expect([...tops].filter(top => top !== 'docs').sort()).toEqual(always.sort())
-  expect(files).toContain(`package/prebuilds/linux-${process.arch}/vnet.node`)
+  for (const built of ['vnet.node', 'vnet-launch', 'vnet-rootless', 'vnet-within']) {
+    expect(files).toContain(`package/prebuilds/linux-${process.arch}/${built}`)
+  }
   const examples = readdirSync(join(root, 'examples')).filter(name => name !== '__pycache__')
   expect(files.filter(file => file.startsWith('package/examples/')).sort()).toEqual(
     examples.map(name => `package/examples/${name}`).sort(),

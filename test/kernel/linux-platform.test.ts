@@ -59,6 +59,25 @@ test('two interfaces for another namespace can be made at the same time', async 
   }
 })
 
+test('an interface for a namespace that a descriptor of this process holds is made inside, not moved there', async () => {
+  const own = new OwnNetns()
+  try {
+    const [home, named, held] = [own.add(), own.add(), own.add()]
+    // An interface that is moved keeps its index.
+    for (const name of ['br0', 'br1']) home.ip(`link add ${name} type bridge`)
+    await using platform = new LinuxPlatform(own.at(home))
+    const slots = new SkBuffPool({ large: 4, small: 4 }).openAccount(() => {})
+    const spec = { name: 'tap0', queues: 1, features: 0, slots }
+    const moved = await platform.open({ ...spec, netns: named.name })
+    const inside = await platform.open({ ...spec, netns: `/proc/self/fd/${held.fd}` })
+    expect([moved.link.ifindex, inside.link.ifindex]).toEqual([4, 2])
+    expect(held.ip('-br link show tap0')).toContain('tap0')
+    for (const port of [moved, inside]) await port.close()
+  } finally {
+    own.remove()
+  }
+})
+
 test.each([
   ['when something vetoes it', {}, /notifier .*EBUSY/],
   ['when the kernel has no room for it', { createBatch: () => -ENOMEM }, /ENOMEM/],

@@ -38,7 +38,7 @@ import {
   ENOTTY,
   ESRCH,
 } from '../../src/netdev/errno.ts'
-import { abstractAddress, datagrams, native, run } from './support.ts'
+import { abstractAddress, datagrams, native, run, runWorker } from './support.ts'
 
 /** include/uapi/asm-generic/ioctls.h: bytes that wait to be read. */
 const NETLINK_USERSOCK = 2
@@ -78,6 +78,25 @@ describe('open', () => {
   test('open refuses an nsfd that is not a namespace', () => {
     expect(native.open('/dev/null', O_RDWR, 1_000_000)).toBe(-EBADF)
     expect(native.open('/dev/null', O_RDWR, mine(native.open('/dev/null', O_RDWR, -1)))).toBe(-EINVAL)
+  })
+})
+
+describe('release', () => {
+  test('release leaves a descriptor open when its worker ends, which closes the others', async () => {
+    const { stdout } = await runWorker(
+      `
+      const made = [native.timerfdCreate(), native.timerfdCreate()]
+      native.release(made[0])
+      require('node:worker_threads').parentPort.postMessage(made)
+    `,
+      `
+      let made
+      const isOpen = fd => require('node:fs').existsSync('/proc/self/fd/' + fd)
+      start().on('message', fds => { made = fds }).on('exit', () => console.log(made.map(isOpen)))
+    `,
+    )
+    expect(stdout).toBe('[ true, false ]\n')
+    expect(native.release('1' as never)).toBe(-EINVAL)
   })
 })
 
