@@ -1,5 +1,5 @@
 /** Segments of `vnet lan` in a lab: namespaces as ports, the gateway's services, the wires. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -99,4 +99,20 @@ test('wrong options are one line, and leave nothing', async () => {
   expect([a.interfaces, (await a.exec('ip', ['-o', 'link'])).stdout.includes('lan')]).toEqual([[], false])
   const lan = await lab.lan({}, a)
   expect(() => lan.portOf(b)).toThrow('b is not a port of this lan')
+})
+
+test('labs with lans and routers leave no descriptor', async () => {
+  const descriptors = () => readdirSync('/proc/self/fd').length
+  const round = async () => {
+    await using other = await createLab()
+    const [host, server] = other.namespaces('host', 'server')
+    const router = await other.router('router', { outside: server, nat: 'symmetric' })
+    await other.lan({ hosts: [{ name: 'web', ip: '198.18.2.9' }] }, host, router)
+    expect(await pings(host, 'server')).toBe(true)
+  }
+  await round()
+  await round()
+  const before = descriptors()
+  for (let i = 0; i < 3; i++) await round()
+  expect(descriptors()).toBe(before)
 })

@@ -335,7 +335,7 @@ describe('the table of a NAT', () => {
   test('a connection that closed lasts longer again once it is opened again', () => {
     const nat = new TestNat('full-cone')
     for (const flags of [SYN, ACK, FIN | ACK, ACK]) nat.out(tcp(HOST, PEER, flags))
-    nat.wait(240)
+    nat.wait(239)
     const outside = sourceOf(nat.out(tcp(HOST, PEER, SYN)))
     nat.out(tcp(HOST, PEER))
     nat.wait(241)
@@ -354,6 +354,31 @@ describe('the table of a NAT', () => {
     expect(used).toContain(nat.send(peer(PORTS)))
     const again = nat.send(peer(5))
     expect(nat.in(udp(peer(5), again))).toEqual(udp(peer(5), HOST))
+  })
+
+  test('a mapping stays when the port that its host had before is given to another', () => {
+    const nat = new TestNat('symmetric')
+    const others = (n: number) => Array.from({ length: n }, (_, i) => nat.send(`203.0.113.9:${1000 + i}`))
+    const before = nat.send()
+    nat.wait(120)
+    const now = nat.send()
+    expect(now).not.toBe(before)
+    expect(others(PORTS - 1).at(-1)).toBe(before)
+    expect(nat.send()).toBe(now)
+  })
+
+  test('a host whose port was given to another does not close it', () => {
+    const nat = new TestNat('symmetric')
+    const others = () => Array.from({ length: PORTS - 1 }, (_, i) => nat.send(`203.0.113.9:${1000 + i}`))
+    const before = nat.send()
+    nat.wait(1)
+    others()
+    nat.wait(119)
+    const taker = '203.0.113.10:1'
+    expect(nat.send(taker)).toBe(before)
+    nat.wait(1)
+    expect(nat.send()).not.toBe(before)
+    expect(nat.in(udp(taker, before))).toEqual(udp(taker, HOST))
   })
 
   test('a rebind gives everything another port, and closes the old ones', () => {
