@@ -2,6 +2,8 @@
  * Carrier: the worker that carries the frames of labs, as the thread of the labs sees it. A thread
  * has one for all its labs, because a worker takes longer to start than all else of a lab.
  */
+// Not those of globalThis: a test may replace them.
+import { clearTimeout, setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
 import { UsageError } from '../../netdev/driver.ts'
 import { builtModule } from './built-module.ts'
@@ -85,6 +87,7 @@ export class Carrier {
   release(): void {
     if (--this.#labs > 0) return
     this.#idle = setTimeout(() => {
+      if (this.#labs > 0) return
       this.#onEnd(this)
       this.#failure ??= new Error('the lab is closed')
       void this.#worker.terminate()

@@ -255,13 +255,18 @@ test('frames pass, partitions end and faults count while the test blocks its thr
   }
 })
 
-test('fake timers of vitest stop neither a wire nor a partition', async () => {
+test('fake timers of vitest stop neither a wire nor a partition, nor end the worker under a lab', async () => {
+  await lab.close()
   vi.useFakeTimers()
   try {
+    lab = await createLab()
+    ;[client, server] = lab.namespaces('client', 'server')
     const link = await cable({ wire: 'delay 2ms' })
+    vi.advanceTimersByTime(3_600_000)
     await link.partition(5)
     expect((await client.exec('ping', ['-c1', '-W5', 'server'])).status).toBe(0)
     await lab.close()
+    vi.advanceTimersByTime(3_600_000)
   } finally {
     vi.useRealTimers()
   }
