@@ -168,7 +168,7 @@ test('a partition drops every packet for its time, and the carrier stays', async
   const ping = (...options: string[]) => client.exec('ping', ['-4', '-c1', ...options, 'server'])
   // Finds the other's hardware address.
   await ping()
-  const partition = link.partition(300)
+  const partition = link.partition(2000)
   expect((await ping('-W0.05')).status).toBe(1)
   expect((await client.exec('cat', ['/sys/class/net/server/carrier'])).stdout).toBe('1\n')
   await partition
