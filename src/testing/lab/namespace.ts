@@ -11,7 +11,7 @@ import https from 'node:https'
 import type { Socket } from 'node:net'
 import { pathToFileURL } from 'node:url'
 import { Worker, type WorkerOptions } from 'node:worker_threads'
-import { check } from '../../linux/errno.ts'
+import { check, closingOnError } from '../../linux/errno.ts'
 import type { Native } from '../../linux/native.ts'
 import { getLink, getLinks, RouteSocket, setLink, setNeighbour, toPrefix } from '../../linux/rtnetlink.ts'
 import { IFF_UP } from '../../netdev/if.ts'
@@ -56,8 +56,10 @@ export class LabNamespace {
     const nsfd = check(native.createNetns(), 'unshare(CLONE_NEWNET)')
     this.#place = { native, nsfd }
     this.#programs = new Programs({ nsfd, etc: hosts.etcOf(this) })
-    using sock = RouteSocket.open(native, nsfd)
-    for (const { ifindex } of getLinks(sock)) setLink(sock, ifindex, { flags: { set: IFF_UP, mask: IFF_UP } })
+    closingOnError(native, [nsfd], () => {
+      using sock = RouteSocket.open(native, nsfd)
+      for (const { ifindex } of getLinks(sock)) setLink(sock, ifindex, { flags: { set: IFF_UP, mask: IFF_UP } })
+    })
   }
 
   /** The namespace as a path that functions of this process take: `/proc/self/fd/23`. */
