@@ -6,7 +6,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -59,9 +59,12 @@ test('the package holds the program, its sources, the addon for this machine and
   for (const built of ['vnet.node', 'vnet-launch', 'vnet-rootless', 'vnet-within']) {
     expect(files).toContain(`package/prebuilds/linux-${process.arch}/${built}`)
   }
-  const examples = readdirSync(join(root, 'examples')).filter(name => name !== '__pycache__')
+  const examples = readdirSync(join(root, 'examples'), { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile())
+    .map(({ parentPath, name }) => relative(root, join(parentPath, name)))
+    .filter(path => !/node_modules|__pycache__/.test(path))
   expect(files.filter(file => file.startsWith('package/examples/')).sort()).toEqual(
-    examples.map(name => `package/examples/${name}`).sort(),
+    examples.map(path => `package/${path}`).sort(),
   )
   const sources = files.filter(file => file.startsWith('package/src/'))
   const compiled = files.filter(file => /^package\/dist\/.*\.js$/.test(file))

@@ -1,0 +1,31 @@
+/** A client of HTTP (npm: got) uses a connection again that the server is just closing. */
+import { createServer } from 'node:http'
+import { got } from 'got'
+import { expect } from 'vitest'
+import { test } from 'vnet/vitest'
+
+test('a request that crosses the end of its connection is sent again', async ({ lab }) => {
+  const [client, server] = lab.namespaces('client', 'server')
+  const link = await lab.cable(client, server)
+  const web = createServer((_, response) => response.end('hello'))
+  await server.listen(web, 80)
+  const agent = client.agent({ keepAlive: true })
+  const retried = []
+  const get = () =>
+    got('http://server/', {
+      agent: { http: agent },
+      retry: { calculateDelay: ({ computedValue }) => computedValue && 10 },
+      hooks: { beforeRetry: [({ code }) => retried.push(code)] },
+    }).text()
+  await get()
+
+  // The server closes the connection, and the client sends before it can know.
+  await link.ba.wire('hold')
+  web.closeIdleConnections()
+  const response = get()
+  await expect.poll(() => server.stats().TcpOutRsts).toBe(1)
+  await link.ba.wire('')
+
+  expect(await response).toBe('hello')
+  expect(retried).toEqual(['ECONNRESET'])
+})

@@ -1,0 +1,61 @@
+/** A session of SSH (npm: ssh2) over a link that passes nothing for a while. */
+import { once } from 'node:events'
+import ssh2 from 'ssh2'
+import { expect } from 'vitest'
+import { test } from 'vnet/vitest'
+
+const LINES = 50
+
+/** A server whose only command counts, a line every 10 ms. */
+function countingServer() {
+  const { private: key } = ssh2.utils.generateKeyPairSync('ed25519')
+  return new ssh2.Server({ hostKeys: [key] }, client => {
+    client.on('error', () => {})
+    client.on('authentication', context => context.accept())
+    client.on('session', accept => {
+      accept().on('exec', acceptCommand => {
+        const stream = acceptCommand()
+        let line = 0
+        const timer = setInterval(() => {
+          stream.write(`${++line}\n`)
+          if (line < LINES) return
+          clearInterval(timer)
+          stream.exit(0)
+          stream.end()
+        }, 10)
+      })
+    })
+  })
+}
+
+/** Logs in to the namespace `server`. */
+async function login(namespace) {
+  const connection = new ssh2.Client()
+  const sock = await namespace.connect(22, 'server')
+  connection.connect({ sock, username: 'me', password: '' })
+  await once(connection, 'ready')
+  return connection
+}
+
+test('a session goes on after a partition, and no line is missing', async ({ lab }) => {
+  const [client, server] = lab.namespaces('client', 'server')
+  const link = await lab.cable(client, server)
+  await server.listen(countingServer(), 22)
+  const connection = await login(client)
+
+  const stream = await new Promise((resolve, reject) => {
+    connection.exec('count', (error, stream) => (error ? reject(error) : resolve(stream)))
+  })
+  let output = ''
+  stream.setEncoding('utf8').on('data', text => {
+    output += text
+  })
+  await once(stream, 'data')
+  const partition = link.partition(300)
+  await once(stream, 'close')
+  await partition
+  connection.end()
+
+  expect(output.trim().split('\n').map(Number)).toEqual(Array.from({ length: LINES }, (_, i) => i + 1))
+  expect(server.stats().TcpRetransSegs).toBeGreaterThan(0)
+})

@@ -1,0 +1,7 @@
+import { defineConfig } from 'vitest/config'
+
+// biome-ignore lint/style/noDefaultExport: vitest loads its configuration by the default export.
+export default defineConfig({
+  // Each test takes less than 3 s, several times that on a busy machine.
+  test: { include: ['*.test.js'], testTimeout: 20_000 },
+})

@@ -1,0 +1,78 @@
+/** The project in examples/vitest, installed as the README of it says, by root and by a user. */
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { isInstalled } from '../../scripts/setup/command.mjs'
+import { asUser } from '../support/ordinary-user.ts'
+
+const ROOT = resolve(import.meta.dirname, '../..')
+const directory = mkdtempSync(join(tmpdir(), 'vnet-examples-'))
+const project = join(directory, 'package/examples/vitest')
+/** Without redis-server its test is skipped, except in CI. */
+const REQUIRED = process.env.CI || isInstalled('redis-server') ? '1' : '0'
+/** Why the project cannot be installed: the network may be absent. */
+let whyNot: string | undefined
+
+// The settings of the npm that runs the tests must not reach the ones run here.
+const env = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !/^(npm_|VITEST|NODE_ENV$|VNET_)/.test(name)),
+)
+
+function run(words: readonly string[], cwd: string, more: Readonly<Record<string, string>> = {}) {
+  const [program = '', ...args] = words
+  const { status, stdout, stderr } = spawnSync(program, args, { cwd, env: { ...env, ...more }, encoding: 'utf8' })
+  return { status, text: stdout + stderr }
+}
+
+/**
+ * Packs vnet, unpacks it, and installs the project in it. Packages come from npm's cache if they
+ * can. Returns why not, if it cannot be installed.
+ */
+function install(): string | undefined {
+  const packed = run(['npm', 'pack', '--silent', '--pack-destination', directory], ROOT)
+  expect(packed).toMatchObject({ status: 0 })
+  const tarball = readdirSync(directory).find(name => name.endsWith('.tgz')) ?? ''
+  expect(run(['tar', '-xzf', tarball], directory)).toMatchObject({ status: 0 })
+  const flags = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--fetch-retries=0']
+  const { status, text } = run(['npm', 'ci', ...flags], project)
+  if (status !== 0) return `npm ci in examples/vitest failed: ${text}`
+  // As from a registry: the package itself, not a link to it, with what it depends on.
+  const installed = join(project, 'node_modules/vnet')
+  rmSync(installed)
+  const copy = (from: string, to: string) => cpSync(from, to, { recursive: true, dereference: true })
+  for (const name of ['dist', 'prebuilds', 'package.json'])
+    copy(join(directory, 'package', name), join(installed, name))
+  const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+  for (const name of [...Object.keys(dependencies), '@yuuang']) {
+    copy(join(ROOT, 'node_modules', name), join(installed, 'node_modules', name))
+  }
+  return undefined
+}
+
+beforeAll(() => {
+  whyNot = install()
+  if (whyNot !== undefined && process.env.CI) throw new Error(whyNot)
+}, 120_000)
+
+afterAll(() => rmSync(directory, { recursive: true }))
+
+/** Runs the tests of the project by a command line of its directory. */
+function runTests(commandLine: string, by: readonly string[]): string {
+  // vitest writes caches in the project.
+  expect(run(['chmod', '-R', 'a+rwX', directory], directory)).toMatchObject({ status: 0 })
+  const script = 'cd "$1" && PATH="$2:$PATH" && eval "$3"'
+  const words = [...by, 'sh', '-c', script, 'sh', project, dirname(process.execPath), commandLine]
+  const { status, text } = run(words, directory, { HOME: directory, NO_COLOR: '1', VNET_REQUIRED: REQUIRED })
+  expect(status, text).toBe(0)
+  return text
+}
+
+test.for([
+  ['root', 'npx vitest run', []],
+  ['an ordinary user', 'npx vnet rootless -- npx vitest run', asUser()],
+] as const)('all tests of examples/vitest pass as %s', { timeout: 300_000 }, ([, commandLine, by], { skip }) => {
+  if (whyNot !== undefined) skip(whyNot)
+  expect(runTests(commandLine, by)).toMatch(/Test Files {2}10 passed \(10\)/)
+})
