@@ -29,10 +29,10 @@ function countingServer() {
 }
 
 /** Logs in to the namespace `server`. */
-async function login(namespace) {
+async function login(namespace, options) {
   const connection = new ssh2.Client()
   const sock = await namespace.connect(22, 'server')
-  connection.connect({ sock, username: 'me', password: '' })
+  connection.connect({ sock, username: 'me', password: '', ...options })
   await once(connection, 'ready')
   return connection
 }
@@ -58,4 +58,18 @@ test('a session goes on after a partition, and no line is missing', async ({ lab
 
   expect(output.trim().split('\n').map(Number)).toEqual(Array.from({ length: LINES }, (_, i) => i + 1))
   expect(server.stats().TcpRetransSegs).toBeGreaterThan(0)
+})
+
+test('a session ends when its NAT forgets it, and the next one works', async ({ lab }) => {
+  const [client, server] = lab.namespaces('client', 'server')
+  const router = await lab.router('router', { inside: [client], outside: server, nat: 'restricted' })
+  await server.listen(countingServer(), 22)
+  const connection = await login(client, { keepaliveInterval: 100 })
+
+  // The next packet has another port, for which the server has no connection.
+  await router.rebind()
+  const [error] = await once(connection, 'error')
+  expect(error.code).toBe('ECONNRESET')
+
+  await login(client)
 })

@@ -100,8 +100,8 @@ export class LabNamespace {
       return bindUdp(this.#place, server, port, host)
     }
     const listening = await listen(this.#place, server, port, host)
-    this.#sockets.addServer(server)
-    return listening
+    this.#sockets.addServer(listening.accepting)
+    return listening.port
   }
 
   /** Connects by TCP from the namespace to an address, or to a namespace by its name. */

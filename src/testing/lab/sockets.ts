@@ -3,6 +3,7 @@
  * and Node takes over the descriptor.
  */
 import type dgram from 'node:dgram'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import net from 'node:net'
 import { check, closingOnError } from '../../linux/errno.ts'
@@ -42,21 +43,36 @@ interface BindOptions {
   readonly reuseAddr?: boolean | undefined
 }
 
-/** Has a server listen on every address, or on `host`. Returns its port; 0 takes a free one. */
+/** Published by Server.listen of node:net, before it returns. */
+const LISTEN = 'tracing:net.server.listen:asyncStart'
+
+/**
+ * Has a server listen on every address, or on `host`. Returns its port, 0 takes a free one, and the
+ * server of node:net that accepts: a server as that of ssh2 is none, but has one.
+ */
 export async function listen(
   place: SocketPlace,
   server: StreamServer,
   port: number,
   host: string | undefined,
-): Promise<number> {
+): Promise<{ readonly port: number; readonly accepting: StreamServer }> {
   const { native } = place
   const fd = bound(place, { type: SOCK_STREAM, port, host, reuseAddr: true })
   closingOnError(native, [fd], () => check(native.listen(fd, BACKLOG), `listen on port ${port}`))
   const listening = once(server, 'listening')
-  closingOnError(native, [fd], () => server.listen({ fd }))
+  let accepting = server
+  const onListen = (message: unknown) => {
+    accepting = (message as { server: StreamServer }).server
+  }
+  subscribe(LISTEN, onListen)
+  try {
+    closingOnError(native, [fd], () => server.listen({ fd }))
+  } finally {
+    unsubscribe(LISTEN, onListen)
+  }
   native.release(fd)
   await listening
-  return portOf(server.address())
+  return { port: portOf(server.address()), accepting }
 }
 
 /** Binds a UDP socket, which is not bound yet, as listen does. Returns its port. */

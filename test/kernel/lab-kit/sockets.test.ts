@@ -1,7 +1,7 @@
 /** Servers, sockets, requests and worker threads of the namespaces of a lab. */
 import { execFileSync } from 'node:child_process'
 import dgram from 'node:dgram'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import http from 'node:http'
 import http2 from 'node:http2'
 import https from 'node:https'
@@ -162,4 +162,35 @@ test('stats has the counters of the namespace alone', async () => {
   const { UdpOutDatagrams, Ip6InReceives, TcpRetransSegs } = client.stats()
   expect([UdpOutDatagrams! - before!, Ip6InReceives, TcpRetransSegs]).toEqual([3, expect.any(Number), 0])
   expect(server.stats().UdpOutDatagrams).toBe(others)
+})
+
+/** A server that has one of node:net, as that of ssh2, and does not show its sockets. */
+class Wrapping extends EventEmitter {
+  readonly #inner = net
+    .createServer(() => this.emit('connection', new EventEmitter()))
+    .on('listening', () => this.emit('listening'))
+    .on('close', () => this.emit('close'))
+
+  listen(options: { readonly fd: number }): void {
+    this.#inner.listen(options)
+  }
+
+  address(): unknown {
+    return this.#inner.address()
+  }
+
+  close(): void {
+    this.#inner.close()
+  }
+}
+
+test('the end of a lab closes connections of a server that hides them', async () => {
+  const wrapping = new Wrapping()
+  await server.listen(wrapping, 80)
+  const accepted = once(wrapping, 'connection')
+  await client.connect(80, 'server')
+  await accepted
+  const closed = once(wrapping, 'close')
+  await lab.close()
+  await closed
 })
