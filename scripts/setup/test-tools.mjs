@@ -36,6 +36,7 @@ const packages = {
   curl: 'curl',
   'systemd-analyze': 'systemd',
   'genl-ctrl-list': 'libnl-utils',
+  'redis-check-rdb': 'redis-tools',
   'pkg-config': 'pkg-config',
   [LIBNL]: 'libnl-genl-3-dev',
 }

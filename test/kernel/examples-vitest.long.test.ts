@@ -1,6 +1,6 @@
 /** The project in examples/vitest, installed as the README of it says, by root and by a user. */
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -10,8 +10,14 @@ import { asUser } from '../support/ordinary-user.ts'
 const ROOT = resolve(import.meta.dirname, '../..')
 const directory = mkdtempSync(join(tmpdir(), 'vnet-examples-'))
 const project = join(directory, 'package/examples/vitest')
-/** Without redis-server its test is skipped, except in CI. */
-const REQUIRED = process.env.CI || isInstalled('redis-server') ? '1' : '0'
+const programs = join(directory, 'programs')
+/**
+ * The server, as redis-tools has it. The package redis-server has it under its usual name, but
+ * starts a service.
+ */
+const REDIS = '/usr/bin/redis-check-rdb'
+/** Without a server its test is skipped, except in CI. */
+const REQUIRED = process.env.CI || isInstalled('redis-server') || existsSync(REDIS) ? '1' : '0'
 /** Why the project cannot be installed: the network may be absent. */
 let whyNot: string | undefined
 
@@ -35,6 +41,8 @@ function install(): string | undefined {
   expect(packed).toMatchObject({ status: 0 })
   const tarball = readdirSync(directory).find(name => name.endsWith('.tgz')) ?? ''
   expect(run(['tar', '-xzf', tarball], directory)).toMatchObject({ status: 0 })
+  mkdirSync(programs)
+  if (!isInstalled('redis-server') && existsSync(REDIS)) symlinkSync(REDIS, join(programs, 'redis-server'))
   const flags = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--fetch-retries=0']
   const { status, text } = run(['npm', 'ci', ...flags], project)
   if (status !== 0) return `npm ci in examples/vitest failed: ${text}`
@@ -63,7 +71,7 @@ function runTests(commandLine: string, by: readonly string[]): string {
   // vitest writes caches in the project.
   expect(run(['chmod', '-R', 'a+rwX', directory], directory)).toMatchObject({ status: 0 })
   const script = 'cd "$1" && PATH="$2:$PATH" && eval "$3"'
-  const words = [...by, 'sh', '-c', script, 'sh', project, dirname(process.execPath), commandLine]
+  const words = [...by, 'sh', '-c', script, 'sh', project, `${programs}:${dirname(process.execPath)}`, commandLine]
   const { status, text } = run(words, directory, { HOME: directory, NO_COLOR: '1', VNET_REQUIRED: REQUIRED })
   expect(status, text).toBe(0)
   return text

@@ -161,7 +161,7 @@ describe('--test', () => {
   const iproute2 = ['ip', 'tc', 'genl']
   const others = [
     ...['arping', 'ndisc6', 'iperf3', 'ethtool', 'traceroute', 'zsh', 'genl-ctrl-list', 'pkg-config'],
-    ...['nmap', 'dig', 'curl', 'systemd-analyze', 'tshark', 'capinfos', 'editcap', 'newuidmap'],
+    ...['nmap', 'dig', 'curl', 'systemd-analyze', 'tshark', 'capinfos', 'editcap', 'newuidmap', 'redis-check-rdb'],
   ]
 
   beforeEach(async () => {
