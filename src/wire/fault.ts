@@ -43,6 +43,9 @@ interface FaultParams {
   readonly onHit: (() => void) | undefined
 }
 
+const ACTIONS: ReadonlySet<string> = new Set(['drop', 'duplicate', 'corrupt', 'reset'])
+const WHEN: ReadonlySet<string> = new Set(['first', 'nth', 'every', 'after'])
+
 /** The most packets that are delayed at once: as many as other stages hold by default. */
 const LIMIT = { packets: 1000 }
 
@@ -174,8 +177,13 @@ export function fault(
   when: FaultWhen,
   onHit?: () => void,
 ): Impairment {
+  if (typeof action === 'string' ? !ACTIONS.has(action) : action?.delay === undefined) {
+    throw new UsageError(`a fault is one of ${[...ACTIONS].join(', ')} or { delay }, not ${JSON.stringify(action)}`)
+  }
+  const unknown = Object.keys(when).find(key => !WHEN.has(key))
+  if (unknown !== undefined) throw new UsageError(`a fault has no '${unknown}', but ${[...WHEN].join(', ')}`)
   const { first = 0, nth = 0, every = 0, after = 0 } = when
-  const counts = [first, nth, every].filter(n => n !== 0)
+  const counts = [when.first, when.nth, when.every].filter(n => n !== undefined)
   if (counts.length > 1) throw new UsageError('a fault has one of first, nth and every')
   if (counts.some(n => !(Number.isInteger(n) && n > 0))) {
     throw new UsageError('first, nth and every are whole numbers of at least 1')

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { CHECKSUM_NONE } from '../../src/skb/sk-buff.ts'
-import { drop, type FaultWhen, fault } from '../../src/wire/fault.ts'
+import { drop, type FaultAction, type FaultWhen, fault } from '../../src/wire/fault.ts'
 import { loss } from '../../src/wire/loss.ts'
 import { ones, putWord } from '../support/frames.ts'
 import { plainFrame, testWires } from '../support/wire.ts'
@@ -133,4 +133,16 @@ test('conditions that contradict each other are refused', () => {
   expect(() => drop(odd, { first: 1, nth: 2 })).toThrow('a fault has one of first, nth and every')
   expect(() => drop(odd, {})).toThrow('a fault needs first, nth, every or after')
   expect(() => drop(odd, { every: 0.5 })).toThrow('first, nth and every are whole numbers of at least 1')
+  expect(() => drop(odd, { nth: 0 })).toThrow('first, nth and every are whole numbers of at least 1')
+  expect(() => drop(odd, { first: 0, after: '1s' })).toThrow('first, nth and every are whole numbers of at least 1')
+})
+
+test('words of a fault that do not exist are refused, with those that do', () => {
+  const misspelt = { nht: 1, every: 1 }
+  expect(() => drop(odd, misspelt)).toThrow("a fault has no 'nht', but first, nth, every, after")
+  for (const action of ['explode', {}, null]) {
+    expect(() => fault(action as FaultAction, odd, { nth: 1 })).toThrow(
+      `a fault is one of drop, duplicate, corrupt, reset or { delay }, not ${JSON.stringify(action)}`,
+    )
+  }
 })
