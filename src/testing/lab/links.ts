@@ -7,7 +7,7 @@ import { type Hosts, withoutPrefix } from './hosts.ts'
 import type { LabCableOptions } from './lab.ts'
 import { LabLan, type LabLanOptions, planLan } from './lan.ts'
 import { LabLink } from './link.ts'
-import type { LabNamespace } from './namespace.ts'
+import { LabNamespace } from './namespace.ts'
 import type { NatKind } from './nat-table.ts'
 import type { EndSpec } from './protocol.ts'
 import { setRoutes } from './routes.ts'
@@ -49,6 +49,9 @@ export class Links {
 
   /** As Lab.cable. With `kind`, `a` translates. */
   async cable(a: LabNamespace, b: LabNamespace, options: LabCableOptions, kind?: NatKind): Promise<LabLink> {
+    for (const end of [a, b]) {
+      if (!(end instanceof LabNamespace)) throw new UsageError(`cable: ${String(end)} is not a namespace of the lab`)
+    }
     if (a === b) throw new UsageError(`cable: ${a.name} cannot be joined to itself`)
     const link = ++this.#last
     const { wire = '', wireAb: ab = wire, wireBa: ba = wire, mtu, capture = false } = options

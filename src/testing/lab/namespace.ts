@@ -14,6 +14,7 @@ import { Worker, type WorkerOptions } from 'node:worker_threads'
 import { check, closingOnError } from '../../linux/errno.ts'
 import type { Native } from '../../linux/native.ts'
 import { getLink, getLinks, RouteSocket, setLink, setNeighbour, toPrefix } from '../../linux/rtnetlink.ts'
+import { UsageError } from '../../netdev/driver.ts'
 import { IFF_UP } from '../../netdev/if.ts'
 import { builtModule } from './built-module.ts'
 import { countersOf, type NamespaceCounters } from './counters.ts'
@@ -124,6 +125,7 @@ export class LabNamespace {
   /** Returns a socket that connects, as net.createConnection does. Throws for an unknown name. */
   createConnection(port: number, host: string): Socket {
     this.#check()
+    if (typeof host !== 'string') throw new UsageError(`connect(port, host): ${String(host)} is not the name of a host`)
     const [place] = this.#hosts.find(this, host.replace(/^\[(.*)\]$/, '$1'))
     const socket = connecting(this.#place, place, port)
     this.#sockets.add(socket)

@@ -42,6 +42,7 @@ export interface Made<T extends Topology> {
 
 /** Makes a topology in a lab. Rejects with a UsageError for a name that it does not have. */
 export async function makeTopology<const T extends Topology>(lab: Lab, topology: T): Promise<Made<T>> {
+  if (!Array.isArray(topology.namespaces)) throw new UsageError('a topology needs `namespaces`, a list of names')
   const { namespaces: names, routers = {}, cables = {}, lans = {} } = topology
   const known = new Map<string, LabNamespace>(lab.namespaces(...names).map(each => [each.name, each]))
   const found = (name: string): LabNamespace => {

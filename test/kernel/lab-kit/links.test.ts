@@ -5,7 +5,13 @@ import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import net from 'node:net'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { createLab, type Lab, type LabCableOptions, type LabNamespace } from '../../../src/testing/index.ts'
+import {
+  createLab,
+  type Lab,
+  type LabCableOptions,
+  type LabNamespace,
+  type Topology,
+} from '../../../src/testing/index.ts'
 
 let lab: Lab
 let client: LabNamespace
@@ -91,6 +97,19 @@ test('wrong words and wrong filters are usage errors, and change nothing', async
   await expect(link.ab.drop('tcp', { nth: 1, every: 2 })).rejects.toThrow('one of first, nth and every')
   const { ab, ba } = await link.stats()
   expect([ab.words, ba.words]).toEqual(['delay 1ms', 'delay 1ms'])
+})
+
+test('a cable and a connection without its other end are usage errors', async () => {
+  for (const end of [undefined, 'server']) {
+    await expect(lab.cable(client, end as unknown as LabNamespace)).rejects.toThrow(
+      `cable: ${end} is not a namespace of the lab`,
+    )
+  }
+  expect(client.interfaces).toEqual([])
+  await expect(client.connect(80, undefined as unknown as string)).rejects.toThrow(
+    'connect(port, host): undefined is not the name of a host',
+  )
+  await expect(lab.topology({ namespace: [] } as unknown as Topology)).rejects.toThrow('a topology needs `namespaces`')
 })
 
 test('a fault drops the packets that it means, and counts them', async () => {
