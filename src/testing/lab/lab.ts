@@ -12,6 +12,7 @@ import type { LabLink } from './link.ts'
 import { Links, NAME_MAX } from './links.ts'
 import { masquerade } from './masquerade.ts'
 import { LabNamespace } from './namespace.ts'
+import { checkOptions } from './options.ts'
 import { whyNoLab } from './rights.ts'
 import { LabRouter, type LabRouterOptions } from './router.ts'
 import { type Made, makeTopology, type Topology } from './topology.ts'
@@ -79,6 +80,7 @@ export class Lab implements AsyncDisposable {
   /** @internal As createLab. The lab releases `carrier`, also if this rejects. */
   static async start(carrier: Carrier, options: LabOptions): Promise<Lab> {
     try {
+      checkOptions('createLab', options, ['seed', 'signal'])
       const native = loadNative()
       const why = await whyNoLab(native)
       if (why !== undefined) throw new LabUnavailableError(why)

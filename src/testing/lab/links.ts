@@ -9,6 +9,7 @@ import { LabLan, type LabLanOptions, planLan } from './lan.ts'
 import { LabLink } from './link.ts'
 import { LabNamespace } from './namespace.ts'
 import type { NatKind } from './nat-table.ts'
+import { checkOptions } from './options.ts'
 import type { EndSpec } from './protocol.ts'
 import { setRoutes } from './routes.ts'
 import { addressesOf, macOf } from './subnet.ts'
@@ -25,6 +26,8 @@ interface LinksLab {
   /** Returns all namespaces. */
   namespaces(): readonly LabNamespace[]
 }
+
+const CABLE_OPTIONS: readonly (keyof LabCableOptions)[] = ['wire', 'wireAb', 'wireBa', 'mtu', 'capture', 'addresses']
 
 export class Links {
   readonly #seed: number
@@ -53,6 +56,7 @@ export class Links {
       if (!(end instanceof LabNamespace)) throw new UsageError(`cable: ${String(end)} is not a namespace of the lab`)
     }
     if (a === b) throw new UsageError(`cable: ${a.name} cannot be joined to itself`)
+    checkOptions('cable', options, CABLE_OPTIONS)
     const link = ++this.#last
     const { wire = '', wireAb: ab = wire, wireBa: ba = wire, mtu, capture = false } = options
     const [ofA, ofB] = options.addresses ?? [addressesOf(link, 1, mtu), addressesOf(link, 2, mtu)]

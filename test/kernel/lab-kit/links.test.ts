@@ -112,6 +112,13 @@ test('a cable and a connection without its other end are usage errors', async ()
   await expect(lab.topology({ namespace: [] } as unknown as Topology)).rejects.toThrow('a topology needs `namespaces`')
 })
 
+test('an option that does not exist is a usage error', async () => {
+  const [wires, sede] = [{ wires: 'loss 1%' }, { sede: 1 }]
+  await expect(cable(wires as LabCableOptions)).rejects.toThrow("cable: no option is called 'wires', but wire, wireAb")
+  expect(client.interfaces).toEqual([])
+  await expect(createLab(sede as object)).rejects.toThrow("createLab: no option is called 'sede', but seed, signal")
+})
+
 test('a fault drops the packets that it means, and counts them', async () => {
   const link = await cable()
   await using fault = await link.ab.drop(PORT, { nth: 3 })
