@@ -15,13 +15,15 @@ async function allocated(run: () => void): Promise<number> {
   for (let i = 0; i < WARM_UPS; i++) run()
   await turn()
   gc()
-  let sum = 0
+  const taken: number[] = []
   for (let i = 0; i < SLICES; i++) {
     const { heapUsed } = process.memoryUsage()
     run()
-    sum += Math.max(0, process.memoryUsage().heapUsed - heapUsed)
+    taken.push(process.memoryUsage().heapUsed - heapUsed)
   }
-  return sum / SLICES / SLICE
+  // What V8 compiles meanwhile takes memory in one slice or two, the packets in each.
+  taken.sort((a, b) => a - b)
+  return Math.max(0, taken[SLICES / 2] ?? 0) / SLICE
 }
 
 const file = new Uint8Array(1000 + SLICE * (LENGTH + PACKET_OVERHEAD))

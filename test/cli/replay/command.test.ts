@@ -30,7 +30,8 @@ describe('a wrong command line is one line and status 2', () => {
     [['FILE', '--to', 'a', '--map', '10.0.0.1'], '--map 10.0.0.1: must be two addresses'],
     [['no-such-file', '--to', 'a'], 'no-such-file: ENOENT: no such file or directory'],
     [['DIRECTORY', '--to', 'a'], ': it is a directory, not a capture'],
-    [['/dev/null', '--to', 'a', '--loop', '2'], '--loop 2: /dev/null can be read only once'],
+    [['/dev/null', '--to', 'a'], '/dev/null: it is a device, not a capture'],
+    [['-', '--to', 'a', '--loop', '2'], '--loop 2: standard input can be read only once'],
   ])('vnet replay %j: %s', async (args, message) => {
     const words = args.map(word => ({ FILE: file, DIRECTORY: directory })[word] ?? word)
     const { status, stdout, stderr } = await runMain('replay', ...words)
