@@ -59,7 +59,7 @@ describe('a ring of blocks', () => {
         }
         const view = ring.peek()
         const n = below(view.length + 1)
-        expect([...view]).toEqual(model.slice(0, view.length))
+        if (!view.every((byte, j) => byte === model[j])) expect([...view]).toEqual(model.slice(0, view.length))
         if (below(3) !== 0) {
           ring.consume(n)
           model.splice(0, n)
