@@ -43,7 +43,7 @@ function write(): number {
   return at
 }
 
-test('reading a packet with options and without comments allocates nothing', async () => {
+test('reading a packet with options and without comments allocates no object', async () => {
   const bytes = file.subarray(0, write())
   const reader = new CaptureReader('FILE')
   let found = 0
@@ -52,8 +52,8 @@ test('reading a packet with options and without comments allocates nothing', asy
     while (reader.next() !== undefined) found++
   })
   expect(found).toBe(SLICE * (WARM_UPS + SLICES))
-  // Less than a tenth of a small object.
-  expect(bytesEach).toBeLessThan(4)
+  // The smallest object takes 24 bytes. With coverage V8 sometimes boxes one number, in 16.
+  expect(bytesEach).toBeLessThan(20)
 })
 
 test('writing a packet without comments allocates one view of its frame', async () => {
