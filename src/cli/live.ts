@@ -7,6 +7,7 @@ import { type Driver, UsageError } from '../netdev/driver.ts'
 import { EPERM, isErrno, VnetError } from '../netdev/errno.ts'
 import { describeException } from '../netdev/exception.ts'
 import { NETDEV_UNREGISTER, NETREG_REGISTERED } from '../netdev/if.ts'
+import { devSetMtu } from '../netdev/link-change.ts'
 import type { Log } from '../netdev/log.ts'
 import type { Net } from '../netdev/net.ts'
 import { devOpen, registerNetdev, unregisterNetdev } from '../netdev/register.ts'
@@ -124,6 +125,7 @@ async function configure(
     }
   }
   if (!port.created) await attempt(port.apply(explicit))
+  if (options.mtu !== undefined) await attempt(devSetMtu(dev, options.mtu))
   await attempt(port.apply({ addresses }))
   if (!options.down) await attempt(devOpen(dev))
   return platform.addresses(dev.name, netns)

@@ -20,12 +20,23 @@ export interface Plan {
   readonly explicit: LinkRequest
 }
 
+/**
+ * Gives the devices the names of --name, in order, also if the driver ignored them. Throws a
+ * UsageError if there are more names than devices.
+ */
+export function nameDevices(specs: readonly DeviceSpec[], names: readonly string[]): void {
+  if (names.length > specs.length) {
+    throw new UsageError(`${names.length} interface names, of which ${specs.length} can be used`)
+  }
+  for (const [i, name] of names.entries()) specs[i]?.dev.rename(name)
+}
+
 /** Writes the options into the devices. Throws a UsageError if they do not fit. */
 export function planDevices(specs: readonly DeviceSpec[], options: CommonOptions): Plan[] {
   if ((options.user ?? options.group) !== undefined && !options.persist) {
     throw new UsageError('--user and --group are for persistent interfaces: add --persist')
   }
-  const { mac = [], mtu, txqueuelen: txQueueLen } = options
+  const { mac = [], txqueuelen: txQueueLen } = options
   if (mac.length > specs.length) {
     const interfaces = specs.length === 1 ? 'one interface' : `${specs.length} interfaces`
     throw new UsageError(`--mac is given ${mac.length} times, but the driver has ${interfaces}`)
@@ -40,12 +51,11 @@ export function planDevices(specs: readonly DeviceSpec[], options: CommonOptions
     const dev = spec.dev as NetDevice
     refuseQueues(dev, options)
     const address = mac[i]
-    if (mtu !== undefined) dev.mtu = mtu
     if (address !== undefined) dev.devAddr.set(address)
     if (txQueueLen !== undefined) dev.txQueueLen = txQueueLen
     if (bare.has(spec)) dev.features = 0
     else if (options.gro) dev.features |= NETIF_F_GRO
-    const asked = Object.entries({ mtu, address, txQueueLen }).filter(([, value]) => value !== undefined)
+    const asked = Object.entries({ address, txQueueLen }).filter(([, value]) => value !== undefined)
     const explicit: LinkRequest = Object.fromEntries(asked)
     return { dev, netns: spec.netns ?? options.netns, addresses: addresses[i] ?? [], explicit }
   })

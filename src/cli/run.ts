@@ -25,7 +25,7 @@ import { EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
 import { live } from './live.ts'
 import type { CommonOptions } from './options.ts'
 import { jsonOutput, textOutput } from './output.ts'
-import { keepAddresses, netnsOf, type Plan, planDevices, refuseConflicts, refuseOverlaps } from './plan.ts'
+import { keepAddresses, nameDevices, netnsOf, type Plan, planDevices, refuseConflicts, refuseOverlaps } from './plan.ts'
 import { enterCommand, enterNamespaces } from './rootless.ts'
 
 /** Runs the driver to its end. Returns the exit status. */
@@ -101,16 +101,19 @@ function init(
   net: Net,
   wireResources: WireResources,
 ): readonly DeviceSpec[] {
+  const { name: names = [], netns, txqs, rxqs } = options
   let specs: readonly DeviceSpec[]
   try {
-    const { name: names = [], netns, txqs, rxqs } = options
     specs = driver.init(params, { args, net, names, netns, txqs, rxqs, wireResources })
   } catch (error) {
     // If init cannot allocate a device, its arguments are wrong.
     if (!isErrno(error, EINVAL, E2BIG)) throw error
     throw new UsageError(error.advice === undefined ? error.message : `${error.syscall}: ${error.advice}`)
   }
-  if (Array.isArray(specs) && specs.length > 0) return specs
+  if (Array.isArray(specs) && specs.length > 0) {
+    nameDevices(specs, names)
+    return specs
+  }
   let advice = 'it must return a list of at least one device: [{ dev }]'
   const returned: unknown = specs
   if (returned instanceof Promise) {

@@ -5,7 +5,7 @@
  * The kernel asks a driver before it changes an MTU or an address. Here the interface has changed
  * already when the device is notified, so a change that the driver refuses is undone and logged.
  */
-import { EINVAL, errnoName } from './errno.ts'
+import { EINVAL, errnoName, VnetError } from './errno.ts'
 import {
   IFF_DEBUG,
   IFF_UP,
@@ -105,18 +105,46 @@ function flagsChanged(dev: NetDevice, flags: number): void {
   dev.net.callNetdeviceNotifiers(NETDEV_CHANGE, dev)
 }
 
-function mtuChanged(dev: NetDevice, mtu: number): void {
-  // Also the change that undoes one.
-  if (mtu === dev.mtu) return
-  const fits = mtu >= dev.minMtu && mtu <= dev.maxMtu
-  const error = fits ? callNdo(dev, 'ndoChangeMtu', () => dev.netdevOps.ndoChangeMtu?.(dev, mtu)) : -EINVAL
+/**
+ * dev_set_mtu: asks the driver (ndoChangeMtu), then changes the interface. Rejects with a VnetError
+ * if one of them refuses; the MTU is then as before.
+ */
+export async function devSetMtu<Priv>(dev: NetDevice<Priv>, mtu: number): Promise<void> {
+  const device = dev as NetDevice
+  const before = dev.mtu
+  const error = changeMtu(device, mtu)
   if (error !== 0) {
-    dev.log.warn(`MTU ${mtu} refused by the driver: ${errnoName(error)}; back to ${dev.mtu}`)
-    request(dev, { mtu: dev.mtu })
-    return
+    const advice = fitsMtu(device, mtu) ? 'the driver refused it' : `the driver takes ${dev.minMtu} to ${dev.maxMtu}`
+    throw new VnetError(error, `MTU ${mtu} of ${dev.name}`, advice)
   }
+  try {
+    await dev.port?.apply({ mtu })
+  } catch (error) {
+    changeMtu(device, before)
+    throw error
+  }
+}
+
+function mtuChanged(dev: NetDevice, mtu: number): void {
+  const error = changeMtu(dev, mtu)
+  if (error === 0) return
+  dev.log.warn(`MTU ${mtu} refused by the driver: ${errnoName(error)}; back to ${dev.mtu}`)
+  request(dev, { mtu: dev.mtu })
+}
+
+/** Returns 0, also for the MTU that the device has: the change that undoes one is such a change. */
+function changeMtu(dev: NetDevice, mtu: number): number {
+  if (mtu === dev.mtu) return 0
+  if (!fitsMtu(dev, mtu)) return -EINVAL
+  const error = callNdo(dev, 'ndoChangeMtu', () => dev.netdevOps.ndoChangeMtu?.(dev, mtu))
+  if (error !== 0) return error
   dev.mtu = mtu
   dev.net.callNetdeviceNotifiers(NETDEV_CHANGEMTU, dev)
+  return 0
+}
+
+function fitsMtu({ minMtu, maxMtu }: NetDevice, mtu: number): boolean {
+  return mtu >= minMtu && mtu <= maxMtu
 }
 
 function addressChanged(dev: NetDevice, address: Uint8Array): void {

@@ -31,7 +31,7 @@ export interface NetDeviceOps<Priv> {
    * The hardware address was changed; an error changes it back. `dev.devAddr` is still the old one.
    */
   ndoSetMacAddress?(dev: NetDevice<Priv>, address: Uint8Array): Errno
-  /** The MTU was changed; an error changes it back. `dev.mtu` is still the old one. */
+  /** The MTU changes; an error keeps or restores the old one, which `dev.mtu` still is. */
   ndoChangeMtu?(dev: NetDevice<Priv>, mtu: number): Errno
   /** Adds what only the driver knows to a row of LinkStats64, also while the device is down. */
   ndoGetStats64?(dev: NetDevice<Priv>, stats: Float64Array): void

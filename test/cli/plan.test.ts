@@ -1,7 +1,7 @@
 /** What the options make of a driver's devices. */
 import { expect, test } from 'vitest'
 import type { CommonOptions } from '../../src/cli/options.ts'
-import { planDevices } from '../../src/cli/plan.ts'
+import { nameDevices, planDevices } from '../../src/cli/plan.ts'
 import { driver as cable } from '../../src/drivers/cable.ts'
 import { driver as loop } from '../../src/drivers/loop.ts'
 import { driver as snull } from '../../src/drivers/snull/driver.ts'
@@ -50,12 +50,19 @@ test('an address can name the interface by its namespace', () => {
   expect(() => plan({ netns: 'blue', address: ['a=192.0.2.1/24'] }, specs())).toThrow('red/a or blue/a')
 })
 
-test('hardware addresses go to the interfaces in order, the MTU to all', () => {
+test('the names of --name go to the interfaces in order, even of a driver that ignores them', () => {
+  const specs = snull.init(defaultParams(snull.params), context())
+  nameDevices(specs, ['a0'])
+  expect(specs.map(({ dev }) => dev.name)).toEqual(['a0', 'sn1'])
+  expect(() => nameDevices(specs, ['a0', 'a1', 'a2'])).toThrow('3 interface names, of which 2 can be used')
+})
+
+test('hardware addresses go to the interfaces in order', () => {
   const one = Uint8Array.of(2, 0, 0, 0, 0, 1)
-  const [first, second] = plan({ mac: [one], mtu: 9000 })
-  expect([first?.dev.devAddr, first?.dev.mtu, first?.explicit]).toEqual([one, 9000, { mtu: 9000, address: one }])
+  const [first, second] = plan({ mac: [one] })
+  expect([first?.dev.devAddr, first?.explicit]).toEqual([one, { address: one }])
   const own = new TextEncoder().encode('\0SNUL1')
-  expect([second?.dev.devAddr, second?.dev.mtu, second?.explicit]).toEqual([own, 9000, { mtu: 9000 }])
+  expect([second?.dev.devAddr, second?.explicit]).toEqual([own, {}])
 })
 
 test('--txqueuelen is for every interface, and is applied also to one that exists already', () => {

@@ -287,6 +287,23 @@ export const driver = { name: 'mine', description: 'my own', params: {}, init: (
   })
 })
 
+test('--name and --mtu reach a driver that ignores the names: its ndoChangeMtu decides', async () => {
+  const ops = 'ndoChangeMtu: (dev, mtu) => { dev.log.info("asked for " + mtu); return mtu > 2000 ? -22 : 0 }'
+  const file = files.driver({ ops })
+  const options = ['--netns', netns.name, '--name', 'other7', '--mtu']
+  const vnet = await spawnVnet([file, ...options, '1400'])
+  const [{ ifname, mtu }] = JSON.parse(netns.ip('-j link show other7'))
+  expect([ifname, mtu, links()]).toEqual(['other7', 1400, ['lo', 'other7']])
+  expect((await vnet.stop()).stderr).toContain('other7: asked for 1400\n')
+  const { status, stdout, stderr } = await program(file, ...options, '9000')
+  expect([status, stdout, lines(stderr)]).toEqual([
+    1,
+    '',
+    ['other7: asked for 9000', 'vnet: MTU 9000 of other7: EINVAL, invalid argument; the driver refused it'],
+  ])
+  expect(links()).toEqual(['lo'])
+})
+
 describe('parameters', () => {
   const params = `ratio: vnet.int({ default: 3, min: 1, max: 9, description: 'one in so many' }),
     loud: vnet.bool({ default: false, description: 'say so' }),

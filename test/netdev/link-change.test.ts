@@ -16,6 +16,7 @@ import {
   NETIF_MSG_INTR,
   NETREG_UNREGISTERED,
 } from '../../src/netdev/if.ts'
+import { devSetMtu } from '../../src/netdev/link-change.ts'
 import { netifCarrierOff, netifCarrierOk, netifCarrierOn } from '../../src/netdev/netif.ts'
 import type { NetDeviceOps } from '../../src/netdev/ops.ts'
 import { registerNetdev } from '../../src/netdev/register.ts'
@@ -235,6 +236,40 @@ describe('a change that the driver refuses', () => {
     port.change({ kind: 'mtu', mtu: 9000 })
     await turn()
     expect(lines.at(-1)).toBe('test0: MTU 9000 refused by the driver: EINVAL; back to 1500')
+  })
+})
+
+describe('devSetMtu', () => {
+  test('asks the driver before the interface has the MTU, and once', async () => {
+    const { dev, port, calls, events } = await noting()
+    await devSetMtu(dev, 9000)
+    expect([calls, events]).toEqual([[['ndoChangeMtu', 9000, 1500]], [NETDEV_CHANGEMTU]])
+    expect([dev.mtu, port.link.mtu]).toEqual([9000, 9000])
+  })
+
+  test('rejects with the reason of the driver, and changes nothing', async () => {
+    const { dev, port, events, lines } = await noting({ ndoChangeMtu: -EOPNOTSUPP })
+    const message = 'MTU 9000 of test0: EOPNOTSUPP, operation not supported; the driver refused it'
+    await expect(devSetMtu(dev, 9000)).rejects.toThrow(message)
+    expect([dev.mtu, port.link.mtu, events, lines]).toEqual([1500, 1500, [], []])
+  })
+
+  test('rejects an MTU out of the range of the device without asking the driver', async () => {
+    const { dev, calls } = await noting()
+    dev.maxMtu = 2000
+    await expect(devSetMtu(dev, 2001)).rejects.toThrow('invalid argument; the driver takes 68 to 2000')
+    expect([dev.mtu, calls]).toEqual([1500, []])
+  })
+
+  test('gives the driver the old MTU again if the kernel refuses the new one', async () => {
+    const { dev, port, calls } = await noting()
+    vi.spyOn(port, 'apply').mockRejectedValue(new VnetError(EINVAL, 'RTM_NEWLINK'))
+    await expect(devSetMtu(dev, 9000)).rejects.toThrow('RTM_NEWLINK')
+    expect(calls).toEqual([
+      ['ndoChangeMtu', 9000, 1500],
+      ['ndoChangeMtu', 1500, 9000],
+    ])
+    expect(dev.mtu).toBe(1500)
   })
 })
 
