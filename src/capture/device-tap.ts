@@ -5,7 +5,7 @@
 import type { FrameTap } from '../netdev/frame-tap.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { dropReasonName } from '../skb/drop-reason-name.ts'
-import { OWNER_RX, type SkBuff } from '../skb/sk-buff.ts'
+import type { SkBuff } from '../skb/sk-buff.ts'
 import type { Side } from './frame-blocks.ts'
 
 /** What a capture keeps of a device. */
@@ -52,7 +52,7 @@ export class DeviceTap implements FrameTap {
   }
 
   dropped(skb: SkBuff, reason: number): void {
-    const isReceived = skb.owner === OWNER_RX
+    const isReceived = skb.rxDev !== undefined
     // It did not reach its wire, and so is recorded here as sent.
     if (this.#hasWires && !isReceived && skb.packetId === 0) this.transmitted(skb)
     const comment = `dropped: ${this.cause ?? dropReasonName(reason)}`

@@ -7,7 +7,7 @@
  */
 import { isBroadcastAddress } from '../packet/ethernet.ts'
 import { SKB_DROP_REASON_MAX, SKB_DROP_REASON_NOT_SPECIFIED } from '../skb/drop-reason.ts'
-import { OWNER_RX, type SkBuff } from '../skb/sk-buff.ts'
+import type { SkBuff } from '../skb/sk-buff.ts'
 import { statsOfDrop } from './drop-stats.ts'
 import { LINK_STATS64_LENGTH, MULTICAST, RX_BYTES, RX_PACKETS, TX_BYTES, TX_PACKETS } from './stats.ts'
 
@@ -79,7 +79,7 @@ export class Counters {
 
   /** Counts a drop: as received once netifRx has the frame, as transmitted before. */
   dropped(skb: SkBuff, reason: number): void {
-    const rx = skb.owner === OWNER_RX
+    const rx = skb.rxDev !== undefined
     const queue = wrap(skb.queueMapping, rx ? this.rxqs : this.txqs)
     const drops = rx ? this.#rxDrops : this.#txDrops
     // An unknown reason would be counted for another queue, or nowhere.

@@ -1,8 +1,5 @@
-import { SkbError, stackFrame } from '../skb/error.ts'
+import { driverFrame, SkbError } from '../skb/error.ts'
 import { printableLines } from './printable.ts'
-
-/** Where vnet's own code is: src/ or dist/. */
-const OWN = decodeURIComponent(new URL('../', import.meta.url).pathname)
 
 /**
  * Returns one line for an exception: its message, and the line of the driver's source that threw it
@@ -28,6 +25,5 @@ function placeOf(lines: readonly string[]): string | undefined {
   // The stack of a module that could not be loaded begins with its place: a missing import,
   // TypeScript that is not stripped.
   if (/^(file:\/\/)?\/.*:\d+$/.test(lines[0])) return lines[0]
-  const frames = lines.map(stackFrame).filter(frame => frame !== undefined)
-  return frames.find(frame => !frame.includes(OWN) && !frame.includes('/node_modules/')) ?? frames[0]
+  return driverFrame(lines)
 }

@@ -20,6 +20,7 @@ import { IPV6_HLEN } from '../packet/ipv6.ts'
 import { put16 } from '../packet/octets.ts'
 import * as tcp from '../packet/tcp.ts'
 import { TCP_ACK, TCP_CHECK, TCP_HLEN, TCP_PSH } from '../packet/tcp.ts'
+import { OWNER_PORT } from '../skb/owner.ts'
 import { CHECKSUM_NONE, CHECKSUM_PARTIAL, SKB_GSO_TCPV4, SKB_GSO_TCPV6, type SkBuff } from '../skb/sk-buff.ts'
 import { NETIF_F_TSO, NETIF_F_TSO6 } from './if.ts'
 
@@ -92,9 +93,9 @@ export class Gro {
     if (this.#count === 0 && !this.#mayStand(head)) return false
     if (!this.#mayStand(skb)) return false
     // A frame that a wire held lies in a small slot.
-    if (size > head.tailroom() && !(head.expand() && size <= head.tailroom())) return false
+    if (size > head.tailroom() && !(expand(head) && size <= head.tailroom())) return false
 
-    bytes.copyWithin(head.put(size), data + payload, data + len)
+    bytes.copyWithin(head.__put(size), data + payload, data + len)
     head.gsoSize = gsoSize
     this.#count++
     this.#nextSequence = (this.#nextSequence + size) | 0
@@ -204,4 +205,13 @@ function transportOffset({ bytes, data, len }: SkBuff): number {
   }
   if (type !== ETH_P_IPV6 || ipv6.version(bytes, nh) !== 6) return 0
   return ipv6.nextHeader(bytes, nh) === IPPROTO_TCP && ipv6.payloadLength(bytes, nh) === len - H_IPV6 ? H_IPV6 : 0
+}
+
+/** As `head.expand()`, for a frame that its queue owns. */
+function expand(head: SkBuff): boolean {
+  const { owner } = head
+  head.owner = OWNER_PORT
+  const expanded = head.expand()
+  head.owner = owner
+  return expanded
 }

@@ -13,6 +13,7 @@ import * as tcp from '../packet/tcp.ts'
 import * as udp from '../packet/udp.ts'
 import { networkOffset } from '../packet/vlan.ts'
 import { SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_SKB_GSO_SEG } from '../skb/drop-reason.ts'
+import { handedOn, OWNER_HOLDER } from '../skb/owner.ts'
 import { FRAME_MAX } from '../skb/pool.ts'
 import type { Ring } from '../skb/ring.ts'
 import {
@@ -32,6 +33,7 @@ import {
  * lies outside the frame, which is then unchanged. (skb_checksum_help)
  */
 export function skbChecksumHelp(skb: SkBuff): boolean {
+  if (skb.owner < OWNER_HOLDER) throw handedOn(skb.owner, skbChecksumHelp, 'skb_checksum_help')
   if (skb.ipSummed !== CHECKSUM_PARTIAL) return true
   const { bytes, csumStart, csumOffset } = skb
   const end = skb.data + skb.len
@@ -56,6 +58,7 @@ export function skbChecksumHelp(skb: SkBuff): boolean {
  * (skb_gso_segment, tcp_gso_segment, __udp_gso_segment)
  */
 export function skbGsoSegment(skb: SkBuff, into: Ring, partial = false): number {
+  if (skb.owner < OWNER_HOLDER) throw handedOn(skb.owner, skbGsoSegment, 'skb_gso_segment')
   const { bytes, data, gsoSize } = skb
   const protocol = gsoProtocol(skb)
   const h = transportOf(skb, protocol)

@@ -10,11 +10,10 @@ import {
 import { get16 } from '../packet/octets.ts'
 import { SKB_DROP_REASON_SKB_CSUM } from '../skb/drop-reason.ts'
 import { skbPanic } from '../skb/error.ts'
+import { handedOn, OWNER_HOLDER, OWNER_PORT } from '../skb/owner.ts'
 import { Ring } from '../skb/ring.ts'
 import {
   CHECKSUM_PARTIAL,
-  OWNER_FREE,
-  OWNER_RX,
   PACKET_BROADCAST,
   PACKET_HOST,
   PACKET_MULTICAST,
@@ -35,8 +34,8 @@ import type { NetDevice } from './net-device.ts'
  */
 export function netifRx(skb: SkBuff): void {
   const dev = skb.dev as NetDevice | undefined
-  if (skb.owner === OWNER_FREE || skb.owner === OWNER_RX || dev === undefined) throw notReceivable(skb)
-  skb.owner = OWNER_RX
+  if (skb.owner < OWNER_HOLDER || dev === undefined) throw notReceivable(skb)
+  skb.owner = OWNER_PORT
   if ((dev.msgEnable & NETIF_MSG_PKTDATA) !== 0) logFrame(dev.log, 'rx', skb)
   if ((skb.ipSummed === CHECKSUM_PARTIAL || skb.gsoSize !== 0) && !canOffload(skb, dev.features)) finish(skb, dev)
   else dev.receive(skb)
@@ -44,18 +43,15 @@ export function netifRx(skb: SkBuff): void {
 
 /** Drops a frame that `dev` was about to receive: it is counted there, on the receive side. */
 export function netifRxDrop(skb: SkBuff, dev: NetDevice, reason: number): void {
-  if (skb.owner === OWNER_FREE) throw skbPanic('netif_rx of a freed frame', netifRxDrop)
+  if (skb.owner < OWNER_HOLDER) throw handedOn(skb.owner, netifRxDrop, 'netif_rx')
   skb.dev = dev
-  skb.owner = OWNER_RX
+  skb.owner = OWNER_PORT
   skb.drop(reason)
 }
 
 function notReceivable({ owner }: SkBuff): Error {
-  if (owner === OWNER_FREE) return skbPanic('netif_rx of a freed frame', netifRx)
-  return skbPanic(
-    `netif_rx of a frame that ${owner === OWNER_RX ? 'the kernel was given already' : 'is on no device'}`,
-    netifRx,
-  )
+  if (owner < OWNER_HOLDER) return handedOn(owner, netifRx, 'netif_rx')
+  return skbPanic('netif_rx of a frame that is on no device', netifRx)
 }
 
 /** Completes checksums and cuts GSO frames in software, for a receiving side without offloads. */
@@ -90,6 +86,7 @@ function finish(skb: SkBuff, dev: NetDevice): void {
  * it leaves the header on, since a port takes whole frames. The caller still owns the frame.
  */
 export function ethTypeTrans(skb: SkBuff, dev: NetDevice): number {
+  if (skb.owner < OWNER_HOLDER) throw handedOn(skb.owner, ethTypeTrans, 'eth_type_trans')
   const { bytes, data } = skb
   skb.mac = data
   skb.nh = data + ETH_HLEN

@@ -3,8 +3,9 @@
  * them here, and Net.flush writes them out after each batch.
  */
 import { SKB_DROP_REASON_CPU_BACKLOG } from '../skb/drop-reason.ts'
+import { OWNER_PORT, OWNER_RX } from '../skb/owner.ts'
 import { Ring } from '../skb/ring.ts'
-import { OWNER_RX, type SkBuff } from '../skb/sk-buff.ts'
+import type { SkBuff } from '../skb/sk-buff.ts'
 import { type Alarm, type Clock, NSEC_PER_MSEC } from './clock.ts'
 import { Gro } from './gro.ts'
 import { NETIF_F_GRO } from './if.ts'
@@ -29,7 +30,7 @@ export interface RxOwner {
 export class RxQueue {
   readonly #dev: RxOwner
   readonly #port: PortQueue
-  readonly #ring = new Ring(RX_RING, OWNER_RX)
+  readonly #ring = new Ring(RX_RING, OWNER_RX, OWNER_PORT)
   readonly #retry: Alarm
   /** Undefined while frames are not merged. */
   #gro: Gro | undefined
@@ -65,7 +66,7 @@ export class RxQueue {
     if (!this.#ring.push(skb)) {
       this.flush()
       if (!this.#ring.push(skb)) {
-        skb.owner = OWNER_RX
+        skb.owner = OWNER_PORT
         skb.drop(SKB_DROP_REASON_CPU_BACKLOG)
         return
       }

@@ -9,8 +9,9 @@ import {
   SKB_DROP_REASON_QDISC_DROP,
   SKB_DROP_REASON_TX_CARRIER,
 } from '../skb/drop-reason.ts'
+import { OWNER_XMIT } from '../skb/owner.ts'
 import { Ring } from '../skb/ring.ts'
-import { OWNER_XMIT, type SkBuff } from '../skb/sk-buff.ts'
+import type { SkBuff } from '../skb/sk-buff.ts'
 import { type Alarm, NSEC_PER_MSEC } from './clock.ts'
 import { wrap } from './counters.ts'
 import { EBADFD, ENOBUFS, errnoName } from './errno.ts'

@@ -16,6 +16,9 @@ export class SkbError extends Error {
 
 type Fn = (...args: never[]) => unknown
 
+/** Where vnet's own code is: src/ or dist/. */
+const OWN = decodeURIComponent(new URL('../', import.meta.url).pathname)
+
 /**
  * An SkbError whose message names the caller of `fn`, between `text` and `why`. Its stack begins at
  * that caller, in the driver.
@@ -41,22 +44,22 @@ export function underPanic(fn: Fn, verb: string, n: number, room: number): SkbEr
   return skbPanic(`skb_under_panic: ${verb} of ${n} bytes where ${room} are left`, fn)
 }
 
-export function useAfterFree(fn: Fn, verb: string): SkbError {
-  return skbPanic(`${verb} on a freed frame`, fn, 'its slot was already given back to the pool')
-}
-
-/**
- * The function and source line that called `fn`. Callers without a file (natives, Node) are
- * skipped.
- */
+/** The function and source line that called `fn`, from a driver if there is one. */
 function callerOf(fn: Fn): string | undefined {
   const trace: { stack?: unknown } = {}
   Error.captureStackTrace(trace, fn)
-  for (const line of String(trace.stack).split('\n')) {
-    const frame = stackFrame(line)
-    if (frame !== undefined) return frame.endsWith(')') ? `by ${frame}` : `at ${frame}`
-  }
-  return undefined
+  const frame = driverFrame(String(trace.stack).split('\n'))
+  if (frame === undefined) return undefined
+  return frame.endsWith(')') ? `by ${frame}` : `at ${frame}`
+}
+
+/**
+ * Returns the innermost place of a stack trace that is neither in vnet's own code nor in a package;
+ * if all are, the innermost. Places without a file (natives, Node) are skipped.
+ */
+export function driverFrame(stack: readonly string[]): string | undefined {
+  const frames = stack.map(stackFrame).filter(frame => frame !== undefined)
+  return frames.find(frame => !frame.includes(OWN) && !frame.includes('/node_modules/')) ?? frames[0]
 }
 
 /**

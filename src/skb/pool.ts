@@ -13,7 +13,8 @@
  */
 import { SKB_DROP_REASON_MAX } from './drop-reason.ts'
 import { SkbError, skbPanic } from './error.ts'
-import { OWNER_FREE, OWNER_HOLDER, SkBuff } from './sk-buff.ts'
+import { OWNER_FREE, OWNER_HOLDER } from './owner.ts'
+import { SkBuff } from './sk-buff.ts'
 
 /** Size of a slot for a 64 KiB GSO frame, and of one for a frame of an MTU of 1500. */
 export const SLOT_LARGE = 68 * 1024

@@ -2,23 +2,25 @@
  * Ring: a first-in, first-out queue of frames with a fixed capacity, for the queues of drivers and
  * ports. It owns the frames in it.
  */
-import { skbPanic } from './error.ts'
-import { OWNER_FREE, OWNER_RING, type SkBuff } from './sk-buff.ts'
+import { handedOn, OWNER_HOLDER, OWNER_RING } from './owner.ts'
+import type { SkBuff } from './sk-buff.ts'
 
 export class Ring {
   readonly capacity: number
   readonly #slots: (SkBuff | undefined)[]
   readonly #mask: number
   readonly #owner: number
+  readonly #taker: number
   #head = 0
   #length = 0
 
   /**
-   * The capacity is rounded up to a power of two. `owner` is the OWNER_* of the frames in the ring;
-   * `shift` leaves it on them.
+   * The capacity is rounded up to a power of two. `owner` is the OWNER_* of the frames in the ring,
+   * `taker` that of a frame that `shift` returns.
    */
-  constructor(capacity: number, owner: number = OWNER_RING) {
+  constructor(capacity: number, owner: number = OWNER_RING, taker: number = owner) {
     this.#owner = owner
+    this.#taker = taker
     let size = 1
     while (size < capacity) size *= 2
     this.capacity = size
@@ -35,7 +37,7 @@ export class Ring {
    * frame.
    */
   push(skb: SkBuff): boolean {
-    if (skb.owner === OWNER_FREE) throw skbPanic('skb_queue_tail of a freed frame', this.push)
+    if (skb.owner < OWNER_HOLDER) throw handedOn(skb.owner, this.push, 'skb_queue_tail')
     if (this.#length === this.capacity) return false
     skb.owner = this.#owner
     this.#slots[(this.#head + this.#length) & this.#mask] = skb
@@ -45,7 +47,7 @@ export class Ring {
 
   /** Like `push`, but as the first one: puts back a frame from `shift` that could not be sent. */
   unshift(skb: SkBuff): boolean {
-    if (skb.owner === OWNER_FREE) throw skbPanic('skb_queue_head of a freed frame', this.unshift)
+    if (skb.owner < OWNER_HOLDER) throw handedOn(skb.owner, this.unshift, 'skb_queue_head')
     if (this.#length === this.capacity) return false
     skb.owner = this.#owner
     this.#head = (this.#head - 1) & this.#mask
@@ -57,7 +59,8 @@ export class Ring {
   /** Returns the first frame, which the caller then owns. */
   shift(): SkBuff | undefined {
     if (this.#length === 0) return undefined
-    const skb = this.#slots[this.#head]
+    const skb = this.#slots[this.#head] as SkBuff
+    skb.owner = this.#taker
     this.#head = (this.#head + 1) & this.#mask
     this.#length--
     return skb

@@ -5,11 +5,12 @@
  * `data`, `mac`, `nh`, `h` and `csumStart` are absolute positions in `bytes`, the whole arena, so
  * that `push` and `pull` do not change the others.
  *
- * The owner of an skb hands it on or frees it, once. Every method throws on a freed skb; the check
- * is one integer comparison and always on.
+ * The owner of an skb hands it on or frees it, once. From then on every method throws, until the
+ * slot is used again; the check is one integer comparison and always on.
  */
 import { SKB_DROP_REASON_NOT_SPECIFIED } from './drop-reason.ts'
-import { overPanic, skbPanic, underPanic, useAfterFree } from './error.ts'
+import { overPanic, skbPanic, underPanic } from './error.ts'
+import { handedOn, OWNER_FREE, OWNER_HOLDER, OWNER_PORT, OWNER_RX } from './owner.ts'
 import type { SkBuffPool, SlotAccount, SlotClass } from './pool.ts'
 
 /**
@@ -40,14 +41,6 @@ export const PACKET_HOST = 0
 export const PACKET_BROADCAST = 1
 export const PACKET_MULTICAST = 2
 export const PACKET_OTHERHOST = 3
-
-/** The owner of an skb. OWNER_XMIT is a driver whose ndoStartXmit has not handed it on yet. */
-export const OWNER_FREE = 0
-export const OWNER_HOLDER = 1
-export const OWNER_RING = 2
-export const OWNER_RX = 3
-export const OWNER_WIRE = 4
-export const OWNER_XMIT = 5
 
 /** The part of a device that an skb calls: counts of deliveries and drops. */
 export interface SkBuffDevice {
@@ -121,12 +114,12 @@ export class SkBuff {
 
   /** The receiving device; undefined until netifRx, while `dev` is the sending one. */
   get rxDev(): SkBuffDevice | undefined {
-    return this.owner === OWNER_RX ? this.dev : undefined
+    return this.owner === OWNER_RX || this.owner === OWNER_PORT ? this.dev : undefined
   }
 
   /** Adds `n` bytes at the end and returns the position of the first (skb_put). */
   put(n: number): number {
-    if (this.owner === OWNER_FREE) throw useAfterFree(this.put, 'skb_put')
+    if (this.owner < OWNER_HOLDER) throw handedOn(this.owner, this.put, 'skb_put')
     const tail = this.data + this.len
     // >>> changes every value that is not a whole number from 0 to 2^32 - 1.
     if (n >>> 0 !== n || tail + n > this.end) throw overPanic(this.put, 'skb_put', n, this.end - tail)
@@ -143,7 +136,7 @@ export class SkBuff {
 
   /** Adds `n` bytes at the start, from the headroom, and returns the new `data` (skb_push). */
   push(n: number): number {
-    if (this.owner === OWNER_FREE) throw useAfterFree(this.push, 'skb_push')
+    if (this.owner < OWNER_HOLDER) throw handedOn(this.owner, this.push, 'skb_push')
     if (n >>> 0 !== n || this.data - n < this.head) throw underPanic(this.push, 'skb_push', n, this.data - this.head)
     this.len += n
     this.data -= n
@@ -162,7 +155,7 @@ export class SkBuff {
    * fewer, where the kernel's returns NULL.
    */
   pull(n: number): number {
-    if (this.owner === OWNER_FREE) throw useAfterFree(this.pull, 'skb_pull')
+    if (this.owner < OWNER_HOLDER) throw handedOn(this.owner, this.pull, 'skb_pull')
     if (n >>> 0 !== n || n > this.len) throw overPanic(this.pull, 'skb_pull', n, this.len)
     this.len -= n
     this.data += n
@@ -171,7 +164,7 @@ export class SkBuff {
 
   /** Moves the start of an empty frame by `n`, which may be negative (skb_reserve). */
   reserve(n: number): void {
-    if (this.owner === OWNER_FREE) throw useAfterFree(this.reserve, 'skb_reserve')
+    if (this.owner < OWNER_HOLDER) throw handedOn(this.owner, this.reserve, 'skb_reserve')
     if (this.len !== 0) throw notEmpty(n, this.len)
     const data = this.data + n
     if (data < this.head) throw underPanic(this.reserve, 'skb_reserve', n, this.data - this.head)
@@ -181,7 +174,7 @@ export class SkBuff {
 
   /** Truncates the frame to `len` bytes; a shorter frame stays as it is (skb_trim). */
   trim(len: number): void {
-    if (this.owner === OWNER_FREE) throw useAfterFree(this.trim, 'skb_trim')
+    if (this.owner < OWNER_HOLDER) throw handedOn(this.owner, this.trim, 'skb_trim')
     if (len >= this.len) return
     if (len >>> 0 !== len) throw overPanic(this.trim, 'skb_trim', len, this.len)
     this.len = len
@@ -189,7 +182,7 @@ export class SkBuff {
 
   /** Pads the frame with zeros to `len` bytes; a longer frame stays as it is (skb_put_padto). */
   padto(len: number): void {
-    if (this.owner === OWNER_FREE) throw useAfterFree(this.padto, 'skb_put_padto')
+    if (this.owner < OWNER_HOLDER) throw handedOn(this.owner, this.padto, 'skb_put_padto')
     if (len <= this.len) return
     const to = this.data + len
     if (len >>> 0 !== len || to > this.end) throw padPanic(len, this.end - this.data)
@@ -212,7 +205,7 @@ export class SkBuff {
    * large enough (skb_copy); undefined if the pool has no slot left.
    */
   copy(): SkBuff | undefined {
-    if (this.owner === OWNER_FREE) throw useAfterFree(this.copy, 'skb_copy')
+    if (this.owner < OWNER_HOLDER) throw handedOn(this.owner, this.copy, 'skb_copy')
     const skb = this.pool.allocLike(this)
     if (skb === undefined) return undefined
     this.copyTo(skb)
@@ -224,7 +217,7 @@ export class SkBuff {
    * may be written to.
    */
   clone(): SkBuff | undefined {
-    if (this.owner === OWNER_FREE) throw useAfterFree(this.clone, 'skb_clone')
+    if (this.owner < OWNER_HOLDER) throw handedOn(this.owner, this.clone, 'skb_clone')
     return this.copy()
   }
 
@@ -234,7 +227,7 @@ export class SkBuff {
    * then stays in its slot.
    */
   hold(): boolean {
-    if (this.owner === OWNER_FREE) throw useAfterFree(this.hold, 'skb_hold')
+    if (this.owner < OWNER_HOLDER) throw handedOn(this.owner, this.hold, 'skb_hold')
     return this.pool.shrink(this)
   }
 
@@ -243,7 +236,7 @@ export class SkBuff {
    * room. The skb stays the same object. Returns false if no large slot is free.
    */
   expand(): boolean {
-    if (this.owner === OWNER_FREE) throw useAfterFree(this.expand, 'skb_expand')
+    if (this.owner < OWNER_HOLDER) throw handedOn(this.owner, this.expand, 'skb_expand')
     return this.pool.expand(this)
   }
 
@@ -251,20 +244,20 @@ export class SkBuff {
    * Frees a frame that was delivered, or whose drop the caller counts (dev_kfree_skb, consume_skb).
    */
   free(): void {
-    if (this.owner === OWNER_FREE) throw doubleFree()
+    if (this.owner < OWNER_HOLDER) throw notFreeable(this.owner)
     this.pool.release(this)
   }
 
   /** For ports, once the kernel has the frame: counts and frees it (consume_skb). */
   consume(): void {
-    if (this.owner === OWNER_FREE) throw useAfterFree(this.consume, 'skb_consume')
+    if (this.owner < OWNER_HOLDER) throw handedOn(this.owner, this.consume, 'skb_consume')
     if (this.dev !== undefined) this.dev.countReceived(this)
     this.pool.release(this)
   }
 
   /** Counts a drop on the frame's device with its reason, then frees it (kfree_skb_reason). */
   drop(reason: number = SKB_DROP_REASON_NOT_SPECIFIED): void {
-    if (this.owner === OWNER_FREE) throw useAfterFree(this.drop, 'skb_drop')
+    if (this.owner < OWNER_HOLDER) throw handedOn(this.owner, this.drop, 'skb_drop')
     if (this.dev === undefined) this.pool.countDrop(reason)
     else this.dev.countDrop(this, reason)
     this.pool.release(this)
@@ -275,6 +268,8 @@ export class SkBuff {
    * account.
    */
   copyTo(to: SkBuff): void {
+    if (this.owner < OWNER_HOLDER) throw handedOn(this.owner, this.copyTo, 'skb_copy')
+    if (to.owner < OWNER_HOLDER) throw handedOn(to.owner, this.copyTo, 'skb_copy')
     const by = to.data - this.data
     to.bytes.copyWithin(to.data, this.data, this.data + this.len)
     to.len = this.len
@@ -303,6 +298,8 @@ function notEmpty(n: number, len: number): Error {
   return skbPanic(text, SkBuff.prototype.reserve, 'it must be empty')
 }
 
-function doubleFree(): Error {
-  return skbPanic('double free', SkBuff.prototype.free, 'the frame was already given back to the pool')
+function notFreeable(owner: number): Error {
+  const { free } = SkBuff.prototype
+  if (owner !== OWNER_FREE) return handedOn(owner, free, 'kfree_skb')
+  return skbPanic('double free', free, 'the frame was already given back to the pool')
 }

@@ -14,10 +14,10 @@ import type { DecisionLog, StageReport } from '../netdev/device-wire.ts'
 import type { FrameTap } from '../netdev/frame-tap.ts'
 import { skbGsoSegment } from '../netdev/gso.ts'
 import { SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_WIRE_LOSS } from '../skb/drop-reason.ts'
-import { skbPanic } from '../skb/error.ts'
+import { handedOn, OWNER_HOLDER, OWNER_STAGE } from '../skb/owner.ts'
 import type { SkBuffPool } from '../skb/pool.ts'
 import type { Ring } from '../skb/ring.ts'
-import { OWNER_FREE, OWNER_WIRE, type SkBuff } from '../skb/sk-buff.ts'
+import type { SkBuff } from '../skb/sk-buff.ts'
 import type { SharedLimit } from './limit.ts'
 import { packetsOf } from './packets.ts'
 import type { Stage, StageOwner } from './stage.ts'
@@ -104,8 +104,8 @@ export class Chain implements Wire, StageOwner {
 
   /** Takes ownership of a frame from the sender's device. */
   push(skb: SkBuff): void {
-    if (skb.owner === OWNER_FREE) throw skbPanic('a wire is given a freed frame', this.push)
-    skb.owner = OWNER_WIRE
+    if (skb.owner < OWNER_HOLDER) throw handedOn(skb.owner, this.push, 'wire push')
+    skb.owner = OWNER_STAGE
     if (this.#retired.length !== 0) this.#forgetEmpty()
     if (this.#closed) this.#drop(skb, 'closed', SKB_DROP_REASON_DEV_STOPPED)
     else if (this.busy) this.clock.arrive(skb)
@@ -179,6 +179,7 @@ export class Chain implements Wire, StageOwner {
       tap.time = this.clock.now()
       if (by !== undefined) tap.cause = this.#causeOf(by, why, skb)
     }
+    skb.owner = OWNER_STAGE
     const { drop } = this.#options
     if (drop === undefined) skb.drop(reason)
     else drop(skb, reason)
@@ -203,7 +204,7 @@ export class Chain implements Wire, StageOwner {
       return
     }
     for (let i = 0, segment = segments.shift(); segment !== undefined; i++, segment = segments.shift()) {
-      segment.owner = OWNER_WIRE
+      segment.owner = OWNER_STAGE
       if (segments.length !== 0) dev?.countMade?.(segment, 1)
       segment.packetId = packetId + i
       if (to === undefined) this.clock.follow(segment)
@@ -260,6 +261,7 @@ export class Chain implements Wire, StageOwner {
   }
 
   #arrive(skb: SkBuff): void {
+    skb.owner = OWNER_STAGE
     if (skb.gsoSize === 0 || !this.#cutsGso) this.#enter(skb)
     else this.cut(skb)
   }
@@ -287,7 +289,7 @@ export class Chain implements Wire, StageOwner {
     try {
       this.#options.end.push(skb)
     } catch (error) {
-      if (skb.owner === OWNER_WIRE) this.#drop(skb, 'exception', SKB_DROP_REASON_WIRE_LOSS)
+      if (skb.owner === OWNER_STAGE) this.#drop(skb, 'exception', SKB_DROP_REASON_WIRE_LOSS)
       this.failed('receiver', error)
     }
     if (tap !== undefined) tap.time = time

@@ -5,6 +5,7 @@
  * kept: adding and taking a packet allocates nothing.
  */
 import { MomentHeap } from '../netdev/moment-heap.ts'
+import { OWNER_WIRE } from '../skb/owner.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 
 const INITIAL_CAPACITY = 64
@@ -36,6 +37,7 @@ export class HeldPackets {
 
   /** Adds a packet. Those with equal moments leave in the order in which they were added. */
   add(skb: SkBuff, moment: number): void {
+    skb.owner = OWNER_WIRE
     if (this.#length !== 0 && moment < this.last) {
       this.#early.set(skb, moment)
       return

@@ -7,7 +7,8 @@ import type { DecisionLog } from '../netdev/device-wire.ts'
 import type { Random } from '../netdev/random.ts'
 import { SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_WIRE_LOSS } from '../skb/drop-reason.ts'
 import { skbPanic } from '../skb/error.ts'
-import { OWNER_WIRE, type SkBuff } from '../skb/sk-buff.ts'
+import { OWNER_STAGE, OWNER_WIRE } from '../skb/owner.ts'
+import type { SkBuff } from '../skb/sk-buff.ts'
 import { Lateness } from './lateness.ts'
 import type { SharedLimit } from './limit.ts'
 import { packetsOf } from './packets.ts'
@@ -96,7 +97,7 @@ export class Stage implements Wire, WireEnv {
       this.#wire.push(skb)
     } catch (error) {
       // An exception costs this packet, if the stage still has it, and no other.
-      if (this.#pushed === skb && skb.owner === OWNER_WIRE) this.drop(skb, 'exception')
+      if (this.#pushed === skb && skb.owner === OWNER_STAGE) this.drop(skb, 'exception')
       this.#owner.failed(this.stage, error)
     }
     this.#pushed = before
@@ -227,7 +228,8 @@ export class Stage implements Wire, WireEnv {
 
   /** Takes a packet from the stage. Throws if the stage does not own it. */
   #release(skb: SkBuff, by: (skb: SkBuff, why: string) => void): void {
-    if (skb.owner !== OWNER_WIRE) throw skbPanic(`${this.stage}: a packet that it does not own`, by)
+    if (skb.owner === OWNER_WIRE) skb.owner = OWNER_STAGE
+    else if (skb.owner !== OWNER_STAGE) throw skbPanic(`${this.stage}: a packet that it does not own`, by)
     if (skb === this.#pushed) this.#pushed = undefined
   }
 }

@@ -12,8 +12,9 @@ import {
   SKB_DROP_REASON_NOMEM,
   SKB_DROP_REASON_NOT_SPECIFIED,
 } from '../../src/skb/drop-reason.ts'
+import { OWNER_PORT } from '../../src/skb/owner.ts'
 import { SkBuffPool } from '../../src/skb/pool.ts'
-import { OWNER_RX, type SkBuff } from '../../src/skb/sk-buff.ts'
+import type { SkBuff } from '../../src/skb/sk-buff.ts'
 import { addDevice, makeDevice, memoryNets } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()
@@ -168,7 +169,7 @@ describe('counters', () => {
     const dev = makeDevice({}, { txqs: 2, rxqs: 2 })
     frame(dev, 60, 1).drop(SKB_DROP_REASON_FULL_RING)
     const received = frame(dev, 60, 1)
-    received.owner = OWNER_RX
+    received.owner = OWNER_PORT
     received.drop(SKB_DROP_REASON_NOMEM)
     const { tx, rx } = dev.counters.drops()
     expect([tx.indexOf(1), rx.indexOf(1)]).toEqual([SKB_DROP_REASON_FULL_RING, SKB_DROP_REASON_NOMEM])

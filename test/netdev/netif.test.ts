@@ -22,11 +22,10 @@ import {
   SKB_DROP_REASON_WIRE_LOSS,
 } from '../../src/skb/drop-reason.ts'
 import { SkbError } from '../../src/skb/error.ts'
+import { OWNER_FREE, OWNER_HOLDER } from '../../src/skb/owner.ts'
 import {
   CHECKSUM_NONE,
   CHECKSUM_PARTIAL,
-  OWNER_FREE,
-  OWNER_HOLDER,
   PACKET_BROADCAST,
   PACKET_HOST,
   PACKET_MULTICAST,
@@ -201,7 +200,7 @@ test('netifRx refuses a frame that is on no device or was given to the kernel al
   expect(skb.owner).toBe(OWNER_HOLDER)
   skb.dev = dev
   netifRx(skb)
-  expect(() => netifRx(skb)).toThrow('netif_rx of a frame that the kernel was given already')
+  expect(() => netifRx(skb)).toThrow('netif_rx on a frame that the kernel was given already')
   memory.net.flush()
   expect(port.received).toHaveLength(1)
   memory.made = 1

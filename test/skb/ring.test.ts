@@ -2,9 +2,10 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { SKB_DROP_REASON_FULL_RING } from '../../src/skb/drop-reason.ts'
 import { SkbError } from '../../src/skb/error.ts'
+import { OWNER_PORT, OWNER_RING, OWNER_RX } from '../../src/skb/owner.ts'
 import { SkBuffPool } from '../../src/skb/pool.ts'
 import { Ring } from '../../src/skb/ring.ts'
-import { OWNER_RING, OWNER_RX, type SkBuff } from '../../src/skb/sk-buff.ts'
+import type { SkBuff } from '../../src/skb/sk-buff.ts'
 
 let pool: SkBuffPool
 
@@ -33,15 +34,15 @@ describe('a ring', () => {
     ring.purge(SKB_DROP_REASON_FULL_RING)
   })
 
-  test('a ring sets the owner of its frames, and shift leaves it', () => {
-    for (const [ring, stamp] of [
-      [new Ring(2), OWNER_RING],
-      [new Ring(2, OWNER_RX), OWNER_RX],
+  test('a ring sets the owner of its frames, and shift sets that of the taker', () => {
+    for (const [ring, stamp, taker] of [
+      [new Ring(2), OWNER_RING, OWNER_RING],
+      [new Ring(2, OWNER_RX, OWNER_PORT), OWNER_RX, OWNER_PORT],
     ] as const) {
       const [a, b] = [alloc(), alloc()]
       ring.push(a)
       ring.unshift(b)
-      expect([a.owner, b.owner, ring.shift()?.owner, ring.shift()?.owner]).toEqual([stamp, stamp, stamp, stamp])
+      expect([a.owner, b.owner, ring.shift()?.owner, ring.shift()?.owner]).toEqual([stamp, stamp, taker, taker])
       a.free()
       b.free()
     }

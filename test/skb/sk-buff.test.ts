@@ -1,6 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { SKB_DROP_REASON_FULL_RING, SKB_DROP_REASON_NOT_SPECIFIED } from '../../src/skb/drop-reason.ts'
 import {
+  OWNER_HOLDER,
+  OWNER_PORT,
+  OWNER_RING,
+  OWNER_RX,
+  OWNER_STAGE,
+  OWNER_WIRE,
+  OWNER_XMIT,
+} from '../../src/skb/owner.ts'
+import {
   FRAME_MAX,
   FRAME_SMALL,
   HEADROOM,
@@ -9,17 +18,7 @@ import {
   SLOT_LARGE,
   SLOT_SMALL,
 } from '../../src/skb/pool.ts'
-import {
-  CHECKSUM_PARTIAL,
-  OWNER_HOLDER,
-  OWNER_RING,
-  OWNER_RX,
-  OWNER_WIRE,
-  OWNER_XMIT,
-  PACKET_OTHERHOST,
-  SKB_GSO_TCPV4,
-  type SkBuff,
-} from '../../src/skb/sk-buff.ts'
+import { CHECKSUM_PARTIAL, PACKET_OTHERHOST, SKB_GSO_TCPV4, type SkBuff } from '../../src/skb/sk-buff.ts'
 
 let pool: SkBuffPool
 
@@ -270,12 +269,14 @@ test('rxDev is the device of a frame only while netifRx has it', () => {
   const skb = alloc([1])
   const dev = device()
   skb.dev = dev
-  for (const owner of [OWNER_HOLDER, OWNER_RING, OWNER_WIRE, OWNER_XMIT]) {
+  for (const owner of [OWNER_HOLDER, OWNER_RING, OWNER_STAGE, OWNER_WIRE, OWNER_XMIT]) {
     skb.owner = owner
     expect(skb.rxDev).toBeUndefined()
   }
-  skb.owner = OWNER_RX
-  expect(skb.rxDev).toBe(dev)
+  for (const owner of [OWNER_RX, OWNER_PORT]) {
+    skb.owner = owner
+    expect(skb.rxDev).toBe(dev)
+  }
   skb.free()
   expect(skb.rxDev).toBeUndefined()
 })

@@ -4,9 +4,10 @@
  */
 import { afterEach, expect } from 'vitest'
 import type { DecisionLog } from '../../src/netdev/device-wire.ts'
+import { OWNER_FREE } from '../../src/skb/owner.ts'
 import { FRAME_MAX, SkBuffPool, type SkBuffPoolOptions } from '../../src/skb/pool.ts'
 import { Ring } from '../../src/skb/ring.ts'
-import { CHECKSUM_PARTIAL, OWNER_FREE, type SkBuff, type SkBuffDevice } from '../../src/skb/sk-buff.ts'
+import { CHECKSUM_PARTIAL, type SkBuff, type SkBuffDevice } from '../../src/skb/sk-buff.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
 import { Chain } from '../../src/wire/chain.ts'
 import { packetsOf } from '../../src/wire/packets.ts'

@@ -138,7 +138,7 @@ test('a chain refuses a freed frame', () => {
   const wire = makeWire([])
   const skb = wire.pool.alloc(60) as SkBuff
   skb.free()
-  expect(() => wire.chain.push(skb)).toThrow('a wire is given a freed frame')
+  expect(() => wire.chain.push(skb)).toThrow('wire push on a freed frame')
 })
 
 test('a copy has the packet id of the original and is counted; without memory there is none', () => {

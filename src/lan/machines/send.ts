@@ -11,7 +11,8 @@ import { IPV6_HLEN, NEXTHDR_ICMP } from '../../packet/ipv6.ts'
 import { get32 } from '../../packet/octets.ts'
 import * as udp from '../../packet/udp.ts'
 import { UDP_CHECK, UDP_HLEN } from '../../packet/udp.ts'
-import { OWNER_WIRE, type SkBuff } from '../../skb/sk-buff.ts'
+import { OWNER_STAGE } from '../../skb/owner.ts'
+import type { SkBuff } from '../../skb/sk-buff.ts'
 import type { SegmentHost } from './host.ts'
 import { createPacket, ICMP_CHECK, setPositions } from './packet.ts'
 import { fillChecksum, fillHeader, IPDEFTTL } from './reply.ts'
@@ -141,7 +142,7 @@ function transmit(state: HostState, skb: SkBuff): void {
   const { stats } = state.segment
   stats.in++
   stats.made++
-  skb.owner = OWNER_WIRE
+  skb.owner = OWNER_STAGE
   state.forward(skb)
 }
 

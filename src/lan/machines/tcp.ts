@@ -20,7 +20,8 @@ import {
   SKB_DROP_REASON_NEIGH_FAILED,
   SKB_DROP_REASON_TCP_CSUM,
 } from '../../skb/drop-reason.ts'
-import { OWNER_WIRE, type SkBuff } from '../../skb/sk-buff.ts'
+import { OWNER_STAGE } from '../../skb/owner.ts'
+import type { SkBuff } from '../../skb/sk-buff.ts'
 import { ICMP_HLEN, isChecksumRight, type Packet } from './packet.ts'
 import { makeReply } from './reply.ts'
 import type { HostState, Services } from './state.ts'
@@ -84,7 +85,7 @@ export function fromServices(state: HostState, skb: SkBuff): void {
   const { segment, table } = state
   segment.stats.in++
   skb.dev = undefined
-  skb.owner = OWNER_WIRE
+  skb.owner = OWNER_STAGE
   const { bytes, data } = skb
   const type = skb.len < ETH_HLEN ? 0 : etherType(bytes, data)
   const isIpv6 = type === ETH_P_IPV6

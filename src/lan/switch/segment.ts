@@ -15,7 +15,8 @@ import {
   SKB_DROP_REASON_NOMEM,
   SKB_DROP_REASON_PKT_TOO_SMALL,
 } from '../../skb/drop-reason.ts'
-import { OWNER_WIRE, type SkBuff } from '../../skb/sk-buff.ts'
+import { OWNER_STAGE } from '../../skb/owner.ts'
+import type { SkBuff } from '../../skb/sk-buff.ts'
 import { ForwardingTable } from './forwarding-table.ts'
 import { type Inhabitant, isInhabitant, type Station } from './station.ts'
 
@@ -74,7 +75,7 @@ export class Segment {
   send(skb: SkBuff, from: Station): void {
     this.stats.in++
     skb.dev = undefined
-    skb.owner = OWNER_WIRE
+    skb.owner = OWNER_STAGE
     this.forward(skb, from)
   }
 
@@ -152,7 +153,7 @@ export class Segment {
     this.stats.in++
     this.stats.made++
     if (copy !== undefined) {
-      copy.owner = OWNER_WIRE
+      copy.owner = OWNER_STAGE
       this.#deliver(copy, to)
       return
     }
