@@ -13,12 +13,12 @@ const root = resolve(import.meta.dirname, '../..')
 
 /**
  * Brings the tree up to date: dependencies, addon, compiled sources; with `testTools` also the
- * programs of the kernel tests.
+ * programs of the kernel tests, with `long` those of the long tests too.
  */
-export async function setUp({ testTools = false } = {}) {
+export async function setUp({ testTools = false, long = false } = {}) {
   process.chdir(root)
   if (isDue(steps.find(step => step.native))) checkBuildTools()
-  if (testTools) await installTestTools()
+  if (testTools) await installTestTools(long)
   if (!steps.some(isDue)) return
   becomeOwner()
   await withLock(`vnet-setup-${root}`, async () => {

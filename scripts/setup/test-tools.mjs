@@ -7,6 +7,7 @@
 
 import { spawnSync } from 'node:child_process'
 import { capture, isInstalled } from './command.mjs'
+import { HEADERS_PACKAGE, kernelHeaders } from './kernel-headers.mjs'
 
 /** What examples/echo.c is built with, by its name for pkg-config. */
 const LIBNL = 'libnl-genl-3.0'
@@ -41,13 +42,20 @@ const packages = {
   [LIBNL]: 'libnl-genl-3-dev',
 }
 
+/** What the long tests need as well: examples/to-the-kernel is built with the kernel's headers. */
+const HEADERS = 'kernel headers'
+const longPackages = { modinfo: 'kmod', [HEADERS]: HEADERS_PACKAGE }
+
 /** Debian has other programs under these names; the right ones print iputils with `-V`. */
 const ofIputils = ['ping', 'arping']
 
 // The PATH of users other than root has no sbin.
 const toolPath = () => `${process.env.PATH ?? ''}:/usr/sbin:/sbin`
 
-const isThere = name => (name === LIBNL ? hasLibrary(name) : isInstalled(name, toolPath()))
+function isThere(name) {
+  if (name === LIBNL) return hasLibrary(name)
+  return name === HEADERS ? kernelHeaders() !== undefined : isInstalled(name, toolPath())
+}
 
 const hasLibrary = name => spawnSync('pkg-config', ['--exists', name], { stdio: 'ignore' }).status === 0
 
@@ -59,14 +67,14 @@ function isAnother(name) {
   return !`${stdout}${stderr}`.includes('iputils')
 }
 
-const missingTools = () => Object.keys(packages).filter(name => !isThere(name))
+const missingOf = wanted => Object.keys(wanted).filter(name => !isThere(name))
 
 /**
  * Installs what is missing if root and apt-get are there, and reports what is missing or another
  * program.
  */
-export async function installTestTools() {
-  await installMissing()
+export async function installTestTools(long) {
+  await installMissing(long ? { ...packages, ...longPackages } : packages)
   for (const name of ofIputils.filter(isAnother)) {
     const advice = `sudo apt-get install ${packages[name]}`
     process.stderr.write(
@@ -75,12 +83,12 @@ export async function installTestTools() {
   }
 }
 
-async function installMissing() {
-  const missing = missingTools()
+async function installMissing(packages) {
+  const missing = missingOf(packages)
   if (missing.length === 0) return
   const wanted = [...new Set(missing.map(tool => packages[tool]))]
   const why = process.getuid() === 0 && isInstalled('apt-get') ? await aptInstall(wanted) : ''
-  const left = missingTools()
+  const left = missingOf(packages)
   if (left.length === 0) return
   const advice = `sudo apt-get install ${wanted.join(' ')}`
   process.stderr.write(`vnet: the kernel tests need ${left.join(', ')}: ${advice}${why && ` (tried: ${why})`}\n`)

@@ -1,6 +1,7 @@
 /** Set-up runs the steps that are due and no others, and reports a failure in one line. */
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { HEADERS_PACKAGE } from '../../scripts/setup/kernel-headers.mjs'
 import { SetupTree } from '../support/setup-tree.ts'
 
 const quiet = { code: 0, stdout: '', stderr: '' }
@@ -215,6 +216,23 @@ describe('--test', () => {
     expect(await tree.setUp({ args: ['--test'], preload })).toEqual(
       missing('pkg-config, libnl-genl-3.0', 'pkg-config libnl-genl-3-dev'),
     )
+  })
+
+  test('only --long installs the headers of the kernel', async () => {
+    for (const program of [...some, 'modinfo']) tree.program(program, 'echo iputils')
+    aptGet('')
+    // The machine that runs this test may have the headers.
+    const without = `${root}
+      const fs = process.getBuiltinModule('fs'), { existsSync } = fs
+      fs.existsSync = path => path !== '/lib/modules' && existsSync(path)
+      process.getBuiltinModule('module').syncBuiltinESMExports()`
+    expect(await tree.setUp({ args: ['--test'], preload: without })).toEqual(quiet)
+    expect(tree.callLines()).toEqual([])
+    const stderr = `vnet: the kernel tests need kernel headers: sudo apt-get install ${HEADERS_PACKAGE}\n`
+    expect(await tree.setUp({ args: ['--test', '--long'], preload: without })).toEqual({ code: 0, stdout: '', stderr })
+    expect(tree.callLines()).toEqual([
+      `apt-get -q -o DPkg::Lock::Timeout=60 install -y --no-install-recommends ${HEADERS_PACKAGE}`,
+    ])
   })
 
   test('an arping or a ping that is not from iputils is reported and not replaced', async () => {
