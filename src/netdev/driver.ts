@@ -114,16 +114,20 @@ export interface DriverContext {
   readonly wireResources?: WireResources | undefined
 }
 
+/** A device of any private data. */
+export type AnyDevice = NetDevice<never> | NetDevice
+
 /** One device for the program to register and configure. */
-export interface DeviceSpec {
-  readonly dev: NetDevice<never> | NetDevice
+export interface DeviceSpec<Dev extends AnyDevice = AnyDevice> {
+  readonly dev: Dev
   /** Network namespace, by name or path; undefined is the program's. */
   readonly netns?: string | undefined
   /** Protocol addresses, `198.18.0.1/24`. */
   readonly addresses?: readonly string[] | undefined
 }
 
-export interface Driver<P extends Params = Params> {
+/** `Dev`: the type of its devices, by which a test knows their private data. */
+export interface Driver<P extends Params = Params, Dev extends AnyDevice = AnyDevice> {
   readonly name: string
   readonly description: string
   /** The arguments, as `[[NETNS/]IF0 [NETNS/]IF1]`. Without it the driver takes none. */
@@ -133,7 +137,7 @@ export interface Driver<P extends Params = Params> {
    * Allocates the devices; not async. The program registers them in this order. Throws a UsageError
    * for arguments that it cannot use.
    */
-  init(params: ParamValues<P>, context: DriverContext): readonly DeviceSpec[]
+  init(params: ParamValues<P>, context: DriverContext): readonly DeviceSpec<Dev>[]
   /**
    * Called at the end, after the last device is gone, and if something after init failed. May be
    * async: the program waits for it.
@@ -168,7 +172,7 @@ export function defaultParams<P extends Params>(params: P): ParamValues<P> {
 }
 
 /** Declares a driver module: `export const driver = defineDriver({ ... })`. */
-export function defineDriver<P extends Params>(driver: Driver<P>): Driver<P> {
+export function defineDriver<P extends Params, Dev extends AnyDevice>(driver: Driver<P, Dev>): Driver<P, Dev> {
   return driver
 }
 

@@ -5,7 +5,7 @@ import { nameDevices, planDevices } from '../../src/cli/plan.ts'
 import { driver as cable } from '../../src/drivers/cable.ts'
 import { driver as loop } from '../../src/drivers/loop.ts'
 import { driver as snull } from '../../src/drivers/snull/driver.ts'
-import { defaultParams } from '../../src/netdev/driver.ts'
+import { type DeviceSpec, defaultParams } from '../../src/netdev/driver.ts'
 import { NETIF_F_ALL_TAP, NETIF_F_GRO } from '../../src/netdev/if.ts'
 import { LOGLEVEL_ERR, Log } from '../../src/netdev/log.ts'
 import { Net } from '../../src/netdev/net.ts'
@@ -15,8 +15,8 @@ const net = () =>
   new Net({ platform: new MemoryPlatform(), clock: new FakeClock(), log: new Log(LOGLEVEL_ERR, () => {}) })
 const context = (args: string[] = []) => ({ args, net: net(), names: [], txqs: undefined, rxqs: undefined })
 
-function plan(options: Partial<CommonOptions>, specs = snull.init(defaultParams(snull.params), context())) {
-  return planDevices(specs, { offload: true, ...options })
+function plan(options: Partial<CommonOptions>, specs?: readonly DeviceSpec[]) {
+  return planDevices(specs ?? snull.init(defaultParams(snull.params), context()), { offload: true, ...options })
 }
 
 const addresses = (options: Partial<CommonOptions>) => plan(options).map(each => each.addresses)
