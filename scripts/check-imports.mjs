@@ -79,7 +79,7 @@ const rules = {
   control: { rooms: ['netlink', 'skb', 'netdev', 'linux', ...control, 'lan/switch'], builtins: true },
   exec: { rooms: ['netlink', 'netdev', 'linux', 'control/protocol', 'control/client'], builtins: true },
   testing: {
-    rooms: [...framework, 'wire', 'drivers', 'netlink', 'linux', ...lan, ...control],
+    rooms: [...framework, 'wire', 'capture', 'drivers', 'netlink', 'linux', ...lan, ...control],
     packages: ['undici'],
     builtins: true,
   },

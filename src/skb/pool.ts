@@ -43,6 +43,8 @@ export interface SlotClass {
   readonly free: SkBuff[]
   top: number
   made: number
+  /** Every SkBuff that was made. */
+  readonly all: SkBuff[]
 }
 
 /**
@@ -84,8 +86,8 @@ export class SkBuffPool {
     const octets = largeBytes + (small + reserve) * SLOT_SMALL
     if (octets > ARENA_MAX) throw new SkbError(`a pool of ${octets} bytes: at most ${ARENA_MAX}, take fewer slots`)
     this.bytes = new Uint8Array(new SharedArrayBuffer(octets))
-    this.large = { size: SLOT_LARGE, count: large, base: 0, free: [], top: 0, made: 0 }
-    this.small = { size: SLOT_SMALL, count: small, base: largeBytes, free: [], top: 0, made: 0 }
+    this.large = { size: SLOT_LARGE, count: large, base: 0, free: [], top: 0, made: 0, all: [] }
+    this.small = { size: SLOT_SMALL, count: small, base: largeBytes, free: [], top: 0, made: 0, all: [] }
     this.#reserve = reserve
     this.#poison = poison
   }
@@ -93,6 +95,11 @@ export class SkBuffPool {
   /** The number of slots in use: 0 at the end of a program that hands on or frees every frame. */
   get out(): number {
     return this.large.made - this.large.top + this.small.made - this.small.top
+  }
+
+  /** Returns the frames in use, to name them where none should be. */
+  frames(): SkBuff[] {
+    return [...this.large.all, ...this.small.all].filter(skb => skb.owner !== OWNER_FREE)
   }
 
   /**
@@ -255,6 +262,7 @@ export class SkBuffPool {
     skb.head = skb.slot + PORT_ROOM
     skb.end = skb.slot + slots.size
     slots.made++
+    slots.all.push(skb)
     slots.free[slots.top] = slots.free[0] ?? skb
     slots.free[0] = skb
     slots.top++

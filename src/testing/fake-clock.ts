@@ -15,6 +15,11 @@ export class FakeClock implements Clock {
     return this.#armed.size
   }
 
+  /** The moment for which the next alarm is armed; undefined if none is. */
+  get next(): number | undefined {
+    return this.#next(Number.POSITIVE_INFINITY)?.[1]
+  }
+
   alarm(fn: () => void): Alarm {
     // The key of this alarm: two alarms may have the same `fn`.
     const ring = (): void => fn()

@@ -80,8 +80,11 @@ export class MemoryPort implements Port {
   readonly queues: readonly MemoryQueue[]
   /** What the kernel received, oldest first, unless `onFrame` is set. */
   readonly received: Frame[] = []
-  /** Called with each frame that the kernel takes, in place of `received`; the skb is only lent. */
-  onFrame: ((skb: SkBuff) => void) | undefined
+  /**
+   * Called with each frame that the kernel takes, and its queue, in place of `received`; the skb is
+   * only lent.
+   */
+  onFrame: ((skb: SkBuff, queue: number) => void) | undefined
   carrier: boolean
   /** What the interface carries. */
   readonly layer: 'tap' | 'tun'
@@ -165,9 +168,9 @@ export class MemoryPort implements Port {
     this.queues[queue].add(makeFrame(bytes, queue, info))
   }
 
-  /** Gives the device, now, every waiting frame that it will read. */
-  drain(): void {
-    for (const queue of this.queues) queue.drain()
+  /** Gives the device, now, every waiting frame that it will read. Returns how many. */
+  drain(): number {
+    return this.queues.reduce((n, queue) => n + queue.drain(), 0)
   }
 
   /**
@@ -258,11 +261,15 @@ export class MemoryQueue implements PortQueue {
     this.#schedule()
   }
 
-  drain(): void {
+  /** Returns how many frames the device read. */
+  drain(): number {
+    let frames = 0
     for (let before = -1; this.#ready() && before !== this.#backlog(); ) {
       before = this.#backlog()
       this.#notify()
+      frames += before - this.#backlog()
     }
+    return frames
   }
 
   read(into: SkBuff[], max: number): number {
@@ -305,8 +312,8 @@ export class MemoryQueue implements PortQueue {
       else {
         if (port.room !== Number.POSITIVE_INFINITY) port.room--
         port.count(RX_PACKETS, 1, RX_BYTES, skb.len)
-        if (port.onFrame === undefined) port.received.push(this.#copy(skb))
-        else port.onFrame(skb)
+        if (port.onFrame === undefined) port.received.push(frameOf(skb, this.#queue))
+        else port.onFrame(skb, this.#queue)
         skb.consume()
       }
     }
@@ -375,12 +382,13 @@ export class MemoryQueue implements PortQueue {
       this.#schedule()
     })
   }
+}
 
-  #copy(skb: SkBuff): Frame {
-    const { ipSummed, csumOffset, gsoSize, gsoType } = skb
-    const bytes = skb.bytes.slice(skb.data, skb.data + skb.len)
-    return { bytes, queue: this.#queue, ipSummed, csumStart: skb.csumStart - skb.data, csumOffset, gsoSize, gsoType }
-  }
+/** Returns a copy of a frame that the kernel takes on a queue. */
+export function frameOf(skb: SkBuff, queue: number): Frame {
+  const { ipSummed, csumOffset, gsoSize, gsoType } = skb
+  const bytes = skb.bytes.slice(skb.data, skb.data + skb.len)
+  return { bytes, queue, ipSummed, csumStart: skb.csumStart - skb.data, csumOffset, gsoSize, gsoType }
 }
 
 /** Written out: a spread would make objects of many shapes, whose fields are slow to read. */

@@ -1,0 +1,66 @@
+/** BedCapture: the frames of a test bed, as a capture file and from one. */
+import { readFileSync } from 'node:fs'
+import { FLAG_INBOUND, FLAG_OUTBOUND } from '../capture/packet.ts'
+import { PACKET_OVERHEAD, writeInterface, writePacket, writeSection } from '../capture/pcapng-writer.ts'
+import { CaptureReader } from '../capture/reader.ts'
+import { NSEC_PER_SEC } from '../netdev/clock.ts'
+import type { AnyDevice } from '../netdev/driver.ts'
+
+/** Bytes of a section or an interface without its name, at most. */
+const HEADER = 256
+
+interface Captured {
+  readonly interfaceIndex: number
+  readonly bytes: Uint8Array
+  readonly ns: number
+  readonly flags: number
+}
+
+export class BedCapture {
+  readonly #frames: Captured[] = []
+
+  /** Keeps a frame; `inbound` if the kernel received it. */
+  add(interfaceIndex: number, bytes: Uint8Array, ns: number, inbound: boolean): void {
+    this.#frames.push({ interfaceIndex, bytes, ns, flags: inbound ? FLAG_INBOUND : FLAG_OUTBOUND })
+  }
+
+  /** Returns all frames as a pcapng file with one interface for each device. */
+  file(devices: readonly AnyDevice[]): Uint8Array {
+    const frames = this.#frames.reduce((sum, { bytes }) => sum + bytes.length + PACKET_OVERHEAD, 0)
+    const to = new Uint8Array(frames + HEADER * (devices.length + 1))
+    let end = writeSection(to, 0, { userAppl: 'vnet' })
+    for (const { name } of devices) end = writeInterface(to, end, { name })
+    for (const { interfaceIndex, bytes, ns, flags } of this.#frames) {
+      end = writePacket(to, end, {
+        seconds: Math.floor(ns / NSEC_PER_SEC),
+        nanoseconds: ns % NSEC_PER_SEC,
+        interfaceIndex,
+        bytes,
+        at: 0,
+        capturedLength: bytes.length,
+        originalLength: bytes.length,
+        flags,
+      })
+    }
+    return to.slice(0, end)
+  }
+}
+
+/**
+ * Reads the frames of a pcap or pcapng file, given by its bytes or its name, each with the ns since
+ * the one before it. Frames that are marked as received are left out.
+ */
+export function* capturedFrames(file: Uint8Array | string): Generator<{ bytes: Uint8Array; gap: number }> {
+  const reader = new CaptureReader(typeof file === 'string' ? file : 'the capture')
+  reader.push(typeof file === 'string' ? readFileSync(file) : file)
+  reader.end()
+  let before: { seconds: number; nanoseconds: number } | undefined
+  for (let record = reader.next(); record !== undefined; record = reader.next()) {
+    if (((record.flags ?? 0) & FLAG_INBOUND) !== 0) continue
+    const { seconds, nanoseconds } = record
+    const last = before ?? { seconds, nanoseconds }
+    const gap = (seconds - last.seconds) * NSEC_PER_SEC + nanoseconds - last.nanoseconds
+    before = { seconds, nanoseconds }
+    yield { bytes: record.frame.slice(), gap: Math.max(gap, 0) }
+  }
+}

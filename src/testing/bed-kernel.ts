@@ -1,0 +1,49 @@
+/** What a kernel does for a test bed: it refuses frames, and has memory for ioctls. */
+import type { UserMemory } from '../netdev/dev-ioctl.ts'
+import type { AnyDevice } from '../netdev/driver.ts'
+import { EFAULT } from '../netdev/errno.ts'
+import { canOffload } from '../netdev/features.ts'
+import { ETH_HLEN, IFF_UP, VLAN_HLEN } from '../netdev/if.ts'
+import { CHECKSUM_PARTIAL, type SkBuff } from '../skb/sk-buff.ts'
+import type { FrameInfo } from './memory-port.ts'
+
+/** Where the memory of an ioctl's caller begins. */
+export const DATA_AT = 0x1000n
+
+/** Throws for a frame that the kernel does not give to a device. */
+export function refuse(
+  { name, flags, carrier, mtu, features }: AnyDevice,
+  { length }: Uint8Array,
+  info: FrameInfo,
+): void {
+  const { gsoSize = 0, gsoType = 0, ipSummed = 0 } = info
+  const why = (text: string): Error => new Error(`the kernel transmits nothing on ${name}: ${text}`)
+  if ((flags & IFF_UP) === 0) throw why('it is down')
+  if (!carrier) throw why('it has no carrier')
+  if (length < ETH_HLEN) throw why(`a frame of ${length} bytes has no whole header`)
+  if (gsoSize === 0 && length > mtu + ETH_HLEN + VLAN_HLEN) throw why(`${length} bytes are more than its MTU of ${mtu}`)
+  const isOffloaded = gsoSize !== 0 || ipSummed === CHECKSUM_PARTIAL
+  if (isOffloaded && !canOffload({ gsoSize, gsoType } as SkBuff, features)) {
+    throw why('the driver does not offer the offload (dev.features)')
+  }
+}
+
+/** The memory of an ioctl's caller: `data` at DATA_AT, and nothing else. */
+export function memoryOf(data: Uint8Array): UserMemory {
+  const at = (address: bigint, length: number): number => {
+    const from = address - DATA_AT
+    return from >= 0n && from + BigInt(length) <= BigInt(data.length) ? Number(from) : -EFAULT
+  }
+  return {
+    read(address, into) {
+      const from = at(address, into.length)
+      if (from >= 0) into.set(data.subarray(from, from + into.length))
+      return Math.min(from, 0)
+    },
+    write(address, bytes) {
+      const from = at(address, bytes.length)
+      if (from >= 0) data.set(bytes, from)
+      return Math.min(from, 0)
+    },
+  }
+}

@@ -1,0 +1,77 @@
+/** What the methods of a test bed take and return. */
+import type { AnyDevice } from '../netdev/driver.ts'
+import type { FrameAddress } from './frames.ts'
+import type { FrameInfo } from './memory-port.ts'
+
+export interface TestBedOptions {
+  /** The arguments of the command, and what --name, --txqs and --rxqs would give. */
+  readonly args?: readonly string[]
+  readonly names?: readonly string[]
+  readonly txqs?: number
+  readonly rxqs?: number
+  /**
+   * The addresses of each device in place of the driver's; by default 198.18.0.1/24, 198.18.0.2/24
+   * and so on for devices to which the driver gives none.
+   */
+  readonly addresses?: readonly (readonly string[])[]
+  /** The seed of `net.random`; default 1. */
+  readonly seed?: number
+  /** False leaves the devices down. */
+  readonly up?: boolean
+  /** The highest LOGLEVEL_* that is kept; default LOGLEVEL_INFO. */
+  readonly logLevel?: number
+  /** Called with each line of the log. */
+  readonly onLog?: (line: string, level: number) => void
+  /** True lets the driver log errors; otherwise the end of the bed throws if it did. */
+  readonly allowErrors?: boolean
+}
+
+export interface PingOptions<Dev extends AnyDevice = AnyDevice> {
+  /** The device whose kernel pings; by default the first. */
+  readonly from?: Dev
+  /**
+   * An IPv4 address in a network of that device. By default the driver's far end, else another
+   * device in that network, else the address that follows the device's own.
+   */
+  readonly to?: FrameAddress
+  /** Requests, one each `interval` (1 s); default 1. */
+  readonly count?: number
+  readonly interval?: number | string
+  /** Bytes of data; default 56. */
+  readonly size?: number
+  /** How long to wait for the last reply; default 10 s. */
+  readonly timeout?: number | string
+  /** The transmit queue of the requests. */
+  readonly queue?: number
+}
+
+export interface PingResult {
+  readonly sent: number
+  readonly received: number
+  /** Round trip times in ns, in the order of the replies. */
+  readonly rtts: readonly number[]
+}
+
+export interface TransmitOptions<Dev extends AnyDevice = AnyDevice> extends FrameInfo {
+  /** By default the first device. */
+  readonly dev?: Dev
+  readonly queue?: number
+}
+
+export interface IoctlOptions<Dev extends AnyDevice = AnyDevice> {
+  readonly dev?: Dev
+  /** The memory at ifr_data, which the driver reads and writes; without it there is none. */
+  readonly data?: Uint8Array
+  /** The union of struct ifreq, at most 24 bytes, in place of a pointer to `data`. */
+  readonly ifru?: Uint8Array
+  /** Whether the caller may change something; default true. */
+  readonly mayChange?: boolean
+}
+
+export interface IoctlResult {
+  /** 0, the driver's own positive result, or -errno. */
+  readonly result: number
+  /** struct ifreq and the memory at ifr_data after the call. */
+  readonly ifr: Uint8Array
+  readonly data: Uint8Array
+}

@@ -1,0 +1,150 @@
+/**
+ * NetworkStack: the kernel above one device of a test bed, as much of it as ping(8) needs. It
+ * replies to ARP requests and ICMP echo requests for the addresses of its device, resolves
+ * neighbours unless the device is IFF_NOARP, and ignores what the kernel would ignore: frames for
+ * others, wrong checksums, packets from its own address.
+ */
+
+import type { AnyDevice } from '../netdev/driver.ts'
+import { IFF_NOARP } from '../netdev/if.ts'
+import { formatAddress, isInPrefix, type Prefix, parsePrefix } from '../packet/address.ts'
+import * as arp from '../packet/arp.ts'
+import { finish, onesComplementSum } from '../packet/checksum.ts'
+import {
+  copyAddress,
+  destinationAt,
+  ETH_ALEN,
+  ETH_HLEN,
+  ETH_P_ARP,
+  ETH_P_IP,
+  etherType,
+  isBroadcastAddress,
+  isSameAddress,
+  sourceAt,
+} from '../packet/ethernet.ts'
+import * as icmp from '../packet/icmp.ts'
+import * as ipv4 from '../packet/ipv4.ts'
+import { arpRequest } from './frames.ts'
+import type { Frame, MemoryPort } from './memory-port.ts'
+
+/** Packets that wait for one neighbour's address. */
+const UNRESOLVED_MAX = 64
+
+export class NetworkStack {
+  readonly #dev: AnyDevice
+  readonly #port: MemoryPort
+  readonly #transmit: (bytes: Uint8Array, queue: number) => void
+  readonly #echoed: (identifier: number, sequence: number) => void
+  /** Hardware addresses by protocol address. */
+  readonly #neighbours = new Map<string, Uint8Array>()
+  /** Frames that lack their destination's hardware address. */
+  readonly #unresolved = new Map<string, { bytes: Uint8Array; queue: number }[]>()
+
+  /** `echoed` is called with each echo reply. */
+  constructor(
+    dev: AnyDevice,
+    port: MemoryPort,
+    transmit: (bytes: Uint8Array, queue: number) => void,
+    echoed: (identifier: number, sequence: number) => void,
+  ) {
+    this.#dev = dev
+    this.#port = port
+    this.#transmit = transmit
+    this.#echoed = echoed
+  }
+
+  /** The IPv4 addresses of the interface, with their networks. */
+  get prefixes(): Prefix[] {
+    return this.#port.addresses.flatMap(text => parsePrefix(text) ?? []).filter(({ bytes }) => bytes.length === 4)
+  }
+
+  /** Returns the own address in the network of `to`; undefined if there is no route. */
+  sourceFor(to: Uint8Array): Uint8Array | undefined {
+    return this.prefixes.find(prefix => isInPrefix(to, prefix))?.bytes
+  }
+
+  /** Whether an address is one of the interface's own. */
+  isOwn(address: Uint8Array): boolean {
+    return this.prefixes.some(({ bytes }) => isSame(bytes, address))
+  }
+
+  /** Handles a frame that the kernel received. */
+  receive({ bytes, queue }: Frame): void {
+    const isForUs = isSameAddress(bytes, destinationAt(0), this.#dev.devAddr)
+    if (!isForUs && !isBroadcastAddress(bytes, destinationAt(0))) return
+    const type = etherType(bytes, 0)
+    if (type === ETH_P_ARP) this.#receiveArp(bytes, queue)
+    else if (type === ETH_P_IP) this.#receiveIp(bytes, queue)
+  }
+
+  /** Transmits an IPv4 frame, once its destination's hardware address is known. */
+  send(bytes: Uint8Array, queue: number): void {
+    const to = addressAt(bytes, ipv4.destinationAt(ETH_HLEN))
+    const source = this.sourceFor(to)
+    if (source === undefined) return
+    const { devAddr, flags } = this.#dev
+    const key = formatAddress(to)
+    const neighbour = (flags & IFF_NOARP) === 0 ? this.#neighbours.get(key) : devAddr
+    copyAddress(bytes, sourceAt(0), devAddr)
+    if (neighbour !== undefined) {
+      copyAddress(bytes, destinationAt(0), neighbour)
+      this.#transmit(bytes, queue)
+      return
+    }
+    const waiting = this.#unresolved.get(key) ?? []
+    this.#unresolved.set(key, waiting)
+    if (waiting.length < UNRESOLVED_MAX) waiting.push({ bytes, queue })
+    this.#transmit(arpRequest({ from: source, to, sourceMac: devAddr }), queue)
+  }
+
+  #receiveArp(bytes: Uint8Array, queue: number): void {
+    if ((this.#dev.flags & IFF_NOARP) !== 0 || arp.parse(bytes, ETH_HLEN, bytes.length - ETH_HLEN) < 0) return
+    const sender = addressAt(bytes, ETH_HLEN + 14)
+    if (this.isOwn(sender) || !this.isOwn(addressAt(bytes, ETH_HLEN + 24))) return
+    this.#learn(sender, bytes.slice(arp.shaAt(ETH_HLEN), arp.shaAt(ETH_HLEN) + ETH_ALEN))
+    if (arp.op(bytes, ETH_HLEN) !== arp.ARPOP_REQUEST) return
+    const reply = bytes.slice(0, ETH_HLEN + arp.ARP_LEN)
+    arp.toReply(reply, ETH_HLEN, this.#dev.devAddr)
+    copyAddress(reply, destinationAt(0), bytes, arp.shaAt(ETH_HLEN))
+    copyAddress(reply, sourceAt(0), this.#dev.devAddr)
+    this.#transmit(reply, queue)
+  }
+
+  #learn(address: Uint8Array, mac: Uint8Array): void {
+    const key = formatAddress(address)
+    this.#neighbours.set(key, mac)
+    const waiting = this.#unresolved.get(key) ?? []
+    this.#unresolved.delete(key)
+    for (const { bytes, queue } of waiting) this.send(bytes, queue)
+  }
+
+  #receiveIp(bytes: Uint8Array, queue: number): void {
+    const header = ipv4.parse(bytes, ETH_HLEN, bytes.length - ETH_HLEN)
+    if (header < 0 || finish(onesComplementSum(bytes, ETH_HLEN, header)) !== 0) return
+    const [from, to] = [ipv4.sourceAt(ETH_HLEN), ipv4.destinationAt(ETH_HLEN)].map(at => addressAt(bytes, at))
+    if (!this.isOwn(to) || this.isOwn(from) || ipv4.isFragment(bytes, ETH_HLEN)) return
+    const at = ETH_HLEN + header
+    const length = ipv4.totalLength(bytes, ETH_HLEN) - header
+    if (ipv4.protocol(bytes, ETH_HLEN) !== ipv4.IPPROTO_ICMP || icmp.parse(bytes, at, length) < 0) return
+    if (finish(onesComplementSum(bytes, at, length)) !== 0) return
+    const type = icmp.type(bytes, at)
+    if (type === icmp.ICMP_ECHOREPLY) this.#echoed(icmp.identifier(bytes, at), icmp.sequenceNumber(bytes, at))
+    else if (type === icmp.ICMP_ECHO) this.#reply(bytes.slice(0, at + length), at, length, queue)
+  }
+
+  #reply(bytes: Uint8Array, at: number, length: number, queue: number): void {
+    ipv4.swapAddresses(bytes, ETH_HLEN)
+    icmp.setType(bytes, at, icmp.ICMP_ECHOREPLY)
+    icmp.setChecksum(bytes, at, 0)
+    icmp.setChecksum(bytes, at, finish(onesComplementSum(bytes, at, length)))
+    this.send(bytes, queue)
+  }
+}
+
+function addressAt(bytes: Uint8Array, at: number): Uint8Array {
+  return bytes.slice(at, at + ipv4.IPV4_ALEN)
+}
+
+function isSame(one: Uint8Array, other: Uint8Array): boolean {
+  return one.every((byte, i) => byte === other[i])
+}

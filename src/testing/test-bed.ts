@@ -1,0 +1,348 @@
+/**
+ * testBed: a driver in memory, with its devices registered and up, a kernel above each of them, and
+ * a clock that the test moves. It needs no root and no waiting.
+ *
+ *     await using bed = await testBed(driver, { delay: 5 })
+ *     const { received } = bed.ping({ to: '198.18.0.9' })
+ *
+ * At its end the devices are unregistered, and the driver must have left nothing behind: no frame,
+ * no timer, no error in the log.
+ */
+import { NSEC_PER_SEC } from '../netdev/clock.ts'
+import { devIoctl, noMemory } from '../netdev/dev-ioctl.ts'
+import { type AnyDevice, type Driver, defaultParams, type Params, type ParamValues } from '../netdev/driver.ts'
+import { IFF_UP, IFR_IFRU, IFREQ_LEN, NETREG_REGISTERED } from '../netdev/if.ts'
+import { LOGLEVEL_ERR, LOGLEVEL_INFO, Log } from '../netdev/log.ts'
+import { Net } from '../netdev/net.ts'
+import type { NetDevice } from '../netdev/net-device.ts'
+import { random } from '../netdev/random.ts'
+import { devOpen, registerNetdev, unregisterNetdev } from '../netdev/register.ts'
+import { type LinkStats64, linkStats64 } from '../netdev/stats.ts'
+import { formatAddress, isInPrefix, plus } from '../packet/address.ts'
+import { print } from '../packet/print.ts'
+import { dropReasonName } from '../skb/drop-reason-name.ts'
+import { SkBuffPool } from '../skb/pool.ts'
+import { durationOf } from '../wire/units.ts'
+import { BedCapture, capturedFrames } from './bed-capture.ts'
+import { DATA_AT, memoryOf, refuse } from './bed-kernel.ts'
+import type {
+  IoctlOptions,
+  IoctlResult,
+  PingOptions,
+  PingResult,
+  TestBedOptions,
+  TransmitOptions,
+} from './bed-options.ts'
+import { type Balance, balance } from './conservation.ts'
+import { FakeClock } from './fake-clock.ts'
+import { echoRequest, ipv4Of } from './frames.ts'
+import { type Frame, type FrameInfo, frameOf, MemoryPlatform, type MemoryPort } from './memory-port.ts'
+import { NetworkStack } from './network-stack.ts'
+
+/** A device, its port and the kernel above it. */
+interface Side {
+  readonly port: MemoryPort
+  readonly stack: NetworkStack
+}
+
+/** Rounds without time passing, after which a driver is taken to be stuck. */
+const ROUNDS_MAX = 10_000
+
+/** Makes a test bed. Rejects with the error of `init`, or of registering a device. */
+export function testBed<P extends Params, Dev extends AnyDevice>(
+  driver: Driver<P, Dev>,
+  params: Partial<ParamValues<P>> = {},
+  options: TestBedOptions = {},
+): Promise<TestBed<P, Dev>> {
+  return TestBed.make(driver, params, options)
+}
+
+export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevice> implements AsyncDisposable {
+  readonly net: Net
+  readonly clock = new FakeClock()
+  readonly platform = new MemoryPlatform()
+  /** The driver's parameters; a live one may be changed. */
+  readonly params: ParamValues<P>
+  /** The lines of the log. */
+  readonly log: string[] = []
+  readonly #driver: Driver<P, Dev>
+  readonly #options: TestBedOptions
+  readonly #devices: Dev[] = []
+  readonly #sides = new Map<AnyDevice, Side>()
+  readonly #capture = new BedCapture()
+  readonly #errors: string[] = []
+  #closed = false
+  /** The ping that runs: its identifier, the time of each request, and what came back. */
+  #ping = { identifier: 0, sent: [] as number[], rtts: [] as number[] }
+
+  private constructor(driver: Driver<P, Dev>, params: Partial<ParamValues<P>>, options: TestBedOptions) {
+    const { seed = 1, logLevel = LOGLEVEL_INFO, onLog } = options
+    this.#driver = driver
+    this.#options = options
+    this.params = { ...defaultParams(driver.params), ...params }
+    const log = new Log(logLevel, (level, text) => {
+      this.log.push(text)
+      if (level <= LOGLEVEL_ERR) this.#errors.push(text)
+      onLog?.(text, level)
+    })
+    const pool = new SkBuffPool({ poison: true, reserve: 1 << 14 })
+    this.net = new Net({ platform: this.platform, clock: this.clock, log, pool, random: random(seed) })
+  }
+
+  /** For testBed(). */
+  static async make<P extends Params, Dev extends AnyDevice>(
+    driver: Driver<P, Dev>,
+    params: Partial<ParamValues<P>>,
+    options: TestBedOptions,
+  ): Promise<TestBed<P, Dev>> {
+    const bed = new TestBed(driver, params, options)
+    try {
+      await bed.#open()
+    } catch (error) {
+      bed.#closed = true
+      await bed.#unload()
+      throw error
+    }
+    return bed
+  }
+
+  /** The devices, in the driver's order. */
+  get devices(): readonly Dev[] {
+    return this.#devices
+  }
+
+  /** The first device. */
+  get dev(): Dev {
+    return this.#devices[0] as Dev
+  }
+
+  /** What the kernel received on the first device, oldest first. */
+  get received(): Frame[] {
+    return this.port().received
+  }
+
+  /** Returns the port of an interface, by default of the first device. */
+  port(name: string = this.dev.name): MemoryPort {
+    return this.platform.port(name)
+  }
+
+  /**
+   * The kernel transmits a frame. When this returns the driver has had it, unless its queue is
+   * stopped, and whatever that caused at this moment has happened. Throws for a frame that the
+   * kernel would not send.
+   */
+  transmit(frame: Uint8Array, options: TransmitOptions<Dev> = {}): void {
+    const { dev = this.dev, queue = 0, ...info } = options
+    refuse(dev, frame, info)
+    this.#transmit(dev, frame, queue, info)
+    this.#settle()
+  }
+
+  /**
+   * The kernel transmits the frames of a pcap or pcapng file, given by its bytes or its name, at
+   * the distances that they have there. Frames marked as received are left out. Returns their
+   * number.
+   */
+  transmitPcap(file: Uint8Array | string, options: { readonly dev?: Dev; readonly queue?: number } = {}): number {
+    let frames = 0
+    for (const { bytes, gap } of capturedFrames(file)) {
+      this.advance(gap)
+      this.transmit(bytes, options)
+      frames++
+    }
+    return frames
+  }
+
+  /** Returns all frames that the kernel transmitted and received, as a pcapng file. */
+  pcap(): Uint8Array {
+    return this.#capture.file(this.devices)
+  }
+
+  /**
+   * Moves the clock by a number of ns, or by a time with its unit (`2s`, `10ms`). Timers,
+   * interrupts and polls run at their moments.
+   */
+  advance(time: number | string): void {
+    this.#run(this.clock.now() + durationOf(time))
+  }
+
+  /** Pings as ping(8) does. The clock moves until the last reply is there, or the timeout ends. */
+  ping(options: PingOptions<Dev> = {}): PingResult {
+    const { from = this.dev, count = 1, interval = '1s', size = 56, timeout = '10s', queue = 0 } = options
+    const { stack } = this.#side(from)
+    const to = options.to === undefined ? this.#target(stack) : ipv4Of(options.to)
+    const source = stack.sourceFor(to)
+    if (source === undefined) throw new Error(`${from.name}: no route to ${formatAddress(to)}`)
+    const { identifier } = this.#ping
+    const ping = { identifier: (identifier + 1) & 0xffff, sent: [] as number[], rtts: [] as number[] }
+    this.#ping = ping
+    const isDone = () => ping.rtts.length === count
+    for (let sequence = 1; sequence <= count; sequence++) {
+      ping.sent[sequence] = this.clock.now()
+      const frame = echoRequest({ from: source, to, identifier: ping.identifier, sequence, size })
+      refuse(from, frame, {})
+      stack.send(frame, queue)
+      this.#run(this.clock.now() + durationOf(sequence < count ? interval : timeout), isDone)
+    }
+    return { sent: count, received: ping.rtts.length, rtts: ping.rtts }
+  }
+
+  /** Performs an ioctl on a device. */
+  ioctl(cmd: number, options: IoctlOptions<Dev> = {}): IoctlResult {
+    const { dev = this.dev, ifru, mayChange = true } = options
+    const data = options.data?.slice() ?? new Uint8Array(0)
+    const ifr = new Uint8Array(IFREQ_LEN)
+    new TextEncoder().encodeInto(dev.name, ifr)
+    if (ifru !== undefined) ifr.set(ifru, IFR_IFRU)
+    else if (data.length > 0) new DataView(ifr.buffer).setBigUint64(IFR_IFRU, DATA_AT, true)
+    const result = devIoctl(dev, cmd, ifr, data.length === 0 ? noMemory : memoryOf(data), mayChange)
+    this.#settle()
+    return { result, ifr, data }
+  }
+
+  /** Returns the counters of a device, by default the first. */
+  stats(dev: Dev = this.dev): LinkStats64 {
+    return linkStats64(dev.getStats64())
+  }
+
+  /** Returns the frames that a device dropped, by the reason's name: `{ NOT_SPECIFIED: 2 }`. */
+  drops(dev: Dev = this.dev): Record<string, number> {
+    const { tx, rx } = dev.counters.drops()
+    const all = [...tx].map((n, reason) => [dropReasonName(reason), n + (rx[reason] ?? 0)] as const)
+    return Object.fromEntries(all.filter(([, n]) => n > 0))
+  }
+
+  /** Returns what became of all frames: in + made = out + dropped + held. */
+  balance(): Balance {
+    return balance(this.net, this.#devices as readonly NetDevice[])
+  }
+
+  /**
+   * Ends the bed: unregisters the devices and unloads the driver. Throws if a frame is held or was
+   * lost uncounted, if a timer still runs, or if an error was logged. Idempotent.
+   */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await this.#unload()
+    // An alarm that rings once more does no harm; one that arms itself again never ends.
+    this.clock.advance(2 * NSEC_PER_SEC)
+    const problems = [...this.#leaks(), ...(this.#options.allowErrors ? [] : this.#logged())]
+    if (problems.length > 0) throw new Error(`${this.#driver.name}: ${problems.join('; ')}`)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #open(): Promise<void> {
+    const { args = [], names = [], txqs, rxqs, addresses = [], up = true } = this.#options
+    const specs: unknown = this.#driver.init(this.params, { args, names, txqs, rxqs, net: this.net })
+    if (!Array.isArray(specs) || specs.length === 0) {
+      throw new Error(`init of ${this.#driver.name}: it must return a list of at least one device: [{ dev }]`)
+    }
+    for (const [i, spec] of specs.entries()) {
+      const dev = spec.dev as Dev & NetDevice
+      await registerNetdev(dev, this.net)
+      this.#devices.push(dev)
+      const port = dev.port as MemoryPort
+      const transmit = (bytes: Uint8Array, queue: number) => this.#transmit(dev, bytes, queue)
+      const stack = new NetworkStack(dev, port, transmit, (id, sequence) => this.#echoed(id, sequence))
+      this.#sides.set(dev, { port, stack })
+      port.onFrame = (skb, queue) => {
+        const frame = frameOf(skb, queue)
+        port.received.push(frame)
+        this.#capture.add(i, frame.bytes, this.clock.now(), true)
+        stack.receive(frame)
+      }
+      await port.apply({ addresses: addresses[i] ?? spec.addresses ?? [`198.18.0.${i + 1}/24`] })
+    }
+    if (up) for (const dev of this.#devices as readonly NetDevice[]) await devOpen(dev)
+    this.#settle()
+  }
+
+  async #unload(): Promise<void> {
+    const devices = this.#devices as readonly NetDevice[]
+    for (const dev of devices.toReversed()) if (dev.regState === NETREG_REGISTERED) await unregisterNetdev(dev)
+    await this.#driver.exit?.()
+  }
+
+  #side(dev: AnyDevice): Side {
+    const side = this.#sides.get(dev)
+    if (side === undefined) throw new Error(`${dev.name} is not a device of this test bed`)
+    return side
+  }
+
+  #transmit(dev: AnyDevice, bytes: Uint8Array, queue: number, info: FrameInfo = {}): void {
+    if (!dev.carrier || (dev.flags & IFF_UP) === 0) return
+    this.#capture.add(this.#devices.indexOf(dev as Dev), bytes, this.clock.now(), false)
+    this.#side(dev).port.transmit(bytes, queue, info)
+  }
+
+  /** Hands over what waits and runs interrupts and polls, until nothing is left at this moment. */
+  #settle(): void {
+    for (let round = 0; round < ROUNDS_MAX; round++) {
+      this.net.flush()
+      if (this.platform.ports.reduce((n, port) => n + port.drain(), 0) === 0) return
+    }
+    throw new Error(`${this.#driver.name}: frames go round without end`)
+  }
+
+  /** Moves the clock to `end`, or until `isDone`. */
+  #run(end: number, isDone = () => false): void {
+    const { clock } = this
+    let rounds = 0
+    for (;;) {
+      this.#settle()
+      if (isDone()) return
+      const next = clock.next
+      if (next === undefined || next > end) break
+      // An alarm that is armed for now rings a nanosecond later.
+      rounds = next - clock.now() > 1 ? 0 : rounds + 1
+      if (rounds > ROUNDS_MAX) throw new Error(`${this.#driver.name}: timers or polls run without end`)
+      clock.advance(Math.max(next - clock.now(), 0))
+    }
+    clock.advance(end - clock.now())
+    this.#settle()
+  }
+
+  #echoed(identifier: number, sequence: number): void {
+    const { sent, rtts } = this.#ping
+    const at = sent[sequence]
+    if (identifier !== this.#ping.identifier || at === undefined) return
+    delete sent[sequence]
+    rtts.push(this.clock.now() - at)
+  }
+
+  /** Returns an address to ping from a stack. */
+  #target(stack: NetworkStack): Uint8Array {
+    const [first] = stack.prefixes
+    if (first === undefined) throw new Error('the device has no IPv4 address: name one with `addresses`')
+    const own = [...this.#sides.values()].flatMap(side => side.stack.prefixes.map(({ bytes }) => bytes))
+    const far = own.flatMap(address => this.#driver.farEnd?.(address) ?? [])
+    const others = own.filter(address => !stack.isOwn(address))
+    const reached = [...far, ...others].find(address => stack.sourceFor(address) !== undefined)
+    if (reached !== undefined) return reached
+    const next = plus(first.bytes, 1)
+    return isInPrefix(plus(next, 1), first) ? next : plus(first.bytes, -1)
+  }
+
+  #leaks(): string[] {
+    const frames = this.net.pool.frames().map(skb => `'${print(skb.bytes, skb.data, skb.len)}' of ${skb.dev?.name}`)
+    const { in: read, made, out, dropped, held } = this.balance()
+    const lost = read + made - out - dropped - held
+    return [
+      ...frames.map(frame => `a frame is held after the end: ${frame}: free it in ndoStop or ndoUninit`),
+      ...(lost > 0
+        ? [`frames were freed that neither the kernel received nor a drop counts: ${lost} (skb.free())`]
+        : []),
+      ...(this.clock.armed > 0 ? [`timers still run after the end: ${this.clock.armed}: cancel them in ndoStop`] : []),
+    ]
+  }
+
+  #logged(): string[] {
+    const [first, ...more] = this.#errors
+    if (first === undefined) return []
+    return [`it logged '${first}'${more.length === 0 ? '' : ` and ${more.length} more errors`}`]
+  }
+}
