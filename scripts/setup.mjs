@@ -1,8 +1,8 @@
 /**
  * node scripts/setup.mjs [--test] [--long]: makes a clone runnable, in the steps that are due. With
- * --test it also installs the programs of the tests, with --long those of the long ones too. It
- * prints nothing on success. A failure is one line on stderr with what to do about it, and exit
- * code 1.
+ * --test it also installs the programs of the tests, with --long those of the long ones too. Each
+ * step is one line on stderr with its time; without a step that is due it prints nothing. A failure
+ * is one line on stderr with what to do about it, and exit code 1.
  *
  * This file holds only the checks that an old Node must be able to run: it must parse on Node 12,
  * so no `node:` imports, no top-level await, nothing newer than ES2019. The work itself is loaded

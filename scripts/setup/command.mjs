@@ -1,6 +1,7 @@
 /**
- * Runs other programs during set-up: silent on success, with their whole output on stderr on
- * failure. stdout is never written, because it belongs to the program that is started afterwards.
+ * Runs other programs during set-up: a line with the time on success, their whole output on
+ * failure, both on stderr. stdout is never written, because it belongs to the program that is
+ * started afterwards.
  */
 
 import { spawn } from 'node:child_process'
@@ -59,14 +60,23 @@ export function npm() {
   return existsSync(cli) ? [process.execPath, cli] : ['npm']
 }
 
-/** Runs a program that must succeed; `what` names the step in the error. */
+/**
+ * Runs a program that must succeed; `what` names the step in its line, which begins before the
+ * program does, and in the error.
+ */
 export async function run(what, [program, ...args]) {
+  const start = performance.now()
+  process.stderr.write(`vnet: ${what} ...`)
   const { code, output } = await capture(program, args).catch(error => {
+    process.stderr.write(' failed\n')
     throw error.code === 'ENOENT'
       ? new SetupError(`vnet: ${what} failed: ${program} not found, please install it`)
       : error
   })
-  if (code === 0) return
-  process.stderr.write(output)
+  if (code === 0) {
+    process.stderr.write(` ${((performance.now() - start) / 1000).toFixed(1)} s\n`)
+    return
+  }
+  process.stderr.write(` failed\n${output}`)
   throw new SetupError(`vnet: ${what} failed, see above (exit ${code})`)
 }

@@ -21,6 +21,15 @@ describe('the steps that are due', () => {
     expect(tree.calls()).toEqual(everything)
   })
 
+  test('a run prints a line for each step that it makes, and the next one prints nothing', async () => {
+    expect(tree.steps()).toEqual(['installing dependencies', 'building the addon', 'compiling'])
+    tree.remove('dist')
+    await tree.setUp()
+    expect(tree.steps()).toEqual(['compiling'])
+    expect(await tree.setUp()).toEqual(quiet)
+    expect(tree.steps()).toEqual([])
+  })
+
   test('a second run makes nothing', async () => {
     expect(await tree.setUp()).toEqual(quiet)
     expect(tree.calls()).toEqual([])
@@ -77,6 +86,7 @@ describe('the steps that are due', () => {
     expect(tree.has('dist/tap.js')).toBe(true)
     expect(tree.has('dist.new')).toBe(false)
     tree.remove('break-tsc')
+    expect(tree.steps().at(-1)).toBe('compiling: failed')
     tree.calls()
     expect(await tree.setUp()).toEqual(quiet)
     expect(tree.calls()).toEqual(['tsc'])

@@ -47,6 +47,7 @@ export interface Outcome {
 
 export class SetupTree {
   readonly root = mkdtempSync(join(tmpdir(), 'vnet-setup-'))
+  readonly #steps: string[] = []
 
   constructor() {
     cpSync(join(repository, 'scripts'), join(this.root, 'scripts'), { recursive: true })
@@ -90,14 +91,35 @@ export class SetupTree {
     return lines
   }
 
-  /** Runs set-up; `preload` runs first, in the same process. */
-  setUp({ args = [], preload = '', env = {} }: { args?: string[]; preload?: string; env?: NodeJS.ProcessEnv } = {}) {
+  /** The steps whose lines set-up printed since the last look, in order. */
+  steps(): string[] {
+    return this.#steps.splice(0)
+  }
+
+  /**
+   * Runs set-up; `preload` runs first, in the same process. Returns its output without the lines of
+   * the steps.
+   */
+  async setUp({
+    args = [],
+    preload = '',
+    env = {},
+  }: {
+    args?: string[]
+    preload?: string
+    env?: NodeJS.ProcessEnv
+  } = {}) {
     const preloadArgs = preload === '' ? [] : ['--import', `data:text/javascript,${encodeURIComponent(preload)}`]
-    return execute([...preloadArgs, join(this.root, 'scripts/setup.mjs'), ...args], {
+    const outcome = await execute([...preloadArgs, join(this.root, 'scripts/setup.mjs'), ...args], {
       PATH: join(this.root, 'path'),
       npm_execpath: join(this.root, 'stand-ins/npm-cli.js'),
       ...env,
     })
+    const stderr = outcome.stderr.replace(/^vnet: (.*) \.\.\. (\d+\.\d s|failed)\n/gm, (_, step, how) => {
+      this.#steps.push(how === 'failed' ? `${step}: failed` : step)
+      return ''
+    })
+    return { ...outcome, stderr }
   }
 
   [Symbol.dispose](): void {
