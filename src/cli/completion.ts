@@ -1,13 +1,17 @@
 /**
  * `vnet completion`: scripts for bash and zsh, generated from the commands. Both shells look a
  * command up in the same table: its options, those that take a value, and the kinds of its
- * arguments. The names of interfaces and parameters come from vnet itself.
+ * arguments. The names of interfaces, parameters and faults come from vnet itself, and so do the
+ * options of a driver file. vnet runs the file for that, so it is done only for a file that the
+ * user has named as the command, and not to complete that name.
  *
  * Names are chosen by strangers and may be `$(...)`. The shells compare them and quote what they
  * insert. Nothing may expand them, as bash's `compgen -W` and an unquoted `$(...)` would.
  */
 import type { Argument, Command } from 'commander'
-import { FAULTS } from './control-commands.ts'
+
+/** What a driver file is called, for `case` of both shells. */
+const FILES = '*.[jt]s|*.[cm][jt]s'
 
 /** Returns the script, to be sourced or put where the shell looks for completions. */
 export function completion(shell: 'bash' | 'zsh', program: Command): string {
@@ -39,20 +43,20 @@ function table(program: Command): string {
   return [
     branch("''", usual, `command:${commands}`),
     ...program.commands.flatMap(command => ofCommand(command, command.name())),
-    // Only the driver in the file knows its own parameters.
-    branch('*.[jt]s|*.[cm][jt]s', usual, 'none...'),
+    // Only the driver in the file knows its own parameters: the shells ask for them.
+    branch(FILES, usual, 'none...'),
   ].join('')
 }
 
 /**
- * Returns `interface`, `param`, `file`, `none` or the words to choose from; with `...` if it
- * repeats. A file that repeats may come after interfaces: `either`.
+ * Returns `interface`, `param`, `fault`, `file`, `none` or the words to choose from; with `...` if
+ * it repeats. A file that repeats may come after interfaces: `either`.
  */
 function kind(argument: Argument, commands: string): string {
   const words =
     argument.argChoices?.join('|') ??
-    { WHAT: FAULTS.join('|'), COMMAND: commands }[argument.name()] ??
-    { IF: 'interface', NAME: 'param', FILE: argument.variadic ? 'either' : 'file' }[argument.name()] ??
+    { COMMAND: commands }[argument.name()] ??
+    { IF: 'interface', NAME: 'param', FAULT: 'fault', FILE: argument.variadic ? 'either' : 'file' }[argument.name()] ??
     'none'
   return words + (argument.variadic ? '...' : '')
 }
@@ -90,7 +94,10 @@ ${table}    *) return ;;
   # The value of an option.
   ((i > COMP_CWORD && i > first)) && return
   if [[ $current == -* ]]; then
-    _vnet_offer <<< "\${options// /$'\\n'}"
+    case $command in
+      ${FILES}) _vnet_offer < <("$vnet" help "$command" --names < /dev/null 2> /dev/null) ;;
+      *) _vnet_offer <<< "\${options// /$'\\n'}" ;;
+    esac
     return
   fi
   set -- $kinds
@@ -109,6 +116,7 @@ ${table}    *) return ;;
       _vnet_offer < <(compgen -f -- "$current")
       ;;
     param) _vnet_offer < <("$vnet" param "$interface" --names 2> /dev/null) ;;
+    fault) _vnet_offer < <("$vnet" trigger "$interface" 2> /dev/null) ;;
     command:*)
       _vnet_offer < <(compgen -f -X '!*.*[jt]s' -- "$current")
       kind=\${kind#command:}
@@ -146,7 +154,10 @@ ${table}    *) return 1 ;;
   # The value of an option.
   ((i > CURRENT && i > first)) && return 1
   if [[ $current == -* ]]; then
-    compadd -- \${=options}
+    case $command in
+      ${FILES}) compadd -- \${(f)"$("$vnet" help "$command" --names < /dev/null 2> /dev/null)"} ;;
+      *) compadd -- \${=options} ;;
+    esac
     return
   fi
   left=(\${=kinds})
@@ -165,9 +176,10 @@ ${table}    *) return 1 ;;
       _files
       ;;
     param) compadd -- \${(f)"$("$vnet" param "$interface" --names 2> /dev/null)"} ;;
+    fault) compadd -- \${(f)"$("$vnet" trigger "$interface" 2> /dev/null)"} ;;
     command:*)
       compadd -- \${(s:|:)kind#command:}
-      compadd -f -- *.*[jt]s(N)
+      _files -g '*.*[jt]s'
       ;;
     *) compadd -- \${(s:|:)kind} ;;
   esac

@@ -12,8 +12,8 @@ import { wholeNumber } from './options.ts'
 /** Their heading in the help. */
 export const CONTROL_GROUP = 'Asking a running vnet:'
 
-/** The faults of vnet's own drivers; other drivers may have others. */
-export const FAULTS: readonly string[] = ['lockup', 'lost-interrupt', 'stuck', 'flap']
+/** As VNET_IOCTL_DATA_MAX of the family, whose module would take time at each start. */
+const IOCTL_DATA_MAX = 16_384
 
 const names = (what: string) => new Option('--names', `print only the names of the ${what}, one a line`)
 const IF = () => new Argument('<IF>')
@@ -70,7 +70,12 @@ const commands: readonly ControlCommand[] = [
     name: 'ioctl',
     description: 'run private ioctl SIOCDEVPRIVATE+N of the driver, with HEX as its data',
     args: [IF(), new Argument('<N>').argParser(wholeNumber(0, 15)), new Argument('[HEX]').argParser(hex)],
-    options: [json()],
+    options: [
+      new Option('--length <n>', 'bytes of data; those that HEX does not give are 0').argParser(
+        wholeNumber(1, IOCTL_DATA_MAX),
+      ),
+      json(),
+    ],
     run: async (io, name, n, data, options) => (await queries()).ioctl(name, n, data, options, io),
   },
   {
@@ -114,11 +119,13 @@ const commands: readonly ControlCommand[] = [
   },
   {
     name: 'trigger',
-    description: `cause one fault now: ${FAULTS.join(', ')}`,
-    args: [IF(), new Argument('<WHAT>')],
+    description: 'cause one fault now, or list those that its driver has',
+    args: [IF(), new Argument('[FAULT]')],
     options: [new Option('--queue <n>', 'queue that the fault is for').argParser(count)],
-    run: (io, name, what, { queue }) =>
-      request(io, name, (client, device) => client.trigger(device.vnet, device, what, queue)),
+    run: async (io, name, fault, { queue }) =>
+      fault === undefined
+        ? (await queries()).faults(name, io)
+        : request(io, name, (client, device) => client.trigger(device.vnet, device, fault, queue)),
   },
   {
     name: 'events',

@@ -1,8 +1,10 @@
 /** `vnet ./my-driver.js`: loads a driver from a file instead of a built-in one. */
+
+import { existsSync } from 'node:fs'
 import type { Debugger, Runtime, Session } from 'node:inspector'
 import { resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { type Driver, type Param, UsageError } from '../netdev/driver.ts'
+import { type Driver, FileError, type Param, UsageError } from '../netdev/driver.ts'
 import { describeException } from '../netdev/exception.ts'
 
 /** The global variable by which the debugger's protocol names an error. */
@@ -20,6 +22,7 @@ export function isOtherFile(argument: string | undefined): argument is string {
 
 /** Returns the driver that the file exports. Throws a UsageError if there is none to load. */
 export async function loadDriver(file: string): Promise<Driver> {
+  if (!existsSync(file)) throw new FileError(`${file}: no such file`)
   const url = pathToFileURL(resolve(file)).href
   let module: { driver?: unknown }
   try {

@@ -3,6 +3,7 @@ import { Argument, Command, type CommanderError } from 'commander'
 import { type Driver, UsageError } from '../netdev/driver.ts'
 import { addControlCommands, CONTROL_GROUP } from './control-commands.ts'
 import { addDriver, describeDriver } from './driver-command.ts'
+import { isDriverFile, loadDriver } from './driver-file.ts'
 import { commandHelp, programHelp } from './help.ts'
 import type { Io } from './io.ts'
 import { addCommonOptions, commonOptions } from './options.ts'
@@ -64,7 +65,7 @@ export function createProgram(
   addControlCommands(program, create, io, done)
   program.addCommand(execCommand(create('exec'), io, done)).helpCommand(false)
   program.addCommand(completionCommand(create('completion'), program, loadLan, io))
-  program.addCommand(helpCommand(create('help'), program, loadLan))
+  program.addCommand(helpCommand(create('help'), program, loadLan, io))
   program.hook('preSubcommand', async (_, command) => {
     if (command === lan) await loadLan()
   })
@@ -134,17 +135,22 @@ function completionCommand(command: Command, program: Command, loadLan: () => Pr
   })
 }
 
-function helpCommand(command: Command, program: Command, loadLan: () => Promise<void>): Command {
-  command.usage('[COMMAND]').description('print this, or the help of one command').helpGroup('Help:')
-  return command.argument('[COMMAND...]').action(async (words: string[]) => {
-    if (words[0] === LAN.name) await loadLan()
+function helpCommand(command: Command, program: Command, loadLan: () => Promise<void>, io: Io): Command {
+  command.usage('[COMMAND|FILE]').description('print this, or the help of one command or driver file')
+  command.helpGroup('Help:').option('--names', 'print only the names of its options, one a line')
+  commandHelp(command)
+  return command.argument('[COMMAND...]').action(async (words: string[], { names }: { names?: boolean }) => {
+    const [first] = words
+    if (first === LAN.name) await loadLan()
+    if (isDriverFile(first)) addDriverFile(program, first, await loadDriver(first), io, () => {})
     let about = program
     for (const word of words) {
       const found = about.commands.find(known => known.name() === word)
       if (found === undefined) throw new UsageError(`unknown command '${words.join(' ')}'`)
       about = found
     }
-    about.outputHelp()
+    if (!names) about.outputHelp()
+    else for (const { long } of about.createHelp().visibleOptions(about)) io.out(`${long}\n`)
   })
 }
 

@@ -68,6 +68,8 @@ export interface NetDeviceOps<Priv> {
    * kernel has no such operation. -EOPNOTSUPP for a fault that the driver does not have.
    */
   ndoTrigger?(dev: NetDevice<Priv>, fault: string, txq: number | undefined): Errno
+  /** The names of the faults that ndoTrigger has, without spaces, to list and to complete them. */
+  readonly faults?: readonly string[]
   /** Checks the device's address before it is opened. */
   ndoValidateAddr?(dev: NetDevice<Priv>): Errno
 }

@@ -66,6 +66,8 @@ const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
   ['vnet param red/sn1 ', []],
   ['vnet trigger sn0 l', ['lockup', 'lost-interrupt']],
   ['vnet trigger --queue 1 sn0 f', ['flap']],
+  ['vnet trigger sn0 flap ', []],
+  ['vnet trigger red/sn1 ', []],
   ['vnet events ', ['sn0', 'red/sn1']],
   ['vnet frames --filter tcp ', ['sn0', 'red/sn1']],
   ['vnet extcap --', ['--install', '--uninstall', '--help']],
@@ -91,7 +93,10 @@ const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
   ['vnet capture sn0 v', ['vnet']],
   ['vnet capture --ring 2x1MB s', ['sn0']],
   ['vnet nonsense ', []],
-  ['vnet ./my-driver.js --mt', ['--mtu']],
+  ['vnet ./my-driver.js --', ['--mtu', '--delay']],
+  ['vnet ./my-driver.js --d', ['--delay']],
+  ['vnet ./my-driver.js --delay 1 --m', ['--mtu']],
+  ['vnet ./my-driver.js ', []],
 ]
 
 beforeAll(() => {
@@ -99,6 +104,8 @@ beforeAll(() => {
 case "$*" in
   'list --names') printf 'sn0\\nred/sn1\\n' ;;
   'param sn0 --names') printf 'lockup\\ntimeout\\n' ;;
+  'trigger sn0') printf 'lockup\\nlost-interrupt\\nflap\\n' ;;
+  'help ./my-driver.js --names') printf -- '--mtu\\n--delay\\n' ;;
   *) echo "vnet: no" >&2; exit 1 ;;
 esac
 `
@@ -160,7 +167,7 @@ describe.skipIf(noZsh)('zsh', () => {
   while [[ $1 == -* && $1 != -- ]]; do shift; done; shift
   for word; do [[ $word == "$words[CURRENT]"* ]] && print -r -- "$word"; done
 }
-_files() { compadd -f -- *(N) }
+_files() { compadd -f -- \${~2-*}(N) }
 compdef() { }
 `
     const call = `words=(${quoted(words)}); CURRENT=${words.length}; _vnet; true`

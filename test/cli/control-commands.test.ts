@@ -202,6 +202,22 @@ describe('echo', () => {
   })
 })
 
+describe('trigger without a fault', () => {
+  test.each([
+    ['lockup flap', ok('lockup\nflap\n')],
+    ['', failed('sn0: EOPNOTSUPP, operation not supported; its driver has no faults to trigger')],
+    [undefined, failed('sn0: EOPNOTSUPP, operation not supported; its driver does not list its faults')],
+  ])('prints the faults of a driver that reports %j', async (faults, printed) => {
+    const device = (b: MessageBuilder) => {
+      sn0(b)
+      if (faults !== undefined) b.string(63, faults)
+    }
+    const fake = vnet({ [GET_DEVICES]: () => [device] })
+    expect(await runMain('trigger', 'sn0')).toEqual(printed)
+    expect(askedOf(fake)).toEqual([])
+  })
+})
+
 describe('ioctl', () => {
   const ifreq = (...octets: number[]) => Uint8Array.from({ length: 40 }, (_, i) => nul('sn0')[i] ?? octets[i - 16] ?? 0)
 
@@ -218,6 +234,21 @@ describe('ioctl', () => {
     const { stdout } = await runMain('ioctl', 'sn0', '15', '--json')
     expect(JSON.parse(stdout)).toEqual({ event: 'ioctl', result: 3, ifr: `0102${'00'.repeat(22)}`, data: null })
     expect(askedOf(fake)[1]!.attributes).toEqual({ ...SN0, 23: u32(0x89ff), 24: ifreq() })
+  })
+
+  test('--length N gives the driver N bytes, those of HEX first, and prints what it left in them', async () => {
+    const fake = vnet({
+      [IOCTL]: () => [b => b.s32(27, 0).binary(24, ifreq()).binary(26, Uint8Array.of(0xab, 0xcd)).u32(39, 2)],
+    })
+    const printed = ok(`result 0\nifr ${'00'.repeat(24)}\ndata 0a00abcd\n`)
+    expect(await runMain('ioctl', 'sn0', '1', '0a', '--length', '4')).toEqual(printed)
+    expect(await runMain('ioctl', 'sn0', '1', '--length', '2')).toMatchObject({ status: 1 })
+    expect(askedOf(fake).map(({ attributes }) => attributes[26])).toEqual([
+      Uint8Array.of(10, 0, 0, 0),
+      new Uint8Array(2),
+    ])
+    const { status, stderr } = await runMain('ioctl', 'sn0', '1', '0a0b0c', '--length', '2')
+    expect([status, stderr]).toEqual([2, 'vnet: --length 2: HEX has 3 bytes (see vnet --help)\n'])
   })
 
   test('bytes or text longer than a request can carry are refused', async () => {

@@ -39,6 +39,9 @@ describe('a driver from a file', () => {
     )
     const { status, stdout } = await runMain(path, '--help')
     expect([status, stdout]).toEqual([0, expect.stringMatching(/my own[\s\S]*--loss N +lose every n-th/)])
+    expect(await runMain('help', path)).toEqual({ status, stdout, stderr: '' })
+    const names = (await runMain('help', path, '--names')).stdout.split('\n')
+    expect(names).toEqual(expect.arrayContaining(['--loss', '--mtu', '--help']))
   })
 
   test('a driver file that does not load is refused in one line that names the place', async () => {
@@ -53,8 +56,9 @@ describe('a driver from a file', () => {
   })
 
   test('a driver file that does not exist is refused in one line', async () => {
-    const { status, stderr } = await runMain(join(directory, 'nowhere.js'))
-    expect([status, stderr]).toEqual([2, expect.stringMatching(/^vnet: .*nowhere\.js does not load: .*\n$/)])
+    const path = join(directory, 'nowhere.js')
+    const line = { status: 2, stdout: '', stderr: `vnet: ${path}: no such file\n` }
+    expect([await runMain(path), await runMain('help', path)]).toEqual([line, line])
   })
 
   const { typescript } = process.features as { typescript?: unknown }

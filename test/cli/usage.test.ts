@@ -153,7 +153,7 @@ test.each([
   [['ioctl', 'sn0', '0', 'no'], "'no': must be two hexadecimal digits a byte, such as 0a0b"],
   [['carrier', 'sn0'], "missing required argument 'on|off'"],
   [['carrier', 'sn0', 'up'], "'up' is neither on nor off"],
-  [['trigger', 'sn0'], "missing required argument 'WHAT'"],
+  [['ioctl', 'sn0', '0', '--length', '16385'], '--length 16385: must be a whole number from 1 to 16384'],
   [['trigger', 'sn0', 'stuck', '--queue', '-1'], '--queue -1: must be a whole number from 0 to 4294967295'],
   [['events', '--drops', 'x'], '--drops x: must be a whole number from 0 to 4294967295'],
   [['stats', '--watch', '0'], `--watch 0: ${INTERVAL}`],

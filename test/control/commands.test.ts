@@ -145,7 +145,9 @@ describe('changes', () => {
     const { perform, port0 } = await served()
     const trigger = (name: string, fault: string, queue = 0) =>
       perform(TRIGGER, b => b.string(2, name).string(22, fault).u32(10, queue))
-    expect(trigger('sn0', 'fire')).toEqual(refused(-95, 'the driver of sn0 has no fault fire', 28))
+    expect(trigger('sn0', 'fire')).toEqual(
+      refused(-95, 'the driver of sn0 has no fault fire, only lockup, lost-interrupt, stuck, flap', 28),
+    )
     expect(trigger('other', 'stuck')).toEqual(refused(-95, 'the driver of other has no faults to trigger'))
     expect(trigger('sn0', 'stuck', 1)).toEqual(refused(-22, 'queue: sn0 has 1, counted from 0', 40))
     port0.change({ kind: 'down' })

@@ -1,5 +1,6 @@
-/** The commands that query once and print the reply: list, show, param, ioctl, echo. */
+/** The commands that query once and print the reply: list, show, param, trigger, ioctl, echo. */
 import type { ControlClient, DriverParam, Found, FoundDevice } from '../../control/index.ts'
+import { UsageError } from '../../netdev/driver.ts'
 import { EOPNOTSUPP, isErrno, VnetError } from '../../netdev/errno.ts'
 import { IFR_IFRU, SIOCDEVPRIVATE } from '../../netdev/if.ts'
 import { alignLeft } from '../align.ts'
@@ -109,14 +110,31 @@ function paramTable(params: readonly DriverParam[]): string[] {
   return alignLeft(params.map(param => [`${param.name}=${param.value}`, notes(param)]))
 }
 
-/** `vnet ioctl IF N [HEX]`: SIOCDEVPRIVATE + N; ifr_data points to `data`. */
+/** `vnet trigger IF`: the faults of its driver, one a line. */
+export function faults(name: string, io: Io): Promise<number> {
+  return askInterface(name, io, async (_, device) => {
+    if (device.faults === undefined) throw new VnetError(EOPNOTSUPP, name, 'its driver does not list its faults')
+    if (device.faults.length === 0) throw new VnetError(EOPNOTSUPP, name, 'its driver has no faults to trigger')
+    io.out(device.faults.map(fault => `${fault}\n`).join(''))
+  })
+}
+
+/**
+ * `vnet ioctl IF N [HEX]`: SIOCDEVPRIVATE + N. ifr_data points to `given`, with zeros after it up
+ * to `length`.
+ */
 export function ioctl(
   name: string,
   number: number,
-  data: Uint8Array | undefined,
-  { json }: QueryOptions,
+  given: Uint8Array | undefined,
+  { json, length = given?.length }: QueryOptions & { readonly length?: number },
   io: Io,
 ): Promise<number> {
+  if (length !== undefined && given !== undefined && length < given.length) {
+    throw new UsageError(`--length ${length}: HEX has ${given.length} bytes`)
+  }
+  const data = length === undefined ? undefined : new Uint8Array(length)
+  data?.set(given ?? [])
   return askInterface(name, io, async (client, device) => {
     const reply = await client.ioctl(device.vnet, device, { cmd: SIOCDEVPRIVATE + number, data })
     if (reply.result < 0) throw new VnetError(reply.result, `SIOCDEVPRIVATE + ${number} of ${name}`)

@@ -43,10 +43,10 @@ import {
   type DeviceStats,
   type DriverParam,
   deviceEvent,
+  deviceInfo,
   deviceStats,
   type IoctlRequest,
   type IoctlResult,
-  named,
   type SegmentInfo,
   type SetWireOptions,
   type SubscribeOptions,
@@ -102,7 +102,7 @@ export class ControlClient {
 
   /** Returns the devices of a vnet. */
   async devices(vnet: string): Promise<DeviceInfo[]> {
-    return (await this.#dump(vnet, commands.getDevices, {})).map(named)
+    return (await this.#dump(vnet, commands.getDevices, {})).map(deviceInfo)
   }
 
   /** Returns the statistics of a device and its queues; undefined if the device is gone. */
@@ -179,7 +179,7 @@ export class ControlClient {
     return segmentInfo(await this.#dump(vnet, commands.getSegment, { ...which(device), parts }, device.name))
   }
 
-  /** Causes one fault now: 'lockup', 'lost-interrupt', or another that the driver has. */
+  /** Causes one fault now: one of `faults` of the device, or another that the driver has. */
   async trigger(vnet: string, device: Device, fault: string, queue?: number): Promise<void> {
     await this.#change(vnet, commands.trigger, { ...which(device), fault, queue }, fault)
   }

@@ -22,7 +22,10 @@ export interface Device {
 }
 
 /** The state of a device. An older vnet does not report all of it. */
-export type DeviceInfo = Named<Reply<typeof commands.getDevices.reply>>
+export type DeviceInfo = Omit<Named<DeviceReply>, 'faults'> & {
+  /** The faults that `trigger` can cause; undefined if the driver does not list them. */
+  readonly faults?: readonly string[] | undefined
+}
 
 export type DeviceEventName = keyof typeof eventNumbers
 /** An event of a device. Of `wire`, `direction` and `words` are those of the changed stages. */
@@ -114,6 +117,7 @@ export interface IoctlResult {
   readonly data: Uint8Array | undefined
 }
 
+type DeviceReply = Reply<typeof commands.getDevices.reply>
 type EventReply = Reply<typeof commands.event.reply>
 type StatsReply = Reply<typeof commands.getStats.reply>
 type StageReply = NonNullable<Reply<typeof commands.getWire.reply>['stage']>
@@ -142,6 +146,10 @@ export interface SegmentInfo {
 export function named<R extends { readonly ifname: string; readonly netns?: string | undefined }>(reply: R): Named<R> {
   const { ifname: name, netns, ...rest } = reply
   return { ...rest, name, netns } as never
+}
+
+export function deviceInfo({ faults, ...reply }: DeviceReply): DeviceInfo {
+  return { ...named(reply), ...(faults !== undefined && { faults: faults.split(' ').filter(Boolean) }) }
 }
 
 export function deviceEvent({ wireDirection: direction, wireWords: words, ...event }: EventReply): DeviceEvent {

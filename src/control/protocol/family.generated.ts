@@ -283,7 +283,7 @@ export const vnetAttributes = {
   paramRange: string(20),
   /** 1 if there is a carrier, 0 if not, as last set by the driver. */
   carrier: bool(21),
-  /** `lockup`, `lost-interrupt`, `stuck`, `flap`, or another fault of the driver. */
+  /** One of `faults`, or another that the driver has. */
   fault: string(22, VNET_FAULT_MAX),
   ioctlCmd: u32(23),
   /** struct ifreq of the caller; in a reply, as the driver left it. */
@@ -368,6 +368,11 @@ export const vnetAttributes = {
    * header, or longer than the MTU, the header and a VLAN tag.
    */
   injectRefused: u32(62),
+  /**
+   * Names of the faults that TRIGGER can cause, separated by spaces; empty if the driver has none,
+   * absent if it does not list them.
+   */
+  faults: string(63),
 }
 const which = { ifindex: vnetAttributes.ifindex, ifname: vnetAttributes.ifname, netns: vnetAttributes.netns }
 
@@ -394,6 +399,7 @@ export const commands = {
       mac: vnetAttributes.mac,
       driver: vnetAttributes.driver,
       cut: vnetAttributes.cut,
+      faults: vnetAttributes.faults,
     }),
   },
   /** Returns statistics. A dump has all devices and, on request, their queues. */

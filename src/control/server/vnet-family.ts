@@ -62,8 +62,14 @@ export function vnetFamily(subject: Subject): Family {
 
 function describe(subject: Subject, dev: NetDevice) {
   const { numTxQueues: txQueues, numRxQueues: rxQueues, carrier, cut, flags, mtu, devAddr: mac } = dev
-  const driver = subject.module?.name
-  return { ...identify(subject, dev), txQueues, rxQueues, carrier, cut, flags: flags >>> 0, mtu, mac, driver }
+  const own = { driver: subject.module?.name, faults: faultsOf(dev)?.join(' ') }
+  return { ...identify(subject, dev), txQueues, rxQueues, carrier, cut, flags: flags >>> 0, mtu, mac, ...own }
+}
+
+/** Returns the faults of a device; undefined if its driver has some and does not list them. */
+function faultsOf({ netdevOps: { ndoTrigger, faults } }: NetDevice): readonly string[] | undefined {
+  if (ndoTrigger === undefined) return []
+  return Array.isArray(faults) ? faults.map(String) : undefined
 }
 
 /**
@@ -135,7 +141,9 @@ function trigger(dev: NetDevice, fault: string, queue: number | undefined): unde
   }
   const error = callNdo(dev, 'ndoTrigger', () => netdevOps.ndoTrigger?.(dev, fault, queue))
   if (error === -EOPNOTSUPP) {
-    throw new Refusal(EOPNOTSUPP, vnetAttributes.fault.type, `the driver of ${dev.name} has no fault ${fault}`)
+    const known = faultsOf(dev)?.join(', ')
+    const has = `the driver of ${dev.name} has no fault ${fault}${known ? `, only ${known}` : ''}`
+    throw new Refusal(EOPNOTSUPP, vnetAttributes.fault.type, has)
   }
   if (error === -ENETDOWN) throw new VnetError(ENETDOWN, 'vnet_nl', `${dev.name} is down`)
   if (error < 0) throw new VnetError(error, `${fault} of ${dev.name}`)

@@ -26,7 +26,7 @@ import { answerFar, type FarNetwork, farNetwork } from '../far/far-network.ts'
 import { addressToHost, flipAddress, flipNetwork } from '../flip/hidden-loopback.ts'
 import { FlowQueues } from '../flow-queues.ts'
 import { SNULL_RX_INTR, SNULL_TX_INTR, SnullHw } from './board.ts'
-import { DAY, faultParams, isFault, takes } from './faults.ts'
+import { DAY, faultParams, faults, isFault, takes } from './faults.ts'
 import { snullIoctl } from './ioctl.ts'
 
 const params = {
@@ -199,6 +199,7 @@ const snullOps: NetDeviceOps<SnullPriv> = {
   ndoSetConfig: setConfig,
   ndoSiocdevprivate: (dev, _ifr, data, cmd) => snullIoctl(dev, data, cmd),
   ndoTrigger: trigger,
+  faults,
 }
 
 function setup(dev: NetDevice<SnullPriv>): void {

@@ -37,7 +37,7 @@ export const faultParams = {
 }
 
 /** Faults that happen once, when they are triggered. */
-const faults = ['lockup', 'lost-interrupt', 'stuck', 'flap'] as const
+export const faults = ['lockup', 'lost-interrupt', 'stuck', 'flap'] as const
 export type Fault = (typeof faults)[number]
 
 export function isFault(name: string): name is Fault {

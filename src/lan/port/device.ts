@@ -69,6 +69,7 @@ const lanOps: NetDeviceOps<LanPriv> = {
   ndoStop: stop,
   ndoStartXmit: startXmit,
   ndoTrigger: trigger,
+  faults: ['flap'],
 }
 
 export const portParams = {

@@ -94,6 +94,16 @@ describe.each(['bash', 'zsh'] as const)('%s', shell => {
     expect(readFileSync(asked, 'latin1')).toBe(`show\0${name}\0`)
   })
 
+  unless('the name of a driver file completes without a run of vnet, and none of it is executed', async () => {
+    const name = 'a$(touch${IFS}p).js'
+    writeFileSync(join(work, name), '')
+    await type(shell, 'vnet ./a\t\x15exit\r', [])
+    expect([existsSync(asked), readdirSync(work)]).toEqual([false, [name]])
+    await type(shell, 'vnet ./a\t --\t\x15exit\r', [])
+    expect(readdirSync(work)).toEqual([name])
+    expect(readFileSync(asked, 'latin1')).toMatch(/^help\0\.\/a.*\.js\0--names\0$/)
+  })
+
   unless('lists all of them, and runs none', async () => {
     const shown = await type(shell, 'vnet show \t\t\x15exit\r', NAMES)
     expect(readdirSync(work)).toEqual([])
