@@ -52,6 +52,7 @@ export async function live(run: Run): Promise<number> {
     output.ready(configured, driver)
     const why = await ended
     await takeDown(plans)
+    net.log.flush()
     output.statistics(statistics, wires.report())
     return exitStatus(why, io)
   } finally {

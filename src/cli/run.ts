@@ -88,6 +88,7 @@ export async function run(
     }
   } finally {
     if (!(await unload(driver, log))) status = EXIT_FAILURE
+    log.flush()
     if (net.pool.out > 0) log.err(`${net.pool.out} frames were neither handed on nor freed`)
   }
   return status

@@ -1,7 +1,7 @@
 /**
  * LimitedLog: log lines that others can cause, limited to so many of a kind in a time
- * (net_ratelimit). Further lines are counted, and reported in one line when the time is over:
- * `DHCPACK(eth9): and 312 more in 10 s`.
+ * (net_ratelimit). Further lines are counted, and reported in one line when the time is over or the
+ * program ends: `DHCPACK(eth9): 312 similar lines suppressed`.
  */
 import { type Alarm, type Clock, NSEC_PER_SEC } from './clock.ts'
 import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING, type Log } from './log.ts'
@@ -15,6 +15,8 @@ interface Kind {
   /** When the first line of this time was written, ns, and the lines since then, written or not. */
   since: number
   seen: number
+  /** Takes back that the count is reported at the end of the program. */
+  forget: () => void
 }
 
 export class LimitedLog {
@@ -54,19 +56,24 @@ export class LimitedLog {
     const { lines, seconds } = this.#limit
     const end = kind.since + seconds * NSEC_PER_SEC
     if (now >= end) {
+      // The alarm may be late.
+      if (kind.seen > lines) this.#over(name)
       kind.since = now
       kind.seen = 0
     }
     kind.seen++
     if (kind.seen <= lines) this.#log.write(level, typeof text === 'string' ? text : text())
-    else if (kind.seen === lines + 1) kind.alarm.at(end)
+    else if (kind.seen === lines + 1) {
+      kind.alarm.at(end)
+      kind.forget = this.#log.onFlush(() => this.#over(name))
+    }
   }
 
   #kindOf(level: number, name: string): Kind {
     const known = this.#kinds.get(name)
     if (known !== undefined) return known
     const alarm = this.#clock.alarm(() => this.#over(name))
-    const kind = { level, alarm, since: Number.NEGATIVE_INFINITY, seen: 0 }
+    const kind = { level, alarm, since: Number.NEGATIVE_INFINITY, seen: 0, forget: () => {} }
     this.#kinds.set(name, kind)
     return kind
   }
@@ -74,8 +81,11 @@ export class LimitedLog {
   #over(name: string): void {
     const kind = this.#kinds.get(name)
     if (kind === undefined) return
-    const { lines, seconds } = this.#limit
-    this.#log.write(kind.level, `${name}: and ${kind.seen - lines} more in ${seconds} s`)
+    kind.alarm.cancel()
+    kind.forget()
+    const n = kind.seen - this.#limit.lines
+    this.#log.write(kind.level, `${name}: ${n} similar ${n === 1 ? 'line' : 'lines'} suppressed`)
     kind.since = Number.NEGATIVE_INFINITY
+    kind.seen = 0
   }
 }

@@ -14,16 +14,24 @@ export class Log {
   readonly level: number
   readonly #write: (level: number, text: string) => void
   readonly #prefix: string
+  /** What is to be logged at the end, of this log and all that are named after it. */
+  readonly #pending: Set<() => void>
 
-  constructor(level: number, write: (level: number, text: string) => void, prefix = '') {
+  constructor(
+    level: number,
+    write: (level: number, text: string) => void,
+    prefix = '',
+    pending: Set<() => void> = new Set(),
+  ) {
     this.level = level
     this.#write = write
     this.#prefix = prefix
+    this.#pending = pending
   }
 
   /** Returns the same log with every line begun by `name: `. */
   named(name: string): Log {
-    return new Log(this.level, this.#write, `${name}: `)
+    return new Log(this.level, this.#write, `${name}: `, this.#pending)
   }
 
   err(text: string): void {
@@ -40,6 +48,17 @@ export class Log {
 
   debug(text: string): void {
     this.write(LOGLEVEL_DEBUG, text)
+  }
+
+  /** Calls `fn` at the end of the program, for a line that is put off. Returns an undo. */
+  onFlush(fn: () => void): () => void {
+    this.#pending.add(fn)
+    return () => this.#pending.delete(fn)
+  }
+
+  /** Writes the lines that were put off: the program ends. */
+  flush(): void {
+    for (const fn of [...this.#pending]) fn()
   }
 
   write(level: number, text: string): void {

@@ -435,7 +435,7 @@ describe('an exception in ndoStartXmit', () => {
     clock.advance(1)
     throwOnce()
     expect(logged().slice(1)).toEqual([
-      'test0: ndoStartXmit: and 5 more in 1 s',
+      'test0: ndoStartXmit: 5 similar lines suppressed',
       expect.stringContaining('RangeError: broken'),
     ])
   })

@@ -207,7 +207,7 @@ describe('the log of the watchdog', () => {
     pass(1)
     expect(logged()).toEqual([
       'test0: NETDEV WATCHDOG: transmit queue 0 timed out after 50 ms',
-      'test0: NETDEV WATCHDOG: and 39 more in 1 s',
+      'test0: NETDEV WATCHDOG: 39 similar lines suppressed',
       'test0: NETDEV WATCHDOG: transmit queue 0 timed out after 1050 ms',
     ])
   })

@@ -231,7 +231,7 @@ describe.each([
     expect(lines).toEqual(['sn1: rx: low on mem - packet dropped'])
     pass(NSEC_PER_SEC / NSEC_PER_MSEC)
     send(port0, 3, 7)
-    expect(lines.slice(1)).toEqual(['sn1: warnings: and 1 more in 1 s', 'sn1: rx: low on mem - packet dropped'])
+    expect(lines.slice(1)).toEqual(['sn1: warnings: 1 similar line suppressed', 'sn1: rx: low on mem - packet dropped'])
     expect(conserved()).toMatchObject({ in: 10, out: 7, dropped: 3 })
   })
 

@@ -137,7 +137,7 @@ describe('a full pool', () => {
     for (let n = 4; n < 154; n++) new DhcpClient(bed, n).discover()
     expect(fullLines()).toHaveLength(100)
     bed.advance(10)
-    expect(bed.lines).toContain('DHCPDISCOVER(eth9) 198.18.0.0 no address available: and 50 more in 10 s')
+    expect(bed.lines).toContain('DHCPDISCOVER(eth9) 198.18.0.0 no address available: 50 similar lines suppressed')
   })
 })
 
