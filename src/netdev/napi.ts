@@ -1,8 +1,10 @@
 /**
  * Napi: reception by polling, `struct napi_struct` (Documentation/networking/napi.rst). An
  * interrupt handler masks its interrupt and schedules the poll. The poll handles at most `budget`
- * frames; when it finds no more it calls completeDone, and the driver unmasks.
+ * frames; when it finds no more it calls completeDone, and the driver unmasks. A driver that does
+ * not keep to this is warned.
  */
+import { callerOf } from '../skb/error.ts'
 import { logBadReturn } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
 
@@ -13,7 +15,10 @@ export class Napi {
   readonly dev: NetDevice
   readonly weight: number
   readonly #poll: (napi: Napi, budget: number) => number
+  /** Where the driver made it. */
+  readonly #origin = callerOf(Napi)
   #enabled = false
+  #wasEnabled = false
   #scheduled = false
   /** True while the Net has it listed; true if completeDone was called in the poll that runs. */
   #listed = false
@@ -31,7 +36,11 @@ export class Napi {
 
   /** napi_enable */
   enable(): void {
+    if (this.#enabled) {
+      this.#warn('napi_enable', 'of a poll that is enabled', this.enable, 'one napi_disable undoes all')
+    }
     this.#enabled = true
+    this.#wasEnabled = true
   }
 
   /** napi_disable: it is no longer polled. */
@@ -42,7 +51,12 @@ export class Napi {
 
   /** napi_schedule: polls once the driver's own code has returned. False if scheduled already. */
   schedule(): boolean {
-    if (!this.#enabled || this.#scheduled) return false
+    if (!this.#enabled) {
+      const when = this.#wasEnabled ? 'after napi_disable' : 'before napi_enable'
+      this.#warn('napi_schedule', when, this.schedule, 'the poll does not run')
+      return false
+    }
+    if (this.#scheduled) return false
     this.#scheduled = true
     if (!this.#listed) {
       this.#listed = true
@@ -55,7 +69,11 @@ export class Napi {
    * napi_complete_done: nothing is left to poll. `work` is what the poll is about to return.
    * Returns false if it was disabled.
    */
-  completeDone(_work: number): boolean {
+  completeDone(work: number): boolean {
+    if (work >= this.weight) {
+      const advice = 'a poll that returns its whole budget is polled again, and completes later'
+      this.#warn('napi_complete_done', `with ${work} of ${this.weight} handled`, this.completeDone, advice)
+    }
     const was = this.#scheduled
     this.#scheduled = false
     this.#completed = true
@@ -80,14 +98,26 @@ export class Napi {
         logBadReturn(this.dev, 'napi poll', work, 'the number of frames handled')
         return false
       }
+      if (work > this.weight) this.#warnOfReturn(`${work}, exceeding its budget of ${this.weight}`)
       if (this.#completed || work >= this.weight || !this.#scheduled) return this.#scheduled
-      this.dev.logRatelimited(
-        `napi poll: ${work} of ${this.weight} handled without completeDone: it is not polled again`,
-      )
+      this.#warnOfReturn(`${work} of ${this.weight} without napi_complete_done: it is not polled again`)
     } catch (error) {
       this.#scheduled = false
       this.dev.logException('napi poll', error)
     }
     return false
+  }
+
+  /** Warns of a call of `method`, `verb` in the kernel, with the line that called it. */
+  #warn(verb: string, what: string, method: (work: number) => unknown, advice: string): void {
+    const caller = callerOf(method)
+    this.dev.limitedLog.warn(verb, `${verb} ${what}${caller === undefined ? '' : `, ${caller}`}: ${advice}`)
+  }
+
+  /** Warns of what the poll function returned. Its line is not known, only where it was added. */
+  #warnOfReturn(what: string): void {
+    const { name } = this.#poll
+    const added = this.#origin === undefined ? '' : `, added ${this.#origin},`
+    this.dev.limitedLog.warn('napi poll', `napi poll: ${name || 'the function'}${added} returned ${what}`)
   }
 }

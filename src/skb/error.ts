@@ -14,7 +14,7 @@ export class SkbError extends Error {
   }
 }
 
-type Fn = (...args: never[]) => unknown
+type Fn = ((...args: never[]) => unknown) | (abstract new (...args: never[]) => unknown)
 
 /** Where vnet's own code is: src/ or dist/. */
 const OWN = decodeURIComponent(new URL('../', import.meta.url).pathname)
@@ -44,8 +44,11 @@ export function underPanic(fn: Fn, verb: string, n: number, room: number): SkbEr
   return skbPanic(`skb_under_panic: ${verb} of ${n} bytes where ${room} are left`, fn)
 }
 
-/** The function and source line that called `fn`, from a driver if there is one. */
-function callerOf(fn: Fn): string | undefined {
+/**
+ * Returns the function and source line that called `fn`, a driver's if there is one: `by startXmit
+ * (/my-driver.js:12:7)`, or `at /my-driver.js:12:7`; undefined if unknown.
+ */
+export function callerOf(fn: Fn): string | undefined {
   const trace: { stack?: unknown } = {}
   Error.captureStackTrace(trace, fn)
   const frame = driverFrame(String(trace.stack).split('\n'))

@@ -7,6 +7,8 @@ import { devClose } from '../../src/netdev/register.ts'
 import { addDevice, type MemoryNet, memoryNets, numbered } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()
+/** A line of this file in a log line. */
+const HERE = '(by|at) .*napi\\.test\\.ts:\\d+:\\d+\\)?'
 
 /** A poll with so much work to do; it completes when it finds less than its budget. */
 async function poller(memory: MemoryNet = makeNet(), weight?: number) {
@@ -124,13 +126,16 @@ describe('a poll that is scheduled', () => {
     const memory = makeNet()
     const { dev } = await addDevice(memory)
     let polls = 0
-    const napi = new Napi(dev, () => ++polls)
+    const rxPoll = () => ++polls
+    const napi = new Napi(dev, rxPoll)
     napi.enable()
     napi.schedule()
     memory.net.flush()
     memory.net.flush()
     expect(polls).toBe(1)
-    expect(memory.lines.at(-1)).toBe('test0: napi poll: 1 of 64 handled without completeDone: it is not polled again')
+    expect(memory.lines.at(-1)).toMatch(
+      new RegExp(`^test0: napi poll: rxPoll, added ${HERE}, returned 1 of 64 without napi_complete_done: it is not`),
+    )
   })
 
   test('frames received in a poll reach the kernel in the same flush', async () => {
@@ -176,6 +181,78 @@ describe('a poll that is scheduled', () => {
     }
     memory.net.flush()
     expect(order).toEqual(['a', 'b', 'c', 'a', 'c', 'a'])
+  })
+})
+
+describe('warnings', () => {
+  const warnings = ({ lines }: MemoryNet) => lines.filter(line => line.includes('napi'))
+
+  test('a driver that schedules a poll before it enables it is warned, with its line', async () => {
+    const memory = makeNet()
+    const { dev } = await addDevice(memory)
+    const napi = new Napi(dev, () => 0)
+    expect(napi.schedule()).toBe(false)
+    expect(warnings(memory)).toEqual([
+      expect.stringMatching(`^test0: napi_schedule before napi_enable, ${HERE}: the poll does not run$`),
+    ])
+  })
+
+  test('a driver that schedules a poll after it disabled it is warned, and the other times are counted', async () => {
+    const { memory, napi } = await poller()
+    napi.disable()
+    for (let n = 0; n < 4; n++) expect(napi.schedule()).toBe(false)
+    memory.clock.advance(NSEC_PER_SEC)
+    expect(warnings(memory)).toEqual([
+      expect.stringMatching(`^test0: napi_schedule after napi_disable, ${HERE}: the poll does not run$`),
+      'test0: napi_schedule: 3 similar lines suppressed',
+    ])
+  })
+
+  test('a driver that enables a poll twice is warned, with its line', async () => {
+    const { memory, napi, state } = await poller()
+    napi.enable()
+    expect(warnings(memory)).toEqual([
+      expect.stringMatching(`^test0: napi_enable of a poll that is enabled, ${HERE}: one napi_disable undoes all$`),
+    ])
+    napi.schedule()
+    memory.net.flush()
+    expect(state.polls).toEqual([0])
+    napi.disable()
+    napi.enable()
+    expect(warnings(memory)).toHaveLength(1)
+  })
+
+  test('a driver that completes a poll whose budget was used up is warned, with its line', async () => {
+    const memory = makeNet()
+    const { dev } = await addDevice(memory)
+    const napi = new Napi(dev, (self, budget) => {
+      self.completeDone(budget)
+      return budget
+    })
+    napi.enable()
+    napi.schedule()
+    memory.net.flush()
+    expect(warnings(memory)).toEqual([
+      expect.stringMatching(`^test0: napi_complete_done with 64 of 64 handled, ${HERE}: a poll that returns its whole`),
+    ])
+  })
+
+  test('a poll that returns more than its budget is warned of, with where it was added, and polled again', async () => {
+    const memory = makeNet()
+    const { dev } = await addDevice(memory)
+    let polls = 0
+    const napi = new Napi(dev, (self, budget) => {
+      if (++polls === 1) return budget + 1
+      self.completeDone(0)
+      return 0
+    })
+    napi.enable()
+    napi.schedule()
+    memory.net.flush()
+    expect(polls).toBe(2)
+    expect(warnings(memory)).toEqual([
+      expect.stringMatching(`^test0: napi poll: the function, added ${HERE}, returned 65, exceeding its budget of 64$`),
+    ])
   })
 })
 
