@@ -3,9 +3,10 @@
 import { existsSync } from 'node:fs'
 import type { Debugger, Runtime, Session } from 'node:inspector'
 import { resolve } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { pathToFileURL } from 'node:url'
 import { type Driver, FileError, type Param, UsageError } from '../netdev/driver.ts'
 import { describeException } from '../netdev/exception.ts'
+import { provideOwnPackage } from './own-package.ts'
 
 /** The global variable by which the debugger's protocol names an error. */
 const HOLDER = 'vnetSyntaxError'
@@ -25,6 +26,7 @@ export async function loadDriver(file: string): Promise<Driver> {
   if (!existsSync(file)) throw new FileError(`${file}: no such file`)
   const url = pathToFileURL(resolve(file)).href
   let module: { driver?: unknown }
+  provideOwnPackage(url)
   try {
     module = await import(url)
   } catch (error) {
@@ -91,14 +93,10 @@ function exceptionDetails(session: Session, error: unknown): Runtime.ExceptionDe
   return details
 }
 
-/** Returns what to do about the two failures that a first driver meets. */
+/** Returns what to do about a failure that a first driver meets. */
 function advice(error: unknown): string {
-  const { code, message = '' } = (error ?? {}) as Partial<NodeJS.ErrnoException>
-  if (code === 'ERR_UNKNOWN_FILE_EXTENSION') return '; compile it, or use Node 22.18 or newer, which runs TypeScript'
-  // src/cli and dist/cli are equally deep.
-  const root = fileURLToPath(new URL('../../', import.meta.url))
-  const isOurs = code === 'ERR_MODULE_NOT_FOUND' && message.includes("'vnet'")
-  return isOurs ? `; in its directory: npm install ${root}` : ''
+  const { code } = (error ?? {}) as Partial<NodeJS.ErrnoException>
+  return code === 'ERR_UNKNOWN_FILE_EXTENSION' ? '; compile it, or use Node 22.18 or newer, which runs TypeScript' : ''
 }
 
 function isDriver(value: unknown): value is Driver {

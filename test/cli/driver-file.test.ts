@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -17,6 +17,11 @@ function file(text: string, name = 'my-driver.mjs'): string {
   const path = join(directory, name)
   writeFileSync(path, text)
   return path
+}
+
+function runProgram(...args: string[]) {
+  const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
+  return spawnSync(process.execPath, [program, ...args], { encoding: 'utf8' })
 }
 
 describe('a driver from a file', () => {
@@ -61,18 +66,36 @@ describe('a driver from a file', () => {
     expect([await runMain(path), await runMain('help', path)]).toEqual([line, line])
   })
 
-  const { typescript } = process.features as { typescript?: unknown }
-  test.each([
-    ["import 'vnet'", 'my-driver.mjs', /; in its directory: npm install \/\S+ \(see/],
-    [
-      'export const x: number = 1',
-      'my-driver.ts',
-      typescript ? /exports no driver/ : /; compile it, or use Node 22\.18/,
-    ],
-  ])('a file that cannot be loaded is refused with advice: %s, in %s', (text, name, advice) => {
-    const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
-    const { status, stderr } = spawnSync(process.execPath, [program, file(text, name)], { encoding: 'utf8' })
+  test('a TypeScript file that cannot be loaded is refused with advice', () => {
+    const { typescript } = process.features as { typescript?: unknown }
+    const { status, stderr } = runProgram(file('export const x: number = 1', 'my-driver.ts'))
+    const advice = typescript ? /exports no driver/ : /; compile it, or use Node 22\.18/
     expect([status, stderr]).toEqual([2, expect.stringMatching(advice)])
+  })
+
+  test('a driver file in a directory without packages imports this package by its name', () => {
+    const text = `import { defineDriver } from 'vnet'
+      import { FakeClock } from 'vnet/testing'
+      const description = typeof FakeClock
+      export const driver = defineDriver({ name: 'mine', description, params: {}, init: () => [] })`
+    const { status, stdout } = runProgram(file(text), '--help')
+    expect([status, stdout]).toEqual([0, expect.stringMatching(/^Usage: .*\n\nfunction\n/)])
+  })
+
+  test('a driver file imports the vnet that is installed for it, if there is one', () => {
+    const installed = join(directory, 'node_modules/vnet')
+    mkdirSync(installed, { recursive: true })
+    writeFileSync(join(installed, 'package.json'), '{ "type": "module", "exports": "./index.js" }')
+    writeFileSync(join(installed, 'index.js'), "export const description = 'of the installed one'")
+    const text = `import { description } from 'vnet'
+      export const driver = { name: 'mine', description, params: {}, init: () => [] }`
+    const { status, stdout } = runProgram(file(text), '--help')
+    expect([status, stdout]).toEqual([0, expect.stringContaining('of the installed one')])
+  })
+
+  test('a driver file that imports a package which is not there is refused in one line', () => {
+    const { status, stderr } = runProgram(file("import 'no-such-package'"))
+    expect([status, stderr]).toEqual([2, expect.stringMatching(/^vnet: .*no-such-package.*\n$/)])
   })
 
   test.each(['', 'export const driver = 1', `export const driver = { name: 'half' }`])(

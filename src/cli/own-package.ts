@@ -1,0 +1,46 @@
+/**
+ * `import 'vnet'` in a driver file. Where no package of that name is installed for the file, this
+ * one is meant, which runs it: a driver in an empty directory needs nothing else.
+ */
+import module, { createRequire } from 'node:module'
+
+interface Context {
+  readonly parentURL?: string | undefined
+}
+
+type Next<T> = (specifier: string, context: Context) => T
+
+/** Node 22.15 and newer. */
+interface SynchronousHooks {
+  registerHooks?(hooks: { resolve<T>(specifier: string, context: Context, next: Next<T>): T }): void
+}
+
+/** Prepares the process for the driver file at `url`. */
+export function provideOwnPackage(url: string): void {
+  if (isInstalledFor(url)) return
+  const { registerHooks } = module as SynchronousHooks
+  // Without synchronous hooks, Node loads this module again, into a thread of its own that resolves.
+  // src/cli and dist/cli are equally deep.
+  if (registerHooks === undefined) module.register(new URL('../../dist/cli/own-package.js', import.meta.url))
+  else registerHooks({ resolve: (specifier, context, next) => next(specifier, contextFor(specifier, context)) })
+}
+
+/** For module.register. */
+export function resolve<T>(specifier: string, context: Context, next: Next<T>): T {
+  return next(specifier, contextFor(specifier, context))
+}
+
+/** The package refers to itself by its name, as from this file. */
+function contextFor(specifier: string, context: Context): Context {
+  const isOurs = /^vnet(\/|$)/.test(specifier) && !isInstalledFor(context.parentURL)
+  return isOurs ? { ...context, parentURL: import.meta.url } : context
+}
+
+function isInstalledFor(url: string | undefined): boolean {
+  try {
+    if (url?.startsWith('file:')) createRequire(url).resolve('vnet')
+    return true
+  } catch {
+    return false
+  }
+}
