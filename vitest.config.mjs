@@ -61,8 +61,12 @@ class SlowFirst extends BaseSequencer {
 // Processes, not threads: workers do not support --expose-gc, and setns(2) moves one thread only.
 const common = { pool: 'forks', execArgv: ['--expose-gc'] }
 
+/** The drivers of the course import 'vnet', which is the copy under test. */
+const alias = [{ find: /^vnet$/, replacement: join(root, 'src/index.ts') }]
+
 const unit = {
   ...common,
+  alias,
   maxWorkers: cores,
   // The slowest tests without a timeout of their own take 2 s, several times that under load.
   testTimeout: isLong ? 900_000 : 20_000,

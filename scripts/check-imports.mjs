@@ -37,6 +37,7 @@ const folders = [
   ...control,
   'exec',
   'testing',
+  'course',
   'cli',
 ]
 
@@ -83,6 +84,7 @@ const rules = {
     packages: ['undici'],
     builtins: true,
   },
+  course: { rooms: [...framework, 'linux', 'testing'], builtins: true },
   cli: { rooms: [...folders, 'yaml', 'index.ts', 'tap.ts'], packages: ['commander'], builtins: true },
   'index.ts': { rooms: [...framework, 'wire', 'drivers', 'lan/switch', 'lan/machines'] },
   'wire.ts': { rooms: [...framework, 'wire', 'drivers', 'linux'] },

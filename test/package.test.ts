@@ -47,6 +47,7 @@ test('the package holds the program, its sources, the addon for this machine and
     'README.md',
     'bench',
     'binding.gyp',
+    'course',
     'dist',
     'examples',
     'native',

@@ -10,7 +10,7 @@ const DRIVERS: Readonly<Record<string, () => Promise<{ readonly driver: unknown 
 }
 
 /** Commands that need none of them, besides those that query a running vnet. */
-const OTHERS: readonly string[] = ['lan', 'simulate', 'replay', 'exec']
+const OTHERS: readonly string[] = ['lan', 'simulate', 'replay', 'exec', 'learn', 'check']
 
 /**
  * Loads the drivers that the command `word` needs, because loading all of them takes a third of a

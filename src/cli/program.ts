@@ -2,6 +2,7 @@
 import { Argument, Command, type CommanderError } from 'commander'
 import { type Driver, UsageError } from '../netdev/driver.ts'
 import { addControlCommands, CONTROL_GROUP } from './control-commands.ts'
+import { checkCommand, learnCommand } from './course-commands.ts'
 import { addDriver, describeDriver } from './driver-command.ts'
 import { isDriverFile, loadDriver } from './driver-file.ts'
 import { commandHelp, programHelp } from './help.ts'
@@ -62,6 +63,8 @@ export function createProgram(
   program.addCommand(simulateCommand(create('simulate'), io, done))
   program.addCommand(replayCommand(create('replay'), io, done))
   program.addCommand(rootlessCommand(create('rootless')))
+  program.addCommand(learnCommand(create('learn'), io, done))
+  program.addCommand(checkCommand(create('check'), io, done))
   addControlCommands(program, create, io, done)
   program.addCommand(execCommand(create('exec'), io, done)).helpCommand(false)
   program.addCommand(completionCommand(create('completion'), program, loadLan, io))

@@ -7,13 +7,15 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
-test('only vnet exec, the start in namespaces, the installation of extcap and labs can start a program', () => {
+test('only vnet exec, the start in namespaces, the installation of extcap, labs and the course can start a program', () => {
   const root = new URL('../../src/', import.meta.url).pathname
   const sources = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(path => path.endsWith('.ts'))
   expect(sources.length).toBeGreaterThan(50)
   const starting = /child_process|node:cluster|\bexecve?p?\b\(|\bposix_spawn|'system'|'popen'/
   expect(sources.filter(path => starting.test(readFileSync(join(root, path), 'utf8'))).sort()).toEqual([
     'cli/extcap-install.ts',
+    'course/live.ts',
+    'course/worker.ts',
     'exec/launch.ts',
     'linux/native.ts',
     'linux/rootless.ts',

@@ -1,0 +1,33 @@
+/** The process that `vnet check` starts: check-worker memory|live EXERCISE FILE. */
+import { writeSync } from 'node:fs'
+import { exercises } from '../course/exercises/index.ts'
+import { type Place, type Report, runChecks } from '../course/run.ts'
+import { describeException } from '../netdev/exception.ts'
+import { loadDriver } from './driver-file.ts'
+
+const [where, name, file] = process.argv.slice(2) as [Place, string, string]
+const exercise = exercises.find(each => each.name === name)
+if (exercise === undefined) throw new Error(`${name} is no exercise`)
+
+// Standard output is for the reports. What the driver prints is for the learner.
+process.stdout.write = process.stderr.write.bind(process.stderr)
+
+const begun: string[] = []
+function report(line: Report): void {
+  if ('begin' in line) begun.push(line.begin)
+  writeSync(1, `${JSON.stringify(line)}\n`)
+}
+
+// An exception outside of the checks, such as in a timer of the driver file's own, or a promise.
+process.on('uncaughtException', error => {
+  const title = begun.at(-1) ?? ''
+  const seen = describeException(error)
+  const expected = 'no exception outside of the functions that vnet calls, in a timer or a promise'
+  report({ end: { title, where, result: 'failed', seen, expected, read: 'What to do' } })
+  process.exit(1)
+})
+// Ends the programs that live checks have started.
+for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => process.exit(1))
+
+await runChecks(exercise, where, file, () => loadDriver(file), report)
+process.exit(0)

@@ -1,0 +1,41 @@
+/** `vnet learn`: lists the exercises of the course, and writes the files of one. */
+import { exercises } from '../../course/exercises/index.ts'
+import { exerciseNamed, stateIn, writeExercise } from '../../course/folder.ts'
+import { UsageError } from '../../netdev/driver.ts'
+import { alignLeft } from '../align.ts'
+import { EXIT_OK, type Io } from '../io.ts'
+
+export function learn(name: string | undefined, { json = false }: { json?: boolean }, io: Io): number {
+  if (name === undefined) {
+    list(json, io)
+    return EXIT_OK
+  }
+  const exercise = exerciseNamed(name, exercises)
+  if (exercise === undefined) throw new UsageError(`learn: no exercise '${name}'; vnet learn lists them`)
+  const written = writeExercise('.', exercise)
+  if (json) io.out(`${JSON.stringify({ exercise: exercise.name, files: written })}\n`)
+  else {
+    io.out(`${exercise.title}\n`)
+    const lines = written.map(({ path, isNew }) => [`  ${path}`, isNew ? '' : 'exists and stays as it is'])
+    for (const line of alignLeft(lines)) io.out(`${line}\n`)
+    io.out(`Read ${exercise.name}/README.md, fill in ${exercise.name}/driver.js, then: vnet check ${exercise.name}\n`)
+  }
+  return EXIT_OK
+}
+
+function list(json: boolean, io: Io): void {
+  const all = exercises.map(exercise => ({ exercise, state: stateIn('.', exercise) }))
+  if (json) {
+    for (const { exercise, state } of all) {
+      const { name, title, summary, kernelNames } = exercise
+      io.out(`${JSON.stringify({ name, title, summary, kernelNames, state })}\n`)
+    }
+    return
+  }
+  for (const line of alignLeft(all.map(({ exercise, state }) => [exercise.name, state, exercise.summary]))) {
+    io.out(`${line}\n`)
+  }
+  const next = all.find(({ state }) => state === 'begun') ?? all.find(({ state }) => state === 'new')
+  if (next === undefined) io.out('All are done.\n')
+  else io.out(`Next: vnet ${next.state === 'new' ? 'learn' : 'check'} ${next.exercise.name}\n`)
+}

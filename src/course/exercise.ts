@@ -1,0 +1,114 @@
+/**
+ * What an exercise of the course is, and how to write one.
+ *
+ * An exercise is a directory of course/ and a file of src/course/exercises, both of its name:
+ *
+ *     course/03-ring/README.md     one page, which `vnet learn` copies
+ *     course/03-ring/driver.js     the skeleton, which `vnet learn` copies
+ *     course/03-ring/solution.js   the reference: the skeleton, filled in, at most 80 lines
+ *     course/03-ring/wrong/*.js    at least three drivers with a mistake that learners make
+ *     src/course/exercises/03-ring.ts   `export const exercise: Exercise`, listed in index.ts
+ *     test/course/03-ring.test.ts  one line; test/kernel/course/03-ring.long.test.ts likewise
+ *
+ * The page has at most 100 lines of at most 100 columns, and these parts: the title `# 3. ...`;
+ * what the driver is for, and why a kernel driver is like that; a figure in text; a table of the
+ * kernel's names (all of `kernelNames` occur), which ends with the section of *Linux Device
+ * Drivers*; `## What to do`, numbered steps; a `## Heading` for each thing to know, which the
+ * checks refer to; `## How it is checked`; `## See it live`, commands with their output.
+ *
+ * The skeleton is a plain ES module that begins with `// @ts-check`, has JSDoc types, runs at once,
+ * and fails at least one check. Each place to fill in is a comment `// TODO 1: ...`, with the
+ * number of its step. It type-checks under `strict`, and so does the solution.
+ *
+ * A wrong driver begins with `// explained by: TEXT`. TEXT must occur in the explanation of the
+ * first check that fails: it says that the learner would find the mistake. Each differs from the
+ * solution in a line or two. `// live` as the second line: only a check on a live interface finds
+ * it.
+ *
+ * A check is one statement about the driver, in the present tense, that takes milliseconds. The
+ * checks are in the order in which a learner makes them pass, and later ones may assume what
+ * earlier ones found. What a check expects must be on the page. A check that finds a mistake calls
+ * `fail` or `verify`, with what was seen, what was expected, and the heading to read. `seen` is of
+ * this run (numbers, addresses, names), `expected` says why if that is short. Never `expected`
+ * alone.
+ *
+ * Framework rules are checked everywhere, without code in the exercise: the driver logs no warning
+ * and no error, throws nothing, returns, frees or hands on each frame by the time it is unloaded,
+ * and leaves no timer (src/course/memory.ts). Kernel tests of live checks run as root and as
+ * nobody.
+ */
+import type { Live } from './live.ts'
+import type { Bench } from './memory.ts'
+
+export interface Exercise {
+  /** Its directory in course/, `03-ring`. */
+  readonly name: string
+  /** As in the heading of its page. */
+  readonly title: string
+  /** One line for the list: what the driver does. */
+  readonly summary: string
+  /** The kernel's names that it introduces. */
+  readonly kernelNames: readonly string[]
+  readonly checks: readonly Check[]
+}
+
+export type Check = MemoryCheck | LiveCheck
+
+/** A check in memory, by a fake clock. */
+export interface MemoryCheck {
+  readonly title: string
+  readonly where: 'memory'
+  run(bench: Bench): Promise<void> | void
+}
+
+/** A check on a live interface, in a network namespace of its own. */
+export interface LiveCheck {
+  readonly title: string
+  readonly where: 'live'
+  /** Programs without which it is not run. */
+  readonly needs?: readonly string[]
+  run(live: Live): Promise<void>
+}
+
+/** What explains a failure. */
+export interface Explanation {
+  readonly seen: string
+  readonly expected: string
+  /** A heading of the page, without its `##`. */
+  readonly read: string
+}
+
+/** Thrown by a check that failed. */
+export class Explained extends Error {
+  override readonly name = 'Explained'
+  readonly explanation: Explanation
+
+  constructor(explanation: Explanation) {
+    super(`${explanation.seen}; expected: ${explanation.expected}`)
+    this.explanation = explanation
+  }
+}
+
+/** What became of a check. */
+export interface Result {
+  readonly title: string
+  readonly where: 'memory' | 'live'
+  readonly result: 'passed' | 'failed' | 'not run'
+  readonly seen?: string | undefined
+  readonly expected?: string | undefined
+  readonly read?: string | undefined
+  /** Warnings and errors that the driver logged meanwhile. */
+  readonly logged?: readonly string[]
+  /** Why it was not run. */
+  readonly why?: string
+}
+
+/** Ends the check as failed. */
+export function fail(explanation: Explanation): never {
+  throw new Explained(explanation)
+}
+
+/** Ends the check as failed unless `holds`. */
+export function verify(holds: boolean, explanation: Explanation): asserts holds {
+  if (!holds) fail(explanation)
+}

@@ -1,0 +1,134 @@
+/** 1. A device that drops every frame. */
+import { IFF_NOARP } from '../../netdev/if.ts'
+import { ETH_P_IPV6 } from '../../packet/ethernet.ts'
+import { arpRequest, ethernetFrame, udpFrame } from '../../testing/frames.ts'
+import { type Exercise, verify } from '../exercise.ts'
+import { counts } from '../words.ts'
+
+const ENDS = { from: '198.18.0.1', to: '198.18.0.9' }
+const UDP_LEN = 60
+
+export const exercise: Exercise = {
+  name: '01-drop',
+  title: 'A device that drops every frame',
+  summary: 'a device that drops every frame, and counts why',
+  kernelNames: [
+    'alloc_etherdev',
+    'register_netdev',
+    'netdev_priv',
+    'net_device_ops',
+    'ndo_start_xmit',
+    'sk_buff',
+    'eth_type_trans',
+    'kfree_skb_reason',
+    'IFF_NOARP',
+  ],
+  checks: [
+    {
+      title: 'registers one device, drop0',
+      where: 'memory',
+      async run({ bed }) {
+        const { devices } = await bed()
+        const names = devices.map(({ name }) => name).join(', ')
+        verify(names === 'drop0', { seen: `devices: ${names}`, expected: 'one, drop0', read: 'What to do' })
+      },
+    },
+    {
+      title: 'drops every IPv4 frame',
+      where: 'memory',
+      async run({ bed }) {
+        const made = await bed()
+        for (let i = 0; i < 3; i++) made.transmit(udpFrame(ENDS))
+        const { held } = made.balance()
+        const { txDropped } = made.stats()
+        const read = 'Drop each frame'
+        const expected = 'each frame dropped by the time startXmit returns'
+        verify(held === 0, { seen: `${held} of 3 frames are still held: nothing freed them`, expected, read })
+        const seen = `tx_dropped is ${txDropped} after 3 frames`
+        verify(txDropped === 3, { seen, expected: 'tx_dropped 3: drop() counts, free() does not', read })
+      },
+    },
+    {
+      title: 'drops every other frame with the reason UNHANDLED_PROTO',
+      where: 'memory',
+      async run({ bed }) {
+        const made = await bed()
+        for (let i = 0; i < 3; i++) made.transmit(udpFrame(ENDS))
+        made.transmit(arpRequest(ENDS))
+        made.transmit(ethernetFrame({ type: ETH_P_IPV6 }))
+        const { held } = made.balance()
+        const all = 'after 3 IPv4 frames, an ARP and an IPv6 frame,'
+        verify(held === 0, {
+          seen: `${all} ${held} frames are still held`,
+          expected: 'each frame dropped, whatever its protocol',
+          read: 'Drop each frame',
+        })
+        const drops = made.drops()
+        verify(drops.NOT_SPECIFIED === 3 && drops.UNHANDLED_PROTO === 2, {
+          seen: `${all} dropped: ${counts(drops)}`,
+          expected: 'NOT_SPECIFIED 3, UNHANDLED_PROTO 2',
+          read: 'Give a reason',
+        })
+      },
+    },
+    {
+      title: 'counts IPv4 frames and their bytes in dev.priv',
+      where: 'memory',
+      async run({ bed }) {
+        const made = await bed()
+        for (let i = 0; i < 3; i++) made.transmit(udpFrame(ENDS))
+        made.transmit(arpRequest(ENDS))
+        const { frames, bytes } = (made.dev.priv ?? {}) as Record<string, unknown>
+        const all = `after 3 IPv4 frames of ${UDP_LEN} bytes and one of ARP,`
+        const read = 'Count in dev.priv'
+        verify(frames === 3, { seen: `${all} dev.priv.frames is ${frames}`, expected: '3', read })
+        const expected = `${3 * UDP_LEN}: 3 times skb.len`
+        verify(bytes === 3 * UDP_LEN, { seen: `${all} dev.priv.bytes is ${bytes}`, expected, read })
+      },
+    },
+    {
+      title: 'has no ARP',
+      where: 'memory',
+      async run({ bed }) {
+        const { flags } = (await bed()).dev
+        const read = 'No ARP'
+        const seen = 'dev.flags has no IFF_NOARP'
+        verify((flags & IFF_NOARP) !== 0, { seen, expected: 'IFF_NOARP, set in setup', read })
+      },
+    },
+    {
+      title: 'no ping gets a reply, and each is counted as dropped',
+      where: 'live',
+      needs: ['ping'],
+      async run({ vnet, run }) {
+        const running = await vnet()
+        const { stdout } = await run('ping', '-c', '3', '-i', '0.2', '-W', '1', '198.18.0.9')
+        const replies = / (\d+) received/.exec(stdout)?.[1]
+        const read = 'See it live'
+        verify(replies === '0', { seen: `ping: ${replies} of 3 replies`, expected: '0 received', read })
+        const [statistics] = await running.stop()
+        const dropped = statistics?.drops.tx.NOT_SPECIFIED ?? 0
+        verify(dropped === 3, {
+          seen: `after 3 pings, ${dropped} frames were dropped as NOT_SPECIFIED`,
+          expected: '3, one for each ping',
+          read: 'Give a reason',
+        })
+      },
+    },
+    {
+      title: 'ip shows the interface, up and without ARP',
+      where: 'live',
+      needs: ['ip'],
+      async run({ vnet, run }) {
+        await vnet()
+        const { stdout, stderr } = await run('ip', '-o', 'link', 'show', 'dev', 'drop0')
+        const flags = /<(.*?)>/.exec(stdout)?.[1]?.split(',') ?? []
+        verify(flags.includes('UP') && flags.includes('NOARP'), {
+          seen: `ip link show drop0: ${flags.length === 0 ? stderr.trim() : flags.join(',')}`,
+          expected: 'UP and NOARP among the flags',
+          read: 'No ARP',
+        })
+      },
+    },
+  ],
+}

@@ -1,0 +1,92 @@
+/**
+ * The learner's directory of an exercise: what `vnet learn` writes there, and the mark that
+ * `vnet check` leaves when all checks passed.
+ */
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Exercise } from './exercise.ts'
+
+export type State = 'new' | 'begun' | 'done'
+
+/** Where the pages, skeletons and solutions are; src/course and dist/course are equally deep. */
+export const COURSE = fileURLToPath(new URL('../../course/', import.meta.url))
+
+/** The names that a driver file may have, the usual one first. */
+const DRIVER_FILES = ['driver.js', 'driver.mjs', 'driver.ts']
+/** Has the digest of the driver file with which all checks passed. */
+const MARK = '.done'
+
+/** Returns the exercise that a learner means: `03-ring`, `3`, `03` or `ring`. */
+export function exerciseNamed(text: string, exercises: readonly Exercise[]): Exercise | undefined {
+  const number = /^\d+$/.test(text) ? Number(text) : undefined
+  return exercises.find(({ name }) => {
+    const [digits, word] = [name.slice(0, 2), name.slice(3)]
+    return text === name || text === word || number === Number(digits)
+  })
+}
+
+/** Returns the exercise that a directory is about: that of its name, or of a directory above. */
+export function exerciseOfPath(path: string, exercises: readonly Exercise[]): Exercise | undefined {
+  const names = resolve(path).split('/').reverse()
+  return names.map(name => exercises.find(exercise => exercise.name === name)).find(each => each !== undefined)
+}
+
+/** Returns the driver file in a directory, undefined if it has none. */
+export function driverFileIn(directory: string): string | undefined {
+  return DRIVER_FILES.map(name => join(directory, name)).find(path => existsSync(path))
+}
+
+/** Returns how far an exercise is whose directory is in `parent`, or is `parent` itself. */
+export function stateIn(parent: string, { name }: Exercise): State {
+  const directory = basename(resolve(parent)) === name ? parent : join(parent, name)
+  const file = driverFileIn(directory)
+  if (file === undefined) return 'new'
+  const mark = join(directory, MARK)
+  return existsSync(mark) && readFileSync(mark, 'utf8') === digest(file) ? 'done' : 'begun'
+}
+
+/** Records that all checks passed with this driver file; a change to it makes that void. */
+export function markDone(file: string): void {
+  writeFileSync(join(file, '..', MARK), digest(file))
+}
+
+function digest(file: string): string {
+  return createHash('sha256').update(readFileSync(file)).digest('hex')
+}
+
+/**
+ * Writes the files of an exercise into `parent`/NAME. Returns their paths, and whether each was
+ * written; one that exists stays as it is.
+ */
+export function writeExercise(parent: string, { name }: Exercise): { path: string; isNew: boolean }[] {
+  mkdirSync(join(parent, name), { recursive: true })
+  const texts = {
+    'README.md': readFileSync(join(COURSE, name, 'README.md'), 'utf8'),
+    'driver.js': readFileSync(join(COURSE, name, 'driver.js'), 'utf8'),
+    'package.json': '{ "private": true, "type": "module" }\n',
+    'jsconfig.json': jsconfig(),
+  }
+  return Object.entries(texts).map(([file, text]) => {
+    const path = join(name, file)
+    try {
+      writeFileSync(join(parent, path), text, { flag: 'wx' })
+      return { path, isNew: true }
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+      return { path, isNew: false }
+    }
+  })
+}
+
+/** Lets an editor find the types of 'vnet' where the package is not installed. */
+function jsconfig(): string {
+  const types = (name: string) => [join(COURSE, '../dist', name)]
+  const compilerOptions = {
+    ...{ checkJs: true, strict: true, module: 'nodenext', target: 'esnext', noEmit: true, skipLibCheck: true },
+    types: [],
+    paths: { vnet: types('index.d.ts'), 'vnet/testing': types('testing/index.d.ts') },
+  }
+  return `${JSON.stringify({ compilerOptions, include: ['*.js'] }, null, 2)}\n`
+}

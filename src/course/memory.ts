@@ -1,0 +1,71 @@
+/** Runs the checks in memory: the driver in test beds, with what holds for every driver. */
+import type { Driver } from '../netdev/driver.ts'
+import { describeException } from '../netdev/exception.ts'
+import { LOGLEVEL_WARNING } from '../netdev/log.ts'
+import type { TestBedOptions } from '../testing/bed-options.ts'
+import { type TestBed, testBed } from '../testing/test-bed.ts'
+import { Explained, type Explanation, type MemoryCheck, type Result } from './exercise.ts'
+
+/** What a check in memory gets. */
+export interface Bench {
+  readonly driver: Driver
+  /**
+   * Returns a test bed for the driver with these parameters. It is closed after the check, which
+   * may close it earlier to look at the end.
+   */
+  bed(params?: Record<string, unknown>, options?: TestBedOptions): Promise<TestBed>
+}
+
+/** Lines of the log that a result has at most. */
+const LOGGED_MAX = 5
+
+/** Runs a check. Never throws. */
+export async function runInMemory(check: MemoryCheck, driver: Driver): Promise<Result> {
+  const logged: string[] = []
+  const beds: TestBed[] = []
+  const bench: Bench = {
+    driver,
+    async bed(params = {}, options = {}) {
+      const onLog = (line: string, level: number) => {
+        if (level <= LOGLEVEL_WARNING && !logged.includes(line)) logged.push(line)
+      }
+      const made = await testBed(driver, params, { ...options, allowErrors: true, onLog })
+      beds.push(made)
+      return made
+    },
+  }
+  let problem: Explanation | undefined
+  const attempt = async (run: () => Promise<void> | void, explain: (error: unknown) => Explanation) => {
+    try {
+      await run()
+    } catch (error) {
+      problem ??= error instanceof Explained ? error.explanation : explain(error)
+    }
+  }
+  await attempt(() => check.run(bench), thrown)
+  for (const bed of beds.reverse()) await attempt(() => bed.close(), left)
+  if (problem === undefined && logged.length > 0) problem = complained(logged.shift() as string)
+  const { title, where } = check
+  if (problem === undefined) return { title, where, result: 'passed' }
+  return { title, where, result: 'failed', ...problem, logged: logged.slice(0, LOGGED_MAX) }
+}
+
+function thrown(error: unknown): Explanation {
+  return {
+    seen: describeException(error),
+    expected: 'the driver loads, its devices are registered and come up, and nothing throws',
+    read: 'What to do',
+  }
+}
+
+function left(error: unknown): Explanation {
+  return {
+    seen: error instanceof Error ? error.message : describeException(error),
+    expected: 'nothing is left when the interface is gone: each frame was handed on or freed, each timer cancelled',
+    read: 'What to do',
+  }
+}
+
+function complained(line: string): Explanation {
+  return { seen: `the log has: ${line}`, expected: 'no warning and no error', read: 'What to do' }
+}

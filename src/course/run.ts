@@ -1,0 +1,48 @@
+/**
+ * The worker of `vnet check`: a process that runs the checks of one exercise in one place, so that
+ * a driver which does not return can be ended from outside. It prints one JSON line when a check
+ * begins and one when it has ended.
+ */
+import type { Driver } from '../netdev/driver.ts'
+import type { Exercise, Result } from './exercise.ts'
+import { runLive } from './live.ts'
+import { runInMemory } from './memory.ts'
+
+export type Place = 'memory' | 'live'
+
+/** What the worker prints. */
+export type Report = { readonly begin: string } | { readonly end: Result }
+
+/** Runs the checks of a place one by one; `load` returns the driver of the file. */
+export async function runChecks(
+  { checks }: Exercise,
+  where: Place,
+  file: string,
+  load: () => Promise<Driver>,
+  report: (report: Report) => void,
+): Promise<void> {
+  if (where === 'live') {
+    for (const check of checks) {
+      if (check.where !== 'live') continue
+      report({ begin: check.title })
+      report({ end: await runLive(check, file) })
+    }
+    return
+  }
+  const title = 'the driver file loads'
+  report({ begin: title })
+  let driver: Driver
+  try {
+    driver = await load()
+  } catch (error) {
+    const seen = error instanceof Error ? error.message : String(error)
+    const expected = 'a file that loads and exports a driver'
+    report({ end: { title, where, result: 'failed', seen, expected, read: 'What to do' } })
+    return
+  }
+  for (const check of checks) {
+    if (check.where !== 'memory') continue
+    report({ begin: check.title })
+    report({ end: await runInMemory(check, driver) })
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * Starts the worker of `vnet check` and passes on its results, with an end to what does not return.
+ */
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import type { Exercise, Result } from './exercise.ts'
+import type { Place, Report } from './run.ts'
+
+/** src/course and dist/course are equally deep. */
+const built = (file: string) => fileURLToPath(new URL(`../../dist/${file}`, import.meta.url))
+
+/**
+ * How long a check may take. Those in memory take milliseconds; live ones have programs to wait
+ * for.
+ */
+const LIMITS_S = { memory: 5, live: 60 } as const
+
+/**
+ * Runs the checks of a place on `file`. `add` is called with each result, `print` with what the
+ * driver prints. After a check that did not return, the others are not run.
+ */
+export async function runWorker(
+  exercise: Exercise,
+  where: Place,
+  file: string,
+  add: (result: Result) => void,
+  print: (text: string) => void,
+): Promise<void> {
+  const command = [process.execPath, built('cli/check-worker.js'), where, exercise.name, file]
+  const rootless = [process.execPath, built('vnet.js'), 'rootless', '--']
+  const [program, ...args] = where === 'live' ? [...rootless, ...command] : command
+  const child = spawn(program as string, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const titles = exercise.checks.filter(check => check.where === where).map(({ title }) => title)
+  let current = titles[0] ?? ''
+  let isLate = false
+  const limit = setTimeout(() => {
+    isLate = true
+    // A live worker never runs the driver itself; it ends what it has started.
+    child.kill(where === 'live' ? 'SIGTERM' : 'SIGKILL')
+  }, LIMITS_S[where] * 1000)
+  const finish = (result: Result): void => {
+    if (titles.includes(result.title)) titles.splice(titles.indexOf(result.title), 1)
+    add(result)
+  }
+  createInterface({ input: child.stdout }).on('line', line => {
+    const report = JSON.parse(line) as Report
+    limit.refresh()
+    if ('begin' in report) current = report.begin
+    else finish(report.end)
+  })
+  let errors = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    errors = text
+    print(text)
+  })
+  const status = await new Promise<string>((resolve, reject) => {
+    child.on('error', reject).on('close', (code, signal) => resolve(signal ?? `status ${code}`))
+  })
+  clearTimeout(limit)
+  if (isLate) {
+    const seen = `the driver has not returned for ${LIMITS_S[where]} s: a loop without end`
+    const expected = 'each function of the driver returns: nothing else runs meanwhile'
+    finish({ title: current, where, result: 'failed', seen, expected, read: 'What to do' })
+  } else if (status !== 'status 0' && titles.includes(current)) {
+    const seen = `the process ended with ${status}: ${errors.trim().split('\n').at(-1) ?? ''}`
+    const expected = 'a driver ends no process'
+    finish({ title: current, where, result: 'failed', seen, expected, read: 'What to do' })
+  }
+  const why = 'the check before it did not end'
+  for (const title of [...titles]) finish({ title, where, result: 'not run', why })
+}
