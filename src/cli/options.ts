@@ -119,7 +119,11 @@ export function commonOptions(): Option[] {
     ],
     'Output:': [
       option('--json', 'print one JSON object a line on standard output'),
-      option('-v, --verbose', 'log changes; -vv: every frame too', (_, n: number | undefined) => (n ?? 0) + 1),
+      option(
+        '-v, --verbose',
+        'log changes; -vv: every frame, interrupt, poll and drop too',
+        (_, n: number | undefined) => (n ?? 0) + 1,
+      ),
       option('-q, --quiet', 'print only the line `ready`, and errors'),
     ],
   }

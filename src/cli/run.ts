@@ -15,7 +15,7 @@ import type { WireResources } from '../netdev/device-wire.ts'
 import { type DeviceSpec, type Driver, UsageError } from '../netdev/driver.ts'
 import { E2BIG, EINVAL, isErrno, VnetError } from '../netdev/errno.ts'
 import { describeException } from '../netdev/exception.ts'
-import { NETDEV_CHANGE, NETDEV_CHANGEADDR, NETDEV_CHANGEMTU, NETIF_MSG_FRAMES } from '../netdev/if.ts'
+import { NETDEV_CHANGE, NETDEV_CHANGEADDR, NETDEV_CHANGEMTU, NETIF_MSG_FRAMES, NETIF_MSG_LINK } from '../netdev/if.ts'
 import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, Log } from '../netdev/log.ts'
 import { Net } from '../netdev/net.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
@@ -52,7 +52,9 @@ export async function run(
   const chance = random(randomBytes(4).readUInt32LE())
   const scenarios = params.scenario === undefined ? undefined : await import('../yaml/scenario.ts')
   await using wireResources = new LinuxWireResources(scenarios?.parseScenario)
-  const net = new Net({ platform, clock, random: chance, log, msgEnable: verbose > 1 ? NETIF_MSG_FRAMES : 0 })
+  // -v has the carrier in its lines already.
+  const msgEnable = verbose > 1 ? NETIF_MSG_FRAMES & ~NETIF_MSG_LINK : 0
+  const net = new Net({ platform, clock, random: chance, log, msgEnable })
   let made: readonly DeviceSpec[] | undefined
   const initialize = () => {
     made ??= init(driver, params, args, options, net, wireResources)

@@ -62,15 +62,33 @@ export const NETIF_F_ALL_TAP =
   NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN | NETIF_F_GSO_UDP_L4
 
 /** `msgEnable`: what a device logs (NETIF_MSG_*, include/linux/netdevice.h). */
+/** The carrier. */
+export const NETIF_MSG_LINK = 1 << 2
+/** What the watchdog found. */
 export const NETIF_MSG_TIMER = 1 << 3
+/** Frames that were dropped, on the receive side and on the transmit side. */
+export const NETIF_MSG_RX_ERR = 1 << 6
+export const NETIF_MSG_TX_ERR = 1 << 7
+/** Transmit queues that were stopped and woken, and what the driver queued. */
 export const NETIF_MSG_TX_QUEUED = 1 << 8
+/** Interrupts. */
 export const NETIF_MSG_INTR = 1 << 9
 export const NETIF_MSG_TX_DONE = 1 << 10
+/** Polls (NAPI). */
 export const NETIF_MSG_RX_STATUS = 1 << 11
+/** Every frame. */
 export const NETIF_MSG_PKTDATA = 1 << 12
-/** All of the above: log lines about single frames. */
+/** All of the above: log lines about single frames, and about what happens between them. */
 export const NETIF_MSG_FRAMES =
-  NETIF_MSG_TIMER | NETIF_MSG_TX_QUEUED | NETIF_MSG_INTR | NETIF_MSG_TX_DONE | NETIF_MSG_RX_STATUS | NETIF_MSG_PKTDATA
+  NETIF_MSG_LINK |
+  NETIF_MSG_TIMER |
+  NETIF_MSG_RX_ERR |
+  NETIF_MSG_TX_ERR |
+  NETIF_MSG_TX_QUEUED |
+  NETIF_MSG_INTR |
+  NETIF_MSG_TX_DONE |
+  NETIF_MSG_RX_STATUS |
+  NETIF_MSG_PKTDATA
 
 /** `regState` */
 export const NETREG_UNINITIALIZED = 0

@@ -4,6 +4,8 @@
  * being handled, when the driver's own code has returned. So one interrupt may stand for many
  * frames, as with hardware that coalesces.
  */
+import { NETIF_MSG_INTR } from './if.ts'
+import { logEvent } from './log.ts'
 import { logBadReturn } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
 
@@ -48,18 +50,23 @@ export class Irq {
    */
   raise(bits: number): void {
     this.status |= bits
-    if (this.#pending || this.#handler === undefined || (bits !== 0 && (bits & this.#enabled) === 0)) return
+    if (this.#pending || this.#handler === undefined) return
+    const masked = bits !== 0 && (bits & this.#enabled) === 0
+    if ((this.dev.msgEnable & NETIF_MSG_INTR) !== 0) this.#log('raised', bits, masked ? ', but masked' : '')
+    if (masked) return
     this.#pending = true
     this.dev.net.raiseIrq(this)
   }
 
   /** Keeps these bits from interrupting; they are still set in the status word. */
   mask(bits: number): void {
+    if ((this.dev.msgEnable & NETIF_MSG_INTR) !== 0) this.#log('masked', bits)
     this.#enabled &= ~bits
   }
 
   /** Lets these bits interrupt again, at once if one is set. */
   unmask(bits: number): void {
+    if ((this.dev.msgEnable & NETIF_MSG_INTR) !== 0) this.#log('unmasked', bits)
     this.#enabled |= bits
     if ((this.status & bits) !== 0) this.raise(this.status & bits)
   }
@@ -78,11 +85,17 @@ export class Irq {
     this.count++
     try {
       const result: unknown = this.#handler()
+      if (result !== IRQ_HANDLED) this.spurious++
+      if ((this.dev.msgEnable & NETIF_MSG_INTR) !== 0) {
+        logEvent(this.dev, `interrupt ${result === IRQ_HANDLED ? 'handled' : 'spurious'}`)
+      }
       if (result === IRQ_HANDLED) return
-      this.spurious++
       if (result !== IRQ_NONE) logBadReturn(this.dev, 'interrupt handler', result, 'IRQ_HANDLED or IRQ_NONE')
     } catch (error) {
       this.dev.logException('interrupt handler', error)
     }
+  }
+  #log(what: string, bits: number, more = ''): void {
+    logEvent(this.dev, `interrupt 0x${(bits >>> 0).toString(16)} ${what}${more}`)
   }
 }

@@ -69,9 +69,17 @@ export class Log {
 /**
  * Logs one frame as tcpdump would print it, for a device whose msgEnable has NETIF_MSG_PKTDATA:
  * `tx-0 IP 198.18.0.1 > 198.18.0.2: ...` was sent by the kernel on transmit queue 0, `rx-0` is
- * on its way to the kernel.
+ * on its way to the kernel. `why` is added to the line of a frame that was dropped.
  */
-export function logFrame(log: Log, way: 'tx' | 'rx', skb: SkBuff): void {
+export function logFrame(log: Log, way: 'tx' | 'rx', skb: SkBuff, why = ''): void {
   const gso = skb.gsoSize === 0 ? '' : `, gso ${skb.gsoSize}`
-  log.info(`${way}-${skb.queueMapping} ${print(skb.bytes, skb.data, skb.len)}${gso}`)
+  log.info(`${way}-${skb.queueMapping} ${print(skb.bytes, skb.data, skb.len)}${gso}${why}`)
+}
+
+/**
+ * Logs what happened between frames, for a device whose msgEnable has the bit of it: the caller has
+ * tested that, so that the text is not built in vain. A device without a port logs nothing.
+ */
+export function logEvent(dev: { readonly port: unknown; readonly log: Log }, text: string): void {
+  if (dev.port !== undefined) dev.log.info(text)
 }

@@ -5,6 +5,8 @@
  * not keep to this is warned.
  */
 import { callerOf } from '../skb/error.ts'
+import { NETIF_MSG_RX_STATUS } from './if.ts'
+import { logEvent } from './log.ts'
 import { logBadReturn } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
 
@@ -99,7 +101,11 @@ export class Napi {
         return false
       }
       if (work > this.weight) this.#warnOfReturn(`${work}, exceeding its budget of ${this.weight}`)
-      if (this.#completed || work >= this.weight || !this.#scheduled) return this.#scheduled
+      const again = this.#scheduled && (this.#completed || work >= this.weight)
+      if ((this.dev.msgEnable & NETIF_MSG_RX_STATUS) !== 0) {
+        logEvent(this.dev, `poll: ${work} of ${this.weight}${again ? ', again' : ', done'}`)
+      }
+      if (again || !this.#scheduled) return again
       this.#warnOfReturn(`${work} of ${this.weight} without napi_complete_done: it is not polled again`)
     } catch (error) {
       this.#scheduled = false

@@ -3,6 +3,7 @@
  * (register.ts). From then on the framework calls the driver's netdevOps.
  */
 import { SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_DEV_STOPPED } from '../skb/drop-reason.ts'
+import { dropReasonName } from '../skb/drop-reason-name.ts'
 import type { SlotAccount } from '../skb/pool.ts'
 import type { SkBuff, SkBuffDevice } from '../skb/sk-buff.ts'
 import { Counters, wrap } from './counters.ts'
@@ -20,10 +21,12 @@ import {
   ETH_MAX_MTU,
   ETH_MIN_MTU,
   NETIF_F_GRO,
+  NETIF_MSG_RX_ERR,
+  NETIF_MSG_TX_ERR,
   NETREG_UNINITIALIZED,
 } from './if.ts'
 import { LimitedLog } from './limited-log.ts'
-import type { Log } from './log.ts'
+import { type Log, logFrame } from './log.ts'
 import { logBadReturn } from './ndo.ts'
 import type { Net } from './net.ts'
 import type { HeaderOps, Ifmap, NetDeviceOps } from './ops.ts'
@@ -175,7 +178,14 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
 
   countDrop(skb: SkBuff, reason: number): void {
     if (this.#frameTap !== undefined) this.#frameTap.dropped(skb, reason)
+    if ((this.msgEnable & (NETIF_MSG_RX_ERR | NETIF_MSG_TX_ERR)) !== 0) this.#logDrop(skb, reason)
     this.counters.dropped(skb, reason)
+  }
+
+  #logDrop(skb: SkBuff, reason: number): void {
+    const rx = skb.rxDev !== undefined
+    if ((this.msgEnable & (rx ? NETIF_MSG_RX_ERR : NETIF_MSG_TX_ERR)) === 0 || this.#net === undefined) return
+    logFrame(this.log, rx ? 'rx' : 'tx', skb, `, dropped: ${dropReasonName(reason)}`)
   }
 
   countMade(skb: SkBuff, n: number): void {

@@ -22,8 +22,8 @@ import {
 } from '../skb/sk-buff.ts'
 import { canOffload } from './features.ts'
 import { skbChecksumHelp, skbGsoSegment } from './gso.ts'
-import { ETH_HLEN, IFF_UP, NETDEV_CHANGE, NETIF_MSG_PKTDATA, NETREG_REGISTERED } from './if.ts'
-import { logFrame } from './log.ts'
+import { ETH_HLEN, IFF_UP, NETDEV_CHANGE, NETIF_MSG_LINK, NETIF_MSG_PKTDATA, NETREG_REGISTERED } from './if.ts'
+import { logEvent, logFrame } from './log.ts'
 import { callNdo, request } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
 
@@ -165,6 +165,7 @@ function updateCarrier(dev: NetDevice): boolean {
   const carrier = dev.driverCarrier && !dev.cut
   if (dev.carrier === carrier) return false
   dev.carrier = carrier
+  if ((dev.msgEnable & NETIF_MSG_LINK) !== 0) logEvent(dev, `carrier ${carrier ? 'on' : 'off'}`)
   request(dev, { carrier })
   stateChange(dev)
   return true

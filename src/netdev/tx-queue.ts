@@ -16,8 +16,8 @@ import { type Alarm, NSEC_PER_MSEC } from './clock.ts'
 import { wrap } from './counters.ts'
 import { EBADFD, ENOBUFS, errnoName } from './errno.ts'
 import type { FrameTap } from './frame-tap.ts'
-import { IFF_UP, NETDEV_TX_BUSY, NETDEV_TX_OK, NETIF_MSG_PKTDATA } from './if.ts'
-import { logFrame } from './log.ts'
+import { IFF_UP, NETDEV_TX_BUSY, NETDEV_TX_OK, NETIF_MSG_PKTDATA, NETIF_MSG_TX_QUEUED } from './if.ts'
+import { logEvent, logFrame } from './log.ts'
 import { logBadReturn } from './ndo.ts'
 import { BATCH } from './net.ts'
 import type { NetDevice } from './net-device.ts'
@@ -74,12 +74,14 @@ export class TxQueue {
 
   /** netif_tx_start_queue: lets the driver be given frames. */
   start(): void {
+    if (this.stopped) this.#log('started')
     this.#clear(DRV_STOPPED)
   }
 
   /** netif_tx_stop_queue: no more frames until `wake`. Frames already read are kept for it. */
   stop(): void {
     if (this.stopped) return
+    this.#log('stopped')
     this.#set(DRV_STOPPED)
     // A driver that is being closed stops its queues for good.
     if ((this.dev.flags & IFF_UP) !== 0) this.#watch()
@@ -87,6 +89,7 @@ export class TxQueue {
 
   /** netif_tx_wake_queue: continues after `stop` or NETDEV_TX_BUSY. */
   wake(): void {
+    if ((this.#state & (DRV_STOPPED | REQUEUED)) !== 0) this.#log('woken')
     this.#clear(DRV_STOPPED | REQUEUED)
   }
 
@@ -136,6 +139,10 @@ export class TxQueue {
   /** Reads again: the pool has a slot. */
   slotFreed(): void {
     this.#clear(NO_SLOT)
+  }
+
+  #log(what: string): void {
+    if ((this.dev.msgEnable & NETIF_MSG_TX_QUEUED) !== 0) logEvent(this.dev, `tx-${this.index} ${what}`)
   }
 
   /** Has the watchdog time the queue, which is stopped, from now on. */
@@ -269,6 +276,7 @@ export class TxQueue {
       return
     }
     this.requeues++
+    this.#log('busy: the frame is offered again')
     if ((this.#state & DEV_DOWN) !== 0) skb.drop(SKB_DROP_REASON_DEV_STOPPED)
     else if (!this.#requeue.unshift(skb)) skb.drop(SKB_DROP_REASON_QDISC_DROP)
     if (this.#state !== 0) return

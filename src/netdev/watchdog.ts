@@ -4,7 +4,8 @@
  * net/sched/sch_generic.c). A link without a carrier is not timed.
  */
 import { type Alarm, NSEC_PER_MSEC } from './clock.ts'
-import { IFF_UP, NETDEV_TX_TIMEOUT } from './if.ts'
+import { IFF_UP, NETDEV_TX_TIMEOUT, NETIF_MSG_TIMER } from './if.ts'
+import { logEvent } from './log.ts'
 import { callNdo } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
 import type { TxQueue } from './tx-queue.ts'
@@ -57,6 +58,9 @@ export class Watchdog {
       // A driver may close its device in an interrupt handler or in ndoTxTimeout.
       if ((dev.flags & IFF_UP) === 0) return
       if (!txq.stopped) continue
+      if ((dev.msgEnable & NETIF_MSG_TIMER) !== 0) {
+        logEvent(dev, `watchdog: tx-${txq.index} stopped for ${inMs(now - txq.transStart)} ms of ${dev.watchdogTimeo}`)
+      }
       if (now >= this.#due(txq)) {
         this.#barked[txq.index] = now
         if (dev.carrier) this.#timeout(txq.index, now - txq.transStart)
@@ -73,8 +77,12 @@ export class Watchdog {
     dev.tx[queue].transTimeout++
     this.lastQueue = queue
     dev.net.callNetdeviceNotifiers(NETDEV_TX_TIMEOUT, dev)
-    const ms = Math.round(latency / NSEC_PER_MSEC)
-    dev.limitedLog.warn('NETDEV WATCHDOG', `NETDEV WATCHDOG: transmit queue ${queue} timed out after ${ms} ms`)
+    const text = `NETDEV WATCHDOG: transmit queue ${queue} timed out after ${inMs(latency)} ms`
+    dev.limitedLog.warn('NETDEV WATCHDOG', text)
     callNdo(dev, 'ndoTxTimeout', () => dev.netdevOps.ndoTxTimeout?.(dev, queue))
   }
+}
+
+function inMs(ns: number): number {
+  return Math.round(ns / NSEC_PER_MSEC)
 }

@@ -1,6 +1,6 @@
 /** The lines about single frames: of devices whose msgEnable has NETIF_MSG_PKTDATA. */
 import { describe, expect, test } from 'vitest'
-import { IFF_DEBUG, NETIF_F_ALL_TAP, NETIF_MSG_FRAMES, NETIF_MSG_PKTDATA } from '../../src/netdev/if.ts'
+import { IFF_DEBUG, IFF_UP, NETIF_F_ALL_TAP, NETIF_MSG_FRAMES, NETIF_MSG_PKTDATA } from '../../src/netdev/if.ts'
 import { LOGLEVEL_WARNING } from '../../src/netdev/log.ts'
 import { netifRx } from '../../src/netdev/netif.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_UDP_L4 } from '../../src/skb/sk-buff.ts'
@@ -45,9 +45,9 @@ describe('a line about a frame', () => {
       return lines.splice(0).length
     }
     expect(send()).toBe(0)
-    port.change({ kind: 'flags', flags: IFF_DEBUG })
+    port.change({ kind: 'flags', flags: IFF_UP | IFF_DEBUG })
     expect(send()).toBe(2)
-    port.change({ kind: 'flags', flags: 0 })
+    port.change({ kind: 'flags', flags: IFF_UP })
     expect(send()).toBe(0)
   })
 

@@ -172,6 +172,7 @@ function parameters(subject: Subject): Operation[] {
         throw new Refusal(EOPNOTSUPP, NAME, `${name} is given to ${module.name} when it starts, and stays as it is`)
       }
       module.values[name] = parseParam(param, value)
+      subject.devices[0]?.net.log.debug(`${module.name}: ${name}=${formatParam(param, module.values[name])}`)
       return undefined
     },
   })
