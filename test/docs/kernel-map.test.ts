@@ -104,6 +104,30 @@ const wanted: Record<string, string[]> = {
   'Backward compatibility': list(`
     device start interrupt tbusy mark_bh NET_BH hard_start_xmit name enet_statistics dev_tint FREE_READ FREE_WRITE
     rebuild_header snull_rebuild_header sysdep.h HAVE_DEVLIST netdev_entry`),
+  'Linux Device Drivers, 3rd edition': list(`
+    alloc_netdev alloc_etherdev alloc_fcdev alloc_fddidev alloc_trdev netdev_priv free_netdev snull_devs
+    snull_init_module module_init snull_cleanup module_exit snull_init module_param SET_MODULE_OWNER MOD_INC_USE_COUNT
+    MOD_DEC_USE_COUNT pool_size snull_setup_pool snull_teardown_pool snull_packet datalen data next ppool
+    snull_get_tx_buffer snull_release_buffer rx_queue snull_enqueue_buf snull_dequeue_buf rx_int_enabled snull_rx_ints
+    use_napi snull_regular_interrupt snull_napi_interrupt snull_interrupt snull_change_mtu features NETIF_F_SG
+    NETIF_F_FRAGLIST NETIF_F_IP_CSUM NETIF_F_HW_CSUM NETIF_F_NO_CSUM NETIF_F_HIGHDMA NETIF_F_HW_VLAN_TX
+    NETIF_F_HW_VLAN_RX NETIF_F_HW_VLAN_FILTER NETIF_F_VLAN_CHALLENGED NETIF_F_TSO NETIF_F_LLTX open stop ndo_open
+    ndo_stop hard_start_xmit ndo_start_xmit NETDEV_TX_OK NETDEV_TX_BUSY hard_header header_ops eth_header
+    eth_rebuild_header rebuild_header hard_header_cache eth_header_cache eth_header_cache_update hard_header_parse
+    eth_header_parse tx_timeout ndo_tx_timeout txqueue get_stats ndo_get_stats64 set_config ndo_set_config do_ioctl
+    ndo_siocdevprivate ndo_eth_ioctl change_mtu eth_change_mtu ndo_change_mtu min_mtu max_mtu set_mac_address
+    eth_mac_addr ndo_set_mac_address dev_addr eth_hw_addr_set set_multicast_list ndo_set_rx_mode dev_mc_list mc_list
+    mc_count netdev_for_each_mc_addr netdev_mc_count poll_controller ndo_poll_controller trans_start
+    netif_trans_update last_rx xmit_lock xmit_lock_owner __netif_tx_lock netif_queue_stopped netif_tx_disable
+    netif_device_detach netif_device_attach skb_padto skb_put_padto skb_shinfo nr_frags frags MAX_SKB_FRAGS
+    skb_frag_struct skb_frag_t page page_offset size data_len skb_headlen skb_is_nonlinear dma_map_single dma_map_page
+    dma_unmap_single kmap_skb_frag gso_size printk_ratelimit netif_rx netif_receive_skb napi_gro_receive NET_RX_DROP
+    dev_alloc_skb netdev_alloc_skb snull_poll poll netif_napi_add weight quota budget netif_rx_schedule napi_schedule
+    netif_rx_schedule_prep __netif_rx_schedule napi_schedule_prep netif_rx_complete napi_complete_done
+    netif_poll_enable netif_poll_disable napi_enable napi_disable CHECKSUM_HW CHECKSUM_PARTIAL CHECKSUM_COMPLETE
+    request_irq free_irq IRQ_HANDLED IRQ_NONE pt_regs dev_kfree_skb_irq dev_kfree_skb_any skb_get skb_cloned mac.raw
+    skb_mac_header mii_if_info phy_id mdio_read mdio_write SIOCGMIIPHY SIOCETHTOOL SET_ETHTOOL_OPS ethtool_ops
+    HAVE_ALLOC_NETDEV HAVE_NETDEV_POLL HAVE_NETIF_QUEUE HAVE_TX_TIMEOUT HAVE_CHANGE_MTU`),
   'alloc_netdev_mqs in 2.6.38': list(`
     alloc_etherdev alloc_etherdev_mq alloc_etherdev_mqs eth%d ether_setup header_ops eth_header_ops type
     hard_header_len mtu addr_len tx_queue_len flags broadcast alloc_netdev alloc_netdev_mqs kzalloc ALIGN PTR_ALIGN
