@@ -1,0 +1,56 @@
+/** The tables of docs/ldd.md name what there is; test/kernel/ldd.long.test.ts runs its commands. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+
+const read = (path: string) => readFileSync(path, 'utf8')
+const [page, map] = [read('docs/ldd.md'), read('docs/kernel-map.md')]
+
+/** The identifiers of a column: 1 is the book's, 2 the kernel's of today, 3 ours. */
+function names(column: number): string[] {
+  const rows = page.split('\n').filter(line => line.startsWith('| ') && !line.startsWith('| book'))
+  const code = rows.flatMap(row => [...(row.split('|')[column] ?? '').matchAll(/`([^`]+)`/g)].map(([, text]) => text!))
+  return [...new Set(code.flatMap(text => text.match(/[A-Za-z_]\w{2,}/g) ?? []))]
+}
+
+test('docs/ldd.md names functions, fields and options of vnet that there are', () => {
+  const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts'))
+  const sources = files.map(name => read(`src/${name}`)).join('\n')
+  const words = new Set(sources.match(/\w+/g))
+  const known = (name: string) => words.has(name) || words.has(name.replace(/^dev_/, ''))
+  expect(names(3).length).toBeGreaterThan(60)
+  expect(names(3).filter(name => !known(name))).toEqual([])
+})
+
+test('docs/kernel-map.md has a row for what docs/ldd.md has of the book', () => {
+  const words = new Set(map.match(/[A-Za-z_]\w*/g))
+  expect(names(1).length).toBeGreaterThan(80)
+  expect(names(1).filter(name => !words.has(name))).toEqual([])
+})
+
+test('docs/ldd.md has the headings of the chapter in its order', () => {
+  const headings = [...page.matchAll(/^## (.*?)(?: \((?:2nd|3rd) edition\).*)?$/gm)].map(([, heading]) => heading)
+  expect(headings).toEqual([
+    'How snull is designed',
+    'Connecting to the kernel',
+    'The net_device structure in detail',
+    'Opening and closing',
+    'Packet transmission',
+    'Packet reception',
+    'The interrupt handler',
+    'Receive interrupt mitigation',
+    'Changes in link state',
+    'The socket buffers',
+    'MAC address resolution',
+    'Custom ioctl commands',
+    'Statistical information',
+    'Multicast',
+    'A few other details',
+    'Backward compatibility',
+  ])
+})
+
+test('every file that docs/ldd.md links to exists', () => {
+  const links = [...page.matchAll(/\]\((?!http)([^)#]+)/g)].map(([, path]) => path!)
+  expect(links.length).toBeGreaterThan(5)
+  for (const path of links) expect(read(`docs/${path}`).length).toBeGreaterThan(0)
+})
