@@ -35,7 +35,7 @@
       'type': 'executable',
       'sources': [
         'native/rootless.cc', 'native/rootless-ids.cc', 'native/rootless-mounts.cc', 'native/rootless-refusal.cc',
-        'native/rootless-tcpdump.cc',
+        'native/rootless-tcpdump.cc', 'native/sys-mount.cc',
       ],
       'cflags_cc!': ['-std=gnu++17', '-std=gnu++20'],
       'cflags_cc': ['-std=c++20', '-Wall', '-Wextra', '-Werror'],
@@ -43,7 +43,7 @@
     {
       'target_name': 'vnet-within',
       'type': 'executable',
-      'sources': ['native/within.cc'],
+      'sources': ['native/within.cc', 'native/sys-mount.cc'],
       'cflags_cc!': ['-std=gnu++17', '-std=gnu++20'],
       'cflags_cc': ['-std=c++20', '-Wall', '-Wextra', '-Werror'],
     },

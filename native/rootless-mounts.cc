@@ -10,6 +10,8 @@
 #include <climits>
 #include <string>
 
+#include "sys-mount.h"
+
 namespace vnet {
 
 namespace {
@@ -57,22 +59,13 @@ int makeRun() {
   return 0;
 }
 
-void makeSys() {
-  const int cgroups = ::open("/sys/fs/cgroup", O_PATH | O_DIRECTORY | O_CLOEXEC);
-  // Writable or not at all: over a read-only one, `ip netns exec` fails to mount its own.
-  const bool isMade = ::mount("vnet", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) == 0;
-  // Node and other programs read their limits from the control groups.
-  if (isMade && cgroups >= 0) bind("/proc/self/fd/" + std::to_string(cgroups), "/sys/fs/cgroup");
-  if (cgroups >= 0) ::close(cgroups);
-}
-
 }  // namespace
 
 int makeMounts() {
   // Mounts made here stay here. In a new user namespace that is so already.
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) return errno;
   if (const int error = makeRun(); error != 0) return error;
-  makeSys();
+  mountSys();
   return 0;
 }
 

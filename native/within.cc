@@ -17,6 +17,8 @@
 #include <cstring>
 #include <string>
 
+#include "sys-mount.h"
+
 namespace {
 
 constexpr int kFailure = 1;
@@ -24,20 +26,22 @@ constexpr int kFailure = 1;
 constexpr int kNotFound = 127;
 constexpr int kNotExecutable = 126;
 
-[[noreturn]] void fail(const std::string& what) {
-  std::fprintf(stderr, "vnet: %s: %s\n", what.c_str(), std::strerror(errno));
-  std::exit(kFailure);
+/** Prints the line that src/testing/lab/programs.ts reads. */
+[[noreturn]] void fail(const char* what, const char* path = "", int status = kFailure) {
+  const int error = errno;
+  std::fprintf(stderr, "vnet-within: %s%s: %s (%d)\n", what, path, std::strerror(error), error);
+  std::exit(status);
 }
 
 /** Mounts each file of a directory over the file of the same name in /etc. */
 void mountEtc(const std::string& path) {
   DIR* directory = ::opendir(path.c_str());
-  if (directory == nullptr) fail("open " + path);
+  if (directory == nullptr) fail("open ", path.c_str());
   while (const dirent* entry = ::readdir(directory)) {
     const std::string name = entry->d_name;
     if (name[0] == '.') continue;
     const std::string target = "/etc/" + name;
-    if (::mount((path + "/" + name).c_str(), target.c_str(), nullptr, MS_BIND, nullptr) != 0) fail("mount " + target);
+    if (::mount((path + "/" + name).c_str(), target.c_str(), nullptr, MS_BIND, nullptr) != 0) fail("mount ", target.c_str());
   }
   ::closedir(directory);
 }
@@ -58,9 +62,7 @@ int main(int count, char** arguments) {
   if (::unshare(CLONE_NEWNS) != 0) fail("unshare the mount namespace");
   if (::mount("", "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) fail("mount /");
   mountEtc(arguments[3]);
-  // /sys shows the interfaces of the namespace that mounted it. A container may forbid to mount it.
-  ::mount("sys", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr);
+  vnet::mountSys();
   ::execvp(arguments[4], arguments + 4);
-  std::fprintf(stderr, "vnet: %s: %s\n", arguments[4], std::strerror(errno));
-  return errno == ENOENT ? kNotFound : kNotExecutable;
+  fail("exec ", arguments[4], errno == ENOENT ? kNotFound : kNotExecutable);
 }

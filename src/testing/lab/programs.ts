@@ -1,7 +1,11 @@
 /** Programs: what runs in a namespace of a lab, in processes of its own. */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { statSync } from 'node:fs'
+import { inspect } from 'node:util'
 import { builtFile } from '../../linux/native.ts'
+import { UsageError } from '../../netdev/driver.ts'
+import { ENOENT, VnetError } from '../../netdev/errno.ts'
 import { killProcessesIn } from './processes.ts'
 
 /** As spawn of node:child_process has them. To run a program as another user, run setpriv(1). */
@@ -29,6 +33,13 @@ export interface ProgramPlace {
   readonly etc: string
 }
 
+/** What node:child_process can do and the launcher cannot. */
+const UNSUPPORTED = ['shell', 'uid', 'gid', 'argv0'] as const
+const INSTEAD = "run sh, ['-c', 'WORDS'], or setpriv(1) for another user"
+
+/** The line of the launcher if it cannot execute the program: what failed, and an errno. */
+const FAILED = /^vnet-within: (.+): [^:]+ \((\d+)\)\n$/
+
 /** The first descriptor behind the standard streams. */
 const FIRST_FD = 3
 
@@ -42,6 +53,7 @@ export class Programs {
   }
 
   spawn(command: string, args: readonly string[], { stdio = 'pipe', ...options }: LabSpawnOptions): ChildProcess {
+    checkProgram(command, args, options)
     const { nsfd, etc } = this.#place
     const streams = typeof stdio === 'string' ? Array<typeof stdio>(FIRST_FD).fill(stdio) : [...stdio]
     while (streams.length < FIRST_FD) streams.push('pipe')
@@ -65,7 +77,11 @@ export class Programs {
     child.stdin?.on('error', () => {})
     child.stdin?.end(input)
     const [status, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
-    return { status, signal, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() }
+    const [stdout, stderr] = [Buffer.concat(out).toString(), Buffer.concat(err).toString()]
+    const [, what, errno] = (stdout === '' && FAILED.exec(stderr)) || []
+    if (what === undefined) return { status, signal, stdout, stderr }
+    const isLine = /\s/.test(command) && args.length === 0
+    throw new VnetError(Number(errno), what, isLine ? 'the arguments are a list: exec(command, args)' : undefined)
   }
 
   /** Kills the programs, and all that they have started. Settles when they have ended. */
@@ -75,4 +91,15 @@ export class Programs {
     if (this.#hasStarted) killProcessesIn(this.#place.nsfd)
     await Promise.all(ended)
   }
+}
+
+/** Throws a UsageError for wrong arguments, and a VnetError for a directory that does not exist. */
+function checkProgram(command: string, args: readonly string[], options: SpawnOptions): void {
+  if (typeof command !== 'string' || command === '') throw new UsageError(`${inspect(command)} is not a program`)
+  if (!Array.isArray(args)) throw new UsageError(`${command}: the arguments are a list, not ${inspect(args)}`)
+  const unsupported = UNSUPPORTED.find(key => options[key] !== undefined && options[key] !== false)
+  if (unsupported !== undefined) throw new UsageError(`${command}: no option is called '${unsupported}': ${INSTEAD}`)
+  const { cwd } = options
+  const isThere = cwd === undefined || statSync(cwd, { throwIfNoEntry: false })?.isDirectory() === true
+  if (!isThere) throw new VnetError(ENOENT, `start ${command}`, `the directory ${cwd} does not exist`)
 }

@@ -38,11 +38,32 @@ test('exec takes a directory, an environment and a time limit', async () => {
   expect(await client.exec('sleep', ['60'], { timeout: 50 })).toMatchObject({ status: null, signal: 'SIGTERM' })
 })
 
-test('a program that does not exist, or is none, has the status of a shell and one line', async () => {
-  expect(await client.exec('no-such-program')).toMatchObject({
-    ...{ status: 127, stderr: 'vnet: no-such-program: No such file or directory\n' },
+test('exec rejects for a program that does not exist or is none, and spawn ends as in a shell', async () => {
+  await expect(client.exec('no-such-program')).rejects.toMatchObject({
+    ...{ code: 'ENOENT', message: 'exec no-such-program: ENOENT, no such file or directory' },
   })
-  expect(await client.exec('/etc')).toMatchObject({ status: 126, stderr: 'vnet: /etc: Permission denied\n' })
+  await expect(client.exec('/etc')).rejects.toMatchObject({ code: 'EACCES', syscall: 'exec /etc' })
+  await expect(client.exec('ping -c1 server')).rejects.toThrow('the arguments are a list: exec(command, args)')
+  for (const [program, status] of [
+    ['no-such-program', 127],
+    ['/etc', 126],
+  ] as const) {
+    expect(await once(client.spawn(program, [], { stdio: 'ignore' }), 'exit')).toEqual([status, null])
+  }
+  expect(await client.exec('sh', ['-c', 'no-such-program'])).toMatchObject({ status: 127 })
+})
+
+test('a directory that does not exist, and arguments in another form, are named in the error', async () => {
+  await expect(client.exec('true', [], { cwd: '/nowhere' })).rejects.toMatchObject({
+    ...{ code: 'ENOENT', message: expect.stringContaining('the directory /nowhere does not exist') },
+  })
+  await expect(client.exec('true', [], { cwd: '/etc/passwd' })).rejects.toThrow('the directory /etc/passwd')
+  const list = '-c1' as unknown as string[]
+  await expect(client.exec('ping', list)).rejects.toThrow("ping: the arguments are a list, not '-c1'")
+  await expect(client.exec('', [])).rejects.toThrow("'' is not a program")
+  for (const key of ['shell', 'uid', 'gid', 'argv0']) {
+    expect(() => client.spawn('ls', [], { [key]: 1 })).toThrow(`ls: no option is called '${key}'`)
+  }
 })
 
 test('programs find other namespaces by name, also in a link that is made while they run', async () => {
@@ -66,6 +87,10 @@ test('programs see the interfaces of their namespace alone, in /sys too, and the
     ...[['lo', 'client', '']],
   )
   expect(readFileSync('/etc/hosts', 'utf8')).not.toContain('198.18.')
+  // Node reads its limits there.
+  expect((await client.exec('ls', ['/sys/fs/cgroup'])).stdout).toBe(
+    execFileSync('ls', ['/sys/fs/cgroup'], { encoding: 'utf8' }),
+  )
   const own = execFileSync('ip', ['-br', 'link'], { encoding: 'utf8' })
   expect(own).not.toMatch(/^(client|server) /m)
 })
