@@ -2,7 +2,17 @@
  * Hosts: the names of a lab's namespaces. Each namespace has a hosts file of its own (hosts(5)), in
  * which addresses on a common link come first. Programs of the namespace see it as /etc/hosts.
  */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fchmodSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { UsageError } from '../../netdev/driver.ts'
 import { type Place, placeOf } from './lookup.ts'
@@ -38,7 +48,7 @@ export class Hosts {
   add(...hosts: readonly Host[]): void {
     for (const host of hosts) {
       mkdirSync(this.etcOf(host))
-      this.#hosts.set(host.name, host)
+      this.#hosts.set(host.name.toLowerCase(), host)
     }
     this.update()
   }
@@ -65,8 +75,7 @@ export class Hosts {
       for (const { name } of this.#hosts.values()) {
         for (const { address } of this.places(from, name)) lines.push(`${address} ${name}`)
       }
-      // In place: /etc/hosts of programs that run is this very file.
-      writeFileSync(this.fileOf(from), `${lines.join('\n')}\n`)
+      overwrite(this.fileOf(from), `${lines.join('\n')}\n`)
     }
   }
 
@@ -80,22 +89,41 @@ export class Hosts {
     const places = this.places(from, name).filter(place => family === undefined || place.family === family)
     const [first, ...rest] = places
     if (first !== undefined) return [first, ...rest]
-    if (this.#hosts.has(name))
+    if (this.#hosts.has(name.toLowerCase()))
       throw new UsageError(`${name} has no IP${family === undefined ? '' : `v${family}`} address`)
-    throw new UsageError(`${name}: the lab has no namespace of this name; it has ${[...this.#hosts.keys()].join(', ')}`)
+    const known = [...this.#hosts.values()].map(host => host.name).join(', ')
+    throw new UsageError(`${name}: the lab has no namespace of this name; it has ${known}`)
   }
 
-  /** The addresses of a host, those on a link of `from` first; none for an unknown name. */
+  /**
+   * The addresses of a host, those on a link of `from` first; none for an unknown name. Names are
+   * alike in capitals and small letters, into which URLs turn them.
+   */
   places(from: Host, name: string): readonly Place[] {
-    if (name === 'localhost' || name === from.name) return LOCALHOST
+    const key = name.toLowerCase()
+    if (key === 'localhost' || key === from.name.toLowerCase()) return LOCALHOST
     const own = new Set(from.interfaces.map(({ link }) => link))
-    const interfaces = this.#hosts.get(name)?.interfaces ?? []
+    const interfaces = this.#hosts.get(key)?.interfaces ?? []
     const ordered = [
       ...interfaces.filter(({ link }) => own.has(link)),
       ...interfaces.filter(({ link }) => !own.has(link)),
     ]
     const addresses = ordered.flatMap(each => each.addresses)
     return addresses.map(cidr => placeOf(withoutPrefix(cidr))).filter(place => place !== undefined)
+  }
+}
+
+/**
+ * Writes a file in place, because /etc/hosts of programs that run is this very file. It is never
+ * empty meanwhile: a name that a program looks up would then be unknown. Everyone may read it.
+ */
+function overwrite(path: string, text: string): void {
+  const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT)
+  try {
+    fchmodSync(fd, 0o644)
+    ftruncateSync(fd, writeSync(fd, text))
+  } finally {
+    closeSync(fd)
   }
 }
 

@@ -6,6 +6,7 @@
 import dns from 'node:dns'
 import { readFileSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
+import { promisify } from 'node:util'
 import threads, { workerData } from 'node:worker_threads'
 import { check } from '../../linux/errno.ts'
 import { loadNative } from '../../linux/native.ts'
@@ -29,8 +30,15 @@ check(loadNative().setns(nsfd, CLONE_NEWNET), 'setns')
 const outside = dns.lookup
 const lookup = (name: string, ...rest: unknown[]): unknown =>
   lookupIn(readFileSync(hosts, 'utf8'), name, rest) || Reflect.apply(outside, dns, [name, ...rest])
-Object.defineProperty(dns, 'lookup', { value: Object.assign(lookup, outside), writable: true, configurable: true })
-Object.defineProperty(threads, 'workerData', { value: data, writable: true, configurable: true })
+// As util.promisify finds it, too.
+Object.defineProperties(lookup, Object.getOwnPropertyDescriptors(outside))
+replace(dns, 'lookup', lookup)
+replace(dns.promises, 'lookup', promisify(lookup as typeof dns.lookup))
+replace(threads, 'workerData', data)
 syncBuiltinESMExports()
+
+function replace(module: object, name: string, value: unknown): void {
+  Object.defineProperty(module, name, { value, writable: true, configurable: true })
+}
 
 await import(url)

@@ -1,9 +1,19 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Hosts } from '../../../src/testing/lab/hosts.ts'
 import { lookupIn, placesIn } from '../../../src/testing/lab/lookup.ts'
+import { turn } from '../../support/memory-net.ts'
+
+/** Reads a file many times, and posts how often it was empty. */
+const READER = `
+  const { readFileSync } = require('node:fs')
+  const { parentPort, workerData } = require('node:worker_threads')
+  let empty = 0
+  for (let i = 0; i < 5000; i++) if (readFileSync(workerData).length === 0) empty++
+  parentPort.postMessage(empty)`
 
 let directory: string
 
@@ -87,4 +97,42 @@ test('lookupIn calls back as dns.lookup does for each form of its options', asyn
   expect(await lookup({ family: 'IPv6' })).toEqual([null, '::2', 6])
   expect(await lookup({ family: 0, all: true })).toEqual([null, placesIn(TEXT, 'server')])
   expect(lookupIn(TEXT, 'other', [() => {}])).toBe(false)
+})
+
+test('names are alike in capitals and small letters, as in the host of a URL', () => {
+  const hosts = new Hosts(directory)
+  const named = { name: 'Server', interfaces: [{ link: 1, addresses: ['198.18.1.3/24'] }] }
+  hosts.add(a!, named)
+  for (const name of ['server', 'Server', 'SERVER']) expect(hosts.find(a!, name)[0].address).toBe('198.18.1.3')
+  expect(hosts.find(named, 'server')[0].address).toBe('127.0.0.1')
+  expect(readFileSync(hosts.fileOf(a!), 'utf8')).toContain('198.18.1.3 Server\n')
+  expect(() => hosts.find(a!, 'nobody')).toThrow('it has a, Server')
+})
+
+test('a hosts file stays the same file when it changes, is never empty, and everyone may read it', async () => {
+  const before = process.umask(0o077)
+  try {
+    const hosts = made()
+    const file = hosts.fileOf(a!)
+    expect(statSync(file).mode & 0o777).toBe(0o644)
+    const { ino } = statSync(file)
+    const reader = new Worker(READER, { eval: true, workerData: file })
+    let empty: number | undefined
+    reader.once('message', n => {
+      empty = n
+    })
+    const long = { name: 'long', interfaces: [{ link: 1, addresses: Array(50).fill('198.18.1.9/24') }] }
+    hosts.add(long)
+    while (empty === undefined) {
+      for (let i = 0; i < 50; i++) hosts.update()
+      await turn()
+    }
+    expect(empty).toBe(0)
+    long.interfaces.length = 0
+    hosts.update()
+    expect(readFileSync(file, 'utf8')).not.toContain('long')
+    expect(statSync(file).ino).toBe(ino)
+  } finally {
+    process.umask(before)
+  }
 })
