@@ -1,7 +1,7 @@
 /** HTTP requests whose connections begin in a namespace. */
 import type { Socket } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
-import type { Agent, buildConnector } from 'undici'
+import type { Agent, buildConnector, FormData as UndiciForm } from 'undici'
 
 export interface LabRequestInit extends RequestInit {
   /** For https: `ca`, `rejectUnauthorized`, `servername` and others as tls.connect has them. */
@@ -29,13 +29,16 @@ export class Requests {
   /** As fetch(). */
   async fetch(url: string | URL, { tls = PLAIN, ...init }: LabRequestInit): Promise<Response> {
     // Loaded at the first use: it takes longer than the first request.
-    const { fetch, Agent, buildConnector } = await import('undici')
+    const { fetch, Agent, buildConnector, FormData } = await import('undici')
     let agent = this.#agents.get(tls)
     if (agent === undefined) {
       agent = new Agent({ connect: this.#connector(buildConnector(tls as buildConnector.BuildOptions)) })
       this.#agents.set(tls, agent)
     }
-    return fetch(url, { ...(init as object), dispatcher: agent }) as unknown as Promise<Response>
+    const { body } = init
+    // It sends only a FormData of its own as a form.
+    const form = body instanceof globalThis.FormData ? { body: copied(body, new FormData()) } : {}
+    return fetch(url, { ...(init as object), ...form, dispatcher: agent }) as unknown as Promise<Response>
   }
 
   /** Ends all requests and connections. */
@@ -63,4 +66,12 @@ export class Requests {
       }
     }
   }
+}
+
+function copied(from: FormData, to: UndiciForm): UndiciForm {
+  for (const [name, value] of from) {
+    if (typeof value === 'string') to.append(name, value)
+    else to.append(name, value, value.name)
+  }
+  return to
 }
