@@ -9,6 +9,8 @@
  *     })
  */
 import './netdev/dispose.ts'
+// Not that of globalThis: a test may replace it.
+import { setTimeout } from 'node:timers/promises'
 import { test as base, type TestAPI } from 'vitest'
 import { createLab, type Lab, LabUnavailableError } from './testing/lab/index.ts'
 
@@ -29,6 +31,7 @@ interface LabContext {
     readonly name: string
     readonly fullTestName?: string
     readonly result?: { state: string } | undefined
+    readonly timeout?: number
   }
   readonly signal?: AbortSignal
   skip(reason: string): never
@@ -51,11 +54,28 @@ export const test: TestAPI<LabFixtures> = base.extend<LabFixtures>({
       await use(lab)
       if (task.result?.state === 'fail') keep()
     } finally {
-      await lab.close()
+      await beforeLimit(lab.close(), task.timeout)
     }
     for (const path of captures) console.error(`vnet: captured in ${path}`)
   },
 } as never)
+
+/** A lab ends within some hundredths of a second, or a second on a busy machine. */
+const LEAST_LIMIT_MS = 2000
+/** The longest time that a timer takes. */
+const MOST_LIMIT_MS = 2 ** 31 - 1
+
+/**
+ * Waits for the end of a lab, as long as its test may take: vitest itself would wait for ever.
+ */
+async function beforeLimit(closing: Promise<void>, timeout = 0): Promise<void> {
+  const limit = Math.min(Math.max(timeout, LEAST_LIMIT_MS), MOST_LIMIT_MS)
+  const timer = new AbortController()
+  const late = setTimeout(limit, 'late', { signal: timer.signal, ref: false }).catch(() => {})
+  const first = await Promise.race([closing, late])
+  timer.abort()
+  if (first === 'late') throw new Error(`the lab has not ended within ${limit} ms: a server or a worker does not close`)
+}
 
 /** Returns VNET_SEED, or a number made from a name (FNV-1a). */
 function seedFor(name: string): number {

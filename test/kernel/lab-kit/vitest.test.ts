@@ -7,6 +7,7 @@ import { Consumer } from '../../support/consumer.ts'
 import { rootless, TREE } from '../../support/ordinary-user.ts'
 
 const PROGRAM = `
+  import net from 'node:net'
   import { expect } from 'vitest'
   import { test } from 'vnet/vitest'
 
@@ -29,6 +30,10 @@ const PROGRAM = `
     const [third] = lab.namespaces('third')
     const { signal } = await third.exec('sleep', ['1000'])
     console.log('ended by', signal)
+  })
+  test('does not end', { timeout: 500 }, async ({ lab }) => {
+    const [server] = lab.namespaces('server')
+    await server.listen(Object.assign(net.createServer(), { close() {} }), 80)
   })
   test.concurrent('runs beside another', async ({ lab }) => expect((await ping(lab)).status).toBe(0))
   test.concurrent('runs beside it', async ({ lab }) => expect((await ping(lab)).status).toBe(0))
@@ -59,7 +64,7 @@ function packetsIn(path: string): number {
   return count
 }
 
-const FAILING = { passes: 'passed', fails: 'failed', 'times out': 'failed' }
+const FAILING = { passes: 'passed', fails: 'failed', 'times out': 'failed', 'does not end': 'failed' }
 const BESIDE = { 'runs beside another': 'passed', 'runs beside it': 'passed' }
 
 test.each([
@@ -68,11 +73,12 @@ test.each([
   { pool: 'threads', env: { VNET_SEED: '42' }, seed: 42 },
 ])('a lab ends with its test, and captures of failed tests are kept ($pool)', ({ pool, env, seed }) => {
   const reporters = ['--reporter=default', '--reporter=json', '--outputFile.json=out.json']
-  const { stdout, stderr } = consumer.vitest([`--pool=${pool}`, ...reporters], { env })
+  const { stdout, stderr } = consumer.vitest([`--pool=${pool}`, '--testTimeout=30000', ...reporters], { env })
   expect(results(readFileSync(`${consumer.directory}/out.json`, 'utf8'))).toEqual({ ...FAILING, ...BESIDE })
   const printed = stdout + stderr
   expect(printed).toContain(`seed ${seed}\n`)
   expect(printed).toContain('ended by SIGKILL')
+  expect(printed).toContain('the lab has not ended within 2000 ms: a server or a worker does not close')
   const captures = [...printed.matchAll(/^vnet: captured in (\/\S+\/client-server\.pcapng)$/gm)]
   expect(captures.length).toBe(2)
   for (const [, path = ''] of captures) {
