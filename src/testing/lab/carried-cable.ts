@@ -13,6 +13,7 @@ import { drop } from '../../wire/fault.ts'
 import type { Direction, Impairment } from '../../wire/wire.ts'
 import type { WireSlot } from '../../wire/wire-slot.ts'
 import { parseWire } from '../../wire/words/parse.ts'
+import { checkTimes } from './bare-times.ts'
 import { CarriedFault } from './carried-fault.ts'
 import { Nat } from './nat.ts'
 import { natStage } from './nat-stage.ts'
@@ -98,6 +99,13 @@ export class CarriedCable {
    * that sends a packet and then changes the wire finds that the packet met the wire as it was.
    */
   inOrder<T>(fn: () => T): Promise<T> {
+    return this.#afterAll(() => {
+      if (this.#closed !== undefined) throw new UsageError('the link is closed')
+      return fn()
+    })
+  }
+
+  #afterAll<T>(fn: () => T): Promise<T> {
     const done = this.#tail.then(() => this.#readAll()).then(fn)
     this.#tail = done.catch(() => {})
     return done
@@ -105,8 +113,12 @@ export class CarriedCable {
 
   /** Replaces what the wire does in the directions that are given. Wrong words change neither. */
   setWords(ab: string | undefined, ba: string | undefined): void {
-    const parse = (words: string | undefined, direction: Direction) =>
-      words === undefined ? undefined : parseWire(words, this.#resources, direction)
+    const parse = (words: string | undefined, direction: Direction) => {
+      if (words === undefined) return undefined
+      const stages = parseWire(words, this.#resources, direction)
+      checkTimes(words)
+      return stages
+    }
     const parsed = { ab: parse(ab, 'ab'), ba: parse(ba, 'ba') }
     for (const direction of ['ab', 'ba'] as const) {
       const words = parsed[direction]
@@ -127,14 +139,17 @@ export class CarriedCable {
   }
 
   /**
-   * Drops every packet for so many ms of the clock, or until the cable is closed. `wait` settles
-   * when it is over.
+   * Drops every packet for so many ms of the clock, or until the cable is closed, and settles then.
+   * It begins as inOrder does.
    */
-  partition(ms: number): { readonly wait: Promise<void> } {
-    return { wait: this.#partition(ms) }
+  async partition(ms: number): Promise<void> {
+    // In an object: the calls behind it do not wait for its end.
+    const { ended } = await this.#afterAll(() => ({ ended: this.#partition(ms) }))
+    await ended
   }
 
   async #partition(ms: number): Promise<void> {
+    if (this.#closed !== undefined) return
     const stage = Object.assign(drop(undefined, { every: 1 }), { kind: 'partition' })
     for (const direction of ['ab', 'ba'] as const) {
       this.#directions[direction].partitions.add(stage)

@@ -117,11 +117,13 @@ test('a partition lasts its time of the clock, and a second one its own', async 
   const { cable, a, send, arrived, memory } = await joined()
   const first = cable.partition(10)
   const second = cable.partition(20)
+  // Both have begun.
+  await cable.inOrder(() => {})
   for (const n of [1, 2, 3]) {
     send(n)
     a.drain()
     memory.clock.advance(10 * NSEC_PER_MSEC)
-    await Promise.all(n === 1 ? [first.wait] : [first.wait, second.wait])
+    await Promise.all(n === 1 ? [first] : [first, second])
   }
   expect(arrived()).toEqual([3])
   expect(cable.report().a.drops).toEqual({ WIRE_LOSS: 2 })
@@ -129,6 +131,39 @@ test('a partition lasts its time of the clock, and a second one its own', async 
 
 test('closing ends a partition, and is idempotent', async () => {
   const { cable } = await joined()
-  const { wait } = cable.partition(60_000)
-  await Promise.all([cable.close(), cable.close(), wait])
+  const partition = cable.partition(60_000)
+  await cable.inOrder(() => {})
+  await Promise.all([cable.close(), cable.close(), partition])
+})
+
+test('a partition that has not begun when the cable is closed ends at once, and other calls are refused', async () => {
+  const { cable } = await joined()
+  const partition = cable.partition(60_000)
+  const changed = cable.inOrder(() => 'changed')
+  await cable.close()
+  await expect(changed).rejects.toThrow('the link is closed')
+  await partition
+})
+
+test.each([
+  ['delay 50', "the time '50' has no unit: write 50ms"],
+  ['rate 1mbit | delay 20ms 5 25', "the time '5' has no unit"],
+  ['drop "1" nth 2 after 2', "the time '2' has no unit"],
+])('the words %j are refused, whose time has no unit', async (words, text) => {
+  const { cable } = await joined()
+  expect(() => cable.setWords(words, undefined)).toThrow(text)
+  expect(cable.report().ab.words).toBe('')
+})
+
+test('percentages, counts, filters and a time of 0 need no unit', async () => {
+  const { cable } = await joined()
+  const words = 'loss 1 | delay 20ms 5ms 25 | delay 0 | drop "delay 5" nth 2'
+  expect(() => cable.setWords(words, undefined)).not.toThrow()
+})
+
+test('the times of a fault have a unit if they are texts', async () => {
+  const { cable } = await joined()
+  const refused = [fault({ action: { delay: '50' } }), fault({ when: { every: 1, after: '2' } })]
+  for (const { spec } of refused) expect(() => cable.addFault(1, spec)).toThrow('has no unit')
+  cable.addFault(1, fault({ action: { delay: 50 }, when: { every: 1, after: '2ms' } }).spec)
 })
