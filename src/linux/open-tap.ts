@@ -2,10 +2,12 @@
 
 import { UsageError } from '../netdev/driver.ts'
 import { MAX_TAP_QUEUES, NETIF_F_ALL_TAP } from '../netdev/if.ts'
+import { checkOptions } from '../netdev/options.ts'
 import type { LinkRequest, Platform, PortSpec } from '../netdev/port.ts'
 import { devValidName } from '../netdev/valid.ts'
 import { parseMac } from '../packet/address.ts'
 import { SkBuffPool } from '../skb/pool.ts'
+import { checkAddresses } from './link-request.ts'
 import { loadNative } from './native.ts'
 import { LinuxPlatform } from './platform.ts'
 import { Tap } from './tap-device.ts'
@@ -39,6 +41,10 @@ export interface TapOptions {
   readonly platform?: Platform | undefined
 }
 
+const OPTIONS: readonly (keyof TapOptions)[] = [
+  ...(['name', 'netns', 'addresses', 'mtu', 'mac', 'queues', 'offload', 'layer', 'signal', 'platform'] as const),
+]
+
 /**
  * Makes an interface, or attaches to a persistent one, sets it up and returns it. Frames that the
  * kernel sends wait in its own ring, txqueuelen of them a queue, until the program reads them.
@@ -47,6 +53,7 @@ export interface TapOptions {
  * CAP_NET_ADMIN), and the signal's reason if it aborts meanwhile. Nothing is left then.
  */
 export async function openTap(options: TapOptions = {}): Promise<Tap> {
+  checkOptions('openTap', options, OPTIONS)
   const { signal } = options
   const spec = portSpec(options)
   const request = linkRequest(options)
@@ -86,6 +93,7 @@ function portSpec(options: TapOptions): Omit<PortSpec, 'slots'> & { readonly lay
 }
 
 function linkRequest({ layer, mac, mtu, addresses = [] }: TapOptions): LinkRequest {
+  checkAddresses(addresses)
   const address = mac === undefined ? undefined : parseMac(mac)
   if (mac !== undefined && address === undefined) throw new UsageError(`mac '${mac}': write it as 02:00:00:00:00:01`)
   if (mac !== undefined && layer === 'tun') throw new UsageError(`mac '${mac}': a TUN has no hardware address`)

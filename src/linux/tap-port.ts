@@ -155,7 +155,13 @@ export class TapPort implements Port {
   /** Whether the kernel's workers have finished what was requested, so that frames pass. */
   settled(): boolean {
     if (this.#gone || this.#closed) return true
-    return this.#atPlace(({ sock }, link) => isSettled(sock, link, this.#carrierSet))
+    try {
+      return this.#atPlace(({ sock }, link) => isSettled(sock, link, this.#carrierSet))
+    } catch (error) {
+      // The interface is being deleted: nothing passes any more.
+      if (error instanceof VnetError) return true
+      throw error
+    }
   }
 
   kernelStats(): Float64Array | undefined {

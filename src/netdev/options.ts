@@ -1,5 +1,5 @@
-/** Options of a lab: a misspelt one is refused, for without types nothing else would say so. */
-import { UsageError } from '../../netdev/driver.ts'
+/** Options as objects: a misspelt one is refused, which only types would notice otherwise. */
+import { UsageError } from './driver.ts'
 
 /** Throws a UsageError for an option that is not among `known`. */
 export function checkOptions(what: string, options: object, known: readonly string[]): void {

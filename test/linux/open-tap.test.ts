@@ -1,6 +1,6 @@
 /** openTap on a platform in memory: what a program reads, writes and is notified of. */
 import { getEventListeners, once } from 'node:events'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { openTap, type TapOptions } from '../../src/linux/open-tap.ts'
 import type { Tap, TapEvents } from '../../src/linux/tap-device.ts'
 import type { TapFrame } from '../../src/linux/tap-frame.ts'
@@ -9,7 +9,7 @@ import { EBADFD, EEXIST, EINVAL, VnetError } from '../../src/netdev/errno.ts'
 import type { PortSpec } from '../../src/netdev/port.ts'
 import { FRAME_MAX, type SkBuffPool } from '../../src/skb/pool.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4 } from '../../src/skb/sk-buff.ts'
-import { MemoryPlatform, type MemoryPort } from '../../src/testing/memory-port.ts'
+import { MemoryPlatform, MemoryPort } from '../../src/testing/memory-port.ts'
 import { buildFrame, buildPacket, type Packet, plain } from '../packet/frames.ts'
 import { turn } from '../support/memory-net.ts'
 
@@ -80,6 +80,9 @@ describe('opening', () => {
     ['no queue', { queues: 0 }, 'queues 0: from 1 to 256'],
     ['an unknown layer', { layer: 'tub' as 'tun' }, "layer 'tub'"],
     ['an address that is not one', { mac: '02:00' }, "mac '02:00': write it as"],
+    ['a text for addresses', { addresses: '198.18.0.1/24' as never }, "addresses '198.18.0.1/24': give a list"],
+    ['an address without a prefix', { addresses: ['198.18.0.1'] }, "'198.18.0.1' is not an address with its prefix"],
+    ['an unknown option', { adresses: [] } as never, "openTap: no option is called 'adresses', but name, netns"],
     ['a TUN with a hardware address', { mac: '02:00:00:00:00:17', layer: 'tun' }, 'a TUN has no hardware address'],
   ])('%s is a UsageError that says what is wrong', async (_, options, text) => {
     const error = await openTap({ ...options, platform }).catch(error => error)
@@ -88,7 +91,9 @@ describe('opening', () => {
   })
 
   test('nothing is left when the kernel refuses an address, or the interface', async () => {
-    await expect(open({ addresses: ['198.18.0.1/99'] })).rejects.toMatchObject({ errno: EINVAL })
+    const apply = vi.spyOn(MemoryPort.prototype, 'apply').mockRejectedValueOnce(new VnetError(EINVAL, 'RTM_NEWADDR'))
+    await expect(open({ addresses: ['198.18.0.1/24'] })).rejects.toMatchObject({ errno: EINVAL })
+    apply.mockRestore()
     expect(platform.ports).toEqual([])
     await open({ name: 'same' })
     await expect(open({ name: 'same' })).rejects.toMatchObject({ errno: EEXIST })

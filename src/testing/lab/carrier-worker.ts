@@ -115,11 +115,11 @@ function serve(port: MessagePort): void {
     },
     rebind: link => inOrder(link, cable => cable.rebind()),
     wire: (link, ab, ba) => inOrder(link, cable => cable.setWords(ab, ba)),
-    carrier: (link, up) => inOrder(link, cable => cable.setCarrier(up)),
-    async partition(link, ms) {
-      const { wait } = await inOrder(link, cable => cable.partition(ms))
-      await wait
+    async carrier(link, up) {
+      await inOrder(link, cable => cable.setCarrier(up))
+      await platform.settle()
     },
+    partition: async (link, ms) => found(link).partition(ms),
     fault(link, spec) {
       const id = ++last
       return inOrder(link, cable => {

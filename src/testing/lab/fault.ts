@@ -1,4 +1,6 @@
 /** LabFault: a fault that a test has set. */
+import { inspect } from 'node:util'
+import { UsageError } from '../../netdev/driver.ts'
 
 /** What a fault asks of its link. */
 interface FaultCalls {
@@ -26,6 +28,9 @@ export class LabFault implements AsyncDisposable {
    * the lab closed, before.
    */
   hit(n = 1): Promise<void> {
+    if (!(Number.isInteger(n) && n >= 1)) {
+      return Promise.reject(new UsageError(`hit(n): ${inspect(n)} is not a whole number of at least 1`))
+    }
     if (this.hits >= n) return Promise.resolve()
     const hit = this.#calls.hit(n)
     // A test may end without waiting for it.

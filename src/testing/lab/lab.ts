@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs'
 import { loadNative, type Native } from '../../linux/native.ts'
 import { UsageError } from '../../netdev/driver.ts'
+import { checkOptions } from '../../netdev/options.ts'
 import { Captures } from './captures.ts'
 import type { Carrier } from './carrier.ts'
 import { LabUnavailableError } from './errors.ts'
@@ -12,7 +13,6 @@ import type { LabLink } from './link.ts'
 import { Links, NAME_MAX } from './links.ts'
 import { masquerade } from './masquerade.ts'
 import { LabNamespace } from './namespace.ts'
-import { checkOptions } from './options.ts'
 import { whyNoLab } from './rights.ts'
 import { LabRouter, type LabRouterOptions } from './router.ts'
 import { type Made, makeTopology, type Topology } from './topology.ts'
@@ -25,12 +25,8 @@ export interface LabOptions {
 }
 
 export interface LabCableOptions {
-  /** What the wire does in both directions, in words: `delay 20ms loss 1%`. */
+  /** What the wire does in both directions, in words: `delay 20ms loss 1%`. Times have a unit. */
   readonly wire?: string
-  /** The same only from the first namespace to the second. */
-  readonly wireAb?: string
-  /** The same only from the second namespace to the first. */
-  readonly wireBa?: string
   /** Of both interfaces. 1500 by default; below 1280 there is no IPv6. */
   readonly mtu?: number
   /**
@@ -106,9 +102,11 @@ export class Lab implements AsyncDisposable {
    * options, and with a VnetError if the kernel refuses.
    */
   async router(name: string, options: LabRouterOptions = {}): Promise<LabRouter> {
+    checkOptions('router', options, ['inside', 'outside', 'nat'])
+    const { inside = [], outside, nat } = options
+    if (!Array.isArray(inside)) throw new UsageError(`router ${name}: \`inside\` is a list of namespaces`)
     const make = () => new LabRouter(name, { native: this.#native, hosts: this.#hosts }, options)
     const [router] = this.#add([name], make) as [LabRouter]
-    const { inside = [], outside, nat } = options
     const joinInside = async (host: LabNamespace) => router.addLink(host, await this.cable(host, router))
     const joinOutside = async (host: LabNamespace) => {
       const kind = nat === 'masquerade' ? undefined : nat
@@ -143,7 +141,8 @@ export class Lab implements AsyncDisposable {
       if (!NAME.test(name) || name.length > NAME_MAX) {
         throw new UsageError(`namespace '${name}': a name has 1 to ${NAME_MAX} letters, digits and inner hyphens`)
       }
-      if (this.#namespaces.has(name) || names.indexOf(name) !== i || name === 'localhost') {
+      const isSame = (other: string) => other.toLowerCase() === name.toLowerCase()
+      if (names.findIndex(isSame) !== i || [...this.#namespaces.keys(), 'localhost'].some(isSame)) {
         throw new UsageError(`namespace '${name}': the name is taken`)
       }
     }
@@ -195,14 +194,20 @@ export class Lab implements AsyncDisposable {
 
   async #close(): Promise<void> {
     this.#signal?.removeEventListener('abort', this.#onAbort)
-    try {
-      await Promise.allSettled(this.#making)
-      await Promise.all([...this.#namespaces.values()].map(namespace => namespace.close()))
-      await this.#links.close()
-    } finally {
-      this.#captures.move()
-      rmSync(this.#directory, { recursive: true, force: true })
-      this.#carrier.release()
-    }
+    await Promise.allSettled(this.#making)
+    const steps = [
+      () => Promise.all([...this.#namespaces.values()].map(namespace => namespace.close())),
+      () => this.#links.close(),
+      () => this.#captures.move(),
+      () => rmSync(this.#directory, { recursive: true, force: true }),
+      () => this.#carrier.release(),
+    ]
+    // One that fails does not keep the others from their end.
+    const errors: unknown[] = []
+    for (const step of steps)
+      await Promise.resolve()
+        .then(step)
+        .catch(error => errors.push(error))
+    if (errors.length > 0) throw errors[0]
   }
 }

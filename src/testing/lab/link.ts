@@ -1,5 +1,6 @@
 /** LabLink: a cable between two namespaces of a lab, whose wire a test changes while it runs. */
 import { EventEmitter } from 'node:events'
+import { inspect } from 'node:util'
 import { UsageError } from '../../netdev/driver.ts'
 import type { FaultAction, FaultWhen } from '../../wire/fault.ts'
 import type { Direction } from '../../wire/wire.ts'
@@ -9,6 +10,10 @@ import type { EndReport, LinkReport } from './protocol.ts'
 
 /** The default of faults: every packet that matches. */
 const EVERY: FaultWhen = { every: 1 }
+
+/** The events of a link, and those of every EventEmitter. */
+const EVENTS: readonly (string | symbol)[] = ['up', 'down', 'wire', 'close']
+const OWN_EVENTS: readonly (string | symbol)[] = ['error', 'newListener', 'removeListener']
 
 /** One direction of a link. */
 export class LinkDirection {
@@ -55,6 +60,14 @@ export interface LinkEvents {
   close: []
 }
 
+/** What a link does in its lab. */
+interface LinkLab {
+  /** Called when it is closed. */
+  onClose(): void
+  /** Called when it has a carrier again. */
+  onUp?(): void
+}
+
 export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable {
   /** From the first namespace to the second. */
   readonly ab: LinkDirection
@@ -62,15 +75,16 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
   readonly ba: LinkDirection
   readonly #carrier: Carrier
   readonly #id: number
-  readonly #onClose: () => void
+  readonly #lab: LinkLab
   #closed: Promise<void> | undefined
 
-  /** @internal `onClose` is called when it is closed. */
-  constructor(carrier: Carrier, id: number, onClose: () => void) {
+  /** @internal */
+  constructor(carrier: Carrier, id: number, lab: LinkLab) {
     super()
     this.#carrier = carrier
     this.#id = id
-    this.#onClose = onClose
+    this.#lab = lab
+    EventEmitter.prototype.on.call(this, 'newListener', checkEvent)
     this.ab = new LinkDirection(this, 'ab')
     this.ba = new LinkDirection(this, 'ba')
   }
@@ -89,9 +103,10 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
     this.emit('down')
   }
 
-  /** Plugs the cable in again. */
+  /** Plugs the cable in again. Packets pass when it settles. */
   async up(): Promise<void> {
     await this.#carrier.call('carrier', this.#id, true)
+    if (this.#closed === undefined) this.#lab.onUp?.()
     this.emit('up')
   }
 
@@ -100,7 +115,9 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
    * stays, so neither end notices. It ends on time even if the test blocks its thread.
    */
   async partition(ms: number): Promise<void> {
-    if (!(ms >= 0 && ms < Number.POSITIVE_INFINITY)) throw new UsageError(`a partition of ${ms} ms`)
+    if (!(typeof ms === 'number' && ms >= 0 && ms < Number.POSITIVE_INFINITY)) {
+      throw new UsageError(`partition(ms): ${inspect(ms)} is not a number of milliseconds, such as 100`)
+    }
     await this.#carrier.call('partition', this.#id, ms)
   }
 
@@ -156,10 +173,16 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
   }
 
   async #close(): Promise<void> {
-    this.#onClose()
+    this.#lab.onClose()
     await this.#carrier.call('close', this.#id)
     this.emit('close')
   }
+}
+
+/** Throws a UsageError for an event that no link has: its listener would never be called. */
+function checkEvent(event: string | symbol): void {
+  if (EVENTS.includes(event) || OWN_EVENTS.includes(event)) return
+  throw new UsageError(`a link has no event '${String(event)}', but ${EVENTS.join(', ')}`)
 }
 
 function dropsOf(end: string, { drops }: EndReport): string[] {

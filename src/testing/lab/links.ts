@@ -1,5 +1,8 @@
 /** Links: the cables and segments of a lab, by numbers from which their addresses are made. */
+import { inspect } from 'node:util'
+import { checkAddresses } from '../../linux/link-request.ts'
 import { UsageError } from '../../netdev/driver.ts'
+import { checkOptions } from '../../netdev/options.ts'
 import { parseIpv4 } from '../../packet/address.ts'
 import type { Captures } from './captures.ts'
 import type { Carrier } from './carrier.ts'
@@ -9,7 +12,6 @@ import { LabLan, type LabLanOptions, planLan } from './lan.ts'
 import { LabLink } from './link.ts'
 import { LabNamespace } from './namespace.ts'
 import type { NatKind } from './nat-table.ts'
-import { checkOptions } from './options.ts'
 import type { EndSpec } from './protocol.ts'
 import { setRoutes } from './routes.ts'
 import { addressesOf, macOf } from './subnet.ts'
@@ -27,7 +29,7 @@ interface LinksLab {
   namespaces(): readonly LabNamespace[]
 }
 
-const CABLE_OPTIONS: readonly (keyof LabCableOptions)[] = ['wire', 'wireAb', 'wireBa', 'mtu', 'capture', 'addresses']
+const CABLE_OPTIONS: readonly (keyof LabCableOptions)[] = ['wire', 'mtu', 'capture', 'addresses']
 
 export class Links {
   readonly #seed: number
@@ -52,14 +54,12 @@ export class Links {
 
   /** As Lab.cable. With `kind`, `a` translates. */
   async cable(a: LabNamespace, b: LabNamespace, options: LabCableOptions, kind?: NatKind): Promise<LabLink> {
-    for (const end of [a, b]) {
-      if (!(end instanceof LabNamespace)) throw new UsageError(`cable: ${String(end)} is not a namespace of the lab`)
-    }
+    this.#checkEnds('cable', [a, b])
     if (a === b) throw new UsageError(`cable: ${a.name} cannot be joined to itself`)
     checkOptions('cable', options, CABLE_OPTIONS)
     const link = ++this.#last
-    const { wire = '', wireAb: ab = wire, wireBa: ba = wire, mtu, capture = false } = options
-    const [ofA, ofB] = options.addresses ?? [addressesOf(link, 1, mtu), addressesOf(link, 2, mtu)]
+    const { wire = '', mtu, capture = false } = options
+    const [ofA, ofB] = givenAddresses(options) ?? [addressesOf(link, 1, mtu), addressesOf(link, 2, mtu)]
     // At once, so that two cables that are made together do not take the same name.
     const atA = takeInterface(a, b.name, link, ofA)
     const atB = takeInterface(b, a.name, link, ofB)
@@ -70,30 +70,61 @@ export class Links {
     }
     const endA: EndSpec = { host: a.name, path: `${a.path}/${atA}`, mac: macOf(link, 1), addresses: ofA }
     const endB: EndSpec = { host: b.name, path: `${b.path}/${atB}`, mac: macOf(link, 2), addresses: ofB }
+    const resolve = () => {
+      a.addNeighbours(atA, ofB, endB.mac)
+      b.addNeighbours(atB, ofA, endA.mac)
+    }
+    let made: LabLink | undefined
     try {
       const seed = this.#seedOf(link)
       const file = capture ? this.#captures.add(a.name, b.name) : undefined
       const nat = kind && { kind, address: ipv4Of(ofA) }
-      const id = await this.#carrier.call('cable', { a: endA, b: endB, ab, ba, seed, mtu, nat, capture: file })
-      const made: LabLink = new LabLink(this.#carrier, id, () => {
-        this.#links.delete(made)
-        onClose()
-      })
-      this.#links.add(made)
-      a.addNeighbours(atA, ofB, endB.mac)
-      b.addNeighbours(atB, ofA, endA.mac)
-      this.#hosts.update()
-      this.#up.add(link)
-      setRoutes(this.#namespaces(), this.#up)
+      const spec = { a: endA, b: endB, ab: wire, ba: wire, seed, mtu, nat, capture: file }
+      made = this.#add(await this.#carrier.call('cable', spec), onClose, resolve)
+      resolve()
+      this.#set(link)
       return made
     } catch (error) {
-      onClose()
+      if (made === undefined) onClose()
+      else await made.close()
       throw error
+    }
+  }
+
+  #add(id: number, onClose: () => void, onUp?: () => void): LabLink {
+    const made: LabLink = new LabLink(this.#carrier, id, {
+      onClose: () => {
+        this.#links.delete(made)
+        onClose()
+      },
+      ...(onUp && { onUp }),
+    })
+    this.#links.add(made)
+    return made
+  }
+
+  /** Makes names and routes lead to a link, which is up. */
+  #set(link: number): void {
+    this.#hosts.update()
+    this.#up.add(link)
+    setRoutes(this.#namespaces(), this.#up)
+  }
+
+  #checkEnds(what: string, ends: readonly LabNamespace[]): void {
+    const own = this.#namespaces()
+    for (const end of ends) {
+      if (end instanceof LabNamespace && own.includes(end)) continue
+      const given = end instanceof LabNamespace ? `${end.name}, of another lab,` : inspect(end)
+      throw new UsageError(`${what}: ${given} is not a namespace of the lab`)
     }
   }
 
   /** As Lab.lan. */
   async lan(options: LabLanOptions, namespaces: readonly LabNamespace[]): Promise<LabLan> {
+    if (typeof options !== 'object' || options === null || options instanceof LabNamespace) {
+      throw new UsageError('lan(options, ...namespaces): the options are missing; {} stands for the defaults')
+    }
+    this.#checkEnds('lan', namespaces)
     if (namespaces.length === 0) throw new UsageError('lan: name the namespaces that are joined to it')
     if (new Set(namespaces).size !== namespaces.length) throw new UsageError('lan: a namespace is named twice')
     const link = ++this.#last
@@ -108,32 +139,25 @@ export class Links {
       host.removeLink(link)
       if (!this.#isClosing) this.#hosts.update()
     }
+    let made: LabLan | undefined
     try {
       const spec = { ports, file: plan.file, wire: options.wire ?? '', seed: this.#seedOf(link) }
       const ids = await this.#carrier.call('lan', spec)
-      const links = new Map(
-        namespaces.map((host, i) => {
-          const port: LabLink = new LabLink(this.#carrier, ids.ports[i] as number, () => {
-            this.#links.delete(port)
-            forget(host)
-          })
-          this.#links.add(port)
-          return [host, port]
-        }),
-      )
-      const made: LabLan = new LabLan(plan, links, async () => {
-        this.#lans.delete(made)
+      const add = (host: LabNamespace, i: number) => this.#add(ids.ports[i] as number, () => forget(host))
+      const links = new Map(namespaces.map((host, i) => [host, add(host, i)]))
+      const lan: LabLan = new LabLan(plan, links, async () => {
+        this.#lans.delete(lan)
         this.#up.delete(link)
         await this.#carrier.call('closeLan', ids.lan)
       })
-      this.#lans.add(made)
-      this.#hosts.update()
+      made = lan
+      this.#lans.add(lan)
       if (plan.file.dns !== false) for (const host of namespaces) this.#hosts.setResolver(host, plan.gateway)
-      this.#up.add(link)
-      setRoutes(this.#namespaces(), this.#up)
-      return made
+      this.#set(link)
+      return lan
     } catch (error) {
-      for (const host of namespaces) forget(host)
+      if (made === undefined) for (const host of namespaces) forget(host)
+      else await made.close()
       throw error
     }
   }
@@ -155,11 +179,25 @@ export class Links {
  * Gives a namespace an interface of a name that is free: `name`, `name2`, `name3` ... Returns it.
  */
 function takeInterface(host: LabNamespace, name: string, link: number, addresses: readonly string[]): string {
-  const taken = new Set(['lo', ...host.interfaces.map(each => each.name)])
+  // The kernel refuses `all` and `default`, which are directories of sysctl(8) beside interfaces.
+  const taken = new Set(['lo', 'all', 'default', ...host.interfaces.map(each => each.name)])
   let free = name
   for (let n = 2; taken.has(free); n++) free = name.slice(0, NAME_MAX - String(n).length) + n
   host.addInterface({ link, name: free, addresses })
   return free
+}
+
+/** Returns the addresses of both ends that options give. Throws a UsageError if they are wrong. */
+function givenAddresses({ addresses }: LabCableOptions): LabCableOptions['addresses'] {
+  if (addresses === undefined) return undefined
+  if (!Array.isArray(addresses) || addresses.length !== 2 || !addresses.every(Array.isArray)) {
+    const form = "[['192.0.2.1/24'], ['192.0.2.2/24']]"
+    throw new UsageError(
+      `cable: addresses ${inspect(addresses, { breakLength: Number.POSITIVE_INFINITY })}: give a list for each end: ${form}`,
+    )
+  }
+  for (const ofEnd of addresses) checkAddresses(ofEnd)
+  return addresses
 }
 
 /** Returns the first IPv4 address of a list, which has one: a NAT needs it. */

@@ -10,6 +10,7 @@ import http from 'node:http'
 import https from 'node:https'
 import type { Socket } from 'node:net'
 import { pathToFileURL } from 'node:url'
+import { inspect } from 'node:util'
 import { Worker, type WorkerOptions } from 'node:worker_threads'
 import { check, closingOnError } from '../../linux/errno.ts'
 import type { Native } from '../../linux/native.ts'
@@ -23,7 +24,7 @@ import type { NamespaceWorkerData } from './namespace-worker.ts'
 import { OpenSockets } from './open-sockets.ts'
 import { type ExecOptions, type ExecResult, type LabSpawnOptions, Programs } from './programs.ts'
 import { type LabRequestInit, Requests } from './requests.ts'
-import { bindUdp, connecting, listen, type SocketPlace, type StreamServer } from './sockets.ts'
+import { bindUdp, checkPort, connecting, listen, type SocketPlace, type StreamServer } from './sockets.ts'
 
 /** An interface of a namespace. */
 export interface LabInterface extends HostInterface {
@@ -49,8 +50,8 @@ export class LabNamespace {
   readonly #requests = new Requests((port, host) => this.createConnection(port, host))
   #closed: Promise<void> | undefined
 
-  /** @internal */
-  constructor(name: string, { native, hosts }: NamespaceLab) {
+  /** @internal `prepare` makes more of it than a host, such as a router. */
+  constructor(name: string, { native, hosts }: NamespaceLab, prepare: (place: SocketPlace) => void = () => {}) {
     this.name = name
     this.#native = native
     this.#hosts = hosts
@@ -60,6 +61,7 @@ export class LabNamespace {
     closingOnError(native, [nsfd], () => {
       using sock = RouteSocket.open(native, nsfd)
       for (const { ifindex } of getLinks(sock)) setLink(sock, ifindex, { flags: { set: IFF_UP, mask: IFF_UP } })
+      prepare(this.#place)
     })
   }
 
@@ -76,14 +78,19 @@ export class LabNamespace {
   /**
    * Starts a program in the namespace. In its /etc/hosts it finds the other namespaces of the lab.
    * It is killed at the end of the lab, with all that it started, or when this process ends. A
-   * program that cannot be executed ends with status 127 or 126, as in a shell.
+   * program that cannot be executed ends with status 127 or 126, as in a shell. Throws a UsageError
+   * for wrong arguments.
    */
   spawn(command: string, args: readonly string[] = [], options: LabSpawnOptions = {}): ChildProcess {
     this.#check()
     return this.#programs.spawn(command, args, options)
   }
 
-  /** Runs a program as spawn does, to its end. Returns what it printed, as text. */
+  /**
+   * Runs a program as spawn does, to its end. Returns what it printed, as text, and its status,
+   * whatever that is. Rejects with a VnetError if the program cannot be executed: `code` is ENOENT
+   * if there is none of this name.
+   */
   async exec(command: string, args: readonly string[] = [], options: ExecOptions = {}): Promise<ExecResult> {
     this.#check()
     return this.#programs.exec(command, args, options)
@@ -92,10 +99,14 @@ export class LabNamespace {
   /**
    * Has a server of this process listen in the namespace: of node:net, tls, http, https or http2,
    * or a socket of node:dgram. It listens on every address, or on `host`. Returns the port; 0 takes
-   * a free one. The server and its connections are closed at the end of the lab.
+   * a free one. The server and its connections are closed at the end of the lab. Rejects with a
+   * UsageError for what cannot listen.
    */
   async listen(server: StreamServer | dgram.Socket, port = 0, host?: string): Promise<number> {
     this.#check()
+    if (typeof (server as StreamServer | undefined)?.on !== 'function') {
+      throw new UsageError(`listen(server, port): ${inspect(server)} is not a server, such as http.createServer()`)
+    }
     if (server instanceof dgram.Socket) {
       this.#sockets.add(server)
       return bindUdp(this.#place, server, port, host)
@@ -126,6 +137,7 @@ export class LabNamespace {
   createConnection(port: number, host: string): Socket {
     this.#check()
     if (typeof host !== 'string') throw new UsageError(`connect(port, host): ${String(host)} is not the name of a host`)
+    checkPort(port)
     const [place] = this.#hosts.find(this, host.replace(/^\[(.*)\]$/, '$1'))
     const socket = connecting(this.#place, place, port)
     this.#sockets.add(socket)

@@ -54,10 +54,9 @@ export class LabRouter extends LabNamespace {
       throw new UsageError(`router ${name}: no NAT is called '${nat}', but ${NATS.join(', ')} are`)
     }
     if (nat !== undefined && outside === undefined) throw new UsageError(`router ${name}: a NAT needs \`outside\``)
-    super(name, lab)
+    super(name, lab, forward)
     this.#nat = nat
     this.#outside = outside
-    forward(this.place)
   }
 
   /** @internal The link outside the NAT. */

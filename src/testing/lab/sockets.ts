@@ -6,9 +6,11 @@ import type dgram from 'node:dgram'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import net from 'node:net'
+import { inspect } from 'node:util'
 import { check, closingOnError } from '../../linux/errno.ts'
 import type { Native } from '../../linux/native.ts'
 import { AF_INET, AF_INET6, int32, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET } from '../../linux/uapi.ts'
+import { UsageError } from '../../netdev/driver.ts'
 import { EAFNOSUPPORT } from '../../netdev/errno.ts'
 import { parseAddress } from '../../packet/address.ts'
 import type { Place } from './lookup.ts'
@@ -59,7 +61,7 @@ export async function listen(
   const { native } = place
   const fd = bound(place, { type: SOCK_STREAM, port, host, reuseAddr: true })
   closingOnError(native, [fd], () => check(native.listen(fd, BACKLOG), `listen on port ${port}`))
-  const listening = once(server, 'listening')
+  const listening = listeningOf(server)
   let accepting = server
   const onListen = (message: unknown) => {
     accepting = (message as { server: StreamServer }).server
@@ -87,7 +89,7 @@ export async function bindUdp(
   const { ipv6Only, reuseAddr } = options
   const any = isUdp6(socket) ? '::' : '0.0.0.0'
   const fd = bound(place, { type: SOCK_DGRAM, port, host: host ?? any, ipv6Only, reuseAddr })
-  const listening = once(socket, 'listening')
+  const listening = listeningOf(socket)
   closingOnError(native, [fd], () => socket.bind({ fd }))
   native.release(fd)
   await listening
@@ -105,6 +107,14 @@ export function connecting({ native, nsfd }: SocketPlace, { address, family }: P
   return socket
 }
 
+/** Settles when a socket listens, and rejects if it reports an error. */
+function listeningOf(socket: NodeJS.EventEmitter): Promise<unknown> {
+  const listening = once(socket, 'listening')
+  // Its listen() may throw, so that nothing waits for it: then it may fail later, of another cause.
+  listening.catch(() => {})
+  return listening
+}
+
 function isUdp6({ type }: dgram.Socket & { type?: string }): boolean {
   return type === 'udp6'
 }
@@ -115,6 +125,7 @@ function portOf(address: unknown): number {
 
 function bound({ native, nsfd }: SocketPlace, options: BindOptions): number {
   const { type, port, host, ipv6Only = false, reuseAddr = false } = options
+  checkPort(port)
   const address = sockaddr(host ?? '::', port)
   const what = `bind ${host ?? '*'} port ${port}`
   const isV6 = address.length === SOCKADDR_IN6
@@ -129,14 +140,19 @@ function bound({ native, nsfd }: SocketPlace, options: BindOptions): number {
   })
 }
 
+/** Throws a UsageError for what is no port: a number from 0 to 65535. */
+export function checkPort(port: number): void {
+  if (Number.isInteger(port) && port >= 0 && port < 65536) return
+  throw new UsageError(`port ${inspect(port)}: a port is a number from 0 to 65535`)
+}
+
 const SOCKADDR_IN = 16
 const SOCKADDR_IN6 = 28
 
 /** A struct sockaddr_in or sockaddr_in6 (include/uapi/linux/in.h, in6.h). */
 function sockaddr(host: string, port: number): Uint8Array {
   const ip = parseAddress(host)
-  if (ip === undefined) throw new TypeError(`${host}: not an IP address`)
-  if (!(Number.isInteger(port) && port >= 0 && port < 65536)) throw new RangeError(`${port}: not a port`)
+  if (ip === undefined) throw new UsageError(`${inspect(host)} is not an IP address to listen on`)
   const isV4 = ip.length === 4
   const bytes = new Uint8Array(isV4 ? SOCKADDR_IN : SOCKADDR_IN6)
   const view = new DataView(bytes.buffer)

@@ -1,5 +1,6 @@
 /** Topologies: a whole network of a lab as one object. */
 import { UsageError } from '../../netdev/driver.ts'
+import { checkOptions } from '../../netdev/options.ts'
 import type { Lab, LabCableOptions } from './lab.ts'
 import type { LabLan, LabLanOptions } from './lan.ts'
 import type { LabLink } from './link.ts'
@@ -43,6 +44,7 @@ export interface Made<T extends Topology> {
 /** Makes a topology in a lab. Rejects with a UsageError for a name that it does not have. */
 export async function makeTopology<const T extends Topology>(lab: Lab, topology: T): Promise<Made<T>> {
   if (!Array.isArray(topology.namespaces)) throw new UsageError('a topology needs `namespaces`, a list of names')
+  checkOptions('topology', topology, ['namespaces', 'routers', 'cables', 'lans'])
   const { namespaces: names, routers = {}, cables = {}, lans = {} } = topology
   const known = new Map<string, LabNamespace>(lab.namespaces(...names).map(each => [each.name, each]))
   const found = (name: string): LabNamespace => {
@@ -54,21 +56,35 @@ export async function makeTopology<const T extends Topology>(lab: Lab, topology:
   const made: Record<string, LabRouter> = {}
   // One after another: a router may be outside another.
   for (const [name, { inside = [], outside, ...options }] of Object.entries(routers)) {
-    const ends = { inside: inside.map(found), ...(outside !== undefined && { outside: found(outside) }) }
+    const ends = {
+      inside: namesIn(inside, `router ${name}: \`inside\``).map(found),
+      ...(outside !== undefined && { outside: found(outside) }),
+    }
     const router = await lab.router(name, { ...options, ...ends })
     known.set(name, router)
     made[name] = router
   }
-  const join = ({ ends: [a, b], ...options }: CableEntry) => lab.cable(found(a), found(b), options)
-  const attach = ({ ports, ...options }: LanEntry) => lab.lan(options, ...ports.map(found))
+  const join = ({ ends, ...options }: CableEntry, name: string) => {
+    const [a, b, ...more] = namesIn(ends, `cable ${name}: \`ends\``)
+    if (a === undefined || b === undefined || more.length > 0)
+      throw new UsageError(`cable ${name}: it has two \`ends\``)
+    return lab.cable(found(a), found(b), options)
+  }
+  const attach = ({ ports, ...options }: LanEntry, name: string) =>
+    lab.lan(options, ...namesIn(ports, `lan ${name}: \`ports\``).map(found))
   const [allCables, allLans] = await Promise.all([all(cables, join), all(lans, attach)])
   return { namespaces, routers: made, cables: allCables, lans: allLans } as Made<T>
 }
 
+function namesIn(names: readonly string[], what: string): readonly string[] {
+  if (Array.isArray(names)) return names
+  throw new UsageError(`${what} is a list of names`)
+}
+
 async function all<Entry, Value>(
   entries: Readonly<Record<string, Entry>>,
-  make: (entry: Entry) => Promise<Value>,
+  make: (entry: Entry, name: string) => Promise<Value>,
 ): Promise<Record<string, Value>> {
-  const made = Object.entries(entries).map(async ([name, entry]) => [name, await make(entry)] as const)
+  const made = Object.entries(entries).map(async ([name, entry]) => [name, await make(entry, name)] as const)
   return Object.fromEntries(await Promise.all(made))
 }

@@ -116,3 +116,18 @@ test('labs with lans and routers leave no descriptor', async () => {
   for (let i = 0; i < 3; i++) await round()
   expect(descriptors()).toBe(before)
 })
+
+test('a lan without options, or with what is no namespace, is a usage error', async () => {
+  const lan = lab.lan as (...words: unknown[]) => Promise<unknown>
+  const missing = 'lan(options, ...namespaces): the options are missing; {} stands for the defaults'
+  for (const words of [[a, b], []]) await expect(lan.apply(lab, words)).rejects.toThrow(missing)
+  await expect(lan.call(lab, {}, 'a')).rejects.toThrow("lan: 'a' is not a namespace of the lab")
+  await expect(lan.call(lab, {})).rejects.toThrow('lan: name the namespaces')
+})
+
+test('packets pass at once when up of a port returns', async () => {
+  const lan = await lab.lan({}, a, b)
+  await lan.portOf(a).down()
+  await lan.portOf(a).up()
+  expect(await pings(a, lan.gateway)).toBe(true)
+})

@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import http from 'node:http'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { createLab, type Lab } from '../../../src/testing/index.ts'
 
 const isAlive = (pid: number | string) =>
@@ -107,6 +107,27 @@ test('a server that was closed before the lab, and one that never listened, do n
   const never = net.createServer()
   await expect(server.listen(never, 80, '192.0.2.1')).rejects.toThrow('EADDRNOTAVAIL')
   await lab.close()
+})
+
+test('an end that fails in one part goes on with the others, and rejects', async () => {
+  const lab = await createLab()
+  const [client, server] = lab.namespaces('client', 'server')
+  const link = await lab.cable(client, server)
+  const { close } = client
+  client.close = () => close.call(client).then(() => Promise.reject(new Error('on purpose')))
+  await expect(lab.close()).rejects.toThrow('on purpose')
+  await expect(link.stats()).rejects.toThrow('the link is closed')
+  expect(directories()).toEqual([])
+})
+
+test('a router that the kernel refuses leaves no descriptor', async () => {
+  await using lab = await createLab()
+  const [client] = lab.namespaces('client')
+  const before = descriptors()
+  const open = vi.spyOn(client.place.native, 'open').mockReturnValueOnce(-13)
+  await expect(lab.router('router')).rejects.toThrow('/proc/sys/net/ipv4/ip_forward: EACCES')
+  open.mockRestore()
+  expect(descriptors()).toBe(before)
 })
 
 /** Starts a process with a lab, and returns what it has made. */

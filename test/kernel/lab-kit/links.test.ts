@@ -5,13 +5,7 @@ import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import net from 'node:net'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import {
-  createLab,
-  type Lab,
-  type LabCableOptions,
-  type LabNamespace,
-  type Topology,
-} from '../../../src/testing/index.ts'
+import { createLab, type Lab, type LabCableOptions, type LabNamespace } from '../../../src/testing/index.ts'
 
 let lab: Lab
 let client: LabNamespace
@@ -50,7 +44,7 @@ test('the wire loses the same packets for the same seed, and others for another'
   for (const seed of [7, 7, 8]) {
     await using other = await createLab({ seed })
     ;[client, server] = other.namespaces('client', 'server')
-    await other.cable(client, server, { wireAb: `match "${PORT}" (loss 30%)` })
+    await other.cable(client, server, { wire: `match "${PORT}" (loss 30%)` })
     losses.push((await numbered(40)).join())
   }
   expect(losses[0]).not.toBe(range(40).join())
@@ -100,23 +94,32 @@ test('wrong words and wrong filters are usage errors, and change nothing', async
 })
 
 test('a cable and a connection without its other end are usage errors', async () => {
-  for (const end of [undefined, 'server']) {
-    await expect(lab.cable(client, end as unknown as LabNamespace)).rejects.toThrow(
-      `cable: ${end} is not a namespace of the lab`,
+  await using other = await createLab()
+  const [stranger] = other.namespaces('stranger')
+  for (const [end, named] of [
+    [undefined, 'undefined'],
+    ['server', "'server'"],
+    [stranger, 'stranger, of another lab,'],
+  ]) {
+    await expect(lab.cable(client, end as LabNamespace)).rejects.toThrow(
+      `cable: ${named} is not a namespace of the lab`,
     )
   }
   expect(client.interfaces).toEqual([])
   await expect(client.connect(80, undefined as unknown as string)).rejects.toThrow(
     'connect(port, host): undefined is not the name of a host',
   )
-  await expect(lab.topology({ namespace: [] } as unknown as Topology)).rejects.toThrow('a topology needs `namespaces`')
+  await expect(client.connect('server' as unknown as number, 'server')).rejects.toThrow(
+    "port 'server': a port is a number from 0 to 65535",
+  )
 })
 
 test('an option that does not exist is a usage error', async () => {
   const [wires, sede] = [{ wires: 'loss 1%' }, { sede: 1 }]
-  await expect(cable(wires as LabCableOptions)).rejects.toThrow("cable: no option is called 'wires', but wire, wireAb")
+  await expect(cable(wires as LabCableOptions)).rejects.toThrow("cable: no option is called 'wires', but wire, mtu, ")
   expect(client.interfaces).toEqual([])
   await expect(createLab(sede as object)).rejects.toThrow("createLab: no option is called 'sede', but seed, signal")
+  await expect(lab.router('r', { insides: [] } as object)).rejects.toThrow("router: no option is called 'insides'")
 })
 
 test('a fault drops the packets that it means, and counts them', async () => {
@@ -199,7 +202,9 @@ test('a partition drops every packet for its time, and the carrier stays', async
   expect((await client.exec('cat', ['/sys/class/net/server/carrier'])).stdout).toBe('1\n')
   await partition
   expect((await ping('-W5')).status).toBe(0)
-  await expect(link.partition(Number.NaN)).rejects.toThrow('a partition of NaN ms')
+  for (const ms of [Number.NaN, -1, '100ms' as unknown as number]) {
+    await expect(link.partition(ms)).rejects.toThrow('is not a number of milliseconds, such as 100')
+  }
 })
 
 test('down takes the carrier from both ends, up returns it, and both are events', async () => {
@@ -219,6 +224,35 @@ test('down takes the carrier from both ends, up returns it, and both are events'
   expect(await carriers()).toEqual(['1', '1'])
   await link.close()
   expect(events).toEqual(['down', 'up', 'close'])
+})
+
+test('packets pass at once when up returns, also if programs asked for the other end meanwhile', async () => {
+  const link = await cable()
+  const receiver = await server.createSocket('udp4', 5000)
+  const sender = await client.createSocket('udp4')
+  const send = () => new Promise(resolve => sender.send('x', 5000, 'server', resolve))
+  const states = async () => (await client.exec('ip', ['-4', 'neigh', 'show', 'dev', 'server'])).stdout
+  await link.down()
+  // The kernel begins to look for the hardware address, and asks again after a second only.
+  await send()
+  expect(await states()).toContain('INCOMPLETE')
+  const arrived = once(receiver, 'message')
+  await link.up()
+  expect(await states()).toContain('REACHABLE')
+  await send()
+  await arrived
+})
+
+test('listeners of events that a link does not have are usage errors, and so are hits below 1', async () => {
+  const link = await cable()
+  const listen = (event: string) => link.on(event as 'down', () => {})
+  expect(() => listen('dwon')).toThrow("a link has no event 'dwon', but up, down, wire, close")
+  await expect(once(link, 'dwon')).rejects.toThrow('dwon')
+  for (const event of ['up', 'error']) listen(event)
+  await using fault = await link.ab.drop('udp')
+  for (const n of [0, -1, 1.5, '2' as unknown as number]) {
+    await expect(fault.hit(n)).rejects.toThrow('is not a whole number of at least 1')
+  }
 })
 
 test('expectNoLoss passes until a frame is lost, and then names the reason', async () => {
@@ -252,6 +286,34 @@ test('addresses are those that were asked for, and are gone with their link', as
   expect((await client.exec('getent', ['hosts', 'server'])).status).toBe(2)
   expect((await client.exec('ip', ['-br', 'link'])).stdout).not.toContain('server')
   await expect(link.wire('')).rejects.toThrow('the link is closed')
+})
+
+test('addresses in another form are usage errors that show the right one', async () => {
+  const form = "give a list for each end: [['192.0.2.1/24'], ['192.0.2.2/24']]"
+  const flat = ['192.0.2.1/24', '192.0.2.2/24'] as unknown as LabCableOptions['addresses']
+  for (const addresses of [flat, [['192.0.2.1/24']] as unknown as typeof flat]) {
+    await expect(cable({ addresses: addresses! })).rejects.toThrow(form)
+  }
+  await expect(cable({ addresses: [['192.0.2.1'], []] })).rejects.toThrow(
+    "'192.0.2.1' is not an address with its prefix",
+  )
+  expect(client.interfaces).toEqual([])
+})
+
+test('a cable whose routes cannot be set leaves no interface', async () => {
+  await lab.router('router', { inside: [client] })
+  const [far] = lab.namespaces('far')
+  vi.spyOn(far.place.native, 'socket').mockImplementationOnce(() => -24)
+  await expect(lab.cable(server, far)).rejects.toThrow('EMFILE')
+  vi.restoreAllMocks()
+  expect([server.interfaces, far.interfaces]).toEqual([[], []])
+  expect((await server.exec('ip', ['-br', 'link'])).stdout).not.toContain('far')
+})
+
+test('namespaces may have the names that the kernel refuses for interfaces', async () => {
+  const [all, other] = lab.namespaces('all', 'default')
+  await lab.cable(all, other)
+  expect([all.interfaces[0]?.name, other.interfaces[0]?.name]).toEqual(['default2', 'all2'])
 })
 
 test('the hardware addresses of two runs are the same', async () => {

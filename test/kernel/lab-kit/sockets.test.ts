@@ -58,7 +58,41 @@ test('listen takes a free port and returns it, and a host limits it to one addre
 test('a port that is taken, or no port, is an error', async () => {
   await server.listen(net.createServer(), 7)
   await expect(server.listen(net.createServer(), 7)).rejects.toThrow('EADDRINUSE')
-  await expect(server.listen(net.createServer(), 70_000)).rejects.toThrow('70000: not a port')
+  for (const port of [70_000, -1, '80' as unknown as number]) {
+    await expect(server.listen(net.createServer(), port)).rejects.toThrow('a port is a number from 0 to 65535')
+  }
+  await expect(server.listen(net.createServer(), 80, 'server')).rejects.toThrow("'server' is not an IP address")
+})
+
+test('listen refuses what is no server, as when its arguments are swapped', async () => {
+  for (const wrong of [80, undefined, answer]) {
+    await expect(server.listen(wrong as unknown as net.Server, 80)).rejects.toThrow(
+      /^listen\(server, port\): .* is not a server, such as http.createServer\(\)$/,
+    )
+  }
+  // The port is still free.
+  await server.listen(net.createServer(), 80)
+})
+
+test('a server that listens already is an error, and its later errors are not those of listen', async () => {
+  const twice = net.createServer()
+  await server.listen(twice, 80)
+  await expect(server.listen(twice, 81)).rejects.toThrow('Listen method has been called more than once')
+  twice.on('error', () => {})
+  twice.emit('error', new Error('of another cause'))
+  await server.listen(net.createServer(), 81)
+})
+
+test('fetch sends a FormData of Node as a form', async () => {
+  await server.listen(
+    http.createServer(async (request, response) => response.end(await text(request))),
+    80,
+  )
+  const body = new FormData()
+  body.set('word', 'hello')
+  body.set('file', new File(['content'], 'name.txt'))
+  const sent = await (await client.fetch('http://server/', { method: 'POST', body })).text()
+  expect(sent).toMatch(/name="word"\s+hello\s.*filename="name.txt".*content/s)
 })
 
 test('connect is connected both ways when it returns, and fails where nothing listens', async () => {
@@ -152,6 +186,15 @@ test('worker: UDP sockets are of the namespace, too', async () => {
   echo.on('message', (message, { port, address }) => echo.send(`${message}, ${address}`, port, address))
   const worker = client.worker(file, { workerData: { udp: { host: 'server', port: 5353 } } })
   expect(await once(worker, 'message')).toEqual([`from the worker, ${client.addresses[0]}`])
+})
+
+test('worker: promises of names lead to namespaces, and to other hosts as ever', async () => {
+  const worker = client.worker(file, { workerData: { names: ['server', 'localhost'] } })
+  const of = (address: string) => [
+    { address, family: 4 },
+    { address, family: 4 },
+  ]
+  expect(await once(worker, 'message')).toEqual([[of(server.addresses[0]!), of('127.0.0.1')]])
 })
 
 test('stats has the counters of the namespace alone', async () => {

@@ -1,6 +1,6 @@
 /** Networks that are described by one object. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { createLab, type Lab } from '../../../src/testing/index.ts'
+import { createLab, type Lab, type Topology } from '../../../src/testing/index.ts'
 
 let lab: Lab
 beforeEach(async () => {
@@ -31,4 +31,15 @@ test('a topology makes namespaces, routers, cables and lans, which it returns by
 test('a name that the topology does not have is an error', async () => {
   const cables = { link: { ends: ['a', 'c'] } } as const
   await expect(lab.topology({ namespaces: ['a', 'b'], cables })).rejects.toThrow('no namespace c here; it has a, b')
+})
+
+test.each([
+  [{ namespace: [] }, 'a topology needs `namespaces`'],
+  [{ namespaces: [], cable: {} }, "topology: no option is called 'cable', but namespaces, routers, cables, lans"],
+  [{ namespaces: ['a'], cables: { x: {} } }, 'cable x: `ends` is a list of names'],
+  [{ namespaces: ['a'], cables: { x: { ends: ['a'] } } }, 'cable x: it has two `ends`'],
+  [{ namespaces: ['a'], lans: { x: { ports: 'a' } } }, 'lan x: `ports` is a list of names'],
+  [{ namespaces: ['a'], routers: { x: { inside: 'a' } } }, 'router x: `inside` is a list of names'],
+])('the topology %j is refused', async (topology, text) => {
+  await expect(lab.topology(topology as unknown as Topology)).rejects.toThrow(text)
 })
