@@ -31,6 +31,12 @@ export interface Io {
   progress?(line: string | undefined): void
   /** Calls `fn` when the program is to end: a signal, or an uncaught exception. Returns an undo. */
   onEnd(fn: (end: End) => void): () => void
+  /**
+   * Calls `fn` with the reason of each rejected promise of a driver that nothing handles. Without a
+   * listener it is an uncaught exception, as a rejection in vnet's own code always is. Returns an
+   * undo.
+   */
+  onRejection?(fn: (reason: unknown) => void): () => void
   /** Calls `fn` on SIGHUP, which then does not end the program. Returns an undo. */
   onReload?(fn: () => void): () => void
   /** Calls `fn` when the reader of standard output is gone (`| head -1`). Returns an undo. */

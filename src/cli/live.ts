@@ -5,7 +5,7 @@ import { dropPrivileges } from '../linux/privileges.ts'
 import { CAP_NET_ADMIN, CAP_SYS_ADMIN } from '../linux/uapi.ts'
 import { type Driver, UsageError } from '../netdev/driver.ts'
 import { EPERM, isErrno, VnetError } from '../netdev/errno.ts'
-import { describeException } from '../netdev/exception.ts'
+import { describeException, isOwnDefect } from '../netdev/exception.ts'
 import { NETDEV_UNREGISTER, NETREG_REGISTERED } from '../netdev/if.ts'
 import { devSetMtu } from '../netdev/link-change.ts'
 import type { Log } from '../netdev/log.ts'
@@ -52,9 +52,8 @@ export async function live(run: Run): Promise<number> {
     output.ready(configured, driver)
     const why = await ended
     await takeDown(plans)
-    net.log.flush()
     output.statistics(statistics, wires.report())
-    return exitStatus(why, io)
+    return exitStatus(why, driver, io)
   } finally {
     await takeDown(plans)
     stopListening()
@@ -136,12 +135,13 @@ async function takeDown(plans: readonly Plan[]): Promise<void> {
   for (const { dev } of plans) if (dev.regState === NETREG_REGISTERED) await unregisterNetdev(dev)
 }
 
-function exitStatus(why: End | undefined, io: Io): number {
+function exitStatus(why: End | undefined, { name }: Driver, io: Io): number {
   if (why === undefined) {
     io.err('vnet: the last interface was deleted, exiting\n')
     return EXIT_FAILURE
   }
   if ('signal' in why) return EXIT_OK
-  io.err(`vnet: a defect ended the program: ${describeException(why.defect)}\n`)
+  const what = isOwnDefect(why.defect) ? 'a defect of vnet' : `an uncaught exception of driver ${name}`
+  io.err(`vnet: ${what} ended the program: ${describeException(why.defect)}\n`)
   return EXIT_FAILURE
 }

@@ -3,7 +3,7 @@ import { fstatSync, write } from 'node:fs'
 import { constants } from 'node:os'
 import { loadNative } from '../linux/native.ts'
 import { onReaderGone } from '../linux/pipe-reader.ts'
-import { describeException } from '../netdev/exception.ts'
+import { describeException, isOwnDefect } from '../netdev/exception.ts'
 import { type Colour, type End, EXIT_FAILURE, type Io } from './io.ts'
 import { LateOutput, type WriteText } from './late-output.ts'
 
@@ -45,7 +45,10 @@ export interface ProcessIo extends Io {
   end(): Promise<void>
 }
 
-/** A signal or uncaught exception notifies listeners. Without any, or again, the process exits. */
+/**
+ * A signal or uncaught exception notifies listeners. Without any, or again, the process exits. A
+ * driver's rejected promise ends nothing if something listens for it.
+ */
 export function processIo(process: ProcessLike): ProcessIo {
   const listeners = new Set<(end: End) => void>()
   let ending: End | undefined
@@ -85,6 +88,11 @@ export function processIo(process: ProcessLike): ProcessIo {
     })
   }
   process.on('uncaughtException', defect => onEnd({ defect }))
+  const rejections = new Set<(reason: unknown) => void>()
+  process.on('unhandledRejection', reason => {
+    if (rejections.size === 0 || isOwnDefect(reason)) onEnd({ defect: reason })
+    else for (const fn of [...rejections]) fn(reason)
+  })
   // Losing the reader (`| head -1`) ends commands that only print, not interfaces.
   const closed = new Set<() => void>()
   process.stdout.on('error', () => {
@@ -121,6 +129,7 @@ export function processIo(process: ProcessLike): ProcessIo {
     },
     onEnd: addingTo(listeners),
     onReload: addingTo(reloads),
+    onRejection: addingTo(rejections),
     onClosed(fn) {
       const { fd } = process.stdout
       // An error shows only with the next write.

@@ -11,11 +11,13 @@ import { LinuxPlatform } from '../linux/platform.ts'
 import { TapPort } from '../linux/tap-port.ts'
 import { CLONE_FILES } from '../linux/uapi.ts'
 import { LinuxWireResources } from '../linux/wire-resources.ts'
+import type { Clock } from '../netdev/clock.ts'
 import type { WireResources } from '../netdev/device-wire.ts'
 import { type DeviceSpec, type Driver, UsageError } from '../netdev/driver.ts'
 import { E2BIG, EINVAL, isErrno, VnetError } from '../netdev/errno.ts'
 import { describeException } from '../netdev/exception.ts'
 import { NETDEV_CHANGE, NETDEV_CHANGEADDR, NETDEV_CHANGEMTU, NETIF_MSG_FRAMES, NETIF_MSG_LINK } from '../netdev/if.ts'
+import { LimitedLog } from '../netdev/limited-log.ts'
 import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, Log } from '../netdev/log.ts'
 import { Net } from '../netdev/net.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
@@ -50,6 +52,7 @@ export async function run(
   await using platform = new LinuxPlatform(native, text => log.warn(`vnet: ${text}`))
   await using clock = new TimerfdClock(native)
   const chance = random(randomBytes(4).readUInt32LE())
+  using _rejections = logRejections(driver, log, clock, io)
   const scenarios = params.scenario === undefined ? undefined : await import('../yaml/scenario.ts')
   await using wireResources = new LinuxWireResources(scenarios?.parseScenario)
   // -v has the carrier in its lines already.
@@ -124,6 +127,15 @@ function init(
     returned.catch(error => net.log.err(`${driver.name}: init: ${describeException(error)}`))
   }
   throw new VnetError(EINVAL, `init of ${driver.name}`, advice)
+}
+
+/** Logs rejected promises of the driver that nothing handles, until disposed. */
+function logRejections({ name }: Driver, log: Log, clock: Clock, io: Io): Disposable {
+  const limited = new LimitedLog(log.named(name), clock, { lines: 1, seconds: 1 })
+  const stop = io.onRejection?.(reason => {
+    limited.err('rejected promise', () => `rejected promise: ${describeException(reason)}; vnet goes on`)
+  })
+  return { [Symbol.dispose]: () => stop?.() }
 }
 
 /** Calls the driver's exit, which may be async. If it fails, logs the error and returns false. */

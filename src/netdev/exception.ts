@@ -1,4 +1,5 @@
-import { driverFrame, SkbError } from '../skb/error.ts'
+import { driverFrame, isOwn, SkbError } from '../skb/error.ts'
+import { VnetError } from './errno.ts'
 import { printableLines } from './printable.ts'
 
 /**
@@ -11,6 +12,20 @@ export function describeException(error: unknown): string {
     return printableLines(error instanceof Error ? describeError(error) : String(error))
   } catch {
     return 'an exception without a description'
+  }
+}
+
+/**
+ * Whether only vnet's own code was involved in what was thrown, so that vnet has a defect. A
+ * VnetError is none: it reports what the system refused, and a driver did not catch it.
+ */
+export function isOwnDefect(error: unknown): boolean {
+  try {
+    if (!(error instanceof Error) || error instanceof VnetError) return false
+    const place = placeOf(String(error.stack).split('\n'))
+    return place !== undefined && isOwn(place)
+  } catch {
+    return false
   }
 }
 

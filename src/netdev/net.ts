@@ -89,7 +89,9 @@ export class Net {
   constructor({ platform, clock, log, pool = framePool(), random: chance = random(1), msgEnable = 0 }: NetOptions) {
     this.platform = platform
     this.#limitedLog = new LimitedLog(log, clock, { lines: 1, seconds: 1 })
-    this.clock = guarded(clock, error => this.#limitedLog.err('alarm', () => `alarm: ${describeException(error)}`))
+    this.clock = guarded(clock, error =>
+      this.#limitedLog.err('alarm', () => `alarm: ${describeException(error)}; vnet goes on`),
+    )
     this.log = log
     this.pool = pool
     this.random = chance

@@ -62,7 +62,12 @@ export function callerOf(fn: Fn): string | undefined {
  */
 export function driverFrame(stack: readonly string[]): string | undefined {
   const frames = stack.map(stackFrame).filter(frame => frame !== undefined)
-  return frames.find(frame => !frame.includes(OWN) && !frame.includes('/node_modules/')) ?? frames[0]
+  return frames.find(frame => !isOwn(frame) && !frame.includes('/node_modules/')) ?? frames[0]
+}
+
+/** Whether a place that `stackFrame` returned is in vnet's own code. */
+export function isOwn(frame: string): boolean {
+  return frame.includes(OWN)
 }
 
 /**

@@ -90,6 +90,28 @@ test('an uncaught exception notifies the listeners', () => {
   expect([ends, process.exits]).toEqual([[{ defect }], []])
 })
 
+test('a rejected promise of a driver notifies its listeners, and ends nothing', () => {
+  const { process, io, ends } = listening()
+  const reasons: unknown[] = []
+  const stop = io.onRejection?.(reason => reasons.push(reason))
+  const late = new Error('late')
+  process.emit('unhandledRejection', late)
+  process.emit('unhandledRejection', 'no error')
+  expect([reasons, ends, process.exits]).toEqual([[late, 'no error'], [], []])
+  stop?.()
+  process.emit('unhandledRejection', late)
+  expect([reasons.length, ends]).toEqual([2, [{ defect: late }]])
+})
+
+test('a rejected promise of vnet is an uncaught exception, also with a listener', () => {
+  const { process, io, ends } = listening()
+  io.onRejection?.(() => expect.unreachable())
+  const defect = new Error('boom')
+  defect.stack = `Error: boom\n    at late (${new URL('../../src/netdev/net.ts', import.meta.url).href}:1:1)`
+  process.emit('unhandledRejection', defect)
+  expect(ends).toEqual([{ defect }])
+})
+
 test('a second signal exits at once with the status that a shell reports', () => {
   const { process, ends } = listening()
   process.emit('SIGINT')

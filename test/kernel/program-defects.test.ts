@@ -33,7 +33,7 @@ function driverFile({ ops = '', init = '' }: { ops?: string; init?: string }): s
   const file = join(directory, 'broken.mjs')
   writeFileSync(
     file,
-    `import { allocEtherdevMqs, defineDriver, IFF_NOARP } from '${LIBRARY}'
+    `import { allocEtherdevMqs, defineDriver, IFF_NOARP, Napi, netifRx } from '${LIBRARY}'
     function make(name, ops) {
       const setup = dev => {
         dev.netdevOps = { ndoStartXmit: skb => skb.drop(), ...ops }
@@ -72,8 +72,47 @@ test('several exceptions end the program once, and the first is logged', async (
   const vnet = await running(driverFile({ init }))
   const { status, stdout, stderr } = await vnet.stop('SIGUSR2')
   expect([status, links()]).toEqual([1, ['lo']])
-  expect(stderr.match(/^vnet: .*$/gm)).toEqual([expect.stringContaining('a defect ended the program: Error: boom 0')])
+  expect(stderr.match(/^vnet: .*$/gm)).toEqual([
+    expect.stringMatching(
+      /^vnet: an uncaught exception of driver broken ended the program: Error: boom 0 \(at .*broken\.mjs:\d+:\d+\)+$/,
+    ),
+  ])
   expect(stdout).toMatch(/^broken rx +\d/m)
+})
+
+test('a driver whose alarms throw and whose promises are rejected is logged with its line, and vnet goes on', async () => {
+  const init = `process.on('SIGUSR2', () => setTimeout(() => {
+    arguments[1].net.clock.alarm(() => { throw new Error('alarm rang') }).at(0)
+    for (let n = 0; n < 4; n++) (async () => { throw new Error('late') })()
+    Promise.reject('no error')
+  }))`
+  const vnet = await running(driverFile({ init }))
+  process.kill(vnet.pid, 'SIGUSR2')
+  await vnet.line(/^alarm: Error: alarm rang \(at .*broken\.mjs:\d+:\d+\)+; vnet goes on$/m)
+  await vnet.line(/^broken: rejected promise: Error: late \(at .*broken\.mjs:\d+:\d+\)+; vnet goes on$/m)
+  const { status, stderr } = await vnet.stop()
+  expect(status).toBe(0)
+  expect(stderr).toMatch(/^broken: rejected promise: 4 similar lines suppressed$/m)
+})
+
+test('a driver that uses frames it has handed on, and schedules a poll too early, is told so, and vnet goes on', async () => {
+  const ops = `
+    ndoOpen(dev) { new Napi(dev, () => 0).schedule() },
+    ndoStartXmit(skb) { netifRx(skb); skb.drop() }`
+  const vnet = await running(driverFile({ ops }))
+  using host = new PacketSocket(netns, 'broken')
+  const frames = numbered(3)
+  for (const frame of frames) host.send(frame)
+  for (const frame of frames) await host.until(({ octets }) => Buffer.from(octets).equals(frame))
+  const { status, stderr, stdout } = await vnet.stop()
+  expect(status).toBe(0)
+  expect(stderr).toMatch(
+    /^broken: napi_schedule before napi_enable, by .*broken\.mjs:\d+:\d+\): the poll does not run$/m,
+  )
+  expect(stderr).toMatch(
+    /^broken: ndoStartXmit: SkbError: skb_drop on a frame that the kernel was given already, by .*broken\.mjs:\d+:\d+\)/m,
+  )
+  expect(/^broken rx +(\d+)/m.exec(stdout)?.[1]).toBe(/^broken tx +(\d+)/m.exec(stdout)?.[1])
 })
 
 test('timers that a driver leaves running do not keep the program alive', async () => {
@@ -93,11 +132,15 @@ test('a driver that throws on every frame logs at most a line per second, and ea
   const { status, stdout, stderr } = await vnet.stop()
   const seconds = (performance.now() - began) / 1000
   expect(status).toBe(0)
-  expect(stderr.match(/ndoStartXmit/g)?.length).toBeLessThanOrEqual(1 + Math.ceil(seconds))
+  const lines = stderr.match(/ndoStartXmit: Error/g)?.length ?? 0
+  expect(lines).toBeLessThanOrEqual(1 + Math.ceil(seconds))
   const [, txPackets, txDropped] = /^broken tx +(\d+) +\d+ +\d+ +(\d+)$/m.exec(stdout) as RegExpExecArray
   expect(Number(txPackets)).toBeGreaterThanOrEqual(300)
   expect(txDropped).toBe(txPackets)
-  expect(stdout).toMatch(/^broken tx dropped: .*(EXCEPTION|STOPPED)/m)
+  let suppressed = 0
+  for (const [, n] of stderr.matchAll(/^broken: ndoStartXmit: (\d+) similar lines? suppressed$/gm))
+    suppressed += Number(n)
+  expect(stdout).toMatch(new RegExp(`^broken tx dropped: .*DRIVER_EXCEPTION ${lines + suppressed}\\b`, 'm'))
 })
 
 test('too few descriptors are reported in one line', async () => {

@@ -61,7 +61,9 @@ test('a defect of the program removes the interfaces, and is reported in one lin
   const vnet = await spawnVnet(['--netns', netns.name], { nodeArgs: THROW_ON_SIGUSR2 })
   const { status, stdout, stderr } = await vnet.stop('SIGUSR2')
   expect(status).toBe(1)
-  expect(stderr).toMatch(/^vnet0: device opened\nvnet0: device closed\nvnet: a defect ended .*Error: boom \(at .*\)\n$/)
+  expect(stderr).toMatch(
+    /^vnet0: device opened\nvnet0: device closed\nvnet: .* ended the program: Error: boom \(at .*\)\n$/,
+  )
   expect(stdout).toMatch(/^vnet0 tx +\d/m)
   expect(links()).toEqual(['lo'])
 })

@@ -111,7 +111,9 @@ describe('an alarm', () => {
       memory.clock.advance(1)
     }
     expect(rung).toBe(2)
-    expect(memory.lines).toEqual([expect.stringMatching(/^alarm: Error: bad alarm \(at .*bad-answers/)])
+    expect(memory.lines).toEqual([
+      expect.stringMatching(/^alarm: Error: bad alarm \(at .*bad-answers.*\); vnet goes on$/),
+    ])
   })
 
   test('the error of an async alarm is logged', async () => {

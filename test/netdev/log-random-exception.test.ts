@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { describeException } from '../../src/netdev/exception.ts'
+import { EINVAL, VnetError } from '../../src/netdev/errno.ts'
+import { describeException, isOwnDefect } from '../../src/netdev/exception.ts'
 import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING, Log } from '../../src/netdev/log.ts'
 import { random } from '../../src/netdev/random.ts'
 
@@ -57,6 +58,21 @@ describe('an exception', () => {
       'undefined',
       'Error: bare',
     ])
+  })
+
+  test('an exception is a defect of vnet if its code alone was involved', () => {
+    const library = new URL('../../src/netdev/net.ts', import.meta.url).href
+    const inLibrary = ['Error: boom', `    at flush (${library}:1:1)`].join('\n')
+    const thrown = (error: Error, stack: string) => Object.assign(error, { stack })
+    expect(isOwnDefect(thrown(new Error('boom'), inLibrary))).toBe(true)
+    for (const other of [
+      thrown(new Error('called by a driver'), `${inLibrary}\n    at startXmit (/my-driver.js:1:1)`),
+      thrown(new VnetError(EINVAL, 'refused by the system'), inLibrary),
+      thrown(new Error('of unknown origin'), 'Error: boom'),
+      'text',
+    ]) {
+      expect(isOwnDefect(other)).toBe(false)
+    }
   })
 
   test('an exception that cannot be described is described as such', () => {
