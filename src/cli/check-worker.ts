@@ -1,5 +1,6 @@
 /** The process that `vnet check` starts: check-worker memory|live EXERCISE FILE. */
 import { writeSync } from 'node:fs'
+import { USUAL_HEADING } from '../course/exercise.ts'
 import { exercises } from '../course/exercises/index.ts'
 import { type Place, type Report, runChecks } from '../course/run.ts'
 import { describeException } from '../netdev/exception.ts'
@@ -23,7 +24,7 @@ process.on('uncaughtException', error => {
   const title = begun.at(-1) ?? ''
   const seen = describeException(error)
   const expected = 'no exception outside of the functions that vnet calls, in a timer or a promise'
-  report({ end: { title, where, result: 'failed', seen, expected, read: 'What to do' } })
+  report({ end: { title, where, result: 'failed', seen, expected, read: USUAL_HEADING } })
   process.exit(1)
 })
 // Ends the programs that live checks have started.

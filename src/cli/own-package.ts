@@ -19,7 +19,7 @@ interface SynchronousHooks {
 export function provideOwnPackage(url: string): void {
   if (isInstalledFor(url)) return
   const { registerHooks } = module as SynchronousHooks
-  // Without synchronous hooks, Node loads this module again, into a thread of its own that resolves.
+  // Without synchronous hooks, Node loads this module again, into a thread that resolves.
   // src/cli and dist/cli are equally deep.
   if (registerHooks === undefined) module.register(new URL('../../dist/cli/own-package.js', import.meta.url))
   else registerHooks({ resolve: (specifier, context, next) => next(specifier, contextFor(specifier, context)) })

@@ -58,6 +58,8 @@ export type Check = MemoryCheck | LiveCheck
 export interface MemoryCheck {
   readonly title: string
   readonly where: 'memory'
+  /** The heading to read if the driver throws, logs an error or leaves something behind. */
+  readonly read?: string
   run(bench: Bench): Promise<void> | void
 }
 
@@ -65,6 +67,7 @@ export interface MemoryCheck {
 export interface LiveCheck {
   readonly title: string
   readonly where: 'live'
+  readonly read?: string
   /** Programs without which it is not run. */
   readonly needs?: readonly string[]
   run(live: Live): Promise<void>
@@ -88,6 +91,9 @@ export class Explained extends Error {
     this.explanation = explanation
   }
 }
+
+/** The heading to read where neither the check nor the failure names one. */
+export const USUAL_HEADING = 'What to do'
 
 /** What became of a check. */
 export interface Result {

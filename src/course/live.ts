@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { describeException } from '../netdev/exception.ts'
-import { Explained, type Explanation, fail, type LiveCheck, type Result } from './exercise.ts'
+import { Explained, type Explanation, fail, type LiveCheck, type Result, USUAL_HEADING } from './exercise.ts'
 
 /** What a live check gets. */
 export interface Live {
@@ -55,7 +55,7 @@ const LOGGED_MAX = 5
 
 /** Runs a check. Never throws. `file` is the driver file. */
 export async function runLive(check: LiveCheck, file: string): Promise<Result> {
-  const { title, where, needs = [] } = check
+  const { title, where, needs = [], read = USUAL_HEADING } = check
   const missing = needs.filter(name => !isInstalled(name))
   if (missing.length > 0) {
     return { title, where, result: 'not run', why: `${missing.join(' and ')} is not installed` }
@@ -74,23 +74,27 @@ export async function runLive(check: LiveCheck, file: string): Promise<Result> {
   try {
     await check.run(live)
   } catch (error) {
-    problem = error instanceof Explained ? error.explanation : unexpected(describeException(error))
+    problem = explanationOf(error, read)
   }
   for (const vnet of started) {
     try {
       await vnet.stop()
     } catch (error) {
-      problem ??= error instanceof Explained ? error.explanation : unexpected(describeException(error))
+      problem ??= explanationOf(error, read)
     }
   }
   const logged = started.flatMap(vnet => vnet.complaints)
-  if (problem === undefined && logged.length > 0) problem = unexpected(`the log has: ${logged.shift()}`)
+  if (problem === undefined && logged.length > 0) problem = unexpected(`the log has: ${logged.shift()}`, read)
   if (problem === undefined) return { title, where, result: 'passed' }
   return { title, where, result: 'failed', ...problem, logged: logged.slice(0, LOGGED_MAX) }
 }
 
-function unexpected(seen: string): Explanation {
-  return { seen, expected: 'vnet starts, logs no warning and no error, and ends by itself', read: 'What to do' }
+function explanationOf(error: unknown, read: string): Explanation {
+  return error instanceof Explained ? error.explanation : unexpected(describeException(error), read)
+}
+
+function unexpected(seen: string, read = USUAL_HEADING): Explanation {
+  return { seen, expected: 'vnet starts, logs no warning and no error, and ends by itself', read }
 }
 
 /** Returns whether a program is in PATH. */

@@ -4,7 +4,7 @@ import { describeException } from '../netdev/exception.ts'
 import { LOGLEVEL_WARNING } from '../netdev/log.ts'
 import type { TestBedOptions } from '../testing/bed-options.ts'
 import { type TestBed, testBed } from '../testing/test-bed.ts'
-import { Explained, type Explanation, type MemoryCheck, type Result } from './exercise.ts'
+import { Explained, type Explanation, type MemoryCheck, type Result, USUAL_HEADING } from './exercise.ts'
 
 /** What a check in memory gets. */
 export interface Bench {
@@ -35,37 +35,37 @@ export async function runInMemory(check: MemoryCheck, driver: Driver): Promise<R
     },
   }
   let problem: Explanation | undefined
-  const attempt = async (run: () => Promise<void> | void, explain: (error: unknown) => Explanation) => {
+  const { title, where, read = USUAL_HEADING } = check
+  const attempt = async (run: () => Promise<void> | void, explain: (error: unknown, read: string) => Explanation) => {
     try {
       await run()
     } catch (error) {
-      problem ??= error instanceof Explained ? error.explanation : explain(error)
+      problem ??= error instanceof Explained ? error.explanation : explain(error, read)
     }
   }
   await attempt(() => check.run(bench), thrown)
   for (const bed of beds.reverse()) await attempt(() => bed.close(), left)
-  if (problem === undefined && logged.length > 0) problem = complained(logged.shift() as string)
-  const { title, where } = check
+  if (problem === undefined && logged.length > 0) problem = complained(logged.shift() as string, read)
   if (problem === undefined) return { title, where, result: 'passed' }
   return { title, where, result: 'failed', ...problem, logged: logged.slice(0, LOGGED_MAX) }
 }
 
-function thrown(error: unknown): Explanation {
+function thrown(error: unknown, read: string): Explanation {
   return {
     seen: describeException(error),
     expected: 'the driver loads, its devices are registered and come up, and nothing throws',
-    read: 'What to do',
+    read,
   }
 }
 
-function left(error: unknown): Explanation {
+function left(error: unknown, read: string): Explanation {
   return {
     seen: error instanceof Error ? error.message : describeException(error),
     expected: 'nothing is left when the interface is gone: each frame was handed on or freed, each timer cancelled',
-    read: 'What to do',
+    read,
   }
 }
 
-function complained(line: string): Explanation {
-  return { seen: `the log has: ${line}`, expected: 'no warning and no error', read: 'What to do' }
+function complained(line: string, read: string): Explanation {
+  return { seen: `the log has: ${line}`, expected: 'no warning and no error', read }
 }

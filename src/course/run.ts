@@ -3,8 +3,9 @@
  * a driver which does not return can be ended from outside. It prints one JSON line when a check
  * begins and one when it has ended.
  */
+import { writeFileSync } from 'node:fs'
 import type { Driver } from '../netdev/driver.ts'
-import type { Exercise, Result } from './exercise.ts'
+import { type Exercise, type Result, USUAL_HEADING } from './exercise.ts'
 import { runLive } from './live.ts'
 import { runInMemory } from './memory.ts'
 
@@ -22,6 +23,7 @@ export async function runChecks(
   report: (report: Report) => void,
 ): Promise<void> {
   if (where === 'live') {
+    silenceIpv6()
     for (const check of checks) {
       if (check.where !== 'live') continue
       report({ begin: check.title })
@@ -37,12 +39,21 @@ export async function runChecks(
   } catch (error) {
     const seen = error instanceof Error ? error.message : String(error)
     const expected = 'a file that loads and exports a driver'
-    report({ end: { title, where, result: 'failed', seen, expected, read: 'What to do' } })
+    report({ end: { title, where, result: 'failed', seen, expected, read: USUAL_HEADING } })
     return
   }
   for (const check of checks) {
     if (check.where !== 'memory') continue
     report({ begin: check.title })
     report({ end: await runInMemory(check, driver) })
+  }
+}
+
+/** Keeps the kernel from transmitting frames that no check asked for. */
+function silenceIpv6(): void {
+  try {
+    writeFileSync('/proc/sys/net/ipv6/conf/default/disable_ipv6', '1')
+  } catch {
+    // There is no IPv6 here.
   }
 }

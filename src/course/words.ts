@@ -1,7 +1,22 @@
 /** How checks put what they saw into words. */
+import { formatAddress, formatMac } from '../packet/address.ts'
+import { ETH_ALEN, ETH_HLEN } from '../packet/ethernet.ts'
+import * as ipv4 from '../packet/ipv4.ts'
 
 /** `NOT_SPECIFIED 3, UNHANDLED_PROTO 2`; `nothing` if there is none. */
 export function counts(all: Readonly<Record<string, number>>): string {
   const words = Object.entries(all).map(([name, n]) => `${name} ${n}`)
   return words.length === 0 ? 'nothing' : words.join(', ')
+}
+
+/** The IPv4 addresses of a frame, as text. */
+export function addressesOf(bytes: Uint8Array): { from: string; to: string } {
+  const at = ETH_HLEN
+  const text = (from: number) => formatAddress(bytes.subarray(from, from + ipv4.IPV4_ALEN))
+  return { from: text(ipv4.sourceAt(at)), to: text(ipv4.destinationAt(at)) }
+}
+
+/** The hardware address at a position of a frame, as text. */
+export function macAt(bytes: Uint8Array, at: number): string {
+  return formatMac(bytes.subarray(at, at + ETH_ALEN))
 }

@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import type { Exercise, Result } from './exercise.ts'
+import { type Exercise, type Result, USUAL_HEADING } from './exercise.ts'
 import type { Place, Report } from './run.ts'
 
 /** src/course and dist/course are equally deep. */
@@ -61,11 +61,11 @@ export async function runWorker(
   if (isLate) {
     const seen = `the driver has not returned for ${LIMITS_S[where]} s: a loop without end`
     const expected = 'each function of the driver returns: nothing else runs meanwhile'
-    finish({ title: current, where, result: 'failed', seen, expected, read: 'What to do' })
+    finish({ title: current, where, result: 'failed', seen, expected, read: USUAL_HEADING })
   } else if (status !== 'status 0' && titles.includes(current)) {
     const seen = `the process ended with ${status}: ${errors.trim().split('\n').at(-1) ?? ''}`
     const expected = 'a driver ends no process'
-    finish({ title: current, where, result: 'failed', seen, expected, read: 'What to do' })
+    finish({ title: current, where, result: 'failed', seen, expected, read: USUAL_HEADING })
   }
   const why = 'the check before it did not end'
   for (const title of [...titles]) finish({ title, where, result: 'not run', why })

@@ -36,6 +36,7 @@ export const exercise: Exercise = {
     {
       title: 'drops every IPv4 frame',
       where: 'memory',
+      read: 'Drop each frame',
       async run({ bed }) {
         const made = await bed()
         for (let i = 0; i < 3; i++) made.transmit(udpFrame(ENDS))
@@ -51,6 +52,7 @@ export const exercise: Exercise = {
     {
       title: 'drops every other frame with the reason UNHANDLED_PROTO',
       where: 'memory',
+      read: 'Drop each frame',
       async run({ bed }) {
         const made = await bed()
         for (let i = 0; i < 3; i++) made.transmit(udpFrame(ENDS))

@@ -1,5 +1,6 @@
 /** The exercises, in their order. */
 import type { Exercise } from '../exercise.ts'
 import { exercise as drop } from './01-drop.ts'
+import { exercise as mirror } from './02-mirror.ts'
 
-export const exercises: readonly Exercise[] = [drop]
+export const exercises: readonly Exercise[] = [drop, mirror]
