@@ -20,3 +20,9 @@ export function addressesOf(bytes: Uint8Array): { from: string; to: string } {
 export function macAt(bytes: Uint8Array, at: number): string {
   return formatMac(bytes.subarray(at, at + ETH_ALEN))
 }
+
+/** The number that the group of a pattern matches; undefined without a match. */
+export function numberOf(pattern: RegExp, text: string): number | undefined {
+  const found = pattern.exec(text)?.[1]
+  return found === undefined ? undefined : Number(found)
+}

@@ -85,7 +85,7 @@ async function checkOne({ exercise, file }: Task, options: CheckOptions, io: Io)
   else {
     for (const { title, where } of exercise.checks) if (where === 'live') add({ title, where, result: 'not run', why })
   }
-  if (failed() === 0 && why === undefined && driverFileIn(dirname(file)) === file) markDone(file)
+  if (failed() === 0 && why === undefined && driverFileIn(dirname(resolve(file))) === resolve(file)) markDone(file)
   if (!options.json) io.out(summary(exercise, results))
   return failed() === 0
 }

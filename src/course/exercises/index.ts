@@ -2,5 +2,6 @@
 import type { Exercise } from '../exercise.ts'
 import { exercise as drop } from './01-drop.ts'
 import { exercise as mirror } from './02-mirror.ts'
+import { exercise as ring } from './03-ring.ts'
 
-export const exercises: readonly Exercise[] = [drop, mirror]
+export const exercises: readonly Exercise[] = [drop, mirror, ring]

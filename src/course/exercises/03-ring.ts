@@ -1,0 +1,217 @@
+/** 3. A ring: frames that stay for a while. */
+import { NSEC_PER_MSEC } from '../../netdev/clock.ts'
+import { devClose, devOpen } from '../../netdev/register.ts'
+import { udpFrame } from '../../testing/frames.ts'
+import type { TestBed } from '../../testing/test-bed.ts'
+import { type Exercise, verify } from '../exercise.ts'
+import { counts, numberOf } from '../words.ts'
+
+const DELAY = 10
+const SLOTS = 4
+const PARAMS = { delay: DELAY, slots: SLOTS }
+
+/** Transmits frames that differ in their payload: `first`, `first` + 1 and so on. */
+function transmit(bed: TestBed, n: number, first = 1): void {
+  for (let i = 0; i < n; i++) {
+    bed.transmit(udpFrame({ from: '198.18.0.1', to: '198.18.0.9', payload: Uint8Array.of(first + i) }))
+  }
+}
+
+/** The numbers of the frames that came back. */
+const numbers = (bed: TestBed): string => bed.received.map(({ bytes }) => bytes[42]).join(', ') || 'none'
+
+export const exercise: Exercise = {
+  name: '03-ring',
+  title: 'A ring: frames that stay for a while',
+  summary: 'a ring that frames wait in, a timer, a queue that is stopped and woken',
+  kernelNames: [
+    'netif_stop_queue',
+    'netif_wake_queue',
+    'netif_start_queue',
+    'mod_timer',
+    'del_timer_sync',
+    'ndo_open',
+    'ndo_stop',
+    'skb_queue_purge',
+  ],
+  checks: [
+    {
+      title: 'keeps a frame for the delay, and then gives it back',
+      where: 'memory',
+      read: 'Keep a frame',
+      async run({ bed }) {
+        const made = await bed(PARAMS)
+        const read = 'Keep a frame'
+        transmit(made, 1)
+        made.advance((DELAY - 1) * NSEC_PER_MSEC)
+        const dropped = counts(made.drops())
+        verify(numbers(made) === 'none', {
+          seen: `with --delay ${DELAY} a frame came back after less than ${DELAY} ms`,
+          expected: `it stays in the ring for ${DELAY} ms`,
+          read,
+        })
+        made.advance(NSEC_PER_MSEC)
+        verify(numbers(made) === '1', {
+          seen: `with --delay ${DELAY} a frame had not come back after ${DELAY} ms; dropped: ${dropped}`,
+          expected: 'the frame, by netifRx, when the alarm rings',
+          read,
+        })
+      },
+    },
+    {
+      title: 'gives frames back in their order, after the delay of the first',
+      where: 'memory',
+      async run({ bed }) {
+        const made = await bed(PARAMS)
+        transmit(made, 1)
+        made.advance(6 * NSEC_PER_MSEC)
+        transmit(made, 2, 2)
+        made.advance(4 * NSEC_PER_MSEC)
+        const read = 'Keep a frame'
+        verify(made.received.length > 0, {
+          seen: `frames were sent at 0 and 6 ms, and none was back at ${DELAY} ms`,
+          expected: `all at ${DELAY} ms: the second frame must not put the alarm off`,
+          read,
+        })
+        verify(numbers(made) === '1, 2, 3', {
+          seen: `frames 1, 2, 3 were sent; after ${DELAY} ms these were back: ${numbers(made)}`,
+          expected: '1, 2, 3: shift() until the ring is empty',
+          read,
+        })
+        transmit(made, 1, 4)
+        made.advance(DELAY * NSEC_PER_MSEC)
+        verify(numbers(made) === '1, 2, 3, 4', {
+          seen: 'a frame that was sent after the alarm had rung never came back',
+          expected: 'the alarm is armed again: busy ends when it rings',
+          read,
+        })
+      },
+    },
+    {
+      title: 'stops the queue when the ring is full',
+      where: 'memory',
+      read: 'Stop and wake',
+      async run({ bed }) {
+        const made = await bed(PARAMS)
+        transmit(made, SLOTS + 2)
+        const [queue] = made.dev.tx
+        const read = 'Stop and wake'
+        const all = `after ${SLOTS + 2} frames, with ${SLOTS} places in the ring,`
+        const dropped = counts(made.drops())
+        verify(dropped === 'nothing', {
+          seen: `${all} dropped: ${dropped}`,
+          expected: `nothing: the others wait in the kernel, because the queue is stopped with frame ${SLOTS}`,
+          read,
+        })
+        verify(queue?.stopped === true, {
+          seen: `${all} the queue is not stopped`,
+          expected: `stopped with frame ${SLOTS}, which took the last place`,
+          read,
+        })
+        const { held } = made.balance()
+        verify(held <= SLOTS, {
+          seen: `${all} the driver has ${held} frames`,
+          expected: `${SLOTS}: push() returned false for the others, and nothing freed them`,
+          read,
+        })
+        // What a ring leaves behind is another check.
+        made.advance(10 * DELAY * NSEC_PER_MSEC)
+      },
+    },
+    {
+      title: 'wakes the queue when the ring has room',
+      where: 'memory',
+      read: 'Stop and wake',
+      async run({ bed }) {
+        const made = await bed(PARAMS)
+        transmit(made, 2 * SLOTS + 2)
+        made.advance(10 * DELAY * NSEC_PER_MSEC)
+        const { length } = made.received
+        verify(length === 2 * SLOTS + 2, {
+          seen: `of ${2 * SLOTS + 2} frames ${length} came back${made.dev.tx[0]?.stopped ? '; the queue is still stopped' : ''}`,
+          expected: 'all: the queue is woken each time that the ring was emptied',
+          read: 'Stop and wake',
+        })
+      },
+    },
+    {
+      title: 'leaves nothing behind when the interface goes down',
+      where: 'memory',
+      read: 'Take it down',
+      async run({ bed }) {
+        const made = await bed(PARAMS)
+        const { armed } = made.clock
+        const read = 'Take it down'
+        transmit(made, 3)
+        await devClose(made.dev)
+        const { held } = made.balance()
+        const all = 'the interface went down with 3 frames in the ring;'
+        verify(held === 0, {
+          seen: `${all} ${held} frames are still held after ndoStop`,
+          expected: 'none: ring.purge(reason) drops them',
+          read,
+        })
+        const { DEV_STOPPED = 0 } = made.drops()
+        verify(DEV_STOPPED === 3, {
+          seen: `${all} dropped: ${counts(made.drops())}`,
+          expected: 'DEV_STOPPED 3',
+          read,
+        })
+        verify(made.clock.armed <= armed, {
+          seen: `${all} the alarm is still armed after ndoStop`,
+          expected: 'alarm.cancel(): a timer that rings later meets a device that is down, or gone',
+          read,
+        })
+      },
+    },
+    {
+      title: 'works again when the interface comes up again',
+      where: 'memory',
+      read: 'Take it down',
+      async run({ bed }) {
+        const made = await bed(PARAMS)
+        transmit(made, SLOTS)
+        await devClose(made.dev)
+        await devOpen(made.dev)
+        transmit(made, 1, 9)
+        made.advance(DELAY * NSEC_PER_MSEC)
+        const stopped = made.dev.tx[0]?.stopped === true
+        verify(numbers(made) === '9', {
+          seen: `down and up again, then a frame: ${stopped ? 'the queue is still stopped' : 'it never came back'}`,
+          expected: 'the frame, after the delay: ndoStop resets busy, ndoOpen starts the queues',
+          read: 'Take it down',
+        })
+      },
+    },
+    {
+      title: 'ping takes the delay twice',
+      where: 'live',
+      needs: ['ping'],
+      async run({ vnet, run }) {
+        await vnet('--delay', '50')
+        const { stdout } = await run('ping', '-c', '2', '-i', '0.3', '-W', '2', '198.18.0.9')
+        const fastest = numberOf(/min\/avg\/max\/mdev = ([\d.]+)/, stdout)
+        verify(fastest !== undefined && fastest >= 100, {
+          seen: fastest === undefined ? 'ping got no reply' : `with --delay 50, ping took ${fastest} ms`,
+          expected: '100 ms or more: the request and the reply wait 50 ms each',
+          read: 'See it live',
+        })
+      },
+    },
+    {
+      title: 'two hundred pings in a row lose nothing in a ring of two',
+      where: 'live',
+      needs: ['ping'],
+      async run({ vnet, run }) {
+        await vnet('--delay', '1', '--slots', '2')
+        const { stdout } = await run('ping', '-q', '-c', '200', '-i', '0.002', '-W', '2', '198.18.0.9')
+        const received = numberOf(/ (\d+) received/, stdout)
+        verify(received === 200, {
+          seen: `${received} of 200 replies`,
+          expected: '200: what does not fit waits in the kernel',
+          read: 'Stop and wake',
+        })
+      },
+    },
+  ],
+}
