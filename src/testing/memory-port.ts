@@ -225,6 +225,7 @@ export class MemoryQueue implements PortQueue {
   readonly #slots: SlotAccount
   readonly #offsets = new Int32Array(64)
   #waiting: Frame[] = []
+  #framesRead = 0
   #paused = true
   #dead = false
   #notified = false
@@ -261,15 +262,14 @@ export class MemoryQueue implements PortQueue {
     this.#schedule()
   }
 
-  /** Returns how many frames the device read. */
+  /** Returns how many frames the device read. Frames may be added meanwhile. */
   drain(): number {
-    let frames = 0
-    for (let before = -1; this.#ready() && before !== this.#backlog(); ) {
-      before = this.#backlog()
+    const start = this.#framesRead
+    for (let before = -1; this.#ready() && before !== this.#framesRead; ) {
+      before = this.#framesRead
       this.#notify()
-      frames += before - this.#backlog()
     }
-    return frames
+    return this.#framesRead - start
   }
 
   read(into: SkBuff[], max: number): number {
@@ -295,6 +295,7 @@ export class MemoryQueue implements PortQueue {
       bytes += skb.len
       into[i] = skb
     }
+    this.#framesRead += n
     this.#port.count(TX_PACKETS, n, TX_BYTES, bytes)
     return n
   }

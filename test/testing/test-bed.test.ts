@@ -90,7 +90,7 @@ describe('ping', () => {
   test('the far end of a driver is the address that is pinged', async () => {
     for (const make of [() => testBed(loop), () => testBed(snull)]) {
       await using bed = await make()
-      expect(bed.ping({ count: 2, interval: 0 })).toMatchObject({ sent: 2, received: 2 })
+      expect(bed.ping({ count: 2 })).toEqual({ sent: 2, received: 2, rtts: [0, 0] })
       expect(bed.log.filter(line => line.includes('opened'))).toHaveLength(bed.devices.length)
     }
   })
