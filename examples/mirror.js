@@ -31,6 +31,22 @@ import {
   TX_ERRORS,
 } from 'vnet'
 
+/** @import { Alarm, NetDevice, NetDeviceOps, ParamValues, SkBuff } from 'vnet' */
+
+/**
+ * What the driver keeps for a device (netdev_priv).
+ *
+ * @typedef {object} Priv
+ * @property {ParamValues<typeof params>} params
+ * @property {Ring} underWay frames that cross the board, oldest first
+ * @property {Alarm} alarm rings when they have crossed it
+ * @property {boolean} busy true until then
+ * @property {Irq} irq
+ * @property {number} arrivals
+ */
+
+/** @typedef {NetDevice<Priv>} Mirror */
+
 const DONE = 1 // the one bit of the status word
 
 const params = {
@@ -39,7 +55,8 @@ const params = {
   lockup: int({ default: 0, live: true, description: 'lose every Nth interrupt' }),
 }
 
-/** Swaps source and destination. Returns 0, or the reason for a drop. */
+// Swaps source and destination. Returns 0, or the reason for a drop.
+/** @param {SkBuff} skb @param {NetDevice} dev */
 function reflect(skb, dev) {
   if (ethTypeTrans(skb, dev) !== ETH_P_IP) return SKB_DROP_REASON_UNHANDLED_PROTO
   if (skb.pktType !== PACKET_HOST) return SKB_DROP_REASON_IP_NOT_TRANSLATABLE // not multicast
@@ -51,16 +68,19 @@ function reflect(skb, dev) {
   return 0
 }
 
+/** @param {Mirror} dev */
 function devInit(dev) {
   dev.priv.irq = new Irq(dev)
   dev.priv.alarm = dev.net.clock.alarm(() => arrived(dev))
 }
 
+/** @param {Mirror} dev */
 function open(dev) {
   dev.priv.irq.request(() => interrupt(dev))
   netifTxStartAllQueues(dev)
 }
 
+/** @param {Mirror} dev */
 function stop(dev) {
   const { irq, alarm, underWay } = dev.priv
   netifTxStopAllQueues(dev)
@@ -70,6 +90,7 @@ function stop(dev) {
   underWay.purge(SKB_DROP_REASON_DEV_STOPPED)
 }
 
+/** @param {SkBuff} skb @param {Mirror} dev */
 function startXmit(skb, dev) {
   const { priv } = dev
   const { params, alarm, underWay } = priv
@@ -83,7 +104,8 @@ function startXmit(skb, dev) {
   alarm.at(dev.net.clock.now() + params.delay * NSEC_PER_MSEC)
 }
 
-/** Called when a frame has crossed the board, which sometimes loses an interrupt. */
+// Called when a frame has crossed the board, which sometimes loses an interrupt.
+/** @param {Mirror} dev */
 function arrived(dev) {
   const { irq, params } = dev.priv
   dev.priv.busy = false
@@ -91,23 +113,27 @@ function arrived(dev) {
   if (params.lockup === 0 || n % params.lockup !== 0) irq.raise(DONE)
 }
 
+/** @param {Mirror} dev */
 function interrupt(dev) {
   const { irq, underWay } = dev.priv
   if (irq.acknowledge() === 0) return IRQ_NONE
-  while (underWay.length > 0) netifRx(underWay.shift())
+  for (let skb = underWay.shift(); skb !== undefined; skb = underWay.shift()) netifRx(skb)
   netifTxWakeAllQueues(dev)
   return IRQ_HANDLED
 }
 
+/** @param {Mirror} dev @param {number} queue */
 function txTimeout(dev, queue) {
   dev.counters.count(queue, TX_ERRORS)
   dev.priv.irq.raise(DONE)
 }
 
+/** @param {NetDevice} _dev @param {number} mtu */
 function changeMtu(_dev, mtu) {
   return mtu > ETH_DATA_LEN ? -EINVAL : 0
 }
 
+/** @type {NetDeviceOps<Priv>} */
 const ops = {
   ndoInit: devInit,
   ndoOpen: open,
@@ -117,14 +143,16 @@ const ops = {
   ndoTxTimeout: txTimeout,
 }
 
+/** @param {Mirror} dev */
 function setup(dev) {
   dev.netdevOps = ops
   dev.flags |= IFF_NOARP
   dev.watchdogTimeo = 500 // ms
 }
 
+/** @param {Priv['params']} params */
 function init(params) {
-  const priv = { params, busy: false, arrivals: 0, underWay: new Ring(params.buffers) }
+  const priv = /** @type {Priv} */ ({ params, busy: false, arrivals: 0, underWay: new Ring(params.buffers) })
   const dev = allocEtherdevMqs({ name: 'mirror%d', setup, priv })
   return [{ dev, addresses: ['198.18.0.1/24'] }]
 }
