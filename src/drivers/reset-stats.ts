@@ -1,4 +1,4 @@
-/** The private ioctl that all drivers of the program have, some of them as their only one. */
+/** The private ioctl of loop, cable and snull. The first two have no other. */
 import { EOPNOTSUPP, EPERM } from '../netdev/errno.ts'
 import { SIOCDEVPRIVATE } from '../netdev/if.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
