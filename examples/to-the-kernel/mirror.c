@@ -110,10 +110,12 @@ static int mirror_poll(struct napi_struct *napi, int budget)
 {
 	struct mirror_priv *priv = container_of(napi, struct mirror_priv, napi);
 	struct net_device *dev = priv->dev;
+	/* Not what is added meanwhile: netif_receive_skb may send a reply by this device. */
+	int arrived = min_t(int, budget, skb_queue_len_lockless(&priv->under_way));
 	struct sk_buff *skb;
 	int work = 0;
 
-	while (work < budget && (skb = skb_dequeue(&priv->under_way))) {
+	while (work < arrived && (skb = skb_dequeue(&priv->under_way))) {
 		dev_sw_netstats_rx_add(dev, skb->len);
 		skb_scrub_packet(skb, false); /* forgets the route of its way out */
 		skb_clear_tstamp(skb); /* it may be that of a packet scheduler */
