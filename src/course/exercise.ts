@@ -5,7 +5,7 @@
  *
  *     course/03-ring/README.md     one page, which `vnet learn` copies
  *     course/03-ring/driver.js     the skeleton, which `vnet learn` copies
- *     course/03-ring/solution.js   the reference: the skeleton, filled in, at most 80 lines
+ *     course/03-ring/solution.js   the reference: the skeleton, filled in
  *     course/03-ring/wrong/*.js    at least three drivers with a mistake that learners make
  *     src/course/exercises/03-ring.ts   `export const exercise: Exercise`, listed in index.ts
  *     test/course/03-ring.test.ts  one line; test/kernel/course/03-ring.long.test.ts likewise
@@ -26,11 +26,11 @@
  * it.
  *
  * A check is one statement about the driver, in the present tense, that takes milliseconds. The
- * checks are in the order in which a learner makes them pass, and later ones may assume what
- * earlier ones found. What a check expects must be on the page. A check that finds a mistake calls
- * `fail` or `verify`, with what was seen, what was expected, and the heading to read. `seen` is of
- * this run (numbers, addresses, names), `expected` says why if that is short. Never `expected`
- * alone.
+ * checks are in the order in which a learner makes them pass; none is run after one that failed, so
+ * they may assume what earlier ones found. What a check expects must be on the page. A check that
+ * finds a mistake calls `fail` or `verify`, with what was seen, what was expected, and the heading
+ * to read. `seen` is of this run (numbers, addresses, names), `expected` says why if that is short.
+ * Never `expected` alone.
  *
  * Framework rules are checked everywhere, without code in the exercise: the driver logs no warning
  * and no error, throws nothing, returns, frees or hands on each frame by the time it is unloaded,

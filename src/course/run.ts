@@ -4,6 +4,7 @@
  * begins and one when it has ended.
  */
 import { writeFileSync } from 'node:fs'
+import { setImmediate } from 'node:timers/promises'
 import type { Driver } from '../netdev/driver.ts'
 import { type Exercise, type Result, USUAL_HEADING } from './exercise.ts'
 import { runLive } from './live.ts'
@@ -14,7 +15,10 @@ export type Place = 'memory' | 'live'
 /** What the worker prints. */
 export type Report = { readonly begin: string } | { readonly end: Result }
 
-/** Runs the checks of a place one by one; `load` returns the driver of the file. */
+/**
+ * Runs the checks of a place one by one, until one fails: what later ones would say of a driver
+ * that does less than they assume is misleading. `load` returns the driver of the file.
+ */
 export async function runChecks(
   { checks }: Exercise,
   where: Place,
@@ -27,7 +31,9 @@ export async function runChecks(
     for (const check of checks) {
       if (check.where !== 'live') continue
       report({ begin: check.title })
-      report({ end: await runLive(check, file) })
+      const end = await runLive(check, file)
+      report({ end })
+      if (end.result === 'failed') return
     }
     return
   }
@@ -45,7 +51,11 @@ export async function runChecks(
   for (const check of checks) {
     if (check.where !== 'memory') continue
     report({ begin: check.title })
-    report({ end: await runInMemory(check, driver) })
+    const end = await runInMemory(check, driver)
+    // A rejected promise is reported when the event loop turns.
+    await setImmediate()
+    report({ end })
+    if (end.result === 'failed') return
   }
 }
 

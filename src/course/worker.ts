@@ -16,9 +16,12 @@ const built = (file: string) => fileURLToPath(new URL(`../../dist/${file}`, impo
  */
 const LIMITS_S = { memory: 5, live: 60 } as const
 
+/** Why a check was not run. */
+export const EARLIER_FAILED = 'an earlier check failed'
+
 /**
  * Runs the checks of a place on `file`. `add` is called with each result, `print` with what the
- * driver prints. After a check that did not return, the others are not run.
+ * driver prints. After a check that failed, the others are not run.
  */
 export async function runWorker(
   exercise: Exercise,
@@ -26,6 +29,7 @@ export async function runWorker(
   file: string,
   add: (result: Result) => void,
   print: (text: string) => void,
+  limitSeconds: number = LIMITS_S[where],
 ): Promise<void> {
   const command = [process.execPath, built('cli/check-worker.js'), where, exercise.name, file]
   const rootless = [process.execPath, built('vnet.js'), 'rootless', '--']
@@ -38,7 +42,7 @@ export async function runWorker(
     isLate = true
     // A live worker never runs the driver itself; it ends what it has started.
     child.kill(where === 'live' ? 'SIGTERM' : 'SIGKILL')
-  }, LIMITS_S[where] * 1000)
+  }, limitSeconds * 1000)
   const finish = (result: Result): void => {
     if (titles.includes(result.title)) titles.splice(titles.indexOf(result.title), 1)
     add(result)
@@ -59,7 +63,7 @@ export async function runWorker(
   })
   clearTimeout(limit)
   if (isLate) {
-    const seen = `the driver has not returned for ${LIMITS_S[where]} s: a loop without end`
+    const seen = `the driver has not returned for ${limitSeconds} s: a loop without end`
     const expected = 'each function of the driver returns: nothing else runs meanwhile'
     finish({ title: current, where, result: 'failed', seen, expected, read: USUAL_HEADING })
   } else if (status !== 'status 0' && titles.includes(current)) {
@@ -67,6 +71,5 @@ export async function runWorker(
     const expected = 'a driver ends no process'
     finish({ title: current, where, result: 'failed', seen, expected, read: USUAL_HEADING })
   }
-  const why = 'the check before it did not end'
-  for (const title of [...titles]) finish({ title, where, result: 'not run', why })
+  for (const title of [...titles]) finish({ title, where, result: 'not run', why: EARLIER_FAILED })
 }

@@ -17,11 +17,14 @@ export interface Wrong {
 
 const load = async (file: string): Promise<Driver> => (await import(file)).driver
 
-/** Runs the checks in memory. */
+/** Runs the checks in memory, until one fails. */
 export async function checkInMemory({ checks }: Exercise, file: string): Promise<Result[]> {
   const driver = await load(file)
   const results: Result[] = []
-  for (const check of checks) if (check.where === 'memory') results.push(await runInMemory(check, driver))
+  for (const check of checks) {
+    if (check.where !== 'memory' || results.at(-1)?.result === 'failed') continue
+    results.push(await runInMemory(check, driver))
+  }
   return results
 }
 

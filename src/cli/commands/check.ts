@@ -8,7 +8,7 @@ import type { Exercise, Result } from '../../course/exercise.ts'
 import { exercises } from '../../course/exercises/index.ts'
 import { driverFileIn, exerciseNamed, exerciseOfPath, markDone } from '../../course/folder.ts'
 import type { Place } from '../../course/run.ts'
-import { runWorker } from '../../course/worker.ts'
+import { EARLIER_FAILED, runWorker } from '../../course/worker.ts'
 import { whyNotRootless } from '../../linux/rootless.ts'
 import { UsageError } from '../../netdev/driver.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
@@ -80,7 +80,7 @@ async function checkOne({ exercise, file }: Task, options: CheckOptions, io: Io)
   const run = (place: Place) => runWorker(exercise, place, resolve(file), add, text => io.err(text))
   await run('memory')
   const failed = () => results.filter(({ result }) => result === 'failed').length
-  const why = options.memoryOnly ? '--memory-only' : failed() > 0 ? 'a check in memory failed' : whyNotRootless()
+  const why = options.memoryOnly ? '--memory-only' : failed() > 0 ? EARLIER_FAILED : whyNotRootless()
   if (why === undefined) await run('live')
   else {
     for (const { title, where } of exercise.checks) if (where === 'live') add({ title, where, result: 'not run', why })
@@ -98,10 +98,12 @@ const VERDICTS = { passed: 'ok', failed: 'FAILED', 'not run': 'not run' } as con
 
 function textLines({ name }: Exercise, file: string, { title, where, result, ...rest }: Result): string {
   const { seen, expected, read, logged = [], why } = rest
+  // The summary counts them.
+  if (why === EARLIER_FAILED) return ''
   const lines = [`${VERDICTS[result].padEnd(8)}${where === 'live' ? 'live: ' : ''}${title}${why ? `: ${why}` : ''}`]
   const page = join(dirname(file), 'README.md')
-  const where_ = existsSync(page) ? relative('.', page) : `the page of ${name}`
-  if (seen !== undefined) lines.push(`seen:      ${seen}`, `expected:  ${expected}`, `read:      ${where_}, "${read}"`)
+  const shown = existsSync(page) ? relative('.', page) : `the page of ${name}`
+  if (seen !== undefined) lines.push(`seen:      ${seen}`, `expected:  ${expected}`, `read:      ${shown}, "${read}"`)
   for (const line of logged) lines.push(`logged:    ${line}`)
   return `${lines.join('\n        ')}\n`
 }
@@ -110,7 +112,7 @@ function summary({ name }: Exercise, results: readonly Result[]): string {
   const count = (which: Result['result']) => results.filter(({ result }) => result === which).length
   const [passed, failed, notRun] = [count('passed'), count('failed'), count('not run')]
   const left = notRun === 0 ? '' : `, ${notRun} not run`
-  if (failed > 0) return `${name}: ${passed} passed, ${failed} failed${left}\n`
+  if (failed > 0) return `${name}: ${passed} passed, ${failed} failed${left && `${left} until it passes`}\n`
   const after = exercises[exercises.findIndex(exercise => exercise.name === name) + 1]
   return `${name}: ${passed} passed${left}.${after === undefined ? '' : ` Next: vnet learn ${after.name}`}\n`
 }

@@ -3,5 +3,6 @@ import type { Exercise } from '../exercise.ts'
 import { exercise as drop } from './01-drop.ts'
 import { exercise as mirror } from './02-mirror.ts'
 import { exercise as ring } from './03-ring.ts'
+import { exercise as interrupt } from './04-interrupt.ts'
 
-export const exercises: readonly Exercise[] = [drop, mirror, ring]
+export const exercises: readonly Exercise[] = [drop, mirror, ring, interrupt]
