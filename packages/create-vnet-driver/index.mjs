@@ -31,7 +31,7 @@ function parse(words) {
   }
 }
 
-/** Returns the path of the project and its name. Throws a UsageError unless it can be made there. */
+/** Returns the path and the name of the project. Throws a UsageError if it cannot be made there. */
 function place([folder, ...more]) {
   if (folder === undefined || more.length > 0) throw new UsageError('name one folder: npm create vnet-driver my-driver')
   const path = resolve(folder)
