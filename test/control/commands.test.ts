@@ -7,12 +7,13 @@ import { VNET_GENL_ID } from '../../src/control/protocol/family.ts'
 import { vnetFamily } from '../../src/control/server/vnet-family.ts'
 import { driver } from '../../src/drivers/snull/driver.ts'
 import { bool, defaultParams, int } from '../../src/netdev/driver.ts'
+import { LOGLEVEL_DEBUG } from '../../src/netdev/log.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
 import type { UserData } from '../../src/netdev/ops.ts'
 import { TX_PACKETS } from '../../src/netdev/stats.ts'
 import { binary, type MessageBuilder, NLM_F_ACK, NLM_F_DUMP, policy } from '../../src/netlink/index.ts'
 import { type AskOptions, ask, read, request } from '../support/genl-request.ts'
-import { addDevice, addDriver, memoryNets, numbered, turn } from '../support/memory-net.ts'
+import { addDevice, addDriver, type MemoryNetOptions, memoryNets, numbered, turn } from '../support/memory-net.ts'
 import { flowFrame } from '../support/snull-pair.ts'
 import { ifreqTo } from '../support/user-memory.ts'
 
@@ -23,8 +24,8 @@ const memoryNet = memoryNets()
 const missing = 'only root may do this'
 
 /** snull, and a device without a driver beside it. */
-async function served() {
-  const memory = memoryNet()
+async function served(options?: MemoryNetOptions) {
+  const memory = memoryNet(options)
   const params = { ...defaultParams(driver.params), timeout: 50 }
   const { devices, ports } = await addDriver(memory, driver, params)
   const values = (devices[0]!.priv as { params: Record<string, unknown> }).params
@@ -178,6 +179,13 @@ describe('parameters', () => {
     expect([set('lockup', '0x10'), values.lockup, get('lockup')]).toEqual([done, 16, '16'])
     expect([set('drop', 'rx_crc=3'), values.drop]).toEqual([done, { reason: expect.any(Number), every: 3, rx: true }])
     expect([get('drop'), set('drop', 'none'), values.drop]).toEqual(['RX_CRC=3', done, undefined])
+  })
+
+  test('SET_PARAM logs the new value, for -v, and no refused one', async () => {
+    const { perform, lines } = await served({ level: LOGLEVEL_DEBUG })
+    lines.length = 0
+    for (const value of ['0x10', 'often']) perform(SET_PARAM, b => b.string(15, 'lockup').string(16, value))
+    expect(lines).toEqual(['snull: lockup=16'])
   })
 
   test('SET_PARAM refuses a value with the message of the command line and its place', async () => {

@@ -31,6 +31,12 @@ test('the sessions of docs/debugging.md print what it shows', async () => {
   expect(terminals.starts).toBe(2)
 }, 60_000)
 
+test('the breakpoint of docs/debugging.md is in the first line of arrived in examples/mirror.js', () => {
+  const lines = readFileSync('examples/mirror.js', 'utf8').split('\n')
+  const [, line] = /sb\('mirror\.js', (\d+)\)/.exec(page) ?? []
+  expect(Number(line)).toBe(lines.findIndex(text => text.startsWith('function arrived(')) + 2)
+})
+
 test('the launch.json of docs/debugging.md starts programs with arguments that exist', () => {
   const { configurations } = JSON.parse(blocks.find(({ kind }) => kind === 'json')?.text ?? '') as {
     configurations: Record<string, string & string[]>[]
