@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <uv.h>
 
+#include <atomic>
 #include <cstdint>
 #include <vector>
 
@@ -34,8 +35,11 @@ class RxAction {
   void add(Poller* poller);
   void remove(Poller* poller);
 
-  /** There was an event: the window begins. */
+  /** There was an event, which a poller is called for: the window begins. */
   void touch();
+
+  /** The number of such calls, for any thread. */
+  uint32_t calls() const { return calls_.load(std::memory_order_relaxed); }
 
   /** Calls the poller in the next turn. The event loop must not watch its descriptor. */
   void schedule(Poller* poller);
@@ -56,6 +60,8 @@ class RxAction {
 
   uv_idle_t* idle_ = nullptr;
   napi_async_cleanup_hook_handle hook_ = nullptr;
+  /** Written by the environment's thread alone. */
+  std::atomic<uint32_t> calls_{0};
   uint64_t window_ = 0;
   uint64_t until_ = 0;
   /**

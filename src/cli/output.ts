@@ -1,11 +1,12 @@
 /** The output of a run: lines for people, or one JSON object a line for programs. */
 import type { Driver } from '../netdev/driver.ts'
 import { NETIF_F_GRO, NETIF_F_GSO_UDP_L4, NETIF_F_HW_CSUM, NETIF_F_TSO, NETIF_F_TSO6 } from '../netdev/if.ts'
-import { LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING } from '../netdev/log.ts'
+import { LOGLEVEL_WARNING } from '../netdev/log.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { printable } from '../netdev/printable.ts'
 import { formatAddress, formatMac, isInPrefix, parsePrefix } from '../packet/address.ts'
 import type { Io } from './io.ts'
+import { logLine } from './log-line.ts'
 import type { Plan } from './plan.ts'
 import { type DeviceStatistics, statisticsTable } from './statistics.ts'
 import { stageLines, type WireStatistics } from './wire-stages.ts'
@@ -22,7 +23,7 @@ export interface Output {
 /** `enter` is the command that enters, from another terminal, the namespaces of a rootless vnet. */
 export function textOutput(io: Io, quiet: boolean, enter?: string): Output {
   return {
-    log: (_level, text) => logLine(io, 'err', `${text}\n`, lines => `${lost(lines)}\n`),
+    log: (level, text) => log(io, false, level, text),
     ready(plans, driver) {
       if (!quiet) {
         for (const plan of plans) io.out(`${interfaceLine(plan)}\n`)
@@ -45,11 +46,8 @@ export function textOutput(io: Io, quiet: boolean, enter?: string): Output {
 
 export function jsonOutput(io: Io, quiet: boolean, enter?: string): Output {
   const line = (object: object): void => io.out(`${JSON.stringify(object)}\n`)
-  const logEvent = (level: number, message: string): string =>
-    `${JSON.stringify({ event: 'log', level: levelName(level), message })}\n`
   return {
-    log: (level, message) =>
-      logLine(io, 'out', logEvent(level, message), lines => logEvent(LOGLEVEL_WARNING, lost(lines))),
+    log: (level, text) => log(io, true, level, text),
     ready(plans) {
       const interfaces = plans.map(({ dev, netns, addresses }) => ({
         name: dev.name,
@@ -70,8 +68,10 @@ export function jsonOutput(io: Io, quiet: boolean, enter?: string): Output {
   }
 }
 
-function logLine(io: Io, to: 'out' | 'err', line: string, lostLine: (lines: number) => string): void {
-  if (io.logLine !== undefined) io.logLine(to, line, lostLine)
+function log(io: Io, json: boolean, level: number, text: string): void {
+  const to = json ? 'out' : 'err'
+  const line = logLine(json, level, text)
+  if (io.logLine !== undefined) io.logLine(to, line, lines => logLine(json, LOGLEVEL_WARNING, lost(lines)))
   else io[to](line)
 }
 
@@ -124,10 +124,4 @@ function hints(plans: readonly Plan[], { farEnd }: Driver, tcpdump: boolean): st
 function inNetns(netns: string | undefined, command: string): string {
   if (netns === undefined) return command
   return netns.includes('/') ? `nsenter --net=${netns} ${command}` : `ip netns exec ${netns} ${command}`
-}
-
-function levelName(level: number): string {
-  if (level <= LOGLEVEL_ERR) return 'error'
-  if (level <= LOGLEVEL_WARNING) return 'warning'
-  return level <= LOGLEVEL_INFO ? 'info' : 'debug'
 }

@@ -154,7 +154,10 @@ export interface Native {
   timerfdCreate(): number
   /** Lets it expire once, when monotonic() reaches `ns`; at once if that is past. 0 disarms it. */
   timerfdSettime(fd: number, ns: number): number
-  /** Returns the number of expirations since it was last read or set; -EAGAIN if none. */
+  /**
+   * Returns the number of expirations since it was last read or set, or the value of an eventfd;
+   * -EAGAIN if none.
+   */
   timerfdRead(fd: number): number
   /** CLOCK_MONOTONIC in ns. */
   monotonic(): number
@@ -194,6 +197,19 @@ export interface Native {
    * second, before they sleep. 0, the default, turns that off.
    */
   setBusyPoll(ns: number): number
+
+  /**
+   * Watches the main thread, from a thread of its own, for a call that has not returned for
+   * `limitMs`; called again, it sets the arguments anew. The time is the CPU time of the main
+   * thread, and with `countsSleep` 1 also the time that it slept in the call; not the time in which
+   * the process was stopped or the machine suspended.
+   *
+   * Returns an eventfd: 1 is added when a call exceeds the limit, and the call's duration, in ms,
+   * when it returns. If nothing reads the 1 within half the limit, `line` is written to the
+   * descriptor `out`. From now on a second SIGINT or SIGTERM ends the process if the first one has
+   * not reached JavaScript for half the limit. -EPERM if this is not the main thread.
+   */
+  watchLockups(limitMs: number, countsSleep: 0 | 1, out: number, line: Uint8Array): number
 
   /** unshare(2) of CLONE_* for the calling thread alone. */
   unshare(flags: number): number

@@ -17,7 +17,7 @@ export class SkbError extends Error {
 type Fn = ((...args: never[]) => unknown) | (abstract new (...args: never[]) => unknown)
 
 /** Where vnet's own code is: src/ or dist/. */
-const OWN = decodeURIComponent(new URL('../', import.meta.url).pathname)
+export const OWN = decodeURIComponent(new URL('../', import.meta.url).pathname)
 
 /**
  * An SkbError whose message names the caller of `fn`, between `text` and `why`. Its stack begins at

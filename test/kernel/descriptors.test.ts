@@ -19,11 +19,21 @@ afterEach(() => {
   own.remove()
 })
 
+/** What a descriptor refers to; undefined if it is closed by now. */
+function target(fd: string): string | undefined {
+  try {
+    return readlinkSync(fd)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
 /** The number of TAPs that the main thread has open, then each of the others. */
 function taps(pid: number): { main: number; others: number[] } {
   const of = (task: string) => {
     const directory = `/proc/${pid}/task/${task}/fd`
-    return readdirSync(directory).filter(fd => readlinkSync(`${directory}/${fd}`) === '/dev/net/tun').length
+    return readdirSync(directory).filter(fd => target(`${directory}/${fd}`) === '/dev/net/tun').length
   }
   const others = readdirSync(`/proc/${pid}/task`).filter(task => task !== String(pid))
   return { main: of(String(pid)), others: others.map(of) }

@@ -3,6 +3,7 @@
  * starts is ended after the test, also if the test failed.
  */
 import { spawn } from 'node:child_process'
+import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect } from 'vitest'
 import type { End, Io } from '../../src/cli/io.ts'
@@ -98,7 +99,9 @@ export async function spawnVnet(
     child[stream].setEncoding('utf8').on('data', text => output.write(stream, text))
   }
   const status = new Promise<number>((resolve, reject) => {
-    child.on('error', reject).on('close', (code, signal) => resolve(code ?? (signal === 'SIGKILL' ? 137 : 128)))
+    child
+      .on('error', reject)
+      .on('close', (code, signal: NodeJS.Signals) => resolve(code ?? 128 + constants.signals[signal]))
   })
   return await readyOrEnded(output, status, child.pid ?? 0, signal => child.kill(signal))
 }

@@ -1,0 +1,134 @@
+/**
+ * What the worker of the watchdog for lockups does: it pauses the main thread for an instant, which
+ * works while that thread loops, and logs where it is. It writes to the descriptors of the process,
+ * because the main thread does not return to write for it.
+ */
+import { writeSync } from 'node:fs'
+import type { Debugger, InspectorNotification, Session } from 'node:inspector'
+import { startPoller } from '../linux/errno.ts'
+import type { Native } from '../linux/native.ts'
+import { LOGLEVEL_ERR } from '../netdev/log.ts'
+import { printable } from '../netdev/printable.ts'
+import { OWN, stackFrame } from '../skb/error.ts'
+import { logLine } from './log-line.ts'
+
+/** After this time a call counts as a lockup, ms. */
+export const LIMIT_MS = 2000
+/** How long the main thread may take to be interrupted, ms; one that is in a system call is not. */
+const PATIENCE_MS = 1000
+/** Callers that are logged. */
+const CALLERS_MAX = 8
+
+/** What the worker is given. */
+export interface LockupWorkerData {
+  /** The eventfd of Native.watchLockups. */
+  readonly events: number
+  readonly json: boolean
+  /** What has not returned if its place is not found: the driver. */
+  readonly name: string
+}
+
+export class LockupReporter {
+  readonly #native: Native
+  readonly #data: LockupWorkerData
+  /** What has not returned: a function and its place, or the driver. */
+  #what: string
+  /** Set while the main thread is to be interrupted, which may happen after the lockup. */
+  #session: Session | undefined
+  /** Set until the lockup is logged. */
+  #patience: NodeJS.Timeout | undefined
+
+  constructor(native: Native, data: LockupWorkerData) {
+    this.#native = native
+    this.#data = data
+    this.#what = data.name
+  }
+
+  /** Reports lockups to the end of the process. */
+  start(): void {
+    const { events } = this.#data
+    startPoller(this.#native, events, () => {
+      const value = this.#native.timerfdRead(events)
+      if (value === 1) this.#locked()
+      else if (value > 1) this.#returned(value)
+    })
+  }
+
+  #locked(): void {
+    this.#what = this.#data.name
+    this.#patience = setTimeout(() => this.#report([]), PATIENCE_MS)
+    if (this.#session !== undefined) return
+    // A Node without an inspector knows no places.
+    this.#interrupt().catch(() => this.#report([]))
+  }
+
+  #returned(ms: number): void {
+    this.#report([])
+    this.#log(returnedLine(this.#what, ms))
+  }
+
+  async #interrupt(): Promise<void> {
+    const { Session } = await import('node:inspector')
+    const session = new Session()
+    const urls = new Map<string, string>()
+    session.on('Debugger.scriptParsed', ({ params }: InspectorNotification<Debugger.ScriptParsedEventDataType>) => {
+      urls.set(params.scriptId, params.url)
+    })
+    session.on('Debugger.paused', ({ params }: InspectorNotification<Debugger.PausedEventDataType>) => {
+      session.post('Debugger.resume')
+      session.disconnect()
+      this.#session = undefined
+      this.#report(driverFrames(params.callFrames, urls))
+    })
+    session.connectToMainThread()
+    this.#session = session
+    session.post('Debugger.enable')
+    session.post('Debugger.pause')
+  }
+
+  /** Logs the lockup unless that is done. */
+  #report(frames: readonly string[]): void {
+    if (this.#patience === undefined) return
+    clearTimeout(this.#patience)
+    this.#patience = undefined
+    this.#what = frames[0] ?? this.#data.name
+    this.#log(lockedLine(this.#what, frames.slice(1, 1 + CALLERS_MAX)))
+  }
+
+  #log(message: string): void {
+    const { json } = this.#data
+    try {
+      writeSync(json ? 1 : 2, logLine(json, LOGLEVEL_ERR, message))
+    } catch {
+      // The reader is gone, or its pipe is full.
+    }
+  }
+}
+
+/**
+ * Returns the functions of the driver, `startXmit (/my-driver.js:12:7)`, innermost first, up to the
+ * call by vnet; the innermost function of vnet if there is none of the driver.
+ */
+function driverFrames(callFrames: readonly Debugger.CallFrame[], urls: ReadonlyMap<string, string>): string[] {
+  const frames = callFrames.map(({ functionName, location: { scriptId, lineNumber, columnNumber = 0 } }) => {
+    const at = `${urls.get(scriptId)}:${lineNumber + 1}:${columnNumber + 1}`
+    return stackFrame(`    at ${functionName === '' ? at : `${functionName} (${at})`}`)
+  })
+  const known = frames.filter(frame => frame !== undefined)
+  const isOwn = (frame: string) => frame.includes(OWN)
+  const first = known.findIndex(frame => !isOwn(frame))
+  if (first < 0) return known.slice(0, 1)
+  const driver = known.slice(first)
+  const end = driver.findIndex(isOwn)
+  return end < 0 ? driver : driver.slice(0, end)
+}
+
+/** Returns the log line of a lockup, and that of its end. `what` is a function or a driver. */
+export function lockedLine(what: string, callers: readonly string[] = []): string {
+  const calledBy = callers.length === 0 ? '' : `; called by ${callers.join(', ')}`
+  return printable(`vnet: ${what} has not returned for ${LIMIT_MS / 1000} s${calledBy}`)
+}
+
+export function returnedLine(what: string, ms: number): string {
+  return printable(`vnet: ${what} returned after ${(ms / 1000).toFixed(1)} s`)
+}
