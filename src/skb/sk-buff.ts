@@ -208,7 +208,7 @@ export class SkBuff {
     if (this.owner < OWNER_HOLDER) throw handedOn(this.owner, this.copy, 'skb_copy')
     const skb = this.pool.allocLike(this)
     if (skb === undefined) return undefined
-    this.copyTo(skb)
+    copyFrame(this, skb)
     return skb
   }
 
@@ -270,23 +270,27 @@ export class SkBuff {
   copyTo(to: SkBuff): void {
     if (this.owner < OWNER_HOLDER) throw handedOn(this.owner, this.copyTo, 'skb_copy')
     if (to.owner < OWNER_HOLDER) throw handedOn(to.owner, this.copyTo, 'skb_copy')
-    const by = to.data - this.data
-    to.bytes.copyWithin(to.data, this.data, this.data + this.len)
-    to.len = this.len
-    to.dev = this.dev
-    to.protocol = this.protocol
-    to.pktType = this.pktType
-    to.ipSummed = this.ipSummed
-    to.csumStart = this.csumStart === 0 ? 0 : this.csumStart + by
-    to.csumOffset = this.csumOffset
-    to.gsoSize = this.gsoSize
-    to.gsoType = this.gsoType
-    to.queueMapping = this.queueMapping
-    to.mac = this.mac === 0 ? 0 : this.mac + by
-    to.nh = this.nh === 0 ? 0 : this.nh + by
-    to.h = this.h === 0 ? 0 : this.h + by
-    to.packetId = this.packetId
+    copyFrame(this, to)
   }
+}
+
+function copyFrame(from: SkBuff, to: SkBuff): void {
+  const by = to.data - from.data
+  to.bytes.copyWithin(to.data, from.data, from.data + from.len)
+  to.len = from.len
+  to.dev = from.dev
+  to.protocol = from.protocol
+  to.pktType = from.pktType
+  to.ipSummed = from.ipSummed
+  to.csumStart = from.csumStart === 0 ? 0 : from.csumStart + by
+  to.csumOffset = from.csumOffset
+  to.gsoSize = from.gsoSize
+  to.gsoType = from.gsoType
+  to.queueMapping = from.queueMapping
+  to.mac = from.mac === 0 ? 0 : from.mac + by
+  to.nh = from.nh === 0 ? 0 : from.nh + by
+  to.h = from.h === 0 ? 0 : from.h + by
+  to.packetId = from.packetId
 }
 
 function padPanic(len: number, most: number): Error {
