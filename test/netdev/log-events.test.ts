@@ -2,7 +2,7 @@
  * The lines about what happens between frames, on the memory platform: of devices whose msgEnable
  * has the bit of its kind.
  */
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { NSEC_PER_MSEC } from '../../src/netdev/clock.ts'
 import * as flags from '../../src/netdev/if.ts'
 import { IRQ_HANDLED, IRQ_NONE, Irq } from '../../src/netdev/irq.ts'
@@ -99,23 +99,21 @@ test('a look of the watchdog is logged with how long the queue is stopped', asyn
   ])
 })
 
-describe('a drop is logged with its side, its queue, the frame and the reason', () => {
-  test.each([
-    [flags.NETIF_MSG_TX_ERR, [`tx-1 ${TEXT}, dropped: FULL_RING`]],
-    [flags.NETIF_MSG_RX_ERR, [`rx-1 ${TEXT}, dropped: NOMEM`]],
-    [flags.NETIF_MSG_PKTDATA, [`tx-1 ${TEXT}`, `tx-1 ${TEXT}`]],
-  ])('for msgEnable 0x%x', async (msgEnable, lines) => {
-    let sent = 0
-    const ops: Partial<NetDeviceOps<unknown>> = {
-      ndoStartXmit: (skb, dev) =>
-        sent++ === 0 ? skb.drop(SKB_DROP_REASON_FULL_RING) : netifRxDrop(skb, dev, SKB_DROP_REASON_NOMEM),
-    }
-    const { port, logged } = await logging(msgEnable, ops, { txqs: 2, rxqs: 2 })
-    port.transmit(frame, 1)
-    port.transmit(frame, 1)
-    port.drain()
-    expect(logged()).toEqual(lines)
-  })
+test.each([
+  ['NETIF_MSG_TX_ERR', flags.NETIF_MSG_TX_ERR, [`tx-1 ${TEXT}, dropped: FULL_RING`]],
+  ['NETIF_MSG_RX_ERR', flags.NETIF_MSG_RX_ERR, [`rx-1 ${TEXT}, dropped: NOMEM`]],
+  ['NETIF_MSG_PKTDATA', flags.NETIF_MSG_PKTDATA, [`tx-1 ${TEXT}`, `tx-1 ${TEXT}`]],
+] as const)('of two dropped frames, a sent and a received one, %s logs what it stands for', async (_, bit, lines) => {
+  let sent = 0
+  const ops: Partial<NetDeviceOps<unknown>> = {
+    ndoStartXmit: (skb, dev) =>
+      sent++ === 0 ? skb.drop(SKB_DROP_REASON_FULL_RING) : netifRxDrop(skb, dev, SKB_DROP_REASON_NOMEM),
+  }
+  const { port, logged } = await logging(bit, ops, { txqs: 2, rxqs: 2 })
+  port.transmit(frame, 1)
+  port.transmit(frame, 1)
+  port.drain()
+  expect(logged()).toEqual(lines)
 })
 
 test('the carrier is logged when it changes', async () => {
