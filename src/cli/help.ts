@@ -23,6 +23,7 @@ const EXAMPLES: Section = [
     ['vnet replay a.pcap --to red/eth0', 'send the frames of a capture'],
     ['source <(vnet completion bash)', 'complete commands by Tab'],
     ['vnet exec ./my-client sn0', 'pass its private ioctls to the driver'],
+    ['vnet learn 01-drop', 'an exercise; then `vnet check`'],
     ['vnet rootless -- npx vitest run', 'tests with interfaces, without root'],
   ],
 ]

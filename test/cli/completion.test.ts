@@ -35,6 +35,8 @@ const COMMANDS = [
   'simulate',
   'replay',
   'rootless',
+  'learn',
+  'check',
   'exec',
   'completion',
   'help',

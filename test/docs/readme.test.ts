@@ -33,7 +33,7 @@ test('the index of the documentation links to every page', () => {
 
 test('the README has a line for every folder of src', () => {
   const folders = readdirSync('src', { withFileTypes: true }).filter(entry => entry.isDirectory())
-  for (const { name } of folders) expect(readme).toContain(`| \`src/${name}\` |`)
+  for (const { name } of folders) expect(readme).toMatch(new RegExp(`^\\|[^|]*\`src/${name}\`[^|]*\\|`, 'm'))
 })
 
 test('every command in the table of the README has a help text', async () => {
