@@ -2,8 +2,9 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { openSync, readdirSync } from 'node:fs'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { openTap, type TapOptions } from '../../src/linux/open-tap.ts'
+import { LinuxPlatform } from '../../src/linux/platform.ts'
 import type { Tap } from '../../src/linux/tap-device.ts'
 import type { TapFrame } from '../../src/linux/tap-frame.ts'
 import { EBADFD, EEXIST, EINVAL } from '../../src/netdev/errno.ts'
@@ -55,6 +56,27 @@ describe('opening', () => {
     await tap.close()
     expect(netns.ip('-br link')).not.toContain('lib0')
     expect(descriptors()).toBe(before)
+  })
+
+  test('openTap returns only when the kernel has finished what was requested', async () => {
+    let finish = () => {}
+    const settle = vi.spyOn(LinuxPlatform.prototype, 'settle').mockImplementation(
+      () =>
+        new Promise(resolve => {
+          finish = resolve
+        }),
+    )
+    const opening = open()
+    let isOpen = false
+    const opened = opening.then(() => {
+      isOpen = true
+    })
+    await vi.waitFor(() => expect(settle).toHaveBeenCalled())
+    await new Promise(setImmediate)
+    expect(isOpen).toBe(false)
+    finish()
+    await opened
+    settle.mockRestore()
   })
 
   test('a namespace that is only a descriptor is named by its path', async () => {

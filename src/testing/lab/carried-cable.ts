@@ -45,6 +45,8 @@ export class CarriedCable {
   /** Ends what waits, when the cable is closed. */
   readonly #ending = new Set<() => void>()
   readonly #nat: Nat | undefined
+  /** Faults that were ever added. */
+  #added = 0
   #closed: Promise<void> | undefined
 
   private constructor(net: Net, resources: WireResources, devices: readonly [NetDevice, NetDevice?], nat?: Nat) {
@@ -163,7 +165,8 @@ export class CarriedCable {
   }
 
   addFault(id: number, spec: FaultSpec): void {
-    const fault = new CarriedFault(id, spec, this.#resources)
+    const fault = new CarriedFault(this.#added + 1, spec, this.#resources)
+    this.#added++
     this.#directions[spec.direction].faults.set(id, fault)
     this.#set(spec.direction)
   }

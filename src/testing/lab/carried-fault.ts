@@ -17,8 +17,11 @@ export class CarriedFault {
   readonly #hits: Int32Array
   readonly #waiting = new Set<Waiting>()
 
-  /** Throws a UsageError if the filter or `when` is wrong. */
-  constructor(id: number, { action, filter, when, hits }: FaultSpec, resources: WireResources) {
+  /**
+   * `ordinal` is its number among those of its cable, from 1. Throws a UsageError if the filter or
+   * `when` is wrong.
+   */
+  constructor(ordinal: number, { action, filter, when, hits }: FaultSpec, resources: WireResources) {
     this.#hits = new Int32Array(hits)
     for (const time of [typeof action === 'object' && action.delay, when.after]) {
       if (typeof time === 'string') checkTimes(`delay ${time}`)
@@ -26,7 +29,8 @@ export class CarriedFault {
     const matches = filter === undefined ? undefined : resources.filter(filter)
     const made = fault(action, matches, when, () => this.#onHit())
     // Each is a kind of its own, so that another fault added or removed does not change its count.
-    this.stage = Object.assign(((next, env) => made(next, env)) as Impairment, made, { kind: `fault ${id}` })
+    // Its random decisions are made from the kind: with the same seed, the same ones in each run.
+    this.stage = Object.assign(((next, env) => made(next, env)) as Impairment, made, { kind: `fault ${ordinal}` })
   }
 
   /** Settles when it has hit `n` packets. Rejects if it ends before. */

@@ -125,6 +125,14 @@ test('a lan without options, or with what is no namespace, is a usage error', as
   await expect(lan.call(lab, {})).rejects.toThrow('lan: name the namespaces')
 })
 
+test('a lan is gone at the end of its scope', async () => {
+  {
+    await using _lan = await lab.lan({}, a)
+    expect(a.interfaces).toHaveLength(1)
+  }
+  expect(a.interfaces).toEqual([])
+})
+
 test('packets pass at once when up of a port returns', async () => {
   const lan = await lab.lan({}, a, b)
   await lan.portOf(a).down()

@@ -1,10 +1,11 @@
 /** Of a lab nothing is left, however it ends, and labs do not meet. */
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs'
 import http from 'node:http'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { createLab, type Lab } from '../../../src/testing/index.ts'
 
@@ -159,6 +160,30 @@ test('kill -9 of the process ends its programs, and the next lab removes what is
   expect([directories(child.pid), isUsed(namespace)]).toEqual([[], false])
   expect(directories().length).toBe(1)
   await lab.close()
+})
+
+test('directories of other users are left alone, whatever they are called', async () => {
+  const { pid } = spawnSync('true')
+  const path = join(tmpdir(), `vnet-lab-${statSync('/proc/self/ns/pid').ino}-${pid}-other`)
+  mkdirSync(path, { mode: 0o700 })
+  try {
+    chownSync(path, 65534, 65534)
+    await (await createLab()).close()
+    expect(existsSync(path)).toBe(true)
+    chownSync(path, process.geteuid!(), 0)
+    await (await createLab()).close()
+    expect(existsSync(path)).toBe(false)
+  } finally {
+    rmSync(path, { recursive: true, force: true })
+  }
+})
+
+test('a lab that is never closed does not keep its process alive', () => {
+  const index = new URL('../../../dist/testing/index.js', import.meta.url).href
+  const program = `const { createLab } = await import('${index}'); await createLab()`
+  const args = ['--input-type=module', '-e', program]
+  const { status, signal } = spawnSync(process.execPath, args, { stdio: 'inherit', timeout: 20_000 })
+  expect([status, signal]).toEqual([0, null])
 })
 
 test('processes with labs of the same names, side by side, do not meet', async () => {

@@ -1,5 +1,7 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { NSEC_PER_MSEC } from '../../../src/netdev/clock.ts'
+import type { NetDevice } from '../../../src/netdev/net-device.ts'
+import { SKB_DROP_REASON_NOMEM } from '../../../src/skb/drop-reason.ts'
 import { CarriedCable } from '../../../src/testing/lab/carried-cable.ts'
 import type { CableSpec, FaultSpec } from '../../../src/testing/lab/protocol.ts'
 import { noResources } from '../../../src/wire/words/parse.ts'
@@ -166,4 +168,25 @@ test('the times of a fault have a unit if they are texts', async () => {
   const refused = [fault({ action: { delay: '50' } }), fault({ when: { every: 1, after: '2' } })]
   for (const { spec } of refused) expect(() => cable.addFault(1, spec)).toThrow('has no unit')
   cable.addFault(1, fault({ action: { delay: 50 }, when: { every: 1, after: '2ms' } }).spec)
+})
+
+test('the drops of an end are those of both directions, by reason', async () => {
+  const { cable, memory } = await joined()
+  const [a] = memory.devices as [NetDevice]
+  const drops = { tx: new Map([[SKB_DROP_REASON_NOMEM, 1]]), rx: new Map([[SKB_DROP_REASON_NOMEM, 2]]) }
+  vi.spyOn(a.counters, 'drops').mockReturnValueOnce(drops as never)
+  expect(cable.report().a.drops).toEqual({ NOMEM: 3 })
+})
+
+test('a fault makes the same random decisions for the same seed, whatever was carried before', async () => {
+  const corrupted = async (id: number) => {
+    const { cable, a, b, send } = await joined()
+    cable.addFault(id, fault({ action: 'corrupt' }).spec)
+    send(...Array(5).fill(1))
+    a.drain()
+    return b.received.map(({ bytes }) => [...bytes])
+  }
+  const first = await corrupted(1)
+  expect(new Set(first.map(String)).size).toBeGreaterThan(1)
+  expect(await corrupted(40)).toEqual(first)
 })
