@@ -4,5 +4,6 @@ import { exercise as drop } from './01-drop.ts'
 import { exercise as mirror } from './02-mirror.ts'
 import { exercise as ring } from './03-ring.ts'
 import { exercise as interrupt } from './04-interrupt.ts'
+import { exercise as napi } from './05-napi.ts'
 
-export const exercises: readonly Exercise[] = [drop, mirror, ring, interrupt]
+export const exercises: readonly Exercise[] = [drop, mirror, ring, interrupt, napi]

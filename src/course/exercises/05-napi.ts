@@ -1,0 +1,265 @@
+/** 5. NAPI: a poll in place of interrupts. */
+import type { Irq } from '../../netdev/irq.ts'
+import { Napi } from '../../netdev/napi.ts'
+import { devClose, devOpen } from '../../netdev/register.ts'
+import type { Ring } from '../../skb/ring.ts'
+import { udpFrame } from '../../testing/frames.ts'
+import type { TestBed } from '../../testing/test-bed.ts'
+import { type Exercise, verify } from '../exercise.ts'
+import { counts, numberOf } from '../words.ts'
+
+const MOVED = 1
+const BUDGET = 64
+const DELAY = 5
+const PARAMS = { delay: DELAY, slots: 256 }
+
+interface Priv {
+  readonly irq: Irq
+  readonly napi: Napi
+  readonly board: { readonly tx: Ring; readonly rx: Ring }
+}
+
+const privOf = (bed: TestBed): Priv => bed.dev.priv as Priv
+
+function transmit(bed: TestBed, n: number): void {
+  for (let i = 0; i < n; i++) bed.transmit(udpFrame({ from: '198.18.0.1', to: '198.18.0.9' }))
+}
+
+/** Transmits frames, and has the board move them. */
+function move(bed: TestBed, n: number): void {
+  transmit(bed, n)
+  bed.advance(`${DELAY}ms`)
+}
+
+/** Records how many frames each poll takes from the rx ring. */
+function recordPolls(bed: TestBed): number[] {
+  const { napi, board } = privOf(bed)
+  const taken: number[] = []
+  napi.run = () => {
+    const before = board.rx.length
+    const again = Napi.prototype.run.call(napi)
+    taken.push(before - board.rx.length)
+    return again
+  }
+  return taken
+}
+
+export const exercise: Exercise = {
+  name: '05-napi',
+  title: 'NAPI: a poll in place of interrupts',
+  summary: 'a poll with a budget, in place of an interrupt for each batch',
+  kernelNames: [
+    'napi_struct',
+    'netif_napi_add',
+    'napi_enable',
+    'napi_disable',
+    'napi_schedule',
+    'napi_complete_done',
+    'NAPI_POLL_WEIGHT',
+  ],
+  checks: [
+    {
+      title: 'takes no frame in the interrupt handler',
+      where: 'memory',
+      read: 'Interrupt',
+      async run({ bed }) {
+        const made = await bed(PARAMS)
+        const { irq, board } = privOf(made)
+        transmit(made, 3)
+        const { handle } = irq
+        let left = -1
+        irq.handle = () => {
+          handle.call(irq)
+          left = board.rx.length
+        }
+        made.advance(`${DELAY}ms`)
+        verify(left === 3, {
+          seen: `the board moved 3 frames; when the handler had returned, the rx ring had ${Math.max(left, 0)}`,
+          expected: '3: the handler only schedules the poll, which takes them',
+          read: 'Interrupt',
+        })
+      },
+    },
+    {
+      title: 'hands frames over in its poll',
+      where: 'memory',
+      read: 'Poll',
+      async run({ bed }) {
+        const made = await bed(PARAMS)
+        move(made, 3)
+        const { length } = made.received
+        verify(length === 3, {
+          seen: `the board moved 3 frames and interrupted; the kernel received ${length}`,
+          expected: '3: napi.enable() in ndoOpen, napi.schedule() in the handler, netifRx in the poll',
+          read: 'Poll',
+        })
+      },
+    },
+    {
+      title: 'masks the interrupt until the poll has run',
+      where: 'memory',
+      read: 'Interrupt',
+      async run({ bed }) {
+        const made = await bed(PARAMS)
+        const { irq } = privOf(made)
+        irq.status = MOVED
+        irq.handle()
+        irq.status = MOVED
+        verify(irq.acknowledge() === 0, {
+          seen: 'the handler had returned, the poll had not run, and MOVED could interrupt again',
+          expected: 'irq.mask(MOVED): under load each frame would interrupt',
+          read: 'Interrupt',
+        })
+        made.advance(0)
+      },
+    },
+    {
+      title: 'lets the interrupt come again after the poll',
+      where: 'memory',
+      read: 'Complete, then unmask',
+      async run({ bed }) {
+        const made = await bed(PARAMS)
+        move(made, 1)
+        move(made, 1)
+        const { length } = made.received
+        verify(length === 2, {
+          seen: `a frame came back, then the board moved another; the kernel received ${length} of 2`,
+          expected: '2: irq.unmask(MOVED) when the poll has found nothing more',
+          read: 'Complete, then unmask',
+        })
+      },
+    },
+    {
+      title: 'handles at most its budget in one poll',
+      where: 'memory',
+      read: 'Budget',
+      async run({ bed }) {
+        const made = await bed(PARAMS)
+        const polls = recordPolls(made)
+        move(made, 150)
+        const most = Math.max(...polls)
+        verify(most <= BUDGET, {
+          seen: `with 150 frames in the rx ring, one poll took ${most}`,
+          expected: `${BUDGET} at most, its budget: other devices wait`,
+          read: 'Budget',
+        })
+      },
+    },
+    {
+      title: 'is polled again for what is left',
+      where: 'memory',
+      read: 'Budget',
+      async run({ bed }) {
+        for (const n of [150, BUDGET]) {
+          const made = await bed(PARAMS)
+          const polls = recordPolls(made)
+          move(made, n)
+          const { length } = made.received
+          verify(length === n && privOf(made).irq.count === 1, {
+            seen: `of ${n} frames in the rx ring the kernel received ${length}, by polls of ${polls.join(', ')}, with ${privOf(made).irq.count} interrupts`,
+            expected: `${n}, with one interrupt: a poll that returns its whole budget is polled again`,
+            read: 'Budget',
+          })
+        }
+      },
+    },
+    {
+      title: 'misses no frame that arrives as the poll ends',
+      where: 'memory',
+      read: 'Complete, then unmask',
+      async run({ bed }) {
+        const made = await bed(PARAMS)
+        const { irq, board } = privOf(made)
+        transmit(made, 2)
+        // The board keeps one frame, which it moves in the moment in which it may interrupt again.
+        const late = board.tx.shift()
+        const { unmask } = irq
+        irq.unmask = bits => {
+          irq.unmask = unmask
+          irq.unmask(bits)
+          if (late !== undefined) board.rx.push(late)
+          irq.status |= MOVED
+          irq.handle()
+        }
+        made.advance('1s')
+        const { length } = made.received
+        verify(length === 2, {
+          seen: `the board moved a frame and interrupted as soon as the poll had unmasked; the kernel received ${length} of 2`,
+          expected: '2: completeDone first, or napi.schedule() in the handler is refused, and nothing unmasks',
+          read: 'Complete, then unmask',
+        })
+      },
+    },
+    {
+      title: 'loses nothing when the tx ring is full',
+      where: 'memory',
+      read: 'Poll',
+      async run({ bed }) {
+        const made = await bed({ delay: DELAY, slots: 4 })
+        transmit(made, 20)
+        made.advance('1s')
+        const { length } = made.received
+        verify(length === 20, {
+          seen: `20 frames, with rings of 4: ${length} came back${made.dev.tx[0]?.stopped ? '; the queue is still stopped' : ''}; dropped: ${counts(made.drops())}`,
+          expected: '20: the poll wakes the queue',
+          read: 'Poll',
+        })
+      },
+    },
+    {
+      title: 'goes down with a poll scheduled, and works again when it is up',
+      where: 'memory',
+      read: 'Enable and disable',
+      async run({ bed }) {
+        const made = await bed(PARAMS)
+        const { irq } = privOf(made)
+        transmit(made, 1)
+        irq.status = MOVED
+        irq.handle()
+        await devClose(made.dev)
+        made.advance('1s')
+        await devOpen(made.dev)
+        move(made, 1)
+        const { length } = made.received
+        verify(length === 1, {
+          seen: `the interface went down and up again, then a frame: the kernel received ${length}`,
+          expected: '1: napi.enable() in ndoOpen, each time',
+          read: 'Enable and disable',
+        })
+      },
+    },
+    {
+      title: 'a flood of pings loses nothing, with rings of four',
+      where: 'live',
+      needs: ['ping'],
+      async run({ vnet, run }) {
+        await vnet('--slots', '4')
+        const { stdout, stderr } = await run('ping', '-q', '-f', '-c', '2000', '-W', '2', '198.18.0.9')
+        const received = numberOf(/ (\d+) received/, stdout)
+        verify(received === 2000, {
+          seen: received === undefined ? `ping: ${stderr.trim()}` : `${received} of 2000 replies`,
+          expected: '2000',
+          read: 'See it live',
+        })
+      },
+    },
+    {
+      title: 'pings come back after the interface was taken down and up',
+      where: 'live',
+      needs: ['ping', 'ip'],
+      read: 'Enable and disable',
+      async run({ vnet, run }) {
+        const [name = 'napi0'] = (await vnet()).interfaces
+        await run('ip', 'link', 'set', name, 'down')
+        await run('ip', 'link', 'set', name, 'up')
+        const { stdout } = await run('ping', '-q', '-c', '3', '-i', '0.2', '-W', '2', '198.18.0.9')
+        const received = numberOf(/ (\d+) received/, stdout)
+        verify(received === 3, {
+          seen: `ip link set ${name} down, then up, then ping: ${received} of 3 replies`,
+          expected: '3',
+          read: 'Enable and disable',
+        })
+      },
+    },
+  ],
+}
