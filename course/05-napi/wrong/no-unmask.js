@@ -8,17 +8,17 @@ import {
   ethernet,
   ethTypeTrans,
   IFF_NOARP,
-  int,
-  ipv4,
-  Irq,
   IRQ_HANDLED,
   IRQ_NONE,
+  Irq,
+  int,
+  ipv4,
   Napi,
+  NSEC_PER_MSEC,
   netifRx,
   netifTxStartAllQueues,
   netifTxStopAllQueues,
   netifTxWakeAllQueues,
-  NSEC_PER_MSEC,
   Ring,
   SKB_DROP_REASON_DEV_STOPPED,
   SKB_DROP_REASON_IP_INHDR,
@@ -144,7 +144,7 @@ function interrupt(dev) {
  * @param {number} budget
  */
 function poll(dev, budget) {
-  const { irq, napi, board } = dev.priv
+  const { napi, board } = dev.priv
   netifTxWakeAllQueues(dev)
   let work = 0
   while (work < budget && board.rx.length > 0) {
