@@ -37,6 +37,7 @@ export type {
 export { type Inhabitant, isInhabitant, type Station } from './lan/switch/station.ts'
 export * from './netdev/alloc.ts'
 export { type Alarm, type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from './netdev/clock.ts'
+export type { DebugOptions, Finding } from './netdev/debug/debug.ts'
 export { devIoctl, noMemory, type UserMemory } from './netdev/dev-ioctl.ts'
 export * from './netdev/driver.ts'
 export { type InterfaceArg, interfaceArg, interfaceArgs } from './netdev/driver.ts'

@@ -116,6 +116,13 @@ export function gsoSegs(skb: SkBuff): number {
   return Math.max(1, Math.ceil((end - h - header) / gsoSize))
 }
 
+/** Returns whether skbGsoSegment can cut a frame: its headers fit its GSO kind. */
+export function canSegment(skb: SkBuff): boolean {
+  const protocol = gsoProtocol(skb)
+  const h = transportOf(skb, protocol)
+  return h >= 0 && headerOf(skb, h, protocol) >= 0
+}
+
 /** Returns the position of the transport header, -1 for a frame that cannot be cut. */
 function transportOf(skb: SkBuff, protocol: number): number {
   const { bytes, data, len } = skb

@@ -33,13 +33,16 @@ export class Irq {
    * was not its device's.
    */
   request(handler: () => number): void {
-    this.#handler = handler
+    const { debug } = this.dev.net
+    this.#handler = debug === undefined ? handler : debug.requested(this, handler)
     this.#enabled = -1
     this.status = 0
+    debug?.chaos?.requested(this)
   }
 
   /** free_irq: no more interrupts. What is raised meanwhile is forgotten. */
   free(): void {
+    this.dev.net.debug?.freed(this)
     this.#handler = undefined
     this.status = 0
   }
@@ -76,6 +79,11 @@ export class Irq {
     const bits = this.status & this.#enabled
     this.status &= ~bits
     return bits
+  }
+
+  /** True if bits are set and not masked, but no interrupt is to come. */
+  get stuck(): boolean {
+    return (this.status & this.#enabled) !== 0 && !this.#pending
   }
 
   /** Takes the interrupt. For Net. */

@@ -38,6 +38,7 @@ export class Napi {
 
   /** napi_enable */
   enable(): void {
+    this.dev.net.debug?.enabled(this)
     if (this.#enabled) {
       this.#warn('napi_enable', 'of a poll that is enabled', this.enable, 'one napi_disable undoes all')
     }
@@ -47,6 +48,7 @@ export class Napi {
 
   /** napi_disable: it is no longer polled. */
   disable(): void {
+    this.dev.net.debug?.disabled(this)
     this.#enabled = false
     this.#scheduled = false
   }

@@ -249,6 +249,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
 
   /** Logs an exception of the driver's `op`, rate-limited: every frame may cause one. */
   logException(op: string, error: unknown): void {
+    this.#net?.debug?.threw(op, error)
     this.limitedLog.err(op, () => `${op}: ${describeException(error)}`)
   }
 
@@ -293,9 +294,12 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   attach(port: Port, lost: () => void): void {
     this.#port = port
     this.#lost = lost
-    this.#rx = port.queues.map(queue => new RxQueue(this, queue))
+    const { debug } = this.net
+    const queues = port.queues.map(queue => debug?.chaos?.queue(queue, this as NetDevice) ?? queue)
+    this.#rx = queues.map(queue => new RxQueue(this, queue))
     this.mergesWire = this.#mergesWire
-    for (const txq of this.tx) txq.attach(port.queues[txq.index])
+    for (const txq of this.tx) txq.attach(queues[txq.index])
+    debug?.watch(this as NetDevice)
   }
 
   /** Drops what the kernel did not take. */
@@ -306,6 +310,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   /** Undoes enlist and attach; the caller closes the port. For unregisterNetdev. */
   discharge(): void {
     this.purge()
+    if (this.#port !== undefined) this.net.debug?.release(this as NetDevice)
     this.#rx = []
     if (this.#slots !== undefined) this.net.pool.closeAccount(this.#slots)
     this.#slots = undefined

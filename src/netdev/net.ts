@@ -2,9 +2,10 @@
  * Net: what is global in the kernel, one a thread: frame memory, clock, chance, log, the platform,
  * and the devices and notifiers registered on it. No module has state of its own.
  */
-import { SkBuffPool } from '../skb/pool.ts'
+import { SkBuffPool, type SkBuffPoolOptions } from '../skb/pool.ts'
 import { Ring } from '../skb/ring.ts'
 import type { Alarm, Clock } from './clock.ts'
+import { Debug, type DebugOptions } from './debug/debug.ts'
 import { EINVAL, EIO, ENOMEM, VnetError } from './errno.ts'
 import { describeException } from './exception.ts'
 import { LimitedLog } from './limited-log.ts'
@@ -31,10 +32,13 @@ export interface NetOptions {
   platform: Platform
   clock: Clock
   log: Log
-  pool?: SkBuffPool
+  /** By default a pool of its own; with `debug` always. */
+  pool?: SkBuffPool | undefined
   random?: Random
   /** NETIF_MSG_* that devices begin with. */
   msgEnable?: number
+  /** Looks for mistakes of drivers. */
+  debug?: boolean | DebugOptions | undefined
 }
 
 /** An interrupt that was raised (Irq). */
@@ -61,6 +65,8 @@ export class Net {
   readonly pool: SkBuffPool
   readonly random: Random
   readonly msgEnable: number
+  /** What finds mistakes of drivers; undefined unless requested. */
+  readonly debug: Debug | undefined
   /** The registered devices, in the order of their registration. */
   readonly devices: NetDevice[] = []
   /** Segments of the GSO frame being cut: room for 64 KiB in pieces of 16 bytes. */
@@ -86,17 +92,18 @@ export class Net {
     this.flush()
   }
 
-  constructor({ platform, clock, log, pool = framePool(), random: chance = random(1), msgEnable = 0 }: NetOptions) {
+  constructor({ platform, clock, log, pool, random: chance = random(1), msgEnable = 0, debug }: NetOptions) {
     this.platform = platform
     this.#limitedLog = new LimitedLog(log, clock, { lines: 1, seconds: 1 })
-    this.clock = guarded(clock, error =>
-      this.#limitedLog.err('alarm', () => `alarm: ${describeException(error)}; vnet goes on`),
-    )
+    this.clock = guarded(clock, error => this.#alarmThrew(error))
     this.log = log
-    this.pool = pool
     this.random = chance
     this.msgEnable = msgEnable
     this.#ksoftirqd = clock.alarm(() => this.flush())
+    this.debug = debug ? new Debug(this, debug === true ? {} : debug) : undefined
+    const { debug: found } = this
+    if (found !== undefined) this.pool = framePool(options => found.makePool(options))
+    else this.pool = pool ?? framePool(options => new SkBuffPool(options))
   }
 
   /**
@@ -188,6 +195,11 @@ export class Net {
     this.#dirtyCount = kept
   }
 
+  #alarmThrew(error: unknown): void {
+    this.debug?.threw('alarm', error)
+    this.#limitedLog.err('alarm', () => `alarm: ${describeException(error)}; vnet goes on`)
+  }
+
   #scheduleFlush(): void {
     if (this.#polling || this.#flushScheduled) return
     this.#flushScheduled = true
@@ -260,11 +272,11 @@ const WIRE_RESERVE = 1 << 18
  * Reserves the usual frame memory, and the slots of wires if the process may have the addresses.
  * VnetError ENOMEM if it may not have even the former.
  */
-function framePool(reserve = WIRE_RESERVE): SkBuffPool {
+function framePool(make: (options: SkBuffPoolOptions) => SkBuffPool, reserve = WIRE_RESERVE): SkBuffPool {
   try {
-    return new SkBuffPool({ reserve })
+    return make({ reserve })
   } catch (error) {
-    if (error instanceof RangeError && reserve > 0) return framePool(0)
+    if (error instanceof RangeError && reserve > 0) return framePool(make, 0)
     if (!(error instanceof RangeError)) throw error
     throw new VnetError(ENOMEM, 'frame memory', 'it takes 100 MiB of address space; raise the limit (ulimit -v)')
   }

@@ -29,12 +29,12 @@ export const FRAME_MAX = SLOT_LARGE - FRAME_AT
 export const FRAME_SMALL = SLOT_SMALL - FRAME_AT
 /** Ports handle positions in the arena as signed 32-bit numbers. */
 const ARENA_MAX = 0x7fff_ffff
-/** Written over freed bytes with the option `poison` (include/linux/poison.h). */
-export const POISON_FREE = 0x6b
 
 /** All slots of one size. */
 export interface SlotClass {
   readonly size: number
+  /** From the start of one slot to that of the next. */
+  readonly stride: number
   /** How many may be in use at once. */
   count: number
   /** Position of the first slot in the arena. */
@@ -66,8 +66,6 @@ export interface SkBuffPoolOptions {
   small?: number
   /** Small slots that `growSmall` may add. */
   reserve?: number
-  /** Overwrites freed bytes, to make uses after free visible in tests. */
-  poison?: boolean
 }
 
 export class SkBuffPool {
@@ -76,20 +74,20 @@ export class SkBuffPool {
   readonly small: SlotClass
   /** Drops of frames without a device, by reason. */
   readonly drops = new Float64Array(SKB_DROP_REASON_MAX)
-  readonly #poison: boolean
   #reserve: number
   readonly #accounts: SlotAccount[] = []
   #waiting = 0
 
-  constructor({ large = 1024, small = 16384, reserve = 0, poison = false }: SkBuffPoolOptions = {}) {
-    const largeBytes = large * SLOT_LARGE
-    const octets = largeBytes + (small + reserve) * SLOT_SMALL
+  /** `gap` bytes behind each slot belong to none. */
+  constructor({ large = 1024, small = 16384, reserve = 0 }: SkBuffPoolOptions = {}, gap = 0) {
+    const [strideLarge, strideSmall] = [SLOT_LARGE + gap, SLOT_SMALL + gap]
+    const largeBytes = large * strideLarge
+    const octets = largeBytes + (small + reserve) * strideSmall
     if (octets > ARENA_MAX) throw new SkbError(`a pool of ${octets} bytes: at most ${ARENA_MAX}, take fewer slots`)
     this.bytes = new Uint8Array(new SharedArrayBuffer(octets))
-    this.large = { size: SLOT_LARGE, count: large, base: 0, free: [], top: 0, made: 0, all: [] }
-    this.small = { size: SLOT_SMALL, count: small, base: largeBytes, free: [], top: 0, made: 0, all: [] }
+    this.large = slotClass(SLOT_LARGE, strideLarge, large, 0)
+    this.small = slotClass(SLOT_SMALL, strideSmall, small, largeBytes)
     this.#reserve = reserve
-    this.#poison = poison
   }
 
   /** The number of slots in use: 0 at the end of a program that hands on or frees every frame. */
@@ -164,7 +162,7 @@ export class SkBuffPool {
     let n = account.quota - account.used
     if (n > max) n = max
     if (n <= 0) return 0
-    while (large.top < n) if (!this.#make(large)) break
+    while (large.top < n) if (!this.make(large)) break
     if (n > large.top) n = large.top
     for (let i = 0; i < n; i++) offsets[i] = large.free[large.top - 1 - i].slot + FRAME_AT
     return n
@@ -194,7 +192,6 @@ export class SkBuffPool {
   /** Takes a slot back. Only SkBuff calls this; others call `skb.free()` or `skb.drop(reason)`. */
   release(skb: SkBuff): void {
     skb.owner = OWNER_FREE
-    if (this.#poison) this.bytes.fill(POISON_FREE, skb.head, skb.end)
     skb.dev = undefined
     const slots = skb.slotClass
     slots.free[slots.top++] = skb
@@ -203,7 +200,7 @@ export class SkBuffPool {
       account.used--
       skb.account = undefined
     }
-    if (this.#waiting !== 0) this.#wake()
+    this.wakeWaiting()
   }
 
   /** For SkBuff.hold: moves a frame from a large slot to a small one if it fits. */
@@ -250,15 +247,15 @@ export class SkBuffPool {
   }
 
   #take(slots: SlotClass): SkBuff | undefined {
-    if (slots.top === 0 && !this.#make(slots)) return undefined
+    if (slots.top === 0 && !this.make(slots)) return undefined
     return slots.free[--slots.top]
   }
 
   /** Makes the SkBuff of one more slot, and puts it at the bottom of the free list. */
-  #make(slots: SlotClass): boolean {
+  protected make(slots: SlotClass): boolean {
     if (slots.made === slots.count) return false
-    const skb = new SkBuff(this, slots)
-    skb.slot = slots.base + slots.made * slots.size
+    const skb = this.newSkb(slots)
+    skb.slot = slots.base + slots.made * slots.stride
     skb.head = skb.slot + PORT_ROOM
     skb.end = skb.slot + slots.size
     slots.made++
@@ -267,6 +264,15 @@ export class SkBuffPool {
     slots.free[0] = skb
     slots.top++
     return true
+  }
+
+  protected newSkb(slots: SlotClass): SkBuff {
+    return new SkBuff(this, slots)
+  }
+
+  /** Notifies the accounts that wait, as far as there are slots. */
+  protected wakeWaiting(): void {
+    if (this.#waiting !== 0) this.#wake()
   }
 
   #wake(): void {
@@ -283,8 +289,12 @@ export class SkBuffPool {
   #share(): void {
     const quota = Math.max(1, Math.floor(this.large.count / this.#accounts.length))
     for (const account of this.#accounts) account.quota = quota
-    if (this.#waiting !== 0) this.#wake()
+    this.wakeWaiting()
   }
+}
+
+function slotClass(size: number, stride: number, count: number, base: number): SlotClass {
+  return { size, stride, count, base, free: [], top: 0, made: 0, all: [] }
 }
 
 function sizePanic(size: number): SkbError {

@@ -1,4 +1,5 @@
 /** What the methods of a test bed take and return. */
+import type { DebugOptions } from '../netdev/debug/debug.ts'
 import type { AnyDevice } from '../netdev/driver.ts'
 import type { FrameAddress } from './frames.ts'
 import type { FrameInfo } from './memory-port.ts'
@@ -22,6 +23,8 @@ export interface TestBedOptions {
   readonly logLevel?: number
   /** Called with each line of the log. */
   readonly onLog?: (line: string, level: number) => void
+  /** Looks for mistakes of the driver: `bed.findings`. */
+  readonly debug?: boolean | DebugOptions
   /** True lets the driver log errors; otherwise the end of the bed throws if it did. */
   readonly allowErrors?: boolean
 }

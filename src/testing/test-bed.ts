@@ -8,7 +8,9 @@
  * At its end the devices are unregistered, and the driver must have left nothing behind: no frame,
  * no timer, no error in the log.
  */
+import { functionPlace } from '../linux/function-place.ts'
 import { NSEC_PER_SEC } from '../netdev/clock.ts'
+import type { Finding } from '../netdev/debug/debug.ts'
 import { devIoctl, noMemory } from '../netdev/dev-ioctl.ts'
 import { type AnyDevice, type Driver, defaultParams, type Params, type ParamValues } from '../netdev/driver.ts'
 import { IFF_UP, IFR_IFRU, IFREQ_LEN, NETREG_REGISTERED } from '../netdev/if.ts'
@@ -76,7 +78,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
   #ping = { identifier: 0, sent: [] as number[], rtts: [] as number[] }
 
   private constructor(driver: Driver<P, Dev>, params: Partial<ParamValues<P>>, options: TestBedOptions) {
-    const { seed = 1, logLevel = LOGLEVEL_INFO, onLog } = options
+    const { seed = 1, logLevel = LOGLEVEL_INFO, onLog, debug } = options
     this.#driver = driver
     this.#options = options
     this.params = { ...defaultParams(driver.params), ...params }
@@ -85,8 +87,10 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
       if (level <= LOGLEVEL_ERR) this.#errors.push(text)
       onLog?.(text, level)
     })
-    const pool = new SkBuffPool({ poison: true, reserve: 1 << 14 })
-    this.net = new Net({ platform: this.platform, clock: this.clock, log, pool, random: random(seed) })
+    const reserve = 1 << 14
+    const found = debug && { pool: { reserve }, placeOf: functionPlace, ...(debug === true ? {} : debug) }
+    const pool = debug ? undefined : new SkBuffPool({ reserve })
+    this.net = new Net({ platform: this.platform, clock: this.clock, log, pool, random: random(seed), debug: found })
   }
 
   /** For testBed(). */
@@ -119,6 +123,11 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
   /** What the kernel received on the first device, oldest first. */
   get received(): Frame[] {
     return this.port().received
+  }
+
+  /** What `debug` found so far. */
+  get findings(): readonly Finding[] {
+    return this.net.debug?.findings ?? []
   }
 
   /** Returns the port of an interface, by default of the first device. */
@@ -227,6 +236,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
     await this.#unload()
     // An alarm that rings once more does no harm; one that arms itself again never ends.
     this.clock.advance(2 * NSEC_PER_SEC)
+    this.net.debug?.end()
     const problems = [...this.#leaks(), ...(this.#options.allowErrors ? [] : this.#logged())]
     if (problems.length > 0) throw new Error(`${this.#driver.name}: ${problems.join('; ')}`)
   }

@@ -6,16 +6,17 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { flipNetwork } from '../../src/drivers/flip/hidden-loopback.ts'
 import { FlowQueues } from '../../src/drivers/flow-queues.ts'
 import { NSEC_PER_SEC } from '../../src/netdev/clock.ts'
-import { SkBuffPool } from '../../src/skb/pool.ts'
+import type { SkBuffPool } from '../../src/skb/pool.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
 import { address, buildFrame, type Frame, type Packet, plain, plain6 } from '../packet/frames.ts'
+import { PoisonedPool } from '../support/poisoned-pool.ts'
 
 let pool: SkBuffPool
 let clock: FakeClock
 let flows: FlowQueues
 
 beforeEach(() => {
-  pool = new SkBuffPool({ large: 2, small: 2, poison: true })
+  pool = new PoisonedPool({ large: 2, small: 2 })
   clock = new FakeClock()
   flows = new FlowQueues(clock)
 })

@@ -13,9 +13,9 @@ import {
   SKB_DROP_REASON_NOT_SPECIFIED,
 } from '../../src/skb/drop-reason.ts'
 import { OWNER_PORT } from '../../src/skb/owner.ts'
-import { SkBuffPool } from '../../src/skb/pool.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
 import { addDevice, makeDevice, memoryNets } from '../support/memory-net.ts'
+import { PoisonedPool } from '../support/poisoned-pool.ts'
 
 const makeNet = memoryNets()
 
@@ -131,7 +131,7 @@ test('a valid address is not a group address, not zero, and has six bytes', () =
 })
 
 describe('counters', () => {
-  const pool = new SkBuffPool({ large: 0, small: 4, poison: true })
+  const pool = new PoisonedPool({ large: 0, small: 4 })
   function frame(dev: NetDevice, len: number, queue: number): SkBuff {
     const skb = pool.alloc(len) as SkBuff
     skb.put(len)

@@ -5,10 +5,10 @@ import { devHardHeader, devParseHeader, ethHeaderOps, ethMacAddr, ethValidateAdd
 import { IFF_UP } from '../../src/netdev/if.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
 import { ethTypeTrans } from '../../src/netdev/netif.ts'
-import { SkBuffPool } from '../../src/skb/pool.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
+import { PoisonedPool } from '../support/poisoned-pool.ts'
 
-const pool = new SkBuffPool({ large: 1, small: 4, poison: true })
+const pool = new PoisonedPool({ large: 1, small: 4 })
 const OWN = [2, 0, 0, 0, 0, 0xa]
 const OTHER = [4, 0, 0, 0, 0, 0xb]
 const THIRD = [6, 0, 0, 0, 0, 0xc]

@@ -5,7 +5,7 @@ import { skbGsoSegment } from '../../src/netdev/gso.ts'
 import { NETIF_F_ALL_TAP, NETIF_F_GRO, NETIF_F_TSO, NETIF_F_TSO6 } from '../../src/netdev/if.ts'
 import { netifRx } from '../../src/netdev/netif.ts'
 import { fillHeaderChecksum } from '../../src/packet/ipv4.ts'
-import { FRAME_MAX, SkBuffPool } from '../../src/skb/pool.ts'
+import { FRAME_MAX } from '../../src/skb/pool.ts'
 import { Ring } from '../../src/skb/ring.ts'
 import {
   CHECKSUM_NONE,
@@ -17,8 +17,9 @@ import {
 } from '../../src/skb/sk-buff.ts'
 import { buildFrame, FIELD, isIpv6, type Packet, plain, plain6, transportOffset } from '../packet/frames.ts'
 import { addDevice, memoryNets } from '../support/memory-net.ts'
+import { PoisonedPool } from '../support/poisoned-pool.ts'
 
-const pool = new SkBuffPool({ large: 70, small: 128, poison: true })
+const pool = new PoisonedPool({ large: 70, small: 128 })
 const makeNet = memoryNets()
 
 afterEach(() => {

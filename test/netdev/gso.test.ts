@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
 import { skbChecksumHelp, skbGsoSegment } from '../../src/netdev/gso.ts'
 import { SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_SKB_GSO_SEG } from '../../src/skb/drop-reason.ts'
-import { FRAME_MAX, SkBuffPool } from '../../src/skb/pool.ts'
+import { FRAME_MAX } from '../../src/skb/pool.ts'
 import { Ring } from '../../src/skb/ring.ts'
 import {
   CHECKSUM_NONE,
@@ -31,8 +31,9 @@ import {
   transportOffset,
 } from '../packet/frames.ts'
 import { addsUp, pseudoHeader, word } from '../packet/naive.ts'
+import { PoisonedPool } from '../support/poisoned-pool.ts'
 
-const pool = new SkBuffPool({ large: 8, small: 64, poison: true })
+const pool = new PoisonedPool({ large: 8, small: 64 })
 
 afterEach(() => {
   expect(pool.out).toBe(0)

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { IFF_PROMISC } from '../../src/netdev/if.ts'
 import type { LinkChange } from '../../src/netdev/port.ts'
-import { SkBuffPool } from '../../src/skb/pool.ts'
 import { Ring } from '../../src/skb/ring.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
 import { MemoryPlatform, type MemoryPort } from '../../src/testing/memory-port.ts'
+import { PoisonedPool } from '../support/poisoned-pool.ts'
 import { type OpenPort, portConformance, type UserChange } from '../support/port-conformance.ts'
 
 /** The last byte of a flow's source address chooses the queue, as a hash would. */
@@ -42,7 +42,7 @@ describe('a port in memory', () => {
   })
 
   async function memoryPort() {
-    const pool = new SkBuffPool({ large: 8, small: 8, poison: true })
+    const pool = new PoisonedPool({ large: 8, small: 8 })
     const slots = pool.openAccount(() => {})
     const platform = new MemoryPlatform()
     const port = await platform.open({ name: 'm%d', queues: 2, features: 0, slots })

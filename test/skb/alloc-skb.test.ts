@@ -1,13 +1,22 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { allocSkb, devAllocSkb } from '../../src/skb/alloc-skb.ts'
 import { SkbError } from '../../src/skb/error.ts'
-import { FRAME_MAX, FRAME_SMALL, HEADROOM, PORT_ROOM, SkBuffPool, SLOT_LARGE, SLOT_SMALL } from '../../src/skb/pool.ts'
+import {
+  FRAME_MAX,
+  FRAME_SMALL,
+  HEADROOM,
+  PORT_ROOM,
+  type SkBuffPool,
+  SLOT_LARGE,
+  SLOT_SMALL,
+} from '../../src/skb/pool.ts'
 import { CHECKSUM_NONE, PACKET_HOST, type SkBuff } from '../../src/skb/sk-buff.ts'
+import { PoisonedPool } from '../support/poisoned-pool.ts'
 
 let pool: SkBuffPool
 
 beforeEach(() => {
-  pool = new SkBuffPool({ large: 1, small: 1, poison: true })
+  pool = new PoisonedPool({ large: 1, small: 1 })
 })
 
 afterEach(() => {

@@ -12,6 +12,7 @@ import {
 } from '../../src/skb/pool.ts'
 import { Ring } from '../../src/skb/ring.ts'
 import { CHECKSUM_PARTIAL, type SkBuff } from '../../src/skb/sk-buff.ts'
+import { PoisonedPool } from '../support/poisoned-pool.ts'
 
 const offsets = new Int32Array(64)
 
@@ -303,7 +304,7 @@ test('random operations conserve slots, bytes and accounts', () => {
   })
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), steps => {
-      const pool = new SkBuffPool({ large: 6, small: 6, poison: true })
+      const pool = new PoisonedPool({ large: 6, small: 6 })
       const accounts = [pool.openAccount(() => {}), pool.openAccount(() => {})]
       const ring = new Ring(4)
       /** The frames by holder, each with the bytes that it must contain. */

@@ -3,14 +3,15 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { SKB_DROP_REASON_FULL_RING } from '../../src/skb/drop-reason.ts'
 import { SkbError } from '../../src/skb/error.ts'
 import { OWNER_PORT, OWNER_RING, OWNER_RX } from '../../src/skb/owner.ts'
-import { SkBuffPool } from '../../src/skb/pool.ts'
+import type { SkBuffPool } from '../../src/skb/pool.ts'
 import { Ring } from '../../src/skb/ring.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
+import { PoisonedPool } from '../support/poisoned-pool.ts'
 
 let pool: SkBuffPool
 
 beforeEach(() => {
-  pool = new SkBuffPool({ large: 0, small: 64, poison: true })
+  pool = new PoisonedPool({ large: 0, small: 64 })
 })
 
 afterEach(() => {

@@ -9,6 +9,7 @@ import { allocSkb, devAllocSkb } from '../../src/skb/alloc-skb.ts'
 import { SkbError } from '../../src/skb/error.ts'
 import { SkBuffPool } from '../../src/skb/pool.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
+import { PoisonedPool } from '../support/poisoned-pool.ts'
 import { either } from '../support/scale.ts'
 
 interface Model {
@@ -106,7 +107,7 @@ test('random operations change a frame as they change an array, and throw out of
 }, () => {
   fc.assert(
     fc.property(alloc, steps, (alloc, steps) => {
-      const pool = new SkBuffPool({ large: 0, small: 3, poison: true })
+      const pool = new PoisonedPool({ large: 0, small: 3 })
       const [skb, neighbour] = [alloc(pool, 60), alloc(pool, 60)] as [SkBuff, SkBuff]
       neighbour.bytes.fill(0xee, neighbour.slot, neighbour.end)
       skb.bytes.fill(0xaa, skb.head, skb.end)
@@ -154,7 +155,7 @@ test('the unchecked methods do what the checked ones do wherever those do not th
 })
 
 test('a method that throws changes neither the frame nor its fields', () => {
-  const pool = new SkBuffPool({ large: 0, small: 1, poison: true })
+  const pool = new PoisonedPool({ large: 0, small: 1 })
   const skb = devAllocSkb(pool, 60) as SkBuff
   skb.bytes.fill(7, skb.put(60), skb.tail)
   const model = modelOf(skb)

@@ -14,11 +14,12 @@ import type { NetDevice } from '../../src/netdev/net-device.ts'
 import type { NetDeviceOps } from '../../src/netdev/ops.ts'
 import { random } from '../../src/netdev/random.ts'
 import { devOpen, registerNetdev, unregisterNetdev } from '../../src/netdev/register.ts'
-import { SkBuffPool, type SkBuffPoolOptions } from '../../src/skb/pool.ts'
+import type { SkBuffPool } from '../../src/skb/pool.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
 import { assertConserved, type Balance } from '../../src/testing/conservation.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
 import { MemoryPlatform, type MemoryPort } from '../../src/testing/memory-port.ts'
+import { PoisonedPool, type PoisonedPoolOptions } from './poisoned-pool.ts'
 
 export interface MemoryNet {
   readonly net: Net
@@ -35,7 +36,7 @@ export interface MemoryNet {
   conserved(): Balance
 }
 
-export interface MemoryNetOptions extends SkBuffPoolOptions {
+export interface MemoryNetOptions extends PoisonedPoolOptions {
   /** The highest level of lines that are kept, by default LOGLEVEL_INFO. */
   level?: number
   msgEnable?: number
@@ -63,7 +64,7 @@ export function memoryNets(): (options?: MemoryNetOptions) => MemoryNet {
 }
 
 function makeNet({ level = LOGLEVEL_INFO, msgEnable = 0, ...options }: MemoryNetOptions = {}): MemoryNet {
-  const pool = new SkBuffPool({ large: 64, small: 256, poison: true, ...options })
+  const pool = new PoisonedPool({ large: 64, small: 256, ...options })
   const [platform, clock, lines, devices] = [new MemoryPlatform(), new FakeClock(), [] as string[], [] as NetDevice[]]
   const log = new Log(level, (_, text) => lines.push(text))
   const net = new Net({ platform, clock, log, pool, random: random(7), msgEnable })

@@ -17,10 +17,11 @@ import {
 import type { LinkChange, LinkRequest, Port, PortQueue, PortSpec } from '../../src/netdev/port.ts'
 import { LINK_STATS64_LENGTH, RX_BYTES, RX_PACKETS, TX_BYTES, TX_PACKETS } from '../../src/netdev/stats.ts'
 import { SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_HDR_TRUNC } from '../../src/skb/drop-reason.ts'
-import { SkBuffPool, type SlotAccount } from '../../src/skb/pool.ts'
+import type { SkBuffPool, SlotAccount } from '../../src/skb/pool.ts'
 import { Ring } from '../../src/skb/ring.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
 import { buildFrame, plain } from '../packet/frames.ts'
+import { PoisonedPool } from './poisoned-pool.ts'
 
 /** What a user does to an interface. */
 export type UserChange =
@@ -73,7 +74,7 @@ export function portConformance(make: () => Promise<PortFactory>): void {
 
   beforeEach(async () => {
     factory = await make()
-    pool = new SkBuffPool({ large: 16, small: 64, poison: true })
+    pool = new PoisonedPool({ large: 16, small: 64 })
     slots = pool.openAccount(() => {})
   })
 
@@ -550,7 +551,7 @@ export function portConformance(make: () => Promise<PortFactory>): void {
 
     test('frames of several pools are submitted in order, and return to their pools', async () => {
       const host = await openUp()
-      const other = new SkBuffPool({ large: 4, small: 16, poison: true })
+      const other = new PoisonedPool({ large: 4, small: 16 })
       const { ring, received } = ringOf([60, 61, 62, 63, 64, 65], [pool, other, other])
       expect([host.queue.submit(ring), ring.length, pool.out, other.out]).toEqual([6, 0, 0, 0])
       expect(received).toEqual([60, 61, 62, 63, 64, 65])

@@ -5,13 +5,14 @@
 import { afterEach, expect } from 'vitest'
 import type { DecisionLog } from '../../src/netdev/device-wire.ts'
 import { OWNER_FREE } from '../../src/skb/owner.ts'
-import { FRAME_MAX, SkBuffPool, type SkBuffPoolOptions } from '../../src/skb/pool.ts'
+import { FRAME_MAX } from '../../src/skb/pool.ts'
 import { Ring } from '../../src/skb/ring.ts'
 import { CHECKSUM_PARTIAL, type SkBuff, type SkBuffDevice } from '../../src/skb/sk-buff.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
 import { Chain } from '../../src/wire/chain.ts'
 import { packetsOf } from '../../src/wire/packets.ts'
 import type { Direction, Impairment } from '../../src/wire/wire.ts'
+import { PoisonedPool, type PoisonedPoolOptions } from './poisoned-pool.ts'
 
 export interface ReceivedPacket {
   /** Its number on the wire, from 1. */
@@ -33,7 +34,7 @@ export interface Decision {
   readonly why: string | undefined
 }
 
-export interface TestWireOptions extends SkBuffPoolOptions {
+export interface TestWireOptions extends PoisonedPoolOptions {
   readonly direction?: Direction
   readonly seed?: number
   /** Keeps the decisions in `decisions`. */
@@ -101,7 +102,7 @@ export class TestWire {
 
   constructor(stages: readonly Impairment[], options: TestWireOptions = {}) {
     const { direction = 'ab', seed = 7, log = false, receive, ...pool } = options
-    this.pool = new TrackedPool({ large: 256, small: 4096, poison: true, ...pool })
+    this.pool = new TrackedPool({ large: 256, small: 4096, ...pool })
     this.chain = new CountedChain({
       ...{ direction, seed, clock: this.clock, pool: this.pool, segments: new Ring(4096) },
       end: { push: skb => this.#take(skb, this.received, receive) },
@@ -210,7 +211,7 @@ export class TestWire {
 }
 
 /** A pool that finds the frames which are in use. */
-class TrackedPool extends SkBuffPool {
+class TrackedPool extends PoisonedPool {
   /** Every SkBuff that ever was a frame. The pool uses them again, so they are few. */
   readonly #known = new Set<SkBuff>()
 

@@ -5,7 +5,6 @@ import { flipNetwork } from '../../../src/drivers/flip/hidden-loopback.ts'
 import { NETIF_F_ALL_TAP } from '../../../src/netdev/if.ts'
 import type { NetDevice } from '../../../src/netdev/net-device.ts'
 import { netifRx } from '../../../src/netdev/netif.ts'
-import { SkBuffPool } from '../../../src/skb/pool.ts'
 import { CHECKSUM_NONE, CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '../../../src/skb/sk-buff.ts'
 import {
   address,
@@ -30,8 +29,9 @@ import {
 import { addsUp, naiveChecksum, pseudoHeader, word } from '../../packet/naive.ts'
 import { type Arp, buildArp, buildNeighbour, type Neighbour } from '../../packet/neighbour.ts'
 import { addDevice, memoryNets } from '../../support/memory-net.ts'
+import { PoisonedPool } from '../../support/poisoned-pool.ts'
 
-const pool = new SkBuffPool({ large: 4, small: 16, poison: true })
+const pool = new PoisonedPool({ large: 4, small: 16 })
 const makeNet = memoryNets()
 
 afterEach(() => {

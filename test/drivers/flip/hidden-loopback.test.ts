@@ -12,7 +12,6 @@ import {
   SKB_DROP_REASON_SKB_CSUM,
   SKB_DROP_REASON_UNHANDLED_PROTO,
 } from '../../../src/skb/drop-reason.ts'
-import { SkBuffPool } from '../../../src/skb/pool.ts'
 import { CHECKSUM_NONE, CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '../../../src/skb/sk-buff.ts'
 import {
   address,
@@ -33,8 +32,9 @@ import {
   transportOffset,
 } from '../../packet/frames.ts'
 import { addsUp, naiveChecksum, naiveSum, pseudoHeader, word } from '../../packet/naive.ts'
+import { PoisonedPool } from '../../support/poisoned-pool.ts'
 
-const pool = new SkBuffPool({ large: 8, small: 64, poison: true })
+const pool = new PoisonedPool({ large: 8, small: 64 })
 
 afterEach(() => {
   expect(pool.out).toBe(0)

@@ -4,10 +4,11 @@ import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../src/netdev/clock.ts'
 import { SkBuffPool } from '../../../src/skb/pool.ts'
 import { SKB_GSO_TCPV4, SKB_GSO_UDP_L4, type SkBuff } from '../../../src/skb/sk-buff.ts'
 import { FakeClock } from '../../../src/testing/fake-clock.ts'
+import { PoisonedPool } from '../../support/poisoned-pool.ts'
 
 function setUp(speed: number, room = 16) {
   const clock = new FakeClock()
-  const pool = new SkBuffPool({ large: 64, small: 64, poison: true })
+  const pool = new PoisonedPool({ large: 64, small: 64 })
   const delivered: [at: number, number: number][] = []
   let rooms = 0
   let number = 0

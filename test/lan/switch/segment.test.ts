@@ -5,9 +5,9 @@ import { Segment } from '../../../src/lan/switch/segment.ts'
 import type { Inhabitant, Station } from '../../../src/lan/switch/station.ts'
 import { NSEC_PER_SEC } from '../../../src/netdev/clock.ts'
 import { SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_PKT_TOO_SMALL } from '../../../src/skb/drop-reason.ts'
-import { SkBuffPool } from '../../../src/skb/pool.ts'
 import type { SkBuff } from '../../../src/skb/sk-buff.ts'
 import { FakeClock } from '../../../src/testing/fake-clock.ts'
+import { PoisonedPool } from '../../support/poisoned-pool.ts'
 import { textOf } from '../lan-net.ts'
 
 const mac = (n: number) => [2, 0, 0, 0, n >> 8, n & 255]
@@ -38,7 +38,7 @@ class Resident extends Listener implements Inhabitant {
   }
 }
 
-function setUp(pool = new SkBuffPool({ large: 4, small: 64, poison: true })) {
+function setUp(pool = new PoisonedPool({ large: 4, small: 64 })) {
   const clock = new FakeClock()
   const segment = new Segment({ clock })
   const [a, b, c] = [new Listener(), new Listener(), new Listener()]
@@ -151,7 +151,7 @@ describe('Segment', () => {
   })
 
   test('a copy without a slot is counted as dropped', () => {
-    const { segment, a, b, c, send } = setUp(new SkBuffPool({ large: 0, small: 1, poison: true }))
+    const { segment, a, b, c, send } = setUp(new PoisonedPool({ large: 0, small: 1 }))
     send(a, mac(1), BROADCAST)
     expect([b.got.length + c.got.length, segment.drops[SKB_DROP_REASON_NOMEM]]).toEqual([1, 1])
     expect(segment.stats).toEqual({ in: 2, made: 1, out: 1, taken: 0, dropped: 1, held: 0 })

@@ -1,0 +1,291 @@
+/**
+ * Debug: what `--debug` finds in a driver, as KASAN, kmemleak and the kernel's other checks do. It
+ * is absent unless requested. Its pool watches the frames (guarded-pool.ts); the rest is looked at
+ * here: what is handed to the kernel and to wires, what is held too long or left behind.
+ */
+import { print } from '../../packet/print.ts'
+import { SkbError } from '../../skb/error.ts'
+import { OWNER_HOLDER, OWNER_PORT, OWNER_RX, OWNER_XMIT } from '../../skb/owner.ts'
+import type { SkBuffPool, SkBuffPoolOptions } from '../../skb/pool.ts'
+import type { SkBuff } from '../../skb/sk-buff.ts'
+import { type Alarm, NSEC_PER_SEC } from '../clock.ts'
+import { describeException } from '../exception.ts'
+import { IFF_UP, NETDEV_DOWN, NETDEV_REGISTER, NETDEV_TX_BUSY, NETDEV_UNREGISTER } from '../if.ts'
+import { IRQ_HANDLED, type Irq } from '../irq.ts'
+import { LimitedLog } from '../limited-log.ts'
+import type { Napi } from '../napi.ts'
+import type { Net } from '../net.ts'
+import type { NetDevice } from '../net-device.ts'
+import { random } from '../random.ts'
+import type { TxQueue } from '../tx-queue.ts'
+import { Chaos } from './chaos.ts'
+import { checkFrame } from './frame-check.ts'
+import { GuardedPool } from './guarded-pool.ts'
+import type { GuardedSkb } from './guarded-skb.ts'
+import { RULES } from './rules.ts'
+import { calledByDriver, driverPlace, type Trace, trace } from './trace.ts'
+
+/** One mistake at one place. */
+export interface Finding {
+  readonly rule: string
+  /** What was done, where, and the text of the rule. */
+  readonly message: string
+  /** The driver's line, as `/my-driver.js:12`; undefined if it is not known. */
+  readonly place: string | undefined
+  /** How often it was found. */
+  count: number
+}
+
+export interface DebugOptions {
+  /** Causes events at awkward moments; the seed chooses them. */
+  readonly chaos?: number | undefined
+  /** Sizes of the frame memory. */
+  readonly pool?: SkBuffPoolOptions | undefined
+  /** Returns the place of a function, as `/my-driver.js:12`, if that can be known. */
+  readonly placeOf?: ((fn: unknown) => string | undefined) | undefined
+}
+
+/** How often the memory and what is held are looked at, and what is too long, ns. */
+const SWEEP = NSEC_PER_SEC
+const TOO_LONG = 5 * NSEC_PER_SEC
+/** Findings that are kept. */
+const FINDINGS_MAX = 1000
+/** Bytes of a frame that are compared after NETDEV_TX_BUSY. */
+const COMPARED = 256
+
+export class Debug {
+  readonly findings: Finding[] = []
+  pool!: GuardedPool
+  readonly #poolOptions: SkBuffPoolOptions
+  readonly chaos: Chaos | undefined
+  readonly #net: Net
+  readonly #log: LimitedLog
+  readonly #sweep: Alarm
+  readonly #placeOf: (fn: unknown) => string | undefined
+  readonly #byKey = new Map<string, Finding>()
+  /** What each device's driver gave for netdevOps. */
+  readonly #ops = new WeakMap<object, NetDevice['netdevOps']>()
+  /** Where interrupts were requested, polls enabled and queues stopped. */
+  readonly #irqs = new Map<Irq, Trace>()
+  readonly #napis = new Map<Napi, Trace>()
+  readonly #stops = new Map<TxQueue, { readonly at: Trace; readonly since: number }>()
+
+  constructor(net: Net, { chaos, pool = {}, placeOf = () => undefined }: DebugOptions) {
+    const { clock, log } = net
+    this.#net = net
+    this.#log = new LimitedLog(log, clock, { lines: 1, seconds: 1 })
+    // The debugger takes its time.
+    const places = new Map<unknown, string | undefined>()
+    this.#placeOf = fn => {
+      if (!places.has(fn)) places.set(fn, placeOf(fn))
+      return places.get(fn)
+    }
+    this.chaos = chaos === undefined ? undefined : new Chaos(net, random(chaos))
+    this.#poolOptions = pool
+    this.#sweep = clock.alarm(() => this.#look())
+    net.registerNetdeviceNotifier((event, dev) => this.#notified(event, dev))
+  }
+
+  /** Makes the frame memory. For Net. */
+  makePool(options: SkBuffPoolOptions): SkBuffPool {
+    const reports = {
+      now: () => this.#net.clock.now(),
+      found: (rule: string, what: string, place: string | undefined, name: string | undefined) =>
+        this.#found(rule, what, place, name),
+      handedOn: (skb: GuardedSkb, at: Trace) => this.#checkFrame(skb, at),
+      failsAlloc: () => this.chaos?.failsAlloc() ?? false,
+    }
+    this.pool = new GuardedPool(reports, { ...options, ...this.#poolOptions })
+    return this.pool
+  }
+
+  /** Looks at everything once more, and reports what was never handed on nor freed. */
+  end(): void {
+    this.#sweep.cancel()
+    this.pool.sweep()
+    // Each place has its line.
+    this.#report('leak', this.pool.frames(), n => `${framesOf(n)} neither handed on nor freed`)
+  }
+
+  /** An operation of a driver threw. The caller logs it. */
+  threw(op: string, error: unknown): void {
+    const place = error instanceof Error ? driverPlace({ stack: String(error.stack) }) : undefined
+    // What a verb refused is a finding already.
+    if (error instanceof SkbError && place !== undefined && this.findings.some(found => found.place === place)) return
+    this.#add('exception', `${op}: ${describeException(error)}`, place)
+  }
+
+  /** Watches what a registered device does. Undone by `release`. */
+  watch(dev: NetDevice): void {
+    const ops = dev.netdevOps
+    const { chaos } = this
+    this.#ops.set(dev, ops)
+    dev.netdevOps = Object.assign(Object.create(ops) as typeof ops, {
+      ndoStartXmit: (skb: SkBuff) => {
+        chaos?.beforeXmit(dev)
+        const { data, len, protocol, ipSummed, gsoSize, gsoType } = skb
+        const before = this.pool.bytes.slice(data, data + Math.min(len, COMPARED))
+        const result = ops.ndoStartXmit(skb, dev)
+        if (result !== NETDEV_TX_BUSY || (skb as GuardedSkb).life.owner !== OWNER_XMIT) return result
+        const isSame =
+          skb.data === data &&
+          skb.len === len &&
+          skb.protocol === protocol &&
+          skb.ipSummed === ipSummed &&
+          skb.gsoSize === gsoSize &&
+          skb.gsoType === gsoType &&
+          before.every((byte, i) => byte === this.pool.bytes[data + i])
+        if (!isSame)
+          this.#found(
+            'busy-changed',
+            'NETDEV_TX_BUSY for a frame that it changed',
+            this.#placeOf(ops.ndoStartXmit),
+            dev.name,
+          )
+        return result
+      },
+    })
+    for (const txq of dev.tx) {
+      txq.stop = () => {
+        if (!txq.stopped) this.#stops.set(txq, { at: trace(), since: this.#net.clock.now() })
+        Object.getPrototypeOf(txq).stop.call(txq)
+      }
+    }
+  }
+
+  release(dev: NetDevice): void {
+    const ops = this.#ops.get(dev)
+    if (ops !== undefined && Object.getPrototypeOf(dev.netdevOps) === ops) dev.netdevOps = ops
+    for (const txq of dev.tx) Reflect.deleteProperty(txq, 'stop')
+  }
+
+  /** An interrupt was requested. Returns the handler to call in place of the driver's. */
+  requested(irq: Irq, handler: () => number): () => number {
+    const at = trace()
+    this.#irqs.set(irq, at)
+    this.chaos?.irqs.add(irq)
+    return () => {
+      const { status } = irq
+      const result = handler()
+      if (result !== IRQ_HANDLED) return result
+      const rule = status === 0 ? 'irq-claimed' : irq.stuck ? 'irq-not-acknowledged' : undefined
+      if (rule === undefined) return result
+      const place = this.#placeOf(handler) ?? driverPlace(at)
+      const isClaimed = rule === 'irq-claimed'
+      this.#found(
+        rule,
+        isClaimed ? 'IRQ_HANDLED, but no bit was set' : 'bits that were handled are still set',
+        place,
+        irq.dev.name,
+      )
+      return result
+    }
+  }
+
+  freed(irq: Irq): void {
+    this.#irqs.delete(irq)
+    this.chaos?.irqs.delete(irq)
+  }
+
+  enabled(napi: Napi): void {
+    this.#napis.set(napi, trace())
+  }
+
+  disabled(napi: Napi): void {
+    this.#napis.delete(napi)
+  }
+
+  #notified(event: number, dev: NetDevice): void {
+    const { devices, clock } = this.#net
+    if (event === NETDEV_REGISTER) this.#sweep.at(clock.now() + SWEEP)
+    if (event === NETDEV_DOWN) this.#stopped(dev)
+    if (event === NETDEV_UNREGISTER && devices.length === 0) this.#sweep.cancel()
+    this.chaos?.notified(event)
+  }
+
+  /** Its ndoStop has returned. */
+  #stopped(dev: NetDevice): void {
+    for (const [irq, at] of this.#irqs) {
+      if (irq.dev === dev)
+        this.#found('irq-not-freed', 'an interrupt is requested after ndoStop', driverPlace(at), dev.name)
+    }
+    for (const [napi, at] of this.#napis) {
+      if (napi.dev === dev)
+        this.#found('napi-not-disabled', 'a poll is enabled after ndoStop', driverPlace(at), dev.name)
+    }
+  }
+
+  #look(): void {
+    const now = this.#net.clock.now()
+    this.pool.sweep()
+    const held = this.pool.frames().filter(({ life }) => isDrivers(life.owner) && now - life.since >= TOO_LONG)
+    this.#report('held', held, n => `${framesOf(n)} held for more than 5 s`)
+    for (const [txq, { at, since }] of this.#stops) {
+      const { dev, index } = txq
+      if (!txq.stopped) this.#stops.delete(txq)
+      else if (dev.watchdogTimeo === 0 && (dev.flags & IFF_UP) !== 0 && now - since >= TOO_LONG) {
+        this.#found('queue-stopped', `transmit queue ${index} stopped for more than 5 s`, driverPlace(at), dev.name)
+      }
+    }
+    this.#sweep.at(now + SWEEP)
+  }
+
+  /** Reports frames by the place where they were last taken. */
+  #report(rule: string, frames: readonly GuardedSkb[], what: (n: number) => string): void {
+    const byPlace = new Map<string, GuardedSkb[]>()
+    for (const skb of frames) {
+      const place = this.#takenAt(skb) ?? ''
+      byPlace.set(place, [...(byPlace.get(place) ?? []), skb])
+    }
+    for (const [place, [skb, ...more]] of byPlace) {
+      if (rule === 'held' && (place === '' || this.#byKey.has(`${rule} ${place}`))) continue
+      this.#found(rule, what(more.length + 1), place === '' ? undefined : place, skb?.dev?.name)
+    }
+  }
+
+  #takenAt(skb: GuardedSkb): string | undefined {
+    const { held, owner } = skb.life
+    const ops = skb.dev && this.#ops.get(skb.dev)
+    return owner === OWNER_XMIT ? this.#placeOf(ops?.ndoStartXmit) : driverPlace(held)
+  }
+
+  #checkFrame(skb: GuardedSkb, at: Trace): void {
+    const isForKernel = skb.life.owner === OWNER_PORT || skb.life.owner === OWNER_RX
+    const complaint = checkFrame(skb, skb.life.isMade && isForKernel)
+    const fn = complaint && calledByDriver(at)
+    // What the framework itself hands on was checked before, or damaged on purpose by a wire.
+    if (complaint === undefined || fn === undefined || fn === 'netifRxDrop') return
+    const { rule, what } = complaint
+    const frame = rule === 'frame-bounds' ? '' : `: ${print(this.pool.bytes, skb.data, skb.len)}`
+    this.#found(rule, `${what}${frame}`, driverPlace(at), skb.dev?.name)
+  }
+
+  #found(rule: string, what: string, place: string | undefined, name: string | undefined): void {
+    const message = `${what}${place === undefined ? '' : `, at ${place}`}; ${RULES[rule]}`
+    this.#add(rule, message, place)
+    const line = `${name === undefined ? '' : `${name}: `}debug: ${rule}`
+    if (rule === 'leak') this.#net.log.err(`${line}: ${message}`)
+    else this.#log.err(line, `${line}: ${message}`)
+  }
+
+  #add(rule: string, message: string, place: string | undefined): void {
+    const key = `${rule} ${place ?? message}`
+    const known = this.#byKey.get(key)
+    if (known !== undefined) {
+      known.count++
+      return
+    }
+    if (this.findings.length === FINDINGS_MAX) return
+    const finding = { rule, message, place, count: 1 }
+    this.#byKey.set(key, finding)
+    this.findings.push(finding)
+  }
+}
+
+function isDrivers(owner: number): boolean {
+  return owner >= OWNER_HOLDER && owner < OWNER_PORT
+}
+
+function framesOf(n: number): string {
+  return n === 1 ? '1 frame' : `${n} frames`
+}

@@ -1,0 +1,114 @@
+/** Checks a frame that a driver hands to the kernel or to a wire. */
+import { fold, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from '../../packet/checksum.ts'
+import { ETH_HLEN, ETH_P_802_3_MIN, ETH_P_IP, ETH_P_IPV6, etherType } from '../../packet/ethernet.ts'
+import * as ipv4 from '../../packet/ipv4.ts'
+import { IPPROTO_TCP, IPPROTO_UDP } from '../../packet/ipv4.ts'
+import * as ipv6 from '../../packet/ipv6.ts'
+import { get16 } from '../../packet/octets.ts'
+import * as tcp from '../../packet/tcp.ts'
+import * as udp from '../../packet/udp.ts'
+import { networkOffset } from '../../packet/vlan.ts'
+import { CHECKSUM_PARTIAL, CHECKSUM_UNNECESSARY, type SkBuff } from '../../skb/sk-buff.ts'
+import { canSegment } from '../gso.ts'
+
+export interface Complaint {
+  readonly rule: 'frame-bounds' | 'frame-short' | 'protocol' | 'checksum' | 'gso'
+  readonly what: string
+}
+
+/** The header of TCP or UDP in a frame, whose checksum is at `at` + `field`. */
+interface Transport {
+  readonly at: number
+  readonly end: number
+  readonly field: number
+  /** The sum of the pseudo-header. */
+  readonly pseudo: number
+}
+
+/**
+ * Returns the first thing that is wrong with a frame, undefined if nothing is. With `isNew` its
+ * protocol must be set: that of a frame which the kernel sent may be left as it came.
+ */
+export function checkFrame(skb: SkBuff, isNew: boolean): Complaint | undefined {
+  const { data, len, head, end } = skb
+  if (!Number.isInteger(data) || !Number.isInteger(len) || data < head || len < 0 || data + len > end) {
+    return { rule: 'frame-bounds', what: `${len} bytes from ${data - head} on do not lie in a room of ${end - head}` }
+  }
+  if (len < ETH_HLEN) return { rule: 'frame-short', what: `${len} bytes are no Ethernet frame` }
+  return protocolComplaint(skb, isNew) ?? gsoComplaint(skb) ?? checksumComplaint(skb)
+}
+
+function protocolComplaint(skb: SkBuff, isNew: boolean): Complaint | undefined {
+  const type = etherType(skb.bytes, skb.data)
+  if (skb.protocol === 0) return isNew ? { rule: 'protocol', what: 'skb.protocol is not set' } : undefined
+  if (type < ETH_P_802_3_MIN || type === skb.protocol) return undefined
+  return { rule: 'protocol', what: `skb.protocol is ${hex(skb.protocol)}, its header has ${hex(type)}` }
+}
+
+function gsoComplaint(skb: SkBuff): Complaint | undefined {
+  const { gsoSize, gsoType } = skb
+  if (gsoSize === 0 && gsoType === 0) return undefined
+  if (gsoSize === 0) return { rule: 'gso', what: `gsoType ${gsoType} without a gsoSize` }
+  if (gsoType === 0) return { rule: 'gso', what: `gsoSize ${gsoSize} without a gsoType` }
+  if (skb.ipSummed !== CHECKSUM_PARTIAL && skb.ipSummed !== CHECKSUM_UNNECESSARY) {
+    return { rule: 'gso', what: 'a GSO frame without CHECKSUM_PARTIAL' }
+  }
+  return canSegment(skb) ? undefined : { rule: 'gso', what: `its headers do not fit gsoType ${gsoType}` }
+}
+
+function checksumComplaint(skb: SkBuff): Complaint | undefined {
+  const { bytes, data, len, ipSummed, csumStart, csumOffset } = skb
+  const field = csumStart + csumOffset
+  if (ipSummed === CHECKSUM_PARTIAL && !(csumStart >= data && csumOffset >= 0 && field + 2 <= data + len)) {
+    return { rule: 'checksum', what: `csumStart ${csumStart - data} + csumOffset ${csumOffset} is outside` }
+  }
+  const network = networkOffset(bytes, data, len)
+  if (network < 0) return undefined
+  const nh = data + network
+  if (get16(bytes, nh - 2) === ETH_P_IP && isHeaderWrong(bytes, nh, data + len - nh)) {
+    return { rule: 'checksum', what: 'the checksum of its IPv4 header is wrong' }
+  }
+  const transport = transportOf(bytes, nh, data + len - nh)
+  if (transport === undefined) return undefined
+  const { at, end, pseudo } = transport
+  const value = get16(bytes, at + transport.field)
+  if (ipSummed === CHECKSUM_PARTIAL && csumStart === at && csumOffset === transport.field) {
+    if (isSame(value, pseudo)) return undefined
+    return { rule: 'checksum', what: `the partial checksum is ${hex(value)}, the pseudo-header's sum ${hex(pseudo)}` }
+  }
+  // A UDP checksum of zero is none.
+  if (ipSummed !== CHECKSUM_UNNECESSARY || skb.gsoSize !== 0 || value === 0) return undefined
+  if (isSame(onesComplementSum(bytes, at, end - at, pseudo), 0)) return undefined
+  return { rule: 'checksum', what: 'CHECKSUM_UNNECESSARY, but its checksum is wrong' }
+}
+
+function isHeaderWrong(bytes: Uint8Array, nh: number, length: number): boolean {
+  const header = ipv4.parse(bytes, nh, length)
+  return header >= 0 && !isSame(onesComplementSum(bytes, nh, header), 0)
+}
+
+/** Returns the transport header of the IP packet at `nh`; undefined if it is no whole TCP or UDP. */
+function transportOf(bytes: Uint8Array, nh: number, length: number): Transport | undefined {
+  const isIpv4 = get16(bytes, nh - 2) === ETH_P_IP
+  const header = isIpv4 ? ipv4.parse(bytes, nh, length) : ipv6.parse(bytes, nh, length)
+  if (header < 0 || (isIpv4 && ipv4.isFragment(bytes, nh))) return undefined
+  if (!isIpv4 && get16(bytes, nh - 2) !== ETH_P_IPV6) return undefined
+  const end = nh + (isIpv4 ? ipv4.totalLength(bytes, nh) : ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, nh))
+  const upper = isIpv4 ? (header << 8) | ipv4.protocol(bytes, nh) : ipv6.upperLayer(bytes, nh, end - nh, false)
+  const protocol = upper & 0xff
+  const at = nh + (upper >>> 8)
+  const parse = protocol === IPPROTO_TCP ? tcp.parse : protocol === IPPROTO_UDP ? udp.parse : undefined
+  if (upper < 0 || parse === undefined || parse(bytes, at, end - at) < 0) return undefined
+  const pseudoHeaderSum = isIpv4 ? pseudoHeaderSum4 : pseudoHeaderSum6
+  const field = protocol === IPPROTO_TCP ? tcp.TCP_CHECK : udp.UDP_CHECK
+  return { at, end, field, pseudo: fold(pseudoHeaderSum(bytes, nh, protocol, end - at)) }
+}
+
+/** Whether two sums are equal: 0 and 0xffff both mean zero. */
+function isSame(a: number, b: number): boolean {
+  return a % 0xffff === b % 0xffff
+}
+
+function hex(value: number): string {
+  return `0x${value.toString(16).padStart(4, '0')}`
+}

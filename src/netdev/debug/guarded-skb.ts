@@ -1,0 +1,100 @@
+/**
+ * GuardedSkb: an SkBuff that notes who owns it, since when and from where, and what uses it. A slot
+ * has a new one for each frame, so that a reference that was kept never becomes another frame.
+ */
+import { OWNER_FREE, OWNER_HOLDER, OWNER_PORT } from '../../skb/owner.ts'
+import type { SkBuffPool, SlotClass } from '../../skb/pool.ts'
+import { SkBuff } from '../../skb/sk-buff.ts'
+import type { Trace } from './trace.ts'
+
+/** What a GuardedSkb notifies. */
+export interface SkbWatcher {
+  /** Returns the arena as a driver sees it: each access is checked. */
+  checked(skb: GuardedSkb): Uint8Array
+  /** The owner was changed from `before`. */
+  owned(skb: GuardedSkb, before: number): void
+  /**
+   * A frame that was handed on is used: by a verb, which then refuses, or by reading a field.
+   * Returns whether the framework does that, which it may.
+   */
+  used(skb: GuardedSkb, isVerb: boolean): boolean
+}
+
+/** The values of a frame that are watched, and its history. */
+export interface Life {
+  data: number
+  len: number
+  owner: number
+  bytes: Uint8Array | undefined
+  /** The name of the device that it was on when it was freed. */
+  name: string | undefined
+  /** When its present owner got it, ns. */
+  since: number
+  /** True if the driver allocated it: it was neither copied nor read by a port. */
+  isMade: boolean
+  /** Where it was allocated, was last taken by a driver, handed on and freed. */
+  taken: Trace | undefined
+  held: Trace | undefined
+  handedOn: Trace | undefined
+  freed: Trace | undefined
+  /** Places whose use of it is reported already. */
+  readonly reported: Set<string>
+}
+
+export class GuardedSkb extends SkBuff {
+  readonly watcher: SkbWatcher
+  readonly life: Life = {
+    ...{ data: 0, len: 0, owner: OWNER_FREE, bytes: undefined, name: undefined, since: 0, isMade: false },
+    ...{ taken: undefined, held: undefined, handedOn: undefined, freed: undefined },
+    reported: new Set(),
+  }
+
+  constructor(pool: SkBuffPool & SkbWatcher, slots: SlotClass) {
+    super(pool, slots)
+    this.watcher = pool
+    Object.defineProperties(this, WATCHED)
+  }
+}
+
+function position(name: 'data' | 'len'): PropertyDescriptor & ThisType<GuardedSkb> {
+  return {
+    enumerable: true,
+    get() {
+      if (this.life.owner < OWNER_HOLDER) this.watcher.used(this, false)
+      return this.life[name]
+    },
+    set(value: number) {
+      if (this.life.owner < OWNER_HOLDER) this.watcher.used(this, false)
+      this.life[name] = value
+    },
+  }
+}
+
+const WATCHED: Record<string, PropertyDescriptor & ThisType<GuardedSkb>> = {
+  data: position('data'),
+  len: position('len'),
+  bytes: {
+    enumerable: true,
+    get() {
+      const { life } = this
+      // A port or a wire has it: no driver runs meanwhile.
+      if (life.owner >= OWNER_PORT) return this.pool.bytes
+      if (life.owner < OWNER_HOLDER && this.watcher.used(this, false)) return this.pool.bytes
+      life.bytes ??= this.watcher.checked(this)
+      return life.bytes
+    },
+  },
+  owner: {
+    enumerable: true,
+    get() {
+      // A verb looks at the owner first.
+      if (this.life.owner < OWNER_HOLDER) this.watcher.used(this, true)
+      return this.life.owner
+    },
+    set(owner: number) {
+      const before = this.life.owner
+      this.life.owner = owner
+      this.watcher.owned(this, before)
+    },
+  },
+}

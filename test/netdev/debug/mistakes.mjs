@@ -1,0 +1,358 @@
+/**
+ * Drivers with one mistake each. `// <- RULE` is at the line that is to
+ * be found, or below it. `work` is what the
+ * test does to the driver; by default the kernel sends two frames, and a second passes.
+ *
+ * As a program it tries all of them, and prints what was found: Node runs these lines as they are.
+ */
+import * as vnet from '../../../dist/index.js'
+import { testBed, udpFrame } from '../../../dist/testing/index.js'
+
+const { ethTypeTrans, netifRx, devAllocSkb, Irq, Napi, Ring, IRQ_HANDLED, NETDEV_TX_BUSY } = vnet
+const { CHECKSUM_PARTIAL, CHECKSUM_UNNECESSARY, SKB_GSO_TCPV6 } = vnet
+
+const kept = []
+
+/** A checked frame for the kernel. */
+const up = (skb, dev) => {
+  ethTypeTrans(skb, dev)
+  netifRx(skb)
+}
+const view = skb => new DataView(skb.bytes.buffer)
+const frame = () => udpFrame({ from: '198.18.0.1', to: '198.18.0.2' })
+
+const transmit = bed => {
+  bed.transmit(frame())
+  bed.transmit(frame())
+  bed.advance('1s')
+}
+
+export const mistakes = {
+  'a verb on a freed frame': {
+    ndoStartXmit(skb) {
+      skb.free()
+      skb.put(1) // <- use-after-free
+    },
+  },
+  'a frame freed twice': {
+    ndoStartXmit(skb) {
+      skb.drop()
+      skb.free() // <- double-free
+    },
+  },
+  'a write to a freed frame': {
+    ndoStartXmit(skb) {
+      skb.free()
+      skb.bytes[skb.data] = 1 // <- use-after-free
+    },
+  },
+  'the length of a freed frame': {
+    ndoStartXmit(skb) {
+      skb.free()
+      kept[1] = skb.len // <- use-after-free
+    },
+  },
+  'bytes that were kept past the free': {
+    ndoStartXmit(skb) {
+      const { bytes, data } = skb
+      skb.free()
+      kept[1] = bytes[data] // <- use-after-free
+    },
+  },
+  'a freed frame whose slot is used again': {
+    debug: { pool: { large: 1, small: 1 } },
+    ndoStartXmit(skb) {
+      kept[0]?.trim(1) // <- use-after-free
+      kept[0] ??= skb
+      skb.free()
+    },
+    says: 'its slot now has',
+  },
+  'a verb on a frame that the kernel has': {
+    ndoStartXmit(skb, dev) {
+      up(skb, dev)
+      skb.put(1) // <- use-after-hand-over
+    },
+  },
+  'statistics after netifRx': {
+    ndoStartXmit(skb, dev) {
+      up(skb, dev)
+      kept[1] = skb.len // <- use-after-hand-over
+    },
+  },
+  'a write to a frame that the kernel has': {
+    ndoStartXmit(skb, dev) {
+      up(skb, dev)
+      skb.bytes.set([1, 2], skb.data) // <- use-after-hand-over
+    },
+  },
+  'a frame given to the kernel twice': {
+    ndoStartXmit(skb, dev) {
+      up(skb, dev)
+      netifRx(skb) // <- use-after-hand-over
+    },
+  },
+  'a write far behind the room': {
+    ndoStartXmit(skb) {
+      skb.bytes[skb.data + 100000] = 255 // <- out-of-bounds
+      skb.drop()
+    },
+  },
+  'a write to the room of the port': {
+    ndoStartXmit(skb) {
+      skb.bytes[skb.head - 1] = 1 // <- out-of-bounds
+      skb.drop()
+    },
+  },
+  'a fill that is too long': {
+    ndoStartXmit(skb) {
+      skb.bytes.fill(0, skb.tail, skb.end + 1) // <- out-of-bounds
+      skb.drop()
+    },
+  },
+  'a copy from behind the room': {
+    ndoStartXmit(skb) {
+      skb.bytes.copyWithin(skb.data, skb.end - 1, skb.end + 1) // <- out-of-bounds
+      skb.drop()
+    },
+  },
+  'a header that the frame does not have': {
+    ndoStartXmit(skb) {
+      skb.trim(20)
+      kept[1] = skb.bytes[skb.data + 23] // <- uninitialized-read
+      skb.drop()
+    },
+  },
+  'a slice behind the end of the frame': {
+    ndoStartXmit(skb) {
+      kept[0] = skb.bytes.slice(skb.data, skb.tail + 4) // <- uninitialized-read
+      skb.drop()
+    },
+  },
+  'a write behind the room by a view': {
+    ndoStartXmit(skb, dev) {
+      view(skb).setUint8(skb.end, 1)
+      ethTypeTrans(skb, dev)
+      netifRx(skb) // <- red-zone
+    },
+  },
+  'a write before the room by a view': {
+    ndoStartXmit(skb) {
+      view(skb).setUint8(skb.head - 3, 1)
+      skb.drop() // <- red-zone
+    },
+  },
+  'a write to a freed frame by a view': {
+    debug: { pool: { large: 1, small: 1 } },
+    ndoStartXmit(skb) {
+      const [memory, { data }] = [view(skb), skb]
+      skb.drop() // <- write-after-free
+      memory.setUint8(data, 1)
+    },
+  },
+  'a frame without a whole header': {
+    ndoStartXmit(skb, dev) {
+      ethTypeTrans(skb, dev)
+      skb.trim(13)
+      netifRx(skb) // <- frame-short
+    },
+  },
+  'a length set past the room': {
+    ndoStartXmit(skb, dev) {
+      ethTypeTrans(skb, dev)
+      skb.len = 100000
+      netifRx(skb) // <- frame-bounds
+    },
+  },
+  'a new frame without a protocol': {
+    ndoStartXmit(skb, dev) {
+      const made = devAllocSkb(dev.net.pool, skb.len)
+      made.bytes.set(skb.bytes.subarray(skb.data, skb.tail), made.put(skb.len))
+      made.dev = dev
+      skb.drop()
+      netifRx(made) // <- protocol
+    },
+  },
+  'a protocol that the header does not have': {
+    ndoStartXmit(skb, dev) {
+      ethTypeTrans(skb, dev)
+      skb.bytes.set([0x88, 0xb5], skb.data + 12)
+      netifRx(skb) // <- protocol
+    },
+  },
+  'a checksum claimed that is wrong': {
+    ndoStartXmit(skb, dev) {
+      ethTypeTrans(skb, dev)
+      skb.bytes[skb.tail - 1] ^= 1
+      skb.ipSummed = CHECKSUM_UNNECESSARY
+      netifRx(skb) // <- checksum
+    },
+    says: 'IP 198.18.0.1',
+  },
+  'a header changed without its checksum': {
+    ndoStartXmit(skb, dev) {
+      ethTypeTrans(skb, dev)
+      skb.bytes[skb.nh + 8]--
+      netifRx(skb) // <- checksum
+    },
+  },
+  'a partial checksum outside the frame': {
+    ndoStartXmit(skb, dev) {
+      ethTypeTrans(skb, dev)
+      skb.ipSummed = CHECKSUM_PARTIAL
+      skb.csumStart = skb.tail
+      netifRx(skb) // <- checksum
+    },
+  },
+  'a partial checksum without the pseudo-header': {
+    ndoStartXmit(skb, dev) {
+      ethTypeTrans(skb, dev)
+      skb.ipSummed = CHECKSUM_PARTIAL
+      skb.csumStart = skb.nh + 20
+      skb.csumOffset = 6
+      skb.bytes.set([1, 1], skb.csumStart + 6)
+      netifRx(skb) // <- checksum
+    },
+  },
+  'segments without a kind': {
+    ndoStartXmit(skb, dev) {
+      ethTypeTrans(skb, dev)
+      skb.gsoSize = 1000
+      netifRx(skb) // <- gso
+    },
+  },
+  'segments of another kind than the headers': {
+    ndoStartXmit(skb, dev) {
+      ethTypeTrans(skb, dev)
+      Object.assign(skb, { gsoSize: 10, gsoType: SKB_GSO_TCPV6, ipSummed: CHECKSUM_PARTIAL })
+      netifRx(skb) // <- gso
+    },
+  },
+  'a frame that is kept in an array': {
+    ndoStartXmit(skb) {
+      // <- leak
+      kept.push(skb)
+    },
+  },
+  'frames that stay in a ring': {
+    open(dev) {
+      dev.priv.ring = new Ring(8)
+    },
+    ndoStartXmit(skb, dev) {
+      dev.priv.ring.push(skb) // <- leak
+    },
+    says: '2 frames',
+  },
+  'frames held for a long time': {
+    open(dev) {
+      dev.priv.ring = new Ring(8)
+    },
+    ndoStartXmit(skb, dev) {
+      dev.priv.ring.push(skb) // <- held
+    },
+    ndoStop(dev) {
+      dev.priv.ring.purge()
+    },
+    work(bed) {
+      transmit(bed)
+      bed.advance('7s')
+    },
+  },
+  'a frame of its own that is forgotten': {
+    open(dev) {
+      devAllocSkb(dev.net.pool, 100) // <- leak
+    },
+  },
+  'an interrupt that is not freed': {
+    open(dev) {
+      new Irq(dev).request(() => IRQ_HANDLED) // <- irq-not-freed
+    },
+  },
+  'an interrupt that is not acknowledged': {
+    open(dev) {
+      dev.priv.irq = new Irq(dev)
+      dev.priv.irq.request(() => IRQ_HANDLED) // <- irq-not-acknowledged
+    },
+    ndoStartXmit(skb, dev) {
+      skb.drop()
+      dev.priv.irq.raise(1)
+    },
+  },
+  'an interrupt that is always its own': {
+    debug: { chaos: 1 },
+    open(dev) {
+      dev.priv.irq = new Irq(dev)
+      dev.priv.irq.request(() => {
+        // <- irq-claimed
+        dev.priv.irq.acknowledge()
+        return IRQ_HANDLED
+      })
+    },
+  },
+  'an interrupt before its handler is ready': {
+    debug: { chaos: 1 },
+    open(dev) {
+      dev.priv.irq = new Irq(dev)
+      dev.priv.irq.request(() => dev.priv.ring.length) // <- exception
+      dev.priv.ring = new Ring(8)
+    },
+  },
+  'an allocation that is not looked at': {
+    debug: { chaos: 1 },
+    ndoStartXmit(skb, dev) {
+      const made = devAllocSkb(dev.net.pool, 100)
+      made.put(60) // <- exception
+      made.free()
+      skb.drop()
+    },
+    work(bed) {
+      for (let i = 0; i < 100; i++) bed.transmit(frame())
+    },
+  },
+  'a poll that is not disabled': {
+    open(dev) {
+      new Napi(dev, () => 0).enable() // <- napi-not-disabled
+    },
+  },
+  'a queue that is never woken': {
+    ndoStartXmit(skb, dev) {
+      skb.drop()
+      dev.tx[0].stop() // <- queue-stopped
+    },
+    work(bed) {
+      transmit(bed)
+      bed.advance('7s')
+    },
+  },
+  'a frame that is changed and refused': {
+    ndoStartXmit(skb, dev) {
+      // <- busy-changed
+      if (kept.length > 0) return skb.drop()
+      kept.push(0)
+      dev.tx[0].stop()
+      skb.bytes[skb.data] ^= 2
+      return NETDEV_TX_BUSY
+    },
+  },
+}
+
+/** Returns the findings of a driver. */
+async function tryMistake({ open = () => {}, debug = true, work = transmit, says: _, ...ops }) {
+  kept.length = 0
+  const setup = dev => {
+    dev.netdevOps = { ndoStartXmit: skb => skb.drop(), ndoOpen: open, ...ops }
+  }
+  const driver = vnet.defineDriver({
+    ...{ name: 'mistake', description: 'a driver with a mistake', params: {} },
+    init: () => [{ dev: vnet.allocEtherdevMqs({ name: 'm%d', setup, priv: {} }) }],
+  })
+  const bed = await testBed(driver, {}, { debug, allowErrors: true })
+  work(bed)
+  // A frame that is held is an error of its own.
+  await bed.close().catch(() => {})
+  return { findings: bed.findings, log: bed.log }
+}
+
+const found = {}
+for (const [name, mistake] of Object.entries(mistakes)) found[name] = await tryMistake(mistake)
+console.log(JSON.stringify(found))
