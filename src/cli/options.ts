@@ -54,6 +54,8 @@ export interface CommonOptions extends CaptureFileOptions {
   group?: number
   down?: boolean
   keepPrivileges?: boolean
+  debug?: boolean
+  chaos?: number
   json?: boolean
   verbose?: number
   quiet?: boolean
@@ -115,6 +117,14 @@ export function commonOptions(): Option[] {
         '--capture-group <group>',
         'group that may capture by `vnet capture`, name or number',
         id('group', getgrnam),
+      ),
+    ],
+    'Mistakes of a driver:': [
+      option('--debug', 'look for misuse of frames, leaks and wrong checksums, each with its line; slow'),
+      option(
+        '--chaos <seed>',
+        'with --debug: interrupts, polls, down and up, and lack of memory at awkward moments, which the seed chooses',
+        wholeNumber(0, 0xffff_ffff),
       ),
     ],
     'Output:': [

@@ -5,6 +5,7 @@ import type { NetNamespace } from '../control/protocol/directory.ts'
 import { serveControl } from '../control/server/server.ts'
 import { TimerfdClock } from '../linux/clock.ts'
 import { check } from '../linux/errno.ts'
+import { functionPlace } from '../linux/function-place.ts'
 import { loadNative } from '../linux/native.ts'
 import { netnsPath } from '../linux/netns-name.ts'
 import { LinuxPlatform } from '../linux/platform.ts'
@@ -40,6 +41,7 @@ export async function run(
   io: Io,
 ): Promise<number> {
   const { quiet = false, verbose = 0 } = options
+  if (options.chaos !== undefined && !options.debug) throw new UsageError('--chaos needs --debug')
   io.writeLater?.()
   const enter = io.own ? enterCommand() : undefined
   const output = options.json ? jsonOutput(io, quiet, enter) : textOutput(io, quiet, enter)
@@ -60,7 +62,8 @@ export async function run(
   await using wireResources = new LinuxWireResources(scenarios?.parseScenario)
   // -v has the carrier in its lines already.
   const msgEnable = verbose > 1 ? NETIF_MSG_FRAMES & ~NETIF_MSG_LINK : 0
-  const net = new Net({ platform, clock, random: chance, log, msgEnable })
+  const debug = options.debug ? { chaos: options.chaos, placeOf: functionPlace } : undefined
+  const net = new Net({ platform, clock, random: chance, log, msgEnable, debug })
   let made: readonly DeviceSpec[] | undefined
   const initialize = () => {
     made ??= init(driver, params, args, options, net, wireResources)
@@ -97,6 +100,7 @@ export async function run(
     }
   } finally {
     if (!(await unload(driver, log))) status = EXIT_FAILURE
+    net.debug?.end()
     log.flush()
     if (net.pool.out > 0) log.err(`${net.pool.out} frames were neither handed on nor freed`)
   }

@@ -1,0 +1,49 @@
+/** `--debug` and `--chaos` on a live interface: the driver of docs/debugging.md, and one of vnet's. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { LIBRARY } from '../support/driver-files.ts'
+import { type Netns, OwnNetns } from '../support/netns.ts'
+import { expectConserved, finalStatistics, spawnVnet } from '../support/vnet-process.ts'
+
+const page = readFileSync('docs/debugging.md', 'utf8')
+const blocks = [...page.matchAll(/^```(\w+)\n(.*?)^```$/gms)]
+const blockOf = (kind: string) => blocks.find(([, found]) => found === kind)?.[2] ?? ''
+
+let own: OwnNetns
+let netns: Netns
+let directory: string
+
+beforeEach(() => {
+  own = new OwnNetns()
+  netns = own.addQuiet()
+  netns.ip('link set lo up')
+  directory = mkdtempSync(join(tmpdir(), 'vnet-test-'))
+})
+afterEach(() => {
+  own.remove()
+  rmSync(directory, { recursive: true })
+})
+
+test('--debug finds the mistakes of the driver in docs/debugging.md, with the lines shown there', async () => {
+  const file = join(directory, 'wrong.js')
+  writeFileSync(join(directory, 'package.json'), '{ "type": "module" }')
+  writeFileSync(file, blockOf('js').replace("'vnet'", `'${LIBRARY}'`))
+  const vnet = await spawnVnet([file, '--debug', '--netns', netns.name])
+  await netns.run('ping -c 1 -W 1 -s 56 198.18.0.2')
+  await netns.run('ping -c 1 -W 1 -s 8 198.18.0.2')
+  const { stderr } = await vnet.stop()
+  for (const line of blockOf('text').trim().split('\n')) expect(stderr).toContain(line.replaceAll('./wrong.js', file))
+}, 60_000)
+
+test('--debug --chaos finds nothing in snull, whose frames still pass', async () => {
+  const vnet = await spawnVnet(['snull', '--use-napi', '--debug', '--chaos', '3', '--json', '--netns', netns.name])
+  const { stdout } = await netns.run('ping -c 20 -i 0.05 -W 1 198.18.0.2')
+  expect(stdout).toMatch(/ (1\d|20) received/)
+  await vnet.line(/chaos: /)
+  const ended = await vnet.stop()
+  expect([ended.status, `${ended.stdout}${ended.stderr}`.includes('debug: ')]).toEqual([0, false])
+
+  expectConserved(Object.values(finalStatistics(ended)))
+}, 60_000)
