@@ -1,4 +1,4 @@
-/** `--debug` and `--chaos` on a live interface: the driver of docs/debugging.md, and one of vnet's. */
+/** `--debug` and `--chaos` live: the driver of docs/debugging.md, and one of vnet's own. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -77,7 +77,7 @@ export class Chaos {
     napi.run()
   }
 
-  /** Returns a queue that now and then has no room for the driver's frames, and few of the kernel's. */
+  /** Returns a queue that now and then has no room for the driver's frames, or reads only one. */
   queue(queue: PortQueue, dev: NetDevice): PortQueue {
     return {
       read: (into, max) => queue.read(into, this.#is(SMALL_READ) ? 1 : max),

@@ -1,6 +1,6 @@
 /**
- * The arena as a driver sees it through `skb.bytes`: a proxy that checks each position, and does not
- * write to a wrong one. A driver may
+ * The arena as a driver sees it through `skb.bytes`: a proxy that checks each position, and does
+ * not write to a wrong one. A driver may
  * use the room of every frame that it owns, and of no other; and it may not read behind the end of
  * a frame, where the bytes of an older one are.
  */
@@ -61,7 +61,7 @@ export function checkedBytes(bytes: Uint8Array, check: Check): Uint8Array {
   })
 }
 
-/** Returns undefined for a property that is no position. A negative one is a mistake to be found. */
+/** Returns undefined for a property that is no position. A negative one is to be found. */
 function positionOf(key: string | symbol): number | undefined {
   if (typeof key === 'symbol') return undefined
   const code = key.charCodeAt(key.startsWith('-') ? 1 : 0)

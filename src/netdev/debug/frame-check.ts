@@ -87,7 +87,7 @@ function isHeaderWrong(bytes: Uint8Array, nh: number, length: number): boolean {
   return header >= 0 && !isSame(onesComplementSum(bytes, nh, header), 0)
 }
 
-/** Returns the transport header of the IP packet at `nh`; undefined if it is no whole TCP or UDP. */
+/** Returns the transport header of the IP packet at `nh`; undefined unless it is TCP or UDP. */
 function transportOf(bytes: Uint8Array, nh: number, length: number): Transport | undefined {
   const isIpv4 = get16(bytes, nh - 2) === ETH_P_IP
   const header = isIpv4 ? ipv4.parse(bytes, nh, length) : ipv6.parse(bytes, nh, length)

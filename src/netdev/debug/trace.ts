@@ -13,7 +13,7 @@ export interface Trace {
   readonly stack: string
 }
 
-/** Captures the stack. Nobody else's stacks become deeper by it. */
+/** Captures the stack. The limit of other stacks stays as it is. */
 export function trace(depth: number = DEPTH): Trace {
   const { stackTraceLimit } = Error
   Error.stackTraceLimit = depth
