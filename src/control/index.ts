@@ -24,6 +24,7 @@ export type {
   IoctlResult,
   LeaseInfo,
   NeighbourInfo,
+  PartInfo,
   SegmentInfo,
   SetWireOptions,
   StationInfo,

@@ -8,6 +8,7 @@ import { NETIF_MSG_INTR } from './if.ts'
 import { logEvent } from './log.ts'
 import { logBadReturn } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
+import type { Part } from './parts.ts'
 
 /** Results of a handler: whether its device had raised the interrupt. */
 export const IRQ_NONE = 0
@@ -37,6 +38,7 @@ export class Irq {
     this.#handler = debug === undefined ? handler : debug.requested(this, handler)
     this.#enabled = -1
     this.status = 0
+    this.dev.partSources.add(this)
     debug?.chaos?.requested(this)
   }
 
@@ -45,6 +47,7 @@ export class Irq {
     this.dev.net.debug?.freed(this)
     this.#handler = undefined
     this.status = 0
+    this.dev.partSources.delete(this)
   }
 
   /**
@@ -84,6 +87,14 @@ export class Irq {
   /** True if bits are set and not masked, but no interrupt is to come. */
   get stuck(): boolean {
     return (this.status & this.#enabled) !== 0 && !this.#pending
+  }
+
+  /** For those who watch the device: the bits that are masked, and those that wait. */
+  part(index: number): Part {
+    const masked = this.#enabled === -1 ? [] : [`masked 0x${(~this.#enabled >>> 0).toString(16)}`]
+    const waiting = this.status === 0 ? [] : [`status 0x${(this.status >>> 0).toString(16)}`]
+    const state = [...masked, ...waiting].join(', ') || 'idle'
+    return { kind: 'irq', name: `irq ${index}`, state, count: this.count }
   }
 
   /** Takes the interrupt. For Net. */

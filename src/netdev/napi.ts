@@ -9,6 +9,7 @@ import { NETIF_MSG_RX_STATUS } from './if.ts'
 import { logEvent } from './log.ts'
 import { logBadReturn } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
+import type { Part } from './parts.ts'
 
 /** Frames one poll may handle (NAPI_POLL_WEIGHT). */
 export const NAPI_POLL_WEIGHT = 64
@@ -16,6 +17,8 @@ export const NAPI_POLL_WEIGHT = 64
 export class Napi {
   readonly dev: NetDevice
   readonly weight: number
+  /** Polls that were run. */
+  polls = 0
   readonly #poll: (napi: Napi, budget: number) => number
   /** Where the driver made it. */
   readonly #origin = callerOf(Napi)
@@ -44,6 +47,7 @@ export class Napi {
     }
     this.#enabled = true
     this.#wasEnabled = true
+    this.dev.partSources.add(this)
   }
 
   /** napi_disable: it is no longer polled. */
@@ -51,6 +55,7 @@ export class Napi {
     this.dev.net.debug?.disabled(this)
     this.#enabled = false
     this.#scheduled = false
+    this.dev.partSources.delete(this)
   }
 
   /** napi_schedule: polls once the driver's own code has returned. False if scheduled already. */
@@ -93,8 +98,14 @@ export class Napi {
     return this.#listed
   }
 
+  /** For those who watch the device. */
+  part(index: number): Part {
+    return { kind: 'napi', name: `napi ${index}`, state: this.#scheduled ? 'scheduled' : 'idle', count: this.polls }
+  }
+
   #pollOnce(): boolean {
     this.#completed = false
+    this.polls++
     try {
       const work: unknown = this.#poll(this, this.weight)
       if (typeof work !== 'number' || Number.isNaN(work)) {

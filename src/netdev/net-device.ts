@@ -30,6 +30,7 @@ import { type Log, logFrame } from './log.ts'
 import { logBadReturn } from './ndo.ts'
 import type { Net } from './net.ts'
 import type { HeaderOps, Ifmap, NetDeviceOps } from './ops.ts'
+import type { PartSource } from './parts.ts'
 import type { LinkKsettings, Port } from './port.ts'
 import { RxQueue } from './rx-queue.ts'
 import { TxQueue } from './tx-queue.ts'
@@ -81,6 +82,8 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   readonly priv: Priv
   readonly tx: readonly TxQueue[]
   readonly counters: Counters
+  /** The interrupts and polls in use, as partsOf reports them. */
+  readonly partSources = new Set<PartSource>()
 
   #net: Net | undefined
   #port: Port | undefined
@@ -227,7 +230,12 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
 
   /** Slots of its share in use: all frames that it read, except those moved by `skb.hold()`. */
   get slotsUsed(): number {
-    return this.#slots?.used ?? 0
+    return this.slots.used
+  }
+
+  /** Its share of the large slots: how many are in use, and how many may be. */
+  get slots(): { readonly used: number; readonly quota: number } {
+    return this.#slots ?? { used: 0, quota: 0 }
   }
 
   /** Puts a frame on the receive queue that belongs to the queue it came from. For netifRx. */

@@ -6,6 +6,7 @@
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { DeviceWire } from './device-wire.ts'
 import type { NetDevice } from './net-device.ts'
+import type { Part } from './parts.ts'
 
 /** 0 or nothing: success. Negative: an errno. */
 export type Errno = number | void
@@ -49,6 +50,8 @@ export interface NetDeviceOps<Priv> {
   ndoGetPeerDev?(dev: NetDevice<Priv>): NetDevice<Priv> | undefined
   /** Returns the wires of the device's cable, both directions; without it the device has none. */
   ndoGetWires?(dev: NetDevice<Priv>): readonly DeviceWire[]
+  /** Returns the driver's own rings and buffers as they are, for those who watch the device. */
+  ndoGetParts?(dev: NetDevice<Priv>): readonly Part[]
   /**
    * The cable was cut or plugged in (`dev.cut`). For drivers that have more to do than to lose the
    * carrier.

@@ -1,5 +1,5 @@
 /** The commands that query once and print the reply: list, show, param, trigger, ioctl, echo. */
-import type { ControlClient, DriverParam, Found, FoundDevice } from '../../control/index.ts'
+import type { ControlClient, DriverParam, Found, FoundDevice, PartInfo } from '../../control/index.ts'
 import { UsageError } from '../../netdev/driver.ts'
 import { EOPNOTSUPP, isErrno, VnetError } from '../../netdev/errno.ts'
 import { IFR_IFRU, SIOCDEVPRIVATE } from '../../netdev/if.ts'
@@ -41,15 +41,17 @@ function rows(devices: readonly FoundDevice[]): string[][] {
 export function show(name: string, { json, user }: QueryOptions, io: Io): Promise<number> {
   const print = async (client: ControlClient, device: FoundDevice) => {
     const found = await params(client, device)
+    const parts = await supported(() => client.parts(device.vnet, device))
     const words = deviceWords(device)
     if (json) {
       const params = Object.fromEntries(found.map(({ name, value }) => [name, value]))
-      io.out(`${JSON.stringify({ event: 'show', ...words, params })}\n`)
+      io.out(`${JSON.stringify({ event: 'show', ...words, params, parts })}\n`)
     } else {
       const known = Object.entries(words).filter(([key, word]) => key !== 'name' && word !== null)
       const lines = alignLeft([
         ...known.map(([key, word]) => [`  ${key}`, `${word}`]),
         ...found.map(({ name, value }) => [`  ${name}`, value]),
+        ...parts.map(part => [`  ${part.name}`, partWords(part)]),
       ])
       for (const line of [label(device), ...lines]) io.out(`${line}\n`)
     }
@@ -61,8 +63,8 @@ export function show(name: string, { json, user }: QueryOptions, io: Io): Promis
  * Returns the driver's parameters; none from an older vnet, which cannot report them. Those of the
  * wire are as they are now.
  */
-async function params(client: ControlClient, device: FoundDevice): Promise<DriverParam[]> {
-  try {
+function params(client: ControlClient, device: FoundDevice): Promise<DriverParam[]> {
+  return supported(async () => {
     const found = await client.params(device.vnet, device)
     if (!found.some(({ name }) => name === 'wireAb')) return found
     const { words } = await client.wire(device.vnet, device)
@@ -70,10 +72,24 @@ async function params(client: ControlClient, device: FoundDevice): Promise<Drive
     return found
       .filter(({ name }) => name !== 'wire')
       .map(param => ({ ...param, value: now[param.name] ?? param.value }))
+  })
+}
+
+/** Returns what the vnet lists; nothing if it does not know the request. */
+async function supported<T>(list: () => Promise<T[]>): Promise<T[]> {
+  try {
+    return await list()
   } catch (error) {
     if (isErrno(error, EOPNOTSUPP)) return []
     throw error
   }
+}
+
+/** Returns `3 of 256, stopped, 17`: frames in the part, its state, how often it was used. */
+function partWords({ kind, length, capacity, state, count }: PartInfo): string {
+  const frames = capacity === undefined ? length : `${length} of ${capacity}`
+  const words = [frames, state, count === undefined ? undefined : `${count} times`]
+  return `${kind}: ${words.filter(word => word !== undefined).join(', ')}`
 }
 
 /** `vnet param IF [NAME[=VALUE]]`: shows all parameters of the driver or one, or sets one. */

@@ -47,6 +47,7 @@ import {
   deviceStats,
   type IoctlRequest,
   type IoctlResult,
+  type PartInfo,
   type SegmentInfo,
   type SetWireOptions,
   type SubscribeOptions,
@@ -130,6 +131,12 @@ export class ControlClient {
   /** Returns the wires of a device: their words, stages and counts. EOPNOTSUPP if it has none. */
   async wire(vnet: string, device: Device): Promise<WireInfo> {
     return wireInfo(await this.#dump(vnet, commands.getWire, which(device), device.name))
+  }
+
+  /** Returns the parts of a device as they are: queues, rings, interrupts, polls, frame memory. */
+  async parts(vnet: string, device: Device): Promise<PartInfo[]> {
+    const found = await this.#dump(vnet, commands.getParts, which(device), device.name)
+    return found.map(({ part }) => part)
   }
 
   /**

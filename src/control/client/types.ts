@@ -132,6 +132,9 @@ export type NeighbourInfo = Entry<'neighbour'>
 /** A port, once for each hardware address that was heard behind it, or once without. */
 export type StationInfo = Entry<'station'>
 
+/** A part of a device; of a kind that this client does not know, `part-kind N`. */
+export type PartInfo = Reply<typeof commands.getParts.reply>['part']
+
 type Counts = Readonly<Record<string, number>>
 
 export interface SegmentInfo {

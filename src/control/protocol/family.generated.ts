@@ -94,6 +94,22 @@ export const counterGroupNumbers = {
   answered: 2,
 } as const
 
+/** What a part of a device is. */
+export const partKindNumbers = {
+  /** A transmit queue. */
+  queue: 0,
+  /** Frames in order. */
+  ring: 1,
+  /** Places for frames that are not in order. */
+  buffers: 2,
+  /** An interrupt line. */
+  irq: 3,
+  /** A poll. */
+  napi: 4,
+  /** The device's share of the frame memory. */
+  pool: 5,
+} as const
+
 /** What happened to a device. */
 export const eventNumbers = {
   registered: 1,
@@ -240,6 +256,21 @@ export const wireStagePolicy = policy({
 /** An interface to capture, by its index, its name or both, and by its namespace. */
 export const captureDevicePolicy = policy({ ifindex: u32(1), ifname: name(2, 15), netns: string(3, VNET_NETNS_MAX) })
 
+/** A part of a device as it is at this moment. Absent attributes mean nothing to its kind. */
+export const partPolicy = policy({
+  kind: oneOf(u32(1), 'part-kind', partKindNumbers),
+  /** Unique among the parts of a device, such as `tx 0` or `rx ring`. */
+  name: string(2),
+  /** Frames in it. */
+  length: u32(3),
+  /** Frames that it has room for. */
+  capacity: u32(4),
+  /** What it does, in a word or two, such as `stopped` or `masked 0x3`. */
+  state: string(5),
+  /** How often it was used, such as the number of interrupts taken. */
+  count: count(6),
+})
+
 /** Attributes of every command but ECHO. */
 export const vnetAttributes = {
   ifindex: u32(1),
@@ -373,6 +404,7 @@ export const vnetAttributes = {
    * absent if it does not list them.
    */
   faults: string(63),
+  part: nested(64, partPolicy),
 }
 const which = { ifindex: vnetAttributes.ifindex, ifname: vnetAttributes.ifname, netns: vnetAttributes.netns }
 
@@ -593,4 +625,9 @@ export const commands = {
     request: strict({ ...which, frames: vnetAttributes.injectFrames }),
     reply: policy({ taken: vnetAttributes.injectTaken, refused: vnetAttributes.injectRefused }),
   },
+  /**
+   * Returns the parts of a device, one a message: its queues, the rings and buffers of its driver,
+   * its interrupts and polls, and its share of the frame memory.
+   */
+  getParts: { name: 'GET_PARTS', cmd: 20, request: strict({ ...which }), reply: policy({ part: vnetAttributes.part }) },
 }

@@ -48,6 +48,7 @@ const {
   getWire,
   setWire,
   inject,
+  getParts,
 } = made.commands
 const { stats, kernelStats, drops, ...otherStats } = getStats.reply.fields
 const statsReply = policy({
@@ -72,6 +73,7 @@ const stagePolicy = requiring(
   ...(['stage', 'path', 'direction', 'words', 'in', 'out', 'held', 'dropped'] as const),
   ...(['duplicated', 'corrupted', 'reordered', 'marked'] as const),
 )
+const partPolicy = requiring(made.partPolicy, 'kind', 'name')
 const attachmentPolicy = requiring(made.wireAttachmentPolicy, 'bytes')
 
 /** The commands. Each reply is what the oldest vnet sends, at least. */
@@ -132,5 +134,9 @@ export const commands = {
     ...inject,
     request: requiring(inject.request, 'frames'),
     reply: requiring(inject.reply, 'taken', 'refused'),
+  },
+  getParts: {
+    ...getParts,
+    reply: requiring(policy({ part: nested(getParts.reply.fields.part.type, partPolicy) }), 'part'),
   },
 }

@@ -10,6 +10,7 @@ import { EINVAL, ENETDOWN, ENOENT, EOPNOTSUPP, VnetError } from '../../netdev/er
 import { callNdo } from '../../netdev/ndo.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import { cutCable, netifCarrierOff, netifCarrierOn, plugCable } from '../../netdev/netif.ts'
+import { partsOf } from '../../netdev/parts.ts'
 import { dropReasonName } from '../../skb/drop-reason-name.ts'
 import {
   commands,
@@ -49,11 +50,15 @@ export function vnetFamily(subject: Subject): Family {
     doit: which => deviceStats(subject, theOne(subject, which)),
     dumpit: ({ scope = 0, ...which }) => allStats(subject, chosen(subject, which), scope),
   })
+  const getParts = operation(commands.getParts, {
+    // All of one moment, however late the client reads them.
+    dumpit: which => partsOf(theOne(subject, which)).map(part => ({ part })),
+  })
   return {
     ...{ id: VNET_GENL_ID, name: VNET_GENL_NAME, version: VNET_GENL_VERSION },
     maxattr: Math.max(...Object.values(vnetAttributes).map(({ type }) => type)),
     operations: [
-      ...[echo, getDevices, getStats, ioctl(subject), subscribe(subject), segment(subject)],
+      ...[echo, getDevices, getStats, ioctl(subject), subscribe(subject), segment(subject), getParts],
       ...[...changes(subject), ...parameters(subject), ...wires(subject), capture(subject), inject(subject)],
     ].sort((a, b) => a.cmd - b.cmd),
     groups: [{ name: VNET_MCGRP_EVENTS_NAME, id: VNET_MCGRP_EVENTS }],

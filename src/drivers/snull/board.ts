@@ -13,6 +13,7 @@ import { IFF_UP } from '../../netdev/if.ts'
 import { Irq } from '../../netdev/irq.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import { netifCarrierOff, netifCarrierOn, netifRxDrop } from '../../netdev/netif.ts'
+import type { Part } from '../../netdev/parts.ts'
 import {
   SKB_DROP_REASON_DEV_READY,
   SKB_DROP_REASON_DEV_STOPPED,
@@ -119,6 +120,16 @@ export class SnullHw {
     else if (skb !== undefined) this.slot.wire.push(skb)
     this.#lost[queue] = 0
     this.irq.raise(SNULL_TX_INTR)
+  }
+
+  /** Its rings and buffers as they are. */
+  get parts(): Part[] {
+    const buffers = [...this.#inUse].map((length, queue): Part => {
+      const state = this.#lost[queue] !== 0 ? 'interrupt lost' : this.#stuck[queue].length > 0 ? 'stuck' : undefined
+      return { kind: 'buffers', name: `tx buffers ${queue}`, length, capacity: this.#buffers, ...(state && { state }) }
+    })
+    const { length, capacity } = this.rxRing
+    return [...buffers, { kind: 'ring', name: 'rx ring', length, capacity }]
   }
 
   /**

@@ -191,6 +191,7 @@ function uninit(dev: NetDevice<SnullPriv>): void {
 const snullOps: NetDeviceOps<SnullPriv> = {
   ndoGetPeerDev: dev => dev.priv.peer,
   ndoGetWires: dev => dev.priv.wires,
+  ndoGetParts: dev => dev.priv.hw.parts,
   ndoOpen: open,
   ndoStop: release,
   ndoUninit: uninit,

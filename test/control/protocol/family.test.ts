@@ -80,6 +80,7 @@ describe('the numbers that programs are built with', () => {
       ['SET_WIRE', 17],
       ['CAPTURE', 18],
       ['INJECT', 19],
+      ['GET_PARTS', 20],
     ])
   })
 

@@ -71,7 +71,7 @@ describe('nlctrl', () => {
     name: 'vnet_nl',
     version: 1,
     hdrsize: 0,
-    maxattr: 63,
+    maxattr: 64,
     // Commands that change something have GENL_ADMIN_PERM, 1.
     ops: [
       { id: 1, flags: 0x0a },
@@ -91,6 +91,7 @@ describe('nlctrl', () => {
       { id: 17, flags: 0x0b },
       { id: 18, flags: 0x0a },
       { id: 19, flags: 0x0b },
+      { id: 20, flags: 0x0c },
     ],
     groups: [{ name: 'events', id: 0x766e6574 }],
   }
@@ -139,7 +140,7 @@ describe('nlctrl', () => {
         policies![Number(index)] = { ...policies![Number(index)], ...set }
       }
     }
-    const numbers = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 14, 15, 16, 17, 18, 19]
+    const numbers = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 14, 15, 16, 17, 18, 19, 20]
     expect(Object.keys(commands!)).toEqual(numbers.map(String))
     const { 1: doit, 2: dumpit } = commands![GET_STATS]!
     expect(doit).toBe(dumpit)

@@ -1,0 +1,43 @@
+/** GET_PARTS from the driver to the client. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { ControlClient, type Entry, serveControl } from '../../../src/control/index.ts'
+import { readDirectories } from '../../../src/control/protocol/directory.ts'
+import { namedDirectory } from '../../../src/control/protocol/run-directory.ts'
+import { loadNative } from '../../../src/linux/native.ts'
+import { partsOf } from '../../../src/netdev/parts.ts'
+import { memoryNets } from '../../support/memory-net.ts'
+import { snullPair } from '../../support/snull-pair.ts'
+
+const makeNet = memoryNets()
+const native = loadNative()
+
+let root: string
+let ends: Disposable[]
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'vnet-parts-'))
+  ends = []
+})
+afterEach(() => {
+  for (const end of ends.reverse()) end[Symbol.dispose]()
+  rmSync(root, { recursive: true })
+})
+
+describe('GET_PARTS', () => {
+  test('GET_PARTS returns every part of a device with what it knows of itself', async () => {
+    const memory = makeNet()
+    const { sn0 } = await snullPair(memory, { poolSize: 8 })
+    ends.push(serveControl(native, memory.net, { directory: join(root, 'vnet') }))
+    const client = new ControlClient(native)
+    ends.push(client)
+    const [entry] = readDirectories(namedDirectory(join(root, 'vnet')))
+    const device = { ifindex: sn0.ifindex, name: 'sn0', netns: undefined }
+    const found = await client.parts((entry as Entry).vnet, device)
+    expect(found.map(part => JSON.parse(JSON.stringify(part)))).toEqual(partsOf(sn0))
+    expect(found.map(({ kind }) => kind)).toEqual(['queue', 'buffers', 'ring', 'irq', 'napi', 'pool'])
+    const gone = client.parts((entry as Entry).vnet, { ...device, ifindex: 99 })
+    await expect(gone).rejects.toMatchObject({ code: 'ENODEV' })
+  })
+})
