@@ -1,0 +1,216 @@
+/** 10. A switch: learn, forward, flood, forget. */
+import type { SkBuff } from '../../skb/sk-buff.ts'
+import { ethernetFrame } from '../../testing/frames.ts'
+import type { TestBed } from '../../testing/test-bed.ts'
+import { type Exercise, verify } from '../exercise.ts'
+import { counts, numberOf } from '../words.ts'
+
+const PORTS = ['sw0', 'sw1', 'sw2']
+const AGE = 60
+const BROADCAST = 'ff:ff:ff:ff:ff:ff'
+const GROUP = '01:00:5e:00:00:fb'
+/** `a` is behind the first port, and so on. They are not the addresses of interfaces. */
+const MAC = { a: '02:00:00:00:00:aa', b: '02:00:00:00:00:bb', c: '02:00:00:00:00:cc' }
+/** An EtherType for experiments, which no kernel answers. */
+const ETH_P_LOCAL = 0x88b5
+
+/** A station behind port `at` sends a frame of its own number. */
+function send(bed: TestBed, at: number, sourceMac: string, destinationMac: string, n = 0): void {
+  const payload = new Uint8Array(46).fill(n)
+  bed.transmit(ethernetFrame({ sourceMac, destinationMac, type: ETH_P_LOCAL, payload }), { dev: bed.devices[at] })
+}
+
+/** Returns how many frames left by each port since the last call: `1 0 1`. */
+function taken(bed: TestBed): string {
+  return PORTS.map(name => bed.port(name).received.splice(0).length).join(' ')
+}
+
+/** `sw1 1, sw2 1` */
+function ports(numbers: string): string {
+  const words = numbers.split(' ').flatMap((n, i) => (n === '0' ? [] : [`${PORTS[i]} ${n}`]))
+  return words.length === 0 ? 'none' : words.join(', ')
+}
+
+function verifyPorts(bed: TestBed, what: string, expected: string, why: string, read: string): void {
+  const seen = taken(bed)
+  verify(seen === expected, {
+    seen: `${what}: the kernels received: ${ports(seen)}; dropped: ${counts(bed.drops())}`,
+    expected: `${ports(expected)}: ${why}`,
+    read,
+  })
+}
+
+export const exercise: Exercise = {
+  name: '10-switch',
+  title: 'A switch: where is the station?',
+  summary: 'a switch with three ports, which learns who is where',
+  kernelNames: ['br_fdb_update', 'br_flood', 'br_forward', 'skb_clone', 'ageing_time', 'is_multicast_ether_addr'],
+  checks: [
+    {
+      title: 'floods a frame for an unknown station to all other ports',
+      where: 'memory',
+      read: 'Flood',
+      async run({ bed }) {
+        const made = await bed({ age: AGE })
+        send(made, 0, MAC.a, MAC.b)
+        verifyPorts(made, `from sw0 to the unknown ${MAC.b}`, '0 1 1', 'each port but that of arrival', 'Flood')
+        send(made, 2, MAC.c, MAC.b)
+        verifyPorts(made, `from sw2 to the unknown ${MAC.b}`, '1 1 0', 'each port but that of arrival', 'Flood')
+      },
+    },
+    {
+      title: 'learns a station from what it sends, and forwards to its port alone',
+      where: 'memory',
+      read: 'Learn and forward',
+      async run({ bed }) {
+        const made = await bed({ age: AGE })
+        const read = 'Learn and forward'
+        send(made, 1, MAC.b, MAC.a)
+        taken(made)
+        send(made, 0, MAC.a, MAC.b)
+        verifyPorts(made, `${MAC.b} had sent by sw1, then a frame from sw0 to it`, '0 1 0', 'it was heard there', read)
+        send(made, 1, MAC.b, MAC.a)
+        verifyPorts(made, `the reply to ${MAC.a}, which had sent by sw0`, '1 0 0', 'it was heard there', read)
+      },
+    },
+    {
+      title: 'floods broadcast and multicast, always',
+      where: 'memory',
+      read: 'Flood',
+      async run({ bed }) {
+        const made = await bed({ age: AGE })
+        for (const to of [BROADCAST, GROUP]) {
+          send(made, 0, MAC.a, to)
+          verifyPorts(made, `from sw0 to ${to}`, '0 1 1', 'a group has members everywhere', 'Flood')
+        }
+        // A frame that must not be, and that nobody may learn from.
+        send(made, 1, GROUP, MAC.c)
+        taken(made)
+        send(made, 0, MAC.a, GROUP)
+        const what = `a frame with the source ${GROUP} came by sw1, then one from sw0 to that group`
+        verifyPorts(made, what, '0 1 1', 'a group is at no port: look at its bit first', 'Flood')
+      },
+    },
+    {
+      title: 'follows a station that moved',
+      where: 'memory',
+      read: 'Learn and forward',
+      async run({ bed }) {
+        const made = await bed({ age: AGE })
+        send(made, 1, MAC.b, BROADCAST)
+        send(made, 2, MAC.b, BROADCAST)
+        taken(made)
+        send(made, 0, MAC.a, MAC.b)
+        const what = `${MAC.b} sent by sw1, then by sw2; a frame from sw0 to it`
+        verifyPorts(made, what, '0 0 1', 'the last frame says where it is', 'Learn and forward')
+      },
+    },
+    {
+      title: 'never sends a frame back to the port it came from',
+      where: 'memory',
+      read: 'Not back',
+      async run({ bed }) {
+        const made = await bed({ age: AGE })
+        send(made, 0, MAC.b, BROADCAST)
+        taken(made)
+        send(made, 0, MAC.a, MAC.b)
+        const what = `${MAC.a} and ${MAC.b} are both behind sw0; a frame from one to the other`
+        verifyPorts(made, what, '0 0 0', 'it has it already', 'Not back')
+        const { OTHERHOST = 0 } = made.drops()
+        verify(OTHERHOST === 1, {
+          seen: `${what}; dropped: ${counts(made.drops())}`,
+          expected: 'OTHERHOST 1',
+          read: 'Not back',
+        })
+      },
+    },
+    {
+      title: 'forgets a station that was silent, and no other',
+      where: 'memory',
+      read: 'Forget',
+      async run({ bed }) {
+        const made = await bed({ age: AGE })
+        send(made, 1, MAC.b, BROADCAST)
+        made.advance(`${AGE - 10}s`)
+        send(made, 1, MAC.b, BROADCAST)
+        made.advance(`${AGE - 10}s`)
+        taken(made)
+        send(made, 0, MAC.a, MAC.b)
+        const late = `with --age ${AGE}, ${MAC.b} sent at 0 s and ${AGE - 10} s; a frame to it at ${2 * AGE - 20} s`
+        verifyPorts(made, late, '0 1 0', `it was heard ${AGE - 10} s ago: each frame begins the time again`, 'Forget')
+        made.advance(`${AGE - 10}s`)
+        send(made, 0, MAC.a, MAC.b)
+        const silent = `with --age ${AGE}, ${MAC.b} was silent for ${2 * AGE - 20} s, though frames went to it; the next`
+        verifyPorts(made, silent, '0 1 1', 'it may be anywhere by now: only what it sends counts', 'Forget')
+      },
+    },
+    {
+      title: 'gives each port bytes of its own',
+      where: 'memory',
+      read: 'Flood',
+      async run({ bed }) {
+        const made = await bed({ age: AGE })
+        for (let n = 1; n <= 3; n++) send(made, 0, MAC.a, BROADCAST, n)
+        for (const name of ['sw1', 'sw2']) {
+          const bytes = made.port(name).received.map(frame => frame.bytes[20])
+          verify(bytes.join() === '1,2,3', {
+            seen: `frames 1, 2 and 3 were flooded; ${name} received ${bytes.join(', ') || 'none'}`,
+            expected: 'each frame once, in order, with its own bytes',
+            read: 'Flood',
+          })
+        }
+      },
+    },
+    {
+      title: 'counts a copy for which there is no memory, and sends the frame itself',
+      where: 'memory',
+      read: 'When there is no clone',
+      async run({ bed }) {
+        const made = await bed({ age: AGE })
+        const { pool } = made.net
+        const all: SkBuff[] = []
+        for (let skb = pool.alloc(0); skb !== undefined; skb = pool.alloc(0)) all.push(skb)
+        // Room for what the kernel sends, and for nothing else.
+        all.pop()?.free()
+        send(made, 0, MAC.a, BROADCAST)
+        for (const skb of all) skb.free()
+        const [one = 0, two = 0] = ['sw1', 'sw2'].map(name => made.port(name).received.length)
+        const lost = made.devices.reduce((n, dev) => n + made.stats(dev).rxDropped, 0)
+        const read = 'When there is no clone'
+        verify(one + two === 1, {
+          seen: `a broadcast while the pool was empty: sw1 received ${one}, sw2 received ${two}`,
+          expected: 'one of them receives the frame itself, which needs no memory',
+          read,
+        })
+        verify(lost === 1, {
+          seen: `a broadcast while the pool was empty: one port received nothing, and rx_dropped of all is ${lost}`,
+          expected: '1, on the port that received nothing: a loss that nothing counts is found by nobody',
+          read,
+        })
+      },
+    },
+    {
+      title: 'ping crosses the switch, and the third port hears only the first question',
+      where: 'live',
+      needs: ['ip', 'ping'],
+      async run({ vnet, run }) {
+        for (const name of ['a', 'b', 'c']) await run('ip', 'netns', 'add', name)
+        const started = await vnet('a/sw0', 'b/sw1', 'c/sw2')
+        const { stdout } = await run('ip', 'netns', 'exec', 'a', 'ping', '-q', '-c', '5', '-i', '0.05', '198.18.0.2')
+        const received = numberOf(/ (\d+) received/, stdout)
+        verify(received === 5, {
+          seen: `ping from a to b: ${received} of 5 replies`,
+          expected: '5',
+          read: 'See it live',
+        })
+        const heard = (await started.stop()).find(({ name }) => name === 'sw2')?.total.rxPackets ?? 0
+        for (const name of ['a', 'b', 'c']) await run('ip', 'netns', 'del', name)
+        verify(heard <= 3, {
+          seen: `5 pings from a to b: c received ${heard} frames`,
+          expected: 'at most 3, the ARP questions: the pings are forwarded to b alone',
+          read: 'Learn and forward',
+        })
+      },
+    },
+  ],
+}
