@@ -5,7 +5,7 @@
  * before its time. Each is logged. The same seed and the same frames make the same events.
  */
 import type { Alarm } from '../clock.ts'
-import { NSEC_PER_MSEC } from '../clock.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../clock.ts'
 import { IFF_UP, NETDEV_REGISTER } from '../if.ts'
 import type { Irq } from '../irq.ts'
 import { LimitedLog } from '../limited-log.ts'
@@ -19,6 +19,8 @@ import type { Random } from '../random.ts'
 
 /** Time between two events that nothing else causes, ns. */
 const PERIOD = 50 * NSEC_PER_MSEC
+/** An interface stays up at least so long, ns: some negotiate before they have a carrier. */
+const UP_TIME = 5 * NSEC_PER_SEC
 /** How often each happens: one time in so many. */
 const ALLOC = 16
 const XMIT = 16
@@ -33,6 +35,8 @@ export class Chaos {
   readonly #random: Random
   readonly #log: LimitedLog
   readonly #alarm: Alarm
+  /** When each device was last taken down and up. */
+  readonly #wentUp = new WeakMap<NetDevice, number>()
 
   constructor(net: Net, random: Random) {
     this.#net = net
@@ -118,6 +122,9 @@ export class Chaos {
   }
 
   #downAndUp(dev: NetDevice): void {
+    const now = this.#net.clock.now()
+    if (now < (this.#wentUp.get(dev) ?? 0) + UP_TIME) return
+    this.#wentUp.set(dev, now)
     this.#say(dev, 'down and up again')
     closeDevice(dev)
     openDevice(dev)
