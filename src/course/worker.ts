@@ -11,10 +11,15 @@ import type { Place, Report } from './run.ts'
 const built = (file: string) => fileURLToPath(new URL(`../../dist/${file}`, import.meta.url))
 
 /**
- * How long a check may take. Those in memory take milliseconds; live ones have programs to wait
- * for.
+ * How long a check may take, s: those in memory take milliseconds, and live ones wait for programs.
+ * A driver that does not return is ended earlier, when the watchdog for lockups logs it.
  */
-const LIMITS_S = { memory: 5, live: 60 } as const
+const LIMITS_S = { memory: 30, live: 60 } as const
+/** What the watchdog logs. */
+const LOCKUP = /^vnet: (.+ has not returned for \d+ s)/m
+
+/** How much of its standard error is kept, characters. */
+const ERRORS_MAX = 4096
 
 /** Why a check was not run. */
 export const EARLIER_FAILED = 'an earlier check failed'
@@ -29,7 +34,6 @@ export async function runWorker(
   file: string,
   add: (result: Result) => void,
   print: (text: string) => void,
-  limitSeconds: number = LIMITS_S[where],
 ): Promise<void> {
   const command = [process.execPath, built('cli/check-worker.js'), where, exercise.name, file]
   const rootless = [process.execPath, built('vnet.js'), 'rootless', '--']
@@ -38,11 +42,12 @@ export async function runWorker(
   const titles = exercise.checks.filter(check => check.where === where).map(({ title }) => title)
   let current = titles[0] ?? ''
   let isLate = false
-  const limit = setTimeout(() => {
+  const end = (): void => {
     isLate = true
     // A live worker never runs the driver itself; it ends what it has started.
     child.kill(where === 'live' ? 'SIGTERM' : 'SIGKILL')
-  }, limitSeconds * 1000)
+  }
+  const limit = setTimeout(end, LIMITS_S[where] * 1000)
   const finish = (result: Result): void => {
     if (titles.includes(result.title)) titles.splice(titles.indexOf(result.title), 1)
     add(result)
@@ -55,15 +60,17 @@ export async function runWorker(
   })
   let errors = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    errors = text
-    print(text)
+    errors = (errors + text).slice(-ERRORS_MAX)
+    if (LOCKUP.test(errors)) end()
+    else print(text)
   })
   const status = await new Promise<string>((resolve, reject) => {
     child.on('error', reject).on('close', (code, signal) => resolve(signal ?? `status ${code}`))
   })
   clearTimeout(limit)
   if (isLate) {
-    const seen = `the driver has not returned for ${limitSeconds} s: a loop without end`
+    const what = LOCKUP.exec(errors)?.[1] ?? `the driver has not returned for ${LIMITS_S[where]} s`
+    const seen = `${what}: a loop without end`
     const expected = 'each function of the driver returns: nothing else runs meanwhile'
     finish({ title: current, where, result: 'failed', seen, expected, read: USUAL_HEADING })
   } else if (status !== 'status 0' && titles.includes(current)) {

@@ -3,9 +3,10 @@ import { expect, test } from 'vitest'
 import { failureOf, solution } from '../support/course-worker.ts'
 
 test.each([
-  ['a driver that does not return', solution.replace('skb.drop()', 'for (;;);')],
-  ['a driver file whose loading does not end', `for (;;);\n${solution}`],
-])('vnet check ends %s, and explains it', async (_, text) => {
-  const failure = await failureOf(text, 2)
-  expect(failure?.seen).toMatch(/has not returned for 2 s/)
+  ['a driver that does not return', solution.replace('skb.drop()', 'for (;;);'), /^startXmit \(.*driver\.mjs:22:/],
+  ['a driver file whose loading does not end', `for (;;);\n${solution}`, /^\S*driver\.mjs:1:/],
+])('vnet check ends %s, and explains it by its line', async (_, text, place) => {
+  const failure = await failureOf(text)
+  expect(failure?.seen).toMatch(place)
+  expect(failure?.seen).toContain(' has not returned for 2 s: a loop without end')
 })

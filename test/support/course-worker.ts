@@ -11,14 +11,14 @@ import { runWorker } from '../../src/course/worker.ts'
 export const solution = readFileSync(join(COURSE, '01-drop/solution.js'), 'utf8')
 
 /** Returns the failure that ends the checks in memory of a driver with this text. */
-export async function failureOf(text: string, limitSeconds?: number): Promise<Result | undefined> {
+export async function failureOf(text: string): Promise<Result | undefined> {
   const directory = mkdtempSync(join(tmpdir(), 'vnet-course-'))
   try {
     const file = join(directory, 'driver.mjs')
     writeFileSync(file, text)
     const results: Result[] = []
     const add = (result: Result) => results.push(result)
-    await runWorker(exercise, 'memory', file, add, () => {}, limitSeconds)
+    await runWorker(exercise, 'memory', file, add, () => {})
     const titles = exercise.checks.filter(({ where }) => where === 'memory').map(({ title }) => title)
     expect(results.map(({ title }) => title)).toEqual(expect.arrayContaining(titles))
     return results.find(({ result }) => result === 'failed')
