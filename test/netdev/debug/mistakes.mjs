@@ -143,11 +143,17 @@ export const mistakes = {
     },
   },
   'a write to a freed frame by a view': {
-    debug: { pool: { large: 1, small: 1 } },
+    debug: { pool: { large: 2, small: 1 } },
     ndoStartXmit(skb) {
       const [memory, { data }] = [view(skb), skb]
+      if (kept.length > 0) return skb.drop()
+      kept.push(memory)
       skb.drop() // <- write-after-free
       memory.setUint8(data, 1)
+    },
+    // The slot is used again, so that nothing is left to be seen at the end.
+    work(bed) {
+      for (let i = 0; i < 4; i++) bed.transmit(frame())
     },
   },
   'a frame without a whole header': {
