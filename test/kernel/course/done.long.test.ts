@@ -1,0 +1,24 @@
+import { spawnSync } from 'node:child_process'
+import { appendFileSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { COURSE } from '../../../src/course/folder.ts'
+
+const PROGRAM = resolve(import.meta.dirname, '../../../dist/vnet.js')
+const directory = mkdtempSync(join(tmpdir(), 'vnet-course-'))
+afterAll(() => rmSync(directory, { recursive: true }))
+
+function vnet(...args: string[]): string {
+  return spawnSync(process.execPath, [PROGRAM, ...args], { cwd: directory, encoding: 'utf8' }).stdout
+}
+
+test('an exercise is done once all checks have passed, until its driver changes', () => {
+  vnet('learn', '02-mirror')
+  const file = join(directory, '02-mirror/driver.js')
+  copyFileSync(join(COURSE, '02-mirror/solution.js'), file)
+  expect(vnet('check', 'mirror')).toMatch(/^02-mirror: 8 passed\. Next: vnet learn 03-ring\n/m)
+  expect(vnet('learn')).toMatch(/^02-mirror +done /m)
+  appendFileSync(file, '// more\n')
+  expect(vnet('learn')).toMatch(/^02-mirror +begun /m)
+})
