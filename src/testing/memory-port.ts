@@ -262,12 +262,15 @@ export class MemoryQueue implements PortQueue {
     this.#schedule()
   }
 
-  /** Returns how many frames the device read. Frames may be added meanwhile. */
+  /** Returns how many frames the device read: those that waited, and what it read with them. */
   drain(): number {
     const start = this.#framesRead
+    const end = start + this.#backlog()
     for (let before = -1; this.#ready() && before !== this.#framesRead; ) {
       before = this.#framesRead
       this.#notify()
+      // What was added meanwhile is for the next time: it may never end.
+      if (this.#framesRead >= end) break
     }
     return this.#framesRead - start
   }

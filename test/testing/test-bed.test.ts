@@ -14,7 +14,9 @@ import type { NetDevice } from '../../src/netdev/net-device.ts'
 import { ethTypeTrans, netifCarrierOff, netifRx } from '../../src/netdev/netif.ts'
 import type { NetDeviceOps } from '../../src/netdev/ops.ts'
 import { devClose } from '../../src/netdev/register.ts'
+import { finish, onesComplementSum } from '../../src/packet/checksum.ts'
 import * as ethernet from '../../src/packet/ethernet.ts'
+import * as icmp from '../../src/packet/icmp.ts'
 import * as ipv4 from '../../src/packet/ipv4.ts'
 import { SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_UNHANDLED_PROTO } from '../../src/skb/drop-reason.ts'
 import { Ring } from '../../src/skb/ring.ts'
@@ -106,6 +108,8 @@ describe('ping', () => {
     expect(bed.ping()).toEqual({ sent: 1, received: 1, rtts: [6 * NSEC_PER_MSEC] })
     expect(bed.ping({ from: b, to: '198.18.0.1' }).rtts).toEqual([3 * NSEC_PER_MSEC])
     expect([bed.stats(a).txPackets, bed.stats(b).rxPackets]).toEqual([3, 3])
+    await devClose(b as NetDevice)
+    expect(bed.ping({ timeout: '1s' })).toEqual({ sent: 1, received: 0, rtts: [] })
   })
 
   test('a lost request is waited for until the timeout, and a network without a route is an error', async () => {
@@ -130,6 +134,11 @@ describe('ping', () => {
     expect(received()).toBe(0)
     change = swap
     expect(received()).toBe(1)
+    change = skb => {
+      ipv4.setDestination(skb.bytes, skb.data + 14, ipv4.source(skb.bytes, skb.data + 14))
+      ipv4.fillHeaderChecksum(skb.bytes, skb.data + 14)
+    }
+    expect(received()).toBe(0)
     for (const at of [0, 24, 40]) {
       change = skb => {
         swap(skb)
@@ -137,7 +146,7 @@ describe('ping', () => {
       }
       expect(received()).toBe(0)
     }
-    expect(bed.received).toHaveLength(6)
+    expect(bed.received).toHaveLength(7)
   })
 })
 
@@ -312,6 +321,23 @@ test('a driver whose frames or polls never end is an error, not a test that hang
   })
   const bed = await testBed(storm)
   expect(() => bed.advance('1s')).toThrow('test: timers or polls run without end')
+})
+
+test('a driver to which the kernel replies without end is an error as well', async () => {
+  const echoing = driverOf({
+    ndoInit: dev => void (dev.flags |= IFF_NOARP),
+    ndoStartXmit(skb) {
+      const { bytes, data } = skb
+      ipv4.swapAddresses(bytes, data + 14)
+      bytes[data + 34] = icmp.ICMP_ECHO
+      icmp.setChecksum(bytes, data + 34, 0)
+      icmp.setChecksum(bytes, data + 34, finish(onesComplementSum(bytes, data + 34, skb.len - 34)))
+      netifRx(skb)
+    },
+  })
+  const bed = await testBed(echoing)
+  expect(() => bed.ping()).toThrow('test: frames go round without end')
+  await bed.close()
 })
 
 test('without addresses the devices of a driver get 198.18.0.1 and so on, and options replace them', async () => {
