@@ -60,6 +60,8 @@ export interface MemoryCheck {
   readonly where: 'memory'
   /** The heading to read if the driver throws, logs an error or leaves something behind. */
   readonly read?: string
+  /** Warnings and errors that are no mistake here. */
+  readonly allow?: RegExp
   run(bench: Bench): Promise<void> | void
 }
 
@@ -68,6 +70,7 @@ export interface LiveCheck {
   readonly title: string
   readonly where: 'live'
   readonly read?: string
+  readonly allow?: RegExp
   /** Programs without which it is not run. */
   readonly needs?: readonly string[]
   run(live: Live): Promise<void>

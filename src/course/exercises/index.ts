@@ -5,6 +5,7 @@ import { exercise as mirror } from './02-mirror.ts'
 import { exercise as ring } from './03-ring.ts'
 import { exercise as interrupt } from './04-interrupt.ts'
 import { exercise as napi } from './05-napi.ts'
+import { exercise as timeout } from './06-timeout.ts'
 import { exercise as networkSwitch } from './10-switch.ts'
 
-export const exercises: readonly Exercise[] = [drop, mirror, ring, interrupt, napi, networkSwitch]
+export const exercises: readonly Exercise[] = [drop, mirror, ring, interrupt, napi, timeout, networkSwitch]
