@@ -1,0 +1,299 @@
+/** 9. Offloads: work that the kernel leaves to the card. */
+import { NETIF_F_GSO_UDP_L4, NETIF_F_HW_CSUM, NETIF_F_SG, NETIF_F_TSO } from '../../netdev/if.ts'
+import { finish, onesComplementSum, pseudoHeaderSum4 } from '../../packet/checksum.ts'
+import * as ipv4 from '../../packet/ipv4.ts'
+import * as tcp from '../../packet/tcp.ts'
+import * as udp from '../../packet/udp.ts'
+import { CHECKSUM_NONE, CHECKSUM_PARTIAL, SKB_GSO_TCPV4 } from '../../skb/sk-buff.ts'
+import { tcpFrame, udpFrame } from '../../testing/frames.ts'
+import type { Frame, FrameInfo } from '../../testing/memory-port.ts'
+import type { TestBed } from '../../testing/test-bed.ts'
+import { type Exercise, fail, type LiveCheck, verify } from '../exercise.ts'
+import { counts } from '../words.ts'
+
+/** Ports whose lowest bit is 0, and what they become. */
+const PORTS = { sourcePort: 40_000, destinationPort: 5200 }
+const FLIPPED = { sourcePort: 40_001, destinationPort: 5201 }
+const ENDS = { from: '198.18.0.1', to: '198.18.0.9', ...PORTS }
+const IP_AT = 14
+const L4_AT = 34
+const HEADERS = 54
+const MSS = 1000
+
+const LIVE_SECONDS = 1
+/** More than a frame that is not cut has: MTU and Ethernet header. */
+const FRAME = 1514
+
+/** What the kernel leaves in a frame whose checksum the card completes. */
+function partial(frame: Uint8Array, offset: number): FrameInfo {
+  const view = new DataView(frame.buffer)
+  view.setUint16(L4_AT + offset, pseudoSum(frame))
+  return { ipSummed: CHECKSUM_PARTIAL, csumStart: L4_AT, csumOffset: offset }
+}
+
+function pseudoSum(frame: Uint8Array): number {
+  return pseudoHeaderSum4(frame, IP_AT, ipv4.protocol(frame, IP_AT), lengthOf(frame))
+}
+
+/** The length of the transport header and what follows. */
+function lengthOf(frame: Uint8Array): number {
+  return IP_AT + ipv4.totalLength(frame, IP_AT) - L4_AT
+}
+
+/** Whether a complete checksum of TCP or UDP is right. */
+function isRight(frame: Uint8Array): boolean {
+  return finish(onesComplementSum(frame, L4_AT, lengthOf(frame), pseudoSum(frame))) === 0
+}
+
+function transmit(bed: TestBed, frame: Uint8Array, info: FrameInfo = {}): Frame {
+  bed.transmit(frame, info)
+  const [back] = bed.received.splice(0)
+  if (back !== undefined) return back
+  const seen = `a frame of ${frame.length} bytes did not come back; dropped: ${counts(bed.drops())}`
+  return fail({ seen, expected: 'the frame, as from the mirror of exercise 2', read: 'What to do' })
+}
+
+/** A long TCP frame, as the kernel makes it for a device with TSO. */
+function long(payload: number): { frame: Uint8Array; info: FrameInfo } {
+  const frame = tcpFrame({ ...ENDS, payload: new Uint8Array(payload).fill(7) })
+  return { frame, info: { ...partial(frame, tcp.TCP_CHECK), gsoSize: MSS, gsoType: SKB_GSO_TCPV4 } }
+}
+
+function verifyRight(frame: Uint8Array, what: string, read: string): void {
+  verify(isRight(frame), {
+    seen: `the checksum of ${what} is wrong: 0x${new DataView(frame.buffer).getUint16(L4_AT + tcp.TCP_CHECK).toString(16)}`,
+    expected: 'a right one: the receiver drops what does not add up, without a word',
+    read,
+  })
+}
+
+/** TCP through the mirror: the client calls port 5200, and the server listens at 5201. */
+function iperf(
+  title: string,
+  read: string,
+  args: readonly string[],
+  judge: (length: number) => string | undefined,
+): LiveCheck {
+  return {
+    title,
+    where: 'live',
+    needs: ['iperf3', 'sh', 'ss', 'timeout'],
+    read,
+    async run({ vnet, run }) {
+      const started = await vnet(...args)
+      const server = 'timeout 15 iperf3 -s -1 -p 5201 > /dev/null & until ss -ltn | grep -q :5201; do sleep 0.05; done'
+      const client = `exec timeout 10 iperf3 -c 198.18.0.9 -p 5200 -t ${LIVE_SECONDS} --connect-timeout 3000`
+      const { status, stdout, stderr } = await run('sh', '-c', `${server}; ${client}`)
+      const error = `${stdout}${stderr}`.trim().split('\n').at(-1)
+      verify(status === 0, {
+        seen: `iperf3 -c 198.18.0.9 -p 5200 ended with status ${status}: ${error}`,
+        expected: 'status 0: port 5200 is flipped to 5201, where the server is, and the checksums are right',
+        read: 'Keep the checksum right',
+      })
+      const { rxBytes = 0, rxPackets = 1 } = (await started.stop())[0]?.total ?? {}
+      const length = Math.round(rxBytes / rxPackets)
+      const expected = judge(length)
+      if (expected !== undefined) fail({ seen: `a received frame had ${length} bytes on average`, expected, read })
+    },
+  }
+}
+
+export const exercise: Exercise = {
+  name: '09-offloads',
+  title: 'Offloads: work for the card',
+  summary: 'a mirror that flips ports: checksums left to do, frames of 64 KiB',
+  kernelNames: [
+    'NETIF_F_SG',
+    'NETIF_F_HW_CSUM',
+    'NETIF_F_TSO',
+    'CHECKSUM_PARTIAL',
+    'skb_checksum_help',
+    'gso_size',
+    'skb_gso_segment',
+    'csum_replace2',
+  ],
+  checks: [
+    {
+      title: 'offers its offloads to the kernel',
+      where: 'memory',
+      read: 'Offer',
+      async run({ bed }) {
+        const { dev } = await bed()
+        const wanted = { NETIF_F_SG, NETIF_F_HW_CSUM, NETIF_F_TSO, NETIF_F_GSO_UDP_L4 }
+        const missing = Object.entries(wanted).flatMap(([name, bit]) => ((dev.features & bit) === 0 ? [name] : []))
+        verify(missing.length === 0, {
+          seen: `dev.features has no ${missing.join(', no ')}`,
+          expected: 'all four, set in setup; the framework takes away those that need another one',
+          read: 'Offer',
+        })
+      },
+    },
+    {
+      title: 'flips ports and keeps a complete checksum right',
+      where: 'memory',
+      read: 'Keep the checksum right',
+      async run({ bed }) {
+        const made = await bed()
+        const read = 'Keep the checksum right'
+        const { bytes } = transmit(made, tcpFrame({ ...ENDS, payload: 'hello' }))
+        const ports = [tcp.sourcePort(bytes, L4_AT), tcp.destinationPort(bytes, L4_AT)]
+        verify(ports.join() === `${FLIPPED.sourcePort},${FLIPPED.destinationPort}`, {
+          seen: `ports ${PORTS.sourcePort} and ${PORTS.destinationPort} came back as ${ports.join(' and ')}`,
+          expected: `${FLIPPED.sourcePort} and ${FLIPPED.destinationPort}`,
+          read,
+        })
+        verifyRight(bytes, 'a TCP frame that came back', read)
+        const { bytes: datagram } = transmit(made, udpFrame({ ...ENDS, payload: 'hello' }))
+        verify(isRight(datagram), {
+          seen: `the checksum of a UDP frame that came back is wrong: ${udp.checksum(datagram, L4_AT)}`,
+          expected: 'a right one: both ports are in the sum',
+          read,
+        })
+      },
+    },
+    {
+      title: 'knows what 0 means in a UDP checksum',
+      where: 'memory',
+      read: 'Keep the checksum right',
+      async run({ bed }) {
+        const made = await bed()
+        const read = 'Keep the checksum right'
+        const none = udpFrame(ENDS)
+        udp.setChecksum(none, L4_AT, 0)
+        const kept = udp.checksum(transmit(made, none).bytes, L4_AT)
+        verify(kept === 0, {
+          seen: `a UDP frame without a checksum came back with 0x${kept.toString(16)}`,
+          expected: '0: 0 means that the sender made no checksum',
+          read,
+        })
+        // With its own checksum as payload, a flipped frame sums to all ones.
+        const word = udp.checksum(udpFrame({ ...ENDS, ...FLIPPED, payload: 2 }), L4_AT)
+        const back = transmit(made, udpFrame({ ...ENDS, payload: Uint8Array.of(word >> 8, word & 0xff) }))
+        const check = udp.checksum(back.bytes, L4_AT)
+        verify(check === 0xffff, {
+          seen: `a UDP frame whose new checksum is zero came back with 0x${check.toString(16)}`,
+          expected: '0xffff, which is the other zero: 0 would mean that there is none',
+          read,
+        })
+      },
+    },
+    {
+      title: 'leaves a partial checksum to whom completes it',
+      where: 'memory',
+      read: 'A checksum that is not there yet',
+      async run({ bed }) {
+        const made = await bed()
+        const read = 'A checksum that is not there yet'
+        const sent = tcpFrame({ ...ENDS, payload: 'hello' })
+        const { bytes, ipSummed, csumStart, csumOffset } = transmit(made, sent, partial(sent, tcp.TCP_CHECK))
+        verify(ipSummed === CHECKSUM_PARTIAL && csumStart === L4_AT && csumOffset === tcp.TCP_CHECK, {
+          seen: `a frame with a partial checksum came back with ipSummed ${ipSummed}`,
+          expected: `ipSummed ${CHECKSUM_PARTIAL}: the checksum is still to be completed`,
+          read,
+        })
+        const [field, pseudo] = [tcp.checksum(bytes, L4_AT), pseudoSum(bytes)]
+        verify(field === pseudo, {
+          seen: `a partial checksum of 0x${pseudo.toString(16)} came back as 0x${field.toString(16)}`,
+          expected: 'no change: the field has the sum of the pseudo-header, and no port is in that',
+          read,
+        })
+      },
+    },
+    {
+      title: 'passes on a long frame as it is',
+      where: 'memory',
+      read: 'Long frames',
+      async run({ bed }) {
+        const made = await bed()
+        const { frame, info } = long(4 * MSS)
+        made.transmit(frame, info)
+        const { received } = made
+        const [{ gsoSize = 0, gsoType = 0 } = {}] = received
+        verify(received.length === 1 && gsoSize === MSS && gsoType === SKB_GSO_TCPV4, {
+          seen: `a frame of ${frame.length} bytes with gsoSize ${MSS} came back as ${received.length} with gsoSize ${gsoSize}`,
+          expected: 'one frame, as it was sent: the kernel takes it whole',
+          read: 'Long frames',
+        })
+      },
+    },
+    {
+      title: 'with --plain, cuts a long frame',
+      where: 'memory',
+      read: 'Plain frames',
+      async run({ bed }) {
+        const made = await bed({ plain: true })
+        const read = 'Plain frames'
+        const { frame, info } = long(3 * MSS + 500)
+        made.transmit(frame, info)
+        const { received } = made
+        const lengths = received.map(({ bytes }) => bytes.length - HEADERS)
+        verify(lengths.join() === `${MSS},${MSS},${MSS},500`, {
+          seen: `${3 * MSS + 500} bytes with gsoSize ${MSS} came back with ${lengths.join(', ') || 'nothing'}; dropped: ${counts(made.drops())}`,
+          expected: `${MSS}, ${MSS}, ${MSS}, 500: each with at most ${MSS} bytes of payload`,
+          read,
+        })
+        for (const { bytes, ipSummed } of received) {
+          verify(ipSummed === CHECKSUM_NONE, {
+            seen: `a frame that was cut has ipSummed ${ipSummed}`,
+            expected: `${CHECKSUM_NONE}: its checksum is complete`,
+            read,
+          })
+          verifyRight(bytes, 'a frame that was cut', read)
+        }
+      },
+    },
+    {
+      title: 'with --plain, cuts 64 KiB',
+      where: 'memory',
+      read: 'Plain frames',
+      async run({ bed }) {
+        const made = await bed({ plain: true })
+        const { frame, info } = long(60 * MSS)
+        made.transmit(frame, info)
+        verify(made.received.length === 60, {
+          seen: `${60 * MSS} bytes with gsoSize ${MSS}: ${made.received.length} frames; dropped: ${counts(made.drops())}`,
+          expected: '60 frames: skbGsoSegment needs a ring with room for all',
+          read: 'Plain frames',
+        })
+      },
+    },
+    {
+      title: 'with --plain, drops what cannot be cut',
+      where: 'memory',
+      read: 'Plain frames',
+      async run({ bed }) {
+        const made = await bed({ plain: true })
+        const frame = udpFrame({ ...ENDS, payload: 3 * MSS })
+        made.transmit(frame, { gsoSize: MSS, gsoType: SKB_GSO_TCPV4 })
+        const { SKB_GSO_SEG = 0 } = made.drops()
+        verify(SKB_GSO_SEG === 1 && made.balance().held === 0, {
+          seen: `a UDP frame that claims to be TCP: dropped: ${counts(made.drops())}; still held: ${made.balance().held}`,
+          expected: 'SKB_GSO_SEG 1: skbGsoSegment returned minus the reason, and the frame is still yours',
+          read: 'Plain frames',
+        })
+      },
+    },
+    {
+      title: 'with --plain, completes a checksum',
+      where: 'memory',
+      read: 'Plain frames',
+      async run({ bed }) {
+        const made = await bed({ plain: true })
+        const sent = tcpFrame({ ...ENDS, payload: 'hello' })
+        const { bytes, ipSummed } = transmit(made, sent, partial(sent, tcp.TCP_CHECK))
+        const isComplete = ipSummed === CHECKSUM_NONE && isRight(bytes)
+        verify(isComplete, {
+          seen: `a frame with a partial checksum came back with ipSummed ${ipSummed}${isRight(bytes) ? '' : ' and a wrong checksum'}`,
+          expected: `ipSummed ${CHECKSUM_NONE} and the right checksum: skbChecksumHelp does both`,
+          read: 'Plain frames',
+        })
+      },
+    },
+    iperf('TCP passes in long frames', 'Long frames', [], length =>
+      length > 2 * FRAME ? undefined : `more than ${2 * FRAME}: the kernel sends 64 KiB at once to who offers TSO`,
+    ),
+    iperf('with --plain, TCP passes in frames that fit the MTU', 'Plain frames', ['--plain'], length =>
+      length <= FRAME ? undefined : `at most ${FRAME}: the MTU and the Ethernet header`,
+    ),
+  ],
+}
