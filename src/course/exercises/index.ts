@@ -6,7 +6,18 @@ import { exercise as ring } from './03-ring.ts'
 import { exercise as interrupt } from './04-interrupt.ts'
 import { exercise as napi } from './05-napi.ts'
 import { exercise as timeout } from './06-timeout.ts'
+import { exercise as ioctl } from './07-ioctl.ts'
 import { exercise as offloads } from './09-offloads.ts'
 import { exercise as networkSwitch } from './10-switch.ts'
 
-export const exercises: readonly Exercise[] = [drop, mirror, ring, interrupt, napi, timeout, offloads, networkSwitch]
+export const exercises: readonly Exercise[] = [
+  drop,
+  mirror,
+  ring,
+  interrupt,
+  napi,
+  timeout,
+  ioctl,
+  offloads,
+  networkSwitch,
+]

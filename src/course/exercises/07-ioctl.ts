@@ -1,0 +1,279 @@
+/** 7. Private ioctls and parameters: what an administrator turns. */
+import { devIoctl } from '../../netdev/dev-ioctl.ts'
+import { formatParam, type Param } from '../../netdev/driver.ts'
+import { EFAULT, EINVAL, EOPNOTSUPP, EPERM, errnoName } from '../../netdev/errno.ts'
+import { IFR_IFRU, IFREQ_LEN, SIOCDEVPRIVATE } from '../../netdev/if.ts'
+import { echoRequest, udpFrame } from '../../testing/frames.ts'
+import type { TestBed } from '../../testing/test-bed.ts'
+import { type Exercise, type Explanation, fail, verify } from '../exercise.ts'
+import { counts } from '../words.ts'
+
+const ENDS = { from: '198.18.0.1', to: '198.18.0.9' }
+const COUNTERS = SIOCDEVPRIVATE
+const SIZE = 24
+const FLAG_RESET = 1
+const UDP_LEN = 60
+/** Where ifr_data points in a check that plays the caller's memory itself. */
+const DATA_AT = 0x1000n
+
+/** The caller's struct counters. */
+function request(flags = 0, size = SIZE, length = SIZE): Uint8Array {
+  const data = new Uint8Array(length)
+  const view = new DataView(data.buffer)
+  view.setUint32(0, size, true)
+  view.setUint32(4, flags, true)
+  return data
+}
+
+/** The counters in what an ioctl returned. */
+function countersIn(data: Uint8Array): { frames: number; bytes: number } {
+  const view = new DataView(data.buffer, data.byteOffset)
+  return { frames: Number(view.getBigUint64(8, true)), bytes: Number(view.getBigUint64(16, true)) }
+}
+
+const transmit = (bed: TestBed, n = 3): void => {
+  for (let i = 0; i < n; i++) bed.transmit(udpFrame(ENDS))
+}
+
+const framesOf = (bed: TestBed): unknown => (bed.dev.priv as { frames: unknown }).frames
+
+/** `-EPERM`, or the number. */
+const resultName = (result: number): string => (result < 0 ? `-${errnoName(result)}` : String(result))
+
+/** Fails unless an ioctl returned this. */
+function verifyResult(what: string, result: number, wanted: number, read: string, why: string): void {
+  verify(result === wanted, {
+    seen: `${what} returned ${resultName(result)}`,
+    expected: `${resultName(wanted)}: ${why}`,
+    read,
+  })
+}
+
+/** Fails unless this many frames were counted. */
+function verifyFrames(bed: TestBed, wanted: number, explanation: Omit<Explanation, 'expected'>): void {
+  const frames = framesOf(bed)
+  verify(frames === wanted, {
+    ...explanation,
+    seen: `${explanation.seen}: ${frames} frames counted; dropped: ${counts(bed.drops())}`,
+    expected: `${wanted}`,
+  })
+}
+
+export const exercise: Exercise = {
+  name: '07-ioctl',
+  title: 'Private ioctls and parameters',
+  summary: 'a private ioctl with rights and checks, and parameters that change live',
+  kernelNames: [
+    'module_param',
+    'MODULE_PARM_DESC',
+    'kernel_param_ops',
+    'SIOCDEVPRIVATE',
+    'ndo_siocdevprivate',
+    'copy_from_user',
+    'copy_to_user',
+    'capable',
+    'EFAULT',
+    'EOPNOTSUPP',
+  ],
+  checks: [
+    {
+      title: 'has the parameters limit, count and only, all live',
+      where: 'memory',
+      run({ driver }) {
+        const read = 'Parameters'
+        const params: Record<string, Param<unknown> | undefined> = driver.params
+        for (const [name, type] of Object.entries({ limit: 'int', count: 'bool', only: 'string' })) {
+          const param = params[name]
+          verify(param?.type === type, {
+            seen:
+              param === undefined ? `there is no parameter ${name}` : `the parameter ${name} is of type ${param.type}`,
+            expected: `a parameter ${name}: ${type === 'string' ? 'text' : type}({ ... })`,
+            read,
+          })
+          verify(param.live, { seen: `${name} cannot change while the driver runs`, expected: 'live: true', read })
+        }
+      },
+    },
+    {
+      title: 'counts as limit and count say, also when they change',
+      where: 'memory',
+      read: 'Parameters',
+      async run({ bed }) {
+        const read = 'Parameters'
+        const made = await bed()
+        transmit(made)
+        verifyFrames(made, 3, { seen: `3 UDP frames of ${UDP_LEN} bytes, with the defaults`, read })
+        made.params.limit = UDP_LEN - 1
+        transmit(made)
+        verifyFrames(made, 3, { seen: `3 more, with limit=${UDP_LEN - 1} set while the driver ran`, read })
+        const { PKT_TOO_BIG = 0 } = made.drops()
+        verify(PKT_TOO_BIG === 3, {
+          seen: `3 frames longer than limit; dropped: ${counts(made.drops())}`,
+          expected: 'PKT_TOO_BIG 3',
+          read,
+        })
+        made.params.limit = UDP_LEN
+        transmit(made)
+        verifyFrames(made, 6, { seen: `3 more, with limit=${UDP_LEN}`, read })
+        made.params.count = false
+        transmit(made)
+        verifyFrames(made, 6, { seen: '3 more, with count=0', read })
+      },
+    },
+    {
+      title: 'counts one protocol with only, and refuses a name that it does not know',
+      where: 'memory',
+      async run({ bed, driver }) {
+        const read = 'Text that is checked'
+        const only = driver.params.only as Param<unknown>
+        let refusal: unknown
+        try {
+          only.parse('sctp')
+        } catch (error) {
+          refusal = error
+        }
+        verify(refusal instanceof Error && refusal.name === 'UsageError', {
+          seen: refusal === undefined ? 'only=sctp was taken' : `only=sctp threw ${refusal}`,
+          expected: 'a UsageError, which is printed as one line for whoever typed it',
+          read,
+        })
+        const made = await bed({ only: only.parse('icmp') })
+        transmit(made)
+        made.transmit(echoRequest(ENDS))
+        verifyFrames(made, 1, { seen: '3 UDP frames and a ping, with only=icmp', read })
+        made.params.only = only.parse('all')
+        transmit(made)
+        verifyFrames(made, 4, { seen: '3 UDP frames more, with only=all', read })
+        const text = formatParam(only, only.parse('icmp'))
+        verify(text === 'icmp', {
+          seen: `vnet param shows only=icmp as ${text}`,
+          expected: 'icmp: format is the opposite of parse',
+          read,
+        })
+      },
+    },
+    {
+      title: 'reads the counters',
+      where: 'memory',
+      async run({ bed }) {
+        const made = await bed()
+        transmit(made)
+        const { result, data } = made.ioctl(COUNTERS, { data: request() })
+        const read = 'The ioctl'
+        verifyResult('COUNTERS', result, 0, read, 'success')
+        const { frames, bytes } = countersIn(data)
+        verify(frames === 3 && bytes === 3 * UDP_LEN, {
+          seen: `after 3 frames of ${UDP_LEN} bytes, COUNTERS wrote ${frames} frames and ${bytes} bytes`,
+          expected: `3 and ${3 * UDP_LEN}, at offsets 8 and 16, little-endian`,
+          read,
+        })
+        verifyFrames(made, 3, { seen: 'after COUNTERS without FLAG_RESET', read })
+      },
+    },
+    {
+      title: 'refuses what it does not know',
+      where: 'memory',
+      async run({ bed }) {
+        const made = await bed()
+        const read = 'Check what you get'
+        const { result: other } = made.ioctl(COUNTERS + 1, { data: request() })
+        verifyResult('SIOCDEVPRIVATE + 1', other, -EOPNOTSUPP, read, 'there is no such ioctl')
+        for (const size of [0, SIZE - 8, SIZE + 8]) {
+          const { result } = made.ioctl(COUNTERS, { data: request(0, size, 64) })
+          verifyResult(`COUNTERS with size ${size}`, result, -EINVAL, read, `the struct has ${SIZE} bytes`)
+        }
+        const { result } = made.ioctl(COUNTERS, { data: request(FLAG_RESET | 2) })
+        verifyResult('COUNTERS with flags 3', result, -EINVAL, read, 'bit 1 is unknown, and may get a meaning later')
+      },
+    },
+    {
+      title: 'reports memory that is not there',
+      where: 'memory',
+      async run({ bed }) {
+        const made = await bed()
+        const read = 'Memory that is not there'
+        for (const length of [0, 8]) {
+          const { result } = made.ioctl(COUNTERS, { data: request().subarray(0, length) })
+          verifyResult(`COUNTERS with ${length} bytes of memory`, result, -EFAULT, read, 'read() and write() throw it')
+        }
+      },
+    },
+    {
+      title: 'resets for those who may, and nobody else',
+      where: 'memory',
+      async run({ bed }) {
+        const made = await bed()
+        transmit(made)
+        const read = 'Rights'
+        const { result } = made.ioctl(COUNTERS, { data: request(FLAG_RESET), mayChange: false })
+        verifyResult('FLAG_RESET by a caller that may change nothing', result, -EPERM, read, 'data.mayChange is false')
+        verifyFrames(made, 3, { seen: 'after a FLAG_RESET that was refused', read })
+        const { result: reading } = made.ioctl(COUNTERS, { data: request(), mayChange: false })
+        verifyResult('COUNTERS by a caller that may change nothing', reading, 0, read, 'anyone may read')
+        const { result: reset, data } = made.ioctl(COUNTERS, { data: request(FLAG_RESET) })
+        verifyResult('FLAG_RESET by the owner', reset, 0, read, 'data.mayChange is true')
+        const { frames } = countersIn(data)
+        verify(frames === 3, {
+          seen: `FLAG_RESET after 3 frames wrote ${frames}`,
+          expected: '3: read, then reset',
+          read,
+        })
+        verifyFrames(made, 0, { seen: 'after FLAG_RESET', read })
+      },
+    },
+    {
+      title: 'resets nothing if the caller did not get the counters',
+      where: 'memory',
+      async run({ bed }) {
+        const made = await bed()
+        transmit(made)
+        const read = 'Memory that is not there'
+        const ifr = new Uint8Array(IFREQ_LEN)
+        new DataView(ifr.buffer).setBigUint64(IFR_IFRU, DATA_AT, true)
+        const readOnly = {
+          read: (_: bigint, into: Uint8Array) => {
+            into.set(request(FLAG_RESET).subarray(0, into.length))
+            return 0
+          },
+          write: () => -EFAULT,
+        }
+        const result = devIoctl(made.dev, COUNTERS, ifr, readOnly, true)
+        verifyResult('FLAG_RESET with memory that cannot be written', result, -EFAULT, read, 'write() throws it')
+        if (framesOf(made) !== 3) {
+          fail({
+            seen: `FLAG_RESET failed with -EFAULT, and ${framesOf(made)} of 3 frames are left in the counters`,
+            expected: '3: reset after write(), or what was counted is lost',
+            read,
+          })
+        }
+      },
+    },
+    {
+      title: 'vnet ioctl reads and resets, vnet param changes what is counted',
+      where: 'live',
+      needs: ['ping'],
+      async run({ vnet, run }) {
+        const [name = 'count0'] = (await vnet()).interfaces
+        const ping = () => run('ping', '-q', '-c', '3', '-i', '0.05', '-W', '0.1', '198.18.0.9')
+        const ioctl = async (hex: string): Promise<number | undefined> => {
+          const { stdout } = await run('vnet', 'ioctl', name, '0', hex, '--length', String(SIZE), '--json')
+          const { data = '' } = JSON.parse(stdout || '{}')
+          return data.length === 2 * SIZE ? countersIn(Buffer.from(data, 'hex')).frames : undefined
+        }
+        const read = 'See it live'
+        await ping()
+        const frames = await ioctl('1800000001')
+        verify(frames === 3, { seen: `3 pings; vnet ioctl: ${frames} frames`, expected: '3', read })
+        const { status, stderr } = await run('vnet', 'param', name, 'only=tcp')
+        verify(status === 0, { seen: `vnet param ${name} only=tcp: ${stderr.trim()}`, expected: 'no error', read })
+        await ping()
+        const after = await ioctl('18')
+        verify(after === 0, {
+          seen: `FLAG_RESET, only=tcp, 3 pings; vnet ioctl: ${after} frames`,
+          expected: '0',
+          read,
+        })
+      },
+    },
+  ],
+}
