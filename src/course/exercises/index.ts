@@ -9,6 +9,7 @@ import { exercise as timeout } from './06-timeout.ts'
 import { exercise as ioctl } from './07-ioctl.ts'
 import { exercise as offloads } from './09-offloads.ts'
 import { exercise as networkSwitch } from './10-switch.ts'
+import { exercise as statistics } from './11-statistics.ts'
 
 export const exercises: readonly Exercise[] = [
   drop,
@@ -20,4 +21,5 @@ export const exercises: readonly Exercise[] = [
   ioctl,
   offloads,
   networkSwitch,
+  statistics,
 ]
