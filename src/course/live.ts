@@ -33,6 +33,8 @@ export interface LiveStatistics {
   readonly name: string
   /** LinkStats64 and the counters of queues, by their names in camelCase. */
   readonly total: Readonly<Record<string, number>>
+  /** The same of each queue. */
+  readonly queues: readonly Readonly<Record<string, number>>[]
   readonly drops: { readonly tx: Readonly<Record<string, number>>; readonly rx: Readonly<Record<string, number>> }
 }
 

@@ -7,6 +7,7 @@ import { exercise as interrupt } from './04-interrupt.ts'
 import { exercise as napi } from './05-napi.ts'
 import { exercise as timeout } from './06-timeout.ts'
 import { exercise as ioctl } from './07-ioctl.ts'
+import { exercise as multiqueue } from './08-multiqueue.ts'
 import { exercise as offloads } from './09-offloads.ts'
 import { exercise as networkSwitch } from './10-switch.ts'
 import { exercise as statistics } from './11-statistics.ts'
@@ -19,6 +20,7 @@ export const exercises: readonly Exercise[] = [
   napi,
   timeout,
   ioctl,
+  multiqueue,
   offloads,
   networkSwitch,
   statistics,

@@ -1,0 +1,273 @@
+/** 8. Several queues: flows that do not wait for each other. */
+import { NSEC_PER_MSEC } from '../../netdev/clock.ts'
+import { devClose, devOpen } from '../../netdev/register.ts'
+import type { Ring } from '../../skb/ring.ts'
+import type { TestBedOptions } from '../../testing/bed-options.ts'
+import { udpFrame } from '../../testing/frames.ts'
+import type { TestBed } from '../../testing/test-bed.ts'
+import { type Exercise, verify } from '../exercise.ts'
+import { counts } from '../words.ts'
+
+const ENDS = { from: '198.18.0.1', to: '198.18.0.9' }
+const DELAY = 5
+const SLOTS = 4
+const PARAMS = { delay: DELAY, slots: SLOTS }
+const QUEUES = [0, 1, 2, 3]
+const UDP_LEN = 60
+/** Where the payload of a UDP frame begins. */
+const PAYLOAD_AT = 42
+
+interface Lane {
+  readonly ring: Ring
+  readonly frames: unknown
+  readonly bytes: unknown
+}
+
+const lanesOf = (bed: TestBed): readonly Lane[] => (bed.dev.priv as { lanes: readonly Lane[] }).lanes
+
+/** The kernel transmits frames by a queue, in one batch. Their payload is 1, 2 and so on. */
+function transmit(bed: TestBed, queue: number, n = 1): void {
+  for (let i = 1; i <= n; i++) bed.port().transmit(udpFrame({ ...ENDS, payload: Uint8Array.of(i) }), queue)
+  bed.advance(0)
+}
+
+/** `1, 2`, or `none`. */
+const list = (numbers: readonly unknown[]): string => (numbers.length === 0 ? 'none' : numbers.join(', '))
+
+const stoppedOf = (bed: TestBed): string => list(QUEUES.filter(queue => bed.dev.tx[queue]?.stopped))
+
+export const exercise: Exercise = {
+  name: '08-multiqueue',
+  title: 'Several queues: flows that do not wait for each other',
+  summary: 'several queues, each with its ring, its alarm, and its own stop and wake',
+  kernelNames: [
+    'alloc_etherdev_mqs',
+    'netdev_queue',
+    'skb_get_queue_mapping',
+    'netif_tx_stop_queue',
+    'netif_tx_wake_queue',
+    'skb_record_rx_queue',
+    'ndo_select_queue',
+  ],
+  checks: [
+    {
+      title: 'has four queues in each direction, or as many as --txqs says',
+      where: 'memory',
+      async run({ bed }) {
+        const read = 'How many queues'
+        const cases: [string, TestBedOptions, number, number][] = [
+          ['without --txqs', {}, 4, 4],
+          ['with --txqs 2', { txqs: 2 }, 2, 2],
+          ['with --txqs 3 --rxqs 1', { txqs: 3, rxqs: 1 }, 3, 1],
+        ]
+        for (const [what, options, txqs, rxqs] of cases) {
+          const { dev } = await bed(PARAMS, options)
+          verify(dev.numTxQueues === txqs && dev.numRxQueues === rxqs, {
+            seen: `${what} the device has ${dev.numTxQueues} transmit and ${dev.numRxQueues} receive queues`,
+            expected: `${txqs} and ${rxqs}: txqs and rxqs of allocEtherdevMqs`,
+            read,
+          })
+        }
+      },
+    },
+    {
+      title: 'keeps the frames of each queue in its ring, and gives them back',
+      where: 'memory',
+      read: 'A lane for each queue',
+      async run({ bed }) {
+        const made = await bed(PARAMS)
+        const read = 'A lane for each queue'
+        for (const queue of QUEUES) transmit(made, queue)
+        const lengths = list(lanesOf(made).map(({ ring }) => ring.length))
+        verify(lengths === '1, 1, 1, 1', {
+          seen: `a frame came by each of 4 queues; the rings have ${lengths}`,
+          expected: '1, 1, 1, 1: dev.priv.lanes[skb.queueMapping]',
+          read,
+        })
+        made.advance(`${DELAY}ms`)
+        const { length } = made.received
+        verify(length === 4, {
+          seen: `of 4 frames, one by each queue, ${length} came back`,
+          expected: `4, after ${DELAY} ms: an alarm for each lane`,
+          read,
+        })
+      },
+    },
+    {
+      title: 'stops only the queue whose ring is full',
+      where: 'memory',
+      read: 'Stop and wake one',
+      async run({ bed }) {
+        const made = await bed(PARAMS)
+        transmit(made, 1, SLOTS)
+        const read = 'Stop and wake one'
+        verify(stoppedOf(made) === '1', {
+          seen: `${SLOTS} frames filled the ring of queue 1; these queues are stopped: ${stoppedOf(made)}`,
+          expected: '1: what goes by the others need not wait',
+          read,
+        })
+        transmit(made, 2)
+        made.advance(`${DELAY}ms`)
+        const { length } = made.received
+        verify(length === SLOTS + 1, {
+          seen: `then a frame by queue 2; after ${DELAY} ms ${length} of ${SLOTS + 1} were back`,
+          expected: 'all',
+          read,
+        })
+      },
+    },
+    {
+      title: 'wakes only the queue whose ring has room',
+      where: 'memory',
+      async run({ bed }) {
+        const made = await bed(PARAMS)
+        const read = 'Stop and wake one'
+        transmit(made, 1, SLOTS)
+        made.advance(`${DELAY - 2}ms`)
+        transmit(made, 2, SLOTS)
+        made.advance('2ms')
+        const stopped = stoppedOf(made)
+        const when = `at ${DELAY} ms, when the ring of queue 1 was emptied,`
+        verify(stopped.includes('2') && made.received.length === SLOTS, {
+          seen: `${when} queue 2, whose ring was still full, was woken; ${made.received.length} frames were back`,
+          expected: `dev.tx[queue].wake() for queue 1 only, and its ${SLOTS} frames back`,
+          read,
+        })
+        verify(!stopped.includes('1'), {
+          seen: `${when} queue 1 is still stopped`,
+          expected: 'woken: its ring has room',
+          read,
+        })
+        made.advance(DELAY * NSEC_PER_MSEC)
+        verify(stoppedOf(made) === 'none', { seen: `later, still stopped: ${stoppedOf(made)}`, expected: 'none', read })
+      },
+    },
+    {
+      title: 'gives each frame back on the queue by which it came',
+      where: 'memory',
+      async run({ bed }) {
+        const made = await bed(PARAMS)
+        for (const queue of QUEUES) {
+          transmit(made, queue)
+          made.advance(`${DELAY}ms`)
+          const frame = made.received.at(-1)
+          verify(frame?.queue === queue, {
+            seen: `a frame that came by queue ${queue} came back on queue ${frame?.queue}`,
+            expected: `${queue}: the kernel sends a flow by the queue on which it received it`,
+            read: 'Flows stay where they are',
+          })
+        }
+      },
+    },
+    {
+      title: 'keeps the order in each queue, and loses nothing',
+      where: 'memory',
+      read: 'Stop and wake one',
+      async run({ bed }) {
+        const made = await bed(PARAMS)
+        const n = 5 * SLOTS
+        for (const queue of QUEUES) transmit(made, queue, n)
+        made.advance('1s')
+        for (const queue of QUEUES) {
+          const numbers = made.received.filter(frame => frame.queue === queue).map(({ bytes }) => bytes[PAYLOAD_AT])
+          verify(numbers.length === n && numbers.every((number, i) => number === i + 1), {
+            seen: `${n} frames by queue ${queue}; back came: ${list(numbers)}; dropped: ${counts(made.drops())}`,
+            expected: `1 to ${n}, in this order`,
+            read: 'Stop and wake one',
+          })
+        }
+      },
+    },
+    {
+      title: 'counts frames and bytes for each queue',
+      where: 'memory',
+      async run({ bed }) {
+        const made = await bed(PARAMS)
+        transmit(made, 1)
+        transmit(made, 3, 2)
+        made.advance(`${DELAY}ms`)
+        const lanes = lanesOf(made)
+        const read = 'A lane for each queue'
+        const frames = list(lanes.map(lane => lane.frames))
+        verify(frames === '0, 1, 0, 2', {
+          seen: `a frame by queue 1 and two by queue 3; frames counted: ${frames}`,
+          expected: '0, 1, 0, 2: lane.frames',
+          read,
+        })
+        const length = made.received[0]?.bytes.length ?? UDP_LEN
+        const bytes = list(lanes.map(lane => lane.bytes))
+        const expected = `0, ${length}, 0, ${2 * length}`
+        verify(bytes === expected, { seen: `bytes counted: ${bytes}`, expected: `${expected}: lane.bytes`, read })
+      },
+    },
+    {
+      title: 'goes down with frames in all rings, and works again when it is up',
+      where: 'memory',
+      async run({ bed }) {
+        const made = await bed(PARAMS)
+        for (const queue of QUEUES) transmit(made, queue, SLOTS)
+        await devClose(made.dev)
+        await devOpen(made.dev)
+        for (const queue of QUEUES) transmit(made, queue)
+        made.advance(`${DELAY}ms`)
+        const { length } = made.received
+        verify(length === 4, {
+          seen: `down and up with full rings, then a frame by each of 4 queues: ${length} came back`,
+          expected: '4',
+          read: 'A lane for each queue',
+        })
+      },
+    },
+    {
+      title: 'four TCP connections at once get their data through rings of eight',
+      where: 'live',
+      needs: ['iperf3', 'sh'],
+      async run({ vnet, run }) {
+        const running = await vnet('--slots', '8')
+        // The client starts when the server says that it listens.
+        const both = `iperf3 -s -1 --forceflush | {
+          while read line; do case "$line" in *listening*) break; esac; done
+          iperf3 -c 198.18.0.9 -P 4 -t 1 -J >&3
+          cat >/dev/null
+        } 3>&1`
+        const { stdout } = await run('sh', '-c', both)
+        const { end, error } = JSON.parse(stdout || '{}')
+        const streams: number[] =
+          end?.streams?.map((each: { receiver: { bytes: number } }) => each.receiver.bytes) ?? []
+        const read = 'See it live'
+        verify(streams.length === 4 && streams.every(bytes => bytes > 0), {
+          seen: `iperf3 -c 198.18.0.9 -P 4: ${error ?? `bytes received: ${list(streams)}`}`,
+          expected: 'some by each of 4 connections',
+          read,
+        })
+        const [statistics] = await running.stop()
+        for (const [queue, { txPackets = 0, rxPackets = 0, ...row }] of statistics?.queues.entries() ?? []) {
+          const dropped = (row.txDropped ?? 0) + (row.rxDropped ?? 0)
+          verify(rxPackets + dropped === txPackets, {
+            seen: `${txPackets} frames came by queue ${queue}, ${rxPackets} went back on it, ${dropped} were dropped`,
+            expected: 'all that were not dropped went back on their queue',
+            read: 'Flows stay where they are',
+          })
+        }
+      },
+    },
+    {
+      title: 'pings to several addresses at once lose nothing',
+      where: 'live',
+      needs: ['ping'],
+      async run({ vnet, run }) {
+        const running = await vnet('--slots', '2')
+        const targets = ['198.18.0.7', '198.18.0.8', '198.18.0.9', '198.18.0.10']
+        await Promise.all(targets.map(to => run('ping', '-q', '-c', '200', '-i', '0.002', '-W', '2', to)))
+        const [statistics] = await running.stop()
+        // Not what ping counts: its socket may lose replies that it does not read in time.
+        const { txPackets, rxPackets } = statistics?.total ?? {}
+        verify(txPackets === 1600 && rxPackets === 1600, {
+          seen: `4 times 200 pings: ${txPackets} frames transmitted, ${rxPackets} received`,
+          expected: '1600 and 1600: a request and a reply for each ping, each mirrored',
+          read: 'See it live',
+        })
+      },
+    },
+  ],
+}
