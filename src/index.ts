@@ -8,7 +8,9 @@ export { driver as cable } from './drivers/cable.ts'
 export { flipNetwork } from './drivers/flip/hidden-loopback.ts'
 export { driver as loop } from './drivers/loop.ts'
 export { filtered, RxFilter } from './drivers/rx-filter.ts'
+export { SNULL_RX_INTR, SNULL_TX_INTR, SnullHw } from './drivers/snull/board.ts'
 export { driver as snull } from './drivers/snull/driver.ts'
+export { faultParams as snullFaultParams } from './drivers/snull/faults.ts'
 export type {
   HostDefinition,
   HostHandlers,

@@ -11,6 +11,7 @@ import { exercise as multiqueue } from './08-multiqueue.ts'
 import { exercise as offloads } from './09-offloads.ts'
 import { exercise as networkSwitch } from './10-switch.ts'
 import { exercise as statistics } from './11-statistics.ts'
+import { exercise as board } from './12-board.ts'
 
 export const exercises: readonly Exercise[] = [
   drop,
@@ -24,4 +25,5 @@ export const exercises: readonly Exercise[] = [
   offloads,
   networkSwitch,
   statistics,
+  board,
 ]

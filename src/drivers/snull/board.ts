@@ -43,7 +43,7 @@ export class SnullHw {
   /** Frames that arrived and that the driver has not taken. */
   readonly rxRing: Ring
   /** Leads to the peer's board. The driver sets it. */
-  slot!: WireSlot
+  slot!: Pick<WireSlot, 'wire'>
   readonly #dev: NetDevice
   readonly #buffers: number
   readonly #faults: Faults

@@ -1,0 +1,329 @@
+/** 12. The board: a driver of your own. */
+import type { Irq } from '../../netdev/irq.ts'
+import type { NetDevice } from '../../netdev/net-device.ts'
+import { devClose, devOpen, unregisterNetdev } from '../../netdev/register.ts'
+import type { SkBuff } from '../../skb/sk-buff.ts'
+import { udpFrame } from '../../testing/frames.ts'
+import type { TestBed } from '../../testing/test-bed.ts'
+import { type Exercise, verify } from '../exercise.ts'
+import { counts, numberOf } from '../words.ts'
+
+const RX_INTR = 1
+const TIMEOUT = 50
+/** The framework warns each time that the watchdog finds a queue. */
+const WATCHDOG = /NETDEV WATCHDOG/
+const FAR = '198.18.0.2'
+/** Behind the headers of Ethernet, IPv4 and UDP. */
+const NUMBER_AT = 42
+
+/** What the checks use of SnullHw. */
+interface Board {
+  readonly irq: Irq
+  transmit(skb: SkBuff, peer: NetDevice, receiver: Board): boolean
+  reclaim(queue: number): boolean
+  trigger(fault: string, queue: number): void
+}
+
+const hwOf = ({ devices }: TestBed, at = 0): Board => (devices[at] as NetDevice<{ hw: Board }>).priv.hw
+const deviceOf = (bed: TestBed, at = 0): NetDevice => bed.devices[at] as NetDevice
+
+/** The kernel transmits frames with these numbers by the first device, in one batch. */
+function transmit(bed: TestBed, first: number, last: number, queue = 0): void {
+  for (let n = first; n <= last; n++) {
+    bed.port().transmit(udpFrame({ from: '198.18.0.1', to: FAR, payload: new Uint8Array(18).fill(n) }), queue)
+  }
+  bed.advance(0)
+}
+
+/** The numbers that the kernel received by the second device. */
+function arrived(bed: TestBed): string {
+  const { received } = bed.port(bed.devices[1]?.name)
+  return received.map(({ bytes }) => bytes[NUMBER_AT]).join(' ')
+}
+
+const upTo = (n: number): string => Array.from({ length: n }, (_, i) => i + 1).join(' ')
+
+function trigger(bed: TestBed, fault: string, queue = 0): void {
+  hwOf(bed).trigger(fault, queue)
+}
+
+/** Returns the queues by which the board got a frame although it had said that there is no room. */
+function overruns(bed: TestBed): number[] {
+  const hw = hwOf(bed)
+  const full = new Set<number>()
+  const found: number[] = []
+  const [transmit, reclaim] = [hw.transmit.bind(hw), hw.reclaim.bind(hw)]
+  hw.transmit = (skb, peer, receiver) => {
+    const { queueMapping } = skb
+    if (full.has(queueMapping)) found.push(queueMapping)
+    const isFree = transmit(skb, peer, receiver)
+    if (!isFree) full.add(queueMapping)
+    return isFree
+  }
+  hw.reclaim = queue => {
+    const isFree = reclaim(queue)
+    if (isFree) full.delete(queue)
+    return isFree
+  }
+  return found
+}
+
+function verifyNoOverrun(found: readonly number[]): void {
+  verify(found.length === 0, {
+    seen: `${found.length} frames were given to the board on queue ${found[0]} without a free buffer`,
+    expected: 'none: transmit returned false, so the queue is stopped, and woken when reclaim returns true',
+    read: 'Transmit and reclaim',
+  })
+}
+
+function verifyArrived(bed: TestBed, what: string, expected: string, why: string, read: string): void {
+  const seen = arrived(bed)
+  verify(seen === expected, {
+    seen: `${what}: frames ${seen || 'none'} arrived; dropped: ${counts(bed.drops())}`,
+    expected: `${expected || 'none'}: ${why}`,
+    read,
+  })
+}
+
+export const exercise: Exercise = {
+  name: '12-board',
+  title: 'The board: a driver of your own',
+  summary: 'the open one: a whole driver for the board of snull, with all its faults',
+  kernelNames: [
+    'ndo_open',
+    'ndo_stop',
+    'ndo_start_xmit',
+    'ndo_tx_timeout',
+    'watchdog_timeo',
+    'eth_type_trans',
+    'netif_tx_wake_queue',
+  ],
+  checks: [
+    {
+      title: 'carries a ping over both boards',
+      where: 'memory',
+      async run({ bed }) {
+        const made = await bed()
+        const { received } = made.ping({ to: FAR, count: 3, interval: '1ms', timeout: '10ms' })
+        const interrupts = [0, 1].map(at => hwOf(made, at).irq.count).join(' and ')
+        verify(received === 3, {
+          seen: `${received} of 3 pings of ${FAR}; the boards interrupted ${interrupts} times; dropped: ${counts(made.drops())}`,
+          expected: '3: transmit on one board, an interrupt and netifRx on the other, for both boards',
+          read: 'What to do',
+        })
+      },
+    },
+    {
+      title: 'takes all frames of one interrupt',
+      where: 'memory',
+      read: 'The interrupt',
+      async run({ bed }) {
+        const made = await bed()
+        transmit(made, 1, 5)
+        verifyArrived(made, 'frames 1 to 5 with one interrupt', upTo(5), 'until the rx ring is empty', 'The interrupt')
+      },
+    },
+    {
+      title: 'acknowledges its interrupts, and returns IRQ_NONE for those of others',
+      where: 'memory',
+      read: 'The interrupt',
+      async run({ bed }) {
+        const made = await bed()
+        const { irq } = hwOf(made, 1)
+        const spurious = (): number => irq.spurious
+        transmit(made, 1, 1)
+        verify(irq.status === 0 && spurious() === 0, {
+          seen: `after an interrupt of the board the status word is ${irq.status}, and ${spurious()} were spurious`,
+          expected: '0 and 0: irq.acknowledge() returns the bits and clears them; then IRQ_HANDLED',
+          read: 'The interrupt',
+        })
+        irq.raise(0)
+        made.advance(0)
+        verify(spurious() === 1, {
+          seen: 'the handler returned IRQ_HANDLED for an interrupt without a bit',
+          expected: 'IRQ_NONE: it was another card',
+          read: 'The interrupt',
+        })
+      },
+    },
+    {
+      title: 'stops a queue whose buffers are all in use, and loses nothing',
+      where: 'memory',
+      read: 'Transmit and reclaim',
+      async run({ bed }) {
+        const made = await bed({ poolSize: 4 })
+        const found = overruns(made)
+        transmit(made, 1, 20)
+        verifyNoOverrun(found)
+        const why = 'the others wait in the kernel until TX_INTR'
+        verifyArrived(made, '20 frames for 4 buffers', upTo(20), why, 'Transmit and reclaim')
+      },
+    },
+    {
+      title: 'looks after each queue',
+      where: 'memory',
+      allow: WATCHDOG,
+      read: 'Transmit and reclaim',
+      async run({ bed }) {
+        const made = await bed({ poolSize: 4, timeout: TIMEOUT }, { txqs: 2, rxqs: 2 })
+        transmit(made, 1, 12, 1)
+        const why = 'each queue has buffers of its own'
+        verifyArrived(made, '12 frames on queue 1, with 4 buffers', upTo(12), why, 'Transmit and reclaim')
+        const found = overruns(made)
+        trigger(made, 'lockup', 0)
+        transmit(made, 13, 13, 0)
+        transmit(made, 14, 14, 0)
+        transmit(made, 15, 18, 1)
+        verifyNoOverrun(found)
+        const [locked, other] = made.devices[0]?.tx.map(txq => txq.stopped) ?? []
+        verify(locked === true && other === false, {
+          seen: `the completion of queue 0 was lost: queue 0 is ${locked ? 'stopped' : 'running'}, queue 1 is ${other ? 'stopped' : 'running'}`,
+          expected: 'queue 0 stopped until its timeout, queue 1 running',
+          read: 'Transmit and reclaim',
+        })
+      },
+    },
+    {
+      title: 'repairs a board that lost an interrupt',
+      where: 'memory',
+      allow: WATCHDOG,
+      read: 'The timeout',
+      async run({ bed }) {
+        const made = await bed({ timeout: TIMEOUT })
+        trigger(made, 'lockup')
+        transmit(made, 1, 5)
+        made.advance(`${TIMEOUT - 1}ms`)
+        verifyArrived(
+          made,
+          `the interrupt of frame 1 was lost; after ${TIMEOUT - 1} ms`,
+          '1',
+          'the queue is stopped',
+          'The timeout',
+        )
+        made.advance('2ms')
+        const after = `the interrupt of frame 1 was lost; after ${TIMEOUT + 1} ms`
+        verifyArrived(made, after, upTo(5), 'ndoTxTimeout resets the board, which interrupts', 'The timeout')
+        const { txErrors } = made.stats()
+        verify(txErrors === 1, {
+          seen: `after a timeout tx_errors is ${txErrors}`,
+          expected: '1: each timeout is one, TX_ERRORS',
+          read: 'The timeout',
+        })
+      },
+    },
+    {
+      title: 'sends a frame that was stuck before those behind it',
+      where: 'memory',
+      allow: WATCHDOG,
+      read: 'The timeout',
+      async run({ bed }) {
+        const made = await bed({ timeout: TIMEOUT })
+        trigger(made, 'stuck')
+        transmit(made, 1, 5)
+        hwOf(made).irq.raise(0)
+        made.advance(`${TIMEOUT + 1}ms`)
+        verifyArrived(made, 'frame 1 was stuck', upTo(5), 'hw.reset sends it, and the order stays', 'The timeout')
+      },
+    },
+    {
+      title: 'leaves nothing behind when it is taken down, and begins as new',
+      where: 'memory',
+      allow: WATCHDOG,
+      read: 'Power',
+      async run({ bed }) {
+        const made = await bed({ timeout: TIMEOUT })
+        trigger(made, 'stuck')
+        transmit(made, 1, 3)
+        await devClose(deviceOf(made))
+        const { irq } = hwOf(made)
+        const { count } = irq
+        irq.raise(RX_INTR)
+        made.advance(0)
+        const { held } = made.balance()
+        // The frames that wait in the kernel's own queue are lost with the interface.
+        verify(irq.count === count && held === 0, {
+          seen: `taken down with a frame that is stuck: ${held} frames held, ${irq.count - count} interrupts taken`,
+          expected: 'none: hw.stop() drops the frames and frees the interrupt',
+          read: 'Power',
+        })
+        await devOpen(deviceOf(made))
+        const { received } = made.ping({ to: FAR, timeout: '10ms' })
+        verify(received === 1, {
+          seen: `down and up again: ${received} of 1 ping`,
+          expected: '1: ndoOpen starts the queues and the board',
+          read: 'Power',
+        })
+      },
+    },
+    {
+      title: 'goes on after the link flapped',
+      where: 'memory',
+      read: 'Power',
+      async run({ bed }) {
+        const made = await bed()
+        trigger(made, 'flap')
+        made.advance('2s')
+        const { received } = made.ping({ to: FAR, timeout: '10ms' })
+        verify(made.dev.carrier && received === 1, {
+          seen: `2 s after the carrier was lost: ${made.dev.carrier ? 'a carrier' : 'no carrier'}, ${received} of 1 ping`,
+          expected: 'a carrier, which the board handles, and 1 ping',
+          read: 'Power',
+        })
+      },
+    },
+    {
+      title: 'has a plan for the end of its peer',
+      where: 'memory',
+      allow: WATCHDOG,
+      read: 'Power',
+      async run({ bed }) {
+        const made = await bed({ timeout: TIMEOUT })
+        trigger(made, 'stuck')
+        transmit(made, 1, 1)
+        await unregisterNetdev(deviceOf(made, 1))
+        made.advance(`${TIMEOUT + 1}ms`)
+        transmit(made, 2, 3)
+        const { DEV_READY = 0 } = made.drops()
+        verify(DEV_READY === 3 && made.balance().held === 0, {
+          seen: `frame 1 was stuck, the other device is gone, then frames 2 and 3: dropped: ${counts(made.drops())}`,
+          expected: 'DEV_READY 3: the first by hw.reset, the others by you, for the other device is gone',
+          read: 'Power',
+        })
+      },
+    },
+    {
+      title: 'ping loses nothing while the board fails',
+      where: 'live',
+      allow: WATCHDOG,
+      needs: ['ping'],
+      read: 'The timeout',
+      async run({ vnet, run }) {
+        await vnet('--timeout', '20', '--lockup', '7', '--stuck', '5', '--spurious', '3')
+        const { stdout } = await run('ping', '-q', '-c', '40', '-i', '0.01', '-W', '3', FAR)
+        const received = numberOf(/ (\d+) received/, stdout)
+        verify(received === 40, {
+          seen: `${received} of 40 replies`,
+          expected: '40, some of them late',
+          read: 'The timeout',
+        })
+      },
+    },
+    {
+      title: 'TCP gets through while the board fails',
+      where: 'live',
+      allow: WATCHDOG,
+      needs: ['iperf3', 'sh', 'ss', 'timeout'],
+      async run({ vnet, run }) {
+        await vnet('--timeout', '10', '--lockup', '500', '--pool-size', '8')
+        const server = 'timeout 15 iperf3 -s -1 > /dev/null & until ss -ltn | grep -q :5201; do sleep 0.05; done'
+        const client = `exec timeout 10 iperf3 -c ${FAR} -n 2M --connect-timeout 3000`
+        const { status, stdout, stderr } = await run('sh', '-c', `${server}; ${client}`)
+        verify(status === 0, {
+          seen: `iperf3 -c ${FAR} ended with status ${status}: ${`${stdout}${stderr}`.trim().split('\n').at(-1)}`,
+          expected: 'status 0: 2 MB arrive, with a timeout now and then',
+          read: 'The timeout',
+        })
+      },
+    },
+  ],
+}
