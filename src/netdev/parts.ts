@@ -2,23 +2,41 @@
  * The parts of a device as they are at this moment: its queues, rings, interrupts and polls, and
  * its share of the frame memory. They are made when they are looked at, and cost nothing otherwise.
  */
+import { describeException } from './exception.ts'
+import { logBadReturn } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
 
+const KINDS = ['queue', 'ring', 'buffers', 'irq', 'napi', 'pool'] as const
 /** What a part is. `buffers` are places for frames in no order, unlike those of a ring. */
-export type PartKind = 'queue' | 'ring' | 'buffers' | 'irq' | 'napi' | 'pool'
+export type PartKind = (typeof KINDS)[number]
 
 /** A part of a device. Absent fields mean nothing to its kind. */
 export interface Part {
   readonly kind: PartKind
-  /** Unique among the parts of its kind: `rx ring`, `tx 0`. */
+  /** Unique among the parts of its kind, at most 200 characters: `rx ring`, `tx 0`. */
   readonly name: string
-  /** Frames in it, and how many it has room for. */
+  /** Frames in it, and how many it has room for: at most 2^32 - 1. */
   readonly length?: number
   readonly capacity?: number
   /** What it does at this moment, in a word or two: `stopped`, `masked 0x3`, `scheduled`. */
   readonly state?: string
   /** How often it was used: interrupts taken, polls run. */
   readonly count?: number
+}
+
+const TEXT_MAX = 200
+const isText = (value: unknown) => typeof value === 'string' && value.length <= TEXT_MAX
+const isUpTo = (most: number) => (value: unknown) =>
+  value === undefined || (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= most)
+
+/** Whether a value that a driver gives is one of the field. */
+const FIELDS: Readonly<Record<keyof Part, (value: unknown) => boolean>> = {
+  kind: value => KINDS.some(kind => kind === value),
+  name: isText,
+  length: isUpTo(0xffff_ffff),
+  capacity: isUpTo(0xffff_ffff),
+  state: value => value === undefined || isText(value),
+  count: isUpTo(Number.MAX_SAFE_INTEGER),
 }
 
 /** A part that reports itself, such as an Irq or a Napi. */
@@ -42,11 +60,22 @@ export function partsOf(dev: NetDevice): Part[] {
   return [...queues, ...driverParts(dev), ...sources, { kind: 'pool', name: 'frames', length: used, capacity: quota }]
 }
 
-function driverParts(dev: NetDevice): readonly Part[] {
+/** Logs what a driver gives wrong, and leaves it out. */
+function driverParts(dev: NetDevice): Part[] {
   try {
-    return dev.netdevOps.ndoGetParts?.(dev) ?? []
+    const parts: unknown = dev.netdevOps.ndoGetParts?.(dev) ?? []
+    if (Array.isArray(parts)) return parts.filter(part => isPart(dev, part))
+    logBadReturn(dev, 'ndoGetParts', parts, 'a list of parts')
   } catch (error) {
     dev.logException('ndoGetParts', error)
-    return []
   }
+  return []
+}
+
+function isPart(dev: NetDevice, part: unknown): part is Part {
+  const fields = (part ?? {}) as Record<string, unknown>
+  const wrong = Object.keys(FIELDS).find(name => !FIELDS[name as keyof Part](fields[name]))
+  if (wrong !== undefined)
+    dev.logException('ndoGetParts', `returned a part whose ${wrong} is ${describeException(fields[wrong])}`)
+  return wrong === undefined
 }

@@ -71,4 +71,25 @@ describe('partsOf', () => {
     expect(partsOf(dev).map(({ kind }) => kind)).toEqual(['queue', 'pool'])
     expect(memory.lines.join()).toContain('ndoGetParts: Error: broken')
   })
+
+  test.each([
+    ['not a list of parts', { 0: { kind: 'ring', name: 'r' } }],
+    ['is async, but must return a list of parts at once', Promise.resolve([])],
+    ['returned a part whose kind is undefined', [undefined]],
+    ['returned a part whose kind is heap', [{ kind: 'heap', name: 'r' }]],
+    ['returned a part whose name is 7', [{ kind: 'ring', name: 7 }]],
+    ['returned a part whose name is rrr', [{ kind: 'ring', name: 'r'.repeat(201) }]],
+    ['returned a part whose length is -1', [{ kind: 'ring', name: 'r', length: -1 }]],
+    ['returned a part whose capacity is 4294967296', [{ kind: 'ring', name: 'r', capacity: 2 ** 32 }]],
+    ['returned a part whose state is 0', [{ kind: 'ring', name: 'r', state: 0 }]],
+    ['returned a part whose count is 0.5', [{ kind: 'ring', name: 'r', count: 0.5 }]],
+  ])('a wrong return value of ndoGetParts is logged, "%s", and the other parts are kept', async (line, wrong) => {
+    const memory = makeNet()
+    const good = { kind: 'ring', name: 'good', length: 1, capacity: 2 } as const
+    const parts = Array.isArray(wrong) ? [...wrong, good] : wrong
+    const { dev } = await addDevice(memory, { ndoGetParts: () => parts as never })
+    const kinds = Array.isArray(wrong) ? ['queue', 'ring', 'pool'] : ['queue', 'pool']
+    expect(partsOf(dev).map(({ kind }) => kind)).toEqual(kinds)
+    expect(memory.lines.join()).toContain(line)
+  })
 })
