@@ -265,7 +265,8 @@ export class Debug {
     this.#add(rule, message, place)
     const line = `${name === undefined ? '' : `${name}: `}debug: ${rule}`
     if (rule === 'leak') this.#net.log.err(`${line}: ${message}`)
-    else this.#log.err(line, `${line}: ${message}`)
+    // Each place is limited alone: of two mistakes of every frame, both are logged.
+    else this.#log.err(place === undefined ? line : `${line} at ${place}`, `${line}: ${message}`)
   }
 
   #add(rule: string, message: string, place: string | undefined): void {

@@ -1,10 +1,13 @@
 /** The drivers of vnet under `debug`, with events at awkward moments. */
+import { basename } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { driver as cable } from '../../../src/drivers/cable.ts'
 import { driver as loop } from '../../../src/drivers/loop.ts'
 import { driver as snull } from '../../../src/drivers/snull/driver.ts'
-import type { Driver } from '../../../src/netdev/driver.ts'
-import { type TestBed, testBed } from '../../../src/testing/index.ts'
+import { allocEtherdevMqs } from '../../../src/netdev/alloc.ts'
+import { type Driver, defineDriver } from '../../../src/netdev/driver.ts'
+import type { SkBuff } from '../../../src/skb/sk-buff.ts'
+import { type TestBed, testBed, udpFrame } from '../../../src/testing/index.ts'
 import { either } from '../../support/scale.ts'
 
 const drivers: readonly [string, Driver, Record<string, unknown>, string[]][] = [
@@ -48,4 +51,35 @@ test('without debug nothing is watched', async () => {
   const { ndoStartXmit } = bed.dev.netdevOps
   expect([bed.net.debug, bed.findings, Object.hasOwn(bed.dev.netdevOps, 'ndoOpen')]).toEqual([undefined, [], true])
   expect([ndoStartXmit.name, Object.hasOwn(bed.dev.tx[0] as object, 'stop')]).toEqual(['startXmit', false])
+})
+
+test('two mistakes of one rule in the same second have a line each', async () => {
+  const late = defineDriver({
+    name: 'late',
+    description: 'looks twice at a frame that it dropped',
+    params: {},
+    init() {
+      const ndoStartXmit = (skb: SkBuff) => {
+        skb.drop()
+        void skb.len
+        void skb.data
+      }
+      return [
+        {
+          dev: allocEtherdevMqs({
+            name: 'late0',
+            priv: {},
+            setup: dev => Object.assign(dev, { netdevOps: { ndoStartXmit } }),
+          }),
+        },
+      ]
+    },
+  })
+  await using bed = await testBed(late, {}, { debug: true, allowErrors: true })
+  for (const port of [1, 2, 3]) bed.transmit(udpFrame({ from: '198.18.0.1', to: '198.18.0.2', destinationPort: port }))
+  const lines = bed.log.filter(line => line.includes('debug: use-after-free: '))
+  expect(lines.map(line => /debug.test.ts:\d+;/.exec(line)?.[0])).toEqual(
+    bed.findings.map(({ place }) => `${basename(place ?? '')};`),
+  )
+  expect(bed.findings.map(({ count }) => count)).toEqual([3, 3])
 })
