@@ -14,8 +14,8 @@ import { CLONE_FILES } from '../linux/uapi.ts'
 import { LinuxWireResources } from '../linux/wire-resources.ts'
 import type { Clock } from '../netdev/clock.ts'
 import type { WireResources } from '../netdev/device-wire.ts'
-import { type DeviceSpec, type Driver, UsageError } from '../netdev/driver.ts'
-import { E2BIG, EINVAL, isErrno, VnetError } from '../netdev/errno.ts'
+import { checkSpecs, type DeviceSpec, type Driver, UsageError } from '../netdev/driver.ts'
+import { E2BIG, EINVAL, isErrno } from '../netdev/errno.ts'
 import { describeException } from '../netdev/exception.ts'
 import { NETDEV_CHANGE, NETDEV_CHANGEADDR, NETDEV_CHANGEMTU, NETIF_MSG_FRAMES, NETIF_MSG_LINK } from '../netdev/if.ts'
 import { LimitedLog } from '../netdev/limited-log.ts'
@@ -130,17 +130,9 @@ function init(
     if (!isErrno(error, EINVAL, E2BIG)) throw error
     throw new UsageError(error.advice === undefined ? error.message : `${error.syscall}: ${error.advice}`)
   }
-  if (Array.isArray(specs) && specs.length > 0) {
-    nameDevices(specs, names)
-    return specs
-  }
-  let advice = 'it must return a list of at least one device: [{ dev }]'
-  const returned: unknown = specs
-  if (returned instanceof Promise) {
-    advice = `it must not be async: ${advice}`
-    returned.catch(error => net.log.err(`${driver.name}: init: ${describeException(error)}`))
-  }
-  throw new VnetError(EINVAL, `init of ${driver.name}`, advice)
+  checkSpecs(driver, specs, net.log)
+  nameDevices(specs, names)
+  return specs
 }
 
 /** Logs rejected promises of the driver that nothing handles, until disposed. */

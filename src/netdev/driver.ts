@@ -3,6 +3,9 @@
  * program makes a command of it, with its parameters as options and interfaces as arguments.
  */
 import type { WireResources } from './device-wire.ts'
+import { EINVAL, VnetError } from './errno.ts'
+import { describeException } from './exception.ts'
+import type { Log } from './log.ts'
 import type { Net } from './net.ts'
 import type { NetDevice } from './net-device.ts'
 
@@ -174,6 +177,24 @@ export function defaultParams<P extends Params>(params: P): ParamValues<P> {
 /** Declares a driver module: `export const driver = defineDriver({ ... })`. */
 export function defineDriver<P extends Params, Dev extends AnyDevice>(driver: Driver<P, Dev>): Driver<P, Dev> {
   return driver
+}
+
+/**
+ * Throws a VnetError unless what the driver's init returned is a list of at least one device. `log`
+ * gets the error of an async init.
+ */
+export function checkSpecs({ name }: { readonly name: string }, specs: unknown, log: Log): void {
+  if (Array.isArray(specs) && specs.length > 0 && specs.every(hasDevice)) return
+  let advice = 'it must return a list of at least one device: [{ dev }]'
+  if (specs instanceof Promise) {
+    advice = `it must not be async: ${advice}`
+    specs.catch(error => log.err(`${name}: init: ${describeException(error)}`))
+  }
+  throw new VnetError(EINVAL, `init of ${name}`, advice)
+}
+
+function hasDevice(spec: Partial<DeviceSpec> | null | undefined): boolean {
+  return typeof spec?.dev === 'object' && spec.dev !== null
 }
 
 /** A wrong command line: one line, exit status 2. */

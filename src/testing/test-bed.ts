@@ -12,7 +12,14 @@ import { functionPlace } from '../linux/function-place.ts'
 import { NSEC_PER_SEC } from '../netdev/clock.ts'
 import type { Finding } from '../netdev/debug/debug.ts'
 import { devIoctl, noMemory } from '../netdev/dev-ioctl.ts'
-import { type AnyDevice, type Driver, defaultParams, type Params, type ParamValues } from '../netdev/driver.ts'
+import {
+  type AnyDevice,
+  checkSpecs,
+  type Driver,
+  defaultParams,
+  type Params,
+  type ParamValues,
+} from '../netdev/driver.ts'
 import { IFF_UP, IFR_IFRU, IFREQ_LEN, NETREG_REGISTERED } from '../netdev/if.ts'
 import { LOGLEVEL_ERR, LOGLEVEL_INFO, Log } from '../netdev/log.ts'
 import { Net } from '../netdev/net.ts'
@@ -248,10 +255,8 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
 
   async #open(): Promise<void> {
     const { args = [], names = [], txqs, rxqs, addresses = [], up = true } = this.#options
-    const specs: unknown = this.#driver.init(this.params, { args, names, txqs, rxqs, net: this.net })
-    if (!Array.isArray(specs) || specs.length === 0) {
-      throw new Error(`init of ${this.#driver.name}: it must return a list of at least one device: [{ dev }]`)
-    }
+    const specs = this.#driver.init(this.params, { args, names, txqs, rxqs, net: this.net })
+    checkSpecs(this.#driver, specs, this.net.log)
     for (const [i, spec] of specs.entries()) {
       const dev = spec.dev as Dev & NetDevice
       await registerNetdev(dev, this.net)

@@ -106,14 +106,17 @@ describe('a driver from a file', () => {
     },
   )
 
-  test.each(['[]', 'undefined'])('a driver whose init returns %s is refused in one line', async result => {
-    const path = file(
-      `export const driver = { name: 'mine', description: 'my own', params: {}, init: () => ${result} }`,
-    )
-    const { status, stdout, stderr } = await runMain(path)
-    expect([status, stdout]).toEqual([1, ''])
-    expect(stderr).toMatch(/^vnet: init of mine: EINVAL, .*; it must return a list of at least one device.*\n$/)
-  })
+  test.each(['[]', 'undefined', '[{}]', '[undefined]'])(
+    'a driver whose init returns %s is refused in one line',
+    async result => {
+      const path = file(
+        `export const driver = { name: 'mine', description: 'my own', params: {}, init: () => ${result} }`,
+      )
+      const { status, stdout, stderr } = await runMain(path)
+      expect([status, stdout]).toEqual([1, ''])
+      expect(stderr).toMatch(/^vnet: init of mine: EINVAL, .*; it must return a list of at least one device.*\n$/)
+    },
+  )
 
   test.each([
     ['Promise.resolve([])', ''],

@@ -361,3 +361,8 @@ test('the private data of a driver keeps its type', async () => {
   await (await testBed(mirror, { speed: 3 })).close()
   expect(arpRequest({ from: '198.18.0.1', to: '198.18.0.9' })).toHaveLength(42)
 })
+
+test.each([[[]], [[{}]], [Promise.resolve([])]])('testBed rejects when init returns no devices: %j', async specs => {
+  const none = defineDriver({ name: 'none', description: 'has no device', params: {}, init: () => specs as never })
+  await expect(testBed(none)).rejects.toThrow(/^init of none: EINVAL, .*it must return a list of at least one device/)
+})
