@@ -34,7 +34,8 @@ function translate(skb, peer) {
  * @param {Device} dev
  */
 function startXmit(skb, dev) {
-  // TODO: the driver. This drops everything.
+  // TODO 1: the driver, with ndoOpen, ndoStop and an interrupt handler. This drops everything.
+  // TODO 2: stop the queue.
   skb.drop()
 }
 
@@ -54,7 +55,7 @@ function setup(dev) {
   const { params } = dev.priv
   dev.netdevOps = ops
   dev.flags |= IFF_NOARP
-  // TODO: when is a queue stopped for too long?
+  // TODO 3: when is a queue stopped for too long?
   dev.priv.hw = new SnullHw(dev, params.poolSize, params.ringSize, params)
 }
 

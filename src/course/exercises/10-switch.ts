@@ -7,6 +7,8 @@ import { counts, numberOf } from '../words.ts'
 
 const PORTS = ['sw0', 'sw1', 'sw2']
 const AGE = 60
+/** Of the live check: more than kernels say to all at the start. */
+const PINGS = 50
 const BROADCAST = 'ff:ff:ff:ff:ff:ff'
 const GROUP = '01:00:5e:00:00:fb'
 /** `a` is behind the first port, and so on. They are not the addresses of interfaces. */
@@ -190,24 +192,26 @@ export const exercise: Exercise = {
       },
     },
     {
-      title: 'ping crosses the switch, and the third port hears only the first question',
+      title: 'ping crosses the switch, and the third port does not hear it',
       where: 'live',
-      needs: ['ip', 'ping'],
+      needs: ['ip', 'nsenter', 'ping'],
       async run({ vnet, run }) {
         for (const name of ['a', 'b', 'c']) await run('ip', 'netns', 'add', name)
         const started = await vnet('a/sw0', 'b/sw1', 'c/sw2')
-        const { stdout } = await run('ip', 'netns', 'exec', 'a', 'ping', '-q', '-c', '5', '-i', '0.05', '198.18.0.2')
+        const ping = ['ping', '-q', '-c', `${PINGS}`, '-i', '0.01', '198.18.0.2']
+        const { stdout } = await run('nsenter', '--net=/run/netns/a', ...ping)
         const received = numberOf(/ (\d+) received/, stdout)
-        verify(received === 5, {
-          seen: `ping from a to b: ${received} of 5 replies`,
-          expected: '5',
+        verify(received === PINGS, {
+          seen: `ping from a to b: ${received} of ${PINGS} replies`,
+          expected: `${PINGS}`,
           read: 'See it live',
         })
         const heard = (await started.stop()).find(({ name }) => name === 'sw2')?.total.rxPackets ?? 0
         for (const name of ['a', 'b', 'c']) await run('ip', 'netns', 'del', name)
-        verify(heard <= 3, {
-          seen: `5 pings from a to b: c received ${heard} frames`,
-          expected: 'at most 3, the ARP questions: the pings are forwarded to b alone',
+        // What is for all comes here too: ARP, and a few frames of IPv6.
+        verify(heard < PINGS, {
+          seen: `${PINGS} pings from a to b: c received ${heard} frames`,
+          expected: 'a few, which were for all: the pings are forwarded to b alone',
           read: 'Learn and forward',
         })
       },
