@@ -97,8 +97,18 @@ describe('vnet check', () => {
     expect(failure?.seen).toMatch(/Error: nobody waits \(at .*driver\.mjs:1:16\)$/)
   })
 
-  test('explains that a driver ended the process', async () => {
-    const failure = await failureOf(solution.replace('skb.drop()', 'process.exit(3)'))
-    expect(failure).toMatchObject({ title: 'drops every IPv4 frame', seen: expect.stringContaining('status 3') })
+  test.each([0, 3])('explains that a driver ended the process with status %i', async status => {
+    const failure = await failureOf(solution.replace('skb.drop()', `process.exit(${status})`))
+    const seen = expect.stringContaining(`the process ended with status ${status}: `)
+    expect(failure).toMatchObject({ title: 'drops every IPv4 frame', seen })
+    expect(await failureOf(`process.exit(${status})\n${solution}`)).toMatchObject({
+      title: 'the driver file loads',
+      seen,
+    })
+  })
+
+  test('passes a driver that writes lines to standard output', async () => {
+    const lines = `import { writeSync } from 'node:fs'\nwriteSync(1, 'loaded\\n0\\n')\n`
+    expect(await failureOf(lines + solution)).toBeUndefined()
   })
 })
