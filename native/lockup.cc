@@ -13,7 +13,6 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -91,30 +90,49 @@ void restoreSignals() {
   ::_exit(128 + number);
 }
 
+/** Reads the start of a file of procfs as text, which is empty if that fails. */
+template <size_t size>
+void readText(const char* path, char (&text)[size]) {
+  text[0] = '\0';
+  const int fd = ::open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  const ssize_t length = ::read(fd, text, size - 1);
+  text[length < 0 ? 0 : length] = '\0';
+  ::close(fd);
+}
+
 /** Whether the main thread waits for an event: a lock, a descriptor, another process, a time. */
 bool mainThreadSleeps() {
-  FILE* file = ::fopen("/proc/self/stat", "re");
-  if (file == nullptr) return false;
   char text[256];
-  const size_t length = ::fread(text, 1, sizeof text - 1, file);
-  ::fclose(file);
-  text[length] = '\0';
+  readText("/proc/self/stat", text);
   // The name of the program is in parentheses and may contain some.
   const char* end = std::strrchr(text, ')');
   return end != nullptr && std::strncmp(end, ") S", 3) == 0;
 }
 
+/** Whether the main thread is in the system call of an event loop. True if that is unknown. */
+bool mainThreadPolls() {
+  char text[32];
+  readText("/proc/self/syscall", text);
+  char* end = nullptr;
+  const long number = std::strtol(text, &end, 10);
+#ifdef SYS_epoll_wait
+  if (number == SYS_epoll_wait) return true;
+#endif
+  return end == text || number == SYS_epoll_pwait;
+}
+
 /** The watch of the process. Made by the main thread, which frees it when its environment ends. */
 class Watch {
  public:
-  static int start(napi_env env, Watch*& made);
+  static int start(napi_env env, int64_t limitMs, Watch*& made);
 
-  /** Sets the limit, whether sleeping counts, and the line that is written to `out`. */
+  /** Sets the limit, whether sleeping counts, and the line that is written to `out`, or none. */
   void set(int64_t limitMs, bool countsSleep, int out, std::string line);
   int events() const { return events_; }
 
  private:
-  explicit Watch(RxAction& rx);
+  Watch(RxAction& rx, int64_t limitMs);
   ~Watch();
 
   int begin(napi_env env);
@@ -130,7 +148,7 @@ class Watch {
   bool wait(int64_t ns);
   void look(int64_t tick);
   void lookAtSignals(int64_t tick);
-  void lookForReader(int64_t tick);
+  void report() const;
   void notify(uint64_t value) const;
 
   RxAction& rx_;
@@ -152,7 +170,7 @@ class Watch {
   pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
   pthread_cond_t wake_;
   bool ending_ = false;
-  int64_t limit_ = 0;
+  int64_t limit_;
   bool countsSleep_ = false;
   int out_ = -1;
   std::string line_;
@@ -165,8 +183,6 @@ class Watch {
   /** Whether the event loop waits for events. */
   bool isIdle_ = false;
   bool isLocked_ = false;
-  /** How long the event of a lockup has not been read, -1 if it has. */
-  int64_t unread_ = -1;
   int64_t waited_ = 0;
 };
 
@@ -179,10 +195,10 @@ int64_t read(clockid_t clock) {
   return now.tv_sec * 1'000'000'000 + now.tv_nsec;
 }
 
-int Watch::start(napi_env env, Watch*& made) {
+int Watch::start(napi_env env, int64_t limitMs, Watch*& made) {
   RxAction* rx = RxAction::of(env);
   if (rx == nullptr) return -ENOMEM;
-  auto* watch = new (std::nothrow) Watch(*rx);
+  auto* watch = new (std::nothrow) Watch(*rx, limitMs);
   if (watch == nullptr) return -ENOMEM;
   const int error = watch->begin(env);
   if (error < 0 && watch->open_ == 0) delete watch;
@@ -190,7 +206,7 @@ int Watch::start(napi_env env, Watch*& made) {
   return error;
 }
 
-Watch::Watch(RxAction& rx) : rx_(rx) {
+Watch::Watch(RxAction& rx, int64_t limitMs) : rx_(rx), limit_(limitMs * kNsPerMs) {
   pthread_condattr_t attributes;
   ::pthread_condattr_init(&attributes);
   ::pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -312,9 +328,8 @@ void Watch::run() {
   ::pthread_mutex_lock(&mutex_);
   while (!ending_) {
     const bool isClose = isLocked_ || waited_ > 0;
-    const int64_t tick = limit_ == 0 ? 1000 * kNsPerMs : limit_ / (isClose ? 20 : 4);
-    if (!wait(tick) || limit_ == 0) continue;
-    lookForReader(tick);
+    const int64_t tick = limit_ / (isClose ? 20 : 4);
+    if (!wait(tick)) continue;
     look(tick);
     lookAtSignals(tick);
   }
@@ -340,9 +355,10 @@ void Watch::look(int64_t tick) {
   const int64_t used = now - lastCpu_;
   lastCpu_ = now;
   const bool isBusy = used > tick / 4;
-  // Node's own callbacks run in the poll phase, too.
+  // Node's own callbacks run in the poll phase, too: import() continues in one.
   const bool polls = polls_.load(std::memory_order_relaxed) && callsAtPoll_.load(std::memory_order_relaxed) == calls;
-  isIdle_ = polls && !isBusy;
+  const bool sleeps = !isBusy && (polls || countsSleep_) && mainThreadSleeps();
+  isIdle_ = polls && sleeps && mainThreadPolls();
   if (turns != lastLoops_ || calls != lastCalls_) {
     lastLoops_ = turns;
     lastCalls_ = calls;
@@ -351,14 +367,11 @@ void Watch::look(int64_t tick) {
     stuck_ = 0;
     return;
   }
-  if (isBusy) stuck_ += used;
-  else if (isIdle_) stuck_ = 0;
-  else if (countsSleep_ && mainThreadSleeps()) stuck_ += tick;
-  else stuck_ += used;
+  if (isIdle_) stuck_ = 0;
+  else stuck_ += sleeps && countsSleep_ ? tick : used;
   if (isLocked_ || stuck_ < limit_) return;
   isLocked_ = true;
-  unread_ = 0;
-  notify(kLocked);
+  report();
 }
 
 /**
@@ -376,19 +389,9 @@ void Watch::lookAtSignals(int64_t tick) {
   if (count > 1 && waited_ >= limit_ / 2) endBy(lastSignal.load(std::memory_order_relaxed));
 }
 
-/** Writes the prepared line if the event of a lockup is not read within half the limit. */
-void Watch::lookForReader(int64_t tick) {
-  if (unread_ < 0) return;
-  pollfd events = {events_, POLLIN, 0};
-  if (::poll(&events, 1, 0) != 1) {
-    unread_ = -1;
-    return;
-  }
-  unread_ += tick;
-  if (unread_ < limit_ / 2 || !isLocked_) return;
-  unread_ = -1;
-  uint64_t value = 0;
-  if (::read(events_, &value, sizeof value) != sizeof value) return;
+void Watch::report() const {
+  notify(kLocked);
+  if (line_.empty()) return;
   // A terminal that is stopped (Ctrl-S) must not stop this thread.
   pollfd out = {out_, POLLOUT, 0};
   if (::poll(&out, 1, 0) == 1 && ::write(out_, line_.data(), line_.size()) < 0) return;
@@ -410,7 +413,7 @@ Napi::Value WatchLockups(const Napi::CallbackInfo& info) {
   if (!args.ok() || limitMs < 20) return result(info, -EINVAL);
   if (::syscall(SYS_gettid) != ::getpid()) return result(info, -EPERM);
   if (theWatch == nullptr) {
-    const int error = Watch::start(info.Env(), theWatch);
+    const int error = Watch::start(info.Env(), limitMs, theWatch);
     if (error < 0) return result(info, error);
   }
   theWatch->set(limitMs, countsSleep != 0, out, std::string(reinterpret_cast<const char*>(line.data), line.length));

@@ -8,7 +8,7 @@ import { type Place, type Report, runChecks } from '../course/run.ts'
 import { loadNative } from '../linux/native.ts'
 import { describeException } from '../netdev/exception.ts'
 import { loadDriver } from './driver-file.ts'
-import { LIMIT_MS, type LockupWorkerData, lockedLine } from './lockup-reporter.ts'
+import { LOCKUP_TIMES, type LockupWorkerData } from './lockup-reporter.ts'
 
 const [where, name, file] = process.argv.slice(2) as [Place, string, string]
 const exercise = exercises.find(each => each.name === name)
@@ -42,8 +42,8 @@ process.exit(0)
 async function watchLockups(): Promise<void> {
   try {
     const native = loadNative()
-    const events = native.watchLockups(LIMIT_MS, 1, 2, Buffer.from(`${lockedLine('the driver')}\n`))
-    const workerData: LockupWorkerData = { events, json: false, name: 'the driver' }
+    const events = native.watchLockups(LOCKUP_TIMES.limitMs, 1, 2, new Uint8Array(0))
+    const workerData: LockupWorkerData = { ...LOCKUP_TIMES, events, name: 'the driver' }
     if (events < 0) return
     const worker = new Worker(new URL('./lockup-worker.js', import.meta.url), { workerData, execArgv: [] })
     // A worker does not start while this thread loops.

@@ -1,4 +1,5 @@
 /** The process around a command. Passed in, so that tests run commands in-process. */
+import type { LockupWatch } from './lockup.ts'
 
 export interface Io {
   /**
@@ -48,6 +49,8 @@ export interface Io {
   readonly sole?: boolean
   /** True if the process exists for this command, which then drops privileges once ready. */
   readonly own?: boolean
+  /** The watchdog for lockups. Absent if the process is not vnet's. */
+  readonly lockups?: LockupWatch
   /**
    * For `vnet exec`, which stands in for another program: calls `fn` for every signal, none of
    * which ends the process meanwhile. Returns an undo. Absent if the process is not vnet's.

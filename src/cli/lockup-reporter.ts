@@ -12,25 +12,35 @@ import { printable } from '../netdev/printable.ts'
 import { OWN, stackFrame } from '../skb/error.ts'
 import { logLine } from './log-line.ts'
 
-/** After this time a call counts as a lockup, ms. */
-export const LIMIT_MS = 2000
-/** How long the main thread may take to be interrupted, ms; one that is in a system call is not. */
-const PATIENCE_MS = 1000
+export interface LockupTimes {
+  /** After this time a call counts as a lockup, ms. */
+  readonly limitMs: number
+  /** How long the main thread may take to be interrupted, ms. In a system call it is not. */
+  readonly patienceMs: number
+}
+
+export const LOCKUP_TIMES: LockupTimes = { limitMs: 2000, patienceMs: 1000 }
+
 /** Callers that are logged. */
 const CALLERS_MAX = 8
 
-/** What the worker is given. */
-export interface LockupWorkerData {
+/** A run of a driver, whose name is logged for a lockup if its place is not found. */
+export interface LockupRun {
+  readonly name: string
+  readonly json: boolean
+}
+
+/** What the worker is given. `name` is that of a driver file until it runs. */
+export interface LockupWorkerData extends LockupTimes {
   /** The eventfd of Native.watchLockups. */
   readonly events: number
-  readonly json: boolean
-  /** What has not returned if its place is not found: the driver. */
   readonly name: string
 }
 
 export class LockupReporter {
   readonly #native: Native
   readonly #data: LockupWorkerData
+  #run: LockupRun
   /** What has not returned: a function and its place, or the driver. */
   #what: string
   /** Set while the main thread is to be interrupted, which may happen after the lockup. */
@@ -41,7 +51,13 @@ export class LockupReporter {
   constructor(native: Native, data: LockupWorkerData) {
     this.#native = native
     this.#data = data
+    this.#run = { name: data.name, json: false }
     this.#what = data.name
+  }
+
+  /** Reports from now on for this run. */
+  setRun(run: LockupRun): void {
+    this.#run = run
   }
 
   /** Reports lockups to the end of the process. */
@@ -55,8 +71,7 @@ export class LockupReporter {
   }
 
   #locked(): void {
-    this.#what = this.#data.name
-    this.#patience = setTimeout(() => this.#report([]), PATIENCE_MS)
+    this.#patience = setTimeout(() => this.#report([]), this.#data.patienceMs)
     if (this.#session !== undefined) return
     // A Node without an inspector knows no places.
     this.#interrupt().catch(() => this.#report([]))
@@ -91,12 +106,12 @@ export class LockupReporter {
     if (this.#patience === undefined) return
     clearTimeout(this.#patience)
     this.#patience = undefined
-    this.#what = frames[0] ?? this.#data.name
-    this.#log(lockedLine(this.#what, frames.slice(1, 1 + CALLERS_MAX)))
+    this.#what = frames[0] ?? this.#run.name
+    this.#log(lockedLine(this.#what, this.#data, frames.slice(1, 1 + CALLERS_MAX)))
   }
 
   #log(message: string): void {
-    const { json } = this.#data
+    const { json } = this.#run
     try {
       writeSync(json ? 1 : 2, logLine(json, LOGLEVEL_ERR, message))
     } catch {
@@ -124,9 +139,9 @@ function driverFrames(callFrames: readonly Debugger.CallFrame[], urls: ReadonlyM
 }
 
 /** Returns the log line of a lockup, and that of its end. `what` is a function or a driver. */
-export function lockedLine(what: string, callers: readonly string[] = []): string {
+export function lockedLine(what: string, { limitMs }: LockupTimes, callers: readonly string[] = []): string {
   const calledBy = callers.length === 0 ? '' : `; called by ${callers.join(', ')}`
-  return printable(`vnet: ${what} has not returned for ${LIMIT_MS / 1000} s${calledBy}`)
+  return printable(`vnet: ${what} has not returned for ${limitMs / 1000} s${calledBy}`)
 }
 
 export function returnedLine(what: string, ms: number): string {

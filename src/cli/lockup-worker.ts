@@ -1,6 +1,8 @@
 /** The worker of the watchdog for lockups, started by LockupWatch. */
-import { workerData } from 'node:worker_threads'
+import { parentPort, workerData } from 'node:worker_threads'
 import { loadNative } from '../linux/native.ts'
 import { LockupReporter } from './lockup-reporter.ts'
 
-new LockupReporter(loadNative(), workerData).start()
+const reporter = new LockupReporter(loadNative(), workerData)
+reporter.start()
+parentPort?.on('message', run => reporter.setRun(run))

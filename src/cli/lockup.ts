@@ -1,68 +1,91 @@
 /**
  * The watchdog for lockups: JavaScript of a driver that does not return, so that no frame passes
  * and no signal is handled. A thread of the addon notices. A worker finds out where: through Node's
- * inspector it can interrupt the main thread. The worker takes 11 MB and some 35 ms of CPU time, so
- * only the driver files of users have one; a lockup in a driver of the program is logged without a
- * place.
+ * inspector it can interrupt the main thread. Only the driver files of users have a worker, because
+ * it takes memory and CPU time; a lockup in a driver of the program is logged without a place.
  */
 import { Worker } from 'node:worker_threads'
 import { startPoller } from '../linux/errno.ts'
-import type { Native } from '../linux/native.ts'
+import { loadNative } from '../linux/native.ts'
 import { NETDEV_CHANGENAME, NETDEV_UP } from '../netdev/if.ts'
 import { LOGLEVEL_ERR } from '../netdev/log.ts'
 import type { Net } from '../netdev/net.ts'
-import { LIMIT_MS, type LockupWorkerData, lockedLine, returnedLine } from './lockup-reporter.ts'
+import {
+  LOCKUP_TIMES,
+  type LockupRun,
+  type LockupTimes,
+  type LockupWorkerData,
+  lockedLine,
+  returnedLine,
+} from './lockup-reporter.ts'
 import { logLine } from './log-line.ts'
 
+/** Watches the thread that calls it, which must be the main one, to the end of the process. */
 export class LockupWatch {
-  readonly #native: Native
-  readonly #name: string
-  readonly #json: boolean
-  readonly #isDebugged: boolean
-  readonly #events: number
+  readonly #times: LockupTimes
+  #worker: Worker | undefined
+  /** Set by start(): goes on without the worker. */
+  #withoutPlaces: (() => void) | undefined
 
-  /**
-   * Watches the calling thread, which must be the main one, to the end of the process.
-   * `isDebugged`: the process has a debugger, in which it may be paused. Never throws: without a
-   * watchdog a driver runs as well.
-   */
-  constructor(native: Native, name: string, json: boolean, isDebugged: boolean) {
-    this.#native = native
-    this.#name = name
-    this.#json = json
-    this.#isDebugged = isDebugged
-    this.#events = this.#set(name)
+  /** `times` are shorter in tests. */
+  constructor(times: LockupTimes = LOCKUP_TIMES) {
+    this.#times = times
   }
 
-  /** Reports from now on by the names of the devices of `net`, or by the place in a driver file. */
-  start(net: Net, isDriverFile: boolean): void {
-    if (this.#events < 0) return
-    const rename = () => this.#set(`${this.#name} (${net.devices.map(({ name }) => name).join(', ')})`)
-    net.registerNetdeviceNotifier(event => {
-      if (event === NETDEV_UP || event === NETDEV_CHANGENAME) rename()
-    })
-    if (!isDriverFile || this.#isDebugged) {
-      this.#listen(net)
-      return
-    }
-    const workerData: LockupWorkerData = { events: this.#events, json: this.#json, name: this.#name }
+  /** Starts the thread of the addon. Returns its descriptor of events, or -errno. */
+  begin(): number {
+    return this.#set('', 2)
+  }
+
+  /** Watches a driver file, which is loaded next and then, after start(), runs. */
+  startFile(file: string): void {
+    const events = this.begin()
+    // Without a watchdog a driver runs as well.
+    if (events < 0 || isDebugged()) return
+    const workerData: LockupWorkerData = { ...this.#times, events, name: file }
     // Without the preloaded modules of this thread, which are the user's.
     const worker = new Worker(new URL('./lockup-worker.js', import.meta.url), { workerData, execArgv: [] })
     worker.unref()
-    worker.on('error', () => this.#listen(net))
+    worker.on('error', () => {
+      this.#worker = undefined
+      this.#withoutPlaces?.()
+    })
+    this.#worker = worker
   }
 
-  #set(what: string): number {
-    const line = logLine(this.#json, LOGLEVEL_ERR, lockedLine(what))
-    return this.#native.watchLockups(LIMIT_MS, this.#isDebugged ? 0 : 1, this.#json ? 1 : 2, Buffer.from(line))
+  /** Reports from now on for a run of the driver `name`: as JSON, or by the names of devices. */
+  start(net: Net, name: string, json: boolean): void {
+    this.#withoutPlaces = () => this.#startNet(net, name, json)
+    if (this.#worker === undefined) this.#withoutPlaces()
+    else this.#worker.postMessage({ name, json } satisfies LockupRun)
   }
 
-  /** Logs the end of a lockup, whose beginning the addon logged. */
-  #listen(net: Net): void {
-    const poller = startPoller(this.#native, this.#events, () => {
-      const ms = this.#native.timerfdRead(this.#events)
-      if (ms >= LIMIT_MS) net.log.err(returnedLine(this.#name, ms))
+  #startNet(net: Net, name: string, json: boolean): void {
+    const rename = () => {
+      const line = lockedLine(`${name} (${net.devices.map(({ name }) => name).join(', ')})`, this.#times)
+      return this.#set(logLine(json, LOGLEVEL_ERR, line), json ? 1 : 2)
+    }
+    const events = rename()
+    if (events < 0) return
+    net.registerNetdeviceNotifier(event => {
+      if (event === NETDEV_UP || event === NETDEV_CHANGENAME) rename()
+    })
+    // The addon logs the beginning of a lockup, and this thread its end.
+    const native = loadNative()
+    const poller = startPoller(native, events, () => {
+      const ms = native.timerfdRead(events)
+      if (ms >= this.#times.limitMs) net.log.err(returnedLine(name, ms))
     })
     poller.unref()
   }
+
+  /** Returns the descriptor of events, or -errno. `line` is what the addon writes, to `out`. */
+  #set(line: string, out: number): number {
+    return loadNative().watchLockups(this.#times.limitMs, isDebugged() ? 0 : 1, out, Buffer.from(line))
+  }
+}
+
+/** Whether Node's debugger is open, which may pause the program. Some Nodes have none. */
+function isDebugged(): boolean {
+  return process.getBuiltinModule('node:inspector')?.url() !== undefined
 }

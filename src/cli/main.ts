@@ -5,7 +5,7 @@ import { FileError, UsageError } from '../netdev/driver.ts'
 import { VnetError } from '../netdev/errno.ts'
 import { describeException } from '../netdev/exception.ts'
 import { printable, printableLines } from '../netdev/printable.ts'
-import { isDriverFile, isOtherFile, loadDriver } from './driver-file.ts'
+import { isDriverFile, isOtherFile } from './driver-file.ts'
 import { loadDrivers } from './drivers.ts'
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Io } from './io.ts'
 import { addDriverFile, createProgram, driverCommands, firstWord, usageMessage } from './program.ts'
@@ -32,7 +32,7 @@ export async function main(argv: readonly string[], raw: Io): Promise<number> {
     const { version } = createRequire(import.meta.url)('../../package.json')
     program = createProgram(version, await loadDrivers(word), word, io, done)
     if (isOtherFile(word)) throw new UsageError(`'${word}' is no driver: a driver file ends in .js, .mjs or .ts`)
-    if (isDriverFile(word)) addDriverFile(program, word, await loadDriver(word), io, done)
+    if (isDriverFile(word)) await addDriverFile(program, word, io, done)
     await program.parseAsync(argv, { from: 'user' })
     return status
   } catch (error) {

@@ -6,6 +6,8 @@ import { onReaderGone } from '../linux/pipe-reader.ts'
 import { describeException, isOwnDefect } from '../netdev/exception.ts'
 import { type Colour, type End, EXIT_FAILURE, type Io } from './io.ts'
 import { LateOutput, type WriteText } from './late-output.ts'
+import { LockupWatch } from './lockup.ts'
+import type { LockupTimes } from './lockup-reporter.ts'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 /** `vnet exec` also passes on those that would end the process or start Node's debugger. */
@@ -47,9 +49,9 @@ export interface ProcessIo extends Io {
 
 /**
  * A signal or uncaught exception notifies listeners. Without any, or again, the process exits. A
- * driver's rejected promise ends nothing if something listens for it.
+ * driver's rejected promise ends nothing if something listens for it. `lockupTimes` are for tests.
  */
-export function processIo(process: ProcessLike): ProcessIo {
+export function processIo(process: ProcessLike, lockupTimes?: LockupTimes): ProcessIo {
   const listeners = new Set<(end: End) => void>()
   let ending: End | undefined
   const streams = { out: process.stdout, err: process.stderr }
@@ -102,6 +104,7 @@ export function processIo(process: ProcessLike): ProcessIo {
   return {
     sole: true,
     own: true,
+    lockups: new LockupWatch(lockupTimes),
     out(text, colour) {
       if (colour === undefined || !isColoured) put('out', text)
       // The end of the line is left as it is, for a terminal that fills it with the background.

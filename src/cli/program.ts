@@ -76,14 +76,15 @@ export function createProgram(
   return program
 }
 
-/** Adds a command for the driver that a file exports, under the file's name. */
-export function addDriverFile(
+/** Loads a driver file and adds a command for its driver, under the file's name. */
+export async function addDriverFile(
   program: Command,
   file: string,
-  driver: Driver,
   io: Io,
   done: (status: number) => void,
-): void {
+): Promise<void> {
+  io.lockups?.startFile(file)
+  const driver = await loadDriver(file)
   const taken = commonOptions().find(option => Object.hasOwn(driver.params, option.attributeName()))
   if (taken !== undefined) {
     throw new UsageError(
@@ -145,7 +146,7 @@ function helpCommand(command: Command, program: Command, loadLan: () => Promise<
   return command.argument('[COMMAND...]').action(async (words: string[], { names }: { names?: boolean }) => {
     const [first] = words
     if (first === LAN.name) await loadLan()
-    if (isDriverFile(first)) addDriverFile(program, first, await loadDriver(first), io, () => {})
+    if (isDriverFile(first)) await addDriverFile(program, first, io, () => {})
     let about = program
     for (const word of words) {
       const found = about.commands.find(known => known.name() === word)

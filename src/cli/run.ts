@@ -26,7 +26,6 @@ import { random } from '../netdev/random.ts'
 import { formatMac } from '../packet/address.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
 import { live } from './live.ts'
-import { LockupWatch } from './lockup.ts'
 import type { CommonOptions } from './options.ts'
 import { jsonOutput, textOutput } from './output.ts'
 import { keepAddresses, nameDevices, netnsOf, type Plan, planDevices, refuseConflicts, refuseOverlaps } from './plan.ts'
@@ -48,7 +47,7 @@ export async function run(
   const level = quiet ? LOGLEVEL_ERR : verbose > 0 ? LOGLEVEL_DEBUG : LOGLEVEL_INFO
   const native = loadNative()
   // Before the unsharing, which leaves its thread the descriptors of the others.
-  const lockups = io.own ? new LockupWatch(native, driver.name, options.json === true, await isDebugged()) : undefined
+  io.lockups?.begin()
   // Each read or write of a descriptor table that threads share takes a reference, which costs a
   // few percent of a small frame (fdget in fs/file.c). A container may forbid unshare(2).
   if (io.sole) native.unshare(CLONE_FILES)
@@ -64,6 +63,7 @@ export async function run(
   const msgEnable = verbose > 1 ? NETIF_MSG_FRAMES & ~NETIF_MSG_LINK : 0
   const debug = options.debug ? { chaos: options.chaos, placeOf: functionPlace } : undefined
   const net = new Net({ platform, clock, random: chance, log, msgEnable, debug })
+  io.lockups?.start(net, driver.name, options.json === true)
   let made: readonly DeviceSpec[] | undefined
   const initialize = () => {
     made ??= init(driver, params, args, options, net, wireResources)
@@ -72,7 +72,6 @@ export async function run(
   // An uplink is an interface of this namespace.
   const named = typeof params.uplink === 'string' ? [...args, params.uplink] : args
   if (io.own) enterNamespaces(native, options, named, () => initialize().map(({ dev }) => dev.name))
-  lockups?.start(net, !io.sole)
   const specs = initialize()
   let status = EXIT_FAILURE
   try {
@@ -105,12 +104,6 @@ export async function run(
     if (net.pool.out > 0) log.err(`${net.pool.out} frames were neither handed on nor freed`)
   }
   return status
-}
-
-/** Whether Node's debugger is open, which may pause the program. */
-async function isDebugged(): Promise<boolean> {
-  const inspector = await import('node:inspector').catch(() => undefined)
-  return inspector?.url() !== undefined
 }
 
 function init(

@@ -205,9 +205,9 @@ export interface Native {
    * the process was stopped or the machine suspended.
    *
    * Returns an eventfd: 1 is added when a call exceeds the limit, and the call's duration, in ms,
-   * when it returns. If nothing reads the 1 within half the limit, `line` is written to the
-   * descriptor `out`. From now on a second SIGINT or SIGTERM ends the process if the first one has
-   * not reached JavaScript for half the limit. -EPERM if this is not the main thread.
+   * when it returns. With the 1, `line` is written to the descriptor `out`, unless it is empty.
+   * From now on a second SIGINT or SIGTERM ends the process if the first one has not reached
+   * JavaScript for half the limit. -EPERM if this is not the main thread.
    */
   watchLockups(limitMs: number, countsSleep: 0 | 1, out: number, line: Uint8Array): number
 

@@ -16,6 +16,7 @@ export interface DriverText {
   readonly init?: string
   readonly exit?: string
   readonly params?: string
+  readonly imports?: string
 }
 
 export class DriverFiles {
@@ -29,8 +30,17 @@ export class DriverFiles {
   }
 
   /** Writes a driver file and returns its path. */
-  driver({ names = ['mine0'], ops = '', setup = '', init = '', exit = '', params = '' }: DriverText): string {
+  driver({
+    names = ['mine0'],
+    ops = '',
+    setup = '',
+    init = '',
+    exit = '',
+    params = '',
+    imports = '',
+  }: DriverText): string {
     return this.write(`import * as vnet from '${LIBRARY}'
+    ${imports}
     const { defineDriver, allocEtherdevMqs, IFF_PROMISC, IFF_ALLMULTI, netifCarrierOff, netifCarrierOn } = vnet
     function make(name, first) {
       const setup = dev => {

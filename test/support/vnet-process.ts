@@ -54,6 +54,11 @@ export interface Running {
 
 const PROGRAM = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
 
+/** The program with a short limit for lockups. */
+export const LOCKUP_PROGRAM = fileURLToPath(new URL('lockup-program.mjs', import.meta.url))
+
+const READY = /^ready$|^\{"event":"ready"/
+
 /** Programs that are running; those that a test leaves are ended after it. */
 const running = new Set<Running>()
 afterEach(async () => {
@@ -90,7 +95,7 @@ export async function startVnet(args: readonly string[]): Promise<Running> {
 /** Like startVnet, as a child: `WITHIN node NODE_ARGS dist/vnet.js ARGS`. */
 export async function spawnVnet(
   args: readonly string[],
-  { nodeArgs = [], within = [], env = {}, program = PROGRAM }: SpawnOptions = {},
+  { nodeArgs = [], within = [], env = {}, program = PROGRAM, until = READY }: SpawnOptions = {},
 ): Promise<Running> {
   const output = new Output()
   const [command, ...rest] = [...within, process.execPath, ...nodeArgs, program, ...args] as [string, ...string[]]
@@ -103,7 +108,7 @@ export async function spawnVnet(
       .on('error', reject)
       .on('close', (code, signal: NodeJS.Signals) => resolve(code ?? 128 + constants.signals[signal]))
   })
-  return await readyOrEnded(output, status, child.pid ?? 0, signal => child.kill(signal))
+  return await readyOrEnded(output, status, child.pid ?? 0, signal => child.kill(signal), until)
 }
 
 export interface SpawnOptions {
@@ -112,6 +117,8 @@ export interface SpawnOptions {
   readonly env?: NodeJS.ProcessEnv
   /** Another path of the program. */
   readonly program?: string
+  /** The line that is waited for, by default `ready`. */
+  readonly until?: RegExp
 }
 
 /** Removes the advice about vnets of other users, which other tests may have started. */
@@ -213,6 +220,7 @@ async function readyOrEnded(
   status: Promise<number>,
   pid: number,
   end: (signal: NodeJS.Signals) => void,
+  until = READY,
 ): Promise<Running> {
   const ended = status.then(status => ({ status, ...output.text }))
   const vnet: Running = {
@@ -238,6 +246,6 @@ async function readyOrEnded(
   running.add(vnet)
   const forget = () => running.delete(vnet)
   ended.then(forget, forget)
-  await vnet.line(/^ready$|^\{"event":"ready"/)
+  await vnet.line(until)
   return vnet
 }
