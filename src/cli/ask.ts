@@ -10,6 +10,8 @@ import { EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
 export interface AskOptions {
   /** Query the vnets of this user instead of those of root and of the caller. */
   readonly user?: number | undefined
+  /** How long a vnet may take for the next part of its reply, ms. */
+  readonly timeoutMs?: number
 }
 
 /**
@@ -20,13 +22,13 @@ export async function askVnets(
   names: readonly string[],
   io: Io,
   ask: (client: ControlClient, found: Found) => Promise<number>,
-  { user }: AskOptions = {},
+  { user, timeoutMs }: AskOptions = {},
 ): Promise<number> {
   const uid = process.geteuid?.()
   if (user !== undefined && uid !== 0 && user !== uid) {
     throw new UsageError(`--user ${user}: only root may query the vnets of another user`)
   }
-  using client = new ControlClient(loadNative(), { user })
+  using client = new ControlClient(loadNative(), { user, timeoutMs })
   const isWanted = (device: Named) => names.some(name => isNamed(device, name))
   const found = await findVnets(client, { isWanted: names.length > 0 ? isWanted : undefined, user })
   const unknown = names.filter(name => !found.devices.some(device => isNamed(device, name)))

@@ -54,6 +54,18 @@ const commands: readonly ControlCommand[] = [
     run: async (io, names, options) => (await import('./commands/stats.ts')).stats(names, options, io),
   },
   {
+    name: 'top',
+    description: 'show the rates of interfaces, why they drop frames, and the CPU, again each second',
+    args: [new Argument('[IF...]')],
+    options: [
+      new Option('--interval <time>', 'time from one reading to the next, such as 500ms (default 1s)').argParser(
+        interval,
+      ),
+      user(),
+    ],
+    run: async (io, names, options) => (await import('./commands/top.ts')).top(names, options, io),
+  },
+  {
     name: 'reset',
     description: 'set the statistics of an interface to 0',
     args: [IF()],

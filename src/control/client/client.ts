@@ -65,7 +65,7 @@ const ROOT = 0
 
 export interface ControlClientOptions {
   /** How long a vnet may take for the next part of its reply, in milliseconds. */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
   /** A user whose vnets are trusted besides root's and the caller's own. */
   readonly user?: number | undefined
 }

@@ -1,0 +1,96 @@
+/** `vnet top`: the rates of interfaces, again each interval: on the whole terminal, or as lines. */
+import { findVnets } from '../../control/client/find.ts'
+import type { ControlClient, Found } from '../../control/index.ts'
+import { type AskOptions, askVnets, fail } from '../ask.ts'
+import { isNamed, type Named } from '../device-words.ts'
+import { EXIT_OK, endOf, type Io } from '../io.ts'
+import { type Reading, read } from '../top/reading.ts'
+import { rowsOf } from '../top/rows.ts'
+import { isTerminal, openScreen, type TerminalProcess } from '../top/screen.ts'
+import { type Content, FIRST_VIEW, type Key, pageRows, plainLines, press, screenLines } from '../top/view.ts'
+
+interface TopOptions extends AskOptions {
+  /** ms. */
+  readonly interval?: number
+}
+
+const INTERVAL_MS = 1000
+/** A vnet that is stuck delays the others no longer than this. */
+const TIMEOUT_MS = 1000
+
+/** Shows the interfaces `names`, or all if `names` is empty, until the user ends it. */
+export function top(names: readonly string[], { interval = INTERVAL_MS, user }: TopOptions, io: Io): Promise<number> {
+  const isWanted = names.length === 0 ? undefined : (device: Named) => names.some(name => isNamed(device, name))
+  const show = async (client: ControlClient, first: Found) => {
+    using end = endOf(io)
+    using shown = io.own && isTerminal(process) ? onScreen(process) : onLines(io)
+    let found = first
+    for (let before: Reading | undefined; ; ) {
+      const devices = isWanted === undefined ? found.devices : found.devices.filter(isWanted)
+      const reading = await read(client, devices, found.failed)
+      const status = shown.update({ rows: rowsOf(reading, before), problems: reading.problems })
+      if (status !== undefined) return status
+      if (await Promise.race([end.within(interval), shown.ended])) return EXIT_OK
+      before = reading
+      found = await findVnets(client, { isWanted, user })
+    }
+  }
+  return askVnets(names, io, show, { user, timeoutMs: TIMEOUT_MS })
+}
+
+/** Where the rows are shown. */
+interface Shown extends Disposable {
+  /** Returns the exit status if the command ends with it. */
+  update(content: Omit<Content, 'view'>): number | undefined
+  /** Settles when the user ends the command by a key. */
+  readonly ended: Promise<true>
+}
+
+function onLines(io: Io): Shown {
+  let blocks = 0
+  return {
+    update(content) {
+      for (const problem of content.problems) fail(io, problem)
+      if (content.rows.length === 0) return fail(io, 'no vnet is running any more')
+      const lines = plainLines({ ...content, view: FIRST_VIEW })
+      io.out((blocks++ > 0 ? '\n' : '') + lines.map(line => `${line}\n`).join(''))
+      return undefined
+    },
+    ended: new Promise(() => {}),
+    [Symbol.dispose]() {},
+  }
+}
+
+function onScreen(terminal: TerminalProcess): Shown {
+  let content: Content = { rows: [], problems: [], view: FIRST_VIEW }
+  let end: (isEnded: true) => void = () => {}
+  const ended = new Promise<true>(resolve => {
+    end = resolve
+  })
+  let isRead = false
+  function draw(): void {
+    if (!isRead) return
+    const { lines, view } = screenLines(content, screen.size)
+    content = { ...content, view }
+    screen.show(lines)
+  }
+  function pressed(key: Key): void {
+    const view = press(content.view, key, pageRows(screen.size))
+    if (view === undefined) end(true)
+    else {
+      content = { ...content, view }
+      draw()
+    }
+  }
+  const screen = openScreen(terminal, pressed, draw)
+  return {
+    update(next) {
+      isRead = true
+      content = { ...next, view: content.view }
+      draw()
+      return undefined
+    },
+    ended,
+    [Symbol.dispose]: () => screen[Symbol.dispose](),
+  }
+}

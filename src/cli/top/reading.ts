@@ -1,0 +1,85 @@
+/** What `vnet top` reads of the running vnets: once a round, from all of them at once. */
+import { readFileSync } from 'node:fs'
+import type { ControlClient, DeviceStats, FoundDevice } from '../../control/index.ts'
+import { VnetError } from '../../netdev/errno.ts'
+
+/** A device at one moment. */
+export interface TopDevice {
+  readonly device: FoundDevice
+  readonly stats: DeviceStats
+  /** Transmit queues that are stopped; undefined if the vnet is too old to report it. */
+  readonly stopped: number | undefined
+}
+
+/** The CPU time of a process so far, and when it was read, both in ms. */
+export interface CpuTime {
+  readonly used: number
+  readonly at: number
+}
+
+export interface Reading {
+  readonly devices: readonly TopDevice[]
+  /** By process of a vnet. A process that ended, or is hidden, is missing. */
+  readonly cpu: ReadonlyMap<number, CpuTime>
+  /** Why vnets did not reply. */
+  readonly problems: readonly string[]
+}
+
+/** USER_HZ, the unit of /proc/PID/stat, is 100 on every architecture that Node runs on. */
+const MS_PER_TICK = 10
+/** The fields utime and stime of /proc/PID/stat, counted after the name of the program. */
+const UTIME = 11
+const STIME = 12
+
+/** Reads the statistics of devices. One that ends meanwhile is left out. */
+export async function read(
+  client: ControlClient,
+  devices: readonly FoundDevice[],
+  failed: readonly VnetError[],
+): Promise<Reading> {
+  const problems = new Set(failed.map(({ message }) => message))
+  const found = await Promise.all(devices.map(device => readOne(client, device, problems)))
+  const pids = new Set(devices.flatMap(({ pid }) => pid ?? []))
+  const cpu = new Map([...pids].flatMap(pid => cpuTime(pid)))
+  return { devices: found.flatMap(each => each ?? []), cpu, problems: [...problems] }
+}
+
+async function readOne(
+  client: ControlClient,
+  device: FoundDevice,
+  problems: Set<string>,
+): Promise<TopDevice | undefined> {
+  try {
+    const [stats, stopped] = await Promise.all([client.stats(device.vnet, device), stoppedQueues(client, device)])
+    return stats && { device, stats, stopped }
+  } catch (error) {
+    if (!(error instanceof VnetError)) throw error
+    // What ended is no problem: the next round does not find it.
+    if (!['ECONNREFUSED', 'ENODEV'].includes(error.code)) problems.add(error.message)
+    return undefined
+  }
+}
+
+async function stoppedQueues(client: ControlClient, device: FoundDevice): Promise<number | undefined> {
+  try {
+    const parts = await client.parts(device.vnet, device)
+    return parts.filter(({ kind, state }) => kind === 'queue' && state === 'stopped').length
+  } catch (error) {
+    if (error instanceof VnetError && error.code === 'EOPNOTSUPP') return undefined
+    throw error
+  }
+}
+
+/** Returns the entry of a process; none if it cannot be read. */
+function cpuTime(pid: number): [number, CpuTime][] {
+  let text: string
+  try {
+    text = readFileSync(`/proc/${pid}/stat`, 'latin1')
+  } catch {
+    return []
+  }
+  // The name may contain anything, but what follows it contains no parenthesis.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  const used = (Number(fields[UTIME]) + Number(fields[STIME])) * MS_PER_TICK
+  return [[pid, { used, at: performance.now() }]]
+}

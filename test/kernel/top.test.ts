@@ -1,0 +1,90 @@
+/** `vnet top` beside a running vnet: on a terminal of tmux, and as lines. */
+import { execFileSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { type Netns, OwnNetns } from '../support/netns.ts'
+import { startMain } from '../support/run-main.ts'
+import { startVnet, stopConserved } from '../support/vnet-process.ts'
+
+const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
+const SOCKET = `vnet-top-${process.pid}`
+
+let own: OwnNetns
+let netns: Netns
+
+beforeEach(() => {
+  own = new OwnNetns()
+  netns = own.addQuiet()
+})
+afterEach(() => {
+  try {
+    tmux('kill-server')
+  } catch {
+    // There is no server after a test that started none, or whose shell has ended.
+  }
+  own.remove()
+})
+
+function tmux(...args: string[]): string {
+  return execFileSync('tmux', ['-L', SOCKET, '-f', '/dev/null', ...args], { encoding: 'utf8', stdio: 'pipe' })
+}
+
+/** Waits until the terminal shows what is wanted, and returns all that it shows. */
+async function shows(wanted: RegExp): Promise<string> {
+  let text = ''
+  const look = () => {
+    text = tmux('capture-pane', '-p', '-t', 'top')
+    return text
+  }
+  await expect.poll(look, { timeout: 15_000, interval: 20 }).toMatch(wanted)
+  return text
+}
+
+test('on a terminal it sorts, filters, fits a new size, and gives the screen back at every end', async () => {
+  const vnet = await startVnet(['snull', '--netns', netns.name, '--json'])
+  const type = (...keys: string[]) => tmux('send-keys', '-t', 'top', ...keys)
+  const run = (command: string) => {
+    type('-l', command)
+    type('Enter')
+  }
+  const names = (text: string) => text.match(/sn[01](?= +up)/g)
+  const top = `${process.execPath} ${program} top ${netns.name}/sn0 ${netns.name}/sn1 --interval 100ms`
+  tmux('new-session', '-d', '-s', 'top', '-x', '120', '-y', '12', 'env PS1="ready> " bash --norc --noprofile')
+  await shows(/^ready>$/m)
+  run(`clear; ${top}; echo "status $?"`)
+  expect(names(await shows(/by name\n(.*\n)*.*sn1 +up +0 (.*\n)*q quit/))).toEqual(['sn0', 'sn1'])
+  type('n')
+  expect(names(await shows(/by name, reversed/))).toEqual(['sn1', 'sn0'])
+  type('/')
+  type('-l', 'sn1')
+  expect(names(await shows(/filter: sn1_/))).toEqual(['sn1'])
+  type('Enter')
+  tmux('resize-window', '-t', 'top', '-x', '60', '-y', '9')
+  expect(names(await shows(/^q quit.*again:$/m))).toEqual(['sn1'])
+  type('q')
+  expect(await shows(/^status 0\nready>$/m)).not.toContain('NAME')
+
+  // Suspended, gone on, and ended by a signal.
+  run(`clear; ${top}`)
+  await shows(/NAME/)
+  type('C-z')
+  expect(await shows(/Stopped/)).not.toContain('NAME')
+  run('clear; echo "process $(jobs -p)"')
+  const [, pid] = /^process (\d+)$/m.exec(await shows(/^process \d+$/m)) ?? []
+  run('fg; echo "status $?, $(stty | grep -c -- -icanon)"')
+  await shows(/NAME/)
+  process.kill(Number(pid), 'SIGTERM')
+  expect(await shows(/^status 0, 0$/m)).not.toContain('NAME')
+  await stopConserved(vnet)
+}, 60_000)
+
+test('in a pipe it prints a block of lines each interval, also of vnets that start, until none is left', async () => {
+  const vnet = await startVnet(['snull', '--netns', netns.name, '--json'])
+  const top = startMain('top', '--interval', '20ms', ...['sn0', 'sn1'].map(name => `${netns.name}/${name}`))
+  await top.until(text => /^NAME .*\n\S+sn0 +up +- .*\n\S+sn1 .*\n\nNAME .*\n\S+sn0 +up +0 /m.test(text))
+  await stopConserved(vnet)
+  const { status, stdout, stderr } = await top.ended
+  expect([status, stderr]).toEqual([1, 'vnet: no vnet is running any more\n'])
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: a pipe gets none
+  expect(stdout).not.toMatch(/\x1b/)
+})
