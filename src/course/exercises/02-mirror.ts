@@ -130,6 +130,15 @@ export const exercise: Exercise = {
           expected: 'IP_INHDR 1',
           read,
         })
+        made.transmit(udpFrame(ENDS).subarray(0, -4))
+        verify(made.drops().IP_INHDR === 2, {
+          seen:
+            made.received.length > 0
+              ? 'a frame whose last 4 bytes are missing came back'
+              : `after a frame whose last 4 bytes are missing, dropped: ${counts(made.drops())}`,
+          expected: 'IP_INHDR: the packet begins at nh, so it has skb.len - ETH_HLEN bytes',
+          read,
+        })
       },
     },
     {

@@ -79,7 +79,14 @@ export const exercise: Exercise = {
           read,
         })
         transmit(made, 1, 4)
-        made.advance(DELAY * NSEC_PER_MSEC)
+        made.advance((DELAY - 1) * NSEC_PER_MSEC)
+        verify(made.received.length === 3, {
+          seen: `a frame was sent at ${DELAY} ms, and came back before ${2 * DELAY} ms`,
+          expected:
+            'the delay of each first frame: alarm.at(ns) takes a time of dev.net.clock.now(), as mod_timer does',
+          read,
+        })
+        made.advance(NSEC_PER_MSEC)
         verify(numbers(made) === '1, 2, 3, 4', {
           seen: 'a frame that was sent after the alarm had rung never came back',
           expected: 'the alarm is armed again: busy ends when it rings',

@@ -168,7 +168,8 @@ export const exercise: Exercise = {
       where: 'memory',
       read: 'When there is no clone',
       async run({ bed }) {
-        const made = await bed({ age: AGE })
+        // To take the whole pool frame by frame is slow if each is watched.
+        const made = await bed({ age: AGE }, { debug: false })
         const { pool } = made.net
         const all: SkBuff[] = []
         for (let skb = pool.alloc(0); skb !== undefined; skb = pool.alloc(0)) all.push(skb)

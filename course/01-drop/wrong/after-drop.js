@@ -1,0 +1,40 @@
+// explained by: debug: use-after-free
+// @ts-check
+import {
+  allocEtherdevMqs,
+  defineDriver,
+  ETH_P_IP,
+  ethTypeTrans,
+  IFF_NOARP,
+  SKB_DROP_REASON_UNHANDLED_PROTO,
+} from 'vnet'
+
+/** @typedef {{ frames: number, bytes: number }} Priv */
+
+/**
+ * Called for each frame that the kernel transmits. The frame is ours.
+ * @param {import('vnet').SkBuff} skb
+ * @param {import('vnet').NetDevice<Priv>} dev
+ */
+function startXmit(skb, dev) {
+  if (ethTypeTrans(skb, dev) !== ETH_P_IP) return skb.drop(SKB_DROP_REASON_UNHANDLED_PROTO)
+  dev.priv.frames++
+  skb.drop()
+  dev.priv.bytes += skb.len
+}
+
+/**
+ * Called when the device is allocated.
+ * @param {import('vnet').NetDevice<Priv>} dev
+ */
+function setup(dev) {
+  dev.netdevOps = { ndoStartXmit: startXmit }
+  dev.flags |= IFF_NOARP
+}
+
+function init() {
+  const dev = allocEtherdevMqs({ name: 'drop%d', setup, priv: { frames: 0, bytes: 0 } })
+  return [{ dev, addresses: ['198.18.0.1/24'] }]
+}
+
+export const driver = defineDriver({ name: 'drop', description: 'drops every frame', params: {}, init })
