@@ -31,9 +31,10 @@ export class Irq {
 
   /**
    * request_irq: calls `handler` from now on. It returns IRQ_HANDLED, or IRQ_NONE if the interrupt
-   * was not its device's.
+   * was not its device's. Throws a TypeError if it is no function.
    */
   request(handler: () => number): void {
+    if (typeof handler !== 'function') throw new TypeError(`request_irq: the handler is ${handler}, not a function`)
     const { debug } = this.dev.net
     this.#handler = debug === undefined ? handler : debug.requested(this, handler)
     this.#enabled = -1

@@ -42,6 +42,9 @@ export async function registerNetdev<Priv>(
   if (dev.regState !== NETREG_UNINITIALIZED) {
     throw new VnetError(EINVAL, `register_netdev ${dev.name}`, 'a device is registered once')
   }
+  if (typeof dev.netdevOps.ndoStartXmit !== 'function') {
+    throw new VnetError(EINVAL, `register_netdev ${dev.name}`, 'dev.netdevOps has no function ndoStartXmit')
+  }
   const undo: (() => void | Promise<void>)[] = []
   const step = (name: string): void => dev.log.debug(name)
   const slots = dev.enlist(net)

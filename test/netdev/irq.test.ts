@@ -141,6 +141,12 @@ describe('a mask', () => {
     expect([taken, irq.status]).toEqual([[0], RX])
   })
 
+  test('request_irq refuses the result of a handler in place of the handler', async () => {
+    const { irq } = await line()
+    const request = irq.request.bind(irq) as (handler: unknown) => void
+    expect(() => request(IRQ_NONE)).toThrow(new TypeError('request_irq: the handler is 0, not a function'))
+  })
+
   test('request_irq unmasks all bits', async () => {
     const { irq, taken, handler, flush } = await line()
     irq.mask(RX | TX)

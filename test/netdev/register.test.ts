@@ -123,6 +123,14 @@ describe('registering', () => {
     expect(memory.lines).toEqual([`test0: ndoInit: ${reason}`])
   })
 
+  test('a device whose operations have no function ndoStartXmit is refused before it has an interface', async () => {
+    const memory = makeNet()
+    const dev = makeDevice()
+    dev.netdevOps = { ndo_start_xmit() {} } as unknown as NetDeviceOps<unknown>
+    await expect(registerNetdev(dev, memory.net)).rejects.toThrow('dev.netdevOps has no function ndoStartXmit')
+    expect([dev.regState, memory.platform.ports.length]).toEqual([NETREG_UNINITIALIZED, 0])
+  })
+
   test('a device is registered once', async () => {
     const memory = makeNet()
     const { dev } = await addDevice(memory)
