@@ -115,6 +115,7 @@ export class Irq {
       this.dev.logException('interrupt handler', error)
     }
   }
+
   #log(what: string, bits: number, more = ''): void {
     logEvent(this.dev, `interrupt 0x${(bits >>> 0).toString(16)} ${what}${more}`)
   }

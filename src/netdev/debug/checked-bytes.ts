@@ -1,8 +1,7 @@
 /**
  * The arena as a driver sees it through `skb.bytes`: a proxy that checks each position, and does
- * not write to a wrong one. A driver may
- * use the room of every frame that it owns, and of no other; and it may not read behind the end of
- * a frame, where the bytes of an older one are.
+ * not write to a wrong one. A driver may use the room of every frame that it owns, and of no other.
+ * It may not read behind the end of a frame, where the bytes of an older one are.
  */
 
 /** 'room' is for what may be either: a view of the bytes, or a copy of them. */

@@ -1,8 +1,7 @@
 /** Where something happened: a stack that is captured cheaply and read only for a finding. */
-import { stackFrame } from '../../skb/error.ts'
+import { isOwn, OWN, stackFrame } from '../../skb/error.ts'
 
-/** Where vnet's own code is: src/ or dist/. Its drivers are drivers like any other. */
-const OWN = decodeURIComponent(new URL('../../', import.meta.url).pathname)
+/** vnet's own drivers are drivers like any other. */
 const OWN_DRIVERS = `${OWN}drivers/`
 const OWN_DEBUG = `${OWN}netdev/debug/`
 /** Deep enough to pass the framework's own frames. */
@@ -52,5 +51,5 @@ function framesOf({ stack }: Trace): string[] {
 }
 
 function isDrivers(frame: string): boolean {
-  return frame.includes(OWN) ? frame.includes(OWN_DRIVERS) : !frame.includes('/node_modules/')
+  return isOwn(frame) ? frame.includes(OWN_DRIVERS) : !frame.includes('/node_modules/')
 }
