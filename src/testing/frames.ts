@@ -58,7 +58,7 @@ export function ethernetFrame({
   return bytes
 }
 
-/** Returns the question who has the address `to`, which goes to all. */
+/** Returns an ARP request for the address `to`, by default sent to all. */
 export function arpRequest({ from, to, sourceMac = FIRST_MAC, destinationMac = BROADCAST }: PacketFields): Uint8Array {
   const bytes = ethernetFrame({ sourceMac, destinationMac, type: ETH_P_ARP, payload: arp.ARP_LEN })
   arp.create(bytes, ETH_HLEN, arp.ARPOP_REQUEST)

@@ -8,7 +8,7 @@ import { readDirectories } from '../../../src/control/protocol/directory.ts'
 import { namedDirectory } from '../../../src/control/protocol/run-directory.ts'
 import { loadNative } from '../../../src/linux/native.ts'
 import { partsOf } from '../../../src/netdev/parts.ts'
-import { memoryNets } from '../../support/memory-net.ts'
+import { addDevice, memoryNets } from '../../support/memory-net.ts'
 import { snullPair } from '../../support/snull-pair.ts'
 
 const makeNet = memoryNets()
@@ -39,5 +39,19 @@ describe('GET_PARTS', () => {
     expect(found.map(({ kind }) => kind)).toEqual(['queue', 'buffers', 'ring', 'irq', 'napi', 'pool'])
     const gone = client.parts((entry as Entry).vnet, { ...device, ifindex: 99 })
     await expect(gone).rejects.toMatchObject({ code: 'ENODEV' })
+  })
+
+  test('a client gets the faults of each device: a list, none, or undefined if the driver lists none', async () => {
+    const memory = makeNet()
+    await snullPair(memory)
+    await addDevice(memory)
+    await addDevice(memory, { ndoTrigger: () => 0 })
+    ends.push(serveControl(native, memory.net, { directory: join(root, 'vnet') }))
+    const client = new ControlClient(native)
+    ends.push(client)
+    const [entry] = readDirectories(namedDirectory(join(root, 'vnet')))
+    const found = await client.devices((entry as Entry).vnet)
+    const listed = ['lockup', 'lost-interrupt', 'stuck', 'flap']
+    expect(found.map(({ faults }) => faults)).toEqual([listed, listed, [], undefined])
   })
 })

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { ENETDOWN, EOPNOTSUPP } from '../../../src/netdev/errno.ts'
 import type { NetDevice } from '../../../src/netdev/net-device.ts'
+import { partsOf } from '../../../src/netdev/parts.ts'
 import { devClose } from '../../../src/netdev/register.ts'
 import { memoryNets, turn } from '../../support/memory-net.ts'
 import { flowFrame, snullPair } from '../../support/snull-pair.ts'
@@ -22,6 +23,9 @@ async function pair(txqs = 1) {
   return { ...made, send, stopped }
 }
 
+/** What `vnet show` prints of the transmit buffers of each queue. */
+const bufferStates = (dev: NetDevice) => partsOf(dev).flatMap(({ kind, state }) => (kind === 'buffers' ? [state] : []))
+
 describe('a fault that is triggered', () => {
   test('lost-interrupt loses one completion, of whichever queue sends next; the timeout mends it', async () => {
     const { memory, sn0, port1, send, stopped } = await pair(2)
@@ -29,8 +33,10 @@ describe('a fault that is triggered', () => {
     await send(1)
     await send(0)
     expect(stopped()).toEqual([false, true])
+    expect(bufferStates(sn0)).toEqual([undefined, 'interrupt lost'])
     memory.clock.advance(60 * MS)
     await turn()
+    expect(bufferStates(sn0)).toEqual([undefined, undefined])
     await send(1)
     expect([stopped(), port1.received.length, sn0.tx[1]!.transTimeout]).toEqual([[false, false], 3, 1])
   })
@@ -52,7 +58,7 @@ describe('a fault that is triggered', () => {
     const { memory, sn0, port1, send, stopped } = await pair()
     trigger(sn0, 'stuck', 0)
     await send()
-    expect([stopped(), port1.received.length]).toEqual([[true], 0])
+    expect([stopped(), port1.received.length, bufferStates(sn0)]).toEqual([[true], 0, ['stuck']])
     memory.clock.advance(60 * MS)
     await turn()
     expect([stopped(), port1.received.length]).toEqual([[false], 1])

@@ -46,6 +46,31 @@ describe('chaos', () => {
   })
 })
 
+test('chaos reads the statistics and sets the receive mode of a device whenever it says so', async () => {
+  const calls = { stats: 0, mode: 0 }
+  const counting = defineDriver({
+    name: 'counting',
+    description: 'counts its calls',
+    params: {},
+    init() {
+      const netdevOps = {
+        ndoStartXmit: (skb: SkBuff) => skb.drop(),
+        ndoGetStats64: () => void calls.stats++,
+        ndoSetRxMode: () => void calls.mode++,
+      }
+      return [{ dev: allocEtherdevMqs({ name: 'count0', priv: {}, setup: dev => Object.assign(dev, { netdevOps }) }) }]
+    },
+  })
+  await using bed = await testBed(counting, {}, { debug: { chaos: 1 } })
+  const before = { ...calls }
+  bed.advance('4s')
+  const looks = bed.log.filter(line => line.endsWith('its statistics are read and its receive mode is set')).length
+  expect(looks).toBeGreaterThan(5)
+  // Of more than ten events in a second the others are only counted.
+  expect(calls.stats - before.stats).toBeGreaterThanOrEqual(looks)
+  expect(calls.mode - before.mode).toBeGreaterThanOrEqual(looks)
+})
+
 test('without debug nothing is watched', async () => {
   await using bed = await testBed(loop)
   const { ndoStartXmit } = bed.dev.netdevOps
