@@ -38,9 +38,14 @@ export function driverFileIn(directory: string): string | undefined {
   return DRIVER_FILES.map(name => join(directory, name)).find(path => existsSync(path))
 }
 
-/** Returns how far an exercise is whose directory is in `parent`, or is `parent` itself. */
+/** Returns the directory that has the exercises: this one, or if it is that of one, the one above. */
+export function courseDirectory(exercises: readonly Exercise[]): string {
+  return exercises.some(({ name }) => name === basename(resolve('.'))) ? '..' : '.'
+}
+
+/** Returns how far an exercise is whose directory is in `parent`. */
 export function stateIn(parent: string, { name }: Exercise): State {
-  const directory = basename(resolve(parent)) === name ? parent : join(parent, name)
+  const directory = join(parent, name)
   const file = driverFileIn(directory)
   if (file === undefined) return 'new'
   const mark = join(directory, MARK)
@@ -61,7 +66,8 @@ function digest(file: string): string {
  * written; one that exists stays as it is.
  */
 export function writeExercise(parent: string, { name }: Exercise): { path: string; isNew: boolean }[] {
-  mkdirSync(join(parent, name), { recursive: true })
+  const directory = join(parent, name)
+  mkdirSync(directory, { recursive: true })
   const texts = {
     'README.md': readFileSync(join(COURSE, name, 'README.md'), 'utf8'),
     'driver.js': readFileSync(join(COURSE, name, 'driver.js'), 'utf8'),
@@ -69,9 +75,9 @@ export function writeExercise(parent: string, { name }: Exercise): { path: strin
     'jsconfig.json': jsconfig(),
   }
   return Object.entries(texts).map(([file, text]) => {
-    const path = join(name, file)
+    const path = join(directory, file)
     try {
-      writeFileSync(join(parent, path), text, { flag: 'wx' })
+      writeFileSync(path, text, { flag: 'wx' })
       return { path, isNew: true }
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error

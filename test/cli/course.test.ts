@@ -1,6 +1,6 @@
 /** `vnet learn` and `vnet check`, by which a learner finds them. */
 import { spawnSync } from 'node:child_process'
-import { appendFileSync, copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { appendFileSync, copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -18,7 +18,11 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true }))
 
 function vnet(...args: string[]) {
-  return spawnSync(process.execPath, [PROGRAM, ...args], { cwd: directory, encoding: 'utf8' })
+  return vnetIn(directory, ...args)
+}
+
+function vnetIn(cwd: string, ...args: string[]) {
+  return spawnSync(process.execPath, [PROGRAM, ...args], { cwd, encoding: 'utf8' })
 }
 
 const driverFile = () => join(directory, '01-drop/driver.js')
@@ -37,6 +41,21 @@ describe('vnet learn', () => {
     appendFileSync(driverFile(), '// mine\n')
     expect(vnet('learn', '1').stdout).toContain('01-drop/driver.js      exists and stays as it is\n')
     expect(readFileSync(driverFile(), 'utf8')).toMatch(/\/\/ mine\n$/)
+  })
+
+  test('in the directory of an exercise writes and checks another one beside it', () => {
+    vnet('learn', '1')
+    const cwd = join(directory, '01-drop')
+    expect(vnetIn(cwd, 'learn', '2').stdout).toMatch(/^Read \.\.\/02-mirror\/README\.md, /m)
+    expect(readdirSync(directory).sort()).toEqual(['01-drop', '02-mirror'])
+    expect(vnetIn(cwd, 'learn').stdout).toMatch(/^01-drop +begun .*\n02-mirror +begun /)
+    expect(vnetIn(cwd, 'check', '2').stdout).toMatch(/^02-mirror: .*\nFAILED /)
+  })
+
+  test('reports a file that cannot be written in one line, with status 1', () => {
+    writeFileSync(join(directory, '01-drop'), '')
+    const { status, stderr } = vnet('learn', '1')
+    expect([status, stderr]).toEqual([1, 'vnet: mkdir 01-drop: EEXIST, exists already\n'])
   })
 
   test('refuses an exercise that does not exist in one line', () => {

@@ -6,7 +6,7 @@ import { existsSync, statSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import type { Exercise, Result } from '../../course/exercise.ts'
 import { exercises } from '../../course/exercises/index.ts'
-import { driverFileIn, exerciseNamed, exerciseOfPath, markDone } from '../../course/folder.ts'
+import { courseDirectory, driverFileIn, exerciseNamed, exerciseOfPath, markDone } from '../../course/folder.ts'
 import type { Place } from '../../course/run.ts'
 import { EARLIER_FAILED, runWorker } from '../../course/worker.ts'
 import { whyNotRootless } from '../../linux/rootless.ts'
@@ -49,7 +49,7 @@ function taskOf(what: string): Task {
   const named = exerciseNamed(what, exercises)
   if (named !== undefined) {
     const isHere = basename(resolve('.')) === named.name
-    return taskIn(isHere ? '.' : named.name, named)
+    return taskIn(isHere ? '.' : join(courseDirectory(exercises), named.name), named)
   }
   if (!existsSync(what))
     throw new UsageError(`check: '${what}' is neither an exercise nor a file; vnet learn lists them`)

@@ -1,7 +1,10 @@
 /** `vnet learn`: lists the exercises of the course, and writes the files of one. */
+import { join } from 'node:path'
+import type { Exercise } from '../../course/exercise.ts'
 import { exercises } from '../../course/exercises/index.ts'
-import { exerciseNamed, stateIn, writeExercise } from '../../course/folder.ts'
+import { courseDirectory, exerciseNamed, stateIn, writeExercise } from '../../course/folder.ts'
 import { UsageError } from '../../netdev/driver.ts'
+import { VnetError } from '../../netdev/errno.ts'
 import { alignLeft } from '../align.ts'
 import { EXIT_OK, type Io } from '../io.ts'
 
@@ -12,19 +15,33 @@ export function learn(name: string | undefined, { json = false }: { json?: boole
   }
   const exercise = exerciseNamed(name, exercises)
   if (exercise === undefined) throw new UsageError(`learn: no exercise '${name}'; vnet learn lists them`)
-  const written = writeExercise('.', exercise)
+  const parent = courseDirectory(exercises)
+  const written = writeFiles(parent, exercise)
   if (json) io.out(`${JSON.stringify({ exercise: exercise.name, files: written })}\n`)
   else {
     io.out(`${exercise.title}\n`)
     const lines = written.map(({ path, isNew }) => [`  ${path}`, isNew ? '' : 'exists and stays as it is'])
     for (const line of alignLeft(lines)) io.out(`${line}\n`)
-    io.out(`Read ${exercise.name}/README.md, fill in ${exercise.name}/driver.js, then: vnet check ${exercise.name}\n`)
+    const directory = join(parent, exercise.name)
+    io.out(`Read ${directory}/README.md, fill in ${directory}/driver.js, then: vnet check ${exercise.name}\n`)
   }
   return EXIT_OK
 }
 
+/** Throws a VnetError if a file cannot be written. */
+function writeFiles(parent: string, exercise: Exercise): ReturnType<typeof writeExercise> {
+  try {
+    return writeExercise(parent, exercise)
+  } catch (error) {
+    const { errno, syscall, path } = error as NodeJS.ErrnoException
+    if (errno === undefined) throw error
+    throw new VnetError(errno, `${syscall} ${path}`, undefined, { cause: error })
+  }
+}
+
 function list(json: boolean, io: Io): void {
-  const all = exercises.map(exercise => ({ exercise, state: stateIn('.', exercise) }))
+  const parent = courseDirectory(exercises)
+  const all = exercises.map(exercise => ({ exercise, state: stateIn(parent, exercise) }))
   if (json) {
     for (const { exercise, state } of all) {
       const { name, title, summary, kernelNames } = exercise
