@@ -38,7 +38,7 @@ export function driverFileIn(directory: string): string | undefined {
   return DRIVER_FILES.map(name => join(directory, name)).find(path => existsSync(path))
 }
 
-/** Returns the directory that has the exercises: this one, or if it is that of one, the one above. */
+/** Returns the directory of the exercises: this one, or the one above if this is an exercise's. */
 export function courseDirectory(exercises: readonly Exercise[]): string {
   return exercises.some(({ name }) => name === basename(resolve('.'))) ? '..' : '.'
 }

@@ -26,7 +26,7 @@ import {
  * @typedef {object} Priv
  * @property {{ delay: number, slots: number }} params
  * @property {import('vnet').Ring} ring
- * @property {import('vnet').Alarm | undefined} alarm made in devInit
+ * @property {import('vnet').Alarm} alarm made in devInit
  * @property {boolean} busy whether the alarm is armed
  */
 /** @typedef {import('vnet').NetDevice<Priv>} Device */
@@ -73,7 +73,7 @@ function open(dev) {
 function stop(dev) {
   const { alarm, ring } = dev.priv
   netifTxStopAllQueues(dev)
-  alarm?.cancel()
+  alarm.cancel()
   dev.priv.busy = false
   ring.purge(SKB_DROP_REASON_DEV_STOPPED)
 }
@@ -92,7 +92,7 @@ function startXmit(skb, dev) {
   if (ring.length === ring.capacity) dev.txq(skb).stop()
   if (priv.busy) return
   priv.busy = true
-  alarm?.at(dev.net.clock.now() + params.delay * NSEC_PER_MSEC)
+  alarm.at(dev.net.clock.now() + params.delay * NSEC_PER_MSEC)
 }
 
 /**
@@ -115,8 +115,7 @@ function setup(dev) {
 
 /** @param {{ delay: number, slots: number }} params */
 function init(params) {
-  /** @type {Priv} */
-  const priv = { params, ring: new Ring(params.slots), alarm: undefined, busy: false }
+  const priv = /** @type {Priv} */ ({ params, ring: new Ring(params.slots), busy: false })
   const dev = allocEtherdevMqs({ name: 'ring%d', setup, priv })
   return [{ dev, addresses: ['198.18.0.1/24'] }]
 }

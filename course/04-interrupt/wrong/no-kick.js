@@ -1,4 +1,4 @@
-// explained by: 0 interrupts
+// explained by: interrupts: 0
 // @ts-check
 import {
   allocEtherdevMqs,

@@ -69,7 +69,7 @@ export const exercise: Exercise = {
         made.advance(`${DELAY}ms`)
         const { count } = irqOf(made)
         verify(made.received.length === 1, {
-          seen: `a frame was transmitted, and the kernel received none; ${count} interrupts; dropped: ${counts(made.drops())}`,
+          seen: `a frame was transmitted, and the kernel received none; interrupts: ${count}; dropped: ${counts(made.drops())}`,
           expected: `the frame, after ${DELAY} ms: tx ring, kick, interrupt, rx ring, netifRx`,
           read: 'What to do',
         })

@@ -62,7 +62,7 @@ export const exercise: Exercise = {
         made.advance('1ms')
         verify(privOf(made).timeouts === 1, {
           seen: `with --timeout ${TIMEOUT}, a queue was stopped for ${TIMEOUT} ms; ndoTxTimeout was called ${privOf(made).timeouts} times`,
-          expected: '1: dev.watchdogTimeo, set in setup',
+          expected: '1: dev.watchdogTimeo in ms, set in setup',
           read,
         })
       },
