@@ -108,3 +108,26 @@ test('two mistakes of one rule in the same second have a line each', async () =>
   )
   expect(bed.findings.map(({ count }) => count)).toEqual([3, 3])
 })
+
+test('a queue that waits for a slot of watched memory goes on when the driver frees one', async () => {
+  const held: SkBuff[] = []
+  const hoard = defineDriver({
+    name: 'hoard',
+    description: 'keeps every frame',
+    params: {},
+    init() {
+      const netdevOps = { ndoStartXmit: (skb: SkBuff) => void held.push(skb) }
+      return [{ dev: allocEtherdevMqs({ name: 'hoard0', priv: {}, setup: dev => Object.assign(dev, { netdevOps }) }) }]
+    },
+  })
+  await using bed = await testBed(hoard, {}, { debug: { pool: { large: 4, small: 4, reserve: 0 } } })
+  for (let i = 0; i < 6; i++) bed.transmit(udpFrame({ from: '198.18.0.1', to: '198.18.0.2' }))
+  expect(held).toHaveLength(4)
+  held.shift()?.drop()
+  bed.advance(1)
+  expect(held).toHaveLength(4)
+  for (const skb of held.splice(0)) skb.drop()
+  bed.advance(1)
+  expect(held).toHaveLength(1)
+  for (const skb of held) skb.drop()
+})
