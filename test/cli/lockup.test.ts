@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
+import { setTimeout } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { DriverFiles } from '../support/driver-files.ts'
 import { LOCKUP_PROGRAM, spawnVnet } from '../support/vnet-process.ts'
@@ -45,6 +46,27 @@ test('a driver file in a system call is logged by its name, and so is the end of
   expect(vnet.stderr).toMatch(
     /^vnet: \/.*my-driver.mjs has not returned for 0\.4 s\nvnet: \/.*my-driver.mjs returned after \d+\.\d s\n$/,
   )
+})
+
+test('under a debugger a call that sleeps is not reported, as a pause is not', async () => {
+  const pipe = files.write('', 'pipe')
+  rmSync(pipe)
+  execFileSync('mkfifo', [pipe])
+  const file = files.write(`
+    import { readFileSync } from 'node:fs'
+    console.error('about to read')
+    readFileSync('${pipe}')
+    console.error('read')
+    setInterval(() => {}, 1000)
+    await new Promise(() => {})`)
+  const env = { SYSTEM_CALL: '1', NODE_OPTIONS: '--inspect=127.0.0.1:0' }
+  const vnet = await spawnVnet([file], { program: LOCKUP_PROGRAM, until: /about to read/, env })
+  // Twice the limit: a report would come in this time, and has no event to await.
+  await setTimeout(1000)
+  await writeFile(pipe, '')
+  await vnet.line(/^read$/)
+  expect(vnet.stderr).not.toContain('returned')
+  await vnet.stop('SIGTERM')
 })
 
 test('a lockup of a driver of the program is logged with the names of its interfaces, and its end', async () => {
