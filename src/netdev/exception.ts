@@ -33,7 +33,10 @@ function describeError(error: Error): string {
   // The message names the driver's line already.
   if (error instanceof SkbError && error.caller !== undefined) return `${error.name}: ${error.message}`
   const place = placeOf(String(error.stack).split('\n'))
-  return `${error.name}: ${error.message}${place === undefined ? '' : ` (at ${place})`}`
+  // The text of what the system refused, or of a module that is not found, has its own place.
+  const isExplained = error instanceof VnetError || (error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND'
+  const isShown = place !== undefined && !(isExplained && isOwn(place))
+  return `${error.name}: ${error.message}${isShown ? ` (at ${place})` : ''}`
 }
 
 function placeOf(lines: readonly string[]): string | undefined {

@@ -60,6 +60,22 @@ describe('an exception', () => {
     ])
   })
 
+  test('what the system refused, and a module that is not found, are described without a line of vnet', async () => {
+    const library = new URL('../../src/netdev/register.ts', import.meta.url).href
+    const place = `at devOpen (${library}:1:1)`
+    const refused = Object.assign(new VnetError(EINVAL, 'dev_open a'), { stack: `VnetError: a\n    ${place}` })
+    const missing = Object.assign(new Error('Cannot find b'), {
+      stack: `Error: b\n    ${place}`,
+      code: 'ERR_MODULE_NOT_FOUND',
+    })
+    const defect = Object.assign(new Error('c'), { stack: `Error: c\n    ${place}` })
+    expect([refused, missing].map(describeException)).toEqual([
+      'VnetError: dev_open a: EINVAL, invalid argument',
+      'Error: Cannot find b',
+    ])
+    expect(describeException(defect)).toMatch(/^Error: c \(at /)
+  })
+
   test('an exception is a defect of vnet if its code alone was involved', () => {
     const library = new URL('../../src/netdev/net.ts', import.meta.url).href
     const inLibrary = ['Error: boom', `    at flush (${library}:1:1)`].join('\n')
