@@ -43,8 +43,8 @@ export function isTerminal({ stdin, stdout, env }: TerminalProcess): boolean {
 }
 
 /**
- * Takes the terminal until the screen is disposed, and gives it back at every other end of the
- * process too, and while it is suspended (Ctrl-Z). `changed` is called when all must be shown again.
+ * Takes the terminal until the screen is disposed. Gives it back at every other end of the process,
+ * too, and while it is suspended (Ctrl-Z). `changed` is called when all must be shown again.
  */
 export function openScreen(process: TerminalProcess, pressed: (key: Key) => void, changed: () => void): Screen {
   const { stdin, stdout } = process
