@@ -1,6 +1,6 @@
 /**
  * PcapngContent: several pcapng streams as one section of a file. Of their section headers only the
- * first is written. Interfaces are numbered anew, in the order in which they come, and so are the
+ * first is written. Interfaces are numbered again, in the order in which they come, and so are the
  * packet ids, which have the number of an interface above their 40th bit.
  *
  * A file may end before its streams do: the next one begins with the section header and the

@@ -200,7 +200,7 @@ export interface Native {
 
   /**
    * Watches the main thread, from a thread of its own, for a call that has not returned for
-   * `limitMs`; called again, it sets the arguments anew. The time is the CPU time of the main
+   * `limitMs`; called again, it replaces the arguments. The time is the CPU time of the main
    * thread, and with `countsSleep` 1 also the time that it slept in the call; not the time in which
    * the process was stopped or the machine suspended.
    *

@@ -178,7 +178,7 @@ export const exercise: Exercise = {
       },
     },
     {
-      title: 'leaves a partial checksum to whom completes it',
+      title: 'leaves a partial checksum partial',
       where: 'memory',
       read: 'A checksum that is not there yet',
       async run({ bed }) {

@@ -187,7 +187,7 @@ export const exercise: Exercise = {
         })
         verify(lost === 1, {
           seen: `a broadcast while the pool was empty: one port received nothing, and rx_dropped of all is ${lost}`,
-          expected: '1, on the port that received nothing: a loss that nothing counts is found by nobody',
+          expected: '1, on the port that received nothing: a loss that nothing counts is never found',
           read,
         })
       },
