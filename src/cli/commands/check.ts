@@ -85,7 +85,8 @@ async function checkOne({ exercise, file }: Task, options: CheckOptions, io: Io)
   else {
     for (const { title, where } of exercise.checks) if (where === 'live') add({ title, where, result: 'not run', why })
   }
-  if (failed() === 0 && why === undefined && driverFileIn(dirname(resolve(file))) === resolve(file)) markDone(file)
+  // A learner on a machine without live interfaces gets on, too.
+  if (failed() === 0 && !options.memoryOnly && driverFileIn(dirname(resolve(file))) === resolve(file)) markDone(file)
   if (!options.json) io.out(summary(exercise, results))
   return failed() === 0
 }

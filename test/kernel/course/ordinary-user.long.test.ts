@@ -13,3 +13,17 @@ test('where no live interface is possible, its checks say why and count as not r
   expect([status, stdout]).toEqual([0, expect.stringMatching(/^not run live: .*sudo modprobe tun/m)])
   expect(stdout).toMatch(/^02-mirror: 6 passed, 2 not run\./m)
 })
+
+test('where no live interface is possible, an exercise is done when its checks in memory have passed', () => {
+  const vnet = `${process.execPath} ${TREE}/dist/vnet.js`
+  const steps = [
+    'cd "$(mktemp -d)"',
+    `${vnet} learn 2`,
+    `cp ${TREE}/course/02-mirror/solution.js 02-mirror/driver.js`,
+    `${vnet} check 2`,
+    `${vnet} learn`,
+    'rm -r "$PWD"',
+  ]
+  const { stdout } = ended([...asUser({ mode: 'none' }), 'sh', '-c', steps.join(' && ')])
+  expect(stdout).toMatch(/^02-mirror +done /m)
+})
