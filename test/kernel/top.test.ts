@@ -79,10 +79,16 @@ test('on a terminal it sorts, filters, fits a new size, and gives the screen bac
 }, 60_000)
 
 test('in a pipe it prints a block of lines each interval, also of vnets that start, until none is left', async () => {
-  const vnet = await startVnet(['snull', '--netns', netns.name, '--json'])
-  const top = startMain('top', '--interval', '20ms', ...['sn0', 'sn1'].map(name => `${netns.name}/${name}`))
-  await top.until(text => /^NAME .*\n\S+sn0 +up +- .*\n\S+sn1 .*\n\nNAME .*\n\S+sn0 +up +0 /m.test(text))
-  await stopConserved(vnet)
+  const other = own.addQuiet()
+  // A name that no other vnet on this machine has.
+  const name = netns.name.slice(-10)
+  const start = (netns: Netns) => startVnet(['--name', name, '--no-address', '--netns', netns.name, '--json'])
+  const vnets = [await start(netns)]
+  const top = startMain('top', '--interval', '20ms', name)
+  await top.until(text => /^NAME .*\n\S+ +up +- .*\n\nNAME .*\n\S+ +up +0 /m.test(text))
+  vnets.push(await start(other))
+  await top.until(text => text.split('\n\n').some(block => [netns, other].every(each => block.includes(each.name))))
+  for (const vnet of vnets) await stopConserved(vnet)
   const { status, stdout, stderr } = await top.ended
   expect([status, stderr]).toEqual([1, 'vnet: no vnet is running any more\n'])
   // biome-ignore lint/suspicious/noControlCharactersInRegex: a pipe gets none
