@@ -1,13 +1,17 @@
 /** `vnet top` beside a running vnet: on a terminal of tmux, and as lines. */
 import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeEach, expect, test } from 'vitest'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { startMain } from '../support/run-main.ts'
 import { startVnet, stopConserved } from '../support/vnet-process.ts'
 
 const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
-const SOCKET = `vnet-top-${process.pid}`
+const directory = mkdtempSync(join(tmpdir(), 'vnet-top-'))
+afterAll(() => rmSync(directory, { recursive: true }))
 
 let own: OwnNetns
 let netns: Netns
@@ -26,7 +30,10 @@ afterEach(() => {
 })
 
 function tmux(...args: string[]): string {
-  return execFileSync('tmux', ['-L', SOCKET, '-f', '/dev/null', ...args], { encoding: 'utf8', stdio: 'pipe' })
+  return execFileSync('tmux', ['-S', join(directory, 'tmux'), '-f', '/dev/null', ...args], {
+    encoding: 'utf8',
+    stdio: 'pipe',
+  })
 }
 
 /** Waits until the terminal shows what is wanted, and returns all that it shows. */
