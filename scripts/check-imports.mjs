@@ -35,6 +35,7 @@ const folders = [
   'netlink',
   'linux',
   ...control,
+  'metrics',
   'exec',
   'testing',
   'course',
@@ -78,6 +79,7 @@ const rules = {
     builtins: true,
   },
   control: { rooms: ['netlink', 'skb', 'netdev', 'linux', ...control, 'lan/switch'], builtins: true },
+  metrics: { rooms: ['netdev', 'control'], packages: ['prom-client'], builtins: true },
   exec: { rooms: ['netlink', 'netdev', 'linux', 'control/protocol', 'control/client'], builtins: true },
   testing: {
     rooms: [...framework, 'wire', 'capture', 'drivers', 'netlink', 'linux', ...lan, ...control],

@@ -45,7 +45,7 @@ const packages = {
 
 /** What the long tests need as well: examples/to-the-kernel is built with the kernel's headers. */
 const HEADERS = 'kernel headers'
-const longPackages = { modinfo: 'kmod', [HEADERS]: HEADERS_PACKAGE }
+const longPackages = { modinfo: 'kmod', promtool: 'prometheus', [HEADERS]: HEADERS_PACKAGE }
 
 /** Debian has other programs under these names; the right ones print iputils with `-V`. */
 const ofIputils = ['ping', 'arping']

@@ -20,6 +20,7 @@ const IF = () => new Argument('<IF>')
 const queries = () => import('./commands/queries.ts')
 /** What the usage line has for an argument that is not written as it is called. */
 const WRITTEN: Readonly<Record<string, string>> = {
+  ADDRESS: '[ADDR:]PORT',
   IF: '[NETNS/]IF',
   'IF...': '[NETNS/]IF...',
   NAME: 'NAME[=VALUE]',
@@ -64,6 +65,18 @@ const commands: readonly ControlCommand[] = [
       user(),
     ],
     run: async (io, names, options) => (await import('./commands/top.ts')).top(names, options, io),
+  },
+  {
+    name: 'metrics',
+    description: 'serve the counters of running vnets at /metrics, for Prometheus, until Ctrl-C',
+    args: [new Argument('<ADDRESS>')],
+    options: [user()],
+    run: async (io, address, options) => {
+      const { parseAddress } = await import('../metrics/server.ts')
+      const parsed = parseAddress(address)
+      if (parsed === undefined) throw new UsageError(`metrics: '${address}' is not [ADDR:]PORT`)
+      return (await import('./commands/metrics.ts')).metrics(parsed, options, io)
+    },
   },
   {
     name: 'reset',

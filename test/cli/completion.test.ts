@@ -13,6 +13,7 @@ const ASKING = [
   'show',
   'stats',
   'top',
+  'metrics',
   'reset',
   'echo',
   'ioctl',

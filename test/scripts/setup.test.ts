@@ -229,7 +229,7 @@ describe('--test', () => {
   })
 
   test('only --long installs the headers of the kernel', async () => {
-    for (const program of [...some, 'modinfo']) tree.program(program, 'echo iputils')
+    for (const program of [...some, 'modinfo', 'promtool']) tree.program(program, 'echo iputils')
     aptGet('')
     // The machine that runs this test may have the headers.
     const without = `${root}

@@ -1,0 +1,136 @@
+/**
+ * The metrics of a snapshot, as prom-client writes them. What the kernel counts too is called as
+ * node_exporter calls it (its netdev collector with detailed metrics), with `vnet` for `node`.
+ */
+import {
+  Counter,
+  Gauge,
+  type OpenMetricsContentType,
+  type PrometheusContentType,
+  Registry,
+  type RegistryContentType,
+} from 'prom-client'
+import type { StageReport } from '../control/index.ts'
+import { IFF_UP } from '../netdev/if.ts'
+import { type LinkStats64Field, linkStats64Fields } from '../netdev/stats.ts'
+import type { DeviceSnapshot, Snapshot } from './snapshot.ts'
+
+export const OPEN_METRICS: OpenMetricsContentType = Registry.OPENMETRICS_CONTENT_TYPE
+export const PROMETHEUS_TEXT: PrometheusContentType = Registry.PROMETHEUS_CONTENT_TYPE
+
+type Labels = Readonly<Record<string, string | number>>
+type Add = (name: string, help: string, labels: Labels, value: number | undefined) => void
+
+const EVENTS = [
+  ['requeues', 'requeues', 'Frames that the driver was offered again after NETDEV_TX_BUSY'],
+  ['transmit_timeouts', 'txTimeouts', 'Times that the watchdog found the queue stopped for too long'],
+  ['gro_merged', 'groMerged', 'Received frames that were merged into the one before'],
+  ['made', 'made', 'Frames made from transmitted ones on their way'],
+] as const
+
+/** Returns the text of a scrape. */
+export function metricsText({ devices, vnets }: Snapshot, type: RegistryContentType): Promise<string> {
+  const registry: Registry<RegistryContentType> = new Registry()
+  registry.setContentType(type)
+  const counter = adder(registry, true)
+  const gauge = adder(registry, false)
+  for (const { pid, replied } of vnets) {
+    gauge('vnet_up', 'Whether the vnet replies', { pid }, replied === undefined ? 0 : 1)
+    gauge('vnet_reply_seconds', 'How long the vnet took to reply, which its event loop delays', { pid }, replied)
+  }
+  for (const device of devices) {
+    addDevice(device, counter, gauge)
+    addStages(device, counter, gauge)
+  }
+  return registry.metrics()
+}
+
+/** Returns what a field of rtnl_link_stats64 is called: `receive_crc_errors` for rxCrcErrors. */
+export function metricName(field: LinkStats64Field): string {
+  const name = field.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`)
+  return name.replace(/^rx_/, 'receive_').replace(/^tx_/, 'transmit_')
+}
+
+/** Returns a function that sets a sample. The metric is made with its first sample. */
+function adder(registry: Registry<RegistryContentType>, isCounter: boolean): Add {
+  return (name, help, labels, value) => {
+    if (value === undefined) return
+    const metric = registry.getSingleMetric(name)
+    const options = { name, help, labelNames: Object.keys(labels), registers: [registry] }
+    if (isCounter) ((metric as Counter | undefined) ?? new Counter(options)).inc(labels, value)
+    else ((metric as Gauge | undefined) ?? new Gauge(options)).set(labels, value)
+  }
+}
+
+function addDevice({ device, stats, parts }: DeviceSnapshot, counter: Add, gauge: Add): void {
+  const labels = labelsOf(device)
+  const { driver = '', flags, carrier, cut, mtu } = device
+  gauge('vnet_network_info', 'The driver of the interface', { ...labels, driver, pid: device.pid ?? '' }, 1)
+  gauge('vnet_network_up', 'Whether the interface is up', labels, flags && Number((flags & IFF_UP) !== 0))
+  gauge(
+    'vnet_network_carrier',
+    'Whether the interface has a carrier',
+    labels,
+    carrier === undefined ? carrier : +carrier,
+  )
+  gauge('vnet_network_cut', 'Whether the cable of the interface is cut', labels, cut === undefined ? cut : +cut)
+  gauge('vnet_network_mtu_bytes', 'MTU of the interface', labels, mtu)
+  gauge('vnet_network_held_frames', 'Frames of the interface that a driver, a ring or a wire holds', labels, stats.held)
+  for (const field of linkStats64Fields) {
+    const name = metricName(field)
+    counter(`vnet_network_${name}_total`, `Counter ${name} of the interface`, labels, stats.total[field])
+    for (const [queue, row] of stats.queues.entries()) {
+      const ofQueue = { ...labels, queue }
+      counter(`vnet_queue_${name}_total`, `Counter ${name} of the queue`, ofQueue, row[field])
+    }
+  }
+  for (const [queue, row] of stats.queues.entries()) {
+    for (const [name, field, help] of EVENTS) {
+      counter(`vnet_queue_${name}_total`, help, { ...labels, queue }, row[field])
+    }
+  }
+  for (const [way, direction] of [['tx', 'transmit'] as const, ['rx', 'receive'] as const]) {
+    for (const [reason, frames] of Object.entries(stats.drops[way])) {
+      counter('vnet_drops_total', 'Frames dropped, by reason', { ...labels, direction, reason }, frames)
+    }
+  }
+  for (const { kind, name: part, length, capacity, count, state } of parts) {
+    const ofPart = { ...labels, kind, part }
+    gauge('vnet_part_length_frames', 'Frames in a part of the interface', ofPart, length)
+    gauge('vnet_part_capacity_frames', 'Frames that the part has room for', ofPart, capacity)
+    counter('vnet_part_uses_total', 'How often the part was used, such as interrupts taken', ofPart, count)
+    if (kind !== 'queue') continue
+    const queue = part.replace(/^tx /, '')
+    gauge('vnet_queue_stopped', 'Whether the transmit queue is stopped', { ...labels, queue }, +(state === 'stopped'))
+  }
+}
+
+/** A wire that joins two interfaces is reported by both. */
+function addStages({ device, stages }: DeviceSnapshot, counter: Add, gauge: Add): void {
+  for (const stage of stages) {
+    const { direction, path, stage: name, late } = stage
+    const labels = { ...labelsOf(device), direction, stage: `${path}${name}` }
+    const counts: readonly (readonly [keyof StageReport, string])[] = [
+      ['in', 'Packets that came to the stage'],
+      ['out', 'Packets that left the stage'],
+      ['duplicated', 'Packets that the stage duplicated'],
+      ['corrupted', 'Packets that the stage damaged'],
+      ['reordered', 'Packets that the stage reordered'],
+      ['marked', 'Packets that the stage marked with ECN'],
+    ]
+    for (const [field, help] of counts)
+      counter(`vnet_wire_${field}_packets_total`, help, labels, stage[field] as number)
+    gauge('vnet_wire_held_packets', 'Packets that the stage holds', labels, stage.held)
+    for (const [reason, packets] of Object.entries(stage.drops)) {
+      counter('vnet_wire_drops_total', 'Packets that the stage dropped, by reason', { ...labels, reason }, packets)
+    }
+    const help = 'How much later than asked packets left the stage, by percentile'
+    for (const [percentile, ns] of [['50', late?.p50] as const, ['99', late?.p99] as const]) {
+      gauge('vnet_wire_late_seconds', help, { ...labels, percentile }, ns === undefined ? ns : ns / 1e9)
+    }
+  }
+}
+
+function labelsOf({ name, netns = '' }: { readonly name: string; readonly netns?: string | undefined }) {
+  return { device: name, netns }
+}

@@ -1,0 +1,70 @@
+/** What is read of the running vnets for one scrape: all of them at once. */
+import type { ControlClient, DeviceStats, FoundDevice, PartInfo, StageReport } from '../control/index.ts'
+import { findVnets } from '../control/index.ts'
+import { EOPNOTSUPP, isErrno, VnetError } from '../netdev/errno.ts'
+
+export interface DeviceSnapshot {
+  readonly device: FoundDevice
+  readonly stats: DeviceStats
+  /** Empty if the vnet is too old to report them. */
+  readonly parts: readonly PartInfo[]
+  /** Empty if the device has no wire. */
+  readonly stages: readonly StageReport[]
+}
+
+export interface VnetSnapshot {
+  readonly pid: number
+  /** How long it took to reply to the shortest request, in s; undefined if it did not. */
+  readonly replied: number | undefined
+}
+
+export interface Snapshot {
+  readonly devices: readonly DeviceSnapshot[]
+  readonly vnets: readonly VnetSnapshot[]
+}
+
+/** Reads all vnets. What ends meanwhile, or does not reply in time, is left out. */
+export async function snapshot(client: ControlClient, user?: number): Promise<Snapshot> {
+  const found = await findVnets(client, { user })
+  const [devices, vnets] = await Promise.all([
+    Promise.all(found.devices.map(device => orNothing(() => readDevice(client, device)))),
+    Promise.all(found.here.map(async ({ vnet, pid }) => ({ pid, replied: await replyTime(client, vnet) }))),
+  ])
+  return { devices: devices.flatMap(device => device ?? []), vnets }
+}
+
+async function readDevice(client: ControlClient, device: FoundDevice): Promise<DeviceSnapshot | undefined> {
+  const { vnet } = device
+  const [stats, parts, wire] = await Promise.all([
+    client.stats(vnet, device),
+    supported(() => client.parts(vnet, device)),
+    supported(() => client.wire(vnet, device)),
+  ])
+  return stats && { device, stats, parts: parts ?? [], stages: wire?.stages ?? [] }
+}
+
+function replyTime(client: ControlClient, vnet: string): Promise<number | undefined> {
+  return orNothing(async () => {
+    const begin = performance.now()
+    await client.echo(vnet, '')
+    return (performance.now() - begin) / 1000
+  })
+}
+
+async function supported<T>(ask: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await ask()
+  } catch (error) {
+    if (error instanceof VnetError && isErrno(error, EOPNOTSUPP)) return undefined
+    throw error
+  }
+}
+
+async function orNothing<T>(ask: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await ask()
+  } catch (error) {
+    if (error instanceof VnetError) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,37 @@
+/** `vnet metrics` beside a running vnet, read by Prometheus's own checker. */
+import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
+import { spawnVnet, stopConserved } from '../support/vnet-process.ts'
+
+const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
+
+let own: OwnNetns
+let netns: Netns
+
+beforeEach(() => {
+  own = new OwnNetns()
+  netns = own.addQuiet()
+  netns.ip('link set lo up')
+})
+afterEach(() => own.remove())
+
+test('promtool has no complaint, the counters are those of the vnet, and a vnet that ends is gone', async () => {
+  const within = ['ip', 'netns', 'exec', netns.name]
+  const vnet = await spawnVnet(['snull', '--wire', 'delay 1ms', '--json'], { within })
+  const exporter = netns.spawn([process.execPath, program, 'metrics', '9100'])
+  const ended = outcome(exporter)
+  await once(exporter.stdout, 'data')
+  expect(await netns.run('ping -c 3 -i 0.2 -w 5 198.18.0.2')).toMatchObject({ status: 0 })
+  const scrape = async () => (await netns.run('curl -s http://127.0.0.1:9100/metrics')).stdout
+  const text = await scrape()
+  const checked = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' })
+  expect([checked.stderr, checked.status]).toEqual(['', 0])
+  const { sn0 } = await stopConserved(vnet)
+  expect(text).toContain(`vnet_network_transmit_packets_total{device="sn0",netns=""} ${sn0!.total.txPackets}\n`)
+  expect(await scrape()).not.toContain('sn0')
+  exporter.kill('SIGTERM')
+  expect(await ended).toEqual({ status: 0, stdout: 'http://127.0.0.1:9100/metrics\n', stderr: '' })
+})

@@ -1,0 +1,115 @@
+/** The metrics of a snapshot, and what docs/metrics.md and the dashboard say of them. */
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import type { StageReport } from '../../src/control/index.ts'
+import { metricName, metricsText, OPEN_METRICS, PROMETHEUS_TEXT } from '../../src/metrics/registry.ts'
+import type { DeviceSnapshot, Snapshot } from '../../src/metrics/snapshot.ts'
+import { type LinkStats64, linkStats64Fields } from '../../src/netdev/stats.ts'
+
+const doc = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8')
+
+/** Every field has a number of its own. */
+const fields = Object.fromEntries(linkStats64Fields.map((field, i) => [field, i + 1])) as LinkStats64
+const row = { ...fields, requeues: 101, txTimeouts: 102, groMerged: 103, made: 104 }
+const stage: StageReport = {
+  ...{ stage: 'loss', path: 'match then ', direction: 'ab', words: '', in: 9, out: 8, held: 1, dropped: 1 },
+  ...{ drops: { limit: 1 }, duplicated: 2, corrupted: 3, reordered: 4, marked: 5, late: { p50: 1000, p99: 2e9 } },
+}
+const parts = [
+  { kind: 'queue', name: 'tx 0', length: 3, state: 'stopped' },
+  { kind: 'pool', name: 'frames', length: 5, capacity: 512 },
+  { kind: 'irq', name: 'irq 0', count: 77 },
+]
+
+function device(name: string, netns?: string): DeviceSnapshot {
+  const found = { name, netns, ifindex: 1, driver: 'snull', flags: 1, carrier: false, cut: true, mtu: 1500, pid: 7 }
+  return {
+    device: found as unknown as DeviceSnapshot['device'],
+    stats: {
+      ...{ name, netns, ifindex: 1, total: row, queues: [row, row], rxQueues: 1, held: 6, kernel: undefined },
+      drops: { tx: { NEIGH: 11 }, rx: { RX_CRC: 12 } },
+    },
+    parts: parts as DeviceSnapshot['parts'],
+    stages: [stage],
+  }
+}
+
+const whole: Snapshot = {
+  devices: [device('sn0'), device('e"0\\\n', 'red')],
+  vnets: [
+    { pid: 7, replied: 0.25 },
+    { pid: 8, replied: undefined },
+  ],
+}
+const namesIn = (text: string) => new Set([...text.matchAll(/^(vnet_\w+)[{ ]/gm)].map(([, name]) => name!))
+
+test('every field of an interface and of its queues is a counter, named as by node_exporter', async () => {
+  const text = await metricsText(whole, PROMETHEUS_TEXT)
+  for (const [i, field] of linkStats64Fields.entries()) {
+    const name = metricName(field)
+    expect(text).toContain(`vnet_network_${name}_total{device="sn0",netns=""} ${i + 1}\n`)
+    expect(text).toContain(`vnet_queue_${name}_total{device="sn0",netns="",queue="1"} ${i + 1}\n`)
+  }
+  expect(['rxPackets', 'txBytes', 'rxCrcErrors', 'multicast'].map(field => metricName(field as never))).toEqual([
+    ...['receive_packets', 'transmit_bytes', 'receive_crc_errors', 'multicast'],
+  ])
+})
+
+test('drops, queues, parts, stages and vnets have their labels and values', async () => {
+  const text = await metricsText(whole, PROMETHEUS_TEXT)
+  const sn0 = 'device="sn0",netns=""'
+  for (const line of [
+    `vnet_drops_total{${sn0},direction="transmit",reason="NEIGH"} 11`,
+    `vnet_drops_total{${sn0},direction="receive",reason="RX_CRC"} 12`,
+    `vnet_queue_transmit_timeouts_total{${sn0},queue="0"} 102`,
+    `vnet_queue_stopped{${sn0},queue="0"} 1`,
+    `vnet_network_carrier{${sn0}} 0`,
+    `vnet_network_up{${sn0}} 1`,
+    `vnet_part_capacity_frames{${sn0},kind="pool",part="frames"} 512`,
+    `vnet_part_uses_total{${sn0},kind="irq",part="irq 0"} 77`,
+    `vnet_wire_drops_total{${sn0},direction="ab",stage="match then loss",reason="limit"} 1`,
+    `vnet_wire_late_seconds{${sn0},direction="ab",stage="match then loss",percentile="99"} 2`,
+    'vnet_up{pid="7"} 1',
+    'vnet_up{pid="8"} 0',
+    'vnet_reply_seconds{pid="7"} 0.25',
+  ]) {
+    expect(text.split('\n')).toContain(line)
+  }
+})
+
+test('a hostile name is one label value on one line', async () => {
+  const text = await metricsText(whole, PROMETHEUS_TEXT)
+  expect(text).toContain('vnet_network_up{device="e\\"0\\\\\\n",netns="red"} 1\n')
+})
+
+test('OpenMetrics has the same samples, and ends with EOF', async () => {
+  const samples = (text: string) => text.split('\n').filter(line => /^vnet/.test(line))
+  const open = await metricsText(whole, OPEN_METRICS)
+  expect(samples(open)).toEqual(samples(await metricsText(whole, PROMETHEUS_TEXT)))
+  expect(open).toMatch(/# TYPE vnet_drops counter\n(.*\n)*# EOF\n$/)
+})
+
+test('without a vnet there are no metrics', async () => {
+  expect((await metricsText({ devices: [], vnets: [] }, OPEN_METRICS)).trim()).toBe('# EOF')
+})
+
+test('docs/metrics.md has every metric, and its alerts and the dashboard use only those that exist', async () => {
+  const names = namesIn(await metricsText(whole, PROMETHEUS_TEXT))
+  const page = doc('metrics.md')
+  const fieldNames = new Set(linkStats64Fields.map(metricName))
+  for (const name of names) {
+    const [, group, field = ''] = /^(vnet_network|vnet_queue)_(.*)_total$/.exec(name) ?? []
+    expect(page).toContain(`\`${group !== undefined && fieldNames.has(field as never) ? `${group}_*_total` : name}\``)
+  }
+  const dashboard = JSON.parse(doc('grafana.json')) as {
+    panels: { targets: { expr: string }[] }[]
+    templating: unknown
+  }
+  const used = [
+    ...dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr)),
+    JSON.stringify(dashboard.templating),
+    ...[...page.matchAll(/expr: (.*)/g)].map(([, expr]) => expr!),
+  ].flatMap(text => text.match(/\bvnet_\w+/g) ?? [])
+  expect(used.length).toBeGreaterThan(15)
+  for (const name of used) expect([...names]).toContain(name)
+})
