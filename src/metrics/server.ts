@@ -13,7 +13,7 @@ export interface MetricsServer extends AsyncDisposable {
   readonly url: string
 }
 
-/** Parses `[ADDR:]PORT`: `9100`, `192.0.2.1:9100`, `[::1]:9100`. Undefined if it is none of these. */
+/** Parses `[ADDR:]PORT`: `9100`, `192.0.2.1:9100`, `[::1]:9100`. Undefined if malformed. */
 export function parseAddress(text: string): Address | undefined {
   const [, six, four, digits] = /^(?:(?:\[([^\]]+)\]|([^:[\]]+)):)?(\d{1,5})$/.exec(text) ?? []
   const host = six ?? four ?? '127.0.0.1'
