@@ -92,6 +92,13 @@ export const exercise: Exercise = {
           })
           verify(param.live, { seen: `${name} cannot change while the driver runs`, expected: 'live: true', read })
         }
+        const { only } = params
+        const [usual, all] = [only?.default, only?.parse('all')]
+        verify(usual === all, {
+          seen: `the default of only is ${JSON.stringify(usual)}, and parse('all') returns ${JSON.stringify(all)}`,
+          expected: 'the same value: a default is not parsed',
+          read: 'Text that is checked',
+        })
       },
     },
     {
