@@ -61,10 +61,17 @@ export const exercise: Exercise = {
           ['with --txqs 3 --rxqs 1', { txqs: 3, rxqs: 1 }, 3, 1],
         ]
         for (const [what, options, txqs, rxqs] of cases) {
-          const { dev } = await bed(PARAMS, options)
+          const made = await bed(PARAMS, options)
+          const { dev } = made
           verify(dev.numTxQueues === txqs && dev.numRxQueues === rxqs, {
             seen: `${what} the device has ${dev.numTxQueues} transmit and ${dev.numRxQueues} receive queues`,
             expected: `${txqs} and ${rxqs}: txqs and rxqs of allocEtherdevMqs`,
+            read,
+          })
+          const { length } = lanesOf(made)
+          verify(length === txqs, {
+            seen: `${what} the device has ${txqs} transmit queues and ${length} lanes`,
+            expected: `${txqs}: a lane for each transmit queue`,
             read,
           })
         }
