@@ -145,7 +145,7 @@ export const exercise: Exercise = {
         verifyRight(bytes, 'a TCP frame that came back', read)
         const { bytes: datagram } = transmit(made, udpFrame({ ...ENDS, payload: 'hello' }))
         verify(isRight(datagram), {
-          seen: `the checksum of a UDP frame that came back is wrong: ${udp.checksum(datagram, L4_AT)}`,
+          seen: `the checksum of a UDP frame that came back is wrong: 0x${udp.checksum(datagram, L4_AT).toString(16)}`,
           expected: 'a right one: both ports are in the sum',
           read,
         })
