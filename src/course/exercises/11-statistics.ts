@@ -101,6 +101,10 @@ export const exercise: Exercise = {
           expected: 'queue 1 has it: the queue of a frame is skb.queueMapping',
           read: 'Events',
         })
+        const other = await bed()
+        transmit(other, COLLISION | DAMAGED)
+        const both = 'txPackets 1, rxErrors 1, collisions 1, rxCrcErrors 1'
+        verifyCounted(other, 'a collision and damage to the same frame', both, 'look at each bit by itself', 'Events')
       },
     },
     {
