@@ -1,4 +1,4 @@
-// explained by: both boards
+// explained by: skb.dev = dev
 // @ts-check
 import {
   allocEtherdevMqs,

@@ -9,6 +9,7 @@ import { type Exercise, verify } from '../exercise.ts'
 import { counts, numberOf } from '../words.ts'
 
 const RX_INTR = 1
+const TX_INTR = 2
 const TIMEOUT = 50
 /** The framework warns each time that the watchdog finds a queue. */
 const WATCHDOG = /NETDEV WATCHDOG/
@@ -105,11 +106,12 @@ export const exercise: Exercise = {
       async run({ bed }) {
         const made = await bed()
         const { received } = made.ping({ to: FAR, count: 3, interval: '1ms', timeout: '10ms' })
-        const interrupts = [0, 1].map(at => hwOf(made, at).irq.count).join(' and ')
+        const interrupts = [0, 1].map(at => hwOf(made, at).irq.count)
         verify(received === 3, {
-          seen: `${received} of 3 pings of ${FAR}; the boards interrupted ${interrupts} times; dropped: ${counts(made.drops())}`,
-          expected: '3: transmit on one board, an interrupt and netifRx on the other, for both boards',
-          read: 'What to do',
+          seen: `${received} of 3 pings of ${FAR}; the boards interrupted ${interrupts.join(' and ')} times; dropped: ${counts(made.drops())}`,
+          expected:
+            '3: transmit on one board; on the other an interrupt, skb.dev = dev and netifRx; and back, for both boards',
+          read: interrupts[1] === 0 ? 'What to do' : 'The interrupt',
         })
       },
     },
@@ -121,6 +123,14 @@ export const exercise: Exercise = {
         const made = await bed()
         transmit(made, 1, 5)
         verifyArrived(made, 'frames 1 to 5 with one interrupt', upTo(5), 'until the rx ring is empty', 'The interrupt')
+        const { irq } = hwOf(made, 1)
+        irq.mask(RX_INTR | TX_INTR)
+        transmit(made, 6, 7)
+        irq.raise(TX_INTR)
+        irq.unmask(RX_INTR | TX_INTR)
+        made.advance(0)
+        const both = 'frames 6 and 7, with RX_INTR and TX_INTR set at once'
+        verifyArrived(made, both, upTo(7), 'look at each bit by itself: status & SNULL_RX_INTR', 'The interrupt')
       },
     },
     {
