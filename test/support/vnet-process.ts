@@ -62,7 +62,13 @@ const READY = /^ready$|^\{"event":"ready"/
 /** Programs that are running; those that a test leaves are ended after it. */
 const running = new Set<Running>()
 afterEach(async () => {
-  await Promise.all([...running].map(vnet => vnet.stop()))
+  const stop = async (vnet: Running) => {
+    // After a failed test a driver may loop for ever.
+    const kill = setTimeout(() => vnet.stop('SIGKILL'), 5000)
+    await vnet.stop()
+    clearTimeout(kill)
+  }
+  await Promise.all([...running].map(stop))
 })
 
 /**

@@ -145,5 +145,7 @@ test(`${FRAMES} random frames make nothing throw, and every one is accounted for
   const { counters } = hosts
   for (const [name, n] of Object.entries(counters)) if (name !== 'refused') expect(n, name).toBeGreaterThan(0)
   expect([received > FRAMES / 4, segment.stats.in >= FRAMES, calls > 100]).toEqual([true, true, true])
-  expect(memory.lines.filter(line => !/device opened|a failed handler|^handlers: \d+ similar lines? suppressed/.test(line))).toEqual([])
+  expect(
+    memory.lines.filter(line => !/device opened|a failed handler|^handlers: \d+ similar lines? suppressed/.test(line)),
+  ).toEqual([])
 })
