@@ -6,7 +6,7 @@
  */
 import { Worker } from 'node:worker_threads'
 import { startPoller } from '../linux/errno.ts'
-import { loadNative } from '../linux/native.ts'
+import { loadNative, type Native } from '../linux/native.ts'
 import { NETDEV_CHANGENAME, NETDEV_UP } from '../netdev/if.ts'
 import { LOGLEVEL_ERR } from '../netdev/log.ts'
 import type { Net } from '../netdev/net.ts'
@@ -23,6 +23,8 @@ import { logLine } from './log-line.ts'
 /** Watches the thread that calls it, which must be the main one, to the end of the process. */
 export class LockupWatch {
   readonly #times: LockupTimes
+  /** One copy of the addon, which has one thread that watches. */
+  #addon: Native | undefined
   #worker: Worker | undefined
   /** Set by start(): goes on without the worker. */
   #withoutPlaces: (() => void) | undefined
@@ -71,17 +73,21 @@ export class LockupWatch {
       if (event === NETDEV_UP || event === NETDEV_CHANGENAME) rename()
     })
     // The addon logs the beginning of a lockup, and this thread its end.
-    const native = loadNative()
-    const poller = startPoller(native, events, () => {
-      const ms = native.timerfdRead(events)
+    const poller = startPoller(this.#native, events, () => {
+      const ms = this.#native.timerfdRead(events)
       if (ms >= this.#times.limitMs) net.log.err(returnedLine(name, ms))
     })
     poller.unref()
   }
 
+  get #native(): Native {
+    this.#addon ??= loadNative()
+    return this.#addon
+  }
+
   /** Returns the descriptor of events, or -errno. `line` is what the addon writes, to `out`. */
   #set(line: string, out: number): number {
-    return loadNative().watchLockups(this.#times.limitMs, isDebugged() ? 0 : 1, out, Buffer.from(line))
+    return this.#native.watchLockups(this.#times.limitMs, isDebugged() ? 0 : 1, out, Buffer.from(line))
   }
 }
 
