@@ -52,6 +52,8 @@ export async function live(run: Run): Promise<number> {
     output.ready(configured, driver)
     const why = await ended
     await takeDown(plans)
+    // The statistics are the last line, if nothing goes wrong.
+    net.log.flush()
     output.statistics(statistics, wires.report())
     return exitStatus(why, driver, io)
   } finally {

@@ -28,7 +28,7 @@ beforeEach(() => {
 
 const [ECHO, GET_DEVICES, GET_STATS, RESET_STATS, SET_CARRIER] = [1, 2, 3, 4, 5]
 const [CUT, PLUG] = [14, 15]
-const [GET_PARAM, SET_PARAM, TRIGGER, IOCTL, SUBSCRIBE] = [6, 7, 8, 9, 10]
+const [GET_PARAM, SET_PARAM, TRIGGER, IOCTL, SUBSCRIBE, GET_PARTS] = [6, 7, 8, 9, 10, 20]
 
 const sn0 = (b: MessageBuilder) => {
   b.u32(1, 7).string(2, 'sn0').u32(4, 2).u32(5, 1).string(35, 'snull')
@@ -41,6 +41,11 @@ const far = (b: MessageBuilder) => void b.u32(1, 8).string(2, 'sn1').string(3, '
 const param = (name: string, value: string) => (b: MessageBuilder) => {
   b.string(35, 'snull').string(15, name).string(16, value).string(17, 'int').string(19, `the ${name}`)
   if (name === 'lockup') b.flag(18).string(20, 'at least 0')
+}
+const ring = (b: MessageBuilder) => {
+  const part = (b: MessageBuilder) =>
+    void b.u32(1, 1).string(2, 'rx ring').u32(3, 3).u32(4, 256).string(5, 'full').u64(6, 9n)
+  b.nested(64, part)
 }
 const none = () => []
 const u32 = (n: number) => new Uint8Array(Uint32Array.of(n).buffer)
@@ -133,21 +138,22 @@ describe('list', () => {
 
 describe('show', () => {
   test('show prints what is known of an interface, and the parameters of its driver', async () => {
-    vnet({ [GET_PARAM]: () => [param('lockup', '5'), param('timeout', '20')] })
+    vnet({ [GET_PARAM]: () => [param('lockup', '5'), param('timeout', '20')], [GET_PARTS]: () => [ring] })
     const { stdout } = await runMain('show', 'sn0')
     expect(stdout).toMatch(/^sn0\n {2}ifindex +7\n {2}driver +snull\n {2}state +up\n/)
     expect(stdout).toMatch(/^ {2}lockup +5$/m)
+    expect(stdout).toMatch(/^ {2}rx ring +ring: 3 of 256, full, 9 times$/m)
     const json = JSON.parse((await runMain('show', 'sn0', '--json')).stdout)
     expect(json).toMatchObject({ event: 'show', name: 'sn0', mtu: 1500, params: { lockup: '5', timeout: '20' } })
   })
 
-  test('show omits the parameters if the vnet cannot report them', async () => {
-    vnet({
-      [GET_PARAM]() {
-        throw new VnetError(EOPNOTSUPP, 'fake')
-      },
-    })
-    expect(JSON.parse((await runMain('show', 'red/sn1', '--json')).stdout)).toMatchObject({ name: 'sn1', params: {} })
+  test('show omits the parameters and the parts if the vnet cannot report them', async () => {
+    const refuse = () => {
+      throw new VnetError(EOPNOTSUPP, 'fake')
+    }
+    vnet({ [GET_PARAM]: refuse, [GET_PARTS]: refuse })
+    const { stdout } = await runMain('show', 'red/sn1', '--json')
+    expect(JSON.parse(stdout)).toMatchObject({ name: 'sn1', params: {}, parts: [] })
   })
 })
 
