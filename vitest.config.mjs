@@ -112,6 +112,13 @@ export default defineConfig({
     coverage: {
       provider: 'v8',
       include: ['src/**'],
+      // They run only in workers and child processes, which coverage does not see.
+      exclude: [
+        'src/**/*worker.ts',
+        'src/cli/lockup-reporter.ts',
+        'src/course/{live,run}.ts',
+        'src/testing/lab/carried-*.ts',
+      ],
       reporter: ['text-summary', 'json-summary'],
       reportsDirectory: 'coverage',
     },
