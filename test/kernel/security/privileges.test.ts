@@ -102,7 +102,7 @@ describe('once ready, every thread has', () => {
     const vnet = await spawnVnet([], { within: inner })
     const [pid = 0] = readFileSync(`/proc/${vnet.pid}/task/${vnet.pid}/children`, 'utf8').split(' ').map(Number)
     expect(heldByAll({ pid })).toEqual([only(NET_ADMIN)])
-    // A vnet that is killed leaves its file, and here no other program can see that its process is gone.
+    // A vnet that is killed leaves its file, and here no program sees that its process is gone.
     process.kill(pid, 'SIGTERM')
     expect(await vnet.ended).toMatchObject({ status: 0 })
   })
