@@ -11,6 +11,7 @@ export { SIOCDEVPRIVATE, SIOCGIFMAP, SIOCSIFMAP } from '../netdev/if.ts'
 export type { CaptureStream } from './client/capture-stream.ts'
 export { ControlClient, type ControlClientOptions } from './client/client.ts'
 export { type FindOptions, type Found, type FoundDevice, findVnets } from './client/find.ts'
+export { supported } from './client/supported.ts'
 export type {
   CaptureOptions,
   Device,

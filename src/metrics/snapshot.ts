@@ -1,7 +1,8 @@
 /** What is read of the running vnets for one scrape: all of them at once. */
+
 import type { ControlClient, DeviceStats, FoundDevice, PartInfo, StageReport } from '../control/index.ts'
-import { findVnets } from '../control/index.ts'
-import { EOPNOTSUPP, isErrno, VnetError } from '../netdev/errno.ts'
+import { findVnets, supported } from '../control/index.ts'
+import { VnetError } from '../netdev/errno.ts'
 
 export interface DeviceSnapshot {
   readonly device: FoundDevice
@@ -49,15 +50,6 @@ function replyTime(client: ControlClient, vnet: string): Promise<number | undefi
     await client.echo(vnet, '')
     return (performance.now() - begin) / 1000
   })
-}
-
-async function supported<T>(ask: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await ask()
-  } catch (error) {
-    if (error instanceof VnetError && isErrno(error, EOPNOTSUPP)) return undefined
-    throw error
-  }
 }
 
 async function orNothing<T>(ask: () => Promise<T>): Promise<T | undefined> {

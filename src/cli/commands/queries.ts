@@ -1,7 +1,8 @@
 /** The commands that query once and print the reply: list, show, param, trigger, ioctl, echo. */
+import { supported } from '../../control/client/supported.ts'
 import type { ControlClient, DriverParam, Found, FoundDevice, PartInfo } from '../../control/index.ts'
 import { UsageError } from '../../netdev/driver.ts'
-import { EOPNOTSUPP, isErrno, VnetError } from '../../netdev/errno.ts'
+import { EOPNOTSUPP, VnetError } from '../../netdev/errno.ts'
 import { IFR_IFRU, SIOCDEVPRIVATE } from '../../netdev/if.ts'
 import { alignLeft } from '../align.ts'
 import { type AskOptions, askInterface, askVnets, fail } from '../ask.ts'
@@ -40,8 +41,8 @@ function rows(devices: readonly FoundDevice[]): string[][] {
 /** `vnet show IF`: one interface in full. */
 export function show(name: string, { json, user }: QueryOptions, io: Io): Promise<number> {
   const print = async (client: ControlClient, device: FoundDevice) => {
-    const found = await params(client, device)
-    const parts = await supported(() => client.parts(device.vnet, device))
+    const found = (await params(client, device)) ?? []
+    const parts = (await supported(() => client.parts(device.vnet, device))) ?? []
     const words = deviceWords(device)
     if (json) {
       const params = Object.fromEntries(found.map(({ name, value }) => [name, value]))
@@ -60,10 +61,10 @@ export function show(name: string, { json, user }: QueryOptions, io: Io): Promis
 }
 
 /**
- * Returns the driver's parameters; none from an older vnet, which cannot report them. Those of the
- * wire are as they are now.
+ * Returns the driver's parameters; undefined from an older vnet, which cannot report them. Those of
+ * the wire are as they are now.
  */
-function params(client: ControlClient, device: FoundDevice): Promise<DriverParam[]> {
+function params(client: ControlClient, device: FoundDevice): Promise<DriverParam[] | undefined> {
   return supported(async () => {
     const found = await client.params(device.vnet, device)
     if (!found.some(({ name }) => name === 'wireAb')) return found
@@ -73,16 +74,6 @@ function params(client: ControlClient, device: FoundDevice): Promise<DriverParam
       .filter(({ name }) => name !== 'wire')
       .map(param => ({ ...param, value: now[param.name] ?? param.value }))
   })
-}
-
-/** Returns what the vnet lists; nothing if it does not know the request. */
-async function supported<T>(list: () => Promise<T[]>): Promise<T[]> {
-  try {
-    return await list()
-  } catch (error) {
-    if (isErrno(error, EOPNOTSUPP)) return []
-    throw error
-  }
 }
 
 /** Returns `3 of 256, stopped, 17`: frames in the part, its state, how often it was used. */

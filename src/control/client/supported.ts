@@ -1,0 +1,11 @@
+import { EOPNOTSUPP, isErrno } from '../../netdev/errno.ts'
+
+/** Returns what `ask` does; undefined if the vnet, or its driver, does not know the request. */
+export async function supported<T>(ask: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await ask()
+  } catch (error) {
+    if (isErrno(error, EOPNOTSUPP)) return undefined
+    throw error
+  }
+}
