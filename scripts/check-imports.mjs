@@ -36,6 +36,7 @@ const folders = [
   'linux',
   ...control,
   'metrics',
+  'web',
   'exec',
   'testing',
   'course',
@@ -79,6 +80,13 @@ const rules = {
     builtins: true,
   },
   control: { rooms: ['netlink', 'skb', 'netdev', 'linux', ...control, 'lan/switch'], builtins: true },
+  // It runs in a browser. Of other rooms it knows types alone.
+  'web/page': { rooms: ['web'], packages: ['uplot'] },
+  web: {
+    rooms: [...framework, 'wire', 'capture', 'linux', ...control, 'metrics', 'yaml'],
+    packages: ['uplot'],
+    builtins: true,
+  },
   metrics: { rooms: ['netdev', 'control'], packages: ['prom-client'], builtins: true },
   exec: { rooms: ['netlink', 'netdev', 'linux', 'control/protocol', 'control/client'], builtins: true },
   testing: {

@@ -22,6 +22,7 @@ const script = name => join(root, 'scripts', name)
 const checks = [
   ['format and lint', ...tool('biome'), 'ci', '--error-on-warnings', '--colors=off', '.'],
   ['types of src', ...tool('tsc'), '-p', '.', '--noEmit'],
+  ['types of the page', ...tool('tsc'), '-p', 'src/web/page', '--noEmit'],
   ['types of test', ...tool('tsc'), '-p', 'test'],
   ['imports', process.execPath, script('check-imports.mjs'), root],
   ['width of comments', process.execPath, script('check-width.mjs'), root],

@@ -4,7 +4,7 @@
  * too.
  */
 
-import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { npm, run, tool } from './command.mjs'
 import { digest, filesUnder } from './stamp.mjs'
@@ -71,6 +71,10 @@ export function nodeHeaders() {
   return existsSync(join(prefix, 'include/node/node_api.h')) ? [`--nodedir=${prefix}`] : []
 }
 
+/** What a browser loads, compiled for browsers, and the files beside it that are copied. */
+const PAGE = 'src/web/page'
+const pageFiles = () => readdirSync(PAGE).filter(name => /\.(html|css|svg)$/.test(name))
+
 const isSource = file => /(?<!\.d)\.ts$/.test(file)
 
 const compiled = source => join('dist', relative('src', source)).replace(/ts$/, 'js')
@@ -83,6 +87,8 @@ async function compile() {
   rmSync('dist.new', { recursive: true, force: true })
   try {
     await run('compiling', [...tool('tsc'), '-p', '.', '--outDir', 'dist.new', '--noEmitOnError'])
+    await run('compiling the page', [...tool('tsc'), '-p', PAGE, '--outDir', 'dist.new', '--noEmitOnError'])
+    for (const name of pageFiles()) copyFileSync(join(PAGE, name), join('dist.new', relative('src', PAGE), name))
     rmSync('dist', { recursive: true, force: true })
     renameSync('dist.new', 'dist')
   } finally {

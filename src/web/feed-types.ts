@@ -1,0 +1,179 @@
+/**
+ * What the server of the page and the page say to each other. The server sends feed messages as
+ * server-sent events, each one JSON object; the page sends commands by POST /command.
+ */
+import type {
+  DeviceEvent,
+  DriverParam,
+  PartInfo,
+  SegmentInfo,
+  WireDirection,
+  WireInfo,
+} from '../control/client/types.ts'
+
+/**
+ * A device, unique among all that a page shows: the process of its vnet, its network namespace if
+ * that is not the vnet's own, and its name, as in `4711/red/eth0` and `4711//sn0`.
+ */
+export type DeviceId = string
+
+/** What does not change often about a device. */
+export interface DeviceRow {
+  readonly id: DeviceId
+  /** As a command line names it: `sn0`, `red/eth0`. */
+  readonly label: string
+  readonly name: string
+  readonly driver: string
+  readonly mac: string
+  readonly mtu: number
+  readonly isUp: boolean
+  readonly carrier: boolean
+  /** Whether its cable is cut (`vnet cut`). */
+  readonly isCut: boolean
+  readonly txQueues: number
+  readonly rxQueues: number
+  /** The faults that `vnet trigger` can cause; undefined if the driver does not list them. */
+  readonly faults: readonly string[] | undefined
+}
+
+export interface VnetRow {
+  readonly pid: number
+  readonly driver: string
+  readonly devices: readonly DeviceRow[]
+}
+
+/** Counters since the device opened. Rates are the page's work. */
+export interface DeviceCounters {
+  readonly id: DeviceId
+  readonly txPackets: number
+  readonly txBytes: number
+  readonly rxPackets: number
+  readonly rxBytes: number
+  /** Frames that the driver and its rings hold. */
+  readonly held: number
+  /** Dropped frames by way and reason. */
+  readonly drops: { readonly tx: Readonly<Record<string, number>>; readonly rx: Readonly<Record<string, number>> }
+}
+
+/** A line of a decoded header: `TTL`, `64`. */
+export interface HeaderField {
+  readonly name: string
+  readonly value: string
+}
+
+/** A header of a frame: `IPv4`, and its fields in their order. */
+export interface Header {
+  readonly name: string
+  readonly fields: readonly HeaderField[]
+}
+
+/** A frame that passed a device, or was dropped. */
+export interface FrameRow {
+  /** Counts the frames of this feed, from 1. */
+  readonly number: number
+  /** Milliseconds since 1970, with a fraction. */
+  readonly time: number
+  readonly id: DeviceId
+  readonly way: 'tx' | 'rx'
+  readonly queue: number
+  readonly length: number
+  /** Why it was dropped: `wire ab, stage 1 loss 5%`; undefined for a frame that passed. */
+  readonly dropped: string | undefined
+  /** As tcpdump prints it. */
+  readonly text: string
+  readonly headers: readonly Header[]
+  /** Its first bytes, at most 128, in hexadecimal digits. */
+  readonly bytes: string
+}
+
+/** A frame that waits for a step, before the step with this number of docs/internals.md. */
+export interface StepInfo {
+  readonly id: DeviceId
+  /** 1: read from the kernel, 2: ndoStartXmit, 3: interrupt or poll, 4: netifRx, 5: write. */
+  readonly step: 1 | 2 | 3 | 4 | 5
+  /** What runs next: `ndoStartXmit`, `snull_interrupt`. */
+  readonly next: string
+  readonly queue: number
+  /** The frame at this point; undefined while it is still in the kernel. */
+  readonly frame: Pick<FrameRow, 'length' | 'text' | 'headers' | 'bytes'> | undefined
+  /** The lines of the driver that run next; undefined if their file is not known. */
+  readonly source: { readonly file: string; readonly line: number; readonly lines: readonly string[] } | undefined
+}
+
+/** The steps of a scenario file (`--scenario`), and how far it is. */
+export interface ScenarioInfo {
+  readonly file: string
+  /** When its time 0 was, in milliseconds since 1970. */
+  readonly started: number
+  /** Its length if it repeats, in ms. */
+  readonly repeat: number | undefined
+  /** Each step: its time, in ms after `started`, and what it does, in words. */
+  readonly steps: readonly { readonly at: number; readonly text: string }[]
+}
+
+export type FeedMessage =
+  /** The first message, and again whenever a vnet or a device comes or goes or changes. */
+  | {
+      readonly type: 'hello'
+      readonly version: string
+      readonly vnets: readonly VnetRow[]
+      /** Whether the page has the token, and may change things and see frames. */
+      readonly mayChange: boolean
+      /** The links that `preset NAME` stands for: the words of direction ab, and of ba. */
+      readonly presets: readonly { readonly name: string; readonly up: string; readonly down: string }[]
+    }
+  /** Every second, of all devices. `time` is in milliseconds since 1970, as everywhere here. */
+  | { readonly type: 'stats'; readonly time: number; readonly devices: readonly DeviceCounters[] }
+  /** Of the device looked at, four times a second. */
+  | { readonly type: 'parts'; readonly time: number; readonly id: DeviceId; readonly parts: readonly PartInfo[] }
+  /** Of the device looked at, every second; undefined if it has no wires. */
+  | { readonly type: 'wire'; readonly time: number; readonly id: DeviceId; readonly wire: WireInfo | undefined }
+  /** Of the device looked at, when it is first looked at and after each change. */
+  | { readonly type: 'params'; readonly id: DeviceId; readonly params: readonly DriverParam[] }
+  /** Frames of the device looked at, at most 200 a message, five messages a second. */
+  | {
+      readonly type: 'frames'
+      readonly id: DeviceId
+      readonly frames: readonly FrameRow[]
+      /** Frames that passed and are not listed, since there were too many. */
+      readonly skipped: number
+    }
+  /** Of all devices, when it happens. */
+  | { readonly type: 'event'; readonly id: DeviceId; readonly time: number; readonly event: DeviceEvent }
+  /** What is behind a `vnet lan`, every two seconds; undefined if nothing is. */
+  | { readonly type: 'segment'; readonly id: DeviceId; readonly segment: SegmentInfo | undefined }
+  /** Of the device looked at, when it is first looked at; undefined without a scenario. */
+  | { readonly type: 'scenario'; readonly id: DeviceId; readonly scenario: ScenarioInfo | undefined }
+  /** Whenever a frame waits for a step, and with `step` undefined when stepping ends. */
+  | { readonly type: 'step'; readonly id: DeviceId; readonly mode: 'on' | 'off'; readonly step: StepInfo | undefined }
+  /** Something that the server could not read, in a sentence. */
+  | { readonly type: 'problem'; readonly text: string }
+
+/** What a feed is asked for besides `hello`, `stats` and `event`, which it always has. */
+export const WANTS = ['parts', 'wire', 'params', 'frames', 'segment', 'scenario', 'step'] as const
+export type Want = (typeof WANTS)[number]
+
+/** A change. Each is a command of the control plane, and of the command line. */
+export type Command =
+  | { readonly do: 'cut' | 'plug' | 'reset' }
+  | { readonly do: 'carrier'; readonly on: boolean }
+  | { readonly do: 'param'; readonly name: string; readonly value: string }
+  | { readonly do: 'trigger'; readonly fault: string; readonly queue?: number }
+  /** `words` undefined takes all stages out. Both directions without `direction`. */
+  | { readonly do: 'wire'; readonly words: string | undefined; readonly direction?: WireDirection }
+  /** Changes nothing: asks whether words are right. */
+  | { readonly do: 'check-wire'; readonly words: string }
+  /** `every`: goes on by itself after this time, in ms. */
+  | { readonly do: 'step'; readonly mode: 'on' | 'off' | 'next'; readonly every?: number }
+
+/** The body of POST /command, JSON. */
+export interface CommandRequest {
+  readonly id: DeviceId
+  readonly command: Command
+}
+
+/** The reply to it, JSON. */
+export type CommandResult =
+  | { readonly ok: true }
+  /** The error of a wire's words is three lines: what is wrong, the words, carets under the wrong one. */
+  | { readonly ok: false; readonly message: string }

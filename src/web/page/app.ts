@@ -1,0 +1,38 @@
+/** What the parts of the page know of each other: the app, and the views that it shows. */
+import type { Command, CommandResult, DeviceId, DeviceRow, FeedMessage, VnetRow, Want } from '../feed-types.ts'
+
+export interface App {
+  /** All vnets, of the last `hello`. */
+  readonly vnets: readonly VnetRow[]
+  /** The device that the page looks at; undefined if there is none, or it is gone. */
+  readonly device: DeviceRow | undefined
+  /** Whether the page has the token: without it controls are shown, but are disabled. */
+  readonly mayChange: boolean
+  readonly presets: readonly { readonly name: string; readonly up: string; readonly down: string }[]
+  /** Where the server listens for requests that need the token: `/capture?...&token=...`. */
+  path(name: string, query: Readonly<Record<string, string>>): string
+  /** Looks at another device. */
+  select(id: DeviceId): void
+  /** Shows another view, by its name. */
+  show(view: string): void
+  /** Does it to the device looked at. Never rejects: without a server it is an error in the result. */
+  command(command: Command): Promise<CommandResult>
+}
+
+/** One view of the device looked at. Views are made once, by `xView(app)`, and are kept. */
+export interface View {
+  /** In the address of the page, as in `#driver`. */
+  readonly name: string
+  /** In the bar that chooses the view: `Driver`. */
+  readonly title: string
+  /** What the feed must send while it is shown. */
+  readonly wants: readonly Want[]
+  readonly element: HTMLElement
+  /** Takes a message of the feed, also while it is hidden. */
+  receive(message: FeedMessage): void
+  /** The app has looked at another device, or the row of the device has changed. */
+  deviceChanged(): void
+  /** Before it is shown, and after it is hidden. */
+  shown?(): void
+  hidden?(): void
+}

@@ -1,0 +1,4 @@
+/** The page. Begins when it is loaded. */
+import { h } from './dom.ts'
+
+document.body.append(h('p', {}, 'vnet'))
