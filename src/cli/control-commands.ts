@@ -72,7 +72,7 @@ const commands: readonly ControlCommand[] = [
     args: [new Argument('<ADDRESS>')],
     options: [user()],
     run: async (io, address, options) => {
-      const { parseAddress } = await import('../metrics/server.ts')
+      const { parseAddress } = await import('../metrics/address.ts')
       const parsed = parseAddress(address)
       if (parsed === undefined) throw new UsageError(`metrics: '${address}' is not [ADDR:]PORT`)
       return (await import('./commands/metrics.ts')).metrics(parsed, options, io)

@@ -1,7 +1,8 @@
 /** The server of /metrics: where it listens, whom it answers, and in which format. */
 import { request } from 'node:http'
 import { expect, test } from 'vitest'
-import { parseAddress, serveMetrics } from '../../src/metrics/server.ts'
+import { parseAddress } from '../../src/metrics/address.ts'
+import { serveMetrics } from '../../src/metrics/server.ts'
 
 const nothing = async () => ({ devices: [], vnets: [{ pid: 7, replied: 0.5 }] })
 

@@ -1,7 +1,8 @@
 /** `vnet metrics`: serves the counters of running vnets to Prometheus, beside them. */
 import { ControlClient } from '../../control/client/client.ts'
 import { loadNative } from '../../linux/native.ts'
-import { type Address, serveMetrics } from '../../metrics/server.ts'
+import type { Address } from '../../metrics/address.ts'
+import { serveMetrics } from '../../metrics/server.ts'
 import { snapshot } from '../../metrics/snapshot.ts'
 import { type AskOptions, fail } from '../ask.ts'
 import { EXIT_OK, endOf, type Io } from '../io.ts'

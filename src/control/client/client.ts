@@ -113,6 +113,11 @@ export class ControlClient {
     return deviceStats(found.filter(reply => reply.netns === netns))
   }
 
+  /** Returns the statistics of all devices of a vnet, without those of their queues: one request. */
+  async allStats(vnet: string): Promise<DeviceStats[]> {
+    return (await this.#dump(vnet, commands.getStats, {})).flatMap(reply => deviceStats([reply]) ?? [])
+  }
+
   /** Sets the statistics of a device to 0, vnet's and what vnet knows of the kernel's. */
   async resetStats(vnet: string, device: Device): Promise<void> {
     await this.#change(vnet, commands.resetStats, which(device), device.name)

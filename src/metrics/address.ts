@@ -1,0 +1,46 @@
+/** Where an HTTP server of vnet listens, and the requests that it takes for its own. */
+import type { Server } from 'node:http'
+import { type AddressInfo, isIP } from 'node:net'
+
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+/** Parses `[ADDR:]PORT`: `9100`, `192.0.2.1:9100`, `[::1]:9100`. Undefined if malformed. */
+export function parseAddress(text: string): Address | undefined {
+  const [, six, four, digits] = /^(?:(?:\[([^\]]+)\]|([^:[\]]+)):)?(\d{1,5})$/.exec(text) ?? []
+  const host = six ?? four ?? '127.0.0.1'
+  const port = Number(digits)
+  const version = six === undefined ? 4 : 6
+  return isIP(host) === version && port <= 0xffff ? { host, port } : undefined
+}
+
+/** Returns the host of a Host header, without its port: `localhost`, `127.0.0.1`, `::1`. */
+export function hostName(header: string | undefined): string {
+  return header?.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1') ?? ''
+}
+
+/** True if no web page of a stranger can have chosen this Host: DNS does not lead to it. */
+export function isAddressOrLocalhost(header: string | undefined): boolean {
+  const name = hostName(header).toLowerCase()
+  return name === 'localhost' || isIP(name) !== 0
+}
+
+/** Listens. Returns the URL, without a path. */
+export async function listen(server: Server, { host, port }: Address): Promise<string> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(port, host, resolve)
+  })
+  const address = server.address() as AddressInfo
+  const shown = isIP(host) === 6 ? `[${host}]` : host
+  return `http://${shown}:${address.port}`
+}
+
+/** Ends all connections. */
+export function close(server: Server): Promise<void> {
+  return new Promise(resolve => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
+}
