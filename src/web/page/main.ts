@@ -1,4 +1,5 @@
 /** The page. Begins when it is loaded. */
-import { h } from './dom.ts'
+import { driverView } from './driver.ts'
+import { Page } from './page.ts'
 
-document.body.append(h('p', {}, 'vnet'))
+document.body.append(new Page([driverView]).element)

@@ -1,0 +1,225 @@
+/** The page around the views: what is looked at, and what of the feed goes where. */
+import type { Command, CommandResult, DeviceId, DeviceRow, FeedMessage, VnetRow, Want } from '../feed-types.ts'
+import type { App, View } from './app.ts'
+import { DeviceList } from './devices.ts'
+import { h, setText } from './dom.ts'
+import { Feed, type FeedState } from './feed.ts'
+import { findDevice, type Place, parsePlace, placeHash } from './place.ts'
+import { Rates } from './rates.ts'
+
+/** What shows one moment and comes again: not asked for while the page is hidden. */
+const MOMENTARY: readonly Want[] = ['parts', 'wire', 'segment']
+
+const WORDS: Readonly<Record<FeedState, string>> = {
+  connecting: 'connecting',
+  live: 'live',
+  lost: 'no connection',
+  refused: 'refused: the token of the address is wrong, or too many pages are open',
+}
+
+export class Page implements App {
+  readonly element: HTMLElement
+  vnets: readonly VnetRow[] = []
+  device: DeviceRow | undefined
+  mayChange = false
+  presets: App['presets'] = []
+  readonly #token = new URLSearchParams(location.search).get('token')
+  readonly #rates = new Rates()
+  readonly #feed = new Feed({
+    address: (device, wants) => this.#feedAddress(device, wants),
+    receive: message => this.#receive(message),
+    changed: (state, again) => this.#showConnection(state, again),
+  })
+  readonly #list = new DeviceList(this.#rates, id => placeHash({ view: this.#view.name, device: id }))
+  readonly #views: readonly View[]
+  #view: View
+  /** The device of the address, even while it is gone. */
+  #wanted: DeviceId = ''
+  #said = false
+  readonly #version = h('span', { class: 'muted' })
+  readonly #connection = h('span', { class: 'connection', attrs: { role: 'status' } })
+  readonly #notices = h('div', { class: 'notices', attrs: { 'aria-live': 'polite' } })
+  readonly #name = h('h1', {})
+  readonly #about = h('span', { class: 'muted' })
+  readonly #bar = h('nav', { class: 'views', attrs: { 'aria-label': 'Views' } })
+  readonly #place = h('div', { class: 'view', id: 'view', tabIndex: -1 })
+  readonly #open = h('button', { class: 'open-devices', on: { click: () => this.#toggleList() } }, 'Interfaces')
+
+  constructor(views: readonly ((app: App) => View)[]) {
+    this.#views = views.map(make => make(this))
+    this.#view = this.#views[0]
+    this.#open.setAttribute('aria-expanded', 'false')
+    this.element = h(
+      'div',
+      { class: 'page' },
+      h('a', { class: 'skip', href: '#view', on: { click: event => this.#skip(event) } }, 'Skip to the view'),
+      h('header', {}, this.#open, h('strong', {}, 'vnet'), this.#version, this.#connection),
+      this.#notices,
+      this.#list.element,
+      h('main', {}, h('div', { class: 'about' }, this.#name, this.#about, this.#bar), this.#place),
+    )
+    addEventListener('hashchange', () => this.#follow())
+    addEventListener('keydown', event => this.#key(event))
+    document.addEventListener('visibilitychange', () => this.#look())
+    this.#view.shown?.()
+    this.#follow()
+    this.#look()
+  }
+
+  path(name: string, query: Readonly<Record<string, string>>): string {
+    const all = new URLSearchParams(query)
+    if (this.#token !== null) all.set('token', this.#token)
+    return `/${name}?${all}`
+  }
+
+  select(id: DeviceId): void {
+    location.hash = placeHash({ view: this.#view.name, device: id })
+  }
+
+  show(view: string): void {
+    location.hash = placeHash({ view, device: this.#wanted })
+  }
+
+  async command(command: Command): Promise<CommandResult> {
+    if (this.device === undefined) return { ok: false, message: 'There is no interface.' }
+    try {
+      const response = await fetch(this.path('command', {}), {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ id: this.device.id, command }),
+      })
+      const text = await response.text()
+      if (response.headers.get('content-type')?.includes('json')) return JSON.parse(text) as CommandResult
+      return { ok: false, message: text.trim() || `${response.status} ${response.statusText}` }
+    } catch {
+      return { ok: false, message: 'The server does not answer.' }
+    }
+  }
+
+  #feedAddress(device: DeviceId | undefined, wants: readonly Want[]): string {
+    const query = { ...(device !== undefined && { device }), ...(wants.length > 0 && { want: wants.join(',') }) }
+    return this.path('events', query)
+  }
+
+  #receive(message: FeedMessage): void {
+    if (message.type === 'hello') this.#hello(message)
+    else if (message.type === 'problem') this.#notify(message.text)
+    else if (message.type === 'stats') {
+      this.#rates.receive(message)
+      if (!document.hidden) this.#list.updateRates()
+    }
+    for (const view of this.#views) view.receive(message)
+  }
+
+  #hello({ version, vnets, mayChange, presets }: Extract<FeedMessage, { type: 'hello' }>): void {
+    this.vnets = vnets
+    this.mayChange = mayChange
+    this.presets = presets
+    this.#said = true
+    setText(this.#version, mayChange ? version : `${version}, read-only: the address has no token`)
+    this.#list.update(vnets)
+    this.#choose()
+    for (const view of this.#views) view.deviceChanged()
+  }
+
+  /** Goes where the address of the page leads. */
+  #follow(): void {
+    const { view: name, device } = parsePlace(location.hash) as Place
+    const view = this.#views.find(view => view.name === name) ?? this.#views[0]
+    if (view !== this.#view) {
+      this.#view.hidden?.()
+      this.#view = view
+      view.shown?.()
+    }
+    if (this.#place.firstChild !== view.element) this.#place.replaceChildren(view.element)
+    this.#wanted = device
+    const before = this.device
+    this.#choose()
+    if (before?.id !== this.device?.id) for (const view of this.#views) view.deviceChanged()
+    this.#list.element.classList.remove('open')
+    this.#open.setAttribute('aria-expanded', 'false')
+  }
+
+  /** Finds the device that is wanted, and shows which one it is. */
+  #choose(): void {
+    this.device = findDevice(this.vnets, this.#wanted)
+    if (this.device !== undefined) this.#wanted = this.device.id
+    this.#list.mark(this.device?.id)
+    this.#showAbout()
+    this.#showBar()
+    this.#look()
+  }
+
+  #look(): void {
+    const wants = document.hidden ? this.#view.wants.filter(want => !MOMENTARY.includes(want)) : this.#view.wants
+    this.#feed.look(this.device?.id, this.device === undefined ? [] : wants)
+  }
+
+  #showAbout(): void {
+    const { device } = this
+    const gone = this.#wanted === '' ? 'No interface' : `${this.#wanted.replace(/^.*\//, '')} is gone`
+    setText(this.#name, device?.label ?? (this.#said ? gone : 'vnet'))
+    const state =
+      device && (!device.isUp ? 'down' : device.isCut ? 'cable cut' : device.carrier ? 'carrier' : 'no carrier')
+    const about = device && `${device.driver}  ${device.mac}  mtu ${device.mtu}  ${device.isUp ? 'up' : ''} ${state}`
+    setText(this.#about, about?.replace('  down', ' down') ?? '')
+    const isLit = device?.carrier === true && device.isUp
+    document.title = device === undefined ? 'vnet' : `${device.label}${isLit ? '' : ` (${state})`}: vnet`
+    const icon = document.querySelector<HTMLLinkElement>('link[rel=icon]')
+    const file = device === undefined || isLit ? 'icon.svg' : 'icon-off.svg'
+    if (icon !== null && icon.getAttribute('href') !== file) icon.href = file
+  }
+
+  #showBar(): void {
+    const device = this.#wanted
+    const links = this.#views.map(view => {
+      const link = h('a', { href: placeHash({ view: view.name, device }) }, view.title)
+      if (view === this.#view) link.setAttribute('aria-current', 'page')
+      return link
+    })
+    const texts = links.map(link => link.outerHTML).join('')
+    if (texts === this.#bar.innerHTML) return
+    const focused = [...this.#bar.children].indexOf(document.activeElement as Element)
+    this.#bar.replaceChildren(...links)
+    links[focused]?.focus()
+  }
+
+  #showConnection(state: FeedState, again?: number): void {
+    const when = again === undefined ? '' : `, next attempt in ${Math.ceil(again / 1000)} s`
+    setText(this.#connection, WORDS[state] + when)
+    this.#connection.dataset.state = state
+    this.element.classList.toggle('stale', state === 'lost' || state === 'refused')
+  }
+
+  /** The last problem of each text, until it is closed. */
+  #notify(text: string): void {
+    if ([...this.#notices.children].some(({ firstChild }) => firstChild?.textContent === text)) return
+    const close = h('button', { attrs: { 'aria-label': 'Close' }, on: { click: () => notice.remove() } }, '×')
+    const notice = h('div', { class: 'notice' }, h('p', {}, text), close)
+    this.#notices.append(notice)
+    while (this.#notices.children.length > 3) this.#notices.firstElementChild?.remove()
+  }
+
+  #toggleList(): void {
+    const isOpen = this.#list.element.classList.toggle('open')
+    this.#open.setAttribute('aria-expanded', `${isOpen}`)
+  }
+
+  #skip(event: Event): void {
+    event.preventDefault()
+    this.#place.focus()
+  }
+
+  /** `/` leads to the search, digits to the views. */
+  #key(event: KeyboardEvent): void {
+    const isTyping = event.target instanceof Element && event.target.closest('input, textarea, select') !== null
+    if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return
+    if (event.key === '/') {
+      event.preventDefault()
+      this.#list.element.classList.add('open')
+      this.#list.search.focus()
+    }
+    const view = this.#views[Number(event.key) - 1]
+    if (view !== undefined) this.show(view.name)
+  }
+}

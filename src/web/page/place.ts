@@ -1,0 +1,46 @@
+/** The place in the page, as in its address: `#driver/4711//sn0`. */
+import type { DeviceId, DeviceRow, VnetRow } from '../feed-types.ts'
+
+export interface Place {
+  readonly view: string
+  /** Empty if none was chosen. */
+  readonly device: DeviceId
+}
+
+export function parsePlace(hash: string): Place {
+  const [, view, device] = /^#?([^/]*)\/?(.*)$/s.exec(hash)!
+  return { view, device: decoded(device) }
+}
+
+export const placeHash = ({ view, device }: Place): string =>
+  `#${view}${device === '' ? '' : `/${encodeURIComponent(device).replaceAll('%2F', '/')}`}`
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+/** What stays of an id when the vnet is started again, as another process. */
+const lasting = (id: DeviceId): string => id.slice(id.indexOf('/'))
+
+/**
+ * The device with this id. After its vnet was started again, the one of the same name there. The
+ * first device if none was chosen.
+ */
+export function findDevice(vnets: readonly VnetRow[], id: DeviceId): DeviceRow | undefined {
+  const devices = vnets.flatMap(vnet => vnet.devices)
+  if (id === '') return devices[0]
+  return devices.find(device => device.id === id) ?? devices.find(device => lasting(device.id) === lasting(id))
+}
+
+/** Whether a device has all the words of a search in its name, driver or hardware address. */
+export function isFound(device: DeviceRow, search: string): boolean {
+  const text = `${device.label} ${device.driver} ${device.mac}`.toLowerCase()
+  return search
+    .toLowerCase()
+    .split(/\s+/)
+    .every(word => text.includes(word))
+}

@@ -1,0 +1,76 @@
+/** Rates of each device, from its counters in two messages with statistics. */
+import type { DeviceCounters, DeviceId, FeedMessage } from '../feed-types.ts'
+
+export interface Rate {
+  /** Frames and bits per second. */
+  readonly txPackets: number
+  readonly rxPackets: number
+  readonly txBits: number
+  readonly rxBits: number
+  /** Frames dropped per second. */
+  readonly txDrops: number
+  readonly rxDrops: number
+}
+
+type Stats = Extract<FeedMessage, { type: 'stats' }>
+
+const sum = (drops: Readonly<Record<string, number>>): number => Object.values(drops).reduce((a, b) => a + b, 0)
+
+/** Counters are set to 0 by a reset; then what was counted since is the whole of it. */
+const since = (now: number, before: number): number => (now >= before ? now - before : now)
+
+export function rate(now: DeviceCounters, before: DeviceCounters, seconds: number): Rate {
+  const per = (a: number, b: number) => since(a, b) / seconds
+  return {
+    txPackets: per(now.txPackets, before.txPackets),
+    rxPackets: per(now.rxPackets, before.rxPackets),
+    txBits: 8 * per(now.txBytes, before.txBytes),
+    rxBits: 8 * per(now.rxBytes, before.rxBytes),
+    txDrops: per(sum(now.drops.tx), sum(before.drops.tx)),
+    rxDrops: per(sum(now.drops.rx), sum(before.drops.rx)),
+  }
+}
+
+export class Rates {
+  #time = 0
+  #counters = new Map<DeviceId, DeviceCounters>()
+  #rates = new Map<DeviceId, Rate>()
+
+  /** Of the last two messages; undefined for a device that was not in both. */
+  of(id: DeviceId): Rate | undefined {
+    return this.#rates.get(id)
+  }
+
+  /** Its counters in the last message. */
+  counters(id: DeviceId): DeviceCounters | undefined {
+    return this.#counters.get(id)
+  }
+
+  /** A message of the same time as the last one, as a new feed begins with, changes nothing. */
+  receive({ time, devices }: Stats): void {
+    const seconds = (time - this.#time) / 1000
+    if (seconds === 0) return
+    const before = this.#counters
+    this.#time = time
+    this.#counters = new Map(devices.map(counters => [counters.id, counters]))
+    this.#rates = new Map()
+    if (seconds < 0) return
+    for (const now of devices) {
+      const then = before.get(now.id)
+      if (then !== undefined) this.#rates.set(now.id, rate(now, then, seconds))
+    }
+  }
+}
+
+const UNITS = ['', 'k', 'M', 'G', 'T']
+
+/** `0`, `7.5`, `120`, `1.25M`: three digits and a unit. */
+export function short(value: number): string {
+  if (value === 0) return '0'
+  if (value < 0.95) return value.toFixed(1)
+  const power = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log10(Number(value.toPrecision(3))) / 3)))
+  const scaled = value / 1000 ** power
+  const digits = scaled >= 99.95 ? 0 : scaled >= 9.995 ? 1 : 2
+  const text = scaled.toFixed(power === 0 ? Math.min(1, digits) : digits)
+  return `${text.includes('.') ? text.replace(/\.?0+$/, '') : text}${UNITS[power]}`
+}
