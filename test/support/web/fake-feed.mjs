@@ -1,0 +1,189 @@
+// @ts-check
+/**
+ * A server of the page without vnets: it serves the built page, sends what a FakeWorld and a test
+ * give it, and records what the page asks for. To look at the page by hand:
+ *
+ *     node test/support/web/fake-feed.mjs [PORT [DEVICES [HOSTS]]]
+ */
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { extname, join } from 'node:path'
+import { FakeWorld } from './fake-world.mjs'
+
+/** @typedef {import('../../../src/web/feed-types.ts').FeedMessage} FeedMessage */
+/** @typedef {import('../../../src/web/feed-types.ts').CommandRequest} CommandRequest */
+/** @typedef {import('../../../src/web/feed-types.ts').Want} Want */
+
+/** @typedef {{ device: string, want: readonly Want[], mayChange: boolean, response: import('node:http').ServerResponse }} Feed */
+
+export const TOKEN = 'fake-token'
+
+const root = join(import.meta.dirname, '../../..')
+/** @type {Record<string, string>} */
+const TYPES = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+  '.map': 'application/json',
+}
+const HEADERS = {
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data: blob:; " +
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cache-control': 'no-store',
+}
+
+/** The page as it was built, and the library of its plots. */
+function readFiles() {
+  const page = join(root, 'dist/web/page')
+  const files = new Map(readdirSync(page).map(name => [`/${name}`, join(page, name)]))
+  files.set('/feed-types.js', join(root, 'dist/web/feed-types.js'))
+  files.set('/uPlot.js', join(root, 'node_modules/uplot/dist/uPlot.esm.js'))
+  files.set('/uPlot.css', join(root, 'node_modules/uplot/dist/uPlot.min.css'))
+  files.set('/', join(page, 'index.html'))
+  return files
+}
+
+export class FakeFeed {
+  /** The feeds that are open. @type {Set<Feed>} */
+  feeds = new Set()
+  /** The commands that came, in their order. @type {CommandRequest[]} */
+  commands = []
+  /** The addresses of the captures that were asked for. @type {string[]} */
+  captures = []
+  #quarters = 0
+  #files = readFiles()
+  #server = createServer((request, response) => void this.#take(request, response))
+
+  /** @param {FakeWorld} world */
+  constructor(world = new FakeWorld()) {
+    this.world = world
+  }
+
+  /** Listens, and returns the address of the page. @param {number} port */
+  async listen(port = 0) {
+    this.#server.listen(port, '127.0.0.1')
+    await once(this.#server, 'listening')
+    const { port: used } = /** @type {import('node:net').AddressInfo} */ (this.#server.address())
+    return `http://127.0.0.1:${used}/?token=${TOKEN}`
+  }
+
+  /** Closes all connections, as a server that ends does. */
+  async close() {
+    this.#server.close()
+    this.#server.closeAllConnections()
+    if (this.#server.listening) await once(this.#server, 'close')
+  }
+
+  async [Symbol.asyncDispose]() {
+    await this.close()
+  }
+
+  /**
+   * Sends a message to all feeds, or to those that look at its device and want it. Resolves when
+   * the connections have taken it.
+   * @param {FeedMessage | undefined} message
+   */
+  async send(message) {
+    if (message === undefined) return
+    await Promise.all([...this.feeds].filter(feed => wants(feed, message)).map(feed => write(feed, message)))
+  }
+
+  /** Sends what a quarter of a second brings: parts and frames, and once a second the rest. */
+  async quarter(frames = 5) {
+    this.world.advance(250)
+    for (const id of this.devices) {
+      await this.send(this.world.parts(id))
+      if (frames > 0) await this.send(this.world.frames(id, frames))
+    }
+    if (++this.#quarters % 4 !== 0) return
+    for (const id of this.devices) await this.send(this.world.wire(id))
+    await this.send(this.world.stats())
+    if (this.#quarters % 8 === 0) for (const id of this.devices) await this.send(this.world.segment(id))
+  }
+
+  /** Sends what a second brings. @param {number} [frames] of each quarter */
+  async second(frames) {
+    for (let i = 0; i < 4; i++) await this.quarter(frames)
+  }
+
+  /** The devices that are looked at. */
+  get devices() {
+    return new Set([...this.feeds].map(({ device }) => device))
+  }
+
+  /** @param {import('node:http').IncomingMessage} request @param {import('node:http').ServerResponse} response */
+  async #take(request, response) {
+    const url = new URL(request.url ?? '/', 'http://127.0.0.1')
+    const mayChange = url.searchParams.get('token') === TOKEN
+    if (url.searchParams.has('token') && !mayChange) return response.writeHead(403, HEADERS).end('wrong token\n')
+    if (url.pathname === '/events') return this.#open(url, mayChange, response)
+    if (url.pathname === '/capture') {
+      this.captures.push(url.search)
+      response.writeHead(200, {
+        ...HEADERS,
+        'content-type': 'application/x-pcapng',
+        'content-disposition': 'attachment',
+      })
+      return response.write('pcapng')
+    }
+    if (url.pathname === '/command') return this.#command(request, mayChange, response)
+    const file = this.#files.get(url.pathname)
+    if (file === undefined) return response.writeHead(404, HEADERS).end('not found\n')
+    const type = TYPES[extname(file)] ?? 'text/plain'
+    response.writeHead(200, { ...HEADERS, 'content-type': `${type}; charset=utf-8` }).end(readFileSync(file))
+  }
+
+  /** @param {URL} url @param {boolean} mayChange @param {import('node:http').ServerResponse} response */
+  #open(url, mayChange, response) {
+    const device = url.searchParams.get('device') ?? ''
+    const want = /** @type {Want[]} */ ((url.searchParams.get('want') ?? '').split(',').filter(Boolean))
+    const feed = { device, want, mayChange, response }
+    response.writeHead(200, { ...HEADERS, 'content-type': 'text/event-stream; charset=utf-8' })
+    for (const message of [this.world.hello(mayChange), this.world.stats(), ...this.world.first(device, want)])
+      write(feed, message)
+    this.feeds.add(feed)
+    response.on('close', () => this.feeds.delete(feed))
+  }
+
+  /**
+   * @param {import('node:http').IncomingMessage} request @param {boolean} mayChange
+   * @param {import('node:http').ServerResponse} response
+   */
+  async #command(request, mayChange, response) {
+    if (!mayChange) return response.writeHead(403, HEADERS).end('no token\n')
+    let body = ''
+    for await (const chunk of request.setEncoding('utf8')) body += chunk
+    const { id, command } = /** @type {CommandRequest} */ (JSON.parse(body))
+    this.commands.push({ id, command })
+    const { result, messages } = this.world.command(id, command)
+    response.writeHead(200, { ...HEADERS, 'content-type': 'application/json' }).end(JSON.stringify(result))
+    for (const message of messages) await this.send(message)
+  }
+}
+
+/** @param {Feed} feed @param {FeedMessage} message */
+function wants({ device, want, mayChange }, message) {
+  if (['hello', 'stats', 'event', 'problem'].includes(message.type)) return true
+  if (message.type === 'frames' && !mayChange) return false
+  return 'id' in message && message.id === device && want.some(name => name === message.type)
+}
+
+/**
+ * Resolves when the connection has taken it, or has ended.
+ * @param {Feed} feed @param {FeedMessage} message @returns {Promise<void>}
+ */
+function write({ response }, message) {
+  return new Promise(resolve => response.write(`data: ${JSON.stringify(message)}\n\n`, () => resolve()))
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const [port = 8080, devices = 200, hosts = 10_000] = process.argv.slice(2).map(Number)
+  const feed = new FakeFeed(new FakeWorld({ devices, hosts }))
+  console.log(await feed.listen(port))
+  setInterval(() => void feed.quarter(), 250)
+}
