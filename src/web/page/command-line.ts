@@ -1,0 +1,72 @@
+/** The command lines that do what the controls of the page do. */
+import type { Command } from '../feed-types.ts'
+
+/** A change, as opposed to a question. */
+export type Change = Exclude<Command, { readonly do: 'check-wire' }>
+
+/** Returns `vnet cut sn0`, quoted for a shell. `label` names the device: `sn0`, `red/eth0`. */
+export function commandLine(label: string, change: Change): string {
+  const { name, operands, options = [] } = wordsOf(change)
+  const given = [label, ...operands]
+  // Behind `--` a word may begin with a dash.
+  const dashes = given.some(word => word.startsWith('-')) ? ['--'] : []
+  return ['vnet', name, ...options, ...dashes, ...given].map(shellWord).join(' ')
+}
+
+interface Words {
+  readonly name: string
+  readonly operands: readonly string[]
+  readonly options?: readonly string[]
+}
+
+function wordsOf(change: Change): Words {
+  switch (change.do) {
+    case 'carrier':
+      return { name: 'carrier', operands: [change.on ? 'on' : 'off'] }
+    case 'param':
+      return { name: 'param', operands: [`${change.name}=${change.value}`] }
+    case 'trigger':
+      return { name: 'trigger', operands: [change.fault], options: option('--queue', change.queue) }
+    case 'wire': {
+      const { words = 'off', direction } = change
+      if (direction === undefined) return { name: 'wire', operands: [words] }
+      return { name: 'wire', operands: [], options: option(`--${direction}`, words) }
+    }
+    case 'step':
+      return { name: 'step', operands: [change.mode] }
+    default:
+      return { name: change.do, operands: [] }
+  }
+}
+
+function option(name: string, value: string | number | undefined): string[] {
+  return value === undefined ? [] : [name, `${value}`]
+}
+
+/** Returns the word as a shell (POSIX sh, bash, zsh) reads it. */
+export function shellWord(word: string): string {
+  // `=` at the start of a word is special in zsh, `~` everywhere.
+  return /^[\w@%+:,./-][\w@%+=:,./-]*$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+}
+
+/** A change that was made, or was tried. */
+export interface Done {
+  /** Milliseconds since 1970. */
+  readonly time: number
+  readonly line: string
+  /** Why it failed; undefined if it did not. */
+  readonly error?: string | undefined
+}
+
+/**
+ * Returns a shell script that makes the same changes with the same pauses, to the second. What
+ * failed is left out. `changes` are in the order of their times.
+ */
+export function script(changes: readonly Done[]): string {
+  const made = changes.filter(({ error }) => error === undefined)
+  const lines = made.flatMap(({ time, line }, i) => {
+    const pause = i === 0 ? 0 : Math.round((time - (made[i - 1] as Done).time) / 1000)
+    return pause > 0 ? [`sleep ${pause}`, line] : [line]
+  })
+  return ['#!/bin/sh -e', ...lines, ''].join('\n')
+}
