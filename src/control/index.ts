@@ -26,6 +26,7 @@ export type {
   LeaseInfo,
   NeighbourInfo,
   PartInfo,
+  ScenarioInfo,
   SegmentInfo,
   SetWireOptions,
   StationInfo,

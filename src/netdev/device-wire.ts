@@ -72,6 +72,17 @@ export interface ScenarioList<T> {
   readonly repeat?: number | undefined
 }
 
+/** The scenario that changes a pair of wires, as clients see it. */
+export interface WireScenario {
+  readonly file: string
+  /** The length of a round in ns; undefined if the steps run once. */
+  readonly repeat: number | undefined
+  /** Returns how long ago its time 0 was, in ns; undefined if it has not started. */
+  elapsed(): number | undefined
+  /** Returns what changes and when, in ns after the start of the scenario or of a round. */
+  steps(): readonly { readonly at: number; readonly text: string }[]
+}
+
 /** What the words of a wire refer to: the program reads and compiles it before the wire is made. */
 export interface WireResources {
   /** Returns a filter in pcap-filter(7)'s language. Throws a UsageError. */
@@ -92,6 +103,8 @@ export interface DeviceWire {
   readonly direction: 'ab' | 'ba'
   /** The words of its stages; empty without a stage. */
   readonly words: string
+  /** What changes it at set times, if anything does. */
+  readonly scenario?: WireScenario | undefined
   report(): readonly StageReport[]
   /** Replaces its stages. Nothing held is lost. Throws a UsageError if `words` are wrong. */
   change(words: string, resources: WireResources): void

@@ -6,10 +6,13 @@ import type {
   DeviceEvent,
   DriverParam,
   PartInfo,
+  ScenarioInfo,
   SegmentInfo,
   WireDirection,
   WireInfo,
 } from '../control/client/types.ts'
+
+export type { ScenarioInfo }
 
 /**
  * A device, unique among all that a page shows: the process of its vnet, its network namespace if
@@ -98,17 +101,6 @@ export interface StepInfo {
   readonly frame: Pick<FrameRow, 'length' | 'text' | 'headers' | 'bytes'> | undefined
   /** The lines of the driver that run next; undefined if their file is not known. */
   readonly source: { readonly file: string; readonly line: number; readonly lines: readonly string[] } | undefined
-}
-
-/** The steps of a scenario file (`--scenario`), and how far it is. */
-export interface ScenarioInfo {
-  readonly file: string
-  /** When its time 0 was, in milliseconds since 1970. */
-  readonly started: number
-  /** Its length if it repeats, in ms. */
-  readonly repeat: number | undefined
-  /** Each step: its time, in ms after `started`, and what it does, in words. */
-  readonly steps: readonly { readonly at: number; readonly text: string }[]
 }
 
 export type FeedMessage =

@@ -1,6 +1,6 @@
 /** The options of drivers whose devices are joined by a wire, and the wires that they make. */
 
-import type { ScenarioList, ScenarioStep, WireResources } from '../netdev/device-wire.ts'
+import type { ScenarioList, ScenarioStep, WireResources, WireScenario } from '../netdev/device-wire.ts'
 import { type DriverContext, FileError, int, type ParamValues, text } from '../netdev/driver.ts'
 import { describeException } from '../netdev/exception.ts'
 import { NETDEV_UNREGISTER, NETDEV_UP } from '../netdev/if.ts'
@@ -69,7 +69,9 @@ export function wireSlots(
   }
   const parse = (words: string, direction: Direction) => ({ words, stages: parseWire(words, wireResources, direction) })
   const list = scenario === undefined ? undefined : wireResources.scenario?.(scenario, parse)
-  if (list !== undefined && a.dev !== undefined) follow(net, a.dev, list, ab, ba)
+  if (scenario !== undefined && list !== undefined && a.dev !== undefined) {
+    ab.scenario = ba.scenario = follow(net, a.dev, scenario, list, [ab, ba])
+  }
   return [ab, ba]
 }
 
@@ -87,8 +89,14 @@ interface ParsedWords {
   readonly stages: readonly Impairment[]
 }
 
-/** Runs a scenario, whose time 0 is when `dev` first comes up. */
-function follow(net: Net, dev: WireDevice, list: ScenarioList<ParsedWords>, ab: WireSlot, ba: WireSlot): void {
+/** Runs a scenario, whose time 0 is when `dev` first comes up. Returns it as clients see it. */
+function follow(
+  net: Net,
+  dev: WireDevice,
+  file: string,
+  list: ScenarioList<ParsedWords>,
+  [ab, ba]: readonly [WireSlot, WireSlot],
+): WireScenario {
   const ended = new AbortController()
   const take = (step: ScenarioStep<ParsedWords>) => {
     if (step.ab !== undefined) ab.set(step.ab.stages, step.ab.words)
@@ -96,15 +104,37 @@ function follow(net: Net, dev: WireDevice, list: ScenarioList<ParsedWords>, ab: 
     if (step.carrier === true) plugCable(dev as NetDevice)
     else if (step.carrier === false) cutCable(dev as NetDevice)
   }
-  let started = false
+  let started: number | undefined
   const forget = net.registerNetdeviceNotifier((event, changed) => {
     if (changed !== dev) return
     if (event === NETDEV_UNREGISTER) {
       ended.abort()
       forget()
     }
-    if (event !== NETDEV_UP || started) return
-    started = true
+    if (event !== NETDEV_UP || started !== undefined) return
+    started = net.clock.now()
     runScenario(net.clock, scenarioOf(list, take), ended.signal).catch(error => net.log.err(describeException(error)))
   })
+  return {
+    ...{ file, repeat: list.repeat },
+    elapsed: () => (started === undefined ? undefined : net.clock.now() - started),
+    steps: () => list.steps.map(step => ({ at: step.at, text: stepText(step) })),
+  }
+}
+
+/** Returns what a step changes, in words: `wire ab loss 5%, carrier off`. */
+function stepText({ ab, ba, carrier }: ScenarioStep<ParsedWords>): string {
+  const [forth, back] = [ab, ba].map(parsed => parsed && (parsed.words || 'off'))
+  const wires =
+    forth === back
+      ? [['wire', forth]]
+      : [
+          ['wire ab', forth],
+          ['wire ba', back],
+        ]
+  const cable = ['carrier', carrier === undefined ? undefined : carrier ? 'on' : 'off']
+  return [...wires, cable]
+    .filter(([, words]) => words !== undefined)
+    .map(pair => pair.join(' '))
+    .join(', ')
 }

@@ -7,6 +7,7 @@ import {
   type DeviceWire,
   type StageReport,
   type WireResources,
+  type WireScenario,
   wireChanged,
 } from '../netdev/device-wire.ts'
 import { describeException } from '../netdev/exception.ts'
@@ -49,6 +50,7 @@ export class WireSlot implements DeviceWire {
   /** The seed of all its random decisions. */
   readonly seed: number
   words = ''
+  scenario: WireScenario | undefined
   /** Takes the frames of the sending device: the chain, or the receiver's wire. */
   wire: Wire
   readonly #options: WireSlotOptions

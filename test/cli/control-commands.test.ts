@@ -28,7 +28,7 @@ beforeEach(() => {
 
 const [ECHO, GET_DEVICES, GET_STATS, RESET_STATS, SET_CARRIER] = [1, 2, 3, 4, 5]
 const [CUT, PLUG] = [14, 15]
-const [GET_PARAM, SET_PARAM, TRIGGER, IOCTL, SUBSCRIBE, GET_PARTS] = [6, 7, 8, 9, 10, 20]
+const [GET_PARAM, SET_PARAM, TRIGGER, IOCTL, SUBSCRIBE, GET_PARTS, GET_SCENARIO] = [6, 7, 8, 9, 10, 20, 23]
 
 const sn0 = (b: MessageBuilder) => {
   b.u32(1, 7).string(2, 'sn0').u32(4, 2).u32(5, 1).string(35, 'snull')
@@ -137,8 +137,13 @@ describe('list', () => {
 })
 
 describe('show', () => {
+  const refuse = () => {
+    throw new VnetError(EOPNOTSUPP, 'fake')
+  }
+
   test('show prints what is known of an interface, and the parameters of its driver', async () => {
-    vnet({ [GET_PARAM]: () => [param('lockup', '5'), param('timeout', '20')], [GET_PARTS]: () => [ring] })
+    const params = [param('lockup', '5'), param('timeout', '20')]
+    vnet({ [GET_PARAM]: () => params, [GET_PARTS]: () => [ring], [GET_SCENARIO]: refuse })
     const { stdout } = await runMain('show', 'sn0')
     expect(stdout).toMatch(/^sn0\n {2}ifindex +7\n {2}driver +snull\n {2}state +up\n/)
     expect(stdout).toMatch(/^ {2}lockup +5$/m)
@@ -147,13 +152,26 @@ describe('show', () => {
     expect(json).toMatchObject({ event: 'show', name: 'sn0', mtu: 1500, params: { lockup: '5', timeout: '20' } })
   })
 
-  test('show omits the parameters and the parts if the vnet cannot report them', async () => {
-    const refuse = () => {
-      throw new VnetError(EOPNOTSUPP, 'fake')
+  test('show prints how far the scenario is, and each of its steps', async () => {
+    const started = (b: MessageBuilder) => {
+      const file = (b: MessageBuilder) => void b.string(1, 'a.yaml').u64(2, 1_800_000_000_000n).u64(3, 60_000_000_000n)
+      b.nested(65, file)
     }
-    vnet({ [GET_PARAM]: refuse, [GET_PARTS]: refuse })
+    const step = (b: MessageBuilder) =>
+      void b.nested(66, step => void step.u64(1, 1_500_000_000n).string(2, 'wire off'))
+    vnet({ [GET_PARAM]: none, [GET_PARTS]: none, [GET_SCENARIO]: () => [started, step] })
+    vi.spyOn(Date, 'now').mockReturnValue(1_800_000_012_300)
+    const { stdout } = await runMain('show', 'sn0')
+    expect(stdout).toMatch(/^ {2}scenario at +12\.3 s after its start, repeats every 60 s\n {2}at 1\.5 s +wire off$/m)
+    const { scenario } = JSON.parse((await runMain('show', 'sn0', '--json')).stdout)
+    const steps = [{ at: 1500, text: 'wire off' }]
+    expect(scenario).toEqual({ file: 'a.yaml', started: 1_800_000_000_000, repeat: 60_000, steps })
+  })
+
+  test('show omits the parameters, the parts and the scenario if the vnet cannot report them', async () => {
+    vnet({ [GET_PARAM]: refuse, [GET_PARTS]: refuse, [GET_SCENARIO]: refuse })
     const { stdout } = await runMain('show', 'red/sn1', '--json')
-    expect(JSON.parse(stdout)).toMatchObject({ name: 'sn1', params: {}, parts: [] })
+    expect(JSON.parse(stdout)).toMatchObject({ name: 'sn1', params: {}, parts: [], scenario: null })
   })
 })
 

@@ -6,7 +6,14 @@
 import { afterEach, expect } from 'vitest'
 import { allocNetdevMqs, etherSetup } from '../../src/netdev/alloc.ts'
 import { NSEC_PER_SEC } from '../../src/netdev/clock.ts'
-import { type DeviceSpec, type Driver, defaultParams, type Params, type ParamValues } from '../../src/netdev/driver.ts'
+import {
+  type DeviceSpec,
+  type Driver,
+  type DriverContext,
+  defaultParams,
+  type Params,
+  type ParamValues,
+} from '../../src/netdev/driver.ts'
 import { NETDEV_REGISTER } from '../../src/netdev/if.ts'
 import { LOGLEVEL_INFO, Log } from '../../src/netdev/log.ts'
 import { Net } from '../../src/netdev/net.ts'
@@ -121,12 +128,15 @@ export async function addDriver<P extends Params>(
   memory: MemoryNet,
   driver: Driver<P>,
   params: Partial<ParamValues<P>> = {},
-  options: { args?: string[]; names?: string[]; txqs?: number; rxqs?: number; features?: number; down?: boolean } = {},
+  options: Pick<Partial<DriverContext>, 'args' | 'names' | 'txqs' | 'rxqs' | 'wireResources'> & {
+    features?: number
+    down?: boolean
+  } = {},
 ): Promise<{ specs: readonly DeviceSpec[]; devices: NetDevice[]; ports: MemoryPort[] }> {
-  const { args = [], names = [], txqs, rxqs } = options
+  const { args = [], names = [], txqs, rxqs, wireResources } = options
   const specs = driver.init(
     { ...defaultParams(driver.params), ...params },
-    { args, names, net: memory.net, txqs, rxqs },
+    { args, names, net: memory.net, txqs, rxqs, wireResources },
   )
   const devices = specs.map(({ dev }) => dev as NetDevice)
   for (const dev of devices) {

@@ -1,6 +1,6 @@
 /** The commands that query once and print the reply: list, show, param, trigger, ioctl, echo. */
 import { supported } from '../../control/client/supported.ts'
-import type { ControlClient, DriverParam, Found, FoundDevice, PartInfo } from '../../control/index.ts'
+import type { ControlClient, DriverParam, Found, FoundDevice, PartInfo, ScenarioInfo } from '../../control/index.ts'
 import { UsageError } from '../../netdev/driver.ts'
 import { EOPNOTSUPP, VnetError } from '../../netdev/errno.ts'
 import { IFR_IFRU, SIOCDEVPRIVATE } from '../../netdev/if.ts'
@@ -43,15 +43,17 @@ export function show(name: string, { json, user }: QueryOptions, io: Io): Promis
   const print = async (client: ControlClient, device: FoundDevice) => {
     const found = (await params(client, device)) ?? []
     const parts = (await supported(() => client.parts(device.vnet, device))) ?? []
+    const scenario = await supported(() => client.scenario(device.vnet, device))
     const words = deviceWords(device)
     if (json) {
       const params = Object.fromEntries(found.map(({ name, value }) => [name, value]))
-      io.out(`${JSON.stringify({ event: 'show', ...words, params, parts })}\n`)
+      io.out(`${JSON.stringify({ event: 'show', ...words, params, parts, scenario: scenario ?? null })}\n`)
     } else {
       const known = Object.entries(words).filter(([key, word]) => key !== 'name' && word !== null)
       const lines = alignLeft([
         ...known.map(([key, word]) => [`  ${key}`, `${word}`]),
         ...found.map(({ name, value }) => [`  ${name}`, value]),
+        ...(scenario === undefined ? [] : scenarioRows(scenario)),
         ...parts.map(part => [`  ${part.name}`, partWords(part)]),
       ])
       for (const line of [label(device), ...lines]) io.out(`${line}\n`)
@@ -74,6 +76,13 @@ function params(client: ControlClient, device: FoundDevice): Promise<DriverParam
       .filter(({ name }) => name !== 'wire')
       .map(param => ({ ...param, value: now[param.name] ?? param.value }))
   })
+}
+
+/** Returns a line for how far a scenario is, and one for each step. */
+function scenarioRows({ started, repeat, steps }: ScenarioInfo): string[][] {
+  const now = started === undefined ? 'not started' : `${((Date.now() - started) / 1000).toFixed(1)} s after its start`
+  const rounds = repeat === undefined ? '' : `, repeats every ${repeat / 1000} s`
+  return [['  scenario at', `${now}${rounds}`], ...steps.map(({ at, text }) => [`  at ${at / 1000} s`, text])]
 }
 
 /** Returns `3 of 256, stopped, 17`: frames in the part, its state, how often it was used. */

@@ -48,10 +48,12 @@ import {
   type IoctlRequest,
   type IoctlResult,
   type PartInfo,
+  type ScenarioInfo,
   type SegmentInfo,
   type SetWireOptions,
   type SubscribeOptions,
   type Subscription,
+  scenarioInfo,
   segmentInfo,
   type WireInfo,
   wireInfo,
@@ -136,6 +138,14 @@ export class ControlClient {
   /** Returns the wires of a device: their words, stages and counts. EOPNOTSUPP if it has none. */
   async wire(vnet: string, device: Device): Promise<WireInfo> {
     return wireInfo(await this.#dump(vnet, commands.getWire, which(device), device.name))
+  }
+
+  /**
+   * Returns the scenario that changes the wires of a device. EOPNOTSUPP if the device has none, or
+   * the vnet is older.
+   */
+  async scenario(vnet: string, device: Device): Promise<ScenarioInfo> {
+    return scenarioInfo(await this.#dump(vnet, commands.getScenario, which(device), device.name))
   }
 
   /** Returns the parts of a device as they are: queues, rings, interrupts, polls, frame memory. */

@@ -1,5 +1,6 @@
 /** What a client takes and returns: the messages of a vnet, in the terms of a program. */
 import type { SegmentEntryKind } from '../../lan/switch/segment-entry.ts'
+import { NSEC_PER_MSEC } from '../../netdev/clock.ts'
 import type { DeviceWire, StageReport } from '../../netdev/device-wire.ts'
 import type { LinkStats64 } from '../../netdev/stats.ts'
 import type { Decoded, Fields, Policy } from '../../netlink/index.ts'
@@ -81,6 +82,17 @@ export interface WireInfo {
   readonly words: Readonly<Record<WireDirection, string>>
   /** The stages of ab, then those of ba. */
   readonly stages: readonly StageReport[]
+}
+
+/** A scenario file (`--scenario`) and how far it is. */
+export interface ScenarioInfo {
+  readonly file: string
+  /** When its time 0 was, in ms since 1970; undefined until the interface first comes up. */
+  readonly started: number | undefined
+  /** The length of a round if it repeats, in ms. */
+  readonly repeat: number | undefined
+  /** Each step: its time, in ms after `started` or the start of a round, and what it changes. */
+  readonly steps: readonly { readonly at: number; readonly text: string }[]
 }
 
 export interface SetWireOptions {
@@ -168,6 +180,13 @@ export function wireInfo(replies: readonly Reply<typeof commands.getWire.reply>[
     if (stage !== undefined) stages.push(stageReport(stage))
   }
   return { time: replies[0]?.time, words, stages }
+}
+
+/** From the messages of a dump: that of the scenario, then those of its steps. */
+export function scenarioInfo(replies: readonly Reply<typeof commands.getScenario.reply>[]): ScenarioInfo {
+  const { file = '', started, repeat } = replies[0]?.scenario ?? {}
+  const steps = replies.flatMap(({ step }) => (step === undefined ? [] : { ...step, at: step.at / NSEC_PER_MSEC }))
+  return { file, started, repeat: repeat && repeat / NSEC_PER_MSEC, steps }
 }
 
 function stageReport({ drops, lateP50: p50, lateP99: p99, ...rest }: StageReply): StageReport {

@@ -271,6 +271,23 @@ export const partPolicy = policy({
   count: count(6),
 })
 
+/** A scenario file that changes the wire and the cable of a device. */
+export const scenarioPolicy = policy({
+  file: string(1),
+  /** When its time 0 was, in milliseconds since 1970; absent until the device first comes up. */
+  started: count(2),
+  /** The length of a round in nanoseconds; absent if the steps run once. */
+  repeat: count(3),
+})
+
+/** A step of a scenario. */
+export const scenarioStepPolicy = policy({
+  /** When, in nanoseconds after the start of the scenario, or of each round. */
+  at: count(1),
+  /** What changes, such as `wire loss 5%, carrier off`. */
+  text: string(2),
+})
+
 /** Attributes of every command but ECHO. */
 export const vnetAttributes = {
   ifindex: u32(1),
@@ -405,6 +422,8 @@ export const vnetAttributes = {
    */
   faults: string(63),
   part: nested(64, partPolicy),
+  scenario: nested(65, scenarioPolicy),
+  scenarioStep: nested(66, scenarioStepPolicy),
 }
 const which = { ifindex: vnetAttributes.ifindex, ifname: vnetAttributes.ifname, netns: vnetAttributes.netns }
 
@@ -630,4 +649,14 @@ export const commands = {
    * its interrupts and polls, and its share of the frame memory.
    */
   getParts: { name: 'GET_PARTS', cmd: 20, request: strict({ ...which }), reply: policy({ part: vnetAttributes.part }) },
+  /**
+   * Returns the scenario of the wires of a device: a message with `scenario`, and then one for each
+   * step. EOPNOTSUPP if the device has no scenario.
+   */
+  getScenario: {
+    name: 'GET_SCENARIO',
+    cmd: 23,
+    request: strict({ ...which }),
+    reply: policy({ scenario: vnetAttributes.scenario, step: vnetAttributes.scenarioStep }),
+  },
 }

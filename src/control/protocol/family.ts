@@ -49,6 +49,7 @@ const {
   setWire,
   inject,
   getParts,
+  getScenario,
 } = made.commands
 const { stats, kernelStats, drops, ...otherStats } = getStats.reply.fields
 const statsReply = policy({
@@ -74,6 +75,8 @@ const stagePolicy = requiring(
   ...(['duplicated', 'corrupted', 'reordered', 'marked'] as const),
 )
 const partPolicy = requiring(made.partPolicy, 'kind', 'name')
+const scenarioPolicy = requiring(made.scenarioPolicy, 'file')
+const scenarioStepPolicy = requiring(made.scenarioStepPolicy, 'at', 'text')
 const attachmentPolicy = requiring(made.wireAttachmentPolicy, 'bytes')
 
 /** The commands. Each reply is what the oldest vnet sends, at least. */
@@ -138,5 +141,13 @@ export const commands = {
   getParts: {
     ...getParts,
     reply: requiring(policy({ part: nested(getParts.reply.fields.part.type, partPolicy) }), 'part'),
+  },
+  getScenario: {
+    ...getScenario,
+    // The first message has the scenario, the others a step each.
+    reply: policy({
+      scenario: nested(getScenario.reply.fields.scenario.type, scenarioPolicy),
+      step: nested(getScenario.reply.fields.step.type, scenarioStepPolicy),
+    }),
   },
 }

@@ -1,5 +1,10 @@
-/** GET_WIRE and SET_WIRE: the wires of a device, their stages and what these counted. */
-import type { DeviceWire, StageReport } from '../../netdev/device-wire.ts'
+/**
+ * GET_WIRE, SET_WIRE and GET_SCENARIO: the wires of a device, their stages and what these counted,
+ * and the scenario that changes them.
+ */
+
+import { NSEC_PER_MSEC } from '../../netdev/clock.ts'
+import type { DeviceWire, StageReport, WireScenario } from '../../netdev/device-wire.ts'
 import { UsageError } from '../../netdev/driver.ts'
 import { EINVAL, EOPNOTSUPP, VnetError } from '../../netdev/errno.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
@@ -43,7 +48,14 @@ export function wires(subject: Subject): Operation[] {
       }
     },
   })
-  return [getWire, setWire]
+  const getScenario = operation(commands.getScenario, {
+    dumpit(which) {
+      const [{ scenario }] = wiresOf(subject, theOne(subject, which)) as [DeviceWire]
+      if (scenario === undefined) throw new VnetError(EOPNOTSUPP, 'vnet_nl', 'the wire has no scenario')
+      return scenarioMessages(scenario, subject.now?.())
+    },
+  })
+  return [getWire, setWire, getScenario]
 }
 
 function wiresOf(subject: Subject, dev: NetDevice): readonly DeviceWire[] {
@@ -61,4 +73,12 @@ function stageWords({ stage, path, words, drops, late, direction, ...rest }: Sta
     drops: Object.entries(drops).map(([reason, packets]) => ({ reason: wireText(reason), packets })),
     ...(late !== undefined && { lateP50: late.p50, lateP99: late.p99 }),
   }
+}
+
+/** `now` is the wall clock; `started` is counted back from it, as clients compare the two. */
+function* scenarioMessages({ file, repeat, elapsed, steps }: WireScenario, now: number | undefined) {
+  const since = elapsed()
+  const started = now === undefined || since === undefined ? undefined : Math.round(now - since / NSEC_PER_MSEC)
+  yield { scenario: { file: wireText(file), started, repeat } }
+  for (const { at, text } of steps()) yield { step: { at, text: wireText(text) } }
 }

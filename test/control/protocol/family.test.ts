@@ -81,6 +81,7 @@ describe('the numbers that programs are built with', () => {
       ['CAPTURE', 18],
       ['INJECT', 19],
       ['GET_PARTS', 20],
+      ['GET_SCENARIO', 23],
     ])
   })
 

@@ -1,5 +1,5 @@
-/** GET_WIRE and SET_WIRE from the cable to the client, and the events of changes. */
-import { mkdtempSync, rmSync } from 'node:fs'
+/** GET_WIRE, SET_WIRE and GET_SCENARIO from the cable to the client, and the events of changes. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -11,9 +11,12 @@ import { vnetFamily } from '../../../src/control/server/vnet-family.ts'
 import { wireText } from '../../../src/control/server/wire-words.ts'
 import { driver as cable } from '../../../src/drivers/cable.ts'
 import { loadNative } from '../../../src/linux/native.ts'
+import { LinuxWireResources } from '../../../src/linux/wire-resources.ts'
 import { defaultParams } from '../../../src/netdev/driver.ts'
 import type { NetDevice } from '../../../src/netdev/net-device.ts'
+import { devOpen } from '../../../src/netdev/register.ts'
 import { type MessageBuilder, NLM_F_ACK } from '../../../src/netlink/index.ts'
+import { parseScenario } from '../../../src/yaml/scenario.ts'
 import { ask, read, request } from '../../support/genl-request.ts'
 import { addDevice, addDriver, memoryNets, numbered } from '../../support/memory-net.ts'
 
@@ -37,13 +40,16 @@ afterEach(() => {
 })
 
 /** A vnet with a cable and another device, and a client. */
-async function served(params: { wire?: string; wireAb?: string; wireBa?: string } = {}) {
+async function served(
+  params: { wire?: string; wireAb?: string; wireBa?: string; scenario?: string } = {},
+  down = false,
+) {
   const memory = memoryNet()
   const { devices, ports } = await addDriver(
     memory,
     cable,
     { ...defaultParams(cable.params), ...params, seed: 7 },
-    { args: ['a', 'b'] },
+    { args: ['a', 'b'], down, wireResources: new LinuxWireResources(parseScenario) },
   )
   const other = await addDevice(memory, {}, { name: 'lo7' })
   const module = { name: 'loop', params: {}, values: {} }
@@ -161,4 +167,35 @@ test('the words of a wire are one line of printable text that fits an attribute'
   expect(wireText('loss 1%')).toBe('loss 1%')
   const cut = wireText('ä'.repeat(VNET_WIRE_WORDS_MAX))
   expect([Buffer.byteLength(cut) <= VNET_WIRE_WORDS_MAX, cut.endsWith('ä ...')]).toEqual([true, true])
+})
+
+test('GET_SCENARIO returns the steps of a scenario in words, and when its time 0 was', async () => {
+  const file = join(root, 'outage\x1b.yaml')
+  const steps = [
+    ...['{ at: 0s, wire: loss 5% }', '{ at: 1500ms, wire-ab: delay 5ms, wire-ba: off }'],
+    ...['{ at: 2s, carrier: off }', '{ at: 3s, wire: off, carrier: on }'],
+  ]
+  writeFileSync(file, `repeat: 1min\nsteps:\n${steps.map(step => `  - ${step}\n`).join('')}`)
+  const { client, vnet, a, b, other, devices, clock } = await served({ scenario: file }, true)
+  const scenario = {
+    ...{ file: file.replace('\x1b', '\\x1b'), started: undefined, repeat: 60_000 },
+    steps: [
+      { at: 0, text: 'wire loss 5%' },
+      { at: 1500, text: 'wire ab delay 5ms, wire ba off' },
+      { at: 2000, text: 'carrier off' },
+      { at: 3000, text: 'wire off, carrier on' },
+    ],
+  }
+  expect(await client.scenario(vnet, a)).toEqual(scenario)
+  for (const dev of devices) await devOpen(dev)
+  clock.advance(250 * MS)
+  for (const end of [a, b]) {
+    expect(await client.scenario(vnet, end)).toEqual({ ...scenario, started: 1_800_000_000_000 - 250 })
+  }
+  await expect(client.scenario(vnet, other)).rejects.toMatchObject({ code: 'EOPNOTSUPP' })
+})
+
+test('GET_SCENARIO of a wire without a scenario is refused', async () => {
+  const { client, vnet, a } = await served()
+  await expect(client.scenario(vnet, a)).rejects.toThrow(/EOPNOTSUPP.*the wire has no scenario/)
 })
