@@ -1,4 +1,4 @@
-/** The two last lines of `npm test`, from the JSON report of vitest. */
+/** The last lines of `npm test`, from the JSON report of vitest. */
 
 import { relative } from 'node:path'
 
@@ -12,6 +12,15 @@ export function summary(report) {
   const unrun = report.testResults.filter(file => file.status === 'failed' && !file.assertionResults.some(isFailed))
   const [passed, failed] = [count('passed'), count('failed')]
   return `${passed} passed, ${failed + unrun.length} failed, ${tests.length - passed - failed} skipped`
+}
+
+/** Returns the tests that began and did not end, since their process did. */
+export function unfinishedTests(report, root) {
+  return report.testResults.flatMap(({ name, assertionResults }) =>
+    assertionResults
+      .filter(({ status }) => status === 'pending')
+      .map(({ fullName }) => `${relative(root, name)}: ${fullName}`),
+  )
 }
 
 const isFailed = test => test.status === 'failed'

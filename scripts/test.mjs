@@ -13,7 +13,7 @@ import { constants, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { reasonToSkipKernelTests } from './kernel-tests.mjs'
 import { capture, pathWithNode, tool } from './setup/command.mjs'
-import { skippedKernelTests, summary } from './test-report.mjs'
+import { skippedKernelTests, summary, unfinishedTests } from './test-report.mjs'
 
 const root = resolve(import.meta.dirname, '..')
 const script = name => join(root, 'scripts', name)
@@ -81,6 +81,7 @@ async function runVitest(args) {
     const report = JSON.parse(readFileSync(file, 'utf8'))
     const skipped = process.env.CI ? skippedKernelTests(report, root) : []
     if (skipped.length > 0) console.log(`kernel tests must not be skipped in CI: ${skipped.join(', ')}${reason()}`)
+    for (const test of unfinishedTests(report, root)) console.log(`did not end: ${test}`)
     console.log(summary(report))
     return code || (skipped.length > 0 ? 1 : 0)
   } finally {

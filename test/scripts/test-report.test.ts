@@ -1,7 +1,7 @@
 /** The last line of `npm test` counts every test and names skipped kernel tests. */
 
 import { expect, test } from 'vitest'
-import { skippedKernelTests, summary } from '../../scripts/test-report.mjs'
+import { skippedKernelTests, summary, unfinishedTests } from '../../scripts/test-report.mjs'
 
 const file = (name: string, statuses: string[], status = statuses.includes('failed') ? 'failed' : 'passed') => ({
   name: `/vnet/${name}`,
@@ -29,4 +29,14 @@ test('skipped kernel tests are named by file, other skipped tests are not', () =
     file('test/netdev/port.test.ts', ['skipped']),
   ]
   expect(skippedKernelTests({ testResults }, '/vnet')).toEqual(['test/kernel/tap.test.ts (2)'])
+})
+
+test('tests whose process ended in the middle of them are named', () => {
+  const assertionResults = [
+    { status: 'passed', fullName: 'a ring is empty at first' },
+    { status: 'pending', fullName: 'a ring takes frames' },
+    { status: 'skipped', fullName: 'a ring is full' },
+  ]
+  const testResults = [{ name: '/vnet/test/ring.test.ts', status: 'passed', assertionResults }]
+  expect(unfinishedTests({ testResults }, '/vnet')).toEqual(['test/ring.test.ts: a ring takes frames'])
 })
