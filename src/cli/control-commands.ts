@@ -79,6 +79,23 @@ const commands: readonly ControlCommand[] = [
     },
   },
   {
+    name: 'web',
+    description: 'serve a live page of running vnets until Ctrl-C, and print its URL',
+    args: [new Argument('<ADDRESS>'), new Argument('[IF...]')],
+    options: [
+      new Option('--host <name>', 'also take requests for this name; may be repeated').argParser(
+        (name: string, others: readonly string[] = []) => [...others, name],
+      ),
+      user(),
+    ],
+    run: async (io, address, names, options) => {
+      const { parseAddress } = await import('../metrics/address.ts')
+      const parsed = parseAddress(address)
+      if (parsed === undefined) throw new UsageError(`web: '${address}' is not [ADDR:]PORT`)
+      return (await import('./commands/web.ts')).web(parsed, names, options, io)
+    },
+  },
+  {
     name: 'reset',
     description: 'set the statistics of an interface to 0',
     args: [IF()],

@@ -115,7 +115,7 @@ export class ControlClient {
     return deviceStats(found.filter(reply => reply.netns === netns))
   }
 
-  /** Returns the statistics of all devices of a vnet, without those of their queues: one request. */
+  /** Returns the statistics of all devices of a vnet, without their queues, by one request. */
   async allStats(vnet: string): Promise<DeviceStats[]> {
     return (await this.#dump(vnet, commands.getStats, {})).flatMap(reply => deviceStats([reply]) ?? [])
   }

@@ -1,0 +1,46 @@
+/** `vnet web`: serves the live page of running vnets, beside them. */
+import { createRequire } from 'node:module'
+import { ControlClient } from '../../control/client/client.ts'
+import { loadNative } from '../../linux/native.ts'
+import type { Address } from '../../metrics/address.ts'
+import { serveWeb } from '../../web/server.ts'
+import { newToken } from '../../web/token.ts'
+import { type AskOptions, fail } from '../ask.ts'
+import { isNamed } from '../device-words.ts'
+import { EXIT_OK, endOf, type Io } from '../io.ts'
+
+interface WebCommandOptions extends AskOptions {
+  /** Names that the server is reached by, besides its addresses. */
+  readonly host?: readonly string[]
+}
+
+/** A page must not wait for a vnet that is stuck. */
+const TIMEOUT_MS = 2000
+
+/**
+ * Serves the interfaces `names`, or all, until the user ends it. Vnets may start and end meanwhile.
+ */
+export async function web(
+  address: Address,
+  names: readonly string[],
+  { user, host: hosts }: WebCommandOptions,
+  io: Io,
+): Promise<number> {
+  using end = endOf(io)
+  using client = new ControlClient(loadNative(), { user, timeoutMs: TIMEOUT_MS })
+  const { version } = createRequire(import.meta.url)('../../../package.json') as { readonly version: string }
+  const isWanted =
+    names.length === 0
+      ? undefined
+      : (device: Parameters<typeof isNamed>[0]) => names.some(name => isNamed(device, name))
+  try {
+    await using server = await serveWeb({ address, token: newToken(), hosts, client, version, user, isWanted })
+    io.out(`${server.url}\n`)
+    await end.asked
+    return EXIT_OK
+  } catch (error) {
+    const { code, syscall } = error as NodeJS.ErrnoException
+    if (syscall !== 'listen') throw error
+    return fail(io, `${address.host} port ${address.port}: ${code}`)
+  }
+}

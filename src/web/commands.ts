@@ -1,0 +1,104 @@
+/** The changes that a page makes: each is a command of the control plane. */
+import type { ControlClient, FoundDevice } from '../control/index.ts'
+import { LinuxWireResources } from '../linux/wire-resources.ts'
+import type { WireResources } from '../netdev/device-wire.ts'
+import { UsageError } from '../netdev/driver.ts'
+import { EOPNOTSUPP, VnetError } from '../netdev/errno.ts'
+import { parseWire } from '../wire/words/parse.ts'
+import type { Command, CommandRequest, CommandResult } from './feed-types.ts'
+
+/** What each command needs; `?` is what it may lack. */
+const FIELDS: { readonly [D in Command['do']]: Readonly<Record<string, string>> } = {
+  cut: {},
+  plug: {},
+  reset: {},
+  carrier: { on: 'boolean' },
+  param: { name: 'string', value: 'string' },
+  trigger: { fault: 'string', queue: 'number?' },
+  wire: { words: 'string?', direction: 'string?' },
+  'check-wire': { words: 'string' },
+  step: { mode: 'string', every: 'number?' },
+}
+
+const CHOICES: Readonly<Record<string, readonly unknown[]>> = {
+  direction: ['ab', 'ba', undefined],
+  mode: ['on', 'off', 'next'],
+}
+
+/** Parses the body of a request. Returns undefined if it is malformed. */
+export function parseCommand(body: string): CommandRequest | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(body)
+  } catch {
+    return undefined
+  }
+  const { id, command } = (value ?? {}) as Record<string, unknown>
+  if (typeof id !== 'string' || typeof command !== 'object' || command === null) return undefined
+  const given = command as Readonly<Record<string, unknown>>
+  const name = given.do
+  if (typeof name !== 'string' || !Object.hasOwn(FIELDS, name)) return undefined
+  const fields = FIELDS[name as Command['do']]
+  const isRight = Object.entries(fields).every(([field, type]) => isOfType(given[field], type))
+  const isChosen = Object.entries(CHOICES).every(([field, of]) => !(field in fields) || of.includes(given[field]))
+  return isRight && isChosen ? ({ id, command: given } as unknown as CommandRequest) : undefined
+}
+
+function isOfType(value: unknown, type: string): boolean {
+  if (value === undefined) return type.endsWith('?')
+  if (type.startsWith('number')) return Number.isInteger(value) && (value as number) >= 0
+  return typeof value === type.replace('?', '')
+}
+
+/** Runs a command. A failure of the vnet, and a mistake of the user, are in the result. */
+export async function runCommand(client: ControlClient, device: FoundDevice, command: Command): Promise<CommandResult> {
+  try {
+    await run(client, device, command)
+    return { ok: true }
+  } catch (error) {
+    if (error instanceof VnetError || error instanceof UsageError) return { ok: false, message: error.message }
+    throw error
+  }
+}
+
+async function run(client: ControlClient, device: FoundDevice, command: Command): Promise<void> {
+  const { vnet } = device
+  switch (command.do) {
+    case 'cut':
+      return client.cut(vnet, device)
+    case 'plug':
+      return client.plug(vnet, device)
+    case 'reset':
+      return client.resetStats(vnet, device)
+    case 'carrier':
+      return client.setCarrier(vnet, device, command.on)
+    case 'param':
+      return client.setParam(vnet, device, command.name, command.value)
+    case 'trigger':
+      return client.trigger(vnet, device, command.fault, command.queue)
+    case 'wire': {
+      const { words, direction } = command
+      if (words !== undefined) checkWire(words, direction)
+      return client.setWire(vnet, device, words, { direction })
+    }
+    case 'check-wire':
+      return checkWire(command.words)
+    case 'step':
+      throw new VnetError(EOPNOTSUPP, 'step')
+  }
+}
+
+/**
+ * Throws a UsageError if words are wrong, or name a file: the token is not for the files that this
+ * process may read.
+ */
+function checkWire(words: string, direction?: 'ab' | 'ba'): void {
+  const linux = new LinuxWireResources()
+  const resources: WireResources = {
+    filter: text => linux.filter(text),
+    file: path => {
+      throw new UsageError(`${path}: a page can name no file; use vnet wire`)
+    },
+  }
+  for (const way of direction === undefined ? (['ab', 'ba'] as const) : [direction]) parseWire(words, resources, way)
+}

@@ -1,0 +1,76 @@
+/**
+ * A feed: what one page reads, as server-sent events. A page that reads too slowly, such as one of
+ * a hidden tab, loses messages: of those that report a state it gets the latest when it reads
+ * again, the others are gone.
+ */
+import type { ServerResponse } from 'node:http'
+import type { FeedMessage } from './feed-types.ts'
+
+/** Bytes that may wait for a page. */
+export const WAITING_MAX = 1 << 20
+/** A page that has read nothing for so long is cut off: its place is for others. ms. */
+const STUCK_MS = 60_000
+
+/** A message as it is sent, written once for all pages. */
+export interface Packed {
+  readonly type: FeedMessage['type']
+  readonly text: string
+  /** What a page with the token gets, if that is another text. */
+  readonly secret?: string
+}
+
+/** Messages that are about a moment: a later one is no replacement for them. */
+const PASSING: ReadonlySet<FeedMessage['type']> = new Set(['event', 'frames'])
+
+export function pack(message: FeedMessage, secret?: FeedMessage): Packed {
+  const text = JSON.stringify(message)
+  return { type: message.type, text, ...(secret !== undefined && { secret: JSON.stringify(secret) }) }
+}
+
+export class Feed {
+  /** Whether the page has the token. */
+  readonly hasToken: boolean
+  readonly #response: ServerResponse
+  /** The latest messages that the page had no room for, by type. */
+  readonly #waiting = new Map<string, Packed>()
+  #lostEvents = 0
+  #stuck: NodeJS.Timeout | undefined
+
+  /** Begins the reply. */
+  constructor(response: ServerResponse, hasToken: boolean) {
+    this.#response = response
+    this.hasToken = hasToken
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    // The page connects again one second after the server has gone.
+    response.write('retry: 1000\n\n')
+    response.on('drain', () => this.#drained())
+    response.on('close', () => clearTimeout(this.#stuck))
+  }
+
+  /** Sends a message, or keeps it if it reports a state. Returns false if it is lost. */
+  send(message: Packed): boolean {
+    if (this.#response.writableLength <= WAITING_MAX) {
+      this.#write(message)
+      return true
+    }
+    this.#stuck ??= setTimeout(() => this.#response.destroy(), STUCK_MS).unref()
+    if (!PASSING.has(message.type)) this.#waiting.set(message.type, message)
+    else if (message.type === 'event') this.#lostEvents++
+    return !PASSING.has(message.type)
+  }
+
+  #write({ text, secret }: Packed): void {
+    this.#response.write(`data: ${this.hasToken ? (secret ?? text) : text}\n\n`)
+  }
+
+  #drained(): void {
+    clearTimeout(this.#stuck)
+    this.#stuck = undefined
+    const waiting = [...this.#waiting.values()]
+    this.#waiting.clear()
+    const lost = this.#lostEvents
+    this.#lostEvents = 0
+    if (lost > 0) this.#write(pack({ type: 'problem', text: `${lost} events were lost: not read in time` }))
+    for (const message of waiting) this.#write(message)
+  }
+}

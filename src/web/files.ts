@@ -1,0 +1,43 @@
+/**
+ * The files of the page, in memory: no path of a request reaches the file system. Each is served
+ * under its name.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, extname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export interface PageFile {
+  readonly type: string
+  readonly bytes: Buffer
+}
+
+/** src/web and dist/web are equally deep. */
+const COMPILED = fileURLToPath(new URL('../../dist/web/', import.meta.url))
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+}
+
+/** Reads the files, by the paths of their URLs. */
+export function readPage(): ReadonlyMap<string, PageFile> {
+  const page = join(COMPILED, 'page')
+  const uPlot = dirname(createRequire(import.meta.url).resolve('uplot'))
+  const paths = [
+    ...readdirSync(page).map(name => [name, join(page, name)] as const),
+    ['', join(page, 'index.html')] as const,
+    // The page imports it as ../feed-types.js, and there is nothing above the root.
+    ['feed-types.js', join(COMPILED, 'feed-types.js')] as const,
+    ['uPlot.js', join(uPlot, 'uPlot.esm.js')] as const,
+    ['uPlot.css', join(uPlot, 'uPlot.min.css')] as const,
+  ]
+  const files = new Map<string, PageFile>()
+  for (const [name, path] of paths) {
+    const type = TYPES[extname(path)]
+    if (type !== undefined) files.set(`/${name}`, { type, bytes: readFileSync(path) })
+  }
+  return files
+}

@@ -1,0 +1,48 @@
+/**
+ * The requests that the server refuses whatever they ask for. A web page of a stranger, open in the
+ * user's browser, can send requests here too. Such a page comes by a name that DNS leads here
+ * (Host), or from another origin (Origin, Sec-Fetch-Site).
+ */
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { hostName, isAddressOrLocalhost } from '../metrics/address.ts'
+
+export interface Refusal {
+  readonly status: number
+  readonly text: string
+}
+
+/** Headers of each reply. The page needs nothing but the files of this server. */
+export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
+  'content-security-policy': [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "connect-src 'self'",
+    "img-src 'self' data: blob:",
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join('; '),
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'cache-control': 'no-store',
+}
+
+/** Returns why a request is refused; undefined if it is not. `hosts` are names for this server. */
+export function refusalOf({ url = '', headers }: IncomingMessage, hosts: readonly string[]): Refusal | undefined {
+  if (!isAddressOrLocalhost(headers.host) && !hosts.includes(hostName(headers.host).toLowerCase())) {
+    return { status: 403, text: 'wrong Host: use the address, localhost, or a name given by --host' }
+  }
+  if (isForeign(headers)) return { status: 403, text: 'this request is from another origin' }
+  // A proxy's form, `GET http://other/ HTTP/1.1`, would have a host of its own.
+  if (!url.startsWith('/')) return { status: 400, text: 'the request names no path' }
+  return undefined
+}
+
+function isForeign({ origin, host, 'sec-fetch-site': site }: IncomingHttpHeaders): boolean {
+  if (origin !== undefined && origin.toLowerCase() !== `http://${host}`.toLowerCase()) return true
+  // `same-site` is another port of this machine. `none` is an address that the user has typed.
+  return site !== undefined && site !== 'same-origin' && site !== 'none'
+}

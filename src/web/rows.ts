@@ -1,0 +1,50 @@
+/** Devices as the page knows them. */
+import type { DeviceStats, FoundDevice } from '../control/index.ts'
+import { IFF_UP } from '../netdev/if.ts'
+import { printable } from '../netdev/printable.ts'
+import type { DeviceCounters, DeviceId, DeviceRow, VnetRow } from './feed-types.ts'
+
+type Identity = Pick<FoundDevice, 'vnet' | 'pid' | 'name' | 'netns'>
+
+/**
+ * Returns the same for the same device at any time, and nothing that a URL cannot hold: a name may
+ * have bytes that are not UTF-8.
+ */
+export function deviceId({ vnet, pid, name, netns = '' }: Identity): DeviceId {
+  const plain = (text: string) => printable(text.replaceAll('\\', '\\\\'))
+  return `${processOf({ vnet, pid })}/${plain(netns)}/${plain(name)}`
+}
+
+/** The process of a vnet; in another pid namespace, the number that it has there. */
+function processOf({ vnet, pid }: Pick<Identity, 'vnet' | 'pid'>): number {
+  return pid ?? Number(/(\d+)-[^/]*$/.exec(vnet)?.[1] ?? 0)
+}
+
+/** Devices by vnet, in the order in which they were found. */
+export function vnetRows(devices: readonly FoundDevice[]): VnetRow[] {
+  const vnets = new Map<string, FoundDevice[]>()
+  for (const device of devices) vnets.set(device.vnet, [...(vnets.get(device.vnet) ?? []), device])
+  return [...vnets.values()].map(ofVnet => {
+    const [first] = ofVnet as [FoundDevice]
+    return { pid: processOf(first), driver: first.driver ?? '', devices: ofVnet.map(deviceRow) }
+  })
+}
+
+function deviceRow(device: FoundDevice): DeviceRow {
+  const { name, netns, driver = '', mac = '', mtu = 0, flags = 0, carrier, cut, txQueues, rxQueues, faults } = device
+  return {
+    id: deviceId(device),
+    label: printable(netns === undefined ? name : `${netns}/${name}`),
+    ...{ name, driver, mac, mtu },
+    isUp: (flags & IFF_UP) !== 0,
+    // A vnet that is too old to report it has no cables either.
+    carrier: carrier ?? true,
+    isCut: cut ?? false,
+    ...{ txQueues, rxQueues, faults },
+  }
+}
+
+export function deviceCounters(id: DeviceId, { total, held, drops }: DeviceStats): DeviceCounters {
+  const { txPackets, txBytes, rxPackets, rxBytes } = total
+  return { id, txPackets, txBytes, rxPackets, rxBytes, held, drops }
+}

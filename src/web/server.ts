@@ -1,0 +1,198 @@
+/**
+ * The server of the live page. It is a control client of vnets like any other, so it costs their
+ * frames nothing but its requests, and it makes none while no page is open.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { type Address, close, listen } from '../metrics/address.ts'
+import { sendMetrics } from '../metrics/server.ts'
+import { snapshot } from '../metrics/snapshot.ts'
+import { parseCommand, runCommand } from './commands.ts'
+import { deviceSource } from './device-sources.ts'
+import { Feed } from './feed.ts'
+import { type CommandResult, type DeviceId, WANTS, type Want } from './feed-types.ts'
+import { type PageFile, readPage } from './files.ts'
+import { refusalOf, SECURITY_HEADERS } from './guard.ts'
+import type { Source } from './source.ts'
+import { proofOf } from './token.ts'
+import { Vnets, type VnetsOptions } from './vnets.ts'
+
+export interface WebOptions extends VnetsOptions {
+  readonly address: Address
+  readonly token: string
+  /** Names that the server is reached by, besides its addresses and `localhost`. */
+  readonly hosts?: readonly string[] | undefined
+}
+
+export interface WebServer extends AsyncDisposable {
+  /** With the token. */
+  readonly url: string
+}
+
+/** Feeds at one time. Those without the token get half of them. */
+export const FEEDS_MAX = 32
+const BODY_MAX = 64 * 1024
+/** Time for the headers, and for the whole of a request, ms. */
+const HEADERS_MS = 5000
+const REQUEST_MS = 10_000
+const CONNECTIONS_MAX = 256
+
+export async function serveWeb(options: WebOptions): Promise<WebServer> {
+  const web = new Web(options)
+  const limits = { headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, connectionsCheckingInterval: HEADERS_MS }
+  const server = createServer(limits, (request, response) => {
+    web.reply(request, response).catch(error => {
+      response.destroy()
+      // A request must not end the server, but a defect must not be silent.
+      process.emitWarning(error as Error)
+    })
+  })
+  server.maxConnections = CONNECTIONS_MAX
+  const url = await listen(server, options.address)
+  return { url: `${url}/?token=${options.token}`, [Symbol.asyncDispose]: () => close(server) }
+}
+
+interface Asked {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly query: URLSearchParams
+  readonly hasToken: boolean
+}
+
+interface Route {
+  readonly method: 'GET' | 'POST'
+  readonly needsToken: boolean
+  reply(asked: Asked): Promise<void> | void
+}
+
+class Web {
+  readonly #options: WebOptions
+  readonly #vnets: Vnets
+  readonly #files: ReadonlyMap<string, PageFile> = readPage()
+  readonly #feeds = new Set<Feed>()
+  /** What pages look at, while some do. */
+  readonly #sources = new Map<string, { readonly source: Source; readonly feeds: Set<Feed> }>()
+  readonly #routes: ReadonlyMap<string, Route>
+
+  constructor(options: WebOptions) {
+    this.#options = options
+    this.#vnets = new Vnets(options)
+    this.#routes = new Map<string, Route>([
+      ['/events', { method: 'GET', needsToken: false, reply: asked => this.#events(asked) }],
+      ['/command', { method: 'POST', needsToken: true, reply: asked => this.#command(asked) }],
+      ['/metrics', { method: 'GET', needsToken: true, reply: asked => this.#metrics(asked) }],
+    ])
+  }
+
+  async reply(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value)
+    const refusal = refusalOf(request, this.#options.hosts ?? [])
+    if (refusal !== undefined) return refuse(response, refusal.status, refusal.text)
+    const [path = '', search = ''] = (request.url ?? '').split('?', 2)
+    const file = this.#files.get(path)
+    const route = this.#routes.get(path)
+    if (file === undefined && route === undefined) return refuse(response, 404, 'there is no such page')
+    const method = route?.method ?? 'GET'
+    const isHead = request.method === 'HEAD' && method === 'GET' && path !== '/events'
+    if (request.method !== method && !isHead) return refuse(response, 405, `only ${method}`, { allow: method })
+    if (file !== undefined) {
+      const headers = { 'content-type': file.type, 'content-length': file.bytes.length }
+      response.writeHead(200, headers).end(isHead ? '' : file.bytes)
+      return
+    }
+    const query = new URLSearchParams(search)
+    const proof = proofOf(query, request.headers, this.#options.token)
+    if (proof === 'wrong') return refuse(response, 403, 'wrong token')
+    if (route?.needsToken && proof === 'missing') {
+      return refuse(response, 401, 'this needs the token', { 'www-authenticate': 'Bearer' })
+    }
+    await route?.reply({ request, response, query, hasToken: proof === 'right' })
+  }
+
+  async #events({ response, query, hasToken }: Asked): Promise<void> {
+    const others = [...this.#feeds].filter(feed => hasToken || !feed.hasToken).length
+    if (others >= (hasToken ? FEEDS_MAX : FEEDS_MAX / 2)) {
+      return refuse(response, 503, 'too many pages are open', { 'retry-after': '10' })
+    }
+    const id = query.get('device') ?? ''
+    const wants = wantsOf(query.get('want') ?? '').filter(want => hasToken || want !== 'frames')
+    const feed = new Feed(response, hasToken)
+    this.#feeds.add(feed)
+    const isOpen = new Promise<void>(resolve => response.on('close', resolve))
+    this.#vnets.add(feed)
+    const sources: (() => void)[] = []
+    void isOpen.then(() => {
+      this.#feeds.delete(feed)
+      this.#vnets.delete(feed)
+      for (const leave of sources) leave()
+    })
+    if (id === '' || (await this.#vnets.device(id)) === undefined || response.destroyed) return
+    for (const want of wants) sources.push(this.#look(feed, id, want))
+  }
+
+  /** Has a page look at something. Returns a function that ends it. */
+  #look(feed: Feed, id: DeviceId, want: Want): () => void {
+    const key = `${want} ${id}`
+    const known = this.#sources.get(key)
+    const source = known?.source ?? deviceSource(this.#vnets, this.#options.client, id, want)
+    if (source === undefined) return () => {}
+    const feeds = known?.feeds ?? new Set()
+    if (known === undefined) this.#sources.set(key, { source, feeds })
+    feeds.add(feed)
+    source.add(feed)
+    return () => {
+      feeds.delete(feed)
+      source.delete(feed)
+      if (feeds.size === 0) this.#sources.delete(key)
+    }
+  }
+
+  async #command({ request, response }: Asked): Promise<void> {
+    if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) {
+      return refuse(response, 415, 'a command is application/json')
+    }
+    const body = await readBody(request)
+    if (body === undefined) return refuse(response, 413, `a command has at most ${BODY_MAX} bytes`)
+    const asked = parseCommand(body)
+    if (asked === undefined) return refuse(response, 400, 'this is no command')
+    const device = await this.#vnets.device(asked.id)
+    const result: CommandResult =
+      device === undefined
+        ? { ok: false, message: 'there is no such interface any more' }
+        : await runCommand(this.#options.client, device, asked.command)
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(result))
+    if (asked.command.do === 'check-wire') return
+    this.#vnets.soon()
+    for (const [key, { source }] of this.#sources) if (key.endsWith(` ${asked.id}`)) source.soon()
+  }
+
+  async #metrics({ request, response }: Asked): Promise<void> {
+    await sendMetrics(request, response, () => snapshot(this.#options.client, this.#options.user))
+  }
+}
+
+function wantsOf(text: string): Want[] {
+  const words = text.split(',')
+  return WANTS.filter(want => words.includes(want))
+}
+
+/** Returns undefined if it is too long. */
+async function readBody(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > BODY_MAX) return undefined
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+/** Ends the connection too: what else the request holds is not read. */
+function refuse(
+  response: ServerResponse,
+  status: number,
+  text: string,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  response.writeHead(status, { 'content-type': 'text/plain', connection: 'close', ...headers }).end(`${text}\n`)
+}

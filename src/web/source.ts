@@ -1,0 +1,100 @@
+/**
+ * A source of messages for pages that look at the same thing: it is read once for all of them, and
+ * not at all while nobody looks.
+ */
+import { VnetError } from '../netdev/errno.ts'
+import { type Feed, type Packed, pack } from './feed.ts'
+
+export interface Source {
+  /** The page gets the messages from now on, first the latest. Harmless if it does already. */
+  add(feed: Feed): void
+  delete(feed: Feed): void
+  /** Something has changed: reads at once. */
+  soon(): void
+}
+
+export interface PollOptions {
+  /** Time from one reading to the next, ms. */
+  readonly interval: number
+  /** A message is sent only if it differs from the one before. */
+  readonly isState?: boolean
+}
+
+/** A source that is read at an interval. */
+export class Poll implements Source {
+  readonly #read: () => Promise<Packed | undefined>
+  readonly #options: PollOptions
+  readonly #feeds = new Set<Feed>()
+  #last: Packed | undefined
+  /** The latest failure, which is reported once. */
+  #problem: string | undefined
+  #timer: NodeJS.Timeout | undefined
+  #isReading = false
+  #isAsked = false
+
+  /** `read` returns undefined if there is nothing to send. A VnetError that it throws is sent. */
+  constructor(read: () => Promise<Packed | undefined>, options: PollOptions) {
+    this.#read = read
+    this.#options = options
+  }
+
+  add(feed: Feed): void {
+    const isFirst = this.#feeds.size === 0
+    this.#feeds.add(feed)
+    if (!isFirst) {
+      if (this.#last !== undefined) feed.send(this.#last)
+      return
+    }
+    this.#last = undefined
+    this.#problem = undefined
+    this.soon()
+  }
+
+  delete(feed: Feed): void {
+    this.#feeds.delete(feed)
+    if (this.#feeds.size === 0) clearTimeout(this.#timer)
+  }
+
+  soon(): void {
+    if (this.#feeds.size === 0) return
+    this.#isAsked = true
+    clearTimeout(this.#timer)
+    if (!this.#isReading) void this.#round()
+  }
+
+  async #round(): Promise<void> {
+    this.#isAsked = false
+    this.#isReading = true
+    const begin = performance.now()
+    const message = await this.#attempt()
+    this.#isReading = false
+    if (message !== undefined) this.#send(message)
+    if (this.#feeds.size === 0) return
+    const ms = this.#isAsked ? 0 : Math.max(0, this.#options.interval - (performance.now() - begin))
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => void this.#round(), ms)
+  }
+
+  #send(message: Packed): void {
+    const { text, secret } = this.#last ?? {}
+    if (this.#options.isState && text === message.text && secret === message.secret) return
+    this.#last = message
+    for (const feed of this.#feeds) feed.send(message)
+  }
+
+  async #attempt(): Promise<Packed | undefined> {
+    try {
+      const message = await this.#read()
+      this.#problem = undefined
+      return message
+    } catch (error) {
+      if (!(error instanceof VnetError)) throw error
+      const text = error.message
+      // What has ended is no problem: it is missing in the next `hello`.
+      if (['ECONNREFUSED', 'ENODEV', 'ECANCELED', 'EBADF'].includes(error.code) || text === this.#problem) return
+      this.#problem = text
+      const problem = pack({ type: 'problem', text })
+      for (const feed of this.#feeds) feed.send(problem)
+    }
+  }
+}

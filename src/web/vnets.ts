@@ -1,0 +1,172 @@
+/**
+ * The running vnets, as all pages see them: their devices, statistics and events. Nothing is read
+ * while no page is open.
+ */
+import { directoriesOf, type FoundDevice, findVnets } from '../control/client/find.ts'
+import type { ControlClient, DeviceEvent, DeviceStats, Subscription } from '../control/index.ts'
+import { watchDirectories } from '../control/protocol/directory.ts'
+import { VnetError } from '../netdev/errno.ts'
+import { PRESETS } from '../wire/words/presets.ts'
+import { type Feed, type Packed, pack } from './feed.ts'
+import type { DeviceId } from './feed-types.ts'
+import { deviceCounters, deviceId, vnetRows } from './rows.ts'
+import { Poll } from './source.ts'
+
+/** The devices are read again after each event of theirs; this is for what has no event. ms. */
+const DEVICES_MS = 5000
+const STATS_MS = 1000
+
+const presets = [...PRESETS].map(([name, { up, down }]) => ({ name, up, down }))
+
+export interface VnetsOptions {
+  readonly client: ControlClient
+  readonly version: string
+  /** The vnets of this user, instead of root's and the caller's own. For root. */
+  readonly user?: number | undefined
+  /** The devices that are shown; all by default. */
+  readonly isWanted?: ((device: FoundDevice) => boolean) | undefined
+  /** Where vnets are found, instead of the usual directories. */
+  readonly directory?: string | undefined
+}
+
+export class Vnets {
+  readonly #options: VnetsOptions
+  readonly #hello: Poll
+  readonly #stats: Poll
+  readonly #feeds = new Set<Feed>()
+  #devices: ReadonlyMap<DeviceId, FoundDevice> = new Map()
+  /** By vnet; undefined until it has replied. */
+  readonly #subscriptions = new Map<string, Subscription | undefined>()
+  #watch: Disposable | undefined
+
+  constructor(options: VnetsOptions) {
+    this.#options = options
+    this.#hello = new Poll(() => this.#readDevices(), { interval: DEVICES_MS, isState: true })
+    this.#stats = new Poll(() => this.#readStats(), { interval: STATS_MS })
+  }
+
+  get feeds(): number {
+    return this.#feeds.size
+  }
+
+  /** Sends `hello`, `stats` and `event` to a page. */
+  add(feed: Feed): void {
+    this.#feeds.add(feed)
+    this.#watch ??= watchDirectories(() => this.#hello.soon(), directoriesOf(this.#findOptions()))
+    this.#hello.add(feed)
+    this.#stats.add(feed)
+  }
+
+  delete(feed: Feed): void {
+    this.#feeds.delete(feed)
+    this.#hello.delete(feed)
+    this.#stats.delete(feed)
+    if (this.#feeds.size > 0) return
+    this.#watch?.[Symbol.dispose]()
+    this.#watch = undefined
+    for (const subscription of this.#subscriptions.values()) void subscription?.close()
+  }
+
+  /** Something was changed: the devices are read at once. */
+  soon(): void {
+    this.#hello.soon()
+  }
+
+  /** Returns a device that pages see; reads the devices if it is not known yet. */
+  async device(id: DeviceId): Promise<FoundDevice | undefined> {
+    if (!this.#devices.has(id)) await this.#find()
+    return this.#devices.get(id)
+  }
+
+  /** The same, of the devices that are known. */
+  known(id: DeviceId): FoundDevice | undefined {
+    return this.#devices.get(id)
+  }
+
+  async #find(): Promise<readonly VnetError[]> {
+    const { client, isWanted = () => true } = this.#options
+    const { devices, failed } = await findVnets(client, this.#findOptions())
+    const before = this.#devices
+    this.#devices = new Map(devices.filter(isWanted).map(device => [deviceId(device), device]))
+    // The page need not wait for the numbers of what is new.
+    if ([...this.#devices.keys()].some(id => !before.has(id))) this.#stats.soon()
+    return failed
+  }
+
+  #findOptions() {
+    const { user, directory } = this.#options
+    return { user, directory }
+  }
+
+  async #readDevices(): Promise<Packed> {
+    const failed = await this.#find()
+    const vnets = vnetRows([...this.#devices.values()])
+    if (this.#feeds.size > 0) {
+      for (const { vnet } of this.#devices.values()) if (!this.#subscriptions.has(vnet)) void this.#subscribe(vnet)
+    }
+    for (const { message } of failed) this.#send(pack({ type: 'problem', text: message }))
+    const hello = { type: 'hello', version: this.#options.version, vnets, mayChange: false, presets } as const
+    return pack(hello, { ...hello, mayChange: true })
+  }
+
+  async #readStats(): Promise<Packed | undefined> {
+    const vnets = new Set([...this.#devices.values()].map(({ vnet }) => vnet))
+    if (vnets.size === 0) return undefined
+    const time = Date.now()
+    const found = new Map<string, DeviceStats>()
+    await Promise.all(
+      [...vnets].map(async vnet => {
+        for (const stats of await this.#statsOf(vnet)) found.set(keyOf(vnet, stats), stats)
+      }),
+    )
+    const devices = [...this.#devices].flatMap(([id, device]) => {
+      const stats = found.get(keyOf(device.vnet, device))
+      return stats === undefined ? [] : [deviceCounters(id, stats)]
+    })
+    return pack({ type: 'stats', time, devices })
+  }
+
+  /** Of a vnet that does not reply, none: that is reported when its devices are read. */
+  async #statsOf(vnet: string): Promise<readonly DeviceStats[]> {
+    try {
+      return await this.#options.client.allStats(vnet)
+    } catch (error) {
+      if (error instanceof VnetError) return []
+      throw error
+    }
+  }
+
+  /** Passes on the events of a vnet until it ends, or the last page has gone. */
+  async #subscribe(vnet: string): Promise<void> {
+    this.#subscriptions.set(vnet, undefined)
+    try {
+      const subscription = await this.#options.client.subscribe(vnet, event => this.#happened(vnet, event))
+      this.#subscriptions.set(vnet, subscription)
+      if (this.#feeds.size === 0) await subscription.close()
+      await subscription.ended
+      this.#hello.soon()
+    } catch (error) {
+      // The next reading of the devices reports what fails, and subscribes again.
+      if (!(error instanceof VnetError)) throw error
+    } finally {
+      this.#subscriptions.delete(vnet)
+    }
+  }
+
+  #happened(vnet: string, event: DeviceEvent): void {
+    // Of a device that no page knows, such as one in a namespace that is not shown, `hello` is next.
+    for (const [id, device] of this.#devices) {
+      if (keyOf(vnet, event) !== keyOf(device.vnet, device)) continue
+      this.#send(pack({ type: 'event', id, time: event.time ?? Date.now(), event }))
+    }
+    this.#hello.soon()
+  }
+
+  #send(message: Packed): void {
+    for (const feed of this.#feeds) feed.send(message)
+  }
+}
+
+function keyOf(vnet: string, { ifindex, netns }: Pick<FoundDevice, 'ifindex' | 'netns'>): string {
+  return `${vnet} ${ifindex} ${netns}`
+}
