@@ -43,9 +43,12 @@ const packages = {
   [LIBNL]: 'libnl-genl-3-dev',
 }
 
-/** What the long tests need as well: examples/to-the-kernel is built with the kernel's headers. */
+/**
+ * What the long tests need as well: examples/to-the-kernel is built with the kernel's headers, and
+ * the page of `vnet web` is looked at by a browser.
+ */
 const HEADERS = 'kernel headers'
-const longPackages = { modinfo: 'kmod', promtool: 'prometheus', [HEADERS]: HEADERS_PACKAGE }
+const longPackages = { modinfo: 'kmod', promtool: 'prometheus', chromium: 'chromium', [HEADERS]: HEADERS_PACKAGE }
 
 /** Debian has other programs under these names; the right ones print iputils with `-V`. */
 const ofIputils = ['ping', 'arping']

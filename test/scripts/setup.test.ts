@@ -5,7 +5,9 @@ import { HEADERS_PACKAGE } from '../../scripts/setup/kernel-headers.mjs'
 import { SetupTree } from '../support/setup-tree.ts'
 
 const quiet = { code: 0, stdout: '', stderr: '' }
-const everything = ['npm', 'node-gyp', 'tsc']
+/** Of the library and of the page. */
+const compile = ['tsc', 'tsc']
+const everything = ['npm', 'node-gyp', ...compile]
 
 let tree: SetupTree
 
@@ -22,10 +24,10 @@ describe('the steps that are due', () => {
   })
 
   test('a run prints a line for each step that it makes, and the next one prints nothing', async () => {
-    expect(tree.steps()).toEqual(['installing dependencies', 'building the addon', 'compiling'])
+    expect(tree.steps()).toEqual(['installing dependencies', 'building the addon', 'compiling', 'compiling the page'])
     tree.remove('dist')
     await tree.setUp()
-    expect(tree.steps()).toEqual(['compiling'])
+    expect(tree.steps()).toEqual(['compiling', 'compiling the page'])
     expect(await tree.setUp()).toEqual(quiet)
     expect(tree.steps()).toEqual([])
   })
@@ -36,13 +38,14 @@ describe('the steps that are due', () => {
   })
 
   test.each([
-    ['a source', 'src/tap.ts', ['tsc']],
-    ['a new source', 'src/netdev/net.ts', ['tsc']],
-    ['the compiler options', 'tsconfig.json', ['tsc']],
+    ['a source', 'src/tap.ts', compile],
+    ['a style of the page', 'src/web/page/style.css', compile],
+    ['a new source', 'src/netdev/net.ts', compile],
+    ['the compiler options', 'tsconfig.json', compile],
     ['a native source', 'native/addon.cc', ['node-gyp']],
     ['a new native source', 'native/sys.h', ['node-gyp']],
     ['the build description', 'binding.gyp', ['node-gyp']],
-    ['the dependencies', 'package.json', ['npm', 'tsc']],
+    ['the dependencies', 'package.json', ['npm', ...compile]],
     ['the lock file, and with it node-addon-api', 'package-lock.json', everything],
   ])('a change of %s repeats just what is made from it', async (_, file, expected) => {
     tree.write(file, '{ }')
@@ -61,9 +64,9 @@ describe('the steps that are due', () => {
   test.each([
     ['build', ['node-gyp']],
     ['build/Release/vnet.node', ['node-gyp']],
-    ['dist', ['tsc']],
-    ['dist/tap.js', ['tsc']],
-    ['node_modules', ['npm', 'tsc']],
+    ['dist', compile],
+    ['dist/tap.js', compile],
+    ['node_modules', ['npm', ...compile]],
   ])('set-up makes a missing %s again, and nothing that is still there', async (path, expected) => {
     tree.remove(path)
     expect(await tree.setUp()).toEqual(quiet)
@@ -89,7 +92,7 @@ describe('the steps that are due', () => {
     expect(tree.steps().at(-1)).toBe('compiling: failed')
     tree.calls()
     expect(await tree.setUp()).toEqual(quiet)
-    expect(tree.calls()).toEqual(['tsc'])
+    expect(tree.calls()).toEqual(compile)
   })
 
   test('a failed step is due again even if its inputs are restored', async () => {
@@ -229,7 +232,7 @@ describe('--test', () => {
   })
 
   test('only --long installs the headers of the kernel', async () => {
-    for (const program of [...some, 'modinfo', 'promtool']) tree.program(program, 'echo iputils')
+    for (const program of [...some, 'modinfo', 'promtool', 'chromium']) tree.program(program, 'echo iputils')
     aptGet('')
     // The machine that runs this test may have the headers.
     const without = `${root}

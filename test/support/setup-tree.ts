@@ -11,6 +11,8 @@ import { dirname, join, resolve } from 'node:path'
 
 const repository = resolve(import.meta.dirname, '../..')
 
+const PAGE = ['main.ts', 'style.css'].map(name => `src/web/page/${name}`)
+
 const record = (name: string) => `
 const fs = require('fs')
 fs.appendFileSync('calls', '${name} ' + process.argv.slice(2).join(' ') + '\\n')
@@ -27,9 +29,12 @@ fs.writeFileSync('build/Release/vnet-within', '')
 `
 
 const tsc = `${record('tsc')}
-const out = process.argv[process.argv.indexOf('--outDir') + 1]
-fs.mkdirSync(out)
-for (const file of fs.readdirSync('src')) fs.writeFileSync(out + '/' + file.replace(/ts$/, 'js'), '')
+const [from, to] = ['-p', '--outDir'].map(option => process.argv[process.argv.indexOf(option) + 1])
+const directory = from === '.' ? '' : from.slice('src'.length)
+fs.mkdirSync(to + directory, { recursive: true })
+for (const file of fs.readdirSync('src' + directory)) {
+  if (file.endsWith('.ts')) fs.writeFileSync(to + directory + '/' + file.replace(/ts$/, 'js'), '')
+}
 `
 
 const npm = `${record('npm')}
@@ -53,7 +58,7 @@ export class SetupTree {
     cpSync(join(repository, 'scripts'), join(this.root, 'scripts'), { recursive: true })
     this.write('package.json', '{ "dependencies": { "node-addon-api": "1.0.0" } }')
     this.write('package-lock.json', '{ "packages": { "node_modules/node-addon-api": { "version": "1.0.0" } } }')
-    for (const file of ['tsconfig.json', 'binding.gyp', 'native/addon.cc', 'src/index.ts', 'src/tap.ts'])
+    for (const file of ['tsconfig.json', 'binding.gyp', 'native/addon.cc', 'src/index.ts', 'src/tap.ts', ...PAGE])
       this.write(file, '')
     this.write('stand-ins/npm-cli.js', npm)
     for (const program of ['g++', 'make', 'python3']) this.program(program, '')
