@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest'
+import type { DeviceCounters, FeedMessage } from '../../../src/web/feed-types.ts'
+import { History } from '../../../src/web/page/traffic-history.ts'
+
+const START = 1_700_000_000_000
+type Stage = NonNullable<Extract<FeedMessage, { type: 'wire' }>['wire']>['stages'][number]
+
+function counters(id: string, more: Partial<DeviceCounters> = {}): DeviceCounters {
+  const none = { txPackets: 0, txBytes: 0, rxPackets: 0, rxBytes: 0, held: 0, drops: { tx: {}, rx: {} } }
+  return { id, ...none, ...more }
+}
+
+function stats(second: number, ...devices: DeviceCounters[]): FeedMessage {
+  return { type: 'stats', time: START + 1000 * second, devices }
+}
+
+function stage(more: Partial<Stage>): Stage {
+  const none = { in: 0, out: 0, held: 0, dropped: 0, drops: {}, duplicated: 0, corrupted: 0, reordered: 0, marked: 0 }
+  return { stage: 'loss', path: '', direction: 'ab', words: '', ...none, ...more }
+}
+
+const wire = (second: number, id: string, ...stages: Stage[]): FeedMessage => {
+  return { type: 'wire', time: START + 1000 * second, id, wire: { time: undefined, words: { ab: '', ba: '' }, stages } }
+}
+
+const queue = (ms: number, length: number): FeedMessage => {
+  return { type: 'parts', time: START + ms, id: 'a', parts: [{ kind: 'queue', name: 'tx 0', length }] as never }
+}
+
+describe('history of all devices', () => {
+  it('keeps bits, frames, drops by way and reason, and what is held, of each device', () => {
+    const history = new History()
+    history.receive(stats(0, counters('a'), counters('b')))
+    const drops = { tx: { NEIGH: 2 }, rx: { NOMEM: 3 } }
+    const grown = { txPackets: 10, txBytes: 1000, rxPackets: 20, rxBytes: 5000, held: 4, drops }
+    history.receive(stats(1, counters('a', grown), counters('b')))
+    const samples = history.device('a')!
+    expect(samples.rateKeys()).toEqual(['tx bits', 'rx bits', 'tx frames', 'rx frames', 'tx NEIGH', 'rx NOMEM'])
+    const last = samples.rateKeys().map(key => samples.rate(key, 0)[1])
+    expect(last).toEqual([8000, 40000, 10, 20, 2, 3])
+    expect(samples.level('held', 0)).toEqual([0, 4])
+    expect(history.device('b')!.rate('tx bits', 0)).toEqual([null, 0])
+  })
+
+  it('goes on with the samples of a device that comes back, behind a gap', () => {
+    const history = new History()
+    history.receive(stats(0, counters('a', { txPackets: 5 })))
+    history.receive(stats(1, counters('a', { txPackets: 9 })))
+    for (let i = 2; i < 60; i++) history.receive(stats(i, counters('b')))
+    history.receive(stats(60, counters('a', { txPackets: 100 })))
+    history.receive(stats(61, counters('a', { txPackets: 103 })))
+    expect(history.device('a')!.rate('tx frames', 0)).toEqual([null, 4, null, null, 3])
+  })
+
+  it('forgets a device that was missing for ten minutes', () => {
+    const history = new History()
+    history.receive(stats(0, counters('a'), counters('b')))
+    for (let i = 1; i <= 600; i++) history.receive(stats(i, counters('b')))
+    expect(history.device('a')).toBeDefined()
+    history.receive(stats(601, counters('b')))
+    expect(history.device('a')).toBeUndefined()
+    expect(history.size).toBe(1)
+  })
+
+  it('keeps at most 1000 devices, those that were seen last', () => {
+    const history = new History()
+    const ten = (i: number) => Array.from({ length: 10 }, (_, n) => counters(`d${10 * i + n}`))
+    for (let i = 0; i < 101; i++) history.receive(stats(i, ...ten(i)))
+    expect(history.size).toBe(1000)
+    expect(history.device('d9')).toBeUndefined()
+    expect(history.device('d10')).toBeDefined()
+  })
+})
+
+describe('history of a wire', () => {
+  it('keeps what each stage did to packets, what it holds, and how late they left in seconds', () => {
+    const history = new History()
+    const delay = { stage: 'delay', direction: 'ba', path: 'match then ', late: { p50: 2000, p99: 5e6 } }
+    history.receive(wire(0, 'a', stage({}), stage(delay)))
+    history.receive(wire(1, 'a', stage({ dropped: 3, duplicated: 1 }), stage({ ...delay, held: 7 })))
+    const samples = history.wire('a')!
+    expect(samples.rate('dropped ab loss', 0)).toEqual([null, 3])
+    expect(samples.rate('duplicated ab loss', 0)).toEqual([null, 1])
+    expect(samples.level('held ba match then delay', 0)).toEqual([0, 7])
+    expect(samples.level('p50 ba match then delay', 0)[1]).toBeCloseTo(2e-6, 12)
+    expect(samples.level('p99 ba match then delay', 0)[1]).toBeCloseTo(5e-3, 9)
+    expect(samples.levelKeys()).not.toContain('p50 ab loss')
+  })
+
+  it('is kept of the 16 devices that were looked at last', () => {
+    const history = new History()
+    for (let i = 0; i < 17; i++) history.receive(wire(i, `d${i}`, stage({})))
+    expect(history.wire('d0')).toBeUndefined()
+    expect(history.wire('d1')).toBeDefined()
+  })
+})
+
+describe('history of queues', () => {
+  it('samples once a second the most that was in a queue since the sample before', () => {
+    const history = new History()
+    for (const [ms, length] of [0, 9, 4, 2, 3].map((length, i) => [250 * i, length])) history.receive(queue(ms, length))
+    expect(history.parts('a')!.level('queue tx 0', 0)).toEqual([0, 9])
+  })
+
+  it('goes on when the clock is set back', () => {
+    const history = new History()
+    for (const ms of [0, -5000, -4000]) history.receive(queue(ms, 1))
+    expect(history.parts('a')!.level('queue tx 0', 0)).toEqual([1, 1, 1])
+  })
+})

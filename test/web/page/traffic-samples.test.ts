@@ -1,0 +1,119 @@
+import { describe, expect, it } from 'vitest'
+import { GAP, KEYS_MAX, OTHER, Samples, SLOTS } from '../../../src/web/page/traffic-samples.ts'
+
+const START = 1_700_000_000_000
+
+/** Adds a sample each second, with these values of one counter. */
+function counting(...values: number[]): Samples {
+  const samples = new Samples()
+  values.forEach((n, i) => {
+    samples.add(START + 1000 * i, { n }, {})
+  })
+  return samples
+}
+
+describe('samples of a device', () => {
+  it('has no rate at the first sample, and the growth per second from then on', () => {
+    const samples = counting(100, 150, 150, 170)
+    expect(samples.rate('n', 0)).toEqual([null, 50, 0, 20])
+    expect(samples.times(0)).toEqual([0, 1, 2, 3].map(i => START / 1000 + i))
+    expect(samples.end).toBe(START / 1000 + 3)
+  })
+
+  it('divides by the time between two samples, not by a second', () => {
+    const samples = new Samples()
+    samples.add(START, { n: 0 }, {})
+    samples.add(START + 2000, { n: 100 }, {})
+    samples.add(START + 2500, { n: 200 }, {})
+    expect(samples.rate('n', 0)).toEqual([null, 50, 200])
+  })
+
+  it('has no rate at all in the sample in which one counter fell', () => {
+    const samples = new Samples()
+    samples.add(START, { n: 50, m: 7 }, { held: 1 })
+    samples.add(START + 1000, { n: 3, m: 9 }, { held: 2 })
+    samples.add(START + 2000, { n: 5, m: 10 }, { held: 3 })
+    expect(samples.rate('n', 0)).toEqual([null, null, 2])
+    expect(samples.rate('m', 0)).toEqual([null, null, 1])
+    expect(samples.level('held', 0)).toEqual([1, 2, 3])
+  })
+
+  it('counts a counter that is missing as 0, so one that appears grows and one that vanishes fell', () => {
+    const samples = new Samples()
+    samples.add(START, {}, {})
+    samples.add(START + 1000, { loss: 4 }, {})
+    samples.add(START + 2000, {}, {})
+    samples.add(START + 3000, { loss: 1 }, {})
+    expect(samples.rate('loss', 0)).toEqual([null, 4, null, 1])
+  })
+
+  it('shows 0 for a counter that has not grown yet', () => {
+    expect(counting(1, 1, 1).rate('other reason', 0)).toEqual([null, 0, 0])
+  })
+
+  it('breaks the line where samples are missing', () => {
+    const samples = new Samples()
+    samples.add(START, { n: 1 }, { held: 5 })
+    samples.add(START + 1000, { n: 2 }, { held: 6 })
+    samples.add(START + 61_000, { n: 62 }, { held: 7 })
+    samples.add(START + 62_000, { n: 64 }, { held: 8 })
+    expect(samples.times(0).map(time => time * 1000 - START)).toEqual([0, 1000, 1001, 61_000, 62_000])
+    expect(samples.rate('n', 0)).toEqual([null, 1, null, null, 2])
+    expect(samples.level('held', 0)).toEqual([5, 6, null, 7, 8])
+  })
+
+  it('does not take a late sample for a gap', () => {
+    const samples = new Samples()
+    samples.add(START, { n: 0 }, {})
+    samples.add(START + GAP, { n: 7 }, {})
+    expect(samples.rate('n', 0)).toEqual([null, 2])
+  })
+
+  it('moves the samples before along if the clock is set back, so that times ascend', () => {
+    const samples = counting(1, 2, 4)
+    samples.add(START - 3_600_000, { n: 10 }, {})
+    samples.add(START - 3_599_000, { n: 13 }, {})
+    expect(samples.times(0).map(time => Math.round(time * 1000 - START + 3_600_000))).toEqual([
+      -3000, -2000, -1000, 0, 1000,
+    ])
+    expect(samples.rate('n', 0)).toEqual([null, 1, 2, null, 3])
+  })
+
+  it('takes a clock that is set forward for a gap', () => {
+    const samples = counting(1, 2)
+    samples.add(START + 3_600_000, { n: 3 }, {})
+    expect(samples.rate('n', 0)).toEqual([null, 1, null, null])
+    expect(samples.times(START / 1000 + 3000)).toEqual([START / 1000 + 3600])
+  })
+
+  it('ignores a second sample of the same moment, and one without a time', () => {
+    const samples = counting(1)
+    samples.add(START, { n: 9 }, {})
+    samples.add(Number.NaN, { n: 9 }, {})
+    expect(samples.rate('n', 0)).toEqual([null])
+    expect(samples.end).toBe(START / 1000)
+  })
+
+  it('keeps the newest samples when its ring is full, and forgets what had no value among them', () => {
+    const samples = new Samples()
+    for (let i = 0; i < 3 * SLOTS; i++) samples.add(START + 1000 * i, { n: 2 * i, early: Math.min(i, 5) }, {})
+    expect(samples.times(0)).toHaveLength(SLOTS)
+    expect(samples.times(0).at(-1)).toBe(START / 1000 + 3 * SLOTS - 1)
+    expect(new Set(samples.rate('n', 0))).toEqual(new Set([2]))
+    expect(samples.rateKeys()).toEqual(['n'])
+  })
+
+  it('adds the counters beyond its limit up, and keeps no more levels', () => {
+    const many = (n: number) => Object.fromEntries(Array.from({ length: KEYS_MAX + 3 }, (_, i) => [`k${i}`, n]))
+    const samples = new Samples()
+    samples.add(START, many(0), many(1))
+    samples.add(START + 1000, many(5), many(1))
+    expect(samples.rateKeys()).toHaveLength(KEYS_MAX + 1)
+    expect(samples.rate(OTHER, 0)).toEqual([null, 15])
+    expect(samples.levelKeys()).toHaveLength(KEYS_MAX)
+  })
+
+  it('returns samples from a time on', () => {
+    expect(counting(0, 1, 3, 6).rate('n', START / 1000 + 2)).toEqual([2, 3])
+  })
+})
