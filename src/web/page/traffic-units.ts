@@ -3,7 +3,7 @@
 const PREFIXES = ['n', 'µ', 'm', '', 'k', 'M', 'G', 'T'] as const
 const ONE = PREFIXES.indexOf('')
 
-/** Returns `12.3 Mbit/s`, `1.2 k`, `340 µs`: three digits, and no space without a prefix and a unit. */
+/** Returns `12.3 Mbit/s`, `1.2 k`, `340 µs`, `7`: three digits. */
 export function si(value: number, unit: string): string {
   if (value === 0 || !Number.isFinite(value)) return spaced(Number.isFinite(value) ? '0' : '-', unit)
   const digits = Math.abs(Number(value.toPrecision(3)))

@@ -1,0 +1,37 @@
+/** What the table of frames shows, as text. */
+import type { FrameRow } from '../feed-types.ts'
+
+/** Returns `16:03:09.123456`, in local time. */
+export function timeText(ms: number): string {
+  const date = new Date(ms)
+  const two = (part: number) => `${part}`.padStart(2, '0')
+  // Of the number, since a Date has no microseconds.
+  const micros = Math.floor((((ms % 1000) + 1000) % 1000) * 1000)
+  const clock = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
+  return `${clock}.${`${micros}`.padStart(6, '0')}`
+}
+
+/** What became of a frame. */
+export function verdict({ dropped }: Pick<FrameRow, 'dropped'>): string {
+  return dropped === undefined ? 'passed' : `dropped: ${dropped}`
+}
+
+const PER_LINE = 16
+
+/** Returns the lines of a hex dump, as of xxd: `00000010: 0800 4500  ..E.`, with a space a byte. */
+export function hexDump(digits: string): string[] {
+  const bytes = digits.match(/[\da-f]{2}/gi) ?? []
+  const lines: string[] = []
+  for (let at = 0; at < bytes.length; at += PER_LINE) {
+    const part = bytes.slice(at, at + PER_LINE)
+    const left = part.slice(0, 8).join(' ').padEnd(23)
+    const right = part.slice(8).join(' ').padEnd(23)
+    lines.push(`${at.toString(16).padStart(4, '0')}  ${left}  ${right}  ${part.map(printed).join('')}`)
+  }
+  return lines
+}
+
+function printed(byte: string): string {
+  const code = Number.parseInt(byte, 16)
+  return code >= 0x20 && code < 0x7f ? String.fromCharCode(code) : '.'
+}

@@ -1,0 +1,22 @@
+import { expect, it } from 'vitest'
+import { hexDump, timeText, verdict } from '../../../src/web/page/frames-text.ts'
+
+it('formats a time with microseconds, in local time', () => {
+  const time = new Date(2026, 10, 21, 6, 3, 9, 42).getTime()
+  expect(timeText(time + 0.25)).toBe('06:03:09.042250')
+  expect(timeText(time)).toBe('06:03:09.042000')
+})
+
+it('prints bytes sixteen to a line, with their position and those that are text', () => {
+  const bytes = [...'GET / HTTP/1.1\r\n', '\u007f', 'a', '~'].map(c => c.charCodeAt(0).toString(16).padStart(2, '0'))
+  expect(hexDump(bytes.join(''))).toEqual([
+    '0000  47 45 54 20 2f 20 48 54  54 50 2f 31 2e 31 0d 0a  GET / HTTP/1.1..',
+    '0010  7f 61 7e                                          .a~',
+  ])
+  expect(hexDump('')).toEqual([])
+})
+
+it('says what became of a frame', () => {
+  expect(verdict({ dropped: undefined })).toBe('passed')
+  expect(verdict({ dropped: 'NEIGH' })).toBe('dropped: NEIGH')
+})
