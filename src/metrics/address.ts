@@ -5,6 +5,8 @@ import { type AddressInfo, isIP } from 'node:net'
 export interface Address {
   readonly host: string
   readonly port: number
+  /** A socket that listens there already. */
+  readonly fd?: number
 }
 
 /** Parses `[ADDR:]PORT`: `9100`, `192.0.2.1:9100`, `[::1]:9100`. Undefined if malformed. */
@@ -27,14 +29,17 @@ export function isAddressOrLocalhost(header: string | undefined): boolean {
   return name === 'localhost' || isIP(name) !== 0
 }
 
+/** Returns the URL of a server, without a path. */
+export function urlOf(host: string, port: number): string {
+  return `http://${isIP(host) === 6 ? `[${host}]` : host}:${port}`
+}
+
 /** Listens. Returns the URL, without a path. */
-export async function listen(server: Server, { host, port }: Address): Promise<string> {
+export async function listen(server: Server, { host, port, fd }: Address): Promise<string> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(port, host, resolve)
+    server.once('error', reject).listen(fd === undefined ? { host, port } : { fd }, resolve)
   })
-  const address = server.address() as AddressInfo
-  const shown = isIP(host) === 6 ? `[${host}]` : host
-  return `http://${shown}:${address.port}`
+  return urlOf(host, (server.address() as AddressInfo).port)
 }
 
 /** Ends all connections. */

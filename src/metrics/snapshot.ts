@@ -1,6 +1,6 @@
 /** What is read of the running vnets for one scrape: all of them at once. */
 
-import type { ControlClient, DeviceStats, FoundDevice, PartInfo, StageReport } from '../control/index.ts'
+import type { ControlClient, DeviceStats, FindOptions, FoundDevice, PartInfo, StageReport } from '../control/index.ts'
 import { findVnets, supported } from '../control/index.ts'
 import { VnetError } from '../netdev/errno.ts'
 
@@ -24,9 +24,9 @@ export interface Snapshot {
   readonly vnets: readonly VnetSnapshot[]
 }
 
-/** Reads all vnets. What ends meanwhile, or does not reply in time, is left out. */
-export async function snapshot(client: ControlClient, user?: number): Promise<Snapshot> {
-  const found = await findVnets(client, { user })
+/** Reads the vnets that `options` select. What ends meanwhile, or does not reply in time, is left out. */
+export async function snapshot(client: ControlClient, options: FindOptions = {}): Promise<Snapshot> {
+  const found = await findVnets(client, options)
   const [devices, vnets] = await Promise.all([
     Promise.all(found.devices.map(device => orNothing(() => readDevice(client, device)))),
     Promise.all(found.here.map(async ({ vnet, pid }) => ({ pid, replied: await replyTime(client, vnet) }))),

@@ -166,7 +166,7 @@ class Web {
   }
 
   async #metrics({ request, response }: Asked): Promise<void> {
-    await sendMetrics(request, response, () => snapshot(this.#options.client, this.#options.user))
+    await sendMetrics(request, response, () => snapshot(this.#options.client, this.#vnets.findOptions))
   }
 }
 

@@ -2,7 +2,7 @@
  * The running vnets, as all pages see them: their devices, statistics and events. Nothing is read
  * while no page is open.
  */
-import { directoriesOf, type FoundDevice, findVnets } from '../control/client/find.ts'
+import { directoriesOf, type FindOptions, type FoundDevice, findVnets } from '../control/client/find.ts'
 import type { ControlClient, DeviceEvent, DeviceStats, Subscription } from '../control/index.ts'
 import { watchDirectories } from '../control/protocol/directory.ts'
 import { VnetError } from '../netdev/errno.ts'
@@ -21,6 +21,8 @@ const presets = [...PRESETS].map(([name, { up, down }]) => ({ name, up, down }))
 export interface VnetsOptions {
   readonly client: ControlClient
   readonly version: string
+  /** The only vnet that is shown, by its process; all by default. */
+  readonly pid?: number | undefined
   /** The vnets of this user, instead of root's and the caller's own. For root. */
   readonly user?: number | undefined
   /** The devices that are shown; all by default. */
@@ -52,7 +54,7 @@ export class Vnets {
   /** Sends `hello`, `stats` and `event` to a page. */
   add(feed: Feed): void {
     this.#feeds.add(feed)
-    this.#watch ??= watchDirectories(() => this.#hello.soon(), directoriesOf(this.#findOptions()))
+    this.#watch ??= watchDirectories(() => this.#hello.soon(), directoriesOf(this.findOptions))
     this.#hello.add(feed)
     this.#stats.add(feed)
   }
@@ -85,7 +87,7 @@ export class Vnets {
 
   async #find(): Promise<readonly VnetError[]> {
     const { client, isWanted = () => true } = this.#options
-    const { devices, failed } = await findVnets(client, this.#findOptions())
+    const { devices, failed } = await findVnets(client, this.findOptions)
     const before = this.#devices
     this.#devices = new Map(devices.filter(isWanted).map(device => [deviceId(device), device]))
     // The page need not wait for the numbers of what is new.
@@ -93,9 +95,9 @@ export class Vnets {
     return failed
   }
 
-  #findOptions() {
-    const { user, directory } = this.#options
-    return { user, directory }
+  get findOptions(): FindOptions {
+    const { pid, user, directory } = this.#options
+    return { pid, user, directory }
   }
 
   async #readDevices(): Promise<Packed> {

@@ -15,7 +15,7 @@ export async function metrics(address: Address, { user }: AskOptions, io: Io): P
   using end = endOf(io)
   using client = new ControlClient(loadNative(), { user, timeoutMs: TIMEOUT_MS })
   try {
-    await using server = await serveMetrics(address, () => snapshot(client, user))
+    await using server = await serveMetrics(address, () => snapshot(client, { user }))
     io.out(`${server.url}\n`)
     await end.asked
     return EXIT_OK

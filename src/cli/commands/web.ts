@@ -4,7 +4,7 @@ import { ControlClient } from '../../control/client/client.ts'
 import { loadNative } from '../../linux/native.ts'
 import type { Address } from '../../metrics/address.ts'
 import { serveWeb } from '../../web/server.ts'
-import { newToken } from '../../web/token.ts'
+import { keptToken } from '../../web/token.ts'
 import { type AskOptions, fail } from '../ask.ts'
 import { isNamed } from '../device-words.ts'
 import { EXIT_OK, endOf, type Io } from '../io.ts'
@@ -34,7 +34,7 @@ export async function web(
       ? undefined
       : (device: Parameters<typeof isNamed>[0]) => names.some(name => isNamed(device, name))
   try {
-    await using server = await serveWeb({ address, token: newToken(), hosts, client, version, user, isWanted })
+    await using server = await serveWeb({ address, token: keptToken(), hosts, client, version, user, isWanted })
     io.out(`${server.url}\n`)
     await end.asked
     return EXIT_OK

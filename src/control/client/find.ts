@@ -48,6 +48,8 @@ export interface Found {
 export interface FindOptions {
   /** Selects the vnets that are queried, by their interfaces; all by default. */
   readonly isWanted?: ((device: Pick<EntryInterface, 'name' | 'netns'>) => boolean) | undefined
+  /** The only vnet that is queried, by its process; all by default. */
+  readonly pid?: number | undefined
   /** The vnets of this user, instead of root's and the caller's own. For root. */
   readonly user?: number | undefined
   /** Where to look, instead of the usual directories. */
@@ -66,9 +68,11 @@ export function isHere({ netns, interfaces }: Entry, here: NetNamespace): boolea
 
 /** Queries all vnets for their devices at once: one that does not reply delays no other. */
 export async function findVnets(client: ControlClient, options: FindOptions = {}): Promise<Found> {
-  const { isWanted, user, directory } = options
+  const { isWanted, pid, user, directory } = options
   const [namespace, pidns] = [client.namespace, ownNamespace('pid')]
-  const entries = readDirectories(directoriesOf(options))
+  const entries = readDirectories(directoriesOf(options)).filter(
+    entry => pid === undefined || (entry.pid === pid && entry.pidns === pidns),
+  )
   const here = entries.filter(entry => isHere(entry, namespace))
   const queried = isWanted === undefined ? here : here.filter(({ interfaces }) => interfaces.some(isWanted))
   const failed: VnetError[] = []
