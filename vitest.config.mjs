@@ -35,7 +35,8 @@ const isAlone = name => hasAny(name, 'vi.mock(', 'vi.doMock(', 'globalThis.gc')
 const isMocking = name => !isKernel(name) && isAlone(name)
 const isUnit = name => !isKernel(name) && !isAlone(name)
 /** By what it imports: the module of Node, or ours that use it. */
-const isStarting = name => hasAny(name, 'child_process', '/setup-tree.ts', '/consumer.ts', "'./support.ts'")
+const isStarting = name =>
+  hasAny(name, 'child_process', '/setup-tree.ts', '/consumer.ts', '/browser.ts', "'./support.ts'")
 
 const cores = availableParallelism()
 

@@ -15,7 +15,7 @@ export interface App {
   select(id: DeviceId): void
   /** Shows another view, by its name. */
   show(view: string): void
-  /** Does it to the device looked at. Never rejects: without a server it is an error in the result. */
+  /** Does it to the device looked at. Never rejects: without a server the result is an error. */
   command(command: Command): Promise<CommandResult>
 }
 

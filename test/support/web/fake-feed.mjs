@@ -14,8 +14,9 @@ import { FakeWorld } from './fake-world.mjs'
 /** @typedef {import('../../../src/web/feed-types.ts').FeedMessage} FeedMessage */
 /** @typedef {import('../../../src/web/feed-types.ts').CommandRequest} CommandRequest */
 /** @typedef {import('../../../src/web/feed-types.ts').Want} Want */
-
-/** @typedef {{ device: string, want: readonly Want[], mayChange: boolean, response: import('node:http').ServerResponse }} Feed */
+/** @typedef {import('node:http').IncomingMessage} Request */
+/** @typedef {import('node:http').ServerResponse} Response */
+/** @typedef {import('./fake-types.ts').Feed} Feed */
 
 export const TOKEN = 'fake-token'
 
@@ -116,7 +117,7 @@ export class FakeFeed {
     return new Set([...this.feeds].map(({ device }) => device))
   }
 
-  /** @param {import('node:http').IncomingMessage} request @param {import('node:http').ServerResponse} response */
+  /** @param {Request} request @param {Response} response */
   async #take(request, response) {
     const url = new URL(request.url ?? '/', 'http://127.0.0.1')
     const mayChange = url.searchParams.get('token') === TOKEN
@@ -138,7 +139,7 @@ export class FakeFeed {
     response.writeHead(200, { ...HEADERS, 'content-type': `${type}; charset=utf-8` }).end(readFileSync(file))
   }
 
-  /** @param {URL} url @param {boolean} mayChange @param {import('node:http').ServerResponse} response */
+  /** @param {URL} url @param {boolean} mayChange @param {Response} response */
   #open(url, mayChange, response) {
     const device = url.searchParams.get('device') ?? ''
     const want = /** @type {Want[]} */ ((url.searchParams.get('want') ?? '').split(',').filter(Boolean))
@@ -151,8 +152,8 @@ export class FakeFeed {
   }
 
   /**
-   * @param {import('node:http').IncomingMessage} request @param {boolean} mayChange
-   * @param {import('node:http').ServerResponse} response
+   * @param {Request} request @param {boolean} mayChange
+   * @param {Response} response
    */
   async #command(request, mayChange, response) {
     if (!mayChange) return response.writeHead(403, HEADERS).end('no token\n')

@@ -7,17 +7,11 @@
 import { frame, ping } from './fake-frames.mjs'
 
 /** @typedef {import('../../../src/web/feed-types.ts').FeedMessage} FeedMessage */
-/** @typedef {import('../../../src/web/feed-types.ts').DeviceRow} DeviceRow */
-/** @typedef {import('../../../src/web/feed-types.ts').DeviceCounters} DeviceCounters */
 /** @typedef {import('../../../src/web/feed-types.ts').Command} Command */
 /** @typedef {import('../../../src/web/feed-types.ts').CommandResult} CommandResult */
 /** @typedef {import('../../../src/web/feed-types.ts').StepInfo} StepInfo */
 /** @typedef {import('../../../src/web/feed-types.ts').Want} Want */
-/** @template T @typedef {{ -readonly [K in keyof T]: T[K] }} Writable */
-/** @typedef {Writable<DeviceRow>} Row */
-/** @typedef {{ row: Row, pid: number, driver: string, counters: Counters, rate: number, parts: string, words: { ab: string, ba: string }, params: Param[], step: { mode: 'on' | 'off', at: number } }} Device */
-/** @typedef {{ txPackets: number, txBytes: number, rxPackets: number, rxBytes: number, held: number, drops: { tx: Record<string, number>, rx: Record<string, number> } }} Counters */
-/** @typedef {{ driver: string, name: string, value: string, type: string, description: string, live: boolean, range?: string }} Param */
+/** @typedef {import('./fake-types.ts').FakeDevice} FakeDevice */
 
 export const SNULL = '4711//sn0'
 export const CABLE = '4712/left/eth0'
@@ -58,22 +52,19 @@ const SOURCE = {
 }
 const NEXT = ['ndoStartXmit', 'snull_hw_tx', 'snull_interrupt', 'netifRx', 'write']
 
-/**
- * @param {{ devices?: number, hosts?: number, hostile?: boolean, start?: number }} [options]
- */
 export class FakeWorld {
   #frames = 0
-  /** @type {readonly Device[]} */
+  /** @type {readonly FakeDevice[]} */
   devices
 
-  /** @param {{ devices?: number, hosts?: number, hostile?: boolean, start?: number }} [options] */
+  /** @param {import('./fake-types.ts').WorldOptions} [options] */
   constructor({ devices = 200, hosts = 10_000, hostile = true, start = Date.now() } = {}) {
     this.start = start
     this.time = start
     this.hosts = hosts
     this.devices = [
-      device(4711, 'snull', 'sn0', undefined, { rate: 900, parts: 'snull', queues: 2 }),
-      device(4711, 'snull', 'sn1', undefined, { rate: 900, parts: 'snull', queues: 2 }),
+      device(4711, 'snull', 'sn0', undefined, { rate: 900, hasBoard: true, queues: 2 }),
+      device(4711, 'snull', 'sn1', undefined, { rate: 900, hasBoard: true, queues: 2 }),
       device(4712, 'cable', 'eth0', 'left', { rate: 400, words: { ab: 'delay 20ms 5ms | loss 1%', ba: 'delay 20ms' } }),
       device(4712, 'cable', 'eth0', 'right', {
         rate: 380,
@@ -168,7 +159,7 @@ export class FakeWorld {
       },
     ]
     const pool = { kind: 'pool', name: 'frames', length: counters.held + fill(200), capacity: 512 }
-    const parts = [...queues, ...(device.parts === 'snull' ? board : []), pool]
+    const parts = [...queues, ...(device.hasBoard ? board : []), pool]
     return { type: 'parts', time: this.time, id, parts: /** @type {any} */ (parts) }
   }
 
@@ -341,7 +332,7 @@ export class FakeWorld {
   }
 }
 
-/** The error of words, three lines, as the wire's parser reports it; undefined if they are right. */
+/** The three lines that the wire's parser reports, or undefined if the words are right. */
 function wrongWord(/** @type {string} */ words) {
   const kinds = 'delay loss rate duplicate corrupt reorder preset blackhole mtu limit burst match'
   const at = words.search(/\S+/)
@@ -361,34 +352,36 @@ function add(counts, /** @type {string} */ name, /** @type {number} */ value) {
 const mac = (/** @type {number} */ i) =>
   `02:4c:4e:${[i >> 16, i >> 8, i].map(n => (n & 255).toString(16).padStart(2, '0')).join(':')}`
 
-/** @returns {Counters} */
+/** @returns {import('./fake-types.ts').Counters} */
 const counters = () => ({ txPackets: 0, txBytes: 0, rxPackets: 0, rxBytes: 0, held: 0, drops: { tx: {}, rx: {} } })
 
 /**
  * @param {number} pid @param {string} driver @param {string} name @param {string | undefined} netns
- * @param {{ rate?: number, parts?: string, queues?: number, words?: { ab: string, ba: string } }} [options]
- * @returns {Device}
+ * @param {import('./fake-types.ts').DeviceOptions} [options]
+ * @returns {FakeDevice}
  */
-function device(pid, driver, name, netns, { rate = 0, parts = '', queues = 1, words = { ab: '', ba: '' } } = {}) {
-  /** @type {Row} */
+function device(pid, driver, name, netns, { rate = 0, hasBoard = false, queues = 1, words = { ab: '', ba: '' } } = {}) {
+  const [id, label] = [`${pid}/${netns ?? ''}/${name}`, netns === undefined ? name : `${netns}/${name}`]
   const row = {
-    ...{ id: `${pid}/${netns ?? ''}/${name}`, label: netns === undefined ? name : `${netns}/${name}`, name, driver },
-    ...{
-      mac: '00:53:4e:55:4c:30',
-      mtu: 1500,
-      isUp: true,
-      carrier: true,
-      isCut: false,
-      txQueues: queues,
-      rxQueues: queues,
-    },
+    ...{ id, label, name, driver, mac: '00:53:4e:55:4c:30', mtu: 1500, isUp: true, carrier: true, isCut: false },
+    ...{ txQueues: queues, rxQueues: queues },
     faults: driver === 'snull' ? ['lockup', 'lost-interrupt', 'stuck', 'flap'] : ['flap'],
   }
-  const step = { mode: /** @type {const} */ ('off'), at: 0 }
-  return { row, pid, driver, counters: counters(), rate, parts, words: { ...words }, params: paramsOf(driver), step }
+  const params = paramsOf(driver)
+  return {
+    row,
+    pid,
+    driver,
+    rate,
+    hasBoard,
+    words: { ...words },
+    params,
+    counters: counters(),
+    step: { mode: 'off', at: 0 },
+  }
 }
 
-/** @param {string} driver @returns {Param[]} */
+/** @param {string} driver @returns {FakeDevice['params']} */
 function paramsOf(driver) {
   if (driver !== 'snull') return [{ driver, name: 'seed', value: '7', type: 'int', description: 'seed', live: false }]
   return [

@@ -1,0 +1,49 @@
+/** What the fake world and the fake feed keep. */
+import type { ServerResponse } from 'node:http'
+import type { DriverParam } from '../../../src/control/index.ts'
+import type { DeviceCounters, DeviceRow, Want } from '../../../src/web/feed-types.ts'
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] }
+
+export type Counters = Writable<Omit<DeviceCounters, 'id' | 'drops'>> & {
+  readonly drops: { readonly tx: Record<string, number>; readonly rx: Record<string, number> }
+}
+
+export interface FakeDevice {
+  readonly row: Writable<DeviceRow>
+  readonly pid: number
+  readonly driver: string
+  /** Frames each way in a second. */
+  readonly rate: number
+  /** Whether it has a board with rings, interrupts and a poll. */
+  readonly hasBoard: boolean
+  readonly words: { ab: string; ba: string }
+  readonly params: Writable<DriverParam>[]
+  counters: Counters
+  step: { mode: 'on' | 'off'; at: number }
+}
+
+export interface DeviceOptions {
+  readonly rate?: number
+  readonly hasBoard?: boolean
+  readonly queues?: number
+  readonly words?: { ab: string; ba: string }
+}
+
+export interface WorldOptions {
+  /** Interfaces of the loop. */
+  readonly devices?: number
+  /** Hosts of the lan; without any there is no lan. */
+  readonly hosts?: number
+  readonly hostile?: boolean
+  /** When it begins, in milliseconds since 1970. */
+  readonly start?: number
+}
+
+/** A page that listens. */
+export interface Feed {
+  readonly device: string
+  readonly want: readonly Want[]
+  readonly mayChange: boolean
+  readonly response: ServerResponse
+}

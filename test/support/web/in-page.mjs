@@ -1,0 +1,102 @@
+/**
+ * What tests run in a page. Each function is sent there as text, and so uses nothing outside of it.
+ */
+
+/** Returns how wide the page is, in CSS pixels: wider than its window if it scrolls sideways. */
+export const widthOfPage = () => document.scrollingElement.scrollWidth
+
+/**
+ * Returns the texts whose contrast is less than WCAG 2.2 AA asks for, or whose letters are smaller
+ * than 13 px. Texts of disabled controls need no contrast.
+ */
+export function findIllegible() {
+  const canvas = document.createElement('canvas')
+  canvas.width = canvas.height = 1
+  const context = canvas.getContext('2d', { willReadFrequently: true })
+
+  /** Paints colours over each other, on white, and returns the luminance of the result. */
+  function luminance(colours) {
+    context.globalAlpha = 1
+    context.fillStyle = 'white'
+    context.fillRect(0, 0, 1, 1)
+    for (const [colour, opacity] of colours) {
+      context.globalAlpha = opacity
+      context.fillStyle = colour
+      context.fillRect(0, 0, 1, 1)
+    }
+    const [red, green, blue] = [...context.getImageData(0, 0, 1, 1).data].map(value => {
+      const part = value / 255
+      return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4
+    })
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+  }
+
+  const ancestors = element =>
+    element.parentElement === null ? [element] : [...ancestors(element.parentElement), element]
+
+  /** The colours behind a text, the lowest first. */
+  function behind(element, box) {
+    const boxes = ancestors(element).map(each => [getComputedStyle(each).backgroundColor, 1])
+    if (!(element instanceof SVGElement)) return boxes
+    element.scrollIntoView({ block: 'center', inline: 'center' })
+    const { left, top, width, height } = element.getBoundingClientRect()
+    const stack = document.elementsFromPoint(left + width / 2, top + height / 2).reverse()
+    const shapes = stack.filter(each => each instanceof SVGGeometryElement && !each.contains(element))
+    const fills = shapes.map(each => {
+      const { fill, fillOpacity, opacity } = getComputedStyle(each)
+      return [fill === 'none' ? 'transparent' : fill, Number(fillOpacity) * Number(opacity)]
+    })
+    return box.width === 0 ? boxes : [...boxes, ...fills]
+  }
+
+  function problemOf(element, box) {
+    const style = getComputedStyle(element)
+    const size = Number.parseFloat(style.fontSize)
+    if (size < 13) return `letters of ${size} px`
+    const opacity = ancestors(element).reduce((all, each) => all * Number(getComputedStyle(each).opacity), 1)
+    const layers = behind(element, box)
+    const colour = element instanceof SVGElement ? style.fill : style.color
+    const [below, above] = [luminance(layers), luminance([...layers, [colour, opacity]])].sort((a, b) => a - b)
+    const contrast = (above + 0.05) / (below + 0.05)
+    const isLarge = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700)
+    return contrast < (isLarge ? 3 : 4.5) ? `contrast ${contrast.toFixed(2)}` : undefined
+  }
+
+  const found = []
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+  for (let node = walker.nextNode(); node !== null; node = walker.nextNode()) {
+    const element = node.parentElement
+    const text = node.textContent?.trim() ?? ''
+    if (element === null || text === '' || element.closest(':disabled, [aria-disabled=true], .visually-hidden'))
+      continue
+    const range = document.createRange()
+    range.selectNodeContents(node)
+    const box = range.getBoundingClientRect()
+    if (box.width === 0 || box.height === 0 || !element.checkVisibility({ visibilityProperty: true })) continue
+    const problem = problemOf(element, box)
+    if (problem !== undefined) found.push({ text: text.slice(0, 40), element: nameOf(element), problem })
+  }
+  return found
+
+  function nameOf(element) {
+    return ancestors(element)
+      .slice(-3)
+      .map(each => `${each.localName}${each.classList.length > 0 ? `.${[...each.classList].join('.')}` : ''}`)
+      .join(' > ')
+  }
+}
+
+/** Returns the controls that are smaller than 32 px: a finger misses them. */
+export function findSmallControls() {
+  const controls = [...document.querySelectorAll('button, select, input, textarea, nav a, summary')]
+  return controls.flatMap(control => {
+    const target = control.closest('label') ?? control
+    const { width, height } = target.getBoundingClientRect()
+    if (!control.checkVisibility({ visibilityProperty: true }) || width === 0) return []
+    if (height >= 31.5 && (width >= 31.5 || control.localName === 'a')) return []
+    const name = control.getAttribute('aria-label') ?? control.textContent?.trim() ?? ''
+    return [
+      `${control.localName}.${control.className} '${name.slice(0, 30)}': ${Math.round(width)}x${Math.round(height)}`,
+    ]
+  })
+}
