@@ -67,8 +67,9 @@ export class DeviceList {
   /** Shows the rates of the last message with statistics. */
   updateRates(): void {
     for (const [id, { rate }] of this.#rows) {
-      const now = this.#rates.of(id)
-      setText(rate, now === undefined ? '' : `${short(now.txPackets + now.rxPackets)}/s`)
+      const { txPackets = 0, rxPackets = 0 } = this.#rates.of(id) ?? {}
+      const frames = short(txPackets + rxPackets)
+      setText(rate, frames === '0' ? '' : `${frames}/s`)
     }
   }
 

@@ -1,14 +1,207 @@
 /** The driver in motion: what a device is made of, and the frames on their way through it. */
+import type { PartInfo, WireInfo } from '../../control/client/types.ts'
+import type { DeviceRow, FeedMessage } from '../feed-types.ts'
 import type { App, View } from './app.ts'
-import { h } from './dom.ts'
+import { h, svg } from './dom.ts'
+import {
+  type ArrowState,
+  type Drawn,
+  drawArrow,
+  drawEnd,
+  drawFrame,
+  drawGroup,
+  drawItem,
+  type EndState,
+  type ItemState,
+} from './driver-draw.ts'
+import { type Arrow, layout } from './driver-layout.ts'
+import { type Item, type Model, modelOf, peerOf } from './driver-model.ts'
+import { NumbersTable } from './driver-numbers.ts'
+import { CountRates, MOST_DOTS, stateOf } from './driver-text.ts'
+import { Rates, short } from './rates.ts'
 
-export function driverView(_app: App): View {
+export function driverView(app: App): View {
+  return new DriverView(app)
+}
+
+class DriverView implements View {
+  readonly name = 'driver'
+  readonly title = 'Driver'
+  readonly wants = ['parts', 'wire'] as const
+  readonly element = h('div', { class: 'driver stack' })
+  readonly #app: App
+  readonly #picture = svg('svg', { role: 'group' })
+  readonly #hint = h('p', { class: 'muted' })
+  readonly #legend = h(
+    'p',
+    { class: 'legend muted' },
+    `A dot is a frame, up to ${MOST_DOTS} per second. More frames are bigger dots.`,
+  )
+  readonly #numbers = new NumbersTable()
+  readonly #rates = new Rates()
+  readonly #counts = new CountRates()
+  #parts = new Map<string, readonly PartInfo[]>()
+  #wire: WireInfo | undefined
+  #width = 0
+  #isShown = false
+  #isDue = false
+  #key = ''
+  #items = new Map<string, Drawn<ItemState>>()
+  #arrows: readonly { readonly arrow: Arrow; readonly drawn: Drawn<ArrowState> }[] = []
+  #ends: { readonly near: Drawn<EndState>; readonly far: Drawn<EndState> } | undefined
+
+  constructor(app: App) {
+    this.#app = app
+    const drawing = h('div', { class: 'drawing' })
+    drawing.append(this.#picture)
+    this.element.append(this.#hint, drawing, this.#legend, this.#numbers.element)
+    new ResizeObserver(([{ contentRect }]) => {
+      this.#width = contentRect.width
+      this.#draw()
+    }).observe(drawing)
+  }
+
+  receive(message: FeedMessage): void {
+    if (message.type === 'stats') this.#rates.receive(message)
+    else if (message.type === 'parts') {
+      this.#parts.set(message.id, message.parts)
+      const counted = message.parts.filter(({ count }) => count !== undefined)
+      const counts = counted.map(({ kind, name, count }) => [`${kind} ${name}`, count!] as const)
+      if (message.id === this.#app.device?.id) this.#counts.sample(message.time, new Map(counts))
+    } else if (message.type === 'wire' && message.id === this.#app.device?.id) this.#wire = message.wire
+    else if (message.type !== 'hello') return
+    this.#draw()
+  }
+
+  deviceChanged(): void {
+    const { device } = this.#app
+    if (device === undefined || !this.#parts.has(device.id)) {
+      this.#parts = new Map()
+      this.#wire = undefined
+      this.#counts.sample(0, new Map())
+    }
+    this.#draw()
+  }
+
+  shown(): void {
+    this.#isShown = true
+    this.#draw()
+  }
+
+  hidden(): void {
+    this.#isShown = false
+  }
+
+  /** At most once a frame of the screen, and never while the page is hidden. */
+  #draw(): void {
+    if (!this.#isShown || this.#isDue) return
+    this.#isDue = true
+    requestAnimationFrame(() => {
+      this.#isDue = false
+      this.#drawNow()
+    })
+  }
+
+  #drawNow(): void {
+    const { device, vnets } = this.#app
+    const parts = device && this.#parts.get(device.id)
+    this.#hint.hidden = parts !== undefined
+    this.#hint.textContent = device === undefined ? 'There is no interface to look at.' : 'Waiting for its parts.'
+    this.#picture.toggleAttribute('hidden', parts === undefined)
+    this.#legend.hidden = parts === undefined
+    if (device === undefined || parts === undefined || this.#width === 0) return
+    const peer = peerOf(device, vnets)
+    const peerParts = (peer && this.#parts.get(peer.id)) ?? []
+    const model = modelOf({ device, vnets, parts, wire: this.#wire, peerParts })
+    const ids = model.columns.flatMap(({ away, toward }) =>
+      [away, toward].flatMap(group => [group?.id, ...(group?.items ?? []).map(sizeKey)]),
+    )
+    const key = JSON.stringify([device.id, device.label, peer?.label, model.far, this.#width, ids])
+    if (key !== this.#key) this.#build(model)
+    this.#key = key
+    this.#update(model)
+  }
+
+  #build(model: Model): void {
+    const { boxes, arrows, width, height, isVertical } = layout(model, this.#width)
+    const { device, peer } = model
+    const items = new Map<string, Drawn<ItemState>>()
+    const elements: SVGElement[] = []
+    const drawEndOf = (kind: 'near' | 'far') => drawEnd(boxes.find(box => box.kind === kind)!, 3)
+    const ends = { near: drawEndOf('near'), far: drawEndOf('far') }
+    for (const box of boxes) {
+      if (box.kind === 'near frame') elements.push(drawFrame(box, `vnet: ${device.driver}`))
+      else if (box.kind === 'far frame') elements.push(drawFrame(box, `vnet: ${peer?.driver}`))
+      else if (box.kind === 'group') elements.push(drawGroup(box))
+      else if (box.kind === 'item') {
+        const drawn = drawItem(box)
+        items.set(box.id, drawn)
+        elements.push(drawn.element)
+      } else elements.push(ends[box.kind].element)
+    }
+    this.#arrows = arrows.map(arrow => ({ arrow, drawn: drawArrow(arrow, isVertical) }))
+    this.#items = items
+    this.#ends = ends
+    this.#picture.setAttribute('viewBox', `0 0 ${width} ${height}`)
+    this.#picture.setAttribute('width', `${width}`)
+    this.#picture.setAttribute('height', `${height}`)
+    this.#picture.setAttribute('aria-label', `The way of frames through ${device.label}`)
+    this.#picture.replaceChildren(...elements, ...this.#arrows.map(({ drawn }) => drawn.element))
+  }
+
+  #update(model: Model): void {
+    const { device, peer, columns } = model
+    for (const { away, toward } of columns) {
+      for (const item of [...(away?.items ?? []), ...(toward?.items ?? [])]) {
+        const key = item.kind === 'part' ? `${item.part.kind} ${item.part.name}` : ''
+        this.#items.get(item.id)?.update({ item, perSecond: this.#counts.of(key) })
+      }
+    }
+    const [near, far] = [this.#rates.of(device.id), peer && this.#rates.of(peer.id)]
+    for (const { arrow, drawn } of this.#arrows) {
+      const { touches } = arrow
+      const isFar = arrow.side === 'far' && peer !== undefined
+      const counted = isFar ? far : near
+      const isTx = (arrow.lane === 'away') !== isFar
+      const rate = isTx ? counted?.txPackets : counted?.rxPackets
+      const lost = (isTx ? counted?.txDrops : counted?.rxDrops) ?? 0
+      drawn.update({
+        rate,
+        label: touches !== undefined && rate !== undefined ? `${short(rate)}/s` : '',
+        drops: touches !== undefined && lost > 0 ? `−${short(lost)}/s` : '',
+        isCut: arrow.isCable && arrow.side === 'near' && device.isCut,
+        hasCarrier: !arrow.isCable || device.carrier,
+      })
+    }
+    this.#ends?.near.update(kernelEnd(device))
+    this.#ends?.far.update(farEnd(model))
+    this.#numbers.update([device, ...(peer === undefined ? [] : [peer])], this.#rates)
+  }
+}
+
+/** What decides about the place of an item. */
+const sizeKey = (item: Item): string => (item.kind === 'fold' ? `${item.id} ${item.parts.length}` : item.id)
+
+function kernelEnd(device: DeviceRow): EndState {
+  const { text, tone } = stateOf(device)
   return {
-    name: 'driver',
-    title: 'Driver',
-    wants: ['parts', 'wire'],
-    element: h('div', { class: 'driver' }),
-    receive() {},
-    deviceChanged() {},
+    lines: [
+      { text: 'kernel', tone: 'muted' },
+      { text: device.label, tone: 'name' },
+      { text, tone },
+    ],
+    label: `The kernel's network stack at ${device.label}: ${text}`,
+  }
+}
+
+function farEnd({ device, peer, far }: Model): EndState {
+  if (peer !== undefined) return kernelEnd(peer)
+  if (far === 'segment') return { lines: [{ text: 'segment', tone: 'name' }], label: 'The segment with its hosts' }
+  return {
+    lines: [
+      { text: 'driver', tone: 'muted' },
+      { text: device.driver, tone: 'name' },
+    ],
+    label: `The driver ${device.driver}`,
   }
 }

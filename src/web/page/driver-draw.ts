@@ -1,0 +1,250 @@
+/** Draws the boxes of a driver as SVG, and updates them in place. */
+import { setText, svg } from './dom.ts'
+import { type Arrow, type Box, FOLD_COLUMNS, isRing, LINE, PAD, RING, TITLE } from './driver-layout.ts'
+import type { Item } from './driver-model.ts'
+import {
+  clip,
+  type Description,
+  DOT_SPEED,
+  describeFold,
+  describePart,
+  describeStage,
+  dotsFor,
+  type Tone,
+} from './driver-text.ts'
+import { short } from './rates.ts'
+
+/** An element, and how it shows another state of what it stands for. */
+export interface Drawn<T> {
+  readonly element: SVGElement
+  update(value: T): void
+}
+
+export interface ItemState {
+  readonly item: Item
+  /** Of what the part counts. */
+  readonly perSecond: number | undefined
+}
+
+type ItemBox = Extract<Box, { kind: 'item' }>
+
+/** Sets an attribute if it is another one. */
+function set(element: Element, name: string, value: string): void {
+  if (element.getAttribute(name) !== value) element.setAttribute(name, value)
+}
+
+const text = (x: number, y: number, name: string, anchor: 'start' | 'middle' | 'end' = 'start') =>
+  svg('text', { x, y, class: name, 'text-anchor': anchor })
+
+export function drawItem(box: ItemBox): Drawn<ItemState> {
+  if (box.item.kind === 'fold') return drawFold(box)
+  if (isRing(box.item, box.group)) return drawRing(box)
+  return drawRow(box)
+}
+
+function describe({ item, perSecond }: ItemState): Description {
+  if (item.kind === 'part') return describePart(item.part, perSecond)
+  if (item.kind === 'stage') return describeStage(item.stage)
+  return { name: 'no stage', value: '', note: '', tone: 'plain', cells: 0, filled: 0 }
+}
+
+const spoken = ({ name, value, note }: Description) => [name, value, note].filter(Boolean).join(', ')
+
+/** Cells in a row, of which the first ones are filled. */
+class Cells {
+  readonly element = svg('g', { class: 'cells' })
+  readonly #place: (cells: number, index: number) => SVGElement
+
+  constructor(place: (cells: number, index: number) => SVGElement) {
+    this.#place = place
+  }
+
+  show(cells: number, filled: number): void {
+    const { children } = this.element
+    if (children.length !== cells)
+      this.element.replaceChildren(...Array.from({ length: cells }, (_, i) => this.#place(cells, i)))
+    for (let i = 0; i < cells; i++) set(children[i], 'class', i < filled ? 'cell filled' : 'cell')
+  }
+}
+
+function drawRow({ x, y, width, lane, item }: ItemBox): Drawn<ItemState> {
+  const capacity = item.kind === 'part' ? short(item.part.capacity ?? 0) : ''
+  const noteWidth = 7.83 * (2 * Math.max(3, capacity.length) + 1) + 4
+  const name = text(x, y + 13, 'name')
+  const value = text(x + width, y + 13, 'value', 'end')
+  const note = text(x + width, y + LINE + 13, 'note', 'end')
+  const title = svg('title')
+  const bar = new Cells((cells, i) => {
+    const step = Math.min(10, (width - noteWidth) / cells)
+    return svg('rect', { x: x + i * step, y: y + LINE + 3, width: Math.max(1.5, step - 1), height: 10 })
+  })
+  const element = svg('g', { role: 'img' }, title, name, value, bar.element, note)
+  return {
+    element,
+    update(state) {
+      const shown = describe(state)
+      set(element, 'class', `item ${lane} ${shown.tone}`)
+      set(element, 'aria-label', spoken(shown))
+      setText(title, spoken(shown))
+      const beside = clip(shown.value, width)
+      setText(name, clip(shown.name, width - (beside === '' ? 0 : (beside.length + 1) * 7.83)))
+      setText(value, beside)
+      bar.show(shown.cells, shown.filled)
+      const isLeft = shown.cells === 0
+      setText(note, clip(shown.note, isLeft ? width : noteWidth))
+      set(note, 'x', `${isLeft ? x : x + width}`)
+      set(note, 'text-anchor', isLeft ? 'start' : 'end')
+    },
+  }
+}
+
+function drawRing({ x, y, width, lane }: ItemBox): Drawn<ItemState> {
+  const [cx, cy] = [x + width / 2, y + LINE + RING / 2]
+  const name = text(x, y + 13, 'name')
+  const title = svg('title')
+  const note = text(cx, cy, 'note', 'middle')
+  const limit = text(cx, cy + 16, 'unit', 'middle')
+  const [outer, inner] = [RING / 2 - 2, RING / 2 - 11]
+  const bar = new Cells((cells, i) => {
+    const space = cells === 1 ? 0 : Math.min(0.06, 2 / cells)
+    const turn = (part: number) => (2 * Math.PI * part) / cells - Math.PI / 2
+    return svg('path', { d: arc(cx, cy, outer, inner, turn(i) + space / 2, turn(i + 1) - space / 2) })
+  })
+  const element = svg('g', { role: 'img' }, title, name, bar.element, note, limit)
+  return {
+    element,
+    update(state) {
+      const shown = describe(state)
+      const [length, capacity] = shown.note.split('/')
+      set(element, 'class', `item ${lane} ${shown.tone}`)
+      set(element, 'aria-label', spoken(shown))
+      setText(title, spoken(shown))
+      setText(name, clip([shown.name, shown.value].filter(Boolean).join(', '), width))
+      setText(note, length)
+      setText(limit, capacity === undefined ? '' : `of ${capacity}`)
+      bar.show(shown.cells, shown.filled)
+    },
+  }
+}
+
+/** A piece of a ring between two angles. */
+function arc(cx: number, cy: number, outer: number, inner: number, from: number, to: number): string {
+  const at = (radius: number, angle: number) =>
+    `${(cx + radius * Math.cos(angle)).toFixed(2)} ${(cy + radius * Math.sin(angle)).toFixed(2)}`
+  const end = Math.min(to, from + 2 * Math.PI - 0.001)
+  const large = end - from > Math.PI ? 1 : 0
+  const there = `M${at(outer, from)}A${outer} ${outer} 0 ${large} 1 ${at(outer, end)}`
+  return `${there}L${at(inner, end)}A${inner} ${inner} 0 ${large} 0 ${at(inner, from)}Z`
+}
+
+function drawFold({ x, y, width, lane, item }: ItemBox): Drawn<ItemState> {
+  const name = text(x, y + 13, 'name')
+  const note = text(x, y + LINE + 13, 'note')
+  const size = width / FOLD_COLUMNS
+  const count = item.kind === 'fold' ? item.parts.length : 0
+  const cells = Array.from({ length: count }, (_, i) => {
+    const [column, row] = [i % FOLD_COLUMNS, Math.floor(i / FOLD_COLUMNS)]
+    const at = { x: x + column * size, y: y + 2 * LINE + row * size, width: size - 1, height: size - 1 }
+    return svg('rect', at, svg('title'))
+  })
+  const element = svg('g', { role: 'img' }, name, note, ...cells)
+  return {
+    element,
+    update({ item }) {
+      if (item.kind !== 'fold') return
+      const shown = describeFold(item.parts)
+      set(element, 'class', `item ${lane} ${shown.tone}`)
+      set(element, 'aria-label', `${item.name}, ${shown.note}`)
+      setText(name, clip(item.name, width))
+      setText(note, clip(shown.note, width))
+      for (const [i, { title, tone, isFilled }] of shown.cells.entries()) {
+        set(cells[i], 'class', `cell ${tone}${isFilled ? ' filled' : ''}`)
+        setText(cells[i].firstElementChild!, title)
+      }
+    },
+  }
+}
+
+export interface ArrowState {
+  readonly rate: number | undefined
+  /** Above the arrow, or beside it; empty for none. */
+  readonly label: string
+  /** Below it: frames dropped per second. */
+  readonly drops: string
+  readonly isCut: boolean
+  readonly hasCarrier: boolean
+}
+
+export function drawArrow({ lane, x1, y1, x2, y2, touches }: Arrow, isVertical: boolean): Drawn<ArrowState> {
+  const [dx, dy] = [Math.sign(x2 - x1), Math.sign(y2 - y1)]
+  const line = svg('path', { d: `M${x1} ${y1}L${x2} ${y2}`, class: 'line' })
+  const dots = svg('path', { d: `M${x1 + 4 * dx} ${y1 + 4 * dy}L${x2 - 12 * dx} ${y2 - 12 * dy}`, class: 'dots' })
+  const [hx, hy] = [x2 - 7 * dx, y2 - 7 * dy]
+  const head = svg('path', {
+    d: `M${x2} ${y2}L${hx + 4 * dy} ${hy + 4 * dx}L${hx - 4 * dy} ${hy - 4 * dx}Z`,
+    class: 'head',
+  })
+  // At an end, the middle of what the frame beside it leaves free.
+  const shift = touches === undefined ? 0 : touches === 'near' ? -PAD / 2 : PAD / 2
+  const middle = touches === 'near' ? Math.min(y1, y2) + 20 : touches === 'far' ? Math.max(y1, y2) - 24 : (y1 + y2) / 2
+  const [mx, my] = isVertical ? [x1, middle] : [(x1 + x2) / 2 + shift, y1]
+  const label = isVertical ? text(mx + 10, my - 2, 'rate') : text(mx, my - 10, 'rate', 'middle')
+  const drops = isVertical ? text(mx + 10, my + 14, 'drops') : text(mx, my + 20, 'drops', 'middle')
+  const cut = svg('path', { d: `M${mx - 6} ${my - 6}l12 12m0 -12l-12 12`, class: 'cut' })
+  const title = svg('title')
+  const element = svg('g', {}, title, line, dots, head, cut, label, drops)
+  return {
+    element,
+    update({ rate, label: words, drops: dropped, isCut, hasCarrier }) {
+      set(element, 'class', `arrow ${lane}${isCut ? ' is-cut' : ''}${hasCarrier ? '' : ' no-carrier'}`)
+      setText(label, words)
+      setText(drops, dropped)
+      setText(title, rate === undefined ? '' : `${Number(rate.toPrecision(4))} frames per second`)
+      const moving = isCut ? undefined : dotsFor(rate ?? 0)
+      dots.style.display = moving === undefined ? 'none' : ''
+      if (moving === undefined) return
+      const period = `${moving.period.toFixed(1)}px`
+      if (dots.style.getPropertyValue('--period') === period) return
+      dots.style.setProperty('--period', period)
+      dots.style.strokeWidth = `${moving.size}`
+      dots.style.strokeDasharray = `0 ${moving.period.toFixed(1)}`
+      dots.style.animationDuration = `${(moving.period / DOT_SPEED).toFixed(3)}s`
+    },
+  }
+}
+
+export interface EndState {
+  readonly lines: readonly { readonly text: string; readonly tone?: Tone | 'name' | 'muted' }[]
+  readonly label: string
+}
+
+/** An end of the way: a kernel, a segment, a driver. */
+export function drawEnd({ x, y, width, height }: Box, lineCount: number): Drawn<EndState> {
+  const top = y + height / 2 - (lineCount * LINE) / 2 + 13
+  const lines = Array.from({ length: lineCount }, (_, i) => text(x + width / 2, top + i * LINE, '', 'middle'))
+  const title = svg('title')
+  const element = svg('g', { class: 'end', role: 'img' }, title, svg('rect', { x, y, width, height, rx: 4 }), ...lines)
+  return {
+    element,
+    update({ lines: shown, label }) {
+      set(element, 'aria-label', label)
+      setText(title, label)
+      for (const [i, line] of lines.entries()) {
+        setText(line, clip(shown[i]?.text ?? '', width - 4))
+        set(line, 'class', shown[i]?.tone ?? 'plain')
+      }
+    },
+  }
+}
+
+export function drawGroup({ x, y, width, height, group, lane }: Extract<Box, { kind: 'group' }>): SVGElement {
+  const title = text(x + PAD, y + 17, 'title')
+  title.textContent = group.title
+  return svg('g', { class: `group ${lane}` }, svg('rect', { x, y, width, height, rx: 4 }), title)
+}
+
+export function drawFrame({ x, y, width, height }: Box, words: string): SVGElement {
+  const title = text(x + PAD, y + TITLE - 7, 'title')
+  title.textContent = words
+  return svg('g', { class: 'outline' }, svg('rect', { x, y, width, height, rx: 4 }), title)
+}

@@ -1,0 +1,192 @@
+/**
+ * Where the parts of a driver are drawn: from left to right where there is room, else from top to
+ * bottom. A pure function of what is drawn and of the width, in CSS pixels.
+ */
+import type { Column, Group, Item, Lane, Model } from './driver-model.ts'
+
+export interface Rect {
+  readonly x: number
+  readonly y: number
+  readonly width: number
+  readonly height: number
+}
+
+export type Box = Rect & { readonly id: string } & (
+    | { readonly kind: 'near' | 'far' | 'near frame' | 'far frame' }
+    | { readonly kind: 'group'; readonly group: Group; readonly lane: Lane }
+    | { readonly kind: 'item'; readonly item: Item; readonly group: Group; readonly lane: Lane }
+  )
+
+/** A way between two boxes, in the direction of its frames. */
+export interface Arrow {
+  readonly id: string
+  readonly lane: Lane
+  /** Whether its frames are counted by the device or by the peer. */
+  readonly side: 'near' | 'far'
+  /** Whether it is a cable: it leads into a wire or out of it. */
+  readonly isCable: boolean
+  /** The end that it leads to or comes from. */
+  readonly touches: 'near' | 'far' | undefined
+  readonly x1: number
+  readonly y1: number
+  readonly x2: number
+  readonly y2: number
+}
+
+export interface Drawing {
+  readonly isVertical: boolean
+  readonly width: number
+  readonly height: number
+  /** Frames first, then groups, then items: in the order in which they are drawn. */
+  readonly boxes: readonly Box[]
+  readonly arrows: readonly Arrow[]
+}
+
+/** Inside a group and between a frame and its groups. */
+export const PAD = 8
+/** The title of a group or frame. */
+export const TITLE = 24
+/** A line of text. */
+export const LINE = 18
+/** The diameter of a ring. */
+export const RING = 92
+/** Cells beside each other in a folded field. */
+export const FOLD_COLUMNS = 16
+
+/** Between an end and what is beside it: room for a rate. */
+const END_GAP = 68
+/** Between two columns. */
+const GAP = 36
+const ITEM_GAP = 8
+const LANE_GAP = 24
+const COLUMN_LEAST = 136
+const COLUMN_MOST = 210
+/** The ends, where they are at the sides, and where they are above and below. */
+const END_WIDTH = 88
+const END_HEIGHT = 64
+/** Half of the widest line, so that those at the edges are whole. */
+const EDGE = 1
+
+/** Rings are drawn as rings as long as they are few. */
+export const isRing = (item: Item, group: Group): boolean =>
+  item.kind === 'part' && item.part.kind === 'ring' && group.items.length <= 2
+
+/** The height of an item in a group of this width. */
+function itemHeight(item: Item, group: Group, width: number): number {
+  if (item.kind === 'direct') return LINE
+  if (item.kind === 'fold')
+    return 2 * LINE + Math.ceil(item.parts.length / FOLD_COLUMNS) * ((width - 2 * PAD) / FOLD_COLUMNS)
+  return isRing(item, group) ? LINE + RING : 2 * LINE
+}
+
+const groupHeight = (group: Group, width: number): number =>
+  TITLE + PAD + group.items.reduce((sum, item) => sum + itemHeight(item, group, width) + ITEM_GAP, 0) - ITEM_GAP + PAD
+
+/**
+ * Leaves the parts of the peer out if the width does not hold them, and goes from top to bottom if
+ * it does not hold those of the device.
+ */
+export function layout(model: Model, width: number): Drawing {
+  const near = model.columns.filter(({ owner }) => owner !== 'far')
+  for (const columns of [model.columns, near]) {
+    const free = width - 2 * (EDGE + END_WIDTH + END_GAP) - (columns.length - 1) * GAP
+    const columnWidth = Math.min(COLUMN_MOST, Math.floor(free / columns.length))
+    if (columnWidth >= COLUMN_LEAST) return place(columns, columnWidth, false)
+  }
+  const columnWidth = Math.min(2 * COLUMN_MOST, (width - LANE_GAP - 2 * (PAD + EDGE)) / 2)
+  return place(model.columns, columnWidth, true)
+}
+
+/**
+ * `along` is the way from the kernel to the far end, `across` the other direction: the lane away
+ * comes first, then the lane toward.
+ */
+function place(columns: readonly Column[], columnWidth: number, isVertical: boolean): Drawing {
+  const heightOf = (group: Group | undefined) => (group === undefined ? 0 : groupHeight(group, columnWidth))
+  const lanes = ['away', 'toward'] as const
+  const acrossOf = (lane: Lane) =>
+    isVertical ? columnWidth : Math.max(END_HEIGHT, ...columns.map(column => heightOf(column[lane])))
+  const across = { away: acrossOf('away'), toward: acrossOf('toward') }
+  const first = EDGE + (isVertical ? PAD : TITLE + PAD)
+  const starts = { away: first, toward: first + across.away + LANE_GAP }
+  const whole = across.away + LANE_GAP + across.toward
+  const endSize = isVertical ? END_HEIGHT : END_WIDTH
+  const endGap = isVertical ? END_GAP - PAD : END_GAP
+  const along = columns.map(({ away, toward }) =>
+    isVertical ? Math.max(heightOf(away), heightOf(toward)) : columnWidth,
+  )
+  const at: number[] = []
+  let next = EDGE + endSize + endGap
+  for (const size of along) {
+    at.push(next)
+    next += size + (at.length === along.length ? endGap : GAP)
+  }
+  const total = next + endSize + EDGE
+
+  const rect = (start: number, side: number, length: number, breadth: number): Rect =>
+    isVertical
+      ? { x: side, y: start, width: breadth, height: length }
+      : { x: start, y: side, width: length, height: breadth }
+  const frames: Box[] = []
+  const groups: Box[] = []
+  const items: Box[] = []
+  const arrows: Arrow[] = []
+  const ends: Box[] = [
+    { kind: 'near', id: 'near', ...rect(EDGE, first, endSize, whole) },
+    { kind: 'far', id: 'far', ...rect(next, first, endSize, whole) },
+  ]
+  for (const owner of ['near', 'far'] as const) {
+    const own = columns.flatMap((column, i) => (column.owner === owner ? [i] : []))
+    if (own.length === 0) continue
+    const [start, end] = [at[own[0]], at[own.at(-1)!] + along[own.at(-1)!]]
+    const before = isVertical ? TITLE : PAD
+    const breadth = (isVertical ? 2 * PAD : TITLE + 2 * PAD) + whole
+    frames.push({
+      kind: `${owner} frame`,
+      id: `${owner} frame`,
+      ...rect(start - before, EDGE, end - start + before + PAD, breadth),
+    })
+  }
+  for (const lane of lanes) {
+    const middle = starts[lane] + across[lane] / 2
+    let from = EDGE + endSize
+    let last = 'end' as Column['owner'] | 'end'
+    const join = (to: number, owner: Column['owner'] | 'end', isFar: boolean) => {
+      const [a, b] = lane === 'away' ? [from, to] : [to, from]
+      const points = isVertical ? { x1: middle, y1: a, x2: middle, y2: b } : { x1: a, y1: middle, x2: b, y2: middle }
+      const isCable = owner === 'wire' || last === 'wire' || (owner === 'end' && last !== 'far')
+      const touches = last === 'end' ? 'near' : owner === 'end' ? 'far' : undefined
+      arrows.push({ id: `${lane} ${to}`, lane, side: isFar ? 'far' : 'near', isCable, touches, ...points })
+      last = owner
+    }
+    let isFar = false
+    for (const [i, column] of columns.entries()) {
+      const group = column[lane]
+      if (group === undefined) continue
+      const height = heightOf(group)
+      const start = isVertical ? at[i] + (along[i] - height) / 2 : at[i]
+      const box: Rect = isVertical
+        ? { x: starts[lane], y: start, width: columnWidth, height }
+        : { x: start, y: middle - height / 2, width: columnWidth, height }
+      isFar ||= last === 'wire'
+      join(start, column.owner, isFar)
+      from = isVertical ? start + height : start + columnWidth
+      groups.push({ kind: 'group', id: group.id, group, lane, ...box })
+      let y = box.y + TITLE + PAD
+      for (const item of group.items) {
+        const height = itemHeight(item, group, columnWidth)
+        const inner = { x: box.x + PAD, y, width: columnWidth - 2 * PAD, height }
+        items.push({ kind: 'item', id: item.id, item, group, lane, ...inner })
+        y += height + ITEM_GAP
+      }
+    }
+    join(next, 'end', isFar || last === 'wire')
+  }
+  return {
+    isVertical,
+    width: isVertical ? whole + 2 * (PAD + EDGE) : total,
+    height: isVertical ? total : first + whole + PAD + EDGE,
+    boxes: [...frames, ...ends, ...groups, ...items],
+    arrows,
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * What the drawing of a driver shows: the parts of a device, ordered by the way that frames take
+ * from the kernel to the far end and back.
+ */
+import type { PartInfo, WireInfo } from '../../control/client/types.ts'
+import type { DeviceRow, VnetRow } from '../feed-types.ts'
+
+export type StageReport = WireInfo['stages'][number]
+
+/** A part of the device, many parts of one kind folded into one, or a stage of a wire. */
+export type Item =
+  | { readonly kind: 'part'; readonly id: string; readonly part: PartInfo }
+  | { readonly kind: 'fold'; readonly id: string; readonly name: string; readonly parts: readonly PartInfo[] }
+  | { readonly kind: 'stage'; readonly id: string; readonly stage: StageReport }
+  | { readonly kind: 'direct'; readonly id: string }
+
+/** Away from the kernel of the device looked at, or toward it. */
+export type Lane = 'away' | 'toward'
+
+export interface Group {
+  readonly id: string
+  readonly title: string
+  readonly items: readonly Item[]
+}
+
+/** What is beside each other on the way: the group of each direction. */
+export interface Column {
+  /** Whose parts these are: those of the device, of the wire between, of the peer. */
+  readonly owner: 'near' | 'wire' | 'far'
+  readonly away: Group | undefined
+  readonly toward: Group | undefined
+}
+
+/** `driver`: the driver itself, where frames turn around or leave by a way that vnet does not know. */
+export type FarEnd = 'peer' | 'segment' | 'driver'
+
+export interface Model {
+  readonly device: DeviceRow
+  readonly peer: DeviceRow | undefined
+  readonly far: FarEnd
+  readonly columns: readonly Column[]
+}
+
+/** A group with more parts of one kind shows them as one field of cells. */
+export const FOLD_ABOVE = 8
+
+/** The other end of a device, of the drivers that make pairs. */
+export function peerOf(device: DeviceRow, vnets: readonly VnetRow[]): DeviceRow | undefined {
+  if (device.driver !== 'snull' && device.driver !== 'cable') return undefined
+  const devices = vnets.find(vnet => vnet.devices.some(({ id }) => id === device.id))?.devices ?? []
+  return devices.length === 2 ? devices.find(({ id }) => id !== device.id) : undefined
+}
+
+/** Direction ab leads away from the first device of a pair, and from the kernel in a lan. */
+export function isFirst(device: DeviceRow, vnets: readonly VnetRow[]): boolean {
+  if (peerOf(device, vnets) === undefined) return true
+  return vnets.some(({ devices }) => devices[0]?.id === device.id)
+}
+
+export interface Source {
+  readonly device: DeviceRow
+  readonly vnets: readonly VnetRow[]
+  readonly parts: readonly PartInfo[]
+  readonly wire: WireInfo | undefined
+  /** Empty if they are not known, and drawn as an end without parts then. */
+  readonly peerParts: readonly PartInfo[]
+}
+
+export function modelOf({ device, vnets, parts, wire, peerParts }: Source): Model {
+  const peer = peerOf(device, vnets)
+  const near = sortParts('near', parts)
+  const far = sortParts('far', peer === undefined ? [] : peerParts)
+  const columns: Column[] = [
+    { owner: 'near', away: near.queues, toward: near.interrupts },
+    { owner: 'near', away: near.tx, toward: near.rx },
+    ...(wire === undefined ? [] : [wireColumn(wire, isFirst(device, vnets))]),
+    { owner: 'far', away: far.rx, toward: far.tx },
+    { owner: 'far', away: far.interrupts, toward: far.queues },
+  ]
+  return {
+    device,
+    peer,
+    far: peer !== undefined ? 'peer' : device.driver === 'lan' ? 'segment' : 'driver',
+    columns: columns.filter(({ away, toward }) => away !== undefined || toward !== undefined),
+  }
+}
+
+const isRx = ({ name }: PartInfo) => /rx|receive|\bin\b/i.test(name)
+
+function sortParts(owner: 'near' | 'far', parts: readonly PartInfo[]) {
+  const of = (...kinds: readonly string[]) => parts.filter(({ kind }) => kinds.includes(kind))
+  const known = ['queue', 'irq', 'napi', 'pool']
+  const board = parts.filter(({ kind }) => !known.includes(kind))
+  return {
+    queues: group(`${owner} queues`, 'transmit queues', of('queue', 'pool')),
+    interrupts: group(`${owner} interrupts`, 'interrupts, polls', of('irq', 'napi')),
+    tx: group(
+      `${owner} tx`,
+      'transmitter',
+      board.filter(part => !isRx(part)),
+    ),
+    rx: group(`${owner} rx`, 'receiver', board.filter(isRx)),
+  }
+}
+
+function group(id: string, title: string, parts: readonly PartInfo[]): Group | undefined {
+  if (parts.length === 0) return undefined
+  const kinds = [...new Set(parts.map(({ kind }) => kind))]
+  const items = kinds.flatMap((kind): readonly Item[] => {
+    const ofKind = parts.filter(part => part.kind === kind)
+    if (ofKind.length > FOLD_ABOVE)
+      return [{ kind: 'fold', id: `${id} ${kind}`, name: foldName(ofKind), parts: ofKind }]
+    return ofKind.map(part => ({ kind: 'part', id: `${id} ${kind} ${part.name}`, part }))
+  })
+  return { id, title, items }
+}
+
+/** `tx 0 to 255`, if the names differ in their number alone; else how many there are. */
+function foldName(parts: readonly PartInfo[]): string {
+  const [first, last] = [parts[0].name, parts.at(-1)!.name]
+  const [, stem, end] = /^(.*?)(\d+)$/.exec(last) ?? []
+  const isSeries = stem !== undefined && parts.every(({ name }) => name.startsWith(stem))
+  return isSeries ? `${first} to ${end}` : `${parts.length} × ${parts[0].kind}`
+}
+
+function wireColumn({ words, stages }: WireInfo, first: boolean): Column {
+  const direction = (name: 'ab' | 'ba'): Group => {
+    const items = stages
+      .filter(stage => stage.direction === name)
+      .map((stage): Item => ({ kind: 'stage', id: `wire ${name} ${stage.path}${stage.stage}`, stage }))
+    const isDirect = items.length === 0 || words[name] === ''
+    return {
+      id: `wire ${name}`,
+      title: `wire ${name}`,
+      items: isDirect ? [{ kind: 'direct', id: `wire ${name} direct` }] : items,
+    }
+  }
+  return { owner: 'wire', away: direction(first ? 'ab' : 'ba'), toward: direction(first ? 'ba' : 'ab') }
+}

@@ -1,0 +1,140 @@
+/** What the drawing of a driver says about a part: a pure function of the part. */
+import type { PartInfo } from '../../control/client/types.ts'
+import type { DeviceRow } from '../feed-types.ts'
+import type { StageReport } from './driver-model.ts'
+import { short } from './rates.ts'
+
+export type Tone = 'plain' | 'ok' | 'warn' | 'drop'
+
+export interface Description {
+  readonly name: string
+  /** Beside the name. */
+  readonly value: string
+  /** Below it. */
+  readonly note: string
+  readonly tone: Tone
+  /** Cells, and how many of them are filled; none for a part without a capacity. */
+  readonly cells: number
+  readonly filled: number
+}
+
+/** A part with more room is drawn with this many cells, which stand for several frames each. */
+export const MOST_CELLS = 32
+/** Frames that a queue holds are drawn one by one up to this many. */
+const MOST_HELD = 16
+
+/** What `perSecond` counts is `part.count`: interrupts taken, polls run. */
+export function describePart(part: PartInfo, perSecond: number | undefined): Description {
+  const { kind, name, length = 0, capacity, state = '', count } = part
+  const plain = { name, value: '', note: '', tone: 'plain', cells: 0, filled: 0 } as const
+  if (kind === 'queue') {
+    const tone = state === 'stopped' ? 'warn' : 'ok'
+    const note = length === 0 ? 'holds no frame' : `holds ${short(length)}`
+    return {
+      ...plain,
+      value: state,
+      note,
+      tone,
+      cells: Math.min(length, MOST_HELD),
+      filled: Math.min(length, MOST_HELD),
+    }
+  }
+  if (kind === 'irq' || kind === 'napi') {
+    const unit = kind === 'irq' ? 'interrupts' : 'polls'
+    const rate = perSecond === undefined ? '' : `${short(perSecond)}/s`
+    const tone = state.startsWith('masked') ? 'warn' : state === 'idle' ? 'plain' : 'ok'
+    return { ...plain, value: rate, note: state || `${short(count ?? 0)} ${unit}`, tone }
+  }
+  const shown = kind === 'pool' ? `${name === 'frames' ? 'frame' : name} slots` : name
+  if (capacity === undefined) return { ...plain, name: shown, value: state, note: `${short(length)}` }
+  const cells = Math.min(capacity, MOST_CELLS)
+  const filled = capacity === 0 ? 0 : Math.min(cells, Math.ceil((length * cells) / capacity))
+  const tone = length >= capacity ? 'drop' : state !== '' || length > 0.9 * capacity ? 'warn' : 'plain'
+  return { name: shown, value: state, note: `${short(length)}/${short(capacity)}`, tone, cells, filled }
+}
+
+export interface FoldDescription {
+  readonly note: string
+  readonly tone: Tone
+  readonly cells: readonly { readonly title: string; readonly tone: Tone; readonly isFilled: boolean }[]
+}
+
+/** Many parts of one kind: their sum, and a cell for each. */
+export function describeFold(parts: readonly PartInfo[]): FoldDescription {
+  const cells = parts.map(part => {
+    const { name, value, note, tone } = describePart(part, undefined)
+    const isBusy = (part.length ?? 0) > 0 || part.state === 'scheduled' || /^masked|^status/.test(part.state ?? '')
+    return { title: [name, value, note].filter(Boolean).join(', '), tone, isFilled: isBusy }
+  })
+  const counts = new Map<string, number>()
+  for (const { state } of parts)
+    if (state !== undefined && state !== 'running' && state !== 'idle') counts.set(state, (counts.get(state) ?? 0) + 1)
+  const states = [...counts].slice(0, 2).map(([state, count]) => `${count} ${state}`)
+  const frames = parts.reduce((sum, { length = 0 }) => sum + length, 0)
+  const hasFrames = parts.some(({ length }) => length !== undefined)
+  const note = [...(hasFrames ? [`${short(frames)} held`] : []), ...states].join(', ')
+  const tones = cells.map(({ tone }) => tone)
+  const tone = tones.includes('drop') ? 'drop' : tones.includes('warn') ? 'warn' : 'plain'
+  return { note: note || 'all idle', tone, cells }
+}
+
+/** A stage of a wire: packets in flight, and packets dropped. */
+export function describeStage(stage: StageReport): Description {
+  const { words, held, dropped } = stage
+  const note = held === 0 ? 'none in flight' : `${short(held)} in flight`
+  const value = dropped === 0 ? '' : `−${short(dropped)}`
+  return { name: words || stage.stage, value, note, tone: dropped === 0 ? 'plain' : 'drop', cells: 0, filled: 0 }
+}
+
+/** The state of a device, as ip(8) has it, and of its cable. */
+export function stateOf({ isUp, isCut, carrier }: DeviceRow): { readonly text: string; readonly tone: Tone } {
+  if (!isUp) return { text: 'down', tone: 'plain' }
+  if (isCut) return { text: 'cable cut', tone: 'drop' }
+  return carrier ? { text: 'carrier', tone: 'ok' } : { text: 'no carrier', tone: 'drop' }
+}
+
+/** Up to this rate each dot on an arrow is a frame. */
+export const MOST_DOTS = 12
+/** How fast dots move, in pixels per second. */
+export const DOT_SPEED = 96
+
+/**
+ * The dots on an arrow: how far apart, in pixels, and how big. More frames than there is room for
+ * are bigger dots, by one pixel for each power of ten. Undefined without frames.
+ */
+export function dotsFor(rate: number): { readonly period: number; readonly size: number } | undefined {
+  if (rate < 0.05) return undefined
+  const dots = Math.min(MOST_DOTS, rate)
+  const size = 4 + Math.min(5, Math.max(0, Math.floor(Math.log10(rate / MOST_DOTS) + 1)))
+  return { period: Math.max(DOT_SPEED / dots, size + 3), size }
+}
+
+/** Shortens text in a monospaced font of 13 px to a width. */
+export function clip(text: string, width: number): string {
+  const most = Math.max(1, Math.floor(width / 7.83))
+  return text.length <= most ? text : `${text.slice(0, most - 1)}…`
+}
+
+/** Rates of counters that are sampled often: over the last second, not from one sample to the next. */
+export class CountRates {
+  readonly #samples = new Map<string, { time: number; count: number }[]>()
+
+  /** Takes a sample of each counter and forgets counters that have none. `time` is in ms. */
+  sample(time: number, counts: ReadonlyMap<string, number>): void {
+    for (const key of [...this.#samples.keys()]) if (!counts.has(key)) this.#samples.delete(key)
+    for (const [key, count] of counts) {
+      const before = this.#samples.get(key) ?? []
+      const isReset = before.length > 0 && count < before.at(-1)!.count
+      const kept = isReset ? [] : before.filter((_, i) => i === before.length - 1 || time - before[i + 1].time < 1000)
+      this.#samples.set(key, [...kept, { time, count }])
+    }
+  }
+
+  /** Per second; undefined before the second sample. */
+  of(key: string): number | undefined {
+    const samples = this.#samples.get(key) ?? []
+    const [first, last] = [samples[0], samples.at(-1)]
+    if (first === undefined || last === undefined || last.time <= first.time) return undefined
+    return ((last.count - first.count) * 1000) / (last.time - first.time)
+  }
+}
