@@ -2,9 +2,10 @@
  * What the drawing of a driver shows: the parts of a device, ordered by the way that frames take
  * from the kernel to the far end and back.
  */
-import type { PartInfo, WireInfo } from '../../control/client/types.ts'
-import type { DeviceRow, VnetRow } from '../feed-types.ts'
+import type { DeviceRow, FeedMessage, VnetRow } from '../feed-types.ts'
 
+export type PartInfo = Extract<FeedMessage, { type: 'parts' }>['parts'][number]
+export type WireInfo = NonNullable<Extract<FeedMessage, { type: 'wire' }>['wire']>
 export type StageReport = WireInfo['stages'][number]
 
 /** A part of the device, many parts of one kind folded into one, or a stage of a wire. */

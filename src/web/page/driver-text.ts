@@ -1,7 +1,6 @@
 /** What the drawing of a driver says about a part: a pure function of the part. */
-import type { PartInfo } from '../../control/client/types.ts'
 import type { DeviceRow } from '../feed-types.ts'
-import type { StageReport } from './driver-model.ts'
+import type { PartInfo, StageReport } from './driver-model.ts'
 import { short } from './rates.ts'
 
 export type Tone = 'plain' | 'ok' | 'warn' | 'drop'

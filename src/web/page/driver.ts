@@ -1,5 +1,4 @@
 /** The driver in motion: what a device is made of, and the frames on their way through it. */
-import type { PartInfo, WireInfo } from '../../control/client/types.ts'
 import type { DeviceRow, FeedMessage } from '../feed-types.ts'
 import type { App, View } from './app.ts'
 import { h, svg } from './dom.ts'
@@ -15,7 +14,7 @@ import {
   type ItemState,
 } from './driver-draw.ts'
 import { type Arrow, layout } from './driver-layout.ts'
-import { type Item, type Model, modelOf, peerOf } from './driver-model.ts'
+import { type Item, type Model, modelOf, type PartInfo, peerOf, type WireInfo } from './driver-model.ts'
 import { NumbersTable } from './driver-numbers.ts'
 import { CountRates, MOST_DOTS, stateOf } from './driver-text.ts'
 import { Rates, short } from './rates.ts'
