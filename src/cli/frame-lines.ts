@@ -1,28 +1,22 @@
 /** Frames of a capture as lines of text, and as JSON objects. */
-import { type CapturedPacket, FLAG_INBOUND, FLAG_OUTBOUND, FLAG_TCP_SEGMENTATION_OFFLOADED } from '../capture/packet.ts'
+import { dropReasonOf, FramePrinter, isGso, wayOf } from '../capture/frame-text.ts'
+import type { CapturedPacket } from '../capture/packet.ts'
 import { printable } from '../netdev/printable.ts'
-import { print } from '../packet/print.ts'
-
-/** Bytes of a frame that are printed: Ethernet, two VLAN tags, and the longest headers of TCP. */
-export const PRINTED = 256
-
-const DIRECTIONS = FLAG_INBOUND | FLAG_OUTBOUND
-const MAX_FRAME = 65_536 + 64
 
 export class FrameLines {
-  /** A frame as long as it was: what was captured, then zeros, of which none is printed. */
-  readonly #whole = new Uint8Array(MAX_FRAME)
+  readonly #printer = new FramePrinter()
 
   /**
    * Returns `02:00:00.125000 red/eth0 tx-0 IP 198.18.0.1 > ...`: the local time, the interface, its
    * direction and queue, the frame as tcpdump prints it, and why it was dropped.
    */
   line(device: string, packet: CapturedPacket): string {
-    const why = reasonOf(packet)
+    const reason = dropReasonOf(packet)
+    const why = reason === 'dropped' ? reason : `dropped: ${reason}`
     const gso = isGso(packet) ? ', gso' : ''
     const at = `${device} ${wayOf(packet)}-${packet.queue ?? 0}`
-    const text = `${timeOfDay(packet)} ${at} ${this.#print(packet)}${gso}`
-    return `${printable(why === undefined ? text : `${text}, ${why}`)}\n`
+    const text = `${timeOfDay(packet)} ${at} ${this.#printer.print(packet)}${gso}`
+    return `${printable(reason === undefined ? text : `${text}, ${why}`)}\n`
   }
 
   /** Returns the same as a line of JSON. `time` is in seconds since 1970. */
@@ -37,33 +31,10 @@ export class FrameLines {
       id,
       length,
       gso: isGso(packet),
-      dropped: reasonOf(packet)?.replace(/^dropped: /, '') ?? null,
-      text: this.#print(packet),
+      dropped: dropReasonOf(packet) ?? null,
+      text: this.#printer.print(packet),
     })}\n`
   }
-
-  #print({ bytes, at, capturedLength, originalLength }: CapturedPacket): string {
-    const [kept, length] = [Math.min(capturedLength, MAX_FRAME), Math.min(originalLength, MAX_FRAME)]
-    if (kept === length || kept < PRINTED) return print(bytes, at, kept)
-    this.#whole.set(bytes.subarray(at, at + kept))
-    const text = print(this.#whole, 0, length)
-    this.#whole.fill(0, 0, kept)
-    return text
-  }
-}
-
-function isGso({ flags = 0 }: CapturedPacket): boolean {
-  return (flags & FLAG_TCP_SEGMENTATION_OFFLOADED) !== 0
-}
-
-function wayOf({ flags = 0 }: CapturedPacket): 'tx' | 'rx' {
-  return (flags & DIRECTIONS) === FLAG_INBOUND ? 'rx' : 'tx'
-}
-
-/** Returns `dropped: wire ab, stage 1 loss 5% (...)`; undefined for a frame that passed. */
-function reasonOf({ verdict, comments = [] }: CapturedPacket): string | undefined {
-  if (verdict === undefined) return undefined
-  return comments.find(comment => comment.startsWith('dropped')) ?? 'dropped'
 }
 
 /** Returns the local time as tcpdump prints it. */

@@ -70,7 +70,8 @@ export function parseQuery(bytes: Uint8Array): DnsQuery | undefined {
   return { ...header, question, edns, rcode: edns !== undefined && edns.version > 0 ? BADVERS : NOERROR }
 }
 
-function parseQuestion(bytes: Uint8Array): DnsQuestion | undefined {
+/** Parses the first question of a message. Undefined if it is truncated or malformed. */
+export function parseQuestion(bytes: Uint8Array): DnsQuestion | undefined {
   const end = skipName(bytes, DNS_HLEN, false)
   if (end < 0 || end + 4 > bytes.length) return undefined
   return { name: bytes.slice(DNS_HLEN, end), type: get16(bytes, end), class: get16(bytes, end + 2) }

@@ -130,13 +130,15 @@ function printTcp(bytes: Uint8Array, at: number, end: number, source: string, de
   return `${text}, length ${length}`
 }
 
-function flagText(flags: number): string {
+/** Returns TCP flags as letters, `S.`; `none` without one. */
+export function flagText(flags: number): string {
   let text = ''
   for (let i = 0; i < 8; i++) if ((flags & (1 << i)) !== 0) text += LETTERS[i]
   return text === '' ? 'none' : text
 }
 
-function optionText(bytes: Uint8Array, from: number, end: number): string {
+/** Returns the options of TCP in `bytes`, as `mss 1460,sackOK`. */
+export function optionText(bytes: Uint8Array, from: number, end: number): string {
   const options: string[] = []
   for (let at = from; at < end; ) {
     const kind = bytes[at]

@@ -2,6 +2,7 @@
 import { type ControlClient, type FoundDevice, supported } from '../control/index.ts'
 import { pack } from './feed.ts'
 import type { DeviceId, FeedMessage, Want } from './feed-types.ts'
+import { Frames, SNAPLEN } from './frames.ts'
 import { Poll, type PollOptions, type Source } from './source.ts'
 import type { Vnets } from './vnets.ts'
 
@@ -47,7 +48,13 @@ const READ: { readonly [W in Exclude<Want, 'frames' | 'step'>]: PollOptions & { 
 
 /** Makes a source of messages about the device `id`. */
 export function deviceSource(vnets: Vnets, client: ControlClient, id: DeviceId, want: Want): Source | undefined {
-  if (want === 'frames' || want === 'step') return undefined
+  if (want === 'step') return undefined
+  if (want === 'frames') {
+    return new Frames(id, async () => {
+      const device = vnets.known(id)
+      return device && client.capture(device.vnet, { devices: [device], snaplen: SNAPLEN })
+    })
+  }
   const { read, ...options } = READ[want]
   return new Poll(async () => {
     const device = vnets.known(id)

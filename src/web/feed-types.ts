@@ -72,7 +72,10 @@ export interface Header {
 
 /** A frame that passed a device, or was dropped. */
 export interface FrameRow {
-  /** Counts the frames of this feed, from 1. */
+  /**
+   * Counts the frames of the device, from 1, since a page began to look. It also counts most of
+   * those that are skipped.
+   */
   readonly number: number
   /** Milliseconds since 1970, with a fraction. */
   readonly time: number

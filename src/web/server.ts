@@ -6,6 +6,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { type Address, close, listen } from '../metrics/address.ts'
 import { sendMetrics } from '../metrics/server.ts'
 import { snapshot } from '../metrics/snapshot.ts'
+import { UsageError } from '../netdev/driver.ts'
+import { VnetError } from '../netdev/errno.ts'
+import { printable } from '../netdev/printable.ts'
+import { sendCapture } from './capture.ts'
 import { parseCommand, runCommand } from './commands.ts'
 import { deviceSource } from './device-sources.ts'
 import { Feed } from './feed.ts'
@@ -30,6 +34,8 @@ export interface WebServer extends AsyncDisposable {
 
 /** Feeds at one time. Those without the token get half of them. */
 export const FEEDS_MAX = 32
+/** Files that are captured at one time. */
+const CAPTURES_MAX = 8
 const BODY_MAX = 64 * 1024
 /** Time for the headers, and for the whole of a request, ms. */
 const HEADERS_MS = 5000
@@ -71,6 +77,7 @@ class Web {
   readonly #feeds = new Set<Feed>()
   /** What pages look at, while some do. */
   readonly #sources = new Map<string, { readonly source: Source; readonly feeds: Set<Feed> }>()
+  #captures = 0
   readonly #routes: ReadonlyMap<string, Route>
 
   constructor(options: WebOptions) {
@@ -79,6 +86,7 @@ class Web {
     this.#routes = new Map<string, Route>([
       ['/events', { method: 'GET', needsToken: false, reply: asked => this.#events(asked) }],
       ['/command', { method: 'POST', needsToken: true, reply: asked => this.#command(asked) }],
+      ['/capture', { method: 'GET', needsToken: true, reply: asked => this.#capture(asked) }],
       ['/metrics', { method: 'GET', needsToken: true, reply: asked => this.#metrics(asked) }],
     ])
   }
@@ -163,6 +171,22 @@ class Web {
     if (asked.command.do === 'check-wire') return
     this.#vnets.soon()
     for (const [key, { source }] of this.#sources) if (key.endsWith(` ${asked.id}`)) source.soon()
+  }
+
+  async #capture({ response, query }: Asked): Promise<void> {
+    const device = await this.#vnets.device(query.get('device') ?? '')
+    if (device === undefined) return refuse(response, 404, 'there is no such interface')
+    if (this.#captures >= CAPTURES_MAX) return refuse(response, 503, 'too many captures run')
+    this.#captures++
+    try {
+      await sendCapture(this.#options.client, device, query.get('filter') || undefined, response)
+    } catch (error) {
+      const { message } = error as Error
+      if (response.headersSent || !(error instanceof VnetError || error instanceof UsageError)) throw error
+      refuse(response, 400, printable(message))
+    } finally {
+      this.#captures--
+    }
   }
 
   async #metrics({ request, response }: Asked): Promise<void> {

@@ -156,7 +156,7 @@ export class Vnets {
   }
 
   #happened(vnet: string, event: DeviceEvent): void {
-    // Of a device that no page knows, such as one in a namespace that is not shown, `hello` is next.
+    // Of a device that no page knows yet, `hello` comes next.
     for (const [id, device] of this.#devices) {
       if (keyOf(vnet, event) !== keyOf(device.vnet, device)) continue
       this.#send(pack({ type: 'event', id, time: event.time ?? Date.now(), event }))

@@ -1,7 +1,8 @@
 /** Lines of frames, from what a capture records of them. */
 import { expect, test } from 'vitest'
+import { PRINTED } from '../../src/capture/frame-text.ts'
 import type { CapturedPacket } from '../../src/capture/packet.ts'
-import { FrameLines, PRINTED } from '../../src/cli/frame-lines.ts'
+import { FrameLines } from '../../src/cli/frame-lines.ts'
 import { print } from '../../src/packet/print.ts'
 import { buildFrame, type Packet, plain } from '../packet/frames.ts'
 

@@ -1,11 +1,12 @@
 /** `vnet frames`: a line for each frame that passes the interfaces, until Ctrl-C. */
 import { CaptureError } from '../../capture/error.ts'
+import { PRINTED } from '../../capture/frame-text.ts'
 import { CaptureReader } from '../../capture/reader.ts'
 import type { ControlClient, Found } from '../../control/index.ts'
 import { type AskOptions, askVnets, fail } from '../ask.ts'
 import { complaintsOf, openStreams, type VnetStream, vnetsOfHere } from '../capture-streams.ts'
 import { isNamed, label } from '../device-words.ts'
-import { FrameLines, PRINTED } from '../frame-lines.ts'
+import { FrameLines } from '../frame-lines.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../io.ts'
 
 export interface FramesOptions extends AskOptions {

@@ -1,0 +1,40 @@
+/** What a captured frame was, in words: its text, the way that it went, why it was dropped. */
+import { print } from '../packet/print.ts'
+import { type CapturedPacket, FLAG_INBOUND, FLAG_OUTBOUND, FLAG_TCP_SEGMENTATION_OFFLOADED } from './packet.ts'
+
+/** Bytes of a frame that are printed: Ethernet, two VLAN tags, and the longest headers of TCP. */
+export const PRINTED = 256
+
+const DIRECTIONS = FLAG_INBOUND | FLAG_OUTBOUND
+const MAX_FRAME = 65_536 + 64
+
+/** Prints frames of which a capture kept the first PRINTED bytes, or more. */
+export class FramePrinter {
+  /** A frame as long as it was: what was captured, then zeros, of which none is printed. */
+  readonly #whole = new Uint8Array(MAX_FRAME)
+
+  /** Returns a frame as tcpdump prints it. */
+  print({ bytes, at, capturedLength, originalLength }: CapturedPacket): string {
+    const [kept, length] = [Math.min(capturedLength, MAX_FRAME), Math.min(originalLength, MAX_FRAME)]
+    if (kept === length || kept < PRINTED) return print(bytes, at, kept)
+    this.#whole.set(bytes.subarray(at, at + kept))
+    const text = print(this.#whole, 0, length)
+    this.#whole.fill(0, 0, kept)
+    return text
+  }
+}
+
+export function isGso({ flags = 0 }: CapturedPacket): boolean {
+  return (flags & FLAG_TCP_SEGMENTATION_OFFLOADED) !== 0
+}
+
+export function wayOf({ flags = 0 }: CapturedPacket): 'tx' | 'rx' {
+  return (flags & DIRECTIONS) === FLAG_INBOUND ? 'rx' : 'tx'
+}
+
+/** Returns `wire ab, stage 1 loss 5% (...)`, or `dropped`; undefined for a frame that passed. */
+export function dropReasonOf({ verdict, comments = [] }: CapturedPacket): string | undefined {
+  if (verdict === undefined) return undefined
+  const comment = comments.find(comment => comment.startsWith('dropped')) ?? 'dropped'
+  return comment.replace(/^dropped: /, '')
+}

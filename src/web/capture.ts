@@ -1,0 +1,36 @@
+/** GET /capture: the frames of a device as a pcapng file, until the client closes it. */
+import type { ServerResponse } from 'node:http'
+import type { ControlClient, FoundDevice } from '../control/index.ts'
+
+/**
+ * Begins a capture and sends it. The vnet sends only what is read: what a slow client has no room
+ * for is lost, and counted in the file. Throws a VnetError or a UsageError if it cannot begin.
+ */
+export async function sendCapture(
+  client: ControlClient,
+  device: FoundDevice,
+  filter: string | undefined,
+  response: ServerResponse,
+): Promise<void> {
+  const stream = await client.capture(device.vnet, { devices: [device], filter })
+  const end = () => void stream[Symbol.asyncDispose]()
+  response.on('close', end)
+  if (response.destroyed) return end()
+  const headers = {
+    'content-type': 'application/octet-stream',
+    'content-disposition': 'attachment; filename=vnet.pcapng',
+  }
+  response.writeHead(200, headers)
+  for await (const bytes of stream) {
+    // A copy, because the bytes are valid until the next are read.
+    if (!response.write(bytes.slice())) await drained(response)
+  }
+  response.end()
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise(resolve => {
+    response.once('drain', resolve)
+    response.once('close', resolve)
+  })
+}

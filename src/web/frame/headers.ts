@@ -1,0 +1,160 @@
+/**
+ * The headers of a frame, each with its fields in words, for the page. Frames come from strangers:
+ * nothing here throws on any bytes, and a header that is cut off or malformed is shown as far as it
+ * can be, with a note.
+ */
+import { formatIpv4, formatMac } from '../../packet/address.ts'
+import * as arp from '../../packet/arp.ts'
+import { finish, onesComplementSum } from '../../packet/checksum.ts'
+import * as ethernet from '../../packet/ethernet.ts'
+import * as ipv4 from '../../packet/ipv4.ts'
+import * as ipv6 from '../../packet/ipv6.ts'
+import { get16 } from '../../packet/octets.ts'
+import { ipv6Text } from '../../packet/print-icmp.ts'
+import { dei, isVlan, pcp, VLAN_HLEN, vid } from '../../packet/vlan.ts'
+import type { Header } from '../feed-types.ts'
+import { cutOff, header, hex, named } from './header.ts'
+import { transportHeaders } from './transport.ts'
+
+const ETHER_TYPES: ReadonlyMap<number, string> = new Map([
+  [ethernet.ETH_P_IP, 'IPv4'],
+  [ethernet.ETH_P_ARP, 'ARP'],
+  [ethernet.ETH_P_8021Q, 'VLAN'],
+  [ethernet.ETH_P_8021AD, 'service VLAN'],
+  [ethernet.ETH_P_IPV6, 'IPv6'],
+  [ethernet.ETH_P_PAUSE, 'pause'],
+])
+
+const PROTOCOLS: ReadonlyMap<number, string> = new Map([
+  [ipv6.NEXTHDR_HOP, 'hop-by-hop options'],
+  [ipv4.IPPROTO_ICMP, 'ICMP'],
+  [ipv4.IPPROTO_TCP, 'TCP'],
+  [ipv4.IPPROTO_UDP, 'UDP'],
+  [ipv4.IPPROTO_DCCP, 'DCCP'],
+  [ipv6.NEXTHDR_ROUTING, 'routing'],
+  [ipv6.NEXTHDR_FRAGMENT, 'fragment'],
+  [ipv4.IPPROTO_ESP, 'ESP'],
+  [ipv4.IPPROTO_AH, 'AH'],
+  [ipv6.NEXTHDR_ICMP, 'ICMPv6'],
+  [ipv6.NEXTHDR_NONE, 'none'],
+  [ipv6.NEXTHDR_DEST, 'destination options'],
+  [ipv4.IPPROTO_UDPLITE, 'UDP-Lite'],
+])
+
+const ARP_OPERATIONS: ReadonlyMap<number, string> = new Map([
+  [arp.ARPOP_REQUEST, 'request'],
+  [arp.ARPOP_REPLY, 'reply'],
+])
+
+/** ECN codepoints, RFC 3168 sec. 5. */
+const ECN = ['not ECT', 'ECT(1)', 'ECT(0)', 'CE']
+
+/** Returns the headers of the Ethernet frame at `at`, of which `length` bytes were captured. */
+export function headersOf(bytes: Uint8Array, at: number, length: number): Header[] {
+  const end = Math.min(bytes.length, at + length)
+  if (end - at < ethernet.ETH_HLEN) return [cutOff('Ethernet', end - at, ethernet.ETH_HLEN)]
+  let type = ethernet.etherType(bytes, at)
+  const headers = [
+    header('Ethernet', {
+      Destination: formatMac(bytes, ethernet.destinationAt(at)),
+      Source: formatMac(bytes, ethernet.sourceAt(at)),
+      Type: typeText(type),
+    }),
+  ]
+  let nh = at + ethernet.ETH_HLEN
+  for (; isVlan(type); nh += VLAN_HLEN) {
+    if (nh + VLAN_HLEN > end) return [...headers, cutOff('VLAN', end - nh, VLAN_HLEN)]
+    const tag = nh - 2
+    type = get16(bytes, nh + 2)
+    const eligible = dei(bytes, tag) === 1 ? 'yes' : 'no'
+    const words = { Id: vid(bytes, tag), Priority: pcp(bytes, tag), 'Drop eligible': eligible, Type: typeText(type) }
+    headers.push(header('VLAN', words))
+  }
+  if (type === ethernet.ETH_P_ARP) return [...headers, arpHeader(bytes, nh, end)]
+  if (type === ethernet.ETH_P_IP) return [...headers, ...ipv4Headers(bytes, nh, end)]
+  if (type === ethernet.ETH_P_IPV6) return [...headers, ...ipv6Headers(bytes, nh, end)]
+  return headers
+}
+
+function typeText(type: number): string {
+  return type < ethernet.ETH_P_802_3_MIN ? `${type} (802.3 length)` : named(ETHER_TYPES, type, hex(type, 4))
+}
+
+function arpHeader(bytes: Uint8Array, at: number, end: number): Header {
+  if (end - at < arp.ARP_LEN) return cutOff('ARP', end - at, arp.ARP_LEN)
+  const operation = arp.op(bytes, at)
+  const isUsual = arp.parse(bytes, at, end - at) >= 0
+  return header('ARP', {
+    Operation: named(ARP_OPERATIONS, operation),
+    ...(isUsual
+      ? {
+          'Sender MAC': formatMac(bytes, arp.shaAt(at)),
+          'Sender address': formatIpv4(arp.spa(bytes, at)),
+          'Target MAC': formatMac(bytes, arp.thaAt(at)),
+          'Target address': formatIpv4(arp.tpa(bytes, at)),
+        }
+      : { Note: 'not of Ethernet and IPv4' }),
+  })
+}
+
+function ipv4Headers(bytes: Uint8Array, at: number, end: number): Header[] {
+  if (end - at < ipv4.IPV4_HLEN) return [cutOff('IPv4', end - at, ipv4.IPV4_HLEN)]
+  const [size, total, flags] = [ipv4.headerLength(bytes, at), ipv4.totalLength(bytes, at), ipv4.flags(bytes, at)]
+  const isWhole = ipv4.version(bytes, at) === 4 && size >= ipv4.IPV4_HLEN && at + size <= end && total >= size
+  const service = ipv4.typeOfService(bytes, at)
+  const bits = [(flags & ipv4.IP_DF) !== 0 && 'DF', (flags & ipv4.IP_MF) !== 0 && 'MF'].filter(Boolean)
+  const protocol = ipv4.protocol(bytes, at)
+  const isRight = isWhole && finish(onesComplementSum(bytes, at, size)) === 0
+  const words = {
+    ...(ipv4.version(bytes, at) !== 4 && { Version: ipv4.version(bytes, at) }),
+    'Header length': `${size} bytes`,
+    DSCP: service >>> 2,
+    ECN: ECN[service & 3],
+    'Total length': `${total} bytes`,
+    Identification: hex(ipv4.identification(bytes, at), 4),
+    Flags: bits.length === 0 ? 'none' : bits.join(' '),
+    'Fragment offset': ipv4.fragmentOffset(bytes, at),
+    TTL: ipv4.timeToLive(bytes, at),
+    Protocol: named(PROTOCOLS, protocol),
+    Checksum: `${hex(ipv4.headerChecksum(bytes, at), 4)}${isRight || !isWhole ? '' : ' (wrong)'}`,
+    Source: formatIpv4(ipv4.source(bytes, at)),
+    Destination: formatIpv4(ipv4.destination(bytes, at)),
+    ...(isWhole && size > ipv4.IPV4_HLEN && { Options: `${size - ipv4.IPV4_HLEN} bytes` }),
+    ...(!isWhole && { Note: 'malformed or cut off' }),
+  }
+  const found = [header('IPv4', words)]
+  if (!isWhole || ipv4.fragmentOffset(bytes, at) !== 0) return found
+  return [...found, ...transportHeaders(bytes, at + size, Math.min(end, at + total), protocol)]
+}
+
+function ipv6Headers(bytes: Uint8Array, at: number, end: number): Header[] {
+  if (end - at < ipv6.IPV6_HLEN) return [cutOff('IPv6', end - at, ipv6.IPV6_HLEN)]
+  const traffic = ipv6.trafficClass(bytes, at)
+  const payload = ipv6.payloadLength(bytes, at)
+  const version = ipv6.version(bytes, at)
+  const words = {
+    ...(version !== 6 && { Version: version }),
+    DSCP: traffic >>> 2,
+    ECN: ECN[traffic & 3],
+    'Flow label': hex(ipv6.flowLabel(bytes, at), 5),
+    'Payload length': `${payload} bytes`,
+    'Next header': named(PROTOCOLS, ipv6.nextHeader(bytes, at)),
+    'Hop limit': ipv6.hopLimit(bytes, at),
+    Source: ipv6Text(bytes, ipv6.sourceAt(at)),
+    Destination: ipv6Text(bytes, ipv6.destinationAt(at)),
+    ...(version !== 6 && { Note: 'malformed' }),
+  }
+  const found = [header('IPv6', words)]
+  if (version !== 6) return found
+  // A GSO frame of more than 64 KiB has the length 0.
+  const last = payload === 0 ? end : Math.min(end, at + ipv6.IPV6_HLEN + payload)
+  const upper = ipv6.upperLayer(bytes, at, last - at)
+  if (upper < 0) return [...found, cutOff('IPv6 extension', last - at - ipv6.IPV6_HLEN, undefined)]
+  const offset = upper >>> 8
+  if (offset === 0) return [...found, header('IPv6 extension', { Note: 'a later fragment' })]
+  if (offset > ipv6.IPV6_HLEN) {
+    const size = offset - ipv6.IPV6_HLEN
+    found.push(header('IPv6 extension', { Length: `${size} bytes`, 'Next header': named(PROTOCOLS, upper & 0xff) }))
+  }
+  return [...found, ...transportHeaders(bytes, at + offset, last, upper & 0xff)]
+}

@@ -1,0 +1,129 @@
+/** The headers behind the network header: ICMP, ICMPv6, UDP, TCP. */
+import { formatIpv4 } from '../../packet/address.ts'
+import { DHCP_CLIENT_PORT, DHCP_SERVER_PORT } from '../../packet/dhcp.ts'
+import * as icmp from '../../packet/icmp.ts'
+import * as icmpv6 from '../../packet/icmpv6.ts'
+import * as ipv4 from '../../packet/ipv4.ts'
+import * as ipv6 from '../../packet/ipv6.ts'
+import { flagText, optionText } from '../../packet/print.ts'
+import { ipv6Text } from '../../packet/print-icmp.ts'
+import * as tcp from '../../packet/tcp.ts'
+import * as udp from '../../packet/udp.ts'
+import type { Header } from '../feed-types.ts'
+import { dhcpHeader, dnsHeader } from './application.ts'
+import { cutOff, header, hex, named } from './header.ts'
+
+const DNS_PORT = 53
+/** Bytes of a neighbour message up to the end of its target. */
+const TARGET_END = 24
+
+const ICMP_TYPES: ReadonlyMap<number, string> = new Map([
+  [icmp.ICMP_ECHOREPLY, 'echo reply'],
+  [icmp.ICMP_DEST_UNREACH, 'destination unreachable'],
+  [icmp.ICMP_SOURCE_QUENCH, 'source quench'],
+  [icmp.ICMP_REDIRECT, 'redirect'],
+  [icmp.ICMP_ECHO, 'echo request'],
+  [icmp.ICMP_TIME_EXCEEDED, 'time exceeded'],
+  [icmp.ICMP_PARAMETERPROB, 'parameter problem'],
+])
+
+const ICMPV6_TYPES: ReadonlyMap<number, string> = new Map([
+  [icmpv6.ICMPV6_DEST_UNREACH, 'destination unreachable'],
+  [icmpv6.ICMPV6_PKT_TOOBIG, 'packet too big'],
+  [icmpv6.ICMPV6_TIME_EXCEED, 'time exceeded'],
+  [icmpv6.ICMPV6_PARAMPROB, 'parameter problem'],
+  [icmpv6.ICMPV6_ECHO_REQUEST, 'echo request'],
+  [icmpv6.ICMPV6_ECHO_REPLY, 'echo reply'],
+  [icmpv6.NDISC_ROUTER_SOLICITATION, 'router solicitation'],
+  [icmpv6.NDISC_ROUTER_ADVERTISEMENT, 'router advertisement'],
+  [icmpv6.NDISC_NEIGHBOUR_SOLICITATION, 'neighbour solicitation'],
+  [icmpv6.NDISC_NEIGHBOUR_ADVERTISEMENT, 'neighbour advertisement'],
+  [icmpv6.NDISC_REDIRECT, 'redirect'],
+])
+
+/** Returns the headers at `at`, of a packet that ends at `end`; none of an unknown protocol. */
+export function transportHeaders(bytes: Uint8Array, at: number, end: number, protocol: number): Header[] {
+  if (protocol === ipv4.IPPROTO_TCP) return [tcpHeader(bytes, at, end)]
+  if (protocol === ipv4.IPPROTO_UDP) return udpHeaders(bytes, at, end)
+  if (protocol === ipv4.IPPROTO_ICMP) return [icmpHeader(bytes, at, end)]
+  if (protocol === ipv6.NEXTHDR_ICMP) return [icmpv6Header(bytes, at, end)]
+  return []
+}
+
+function tcpHeader(bytes: Uint8Array, at: number, end: number): Header {
+  if (end - at < tcp.TCP_HLEN) return cutOff('TCP', end - at, tcp.TCP_HLEN)
+  const flags = tcp.flags(bytes, at)
+  const size = tcp.dataOffset(bytes, at)
+  const options = Math.min(end, at + size)
+  return header('TCP', {
+    'Source port': tcp.sourcePort(bytes, at),
+    'Destination port': tcp.destinationPort(bytes, at),
+    'Sequence number': tcp.sequenceNumber(bytes, at),
+    'Acknowledgment number': (flags & tcp.TCP_ACK) === 0 ? undefined : tcp.acknowledgmentNumber(bytes, at),
+    'Header length': `${size} bytes`,
+    Flags: `${flagNames(flags)} [${flagText(flags)}]`,
+    Window: tcp.window(bytes, at),
+    Checksum: hex(tcp.checksum(bytes, at), 4),
+    'Urgent pointer': (flags & tcp.TCP_URG) === 0 ? undefined : tcp.urgentPointer(bytes, at),
+    Options: size > tcp.TCP_HLEN ? optionText(bytes, at + tcp.TCP_HLEN, options) : undefined,
+    Note: size < tcp.TCP_HLEN || at + size > end ? 'malformed or cut off' : undefined,
+  })
+}
+
+function flagNames(flags: number): string {
+  const names = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG', 'ECE', 'CWR'].filter((_, bit) => (flags & (1 << bit)) !== 0)
+  return names.join(' ') || 'none'
+}
+
+function udpHeaders(bytes: Uint8Array, at: number, end: number): Header[] {
+  if (end - at < udp.UDP_HLEN) return [cutOff('UDP', end - at, udp.UDP_HLEN)]
+  const ports = [udp.sourcePort(bytes, at), udp.destinationPort(bytes, at)] as const
+  const length = udp.length(bytes, at)
+  const checksum = udp.checksum(bytes, at)
+  const found = [
+    header('UDP', {
+      'Source port': ports[0],
+      'Destination port': ports[1],
+      Length: `${length} bytes`,
+      Checksum: checksum === 0 ? 'none' : hex(checksum, 4),
+      Note: length < udp.UDP_HLEN ? 'malformed' : undefined,
+    }),
+  ]
+  const data = bytes.subarray(at + udp.UDP_HLEN, Math.max(at + udp.UDP_HLEN, Math.min(end, at + length)))
+  const isDhcp = ports.every(port => port === DHCP_SERVER_PORT || port === DHCP_CLIENT_PORT)
+  if (isDhcp) found.push(dhcpHeader(data))
+  else if (ports.includes(DNS_PORT)) found.push(dnsHeader(data))
+  return found
+}
+
+function icmpHeader(bytes: Uint8Array, at: number, end: number): Header {
+  if (end - at < icmp.ICMP_HLEN) return cutOff('ICMP', end - at, icmp.ICMP_HLEN)
+  const [type, code] = [icmp.type(bytes, at), icmp.code(bytes, at)]
+  const isEcho = type === icmp.ICMP_ECHO || type === icmp.ICMP_ECHOREPLY
+  const isTooBig = type === icmp.ICMP_DEST_UNREACH && code === icmp.ICMP_FRAG_NEEDED
+  return header('ICMP', {
+    Type: named(ICMP_TYPES, type),
+    Code: code,
+    Checksum: hex(icmp.checksum(bytes, at), 4),
+    ...(isEcho && { Identifier: icmp.identifier(bytes, at), 'Sequence number': icmp.sequenceNumber(bytes, at) }),
+    ...(isTooBig && { 'Next-hop MTU': icmp.nextHopMtu(bytes, at) }),
+    ...(type === icmp.ICMP_REDIRECT && { Gateway: formatIpv4(icmp.gateway(bytes, at)) }),
+  })
+}
+
+function icmpv6Header(bytes: Uint8Array, at: number, end: number): Header {
+  if (end - at < icmpv6.ICMPV6_HLEN) return cutOff('ICMPv6', end - at, icmpv6.ICMPV6_HLEN)
+  const type = icmpv6.type(bytes, at)
+  const isEcho = type === icmpv6.ICMPV6_ECHO_REQUEST || type === icmpv6.ICMPV6_ECHO_REPLY
+  const hasTarget =
+    [icmpv6.NDISC_NEIGHBOUR_SOLICITATION, icmpv6.NDISC_NEIGHBOUR_ADVERTISEMENT, icmpv6.NDISC_REDIRECT].includes(type) &&
+    end - at >= TARGET_END
+  return header('ICMPv6', {
+    Type: named(ICMPV6_TYPES, type),
+    Code: icmpv6.code(bytes, at),
+    Checksum: hex(icmpv6.checksum(bytes, at), 4),
+    ...(isEcho && { Identifier: icmpv6.identifier(bytes, at), 'Sequence number': icmpv6.sequenceNumber(bytes, at) }),
+    ...(type === icmpv6.ICMPV6_PKT_TOOBIG && { MTU: icmpv6.mtu(bytes, at) }),
+    ...(hasTarget && { Target: ipv6Text(bytes, icmpv6.targetAt(at)) }),
+  })
+}

@@ -1,0 +1,143 @@
+/**
+ * The frames of a device, for the pages that look at them: one capture for all. Of more frames than
+ * a page can show, the rest is counted. So the cost of looking is bounded, however many there are.
+ */
+
+import { CaptureError } from '../capture/error.ts'
+import { dropReasonOf, FramePrinter, wayOf } from '../capture/frame-text.ts'
+import { CaptureReader } from '../capture/reader.ts'
+import type { CaptureRecord } from '../capture/record.ts'
+import type { CaptureStream } from '../control/index.ts'
+import { VnetError } from '../netdev/errno.ts'
+import { printable } from '../netdev/printable.ts'
+import { type Feed, pack } from './feed.ts'
+import type { DeviceId, FeedMessage, FrameRow } from './feed-types.ts'
+import { headersOf } from './frame/headers.ts'
+import type { Source } from './source.ts'
+
+/** Bytes of each frame that are captured: up to the options of DHCP. */
+export const SNAPLEN = 512
+/** Bytes of a frame that a page gets. */
+const SHOWN = 128
+/** Frames of a message, and the time from one to the next, ms. */
+const ROWS_MAX = 200
+const INTERVAL_MS = 200
+/** Bytes of the capture that are read in that time. What does not fit is lost, and counted. */
+const READ_MAX = 512 * 1024
+
+export class Frames implements Source {
+  readonly #open: () => Promise<CaptureStream | undefined>
+  readonly #id: DeviceId
+  readonly #printer = new FramePrinter()
+  /** The pages, and the frames that each had no room for. */
+  readonly #feeds = new Map<Feed, number>()
+  #stream: CaptureStream | undefined
+  #isRunning = false
+  #rows: FrameRow[] = []
+  #skipped = 0
+  #number = 0
+  #timer: NodeJS.Timeout | undefined
+  /** Bytes that were read since the last message. */
+  #read = 0
+  /** Lets the reader go on. */
+  #goOn = () => {}
+
+  /** `open` starts the capture; it returns undefined if the device is gone. */
+  constructor(id: DeviceId, open: () => Promise<CaptureStream | undefined>) {
+    this.#id = id
+    this.#open = open
+  }
+
+  add(feed: Feed): void {
+    if (!this.#feeds.has(feed)) this.#feeds.set(feed, 0)
+    if (!this.#isRunning) void this.#run()
+  }
+
+  delete(feed: Feed): void {
+    this.#feeds.delete(feed)
+    if (this.#feeds.size > 0) return
+    void this.#stream?.[Symbol.asyncDispose]()
+    clearInterval(this.#timer)
+    this.#goOn()
+  }
+
+  /** Nothing is read at an interval here. */
+  soon(): void {}
+
+  async #run(): Promise<void> {
+    this.#isRunning = true
+    try {
+      await using stream = await this.#open()
+      if (stream === undefined || this.#feeds.size === 0) return
+      this.#stream = stream
+      this.#timer = setInterval(() => this.#flush(), INTERVAL_MS)
+      await this.#readAll(stream)
+    } catch (error) {
+      if (!(error instanceof VnetError) && !(error instanceof CaptureError)) throw error
+      const problem = pack({ type: 'problem', text: error.message })
+      for (const feed of this.#feeds.keys()) feed.send(problem)
+    } finally {
+      clearInterval(this.#timer)
+      this.#stream = undefined
+      this.#rows = []
+      this.#skipped = 0
+      this.#isRunning = false
+    }
+  }
+
+  /** Reads until the vnet ends, the device is gone, or no page looks. */
+  async #readAll(stream: CaptureStream): Promise<void> {
+    const reader = new CaptureReader('frames')
+    for await (const bytes of stream) {
+      reader.push(bytes)
+      for (let packet = reader.next(); packet !== undefined; packet = reader.next()) this.#take(packet)
+      this.#read += bytes.length
+      if (this.#feeds.size === 0) return
+      if (this.#read < READ_MAX) continue
+      await new Promise<void>(resolve => {
+        this.#goOn = resolve
+      })
+    }
+    this.#flush()
+  }
+
+  #take(packet: CaptureRecord): void {
+    this.#number++
+    this.#skipped += packet.dropCount ?? 0
+    if (this.#rows.length < ROWS_MAX) this.#rows.push(this.#row(packet))
+    else this.#skipped++
+  }
+
+  #row(packet: CaptureRecord): FrameRow {
+    const { seconds, nanoseconds, bytes, at, capturedLength, originalLength: length, queue = 0 } = packet
+    const dropped = dropReasonOf(packet)
+    return {
+      number: this.#number,
+      time: seconds * 1000 + nanoseconds / 1e6,
+      id: this.#id,
+      ...{ way: wayOf(packet), queue, length },
+      dropped: dropped === undefined ? undefined : printable(dropped),
+      text: printable(this.#printer.print(packet)),
+      headers: headersOf(bytes, at, capturedLength),
+      bytes: Buffer.from(bytes.buffer, bytes.byteOffset + at, Math.min(capturedLength, SHOWN)).toString('hex'),
+    }
+  }
+
+  #flush(): void {
+    this.#read = 0
+    this.#goOn()
+    const [frames, skipped] = [this.#rows, this.#skipped]
+    if (frames.length === 0 && skipped === 0) return
+    this.#rows = []
+    this.#skipped = 0
+    const message = (missed: number): FeedMessage => ({
+      ...{ type: 'frames', id: this.#id, frames },
+      skipped: skipped + missed,
+    })
+    const usual = pack(message(0))
+    for (const [feed, missed] of this.#feeds) {
+      const isSent = feed.send(missed === 0 ? usual : pack(message(missed)))
+      this.#feeds.set(feed, isSent ? 0 : missed + frames.length + skipped)
+    }
+  }
+}
