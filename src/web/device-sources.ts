@@ -42,7 +42,10 @@ const READ: { readonly [W in Exclude<Want, 'frames' | 'step'>]: PollOptions & { 
   scenario: {
     interval: 5000,
     isState: true,
-    read: async (_, _device, id) => ({ type: 'scenario', id, scenario: undefined }),
+    async read(client, device, id) {
+      const scenario = await supported(() => client.scenario(device.vnet, device))
+      return { type: 'scenario', id, scenario }
+    },
   },
 }
 
