@@ -2,5 +2,6 @@
 import { controlsView } from './controls.ts'
 import { driverView } from './driver.ts'
 import { Page } from './page.ts'
+import { trafficView } from './traffic.ts'
 
-document.body.append(new Page([driverView, controlsView]).element)
+document.body.append(new Page([driverView, trafficView, controlsView]).element)

@@ -8,8 +8,6 @@ type Parts = Extract<FeedMessage, { type: 'parts' }>['parts']
 /** Devices whose counters are kept, and those looked at whose wires and queues are. */
 const DEVICES_MAX = 1000
 const VISITED_MAX = 16
-/** How often queues are sampled, in ms, with the most that was in them in that time. */
-const PARTS_EVERY = 1000
 /** A device that was missing in so many messages, one a second, has no sample left to show. */
 const ABSENT_MAX = WINDOW
 
@@ -18,10 +16,8 @@ export const STAGE_COUNTERS = ['dropped', 'duplicated', 'corrupted', 'reordered'
 
 interface Visited {
   readonly wire: Samples
-  readonly parts: Samples
-  /** Since the last sample of the queues. */
+  /** The most frames that were in each queue, ring and stage since the last statistics. */
   most: Record<string, number>
-  sampled: number
 }
 
 export class History {
@@ -34,25 +30,23 @@ export class History {
     return this.#devices.size
   }
 
-  /** Counters of a device: rates `tx bits`, `rx frames`, `tx NEIGH` ...; level `held`. */
+  /**
+   * Rates `tx bits`, `rx frames`, `tx NEIGH` ...; level `held`; and of a device that was looked at,
+   * the levels of its parts and stages: `queue tx 0`, `ring rx ring`, `wire ab delay`.
+   */
   device(id: DeviceId): Samples | undefined {
     return this.#devices.get(id)?.samples
   }
 
-  /** The wire: rates `dropped ab loss`, levels `held ab delay`, `p50 ab delay` in seconds. */
+  /** The wire: rates `dropped ab loss`, levels `p50 ab delay` in seconds. */
   wire(id: DeviceId): Samples | undefined {
     return this.#visited.get(id)?.wire
-  }
-
-  /** Levels by the kind and name of a part: `ring rx ring`. */
-  parts(id: DeviceId): Samples | undefined {
-    return this.#visited.get(id)?.parts
   }
 
   receive(message: FeedMessage): void {
     if (message.type === 'stats') this.#addStats(message.time, message.devices)
     if (message.type === 'wire' && message.wire !== undefined) this.#addWire(message.id, message.time, message.wire)
-    if (message.type === 'parts') this.#addParts(message.id, message.time, message.parts)
+    if (message.type === 'parts') this.#addParts(message.id, message.parts)
   }
 
   #addStats(time: number, devices: readonly DeviceCounters[]): void {
@@ -62,7 +56,9 @@ export class History {
       // Those that were seen last are the last in the map.
       this.#devices.delete(device.id)
       this.#devices.set(device.id, { samples, seen: this.#messages })
-      samples.add(time, countersOf(device), { held: device.held })
+      const visited = this.#visited.get(device.id)
+      samples.add(time, countersOf(device), { held: device.held, ...visited?.most })
+      if (visited !== undefined) visited.most = {}
     }
     for (const [id, { seen }] of this.#devices) {
       if (this.#messages - seen <= ABSENT_MAX && this.#devices.size <= DEVICES_MAX) break
@@ -73,32 +69,28 @@ export class History {
   #addWire(id: DeviceId, time: number, { stages }: Wire): void {
     const counters: Record<string, number> = {}
     const levels: Record<string, number> = {}
+    const { wire, most } = this.#visit(id)
     for (const stage of stages) {
       const name = stageName(stage)
       for (const counter of STAGE_COUNTERS) counters[`${counter} ${name}`] = stage[counter]
-      levels[`held ${name}`] = stage.held
+      raise(most, `wire ${name}`, stage.held)
       if (stage.late === undefined) continue
       levels[`p50 ${name}`] = stage.late.p50 / 1e9
       levels[`p99 ${name}`] = stage.late.p99 / 1e9
     }
-    this.#visit(id).wire.add(time, counters, levels)
+    wire.add(time, counters, levels)
   }
 
-  #addParts(id: DeviceId, time: number, parts: Parts): void {
-    const visited = this.#visit(id)
-    for (const { kind, name, length } of parts) {
-      if (length !== undefined) visited.most[`${kind} ${name}`] = Math.max(length, visited.most[`${kind} ${name}`] ?? 0)
-    }
-    // The clock may have been set back.
-    if (Math.abs(time - visited.sampled) < PARTS_EVERY) return
-    visited.parts.add(time, {}, visited.most)
-    visited.sampled = time
-    visited.most = {}
+  #addParts(id: DeviceId, parts: Parts): void {
+    const { most } = this.#visit(id)
+    // What the pool holds for a device is `held`.
+    for (const { kind, name, length } of parts)
+      if (length !== undefined && kind !== 'pool') raise(most, `${kind} ${name}`, length)
   }
 
   /** Keeps those that were visited last. */
   #visit(id: DeviceId): Visited {
-    const visited = this.#visited.get(id) ?? { wire: new Samples(), parts: new Samples(), most: {}, sampled: 0 }
+    const visited = this.#visited.get(id) ?? { wire: new Samples(), most: {} }
     this.#visited.delete(id)
     this.#visited.set(id, visited)
     for (const oldest of this.#visited.keys()) {
@@ -107,6 +99,10 @@ export class History {
     }
     return visited
   }
+}
+
+function raise(most: Record<string, number>, key: string, value: number): void {
+  most[key] = Math.max(value, most[key] ?? 0)
 }
 
 /** Returns `ab loss 2`, or `ab match then loss` for a stage that lies in another. */

@@ -23,8 +23,14 @@ const wire = (second: number, id: string, ...stages: Stage[]): FeedMessage => {
   return { type: 'wire', time: START + 1000 * second, id, wire: { time: undefined, words: { ab: '', ba: '' }, stages } }
 }
 
-const queue = (ms: number, length: number): FeedMessage => {
-  return { type: 'parts', time: START + ms, id: 'a', parts: [{ kind: 'queue', name: 'tx 0', length }] as never }
+/** Frames in these parts, by kind and name. */
+const parts = (...list: (readonly [kind: string, name: string, length?: number])[]): FeedMessage => {
+  return {
+    type: 'parts',
+    time: START,
+    id: 'a',
+    parts: list.map(([kind, name, length]) => ({ kind, name, length })),
+  } as never
 }
 
 describe('history of all devices', () => {
@@ -81,7 +87,6 @@ describe('history of a wire', () => {
     const samples = history.wire('a')!
     expect(samples.rate('dropped ab loss', 0)).toEqual([null, 3])
     expect(samples.rate('duplicated ab loss', 0)).toEqual([null, 1])
-    expect(samples.level('held ba match then delay', 0)).toEqual([0, 7])
     expect(samples.level('p50 ba match then delay', 0)[1]).toBeCloseTo(2e-6, 12)
     expect(samples.level('p99 ba match then delay', 0)[1]).toBeCloseTo(5e-3, 9)
     expect(samples.levelKeys()).not.toContain('p50 ab loss')
@@ -96,15 +101,25 @@ describe('history of a wire', () => {
 })
 
 describe('history of queues', () => {
-  it('samples once a second the most that was in a queue since the sample before', () => {
+  it('has the most that was in each queue, ring and stage since the statistics before', () => {
     const history = new History()
-    for (const [ms, length] of [0, 9, 4, 2, 3].map((length, i) => [250 * i, length])) history.receive(queue(ms, length))
-    expect(history.parts('a')!.level('queue tx 0', 0)).toEqual([0, 9])
+    history.receive(stats(0, counters('a')))
+    for (const length of [3, 9, 4]) history.receive(parts(['queue', 'tx 0', length], ['ring', 'rx ring', 2]))
+    history.receive(wire(1, 'a', stage({ stage: 'delay', held: 7 })))
+    history.receive(stats(1, counters('a', { held: 5 })))
+    history.receive(parts(['queue', 'tx 0', 1]))
+    history.receive(stats(2, counters('a')))
+    const samples = history.device('a')!
+    expect(samples.level('queue tx 0', 0)).toEqual([null, 9, 1])
+    expect(samples.level('ring rx ring', 0)).toEqual([null, 2, null])
+    expect(samples.level('wire ab delay', 0)).toEqual([null, 7, null])
+    expect(samples.level('held', 0)).toEqual([0, 5, 0])
   })
 
-  it('goes on when the clock is set back', () => {
+  it('leaves out what has no length, and the frame memory, which is what the device holds', () => {
     const history = new History()
-    for (const ms of [0, -5000, -4000]) history.receive(queue(ms, 1))
-    expect(history.parts('a')!.level('queue tx 0', 0)).toEqual([1, 1, 1])
+    history.receive(parts(['irq', 'irq 0'], ['pool', 'frames', 9]))
+    history.receive(stats(0, counters('a')))
+    expect(history.device('a')!.levelKeys()).toEqual(['held'])
   })
 })

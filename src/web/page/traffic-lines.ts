@@ -1,0 +1,144 @@
+/** The plots, and the lines of each of them. */
+import type { DeviceId } from '../feed-types.ts'
+import { type History, STAGE_COUNTERS } from './traffic-history.ts'
+import { OTHER, type Samples } from './traffic-samples.ts'
+
+/** Variables of style.css that lines are drawn in. */
+export const COLOURS = ['tx', 'rx', 'drop', 'warn', 'accent', 'ok', 'muted'] as const
+export type Colour = (typeof COLOURS)[number]
+
+export interface Line {
+  readonly label: string
+  readonly colour: Colour
+  readonly isDashed: boolean
+  readonly values: readonly (number | null)[]
+}
+
+/** The lines of a plot, each with a value for each of `times`, which are in seconds. */
+export interface Content {
+  readonly times: readonly number[]
+  readonly lines: readonly Line[]
+  /** Lines that are left out, because there are more than can be told apart. */
+  readonly more: number
+}
+
+export interface PlotSpec {
+  readonly title: string
+  /** Of the values on the axis. */
+  readonly unit: string
+  /** The axis reaches at least so far. */
+  readonly floor: number
+  /** What is written while there is no line; undefined hides the plot. */
+  readonly empty: string | undefined
+  content(history: History, id: DeviceId, from: number): Content
+}
+
+const NOTHING: Content = { times: [], lines: [], more: 0 }
+/** In two styles each, these can be told apart. */
+const COLOURS_OF_MANY: readonly Colour[] = ['drop', 'accent', 'warn', 'ok', 'muted', 'rx', 'tx']
+const LINES_MAX = 2 * COLOURS_OF_MANY.length
+
+export const PLOTS: readonly PlotSpec[] = [
+  {
+    ...{ title: 'Throughput, bit/s', unit: '', floor: 1000, empty: 'no statistics yet' },
+    content: (history, id, from) => bothWays(history.device(id), 'bits', from),
+  },
+  {
+    ...{ title: 'Frames per second', unit: '', floor: 10, empty: 'no statistics yet' },
+    content: (history, id, from) => bothWays(history.device(id), 'frames', from),
+  },
+  {
+    ...{ title: 'Dropped frames per second', unit: '', floor: 10, empty: 'none in this time' },
+    content: (history, id, from) => drops(history.device(id), from),
+  },
+  {
+    ...{ title: 'Frames held, at most in each second', unit: '', floor: 10, empty: 'no statistics yet' },
+    content: (history, id, from) => held(history.device(id), from),
+  },
+  {
+    ...{ title: 'Wire: packets per second', unit: '', floor: 10, empty: undefined },
+    content: (history, id, from) => stages(history.wire(id), from),
+  },
+  {
+    ...{ title: 'Wire: delay beyond the one asked for', unit: 's', floor: 1e-6, empty: undefined },
+    content: (history, id, from) => lateness(history.wire(id), from),
+  },
+]
+
+function bothWays(samples: Samples | undefined, what: 'bits' | 'frames', from: number): Content {
+  if (samples === undefined) return NOTHING
+  const line = (way: 'tx' | 'rx'): Line => {
+    return { label: way, colour: way, isDashed: way === 'rx', values: samples.rate(`${way} ${what}`, from) }
+  }
+  return { times: samples.times(from), lines: [line('tx'), line('rx')], more: 0 }
+}
+
+/** One line for each way and reason: tx solid, rx dashed, in the colour of the reason. */
+function drops(samples: Samples | undefined, from: number): Content {
+  const keys = samples?.rateKeys().filter(key => !/^[rt]x (bits|frames)$/.test(key)) ?? []
+  const reasons = [...new Set(keys.map(key => key.slice(3)))]
+  const lines = keys.map((key): Line => {
+    const colour = COLOURS_OF_MANY[reasons.indexOf(key.slice(3)) % COLOURS_OF_MANY.length]
+    const label = key === OTHER ? 'other reasons' : key
+    return { label, colour, isDashed: key.startsWith('rx '), values: samples?.rate(key, from) ?? [] }
+  })
+  return contentOf(samples, from, lines.filter(isSeen))
+}
+
+function held(samples: Samples | undefined, from: number): Content {
+  const keys = samples?.levelKeys() ?? []
+  const lines = keys.map((key, i): Line => {
+    return { label: heldLabel(key), ...styleOf(i + 1), values: samples?.level(key, from) ?? [] }
+  })
+  return contentOf(
+    samples,
+    from,
+    lines.filter((line, i) => keys[i] === 'held' || isSeen(line)),
+  )
+}
+
+/** `ring rx ring` is the kind and the name of a part. */
+function heldLabel(key: string): string {
+  if (key === 'held') return 'held by driver, rings and wire'
+  const [kind, ...name] = key.split(' ')
+  return name.includes(kind) ? name.join(' ') : key
+}
+
+function stages(samples: Samples | undefined, from: number): Content {
+  const lines = samples?.rateKeys().map((key, i): Line => {
+    const [counter, ...name] = key.split(' ')
+    const isCounter = STAGE_COUNTERS.some(each => each === counter)
+    return {
+      label: isCounter ? `${name.join(' ')}: ${counter}` : 'others',
+      ...styleOf(i),
+      values: samples.rate(key, from),
+    }
+  })
+  return contentOf(samples, from, (lines ?? []).filter(isSeen))
+}
+
+/** Half of the packets solid, 99 % dashed, in the colour of the stage. */
+function lateness(samples: Samples | undefined, from: number): Content {
+  const keys = samples?.levelKeys() ?? []
+  const names = [...new Set(keys.map(key => key.slice(4)))]
+  const lines = keys.map((key): Line => {
+    const [of, name] = [key.slice(0, 3), key.slice(4)]
+    const colour = COLOURS_OF_MANY[(names.indexOf(name) + 1) % COLOURS_OF_MANY.length]
+    return { label: `${name}: ${of}`, colour, isDashed: of === 'p99', values: samples?.level(key, from) ?? [] }
+  })
+  return contentOf(samples, from, lines)
+}
+
+function contentOf(samples: Samples | undefined, from: number, lines: readonly Line[]): Content {
+  const more = Math.max(lines.length - LINES_MAX, 0)
+  return samples === undefined ? NOTHING : { times: samples.times(from), lines: lines.slice(0, LINES_MAX), more }
+}
+
+function styleOf(index: number): Pick<Line, 'colour' | 'isDashed'> {
+  const count = COLOURS_OF_MANY.length
+  return { colour: COLOURS_OF_MANY[index % count], isDashed: index % LINES_MAX >= count }
+}
+
+function isSeen({ values }: Line): boolean {
+  return values.some(value => value !== null && value > 0)
+}

@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest'
+import type { DeviceCounters, FeedMessage } from '../../../src/web/feed-types.ts'
+import { History } from '../../../src/web/page/traffic-history.ts'
+import { PLOTS } from '../../../src/web/page/traffic-lines.ts'
+
+const START = 1_700_000_000_000
+
+type Drops = DeviceCounters['drops']
+
+function stats(second: number, drops: Drops, held = 0): FeedMessage {
+  const counters = { txPackets: 10 * second, txBytes: 1000 * second, rxPackets: second, rxBytes: 500 * second }
+  return { type: 'stats', time: START + 1000 * second, devices: [{ id: 'a', ...counters, held, drops }] }
+}
+
+function wire(second: number, ...stages: object[]): FeedMessage {
+  const none = { path: '', direction: 'ab', words: '', in: 0, out: 0, held: 0, dropped: 0, drops: {} }
+  const rest = { duplicated: 0, corrupted: 0, reordered: 0, marked: 0 }
+  const info = { words: { ab: '', ba: '' }, stages: stages.map(stage => ({ ...none, ...rest, ...stage })) }
+  return { type: 'wire', time: START + 1000 * second, id: 'a', wire: info as never }
+}
+
+/** The lines of the plot whose title begins so, each as its label and its values. */
+function linesOf(title: string, messages: readonly FeedMessage[], from = 0) {
+  const history = new History()
+  for (const message of messages) history.receive(message)
+  const plot = PLOTS.find(plot => plot.title.startsWith(title))!
+  return plot.content(history, 'a', from)
+}
+
+const shown = (...args: Parameters<typeof linesOf>) =>
+  linesOf(...args).lines.map(({ label, values }) => [label, values])
+const none: Drops = { tx: {}, rx: {} }
+
+describe('the plots', () => {
+  it('show bits and frames of both ways, also of an idle device', () => {
+    const messages = [stats(0, none), stats(1, none)]
+    expect(shown('Throughput', messages)).toEqual([
+      ['tx', [null, 8000]],
+      ['rx', [null, 4000]],
+    ])
+    expect(shown('Frames per', messages)).toEqual([
+      ['tx', [null, 10]],
+      ['rx', [null, 1]],
+    ])
+    expect(shown('Throughput', [])).toEqual([])
+  })
+
+  it('show drops by way and reason, a reason in one colour, those that happened in the time shown', () => {
+    const messages = [
+      stats(0, none),
+      stats(1, { tx: { NEIGH: 2, NOMEM: 1 }, rx: {} }),
+      stats(2, { tx: { NEIGH: 2, NOMEM: 2 }, rx: { NOMEM: 4 } }),
+    ]
+    expect(shown('Dropped', messages)).toEqual([
+      ['tx NEIGH', [null, 2, 0]],
+      ['tx NOMEM', [null, 1, 1]],
+      ['rx NOMEM', [null, 0, 4]],
+    ])
+    expect(shown('Dropped', messages, START / 1000 + 2)).toEqual([
+      ['tx NOMEM', [1]],
+      ['rx NOMEM', [4]],
+    ])
+    const [neigh, tx, rx] = linesOf('Dropped', messages).lines
+    expect([tx.isDashed, rx.isDashed]).toEqual([false, true])
+    expect(rx.colour).toBe(tx.colour)
+    expect(neigh.colour).not.toBe(tx.colour)
+  })
+
+  it('count the lines that they leave out', () => {
+    const reasons = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`R${i}`, 1]))
+    const content = linesOf('Dropped', [stats(0, none), stats(1, { tx: reasons, rx: {} })])
+    expect([content.lines.length, content.more]).toEqual([14, 6])
+    expect(new Set(content.lines.map(({ colour }) => colour)).size).toBe(7)
+  })
+
+  it('show what a device holds, and the queues that had frames, by short names', () => {
+    const parts = ['ring rx ring', 'queue tx 0', 'queue tx 1'].map((text, i) => {
+      const [kind, ...name] = text.split(' ')
+      return { kind, name: name.join(' '), length: 2 - i }
+    })
+    const messages = [stats(0, none), { type: 'parts', time: 0, id: 'a', parts } as never, stats(1, none, 5)]
+    expect(shown('Frames held', messages)).toEqual([
+      ['held by driver, rings and wire', [0, 5]],
+      ['rx ring', [null, 2]],
+      ['queue tx 0', [null, 1]],
+    ])
+  })
+
+  it('show what each stage of a wire did, and how much later than asked packets left', () => {
+    const late = { p50: 1000, p99: 2_000_000 }
+    const messages = [
+      wire(0, { stage: 'loss', path: 'match then ' }, { stage: 'delay', direction: 'ba', late }),
+      wire(1, { stage: 'loss', path: 'match then ', dropped: 3 }, { stage: 'delay', direction: 'ba', late }),
+    ]
+    expect(shown('Wire: packets', messages)).toEqual([['ab match then loss: dropped', [null, 3]]])
+    const [p50, p99] = linesOf('Wire: delay', messages).lines
+    expect([p50.label, p99.label]).toEqual(['ba delay: p50', 'ba delay: p99'])
+    expect(p50.values[1]).toBeCloseTo(1e-6, 12)
+    expect(p99.values[1]).toBeCloseTo(2e-3, 9)
+    expect([p50.isDashed, p99.isDashed, p50.colour === p99.colour]).toEqual([false, true, true])
+  })
+
+  it('have a value for each time', () => {
+    const messages = [stats(0, none, 1), stats(1, none), stats(60, none), wire(60, { stage: 'loss', dropped: 1 })]
+    for (const { title } of PLOTS) {
+      const { times, lines } = linesOf(title, messages)
+      for (const { values } of lines) expect(values).toHaveLength(times.length)
+    }
+  })
+})
