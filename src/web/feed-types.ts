@@ -170,5 +170,5 @@ export interface CommandRequest {
 /** The reply to it, JSON. */
 export type CommandResult =
   | { readonly ok: true }
-  /** That of a wire's words is three lines: what is wrong, the words, carets under the wrong one. */
+  /** That of a wire's words is three lines: what is wrong, the words, carets under the wrong. */
   | { readonly ok: false; readonly message: string }

@@ -1,4 +1,4 @@
-/** What holds for every view of the page: it is looked at by a browser, with a server that fakes. */
+/** What holds for every view of the page, in a browser, with a server that fakes its vnets. */
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
 import { DESKTOP, PHONE, showView, startFeed, TestBrowser, viewsOf } from '../support/web/browser.ts'

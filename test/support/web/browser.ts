@@ -83,8 +83,8 @@ export class TestBrowser {
 }
 
 /** A feed that outlives the pages of the test, and its address. */
-export async function startFeed(world = new FakeWorld()): Promise<{ feed: FakeFeed; address: string }> {
-  const feed = new FakeFeed(world)
+export async function startFeed(world = new FakeWorld(), change?: <T>(message: T) => T) {
+  const feed = new FakeFeed(world, change)
   onTestFinished(() => feed.close())
   return { feed, address: await feed.listen() }
 }

@@ -6,9 +6,9 @@
  *     node test/support/web/fake-feed.mjs [PORT [DEVICES [HOSTS]]]
  */
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { extname, join } from 'node:path'
+import { readPage } from '../../../dist/web/files.js'
+import { SECURITY_HEADERS } from '../../../dist/web/guard.js'
 import { FakeWorld } from './fake-world.mjs'
 
 /** @typedef {import('../../../src/web/feed-types.ts').FeedMessage} FeedMessage */
@@ -20,34 +20,7 @@ import { FakeWorld } from './fake-world.mjs'
 
 export const TOKEN = 'fake-token'
 
-const root = join(import.meta.dirname, '../../..')
-/** @type {Record<string, string>} */
-const TYPES = {
-  '.html': 'text/html',
-  '.js': 'text/javascript',
-  '.css': 'text/css',
-  '.svg': 'image/svg+xml',
-  '.map': 'application/json',
-}
-const HEADERS = {
-  'content-security-policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data: blob:; " +
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-  'cache-control': 'no-store',
-}
-
-/** The page as it was built, and the library of its plots. */
-function readFiles() {
-  const page = join(root, 'dist/web/page')
-  const files = new Map(readdirSync(page).map(name => [`/${name}`, join(page, name)]))
-  files.set('/feed-types.js', join(root, 'dist/web/feed-types.js'))
-  files.set('/uPlot.js', join(root, 'node_modules/uplot/dist/uPlot.esm.js'))
-  files.set('/uPlot.css', join(root, 'node_modules/uplot/dist/uPlot.min.css'))
-  files.set('/', join(page, 'index.html'))
-  return files
-}
+const HEADERS = { ...SECURITY_HEADERS }
 
 export class FakeFeed {
   /** The feeds that are open. @type {Set<Feed>} */
@@ -57,12 +30,16 @@ export class FakeFeed {
   /** The addresses of the captures that were asked for. @type {string[]} */
   captures = []
   #quarters = 0
-  #files = readFiles()
+  #files = readPage()
   #server = createServer((request, response) => void this.#take(request, response))
 
-  /** @param {FakeWorld} world */
-  constructor(world = new FakeWorld()) {
+  /**
+   * @param {FakeWorld} world
+   * @param {<T>(message: T) => T} change what becomes of each message and result before it is sent
+   */
+  constructor(world = new FakeWorld(), change = message => message) {
     this.world = world
+    this.change = change
   }
 
   /** Listens, and returns the address of the page. @param {number} port */
@@ -91,7 +68,9 @@ export class FakeFeed {
    */
   async send(message) {
     if (message === undefined) return
-    await Promise.all([...this.feeds].filter(feed => wants(feed, message)).map(feed => write(feed, message)))
+    await Promise.all(
+      [...this.feeds].filter(feed => wants(feed, message)).map(feed => write(feed, this.change(message))),
+    )
   }
 
   /** Sends what a quarter of a second brings: parts and frames, and once a second the rest. */
@@ -120,6 +99,8 @@ export class FakeFeed {
   /** @param {Request} request @param {Response} response */
   async #take(request, response) {
     const url = new URL(request.url ?? '/', 'http://127.0.0.1')
+    const file = this.#files.get(url.pathname)
+    if (file !== undefined) return response.writeHead(200, { ...HEADERS, 'content-type': file.type }).end(file.bytes)
     const mayChange = url.searchParams.get('token') === TOKEN
     if (url.searchParams.has('token') && !mayChange) return response.writeHead(403, HEADERS).end('wrong token\n')
     if (url.pathname === '/events') return this.#open(url, mayChange, response)
@@ -133,10 +114,7 @@ export class FakeFeed {
       return response.write('pcapng')
     }
     if (url.pathname === '/command') return this.#command(request, mayChange, response)
-    const file = this.#files.get(url.pathname)
-    if (file === undefined) return response.writeHead(404, HEADERS).end('not found\n')
-    const type = TYPES[extname(file)] ?? 'text/plain'
-    response.writeHead(200, { ...HEADERS, 'content-type': `${type}; charset=utf-8` }).end(readFileSync(file))
+    response.writeHead(404, HEADERS).end('there is no such page\n')
   }
 
   /** @param {URL} url @param {boolean} mayChange @param {Response} response */
@@ -145,8 +123,8 @@ export class FakeFeed {
     const want = /** @type {Want[]} */ ((url.searchParams.get('want') ?? '').split(',').filter(Boolean))
     const feed = { device, want, mayChange, response }
     response.writeHead(200, { ...HEADERS, 'content-type': 'text/event-stream; charset=utf-8' })
-    for (const message of [this.world.hello(mayChange), this.world.stats(), ...this.world.first(device, want)])
-      write(feed, message)
+    const messages = [this.world.hello(mayChange), this.world.stats(), ...this.world.first(device, want)]
+    for (const message of messages) write(feed, this.change(message))
     this.feeds.add(feed)
     response.on('close', () => this.feeds.delete(feed))
   }
@@ -156,13 +134,13 @@ export class FakeFeed {
    * @param {Response} response
    */
   async #command(request, mayChange, response) {
-    if (!mayChange) return response.writeHead(403, HEADERS).end('no token\n')
+    if (!mayChange) return response.writeHead(401, HEADERS).end('this needs the token\n')
     let body = ''
     for await (const chunk of request.setEncoding('utf8')) body += chunk
     const { id, command } = /** @type {CommandRequest} */ (JSON.parse(body))
     this.commands.push({ id, command })
     const { result, messages } = this.world.command(id, command)
-    response.writeHead(200, { ...HEADERS, 'content-type': 'application/json' }).end(JSON.stringify(result))
+    response.writeHead(200, { ...HEADERS, 'content-type': 'application/json' }).end(JSON.stringify(this.change(result)))
     for (const message of messages) await this.send(message)
   }
 }

@@ -100,3 +100,40 @@ export function findSmallControls() {
     ]
   })
 }
+
+/** Returns the elements that a text made, and attributes that would run a script. */
+export function findForeign() {
+  const all = [...document.querySelectorAll('*')]
+  const own = document.querySelector('script[src="main.js"]')
+  const elements = all.filter(
+    element => element !== own && /^(img|script|iframe|object|embed|base)$/i.test(element.localName),
+  )
+  const attributes = all.flatMap(element =>
+    [...element.attributes].filter(({ name }) => /^(on|srcdoc$|action$)/i.test(name)),
+  )
+  const links = all.filter(element => /^\s*javascript:/i.test(element.getAttribute('href') ?? ''))
+  return [...elements, ...links]
+    .map(element => element.outerHTML)
+    .concat(attributes.map(({ name, value }) => `${name}=${value}`))
+}
+
+/** Returns all texts of the page: those of its elements, its fields, and its attributes. */
+export function allTexts() {
+  const all = [...document.querySelectorAll('body *')]
+  const attributes = all.flatMap(element => [...element.attributes].map(({ value }) => value))
+  return [document.title, document.body.textContent, ...all.map(({ value }) => value ?? ''), ...attributes].join('\n')
+}
+
+/** Counts the messages of all feeds, in `received`. Runs before the page is loaded. */
+export function countMessages() {
+  globalThis.received = 0
+  globalThis.EventSource = class extends EventSource {
+    constructor(address) {
+      super(address)
+      this.addEventListener('message', () => globalThis.received++)
+    }
+  }
+}
+
+/** Whether that many messages have come. */
+export const hasReceived = count => globalThis.received >= count

@@ -1,0 +1,48 @@
+/** The page without a server, without a token, and with a wrong one. */
+import { expect, test } from 'vitest'
+import { startFeed, TestBrowser } from '../support/web/browser.ts'
+import { FakeFeed, TOKEN } from '../support/web/fake-feed.mjs'
+import { FakeWorld } from '../support/web/fake-world.mjs'
+
+const browser = new TestBrowser()
+const small = () => new FakeWorld({ devices: 2, hosts: 0, hostile: false })
+
+test('a page whose server ends says so, and goes on when the server is there again', async () => {
+  const { feed, address } = await startFeed(small())
+  const { page, complaints } = await browser.open(address)
+  const status = page.locator('header [role=status]')
+  await status.getByText('live', { exact: true }).waitFor()
+  const { port } = new URL(address)
+  await feed.close()
+  await status.getByText('no connection').waitFor()
+  // The same vnet, started again: another process, and one interface more.
+  const again = new FakeFeed(new FakeWorld({ devices: 3, hosts: 0, hostile: false }))
+  await again.listen(Number(port))
+  await page.getByRole('link', { name: 'loop2' }).waitFor()
+  await status.getByText('live', { exact: true }).waitFor()
+  expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('sn0')
+  await page.close()
+  await again.close()
+  expect(complaints.splice(0).filter(text => !text.includes('net::ERR_'))).toEqual([])
+})
+
+test('with a wrong token the page says so and shows no interface', async () => {
+  const { address } = await startFeed(small())
+  const { page, complaints } = await browser.open(address.replace(TOKEN, 'other'))
+  await page.locator('header [role=status]').getByText('refused: the token').waitFor()
+  expect(await page.getByRole('navigation', { name: 'Interfaces' }).getByRole('link').count()).toBe(0)
+  expect(complaints.splice(0).filter(text => !text.includes('status of 403'))).toEqual([])
+})
+
+test('without a token the page shows what everyone may see, and changes nothing', async () => {
+  const { feed, address } = await startFeed(small())
+  const { page } = await browser.open(address.replace(/\?.*/, ''))
+  await page.locator('header').getByText('read-only').waitFor()
+  await page.getByRole('link', { name: 'sn1' }).click()
+  await page.getByRole('heading', { name: 'sn1', level: 1 }).waitFor()
+  await page.goto(`${new URL(page.url()).origin}/#controls`)
+  for (const button of await page.locator('#view').getByRole('button').all()) {
+    if (!/^Copy/.test((await button.textContent()) ?? '')) expect(await button.isDisabled()).toBe(true)
+  }
+  expect(feed.commands).toEqual([])
+})
