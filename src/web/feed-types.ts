@@ -119,7 +119,7 @@ export type FeedMessage =
     }
   /** Every second, of all devices. `time` is in milliseconds since 1970, as everywhere here. */
   | { readonly type: 'stats'; readonly time: number; readonly devices: readonly DeviceCounters[] }
-  /** Of the device looked at, four times a second. */
+  /** Of the device looked at, four times a second, and of its peer (`peer=ID` in the address). */
   | { readonly type: 'parts'; readonly time: number; readonly id: DeviceId; readonly parts: readonly PartInfo[] }
   /** Of the device looked at, every second; undefined if it has no wires. */
   | { readonly type: 'wire'; readonly time: number; readonly id: DeviceId; readonly wire: WireInfo | undefined }

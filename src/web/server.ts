@@ -135,6 +135,9 @@ class Web {
     })
     if (id === '' || (await this.#vnets.device(id)) === undefined || response.destroyed) return
     for (const want of wants) sources.push(this.#look(feed, id, want))
+    const peer = query.get('peer') ?? ''
+    if (peer === id || !wants.includes('parts') || (await this.#vnets.device(peer)) === undefined) return
+    if (!response.destroyed) sources.push(this.#look(feed, peer, 'parts'))
   }
 
   /** Has a page look at something. Returns a function that ends it. */

@@ -27,6 +27,8 @@ export interface View {
   readonly title: string
   /** What the feed must send while it is shown. */
   readonly wants: readonly Want[]
+  /** Whether it also takes the `parts` of the device at the other end of a pair. */
+  readonly wantsPeer?: boolean
   readonly element: HTMLElement
   /** Takes a message of the feed, also while it is hidden. */
   receive(message: FeedMessage): void

@@ -45,10 +45,8 @@ export function drawItem(box: ItemBox): Drawn<ItemState> {
 function describe({ item, perSecond }: ItemState): Description {
   if (item.kind === 'part') return describePart(item.part, perSecond)
   if (item.kind === 'stage') return describeStage(item.stage)
-  return { name: 'no stage', value: '', note: '', tone: 'plain', cells: 0, filled: 0 }
+  return { name: 'no stage', title: 'no stage', value: '', note: '', tone: 'plain', cells: 0, filled: 0 }
 }
-
-const spoken = ({ name, value, note }: Description) => [name, value, note].filter(Boolean).join(', ')
 
 /** Cells in a row, of which the first ones are filled. */
 class Cells {
@@ -83,9 +81,9 @@ function drawRow({ x, y, width, lane, item }: ItemBox): Drawn<ItemState> {
     element,
     update(state) {
       const shown = describe(state)
-      set(element, 'class', `item ${lane} ${shown.tone}`)
-      set(element, 'aria-label', spoken(shown))
-      setText(title, spoken(shown))
+      set(element, 'class', `item ${item.kind} ${lane} ${shown.tone}`)
+      set(element, 'aria-label', shown.title)
+      setText(title, shown.title)
       const beside = clip(shown.value, width)
       setText(name, clip(shown.name, width - (beside === '' ? 0 : (beside.length + 1) * 7.83)))
       setText(value, beside)
@@ -117,8 +115,8 @@ function drawRing({ x, y, width, lane }: ItemBox): Drawn<ItemState> {
       const shown = describe(state)
       const [length, capacity] = shown.note.split('/')
       set(element, 'class', `item ${lane} ${shown.tone}`)
-      set(element, 'aria-label', spoken(shown))
-      setText(title, spoken(shown))
+      set(element, 'aria-label', shown.title)
+      setText(title, shown.title)
       setText(name, clip([shown.name, shown.value].filter(Boolean).join(', '), width))
       setText(note, length)
       setText(limit, capacity === undefined ? '' : `of ${capacity}`)

@@ -7,6 +7,9 @@ const COLUMNS = ['', 'frames/s', 'bit/s', 'frames', 'bytes', 'dropped'] as const
 /** A narrow page does without the `whole` numbers. */
 const CLASSES = ['', 'number', 'number', 'number whole', 'number whole', ''] as const
 
+/** The colours of the two ways in the drawing: what the device sends is what its peer receives. */
+const LANES = ['tx', 'rx', 'rx', 'tx'] as const
+
 export class NumbersTable {
   readonly element: HTMLElement
   readonly #body = h('tbody')
@@ -40,9 +43,7 @@ export class NumbersTable {
   #make(count: number): void {
     this.#rows = Array.from({ length: count }, (_, row) =>
       COLUMNS.map((_, i) =>
-        i === 0
-          ? h('th', { scope: 'row', class: `mono ${row % 2 === 0 ? 'tx' : 'rx'}` })
-          : h('td', { class: CLASSES[i] }),
+        i === 0 ? h('th', { scope: 'row', class: `mono ${LANES[row]}` }) : h('td', { class: CLASSES[i] }),
       ),
     )
     this.#body.replaceChildren(...this.#rows.map(cells => h('tr', {}, ...cells)))

@@ -12,6 +12,8 @@ export interface Description {
   /** Below it. */
   readonly note: string
   readonly tone: Tone
+  /** All of it in words. */
+  readonly title: string
   /** Cells, and how many of them are filled; none for a part without a capacity. */
   readonly cells: number
   readonly filled: number
@@ -24,25 +26,22 @@ const MOST_HELD = 16
 
 /** What `perSecond` counts is `part.count`: interrupts taken, polls run. */
 export function describePart(part: PartInfo, perSecond: number | undefined): Description {
-  const { kind, name, length = 0, capacity, state = '', count } = part
+  const shown = describeKind(part, perSecond)
+  return { ...shown, title: [shown.name, shown.value, shown.note].filter(Boolean).join(', ') }
+}
+
+function describeKind(part: PartInfo, perSecond: number | undefined): Omit<Description, 'title'> {
+  const { kind, name, length = 0, capacity, state = '', count = 0 } = part
   const plain = { name, value: '', note: '', tone: 'plain', cells: 0, filled: 0 } as const
   if (kind === 'queue') {
-    const tone = state === 'stopped' ? 'warn' : 'ok'
+    const held = Math.min(length, MOST_HELD)
     const note = length === 0 ? 'holds no frame' : `holds ${short(length)}`
-    return {
-      ...plain,
-      value: state,
-      note,
-      tone,
-      cells: Math.min(length, MOST_HELD),
-      filled: Math.min(length, MOST_HELD),
-    }
+    return { ...plain, value: state, note, tone: state === 'stopped' ? 'warn' : 'ok', cells: held, filled: held }
   }
   if (kind === 'irq' || kind === 'napi') {
-    const unit = kind === 'irq' ? 'interrupts' : 'polls'
-    const rate = perSecond === undefined ? '' : `${short(perSecond)}/s`
+    const value = perSecond === undefined ? short(count) : `${short(perSecond)}/s`
     const tone = state.startsWith('masked') ? 'warn' : state === 'idle' ? 'plain' : 'ok'
-    return { ...plain, value: rate, note: state || `${short(count ?? 0)} ${unit}`, tone }
+    return { ...plain, value, note: state, tone }
   }
   const shown = kind === 'pool' ? `${name === 'frames' ? 'frame' : name} slots` : name
   if (capacity === undefined) return { ...plain, name: shown, value: state, note: `${short(length)}` }
@@ -61,9 +60,9 @@ export interface FoldDescription {
 /** Many parts of one kind: their sum, and a cell for each. */
 export function describeFold(parts: readonly PartInfo[]): FoldDescription {
   const cells = parts.map(part => {
-    const { name, value, note, tone } = describePart(part, undefined)
+    const { title, tone } = describePart(part, undefined)
     const isBusy = (part.length ?? 0) > 0 || part.state === 'scheduled' || /^masked|^status/.test(part.state ?? '')
-    return { title: [name, value, note].filter(Boolean).join(', '), tone, isFilled: isBusy }
+    return { title, tone, isFilled: isBusy }
   })
   const counts = new Map<string, number>()
   for (const { state } of parts)
@@ -77,12 +76,22 @@ export function describeFold(parts: readonly PartInfo[]): FoldDescription {
   return { note: note || 'all idle', tone, cells }
 }
 
+/** What a stage counts, in the order in which its title says it. */
+const STAGE_COUNTS = ['in', 'out', 'duplicated', 'corrupted', 'reordered', 'marked'] as const
+
 /** A stage of a wire: packets in flight, and packets dropped. */
 export function describeStage(stage: StageReport): Description {
   const { words, held, dropped } = stage
-  const note = held === 0 ? 'none in flight' : `${short(held)} in flight`
-  const value = dropped === 0 ? '' : `−${short(dropped)}`
-  return { name: words || stage.stage, value, note, tone: dropped === 0 ? 'plain' : 'drop', cells: 0, filled: 0 }
+  const name = words || stage.stage
+  const counts = STAGE_COUNTS.filter(count => stage[count] > 0).map(count => `${stage[count]} ${count}`)
+  const reasons = Object.entries(stage.drops).map(([reason, count]) => `${count} dropped: ${reason}`)
+  return {
+    name,
+    value: dropped === 0 ? '' : `−${short(dropped)}`,
+    note: held === 0 ? 'none in flight' : `${short(held)} in flight`,
+    title: [`${stage.path}${name}`, `${held} in flight`, ...counts, ...reasons].join('\n'),
+    ...{ tone: 'plain', cells: 0, filled: 0 },
+  }
 }
 
 /** The state of a device, as ip(8) has it, and of its cable. */

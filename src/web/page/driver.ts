@@ -1,5 +1,5 @@
 /** The driver in motion: what a device is made of, and the frames on their way through it. */
-import type { DeviceRow, FeedMessage } from '../feed-types.ts'
+import type { DeviceId, DeviceRow, FeedMessage } from '../feed-types.ts'
 import type { App, View } from './app.ts'
 import { h, svg } from './dom.ts'
 import {
@@ -27,6 +27,7 @@ class DriverView implements View {
   readonly name = 'driver'
   readonly title = 'Driver'
   readonly wants = ['parts', 'wire'] as const
+  readonly wantsPeer = true
   readonly element = h('div', { class: 'driver stack' })
   readonly #app: App
   readonly #picture = svg('svg', { role: 'group' })
@@ -38,9 +39,10 @@ class DriverView implements View {
   )
   readonly #numbers = new NumbersTable()
   readonly #rates = new Rates()
-  readonly #counts = new CountRates()
-  #parts = new Map<string, readonly PartInfo[]>()
+  readonly #counts = new Map<DeviceId, CountRates>()
+  readonly #parts = new Map<DeviceId, readonly PartInfo[]>()
   #wire: WireInfo | undefined
+  #wireOf: DeviceId | undefined
   #width = 0
   #isShown = false
   #isDue = false
@@ -66,20 +68,27 @@ class DriverView implements View {
       this.#parts.set(message.id, message.parts)
       const counted = message.parts.filter(({ count }) => count !== undefined)
       const counts = counted.map(({ kind, name, count }) => [`${kind} ${name}`, count!] as const)
-      if (message.id === this.#app.device?.id) this.#counts.sample(message.time, new Map(counts))
-    } else if (message.type === 'wire' && message.id === this.#app.device?.id) this.#wire = message.wire
-    else if (message.type !== 'hello') return
+      this.#countsOf(message.id).sample(message.time, new Map(counts))
+    } else if (message.type === 'wire' && message.id === this.#app.device?.id) {
+      this.#wire = message.wire
+      this.#wireOf = message.id
+    } else if (message.type !== 'hello') return
     this.#draw()
   }
 
   deviceChanged(): void {
-    const { device } = this.#app
-    if (device === undefined || !this.#parts.has(device.id)) {
-      this.#parts = new Map()
-      this.#wire = undefined
-      this.#counts.sample(0, new Map())
-    }
+    const { device, vnets } = this.#app
+    const peer = device && peerOf(device, vnets)
+    for (const id of this.#parts.keys()) if (id !== device?.id && id !== peer?.id) this.#parts.delete(id)
+    for (const id of this.#counts.keys()) if (!this.#parts.has(id)) this.#counts.delete(id)
+    if (device?.id !== this.#wireOf) this.#wire = undefined
     this.#draw()
+  }
+
+  #countsOf(id: DeviceId): CountRates {
+    const counts = this.#counts.get(id) ?? new CountRates()
+    this.#counts.set(id, counts)
+    return counts
   }
 
   shown(): void {
@@ -150,10 +159,11 @@ class DriverView implements View {
 
   #update(model: Model): void {
     const { device, peer, columns } = model
-    for (const { away, toward } of columns) {
+    for (const { owner, away, toward } of columns) {
+      const counts = this.#counts.get(owner === 'far' && peer !== undefined ? peer.id : device.id)
       for (const item of [...(away?.items ?? []), ...(toward?.items ?? [])]) {
         const key = item.kind === 'part' ? `${item.part.kind} ${item.part.name}` : ''
-        this.#items.get(item.id)?.update({ item, perSecond: this.#counts.of(key) })
+        this.#items.get(item.id)?.update({ item, perSecond: counts?.of(key) })
       }
     }
     const [near, far] = [this.#rates.of(device.id), peer && this.#rates.of(peer.id)]

@@ -2,7 +2,7 @@
  * The feed of messages from the server. It is opened again whenever the page looks at something
  * else, and after each failure, at longer and longer intervals.
  */
-import type { DeviceId, FeedMessage, Want } from '../feed-types.ts'
+import type { FeedMessage } from '../feed-types.ts'
 
 /**
  * `live`: messages come. `connecting`: it was just opened. `lost`: the server does not answer.
@@ -10,9 +10,15 @@ import type { DeviceId, FeedMessage, Want } from '../feed-types.ts'
  */
 export type FeedState = 'connecting' | 'live' | 'lost' | 'refused'
 
+export interface SourceListener {
+  received(data: string): void
+  /** `isRefused`: the server replied with an error. Else it did not reply, or has gone. */
+  failed(isRefused: boolean): void
+}
+
 export interface FeedOptions {
-  /** The address for what is looked at. */
-  readonly address: (device: DeviceId | undefined, wants: readonly Want[]) => string
+  /** Opens a source of server-sent events. */
+  readonly open: (address: string, listener: SourceListener) => { close(): void }
   readonly receive: (message: FeedMessage) => void
   /** `again` is when the next attempt is made, in milliseconds from now. */
   readonly changed: (state: FeedState, again?: number) => void
@@ -28,7 +34,7 @@ export const waitBefore = (attempt: number): number => Math.min(SHORTEST_WAIT * 
 
 export class Feed {
   readonly #options: FeedOptions
-  #source: EventSource | undefined
+  #source: { close(): void } | undefined
   #address: string | undefined
   #attempt = 0
   #timer: ReturnType<typeof setTimeout> | undefined
@@ -37,17 +43,10 @@ export class Feed {
     this.#options = options
   }
 
-  /** Looks at a device. Does nothing if it looks at just that already. */
-  look(device: DeviceId | undefined, wants: readonly Want[]): void {
-    const address = this.#options.address(device, wants)
+  /** Opens the feed at an address. Does nothing if it is that one already. */
+  look(address: string): void {
     if (address === this.#address) return
     this.#address = address
-    this.#attempt = 0
-    this.#open()
-  }
-
-  /** Tries at once. */
-  retry(): void {
     this.#attempt = 0
     this.#open()
   }
@@ -56,17 +55,21 @@ export class Feed {
     this.#source?.close()
     clearTimeout(this.#timer)
     if (this.#address === undefined) return
-    const source = new EventSource(this.#address)
-    this.#source = source
     this.#options.changed('connecting')
-    source.onmessage = ({ data }) => {
-      this.#attempt = 0
-      this.#watch()
-      this.#options.changed('live')
-      this.#options.receive(JSON.parse(data) as FeedMessage)
-    }
-    source.onerror = () => this.#failed(source.readyState === EventSource.CLOSED ? 'refused' : 'lost')
+    const isCurrent = () => source === this.#source
+    const source = this.#options.open(this.#address, {
+      received: data => isCurrent() && this.#received(JSON.parse(data) as FeedMessage),
+      failed: isRefused => isCurrent() && this.#failed(isRefused ? 'refused' : 'lost'),
+    })
+    this.#source = source
     this.#watch()
+  }
+
+  #received(message: FeedMessage): void {
+    this.#attempt = 0
+    this.#watch()
+    this.#options.changed('live')
+    this.#options.receive(message)
   }
 
   #watch(): void {
@@ -76,6 +79,7 @@ export class Feed {
 
   #failed(state: FeedState): void {
     this.#source?.close()
+    this.#source = undefined
     clearTimeout(this.#timer)
     const wait = waitBefore(this.#attempt++)
     this.#options.changed(state, wait)

@@ -3,7 +3,8 @@ import type { Command, CommandResult, DeviceId, DeviceRow, FeedMessage, VnetRow,
 import type { App, View } from './app.ts'
 import { DeviceList } from './devices.ts'
 import { h, setText } from './dom.ts'
-import { Feed, type FeedState } from './feed.ts'
+import { peerOf } from './driver-model.ts'
+import { Feed, type FeedState, type SourceListener } from './feed.ts'
 import { findDevice, type Place, parsePlace, placeHash } from './place.ts'
 import { Rates } from './rates.ts'
 
@@ -17,6 +18,14 @@ const WORDS: Readonly<Record<FeedState, string>> = {
   refused: 'refused: the token of the address is wrong, or too many pages are open',
 }
 
+/** Opens a feed in the way of a browser. */
+function openSource(address: string, { received, failed }: SourceListener): { close(): void } {
+  const source = new EventSource(address)
+  source.onmessage = ({ data }) => received(data)
+  source.onerror = () => failed(source.readyState === EventSource.CLOSED)
+  return source
+}
+
 export class Page implements App {
   readonly element: HTMLElement
   vnets: readonly VnetRow[] = []
@@ -26,7 +35,7 @@ export class Page implements App {
   readonly #token = new URLSearchParams(location.search).get('token')
   readonly #rates = new Rates()
   readonly #feed = new Feed({
-    address: (device, wants) => this.#feedAddress(device, wants),
+    open: openSource,
     receive: message => this.#receive(message),
     changed: (state, again) => this.#showConnection(state, again),
   })
@@ -96,11 +105,6 @@ export class Page implements App {
     }
   }
 
-  #feedAddress(device: DeviceId | undefined, wants: readonly Want[]): string {
-    const query = { ...(device !== undefined && { device }), ...(wants.length > 0 && { want: wants.join(',') }) }
-    return this.path('events', query)
-  }
-
   #receive(message: FeedMessage): void {
     if (message.type === 'hello') this.#hello(message)
     else if (message.type === 'problem') this.#notify(message.text)
@@ -150,9 +154,14 @@ export class Page implements App {
     this.#look()
   }
 
+  /** Asks for what the view wants of the device. */
   #look(): void {
-    const wants = document.hidden ? this.#view.wants.filter(want => !MOMENTARY.includes(want)) : this.#view.wants
-    this.#feed.look(this.device?.id, this.device === undefined ? [] : wants)
+    const { device, vnets } = this
+    const { wants, wantsPeer = false } = this.#view
+    const asked = document.hidden ? wants.filter(want => !MOMENTARY.includes(want)) : wants
+    const peer = device && wantsPeer && asked.includes('parts') ? peerOf(device, vnets) : undefined
+    const query = device && { device: device.id, want: asked.join(','), ...(peer !== undefined && { peer: peer.id }) }
+    this.#feed.look(this.path('events', query ?? {}))
   }
 
   #showAbout(): void {

@@ -91,9 +91,9 @@ export class FakeFeed {
     for (let i = 0; i < 4; i++) await this.quarter(frames)
   }
 
-  /** The devices that are looked at. */
+  /** The devices that are looked at, and their peers. */
   get devices() {
-    return new Set([...this.feeds].map(({ device }) => device))
+    return new Set([...this.feeds].flatMap(({ device, peer }) => (peer === '' ? [device] : [device, peer])))
   }
 
   /** @param {Request} request @param {Response} response */
@@ -121,7 +121,8 @@ export class FakeFeed {
   #open(url, mayChange, response) {
     const device = url.searchParams.get('device') ?? ''
     const want = /** @type {Want[]} */ ((url.searchParams.get('want') ?? '').split(',').filter(Boolean))
-    const feed = { device, want, mayChange, response }
+    const peer = url.searchParams.get('peer') ?? ''
+    const feed = { device, peer, want, mayChange, response }
     response.writeHead(200, { ...HEADERS, 'content-type': 'text/event-stream; charset=utf-8' })
     const messages = [this.world.hello(mayChange), this.world.stats(), ...this.world.first(device, want)]
     for (const message of messages) write(feed, this.change(message))
@@ -146,9 +147,10 @@ export class FakeFeed {
 }
 
 /** @param {Feed} feed @param {FeedMessage} message */
-function wants({ device, want, mayChange }, message) {
+function wants({ device, peer, want, mayChange }, message) {
   if (['hello', 'stats', 'event', 'problem'].includes(message.type)) return true
   if (message.type === 'frames' && !mayChange) return false
+  if (message.type === 'parts' && message.id === peer) return want.includes('parts')
   return 'id' in message && message.id === device && want.some(name => name === message.type)
 }
 
