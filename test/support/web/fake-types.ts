@@ -43,6 +43,7 @@ export interface WorldOptions {
 /** A page that listens. */
 export interface Feed {
   readonly device: string
+  readonly peer: string
   readonly want: readonly Want[]
   readonly mayChange: boolean
   readonly response: ServerResponse
