@@ -13,7 +13,7 @@ import type { Net } from '../netdev/net.ts'
 import { devOpen, registerNetdev, unregisterNetdev } from '../netdev/register.ts'
 import { type End, EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
 import type { CommonOptions } from './options.ts'
-import type { Output } from './output.ts'
+import type { Output, WebUrls } from './output.ts'
 import { netnsOf, type Plan } from './plan.ts'
 import { type DeviceStatistics, statisticsOf } from './statistics.ts'
 import { Wires } from './wire-stages.ts'
@@ -27,6 +27,7 @@ export interface Run {
   readonly options: CommonOptions
   readonly io: Io
   readonly output: Output
+  readonly urls?: WebUrls | undefined
 }
 
 /** Brings the devices up, waits for the end, and takes them down. Returns the exit status. */
@@ -49,7 +50,7 @@ export async function live(run: Run): Promise<number> {
   try {
     const configured = await bringUp(run)
     if (io.own && !run.options.keepPrivileges) dropPrivileges(run.native, await needed(driver, plans))
-    output.ready(configured, driver)
+    output.ready(configured, driver, run.urls)
     const why = await ended
     await takeDown(plans)
     // The statistics are the last line, if nothing goes wrong.

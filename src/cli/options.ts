@@ -52,6 +52,9 @@ export interface CommonOptions extends CaptureFileOptions {
   captureGroup?: number
   user?: number
   group?: number
+  /** `[ADDR:]PORT`, which web-process.ts parses. */
+  web?: string
+  metrics?: string
   down?: boolean
   keepPrivileges?: boolean
   debug?: boolean
@@ -107,7 +110,12 @@ export function commonOptions(): Option[] {
       option('--persist', 'keep the interface at the end; a later run attaches to it by its name (%d is 0)'),
       option('--user <user>', 'user that may attach without privileges, name or number', id('user', getpwnam)),
       option('--group <group>', 'group that may attach; with --user, that user must be in it', id('group', getgrnam)),
-      option('--delete', 'remove the interface that an earlier run kept').conflicts(['persist', 'capture']),
+      option('--delete', 'remove the interface that an earlier run kept').conflicts([
+        'persist',
+        'capture',
+        'web',
+        'metrics',
+      ]),
     ],
     'Capture:': [
       option('--capture <file>', 'write all frames, and why others were dropped, to a pcapng file'),
@@ -118,6 +126,10 @@ export function commonOptions(): Option[] {
         'group that may capture by `vnet capture`, name or number',
         id('group', getgrnam),
       ),
+    ],
+    'Looking at it:': [
+      option('--web <[addr:]port>', 'serve a live page of these interfaces; the line `ready` has its URL'),
+      option('--metrics <[addr:]port>', 'serve their counters at /metrics, for Prometheus'),
     ],
     'Mistakes of a driver:': [
       option('--debug', 'look for misuse of frames, leaks and wrong checksums, each with its line; slow'),

@@ -11,11 +11,18 @@ import type { Plan } from './plan.ts'
 import { type DeviceStatistics, statisticsTable } from './statistics.ts'
 import { stageLines, type WireStatistics } from './wire-stages.ts'
 
+/** What `--web` and `--metrics` serve. */
+export interface WebUrls {
+  /** With the token. */
+  readonly web?: string
+  readonly metrics?: string
+}
+
 export interface Output {
   /** Writes a log line; passed to Log. */
   readonly log: (level: number, text: string) => void
   /** Reports that the interfaces exist and are up. */
-  ready(plans: readonly Plan[], driver: Driver): void
+  ready(plans: readonly Plan[], driver: Driver, urls?: WebUrls): void
   /** `wires` are the stages of the wires; undefined if no device can have one. */
   statistics(devices: readonly DeviceStatistics[], wires?: readonly WireStatistics[]): void
 }
@@ -24,10 +31,11 @@ export interface Output {
 export function textOutput(io: Io, quiet: boolean, enter?: string): Output {
   return {
     log: (level, text) => log(io, false, level, text),
-    ready(plans, driver) {
+    ready(plans, driver, urls = {}) {
       if (!quiet) {
         for (const plan of plans) io.out(`${interfaceLine(plan)}\n`)
         if (enter !== undefined) io.out(`no root: in another terminal, first: ${enter}\n`)
+        for (const [what, url] of Object.entries(urls)) io.out(`${what}: ${url}\n`)
         for (const hint of hints(plans, driver, enter === undefined)) io.out(`try: ${hint}\n`)
       }
       io.out('ready\n')
@@ -48,7 +56,7 @@ export function jsonOutput(io: Io, quiet: boolean, enter?: string): Output {
   const line = (object: object): void => io.out(`${JSON.stringify(object)}\n`)
   return {
     log: (level, text) => log(io, true, level, text),
-    ready(plans) {
+    ready(plans, _, urls = {}) {
       const interfaces = plans.map(({ dev, netns, addresses }) => ({
         name: dev.name,
         ifindex: dev.ifindex,
@@ -60,7 +68,7 @@ export function jsonOutput(io: Io, quiet: boolean, enter?: string): Output {
         addresses,
         offloads: offloads(dev),
       }))
-      line({ event: 'ready', interfaces, ...(enter === undefined ? {} : { enter }) })
+      line({ event: 'ready', interfaces, ...(enter === undefined ? {} : { enter }), ...urls })
     },
     statistics(devices, wires) {
       if (!quiet) line({ event: 'statistics', interfaces: devices, wires })

@@ -23,13 +23,14 @@ export function enterCommand(): string | undefined {
 /**
  * Executes the program again in namespaces of its own if an ordinary user wants new interfaces and
  * does not say where. `namesOf` returns the driver's default names. Returns if there is no need to
- * enter; throws a VnetError if entering fails.
+ * enter; throws a VnetError if entering fails. `descriptors` stay open.
  */
 export function enterNamespaces(
   native: Native,
   options: CommonOptions,
   args: readonly string[],
   namesOf: () => readonly string[],
+  descriptors?: Int32Array,
 ): void {
   const { netns, persist, delete: remove, name = [] } = options
   if (process.geteuid?.() === 0 || enterCommand() !== undefined || hasCapability(CAP_NET_ADMIN)) return
@@ -41,7 +42,7 @@ export function enterNamespaces(
   if (links.some(link => names.includes(link.name))) return
   checkTun(native, sudoCommand())
   process.env[ENTERED] = String(process.pid)
-  execInUserNamespace(native, [process.execPath, ...process.execArgv, ...process.argv.slice(1)])
+  execInUserNamespace(native, [process.execPath, ...process.execArgv, ...process.argv.slice(1)], descriptors)
 }
 
 /** Returns whether the user may attach to the interface: a persistent TAP of that user or group. */

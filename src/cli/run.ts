@@ -46,6 +46,7 @@ export async function run(
   const output = options.json ? jsonOutput(io, quiet, enter) : textOutput(io, quiet, enter)
   const level = quiet ? LOGLEVEL_ERR : verbose > 0 ? LOGLEVEL_DEBUG : LOGLEVEL_INFO
   const native = loadNative()
+  const web = options.web === undefined && options.metrics === undefined ? undefined : await import('./web-process.ts')
   // Before the unsharing, which leaves its thread the descriptors of the others.
   io.lockups?.begin()
   // Each read or write of a descriptor table that threads share takes a reference, which costs a
@@ -53,6 +54,7 @@ export async function run(
   if (io.sole) native.unshare(CLONE_FILES)
   check(native.setBusyPoll(options.busyPoll ?? 0), 'setBusyPoll')
   const log = new Log(level, output.log)
+  await using processes = web && new web.WebProcesses(native, options)
   await using platform = new LinuxPlatform(native, text => log.warn(`vnet: ${text}`))
   await using clock = new TimerfdClock(native)
   const chance = random(randomBytes(4).readUInt32LE())
@@ -71,7 +73,9 @@ export async function run(
   }
   // An uplink is an interface of this namespace.
   const named = typeof params.uplink === 'string' ? [...args, params.uplink] : args
-  if (io.own) enterNamespaces(native, options, named, () => initialize().map(({ dev }) => dev.name))
+  if (io.own) {
+    enterNamespaces(native, options, named, () => initialize().map(({ dev }) => dev.name), processes?.descriptors)
+  }
   const specs = initialize()
   let status = EXIT_FAILURE
   try {
@@ -83,6 +87,8 @@ export async function run(
       refuseOverlaps(plans)
       for (const plan of plans) refuseConflicts(platform, plan)
       if (verbose > 0) logChanges(net)
+      const urls = processes?.urls
+      processes?.start(log, clock)
       await using _control = serveControl(native, net, {
         netnsOf: dev => netnsOf(dev, plans),
         namespaceOf: dev => namespaceOf(dev, netnsOf(dev, plans)),
@@ -92,10 +98,11 @@ export async function run(
         },
         owner: options.user,
         captureGroup: options.captureGroup,
+        helpers: processes?.pids,
       })
       const captures = options.capture === undefined ? undefined : await import('./run-capture.ts')
       await using _capture = await captures?.startCapture({ net, driver, plans, options, isOwn: io.own === true })
-      status = await live({ driver, plans, net, native, platform, options, io, output })
+      status = await live({ driver, plans, net, native, platform, options, io, output, urls })
     }
   } finally {
     if (!(await unload(driver, log))) status = EXIT_FAILURE

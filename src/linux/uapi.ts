@@ -61,6 +61,7 @@ export const SOCK_CLOEXEC = 0x80000
 
 // include/uapi/asm-generic/socket.h
 export const SOL_SOCKET = 1
+export const SO_REUSEADDR = 2
 export const SO_SNDBUF = 7
 export const SO_RCVBUF = 8
 export const SO_RCVTIMEO = 20
@@ -165,6 +166,20 @@ export function sockaddrUn(path: string): Uint8Array | undefined {
   const address = new Uint8Array(2 + bytes.length + 1)
   putU16(address, 0, AF_UNIX)
   address.set(bytes, 2)
+  return address
+}
+
+/**
+ * A struct sockaddr_in or sockaddr_in6 (include/uapi/linux/in.h, in6.h) for an address of 4 or 16
+ * bytes.
+ */
+export function sockaddrInet(bytes: Uint8Array, port: number): Uint8Array {
+  const isV4 = bytes.length === 4
+  const address = new Uint8Array(isV4 ? 16 : 28)
+  putU16(address, 0, isV4 ? AF_INET : AF_INET6)
+  // The port is in network byte order.
+  address.set([port >> 8, port & 0xff], 2)
+  address.set(bytes, isV4 ? 4 : 8)
   return address
 }
 

@@ -24,7 +24,10 @@ export interface Snapshot {
   readonly vnets: readonly VnetSnapshot[]
 }
 
-/** Reads the vnets that `options` select. What ends meanwhile, or does not reply in time, is left out. */
+/**
+ * Reads the vnets that `options` select. What ends meanwhile, or does not reply in time, is left
+ * out.
+ */
 export async function snapshot(client: ControlClient, options: FindOptions = {}): Promise<Snapshot> {
   const found = await findVnets(client, options)
   const [devices, vnets] = await Promise.all([

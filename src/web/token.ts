@@ -23,7 +23,7 @@ export function keptToken(directory: string = makeRunDirectory().path): string {
   const temporary = `${path}-${token}.tmp`
   writeFileSync(temporary, token, { mode: 0o600, flag: 'wx' })
   try {
-    // A link is made only if there is no file: of two servers that start at once both get one token.
+    // Made only if there is no file: two servers that start at once get the same token.
     linkSync(temporary, path)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error

@@ -49,6 +49,16 @@ ready
   })
 })
 
+test('ready prints the URLs of the page and of the metrics', () => {
+  const { io, text } = texts()
+  const urls = { web: 'http://127.0.0.1:8080/?token=T', metrics: 'http://[::1]:9100/metrics' }
+  textOutput(io, false).ready([], driver, urls)
+  expect(text.out).toBe(`web: ${urls.web}\nmetrics: ${urls.metrics}\nready\n`)
+  text.out = ''
+  jsonOutput(io, true).ready([], driver, urls)
+  expect(JSON.parse(text.out)).toEqual({ event: 'ready', interfaces: [], ...urls })
+})
+
 test('an interface in another namespace is shown with it, and the proposed commands enter it', () => {
   const { io, text } = texts()
   const plans = [plan('sn0', ['2001:db8::1/64'], { netns: 'red' }), plan('sn1', [], { netns: '/proc/7/ns/net' })]

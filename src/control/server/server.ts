@@ -48,6 +48,11 @@ export interface ServerOptions {
   readonly owner?: number | undefined
   /** The group whose members may capture frames; none by default. */
   readonly captureGroup?: number | undefined
+  /**
+   * Processes that this one has started, and not reaped yet, to change this vnet for its user. They
+   * may have dropped the capability that this takes otherwise.
+   */
+  readonly helpers?: ReadonlySet<number> | undefined
   /** The wall clock, in milliseconds since 1970; Date.now by default. */
   readonly now?: () => number
 }
@@ -76,7 +81,7 @@ function serve(
 ): Disposable & AsyncDisposable {
   const { netnsOf = () => undefined, module, owner, now = Date.now } = options
   const directory = makeRunDirectory(options.directory === undefined ? undefined : [options.directory]).path
-  const rights = new Rights(native, [process.geteuid?.() ?? ROOT, owner ?? ROOT], options.captureGroup)
+  const rights = new Rights(native, [process.geteuid?.() ?? ROOT, owner ?? ROOT], options)
   const announcement = new Announcement(directory)
   const home: NetNamespace = { inode: ownNamespace('net'), cookie: netnsCookieOf(native) }
   const turns = new Turns(

@@ -35,7 +35,7 @@ describe('the right to capture', () => {
         return groups.length * 4
       },
     } as unknown as Native
-    return new Rights(native, [0], captureGroup).missingToCapture(
+    return new Rights(native, [0], { captureGroup }).missingToCapture(
       3,
       { uid: 1000, gid: 100, pid: 1 },
       missing ?? undefined,

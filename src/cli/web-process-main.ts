@@ -1,0 +1,45 @@
+/**
+ * A process of `--web` or `--metrics`, which WebProcesses starts with KIND HOST PORT PID: serves
+ * the vnet PID on the socket that is descriptor 3, until standard input ends, as it does with the
+ * vnet.
+ */
+import { createRequire } from 'node:module'
+import { ControlClient } from '../control/index.ts'
+import { loadNative } from '../linux/native.ts'
+import { dropPrivileges } from '../linux/privileges.ts'
+
+/** A page must not wait for a vnet that is stuck. */
+const timeoutMs = 2000
+
+// A terminal and systemd signal every process of theirs. This one ends with the vnet.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1']) process.on(signal, () => {})
+for (const event of ['end', 'close']) process.stdin.on(event, () => process.exit())
+process.stdin.resume()
+
+const [kind = '', host = '', port, pid] = process.argv.slice(2)
+const native = loadNative()
+const client = new ControlClient(native, { timeoutMs })
+const served = { address: { host, port: Number(port), fd: 3 }, client, pid: Number(pid) }
+if (kind === 'web') await serveWeb()
+else {
+  const { serveMetrics } = await import('../metrics/server.ts')
+  const { snapshot } = await import('../metrics/snapshot.ts')
+  await serveMetrics(served.address, () => snapshot(client, { pid: served.pid }))
+}
+// Before the first request is read: that takes another turn of the event loop.
+dropPrivileges(native, [])
+
+async function serveWeb(): Promise<void> {
+  const { serveWeb } = await import('../web/server.ts')
+  const { keptToken } = await import('../web/token.ts')
+  // Loaded now: without capabilities root may not be able to read what is in a user's directory.
+  await import('../control/client/wire-request.ts')
+  const { compileFilter } = await import('../linux/pcap-filter.ts')
+  try {
+    compileFilter('ip')
+  } catch {
+    // Without libpcap there are no filters.
+  }
+  const { version } = createRequire(import.meta.url)('../../package.json') as { readonly version: string }
+  await serveWeb({ ...served, token: keptToken(), version })
+}

@@ -1,0 +1,161 @@
+/** `--web` and `--metrics`: processes of their own for one vnet, which end with it. */
+
+import { once } from 'node:events'
+import { chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { type Netns, OwnNetns } from '../support/netns.ts'
+import { asUser, TREE } from '../support/ordinary-user.ts'
+import { NOBODY } from '../support/privileges.ts'
+import { runMain } from '../support/run-main.ts'
+import { jsonLines, type Running, spawnVnet, startVnet } from '../support/vnet-process.ts'
+
+let own: OwnNetns
+let netns: Netns
+
+beforeEach(() => {
+  own = new OwnNetns()
+  netns = own.add()
+})
+afterEach(() => own.remove())
+
+/** Returns the URLs of the line `ready`, of a run with `--json`. */
+function urlsOf({ stdout }: Running) {
+  const { web = '', metrics = '' } = jsonLines(stdout).find(({ event }) => event === 'ready') as Record<string, string>
+  const { origin, searchParams } = new URL(web)
+  return { web, metrics, origin, token: searchParams.get('token') ?? '' }
+}
+
+const proc = (pid: number, file: string) => readFileSync(`/proc/${pid}/${file}`, 'latin1')
+const childrenOf = (pid: number) => proc(pid, `task/${pid}/children`).trim().split(' ').map(Number)
+
+/** Returns the vnets of the first message of a page. */
+async function hello(url: string): Promise<{ pid: number; devices: { id: string; name: string }[] }[]> {
+  const { origin, search } = new URL(url)
+  const { body } = await fetch(`${origin}/events${search}`)
+  let text = ''
+  for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    text += Buffer.from(chunk).toString()
+    const [, message] = /^data: (.*)\n/m.exec(text) ?? []
+    if (message !== undefined) return JSON.parse(message).vnets
+  }
+  throw new Error('the feed has ended')
+}
+
+async function command({ origin, token }: ReturnType<typeof urlsOf>, id: string, change: object): Promise<unknown> {
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+  const body = JSON.stringify({ id, command: change })
+  return (await fetch(`${origin}/command`, { method: 'POST', headers, body })).json()
+}
+
+/** Settles when the server at the other end of a connection has ended; rejects if none listens. */
+async function ended(url: string): Promise<void> {
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname).resume()
+  // The end of a process resets a connection that it has not accepted yet.
+  socket.once('error', () => {})
+  await once(socket, 'connect')
+  await once(socket, 'close')
+}
+
+const refused = (url: string) => expect(fetch(url)).rejects.toMatchObject({ cause: { code: 'ECONNREFUSED' } })
+
+test('--web and --metrics serve one vnet with its rights, by processes that have none', async () => {
+  const other = await startVnet(['--netns', own.add().name])
+  // A terminal signals every process of a group.
+  const args = ['snull', '--json', '--netns', netns.name, '--web', '0', '--metrics', '127.0.0.1:0']
+  const vnet = await spawnVnet(args, { within: ['setsid'] })
+  const urls = urlsOf(vnet)
+  const [web = 0, metrics = 0] = childrenOf(vnet.pid)
+
+  const [{ pid, devices } = { pid: 0, devices: [] }, ...others] = await hello(urls.web)
+  expect([pid, devices.map(({ name }) => name), others]).toEqual([vnet.pid, ['sn0', 'sn1'], []])
+  const text = await (await fetch(urls.metrics)).text()
+  expect(text).toContain(`vnet_network_info{device="sn1",netns="${netns.name}",driver="snull",pid="${vnet.pid}"} 1`)
+  expect(new Set(text.match(/pid="\d+"/g))).toEqual(new Set([`pid="${vnet.pid}"`]))
+  expect(await command(urls, devices[0]?.id ?? '', { do: 'cut' })).toEqual({ ok: true })
+  await vnet.line(/sn0: cable cut/)
+
+  for (const child of [web, metrics]) {
+    const none = { CapInh: 0, CapPrm: 0, CapEff: 0, CapBnd: 0, CapAmb: 0, NoNewPrivs: 1 }
+    const status = proc(child, 'status').matchAll(/^(Cap\w+|NoNewPrivs):\s*(\w+)$/gm)
+    expect(Object.fromEntries([...status].map(([, name, bits]) => [name, Number.parseInt(bits ?? '', 16)]))).toEqual(
+      none,
+    )
+    expect(proc(child, 'cmdline') + proc(child, 'environ')).not.toContain(urls.token)
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.kill(child, signal)
+  }
+  expect([(await fetch(urls.web)).status, (await fetch(urls.metrics)).status]).toEqual([200, 200])
+
+  process.kill(metrics, 'SIGKILL')
+  await vnet.line(/vnet: --metrics: its process has ended \(SIGKILL\); the interfaces go on/)
+  await refused(urls.metrics)
+  expect((await fetch(urls.web)).status).toBe(200)
+
+  process.kill(-vnet.pid, 'SIGINT')
+  expect(await vnet.ended).toMatchObject({ status: 0, stderr: '', stdout: expect.not.stringContaining('--web: ') })
+  await refused(urls.web)
+  await other.stop()
+})
+
+test('the processes end with a vnet that is killed, and the next one has the same token', async () => {
+  const vnet = await spawnVnet(['--json', '--netns', netns.name, '--web', '0', '--metrics', '0'])
+  const { web, metrics, token } = urlsOf(vnet)
+  const over = Promise.all([web, metrics].map(ended))
+  expect([(await fetch(web)).status, (await fetch(metrics)).status]).toEqual([200, 200])
+  expect((await vnet.stop('SIGKILL')).status).toBe(137)
+  await over
+  const next = await spawnVnet(['--json', '--netns', netns.name, '--web', new URL(web).host])
+  expect(urlsOf(next).token).toBe(token)
+  expect((await next.stop()).status).toBe(0)
+})
+
+test('an ordinary user’s page is where the user is, and changes the interfaces in the namespace', async () => {
+  const runtime = mkdtempSync(join(tmpdir(), 'vnet-web-'))
+  chownSync(runtime, NOBODY, NOBODY)
+  const options = { within: asUser(), program: `${TREE}/dist/vnet.js`, env: { XDG_RUNTIME_DIR: runtime } }
+  try {
+    const vnet = await spawnVnet(['snull', '--json', '--web', '0'], options)
+    const urls = urlsOf(vnet)
+    const [{ devices } = { devices: [] }] = await hello(urls.web)
+    expect(devices.map(({ name }) => name)).toEqual(['sn0', 'sn1'])
+    expect(await command(urls, devices[0]?.id ?? '', { do: 'cut' })).toEqual({ ok: true })
+    await vnet.line(/sn0: cable cut/)
+    const [web = 0] = childrenOf(vnet.pid)
+    process.kill(web, 'SIGKILL')
+    await vnet.line(/its process has ended/)
+    await refused(urls.web)
+    expect((await vnet.stop()).status).toBe(0)
+  } finally {
+    rmSync(runtime, { recursive: true })
+  }
+})
+
+test.each([['--web'], ['--metrics']])(
+  '%s on a port in use is one line and status 1, before an interface is made',
+  async option => {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    expect(await runMain('snull', option, `${port}`, '--netns', netns.name)).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: `vnet: ${option} ${port}: EADDRINUSE, address in use\n`,
+    })
+    // The kernel counts the interfaces of a namespace, and lo is the first.
+    netns.ip('tuntap add after mode tap')
+    expect(JSON.parse(netns.ip('-j link show after'))).toMatchObject([{ ifindex: 2 }])
+    server.close()
+  },
+)
+
+test.each([['8080x'], ['65536'], ['localhost:80'], ['::1:80'], ['[fe80::1%lo]:80']])(
+  'the address %s is refused with status 2',
+  async address => {
+    const { status, stderr } = await runMain('--web', address, '--netns', netns.name)
+    expect([status, stderr]).toEqual([2, expect.stringContaining(`--web ${address}: must be [ADDR:]PORT`)])
+  },
+)
