@@ -1,7 +1,8 @@
 /** The page. Begins when it is loaded. */
 import { controlsView } from './controls.ts'
 import { driverView } from './driver.ts'
+import { lanView } from './lan.ts'
 import { Page } from './page.ts'
 import { trafficView } from './traffic.ts'
 
-document.body.append(new Page([driverView, trafficView, controlsView]).element)
+document.body.append(new Page([driverView, trafficView, controlsView, lanView]).element)

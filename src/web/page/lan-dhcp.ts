@@ -1,0 +1,73 @@
+/** DHCP conversations, found among the frames of a port. */
+import type { FrameRow } from '../feed-types.ts'
+
+export interface DhcpMessage {
+  /** Milliseconds since 1970. */
+  readonly time: number
+  /** `DISCOVER`, `OFFER`, `REQUEST`, `ACK`, `NAK`, ... */
+  readonly type: string
+  /** The address that it offers, asks for or gives. */
+  readonly address: string | undefined
+  /** Why the frame was dropped; undefined if it was not. */
+  readonly dropped: string | undefined
+}
+
+/** The messages of one transaction of a client. */
+export interface Conversation {
+  readonly client: string
+  readonly transaction: string
+  hostname: string | undefined
+  readonly messages: DhcpMessage[]
+}
+
+const MOST = 20
+/** A client without a server repeats itself. */
+const MOST_MESSAGES = 12
+
+export class DhcpConversations {
+  /** The latest first. */
+  readonly list: Conversation[] = []
+
+  clear(): void {
+    this.list.length = 0
+  }
+
+  /** Takes frames. Returns whether any was of DHCP. */
+  take(frames: readonly FrameRow[]): boolean {
+    let any = false
+    for (const frame of frames) any = this.#take(frame) || any
+    return any
+  }
+
+  #take(frame: FrameRow): boolean {
+    const fields = dhcpFields(frame)
+    if (fields === undefined) return false
+    const { client, transaction, hostname, ...message } = fields
+    const at = this.list.findIndex(each => each.client === client && each.transaction === transaction)
+    const [known] = at < 0 ? [] : this.list.splice(at, 1)
+    const conversation = known ?? { client, transaction, hostname, messages: [] }
+    conversation.hostname ??= hostname
+    conversation.messages.push(message)
+    if (conversation.messages.length > MOST_MESSAGES) conversation.messages.shift()
+    this.list.unshift(conversation)
+    if (this.list.length > MOST) this.list.pop()
+    return true
+  }
+}
+
+type Fields = DhcpMessage & Pick<Conversation, 'client' | 'transaction' | 'hostname'>
+
+/** Returns what a frame says, from its headers; undefined if it is not a DHCP message. */
+function dhcpFields({ time, headers, dropped }: FrameRow): Fields | undefined {
+  const header = headers.find(({ name }) => name === 'DHCP')
+  if (header === undefined) return undefined
+  const field = (wanted: string) => header.fields.find(({ name }) => name === wanted)?.value
+  // `DISCOVER (1)`
+  const type = field('Message type')?.split(' ')[0]
+  // A message that is malformed has no type.
+  if (type === undefined) return undefined
+  const address = field('Your address') ?? field('Requested address') ?? field('Client address')
+  const client = field('Client MAC') ?? ''
+  const transaction = field('Transaction id') ?? ''
+  return { time, type, address, dropped, client, transaction, hostname: field('Host name') }
+}

@@ -1,0 +1,91 @@
+/** The lists of a segment as rows of text, and the search in them. */
+
+import type { Segment } from './lan-picture.ts'
+
+export interface Column {
+  readonly title: string
+}
+
+/** A row: a cell for each column. */
+export type Cells = readonly string[]
+
+/** Rows out of sight that are elements too, so that scrolling shows no gaps. */
+const SPARE = 4
+
+/** Returns the rows from `first` to before `end` that are elements. */
+export function rowsInSight(
+  scrolled: number,
+  height: number,
+  rowHeight: number,
+  rows: number,
+): { first: number; end: number } {
+  const first = Math.max(0, Math.floor(scrolled / rowHeight) - SPARE)
+  const end = Math.min(rows, Math.ceil((scrolled + height) / rowHeight) + SPARE)
+  return { first: Math.min(first, end), end }
+}
+
+export type Part = 'hosts' | 'leases' | 'neighbours' | 'stations'
+export const PARTS: readonly Part[] = ['hosts', 'leases', 'neighbours', 'stations']
+
+export const COLUMNS: Readonly<Record<Part, readonly Column[]>> = {
+  hosts: [{ title: 'host' }, { title: 'mac' }, { title: 'addresses' }],
+  leases: [{ title: 'address' }, { title: 'mac' }, { title: 'name' }, { title: 'time left' }],
+  neighbours: [{ title: 'address' }, { title: 'mac' }],
+  stations: [{ title: 'port' }, { title: 'mac' }],
+}
+
+/** Returns the cells of a row. `now` is in milliseconds since 1970. */
+export function cellsOf(segment: Segment, part: Part, row: number, now: number): Cells {
+  switch (part) {
+    case 'hosts': {
+      const { name = '-', mac, addresses, router } = segment.hosts[row]
+      return [router ? `${name} (router)` : name, mac, addresses.join('  ')]
+    }
+    case 'leases': {
+      const { address, mac, hostname = '-', expires } = segment.leases[row]
+      return [address, mac, hostname, timeLeft(expires, now)]
+    }
+    case 'neighbours': {
+      const { address, mac } = segment.neighbours[row]
+      return [address, mac]
+    }
+    case 'stations': {
+      const { name, mac = '-' } = segment.stations[row]
+      return [name, mac]
+    }
+  }
+}
+
+/** Returns the rows that have all the words of `search`, in any case; undefined for all rows. */
+export function found(segment: Segment, part: Part, search: string): number[] | undefined {
+  const words = search.toLowerCase().split(/\s+/).filter(Boolean)
+  if (words.length === 0) return undefined
+  const rows: number[] = []
+  for (let row = 0; row < segment[part].length; row++) {
+    const text = cellsOf(segment, part, row, 0).join(' ').toLowerCase()
+    if (words.every(word => text.includes(word))) rows.push(row)
+  }
+  return rows
+}
+
+const UNITS = [
+  ['d', 86_400],
+  ['h', 3600],
+  ['min', 60],
+  ['s', 1],
+] as const
+
+/**
+ * Returns `2 d 4 h`, `3 h 59 min`, `4 min 12 s`, `12 s`, `ended`, or `no end`. JSON has no Infinity:
+ * a lease without an end has null there.
+ */
+export function timeLeft(expires: number | null, now: number): string {
+  if (expires === null || expires === Number.POSITIVE_INFINITY) return 'no end'
+  const seconds = Math.ceil((expires - now) / 1000)
+  if (seconds <= 0) return 'ended'
+  const first = UNITS.findIndex(([, size]) => seconds >= size)
+  const [large, small] = [UNITS[first], UNITS[first + 1]]
+  const text = `${Math.floor(seconds / large[1])} ${large[0]}`
+  if (small === undefined) return text
+  return `${text} ${Math.floor((seconds % large[1]) / small[1])} ${small[0]}`
+}

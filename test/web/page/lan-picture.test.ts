@@ -1,0 +1,98 @@
+/** The picture of a segment as numbers. */
+import { describe, expect, test } from 'vitest'
+import { type Group, groupsOf, layout, type Segment } from '../../../src/web/page/lan-picture.ts'
+
+const host = (i: number, router = false) => ({
+  name: router ? 'gateway' : `host${i}`,
+  mac: `02:00:00:00:00:${i}`,
+  addresses: [`198.18.0.${i}`, `fe80::${i}`],
+  router,
+})
+const nothing = { frames: {}, dropped: {}, answered: {} }
+const segment = (of: Partial<Segment>): Segment => ({
+  ...{ hosts: [], leases: [], neighbours: [], stations: [], counters: nothing },
+  ...of,
+})
+
+describe('groupsOf', () => {
+  test('a port has the addresses that are heard behind it, or leased to it, each once', () => {
+    const mac = '02:00:00:00:00:09'
+    const { boxes } = groupsOf(
+      segment({
+        stations: [{ name: 'lan0', mac }, { name: 'lan1' }],
+        leases: [{ address: '198.18.0.9', mac, hostname: 'laptop', expires: 0 }],
+        neighbours: ['198.18.0.9', 'fe80::9', '2001:db8::9'].map(address => ({ address, mac })),
+      }),
+      12,
+    )[0] as Group
+    expect(boxes).toEqual([
+      { kind: 'port', lines: ['lan0', mac, '198.18.0.9', '2001:db8::9'] },
+      { kind: 'port', lines: ['lan1'] },
+    ])
+  })
+
+  test('a port with many stations says how many there are', () => {
+    const stations = Array.from({ length: 40 }, (_, i) => ({ name: 'uplink', mac: `02:00:00:00:01:${i}` }))
+    const { title, boxes } = groupsOf(segment({ stations }), 12)[0] as Group
+    expect(title).toBe('1 port')
+    expect(boxes[0]?.lines).toEqual(['uplink', '02:00:00:00:01:0', '02:00:00:00:01:1', '38 more'])
+  })
+
+  test('the gateway comes first, without link-local addresses', () => {
+    const { boxes } = groupsOf(segment({ hosts: [host(2), host(1, true)] }), 12)[1] as Group
+    expect(boxes).toEqual([
+      { kind: 'gateway', lines: ['gateway', '198.18.0.1'] },
+      { kind: 'host', lines: ['host2', '198.18.0.2'] },
+    ])
+  })
+
+  test('of many hosts only as many boxes are drawn as asked for, the last of which counts the others', () => {
+    const hosts = Array.from({ length: 10_001 }, (_, i) => host(i, i === 0))
+    const { title, boxes } = groupsOf(segment({ hosts }), 12)[1] as Group
+    expect(title).toBe('10,001 hosts')
+    expect(boxes).toHaveLength(12)
+    expect(boxes.at(-1)).toEqual({ kind: 'more', lines: ['9,990 more hosts', 'in the list below'] })
+  })
+})
+
+describe('layout', () => {
+  const boxes = (n: number): Group['boxes'] =>
+    Array.from({ length: n }, (_, i) => ({ kind: 'port', lines: [`lan${i}`, '198.18.0.1'] }))
+  const groups: Group[] = [
+    { title: '3 ports', boxes: boxes(3) },
+    { title: '30 hosts', boxes: boxes(30) },
+  ]
+
+  test.each([200, 358, 720, 1400])('in %d pixels no box leaves the picture or lies on another', width => {
+    const { boxes, height } = layout(groups, width)
+    expect(boxes).toHaveLength(33)
+    for (const [i, box] of boxes.entries()) {
+      expect(box.x).toBeGreaterThan(0)
+      expect(box.x + box.width).toBeLessThanOrEqual(width)
+      expect(box.y + box.height).toBeLessThan(height)
+      for (const other of boxes.slice(0, i)) {
+        const isBeside = other.x + other.width <= box.x || box.x + box.width <= other.x
+        const isBelow = other.y + other.height <= box.y || box.y + box.height <= other.y
+        expect(isBeside || isBelow).toBe(true)
+      }
+    }
+  })
+
+  test('each row of boxes hangs on a rail, and the trunk joins all rails', () => {
+    const { boxes, rails, trunk } = layout(groups, 720)
+    const rows = [...new Set(boxes.map(({ y }) => y))]
+    expect(rails).toHaveLength(rows.length)
+    for (const [i, rail] of rails.entries()) {
+      expect(rail.y).toBeLessThan(rows[i] as number)
+      expect(rail.x).toBe(trunk.x)
+      const last = boxes.filter(({ y }) => y === rows[i]).at(-1)
+      expect(rail.end).toBe((last?.x ?? 0) + (last?.width ?? 0) / 2)
+    }
+    expect([trunk.y, trunk.end]).toEqual([rails[0]?.y, rails.at(-1)?.y])
+  })
+
+  test('a segment without anything has no rails', () => {
+    const { boxes, rails } = layout([{ title: '0 ports', boxes: [] }], 400)
+    expect([boxes, rails]).toEqual([[], []])
+  })
+})
