@@ -5,23 +5,43 @@ import type { FrameFilter } from './frames-filter.ts'
 /** Frames that are kept of each. */
 export const FRAMES_MAX = 1000
 
+/** Both lists are replaced, never changed. */
+interface Lists {
+  readonly all: readonly FrameRow[]
+  readonly passed: readonly FrameRow[]
+}
+
+const NONE: Lists = { all: [], passed: [] }
+
 export class FrameLog {
-  #all: FrameRow[] = []
-  #passed: FrameRow[] = []
+  #lists = NONE
+  /** What was there when it was held. */
+  #held: Lists | undefined
   #filter: FrameFilter | undefined
-  /** Frames that came, and frames of them that the server did not list. */
   #seen = 0
   #skipped = 0
+  #seenWhenHeld = 0
 
-  /** The newest frames that pass the filter, oldest first. Not changed later. */
+  /** The newest frames that pass the filter, or those of when it was held, oldest first. */
   get frames(): readonly FrameRow[] {
-    return this.#passed
+    return (this.#held ?? this.#lists).passed
   }
 
+  get isHeld(): boolean {
+    return this.#held !== undefined
+  }
+
+  /** Frames that came. */
   get seen(): number {
     return this.#seen
   }
 
+  /** Frames that came while it was held. */
+  get seenSinceHeld(): number {
+    return this.#held === undefined ? 0 : this.#seen - this.#seenWhenHeld
+  }
+
+  /** Frames that passed the device, and that the server did not list. */
   get skipped(): number {
     return this.#skipped
   }
@@ -29,25 +49,38 @@ export class FrameLog {
   add(frames: readonly FrameRow[], skipped: number): void {
     this.#seen += frames.length
     this.#skipped += skipped
-    this.#all = newest(this.#all, frames)
-    const passed = this.#filter === undefined ? frames : frames.filter(this.#filter)
-    if (passed.length > 0) this.#passed = newest(this.#passed, passed)
+    const { all, passed } = this.#lists
+    const more = this.#filter === undefined ? frames : frames.filter(this.#filter)
+    this.#lists = { all: newest(all, frames), passed: more.length === 0 ? passed : newest(passed, more) }
   }
 
   /** Shows the frames that pass it, of those kept and those to come; undefined shows all. */
   setFilter(filter: FrameFilter | undefined): void {
     this.#filter = filter
-    this.#passed = filter === undefined ? this.#all : this.#all.filter(filter)
+    const passing = ({ all }: Lists): Lists => ({ all, passed: filter === undefined ? all : all.filter(filter) })
+    this.#lists = passing(this.#lists)
+    this.#held &&= passing(this.#held)
+  }
+
+  /** From now on `frames` stays as it is, while frames go on to be kept and counted. */
+  hold(): void {
+    if (this.#held !== undefined) return
+    this.#held = this.#lists
+    this.#seenWhenHeld = this.#seen
+  }
+
+  release(): void {
+    this.#held = undefined
   }
 
   clear(): void {
-    this.#all = []
-    this.#passed = []
+    this.#lists = NONE
+    this.#held = undefined
     this.#seen = 0
     this.#skipped = 0
   }
 }
 
-function newest(before: readonly FrameRow[], more: readonly FrameRow[]): FrameRow[] {
+function newest(before: readonly FrameRow[], more: readonly FrameRow[]): readonly FrameRow[] {
   return [...before, ...more].slice(-FRAMES_MAX)
 }

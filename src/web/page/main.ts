@@ -1,8 +1,9 @@
 /** The page. Begins when it is loaded. */
 import { controlsView } from './controls.ts'
 import { driverView } from './driver.ts'
+import { framesView } from './frames.ts'
 import { lanView } from './lan.ts'
 import { Page } from './page.ts'
 import { trafficView } from './traffic.ts'
 
-document.body.append(new Page([driverView, trafficView, controlsView, lanView]).element)
+document.body.append(new Page([driverView, trafficView, framesView, controlsView, lanView]).element)

@@ -44,3 +44,26 @@ it('does not change frames that it returned', () => {
   expect(before.map(({ number }) => number)).toEqual([0, 1])
   expect([log.frames.length, log.seen]).toEqual([0, 0])
 })
+
+it('stays as it is while it is held, under any filter, and counts what comes', () => {
+  const log = new FrameLog()
+  log.add(frames(0, 3), 0)
+  log.hold()
+  log.add(frames(3, 6), 0)
+  log.hold()
+  expect([numbers(log), log.isHeld, log.seen, log.seenSinceHeld]).toEqual([[0, 1, 2], true, 6, 3])
+  log.setFilter(({ number }) => number % 2 === 0)
+  expect(numbers(log)).toEqual([0, 2])
+  log.setFilter(undefined)
+  expect(numbers(log)).toEqual([0, 1, 2])
+  log.release()
+  expect([numbers(log), log.isHeld, log.seenSinceHeld]).toEqual([[0, 1, 2, 3, 4, 5], false, 0])
+})
+
+it('is not held any more when it is cleared', () => {
+  const log = new FrameLog()
+  log.hold()
+  log.clear()
+  log.add(frames(0, 1), 0)
+  expect(numbers(log)).toEqual([0])
+})
