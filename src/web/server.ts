@@ -202,16 +202,15 @@ function wantsOf(text: string): Want[] {
   return WANTS.filter(want => words.includes(want))
 }
 
-/** Returns undefined if it is too long. */
+/** Returns undefined if it is too long. The whole of it is read: else the reply would be lost. */
 async function readBody(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length
-    if (size > BODY_MAX) return undefined
-    chunks.push(chunk)
+    if (size <= BODY_MAX) chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString('utf8')
+  return size <= BODY_MAX ? Buffer.concat(chunks).toString('utf8') : undefined
 }
 
 /** Ends the connection too: what else the request holds is not read. */

@@ -1,0 +1,255 @@
+/** The server of the page with vnets whose replies the test sets. */
+import { readdirSync } from 'node:fs'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { commands, vnetAttributes as of } from '../../src/control/protocol/family.ts'
+import { EBUSY, EOPNOTSUPP, VnetError } from '../../src/netdev/errno.ts'
+import type { MessageBuilder } from '../../src/netlink/index.ts'
+import type { Command } from '../../src/web/feed-types.ts'
+import { device, type Served, served, stats, TOKEN } from './served.ts'
+
+const own = process.pid
+const id = `${own}//sn0`
+const { getDevices, getStats, getParts, getWire, getParam, subscribe, echo } = commands
+
+let web: Served
+beforeEach(async () => {
+  web = await served()
+})
+afterEach(() => web[Symbol.asyncDispose]())
+
+/** A part of a device, of kind `queue`. */
+const part = (name: string) => (b: MessageBuilder) =>
+  b.nested(of.part.type, nest => void nest.u32(1, 0).string(2, name))
+
+describe('the files of the page', () => {
+  test('the files of the page are served under their names, and the page under the root', async () => {
+    const root = await web.ask('/')
+    expect(root).toMatchObject({ status: 200, headers: { 'content-type': 'text/html; charset=utf-8' } })
+    expect(root.text).toContain('<!doctype html>')
+    expect((await web.ask('/index.html')).text).toBe(root.text)
+    const names = readdirSync('src/web/page').filter(name => /\.(css|svg|html)$/.test(name))
+    for (const name of [...names, 'main.js', 'feed-types.js', 'uPlot.js', 'uPlot.css']) {
+      expect([name, (await web.ask(`/${name}`)).status]).toEqual([name, 200])
+    }
+    expect((await web.ask('/main.js')).headers['content-type']).toBe('text/javascript; charset=utf-8')
+  })
+
+  test('HEAD has the length of a file and no body', async () => {
+    const { headers, text } = await web.ask('/main.js', { method: 'HEAD' })
+    expect(Number(headers['content-length'])).toBeGreaterThan(0)
+    expect(text).toBe('')
+  })
+})
+
+describe('a feed', () => {
+  test('a feed begins with the devices, and has their statistics again and again', async () => {
+    let sent = 41
+    web.vnet({ [getStats.cmd]: () => [stats(7, 'sn0', ++sent)] })
+    const feed = await web.feed()
+    const hello = await feed.next('hello')
+    expect(hello).toMatchObject({ version: '1.2.3', mayChange: true })
+    expect(hello.presets.find(({ name }) => name === 'lte')).toEqual({
+      ...{ name: 'lte', up: 'rate 12mbit limit 768kb | delay 35ms', down: 'rate 12mbit limit 768kb | delay 35ms' },
+    })
+    expect(hello.vnets).toEqual([
+      {
+        pid: own,
+        driver: 'snull',
+        devices: [
+          {
+            ...{ id, label: 'sn0', name: 'sn0', driver: 'snull', mac: '', mtu: 1500, isUp: true, carrier: true },
+            ...{ isCut: false, txQueues: 0, rxQueues: 0 },
+          },
+        ],
+      },
+    ])
+    const zeros = { txBytes: 0, rxPackets: 0, rxBytes: 0, held: 0, drops: { tx: {}, rx: {} } }
+    expect((await feed.next('stats')).devices).toEqual([{ id, txPackets: 42, ...zeros }])
+    expect((await feed.next('stats')).devices).toEqual([{ id, txPackets: 43, ...zeros }])
+  })
+
+  test('a feed has the devices again when a vnet comes, changes or ends', async () => {
+    const feed = await web.feed()
+    expect((await feed.next('hello')).vnets).toEqual([])
+    let name = 'sn0'
+    const fake = web.vnet({ [getDevices.cmd]: () => [device(7, name)] })
+    expect((await feed.next('hello')).vnets[0]?.devices.map(({ id }) => id)).toEqual([id])
+    await fake.hears(subscribe.cmd)
+    name = 'renamed'
+    fake.event(b => void b.u32(1, 7).string(2, 'sn0').u32(of.event.type, 8))
+    expect((await feed.next('hello')).vnets[0]?.devices.map(({ name }) => name)).toEqual(['renamed'])
+    await fake.end()
+    expect((await feed.next('hello')).vnets).toEqual([])
+  })
+
+  test('a feed has the events of the devices that it has shown', async () => {
+    const fake = web.vnet()
+    const feed = await web.feed()
+    await feed.next('hello')
+    await fake.hears(subscribe.cmd)
+    fake.event(b => void b.u32(1, 99).string(2, 'unknown').u32(of.event.type, 8))
+    fake.event(b => void b.u32(1, 7).string(2, 'sn0').u32(of.event.type, 8).u64(of.time.type, 1234n))
+    expect(await feed.next('event')).toMatchObject({ id, time: 1234, event: { event: 'carrier-off', name: 'sn0' } })
+  })
+
+  test('a feed has what it wants of the device that it looks at, and nothing else', async () => {
+    web.vnet({
+      [getParts.cmd]: () => [part('tx 0')],
+      [getWire.cmd]: () => [b => void b.u8(of.wireDirection.type, 0).string(of.wireWords.type, 'delay 5ms')],
+      [getParam.cmd]: () => [
+        b => void b.string(of.driver.type, 'snull').string(15, 'pool').string(16, '8').string(17, 'int'),
+      ],
+    })
+    const feed = await web.feed(`device=${id}&want=parts,wire,params,nonsense`)
+    expect(await feed.next('parts')).toMatchObject({ id, parts: [{ kind: 'queue', name: 'tx 0' }] })
+    expect((await feed.next('wire')).wire?.words).toEqual({ ab: 'delay 5ms', ba: '' })
+    expect((await feed.next('params')).params).toMatchObject([{ name: 'pool', value: '8' }])
+    const fake = web.vnet({}, { pid: own })
+    const other = await web.feed('')
+    await other.next('stats')
+    expect(fake.asked.map(({ cmd }) => cmd)).not.toContain(getParts.cmd)
+  })
+
+  test('a feed says that a driver has no wire, no segment and no scenario', async () => {
+    const none = () => {
+      throw new VnetError(EOPNOTSUPP, 'fake')
+    }
+    const numbers = [getParts, getWire, getParam, commands.getSegment, commands.getScenario].map(({ cmd }) => cmd)
+    web.vnet(Object.fromEntries(numbers.map(number => [number, none])))
+    const feed = await web.feed(`device=${id}&want=parts,wire,params,segment,scenario`)
+    expect((await feed.next('parts')).parts).toEqual([])
+    expect((await feed.next('wire')).wire).toBe(undefined)
+    expect((await feed.next('params')).params).toEqual([])
+    expect((await feed.next('segment')).segment).toBe(undefined)
+    expect((await feed.next('scenario')).scenario).toBe(undefined)
+  })
+
+  test('a feed reports a vnet that refuses, and goes on', async () => {
+    let isBusy = true
+    web.vnet({
+      [getParts.cmd]() {
+        if (isBusy) throw new VnetError(EBUSY, 'fake', 'busy as a bee')
+        return [part('tx 0')]
+      },
+    })
+    const feed = await web.feed(`device=${id}&want=parts`)
+    expect((await feed.next('problem')).text).toContain('busy as a bee')
+    isBusy = false
+    expect((await feed.next('parts')).parts).toHaveLength(1)
+  })
+
+  test('a feed for an unknown device has the other devices all the same', async () => {
+    const fake = web.vnet()
+    const feed = await web.feed('device=1//none&want=parts')
+    await feed.next('hello')
+    await feed.next('stats')
+    expect(fake.asked.map(({ cmd }) => cmd)).not.toContain(getParts.cmd)
+  })
+})
+
+describe('what pages cost a vnet', () => {
+  test('pages that look at one device share its readings', async () => {
+    const fake = web.vnet({ [getParam.cmd]: () => [] })
+    const feeds = await Promise.all(Array.from({ length: 8 }, () => web.feed(`device=${id}&want=params`)))
+    for (const feed of feeds) expect((await feed.next('params')).params).toEqual([])
+    // One, and another if two seconds pass on a busy machine.
+    expect(fake.asked.filter(({ cmd }) => cmd === getParam.cmd).length).toBeLessThan(feeds.length / 2)
+  })
+
+  test('all statistics of a vnet are one request', async () => {
+    const names = Array.from({ length: 200 }, (_, i) => `if${i}`)
+    const fake = web.vnet({
+      [getDevices.cmd]: () => names.map((name, i) => device(i + 1, name)),
+      [getStats.cmd]: () => names.map((name, i) => stats(i + 1, name, i)),
+    })
+    const feed = await web.feed()
+    expect((await feed.next('stats')).devices.map(({ txPackets }) => txPackets)).toEqual(names.map((_, i) => i))
+    const asked = fake.asked.filter(({ cmd }) => cmd === getStats.cmd)
+    expect(asked).toHaveLength(1)
+    // Neither a device nor a scope: of all devices, without their queues.
+    expect(asked[0]).toMatchObject({ dump: true, attributes: {} })
+  })
+
+  test('the subscription to events ends with the last page', async () => {
+    const fake = web.vnet()
+    const [first, last] = [await web.feed(), await web.feed()]
+    await first.next('hello')
+    await fake.hears(subscribe.cmd)
+    await first.close()
+    await last.next('stats')
+    expect(fake.asked.filter(({ cmd }) => cmd === subscribe.cmd)).toHaveLength(1)
+    await last.close()
+    await fake.hears(subscribe.cmd, 2)
+    expect(fake.asked.at(-1)?.attributes).toEqual({ [of.events.type]: Uint8Array.of(0, 0, 0, 0) })
+  })
+})
+
+describe('a command', () => {
+  const changes: readonly (readonly [Command, number, Record<number, Uint8Array>])[] = [
+    [{ do: 'cut' }, commands.cut.cmd, {}],
+    [{ do: 'plug' }, commands.plug.cmd, {}],
+    [{ do: 'reset' }, commands.resetStats.cmd, {}],
+    [{ do: 'carrier', on: false }, commands.setCarrier.cmd, { [of.carrier.type]: Uint8Array.of(0) }],
+    [{ do: 'param', name: 'a', value: 'b' }, commands.setParam.cmd, { 15: text('a'), 16: text('b') }],
+    [{ do: 'trigger', fault: 'flap' }, commands.trigger.cmd, { [of.fault.type]: text('flap') }],
+    [{ do: 'wire', words: 'delay 1ms' }, commands.setWire.cmd, { [of.wireWords.type]: text('delay 1ms') }],
+    [{ do: 'wire', words: undefined, direction: 'ba' }, commands.setWire.cmd, {}],
+  ]
+
+  test.each(changes)('the command %o is a request of the control plane', async (command, cmd, attributes) => {
+    const fake = web.vnet({ [cmd]: () => [] })
+    expect(await web.command(id, command)).toEqual({ ok: true })
+    const asked = fake.asked.find(asked => asked.cmd === cmd)
+    expect(asked?.attributes).toMatchObject({ [of.ifname.type]: text('sn0'), ...attributes })
+  })
+
+  test('a refusal of the vnet is the result of a command', async () => {
+    web.vnet({
+      [commands.cut.cmd]() {
+        throw new VnetError(EBUSY, 'fake', 'it has no cable')
+      },
+    })
+    expect(await web.command(id, { do: 'cut' })).toEqual({ ok: false, message: expect.stringContaining('no cable') })
+    expect(await web.command('1//none', { do: 'cut' })).toEqual({
+      ...{ ok: false, message: 'there is no such interface any more' },
+    })
+  })
+
+  test('wrong words of a wire are marked, and never sent to the vnet', async () => {
+    const fake = web.vnet()
+    const message = "'lost' is not a word of a wire; did you mean 'loss'?\n  delay 20ms lost\n             ^^^^"
+    const words = 'delay 20ms lost'
+    expect(await web.command(id, { do: 'check-wire', words })).toEqual({ ok: false, message })
+    expect(await web.command(id, { do: 'wire', words })).toEqual({ ok: false, message })
+    expect(fake.asked.map(({ cmd }) => cmd)).not.toContain(commands.setWire.cmd)
+    expect(await web.command(id, { do: 'check-wire', words: 'delay 20ms' })).toEqual({ ok: true })
+  })
+
+  test('a change is shown at once to the pages that look', async () => {
+    let value = '8'
+    web.vnet({
+      [getParam.cmd]: () => [b => void b.string(35, 'snull').string(15, 'pool').string(16, value).string(17, 'int')],
+      [commands.setParam.cmd]({ attributes }) {
+        value = Buffer.from(attributes[16] as Uint8Array).toString('latin1', 0, 2)
+        return []
+      },
+    })
+    const feed = await web.feed(`device=${id}&want=params`)
+    expect((await feed.next('params')).params[0]?.value).toBe('8')
+    await web.command(id, { do: 'param', name: 'pool', value: '16' })
+    expect((await feed.next('params')).params[0]?.value).toBe('16')
+  })
+})
+
+describe('/metrics', () => {
+  test('/metrics has the metrics of the vnets that the page shows', async () => {
+    web.vnet({ [echo.cmd]: ({ attributes }) => [b => void b.binary(1, attributes[1] as Uint8Array)] })
+    const { status, text } = await web.ask(`/metrics?token=${TOKEN}`)
+    expect(status).toBe(200)
+    expect(text).toContain(`vnet_up{pid="${own}"} 1\n`)
+  })
+})
+
+function text(words: string): Uint8Array {
+  return Uint8Array.of(...Buffer.from(words), 0)
+}

@@ -1,0 +1,115 @@
+/** Sources of messages: one reading for all pages, none without a page. Time is the test's. */
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { EIO, ENODEV, VnetError } from '../../src/netdev/errno.ts'
+import { type Feed, type Packed, pack } from '../../src/web/feed.ts'
+import { Poll } from '../../src/web/source.ts'
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+/** A page that keeps the texts of its messages. */
+function page() {
+  const got: string[] = []
+  const send = ({ text }: Packed) => got.push(JSON.parse(text).text) > 0
+  return Object.assign({ send } as unknown as Feed, { got })
+}
+const message = (text: string) => pack({ type: 'problem', text })
+
+test('all pages get one reading, and a page that comes later gets the latest at once', async () => {
+  let count = 0
+  const poll = new Poll(async () => message(`${++count}`), { interval: 250 })
+  const [one, two] = [page(), page()]
+  poll.add(one)
+  await vi.advanceTimersByTimeAsync(0)
+  poll.add(two)
+  expect([one.got, two.got]).toEqual([['1'], ['1']])
+  await vi.advanceTimersByTimeAsync(500)
+  expect([one.got, two.got]).toEqual([
+    ['1', '2', '3'],
+    ['1', '2', '3'],
+  ])
+})
+
+test('nothing is read before the first page comes, and after the last has gone', async () => {
+  let count = 0
+  const poll = new Poll(async () => message(`${++count}`), { interval: 250 })
+  poll.soon()
+  await vi.advanceTimersByTimeAsync(1000)
+  expect(count).toBe(0)
+  const one = page()
+  poll.add(one)
+  await vi.advanceTimersByTimeAsync(250)
+  poll.delete(one)
+  expect(vi.getTimerCount()).toBe(0)
+  await vi.advanceTimersByTimeAsync(1000)
+  expect(one.got).toEqual(['1', '2'])
+})
+
+test('a page that goes during a reading gets nothing, and ends the readings', async () => {
+  const replies: ((message: Packed) => void)[] = []
+  const poll = new Poll(() => new Promise(resolve => void replies.push(resolve)), { interval: 250 })
+  const one = page()
+  poll.add(one)
+  poll.delete(one)
+  replies[0]?.(message('late'))
+  await vi.advanceTimersByTimeAsync(1000)
+  expect([one.got, vi.getTimerCount()]).toEqual([[], 0])
+})
+
+test('a page that comes back during a reading gets the next one too', async () => {
+  let count = 0
+  const poll = new Poll(async () => message(`${++count}`), { interval: 250, isState: true })
+  const one = page()
+  poll.add(one)
+  poll.delete(one)
+  poll.add(one)
+  await vi.advanceTimersByTimeAsync(10)
+  expect(one.got).toEqual(['1', '2'])
+})
+
+test('a slow vnet is asked again only when it has replied', async () => {
+  const replies: ((message: Packed) => void)[] = []
+  const poll = new Poll(() => new Promise(resolve => void replies.push(resolve)), { interval: 250 })
+  poll.add(page())
+  poll.soon()
+  await vi.advanceTimersByTimeAsync(5000)
+  expect(replies).toHaveLength(1)
+  replies[0]?.(message('at last'))
+  await vi.advanceTimersByTimeAsync(0)
+  expect(replies).toHaveLength(2)
+})
+
+test('a state is sent only when it differs', async () => {
+  const texts = ['a', 'a', 'b', 'a', 'a']
+  const poll = new Poll(async () => message(texts.shift() ?? 'a'), { interval: 250, isState: true })
+  const one = page()
+  poll.add(one)
+  await vi.advanceTimersByTimeAsync(2000)
+  expect(one.got).toEqual(['a', 'b', 'a'])
+})
+
+test('a change is read at once', async () => {
+  let count = 0
+  const poll = new Poll(async () => message(`${++count}`), { interval: 60_000 })
+  const one = page()
+  poll.add(one)
+  await vi.advanceTimersByTimeAsync(0)
+  poll.soon()
+  await vi.advanceTimersByTimeAsync(0)
+  expect(one.got).toEqual(['1', '2'])
+})
+
+test('a failure is reported once until the next success, what has ended never', async () => {
+  const outcomes = [new VnetError(EIO, 'a'), new VnetError(EIO, 'a'), message('well'), new VnetError(EIO, 'a')]
+  const read = async () => {
+    const next = outcomes.shift() ?? new VnetError(ENODEV, 'gone')
+    if (next instanceof VnetError) throw next
+    return next
+  }
+  const poll = new Poll(read, { interval: 250 })
+  const one = page()
+  poll.add(one)
+  await vi.advanceTimersByTimeAsync(2000)
+  const failed = expect.stringContaining('EIO')
+  expect(one.got).toEqual([failed, 'well', failed])
+})
