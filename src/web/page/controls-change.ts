@@ -23,7 +23,7 @@ export class Control {
   readonly #options: ControlOptions
   readonly #button: HTMLButtonElement
   readonly #box = new CommandBox()
-  readonly #done = h('span', { class: 'ok', attrs: { role: 'status' } })
+  readonly #done = h('span', { class: 'done ok', attrs: { role: 'status' } })
   readonly #error = h('div', { class: 'error', hidden: true, attrs: { role: 'alert' } })
   #busy = false
 

@@ -93,8 +93,8 @@ export class ControlsParams {
 }
 
 function fixedParam(param: Param): HTMLElement[] {
-  const name = h('dt', { class: 'mono' }, `${param.name}=${param.value}`)
-  return [name, h('dd', { class: 'muted' }, aboutParam(param))]
+  const name = h('dt', { class: 'mono' }, param.value === '' ? param.name : `${param.name}=${param.value}`)
+  return [name, h('dd', { class: 'muted' }, `${param.value === '' ? 'not given: ' : ''}${aboutParam(param)}`)]
 }
 
 /** Returns `transmit buffers per queue (int, 1 to 65536)`. */

@@ -1,4 +1,5 @@
 /** Draws the picture of a segment. */
+import type { DeviceRow } from '../feed-types.ts'
 import { fill, h, svg } from './dom.ts'
 import { columnsIn, groupsOf, LINE, layout, PADDING, type PlacedBox, type Segment, STUB } from './lan-picture.ts'
 
@@ -12,7 +13,7 @@ export class LanDrawing {
   readonly element: HTMLElement
   readonly #drawing = svg('svg', { class: 'segment', role: 'img', 'aria-label': 'Ports and hosts of the segment' })
   #segment: Segment | undefined
-  #own: string | undefined
+  #own: DeviceRow | undefined
   #width = 0
   #drawn = ''
 
@@ -24,8 +25,8 @@ export class LanDrawing {
     }).observe(this.element)
   }
 
-  /** Draws a segment; `own` is the name of the port that is looked at. */
-  draw(segment: Segment, own: string | undefined): void {
+  /** Draws a segment; `own` is the port that is looked at. */
+  draw(segment: Segment, own: DeviceRow | undefined): void {
     this.#segment = segment
     this.#own = own
     this.#draw()
@@ -34,7 +35,7 @@ export class LanDrawing {
   #draw(): void {
     if (this.#width === 0 || this.#segment === undefined) return
     const groups = groupsOf(this.#segment, Math.max(LEAST_HOSTS, HOST_ROWS * columnsIn(this.#width)))
-    const drawn = JSON.stringify([this.#width, this.#own, groups])
+    const drawn = JSON.stringify([this.#width, this.#own?.id, groups])
     if (drawn === this.#drawn) return
     this.#drawn = drawn
     const { height, boxes, rails, titles, trunk } = layout(groups, this.#width - 2)
@@ -51,7 +52,7 @@ export class LanDrawing {
 
   #box(box: PlacedBox): SVGElement {
     const { kind, lines, x, y, width, height } = box
-    const isOwn = kind === 'port' && lines[0] === this.#own
+    const isOwn = kind === 'port' && lines[0] === this.#own?.name
     const most = Math.floor((width - 2 * PADDING) / CHARACTER)
     const middle = x + width / 2
     const texts = lines.map((line, i) => {

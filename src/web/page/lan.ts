@@ -68,7 +68,7 @@ export function lanView(app: App): View {
     none.hidden = segment !== undefined
     body.hidden = segment === undefined
     if (segment === undefined) return
-    drawing.draw(segment, app.device?.label)
+    drawing.draw(segment, app.device)
     for (const [name, tab] of tabs) setText(tab, `${name} ${segment[name].length.toLocaleString('en')}`)
     for (const { group, table } of groups) fillCounters(table, segment.counters[group])
     showRows()

@@ -154,8 +154,8 @@ export class WireForm {
   async #check(words: string): Promise<void> {
     const result = await this.#app.command({ do: 'check-wire', words })
     // Something else may have been typed since.
-    if (words !== this.#checked) return
-    if (!result.ok) this.#words.setAttribute('aria-invalid', 'true')
+    if (words !== this.#checked || result.ok) return
+    this.#words.setAttribute('aria-invalid', 'true')
     this.#set.show(result)
   }
 }
