@@ -112,9 +112,8 @@ export const DOT_SPEED = 96
  */
 export function dotsFor(rate: number): { readonly period: number; readonly size: number } | undefined {
   if (rate < 0.05) return undefined
-  const dots = Math.min(MOST_DOTS, rate)
   const size = 4 + Math.min(5, Math.max(0, Math.floor(Math.log10(rate / MOST_DOTS) + 1)))
-  return { period: Math.max(DOT_SPEED / dots, size + 3), size }
+  return { period: Math.max(DOT_SPEED / rate, size + 3), size }
 }
 
 /** Shortens text in a monospaced font of 13 px to a width. */

@@ -1,0 +1,188 @@
+/** The drawing of a driver: what is in it, and that nothing lies over something else. */
+import { describe, expect, test } from 'vitest'
+import { type Box, type Drawing, layout } from '../../../src/web/page/driver-layout.ts'
+import {
+  FOLD_ABOVE,
+  type Model,
+  modelOf,
+  type PartInfo,
+  peerOf,
+  type WireInfo,
+} from '../../../src/web/page/driver-model.ts'
+import { vnetRow } from '../../support/web/devices.ts'
+
+const times = (count: number, part: PartInfo): PartInfo[] =>
+  Array.from({ length: count }, (_, i) => ({ ...part, name: `${part.name} ${i}` }))
+const queues = (count: number) => times(count, { kind: 'queue', name: 'tx', length: 0, state: 'running' })
+const pool: PartInfo = { kind: 'pool', name: 'frames', length: 0, capacity: 512 }
+const snull: readonly PartInfo[] = [
+  ...queues(1),
+  { kind: 'buffers', name: 'tx buffers 0', length: 0, capacity: 64 },
+  { kind: 'ring', name: 'rx ring', length: 0, capacity: 256 },
+  { kind: 'irq', name: 'irq 0', state: 'idle', count: 0 },
+  { kind: 'napi', name: 'napi 0', state: 'idle', count: 0 },
+  pool,
+]
+const board = (count: number): PartInfo[] => [
+  ...queues(count),
+  ...times(count, { kind: 'ring', name: 'tx ring', length: 0, capacity: 64 }),
+  ...times(count, { kind: 'ring', name: 'rx ring', length: 0, capacity: 64 }),
+  ...times(count, { kind: 'irq', name: 'irq', state: 'idle', count: 0 }),
+  pool,
+]
+const counts = { in: 0, out: 0, held: 0, dropped: 0, duplicated: 0, corrupted: 0, reordered: 0, marked: 0, drops: {} }
+const stage = (direction: string, name: string) => ({ stage: name, path: '', direction, words: `${name} 1`, ...counts })
+const wire: WireInfo = {
+  time: 0,
+  words: { ab: 'delay 1ms loss 1%', ba: '' },
+  stages: [stage('ab', 'loss'), stage('ab', 'delay')],
+}
+
+function model(
+  driver: string,
+  parts: readonly PartInfo[],
+  rest: { wire?: WireInfo; at?: number; peer?: boolean } = {},
+) {
+  const vnets = [driver === 'snull' || driver === 'cable' ? vnetRow(driver, '1//a', '1//b') : vnetRow(driver, '1//a')]
+  const device = vnets[0].devices[rest.at ?? 0]
+  return modelOf({ device, vnets, parts, wire: rest.wire, peerParts: rest.peer === true ? parts : [] })
+}
+
+const models: Record<string, Model> = {
+  loop: model('loop', [...queues(1), pool]),
+  'loop of 256 queues': model('loop', [...queues(256), pool]),
+  snull: model('snull', snull, { wire, peer: true }),
+  'snull without the parts of its peer': model('snull', snull, { wire }),
+  cable: model('cable', [...queues(1), pool], { wire, peer: true }),
+  'a port of a lan': model('lan', [...queues(1), pool], { wire }),
+  'a driver with 8 queues': model('mine', board(8)),
+  'a driver with 256 queues': model('mine', board(256)),
+  'a driver without any part': model('mine', []),
+}
+const widths = [358, 600, 736, 1000, 1152, 1600]
+
+const groups = (columns: Model['columns']) =>
+  columns.map(({ owner, away, toward }) => [owner, away?.title, toward?.title] as const)
+const isInside = (inner: Box, outer: Omit<Box, 'kind' | 'id'>) =>
+  inner.x >= outer.x &&
+  inner.y >= outer.y &&
+  inner.x + inner.width <= outer.x + outer.width &&
+  inner.y + inner.height <= outer.y + outer.height
+const overlaps = (a: Box, b: Box) =>
+  a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height
+const ofKind = ({ boxes }: Drawing, ...kinds: Box['kind'][]) => boxes.filter(({ kind }) => kinds.includes(kind))
+
+describe('the parts of a device', () => {
+  test('lie on the way from the kernel to the far end and back', () => {
+    expect(groups(models.snull.columns)).toEqual([
+      ['near', 'transmit queues', 'interrupts, polls'],
+      ['near', 'transmitter', 'receiver'],
+      ['wire', 'wire ab', 'wire ba'],
+      ['far', 'receiver', 'transmitter'],
+      ['far', 'interrupts, polls', 'transmit queues'],
+    ])
+  })
+
+  test('are few for a driver that has few', () => {
+    expect(groups(models.loop.columns)).toEqual([['near', 'transmit queues', undefined]])
+    expect(models['a driver without any part'].columns).toEqual([])
+  })
+
+  test('have direction ba of the wire on the way from the second device of a pair', () => {
+    const { columns } = model('cable', queues(1), { wire, at: 1 })
+    expect(groups(columns).at(-1)).toEqual(['wire', 'wire ba', 'wire ab'])
+  })
+
+  test('show each stage of a wire, and that there is none', () => {
+    const { away, toward } = models.cable.columns[1]
+    expect(away?.items.map(({ id }) => id)).toEqual(['wire ab loss', 'wire ab delay'])
+    expect(toward?.items.map(({ kind }) => kind)).toEqual(['direct'])
+  })
+
+  test(`are folded into one field above ${FOLD_ABOVE} of a kind`, () => {
+    const [first, second] = models['a driver with 256 queues'].columns
+    expect(first.away?.items).toMatchObject([{ kind: 'fold', name: 'tx 0 to 255' }, { kind: 'part' }])
+    expect(second.toward?.items).toMatchObject([{ kind: 'fold', name: 'rx ring 0 to 255' }])
+    const eight = models['a driver with 8 queues'].columns[0].away?.items
+    expect(eight?.map(({ kind }) => kind)).toEqual(Array(9).fill('part'))
+  })
+
+  test('have ids of their own', () => {
+    for (const { columns } of Object.values(models)) {
+      const ids = columns
+        .flatMap(({ away, toward }) => [...(away?.items ?? []), ...(toward?.items ?? [])])
+        .map(item => item.id)
+      expect(new Set(ids).size).toBe(ids.length)
+    }
+  })
+})
+
+test('only the drivers that make pairs have a peer', () => {
+  const ofThree = vnetRow('snull', '1//a', '1//b', '1//c')
+  expect(peerOf(ofThree.devices[0], [ofThree])).toBeUndefined()
+  const loops = vnetRow('loop', '1//a', '1//b')
+  expect(peerOf(loops.devices[0], [loops])).toBeUndefined()
+  const pair = vnetRow('cable', '1//a', '1//b')
+  expect(peerOf(pair.devices[0], [pair])?.id).toBe('1//b')
+})
+
+describe.each(Object.entries(models))('the drawing of %s', (_, model) => {
+  test.each(widths)('has nothing over something else, and nothing outside, at %d px', width => {
+    const drawing = layout(model, width)
+    expect(drawing.width).toBeLessThanOrEqual(width)
+    for (const box of drawing.boxes) expect(isInside(box, { x: 0, y: 0, ...drawing })).toBe(true)
+    for (const kinds of [['near', 'far', 'group'], ['item'], ['near frame', 'far frame']] as const) {
+      const boxes = ofKind(drawing, ...kinds)
+      for (const [i, a] of boxes.entries()) for (const b of boxes.slice(i + 1)) expect(overlaps(a, b)).toBe(false)
+    }
+    for (const item of ofKind(drawing, 'item')) {
+      expect(ofKind(drawing, 'group').filter(group => isInside(item, group))).toHaveLength(1)
+    }
+  })
+
+  test.each(widths)('leads from the kernel through all groups to the far end and back at %d px', width => {
+    const drawing = layout(model, width)
+    const nodes = ofKind(drawing, 'near', 'far', 'group')
+    const isOnEdge = (a: number, start: number, length: number) => a === start || a === start + length
+    const at = (x: number, y: number) =>
+      nodes
+        .filter(box => isInside({ ...box, x, y, width: 0, height: 0 }, box))
+        .find(box => {
+          return drawing.isVertical ? isOnEdge(y, box.y, box.height) : isOnEdge(x, box.x, box.width)
+        })?.id
+    for (const lane of ['away', 'toward'] as const) {
+      const arrows = drawing.arrows.filter(arrow => arrow.lane === lane)
+      const way = arrows.map(({ x1, y1, x2, y2 }) =>
+        lane === 'away' ? [at(x1, y1), at(x2, y2)] : [at(x2, y2), at(x1, y1)],
+      )
+      const groups = nodes.filter(box => box.kind === 'group' && box.lane === lane).map(({ id }) => id)
+      const stations = ['near', ...groups, 'far']
+      expect(way).toEqual(stations.slice(1).map((station, i) => [stations[i], station]))
+    }
+  })
+})
+
+describe('the drawing', () => {
+  const hasFar = (width: number) => layout(models.snull, width).boxes.some(({ kind }) => kind === 'far frame')
+
+  test('is vertical on a phone, and has the parts of the peer there', () => {
+    expect(layout(models.snull, 358).isVertical).toBe(true)
+    expect(hasFar(358)).toBe(true)
+  })
+
+  test('leaves the parts of the peer out where only those of the device fit beside each other', () => {
+    expect([layout(models.snull, 900).isVertical, hasFar(900)]).toEqual([false, false])
+    expect([layout(models.snull, 1000).isVertical, hasFar(1000)]).toEqual([false, false])
+    expect([layout(models.snull, 1152).isVertical, hasFar(1152)]).toEqual([false, true])
+  })
+
+  test('has the cable of the device on the arrows into and out of its wire', () => {
+    const cables = layout(models.snull, 1152).arrows.filter(({ isCable, side }) => isCable && side === 'near')
+    expect(cables.map(({ lane }) => lane)).toEqual(['away', 'toward'])
+    const direct = layout(models.loop, 1152).arrows.filter(({ isCable }) => isCable)
+    expect(direct.map(({ touches, lane }) => [touches, lane])).toEqual([
+      ['far', 'away'],
+      ['near', 'toward'],
+    ])
+  })
+})

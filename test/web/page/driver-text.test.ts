@@ -1,0 +1,104 @@
+/** What the drawing of a driver says about its parts. */
+import { describe, expect, test } from 'vitest'
+import type { PartInfo } from '../../../src/web/page/driver-model.ts'
+import {
+  CountRates,
+  clip,
+  DOT_SPEED,
+  describeFold,
+  describePart,
+  describeStage,
+  dotsFor,
+  MOST_CELLS,
+  stateOf,
+} from '../../../src/web/page/driver-text.ts'
+import { deviceRow } from '../../support/web/devices.ts'
+
+describe('a part', () => {
+  test('says how full it is, and warns when it is nearly full', () => {
+    const ring = (length: number, capacity = 64) => describePart({ kind: 'ring', name: 'rx ring', length, capacity }, 0)
+    expect(ring(0)).toMatchObject({ note: '0/64', cells: MOST_CELLS, filled: 0, tone: 'plain' })
+    expect(ring(1)).toMatchObject({ filled: 1, tone: 'plain' })
+    expect(ring(60)).toMatchObject({ note: '60/64', filled: 30, tone: 'warn' })
+    expect(ring(64)).toMatchObject({ filled: MOST_CELLS, tone: 'drop' })
+    expect(ring(3, 4)).toMatchObject({ cells: 4, filled: 3 })
+    expect(ring(9, 0)).toMatchObject({ cells: 0, filled: 0 })
+  })
+
+  test('warns of a stopped queue and of masked interrupts', () => {
+    const queue = (state: string) => describePart({ kind: 'queue', name: 'tx 0', length: 3, state }, 0)
+    expect(queue('running')).toMatchObject({ value: 'running', note: 'holds 3', filled: 3, tone: 'ok' })
+    expect(queue('stopped').tone).toBe('warn')
+    const irq = describePart({ kind: 'irq', name: 'irq 0', state: 'masked 0x1', count: 5 }, 12)
+    expect(irq).toMatchObject({ value: '12/s', note: 'masked 0x1', tone: 'warn', title: 'irq 0, 12/s, masked 0x1' })
+  })
+
+  test('shows the count of interrupts until their rate is known', () => {
+    expect(describePart({ kind: 'irq', name: 'irq 0', state: 'idle', count: 5 }, undefined).value).toBe('5')
+  })
+
+  test('of a kind that is not known has its name and length', () => {
+    expect(describePart({ kind: 'part-kind 9', name: 'fifo', length: 2 }, 0)).toMatchObject({ name: 'fifo', note: '2' })
+  })
+})
+
+test('many queues say how many are stopped and what they hold', () => {
+  const parts = Array.from({ length: 256 }, (_, i): PartInfo => {
+    return { kind: 'queue', name: `tx ${i}`, length: i % 2, state: i < 3 ? 'stopped' : 'running' }
+  })
+  const { note, tone, cells } = describeFold(parts)
+  expect([note, tone, cells.length]).toEqual(['128 held, 3 stopped', 'warn', 256])
+  expect(cells[1]).toEqual({ title: 'tx 1, stopped, holds 1', tone: 'warn', isFilled: true })
+  expect(cells[4]).toEqual({ title: 'tx 4, running, holds no frame', tone: 'ok', isFilled: false })
+})
+
+test('a stage says what is in flight, and in its title all that it counts', () => {
+  const counts = { in: 12, out: 8, held: 2, dropped: 2, duplicated: 0, corrupted: 1, reordered: 0, marked: 0 }
+  const stage = { stage: 'loss', path: 'match then ', direction: 'ab', words: 'loss 1%', ...counts, drops: { LOSS: 2 } }
+  const { name, value, note, title } = describeStage(stage)
+  expect([name, value, note]).toEqual(['loss 1%', '−2', '2 in flight'])
+  expect(title).toBe('match then loss 1%\n2 in flight\n12 in\n8 out\n1 corrupted\n2 dropped: LOSS')
+})
+
+test('a device is down, cut, without a carrier or with it', () => {
+  const states = [{ isUp: false, isCut: true }, { isCut: true, carrier: false }, { carrier: false }, {}]
+  const texts = states.map(state => stateOf(deviceRow('1//sn0', state)).text)
+  expect(texts).toEqual(['down', 'cable cut', 'no carrier', 'carrier'])
+})
+
+describe('dots', () => {
+  test('pass as often as frames do, as long as there is room for them', () => {
+    for (const rate of [0.5, 1, 7, 12]) expect(DOT_SPEED / dotsFor(rate)!.period).toBeCloseTo(rate)
+  })
+
+  test('do not move without frames, and grow by a pixel with each power of ten', () => {
+    expect(dotsFor(0)).toBeUndefined()
+    expect([10, 13, 130, 1300, 1e9].map(rate => dotsFor(rate)!.size)).toEqual([4, 5, 6, 7, 9])
+    expect(dotsFor(1e9)!.period).toBeGreaterThan(dotsFor(1e9)!.size)
+  })
+})
+
+test('a text that is too long ends with an ellipsis', () => {
+  expect([clip('tx 0', 100), clip('delay 20ms 5ms', 79), clip('x'.repeat(9), 1)]).toEqual(['tx 0', 'delay 20m…', '…'])
+})
+
+describe('rates of counters', () => {
+  const sample = (rates: CountRates, time: number, count: number) => rates.sample(time, new Map([['irq 0', count]]))
+
+  test('are those of the last second, however often it is sampled', () => {
+    const rates = new CountRates()
+    for (let i = 0; i <= 20; i++) sample(rates, 250 * i, i < 10 ? 0 : 100 * (i - 10))
+    expect(rates.of('irq 0')).toBe(400)
+    expect(rates.of('irq 1')).toBeUndefined()
+  })
+
+  test('are unknown after the first sample and after a reset', () => {
+    const rates = new CountRates()
+    sample(rates, 0, 10)
+    expect(rates.of('irq 0')).toBeUndefined()
+    sample(rates, 500, 20)
+    expect(rates.of('irq 0')).toBe(20)
+    sample(rates, 1000, 5)
+    expect(rates.of('irq 0')).toBeUndefined()
+  })
+})

@@ -1,0 +1,83 @@
+/** How the page opens its feed, and opens it again when the server is gone. */
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { Feed, type SourceListener } from '../../../src/web/page/feed.ts'
+
+interface Opened extends SourceListener {
+  readonly address: string
+  isOpen: boolean
+}
+
+function setUp() {
+  const sources: Opened[] = []
+  const log: string[] = []
+  const feed = new Feed({
+    open(address, listener) {
+      const source: Opened = { ...listener, address, isOpen: true }
+      sources.push(source)
+      const close = () => {
+        source.isOpen = false
+      }
+      return { close }
+    },
+    receive: message => log.push(message.type),
+    changed: (state, again) => log.push(again === undefined ? state : `${state} ${again}`),
+  })
+  const open = () => sources.filter(({ isOpen }) => isOpen).map(({ address }) => address)
+  return { feed, sources, log, open }
+}
+const problem = JSON.stringify({ type: 'problem', text: '' })
+
+describe('the feed', () => {
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => void vi.useRealTimers())
+
+  test('is opened again when the page looks at something else, and only then', () => {
+    const { feed, sources, open } = setUp()
+    feed.look('/a')
+    feed.look('/a')
+    expect(sources).toHaveLength(1)
+    feed.look('/b')
+    expect(open()).toEqual(['/b'])
+  })
+
+  test('passes messages of the source that is open, and none of an older one', () => {
+    const { feed, sources, log } = setUp()
+    feed.look('/a')
+    sources[0].received(problem)
+    feed.look('/b')
+    sources[0].received(problem)
+    sources[0].failed(false)
+    expect(log).toEqual(['connecting', 'live', 'problem', 'connecting'])
+  })
+
+  test('is tried again after 0.5, 1, 2, 4, 8 and 8 s, and after 0.5 s once it was live', () => {
+    const { feed, sources, log } = setUp()
+    feed.look('/a')
+    for (const wait of [500, 1000, 2000, 4000, 8000, 8000]) {
+      sources.at(-1)!.failed(false)
+      expect(log.at(-1)).toBe(`lost ${wait}`)
+      const { length } = sources
+      vi.advanceTimersByTime(wait - 1)
+      expect(sources).toHaveLength(length)
+      vi.advanceTimersByTime(1)
+      expect(sources).toHaveLength(length + 1)
+    }
+    sources.at(-1)!.received(problem)
+    sources.at(-1)!.failed(true)
+    expect(log.at(-1)).toBe('refused 500')
+  })
+
+  test('is opened again when nothing came for ten seconds', () => {
+    const { feed, sources, log, open } = setUp()
+    feed.look('/a')
+    vi.advanceTimersByTime(9000)
+    sources[0].received(problem)
+    vi.advanceTimersByTime(9999)
+    expect(open()).toEqual(['/a'])
+    vi.advanceTimersByTime(1)
+    expect(log.at(-1)).toBe('lost 500')
+    expect(open()).toEqual([])
+    vi.advanceTimersByTime(500)
+    expect(open()).toEqual(['/a'])
+  })
+})

@@ -1,0 +1,62 @@
+/** Rates from the counters of two messages, and how they are written. */
+import { describe, expect, test } from 'vitest'
+import type { DeviceCounters } from '../../../src/web/feed-types.ts'
+import { Rates, short } from '../../../src/web/page/rates.ts'
+
+const counters = (txPackets: number, dropped = 0): DeviceCounters => ({
+  id: '1//sn0',
+  ...{ txPackets, txBytes: 100 * txPackets, rxPackets: 0, rxBytes: 0, held: 0 },
+  drops: { tx: { NOMEM: dropped, FULL_RING: dropped }, rx: {} },
+})
+const stats = (time: number, ...devices: DeviceCounters[]) => ({ type: 'stats', time, devices }) as const
+
+describe('rates', () => {
+  test('are per second of the time between two messages', () => {
+    const rates = new Rates()
+    rates.receive(stats(1000, counters(10)))
+    expect(rates.of('1//sn0')).toBeUndefined()
+    rates.receive(stats(3000, counters(110, 3)))
+    expect(rates.of('1//sn0')).toMatchObject({ txPackets: 50, txBits: 40_000, txDrops: 3, rxPackets: 0 })
+  })
+
+  test('count from 0 after a reset', () => {
+    const rates = new Rates()
+    rates.receive(stats(1000, counters(1000)))
+    rates.receive(stats(2000, counters(20)))
+    expect(rates.of('1//sn0')?.txPackets).toBe(20)
+  })
+
+  test('stay when a new feed repeats the last message', () => {
+    const rates = new Rates()
+    rates.receive(stats(1000, counters(0)))
+    rates.receive(stats(2000, counters(7)))
+    rates.receive(stats(2000, counters(7)))
+    expect(rates.of('1//sn0')?.txPackets).toBe(7)
+  })
+
+  test('are unknown for a device that is gone, and after the clock was set back', () => {
+    const rates = new Rates()
+    rates.receive(stats(1000, counters(0)))
+    rates.receive(stats(2000))
+    expect([rates.of('1//sn0'), rates.counters('1//sn0')]).toEqual([undefined, undefined])
+    rates.receive(stats(3000, counters(0)))
+    rates.receive(stats(1000, counters(5)))
+    expect(rates.of('1//sn0')).toBeUndefined()
+  })
+})
+
+test('numbers have three digits and a unit', () => {
+  const cases = [
+    [0, '0'],
+    [0.25, '0.3'],
+    [7.5, '7.5'],
+    [9.99, '10'],
+    [120, '120'],
+    [999.6, '1k'],
+    [1250, '1.25k'],
+    [100_000, '100k'],
+    [12_345_678, '12.3M'],
+    [2e15, '2000T'],
+  ] as const
+  for (const [value, text] of cases) expect(short(value)).toBe(text)
+})
