@@ -155,6 +155,10 @@ describe.each(Object.entries(models))('the drawing of %s', (_, model) => {
       const way = arrows.map(({ x1, y1, x2, y2 }) =>
         lane === 'away' ? [at(x1, y1), at(x2, y2)] : [at(x2, y2), at(x1, y1)],
       )
+      for (const { x1, y1, x2, y2 } of arrows) {
+        const middle = { x: (x1 + x2) / 2, y: (y1 + y2) / 2, width: 0, height: 0 }
+        expect(nodes.filter(box => isInside({ ...box, ...middle }, box))).toEqual([])
+      }
       const groups = nodes.filter(box => box.kind === 'group' && box.lane === lane).map(({ id }) => id)
       const stations = ['near', ...groups, 'far']
       expect(way).toEqual(stations.slice(1).map((station, i) => [stations[i], station]))
