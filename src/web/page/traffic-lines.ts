@@ -99,7 +99,7 @@ function held(samples: Samples | undefined, from: number): Content {
 
 /** `ring rx ring` is the kind and the name of a part. */
 function heldLabel(key: string): string {
-  if (key === 'held') return 'held by driver, rings and wire'
+  if (key === 'held') return 'held, in slots of the device'
   const [kind, ...name] = key.split(' ')
   return name.includes(kind) ? name.join(' ') : key
 }

@@ -3,9 +3,13 @@
 const PREFIXES = ['n', 'µ', 'm', '', 'k', 'M', 'G', 'T'] as const
 const ONE = PREFIXES.indexOf('')
 
-/** Returns `12.3 Mbit/s`, `1.2 k`, `340 µs`, `7`: three digits. */
+/**
+ * Returns `12.3 Mbit/s`, `1.2 k`, `340 µs`, `7`: three digits. A number without a unit is a rate of
+ * whole things: it has no prefix below 1, and two digits below 10.
+ */
 export function si(value: number, unit: string): string {
   if (value === 0 || !Number.isFinite(value)) return spaced(Number.isFinite(value) ? '0' : '-', unit)
+  if (unit === '' && Math.abs(value) < 10) return `${Number(value.toPrecision(2))}`
   const digits = Math.abs(Number(value.toPrecision(3)))
   const power = Math.floor(Math.log10(digits) / 3 + 1e-9)
   const prefix = Math.min(Math.max(power + ONE, 0), PREFIXES.length - 1)

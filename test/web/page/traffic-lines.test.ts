@@ -80,7 +80,7 @@ describe('the plots', () => {
     })
     const messages = [stats(0, none), { type: 'parts', time: 0, id: 'a', parts } as never, stats(1, none, 5)]
     expect(shown('Frames held', messages)).toEqual([
-      ['held by driver, rings and wire', [0, 5]],
+      ['held, in slots of the device', [0, 5]],
       ['rx ring', [null, 2]],
       ['queue tx 0', [null, 1]],
     ])
