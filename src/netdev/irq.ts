@@ -14,6 +14,10 @@ import type { Part } from './parts.ts'
 export const IRQ_NONE = 0
 export const IRQ_HANDLED = 1
 
+/** Gets the device that the interrupt is of. */
+// biome-ignore lint/suspicious/noExplicitAny: a driver knows what data its device has.
+export type IrqHandler = (dev: NetDevice<any>) => number
+
 export class Irq {
   readonly dev: NetDevice
   /** Bits raised and not acknowledged. A bit set here without `raise` is a lost interrupt. */
@@ -22,7 +26,10 @@ export class Irq {
   count = 0
   spurious = 0
   #enabled = -1
-  #handler: (() => number) | undefined
+  readonly what = 'interrupt handler'
+  #handler: IrqHandler | undefined
+  /** The handler as the driver gave it. */
+  #code: IrqHandler | undefined
   #pending = false
 
   constructor(dev: NetDevice) {
@@ -30,13 +37,14 @@ export class Irq {
   }
 
   /**
-   * request_irq: calls `handler` from now on. It returns IRQ_HANDLED, or IRQ_NONE if the interrupt
-   * was not its device's. Throws a TypeError if it is no function.
+   * request_irq: calls `handler` with the device from now on. It returns IRQ_HANDLED, or IRQ_NONE
+   * if the interrupt was not its device's. Throws a TypeError if it is no function.
    */
-  request(handler: () => number): void {
+  request(handler: IrqHandler): void {
     if (typeof handler !== 'function') throw new TypeError(`request_irq: the handler is ${handler}, not a function`)
     const { debug } = this.dev.net
     this.#handler = debug === undefined ? handler : debug.requested(this, handler)
+    this.#code = handler
     this.#enabled = -1
     this.status = 0
     this.dev.partSources.add(this)
@@ -85,6 +93,11 @@ export class Irq {
     return bits
   }
 
+  /** The driver's handler, for a Stepper; undefined once it is freed. */
+  get code(): unknown {
+    return this.#handler && this.#code
+  }
+
   /** True if bits are set and not masked, but no interrupt is to come. */
   get stuck(): boolean {
     return (this.status & this.#enabled) !== 0 && !this.#pending
@@ -104,7 +117,7 @@ export class Irq {
     if (this.#handler === undefined) return
     this.count++
     try {
-      const result: unknown = this.#handler()
+      const result: unknown = this.#handler(this.dev)
       if (result !== IRQ_HANDLED) this.spurious++
       if ((this.dev.msgEnable & NETIF_MSG_INTR) !== 0) {
         logEvent(this.dev, `interrupt ${result === IRQ_HANDLED ? 'handled' : 'spurious'}`)

@@ -19,6 +19,7 @@ export class Napi {
   readonly weight: number
   /** Polls that were run. */
   polls = 0
+  readonly what = 'napi poll'
   readonly #poll: (napi: Napi, budget: number) => number
   /** Where the driver made it. */
   readonly #origin = callerOf(Napi)
@@ -96,6 +97,11 @@ export class Napi {
   run(): boolean {
     this.#listed = this.#scheduled && this.#pollOnce()
     return this.#listed
+  }
+
+  /** The driver's function, for a Stepper; undefined unless it is to run. */
+  get code(): unknown {
+    return this.#scheduled ? this.#poll : undefined
   }
 
   /** For those who watch the device. */

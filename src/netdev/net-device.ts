@@ -108,6 +108,11 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     this.tx = Array.from({ length: txqs }, (_, q) => new TxQueue(this, q))
   }
 
+  /** Its receive queues; none before it is registered, and after it is gone. */
+  get rx(): readonly RxQueue[] {
+    return this.#rx
+  }
+
   get numTxQueues(): number {
     return this.counters.txqs
   }
@@ -308,10 +313,12 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     this.mergesWire = this.#mergesWire
     for (const txq of this.tx) txq.attach(queues[txq.index])
     debug?.watch(this as NetDevice)
+    this.net.stepper?.adopt(this as NetDevice)
   }
 
   /** Drops what the kernel did not take. */
   purge(): void {
+    this.#net?.stepper?.purge(this as NetDevice)
     for (const rxq of this.#rx) rxq.purge(SKB_DROP_REASON_DEV_STOPPED)
   }
 

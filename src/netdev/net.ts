@@ -13,6 +13,7 @@ import type { Log } from './log.ts'
 import type { NetDevice } from './net-device.ts'
 import type { Platform } from './port.ts'
 import { type Random, random } from './random.ts'
+import type { Stepper } from './step.ts'
 
 /** Frames that one native call reads at most. */
 export const BATCH = 16
@@ -41,13 +42,21 @@ export interface NetOptions {
   debug?: boolean | DebugOptions | undefined
 }
 
+/** An interrupt or a poll that is to run, for people. */
+interface Softirq {
+  readonly dev: NetDevice
+  readonly what: string
+  /** The driver's function; undefined if it does not run any more. */
+  readonly code: unknown
+}
+
 /** An interrupt that was raised (Irq). */
-interface RaisedIrq {
+interface RaisedIrq extends Softirq {
   handle(): void
 }
 
 /** A poll that was scheduled (Napi). Returns true if it is to be run again. */
-interface ScheduledPoll {
+interface ScheduledPoll extends Softirq {
   run(): boolean
 }
 
@@ -69,6 +78,8 @@ export class Net {
   readonly debug: Debug | undefined
   /** The registered devices, in the order of their registration. */
   readonly devices: NetDevice[] = []
+  /** What halts frames on their way, until `off` (step.ts); undefined unless requested. */
+  stepper: Stepper | undefined
   /** Segments of the GSO frame being cut: room for 64 KiB in pieces of 16 bytes. */
   readonly segments = new Ring(4096)
 
@@ -195,6 +206,24 @@ export class Net {
     this.#dirtyCount = kept
   }
 
+  /** The interrupt that is taken next, or else the poll that runs next. For a Stepper. */
+  get softirq(): Softirq | undefined {
+    // What was freed or disabled meanwhile does nothing.
+    while (this.#irqCount > 0 && this.#irqs[0].code === undefined) this.#takeIrqs(1)
+    if (this.#irqCount > 0) return this.#irqs[0]
+    while (this.#napiCount > 0 && this.#napis[0].code === undefined) this.#pollNapis(1)
+    return this.#napiCount > 0 ? this.#napis[0] : undefined
+  }
+
+  /** Takes that interrupt, or runs that poll. */
+  runSoftirq(): void {
+    const nested = this.#polling
+    this.#polling = true
+    if (this.#irqCount > 0) this.#takeIrqs(1)
+    else this.#pollNapis(1)
+    this.#polling = nested
+  }
+
   #alarmThrew(error: unknown): void {
     this.debug?.threw('alarm', error)
     this.#limitedLog.err('alarm', () => `alarm: ${describeException(error)}; vnet goes on`)
@@ -207,29 +236,32 @@ export class Net {
   }
 
   #softirq(): void {
+    if (this.stepper !== undefined) {
+      this.stepper.changed()
+      return
+    }
     const nested = this.#polling
     this.#polling = this.#inSoftirq = true
     for (let round = 0; round < SOFTIRQ_ROUNDS && this.#irqCount + this.#napiCount !== 0; round++) {
-      this.#takeIrqs()
-      this.#pollNapis()
+      this.#takeIrqs(ROUND_IRQS)
+      this.#pollNapis(this.#napiCount)
     }
     this.#inSoftirq = false
     this.#polling = nested
     if (this.#irqCount + this.#napiCount !== 0) this.#ksoftirqd.at(this.clock.now())
   }
 
-  /** Interrupts that handlers raise are taken in the same round. */
-  #takeIrqs(): void {
+  /** Takes at most `most`. Interrupts that handlers raise are taken in the same round. */
+  #takeIrqs(most: number): void {
     let i = 0
-    while (i < this.#irqCount && i < ROUND_IRQS) this.#irqs[i++].handle()
+    while (i < this.#irqCount && i < most) this.#irqs[i++].handle()
     const left = this.#irqCount - i
     for (let j = 0; j < left; j++) this.#irqs[j] = this.#irqs[i + j]
     this.#irqCount = left
   }
 
-  /** Runs each poll once. */
-  #pollNapis(): void {
-    const n = this.#napiCount
+  /** Runs each of the first `n` polls once. */
+  #pollNapis(n: number): void {
     let again = 0
     for (let i = 0; i < n; i++) if (this.#napis[i].run()) this.#napis[again++] = this.#napis[i]
     // Those scheduled meanwhile move up.

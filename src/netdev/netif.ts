@@ -22,7 +22,15 @@ import {
 } from '../skb/sk-buff.ts'
 import { canOffload } from './features.ts'
 import { skbChecksumHelp, skbGsoSegment } from './gso.ts'
-import { ETH_HLEN, IFF_UP, NETDEV_CHANGE, NETIF_MSG_LINK, NETIF_MSG_PKTDATA, NETREG_REGISTERED } from './if.ts'
+import {
+  ETH_HLEN,
+  IFF_UP,
+  NETDEV_CHANGE,
+  NETIF_MSG_LINK,
+  NETIF_MSG_PKTDATA,
+  NETIF_MSG_STEP,
+  NETREG_REGISTERED,
+} from './if.ts'
 import { logEvent, logFrame } from './log.ts'
 import { callNdo, request } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
@@ -36,7 +44,20 @@ export function netifRx(skb: SkBuff): void {
   const dev = skb.dev as NetDevice | undefined
   if (skb.owner < OWNER_HOLDER || dev === undefined) throw notReceivable(skb)
   skb.owner = OWNER_PORT
+  if ((dev.msgEnable & (NETIF_MSG_PKTDATA | NETIF_MSG_STEP)) !== 0 && isHalted(skb, dev)) return
+  netifRxNow(skb, dev)
+}
+
+/** Logs a frame if that is wanted. Returns true if it waits for a step. */
+function isHalted(skb: SkBuff, dev: NetDevice): boolean {
   if ((dev.msgEnable & NETIF_MSG_PKTDATA) !== 0) logFrame(dev.log, 'rx', skb)
+  const { stepper } = dev.net
+  stepper?.received(skb)
+  return stepper !== undefined
+}
+
+/** The rest of netifRx: what comes after a frame waited for a step. */
+export function netifRxNow(skb: SkBuff, dev: NetDevice): void {
   if ((skb.ipSummed === CHECKSUM_PARTIAL || skb.gsoSize !== 0) && !canOffload(skb, dev.features)) finish(skb, dev)
   else dev.receive(skb)
 }

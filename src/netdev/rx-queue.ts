@@ -35,6 +35,8 @@ export class RxQueue {
   /** Undefined while frames are not merged. */
   #gro: Gro | undefined
   #dirty = false
+  /** True while it is written only by calls of flush(), for a Stepper. */
+  #held = false
 
   constructor(dev: RxOwner, port: PortQueue) {
     const { net } = dev
@@ -54,6 +56,19 @@ export class RxQueue {
     if (on === (this.#gro !== undefined)) return
     this.#gro?.flush()
     this.#gro = on ? new Gro(this.#dev.net.pool.bytes) : undefined
+  }
+
+  /** The first frame that waits. */
+  get first(): SkBuff | undefined {
+    return this.#ring.peek(0)
+  }
+
+  /** Begins or ends to wait for calls of flush(). */
+  hold(on: boolean): void {
+    this.#held = on
+    // A queue that is dirty already does not report it.
+    this.#dirty = on
+    if (!on && this.#ring.length > 0) this.#mark()
   }
 
   /** (5b) Queues a frame for the kernel, or drops it if a whole ring waits for the kernel. */
@@ -78,7 +93,7 @@ export class RxQueue {
   /** Writes out what waits. If `more` come and one may be merged, it waits and returns false. */
   flush(more = false): boolean {
     if (more && this.#gro?.open) return false
-    this.#dirty = false
+    this.#dirty = this.#held
     this.#gro?.flush()
     if (this.#ring.length === 0) return true
     this.#port.submit(this.#ring)

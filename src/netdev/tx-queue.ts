@@ -30,6 +30,8 @@ const DRV_STOPPED = 1 << 1
 const NO_SLOT = 1 << 2
 const REQUEUED = 1 << 3
 const READ_FAILED = 1 << 4
+/** Its frames wait for a step of `net.stepper`. */
+const HALTED = 1 << 5
 
 /** After NETDEV_TX_BUSY without a stop, the frame is offered again after this time. */
 const RETRY = NSEC_PER_MSEC
@@ -123,7 +125,7 @@ export class TxQueue {
   deactivate(): void {
     this.#set(DEV_DOWN)
     this.#retry?.cancel()
-    this.#state &= ~(REQUEUED | NO_SLOT | READ_FAILED)
+    this.#state &= ~(REQUEUED | NO_SLOT | READ_FAILED | HALTED)
     this.#requeue.purge(SKB_DROP_REASON_DEV_STOPPED)
     // Not the batch of a poll: a driver may close its device in the middle of one.
     const batch: SkBuff[] = []
@@ -139,6 +141,69 @@ export class TxQueue {
   /** Reads again: the pool has a slot. */
   slotFreed(): void {
     this.#clear(NO_SLOT)
+  }
+
+  /** True while it waits for steps. */
+  get halted(): boolean {
+    return (this.#state & HALTED) !== 0
+  }
+
+  /** True if a step may be done: nothing but the step is missing. */
+  get ready(): boolean {
+    return this.#state === HALTED
+  }
+
+  /** The frame that the driver gets with the next step; undefined if that reads one. */
+  get waiting(): SkBuff | undefined {
+    return this.#requeue.peek(0)
+  }
+
+  /** Hands the frame that waits to the driver, or reads one, which then waits. For a Stepper. */
+  step(): void {
+    if (this.#requeue.length === 0) {
+      this.#readOne()
+      return
+    }
+    this.#state &= ~HALTED
+    this.#draining = true
+    try {
+      const skb = this.#requeue.shift() as SkBuff
+      if (this.dev.cut) skb.drop(SKB_DROP_REASON_TX_CARRIER)
+      else this.#xmit(skb)
+    } finally {
+      this.#draining = false
+    }
+    this.#continue()
+  }
+
+  /** Goes on without steps. */
+  release(): void {
+    this.#clear(HALTED)
+  }
+
+  /** Reads a frame, which waits on the queue that the driver chooses for it. */
+  #readOne(): void {
+    const { dev } = this
+    const batch: SkBuff[] = []
+    const n = this.#read(batch, 1)
+    if (n < 0) this.#readFailed(n)
+    for (const skb of batch) {
+      if (dev.cut) skb.drop(SKB_DROP_REASON_TX_CARRIER)
+      else this.#select(skb).#park(skb)
+    }
+    if (this.#requeue.length === 0) this.#clear(HALTED)
+  }
+
+  #park(skb: SkBuff): void {
+    if ((this.#state & DEV_DOWN) !== 0) skb.drop(SKB_DROP_REASON_DEV_STOPPED)
+    else if (!this.#requeue.push(skb)) skb.drop(SKB_DROP_REASON_QDISC_DROP)
+    else this.#halt()
+  }
+
+  /** Waits for a step. */
+  #halt(): void {
+    this.#set(HALTED)
+    this.dev.net.stepper?.waits(this)
   }
 
   #log(what: string): void {
@@ -161,16 +226,22 @@ export class TxQueue {
   #clear(reason: number): void {
     if ((this.#state & reason) === 0) return
     this.#state &= ~reason
-    if (this.#state !== 0 || this.#draining) return
+    if (!this.#draining) this.#continue()
+  }
+
+  /** Gives the driver what waits, and reads again, if nothing keeps it from that. */
+  #continue(): void {
+    if (this.#state === HALTED) this.dev.net.stepper?.changed()
+    if (this.#state !== 0) return
     if (this.#requeue.length > 0) this.#drainRequeue()
     if (this.#state === 0) this.#port?.resume()
   }
 
   /** Reads a batch. Each frame is counted when it is read, as the kernel counts it. */
-  #read(batch: SkBuff[]): number {
+  #read(batch: SkBuff[], most: number = BATCH): number {
     const { dev, index } = this
     let bytes = 0
-    const n = (this.#port as PortQueue).read(batch, BATCH)
+    const n = (this.#port as PortQueue).read(batch, most)
     for (let i = 0; i < n; i++) {
       const skb = batch[i]
       skb.dev = dev
@@ -185,7 +256,8 @@ export class TxQueue {
   /** Returns true if more frames may wait: it is then called again. */
   #poll(status: number): boolean {
     const { dev } = this
-    if (status >= 0) return dev.net.poll(this.#pollBatch)
+    if (status >= 0 && dev.net.stepper === undefined) return dev.net.poll(this.#pollBatch)
+    if (status >= 0) this.#halt()
     if (status === -EBADFD) dev.linkLost()
     return false
   }
@@ -285,6 +357,10 @@ export class TxQueue {
   }
 
   #drainRequeue(): void {
+    if (this.dev.net.stepper !== undefined) {
+      this.#halt()
+      return
+    }
     this.#draining = true
     try {
       this.dev.net.poll(this.#drainBatch)

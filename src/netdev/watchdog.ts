@@ -53,6 +53,11 @@ export class Watchdog {
     // taken.
     dev.net.flush()
     const now = dev.net.clock.now()
+    // The interrupt that a queue waits for may wait for a step.
+    if (dev.net.stepper !== undefined) {
+      this.watch()
+      return
+    }
     let next = Number.POSITIVE_INFINITY
     for (const txq of dev.tx) {
       // A driver may close its device in an interrupt handler or in ndoTxTimeout.

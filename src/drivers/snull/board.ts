@@ -10,7 +10,7 @@
  */
 import { type Alarm, NSEC_PER_MSEC } from '../../netdev/clock.ts'
 import { IFF_UP } from '../../netdev/if.ts'
-import { Irq } from '../../netdev/irq.ts'
+import { Irq, type IrqHandler } from '../../netdev/irq.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import { netifCarrierOff, netifCarrierOn, netifRxDrop } from '../../netdev/netif.ts'
 import type { Part } from '../../netdev/parts.ts'
@@ -136,7 +136,7 @@ export class SnullHw {
    * Powers up: interrupts call `handler`. With the fault `flap` the carrier goes off and on from
    * here.
    */
-  start(handler: () => number): void {
+  start(handler: IrqHandler): void {
     this.irq.request(handler)
     const { clock } = this.#dev.net
     this.#spurious ??= clock.alarm(() => this.irq.raise(0))

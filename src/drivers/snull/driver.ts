@@ -59,7 +59,7 @@ interface SnullPriv {
 
 function open(dev: NetDevice<SnullPriv>): void {
   const { hw, napi, params } = dev.priv
-  hw.start(params.useNapi ? () => napiInterrupt(dev) : () => interrupt(dev))
+  hw.start(params.useNapi ? napiInterrupt : interrupt)
   napi.enable()
   netifTxStartAllQueues(dev)
 }
@@ -143,7 +143,8 @@ function napiInterrupt(dev: NetDevice<SnullPriv>): number {
   return IRQ_HANDLED
 }
 
-function poll(dev: NetDevice<SnullPriv>, napi: Napi, budget: number): number {
+function poll(napi: Napi, budget: number): number {
+  const dev = napi.dev as NetDevice<SnullPriv>
   const { irq, rxRing } = dev.priv.hw
   txDone(dev)
   let work = 0
@@ -212,7 +213,7 @@ function setup(dev: NetDevice<SnullPriv>): void {
   dev.watchdogTimeo = params.timeout
   dev.linkKsettings = { speed: 10, duplex: 'full' }
   dev.priv.hw = new SnullHw(dev, params.poolSize, params.ringSize, params)
-  dev.priv.napi = new Napi(dev, (napi, budget) => poll(dev, napi, budget))
+  dev.priv.napi = new Napi(dev, poll)
 }
 
 /** The receiver of a board, as one end of the wire. */

@@ -11,7 +11,7 @@ import type { SkBuff } from '../../skb/sk-buff.ts'
 import { type Alarm, NSEC_PER_SEC } from '../clock.ts'
 import { describeException } from '../exception.ts'
 import { IFF_UP, NETDEV_DOWN, NETDEV_REGISTER, NETDEV_TX_BUSY, NETDEV_UNREGISTER } from '../if.ts'
-import { IRQ_HANDLED, type Irq } from '../irq.ts'
+import { IRQ_HANDLED, type Irq, type IrqHandler } from '../irq.ts'
 import { LimitedLog } from '../limited-log.ts'
 import type { Napi } from '../napi.ts'
 import type { Net } from '../net.ts'
@@ -160,13 +160,13 @@ export class Debug {
   }
 
   /** An interrupt was requested. Returns the handler to call in place of the driver's. */
-  requested(irq: Irq, handler: () => number): () => number {
+  requested(irq: Irq, handler: IrqHandler): IrqHandler {
     const at = trace()
     this.#irqs.set(irq, at)
     this.chaos?.irqs.add(irq)
     return () => {
       const { status } = irq
-      const result = handler()
+      const result = handler(irq.dev)
       if (result !== IRQ_HANDLED) return result
       const rule = status === 0 ? 'irq-claimed' : irq.stuck ? 'irq-not-acknowledged' : undefined
       if (rule === undefined) return result

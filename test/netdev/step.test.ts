@@ -1,0 +1,488 @@
+import { describe, expect, test } from 'vitest'
+import { driver as cable } from '../../src/drivers/cable.ts'
+import { NSEC_PER_MSEC } from '../../src/netdev/clock.ts'
+import { IFF_DEBUG, NETDEV_STEP, NETDEV_TX_BUSY, NETDEV_TX_OK } from '../../src/netdev/if.ts'
+import type { Net } from '../../src/netdev/net.ts'
+import { cutCable, netifRx } from '../../src/netdev/netif.ts'
+import { devClose, devOpen, unregisterNetdev } from '../../src/netdev/register.ts'
+import { Stepper } from '../../src/netdev/step.ts'
+import { SKB_DROP_REASON_TX_CARRIER } from '../../src/skb/drop-reason.ts'
+import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '../../src/skb/sk-buff.ts'
+import { buildFrame, plain } from '../packet/frames.ts'
+import { addDevice, addDriver, memoryNets, numbered, numberOf, turn } from '../support/memory-net.ts'
+import { flowFrame, flowNumber, snullPair } from '../support/snull-pair.ts'
+
+const makeNet = memoryNets()
+
+/** What waits, as `2 sn0 ndoStartXmit`, and the number of bytes of its frame. */
+function place({ stepper }: Net): string | undefined {
+  const halt = stepper?.halt
+  if (halt === undefined) return undefined
+  return `${halt.step} ${halt.dev.name} ${halt.next}${halt.skb === undefined ? '' : ` ${halt.skb.len}`}`
+}
+
+/** Steps until nothing waits, at most 1000 times; returns where each step was. */
+function walk(net: Net): string[] {
+  const places: string[] = []
+  for (let at = place(net); at !== undefined && places.length < 1000; at = place(net)) {
+    places.push(at)
+    net.stepper?.next()
+  }
+  expect(places.length).toBeLessThan(1000)
+  return places
+}
+
+describe('a frame that is stepped', () => {
+  test('a frame of snull halts before each of its five steps, and then its completion does', async () => {
+    const { memory, port0, port1 } = await snullPair(makeNet())
+    const { net } = memory
+    new Stepper(net)
+    port0.transmit(flowFrame(0, 0))
+    port0.drain()
+    expect(walk(net)).toEqual([
+      '1 sn0 read',
+      '2 sn0 ndoStartXmit 60',
+      '3 sn1 interrupt 60',
+      '4 sn1 netifRx 60',
+      '5 sn1 write 60',
+      '3 sn0 interrupt',
+    ])
+    expect(port1.received.map(flowNumber)).toEqual([[0, 0]])
+  })
+
+  test('with NAPI the interrupt and the poll are steps of their own', async () => {
+    const { memory, port0, port1 } = await snullPair(makeNet(), { useNapi: true })
+    new Stepper(memory.net)
+    port0.transmit(flowFrame(0, 0))
+    port0.drain()
+    expect(walk(memory.net)).toEqual([
+      '1 sn0 read',
+      '2 sn0 ndoStartXmit 60',
+      '3 sn1 napiInterrupt 60',
+      '3 sn0 napiInterrupt 60',
+      '3 sn1 poll 60',
+      '4 sn1 netifRx 60',
+      '5 sn1 write 60',
+      '3 sn0 poll',
+    ])
+    expect(port1.received).toHaveLength(1)
+  })
+
+  test('a frame of a cable halts where its wire delivers it', async () => {
+    const memory = makeNet()
+    const { ports } = await addDriver(memory, cable, {}, { args: ['a', 'b'] })
+    new Stepper(memory.net)
+    ports[0]?.transmit(numbered(1)[0] as Uint8Array)
+    ports[0]?.drain()
+    expect(walk(memory.net)).toEqual([
+      '1 a read',
+      '2 a ndoStartXmit 60',
+      '3 b wire 60',
+      '4 b netifRx 60',
+      '5 b write 60',
+    ])
+    expect(ports[1]?.received).toHaveLength(1)
+  })
+
+  test('a frame that a wire delays is there to step when its time has come', async () => {
+    const memory = makeNet()
+    const wireAb = cable.params.wireAb.parse('delay 5ms')
+    const { ports } = await addDriver(memory, cable, { wireAb }, { args: ['a', 'b'] })
+    new Stepper(memory.net)
+    ports[0]?.transmit(numbered(1)[0] as Uint8Array)
+    ports[0]?.drain()
+    expect(walk(memory.net)).toEqual(['1 a read', '2 a ndoStartXmit 60'])
+    memory.clock.advance(5 * NSEC_PER_MSEC)
+    expect(walk(memory.net)).toEqual(['3 b wire 60', '4 b netifRx 60', '5 b write 60'])
+  })
+
+  test('the frame is shown as it is at each step, and the driver’s function with it', async () => {
+    const { memory, port0, sn0 } = await snullPair(makeNet())
+    const stepper = new Stepper(memory.net)
+    port0.transmit(flowFrame(0, 0))
+    port0.drain()
+    const seen: unknown[] = []
+    for (; stepper.halt !== undefined; stepper.next()) {
+      const { skb, code } = stepper.halt
+      // The third byte of its IPv4 destination, which snull flips.
+      seen.push([skb?.bytes[skb.data + 32], typeof code === 'function' ? code.name : undefined])
+    }
+    expect(seen).toEqual([
+      [undefined, undefined],
+      [0, 'startXmit'],
+      [1, 'interrupt'],
+      [1, undefined],
+      [1, undefined],
+      [undefined, 'interrupt'],
+    ])
+    expect(sn0.counters.txPackets()).toBe(1)
+  })
+
+  test('netifRx is shown with the line that called it', async () => {
+    const { memory, port0 } = await snullPair(makeNet())
+    const stepper = new Stepper(memory.net)
+    port0.transmit(flowFrame(0, 0))
+    port0.drain()
+    while (stepper.halt?.step !== 4) stepper.next()
+    expect(stepper.halt.caller).toMatch(/\/drivers\/snull\/driver\.ts:\d+$/)
+  })
+
+  test('the second frame halts before each step, as the first did', async () => {
+    const { memory, port0 } = await snullPair(makeNet())
+    new Stepper(memory.net)
+    const steps: string[] = []
+    for (let n = 0; n < 2; n++) {
+      port0.transmit(flowFrame(0, n))
+      port0.drain()
+      // What the microtasks of a step would let pass is seen here.
+      for (let at = place(memory.net); at !== undefined; at = place(memory.net)) {
+        steps.push(at.slice(0, 1))
+        memory.net.stepper?.next()
+        await turn()
+      }
+    }
+    expect(steps.join('')).toBe('123453'.repeat(2))
+  })
+
+  test('the next frame is read when nothing of the one before waits any more', async () => {
+    const { memory, port0, port1 } = await snullPair(makeNet())
+    new Stepper(memory.net)
+    for (const n of [0, 1]) port0.transmit(flowFrame(0, n))
+    port1.transmit(flowFrame(1, 2))
+    port0.drain()
+    port1.drain()
+    const reads: string[] = []
+    for (let i = 0; i < 4; i++) {
+      reads.push(...walk(memory.net).filter(at => at.startsWith('1')))
+      // The port reports frames that are left when the queue is read again.
+      port0.drain()
+    }
+    expect(reads).toEqual(['1 sn0 read', '1 sn1 read', '1 sn0 read'])
+    expect([port1.received.map(flowNumber), port0.received.map(flowNumber)]).toEqual([
+      [
+        [0, 0],
+        [0, 1],
+      ],
+      [[1, 2]],
+    ])
+  })
+
+  test('a segmented frame is one frame up to its last step, and all of its segments then arrive', async () => {
+    const memory = makeNet()
+    const { ports } = await addDriver(memory, cable, {}, { args: ['a', 'b'], features: 0 })
+    new Stepper(memory.net)
+    const bytes = buildFrame({
+      packet: { ...plain, kind: 'tcp', payload: new Array(3000).fill(7) },
+      tags: [],
+      padding: [],
+    })
+    ports[0]?.transmit(bytes, 0, {
+      ...{ ipSummed: CHECKSUM_PARTIAL, csumStart: 34, csumOffset: 16 },
+      ...{ gsoSize: 1000, gsoType: SKB_GSO_TCPV4 },
+    })
+    ports[0]?.drain()
+    expect(walk(memory.net).map(at => at.slice(0, 1))).toEqual(['1', '2', '3', '4', '5'])
+    expect(ports[1]?.received).toHaveLength(3)
+  })
+})
+
+describe('what stepping does not lose', () => {
+  test.each([false, true])('frames keep their order when stepping begins and ends, useNapi %s', async useNapi => {
+    const { memory, port0, port1 } = await snullPair(makeNet(), { useNapi, poolSize: 4 })
+    const all = Array.from({ length: 40 }, (_, n) => n)
+    for (const n of all) port0.transmit(flowFrame(0, n))
+    port0.drain()
+    const stepper = new Stepper(memory.net)
+    for (const n of all) {
+      port0.transmit(flowFrame(0, 40 + n))
+      port0.drain()
+      for (let i = n % 9; i > 0; i--) stepper.next()
+      memory.conserved()
+    }
+    stepper.off()
+    port0.drain()
+    expect(port1.received.map(flowNumber).map(([, n]) => n)).toEqual([...all, ...all.map(n => 40 + n)])
+  })
+
+  test('every moment of a frame’s way can be the last one of stepping', async () => {
+    for (let steps = 0; steps < 14; steps++) {
+      const { memory, port0, port1 } = await snullPair(makeNet())
+      const stepper = new Stepper(memory.net)
+      for (const n of [0, 1]) port0.transmit(flowFrame(0, n))
+      port0.drain()
+      for (let i = 0; i < steps; i++) stepper.next()
+      stepper.off()
+      port0.drain()
+      expect(port1.received.map(flowNumber)).toEqual([
+        [0, 0],
+        [0, 1],
+      ])
+      expect(place(memory.net)).toBeUndefined()
+    }
+  })
+
+  test('every moment of the way over a cable can be the last one of stepping, too', async () => {
+    for (let steps = 0; steps < 6; steps++) {
+      const memory = makeNet()
+      const { ports } = await addDriver(memory, cable, {}, { args: ['a', 'b'] })
+      const stepper = new Stepper(memory.net)
+      ports[0]?.transmit(numbered(1)[0] as Uint8Array)
+      ports[0]?.drain()
+      for (let i = 0; i < steps; i++) stepper.next()
+      stepper.off()
+      ports[0]?.drain()
+      expect(ports[1]?.received).toHaveLength(1)
+    }
+  })
+
+  test('an interface that goes down at any step drops and counts its frames, and carries others after', async () => {
+    for (let steps = 0; steps < 7; steps++) {
+      const { memory, port0, port1, sn0, sn1 } = await snullPair(makeNet())
+      const stepper = new Stepper(memory.net)
+      port0.transmit(flowFrame(0, 0))
+      port0.drain()
+      for (let i = 0; i < steps; i++) stepper.next()
+      for (const dev of [sn1, sn0]) await devClose(dev)
+      expect(memory.conserved().held).toBe(0)
+      for (const dev of [sn0, sn1]) await devOpen(dev)
+      expect(place(memory.net)).toBeUndefined()
+      port0.transmit(flowFrame(0, 1))
+      port0.drain()
+      walk(memory.net)
+      expect(port1.received.map(flowNumber).at(-1)).toEqual([0, 1])
+    }
+  })
+
+  test('a device that is unregistered at any step takes its frames along, counted', async () => {
+    for (let steps = 0; steps < 7; steps++) {
+      const { memory, port0, sn1 } = await snullPair(makeNet())
+      const stepper = new Stepper(memory.net)
+      port0.transmit(flowFrame(0, 0))
+      port0.drain()
+      for (let i = 0; i < steps; i++) stepper.next()
+      await unregisterNetdev(sn1)
+      walk(memory.net)
+      expect(memory.conserved().held).toBe(0)
+    }
+  })
+
+  test('frames that wait for the end of a cable are dropped and counted when the interface goes down', async () => {
+    const memory = makeNet()
+    const { devices, ports } = await addDriver(memory, cable, {}, { args: ['a', 'b'] })
+    const stepper = new Stepper(memory.net)
+    ports[0]?.transmit(numbered(1)[0] as Uint8Array)
+    ports[0]?.drain()
+    stepper.next()
+    stepper.next()
+    expect(place(memory.net)).toBe('3 b wire 60')
+    await devClose(devices[1] as (typeof devices)[0])
+    expect([place(memory.net), memory.conserved().held]).toEqual([undefined, 0])
+  })
+
+  test('a frame for which the driver returned NETDEV_TX_BUSY is offered again by the next steps', async () => {
+    let offers = 0
+    const memory = makeNet()
+    const { port, dev } = await addDevice(memory, {
+      ndoStartXmit(skb) {
+        if (++offers < 3) return NETDEV_TX_BUSY
+        skb.drop()
+        return NETDEV_TX_OK
+      },
+    })
+    new Stepper(memory.net)
+    port.transmit(numbered(1)[0] as Uint8Array)
+    port.drain()
+    expect(walk(memory.net)).toEqual(['1 test0 read', '2 test0 ndoStartXmit 60'])
+    for (let i = 0; i < 2; i++) {
+      memory.clock.advance(NSEC_PER_MSEC)
+      expect(walk(memory.net)).toEqual(['2 test0 ndoStartXmit 60'])
+    }
+    expect([offers, dev.tx[0]?.requeues]).toEqual([3, 2])
+  })
+
+  test('a frame that the driver moves to another queue waits there', async () => {
+    const queues: number[] = []
+    const memory = makeNet()
+    function ndoStartXmit(skb: SkBuff): void {
+      queues.push(skb.queueMapping)
+      skb.drop()
+    }
+    const ops = { ndoSelectQueue: () => 1, ndoStartXmit }
+    const { port } = await addDevice(memory, ops, { txqs: 2 })
+    const stepper = new Stepper(memory.net)
+    for (const frame of numbered(2)) port.transmit(frame, 0)
+    port.drain()
+    stepper.next()
+    expect(stepper.halt).toMatchObject({ step: 2, queue: 1 })
+    expect(walk(memory.net)).toEqual(['2 test0 ndoStartXmit 60'])
+    port.drain()
+    expect(walk(memory.net)).toEqual(['1 test0 read', '2 test0 ndoStartXmit 60'])
+    expect(queues).toEqual([1, 1])
+  })
+
+  test('a cable that is cut while a frame waits to be sent drops and counts it', async () => {
+    let given = 0
+    const memory = makeNet()
+    const { dev, port } = await addDevice(memory, {
+      ndoStartXmit(skb) {
+        given++
+        skb.drop()
+      },
+    })
+    const stepper = new Stepper(memory.net)
+    port.transmit(numbered(1)[0] as Uint8Array)
+    port.drain()
+    stepper.next()
+    cutCable(dev)
+    walk(memory.net)
+    expect([given, dev.counters.drops().tx[SKB_DROP_REASON_TX_CARRIER]]).toEqual([0, 1])
+  })
+
+  test('a kernel without room keeps a frame at its last step', async () => {
+    const { memory, port0, port1 } = await snullPair(makeNet())
+    const stepper = new Stepper(memory.net)
+    port1.room = 0
+    port0.transmit(flowFrame(0, 0))
+    port0.drain()
+    for (let i = 0; i < 8; i++) stepper.next()
+    expect(place(memory.net)).toBe('5 sn1 write 60')
+    port1.room = 1
+    walk(memory.net)
+    expect(port1.received).toHaveLength(1)
+  })
+
+  test('more frames than may wait at netifRx go on in order', async () => {
+    const memory = makeNet({ large: 1024 })
+    const { dev, port } = await addDevice(memory)
+    memory.made = 300
+    const stepper = new Stepper(memory.net)
+    for (let n = 0; n < 300; n++) {
+      const skb = memory.pool.alloc(60) as SkBuff
+      skb.bytes.set(numbered(1, n & 0xff)[0] as Uint8Array, skb.put(60))
+      skb.dev = dev
+      netifRx(skb)
+    }
+    expect(port.received).toHaveLength(0)
+    stepper.off()
+    expect(port.received.map(numberOf)).toEqual(Array.from({ length: 300 }, (_, n) => n & 0xff))
+  })
+})
+
+describe('while stepping', () => {
+  test('a queue that waits for an interrupt does not time out, and is not late afterwards', async () => {
+    const { memory, port0, sn0 } = await snullPair(makeNet(), { poolSize: 1, timeout: 50 })
+    const stepper = new Stepper(memory.net)
+    port0.transmit(flowFrame(0, 0))
+    port0.drain()
+    stepper.next()
+    stepper.next()
+    expect(sn0.tx[0]?.stopped).toBe(true)
+    memory.clock.advance(1000 * NSEC_PER_MSEC)
+    stepper.off()
+    memory.clock.advance(20 * NSEC_PER_MSEC)
+    expect([sn0.tx[0]?.transTimeout, sn0.tx[0]?.stopped]).toEqual([0, false])
+  })
+
+  test('a queue whose interrupt is lost has its time anew when stepping ends', async () => {
+    const memory = makeNet()
+    const { dev, port } = await addDevice(
+      memory,
+      {
+        ndoStartXmit(skb) {
+          dev.tx[0]?.stop()
+          skb.drop()
+        },
+      },
+      { watchdogTimeo: 50 },
+    )
+    const stepper = new Stepper(memory.net)
+    port.transmit(numbered(1)[0] as Uint8Array)
+    port.drain()
+    walk(memory.net)
+    memory.clock.advance(120 * NSEC_PER_MSEC)
+    stepper.off()
+    memory.clock.advance(49 * NSEC_PER_MSEC)
+    expect(dev.tx[0]?.transTimeout).toBe(0)
+    memory.clock.advance(NSEC_PER_MSEC)
+    expect(dev.tx[0]?.transTimeout).toBe(1)
+  })
+
+  test('a queue that is stopped while its frame waits goes on by itself after it is woken', async () => {
+    const memory = makeNet()
+    const { dev, port } = await addDevice(memory)
+    new Stepper(memory.net, 100 * NSEC_PER_MSEC)
+    port.transmit(numbered(1)[0] as Uint8Array)
+    port.drain()
+    await turn()
+    dev.tx[0]?.stop()
+    memory.clock.advance(100 * NSEC_PER_MSEC)
+    expect(place(memory.net)).toBeUndefined()
+    dev.tx[0]?.wake()
+    await turn()
+    expect(place(memory.net)).toBe('1 test0 read')
+    memory.clock.advance(100 * NSEC_PER_MSEC)
+    expect(place(memory.net)).toBe('2 test0 ndoStartXmit 60')
+  })
+
+  test('a halt goes on by itself after the time that is given, and the next one likewise', async () => {
+    const { memory, port0, port1 } = await snullPair(makeNet())
+    new Stepper(memory.net, 100 * NSEC_PER_MSEC)
+    port0.transmit(flowFrame(0, 0))
+    port0.drain()
+    const places: (string | undefined)[] = []
+    for (let i = 0; i < 6; i++) {
+      await turn()
+      places.push(place(memory.net)?.slice(0, 1))
+      memory.clock.advance(99 * NSEC_PER_MSEC)
+      expect(place(memory.net)?.slice(0, 1)).toBe(places.at(-1))
+      memory.clock.advance(NSEC_PER_MSEC)
+    }
+    expect([places, port1.received.length]).toEqual([['1', '2', '3', '4', '5', '3'], 1])
+  })
+
+  test('each halt is reported once, of the device where the frame is, and so are the begin and the end', async () => {
+    const { memory, port0, port1 } = await snullPair(makeNet())
+    const { net } = memory
+    const reports: string[] = []
+    net.registerNetdeviceNotifier((event, dev) => {
+      if (event === NETDEV_STEP) reports.push(`${dev.name} ${net.stepper?.halt?.step ?? (net.stepper ? 'on' : 'off')}`)
+    })
+    const stepper = new Stepper(net)
+    await turn()
+    port0.transmit(flowFrame(0, 0))
+    port0.drain()
+    await turn()
+    port1.transmit(flowFrame(0, 0))
+    port1.drain()
+    await turn()
+    stepper.next()
+    await turn()
+    stepper.off()
+    await turn()
+    expect(reports).toEqual(['sn0 on', 'sn1 on', 'sn0 1', 'sn0 2', 'sn0 off', 'sn1 off'])
+  })
+
+  test('a device that is registered is stepped, too, and IFF_DEBUG of ip(8) does not end it', async () => {
+    const memory = makeNet()
+    new Stepper(memory.net)
+    const { ports } = await addDriver(memory, cable, {}, { args: ['a', 'b'] })
+    ports[1]?.change({ kind: 'flags', flags: (ports[1]?.link.flags ?? 0) | IFF_DEBUG })
+    ports[0]?.transmit(numbered(1)[0] as Uint8Array)
+    ports[0]?.drain()
+    expect(walk(memory.net).map(at => at.slice(0, 1))).toEqual(['1', '2', '3', '4', '5'])
+    ports[1]?.change({ kind: 'flags', flags: (ports[1]?.link.flags ?? 0) & ~IFF_DEBUG })
+    ports[0]?.transmit(numbered(1)[0] as Uint8Array)
+    ports[0]?.drain()
+    expect(walk(memory.net)).toHaveLength(5)
+  })
+
+  test('next without a frame does nothing, and off may be called twice', async () => {
+    const memory = makeNet()
+    await addDevice(memory)
+    const stepper = new Stepper(memory.net)
+    expect(stepper.next()).toBe(false)
+    stepper.off()
+    stepper.off()
+    expect([memory.net.stepper, stepper.next()]).toEqual([undefined, false])
+  })
+})
