@@ -6,8 +6,8 @@
  * another user's, EBUSY if a user has too many connections, and what else the vnet, or the driver,
  * returns.
  *
- * resetStats, setCarrier, setWire, cut, plug, setParam, trigger and inject are for root and the
- * vnet's owner; capture is for them and for the group that the vnet names.
+ * resetStats, setCarrier, setWire, cut, plug, setParam, trigger, inject and step are for root and
+ * the vnet's owner; capture is for them and for the group that the vnet names.
  */
 
 import { setTimeout } from 'node:timers/promises'
@@ -51,10 +51,13 @@ import {
   type ScenarioInfo,
   type SegmentInfo,
   type SetWireOptions,
+  type StepOptions,
+  type StepState,
   type SubscribeOptions,
   type Subscription,
   scenarioInfo,
   segmentInfo,
+  stepState,
   type WireInfo,
   wireInfo,
 } from './types.ts'
@@ -204,6 +207,20 @@ export class ControlClient {
   /** Causes one fault now: one of `faults` of the device, or another that the driver has. */
   async trigger(vnet: string, device: Device, fault: string, queue?: number): Promise<void> {
     await this.#change(vnet, commands.trigger, { ...which(device), fault, queue }, fault)
+  }
+
+  /**
+   * Stepping: `on` has every frame of the vnet wait before each step of its way, `next` does the
+   * step that comes next, `off` lets all go on. Without a mode it only asks. Returns what waits
+   * then.
+   */
+  async step(
+    vnet: string,
+    device: Device,
+    mode?: 'on' | 'off' | 'next',
+    { every }: StepOptions = {},
+  ): Promise<StepState> {
+    return stepState(await this.#one(vnet, commands.step, { ...which(device), mode, every }, device.name))
   }
 
   /**

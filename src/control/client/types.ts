@@ -29,10 +29,45 @@ export type DeviceInfo = Omit<Named<DeviceReply>, 'faults'> & {
 }
 
 export type DeviceEventName = keyof typeof eventNumbers
-/** An event of a device. Of `wire`, `direction` and `words` are those of the changed stages. */
-export type DeviceEvent = Omit<Named<EventReply>, 'wireDirection' | 'wireWords'> & {
+/**
+ * An event of a device. Of `wire`, `direction` and `words` are those of the changed stages. Of
+ * `step`, `mode` is the present mode, and `step` is what waits, if something does.
+ */
+export type DeviceEvent = Omit<Named<EventReply>, 'wireDirection' | 'wireWords' | 'stepMode' | 'step'> & {
   readonly direction?: WireDirection | undefined
   readonly words?: string | undefined
+  readonly mode?: StepState['mode'] | undefined
+  readonly step?: StepPlace | undefined
+}
+
+/** What waits for a step: which, on which device, and what runs next, such as `ndoStartXmit`. */
+export interface StepPlace {
+  /** 1: read from the kernel, 2: ndoStartXmit, 3: interrupt, poll or wire, 4: netifRx, 5: write. */
+  readonly number: number
+  readonly device: Device
+  readonly queue: number
+  readonly next: string
+}
+
+/** The same with the frame, and with the lines of the driver that run next. */
+export interface StepHalt extends StepPlace {
+  /** Its length and first bytes; undefined while it is in the kernel, or if there is none. */
+  readonly frame: { readonly length: number; readonly bytes: Uint8Array } | undefined
+  /** `line` is the number of the first of `lines`; undefined if they are not known. */
+  readonly source: { readonly file: string; readonly line: number; readonly lines: readonly string[] } | undefined
+}
+
+export interface StepState {
+  readonly mode: 'on' | 'off'
+  /** Milliseconds after which a halt goes on by itself; 0 is never. */
+  readonly every: number
+  /** Undefined if nothing waits. */
+  readonly halt: StepHalt | undefined
+}
+
+export interface StepOptions {
+  /** With `on`: milliseconds after which a halt goes on by itself; never by default. */
+  readonly every?: number | undefined
 }
 
 /** A parameter of a running driver. `value` is text, as on the command line. */
@@ -132,6 +167,7 @@ export interface IoctlResult {
 type DeviceReply = Reply<typeof commands.getDevices.reply>
 type EventReply = Reply<typeof commands.event.reply>
 type StatsReply = Reply<typeof commands.getStats.reply>
+type StepReply = NonNullable<Reply<typeof commands.step.reply>['step']>
 type StageReply = NonNullable<Reply<typeof commands.getWire.reply>['stage']>
 type Entry<K extends SegmentEntryKind> = NonNullable<Reply<typeof commands.getSegment.reply>[K]>
 export type HostInfo = Omit<Entry<'host'>, 'addresses'> & {
@@ -167,8 +203,28 @@ export function deviceInfo({ faults, ...reply }: DeviceReply): DeviceInfo {
   return { ...named(reply), ...(faults !== undefined && { faults: faults.split(' ').filter(Boolean) }) }
 }
 
-export function deviceEvent({ wireDirection: direction, wireWords: words, ...event }: EventReply): DeviceEvent {
-  return { ...named(event), ...(direction !== undefined && { direction: direction as WireDirection, words }) }
+export function deviceEvent(reply: EventReply): DeviceEvent {
+  const { wireDirection: direction, wireWords: words, stepMode: mode, step, ...event } = reply
+  return {
+    ...named(event),
+    ...(direction !== undefined && { direction: direction as WireDirection, words }),
+    ...(mode !== undefined && { mode: mode as StepState['mode'], step: step && stepPlace(step) }),
+  }
+}
+
+function stepPlace({ number, ifindex, ifname: name, netns, queue, next }: StepReply): StepPlace {
+  return { number, device: { ifindex, name, netns }, queue, next }
+}
+
+export function stepState({ mode, every, step }: Reply<typeof commands.step.reply>): StepState {
+  if (step === undefined) return { mode: mode as StepState['mode'], every, halt: undefined }
+  const { length, frame: bytes, file, line, lines } = step
+  const halt = {
+    ...stepPlace(step),
+    frame: length === undefined || bytes === undefined ? undefined : { length, bytes: bytes.slice() },
+    source: file === undefined || line === undefined ? undefined : { file, line, lines: (lines ?? '').split('\n') },
+  }
+  return { mode: mode as StepState['mode'], every, halt }
 }
 
 /** From the messages of a dump: those of the directions, then those of the stages. */

@@ -130,6 +130,18 @@ export const eventNumbers = {
   plugged: 10,
   /** The stages of the wire of the device were changed, in direction `wire-direction`. */
   wire: 11,
+  /** A frame of the device waits for a step (`step`), or stepping began or ended (`step-mode`). */
+  step: 12,
+} as const
+
+/** Whether frames wait for steps. */
+export const stepModeNumbers = {
+  /** Frames pass. In a request, what waits goes on, in order. */
+  off: 0,
+  /** Each frame waits before each step of its way. */
+  on: 1,
+  /** In a request, do the step for which a frame waits. */
+  next: 2,
 } as const
 
 /** Attributes of ECHO, those of the sample programs for the driver in the kernel. */
@@ -288,6 +300,34 @@ export const scenarioStepPolicy = policy({
   text: string(2),
 })
 
+/**
+ * What waits for a step. An event has only the number, the queue and `next`: no bytes of frames.
+ */
+export const stepPolicy = policy({
+  /**
+   * 1, read from the kernel; 2, ndoStartXmit; 3, interrupt, poll or delivery by a wire; 4, netifRx;
+   * 5, write to the kernel.
+   */
+  number: u32(1),
+  /** The device where it waits. */
+  ifindex: u32(2),
+  ifname: name(3),
+  netns: string(4),
+  queue: u32(5),
+  /** What runs next, such as `ndoStartXmit`. */
+  next: string(6),
+  /** Bytes of the frame; absent, as `frame` is, if none is there or it is in the kernel. */
+  length: u32(7),
+  /** Its first bytes, at most 256. */
+  frame: binary(8),
+  /** The file of the lines of the driver that run next; absent if they are not known. */
+  file: string(9),
+  /** The number of the first of these lines. */
+  line: u32(10),
+  /** These lines. */
+  lines: string(11),
+})
+
 /** Attributes of every command but ECHO. */
 export const vnetAttributes = {
   ifindex: u32(1),
@@ -345,7 +385,7 @@ export const vnetAttributes = {
   ioctlResult: s32(27),
   event: oneOf(u32(28), 'event', eventNumbers),
   /** Events that are sent; all if absent. 0 ends the subscription. */
-  events: flags(29, 0xffe),
+  events: flags(29, 0x1ffe),
   /** Drops of a device between one `drops` event and the next; no such event if 0 or absent. */
   dropThreshold: count(30),
   /** In a `drops` event, all frames dropped since registration or the last reset. */
@@ -424,6 +464,12 @@ export const vnetAttributes = {
   part: nested(64, partPolicy),
   scenario: nested(65, scenarioPolicy),
   scenarioStep: nested(66, scenarioStepPolicy),
+  /** In STEP what to do, nothing if absent; in a reply and an event the present mode. */
+  stepMode: oneOf(u8(67), 'step-mode', stepModeNumbers),
+  /** Milliseconds after which a waiting frame goes on by itself; never if 0 or absent. */
+  stepEvery: u32(68),
+  /** The step that is done next; absent if nothing waits. */
+  step: nested(69, stepPolicy),
 }
 const which = { ifindex: vnetAttributes.ifindex, ifname: vnetAttributes.ifname, netns: vnetAttributes.netns }
 
@@ -559,6 +605,8 @@ export const commands = {
       dropped: vnetAttributes.dropped,
       wireDirection: vnetAttributes.wireDirection,
       wireWords: vnetAttributes.wireWords,
+      stepMode: vnetAttributes.stepMode,
+      step: vnetAttributes.step,
     }),
   },
   /**
@@ -649,6 +697,18 @@ export const commands = {
    * its interrupts and polls, and its share of the frame memory.
    */
   getParts: { name: 'GET_PARTS', cmd: 20, request: strict({ ...which }), reply: policy({ part: vnetAttributes.part }) },
+  /**
+   * Has each frame wait before each step of its way, lets the next step be done, or ends that. All
+   * devices of the vnet wait, since a frame passes from one to another. Returns what waits then.
+   * EINVAL for `next` while the mode is off. Requires rights.
+   */
+  step: {
+    name: 'STEP',
+    cmd: 21,
+    changes: true,
+    request: strict({ ...which, mode: vnetAttributes.stepMode, every: vnetAttributes.stepEvery }),
+    reply: policy({ mode: vnetAttributes.stepMode, every: vnetAttributes.stepEvery, step: vnetAttributes.step }),
+  },
   /**
    * Returns the scenario of the wires of a device: a message with `scenario`, and then one for each
    * step. EOPNOTSUPP if the device has no scenario.

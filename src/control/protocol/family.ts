@@ -49,6 +49,7 @@ const {
   setWire,
   inject,
   getParts,
+  step,
   getScenario,
 } = made.commands
 const { stats, kernelStats, drops, ...otherStats } = getStats.reply.fields
@@ -75,6 +76,7 @@ const stagePolicy = requiring(
   ...(['duplicated', 'corrupted', 'reordered', 'marked'] as const),
 )
 const partPolicy = requiring(made.partPolicy, 'kind', 'name')
+const stepPolicy = defaulting(requiring(made.stepPolicy, 'number', 'ifindex', 'ifname', 'next'), { queue: 0 })
 const scenarioPolicy = requiring(made.scenarioPolicy, 'file')
 const scenarioStepPolicy = requiring(made.scenarioStepPolicy, 'at', 'text')
 const attachmentPolicy = requiring(made.wireAttachmentPolicy, 'bytes')
@@ -109,7 +111,20 @@ export const commands = {
     request: requiring(ioctl.request, 'cmd', 'ifreq'),
     reply: defaulting(requiring(ioctl.reply, 'result', 'ifreq'), { dataOffset: 0 }),
   },
-  event: { ...event, reply: requiring(event.reply, 'ifindex', 'ifname', 'event') },
+  event: {
+    ...event,
+    reply: requiring(
+      policy({ ...event.reply.fields, step: nested(event.reply.fields.step.type, stepPolicy) }),
+      ...(['ifindex', 'ifname', 'event'] as const),
+    ),
+  },
+  step: {
+    ...step,
+    reply: requiring(
+      defaulting(policy({ ...step.reply.fields, step: nested(step.reply.fields.step.type, stepPolicy) }), { every: 0 }),
+      'mode',
+    ),
+  },
   getSegment: {
     ...getSegment,
     // Each message has one of these.

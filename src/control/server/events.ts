@@ -10,6 +10,7 @@ import {
   NETDEV_CHANGE,
   NETDEV_DOWN,
   NETDEV_REGISTER,
+  NETDEV_STEP,
   NETDEV_TX_TIMEOUT,
   NETDEV_UNREGISTER,
   NETDEV_UP,
@@ -21,6 +22,7 @@ import { encodeAttributes, genlmsghdr, MessageBuilder, NLMSG_OVERRUN } from '../
 import { commands, eventNumbers, VNET_EVENTS_ALL, VNET_GENL_ID, VNET_GENL_VERSION } from '../protocol/family.ts'
 import { queueCounters, sumOfCounters } from '../protocol/queue-counters.ts'
 import type { Caller } from './operation.ts'
+import { stepDetails } from './step.ts'
 import { identify, isMeant, type Subject, type Wanted, type Which } from './subject.ts'
 import { wireText } from './wire-words.ts'
 
@@ -35,6 +37,7 @@ const eventOf: ReadonlyMap<number, EventName> = new Map([
   [NETDEV_UP, 'up'],
   [NETDEV_DOWN, 'down'],
   [NETDEV_TX_TIMEOUT, 'timeout'],
+  [NETDEV_STEP, 'step'],
 ])
 
 const overrun = new MessageBuilder().message(NLMSG_OVERRUN, 0, 0).bytes
@@ -126,10 +129,10 @@ export class Events {
     }
   }
 
-  #notify(dev: NetDevice, event: EventName, details = detailsOf(dev, event)): void {
+  #notify(dev: NetDevice, event: EventName, details?: object): void {
     let bytes: Uint8Array | undefined
     for (const subscriber of this.#wanting(event, dev)) {
-      bytes ??= this.#message(dev, event, details)
+      bytes ??= this.#message(dev, event, details ?? detailsOf(dev, event, this.#netnsOf))
       send(subscriber, bytes)
     }
   }
@@ -179,7 +182,8 @@ export class Events {
   }
 }
 
-function detailsOf(dev: NetDevice, event: EventName): object {
+function detailsOf(dev: NetDevice, event: EventName, netnsOf: Subject['netnsOf']): object {
+  if (event === 'step') return stepDetails(dev, netnsOf)
   if (event !== 'timeout') return {}
   return { queue: dev.watchdog.lastQueue, txTimeouts: sumOfCounters(queueCounters(dev)).txTimeouts }
 }

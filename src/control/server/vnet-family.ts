@@ -28,6 +28,7 @@ import { capture } from './capture.ts'
 import { inject } from './inject.ts'
 import { ioctl } from './ioctl.ts'
 import { type Family, MissingAttribute, type Operation, operation, Refusal } from './operation.ts'
+import { step } from './step.ts'
 import { chosen, identify, type Module, moduleOf, type Subject, theOne } from './subject.ts'
 import { wires } from './wire.ts'
 
@@ -59,7 +60,14 @@ export function vnetFamily(subject: Subject): Family {
     maxattr: Math.max(...Object.values(vnetAttributes).map(({ type }) => type)),
     operations: [
       ...[echo, getDevices, getStats, ioctl(subject), subscribe(subject), segment(subject), getParts],
-      ...[...changes(subject), ...parameters(subject), ...wires(subject), capture(subject), inject(subject)],
+      ...[
+        ...changes(subject),
+        ...parameters(subject),
+        ...wires(subject),
+        capture(subject),
+        inject(subject),
+        step(subject),
+      ],
     ].sort((a, b) => a.cmd - b.cmd),
     groups: [{ name: VNET_MCGRP_EVENTS_NAME, id: VNET_MCGRP_EVENTS }],
   }

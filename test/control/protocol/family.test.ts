@@ -81,6 +81,7 @@ describe('the numbers that programs are built with', () => {
       ['CAPTURE', 18],
       ['INJECT', 19],
       ['GET_PARTS', 20],
+      ['STEP', 21],
       ['GET_SCENARIO', 23],
     ])
   })
@@ -95,7 +96,7 @@ describe('the numbers that programs are built with', () => {
   test('name, version, events and flags keep their values', () => {
     expect([family.VNET_GENL_NAME, family.VNET_GENL_VERSION]).toEqual(['vnet_nl', 1])
     expect([family.VNET_GENL_ID, family.VNET_MCGRP_EVENTS]).toEqual([0x3f0, 0x766e6574])
-    expect([family.eventNumbers.registered, family.eventNumbers.drops, family.VNET_EVENTS_ALL]).toEqual([1, 6, 0xffe])
+    expect([family.eventNumbers.registered, family.eventNumbers.drops, family.VNET_EVENTS_ALL]).toEqual([1, 6, 0x1ffe])
     expect([family.wayNumbers.tx, family.wayNumbers.rx, family.scopeNumbers.queue]).toEqual([0, 1, 1])
   })
 })

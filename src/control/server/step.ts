@@ -1,0 +1,80 @@
+/** STEP: has frames wait before each step of their way, and returns what waits. */
+import { functionLines, placeLines, type SourceLines } from '../../linux/function-place.ts'
+import { NSEC_PER_MSEC } from '../../netdev/clock.ts'
+import { EINVAL, VnetError } from '../../netdev/errno.ts'
+import type { Net } from '../../netdev/net.ts'
+import type { NetDevice } from '../../netdev/net-device.ts'
+import { type Halt, Stepper } from '../../netdev/step.ts'
+import { commands, vnetAttributes } from '../protocol/family.ts'
+import { type Operation, operation, Refusal } from './operation.ts'
+import { identify, type Subject, theOne } from './subject.ts'
+import { wireText } from './wire-words.ts'
+
+/** Bytes of the frame that are sent. */
+const FRAME_BYTES = 256
+/** Lines of the driver that are sent, and the longest of them. */
+const LINES = 24
+const LINE_LENGTH = 200
+
+export function step(subject: Subject): Operation {
+  const lines = new Map<unknown, SourceLines | undefined>()
+  return operation(commands.step, {
+    doit({ mode, every = 0, ...which }) {
+      const { net } = theOne(subject, which)
+      if (mode === 'on') turnOn(net, every * NSEC_PER_MSEC)
+      else if (mode === 'off') net.stepper?.off()
+      else if (mode === 'next') next(net)
+      else if (mode !== undefined) throw new Refusal(EINVAL, vnetAttributes.stepMode.type, `there is no ${mode}`)
+      const halt = net.stepper?.halt
+      return {
+        mode: net.stepper === undefined ? ('off' as const) : ('on' as const),
+        every: (net.stepper?.every ?? 0) / NSEC_PER_MSEC,
+        ...(halt !== undefined && { step: { ...placeOf(halt, subject.netnsOf), ...frameOf(halt), ...sourceOf(halt) } }),
+      }
+    },
+  })
+
+  /** Looked up once: the debugger takes its time. */
+  function sourceOf({ code, caller }: Halt): { file?: string; line?: number; lines?: string } {
+    const key = code ?? caller
+    if (key === undefined) return {}
+    if (!lines.has(key)) {
+      lines.set(key, typeof key === 'string' ? placeLines(key, LINES) : functionLines(key, LINES))
+    }
+    const found = lines.get(key)
+    if (found === undefined) return {}
+    const text = found.lines.map(line => wireText(line.slice(0, LINE_LENGTH).replaceAll('\t', '  '))).join('\n')
+    return { file: wireText(found.file), line: found.line, lines: text }
+  }
+}
+
+/** What an event has: no bytes of the frame, which not every subscriber may see. */
+export function stepDetails(dev: NetDevice, netnsOf: Subject['netnsOf']): object {
+  const { stepper } = dev.net
+  const halt = stepper?.halt
+  return {
+    stepMode: stepper === undefined ? 'off' : 'on',
+    ...(halt !== undefined && { step: placeOf(halt, netnsOf) }),
+  }
+}
+
+function turnOn(net: Net, every: number): void {
+  if (net.stepper === undefined) new Stepper(net, every)
+  else net.stepper.every = every
+}
+
+function next({ stepper }: Net): void {
+  if (stepper === undefined) throw new VnetError(EINVAL, 'vnet_nl', 'frames do not wait for steps: turn that on first')
+  stepper.next()
+}
+
+function placeOf({ step: number, dev, queue, next }: Halt, netnsOf: Subject['netnsOf']) {
+  const { ifindex = 0, ifname = '', ...netns } = identify({ netnsOf }, dev)
+  return { number, ifindex, ifname, ...netns, queue, next: wireText(next.slice(0, LINE_LENGTH)) }
+}
+
+function frameOf({ skb }: Halt): { length?: number; frame?: Uint8Array } {
+  if (skb === undefined) return {}
+  const { bytes, data, len: length } = skb
+  return { length, frame: bytes.subarray(data, data + Math.min(length, FRAME_BYTES)) }
+}

@@ -1,0 +1,192 @@
+/** STEP from a device to the client, and the events of halts. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { ControlClient, type DeviceEvent, type Entry, serveControl } from '../../../src/control/index.ts'
+import { readDirectories } from '../../../src/control/protocol/directory.ts'
+import { VNET_GENL_ID } from '../../../src/control/protocol/family.ts'
+import { namedDirectory } from '../../../src/control/protocol/run-directory.ts'
+import { Events } from '../../../src/control/server/events.ts'
+import { vnetFamily } from '../../../src/control/server/vnet-family.ts'
+import { loadNative } from '../../../src/linux/native.ts'
+import { Stepper } from '../../../src/netdev/step.ts'
+import { NLM_F_ACK } from '../../../src/netlink/index.ts'
+import { ask, read, request } from '../../support/genl-request.ts'
+import { memoryNets, turn } from '../../support/memory-net.ts'
+import { flowFrame, snullPair } from '../../support/snull-pair.ts'
+
+const memoryNet = memoryNets()
+const native = loadNative()
+const STEP = 21
+
+let root: string
+let ends: Disposable[]
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'vnet-step-'))
+  ends = []
+})
+afterEach(() => {
+  for (const end of ends.reverse()) end[Symbol.dispose]()
+  rmSync(root, { recursive: true })
+})
+
+/** snull, and a client of it. */
+async function served() {
+  const memory = memoryNet()
+  const pair = await snullPair(memory)
+  ends.push(serveControl(native, memory.net, { directory: join(root, 'vnet'), now: () => 1_800_000_000_000 }))
+  const client = new ControlClient(native)
+  ends.push(client)
+  const [entry] = readDirectories(namedDirectory(join(root, 'vnet')))
+  const [sn0, sn1] = [pair.sn0, pair.sn1].map(({ ifindex, name }) => ({ ifindex, name, netns: undefined }))
+  return { ...pair, client, vnet: (entry as Entry).vnet, device: sn0!, peer: sn1! }
+}
+
+describe('STEP', () => {
+  test('each next returns the step that waits then, with the frame and the lines of the driver', async () => {
+    const { client, vnet, device, peer, port0, port1 } = await served()
+    expect(await client.step(vnet, device)).toEqual({ mode: 'off', every: 0, halt: undefined })
+    expect(await client.step(vnet, device, 'on')).toEqual({ mode: 'on', every: 0, halt: undefined })
+    port0.transmit(flowFrame(0, 0))
+    port0.drain()
+    const { halt: first } = await client.step(vnet, device)
+    const place = { number: 1, device, queue: 0, next: 'read' }
+    expect(first).toEqual({ ...place, frame: undefined, source: undefined })
+
+    const { halt: second } = await client.step(vnet, device, 'next')
+    const frame = { length: 60, bytes: expect.objectContaining({ length: 60 }) }
+    expect(second).toMatchObject({ number: 2, device, next: 'ndoStartXmit', frame })
+    expect([...(second?.frame?.bytes ?? [])]).toEqual([...flowFrame(0, 0)])
+    expect(second?.source?.file).toMatch(/\/drivers\/snull\/driver\.ts$/)
+    expect(second?.source?.lines[0]).toContain('function startXmit(')
+    expect(second?.source?.lines.at(-1)).toBe('}')
+
+    const { halt: third } = await client.step(vnet, device, 'next')
+    expect(third).toMatchObject({ number: 3, device: peer, next: 'interrupt', frame: { length: 60 } })
+    expect(third?.source?.lines[0]).toContain('function interrupt(')
+    const { halt: fourth } = await client.step(vnet, device, 'next')
+    expect(fourth).toMatchObject({ number: 4, device: peer, next: 'netifRx' })
+    expect(fourth?.source?.file).toMatch(/\/drivers\/snull\/driver\.ts$/)
+    const { halt: fifth } = await client.step(vnet, device, 'next')
+    expect(fifth).toMatchObject({ number: 5, device: peer, next: 'write', source: undefined })
+    await client.step(vnet, device, 'next')
+    expect(port1.received).toHaveLength(1)
+    expect(await client.step(vnet, peer, 'off')).toEqual({ mode: 'off', every: 0, halt: undefined })
+  })
+
+  test('on with a time goes on by itself, and on without one stops that', async () => {
+    const { client, vnet, device, port0, memory, port1 } = await served()
+    expect(await client.step(vnet, device, 'on', { every: 50 })).toMatchObject({ mode: 'on', every: 50 })
+    port0.transmit(flowFrame(0, 0))
+    port0.drain()
+    const numbers: (number | undefined)[] = []
+    for (let i = 0; i < 3; i++) {
+      numbers.push((await client.step(vnet, device)).halt?.number)
+      memory.clock.advance(50_000_000)
+    }
+    expect(numbers).toEqual([1, 2, 3])
+    expect(await client.step(vnet, device, 'on')).toMatchObject({ every: 0, halt: { number: 4 } })
+    memory.clock.advance(1_000_000_000)
+    expect((await client.step(vnet, device)).halt?.number).toBe(4)
+    await client.step(vnet, device, 'off')
+    expect(port1.received).toHaveLength(1)
+  })
+
+  test('next is refused while the mode is off, and a mode that does not exist is, too', async () => {
+    const { client, vnet, device } = await served()
+    await expect(client.step(vnet, device, 'next')).rejects.toMatchObject({ code: 'EINVAL' })
+    await expect(client.step(vnet, device, 'next')).rejects.toThrow('frames do not wait for steps: turn that on first')
+  })
+
+  test('a client without rights neither steps nor sees what waits', async () => {
+    const { sn0, memory } = await snullPair(memoryNet())
+    const vnet = vnetFamily({ devices: memory.net.devices, netnsOf: () => undefined })
+    const families = new Map([[VNET_GENL_ID, vnet]])
+    const missing = 'only root may do this'
+    const perform = (mode?: number) =>
+      read(
+        ask(
+          families,
+          request(VNET_GENL_ID, STEP, {
+            flags: NLM_F_ACK,
+            write: b => {
+              b.string(2, 'sn0')
+              if (mode !== undefined) b.u8(67, mode)
+            },
+          }),
+          { missing },
+        ),
+      )
+    for (const mode of [undefined, 0, 1, 2]) expect(perform(mode).acks).toEqual([{ error: -1, message: missing }])
+    expect(sn0.net.stepper).toBeUndefined()
+  })
+
+  test('a client that ends leaves the mode as it is, and what waits is there for the next one', async () => {
+    const { client, vnet, device, port0, port1 } = await served()
+    await client.step(vnet, device, 'on')
+    port0.transmit(flowFrame(0, 0))
+    port0.drain()
+    await client.step(vnet, device, 'next')
+    client.close()
+    const other = new ControlClient(native)
+    ends.push(other)
+    expect(await other.step(vnet, device)).toMatchObject({ mode: 'on', halt: { number: 2 } })
+    await other.step(vnet, device, 'off')
+    expect(port1.received).toHaveLength(1)
+  })
+})
+
+describe('the event step', () => {
+  test('no event has a byte of the frame, whoever subscribes', async () => {
+    const { memory, port0, port1 } = await snullPair(memoryNet())
+    const sent: Buffer[] = []
+    const rights = { missing: 'only root may do this', missingToCapture: 'only root may capture', share: 0 }
+    const notify = (bytes: Uint8Array) => sent.push(Buffer.from(bytes)) > 0
+    using events = new Events(memory.net, () => undefined, Date.now)
+    events.subscribe({ ...rights, onDrained: undefined, notify, handOver() {} })
+    const stepper = new Stepper(memory.net)
+    const frame = flowFrame(0, 0)
+    port0.transmit(frame)
+    port0.drain()
+    for (let i = 0; i < 5; i++) {
+      await turn()
+      stepper.next()
+    }
+    expect([port1.received.length, sent.length]).toEqual([1, 7])
+    // The addresses of IPv4, and the MAC.
+    for (const bytes of sent)
+      for (const at of [0, 12]) expect(bytes.includes(Buffer.from(frame.subarray(at, at + 8)))).toBe(false)
+    stepper.off()
+  })
+
+  test('tells each subscriber where a frame waits, without its bytes', async () => {
+    const { client, vnet, device, peer, port0 } = await served()
+    const events: DeviceEvent[] = []
+    const heard = new Promise<void>(resolve => {
+      void client.subscribe(vnet, event => {
+        events.push(event)
+        if (events.length === 8) resolve()
+      })
+    })
+    await client.step(vnet, device)
+    await client.step(vnet, device, 'on')
+    port0.transmit(flowFrame(0, 0))
+    port0.drain()
+    await client.step(vnet, device, 'next')
+    await client.step(vnet, device, 'next')
+    await client.step(vnet, device, 'next')
+    await client.step(vnet, device, 'off')
+    await heard
+    expect(events.map(({ event, name, mode, step }) => [event, name, mode, step])).toEqual([
+      ['step', 'sn0', 'on', undefined],
+      ['step', 'sn1', 'on', undefined],
+      ['step', 'sn0', 'on', { number: 1, device, queue: 0, next: 'read' }],
+      ['step', 'sn0', 'on', { number: 2, device, queue: 0, next: 'ndoStartXmit' }],
+      ['step', 'sn1', 'on', { number: 3, device: peer, queue: 0, next: 'interrupt' }],
+      ['step', 'sn1', 'on', { number: 4, device: peer, queue: 0, next: 'netifRx' }],
+      ['step', 'sn0', 'off', undefined],
+      ['step', 'sn1', 'off', undefined],
+    ])
+  })
+})
