@@ -170,6 +170,19 @@ const commands: readonly ControlCommand[] = [
         : request(io, name, (client, device) => client.trigger(device.vnet, device, fault, queue)),
   },
   {
+    name: 'step',
+    description: 'show the frame that waits for a step of its way, or have frames wait, go on, or all pass',
+    args: [IF(), new Argument('[on|off|next]').choices(['on', 'off', 'next'])],
+    options: [
+      new Option('--every <time>', 'with `on`: a step goes on by itself after this time, such as 500ms').argParser(
+        interval,
+      ),
+      json(),
+      user(),
+    ],
+    run: async (io, name, mode, options) => (await import('./commands/step.ts')).step(name, mode, options, io),
+  },
+  {
     name: 'events',
     description: 'print events of the interfaces until Ctrl-C',
     args: [new Argument('[IF...]')],

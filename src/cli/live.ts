@@ -46,6 +46,10 @@ export async function live(run: Run): Promise<number> {
     if (net.devices.length === 0) end(undefined)
   })
   const stopListening = io.onEnd(end)
+  if (run.options.step !== undefined) {
+    const { Stepper } = await import('../netdev/step.ts')
+    new Stepper(net, run.options.step)
+  }
   const stopReloading = driver.reload && io.onReload?.(() => tryReload(driver, net.log))
   try {
     const configured = await bringUp(run)

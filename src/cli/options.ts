@@ -11,10 +11,15 @@ import { parseDuration, parseSize } from '../wire/units.ts'
 
 /** The value of a bare --no-offload, which no interface can be called. */
 const EVERY = '/'
+/** The value of a bare --step. */
+const NEVER = '0s'
 /** The longest time to poll, us. */
 const BUSY_POLL_MAX = 1_000_000
 /** The limit of libpcap and Wireshark. */
 const SNAPLEN_MAX = 262_144
+/** The time of a step, ns. */
+const STEP_MIN = 10_000_000
+const STEP_MAX = 3_600_000_000_000
 /** As many as the names of a ring can tell apart; and a size that is worth a file. */
 const RING_FILES_MAX = 99_999
 const RING_BYTES_MIN = 64 * 1024
@@ -59,6 +64,8 @@ export interface CommonOptions extends CaptureFileOptions {
   keepPrivileges?: boolean
   debug?: boolean
   chaos?: number
+  /** ns after which a frame that waits for a step goes on; 0 is never. */
+  step?: number
   json?: boolean
   verbose?: number
   quiet?: boolean
@@ -139,6 +146,13 @@ export function commonOptions(): Option[] {
         wholeNumber(0, 0xffff_ffff),
       ),
     ],
+    'Watching a driver:': [
+      option(
+        '--step [time]',
+        'halt each frame before each step of its way, for `vnet step`; with a time it then goes on by itself',
+        stepTime,
+      ),
+    ],
     'Output:': [
       option('--json', 'print one JSON object a line on standard output'),
       option(
@@ -192,12 +206,13 @@ function option<T>(flags: string, description: string, parse?: (text: string, be
 export function addCommonOptions(command: Command): Command {
   for (const option of commonOptions()) command.addOption(option)
   // A bare option whose value is optional takes the next argument for its value; only `=` may give
-  // this one a value. The arguments of a subcommand are left alone.
+  // these a value. The arguments of a subcommand are left alone.
   const parseOptions = command.parseOptions.bind(command)
   command.parseOptions = args => {
     const sub = args.findIndex(arg => command.commands.map(each => each.name()).includes(arg))
-    const isBare = (arg: string, i: number) => arg === '--no-offload' && (sub < 0 || i < sub)
-    return parseOptions(args.map((arg, i) => (isBare(arg, i) ? `${arg}=${EVERY}` : arg)))
+    const bare: Readonly<Record<string, string>> = { '--no-offload': EVERY, '--step': NEVER }
+    const isBare = (arg: string, i: number) => Object.hasOwn(bare, arg) && (sub < 0 || i < sub)
+    return parseOptions(args.map((arg, i) => (isBare(arg, i) ? `${arg}=${bare[arg]}` : arg)))
   }
   return command
 }
@@ -233,6 +248,13 @@ function busyPoll(text: string): number {
   const us = Number(digits) * (unit === 'ms' ? 1000 : 1)
   if (digits === '' || us > BUSY_POLL_MAX) throw new InvalidArgumentError('must be 0us to 1000ms, such as 50us or 1ms')
   return us * 1000
+}
+
+function stepTime(text: string): number {
+  if (text === NEVER) return 0
+  const ns = attempt(() => parseDuration(text)) ?? 0
+  if (ns < STEP_MIN || ns > STEP_MAX) throw new InvalidArgumentError('must be 10ms to 3600s, such as --step=500ms')
+  return ns
 }
 
 function ring(text: string): Ring {

@@ -29,6 +29,7 @@ beforeEach(() => {
 const [ECHO, GET_DEVICES, GET_STATS, RESET_STATS, SET_CARRIER] = [1, 2, 3, 4, 5]
 const [CUT, PLUG] = [14, 15]
 const [GET_PARAM, SET_PARAM, TRIGGER, IOCTL, SUBSCRIBE, GET_PARTS, GET_SCENARIO] = [6, 7, 8, 9, 10, 20, 23]
+const STEP = 21
 
 const sn0 = (b: MessageBuilder) => {
   b.u32(1, 7).string(2, 'sn0').u32(4, 2).u32(5, 1).string(35, 'snull')
@@ -322,6 +323,57 @@ describe('param', () => {
   })
 })
 
+describe('step', () => {
+  /** Before ndoStartXmit of red/sn1, with a frame and lines of a driver. */
+  const halted = (b: MessageBuilder) => {
+    const frame = Uint8Array.of(2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 8, 0x88, 0xb5, 1, 2, 3)
+    b.u8(67, 1)
+    b.nested(69, step => {
+      step.u32(1, 2).u32(2, 8).string(3, 'sn1').string(4, 'red').u32(5, 1).string(6, 'ndoStartXmit')
+      step.u32(7, 17).binary(8, frame).string(9, '/a.js').u32(10, 9).string(11, 'function xmit(skb) {\n  skb.drop()')
+    })
+  }
+
+  test('step prints where a frame waits, the frame, and the lines of the driver that run next', async () => {
+    const fake = vnet({ [STEP]: () => [halted] })
+    const { stdout, ...rest } = await runMain('step', 'sn0', 'next')
+    expect(rest).toEqual({ status: 0, stderr: '' })
+    expect(stdout.split('\n')).toEqual([
+      'step 2 of 5, red/sn1, queue 1: ndoStartXmit',
+      '',
+      expect.stringMatching(/^17 bytes: .*0x88b5/),
+      '  0000  02 00 00 00 00 09 02 00 00 00 00 08 88 b5 01 02',
+      '  0010  03',
+      '',
+      '/a.js:',
+      '>  9  function xmit(skb) {',
+      '  10    skb.drop()',
+      '',
+    ])
+    expect(askedOf(fake)[0]?.attributes).toEqual({ ...SN0, 67: Uint8Array.of(2) })
+  })
+
+  test('step --json prints one object', async () => {
+    vnet({ [STEP]: () => [halted] })
+    const { stdout } = await runMain('step', 'sn0', '--json')
+    const source = { file: '/a.js', line: 9, lines: ['function xmit(skb) {', '  skb.drop()'] }
+    const frame = { length: 17, text: expect.any(String), bytes: '020000000009020000000008' + '88b5010203' }
+    const halt = { step: 2, interface: 'red/sn1', queue: 1, next: 'ndoStartXmit', frame, source }
+    expect(JSON.parse(stdout)).toEqual({ event: 'step', mode: 'on', every: 0, halt })
+  })
+
+  test('step says if no frame waits, or if frames do not wait, and --every belongs to on', async () => {
+    const fake = vnet({ [STEP]: () => [b => b.u8(67, 1)] })
+    expect(await runMain('step', 'sn0', 'on', '--every', '500ms')).toEqual(ok('on: no frame waits\n'))
+    expect(askedOf(fake)[0]?.attributes).toEqual({ ...SN0, 67: Uint8Array.of(1), 68: u32(500) })
+    expect((await runMain('step', 'sn0', 'next', '--every', '1s')).stderr).toContain('--every belongs to `step IF on`')
+    fake[Symbol.dispose]()
+    vnets = []
+    vnet({ [STEP]: () => [b => b.u8(67, 0)] })
+    expect(await runMain('step', 'sn0', 'off')).toEqual(ok('off\n'))
+  })
+})
+
 describe('events', () => {
   test('events prints one line an event until the user ends it', async () => {
     const fake = vnet({ [SUBSCRIBE]: none })
@@ -331,11 +383,14 @@ describe('events', () => {
     fake.event(b => b.u32(1, 8).string(2, 'sn1').string(3, 'red').u32(28, 5).u32(10, 0).u64(12, 3n))
     fake.event(b => b.u32(1, 7).string(2, 'sn0').u32(28, 6).u64(31, 1000n))
     fake.event(b => b.u32(1, 7).string(2, 'sn0').u32(28, 7))
+    fake.event(b => b.u32(1, 7).string(2, 'sn0').u32(28, 12).u8(67, 1))
+    const read = (b: MessageBuilder) => b.u32(1, 1).u32(2, 7).string(3, 'sn0').string(6, 'read')
+    fake.event(b => b.u32(1, 7).string(2, 'sn0').u32(28, 12).u8(67, 1).nested(69, read))
     fake.event(b => b.u32(1, 7).string(2, 'sn0').u32(28, 99).u64(46, 1_795_219_200_125n))
-    await going.until(text => text.split('\n').length > 5)
+    await going.until(text => text.split('\n').length > 7)
     expect(await going.end()).toEqual(
       ok(
-        'sn0: up\nred/sn1: timeout, queue 0, 3 so far\nsn0: drops, 1000 so far\nsn0: carrier-on\n2026-11-21T00:00:00.125Z sn0: event 99\n',
+        'sn0: up\nred/sn1: timeout, queue 0, 3 so far\nsn0: drops, 1000 so far\nsn0: carrier-on\nsn0: step on\nsn0: step 1, read\n2026-11-21T00:00:00.125Z sn0: event 99\n',
       ),
     )
     const [subscribe, unsubscribe] = askedOf(fake).map(({ attributes }) => attributes)

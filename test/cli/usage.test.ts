@@ -131,6 +131,8 @@ test.each([
   [['--busy-poll', '50'], '--busy-poll 50: must be 0us to 1000ms, such as 50us or 1ms'],
   [['--busy-poll', '1001ms'], '--busy-poll 1001ms: must be 0us to 1000ms, such as 50us or 1ms'],
   [['--busy-poll', 'us'], '--busy-poll us: must be 0us to 1000ms, such as 50us or 1ms'],
+  [['--step=1ms'], '--step 1ms: must be 10ms to 3600s, such as --step=500ms'],
+  [['cable', '--step', 'a', 'a'], 'two interfaces cannot both be called a'],
   [['stats', '--no-offload'], "unknown option '--no-offload'"],
 
   [['list', 'sn0'], "too many arguments for 'list'. Expected 0 arguments but got 1."],

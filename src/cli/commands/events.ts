@@ -112,10 +112,12 @@ function words({ event, time, name, ifindex, netns, ...rest }: DeviceEvent) {
 
 /** Returns `2026-11-21T02:00:00.125Z sn0: up`; without the time if the vnet did not report it. */
 export function eventLine(event: DeviceEvent): string {
-  const { time, queue, txTimeouts, dropped, direction, words } = event
+  const { time, queue, txTimeouts, dropped, direction, words, mode, step } = event
   const at = time === undefined ? '' : `${new Date(time).toISOString()} `
   const total = txTimeouts ?? dropped
   if (direction !== undefined) return `${at}${label(event)}: wire ${direction}: ${words === '' ? 'off' : words}`
+  if (step !== undefined) return `${at}${label(event)}: step ${step.number}, ${step.next}`
+  if (mode !== undefined) return `${at}${label(event)}: step ${mode}`
   const notes = [queue === undefined ? [] : `queue ${queue}`, total === undefined ? [] : `${total} so far`]
   return `${at}${label(event)}: ${[event.event, ...notes.flat()].join(', ')}`
 }

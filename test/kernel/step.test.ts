@@ -1,0 +1,60 @@
+/** One ping through snull, step by step. */
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { ControlClient, type DeviceEvent, type StepHalt } from '../../src/control/index.ts'
+import { readDirectories } from '../../src/control/protocol/directory.ts'
+import { type Netns, OwnNetns } from '../support/netns.ts'
+import { spawnVnet } from '../support/vnet-process.ts'
+
+const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
+/** The steps of the request, and of the reply, and the completions of both. */
+const STEPS = 12
+
+let own: OwnNetns
+let netns: Netns
+
+beforeEach(() => {
+  own = new OwnNetns()
+  netns = own.addQuiet()
+})
+afterEach(() => own.remove())
+
+test('vnet snull --step halts a ping before each step, shows its frame and the driver’s lines, and loses nothing', async () => {
+  const vnet = await spawnVnet(['snull', '--step', '--json'], { within: ['ip', 'netns', 'exec', netns.name] })
+  const socket = readDirectories().find(({ pid }) => pid === vnet.pid)?.vnet as string
+  const { name, ifindex } = vnet.interfaces()[0]!
+  const sn0 = { name, ifindex }
+  using client = ControlClient.open()
+  const halts: StepHalt[] = []
+  const walked = new Promise<void>((resolve, reject) => {
+    async function onEvent({ step }: DeviceEvent): Promise<void> {
+      if (step === undefined) return
+      const { halt } = await client.step(socket, sn0)
+      if (halt !== undefined) halts.push(halt)
+      if (step.number === 2 && halts.length === 2) shown = await netns.run(`${process.execPath} ${program} step sn0`)
+      await client.step(socket, sn0, 'next')
+      if (halts.length === STEPS) resolve()
+    }
+    void client.subscribe(socket, event => void onEvent(event).catch(reject), { events: ['step'] })
+  })
+  let shown = { stdout: '' }
+  const ping = netns.run('ping -c 1 -W 10 198.18.0.2')
+  await walked
+  expect((await ping).stdout).toContain('1 packets transmitted, 1 received')
+  expect(halts.map(({ number, device, next }) => `${number} ${device.name} ${next}`)).toEqual([
+    ...['1 sn0 read', '2 sn0 ndoStartXmit', '3 sn1 interrupt', '4 sn1 netifRx', '5 sn1 write', '3 sn0 interrupt'],
+    ...['1 sn1 read', '2 sn1 ndoStartXmit', '3 sn0 interrupt', '4 sn0 netifRx', '5 sn0 write', '3 sn1 interrupt'],
+  ])
+  const places = halts.slice(1, 4).map(({ source }) => [source?.file.replace(/.*\/src\//, ''), source?.lines[0]])
+  expect(places).toEqual([
+    ['drivers/snull/driver.ts', expect.stringMatching(/^function startXmit\(/)],
+    ['drivers/snull/driver.ts', expect.stringMatching(/^function interrupt\(/)],
+    ['drivers/snull/driver.ts', '  netifRx(skb)'],
+  ])
+  expect(shown.stdout).toMatch(/^step 2 of 5, sn0, queue 0: ndoStartXmit\n/)
+  expect(shown.stdout).toContain('98 bytes: IP 198.18.0.1 > 198.18.0.2: ICMP echo request')
+  expect(shown.stdout).toMatch(/\n> +\d+ {2}function startXmit\(/)
+  expect(await client.step(socket, sn0, 'off')).toMatchObject({ mode: 'off' })
+  expect((await netns.run('ping -c 1 -W 10 198.18.0.2')).status).toBe(0)
+  await vnet.stop()
+})
