@@ -14,6 +14,8 @@ const STUCK_MS = 60_000
 /** A message as it is sent, written once for all pages. */
 export interface Packed {
   readonly type: FeedMessage['type']
+  /** The device that it is about; '' if it is about all. */
+  readonly id: string
   readonly text: string
   /** What a page with the token gets, if that is another text. */
   readonly secret?: string
@@ -24,14 +26,15 @@ const PASSING: ReadonlySet<FeedMessage['type']> = new Set(['event', 'frames'])
 
 export function pack(message: FeedMessage, secret?: FeedMessage): Packed {
   const text = JSON.stringify(message)
-  return { type: message.type, text, ...(secret !== undefined && { secret: JSON.stringify(secret) }) }
+  const id = 'id' in message ? message.id : ''
+  return { type: message.type, id, text, ...(secret !== undefined && { secret: JSON.stringify(secret) }) }
 }
 
 export class Feed {
   /** Whether the page has the token. */
   readonly hasToken: boolean
   readonly #response: ServerResponse
-  /** The latest messages that the page had no room for, by type. */
+  /** The latest messages that the page had no room for, by type and device. */
   readonly #waiting = new Map<string, Packed>()
   #lostEvents = 0
   #stuck: NodeJS.Timeout | undefined
@@ -54,7 +57,7 @@ export class Feed {
       return true
     }
     this.#stuck ??= setTimeout(() => this.#response.destroy(), STUCK_MS).unref()
-    if (!PASSING.has(message.type)) this.#waiting.set(message.type, message)
+    if (!PASSING.has(message.type)) this.#waiting.set(`${message.type} ${message.id}`, message)
     else if (message.type === 'event') this.#lostEvents++
     return !PASSING.has(message.type)
   }

@@ -136,7 +136,7 @@ class Web {
     if (id === '' || (await this.#vnets.device(id)) === undefined || response.destroyed) return
     for (const want of wants) sources.push(this.#look(feed, id, want))
     const peer = query.get('peer') ?? ''
-    if (peer === id || !wants.includes('parts') || (await this.#vnets.device(peer)) === undefined) return
+    if (['', id].includes(peer) || !wants.includes('parts') || (await this.#vnets.device(peer)) === undefined) return
     if (!response.destroyed) sources.push(this.#look(feed, peer, 'parts'))
   }
 

@@ -9,9 +9,12 @@ export interface Source {
   /** The page gets the messages from now on, first the latest. Harmless if it does already. */
   add(feed: Feed): void
   delete(feed: Feed): void
-  /** Something has changed: reads at once. */
+  /** Something has changed: reads soon. */
   soon(): void
 }
+
+/** Time from one reading to the next at least, however often something changes. ms. */
+const SHORTEST_MS = 100
 
 export interface PollOptions {
   /** Time from one reading to the next, ms. */
@@ -29,6 +32,8 @@ export class Poll implements Source {
   /** The latest failure, which is reported once. */
   #problem: string | undefined
   #timer: NodeJS.Timeout | undefined
+  /** When the latest reading began. */
+  #begun = Number.NEGATIVE_INFINITY
   #isReading = false
   #isAsked = false
 
@@ -58,21 +63,23 @@ export class Poll implements Source {
   soon(): void {
     if (this.#feeds.size === 0) return
     this.#isAsked = true
+    if (!this.#isReading) this.#schedule()
+  }
+
+  #schedule(): void {
+    const wait = this.#begun + (this.#isAsked ? SHORTEST_MS : this.#options.interval) - performance.now()
     clearTimeout(this.#timer)
-    if (!this.#isReading) void this.#round()
+    this.#timer = setTimeout(() => void this.#round(), Math.max(0, wait))
   }
 
   async #round(): Promise<void> {
     this.#isAsked = false
     this.#isReading = true
-    const begin = performance.now()
+    this.#begun = performance.now()
     const message = await this.#attempt()
     this.#isReading = false
     if (message !== undefined) this.#send(message)
-    if (this.#feeds.size === 0) return
-    const ms = this.#isAsked ? 0 : Math.max(0, this.#options.interval - (performance.now() - begin))
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => void this.#round(), ms)
+    if (this.#feeds.size > 0) this.#schedule()
   }
 
   #send(message: Packed): void {

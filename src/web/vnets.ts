@@ -15,6 +15,8 @@ import { Poll } from './source.ts'
 /** The devices are read again after each event of theirs; this is for what has no event. ms. */
 const DEVICES_MS = 5000
 const STATS_MS = 1000
+/** A vnet that is stuck delays the statistics of the others no longer. ms. */
+const LATE_MS = 500
 
 const presets = [...PRESETS].map(([name, { up, down }]) => ({ name, up, down }))
 
@@ -37,6 +39,9 @@ export class Vnets {
   readonly #stats: Poll
   readonly #feeds = new Set<Feed>()
   #devices: ReadonlyMap<DeviceId, FoundDevice> = new Map()
+  #hasFound = false
+  /** Why vnets did not reply, which is said once. */
+  #problems: ReadonlySet<string> = new Set()
   /** By vnet; undefined until it has replied. */
   readonly #subscriptions = new Map<string, Subscription | undefined>()
   #watch: Disposable | undefined
@@ -89,6 +94,7 @@ export class Vnets {
     const { client, isWanted = () => true } = this.#options
     const { devices, failed } = await findVnets(client, this.findOptions)
     const before = this.#devices
+    this.#hasFound = true
     this.#devices = new Map(devices.filter(isWanted).map(device => [deviceId(device), device]))
     // The page need not wait for the numbers of what is new.
     if ([...this.#devices.keys()].some(id => !before.has(id))) this.#stats.soon()
@@ -106,21 +112,22 @@ export class Vnets {
     if (this.#feeds.size > 0) {
       for (const { vnet } of this.#devices.values()) if (!this.#subscriptions.has(vnet)) void this.#subscribe(vnet)
     }
-    for (const { message } of failed) this.#send(pack({ type: 'problem', text: message }))
+    const problems = new Set(failed.map(({ message }) => message))
+    for (const text of problems) if (!this.#problems.has(text)) this.#send(pack({ type: 'problem', text }))
+    this.#problems = problems
     const hello = { type: 'hello', version: this.#options.version, vnets, mayChange: false, presets } as const
     return pack(hello, { ...hello, mayChange: true })
   }
 
   async #readStats(): Promise<Packed | undefined> {
+    if (!this.#hasFound) return undefined
     const vnets = new Set([...this.#devices.values()].map(({ vnet }) => vnet))
-    if (vnets.size === 0) return undefined
     const time = Date.now()
     const found = new Map<string, DeviceStats>()
-    await Promise.all(
-      [...vnets].map(async vnet => {
-        for (const stats of await this.#statsOf(vnet)) found.set(keyOf(vnet, stats), stats)
-      }),
-    )
+    const all = [...vnets].map(async vnet => {
+      for (const stats of await this.#statsOf(vnet)) found.set(keyOf(vnet, stats), stats)
+    })
+    await within(LATE_MS, Promise.all(all))
     const devices = [...this.#devices].flatMap(([id, device]) => {
       const stats = found.get(keyOf(device.vnet, device))
       return stats === undefined ? [] : [deviceCounters(id, stats)]
@@ -167,6 +174,15 @@ export class Vnets {
   #send(message: Packed): void {
     for (const feed of this.#feeds) feed.send(message)
   }
+}
+
+/** Waits for a promise, but no longer than `ms`. */
+async function within(ms: number, promise: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const over = new Promise(resolve => {
+    timer = setTimeout(resolve, ms)
+  })
+  await Promise.race([promise, over]).finally(() => clearTimeout(timer))
 }
 
 function keyOf(vnet: string, { ifindex, netns }: Pick<FoundDevice, 'ifindex' | 'netns'>): string {

@@ -36,6 +36,7 @@ function open(hasToken = true) {
   return { response, feed: new Feed(response as unknown as ServerResponse, hasToken) }
 }
 const stats = (time: number) => pack({ type: 'stats', time, devices: [] })
+const parts = (id: string, time: number) => pack({ type: 'parts', id, time, parts: [] })
 const event = pack({ type: 'event', id: 'x', time: 1, event: { event: 'up', name: 'x', ifindex: 1 } as never })
 const frames = pack({ type: 'frames', id: 'x', frames: [], skipped: 1 })
 const big = pack({ type: 'problem', text: 'x'.repeat(64 * 1024) })
@@ -55,13 +56,15 @@ test('a page that reads nothing costs a bounded memory, however long', () => {
 test('a page that reads again gets the latest of each state, and how many events it missed', () => {
   const { response, feed } = open()
   while (response.writableLength <= WAITING_MAX) feed.send(big)
-  for (let i = 0; i < 100; i++) feed.send(stats(i))
+  for (let i = 0; i < 100; i++) for (const message of [stats(i), parts('x', i), parts('y', i)]) feed.send(message)
   for (let i = 0; i < 7; i++) expect(feed.send(event)).toBe(false)
   expect(feed.send(frames)).toBe(false)
   response.read()
   expect(response.read()).toEqual([
     { type: 'problem', text: '7 events were lost: not read in time' },
     { type: 'stats', time: 99, devices: [] },
+    { type: 'parts', time: 99, id: 'x', parts: [] },
+    { type: 'parts', time: 99, id: 'y', parts: [] },
   ])
   feed.send(stats(100))
   expect(response.read()).toHaveLength(1)

@@ -50,20 +50,26 @@ test('a page that goes during a reading gets nothing, and ends the readings', as
   const poll = new Poll(() => new Promise(resolve => void replies.push(resolve)), { interval: 250 })
   const one = page()
   poll.add(one)
+  await vi.advanceTimersByTimeAsync(0)
   poll.delete(one)
   replies[0]?.(message('late'))
   await vi.advanceTimersByTimeAsync(1000)
   expect([one.got, vi.getTimerCount()]).toEqual([[], 0])
 })
 
-test('a page that comes back during a reading gets the next one too', async () => {
-  let count = 0
-  const poll = new Poll(async () => message(`${++count}`), { interval: 250, isState: true })
+test('a page that comes back during a reading gets it, and the next one soon', async () => {
+  const replies: ((message: Packed) => void)[] = []
+  const read = () => new Promise<Packed>(resolve => void replies.push(resolve))
+  const poll = new Poll(read, { interval: 60_000, isState: true })
   const one = page()
   poll.add(one)
+  await vi.advanceTimersByTimeAsync(0)
   poll.delete(one)
   poll.add(one)
-  await vi.advanceTimersByTimeAsync(10)
+  replies[0]?.(message('1'))
+  await vi.advanceTimersByTimeAsync(100)
+  replies[1]?.(message('2'))
+  await vi.advanceTimersByTimeAsync(0)
   expect(one.got).toEqual(['1', '2'])
 })
 
@@ -88,15 +94,21 @@ test('a state is sent only when it differs', async () => {
   expect(one.got).toEqual(['a', 'b', 'a'])
 })
 
-test('a change is read at once', async () => {
+test('a change is read at once, and many changes at most ten times a second', async () => {
   let count = 0
   const poll = new Poll(async () => message(`${++count}`), { interval: 60_000 })
   const one = page()
   poll.add(one)
-  await vi.advanceTimersByTimeAsync(0)
+  await vi.advanceTimersByTimeAsync(5000)
   poll.soon()
   await vi.advanceTimersByTimeAsync(0)
   expect(one.got).toEqual(['1', '2'])
+  for (let ms = 0; ms < 1000; ms++) {
+    poll.soon()
+    await vi.advanceTimersByTimeAsync(1)
+  }
+  expect(count).toBeLessThanOrEqual(12)
+  expect(count).toBeGreaterThanOrEqual(11)
 })
 
 test('a failure is reported once until the next success, what has ended never', async () => {
