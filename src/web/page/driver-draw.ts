@@ -10,9 +10,9 @@ import {
   describePart,
   describeStage,
   dotsFor,
+  places,
   type Tone,
 } from './driver-text.ts'
-import { short } from './rates.ts'
 
 /** An element, and how it shows another state of what it stands for. */
 export interface Drawn<T> {
@@ -66,7 +66,7 @@ class Cells {
 }
 
 function drawRow({ x, y, width, lane, item }: ItemBox): Drawn<ItemState> {
-  const capacity = item.kind === 'part' ? short(item.part.capacity ?? 0) : ''
+  const capacity = item.kind === 'part' ? places(item.part.capacity ?? 0) : ''
   const noteWidth = 7.83 * (2 * Math.max(3, capacity.length) + 1) + 4
   const name = text(x, y + 13, 'name')
   const value = text(x + width, y + 13, 'value', 'end')
@@ -87,7 +87,8 @@ function drawRow({ x, y, width, lane, item }: ItemBox): Drawn<ItemState> {
       const beside = clip(shown.value, width)
       setText(name, clip(shown.name, width - (beside === '' ? 0 : (beside.length + 1) * 7.83)))
       setText(value, beside)
-      bar.show(shown.cells, shown.filled)
+      const cells = Math.min(shown.cells, Math.floor((width - noteWidth) / 4))
+      bar.show(cells, shown.cells === 0 ? 0 : Math.ceil((shown.filled * cells) / shown.cells))
       const isLeft = shown.cells === 0
       setText(note, clip(shown.note, isLeft ? width : noteWidth))
       set(note, 'x', `${isLeft ? x : x + width}`)
@@ -216,12 +217,16 @@ export interface EndState {
   readonly label: string
 }
 
-/** An end of the way: a kernel, a segment, a driver. */
-export function drawEnd({ x, y, width, height }: Box, lineCount: number): Drawn<EndState> {
+/** An end of the way: a kernel, a segment, a driver. A link if it leads somewhere. */
+export function drawEnd({ x, y, width, height }: Box, lineCount: number, href?: string): Drawn<EndState> {
   const top = y + height / 2 - (lineCount * LINE) / 2 + 13
   const lines = Array.from({ length: lineCount }, (_, i) => text(x + width / 2, top + i * LINE, '', 'middle'))
   const title = svg('title')
-  const element = svg('g', { class: 'end', role: 'img' }, title, svg('rect', { x, y, width, height, rx: 4 }), ...lines)
+  const inside = [title, svg('rect', { x, y, width, height, rx: 4 }), ...lines]
+  const element =
+    href === undefined
+      ? svg('g', { class: 'end', role: 'img' }, ...inside)
+      : svg('a', { class: 'end', href }, ...inside)
   return {
     element,
     update({ lines: shown, label }) {

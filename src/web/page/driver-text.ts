@@ -24,6 +24,9 @@ export const MOST_CELLS = 32
 /** Frames that a queue holds are drawn one by one up to this many. */
 const MOST_HELD = 16
 
+/** A number of frames: all digits where there is room for them. */
+export const places = (frames: number): string => (frames < 10_000 ? `${frames}` : short(frames))
+
 /** What `perSecond` counts is `part.count`: interrupts taken, polls run. */
 export function describePart(part: PartInfo, perSecond: number | undefined): Description {
   const shown = describeKind(part, perSecond)
@@ -48,7 +51,7 @@ function describeKind(part: PartInfo, perSecond: number | undefined): Omit<Descr
   const cells = Math.min(capacity, MOST_CELLS)
   const filled = capacity === 0 ? 0 : Math.min(cells, Math.ceil((length * cells) / capacity))
   const tone = length >= capacity ? 'drop' : state !== '' || length > 0.9 * capacity ? 'warn' : 'plain'
-  return { name: shown, value: state, note: `${short(length)}/${short(capacity)}`, tone, cells, filled }
+  return { name: shown, value: state, note: `${places(length)}/${places(capacity)}`, tone, cells, filled }
 }
 
 export interface FoldDescription {
@@ -70,7 +73,8 @@ export function describeFold(parts: readonly PartInfo[]): FoldDescription {
   const states = [...counts].slice(0, 2).map(([state, count]) => `${count} ${state}`)
   const frames = parts.reduce((sum, { length = 0 }) => sum + length, 0)
   const hasFrames = parts.some(({ length }) => length !== undefined)
-  const note = [...(hasFrames ? [`${short(frames)} held`] : []), ...states].join(', ')
+  const held = frames === 0 ? 'no frame held' : `${short(frames)} held`
+  const note = [...(hasFrames ? [held] : []), ...states].join(', ')
   const tones = cells.map(({ tone }) => tone)
   const tone = tones.includes('drop') ? 'drop' : tones.includes('warn') ? 'warn' : 'plain'
   return { note: note || 'all idle', tone, cells }

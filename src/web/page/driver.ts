@@ -17,6 +17,7 @@ import { type Arrow, layout } from './driver-layout.ts'
 import { type Item, type Model, modelOf, type PartInfo, peerOf, type WireInfo } from './driver-model.ts'
 import { NumbersTable } from './driver-numbers.ts'
 import { CountRates, MOST_DOTS, stateOf } from './driver-text.ts'
+import { placeHash } from './place.ts'
 import { Rates, short } from './rates.ts'
 
 export function driverView(app: App): View {
@@ -116,7 +117,7 @@ class DriverView implements View {
     this.#hint.hidden = parts !== undefined
     this.#hint.textContent = device === undefined ? 'There is no interface to look at.' : 'Waiting for its parts.'
     this.#picture.toggleAttribute('hidden', parts === undefined)
-    this.#legend.hidden = parts === undefined
+    this.#legend.hidden = this.#numbers.element.hidden = parts === undefined
     if (device === undefined || parts === undefined || this.#width === 0) return
     const peer = peerOf(device, vnets)
     const peerParts = (peer && this.#parts.get(peer.id)) ?? []
@@ -135,8 +136,8 @@ class DriverView implements View {
     const { device, peer } = model
     const items = new Map<string, Drawn<ItemState>>()
     const elements: SVGElement[] = []
-    const drawEndOf = (kind: 'near' | 'far') => drawEnd(boxes.find(box => box.kind === kind)!, 3)
-    const ends = { near: drawEndOf('near'), far: drawEndOf('far') }
+    const boxOf = (kind: 'near' | 'far') => boxes.find(box => box.kind === kind)!
+    const ends = { near: drawEnd(boxOf('near'), 3), far: drawEnd(boxOf('far'), 3, this.#beyond(model)) }
     for (const box of boxes) {
       if (box.kind === 'near frame') elements.push(drawFrame(box, `vnet: ${device.driver}`))
       else if (box.kind === 'far frame') elements.push(drawFrame(box, `vnet: ${peer?.driver}`))
@@ -155,6 +156,12 @@ class DriverView implements View {
     this.#picture.setAttribute('height', `${height}`)
     this.#picture.setAttribute('aria-label', `The way of frames through ${device.label}`)
     this.#picture.replaceChildren(...elements, ...this.#arrows.map(({ drawn }) => drawn.element))
+  }
+
+  /** Where one sees more of the far end. */
+  #beyond({ device, peer, far }: Model): string | undefined {
+    if (peer !== undefined) return placeHash({ view: this.name, device: peer.id })
+    return far === 'segment' ? placeHash({ view: 'lan', device: device.id }) : undefined
   }
 
   #update(model: Model): void {
@@ -177,7 +184,7 @@ class DriverView implements View {
       drawn.update({
         rate,
         label: touches !== undefined && rate !== undefined ? `${short(rate)}/s` : '',
-        drops: touches !== undefined && lost > 0 ? `−${short(lost)}/s` : '',
+        drops: touches === (isFar ? 'far' : 'near') && lost > 0 ? `−${short(lost)}/s` : '',
         isCut: arrow.isCable && arrow.side === 'near' && device.isCut,
         hasCarrier: !arrow.isCable || device.carrier,
       })

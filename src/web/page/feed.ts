@@ -20,8 +20,7 @@ export interface FeedOptions {
   /** Opens a source of server-sent events. */
   readonly open: (address: string, listener: SourceListener) => { close(): void }
   readonly receive: (message: FeedMessage) => void
-  /** `again` is when the next attempt is made, in milliseconds from now. */
-  readonly changed: (state: FeedState, again?: number) => void
+  readonly changed: (state: FeedState) => void
 }
 
 const SHORTEST_WAIT = 500
@@ -30,7 +29,7 @@ const LONGEST_WAIT = 8000
 const SILENCE = 10_000
 
 /** The wait before attempt `attempt`, counted from 0, in milliseconds. */
-export const waitBefore = (attempt: number): number => Math.min(SHORTEST_WAIT * 2 ** attempt, LONGEST_WAIT)
+const waitBefore = (attempt: number): number => Math.min(SHORTEST_WAIT * 2 ** attempt, LONGEST_WAIT)
 
 export class Feed {
   readonly #options: FeedOptions
@@ -81,8 +80,7 @@ export class Feed {
     this.#source?.close()
     this.#source = undefined
     clearTimeout(this.#timer)
-    const wait = waitBefore(this.#attempt++)
-    this.#options.changed(state, wait)
-    this.#timer = setTimeout(() => this.#open(), wait)
+    this.#timer = setTimeout(() => this.#open(), waitBefore(this.#attempt++))
+    this.#options.changed(state)
   }
 }

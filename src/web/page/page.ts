@@ -14,8 +14,12 @@ const MOMENTARY: readonly Want[] = ['parts', 'wire', 'segment']
 const WORDS: Readonly<Record<FeedState, string>> = {
   connecting: 'connecting',
   live: 'live',
-  lost: 'no connection',
-  refused: 'refused: the token of the address is wrong, or too many pages are open',
+  lost: 'not connected',
+  refused: 'refused',
+}
+const SENTENCES: Readonly<Partial<Record<FeedState, string>>> = {
+  lost: 'The server does not answer. What is shown is not up to date.',
+  refused: 'The server refuses this page: the token in its address is wrong, or too many pages are open.',
 }
 
 /** Opens a feed in the way of a browser. */
@@ -37,7 +41,7 @@ export class Page implements App {
   readonly #feed = new Feed({
     open: openSource,
     receive: message => this.#receive(message),
-    changed: (state, again) => this.#showConnection(state, again),
+    changed: state => this.#showConnection(state),
   })
   readonly #list = new DeviceList(this.#rates, id => placeHash({ view: this.#view.name, device: id }))
   readonly #views: readonly View[]
@@ -47,7 +51,8 @@ export class Page implements App {
   #said = false
   readonly #version = h('span', { class: 'muted' })
   readonly #connection = h('span', { class: 'connection', attrs: { role: 'status' } })
-  readonly #notices = h('div', { class: 'notices', attrs: { 'aria-live': 'polite' } })
+  readonly #trouble = h('p', { class: 'notice', hidden: true, attrs: { role: 'status' } })
+  readonly #notices = h('div', { attrs: { 'aria-live': 'polite' } })
   readonly #name = h('h1', {})
   readonly #about = h('span', { class: 'muted' })
   readonly #bar = h('nav', { class: 'views', attrs: { 'aria-label': 'Views' } })
@@ -63,7 +68,7 @@ export class Page implements App {
       { class: 'page' },
       h('a', { class: 'skip', href: '#view', on: { click: event => this.#skip(event) } }, 'Skip to the view'),
       h('header', {}, this.#open, h('strong', {}, 'vnet'), this.#version, this.#connection),
-      this.#notices,
+      h('div', { class: 'notices' }, this.#trouble, this.#notices),
       this.#list.element,
       h('main', {}, h('div', { class: 'about' }, this.#name, this.#about, this.#bar), this.#place),
     )
@@ -193,11 +198,15 @@ export class Page implements App {
     links[focused]?.focus()
   }
 
-  #showConnection(state: FeedState, again?: number): void {
-    const when = again === undefined ? '' : `, next attempt in ${Math.ceil(again / 1000)} s`
-    setText(this.#connection, WORDS[state] + when)
+  /** The sentence about a failure stays until messages come again. */
+  #showConnection(state: FeedState): void {
+    if (this.#connection.dataset.state === state) return
     this.#connection.dataset.state = state
-    this.element.classList.toggle('stale', state === 'lost' || state === 'refused')
+    setText(this.#connection, WORDS[state])
+    const sentence = SENTENCES[state]
+    if (sentence !== undefined) setText(this.#trouble, sentence)
+    if (state !== 'connecting') this.#trouble.hidden = sentence === undefined
+    this.element.classList.toggle('stale', !this.#trouble.hidden)
   }
 
   /** The last problem of each text, until it is closed. */
