@@ -1,5 +1,5 @@
 /** What a page reads of the device that it looks at. */
-import { type ControlClient, type FoundDevice, supported } from '../control/index.ts'
+import { type ControlClient, type FoundDevice, type SegmentInfo, supported } from '../control/index.ts'
 import { pack } from './feed.ts'
 import type { DeviceId, FeedMessage, Want } from './feed-types.ts'
 import { Frames, SNAPLEN } from './frames.ts'
@@ -9,7 +9,7 @@ import type { Vnets } from './vnets.ts'
 type Read = (client: ControlClient, device: FoundDevice, id: DeviceId) => Promise<FeedMessage>
 
 /** Those that are read at an interval. */
-const READ: { readonly [W in Exclude<Want, 'frames' | 'step'>]: PollOptions & { readonly read: Read } } = {
+const READ: { readonly [W in Exclude<Want, 'frames' | 'segment' | 'step'>]: PollOptions & { readonly read: Read } } = {
   parts: {
     interval: 250,
     async read(client, device, id) {
@@ -32,13 +32,6 @@ const READ: { readonly [W in Exclude<Want, 'frames' | 'step'>]: PollOptions & { 
       return { type: 'params', id, params }
     },
   },
-  segment: {
-    interval: 2000,
-    async read(client, device, id) {
-      const segment = await supported(() => client.segment(device.vnet, device))
-      return { type: 'segment', id, segment }
-    },
-  },
   scenario: {
     interval: 5000,
     isState: true,
@@ -47,6 +40,26 @@ const READ: { readonly [W in Exclude<Want, 'frames' | 'step'>]: PollOptions & { 
       return { type: 'scenario', id, scenario }
     },
   },
+}
+
+const SEGMENT_MS = 2000
+/** There may be many hosts, and they change only when the vnet reads its configuration again. */
+const HOSTS_MS = 10_000
+
+/** Returns a function that reads a segment, and its hosts less often than the rest. */
+function segmentReader(): Read {
+  let hosts: SegmentInfo['hosts'] = []
+  let due = 0
+  return async (client, device, id) => {
+    const isDue = performance.now() >= due
+    const kinds = isDue ? undefined : (['lease', 'neighbour', 'station', 'counter'] as const)
+    const segment = await supported(() => client.segment(device.vnet, device, kinds))
+    if (isDue) {
+      hosts = segment?.hosts ?? []
+      due = performance.now() + HOSTS_MS
+    }
+    return { type: 'segment', id, segment: segment && { ...segment, hosts } }
+  }
 }
 
 /** Makes a source of messages about the device `id`. */
@@ -58,7 +71,7 @@ export function deviceSource(vnets: Vnets, client: ControlClient, id: DeviceId, 
       return device && client.capture(device.vnet, { devices: [device], snaplen: SNAPLEN })
     })
   }
-  const { read, ...options } = READ[want]
+  const { read, ...options } = want === 'segment' ? { read: segmentReader(), interval: SEGMENT_MS } : READ[want]
   return new Poll(async () => {
     const device = vnets.known(id)
     return device && pack(await read(client, device, id))
