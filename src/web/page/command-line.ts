@@ -33,7 +33,7 @@ function wordsOf(change: Change): Words {
       return { name: 'wire', operands: [], options: option(`--${direction}`, words) }
     }
     case 'step':
-      return { name: 'step', operands: [change.mode] }
+      return { name: 'step', operands: [change.mode], options: option('--every', change.every && `${change.every}ms`) }
     default:
       return { name: change.do, operands: [] }
   }
