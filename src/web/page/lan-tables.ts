@@ -76,8 +76,8 @@ const UNITS = [
 ] as const
 
 /**
- * Returns `2 d 4 h`, `3 h 59 min`, `4 min 12 s`, `12 s`, `ended`, or `no end`. JSON has no Infinity:
- * a lease without an end has null there.
+ * Returns `2 d 4 h`, `3 h 59 min`, `4 min 12 s`, `12 s`, `ended`, or `no end`. A lease without an
+ * end has null here, because JSON has no Infinity.
  */
 export function timeLeft(expires: number | null, now: number): string {
   if (expires === null || expires === Number.POSITIVE_INFINITY) return 'no end'

@@ -60,7 +60,7 @@ describe('shellWord', () => {
 
 describe('commandLine', () => {
   const [GET_DEVICES, RESET_STATS, SET_CARRIER, SET_PARAM, TRIGGER, CUT, PLUG] = [2, 4, 5, 7, 8, 14, 15]
-  const SET_WIRE = 17
+  const [SET_WIRE, STEP] = [17, 21]
   const ATTACHMENTS = new Uint8Array()
   const u32 = (n: number) => new Uint8Array(Uint32Array.of(n).buffer)
   const nul = (text: string) => new TextEncoder().encode(`${text}\0`)
@@ -102,17 +102,24 @@ describe('commandLine', () => {
     ],
     [{ do: 'wire', words: undefined }, 'vnet wire sn0 off', SET_WIRE, {}],
     [{ do: 'wire', words: undefined, direction: 'ba' }, 'vnet wire --ba off sn0', SET_WIRE, { 49: Uint8Array.of(1) }],
+    [{ do: 'step', mode: 'next' }, 'vnet step sn0 next', STEP, { 67: Uint8Array.of(2) }],
+    [
+      { do: 'step', mode: 'on', every: 500 },
+      'vnet step --every 500ms sn0 on',
+      STEP,
+      { 67: Uint8Array.of(1), 68: u32(500) },
+    ],
   ]
   test.each(cases)('%j is `%s`, which makes the same request', async (change, line, cmd, attributes) => {
     const sn0 = { 1: u32(7), 2: nul('sn0') }
     using fake = new FakeVnet(directory.path, {
       [GET_DEVICES]: () => [b => void b.u32(1, 7).string(2, 'sn0')],
-      [cmd]: () => [],
+      [cmd]: () => (cmd === STEP ? [b => void b.u8(67, 0)] : []),
     })
     expect(commandLine('sn0', change)).toBe(line)
     const [vnet, ...words] = shellWords(line)
     expect(vnet).toBe('vnet')
-    expect(await runMain(...words)).toEqual({ status: 0, stdout: '', stderr: '' })
+    expect(await runMain(...words)).toMatchObject({ status: 0, stderr: '' })
     expect(fake.asked.filter(asked => asked.cmd === cmd)).toEqual([
       { cmd, dump: false, attributes: { ...sn0, ...attributes, ...(cmd === SET_WIRE && { 51: ATTACHMENTS }) } },
     ])
