@@ -8,13 +8,16 @@ export const PRINTED = 256
 const DIRECTIONS = FLAG_INBOUND | FLAG_OUTBOUND
 const MAX_FRAME = 65_536 + 64
 
+/** The frame of a packet, of which `capturedLength` bytes are there. */
+export type CapturedFrame = Pick<CapturedPacket, 'bytes' | 'at' | 'capturedLength' | 'originalLength'>
+
 /** Prints frames of which a capture kept the first PRINTED bytes, or more. */
 export class FramePrinter {
   /** A frame as long as it was: what was captured, then zeros, of which none is printed. */
   readonly #whole = new Uint8Array(MAX_FRAME)
 
   /** Returns a frame as tcpdump prints it. */
-  print({ bytes, at, capturedLength, originalLength }: CapturedPacket): string {
+  print({ bytes, at, capturedLength, originalLength }: CapturedFrame): string {
     const [kept, length] = [Math.min(capturedLength, MAX_FRAME), Math.min(originalLength, MAX_FRAME)]
     if (kept === length || kept < PRINTED) return print(bytes, at, kept)
     this.#whole.set(bytes.subarray(at, at + kept))

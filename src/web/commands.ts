@@ -3,7 +3,7 @@ import type { ControlClient, FoundDevice } from '../control/index.ts'
 import { LinuxWireResources } from '../linux/wire-resources.ts'
 import type { WireResources } from '../netdev/device-wire.ts'
 import { UsageError } from '../netdev/driver.ts'
-import { EOPNOTSUPP, VnetError } from '../netdev/errno.ts'
+import { VnetError } from '../netdev/errno.ts'
 import { parseWire } from '../wire/words/parse.ts'
 import type { Command, CommandRequest, CommandResult } from './feed-types.ts'
 
@@ -83,8 +83,10 @@ async function run(client: ControlClient, device: FoundDevice, command: Command)
     }
     case 'check-wire':
       return checkWire(command.words)
-    case 'step':
-      throw new VnetError(EOPNOTSUPP, 'step')
+    case 'step': {
+      const { mode, every } = command
+      await client.step(vnet, device, mode, { every })
+    }
   }
 }
 

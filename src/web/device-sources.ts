@@ -4,6 +4,7 @@ import { pack } from './feed.ts'
 import type { DeviceId, FeedMessage, Want } from './feed-types.ts'
 import { Frames, SNAPLEN } from './frames.ts'
 import { Poll, type PollOptions, type Source } from './source.ts'
+import { readStep } from './step.ts'
 import type { Vnets } from './vnets.ts'
 
 type Read = (client: ControlClient, device: FoundDevice, id: DeviceId) => Promise<FeedMessage>
@@ -63,13 +64,22 @@ function segmentReader(): Read {
 }
 
 /** Makes a source of messages about the device `id`. */
-export function deviceSource(vnets: Vnets, client: ControlClient, id: DeviceId, want: Want): Source | undefined {
-  if (want === 'step') return undefined
+export function deviceSource(vnets: Vnets, client: ControlClient, id: DeviceId, want: Want): Source {
   if (want === 'frames') {
     return new Frames(id, async () => {
       const device = vnets.known(id)
       return device && client.capture(device.vnet, { devices: [device], snaplen: SNAPLEN })
     })
+  }
+  if (want === 'step') {
+    // An event says when something waits; this is for a vnet that was stepping before.
+    return new Poll(
+      async () => {
+        const device = vnets.known(id)
+        return device && readStep(client, device, id)
+      },
+      { interval: 2000, isState: true },
+    )
   }
   const { read, ...options } = want === 'segment' ? { read: segmentReader(), interval: SEGMENT_MS } : READ[want]
   return new Poll(async () => {

@@ -4,7 +4,7 @@
  */
 
 import { CaptureError } from '../capture/error.ts'
-import { dropReasonOf, FramePrinter, wayOf } from '../capture/frame-text.ts'
+import { dropReasonOf, wayOf } from '../capture/frame-text.ts'
 import { CaptureReader } from '../capture/reader.ts'
 import type { CaptureRecord } from '../capture/record.ts'
 import type { CaptureStream } from '../control/index.ts'
@@ -12,13 +12,11 @@ import { VnetError } from '../netdev/errno.ts'
 import { printable } from '../netdev/printable.ts'
 import { type Feed, pack } from './feed.ts'
 import type { DeviceId, FeedMessage, FrameRow } from './feed-types.ts'
-import { headersOf } from './frame/headers.ts'
+import { FrameWords } from './frame/frame-words.ts'
 import type { Source } from './source.ts'
 
 /** Bytes of each frame that are captured: up to the options of DHCP. */
 export const SNAPLEN = 512
-/** Bytes of a frame that a page gets. */
-const SHOWN = 128
 /** Frames of a message, and the time from one to the next, ms. */
 const ROWS_MAX = 200
 const INTERVAL_MS = 200
@@ -28,7 +26,7 @@ const READ_MAX = 512 * 1024
 export class Frames implements Source {
   readonly #open: () => Promise<CaptureStream | undefined>
   readonly #id: DeviceId
-  readonly #printer = new FramePrinter()
+  readonly #words = new FrameWords()
   /** The pages, and the frames that each had no room for. */
   readonly #feeds = new Map<Feed, number>()
   #stream: CaptureStream | undefined
@@ -109,17 +107,15 @@ export class Frames implements Source {
   }
 
   #row(packet: CaptureRecord): FrameRow {
-    const { seconds, nanoseconds, bytes, at, capturedLength, originalLength: length, queue = 0 } = packet
+    const { seconds, nanoseconds, queue = 0 } = packet
     const dropped = dropReasonOf(packet)
     return {
       number: this.#number,
       time: seconds * 1000 + nanoseconds / 1e6,
       id: this.#id,
-      ...{ way: wayOf(packet), queue, length },
+      ...{ way: wayOf(packet), queue },
       dropped: dropped === undefined ? undefined : printable(dropped),
-      text: printable(this.#printer.print(packet)),
-      headers: headersOf(bytes, at, capturedLength),
-      bytes: Buffer.from(bytes.buffer, bytes.byteOffset + at, Math.min(capturedLength, SHOWN)).toString('hex'),
+      ...this.#words.of(packet),
     }
   }
 

@@ -3,6 +3,7 @@
  * frames nothing but its requests, and it makes none while no page is open.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { DeviceEvent } from '../control/index.ts'
 import { type Address, close, listen } from '../metrics/address.ts'
 import { sendMetrics } from '../metrics/server.ts'
 import { snapshot } from '../metrics/snapshot.ts'
@@ -82,7 +83,7 @@ class Web {
 
   constructor(options: WebOptions) {
     this.#options = options
-    this.#vnets = new Vnets(options)
+    this.#vnets = new Vnets(options, event => this.#happened(event))
     this.#routes = new Map<string, Route>([
       ['/events', { method: 'GET', needsToken: false, reply: asked => this.#events(asked) }],
       ['/command', { method: 'POST', needsToken: true, reply: asked => this.#command(asked) }],
@@ -145,7 +146,6 @@ class Web {
     const key = `${want} ${id}`
     const known = this.#sources.get(key)
     const source = known?.source ?? deviceSource(this.#vnets, this.#options.client, id, want)
-    if (source === undefined) return () => {}
     const feeds = known?.feeds ?? new Set()
     if (known === undefined) this.#sources.set(key, { source, feeds })
     feeds.add(feed)
@@ -155,6 +155,11 @@ class Web {
       source.delete(feed)
       if (feeds.size === 0) this.#sources.delete(key)
     }
+  }
+
+  /** Reads at once what an event of a device is about, which may be shown at another. */
+  #happened({ event }: DeviceEvent): void {
+    for (const [key, { source }] of this.#sources) if (key.startsWith(`${event} `)) source.soon()
   }
 
   async #command({ request, response }: Asked): Promise<void> {

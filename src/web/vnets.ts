@@ -18,6 +18,9 @@ const STATS_MS = 1000
 /** A vnet that is stuck delays the statistics of the others no longer. ms. */
 const LATE_MS = 500
 
+/** Events that change nothing in `hello`. */
+const PASSING: ReadonlySet<DeviceEvent['event']> = new Set(['timeout', 'drops', 'wire', 'step'])
+
 const presets = [...PRESETS].map(([name, { up, down }]) => ({ name, up, down }))
 
 export interface VnetsOptions {
@@ -35,6 +38,7 @@ export interface VnetsOptions {
 
 export class Vnets {
   readonly #options: VnetsOptions
+  readonly #onEvent: (event: DeviceEvent) => void
   readonly #hello: Poll
   readonly #stats: Poll
   readonly #feeds = new Set<Feed>()
@@ -46,8 +50,10 @@ export class Vnets {
   readonly #subscriptions = new Map<string, Subscription | undefined>()
   #watch: Disposable | undefined
 
-  constructor(options: VnetsOptions) {
+  /** `onEvent` is called with each event of a device that pages see. */
+  constructor(options: VnetsOptions, onEvent: (event: DeviceEvent) => void) {
     this.#options = options
+    this.#onEvent = onEvent
     this.#hello = new Poll(() => this.#readDevices(), { interval: DEVICES_MS, isState: true })
     this.#stats = new Poll(() => this.#readStats(), { interval: STATS_MS })
   }
@@ -167,8 +173,9 @@ export class Vnets {
     for (const [id, device] of this.#devices) {
       if (keyOf(vnet, event) !== keyOf(device.vnet, device)) continue
       this.#send(pack({ type: 'event', id, time: event.time ?? Date.now(), event }))
+      this.#onEvent(event)
     }
-    this.#hello.soon()
+    if (!PASSING.has(event.event)) this.#hello.soon()
   }
 
   #send(message: Packed): void {

@@ -1,7 +1,7 @@
 /** The server of the page with vnets whose replies the test sets. */
 import { readdirSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { commands, vnetAttributes as of } from '../../src/control/protocol/family.ts'
+import { commands, vnetAttributes as of, stepPolicy } from '../../src/control/protocol/family.ts'
 import { EBUSY, EOPNOTSUPP, VnetError } from '../../src/netdev/errno.ts'
 import type { MessageBuilder } from '../../src/netlink/index.ts'
 import type { Command } from '../../src/web/feed-types.ts'
@@ -9,6 +9,7 @@ import { device, type Served, served, stats, TOKEN } from './served.ts'
 
 const own = process.pid
 const id = `${own}//sn0`
+const { fields } = stepPolicy
 const { getDevices, getStats, getParts, getWire, getParam, subscribe, echo } = commands
 
 let web: Served
@@ -241,6 +242,54 @@ describe('a command', () => {
   })
 })
 
+describe('stepping', () => {
+  const frame = Uint8Array.of(...new Array<number>(12).fill(2), 0x88, 0xcc, 1, 2, 3)
+  const halt = (b: MessageBuilder) =>
+    void b.u8(of.stepMode.type, 1).nested(of.step.type, nest => {
+      nest.u32(fields.number.type, 2).u32(fields.ifindex.type, 7).string(fields.ifname.type, 'sn0')
+      nest.u32(fields.queue.type, 0).string(fields.next.type, 'ndoStartXmit').u32(fields.length.type, 17)
+      nest.binary(fields.frame.type, frame).string(fields.file.type, 'a.ts').u32(fields.line.type, 9)
+      nest.string(fields.lines.type, 'one\ntwo')
+    })
+  const off = (b: MessageBuilder) => void b.u8(of.stepMode.type, 0)
+
+  test('a page sees what waits when an event says so, and only with the token the frame and the code', async () => {
+    let reply = off
+    const fake = web.vnet({ [commands.step.cmd]: () => [reply] })
+    const [page, stranger] = await Promise.all(
+      [true, false].map(hasToken => web.feed(`device=${id}&want=step`, hasToken)),
+    )
+    for (const feed of [page, stranger]) {
+      expect(await feed?.next('step')).toEqual({ type: 'step', id, mode: 'off' })
+    }
+    await fake.hears(subscribe.cmd)
+    reply = halt
+    fake.event(b => void b.u32(1, 7).string(2, 'sn0').u32(of.event.type, 12))
+    const step = { id, step: 2, next: 'ndoStartXmit', queue: 0 }
+    expect(await page?.next('step')).toEqual({
+      ...{ type: 'step', id, mode: 'on' },
+      step: {
+        ...step,
+        source: { file: 'a.ts', line: 9, lines: ['one', 'two'] },
+        frame: {
+          length: 17,
+          text: '02:02:02:02:02:02 > 02:02:02:02:02:02, ethertype 0x88cc, length 3',
+          headers: [expect.objectContaining({ name: 'Ethernet' })],
+          bytes: `${'02'.repeat(12)}88cc010203`,
+        },
+      },
+    })
+    expect(await stranger?.next('step')).toEqual({ type: 'step', id, mode: 'on', step })
+  })
+
+  test('a step is done by a command', async () => {
+    const fake = web.vnet({ [commands.step.cmd]: () => [off] })
+    expect(await web.command(id, { do: 'step', mode: 'on', every: 250 })).toEqual({ ok: true })
+    const asked = fake.asked.find(({ cmd }) => cmd === commands.step.cmd)
+    expect(asked?.attributes).toMatchObject({ [of.stepMode.type]: Uint8Array.of(1), [of.stepEvery.type]: u32(250) })
+  })
+})
+
 describe('/metrics', () => {
   test('/metrics has the metrics of the vnets that the page shows', async () => {
     web.vnet({ [echo.cmd]: ({ attributes }) => [b => void b.binary(1, attributes[1] as Uint8Array)] })
@@ -249,6 +298,10 @@ describe('/metrics', () => {
     expect(text).toContain(`vnet_up{pid="${own}"} 1\n`)
   })
 })
+
+function u32(value: number): Uint8Array {
+  return new Uint8Array(Uint32Array.of(value).buffer)
+}
 
 function text(words: string): Uint8Array {
   return Uint8Array.of(...Buffer.from(words), 0)

@@ -1,0 +1,22 @@
+/** A frame as the page shows it: one line, its headers, its first bytes. */
+import { type CapturedFrame, FramePrinter } from '../../capture/frame-text.ts'
+import { printable } from '../../netdev/printable.ts'
+import type { FrameRow } from '../feed-types.ts'
+import { headersOf } from './headers.ts'
+
+/** Bytes of a frame that a page gets. */
+const SHOWN = 128
+
+export class FrameWords {
+  readonly #printer = new FramePrinter()
+
+  of(frame: CapturedFrame): Pick<FrameRow, 'length' | 'text' | 'headers' | 'bytes'> {
+    const { bytes, at, capturedLength, originalLength: length } = frame
+    return {
+      length,
+      text: printable(this.#printer.print(frame)),
+      headers: headersOf(bytes, at, capturedLength),
+      bytes: Buffer.from(bytes.buffer, bytes.byteOffset + at, Math.min(capturedLength, SHOWN)).toString('hex'),
+    }
+  }
+}

@@ -1,0 +1,36 @@
+/** The frame that waits for a step. Pages without the token do not see the frame itself. */
+import type { ControlClient, FoundDevice, StepHalt, StepState } from '../control/index.ts'
+import { EOPNOTSUPP, EPERM, isErrno } from '../netdev/errno.ts'
+import { type Packed, pack } from './feed.ts'
+import type { DeviceId, FeedMessage, StepInfo } from './feed-types.ts'
+import { FrameWords } from './frame/frame-words.ts'
+import { deviceId } from './rows.ts'
+
+/** Reads what waits in the vnet of a device: on the device itself, or on another of its devices. */
+export async function readStep(client: ControlClient, device: FoundDevice, id: DeviceId): Promise<Packed> {
+  const { mode, halt } = await stateOf(client, device)
+  const message = (step: StepInfo | undefined): FeedMessage => ({ type: 'step', id, mode, step })
+  if (halt === undefined) return pack(message(undefined))
+  const step = stepInfo(device, halt)
+  return pack(message({ ...step, frame: undefined, source: undefined }), message(step))
+}
+
+/** An older vnet has no steps, and one of another user shows none. */
+async function stateOf(client: ControlClient, device: FoundDevice): Promise<Pick<StepState, 'mode' | 'halt'>> {
+  try {
+    return await client.step(device.vnet, device)
+  } catch (error) {
+    if (isErrno(error, EOPNOTSUPP) || isErrno(error, EPERM)) return { mode: 'off', halt: undefined }
+    throw error
+  }
+}
+
+function stepInfo({ vnet, pid }: FoundDevice, { number, device, next, queue, frame, source }: StepHalt): StepInfo {
+  const { length: originalLength = 0, bytes = new Uint8Array(0) } = frame ?? {}
+  return {
+    id: deviceId({ vnet, pid, ...device }),
+    step: number as StepInfo['step'],
+    ...{ next, queue, source },
+    frame: frame && new FrameWords().of({ bytes, at: 0, capturedLength: bytes.length, originalLength }),
+  }
+}
