@@ -3,7 +3,15 @@ import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
 import { DESKTOP, PHONE, showView, startFeed, TestBrowser, viewsOf } from '../support/web/browser.ts'
 import { CABLE, FakeWorld, HOSTILE_NAMES, LAN, SNULL } from '../support/web/fake-world.mjs'
-import { findIllegible, findSmallControls, widthOfPage } from '../support/web/in-page.mjs'
+import {
+  findIllegible,
+  findSmallControls,
+  focusedId,
+  isTyping,
+  noteFocus,
+  unreachedControls,
+  widthOfPage,
+} from '../support/web/in-page.mjs'
 
 const browser = new TestBrowser()
 
@@ -66,6 +74,37 @@ test.each(['light', 'dark'] as const)('in %s colours each text of each view is l
       await showView(page, view)
       await feed.second()
       expect([device, view, await page.evaluate(findIllegible)]).toEqual([device, view, []])
+    }
+  }
+})
+
+test('the keyboard alone leads to every view and every control, and shows where it is', async () => {
+  const { feed, address } = await startFeed(new FakeWorld({ devices: 2, hosts: 20, hostile: false }))
+  const { page } = await browser.open(address)
+  const press = (key: string) => page.keyboard.press(key)
+  const views = await viewsOf(page)
+  await press('Tab')
+  await press('Enter')
+  expect(await page.evaluate(focusedId)).toBe('view')
+  for (const [device, name] of [
+    [SNULL, 'sn0'],
+    [LAN, 'lan0'],
+  ] as const) {
+    await press('/')
+    await page.keyboard.type(name)
+    await press('Enter')
+    await page.getByRole('heading', { name, level: 1 }).waitFor()
+    for (const [index, view] of views.entries()) {
+      while (await page.evaluate(isTyping)) await press('Tab')
+      await press(`${index + 1}`)
+      await page.locator('nav a[aria-current=page]').getByText(view, { exact: true }).waitFor()
+      await feed.second()
+      // From the last control of the page it leaves the page, and comes in again at the first.
+      for (let pressed = 0; pressed < 150 && (await page.evaluate(unreachedControls)).length > 0; pressed++) {
+        await press('Tab')
+        expect(await page.evaluate(noteFocus)).toBeUndefined()
+      }
+      expect([device, view, await page.evaluate(unreachedControls)]).toEqual([device, view, []])
     }
   }
 })

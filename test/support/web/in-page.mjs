@@ -124,16 +124,45 @@ export function allTexts() {
   return [document.title, document.body.textContent, ...all.map(({ value }) => value ?? ''), ...attributes].join('\n')
 }
 
-/** Counts the messages of all feeds, in `received`. Runs before the page is loaded. */
-export function countMessages() {
-  globalThis.received = 0
+/** Notes the time of the last statistics that came. Runs before the page is loaded. */
+export function noteStatistics() {
+  globalThis.lastStatistics = 0
   globalThis.EventSource = class extends EventSource {
     constructor(address) {
       super(address)
-      this.addEventListener('message', () => globalThis.received++)
+      this.addEventListener('message', ({ data }) => {
+        if (data.startsWith('{"type":"stats"')) globalThis.lastStatistics = Number(/"time":([\d.]+)/.exec(data)[1])
+      })
     }
   }
 }
 
-/** Whether that many messages have come. */
-export const hasReceived = count => globalThis.received >= count
+/** Whether statistics of this time have come. */
+export const hasStatisticsOf = time => globalThis.lastStatistics >= time
+
+/**
+ * Returns the controls of the page that cannot be reached, and how each that was reached shows that
+ * it has the focus. `reached` are those that `noteFocus` has noted.
+ */
+export function unreachedControls() {
+  const all = [...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex="0"]')]
+  const shown = all.filter(each => each.checkVisibility({ visibilityProperty: true }) && !each.matches(':disabled'))
+  // One radio button of a group is reached by Tab, the others by arrows.
+  const controls = shown.filter(each => each.type !== 'radio' || each.checked)
+  return controls.filter(each => !globalThis.reached?.has(each)).map(each => each.outerHTML.slice(0, 120))
+}
+
+/** Notes what has the focus. Returns what shows no sign of it, or undefined. */
+export function noteFocus() {
+  const element = document.activeElement
+  globalThis.reached ??= new Set()
+  globalThis.reached.add(element)
+  const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(element)
+  const isMarked = (outlineStyle !== 'none' && outlineWidth !== '0px') || boxShadow !== 'none'
+  return isMarked || element === document.body ? undefined : element.outerHTML.slice(0, 120)
+}
+
+export const focusedId = () => document.activeElement.id
+
+/** Whether keys go into a field, and so do not choose views. */
+export const isTyping = () => document.activeElement.matches('input, select, textarea')
