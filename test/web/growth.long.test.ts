@@ -22,7 +22,7 @@ async function sizes(session: CDPSession) {
 test('half an hour of traffic leaves a page as large as before', async () => {
   const world = new FakeWorld({ devices: 5, hosts: 50, hostile: false })
   const { feed, address } = await startFeed(world)
-  const { page } = await browser.open(`${address}#driver/${SNULL}`, {
+  const page = await browser.open(`${address}#driver/${SNULL}`, {
     prepare: async page => {
       await page.addInitScript(noteStatistics)
       await page.clock.install({ time: world.time })

@@ -9,7 +9,7 @@ const browser = new TestBrowser()
 
 test('interfaces with markup in their names are listed, and shown, under these names', async () => {
   const { address } = await startFeed(new FakeWorld({ devices: 0, hosts: 0 }))
-  const { page } = await browser.open(address)
+  const page = await browser.open(address)
   for (const [name, netns] of HOSTILE_NAMES) {
     const label = netns === undefined ? name! : `${netns}/${name}`
     await page.getByRole('link').filter({ hasText: label }).click()
@@ -20,7 +20,7 @@ test('interfaces with markup in their names are listed, and shown, under these n
 
 test.each([SNULL, CABLE, LAN])('markup in any text about %s is shown as text by every view', async device => {
   const { feed, address } = await startFeed(new FakeWorld({ devices: 2, hosts: 30 }), poisoned)
-  const { page } = await browser.open(`${address}#driver/${device}`)
+  const page = await browser.open(`${address}#driver/${device}`)
   feed.world.command(device, { do: 'step', mode: 'on' })
   for (const view of await viewsOf(page)) {
     await showView(page, view)

@@ -22,7 +22,7 @@ const rows = (page: Page) => page.getByRole('navigation', { name: 'Interfaces' }
 
 test('with 200 interfaces all are listed, found by a word, and chosen by a click', async () => {
   const { feed, address } = await startFeed(new FakeWorld({ devices: 200 }))
-  const { page } = await browser.open(address)
+  const page = await browser.open(address)
   await isLive(page)
   expect(await rows(page).count()).toBe(feed.world.devices.length)
   await page.getByRole('searchbox', { name: 'Search interfaces' }).fill('loop19')
@@ -38,7 +38,7 @@ test.each([
   ['a phone', PHONE],
 ])('on %s no view is wider than the screen', async (_, viewport) => {
   const { feed, address } = await startFeed()
-  const { page } = await browser.open(address, { viewport })
+  const page = await browser.open(address, { viewport })
   await isLive(page)
   for (const device of [SNULL, CABLE, LAN, `4715/${HOSTILE_NAMES[4]![1]}/eth0`]) {
     await page.goto(look(address, encodeURIComponent(device)))
@@ -53,7 +53,7 @@ test.each([
 
 test('on a phone each control of each view is large enough for a finger', async () => {
   const { feed, address } = await startFeed()
-  const { page } = await browser.open(address, { viewport: PHONE, hasTouch: true, isMobile: true })
+  const page = await browser.open(address, { viewport: PHONE, hasTouch: true, isMobile: true })
   for (const device of [SNULL, CABLE, LAN]) {
     await page.goto(look(address, device))
     for (const view of await viewsOf(page)) {
@@ -66,7 +66,7 @@ test('on a phone each control of each view is large enough for a finger', async 
 
 test.each(['light', 'dark'] as const)('in %s colours each text of each view is legible', async colorScheme => {
   const { feed, address } = await startFeed(new FakeWorld({ devices: 5, hosts: 20 }))
-  const { page } = await browser.open(address, { colorScheme })
+  const page = await browser.open(address, { colorScheme })
   for (const device of [SNULL, CABLE, LAN]) {
     await page.goto(look(address, device))
     feed.world.command(device, { do: 'step', mode: 'on' })
@@ -80,7 +80,7 @@ test.each(['light', 'dark'] as const)('in %s colours each text of each view is l
 
 test('the keyboard alone leads to every view and every control, and shows where it is', async () => {
   const { feed, address } = await startFeed(new FakeWorld({ devices: 2, hosts: 20, hostile: false }))
-  const { page } = await browser.open(address)
+  const page = await browser.open(address)
   const press = (key: string) => page.keyboard.press(key)
   const views = await viewsOf(page)
   await press('Tab')

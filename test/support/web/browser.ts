@@ -21,17 +21,14 @@ export const PHONE = { width: 390, height: 844 }
 export interface OpenOptions extends BrowserContextOptions {
   /** Runs before the page is loaded. */
   readonly prepare?: (page: Page) => Promise<unknown>
-}
-
-/** A page, and what its browser complained of. */
-export interface Watched {
-  readonly page: Page
-  readonly complaints: string[]
+  /** Complaints of its console that do not fail the test. */
+  readonly expected?: RegExp
 }
 
 export class TestBrowser {
   readonly #netns: (() => string) | undefined
-  readonly #pages = new Set<Watched>()
+  readonly #pages = new Set<Page>()
+  #complaints: string[] = []
   readonly #directory = mkdtempSync(join(tmpdir(), 'vnet-browser-'))
   #browser: Promise<Browser> | undefined
 
@@ -46,32 +43,34 @@ export class TestBrowser {
   }
 
   /** Opens an address as a visitor without a past. */
-  async open(address: string, { prepare, ...options }: OpenOptions = {}): Promise<Watched> {
+  async open(address: string, { prepare, expected, ...options }: OpenOptions = {}): Promise<Page> {
     this.#browser ??= chromium.launch({ executablePath: this.#program(), args: ['--no-sandbox'] })
     const context = await (await this.#browser).newContext({ viewport: DESKTOP, ...options })
     context.setDefaultTimeout(LIMIT_MS)
     const page = await context.newPage()
-    const watched: Watched = { page, complaints: [] }
-    this.#pages.add(watched)
-    page.on('pageerror', error => watched.complaints.push(`${error.stack ?? error}`))
+    this.#pages.add(page)
+    const complain = (text: string) => {
+      if (expected?.test(text) !== true) this.#complaints.push(text)
+    }
+    page.on('pageerror', error => complain(`${error.stack ?? error}`))
     page.on('console', message => {
-      if (['error', 'warning'].includes(message.type())) watched.complaints.push(message.text())
+      if (['error', 'warning'].includes(message.type())) complain(message.text())
     })
     page.on('dialog', dialog => {
-      watched.complaints.push(`dialog: ${dialog.message()}`)
+      complain(`dialog: ${dialog.message()}`)
       void dialog.dismiss()
     })
     await prepare?.(page)
     await page.goto(address)
-    return watched
+    return page
   }
 
-  /** A test that expects complaints takes them out of the list. */
   async #closePages(): Promise<void> {
-    const pages = [...this.#pages]
+    const [pages, complaints] = [[...this.#pages], this.#complaints]
     this.#pages.clear()
-    await Promise.all(pages.map(({ page }) => page.context().close()))
-    expect(pages.flatMap(({ complaints }) => complaints)).toEqual([])
+    this.#complaints = []
+    await Promise.all(pages.map(page => page.context().close()))
+    expect(complaints).toEqual([])
   }
 
   #program(): string {

@@ -122,7 +122,8 @@ export class FakeFeed {
     const device = url.searchParams.get('device') ?? ''
     const want = /** @type {Want[]} */ ((url.searchParams.get('want') ?? '').split(',').filter(Boolean))
     const peer = url.searchParams.get('peer') ?? ''
-    const feed = { device, peer, want, mayChange, response }
+    const closed = new Promise(resolve => response.on('close', () => resolve(undefined)))
+    const feed = { device, peer, want, mayChange, response, closed }
     response.writeHead(200, { ...HEADERS, 'content-type': 'text/event-stream; charset=utf-8' })
     const messages = [this.world.hello(mayChange), this.world.stats(), ...this.world.first(device, want)]
     for (const message of messages) write(feed, this.change(message))
@@ -158,8 +159,9 @@ function wants({ device, peer, want, mayChange }, message) {
  * Resolves when the connection has taken it, or has ended.
  * @param {Feed} feed @param {FeedMessage} message @returns {Promise<void>}
  */
-function write({ response }, message) {
-  return new Promise(resolve => response.write(`data: ${JSON.stringify(message)}\n\n`, () => resolve()))
+function write({ response, closed }, message) {
+  const taken = new Promise(resolve => response.write(`data: ${JSON.stringify(message)}\n\n`, resolve))
+  return Promise.race([taken.then(() => {}), closed])
 }
 
 if (process.argv[1] === import.meta.filename) {

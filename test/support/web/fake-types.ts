@@ -47,4 +47,6 @@ export interface Feed {
   readonly want: readonly Want[]
   readonly mayChange: boolean
   readonly response: ServerResponse
+  /** Resolves when its connection has ended. */
+  readonly closed: Promise<void>
 }
