@@ -26,6 +26,7 @@ export type {
   LeaseInfo,
   NeighbourInfo,
   PartInfo,
+  RuntimeInfo,
   ScenarioInfo,
   SegmentInfo,
   SetWireOptions,

@@ -10,7 +10,8 @@ import {
   Registry,
   type RegistryContentType,
 } from 'prom-client'
-import type { StageReport } from '../control/index.ts'
+import type { RuntimeInfo, StageReport } from '../control/index.ts'
+import { NSEC_PER_SEC } from '../netdev/clock.ts'
 import { IFF_UP } from '../netdev/if.ts'
 import { type LinkStats64Field, linkStats64Fields } from '../netdev/stats.ts'
 import type { DeviceSnapshot, Snapshot } from './snapshot.ts'
@@ -34,9 +35,10 @@ export function metricsText({ devices, vnets }: Snapshot, type: RegistryContentT
   registry.setContentType(type)
   const counter = adder(registry, true)
   const gauge = adder(registry, false)
-  for (const { pid, replied } of vnets) {
+  for (const { pid, replied, runtime } of vnets) {
     gauge('vnet_up', 'Whether the vnet replies', { pid }, replied === undefined ? 0 : 1)
     gauge('vnet_reply_seconds', 'How long the vnet took to reply, which its event loop delays', { pid }, replied)
+    if (runtime !== undefined) addRuntime(runtime, { pid }, counter, gauge)
   }
   for (const device of devices) {
     addDevice(device, counter, gauge)
@@ -103,6 +105,33 @@ function addDevice({ device, stats, parts }: DeviceSnapshot, counter: Add, gauge
     const queue = part.replace(/^tx /, '')
     gauge('vnet_queue_stopped', 'Whether the transmit queue is stopped', { ...labels, queue }, +(state === 'stopped'))
   }
+}
+
+/** What prom-client's default metrics have too is called as there. */
+function addRuntime(runtime: RuntimeInfo, labels: Labels, counter: Add, gauge: Add): void {
+  const seconds = (ns: number | undefined) => ns && ns / NSEC_PER_SEC
+  const { cpuUser, cpuSystem, loopDelay } = runtime
+  counter('process_cpu_seconds_total', 'CPU time of the vnet', labels, seconds(cpuUser + cpuSystem))
+  counter('process_cpu_user_seconds_total', 'CPU time of the vnet in user mode', labels, seconds(cpuUser))
+  counter('process_cpu_system_seconds_total', 'CPU time of the vnet in the kernel', labels, seconds(cpuSystem))
+  gauge('process_resident_memory_bytes', 'Memory of the vnet that is in RAM', labels, runtime.resident)
+  gauge('nodejs_heap_size_total_bytes', 'Heap of JavaScript', labels, runtime.heapTotal)
+  gauge('nodejs_heap_size_used_bytes', 'Heap of JavaScript in use', labels, runtime.heapUsed)
+  gauge('nodejs_external_memory_bytes', 'Memory of objects outside of the heap', labels, runtime.external)
+  for (const value of ['min', 'mean', 'max', 'stddev', 'p50', 'p90', 'p99'] as const) {
+    const help = `Delay of the event loop since the last request for it, ${value}`
+    gauge(`nodejs_eventloop_lag_${value}_seconds`, help, labels, seconds(loopDelay?.[value]))
+  }
+  const active = 'Time that the event loop has worked'
+  counter('vnet_eventloop_active_seconds_total', active, labels, seconds(runtime.loopActive))
+  counter('vnet_eventloop_idle_seconds_total', 'Time that it has waited', labels, seconds(runtime.loopIdle))
+  for (const { kind, count, time } of runtime.gc) {
+    const ofKind = { ...labels, kind }
+    counter('vnet_gc_pauses_total', 'Pauses for garbage collection, while they are watched', ofKind, count)
+    counter('vnet_gc_pause_seconds_total', 'Time of these pauses', ofKind, seconds(time))
+  }
+  gauge('vnet_pool_used_frames', 'Slots of the frame memory in use', labels, runtime.poolUsed)
+  gauge('vnet_pool_capacity_frames', 'Slots of the frame memory', labels, runtime.poolCapacity)
 }
 
 /** A wire that joins two interfaces is reported by both. */

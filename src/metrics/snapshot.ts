@@ -1,6 +1,14 @@
 /** What is read of the running vnets for one scrape: all of them at once. */
 
-import type { ControlClient, DeviceStats, FindOptions, FoundDevice, PartInfo, StageReport } from '../control/index.ts'
+import type {
+  ControlClient,
+  DeviceStats,
+  FindOptions,
+  FoundDevice,
+  PartInfo,
+  RuntimeInfo,
+  StageReport,
+} from '../control/index.ts'
 import { findVnets, supported } from '../control/index.ts'
 import { VnetError } from '../netdev/errno.ts'
 
@@ -17,6 +25,8 @@ export interface VnetSnapshot {
   readonly pid: number
   /** How long it took to reply to the shortest request, in s; undefined if it did not. */
   readonly replied: number | undefined
+  /** Undefined if the vnet is too old to report it, or did not reply. */
+  readonly runtime: RuntimeInfo | undefined
 }
 
 export interface Snapshot {
@@ -32,7 +42,7 @@ export async function snapshot(client: ControlClient, options: FindOptions = {})
   const found = await findVnets(client, options)
   const [devices, vnets] = await Promise.all([
     Promise.all(found.devices.map(device => orNothing(() => readDevice(client, device)))),
-    Promise.all(found.here.map(async ({ vnet, pid }) => ({ pid, replied: await replyTime(client, vnet) }))),
+    Promise.all(found.here.map(({ vnet, pid }) => readVnet(client, vnet, pid))),
   ])
   return { devices: devices.flatMap(device => device ?? []), vnets }
 }
@@ -45,6 +55,11 @@ async function readDevice(client: ControlClient, device: FoundDevice): Promise<D
     supported(() => client.wire(vnet, device)),
   ])
   return stats && { device, stats, parts: parts ?? [], stages: wire?.stages ?? [] }
+}
+
+async function readVnet(client: ControlClient, vnet: string, pid: number): Promise<VnetSnapshot> {
+  const [replied, runtime] = await Promise.all([replyTime(client, vnet), orNothing(() => client.runtime(vnet))])
+  return { pid, replied, runtime }
 }
 
 function replyTime(client: ControlClient, vnet: string): Promise<number | undefined> {

@@ -1,7 +1,7 @@
 /** The metrics of a snapshot, and what docs/metrics.md and the dashboard say of them. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import type { StageReport } from '../../src/control/index.ts'
+import type { RuntimeInfo, StageReport } from '../../src/control/index.ts'
 import { metricName, metricsText, OPEN_METRICS, PROMETHEUS_TEXT } from '../../src/metrics/registry.ts'
 import type { DeviceSnapshot, Snapshot } from '../../src/metrics/snapshot.ts'
 import { type LinkStats64, linkStats64Fields } from '../../src/netdev/stats.ts'
@@ -34,14 +34,22 @@ function device(name: string, netns?: string): DeviceSnapshot {
   }
 }
 
+const runtime: RuntimeInfo = {
+  time: undefined,
+  ...{ loopActive: 1e9, loopIdle: 2e9, cpuUser: 3e9, cpuSystem: 4e9, poolUsed: 31, poolCapacity: 32 },
+  loopDelay: { min: 1e6, mean: 2e6, max: 3e6, stddev: 4e6, p50: 5e6, p90: 6e6, p99: 7e6 },
+  gc: [{ kind: 'minor', count: 5, time: 6e6 }],
+  ...{ heapTotal: 21, heapUsed: 22, external: 23, arrayBuffers: 24, resident: 25 },
+}
 const whole: Snapshot = {
   devices: [device('sn0'), device('e"0\\\n', 'red')],
   vnets: [
-    { pid: 7, replied: 0.25 },
-    { pid: 8, replied: undefined },
+    { pid: 7, replied: 0.25, runtime },
+    { pid: 8, replied: undefined, runtime: undefined },
   ],
 }
-const namesIn = (text: string) => new Set([...text.matchAll(/^(vnet_\w+)[{ ]/gm)].map(([, name]) => name!))
+const namesIn = (text: string) =>
+  new Set([...text.matchAll(/^((?:vnet|process|nodejs)_\w+)[{ ]/gm)].map(([, name]) => name!))
 
 test('every field of an interface and of its queues is a counter, named as by node_exporter', async () => {
   const text = await metricsText(whole, PROMETHEUS_TEXT)
@@ -72,6 +80,22 @@ test('drops, queues, parts, stages and vnets have their labels and values', asyn
     'vnet_up{pid="7"} 1',
     'vnet_up{pid="8"} 0',
     'vnet_reply_seconds{pid="7"} 0.25',
+    'process_cpu_seconds_total{pid="7"} 7',
+    'process_cpu_user_seconds_total{pid="7"} 3',
+    'process_cpu_system_seconds_total{pid="7"} 4',
+    'process_resident_memory_bytes{pid="7"} 25',
+    'nodejs_heap_size_total_bytes{pid="7"} 21',
+    'nodejs_heap_size_used_bytes{pid="7"} 22',
+    'nodejs_external_memory_bytes{pid="7"} 23',
+    ...['min', 'mean', 'max', 'stddev', 'p50', 'p90', 'p99'].map(
+      (value, i) => `nodejs_eventloop_lag_${value}_seconds{pid="7"} 0.00${i + 1}`,
+    ),
+    'vnet_eventloop_active_seconds_total{pid="7"} 1',
+    'vnet_eventloop_idle_seconds_total{pid="7"} 2',
+    'vnet_gc_pauses_total{pid="7",kind="minor"} 5',
+    'vnet_gc_pause_seconds_total{pid="7",kind="minor"} 0.006',
+    'vnet_pool_used_frames{pid="7"} 31',
+    'vnet_pool_capacity_frames{pid="7"} 32',
   ]) {
     expect(text.split('\n')).toContain(line)
   }
@@ -83,7 +107,7 @@ test('a hostile name is one label value on one line', async () => {
 })
 
 test('OpenMetrics has the same samples, and ends with EOF', async () => {
-  const samples = (text: string) => text.split('\n').filter(line => /^vnet/.test(line))
+  const samples = (text: string) => text.split('\n').filter(line => /^[a-z]/.test(line))
   const open = await metricsText(whole, OPEN_METRICS)
   expect(samples(open)).toEqual(samples(await metricsText(whole, PROMETHEUS_TEXT)))
   expect(open).toMatch(/# TYPE vnet_drops counter\n(.*\n)*# EOF\n$/)
@@ -109,7 +133,7 @@ test('docs/metrics.md has every metric, and its alerts and the dashboard use onl
     ...dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr)),
     JSON.stringify(dashboard.templating),
     ...[...page.matchAll(/expr: (.*)/g)].map(([, expr]) => expr!),
-  ].flatMap(text => text.match(/\bvnet_\w+/g) ?? [])
+  ].flatMap(text => text.match(/\b(?:vnet|process|nodejs)_\w+/g) ?? [])
   expect(used.length).toBeGreaterThan(15)
   for (const name of used) expect([...names]).toContain(name)
 })

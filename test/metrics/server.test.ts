@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { parseAddress } from '../../src/metrics/address.ts'
 import { serveMetrics } from '../../src/metrics/server.ts'
 
-const nothing = async () => ({ devices: [], vnets: [{ pid: 7, replied: 0.5 }] })
+const nothing = async () => ({ devices: [], vnets: [{ pid: 7, replied: 0.5, runtime: undefined }] })
 
 interface Reply {
   readonly status: number | undefined

@@ -48,6 +48,7 @@ import {
   type IoctlRequest,
   type IoctlResult,
   type PartInfo,
+  type RuntimeInfo,
   type ScenarioInfo,
   type SegmentInfo,
   type SetWireOptions,
@@ -155,6 +156,15 @@ export class ControlClient {
   async parts(vnet: string, device: Device): Promise<PartInfo[]> {
     const found = await this.#dump(vnet, commands.getParts, which(device), device.name)
     return found.map(({ part }) => part)
+  }
+
+  /**
+   * Returns what the program of a vnet uses: its event loop, garbage collection, memory, CPU time.
+   * EOPNOTSUPP from an older vnet.
+   */
+  async runtime(vnet: string): Promise<RuntimeInfo> {
+    const { time, runtime } = await this.#one(vnet, commands.getRuntime, {})
+    return { time, ...runtime }
   }
 
   /**

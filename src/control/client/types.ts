@@ -183,6 +183,12 @@ export type StationInfo = Entry<'station'>
 /** A part of a device; of a kind that this client does not know, `part-kind N`. */
 export type PartInfo = Reply<typeof commands.getParts.reply>['part']
 
+/** What the program of a vnet uses. Times are in ns, memory in bytes. */
+export type RuntimeInfo = Reply<typeof commands.getRuntime.reply>['runtime'] & {
+  /** When it was read, in milliseconds since 1970. */
+  readonly time: number | undefined
+}
+
 type Counts = Readonly<Record<string, number>>
 
 export interface SegmentInfo {

@@ -328,6 +328,58 @@ export const stepPolicy = policy({
   lines: string(11),
 })
 
+/** How much later than asked a timer expired, over all its expirations. */
+export const loopDelayPolicy = policy({
+  min: count(1),
+  mean: count(2),
+  max: count(3),
+  stddev: count(4),
+  /** The median. */
+  p50: count(5),
+  p90: count(6),
+  p99: count(7),
+})
+
+/** Pauses of one kind. */
+export const gcPolicy = policy({
+  /** `minor`, `major`, `incremental` or `weakcb`. */
+  kind: string(1),
+  count: count(2),
+  /** All of them together. */
+  time: count(3),
+})
+
+/** The program of a vnet at this moment. Times are in nanoseconds, memory in bytes. */
+export const runtimePolicy = policy({
+  /** Time that the event loop has worked since the program started. */
+  loopActive: count(1),
+  /** Time that it has waited for events. */
+  loopIdle: count(2),
+  /**
+   * How late the event loop was since the last GET_RUNTIME, absent in the first reply: it is
+   * watched from the first request until there was none for 90 seconds.
+   */
+  loopDelay: nested(3, loopDelayPolicy),
+  /** Pauses for garbage collection, as long as they were watched, likewise. */
+  gc: indexedArray(4, gcPolicy),
+  /** Memory for objects of JavaScript. */
+  heapTotal: count(5),
+  heapUsed: count(6),
+  /** Memory of C++ objects that objects of JavaScript keep. */
+  external: count(7),
+  /** Memory of ArrayBuffers, in use or not; the frame memory is part of it. */
+  arrayBuffers: count(8),
+  /** Memory of the process that is in RAM. */
+  resident: count(9),
+  /** CPU time of all threads. */
+  cpuUser: count(10),
+  cpuSystem: count(11),
+  /** Slots of the frame memory that hold a frame. */
+  poolUsed: u32(12),
+  /** All slots. */
+  poolCapacity: u32(13),
+})
+
 /** Attributes of every command but ECHO. */
 export const vnetAttributes = {
   ifindex: u32(1),
@@ -470,6 +522,7 @@ export const vnetAttributes = {
   stepEvery: u32(68),
   /** The step that is done next; absent if nothing waits. */
   step: nested(69, stepPolicy),
+  runtime: nested(70, runtimePolicy),
 }
 const which = { ifindex: vnetAttributes.ifindex, ifname: vnetAttributes.ifname, netns: vnetAttributes.netns }
 
@@ -708,6 +761,16 @@ export const commands = {
     changes: true,
     request: strict({ ...which, mode: vnetAttributes.stepMode, every: vnetAttributes.stepEvery }),
     reply: policy({ mode: vnetAttributes.stepMode, every: vnetAttributes.stepEvery, step: vnetAttributes.step }),
+  },
+  /**
+   * Returns what the program of the vnet uses: its event loop, garbage collection, memory, CPU time
+   * and frame memory.
+   */
+  getRuntime: {
+    name: 'GET_RUNTIME',
+    cmd: 22,
+    request: strict({}),
+    reply: policy({ time: vnetAttributes.time, runtime: vnetAttributes.runtime }),
   },
   /**
    * Returns the scenario of the wires of a device: a message with `scenario`, and then one for each

@@ -51,6 +51,7 @@ const {
   getParts,
   step,
   getScenario,
+  getRuntime,
 } = made.commands
 const { stats, kernelStats, drops, ...otherStats } = getStats.reply.fields
 const statsReply = policy({
@@ -79,6 +80,17 @@ const partPolicy = requiring(made.partPolicy, 'kind', 'name')
 const stepPolicy = defaulting(requiring(made.stepPolicy, 'number', 'ifindex', 'ifname', 'next'), { queue: 0 })
 const scenarioPolicy = requiring(made.scenarioPolicy, 'file')
 const scenarioStepPolicy = requiring(made.scenarioStepPolicy, 'at', 'text')
+const { loopDelay, gc, ...otherOfRuntime } = made.runtimePolicy.fields
+const delays = ['min', 'mean', 'max', 'stddev', 'p50', 'p90', 'p99'] as const
+const runtimePolicy = requiring(
+  policy({
+    ...otherOfRuntime,
+    loopDelay: nested(loopDelay.type, requiring(made.loopDelayPolicy, ...delays)),
+    gc: withDefault(indexedArray(gc.type, requiring(made.gcPolicy, 'kind', 'count', 'time')), []),
+  }),
+  ...(['loopActive', 'loopIdle', 'heapTotal', 'heapUsed', 'external', 'arrayBuffers', 'resident'] as const),
+  ...(['cpuUser', 'cpuSystem', 'poolUsed', 'poolCapacity'] as const),
+)
 const attachmentPolicy = requiring(made.wireAttachmentPolicy, 'bytes')
 
 /** The commands. Each reply is what the oldest vnet sends, at least. */
@@ -164,5 +176,12 @@ export const commands = {
       scenario: nested(getScenario.reply.fields.scenario.type, scenarioPolicy),
       step: nested(getScenario.reply.fields.step.type, scenarioStepPolicy),
     }),
+  },
+  getRuntime: {
+    ...getRuntime,
+    reply: requiring(
+      policy({ ...getRuntime.reply.fields, runtime: nested(getRuntime.reply.fields.runtime.type, runtimePolicy) }),
+      'runtime',
+    ),
   },
 }

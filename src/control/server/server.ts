@@ -20,6 +20,7 @@ import { ListeningSocket } from './listening-socket.ts'
 import { nlctrl } from './nlctrl.ts'
 import type { Caller, Family } from './operation.ts'
 import { Rights } from './rights.ts'
+import { Runtime } from './runtime.ts'
 import { Sessions } from './sessions.ts'
 import type { Module } from './subject.ts'
 import { Turns } from './turns.ts'
@@ -93,7 +94,8 @@ function serve(
 
   const events = new Events(net, netnsOf, now)
   const captures = new Captures({ native, net, turns, netnsOf, driver: module?.name })
-  const vnet = vnetFamily({ devices: net.devices, netnsOf, module, events, captures, now })
+  const runtime = new Runtime(net.pool)
+  const vnet = vnetFamily({ devices: net.devices, netnsOf, module, events, captures, runtime, now })
   const families = new Map([nlctrl([vnet]), vnet].map((family): [number, Family] => [family.id, family]))
   const onEnd = (session: Caller) => events.unsubscribe(session)
   const sessions = new Sessions(native, listening, rights, { families, turns, onDefect, onEnd })
@@ -109,6 +111,7 @@ function serve(
     captures.close()
     turns.close()
     events[Symbol.dispose]()
+    runtime[Symbol.dispose]()
   }
   return {
     [Symbol.dispose]() {

@@ -5,6 +5,7 @@ import type { NetDevice } from '../../netdev/net-device.ts'
 import type { PacketFilter } from '../../packet/filter.ts'
 import { vnetAttributes } from '../protocol/family.ts'
 import { type Caller, MissingAttribute } from './operation.ts'
+import type { Runtime } from './runtime.ts'
 
 export interface Subject {
   /** The registered devices. */
@@ -14,6 +15,7 @@ export interface Subject {
   readonly module?: Module | undefined
   readonly events?: { subscribe(caller: Caller, wanted: Wanted): void } | undefined
   readonly captures?: { start(wanted: WantedCapture, caller: Caller): void } | undefined
+  readonly runtime?: Pick<Runtime, 'read'> | undefined
   /** The wall clock, in milliseconds since 1970. */
   readonly now?: () => number
 }

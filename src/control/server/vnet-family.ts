@@ -55,11 +55,18 @@ export function vnetFamily(subject: Subject): Family {
     // All of one moment, however late the client reads them.
     dumpit: which => partsOf(theOne(subject, which)).map(part => ({ part })),
   })
+  const getRuntime = operation(commands.getRuntime, {
+    doit() {
+      const { runtime, now } = subject
+      if (runtime === undefined) throw new VnetError(EOPNOTSUPP, 'vnet_nl', 'the program is not known here')
+      return { time: now?.(), runtime: runtime.read() }
+    },
+  })
   return {
     ...{ id: VNET_GENL_ID, name: VNET_GENL_NAME, version: VNET_GENL_VERSION },
     maxattr: Math.max(...Object.values(vnetAttributes).map(({ type }) => type)),
     operations: [
-      ...[echo, getDevices, getStats, ioctl(subject), subscribe(subject), segment(subject), getParts],
+      ...[echo, getDevices, getStats, ioctl(subject), subscribe(subject), segment(subject), getParts, getRuntime],
       ...[
         ...changes(subject),
         ...parameters(subject),

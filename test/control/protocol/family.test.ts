@@ -82,6 +82,7 @@ describe('the numbers that programs are built with', () => {
       ['INJECT', 19],
       ['GET_PARTS', 20],
       ['STEP', 21],
+      ['GET_RUNTIME', 22],
       ['GET_SCENARIO', 23],
     ])
   })

@@ -1,0 +1,117 @@
+/**
+ * GET_RUNTIME: what the program uses. The delay of the event loop and garbage collection are
+ * watched only while clients ask, because watching costs a timer and an object for each collection.
+ */
+import {
+  type Histogram,
+  type IntervalHistogram,
+  monitorEventLoopDelay,
+  type PerformanceEntry,
+  PerformanceObserver,
+  performance,
+} from 'node:perf_hooks'
+import { NSEC_PER_MSEC } from '../../netdev/clock.ts'
+import type { SkBuffPool } from '../../skb/pool.ts'
+
+/** Without a request for so long, nothing is watched: half more than Prometheus's usual interval. */
+const WATCH_MS = 90_000
+/** A timer this long, again and again, shows the delay of the loop. */
+const RESOLUTION_MS = 20
+
+/** By `kind` of a GC entry: enum GCType of V8. A mark-compact of young objects is 2. */
+const GC_KINDS: Readonly<Record<number, string>> = {
+  1: 'minor',
+  2: 'minor',
+  4: 'major',
+  8: 'incremental',
+  16: 'weakcb',
+}
+
+type GcEntry = PerformanceEntry & { readonly detail: { readonly kind: number } }
+
+interface Pauses {
+  count: number
+  /** ns */
+  time: number
+}
+
+export class Runtime implements Disposable {
+  readonly #pool: Pick<SkBuffPool, 'out' | 'large' | 'small'>
+  readonly #pauses = new Map<string, Pauses>()
+  #watch: Watch | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(pool: Pick<SkBuffPool, 'out' | 'large' | 'small'>) {
+    this.#pool = pool
+  }
+
+  /** Whether the loop and garbage collection are watched. */
+  get isWatched(): boolean {
+    return this.#watch !== undefined
+  }
+
+  /** Returns the values, and watches from now on. The delay is that since the last call. */
+  read() {
+    const loopDelay = this.#watch?.delay()
+    this.#watch ??= new Watch((kind, time) => {
+      const pauses = this.#pauses.get(kind) ?? { count: 0, time: 0 }
+      this.#pauses.set(kind, { count: pauses.count + 1, time: pauses.time + time })
+    })
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this[Symbol.dispose](), WATCH_MS).unref()
+    const { active, idle } = performance.eventLoopUtilization()
+    const { rss: resident, heapTotal, heapUsed, external, arrayBuffers } = process.memoryUsage()
+    const cpu = process.cpuUsage()
+    return {
+      ...{ loopActive: Math.round(active * NSEC_PER_MSEC), loopIdle: Math.round(idle * NSEC_PER_MSEC), loopDelay },
+      gc: [...this.#pauses].map(([kind, { count, time }]) => ({ kind, count, time: Math.round(time) })),
+      ...{ heapTotal, heapUsed, external, arrayBuffers, resident },
+      ...{ cpuUser: cpu.user * 1000, cpuSystem: cpu.system * 1000 },
+      ...{ poolUsed: this.#pool.out, poolCapacity: this.#pool.large.count + this.#pool.small.count },
+    }
+  }
+
+  /** Ends watching; what was counted stays. */
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer)
+    this.#watch?.end()
+    this.#watch = undefined
+  }
+}
+
+/** What is watched, from its creation to end(). */
+class Watch {
+  readonly #delay: IntervalHistogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
+  readonly #observer: PerformanceObserver
+
+  constructor(onPause: (kind: string, ns: number) => void) {
+    this.#delay.enable()
+    this.#observer = new PerformanceObserver(list => {
+      for (const entry of list.getEntries() as GcEntry[]) {
+        onPause(GC_KINDS[entry.detail.kind] ?? 'other', entry.duration * NSEC_PER_MSEC)
+      }
+    })
+    this.#observer.observe({ entryTypes: ['gc'] })
+  }
+
+  /** Returns the delay since the last call; undefined if the timer has not expired since. */
+  delay() {
+    if (this.#delay.count === 0) return undefined
+    const found = delayOf(this.#delay, RESOLUTION_MS * NSEC_PER_MSEC)
+    this.#delay.reset()
+    return found
+  }
+
+  end(): void {
+    this.#observer.disconnect()
+    this.#delay.disable()
+  }
+}
+
+/** Returns how late a timer was, in ns, from the times between its expirations. */
+export function delayOf(times: Histogram, interval: number) {
+  const late = (ns: number) => Math.max(0, Math.round(ns - interval))
+  const { min, mean, max, stddev } = times
+  const [p50, p90, p99] = [50, 90, 99].map(p => late(times.percentile(p))) as [number, number, number]
+  return { min: late(min), mean: late(mean), max: late(max), stddev: Math.round(stddev), p50, p90, p99 }
+}

@@ -1,0 +1,128 @@
+/** GET_RUNTIME from the program to the client, and when it watches the event loop. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createHistogram } from 'node:perf_hooks'
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { ControlClient, type Entry, serveControl } from '../../../src/control/index.ts'
+import { readDirectories } from '../../../src/control/protocol/directory.ts'
+import { namedDirectory } from '../../../src/control/protocol/run-directory.ts'
+import { delayOf, Runtime } from '../../../src/control/server/runtime.ts'
+import { loadNative } from '../../../src/linux/native.ts'
+import { memoryNets } from '../../support/memory-net.ts'
+
+const memoryNet = memoryNets()
+
+let ends: (() => void)[]
+beforeEach(() => {
+  ends = []
+})
+afterEach(() => {
+  vi.useRealTimers()
+  for (const end of ends.reverse()) end()
+})
+
+function watched() {
+  const runtime = new Runtime(memoryNet().pool)
+  ends.push(() => runtime[Symbol.dispose]())
+  return runtime
+}
+
+/** Keeps the event loop busy. */
+function spin(ms: number): void {
+  const until = performance.now() + ms
+  while (performance.now() < until);
+}
+
+/** More than the young generation holds. */
+function makeGarbage(): number {
+  return Array.from({ length: 1_000_000 }, (_, i) => [i]).length
+}
+
+test('GET_RUNTIME returns the event loop, memory, CPU time and frame memory of the program', async () => {
+  const { net, pool } = memoryNet()
+  const directory = join(mkdtempSync(join(tmpdir(), 'vnet-runtime-')), 'vnet')
+  ends.push(() => rmSync(directory, { recursive: true, force: true }))
+  const native = loadNative()
+  const control = serveControl(native, net, { directory, now: () => 1_800_000_000_000 })
+  ends.push(() => control[Symbol.dispose]())
+  const client = new ControlClient(native)
+  ends.push(() => client.close())
+  const [entry] = readDirectories(namedDirectory(directory))
+  const frame = pool.alloc(60)
+  const first = await client.runtime((entry as Entry).vnet)
+  frame?.free()
+  const { heapTotal, rss } = process.memoryUsage()
+  expect(first.loopDelay).toBeUndefined()
+  expect(first).toMatchObject({ time: 1_800_000_000_000, poolUsed: 1, poolCapacity: 320 })
+  for (const [bytes, about] of [
+    [first.heapTotal, heapTotal],
+    [first.resident, rss],
+  ] as const) {
+    expect(bytes).toBeGreaterThan(about / 2)
+    expect(bytes).toBeLessThan(about * 2)
+  }
+  expect(first.heapUsed).toBeLessThanOrEqual(first.heapTotal)
+  expect(first.external).toBeGreaterThan(0)
+  expect(first.arrayBuffers).toBeGreaterThanOrEqual(pool.bytes.length)
+  spin(50)
+  const second = await client.runtime((entry as Entry).vnet)
+  const used = (key: 'loopActive' | 'cpuUser' | 'cpuSystem') => second[key] - first[key]
+  expect(used('loopActive')).toBeGreaterThanOrEqual(50e6)
+  expect(used('cpuUser') + used('cpuSystem')).toBeGreaterThan(0)
+})
+
+test('the delay is what the timer was late, not the time between its expirations', () => {
+  const times = createHistogram()
+  for (const ms of [19, 20, 21, 22, 60]) times.record(ms * 1e6)
+  const { stddev, ...delay } = delayOf(times, 20e6)
+  const ms = Object.fromEntries(Object.entries(delay).map(([name, ns]) => [name, Math.round(ns / 1e5) / 10]))
+  expect(ms).toEqual({ min: 0, mean: 8.4, max: 40, p50: 1, p90: 40, p99: 40 })
+  expect(Math.round(stddev / 1e6)).toBe(16)
+})
+
+test('the delay of the event loop is that since the last request', async () => {
+  const runtime = watched()
+  expect(runtime.read().loopDelay).toBeUndefined()
+  // Two expirations of the timer make a delay.
+  await sleep(50)
+  spin(200)
+  await sleep(50)
+  const { min = 0, p50 = 0, p99 = 0, max = 0 } = runtime.read().loopDelay ?? {}
+  expect(max).toBeGreaterThan(150e6)
+  expect([min <= p50, p50 <= p99, p99 <= max]).toEqual([true, true, true])
+  expect(runtime.read().loopDelay).toBeUndefined()
+})
+
+test('pauses for garbage collection are counted, and their number never falls', async () => {
+  const runtime = watched()
+  const minor = () => runtime.read().gc.find(({ kind }) => kind === 'minor') ?? { count: 0, time: 0 }
+  /** Makes garbage until a pause is reported, some turns of the event loop later. */
+  const pause = async () => {
+    for (const { count } = minor(); minor().count === count; await setImmediate()) makeGarbage()
+  }
+  await pause()
+  const once = minor()
+  expect(once.time).toBeGreaterThan(0)
+  runtime[Symbol.dispose]()
+  makeGarbage()
+  for (let turn = 0; turn < 10; turn++) await setImmediate()
+  expect(minor()).toEqual(once)
+  await pause()
+  expect(minor().count).toBeGreaterThan(once.count)
+})
+
+test('nothing is watched before the first request, nor 90 seconds after the last', () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  const runtime = watched()
+  const states = [runtime.isWatched]
+  runtime.read()
+  vi.advanceTimersByTime(89_000)
+  runtime.read()
+  vi.advanceTimersByTime(89_000)
+  states.push(runtime.isWatched)
+  vi.advanceTimersByTime(1000)
+  states.push(runtime.isWatched)
+  expect([states, vi.getTimerCount()]).toEqual([[false, true, false], 0])
+})
