@@ -140,7 +140,14 @@ export type FeedMessage =
   /** Of the device looked at, when it is first looked at; undefined without a scenario. */
   | { readonly type: 'scenario'; readonly id: DeviceId; readonly scenario: ScenarioInfo | undefined }
   /** Whenever a frame waits for a step, and with `step` undefined when stepping ends. */
-  | { readonly type: 'step'; readonly id: DeviceId; readonly mode: 'on' | 'off'; readonly step: StepInfo | undefined }
+  | {
+      readonly type: 'step'
+      readonly id: DeviceId
+      readonly mode: 'on' | 'off'
+      /** Milliseconds after which a frame goes on by itself; 0 or absent is never. */
+      readonly every?: number
+      readonly step: StepInfo | undefined
+    }
   /** Something that the server could not read, in a sentence. */
   | { readonly type: 'problem'; readonly text: string }
 

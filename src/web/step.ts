@@ -8,19 +8,19 @@ import { deviceId } from './rows.ts'
 
 /** Reads what waits in the vnet of a device: on the device itself, or on another of its devices. */
 export async function readStep(client: ControlClient, device: FoundDevice, id: DeviceId): Promise<Packed> {
-  const { mode, halt } = await stateOf(client, device)
-  const message = (step: StepInfo | undefined): FeedMessage => ({ type: 'step', id, mode, step })
+  const { mode, every, halt } = await stateOf(client, device)
+  const message = (step: StepInfo | undefined): FeedMessage => ({ type: 'step', id, mode, every, step })
   if (halt === undefined) return pack(message(undefined))
   const step = stepInfo(device, halt)
   return pack(message({ ...step, frame: undefined, source: undefined }), message(step))
 }
 
 /** An older vnet has no steps, and one of another user shows none. */
-async function stateOf(client: ControlClient, device: FoundDevice): Promise<Pick<StepState, 'mode' | 'halt'>> {
+async function stateOf(client: ControlClient, device: FoundDevice): Promise<StepState> {
   try {
     return await client.step(device.vnet, device)
   } catch (error) {
-    if (isErrno(error, EOPNOTSUPP) || isErrno(error, EPERM)) return { mode: 'off', halt: undefined }
+    if (isErrno(error, EOPNOTSUPP) || isErrno(error, EPERM)) return { mode: 'off', every: 0, halt: undefined }
     throw error
   }
 }

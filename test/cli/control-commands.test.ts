@@ -342,6 +342,7 @@ describe('step', () => {
       'step 2 of 5, red/sn1, queue 1: ndoStartXmit',
       '',
       expect.stringMatching(/^17 bytes: .*0x88b5/),
+      expect.stringMatching(/^ {2}Ethernet: .*02:00:00:00:00:08/),
       '  0000  02 00 00 00 00 09 02 00 00 00 00 08 88 b5 01 02',
       '  0010  03',
       '',
@@ -357,7 +358,13 @@ describe('step', () => {
     vnet({ [STEP]: () => [halted] })
     const { stdout } = await runMain('step', 'sn0', '--json')
     const source = { file: '/a.js', line: 9, lines: ['function xmit(skb) {', '  skb.drop()'] }
-    const frame = { length: 17, text: expect.any(String), bytes: '020000000009020000000008' + '88b5010203' }
+    const headers = [{ name: 'Ethernet', fields: expect.any(Array) }]
+    const frame = {
+      length: 17,
+      text: expect.stringMatching(/0x88b5/),
+      headers,
+      bytes: `020000000009020000000008${'88b5010203'}`,
+    }
     const halt = { step: 2, interface: 'red/sn1', queue: 1, next: 'ndoStartXmit', frame, source }
     expect(JSON.parse(stdout)).toEqual({ event: 'step', mode: 'on', every: 0, halt })
   })

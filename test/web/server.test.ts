@@ -260,14 +260,14 @@ describe('stepping', () => {
       [true, false].map(hasToken => web.feed(`device=${id}&want=step`, hasToken)),
     )
     for (const feed of [page, stranger]) {
-      expect(await feed?.next('step')).toEqual({ type: 'step', id, mode: 'off' })
+      expect(await feed?.next('step')).toEqual({ type: 'step', id, mode: 'off', every: 0 })
     }
     await fake.hears(subscribe.cmd)
     reply = halt
     fake.event(b => void b.u32(1, 7).string(2, 'sn0').u32(of.event.type, 12))
     const step = { id, step: 2, next: 'ndoStartXmit', queue: 0 }
     expect(await page?.next('step')).toEqual({
-      ...{ type: 'step', id, mode: 'on' },
+      ...{ type: 'step', id, mode: 'on', every: 0 },
       step: {
         ...step,
         source: { file: 'a.ts', line: 9, lines: ['one', 'two'] },
@@ -279,7 +279,7 @@ describe('stepping', () => {
         },
       },
     })
-    expect(await stranger?.next('step')).toEqual({ type: 'step', id, mode: 'on', step })
+    expect(await stranger?.next('step')).toEqual({ type: 'step', id, mode: 'on', every: 0, step })
   })
 
   test('a step is done by a command', async () => {

@@ -1,8 +1,10 @@
 /** `vnet step IF [on|off|next]`: prints the frame that waits for a step, and what runs next. */
+
+import { FramePrinter } from '../../capture/frame-text.ts'
 import type { ControlClient, FoundDevice, StepHalt, StepState } from '../../control/index.ts'
 import { UsageError } from '../../netdev/driver.ts'
 import { printable } from '../../netdev/printable.ts'
-import { print } from '../../packet/print.ts'
+import { headersOf } from '../../web/frame/headers.ts'
 import { type AskOptions, askInterface } from '../ask.ts'
 import { label } from '../device-words.ts'
 import type { Io } from '../io.ts'
@@ -33,10 +35,9 @@ export function step(
 
 function stepWords({ mode, every, halt }: StepState) {
   if (halt === undefined) return { mode, every, halt: null }
-  const { number, device, queue, next, frame, source } = halt
-  const { length, bytes = new Uint8Array() } = frame ?? {}
-  const shown = frame && { length, text: print(bytes, 0, bytes.length), bytes: Buffer.from(bytes).toString('hex') }
-  return { mode, every, halt: { step: number, interface: label(device), queue, next, frame: shown ?? null, source } }
+  const { number, device, queue, next, frame = null, source = null } = halt
+  const words = frame && { length: frame.length, text: text(frame), headers: headers(frame), bytes: hex(frame.bytes) }
+  return { mode, every, halt: { step: number, interface: label(device), queue, next, frame: words, source } }
 }
 
 /** Returns the lines that are printed. */
@@ -50,12 +51,31 @@ function haltLines({ number, device, queue, next, frame, source }: StepHalt): st
   return [head, ...(frame === undefined ? [] : frameLines(frame)), ...(source === undefined ? [] : codeLines(source))]
 }
 
-function frameLines({ length, bytes }: NonNullable<StepHalt['frame']>): string[] {
+type Frame = NonNullable<StepHalt['frame']>
+
+function frameLines(frame: Frame): string[] {
+  const { bytes } = frame
   const rows = Array.from({ length: Math.ceil(bytes.length / ROW) }, (_, i) => {
-    const hex = [...bytes.subarray(i * ROW, (i + 1) * ROW)].map(byte => byte.toString(16).padStart(2, '0'))
-    return `  ${(i * ROW).toString(16).padStart(4, '0')}  ${hex.join(' ')}`
+    const row = hex(bytes.subarray(i * ROW, (i + 1) * ROW))
+    return `  ${(i * ROW).toString(16).padStart(4, '0')}  ${row.match(/../g)?.join(' ')}`
   })
-  return ['', `${length} bytes: ${print(bytes, 0, bytes.length)}`, ...rows]
+  const decoded = headers(frame).map(({ name, fields }) => {
+    return `  ${name}: ${fields.map(field => `${field.name} ${field.value}`).join(', ')}`
+  })
+  return ['', `${frame.length} bytes: ${text(frame)}`, ...decoded, ...rows]
+}
+
+function text({ length, bytes }: Frame): string {
+  const packet = { bytes, at: 0, capturedLength: bytes.length, originalLength: length }
+  return new FramePrinter().print(packet)
+}
+
+function headers({ bytes }: Frame) {
+  return headersOf(bytes, 0, bytes.length)
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex')
 }
 
 function codeLines({ file, line, lines }: NonNullable<StepHalt['source']>): string[] {
