@@ -44,22 +44,29 @@ const READ: { readonly [W in Exclude<Want, 'frames' | 'segment' | 'step'>]: Poll
 }
 
 const SEGMENT_MS = 2000
-/** There may be many hosts, and they change only when the vnet reads its configuration again. */
+/**
+ * Hosts that a page gets, and the time after which so many are read again. There may be a million,
+ * and they change only when the vnet reads its configuration again.
+ */
+const HOSTS_MAX = 20_000
 const HOSTS_MS = 10_000
 
 /** Returns a function that reads a segment, and its hosts less often than the rest. */
 function segmentReader(): Read {
   let hosts: SegmentInfo['hosts'] = []
+  let allHosts: number | undefined
   let due = 0
   return async (client, device, id) => {
     const isDue = performance.now() >= due
     const kinds = isDue ? undefined : (['lease', 'neighbour', 'station', 'counter'] as const)
     const segment = await supported(() => client.segment(device.vnet, device, kinds))
     if (isDue) {
-      hosts = segment?.hosts ?? []
-      due = performance.now() + HOSTS_MS
+      const { length } = segment?.hosts ?? []
+      hosts = segment?.hosts.slice(0, HOSTS_MAX) ?? []
+      allHosts = length > HOSTS_MAX ? length : undefined
+      due = performance.now() + HOSTS_MS * Math.max(1, length / HOSTS_MAX)
     }
-    return { type: 'segment', id, segment: segment && { ...segment, hosts } }
+    return { type: 'segment', id, segment: segment && { ...segment, hosts }, ...(allHosts && { allHosts }) }
   }
 }
 

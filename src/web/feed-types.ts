@@ -136,7 +136,13 @@ export type FeedMessage =
   /** Of all devices, when it happens. */
   | { readonly type: 'event'; readonly id: DeviceId; readonly time: number; readonly event: DeviceEvent }
   /** What is behind a `vnet lan`, every two seconds; undefined if nothing is. */
-  | { readonly type: 'segment'; readonly id: DeviceId; readonly segment: SegmentInfo | undefined }
+  | {
+      readonly type: 'segment'
+      readonly id: DeviceId
+      readonly segment: SegmentInfo | undefined
+      /** The number of hosts, if there are more than are listed. */
+      readonly allHosts?: number
+    }
   /** Of the device looked at, when it is first looked at; undefined without a scenario. */
   | { readonly type: 'scenario'; readonly id: DeviceId; readonly scenario: ScenarioInfo | undefined }
   /** Whenever a frame waits for a step, and with `step` undefined when stepping ends. */

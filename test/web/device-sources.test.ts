@@ -12,9 +12,10 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-test('the hosts of a segment are read every ten seconds, and are in each message in between', async () => {
+/** Reads a segment of so many hosts for so long. Returns what was asked for, and what was sent. */
+async function readSegment(count: number, ms: number) {
   const asked: (readonly string[] | undefined)[] = []
-  const hosts = [{ name: 'host1', mac: '02:00:00:00:00:01', addresses: [], router: false }]
+  const hosts = Array.from({ length: count }, (_, i) => ({ mac: `${i}`, addresses: [], router: false }))
   const nothing = { leases: [], neighbours: [], stations: [], counters: { frames: {}, dropped: {}, answered: {} } }
   const client = {
     async segment(_vnet: string, _device: FoundDevice, kinds?: readonly string[]): Promise<SegmentInfo> {
@@ -23,13 +24,27 @@ test('the hosts of a segment are read every ten seconds, and are in each message
     },
   } as unknown as ControlClient
   const vnets = { known: () => ({ vnet: 'v', name: 'lan0', ifindex: 2 }) } as unknown as Vnets
-  const sent: { readonly segment: SegmentInfo }[] = []
+  const sent: { readonly segment: SegmentInfo; readonly allHosts?: number }[] = []
   const feed = { send: ({ text }: Packed) => sent.push(JSON.parse(text)) } as unknown as Feed
   const source = deviceSource(vnets, client, '1//lan0', 'segment')
   source?.add(feed)
-  await vi.advanceTimersByTimeAsync(11_000)
+  await vi.advanceTimersByTimeAsync(ms)
   source?.delete(feed)
+  return { asked, sent }
+}
+
+test('the hosts of a segment are read every ten seconds, and are in each message in between', async () => {
+  const { asked, sent } = await readSegment(1, 11_000)
   const others = ['lease', 'neighbour', 'station', 'counter']
   expect(asked).toEqual([undefined, others, others, others, others, undefined])
-  expect(sent.map(({ segment }) => segment.hosts)).toEqual(asked.map(() => hosts))
+  const hosts = [{ mac: '0', addresses: [], router: false }]
+  expect(sent.map(({ segment, allHosts }) => [segment.hosts, allHosts])).toEqual(asked.map(() => [hosts, undefined]))
+})
+
+test('of more than 20,000 hosts the first are listed, and they are read less often', async () => {
+  const { asked, sent } = await readSegment(40_000, 11_000)
+  expect(asked.filter(kinds => kinds === undefined)).toHaveLength(1)
+  expect(sent.map(({ segment, allHosts }) => [segment.hosts.length, allHosts])).toEqual(
+    asked.map(() => [20_000, 40_000]),
+  )
 })

@@ -14,6 +14,7 @@ export class LanDrawing {
   readonly #drawing = svg('svg', { class: 'segment', role: 'img', 'aria-label': 'Ports and hosts of the segment' })
   #segment: Segment | undefined
   #own: DeviceRow | undefined
+  #allHosts: number | undefined
   #width = 0
   #drawn = ''
 
@@ -26,15 +27,16 @@ export class LanDrawing {
   }
 
   /** Draws a segment; `own` is the port that is looked at. */
-  draw(segment: Segment, own: DeviceRow | undefined): void {
+  draw(segment: Segment, own: DeviceRow | undefined, allHosts: number | undefined): void {
     this.#segment = segment
     this.#own = own
+    this.#allHosts = allHosts
     this.#draw()
   }
 
   #draw(): void {
     if (this.#width === 0 || this.#segment === undefined) return
-    const groups = groupsOf(this.#segment, Math.max(LEAST_HOSTS, HOST_ROWS * columnsIn(this.#width)))
+    const groups = groupsOf(this.#segment, Math.max(LEAST_HOSTS, HOST_ROWS * columnsIn(this.#width)), this.#allHosts)
     const drawn = JSON.stringify([this.#width, this.#own?.id, groups])
     if (drawn === this.#drawn) return
     this.#drawn = drawn

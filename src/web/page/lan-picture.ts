@@ -21,8 +21,12 @@ export interface Group {
 const MOST_PORTS = 24
 const MOST_ADDRESSES = 3
 
-/** Returns what is drawn of a segment: its ports, its gateway, and of its hosts `most` at most. */
-export function groupsOf({ hosts, leases, neighbours, stations }: Segment, most: number): Group[] {
+/**
+ * Returns what is drawn of a segment: its ports, its gateway, and at most `most` of its hosts. There
+ * may be more hosts, `allHosts`, than are listed.
+ */
+export function groupsOf(segment: Segment, most: number, allHosts: number = segment.hosts.length): Group[] {
+  const { hosts, leases, neighbours, stations } = segment
   const addresses = addressesByMac([...neighbours, ...leases])
   const ports = new Map<string, string[]>()
   for (const { name, mac } of stations) {
@@ -42,7 +46,7 @@ export function groupsOf({ hosts, leases, neighbours, stations }: Segment, most:
   })
   return [
     { title: count(ports.size, 'port'), boxes: cut(portBoxes, MOST_PORTS, ports.size, 'ports') },
-    { title: count(hosts.length, 'host'), boxes: cut(hostBoxes, most, hosts.length, 'hosts') },
+    { title: count(allHosts, 'host'), boxes: cut(hostBoxes, most, allHosts, 'hosts') },
   ]
 }
 

@@ -15,6 +15,7 @@ export function lanView(app: App): View {
   const dhcp = new DhcpPanel(app)
   const list = new LongList()
   const count = h('span', { class: 'muted', attrs: { role: 'status' } })
+  const notAll = h('p', { class: 'muted' })
   const search = h('input', {
     ...{ type: 'search', placeholder: 'Search names and addresses', autocomplete: 'off', spellcheck: false },
     attrs: { 'aria-label': 'Search the lists' },
@@ -30,6 +31,7 @@ export function lanView(app: App): View {
     { class: 'panel', attrs: { 'aria-label': 'Lists' } },
     h('div', { class: 'row' }, ...tabs.values(), search, count),
     list.element,
+    notAll,
   )
   const body = h(
     'div',
@@ -43,6 +45,8 @@ export function lanView(app: App): View {
   const element = h('div', { class: 'lan' }, none, body)
   let part: Part = 'hosts'
   let segment: Segment | undefined
+  /** The number of hosts, if not all are listed. */
+  let allHosts: number | undefined
   let shown: DeviceId | undefined
   let isShown = false
   /** Milliseconds since 1970, by the clock of the server. */
@@ -68,8 +72,13 @@ export function lanView(app: App): View {
     none.hidden = segment !== undefined
     body.hidden = segment === undefined
     if (segment === undefined) return
-    drawing.draw(segment, app.device)
-    for (const [name, tab] of tabs) setText(tab, `${name} ${segment[name].length.toLocaleString('en')}`)
+    drawing.draw(segment, app.device, allHosts)
+    for (const [name, tab] of tabs) {
+      const count = (name === 'hosts' && allHosts) || segment[name].length
+      setText(tab, `${name} ${count.toLocaleString('en')}`)
+    }
+    const first = `Only the first ${segment.hosts.length.toLocaleString('en')} hosts are listed: vnet lan show --hosts lists all.`
+    setText(notAll, allHosts === undefined ? '' : first)
     for (const { group, table } of groups) fillCounters(table, segment.counters[group])
     showRows()
   }
@@ -87,6 +96,7 @@ export function lanView(app: App): View {
     if (!('id' in message) || message.id !== app.device?.id) return
     if (message.type === 'segment') {
       segment = message.segment
+      allHosts = message.allHosts
       setText(none, `${app.device.label} has no segment behind it: vnet lan makes one.`)
       show()
     } else if (message.type === 'frames' && segment !== undefined) dhcp.take(message)

@@ -55,6 +55,12 @@ describe('groupsOf', () => {
   })
 })
 
+test('hosts that are not listed are counted too', () => {
+  const hosts = Array.from({ length: 20 }, (_, i) => host(i, i === 0))
+  const { title, boxes } = groupsOf(segment({ hosts }), 12, 100_001)[1] as Group
+  expect([title, boxes.at(-1)?.lines[0]]).toEqual(['100,001 hosts', '99,990 more hosts'])
+})
+
 describe('layout', () => {
   const boxes = (n: number): Group['boxes'] =>
     Array.from({ length: n }, (_, i) => ({ kind: 'port', lines: [`lan${i}`, '198.18.0.1'] }))
