@@ -101,18 +101,15 @@ class Frames {
   }
 
   deviceChanged(): void {
-    const { device, mayChange } = this.#app
+    const { device } = this.#app
     this.#capture.update()
-    this.#table.note = mayChange
-      ? 'No frames yet.'
-      : 'Frames are shown with the token only: open the address that vnet printed.'
+    this.#drawSoon()
     if (this.#id === (device?.id ?? '')) return
     this.#id = device?.id ?? ''
     this.#log.clear()
     this.#selected = undefined
     this.#table.select(undefined)
     this.#details.show(undefined)
-    this.#drawSoon()
   }
 
   show(isShown: boolean): void {
@@ -131,6 +128,7 @@ class Frames {
 
   #draw(): void {
     const { frames, isHeld, seen, seenSinceHeld, skipped } = this.#log
+    this.#table.note = this.#note
     this.#table.show(frames, !isHeld)
     this.#follow.setAttribute('aria-pressed', `${!isHeld}`)
     const texts = [
@@ -139,6 +137,12 @@ class Frames {
       skipped > 0 && `${numbers.format(skipped)} more not listed`,
     ]
     setText(this.#counts, texts.filter(Boolean).join(', '))
+  }
+
+  /** Why there are no frames. */
+  get #note(): string {
+    if (!this.#app.mayChange) return 'Frames are shown with the token only: open the address that vnet printed.'
+    return this.#log.seen === 0 ? 'No frames yet.' : 'No frame passes the filter.'
   }
 
   #hold(): void {
