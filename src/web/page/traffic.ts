@@ -100,8 +100,11 @@ class Traffic {
 
   receive(message: FeedMessage): void {
     this.#history.receive(message)
-    if (message.type === 'wire' && message.id === this.#id) this.#wire = message
-    if (message.type === 'stats' && !this.#isPaused) {
+    const isWire = message.type === 'wire' && message.id === this.#id
+    // The wire of another device comes after it, and must not wait until a pause ends.
+    const isFirst = isWire && this.#wire === undefined
+    if (isWire) this.#wire = message
+    if (isFirst || (message.type === 'stats' && !this.#isPaused)) {
       this.#end = undefined
       this.#drawSoon()
     }
