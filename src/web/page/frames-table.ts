@@ -84,12 +84,13 @@ export class FrameTable {
     else this.#reveal(at)
   }
 
-  /** Selects a frame so many rows further down, and scrolls to it. */
+  /** Selects a frame so many rows further down, the first one for -Infinity, and scrolls to it. */
   move(by: number): void {
     if (this.#frames.length === 0) return
     const at = this.#selected === undefined ? -1 : this.#frames.indexOf(this.#selected)
     const last = this.#frames.length - 1
-    const next = at === -1 ? (by > 0 ? this.#firstSeen : last) : Math.min(Math.max(at + by, 0), last)
+    const isFromNowhere = at === -1 && Number.isFinite(by)
+    const next = isFromNowhere ? this.#firstSeen : Math.min(Math.max(at + by, 0), last)
     this.#isFollowing = false
     this.#reveal(next)
     this.#events.selected(this.#frames[next])
@@ -100,8 +101,10 @@ export class FrameTable {
     return Math.max(Math.floor(this.element.clientHeight / this.#rowHeight) - 2, 1)
   }
 
+  /** The first row that can be seen; the last one while it follows. */
   get #firstSeen(): number {
-    return Math.min(Math.ceil(this.element.scrollTop / this.#rowHeight), this.#frames.length - 1)
+    const last = this.#frames.length - 1
+    return this.#isFollowing ? last : Math.min(Math.ceil(this.element.scrollTop / this.#rowHeight), last)
   }
 
   get #rowHeight(): number {
