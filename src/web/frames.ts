@@ -18,10 +18,13 @@ import type { Source } from './source.ts'
 /** Bytes of each frame that are captured: up to the options of DHCP. */
 export const SNAPLEN = 512
 /** Frames of a message, and the time from one to the next, ms. */
-const ROWS_MAX = 200
+export const ROWS_MAX = 200
 const INTERVAL_MS = 200
-/** Bytes of the capture that are read in that time. What does not fit is lost, and counted. */
-const READ_MAX = 512 * 1024
+/**
+ * Bytes of the capture that are read in that time: more than most vnets send, since frames that
+ * wait in the buffer of the vnet are shown late. What that has no room for is lost, and counted.
+ */
+export const READ_MAX = 4 << 20
 
 export class Frames implements Source {
   readonly #open: () => Promise<CaptureStream | undefined>
