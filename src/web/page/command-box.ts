@@ -6,7 +6,7 @@ const COPIED_MS = 1500
 
 export class CommandBox {
   readonly element: HTMLElement
-  readonly #line = h('code', { tabIndex: 0, attrs: { 'aria-label': 'Command line' } })
+  readonly #line = h('code', {})
 
   constructor() {
     const button = copyButton('Copy', () => this.#line.textContent ?? '')

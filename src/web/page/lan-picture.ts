@@ -22,7 +22,7 @@ const MOST_PORTS = 24
 const MOST_ADDRESSES = 3
 
 /**
- * Returns what is drawn of a segment: its ports, its gateway, and at most `most` of its hosts. There
+ * Returns what is drawn of a segment: ports, the gateway, and at most `most` of the hosts. There
  * may be more hosts, `allHosts`, than are listed.
  */
 export function groupsOf(segment: Segment, most: number, allHosts: number = segment.hosts.length): Group[] {
