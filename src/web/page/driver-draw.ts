@@ -2,17 +2,7 @@
 import { setText, svg } from './dom.ts'
 import { type Arrow, type Box, FOLD_COLUMNS, isRing, LINE, PAD, RING, TITLE } from './driver-layout.ts'
 import type { Item } from './driver-model.ts'
-import {
-  clip,
-  type Description,
-  DOT_SPEED,
-  describeFold,
-  describePart,
-  describeStage,
-  dotsFor,
-  places,
-  type Tone,
-} from './driver-text.ts'
+import { clip, type Description, describeFold, describePart, describeStage, places, type Tone } from './driver-text.ts'
 
 /** An element, and how it shows another state of what it stands for. */
 export interface Drawn<T> {
@@ -177,7 +167,6 @@ export interface ArrowState {
 export function drawArrow({ lane, x1, y1, x2, y2, touches }: Arrow, isVertical: boolean): Drawn<ArrowState> {
   const [dx, dy] = [Math.sign(x2 - x1), Math.sign(y2 - y1)]
   const line = svg('path', { d: `M${x1} ${y1}L${x2} ${y2}`, class: 'line' })
-  const dots = svg('path', { d: `M${x1 + 4 * dx} ${y1 + 4 * dy}L${x2 - 12 * dx} ${y2 - 12 * dy}`, class: 'dots' })
   const [hx, hy] = [x2 - 7 * dx, y2 - 7 * dy]
   const head = svg('path', {
     d: `M${x2} ${y2}L${hx + 4 * dy} ${hy + 4 * dx}L${hx - 4 * dy} ${hy - 4 * dx}Z`,
@@ -191,7 +180,7 @@ export function drawArrow({ lane, x1, y1, x2, y2, touches }: Arrow, isVertical: 
   const drops = isVertical ? text(mx + 10, my + 14, 'drops') : text(mx, my + 20, 'drops', 'middle')
   const cut = svg('path', { d: `M${mx - 6} ${my - 6}l12 12m0 -12l-12 12`, class: 'cut' })
   const title = svg('title')
-  const element = svg('g', {}, title, line, dots, head, cut, label, drops)
+  const element = svg('g', {}, title, line, head, cut, label, drops)
   return {
     element,
     update({ rate, label: words, drops: dropped, isCut, hasCarrier }) {
@@ -199,15 +188,6 @@ export function drawArrow({ lane, x1, y1, x2, y2, touches }: Arrow, isVertical: 
       setText(label, words)
       setText(drops, dropped)
       setText(title, rate === undefined ? '' : `${Number(rate.toPrecision(4))} frames per second`)
-      const moving = isCut ? undefined : dotsFor(rate ?? 0)
-      dots.style.display = moving === undefined ? 'none' : ''
-      if (moving === undefined) return
-      const period = `${moving.period.toFixed(1)}px`
-      if (dots.style.getPropertyValue('--period') === period) return
-      dots.style.setProperty('--period', period)
-      dots.style.strokeWidth = `${moving.size}`
-      dots.style.strokeDasharray = `0 ${moving.period.toFixed(1)}`
-      dots.style.animationDuration = `${(moving.period / DOT_SPEED).toFixed(3)}s`
     },
   }
 }

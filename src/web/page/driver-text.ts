@@ -106,9 +106,9 @@ export function stateOf({ isUp, isCut, carrier }: DeviceRow): { readonly text: s
 }
 
 /** Up to this rate each dot on an arrow is a frame. */
-export const MOST_DOTS = 12
+export const MOST_DOTS = 10
 /** How fast dots move, in pixels per second. */
-export const DOT_SPEED = 96
+export const DOT_SPEED = 120
 
 /**
  * The dots on an arrow: how far apart, in pixels, and how big. More frames than there is room for
@@ -116,7 +116,7 @@ export const DOT_SPEED = 96
  */
 export function dotsFor(rate: number): { readonly period: number; readonly size: number } | undefined {
   if (rate < 0.05) return undefined
-  const size = 4 + Math.min(5, Math.max(0, Math.floor(Math.log10(rate / MOST_DOTS) + 1)))
+  const size = 7 + Math.min(5, Math.max(0, Math.floor(Math.log10(rate / MOST_DOTS) + 1)))
   return { period: Math.max(DOT_SPEED / rate, size + 3), size }
 }
 

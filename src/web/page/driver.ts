@@ -1,7 +1,8 @@
 /** The driver in motion: what a device is made of, and the frames on their way through it. */
 import type { DeviceId, DeviceRow, FeedMessage } from '../feed-types.ts'
 import type { App, View } from './app.ts'
-import { h, svg } from './dom.ts'
+import { h, setText, svg } from './dom.ts'
+import { type Dots, drawDots } from './driver-dots.ts'
 import {
   type ArrowState,
   type Drawn,
@@ -20,6 +21,8 @@ import { CountRates, MOST_DOTS, stateOf } from './driver-text.ts'
 import { placeHash } from './place.ts'
 import { Rates, short } from './rates.ts'
 
+const NONE = 'No interface of a vnet is known. `vnet snull` in a terminal makes two.'
+
 export function driverView(app: App): View {
   return new DriverView(app)
 }
@@ -32,6 +35,8 @@ class DriverView implements View {
   readonly element = h('div', { class: 'driver stack' })
   readonly #app: App
   readonly #picture = svg('svg', { role: 'group' })
+  /** The picture and what moves over it. */
+  readonly #canvas = h('div', { class: 'canvas' })
   readonly #hint = h('p', { class: 'muted' })
   readonly #legend = h(
     'p',
@@ -49,13 +54,12 @@ class DriverView implements View {
   #isDue = false
   #key = ''
   #items = new Map<string, Drawn<ItemState>>()
-  #arrows: readonly { readonly arrow: Arrow; readonly drawn: Drawn<ArrowState> }[] = []
+  #arrows: readonly { readonly arrow: Arrow; readonly drawn: Drawn<ArrowState>; readonly dots: Dots }[] = []
   #ends: { readonly near: Drawn<EndState>; readonly far: Drawn<EndState> } | undefined
 
   constructor(app: App) {
     this.#app = app
-    const drawing = h('div', { class: 'drawing' })
-    drawing.append(this.#picture)
+    const drawing = h('div', { class: 'drawing' }, this.#canvas)
     this.element.append(this.#hint, drawing, this.#legend, this.#numbers.element)
     new ResizeObserver(([{ contentRect }]) => {
       this.#width = contentRect.width
@@ -115,8 +119,10 @@ class DriverView implements View {
     const { device, vnets } = this.#app
     const parts = device && this.#parts.get(device.id)
     this.#hint.hidden = parts !== undefined
-    this.#hint.textContent = device === undefined ? 'There is no interface to look at.' : 'Waiting for its parts.'
-    this.#picture.toggleAttribute('hidden', parts === undefined)
+    const isEmpty = vnets.every(({ devices }) => devices.length === 0)
+    const missing = isEmpty ? NONE : 'The interface is gone. It is shown again when it is back.'
+    setText(this.#hint, device === undefined ? missing : 'Waiting for its parts.')
+    this.#canvas.hidden = parts === undefined
     this.#legend.hidden = this.#numbers.element.hidden = parts === undefined
     if (device === undefined || parts === undefined || this.#width === 0) return
     const peer = peerOf(device, vnets)
@@ -148,10 +154,15 @@ class DriverView implements View {
         elements.push(drawn.element)
       } else elements.push(ends[box.kind].element)
     }
-    this.#arrows = arrows.map(arrow => ({ arrow, drawn: drawArrow(arrow, isVertical) }))
+    this.#arrows = arrows.map(arrow => ({
+      arrow,
+      drawn: drawArrow(arrow, isVertical),
+      dots: drawDots(arrow, isVertical),
+    }))
     this.#items = items
     this.#ends = ends
-    this.#picture.setAttribute('viewBox', `0 0 ${width} ${height}`)
+    this.#canvas.style.width = `${width}px`
+    this.#canvas.replaceChildren(this.#picture, ...this.#arrows.map(({ dots }) => dots.element))
     this.#picture.setAttribute('width', `${width}`)
     this.#picture.setAttribute('height', `${height}`)
     this.#picture.setAttribute('aria-label', `The way of frames through ${device.label}`)
@@ -174,18 +185,20 @@ class DriverView implements View {
       }
     }
     const [near, far] = [this.#rates.of(device.id), peer && this.#rates.of(peer.id)]
-    for (const { arrow, drawn } of this.#arrows) {
+    for (const { arrow, drawn, dots } of this.#arrows) {
       const { touches } = arrow
       const isFar = arrow.side === 'far' && peer !== undefined
       const counted = isFar ? far : near
       const isTx = (arrow.lane === 'away') !== isFar
       const rate = isTx ? counted?.txPackets : counted?.rxPackets
       const lost = (isTx ? counted?.txDrops : counted?.rxDrops) ?? 0
+      const isCut = arrow.isCable && arrow.side === 'near' && device.isCut
+      dots.update(isCut ? 0 : (rate ?? 0))
       drawn.update({
         rate,
         label: touches !== undefined && rate !== undefined ? `${short(rate)}/s` : '',
         drops: touches === (isFar ? 'far' : 'near') && lost > 0 ? `−${short(lost)}/s` : '',
-        isCut: arrow.isCable && arrow.side === 'near' && device.isCut,
+        isCut,
         hasCarrier: !arrow.isCable || device.carrier,
       })
     }

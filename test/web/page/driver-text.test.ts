@@ -68,12 +68,12 @@ test('a device is down, cut, without a carrier or with it', () => {
 
 describe('dots', () => {
   test('pass as often as frames do, as long as there is room for them', () => {
-    for (const rate of [0.5, 1, 7, 12]) expect(DOT_SPEED / dotsFor(rate)!.period).toBeCloseTo(rate)
+    for (const rate of [0.5, 1, 7, 10]) expect(DOT_SPEED / dotsFor(rate)!.period).toBeCloseTo(rate)
   })
 
   test('do not move without frames, and grow by a pixel with each power of ten', () => {
     expect(dotsFor(0)).toBeUndefined()
-    expect([10, 13, 130, 1300, 1e9].map(rate => dotsFor(rate)!.size)).toEqual([4, 5, 6, 7, 9])
+    expect([9, 13, 130, 1300, 1e9].map(rate => dotsFor(rate)!.size)).toEqual([7, 8, 9, 10, 12])
     expect(dotsFor(1e9)!.period).toBeGreaterThan(dotsFor(1e9)!.size)
   })
 })
