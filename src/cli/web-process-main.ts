@@ -4,7 +4,8 @@
  * vnet.
  */
 import { createRequire } from 'node:module'
-import { ControlClient } from '../control/index.ts'
+import { loadFilters } from '../control/client/capture-request.ts'
+import { ControlClient, loadWords } from '../control/client/client.ts'
 import { loadNative } from '../linux/native.ts'
 import { dropPrivileges } from '../linux/privileges.ts'
 
@@ -32,9 +33,9 @@ dropPrivileges(native, [])
 async function serveWeb(): Promise<void> {
   const { serveWeb } = await import('../web/server.ts')
   const { keptToken } = await import('../web/token.ts')
-  // Loaded now: without capabilities root may not be able to read what is in a user's directory.
-  await import('../control/client/wire-request.ts')
-  const { compileFilter } = await import('../linux/pcap-filter.ts')
+  // Without capabilities root may not be able to read its program, in the directory of a user.
+  await loadWords()
+  const { compileFilter } = await loadFilters()
   try {
     compileFilter('ip')
   } catch {

@@ -4,9 +4,10 @@ import { release, type } from 'node:os'
 import type { CaptureOptions } from '../capture/capture.ts'
 import { wallTime } from './clock.ts'
 
+// Read at the start: later root may not be able to. src/linux and dist/linux are equally deep.
+const { version } = createRequire(import.meta.url)('../../package.json') as { readonly version: string }
+
 /** Returns the options of a Capture that this system and program give it. */
 export function captureHead(): Pick<CaptureOptions, 'wallTime' | 'os' | 'program'> {
-  // src/linux and dist/linux are equally deep.
-  const { version } = createRequire(import.meta.url)('../../package.json')
   return { wallTime, os: `${type()} ${release()}`, program: `vnet ${version}` }
 }

@@ -6,12 +6,15 @@ import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { asUser, TREE } from '../support/ordinary-user.ts'
 import { NOBODY } from '../support/privileges.ts'
 import { runMain } from '../support/run-main.ts'
 import { jsonLines, type Running, spawnVnet, startVnet } from '../support/vnet-process.ts'
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
 let own: OwnNetns
 let netns: Netns
@@ -131,6 +134,27 @@ test('an ordinary user’s page is where the user is, and changes the interfaces
     expect((await vnet.stop()).status).toBe(0)
   } finally {
     rmSync(runtime, { recursive: true })
+  }
+})
+
+test('a page has filters and captures where root alone could not read the program', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'vnet-home-'))
+  const mount = `mount -t tmpfs -o mode=700,uid=${NOBODY} none ${home} && mkdir ${home}/tree && mount --bind . ${home}/tree`
+  const within = ['unshare', '-m', 'sh', '-ec', `cd ${ROOT} && ${mount} && cd / && exec "$@"`, 'sh']
+  try {
+    const args = ['snull', '--json', '--netns', netns.name, '--web', '0']
+    const vnet = await spawnVnet(args, { within, program: `${home}/tree/dist/vnet.js` })
+    const urls = urlsOf(vnet)
+    const id = (await hello(urls.web))[0]?.devices[0]?.id ?? ''
+    expect(await command(urls, id, { do: 'wire', words: 'match icmp (delay 1ms)' })).toEqual({ ok: true })
+    const query = new URLSearchParams({ token: urls.token, device: id, filter: 'icmp' })
+    const { status, body } = await fetch(`${urls.origin}/capture?${query}`)
+    const { value } = (await body?.getReader().read()) ?? {}
+    // The block type of a section header (draft-ietf-opsawg-pcapng sec. 4.1).
+    expect([status, Buffer.from(value?.subarray(0, 4) ?? []).toString('hex')]).toEqual([200, '0a0d0d0a'])
+    expect((await vnet.stop()).status).toBe(0)
+  } finally {
+    rmSync(home, { recursive: true })
   }
 })
 

@@ -111,10 +111,14 @@ async function requestOf({ devices, snaplen, filter, dropsOnly }: CaptureOptions
   return builder.bytes
 }
 
-/** Loads libpcap, which only filters need. */
 async function compiled(filter: string): Promise<Uint8Array> {
-  const { compileFilter } = await import('../../linux/pcap-filter.ts')
+  const { compileFilter } = await loadFilters()
   return encodeProgram(compileFilter(filter))
+}
+
+/** Loads what only filters need. */
+export function loadFilters() {
+  return import('../../linux/pcap-filter.ts')
 }
 
 /** Returns the acknowledgement, or a refusal, also of the connection; undefined for an event. */

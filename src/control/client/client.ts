@@ -179,8 +179,7 @@ export class ControlClient {
     words: string | undefined,
     { direction }: SetWireOptions = {},
   ): Promise<void> {
-    // Loaded when it is needed: it has the language of wires, and the one of filters.
-    const { attachmentsOf } = await import('./wire-request.ts')
+    const { attachmentsOf } = await loadWords()
     const attachments = words === undefined ? [] : attachmentsOf(words, direction)
     await this.#change(vnet, commands.setWire, { ...which(device), direction, words, attachments }, device.name)
   }
@@ -369,4 +368,9 @@ function ifreqOf({ name }: Device): Uint8Array {
   const ifreq = new Uint8Array(VNET_IFREQ_LEN)
   ifreq.set(encodeName(name).subarray(0, IFNAMSIZ - 1))
   return ifreq
+}
+
+/** Loads what only setWire() needs: the language of wires, and the one of filters. */
+export function loadWords() {
+  return import('./wire-request.ts')
 }
