@@ -1,6 +1,6 @@
 /** The page without a server, without a token, and with a wrong one. */
 import { expect, test } from 'vitest'
-import { startFeed, TestBrowser } from '../support/web/browser.ts'
+import { connection, startFeed, TestBrowser } from '../support/web/browser.ts'
 import { FakeFeed, TOKEN } from '../support/web/fake-feed.mjs'
 import { FakeWorld } from '../support/web/fake-world.mjs'
 
@@ -10,16 +10,15 @@ const small = () => new FakeWorld({ devices: 2, hosts: 0, hostile: false })
 test('a page whose server ends says so, and goes on when the server is there again', async () => {
   const { feed, address } = await startFeed(small())
   const page = await browser.open(address, { expected: /net::ERR_/ })
-  const status = page.locator('header [role=status]')
-  await status.getByText('live', { exact: true }).waitFor()
+  await connection(page, 'live')
   const { port } = new URL(address)
   await feed.close()
-  await status.getByText('no connection').waitFor()
+  await connection(page, 'lost')
   // The same vnet, started again: another process, and one interface more.
   const again = new FakeFeed(new FakeWorld({ devices: 3, hosts: 0, hostile: false }))
   await again.listen(Number(port))
   await page.getByRole('link', { name: 'loop2' }).waitFor()
-  await status.getByText('live', { exact: true }).waitFor()
+  await connection(page, 'live')
   expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('sn0')
   await page.close()
   await again.close()
@@ -28,7 +27,8 @@ test('a page whose server ends says so, and goes on when the server is there aga
 test('with a wrong token the page says so and shows no interface', async () => {
   const { address } = await startFeed(small())
   const page = await browser.open(address.replace(TOKEN, 'other'), { expected: /status of 403/ })
-  await page.locator('header [role=status]').getByText('refused: the token').waitFor()
+  await connection(page, 'refused')
+  await page.getByText('the token in its address is wrong').waitFor()
   expect(await page.getByRole('navigation', { name: 'Interfaces' }).getByRole('link').count()).toBe(0)
 })
 
@@ -36,7 +36,7 @@ test('without a token the page shows what everyone may see, and changes nothing'
   const { feed, address } = await startFeed(small())
   const page = await browser.open(address.replace(/\?.*/, ''))
   await page.locator('header').getByText('read-only').waitFor()
-  await page.getByRole('link', { name: 'sn1' }).click()
+  await page.getByRole('navigation', { name: 'Interfaces' }).getByRole('link', { name: 'sn1' }).click()
   await page.getByRole('heading', { name: 'sn1', level: 1 }).waitFor()
   await page.goto(`${new URL(page.url()).origin}/#controls`)
   for (const button of await page.locator('#view').getByRole('button').all()) {

@@ -1,7 +1,7 @@
 /** What holds for every view of the page, in a browser, with a server that fakes its vnets. */
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
-import { DESKTOP, PHONE, showView, startFeed, TestBrowser, viewsOf } from '../support/web/browser.ts'
+import { connection, DESKTOP, PHONE, showView, startFeed, TestBrowser, viewsOf } from '../support/web/browser.ts'
 import { CABLE, FakeWorld, HOSTILE_NAMES, LAN, SNULL } from '../support/web/fake-world.mjs'
 import {
   findIllegible,
@@ -15,15 +15,13 @@ import {
 
 const browser = new TestBrowser()
 
-/** Resolves when the page has shown a message that was sent. */
-const isLive = (page: Page) => page.locator('header [role=status]').getByText('live', { exact: true }).waitFor()
 const look = (address: string, id: string) => `${address}#driver/${id}`
 const rows = (page: Page) => page.getByRole('navigation', { name: 'Interfaces' }).getByRole('link')
 
 test('with 200 interfaces all are listed, found by a word, and chosen by a click', async () => {
   const { feed, address } = await startFeed(new FakeWorld({ devices: 200 }))
   const page = await browser.open(address)
-  await isLive(page)
+  await connection(page, 'live')
   expect(await rows(page).count()).toBe(feed.world.devices.length)
   await page.getByRole('searchbox', { name: 'Search interfaces' }).fill('loop19')
   expect(await rows(page).filter({ visible: true }).allInnerTexts()).toHaveLength(11)
@@ -34,32 +32,21 @@ test('with 200 interfaces all are listed, found by a word, and chosen by a click
 })
 
 test.each([
-  ['a desktop', DESKTOP],
-  ['a phone', PHONE],
-])('on %s no view is wider than the screen', async (_, viewport) => {
-  const { feed, address } = await startFeed()
-  const page = await browser.open(address, { viewport })
-  await isLive(page)
+  ['a desktop', { viewport: DESKTOP }],
+  ['a phone', { viewport: PHONE, hasTouch: true, isMobile: true }],
+])('on %s no view is too wide; on a phone controls are large enough for a finger', async (_, screen) => {
+  const { feed, address } = await startFeed(new FakeWorld({ devices: 10 }))
+  const page = await browser.open(address, screen)
   for (const device of [SNULL, CABLE, LAN, `4715/${HOSTILE_NAMES[4]![1]}/eth0`]) {
     await page.goto(look(address, encodeURIComponent(device)))
     for (const view of await viewsOf(page)) {
       await showView(page, view)
       await feed.second()
       const width = await page.evaluate(widthOfPage)
-      expect([device, view, width]).toEqual([device, view, viewport.width])
-    }
-  }
-})
-
-test('on a phone each control of each view is large enough for a finger', async () => {
-  const { feed, address } = await startFeed()
-  const page = await browser.open(address, { viewport: PHONE, hasTouch: true, isMobile: true })
-  for (const device of [SNULL, CABLE, LAN]) {
-    await page.goto(look(address, device))
-    for (const view of await viewsOf(page)) {
-      await showView(page, view)
-      await feed.second()
-      expect([device, view, await page.evaluate(findSmallControls)]).toEqual([device, view, []])
+      expect([device, view, width]).toEqual([device, view, screen.viewport.width])
+      if (screen.viewport === PHONE) {
+        expect([device, view, await page.evaluate(findSmallControls)]).toEqual([device, view, []])
+      }
     }
   }
 })

@@ -101,3 +101,7 @@ export async function showView(page: Page, title: string): Promise<void> {
   await bar(page).getByText(title, { exact: true }).click()
   await page.locator(`nav a[aria-current=page]`).getByText(title, { exact: true }).waitFor()
 }
+
+/** Resolves when the page shows this state of its connection. */
+export const connection = (page: Page, state: 'live' | 'lost' | 'refused') =>
+  page.locator(`header [data-state=${state}]`).waitFor()
