@@ -10,7 +10,9 @@ import type { Vnets } from './vnets.ts'
 type Read = (client: ControlClient, device: FoundDevice, id: DeviceId) => Promise<FeedMessage>
 
 /** Those that are read at an interval. */
-const READ: { readonly [W in Exclude<Want, 'frames' | 'segment' | 'step'>]: PollOptions & { readonly read: Read } } = {
+const READ: {
+  readonly [W in Exclude<Want, 'frames' | 'dhcp' | 'segment' | 'step'>]: PollOptions & { readonly read: Read }
+} = {
   parts: {
     interval: 250,
     async read(client, device, id) {
@@ -43,6 +45,8 @@ const READ: { readonly [W in Exclude<Want, 'frames' | 'segment' | 'step'>]: Poll
   },
 }
 
+/** In the language of pcap-filter(7). */
+const DHCP = 'udp port 67 or udp port 68'
 const SEGMENT_MS = 2000
 /**
  * Hosts that a page gets, and the time after which so many are read again. There may be a million,
@@ -72,11 +76,13 @@ function segmentReader(): Read {
 
 /** Makes a source of messages about the device `id`. */
 export function deviceSource(vnets: Vnets, client: ControlClient, id: DeviceId, want: Want): Source {
-  if (want === 'frames') {
-    return new Frames(id, async () => {
+  if (want === 'frames' || want === 'dhcp') {
+    const filter = want === 'dhcp' ? DHCP : undefined
+    const open = async () => {
       const device = vnets.known(id)
-      return device && client.capture(device.vnet, { devices: [device], snaplen: SNAPLEN })
-    })
+      return device && client.capture(device.vnet, { devices: [device], snaplen: SNAPLEN, filter })
+    }
+    return new Frames(id, open, want)
   }
   if (want === 'step') {
     // An event says when something waits; this is for a vnet that was stepping before.

@@ -125,9 +125,12 @@ export type FeedMessage =
   | { readonly type: 'wire'; readonly time: number; readonly id: DeviceId; readonly wire: WireInfo | undefined }
   /** Of the device looked at, when it is first looked at and after each change. */
   | { readonly type: 'params'; readonly id: DeviceId; readonly params: readonly DriverParam[] }
-  /** Frames of the device looked at, at most 200 a message, five messages a second. */
+  /**
+   * Frames of the device looked at, at most 200 a message, five messages a second. `dhcp` has those
+   * of DHCP, also when there are too many others.
+   */
   | {
-      readonly type: 'frames'
+      readonly type: 'frames' | 'dhcp'
       readonly id: DeviceId
       readonly frames: readonly FrameRow[]
       /** Frames that passed and are not listed, since there were too many. */
@@ -158,8 +161,10 @@ export type FeedMessage =
   | { readonly type: 'problem'; readonly text: string }
 
 /** What a feed is asked for besides `hello`, `stats` and `event`, which it always has. */
-export const WANTS = ['parts', 'wire', 'params', 'frames', 'segment', 'scenario', 'step'] as const
+export const WANTS = ['parts', 'wire', 'params', 'frames', 'dhcp', 'segment', 'scenario', 'step'] as const
 export type Want = (typeof WANTS)[number]
+/** What a page gets only with the token. */
+export const SECRET_WANTS: readonly Want[] = ['frames', 'dhcp']
 
 /** A change. Each is a command of the control plane, and of the command line. */
 export type Command =

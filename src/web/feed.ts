@@ -22,7 +22,7 @@ export interface Packed {
 }
 
 /** Messages that are about a moment: a later one is no replacement for them. */
-const PASSING: ReadonlySet<FeedMessage['type']> = new Set(['event', 'frames'])
+const PASSING: ReadonlySet<FeedMessage['type']> = new Set(['event', 'frames', 'dhcp'])
 
 export function pack(message: FeedMessage, secret?: FeedMessage): Packed {
   const text = JSON.stringify(message)

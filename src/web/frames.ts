@@ -8,6 +8,7 @@ import { dropReasonOf, wayOf } from '../capture/frame-text.ts'
 import { CaptureReader } from '../capture/reader.ts'
 import type { CaptureRecord } from '../capture/record.ts'
 import type { CaptureStream } from '../control/index.ts'
+import { UsageError } from '../netdev/driver.ts'
 import { VnetError } from '../netdev/errno.ts'
 import { printable } from '../netdev/printable.ts'
 import { type Feed, pack } from './feed.ts'
@@ -29,6 +30,7 @@ export const READ_MAX = 4 << 20
 export class Frames implements Source {
   readonly #open: () => Promise<CaptureStream | undefined>
   readonly #id: DeviceId
+  readonly #type: 'frames' | 'dhcp'
   readonly #words = new FrameWords()
   /** The pages, and the frames that each had no room for. */
   readonly #feeds = new Map<Feed, number>()
@@ -43,9 +45,13 @@ export class Frames implements Source {
   /** Lets the reader go on. */
   #goOn = () => {}
 
-  /** `open` starts the capture; it returns undefined if the device is gone. */
-  constructor(id: DeviceId, open: () => Promise<CaptureStream | undefined>) {
+  /**
+   * `open` starts the capture; it returns undefined if the device is gone. `type` is that of the
+   * messages.
+   */
+  constructor(id: DeviceId, open: () => Promise<CaptureStream | undefined>, type: 'frames' | 'dhcp' = 'frames') {
     this.#id = id
+    this.#type = type
     this.#open = open
   }
 
@@ -74,8 +80,9 @@ export class Frames implements Source {
       this.#timer = setInterval(() => this.#flush(), INTERVAL_MS)
       await this.#readAll(stream)
     } catch (error) {
-      if (!(error instanceof VnetError) && !(error instanceof CaptureError)) throw error
-      const problem = pack({ type: 'problem', text: error.message })
+      // A filter needs libpcap, which may be missing.
+      if (![VnetError, CaptureError, UsageError].some(type => error instanceof type)) throw error
+      const problem = pack({ type: 'problem', text: (error as Error).message })
       for (const feed of this.#feeds.keys()) feed.send(problem)
     } finally {
       clearInterval(this.#timer)
@@ -130,7 +137,7 @@ export class Frames implements Source {
     this.#rows = []
     this.#skipped = 0
     const message = (missed: number): FeedMessage => ({
-      ...{ type: 'frames', id: this.#id, frames },
+      ...{ type: this.#type, id: this.#id, frames },
       skipped: skipped + missed,
     })
     const usual = pack(message(0))

@@ -14,7 +14,7 @@ import { sendCapture } from './capture.ts'
 import { parseCommand, runCommand } from './commands.ts'
 import { deviceSource } from './device-sources.ts'
 import { Feed } from './feed.ts'
-import { type CommandResult, type DeviceId, WANTS, type Want } from './feed-types.ts'
+import { type CommandResult, type DeviceId, SECRET_WANTS, WANTS, type Want } from './feed-types.ts'
 import { type PageFile, readPage } from './files.ts'
 import { refusalOf, SECURITY_HEADERS } from './guard.ts'
 import type { Source } from './source.ts'
@@ -123,7 +123,7 @@ class Web {
       return refuse(response, 503, 'too many pages are open', { 'retry-after': '10' })
     }
     const id = query.get('device') ?? ''
-    const wants = wantsOf(query.get('want') ?? '').filter(want => hasToken || want !== 'frames')
+    const wants = wantsOf(query.get('want') ?? '').filter(want => hasToken || !SECRET_WANTS.includes(want))
     const feed = new Feed(response, hasToken)
     this.#feeds.add(feed)
     const isOpen = new Promise<void>(resolve => response.on('close', resolve))

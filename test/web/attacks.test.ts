@@ -146,7 +146,7 @@ describe('the token', () => {
       captures++
       throw new Error('no frames for strangers')
     }
-    const feed = await web.feed(`device=${id}&want=frames,parts`, false)
+    const feed = await web.feed(`device=${id}&want=frames,dhcp,parts`, false)
     expect((await feed.next('hello')).mayChange).toBe(false)
     await feed.next('parts')
     await feed.next('stats')

@@ -1,6 +1,6 @@
 /** What the server of the page reads of a device, and how often. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import type { ControlClient, FoundDevice, SegmentInfo } from '../../src/control/index.ts'
+import type { CaptureOptions, ControlClient, FoundDevice, SegmentInfo } from '../../src/control/index.ts'
 import { deviceSource } from '../../src/web/device-sources.ts'
 import type { Feed, Packed } from '../../src/web/feed.ts'
 import type { Vnets } from '../../src/web/vnets.ts'
@@ -47,4 +47,22 @@ test('of more than 20,000 hosts the first are listed, and they are read less oft
   expect(sent.map(({ segment, allHosts }) => [segment.hosts.length, allHosts])).toEqual(
     asked.map(() => [20_000, 40_000]),
   )
+})
+
+test('for the frames of DHCP alone the vnet filters', async () => {
+  const asked: (CaptureOptions | undefined)[] = []
+  const client = {
+    async capture(_vnet: string, options?: CaptureOptions) {
+      asked.push(options)
+      return undefined
+    },
+  } as unknown as ControlClient
+  const device = { vnet: 'v', name: 'lan0', ifindex: 2 }
+  const vnets = { known: () => device } as unknown as Vnets
+  for (const want of ['frames', 'dhcp'] as const) {
+    deviceSource(vnets, client, '1//lan0', want).add({} as Feed)
+    await vi.advanceTimersByTimeAsync(0)
+  }
+  const options = { devices: [device], snaplen: 512 }
+  expect(asked).toEqual([options, { ...options, filter: 'udp port 67 or udp port 68' }])
 })

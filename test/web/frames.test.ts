@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { type CapturedPacket, FLAG_INBOUND, FLAG_OUTBOUND } from '../../src/capture/packet.ts'
 import { writeInterface, writePacket, writeSection } from '../../src/capture/pcapng-writer.ts'
 import type { CaptureStream } from '../../src/control/index.ts'
+import { UsageError } from '../../src/netdev/driver.ts'
 import { EPERM, VnetError } from '../../src/netdev/errno.ts'
 import type { Feed, Packed } from '../../src/web/feed.ts'
 import type { FeedMessage } from '../../src/web/feed-types.ts'
@@ -193,6 +194,11 @@ test('a refusal and a malformed capture are problems, not the end of the server'
   refusing.add(page as unknown as Feed)
   await vi.advanceTimersByTimeAsync(0)
   expect(page.messages).toEqual([{ type: 'problem', text: expect.stringContaining('EPERM') }])
+  page.messages.pop()
+  const lacking = new Frames(id, () => Promise.reject(new UsageError('filter needs libpcap')), 'dhcp')
+  lacking.add(page as unknown as Feed)
+  await vi.advanceTimersByTimeAsync(0)
+  expect(page.messages).toEqual([{ type: 'problem', text: 'filter needs libpcap' }])
   const { captures, tick } = looking(page)
   await tick(0)
   captures[0]?.push(new Uint8Array(100).fill(0xff))

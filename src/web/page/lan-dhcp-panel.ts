@@ -4,7 +4,7 @@ import type { App } from './app.ts'
 import { fill, h, setText } from './dom.ts'
 import { type Conversation, DhcpConversations } from './lan-dhcp.ts'
 
-type Frames = Extract<FeedMessage, { type: 'frames' }>
+type Frames = Extract<FeedMessage, { type: 'frames' | 'dhcp' }>
 
 export class DhcpPanel {
   readonly element: HTMLElement
