@@ -13,7 +13,7 @@ import {
 import { NSEC_PER_MSEC } from '../../netdev/clock.ts'
 import type { SkBuffPool } from '../../skb/pool.ts'
 
-/** Without a request for so long, nothing is watched: half more than Prometheus's usual interval. */
+/** Without a request for so long nothing is watched. Prometheus usually asks once a minute. */
 const WATCH_MS = 90_000
 /** A timer this long, again and again, shows the delay of the loop. */
 const RESOLUTION_MS = 20
