@@ -34,6 +34,7 @@ export type {
   StepHalt,
   StepOptions,
   StepPlace,
+  StepSource,
   StepState,
   SubscribeOptions,
   Subscription,

@@ -10,10 +10,11 @@ import { OWN } from '../skb/error.ts'
 /** The global variable by which the debugger's protocol names the function. */
 const HOLDER = 'vnetFunctionPlace'
 
-/** Some lines of a file. `line` is the number of the first one, from 1. */
+/** Lines of a file around `line`, whose number counts from 1; `first` is that of the first one. */
 export interface SourceLines {
   readonly file: string
   readonly line: number
+  readonly first: number
   readonly lines: readonly string[]
 }
 
@@ -26,16 +27,20 @@ export function functionPlace(fn: unknown): string | undefined {
 /** Returns the lines of a function, at most `most`; undefined if its file is not known. */
 export function functionLines(fn: unknown, most: number): SourceLines | undefined {
   const count = String(fn).split('\n').length
-  return withDebugger(debug => linesFrom(debug, debug.functionAt(fn), Math.min(count, most)))
+  return withDebugger(debug => {
+    const found = linesFrom(debug, debug.functionAt(fn), count)
+    return found && plain({ ...found, lines: found.lines.slice(0, most) })
+  })
 }
 
 /**
- * Returns the line of a place, such as `/my-driver.js:12`, and those after it, at most `most`.
- * Undefined if the file is no module that runs.
+ * Returns the line of a place, such as `/my-driver.js:12`, with those of its function around it, at
+ * most `most`. Undefined if the file is no module that runs.
  */
 export function placeLines(place: string, most: number): SourceLines | undefined {
   const [, file = '', line] = /^(.*):(\d+)$/.exec(place) ?? []
-  return withDebugger(debug => linesFrom(debug, { file, line: Number(line) }, most))
+  const found = withDebugger(debug => linesFrom(debug, { file, line: Number(line) }, 1))
+  return found && plain({ ...found, ...around(found, most) })
 }
 
 interface Place {
@@ -86,28 +91,48 @@ function pathOf(url: string): string {
   return url.startsWith('file:') ? fileURLToPath(url) : url
 }
 
-function linesFrom(debug: Attached, place: Place | undefined, count: number): SourceLines | undefined {
+function plain({ file, line, first, lines }: Found): SourceLines {
+  return { file, line, first, lines }
+}
+
+/** The lines of a file from a place on, and all that it has. */
+interface Found extends SourceLines {
+  readonly text: readonly string[]
+}
+
+function linesFrom(debug: Attached, place: Place | undefined, count: number): Found | undefined {
   if (place === undefined) return undefined
   const { file, line } = place
   const original = originalLines(place, count)
   if (original !== undefined) return original
-  const text = debug.textOf(file)
-  return text === undefined ? undefined : { file, line, lines: text.split('\n').slice(line - 1, line - 1 + count) }
+  const text = debug.textOf(file)?.split('\n')
+  return text && { file, line, first: line, lines: text.slice(line - 1, line - 1 + count), text }
+}
+
+/** Without a parser: a function begins and ends with a line that is not indented. */
+function around({ line, text }: Found, most: number): Pick<SourceLines, 'first' | 'lines'> {
+  const half = Math.floor(most / 2)
+  const isOuter = (n: number) => /^[^\s/*]/.test(text[n - 1] ?? '')
+  let [first, last] = [line, line]
+  while (first > 1 && first > line - half && !isOuter(first)) first--
+  while (last < text.length && last < line + half && !(isOuter(last) && last > first)) last++
+  return { first, lines: text.slice(first - 1, last) }
 }
 
 /**
  * Of vnet's own drivers the TypeScript, by the source maps of the package. Other files are not
  * looked for: they may be links that their owner has put there for a program with more rights.
  */
-function originalLines({ file, line }: Place, count: number): SourceLines | undefined {
+function originalLines({ file, line }: Place, count: number): Found | undefined {
   if (!file.startsWith(OWN) || !file.endsWith('.js')) return undefined
   try {
     const map = new SourceMap(JSON.parse(readFileSync(`${file}.map`, 'utf8')))
-    const [first, last] = [line, line + count - 1].map(each => map.findEntry(each - 1, Number.MAX_SAFE_INTEGER))
-    if (!('originalLine' in first) || !('originalLine' in last)) return undefined
-    const source = resolve(file, '..', first.originalSource)
+    const [start, end] = [line, line + count - 1].map(each => map.findEntry(each - 1, Number.MAX_SAFE_INTEGER))
+    if (!('originalLine' in start) || !('originalLine' in end)) return undefined
+    const source = resolve(file, '..', start.originalSource)
     const text = readFileSync(source, 'utf8').split('\n')
-    return { file: source, line: first.originalLine + 1, lines: text.slice(first.originalLine, last.originalLine + 1) }
+    const first = start.originalLine + 1
+    return { file: source, line: first, first, lines: text.slice(first - 1, end.originalLine + 1), text }
   } catch {
     return undefined
   }

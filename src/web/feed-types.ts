@@ -102,8 +102,16 @@ export interface StepInfo {
   readonly queue: number
   /** The frame at this point; undefined while it is still in the kernel. */
   readonly frame: Pick<FrameRow, 'length' | 'text' | 'headers' | 'bytes'> | undefined
-  /** The lines of the driver that run next; undefined if their file is not known. */
-  readonly source: { readonly file: string; readonly line: number; readonly lines: readonly string[] } | undefined
+  /** Lines of the driver, of which `line` runs next; undefined if their file is not known. */
+  readonly source:
+    | {
+        readonly file: string
+        readonly line: number
+        /** The number of the first of `lines`; absent if that is `line`. */
+        readonly first?: number
+        readonly lines: readonly string[]
+      }
+    | undefined
 }
 
 export type FeedMessage =

@@ -330,7 +330,13 @@ describe('step', () => {
     b.u8(67, 1)
     b.nested(69, step => {
       step.u32(1, 2).u32(2, 8).string(3, 'sn1').string(4, 'red').u32(5, 1).string(6, 'ndoStartXmit')
-      step.u32(7, 17).binary(8, frame).string(9, '/a.js').u32(10, 9).string(11, 'function xmit(skb) {\n  skb.drop()')
+      step
+        .u32(7, 17)
+        .binary(8, frame)
+        .string(9, '/a.js')
+        .u32(10, 10)
+        .u32(12, 9)
+        .string(11, 'function xmit(skb) {\n  skb.drop()')
     })
   }
 
@@ -347,8 +353,8 @@ describe('step', () => {
       '  0010  03',
       '',
       '/a.js:',
-      '>  9  function xmit(skb) {',
-      '  10    skb.drop()',
+      '   9  function xmit(skb) {',
+      '> 10    skb.drop()',
       '',
     ])
     expect(askedOf(fake)[0]?.attributes).toEqual({ ...SN0, 67: Uint8Array.of(2) })
@@ -357,7 +363,7 @@ describe('step', () => {
   test('step --json prints one object', async () => {
     vnet({ [STEP]: () => [halted] })
     const { stdout } = await runMain('step', 'sn0', '--json')
-    const source = { file: '/a.js', line: 9, lines: ['function xmit(skb) {', '  skb.drop()'] }
+    const source = { file: '/a.js', line: 10, first: 9, lines: ['function xmit(skb) {', '  skb.drop()'] }
     const headers = [{ name: 'Ethernet', fields: expect.any(Array) }]
     const frame = {
       length: 17,

@@ -270,7 +270,7 @@ describe('stepping', () => {
       ...{ type: 'step', id, mode: 'on', every: 0 },
       step: {
         ...step,
-        source: { file: 'a.ts', line: 9, lines: ['one', 'two'] },
+        source: { file: 'a.ts', line: 9, first: 9, lines: ['one', 'two'] },
         frame: {
           length: 17,
           text: '02:02:02:02:02:02 > 02:02:02:02:02:02, ethertype 0x88cc, length 3',

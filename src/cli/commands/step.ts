@@ -78,8 +78,8 @@ function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex')
 }
 
-function codeLines({ file, line, lines }: NonNullable<StepHalt['source']>): string[] {
-  const width = `${line + lines.length - 1}`.length
-  const rows = lines.map((text, i) => `${i === 0 ? '>' : ' '} ${`${line + i}`.padStart(width)}  ${text}`)
+function codeLines({ file, line, first, lines }: NonNullable<StepHalt['source']>): string[] {
+  const width = `${first + lines.length - 1}`.length
+  const rows = lines.map((text, i) => `${first + i === line ? '>' : ' '} ${`${first + i}`.padStart(width)}  ${text}`)
   return ['', `${file}:`, ...rows]
 }

@@ -53,8 +53,15 @@ export interface StepPlace {
 export interface StepHalt extends StepPlace {
   /** Its length and first bytes; undefined while it is in the kernel, or if there is none. */
   readonly frame: { readonly length: number; readonly bytes: Uint8Array } | undefined
-  /** `line` is the number of the first of `lines`; undefined if they are not known. */
-  readonly source: { readonly file: string; readonly line: number; readonly lines: readonly string[] } | undefined
+  readonly source: StepSource | undefined
+}
+
+/** Lines of a file, of which `line` runs next; `first` is the number of the first of them. */
+export interface StepSource {
+  readonly file: string
+  readonly line: number
+  readonly first: number
+  readonly lines: readonly string[]
 }
 
 export interface StepState {
@@ -224,13 +231,18 @@ function stepPlace({ number, ifindex, ifname: name, netns, queue, next }: StepRe
 
 export function stepState({ mode, every, step }: Reply<typeof commands.step.reply>): StepState {
   if (step === undefined) return { mode: mode as StepState['mode'], every, halt: undefined }
-  const { length, frame: bytes, file, line, lines } = step
+  const { length, frame: bytes } = step
   const halt = {
     ...stepPlace(step),
     frame: length === undefined || bytes === undefined ? undefined : { length, bytes: bytes.slice() },
-    source: file === undefined || line === undefined ? undefined : { file, line, lines: (lines ?? '').split('\n') },
+    source: stepSource(step),
   }
   return { mode: mode as StepState['mode'], every, halt }
+}
+
+function stepSource({ file, line, lines = '', first }: StepReply): StepSource | undefined {
+  if (file === undefined || line === undefined) return undefined
+  return { file, line, first: first ?? line, lines: lines.split('\n') }
 }
 
 /** From the messages of a dump: those of the directions, then those of the stages. */

@@ -322,10 +322,12 @@ export const stepPolicy = policy({
   frame: binary(8),
   /** The file of the lines of the driver that run next; absent if they are not known. */
   file: string(9),
-  /** The number of the first of these lines. */
+  /** The number of the line that runs next. */
   line: u32(10),
-  /** These lines. */
+  /** These lines, with some around them. */
   lines: string(11),
+  /** The number of the first of them; that of `line` if absent. */
+  first: u32(12),
 })
 
 /** How much later than asked a timer expired, over all its expirations. */

@@ -35,7 +35,7 @@ export function step(subject: Subject): Operation {
   })
 
   /** Looked up once: the debugger takes its time. */
-  function sourceOf({ code, caller }: Halt): { file?: string; line?: number; lines?: string } {
+  function sourceOf({ code, caller }: Halt): { file?: string; line?: number; first?: number; lines?: string } {
     const key = code ?? caller
     if (key === undefined) return {}
     if (!lines.has(key)) {
@@ -44,7 +44,7 @@ export function step(subject: Subject): Operation {
     const found = lines.get(key)
     if (found === undefined) return {}
     const text = found.lines.map(line => wireText(line.slice(0, LINE_LENGTH).replaceAll('\t', '  '))).join('\n')
-    return { file: wireText(found.file), line: found.line, lines: text }
+    return { file: wireText(found.file), line: found.line, first: found.first, lines: text }
   }
 }
 
