@@ -4,6 +4,7 @@ import { driverView } from './driver.ts'
 import { framesView } from './frames.ts'
 import { lanView } from './lan.ts'
 import { Page } from './page.ts'
+import { stepView } from './step.ts'
 import { trafficView } from './traffic.ts'
 
-document.body.append(new Page([driverView, trafficView, framesView, controlsView, lanView]).element)
+document.body.append(new Page([driverView, trafficView, framesView, controlsView, lanView, stepView]).element)

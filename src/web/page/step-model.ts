@@ -1,0 +1,82 @@
+/** What the step view shows, without elements. */
+import type { DeviceId, Header, StepInfo, VnetRow } from '../feed-types.ts'
+
+/** The way of a frame: what each step does, and where. */
+export const STEPS = [
+  { title: 'Read', text: 'from the kernel' },
+  { title: 'ndoStartXmit', text: 'of the driver' },
+  { title: 'Interrupt', text: 'or poll, or wire' },
+  { title: 'netifRx', text: 'takes it' },
+  { title: 'Write', text: 'to the kernel' },
+] as const
+
+/** The times after which a step is done by itself, ms; 0 is never. */
+export const TIMES = [0, 250, 500, 1000, 2000, 5000] as const
+
+/** Returns `never`, `after 250 ms`, `after 2 s`. */
+export function timeWords(ms: number): string {
+  if (ms === 0) return 'never'
+  return ms < 1000 ? `after ${ms} ms` : `after ${ms / 1000} s`
+}
+
+/** Returns the label of a device; of one that is not known, its name in the id. */
+export function labelOf(id: DeviceId, vnets: readonly VnetRow[]): string {
+  const found = vnets.flatMap(({ devices }) => devices).find(device => device.id === id)
+  return found?.label ?? id.replace(/^.*\//, '')
+}
+
+/** One line that says what is so. */
+export function stateWords(mode: 'on' | 'off', step: StepInfo | undefined, vnets: readonly VnetRow[]): string {
+  if (mode === 'off') return 'Frames pass. Halt them to see each step of their way.'
+  if (step === undefined) return 'No frame waits. Send one, by ping for instance.'
+  return `Step ${step.step} of 5 at ${labelOf(step.id, vnets)}, queue ${step.queue}: ${step.next} is next.`
+}
+
+/** Why there is no frame to show. */
+export function noFrameWords({ step }: StepInfo, hasToken: boolean): string {
+  if (!hasToken) return 'Frames are shown with the token only.'
+  if (step === 1) return 'The frame is still in the kernel.'
+  return step === 3 ? 'The frame is through: this completes its transmission.' : 'There is no frame.'
+}
+
+/** Why there are no lines to show. */
+export function noCodeWords({ step, next }: StepInfo, hasToken: boolean): string {
+  if (!hasToken) return 'The driver is shown with the token only.'
+  if (step === 1 || step === 5) return 'No line of the driver runs in this step: vnet does it.'
+  return next === 'wire' ? 'The wire does this step.' : 'The lines of this step are not known.'
+}
+
+/**
+ * Returns what each field of the headers was at the step before, if it was different, by
+ * `HEADER/FIELD`; nothing for another frame.
+ */
+export function changes(before: StepInfo | undefined, now: StepInfo | undefined): ReadonlyMap<string, string> {
+  const changed = new Map<string, string>()
+  if (before?.frame === undefined || now?.frame === undefined || now.step <= before.step) return changed
+  const old = valuesOf(before.frame.headers)
+  for (const [key, value] of valuesOf(now.frame.headers)) {
+    const was = old.get(key)
+    if (was !== undefined && was !== value) changed.set(key, was)
+  }
+  return changed
+}
+
+/** The values of fields by `HEADER/FIELD`; of those that occur twice, the first. */
+function valuesOf(headers: readonly Header[]): Map<string, string> {
+  const values = new Map<string, string>()
+  for (const { name, fields } of headers) {
+    for (const field of fields) {
+      const key = `${name}/${field.name}`
+      if (!values.has(key)) values.set(key, field.value)
+    }
+  }
+  return values
+}
+
+/** Returns the lines with their numbers, ` 9  skb.drop()`, and which of them runs next. */
+export function numbered({ line, first = line, lines }: NonNullable<StepInfo['source']>) {
+  const width = `${first + lines.length - 1}`.length
+  return lines.map((text, i) => {
+    return { text: `${`${first + i}`.padStart(width)}  ${text}`, isNext: first + i === line }
+  })
+}

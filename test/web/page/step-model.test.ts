@@ -1,0 +1,77 @@
+import { describe, expect, test } from 'vitest'
+import type { StepInfo, VnetRow } from '../../../src/web/feed-types.ts'
+import {
+  changes,
+  labelOf,
+  noCodeWords,
+  noFrameWords,
+  numbered,
+  stateWords,
+  timeWords,
+} from '../../../src/web/page/step-model.ts'
+
+const vnets = [{ pid: 1, driver: 'snull', devices: [{ id: '1/red/sn1', label: 'red/sn1' }] }] as unknown as VnetRow[]
+const halt: StepInfo = { id: '1/red/sn1', step: 4, next: 'netifRx', queue: 2, frame: undefined, source: undefined }
+
+/** What waits before a step, with an IPv4 header. */
+function at(step: StepInfo['step'], destination: string): StepInfo {
+  const fields = [
+    { name: 'TTL', value: '64' },
+    { name: 'Destination', value: destination },
+  ]
+  return { ...halt, step, frame: { length: 98, text: '', headers: [{ name: 'IPv4', fields }], bytes: '' } }
+}
+
+describe('the line of the state', () => {
+  test('it says where a frame waits, and what is next', () => {
+    expect(stateWords('on', halt, vnets)).toBe('Step 4 of 5 at red/sn1, queue 2: netifRx is next.')
+  })
+
+  test('it says what to do while no frame waits, and while frames pass', () => {
+    expect(stateWords('on', undefined, vnets)).toMatch(/^No frame waits\./)
+    expect(stateWords('off', undefined, vnets)).toMatch(/^Frames pass\./)
+  })
+
+  test('a device that is not listed has the name of its id', () => {
+    expect([labelOf('1/red/sn1', vnets), labelOf('7/red/x', vnets)]).toEqual(['red/sn1', 'x'])
+  })
+})
+
+test('times are in milliseconds below a second', () => {
+  expect([0, 250, 2000].map(timeWords)).toEqual(['never', 'after 250 ms', 'after 2 s'])
+})
+
+test('a field that the last step changed has the value before it, and no other field has', () => {
+  const changed = changes(at(2, '198.18.0.2'), at(3, '198.18.1.2'))
+  expect([...changed]).toEqual([['IPv4/Destination', '198.18.0.2']])
+})
+
+test('the fields of another frame are not changes', () => {
+  expect(changes(at(5, '198.18.0.2'), at(2, '198.18.1.2')).size).toBe(0)
+  expect(changes(undefined, at(3, '198.18.1.2')).size).toBe(0)
+  expect(changes(at(1, '198.18.0.2'), { ...at(2, ''), frame: undefined }).size).toBe(0)
+})
+
+test('lines are numbered in a column, and the next one is marked', () => {
+  expect(numbered({ file: 'a.ts', line: 10, first: 9, lines: ['{', 'x', '}'] })).toEqual([
+    { text: ' 9  {', isNext: false },
+    { text: '10  x', isNext: true },
+    { text: '11  }', isNext: false },
+  ])
+  expect(numbered({ file: 'a.ts', line: 3, lines: ['x'] })).toEqual([{ text: '3  x', isNext: true }])
+})
+
+test('what is missing has a reason', () => {
+  const of = (step: StepInfo['step'], next = 'x') => ({ ...halt, step, next })
+  expect([1, 3, 5].map(step => noFrameWords(of(step as StepInfo['step']), true))).toEqual([
+    'The frame is still in the kernel.',
+    'The frame is through: this completes its transmission.',
+    'There is no frame.',
+  ])
+  expect(noFrameWords(of(1), false)).toContain('token')
+  expect([noCodeWords(of(5), true), noCodeWords(of(3, 'wire'), true)]).toEqual([
+    'No line of the driver runs in this step: vnet does it.',
+    'The wire does this step.',
+  ])
+  expect(noCodeWords(of(2), false)).toContain('token')
+})
