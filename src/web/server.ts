@@ -47,10 +47,10 @@ export async function serveWeb(options: WebOptions): Promise<WebServer> {
   const web = new Web(options)
   const limits = { headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, connectionsCheckingInterval: HEADERS_MS }
   const server = createServer(limits, (request, response) => {
-    web.reply(request, response).catch(error => {
+    web.reply(request, response).catch((error: NodeJS.ErrnoException) => {
       response.destroy()
       // A request must not end the server, but a defect must not be silent.
-      process.emitWarning(error as Error)
+      if (error.code !== 'ECONNRESET') process.emitWarning(error)
     })
   })
   server.maxConnections = CONNECTIONS_MAX

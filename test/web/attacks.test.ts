@@ -260,6 +260,7 @@ describe('requests that two servers read differently', () => {
   test('a refused request ends the connection, so its body is no request', async () => {
     const reply = await web.raw(`${head}Content-Length: ${hidden.length}\r\n\r\n${hidden}`)
     expect(reply).toMatch(/^HTTP\/1.1 401 /)
+    expect(reply).toContain('\r\nconnection: close\r\n')
     expect(reply.match(/HTTP\/1.1/g)).toHaveLength(1)
   })
 })

@@ -1,53 +1,94 @@
-import { once } from 'node:events'
-import { createServer, get, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { expect, it } from 'vitest'
-import { sendCapture } from '../../src/web/capture.ts'
+/** GET /capture, with captures that the test makes. */
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { CaptureOptions, CaptureStream } from '../../src/control/index.ts'
+import { UsageError } from '../../src/netdev/driver.ts'
+import { EPERM, VnetError } from '../../src/netdev/errno.ts'
+import { type Served, served, TOKEN } from './served.ts'
 
-/** More than a connection takes at once. */
-const CHUNK = new Uint8Array(64 * 1024)
+const id = `${process.pid}//sn0`
+const path = `/capture?device=${id}&token=${TOKEN}`
 
-/** Serves a capture to one client. Returns what the client gets, and when the server has ended. */
-async function serve(chunks: (reply: ServerResponse) => AsyncGenerator<Uint8Array>) {
-  const server = createServer()
-  const sent = once(server, 'request').then(([, reply]) => {
-    const stream = { [Symbol.asyncIterator]: () => chunks(reply), [Symbol.asyncDispose]: async () => {} }
-    return sendCapture({ capture: async () => stream } as never, { vnet: '' } as never, undefined, reply)
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const request = get({ host: '127.0.0.1', port: (server.address() as AddressInfo).port })
-  const [response] = await once(request, 'response')
-  return { server, request, response, sent }
+let web: Served
+beforeEach(async () => {
+  web = await served()
+  web.vnet()
+})
+afterEach(() => web[Symbol.asyncDispose]())
+
+/** Captures that send `parts`, and then nothing until they are closed. */
+function capturing(...parts: readonly Uint8Array[]) {
+  const asked: CaptureOptions[] = []
+  let running = 0
+  let changed = () => {}
+  web.client.capture = async (_, options = {}) => {
+    asked.push(options)
+    running++
+    let close = () => {}
+    const closed = new Promise<void>(resolve => {
+      close = resolve
+    })
+    async function* all(): AsyncGenerator<Uint8Array, undefined> {
+      // One buffer for all parts, as that of a real one.
+      const buffer = new Uint8Array(64)
+      for (const part of parts) {
+        buffer.set(part)
+        yield buffer.subarray(0, part.length)
+        buffer.fill(0)
+      }
+      await closed
+      return undefined
+    }
+    const dispose = async () => {
+      running--
+      close()
+      changed()
+    }
+    return { [Symbol.asyncIterator]: all, stop() {}, [Symbol.asyncDispose]: dispose } satisfies CaptureStream
+  }
+  const becomes = async (count: number) => {
+    while (running !== count) {
+      await new Promise<void>(resolve => {
+        changed = resolve
+      })
+    }
+  }
+  return { asked, becomes }
 }
 
-it('a capture waits for a slow client without a listener more each time', async () => {
-  let most = 0
-  const { server, response, sent } = await serve(async function* (reply) {
-    for (let i = 0; i < 100; i++) {
-      most = Math.max(most, reply.listenerCount('close'))
-      yield CHUNK
-    }
+test('a capture is sent as it comes, and ends when the client closes it', async () => {
+  const { asked, becomes } = capturing(Uint8Array.of(1, 2), Uint8Array.of(3, 4, 5))
+  const bytes: number[] = []
+  const response = await web.open(`${path}&filter=${encodeURIComponent('tcp port 80')}`)
+  expect(response.statusCode).toBe(200)
+  expect(response.headers).toMatchObject({
+    ...{ 'content-type': 'application/octet-stream', 'content-disposition': 'attachment; filename=vnet.pcapng' },
+    'x-content-type-options': 'nosniff',
   })
-  let size = 0
-  response.on('data', (bytes: Buffer) => {
-    size += bytes.length
+  await new Promise<void>(resolve => {
+    response.on('data', (part: Buffer) => {
+      bytes.push(...part)
+      if (bytes.length === 5) resolve()
+    })
   })
-  await sent
-  await once(response, 'end')
-  server.close()
-  expect(size).toBe(100 * CHUNK.length)
-  expect(most).toBeLessThan(5)
+  expect(bytes).toEqual([1, 2, 3, 4, 5])
+  expect(asked).toEqual([{ devices: [expect.objectContaining({ name: 'sn0', ifindex: 7 })], filter: 'tcp port 80' }])
+  response.destroy()
+  await becomes(0)
 })
 
-it('a capture ends when its client goes away, also with bytes that come after that', async () => {
-  const { server, request, response, sent } = await serve(async function* (reply) {
-    yield Uint8Array.of(1)
-    if (!reply.destroyed) await once(reply, 'close')
-    yield Uint8Array.of(2)
-  })
-  await once(response, 'readable')
-  request.destroy()
-  await sent
-  server.close()
+test('a capture that cannot begin says why', async () => {
+  web.client.capture = () => Promise.reject(new VnetError(EPERM, 'CAPTURE'))
+  expect(await web.ask(path)).toMatchObject({ status: 400, text: expect.stringContaining('EPERM') })
+  web.client.capture = () => Promise.reject(new UsageError("filter 'x\x1b': syntax error"))
+  expect(await web.ask(path)).toMatchObject({ status: 400, text: "filter 'x\\x1b': syntax error\n" })
+  expect((await web.ask(`/capture?device=none&token=${TOKEN}`)).status).toBe(404)
+})
+
+test('there are at most eight captures at a time', async () => {
+  const { becomes } = capturing(Uint8Array.of(1))
+  const open = await Promise.all(Array.from({ length: 8 }, () => web.open(path)))
+  expect((await web.ask(path)).status).toBe(503)
+  open[0]?.destroy()
+  await becomes(7)
+  await expect.poll(async () => (await web.open(path)).statusCode).toBe(200)
 })

@@ -62,6 +62,8 @@ export interface Served extends AsyncDisposable {
   /** Starts a vnet that the pages see. */
   vnet(answers?: Answers, options?: FakeOptions): FakeVnet
   ask(path: string, asked?: Asked): Promise<Reply>
+  /** The same, as soon as the reply has begun. */
+  open(path: string): Promise<IncomingMessage>
   command(id: string, command: Command): Promise<CommandResult>
   feed(query?: string, hasToken?: boolean): Promise<OpenFeed>
   /** Sends bytes; returns all that comes back until the server ends the connection. */
@@ -88,6 +90,8 @@ export async function served(options: Partial<WebOptions> = {}): Promise<Served>
       const where = { host: '127.0.0.1', port, path, method, headers, agent: false }
       const asked = request(where, resolve).on('error', reject)
       ends.push(() => asked.destroy())
+      // A reply that the test cuts off is an error of it.
+      asked.on('response', response => response.on('error', () => {}))
       asked.end(body)
     })
   const ask = async (path: string, asked: Asked = {}) => {
@@ -98,6 +102,7 @@ export async function served(options: Partial<WebOptions> = {}): Promise<Served>
   }
   return {
     ...{ client, directory, port: Number(port), url: server.url, ask },
+    open: path => send(path, {}),
     vnet(answers = {}, fakeOptions = {}) {
       const fake = new FakeVnet(directory, { ...usual, ...answers }, fakeOptions)
       ends.push(() => fake[Symbol.dispose]())
