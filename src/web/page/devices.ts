@@ -1,6 +1,7 @@
 /** The list of all devices, by vnet, with a search. */
 import type { DeviceId, DeviceRow, VnetRow } from '../feed-types.ts'
 import { h, setText } from './dom.ts'
+import { stateOf } from './driver-text.ts'
 import { isFound } from './place.ts'
 import { type Rates, short } from './rates.ts'
 
@@ -76,11 +77,10 @@ export class DeviceList {
   #row(device: DeviceRow): Row {
     const row = this.#rows.get(device.id) ?? this.#newRow(device)
     row.device = device
-    const { isUp, carrier, isCut } = device
-    const state = !isUp ? 'down' : isCut ? 'cable cut' : carrier ? 'carrier' : 'no carrier'
-    row.lamp.className = `lamp ${!isUp ? 'down' : carrier ? 'on' : ''}`
-    row.lamp.title = state
-    row.lamp.setAttribute('aria-label', state)
+    const { text, tone } = stateOf(device)
+    row.lamp.className = `lamp ${tone}`
+    row.lamp.title = text
+    row.lamp.setAttribute('aria-label', text)
     setText(row.name, device.label)
     row.name.title = device.label
     return row

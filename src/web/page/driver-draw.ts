@@ -1,8 +1,17 @@
 /** Draws the boxes of a driver as SVG, and updates them in place. */
 import { setText, svg } from './dom.ts'
-import { type Arrow, type Box, FOLD_COLUMNS, isRing, LINE, PAD, RING, TITLE } from './driver-layout.ts'
+import { type Arrow, type Box, FOLD_COLUMNS, isDense, isRing, LINE, PAD, RING, TITLE } from './driver-layout.ts'
 import type { Item } from './driver-model.ts'
-import { clip, type Description, describeFold, describePart, describeStage, places, type Tone } from './driver-text.ts'
+import {
+  clip,
+  type Description,
+  describeFold,
+  describePart,
+  describeStage,
+  NOTHING_HELD,
+  places,
+  type Tone,
+} from './driver-text.ts'
 
 /** An element, and how it shows another state of what it stands for. */
 export interface Drawn<T> {
@@ -29,6 +38,7 @@ const text = (x: number, y: number, name: string, anchor: 'start' | 'middle' | '
 export function drawItem(box: ItemBox): Drawn<ItemState> {
   if (box.item.kind === 'fold') return drawFold(box)
   if (isRing(box.item, box.group)) return drawRing(box)
+  if (isDense(box.group)) return drawLine(box)
   return drawRow(box)
 }
 
@@ -83,6 +93,31 @@ function drawRow({ x, y, width, lane, item }: ItemBox): Drawn<ItemState> {
       setText(note, clip(shown.note, isLeft ? width : noteWidth))
       set(note, 'x', `${isLeft ? x : x + width}`)
       set(note, 'text-anchor', isLeft ? 'start' : 'end')
+    },
+  }
+}
+
+/** One line, and a thin bar below it. */
+function drawLine({ x, y, width, lane, item }: ItemBox): Drawn<ItemState> {
+  const name = text(x, y + 13, 'name')
+  const value = text(x + width, y + 13, 'value', 'end')
+  const title = svg('title')
+  const bar = new Cells((cells, i) => {
+    const step = Math.min(10, width / cells)
+    return svg('rect', { x: x + i * step, y: y + LINE - 1, width: Math.max(1.5, step - 1), height: 4 })
+  })
+  const element = svg('g', { role: 'img' }, title, name, value, bar.element)
+  return {
+    element,
+    update(state) {
+      const shown = describe(state)
+      set(element, 'class', `item ${item.kind} ${lane} ${shown.tone}`)
+      set(element, 'aria-label', shown.title)
+      setText(title, shown.title)
+      const beside = [shown.value, shown.note].filter(words => words !== '' && words !== NOTHING_HELD).join(', ')
+      setText(value, clip(beside, width - 8 * 7.83))
+      setText(name, clip(shown.name, width - (value.textContent!.length + 1) * 7.83))
+      bar.show(shown.cells, shown.filled)
     },
   }
 }

@@ -58,6 +58,7 @@ const END_GAP = 68
 /** Between two columns. */
 const GAP = 36
 const ITEM_GAP = 8
+const DENSE_GAP = 4
 const LANE_GAP = 24
 const COLUMN_LEAST = 136
 const COLUMN_MOST = 210
@@ -71,16 +72,24 @@ const EDGE = 1
 export const isRing = (item: Item, group: Group): boolean =>
   item.kind === 'part' && item.part.kind === 'ring' && group.items.length <= 2
 
+/** Many items have one line each, with a thin bar below it. */
+export const isDense = (group: Group): boolean => group.items.length > 6
+
 /** The height of an item in a group of this width. */
 function itemHeight(item: Item, group: Group, width: number): number {
   if (item.kind === 'direct') return LINE
+  if (item.kind !== 'fold' && isDense(group)) return LINE + 4
   if (item.kind === 'fold')
     return 2 * LINE + Math.ceil(item.parts.length / FOLD_COLUMNS) * ((width - 2 * PAD) / FOLD_COLUMNS)
   return isRing(item, group) ? LINE + RING : 2 * LINE
 }
 
-const groupHeight = (group: Group, width: number): number =>
-  TITLE + PAD + group.items.reduce((sum, item) => sum + itemHeight(item, group, width) + ITEM_GAP, 0) - ITEM_GAP + PAD
+const gapOf = (group: Group): number => (isDense(group) ? DENSE_GAP : ITEM_GAP)
+
+function groupHeight(group: Group, width: number): number {
+  const items = group.items.reduce((sum, item) => sum + itemHeight(item, group, width) + gapOf(group), 0)
+  return TITLE + PAD + items - gapOf(group) + PAD
+}
 
 /**
  * Leaves the parts of the peer out if the width does not hold them, and goes from top to bottom if
@@ -177,7 +186,7 @@ function place(columns: readonly Column[], columnWidth: number, isVertical: bool
         const height = itemHeight(item, group, columnWidth)
         const inner = { x: box.x + PAD, y, width: columnWidth - 2 * PAD, height }
         items.push({ kind: 'item', id: item.id, item, group, lane, ...inner })
-        y += height + ITEM_GAP
+        y += height + gapOf(group)
       }
     }
     join(next, 'end', isFar || last === 'wire')

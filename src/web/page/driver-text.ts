@@ -19,6 +19,7 @@ export interface Description {
   readonly filled: number
 }
 
+export const NOTHING_HELD = 'holds no frame'
 /** A part with more room is drawn with this many cells, which stand for several frames each. */
 export const MOST_CELLS = 32
 /** Frames that a queue holds are drawn one by one up to this many. */
@@ -38,7 +39,7 @@ function describeKind(part: PartInfo, perSecond: number | undefined): Omit<Descr
   const plain = { name, value: '', note: '', tone: 'plain', cells: 0, filled: 0 } as const
   if (kind === 'queue') {
     const held = Math.min(length, MOST_HELD)
-    const note = length === 0 ? 'holds no frame' : `holds ${short(length)}`
+    const note = length === 0 ? NOTHING_HELD : `holds ${short(length)}`
     return { ...plain, value: state, note, tone: state === 'stopped' ? 'warn' : 'ok', cells: held, filled: held }
   }
   if (kind === 'irq' || kind === 'napi') {

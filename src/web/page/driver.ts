@@ -143,7 +143,10 @@ class DriverView implements View {
     const items = new Map<string, Drawn<ItemState>>()
     const elements: SVGElement[] = []
     const boxOf = (kind: 'near' | 'far') => boxes.find(box => box.kind === kind)!
-    const ends = { near: drawEnd(boxOf('near'), 3), far: drawEnd(boxOf('far'), 3, this.#beyond(model)) }
+    const ends = {
+      near: drawEnd(boxOf('near'), 3),
+      far: drawEnd(boxOf('far'), farEnd(model).lines.length, this.#beyond(model)),
+    }
     for (const box of boxes) {
       if (box.kind === 'near frame') elements.push(drawFrame(box, `vnet: ${device.driver}`))
       else if (box.kind === 'far frame') elements.push(drawFrame(box, `vnet: ${peer?.driver}`))

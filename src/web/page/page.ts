@@ -4,6 +4,7 @@ import type { App, View } from './app.ts'
 import { DeviceList } from './devices.ts'
 import { h, setText } from './dom.ts'
 import { peerOf } from './driver-model.ts'
+import { stateOf } from './driver-text.ts'
 import { Feed, type FeedState, type SourceListener } from './feed.ts'
 import { findDevice, type Place, parsePlace, placeHash } from './place.ts'
 import { Rates } from './rates.ts'
@@ -173,10 +174,10 @@ export class Page implements App {
     const { device } = this
     const gone = this.#wanted === '' ? 'No interface' : `${this.#wanted.replace(/^.*\//, '')} is gone`
     setText(this.#name, device?.label ?? (this.#said ? gone : 'vnet'))
-    const state =
-      device && (!device.isUp ? 'down' : device.isCut ? 'cable cut' : device.carrier ? 'carrier' : 'no carrier')
-    const about = device && `${device.driver}  ${device.mac}  mtu ${device.mtu}  ${device.isUp ? 'up' : ''} ${state}`
-    setText(this.#about, about?.replace('  down', ' down') ?? '')
+    const state = device && stateOf(device).text
+    const pid = device && this.vnets.find(({ devices }) => devices.includes(device))?.pid
+    const about = device && [`${device.driver}, pid ${pid}`, device.mac, `mtu ${device.mtu}`, state]
+    setText(this.#about, about?.join(', ') ?? '')
     const isLit = device?.carrier === true && device.isUp
     document.title = device === undefined ? 'vnet' : `${device.label}${isLit ? '' : ` (${state})`}: vnet`
     const icon = document.querySelector<HTMLLinkElement>('link[rel=icon]')
