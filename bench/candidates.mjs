@@ -16,6 +16,7 @@
  *   rate               the rate of its wire in bit/s
  *   leaves(topology)   the directory that it leaves, to be removed
  *   slow               true if a round trip takes seconds: its bytes are not compared
+ *   page               the port of its live page, if the step `watched` has a viewer look at it
  *   stranger           the attack that floods it during the measurement (strangers.mjs)
  */
 import { mkdirSync } from 'node:fs'
@@ -245,6 +246,20 @@ export function capture(asked = {}) {
   return Object.fromEntries([
     ['plain', vnet(vnetCable([]), 'plain')],
     ['captured', { ...vnet(captured, 'plain'), leaves: directory }],
+    ...variants(asked, vnetCable, 'plain'),
+  ])
+}
+
+/** The port of the live page, on the loopback interface of this namespace. */
+const PAGE = 18_080
+
+/** A cable without a page, one with a page that nobody looks at, and one with a viewer. */
+export function web(asked = {}) {
+  const withPage = vnet(vnetCable(['--web', `127.0.0.1:${PAGE}`]), 'plain')
+  return Object.fromEntries([
+    ['plain', vnet(vnetCable([]), 'plain')],
+    ['unwatched', withPage],
+    ['watched', { ...withPage, page: PAGE }],
     ...variants(asked, vnetCable, 'plain'),
   ])
 }

@@ -99,6 +99,13 @@ export function cases(asked = {}) {
       more: [...of('tcp4', 'bidir', 'udp1472', 'gso', 'rtt1', 'rtt'), ...ends],
       against: { short: 'plain', what: 'the same cable without a capture' },
     },
+    web: {
+      title: 'web: a cable with 1,000 packets a second, and its live page',
+      candidates: candidates.web(asked),
+      metrics: [...of('watched'), 'ready', 'rss'],
+      more: [],
+      against: { short: 'plain', what: 'the same cable without a page' },
+    },
     strangers: {
       title: 'strangers: a cable or a lan, flooded by a stranger',
       candidates: strangers(),

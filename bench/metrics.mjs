@@ -97,6 +97,7 @@ export const METRICS = {
   rate_share: { step: 'goodput', group: 'share', unit: '%', title: 'TCP through a rate, of what its overhead allows' },
   rate_cpu: lower('goodput', 'share', '% of a core', 'CPU of the candidate during that TCP'),
   held_loss: lower('held', 'loss', '%', 'of 100,000 packets a second through a delay of one second, lost'),
+  watched_cpu: lower('watched', 'share', '% of a core', 'CPU of the candidate at 1,000 packets a second'),
   ready: lower('start', 'program', 'ms', 'from exec to `ready`'),
   idle: lower('idle', 'program', '%', 'CPU of the candidate, links up, no traffic'),
   rss: lower('end', 'program', 'MiB', 'peak resident memory of the candidate'),

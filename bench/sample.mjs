@@ -51,6 +51,7 @@ export async function sample({ kase, name, candidate, tag, metrics, seconds, pro
       stranger: candidate.stranger,
       askedUs: candidate.askedUs,
       rate: candidate.rate,
+      page: candidate.page,
       settle: kase.settle,
       processes,
       seconds,

@@ -12,6 +12,7 @@ import { BUILD, vnetProgram } from './candidates.mjs'
 import { countCpu } from './cpu.mjs'
 import { run } from './processes.mjs'
 import { inNamespace } from './topology.mjs'
+import { look } from './viewer.mjs'
 
 /** Seconds that a measuring program may run beyond its measurement. */
 const GRACE = 3
@@ -37,6 +38,9 @@ const HELD = { rate: 100_000, seconds: 3, limit: 15 }
 /** Frames that wait in front of the candidate there: 200 ms instead of 10. */
 const WAITING = 20_000
 const echo = ({ net, asked }) => [`${BUILD}/ask`, 'echo', asked(net)]
+
+/** The page is looked at for five times the usual time: some of its messages come every second. */
+const WATCHED = { rate: 1000, part: 5 }
 
 /** A stranger floods for five times the usual time of a measurement: TCP, then pings. */
 const [TCP_PART, PING_PART] = [3, 2]
@@ -76,6 +80,7 @@ export const STEPS = {
   owd200: { place: apart, measure: bench => oneWayDelay(bench, 'owd200', 200_000) },
   goodput: { place: apart, measure: goodput },
   held: { place: apart, measure: held },
+  watched: { place: apart, measure: watched },
   stranger: { place: withStranger, measure: besideStranger },
   idle: { place: anywhere, measure: idle },
 }
@@ -156,6 +161,18 @@ async function steady(bench, rate, limit) {
     const use = used()
     return { ...lastJson(await receiver.child.output(limit)), use }
   })
+}
+
+/** The traffic is slow enough that the CPU time is that of the page, and nothing is lost. */
+async function watched(bench) {
+  const leave = bench.page === undefined ? () => {} : await look(bench.page)
+  const { use } = await steady(
+    { ...bench, seconds: WATCHED.part * bench.seconds },
+    WATCHED.rate,
+    WATCHED.part * bench.seconds + GRACE,
+  )
+  await leave()
+  return { row: { watched_cpu: (use.candidate / use.seconds) * 100 }, use }
 }
 
 async function udp64(bench) {

@@ -93,6 +93,10 @@ export function targets(report) {
   captured('TCP', 'tcp')
   captured('64-byte frames', 'udp64')
 
+  const page = name => figure('web', name, 'watched_cpu') - figure('web', 'plain', 'watched_cpu')
+  row('live page: CPU with one viewer, beyond that of the frames', atMost(3), page('watched'), '% of a core')
+  row('live page: CPU with no viewer, beyond that of the frames', atMost(0.5), page('unwatched'), '% of a core')
+
   const attacks = report.cases.find(({ kase }) => kase === 'strangers')?.summary ?? {}
   for (const name of Object.keys(attacks).filter(attack => !attack.endsWith('-idle'))) {
     const ping = entry('strangers', name, 'stranger_p99')

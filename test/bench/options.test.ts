@@ -10,7 +10,7 @@ describe('parseOptions', () => {
     const options = parsed()
     expect(options.parts).toEqual([
       ...['cable', 'tap', 'snull', 'loop', 'one-end', 'busy', 'cables', 'queues', 'neighbour', 'control', 'lan'],
-      ...['wire', 'capture', 'strangers', 'memory'],
+      ...['wire', 'capture', 'web', 'strangers', 'memory'],
     ])
     expect(options).toMatchObject({ rounds: 3, seconds: 1, memory: true, json: undefined })
     expect(candidatesOf(options, 'cable')).toEqual(

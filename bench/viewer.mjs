@@ -1,0 +1,47 @@
+/** One viewer of a live page: it reads what the driver view of a browser is sent. */
+
+/** The server of the page that is looked at. Everyone may see these messages, without a token. */
+const events = (port, query) => fetch(`http://127.0.0.1:${port}/events?${new URLSearchParams(query)}`)
+
+/**
+ * Looks at the first interface and its peer. Resolves with the first message about its parts.
+ * Returns a function that ends it.
+ */
+export async function look(port) {
+  const [device, peer] = await devices(port)
+  const response = await events(port, { device, peer, want: 'parts,wire' })
+  const reader = response.body.getReader()
+  await until(reader, text => text.includes('"type":"parts"'))
+  const reading = drain(reader)
+  return async () => {
+    await reader.cancel()
+    await reading
+  }
+}
+
+const HELLO = /^data: (\{"type":"hello".*)\n/m
+
+/** Returns the ids of the devices. */
+async function devices(port) {
+  const reader = (await events(port, {})).body.getReader()
+  const text = await until(reader, text => HELLO.test(text))
+  await reader.cancel()
+  const hello = JSON.parse(HELLO.exec(text)[1])
+  return hello.vnets.flatMap(vnet => vnet.devices).map(({ id }) => id)
+}
+
+/** Reads until the text so far is enough, and returns it. */
+async function until(reader, isEnough) {
+  const decoder = new TextDecoder()
+  let text = ''
+  while (!isEnough(text)) {
+    const { value, done } = await reader.read()
+    if (done) throw new Error(`the page's server ended its messages: ${text.slice(0, 300)}`)
+    text += decoder.decode(value, { stream: true })
+  }
+  return text
+}
+
+async function drain(reader) {
+  while (!(await reader.read()).done);
+}
