@@ -79,10 +79,12 @@ class Web {
   /** What pages look at, while some do. */
   readonly #sources = new Map<string, { readonly source: Source; readonly feeds: Set<Feed> }>()
   #captures = 0
+  readonly #hosts: readonly string[]
   readonly #routes: ReadonlyMap<string, Route>
 
   constructor(options: WebOptions) {
     this.#options = options
+    this.#hosts = (options.hosts ?? []).map(name => name.toLowerCase())
     this.#vnets = new Vnets(options, event => this.#happened(event))
     this.#routes = new Map<string, Route>([
       ['/events', { method: 'GET', needsToken: false, reply: asked => this.#events(asked) }],
@@ -94,7 +96,7 @@ class Web {
 
   async reply(request: IncomingMessage, response: ServerResponse): Promise<void> {
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value)
-    const refusal = refusalOf(request, this.#options.hosts ?? [])
+    const refusal = refusalOf(request, this.#hosts)
     if (refusal !== undefined) return refuse(response, refusal.status, refusal.text)
     const [path = '', search = ''] = (request.url ?? '').split('?', 2)
     const file = this.#files.get(path)

@@ -10,7 +10,7 @@ const cut = JSON.stringify({ id, command: { do: 'cut' } })
 
 let web: Served
 beforeEach(async () => {
-  web = await served({ hosts: ['lab.example'] })
+  web = await served({ hosts: ['Lab.Example'] })
 })
 afterEach(() => web[Symbol.asyncDispose]())
 

@@ -1,0 +1,37 @@
+/** `vnet web` as a command: what it prints, where it listens, how it ends. */
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { expect, test } from 'vitest'
+import { runMain, startMain } from '../support/run-main.ts'
+
+test('vnet web prints its URL with a token, serves the page until it is ended, and exits 0', async () => {
+  const web = startMain('web', '0', '--host', 'lab.example', '--host', 'Other.Example')
+  await web.until(text => text.includes('\n'))
+  const url = web.text.stdout.trim()
+  expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/\?token=[\w-]{32}$/)
+  const reply = await fetch(url)
+  expect(reply.status).toBe(200)
+  expect(await reply.text()).toContain('<title>vnet</title>')
+  const metrics = url.replace('/?', '/metrics?')
+  expect((await fetch(metrics)).status).toBe(200)
+  expect((await fetch(metrics.replace(/=.*/, '=x'))).status).toBe(403)
+  expect(await web.end()).toMatchObject({ status: 0, stderr: '' })
+  await expect(fetch(url)).rejects.toThrow()
+})
+
+test('vnet web takes an address and a port, and refuses what is neither', async () => {
+  for (const address of ['x', '8080x', 'localhost:8080', '70000']) {
+    const { status, stderr } = await runMain('web', address)
+    expect([address, status]).toEqual([address, 2])
+    expect(stderr).toContain(`'${address}' is not [ADDR:]PORT`)
+  }
+})
+
+test('vnet web prints one line and exits 1 if the address is in use', async () => {
+  const other = createServer().listen(0, '127.0.0.1')
+  await new Promise(resolve => other.once('listening', resolve))
+  const { port } = other.address() as AddressInfo
+  const { status, stderr } = await runMain('web', `${port}`)
+  other.close()
+  expect({ status, stderr }).toEqual({ status: 1, stderr: `vnet: 127.0.0.1 port ${port}: EADDRINUSE\n` })
+})
