@@ -111,7 +111,7 @@ function linesFrom(debug: Attached, place: Place | undefined, count: number): Fo
 
 /** Without a parser: a function begins and ends with a line that is not indented. */
 function around({ line, text }: Found, most: number): Pick<SourceLines, 'first' | 'lines'> {
-  const half = Math.floor(most / 2)
+  const half = Math.floor((most - 1) / 2)
   const isOuter = (n: number) => /^[^\s/*]/.test(text[n - 1] ?? '')
   let [first, last] = [line, line]
   while (first > 1 && first > line - half && !isOuter(first)) first--
