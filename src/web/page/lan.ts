@@ -99,7 +99,7 @@ export function lanView(app: App): View {
       allHosts = message.allHosts
       setText(none, `${app.device.label} has no segment behind it: vnet lan makes one.`)
       show()
-    } else if (message.type === 'dhcp' && segment !== undefined) dhcp.take(message)
+    } else if (message.type === 'dhcp') dhcp.take(message)
   }
 
   function deviceChanged(): void {

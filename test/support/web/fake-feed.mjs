@@ -19,6 +19,8 @@ import { FakeWorld } from './fake-world.mjs'
 /** @typedef {import('./fake-types.ts').Feed} Feed */
 
 export const TOKEN = 'fake-token'
+/** What a page gets only with the token. */
+const SECRET = ['frames', 'dhcp']
 
 const HEADERS = { ...SECURITY_HEADERS }
 
@@ -120,7 +122,8 @@ export class FakeFeed {
   /** @param {URL} url @param {boolean} mayChange @param {Response} response */
   #open(url, mayChange, response) {
     const device = url.searchParams.get('device') ?? ''
-    const want = /** @type {Want[]} */ ((url.searchParams.get('want') ?? '').split(',').filter(Boolean))
+    const words = (url.searchParams.get('want') ?? '').split(',').filter(Boolean)
+    const want = /** @type {Want[]} */ (words.filter(word => mayChange || !SECRET.includes(word)))
     const peer = url.searchParams.get('peer') ?? ''
     const closed = new Promise(resolve => response.on('close', () => resolve(undefined)))
     const feed = { device, peer, want, mayChange, response, closed }
@@ -148,9 +151,8 @@ export class FakeFeed {
 }
 
 /** @param {Feed} feed @param {FeedMessage} message */
-function wants({ device, peer, want, mayChange }, message) {
+function wants({ device, peer, want }, message) {
   if (['hello', 'stats', 'event', 'problem'].includes(message.type)) return true
-  if (message.type === 'frames' && !mayChange) return false
   if (message.type === 'parts' && message.id === peer) return want.includes('parts')
   return 'id' in message && message.id === device && want.some(name => name === message.type)
 }

@@ -111,6 +111,19 @@ export function arp(way) {
 }
 
 /**
+ * @param {number} way
+ * @param {string} type as in `DISCOVER (1)`
+ * @param {Record<string, string>} rest
+ */
+export function dhcp(way, type, rest) {
+  const [from, to] = way === 0 ? [68, 67] : [67, 68]
+  const about = { 'Message type': type, 'Transaction id': '0x3903f326', 'Client MAC': '02:00:00:00:00:01', ...rest }
+  const headers = [header('UDP', { 'Source port': from, 'Destination port': to }), header('DHCP', about)]
+  const text = `${IP[way]}.${from} > ${IP[1 - way]}.${to}: UDP, length 300`
+  return ipv4(way, 'UDP', 342, way === 0 ? '00440043013400' : '00430044013400', headers, text)
+}
+
+/**
  * The frame of this number of steady traffic.
  * @param {number} number
  * @param {number} way

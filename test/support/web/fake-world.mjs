@@ -4,7 +4,7 @@
  * with many hosts, a loop with many interfaces, and interfaces with hostile names. They change by
  * commands and by `advance`, never by themselves, so that a test decides what happens when.
  */
-import { frame, ping } from './fake-frames.mjs'
+import { dhcp, frame, ping } from './fake-frames.mjs'
 
 /** @typedef {import('../../../src/web/feed-types.ts').FeedMessage} FeedMessage */
 /** @typedef {import('../../../src/web/feed-types.ts').Command} Command */
@@ -124,6 +124,7 @@ export class FakeWorld {
       ...(wants.includes('scenario') ? [this.scenario(id)] : []),
       ...(wants.includes('step') ? [this.step(id)] : []),
       ...(wants.includes('segment') ? [this.segment(id)] : []),
+      ...(wants.includes('dhcp') && id === LAN ? [this.dhcp()] : []),
       ...(wants.includes('wire') ? [this.wire(id)] : []),
       ...(wants.includes('parts') ? [this.parts(id)] : []),
     ]
@@ -260,6 +261,22 @@ export class FakeWorld {
       return { number, time, id, way: way === 0 ? 'tx' : 'rx', queue: number & 1, dropped, ...frame(number >> 1, way) }
     })
     return { type: 'frames', id, frames: /** @type {any} */ (frames), skipped }
+  }
+
+  /** How a client got its lease. @returns {FeedMessage} */
+  dhcp() {
+    const yours = { 'Your address': '198.18.96.1' }
+    const messages = [
+      { after: 0, ...dhcp(0, 'DISCOVER (1)', { 'Host name': 'laptop' }) },
+      { after: 252, ...dhcp(1, 'OFFER (2)', yours) },
+      { after: 254, ...dhcp(0, 'REQUEST (3)', { 'Requested address': '198.18.96.1', 'Host name': 'laptop' }) },
+      { after: 261, ...dhcp(1, 'ACK (5)', yours) },
+    ]
+    const frames = messages.map(({ after, ...frame }, i) => ({
+      ...{ number: i + 1, time: this.time + after, id: LAN, way: i % 2 === 0 ? 'tx' : 'rx', queue: 0 },
+      ...{ dropped: undefined, ...frame },
+    }))
+    return { type: 'dhcp', id: LAN, frames: /** @type {any} */ (frames), skipped: 0 }
   }
 
   /** @param {string} id @returns {FeedMessage} */
