@@ -46,7 +46,10 @@ function option(name: string, value: string | number | undefined): string[] {
 /** Returns the word as a shell (POSIX sh, bash, zsh) reads it. */
 export function shellWord(word: string): string {
   // `=` at the start of a word is special in zsh, `~` everywhere.
-  return /^[\w@%+:,./-][\w@%+=:,./-]*$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+  if (/^[\w@%+:,./-][\w@%+=:,./-]*$/.test(word)) return word
+  // Filters in the words of a wire have quotes of their own.
+  if (word.includes("'") && !/["$`\\!]/.test(word)) return `"${word}"`
+  return `'${word.replaceAll("'", "'\\''")}'`
 }
 
 /** A change that was made, or was tried. */

@@ -28,6 +28,9 @@ describe('shellWord', () => {
     const hostile = [
       '',
       "it's",
+      "it's $HOME",
+      "it's `id`",
+      'it\'s !! \\ "',
       '$(id)',
       '`id`',
       'a b',
@@ -56,6 +59,11 @@ describe('shellWord', () => {
       '--ab',
     ])
   })
+})
+
+test('words with single quotes stand in double quotes where that changes nothing', () => {
+  expect(shellWord("match 'tcp port 80' ( loss 1% )")).toBe(`"match 'tcp port 80' ( loss 1% )"`)
+  expect(shellWord("it's $HOME")).toBe(`'it'\\''s $HOME'`)
 })
 
 describe('commandLine', () => {
