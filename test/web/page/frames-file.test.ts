@@ -15,7 +15,7 @@ it.each([
 it.each([
   ['sn0', '', 'vnet capture sn0 f.pcapng'],
   ['red/eth0', 'tcp port 80', "vnet capture --filter 'tcp port 80' red/eth0 f.pcapng"],
-  ['$(x)', "host '1'", "vnet capture --filter 'host '\\''1'\\''' '$(x)' f.pcapng"],
+  ['$(x)', "host '1'", `vnet capture --filter "host '1'" '$(x)' f.pcapng`],
   ['-n', '-x', 'vnet capture --filter -x -- -n f.pcapng'],
 ])('the command line that captures %s with the filter "%s" is %s', (label, filter, line) => {
   expect(captureLine(label, filter, 'f.pcapng')).toBe(line)
