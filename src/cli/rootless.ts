@@ -30,7 +30,7 @@ export function enterNamespaces(
   options: CommonOptions,
   args: readonly string[],
   namesOf: () => readonly string[],
-  descriptors?: Int32Array,
+  descriptors: Int32Array = new Int32Array(),
 ): void {
   const { netns, persist, delete: remove, name = [] } = options
   if (process.geteuid?.() === 0 || enterCommand() !== undefined || hasCapability(CAP_NET_ADMIN)) return

@@ -26,7 +26,7 @@ export function execRootless(native: Native, command: readonly string[], descrip
  * Replaces this process with a program in a user namespace and a network namespace, and no mount
  * namespace: other terminals enter these without one. Otherwise as execRootless.
  */
-export function execInUserNamespace(native: Native, command: readonly string[], descriptors?: Int32Array): never {
+export function execInUserNamespace(native: Native, command: readonly string[], descriptors: Int32Array): never {
   const launcher = launcherPath()
   throw new VnetError(native.exec([launcher, 'user,net', ...command], descriptors), `exec ${launcher}`)
 }
