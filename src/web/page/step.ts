@@ -36,7 +36,6 @@ class StepView implements View {
   #message: StepMessage | undefined
   /** What waited before, to show what a step has changed. */
   #before: StepInfo | undefined
-  #busy = false
 
   constructor(app: App) {
     this.#app = app
@@ -110,10 +109,8 @@ class StepView implements View {
 
   async #do(command: StepCommand): Promise<void> {
     const { device } = this.#app
-    if (this.#busy || device === undefined) return
-    this.#busy = true
+    if (device === undefined) return
     const result = await this.#app.command(command)
-    this.#busy = false
     if (this.#app.device?.id !== device.id) return
     this.#error.hidden = result.ok
     setText(this.#error, result.ok ? '' : result.message)
