@@ -118,6 +118,36 @@ test('the wire takes words and presets, and an error is shown under its word', a
   await stopConserved(vnet)
 })
 
+test('a ping halts before each step of its way, there and back', async () => {
+  const { vnet, address } = await startWithPage('snull')
+  const page = await browser.open(address)
+  await showView(page, 'Step')
+  const view = page.locator('#view')
+  const state = view.locator('.step-state')
+  await press(view, 'Halt frames s')
+  await says(state, 'No frame waits')
+  const pinged = netns.run('ping -c 1 -W 20 198.18.0.2')
+  const there = ['1 of 5 at sn0', '2 of 5 at sn0', '3 of 5 at sn1', '4 of 5 at sn1', '5 of 5 at sn1']
+  // The interrupt of a transmission that is complete comes before the reply.
+  const back = ['3 of 5 at sn0', '1 of 5 at sn1', '2 of 5 at sn1', '3 of 5 at sn0', '4 of 5 at sn0', '5 of 5 at sn0']
+  for (const step of [...there, ...back]) {
+    await says(state, `Step ${step}`)
+    if (step === '2 of 5 at sn0') {
+      await says(view, '198.18.0.1 > 198.18.0.2: ICMP echo request')
+      await says(view.locator('.step-code'), 'function startXmit')
+    }
+    // The network of both addresses was flipped on the way.
+    if (step === '5 of 5 at sn0') await says(view, '198.18.0.2 > 198.18.0.1: ICMP echo reply')
+    await press(view, 'Next step n')
+  }
+  expect(await pinged).toMatchObject({ status: 0 })
+  await press(view, 'Let frames pass s')
+  await says(view, 'Halt frames')
+  expect(await netns.run('ping -c 1 -W 5 198.18.0.2')).toMatchObject({ status: 0 })
+  await page.close()
+  await stopConserved(vnet)
+})
+
 test('a page goes on when its vnet is started again on the same port', async () => {
   const first = await startWithPage('snull')
   const page = await browser.open(first.address, { expected: /net::ERR_/ })
