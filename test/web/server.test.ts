@@ -167,8 +167,8 @@ describe('what pages cost a vnet', () => {
     expect((await feed.next('stats')).devices.map(({ txPackets }) => txPackets)).toEqual(names.map((_, i) => i))
     const asked = fake.asked.filter(({ cmd }) => cmd === getStats.cmd)
     expect(asked).toHaveLength(1)
-    // Neither a device nor a scope: of all devices, without their queues.
-    expect(asked[0]).toMatchObject({ dump: true, attributes: {} })
+    // Of all devices, without what the kernel counts.
+    expect(asked[0]).toMatchObject({ dump: true, attributes: { [of.scope.type]: u32(2) } })
   })
 
   test('the subscription to events ends with the last page', async () => {

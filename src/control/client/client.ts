@@ -14,7 +14,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { SegmentEntryKind } from '../../lan/switch/segment-entry.ts'
 import { loadNative, type Native } from '../../linux/native.ts'
 import { netnsCookieOf } from '../../linux/socket-identity.ts'
-import { EPROTO, VnetError } from '../../netdev/errno.ts'
+import { EINVAL, EPROTO, isErrno, VnetError } from '../../netdev/errno.ts'
 import { IFNAMSIZ } from '../../netdev/if.ts'
 import {
   type Decoded,
@@ -119,9 +119,18 @@ export class ControlClient {
     return deviceStats(found.filter(reply => reply.netns === netns))
   }
 
-  /** Returns the statistics of all devices of a vnet, without their queues, by one request. */
+  /**
+   * Returns the statistics of all devices of a vnet by one request, without those of their queues
+   * and of the kernel, which would cost the vnet most of the time.
+   */
   async allStats(vnet: string): Promise<DeviceStats[]> {
-    return (await this.#dump(vnet, commands.getStats, {})).flatMap(reply => deviceStats([reply]) ?? [])
+    const ask = (scope?: number) => this.#dump(vnet, commands.getStats, { scope })
+    const found = await ask(scopeNumbers.own).catch(error => {
+      // An older vnet does not know the flag.
+      if (isErrno(error, EINVAL)) return ask()
+      throw error
+    })
+    return found.flatMap(reply => deviceStats([reply]) ?? [])
   }
 
   /** Sets the statistics of a device to 0, vnet's and what vnet knows of the kernel's. */

@@ -92,7 +92,7 @@ export interface DeviceStats extends Device {
   readonly held: number
   /** Drops by reason: of frames that the kernel sent (tx), and of frames for the kernel (rx). */
   readonly drops: { readonly tx: Readonly<Record<string, number>>; readonly rx: Readonly<Record<string, number>> }
-  /** As counted by the kernel since it opened; undefined while it is being deleted. */
+  /** As counted by the kernel since it opened; undefined while it is deleted, and of allStats. */
   readonly kernel: LinkStats64 | undefined
 }
 

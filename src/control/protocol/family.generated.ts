@@ -67,10 +67,12 @@ export const wireDirectionNumbers = {
   ba: 1,
 } as const
 
-/** Statistics that are requested besides the sums of a device. */
+/** Statistics that a dump has besides the sums of a device, or lacks. */
 export const scopeNumbers = {
   /** One message for each queue. Message q is transmit queue q and receive queue q. */
   queue: 1,
+  /** No `kernel-stats`, each of which takes a request to the kernel. */
+  own: 2,
 } as const
 
 /** Direction of a dropped frame. */
@@ -393,8 +395,8 @@ export const vnetAttributes = {
   netns: string(3, VNET_NETNS_MAX),
   txQueues: u32(4),
   rxQueues: u32(5),
-  /** In a request for statistics, what is requested besides the sums of a device. */
-  scope: flags(6, 0x1),
+  /** In a request for statistics, what the dump has besides the sums of a device, or lacks. */
+  scope: flags(6, 0x3),
   /** Statistics as counted by vnet. */
   stats: nested(7, linkStatsPolicy),
   /** The same, as counted by the kernel; absent while the interface is being deleted. */

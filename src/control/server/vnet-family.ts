@@ -100,18 +100,18 @@ function* allStats(subject: Subject, devices: readonly NetDevice[], scope: numbe
   for (const dev of devices) {
     const queues = queueCounters(dev)
     const rows = queues.map((_, queue) => dev.counters.queue(queue).slice())
-    yield deviceStats(subject, dev)
+    yield deviceStats(subject, dev, (scope & scopeNumbers.own) === 0)
     if ((scope & scopeNumbers.queue) === 0) continue
     for (const [queue, stats] of rows.entries()) yield { ...identify(subject, dev), queue, stats, ...queues[queue] }
   }
 }
 
-function deviceStats(subject: Subject, dev: NetDevice) {
+function deviceStats(subject: Subject, dev: NetDevice, withKernel = true) {
   const { tx, rx } = dev.counters.drops()
   return {
     ...identify(subject, dev),
     ...{ txQueues: dev.numTxQueues, rxQueues: dev.numRxQueues, time: subject.now?.() },
-    ...{ stats: dev.getStats64(), kernelStats: dev.kernelStats() },
+    ...{ stats: dev.getStats64(), kernelStats: withKernel ? dev.kernelStats() : undefined },
     ...{ drops: [...drops('tx', tx), ...drops('rx', rx)], ...sumOfCounters(queueCounters(dev)), held: dev.slotsUsed },
   }
 }

@@ -8,11 +8,11 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { ControlClient, type DeviceEvent } from '../../../src/control/index.ts'
 import { loadNative } from '../../../src/linux/native.ts'
-import { EPERM, VnetError } from '../../../src/netdev/errno.ts'
+import { EINVAL, EPERM, VnetError } from '../../../src/netdev/errno.ts'
 import { genlmsghdr, MessageBuilder, messages, writeAck } from '../../../src/netlink/index.ts'
 import { type Answers, FakeVnet } from '../../support/fake-vnet.ts'
 
-const [ECHO, GET_DEVICES, RESET_STATS, GET_PARAM, IOCTL, SUBSCRIBE, CAPTURE] = [1, 2, 4, 6, 9, 10, 18]
+const [ECHO, GET_DEVICES, GET_STATS, RESET_STATS, GET_PARAM, IOCTL, SUBSCRIBE, CAPTURE] = [1, 2, 3, 4, 6, 9, 10, 18]
 const sn0 = { ifindex: 7, name: 'sn0', netns: undefined }
 const up = (b: MessageBuilder) => void b.u32(1, 7).string(2, 'sn0').u32(28, 3)
 
@@ -47,6 +47,23 @@ describe('requests', () => {
     const unknown = { netns: undefined, driver: undefined, carrier: undefined, cut: undefined, flags: undefined }
     const rest = { ...unknown, mtu: undefined, mac: undefined, txQueues: 0, rxQueues: 0 }
     expect(second).toEqual({ ifindex: 8, name: 'x', ...rest })
+  })
+
+  test('the statistics of all devices come from an older vnet too, which refuses to leave some out', async () => {
+    const fake = vnet({
+      [GET_STATS]({ attributes }) {
+        if (attributes[6] !== undefined) throw new VnetError(EINVAL, 'fake', 'scope: 0x2 is unknown')
+        return [b => b.u32(1, 7).string(2, 'sn0'), b => b.u32(1, 8).string(2, 'x')]
+      },
+    })
+    expect((await client.allStats(path)).map(({ name }) => name)).toEqual(['sn0', 'x'])
+    expect(fake.asked.map(({ attributes }) => Object.keys(attributes))).toEqual([['6'], []])
+    vnet({
+      [GET_STATS]() {
+        throw new VnetError(EPERM, 'fake')
+      },
+    })
+    await expect(client.allStats(path)).rejects.toMatchObject({ code: 'EPERM' })
   })
 
   test('each of many pending requests gets its own reply', async () => {

@@ -98,6 +98,7 @@ describe('the numbers that programs are built with', () => {
     expect([family.VNET_GENL_NAME, family.VNET_GENL_VERSION]).toEqual(['vnet_nl', 1])
     expect([family.VNET_GENL_ID, family.VNET_MCGRP_EVENTS]).toEqual([0x3f0, 0x766e6574])
     expect([family.eventNumbers.registered, family.eventNumbers.drops, family.VNET_EVENTS_ALL]).toEqual([1, 6, 0x1ffe])
-    expect([family.wayNumbers.tx, family.wayNumbers.rx, family.scopeNumbers.queue]).toEqual([0, 1, 1])
+    expect([family.wayNumbers.tx, family.wayNumbers.rx]).toEqual([0, 1])
+    expect([family.scopeNumbers.queue, family.scopeNumbers.own]).toEqual([1, 2])
   })
 })

@@ -1,7 +1,7 @@
 /** Replies to single requests, without sockets: the bytes that any client gets. */
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { parse } from 'yaml'
 import { commands, VNET_GENL_ID } from '../../../src/control/protocol/family.ts'
 import { nlctrl } from '../../../src/control/server/nlctrl.ts'
@@ -293,6 +293,17 @@ describe('GET_STATS', () => {
       answers: [],
       acks: [{ error: -22, message: 'scope: 0x8 is unknown', offset: 28 }],
     })
+  })
+
+  test("a dump of vnet's own statistics alone asks the kernel for nothing", async () => {
+    const { families, one } = await served()
+    const kernelStats = vi.spyOn(one.dev, 'kernelStats')
+    const write = (b: MessageBuilder) => b.string(2, 'one').u32(6, 2)
+    const { answers } = read(ask(families, request(VNET_GENL_ID, GET_STATS, { flags: NLM_F_DUMP, write })))
+    expect(answers).toHaveLength(1)
+    expect(answers[0]).toMatchObject({ ifname: 'one', stats: expect.anything() })
+    expect(answers[0]).not.toHaveProperty('kernelStats')
+    expect(kernelStats).not.toHaveBeenCalled()
   })
 
   test('requeues, timeouts and merged and made frames are sums for the device, and separate for each queue', async () => {
