@@ -12,6 +12,7 @@ async function openDriver(options: Parameters<TestBrowser['open']>[1] = {}) {
   const page = await browser.open(`${address}#driver/${SNULL}`, options)
   await feed.quarter()
   await drawn(page, 'The way of frames through sn0').waitFor()
+  // Their names are not those of the peer, which may be drawn as well.
   const sendParts = (parts: PartInfo[]) => feed.send({ type: 'parts', time: 1, id: SNULL, parts })
   return { feed, page, sendParts }
 }
@@ -21,17 +22,17 @@ const drawn = (page: Page, label: string) => page.locator('.drawing').getByLabel
 test('the drawing shows a queue that stops, a ring that fills and interrupts that are masked', async () => {
   const { page, sendParts } = await openDriver()
   await sendParts([
-    { kind: 'queue', name: 'tx 0', length: 3, state: 'stopped' },
-    { kind: 'ring', name: 'rx ring', length: 256, capacity: 256 },
-    { kind: 'irq', name: 'irq 0', state: 'masked 0x1', count: 7 },
+    { kind: 'queue', name: 'tx 9', length: 3, state: 'stopped' },
+    { kind: 'ring', name: 'rx ring 9', length: 256, capacity: 256 },
+    { kind: 'irq', name: 'irq 9', state: 'masked 0x1', count: 7 },
   ])
-  await drawn(page, 'tx 0, stopped, holds 3').waitFor()
-  expect(await drawn(page, 'tx 0, stopped, holds 3').locator('.cell.filled').count()).toBe(3)
-  expect(await drawn(page, 'rx ring, 256/256').locator('.cell:not(.filled)').count()).toBe(0)
-  await drawn(page, 'irq 0, 7, masked 0x1').waitFor()
-  await sendParts([{ kind: 'queue', name: 'tx 0', length: 0, state: 'running' }])
-  await drawn(page, 'tx 0, running, holds no frame').waitFor()
-  expect(await drawn(page, 'rx ring, 256/256').count()).toBe(0)
+  await drawn(page, 'tx 9, stopped, holds 3').waitFor()
+  expect(await drawn(page, 'tx 9, stopped, holds 3').locator('.cell.filled').count()).toBe(3)
+  expect(await drawn(page, 'rx ring 9, 256/256').locator('.cell:not(.filled)').count()).toBe(0)
+  await drawn(page, 'irq 9, 7, masked 0x1').waitFor()
+  await sendParts([{ kind: 'queue', name: 'tx 9', length: 0, state: 'running' }])
+  await drawn(page, 'tx 9, running, holds no frame').waitFor()
+  expect(await drawn(page, 'rx ring 9, 256/256').count()).toBe(0)
 })
 
 test('256 queues are one field of cells, each with its state', async () => {

@@ -32,7 +32,7 @@ export interface Column {
   readonly toward: Group | undefined
 }
 
-/** `driver`: the driver itself, where frames turn around or leave by a way that vnet does not know. */
+/** `driver`: the driver itself, where frames turn around or leave by a way that is not known. */
 export type FarEnd = 'peer' | 'segment' | 'driver'
 
 export interface Model {

@@ -127,7 +127,7 @@ export function clip(text: string, width: number): string {
   return text.length <= most ? text : `${text.slice(0, most - 1)}…`
 }
 
-/** Rates of counters that are sampled often: over the last second, not from one sample to the next. */
+/** Rates of counters that are sampled often: of the last second, not since the last sample. */
 export class CountRates {
   readonly #samples = new Map<string, { time: number; count: number }[]>()
 
