@@ -72,8 +72,8 @@ export class Capture {
     abort.abort()
     const name = captureName(device.label, started)
     if (file.frames > 0) save(file.blob(), name)
-    const saved = file.frames > 0 ? `${name}: ${file.text}` : 'no frames were captured'
-    this.#show([why, saved].filter(Boolean).join('; '), why !== '')
+    const saved = file.frames > 0 ? `${name}: ${file.text}` : ''
+    this.#show([why, saved].filter(Boolean).join('; ') || 'no frames were captured', why !== '')
     this.#abort = undefined
     setText(this.#button, 'Capture')
     this.#button.classList.remove('primary')
