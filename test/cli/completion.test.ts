@@ -12,6 +12,7 @@ const ASKING = [
   'list',
   'show',
   'stats',
+  'step',
   'top',
   'metrics',
   'web',
@@ -46,7 +47,7 @@ const COMMANDS = [
 ]
 
 const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
-  ['vnet s', ['snull', 'show', 'stats', 'simulate']],
+  ['vnet s', ['snull', 'show', 'stats', 'step', 'simulate']],
   ['vnet car', ['carrier']],
   ['vnet --mt', ['--mtu']],
   ['vnet snull --we', ['--web']],
