@@ -111,6 +111,22 @@ describe('a feed', () => {
     expect(fake.asked.map(({ cmd }) => cmd)).not.toContain(getParts.cmd)
   })
 
+  test('a feed has the parts of a peer too, if it wants parts', async () => {
+    const fake = web.vnet({
+      [getDevices.cmd]: () => [device(7, 'sn0'), device(8, 'sn1')],
+      [getParts.cmd]: () => [part('tx 0')],
+      [getParam.cmd]: () => [],
+    })
+    const peer = `${own}//sn1`
+    const without = await web.feed(`device=${id}&peer=${peer}&want=params`)
+    await without.next('params')
+    expect(fake.asked.map(({ cmd }) => cmd)).not.toContain(getParts.cmd)
+    const feed = await web.feed(`device=${id}&peer=${peer}&want=parts`)
+    const ids = new Set<string>()
+    while (ids.size < 2) ids.add((await feed.next('parts')).id)
+    expect(ids).toEqual(new Set([id, peer]))
+  })
+
   test('a feed says that a driver has no wire, no segment and no scenario', async () => {
     const none = () => {
       throw new VnetError(EOPNOTSUPP, 'fake')
