@@ -42,8 +42,9 @@ function makeGarbage(): number {
 
 test('GET_RUNTIME returns the event loop, memory, CPU time and frame memory of the program', async () => {
   const { net, pool } = memoryNet()
-  const directory = join(mkdtempSync(join(tmpdir(), 'vnet-runtime-')), 'vnet')
-  ends.push(() => rmSync(directory, { recursive: true, force: true }))
+  const root = mkdtempSync(join(tmpdir(), 'vnet-runtime-'))
+  ends.push(() => rmSync(root, { recursive: true }))
+  const directory = join(root, 'vnet')
   const native = loadNative()
   const control = serveControl(native, net, { directory, now: () => 1_800_000_000_000 })
   ends.push(() => control[Symbol.dispose]())
