@@ -24,6 +24,7 @@ const ASKING = [
   'carrier',
   'param',
   'trigger',
+  'step',
   'wire',
   'events',
   'capture',
