@@ -1,8 +1,8 @@
 /**
- * node scripts/page-pictures.mjs [DIRECTORY [VIEW...]]: makes the pictures of the live page in docs/page. It
- * starts vnets in network namespaces of its own, lets traffic flow through them for a minute and a
- * half, and takes pictures of each view in a browser. It needs root and `apt install chromium
- * imagemagick iperf3 iputils-ping udhcpc`.
+ * node scripts/page-pictures.mjs [DIRECTORY [VIEW...]]: makes the pictures of the live page in
+ * docs/page. It starts vnets in network namespaces of its own, lets traffic flow through them for a
+ * minute, and takes pictures of the views in a browser. It needs root and `apt install chromium
+ * imagemagick iputils-ping udhcpc`.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
