@@ -3,7 +3,8 @@ import type { Locator, Page } from 'playwright-core'
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type Child, type Netns, OwnNetns } from '../../support/netns.ts'
 import { jsonLines, type Running, spawnVnet, stopConserved } from '../../support/vnet-process.ts'
-import { connection, showView, TestBrowser } from '../../support/web/browser.ts'
+import { connection, showView, TestBrowser, viewsOf } from '../../support/web/browser.ts'
+import { findForeign } from '../../support/web/in-page.mjs'
 
 const PORT = '8080'
 /** The browser is in this namespace, so it is one for all tests. */
@@ -188,6 +189,24 @@ test('a segment of 10,000 hosts is drawn and searched, and shows who talks to th
   await says(view, 'host7777')
   ping('-c 1')
   await says(view, '198.18.200.9')
+  await page.close()
+  await stopConserved(vnet)
+})
+
+test('an interface whose name is markup is shown, and changed, under its name', async () => {
+  const name = '<b>"\'&lt;$(x)'
+  const { vnet, address } = await startWithPage('loop', '--name', name, '--no-address')
+  const page = await browser.open(address)
+  await page.getByRole('heading', { name, exact: true, level: 1 }).waitFor()
+  for (const view of await viewsOf(page)) {
+    await showView(page, view)
+    expect([view, await page.evaluate(findForeign)]).toEqual([view, []])
+  }
+  await showView(page, 'Hands on')
+  const carrier = control(page, 'Carrier')
+  await press(carrier, 'Turn off')
+  await says(carrier, 'Turn on')
+  expect(carrierOf(name)).toBe(false)
   await page.close()
   await stopConserved(vnet)
 })
