@@ -48,6 +48,7 @@ const SLOW = [
   'faults/limits',
   'address-resolution',
   'security/completion',
+  'web/growth.long',
   'allocation',
 ]
 

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { connection, startFeed, TestBrowser } from '../support/web/browser.ts'
 import { FakeFeed, TOKEN } from '../support/web/fake-feed.mjs'
-import { FakeWorld } from '../support/web/fake-world.mjs'
+import { FakeWorld, SNULL } from '../support/web/fake-world.mjs'
 
 const browser = new TestBrowser()
 const small = () => new FakeWorld({ devices: 2, hosts: 0, hostile: false })
@@ -43,4 +43,20 @@ test('without a token the page shows what everyone may see, and changes nothing'
     if (!/^Copy/.test((await button.textContent()) ?? '')) expect(await button.isDisabled()).toBe(true)
   }
   expect(feed.commands).toEqual([])
+})
+
+test('a change that the server refuses, or does not get, is an error beside its control', async () => {
+  const { feed, address } = await startFeed(small())
+  const page = await browser.open(`${address}#controls/${SNULL}`, { expected: /net::ERR_/ })
+  const reset = page.locator('form.control').filter({ hasText: 'vnet reset sn0' })
+  const press = () => reset.getByRole('button', { name: 'Reset' }).click()
+  await reset.waitFor()
+  feed.change = message => ('ok' in Object(message) ? { ok: false, message: 'sn0: EPERM <b>no</b>' } : message) as never
+  await press()
+  await reset.getByRole('alert').getByText('sn0: EPERM <b>no</b>').waitFor()
+  expect(feed.commands).toEqual([{ id: SNULL, command: { do: 'reset' } }])
+  await feed.close()
+  await connection(page, 'lost')
+  await press()
+  await reset.getByRole('alert').getByText('The server does not answer').waitFor()
 })
