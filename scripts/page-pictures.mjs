@@ -93,7 +93,6 @@ async function pictureDriver(browser) {
   await setTimeout(HALF_MS)
   run('ip', 'netns', 'exec', space, ...vnet('wire', 'sn0', 'delay 20ms 2ms loss 5%'))
   await setTimeout(HALF_MS)
-  await traffic.getByRole('button', { name: '1 min' }).click()
   await take(driver, 'driver')
   await take(phone, 'phone')
   await take(traffic, 'traffic')

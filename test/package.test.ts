@@ -67,9 +67,11 @@ test('the package holds the program, its sources, the addon for this machine and
   expect(files.filter(file => file.startsWith('package/examples/')).sort()).toEqual(
     examples.map(path => `package/${path}`).sort(),
   )
-  const sources = files.filter(file => file.startsWith('package/src/'))
-  const compiled = files.filter(file => /^package\/dist\/.*\.js$/.test(file))
+  // Beside what is compiled: what the page's server serves as it is, and what only compilers read.
+  const sources = files.filter(file => /^package\/src\/.*(?<!\.d\.ts|tsconfig\.json)$/.test(file))
+  const compiled = files.filter(file => /^package\/dist\/.*\.(js|html|css|svg)$/.test(file))
   expect(compiled.map(file => file.replace('/dist/', '/src/').replace(/js$/, 'ts')).sort()).toEqual(sources.sort())
+  expect(compiled).toContain('package/dist/web/page/index.html')
 })
 
 test('publint reports no problem in the package', async () => {

@@ -30,7 +30,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(directory, { recursive: true }))
 
-/** Runs code with the driver `m`, the functions of the module `p`, and `file`. Returns its value. */
+/** Runs code with the driver `m`, the module `p` and `file`. Returns its value. */
 function evaluate(code: string): unknown {
   const script = `
     import * as p from ${JSON.stringify(DIST)}

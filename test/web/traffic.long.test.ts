@@ -91,7 +91,6 @@ test('another device is shown with the samples of the time before it was chosen'
   const { page } = await open(SNULL, 30)
   await page.getByRole('navigation', { name: 'Interfaces' }).getByRole('link').nth(1).click()
   await page.getByRole('heading', { name: 'sn1', level: 1 }).waitFor()
-  await page.getByRole('button', { name: '1 min' }).click()
   await drawing(page).hover({ position: { x: 300, y: 20 } })
   await page
     .locator('.traffic')

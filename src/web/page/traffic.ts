@@ -43,7 +43,7 @@ class Traffic {
   #isPaused = false
   /** Whether a drawing is due in the next frame of the screen. */
   #isDue = false
-  #length: number = WINDOW
+  #length: number = WINDOWS[0]
   #zoom: Range | undefined
   /** The time of the newest sample that is drawn, and what is drawn up to it. */
   #end: number | undefined
