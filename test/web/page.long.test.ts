@@ -95,3 +95,18 @@ test('the keyboard alone leads to every view and every control, and shows where 
     }
   }
 })
+
+test('the list keeps the focus when it is made again, so arrows and Enter go through it', async () => {
+  const { feed, address } = await startFeed(new FakeWorld({ devices: 3, hostile: false }))
+  const page = await browser.open(address)
+  await connection(page, 'live')
+  const names = await rows(page).locator('.name').allInnerTexts()
+  await page.keyboard.press('/')
+  await page.keyboard.press('ArrowDown')
+  for (const name of names.slice(1)) {
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { name, level: 1, exact: true }).waitFor()
+    await feed.second()
+  }
+})

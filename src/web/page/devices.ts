@@ -43,6 +43,8 @@ export class DeviceList {
 
   /** Shows the devices of a `hello`. Rows of devices that stay are kept, with their focus. */
   update(vnets: readonly VnetRow[]): void {
+    // Before the items move into new lists, which takes the focus from them.
+    const focused = document.activeElement
     const ids = new Set(vnets.flatMap(vnet => vnet.devices.map(({ id }) => id)))
     for (const id of [...this.#rows.keys()]) if (!ids.has(id)) this.#rows.delete(id)
     this.#groups = vnets.map(({ pid, driver, devices }) => {
@@ -50,7 +52,6 @@ export class DeviceList {
       const heading = h('h2', {}, `${driver}, pid ${pid}`)
       return { element: h('section', {}, heading, h('ul', {}, ...rows.map(({ item }) => item))), rows }
     })
-    const focused = document.activeElement
     this.#list.replaceChildren(...this.#groups.map(({ element }) => element))
     if (focused instanceof HTMLElement && this.#list.contains(focused)) focused.focus({ preventScroll: true })
     this.#filter()
