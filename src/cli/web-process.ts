@@ -19,9 +19,10 @@ import {
   SOL_SOCKET,
   sockaddrInet,
 } from '../linux/uapi.ts'
-import { parseAddress, urlOf } from '../metrics/address.ts'
+import { PORT_IN_USE, parseAddress, urlOf } from '../metrics/address.ts'
 import type { Clock } from '../netdev/clock.ts'
 import { UsageError } from '../netdev/driver.ts'
+import { EADDRINUSE } from '../netdev/errno.ts'
 import { LimitedLog } from '../netdev/limited-log.ts'
 import type { Log } from '../netdev/log.ts'
 import { parseAddress as addressBytes } from '../packet/address.ts'
@@ -163,7 +164,8 @@ function listening(native: Native, kind: Kind, text: string, fd?: number): Serve
   return closingOnError(native, [made], () => {
     if (fd === undefined) {
       check(native.setsockopt(made, SOL_SOCKET, SO_REUSEADDR, int32(1)), what)
-      check(native.bind(made, sockaddrInet(bytes, address.port)), what)
+      const bound = native.bind(made, sockaddrInet(bytes, address.port))
+      check(bound, what, bound === -EADDRINUSE ? PORT_IN_USE : undefined)
       check(native.listen(made, BACKLOG), what)
     }
     const name = new Uint8Array(28)

@@ -1,6 +1,10 @@
 /** Where an HTTP server of vnet listens, and the requests that it takes for its own. */
 import type { Server } from 'node:http'
 import { type AddressInfo, isIP } from 'node:net'
+import { VnetError } from '../netdev/errno.ts'
+
+/** What to do about EADDRINUSE. */
+export const PORT_IN_USE = 'port 0 takes a free one'
 
 export interface Address {
   readonly host: string
@@ -34,10 +38,14 @@ export function urlOf(host: string, port: number): string {
   return `http://${isIP(host) === 6 ? `[${host}]` : host}:${port}`
 }
 
-/** Listens. Returns the URL, without a path. */
+/** Listens. Returns the URL, without a path. Throws a VnetError if the address cannot be had. */
 export async function listen(server: Server, { host, port, fd }: Address): Promise<string> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(fd === undefined ? { host, port } : { fd }, resolve)
+    const fail = ({ errno, code }: NodeJS.ErrnoException) => {
+      const advice = code === 'EADDRINUSE' ? PORT_IN_USE : undefined
+      reject(new VnetError(errno as number, `${host} port ${port}`, advice))
+    }
+    server.once('error', fail).listen(fd === undefined ? { host, port } : { fd }, resolve)
   })
   return urlOf(host, (server.address() as AddressInfo).port)
 }

@@ -33,5 +33,6 @@ test('vnet web prints one line and exits 1 if the address is in use', async () =
   const { port } = other.address() as AddressInfo
   const { status, stderr } = await runMain('web', `${port}`)
   other.close()
-  expect({ status, stderr }).toEqual({ status: 1, stderr: `vnet: 127.0.0.1 port ${port}: EADDRINUSE\n` })
+  const expected = `vnet: 127.0.0.1 port ${port}: EADDRINUSE, address in use; port 0 takes a free one\n`
+  expect({ status, stderr }).toEqual({ status: 1, stderr: expected })
 })

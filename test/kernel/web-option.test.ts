@@ -167,7 +167,7 @@ test.each([['--web'], ['--metrics']])(
     expect(await runMain('snull', option, `${port}`, '--netns', netns.name)).toEqual({
       status: 1,
       stdout: '',
-      stderr: `vnet: ${option} ${port}: EADDRINUSE, address in use\n`,
+      stderr: `vnet: ${option} ${port}: EADDRINUSE, address in use; port 0 takes a free one\n`,
     })
     // The kernel counts the interfaces of a namespace, and lo is the first.
     netns.ip('tuntap add after mode tap')

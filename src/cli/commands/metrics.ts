@@ -4,7 +4,7 @@ import { loadNative } from '../../linux/native.ts'
 import type { Address } from '../../metrics/address.ts'
 import { serveMetrics } from '../../metrics/server.ts'
 import { snapshot } from '../../metrics/snapshot.ts'
-import { type AskOptions, fail } from '../ask.ts'
+import type { AskOptions } from '../ask.ts'
 import { EXIT_OK, endOf, type Io } from '../io.ts'
 
 /** A scrape must not wait for a vnet that is stuck. */
@@ -14,14 +14,8 @@ const TIMEOUT_MS = 2000
 export async function metrics(address: Address, { user }: AskOptions, io: Io): Promise<number> {
   using end = endOf(io)
   using client = new ControlClient(loadNative(), { user, timeoutMs: TIMEOUT_MS })
-  try {
-    await using server = await serveMetrics(address, () => snapshot(client, { user }))
-    io.out(`${server.url}\n`)
-    await end.asked
-    return EXIT_OK
-  } catch (error) {
-    const { code, syscall } = error as NodeJS.ErrnoException
-    if (syscall !== 'listen') throw error
-    return fail(io, `${address.host} port ${address.port}: ${code}`)
-  }
+  await using server = await serveMetrics(address, () => snapshot(client, { user }))
+  io.out(`${server.url}\n`)
+  await end.asked
+  return EXIT_OK
 }

@@ -5,7 +5,7 @@ import { loadNative } from '../../linux/native.ts'
 import type { Address } from '../../metrics/address.ts'
 import { serveWeb } from '../../web/server.ts'
 import { keptToken } from '../../web/token.ts'
-import { type AskOptions, fail } from '../ask.ts'
+import type { AskOptions } from '../ask.ts'
 import { isNamed } from '../device-words.ts'
 import { EXIT_OK, endOf, type Io } from '../io.ts'
 
@@ -33,14 +33,8 @@ export async function web(
     names.length === 0
       ? undefined
       : (device: Parameters<typeof isNamed>[0]) => names.some(name => isNamed(device, name))
-  try {
-    await using server = await serveWeb({ address, token: keptToken(), hosts, client, version, user, isWanted })
-    io.out(`${server.url}\n`)
-    await end.asked
-    return EXIT_OK
-  } catch (error) {
-    const { code, syscall } = error as NodeJS.ErrnoException
-    if (syscall !== 'listen') throw error
-    return fail(io, `${address.host} port ${address.port}: ${code}`)
-  }
+  await using server = await serveWeb({ address, token: keptToken(), hosts, client, version, user, isWanted })
+  io.out(`${server.url}\n`)
+  await end.asked
+  return EXIT_OK
 }
