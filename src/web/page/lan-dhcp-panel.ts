@@ -30,7 +30,7 @@ export class DhcpPanel {
 
   /** The token may be another one. */
   update(): void {
-    const seen = 'No DHCP message has passed this port since the page looks at it.'
+    const seen = 'No DHCP message has passed this port while this view was open.'
     setText(this.#none, this.#app.mayChange ? seen : 'Frames, and so conversations, are shown only with the token.')
   }
 
