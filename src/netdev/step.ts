@@ -218,7 +218,11 @@ export class Stepper {
 
   #report(): void {
     const { halt } = this
-    if (halt === undefined) return
+    if (halt === undefined) {
+      // What waited is gone, as that of a device that went down. What waits next is another one.
+      this.#reported = ''
+      return
+    }
     const { step, dev, queue } = halt
     const key = `${this.#steps} ${step} ${dev.ifindex} ${queue}`
     if (key === this.#reported) return

@@ -462,6 +462,25 @@ describe('while stepping', () => {
     expect(reports).toEqual(['sn0 on', 'sn1 on', 'sn0 1', 'sn0 2', 'sn0 off', 'sn1 off'])
   })
 
+  test('a frame that waits after the device went down and up is reported, though no step was done', async () => {
+    const { memory, port0, sn0 } = await snullPair(makeNet())
+    const { net } = memory
+    new Stepper(net)
+    const reports: string[] = []
+    net.registerNetdeviceNotifier((event, dev) => {
+      if (event === NETDEV_STEP) reports.push(`${dev.name} ${net.stepper?.halt?.step ?? 'on'}`)
+    })
+    for (let n = 0; n < 2; n++) {
+      port0.transmit(flowFrame(0, n))
+      port0.drain()
+      await turn()
+      devClose(sn0)
+      await turn()
+      devOpen(sn0)
+    }
+    expect(reports).toEqual(['sn0 1', 'sn0 1'])
+  })
+
   test('a device that is registered is stepped, too, and IFF_DEBUG of ip(8) does not end it', async () => {
     const memory = makeNet()
     new Stepper(memory.net)
