@@ -7,6 +7,9 @@ import { VnetError } from '../netdev/errno.ts'
 import { parseWire } from '../wire/words/parse.ts'
 import type { Command, CommandRequest, CommandResult } from './feed-types.ts'
 
+/** Numbers are sent in 32 bits. A larger one would become another number. */
+const U32_MAX = 0xffffffff
+
 /** What each command needs; `?` is what it may lack. */
 const FIELDS: { readonly [D in Command['do']]: Readonly<Record<string, string>> } = {
   cut: {},
@@ -46,7 +49,8 @@ export function parseCommand(body: string): CommandRequest | undefined {
 
 function isOfType(value: unknown, type: string): boolean {
   if (value === undefined) return type.endsWith('?')
-  if (type.startsWith('number')) return Number.isInteger(value) && (value as number) >= 0
+  if (type.startsWith('number'))
+    return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= U32_MAX
   return typeof value === type.replace('?', '')
 }
 

@@ -216,6 +216,7 @@ describe('bodies', () => {
     ...[
       '{"id":"x","command":{"do":"step","mode":"all"}}',
       '{"id":"x","command":{"do":"step","mode":"on","every":0.5}}',
+      '{"id":"x","command":{"do":"step","mode":"on","every":4294967296}}',
     ],
   ])('%s is no command', async body => {
     expect(await post(body)).toMatchObject({ status: 400, text: 'this is no command\n' })
