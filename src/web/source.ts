@@ -16,6 +16,9 @@ export interface Source {
 /** Time from one reading to the next at least, however often something changes. ms. */
 const SHORTEST_MS = 100
 
+/** Failures that no page is told, since `hello` brings what they mean. */
+const QUIET: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENODEV', 'ECANCELED', 'EBADF', 'ETIMEDOUT'])
+
 export interface PollOptions {
   /** Time from one reading to the next, ms. */
   readonly interval: number
@@ -97,8 +100,8 @@ export class Poll implements Source {
     } catch (error) {
       if (!(error instanceof VnetError)) throw error
       const text = error.message
-      // What has ended is no problem: it is missing in the next `hello`.
-      if (['ECONNREFUSED', 'ENODEV', 'ECANCELED', 'EBADF'].includes(error.code) || text === this.#problem) return
+      // A vnet that has ended is missing in the next `hello`; one that does not reply is reported there.
+      if (QUIET.has(error.code) || text === this.#problem) return
       this.#problem = text
       const problem = pack({ type: 'problem', text })
       for (const feed of this.#feeds) feed.send(problem)

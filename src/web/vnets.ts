@@ -118,7 +118,7 @@ export class Vnets {
     if (this.#feeds.size > 0) {
       for (const { vnet } of this.#devices.values()) if (!this.#subscriptions.has(vnet)) void this.#subscribe(vnet)
     }
-    const problems = new Set(failed.map(({ message }) => message))
+    const problems = new Set(failed.map(problemOf))
     for (const text of problems) if (!this.#problems.has(text)) this.#send(pack({ type: 'problem', text }))
     this.#problems = problems
     const hello = { type: 'hello', version: this.#options.version, vnets, mayChange: false, presets } as const
@@ -181,6 +181,13 @@ export class Vnets {
   #send(message: Packed): void {
     for (const feed of this.#feeds) feed.send(message)
   }
+}
+
+/** Returns the sentence about a vnet whose devices could not be read. */
+export function problemOf({ code, syscall, message }: VnetError): string {
+  if (code !== 'ETIMEDOUT') return message
+  const name = syscall.replace(/^.* of (?=vnet )/, '')
+  return `${name} did not reply in time: it may be stopped, in a debugger, or in a driver that does not return`
 }
 
 /** Waits for a promise, but no longer than `ms`. */

@@ -1,8 +1,9 @@
 /** Sources of messages: one reading for all pages, none without a page. Time is the test's. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { EIO, ENODEV, VnetError } from '../../src/netdev/errno.ts'
+import { EIO, ENODEV, ETIMEDOUT, VnetError } from '../../src/netdev/errno.ts'
 import { type Feed, type Packed, pack } from '../../src/web/feed.ts'
 import { Poll } from '../../src/web/source.ts'
+import { problemOf } from '../../src/web/vnets.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
@@ -111,8 +112,14 @@ test('a change is read at once, and many changes at most ten times a second', as
   expect(count).toBeGreaterThanOrEqual(11)
 })
 
-test('a failure is reported once until the next success, what has ended never', async () => {
-  const outcomes = [new VnetError(EIO, 'a'), new VnetError(EIO, 'a'), message('well'), new VnetError(EIO, 'a')]
+test('a failure is reported once until the next success, a vnet that has ended or waits never', async () => {
+  const outcomes = [
+    new VnetError(EIO, 'a'),
+    new VnetError(ETIMEDOUT, 'late'),
+    new VnetError(EIO, 'a'),
+    message('well'),
+    new VnetError(EIO, 'a'),
+  ]
   const read = async () => {
     const next = outcomes.shift() ?? new VnetError(ENODEV, 'gone')
     if (next instanceof VnetError) throw next
@@ -124,4 +131,12 @@ test('a failure is reported once until the next success, what has ended never', 
   await vi.advanceTimersByTimeAsync(2000)
   const failed = expect.stringContaining('EIO')
   expect(one.got).toEqual([failed, 'well', failed])
+})
+
+test('a vnet that does not reply is named, with what may be the reason', () => {
+  const call = 'GET_DEVICES of vnet 4711 (sn0, sn1)'
+  expect(problemOf(new VnetError(ETIMEDOUT, call, 'it has not replied for 2 s'))).toBe(
+    'vnet 4711 (sn0, sn1) did not reply in time: it may be stopped, in a debugger, or in a driver that does not return',
+  )
+  expect(problemOf(new VnetError(EIO, call))).toBe('GET_DEVICES of vnet 4711 (sn0, sn1): EIO, input/output error')
 })
