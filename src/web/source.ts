@@ -100,7 +100,7 @@ export class Poll implements Source {
     } catch (error) {
       if (!(error instanceof VnetError)) throw error
       const text = error.message
-      // A vnet that has ended is missing in the next `hello`; one that does not reply is reported there.
+      // What has ended is missing in the next `hello`, which also tells which vnets do not reply.
       if (QUIET.has(error.code) || text === this.#problem) return
       this.#problem = text
       const problem = pack({ type: 'problem', text })
