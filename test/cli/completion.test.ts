@@ -24,7 +24,6 @@ const ASKING = [
   'carrier',
   'param',
   'trigger',
-  'step',
   'wire',
   'events',
   'capture',
