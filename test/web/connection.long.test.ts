@@ -24,11 +24,13 @@ test('a page whose server ends says so, and goes on when the server is there aga
   await again.close()
 })
 
-test('with a wrong token the page says so and shows no interface', async () => {
+test('with a wrong token the page says what to do, and nothing of interfaces that it cannot know', async () => {
   const { address } = await startFeed(small())
   const page = await browser.open(address.replace(TOKEN, 'other'), { expected: /status of 403/ })
   await connection(page, 'refused')
   await page.getByText('the token in its address is wrong').waitFor()
+  await page.getByText('Open the address that vnet printed').waitFor()
+  expect(await page.locator('#view').innerText()).toBe('')
   expect(await page.getByRole('navigation', { name: 'Interfaces' }).getByRole('link').count()).toBe(0)
 })
 

@@ -51,6 +51,8 @@ class DriverView implements View {
   #wireOf: DeviceId | undefined
   #width = 0
   #isShown = false
+  /** A `hello` has said what there is. */
+  #isKnown = false
   #isDue = false
   #key = ''
   #items = new Map<string, Drawn<ItemState>>()
@@ -77,7 +79,8 @@ class DriverView implements View {
     } else if (message.type === 'wire' && message.id === this.#app.device?.id) {
       this.#wire = message.wire
       this.#wireOf = message.id
-    } else if (message.type !== 'hello') return
+    } else if (message.type === 'hello') this.#isKnown = true
+    else return
     this.#draw()
   }
 
@@ -118,7 +121,7 @@ class DriverView implements View {
   #drawNow(): void {
     const { device, vnets } = this.#app
     const parts = device && this.#parts.get(device.id)
-    this.#hint.hidden = parts !== undefined
+    this.#hint.hidden = parts !== undefined || !this.#isKnown
     const isEmpty = vnets.every(({ devices }) => devices.length === 0)
     const missing = isEmpty ? NONE : 'The interface is gone. It is shown again when it is back.'
     setText(this.#hint, device === undefined ? missing : 'Waiting for its parts.')

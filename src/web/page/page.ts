@@ -20,7 +20,9 @@ const WORDS: Readonly<Record<FeedState, string>> = {
 }
 const SENTENCES: Readonly<Partial<Record<FeedState, string>>> = {
   lost: 'The server does not answer. What is shown is not up to date.',
-  refused: 'The server refuses this page: the token in its address is wrong, or too many pages are open.',
+  refused:
+    'The server refuses this page: the token in its address is wrong, or too many pages are open. ' +
+    'Open the address that vnet printed, or close other pages.',
 }
 
 /** Opens a feed in the way of a browser. */
