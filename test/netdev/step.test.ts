@@ -1,6 +1,7 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { driver as cable } from '../../src/drivers/cable.ts'
-import { NSEC_PER_MSEC } from '../../src/netdev/clock.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../src/netdev/clock.ts'
+import { EIO } from '../../src/netdev/errno.ts'
 import { IFF_DEBUG, NETDEV_STEP, NETDEV_TX_BUSY, NETDEV_TX_OK } from '../../src/netdev/if.ts'
 import type { Net } from '../../src/netdev/net.ts'
 import { cutCable, netifRx } from '../../src/netdev/netif.ts'
@@ -8,6 +9,7 @@ import { devClose, devOpen, unregisterNetdev } from '../../src/netdev/register.t
 import { Stepper } from '../../src/netdev/step.ts'
 import { SKB_DROP_REASON_TX_CARRIER } from '../../src/skb/drop-reason.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '../../src/skb/sk-buff.ts'
+import type { MemoryQueue } from '../../src/testing/memory-port.ts'
 import { buildFrame, plain } from '../packet/frames.ts'
 import { addDevice, addDriver, memoryNets, numbered, numberOf, turn } from '../support/memory-net.ts'
 import { flowFrame, flowNumber, snullPair } from '../support/snull-pair.ts'
@@ -235,23 +237,26 @@ describe('what stepping does not lose', () => {
     }
   })
 
-  test('an interface that goes down at any step drops and counts its frames, and carries others after', async () => {
-    for (let steps = 0; steps < 7; steps++) {
-      const { memory, port0, port1, sn0, sn1 } = await snullPair(makeNet())
-      const stepper = new Stepper(memory.net)
-      port0.transmit(flowFrame(0, 0))
-      port0.drain()
-      for (let i = 0; i < steps; i++) stepper.next()
-      for (const dev of [sn1, sn0]) await devClose(dev)
-      expect(memory.conserved().held).toBe(0)
-      for (const dev of [sn0, sn1]) await devOpen(dev)
-      expect(place(memory.net)).toBeUndefined()
-      port0.transmit(flowFrame(0, 1))
-      port0.drain()
-      walk(memory.net)
-      expect(port1.received.map(flowNumber).at(-1)).toEqual([0, 1])
-    }
-  })
+  test.each([false, true])(
+    'an interface that goes down at any step drops and counts its frames, and carries others after (NAPI: %s)',
+    async useNapi => {
+      for (let steps = 0; steps < 9; steps++) {
+        const { memory, port0, port1, sn0, sn1 } = await snullPair(makeNet(), { useNapi })
+        const stepper = new Stepper(memory.net)
+        port0.transmit(flowFrame(0, 0))
+        port0.drain()
+        for (let i = 0; i < steps; i++) stepper.next()
+        for (const dev of [sn1, sn0]) await devClose(dev)
+        expect(memory.conserved().held).toBe(0)
+        for (const dev of [sn0, sn1]) await devOpen(dev)
+        expect(place(memory.net)).toBeUndefined()
+        port0.transmit(flowFrame(0, 1))
+        port0.drain()
+        walk(memory.net)
+        expect(port1.received.map(flowNumber).at(-1)).toEqual([0, 1])
+      }
+    },
+  )
 
   test('a device that is unregistered at any step takes its frames along, counted', async () => {
     for (let steps = 0; steps < 7; steps++) {
@@ -366,9 +371,39 @@ describe('what stepping does not lose', () => {
     stepper.off()
     expect(port.received.map(numberOf)).toEqual(Array.from({ length: 300 }, (_, n) => n & 0xff))
   })
+
+  test('more frames than may wait at the end of a wire go on in order', async () => {
+    const memory = makeNet({ large: 1024 })
+    const wireAb = cable.params.wireAb.parse('delay 5ms')
+    const { ports } = await addDriver(memory, cable, { wireAb }, { args: ['a', 'b'] })
+    for (let n = 0; n < 300; n++) ports[0]?.transmit(numbered(1, n & 0xff)[0] as Uint8Array)
+    ports[0]?.drain()
+    const stepper = new Stepper(memory.net)
+    memory.clock.advance(5 * NSEC_PER_MSEC)
+    expect([place(memory.net), ports[1]?.received]).toEqual(['4 b netifRx 60', []])
+    stepper.off()
+    expect(ports[1]?.received.map(numberOf)).toEqual(Array.from({ length: 300 }, (_, n) => n & 0xff))
+  })
 })
 
 describe('while stepping', () => {
+  test('a queue that cannot be read is read again later', async () => {
+    const memory = makeNet()
+    const { port } = await addDevice(memory)
+    const stepper = new Stepper(memory.net)
+    port.transmit(numbered(1)[0] as Uint8Array)
+    port.drain()
+    vi.spyOn(port.queues[0] as MemoryQueue, 'read').mockReturnValueOnce(-EIO)
+    stepper.next()
+    expect([place(memory.net), memory.lines.at(-1)]).toEqual([
+      undefined,
+      'test0: transmit queue 0 cannot be read: EIO; trying again',
+    ])
+    memory.clock.advance(NSEC_PER_SEC)
+    port.drain()
+    expect(walk(memory.net).map(at => at.slice(0, 1))).toEqual(['1', '2'])
+  })
+
   test('a queue that waits for an interrupt does not time out, and is not late afterwards', async () => {
     const { memory, port0, sn0 } = await snullPair(makeNet(), { poolSize: 1, timeout: 50 })
     const stepper = new Stepper(memory.net)
@@ -503,5 +538,13 @@ describe('while stepping', () => {
     stepper.off()
     stepper.off()
     expect([memory.net.stepper, stepper.next()]).toEqual([undefined, false])
+  })
+
+  test('when stepping has ended, netifRx tests the same bits as before', async () => {
+    const memory = makeNet()
+    const { dev } = await addDevice(memory)
+    const before = dev.msgEnable
+    new Stepper(memory.net).off()
+    expect(dev.msgEnable).toBe(before)
   })
 })

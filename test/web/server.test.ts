@@ -173,6 +173,20 @@ describe('what pages cost a vnet', () => {
     expect(fake.asked.filter(({ cmd }) => cmd === getParam.cmd).length).toBeLessThan(feeds.length / 2)
   })
 
+  test('a device is read no more when the page that looked at it has gone', async () => {
+    const fake = web.vnet()
+    const [other, feed] = [await web.feed(), await web.feed(`device=${id}&want=parts`)]
+    const asked = () => fake.asked.filter(({ cmd }) => cmd === getParts.cmd).length
+    await feed.next('parts')
+    await feed.close()
+    await other.next('stats')
+    await other.next('stats')
+    const before = asked()
+    // A second, in which the parts would be read four times.
+    await other.next('stats')
+    expect(asked()).toBe(before)
+  })
+
   test('all statistics of a vnet are one request', async () => {
     const names = Array.from({ length: 200 }, (_, i) => `if${i}`)
     const fake = web.vnet({

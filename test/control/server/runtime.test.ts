@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createHistogram } from 'node:perf_hooks'
+import { createHistogram, PerformanceObserver } from 'node:perf_hooks'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { ControlClient, type Entry, serveControl } from '../../../src/control/index.ts'
@@ -20,6 +20,7 @@ beforeEach(() => {
 })
 afterEach(() => {
   vi.useRealTimers()
+  vi.restoreAllMocks()
   for (const end of ends.reverse()) end()
 })
 
@@ -116,6 +117,7 @@ test('pauses for garbage collection are counted, and their number never falls', 
 
 test('nothing is watched before the first request, nor 90 seconds after the last', () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  const observed = vi.spyOn(PerformanceObserver.prototype, 'disconnect')
   const runtime = watched()
   const states = [runtime.isWatched]
   runtime.read()
@@ -125,5 +127,5 @@ test('nothing is watched before the first request, nor 90 seconds after the last
   states.push(runtime.isWatched)
   vi.advanceTimersByTime(1000)
   states.push(runtime.isWatched)
-  expect([states, vi.getTimerCount()]).toEqual([[false, true, false], 0])
+  expect([states, vi.getTimerCount(), observed.mock.calls.length]).toEqual([[false, true, false], 0, 1])
 })
