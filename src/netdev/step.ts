@@ -62,7 +62,6 @@ export class Stepper {
   /** The frame that ndoStartXmit got last, which an interrupt may be about. */
   #sent: SkBuff | undefined
   #every: number
-  #isOn = true
   #isScheduled = false
   /** Steps that were done; with the place it identifies a halt that was reported. */
   #steps = 0
@@ -128,7 +127,6 @@ export class Stepper {
   /** Ends: everything that waits goes on, in order. Idempotent. */
   off(): void {
     if (!this.#isOn) return
-    this.#isOn = false
     this.#alarm.cancel()
     const net = this.#net
     net.stepper = undefined
@@ -190,6 +188,10 @@ export class Stepper {
       }
     }
     this.changed()
+  }
+
+  get #isOn(): boolean {
+    return this.#net.stepper === this
   }
 
   #wait({ frames, callers }: Waiting, skb: SkBuff, caller: string | undefined): void {
