@@ -98,7 +98,7 @@ export async function run(
         },
         owner: options.user,
         captureGroup: options.captureGroup,
-        helpers: processes?.pids,
+        children: processes?.pids,
       })
       const captures = options.capture === undefined ? undefined : await import('./run-capture.ts')
       await using _capture = await captures?.startCapture({ net, driver, plans, options, isOwn: io.own === true })

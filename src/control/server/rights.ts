@@ -26,7 +26,7 @@ export type Missing = string | undefined
 
 export interface RightsOptions {
   readonly captureGroup?: number | undefined
-  readonly helpers?: ReadonlySet<number> | undefined
+  readonly children?: ReadonlySet<number> | undefined
 }
 
 /** Reads the rights of the clients that connect. */
@@ -34,24 +34,24 @@ export class Rights {
   readonly #native: Native
   readonly #owners: ReadonlySet<number>
   readonly #captureGroup: number | undefined
-  readonly #helpers: ReadonlySet<number> | undefined
+  readonly #children: ReadonlySet<number> | undefined
   readonly #uidMap = readFileSync('/proc/self/uid_map', 'utf8')
 
   /**
    * `owners` are the users that may change everything; root also needs the capability. So may
-   * `helpers`, children of this process that it has not reaped: no other process has their numbers.
+   * `children`, processes that this one has not reaped: no other process has their numbers.
    * The members of `captureGroup` may capture frames.
    */
-  constructor(native: Native, owners: Iterable<number>, { captureGroup, helpers }: RightsOptions = {}) {
+  constructor(native: Native, owners: Iterable<number>, { captureGroup, children }: RightsOptions = {}) {
     this.#native = native
     this.#owners = new Set([...owners].filter(uid => uid !== ROOT))
     this.#captureGroup = captureGroup
-    this.#helpers = helpers
+    this.#children = children
   }
 
   /** Returns what the peer of a connected socket lacks; called once, when it is accepted. */
   missing(fd: number, { uid, pid }: Peer): Missing {
-    if (this.#owners.has(uid) || this.#helpers?.has(pid)) return undefined
+    if (this.#owners.has(uid) || this.#children?.has(pid)) return undefined
     const owners = [...this.#owners].map(owner => ` and user ${owner}`).join('')
     if (uid !== ROOT) return `only root${owners} may do this: you are user ${uid}`
     const missing = this.#missingOfRoot(fd, pid)

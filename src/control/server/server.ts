@@ -53,7 +53,7 @@ export interface ServerOptions {
    * Processes that this one has started, and not reaped yet, to change this vnet for its user. They
    * may have dropped the capability that this takes otherwise.
    */
-  readonly helpers?: ReadonlySet<number> | undefined
+  readonly children?: ReadonlySet<number> | undefined
   /** The wall clock, in milliseconds since 1970; Date.now by default. */
   readonly now?: () => number
 }
