@@ -41,7 +41,7 @@ function stepWords({ mode, every, halt }: StepState) {
 }
 
 /** Returns the lines that are printed. */
-export function stepLines({ mode, halt }: StepState): string[] {
+function stepLines({ mode, halt }: StepState): string[] {
   if (mode === 'off') return ['off']
   return halt === undefined ? ['on: no frame waits'] : haltLines(halt)
 }

@@ -51,7 +51,7 @@ export class NumbersTable {
 }
 
 /** `15: 12 FULL_RING, 3 NOMEM`. */
-export function dropWords(drops: Readonly<Record<string, number>>): string {
+function dropWords(drops: Readonly<Record<string, number>>): string {
   const reasons = Object.entries(drops).filter(([, count]) => count > 0)
   const sum = reasons.reduce((total, [, count]) => total + count, 0)
   if (sum === 0) return '0'
