@@ -155,6 +155,16 @@ describe('a feed', () => {
     expect((await feed.next('parts')).parts).toHaveLength(1)
   })
 
+  test('a feed that begins after the last one has ended has the devices, though nothing has changed', async () => {
+    const fake = web.vnet()
+    const last = await web.feed()
+    const { vnets } = await last.next('hello')
+    await fake.hears(subscribe.cmd)
+    await last.close()
+    await fake.hears(subscribe.cmd, 2)
+    expect((await (await web.feed()).next('hello')).vnets).toEqual(vnets)
+  })
+
   test('a feed for an unknown device has the other devices all the same', async () => {
     const fake = web.vnet()
     const feed = await web.feed('device=1//none&want=parts')
