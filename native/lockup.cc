@@ -37,23 +37,29 @@ constexpr size_t kStackBytes = 128 * 1024;
  * turn of the loop has begun and ended since, because it then polled the pipe of libuv's handler.
  */
 std::atomic<uint32_t> loops{0};
-std::atomic<uint32_t> loopsAtSignal{0};
-std::atomic<uint32_t> unhandled{0};
+/**
+ * How many signals are not handled, and in the upper half the value of `loops` at the first. One
+ * word, because two threads may take two signals at once.
+ */
+std::atomic<uint64_t> unhandled{0};
 std::atomic<int> lastSignal{0};
 struct sigaction libuvActions[2];
 
-bool isHandled() {
-  return loops.load(std::memory_order_relaxed) - loopsAtSignal.load(std::memory_order_relaxed) >= 2;
+uint32_t countOf(uint64_t signals) { return static_cast<uint32_t>(signals); }
+
+bool areHandled(uint64_t signals) {
+  return loops.load(std::memory_order_relaxed) - static_cast<uint32_t>(signals >> 32) >= 2;
 }
 
 /** Counts the signal, then calls libuv's handler, which calls JavaScript in a turn of the loop. */
 void onSignal(int number, siginfo_t* info, void* context) {
-  if (unhandled.load(std::memory_order_relaxed) == 0 || isHandled()) {
-    loopsAtSignal.store(loops.load(std::memory_order_relaxed), std::memory_order_relaxed);
-    unhandled.store(0, std::memory_order_relaxed);
-  }
   lastSignal.store(number, std::memory_order_relaxed);
-  unhandled.fetch_add(1, std::memory_order_relaxed);
+  uint64_t before = unhandled.load(std::memory_order_relaxed);
+  uint64_t after;
+  do {
+    const bool isFirst = countOf(before) == 0 || areHandled(before);
+    after = isFirst ? (uint64_t{loops.load(std::memory_order_relaxed)} << 32) + 1 : before + 1;
+  } while (!unhandled.compare_exchange_weak(before, after, std::memory_order_relaxed));
   const struct sigaction& libuv = libuvActions[number == kSignals[0] ? 0 : 1];
   if ((libuv.sa_flags & SA_SIGINFO) != 0) libuv.sa_sigaction(number, info, context);
   else libuv.sa_handler(number);
@@ -379,14 +385,15 @@ void Watch::look(int64_t tick) {
  * passes a Ctrl-C of the terminal on, so that two signals come at once.
  */
 void Watch::lookAtSignals(int64_t tick) {
-  const uint32_t count = unhandled.load(std::memory_order_relaxed);
-  if (count == 0 || isIdle_ || isHandled()) {
-    unhandled.store(0, std::memory_order_relaxed);
+  uint64_t signals = unhandled.load(std::memory_order_relaxed);
+  if (countOf(signals) == 0 || isIdle_ || areHandled(signals)) {
+    // A signal that has come meanwhile stays.
+    unhandled.compare_exchange_strong(signals, 0, std::memory_order_relaxed);
     waited_ = 0;
     return;
   }
   waited_ += tick;
-  if (count > 1 && waited_ >= limit_ / 2) endBy(lastSignal.load(std::memory_order_relaxed));
+  if (countOf(signals) > 1 && waited_ >= limit_ / 2) endBy(lastSignal.load(std::memory_order_relaxed));
 }
 
 void Watch::report() const {

@@ -108,7 +108,7 @@ test('--pcap writes the frames and leaves the dropped ones out', async () => {
 })
 
 test('--duration ends the capture, and the frames go on', async () => {
-  const vnet = await startVnet(cable('--capture', file(), '--duration', '1ms'))
+  const vnet = await startVnet(cable('--capture', file(), '--duration', '1s'))
   await vnet.line(/^vnet: capture: \d+ frames in /)
   await ping(2)
   expect(packets(file(), 'icmp', 'frame.number')).toEqual([])
