@@ -114,14 +114,17 @@ export default defineConfig({
     coverage: {
       provider: 'v8',
       include: ['src/**'],
-      // They run only in workers and child processes, which coverage does not see.
+      // They run only in workers, child processes and browsers, which coverage does not see.
       exclude: [
+        'src/web/page/**',
+        'src/cli/web-process-main.ts',
         'src/**/*worker.ts',
         'src/cli/lockup-reporter.ts',
         'src/course/{live,run}.ts',
         'src/testing/lab/carried-*.ts',
       ],
       reporter: ['text-summary', 'json-summary'],
+      reportOnFailure: true,
       reportsDirectory: 'coverage',
     },
   },
