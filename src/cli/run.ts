@@ -88,7 +88,7 @@ export async function run(
       for (const plan of plans) refuseConflicts(platform, plan)
       if (verbose > 0) logChanges(net)
       const urls = processes?.urls
-      // Before the control socket is made: nobody has connected to that with a process id of theirs.
+      // Before the control socket is made: no client has connected with a process id of theirs.
       processes?.start(log, clock)
       await using _control = serveControl(native, net, {
         netnsOf: dev => netnsOf(dev, plans),
