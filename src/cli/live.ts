@@ -56,6 +56,8 @@ export async function live(run: Run): Promise<number> {
     if (io.own && !run.options.keepPrivileges) dropPrivileges(run.native, await needed(driver, plans))
     output.ready(configured, driver, run.urls)
     const why = await ended
+    // A frame that waits at one device is in a slot of another, which would report it as held.
+    net.stepper?.off()
     await takeDown(plans)
     // The statistics are the last line, if nothing goes wrong.
     net.log.flush()

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { ControlClient, type DeviceEvent, type StepHalt } from '../../src/control/index.ts'
 import { readDirectories } from '../../src/control/protocol/directory.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
-import { spawnVnet } from '../support/vnet-process.ts'
+import { spawnVnet, stopConserved } from '../support/vnet-process.ts'
 
 const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
 /** The steps of the request, and of the reply, and the completions of both. */
@@ -61,4 +61,25 @@ test('vnet snull --step halts a ping before each step, shows its frame and the d
   expect(await client.step(socket, sn0, 'off')).toMatchObject({ mode: 'off' })
   expect((await netns.run('ping -c 1 -W 10 198.18.0.2')).status).toBe(0)
   await vnet.stop()
+})
+
+test('a vnet that ends while a frame waits lets it go on, and holds none in its statistics', async () => {
+  const vnet = await spawnVnet(['snull', '--step', '--json'], { within: ['ip', 'netns', 'exec', netns.name] })
+  const socket = readDirectories().find(({ pid }) => pid === vnet.pid)?.vnet as string
+  const { name, ifindex } = vnet.interfaces()[0]!
+  using client = ControlClient.open()
+  let reached = () => {}
+  const halted = new Promise<void>(resolve => {
+    reached = resolve
+  })
+  function onEvent({ step }: DeviceEvent): void {
+    if (step?.number === 4) reached()
+    else if (step !== undefined) void client.step(socket, { name, ifindex }, 'next')
+  }
+  await client.subscribe(socket, onEvent, { events: ['step'] })
+  const ping = netns.run('ping -c 1 -W 1 198.18.0.2')
+  await halted
+  const { sn0, sn1 } = await stopConserved(vnet)
+  expect([sn0?.held, sn1?.held, sn1?.total.rxPackets]).toEqual([0, 0, 1])
+  await ping
 })
