@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { tcpExchange, udpSocket } from '../support/sockets.ts'
-import { expectFlowsInOrder, farEnd, nearEnd, pingAll, pingWithoutLoss } from '../support/traffic.ts'
+import { expectFlowsInOrder, farEnd, nearEnd, pingWithoutLoss } from '../support/traffic.ts'
 import { BOTH_WAYS, jsonLines, startVnet, stopConserved } from '../support/vnet-process.ts'
 
 let own: OwnNetns
