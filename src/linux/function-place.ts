@@ -88,7 +88,12 @@ function withDebugger<T>(use: (debug: Attached) => T): T {
 }
 
 function pathOf(url: string): string {
-  return url.startsWith('file:') ? fileURLToPath(url) : url
+  try {
+    return url.startsWith('file:') ? fileURLToPath(url) : url
+  } catch {
+    // A script names its URL as it likes (sourceURL).
+    return url
+  }
 }
 
 function plain({ file, line, first, lines }: Found): SourceLines {

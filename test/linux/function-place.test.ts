@@ -70,3 +70,8 @@ test('the lines are those that run, whatever is in the place of the file by now'
   const lines = ['  ndoStartXmit(skb) {']
   expect(evaluate(`${swap}, p.functionLines(m.ops.ndoStartXmit, 1)`)).toMatchObject({ lines })
 })
+
+test('a script may call itself by a URL that is no file, and functions have their places all the same', () => {
+  const named = 'new Function("//# sourceURL=file://elsewhere/a.js")'
+  expect(evaluate(`[p.functionPlace(${named}), p.functionPlace(m.next)]`)).toEqual([null, `${file}:13`])
+})
