@@ -4,7 +4,7 @@ import { type History, STAGE_COUNTERS } from './traffic-history.ts'
 import { OTHER, type Samples } from './traffic-samples.ts'
 
 /** Variables of style.css that lines are drawn in. */
-export const COLOURS = ['tx', 'rx', 'drop', 'warn', 'accent', 'ok', 'muted'] as const
+export const COLOURS = ['tx', 'rx', 'drop', 'warn', 'text', 'muted'] as const
 export type Colour = (typeof COLOURS)[number]
 
 export interface Line {
@@ -35,7 +35,7 @@ export interface PlotSpec {
 
 const NOTHING: Content = { times: [], lines: [], more: 0 }
 /** In two styles each, these can be told apart. */
-const COLOURS_OF_MANY: readonly Colour[] = ['drop', 'accent', 'warn', 'ok', 'muted', 'rx', 'tx']
+const COLOURS_OF_MANY: readonly Colour[] = ['drop', 'tx', 'warn', 'rx', 'text', 'muted']
 const LINES_MAX = 2 * COLOURS_OF_MANY.length
 
 export const PLOTS: readonly PlotSpec[] = [
@@ -82,19 +82,20 @@ function drops(samples: Samples | undefined, from: number): Content {
     const label = key === OTHER ? 'other reasons' : key
     return { label, colour, isDashed: key.startsWith('rx '), values: samples?.rate(key, from) ?? [] }
   })
-  return contentOf(samples, from, lines.filter(isSeen))
+  return contentOf(
+    samples,
+    from,
+    lines.filter(({ values }) => isSeen(values)),
+  )
 }
 
 function held(samples: Samples | undefined, from: number): Content {
   const keys = samples?.levelKeys() ?? []
-  const lines = keys.map((key, i): Line => {
-    return { label: heldLabel(key), ...styleOf(i + 1), values: samples?.level(key, from) ?? [] }
-  })
-  return contentOf(
-    samples,
-    from,
-    lines.filter((line, i) => keys[i] === 'held' || isSeen(line)),
-  )
+  const values = keys.map(key => samples?.level(key, from) ?? [])
+  // What holds nothing takes no style from the others.
+  const shown = keys.map((_, i) => i).filter(i => keys[i] === 'held' || isSeen(values[i]))
+  const lines = shown.map((i, n): Line => ({ label: heldLabel(keys[i]), ...styleOf(n + 1), values: values[i] }))
+  return contentOf(samples, from, lines)
 }
 
 /** `ring rx ring` is the kind and the name of a part. */
@@ -114,7 +115,11 @@ function stages(samples: Samples | undefined, from: number): Content {
       values: samples.rate(key, from),
     }
   })
-  return contentOf(samples, from, (lines ?? []).filter(isSeen))
+  return contentOf(
+    samples,
+    from,
+    (lines ?? []).filter(({ values }) => isSeen(values)),
+  )
 }
 
 /** Half of the packets solid, 99 % dashed, in the colour of the stage. */
@@ -139,6 +144,6 @@ function styleOf(index: number): Pick<Line, 'colour' | 'isDashed'> {
   return { colour: COLOURS_OF_MANY[index % count], isDashed: index % LINES_MAX >= count }
 }
 
-function isSeen({ values }: Line): boolean {
+function isSeen(values: Line['values']): boolean {
   return values.some(value => value !== null && value > 0)
 }

@@ -69,8 +69,8 @@ describe('the plots', () => {
   it('count the lines that they leave out', () => {
     const reasons = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`R${i}`, 1]))
     const content = linesOf('Dropped', [stats(0, none), stats(1, { tx: reasons, rx: {} })])
-    expect([content.lines.length, content.more]).toEqual([14, 6])
-    expect(new Set(content.lines.map(({ colour }) => colour)).size).toBe(7)
+    expect([content.lines.length, content.more]).toEqual([12, 8])
+    expect(new Set(content.lines.map(({ colour }) => colour)).size).toBe(6)
   })
 
   it('show what a device holds, and the queues that had frames, by short names', () => {
@@ -84,6 +84,16 @@ describe('the plots', () => {
       ['rx ring', [null, 2]],
       ['queue tx 0', [null, 1]],
     ])
+    const colours = linesOf('Frames held', messages).lines.map(({ colour }) => colour)
+    expect(new Set(colours).size).toBe(3)
+  })
+
+  it('gives the lines of what a device holds styles of their own, however many parts hold nothing', () => {
+    const empty = Array.from({ length: 11 }, (_, i) => ({ kind: 'queue', name: `tx ${i}`, length: 0 }))
+    const parts = [...empty, { kind: 'ring', name: 'rx ring', length: 2 }]
+    const messages = [stats(0, none), { type: 'parts', time: 0, id: 'a', parts } as never, stats(1, none, 5)]
+    const styles = linesOf('Frames held', messages).lines.map(({ colour, isDashed }) => `${colour} ${isDashed}`)
+    expect([styles.length, new Set(styles).size]).toEqual([2, 2])
   })
 
   it('show what each stage of a wire did, and how much later than asked packets left', () => {
