@@ -55,6 +55,14 @@ export class Page implements App {
   readonly #version = h('span', { class: 'muted' })
   readonly #connection = h('span', { class: 'connection', attrs: { role: 'status' } })
   readonly #trouble = h('p', { class: 'notice', hidden: true, attrs: { role: 'status' } })
+  readonly #halted = h(
+    'p',
+    { class: 'notice', hidden: true, attrs: { role: 'status' } },
+    'The frames of this vnet halt before each step. ',
+    h('a', { href: '#step', on: { click: event => this.#showStep(event) } }, 'See where'),
+  )
+  /** Whether the vnet of the device steps. */
+  #isStepping = false
   readonly #notices = h('div', { attrs: { 'aria-live': 'polite' } })
   readonly #name = h('h1', {})
   readonly #about = h('span', { class: 'muted' })
@@ -71,7 +79,7 @@ export class Page implements App {
       { class: 'page' },
       h('a', { class: 'skip', href: '#view', on: { click: event => this.#skip(event) } }, 'Skip to the view'),
       h('header', {}, this.#open, h('strong', {}, 'vnet'), this.#version, this.#connection),
-      h('div', { class: 'notices' }, this.#trouble, this.#notices),
+      h('div', { class: 'notices' }, this.#trouble, this.#halted, this.#notices),
       this.#list.element,
       h('main', {}, h('div', { class: 'about' }, this.#name, this.#about, this.#bar), this.#place),
     )
@@ -120,6 +128,10 @@ export class Page implements App {
       this.#rates.receive(message)
       if (!document.hidden) this.#list.updateRates()
     }
+    if (message.type === 'step' && message.id === this.device?.id) {
+      this.#isStepping = message.mode === 'on'
+      this.#showHalted()
+    }
     for (const view of this.#views) view.receive(message)
   }
 
@@ -148,13 +160,16 @@ export class Page implements App {
     const before = this.device
     this.#choose()
     if (before?.id !== this.device?.id) for (const view of this.#views) view.deviceChanged()
+    this.#showHalted()
     this.#list.element.classList.remove('open')
     this.#open.setAttribute('aria-expanded', 'false')
   }
 
   /** Finds the device that is wanted, and shows which one it is. */
   #choose(): void {
+    const before = this.device
     this.device = findDevice(this.vnets, this.#wanted)
+    if (before?.id !== this.device?.id) this.#isStepping = false
     if (this.device !== undefined) this.#wanted = this.device.id
     this.#list.mark(this.device?.id)
     this.#showAbout()
@@ -166,7 +181,9 @@ export class Page implements App {
   #look(): void {
     const { device, vnets } = this
     const { wants, wantsPeer = false } = this.#view
-    const asked = document.hidden ? wants.filter(want => !MOMENTARY.includes(want)) : wants
+    // Each view says that frames halt, which looks like a fault otherwise.
+    const all = [...new Set<Want>([...wants, 'step'])]
+    const asked = document.hidden ? all.filter(want => !MOMENTARY.includes(want)) : all
     const peer = device && wantsPeer && asked.includes('parts') ? peerOf(device, vnets) : undefined
     const query = device && { device: device.id, want: asked.join(','), ...(peer !== undefined && { peer: peer.id }) }
     this.#feed.look(this.path('events', query ?? {}))
@@ -219,6 +236,15 @@ export class Page implements App {
     const notice = h('div', { class: 'notice' }, h('p', {}, text), close)
     this.#notices.append(notice)
     while (this.#notices.children.length > 3) this.#notices.firstElementChild?.remove()
+  }
+
+  #showHalted(): void {
+    this.#halted.hidden = !this.#isStepping || this.#view.name === 'step'
+  }
+
+  #showStep(event: Event): void {
+    event.preventDefault()
+    this.show('step')
   }
 
   #toggleList(): void {

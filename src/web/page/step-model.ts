@@ -25,9 +25,16 @@ export function labelOf(id: DeviceId, vnets: readonly VnetRow[]): string {
   return found?.label ?? id.replace(/^.*\//, '')
 }
 
-/** One line that says what is so. */
-export function stateWords(mode: 'on' | 'off', step: StepInfo | undefined, vnets: readonly VnetRow[]): string {
+/** One line that says what is so. `before` is the last step that waited. */
+export function stateWords(
+  mode: 'on' | 'off',
+  step: StepInfo | undefined,
+  vnets: readonly VnetRow[],
+  before?: StepInfo,
+): string {
   if (mode === 'off') return 'Frames pass. Halt them to see each step of their way.'
+  if (step === undefined && before?.frame !== undefined && before.step < 5)
+    return 'The frame went no further: it was dropped, or the driver or the wire keeps it. Frames shows why.'
   if (step === undefined) return 'No frame waits. Send one, by ping for instance.'
   return `Step ${step.step} of 5 at ${labelOf(step.id, vnets)}, queue ${step.queue}: ${step.next} is next.`
 }

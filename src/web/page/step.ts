@@ -54,7 +54,7 @@ class StepView implements View {
   receive(message: FeedMessage): void {
     if (message.type === 'hello') this.#show()
     if (message.type !== 'step' || message.id !== this.#app.device?.id) return
-    this.#before = this.#message?.step
+    this.#before = message.mode === 'off' ? undefined : (this.#message?.step ?? this.#before)
     this.#message = message
     this.#show()
   }
@@ -126,7 +126,10 @@ class StepView implements View {
     setText(this.#on.firstElementChild as Element, this.#isOn ? 'Let frames pass' : 'Halt frames')
     this.#on.className = this.#isOn ? '' : 'primary'
     if (every !== undefined && this.#isOn) this.#chooseTime(every)
-    setText(this.#state, device === undefined ? 'There is no interface to step.' : stateWords(mode, step, vnets))
+    setText(
+      this.#state,
+      device === undefined ? 'There is no interface to step.' : stateWords(mode, step, vnets, this.#before),
+    )
     for (const [i, item] of [...this.#way.children].entries()) {
       if (step?.step === i + 1) item.setAttribute('aria-current', 'step')
       else item.removeAttribute('aria-current')

@@ -2,7 +2,7 @@
 import { beforeAll, expect, test } from 'vitest'
 import { type Netns, OwnNetns } from '../../support/netns.ts'
 import { jsonLines, spawnVnet, stopConserved } from '../../support/vnet-process.ts'
-import { showView, TestBrowser } from '../../support/web/browser.ts'
+import { TestBrowser } from '../../support/web/browser.ts'
 
 let netns: Netns
 const own = new OwnNetns()
@@ -19,7 +19,10 @@ test('a ping goes on by a click, by a key and by itself, and each step shows its
   const vnet = await spawnVnet(args, { within: ['ip', 'netns', 'exec', netns.name] })
   const ready = jsonLines(vnet.stdout).find(({ event }) => event === 'ready')
   const page = await browser.open(`${ready!.web}`)
-  await showView(page, 'Step')
+  const notice = page.getByText('The frames of this vnet halt before each step.')
+  await notice.waitFor()
+  await page.getByRole('link', { name: 'See where' }).click()
+  await notice.waitFor({ state: 'hidden' })
   const state = page.locator('.step-state')
   const says = (text: string) => state.filter({ hasText: text }).waitFor()
   const current = page.locator('.step-way [aria-current=step]')

@@ -32,6 +32,15 @@ describe('the line of the state', () => {
     expect(stateWords('off', undefined, vnets)).toMatch(/^Frames pass\./)
   })
 
+  test('a frame that vanished before its last step was dropped or is kept', () => {
+    expect(stateWords('on', undefined, vnets, at(2, '198.18.0.2'))).toMatch(
+      /^The frame went no further: it was dropped/,
+    )
+    expect(stateWords('on', undefined, vnets, at(5, '198.18.0.2'))).toMatch(/^No frame waits\./)
+    // A step without a frame, or a page that may not see it.
+    expect(stateWords('on', undefined, vnets, halt)).toMatch(/^No frame waits\./)
+  })
+
   test('a device that is not listed has the name of its id', () => {
     expect([labelOf('1/red/sn1', vnets), labelOf('7/red/x', vnets)]).toEqual(['red/sn1', 'x'])
   })
