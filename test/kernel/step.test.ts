@@ -28,18 +28,22 @@ test('vnet snull --step halts a ping before each step, shows its frame and the d
   const sn0 = { name, ifindex }
   using client = ControlClient.open()
   const halts: StepHalt[] = []
-  const walked = new Promise<void>((resolve, reject) => {
-    async function onEvent({ step }: DeviceEvent): Promise<void> {
-      if (step === undefined) return
-      const { halt } = await client.step(socket, sn0)
-      if (halt !== undefined) halts.push(halt)
-      if (step.number === 2 && halts.length === 2) shown = await netns.run(`${process.execPath} ${program} step sn0`)
-      await client.step(socket, sn0, 'next')
-      if (halts.length === STEPS) resolve()
-    }
-    void client.subscribe(socket, event => void onEvent(event).catch(reject), { events: ['step'] })
-  })
   let shown = { stdout: '' }
+  let [reached, failed] = [() => {}, (_: unknown) => {}]
+  const walked = new Promise<void>((resolve, reject) => {
+    reached = resolve
+    failed = reject
+  })
+  async function onEvent({ step }: DeviceEvent): Promise<void> {
+    if (step === undefined) return
+    const { halt } = await client.step(socket, sn0)
+    if (halt !== undefined) halts.push(halt)
+    if (step.number === 2 && halts.length === 2) shown = await netns.run(`${process.execPath} ${program} step sn0`)
+    await client.step(socket, sn0, 'next')
+    if (halts.length === STEPS) reached()
+  }
+  // A halt before that would be missed.
+  await client.subscribe(socket, event => void onEvent(event).catch(failed), { events: ['step'] })
   const ping = netns.run('ping -c 1 -W 10 198.18.0.2')
   await walked
   expect((await ping).stdout).toContain('1 packets transmitted, 1 received')
