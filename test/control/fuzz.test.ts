@@ -141,6 +141,10 @@ function right(): Uint8Array[] {
     ask(9, b => b.string(2, 'sn0').u32(23, 0x8971).binary(24, ifreq)),
     ask(10, b => b.u32(29, 6).u64(30, 5n)),
     ask(10, b => b.u32(29, 0), 0),
+    ask(21, b => b.string(2, 'sn0').u8(67, 1)),
+    ask(21, b => b.u32(1, 2).u8(67, 2).u32(68, 1000), 0),
+    ask(21, b => b.u32(1, 2).u8(67, 0)),
+    ask(21, b => b.u32(1, 2)),
     ask(19, b => b.string(2, 'sn0').binary(60, new Uint8Array([0, 14, ...new Uint8Array(14), 0, 3, 1, 2, 3]))),
   ]
 }
@@ -160,7 +164,7 @@ const isRequest = ({ flags, type }: Whole) => (flags & NLM_F_REQUEST) !== 0 && t
  * Commands that reply with a message unless they are refused; of nlctrl the only one without a
  * dump.
  */
-const TELLING = new Set([1, 2, 3, 6, 9, 19])
+const TELLING = new Set([1, 2, 3, 6, 9, 19, 21, 22])
 const tells = (octets: Uint8Array, { type, at }: Whole) => type !== VNET_GENL_ID || TELLING.has(octets[at + 16]!)
 const isDump = (whole: Whole) => isRequest(whole) && (whole.flags & NLM_F_DUMP) === NLM_F_DUMP
 

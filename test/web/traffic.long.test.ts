@@ -104,11 +104,11 @@ test('plots are drawn in the colours of the page when these change, and fill ano
   const canvas = plot(page, 'Throughput').locator('canvas')
   await canvas.waitFor()
   const image = () => canvas.evaluate(element => (element as unknown as { toDataURL(): string }).toDataURL())
-  await page.emulateMedia({ colorScheme: 'dark' })
-  await canvas.waitFor()
-  const dark = await image()
-  await page.emulateMedia({ colorScheme: 'light' })
-  await expect.poll(async () => (await canvas.count()) === 1 && (await image()) !== dark).toBe(true)
+  for (const colorScheme of ['dark', 'light'] as const) {
+    const before = await image()
+    await page.emulateMedia({ colorScheme })
+    await expect.poll(async () => (await canvas.count()) === 1 && (await image()) !== before).toBe(true)
+  }
   await page.setViewportSize({ width: 700, height: 800 })
   const width = () => canvas.evaluate(element => element.getBoundingClientRect().width)
   await expect.poll(width).toBeGreaterThan(600)
