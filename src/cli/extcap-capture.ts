@@ -1,6 +1,5 @@
 /** The calls of Wireshark that query running vnets: their interfaces, and their frames. */
 import { close, closeSync, constants, open, openSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { promisify } from 'node:util'
 import { ControlClient } from '../control/client/client.ts'
 import { findVnets } from '../control/client/find.ts'
@@ -14,6 +13,7 @@ import { fail } from './ask.ts'
 import { complaintsOf, openStreams, type VnetStream, writeAll } from './capture-streams.ts'
 import { ALL, interfaceSentences, interfaceValue } from './extcap-words.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from './io.ts'
+import { packageVersion } from './version.ts'
 
 /** How long a vnet may take to reply: Wireshark waits for the list when it starts. */
 const LIST_MS = 500
@@ -24,10 +24,8 @@ const AGAIN_MS = 20
 export async function listInterfaces(io: Io): Promise<number> {
   using client = new ControlClient(loadNative(), { timeoutMs: LIST_MS })
   const { devices } = await findVnets(client)
-  // src/cli and dist/cli are equally deep.
-  const { version } = createRequire(import.meta.url)('../../package.json')
   const help = new URL('../../docs/capture.md', import.meta.url)
-  io.out(interfaceSentences(devices, version, help.href))
+  io.out(interfaceSentences(devices, packageVersion(), help.href))
   return EXIT_OK
 }
 

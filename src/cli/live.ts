@@ -11,6 +11,7 @@ import { devSetMtu } from '../netdev/link-change.ts'
 import type { Log } from '../netdev/log.ts'
 import type { Net } from '../netdev/net.ts'
 import { devOpen, registerNetdev, unregisterNetdev } from '../netdev/register.ts'
+import { Stepper } from '../netdev/step.ts'
 import { type End, EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
 import type { CommonOptions } from './options.ts'
 import type { Output, WebUrls } from './output.ts'
@@ -46,10 +47,7 @@ export async function live(run: Run): Promise<number> {
     if (net.devices.length === 0) end(undefined)
   })
   const stopListening = io.onEnd(end)
-  if (run.options.step !== undefined) {
-    const { Stepper } = await import('../netdev/step.ts')
-    new Stepper(net, run.options.step)
-  }
+  if (run.options.step !== undefined) new Stepper(net, run.options.step)
   const stopReloading = driver.reload && io.onReload?.(() => tryReload(driver, net.log))
   try {
     const configured = await bringUp(run)

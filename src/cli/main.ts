@@ -1,5 +1,4 @@
 /** The program as a function: arguments in, exit status out. */
-import { createRequire } from 'node:module'
 import { type Command, CommanderError } from 'commander'
 import { FileError, UsageError } from '../netdev/driver.ts'
 import { VnetError } from '../netdev/errno.ts'
@@ -9,6 +8,7 @@ import { isDriverFile, isOtherFile } from './driver-file.ts'
 import { loadDrivers } from './drivers.ts'
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Io } from './io.ts'
 import { addDriverFile, createProgram, driverCommands, firstWord, usageMessage } from './program.ts'
+import { packageVersion } from './version.ts'
 
 /**
  * Runs `vnet ARGS`; `argv` is ARGS. Never throws: an error is one line on stderr, and an error in a
@@ -28,9 +28,7 @@ export async function main(argv: readonly string[], raw: Io): Promise<number> {
   let word: string | undefined
   try {
     word = firstWord(argv)
-    // src/cli and dist/cli are equally deep.
-    const { version } = createRequire(import.meta.url)('../../package.json')
-    program = createProgram(version, await loadDrivers(word), word, io, done)
+    program = createProgram(packageVersion(), await loadDrivers(word), word, io, done)
     if (isOtherFile(word)) throw new UsageError(`'${word}' is no driver: a driver file ends in .js, .mjs or .ts`)
     if (isDriverFile(word)) await addDriverFile(program, word, io, done)
     await program.parseAsync(argv, { from: 'user' })

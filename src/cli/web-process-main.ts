@@ -3,11 +3,11 @@
  * the vnet PID on the socket that is descriptor 3, until standard input ends, as it does with the
  * vnet.
  */
-import { createRequire } from 'node:module'
 import { loadFilters } from '../control/client/capture-request.ts'
 import { ControlClient, loadWords } from '../control/client/client.ts'
 import { loadNative } from '../linux/native.ts'
 import { dropPrivileges } from '../linux/privileges.ts'
+import { packageVersion } from './version.ts'
 
 /** A page must not wait for a vnet that is stuck. */
 const timeoutMs = 2000
@@ -41,6 +41,5 @@ async function serveWeb(): Promise<void> {
   } catch {
     // Without libpcap there are no filters.
   }
-  const { version } = createRequire(import.meta.url)('../../package.json') as { readonly version: string }
-  await serveWeb({ ...served, token: keptToken(), version })
+  await serveWeb({ ...served, token: keptToken(), version: packageVersion() })
 }

@@ -1,5 +1,4 @@
 /** `vnet web`: serves the live page of running vnets, beside them. */
-import { createRequire } from 'node:module'
 import { ControlClient } from '../../control/client/client.ts'
 import { loadNative } from '../../linux/native.ts'
 import type { Address } from '../../metrics/address.ts'
@@ -8,6 +7,7 @@ import { keptToken } from '../../web/token.ts'
 import type { AskOptions } from '../ask.ts'
 import { isNamed } from '../device-words.ts'
 import { EXIT_OK, endOf, type Io } from '../io.ts'
+import { packageVersion } from '../version.ts'
 
 interface WebCommandOptions extends AskOptions {
   /** Names that the server is reached by, besides its addresses. */
@@ -28,7 +28,7 @@ export async function web(
 ): Promise<number> {
   using end = endOf(io)
   using client = new ControlClient(loadNative(), { user, timeoutMs: TIMEOUT_MS })
-  const { version } = createRequire(import.meta.url)('../../../package.json') as { readonly version: string }
+  const version = packageVersion()
   const isWanted =
     names.length === 0
       ? undefined

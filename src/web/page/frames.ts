@@ -7,6 +7,7 @@ import { FrameDetails } from './frames-details.ts'
 import { FilterError, parseFilter } from './frames-filter.ts'
 import { FrameLog } from './frames-log.ts'
 import { FrameTable } from './frames-table.ts'
+import { Redraw } from './redraw.ts'
 
 /** What a filter may be, as frames-filter.ts reads it. */
 const HELP: readonly (readonly [words: string, meaning: string])[] = [
@@ -31,20 +32,13 @@ const KEYS: typeof HELP = [
 const numbers = new Intl.NumberFormat('en-US')
 
 export function framesView(app: App): View {
-  const frames = new Frames(app)
-  return {
-    name: 'frames',
-    title: 'Frames',
-    wants: ['frames'],
-    element: frames.element,
-    receive: message => frames.receive(message),
-    deviceChanged: () => frames.deviceChanged(),
-    shown: () => frames.show(true),
-    hidden: () => frames.show(false),
-  }
+  return new FramesView(app)
 }
 
-class Frames {
+class FramesView implements View {
+  readonly name = 'frames'
+  readonly title = 'Frames'
+  readonly wants = ['frames'] as const
   readonly element: HTMLElement
   readonly #app: App
   readonly #log = new FrameLog()
@@ -56,8 +50,7 @@ class Frames {
   readonly #follow: HTMLButtonElement
   readonly #counts = h('span', { class: 'muted' })
   #id = ''
-  #isShown = false
-  #isDue = false
+  readonly #redraw = new Redraw(() => this.#draw())
   #selected: FrameRow | undefined
 
   constructor(app: App) {
@@ -91,19 +84,19 @@ class Frames {
     new ResizeObserver(() => this.#table.resized()).observe(this.#table.element)
     this.#table.element.addEventListener('keydown', event => this.#keyInTable(event))
     document.addEventListener('keydown', event => this.#key(event))
-    document.addEventListener('visibilitychange', () => this.#drawSoon())
+    document.addEventListener('visibilitychange', () => this.#redraw.soon())
   }
 
   receive(message: FeedMessage): void {
     if (message.type !== 'frames' || message.id !== this.#id) return
     this.#log.add(message.frames, message.skipped)
-    this.#drawSoon()
+    this.#redraw.soon()
   }
 
   deviceChanged(): void {
     const { device } = this.#app
     this.#capture.update()
-    this.#drawSoon()
+    this.#redraw.soon()
     if (this.#id === (device?.id ?? '')) return
     this.#id = device?.id ?? ''
     this.#log.clear()
@@ -112,18 +105,12 @@ class Frames {
     this.#details.show(undefined)
   }
 
-  show(isShown: boolean): void {
-    this.#isShown = isShown
-    this.#drawSoon()
+  shown(): void {
+    this.#redraw.isShown = true
   }
 
-  #drawSoon(): void {
-    if (this.#isDue || !this.#isShown || document.hidden) return
-    this.#isDue = true
-    requestAnimationFrame(() => {
-      this.#isDue = false
-      if (this.#isShown) this.#draw()
-    })
+  hidden(): void {
+    this.#redraw.isShown = false
   }
 
   #draw(): void {
@@ -147,13 +134,13 @@ class Frames {
 
   #hold(): void {
     this.#log.hold()
-    this.#drawSoon()
+    this.#redraw.soon()
   }
 
   #toggle(): void {
     if (this.#log.isHeld) this.#log.release()
     else this.#log.hold()
-    this.#drawSoon()
+    this.#redraw.soon()
   }
 
   #filtered(): void {
@@ -167,7 +154,7 @@ class Frames {
       setText(this.#error, `At character ${error.at + 1}: ${error.message}`)
     }
     this.#filter.setAttribute('aria-invalid', `${!this.#error.hidden}`)
-    this.#drawSoon()
+    this.#redraw.soon()
   }
 
   /** A frame that is chosen must not run away. */
@@ -176,7 +163,7 @@ class Frames {
     this.#selected = frame
     this.#table.select(frame)
     if (!this.#details.element.hidden) this.#details.show(frame)
-    this.#drawSoon()
+    this.#redraw.soon()
   }
 
   /** Shows the details of a frame, or closes them if it is the one that is shown. */
@@ -222,12 +209,12 @@ class Frames {
   /** The end of the list is where it follows. */
   #toEnd(): void {
     this.#log.release()
-    this.#drawSoon()
+    this.#redraw.soon()
   }
 
   #key(event: KeyboardEvent): void {
     const isTyping = event.target instanceof Element && event.target.closest('input, textarea, select') !== null
-    if (!this.#isShown || isTyping || event.ctrlKey || event.metaKey || event.altKey) return
+    if (!this.#redraw.isShown || isTyping || event.ctrlKey || event.metaKey || event.altKey) return
     if (event.key === 'p') this.#toggle()
     if (event.key === 'Escape') this.#close()
     if (event.key !== '/') return

@@ -2,6 +2,7 @@
 import type { FeedMessage } from '../feed-types.ts'
 import type { App, View } from './app.ts'
 import { h, setText } from './dom.ts'
+import { Redraw } from './redraw.ts'
 import { History } from './traffic-history.ts'
 import { type Content, PLOTS } from './traffic-lines.ts'
 import { Plot, type Range } from './traffic-plot.ts'
@@ -18,20 +19,13 @@ const ZOOM_STEP = 0.5
 const PAN_STEP = 0.25
 
 export function trafficView(app: App): View {
-  const traffic = new Traffic(app)
-  return {
-    name: 'traffic',
-    title: 'Traffic',
-    wants: ['parts', 'wire'],
-    element: traffic.element,
-    receive: message => traffic.receive(message),
-    deviceChanged: () => traffic.deviceChanged(),
-    shown: () => traffic.show(true),
-    hidden: () => traffic.show(false),
-  }
+  return new TrafficView(app)
 }
 
-class Traffic {
+class TrafficView implements View {
+  readonly name = 'traffic'
+  readonly title = 'Traffic'
+  readonly wants = ['parts', 'wire'] as const
   readonly element: HTMLElement
   readonly #app: App
   readonly #history = new History()
@@ -39,10 +33,8 @@ class Traffic {
   readonly #stages = new StageTable()
   #wire: Extract<FeedMessage, { type: 'wire' }> | undefined
   #id = ''
-  #isShown = false
   #isPaused = false
-  /** Whether a drawing is due in the next frame of the screen. */
-  #isDue = false
+  readonly #redraw = new Redraw(() => this.#draw())
   #length: number = WINDOWS[0]
   #zoom: Range | undefined
   /** The time of the newest sample that is drawn, and what is drawn up to it. */
@@ -90,11 +82,11 @@ class Traffic {
       h('p', { class: 'muted keys' }, keys),
       h('div', { class: 'plots' }, ...this.#plots.map(({ element }) => element), this.#stages.element),
     )
-    const sizes = new ResizeObserver(() => this.#drawSoon())
+    const sizes = new ResizeObserver(() => this.#redraw.soon())
     for (const { host } of this.#plots) sizes.observe(host)
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#recolour())
     document.addEventListener('keydown', event => this.#key(event))
-    document.addEventListener('visibilitychange', () => this.#drawSoon())
+    document.addEventListener('visibilitychange', () => this.#redraw.soon())
     this.#showState()
   }
 
@@ -106,7 +98,7 @@ class Traffic {
     if (isWire) this.#wire = message
     if (isFirst || (message.type === 'stats' && !this.#isPaused)) {
       this.#end = undefined
-      this.#drawSoon()
+      this.#redraw.soon()
     }
   }
 
@@ -119,21 +111,15 @@ class Traffic {
     this.#zoom = undefined
     this.#end = undefined
     this.#showState()
-    this.#drawSoon()
+    this.#redraw.soon()
   }
 
-  show(isShown: boolean): void {
-    this.#isShown = isShown
-    if (isShown) this.#drawSoon()
+  shown(): void {
+    this.#redraw.isShown = true
   }
 
-  #drawSoon(): void {
-    if (this.#isDue || !this.#isShown || document.hidden) return
-    this.#isDue = true
-    requestAnimationFrame(() => {
-      this.#isDue = false
-      if (this.#isShown) this.#draw()
-    })
+  hidden(): void {
+    this.#redraw.isShown = false
   }
 
   #draw(): void {
@@ -163,7 +149,7 @@ class Traffic {
 
   #recolour(): void {
     for (const plot of this.#plots) plot.recolour()
-    this.#drawSoon()
+    this.#redraw.soon()
   }
 
   #setLength(length: number): void {
@@ -175,7 +161,7 @@ class Traffic {
     this.#isPaused = !this.#isPaused
     if (!this.#isPaused) this.#end = undefined
     this.#showState()
-    this.#drawSoon()
+    this.#redraw.soon()
   }
 
   /** A zoom stays where it is while time goes on. It cannot leave the time that is kept. */
@@ -185,7 +171,7 @@ class Traffic {
     const by = Math.max(end - WINDOW - from, 0) + Math.min(end - to, 0)
     this.#zoom = range && { from: from + by, to: to + by }
     this.#showState()
-    this.#drawSoon()
+    this.#redraw.soon()
   }
 
   #showState(): void {
@@ -213,7 +199,7 @@ class Traffic {
   #key(event: KeyboardEvent): void {
     const { target, key } = event
     const isTyping = target instanceof Element && target.closest('input, textarea, select') !== null
-    if (!this.#isShown || isTyping || event.ctrlKey || event.metaKey || event.altKey) return
+    if (!this.#redraw.isShown || isTyping || event.ctrlKey || event.metaKey || event.altKey) return
     if (key === 'p') this.#togglePause()
     // The other keys are for what has the focus.
     const isElsewhere = target !== document.body && target instanceof Node && !this.element.contains(target)
