@@ -7,6 +7,7 @@ import { FrameDetails } from './frames-details.ts'
 import { FilterError, parseFilter } from './frames-filter.ts'
 import { FrameLog } from './frames-log.ts'
 import { FrameTable } from './frames-table.ts'
+import { isCommandKey } from './keys.ts'
 import { Redraw } from './redraw.ts'
 
 /** What a filter may be, as frames-filter.ts reads it. */
@@ -213,8 +214,7 @@ class FramesView implements View {
   }
 
   #key(event: KeyboardEvent): void {
-    const isTyping = event.target instanceof Element && event.target.closest('input, textarea, select') !== null
-    if (!this.#redraw.isShown || isTyping || event.ctrlKey || event.metaKey || event.altKey) return
+    if (!this.#redraw.isShown || !isCommandKey(event)) return
     if (event.key === 'p') this.#toggle()
     if (event.key === 'Escape') this.#close()
     if (event.key !== '/') return

@@ -6,6 +6,7 @@ import { h, setText } from './dom.ts'
 import { peerOf } from './driver-model.ts'
 import { stateOf } from './driver-text.ts'
 import { Feed, type FeedState, type SourceListener } from './feed.ts'
+import { isCommandKey } from './keys.ts'
 import { findDevice, type Place, parsePlace, placeHash } from './place.ts'
 import { Rates } from './rates.ts'
 
@@ -259,8 +260,7 @@ export class Page implements App {
 
   /** `/` leads to the search, digits to the views. */
   #key(event: KeyboardEvent): void {
-    const isTyping = event.target instanceof Element && event.target.closest('input, textarea, select') !== null
-    if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return
+    if (!isCommandKey(event)) return
     if (event.key === '/') {
       event.preventDefault()
       this.#list.element.classList.add('open')

@@ -6,6 +6,7 @@ import { commandLine } from './command-line.ts'
 import { NO_TOKEN } from './controls-change.ts'
 import { fill, h, setText } from './dom.ts'
 import { hexDump } from './frames-text.ts'
+import { isCommandKey } from './keys.ts'
 import { changes, noCodeWords, noFrameWords, numbered, STEPS, stateWords, TIMES, timeWords } from './step-model.ts'
 
 type StepMessage = Extract<FeedMessage, { type: 'step' }>
@@ -87,8 +88,7 @@ class StepView implements View {
   }
 
   #pressed(event: KeyboardEvent): void {
-    const isTyping = event.target instanceof Element && event.target.closest('input, textarea, select') !== null
-    if (isTyping || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return
+    if (event.repeat || !isCommandKey(event)) return
     if (event.key === 's' && !this.#on.disabled) this.#toggle()
     else if (event.key === 'n' && !this.#next.disabled) void this.#do({ do: 'step', mode: 'next' })
   }

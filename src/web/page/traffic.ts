@@ -2,6 +2,7 @@
 import type { FeedMessage } from '../feed-types.ts'
 import type { App, View } from './app.ts'
 import { h, setText } from './dom.ts'
+import { isCommandKey } from './keys.ts'
 import { Redraw } from './redraw.ts'
 import { History } from './traffic-history.ts'
 import { type Content, PLOTS } from './traffic-lines.ts'
@@ -198,8 +199,7 @@ class TrafficView implements View {
 
   #key(event: KeyboardEvent): void {
     const { target, key } = event
-    const isTyping = target instanceof Element && target.closest('input, textarea, select') !== null
-    if (!this.#redraw.isShown || isTyping || event.ctrlKey || event.metaKey || event.altKey) return
+    if (!this.#redraw.isShown || !isCommandKey(event)) return
     if (key === 'p') this.#togglePause()
     // The other keys are for what has the focus.
     const isElsewhere = target !== document.body && target instanceof Node && !this.element.contains(target)
