@@ -112,7 +112,8 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
 
   /**
    * Drops every packet of both directions for `ms` milliseconds, and settles then. The carrier
-   * stays, so neither end notices. It ends on time even if the test blocks its thread.
+   * stays, so neither end notices. It ends on time even if the test blocks its thread. It has begun
+   * when a later call of this link settles, such as `stats()`.
    */
   async partition(ms: number): Promise<void> {
     if (!(typeof ms === 'number' && ms >= 0 && ms < Number.POSITIVE_INFINITY)) {

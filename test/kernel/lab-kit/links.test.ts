@@ -205,14 +205,20 @@ test('faults delay, duplicate, corrupt and reset', async () => {
 
 test('a partition drops every packet for its time, and the carrier stays', async () => {
   const link = await cable()
-  const ping = (...options: string[]) => client.exec('ping', ['-4', '-c1', ...options, 'server'])
-  // Finds the other's hardware address.
-  await ping()
-  const partition = link.partition(2000)
+  const ping = (wait: string) => client.exec('ping', ['-4', '-c1', wait, 'server'])
+  await link.partition(50)
+  expect((await ping('-W5')).status).toBe(0)
+  const partition = link.partition(60_000)
+  // Settles when the partition has begun.
+  await link.stats()
   expect((await ping('-W0.05')).status).toBe(1)
   expect((await client.exec('cat', ['/sys/class/net/server/carrier'])).stdout).toBe('1\n')
+  await link.close()
   await partition
-  expect((await ping('-W5')).status).toBe(0)
+})
+
+test('a partition for a wrong time is a usage error', async () => {
+  const link = await cable()
   for (const ms of [Number.NaN, -1, '100ms' as unknown as number]) {
     await expect(link.partition(ms)).rejects.toThrow('is not a number of milliseconds, such as 100')
   }
