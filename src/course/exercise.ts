@@ -34,9 +34,9 @@
  *
  * Framework rules are checked everywhere, without code in the exercise: the driver logs no warning
  * and no error, throws nothing, returns, frees or hands on each frame by the time it is unloaded,
- * and leaves no timer (src/course/memory.ts). `allow` of a check names lines of the log that are no
- * mistake there, such as the warning of the watchdog. Kernel tests of live checks run as root and
- * as nobody.
+ * leaves no timer, and does not start a queue that is to be woken (src/course/memory.ts). `allow`
+ * of a check names lines of the log that are no mistake there, such as the warning of the watchdog.
+ * Kernel tests of live checks run as root and as nobody.
  */
 import type { Live } from './live.ts'
 import type { Bench } from './memory.ts'

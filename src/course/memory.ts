@@ -2,6 +2,9 @@
 import type { Driver } from '../netdev/driver.ts'
 import { describeException } from '../netdev/exception.ts'
 import { LOGLEVEL_WARNING } from '../netdev/log.ts'
+import type { NetDevice } from '../netdev/net-device.ts'
+import { netifRunning } from '../netdev/netif.ts'
+import { callerOf } from '../skb/error.ts'
 import type { TestBedOptions } from '../testing/bed-options.ts'
 import { type TestBed, testBed } from '../testing/test-bed.ts'
 import { Explained, type Explanation, type MemoryCheck, type Result, USUAL_HEADING } from './exercise.ts'
@@ -25,6 +28,7 @@ const LOGGED_MAX = 5
 export async function runInMemory(check: MemoryCheck, driver: Driver): Promise<Result> {
   const logged: string[] = []
   const beds: TestBed[] = []
+  const started: string[] = []
   const bench: Bench = {
     driver,
     async bed(params = {}, options = {}) {
@@ -35,6 +39,7 @@ export async function runInMemory(check: MemoryCheck, driver: Driver): Promise<R
       }
       const made = await testBed(driver, params, { debug: true, ...options, allowErrors: true, onLog })
       beds.push(made)
+      for (const dev of made.devices) noteStarts(dev, started)
       return made
     },
   }
@@ -49,6 +54,7 @@ export async function runInMemory(check: MemoryCheck, driver: Driver): Promise<R
   }
   await attempt(() => check.run(bench), thrown)
   for (const bed of beds.reverse()) await attempt(() => bed.close(), left)
+  if (problem === undefined && started.length > 0) problem = startedNotWoken(started[0] as string, read)
   if (problem === undefined && logged.length > 0) problem = complained(logged.shift() as string, read)
   if (problem === undefined) return { title, where, result: 'passed' }
   return { title, where, result: 'failed', ...problem, logged: logged.slice(0, LOGGED_MAX) }
@@ -66,6 +72,29 @@ function left(error: unknown, read: string): Explanation {
   return {
     seen: error instanceof Error ? error.message : describeException(error),
     expected: 'nothing is left when the interface is gone: each frame was handed on or freed, each timer cancelled',
+    read,
+  }
+}
+
+/**
+ * Notes each queue that is started where it is to be woken. In the kernel its frames would wait on;
+ * here it goes on as if it were woken, so no check would notice.
+ */
+function noteStarts(dev: NetDevice, started: string[]): void {
+  for (const txq of dev.tx) {
+    const start = txq.start.bind(txq)
+    txq.start = () => {
+      const seen = `queue ${txq.index} was stopped, and then started ${callerOf(txq.start) ?? ''}`.trimEnd()
+      if (txq.stopped && netifRunning(dev)) started.push(seen)
+      start()
+    }
+  }
+}
+
+function startedNotWoken(seen: string, read: string): Explanation {
+  return {
+    seen,
+    expected: "woken (netif_wake_queue): start is for ndoOpen, and sends nothing of what waits in the kernel's queue",
     read,
   }
 }
