@@ -1,17 +1,24 @@
 /** 4. An interrupt: the card has something to say. */
 import type { Irq } from '../../netdev/irq.ts'
 import { devClose, devOpen } from '../../netdev/register.ts'
+import type { Ring } from '../../skb/ring.ts'
 import { udpFrame } from '../../testing/frames.ts'
 import type { TestBed } from '../../testing/test-bed.ts'
 import { type Exercise, verify } from '../exercise.ts'
 import { counts, numberOf } from '../words.ts'
 
 const TX_DONE = 1
+const RX_READY = 2
 const DELAY = 5
 const SLOTS = 4
 const PARAMS = { delay: DELAY, slots: SLOTS }
 
-const irqOf = (bed: TestBed): Irq => (bed.dev.priv as { irq: Irq }).irq
+interface Priv {
+  readonly irq: Irq
+  readonly board: { readonly tx: Ring; readonly rx: Ring }
+}
+
+const irqOf = (bed: TestBed): Irq => (bed.dev.priv as Priv).irq
 
 /** Raises an interrupt, which is taken. */
 function raise(bed: TestBed, bits: number): void {
@@ -163,6 +170,32 @@ export const exercise: Exercise = {
           seen: 'the queue was stopped, an interrupt said TX_DONE alone, and the queue is still stopped',
           expected: 'the queue is woken: each bit has a meaning of its own',
           read: 'Many frames, one interrupt',
+        })
+      },
+    },
+    {
+      title: 'misses nothing that the board raises while the handler works',
+      where: 'memory',
+      read: 'Acknowledge',
+      async run({ bed }) {
+        const made = await bed(PARAMS)
+        const { irq, board } = made.dev.priv as Priv
+        transmit(made, 1)
+        made.dev.tx[0]?.stop()
+        const skb = board.tx.shift()
+        if (skb !== undefined) board.rx.push(skb)
+        // The handler takes the frame, and meanwhile the board is done with another one.
+        const { shift } = board.rx
+        board.rx.shift = () => {
+          board.rx.shift = shift
+          irq.raise(TX_DONE)
+          return board.rx.shift()
+        }
+        raise(made, RX_READY)
+        verify(made.dev.tx[0]?.stopped === false, {
+          seen: `the board raised TX_DONE while the handler took a frame; the status word is ${irq.status}, and the queue is still stopped`,
+          expected: 'a new interrupt, which wakes it: acknowledge first, or you clear what you have not looked at',
+          read: 'Acknowledge',
         })
       },
     },
