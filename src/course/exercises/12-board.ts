@@ -69,11 +69,15 @@ function overruns(bed: TestBed): number[] {
   return found
 }
 
-function verifyNoOverrun(found: readonly number[]): void {
+function verifyNoOverrun(
+  found: readonly number[],
+  why = 'transmit returned false, so the queue is stopped, and woken when reclaim returns true',
+  read = 'Transmit and reclaim',
+): void {
   verify(found.length === 0, {
     seen: `${found.length} frames were given to the board on queue ${found[0]} without a free buffer`,
-    expected: 'none: transmit returned false, so the queue is stopped, and woken when reclaim returns true',
-    read: 'Transmit and reclaim',
+    expected: `none: ${why}`,
+    read,
   })
 }
 
@@ -194,6 +198,31 @@ export const exercise: Exercise = {
       },
     },
     {
+      title: 'stops the queue that the frame came by',
+      where: 'memory',
+      allow: WATCHDOG,
+      read: 'Transmit and reclaim',
+      async run({ bed }) {
+        const made = await bed({ timeout: TIMEOUT }, { txqs: 2, rxqs: 2 })
+        const hw = hwOf(made)
+        const handOver = hw.transmit.bind(hw)
+        hw.transmit = (skb, peer, receiver) => {
+          const isFree = handOver(skb, peer, receiver)
+          // As a receiver may, which has the frame from now on.
+          skb.queueMapping = 0
+          return isFree
+        }
+        trigger(made, 'lockup', 1)
+        transmit(made, 1, 1, 1)
+        const [first, second] = made.devices[0]?.tx.map(txq => (txq.stopped ? 'stopped' : 'running')) ?? []
+        verify(first === 'running' && second === 'stopped', {
+          seen: `transmit returned false for a frame of queue 1, and its receiver put it on queue 0: queue 0 is ${first}, queue 1 is ${second}`,
+          expected: 'queue 1 stopped: dev.txq(skb) before hw.transmit, which hands the frame over',
+          read: 'Transmit and reclaim',
+        })
+      },
+    },
+    {
       title: 'repairs a board that lost an interrupt',
       where: 'memory',
       allow: WATCHDOG,
@@ -228,11 +257,14 @@ export const exercise: Exercise = {
       read: 'The timeout',
       async run({ bed }) {
         const made = await bed({ timeout: TIMEOUT })
+        const found = overruns(made)
         trigger(made, 'stuck')
         transmit(made, 1, 5)
         hwOf(made).irq.raise(0)
         made.advance(`${TIMEOUT + 1}ms`)
         verifyArrived(made, 'frame 1 was stuck', upTo(5), 'hw.reset sends it, and the order stays', 'The timeout')
+        const why = 'no wake in ndoTxTimeout: hw.reset raises TX_INTR, and its handler wakes when reclaim returns true'
+        verifyNoOverrun(found, why, 'The timeout')
       },
     },
     {
