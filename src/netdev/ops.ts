@@ -43,7 +43,8 @@ export interface NetDeviceOps<Priv> {
    */
   ndoSelectQueue?(dev: NetDevice<Priv>, skb: SkBuff): number
   /**
-   * A queue was stopped for longer than `dev.watchdogTimeo`: repairs what is stuck, and wakes it.
+   * A queue was stopped for longer than `dev.watchdogTimeo`: repairs what is stuck. It wakes the
+   * queue too, unless the hardware then interrupts, and the handler wakes it.
    */
   ndoTxTimeout?(dev: NetDevice<Priv>, txq: number): void
   /** Returns the device at the other end of the cable; undefined if it is gone. */
