@@ -63,7 +63,8 @@ export async function run(
   await using wireResources = new LinuxWireResources(scenarios?.parseScenario)
   // -v has the carrier in its lines already.
   const msgEnable = verbose > 1 ? NETIF_MSG_FRAMES & ~NETIF_MSG_LINK : 0
-  const debug = options.debug ? { chaos: options.chaos, placeOf: functionPlace } : undefined
+  const debugging = options.debug ? await import('../netdev/debug/debug.ts') : undefined
+  const debug = debugging?.debugWith({ chaos: options.chaos, placeOf: functionPlace })
   const net = new Net({ platform, clock, random: chance, log, msgEnable, debug })
   io.lockups?.start(net, driver.name, options.json === true)
   let made: readonly DeviceSpec[] | undefined

@@ -6,7 +6,7 @@ import type { NetDevice } from '../netdev/net-device.ts'
 import { netifRunning } from '../netdev/netif.ts'
 import { callerOf } from '../skb/error.ts'
 import type { TestBedOptions } from '../testing/bed-options.ts'
-import { type TestBed, testBed } from '../testing/test-bed.ts'
+import { TestBed } from '../testing/test-bed.ts'
 import { Explained, type Explanation, type MemoryCheck, type Result, USUAL_HEADING } from './exercise.ts'
 
 /** What a check in memory gets. */
@@ -37,7 +37,7 @@ export async function runInMemory(check: MemoryCheck, driver: Driver): Promise<R
         if (line.includes(': debug: ') && !USE_OF_FRAMES.test(line)) return
         logged.push(line)
       }
-      const made = await testBed(driver, params, { debug: true, ...options, allowErrors: true, onLog })
+      const made = await TestBed.make(driver, params, { debug: true, ...options, allowErrors: true, onLog })
       beds.push(made)
       for (const dev of made.devices) noteStarts(dev, started)
       return made

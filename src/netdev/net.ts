@@ -5,7 +5,7 @@
 import { SkBuffPool, type SkBuffPoolOptions } from '../skb/pool.ts'
 import { Ring } from '../skb/ring.ts'
 import type { Alarm, Clock } from './clock.ts'
-import { Debug, type DebugOptions } from './debug/debug.ts'
+import type { Debug } from './debug/debug.ts'
 import { EINVAL, EIO, ENOMEM, VnetError } from './errno.ts'
 import { describeException } from './exception.ts'
 import { LimitedLog } from './limited-log.ts'
@@ -38,8 +38,8 @@ export interface NetOptions {
   random?: Random
   /** NETIF_MSG_* that devices begin with. */
   msgEnable?: number
-  /** Looks for mistakes of drivers. */
-  debug?: boolean | DebugOptions | undefined
+  /** Makes what looks for mistakes of drivers (debugWith); without it none of that is loaded. */
+  debug?: ((net: Net) => Debug) | undefined
 }
 
 /** An interrupt or a poll that is to run, for people. */
@@ -111,7 +111,7 @@ export class Net {
     this.random = chance
     this.msgEnable = msgEnable
     this.#ksoftirqd = clock.alarm(() => this.flush())
-    this.debug = debug ? new Debug(this, debug === true ? {} : debug) : undefined
+    this.debug = debug?.(this)
     const { debug: found } = this
     if (found !== undefined) this.pool = framePool(options => found.makePool(options))
     else this.pool = pool ?? framePool(options => new SkBuffPool(options))

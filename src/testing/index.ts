@@ -4,6 +4,9 @@
  * conservation of frames. Nothing native is loaded before createLab is called.
  */
 import '../netdev/dispose.ts'
+import type { AnyDevice, Driver, Params, ParamValues } from '../netdev/driver.ts'
+import type { TestBedOptions } from './bed-options.ts'
+import type { TestBed } from './test-bed.ts'
 
 export type {
   IoctlOptions,
@@ -18,4 +21,17 @@ export { FakeClock } from './fake-clock.ts'
 export * from './frames.ts'
 export * from './lab/index.ts'
 export { type Frame, type FrameInfo, MemoryPlatform, MemoryPort, type MemoryQueue } from './memory-port.ts'
-export { type TestBed, testBed } from './test-bed.ts'
+export type { TestBed }
+
+/**
+ * Makes a test bed, whose modules are loaded now: labs need none of them. Rejects with the error of
+ * `init`, or of registering a device.
+ */
+export async function testBed<P extends Params, Dev extends AnyDevice>(
+  driver: Driver<P, Dev>,
+  params: Partial<ParamValues<P>> = {},
+  options: TestBedOptions = {},
+): Promise<TestBed<P, Dev>> {
+  const { TestBed } = await import('./test-bed.ts')
+  return TestBed.make(driver, params, options)
+}

@@ -10,7 +10,7 @@
  */
 import { functionPlace } from '../linux/function-place.ts'
 import { NSEC_PER_SEC } from '../netdev/clock.ts'
-import type { Finding } from '../netdev/debug/debug.ts'
+import type { Debug, DebugOptions, Finding } from '../netdev/debug/debug.ts'
 import { devIoctl, noMemory } from '../netdev/dev-ioctl.ts'
 import {
   type AnyDevice,
@@ -54,16 +54,16 @@ interface Side {
   readonly stack: NetworkStack
 }
 
+/** Small slots for what the wires of a bed hold. */
+const RESERVE = 1 << 14
+
 /** Rounds without time passing, after which a driver is taken to be stuck. */
 const ROUNDS_MAX = 10_000
 
-/** Makes a test bed. Rejects with the error of `init`, or of registering a device. */
-export function testBed<P extends Params, Dev extends AnyDevice>(
-  driver: Driver<P, Dev>,
-  params: Partial<ParamValues<P>> = {},
-  options: TestBedOptions = {},
-): Promise<TestBed<P, Dev>> {
-  return TestBed.make(driver, params, options)
+/** Loads what looks for mistakes of a driver. Few beds ask for it. */
+async function loadDebug(options: true | DebugOptions): Promise<(net: Net) => Debug> {
+  const { debugWith } = await import('../netdev/debug/debug.ts')
+  return debugWith({ pool: { reserve: RESERVE }, placeOf: functionPlace, ...(options === true ? {} : options) })
 }
 
 export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevice> implements AsyncDisposable {
@@ -84,8 +84,13 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
   /** The ping that runs: its identifier, the time of each request, and what came back. */
   #ping = { identifier: 0, sent: [] as number[], rtts: [] as number[] }
 
-  private constructor(driver: Driver<P, Dev>, params: Partial<ParamValues<P>>, options: TestBedOptions) {
-    const { seed = 1, logLevel = LOGLEVEL_INFO, onLog, debug } = options
+  private constructor(
+    driver: Driver<P, Dev>,
+    params: Partial<ParamValues<P>>,
+    options: TestBedOptions,
+    debug: ((net: Net) => Debug) | undefined,
+  ) {
+    const { seed = 1, logLevel = LOGLEVEL_INFO, onLog } = options
     this.#driver = driver
     this.#options = options
     this.params = { ...defaultParams(driver.params), ...params }
@@ -94,10 +99,8 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
       if (level <= LOGLEVEL_ERR) this.#errors.push(text)
       onLog?.(text, level)
     })
-    const reserve = 1 << 14
-    const found = debug && { pool: { reserve }, placeOf: functionPlace, ...(debug === true ? {} : debug) }
-    const pool = debug ? undefined : new SkBuffPool({ reserve })
-    this.net = new Net({ platform: this.platform, clock: this.clock, log, pool, random: random(seed), debug: found })
+    const pool = debug === undefined ? new SkBuffPool({ reserve: RESERVE }) : undefined
+    this.net = new Net({ platform: this.platform, clock: this.clock, log, pool, random: random(seed), debug })
   }
 
   /** For testBed(). */
@@ -106,7 +109,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
     params: Partial<ParamValues<P>>,
     options: TestBedOptions,
   ): Promise<TestBed<P, Dev>> {
-    const bed = new TestBed(driver, params, options)
+    const bed = new TestBed(driver, params, options, options.debug ? await loadDebug(options.debug) : undefined)
     try {
       await bed.#open()
     } catch (error) {

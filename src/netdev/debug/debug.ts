@@ -53,6 +53,11 @@ const FINDINGS_MAX = 1000
 /** Bytes of a frame that are compared after NETDEV_TX_BUSY. */
 const COMPARED = 256
 
+/** Returns what makes a Debug for a Net. */
+export function debugWith(options: DebugOptions): (net: Net) => Debug {
+  return net => new Debug(net, options)
+}
+
 export class Debug {
   readonly findings: Finding[] = []
   pool!: GuardedPool
