@@ -15,7 +15,7 @@ import type { WireSlot } from '../../wire/wire-slot.ts'
 import { parseWire } from '../../wire/words/parse.ts'
 import { checkTimes } from './bare-times.ts'
 import { CarriedFault } from './carried-fault.ts'
-import { Nat } from './nat.ts'
+import type { Nat } from './nat.ts'
 import { natStage } from './nat-stage.ts'
 import type { CableSpec, DirectionReport, EndReport, EndSpec, FaultSpec, LinkReport } from './protocol.ts'
 
@@ -74,7 +74,7 @@ export class CarriedCable {
     const context: DriverContext = { args: [a.path, b.path], net, names: [], txqs: 1, rxqs: 1 }
     const specs = cableDriver.init({ ...defaultParams(cableDriver.params), seed }, context)
     const devices = specs.map(({ dev }) => dev) as unknown as [NetDevice, NetDevice]
-    const nat = spec.nat && new Nat(spec.nat.kind, spec.nat.address, random(seed))
+    const nat = spec.nat && (await makeNat(spec.nat, seed))
     const cable = new CarriedCable(net, resources, devices, nat)
     cable.setWords(ab, ba)
     try {
@@ -250,6 +250,12 @@ export class CarriedCable {
     // Everything else is on the outer side of the NAT.
     slot.set(direction === 'ab' ? [...nat, ...stages] : [...stages, ...nat])
   }
+}
+
+/** Loads the NAT, which most cables have not. */
+async function makeNat({ kind, address }: NonNullable<CableSpec['nat']>, seed: number): Promise<Nat> {
+  const { Nat } = await import('./nat.ts')
+  return new Nat(kind, address, random(seed))
 }
 
 /** Makes the interface of an end, with its addresses, and brings it up. */

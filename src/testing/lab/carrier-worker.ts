@@ -8,7 +8,7 @@ import { TimerfdClock } from '../../linux/clock.ts'
 import { loadNative } from '../../linux/native.ts'
 import { LinuxPlatform } from '../../linux/platform.ts'
 import type { Recording } from '../../linux/recording.ts'
-import { LinuxWireResources } from '../../linux/wire-resources.ts'
+import { readWireFile } from '../../linux/wire-file.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
 import { UsageError } from '../../netdev/driver.ts'
 import { LOGLEVEL_WARNING, Log } from '../../netdev/log.ts'
@@ -60,14 +60,13 @@ function serve(port: MessagePort): void {
   const links = new Map<number, CarriedLink>()
   const lans = new Map<number, CarriedLan>()
   const filters = new Map<string, PacketFilter>()
-  const files = new LinuxWireResources()
   const resources: WireResources = {
     filter(text) {
       const filter = filters.get(text)
       if (filter === undefined) throw new FilterNeeded(text)
       return filter
     },
-    file: path => files.file(path),
+    file: readWireFile,
   }
   let last = 0
 
