@@ -10,7 +10,7 @@ import {
   ftruncateSync,
   mkdirSync,
   openSync,
-  writeFileSync,
+  readFileSync,
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -30,6 +30,9 @@ export interface HostInterface {
   readonly addresses: readonly string[]
 }
 
+/** The DNS servers of the machine (resolv.conf(5)). */
+const RESOLVERS = '/etc/resolv.conf'
+
 const LOCALHOST: readonly Place[] = [
   { address: '127.0.0.1', family: 4 },
   { address: '::1', family: 6 },
@@ -38,6 +41,8 @@ const LOCALHOST: readonly Place[] = [
 export class Hosts {
   readonly #directory: string
   readonly #hosts = new Map<string, Host>()
+  /** The DNS servers of each host, by the links that lead to them. */
+  readonly #resolvers = new Map<Host, Map<number, string>>()
 
   /** Writes files in `directory`, which exists. */
   constructor(directory: string) {
@@ -63,9 +68,19 @@ export class Hosts {
     return join(this.etcOf(host), 'hosts')
   }
 
-  /** Has programs of a host ask a server for names, if the machine has a file for that. */
-  setResolver(host: Host, server: string): void {
-    if (existsSync('/etc/resolv.conf')) writeFileSync(join(this.etcOf(host), 'resolv.conf'), `nameserver ${server}\n`)
+  /**
+   * Has programs of a host ask a server for names, if the machine has a file for that: the server
+   * of the last link that has one, or else those of the machine.
+   */
+  setResolver(host: Host, link: number, server: string | undefined): void {
+    const servers = this.#resolvers.get(host) ?? new Map<number, string>()
+    this.#resolvers.set(host, servers)
+    if (server !== undefined) servers.set(link, server)
+    else if (!servers.delete(link)) return
+    if (!existsSync(RESOLVERS)) return
+    const last = [...servers.values()].at(-1)
+    const text = last === undefined ? readFileSync(RESOLVERS, 'utf8') : `nameserver ${last}\n`
+    overwrite(join(this.etcOf(host), 'resolv.conf'), text)
   }
 
   /** Writes the files again: hosts have other addresses than before. */
@@ -114,7 +129,7 @@ export class Hosts {
 }
 
 /**
- * Writes a file in place, because /etc/hosts of programs that run is this very file. It is never
+ * Writes a file in place, because in /etc programs that run have this very file. It is never
  * empty meanwhile: a name that a program looks up would then be unknown. Everyone may read it.
  */
 function overwrite(path: string, text: string): void {

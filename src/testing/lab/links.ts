@@ -137,7 +137,9 @@ export class Links {
     })
     const forget = (host: LabNamespace) => {
       host.removeLink(link)
-      if (!this.#isClosing) this.#hosts.update()
+      if (this.#isClosing) return
+      this.#hosts.setResolver(host, link, undefined)
+      this.#hosts.update()
     }
     let made: LabLan | undefined
     try {
@@ -152,7 +154,7 @@ export class Links {
       })
       made = lan
       this.#lans.add(lan)
-      if (plan.file.dns !== false) for (const host of namespaces) this.#hosts.setResolver(host, plan.gateway)
+      if (plan.file.dns !== false) for (const host of namespaces) this.#hosts.setResolver(host, link, plan.gateway)
       this.#set(link)
       return lan
     } catch (error) {

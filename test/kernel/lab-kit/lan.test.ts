@@ -38,6 +38,17 @@ test('the DNS server of a lan knows its namespaces and its hosts', async () => {
   expect(await dig(b, 'www.lan')).toBe('192.0.2.80')
 })
 
+test('programs ask the DNS server of the last lan that is left, then that of the machine again', async () => {
+  const resolvers = async () => (await a.exec('cat', ['/etc/resolv.conf'])).stdout
+  const before = await resolvers()
+  const [first, second] = [await lab.lan({}, a), await lab.lan({}, a, b)]
+  expect(await resolvers()).toBe(`nameserver ${second.gateway}\n`)
+  await second.portOf(a).close()
+  expect(await resolvers()).toBe(`nameserver ${first.gateway}\n`)
+  await first.close()
+  expect(await resolvers()).toBe(before)
+})
+
 test('a port without addresses gets one by DHCP', async () => {
   const lan = await lab.lan({ addresses: false, network: '192.0.2.0/24', network6: false }, a)
   expect(a.addresses).toEqual([])
