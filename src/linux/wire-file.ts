@@ -5,7 +5,7 @@ import { UsageError } from '../netdev/driver.ts'
 /** Bytes of a file; the longest trace is far shorter. */
 const FILE_MAX = 64 * 1024 * 1024
 
-/** Returns the text of a file. Throws a UsageError if it cannot be read, or is longer than 64 MiB. */
+/** Returns the text of a file. Throws a UsageError if it cannot be read or is too long. */
 export function readWireFile(path: string): string {
   return asUsageError(path, () => {
     const bytes = readFileSync(path)
