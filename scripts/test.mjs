@@ -1,10 +1,12 @@
 /**
  * node scripts/test.mjs [VITEST ARGUMENTS]: what `npm test` runs once set-up is done. Formatter and
- * linter, type checks, the import rule and the width of comments run first, then all tests, in CI
- * with coverage. It stops at the first step that fails and exits with the code of that step. With
- * arguments only vitest runs, with them. With --long, which is `npm run test:long`, the tests of
- * the addon run under sanitizers, then all tests that scale (test/support/scale.ts) at their full
- * size. The last line is `N passed, N failed, N skipped`. In CI a skipped kernel test is a failure.
+ * linter, type checks, the import rule and the width of comments run first, then all tests. It
+ * stops at the first step that fails and exits with the code of that step. With --coverage alone,
+ * which is `npm test -- --coverage`, the coverage is measured as well; too little of it is a
+ * failure. With other arguments only vitest runs, with them. With --long, which is `npm run
+ * test:long`, the tests of the addon run under sanitizers, then all tests that scale
+ * (test/support/scale.ts) at their full size. The last line is `N passed, N failed, N skipped`. In
+ * CI a skipped kernel test is a failure.
  */
 
 import { spawn } from 'node:child_process'
@@ -30,10 +32,8 @@ const checks = [
 
 const sanitizers = [['sanitizers', process.execPath, script('sanitize.mjs')]]
 
-// In CI only: it takes a fifth of the time. Without the kernel tests most of src/linux does not
-// run, and the threshold means nothing.
+// Without the kernel tests most of src/linux does not run, and the threshold means nothing.
 const threshold = reasonToSkipKernelTests() === undefined ? ['--coverage.thresholds.lines=95'] : []
-const fullRun = process.env.CI ? ['--coverage', ...threshold] : []
 
 async function main(args) {
   if (args[0] === '--long') {
@@ -42,8 +42,9 @@ async function main(args) {
     process.env.VNET_LONG = '1'
     return failed || (await runVitest(args.slice(1)))
   }
-  if (args.length > 0) return runVitest(args)
-  return (await runSteps(checks)) || (await runVitest(fullRun))
+  const hasCoverage = args.length === 1 && args[0] === '--coverage'
+  if (args.length > 0 && !hasCoverage) return runVitest(args)
+  return (await runSteps(checks)) || (await runVitest(hasCoverage ? [...args, ...threshold] : []))
 }
 
 /** Runs steps in parallel and reports them in order, one line each, up to the first failed one. */

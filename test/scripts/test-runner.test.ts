@@ -67,10 +67,11 @@ test('all steps run and print one line each, and the last line counts the tests'
   expect(calls().at(-1)).not.toContain('coverage')
 })
 
-test('in CI the tests run with coverage', async () => {
-  const { code } = await run([], { CI: 'true' })
+test('with --coverage all steps run, and the tests with coverage', async () => {
+  const { code } = await run(['--coverage'])
   expect(code).toBe(0)
-  expect(calls().at(-1)).toMatch(/vitest run .*--coverage/)
+  expect(calls()).toHaveLength(7)
+  expect(calls().at(-1)).toMatch(/vitest run .* --coverage( --coverage.thresholds.lines=95)?$/)
 })
 
 test.each([
