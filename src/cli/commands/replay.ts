@@ -22,6 +22,8 @@ import type { ReplayOptions } from '../replay-command.ts'
 
 /** How often the progress is shown, ms. */
 const PROGRESS_MS = 200
+/** How many interfaces of a file a message names. */
+const SHOWN = 10
 
 /** Plays `file`, which may be `-`. Returns the exit status. */
 export async function replay(file: string, options: ReplayOptions, io: Io): Promise<number> {
@@ -71,6 +73,8 @@ async function play(
   let problem: Error | undefined
   try {
     await Promise.race([repeat(player, input, loop, sink), ended])
+    const isMissing = name !== undefined && !player.isOver && !player.interfaces.has(name)
+    if (isMissing) problem = new Error(`${input.name}: ${noneOf(name, [...player.interfaces])}`)
   } catch (error) {
     const isExpected = error instanceof CaptureError || error instanceof VnetError || isFileError(error)
     if (!isExpected) throw error
@@ -98,6 +102,13 @@ async function repeat(player: Player, input: ReplayInput, loop: number, sink: Fr
     // What was played before an error is sent, too.
     await sink.drained()
   }
+}
+
+/** Says that no packet is of the interface `name`, but of these. */
+function noneOf(name: string, interfaces: readonly string[]): string {
+  const none = `no packet is of an interface called ${name}`
+  if (interfaces.length === 0) return `${none}; the packets name no interface`
+  return `${none}; there are ${interfaces.slice(0, SHOWN).join(', ')}${interfaces.length > SHOWN ? ' ...' : ''}`
 }
 
 /** Whether this is an error of reading the file: an error of Node's with a code. */

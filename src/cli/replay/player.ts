@@ -29,6 +29,8 @@ export interface PlayerOptions {
 export class Player {
   /** Bytes of captures that were read. */
   read = 0
+  /** The interfaces of the packets that were read, if one of them was chosen. */
+  readonly interfaces = new Set<string>()
   readonly #options: PlayerOptions
   readonly #pace: Pace
   readonly #cutter: Cutter
@@ -97,6 +99,9 @@ export class Player {
 
   #packet(record: CaptureRecord): Promise<void> | undefined {
     const { addresses, counts, selection } = this.#options
+    if (selection.interface !== undefined && record.interfaceName !== undefined) {
+      this.interfaces.add(record.interfaceName)
+    }
     const reason = skipReason(record, selection)
     if (reason !== undefined) {
       counts.skipped.add(reason)
