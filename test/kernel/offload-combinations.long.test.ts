@@ -34,7 +34,6 @@ import {
   txAndTso,
 } from '../support/offloads.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
-import { either } from '../support/scale.ts'
 import { type End, tcpExchange } from '../support/sockets.ts'
 import { farEnd, nearEnd } from '../support/traffic.ts'
 import { type Datagrams, openDatagrams, startStreams } from '../support/verified-streams.ts'
@@ -65,13 +64,6 @@ beforeEach(() => {
 afterEach(() => own.remove())
 
 type Driver = 'cable' | 'snull'
-
-const [ON, OFF] = BOTH_WAYS
-/** How each driver runs during changes: in a short run, one with offloads and one without. */
-const WAYS: Readonly<Record<Driver, readonly (typeof ON | typeof OFF)[]>> = {
-  cable: either([ON, OFF], [ON]),
-  snull: either([ON, OFF], [OFF]),
-}
 
 const CABLE_ADDRESSES = ['--address', '192.0.2.1/24', '--address', '192.0.2.2/24']
 
@@ -167,7 +159,7 @@ async function verifiedTransfer(octets: number, [left, right]: readonly [Sending
 }
 
 describe.each(['cable', 'snull'] as const)('%s', driver => {
-  describe.each(WAYS[driver])('%s', (_, offload) => {
+  describe.each(BOTH_WAYS)('%s', (_, offload) => {
     test('a stream and datagrams arrive as they were sent while both ends change their offloads', async () => {
       const vnet = await startVnet(args(driver, ...offload))
       const streams = await startStreams(client, server)
@@ -289,20 +281,12 @@ describe.each(['cable', 'snull'] as const)('%s', driver => {
 })
 
 describe('a cable with offloads at one end only', () => {
-  test.each(
-    either(
-      [
-        ['IPv4', 0],
-        ['IPv4', 1],
-        ['IPv6', 0],
-        ['IPv6', 1],
-      ],
-      [
-        ['IPv4', 0],
-        ['IPv6', 1],
-      ],
-    ),
-  )(
+  test.each([
+    ['IPv4', 0],
+    ['IPv4', 1],
+    ['IPv6', 0],
+    ['IPv6', 1],
+  ])(
     'a cable without offloads at one end carries a stream and datagrams of %s while the other changes them (%i)',
     async (family, without) => {
       const line = args('cable', `--no-offload=${without === 0 ? 'left' : 'right'}`)
