@@ -9,9 +9,11 @@
  * insert. Nothing may expand them, as bash's `compgen -W` and an unquoted `$(...)` would.
  */
 import type { Argument, Command } from 'commander'
+import { exercises } from '../course/exercises/index.ts'
 
 /** What a driver file is called, for `case` of both shells. */
 const FILES = '*.[jt]s|*.[cm][jt]s'
+const EXERCISES = exercises.map(({ name }) => name).join('|')
 
 /** Returns the script, to be sourced or put where the shell looks for completions. */
 export function completion(shell: 'bash' | 'zsh', program: Command): string {
@@ -49,13 +51,14 @@ function table(program: Command): string {
 }
 
 /**
- * Returns `interface`, `param`, `fault`, `file`, `none` or the words to choose from; with `...` if
- * it repeats. A file that repeats may come after interfaces: `either`.
+ * Returns `interface`, `param`, `fault`, `file`, `file:` with words instead of which a file may be
+ * named, `none` or the words to choose from; with `...` if it repeats. A file that repeats may come
+ * after interfaces: `either`.
  */
 function kind(argument: Argument, commands: string): string {
   const words =
     argument.argChoices?.join('|') ??
-    { COMMAND: commands }[argument.name()] ??
+    { COMMAND: commands, EXERCISE: EXERCISES, 'EXERCISE|FILE': `file:${EXERCISES}` }[argument.name()] ??
     { IF: 'interface', NAME: 'param', FAULT: 'fault', FILE: argument.variadic ? 'either' : 'file' }[argument.name()] ??
     'none'
   return words + (argument.variadic ? '...' : '')
@@ -110,6 +113,11 @@ ${table}    *) return ;;
   case $kind in
     '' | none) return ;;
     file) _vnet_offer < <(compgen -f -- "$current") ;;
+    file:*)
+      _vnet_offer < <(compgen -f -- "$current")
+      kind=\${kind#file:}
+      _vnet_offer <<< "\${kind//|/$'\\n'}"
+      ;;
     interface) _vnet_offer < <("$vnet" list --names 2> /dev/null) ;;
     either)
       _vnet_offer < <("$vnet" list --names 2> /dev/null)
@@ -170,6 +178,10 @@ ${table}    *) return 1 ;;
   case $kind in
     '' | none) return 1 ;;
     file) _files ;;
+    file:*)
+      compadd -- \${(s:|:)kind#file:}
+      _files
+      ;;
     interface) compadd -- \${(f)"$("$vnet" list --names 2> /dev/null)"} ;;
     either)
       compadd -- \${(f)"$("$vnet" list --names 2> /dev/null)"}

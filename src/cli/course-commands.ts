@@ -17,7 +17,7 @@ export function learnCommand(command: Command, io: Io, done: (status: number) =>
 }
 
 export function checkCommand(command: Command, io: Io, done: (status: number) => void): Command {
-  command.usage('[OPTIONS] [EXERCISE|DIRECTORY|FILE]').argument('[FILE]')
+  command.usage('[OPTIONS] [EXERCISE|DIRECTORY|FILE]').argument('[EXERCISE|FILE]')
   command.description('check the driver of an exercise, in memory and on a live interface').helpGroup(GROUP)
   const options = [
     new Option('--memory-only', 'run no checks on live interfaces'),

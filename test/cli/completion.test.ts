@@ -4,6 +4,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { exercises } from '../../src/course/exercises/index.ts'
 import { runMain } from '../support/run-main.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'vnet-completion-'))
@@ -45,6 +46,7 @@ const COMMANDS = [
   'completion',
   'help',
 ]
+const EXERCISES = exercises.map(({ name }) => name)
 
 const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
   ['vnet s', ['snull', 'show', 'stats', 'step', 'simulate']],
@@ -83,6 +85,12 @@ const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
   ['vnet extcap --', ['--install', '--uninstall', '--help']],
   ['vnet roo', ['rootless']],
   ['vnet rootless --', ['--help']],
+  ['vnet learn 0', EXERCISES.slice(0, 9)],
+  ['vnet learn v', []],
+  ['vnet learn 01-drop ', []],
+  ['vnet check ', [...EXERCISES, 'vnet']],
+  ['vnet check --memory-only 03', ['03-ring']],
+  ['vnet check 01-drop ', []],
   ['vnet completion ', ['bash', 'zsh']],
   ['vnet help car', ['carrier']],
   ['vnet lan ', ['show']],
