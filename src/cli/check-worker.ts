@@ -1,14 +1,11 @@
 /** The process that `vnet check` starts: check-worker memory|live EXERCISE FILE. */
-import { once } from 'node:events'
 import { writeSync } from 'node:fs'
-import { Worker } from 'node:worker_threads'
 import { USUAL_HEADING } from '../course/exercise.ts'
 import { exercises } from '../course/exercises/index.ts'
 import { type Place, type Report, runChecks } from '../course/run.ts'
-import { loadNative } from '../linux/native.ts'
 import { describeException } from '../netdev/exception.ts'
 import { loadDriver } from './driver-file.ts'
-import { LOCKUP_TIMES, type LockupWorkerData } from './lockup-reporter.ts'
+import { LockupWatch } from './lockup.ts'
 
 const [where, name, file] = process.argv.slice(2) as [Place, string, string]
 const exercise = exercises.find(each => each.name === name)
@@ -34,22 +31,13 @@ process.on('uncaughtException', error => {
 // Ends the programs that live checks have started.
 for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => process.exit(1))
 
-if (where === 'memory') await watchLockups()
-await runChecks(exercise, where, file, () => loadDriver(file), report)
-process.exit(0)
-
-/** Has the place logged at which the driver does not return, before this process is ended. */
-async function watchLockups(): Promise<void> {
+if (where === 'memory') {
   try {
-    const native = loadNative()
-    const events = native.watchLockups(LOCKUP_TIMES.limitMs, 1, 2, new Uint8Array(0))
-    const workerData: LockupWorkerData = { ...LOCKUP_TIMES, events, name: 'the driver' }
-    if (events < 0) return
-    const worker = new Worker(new URL('./lockup-worker.js', import.meta.url), { workerData, execArgv: [] })
-    // A worker does not start while this thread loops.
-    await once(worker, 'online')
-    worker.unref()
+    // Has the place logged at which the driver does not return, before this process is ended.
+    await new LockupWatch().startFile(file)
   } catch {
     // Without the addon the explanation has no place.
   }
 }
+await runChecks(exercise, where, file, () => loadDriver(file), report)
+process.exit(0)

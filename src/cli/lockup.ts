@@ -39,20 +39,29 @@ export class LockupWatch {
     return this.#set('', 2)
   }
 
-  /** Watches a driver file, which is loaded next and then, after start(), runs. */
-  startFile(file: string): void {
+  /**
+   * Watches a driver file, which is loaded next and then, after start(), runs. Settles when the
+   * worker runs or has failed; it does not begin to run while this thread loops.
+   */
+  startFile(file: string): Promise<void> {
     const events = this.begin()
     // Without a watchdog a driver runs as well.
-    if (events < 0 || isDebugged()) return
+    if (events < 0 || isDebugged()) return Promise.resolve()
     const workerData: LockupWorkerData = { ...this.#times, events, name: file }
     // Without the preloaded modules of this thread, which are the user's.
     const worker = new Worker(new URL('./lockup-worker.js', import.meta.url), { workerData, execArgv: [] })
-    worker.unref()
-    worker.on('error', () => {
-      this.#worker = undefined
-      this.#withoutPlaces?.()
-    })
     this.#worker = worker
+    return new Promise(resolve => {
+      worker.once('online', () => {
+        worker.unref()
+        resolve()
+      })
+      worker.on('error', () => {
+        this.#worker = undefined
+        this.#withoutPlaces?.()
+        resolve()
+      })
+    })
   }
 
   /** Reports from now on for a run of the driver `name`: as JSON, or by the names of devices. */

@@ -83,7 +83,7 @@ export async function addDriverFile(
   io: Io,
   done: (status: number) => void,
 ): Promise<void> {
-  io.lockups?.startFile(file)
+  void io.lockups?.startFile(file)
   const driver = await loadDriver(file)
   const taken = commonOptions().find(option => Object.hasOwn(driver.params, option.attributeName()))
   if (taken !== undefined) {

@@ -7,12 +7,22 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { DriverFiles } from '../support/driver-files.ts'
 import { LOCKUP_PROGRAM, spawnVnet } from '../support/vnet-process.ts'
 
+const DIST = new URL('../../dist/', import.meta.url).href
+
 let files: DriverFiles
 
 beforeEach(() => {
   files = new DriverFiles()
 })
 afterEach(() => files.remove())
+
+/** Makes a pipe whose reader sleeps until a writer opens it. Returns its path. */
+function fifo(): string {
+  const pipe = files.write('', 'pipe')
+  rmSync(pipe)
+  execFileSync('mkfifo', [pipe])
+  return pipe
+}
 
 test.each([
   ['vnet FILE', []],
@@ -31,9 +41,7 @@ test.each([
 )
 
 test('a driver file in a system call is logged by its name, and so is the end of the call', async () => {
-  const pipe = files.write('', 'pipe')
-  rmSync(pipe)
-  execFileSync('mkfifo', [pipe])
+  const pipe = fifo()
   const file = files.write(`
     import { readFileSync } from 'node:fs'
     readFileSync('${pipe}')
@@ -49,9 +57,7 @@ test('a driver file in a system call is logged by its name, and so is the end of
 })
 
 test('under a debugger a call that sleeps is not reported, as a pause is not', async () => {
-  const pipe = files.write('', 'pipe')
-  rmSync(pipe)
-  execFileSync('mkfifo', [pipe])
+  const pipe = fifo()
   const file = files.write(`
     import { readFileSync } from 'node:fs'
     console.error('about to read')
@@ -69,23 +75,61 @@ test('under a debugger a call that sleeps is not reported, as a pause is not', a
   await vnet.stop('SIGTERM')
 })
 
-test('a lockup of a driver of the program is logged with the names of its interfaces, and its end', async () => {
+test('a lockup of a driver file that runs is logged as its output is, by the name of the driver', async () => {
+  const pipe = fifo()
+  const program = files.write(`
+    import { readFileSync } from 'node:fs'
+    import { LockupWatch } from '${DIST}cli/lockup.js'
+    const lockups = new LockupWatch({ limitMs: 400, patienceMs: 100 })
+    await lockups.startFile('/my-driver.js')
+    lockups.start({}, 'mine', true)
+    readFileSync('${pipe}')
+    setInterval(() => {}, 1000)`)
+  const child = await spawnVnet([], { program, until: / has not returned/ })
+  await writeFile(pipe, '')
+  await child.line(/ returned after/)
+  await child.stop('SIGKILL')
+  const lines = child.stdout.trimEnd().split('\n')
+  expect(lines.map(line => JSON.parse(line))).toEqual([
+    { event: 'log', level: 'error', message: 'vnet: mine has not returned for 0.4 s' },
+    { event: 'log', level: 'error', message: expect.stringMatching(/^vnet: mine returned after \d+\.\d s$/) },
+  ])
+  expect(child.stderr).toBe('')
+})
+
+/** Each worker that is started from here on fails. */
+const FAILING_WORKERS = `
+    import { syncBuiltinESMExports } from 'node:module'
+    import threads, { Worker } from 'node:worker_threads'
+    threads.Worker = class extends Worker {
+      constructor() {
+        super('throw new Error("no worker")', { eval: true })
+      }
+    }
+    syncBuiltinESMExports()`
+
+test.each([
+  ['a driver of the program', '', ''],
+  ['a driver file whose worker failed', FAILING_WORKERS, "await lockups.startFile('/my-driver.js')"],
+])('a lockup of %s is logged with the names of its interfaces, and its end', async (_, before, begin) => {
   const go = files.write('', 'go')
   rmSync(go)
-  const dist = new URL('../../dist/', import.meta.url).href
-  const program = files.write(`
+  const program = files.write(`${before}
     import { existsSync } from 'node:fs'
-    import { LockupWatch } from '${dist}cli/lockup.js'
-    import { NETDEV_UP } from '${dist}netdev/if.js'
+    const { LockupWatch } = await import('${DIST}cli/lockup.js')
+    const { NETDEV_UP } = await import('${DIST}netdev/if.js')
     const net = {
       devices: [{ name: 'sn0' }],
       log: { err: text => { console.error(text); process.exit() } },
-      registerNetdeviceNotifier(fn) { this.notify = fn },
+      registerNetdeviceNotifier(fn) {
+        net.devices.push({ name: 'sn1' })
+        fn(NETDEV_UP)
+        setTimeout(() => { while (!existsSync('${go}')); })
+      },
     }
-    new LockupWatch({ limitMs: 400, patienceMs: 10 }).start(net, 'snull', false)
-    net.devices.push({ name: 'sn1' })
-    net.notify(NETDEV_UP)
-    setTimeout(() => { while (!existsSync('${go}')); })
+    const lockups = new LockupWatch({ limitMs: 400, patienceMs: 10 })
+    ${begin}
+    lockups.start(net, 'snull', false)
     setInterval(() => {}, 1000)`)
   const child = await spawnVnet([], { program, until: / has not returned/ })
   await writeFile(go, '')
