@@ -42,21 +42,25 @@ const cores = availableParallelism()
 
 /** Files that take far longer than others. They start first, so that none runs alone at the end. */
 const SLOW = [
-  'dhcp',
-  'exec',
-  'faults/every-step',
-  'faults/limits',
-  'address-resolution',
-  'security/completion',
-  'web/growth.long',
-  'allocation',
+  ...[
+    'fuzz/hostile-server',
+    'drivers/fuzz',
+    'fuzz/services',
+    'dhcp/fuzz',
+    'fuzz/completion',
+    'docs/write-a-driver.long',
+  ],
+  ...['web/slow.long', 'web/growth.long', 'allocation', 'course', 'native/lockup', 'cli/lockup', 'cli/driver-file'],
+  ...['every-step.long', 'limits.long', 'security/hostile-server.long', 'kernel/bench.long', 'extcap.long'],
+  ...['dhcp', 'address-resolution', 'lan-demo', 'queues', 'shown', 'exec', 'device-life', 'link-changes', 'lan-uplink'],
+  ...['rootless-command', 'security/rootless', 'exec-edges', 'connections', 'bench'],
 ]
 
 /** Starts the slow files first. Without it, the files of a fresh clone start by size. */
 class SlowFirst extends BaseSequencer {
   async sort(files) {
-    const isQuick = ({ moduleId }) => !SLOW.some(name => moduleId.endsWith(`/${name}.test.ts`))
-    return (await super.sort(files)).sort((a, b) => isQuick(a) - isQuick(b))
+    const isSlow = ({ moduleId }) => SLOW.some(name => moduleId.endsWith(`/${name}.test.ts`))
+    return (await super.sort(files)).sort((a, b) => isSlow(b) - isSlow(a))
   }
 }
 
@@ -102,8 +106,8 @@ export default defineConfig({
           ...common,
           name: 'kernel',
           include: files.filter(isKernel),
-          // Kernel tests mostly wait for the kernel. In a long run they compute.
-          maxWorkers: isLong ? cores : 3 * cores,
+          // Kernel tests mostly wait for the kernel. In a long run most compute.
+          maxWorkers: isLong ? cores + 1 : 4 * cores,
           sequence: { groupOrder: 1 },
           testTimeout: isLong ? 900_000 : 60_000,
           hookTimeout: 60_000,
