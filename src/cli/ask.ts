@@ -1,6 +1,6 @@
 /** Finds the vnet of an interface for the commands that query one, or reports that none has it. */
 import { ControlClient } from '../control/client/client.ts'
-import { type Found, type FoundDevice, findVnets } from '../control/client/find.ts'
+import { type Found, type FoundDevice, findVnets, listed } from '../control/client/find.ts'
 import { loadNative } from '../linux/native.ts'
 import { interfaceArg, UsageError } from '../netdev/driver.ts'
 import { printable } from '../netdev/printable.ts'
@@ -53,7 +53,7 @@ export async function askInterface(
     // In the vnet's own namespace the label of an interface is the name alone.
     const exact = named.length === 1 ? named : named.filter(device => label(device) === name)
     if (exact.length !== 1) {
-      return fail(io, `${named.length} interfaces are called ${name}: ${named.map(label).join(', ')}`)
+      return fail(io, `${named.length} interfaces are called ${name}: ${listed(named.map(label))}`)
     }
     await ask(client, exact[0] as FoundDevice)
     return EXIT_OK
@@ -80,7 +80,7 @@ export function complaintAbout(
     interfaces.some(each => unknown.length === 0 || unknown.some(name => isNamed(each, name))),
   )
   const advice = [
-    ...far.map(entry => `; for ${entry.interfaces.map(label).join(', ')}: ${enter(entry, user)} ${commandLine}`),
+    ...far.map(entry => `; for ${listed(entry.interfaces.map(label))}: ${enter(entry, user)} ${commandLine}`),
     ...users.map(user => `; user ${user} has some: vnet list --user ${user}`),
     ...untrusted.map(({ path, reason }) => `; the vnets in ${path} are not shown: ${reason}`),
   ].join('')
@@ -96,7 +96,7 @@ export function complaintAbout(
   if (devices.length === 0 && failed.length > 0) return failed[0]?.message
   // A vnet that failed to reply may have the interface.
   const silent = failed.map(({ message }) => `; ${message}`).join('')
-  const list = `there ${there.length === 1 ? 'is' : 'are'} ${there.join(', ')}`
+  const list = `there ${there.length === 1 ? 'is' : 'are'} ${listed(there)}`
   return `no interface is called ${unknown.join(' or ')}; ${list}${silent}${advice}`
 }
 

@@ -54,6 +54,14 @@ test('a vnet in another namespace is proposed if it has the named interface, or 
   )
 })
 
+test('of many interfaces the line has the first eight, and how many more there are', () => {
+  const many = Array.from({ length: 200 }, (_, i) => ({ ...device, name: `p${i}` }))
+  const names = 'p0, p1, p2, p3, p4, p5, p6, p7 and 192 more'
+  expect(complaintAbout(['x'], found({ devices: many }))).toBe(`no interface is called x; there are ${names}`)
+  const far = { ...entry, interfaces: many.map(({ name }) => ({ name, ifindex: 2, inode: 1 })) }
+  expect(complaintAbout([], found({ elsewhere: [far] }))).toMatch(`; for ${names}: nsenter -n -t 77 vnet stats`)
+})
+
 test('the proposed command enters the user namespace of a vnet that is the caller’s own', () => {
   const line = complaintAbout([], found({ elsewhere: [{ ...entry, uid: 1000 }] }))
   expect(line).toMatch(/; for far0: nsenter --preserve-credentials -U -n -t 77 vnet stats$/)

@@ -22,6 +22,9 @@ import {
 import type { ControlClient } from './client.ts'
 import type { DeviceInfo } from './types.ts'
 
+/** How many names a message lists: a vnet may have hundreds of interfaces. */
+const NAMES = 8
+
 /** A device and its vnet. */
 export interface FoundDevice extends DeviceInfo {
   /** The path of its vnet's socket. */
@@ -111,6 +114,12 @@ function isShown({ netns, interfaces }: Entry, here: NetNamespace): (device: Dev
 
 /** Returns the same error, with the vnet named in it. */
 function withName({ errno, syscall, advice }: VnetError, { pid, interfaces }: Entry): VnetError {
-  const names = interfaces.map(({ name }) => name).join(', ')
+  const names = listed(interfaces.map(({ name }) => name))
   return new VnetError(errno, `${syscall} of vnet ${pid}${names === '' ? '' : ` (${names})`}`, advice)
+}
+
+/** Returns the names as the part of a line: the first of them, and how many more there are. */
+export function listed(names: readonly string[]): string {
+  const more = names.length > NAMES ? ` and ${names.length - NAMES} more` : ''
+  return names.slice(0, NAMES).join(', ') + more
 }
