@@ -162,6 +162,20 @@ test('kill -9 of the process ends its programs, and the next lab removes what is
   await lab.close()
 })
 
+test('a process that ends those of its own namespace, as a lab in a lab may, goes on itself', async () => {
+  await using lab = await createLab()
+  const [host] = lab.namespaces('host')
+  const other = host.spawn('sleep', ['1000'])
+  const ended = once(other, 'exit')
+  const script = `
+    import { openSync } from 'node:fs'
+    import { killProcessesIn } from '${new URL('../../../dist/testing/lab/processes.js', import.meta.url)}'
+    killProcessesIn(openSync('/proc/self/ns/net'))
+    console.log('goes on')`
+  const { stdout } = await host.exec(process.execPath, ['--input-type=module', '-e', script])
+  expect([stdout, await ended]).toEqual(['goes on\n', [null, 'SIGKILL']])
+})
+
 test('directories of other users are left alone, whatever they are called', async () => {
   const { pid } = spawnSync('true')
   const path = join(tmpdir(), `vnet-lab-${statSync('/proc/self/ns/pid').ino}-${pid}-other`)

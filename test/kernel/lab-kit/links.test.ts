@@ -5,6 +5,9 @@ import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import net from 'node:net'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { loadNative } from '../../../src/linux/native.ts'
+import { getLink, RouteSocket } from '../../../src/linux/rtnetlink.ts'
+import { IF_OPER_UP } from '../../../src/linux/uapi.ts'
 import { createLab, type Lab, type LabCableOptions, type LabNamespace } from '../../../src/testing/index.ts'
 
 let lab: Lab
@@ -241,6 +244,29 @@ test('down takes the carrier from both ends, up returns it, and both are events'
   expect(await carriers()).toEqual(['1', '1'])
   await Promise.all([link.close(), link.close(), link[Symbol.asyncDispose]()])
   expect(events).toEqual(['down', 'up', 'close'])
+})
+
+test('when down or up returns, the kernels at both ends know it', async () => {
+  const link = await cable()
+  const native = loadNative()
+  const ends = [client, server].map(({ path }) => openSync(path, 'r'))
+  // At once: a program would take longer to start than the kernels need.
+  const states = () =>
+    ends.map((nsfd, i) => {
+      using sock = RouteSocket.open(native, nsfd)
+      const { carrier, operstate } = getLink(sock, { name: ['server', 'client'][i]! })!
+      return carrier ? operstate : 'no carrier'
+    })
+  try {
+    for (let i = 0; i < 5; i++) {
+      await link.down()
+      expect(states()).toEqual(['no carrier', 'no carrier'])
+      await link.up()
+      expect(states()).toEqual([IF_OPER_UP, IF_OPER_UP])
+    }
+  } finally {
+    for (const fd of ends) closeSync(fd)
+  }
 })
 
 test('packets pass at once when up returns, also if programs asked for the other end meanwhile', async () => {
