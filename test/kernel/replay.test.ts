@@ -373,7 +373,7 @@ describe('--receive', () => {
     const received = await runMain('replay', at('both.pcapng'), '--to', TO(), '--interface', 'x1', '--direction', 'in')
     expect(received.stdout).toMatch(/^sent 20 frames, .*\nskipped 20: 20 of another interface\n$/)
     const missing = await runMain('replay', at('both.pcapng'), '--to', TO(), '--interface', 'x2')
-    const line = `vnet: ${at('both.pcapng')}: no packet is of an interface called x2; there are x0, x1\n`
+    const line = `vnet: ${at('both.pcapng')}: no packet is of an interface called x2; there are packets of x0, x1\n`
     expect([missing.status, missing.stderr]).toEqual([1, line])
   })
 })

@@ -1,5 +1,6 @@
 /** `vnet replay`: plays a capture to an interface, or to a running vnet. */
 import { CaptureError } from '../../capture/error.ts'
+import { listed } from '../../control/client/find.ts'
 import { TimerfdClock } from '../../linux/clock.ts'
 import { loadNative, type Native } from '../../linux/native.ts'
 import { NSEC_PER_SEC } from '../../netdev/clock.ts'
@@ -22,8 +23,6 @@ import type { ReplayOptions } from '../replay-command.ts'
 
 /** How often the progress is shown, ms. */
 const PROGRESS_MS = 200
-/** How many interfaces of a file a message names. */
-const SHOWN = 10
 
 /** Plays `file`, which may be `-`. Returns the exit status. */
 export async function replay(file: string, options: ReplayOptions, io: Io): Promise<number> {
@@ -108,7 +107,7 @@ async function repeat(player: Player, input: ReplayInput, loop: number, sink: Fr
 function noneOf(name: string, interfaces: readonly string[]): string {
   const none = `no packet is of an interface called ${name}`
   if (interfaces.length === 0) return `${none}; the packets name no interface`
-  return `${none}; there are ${interfaces.slice(0, SHOWN).join(', ')}${interfaces.length > SHOWN ? ' ...' : ''}`
+  return `${none}; there are packets of ${listed(interfaces)}`
 }
 
 /** Whether this is an error of reading the file: an error of Node's with a code. */
