@@ -51,9 +51,9 @@ const SLOW = [
     'docs/write-a-driver.long',
   ],
   ...['web/slow.long', 'web/growth.long', 'allocation', 'course', 'native/lockup', 'cli/lockup', 'cli/driver-file'],
-  ...['every-step.long', 'limits.long', 'security/hostile-server.long', 'kernel/bench.long', 'extcap.long'],
-  ...['dhcp', 'address-resolution', 'lan-demo', 'queues', 'shown', 'exec', 'device-life', 'link-changes', 'lan-uplink'],
-  ...['rootless-command', 'security/rootless', 'exec-edges', 'connections', 'bench'],
+  ...['every-step.long', 'limits.long', 'security/hostile-server.long', 'bench.long', 'extcap.long', 'shown.long'],
+  ...['dhcp', 'address-resolution', 'lan-demo', 'queues', 'exec', 'device-life', 'link-changes', 'lan-uplink'],
+  ...['rootless-command', 'security/rootless', 'exec-edges', 'connections'],
 ]
 
 /** Starts the slow files first. Without it, the files of a fresh clone start by size. */
