@@ -4,6 +4,7 @@ import type { Change } from './command-line.ts'
 import { Control } from './controls-change.ts'
 import type { ControlsLog } from './controls-log.ts'
 import { fill, h, setText } from './dom.ts'
+import { faultWords } from './fault-words.ts'
 
 export class ControlsFaults {
   readonly element: HTMLElement
@@ -31,10 +32,10 @@ export class ControlsFaults {
   update(): void {
     const { device, mayChange } = this.#app
     const { faults, txQueues = 0 } = device ?? {}
-    const shown = JSON.stringify([faults, txQueues])
+    const shown = JSON.stringify([device?.driver, faults, txQueues])
     if (shown !== this.#shown) {
       this.#shown = shown
-      this.#controls = (faults ?? []).map(fault => this.#control(fault))
+      this.#controls = (faults ?? []).map(fault => this.#control(fault, device?.driver))
       fill(this.#list, ...this.#controls.map(({ element }) => element))
       const numbers = Array.from({ length: txQueues }, (_, i) => h('option', { value: `${i}` }, i))
       fill(this.#queue, h('option', { value: '' }, 'any'), ...numbers)
@@ -46,13 +47,15 @@ export class ControlsFaults {
     this.#updateAll()
   }
 
-  #control(fault: string): Control {
+  #control(fault: string, driver: string | undefined): Control {
     const change = (): Change => {
       const { value } = this.#queue
       return { do: 'trigger', fault, ...(value !== '' && { queue: Number(value) }) }
     }
     const name = h('span', { class: 'mono what' }, fault)
-    return new Control({ app: this.#app, log: this.#log, button: 'Trigger', before: [name], change })
+    const words = faultWords(driver, fault)
+    const about = words !== undefined && h('p', { class: 'muted about-control' }, words)
+    return new Control({ app: this.#app, log: this.#log, button: 'Trigger', before: [name, about], change })
   }
 
   #updateAll(): void {

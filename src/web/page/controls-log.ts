@@ -2,6 +2,7 @@
 import { copyButton } from './command-box.ts'
 import { type Done, script } from './command-line.ts'
 import { fill, h } from './dom.ts'
+import { clockText } from './traffic-units.ts'
 
 const MOST = 50
 
@@ -26,7 +27,7 @@ export class ControlsLog {
 
   #show(): void {
     const rows = this.#changes.toReversed().map(({ time, line, error }) => {
-      const when = h('span', { class: 'muted number' }, timeOfDay(time))
+      const when = h('span', { class: 'muted number' }, clockText(time / 1000))
       const failed = error !== undefined && h('span', { class: 'drop' }, `failed: ${error.split('\n')[0]}`)
       return h('li', {}, when, h('code', {}, line), failed)
     })
@@ -34,10 +35,4 @@ export class ControlsLog {
     this.#none.hidden = rows.length > 0
     this.#copy.disabled = this.#changes.every(({ error }) => error !== undefined)
   }
-}
-
-/** Returns the local time, `15:04:05`. */
-function timeOfDay(time: number): string {
-  const date = new Date(time)
-  return [date.getHours(), date.getMinutes(), date.getSeconds()].map(n => `${n}`.padStart(2, '0')).join(':')
 }

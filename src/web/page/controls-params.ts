@@ -14,11 +14,12 @@ interface Field {
 
 export class ControlsParams {
   readonly element: HTMLElement
+  /** Those that cannot change, as a panel of its own. */
+  readonly fixedElement: HTMLElement
   readonly #app: App
   readonly #log: ControlsLog
   readonly #live = h('div', { class: 'params' })
   readonly #fixed = h('dl', { class: 'fixed' })
-  readonly #fixedHead = h('h3', {}, 'Set at the start')
   readonly #none = h('p', { class: 'muted' })
   #fields = new Map<string, Field>()
   #shown = ''
@@ -27,7 +28,8 @@ export class ControlsParams {
     this.#app = app
     this.#log = log
     const head = h('h2', {}, 'Parameters of the driver')
-    this.element = h('section', { class: 'panel' }, head, this.#none, this.#live, this.#fixedHead, this.#fixed)
+    this.element = h('section', { class: 'panel' }, head, this.#none, this.#live)
+    this.fixedElement = h('section', { class: 'panel' }, h('h2', {}, 'Parameters set at the start'), this.#fixed)
     this.forget()
   }
 
@@ -37,7 +39,7 @@ export class ControlsParams {
     this.#fields = new Map()
     fill(this.#live)
     fill(this.#fixed)
-    this.#fixedHead.hidden = true
+    this.fixedElement.hidden = true
     this.#none.hidden = false
     setText(this.#none, 'Waiting for the parameters.')
   }
@@ -58,7 +60,7 @@ export class ControlsParams {
     }
     for (const param of live) this.#fields.get(param.name)?.take(param)
     fill(this.#fixed, ...fixed.flatMap(fixedParam))
-    this.#fixedHead.hidden = fixed.length === 0
+    this.fixedElement.hidden = fixed.length === 0
     this.#none.hidden = live.length > 0
     setText(this.#none, fixed.length > 0 ? 'None can change while the driver runs.' : 'The driver has none.')
   }
@@ -72,7 +74,7 @@ export class ControlsParams {
     value.setAttribute('aria-describedby', `${id}-about`)
     const label = h('label', { htmlFor: id, class: 'mono' }, name)
     const now = h('span', { class: 'muted' })
-    const about = h('p', { class: 'muted about-param', id: `${id}-about` })
+    const about = h('p', { class: 'muted about-control', id: `${id}-about` })
     const control = new Control({
       app: this.#app,
       log: this.#log,

@@ -48,7 +48,8 @@ export class ScenarioTimeline {
     if (scenario !== undefined) {
       const { file, repeat, steps } = scenario
       const rounds = repeat === undefined ? 'runs once' : `repeats every ${formatTime(repeat)}`
-      setText(this.#about, `${file}: ${steps.length} ${steps.length === 1 ? 'step' : 'steps'}, ${rounds}`)
+      const cut = steps.some(({ text }) => /\bcarrier off$/.test(text)) ? '. “carrier off” cuts the cable' : ''
+      setText(this.#about, `${file}: ${steps.length} ${steps.length === 1 ? 'step' : 'steps'}, ${rounds}${cut}`)
       const rows = steps.map(({ at, text }) =>
         h('li', {}, h('span', { class: 'number' }, formatTime(at)), h('code', {}, text)),
       )
