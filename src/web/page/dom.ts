@@ -6,7 +6,6 @@ export type Child = Node | string | number | undefined | false
 
 type Props<E> = { readonly [K in keyof E]?: E[K] | undefined } & {
   readonly class?: string | undefined
-  readonly data?: Readonly<Record<string, string>>
   /** Attributes that have no property: `aria-label`, `role`. */
   readonly attrs?: Readonly<Record<string, string>>
   readonly on?: { readonly [K in keyof HTMLElementEventMap]?: (event: HTMLElementEventMap[K]) => void }
@@ -19,10 +18,9 @@ export function h<T extends keyof HTMLElementTagNameMap>(
   ...children: readonly Child[]
 ): HTMLElementTagNameMap[T] {
   const element = document.createElement(tag)
-  const { class: className, data, attrs, on, ...rest } = props
+  const { class: className, attrs, on, ...rest } = props
   if (className !== undefined) element.className = className
   for (const [name, value] of Object.entries(rest)) if (value !== undefined) Object.assign(element, { [name]: value })
-  for (const [name, value] of Object.entries(data ?? {})) element.dataset[name] = value
   for (const [name, value] of Object.entries(attrs ?? {})) element.setAttribute(name, value)
   for (const [name, listener] of Object.entries(on ?? {})) element.addEventListener(name, listener as EventListener)
   append(element, children)

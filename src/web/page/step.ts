@@ -32,7 +32,7 @@ class StepView implements View {
   readonly #way = h('ol', { class: 'step-way', attrs: { 'aria-label': 'The way of a frame' } }, ...STEPS.map(wayItem))
   readonly #frame = h('section', { class: 'panel step-frame' })
   readonly #code = h('section', { class: 'panel step-code' })
-  readonly #panels = h('div', { class: 'step-panels' }, this.#frame, this.#code)
+  readonly #panels = h('div', { class: 'step-panels' }, this.#code, this.#frame)
   readonly #key = (event: KeyboardEvent) => this.#pressed(event)
   #message: StepMessage | undefined
   /** What waited before, to show what a step has changed. */

@@ -198,7 +198,8 @@ export class Plot {
 
   #makeKey({ label, colour, isDashed }: Line): Key {
     const value = h('span', { class: 'value' })
-    const sample = h('span', { class: isDashed ? 'sample dashed' : 'sample', data: { colour } })
+    const sample = h('span', { class: isDashed ? 'sample dashed' : 'sample' })
+    sample.style.color = `var(--${colour})`
     const click = () => this.#toggle(label)
     const button = h(
       'button',

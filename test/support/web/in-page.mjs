@@ -166,3 +166,6 @@ export const focusedId = () => document.activeElement.id
 
 /** Whether keys go into a field, and so do not choose views. */
 export const isTyping = () => document.activeElement.matches('input, select, textarea')
+
+/** Returns how the upper border of each element looks. */
+export const bordersOf = elements => elements.map(each => getComputedStyle(each).borderTop)
