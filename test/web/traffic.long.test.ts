@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
 import { startFeed, TestBrowser } from '../support/web/browser.ts'
 import { CABLE, FakeWorld, SNULL } from '../support/web/fake-world.mjs'
-import { hasStatisticsOf, noteStatistics } from '../support/web/in-page.mjs'
+import { bordersOf, hasStatisticsOf, noteStatistics } from '../support/web/in-page.mjs'
 
 const browser = new TestBrowser()
 
@@ -19,7 +19,7 @@ async function open(device: string, seconds: number) {
     await page.waitForFunction(hasStatisticsOf, world.time)
   }
   await pass(seconds)
-  return { page, pass }
+  return { feed, page, pass }
 }
 
 const plot = (page: Page, title: string) => page.locator('.plot').filter({ hasText: title })
@@ -97,6 +97,29 @@ test('another device is shown with the samples of the time before it was chosen'
     .getByText(/^values of/)
     .waitFor()
   await expect.poll(() => value(page)).toMatch(/^[\d.]+ [kM]$/)
+})
+
+test('an interface that is gone stays with its last minute, and the page says so', async () => {
+  const { feed, page, pass } = await open(SNULL, 20)
+  await expect.poll(() => value(page)).toMatch(/^[\d.]+ [kM]$/)
+  const { world } = feed
+  world.devices = world.devices.filter(({ row }) => row.id !== SNULL)
+  await feed.send(world.hello(true))
+  await page.getByRole('heading', { name: 'sn0 is gone', level: 1 }).waitFor()
+  await page.getByText('It is shown again when it is back.').waitFor()
+  await pass(1)
+  expect(await value(page)).toMatch(/^[\d.]+ [kM]$/)
+})
+
+test('each line of a plot looks different in its legend', async () => {
+  const { feed, page, pass } = await open(SNULL, 0)
+  const parts = ['a', 'b', 'c', 'd', 'e'].map(name => ({ kind: 'ring', name, length: 1, capacity: 4 }) as const)
+  await feed.send({ type: 'parts', time: feed.world.time, id: SNULL, parts })
+  await pass(2)
+  const samples = plot(page, 'Frames held').locator('.sample')
+  await expect.poll(() => samples.count()).toBeGreaterThan(5)
+  const looks = await samples.evaluateAll(bordersOf)
+  expect(new Set(looks).size).toBe(looks.length)
 })
 
 test('plots are drawn in the colours of the page when these change, and fill another width', async () => {

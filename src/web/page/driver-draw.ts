@@ -3,6 +3,7 @@ import { setText, svg } from './dom.ts'
 import { type Arrow, type Box, FOLD_COLUMNS, isDense, isRing, LINE, PAD, RING, TITLE } from './driver-layout.ts'
 import type { Item } from './driver-model.ts'
 import {
+  CHARACTER,
   clip,
   type Description,
   describeFold,
@@ -67,7 +68,7 @@ class Cells {
 
 function drawRow({ x, y, width, lane, item }: ItemBox): Drawn<ItemState> {
   const capacity = item.kind === 'part' ? places(item.part.capacity ?? 0) : ''
-  const noteWidth = 7.83 * (2 * Math.max(3, capacity.length) + 1) + 4
+  const noteWidth = CHARACTER * (2 * Math.max(3, capacity.length) + 1) + 4
   const name = text(x, y + 13, 'name')
   const value = text(x + width, y + 13, 'value', 'end')
   const note = text(x + width, y + LINE + 13, 'note', 'end')
@@ -85,7 +86,7 @@ function drawRow({ x, y, width, lane, item }: ItemBox): Drawn<ItemState> {
       set(element, 'aria-label', shown.title)
       setText(title, shown.title)
       const beside = clip(shown.value, width)
-      setText(name, clip(shown.name, width - (beside === '' ? 0 : (beside.length + 1) * 7.83)))
+      setText(name, clip(shown.name, width - (beside === '' ? 0 : (beside.length + 1) * CHARACTER)))
       setText(value, beside)
       const cells = Math.min(shown.cells, Math.floor((width - noteWidth) / 4))
       bar.show(cells, shown.cells === 0 ? 0 : Math.ceil((shown.filled * cells) / shown.cells))
@@ -115,8 +116,8 @@ function drawLine({ x, y, width, lane, item }: ItemBox): Drawn<ItemState> {
       set(element, 'aria-label', shown.title)
       setText(title, shown.title)
       const beside = [shown.value, shown.note].filter(words => words !== '' && words !== NOTHING_HELD).join(', ')
-      setText(value, clip(beside, width - 8 * 7.83))
-      setText(name, clip(shown.name, width - (value.textContent!.length + 1) * 7.83))
+      setText(value, clip(beside, width - 8 * CHARACTER))
+      setText(name, clip(shown.name, width - (value.textContent!.length + 1) * CHARACTER))
       bar.show(shown.cells, shown.filled)
     },
   }

@@ -2,7 +2,8 @@
  * Where the parts of a driver are drawn: from left to right where there is room, else from top to
  * bottom. A pure function of what is drawn and of the width, in CSS pixels.
  */
-import type { Column, Group, Item, Lane, Model } from './driver-model.ts'
+import { type Column, type Group, type Item, type Lane, labelLines, type Model } from './driver-model.ts'
+import { CHARACTER } from './driver-text.ts'
 
 export interface Rect {
   readonly x: number
@@ -63,7 +64,8 @@ const LANE_GAP = 24
 const COLUMN_LEAST = 136
 const COLUMN_MOST = 210
 /** The ends, where they are at the sides, and where they are above and below. */
-const END_WIDTH = 88
+const END_LEAST = 88
+const END_MOST = 144
 const END_HEIGHT = 64
 /** Half of the widest line, so that those at the edges are whole. */
 const EDGE = 1
@@ -98,19 +100,28 @@ function groupHeight(group: Group, width: number): number {
 export function layout(model: Model, width: number): Drawing {
   const near = model.columns.filter(({ owner }) => owner !== 'far')
   for (const columns of [model.columns, near]) {
-    const free = width - 2 * (EDGE + END_WIDTH + END_GAP) - (columns.length - 1) * GAP
-    const columnWidth = Math.min(COLUMN_MOST, Math.floor(free / columns.length))
-    if (columnWidth >= COLUMN_LEAST) return place(columns, columnWidth, false)
+    const free = width - 2 * (EDGE + END_GAP) - (columns.length - 1) * GAP
+    const endWidth = Math.min(endWidthOf(model), Math.floor((free - columns.length * COLUMN_LEAST) / 2))
+    const columnWidth = Math.min(COLUMN_MOST, Math.floor((free - 2 * endWidth) / columns.length))
+    if (endWidth >= END_LEAST) return place(columns, columnWidth, endWidth)
   }
   const columnWidth = Math.min(2 * COLUMN_MOST, (width - LANE_GAP - 2 * (PAD + EDGE)) / 2)
-  return place(model.columns, columnWidth, true)
+  return place(model.columns, columnWidth)
+}
+
+/** The names at the ends fit, if those of their namespaces are no longer than usual. */
+function endWidthOf({ device, peer }: Model): number {
+  const words = [device, peer].flatMap(end => (end === undefined ? [] : labelLines(end)))
+  const longest = Math.max(...words.map(({ length }) => length))
+  return Math.min(END_MOST, Math.max(END_LEAST, Math.ceil(longest * CHARACTER) + PAD))
 }
 
 /**
  * `along` is the way from the kernel to the far end, `across` the other direction: the lane away
- * comes first, then the lane toward.
+ * comes first, then the lane toward. Without `endWidth` the way leads from top to bottom.
  */
-function place(columns: readonly Column[], columnWidth: number, isVertical: boolean): Drawing {
+function place(columns: readonly Column[], columnWidth: number, endWidth?: number): Drawing {
+  const isVertical = endWidth === undefined
   const heightOf = (group: Group | undefined) => (group === undefined ? 0 : groupHeight(group, columnWidth))
   const lanes = ['away', 'toward'] as const
   const acrossOf = (lane: Lane) =>
@@ -119,7 +130,7 @@ function place(columns: readonly Column[], columnWidth: number, isVertical: bool
   const first = EDGE + (isVertical ? PAD : TITLE + PAD)
   const starts = { away: first, toward: first + across.away + LANE_GAP }
   const whole = across.away + LANE_GAP + across.toward
-  const endSize = isVertical ? END_HEIGHT : END_WIDTH
+  const endSize = endWidth ?? END_HEIGHT
   const endGap = isVertical ? END_GAP - PAD : END_GAP
   const along = columns.map(({ away, toward }) =>
     isVertical ? Math.max(heightOf(away), heightOf(toward)) : columnWidth,

@@ -52,6 +52,12 @@ export function peerOf(device: DeviceRow, vnets: readonly VnetRow[]): DeviceRow 
   return devices.length === 2 ? devices.find(({ id }) => id !== device.id) : undefined
 }
 
+/** The namespace of a device, if it is not the vnet's own, and its name. */
+export function labelLines({ label }: DeviceRow): readonly string[] {
+  const at = label.lastIndexOf('/')
+  return at < 0 ? [label] : [label.slice(0, at), label.slice(at + 1)]
+}
+
 /** Direction ab leads away from the first device of a pair, and from the kernel in a lan. */
 export function isFirst(device: DeviceRow, vnets: readonly VnetRow[]): boolean {
   if (peerOf(device, vnets) === undefined) return true

@@ -121,11 +121,22 @@ export function dotsFor(rate: number): { readonly period: number; readonly size:
   return { period: Math.max(DOT_SPEED / rate, size + 3), size }
 }
 
-/** Shortens text in a monospaced font of 13 px to a width. */
+/** The width of a character in a monospaced font of 13 px. */
+export const CHARACTER = 7.83
+
+/** Shortens text in that font to a width. */
 export function clip(text: string, width: number): string {
-  const most = Math.max(1, Math.floor(width / 7.83))
+  const most = Math.max(1, Math.floor(width / CHARACTER))
   return text.length <= most ? text : `${text.slice(0, most - 1)}…`
 }
+
+/** Why there are more drops, and more frames received, than frames sent. */
+export const GSO_NOTE =
+  'A large frame of TCP or UDP (GSO) counts as one. Where a wire cuts it, each of its packets counts, ' +
+  'received or dropped.'
+
+/** Without a sample for longer than this, in ms, a rate would be that of the absence. */
+const ABSENCE_MS = 3000
 
 /** Rates of counters that are sampled often: of the last second, not since the last sample. */
 export class CountRates {
@@ -136,13 +147,14 @@ export class CountRates {
     for (const key of [...this.#samples.keys()]) if (!counts.has(key)) this.#samples.delete(key)
     for (const [key, count] of counts) {
       const before = this.#samples.get(key) ?? []
-      const isReset = before.length > 0 && count < before.at(-1)!.count
-      const kept = isReset ? [] : before.filter((_, i) => i === before.length - 1 || time - before[i + 1].time < 1000)
+      const last = before.at(-1)
+      const isNew = last === undefined || count < last.count || time - last.time > ABSENCE_MS
+      const kept = isNew ? [] : before.filter((_, i) => i === before.length - 1 || time - before[i + 1].time < 1000)
       this.#samples.set(key, [...kept, { time, count }])
     }
   }
 
-  /** Per second; undefined before the second sample. */
+  /** Per second; undefined before the second sample, and after a reset or an absence. */
   of(key: string): number | undefined {
     const samples = this.#samples.get(key) ?? []
     const [first, last] = [samples[0], samples.at(-1)]

@@ -1,7 +1,7 @@
 /** The driver in motion: what a device is made of, and the frames on their way through it. */
 import type { DeviceId, DeviceRow, FeedMessage } from '../feed-types.ts'
 import type { App, View } from './app.ts'
-import { h, setText, svg } from './dom.ts'
+import { h, svg } from './dom.ts'
 import { type Dots, drawDots } from './driver-dots.ts'
 import {
   type ArrowState,
@@ -15,13 +15,11 @@ import {
   type ItemState,
 } from './driver-draw.ts'
 import { type Arrow, layout } from './driver-layout.ts'
-import { type Item, type Model, modelOf, type PartInfo, peerOf, type WireInfo } from './driver-model.ts'
+import { type Item, labelLines, type Model, modelOf, type PartInfo, peerOf, type WireInfo } from './driver-model.ts'
 import { NumbersTable } from './driver-numbers.ts'
-import { CountRates, MOST_DOTS, stateOf } from './driver-text.ts'
+import { CountRates, GSO_NOTE, MOST_DOTS, stateOf } from './driver-text.ts'
 import { placeHash } from './place.ts'
 import { Rates, short } from './rates.ts'
-
-const NONE = 'No interface of a vnet is known. `vnet snull` in a terminal makes two.'
 
 export function driverView(app: App): View {
   return new DriverView(app)
@@ -37,13 +35,14 @@ class DriverView implements View {
   readonly #picture = svg('svg', { role: 'group' })
   /** The picture and what moves over it. */
   readonly #canvas = h('div', { class: 'canvas' })
-  readonly #hint = h('p', { class: 'muted' })
+  readonly #hint = h('p', { class: 'muted', hidden: true }, 'Waiting for its parts.')
   readonly #legend = h(
     'p',
-    { class: 'legend muted' },
+    { class: 'legend small muted' },
     `A dot is a frame, up to ${MOST_DOTS} per second. More frames are bigger dots.`,
   )
   readonly #numbers = new NumbersTable()
+  readonly #note = h('p', { class: 'small muted' }, GSO_NOTE)
   readonly #rates = new Rates()
   readonly #counts = new Map<DeviceId, CountRates>()
   readonly #parts = new Map<DeviceId, readonly PartInfo[]>()
@@ -51,18 +50,17 @@ class DriverView implements View {
   #wireOf: DeviceId | undefined
   #width = 0
   #isShown = false
-  /** A `hello` has said what there is. */
-  #isKnown = false
   #isDue = false
   #key = ''
   #items = new Map<string, Drawn<ItemState>>()
   #arrows: readonly { readonly arrow: Arrow; readonly drawn: Drawn<ArrowState>; readonly dots: Dots }[] = []
+  #isVertical = false
   #ends: { readonly near: Drawn<EndState>; readonly far: Drawn<EndState> } | undefined
 
   constructor(app: App) {
     this.#app = app
     const drawing = h('div', { class: 'drawing' }, this.#canvas)
-    this.element.append(this.#hint, drawing, this.#legend, this.#numbers.element)
+    this.element.append(this.#hint, drawing, this.#legend, this.#numbers.element, this.#note)
     new ResizeObserver(([{ contentRect }]) => {
       this.#width = contentRect.width
       this.#draw()
@@ -79,8 +77,7 @@ class DriverView implements View {
     } else if (message.type === 'wire' && message.id === this.#app.device?.id) {
       this.#wire = message.wire
       this.#wireOf = message.id
-    } else if (message.type === 'hello') this.#isKnown = true
-    else return
+    } else if (message.type !== 'hello') return
     this.#draw()
   }
 
@@ -121,12 +118,9 @@ class DriverView implements View {
   #drawNow(): void {
     const { device, vnets } = this.#app
     const parts = device && this.#parts.get(device.id)
-    this.#hint.hidden = parts !== undefined || !this.#isKnown
-    const isEmpty = vnets.every(({ devices }) => devices.length === 0)
-    const missing = isEmpty ? NONE : 'The interface is gone. It is shown again when it is back.'
-    setText(this.#hint, device === undefined ? missing : 'Waiting for its parts.')
+    this.#hint.hidden = parts !== undefined || device === undefined
     this.#canvas.hidden = parts === undefined
-    this.#legend.hidden = this.#numbers.element.hidden = parts === undefined
+    this.#legend.hidden = this.#numbers.element.hidden = this.#note.hidden = parts === undefined
     if (device === undefined || parts === undefined || this.#width === 0) return
     const peer = peerOf(device, vnets)
     const peerParts = (peer && this.#parts.get(peer.id)) ?? []
@@ -147,8 +141,8 @@ class DriverView implements View {
     const elements: SVGElement[] = []
     const boxOf = (kind: 'near' | 'far') => boxes.find(box => box.kind === kind)!
     const ends = {
-      near: drawEnd(boxOf('near'), 3),
-      far: drawEnd(boxOf('far'), farEnd(model).lines.length, this.#beyond(model)),
+      near: drawEnd(boxOf('near'), kernelEnd(device, isVertical).lines.length),
+      far: drawEnd(boxOf('far'), farEnd(model, isVertical).lines.length, this.#beyond(model)),
     }
     for (const box of boxes) {
       if (box.kind === 'near frame') elements.push(drawFrame(box, `vnet: ${device.driver}`))
@@ -167,6 +161,7 @@ class DriverView implements View {
     }))
     this.#items = items
     this.#ends = ends
+    this.#isVertical = isVertical
     this.#canvas.style.width = `${width}px`
     this.#canvas.replaceChildren(this.#picture, ...this.#arrows.map(({ dots }) => dots.element))
     this.#picture.setAttribute('width', `${width}`)
@@ -208,8 +203,8 @@ class DriverView implements View {
         hasCarrier: !arrow.isCable || device.carrier,
       })
     }
-    this.#ends?.near.update(kernelEnd(device))
-    this.#ends?.far.update(farEnd(model))
+    this.#ends?.near.update(kernelEnd(device, this.#isVertical))
+    this.#ends?.far.update(farEnd(model, this.#isVertical))
     this.#numbers.update([device, ...(peer === undefined ? [] : [peer])], this.#rates)
   }
 }
@@ -217,20 +212,22 @@ class DriverView implements View {
 /** What decides about the place of an item. */
 const sizeKey = (item: Item): string => (item.kind === 'fold' ? `${item.id} ${item.parts.length}` : item.id)
 
-function kernelEnd(device: DeviceRow): EndState {
+/** `isWide`: the end has room for the whole label in a line. */
+function kernelEnd(device: DeviceRow, isWide: boolean): EndState {
   const { text, tone } = stateOf(device)
+  const names = isWide ? [device.label] : labelLines(device)
   return {
     lines: [
       { text: 'kernel', tone: 'muted' },
-      { text: device.label, tone: 'name' },
+      ...names.map((text, i) => ({ text, tone: i === names.length - 1 ? 'name' : 'muted' }) as const),
       { text, tone },
     ],
     label: `The kernel's network stack at ${device.label}: ${text}`,
   }
 }
 
-function farEnd({ device, peer, far }: Model): EndState {
-  if (peer !== undefined) return kernelEnd(peer)
+function farEnd({ device, peer, far }: Model, isWide: boolean): EndState {
+  if (peer !== undefined) return kernelEnd(peer, isWide)
   if (far === 'segment') return { lines: [{ text: 'segment', tone: 'name' }], label: 'The segment with its hosts' }
   return {
     lines: [

@@ -9,6 +9,7 @@ import { Feed, type FeedState, type SourceListener } from './feed.ts'
 import { isCommandKey } from './keys.ts'
 import { findDevice, type Place, parsePlace, placeHash } from './place.ts'
 import { Rates } from './rates.ts'
+import { clockText } from './traffic-units.ts'
 
 /** What shows one moment and comes again: not asked for while the page is hidden. */
 const MOMENTARY: readonly Want[] = ['parts', 'wire', 'segment']
@@ -192,12 +193,14 @@ export class Page implements App {
 
   #showAbout(): void {
     const { device } = this
-    const gone = this.#wanted === '' ? 'No interface' : `${this.#wanted.replace(/^.*\//, '')} is gone`
-    setText(this.#name, device?.label ?? (this.#said ? gone : 'vnet'))
+    const isGone = this.#wanted !== ''
+    const missing = isGone ? `${this.#wanted.replace(/^.*\//, '')} is gone` : 'No interface'
+    setText(this.#name, device?.label ?? (this.#said ? missing : 'vnet'))
     const state = device && stateOf(device).text
     const pid = device && this.vnets.find(({ devices }) => devices.includes(device))?.pid
     const about = device && [`${device.driver}, pid ${pid}`, device.mac, `mtu ${device.mtu}`, state]
-    setText(this.#about, about?.join(', ') ?? '')
+    const hint = isGone ? 'It is shown again when it is back.' : '“vnet snull” in a terminal makes two.'
+    setText(this.#about, about?.join(', ') ?? (this.#said ? hint : ''))
     const isLit = device?.carrier === true && device.isUp
     document.title = device === undefined ? 'vnet' : `${device.label}${isLit ? '' : ` (${state})`}: vnet`
     const icon = document.querySelector<HTMLLinkElement>('link[rel=icon]')
@@ -207,8 +210,9 @@ export class Page implements App {
 
   #showBar(): void {
     const device = this.#wanted
-    const links = this.#views.map(view => {
-      const link = h('a', { href: placeHash({ view: view.name, device }) }, view.title)
+    const links = this.#views.map((view, i) => {
+      const attrs = { 'aria-keyshortcuts': `${i + 1}` }
+      const link = h('a', { href: placeHash({ view: view.name, device }), title: `Key ${i + 1}`, attrs }, view.title)
       if (view === this.#view) link.setAttribute('aria-current', 'page')
       return link
     })
@@ -230,11 +234,12 @@ export class Page implements App {
     this.element.classList.toggle('stale', !this.#trouble.hidden)
   }
 
-  /** The last problem of each text, until it is closed. */
+  /** The last problem of each text and its time, until it is closed. */
   #notify(text: string): void {
-    if ([...this.#notices.children].some(({ firstChild }) => firstChild?.textContent === text)) return
+    for (const other of [...this.#notices.children]) if (other.querySelector('p')?.textContent === text) other.remove()
     const close = h('button', { attrs: { 'aria-label': 'Close' }, on: { click: () => notice.remove() } }, '×')
-    const notice = h('div', { class: 'notice' }, h('p', {}, text), close)
+    const time = h('span', { class: 'muted number' }, clockText(Date.now() / 1000))
+    const notice = h('div', { class: 'notice' }, time, h('p', {}, text), close)
     this.#notices.append(notice)
     while (this.#notices.children.length > 3) this.#notices.firstElementChild?.remove()
   }

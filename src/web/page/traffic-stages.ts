@@ -27,7 +27,12 @@ export class StageTable {
     )
     const table = h('table', { class: 'stages' }, h('thead', {}, h('tr', {}, ...heads)), this.#body)
     const scroll = h('div', { class: 'scroll', tabIndex: 0, attrs: { role: 'region', 'aria-label': 'Stages' } }, table)
-    this.element = h('section', { class: 'panel plot-wide', hidden: true }, h('h2', {}, 'Wire: stages'), scroll)
+    const about = h(
+      'p',
+      { class: 'small muted' },
+      'late: how long packets left after the time asked for, half (p50) and 99 % of them at most.',
+    )
+    this.element = h('section', { class: 'panel plot-wide', hidden: true }, h('h2', {}, 'Wire: stages'), scroll, about)
   }
 
   update(wire: Wire | undefined): void {

@@ -2,6 +2,7 @@
 import type { FeedMessage } from '../feed-types.ts'
 import type { App, View } from './app.ts'
 import { h, setText } from './dom.ts'
+import { GSO_NOTE } from './driver-text.ts'
 import { isCommandKey } from './keys.ts'
 import { Redraw } from './redraw.ts'
 import { History } from './traffic-history.ts'
@@ -82,6 +83,7 @@ class TrafficView implements View {
       h('div', { class: 'row' }, lengths, this.#pause, this.#back, this.#status, this.#at),
       h('p', { class: 'muted keys' }, keys),
       h('div', { class: 'plots' }, ...this.#plots.map(({ element }) => element), this.#stages.element),
+      h('p', { class: 'small muted' }, GSO_NOTE),
     )
     const sizes = new ResizeObserver(() => this.#redraw.soon())
     for (const { host } of this.#plots) sizes.observe(host)
@@ -103,10 +105,13 @@ class TrafficView implements View {
     }
   }
 
-  /** Another device is drawn as it is at this moment, also while the drawing is paused. */
+  /**
+   * Another device is drawn as it is at this moment, also while the drawing is paused. One that is
+   * gone stays with its last samples until another is looked at.
+   */
   deviceChanged(): void {
-    const id = this.#app.device?.id ?? ''
-    if (id === this.#id) return
+    const id = this.#app.device?.id
+    if (id === undefined || id === this.#id) return
     this.#id = id
     this.#wire = undefined
     this.#zoom = undefined

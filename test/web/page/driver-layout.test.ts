@@ -3,12 +3,14 @@ import { describe, expect, test } from 'vitest'
 import { type Box, type Drawing, layout } from '../../../src/web/page/driver-layout.ts'
 import {
   FOLD_ABOVE,
+  labelLines,
   type Model,
   modelOf,
   type PartInfo,
   peerOf,
   type WireInfo,
 } from '../../../src/web/page/driver-model.ts'
+import { CHARACTER } from '../../../src/web/page/driver-text.ts'
 import { vnetRow } from '../../support/web/devices.ts'
 
 const times = (count: number, part: PartInfo): PartInfo[] =>
@@ -188,5 +190,35 @@ describe('the drawing', () => {
       ['far', 'away'],
       ['near', 'toward'],
     ])
+  })
+})
+
+describe('the ends of a drawing', () => {
+  const pair = (...ids: readonly string[]) => {
+    const vnets = [vnetRow('cable', ...ids)]
+    const parts = [...queues(1), pool]
+    return modelOf({ device: vnets[0].devices[0], vnets, parts, wire, peerParts: parts })
+  }
+  const endsOf = (drawing: Drawing) => ofKind(drawing, 'near', 'far').map(({ width }) => width)
+  const long = pair('1/a-namespace-of-27-characters/longname1234567', '1//b')
+
+  test('have the namespace and the name of a device', () => {
+    expect(labelLines(long.device)).toEqual(['a-namespace-of-27-characters', 'longname1234567'])
+    expect(labelLines(long.peer!)).toEqual(['b'])
+  })
+
+  test('hold the longest name of an interface where there is room', () => {
+    for (const width of endsOf(layout(long, 1000))) expect(width).toBeGreaterThan('longname1234567'.length * CHARACTER)
+    expect(Math.max(...endsOf(layout(long, 1600)))).toBeLessThan('a-namespace-of-27-characters'.length * CHARACTER)
+  })
+
+  test('take no room from the columns at the widths where that is needed', () => {
+    const short = pair('1//a', '1//b')
+    for (const width of widths) {
+      const count = (model: Model) => ofKind(layout(model, width), 'group').length
+      expect(count(long)).toBe(count(short))
+      expect(layout(long, width).isVertical).toBe(layout(short, width).isVertical)
+    }
+    expect(new Set(widths.map(width => layout(long, width).isVertical))).toEqual(new Set([true, false]))
   })
 })

@@ -101,4 +101,13 @@ describe('rates of counters', () => {
     sample(rates, 1000, 5)
     expect(rates.of('irq 0')).toBeUndefined()
   })
+
+  test('are not those of a time without samples', () => {
+    const rates = new CountRates()
+    sample(rates, 0, 0)
+    sample(rates, 60_000, 6000)
+    expect(rates.of('irq 0')).toBeUndefined()
+    sample(rates, 60_250, 6002)
+    expect(rates.of('irq 0')).toBe(8)
+  })
 })
