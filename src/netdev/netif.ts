@@ -72,7 +72,8 @@ export function netifRxDrop(skb: SkBuff, dev: NetDevice, reason: number): void {
 
 function notReceivable({ owner }: SkBuff): Error {
   if (owner < OWNER_HOLDER) return handedOn(owner, netifRx, 'netif_rx')
-  return skbPanic('netif_rx of a frame that is on no device', netifRx)
+  const why = 'set skb.dev; if a ring had it, it was freed meanwhile'
+  return skbPanic('netif_rx of a frame that is on no device', netifRx, why)
 }
 
 /** Completes checksums and cuts GSO frames in software, for a receiving side without offloads. */

@@ -5,7 +5,7 @@
  * once. What it does to the memory in other ways is found when the slot is freed or used again, or
  * by a sweep.
  */
-import { OWNER_FREE, OWNER_HOLDER, OWNER_PORT, OWNER_XMIT } from '../../skb/owner.ts'
+import { OWNER_FREE, OWNER_HOLDER, OWNER_PORT, OWNER_RING, OWNER_XMIT } from '../../skb/owner.ts'
 import { SkBuffPool, type SkBuffPoolOptions, type SlotAccount, type SlotClass } from '../../skb/pool.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { checkedBytes, type How } from './checked-bytes.ts'
@@ -118,7 +118,11 @@ export class GuardedPool extends SkBuffPool implements SkbWatcher {
   owned(skb: GuardedSkb, before: number): void {
     const { life } = skb
     const at = trace()
-    if (life.owner === OWNER_FREE) {
+    if (before < OWNER_HOLDER && life.owner === OWNER_RING) {
+      // A ring does not look at what it returns: the frame was freed or handed on while it was there.
+      life.owner = before
+      this.#usedAfter(skb, at, 'shift()', false)
+    } else if (life.owner === OWNER_FREE) {
       life.freed = at
     } else if (life.owner >= OWNER_HOLDER && life.owner < OWNER_PORT) {
       if (before === OWNER_FREE) life.taken = at

@@ -52,6 +52,14 @@ export const mistakes = {
       kept[1] = skb.len // <- use-after-free
     },
   },
+  'a frame freed while a ring has it': {
+    ndoStartXmit(skb) {
+      const ring = new Ring(1)
+      ring.push(skb)
+      skb.drop()
+      kept[1] = ring.shift() // <- use-after-free
+    },
+  },
   'bytes that were kept past the free': {
     ndoStartXmit(skb) {
       const { bytes, data } = skb
