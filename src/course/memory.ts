@@ -52,10 +52,15 @@ export async function runInMemory(check: MemoryCheck, driver: Driver): Promise<R
       problem ??= error instanceof Explained ? error.explanation : explain(error, read)
     }
   }
+  // In this order: what is left behind often follows from what was logged.
+  const complain = () => {
+    if (problem === undefined && logged.length > 0) problem = complained(logged.shift() as string, read)
+  }
   await attempt(() => check.run(bench), thrown)
+  complain()
   for (const bed of beds.reverse()) await attempt(() => bed.close(), left)
   if (problem === undefined && started.length > 0) problem = startedNotWoken(started[0] as string, read)
-  if (problem === undefined && logged.length > 0) problem = complained(logged.shift() as string, read)
+  complain()
   if (problem === undefined) return { title, where, result: 'passed' }
   return { title, where, result: 'failed', ...problem, logged: logged.slice(0, LOGGED_MAX) }
 }
