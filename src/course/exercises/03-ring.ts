@@ -42,7 +42,9 @@ export const exercise: Exercise = {
       async run({ bed }) {
         const made = await bed(PARAMS)
         const read = 'Keep a frame'
+        const { armed } = made.clock
         transmit(made, 1)
+        const isArmed = made.clock.armed > armed
         made.advance((DELAY - 1) * NSEC_PER_MSEC)
         const dropped = counts(made.drops())
         verify(numbers(made) === 'none', {
@@ -51,9 +53,10 @@ export const exercise: Exercise = {
           read,
         })
         made.advance(NSEC_PER_MSEC)
+        const alarm = !isArmed ? 'no alarm was armed' : made.clock.armed > armed ? 'the alarm is for later' : 'the alarm rang'
         verify(numbers(made) === '1', {
-          seen: `with --delay ${DELAY} a frame had not come back after ${DELAY} ms; dropped: ${dropped}`,
-          expected: 'the frame, by netifRx, when the alarm rings',
+          seen: `with --delay ${DELAY} a frame had not come back after ${DELAY} ms; dropped: ${dropped}; ${alarm}`,
+          expected: `the frame, by netifRx, when the alarm rings: alarm.at of a time of dev.net.clock, ${DELAY} ms from now`,
           read,
         })
       },
@@ -118,7 +121,7 @@ export const exercise: Exercise = {
         const { held } = made.balance()
         verify(held <= SLOTS, {
           seen: `${all} the driver has ${held} frames`,
-          expected: `${SLOTS}: push() returned false for the others, and nothing freed them`,
+          expected: `${SLOTS}, and none that found no place: stop the queue with frame ${SLOTS}, not with the next`,
           read,
         })
         // What a ring leaves behind is another check.

@@ -1,0 +1,126 @@
+// explained by: use-after-free: shift() of a frame that was freed
+// @ts-check
+import {
+  allocEtherdevMqs,
+  defineDriver,
+  ETH_HLEN,
+  ETH_P_IP,
+  ethernet,
+  ethTypeTrans,
+  IFF_NOARP,
+  int,
+  ipv4,
+  NSEC_PER_MSEC,
+  netifRx,
+  netifTxStartAllQueues,
+  netifTxStopAllQueues,
+  netifTxWakeAllQueues,
+  PACKET_HOST,
+  Ring,
+  SKB_DROP_REASON_DEV_STOPPED,
+  SKB_DROP_REASON_IP_INHDR,
+  SKB_DROP_REASON_IP_NOT_TRANSLATABLE,
+  SKB_DROP_REASON_UNHANDLED_PROTO,
+} from 'vnet'
+
+/**
+ * @typedef {object} Priv
+ * @property {{ delay: number, slots: number }} params
+ * @property {import('vnet').Ring} ring
+ * @property {import('vnet').Alarm} alarm made in devInit
+ * @property {boolean} busy whether the alarm is armed
+ */
+/** @typedef {import('vnet').NetDevice<Priv>} Device */
+
+const params = {
+  delay: int({ default: 10, max: 1000, description: 'ms until a frame is back' }),
+  slots: int({ default: 8, min: 1, max: 1024, description: 'frames in the ring, rounded up to a power of two' }),
+}
+
+/**
+ * Makes a frame one that comes back from where it was sent. Returns 0, or the reason for a drop.
+ * @param {import('vnet').SkBuff} skb
+ * @param {Device} dev
+ */
+function reflect(skb, dev) {
+  if (ethTypeTrans(skb, dev) !== ETH_P_IP) return SKB_DROP_REASON_UNHANDLED_PROTO
+  if (skb.pktType !== PACKET_HOST) return SKB_DROP_REASON_IP_NOT_TRANSLATABLE
+  if (ipv4.parse(skb.bytes, skb.nh, skb.len - ETH_HLEN) < 0) return SKB_DROP_REASON_IP_INHDR
+  ipv4.swapAddresses(skb.bytes, skb.nh)
+  ethernet.swapAddresses(skb.bytes, skb.data)
+  return 0
+}
+
+/**
+ * The device is registered: dev.net is there.
+ * @param {Device} dev
+ */
+function devInit(dev) {
+  dev.priv.alarm = dev.net.clock.alarm(() => arrived(dev))
+}
+
+/**
+ * The interface was brought up.
+ * @param {Device} dev
+ */
+function open(dev) {
+  netifTxStartAllQueues(dev)
+}
+
+/**
+ * The interface is brought down.
+ * @param {Device} dev
+ */
+function stop(dev) {
+  const { alarm, ring } = dev.priv
+  netifTxStopAllQueues(dev)
+  alarm.cancel()
+  dev.priv.busy = false
+  ring.purge(SKB_DROP_REASON_DEV_STOPPED)
+}
+
+/**
+ * @param {import('vnet').SkBuff} skb
+ * @param {Device} dev
+ */
+function startXmit(skb, dev) {
+  const { priv } = dev
+  const { alarm, params, ring } = priv
+  const reason = reflect(skb, dev)
+  if (reason !== 0) return skb.drop(reason)
+  ring.push(skb)
+  skb.hold()
+  skb.drop()
+  if (ring.length === ring.capacity) dev.txq(skb).stop()
+  if (priv.busy) return
+  priv.busy = true
+  alarm.at(dev.net.clock.now() + params.delay * NSEC_PER_MSEC)
+}
+
+/**
+ * The alarm rings.
+ * @param {Device} dev
+ */
+function arrived(dev) {
+  const { ring } = dev.priv
+  dev.priv.busy = false
+  for (let skb = ring.shift(); skb !== undefined; skb = ring.shift()) netifRx(skb)
+  netifTxWakeAllQueues(dev)
+}
+
+const ops = { ndoInit: devInit, ndoOpen: open, ndoStop: stop, ndoStartXmit: startXmit }
+
+/** @param {Device} dev */
+function setup(dev) {
+  dev.netdevOps = ops
+  dev.flags |= IFF_NOARP
+}
+
+/** @param {{ delay: number, slots: number }} params */
+function init(params) {
+  const priv = /** @type {Priv} */ ({ params, ring: new Ring(params.slots), busy: false })
+  const dev = allocEtherdevMqs({ name: 'ring%d', setup, priv })
+  return [{ dev, addresses: ['198.18.0.1/24'] }]
+}
+
+export const driver = defineDriver({ name: 'ring', description: 'a mirror with a delay', params, init })
