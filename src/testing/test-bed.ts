@@ -31,6 +31,7 @@ import { formatAddress, isInPrefix, plus } from '../packet/address.ts'
 import { print } from '../packet/print.ts'
 import { dropReasonName } from '../skb/drop-reason-name.ts'
 import { SkBuffPool } from '../skb/pool.ts'
+import type { SkBuff } from '../skb/sk-buff.ts'
 import { durationOf } from '../wire/units.ts'
 import { BedCapture, capturedFrames } from './bed-capture.ts'
 import { DATA_AT, memoryOf, refuse } from './bed-kernel.ts'
@@ -347,11 +348,11 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
   }
 
   #leaks(): string[] {
-    const frames = this.net.pool.frames().map(skb => `'${print(skb.bytes, skb.data, skb.len)}' of ${skb.dev?.name}`)
+    const { length: n, 0: first } = this.net.pool.frames()
     const { in: read, made, out, dropped, held } = this.balance()
     const lost = read + made - out - dropped - held
     return [
-      ...frames.map(frame => `a frame is held after the end: ${frame}: free it in ndoStop or ndoUninit`),
+      ...(first === undefined ? [] : [heldAfterTheEnd(n, first)]),
       ...(lost > 0
         ? [`frames were freed that neither the kernel received nor a drop counts: ${lost} (skb.free())`]
         : []),
@@ -364,4 +365,11 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
     if (first === undefined) return []
     return [`it logged '${first}'${more.length === 0 ? '' : ` and ${more.length} more errors`}`]
   }
+}
+
+function heldAfterTheEnd(n: number, { bytes, data, len, dev }: SkBuff): string {
+  const frame = `'${print(bytes, data, len)}' of ${dev?.name}`
+  const held =
+    n === 1 ? `a frame is held after the end: ${frame}` : `${n} frames are held after the end, such as ${frame}`
+  return `${held}: hand on or free each, in ndoStop at the latest`
 }

@@ -247,6 +247,15 @@ describe('the end of a bed', () => {
     await bed.close()
   })
 
+  test('counts the frames that the driver still holds, and names one', async () => {
+    const kept: SkBuff[] = []
+    const bed = await testBed(driverOf({ ndoStartXmit: skb => void kept.push(skb) }))
+    for (let i = 0; i < 3; i++) bed.transmit(frame)
+    await expect(bed.close()).rejects.toThrow(
+      /^test: 3 frames are held after the end, such as 'IP [^;']* length 18' of test0: hand on or free each, [^;]*$/,
+    )
+  })
+
   test('throws for a frame that was freed without a counter', async () => {
     const bed = await testBed(driverOf({ ndoStartXmit: skb => skb.free() }))
     bed.transmit(frame)
