@@ -20,7 +20,7 @@ export interface Bench {
 }
 
 /** What `--debug` finds of frames and their memory. Of its other rules there are checks. */
-const USE_OF_FRAMES = /: debug: (use-after|double-free|out-of-bounds|uninitialized-read|red-zone|write-after)/
+const USE_OF_FRAMES = /: debug: (use-after|double-free|out-of-bounds|uninitialized-read|red-zone|write-after|leak)/
 /** Lines of the log that a result has at most. */
 const LOGGED_MAX = 5
 
