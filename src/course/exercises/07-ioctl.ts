@@ -16,9 +16,9 @@ const UDP_LEN = 60
 /** Where ifr_data points in a check that plays the caller's memory itself. */
 const DATA_AT = 0x1000n
 
-/** The caller's struct counters. */
+/** The caller's struct counters, in memory that was used before. */
 function request(flags = 0, size = SIZE, length = SIZE): Uint8Array {
-  const data = new Uint8Array(length)
+  const data = new Uint8Array(length).fill(0xff)
   const view = new DataView(data.buffer)
   view.setUint32(0, size, true)
   view.setUint32(4, flags, true)
@@ -50,12 +50,12 @@ function verifyResult(what: string, result: number, wanted: number, read: string
 }
 
 /** Fails unless this many frames were counted. */
-function verifyFrames(bed: TestBed, wanted: number, explanation: Omit<Explanation, 'expected'>): void {
+function verifyFrames(bed: TestBed, wanted: number, why: string, explanation: Omit<Explanation, 'expected'>): void {
   const frames = framesOf(bed)
   verify(frames === wanted, {
     ...explanation,
     seen: `${explanation.seen}: ${frames} frames counted; dropped: ${counts(bed.drops())}`,
-    expected: `${wanted}`,
+    expected: `${wanted}: ${why}`,
   })
 }
 
@@ -109,10 +109,16 @@ export const exercise: Exercise = {
         const read = 'Parameters'
         const made = await bed()
         transmit(made)
-        verifyFrames(made, 3, { seen: `3 UDP frames of ${UDP_LEN} bytes, with the defaults`, read })
+        verifyFrames(made, 3, 'count is on, limit is not exceeded, only is all', {
+          seen: `3 UDP frames of ${UDP_LEN} bytes, with the defaults`,
+          read,
+        })
         made.params.limit = UDP_LEN - 1
         transmit(made)
-        verifyFrames(made, 3, { seen: `3 more, with limit=${UDP_LEN - 1} set while the driver ran`, read })
+        verifyFrames(made, 3, 'dev.priv.params.limit is read for each frame', {
+          seen: `3 more, with limit=${UDP_LEN - 1} set while the driver ran`,
+          read,
+        })
         const { PKT_TOO_BIG = 0 } = made.drops()
         verify(PKT_TOO_BIG === 3, {
           seen: `3 frames longer than limit; dropped: ${counts(made.drops())}`,
@@ -121,10 +127,10 @@ export const exercise: Exercise = {
         })
         made.params.limit = UDP_LEN
         transmit(made)
-        verifyFrames(made, 6, { seen: `3 more, with limit=${UDP_LEN}`, read })
+        verifyFrames(made, 6, 'a frame of just limit bytes is counted', { seen: `3 more, with limit=${UDP_LEN}`, read })
         made.params.count = false
         transmit(made)
-        verifyFrames(made, 6, { seen: '3 more, with count=0', read })
+        verifyFrames(made, 6, 'count is off', { seen: '3 more, with count=0', read })
       },
     },
     {
@@ -147,10 +153,10 @@ export const exercise: Exercise = {
         const made = await bed({ only: only.parse('icmp') })
         transmit(made)
         made.transmit(echoRequest(ENDS))
-        verifyFrames(made, 1, { seen: '3 UDP frames and a ping, with only=icmp', read })
+        verifyFrames(made, 1, 'the ping', { seen: '3 UDP frames and a ping, with only=icmp', read })
         made.params.only = only.parse('all')
         transmit(made)
-        verifyFrames(made, 4, { seen: '3 UDP frames more, with only=all', read })
+        verifyFrames(made, 4, 'the ping and these', { seen: '3 UDP frames more, with only=all', read })
         const text = formatParam(only, only.parse('icmp'))
         verify(text === 'icmp', {
           seen: `vnet param shows only=icmp as ${text}`,
@@ -171,10 +177,10 @@ export const exercise: Exercise = {
         const { frames, bytes } = countersIn(data)
         verify(frames === 3 && bytes === 3 * UDP_LEN, {
           seen: `after 3 frames of ${UDP_LEN} bytes, COUNTERS wrote ${frames} frames and ${bytes} bytes`,
-          expected: `3 and ${3 * UDP_LEN}, at offsets 8 and 16, little-endian`,
+          expected: `3 and ${3 * UDP_LEN}, each a u64, at offsets 8 and 16, little-endian`,
           read,
         })
-        verifyFrames(made, 3, { seen: 'after COUNTERS without FLAG_RESET', read })
+        verifyFrames(made, 3, 'only FLAG_RESET resets', { seen: 'after COUNTERS without FLAG_RESET', read })
       },
     },
     {
@@ -214,7 +220,7 @@ export const exercise: Exercise = {
         const read = 'Rights'
         const { result } = made.ioctl(COUNTERS, { data: request(FLAG_RESET), mayChange: false })
         verifyResult('FLAG_RESET by a caller that may change nothing', result, -EPERM, read, 'data.mayChange is false')
-        verifyFrames(made, 3, { seen: 'after a FLAG_RESET that was refused', read })
+        verifyFrames(made, 3, 'what is refused changes nothing', { seen: 'after a FLAG_RESET that was refused', read })
         const { result: reading } = made.ioctl(COUNTERS, { data: request(), mayChange: false })
         verifyResult('COUNTERS by a caller that may change nothing', reading, 0, read, 'anyone may read')
         const { result: reset, data } = made.ioctl(COUNTERS, { data: request(FLAG_RESET) })
@@ -225,7 +231,7 @@ export const exercise: Exercise = {
           expected: '3: read, then reset',
           read,
         })
-        verifyFrames(made, 0, { seen: 'after FLAG_RESET', read })
+        verifyFrames(made, 0, 'both are reset', { seen: 'after FLAG_RESET', read })
       },
     },
     {
