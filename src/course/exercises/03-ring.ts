@@ -53,7 +53,11 @@ export const exercise: Exercise = {
           read,
         })
         made.advance(NSEC_PER_MSEC)
-        const alarm = !isArmed ? 'no alarm was armed' : made.clock.armed > armed ? 'the alarm is for later' : 'the alarm rang'
+        const alarm = !isArmed
+          ? 'no alarm was armed'
+          : made.clock.armed > armed
+            ? 'the alarm is for later'
+            : 'the alarm rang'
         verify(numbers(made) === '1', {
           seen: `with --delay ${DELAY} a frame had not come back after ${DELAY} ms; dropped: ${dropped}; ${alarm}`,
           expected: `the frame, by netifRx, when the alarm rings: alarm.at of a time of dev.net.clock, ${DELAY} ms from now`,
