@@ -119,7 +119,7 @@ export class GuardedPool extends SkBuffPool implements SkbWatcher {
     const { life } = skb
     const at = trace()
     if (before < OWNER_HOLDER && life.owner === OWNER_RING) {
-      // A ring does not look at what it returns: the frame was freed or handed on while it was there.
+      // A ring does not look at what it returns: it was freed or handed on while it was there.
       life.owner = before
       this.#usedAfter(skb, at, 'shift()', false)
     } else if (life.owner === OWNER_FREE) {
