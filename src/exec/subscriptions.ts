@@ -22,6 +22,7 @@ import {
   MessageBuilder,
   messages,
   NetlinkParseError,
+  NLM_F_ACK,
   NLM_F_REQUEST,
   NLMSG_MIN_TYPE,
   parseGenl,
@@ -90,12 +91,15 @@ export class Subscriptions {
     })
   }
 
-  /** Joins or leaves the group of vnet_nl. Other groups and options are left to the kernel. */
+  /**
+   * Joins or leaves the group of vnet_nl. Other groups and options are left to the kernel. As
+   * there, no event after a join is missed: the call returns when each vnet has replied, or is
+   * gone.
+   */
   setsockopt(notification: Notification): void {
-    this.#supervision.listener.answer(
-      notification,
-      this.#isOurGroup(notification) ? this.#change(notification) : undefined,
-    )
+    const answer = (result: number | undefined) => this.#supervision.listener.answer(notification, result)
+    if (this.#isOurGroup(notification)) this.#change(notification, answer)
+    else answer(undefined)
   }
 
   close(): void {
@@ -111,25 +115,30 @@ export class Subscriptions {
     return read === 0 && getU32(group, 0) === VNET_MCGRP_EVENTS
   }
 
-  /** Returns the result of the call; undefined to let the kernel run it. */
-  #change(notification: Notification): number | undefined {
+  /** Calls `answer` with the result of the call; undefined to let the kernel run it. */
+  #change(notification: Notification, answer: (result: number | undefined) => void): void {
     const { native, processes, vnets, listener, requesterOf } = this.#supervision
     const where = processes.withDescriptor(notification.pid, notification.int(0), fd => {
       const netns = isGeneric(native, fd) ? processes.namespaceOf(fd) : undefined
       return netns === undefined ? undefined : this.where(notification, fd, netns)
     })
     const requester = requesterOf(notification.pid)
-    if (where === undefined || vnets.serving(where.netns).length === 0 || !listener.isWaiting(notification))
-      return undefined
-    const key = id(where, 'group')
-    if (notification.int(2) === NETLINK_DROP_MEMBERSHIP) this.#end(key)
-    // As in the kernel for the groups of most families.
-    else if (requester !== undefined || process.geteuid?.() !== ROOT) return -EPERM
-    else if (!this.#all.has(key)) {
-      this.#begin(key, { where, requester: undefined, wanted: {}, vnets: new Map() })
-      this.#askAll()
+    if (where === undefined || vnets.serving(where.netns).length === 0 || !listener.isWaiting(notification)) {
+      answer(undefined)
+      return
     }
-    return 0
+    const key = id(where, 'group')
+    if (notification.int(2) === NETLINK_DROP_MEMBERSHIP) {
+      this.#end(key)
+      answer(0)
+    }
+    // As in the kernel for the groups of most families.
+    else if (requester !== undefined || process.geteuid?.() !== ROOT) answer(-EPERM)
+    else if (this.#all.has(key)) answer(0)
+    else {
+      this.#begin(key, { where, requester: undefined, wanted: {}, vnets: new Map() })
+      this.#askAll(() => answer(0))
+    }
   }
 
   #begin(key: string, subscription: Subscription): Subscription {
@@ -158,9 +167,16 @@ export class Subscriptions {
     }
   }
 
-  /** Subscribes each subscription to the vnets that it does not have yet. */
-  #askAll(): void {
+  /**
+   * Subscribes each subscription to the vnets that it does not have yet. Calls `onReplies` when all
+   * of these have replied, or are gone.
+   */
+  #askAll(onReplies = () => {}): void {
     const { vnets, conversations } = this.#supervision
+    let awaited = 1
+    const replied = () => {
+      if (--awaited === 0) onReplies()
+    }
     for (const [key, subscription] of this.#all) {
       for (const vnet of vnets.serving(subscription.where.netns)) {
         // An event that arrived during the previous request may have ended it.
@@ -172,11 +188,14 @@ export class Subscriptions {
         const { requester } = subscription
         const onEnd = (result: number) => {
           if (result === -ECONNREFUSED) vnets.gone(vnet)
+          replied()
         }
         // A vnet that refuses or is gone sends no events.
+        awaited++
         conversation.ask({ vnet, requester, octets, seqs: [seq], onMessage: () => true, onEnd })
       }
     }
+    replied()
   }
 
   #converse(key: string, subscription: Subscription, vnet: Request['vnet']): Conversation {
@@ -215,7 +234,7 @@ export class Subscriptions {
 const id = ({ tgid, number, inode }: Where, by: 'group' | 'subscribe') => `${by} ${tgid} ${number} ${inode}`
 
 function request(seq: number, wanted: Wanted): Uint8Array {
-  const builder = new MessageBuilder().message(VNET_GENL_ID, NLM_F_REQUEST, seq)
+  const builder = new MessageBuilder().message(VNET_GENL_ID, NLM_F_REQUEST | NLM_F_ACK, seq)
   builder.payload(genlmsghdr(commands.subscribe.cmd, VNET_GENL_VERSION))
   encodeAttributes(builder, commands.subscribe.request, wanted)
   return builder.bytes

@@ -66,6 +66,11 @@ function vnet(answers = () => [] as const): FakeVnet {
 function setsockopt(option: number, group: number, at = fd, level = SOL_NETLINK, length = 4): void {
   subscriptions.setsockopt(program.call(at, level, option, program.put(int32(group)), length))
 }
+/** Settles when that many calls have returned. */
+async function results(count: number): Promise<void> {
+  while (program.results.length < count) await new Promise(setImmediate)
+}
+
 const enter = () => setsockopt(ADD_MEMBERSHIP, VNET_MCGRP_EVENTS)
 const leave = () => setsockopt(DROP_MEMBERSHIP, VNET_MCGRP_EVENTS)
 
@@ -96,6 +101,7 @@ describe('a member of the group of vnet_nl', () => {
   test('receives the events of each vnet, once', async () => {
     const all = [vnet(), vnet()]
     enter()
+    await results(1)
     enter()
     expect(program.results).toEqual([0, 0])
     for (const [i, fake] of all.entries()) {
@@ -104,6 +110,21 @@ describe('a member of the group of vnet_nl', () => {
       expect(await event()).toContain(`event ${i}`)
       expect(receive()).toBeUndefined()
     }
+  })
+
+  test('has joined when each vnet has replied, or is gone', async () => {
+    const [first, second] = [vnet(), vnet()]
+    enter()
+    expect(program.results).toEqual([])
+    await Promise.all([first.hears(SUBSCRIBE), second.hears(SUBSCRIBE)])
+    await results(1)
+    first.event(builder => builder.string(2, 'at once'))
+    expect(await event()).toContain('at once')
+    second[Symbol.dispose]()
+    first[Symbol.dispose]()
+    setsockopt(ADD_MEMBERSHIP, VNET_MCGRP_EVENTS, program.socket())
+    await results(2)
+    expect(program.results[0]).toBe(0)
   })
 
   test('receives those of a vnet that starts later', async () => {
@@ -129,7 +150,7 @@ describe('a member of the group of vnet_nl', () => {
   test('receives none after it has left', async () => {
     const fake = vnet()
     enter()
-    await fake.hears(SUBSCRIBE)
+    await results(1)
     leave()
     leave()
     expect(program.results).toEqual([0, 0, 0])
