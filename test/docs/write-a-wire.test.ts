@@ -30,7 +30,6 @@ async function inClone(fn: (directory: string) => Promise<void>): Promise<void> 
 
 test.skipIf(reasonToSkipKernelTests() !== undefined)(
   'the impairment of the page drops every third packet, and counts it',
-  { timeout: 30_000 },
   () =>
     inClone(async directory => {
       const own = new OwnNetns()

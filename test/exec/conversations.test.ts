@@ -115,7 +115,7 @@ test('requests to a vnet that has ended fail with ECONNREFUSED, also those it ha
   clients[0]?.send(message(0x3f0, received[0]!))
   clients[0]?.close()
   listening.close()
-  await vi.waitFor(() => expect([answered, open]).toEqual([['reply', 0], [-ECONNREFUSED]]))
+  await vi.waitFor(() => expect([answered, open]).toEqual([['reply', 0], [-ECONNREFUSED]]), 30_000)
   expect(ask()).toEqual([-ECONNREFUSED])
 })
 

@@ -14,7 +14,7 @@ import { readAll } from '../support/capture-bytes.ts'
 
 /** What tcpdump writes to stdout with a file on stdin. */
 const tcpdump = (file: Uint8Array, ...args: string[]): Buffer =>
-  execFileSync('tcpdump', ['-r', '-', ...args], { input: file, stdio: ['pipe', 'pipe', 'ignore'], timeout: 20_000 })
+  execFileSync('tcpdump', ['-r', '-', ...args], { input: file, stdio: ['pipe', 'pipe', 'ignore'], timeout: 60_000 })
 
 // An ARP request for 198.18.0.2 by 198.18.0.1, and zeros behind it.
 const ARP = 'ffffffffffff020000000001080600010800060400010200000000' + '01c6120001000000000000c6120002'

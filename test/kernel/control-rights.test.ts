@@ -10,6 +10,7 @@ import type { UserData } from '../../src/netdev/ops.ts'
 import { addDevice, memoryNets } from '../support/memory-net.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { asNobodyIn, NOBODY } from '../support/privileges.ts'
+import { pingWithoutLoss } from '../support/traffic.ts'
 import { jsonLines, spawnVnet, stopConserved, withoutOtherUsers } from '../support/vnet-process.ts'
 
 const native = loadNative()
@@ -96,7 +97,7 @@ describe('the program', () => {
     const vnet = await spawnVnet(['snull', '--timeout', '50', '--json'], {
       within: ['ip', 'netns', 'exec', netns.name],
     })
-    expect(await netns.run('ping -c 2 -i 0.2 -w 5 198.18.0.2')).toMatchObject({ status: 0 })
+    await pingWithoutLoss(netns, '-c 2 -i 0.02 198.18.0.2')
     const lockup = `15=${text('lockup')}`
     const one = { error: 0, 16: text('1') }
     expect(await ask(nobody, `${SET_PARAM}:${lockup}:16=${text('1')}`)).toMatchObject([{ error: -1 }])
@@ -105,9 +106,9 @@ describe('the program', () => {
       one,
     ])
     // From now on every frame leads to a timeout.
-    expect(await netns.run('ping -c 2 -i 0.2 -w 5 198.18.0.2')).toMatchObject({ status: 0 })
+    await pingWithoutLoss(netns, '-c 2 -i 0.02 198.18.0.2')
     await ask(root, `${SET_PARAM}:${lockup}:16=${text('0')}`, named(RESET_STATS, 'sn0'), named(RESET_STATS, 'sn1'))
-    expect(await netns.run('ping -c 3 -i 0.2 -w 5 198.18.0.2')).toMatchObject({ status: 0 })
+    await pingWithoutLoss(netns, '-c 3 -i 0.02 198.18.0.2')
     const { sn0, sn1 } = await stopConserved(vnet)
     for (const { total, kernel } of [sn0!, sn1!]) {
       expect(total).toMatchObject({ txPackets: 3, rxPackets: 3, txErrors: 0, txTimeouts: 0 })

@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { LIBRARY } from '../support/driver-files.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
+import { sentPackets } from '../support/shown-link.ts'
+import { snmp } from '../support/snmp.ts'
 import { expectConserved, finalStatistics, spawnVnet } from '../support/vnet-process.ts'
 
 const page = readFileSync('docs/debugging.md', 'utf8')
@@ -33,17 +35,19 @@ test('--debug finds the mistakes of the driver in docs/debugging.md, with the li
   const vnet = await spawnVnet([file, '--debug', '--netns', netns.name])
   await netns.run('ping -c 1 -W 1 -s 56 198.18.0.2')
   await netns.run('ping -c 1 -W 1 -s 8 198.18.0.2')
+  // Its own frames come back to it.
+  await expect.poll(() => sentPackets(netns, 'wrong0')).toBeGreaterThanOrEqual(2)
   const { stderr } = await vnet.stop()
   for (const line of blockOf('text').trim().split('\n')) expect(stderr).toContain(line.replaceAll('./wrong.js', file))
-}, 60_000)
+})
 
 test('--debug --chaos finds nothing in snull, whose frames still pass', async () => {
   const vnet = await spawnVnet(['snull', '--use-napi', '--debug', '--chaos', '3', '--json', '--netns', netns.name])
-  const { stdout } = await netns.run('ping -c 20 -i 0.05 -W 1 198.18.0.2')
-  expect(stdout).toMatch(/ (1\d|20) received/)
+  await netns.run('ping -c 20 -i 0.05 -W 1 198.18.0.2')
+  await expect.poll(() => snmp(netns)['Icmp.InEchoReps']).toBeGreaterThanOrEqual(10)
   await vnet.line(/chaos: /)
   const ended = await vnet.stop()
   expect([ended.status, `${ended.stdout}${ended.stderr}`.includes('debug: ')]).toEqual([0, false])
 
   expectConserved(Object.values(finalStatistics(ended)))
-}, 60_000)
+})

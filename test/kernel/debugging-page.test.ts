@@ -29,7 +29,7 @@ test('the sessions of docs/debugging.md print what it shows', async () => {
   for (const lines of sessions) await terminals.play(lines)
   await terminals.stop()
   expect(terminals.starts).toBe(2)
-}, 60_000)
+})
 
 test('the breakpoint of docs/debugging.md is in the first line of arrived in examples/mirror.js', () => {
   const lines = readFileSync('examples/mirror.js', 'utf8').split('\n')

@@ -14,7 +14,7 @@ const MAC = '02:00:00:00:00:09'
 const SUPPORT = resolve(import.meta.dirname, '../support')
 
 // The ARP probes of clients, and their delay after a decline, take up to 15 s on an idle machine.
-vi.setConfig({ testTimeout: 90_000 })
+vi.setConfig({ testTimeout: 180_000 })
 
 let own: OwnNetns
 let home: Netns
@@ -115,6 +115,9 @@ const clients = {
 type Client = keyof typeof clients
 const all = Object.keys(clients) as Client[]
 
+/** The kinds of messages in the order of their first. A client repeats one if its reply is late. */
+const kindsOf = ({ lines }: DhcpGateway) => [...new Set(lines.map(line => line.split('(')[0]))]
+
 /** Waits until the client's script has set the address of the interface; returns it. */
 async function addressSet(): Promise<string> {
   const watcher = watch(dir)
@@ -136,12 +139,7 @@ describe.each(all)('%s', client => {
     await gateway.line(/^DHCPACK\(eth9\) 198\.18\.0\.100 02:00:00:00:00:09/)
     expect(await addressSet()).toBe('198.18.0.100')
     expect(gateway.server.leases()).toMatchObject([{ mac: MAC }])
-    expect(gateway.lines.map(line => line.split('(')[0])).toEqual([
-      'DHCPDISCOVER',
-      'DHCPOFFER',
-      'DHCPREQUEST',
-      'DHCPACK',
-    ])
+    expect(kindsOf(gateway)).toEqual(['DHCPDISCOVER', 'DHCPOFFER', 'DHCPREQUEST', 'DHCPACK'])
   })
 
   test(`${client} renews its lease by unicast`, async () => {
@@ -152,7 +150,7 @@ describe.each(all)('%s', client => {
     // Its shortest T1 is a minute; the signal makes it renew now.
     if (client === 'udhcpc') process.kill(Number(readFileSync(`${dir}/udhcpc.pid`)), 'SIGUSR1')
     await gateway.line(/^DHCPACK\(eth9\) 198\.18\.0\.100/)
-    expect(gateway.came).toEqual(['broadcast', 'broadcast', 'unicast'])
+    expect([...new Set(gateway.came), gateway.came.at(-1)]).toEqual(['broadcast', 'unicast', 'unicast'])
   })
 
   test(`${client} declines an address that a host has and gets the next one`, async () => {
@@ -186,12 +184,12 @@ describe.each(all)('%s', client => {
 describe.each(['dhclient', 'dhcpcd'] as const)('%s', client => {
   test(`${client} rebinds by broadcast if its server does not answer`, async () => {
     gateway.serve({ leaseTime: 40, renewalTime: 2, rebindingTime: 5 })
+    gateway.deaf = true
     clients[client]()
     await gateway.line(/^DHCPACK/)
     await addressSet()
-    gateway.deaf = true
     await gateway.line(/^DHCPACK\(eth9\) 198\.18\.0\.100/)
-    expect(gateway.came.slice(2)).toContain('unicast')
+    expect(gateway.came).toContain('unicast')
     expect(gateway.came.at(-1)).toBe('broadcast')
   })
 
@@ -205,7 +203,7 @@ describe.each(['dhclient', 'dhcpcd'] as const)('%s', client => {
     gateway.serve()
     clients[client]()
     await gateway.line(/^DHCPACK\(eth9\) 198\.18\.0\.107/)
-    expect(gateway.lines.map(line => line.split('(')[0])).toEqual(['DHCPREQUEST', 'DHCPACK'])
+    expect(kindsOf(gateway)).toEqual(['DHCPREQUEST', 'DHCPACK'])
     expect(await addressSet()).toBe('198.18.0.107')
   })
 })

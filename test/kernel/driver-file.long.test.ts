@@ -9,6 +9,7 @@ import { DriverFiles, LIBRARY } from '../support/driver-files.ts'
 import { ethernet } from '../support/frames.ts'
 import { type Netns, type Outcome, OwnNetns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
+import { sentPackets } from '../support/shown-link.ts'
 import { spawnVnet, stopConserved } from '../support/vnet-process.ts'
 
 /** Time to fetch a Node that the machine does not have yet. */
@@ -120,6 +121,7 @@ export const driver = { name: 'mine', description: 'my own', params: {}, init: (
       const log = JSON.parse(await vnet.line(/ndoStartXmit: /))
       expect(log.message).toContain(`mine0: ndoStartXmit: ${message}`)
       expect(log.message).toMatch(new RegExp(`my-driver\\.mjs:${line}:`))
+      await expect.poll(() => sentPackets(netns, 'mine0')).toBe(5)
       netns.ip('link set mine0 down')
       await vnet.line(/device closed/)
       const { stdout, status } = await vnet.stop()

@@ -19,7 +19,7 @@ test('every address behind pong answers ping, whatever the checksum', async () =
     [77, 0],
     [254, 1400],
   ]) {
-    const { stdout, stderr } = await netns.run(`ping -c 20 -i 0.002 -w 5 -s ${size} 198.18.0.${host}`)
+    const { stdout, stderr } = await netns.run(`ping -c 20 -i 0.002 -w 30 -s ${size} 198.18.0.${host}`)
     expect(stdout + stderr).toContain(' 20 received')
   }
   await stopConserved(vnet)

@@ -66,7 +66,7 @@ test('a full queue is ENOBUFS for the sender, and no accepted reply is lost', as
 
 /** Waits until a process is in a state of proc(5). */
 const reaches = (pid: number, state: string) =>
-  expect.poll(() => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.[0], { timeout: 10_000 }).toBe(state)
+  expect.poll(() => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.[0]).toBe(state)
 
 async function waiting(...words: string[]): Promise<{ readonly child: Child; readonly pid: number }> {
   const child = netns.spawn([...EXEC, receive, 'signals', ...words])
@@ -86,9 +86,7 @@ test.each([
   process.kill(pid, 'SIGCONT')
   await reaches(pid, 'S')
   process.kill(pid, 'SIGUSR1')
-  await expect
-    .poll(() => /^ShdPnd:\s*0+$/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')), { timeout: 10_000 })
-    .toBe(true)
+  await expect.poll(() => /^ShdPnd:\s*0+$/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))).toBe(true)
   await reaches(pid, 'S')
   process.kill(pid, 'SIGUSR2')
   expect(await end).toEqual({ status: 0, stdout: `waited EINTR\nsignals 2\n`, stderr: '' })

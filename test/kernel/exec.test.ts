@@ -3,17 +3,18 @@
  * and how the program ends.
  */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, fstatSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
-import { RUN_DIRECTORY } from '../../src/control/protocol/run-directory.ts'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { ownNamespace, readDirectories } from '../../src/control/protocol/directory.ts'
 import { type Child, type Netns, OwnNetns, outcome } from '../support/netns.ts'
 import { asNobodyIn, NOBODY } from '../support/privileges.ts'
 import { runMain } from '../support/run-main.ts'
 import { type StandIn, standIn } from '../support/stand-in-driver.ts'
 import { SupervisedShell } from '../support/supervised-shell.ts'
+import { pingWithoutLoss } from '../support/traffic.ts'
 import { type Running, spawnVnet, startVnet, stopConserved } from '../support/vnet-process.ts'
 
 const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
@@ -99,7 +100,7 @@ async function running(...words: string[]) {
 describe('the private ioctls of a running vnet snull', () => {
   test('VNET_IOCTL_RESET_STATS resets the statistics for root, and is EPERM for nobody', async () => {
     const vnet = await running('snull')
-    expect(await netns.run('ping -c 2 -i 0.2 -w 5 198.18.0.2')).toMatchObject({ status: 0 })
+    await pingWithoutLoss(netns, '-c 2 -i 0.02 198.18.0.2')
     expect(await execAsNobody(client, 'ioctl', 'sn0', '89f0')).toMatchObject({ stdout: '-1 EPERM data=0 mtu=0\n' })
     // The program's user counts, not that of its vnet exec.
     const asUser = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups']
@@ -254,7 +255,7 @@ describe('generic netlink', () => {
     netns.ip('link set vnet0 up')
     await done(2)
     netns.ip('link set vnet0 down')
-    await vi.waitFor(() => expect(vnet.stdout.match(/closed/g)).toHaveLength(2))
+    await expect.poll(() => vnet.stdout.match(/closed/g)).toHaveLength(2)
     child.stdin.end('x')
     const events = [4, 3].map(event => `type=0x3f0 seq=0 from=0 event=${event} of vnet0\n`).join('')
     expect(await end).toEqual({ status: 0, stdout: `0 ok\n${events}0 ok\nmore=0\n`, stderr: '' })
@@ -287,7 +288,7 @@ describe('generic netlink', () => {
     const end = outcome(child)
     await linesOf(child, '0 ok')(1)
     netns.ip('link set vnet0 down')
-    await vi.waitFor(() => expect(vnet.stdout).toMatch(/closed/))
+    await vnet.line(/closed/)
     child.stdin.end('x')
     expect(await end).toEqual({ status: 0, stdout: '0 ok\n0x3f0 more=0\n', stderr: '' })
   })
@@ -340,19 +341,24 @@ describe('vnet_nl for an ordinary user’s program', () => {
   test('vnet_nl is available if the running vnet cannot see the program’s process', async () => {
     driver[Symbol.dispose]()
     const within = ['ip', 'netns', 'exec', netns.name, 'unshare', '--pid', '--fork', '--kill-child']
-    const before = readdirSync(RUN_DIRECTORY)
     const vnet = await spawnVnet(['loop', '--json'], { within })
-    const made = readdirSync(RUN_DIRECTORY).filter(name => /^1-/.test(name) && !before.includes(name))
+    // Other vnets may start and end in pid namespaces at the same time.
+    const { ino } = fstatSync(netns.fd)
+    const pidns = ownNamespace('pid')
+    const made = readDirectories().filter(entry => entry.netns === ino && entry.pidns !== pidns)
+    expect(made).not.toEqual([])
     const results = [
       await execAsNobody(client, 'echo', 'hallo', 'sendto'),
       await exec(client, 'echo', 'hallo', 'sendto'),
     ]
     await vnet.stop('SIGKILL')
+    // The kernel ends the process behind `unshare`, and then its interface, a moment later.
+    await expect.poll(() => netns.ip('-br link')).not.toContain('vnet0')
     // If its process is invisible, it is not known to be gone: another vnet is found anyway.
     const other = await running('loop')
     expect(await outputOf(client, 'echo', 'hallo', 'sendto')).toMatch(/text=hallo from=0/)
     await other.stop()
-    for (const name of made) rmSync(join(RUN_DIRECTORY, name))
+    for (const { vnet } of made) for (const name of [vnet, vnet.replace(/sock$/, 'json')]) rmSync(name)
     for (const { stdout } of results) expect(stdout).toMatch(/text=hallo from=0/)
   })
 })

@@ -27,7 +27,7 @@ const frameLines = (vnet: Running) =>
 /** One by one: of several, the last reply may come after ping has ended. */
 async function ping(count: number): Promise<void> {
   for (let i = 0; i < count; i++) {
-    expect((await near.run('ping -c 1 -W 5 198.18.0.2')).stdout).toContain(' 1 received')
+    expect((await near.run('ping -c 1 -W 30 198.18.0.2')).stdout).toContain(' 1 received')
   }
 }
 

@@ -2,12 +2,13 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Dhclient } from '../support/dhclient.ts'
 import { spawnLan, stopLan } from '../support/lan-program.ts'
 import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
 import { hasCarrier, untilFound, untilShown } from '../support/shown-link.ts'
 import { tcpExchange } from '../support/sockets.ts'
+import { pingWithoutLoss } from '../support/traffic.ts'
 import type { Running } from '../support/vnet-process.ts'
 
 const MAC = '00:1b:21:0a:0b:0c'
@@ -21,9 +22,6 @@ hosts:
     ports: [{ port: 80, service: http, body: "hello from web\\n" }]
   - { name: node%d, count: 20, ip: 198.18.0.10 }
 `
-
-// A client may wait a second or two before it tries again.
-vi.setConfig({ testTimeout: 60_000 })
 
 let own: OwnNetns
 let near: Netns
@@ -98,7 +96,7 @@ test('a persistent TAP that is up, as NetworkManager creates for a tun profile, 
 
 test('the gateway replies to ping by its address and by its name', async () => {
   const vnet = await leased()
-  expect(await says('ping', '-c', '2', '-i', '0.05', '198.18.0.1')).toContain('2 packets transmitted, 2 received')
+  await pingWithoutLoss(near, '-c 2 -i 0.05 198.18.0.1')
   expect(await says('ping', '-4', '-c', '1', 'gateway')).toContain('PING gateway.lan (198.18.0.1)')
   await stopLan(vnet)
 })

@@ -15,7 +15,7 @@ import { MemoryPlatform } from '../../src/testing/memory-port.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { runMain } from '../support/run-main.ts'
-import { hasCarrier, shownLink, untilShown } from '../support/shown-link.ts'
+import { hasCarrier, shownLink, untilFound, untilShown } from '../support/shown-link.ts'
 import { type End, tcpExchange } from '../support/sockets.ts'
 import { pingAll } from '../support/traffic.ts'
 import { BOTH_WAYS, jsonLines, type Running, startVnet } from '../support/vnet-process.ts'
@@ -152,20 +152,15 @@ test('a host behind the uplink gets a lease and name servers from the segment, a
     await vnet.line(/DHCPACK.* 198\.18\.0\.1\d\d /)
     const { stdout } = await far.run('dig +short +tries=3 @198.18.0.1 host4.lan A')
     expect(stdout).toBe('198.18.0.5\n')
-    await untilAddress(far, /inet6 2001:db8:0:1:[0-9a-f:]+\/64 scope global dynamic/)
+    await untilFound(own, far, () => {
+      const shown = far.ip('addr show eth0')
+      return /inet6 2001:db8:0:1:[0-9a-f:]+\/64 scope global dynamic/.test(shown) ? shown : undefined
+    })
     await stop(vnet)
   } finally {
     rmSync(dir, { recursive: true })
   }
 })
-
-/** Waits until `ip addr` prints a match. */
-async function untilAddress(netns: Netns, is: RegExp): Promise<void> {
-  const monitor = netns.spawn('ip -o monitor address')
-  const changed = () => new Promise(resolve => monitor.stdout.once('data', resolve))
-  for (let next = changed(); !is.test((await netns.run('ip addr show eth0')).stdout); next = changed()) await next
-  monitor.kill()
-}
 
 test('hosts at the ports of a bridge reach the segment and each other', async () => {
   const other = own.add()
@@ -244,7 +239,7 @@ describe('an interface that', () => {
     mid.remove()
     await vnet.line(/uplink .*\/veth0: the interface is gone/)
     // The other end: a namespace without references ends with its interfaces.
-    await untilGone(far, 'eth0')
+    await expect.poll(() => far.ip('-br link')).not.toContain('eth0')
     await pingAll(near, '-c 2 -i 0.02 198.18.0.5')
     await stop(vnet)
   })
@@ -268,13 +263,6 @@ describe('an interface that', () => {
     expect((await stop(vnet)).length).toBe(2)
   })
 })
-
-async function untilGone(netns: Netns, name: string): Promise<void> {
-  const monitor = netns.spawn('ip -o monitor link')
-  const changed = () => new Promise(resolve => monitor.stdout.once('data', resolve))
-  for (let next = changed(); (await netns.run(`ip link show ${name}`)).status === 0; next = changed()) await next
-  monitor.kill()
-}
 
 describe('an uplink in a namespace that has no such interface', () => {
   test('an uplink that does not exist in its namespace is a port there, with a MAC address of its own', async () => {

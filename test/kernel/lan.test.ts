@@ -2,9 +2,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { captureLines } from '../support/capture.ts'
 import { type Netns, type Outcome, OwnNetns, outcome } from '../support/netns.ts'
-import { hasCarrier, hasNoCarrier, type ShownLink, shownLink, untilShown } from '../support/shown-link.ts'
+import { hasCarrier, hasNoCarrier, type ShownLink, shownLink, untilFound, untilShown } from '../support/shown-link.ts'
 import { tcpExchange } from '../support/sockets.ts'
-import { lines, pingAll } from '../support/traffic.ts'
+import { pingAll } from '../support/traffic.ts'
 import { BOTH_WAYS, jsonLines, type Running, startVnet } from '../support/vnet-process.ts'
 
 let own: OwnNetns
@@ -147,7 +147,7 @@ describe('an address of a host', () => {
   test('arping -D finds the address of a host taken and another address free', async () => {
     const vnet = await start()
     const [taken, free] = await Promise.all([
-      near.run('arping -D -c 1 -w 2 -I eth9 198.18.0.5'),
+      near.run('arping -D -c 1 -w 30 -I eth9 198.18.0.5'),
       near.run('arping -D -c 1 -w 2 -I eth9 198.18.0.77'),
     ])
     expect([taken.status, free.status]).toEqual([1, 0])
@@ -160,23 +160,18 @@ describe('an address of a host', () => {
     async enhanced => {
       for (const name of ['all', 'default']) near.exec(`sysctl -qw net.ipv6.conf.${name}.enhanced_dad=${enhanced}`)
       const vnet = await start()
-      const monitor = near.spawn('ip -o -6 monitor address')
-      const got = lines(monitor)
       for (const [octet, word] of [
         [5, 'dadfailed'],
         [77, 'valid_lft'],
       ] as const) {
         await near.run(`ip -6 addr add 2001:db8:0:1::${octet}/64 dev eth9`)
-        const shown = async () => (await near.run(`ip -o -6 addr show dev eth9 to 2001:db8:0:1::${octet}`)).stdout
-        let text = await shown()
-        while (/tentative/.test(text) && !/dadfailed/.test(text)) {
-          await got.until(/inet6/)
-          text = await shown()
-        }
+        const text = await untilFound(own, near, () => {
+          const shown = near.ip(`-o -6 addr show dev eth9 to 2001:db8:0:1::${octet}`)
+          return /dadfailed/.test(shown) || !/tentative/.test(shown) ? shown : undefined
+        })
         expect(text).toContain(word)
         expect(/dadfailed/.test(text)).toBe(octet === 5)
       }
-      monitor.kill()
       await stop(vnet)
     },
   )
@@ -197,8 +192,8 @@ test('the gateway rejects destinations behind it as unreachable at once', async 
   const vnet = await start()
   await near.run('ip route add default via 198.18.0.1')
   await near.run('ip -6 route add default via 2001:db8:0:1::1')
-  const four = await near.run('ping -c 1 -W 5 192.0.2.9')
-  const six = await near.run('ping -c 1 -W 5 2001:db8:99::9')
+  const four = await near.run('ping -c 1 -W 30 192.0.2.9')
+  const six = await near.run('ping -c 1 -W 30 2001:db8:99::9')
   expect(four.stdout).toContain('From 198.18.0.1 icmp_seq=1 Destination Net Unreachable')
   expect(six.stdout).toContain('From 2001:db8:0:1::1 icmp_seq=1 Destination unreachable: No route')
   await stop(vnet)

@@ -101,7 +101,7 @@ while not ended.is_set():
     child.stdin.end()
     await ended
     // Succeeds once the driver has followed; echo requests before that are lost.
-    expect((await near.run('ping -c 1 -w 10 -i 0.1 198.18.0.2')).stdout).toContain(' 1 received')
+    expect((await near.run('ping -c 1 -w 30 -i 0.1 198.18.0.2')).stdout).toContain(' 1 received')
     near.ip('link set sn0 down')
     await heard(vnet, near, 'sn0')
     const { sn0, sn1 } = await stopConserved(vnet)
@@ -267,7 +267,7 @@ describe('MTU', () => {
         [client, server],
         [server, client],
       ]) {
-        const { stdout } = await netns.run(`ping -c 1 -W 5 -M do -s ${size} ${reachedAt}`)
+        const { stdout } = await netns.run(`ping -c 1 -W 30 -M do -s ${size} ${reachedAt}`)
         expect(stdout).toContain(' 1 received')
       }
       const { sent, received } = await tcpExchange(client, server, mtu === 68 ? 1 << 14 : 1 << 21)
@@ -380,7 +380,7 @@ describe('hardware address', () => {
       near.ip(`link set ${name} address ${address}`)
       await vnet.line(new RegExp(`"${name}: address ${address}"`))
     }
-    expect((await near.run(`ping -c 1 -W 5 ${remote}`)).stdout).toContain(' 1 received')
+    expect((await near.run(`ping -c 1 -W 30 ${remote}`)).stdout).toContain(' 1 received')
     await stopConserved(vnet)
   })
 })

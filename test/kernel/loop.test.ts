@@ -17,7 +17,7 @@ afterEach(() => own.remove())
 
 /** Runs ping(8), which must get a reply, and returns its output. */
 async function ping(options: string): Promise<void> {
-  const { status, stdout, stderr } = await netns.run(`ping -c 1 -W 5 ${options}`)
+  const { status, stdout, stderr } = await netns.run(`ping -c 1 -W 30 ${options}`)
   expect(stdout + stderr).not.toMatch(/wrong data|truncated/)
   expect([status, stdout + stderr]).toEqual([0, expect.stringContaining(' 1 received')])
 }

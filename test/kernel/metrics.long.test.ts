@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
+import { pingWithoutLoss } from '../support/traffic.ts'
 import { spawnVnet, stopConserved } from '../support/vnet-process.ts'
 
 const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
@@ -27,7 +28,7 @@ test('promtool has no complaint, the counters are those of the vnet, and a vnet 
   const scrape = async () => (await netns.run('curl -s http://127.0.0.1:9100/metrics')).stdout
   // What is watched only while clients ask is there from the second time on.
   expect(await scrape()).not.toContain('nodejs_eventloop_lag')
-  expect(await netns.run('ping -c 3 -i 0.2 -w 5 198.18.0.2')).toMatchObject({ status: 0 })
+  await pingWithoutLoss(netns, '-c 3 -i 0.02 198.18.0.2')
   const text = await scrape()
   expect(text).toContain('nodejs_eventloop_lag_p99_seconds')
   const checked = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' })

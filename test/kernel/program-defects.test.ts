@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { numbered } from '../support/memory-net.ts'
 import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
+import { sentPackets } from '../support/shown-link.ts'
 import { spawnVnet } from '../support/vnet-process.ts'
 
 const LIBRARY = new URL('../../dist/index.js', import.meta.url).href
@@ -129,6 +130,7 @@ test('a driver that throws on every frame logs at most a line per second, and ea
   const began = performance.now()
   for (let i = 0; i < 300; i++) host.send(frame)
   await vnet.line(/ndoStartXmit: Error: boom \(at .*broken\.mjs:\d+:\d+\)/)
+  await expect.poll(() => sentPackets(netns, 'broken')).toBeGreaterThanOrEqual(300)
   const { status, stdout, stderr } = await vnet.stop()
   const seconds = (performance.now() - began) / 1000
   expect(status).toBe(0)

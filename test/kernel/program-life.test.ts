@@ -80,7 +80,7 @@ test('the program continues when the reader of its output is gone', async () => 
     // Each change is a log line that is not read.
     for (const state of ['down', 'up', 'down', 'up']) netns.ip(`link set vnet0 ${state}`)
     // A frame is lost if the driver has not seen yet that the link is up again.
-    const ping = await netns.run('ping -c 1 -w 5 -i 0.1 198.18.0.2')
+    const ping = await netns.run('ping -c 1 -w 30 -i 0.1 198.18.0.2')
     expect(ping.stdout).toContain(' 1 received')
     expect(links()).toEqual(['lo', 'vnet0'])
   } finally {
@@ -91,7 +91,7 @@ test('the program continues when the reader of its output is gone', async () => 
 
 test('the program needs no other program and no search path', async () => {
   const vnet = await spawnVnet(['--netns', netns.name, '--ipv6'], { env: { PATH: '' } })
-  const ping = await netns.run('ping -c 1 -W 5 2001:db8::2')
+  const ping = await netns.run('ping -c 1 -W 30 2001:db8::2')
   expect(ping.stdout).toContain('1 received')
   expect((await vnet.stop()).status).toBe(0)
 })

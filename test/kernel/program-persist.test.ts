@@ -44,7 +44,7 @@ function addresses(name: string): string[] {
 }
 
 async function ping(address: string): Promise<void> {
-  expect((await netns.run(`ping -c 1 -W 5 ${address}`)).stdout).toContain(' 1 received')
+  expect((await netns.run(`ping -c 1 -W 30 ${address}`)).stdout).toContain(' 1 received')
 }
 
 describe('addresses of an interface that is there already', () => {

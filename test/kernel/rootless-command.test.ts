@@ -12,7 +12,7 @@ const SUBORDINATE = `
 
 describe('inside', () => {
   test('an ordinary user is root of a network of its own, in which lo is up', () => {
-    expect(script('id -u; ls /sys/class/net; ping -c 1 -W 5 127.0.0.1 | grep -c " 1 received"; ip -br link')).toMatch(
+    expect(script('id -u; ls /sys/class/net; ping -c 1 -W 30 127.0.0.1 | grep -c " 1 received"; ip -br link')).toMatch(
       /^0\nlo\n1\nlo +UNKNOWN [^\n]*\n$/,
     )
   })
@@ -68,7 +68,7 @@ describe('inside', () => {
       node dist/vnet.js snull > /run/ready & vnet=$!
       while read -r line; do [ "$line" = ready ] && break; done < /run/ready
       node dist/vnet.js list --names
-      ping -c 1 -W 5 198.18.0.2 | grep -c ' 1 received'
+      ping -c 1 -W 30 198.18.0.2 | grep -c ' 1 received'
       kill $vnet`.replaceAll('node ', `'${process.execPath}' `)
     expect(script(text)).toBe('sn0\nsn1\n1\n')
   })

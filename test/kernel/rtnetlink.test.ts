@@ -152,7 +152,7 @@ describe('links', () => {
       netns.ip(`link set veth${n} up`)
       netns.ip(`addr add 198.18.0.${n + 1}/24 dev veth${n}`)
     }
-    home.exec('ping -c 1 -W 5 198.18.0.1')
+    home.exec('ping -c 1 -W 30 198.18.0.1')
     const stats = linkStats64(getLink(sock, { name: 'veth1' })!.stats64)
     const [{ stats64 }] = JSON.parse(home.ip('-j -s link show veth1'))
     expect(stats.rxPackets).toBeGreaterThan(0)

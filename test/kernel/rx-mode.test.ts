@@ -279,7 +279,7 @@ describe('cable --rx-filter', () => {
   })
 
   async function ping(netns: Netns, address: string): Promise<void> {
-    expect((await netns.run(`ping -c 1 -W 5 ${address}`)).stdout).toContain(' 1 received')
+    expect((await netns.run(`ping -c 1 -W 30 ${address}`)).stdout).toContain(' 1 received')
   }
 
   test.each(BOTH_WAYS)('ARP, pings, IPv6 and TCP pass a receive filter, %s', async (_, offload) => {

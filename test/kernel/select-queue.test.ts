@@ -10,7 +10,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { udpSocket } from '../support/sockets.ts'
-import { pingAll, udpFlows } from '../support/traffic.ts'
+import { pingWithoutLoss, udpFlows } from '../support/traffic.ts'
 import { expectConserved, finalStatistics, type Running, startVnet, stopConserved } from '../support/vnet-process.ts'
 
 const dist = new URL('../../dist/', import.meta.url)
@@ -91,14 +91,14 @@ describe('ndoSelectQueue', () => {
     ['the queue it came by', '(dev, skb) => skb.queueMapping'],
   ])('ndoSelectQueue returning %s leaves a frame on its queue', async (_, select) => {
     const vnet = await start({ ops: `ndoSelectQueue: ${select}` })
-    await pingAll(netns, '-c 20 -i 0.002 198.18.0.2')
+    await pingWithoutLoss(netns, '-c 20 -i 0.002 198.18.0.2')
     const { queues } = (await stopConserved(vnet)).mine0!
     for (const { txPackets, rxPackets } of queues) expect(rxPackets).toBe(txPackets)
   })
 
   test('a queue that is not there is taken modulo the number of queues', async () => {
     const vnet = await start({ ops: 'ndoSelectQueue: () => 4 * 5 + 2' })
-    await pingAll(netns, '-c 20 -i 0.002 198.18.0.2')
+    await pingWithoutLoss(netns, '-c 20 -i 0.002 198.18.0.2')
     const { queues } = (await stopConserved(vnet)).mine0!
     expect(queues.map(({ rxPackets }) => rxPackets)).toEqual([0, 0, 40, 0])
   })
@@ -112,7 +112,7 @@ describe('ndoSelectQueue', () => {
     ['answers no number', "() => 'x'", /"level":"error".*mine0: ndoSelectQueue: returned x, not the number of a queue/],
   ])('one that %s leaves frames where they are, and that is said', async (_, select, line) => {
     const vnet = await start({ ops: `ndoSelectQueue: ${select}` })
-    await pingAll(netns, '-c 20 -i 0.002 198.18.0.2')
+    await pingWithoutLoss(netns, '-c 20 -i 0.002 198.18.0.2')
     await vnet.line(line)
     const ended = await vnet.stop()
     expect(ended.status).toBe(0)

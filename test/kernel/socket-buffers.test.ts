@@ -8,6 +8,8 @@ import { DriverFiles } from '../support/driver-files.ts'
 import { ethernet } from '../support/frames.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
+import { sentPackets } from '../support/shown-link.ts'
+import { pingSome, pingWithoutLoss } from '../support/traffic.ts'
 import { expectConserved, finalStatistics, type Running, spawnVnet, stopConserved } from '../support/vnet-process.ts'
 
 let own: OwnNetns
@@ -44,9 +46,6 @@ function start(reply: string): Promise<Running> {
   })
   return spawnVnet([file, '--netns', netns.name, '--json', '--address', '198.18.0.1/24'])
 }
-
-const ping = async (octets: number, wait = '-i 0.2 -w 5') =>
-  (await netns.run(`ping -c 3 ${wait} -s ${octets} 198.18.0.2`)).stdout
 
 describe('ping is answered by a driver that', () => {
   test.each<[string, string]>([
@@ -97,8 +96,7 @@ describe('ping is answered by a driver that', () => {
     ],
   ])('%s', async (_, reply) => {
     const vnet = await start(reply)
-    for (const octets of [56, 1400])
-      expect(await ping(octets)).toContain('3 packets transmitted, 3 received, 0% packet loss')
+    for (const octets of [56, 1400]) await pingWithoutLoss(netns, `-c 3 -i 0.02 -s ${octets} 198.18.0.2`)
     const { mine0 } = await stopConserved(vnet)
     expect(mine0).toMatchObject({ total: { txPackets: 6, rxPackets: 6 }, drops: { tx: {}, rx: {} } })
   })
@@ -106,8 +104,9 @@ describe('ping is answered by a driver that', () => {
 
 test('a put that does not fit loses the frame, and the error names both sizes and the line', async () => {
   const vnet = await start('skb => { skb.put(70000); return skb }')
-  expect(await ping(56, '-i 0.01 -W 1')).toContain(' 0 received')
+  expect(await pingSome(netns, '-c 3 -i 0.01 -W 1 198.18.0.2')).toBe(0)
   const line = await vnet.line(/skb_over_panic/)
+  await expect.poll(() => sentPackets(netns, 'mine0')).toBe(3)
   expect(line).toMatch(/mine0: ndoStartXmit: SkbError: skb_over_panic: skb_put of 70000 bytes where \d{5} are left/)
   expect(line).toMatch(/my-driver\.mjs:\d+:\d+/)
   const statistics = finalStatistics(await vnet.stop())

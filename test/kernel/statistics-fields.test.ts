@@ -281,7 +281,7 @@ describe('ours and the kernel’s', () => {
     'vnet and the kernel count the same when a short frame was padded, with %j',
     async args => {
       const vnet = await startSnull(...args)
-      for (let i = 0; i < 3; i++) await near.run('ping -c 1 -W 5 -s 0 198.18.0.2')
+      for (let i = 0; i < 3; i++) await near.run('ping -c 1 -W 30 -s 0 198.18.0.2')
       const { total } = await ask(far, 'sn1')
       // 42 bytes were sent and 60 received.
       expect(total).toMatchObject({ rxPackets: 3, rxBytes: 3 * 60, txPackets: 3, txBytes: 3 * 42 })

@@ -60,7 +60,7 @@ async function traffic(client: End, server: End): Promise<void> {
   a.close()
   b.close()
   for (const size of [0, 56, 8000]) {
-    const { status } = await client.netns.run(`ping -c 1 -W 5 -s ${size} ${server.reachedAt}`)
+    const { status } = await client.netns.run(`ping -c 1 -W 30 -s ${size} ${server.reachedAt}`)
     expect(status).toBe(0)
   }
 }

@@ -44,7 +44,7 @@ test('vnet snull --step halts a ping before each step, shows its frame and the d
   }
   // A halt before that would be missed.
   await client.subscribe(socket, event => void onEvent(event).catch(failed), { events: ['step'] })
-  const ping = netns.run('ping -c 1 -W 10 198.18.0.2')
+  const ping = netns.run('ping -c 1 -W 40 198.18.0.2')
   await walked
   expect((await ping).stdout).toContain('1 packets transmitted, 1 received')
   expect(halts.map(({ number, device, next }) => `${number} ${device.name} ${next}`)).toEqual([
@@ -63,7 +63,7 @@ test('vnet snull --step halts a ping before each step, shows its frame and the d
   expect(shown.stdout).toContain('98 bytes: IP 198.18.0.1 > 198.18.0.2: ICMP echo request')
   expect(shown.stdout).toMatch(/\n> +\d+ {2}function startXmit\(/)
   expect(await client.step(socket, sn0, 'off')).toMatchObject({ mode: 'off' })
-  expect((await netns.run('ping -c 1 -W 10 198.18.0.2')).status).toBe(0)
+  expect((await netns.run('ping -c 1 -W 40 198.18.0.2')).status).toBe(0)
   await vnet.stop()
 })
 

@@ -43,7 +43,7 @@ async function shows(wanted: RegExp): Promise<string> {
     text = tmux('capture-pane', '-p', '-t', 'top')
     return text
   }
-  await expect.poll(look, { timeout: 15_000, interval: 20 }).toMatch(wanted)
+  await expect.poll(look, { interval: 20 }).toMatch(wanted)
   return text
 }
 
@@ -83,7 +83,7 @@ test('on a terminal it sorts, filters, fits a new size, and gives the screen bac
   process.kill(Number(pid), 'SIGTERM')
   expect(await shows(/^status 0, 0$/m)).not.toContain('NAME')
   await stopConserved(vnet)
-}, 60_000)
+})
 
 test('in a pipe it prints a block of lines each interval, also of vnets that start, until none is left', async () => {
   const other = own.addQuiet()

@@ -28,9 +28,9 @@ describe.each([
   test('a ping across lockups waits for the timeout and loses nothing; each lockup is counted and logged', async () => {
     const TIMEOUT = 200
     const vnet = await start('--lockup', '10', '--timeout', `${TIMEOUT}`, ...completion)
-    const slowest = await pingWithoutLoss(netns, '-c 25 -i 0.03 198.18.0.2')
-    expect(slowest).toBeGreaterThan(TIMEOUT / 2)
-    expect(slowest).toBeLessThan(20 * TIMEOUT)
+    const { longest } = await pingWithoutLoss(netns, '-c 25 -i 0.03 198.18.0.2')
+    expect(longest).toBeGreaterThan(TIMEOUT / 2)
+    expect(longest).toBeLessThan(50 * TIMEOUT)
     for (const name of ['sn0', 'sn1'])
       await vnet.line(new RegExp(`${name}: NETDEV WATCHDOG: transmit queue 0 timed out`))
     const { sn0, sn1 } = await stopConserved(vnet)

@@ -87,7 +87,7 @@ export function lanDrivers(
         await vi.waitFor(() => {
           memory.net.flush()
           if (port.received.length === before) throw new Error('no answer yet')
-        })
+        }, 30_000)
         account()
         return port.received.slice(before)
       },

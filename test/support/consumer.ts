@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
-const LIMIT_MS = 30_000
+const LIMIT_MS = 100_000
 
 export class Consumer implements Disposable {
   readonly directory = mkdtempSync(join(tmpdir(), 'vnet-consumer-'))

@@ -21,7 +21,7 @@ export interface Netns {
   /** Runs `ip netns exec NAME COMMAND` and returns its output. */
   exec(command: string): string
   /**
-   * Runs `ip netns exec NAME COMMAND` to its end, at most 20 s, without blocking the event loop.
+   * Runs `ip netns exec NAME COMMAND` to its end, at most 50 s, without blocking the event loop.
    */
   run(command: string): Promise<Outcome>
   /** Starts the command. `remove` ends it. */
@@ -55,7 +55,7 @@ export function outcome(child: Child): Promise<Outcome> {
 }
 
 /** Time limit: another tool of the same name may wait for ever. */
-const LIMIT_MS = 20_000
+const LIMIT_MS = 50_000
 const BOUNDED = { encoding: 'utf8', stdio: 'pipe', timeout: LIMIT_MS, killSignal: 'SIGKILL' } as const
 
 async function ended(child: Child, command: string): Promise<Outcome> {

@@ -46,7 +46,7 @@ export const asUser = (machine: Machine = {}): [string, ...string[]] =>
 
 /** Starts `vnet rootless`; to be followed by its command. */
 export const VNET_ROOTLESS = [process.execPath, `${TREE}/dist/vnet.js`, 'rootless', '--']
-const LIMIT_MS = 20_000
+const LIMIT_MS = 60_000
 
 /** Runs a command to its end. */
 export function ended(words: readonly string[], input = '') {

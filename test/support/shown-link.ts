@@ -17,6 +17,11 @@ export function shownLink(netns: Netns, name: string): ShownLink {
   return JSON.parse(netns.ip(`-d -j link show ${name}`))[0]
 }
 
+/** Returns how many packets the kernel has sent by an interface; a TAP's when they are read. */
+export function sentPackets(netns: Netns, name: string): number {
+  return JSON.parse(netns.ip(`-s -j link show ${name}`))[0].stats64.tx.packets
+}
+
 /** Waits until an interface is in a state. The kernel reports changes. */
 export function untilShown(
   own: OwnNetns,

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
 import type { Child, Netns } from './netns.ts'
+import { snmp } from './snmp.ts'
 import { type End, udpSocket } from './sockets.ts'
 
 const flowsProgram = fileURLToPath(new URL('udp-flows.mjs', import.meta.url))
@@ -17,19 +18,28 @@ export const farEnd6 = (netns: Netns): End => ({ netns, address: '2001:db8:0:1::
  * Runs ping(8) until it has the number of valid replies that `options` set (-c). Fails otherwise.
  */
 export async function pingAll(netns: Netns, options: string): Promise<void> {
-  const { status, stdout, stderr } = await netns.run(`ping -q -w 20 ${options}`)
+  const { status, stdout, stderr } = await netns.run(`ping -q -w 30 ${options}`)
   expect([status, stdout + stderr]).toEqual([0, expect.not.stringMatching(/wrong data|truncated|duplicate/)])
 }
 
 /**
- * Runs ping(8) with exactly that number of requests, and fails if a reply is missing. ping waits
- * for the last replies for twice the longest round trip and at least an interval (-i). Returns the
- * longest round trip in ms.
+ * Runs ping(8) with exactly the number of requests that `options` set (-c), over IPv4, and waits
+ * until that many replies have come, or `replies`. ping itself waits for the last ones only for
+ * twice the longest round trip, and at least an interval (-i). No other ping may run in the
+ * namespace. Returns the shortest and the longest round trip in ms that ping has seen.
  */
-export async function pingWithoutLoss(netns: Netns, options: string): Promise<number> {
-  const { stdout } = await netns.run(`ping -q ${options}`)
-  expect(stdout).toMatch(/ 0% packet loss/)
-  return Number(/= [\d.]+\/[\d.]+\/([\d.]+)\//.exec(stdout)?.[1])
+export async function pingWithoutLoss(
+  netns: Netns,
+  options: string,
+  replies?: number,
+): Promise<{ shortest: number; longest: number }> {
+  const counted = () => snmp(netns)['Icmp.InEchoReps'] ?? 0
+  const before = counted()
+  const { stdout, stderr } = await netns.run(`ping -q ${options}`)
+  const [, sent] = /^(\d+) packets transmitted/m.exec(stdout) ?? []
+  await expect.poll(() => counted() - before, { message: stdout + stderr }).toBe(replies ?? Number(sent))
+  const [, shortest, longest] = /= ([\d.]+)\/[\d.]+\/([\d.]+)\//.exec(stdout) ?? []
+  return { shortest: Number(shortest), longest: Number(longest) }
 }
 
 /** Runs ping(8) and returns the number of replies. */

@@ -4,7 +4,7 @@ import { expect } from 'vitest'
 
 /** What tshark says first to root. */
 const AS_ROOT = /^Running as user "root" and group "root"\. This could be dangerous\.\n/
-const LIMIT_MS = 30_000
+const LIMIT_MS = 60_000
 
 /** Runs a program that reads captures. Returns its output; it must succeed without a complaint. */
 export function readCapture(command: string, ...args: string[]): string {

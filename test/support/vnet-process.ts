@@ -64,7 +64,7 @@ const running = new Set<Running>()
 afterEach(async () => {
   const stop = async (vnet: Running) => {
     // After a failed test a driver may loop for ever.
-    const kill = setTimeout(() => vnet.stop('SIGKILL'), 5000)
+    const kill = setTimeout(() => vnet.stop('SIGKILL'), 20_000)
     await vnet.stop()
     clearTimeout(kill)
   }

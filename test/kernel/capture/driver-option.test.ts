@@ -17,6 +17,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Netns, OwnNetns } from '../../support/netns.ts'
 import { runMain } from '../../support/run-main.ts'
+import { sentPackets } from '../../support/shown-link.ts'
+import { pingWithoutLoss } from '../../support/traffic.ts'
 import { spawnVnet, startVnet } from '../../support/vnet-process.ts'
 
 let own: OwnNetns
@@ -58,7 +60,7 @@ const statisticsOf = (path: string) =>
 /** Sends one echo request after the other, each of which must be answered. */
 async function ping(count: number): Promise<void> {
   for (let i = 0; i < count; i++) {
-    expect(await left.run('ping -c 1 -s 1000 -W 10 198.18.0.2')).toMatchObject({ status: 0 })
+    expect(await left.run('ping -c 1 -s 1000 -W 30 198.18.0.2')).toMatchObject({ status: 0 })
   }
 }
 
@@ -99,6 +101,7 @@ test('--capture-filter and --snaplen choose the frames and how much of each is w
 test('--pcap writes the frames and leaves the dropped ones out', async () => {
   const vnet = await startVnet(cable('--wire-ab', 'loss 100%', '--capture', file('a.pcap'), '--pcap'))
   await left.run('ping -c 1 -W 0.1 198.18.0.2')
+  await expect.poll(() => sentPackets(left, 'left')).toBeGreaterThan(0)
   await vnet.stop()
   expect(wireshark('capinfos', '-t', file('a.pcap'))).toContain('nanosecond pcap')
   // ARP requests, sent and lost.
@@ -117,7 +120,7 @@ test('--duration ends the capture, and the frames go on', async () => {
 
 test('--ring keeps the last files, also once privileges are dropped', async () => {
   const vnet = await spawnVnet(cable('--quiet', '--capture', file(), '--ring', '3x64kB'))
-  await flood(300)
+  await pingWithoutLoss(left, '-c 300 -i 0.002 -s 1000 198.18.0.2')
   expect(await vnet.stop()).toMatchObject({ status: 0, stderr: '' })
   const names = readdirSync(directory).sort()
   const numbers = names.map(name => Number(/^a_(\d{5})_\d{14}\.pcapng$/.exec(name)?.[1]))

@@ -31,7 +31,7 @@ const newCable = (n: number): Promise<Cable> =>
     addresses: { a: [`198.18.${n}.1/24`], b: [`198.18.${n}.2/24`] },
   })
 
-const ping = async (n: number) => expect(await left.run(`ping -c 1 -W 5 198.18.${n}.2`)).toMatchObject({ status: 0 })
+const ping = async (n: number) => expect(await left.run(`ping -c 1 -W 30 198.18.${n}.2`)).toMatchObject({ status: 0 })
 
 /** The packets of a file in which `wants` finds something. */
 function packetsOf(

@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Netns, OwnNetns } from '../../support/netns.ts'
 import { asNobodyIn } from '../../support/privileges.ts'
 import { startMain } from '../../support/run-main.ts'
+import { pingWithoutLoss } from '../../support/traffic.ts'
 import { packetFields, readCapture, startTshark } from '../../support/tshark.ts'
 import { type Running, spawnVnet } from '../../support/vnet-process.ts'
 
@@ -43,7 +44,9 @@ async function cable(...args: string[]): Promise<Running> {
   return vnet
 }
 
+/** Sends echo requests; replies may be lost. */
 const ping = (count: number) => left.run(`ping -q -c ${count} -i 0.01 -W 1 198.18.0.2`)
+const pingAll = (count: number) => pingWithoutLoss(left, `-c ${count} -i 0.01 198.18.0.2`)
 /** The lines of `tshark -D` about vnet, without their numbers. */
 const linesOf = (list: string) => [...list.matchAll(/^\d+\. (vnet.*)$/gm)].map(([, line]) => line as string)
 
@@ -101,7 +104,7 @@ describe('tshark run by root', () => {
       startTshark(within, '-i', `vnet-${name()}:left`, '-f', filter, '-c', '5', '-w', file)
     const tshark = start('icmp[icmptype] == icmp-echoreply')
     await tshark.started
-    await ping(5)
+    await pingAll(5)
     await tshark.ended
     const types = packetFields(file, ['icmp.type']).map(packet => packet['icmp.type'])
     expect(types).toEqual(['0', '0', '0', '0', '0'])
@@ -150,7 +153,7 @@ describe('tshark run by another user', () => {
       const file = path('a.pcapng')
       const tshark = startTshark(member, '-i', value, '-c', '6', '-w', file)
       await tshark.started
-      await ping(3)
+      await pingAll(3)
       expect(await tshark.ended).toEqual({ status: 0, complaint: '' })
       const packets = packetFields(file, ['icmp.type', 'frame.interface_name'])
       expect(packets.length).toBe(6)
@@ -174,7 +177,7 @@ describe('a capture into a FIFO', () => {
     const read = buffer(stream)
     // The head of the file: the vnet captures.
     await new Promise(resolve => stream.once('data', resolve))
-    await ping(3)
+    await pingAll(3)
     expect(await command.end({ signal: 'SIGTERM' })).toEqual({ status: 0, stdout: '', stderr: '' })
     writeFileSync(path('a.pcapng'), await read)
     expect(packetFields(path('a.pcapng'), ['icmp.seq']).length).toBe(6)
@@ -196,7 +199,7 @@ describe('a capture into a FIFO', () => {
     const stream = createReadStream(fifo)
     const read = buffer(stream)
     await new Promise(resolve => stream.once('data', resolve))
-    await ping(3)
+    await pingAll(3)
     await vnet.stop()
     expect(await command.ended).toEqual({ status: 0, stdout: '', stderr: '' })
     writeFileSync(path('a.pcapng'), await read)

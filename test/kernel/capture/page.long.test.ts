@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { OwnNetns } from '../../support/netns.ts'
 import { packetFields } from '../../support/tshark.ts'
 
@@ -18,10 +18,16 @@ const commands = [...page.matchAll(/```console\n(.*?)```/gs)].flatMap(([, block 
 
 let own: OwnNetns
 let directory: string
+/** Of tshark, which takes a second to say it. */
+let folder: string | undefined
 /** The namespaces of the page are those of the test. */
 let inTest: (command: string) => string
 let children: ReturnType<typeof spawn>[]
 
+beforeAll(() => {
+  const listed = spawnSync('tshark', ['-G', 'folders'], { encoding: 'utf8' }).stdout
+  folder = /^(?:Global )?Extcap path:\s*(.*)$/im.exec(listed)?.[1]
+})
 beforeEach(() => {
   own = new OwnNetns()
   const [red, blue] = [own.addQuiet().name, own.addQuiet().name]
@@ -51,8 +57,6 @@ function kill(pid: number, signal: NodeJS.Signals): void {
 
 /** The arguments of a shell for which the folder of extcap programs is one of the test. */
 function shell(command: string): [string, string[], object] {
-  const listed = spawnSync('tshark', ['-G', 'folders'], { encoding: 'utf8' }).stdout
-  const folder = /^(?:Global )?Extcap path:\s*(.*)$/im.exec(listed)?.[1]
   const script = `mount --bind ${directory}/extcap ${folder} && ${inTest(command)}`
   const env = { ...process.env, PATH: `${directory}/bin:${process.env.PATH}` }
   return ['unshare', ['-m', 'bash', '-o', 'pipefail', '-c', script], { cwd: directory, env, encoding: 'utf8' }]
@@ -60,7 +64,7 @@ function shell(command: string): [string, string[], object] {
 
 function run(command: string): string {
   const [file, args, options] = shell(command)
-  const { status, stdout, stderr } = spawnSync(file, args, { ...options, timeout: 30_000, encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync(file, args, { ...options, timeout: 60_000, encoding: 'utf8' })
   expect([command, status], stderr).toEqual([command, 0])
   return stdout
 }

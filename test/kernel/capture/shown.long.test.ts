@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Netns, OwnNetns } from '../../support/netns.ts'
-import { lines } from '../../support/traffic.ts'
+import { lines, pingWithoutLoss } from '../../support/traffic.ts'
 import { packetFields, readCapture } from '../../support/tshark.ts'
 import { finalWires, type Running, spawnVnet, startVnet, stopConserved } from '../../support/vnet-process.ts'
 
@@ -73,7 +73,7 @@ test('with loss 5% each lost packet appears once, with its reason, and sent = ar
 
 test('a packet has the same id at both ends, and with delay 10ms its two times differ by exactly that', async () => {
   const vnet = await cable(startVnet, '--wire', 'delay 10ms', '--capture', file())
-  await ping(50)
+  await pingWithoutLoss(left, '-c 50 -i 0.002 198.18.0.2')
   await stopConserved(vnet)
   const times = (filter: string) =>
     new Map(

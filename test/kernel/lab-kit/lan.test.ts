@@ -16,12 +16,12 @@ beforeEach(async () => {
 afterEach(() => lab.close())
 
 /** Pings once. Returns whether an answer came. */
-async function pings(from: LabNamespace, to: string, seconds = '2'): Promise<boolean> {
+async function pings(from: LabNamespace, to: string, seconds = '15'): Promise<boolean> {
   return (await from.exec('ping', ['-c', '1', '-W', seconds, to])).status === 0
 }
 
 const dig = async (from: LabNamespace, ...words: string[]) =>
-  (await from.exec('dig', ['+short', '+tries=1', '+time=2', ...words])).stdout.trim()
+  (await from.exec('dig', ['+short', '+tries=1', '+time=15', ...words])).stdout.trim()
 
 test('namespaces on a lan reach each other by their names, the gateway and simulated hosts', async () => {
   const lan = await lab.lan({ hosts: [{ name: 'printer', ip: '198.18.1.9' }] }, a, b)
@@ -74,6 +74,7 @@ test('the link of a port has its own wire, faults, carrier and counters', async 
   expect([await words(a), await words(b)]).toEqual(['', 'delay 1ms'])
   const fault = await port.ab.drop('icmp')
   expect(await pings(a, '198.18.1.202', '0.2')).toBe(false)
+  await fault.hit()
   expect(fault.hits).toBe(1)
   await fault.remove()
   expect(await pings(a, '198.18.1.202')).toBe(true)

@@ -77,7 +77,7 @@ test('programs find other namespaces by name, also in a link that is made while 
     8080,
   )
   expect((await client.exec('curl', ['-sS', 'http://server:8080/x'])).stdout).toBe('/x')
-  expect((await client.exec('ping', ['-c1', '-W5', 'server'])).stdout).toContain(' 0% packet loss')
+  expect((await client.exec('ping', ['-c1', '-W30', 'server'])).stdout).toContain(' 0% packet loss')
 })
 
 test('programs see the interfaces of their namespace alone, in /sys too, and the machine has none of them', async () => {

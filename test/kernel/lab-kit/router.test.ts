@@ -68,7 +68,7 @@ describe('a router', () => {
       const seen = await (await client.fetch(`http://${address.includes(':') ? `[${address}]` : address}/`)).text()
       expect(client.addresses).toContain(seen.replace('::ffff:', ''))
     }
-    expect((await client.exec('ping', ['-c', '1', '-W', '2', 'server'])).status).toBe(0)
+    expect((await client.exec('ping', ['-c', '1', '-W', '15', 'server'])).status).toBe(0)
   })
 
   test('has a link to each neighbour, whose wire a test sets', async () => {
@@ -86,7 +86,7 @@ describe('a router', () => {
     const middle = await lab.router('middle', { inside: [near, far] })
     const hops = async () => (await seenTtl()).ttl
     const seenTtl = async () => {
-      const { stdout } = await client.exec('ping', ['-c', '1', '-W', '2', 'server'])
+      const { stdout } = await client.exec('ping', ['-c', '1', '-W', '15', 'server'])
       return { ttl: 64 - Number(/ttl=(\d+)/.exec(stdout)?.[1]) }
     }
     expect(await hops()).toBe(3)
@@ -98,7 +98,7 @@ describe('a router', () => {
   test('sends ICMP errors for networks that it does not know', async () => {
     const router = await lab.router('router', { inside: [client] })
     await client.exec('ip', ['route', 'add', '203.0.113.0/24', 'via', router.addresses[0]!])
-    const { stdout } = await client.exec('ping', ['-c', '1', '-W', '2', '203.0.113.1'])
+    const { stdout } = await client.exec('ping', ['-c', '1', '-W', '15', '203.0.113.1'])
     expect(stdout).toContain('Destination Net Unreachable')
   })
 
@@ -130,7 +130,7 @@ describe('a NAT', () => {
     const [address] = server.addresses
     const body = await (await client.fetch(`http://${address}/`)).text()
     expect(router.addresses).toContain(body.replace('::ffff:', ''))
-    expect((await client.exec('ping', ['-c', '1', '-W', '2', '-s', '3000', address!])).status).toBe(0)
+    expect((await client.exec('ping', ['-c', '1', '-W', '15', '-s', '3000', address!])).status).toBe(0)
     const [receiver, sender] = [await peer(server, 5000), await peer(client)]
     await sender.send('x'.repeat(4000), 5000, 'server')
     const { text, from } = await receiver.next()
@@ -152,7 +152,7 @@ describe('a NAT', () => {
     await nat('full-cone')
     const inside4 = client.addresses.find(each => !each.includes(':'))!
     const inside6 = client.addresses.find(each => each.includes(':'))!
-    const ping = async (address: string) => (await server.exec('ping', ['-c', '1', '-W', '2', address])).status
+    const ping = async (address: string) => (await server.exec('ping', ['-c', '1', '-W', '15', address])).status
     expect([await ping(inside4), await ping(inside6)]).toEqual([2, 0])
   })
 

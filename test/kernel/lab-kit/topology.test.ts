@@ -16,7 +16,7 @@ test('a topology makes namespaces, routers, cables and lans, which it returns by
     lans: { wifi: { ports: ['home', 'laptop', 'phone'], hosts: [{ name: 'printer', ip: '198.18.4.9' }] } },
   })
   const { laptop, phone, server } = namespaces
-  const ping = async (from: typeof laptop, to: string) => (await from.exec('ping', ['-c1', '-W2', to])).status
+  const ping = async (from: typeof laptop, to: string) => (await from.exec('ping', ['-c1', '-W15', to])).status
   expect([await ping(laptop, 'phone'), await ping(phone, 'server'), await ping(laptop, '198.18.4.9')]).toEqual([
     0, 0, 0,
   ])

@@ -14,7 +14,7 @@ const PROGRAM = `
   async function ping(lab) {
     const [client, server] = lab.namespaces('client', 'server')
     await lab.cable(client, server, { capture: true })
-    return client.exec('ping', ['-c1', '-W5', 'server'])
+    return client.exec('ping', ['-c1', '-W30', 'server'])
   }
 
   test('passes', async ({ lab }) => {
@@ -25,13 +25,13 @@ const PROGRAM = `
     await ping(lab)
     throw new Error('on purpose')
   })
-  test('times out', { timeout: 1000 }, async ({ lab }) => {
+  test('times out', { timeout: 3000 }, async ({ lab }) => {
     await ping(lab)
     const [third] = lab.namespaces('third')
     const { signal } = await third.exec('sleep', ['1000'])
     console.log('ended by', signal)
   })
-  test('does not end', { timeout: 500 }, async ({ lab }) => {
+  test('does not end', { timeout: 2000 }, async ({ lab }) => {
     const [server] = lab.namespaces('server')
     await server.listen(Object.assign(net.createServer(), { close() {} }), 80)
   })
@@ -91,7 +91,8 @@ test.each([
 const before = ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-all']
 
 test('without rights the tests are skipped, or fail with the reason if VNET_REQUIRED is 1', () => {
-  const run = (env = {}) => consumer.vitest(['-t', 'passes', '--reporter=verbose'], { before, env })
+  const run = (env = {}) =>
+    consumer.vitest(['-t', 'passes', '--testTimeout=30000', '--reporter=verbose'], { before, env })
   const skipped = run()
   expect([skipped.status, skipped.stdout]).toEqual([0, expect.stringContaining('[a lab needs CAP_SYS_ADMIN')])
   const failed = run({ VNET_REQUIRED: '1' })

@@ -79,7 +79,7 @@ async function type(shell: 'bash' | 'zsh', text: string, there: readonly string[
   const { status, stdout, stderr } = spawnSync('python3', [TYPE_IN_SHELL, PROMPT, text, ...command], {
     cwd: work,
     env,
-    timeout: 10_000,
+    timeout: 60_000,
   })
   expect([status, String(stderr)]).toEqual([0, ''])
   return stdout.toString('latin1')

@@ -62,8 +62,8 @@ function addOne(_dev: unknown, _ifr: Uint8Array, data: UserData): void {
   data.write(Uint8Array.of(first! + 1))
 }
 
-function asking(user?: number): ControlClient {
-  const made = new ControlClient(native, { timeoutMs: 1000, user })
+function asking({ user, timeoutMs = 30_000 }: { user?: number; timeoutMs?: number } = {}): ControlClient {
+  const made = new ControlClient(native, { timeoutMs, user })
   ends.push(made)
   return made
 }
@@ -156,7 +156,7 @@ while True:
     // Root finds the device only if it names the user.
     const { devices, failed } = await findVnets(asking(), { directory })
     expect([devices, failed.map(({ code }) => code)]).toEqual([[], ['EPERM']])
-    const found = await findVnets(asking(NOBODY), { directory })
+    const found = await findVnets(asking({ user: NOBODY }), { directory })
     expect(found.devices.map(({ name }) => name)).toEqual(['fake'])
     // A file of another user in the directory is ignored.
     chownSync(file, 0, 0)
@@ -332,7 +332,7 @@ describe('misbehaving clients', () => {
       devices: [{ name: 'one', vnet }],
       failed: [],
     })
-    const { devices, failed } = await findVnets(client, { directory })
+    const { devices, failed } = await findVnets(asking({ timeoutMs: 1000 }), { directory })
     expect(devices.map(({ name }) => name)).toEqual(['one'])
     expect(failed.map(({ message }) => message)).toEqual([
       expect.stringMatching(/^GET_DEVICES of vnet \d+ \(stuck\): ETIMEDOUT, .*; it has not replied for 1 s$/),

@@ -85,7 +85,7 @@ function isDumpable({ pid }: Running): boolean {
 }
 
 async function ping(at: Netns, address: string): Promise<void> {
-  expect((await at.run(`ping -c 1 -W 5 ${address}`)).stdout).toContain(' 1 received')
+  expect((await at.run(`ping -c 1 -W 30 ${address}`)).stdout).toContain(' 1 received')
 }
 
 describe('once ready, every thread has', () => {

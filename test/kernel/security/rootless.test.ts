@@ -28,14 +28,14 @@ function refused(args: readonly string[], machine?: Machine) {
     string,
     ...string[],
   ]
-  const { status, stdout, stderr } = spawnSync(command, rest, { encoding: 'utf8', timeout: 20_000 })
+  const { status, stdout, stderr } = spawnSync(command, rest, { encoding: 'utf8', timeout: 60_000 })
   return { status, stdout, stderr }
 }
 
 /** Runs a command in another terminal of the user, with the prefix that vnet printed. */
 function there(enter: string, command: string) {
   const [program, ...rest] = [...USER, ...enter.split(' '), ...command.split(' ')] as [string, ...string[]]
-  return spawnSync(program, rest, { encoding: 'utf8', timeout: 20_000 })
+  return spawnSync(program, rest, { encoding: 'utf8', timeout: 60_000 })
 }
 
 const ENTER = /^no root: in another terminal, first: (nsenter .*)$/
@@ -45,8 +45,8 @@ describe('without root', () => {
     const vnet = await start(['snull'])
     const enter = ENTER.exec(await vnet.line(ENTER))?.[1] ?? ''
     expect(enter).toBe(`nsenter --preserve-credentials -U -n -t ${vnet.pid}`)
-    expect(there(enter, 'ping -c 1 -W 5 198.18.0.2').stdout).toContain(' 1 received')
-    expect(there(enter, 'ping -c 1 -W 5 198.18.0.1').stdout).toContain(' 1 received')
+    expect(there(enter, 'ping -c 1 -W 30 198.18.0.2').stdout).toContain(' 1 received')
+    expect(there(enter, 'ping -c 1 -W 30 198.18.0.1').stdout).toContain(' 1 received')
     expect(there(enter, 'ip link set sn1 mtu 1400').status).toBe(0)
     expect(JSON.parse(netns.ip('-j link')).map(({ ifname }: { ifname: string }) => ifname)).toEqual(['lo'])
     const { status, stdout } = await vnet.stop('SIGINT')
@@ -83,7 +83,7 @@ describe('without root', () => {
       await first.stop()
       const vnet = await start(again)
       expect(vnet.stdout).not.toMatch(/nsenter/)
-      expect((await netns.run('ping -c 1 -W 5 198.18.0.2')).stdout).toContain(' 1 received')
+      expect((await netns.run('ping -c 1 -W 30 198.18.0.2')).stdout).toContain(' 1 received')
       expect(await vnet.stop()).toMatchObject({ status: 0 })
       for (const name of options[0] === 'snull' ? ['sn0', 'sn1'] : ['tap0']) netns.ip(`link del ${name}`)
     }

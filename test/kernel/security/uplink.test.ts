@@ -33,7 +33,7 @@ async function start(...args: string[]): Promise<Running> {
   const options = ['--hosts', '2', '--uplink', 'veth0', '--negotiation', '0', ...args]
   const vnet = await spawnVnet(['lan', 'eth9', ...options], { within: ['ip', 'netns', 'exec', near.name] })
   // The hosts are reached, whatever they serve.
-  expect((await far.run('ping -c 1 -W 5 198.18.0.2')).stdout).toContain(' 1 received')
+  expect((await far.run('ping -c 1 -W 30 198.18.0.2')).stdout).toContain(' 1 received')
   return vnet
 }
 
@@ -48,7 +48,9 @@ async function served(vnet: Running) {
   // A sender of advertisements logs the solicitation before it handles the ping that follows.
   const before = vnet.stderr.length
   await far.run('rdisc6 -1 -q -r 1 -w 1 eth0')
-  expect((await far.run('ping -c 1 -W 5 198.18.0.2')).stdout).toContain(' 1 received')
+  expect((await far.run('ping -c 1 -W 30 198.18.0.2')).stdout).toContain(' 1 received')
+  // The line came before the reply, but may be read after the end of ping.
+  await new Promise(setImmediate)
   return {
     ra: /RTR-SOLICIT/.test(vnet.stderr.slice(before)),
     dhcp: !closed,

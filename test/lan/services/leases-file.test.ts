@@ -16,7 +16,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Lease } from '../../../src/lan/services/dhcp/lease.ts'
 import { leasesFile } from '../../../src/lan/services/leases-file.ts'
 import { DhcpBed, DhcpClient, ip } from '../../support/dhcp.ts'
@@ -75,7 +75,7 @@ test('a lease is acknowledged once it is in the file, where the next server find
   client.discover()
   expect(client.select('198.18.0.100')).toBeUndefined()
   expect(JSON.parse(readFileSync(path, 'utf8')).leases).toEqual([])
-  await vi.waitFor(() => expect(bed.late).toHaveLength(1))
+  await expect.poll(() => bed.late).toHaveLength(1)
   expect(JSON.parse(readFileSync(path, 'utf8')).leases).toMatchObject([
     { address: '198.18.0.100', mac: MAC, state: 'bound' },
   ])
