@@ -143,7 +143,8 @@ function shared(length: number): Float64Array {
 }
 
 function sumRows(rows: Float64Array, width: number): Float64Array {
+  if (rows.length === width) return rows.slice()
   const sum = new Float64Array(width)
-  for (const [i, n] of rows.entries()) sum[i % width] = sum[i % width] + n
+  for (let i = 0; i < rows.length; i++) sum[i % width] += rows[i]
   return sum
 }

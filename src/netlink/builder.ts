@@ -3,7 +3,7 @@
  * aligned and with their lengths filled in. A value that the format cannot represent throws a
  * RangeError; the builder must then be `reset`.
  */
-import { putU16, putU32, putU64 } from './host-order.ts'
+import { putCounter64, putU16, putU32, putU64 } from './host-order.ts'
 import { align4, NLA_F_NESTED, NLA_HDRLEN, NLMSG_HDRLEN } from './message.ts'
 import { encodeName } from './name.ts'
 
@@ -74,6 +74,13 @@ export class MessageBuilder {
     if (value < 0n || value > 0xffff_ffff_ffff_ffffn) throw new RangeError(`${value} is not a u64`)
     const at = this.#attribute(type, 8)
     putU64(this.#bytes, at, value)
+    return this
+  }
+
+  /** Writes a whole number as a u64; 2^64, the number nearest to the largest, as the largest. */
+  counter64(type: number, value: number): this {
+    const at = this.#attribute(type, 8)
+    putCounter64(this.#bytes, at, range(value, 0, 2 ** 64))
     return this
   }
 

@@ -25,6 +25,13 @@ export function getCounter64(bytes: Uint8Array, offset: number): number {
   return getU32(bytes, offset + 4) * 0x1_0000_0000 + getU32(bytes, offset)
 }
 
+/** Writes a whole number of at most 2^64 as a u64, which is one less there. */
+export function putCounter64(bytes: Uint8Array, offset: number, value: number): void {
+  const isLargest = value === 2 ** 64
+  putU32(bytes, offset, isLargest ? 0xffff_ffff : value % 0x1_0000_0000)
+  putU32(bytes, offset + 4, isLargest ? 0xffff_ffff : value / 0x1_0000_0000)
+}
+
 export function putU16(bytes: Uint8Array, offset: number, value: number): void {
   bytes[offset] = value
   bytes[offset + 1] = value >>> 8

@@ -4,10 +4,25 @@
  * `surrogateescape`. So different names are different strings, and encoding restores the bytes.
  */
 const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true })
+const ENCODER = new TextEncoder()
 const ESCAPED = /([\udc80-\udcff])/u
 
 /** Decodes the bytes of a name. */
 export function decodeName(octets: Uint8Array): string {
+  return decodeAscii(octets) ?? decodeOther(octets)
+}
+
+/** Most names are ASCII, which takes no decoder. Returns undefined for another name. */
+function decodeAscii(octets: Uint8Array): string | undefined {
+  let name = ''
+  for (const octet of octets) {
+    if (octet >= 0x80) return undefined
+    name += String.fromCharCode(octet)
+  }
+  return name
+}
+
+function decodeOther(octets: Uint8Array): string {
   try {
     // A copy of a few bytes: TextDecoder refuses views of a SharedArrayBuffer.
     return UTF8.decode(octets.slice())
@@ -18,9 +33,9 @@ export function decodeName(octets: Uint8Array): string {
 
 /** Returns the bytes that `decodeName` turns into this name: UTF-8 and the escaped bytes. */
 export function encodeName(name: string): Uint8Array {
-  const encoder = new TextEncoder()
+  if (!ESCAPED.test(name)) return ENCODER.encode(name)
   const parts = name.split(ESCAPED).map(part => {
-    return ESCAPED.test(part) ? Uint8Array.of(part.charCodeAt(0) & 0xff) : encoder.encode(part)
+    return ESCAPED.test(part) ? Uint8Array.of(part.charCodeAt(0) & 0xff) : ENCODER.encode(part)
   })
   const octets = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
   let at = 0

@@ -4,7 +4,7 @@
  * views of the parsed buffer.
  */
 import type { MessageBuilder } from './builder.ts'
-import { getS32, getU16, getU32, getU64 } from './host-order.ts'
+import { getCounter64, getS32, getU16, getU32, getU64 } from './host-order.ts'
 import { attributes, NetlinkParseError, NLA_HDRLEN } from './message.ts'
 import { decodeName } from './name.ts'
 
@@ -163,6 +163,8 @@ export const u16 = fixed(NL_ATTR_TYPE_U16, 2, getU16, (b, type, n) => b.u16(type
 export const u32 = fixed(NL_ATTR_TYPE_U32, 4, getU32, (b, type, n) => b.u32(type, n))
 export const s32 = fixed(NL_ATTR_TYPE_S32, 4, getS32, (b, type, n) => b.s32(type, n))
 export const u64 = fixed(NL_ATTR_TYPE_U64, 8, getU64, (b, type, n) => b.u64(type, n))
+/** A u64 as a number, for counters: exact up to 2^53. */
+export const counter64 = fixed(NL_ATTR_TYPE_U64, 8, getCounter64, (b, type, n) => b.counter64(type, n))
 
 const presence = fixed<boolean>(
   NL_ATTR_TYPE_FLAG,

@@ -1,6 +1,7 @@
 /** The codecs of vnet_nl beside netlink's own: attributes in the terms of programs. */
 import {
   binary,
+  counter64,
   type Field,
   type Fields,
   NetlinkParseError,
@@ -10,12 +11,9 @@ import {
   required,
   u8,
   u32,
-  u64,
   withDefault,
 } from '../../netlink/index.ts'
 import { formatAddress, formatMac } from '../../packet/address.ts'
-
-const U64_MAX = 0xffff_ffff_ffff_ffffn
 
 /** The same attribute in other terms. `decode` also gets its place, for an error. */
 function mapped<T, In, V, W>(
@@ -32,13 +30,13 @@ function mapped<T, In, V, W>(
 }
 
 /** A u64 as a number. */
-export const count = (type: number) => mapped(u64(type), Number, toU64)
+export const count = (type: number) => mapped(counter64(type), same, toCount)
+
+const same = (n: number) => n
 
 /** A driver may have counted anything: what is not a count is 0. */
-export function toU64(n: number): bigint {
-  if (!Number.isFinite(n) || n <= 0) return 0n
-  const count = BigInt(Math.trunc(n))
-  return count > U64_MAX ? U64_MAX : count
+export function toCount(n: number): number {
+  return Number.isFinite(n) && n > 0 ? Math.min(Math.trunc(n), 2 ** 64) : 0
 }
 
 /** A u8 that is 0 or 1. */

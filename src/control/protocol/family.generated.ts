@@ -71,7 +71,7 @@ export const wireDirectionNumbers = {
 export const scopeNumbers = {
   /** One message for each queue. Message q is transmit queue q and receive queue q. */
   queue: 1,
-  /** No `kernel-stats`, each of which takes a request to the kernel. */
+  /** No `kernel-stats`, each of which takes a request to the kernel, and no counters that are 0. */
   own: 2,
 } as const
 

@@ -8,7 +8,7 @@
  */
 import type { LinkStats64 } from '../../netdev/stats.ts'
 import { binary, type Field, indexedArray, nested, policy, required, string, withDefault } from '../../netlink/index.ts'
-import { defaulting, requiring, strict, toU64 } from './codec.ts'
+import { defaulting, requiring, strict, toCount } from './codec.ts'
 import * as made from './family.generated.ts'
 
 export * from './family.generated.ts'
@@ -23,13 +23,22 @@ const textBytes = binary(text.type)
 const linkStatsZero = Object.fromEntries(Object.keys(made.linkStatsPolicy.fields).map(name => [name, 0]))
 const zeros = linkStatsZero as unknown as LinkStats64
 
-/** Statistics: an object for the client, a row of counters for the server. */
-function linkStats({ type }: { readonly type: number }): Field<LinkStats64, false, Float64Array> {
+/** Statistics of a device: a row of counters. Those that are 0 are left out if `isBrief`. */
+interface Counted {
+  readonly row: Float64Array
+  readonly isBrief?: boolean
+}
+
+/** Statistics: an object for the client, in which what was left out is 0. */
+function linkStats({ type }: { readonly type: number }): Field<LinkStats64, false, Counted> {
   return {
     ...nested(type, defaulting(made.linkStatsPolicy, zeros)),
-    encode(builder, type, row) {
+    encode(builder, type, { row, isBrief = false }) {
       builder.nested(type, nest => {
-        for (const [i, n] of row.entries()) nest.u64(i + 1, toU64(n))
+        for (let i = 0; i < row.length; i++) {
+          const n = toCount(row[i])
+          if (n > 0 || !isBrief) nest.counter64(i + 1, n)
+        }
       })
     },
   }

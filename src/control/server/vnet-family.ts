@@ -97,29 +97,49 @@ function faultsOf({ netdevOps: { ndoTrigger, faults } }: NetDevice): readonly st
  * when its turn comes.
  */
 function* allStats(subject: Subject, devices: readonly NetDevice[], scope: number) {
+  const isOwn = (scope & scopeNumbers.own) !== 0
   for (const dev of devices) {
+    if ((scope & scopeNumbers.queue) === 0) {
+      yield deviceStats(subject, dev, isOwn)
+      continue
+    }
+    // Of the same moment as the sums, however late the client reads them.
     const queues = queueCounters(dev)
     const rows = queues.map((_, queue) => dev.counters.queue(queue).slice())
-    yield deviceStats(subject, dev, (scope & scopeNumbers.own) === 0)
-    if ((scope & scopeNumbers.queue) === 0) continue
-    for (const [queue, stats] of rows.entries()) yield { ...identify(subject, dev), queue, stats, ...queues[queue] }
+    yield deviceStats(subject, dev, isOwn)
+    for (const [queue, row] of rows.entries()) {
+      yield { ...identify(subject, dev), queue, stats: { row }, ...queues[queue] }
+    }
   }
 }
 
-function deviceStats(subject: Subject, dev: NetDevice, withKernel = true) {
+/** With `isOwn` only what vnet counts, without zeros: of many devices it is read every second. */
+function deviceStats(subject: Subject, dev: NetDevice, isOwn = false) {
   const { tx, rx } = dev.counters.drops()
+  const dropped = [...drops('tx', tx), ...drops('rx', rx)]
+  const kernel = isOwn ? undefined : dev.kernelStats()
+  const counted = { ...sumOfCounters(queueCounters(dev)), held: dev.slotsUsed }
   return {
     ...identify(subject, dev),
     ...{ txQueues: dev.numTxQueues, rxQueues: dev.numRxQueues, time: subject.now?.() },
-    ...{ stats: dev.getStats64(), kernelStats: withKernel ? dev.kernelStats() : undefined },
-    ...{ drops: [...drops('tx', tx), ...drops('rx', rx)], ...sumOfCounters(queueCounters(dev)), held: dev.slotsUsed },
+    ...{ stats: { row: dev.getStats64(), isBrief: isOwn }, kernelStats: kernel && { row: kernel } },
+    drops: isOwn && dropped.length === 0 ? undefined : dropped,
+    ...(isOwn ? withoutZeros(counted) : counted),
   }
 }
 
+function withoutZeros<T extends Record<string, number>>(counters: T): { [K in keyof T]?: number } {
+  const rest: { [K in keyof T]?: number } = {}
+  for (const name in counters) if (counters[name] !== 0) rest[name] = counters[name]
+  return rest
+}
+
 function drops<W extends 'tx' | 'rx'>(way: W, frames: Float64Array) {
-  return [...frames.entries()]
-    .filter(([, n]) => n > 0)
-    .map(([reason, n]) => ({ way, reason: dropReasonName(reason), frames: n }))
+  const found: { way: W; reason: string; frames: number }[] = []
+  for (let reason = 0; reason < frames.length; reason++) {
+    if (frames[reason] > 0) found.push({ way, reason: dropReasonName(reason), frames: frames[reason] })
+  }
+  return found
 }
 
 /** SUBSCRIBE: events on the connection of the request. */

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import { parse } from 'yaml'
-import { commands, VNET_GENL_ID } from '../../../src/control/protocol/family.ts'
+import { commands, VNET_GENL_ID, vnetAttributes } from '../../../src/control/protocol/family.ts'
 import { nlctrl } from '../../../src/control/server/nlctrl.ts'
 import { type Family, operation } from '../../../src/control/server/operation.ts'
 import { vnetFamily } from '../../../src/control/server/vnet-family.ts'
@@ -304,6 +304,20 @@ describe('GET_STATS', () => {
     expect(answers[0]).toMatchObject({ ifname: 'one', stats: expect.anything() })
     expect(answers[0]).not.toHaveProperty('kernelStats')
     expect(kernelStats).not.toHaveBeenCalled()
+  })
+
+  test("a dump of vnet's own statistics alone leaves out what is 0, and the client takes it for 0", async () => {
+    const { families, one } = await served()
+    one.dev.counters.rows[TX_PACKETS] = 5
+    const write = (b: MessageBuilder) => b.string(2, 'one').u32(6, 2)
+    const bytes = ask(families, request(VNET_GENL_ID, GET_STATS, { flags: NLM_F_DUMP, write }))
+    one.dev.counters.rows[TX_PACKETS] = 0
+    const { type } = vnetAttributes.stats
+    const [raw] = read(bytes, policy({ stats: binary(type), held: binary(vnetAttributes.held.type) })).answers
+    expect(Array.from(attributes(raw?.stats as Uint8Array), ({ type }) => type)).toEqual([TX_PACKETS + 1])
+    expect(raw).not.toHaveProperty('held')
+    const [decoded] = read(bytes).answers
+    expect(decoded).toMatchObject({ stats: { txPackets: 5, rxPackets: 0, txBytes: 0 }, drops: [], held: 0, made: 0 })
   })
 
   test('requeues, timeouts and merged and made frames are sums for the device, and separate for each queue', async () => {
