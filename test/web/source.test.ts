@@ -74,6 +74,19 @@ test('a page that comes back during a reading gets it, and the next one soon', a
   expect(one.got).toEqual(['1', '2'])
 })
 
+test('sources that begin at different times are read at the same moments', async () => {
+  const moments: number[][] = [[], []]
+  for (const [i, interval] of [250, 1000].entries()) {
+    const poll = new Poll(async () => void moments[i]?.push(performance.now()), { interval })
+    poll.add(page())
+    await vi.advanceTimersByTimeAsync(70)
+  }
+  await vi.advanceTimersByTimeAsync(2000)
+  const [often = [], seldom = []] = moments
+  expect(seldom.slice(1)).toHaveLength(2)
+  for (const moment of seldom.slice(1)) expect(often).toContain(moment)
+})
+
 test('a slow vnet is asked again only when it has replied', async () => {
   const replies: ((message: Packed) => void)[] = []
   const poll = new Poll(() => new Promise(resolve => void replies.push(resolve)), { interval: 250 })
