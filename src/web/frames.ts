@@ -14,7 +14,7 @@ import { printable } from '../netdev/printable.ts'
 import { type Feed, pack } from './feed.ts'
 import type { DeviceId, FeedMessage, FrameRow } from './feed-types.ts'
 import { FrameWords } from './frame/frame-words.ts'
-import type { Source } from './source.ts'
+import { QUIET, type Source } from './source.ts'
 
 /** Bytes of each frame that are captured: up to the options of DHCP. */
 export const SNAPLEN = 512
@@ -36,6 +36,10 @@ export class Frames implements Source {
   readonly #feeds = new Map<Feed, number>()
   #stream: CaptureStream | undefined
   #isRunning = false
+  /** Whether to begin again when the capture ends. */
+  #isAsked = false
+  /** The latest failure, which is reported once. */
+  #problem: string | undefined
   #rows: FrameRow[] = []
   #skipped = 0
   #number = 0
@@ -68,22 +72,27 @@ export class Frames implements Source {
     this.#goOn()
   }
 
-  /** Nothing is read at an interval here. */
-  soon(): void {}
+  /** Begins again if the capture has ended, or does meanwhile: the device may be another now. */
+  soon(): void {
+    if (this.#feeds.size === 0) return
+    if (this.#isRunning) this.#isAsked = true
+    else void this.#run()
+  }
 
   async #run(): Promise<void> {
     this.#isRunning = true
+    this.#isAsked = false
     try {
       await using stream = await this.#open()
       if (stream === undefined || this.#feeds.size === 0) return
+      this.#problem = undefined
       this.#stream = stream
       this.#timer = setInterval(() => this.#flush(), INTERVAL_MS)
       await this.#readAll(stream)
     } catch (error) {
       // A filter needs libpcap, which may be missing.
       if (![VnetError, CaptureError, UsageError].some(type => error instanceof type)) throw error
-      const problem = pack({ type: 'problem', text: (error as Error).message })
-      for (const feed of this.#feeds.keys()) feed.send(problem)
+      this.#report(error as Error)
     } finally {
       clearInterval(this.#timer)
       this.#stream = undefined
@@ -91,6 +100,16 @@ export class Frames implements Source {
       this.#skipped = 0
       this.#isRunning = false
     }
+    if (this.#isAsked) this.soon()
+  }
+
+  /** Tells the pages why there are no frames, once. */
+  #report(error: Error): void {
+    const text = error.message
+    if ((error instanceof VnetError && QUIET.has(error.code)) || text === this.#problem) return
+    this.#problem = text
+    const problem = pack({ type: 'problem', text })
+    for (const feed of this.#feeds.keys()) feed.send(problem)
   }
 
   /** Reads until the vnet ends, the device is gone, or no page looks. */

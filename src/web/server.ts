@@ -85,7 +85,8 @@ class Web {
   constructor(options: WebOptions) {
     this.#options = options
     this.#hosts = (options.hosts ?? []).map(name => name.toLowerCase())
-    this.#vnets = new Vnets(options, event => this.#happened(event))
+    const onEvent = (event: DeviceEvent) => this.#happened(event)
+    this.#vnets = new Vnets(options, onEvent, id => this.#read(id))
     this.#routes = new Map<string, Route>([
       ['/events', { method: 'GET', needsToken: false, reply: asked => this.#events(asked) }],
       ['/command', { method: 'POST', needsToken: true, reply: asked => this.#command(asked) }],
@@ -180,7 +181,12 @@ class Web {
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(result))
     if (asked.command.do === 'check-wire') return
     this.#vnets.soon()
-    for (const [key, { source }] of this.#sources) if (key.endsWith(` ${asked.id}`)) source.soon()
+    this.#read(asked.id)
+  }
+
+  /** Reads at once what pages look at of a device. */
+  #read(id: DeviceId): void {
+    for (const [key, { source }] of this.#sources) if (key.endsWith(` ${id}`)) source.soon()
   }
 
   async #capture({ response, query }: Asked): Promise<void> {

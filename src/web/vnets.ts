@@ -39,6 +39,7 @@ export interface VnetsOptions {
 export class Vnets {
   readonly #options: VnetsOptions
   readonly #onEvent: (event: DeviceEvent) => void
+  readonly #onFound: (id: DeviceId) => void
   readonly #hello: Poll
   readonly #stats: Poll
   readonly #feeds = new Set<Feed>()
@@ -50,10 +51,14 @@ export class Vnets {
   readonly #subscriptions = new Map<string, Subscription | undefined>()
   #watch: Disposable | undefined
 
-  /** `onEvent` is called with each event of a device that pages see. */
-  constructor(options: VnetsOptions, onEvent: (event: DeviceEvent) => void) {
+  /**
+   * `onEvent` is called with each event of a device that pages see, `onFound` with each device that
+   * is new, or has replaced another of the same id.
+   */
+  constructor(options: VnetsOptions, onEvent: (event: DeviceEvent) => void, onFound: (id: DeviceId) => void) {
     this.#options = options
     this.#onEvent = onEvent
+    this.#onFound = onFound
     this.#hello = new Poll(() => this.#readDevices(), { interval: DEVICES_MS, isState: true })
     this.#stats = new Poll(() => this.#readStats(), { interval: STATS_MS })
   }
@@ -102,8 +107,10 @@ export class Vnets {
     const before = this.#devices
     this.#hasFound = true
     this.#devices = new Map(devices.filter(isWanted).map(device => [deviceId(device), device]))
+    const found = [...this.#devices].filter(([id, device]) => !isSame(device, before.get(id)))
     // The page need not wait for the numbers of what is new.
-    if ([...this.#devices.keys()].some(id => !before.has(id))) this.#stats.soon()
+    if (found.length > 0) this.#stats.soon()
+    for (const [id] of found) this.#onFound(id)
     return failed
   }
 
@@ -197,6 +204,10 @@ async function within(ms: number, promise: Promise<unknown>): Promise<void> {
     timer = setTimeout(resolve, ms)
   })
   await Promise.race([promise, over]).finally(() => clearTimeout(timer))
+}
+
+function isSame(device: FoundDevice, before: FoundDevice | undefined): boolean {
+  return before !== undefined && device.vnet === before.vnet && device.ifindex === before.ifindex
 }
 
 function keyOf(vnet: string, { ifindex, netns }: Pick<FoundDevice, 'ifindex' | 'netns'>): string {

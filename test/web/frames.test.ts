@@ -141,6 +141,32 @@ test('one capture serves all pages, and ends with the last', async () => {
   expect([captures[0]?.isClosed, vi.getTimerCount()]).toEqual([true, 0])
 })
 
+test('frames go on when the device is back after its capture has ended', async () => {
+  const page = new Page()
+  const { captures, frames, tick } = looking(page)
+  await tick(0)
+  await captures[0]?.[Symbol.asyncDispose]()
+  await tick()
+  expect(captures).toHaveLength(1)
+  frames.soon()
+  await tick(0)
+  captures[1]?.frames(2)
+  await tick()
+  expect(page.frames.flatMap(({ frames }) => frames)).toHaveLength(2)
+})
+
+test('frames go on when the device is back before its capture has ended', async () => {
+  const page = new Page()
+  const { captures, frames, tick } = looking(page)
+  await tick(0)
+  frames.soon()
+  await tick()
+  expect(captures).toHaveLength(1)
+  await captures[0]?.[Symbol.asyncDispose]()
+  await tick()
+  expect(captures).toHaveLength(2)
+})
+
 test('of more frames than a message has room for the rest is counted, with those that the vnet lost', async () => {
   const page = new Page()
   const { captures, tick } = looking(page)

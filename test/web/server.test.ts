@@ -141,6 +141,31 @@ describe('a feed', () => {
     expect((await feed.next('scenario')).scenario).toBe(undefined)
   })
 
+  test('frames are captured again when their device has been deleted and is back under its name', async () => {
+    let ifindex = 7
+    const fake = web.vnet({ [getDevices.cmd]: () => [device(ifindex, 'sn0')] })
+    const captured: (number | undefined)[] = []
+    let begun = () => {}
+    web.client.capture = async (_, { devices } = {}) => {
+      captured.push(devices?.[0]?.ifindex)
+      begun()
+      const all = async function* (): AsyncGenerator<Uint8Array, undefined> {}
+      return { [Symbol.asyncIterator]: all, stop() {}, async [Symbol.asyncDispose]() {} }
+    }
+    const first = new Promise<void>(resolve => {
+      begun = resolve
+    })
+    await web.feed(`device=${id}&want=frames`)
+    await Promise.all([first, fake.hears(subscribe.cmd)])
+    const second = new Promise<void>(resolve => {
+      begun = resolve
+    })
+    ifindex = 9
+    fake.event(b => void b.u32(1, 9).string(2, 'sn0').u32(of.event.type, 1))
+    await second
+    expect(captured).toEqual([7, 9])
+  })
+
   test('a feed reports a vnet that refuses, and goes on', async () => {
     let isBusy = true
     web.vnet({
