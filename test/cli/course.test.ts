@@ -1,6 +1,15 @@
 /** `vnet learn` and `vnet check`, by which a learner finds them. */
 import { spawnSync } from 'node:child_process'
-import { appendFileSync, copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  copyFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -66,7 +75,7 @@ describe('vnet learn', () => {
 
 describe('vnet check', () => {
   test('explains the first failure, exits 1, and the exercise is begun', () => {
-    vnet('learn', '1')
+    vnet('learn', '01-Drop/')
     const { status, stdout } = vnet('check')
     expect([status, stdout]).toEqual([
       1,
@@ -74,6 +83,7 @@ describe('vnet check', () => {
         seen:      3 of 3 frames are still held: nothing freed them
         expected:  each frame dropped by the time startXmit returns
         read:      01-drop/README.md, "Drop each frame"
+        logged:    drop0: debug: leak: 3 frames neither handed on nor freed, at ${realpathSync(driverFile())}:11; each frame is handed on or freed
 01-drop: 1 passed, 1 failed, 5 not run until it passes
 `),
     ])
@@ -103,6 +113,20 @@ describe('vnet check', () => {
   ])('refuses %j in one line, with status 2', (args, line) => {
     const { status, stderr } = vnet('check', ...args)
     expect([status, stderr]).toEqual([2, expect.stringMatching(line)])
+  })
+
+  test('refuses a file that is no driver, and a directory without one, in one line, with status 2', () => {
+    vnet('learn', '1')
+    const cwd = join(directory, '01-drop')
+    const other = vnetIn(cwd, 'check', 'README.md')
+    const line = /^vnet: check: README\.md is no driver file: it ends in \.js, .*\n$/
+    expect([other.status, other.stderr]).toEqual([2, expect.stringMatching(line)])
+    rmSync(driverFile())
+    const { status, stderr } = vnetIn(cwd, 'check')
+    expect([status, stderr]).toEqual([
+      2,
+      expect.stringMatching(/^vnet: check: no driver\.js in \.; vnet learn 01-drop /),
+    ])
   })
 
   test('explains an exception while the file is loaded by its line', async () => {
