@@ -18,8 +18,12 @@ const DRIVER_FILES = ['driver.js', 'driver.mjs', 'driver.ts']
 /** Has the digest of the driver file with which all checks passed. */
 const MARK = '.done'
 
-/** Returns the exercise that a learner means: `03-ring`, `3`, `03` or `ring`. */
-export function exerciseNamed(text: string, exercises: readonly Exercise[]): Exercise | undefined {
+/**
+ * Returns the exercise that a learner means: `03-ring`, `3`, `03` or `ring`; `03-ring/` too, which
+ * a shell completes.
+ */
+export function exerciseNamed(typed: string, exercises: readonly Exercise[]): Exercise | undefined {
+  const text = typed.replace(/\/$/, '').toLowerCase()
   const number = /^\d+$/.test(text) ? Number(text) : undefined
   return exercises.find(({ name }) => {
     const [digits, word] = [name.slice(0, 2), name.slice(3)]

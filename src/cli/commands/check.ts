@@ -11,6 +11,7 @@ import type { Place } from '../../course/run.ts'
 import { EARLIER_FAILED, runWorker } from '../../course/worker.ts'
 import { whyNotRootless } from '../../linux/rootless.ts'
 import { UsageError } from '../../netdev/driver.ts'
+import { isDriverFile } from '../driver-file.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
 
 interface CheckOptions {
@@ -35,10 +36,9 @@ export async function check(what: string | undefined, options: CheckOptions, io:
 /** The exercise of this directory, or those in it. */
 function tasksHere(): Task[] {
   const here = exercises.find(({ name }) => name === basename(resolve('.')))
-  const candidates = here === undefined ? exercises.map(exercise => ({ exercise, directory: exercise.name })) : []
-  if (here !== undefined) candidates.push({ exercise: here, directory: '.' })
-  const tasks = candidates.flatMap(({ exercise, directory }) => {
-    const file = driverFileIn(directory)
+  if (here !== undefined) return [taskIn('.', here)]
+  const tasks = exercises.flatMap(exercise => {
+    const file = driverFileIn(exercise.name)
     return file === undefined ? [] : [{ exercise, file }]
   })
   if (tasks.length === 0) throw new UsageError('check: no exercise is in this directory; vnet learn lists them')
@@ -57,7 +57,9 @@ function taskOf(what: string): Task {
   if (exercise === undefined) {
     throw new UsageError(`check: ${what} is in no directory that is named after an exercise, such as 01-drop`)
   }
-  return statSync(what).isDirectory() ? taskIn(what, exercise) : { exercise, file: what }
+  if (statSync(what).isDirectory()) return taskIn(what, exercise)
+  if (!isDriverFile(what)) throw new UsageError(`check: ${what} is no driver file: it ends in .js, .mjs or .ts`)
+  return { exercise, file: what }
 }
 
 function taskIn(directory: string, exercise: Exercise): Task {
