@@ -23,7 +23,7 @@ test('a request that crosses the end of its connection is sent again', async ({ 
   await link.ba.wire('hold')
   web.closeIdleConnections()
   const response = get()
-  await expect.poll(() => server.stats().TcpOutRsts).toBe(1)
+  await expect.poll(() => server.stats().TcpOutRsts).toBeGreaterThanOrEqual(1)
   await link.ba.wire('')
 
   expect(await response).toBe('hello')

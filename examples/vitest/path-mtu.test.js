@@ -4,7 +4,7 @@ import { expect } from 'vitest'
 import { test } from 'vnet/vitest'
 
 const FILE = 'x'.repeat(100_000)
-const DOWNLOAD = ['-sS', '--max-time', '0.7', 'http://server/']
+const DOWNLOAD = ['-4', '-sS', 'http://server/']
 
 /** Returns what joins a client to an HTTP server with a file. */
 async function path(lab, wire) {
@@ -19,14 +19,14 @@ async function path(lab, wire) {
 
 test('a server sends smaller packets once ICMP says so', async ({ lab }) => {
   const { client, server } = await path(lab, 'mtu 1300 icmp')
-  const { stdout } = await client.exec('curl', ['-4', ...DOWNLOAD])
+  const { stdout } = await client.exec('curl', DOWNLOAD)
   expect(stdout).toBe(FILE)
   expect((await server.exec('ip', ['route', 'get', client.addresses[0]])).stdout).toContain('mtu 1300')
 })
 
 test('where ICMP is filtered, a download hangs after the handshake', async ({ lab }) => {
   const { client } = await path(lab, 'mtu 1300')
-  const { status, stdout } = await client.exec('curl', ['-4', ...DOWNLOAD])
+  const { status, stdout } = await client.exec('curl', ['--max-time', '0.7', ...DOWNLOAD])
   const TIMED_OUT = 28
   expect(status).toBe(TIMED_OUT)
   expect(stdout).toBe('')
