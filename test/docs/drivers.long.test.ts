@@ -12,7 +12,7 @@ import { blocks, linkClone, Session, steps, typeErrors } from '../support/driver
 import { OwnNetns } from '../support/netns.ts'
 
 const FOLDER = 'docs/drivers'
-const PART = 60_000
+const PART = 300_000
 const skipped = reasonToSkipKernelTests() !== undefined
 
 const pages = readdirSync(FOLDER).map(name => {

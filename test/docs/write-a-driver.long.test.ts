@@ -15,7 +15,7 @@ import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
 /** ms to fetch a Node that the machine does not have. */
 const DOWNLOAD = 300_000
 /** ms for one part: its pings wait, and its programs start one after the other. */
-const PART = 60_000
+const PART = 300_000
 const PAGE = 'docs/write-a-driver.md'
 
 const page = readFileSync(PAGE, 'utf8')

@@ -163,10 +163,10 @@ export class Session {
     this.#vnet = await spawnVnet(args.map(this.#word), {
       within: ['ip', 'netns', 'exec', netns!.name, 'env', '-C', this.#cwd, ...other],
     })
-    this.#expectShown(
-      this.#vnet.stderr,
-      shown.filter(line => /: device/.test(line)),
-    )
+    const logged = shown.filter(line => /: device/.test(line))
+    // It may arrive after the line on standard output that the program is ready.
+    for (const line of logged) await this.#vnet.line(this.#pattern(line))
+    this.#expectShown(this.#vnet.stderr, logged)
     this.#expectShown(
       this.#vnet.stdout,
       shown.filter(line => !/: device/.test(line)),
