@@ -11,6 +11,8 @@ import type { CallName, Calls, FilterMessage, Reply, Request } from './protocol.
 
 interface Pending {
   readonly request: Request
+  /** Where the call was made, which leads to the line of the test. */
+  readonly from: { readonly stack: string }
   resolve(value: unknown): void
   reject(error: unknown): void
 }
@@ -77,8 +79,10 @@ export class Carrier {
     const id = ++this.#lastId
     if (this.#pending.size === 0) this.#worker.ref()
     const request: Request = { id, call, args }
+    const from = { stack: '' }
+    Error.captureStackTrace(from, this.call)
     return new Promise((resolve, reject) => {
-      this.#pending.set(id, { request, resolve: resolve as (value: unknown) => void, reject })
+      this.#pending.set(id, { request, from, resolve: resolve as (value: unknown) => void, reject })
       this.#worker.postMessage(request)
     })
   }
@@ -114,8 +118,14 @@ export class Carrier {
     const pending = this.#pending.get(reply.id)
     this.#pending.delete(reply.id)
     if (this.#pending.size === 0) this.#worker.unref()
-    if ('value' in reply) pending?.resolve(reply.value)
-    else pending?.reject(reply.usage ? new UsageError(reply.error) : new Error(reply.error))
+    if (pending === undefined) return
+    if ('value' in reply) pending.resolve(reply.value)
+    else {
+      const error = reply.usage ? new UsageError(reply.error) : new Error(reply.error)
+      // Behind the line with its name.
+      error.stack = pending.from.stack.replace(/^.*/, () => String(error))
+      pending.reject(error)
+    }
   }
 
   #fail(error: Error): void {

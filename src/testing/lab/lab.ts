@@ -1,5 +1,6 @@
 /** Lab: namespaces and the links between them, for a test. */
 import { rmSync } from 'node:fs'
+import { inspect } from 'node:util'
 import { loadNative, type Native } from '../../linux/native.ts'
 import { UsageError } from '../../netdev/driver.ts'
 import { checkOptions } from '../../netdev/options.ts'
@@ -138,6 +139,9 @@ export class Lab implements AsyncDisposable {
   #add<N extends LabNamespace>(names: readonly string[], make: (name: string) => N): N[] {
     if (this.#closed !== undefined) throw new Error('the lab has ended')
     for (const [i, name] of names.entries()) {
+      if (typeof name !== 'string') {
+        throw new UsageError(`namespace ${inspect(name)}: names are arguments, as in lab.namespaces('a', 'b')`)
+      }
       if (!NAME.test(name) || name.length > NAME_MAX) {
         throw new UsageError(`namespace '${name}': a name has 1 to ${NAME_MAX} letters, digits and inner hyphens`)
       }

@@ -126,7 +126,10 @@ export class LabNamespace {
     try {
       await once(socket, 'connect', { signal: closed.signal })
     } catch (error) {
-      throw closed.signal.aborted ? closed.signal.reason : error
+      const reason = closed.signal.aborted ? closed.signal.reason : error
+      // From here it leads to the line of the test.
+      Error.captureStackTrace(reason)
+      throw reason
     } finally {
       socket.removeListener('close', close)
     }

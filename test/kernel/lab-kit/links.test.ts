@@ -92,8 +92,22 @@ test('wrong words and wrong filters are usage errors, and change nothing', async
   await expect(link.wire('loss')).rejects.toThrow('loss')
   await expect(link.ab.drop('tcp prot 80')).rejects.toThrow('tcp prot 80')
   await expect(link.ab.drop('tcp', { nth: 1, every: 2 })).rejects.toThrow('one of first, nth and every')
+  // The worker that threw it has no line of this file.
+  await expect(link.wire('los')).rejects.toMatchObject({
+    stack: expect.stringMatching(/^UsageError: 'los'.*links\.test/s),
+  })
   const { ab, ba } = await link.stats()
   expect([ab.words, ba.words]).toEqual(['delay 1ms', 'delay 1ms'])
+})
+
+test('a namespace whose name is not one of a host, or is taken, is a usage error', () => {
+  const wrong = [
+    [['a', 'b'], "namespace [ 'a', 'b' ]: names are arguments, as in lab.namespaces('a', 'b')"],
+    ['a b', "namespace 'a b': a name has 1 to 15 letters, digits and inner hyphens"],
+    ['Server', "namespace 'Server': the name is taken"],
+  ] as const
+  for (const [name, message] of wrong) expect(() => lab.namespaces(name as string)).toThrow(message)
+  expect(lab.namespaces('b')[0].name).toBe('b')
 })
 
 test('a cable and a connection without its other end are usage errors', async () => {
