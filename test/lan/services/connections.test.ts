@@ -60,7 +60,7 @@ const closed = (all: readonly Socket[]) => Promise.all(all.map(closedOne))
 
 describe('connections', () => {
   test('connections are closed after the idle time, while others are served', async () => {
-    connections = new Connections({ ...LIMITS, idle: 200 })
+    connections = new Connections({ ...LIMITS, idle: 1000 })
     const silent = await Promise.all(Array.from({ length: 90 }, open))
     expect(await ask('hello')).toBe('hello')
     await closed(silent)
@@ -94,7 +94,7 @@ describe('HTTP', () => {
   const request = 'GET / HTTP/1.1\r\nHost: web\r\nConnection: close\r\n\r\n'
 
   test('HTTP closes connections with incomplete headers, even if bytes trickle in, while others are served', async () => {
-    handler = http('hello', 300)
+    handler = http('hello', 1000)
     const half = await Promise.all(Array.from({ length: 90 }, open))
     for (const socket of half) socket.write('GET / HTTP/1.1\r\nX: ')
     const drip = setInterval(() => half[0]?.write('x'), 20)
@@ -105,7 +105,7 @@ describe('HTTP', () => {
   })
 
   test('HTTP limits the headers of the second request of a connection likewise', async () => {
-    handler = http('hello', 300)
+    handler = http('hello', 1000)
     const socket = await open()
     let got = ''
     socket.setEncoding('utf8').on('data', more => {
@@ -118,10 +118,10 @@ describe('HTTP', () => {
   })
 
   test('HTTP does not limit the time for the body of a request', async () => {
-    handler = http('hello', 150)
+    handler = http('hello', 500)
     const socket = await open()
-    socket.write('POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 30\r\n\r\n')
-    for (let n = 0; n < 30; n++) {
+    socket.write('POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 61\r\n\r\n')
+    for (let n = 0; n < 60; n++) {
       await new Promise(resolve => setTimeout(resolve, 10))
       socket.write('x')
     }
