@@ -69,7 +69,9 @@ describe('a cable of vnet/wire', () => {
         },
       }))
       const link = await join({ ab: [loss(0.3), note] })
-      left.ip(`neigh add 192.0.2.2 lladdr ${right.ip('-br link show b').split(/\s+/)[2]} dev a`)
+      const macOf = (netns: Netns, name: string) => netns.ip(`-br link show ${name}`).split(/\s+/)[2]
+      left.ip(`neigh add 192.0.2.2 lladdr ${macOf(right, 'b')} dev a`)
+      right.ip(`neigh add 192.0.2.1 lladdr ${macOf(left, 'a')} dev b`)
       const before = snmp(left)['Icmp.InEchoReps'] ?? 0
       await pingSome(left, '-c 40 -i 0.002 -W 1 192.0.2.2')
       const received = () => (snmp(left)['Icmp.InEchoReps'] ?? 0) - before
