@@ -4,7 +4,7 @@ import { type Found, type FoundDevice, findVnets, listed } from '../control/clie
 import { loadNative } from '../linux/native.ts'
 import { interfaceArg, UsageError } from '../netdev/driver.ts'
 import { printable } from '../netdev/printable.ts'
-import { isNamed, label, type Named } from './device-words.ts'
+import { isAmong, isNamed, label, type Named } from './device-words.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
 
 export interface AskOptions {
@@ -29,8 +29,9 @@ export async function askVnets(
     throw new UsageError(`--user ${user}: only root may query the vnets of another user`)
   }
   using client = new ControlClient(loadNative(), { user, timeoutMs })
-  const isWanted = (device: Named) => names.some(name => isNamed(device, name))
-  const found = await findVnets(client, { isWanted: names.length > 0 ? isWanted : undefined, user })
+  // A vnet without interfaces is queried only if all are.
+  const isWanted = names.length === 0 ? undefined : (device: Named) => isAmong(device, names)
+  const found = await findVnets(client, { isWanted, user })
   const unknown = names.filter(name => !found.devices.some(device => isNamed(device, name)))
   const complaint = complaintAbout(unknown, found, io.commandLine ?? 'vnet list', user)
   if (complaint === undefined) return await ask(client, found)
@@ -76,9 +77,7 @@ export function complaintAbout(
   commandLine: string,
   user?: number,
 ): string | undefined {
-  const far = elsewhere.filter(({ interfaces }) =>
-    interfaces.some(each => unknown.length === 0 || unknown.some(name => isNamed(each, name))),
-  )
+  const far = elsewhere.filter(({ interfaces }) => interfaces.some(each => isAmong(each, unknown)))
   const advice = [
     ...far.map(entry => `; for ${listed(entry.interfaces.map(label))}: ${enter(entry, user)} ${commandLine}`),
     ...users.map(user => `; user ${user} has some: vnet list --user ${user}`),

@@ -18,6 +18,11 @@ export function isNamed(device: Named, text: string): boolean {
   return [device.name, fullName(device)].some(name => name === text || printable(name) === text)
 }
 
+/** Whether one of `names` names the device; without names every device is meant. */
+export function isAmong(device: Named, names: readonly string[]): boolean {
+  return names.length === 0 || names.some(name => isNamed(device, name))
+}
+
 function fullName({ name, netns }: Named): string {
   return netns === undefined ? name : `${netns}/${name}`
 }

@@ -8,7 +8,7 @@ import { interfaceArg, UsageError } from '../../netdev/driver.ts'
 import { EPIPE, isErrno, VnetError } from '../../netdev/errno.ts'
 import { type AskOptions, askVnets, fail } from '../ask.ts'
 import { complaintsOf, openStreams, type VnetStream, vnetsOfHere, writeAll } from '../capture-streams.ts'
-import { isNamed, label } from '../device-words.ts'
+import { isAmong, isNamed, label } from '../device-words.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io, type UserEnd } from '../io.ts'
 import type { CaptureFileOptions } from '../options.ts'
 
@@ -43,7 +43,7 @@ export function capture(words: readonly string[], options: CaptureOptions, io: I
       throw new UsageError(`${path} is an interface: name a file last, such as ${last.name}.pcapng, or - for stdout`)
     }
     using end = endOf(io)
-    const wanted = devices.filter(device => isAll || names.some(name => isNamed(device, name)))
+    const wanted = devices.filter(device => isAmong(device, names))
     const whole = isAll ? vnetsOfHere(client, found) : undefined
     const opened = await openStreams(client, wanted, { filter, snaplen, dropsOnly }, whole)
     const { streams } = opened

@@ -5,7 +5,7 @@ import { type Entry, isSameNamespace, readDirectories, watchDirectories } from '
 import { ECONNREFUSED, VnetError } from '../../netdev/errno.ts'
 import { IFF_UP } from '../../netdev/if.ts'
 import { type AskOptions, askVnets, fail } from '../ask.ts'
-import { isNamed, label } from '../device-words.ts'
+import { isAmong, label } from '../device-words.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../io.ts'
 
 export interface EventsOptions extends AskOptions {
@@ -39,8 +39,7 @@ export function events(names: readonly string[], { json, drops, user }: EventsOp
       let held: DeviceEvent[] | undefined = isNew ? [] : undefined
       try {
         const isShown = (event: DeviceEvent) =>
-          (names.length === 0 || names.some(name => isNamed(event, name))) &&
-          (netns === here.inode || guests.get(vnet)?.has(keyOf(event)))
+          isAmong(event, names) && (netns === here.inode || guests.get(vnet)?.has(keyOf(event)))
         const onEvent = (event: DeviceEvent) => {
           if (!isShown(event)) return
           if (held === undefined) print(event)

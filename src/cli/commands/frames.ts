@@ -5,7 +5,7 @@ import { CaptureReader } from '../../capture/reader.ts'
 import type { ControlClient, Found } from '../../control/index.ts'
 import { type AskOptions, askVnets, fail } from '../ask.ts'
 import { complaintsOf, openStreams, type VnetStream, vnetsOfHere } from '../capture-streams.ts'
-import { isNamed, label } from '../device-words.ts'
+import { isAmong, label } from '../device-words.ts'
 import { FrameLines } from '../frame-lines.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../io.ts'
 
@@ -23,7 +23,7 @@ export function frames(names: readonly string[], options: FramesOptions, io: Io)
   const show = async (client: ControlClient, found: Found) => {
     const { devices, failed: silent } = found
     const isAll = names.length === 0
-    const wanted = devices.filter(device => isAll || names.some(name => isNamed(device, name)))
+    const wanted = devices.filter(device => isAmong(device, names))
     using end = endOf(io)
     const whole = names.length === 0 ? vnetsOfHere(client, found) : undefined
     const opened = await openStreams(client, wanted, { filter, dropsOnly, snaplen: PRINTED }, whole)

@@ -1,5 +1,5 @@
 /** `vnet metrics`: serves the counters of running vnets to Prometheus, beside them. */
-import { ControlClient } from '../../control/client/client.ts'
+import { ControlClient, SERVED_TIMEOUT_MS } from '../../control/client/client.ts'
 import { loadNative } from '../../linux/native.ts'
 import type { Address } from '../../metrics/address.ts'
 import { serveMetrics } from '../../metrics/server.ts'
@@ -7,13 +7,10 @@ import { snapshot } from '../../metrics/snapshot.ts'
 import type { AskOptions } from '../ask.ts'
 import { EXIT_OK, endOf, type Io } from '../io.ts'
 
-/** A scrape must not wait for a vnet that is stuck. */
-const TIMEOUT_MS = 2000
-
 /** Serves until the user ends it. Vnets may start and end meanwhile. */
 export async function metrics(address: Address, { user }: AskOptions, io: Io): Promise<number> {
   using end = endOf(io)
-  using client = new ControlClient(loadNative(), { user, timeoutMs: TIMEOUT_MS })
+  using client = new ControlClient(loadNative(), { user, timeoutMs: SERVED_TIMEOUT_MS })
   await using server = await serveMetrics(address, () => snapshot(client, { user }))
   io.out(`${server.url}\n`)
   await end.asked

@@ -3,7 +3,7 @@ import type { ControlClient, DeviceStats, Found } from '../../control/index.ts'
 import { type LinkStats64, type LinkStats64Field, linkStats64Fields } from '../../netdev/stats.ts'
 import { align } from '../align.ts'
 import { type AskOptions, askVnets, fail } from '../ask.ts'
-import { isNamed, label } from '../device-words.ts'
+import { isAmong, label } from '../device-words.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../io.ts'
 import { jsonOutput } from '../output.ts'
 import { EVENTS } from '../statistics.ts'
@@ -42,7 +42,7 @@ async function round(
   const interfaces: DeviceStats[] = []
   const show = async (client: ControlClient, { devices, failed }: Found) => {
     for (const device of devices) {
-      if (names.length > 0 && !names.some(name => isNamed(device, name))) continue
+      if (!isAmong(device, names)) continue
       const stats = await client.stats(device.vnet, device)
       if (stats !== undefined) interfaces.push(stats)
     }

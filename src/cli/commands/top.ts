@@ -2,7 +2,7 @@
 import { findVnets } from '../../control/client/find.ts'
 import type { ControlClient, Found } from '../../control/index.ts'
 import { type AskOptions, askVnets, fail } from '../ask.ts'
-import { isNamed, type Named } from '../device-words.ts'
+import { isAmong, type Named } from '../device-words.ts'
 import { EXIT_OK, endOf, type Io } from '../io.ts'
 import { type Reading, read } from '../top/reading.ts'
 import { rowsOf } from '../top/rows.ts'
@@ -20,7 +20,7 @@ const TIMEOUT_MS = 1000
 
 /** Shows the interfaces `names`, or all if `names` is empty, until the user ends it. */
 export function top(names: readonly string[], { interval = INTERVAL_MS, user }: TopOptions, io: Io): Promise<number> {
-  const isWanted = names.length === 0 ? undefined : (device: Named) => names.some(name => isNamed(device, name))
+  const isWanted = names.length === 0 ? undefined : (device: Named) => isAmong(device, names)
   const show = async (client: ControlClient, first: Found) => {
     using end = endOf(io)
     using shown = io.own && isTerminal(process) ? onScreen(process) : onLines(io)

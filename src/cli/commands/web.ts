@@ -1,11 +1,11 @@
 /** `vnet web`: serves the live page of running vnets, beside them. */
-import { ControlClient } from '../../control/client/client.ts'
+import { ControlClient, SERVED_TIMEOUT_MS } from '../../control/client/client.ts'
 import { loadNative } from '../../linux/native.ts'
 import type { Address } from '../../metrics/address.ts'
 import { serveWeb } from '../../web/server.ts'
 import { keptToken } from '../../web/token.ts'
 import type { AskOptions } from '../ask.ts'
-import { isNamed } from '../device-words.ts'
+import { isAmong, type Named } from '../device-words.ts'
 import { EXIT_OK, endOf, type Io } from '../io.ts'
 import { packageVersion } from '../version.ts'
 
@@ -13,9 +13,6 @@ interface WebCommandOptions extends AskOptions {
   /** Names that the server is reached by, besides its addresses. */
   readonly host?: readonly string[]
 }
-
-/** A page must not wait for a vnet that is stuck. */
-const TIMEOUT_MS = 2000
 
 /**
  * Serves the interfaces `names`, or all, until the user ends it. Vnets may start and end meanwhile.
@@ -27,12 +24,9 @@ export async function web(
   io: Io,
 ): Promise<number> {
   using end = endOf(io)
-  using client = new ControlClient(loadNative(), { user, timeoutMs: TIMEOUT_MS })
+  using client = new ControlClient(loadNative(), { user, timeoutMs: SERVED_TIMEOUT_MS })
   const version = packageVersion()
-  const isWanted =
-    names.length === 0
-      ? undefined
-      : (device: Parameters<typeof isNamed>[0]) => names.some(name => isNamed(device, name))
+  const isWanted = (device: Named) => isAmong(device, names)
   await using server = await serveWeb({ address, token: keptToken(), hosts, client, version, user, isWanted })
   io.out(`${server.url}\n`)
   await end.asked

@@ -65,6 +65,8 @@ import {
 
 /** How long a vnet may take for the next part of its reply. */
 const TIMEOUT_MS = 5000
+/** The same for a page or a scrape, which must not wait for a vnet that is stuck. */
+export const SERVED_TIMEOUT_MS = 2000
 /** Delay before frames for which a vnet had no room are sent again, ms. */
 const AGAIN_MS = 1
 const ROOT = 0
