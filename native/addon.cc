@@ -57,6 +57,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add<vnet::TimerfdCreate>(exports, "timerfdCreate");
   add<vnet::TimerfdSetTime>(exports, "timerfdSettime");
   add<vnet::TimerfdRead>(exports, "timerfdRead");
+  add<vnet::DieWithParent>(exports, "dieWithParent");
   add<vnet::Unshare>(exports, "unshare");
   add<vnet::Setns>(exports, "setns");
   add<vnet::CreateNetns>(exports, "createNetns");

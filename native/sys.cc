@@ -554,6 +554,10 @@ Napi::Value TimerfdRead(const Napi::CallbackInfo& info) {
   return result(info, expirations > INT_MAX ? INT_MAX : static_cast<int>(expirations));
 }
 
+Napi::Value DieWithParent(const Napi::CallbackInfo& info) {
+  return result(info, ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 ? 0 : -errno);
+}
+
 Napi::Value Unshare(const Napi::CallbackInfo& info) {
   Args args(info);
   const int flags = args.integer<int32_t>(0);

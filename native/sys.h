@@ -34,6 +34,7 @@ Napi::Value EndAs(const Napi::CallbackInfo& info);
 Napi::Value TimerfdCreate(const Napi::CallbackInfo& info);
 Napi::Value TimerfdSetTime(const Napi::CallbackInfo& info);
 Napi::Value TimerfdRead(const Napi::CallbackInfo& info);
+Napi::Value DieWithParent(const Napi::CallbackInfo& info);
 Napi::Value Unshare(const Napi::CallbackInfo& info);
 Napi::Value Setns(const Napi::CallbackInfo& info);
 Napi::Value CreateNetns(const Napi::CallbackInfo& info);

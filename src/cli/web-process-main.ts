@@ -4,13 +4,10 @@
  * vnet.
  */
 import { loadFilters } from '../control/client/capture-request.ts'
-import { ControlClient, loadWords } from '../control/client/client.ts'
+import { ControlClient, loadWords, SERVED_TIMEOUT_MS } from '../control/client/client.ts'
 import { loadNative } from '../linux/native.ts'
 import { dropPrivileges } from '../linux/privileges.ts'
 import { packageVersion } from './version.ts'
-
-/** A page must not wait for a vnet that is stuck. */
-const timeoutMs = 2000
 
 // A terminal and systemd signal every process of theirs. This one ends with the vnet.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1']) process.on(signal, () => {})
@@ -19,7 +16,10 @@ process.stdin.resume()
 
 const [kind = '', host = '', port, pid] = process.argv.slice(2)
 const native = loadNative()
-const client = new ControlClient(native, { timeoutMs })
+// If JavaScript hangs here, the end of standard input goes unnoticed.
+native.dieWithParent()
+if (process.ppid !== Number(pid)) process.exit()
+const client = new ControlClient(native, { timeoutMs: SERVED_TIMEOUT_MS })
 const served = { address: { host, port: Number(port), fd: 3 }, client, pid: Number(pid) }
 if (kind === 'web') await serveWeb()
 else {

@@ -213,6 +213,8 @@ export interface Native {
 
   /** unshare(2) of CLONE_* for the calling thread alone. */
   unshare(flags: number): number
+  /** The kernel kills this process when the thread that started it ends (PR_SET_PDEATHSIG). */
+  dieWithParent(): number
   /** setns(2) of the calling thread into the namespace of a descriptor; `type` is CLONE_* or 0. */
   setns(fd: number, type: number): number
   /**

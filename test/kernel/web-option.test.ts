@@ -104,11 +104,13 @@ test('--web and --metrics serve one vnet with its rights, by processes that have
   await other.stop()
 })
 
-test('the processes end with a vnet that is killed, and the next one has the same token', async () => {
+test('the processes end with a vnet that is killed, even one that hangs, and the next vnet has the same token', async () => {
   const vnet = await spawnVnet(['--json', '--netns', netns.name, '--web', '0', '--metrics', '0'])
   const { web, metrics, token } = urlsOf(vnet)
   const over = Promise.all([web, metrics].map(ended))
   expect([(await fetch(web)).status, (await fetch(metrics)).status]).toEqual([200, 200])
+  // As one that hangs, it does not notice the end of its standard input.
+  process.kill(childrenOf(vnet.pid)[0] ?? 0, 'SIGSTOP')
   expect((await vnet.stop('SIGKILL')).status).toBe(137)
   await over
   const next = await spawnVnet(['--json', '--netns', netns.name, '--web', new URL(web).host])
