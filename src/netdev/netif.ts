@@ -151,22 +151,24 @@ export function netifCarrierOk(dev: NetDevice): boolean {
 /**
  * Pulls the cable out of a device: it and its peer (ndoGetPeerDev) have no carrier until plugCable.
  * The kernel drops what it would send; frames that it had queued are dropped as TX_CARRIER. Changes
- * of the drivers' carriers meanwhile take effect then. The kernel has no such function.
+ * of the drivers' carriers meanwhile take effect then. `cause` is logged. The kernel has no such
+ * function.
  */
-export function cutCable(dev: NetDevice): void {
-  setCut(dev, true)
+export function cutCable(dev: NetDevice, cause?: string): void {
+  setCut(dev, true, cause)
 }
 
-/** Puts the cable in again, at both ends. */
-export function plugCable(dev: NetDevice): void {
-  setCut(dev, false)
+/** Puts the cable in again, at both ends. `cause` is logged. */
+export function plugCable(dev: NetDevice, cause?: string): void {
+  setCut(dev, false, cause)
 }
 
-function setCut(dev: NetDevice, cut: boolean): void {
+function setCut(dev: NetDevice, cut: boolean, cause: string | undefined): void {
+  const what = (cut ? 'cable cut' : 'cable plugged in') + (cause === undefined ? '' : ` (${cause})`)
   const ends = [dev, peerOf(dev)].filter(end => end !== undefined && end.cut !== cut) as NetDevice[]
   for (const end of ends) end.cut = cut
   for (const end of ends) {
-    if (end.regState === NETREG_REGISTERED) end.log.info(cut ? 'cable cut' : 'cable plugged in')
+    if (end.regState === NETREG_REGISTERED) end.log.info(what)
     callNdo(end, 'ndoCableChanged', () => end.netdevOps.ndoCableChanged?.(end))
     if (!updateCarrier(end)) stateChange(end)
   }

@@ -101,8 +101,8 @@ function follow(
   const take = (step: ScenarioStep<ParsedWords>) => {
     if (step.ab !== undefined) ab.set(step.ab.stages, step.ab.words)
     if (step.ba !== undefined) ba.set(step.ba.stages, step.ba.words)
-    if (step.carrier === true) plugCable(dev as NetDevice)
-    else if (step.carrier === false) cutCable(dev as NetDevice)
+    if (step.carrier === true) plugCable(dev as NetDevice, 'scenario: carrier on')
+    else if (step.carrier === false) cutCable(dev as NetDevice, 'scenario: carrier off')
   }
   let started: number | undefined
   const forget = net.registerNetdeviceNotifier((event, changed) => {

@@ -166,7 +166,7 @@ test('a TCP connection survives an outage of two seconds that a scenario makes',
   const scenario = file('outage.yaml', '- { at: 300ms, carrier: off }\n- { at: 2300ms, carrier: on }\n')
   const vnet = await start('--wire', 'delay 5ms limit 10000', '--scenario', scenario)
   const streams = await startStreams(client, server)
-  await vnet.line(/left: cable cut/)
+  await vnet.line(/left: cable cut \(scenario: carrier off\)/)
   await streams.more(4 * MIB)
   expect(vnet.stdout).toMatch(/left: cable plugged in/)
   for (const { wrong } of await streams.end()) expect(wrong).toEqual([])
