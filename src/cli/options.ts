@@ -160,7 +160,7 @@ export function commonOptions(): Option[] {
         'log changes; -vv: every frame, interrupt, poll and drop too',
         (_, n: number | undefined) => (n ?? 0) + 1,
       ),
-      option('-q, --quiet', 'print only the line `ready`, and errors'),
+      option('-q, --quiet', 'print only URLs, the line `ready`, and errors'),
     ],
   }
   return Object.entries(groups).flatMap(([heading, options]) => options.map(each => each.helpGroup(heading)))

@@ -35,7 +35,10 @@ export function textOutput(io: Io, quiet: boolean, enter?: string): Output {
       if (!quiet) {
         for (const plan of plans) io.out(`${interfaceLine(plan)}\n`)
         if (enter !== undefined) io.out(`no root: in another terminal, first: ${enter}\n`)
-        for (const [what, url] of Object.entries(urls)) io.out(`${what}: ${url}\n`)
+      }
+      // A page cannot be opened without its URL.
+      for (const [what, url] of Object.entries(urls)) io.out(`${what}: ${url}\n`)
+      if (!quiet) {
         for (const hint of hints(plans, driver, enter === undefined)) io.out(`try: ${hint}\n`)
       }
       io.out('ready\n')
