@@ -131,7 +131,7 @@ describe('list', () => {
     const { status, stdout, stderr } = await runMain('list', '--json')
     expect([status, stderr]).toEqual([
       1,
-      expect.stringMatching(/^vnet: GET_DEVICES of vnet \d+ \(sn0, sn1\): EPERM, .*; not today\n$/),
+      expect.stringMatching(/^vnet: GET_DEVICES of vnet \d+ \(sn0, red\/sn1\): EPERM, .*; not today\n$/),
     ])
     expect(JSON.parse(stdout).interfaces.map(({ name }: { name: string }) => name)).toEqual(['sn0', 'sn1'])
   })

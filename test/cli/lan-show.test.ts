@@ -260,7 +260,7 @@ describe('the vnets that are asked', () => {
     vnet({ [GET_DEVICES]: refuse(EPERM) })
     const { status, stdout, stderr } = await runMain('lan', 'show', '--hosts')
     expect([status, stdout]).toEqual([1, 'eth9 red/eth8\nhosts 0\n\nhost  mac  addresses\n'])
-    expect(stderr).toMatch(/^vnet: GET_DEVICES of vnet \d+ \(eth9, eth8\): EPERM, .*; not here\n$/)
+    expect(stderr).toMatch(/^vnet: GET_DEVICES of vnet \d+ \(eth9, red\/eth8\): EPERM, .*; not here\n$/)
   })
 
   test('if the only vnet refuses, one line is printed and the status is 1', async () => {

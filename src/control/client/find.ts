@@ -114,7 +114,7 @@ function isShown({ netns, interfaces }: Entry, here: NetNamespace): (device: Dev
 
 /** Returns the same error, with the vnet named in it. */
 function withName({ errno, syscall, advice }: VnetError, { pid, interfaces }: Entry): VnetError {
-  const names = listed(interfaces.map(({ name }) => name))
+  const names = listed(interfaces.map(({ name, netns }) => (netns === undefined ? name : `${netns}/${name}`)))
   return new VnetError(errno, `${syscall} of vnet ${pid}${names === '' ? '' : ` (${names})`}`, advice)
 }
 
