@@ -33,7 +33,7 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
 /** Returns why a request is refused; undefined if it is not. `hosts` are names for this server. */
 export function refusalOf({ url = '', headers }: IncomingMessage, hosts: readonly string[]): Refusal | undefined {
   if (!isAddressOrLocalhost(headers.host) && !hosts.includes(hostName(headers.host).toLowerCase())) {
-    return { status: 403, text: 'wrong Host: use the address, localhost, or a name given by --host' }
+    return { status: 403, text: 'wrong Host: use the address, localhost, or a name given by vnet web --host' }
   }
   if (isForeign(headers)) return { status: 403, text: 'this request is from another origin' }
   // A proxy's form, `GET http://other/ HTTP/1.1`, would have a host of its own.
