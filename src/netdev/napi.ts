@@ -26,9 +26,10 @@ export class Napi {
   #enabled = false
   #wasEnabled = false
   #scheduled = false
-  /** True while the Net has it listed; true if completeDone was called in the poll that runs. */
+  /** True while the Net has it listed. */
   #listed = false
-  #completed = false
+  /** What completeDone was called with in the poll that runs; -1 if it was not. */
+  #completed = -1
 
   /**
    * netif_napi_add. `poll` returns how many frames it handled: all of `budget` asks to be polled
@@ -76,17 +77,17 @@ export class Napi {
   }
 
   /**
-   * napi_complete_done: nothing is left to poll. `work` is what the poll is about to return.
-   * Returns false if it was disabled.
+   * napi_complete_done: nothing is left to poll. `work` is what the poll is about to return; without
+   * it, it is napi_complete. Returns false if it was disabled.
    */
-  completeDone(work: number): boolean {
+  completeDone(work: number = 0): boolean {
     if (work >= this.weight) {
       const advice = 'a poll that returns its whole budget is polled again, and completes later'
       this.#warn('napi_complete_done', `with ${work} of ${this.weight} handled`, this.completeDone, advice)
     }
     const was = this.#scheduled
     this.#scheduled = false
-    this.#completed = true
+    this.#completed = work > 0 ? work : 0
     return was
   }
 
@@ -110,7 +111,7 @@ export class Napi {
   }
 
   #pollOnce(): boolean {
-    this.#completed = false
+    this.#completed = -1
     this.polls++
     try {
       const work: unknown = this.#poll(this, this.weight)
@@ -119,8 +120,13 @@ export class Napi {
         logBadReturn(this.dev, 'napi poll', work, 'the number of frames handled')
         return false
       }
+      const isCompleted = this.#completed >= 0
       if (work > this.weight) this.#warnOfReturn(`${work}, exceeding its budget of ${this.weight}`)
-      const again = this.#scheduled && (this.#completed || work >= this.weight)
+      // More is logged by completeDone.
+      else if (work === this.weight && isCompleted && this.#completed < this.weight) {
+        this.#warnOfReturn(`${work}, its whole budget, after napi_complete_done with ${this.#completed}`)
+      }
+      const again = this.#scheduled && (isCompleted || work >= this.weight)
       if ((this.dev.msgEnable & NETIF_MSG_RX_STATUS) !== 0) {
         logEvent(this.dev, `poll: ${work} of ${this.weight}${again ? ', again' : ', done'}`)
       }

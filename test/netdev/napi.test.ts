@@ -237,6 +237,23 @@ describe('warnings', () => {
     ])
   })
 
+  test('a poll that returns its whole budget although it completed is warned of, with where it was added', async () => {
+    const memory = makeNet()
+    const { dev } = await addDevice(memory)
+    const napi = new Napi(dev, (self, budget) => {
+      self.completeDone(3)
+      return budget
+    })
+    napi.enable()
+    napi.schedule()
+    memory.net.flush()
+    expect(warnings(memory)).toEqual([
+      expect.stringMatching(
+        `^test0: napi poll: the function, added ${HERE}, returned 64, its whole budget, after napi_complete_done with 3$`,
+      ),
+    ])
+  })
+
   test('a poll that returns more than its budget is warned of, with where it was added, and polled again', async () => {
     const memory = makeNet()
     const { dev } = await addDevice(memory)
