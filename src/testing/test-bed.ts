@@ -319,11 +319,19 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
       if (next === undefined || next > end) break
       // An alarm that is armed for now rings a nanosecond later.
       rounds = next - clock.now() > 1 ? 0 : rounds + 1
-      if (rounds > ROUNDS_MAX) throw new Error(`${this.#driver.name}: timers or polls run without end`)
+      if (rounds > ROUNDS_MAX) throw this.#endless()
       clock.advance(Math.max(next - clock.now(), 0))
     }
     clock.advance(end - clock.now())
     this.#settle()
+  }
+
+  /** Names the handler or the poll that is due again each time that it has run. */
+  #endless(): Error {
+    const { softirq } = this.net
+    const place = softirq && functionPlace(softirq.code)
+    const what = softirq === undefined ? 'timers run' : `${softirq.what}${place ? ` at ${place}` : ''} runs`
+    return new Error(`${this.#driver.name}: ${what} without end`)
   }
 
   #echoed(identifier: number, sequence: number): void {

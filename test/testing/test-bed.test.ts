@@ -329,7 +329,23 @@ test('a driver whose frames or polls never end is an error, not a test that hang
     },
   })
   const bed = await testBed(storm)
-  expect(() => bed.advance('1s')).toThrow('test: timers or polls run without end')
+  expect(() => bed.advance('1s')).toThrow('test: timers run without end')
+})
+
+test('an interrupt that is raised without end is an error that names the handler by its line', async () => {
+  let irq: Irq | undefined
+  const again = driverOf({
+    ndoOpen(dev) {
+      irq = new Irq(dev)
+      irq.request(() => {
+        irq?.raise(1)
+        return IRQ_HANDLED
+      })
+    },
+  })
+  const bed = await testBed(again)
+  irq?.raise(1)
+  expect(() => bed.advance('1s')).toThrow(/^test: interrupt handler at .*test-bed\.test\.ts:\d+ runs without end$/)
 })
 
 test('a driver to which the kernel replies without end is an error as well', async () => {
