@@ -1,4 +1,4 @@
-// explained by: interrupts: 0
+// explained by: interrupts 0
 // @ts-check
 import {
   allocEtherdevMqs,

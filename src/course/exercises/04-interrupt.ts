@@ -74,9 +74,10 @@ export const exercise: Exercise = {
         const made = await bed(PARAMS)
         transmit(made, 1)
         made.advance(`${DELAY}ms`)
-        const { count } = irqOf(made)
+        const { irq, board } = made.dev.priv as Priv
+        const there = `tx ring ${board.tx.length}, rx ring ${board.rx.length}, interrupts ${irq.count}`
         verify(made.received.length === 1, {
-          seen: `a frame was transmitted, and the kernel received none; interrupts: ${count}; dropped: ${counts(made.drops())}`,
+          seen: `a frame was transmitted, and the kernel received none; ${there}; dropped: ${counts(made.drops())}`,
           expected: `the frame, after ${DELAY} ms: tx ring, kick, interrupt, rx ring, netifRx`,
           read: 'What to do',
         })
@@ -192,6 +193,11 @@ export const exercise: Exercise = {
           return board.rx.shift()
         }
         raise(made, RX_READY)
+        verify(made.received.length === 1, {
+          seen: 'an interrupt said RX_READY alone, with a frame in the rx ring, and the kernel did not receive it',
+          expected: 'the frame: look at each bit by itself',
+          read: 'Many frames, one interrupt',
+        })
         verify(made.dev.tx[0]?.stopped === false, {
           seen: `the board raised TX_DONE while the handler took a frame; the status word is ${irq.status}, and the queue is still stopped`,
           expected: 'a new interrupt, which wakes it: acknowledge first, or you clear what you have not looked at',
