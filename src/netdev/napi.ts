@@ -77,8 +77,8 @@ export class Napi {
   }
 
   /**
-   * napi_complete_done: nothing is left to poll. `work` is what the poll is about to return; without
-   * it, it is napi_complete. Returns false if it was disabled.
+   * napi_complete_done: nothing is left to poll. `work` is what the poll is about to return; by
+   * default 0, as with napi_complete. Returns false if it was disabled.
    */
   completeDone(work: number = 0): boolean {
     if (work >= this.weight) {
