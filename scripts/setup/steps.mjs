@@ -42,7 +42,8 @@ export const steps = [
     native: true,
     inputs: () => digest(['binding.gyp', ...filesUnder('native')], [lockedVersion('node-addon-api'), process.arch]),
     outputs: () => ['vnet.node', 'vnet-launch', 'vnet-rootless', 'vnet-within'].map(name => `build/Release/${name}`),
-    make: () => run('building the addon', [...tool('node-gyp'), 'configure', 'build', ...nodeHeaders()]),
+    make: () =>
+      run('building the addon', [...tool('node-gyp'), 'configure', 'build', '--jobs', 'max', ...nodeHeaders()]),
   },
   {
     // In node_modules, because a new compiler makes the step due, and because dist is packed.
