@@ -114,8 +114,8 @@ export default defineConfig({
           ...common,
           name: 'kernel',
           include: files.filter(isKernel),
-          // Kernel tests mostly wait for the kernel. In a long run most compute.
-          maxWorkers: isLong ? cores + 1 : 4 * cores,
+          // Kernel tests mostly wait for the kernel. In a long run they compute.
+          maxWorkers: isLong ? cores : 3 * cores,
           sequence: { groupOrder: 1 },
           testTimeout: isLong ? 900_000 : 120_000,
           ...(reason === undefined ? {} : { runner: './test/support/skip-all-runner.ts' }),
