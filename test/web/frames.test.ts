@@ -198,6 +198,21 @@ test('what is read of a flood is bounded in each interval, so the rest waits in 
   expect(page.frames[0]?.frames).toHaveLength(ROWS_MAX)
 })
 
+test('a page that goes while the rest of a flood waits ends the capture, and the next page begins another', async () => {
+  const page = new Page()
+  const { captures, frames, leave, tick } = looking(page)
+  await tick(0)
+  while ((captures[0]?.taken ?? 0) < READ_MAX) {
+    captures[0]?.frames(1000)
+    await tick(0)
+  }
+  leave(page)
+  await tick(0)
+  frames.add(page as unknown as Feed)
+  await tick(0)
+  expect(captures.map(({ isClosed }) => isClosed)).toEqual([true, false])
+})
+
 test('a page that has no room learns later how many frames it missed', async () => {
   const [slow, other] = [new Page(), new Page()]
   const { captures, tick } = looking(slow, other)

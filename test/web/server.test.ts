@@ -10,7 +10,7 @@ import { device, type Served, served, stats, TOKEN } from './served.ts'
 const own = process.pid
 const id = `${own}//sn0`
 const { fields } = stepPolicy
-const { getDevices, getStats, getParts, getWire, getParam, subscribe, echo } = commands
+const { getDevices, getStats, getParts, getWire, getParam, getSegment, subscribe, echo } = commands
 
 let web: Served
 beforeEach(async () => {
@@ -220,6 +220,27 @@ describe('what pages cost a vnet', () => {
     // A second, in which the parts would be read four times.
     await other.next('stats')
     expect(asked()).toBe(before)
+  })
+
+  test('nothing is kept of a device that no page looks at any more', async () => {
+    const none = () => {
+      throw new VnetError(EOPNOTSUPP, 'fake')
+    }
+    const fake = web.vnet({ [getSegment.cmd]: none })
+    const asked = () => fake.asked.filter(({ cmd }) => cmd === getSegment.cmd)
+    const open = async () => {
+      const feed = await web.feed(`device=${id}&want=segment`)
+      await feed.next('segment')
+      return feed
+    }
+    const feed = await open()
+    await fake.hears(subscribe.cmd)
+    await feed.close()
+    await fake.hears(subscribe.cmd, 2)
+    const before = asked().length
+    await open()
+    // As for the first page, the hosts are read too.
+    expect(asked()[before]).toEqual(asked()[0])
   })
 
   test('all statistics of a vnet are one request', async () => {

@@ -1,0 +1,36 @@
+/** What the server of the page keeps of the vnets that pages see. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { ControlClient } from '../../src/control/index.ts'
+import { commands, vnetAttributes as of } from '../../src/control/protocol/family.ts'
+import { loadNative } from '../../src/linux/native.ts'
+import type { Feed } from '../../src/web/feed.ts'
+import { Vnets } from '../../src/web/vnets.ts'
+import { FakeVnet } from '../support/fake-vnet.ts'
+import { usual } from './served.ts'
+
+/** A client that calls `before` before it subscribes. */
+class LateClient extends ControlClient {
+  before = () => {}
+
+  override async subscribe(...args: Parameters<ControlClient['subscribe']>) {
+    this.before()
+    return super.subscribe(...args)
+  }
+}
+
+test('a subscription that begins when the last page has gone ends at once', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'vnet-web-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  using client = new LateClient(loadNative(), { timeoutMs: 2000 })
+  using fake = new FakeVnet(directory, usual)
+  const nothing = () => {}
+  const vnets = new Vnets({ client, version: '1.2.3', directory }, nothing, nothing)
+  const feed = { send: () => true } as unknown as Feed
+  client.before = () => vnets.delete(feed)
+  vnets.add(feed)
+  await fake.hears(commands.subscribe.cmd, 2)
+  expect(fake.asked.at(-1)?.attributes).toEqual({ [of.events.type]: Uint8Array.of(0, 0, 0, 0) })
+})
