@@ -36,8 +36,9 @@ export function controlsView(app: App): View {
   const noToken = h('p', { class: 'warn', hidden: true }, NO_TOKEN)
   const link = h('section', { class: 'panel' }, h('h2', {}, 'Link'), ...controls.map(({ element }) => element))
   // In one column, what can be changed comes first.
-  const left = h('div', { class: 'stack' }, link, wire.element, scenario.element)
-  const right = h('div', { class: 'stack' }, faults.element, params.element, log.element, params.fixedElement)
+  const left = h('div', { class: 'stack' }, link, wire.element)
+  const others = [scenario, faults, params, log].map(({ element }) => element)
+  const right = h('div', { class: 'stack' }, ...others, params.fixedElement)
   const all = h('div', { class: 'columns' }, left, right)
   const nothing = h('p', { class: 'muted', hidden: true }, 'There is no interface to change.')
   const element = h('div', { class: 'stack controls' }, noToken, nothing, all)

@@ -55,7 +55,7 @@ export const RING = 92
 export const FOLD_COLUMNS = 16
 
 /** Between an end and what is beside it: room for a rate. */
-const END_GAP = 68
+const END_GAP = 72
 /** Between two columns. */
 const GAP = 36
 const ITEM_GAP = 8

@@ -10,11 +10,11 @@ type Stage = Wire['stages'][number]
 const COLUMNS: readonly { readonly title: string; readonly isNumber: boolean; text(stage: Stage): string }[] = [
   { title: 'stage', isNumber: false, text: stageName },
   { title: 'asked', isNumber: false, text: stage => stage.words },
-  ...(['in', 'out', 'held'] as const).map(name => counter(name)),
-  { title: 'dropped', isNumber: false, text: droppedText },
-  ...(['duplicated', 'corrupted', 'reordered', 'marked'] as const).map(name => counter(name)),
   { title: 'late p50', isNumber: true, text: ({ late }) => (late === undefined ? '' : si(late.p50 / 1e9, 's')) },
   { title: 'late p99', isNumber: true, text: ({ late }) => (late === undefined ? '' : si(late.p99 / 1e9, 's')) },
+  { title: 'dropped', isNumber: false, text: droppedText },
+  ...(['in', 'out', 'held'] as const).map(name => counter(name)),
+  ...(['duplicated', 'corrupted', 'reordered', 'marked'] as const).map(name => counter(name)),
 ]
 
 export class StageTable {
