@@ -96,6 +96,20 @@ test('the keyboard alone leads to every view and every control, and shows where 
   }
 })
 
+test('the interface that is chosen is seen in a list that is longer than the page', async () => {
+  const { address } = await startFeed(new FakeWorld())
+  const page = await browser.open(address)
+  await page.keyboard.press('/')
+  await page.keyboard.type('loop150')
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { name: 'loop150', level: 1 }).waitFor()
+  await page.keyboard.press('Escape')
+  const chosen = page.getByRole('navigation', { name: 'Interfaces' }).locator('a[aria-current]')
+  const height = page.viewportSize()!.height
+  await expect.poll(async () => (await chosen.boundingBox())?.y).toBeLessThan(height)
+  expect(await page.getByRole('searchbox').inputValue()).toBe('')
+})
+
 test('the list keeps the focus when it is made again, so arrows and Enter go through it', async () => {
   const { feed, address } = await startFeed(new FakeWorld({ devices: 3, hostile: false }))
   const page = await browser.open(address)

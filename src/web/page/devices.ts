@@ -21,6 +21,7 @@ export class DeviceList {
   readonly #count = h('p', { class: 'muted', attrs: { role: 'status' } })
   readonly #rows = new Map<DeviceId, Row>()
   readonly #rates: Rates
+  #marked: DeviceId | undefined
   readonly #address: (id: DeviceId) => string
   #groups: readonly { readonly element: HTMLElement; readonly rows: readonly Row[] }[] = []
 
@@ -57,13 +58,20 @@ export class DeviceList {
     this.#filter()
   }
 
-  /** Marks the device that is looked at. */
+  /** Marks the device that is looked at, and shows it in the list. */
   mark(id: DeviceId | undefined): void {
+    const isOther = id !== this.#marked
+    this.#marked = id
     for (const [rowId, { link }] of this.#rows) {
       if (rowId === id) link.setAttribute('aria-current', 'true')
       else link.removeAttribute('aria-current')
       link.href = this.#address(rowId)
     }
+    if (isOther) this.#showMarked()
+  }
+
+  #showMarked(): void {
+    this.#rows.get(this.#marked ?? '')?.link.scrollIntoView({ block: 'nearest' })
   }
 
   /** Shows the rates of the last message with statistics. */
@@ -135,6 +143,7 @@ export class DeviceList {
     else if (event.key === 'Escape') {
       this.search.value = ''
       this.#filter()
+      this.#showMarked()
     }
   }
 }
