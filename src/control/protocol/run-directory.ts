@@ -72,8 +72,7 @@ export function trustedDirectories(user?: number): RunDirectory[] {
 export function untrustedDirectories(candidates = ownCandidates(effectiveUid())): Untrusted[] {
   return [...new Set([RUN_DIRECTORY, ...candidates])].flatMap(path => {
     const reason = reasonAgainst(path, path === RUN_DIRECTORY ? ROOT : effectiveUid())
-    const hasVnets = listed(path).some(name => name.endsWith('.json'))
-    return reason !== undefined && hasVnets ? [{ path, reason }] : []
+    return reason !== undefined && hasVnets(path) ? [{ path, reason }] : []
   })
 }
 
@@ -83,15 +82,21 @@ export function namedDirectory(path: string): RunDirectory[] {
   return uid === undefined || reasonAgainst(path, uid) !== undefined ? [] : [{ path, uid }]
 }
 
-/** The other users with a directory for vnets. Root alone learns them; nothing is read. */
+/** The other users with vnets. Root alone learns them; no file is read. */
 export function otherUsers(): number[] {
   if (effectiveUid() !== ROOT) return []
   const users = [
     ...listed('/run/user').map(name => ({ name, path: join('/run/user', name, 'vnet') })),
     ...listed('/tmp').map(entry => ({ name: /^vnet-(\d+)$/.exec(entry)?.[1] ?? '', path: join('/tmp', entry) })),
   ]
-  const found = users.filter(({ name, path }) => /^[1-9]\d*$/.test(name) && isOwned(path, Number(name)))
+  const isUser = /^[1-9]\d*$/
+  const found = users.filter(({ name, path }) => isUser.test(name) && isOwned(path, Number(name)) && hasVnets(path))
   return [...new Set(found.map(({ name }) => Number(name)))].sort((a, b) => a - b)
+}
+
+/** Whether the directory has the file of a vnet. Others stay in it, such as the token of a page. */
+function hasVnets(path: string): boolean {
+  return listed(path).some(name => name.endsWith('.json'))
 }
 
 function effectiveUid(): number {

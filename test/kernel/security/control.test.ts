@@ -200,7 +200,10 @@ while True:
     for (const path of [own, others]) {
       mkdirSync(path, { mode: 0o700 })
       chownSync(path, USER, USER)
+      writeFileSync(`${path}/page-token`, '')
     }
+    expect(otherUsers(), 'what a vnet with a page left there').not.toContain(USER)
+    for (const path of [own, others]) writeFileSync(`${path}/7-a.json`, '{}')
     expect(otherUsers()).toContain(USER)
     expect(otherUsers()).not.toContain(USER + 1)
     expect(trustedDirectories().map(({ uid }) => uid)).not.toContain(USER)
