@@ -90,9 +90,11 @@ export function complaintAbout(
   }
   // From the replies of the vnets that were queried, and from the files of the others.
   const others = here.filter(({ vnet }) => !devices.some(device => device.vnet === vnet))
-  const there = [...devices, ...others.flatMap(({ interfaces }) => interfaces)].map(label)
-  if (there.length === 0) return none
+  // What is still in the file of a vnet that replied without it has just been deleted.
+  const written = others.flatMap(({ interfaces }) => interfaces).filter(each => !isAmong(each, unknown))
+  const there = [...devices, ...written].map(label)
   if (devices.length === 0 && failed.length > 0) return failed[0]?.message
+  if (there.length === 0) return none
   // A vnet that failed to reply may have the interface.
   const silent = failed.map(({ message }) => `; ${message}`).join('')
   const list = `there ${there.length === 1 ? 'is' : 'are'} ${listed(there)}`

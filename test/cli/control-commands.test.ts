@@ -341,7 +341,7 @@ describe('step', () => {
   }
 
   test('step prints where a frame waits, the frame, and the lines of the driver that run next', async () => {
-    const fake = vnet({ [STEP]: () => [halted] })
+    const fake = vnet({ [STEP]: () => [halted], [GET_STATS]: none })
     const { stdout, ...rest } = await runMain('step', 'sn0', 'next')
     expect(rest).toEqual({ status: 0, stderr: '' })
     expect(stdout.split('\n')).toEqual([
@@ -357,7 +357,33 @@ describe('step', () => {
       '> 10    skb.drop()',
       '',
     ])
-    expect(askedOf(fake)[0]?.attributes).toEqual({ ...SN0, 67: Uint8Array.of(2) })
+    expect(askedOf(fake).find(({ cmd }) => cmd === STEP)?.attributes).toEqual({ ...SN0, 67: Uint8Array.of(2) })
+  })
+
+  test('step says where and why the step dropped a frame', async () => {
+    let dropped = 4
+    const drops = (b: MessageBuilder) =>
+      b.nested(9, all => {
+        for (const [i, [reason, frames]] of (
+          [
+            ['RX_CRC', dropped],
+            ['FULL_RING', 9],
+          ] as const
+        ).entries()) {
+          all.nested(i + 1, drop => drop.u8(1, 0).string(2, reason).u64(3, BigInt(frames)))
+        }
+      })
+    vnet({
+      [GET_STATS]: () => [b => void drops(b.u32(1, 7).string(2, 'sn0'))],
+      [STEP]() {
+        dropped++
+        return [b => b.u8(67, 1)]
+      },
+    })
+    expect(await runMain('step', 'sn0', 'next')).toEqual(ok('dropped at sn0 (tx): RX_CRC\non: no frame waits\n'))
+    const { dropped: words } = JSON.parse((await runMain('step', 'sn0', 'next', '--json')).stdout)
+    expect(words).toEqual([{ interface: 'sn0', way: 'tx', reason: 'RX_CRC', frames: 1 }])
+    expect(JSON.parse((await runMain('step', 'sn0', '--json')).stdout)).not.toHaveProperty('dropped')
   })
 
   test('step --json prints one object', async () => {
@@ -627,6 +653,11 @@ describe('no vnet, or no such interface', () => {
       expect(await runMain(...args)).toEqual(NOT_RUNNING)
     },
   )
+
+  test('an interface that a vnet has just deleted, and that is still in its file, is not one that exists', async () => {
+    vnet({ [GET_DEVICES]: none }, { interfaces: [{ name: 'sn0', ifindex: 7, inode: 1 }] })
+    expect(await runMain('stats', 'sn0')).toEqual(NOT_RUNNING)
+  })
 
   test.each(commands.map(args => [args]))('vnet %j reports the interfaces that exist', async args => {
     const fake = vnet({ [GET_DEVICES]: () => [far] })

@@ -1,7 +1,7 @@
 /** `vnet step IF [on|off|next]`: prints the frame that waits for a step, and what runs next. */
 
 import { FramePrinter } from '../../capture/frame-text.ts'
-import type { ControlClient, FoundDevice, StepHalt, StepState } from '../../control/index.ts'
+import type { ControlClient, DeviceStats, FoundDevice, StepHalt, StepState } from '../../control/index.ts'
 import { UsageError } from '../../netdev/driver.ts'
 import { printable } from '../../netdev/printable.ts'
 import { headersOf } from '../../web/frame/headers.ts'
@@ -26,11 +26,41 @@ export function step(
 ): Promise<number> {
   if (every !== undefined && mode !== 'on') throw new UsageError('--every belongs to `step IF on`')
   const ask = async (client: ControlClient, device: FoundDevice) => {
-    const state = await client.step(device.vnet, device, mode, { every })
-    if (json) io.out(`${JSON.stringify({ event: 'step', ...stepWords(state) })}\n`)
-    else for (const line of stepLines(state)) io.out(`${printable(line)}\n`)
+    const { vnet } = device
+    const before = mode === 'next' ? await client.allStats(vnet) : []
+    const state = await client.step(vnet, device, mode, { every })
+    const dropped = mode === 'next' ? droppedSince(before, await client.allStats(vnet)) : []
+    const dropWords = dropped.length > 0 ? { dropped } : {}
+    if (json) io.out(`${JSON.stringify({ event: 'step', ...dropWords, ...stepWords(state) })}\n`)
+    else for (const line of [...dropped.map(dropLine), ...stepLines(state)]) io.out(`${printable(line)}\n`)
   }
   return askInterface(name, io, ask, options)
+}
+
+/** Frames that the step dropped: nothing else passes meanwhile. */
+interface Dropped {
+  readonly interface: string
+  readonly way: 'tx' | 'rx'
+  readonly reason: string
+  readonly frames: number
+}
+
+/** Returns what was dropped between two readings, by interface, way and reason. */
+function droppedSince(before: readonly DeviceStats[], after: readonly DeviceStats[]): Dropped[] {
+  return after.flatMap(device => {
+    const old = before.find(({ ifindex, netns }) => ifindex === device.ifindex && netns === device.netns)
+    return (['tx', 'rx'] as const).flatMap(way =>
+      Object.entries(device.drops[way])
+        .map(([reason, all]) => ({ reason, frames: all - (old?.drops[way][reason] ?? 0) }))
+        .filter(({ frames }) => frames > 0)
+        .map(drop => ({ interface: label(device), way, ...drop })),
+    )
+  })
+}
+
+/** Returns `dropped at sn0 (tx): RX_CRC`. */
+function dropLine({ interface: name, way, reason, frames }: Dropped): string {
+  return `dropped at ${name} (${way}): ${reason}${frames === 1 ? '' : `, ${frames} frames`}`
 }
 
 function stepWords({ mode, every, halt }: StepState) {
