@@ -61,8 +61,8 @@ export const exercise: Exercise = {
         })
         made.advance('1ms')
         verify(privOf(made).timeouts === 1, {
-          seen: `with --timeout ${TIMEOUT}, a queue was stopped for ${TIMEOUT} ms; ndoTxTimeout was called ${privOf(made).timeouts} times`,
-          expected: '1: dev.watchdogTimeo in ms, set in setup',
+          seen: `a queue was stopped for ${TIMEOUT} ms, dev.watchdogTimeo is ${made.dev.watchdogTimeo}; ndoTxTimeout was called ${privOf(made).timeouts} times`,
+          expected: `1: dev.watchdogTimeo is --timeout, ${TIMEOUT}, in ms, set in setup; ndoTxTimeout is in dev.netdevOps`,
           read,
         })
       },

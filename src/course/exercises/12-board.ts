@@ -3,7 +3,7 @@ import type { Irq } from '../../netdev/irq.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import { devClose, devOpen, unregisterNetdev } from '../../netdev/register.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { udpFrame } from '../../testing/frames.ts'
+import { arpRequest, udpFrame } from '../../testing/frames.ts'
 import type { TestBed } from '../../testing/test-bed.ts'
 import { type Exercise, verify } from '../exercise.ts'
 import { counts, numberOf } from '../words.ts'
@@ -116,6 +116,21 @@ export const exercise: Exercise = {
           expected:
             '3: transmit on one board; on the other an interrupt, skb.dev = dev and netifRx; and back, for both boards',
           read: interrupts[1] === 0 ? 'What to do' : 'The interrupt',
+        })
+      },
+    },
+    {
+      title: 'drops what it cannot translate',
+      where: 'memory',
+      read: 'What to do',
+      async run({ bed }) {
+        const made = await bed()
+        made.transmit(arpRequest({ from: '198.18.0.1', to: FAR }))
+        const [dropped, seen] = [counts(made.drops()), arrived(made)]
+        verify(dropped === 'NEIGH 1' && seen === '', {
+          seen: `an ARP request; dropped: ${dropped}; ${seen === '' ? 'none' : 'one'} arrived`,
+          expected: 'NEIGH 1, the reason that translate returned, and none',
+          read: 'What to do',
         })
       },
     },
@@ -236,7 +251,7 @@ export const exercise: Exercise = {
           made,
           `the interrupt of frame 1 was lost; after ${TIMEOUT - 1} ms`,
           '1',
-          'the queue is stopped',
+          'the queue is stopped until the timeout, dev.watchdogTimeo in ms',
           'The timeout',
         )
         made.advance('2ms')
