@@ -42,18 +42,11 @@ const cores = availableParallelism()
 
 /** Files that take far longer than others. They start first, so that none runs alone at the end. */
 const SLOW = [
-  ...[
-    'fuzz/hostile-server',
-    'drivers/fuzz',
-    'fuzz/services',
-    'dhcp/fuzz',
-    'fuzz/completion',
-    'docs/write-a-driver.long',
-  ],
-  ...['web/slow.long', 'web/growth.long', 'allocation', 'course', 'native/lockup', 'cli/lockup', 'cli/driver-file'],
+  ...['fuzz/hostile-server', 'drivers/fuzz', 'fuzz/services', 'dhcp/fuzz', 'fuzz/completion', 'allocation.long'],
+  ...['docs/write-a-driver.long', 'web/slow.long', 'web/growth.long', 'native/lockup', 'cli/lockup'],
   ...['every-step.long', 'limits.long', 'security/hostile-server.long', 'bench.long', 'extcap.long', 'shown.long'],
   ...['dhcp', 'address-resolution', 'lan-demo', 'queues', 'exec', 'device-life', 'link-changes', 'lan-uplink'],
-  ...['rootless-command', 'security/rootless', 'exec-edges', 'connections'],
+  ...['rootless-command', 'connections', 'allocation'],
 ]
 
 /** Starts the slow files first. Without it, the files of a fresh clone start by size. */

@@ -8,7 +8,6 @@ import type { SkBuff } from '../../src/skb/sk-buff.ts'
 import type { MemoryPort } from '../../src/testing/memory-port.ts'
 import { buildFrame, plain } from '../packet/frames.ts'
 import { addDriver, memoryNets, turn } from '../support/memory-net.ts'
-import { either } from '../support/scale.ts'
 
 const makeNet = memoryNets()
 const gc = globalThis.gc as () => void
@@ -17,7 +16,7 @@ const drivers = Object.fromEntries(
   Object.entries(vnet as Record<string, unknown>).filter(([, value]) => Object(value).init !== undefined),
 ) as Record<string, Driver>
 
-const FRAMES = either(10_000_000, 1_000_000)
+const FRAMES = 10_000_000
 const WARM_UP = 200_000
 /** Few enough that what one allocates is still there at its end, uncollected. */
 const SLICE = 20_000
