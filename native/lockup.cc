@@ -185,6 +185,8 @@ class Watch {
   uint32_t lastLoops_ = 0;
   uint32_t lastCalls_ = 0;
   int64_t lastCpu_ = 0;
+  /** CPU time of the main thread since the look before. */
+  int64_t used_ = 0;
   int64_t stuck_ = 0;
   /** Whether the event loop waits for events. */
   bool isIdle_ = false;
@@ -358,9 +360,9 @@ void Watch::look(int64_t tick) {
   const uint32_t turns = loops.load(std::memory_order_relaxed);
   const uint32_t calls = rx_.calls();
   const int64_t now = read(cpu_);
-  const int64_t used = now - lastCpu_;
+  used_ = now - lastCpu_;
   lastCpu_ = now;
-  const bool isBusy = used > tick / 4;
+  const bool isBusy = used_ > tick / 4;
   // Node's own callbacks run in the poll phase, too: import() continues in one.
   const bool polls = polls_.load(std::memory_order_relaxed) && callsAtPoll_.load(std::memory_order_relaxed) == calls;
   const bool sleeps = !isBusy && (polls || countsSleep_) && mainThreadSleeps();
@@ -374,15 +376,16 @@ void Watch::look(int64_t tick) {
     return;
   }
   if (isIdle_) stuck_ = 0;
-  else stuck_ += sleeps && countsSleep_ ? tick : used;
+  else stuck_ += sleeps && countsSleep_ ? tick : used_;
   if (isLocked_ || stuck_ < limit_) return;
   isLocked_ = true;
   report();
 }
 
 /**
- * Ends the process after a second signal if the first one is not handled for half the limit. npm
- * passes a Ctrl-C of the terminal on, so that two signals come at once.
+ * Ends the process after a second signal if the first one is not handled for half the limit, in
+ * which time that the thread waited for a CPU does not count either. npm passes a Ctrl-C of the
+ * terminal on, so that two signals come at once.
  */
 void Watch::lookAtSignals(int64_t tick) {
   uint64_t signals = unhandled.load(std::memory_order_relaxed);
@@ -392,7 +395,7 @@ void Watch::lookAtSignals(int64_t tick) {
     waited_ = 0;
     return;
   }
-  waited_ += tick;
+  waited_ += used_ <= tick / 4 && mainThreadSleeps() ? tick : used_;
   if (countOf(signals) > 1 && waited_ >= limit_ / 2) endBy(lastSignal.load(std::memory_order_relaxed));
 }
 
