@@ -67,7 +67,7 @@ test('words with single quotes stand in double quotes where that changes nothing
 })
 
 describe('commandLine', () => {
-  const [GET_DEVICES, RESET_STATS, SET_CARRIER, SET_PARAM, TRIGGER, CUT, PLUG] = [2, 4, 5, 7, 8, 14, 15]
+  const [GET_DEVICES, GET_STATS, RESET_STATS, SET_CARRIER, SET_PARAM, TRIGGER, CUT, PLUG] = [2, 3, 4, 5, 7, 8, 14, 15]
   const [SET_WIRE, STEP] = [17, 21]
   const ATTACHMENTS = new Uint8Array()
   const u32 = (n: number) => new Uint8Array(Uint32Array.of(n).buffer)
@@ -122,6 +122,8 @@ describe('commandLine', () => {
     const sn0 = { 1: u32(7), 2: nul('sn0') }
     using fake = new FakeVnet(directory.path, {
       [GET_DEVICES]: () => [b => void b.u32(1, 7).string(2, 'sn0')],
+      // For the drops of a step.
+      [GET_STATS]: () => [],
       [cmd]: () => (cmd === STEP ? [b => void b.u8(67, 0)] : []),
     })
     expect(commandLine('sn0', change)).toBe(line)
