@@ -41,8 +41,8 @@ export class LockupReporter {
   readonly #native: Native
   readonly #data: LockupWorkerData
   #run: LockupRun
-  /** What has not returned: a function and its place, or the driver. */
-  #what: string
+  /** What has not returned: a function and its place, or the driver. Set while a lockup is logged. */
+  #what: string | undefined
   /** Set while the main thread is to be interrupted, which may happen after the lockup. */
   #session: Session | undefined
   /** Set until the lockup is logged. */
@@ -52,7 +52,6 @@ export class LockupReporter {
     this.#native = native
     this.#data = data
     this.#run = { name: data.name, json: false }
-    this.#what = data.name
   }
 
   /** Reports from now on for this run. */
@@ -78,8 +77,10 @@ export class LockupReporter {
   }
 
   #returned(ms: number): void {
-    this.#report([])
-    this.#log(returnedLine(this.#what, ms))
+    // Its beginning may have been read with its end, as one value.
+    const what = this.#what ?? this.#logLocked([])
+    this.#what = undefined
+    this.#log(returnedLine(what, ms))
   }
 
   async #interrupt(): Promise<void> {
@@ -103,11 +104,16 @@ export class LockupReporter {
 
   /** Logs the lockup unless that is done. */
   #report(frames: readonly string[]): void {
-    if (this.#patience === undefined) return
+    if (this.#patience !== undefined) this.#logLocked(frames)
+  }
+
+  /** Returns what has not returned. */
+  #logLocked(frames: readonly string[]): string {
     clearTimeout(this.#patience)
     this.#patience = undefined
     this.#what = frames[0] ?? this.#run.name
     this.#log(lockedLine(this.#what, this.#data, frames.slice(1, 1 + CALLERS_MAX)))
+    return this.#what
   }
 
   #log(message: string): void {
