@@ -41,7 +41,7 @@ export class LockupReporter {
   readonly #native: Native
   readonly #data: LockupWorkerData
   #run: LockupRun
-  /** What has not returned: a function and its place, or the driver. Set while a lockup is logged. */
+  /** What has not returned, a function and its place or the driver; while a lockup is logged. */
   #what: string | undefined
   /** Set while the main thread is to be interrupted, which may happen after the lockup. */
   #session: Session | undefined
