@@ -170,7 +170,7 @@ describe.each(Object.keys(setups))('%s --arp', which => {
     await everywhere(async ({ netns, name, own, real, simulated }) => {
       const ask = `-c 1 -w 1 -I ${name}`
       for (const [address] of [real, simulated]) {
-        expect(await arping(netns, `-c 1 -w 30 -I ${name} -s ${own[0]} ${address}`)).toEqual(ANSWERED)
+        expect(await arping(netns, `-f -w 30 -I ${name} -s ${own[0]} ${address}`)).toEqual(ANSWERED)
       }
       const [silent, probe, probeFar] = await Promise.all([
         arping(netns, `${ask} -s ${own[0]} ${own[0]}`),
@@ -221,12 +221,13 @@ describe.each(Object.keys(setups))('%s --arp', which => {
   test('an address that is added later is not answered for until it is removed', async () => {
     const vnet = await start('--arp')
     const [{ netns, name, own }] = setup.interfaces as [Interface]
-    const ask = (seconds: number) => `-c 1 -w ${seconds} -I ${name} -s ${own[0]} 198.18.0.9`
-    expect(await arping(netns, ask(30))).toEqual(ANSWERED)
+    const from = `-I ${name} -s ${own[0]} 198.18.0.9`
+    expect(await arping(netns, `-f -w 30 ${from}`)).toEqual(ANSWERED)
     await netns.run(`ip addr add 198.18.0.9/32 dev ${name}`)
-    expect(await arping(netns, ask(1))).toEqual({ status: 1, answers: 0 })
+    // Until the program has seen the address.
+    await expect.poll(() => arping(netns, `-c 1 -w 1 ${from}`)).toEqual({ status: 1, answers: 0 })
     await netns.run(`ip addr del 198.18.0.9/32 dev ${name}`)
-    expect(await arping(netns, ask(30))).toEqual(ANSWERED)
+    expect(await arping(netns, `-f -w 30 ${from}`)).toEqual(ANSWERED)
     await stopConserved(vnet)
   })
 

@@ -80,8 +80,7 @@ test('the program continues when the reader of its output is gone', async () => 
     // Each change is a log line that is not read.
     for (const state of ['down', 'up', 'down', 'up']) netns.ip(`link set vnet0 ${state}`)
     // A frame is lost if the driver has not seen yet that the link is up again.
-    const ping = await netns.run('ping -c 1 -w 30 -i 0.1 198.18.0.2')
-    expect(ping.stdout).toContain(' 1 received')
+    expect(await netns.run('ping -c 1 -w 30 -i 0.1 198.18.0.2')).toMatchObject({ status: 0 })
     expect(links()).toEqual(['lo', 'vnet0'])
   } finally {
     child.kill('SIGTERM')

@@ -47,6 +47,12 @@ async function shows(wanted: RegExp): Promise<string> {
   return text
 }
 
+/** Waits until the terminal shows what is wanted and the rows of these interfaces, drawn last. */
+async function showsRows(wanted: RegExp, names: string[]): Promise<void> {
+  const look = async () => (await shows(wanted)).match(/sn[01](?= +up)/g)
+  await expect.poll(look, { interval: 20 }).toEqual(names)
+}
+
 test('on a terminal it sorts, filters, fits a new size, and gives the screen back at every end', async () => {
   const vnet = await startVnet(['snull', '--netns', netns.name, '--json'])
   const type = (...keys: string[]) => tmux('send-keys', '-t', 'top', ...keys)
@@ -54,20 +60,19 @@ test('on a terminal it sorts, filters, fits a new size, and gives the screen bac
     type('-l', command)
     type('Enter')
   }
-  const names = (text: string) => text.match(/sn[01](?= +up)/g)
   const top = `${process.execPath} ${program} top ${netns.name}/sn0 ${netns.name}/sn1 --interval 100ms`
   tmux('new-session', '-d', '-s', 'top', '-x', '120', '-y', '12', 'env PS1="ready> " bash --norc --noprofile')
   await shows(/^ready>$/m)
   run(`clear; ${top}; echo "status $?"`)
-  expect(names(await shows(/by name\n(.*\n)*.*sn1 +up +0 (.*\n)*q quit/))).toEqual(['sn0', 'sn1'])
+  await showsRows(/by name\n(.*\n)*.*sn1 +up +0 (.*\n)*q quit/, ['sn0', 'sn1'])
   type('n')
-  expect(names(await shows(/by name, reversed/))).toEqual(['sn1', 'sn0'])
+  await showsRows(/by name, reversed/, ['sn1', 'sn0'])
   type('/')
   type('-l', 'sn1')
-  expect(names(await shows(/filter: sn1_/))).toEqual(['sn1'])
+  await showsRows(/filter: sn1_/, ['sn1'])
   type('Enter')
   tmux('resize-window', '-t', 'top', '-x', '60', '-y', '9')
-  expect(names(await shows(/^q quit.*again:$/m))).toEqual(['sn1'])
+  await showsRows(/^q quit.*again:$/m, ['sn1'])
   type('q')
   expect(await shows(/^status 0\nready>$/m)).not.toContain('NAME')
 
