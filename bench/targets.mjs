@@ -26,6 +26,8 @@ export function targets(report) {
     for (const [part, bound] of Object.entries({ p50: 1.1, p99: 1.3, 'p99.9': 1.5 }))
       row(`${kase}: round trip on one CPU, ${part}`, atMost(bound), toC(kase, 'vnet', `rtt1_${part}`), 'of C')
   }
+  const toCable = name => figure('tap', name, 'tcp') / figure('tap', 'vnet', 'tcp')
+  row('a program of vnet/tap: TCP, offloads on', atLeast(0.9), toCable('open-tap'), 'of the cable')
   const npm = (metric, best) => {
     const names = Object.keys(report.cases.find(({ kase }) => kase === 'cable')?.summary ?? {})
     return best(...names.filter(name => name.startsWith('npm-')).map(name => figure('cable', name, metric)))

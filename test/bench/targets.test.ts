@@ -24,6 +24,7 @@ describe('targets', () => {
           'vnet/4': { tcp: one(9.9) },
         },
       },
+      { kase: 'tap', summary: { vnet: { tcp: one(10) }, 'open-tap': { tcp: one(9.5) } } },
       { kase: 'control', summary: { vnet: { ioctl_p50: one(61) } } },
     ],
     memory: { results: [{ name: 'pool', perSecond: one(2e8) }] },
@@ -33,6 +34,7 @@ describe('targets', () => {
   test('targets apply to medians: ratios to C, ratios to the best npm package, or plain values', () => {
     expect(row('cable: TCP, offloads on')).toMatchObject({ value: 0.98, target: 'at least 0.97', reached: true })
     expect(row('cable: CPU per GB')).toMatchObject({ value: 1.2, target: 'at most 1.1', reached: false })
+    expect(row('a program of vnet/tap: TCP, offloads on')).toMatchObject({ value: 0.95, reached: true })
     expect(row('TCP, to the best npm package')).toMatchObject({ value: 80, reached: true })
     expect(row('CPU per GB, of the best npm package to ours')).toMatchObject({ value: 120, reached: true })
     expect(row('in memory: pool, alloc and free')).toMatchObject({ value: 5, reached: true })
