@@ -38,7 +38,7 @@ export class Frames implements Source {
   #isRunning = false
   /** Whether to begin again when the capture ends. */
   #isAsked = false
-  /** The latest failure, which is reported once. */
+  /** The latest failure, which is reported once, and again when another page begins to look. */
   #problem: string | undefined
   #rows: FrameRow[] = []
   #skipped = 0
@@ -61,6 +61,8 @@ export class Frames implements Source {
 
   add(feed: Feed): void {
     if (!this.#feeds.has(feed)) this.#feeds.set(feed, 0)
+    // A page that begins to look has not been told yet.
+    this.#problem = undefined
     if (!this.#isRunning) void this.#run()
   }
 
@@ -84,11 +86,7 @@ export class Frames implements Source {
     this.#isAsked = false
     try {
       await using stream = await this.#open()
-      if (stream === undefined || this.#feeds.size === 0) return
-      this.#problem = undefined
-      this.#stream = stream
-      this.#timer = setInterval(() => this.#flush(), INTERVAL_MS)
-      await this.#readAll(stream)
+      if (stream !== undefined && this.#feeds.size > 0) await this.#readAll(stream)
     } catch (error) {
       // A filter needs libpcap, which may be missing.
       if (![VnetError, CaptureError, UsageError].some(type => error instanceof type)) throw error
@@ -114,6 +112,9 @@ export class Frames implements Source {
 
   /** Reads until the vnet ends, the device is gone, or no page looks. */
   async #readAll(stream: CaptureStream): Promise<void> {
+    this.#problem = undefined
+    this.#stream = stream
+    this.#timer = setInterval(() => this.#flush(), INTERVAL_MS)
     const reader = new CaptureReader('frames')
     for await (const bytes of stream) {
       reader.push(bytes)

@@ -32,7 +32,7 @@ export class Poll implements Source {
   readonly #options: PollOptions
   readonly #feeds = new Set<Feed>()
   #last: Packed | undefined
-  /** The latest failure, which is reported once. */
+  /** The latest failure, which is reported once, and again when another page begins to look. */
   #problem: string | undefined
   #timer: NodeJS.Timeout | undefined
   /** When the latest reading began. */
@@ -49,12 +49,13 @@ export class Poll implements Source {
   add(feed: Feed): void {
     const isFirst = this.#feeds.size === 0
     this.#feeds.add(feed)
+    // A page that begins to look has not been told yet.
+    this.#problem = undefined
     if (!isFirst) {
       if (this.#last !== undefined) feed.send(this.#last)
       return
     }
     this.#last = undefined
-    this.#problem = undefined
     this.soon()
   }
 
@@ -110,8 +111,8 @@ export class Poll implements Source {
 }
 
 /**
- * Returns the next multiple of the interval, at least three quarters of it later. Sources that are
- * read at the same moments wake this process, and the vnet, once for all.
+ * Returns the next multiple of the interval that is at least a quarter of it later. Sources that
+ * are read at the same moments wake this process, and the vnet, once for all.
  */
 function nextMoment(begun: number, interval: number): number {
   return (Math.floor(begun / interval + 0.25) + 1) * interval

@@ -229,7 +229,7 @@ test('a page that has no room learns later how many frames it missed', async () 
   expect(other.frames.map(({ skipped }) => skipped)).toEqual([0, 0, 0, 0])
 })
 
-test('a refusal and a malformed capture are problems, not the end of the server', async () => {
+test('a refusal and a malformed capture are problems of which each page is told, not the end of the server', async () => {
   const page = new Page()
   const refusing = new Frames(id, () => Promise.reject(new VnetError(EPERM, 'CAPTURE')))
   refusing.add(page as unknown as Feed)
@@ -240,6 +240,11 @@ test('a refusal and a malformed capture are problems, not the end of the server'
   lacking.add(page as unknown as Feed)
   await vi.advanceTimersByTimeAsync(0)
   expect(page.messages).toEqual([{ type: 'problem', text: 'filter needs libpcap' }])
+  const later = new Page()
+  lacking.add(later as unknown as Feed)
+  await vi.advanceTimersByTimeAsync(0)
+  expect(later.messages).toEqual([{ type: 'problem', text: 'filter needs libpcap' }])
+  expect(page.messages.splice(1)).toEqual(later.messages)
   const { captures, tick } = looking(page)
   await tick(0)
   captures[0]?.push(new Uint8Array(100).fill(0xff))

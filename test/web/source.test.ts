@@ -146,6 +146,16 @@ test('a failure is reported once until the next success, a vnet that has ended o
   expect(one.got).toEqual([failed, 'well', failed])
 })
 
+test('a page that comes while readings fail is told why', async () => {
+  const poll = new Poll(() => Promise.reject(new VnetError(EIO, 'a')), { interval: 250 })
+  const [one, two] = [page(), page()]
+  poll.add(one)
+  await vi.advanceTimersByTimeAsync(1000)
+  poll.add(two)
+  await vi.advanceTimersByTimeAsync(1000)
+  expect(two.got).toEqual([expect.stringContaining('EIO')])
+})
+
 test('a vnet that does not reply is named, with what may be the reason', () => {
   const call = 'GET_DEVICES of vnet 4711 (sn0, sn1)'
   expect(problemOf(new VnetError(ETIMEDOUT, call, 'it has not replied for 2 s'))).toBe(
