@@ -119,7 +119,7 @@ describe('vnet check', () => {
     vnet('learn', '1')
     const cwd = join(directory, '01-drop')
     const other = vnetIn(cwd, 'check', 'README.md')
-    const line = /^vnet: check: README\.md is no driver file: it ends in \.js, .*\n$/
+    const line = /^vnet: check: README\.md is no driver: a driver file ends in \.js, .*\n$/
     expect([other.status, other.stderr]).toEqual([2, expect.stringMatching(line)])
     rmSync(driverFile())
     const { status, stderr } = vnetIn(cwd, 'check')

@@ -58,7 +58,7 @@ function taskOf(what: string): Task {
     throw new UsageError(`check: ${what} is in no directory that is named after an exercise, such as 01-drop`)
   }
   if (statSync(what).isDirectory()) return taskIn(what, exercise)
-  if (!isDriverFile(what)) throw new UsageError(`check: ${what} is no driver file: it ends in .js, .mjs or .ts`)
+  if (!isDriverFile(what)) throw new UsageError(`check: ${what} is no driver: a driver file ends in .js, .mjs or .ts`)
   return { exercise, file: what }
 }
 
