@@ -30,6 +30,7 @@ describe('a name', () => {
     expect(decodeName(Buffer.from('größe→0'))).toBe('größe→0')
     expect(decodeName(Buffer.from('ef\xff\xfe', 'latin1'))).toBe('ef\udcff\udcfe')
     expect(decodeName(Buffer.from('é\xff', 'latin1'))).toBe('\udce9\udcff')
+    expect(decodeName(Uint8Array.of(0x80, 0x7f))).toBe('\udc80\x7f')
     // The encoding of a surrogate is not UTF-8.
     expect(decodeName(Uint8Array.of(0xed, 0xb2, 0x80))).toBe('\udced\udcb2\udc80')
   })

@@ -168,7 +168,7 @@ test('a TCP connection survives an outage of two seconds that a scenario makes',
   const streams = await startStreams(client, server)
   await vnet.line(/left: cable cut \(scenario: carrier off\)/)
   await streams.more(4 * MIB)
-  expect(vnet.stdout).toMatch(/left: cable plugged in/)
+  expect(vnet.stdout).toMatch(/left: cable plugged in \(scenario: carrier on\)/)
   for (const { wrong } of await streams.end()) expect(wrong).toEqual([])
   expect(snmp(left)['TcpExt.TCPTimeouts']).toBeGreaterThan(0)
   await stopConserved(vnet)

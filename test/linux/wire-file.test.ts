@@ -1,0 +1,22 @@
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { readWireFile } from '../../src/linux/wire-file.ts'
+import { UsageError } from '../../src/netdev/driver.ts'
+
+let directory: string
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'vnet-wire-file-'))
+})
+afterAll(() => rmSync(directory, { recursive: true }))
+
+test('a file of more than 64 MiB, and one that does not exist, are refused by name', () => {
+  const path = join(directory, 'trace')
+  expect(() => readWireFile(path)).toThrow(UsageError)
+  expect(() => readWireFile(path)).toThrow(`${path}: ENOENT`)
+  writeFileSync(path, '1\n')
+  expect(readWireFile(path)).toBe('1\n')
+  truncateSync(path, 64 * 1024 * 1024 + 1)
+  expect(() => readWireFile(path)).toThrow(new UsageError(`${path}: longer than 64 MiB`))
+})
