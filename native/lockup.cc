@@ -383,8 +383,8 @@ void Watch::look(int64_t tick) {
 }
 
 /**
- * Ends the process after a second signal if the first one is not handled for half the limit, in
- * which time that the thread waited for a CPU does not count either. npm passes a Ctrl-C of the
+ * Ends the process after a second signal if the first one is not handled for half the limit. Time
+ * in which the thread waited for a CPU does not count here either. npm passes a Ctrl-C of the
  * terminal on, so that two signals come at once.
  */
 void Watch::lookAtSignals(int64_t tick) {

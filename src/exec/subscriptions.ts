@@ -93,8 +93,8 @@ export class Subscriptions {
 
   /**
    * Joins or leaves the group of vnet_nl. Other groups and options are left to the kernel. As
-   * there, no event after a join is missed: the call returns when each vnet has replied, or is
-   * gone.
+   * there, no event after a join is missed: the call returns when each vnet has replied, is gone,
+   * or took too long to reply (conversations.ts).
    */
   setsockopt(notification: Notification): void {
     const answer = (result: number | undefined) => this.#supervision.listener.answer(notification, result)

@@ -77,7 +77,7 @@ export class MessageBuilder {
     return this
   }
 
-  /** Writes a whole number as a u64; 2^64, the number nearest to the largest, as the largest. */
+  /** Writes a whole number of at most 2^64 as a u64 (putCounter64). */
   counter64(type: number, value: number): this {
     const at = this.#attribute(type, 8)
     putCounter64(this.#bytes, at, range(value, 0, 2 ** 64))

@@ -252,7 +252,7 @@ export class CarriedCable {
   }
 }
 
-/** Loads the NAT, which most cables have not. */
+/** Loads the NAT, which few cables have. */
 async function makeNat({ kind, address }: NonNullable<CableSpec['nat']>, seed: number): Promise<Nat> {
   const { Nat } = await import('./nat.ts')
   return new Nat(kind, address, random(seed))

@@ -122,7 +122,7 @@ export class Carrier {
     if ('value' in reply) pending.resolve(reply.value)
     else {
       const error = reply.usage ? new UsageError(reply.error) : new Error(reply.error)
-      // Behind the line with its name.
+      // The first line has the name of the error, the rest is where the call was made.
       error.stack = pending.from.stack.replace(/^.*/, () => String(error))
       pending.reject(error)
     }

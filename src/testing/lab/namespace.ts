@@ -127,7 +127,7 @@ export class LabNamespace {
       await once(socket, 'connect', { signal: closed.signal })
     } catch (error) {
       const reason = closed.signal.aborted ? closed.signal.reason : error
-      // From here it leads to the line of the test.
+      // A stack that begins here leads to the line of the test.
       Error.captureStackTrace(reason)
       throw reason
     } finally {

@@ -135,7 +135,7 @@ export const GSO_NOTE =
   'A large frame of TCP or UDP (GSO) counts as one. Where a wire cuts it, each of its packets counts, ' +
   'received or dropped.'
 
-/** Without a sample for longer than this, in ms, a rate would be that of the absence. */
+/** After a longer time without a sample, in ms, rates begin again. */
 const ABSENCE_MS = 3000
 
 /** Rates of counters that are sampled often: of the last second, not since the last sample. */

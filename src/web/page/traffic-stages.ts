@@ -30,7 +30,7 @@ export class StageTable {
     const about = h(
       'p',
       { class: 'small muted' },
-      'late: how long packets left after the time asked for, half (p50) and 99 % of them at most.',
+      'late: how long after the requested time packets left. p50: half of them at most so late, p99: 99 %.',
     )
     this.element = h('section', { class: 'panel plot-wide', hidden: true }, h('h2', {}, 'Wire: stages'), scroll, about)
   }
