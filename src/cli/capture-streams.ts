@@ -1,4 +1,5 @@
 /** The streams of captured frames of running vnets: one for each vnet. */
+import { listed } from '../control/client/find.ts'
 import type { CaptureOptions, CaptureStream, ControlClient, Found, FoundDevice } from '../control/index.ts'
 import { EPERM, isErrno, VnetError } from '../netdev/errno.ts'
 import { label } from './device-words.ts'
@@ -39,7 +40,7 @@ export async function openStreams(
     } catch (error) {
       if (!(error instanceof VnetError)) throw error
       const { errno, syscall, advice } = error
-      failed.push(new VnetError(errno, `${syscall} ${ofVnet.map(label).join(', ')}`, advice))
+      failed.push(new VnetError(errno, `${syscall} ${listed(ofVnet.map(label))}`, advice))
     }
   }
   return { streams, failed }

@@ -32,17 +32,23 @@ afterEach(() => {
   rmSync(directory.path, { recursive: true })
 })
 
-/** A vnet with one interface, which refuses captures for a reason, if there is one. */
-function vnet(name: string, refusal?: string): FakeVnet {
+/** A vnet with these interfaces, which refuses captures for a reason, if there is one. */
+function vnet(names: string | readonly string[], refusal?: string): FakeVnet {
+  const all = [names].flat().map((name, i) => ({ name, ifindex: 7 + i }))
   const answers: Answers = {
-    [GET_DEVICES]: () => [(b: MessageBuilder) => void b.u32(1, 7).string(2, name)],
+    [GET_DEVICES]: () =>
+      all.map(
+        ({ name, ifindex }) =>
+          (b: MessageBuilder) =>
+            void b.u32(1, ifindex).string(2, name),
+      ),
     [CAPTURE]() {
       if (refusal !== undefined) throw new VnetError(EPERM, 'fake', refusal)
       return []
     },
   }
   const { ino: inode } = statSync('/proc/self/ns/net')
-  const made = new FakeVnet(directory.path, answers, { interfaces: [{ name, ifindex: 7, inode }] })
+  const made = new FakeVnet(directory.path, answers, { interfaces: all.map(each => ({ ...each, inode })) })
   vnets.push(made)
   return made
 }
@@ -101,6 +107,15 @@ test('snaplen, filter and drops are in the request', async () => {
   const { attributes } = capturesOf(one)[0] as Asked
   expect(Object.keys(attributes).map(Number)).toEqual([SNAPLEN, FILTER, PROGRAM, DROPS])
   expect(attributes[SNAPLEN]).toEqual(new Uint8Array([64, 0, 0, 0]))
+})
+
+test('a refusal names the first eight interfaces of a vnet, and how many more there are', async () => {
+  vnet(
+    Array.from({ length: 10 }, (_, i) => `eth${i}`),
+    'only root may capture',
+  )
+  const { stderr } = await runMain('capture', file)
+  expect(stderr).toMatch(/^vnet: CAPTURE eth0, eth1, .*, eth7 and 2 more: EPERM, /)
 })
 
 test('a wrong filter is refused before anything is requested', async () => {
