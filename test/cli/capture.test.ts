@@ -109,13 +109,13 @@ test('snaplen, filter and drops are in the request', async () => {
   expect(attributes[SNAPLEN]).toEqual(new Uint8Array([64, 0, 0, 0]))
 })
 
-test('a refusal names the first eight interfaces of a vnet, and how many more there are', async () => {
-  vnet(
-    Array.from({ length: 10 }, (_, i) => `eth${i}`),
-    'only root may capture',
-  )
+test('of many interfaces the first eight are named, and how many more there are', async () => {
+  const names = Array.from({ length: 10 }, (_, i) => `eth${i}`)
+  const refusing = vnet(names, 'only root may capture')
   const { stderr } = await runMain('capture', file)
   expect(stderr).toMatch(/^vnet: CAPTURE eth0, eth1, .*, eth7 and 2 more: EPERM, /)
+  refusing[Symbol.dispose]()
+  expect((await ended(start(file), vnet(names))).stderr).toMatch(/^capturing eth0, eth1, .*, eth7 and 2 more\n/)
 })
 
 test('a wrong filter is refused before anything is requested', async () => {

@@ -1,6 +1,7 @@
 /** `vnet capture`: writes frames of interfaces of running vnets to a file or standard output. */
 import { setTimeout } from 'node:timers/promises'
 import { CaptureError } from '../../capture/error.ts'
+import { listed } from '../../control/client/find.ts'
 import type { ControlClient, Found } from '../../control/index.ts'
 import { CaptureFile } from '../../linux/capture-file.ts'
 import { NSEC_PER_MSEC } from '../../netdev/clock.ts'
@@ -19,8 +20,6 @@ export interface CaptureOptions extends AskOptions, CaptureFileOptions {
   readonly drops?: boolean
 }
 
-/** Interfaces that are named when the command begins; of more the number is printed. */
-const SHOWN = 8
 /** The longest time of a timer, ms. */
 const TIMER_MAX = 0x7fff_ffff
 /** How long vnets may take for the rest of their captures, ms. */
@@ -66,7 +65,7 @@ async function write(
 ): Promise<number> {
   await using file = new CaptureFile(path, { ring, pcap, tlsKeys, warn: text => void fail(io, text) })
   const names = streams.flatMap(({ devices }) => devices.map(label))
-  io.err(`capturing ${names.length > SHOWN ? `${names.length} interfaces` : names.join(', ')}\n`)
+  io.err(`capturing ${listed(names)}\n`)
   let error: unknown
   const written = Promise.all(streams.map(({ stream }) => writeAll(stream, file.source()))).catch(first => {
     error = first
