@@ -16,5 +16,9 @@ test.each([
   ['course/01-drop/README.md', 'course/01-drop/README.md is no driver: a driver file ends in .js, .mjs or .ts'],
   ['course/01-drop/wrong', 'no driver.js in course/01-drop/wrong; vnet learn 01-drop writes one'],
 ])('vnet check %s is refused in one line', async (file, line) => {
-  expect(await runMain('check', file)).toEqual({ status: 2, stdout: '', stderr: `vnet: check: ${line} (see vnet --help)\n` })
+  expect(await runMain('check', file)).toEqual({
+    status: 2,
+    stdout: '',
+    stderr: `vnet: check: ${line} (see vnet --help)\n`,
+  })
 })
