@@ -1,17 +1,34 @@
 /** The files that the words of a wire name, such as traces. */
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync, readSync } from 'node:fs'
 import { UsageError } from '../netdev/driver.ts'
 
 /** Bytes of a file; the longest trace is far shorter. */
 const FILE_MAX = 64 * 1024 * 1024
+const CHUNK = 64 * 1024
 
 /** Returns the text of a file. Throws a UsageError if it cannot be read or is too long. */
 export function readWireFile(path: string): string {
   return asUsageError(path, () => {
-    const bytes = readFileSync(path)
-    if (bytes.length > FILE_MAX) throw new UsageError(`${path}: longer than ${FILE_MAX / 1024 ** 2} MiB`)
-    return bytes.toString('utf8')
+    const fd = openSync(path, 'r')
+    try {
+      return readText(path, fd)
+    } finally {
+      closeSync(fd)
+    }
   })
+}
+
+/** A pipe or a device does not say how long it is: reading stops when it is too long. */
+function readText(path: string, fd: number): string {
+  const chunks: Buffer[] = []
+  for (let length = 0; length <= FILE_MAX; ) {
+    const chunk = Buffer.alloc(CHUNK)
+    const read = readSync(fd, chunk)
+    if (read === 0) return Buffer.concat(chunks).toString('utf8')
+    chunks.push(chunk.subarray(0, read))
+    length += read
+  }
+  throw new UsageError(`${path}: longer than ${FILE_MAX / 1024 ** 2} MiB`)
 }
 
 /** Rethrows an error of the file system as a UsageError. */

@@ -360,6 +360,21 @@ describe('step', () => {
     expect(askedOf(fake).find(({ cmd }) => cmd === STEP)?.attributes).toEqual({ ...SN0, 67: Uint8Array.of(2) })
   })
 
+  test('step says where the frame is, also if the drops cannot be read after it', async () => {
+    let isDone = false
+    vnet({
+      [GET_STATS]() {
+        if (isDone) throw new VnetError(EPERM, 'fake')
+        return []
+      },
+      [STEP]() {
+        isDone = true
+        return [b => b.u8(67, 1)]
+      },
+    })
+    expect(await runMain('step', 'sn0', 'next')).toEqual(ok('on: no frame waits\n'))
+  })
+
   test('step says where and why the step dropped a frame', async () => {
     let dropped = 4
     const drops = (b: MessageBuilder) =>

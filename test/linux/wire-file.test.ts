@@ -19,4 +19,13 @@ test('a file of more than 64 MiB, and one that does not exist, are refused by na
   expect(readWireFile(path)).toBe('1\n')
   truncateSync(path, 64 * 1024 * 1024 + 1)
   expect(() => readWireFile(path)).toThrow(new UsageError(`${path}: longer than 64 MiB`))
+  // A device that does not end.
+  expect(() => readWireFile('/dev/zero')).toThrow(new UsageError('/dev/zero: longer than 64 MiB'))
+})
+
+test('a file of many reads is read whole', () => {
+  const path = join(directory, 'long')
+  const text = 'ä1234567'.repeat(40_000)
+  writeFileSync(path, text)
+  expect(readWireFile(path)).toBe(text)
 })

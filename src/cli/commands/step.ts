@@ -29,7 +29,9 @@ export function step(
     const { vnet } = device
     const before = mode === 'next' ? await client.allStats(vnet) : []
     const state = await client.step(vnet, device, mode, { every })
-    const dropped = mode === 'next' ? droppedSince(before, await client.allStats(vnet)) : []
+    // Where the frame is matters more than what was dropped.
+    const after = mode === 'next' ? await client.allStats(vnet).catch(() => before) : []
+    const dropped = droppedSince(before, after)
     const dropWords = dropped.length > 0 ? { dropped } : {}
     if (json) io.out(`${JSON.stringify({ event: 'step', ...dropWords, ...stepWords(state) })}\n`)
     else for (const line of [...dropped.map(dropLine), ...stepLines(state)]) io.out(`${printable(line)}\n`)

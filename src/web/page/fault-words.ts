@@ -2,9 +2,9 @@
 
 const WORDS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   snull: {
-    lockup: 'Loses the interrupt after the next frame sent on each queue: it stops until the timeout.',
-    'lost-interrupt': 'The same after one frame, on the queue that sends first.',
-    stuck: 'Keeps the next frame in the transmitter: the queue stops until the timeout.',
+    lockup: 'Loses the interrupt after the next frame sent on a queue, or on each: it stops until the timeout.',
+    'lost-interrupt': 'The same after one frame, on the chosen queue or the first that sends.',
+    stuck: 'Keeps the next frame in the transmitter: its queue stops until the timeout.',
     flap: 'Takes the link down for a second.',
   },
   lan: { flap: 'Takes the link down, and up again after a negotiation.' },
