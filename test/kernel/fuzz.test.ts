@@ -14,7 +14,7 @@ import { fuzzFrames } from '../support/fuzz-frames.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { SEED, scaled } from '../support/scale.ts'
-import { pingWithoutLoss } from '../support/traffic.ts'
+import { pingAll } from '../support/traffic.ts'
 import { startVnet, stopConserved } from '../support/vnet-process.ts'
 
 const FRAMES = scaled(50_000)
@@ -74,7 +74,7 @@ test.each([
     await fuzz(name)
     expect(vnet.stdout).toBe(before)
     if (command !== 'cable') {
-      await pingWithoutLoss(netns, '-c 2 -i 0.02 198.18.0.2')
+      await pingAll(netns, '-c 2 -i 0.02 198.18.0.2')
     }
     for (const { name, total, kernel } of Object.values(await stopConserved(vnet))) {
       const ours = [total.txPackets, total.txBytes, total.rxPackets, total.rxBytes]
