@@ -80,7 +80,7 @@ export function targets(report) {
   row('wire: delay 10 ms at 50,000/s, deviation p99', atMost(250), wire('delay', 'dev50_p99'), 'us')
   row('wire: delay 10 ms at 200,000/s, deviation p99', atMost(1000), wire('delay', 'dev200_p99'), 'us')
   const held = wire('held', 'rss') - wire('plain', 'rss')
-  row('wire: memory of 100,000 packets in flight', atMost(300e6 / 2 ** 20), held, 'MiB')
+  row('wire: memory of 100,000 packets in flight', atMost(Math.round(300e6 / 2 ** 20)), held, 'MiB')
   row('wire: 100,000 packets in flight, lost', atMost(0), wire('held', 'held_loss'), '%')
   row('wire: TCP through delay 1ms limit 10000', atLeast(4), wire('packets', 'tcp'), 'Gbit/s')
   row('wire: TCP through loss 0.01%', atLeast(4), wire('loss', 'tcp'), 'Gbit/s')
