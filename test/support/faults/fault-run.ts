@@ -169,8 +169,8 @@ export class FaultLab implements Disposable {
   }
 
   /**
-   * Runs the program to its end, with traffic in between, while one call fails. Waits a moment
-   * until it has at most `most` descriptors.
+   * Runs the program to its end, with traffic in between, while one call fails. Waits until it has
+   * at most `most` descriptors, for a moment if that is 0.
    */
   async run({ args, traffic }: Scenario, place: Place, fault?: Fault, most = 0): Promise<FaultRun> {
     const log = `${place.directory}.log`
@@ -261,11 +261,11 @@ async function ask(pid: number): Promise<void> {
 }
 
 /**
- * Returns a count once it is at most `most`, or has been above for a while; 0 if it can no longer
- * be read.
+ * Returns a count once it is at most `most`, or has been above for a while, which is long on a busy
+ * machine if that is a defect; 0 if it can no longer be read.
  */
 async function settled(count: () => number, most: number): Promise<number> {
-  for (let left = 40; ; left--) {
+  for (let left = most === 0 ? 40 : 2000; ; left--) {
     try {
       const now = count()
       if (now <= most || left === 0) return now
