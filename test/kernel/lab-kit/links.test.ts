@@ -389,7 +389,9 @@ test('frames pass, partitions end and faults count while the test blocks its thr
   const words = `ping -4 -c2 -i0.05 -w30 ${server.addresses[0]}`
   const fd = openSync(client.path, 'r')
   try {
-    const partition = link.partition(30)
+    const partition = link.partition(100)
+    // Settles when the partition has begun: else a reply to the first packet could be lost.
+    await link.stats()
     const printed = execFileSync('nsenter', ['--net=/proc/self/fd/3', 'sh', '-c', words], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'inherit', fd],
