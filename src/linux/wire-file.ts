@@ -20,12 +20,13 @@ export function readWireFile(path: string): string {
 
 /** A pipe or a device does not say how long it is: reading stops when it is too long. */
 function readText(path: string, fd: number): string {
+  const chunk = Buffer.alloc(CHUNK)
   const chunks: Buffer[] = []
   for (let length = 0; length <= FILE_MAX; ) {
-    const chunk = Buffer.alloc(CHUNK)
     const read = readSync(fd, chunk)
     if (read === 0) return Buffer.concat(chunks).toString('utf8')
-    chunks.push(chunk.subarray(0, read))
+    // A pipe may return a few bytes at a time, which must not hold a whole chunk each.
+    chunks.push(Buffer.from(chunk.subarray(0, read)))
     length += read
   }
   throw new UsageError(`${path}: longer than ${FILE_MAX / 1024 ** 2} MiB`)
