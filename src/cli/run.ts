@@ -175,10 +175,10 @@ function namespaceOf({ port }: NetDevice, netns: string | undefined): NetNamespa
 /** Logs changes of the devices, for `-v`. */
 function logChanges(net: Net): void {
   net.registerNetdeviceNotifier((event, dev) => {
-    if (event === NETDEV_CHANGEMTU) dev.log.debug(`mtu ${dev.mtu}`)
-    else if (event === NETDEV_CHANGEADDR) dev.log.debug(`address ${formatMac(dev.devAddr)}`)
+    if (event === NETDEV_CHANGEMTU) dev.changeLog.debug('mtu', `mtu ${dev.mtu}`)
+    else if (event === NETDEV_CHANGEADDR) dev.changeLog.debug('address', `address ${formatMac(dev.devAddr)}`)
     else if (event === NETDEV_CHANGE) {
-      dev.log.debug(`flags 0x${dev.flags.toString(16)}, carrier ${dev.carrier ? 'on' : 'off'}`)
+      dev.changeLog.debug('flags', `flags 0x${dev.flags.toString(16)}, carrier ${dev.carrier ? 'on' : 'off'}`)
     }
   })
 }

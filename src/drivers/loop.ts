@@ -20,6 +20,7 @@ import {
   NETIF_MSG_RX_STATUS,
   NETIF_MSG_TX_QUEUED,
 } from '../netdev/if.ts'
+import { logEvent } from '../netdev/log.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { ethTypeTrans, netifRx, netifTxStartAllQueues, netifTxStopAllQueues } from '../netdev/netif.ts'
 import type { NetDeviceOps } from '../netdev/ops.ts'
@@ -75,10 +76,10 @@ function startXmit(skb: SkBuff, dev: NetDevice<LoopPriv>): number {
   addressToHost(skb, dev.devAddr)
   skb.padto(ETH_ZLEN)
   const log = (dev.msgEnable & NETIF_MSG_TX_QUEUED) !== 0
-  if (log) dev.log.info(`TX queue ${skb.queueMapping}: enqueue, len ${skb.len}`)
+  if (log) logEvent(dev, `TX queue ${skb.queueMapping}: enqueue, len ${skb.len}`)
   flows?.steer(skb)
   const queue = skb.queueMapping % dev.numRxQueues
-  if (log) dev.log.info(`copied to RX queue ${queue}`)
+  if (log) logEvent(dev, `copied to RX queue ${queue}`)
   // (4) The frame moves to a ring of the driver's own.
   if (rxRings[queue].push(skb)) processRxRing(queue, dev)
   else skb.drop(SKB_DROP_REASON_FULL_RING)
@@ -90,7 +91,7 @@ function processRxRing(queue: number, dev: NetDevice<LoopPriv>): void {
   const ring = dev.priv.rxRings[queue]
   for (let skb = ring.shift(); skb !== undefined; skb = ring.shift()) {
     ethTypeTrans(skb, dev)
-    if ((dev.msgEnable & NETIF_MSG_RX_STATUS) !== 0) dev.log.info(`RX queue ${queue}: delivering, len ${skb.len}`)
+    if ((dev.msgEnable & NETIF_MSG_RX_STATUS) !== 0) logEvent(dev, `RX queue ${queue}: delivering, len ${skb.len}`)
     netifRx(skb)
   }
 }

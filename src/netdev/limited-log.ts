@@ -20,14 +20,15 @@ interface Kind {
 }
 
 export class LimitedLog {
-  readonly #log: Log
+  /** Where the lines go. Another name of the log does not start the count again. */
+  log: Log
   readonly #clock: Clock
   readonly #limit: typeof USUAL
   /** Kinds are named by code, never by what others sent, so they are few. */
   readonly #kinds = new Map<string, Kind>()
 
   constructor(log: Log, clock: Clock, limit = USUAL) {
-    this.#log = log
+    this.log = log
     this.#clock = clock
     this.#limit = limit
   }
@@ -50,7 +51,7 @@ export class LimitedLog {
   }
 
   #write(level: number, name: string, text: string | (() => string)): void {
-    if (level > this.#log.level) return
+    if (level > this.log.level) return
     const kind = this.#kindOf(level, name)
     const now = this.#clock.now()
     const { lines, seconds } = this.#limit
@@ -62,10 +63,10 @@ export class LimitedLog {
       kind.seen = 0
     }
     kind.seen++
-    if (kind.seen <= lines) this.#log.write(level, typeof text === 'string' ? text : text())
+    if (kind.seen <= lines) this.log.write(level, typeof text === 'string' ? text : text())
     else if (kind.seen === lines + 1) {
       kind.alarm.at(end)
-      kind.forget = this.#log.onFlush(() => this.#over(name))
+      kind.forget = this.log.onFlush(() => this.#over(name))
     }
   }
 
@@ -84,7 +85,7 @@ export class LimitedLog {
     kind.alarm.cancel()
     kind.forget()
     const n = kind.seen - this.#limit.lines
-    this.#log.write(kind.level, `${name}: ${n} similar ${n === 1 ? 'line' : 'lines'} suppressed`)
+    this.log.write(kind.level, `${name}: ${n} similar ${n === 1 ? 'line' : 'lines'} suppressed`)
     kind.since = Number.NEGATIVE_INFINITY
     kind.seen = 0
   }

@@ -50,8 +50,9 @@ export function linkChanged(dev: NetDevice, change: Exclude<LinkChange, { kind: 
     setRxMode(dev)
   } else if ('name' in change) {
     const isMoved = change.kind === 'moved'
-    dev.log.info(isMoved ? `moved to another network namespace, there ${change.name}` : `renamed to ${change.name}`)
-    if (isMoved && change.restricted) dev.log.warn(RESTRICTED)
+    const what = isMoved ? 'moved to another network namespace, there' : 'renamed to'
+    dev.changeLog.info(what, `${what} ${change.name}`)
+    if (isMoved && change.restricted) dev.changeLog.warn('moved without CAP_SYS_ADMIN', RESTRICTED)
     dev.rename(change.name)
     if (isMoved) dev.ifindex = change.ifindex
     dev.net.callNetdeviceNotifiers(NETDEV_CHANGENAME, dev)
@@ -64,14 +65,14 @@ export function openDevice(dev: NetDevice): void {
     callNdo(dev, 'ndoValidateAddr', () => dev.netdevOps.ndoValidateAddr?.(dev)) ||
     callNdo(dev, 'ndoOpen', () => dev.netdevOps.ndoOpen?.(dev))
   if (error !== 0) {
-    dev.log.err(`ndo_open failed: ${errnoName(error)}; taking the link down again`)
+    dev.changeLog.err('ndo_open failed', `ndo_open failed: ${errnoName(error)}; taking the link down again`)
     request(dev, { up: false })
     return
   }
   dev.flags |= IFF_UP
   setRxMode(dev)
   for (const txq of dev.tx) txq.activate()
-  dev.log.info('device opened')
+  dev.changeLog.info('device opened', 'device opened')
   dev.net.callNetdeviceNotifiers(NETDEV_UP, dev)
 }
 
@@ -87,7 +88,7 @@ export function closeDevice(dev: NetDevice): void {
   for (const txq of dev.tx) txq.deactivate()
   dev.net.flush()
   dev.purge()
-  dev.log.info('device closed')
+  dev.changeLog.info('device closed', 'device closed')
   dev.net.callNetdeviceNotifiers(NETDEV_DOWN, dev)
 }
 
@@ -130,7 +131,7 @@ export async function devSetMtu<Priv>(dev: NetDevice<Priv>, mtu: number): Promis
 function mtuChanged(dev: NetDevice, mtu: number): void {
   const error = changeMtu(dev, mtu)
   if (error === 0) return
-  dev.log.warn(`MTU ${mtu} refused by the driver: ${errnoName(error)}; back to ${dev.mtu}`)
+  dev.changeLog.warn('MTU refused', `MTU ${mtu} refused by the driver: ${errnoName(error)}; back to ${dev.mtu}`)
   request(dev, { mtu: dev.mtu })
 }
 
@@ -153,7 +154,10 @@ function addressChanged(dev: NetDevice, address: Uint8Array): void {
   if (address.every((byte, i) => byte === dev.devAddr[i])) return
   const error = callNdo(dev, 'ndoSetMacAddress', () => dev.netdevOps.ndoSetMacAddress?.(dev, address))
   if (error !== 0) {
-    dev.log.warn(`hardware address refused by the driver: ${errnoName(error)}; back to the former one`)
+    dev.changeLog.warn(
+      'hardware address refused',
+      `hardware address refused by the driver: ${errnoName(error)}; back to the former one`,
+    )
     request(dev, { address: dev.devAddr.slice() })
     return
   }

@@ -1,7 +1,7 @@
 /** Calling a driver's operations, and requesting changes of an interface that nothing waits for. */
 import { EBADFD, EIO, isErrno } from './errno.ts'
 import { describeException } from './exception.ts'
-import type { Log } from './log.ts'
+import type { LimitedLog } from './limited-log.ts'
 import type { LinkRequest, Port } from './port.ts'
 
 /** The largest errno (MAX_ERRNO, include/linux/err.h). */
@@ -39,8 +39,12 @@ export function logBadReturn(dev: ExceptionLog, op: string, result: unknown, wan
 }
 
 /** Requests a change that nothing waits for. An error is logged, unless the interface is gone. */
-export function request(dev: { readonly port: Port | undefined; readonly log: Log }, change: LinkRequest): void {
+export function request(
+  dev: { readonly port: Port | undefined; readonly changeLog: LimitedLog },
+  change: LinkRequest,
+): void {
   dev.port?.apply(change).catch(error => {
-    if (!isErrno(error, EBADFD)) dev.log.err(error instanceof Error ? error.message : String(error))
+    if (isErrno(error, EBADFD)) return
+    dev.changeLog.err('failed changes', error instanceof Error ? error.message : String(error))
   })
 }

@@ -20,7 +20,9 @@ import {
   ETH_HLEN,
   ETH_MAX_MTU,
   ETH_MIN_MTU,
+  IFF_DEBUG,
   NETIF_F_GRO,
+  NETIF_MSG_PKTDATA,
   NETIF_MSG_RX_ERR,
   NETIF_MSG_TX_ERR,
   NETREG_UNINITIALIZED,
@@ -93,6 +95,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   readonly #stats: DevStats
   #watchdog: Watchdog | undefined
   #limitedLog: LimitedLog | undefined
+  #changeLog: LimitedLog | undefined
   #lost: (() => void) | undefined
   /** The lack of slots is logged once: under load it may last. */
   #warnedOfSlots = false
@@ -193,7 +196,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   #logDrop(skb: SkBuff, reason: number): void {
     const rx = skb.rxDev !== undefined
     if ((this.msgEnable & (rx ? NETIF_MSG_RX_ERR : NETIF_MSG_TX_ERR)) === 0 || this.#net === undefined) return
-    logFrame(this.log, rx ? 'rx' : 'tx', skb, `, dropped: ${dropReasonName(reason)}`)
+    logFrame(this as NetDevice, rx ? 'rx' : 'tx', skb, `, dropped: ${dropReasonName(reason)}`)
   }
 
   countMade(skb: SkBuff, n: number): void {
@@ -260,6 +263,18 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     return this.#limitedLog
   }
 
+  /** For lines that changes of the interface cause: anyone may have the rights to make them. */
+  get changeLog(): LimitedLog {
+    this.#changeLog ??= new LimitedLog(this.log, this.net.clock)
+    return this.#changeLog
+  }
+
+  /** The log of single frames if only IFF_DEBUG asks for them, which anyone may have set. */
+  get debugLog(): LimitedLog | undefined {
+    const isDebugged = (this.flags & IFF_DEBUG) !== 0 && (this.net.msgEnable & NETIF_MSG_PKTDATA) === 0
+    return isDebugged ? this.changeLog : undefined
+  }
+
   /** Logs an exception of the driver's `op`, rate-limited: every frame may cause one. */
   logException(op: string, error: unknown): void {
     this.#net?.debug?.threw(op, error)
@@ -274,7 +289,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   rename(name: string): void {
     this.name = name
     this.#log = undefined
-    this.#limitedLog = undefined
+    for (const limited of [this.#limitedLog, this.#changeLog]) if (limited !== undefined) limited.log = this.log
   }
 
   /** A queue died: the interface is gone. */

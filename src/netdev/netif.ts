@@ -50,7 +50,7 @@ export function netifRx(skb: SkBuff): void {
 
 /** Logs a frame if that is wanted. Returns true if it waits for a step. */
 function isHalted(skb: SkBuff, dev: NetDevice): boolean {
-  if ((dev.msgEnable & NETIF_MSG_PKTDATA) !== 0) logFrame(dev.log, 'rx', skb)
+  if ((dev.msgEnable & NETIF_MSG_PKTDATA) !== 0) logFrame(dev, 'rx', skb)
   const { stepper } = dev.net
   stepper?.received(skb)
   return stepper !== undefined

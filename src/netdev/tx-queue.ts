@@ -317,7 +317,7 @@ export class TxQueue {
     }
     const { dev } = this
     skb.owner = OWNER_XMIT
-    if ((dev.msgEnable & NETIF_MSG_PKTDATA) !== 0) logFrame(dev.log, 'tx', skb)
+    if ((dev.msgEnable & NETIF_MSG_PKTDATA) !== 0) logFrame(dev, 'tx', skb)
     let result: number | undefined
     try {
       result = dev.netdevOps.ndoStartXmit(skb, dev) as number | undefined

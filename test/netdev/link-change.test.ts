@@ -20,6 +20,7 @@ import { devSetMtu } from '../../src/netdev/link-change.ts'
 import { netifCarrierOff, netifCarrierOk, netifCarrierOn } from '../../src/netdev/netif.ts'
 import type { NetDeviceOps } from '../../src/netdev/ops.ts'
 import { registerNetdev } from '../../src/netdev/register.ts'
+import type { MemoryPort } from '../../src/testing/memory-port.ts'
 import { addDevice, makeDevice, memoryNets, turn } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()
@@ -332,5 +333,56 @@ describe('the carrier', () => {
     netifCarrierOff(dev)
     await turn()
     expect([netifCarrierOk(dev), lines]).toEqual([false, []])
+  })
+})
+
+describe('a flood of changes', () => {
+  /** Changes the interface 200 times, and returns the log, without the lines of other kinds. */
+  async function flood(kind: RegExp, change: (port: MemoryPort, i: number) => void, answers = {}): Promise<string[]> {
+    const { port, lines, clock } = await noting(answers)
+    for (let i = 0; i < 200; i++) {
+      change(port, i)
+      await turn()
+    }
+    clock.advance(10 * NSEC_PER_SEC)
+    return lines.filter(line => kind.test(line))
+  }
+  const lastOf = (lines: string[]) => [lines.length, lines.at(-1)?.replace(/^\w+: /, '')]
+
+  test('a flood of new names logs 100 of them in 10 seconds and counts the rest', async () => {
+    const lines = await flood(/renamed/, (port, i) => port.change({ kind: 'renamed', name: `name${i}` }))
+    expect(lastOf(lines)).toEqual([101, 'renamed to: 100 similar lines suppressed'])
+    expect(lines.at(-1)).toMatch(/^name199: /)
+  })
+
+  test('a flood of moves logs 100 of them in 10 seconds and counts the rest', async () => {
+    const lines = await flood(/moved/, (port, i) => port.change({ kind: 'moved', name: `name${i}`, ifindex: i }))
+    expect(lastOf(lines)).toEqual([101, 'moved to another network namespace, there: 100 similar lines suppressed'])
+  })
+
+  test('a flood of down and up logs 100 of each in 10 seconds and counts the rest', async () => {
+    const lines = await flood(/device/, port => {
+      port.change({ kind: 'down' })
+      port.change({ kind: 'up' })
+    })
+    // The device was opened once before.
+    expect(lines).toHaveLength(100 + 99 + 2)
+    expect(lines.slice(-2).map(line => line.replace(/^\w+: /, ''))).toEqual([
+      'device closed: 100 similar lines suppressed',
+      'device opened: 101 similar lines suppressed',
+    ])
+  })
+
+  test('a flood of MTUs and addresses that the driver refuses logs 100 of each in 10 seconds', async () => {
+    const refuse = { ndoChangeMtu: -EINVAL, ndoSetMacAddress: -EOPNOTSUPP }
+    const mtus = await flood(/MTU/, (port, i) => port.change({ kind: 'mtu', mtu: 1000 + i }), refuse)
+    expect(lastOf(mtus)).toEqual([101, 'MTU refused: 100 similar lines suppressed'])
+    const address = (i: number) => Uint8Array.of(2, 9, 8, 7, 6, i)
+    const addresses = await flood(
+      /hardware/,
+      (port, i) => port.change({ kind: 'address', address: address(i) }),
+      refuse,
+    )
+    expect(lastOf(addresses)).toEqual([101, 'hardware address refused: 100 similar lines suppressed'])
   })
 })

@@ -1,5 +1,6 @@
 /** The lines about single frames: of devices whose msgEnable has NETIF_MSG_PKTDATA. */
 import { describe, expect, test } from 'vitest'
+import { NSEC_PER_SEC } from '../../src/netdev/clock.ts'
 import { IFF_DEBUG, IFF_UP, NETIF_F_ALL_TAP, NETIF_MSG_FRAMES, NETIF_MSG_PKTDATA } from '../../src/netdev/if.ts'
 import { LOGLEVEL_WARNING } from '../../src/netdev/log.ts'
 import { netifRx } from '../../src/netdev/netif.ts'
@@ -49,6 +50,28 @@ describe('a line about a frame', () => {
     expect(send()).toBe(2)
     port.change({ kind: 'flags', flags: IFF_UP })
     expect(send()).toBe(0)
+  })
+
+  test('IFF_DEBUG, which another namespace’s root may set, logs 100 frames in 10 seconds and counts the rest', async () => {
+    const { port, lines, clock } = await mirror(0)
+    port.change({ kind: 'flags', flags: IFF_UP | IFF_DEBUG })
+    for (let n = 0; n < 200; n++) {
+      port.transmit(frame)
+      port.drain()
+    }
+    expect(lines).toHaveLength(100)
+    clock.advance(10 * NSEC_PER_SEC)
+    expect(lines.slice(100)).toEqual(['test0: IFF_DEBUG: 300 similar lines suppressed'])
+  })
+
+  test('IFF_DEBUG does not limit the lines that the program itself asks for', async () => {
+    const { port, lines } = await mirror(NETIF_MSG_PKTDATA)
+    port.change({ kind: 'flags', flags: IFF_UP | IFF_DEBUG })
+    for (let n = 0; n < 200; n++) {
+      port.transmit(frame)
+      port.drain()
+    }
+    expect(lines).toHaveLength(400)
   })
 
   test('frames are logged for NETIF_MSG_PKTDATA only', async () => {
