@@ -368,8 +368,8 @@ describe('a flood of changes', () => {
     // The device was opened once before.
     expect(lines).toHaveLength(100 + 99 + 2)
     expect(lines.slice(-2).map(line => line.replace(/^\w+: /, ''))).toEqual([
-      'device closed: 100 similar lines suppressed',
       'device opened: 101 similar lines suppressed',
+      'device closed: 100 similar lines suppressed',
     ])
   })
 
