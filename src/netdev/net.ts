@@ -14,6 +14,7 @@ import type { NetDevice } from './net-device.ts'
 import type { Platform } from './port.ts'
 import { type Random, random } from './random.ts'
 import type { Stepper } from './step.ts'
+import { Turns } from './turns.ts'
 
 /** Frames that one native call reads at most. */
 export const BATCH = 16
@@ -36,6 +37,8 @@ export interface NetOptions {
   /** By default a pool of its own; with `debug` always. */
   pool?: SkBuffPool | undefined
   random?: Random
+  /** Those of the platform, so that both together get no more time; by default its own. */
+  turns?: Turns | undefined
   /** NETIF_MSG_* that devices begin with. */
   msgEnable?: number
   /** Makes what looks for mistakes of drivers (debugWith); without it none of that is loaded. */
@@ -73,6 +76,8 @@ export class Net {
   readonly log: Log
   readonly pool: SkBuffPool
   readonly random: Random
+  /** Grants time for work that others cause. */
+  readonly turns: Turns
   readonly msgEnable: number
   /** What finds mistakes of drivers; undefined unless requested. */
   readonly debug: Debug | undefined
@@ -103,12 +108,13 @@ export class Net {
     this.flush()
   }
 
-  constructor({ platform, clock, log, pool, random: chance = random(1), msgEnable = 0, debug }: NetOptions) {
+  constructor({ platform, clock, log, pool, random: chance = random(1), turns, msgEnable = 0, debug }: NetOptions) {
     this.platform = platform
     this.#limitedLog = new LimitedLog(log, clock, { lines: 1, seconds: 1 })
     this.clock = guarded(clock, error => this.#alarmThrew(error))
     this.log = log
     this.random = chance
+    this.turns = turns ?? new Turns(this.clock)
     this.msgEnable = msgEnable
     this.#ksoftirqd = clock.alarm(() => this.flush())
     this.debug = debug?.(this)

@@ -96,7 +96,14 @@ async function vnet(around: number) {
   // Half of the clients may change nothing. Now and then a client has no room for an event.
   const clients = Array.from({ length: 8 }, (_, n): Client => {
     const missing = n < 4 ? undefined : 'only root may do this'
-    const caller = { missing, missingToCapture: missing, share: 0, onDrained: undefined, handOver() {} }
+    const caller = {
+      missing,
+      missingToCapture: missing,
+      share: 0,
+      privileged: n < 4,
+      onDrained: undefined,
+      handOver() {},
+    }
     return { ...caller, notify: () => ++turns % 64 !== 0, send: say, dump }
   })
   function dump(parts: Parts): void {

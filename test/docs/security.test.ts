@@ -2,7 +2,8 @@
 import { readFileSync, statSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { VNET_WIRE_ATTACHMENTS_MAX } from '../../src/control/protocol/family.ts'
-import { TURN_NS } from '../../src/control/server/turns.ts'
+import { NSEC_PER_MSEC } from '../../src/netdev/clock.ts'
+import { STRANGERS, TURN_NS } from '../../src/netdev/turns.ts'
 
 const docs = new URL('../../docs/', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, docs), 'utf8')
@@ -25,7 +26,9 @@ test('the limits in docs/security.md are those of the code', () => {
   expect(page).toContain(`at most ${VNET_WIRE_ATTACHMENTS_MAX.toLocaleString('en')} bytes`)
   const filterMax = constant('linux/pcap-filter.ts', 'TEXT_MAX')
   expect(page).toContain(`A filter has at most ${filterMax.toLocaleString('en')} characters`)
-  expect(page).toContain(`${TURN_NS / 1000} µs of a turn`)
+  expect(page).toContain(`turns of ${TURN_NS / 1000} µs`)
+  const burst = STRANGERS.burst / NSEC_PER_MSEC
+  expect(page.replace(/\s+/g, ' ')).toContain(`one account: ${burst} ms of each ${burst / STRANGERS.part} ms`)
   const of = (name: string) => constant('control/server/capture.ts', name)
   const captures = `at most ${of('CAPTURES')} captures at once, ${of('CAPTURES_A_USER')} per user of the group`
   expect(page.replace(/\s+/g, ' ')).toContain(`${captures}, and ${of('KEPT')} are kept`)

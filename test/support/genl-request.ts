@@ -54,6 +54,7 @@ export function ask(families: ReadonlyMap<number, Family>, octets: Uint8Array, o
     missing,
     missingToCapture: missing,
     share: 0,
+    privileged: missing === undefined,
     onDrained: undefined,
     handOver: () => {},
     notify: () => true,

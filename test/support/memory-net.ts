@@ -21,6 +21,7 @@ import type { NetDevice } from '../../src/netdev/net-device.ts'
 import type { NetDeviceOps } from '../../src/netdev/ops.ts'
 import { random } from '../../src/netdev/random.ts'
 import { devOpen, registerNetdev, unregisterNetdev } from '../../src/netdev/register.ts'
+import type { Turns } from '../../src/netdev/turns.ts'
 import type { SkBuffPool } from '../../src/skb/pool.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
 import { assertConserved, type Balance } from '../../src/testing/conservation.ts'
@@ -47,6 +48,8 @@ export interface MemoryNetOptions extends PoisonedPoolOptions {
   /** The highest level of lines that are kept, by default LOGLEVEL_INFO. */
   level?: number
   msgEnable?: number
+  /** By default all of a turn is done at once, because the clock stands still. */
+  turns?: Turns
 }
 
 /** Returns a function that makes a Net. Call it once in a test file. */
@@ -70,11 +73,11 @@ export function memoryNets(): (options?: MemoryNetOptions) => MemoryNet {
   }
 }
 
-function makeNet({ level = LOGLEVEL_INFO, msgEnable = 0, ...options }: MemoryNetOptions = {}): MemoryNet {
+function makeNet({ level = LOGLEVEL_INFO, msgEnable = 0, turns, ...options }: MemoryNetOptions = {}): MemoryNet {
   const pool = new PoisonedPool({ large: 64, small: 256, ...options })
   const [platform, clock, lines, devices] = [new MemoryPlatform(), new FakeClock(), [] as string[], [] as NetDevice[]]
   const log = new Log(level, (_, text) => lines.push(text))
-  const net = new Net({ platform, clock, log, pool, random: random(7), msgEnable })
+  const net = new Net({ platform, clock, log, pool, random: random(7), msgEnable, turns })
   net.registerNetdeviceNotifier((event, dev) => {
     if (event === NETDEV_REGISTER && !devices.includes(dev)) devices.push(dev)
   })

@@ -115,6 +115,7 @@ export function standIn({ name, ifindex = 7, netns, directory }: StandInOptions)
       missing: undefined,
       missingToCapture: undefined,
       share: 0,
+      privileged: true,
       notify: () => false,
       onDrained: undefined,
       handOver() {},

@@ -6,9 +6,9 @@
 import { type Native, type Poller, WATCH_READ, WATCH_WRITE } from '../../linux/native.ts'
 import { MSG_DONTWAIT } from '../../linux/uapi.ts'
 import { EAGAIN } from '../../netdev/errno.ts'
+import type { Turns, Work } from '../../netdev/turns.ts'
 import type { Detached } from '../protocol/connection.ts'
 import type { Heir } from './operation.ts'
-import type { Turns, Work } from './turns.ts'
 
 /** Bytes at most in one step; the socket usually takes fewer. */
 const STEP_BYTES = 256 * 1024
@@ -24,7 +24,8 @@ export interface Source {
 }
 
 export class CaptureSender implements Heir, Work {
-  readonly share: number
+  readonly share: Work['share']
+  readonly privileged: boolean
   readonly #native: Native
   readonly #turns: Turns
   readonly #source: Source
@@ -39,11 +40,21 @@ export class CaptureSender implements Heir, Work {
   #isOpen = true
   readonly #scrap = new Uint8Array(64)
 
-  /** `onEnd` is called once, when nothing is left to send or the client is gone. */
-  constructor(native: Native, turns: Turns, share: number, source: Source, onEnd: () => void) {
+  /**
+   * Sends in the share of `owner`. `onEnd` is called once, when nothing is left to send or the
+   * client has gone.
+   */
+  constructor(
+    native: Native,
+    turns: Turns,
+    owner: Pick<Work, 'share' | 'privileged'>,
+    source: Source,
+    onEnd: () => void,
+  ) {
     this.#native = native
     this.#turns = turns
-    this.share = share
+    this.share = owner.share
+    this.privileged = owner.privileged
     this.#source = source
     this.#onEnd = onEnd
   }

@@ -12,7 +12,6 @@ import { decodeFilter } from '../protocol/filter-program.ts'
 import { CaptureSender } from './capture-sender.ts'
 import { type Caller, MissingAttribute, type Operation, operation, Refusal } from './operation.ts'
 import { type Subject, theOne, type WantedCapture } from './subject.ts'
-import type { Turns } from './turns.ts'
 
 /** Captures at once, because each has a buffer. The last KEPT are for clients with rights. */
 const CAPTURES = 16
@@ -23,7 +22,6 @@ const CAPTURES_A_USER = 4
 export interface CapturesOptions {
   readonly native: Native
   readonly net: Net
-  readonly turns: Turns
   readonly netnsOf: Subject['netnsOf']
   /** The driver of the devices. */
   readonly driver: string | undefined
@@ -44,14 +42,14 @@ export class Captures {
   start({ devices, ...wanted }: WantedCapture, caller: Caller): void {
     const busy = this.#busy(caller)
     if (busy !== undefined) throw new VnetError(EBUSY, 'vnet_nl', busy)
-    const { native, net, turns, netnsOf, driver } = this.#options
+    const { native, net, netnsOf, driver } = this.#options
     const about = { ...captureHead(), driver, netnsOf }
     const capture = new Capture({ net, ...about, ...wanted, onData: () => sender.onData() })
     const left = new Set(devices)
     const unfollow = net.registerNetdeviceNotifier((event, dev) => {
       if (event === NETDEV_UNREGISTER && left.delete(dev) && left.size === 0) sender.end()
     })
-    const sender = new CaptureSender(native, turns, caller.share, capture, () => {
+    const sender = new CaptureSender(native, net.turns, caller, capture, () => {
       unfollow()
       this.#senders.delete(sender)
       if (this.#senders.size === 0) this.#onIdle()

@@ -4,6 +4,7 @@
  * the client gets. Its policy has checked the bytes of the request by then.
  */
 import { EINVAL, VnetError } from '../../netdev/errno.ts'
+import type { Work } from '../../netdev/turns.ts'
 import {
   type Decoded,
   decodeAttributes,
@@ -19,13 +20,11 @@ import type { Detached } from '../protocol/connection.ts'
 export type Write = (builder: MessageBuilder) => void
 
 /** The client that made a request, as the kernel vouches for it. */
-export interface Caller {
+export interface Caller extends Pick<Work, 'share' | 'privileged'> {
   /** What the client lacks to change something, in a few words; undefined if it may. */
   readonly missing: string | undefined
   /** What it lacks to capture frames, likewise. */
   readonly missingToCapture: string | undefined
-  /** It shares its time with the clients of the same number: those of a user. */
-  readonly share: number
   /** Sends a message that is not a reply if there is room for it; returns whether it was sent. */
   notify(bytes: Uint8Array): boolean
   /** Called, while it is set, when the client has read everything that was sent. */

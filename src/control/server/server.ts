@@ -23,7 +23,6 @@ import { Rights } from './rights.ts'
 import { Runtime } from './runtime.ts'
 import { Sessions } from './sessions.ts'
 import type { Module } from './subject.ts'
-import { Turns } from './turns.ts'
 import { vnetFamily } from './vnet-family.ts'
 
 const ROOT = 0
@@ -85,20 +84,16 @@ function serve(
   const rights = new Rights(native, [process.geteuid?.() ?? ROOT, owner ?? ROOT], options)
   const announcement = new Announcement(directory)
   const home: NetNamespace = { inode: ownNamespace('net'), cookie: netnsCookieOf(native) }
-  const turns = new Turns(
-    () => native.monotonic(),
-    () => net.devices.reduce((frames, { counters }) => frames + counters.txPackets(), 0),
-  )
   const listening = ListeningSocket.open(native, announcement.socket, SOCKET_MODE, () => sessions.onReadable())
   listening.unref()
 
   const events = new Events(net, netnsOf, now)
-  const captures = new Captures({ native, net, turns, netnsOf, driver: module?.name })
+  const captures = new Captures({ native, net, netnsOf, driver: module?.name })
   const runtime = new Runtime(net.pool)
   const vnet = vnetFamily({ devices: net.devices, netnsOf, module, events, captures, runtime, now })
   const families = new Map([nlctrl([vnet]), vnet].map((family): [number, Family] => [family.id, family]))
   const onEnd = (session: Caller) => events.unsubscribe(session)
-  const sessions = new Sessions(native, listening, rights, { families, turns, onDefect, onEnd })
+  const sessions = new Sessions(native, listening, rights, { families, turns: net.turns, onDefect, onEnd })
   const stopAnnouncing = announce(net, announcement, home, options)
   /** Requests that came before the end are served. */
   function stop(): void {
@@ -109,7 +104,6 @@ function serve(
   }
   function dispose(): void {
     captures.close()
-    turns.close()
     events[Symbol.dispose]()
     runtime[Symbol.dispose]()
   }

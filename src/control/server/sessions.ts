@@ -3,13 +3,13 @@
 import type { Native } from '../../linux/native.ts'
 import { MSG_DONTWAIT } from '../../linux/uapi.ts'
 import { EBUSY, EMFILE, ENFILE, ENOBUFS, ENOMEM } from '../../netdev/errno.ts'
+import type { Turns, Work } from '../../netdev/turns.ts'
 import { MessageBuilder, NLMSG_HDRLEN, writeAck } from '../../netlink/index.ts'
 import { Connection, type ConnectionListener, MESSAGE_MAX, type Peer, peerOf } from '../protocol/connection.ts'
 import { type Client, type Dispatch, dispatch, type Parts } from './dispatch.ts'
 import type { ListeningSocket } from './listening-socket.ts'
 import type { Heir } from './operation.ts'
 import type { Missing, Rights } from './rights.ts'
-import type { Turns, Work } from './turns.ts'
 
 /** Connections at once; more wait. The last KEPT are for clients with rights. */
 const CONNECTIONS = 256
@@ -24,13 +24,10 @@ const REFUSALS = 4
 
 const OUT_OF_ROOM: readonly number[] = [EMFILE, ENFILE, ENOBUFS, ENOMEM]
 
-/** Shares of the time for clients with rights, and for clients that wait. */
-const SHARE_PRIVILEGED = -1
-const SHARE_ACCEPT = -2
-
 /** Admits waiting clients one by one, in their share of the time. */
 export class Sessions implements Work {
-  readonly share = SHARE_ACCEPT
+  readonly share = 'connections'
+  readonly privileged = false
   readonly #native: Native
   readonly #listening: ListeningSocket
   readonly #rights: Rights
@@ -89,6 +86,7 @@ export class Sessions implements Work {
     let left = most
     while (left > 0 && this.step()) left--
     this.#isOpen = false
+    this.#server.turns.delete(this)
     clearTimeout(this.#timer)
     for (const session of [...this.#sessions]) {
       while (left > 0 && session.step()) left--
@@ -106,9 +104,9 @@ export class Sessions implements Work {
       this.#native.close(fd)
       return false
     }
-    const share = missing === undefined ? SHARE_PRIVILEGED : peer.uid
     const missingToCapture = this.#rights.missingToCapture(fd, peer, missing)
-    const session = Session.of(this.#native, fd, { missing, missingToCapture, share }, this.#server)
+    const owner = { missing, missingToCapture, share: peer.uid }
+    const session = Session.of(this.#native, fd, owner, this.#server)
     if (typeof session !== 'number') this.#sessions.add(session)
     return typeof session !== 'number'
   }
@@ -119,7 +117,7 @@ export class Sessions implements Work {
     if (missing === undefined) return undefined
     if (size >= CONNECTIONS - KEPT)
       return `this vnet has ${size} clients already; the rest is kept for root and its owner`
-    const own = [...this.#sessions].filter(session => session.share === uid).length
+    const own = [...this.#sessions].filter(session => session.share === uid && !session.privileged).length
     return own < CONNECTIONS_A_USER ? undefined : `user ${uid} has ${own} connections to this vnet already`
   }
 }
@@ -137,8 +135,7 @@ interface SessionOwner {
   /** The right to change something that it lacks. */
   readonly missing: Missing
   readonly missingToCapture: Missing
-  /** It shares its time with the sessions of the same number. */
-  readonly share: number
+  readonly share: Work['share']
 }
 
 /** What the sessions of a server have in common. */
@@ -156,7 +153,7 @@ interface SessionServer extends Dispatch {
 export class Session implements Work, Client, ConnectionListener {
   readonly missing: Missing
   readonly missingToCapture: Missing
-  readonly share: number
+  readonly share: Work['share']
   /** Called when the client has read everything that was sent to it. */
   onDrained: (() => void) | undefined
   readonly #server: SessionServer
@@ -170,6 +167,10 @@ export class Session implements Work, Client, ConnectionListener {
     this.missingToCapture = owner.missingToCapture
     this.share = owner.share
     this.#server = server
+  }
+
+  get privileged(): boolean {
+    return this.missing === undefined
   }
 
   /** Takes over a descriptor. Returns -errno on failure; the descriptor is closed then. */

@@ -7,9 +7,10 @@ import { VnetCapture } from '../../../src/control/client/capture-stream.ts'
 import { Connection } from '../../../src/control/protocol/connection.ts'
 import { CaptureSender, type Source } from '../../../src/control/server/capture-sender.ts'
 import { ListeningSocket } from '../../../src/control/server/listening-socket.ts'
-import { Turns } from '../../../src/control/server/turns.ts'
 import { loadNative, type Native } from '../../../src/linux/native.ts'
 import { MSG_DONTWAIT } from '../../../src/linux/uapi.ts'
+import { Turns } from '../../../src/netdev/turns.ts'
+import { FakeClock } from '../../../src/testing/fake-clock.ts'
 
 const MIB = 1024 * 1024
 const native = loadNative()
@@ -76,20 +77,16 @@ function sending(source: Source, { input = new Uint8Array(0), output = new Uint8
   const listening = ListeningSocket.open(native, join(directory, 'a.sock'), 0o600, () => {})
   const client = Connection.connect(native, listening.path, listener)
   if (typeof client === 'number') throw new Error(`no connection: ${client}`)
-  const turns = new Turns(
-    () => native.monotonic(),
-    () => 0,
-  )
+  const turns = new Turns(new FakeClock())
   let ended = () => {}
   const end = new Promise<void>(resolve => {
     ended = resolve
   })
-  const sender = new CaptureSender(counted, turns, 1, source, ended)
+  const sender = new CaptureSender(counted, turns, { share: 1, privileged: false }, source, ended)
   const there = client.detach()
   const stream = new VnetCapture(native, there, () => {})
   ends.push(
     () => listening.close(),
-    () => turns.close(),
     () => stream.close(),
     () => sender.close(),
   )

@@ -41,7 +41,7 @@ function listened() {
     return true
   }
   const callers: Caller[] = Array.from({ length: 10 }, (_, who) => {
-    const rights = { missing: undefined, missingToCapture: undefined, share: 0 }
+    const rights = { missing: undefined, missingToCapture: undefined, share: 0, privileged: true }
     return { ...rights, onDrained: undefined, notify: octets => note(who, octets), handOver() {} }
   })
   const netnsOf = (dev: NetDevice) => (dev.name === 'far' ? 'red' : undefined)

@@ -7,7 +7,9 @@ import { ControlClient, type Entry, serveControl } from '../../../src/control/in
 import { readDirectories } from '../../../src/control/protocol/directory.ts'
 import { namedDirectory } from '../../../src/control/protocol/run-directory.ts'
 import type { SegmentEntry, SegmentEntryKind } from '../../../src/lan/switch/segment-entry.ts'
+import { TimerfdClock } from '../../../src/linux/clock.ts'
 import { loadNative } from '../../../src/linux/native.ts'
+import { Turns } from '../../../src/netdev/turns.ts'
 import { addDevice, memoryNets } from '../../support/memory-net.ts'
 
 const memoryNet = memoryNets()
@@ -45,7 +47,9 @@ afterEach(() => {
 
 /** A vnet whose driver reports these entries, and a client. */
 async function served(segment?: (kinds: ReadonlySet<SegmentEntryKind>) => Iterable<SegmentEntry>) {
-  const memory = memoryNet()
+  const clock = new TimerfdClock(native)
+  const memory = memoryNet({ turns: new Turns(clock) })
+  ends.push({ [Symbol.dispose]: () => clock.close() })
   const { dev } = await addDevice(memory, {}, { name: 'eth9' })
   const module = { name: 'lan', params: {}, values: {}, segment }
   ends.push(serveControl(native, memory.net, { module, directory: join(root, 'vnet') }))

@@ -7,9 +7,10 @@ import { Connection } from '../../../src/control/protocol/connection.ts'
 import { ListeningSocket } from '../../../src/control/server/listening-socket.ts'
 import { type Caller, type Family, operation } from '../../../src/control/server/operation.ts'
 import { Session } from '../../../src/control/server/sessions.ts'
-import { Turns } from '../../../src/control/server/turns.ts'
 import { loadNative } from '../../../src/linux/native.ts'
+import { Turns } from '../../../src/netdev/turns.ts'
 import { genlmsghdr, MessageBuilder, NLM_F_ACK, NLM_F_REQUEST, policy } from '../../../src/netlink/index.ts'
+import { FakeClock } from '../../../src/testing/fake-clock.ts'
 
 const FAMILY = 100
 /** More than the buffers of both sockets and the output queue hold together. */
@@ -43,10 +44,7 @@ test('a client that reads nothing is not served further, and gets every reply on
     ],
   }
   let ended = false
-  const turns = new Turns(
-    () => native.monotonic(),
-    () => 0,
-  )
+  const turns = new Turns(new FakeClock())
   let replies = 0
   let allReplied = () => {}
   const done = new Promise<void>(resolve => {
@@ -81,7 +79,6 @@ test('a client that reads nothing is not served further, and gets every reply on
   expect({ replies, served, ended }).toEqual({ replies: REQUESTS, served: REQUESTS, ended: false })
   client.close()
   session.close()
-  turns.close()
   listening.close()
 })
 
@@ -103,10 +100,7 @@ test.each([
     ...{ id: FAMILY, name: 'test', version: 1, maxattr: 1 },
     operations: [operation({ cmd: 1, request: policy({}) }, { doit })],
   }
-  const turns = new Turns(
-    () => native.monotonic(),
-    () => 0,
-  )
+  const turns = new Turns(new FakeClock())
   const client = Connection.connect(native, listening.path, {
     onMessage: () => events.unshift('acknowledged'),
     onEnd() {},
@@ -127,5 +121,5 @@ test.each([
   while (session.step()) {}
   client.receive()
   expect([events, ended]).toEqual([happened, 1])
-  for (const each of [client, session, turns, listening]) each.close()
+  for (const each of [client, session, listening]) each.close()
 })

@@ -141,10 +141,10 @@ describe('the event step', () => {
   test('no event has a byte of the frame, whoever subscribes', async () => {
     const { memory, port0, port1 } = await snullPair(memoryNet())
     const sent: Buffer[] = []
-    const rights = { missing: 'only root may do this', missingToCapture: 'only root may capture', share: 0 }
+    const rights = { missing: 'only root may do this', missingToCapture: 'only root may capture' }
     const notify = (bytes: Uint8Array) => sent.push(Buffer.from(bytes)) > 0
     using events = new Events(memory.net, () => undefined, Date.now)
-    events.subscribe({ ...rights, onDrained: undefined, notify, handOver() {} })
+    events.subscribe({ ...rights, share: 1, privileged: false, onDrained: undefined, notify, handOver() {} })
     const stepper = new Stepper(memory.net)
     const frame = flowFrame(0, 0)
     port0.transmit(frame)

@@ -1,0 +1,159 @@
+/**
+ * Turns grants time for work that others cause: requests, captures, events of namespaces, services
+ * for the segment. Frames come first. All such work of a vnet goes through the Turns of its Net, so
+ * that several floods together get no more time than one.
+ *
+ * How to use it: make the work an object that implements Work, and call `add(work)` when there is
+ * something to do, for example when its descriptor is readable. Turns then calls `step()` until it
+ * returns false. While no time is left it calls `wait()`: stop watching the descriptor there, or a
+ * readable one wakes the event loop again and again. The next `step()` follows without another
+ * `add()`. Watch the descriptor again when a step finds nothing more to do.
+ *
+ * Work is done in turns of TURN_NS, at most one per turn of the event loop. A turn that leaves work
+ * undone is followed by a pause in proportion to its time, so a long step causes a long pause.
+ *
+ * Work without rights has one account for all, charged with the time that steps really take:
+ * 10 ms of each 50 ms. It is also charged for turns that are not full, so that many clients with
+ * one request each get no more. Work of root and the owner has no such limit.
+ *
+ * Shares take turns, one step each, and so does the work within a share.
+ */
+import type { Alarm, Clock } from './clock.ts'
+import { NSEC_PER_MSEC } from './clock.ts'
+
+/** Nanoseconds of a turn. */
+export const TURN_NS = 200_000
+
+export interface Work {
+  /**
+   * Whose work it is. Work of equal shares shares one part of the time. Clients have the uid of
+   * their user; other work has a text, such as `netns 5`.
+   */
+  readonly share: number | string
+  /** True for work of root and of the owner of the vnet, which has an account of its own. */
+  readonly privileged: boolean
+  /**
+   * Does one small part, of some tens of microseconds, and returns whether there is more to do now.
+   * Must not throw. It may add and delete work, also itself.
+   */
+  step(): boolean
+  /** Called, once or more, when there is something to do but no time left: step() follows later. */
+  wait(): void
+}
+
+/** The time for work: a part of all time, and nanoseconds at once after a quiet period. */
+interface Grant {
+  readonly part: number
+  readonly burst: number
+}
+
+/** For all work without rights together. */
+export const STRANGERS: Grant = { part: 0.2, burst: 10 * NSEC_PER_MSEC }
+/** Only the pause after a full turn limits root: it takes as long as the turn did. */
+const OWNERS: Grant = { part: 0.5, burst: Number.POSITIVE_INFINITY }
+
+export class Turns {
+  readonly #strangers: Account
+  readonly #owners: Account
+
+  /** `soon` runs a function in the next turn of the event loop. */
+  constructor(clock: Clock, soon: (fn: () => void) => void = setImmediate) {
+    this.#strangers = new Account(clock, soon, STRANGERS)
+    this.#owners = new Account(clock, soon, OWNERS)
+  }
+
+  /** Adds work that has something to do. Harmless if it was added already. */
+  add(work: Work): void {
+    this.#accountOf(work).add(work)
+  }
+
+  /** No step of `work` follows, until it is added again. Harmless if it was not added. */
+  delete(work: Work): void {
+    this.#accountOf(work).delete(work)
+  }
+
+  #accountOf({ privileged }: Work): Account {
+    return privileged ? this.#owners : this.#strangers
+  }
+}
+
+class Account {
+  readonly #clock: Clock
+  readonly #soon: (fn: () => void) => void
+  readonly #grant: Grant
+  readonly #alarm: Alarm
+  /** The work to do, by its share; the next in turn is the first. */
+  readonly #shares = new Map<Work['share'], Set<Work>>()
+  /** The moment when all time that was taken will be earned, ns. */
+  #earned = Number.NEGATIVE_INFINITY
+  /** True while a turn runs, or is to come: soon, or after a pause. */
+  #active = false
+  #pausing = false
+  readonly #run = (): void => this.#turn()
+
+  constructor(clock: Clock, soon: (fn: () => void) => void, grant: Grant) {
+    this.#clock = clock
+    this.#soon = soon
+    this.#grant = grant
+    this.#alarm = clock.alarm(this.#run)
+  }
+
+  add(work: Work): void {
+    const peers = this.#shares.get(work.share)
+    if (peers === undefined) this.#shares.set(work.share, new Set([work]))
+    else peers.add(work)
+    if (this.#pausing) work.wait()
+    if (!this.#active) this.#comeSoon()
+  }
+
+  delete(work: Work): void {
+    const peers = this.#shares.get(work.share)
+    if (peers?.delete(work) && peers.size === 0) this.#shares.delete(work.share)
+  }
+
+  #comeSoon(): void {
+    this.#active = true
+    this.#soon(this.#run)
+  }
+
+  #turn(): void {
+    this.#pausing = false
+    const start = this.#clock.now()
+    let now = start
+    try {
+      while (now - start < TURN_NS && this.#step()) now = this.#clock.now()
+    } finally {
+      // Also after an exception, which would otherwise end the turns of everybody.
+      this.#active = false
+      this.#charge(start, now - start)
+    }
+  }
+
+  /** Charges a turn of `ns` that started at `start`, and schedules the next one. */
+  #charge(start: number, ns: number): void {
+    const { part, burst } = this.#grant
+    this.#earned = Math.max(this.#earned, start) + ns / part
+    const isFull = this.#shares.size > 0
+    const next = Math.max(isFull ? start + ns / part : 0, this.#earned - burst / part)
+    if (next > start + ns) {
+      this.#active = this.#pausing = true
+      this.#alarm.at(next)
+      for (const peers of this.#shares.values()) for (const work of peers) work.wait()
+    } else if (isFull) this.#comeSoon()
+  }
+
+  /** Does one step of the next in turn; returns false if there is nothing to do. */
+  #step(): boolean {
+    const [next] = this.#shares
+    if (next === undefined) return false
+    const [share, peers] = next
+    const [work] = peers as Set<Work>
+    // Moved to the end of both queues before it runs, since it may add or delete itself or others.
+    this.#shares.delete(share)
+    this.#shares.set(share, peers)
+    peers.delete(work as Work)
+    peers.add(work as Work)
+    if (!(work as Work).step()) this.delete(work as Work)
+    return true
+  }
+}
