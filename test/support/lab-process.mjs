@@ -1,4 +1,5 @@
-// Makes a lab with a cable, a program, and a program that this has started in the background.
+// Makes a lab with a cable, a program, and two that this has started in the background, one of them
+// in a network namespace of its own.
 // Prints what it has made, one JSON line, and waits to be killed, or for a word on stdin to end.
 import { once } from 'node:events'
 import { createLab } from '../../dist/testing/index.js'
@@ -7,10 +8,14 @@ const lab = await createLab({ seed: Number(process.argv[2] ?? 1) })
 const [client, server] = lab.namespaces('client', 'server')
 await lab.cable(client, server)
 const { status } = await client.exec('ping', ['-c1', '-W10', 'server'])
-const child = client.spawn('sh', ['-c', 'setsid sleep 1000 >/dev/null & echo $!; exec sleep 1000'])
-const [background] = await once(child.stdout, 'data')
+const script = `
+  setsid sleep 1000 >/dev/null & first=$!
+  setsid unshare -n sleep 1000 >/dev/null & echo $first $!
+  exec sleep 1000`
+const child = client.spawn('sh', ['-c', script])
+const [background] = await once(child.stdout.setEncoding('utf8'), 'data')
 const { stdout } = await client.exec('readlink', ['/proc/self/ns/net'])
-const made = { status, pids: [child.pid, Number(background)], namespace: stdout.trim() }
+const made = { status, pids: [child.pid, ...background.split(' ').map(Number)], namespace: stdout.trim() }
 console.log(JSON.stringify(made))
 await once(process.stdin, 'data')
 await lab.close()

@@ -14,6 +14,7 @@ import type { LabLink } from './link.ts'
 import { Links, NAME_MAX } from './links.ts'
 import { masquerade } from './masquerade.ts'
 import { LabNamespace } from './namespace.ts'
+import { killProcesses } from './processes.ts'
 import { whyNoLab } from './rights.ts'
 import { LabRouter, type LabRouterOptions } from './router.ts'
 import { type Made, makeTopology, type Topology } from './topology.ts'
@@ -200,7 +201,10 @@ export class Lab implements AsyncDisposable {
     this.#signal?.removeEventListener('abort', this.#onAbort)
     await Promise.allSettled(this.#making)
     const steps = [
-      () => Promise.all([...this.#namespaces.values()].map(namespace => namespace.close())),
+      () => {
+        this.#killPrograms()
+        return Promise.all([...this.#namespaces.values()].map(namespace => namespace.close()))
+      },
       () => this.#links.close(),
       () => this.#captures.move(),
       () => rmSync(this.#directory, { recursive: true, force: true }),
@@ -213,5 +217,16 @@ export class Lab implements AsyncDisposable {
         .then(step)
         .catch(error => errors.push(error))
     if (errors.length > 0) throw errors[0]
+  }
+
+  /** Kills the programs of all namespaces, with all that they have started. */
+  #killPrograms(): void {
+    const programs = [...this.#namespaces.values()].flatMap(namespace => namespace.programs ?? [])
+    if (programs.length === 0) return
+    killProcesses({
+      namespaces: programs.map(({ nsfd }) => nsfd),
+      directory: this.#directory,
+      children: programs.flatMap(({ pids }) => pids),
+    })
   }
 }

@@ -6,7 +6,7 @@
 import { lstatSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { killProcessesOf } from './processes.ts'
+import { isAlive, killProcesses } from './processes.ts'
 
 const NAME = /^vnet-lab-(\d+)-(\d+)-\w+$/
 
@@ -24,7 +24,7 @@ export function removeLeftovers(): void {
     const directory = join(tmpdir(), name)
     // Others can make a directory of any name here; they cannot change what is in one of ours.
     if (!isOwn(directory)) continue
-    killProcessesOf(name)
+    killProcesses({ directory })
     rmSync(directory, { recursive: true, force: true })
   }
 }
@@ -32,14 +32,6 @@ export function removeLeftovers(): void {
 /** The inode of the PID namespace: in another one, numbers are those of other processes. */
 function pidNamespace(): number {
   return statSync('/proc/self/ns/pid').ino
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
-  }
 }
 
 function isOwn(directory: string): boolean {

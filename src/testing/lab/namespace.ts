@@ -233,7 +233,12 @@ export class LabNamespace {
     ;(interfaces as LabInterface[]).splice(0, interfaces.length, ...interfaces.filter(each => each.link !== link))
   }
 
-  /** @internal Ends everything in it. Idempotent. */
+  /** @internal The programs that run in it, unless none was ever started. */
+  get programs(): { readonly nsfd: number; readonly pids: readonly number[] } | undefined {
+    return this.#programs.hasStarted ? { nsfd: this.#place.nsfd, pids: this.#programs.pids } : undefined
+  }
+
+  /** @internal Ends everything in it but what its programs have started. Idempotent. */
   close(): Promise<void> {
     this.#closed ??= this.#close()
     return this.#closed

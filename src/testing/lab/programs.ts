@@ -6,7 +6,6 @@ import { inspect } from 'node:util'
 import { builtFile } from '../../linux/native.ts'
 import { UsageError } from '../../netdev/driver.ts'
 import { ENOENT, VnetError } from '../../netdev/errno.ts'
-import { killProcessesIn } from './processes.ts'
 
 /** As spawn of node:child_process has them. To run a program as another user, run setpriv(1). */
 export type LabSpawnOptions = Omit<SpawnOptions, 'uid' | 'gid' | 'shell' | 'argv0'>
@@ -84,11 +83,20 @@ export class Programs {
     throw new VnetError(Number(errno), what, isLine ? 'the arguments are a list: exec(command, args)' : undefined)
   }
 
-  /** Kills the programs, and all that they have started. Settles when they have ended. */
+  /** Whether a program was ever started. */
+  get hasStarted(): boolean {
+    return this.#hasStarted
+  }
+
+  /** The process ids of the running programs. */
+  get pids(): readonly number[] {
+    return [...this.#children].flatMap(({ pid }) => pid ?? [])
+  }
+
+  /** Kills the programs. Settles when they have ended. */
   async close(): Promise<void> {
     const ended = [...this.#children].map(child => once(child, 'exit').catch(() => {}))
     for (const child of this.#children) child.kill('SIGKILL')
-    if (this.#hasStarted) killProcessesIn(this.#place.nsfd)
     await Promise.all(ended)
   }
 }

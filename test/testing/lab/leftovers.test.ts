@@ -1,7 +1,19 @@
-import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Writable } from 'node:stream'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Captures } from '../../../src/testing/lab/captures.ts'
 import { makeLabDirectory, removeLeftovers } from '../../../src/testing/lab/leftovers.ts'
@@ -35,6 +47,25 @@ test('the directory of a process that has ended is removed, with what is in it',
   const path = make(`vnet-lab-${namespace}-${dead}-abc`)
   removeLeftovers()
   expect(existsSync(path)).toBe(false)
+})
+
+test('the directory of a lab whose process is a zombie is removed', async () => {
+  // A shell may wait for its child: it ends when its parent is another program.
+  const script = 'cat <&3 >/dev/null & echo $!; exec sleep 1000 3<&-'
+  const parent = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'inherit', 'pipe'] })
+  try {
+    const [line] = await once(parent.stdout!.setEncoding('utf8'), 'data')
+    const zombie = Number(line)
+    await expect.poll(() => readFileSync(`/proc/${parent.pid}/comm`, 'latin1')).toBe('sleep\n')
+    ;(parent.stdio[3] as Writable).end()
+    await expect.poll(() => readFileSync(`/proc/${zombie}/stat`, 'latin1')).toContain(') Z ')
+    const path = make(`vnet-lab-${namespace}-${zombie}-abc`)
+    removeLeftovers()
+    expect(existsSync(path)).toBe(false)
+  } finally {
+    parent.kill('SIGKILL')
+    await once(parent, 'exit')
+  }
 })
 
 test('directories of running processes, of other PID namespaces, of other users and others are left alone', () => {
