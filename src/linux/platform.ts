@@ -2,7 +2,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { ENOENT, EPERM, VnetError } from '../netdev/errno.ts'
 import { describeException } from '../netdev/exception.ts'
-import type { Platform, PortSpec } from '../netdev/port.ts'
+import type { Platform, Port, PortSpec } from '../netdev/port.ts'
 import { NetlinkParseError } from '../netlink/index.ts'
 import { FrameBatches, FrameQueue } from './frame-queue.ts'
 import { NSID_HOME, NSID_UNSEEN } from './link-events.ts'
@@ -65,6 +65,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   }
 
   allocName(pattern: string, netns?: string): string {
+    if (!pattern.includes('%d')) return pattern
     return this.#there(netns, there => {
       const links = getLinks(there)
       return devAllocName(pattern, new Set(links.flatMap(({ name, altNames }) => [name, ...altNames])))
@@ -129,10 +130,14 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
     return this.#there(netns, there => conflictWith(there, address, except))
   }
 
-  /** Waits until the kernel has finished all requests, so that frames pass; usually a few ms. */
-  async settle(): Promise<void> {
+  /**
+   * Waits until the kernel has finished all requests for a port, or all, so that frames pass;
+   * usually a few ms.
+   */
+  async settle(only?: readonly Port[]): Promise<void> {
+    const ports = [...this.#ports.keys()].filter(port => only?.includes(port) ?? true)
     for (const end = performance.now() + SETTLE_MS; performance.now() < end; ) {
-      if ([...this.#ports.keys()].every(port => port.settled())) return
+      if (ports.every(port => port.settled())) return
       // There is no event to wait for: the kernel reports a route or a carrier before it works.
       await setTimeout(1)
     }

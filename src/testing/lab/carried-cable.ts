@@ -6,6 +6,7 @@ import { NETREG_REGISTERED } from '../../netdev/if.ts'
 import type { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import { cutCable, plugCable } from '../../netdev/netif.ts'
+import type { Port } from '../../netdev/port.ts'
 import { random } from '../../netdev/random.ts'
 import { devOpen, registerNetdev, unregisterNetdev } from '../../netdev/register.ts'
 import { dropReasonName } from '../../skb/drop-reason-name.ts'
@@ -94,6 +95,11 @@ export class CarriedCable {
   /** A port of a segment, with its own wire: b is the segment, which has no interface. */
   static ofPort(net: Net, resources: WireResources, dev: NetDevice): CarriedCable {
     return new CarriedCable(net, resources, [dev])
+  }
+
+  /** The interfaces of its ends. */
+  get ports(): Port[] {
+    return this.#devices.flatMap(dev => dev?.port ?? [])
   }
 
   /**

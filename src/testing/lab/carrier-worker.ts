@@ -87,7 +87,7 @@ function serve(port: MessagePort): void {
       const recording = spec.capture === undefined ? undefined : await record(net, hosts, spec.capture)
       try {
         const cable = await CarriedCable.join(net, resources, spec, (dev, { host }) => hosts.set(dev, host))
-        await platform.settle()
+        await platform.settle(cable.ports)
         links.set(++last, { cable, recording })
         return last
       } catch (error) {
@@ -99,7 +99,7 @@ function serve(port: MessagePort): void {
       // Loaded when it is needed, because most labs have none.
       const { CarriedLan } = await import('./carried-lan.ts')
       const made = await CarriedLan.make(net, resources, spec)
-      await platform.settle()
+      await platform.settle(made.ports.flatMap(cable => cable.ports))
       const ports = made.ports.map(cable => {
         links.set(++last, { cable, recording: undefined })
         return last
@@ -115,8 +115,11 @@ function serve(port: MessagePort): void {
     rebind: link => inOrder(link, cable => cable.rebind()),
     wire: (link, ab, ba) => inOrder(link, cable => cable.setWords(ab, ba)),
     async carrier(link, up) {
-      await inOrder(link, cable => cable.setCarrier(up))
-      await platform.settle()
+      const ports = await inOrder(link, cable => {
+        cable.setCarrier(up)
+        return cable.ports
+      })
+      await platform.settle(ports)
     },
     partition: async (link, ms) => found(link).partition(ms),
     fault(link, spec) {

@@ -1,6 +1,7 @@
 /**
  * Hosts: the names of a lab's namespaces. Each namespace has a hosts file of its own (hosts(5)), in
- * which addresses on a common link come first. Programs of the namespace see it as /etc/hosts.
+ * which addresses on a common link come first. Programs of the namespace see it as /etc/hosts. The
+ * file is made for the first program, so that a link costs no files of hosts without programs.
  */
 import {
   closeSync,
@@ -43,6 +44,9 @@ export class Hosts {
   readonly #hosts = new Map<string, Host>()
   /** The DNS servers of each host, by the links that lead to them. */
   readonly #resolvers = new Map<Host, Map<number, string>>()
+  /** The hosts that have files. */
+  readonly #written = new Set<Host>()
+  readonly #places = new WeakMap<HostInterface, readonly Place[]>()
 
   /** Writes files in `directory`, which exists. */
   constructor(directory: string) {
@@ -51,19 +55,25 @@ export class Hosts {
 
   /** Adds hosts, whose names differ. */
   add(...hosts: readonly Host[]): void {
-    for (const host of hosts) {
-      mkdirSync(this.etcOf(host))
-      this.#hosts.set(host.name.toLowerCase(), host)
-    }
+    for (const host of hosts) this.#hosts.set(host.name.toLowerCase(), host)
     this.update()
   }
 
-  /** The directory of the files that a host has in /etc in place of those of the machine. */
-  etcOf({ name }: Host): string {
-    return join(this.#directory, name)
+  /**
+   * Returns the directory of the files that a host has in /etc in place of the machine's. From the
+   * first call on, the files exist and are up to date.
+   */
+  etcOf(host: Host): string {
+    const directory = join(this.#directory, host.name)
+    if (this.#written.has(host)) return directory
+    mkdirSync(directory)
+    this.#written.add(host)
+    this.#writeHosts(host)
+    if (this.#resolvers.has(host)) this.#writeResolver(host)
+    return directory
   }
 
-  /** The path of the hosts file of a host. */
+  /** Returns the path of the hosts file of a host, as etcOf does. */
   fileOf(host: Host): string {
     return join(this.etcOf(host), 'hosts')
   }
@@ -74,24 +84,30 @@ export class Hosts {
    */
   setResolver(host: Host, link: number, server: string | undefined): void {
     const servers = this.#resolvers.get(host) ?? new Map<number, string>()
-    this.#resolvers.set(host, servers)
     if (server !== undefined) servers.set(link, server)
     else if (!servers.delete(link)) return
-    if (!existsSync(RESOLVERS)) return
-    const last = [...servers.values()].at(-1)
-    const text = last === undefined ? readFileSync(RESOLVERS, 'utf8') : `nameserver ${last}\n`
-    overwrite(join(this.etcOf(host), 'resolv.conf'), text)
+    this.#resolvers.set(host, servers)
+    if (this.#written.has(host)) this.#writeResolver(host)
   }
 
   /** Writes the files again: hosts have other addresses than before. */
   update(): void {
-    for (const from of this.#hosts.values()) {
-      const lines = ['127.0.0.1 localhost', '::1 localhost ip6-localhost ip6-loopback']
-      for (const { name } of this.#hosts.values()) {
-        for (const { address } of this.places(from, name)) lines.push(`${address} ${name}`)
-      }
-      overwrite(this.fileOf(from), `${lines.join('\n')}\n`)
+    for (const host of this.#written) this.#writeHosts(host)
+  }
+
+  #writeHosts(from: Host): void {
+    const lines = ['127.0.0.1 localhost', '::1 localhost ip6-localhost ip6-loopback']
+    for (const { name } of this.#hosts.values()) {
+      for (const { address } of this.places(from, name)) lines.push(`${address} ${name}`)
     }
+    overwrite(this.fileOf(from), `${lines.join('\n')}\n`)
+  }
+
+  #writeResolver(host: Host): void {
+    if (!existsSync(RESOLVERS)) return
+    const last = [...(this.#resolvers.get(host)?.values() ?? [])].at(-1)
+    const text = last === undefined ? readFileSync(RESOLVERS, 'utf8') : `nameserver ${last}\n`
+    overwrite(join(this.etcOf(host), 'resolv.conf'), text)
   }
 
   /**
@@ -123,8 +139,16 @@ export class Hosts {
       ...interfaces.filter(({ link }) => own.has(link)),
       ...interfaces.filter(({ link }) => !own.has(link)),
     ]
-    const addresses = ordered.flatMap(each => each.addresses)
-    return addresses.map(cidr => placeOf(withoutPrefix(cidr))).filter(place => place !== undefined)
+    return ordered.flatMap(each => this.#placesOf(each))
+  }
+
+  /** The addresses of an interface, which do not change. */
+  #placesOf(host: HostInterface): readonly Place[] {
+    const known = this.#places.get(host)
+    if (known !== undefined) return known
+    const places = host.addresses.map(cidr => placeOf(withoutPrefix(cidr))).filter(place => place !== undefined)
+    this.#places.set(host, places)
+    return places
   }
 }
 

@@ -13,7 +13,7 @@ import { LabLink } from './link.ts'
 import { LabNamespace } from './namespace.ts'
 import type { NatKind } from './nat-table.ts'
 import type { EndSpec } from './protocol.ts'
-import { setRoutes } from './routes.ts'
+import { Routes } from './routes.ts'
 import { addressesOf, macOf } from './subnet.ts'
 
 /** The most characters of a name of an interface. */
@@ -39,8 +39,13 @@ export class Links {
   readonly #namespaces: () => readonly LabNamespace[]
   readonly #links = new Set<LabLink>()
   readonly #lans = new Set<LabLan>()
+  /** Cables and segments that are being made. */
+  readonly #making = new Set<Promise<unknown>>()
   /** The numbers of those that are up. */
   readonly #up = new Set<number>()
+  readonly #routes = new Routes()
+  /** Whether a link is up that names and routes do not lead to. */
+  #isNew = false
   #last = 0
   #isClosing = false
 
@@ -80,9 +85,9 @@ export class Links {
       const file = capture ? this.#captures.add(a.name, b.name) : undefined
       const nat = kind && { kind, address: ipv4Of(ofA) }
       const spec = { a: endA, b: endB, ab: wire, ba: wire, seed, mtu, nat, capture: file }
-      made = this.#add(await this.#carrier.call('cable', spec), onClose, resolve)
+      made = this.#add(await this.#made(this.#carrier.call('cable', spec)), onClose, resolve)
       resolve()
-      this.#set(link)
+      await this.#lead(link)
       return made
     } catch (error) {
       if (made === undefined) onClose()
@@ -103,11 +108,26 @@ export class Links {
     return made
   }
 
-  /** Makes names and routes lead to a link, which is up. */
-  #set(link: number): void {
-    this.#hosts.update()
+  /**
+   * Makes names and routes lead to a link, which is up. Links that are made together wait for each
+   * other, and the first one does it for all: each time takes all namespaces.
+   */
+  async #lead(link: number): Promise<void> {
     this.#up.add(link)
-    setRoutes(this.#namespaces(), this.#up)
+    this.#isNew = true
+    await Promise.allSettled(this.#making)
+    if (!this.#isNew) return
+    this.#hosts.update()
+    this.#routes.update(this.#namespaces(), this.#up)
+    this.#isNew = false
+  }
+
+  /** Returns what the worker makes. */
+  #made<T>(making: Promise<T>): Promise<T> {
+    this.#making.add(making)
+    const made = () => this.#making.delete(making)
+    making.then(made, made)
+    return making
   }
 
   #checkEnds(what: string, ends: readonly LabNamespace[]): void {
@@ -144,7 +164,7 @@ export class Links {
     let made: LabLan | undefined
     try {
       const spec = { ports, file: plan.file, wire: options.wire ?? '', seed: this.#seedOf(link) }
-      const ids = await this.#carrier.call('lan', spec)
+      const ids = await this.#made(this.#carrier.call('lan', spec))
       const add = (host: LabNamespace, i: number) => this.#add(ids.ports[i] as number, () => forget(host))
       const links = new Map(namespaces.map((host, i) => [host, add(host, i)]))
       const lan: LabLan = new LabLan(plan, links, async () => {
@@ -155,7 +175,7 @@ export class Links {
       made = lan
       this.#lans.add(lan)
       if (plan.file.dns !== false) for (const host of namespaces) this.#hosts.setResolver(host, link, plan.gateway)
-      this.#set(link)
+      await this.#lead(link)
       return lan
     } catch (error) {
       if (made === undefined) for (const host of namespaces) forget(host)

@@ -57,7 +57,7 @@ export class LabNamespace {
     this.#hosts = hosts
     const nsfd = check(native.createNetns(), 'unshare(CLONE_NEWNET)')
     this.#place = { native, nsfd }
-    this.#programs = new Programs({ nsfd, etc: hosts.etcOf(this) })
+    this.#programs = new Programs({ nsfd, etc: () => hosts.etcOf(this) })
     closingOnError(native, [nsfd], () => {
       using sock = RouteSocket.open(native, nsfd)
       for (const { ifindex } of getLinks(sock)) setLink(sock, ifindex, { flags: { set: IFF_UP, mask: IFF_UP } })

@@ -28,8 +28,8 @@ export interface ExecResult {
 export interface ProgramPlace {
   /** A descriptor of the network namespace. */
   readonly nsfd: number
-  /** A directory of files that programs see in /etc. */
-  readonly etc: string
+  /** Returns the directory of the files that programs see in /etc. */
+  readonly etc: () => string
 }
 
 /** What node:child_process can do and the launcher cannot. */
@@ -57,7 +57,7 @@ export class Programs {
     const streams = typeof stdio === 'string' ? Array<typeof stdio>(FIRST_FD).fill(stdio) : [...stdio]
     while (streams.length < FIRST_FD) streams.push('pipe')
     const launcher = builtFile('vnet-within', 'the launcher')
-    const words = [String(process.pid), String(streams.length), etc, command, ...args]
+    const words = [String(process.pid), String(streams.length), etc(), command, ...args]
     const child = spawn(launcher, words, { ...options, stdio: [...streams, nsfd] })
     this.#hasStarted = true
     this.#children.add(child)

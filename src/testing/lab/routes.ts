@@ -1,9 +1,9 @@
 /**
  * The routes of a lab: each namespace has one to every network behind the routers next to it, by
- * the way with the fewest routers.
+ * the path with the fewest routers.
  */
-import { getLink, RouteSocket, setNetworkRoute } from '../../linux/rtnetlink.ts'
-import { formatPrefix, networkOf, type Prefix, parseAddress, parsePrefix } from '../../packet/address.ts'
+import { getLinks, RouteSocket, setNetworkRoute } from '../../linux/rtnetlink.ts'
+import { formatPrefix, networkOf, type Prefix, parsePrefix } from '../../packet/address.ts'
 import { withoutPrefix } from './hosts.ts'
 import type { LabInterface } from './namespace.ts'
 import type { SocketPlace } from './sockets.ts'
@@ -17,88 +17,137 @@ export interface Routed {
   readonly hiddenFrom?: number | undefined
 }
 
-/** A route by a gateway on the link of the interface `dev`. */
+/** A route to a network, by a gateway on a link. */
 export interface LabRoute {
-  readonly dst: Prefix
-  readonly via: Uint8Array
+  readonly network: Network
+  readonly via: Gateway
+  readonly link: number
+  /** The interface on the link. */
   readonly dev: string
 }
 
-/** A router that packets may be sent to. */
-interface Way {
+interface Network {
+  readonly prefix: Prefix
+  /** As text: `198.18.1.0/24`. */
+  readonly text: string
+}
+
+/** The address of a router on a link. */
+interface Gateway {
+  readonly address: Uint8Array
+  readonly text: string
+}
+
+/** The addresses of one family of an interface. */
+interface FamilyAddresses {
+  readonly networks: readonly Network[]
+  /** The first address. */
+  readonly gateway: Gateway | undefined
+}
+
+/** The length of an address: of IPv4 or of IPv6. */
+type Family = 4 | 16
+
+/** A router on a link, by its interface there. */
+interface NextHop {
   readonly router: Routed
-  /** The first router on the way. */
-  readonly via: Uint8Array
-  readonly dev: string
+  readonly at: LabInterface
 }
 
-/** Sets the routes of every namespace over `links`, which are up. */
-export function setRoutes(
-  namespaces: readonly (Routed & { readonly place: SocketPlace })[],
-  links: ReadonlySet<number>,
-): void {
-  if (!namespaces.some(({ isRouter }) => isRouter)) return
-  const all = namespaces.map(({ interfaces, isRouter = false, hiddenFrom, place }) => {
-    return { interfaces: interfaces.filter(({ link }) => links.has(link)), isRouter, hiddenFrom, place }
-  })
-  for (const host of all) {
-    const { native, nsfd } = host.place
-    using sock = RouteSocket.open(native, nsfd)
-    for (const { dst, via, dev } of routesOf(host, all)) {
-      const oif = getLink(sock, { name: dev })?.ifindex
-      if (oif !== undefined) setNetworkRoute(sock, { dst, oif, via })
-    }
-  }
-}
+/** A router that packets may be sent to, by the first router on the path. */
+type Path = Pick<LabRoute, 'via' | 'link' | 'dev'> & { readonly router: Routed }
 
-/** Returns the routes of `host` in a lab of these namespaces. */
-export function routesOf(host: Routed, all: readonly Routed[]): LabRoute[] {
-  return [...routesOfFamily(host, all, 4), ...routesOfFamily(host, all, 16)]
-}
+export class Routes {
+  readonly #addresses = new WeakMap<LabInterface, Readonly<Record<Family, FamilyAddresses>>>()
+  /** The routes that each namespace has: the next hops of its networks. */
+  readonly #known = new WeakMap<object, Map<string, string>>()
 
-function routesOfFamily(host: Routed, all: readonly Routed[], bytes: 4 | 16): LabRoute[] {
-  const known = new Set(host.interfaces.flatMap(each => networksOf(each, bytes)).map(formatPrefix))
-  const seen = new Set([host])
-  const routes: LabRoute[] = []
-  const ways = host.interfaces.flatMap(({ link, name }): Way[] => {
-    return routersOn(link, all, seen, bytes).flatMap(router => {
-      const via = gatewayOf(router, link, bytes)
-      return via === undefined ? [] : [{ router, via, dev: name }]
+  /**
+   * Gives each namespace the routes over `links`, which are up, that it lacks. Throws a VnetError.
+   */
+  update(namespaces: readonly (Routed & { readonly place: SocketPlace })[], links: ReadonlySet<number>): void {
+    if (!namespaces.some(({ isRouter }) => isRouter)) return
+    const up = namespaces.map(({ interfaces, isRouter = false, hiddenFrom }): Routed => {
+      return { interfaces: interfaces.filter(({ link }) => links.has(link)), isRouter, hiddenFrom }
     })
-  })
-  // Ways are added while it is read: the routers that are nearer come first.
-  for (const { router, via, dev } of ways) {
-    for (const next of router.interfaces) {
-      for (const dst of networksOf(next, bytes)) {
-        if (known.has(formatPrefix(dst))) continue
-        known.add(formatPrefix(dst))
-        routes.push({ dst, via, dev })
-      }
-      for (const further of routersOn(next.link, all, seen, bytes)) ways.push({ router: further, via, dev })
+    for (const [i, routes] of this.find(up).entries()) {
+      const namespace = namespaces[i] as (typeof namespaces)[number]
+      const known = this.#known.get(namespace) ?? new Map<string, string>()
+      this.#known.set(namespace, known)
+      // The number of a link is never used again, so a known route is one that the kernel has.
+      const hopOf = ({ link, via }: LabRoute) => `${link} ${via.text}`
+      const added = routes.filter(route => known.get(route.network.text) !== hopOf(route))
+      if (added.length > 0) setRoutes(namespace.place, added)
+      for (const route of added) known.set(route.network.text, hopOf(route))
     }
   }
-  return routes
+
+  /** Returns the routes of each of these namespaces, which are all. */
+  find(all: readonly Routed[]): LabRoute[][] {
+    const routers = new Map<number, NextHop[]>()
+    for (const router of all.filter(({ isRouter }) => isRouter)) {
+      for (const at of router.interfaces) routers.set(at.link, [...(routers.get(at.link) ?? []), { router, at }])
+    }
+    return all.map(host => [...this.#routesOf(host, routers, 4), ...this.#routesOf(host, routers, 16)])
+  }
+
+  #routesOf(host: Routed, routers: ReadonlyMap<number, readonly NextHop[]>, family: Family): LabRoute[] {
+    const known = new Set(host.interfaces.flatMap(own => this.#of(own, family).networks.map(({ text }) => text)))
+    const seen = new Set([host])
+    const routes: LabRoute[] = []
+    /** Returns the routers that lead on from a link and were not seen before. */
+    const routersOn = (link: number) => {
+      const found = (routers.get(link) ?? []).filter(({ router }) => {
+        return !seen.has(router) && !(family === 4 && router.hiddenFrom === link)
+      })
+      for (const { router } of found) seen.add(router)
+      return found
+    }
+    const paths = host.interfaces.flatMap(({ link, name }): Path[] => {
+      return routersOn(link).flatMap(({ router, at }) => {
+        const via = this.#of(at, family).gateway
+        return via === undefined ? [] : [{ router, via, link, dev: name }]
+      })
+    })
+    // The loop also visits the paths that it adds: nearer routers come first.
+    for (const { router, ...path } of paths) {
+      for (const next of router.interfaces) {
+        for (const network of this.#of(next, family).networks) {
+          if (known.has(network.text)) continue
+          known.add(network.text)
+          routes.push({ network, ...path })
+        }
+        for (const further of routersOn(next.link)) paths.push({ router: further.router, ...path })
+      }
+    }
+    return routes
+  }
+
+  #of(each: LabInterface, family: Family): FamilyAddresses {
+    const addresses = this.#addresses.get(each) ?? { 4: addressesOf(each, 4), 16: addressesOf(each, 16) }
+    this.#addresses.set(each, addresses)
+    return addresses[family]
+  }
 }
 
-/** Returns the routers that lead on from a link and were not seen yet, which then are. */
-function routersOn(link: number, all: readonly Routed[], seen: Set<Routed>, bytes: 4 | 16): Routed[] {
-  const found = all.filter(each => {
-    if (!each.isRouter || seen.has(each) || (bytes === 4 && each.hiddenFrom === link)) return false
-    return each.interfaces.some(own => own.link === link)
-  })
-  for (const router of found) seen.add(router)
-  return found
-}
-
-function gatewayOf({ interfaces }: Routed, link: number, bytes: 4 | 16): Uint8Array | undefined {
-  const addresses = interfaces.filter(each => each.link === link).flatMap(each => each.addresses)
-  return addresses.map(text => parseAddress(withoutPrefix(text))).find(address => address?.length === bytes)
-}
-
-function networksOf({ addresses }: LabInterface, bytes: 4 | 16): Prefix[] {
-  return addresses.flatMap(text => {
+function addressesOf({ addresses }: LabInterface, family: Family): FamilyAddresses {
+  const found = addresses.flatMap(text => {
     const prefix = parsePrefix(text)
-    if (prefix?.bytes.length !== bytes) return []
-    return [{ bytes: networkOf(prefix), prefixLen: prefix.prefixLen }]
+    return prefix?.bytes.length === family ? [{ text: withoutPrefix(text), prefix }] : []
   })
+  const networks = found.map(({ prefix: { bytes, prefixLen } }) => {
+    const prefix = { bytes: networkOf({ bytes, prefixLen }), prefixLen }
+    return { prefix, text: formatPrefix(prefix) }
+  })
+  const [first] = found
+  return { networks, gateway: first && { address: first.prefix.bytes, text: first.text } }
+}
+
+function setRoutes({ native, nsfd }: SocketPlace, routes: readonly LabRoute[]): void {
+  using sock = RouteSocket.open(native, nsfd)
+  const indexes = new Map(getLinks(sock).map(({ name, ifindex }) => [name, ifindex]))
+  for (const { network, via, dev } of routes) {
+    const oif = indexes.get(dev)
+    if (oif !== undefined) setNetworkRoute(sock, { dst: network.prefix, oif, via: via.address })
+  }
 }

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { formatAddress, formatPrefix } from '../../../src/packet/address.ts'
-import { type Routed, routesOf } from '../../../src/testing/lab/routes.ts'
+import { type Routed, Routes } from '../../../src/testing/lab/routes.ts'
 
 type Link = readonly [link: number, ...addresses: string[]]
 
@@ -13,8 +12,8 @@ const router = (...links: readonly Link[]): Routed => ({ ...host(...links), isRo
 
 /** The routes of `from` in words, as `ip route` has them. */
 function words(from: Routed, ...others: readonly Routed[]): string[] {
-  const all = [from, ...others]
-  return routesOf(from, all).map(({ dst, via, dev }) => `${formatPrefix(dst)} via ${formatAddress(via)} dev ${dev}`)
+  const [routes] = new Routes().find([from, ...others])
+  return routes!.map(({ network, via, dev }) => `${network.text} via ${via.text} dev ${dev}`)
 }
 
 const client = host([1, '10.0.1.1/24', '2001:db8:0:1::1/64'])
