@@ -68,6 +68,12 @@ void comeHome(int home) {
                    NAPI_AUTO_LENGTH);
 }
 
+/**
+ * Whether the thread may return to its own namespace `home` once it has left it; sets errno if not.
+ * It may not if another user namespace owns `home`.
+ */
+bool canReturn(int home) { return ::setns(home, CLONE_NEWNET) == 0; }
+
 /** Whether two descriptors refer to the same namespace. */
 bool isSame(int one, int other) {
   struct stat a = {};
@@ -89,7 +95,7 @@ int inNamespace(int nsfd, Call call) {
   if (!home) return -errno;
   // setns(2) takes CAP_SYS_ADMIN even for the thread's own namespace.
   if (isSame(home.get(), nsfd)) return uninterrupted(call);
-  if (::setns(nsfd, CLONE_NEWNET) != 0) return -errno;
+  if (!canReturn(home.get()) || ::setns(nsfd, CLONE_NEWNET) != 0) return -errno;
   const int value = uninterrupted(call);
   comeHome(home.get());
   return value;
@@ -576,7 +582,7 @@ Napi::Value Setns(const Napi::CallbackInfo& info) {
 Napi::Value CreateNetns(const Napi::CallbackInfo& info) {
   const Fd home(::open(kOwnNamespace, O_RDONLY | O_CLOEXEC));
   if (!home) return result(info, -errno);
-  if (::unshare(CLONE_NEWNET) != 0) return result(info, -errno);
+  if (!canReturn(home.get()) || ::unshare(CLONE_NEWNET) != 0) return result(info, -errno);
   const int fd = uninterrupted([] { return ::open(kOwnNamespace, O_RDONLY | O_CLOEXEC); });
   comeHome(home.get());
   return result(info, openFds(info).add(fd));

@@ -1,7 +1,8 @@
 /** What a lab needs of the machine. */
+import { closing } from '../../linux/errno.ts'
 import type { Native } from '../../linux/native.ts'
 import { hasCapability } from '../../linux/privileges.ts'
-import { CAP_NET_ADMIN, CAP_NET_BROADCAST, CAP_SYS_ADMIN, O_RDWR } from '../../linux/uapi.ts'
+import { CAP_NET_ADMIN, CAP_NET_BROADCAST, CAP_SYS_ADMIN, CLONE_NEWNET, O_RDONLY, O_RDWR } from '../../linux/uapi.ts'
 
 const NEEDED = [
   ['CAP_NET_ADMIN', CAP_NET_ADMIN],
@@ -14,14 +15,22 @@ const NEEDED = [
  * takes some microseconds if it can.
  */
 export async function whyNoLab(native: Native): Promise<string | undefined> {
-  const missing = NEEDED.filter(([, capability]) => !hasCapability(capability)).map(([name]) => name)
+  const lacks = lackOf(native)
   const tun = native.open('/dev/net/tun', O_RDWR, -1)
   if (tun >= 0) native.close(tun)
-  if (tun >= 0 && missing.length === 0) return undefined
+  if (tun >= 0 && lacks === undefined) return undefined
   const { whyNotRootless } = await import('../../linux/rootless.ts')
   const why = whyNotRootless(native)
-  if (missing.length === 0) return `a lab cannot open /dev/net/tun: ${why}`
-  const lacks = `a lab needs ${missing.join(', ')}`
+  if (lacks === undefined) return `a lab cannot open /dev/net/tun: ${why}`
   if (why === undefined) return `${lacks}: run the tests by \`npx vnet rootless -- COMMAND\`, or as root`
   return `${lacks}, and \`vnet rootless\` cannot run here: ${why}`
+}
+
+/** Returns the rights that the process lacks; undefined if it has all. */
+function lackOf(native: Native): string | undefined {
+  const missing = NEEDED.filter(([, capability]) => !hasCapability(capability)).map(([name]) => name)
+  if (missing.length > 0) return `a lab needs ${missing.join(', ')}`
+  const home = native.open('/proc/thread-self/ns/net', O_RDONLY, -1)
+  const canReturn = home >= 0 && closing(native, home, () => native.setns(home, CLONE_NEWNET)) === 0
+  return canReturn ? undefined : 'a lab needs a network namespace that belongs to its user namespace'
 }
