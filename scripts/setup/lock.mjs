@@ -1,42 +1,39 @@
 /**
- * One set-up at a time in a tree. The lock is a listening socket in the abstract namespace, named
- * after the tree. The kernel removes it with its process, so no stale file remains, and a waiting
- * process sees the end of the connection.
+ * One set-up at a time in a tree. The lock is that of flock(1) on a file in the tree which only its
+ * owner can open, so no other user can hold it. The kernel releases it with the process, so it is
+ * never stale.
  */
 
-import { connect, createServer } from 'node:net'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { open } from 'node:fs/promises'
+import { SetupError } from './command.mjs'
 
-/** Runs `work` while no other process holds the lock called `name`. */
-export async function withLock(name, work) {
-  const address = `\0${name}`
-  let lock = await tryListen(address)
-  while (lock === undefined) {
-    await closed(address)
-    lock = await tryListen(address)
-  }
-  const waiting = new Set()
-  lock.on('connection', socket => waiting.add(socket.on('error', () => {})))
+/** Of flock(1): the lock is held by another process. */
+const EXIT_HELD = 1
+
+/** Runs `work` while no other process holds the lock on `path`. Prints a line if it has to wait. */
+export async function withLock(path, work) {
+  const file = await open(path, 'a', 0o600).catch(error => {
+    throw new SetupError(`vnet: ${error.message}: the tree belongs to another user`)
+  })
   try {
+    if (!(await flock(file, '-n'))) {
+      process.stderr.write(`vnet: waiting for another set-up of this tree (it holds ${path})\n`)
+      await flock(file)
+    }
     return await work()
   } finally {
-    for (const socket of waiting) socket.destroy()
-    lock.close()
+    await file.close()
   }
 }
 
-function tryListen(address) {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', error => (error.code === 'EADDRINUSE' ? resolve(undefined) : reject(error)))
-    server.listen(address, () => resolve(server))
+/** The child locks the open file, which it shares with this process. Returns whether it could. */
+async function flock(file, ...options) {
+  const child = spawn('flock', ['-x', ...options, '3'], { stdio: ['ignore', 'ignore', 'inherit', file.fd] })
+  const [status] = await once(child, 'exit').catch(error => {
+    throw error.code === 'ENOENT' ? new SetupError('vnet needs flock: sudo apt-get install util-linux') : error
   })
-}
-
-/** Resolves when the listener at `address` closes the connection, or if there is no listener. */
-function closed(address) {
-  return new Promise(resolve => {
-    const socket = connect(address).resume()
-    socket.on('error', () => {})
-    socket.on('close', resolve)
-  })
+  if (status !== 0 && status !== EXIT_HELD) throw new SetupError(`vnet: flock failed, see above (exit ${status})`)
+  return status === 0
 }

@@ -2,7 +2,7 @@
 
 import { statSync } from 'node:fs'
 import { userInfo } from 'node:os'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { isInstalled, SetupError } from './command.mjs'
 import { withLock } from './lock.mjs'
 import { isStamped, stamp, unstamp } from './stamp.mjs'
@@ -21,7 +21,7 @@ export async function setUp({ testTools = false, long = false } = {}) {
   if (testTools) await installTestTools(long)
   if (!steps.some(isDue)) return
   becomeOwner()
-  await withLock(`vnet-setup-${root}`, async () => {
+  await withLock(join(root, '.setup-lock'), async () => {
     for (const step of steps) if (isDue(step)) await make(step)
   })
 }

@@ -108,7 +108,10 @@ describe('the steps that are due', () => {
 })
 
 test('two concurrent runs do each step once, and both end when all is done', async () => {
-  expect(await Promise.all([tree.setUp(), tree.setUp()])).toEqual([quiet, quiet])
+  const runs = await Promise.all([tree.setUp(), tree.setUp()])
+  const waiting = `vnet: waiting for another set-up of this tree (it holds ${tree.root}/.setup-lock)\n`
+  expect(runs.map(({ stderr }) => stderr).sort()).toEqual(['', waiting])
+  expect(runs.map(({ code, stdout }) => ({ code, stdout, stderr: '' }))).toEqual([quiet, quiet])
   expect(tree.calls()).toEqual(everything)
 })
 

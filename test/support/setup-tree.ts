@@ -62,6 +62,7 @@ export class SetupTree {
       this.write(file, '')
     this.write('stand-ins/npm-cli.js', npm)
     for (const program of ['g++', 'make', 'python3']) this.program(program, '')
+    this.program('flock', 'exec /usr/bin/flock "$@"')
   }
 
   write(file: string, text: string): void {
