@@ -13,6 +13,7 @@ import {
 import type { RuntimeInfo, StageReport } from '../control/index.ts'
 import { NSEC_PER_SEC } from '../netdev/clock.ts'
 import { IFF_UP } from '../netdev/if.ts'
+import { distinct } from '../netdev/printable.ts'
 import { type LinkStats64Field, linkStats64Fields } from '../netdev/stats.ts'
 import type { DeviceSnapshot, Snapshot } from './snapshot.ts'
 
@@ -59,8 +60,9 @@ function adder(registry: Registry<RegistryContentType>, isCounter: boolean): Add
     if (value === undefined) return
     const metric = registry.getSingleMetric(name)
     const options = { name, help, labelNames: Object.keys(labels), registers: [registry] }
-    if (isCounter) ((metric as Counter | undefined) ?? new Counter(options)).inc(labels, value)
-    else ((metric as Gauge | undefined) ?? new Gauge(options)).set(labels, value)
+    const shown = Object.fromEntries(Object.entries(labels).map(([label, text]) => [label, distinct(`${text}`)]))
+    if (isCounter) ((metric as Counter | undefined) ?? new Counter(options)).inc(shown, value)
+    else ((metric as Gauge | undefined) ?? new Gauge(options)).set(shown, value)
   }
 }
 

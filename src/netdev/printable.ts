@@ -13,6 +13,11 @@ export function printable(text: string): string {
   return text.replace(UNPRINTABLE, escapeOf)
 }
 
+/** The same, and different for different texts: a backslash is doubled. */
+export function distinct(text: string): string {
+  return printable(text.replaceAll('\\', '\\\\'))
+}
+
 /**
  * The same for text of several lines, whose ends are kept. JSON stays the same JSON: what
  * JSON.stringify leaves to escape gets JSON's own escape.

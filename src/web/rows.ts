@@ -1,7 +1,7 @@
 /** Devices as the page knows them. */
 import type { DeviceStats, FoundDevice } from '../control/index.ts'
 import { IFF_UP } from '../netdev/if.ts'
-import { printable } from '../netdev/printable.ts'
+import { distinct, printable } from '../netdev/printable.ts'
 import type { DeviceCounters, DeviceId, DeviceRow, VnetRow } from './feed-types.ts'
 
 type Identity = Pick<FoundDevice, 'vnet' | 'pid' | 'name' | 'netns'>
@@ -11,8 +11,7 @@ type Identity = Pick<FoundDevice, 'vnet' | 'pid' | 'name' | 'netns'>
  * have bytes that are not UTF-8.
  */
 export function deviceId({ vnet, pid, name, netns = '' }: Identity): DeviceId {
-  const plain = (text: string) => printable(text.replaceAll('\\', '\\\\'))
-  return `${processOf({ vnet, pid })}/${plain(netns)}/${plain(name)}`
+  return `${processOf({ vnet, pid })}/${distinct(netns)}/${distinct(name)}`
 }
 
 /** The process of a vnet; in another pid namespace, the number that it has there. */

@@ -103,7 +103,21 @@ test('drops, queues, parts, stages and vnets have their labels and values', asyn
 
 test('a hostile name is one label value on one line', async () => {
   const text = await metricsText(whole, PROMETHEUS_TEXT)
-  expect(text).toContain('vnet_network_up{device="e\\"0\\\\\\n",netns="red"} 1\n')
+  expect(text).toContain('vnet_network_up{device="e\\"0\\\\\\\\\\\\x0a",netns="red"} 1\n')
+})
+
+test('names that are not UTF-8 are different series, and different from what they are shown as', async () => {
+  const [first] = whole.devices
+  const names = ['\udcff', '\udcfe', '\\xff', '\ufffd']
+  const devices = names.map(name => ({ ...first!, device: { ...first!.device, name } }))
+  const text = await metricsText({ devices, vnets: [] }, PROMETHEUS_TEXT)
+  const series = text.split('\n').filter(line => line.startsWith('vnet_network_up{'))
+  const shown = series.map(line =>
+    Buffer.from(line)
+      .toString()
+      .replace(/^.*device="(.*)",.*$/, '$1'),
+  )
+  expect(new Set(shown)).toEqual(new Set(['\\\\xff', '\\\\xfe', '\\\\\\\\xff', '\ufffd']))
 })
 
 test('OpenMetrics has the same samples, and ends with EOF', async () => {
