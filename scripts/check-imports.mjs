@@ -35,6 +35,7 @@ const folders = [
   'netlink',
   'linux',
   ...control,
+  'http',
   'metrics',
   'web',
   'exec',
@@ -83,11 +84,12 @@ const rules = {
   // It runs in a browser. Of other rooms it knows types alone.
   'web/page': { rooms: ['web'], packages: ['uplot'] },
   web: {
-    rooms: [...framework, 'wire', 'capture', 'linux', ...control, 'metrics', 'yaml'],
+    rooms: [...framework, 'wire', 'capture', 'linux', ...control, 'http', 'metrics', 'yaml'],
     packages: ['uplot'],
     builtins: true,
   },
-  metrics: { rooms: ['netdev', 'control'], packages: ['prom-client'], builtins: true },
+  http: { rooms: ['netdev', 'control/protocol'], builtins: true },
+  metrics: { rooms: ['netdev', 'control', 'http'], packages: ['prom-client'], builtins: true },
   exec: { rooms: ['netlink', 'netdev', 'linux', 'control/protocol', 'control/client'], builtins: true },
   testing: {
     rooms: [...framework, 'wire', 'capture', 'drivers', 'netlink', 'linux', ...lan, ...control],

@@ -16,6 +16,10 @@ export const CONTROL_GROUP = 'Asking a running vnet:'
 const IOCTL_DATA_MAX = 16_384
 
 const names = (what: string) => new Option('--names', `print only the names of the ${what}, one a line`)
+const host = () =>
+  new Option('--host <name>', 'also take requests for this name; may be repeated').argParser(
+    (name: string, others: readonly string[] = []) => [...others, name],
+  )
 const IF = () => new Argument('<IF>')
 const queries = () => import('./commands/queries.ts')
 /** What the usage line has for an argument that is not written as it is called. */
@@ -70,9 +74,9 @@ const commands: readonly ControlCommand[] = [
     name: 'metrics',
     description: 'serve the counters of running vnets at /metrics, for Prometheus, until Ctrl-C',
     args: [new Argument('<ADDRESS>')],
-    options: [user()],
+    options: [host(), user()],
     run: async (io, address, options) => {
-      const { parseAddress } = await import('../metrics/address.ts')
+      const { parseAddress } = await import('../http/address.ts')
       const parsed = parseAddress(address)
       if (parsed === undefined) throw new UsageError(`metrics: '${address}' is not [ADDR:]PORT`)
       return (await import('./commands/metrics.ts')).metrics(parsed, options, io)
@@ -82,14 +86,9 @@ const commands: readonly ControlCommand[] = [
     name: 'web',
     description: 'serve a live page of running vnets until Ctrl-C, and print its URL',
     args: [new Argument('<ADDRESS>'), new Argument('[IF...]')],
-    options: [
-      new Option('--host <name>', 'also take requests for this name; may be repeated').argParser(
-        (name: string, others: readonly string[] = []) => [...others, name],
-      ),
-      user(),
-    ],
+    options: [host(), user()],
     run: async (io, address, names, options) => {
-      const { parseAddress } = await import('../metrics/address.ts')
+      const { parseAddress } = await import('../http/address.ts')
       const parsed = parseAddress(address)
       if (parsed === undefined) throw new UsageError(`web: '${address}' is not [ADDR:]PORT`)
       return (await import('./commands/web.ts')).web(parsed, names, options, io)

@@ -5,6 +5,7 @@
  */
 import { loadFilters } from '../control/client/capture-request.ts'
 import { ControlClient, loadWords, SERVED_TIMEOUT_MS } from '../control/client/client.ts'
+import { ownAccess } from '../http/token.ts'
 import { loadNative } from '../linux/native.ts'
 import { dropPrivileges } from '../linux/privileges.ts'
 import { packageVersion } from './version.ts'
@@ -25,14 +26,13 @@ if (kind === 'web') await serveWeb()
 else {
   const { serveMetrics } = await import('../metrics/server.ts')
   const { snapshot } = await import('../metrics/snapshot.ts')
-  await serveMetrics(served.address, () => snapshot(client, { pid: served.pid }))
+  await serveMetrics({ ...served, access: ownAccess('metrics') }, () => snapshot(client, { pid: served.pid }))
 }
 // Before the first request is read: that takes another turn of the event loop.
 dropPrivileges(native, [])
 
 async function serveWeb(): Promise<void> {
   const { serveWeb } = await import('../web/server.ts')
-  const { keptToken } = await import('../web/token.ts')
   // Without capabilities root may not be able to read its program, in the directory of a user.
   await loadWords()
   const { compileFilter } = await loadFilters()
@@ -41,5 +41,5 @@ async function serveWeb(): Promise<void> {
   } catch {
     // Without libpcap there are no filters.
   }
-  await serveWeb({ ...served, token: keptToken(), version: packageVersion() })
+  await serveWeb({ ...served, access: ownAccess('web'), version: packageVersion() })
 }

@@ -7,6 +7,8 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { PORT_IN_USE, parseAddress, urlOf } from '../http/address.ts'
+import { metricsUrl, ownAccess, pageUrl } from '../http/token.ts'
 import { check, closingOnError } from '../linux/errno.ts'
 import type { Native } from '../linux/native.ts'
 import {
@@ -19,14 +21,12 @@ import {
   SOL_SOCKET,
   sockaddrInet,
 } from '../linux/uapi.ts'
-import { PORT_IN_USE, parseAddress, urlOf } from '../metrics/address.ts'
 import type { Clock } from '../netdev/clock.ts'
 import { UsageError } from '../netdev/driver.ts'
 import { EADDRINUSE } from '../netdev/errno.ts'
 import { LimitedLog } from '../netdev/limited-log.ts'
 import type { Log } from '../netdev/log.ts'
 import { parseAddress as addressBytes } from '../packet/address.ts'
-import { keptToken } from '../web/token.ts'
 import type { CommonOptions } from './options.ts'
 import type { WebUrls } from './output.ts'
 
@@ -83,11 +83,11 @@ export class WebProcesses implements AsyncDisposable {
     return Int32Array.from(this.#served, ({ fd }) => fd)
   }
 
-  /** Throws a VnetError if there is no place for the token. */
+  /** Throws a VnetError if there is no place for the secret of the tokens. */
   get urls(): WebUrls {
     const urls = this.#served.map(({ kind, host, port }) => {
-      const path = kind === 'web' ? `/?token=${keptToken()}` : '/metrics'
-      return [kind, urlOf(host, port) + path]
+      const withPath = kind === 'web' ? pageUrl : metricsUrl
+      return [kind, withPath(urlOf(host, port), ownAccess(kind))]
     })
     return Object.fromEntries(urls) as WebUrls
   }

@@ -1,49 +1,59 @@
-/** Serves /metrics over HTTP: OpenMetrics to who asks for it, else Prometheus's own text format. */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { type Address, close, isAddressOrLocalhost, listen } from './address.ts'
+/** Serves /metrics: OpenMetrics if the client accepts it, otherwise the Prometheus text format. */
+import type { RegistryContentType } from 'prom-client'
+import { type Asked, type HttpOptions, type HttpServer, isAllowed, refuse, serveHttp } from '../http/server.ts'
+import { SharedReading } from '../http/shared-reading.ts'
+import { metricsUrl } from '../http/token.ts'
 import { metricsText, OPEN_METRICS, PROMETHEUS_TEXT } from './registry.ts'
 import type { Snapshot } from './snapshot.ts'
 
-export interface MetricsServer extends AsyncDisposable {
-  readonly url: string
-}
+/** Milliseconds from one snapshot to the next, however many clients ask. */
+const SNAPSHOT_MS = 250
 
-/** Listens. Each request reads a snapshot; nothing is read between requests. */
-export async function serveMetrics(address: Address, read: () => Promise<Snapshot>): Promise<MetricsServer> {
-  const server = createServer((request, response) => {
-    reply(request, response, address.host, read).catch(() => response.destroy())
+/** Listens. `url` of the result is that of the metrics, with the token if reading needs it. */
+export async function serveMetrics(options: HttpOptions, read: () => Promise<Snapshot>): Promise<HttpServer> {
+  const metrics = new Metrics(read)
+  const { isPublic } = options.access
+  const server = await serveHttp(options, async asked => {
+    const { request, response, path } = asked
+    if (path !== '/metrics') refuse(response, 404, 'see /metrics')
+    else if (!isRead(request.method)) refuse(response, 405, 'only GET', { allow: 'GET' })
+    else if (isAllowed(asked, isPublic)) await metrics.reply(asked)
   })
-  const url = await listen(server, address)
-  return { url: `${url}/metrics`, [Symbol.asyncDispose]: () => close(server) }
+  return { ...server, url: metricsUrl(server.url, options.access) }
 }
 
-async function reply(
-  request: IncomingMessage,
-  response: ServerResponse,
-  host: string,
-  read: () => Promise<Snapshot>,
-): Promise<void> {
-  const { method, url = '/', headers } = request
-  const refuse = (status: number, text: string) =>
-    response.writeHead(status, { 'content-type': 'text/plain' }).end(text)
-  if (!isAllowedHost(headers.host, host)) return void refuse(403, 'wrong Host\n')
-  if (new URL(url, 'http://vnet').pathname !== '/metrics') return void refuse(404, 'see /metrics\n')
-  if (method !== 'GET' && method !== 'HEAD') return void refuse(405, 'only GET\n')
-  await sendMetrics(request, response, read)
+const isRead = (method: string | undefined): boolean => method === 'GET' || method === 'HEAD'
+
+/** Replies to requests for metrics. Nothing is read between them. */
+export class Metrics {
+  readonly #scrape: SharedReading<Scrape>
+
+  constructor(read: () => Promise<Snapshot>) {
+    this.#scrape = new SharedReading(async () => new Scrape(await read()), SNAPSHOT_MS)
+  }
+
+  async reply({ request: { method, headers }, response }: Pick<Asked, 'request' | 'response'>): Promise<void> {
+    const type = headers.accept?.includes('application/openmetrics-text') ? OPEN_METRICS : PROMETHEUS_TEXT
+    const bytes = await (await this.#scrape.next()).bytes(type)
+    response.writeHead(200, { 'content-type': type }).end(method === 'HEAD' ? '' : bytes)
+  }
 }
 
-/** Replies to a request for metrics. */
-export async function sendMetrics(
-  { method, headers }: IncomingMessage,
-  response: ServerResponse,
-  read: () => Promise<Snapshot>,
-): Promise<void> {
-  const type = headers.accept?.includes('application/openmetrics-text') ? OPEN_METRICS : PROMETHEUS_TEXT
-  const text = await metricsText(await read(), type)
-  response.writeHead(200, { 'content-type': type, 'cache-control': 'no-store' }).end(method === 'HEAD' ? '' : text)
-}
+/** A snapshot, written once for all clients that wait for it. */
+class Scrape {
+  readonly #snapshot: Snapshot
+  readonly #written = new Map<string, Promise<Buffer>>()
 
-/** On this machine alone, a name that a stranger's web page chose must not lead here. */
-function isAllowedHost(header: string | undefined, listening: string): boolean {
-  return !/^(127\.|::1$)/.test(listening) || isAddressOrLocalhost(header)
+  constructor(snapshot: Snapshot) {
+    this.#snapshot = snapshot
+  }
+
+  bytes(type: RegistryContentType): Promise<Buffer> {
+    let bytes = this.#written.get(type)
+    if (bytes === undefined) {
+      bytes = metricsText(this.#snapshot, type).then(text => Buffer.from(text))
+      this.#written.set(type, bytes)
+    }
+    return bytes
+  }
 }

@@ -21,6 +21,8 @@ export async function sendCapture(
     'content-disposition': 'attachment; filename=vnet.pcapng',
   }
   response.writeHead(200, headers)
+  // An interface may be silent for as long as it likes.
+  response.socket?.setTimeout(0)
   for await (const bytes of stream) {
     // A copy, because the bytes are valid until the next are read.
     if (!response.write(bytes.slice())) await drained(response)

@@ -2,10 +2,11 @@
  * The server of the live page. It is a control client of vnets like any other, so it costs their
  * frames nothing but its requests, and it makes none while no page is open.
  */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { DeviceEvent } from '../control/index.ts'
-import { type Address, close, listen } from '../metrics/address.ts'
-import { sendMetrics } from '../metrics/server.ts'
+import { type Asked, type HttpOptions, isAllowed, refuse, serveHttp } from '../http/server.ts'
+import { pageUrl } from '../http/token.ts'
+import { Metrics } from '../metrics/server.ts'
 import { snapshot } from '../metrics/snapshot.ts'
 import { UsageError } from '../netdev/driver.ts'
 import { VnetError } from '../netdev/errno.ts'
@@ -16,17 +17,10 @@ import { deviceSource } from './device-sources.ts'
 import { Feed } from './feed.ts'
 import { type CommandResult, type DeviceId, SECRET_WANTS, WANTS, type Want } from './feed-types.ts'
 import { type PageFile, readPage } from './files.ts'
-import { refusalOf, SECURITY_HEADERS } from './guard.ts'
 import type { Source } from './source.ts'
-import { proofOf } from './token.ts'
 import { Vnets, type VnetsOptions } from './vnets.ts'
 
-export interface WebOptions extends VnetsOptions {
-  readonly address: Address
-  readonly token: string
-  /** Names that the server is reached by, besides its addresses and `localhost`. */
-  readonly hosts?: readonly string[] | undefined
-}
+export interface WebOptions extends VnetsOptions, HttpOptions {}
 
 export interface WebServer extends AsyncDisposable {
   /** With the token. */
@@ -38,36 +32,19 @@ export const FEEDS_MAX = 32
 /** Files that are captured at one time. */
 const CAPTURES_MAX = 8
 const BODY_MAX = 64 * 1024
-/** Time for the headers, and for the whole of a request, ms. */
-const HEADERS_MS = 5000
-const REQUEST_MS = 10_000
-const CONNECTIONS_MAX = 256
+/** What a page proves the server by: random, at least 128 bits. */
+const NONCE = /^[\w-]{22,64}$/
 
 export async function serveWeb(options: WebOptions): Promise<WebServer> {
   const web = new Web(options)
-  const limits = { headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, connectionsCheckingInterval: HEADERS_MS }
-  const server = createServer(limits, (request, response) => {
-    web.reply(request, response).catch((error: NodeJS.ErrnoException) => {
-      response.destroy()
-      // A request must not end the server, but a defect must not be silent.
-      if (error.code !== 'ECONNRESET') process.emitWarning(error)
-    })
-  })
-  server.maxConnections = CONNECTIONS_MAX
-  const url = await listen(server, options.address)
-  return { url: `${url}/?token=${options.token}`, [Symbol.asyncDispose]: () => close(server) }
-}
-
-interface Asked {
-  readonly request: IncomingMessage
-  readonly response: ServerResponse
-  readonly query: URLSearchParams
-  readonly hasToken: boolean
+  const server = await serveHttp(options, asked => web.reply(asked))
+  return { ...server, url: pageUrl(server.url, options.access) }
 }
 
 interface Route {
   readonly method: 'GET' | 'POST'
-  readonly needsToken: boolean
+  /** Whether it replies without the token. */
+  readonly isPublic: boolean
   reply(asked: Asked): Promise<void> | void
 }
 
@@ -79,27 +56,26 @@ class Web {
   /** What pages look at, while some do. */
   readonly #sources = new Map<string, { readonly source: Source; readonly feeds: Set<Feed> }>()
   #captures = 0
-  readonly #hosts: readonly string[]
+  readonly #metrics: Metrics
   readonly #routes: ReadonlyMap<string, Route>
 
   constructor(options: WebOptions) {
     this.#options = options
-    this.#hosts = (options.hosts ?? []).map(name => name.toLowerCase())
     const onEvent = (event: DeviceEvent) => this.#happened(event)
     this.#vnets = new Vnets(options, onEvent, id => this.#read(id))
+    this.#metrics = new Metrics(() => snapshot(options.client, this.#vnets.findOptions))
+    const { isPublic } = options.access
     this.#routes = new Map<string, Route>([
-      ['/events', { method: 'GET', needsToken: false, reply: asked => this.#events(asked) }],
-      ['/command', { method: 'POST', needsToken: true, reply: asked => this.#command(asked) }],
-      ['/capture', { method: 'GET', needsToken: true, reply: asked => this.#capture(asked) }],
-      ['/metrics', { method: 'GET', needsToken: true, reply: asked => this.#metrics(asked) }],
+      ['/proof', { method: 'GET', isPublic: true, reply: asked => this.#prove(asked) }],
+      ['/events', { method: 'GET', isPublic, reply: asked => this.#events(asked) }],
+      ['/command', { method: 'POST', isPublic: false, reply: asked => this.#command(asked) }],
+      ['/capture', { method: 'GET', isPublic: false, reply: asked => this.#capture(asked) }],
+      ['/metrics', { method: 'GET', isPublic: false, reply: asked => this.#metrics.reply(asked) }],
     ])
   }
 
-  async reply(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value)
-    const refusal = refusalOf(request, this.#hosts)
-    if (refusal !== undefined) return refuse(response, refusal.status, refusal.text)
-    const [path = '', search = ''] = (request.url ?? '').split('?', 2)
+  async reply(asked: Asked): Promise<void> {
+    const { request, response, path } = asked
     const file = this.#files.get(path)
     const route = this.#routes.get(path)
     if (file === undefined && route === undefined) return refuse(response, 404, 'there is no such page')
@@ -111,16 +87,18 @@ class Web {
       response.writeHead(200, headers).end(isHead ? '' : file.bytes)
       return
     }
-    const query = new URLSearchParams(search)
-    const proof = proofOf(query, request.headers, this.#options.token)
-    if (proof === 'wrong') return refuse(response, 403, 'wrong token')
-    if (route?.needsToken && proof === 'missing') {
-      return refuse(response, 401, 'this needs the token', { 'www-authenticate': 'Bearer' })
-    }
-    await route?.reply({ request, response, query, hasToken: proof === 'right' })
+    if (route !== undefined && isAllowed(asked, route.isPublic)) await route.reply(asked)
   }
 
-  async #events({ response, query, hasToken }: Asked): Promise<void> {
+  /** Proves that this server has the token: a page shows nothing to a server that cannot. */
+  #prove({ response, query, token }: Asked): void {
+    const nonce = query.get('nonce') ?? ''
+    if (!NONCE.test(nonce)) refuse(response, 400, 'a proof needs a nonce')
+    else response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(token.prove(nonce)))
+  }
+
+  async #events({ response, query, proof }: Asked): Promise<void> {
+    const hasToken = proof === 'right'
     const others = [...this.#feeds].filter(feed => hasToken || !feed.hasToken).length
     if (others >= (hasToken ? FEEDS_MAX : FEEDS_MAX / 2)) {
       return refuse(response, 503, 'too many pages are open', { 'retry-after': '10' })
@@ -204,10 +182,6 @@ class Web {
       this.#captures--
     }
   }
-
-  async #metrics({ request, response }: Asked): Promise<void> {
-    await sendMetrics(request, response, () => snapshot(this.#options.client, this.#vnets.findOptions))
-  }
 }
 
 function wantsOf(text: string): Want[] {
@@ -224,14 +198,4 @@ async function readBody(request: IncomingMessage): Promise<string | undefined> {
     if (size <= BODY_MAX) chunks.push(chunk)
   }
   return size <= BODY_MAX ? Buffer.concat(chunks).toString('utf8') : undefined
-}
-
-/** Ends the connection too: what else the request holds is not read. */
-function refuse(
-  response: ServerResponse,
-  status: number,
-  text: string,
-  headers: Readonly<Record<string, string>> = {},
-): void {
-  response.writeHead(status, { 'content-type': 'text/plain', connection: 'close', ...headers }).end(`${text}\n`)
 }

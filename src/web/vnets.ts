@@ -5,6 +5,7 @@
 import { directoriesOf, type FindOptions, type FoundDevice, findVnets } from '../control/client/find.ts'
 import type { ControlClient, DeviceEvent, DeviceStats, Subscription } from '../control/index.ts'
 import { watchDirectories } from '../control/protocol/directory.ts'
+import { SharedReading } from '../http/shared-reading.ts'
 import { VnetError } from '../netdev/errno.ts'
 import { PRESETS } from '../wire/words/presets.ts'
 import { type Feed, type Packed, pack } from './feed.ts'
@@ -15,6 +16,8 @@ import { Poll } from './source.ts'
 /** The devices are read again after each event of theirs; this is for what has no event. ms. */
 const DEVICES_MS = 5000
 const STATS_MS = 1000
+/** Milliseconds from one search for devices to the next, however many pages want an unknown one. */
+const FIND_MS = 100
 /** A vnet that is stuck delays the statistics of the others no longer. ms. */
 const LATE_MS = 500
 
@@ -42,6 +45,7 @@ export class Vnets {
   readonly #onFound: (id: DeviceId) => void
   readonly #hello: Poll
   readonly #stats: Poll
+  readonly #found = new SharedReading(() => this.#find(), FIND_MS)
   readonly #feeds = new Set<Feed>()
   #devices: ReadonlyMap<DeviceId, FoundDevice> = new Map()
   #hasFound = false
@@ -92,7 +96,7 @@ export class Vnets {
 
   /** Returns a device that pages see; reads the devices if it is not known yet. */
   async device(id: DeviceId): Promise<FoundDevice | undefined> {
-    if (!this.#devices.has(id)) await this.#find()
+    if (!this.#devices.has(id)) await this.#found.next()
     return this.#devices.get(id)
   }
 
@@ -120,7 +124,7 @@ export class Vnets {
   }
 
   async #readDevices(): Promise<Packed> {
-    const failed = await this.#find()
+    const failed = await this.#found.next()
     const vnets = vnetRows([...this.#devices.values()])
     if (this.#feeds.size > 0) {
       for (const { vnet } of this.#devices.values()) if (!this.#subscriptions.has(vnet)) void this.#subscribe(vnet)

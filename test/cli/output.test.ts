@@ -51,7 +51,7 @@ ready
 
 test('ready prints the URLs of the page and of the metrics', () => {
   const { io, text } = texts()
-  const urls = { web: 'http://127.0.0.1:8080/?token=T', metrics: 'http://[::1]:9100/metrics' }
+  const urls = { web: 'http://127.0.0.1:8080/#token=T', metrics: 'http://[::1]:9100/metrics' }
   textOutput(io, false).ready([], driver, urls)
   expect(text.out).toBe(`web: ${urls.web}\nmetrics: ${urls.metrics}\nready\n`)
   text.out = ''
@@ -101,8 +101,8 @@ test('quiet text output is only the word ready', () => {
 
 test('quiet text output has the URLs of the page and the metrics, without which nobody can open them', () => {
   const { io, text } = texts()
-  textOutput(io, true).ready([plan('vnet0', [])], driver, { web: 'http://a/?token=b', metrics: 'http://a/metrics' })
-  expect(text).toEqual({ out: 'web: http://a/?token=b\nmetrics: http://a/metrics\nready\n', err: '' })
+  textOutput(io, true).ready([plan('vnet0', [])], driver, { web: 'http://a/#token=b', metrics: 'http://a/metrics' })
+  expect(text).toEqual({ out: 'web: http://a/#token=b\nmetrics: http://a/metrics\nready\n', err: '' })
 })
 
 test('JSON output is one object a line', () => {

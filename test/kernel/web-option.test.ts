@@ -1,5 +1,6 @@
 /** `--web` and `--metrics`: processes of their own for one vnet, which end with it. */
 
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -28,8 +29,8 @@ afterEach(() => own.remove())
 /** Returns the URLs of the line `ready`, of a run with `--json`. */
 function urlsOf({ stdout }: Running) {
   const { web = '', metrics = '' } = jsonLines(stdout).find(({ event }) => event === 'ready') as Record<string, string>
-  const { origin, searchParams } = new URL(web)
-  return { web, metrics, origin, token: searchParams.get('token') ?? '' }
+  const { origin, hash } = new URL(web)
+  return { web, metrics, origin, token: hash.replace('#token=', '') }
 }
 
 const proc = (pid: number, file: string) => readFileSync(`/proc/${pid}/${file}`, 'latin1')
@@ -37,8 +38,8 @@ const childrenOf = (pid: number) => proc(pid, `task/${pid}/children`).trim().spl
 
 /** Returns the vnets of the first message of a page. */
 async function hello(url: string): Promise<{ pid: number; devices: { id: string; name: string }[] }[]> {
-  const { origin, search } = new URL(url)
-  const { body } = await fetch(`${origin}/events${search}`)
+  const { origin, hash } = new URL(url)
+  const { body } = await fetch(`${origin}/events?${hash.slice(1)}`)
   let text = ''
   for await (const chunk of body as AsyncIterable<Uint8Array>) {
     text += Buffer.from(chunk).toString()
@@ -123,8 +124,12 @@ test('an ordinary user’s page is where the user is, and changes the interfaces
   chownSync(runtime, NOBODY, NOBODY)
   const options = { within: asUser(), program: `${TREE}/dist/vnet.js`, env: { XDG_RUNTIME_DIR: runtime } }
   try {
-    const vnet = await spawnVnet(['snull', '--json', '--web', '0'], options)
+    const vnet = await spawnVnet(['snull', '--json', '--web', '0', '--metrics', '0'], options)
     const urls = urlsOf(vnet)
+    // Every local user reaches the ports, and learns nothing.
+    for (const path of ['/events', '/metrics', '/capture']) expect((await fetch(urls.origin + path)).status).toBe(401)
+    expect((await fetch(urls.metrics.replace(/\?.*/, ''))).status).toBe(401)
+    expect(await (await fetch(urls.metrics)).text()).toContain(`vnet_up{pid="${vnet.pid}"} 1\n`)
     const [{ devices } = { devices: [] }] = await hello(urls.web)
     expect(devices.map(({ name }) => name)).toEqual(['sn0', 'sn1'])
     expect(await command(urls, devices[0]?.id ?? '', { do: 'cut' })).toEqual({ ok: true })
@@ -157,6 +162,21 @@ test('a page has filters and captures where root alone could not read the progra
     expect((await vnet.stop()).status).toBe(0)
   } finally {
     rmSync(home, { recursive: true })
+  }
+})
+
+test('vnet metrics asks without the rights of root, for whom its clients could take the time of frames', async () => {
+  const vnet = await startVnet(['--netns', netns.name])
+  const metrics = spawn(process.execPath, [`${ROOT}dist/vnet.js`, 'metrics', '0'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  try {
+    const [url] = await once(metrics.stdout.setEncoding('utf8'), 'data')
+    expect(proc(metrics.pid ?? 0, 'status')).toMatch(/^CapEff:\t0+$/m)
+    expect(await (await fetch(url.trim())).text()).toContain('vnet_up')
+  } finally {
+    metrics.kill()
+    await vnet.stop()
   }
 })
 

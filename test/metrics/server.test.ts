@@ -1,10 +1,23 @@
 /** The server of /metrics: where it listens, whom it answers, and in which format. */
 import { request } from 'node:http'
-import { expect, test } from 'vitest'
-import { parseAddress } from '../../src/metrics/address.ts'
+import { connect } from 'node:net'
+import { describe, expect, test } from 'vitest'
+import { parseAddress } from '../../src/http/address.ts'
+import { CONNECTIONS_MAX, type HttpOptions } from '../../src/http/server.ts'
+import { OPEN_METRICS } from '../../src/metrics/registry.ts'
 import { serveMetrics } from '../../src/metrics/server.ts'
+import type { Snapshot } from '../../src/metrics/snapshot.ts'
 
 const nothing = async () => ({ devices: [], vnets: [{ pid: 7, replied: 0.5, runtime: undefined }] })
+
+const TOKEN = 'a-token-of-32-characters-for-test'
+
+/** Serves what `read` returns, by default as root's servers do. */
+const serve = (read: () => Promise<Snapshot>, options: Partial<HttpOptions> = {}) =>
+  serveMetrics(
+    { address: { host: '127.0.0.1', port: 0 }, access: { isPublic: true, tokenFor: () => TOKEN }, ...options },
+    read,
+  )
 
 interface Reply {
   readonly status: number | undefined
@@ -33,7 +46,7 @@ test('an address is a port, on 127.0.0.1, or an IP address and a port', () => {
 })
 
 test('who accepts OpenMetrics gets it, everyone else the text format of Prometheus', async () => {
-  await using server = await serveMetrics({ host: '127.0.0.1', port: 0 }, nothing)
+  await using server = await serve(nothing)
   const plain = await get(server.url)
   expect(plain).toMatchObject({ status: 200, type: 'text/plain; version=0.0.4; charset=utf-8' })
   expect(plain.text).toContain('vnet_up{pid="7"} 1\n')
@@ -48,7 +61,7 @@ test('a foreign Host, another path and another method are refused without readin
     reads++
     return nothing()
   }
-  await using server = await serveMetrics({ host: '127.0.0.1', port: 0 }, read)
+  await using server = await serve(read)
   for (const host of ['evil.example', 'evil.example:80', 'localhost.evil.example', '[::1']) {
     expect((await get(server.url, { host })).status).toBe(403)
   }
@@ -58,10 +71,91 @@ test('a foreign Host, another path and another method are refused without readin
   for (const host of ['localhost', 'localhost:1', '[::1]:1']) expect((await get(server.url, { host })).status).toBe(200)
 })
 
+test.each(['::1', '0:0:0:0:0:0:0:1', '::ffff:127.0.0.1', '0.0.0.0', '127.0.0.2'])(
+  'at %s too, a name is refused unless the server is reached by it',
+  async host => {
+    await using server = await serve(nothing, { address: { host, port: 0 }, hosts: ['Lab.Example'] })
+    const url = server.url.replace('0.0.0.0', '127.0.0.1')
+    expect((await get(url, { host: 'evil.example' })).status).toBe(403)
+    expect((await get(url, { host: 'lab.example:9100' })).status).toBe(200)
+    expect((await get(url)).status).toBe(200)
+  },
+)
+
+test('the metrics of an ordinary user are for those with the token, which is in the address', async () => {
+  let reads = 0
+  const read = () => {
+    reads++
+    return nothing()
+  }
+  const access = { isPublic: false, tokenFor: () => TOKEN }
+  await using server = await serve(read, { access })
+  const { origin, pathname, searchParams } = new URL(server.url)
+  expect([pathname, searchParams.get('token')]).toEqual(['/metrics', TOKEN])
+  expect((await get(`${origin}/metrics`)).status).toBe(401)
+  for (const given of ['x', `${TOKEN}x`]) {
+    expect((await get(`${origin}/metrics`, { authorization: `Bearer ${given}` })).status).toBe(403)
+  }
+  expect(reads).toBe(0)
+  expect((await get(server.url)).status).toBe(200)
+  expect((await get(`${origin}/metrics`, { authorization: `Bearer ${TOKEN}` })).status).toBe(200)
+})
+
+test('a wrong token is refused where none is needed', async () => {
+  await using server = await serve(nothing)
+  expect((await get(server.url, { authorization: 'Bearer x' })).status).toBe(403)
+})
+
+describe('clients that flood', () => {
+  test('scrapes that come together share one snapshot, and wait while another is read', async () => {
+    const begun: (() => void)[] = []
+    const read = async () => {
+      await new Promise<void>(resolve => begun.push(resolve))
+      return nothing()
+    }
+    await using server = await serve(read)
+    const first = get(server.url)
+    await expect.poll(() => begun.length).toBe(1)
+    const others = Array.from({ length: 100 }, (_, i) => get(server.url, i % 2 ? { accept: OPEN_METRICS } : {}))
+    const later = get(server.url)
+    begun[0]?.()
+    expect((await first).status).toBe(200)
+    await expect.poll(() => begun.length).toBe(2)
+    begun[1]?.()
+    for (const { status, text } of await Promise.all([...others, later])) {
+      expect([status, text.includes('vnet_up{pid="7"} 1')]).toEqual([200, true])
+    }
+    expect(begun).toHaveLength(2)
+  })
+
+  test('a client with the token is served beside more connections than there are', async () => {
+    let serveAll = () => {}
+    const all = new Promise<void>(resolve => {
+      serveAll = resolve
+    })
+    let reads = 0
+    const read = async () => {
+      reads++
+      await all
+      return nothing()
+    }
+    await using server = await serve(read)
+    const { hostname, port } = new URL(server.url)
+    const scraped = get(server.url, { authorization: `Bearer ${TOKEN}` })
+    const strange = get(server.url).catch((error: Error) => error.message)
+    await expect.poll(() => reads).toBe(1)
+    const sockets = Array.from({ length: CONNECTIONS_MAX }, () => connect(Number(port), hostname).on('error', () => {}))
+    expect(await strange).toBe('socket hang up')
+    serveAll()
+    expect((await scraped).status).toBe(200)
+    for (const socket of sockets) socket.destroy()
+  })
+})
+
 test('a request that fails is cut off, and the next is served', async () => {
   let isBroken = true
   const read = () => (isBroken ? Promise.reject(new Error('broken')) : nothing())
-  await using server = await serveMetrics({ host: '127.0.0.1', port: 0 }, read)
+  await using server = await serve(read)
   await expect(get(server.url)).rejects.toThrow('socket hang up')
   isBroken = false
   expect((await get(server.url)).status).toBe(200)

@@ -1,8 +1,13 @@
 /** What strangers send to the server of the page: other web pages, other users, broken clients. */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { once } from 'node:events'
+import { Agent, type IncomingMessage, request } from 'node:http'
+import { connect, type Socket } from 'node:net'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { commands, vnetAttributes as of } from '../../src/control/protocol/family.ts'
+import { CONNECTIONS_MAX } from '../../src/http/server.ts'
+import { hmacSha256 } from '../../src/web/page/sha256.ts'
 import { FEEDS_MAX } from '../../src/web/server.ts'
-import { device, type OpenFeed, type Served, served, stats, TOKEN } from './served.ts'
+import { device, type OpenFeed, ROOT_ACCESS, type Served, served, stats, TOKEN } from './served.ts'
 
 const id = `${process.pid}//sn0`
 const JSON_TYPE = { 'content-type': 'application/json' }
@@ -15,7 +20,7 @@ beforeEach(async () => {
 afterEach(() => web[Symbol.asyncDispose]())
 
 /** All that the server has: a file, and each route. */
-const routes = ['/', '/main.js', '/events', '/command', '/capture', '/metrics']
+const routes = ['/', '/main.js', '/proof', '/events', '/command', '/capture', '/metrics']
 const secret = ['/command', '/capture', '/metrics']
 const methodOf = (path: string) => (path === '/command' ? 'POST' : 'GET')
 
@@ -162,6 +167,47 @@ describe('the token', () => {
   })
 })
 
+describe('the page of an ordinary user', () => {
+  const withToken = (path: string) => `${path}?token=${TOKEN}`
+
+  test.each(['/events', ...secret])('%s needs the token', async path => {
+    await using own = await served({ access: { ...ROOT_ACCESS, isPublic: false } })
+    const fake = own.vnet()
+    const { status } = await own.ask(`${path}?device=${id}`, { method: methodOf(path), headers: JSON_TYPE, body: cut })
+    expect([status, fake.asked]).toEqual([401, []])
+  })
+
+  test('the files of the page and the proof need no token, and everything is served with it', async () => {
+    await using own = await served({ access: { ...ROOT_ACCESS, isPublic: false } })
+    own.vnet()
+    for (const path of ['/', '/main.js', `/proof?nonce=${'n'.repeat(22)}`]) {
+      expect([path, (await own.ask(path)).status]).toEqual([path, 200])
+    }
+    expect((await own.ask(withToken('/metrics'))).status).toBe(200)
+    expect((await (await own.feed()).next('hello')).mayChange).toBe(true)
+  })
+})
+
+describe('the proof', () => {
+  test('a server proves to a page that it has the token, and accepts the key that the page makes', async () => {
+    const nonce = 'n'.repeat(22)
+    const { text } = await web.ask(`/proof?nonce=${nonce}`)
+    const reply = JSON.parse(text)
+    expect(reply.proof).toBe(hmacSha256(TOKEN, `vnet server ${nonce}`))
+    const key = hmacSha256(TOKEN, `vnet page ${reply.nonce}`)
+    expect((await web.ask(`/metrics?token=${key}`)).status).toBe(200)
+    await using restarted = await served()
+    expect((await restarted.ask(`/metrics?token=${key}`)).status).toBe(403)
+  })
+
+  test.each(['', '?nonce=', '?nonce=short', `?nonce=${'n'.repeat(65)}`, `?nonce=${'n'.repeat(22)}%20`])(
+    'nothing is proved for /proof%s',
+    async query => {
+      expect(await web.ask(`/proof${query}`)).toMatchObject({ status: 400, text: 'a proof needs a nonce\n' })
+    },
+  )
+})
+
 describe('paths', () => {
   test.each([
     ...['/../package.json', '/..%2fpackage.json', '/%2e%2e/package.json', '//etc/passwd', '/etc/passwd', '/./main.js'],
@@ -263,6 +309,72 @@ describe('requests that two servers read differently', () => {
     expect(reply).toMatch(/^HTTP\/1.1 401 /)
     expect(reply).toContain('\r\nconnection: close\r\n')
     expect(reply.match(/HTTP\/1.1/g)).toHaveLength(1)
+  })
+})
+
+describe('connections that strangers hold', () => {
+  /** Connects `count` times, sends bytes on each, and reads nothing. */
+  async function hold(count: number, bytes = ''): Promise<Socket[]> {
+    const sockets = Array.from({ length: count }, () => connect(web.port, '127.0.0.1').on('error', () => {}))
+    onTestFinished(() => {
+      for (const socket of sockets) socket.destroy()
+    })
+    await Promise.all(sockets.map(socket => once(socket, 'connect')))
+    for (const socket of sockets) if (bytes !== '') socket.write(bytes)
+    return sockets
+  }
+
+  test('a page is served beside more connections than there are, which send nothing', async () => {
+    await hold(CONNECTIONS_MAX + 10)
+    expect((await web.ask('/')).status).toBe(200)
+    expect((await web.feed()).status).toBe(200)
+  })
+
+  test('a page that has shown the token keeps its place, and strangers lose theirs to newer ones', async () => {
+    web.vnet()
+    const stranger = await web.feed('', false)
+    const page = await web.feed()
+    await Promise.all([stranger.next('hello'), page.next('hello')])
+    await hold(CONNECTIONS_MAX)
+    await expect(stranger.next('problem')).rejects.toThrow('the feed has ended')
+    await page.next('stats')
+  })
+
+  test('a client that sends requests before it reads the replies is cut off', async () => {
+    const request = 'GET /uPlot.js HTTP/1.1\r\nHost: localhost\r\n\r\n'
+    const [socket] = await hold(1, request.repeat(100))
+    let length = 0
+    socket?.on('data', bytes => {
+      length += bytes.length
+    })
+    await once(socket!, 'close')
+    const { headers } = await web.ask('/uPlot.js')
+    expect(length).toBeLessThan(2 * Number(headers['content-length']))
+  })
+
+  test('a connection serves 100 requests, one after the other', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    onTestFinished(() => agent.destroy())
+    const sockets = new Set<Socket>()
+    for (let i = 0; i < 101; i++) {
+      const asked = request({ host: '127.0.0.1', port: web.port, path: '/', agent }).end()
+      const [response] = (await once(asked, 'response')) as [IncomingMessage]
+      expect(response.statusCode).toBe(200)
+      sockets.add(response.socket)
+      await once(response.resume(), 'end')
+    }
+    expect(sockets.size).toBe(2)
+  })
+
+  test('pages that want unknown interfaces cause one search together', async () => {
+    const fake = web.vnet()
+    const searches = () => fake.asked.filter(({ cmd }) => cmd === commands.getDevices.cmd).length
+    const feeds = await Promise.all(
+      Array.from({ length: FEEDS_MAX / 2 }, (_, i) => web.feed(`device=1//none${i}&want=parts`, false)),
+    )
+    for (const feed of feeds) await feed.next('hello')
+    // That of the first page, that of all others, and that for hello.
+    expect(searches()).toBeLessThanOrEqual(3)
   })
 })
 

@@ -1,4 +1,6 @@
 /** The page without a server, without a token, and with a wrong one. */
+import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { expect, test } from 'vitest'
 import { connection, startFeed, TestBrowser } from '../support/web/browser.ts'
 import { FakeFeed, TOKEN } from '../support/web/fake-feed.mjs'
@@ -26,17 +28,59 @@ test('a page whose server ends says so, and goes on when the server is there aga
 
 test('with a wrong token the page says what to do, and nothing of interfaces that it cannot know', async () => {
   const { address } = await startFeed(small())
-  const page = await browser.open(address.replace(TOKEN, 'other'), { expected: /status of 403/ })
-  await connection(page, 'refused')
-  await page.getByText('the token in its address is wrong').waitFor()
+  const page = await browser.open(address.replace(TOKEN, 'other'))
+  await connection(page, 'foreign')
+  await page.getByText('does not have the token of this page').waitFor()
   await page.getByText('Open the address that vnet printed').waitFor()
   expect(await page.locator('#view').innerText()).toBe('')
   expect(await page.getByRole('navigation', { name: 'Interfaces' }).getByRole('link').count()).toBe(0)
 })
 
+test('who takes the port of a server that has ended gets nothing that a server accepts', async () => {
+  const { feed, address } = await startFeed(small())
+  const page = await browser.open(`${address}#controls/${SNULL}`, { expected: /net::ERR_|status of 404/ })
+  await connection(page, 'live')
+  expect(page.url()).not.toContain(TOKEN)
+  const { port } = new URL(address)
+  await feed.close()
+  const heard: string[] = []
+  const thief = createServer(async (request, response) => {
+    let text = `${request.method} ${request.url} ${JSON.stringify(request.headers)}`
+    for await (const chunk of request) text += chunk
+    heard.push(text)
+    const isProof = request.url?.startsWith('/proof')
+    response.writeHead(isProof ? 200 : 404, { 'content-type': 'application/json' })
+    response.end(isProof ? '{"proof":"0","nonce":"n"}' : '{}')
+  }).listen(Number(port), '127.0.0.1')
+  await connection(page, 'foreign')
+  const reset = page.locator('form.control').filter({ hasText: 'vnet reset sn0' })
+  await reset.getByRole('button', { name: 'Reset' }).click()
+  await expect.poll(() => heard.find(text => text.startsWith('POST /command'))).toBeDefined()
+  const [, key] = /token=([0-9a-f]{64}) /.exec(heard.join(' ')) ?? []
+  expect([key?.length, heard.filter(text => text.includes(TOKEN))]).toEqual([64, []])
+  thief.close()
+  thief.closeAllConnections()
+  await once(thief, 'close')
+  const again = new FakeFeed(small())
+  await again.listen(Number(port))
+  await connection(page, 'live')
+  const body = JSON.stringify({ id: SNULL, command: { do: 'reset' } })
+  const stolen = await fetch(`http://127.0.0.1:${port}/command?token=${key}`, { method: 'POST', body })
+  expect([stolen.status, again.commands]).toEqual([403, []])
+  await reset.getByRole('button', { name: 'Reset' }).click()
+  await expect.poll(() => again.commands).toHaveLength(1)
+  // Who reloads may load the page of a stranger: it finds no token.
+  await page.reload()
+  await page.locator('header').getByText('read-only').waitFor()
+  await page.goto(`http://127.0.0.1:${port}/#token=${TOKEN}`)
+  await expect.poll(() => page.locator('header').innerText()).not.toContain('read-only')
+  await page.close()
+  await again.close()
+})
+
 test('without a token the page shows what everyone may see, and changes nothing', async () => {
   const { feed, address } = await startFeed(small())
-  const page = await browser.open(address.replace(/\?.*/, ''))
+  const page = await browser.open(address.replace(/#.*/, ''))
   await page.locator('header').getByText('read-only').waitFor()
   await page.getByRole('navigation', { name: 'Interfaces' }).getByRole('link', { name: 'sn1' }).click()
   await page.getByRole('heading', { name: 'sn1', level: 1 }).waitFor()

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ControlClient } from '../../src/control/index.ts'
 import { commands, vnetAttributes as of } from '../../src/control/protocol/family.ts'
+import type { Access } from '../../src/http/token.ts'
 import { loadNative } from '../../src/linux/native.ts'
 import type { MessageBuilder } from '../../src/netlink/index.ts'
 import type { Command, CommandResult, FeedMessage } from '../../src/web/feed-types.ts'
@@ -13,6 +14,8 @@ import { serveWeb, type WebOptions } from '../../src/web/server.ts'
 import { type Answers, type FakeOptions, FakeVnet } from '../support/fake-vnet.ts'
 
 export const TOKEN = 'a-token-of-32-characters-for-test'
+/** The access to root's servers, with a token that tests know. */
+export const ROOT_ACCESS: Access = { isPublic: true, tokenFor: () => TOKEN }
 const FLAG_UP = 1
 
 export interface Reply {
@@ -82,7 +85,7 @@ export async function served(options: Partial<WebOptions> = {}): Promise<Served>
   const directory = mkdtempSync(join(tmpdir(), 'vnet-web-'))
   const client = new ControlClient(loadNative(), { timeoutMs: 2000 })
   const address = { host: '127.0.0.1', port: 0 }
-  const server = await serveWeb({ address, token: TOKEN, client, version: '1.2.3', directory, ...options })
+  const server = await serveWeb({ address, access: ROOT_ACCESS, client, version: '1.2.3', directory, ...options })
   const { port } = new URL(server.url)
   const ends: (() => void)[] = []
   const send = (path: string, { method = 'GET', headers = {}, body }: Asked) =>

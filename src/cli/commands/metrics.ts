@@ -1,17 +1,31 @@
 /** `vnet metrics`: serves the counters of running vnets to Prometheus, beside them. */
 import { ControlClient, SERVED_TIMEOUT_MS } from '../../control/client/client.ts'
+import type { Address } from '../../http/address.ts'
+import { ownAccess } from '../../http/token.ts'
 import { loadNative } from '../../linux/native.ts'
-import type { Address } from '../../metrics/address.ts'
+import { dropPrivileges } from '../../linux/privileges.ts'
 import { serveMetrics } from '../../metrics/server.ts'
 import { snapshot } from '../../metrics/snapshot.ts'
 import type { AskOptions } from '../ask.ts'
 import { EXIT_OK, endOf, type Io } from '../io.ts'
 
+/** Lets root look for the vnets of a user, in a directory that only the user can enter. */
+const CAP_DAC_OVERRIDE = 1
+
+interface MetricsCommandOptions extends AskOptions {
+  /** Names that the server is reached by, besides its addresses. */
+  readonly host?: readonly string[]
+}
+
 /** Serves until the user ends it. Vnets may start and end meanwhile. */
-export async function metrics(address: Address, { user }: AskOptions, io: Io): Promise<number> {
+export async function metrics(address: Address, { user, host: hosts }: MetricsCommandOptions, io: Io): Promise<number> {
   using end = endOf(io)
-  using client = new ControlClient(loadNative(), { user, timeoutMs: SERVED_TIMEOUT_MS })
-  await using server = await serveMetrics(address, () => snapshot(client, { user }))
+  const native = loadNative()
+  using client = new ControlClient(native, { user, timeoutMs: SERVED_TIMEOUT_MS })
+  const access = ownAccess('metrics', user)
+  await using server = await serveMetrics({ address, hosts, access }, () => snapshot(client, { user }))
+  // Strangers cause its requests, so vnets must not serve them before those of other clients.
+  if (io.own) dropPrivileges(native, user === undefined ? [] : [CAP_DAC_OVERRIDE])
   io.out(`${server.url}\n`)
   await end.asked
   return EXIT_OK

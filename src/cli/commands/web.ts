@@ -1,9 +1,9 @@
 /** `vnet web`: serves the live page of running vnets, beside them. */
 import { ControlClient, SERVED_TIMEOUT_MS } from '../../control/client/client.ts'
+import type { Address } from '../../http/address.ts'
+import { ownAccess } from '../../http/token.ts'
 import { loadNative } from '../../linux/native.ts'
-import type { Address } from '../../metrics/address.ts'
 import { serveWeb } from '../../web/server.ts'
-import { keptToken } from '../../web/token.ts'
 import type { AskOptions } from '../ask.ts'
 import { isAmong, type Named } from '../device-words.ts'
 import { EXIT_OK, endOf, type Io } from '../io.ts'
@@ -27,7 +27,8 @@ export async function web(
   using client = new ControlClient(loadNative(), { user, timeoutMs: SERVED_TIMEOUT_MS })
   const version = packageVersion()
   const isWanted = (device: Named) => isAmong(device, names)
-  await using server = await serveWeb({ address, token: keptToken(), hosts, client, version, user, isWanted })
+  const access = ownAccess('web', user)
+  await using server = await serveWeb({ address, access, hosts, client, version, user, isWanted })
   io.out(`${server.url}\n`)
   await end.asked
   return EXIT_OK

@@ -121,7 +121,7 @@ function userCandidates(uid: number, owner = uid): string[] {
 }
 
 /** The number of a user in the parent user namespace (user_namespaces(7)), if it has one. */
-function outerUid(uid: number): number | undefined {
+export function outerUid(uid: number): number | undefined {
   for (const line of readFileSync('/proc/self/uid_map', 'utf8').split('\n')) {
     const [inside = 0, outside = 0, count = 0] = line.trim().split(/\s+/).map(Number)
     if (uid >= inside && uid < inside + count) return outside + uid - inside

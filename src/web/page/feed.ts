@@ -5,15 +5,15 @@
 import type { FeedMessage } from '../feed-types.ts'
 
 /**
- * `live`: messages come. `connecting`: it was just opened. `lost`: the server does not answer.
- * `refused`: it answers with an error, as it does to a wrong token.
+ * `live`: messages arrive. `connecting`: it was just opened. `lost`: the server does not reply.
+ * `refused`: it replies with an error. `foreign`: it does not have the token of the page.
  */
-export type FeedState = 'connecting' | 'live' | 'lost' | 'refused'
+export type FeedState = 'connecting' | 'live' | FeedFailure
+export type FeedFailure = 'lost' | 'refused' | 'foreign'
 
 export interface SourceListener {
   received(data: string): void
-  /** `isRefused`: the server replied with an error. Else it did not reply, or has gone. */
-  failed(isRefused: boolean): void
+  failed(how: FeedFailure): void
 }
 
 export interface FeedOptions {
@@ -42,10 +42,15 @@ export class Feed {
     this.#options = options
   }
 
-  /** Opens the feed at an address. Does nothing if it is that one already. */
+  /** Opens the feed at an address. Does nothing if it is open there, or about to be. */
   look(address: string): void {
     if (address === this.#address) return
     this.#address = address
+    this.again()
+  }
+
+  /** Opens the feed again, if it is open. */
+  again(): void {
     this.#attempt = 0
     this.#open()
   }
@@ -58,7 +63,7 @@ export class Feed {
     const isCurrent = () => source === this.#source
     const source = this.#options.open(this.#address, {
       received: data => isCurrent() && this.#received(JSON.parse(data) as FeedMessage),
-      failed: isRefused => isCurrent() && this.#failed(isRefused ? 'refused' : 'lost'),
+      failed: how => isCurrent() && this.#failed(how),
     })
     this.#source = source
     this.#watch()
@@ -76,7 +81,7 @@ export class Feed {
     this.#timer = setTimeout(() => this.#failed('lost'), SILENCE)
   }
 
-  #failed(state: FeedState): void {
+  #failed(state: FeedFailure): void {
     this.#source?.close()
     this.#source = undefined
     clearTimeout(this.#timer)

@@ -5,10 +5,11 @@ import { DeviceList } from './devices.ts'
 import { h, setText } from './dom.ts'
 import { peerOf } from './driver-model.ts'
 import { stateOf } from './driver-text.ts'
-import { Feed, type FeedState, type SourceListener } from './feed.ts'
+import { Feed, type FeedState } from './feed.ts'
 import { isCommandKey } from './keys.ts'
 import { findDevice, type Place, parsePlace, placeHash } from './place.ts'
 import { Rates } from './rates.ts'
+import { Session } from './session.ts'
 import { clockText } from './traffic-units.ts'
 
 /** What shows one moment and comes again: not asked for while the page is hidden. */
@@ -19,20 +20,16 @@ const WORDS: Readonly<Record<FeedState, string>> = {
   live: 'live',
   lost: 'not connected',
   refused: 'refused',
+  foreign: 'not trusted',
 }
 const SENTENCES: Readonly<Partial<Record<FeedState, string>>> = {
   lost: 'The server does not answer. What is shown is not up to date.',
   refused:
-    'The server refuses this page: the token in its address is wrong, or too many pages are open. ' +
+    'The server refuses this page: it needs the token, or too many pages are open. ' +
     'Open the address that vnet printed, or close other pages.',
-}
-
-/** Opens a feed in the way of a browser. */
-function openSource(address: string, { received, failed }: SourceListener): { close(): void } {
-  const source = new EventSource(address)
-  source.onmessage = ({ data }) => received(data)
-  source.onerror = () => failed(source.readyState === EventSource.CLOSED)
-  return source
+  foreign:
+    'The server at this address does not have the token of this page, so it got nothing from it. ' +
+    'Open the address that vnet printed.',
 }
 
 export class Page implements App {
@@ -41,10 +38,10 @@ export class Page implements App {
   device: DeviceRow | undefined
   mayChange = false
   presets: App['presets'] = []
-  readonly #token = new URLSearchParams(location.search).get('token')
+  readonly #session = new Session()
   readonly #rates = new Rates()
   readonly #feed = new Feed({
-    open: openSource,
+    open: (address, listener) => this.#session.open(address, listener),
     receive: message => this.#receive(message),
     changed: state => this.#showConnection(state),
   })
@@ -94,9 +91,7 @@ export class Page implements App {
   }
 
   path(name: string, query: Readonly<Record<string, string>>): string {
-    const all = new URLSearchParams(query)
-    if (this.#token !== null) all.set('token', this.#token)
-    return `/${name}?${all}`
+    return this.#session.withKey(pathOf(name, query))
   }
 
   select(id: DeviceId): void {
@@ -142,7 +137,7 @@ export class Page implements App {
     this.mayChange = mayChange
     this.presets = presets
     this.#said = true
-    setText(this.#version, mayChange ? version : `${version}, read-only: the address has no token`)
+    setText(this.#version, mayChange ? version : `${version}, read-only: open the address that vnet printed`)
     this.#list.update(vnets)
     this.#choose()
     for (const view of this.#views) view.deviceChanged()
@@ -150,6 +145,11 @@ export class Page implements App {
 
   /** Goes where the address of the page leads. */
   #follow(): void {
+    const rest = this.#session.takeToken(location.hash)
+    if (rest !== undefined) {
+      history.replaceState(null, '', rest)
+      this.#feed.again()
+    }
     const { view: name, device } = parsePlace(location.hash) as Place
     const view = this.#views.find(view => view.name === name) ?? this.#views[0]
     if (view !== this.#view) {
@@ -188,7 +188,7 @@ export class Page implements App {
     const asked = document.hidden ? all.filter(want => !MOMENTARY.includes(want)) : all
     const peer = device && wantsPeer && asked.includes('parts') ? peerOf(device, vnets) : undefined
     const query = device && { device: device.id, want: asked.join(','), ...(peer !== undefined && { peer: peer.id }) }
-    this.#feed.look(this.path('events', query ?? {}))
+    this.#feed.look(pathOf('events', query ?? {}))
   }
 
   #showAbout(): void {
@@ -274,4 +274,8 @@ export class Page implements App {
     const view = this.#views[Number(event.key) - 1]
     if (view !== undefined) this.show(view.name)
   }
+}
+
+function pathOf(name: string, query: Readonly<Record<string, string>>): string {
+  return `/${name}?${new URLSearchParams(query)}`
 }

@@ -200,7 +200,7 @@ while True:
     for (const path of [own, others]) {
       mkdirSync(path, { mode: 0o700 })
       chownSync(path, USER, USER)
-      writeFileSync(`${path}/page-token`, '')
+      writeFileSync(`${path}/page-secret`, '')
     }
     expect(otherUsers(), 'what a vnet with a page left there').not.toContain(USER)
     for (const path of [own, others]) writeFileSync(`${path}/7-a.json`, '{}')

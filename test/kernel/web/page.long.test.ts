@@ -168,7 +168,7 @@ test('a page goes on when its vnet is started again on the same port', async () 
 
 test('without its token a page of a vnet shows interfaces, and changes nothing', async () => {
   const { vnet, address } = await startWithPage('snull')
-  const page = await browser.open(address.replace(/\?.*/, ''), { expected: /status of 401/ })
+  const page = await browser.open(address.replace(/#.*/, ''), { expected: /status of 401/ })
   await page.locator('header').getByText('read-only').waitFor()
   await showView(page, 'Hands on')
   await control(page, 'Cable').getByRole('button', { name: 'Cut', disabled: true }).waitFor()

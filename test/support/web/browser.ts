@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { afterAll, afterEach, expect, onTestFinished } from 'vitest'
+import type { FeedState } from '../../../src/web/page/feed.ts'
 import { FakeFeed } from './fake-feed.mjs'
 import { FakeWorld } from './fake-world.mjs'
 
@@ -103,5 +104,4 @@ export async function showView(page: Page, title: string): Promise<void> {
 }
 
 /** Resolves when the page shows this state of its connection. */
-export const connection = (page: Page, state: 'live' | 'lost' | 'refused') =>
-  page.locator(`header [data-state=${state}]`).waitFor()
+export const connection = (page: Page, state: FeedState) => page.locator(`header [data-state=${state}]`).waitFor()

@@ -7,8 +7,9 @@
  */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
+import { SECURITY_HEADERS } from '../../../dist/http/guard.js'
+import { Token } from '../../../dist/http/token.js'
 import { readPage } from '../../../dist/web/files.js'
-import { SECURITY_HEADERS } from '../../../dist/web/guard.js'
 import { FakeWorld } from './fake-world.mjs'
 
 /** @typedef {import('../../../src/web/feed-types.ts').FeedMessage} FeedMessage */
@@ -32,6 +33,7 @@ export class FakeFeed {
   /** The addresses of the captures that were asked for. @type {string[]} */
   captures = []
   #quarters = 0
+  #token = new Token(TOKEN)
   #files = readPage()
   #server = createServer((request, response) => void this.#take(request, response))
 
@@ -49,7 +51,7 @@ export class FakeFeed {
     this.#server.listen(port, '127.0.0.1')
     await once(this.#server, 'listening')
     const { port: used } = /** @type {import('node:net').AddressInfo} */ (this.#server.address())
-    return `http://127.0.0.1:${used}/?token=${TOKEN}`
+    return `http://127.0.0.1:${used}/#token=${TOKEN}`
   }
 
   /** Closes all connections, as a server that ends does. */
@@ -103,8 +105,13 @@ export class FakeFeed {
     const url = new URL(request.url ?? '/', 'http://127.0.0.1')
     const file = this.#files.get(url.pathname)
     if (file !== undefined) return response.writeHead(200, { ...HEADERS, 'content-type': file.type }).end(file.bytes)
-    const mayChange = url.searchParams.get('token') === TOKEN
-    if (url.searchParams.has('token') && !mayChange) return response.writeHead(403, HEADERS).end('wrong token\n')
+    if (url.pathname === '/proof') {
+      const proof = this.#token.prove(url.searchParams.get('nonce') ?? '')
+      return response.writeHead(200, { ...HEADERS, 'content-type': 'application/json' }).end(JSON.stringify(proof))
+    }
+    const proof = this.#token.proofOf(url.searchParams, request.headers)
+    if (proof === 'wrong') return response.writeHead(403, HEADERS).end('wrong token\n')
+    const mayChange = proof === 'right'
     if (url.pathname === '/events') return this.#open(url, mayChange, response)
     if (url.pathname === '/capture') {
       this.captures.push(url.search)

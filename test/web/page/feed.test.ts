@@ -46,7 +46,7 @@ describe('the feed', () => {
     sources[0].received(problem)
     feed.look('/b')
     sources[0].received(problem)
-    sources[0].failed(false)
+    sources[0].failed('lost')
     expect(log).toEqual(['connecting', 'live', 'problem', 'connecting'])
   })
 
@@ -54,7 +54,7 @@ describe('the feed', () => {
     const { feed, sources, log } = setUp()
     feed.look('/a')
     for (const wait of [500, 1000, 2000, 4000, 8000, 8000]) {
-      sources.at(-1)!.failed(false)
+      sources.at(-1)!.failed('lost')
       expect(log.at(-1)).toBe('lost')
       const { length } = sources
       vi.advanceTimersByTime(wait - 1)
@@ -63,7 +63,7 @@ describe('the feed', () => {
       expect(sources).toHaveLength(length + 1)
     }
     sources.at(-1)!.received(problem)
-    sources.at(-1)!.failed(true)
+    sources.at(-1)!.failed('refused')
     expect(log.at(-1)).toBe('refused')
     const { length } = sources
     vi.advanceTimersByTime(500)

@@ -4,14 +4,14 @@
  * (Host), or from another origin (Origin, Sec-Fetch-Site).
  */
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import { hostName, isAddressOrLocalhost } from '../metrics/address.ts'
+import { hostName, isAddressOrLocalhost } from './address.ts'
 
 export interface Refusal {
   readonly status: number
   readonly text: string
 }
 
-/** Headers of each reply. The page needs nothing but the files of this server. */
+/** Headers of each reply. The live page needs nothing but the files of its server. */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'content-security-policy': [
     "default-src 'none'",
@@ -33,7 +33,10 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
 /** Returns why a request is refused; undefined if it is not. `hosts` are names for this server. */
 export function refusalOf({ url = '', headers }: IncomingMessage, hosts: readonly string[]): Refusal | undefined {
   if (!isAddressOrLocalhost(headers.host) && !hosts.includes(hostName(headers.host).toLowerCase())) {
-    return { status: 403, text: 'wrong Host: use the address, localhost, or a name given by vnet web --host' }
+    return {
+      status: 403,
+      text: 'wrong Host: use the address, localhost, or a name given by --host of vnet web and vnet metrics',
+    }
   }
   if (isForeign(headers)) return { status: 403, text: 'this request is from another origin' }
   // A proxy's form, `GET http://other/ HTTP/1.1`, would have a host of its own.

@@ -1,0 +1,149 @@
+/**
+ * An HTTP server of vnet: the live page, or /metrics. Every local user can connect to it, so no
+ * client holds a connection, memory or time for long.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { type Address, close, listen } from './address.ts'
+import { refusalOf, SECURITY_HEADERS } from './guard.ts'
+import { type Access, type Proof, Token } from './token.ts'
+
+/** Connections at one time. The last of them are kept for clients that have shown the token. */
+export const CONNECTIONS_MAX = 256
+const KEPT = 64
+/** Time for the headers, and for the whole of a request, in milliseconds. */
+const HEADERS_MS = 5000
+const REQUEST_MS = 10_000
+/** Milliseconds without a byte in either direction after which a connection is closed. */
+const SILENCE_MS = 60_000
+const REQUESTS_A_CONNECTION = 100
+
+export interface HttpOptions {
+  readonly address: Address
+  /** Names that the server is reached by, besides its addresses and `localhost`. */
+  readonly hosts?: readonly string[] | undefined
+  readonly access: Access
+}
+
+export interface HttpServer extends AsyncDisposable {
+  /** Without a path. */
+  readonly url: string
+  readonly token: string
+}
+
+/** A request that passed the guard. */
+export interface Asked {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly proof: Proof
+  readonly token: Token
+}
+
+/** Listens. A `reply` that rejects ends its connection. */
+export async function serveHttp(
+  { address, hosts = [], access }: HttpOptions,
+  reply: (asked: Asked) => Promise<void>,
+): Promise<HttpServer> {
+  const limits = {
+    headersTimeout: HEADERS_MS,
+    requestTimeout: REQUEST_MS,
+    connectionsCheckingInterval: HEADERS_MS,
+  }
+  const server = createServer(limits)
+  server.maxConnections = CONNECTIONS_MAX
+  server.maxRequestsPerSocket = REQUESTS_A_CONNECTION
+  server.timeout = SILENCE_MS
+  const connections = new Connections(CONNECTIONS_MAX - KEPT)
+  server.on('connection', socket => connections.add(socket))
+  const url = await listen(server, address)
+  const token = new Token(access.tokenFor(url))
+  const names = hosts.map(name => name.toLowerCase())
+  server.on('request', (request, response) => {
+    if (!connections.begin(request.socket, response)) return
+    const asked = askedOf(request, response, names, token)
+    if (asked?.proof === 'right') connections.keep(request.socket)
+    Promise.resolve(asked && reply(asked)).catch((error: NodeJS.ErrnoException) => {
+      response.destroy()
+      // A request must not end the server, but a defect must not be silent.
+      if (error.code !== 'ECONNRESET') process.emitWarning(error)
+    })
+  })
+  return { url, token: token.text, [Symbol.asyncDispose]: () => close(server) }
+}
+
+/** Returns undefined if the request was refused. */
+function askedOf(
+  request: IncomingMessage,
+  response: ServerResponse,
+  hosts: readonly string[],
+  token: Token,
+): Asked | undefined {
+  for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value)
+  const refusal = refusalOf(request, hosts)
+  if (refusal !== undefined) {
+    refuse(response, refusal.status, refusal.text)
+    return undefined
+  }
+  const [path = '', search = ''] = (request.url ?? '').split('?', 2)
+  const query = new URLSearchParams(search)
+  return { request, response, path, query, token, proof: token.proofOf(query, request.headers) }
+}
+
+/** Whether a request may be served; refuses it otherwise. `isPublic`: the token is not needed. */
+export function isAllowed({ response, proof }: Asked, isPublic: boolean): boolean {
+  if (proof === 'wrong') refuse(response, 403, 'wrong token')
+  else if (proof === 'missing' && !isPublic) {
+    refuse(response, 401, 'this needs the token', { 'www-authenticate': 'Bearer' })
+  } else return true
+  return false
+}
+
+/** Ends the connection too: what else the request holds is not read. */
+export function refuse(
+  response: ServerResponse,
+  status: number,
+  text: string,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  response.writeHead(status, { 'content-type': 'text/plain', connection: 'close', ...headers }).end(`${text}\n`)
+}
+
+/** The open connections. Those that have not shown the token make room for new ones. */
+class Connections {
+  readonly #max: number
+  /** Without the token, the oldest first. */
+  readonly #strangers = new Set<Socket>()
+  readonly #busy = new WeakSet<Socket>()
+
+  constructor(max: number) {
+    this.#max = max
+  }
+
+  add(socket: Socket): void {
+    this.#strangers.add(socket)
+    socket.once('close', () => this.#strangers.delete(socket))
+    const [oldest] = this.#strangers
+    if (this.#strangers.size > this.#max) oldest?.destroy()
+  }
+
+  /** The client has shown the token. */
+  keep(socket: Socket): void {
+    this.#strangers.delete(socket)
+  }
+
+  /**
+   * Ends the connection and returns false if it has a reply to read first: no browser sends a
+   * request before that, and replies to many would fill the memory.
+   */
+  begin(socket: Socket, response: ServerResponse): boolean {
+    if (this.#busy.has(socket)) {
+      socket.destroy()
+      return false
+    }
+    this.#busy.add(socket)
+    response.once('close', () => this.#busy.delete(socket))
+    return true
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * The page's side of the token (http/token.ts). The token is in the address that vnet printed,
+ * behind #, and is never sent: a stranger may have taken over the port of a server that has ended.
+ * Before the page opens a feed, the server proves that it has the token. Requests show a key that
+ * only this process of the server accepts.
+ */
+import type { FeedFailure, SourceListener } from './feed.ts'
+import { hex, hmacSha256 } from './sha256.ts'
+
+/** `#token=T`, and then the place in the page. */
+const TOKEN = /^#token=([^#&]*)[#&]?(.*)$/s
+const NONCE_BYTES = 24
+
+export class Session {
+  #token: string | undefined
+  #key: string | undefined
+
+  /**
+   * Takes the token out of what follows # in the page's address. Returns the rest, which is to
+   * replace it: neither the history nor a reload, which might load the page of a stranger, has the
+   * token then. Returns undefined if there is no token.
+   */
+  takeToken(hash: string): string | undefined {
+    const [, token, place] = TOKEN.exec(hash) ?? []
+    if (token === undefined) return undefined
+    this.#token = token
+    this.#key = undefined
+    return `#${place}`
+  }
+
+  /** Adds the key to a path with a query. */
+  withKey(path: string): string {
+    return this.#key === undefined ? path : `${path}&token=${this.#key}`
+  }
+
+  /** Opens a source of server-sent events, at a server that has the token of the page. */
+  open(path: string, { received, failed }: SourceListener): { close(): void } {
+    let source: EventSource | undefined
+    let isOpen = true
+    void this.#prove().then(failure => {
+      if (!isOpen) return
+      if (failure !== undefined) return failed(failure)
+      source = new EventSource(this.withKey(path))
+      source.onmessage = ({ data }) => received(data)
+      source.onerror = () => failed(source?.readyState === EventSource.CLOSED ? 'refused' : 'lost')
+    })
+    return {
+      close() {
+        isOpen = false
+        source?.close()
+      },
+    }
+  }
+
+  /** Has the server prove itself, and makes the key. A page without a token needs neither. */
+  async #prove(): Promise<FeedFailure | undefined> {
+    const token = this.#token
+    if (token === undefined) return undefined
+    const mine = randomText()
+    try {
+      const response = await fetch(`/proof?nonce=${mine}`)
+      if (!response.ok) return 'foreign'
+      const { proof, nonce } = (await response.json()) as { proof?: unknown; nonce?: unknown }
+      if (proof !== hmacSha256(token, `vnet server ${mine}`)) return 'foreign'
+      if (token === this.#token) this.#key = hmacSha256(token, `vnet page ${nonce}`)
+      return undefined
+    } catch {
+      return 'lost'
+    }
+  }
+}
+
+const randomText = (): string => hex(crypto.getRandomValues(new Uint8Array(NONCE_BYTES)))

@@ -1,0 +1,58 @@
+/** One reading for all who wait, and not more often than the interval allows. */
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { SharedReading } from '../../src/http/shared-reading.ts'
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+/** A reading that ends when the test says so. */
+function setUp() {
+  const ends: ((result: Promise<number>) => void)[] = []
+  const reading = new SharedReading(() => new Promise<number>(resolve => ends.push(resolve)), 250)
+  return { reading, ends, end: (i: number) => ends[i]?.(Promise.resolve(i)) }
+}
+
+test('who asks while a reading runs gets the next one, together with all others', async () => {
+  const { reading, ends, end } = setUp()
+  const first = reading.next()
+  await vi.advanceTimersByTimeAsync(0)
+  expect(ends).toHaveLength(1)
+  const others = [reading.next(), reading.next(), reading.next()]
+  await vi.advanceTimersByTimeAsync(10_000)
+  // However long the first takes, there is no second beside it.
+  expect(ends).toHaveLength(1)
+  end(0)
+  expect(await first).toBe(0)
+  await vi.advanceTimersByTimeAsync(0)
+  end(1)
+  expect(await Promise.all(others)).toEqual([1, 1, 1])
+})
+
+test('a reading begins one interval after the one before, or immediately after a longer pause', async () => {
+  const { reading, ends, end } = setUp()
+  void reading.next()
+  await vi.advanceTimersByTimeAsync(100)
+  end(0)
+  void reading.next()
+  await vi.advanceTimersByTimeAsync(149)
+  expect(ends).toHaveLength(1)
+  await vi.advanceTimersByTimeAsync(1)
+  expect(ends).toHaveLength(2)
+  end(1)
+  await vi.advanceTimersByTimeAsync(250)
+  void reading.next()
+  await vi.advanceTimersByTimeAsync(0)
+  expect(ends).toHaveLength(3)
+})
+
+test('a reading that fails fails for those who wait for it, and the next one is read', async () => {
+  const { reading, ends, end } = setUp()
+  const failed = expect(reading.next()).rejects.toThrow('broken')
+  await vi.advanceTimersByTimeAsync(0)
+  ends[0]?.(Promise.reject(new Error('broken')))
+  await failed
+  const next = reading.next()
+  await vi.advanceTimersByTimeAsync(250)
+  end(1)
+  expect(await next).toBe(1)
+})

@@ -1,0 +1,142 @@
+/** The page's side of the token: it is never sent, not even to a server that has ended. */
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { Token } from '../../../src/http/token.ts'
+import { Session } from '../../../src/web/page/session.ts'
+
+const TOKEN = 'a-token-of-32-characters-for-test'
+
+/** All that the page sends. */
+let sent: string[]
+/** Called with each source that the page opens. */
+let onSource: (source: FakeSource) => void
+/** What the server replies to a request for a proof. */
+let reply: (nonce: string) => object
+
+class FakeSource {
+  static readonly CLOSED = 2
+  readyState = 1
+  onmessage = (_: { data: string }) => {}
+  onerror = () => {}
+  isOpen = true
+  readonly url: string
+
+  constructor(url: string) {
+    sent.push(url)
+    this.url = url
+    onSource(this)
+  }
+
+  close() {
+    this.isOpen = false
+  }
+}
+
+beforeEach(() => {
+  sent = []
+  onSource = () => {}
+  const server = new Token(TOKEN)
+  reply = nonce => server.prove(nonce)
+  vi.stubGlobal('EventSource', FakeSource)
+  vi.stubGlobal('fetch', async (url: string) => {
+    sent.push(url)
+    const [, nonce = ''] = /nonce=(.*)$/.exec(url) ?? []
+    return Response.json(reply(nonce))
+  })
+})
+afterEach(() => void vi.unstubAllGlobals())
+
+/** Opens a feed; settles with the state that the page shows next, or the source that it opened. */
+function open(session: Session) {
+  let close = () => {}
+  const end = new Promise<string | FakeSource>(resolve => {
+    const opened = session.open('/events?a=b', { received: () => {}, failed: resolve })
+    close = () => opened.close()
+    onSource = resolve
+  })
+  return { end, close: () => close() }
+}
+
+function withToken(): Session {
+  const session = new Session()
+  session.takeToken(`#token=${TOKEN}`)
+  return session
+}
+
+test.each([
+  [`#token=${TOKEN}`, '#'],
+  [`#token=${TOKEN}&driver/4711//sn0`, '#driver/4711//sn0'],
+  [`#token=${TOKEN}#driver/4711//sn0`, '#driver/4711//sn0'],
+  ['#driver/4711//token=x', undefined],
+  ['', undefined],
+])('the token is taken out of the address %s, whose place stays', (hash, rest) => {
+  expect(new Session().takeToken(hash)).toBe(rest)
+})
+
+test('a server that proves itself gets a key that it accepts, and never the token', async () => {
+  const server = new Token(TOKEN)
+  reply = nonce => server.prove(nonce)
+  const session = withToken()
+  const { url } = (await open(session).end) as FakeSource
+  const [path, query] = url.split('?')
+  expect([path, server.proofOf(new URLSearchParams(query), {})]).toEqual(['/events', 'right'])
+  const [, command] = session.withKey('/command?').split('?')
+  expect(server.proofOf(new URLSearchParams(command), {})).toBe('right')
+  expect(sent.join(' ')).not.toContain(TOKEN)
+})
+
+test.each<[string, (nonce: string) => object]>([
+  ['has another token', nonce => new Token('other').prove(nonce)],
+  ['repeats the proof of another nonce', () => new Token(TOKEN).prove('before')],
+  ['has no proof', () => ({})],
+])('a server that %s gets no key, and the page opens no feed there', async (_, stranger) => {
+  reply = stranger
+  const session = withToken()
+  expect(await open(session).end).toBe('foreign')
+  expect(session.withKey('/command?')).toBe('/command?')
+  expect(sent).toEqual([expect.stringMatching(/^\/proof\?nonce=[0-9a-f]{48}$/)])
+})
+
+test('each proof is asked for with another nonce', async () => {
+  reply = () => ({})
+  const session = withToken()
+  await open(session).end
+  await open(session).end
+  expect(new Set(sent).size).toBe(2)
+})
+
+test('a server that does not reply is lost', async () => {
+  vi.stubGlobal('fetch', async () => {
+    throw new TypeError('failed')
+  })
+  expect(await open(withToken()).end).toBe('lost')
+})
+
+test('a page without a token opens its feed without a proof or a key', async () => {
+  const session = new Session()
+  const { url } = (await open(session).end) as FakeSource
+  expect([url, sent]).toEqual(['/events?a=b', ['/events?a=b']])
+})
+
+test('a feed that is closed before the proof has come is not opened', async () => {
+  const { close } = open(withToken())
+  close()
+  // A second page, which asked later, has its reply after the first.
+  await open(withToken()).end
+  expect(sent.filter(url => url.startsWith('/events'))).toHaveLength(1)
+})
+
+test('a source that the server has refused is told from one that has broken off', async () => {
+  for (const [readyState, how] of [
+    [FakeSource.CLOSED, 'refused'],
+    [0, 'lost'],
+  ] as const) {
+    const failed = vi.fn()
+    const source = await new Promise<FakeSource>(resolve => {
+      onSource = resolve
+      withToken().open('/events?a=b', { received: () => {}, failed })
+    })
+    source.readyState = readyState
+    source.onerror()
+    expect(failed).toHaveBeenCalledWith(how)
+  }
+})
