@@ -1,8 +1,9 @@
 /**
  * ForwardingTable: the station behind which each hardware address was heard last, as a switch
  * learns it (IEEE 802.1D sec. 7.8, 7.9). An address that is not heard for the ageing time is
- * forgotten. A full table learns nothing until an entry ages out: frames to other addresses are
- * flooded.
+ * forgotten. In a full table a new address replaces one of its own station, or, if that has less
+ * than an equal share, one of the station with the most: whoever sends from many addresses is the
+ * only one whose frames are flooded.
  */
 import { type Alarm, type Clock, NSEC_PER_SEC } from '../../netdev/clock.ts'
 import { copyAddress, ETH_ALEN } from '../../packet/ethernet.ts'
@@ -22,6 +23,11 @@ export class ForwardingTable {
   #macs = new Uint8Array(16 * ETH_ALEN)
   readonly #stations: (Station | undefined)[] = []
   readonly #heard: number[] = []
+  /** The entries of each station, in no order, and the place of each entry in that list. */
+  readonly #ofStation = new Map<Station, number[]>()
+  readonly #places: number[] = []
+  /** Counts replacements, so that they go round the entries of a station. */
+  #replaced = 0
   readonly #free: number[] = []
   #now = 0
 
@@ -48,14 +54,17 @@ export class ForwardingTable {
     const entry = this.#table.get(bytes, at)
     if (entry < 0) this.#add(bytes, at, station)
     else {
-      this.#stations[entry] = station
+      if (this.#stations[entry] !== station) {
+        this.#leave(entry)
+        this.#join(entry, station)
+      }
       this.#heard[entry] = this.#now
     }
   }
 
   /** Forgets all addresses behind a station. */
   forget(station: Station): void {
-    for (const [entry, known] of this.#stations.entries()) if (known === station) this.#remove(entry)
+    for (const entry of [...(this.#ofStation.get(station) ?? [])]) this.#remove(entry)
     if (this.size === 0) this.#alarm.cancel()
   }
 
@@ -68,7 +77,7 @@ export class ForwardingTable {
   }
 
   #add(bytes: Uint8Array, at: number, station: Station): void {
-    if (this.size >= this.#max) return
+    if (this.size >= this.#max) this.#remove(this.#replaceable(station))
     if (this.size === 0) this.#alarm.at(this.#clock.now() + this.#tick)
     const entry = this.#free.pop() ?? this.#stations.length
     if ((entry + 1) * ETH_ALEN > this.#macs.length) {
@@ -77,15 +86,46 @@ export class ForwardingTable {
       this.#macs = macs
     }
     copyAddress(this.#macs, entry * ETH_ALEN, bytes, at)
-    this.#stations[entry] = station
+    this.#join(entry, station)
     this.#heard[entry] = this.#now
     this.#table.set(bytes, at, entry)
   }
 
   #remove(entry: number): void {
     this.#table.delete(this.#macs, entry * ETH_ALEN)
+    this.#leave(entry)
     this.#stations[entry] = undefined
     this.#free.push(entry)
+  }
+
+  #join(entry: number, station: Station): void {
+    const entries = this.#ofStation.get(station)
+    this.#places[entry] = entries?.length ?? 0
+    if (entries === undefined) this.#ofStation.set(station, [entry])
+    else entries.push(entry)
+    this.#stations[entry] = station
+  }
+
+  /** Takes an entry out of the list of its station, whose last entry gets its place. */
+  #leave(entry: number): void {
+    const station = this.#stations[entry] as Station
+    const entries = this.#ofStation.get(station) as number[]
+    const last = entries.pop() as number
+    if (last !== entry) {
+      entries[this.#places[entry]] = last
+      this.#places[last] = this.#places[entry]
+    }
+    if (entries.length === 0) this.#ofStation.delete(station)
+  }
+
+  /** The entry of a full table that a new address of `station` replaces. */
+  #replaceable(station: Station): number {
+    let entries = this.#ofStation.get(station) ?? []
+    const stations = this.#ofStation.size + (entries.length === 0 ? 1 : 0)
+    if (entries.length < Math.max(1, Math.floor(this.#max / stations))) {
+      for (const others of this.#ofStation.values()) if (others.length > entries.length) entries = others
+    }
+    return entries[this.#replaced++ % entries.length]
   }
 
   #age(): void {

@@ -94,6 +94,20 @@ describe('a known name', () => {
     expect(said(ask('103.0.18.198.in-addr.arpa', PTR))).toBe('NXDOMAIN')
   })
 
+  test('clients that call themselves gateway and host1 do not take over these names', () => {
+    const address = parseAddress('198.18.0.100')!
+    const names = createResolver({
+      domain: 'lan',
+      gateway: named('gateway', '198.18.0.1'),
+      hosts: [named('host1', '198.18.0.2')],
+      leases: { address: () => address, name: () => 'gateway' },
+    })
+    const addressOf = (name: string) => said(naiveReply(names(query(name, A))!))
+    expect(addressOf('gateway')).toBe('NOERROR, gateway 1 198.18.0.1')
+    expect(addressOf('host1.lan')).toBe('NOERROR, host1.lan 1 198.18.0.2')
+    expect(said(naiveReply(names(query('100.0.18.198.in-addr.arpa', PTR))!))).toBe('NXDOMAIN')
+  })
+
   test('a lease does not take over the name of a host, and an invalid name does not exist', () => {
     expect(said(ask('web', A))).toBe('NOERROR, web 1 198.18.0.2')
     expect(said(ask('101.0.18.198.in-addr.arpa', PTR))).toBe('NXDOMAIN')

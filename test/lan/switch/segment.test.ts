@@ -119,22 +119,63 @@ describe('Segment', () => {
     }
   })
 
-  test('a full table learns nothing until an entry is free', () => {
-    const clock = new FakeClock()
-    const table = new ForwardingTable(clock, 2)
-    const [a, b] = [new Listener(), new Listener()]
-    const learn = (n: number, station: Station) => table.learn(Uint8Array.from(mac(n)), 0, station)
-    learn(1, a)
-    learn(2, b)
-    learn(3, b)
-    expect(textOf(table.entries())).toEqual(['02:00:00:00:00:01', '02:00:00:00:00:02'])
-    table.forget(a)
-    learn(3, b)
-    expect(new Set(textOf(table.entries()))).toEqual(new Set(['02:00:00:00:00:02', '02:00:00:00:00:03']))
-    for (let n = 4; n < 100; n++) learn(n, a)
-    expect(table.size).toBe(2)
-    table.forget(b)
-    expect([table.size, clock.armed]).toEqual([0, 0])
+  describe('a full table', () => {
+    function fill(max: number) {
+      const clock = new FakeClock()
+      const table = new ForwardingTable(clock, max)
+      const stations = { a: new Listener(), b: new Listener(), c: new Listener() }
+      const learn = (n: number, station: Station) => table.learn(Uint8Array.from(mac(n)), 0, station)
+      const knows = (n: number) => table.get(Uint8Array.from(mac(n)), 0)
+      return { clock, table, ...stations, learn, knows }
+    }
+
+    test('a station with random addresses does not keep a later address of another from being learned', () => {
+      const { table, a, b, c, learn, knows } = fill(8)
+      learn(1, b)
+      for (let n = 100; n < 200; n++) learn(n, a)
+      expect(table.size).toBe(8)
+      learn(2, b)
+      learn(3, c)
+      for (let n = 200; n < 300; n++) learn(n, a)
+      expect([knows(1), knows(2), knows(3), table.size]).toEqual([b, b, c, 8])
+      expect(knows(299)).toBe(a)
+    })
+
+    test('two stations with random addresses leave a third its share', () => {
+      const { a, b, c, learn, knows } = fill(9)
+      for (let n = 100; n < 200; n++) {
+        learn(n, a)
+        learn(1000 + n, b)
+      }
+      for (let n = 1; n <= 3; n++) learn(n, c)
+      for (let n = 200; n < 250; n++) learn(n, n % 2 === 0 ? a : b)
+      expect([knows(1), knows(2), knows(3)]).toEqual([c, c, c])
+    })
+
+    test('a station that has all entries replaces one after the other', () => {
+      const { a, learn, knows } = fill(4)
+      for (let n = 1; n <= 6; n++) learn(n, a)
+      expect([1, 2, 3, 4, 5, 6].filter(n => knows(n) === a)).toHaveLength(4)
+      expect([knows(5), knows(6)]).toEqual([a, a])
+    })
+
+    test('a station learns even if there are more stations than entries', () => {
+      const { a, b, c, learn, knows } = fill(2)
+      learn(1, a)
+      learn(2, b)
+      learn(3, c)
+      expect(knows(3)).toBe(c)
+    })
+
+    test('an address that moves to another station is forgotten with that one', () => {
+      const { clock, table, a, b, learn, knows } = fill(4)
+      for (let n = 1; n <= 3; n++) learn(n, a)
+      learn(2, b)
+      table.forget(a)
+      expect([knows(1), knows(2), knows(3), table.size]).toEqual([undefined, b, undefined, 1])
+      table.forget(b)
+      expect([table.size, clock.armed]).toEqual([0, 0])
+    })
   })
 
   test('a frame that is short or has an invalid source is dropped; one to the switch itself ends there', () => {

@@ -91,10 +91,16 @@ function toHostname(name: string): string | undefined {
 
 /**
  * Names that programs look up on their own to configure themselves: web proxies (wpad), IPv6
- * tunnels (isatap), and the entries of every /etc/hosts. A client with such a name would attract
- * the traffic of others.
+ * tunnels (isatap, teredo), mail (autodiscover, autoconfig, mta-sts), keys (openpgpkey), telephony
+ * (lyncdiscover), and the entries of every /etc/hosts. A client with such a name would attract the
+ * traffic of others.
  */
-const WELL_KNOWN: readonly string[] = ['wpad', 'isatap', 'localhost', 'localdomain', 'ip6-localhost', 'ip6-loopback']
+const WELL_KNOWN: readonly string[] = [
+  ...['wpad', 'isatap', 'teredo', 'autodiscover', 'autoconfig', 'mta-sts', 'openpgpkey'],
+  ...['lyncdiscover', 'lyncdiscoverinternal'],
+  ...['localhost', 'localdomain', 'broadcasthost', 'ip6-localhost', 'ip6-loopback', 'ip6-localnet'],
+  ...['ip6-mcastprefix', 'ip6-allnodes', 'ip6-allrouters'],
+]
 
 /** Whether `name`, a result of toHostname(), is one of them. No client may choose it. */
 export function isWellKnown(name: string): boolean {

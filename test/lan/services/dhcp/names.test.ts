@@ -3,7 +3,7 @@ import { DhcpBed, DhcpClient } from '../../../support/dhcp.ts'
 
 const called = (name: string) => [[12, [...Buffer.from(name)]]] as const
 
-test.each(['wpad', 'WPAD', 'isatap', 'localhost', 'wpad.example'])(
+test.each(['wpad', 'WPAD', 'isatap', 'localhost', 'wpad.example', 'autodiscover', 'mta-sts', 'autoconfig'])(
   'a client does not get the well-known name %s',
   name => {
     const bed = new DhcpBed()
