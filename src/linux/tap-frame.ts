@@ -2,7 +2,7 @@
  * The frames that a program reads from a Tap. They lie in slots of a pool, and the objects that
  * stand for them are made once and used for every batch, so reading allocates nothing.
  */
-import { skbChecksumHelp, skbGsoSegment } from '../netdev/gso.ts'
+import { GSO_SEGS_MAX, skbChecksumHelp, skbGsoSegment } from '../netdev/gso.ts'
 import { BATCH } from '../netdev/net.ts'
 import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6 } from '../packet/ethernet.ts'
 import { put16 } from '../packet/octets.ts'
@@ -229,9 +229,9 @@ export class TapBatch {
   }
 }
 
-/** Returns a ring for the segments of one frame: 64 KiB in pieces of 16 bytes. */
+/** Returns a ring for the segments of one frame. */
 export function segmentRing(): Ring {
-  return new Ring(4096)
+  return new Ring(GSO_SEGS_MAX)
 }
 
 /**

@@ -45,12 +45,18 @@ export function skbChecksumHelp(skb: SkBuff): boolean {
 }
 
 /**
+ * Segments of a frame at most. Linux's TCP sends no smaller segments than of 76 bytes (TCP_MIN_MSS
+ * without the timestamps), 861 in a frame of 64 KiB; packet sockets can ask for any size.
+ */
+export const GSO_SEGS_MAX = 1024
+
+/**
  * Cuts a GSO frame (TCPv4, TCPv6 or UDP_L4; VLAN tags, IP and TCP options are kept) into frames of
  * at most `gsoSize` bytes of payload, each in a slot of its own from the frame's pool, and pushes
  * them on `into` in order. Their checksums are full; with `partial` they are CHECKSUM_PARTIAL if
  * the frame was, for a receiver that merges them again (gro.ts). Returns how many; the frame is
  * then freed. On failure returns -SKB_DROP_REASON_SKB_GSO_SEG (unknown kind, headers that do not
- * fit) or -SKB_DROP_REASON_NOMEM (pool or ring too small): `into` is then unchanged, and the caller
+ * fit, more than GSO_SEGS_MAX segments) or -SKB_DROP_REASON_NOMEM (pool or ring too small): `into` is then unchanged, and the caller
  * still owns the frame.
  *
  * IPv4's identification goes up by one a segment. FIN and PSH stay on the last segment only, CWR on
@@ -72,6 +78,7 @@ export function skbGsoSegment(skb: SkBuff, into: Ring, partial = false): number 
   const total = end - payload
   if (headers + Math.min(gsoSize, total) > FRAME_MAX) return -SKB_DROP_REASON_SKB_GSO_SEG
   const count = Math.max(1, Math.ceil(total / gsoSize))
+  if (count > GSO_SEGS_MAX) return -SKB_DROP_REASON_SKB_GSO_SEG
   if (into.capacity - into.length < count) return -SKB_DROP_REASON_NOMEM
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   for (let i = 0; i < count; i++) {

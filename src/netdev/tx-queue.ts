@@ -35,6 +35,8 @@ const HALTED = 1 << 5
 
 /** After NETDEV_TX_BUSY without a stop, the frame is offered again after this time. */
 const RETRY = NSEC_PER_MSEC
+/** Segments and copies made of each frame of a batch after which the next batch has one frame. */
+const MADE_MAX = 128
 /** After a failed read, the next one: a queue that cannot be read is readable all the time. */
 const REREAD = 10 * NSEC_PER_MSEC
 
@@ -64,6 +66,8 @@ export class TxQueue {
   /** The error of the last failed read; the same error in a row is logged once. */
   #readError = 0
   readonly #batch: SkBuff[] = []
+  /** Frames to read in the next batch: fewer after frames of which many others were made. */
+  #most = BATCH
   /** Frames that were read and that the driver could not take yet. */
   readonly #requeue = new Ring(2 * BATCH)
   readonly #pollBatch = (): number => this.#xmitBatch()
@@ -267,11 +271,15 @@ export class TxQueue {
     if (this.#state !== 0) return 0
     const { dev } = this
     const batch = this.#batch
-    const n = this.#read(batch)
+    const { pool } = dev.net
+    const before = pool.allocated
+    const n = this.#read(batch, this.#most)
     if (n < 0) this.#readFailed(n)
     else if (dev.cut) for (let i = 0; i < n; i++) batch[i].drop(SKB_DROP_REASON_TX_CARRIER)
     else if (dev.netdevOps.ndoSelectQueue === undefined) for (let i = 0; i < n; i++) this.#xmit(batch[i])
     else for (let i = 0; i < n; i++) this.#select(batch[i]).#xmit(batch[i])
+    if (pool.allocated - before > MADE_MAX * n) this.#most = 1
+    else if (this.#most < BATCH) this.#most++
     return n
   }
 

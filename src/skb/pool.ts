@@ -74,6 +74,8 @@ export class SkBuffPool {
   readonly small: SlotClass
   /** Drops of frames without a device, by reason. */
   readonly drops = new Float64Array(SKB_DROP_REASON_MAX)
+  /** Frames that `alloc` has returned: segments, copies and drivers' own. */
+  allocated = 0
   #reserve: number
   readonly #accounts: SlotAccount[] = []
   #waiting = 0
@@ -107,7 +109,10 @@ export class SkBuffPool {
   alloc(size: number): SkBuff | undefined {
     if (!(size >= 0 && size <= FRAME_MAX)) throw sizePanic(size)
     const skb = size <= FRAME_SMALL ? (this.#take(this.small) ?? this.#take(this.large)) : this.#take(this.large)
-    if (skb !== undefined) reset(skb)
+    if (skb !== undefined) {
+      this.allocated++
+      reset(skb)
+    }
     return skb
   }
 

@@ -15,7 +15,7 @@ import { HeldPackets } from './held.ts'
 
 /** How long a wire may work before it yields to descriptors and other timers. */
 const TURN = NSEC_PER_MSEC
-/** How many moments pass between two readings of the real clock. */
+/** How many packets and alarms pass between two readings of the real clock. */
 const LOOK = 32
 
 interface WireAlarm extends Alarm, HeapItem {
@@ -126,17 +126,15 @@ export class WireClock implements Clock {
     const present = this.#present
     this.#ringing = true
     try {
-      for (let moments = 1; ; ) {
+      for (let steps = 1; ; steps++) {
         const isArrival = this.#arrivals.length !== 0 && this.#arrivals.first < this.#alarms.first
         if (!isArrival && this.#alarms.first > present && this.#arrivals.length === 0) break
         const moment = isArrival ? this.#arrivals.first : this.#alarms.first
-        if (moment > this.#now) {
-          if (moments++ % LOOK === 0 && this.#clock.now() - present > TURN) {
-            this.#behind = true
-            return
-          }
-          this.#now = moment
+        if (steps % LOOK === 0 && this.#clock.now() - present > TURN) {
+          this.#behind = true
+          return
         }
+        if (moment > this.#now) this.#now = moment
         this.late = present > this.#now ? present - this.#now : 0
         if (isArrival) {
           this.#handOver(this.#arrivals.shift() as SkBuff)

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import { netifRx } from '../../src/netdev/netif.ts'
+import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4 } from '../../src/skb/sk-buff.ts'
 import type { MemoryPort, MemoryQueue } from '../../src/testing/memory-port.ts'
+import { buildFrame, type Packet, plain } from '../packet/frames.ts'
 import { addDevice, memoryNets, numbered } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()
@@ -59,4 +61,36 @@ test('a flooded device can be stopped', async () => {
   const before = received()
   for (let i = 0; i < 3; i++) await new Promise<void>(resolve => setImmediate(resolve))
   expect(received()).toBe(before)
+})
+
+test('after frames that are cut into hundreds of segments, a poll handles one of them', async () => {
+  const memory = makeNet({ large: 64, small: 4096 })
+  const { port } = await addDevice(memory, { ndoStartXmit: skb => netifRx(skb) })
+  const segments = count(port)
+  const packet: Packet = { ...plain, kind: 'tcp', payload: new Array(60_000).fill(1), checksum: 'partial' }
+  const bytes = buildFrame({ packet, tags: [], padding: [] })
+  const info = { ipSummed: CHECKSUM_PARTIAL, csumStart: 34, csumOffset: 16, gsoSize: 100, gsoType: SKB_GSO_TCPV4 }
+  const [frames, each] = [40, 600]
+  for (let i = 0; i < frames; i++) port.transmit(bytes, 0, info)
+  const turns: number[] = []
+  while (segments() < frames * each) {
+    const before = segments()
+    await new Promise<void>(resolve => setImmediate(resolve))
+    if (segments() > before) turns.push((segments() - before) / each)
+  }
+  // What a frame costs is known after the first batch.
+  expect(turns).toEqual([16, ...new Array(frames - 16).fill(1)])
+  memory.conserved()
+})
+
+test('a poll cuts two batches of frames with the usual 45 segments', async () => {
+  const memory = makeNet({ large: 64, small: 4096 })
+  const { port } = await addDevice(memory, { ndoStartXmit: skb => netifRx(skb) })
+  const segments = count(port)
+  const packet: Packet = { ...plain, kind: 'tcp', payload: new Array(45 * 1448).fill(1), checksum: 'partial' }
+  const bytes = buildFrame({ packet, tags: [], padding: [] })
+  const info = { ipSummed: CHECKSUM_PARTIAL, csumStart: 34, csumOffset: 16, gsoSize: 1448, gsoType: SKB_GSO_TCPV4 }
+  for (let i = 0; i < 40; i++) port.transmit(bytes, 0, info)
+  await new Promise<void>(resolve => setImmediate(resolve))
+  expect(segments()).toBe(32 * 45)
 })

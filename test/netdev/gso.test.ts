@@ -405,6 +405,27 @@ describe('a frame that cannot be segmented', () => {
     expectRefused(SKB_DROP_REASON_SKB_GSO_SEG, skb)
   })
 
+  test('a frame of more than 1,024 segments is not segmented, with the smallest size of Linux’s TCP it is', () => {
+    const large = new PoisonedPool({ large: 1, small: 1024 })
+    const packet: Packet = { ...plain, kind: 'tcp', payload: new Array(65160).fill(3), checksum: 'partial' }
+    const octets = buildFrame(framed(packet))
+    for (const [gsoSize, expected] of [
+      [63, -SKB_DROP_REASON_SKB_GSO_SEG],
+      [64, 1019],
+      [76, 858],
+    ] as const) {
+      const skb = large.alloc(octets.length) as SkBuff
+      skb.bytes.set(octets, skb.put(octets.length))
+      skb.gsoType = SKB_GSO_TCPV4
+      skb.gsoSize = gsoSize
+      const ring = new Ring(4096)
+      expect(skbGsoSegment(skb, ring)).toBe(expected)
+      if (expected < 0) skb.free()
+      ring.purge(1)
+      expect(large.out).toBe(0)
+    }
+  })
+
   test('a frame is not segmented if the ring has too little room', () => {
     const ring = new Ring(4)
     const first = skbFor(framed(plain))

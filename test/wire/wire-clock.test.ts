@@ -106,6 +106,29 @@ describe('WireClock', () => {
     expect(seen).toEqual([10, 70, 130])
   })
 
+  test('a wire yields in the middle of a moment, between the packets that a frame was cut into', () => {
+    const clock = new LoadedClock()
+    const seen: SkBuff[] = []
+    const failed = (error: unknown) => {
+      throw error
+    }
+    const [frame, ...segments] = packets(901) as [SkBuff, ...SkBuff[]]
+    const wire = new WireClock(clock, failed, skb => {
+      // Each packet takes 10 us.
+      clock.time += 10_000
+      if (skb === frame) for (const segment of segments) wire.follow(segment)
+      else seen.push(skb)
+    })
+    wire.arrive(frame)
+    expect(seen.length).toBeLessThan(200)
+    for (let before = -1; seen.length > before; ) {
+      before = seen.length
+      clock.turn()
+      expect(seen.length - before).toBeLessThan(200)
+    }
+    expect(seen).toEqual(segments)
+  })
+
   test('a wire whose alarms never end gives the event loop its turn', () => {
     const clock = new LoadedClock()
     const wire = new WireClock(
