@@ -23,6 +23,7 @@ import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, Log } from '../netdev/log.
 import { Net } from '../netdev/net.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { random } from '../netdev/random.ts'
+import { Turns } from '../netdev/turns.ts'
 import { formatMac } from '../packet/address.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
 import { live } from './live.ts'
@@ -55,8 +56,9 @@ export async function run(
   check(native.setBusyPoll(options.busyPoll ?? 0), 'setBusyPoll')
   const log = new Log(level, output.log)
   await using processes = web && new web.WebProcesses(native, options)
-  await using platform = new LinuxPlatform(native, text => log.warn(`vnet: ${text}`))
   await using clock = new TimerfdClock(native)
+  const turns = new Turns(clock)
+  await using platform = new LinuxPlatform(native, text => log.warn(`vnet: ${text}`), turns)
   const chance = random(randomBytes(4).readUInt32LE())
   using _rejections = logRejections(driver, log, clock, io)
   const scenarios = params.scenario === undefined ? undefined : await import('../yaml/scenario.ts')
@@ -65,7 +67,7 @@ export async function run(
   const msgEnable = verbose > 1 ? NETIF_MSG_FRAMES & ~NETIF_MSG_LINK : 0
   const debugging = options.debug ? await import('../netdev/debug/debug.ts') : undefined
   const debug = debugging?.debugWith({ chaos: options.chaos, placeOf: functionPlace })
-  const net = new Net({ platform, clock, random: chance, log, msgEnable, debug })
+  const net = new Net({ platform, clock, random: chance, log, turns, msgEnable, debug })
   io.lockups?.start(net, driver.name, options.json === true)
   let made: readonly DeviceSpec[] | undefined
   const initialize = () => {

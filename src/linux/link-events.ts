@@ -44,8 +44,6 @@ export interface LinkListener {
    * An event of an interface was unreadable: read its state again. Without it, onOverrun is called.
    */
   onLost?(nsid: number, ifindex: number): void
-  /** All events received so far were reported. Returns whether that changed anything. */
-  onRead(): boolean
   /** Events were lost. Called after the last event before the loss: read all state again. */
   onOverrun(): void
   /**

@@ -2,9 +2,12 @@
  * LinkMonitor: receives every change of interfaces and addresses, in our namespace and in all that
  * have an id here, through one rtnetlink socket. Events arrive in order and once, unless the
  * receive buffer overflows: then `onOverrun` is called, and the owner reads the state again. The
- * socket is in our own namespace and keeps no other one alive.
+ * socket is in our own namespace and keeps no other one alive. Events are read in the time that
+ * Turns grants to work without rights: any namespace may send any number of them.
  */
+import { type Clock, NSEC_PER_MSEC } from '../netdev/clock.ts'
 import { EAGAIN, EMSGSIZE, ENOBUFS, VnetError } from '../netdev/errno.ts'
+import { Turns, type Work } from '../netdev/turns.ts'
 import { check, closingOnError, setBuffer, startPoller } from './errno.ts'
 import { firstIndex, type LinkListener, readEvents } from './link-events.ts'
 import type { Native, Poller } from './native.ts'
@@ -38,46 +41,74 @@ const RECEIVE_BUFFER = 32 << 20
  */
 const EVENT_BYTES = 32 << 10
 const EVENT_BYTES_MAX = 1 << 20
-/** Datagrams per turn of the event loop, so that a flood of events does not delay frames. */
-const BATCH = 256
+/** Events of a step, about 100 us. */
+const STEP = 8
+/** Events, and milliseconds for them, that are read before a request settles or a port opens. */
+const SYNC = 64
+const SYNC_MS = 200
+const DRAIN_MS = 1000
 
 const GROUPS = [RTNLGRP_LINK, RTNLGRP_NSID, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_IFINFO]
 /** Groups that older kernels lack. */
 const NEWER_GROUPS = [RTNLGRP_IPV4_MCADDR, RTNLGRP_IPV6_MCADDR]
 
+/** The longest time of a timer, 24 days. */
+const FOREVER_MS = 2 ** 31 - 1
+
 /** Delay before the state is read again after a failure, in ms. It doubles each time. */
 const AGAIN_MS = 1000
 const AGAIN_MS_MAX = 64_000
 
-export class LinkMonitor {
+export class LinkMonitor implements Work {
+  readonly share = 'events'
+  readonly privileged = false
   /** False without CAP_NET_BROADCAST: only events of our own namespace are received. */
   readonly allNamespaces: boolean
   readonly #native: Native
   readonly #fd: number
   readonly #listener: LinkListener
   readonly #poller: Poller
+  readonly #turns: Pick<Turns, 'add' | 'addNow' | 'delete'>
+  /** Called when no event is left to read. */
+  #waiting: (() => void)[] = []
   #into = new Uint8Array(EVENT_BYTES)
   readonly #meta = new Int32Array(3)
   #overrun = false
-  #draining = false
+  #reading = false
   #open = true
   #stopped = false
   #again: NodeJS.Timeout | undefined
+  #alive: NodeJS.Timeout | undefined
   #againMs = AGAIN_MS
 
-  private constructor(native: Native, fd: number, listener: LinkListener, allNamespaces: boolean) {
+  private constructor(
+    native: Native,
+    fd: number,
+    listener: LinkListener,
+    allNamespaces: boolean,
+    turns: Pick<Turns, 'add' | 'addNow' | 'delete'>,
+  ) {
+    this.#turns = turns
     this.#native = native
     this.#fd = fd
     this.#listener = listener
     this.allNamespaces = allNamespaces
-    this.#poller = startPoller(native, fd, status => this.#readable(status))
+    this.#poller = startPoller(native, fd, () => this.#readable())
+    this.#poller.unref()
+    this.ref()
   }
 
   /**
    * Opens the socket and starts to listen. Call it before reading the state, so that no change is
    * missed. `nsfd` refers to the namespace to open it in, which it keeps alive; -1 is our own.
+   * `turns` grants the time to read events, by default an account of its own.
    */
-  static open(native: Native, listener: LinkListener, nsfd = -1): LinkMonitor {
+  static open(
+    native: Native,
+    listener: LinkListener,
+    nsfd = -1,
+    turns: Pick<Turns, 'add' | 'addNow' | 'delete'> = new Turns(eventLoopClock),
+  ): LinkMonitor {
     const fd = check(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, nsfd), 'socket(AF_NETLINK, NETLINK_ROUTE)')
     return closingOnError(native, [fd], () => {
       setBuffer(native, fd, 'SO_RCVBUF', RECEIVE_BUFFER)
@@ -86,17 +117,18 @@ export class LinkMonitor {
       const allNamespaces = native.setsockopt(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, int32(1)) >= 0
       for (const group of GROUPS) check(join(native, fd, group), `setsockopt(NETLINK_ADD_MEMBERSHIP, ${group})`)
       for (const group of NEWER_GROUPS) join(native, fd, group)
-      return new LinkMonitor(native, fd, listener, allNamespaces)
+      return new LinkMonitor(native, fd, listener, allNamespaces, turns)
     })
   }
 
-  /** Keeps the process alive; the default. */
+  /** Keeps the process alive, also while the poller is stopped; the default. */
   ref(): void {
-    this.#poller.ref()
+    clearTimeout(this.#alive)
+    this.#alive = setTimeout(() => this.ref(), FOREVER_MS)
   }
 
   unref(): void {
-    this.#poller.unref()
+    clearTimeout(this.#alive)
   }
 
   /** Stops all reports, even if called by the listener. Idempotent. */
@@ -104,6 +136,9 @@ export class LinkMonitor {
     if (!this.#open) return
     this.#open = false
     clearTimeout(this.#again)
+    this.unref()
+    this.#turns.delete(this)
+    this.#settle()
     this.#poller.close()
     this.#native.close(this.#fd)
   }
@@ -112,18 +147,58 @@ export class LinkMonitor {
     this.close()
   }
 
-  /**
-   * Reports all events up to now before it returns, so that the effect of a request is known. Does
-   * nothing when called by the listener: the remaining events follow anyway.
-   */
-  drain(): void {
-    while (this.#drain(Number.POSITIVE_INFINITY)) {}
+  /** Reports some events. Never throws. */
+  step(): boolean {
+    const more = this.#report(STEP)
+    if (!more) this.#poll()
+    return more
   }
 
-  #readable(status: number): void {
-    this.#drain(BATCH)
-    // An overflow is an error condition, which stopped the poller.
-    if (status < 0) this.#poll()
+  wait(): void {
+    this.#poller.stop()
+  }
+
+  /**
+   * Reports all events up to now before it returns, or as many as it can in a second. Does nothing
+   * when called by the listener: the remaining events follow anyway.
+   */
+  drain(): void {
+    const end = performance.now() + DRAIN_MS
+    while (performance.now() < end && this.#report(STEP)) {}
+  }
+
+  /**
+   * Reports the events up to now, so that the effect of a request is known. Returns a promise if
+   * there are many: it settles when they were reported, or after 200 ms of a flood.
+   */
+  sync(): Promise<void> | undefined {
+    if (this.#reading || !this.#report(SYNC)) return undefined
+    this.#turns.add(this)
+    return new Promise(resolve => {
+      const limit = setTimeout(resolve, SYNC_MS)
+      this.#waiting.push(() => {
+        clearTimeout(limit)
+        resolve()
+      })
+    })
+  }
+
+  /** Logs a failure to read the state, and schedules another attempt at all of it. */
+  retry(error: unknown): void {
+    this.#listener.onError?.(error)
+    if (!this.#open || this.#again !== undefined) return
+    this.#again = setTimeout(() => {
+      this.#again = undefined
+      this.#stopped = false
+      this.#overrun = true
+      this.#turns.add(this)
+    }, this.#againMs).unref()
+    this.#againMs = Math.min(2 * this.#againMs, AGAIN_MS_MAX)
+  }
+
+  /** An overflow is an error condition, which stops the poller: the next step starts it again. */
+  #readable(): void {
+    this.#turns.addNow(this)
   }
 
   #poll(): void {
@@ -132,43 +207,46 @@ export class LinkMonitor {
     if (result < 0) this.#stop(new VnetError(-result, 'poll'))
   }
 
-  /**
-   * Reads at most `most` events; the rest keeps the socket readable. Returns whether the listener's
-   * last call may have caused more. Never throws.
-   */
-  #drain(most: number): boolean {
-    if (this.#draining) return false
-    this.#draining = true
-    try {
-      this.#read(most)
-      return this.#open && this.#listener.onRead()
-    } catch (error) {
-      this.#failed(error)
-      return false
-    } finally {
-      this.#draining = false
-    }
+  #settle(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve()
   }
 
-  #read(most: number): void {
+  /** Reads at most `most` events. Returns whether there may be more. Never throws. */
+  #report(most: number): boolean {
+    if (this.#reading) return false
+    this.#reading = true
+    try {
+      if (this.#read(most)) return this.#open
+    } catch (error) {
+      this.retry(error)
+    } finally {
+      this.#reading = false
+    }
+    this.#settle()
+    return false
+  }
+
+  /** Returns true if it read as many as it may. */
+  #read(most: number): boolean {
     for (let left = most; this.#open && left > 0; left--) {
       const length = this.#native.recvmsg(this.#fd, this.#into, MSG_DONTWAIT | MSG_TRUNC, this.#meta)
       if (length === -ENOBUFS) {
         // From now on the kernel drops events until the queue is empty.
         this.#overrun = true
       } else if (length === -EAGAIN) {
-        if (!this.#overrun) return
+        if (!this.#overrun) return false
         this.#overrun = false
         this.#listener.onOverrun()
         this.#againMs = AGAIN_MS
-        return
+        return false
       } else if (length < 0) {
         this.#stop(new VnetError(-length, 'recvmsg(NETLINK_ROUTE)'))
-        return
+        return false
       } else {
         this.#dispatch(length)
       }
     }
+    return true
   }
 
   #dispatch(length: number): void {
@@ -202,7 +280,7 @@ export class LinkMonitor {
     try {
       this.#listener.onLost(nsid, ifindex)
     } catch (error) {
-      this.#failed(error)
+      this.retry(error)
     }
   }
 
@@ -210,22 +288,23 @@ export class LinkMonitor {
   #stop(error: unknown): void {
     this.#stopped = true
     this.#poller.stop()
-    this.#failed(error)
+    this.retry(error)
   }
+}
 
-  /** Logs a failure to read the state, and schedules another attempt at all of it. */
-  #failed(error: unknown): void {
-    this.#listener.onError?.(error)
-    if (!this.#open || this.#again !== undefined) return
-    this.#again = setTimeout(() => {
-      this.#again = undefined
-      this.#stopped = false
-      this.#overrun = true
-      this.drain()
-      this.#poll()
-    }, this.#againMs).unref()
-    this.#againMs = Math.min(2 * this.#againMs, AGAIN_MS_MAX)
-  }
+/** For a monitor that is not given the time of its vnet. */
+export const eventLoopClock: Clock = {
+  now: () => performance.now() * NSEC_PER_MSEC,
+  alarm(fn) {
+    let timer: NodeJS.Timeout | undefined
+    return {
+      at(ns) {
+        clearTimeout(timer)
+        timer = setTimeout(fn, Math.max(0, ns / NSEC_PER_MSEC - performance.now())).unref()
+      },
+      cancel: () => clearTimeout(timer),
+    }
+  },
 }
 
 function join(native: Native, fd: number, group: number): number {

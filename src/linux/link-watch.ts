@@ -53,7 +53,6 @@ export function watchLink(
         report(event === 'del' ? 'gone' : stateOf(link))
       },
       onAddress() {},
-      onRead: () => false,
       onLost: read,
       onOverrun: read,
       onNsidGone() {},

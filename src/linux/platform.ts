@@ -3,10 +3,12 @@ import { setTimeout } from 'node:timers/promises'
 import { ENOENT, EPERM, VnetError } from '../netdev/errno.ts'
 import { describeException } from '../netdev/exception.ts'
 import type { Platform, Port, PortSpec } from '../netdev/port.ts'
+import { Turns } from '../netdev/turns.ts'
 import { NetlinkParseError } from '../netlink/index.ts'
 import { FrameBatches, FrameQueue } from './frame-queue.ts'
-import { NSID_HOME, NSID_UNSEEN } from './link-events.ts'
-import { LinkMonitor } from './link-monitor.ts'
+import { type LinkListener, NSID_HOME, NSID_UNSEEN } from './link-events.ts'
+import { eventLoopClock, LinkMonitor } from './link-monitor.ts'
+import { LinkQueue } from './link-queue.ts'
 import { readLists } from './link-state.ts'
 import type { Native } from './native.ts'
 import { inNetns, watchNetnsName } from './netns-name.ts'
@@ -18,6 +20,8 @@ import { TUNSETPERSIST } from './uapi.ts'
 
 /** How long settle() waits for a busy kernel. */
 const SETTLE_MS = 1000
+/** How often the changes are reported that a listener requests of the port that reports. */
+const SYNC_ROUNDS = 8
 /** How often multicast groups are read without an event. */
 const POLL_MS = 500
 /** How many kinds of errors are logged. */
@@ -35,8 +39,9 @@ interface Heard {
 export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   readonly #native: Native
   readonly #monitor: LinkMonitor
-  /** The open ports, each with the id that events of its namespace have. */
-  readonly #ports = new Map<TapPort, number>()
+  readonly #turns: Turns
+  /** The open ports, each with its events. */
+  readonly #ports = new Map<TapPort, LinkQueue>()
   /** Stops watching the name of the namespace that a port was attached in. */
   readonly #watches = new Map<TapPort, () => void>()
   readonly #batches: FrameBatches
@@ -46,21 +51,27 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   /** Set while a port is opened. */
   #heard: Heard | undefined
 
-  /** `warn` logs errors with events, each kind once. */
-  constructor(native: Native, warn: (text: string) => void = () => {}) {
+  /**
+   * `warn` logs errors with events, each kind once. `turns` grants the time for events, by default
+   * an account of its own.
+   */
+  constructor(native: Native, warn: (text: string) => void = () => {}, turns = new Turns(eventLoopClock)) {
     this.#native = native
+    this.#turns = turns
     this.#batches = new FrameBatches(native)
     const logged = new Set<string>()
-    this.#monitor = LinkMonitor.open(native, {
+    const listener: LinkListener = {
       wants: (nsid, ifindex) => this.#heard !== undefined || this.#has(nsid, ifindex),
       onLost: (nsid, ifindex) => this.#onLost(nsid, ifindex),
       onError: error => warnOnce(error, logged, warn),
       onLink: (nsid, link, event) => this.#onLink(nsid, link, event),
-      onAddress: (nsid, ifindex) => this.#at(nsid, ifindex, port => port.listEvent()),
-      onRead: () => this.#reportLists(),
+      onAddress: (nsid, ifindex) => this.#at(nsid, ifindex, (_, port) => port.listEvent()),
       onOverrun: () => this.#onOverrun(),
-      onNsidGone: gone => this.#each((port, nsid) => nsid === gone && port.reread()),
-    })
+      onNsidGone: gone => {
+        for (const queue of this.#ports.values()) if (queue.nsid === gone) queue.lost()
+      },
+    }
+    this.#monitor = LinkMonitor.open(native, listener, -1, turns)
     this.#monitor.unref()
   }
 
@@ -143,15 +154,28 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
     }
   }
 
-  sync(): void {
-    this.#monitor.drain()
+  sync(port: TapPort): Promise<void> | undefined {
+    const queue = this.#ports.get(port)
+    if (queue === undefined || this.#isReporting) return undefined
+    // The listener may request further changes, whose events follow.
+    for (let round = 0; round < SYNC_ROUNDS; round++) {
+      const pending = this.#monitor.sync()
+      if (pending !== undefined) return pending.then(() => void queue.flush())
+      if (!queue.flush()) break
+    }
+    return undefined
+  }
+
+  listsChanged(port: TapPort): void {
+    this.#ports.get(port)?.listsChanged()
   }
 
   locate(port: TapPort, nsfd: number): boolean {
     const nsid = this.nsid(nsfd)
-    if (nsid === this.#ports.get(port)) return false
+    const queue = this.#ports.get(port)
+    if (queue === undefined || nsid === queue.nsid) return false
     this.#unwatchName(port)
-    this.#ports.set(port, nsid)
+    queue.nsid = nsid
     return true
   }
 
@@ -161,6 +185,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
       clearInterval(this.#poll)
       this.#poll = undefined
     }
+    this.#ports.get(port)?.close()
     this.#ports.delete(port)
     if (this.#ports.size === 0) this.#monitor.unref()
   }
@@ -177,7 +202,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   #port(spec: PortSpec, tap: Tun, there: RouteSocket, nsfd: number, created: boolean): TapPort {
     const nsid = this.nsid(nsfd)
     // Events up to now are part of the link that is read next. Later ones are reported.
-    this.sync()
+    this.#monitor.drain()
     const link = getLink(there, { name: tap.name })
     if (link === undefined) throw new VnetError(ENOENT, `RTM_GETLINK ${tap.name}`)
     const { ifindex } = link
@@ -192,7 +217,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
       queues: tap.fds.map(fd => new FrameQueue(this.#native, fd, tap.vnetHdrLen, spec.slots, this.#batches)),
       owner: this,
     })
-    this.#ports.set(port, nsid)
+    this.#ports.set(port, new LinkQueue(port, nsid, this.#turns, error => this.#monitor.retry(error)))
     if (multicastList) this.#pollGroups(port)
     // A port keeps the process alive even while its link is down and no queue is polled.
     this.#monitor.ref()
@@ -202,8 +227,10 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   #pollGroups(port: TapPort): void {
     this.#polled.add(port)
     this.#poll ??= setInterval(() => {
-      for (const each of this.#polled) each.listEvent()
-      this.sync()
+      for (const each of this.#polled) {
+        each.listEvent()
+        this.#ports.get(each)?.listsChanged(true)
+      }
     }, POLL_MS).unref()
   }
 
@@ -235,53 +262,36 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
 
   #onLink(nsid: number, link: Link, event: 'new' | 'del'): void {
     if (event === 'new') this.#heard?.links.add(`${nsid}/${link.ifindex}`)
-    this.#at(nsid, link.ifindex, port => {
-      if (event === 'del') port.reread()
-      else port.linkEvent(link)
+    this.#at(nsid, link.ifindex, queue => {
+      if (event === 'del') queue.lost()
+      else queue.link(link)
     })
   }
 
   #onLost(nsid: number, ifindex: number): void {
     this.#heard?.links.add(`${nsid}/${ifindex}`)
-    this.#at(nsid, ifindex, port => port.reread())
+    this.#at(nsid, ifindex, queue => queue.lost())
   }
 
   #has(nsid: number, ifindex: number): boolean {
-    for (const [port, at] of this.#ports) if (at === nsid && port.ifindex === ifindex) return true
+    for (const [port, at] of this.#ports) if (at.nsid === nsid && port.ifindex === ifindex) return true
     return false
   }
 
   #onOverrun(): void {
     if (this.#heard !== undefined) this.#heard.overrun = true
-    this.#each(port => port.reread())
+    for (const queue of this.#ports.values()) queue.lost()
   }
 
-  #reportLists(): boolean {
-    let reported = false
-    this.#each(port => {
-      reported = port.reportLists() || reported
-    })
-    return reported
+  /** True while a port reports to its listener. */
+  get #isReporting(): boolean {
+    for (const queue of this.#ports.values()) if (queue.reporting) return true
+    return false
   }
 
-  /** Calls `fn` with the port of the interface that has this index. */
-  #at(nsid: number, ifindex: number, fn: (port: TapPort) => void): void {
-    this.#each((port, at) => {
-      if (at === nsid && port.ifindex === ifindex) fn(port)
-    })
-  }
-
-  /** Calls `fn` with every port, even if one throws; then throws the first error. */
-  #each(fn: (port: TapPort, nsid: number) => unknown): void {
-    const errors: unknown[] = []
-    for (const [port, nsid] of [...this.#ports]) {
-      try {
-        fn(port, nsid)
-      } catch (error) {
-        errors.push(error)
-      }
-    }
-    if (errors.length > 0) throw errors[0]
+  /** Calls `fn` with the events of the port of the interface that has this index, and the port. */
+  #at(nsid: number, ifindex: number, fn: (queue: LinkQueue, port: TapPort) => void): void {
+    for (const [port, queue] of this.#ports) if (queue.nsid === nsid && port.ifindex === ifindex) fn(queue, port)
   }
 }
 

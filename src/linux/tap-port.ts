@@ -31,8 +31,13 @@ const MODES = IFF_PROMISC | IFF_ALLMULTI
 
 /** What a port needs of its platform. */
 export interface TapPortOwner {
-  /** Delivers all events up to now. */
-  sync(): void
+  /**
+   * Reports the events of a port up to now. Returns a promise if there are many to read. Does nothing
+   * if a listener calls it: they are reported after it returns.
+   */
+  sync(port: TapPort): Promise<void> | undefined
+  /** The addresses or groups of a port may have changed. */
+  listsChanged(port: TapPort): void
   /** Records the namespace that the interface is in. Returns whether it is another than before. */
   locate(port: TapPort, nsfd: number): boolean
   /** The id of a namespace on the platform's event socket. */
@@ -70,6 +75,7 @@ export class TapPort implements Port {
   #ifindex: number
   #netns: string | undefined
   #listsStale = false
+  #groupsCut = false
   #listener: (change: LinkChange) => void = () => {}
   #carrierSet: boolean
   /** The settings to show while there is a carrier; undefined leaves them to the kernel. */
@@ -82,6 +88,7 @@ export class TapPort implements Port {
     this.#native = native
     this.#tap = tap
     this.#options = options
+    this.#groupsCut = lists.groupsCut === true
     this.#link = linkState(link, lists)
     this.#reported = this.#link
     this.#ifindex = link.ifindex
@@ -122,9 +129,7 @@ export class TapPort implements Port {
 
   refresh(): LinkState {
     this.#checkOpen()
-    this.#link = this.#atPlace((place, link) =>
-      linkState(link, readLists(this.#native, place, this.#options.multicastList)),
-    )
+    this.#link = this.#readState()
     return this.#link
   }
 
@@ -148,7 +153,8 @@ export class TapPort implements Port {
       if (isErrno(error, EPERM)) throw new VnetError(EPERM, error.syscall, rootAdvice())
       throw error
     } finally {
-      this.#options.owner.sync()
+      const pending = this.#options.owner.sync(this)
+      if (pending !== undefined) await pending
     }
   }
 
@@ -188,7 +194,7 @@ export class TapPort implements Port {
   linkEvent(link: Link): void {
     if (this.#gone || this.#closed) return
     const before = this.#reported
-    this.#link = linkState(link, this.#link)
+    this.#link = linkState(link, { ...this.#link, groupsCut: this.#groupsCut })
     this.#reported = { ...this.#link, addresses: before.addresses, multicast: before.multicast }
     if (this.#options.multicastList) this.listEvent()
     reportLinkChanges(before, this.#reported, change => this.#listener(change))
@@ -197,6 +203,11 @@ export class TapPort implements Port {
   /** Handles an event of addresses or groups: the next reportLists() reads them. */
   listEvent(): void {
     this.#listsStale = true
+    this.#options.owner.listsChanged(this)
+  }
+
+  get listsStale(): boolean {
+    return this.#listsStale && !this.#gone && !this.#closed
   }
 
   /**
@@ -205,10 +216,10 @@ export class TapPort implements Port {
    * whether it notified the listener.
    */
   reportLists(): boolean {
-    if (!this.#listsStale || this.#gone || this.#closed) return false
+    if (!this.listsStale) return false
     let now: LinkState
     try {
-      now = this.#atPlace((place, link) => linkState(link, readLists(this.#native, place, this.#options.multicastList)))
+      now = this.#readState()
     } catch (error) {
       // The interface is being deleted or moved, which the next event reports. Or no descriptor is
       // left, and the next event tries again.
@@ -307,6 +318,14 @@ export class TapPort implements Port {
     } catch {
       return undefined
     }
+  }
+
+  #readState(): LinkState {
+    return this.#atPlace((place, link) => {
+      const lists = readLists(this.#native, place, this.#options.multicastList)
+      this.#groupsCut = lists.groupsCut === true
+      return linkState(link, lists)
+    })
   }
 
   /** Reads the interface by its current name, which the TAP returns. */

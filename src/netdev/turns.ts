@@ -19,10 +19,13 @@
  * Shares take turns, one step each, and so does the work within a share.
  */
 import type { Alarm, Clock } from './clock.ts'
-import { NSEC_PER_MSEC } from './clock.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from './clock.ts'
 
 /** Nanoseconds of a turn. */
 export const TURN_NS = 200_000
+/** Nanoseconds of a turn that `addNow` takes, usually and once a second. */
+const URGENT_NS = 500_000
+const URGENT_NS_MAX = 5 * NSEC_PER_MSEC
 
 export interface Work {
   /**
@@ -67,6 +70,14 @@ export class Turns {
     this.#accountOf(work).add(work)
   }
 
+  /**
+   * As `add`, and takes a turn immediately if there is time, for work whose effect on the frames
+   * that follow must not wait: a turn of URGENT_NS, once a second of URGENT_NS_MAX.
+   */
+  addNow(work: Work): void {
+    this.#accountOf(work).addNow(work)
+  }
+
   /** No step of `work` follows, until it is added again. Harmless if it was not added. */
   delete(work: Work): void {
     this.#accountOf(work).delete(work)
@@ -89,6 +100,8 @@ class Account {
   /** True while a turn runs, or is to come: soon, or after a pause. */
   #active = false
   #pausing = false
+  /** When the last turn of URGENT_NS_MAX began, ns. */
+  #urgent = Number.NEGATIVE_INFINITY
   readonly #run = (): void => this.#turn()
 
   constructor(clock: Clock, soon: (fn: () => void) => void, grant: Grant) {
@@ -99,11 +112,25 @@ class Account {
   }
 
   add(work: Work): void {
+    this.#insert(work)
+    if (!this.#active) this.#comeSoon()
+  }
+
+  addNow(work: Work): void {
+    this.#insert(work)
+    if (this.#active) return
+    this.#active = true
+    const now = this.#clock.now()
+    const isRare = now - this.#urgent > NSEC_PER_SEC
+    if (isRare) this.#urgent = now
+    this.#turn(isRare ? URGENT_NS_MAX : URGENT_NS)
+  }
+
+  #insert(work: Work): void {
     const peers = this.#shares.get(work.share)
     if (peers === undefined) this.#shares.set(work.share, new Set([work]))
     else peers.add(work)
     if (this.#pausing) work.wait()
-    if (!this.#active) this.#comeSoon()
   }
 
   delete(work: Work): void {
@@ -116,12 +143,12 @@ class Account {
     this.#soon(this.#run)
   }
 
-  #turn(): void {
+  #turn(most = TURN_NS): void {
     this.#pausing = false
     const start = this.#clock.now()
     let now = start
     try {
-      while (now - start < TURN_NS && this.#step()) now = this.#clock.now()
+      while (now - start < most && this.#step()) now = this.#clock.now()
     } finally {
       // Also after an exception, which would otherwise end the turns of everybody.
       this.#active = false

@@ -131,7 +131,7 @@ describe('with a carrier', () => {
 describe('the carrier', () => {
   test('the carrier is absent from the first moment, and comes with the speed when the link is negotiated', async () => {
     const told: boolean[] = []
-    const nothing = { onAddress() {}, onRead: () => false, onOverrun() {}, onNsidGone() {} }
+    const nothing = { onAddress() {}, onOverrun() {}, onNsidGone() {} }
     // sysfs shows no carrier of an interface that is down.
     const onLink = (_: number, { name, flags, carrier }: Link) => {
       if (name === 'eth9' && (flags & IFF_UP) !== 0) told.push(carrier)

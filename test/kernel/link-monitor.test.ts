@@ -41,9 +41,6 @@ class Recorder {
   onAddress(nsid: number, ifindex: number): void {
     this.#add({ nsid, addressesOf: ifindex })
   }
-  onRead(): boolean {
-    return false
-  }
   onOverrun(): void {
     this.#add({ overrun: true })
   }
@@ -186,23 +183,6 @@ describe('events at home', () => {
     const ifindex = tapBefore('tap0')
     home.ip(command)
     expect(await recorder.until(told => 'addressesOf' in told)).toEqual({ nsid: NSID_HOME, addressesOf: ifindex })
-  })
-
-  test('onRead is called when all events are read, and again while it causes more', () => {
-    const ifindex = tapBefore('tap0')
-    const mtus = [1002, 1003]
-    recorder.onRead = () => {
-      recorder.told.push({ overrun: true })
-      const mtu = mtus.shift()
-      if (mtu !== undefined) setLink(sock, ifindex, { mtu })
-      return mtu !== undefined
-    }
-    setLink(sock, ifindex, { mtu: 1001 })
-    monitor?.drain()
-    const told = recorder.told.flatMap((told): unknown[] =>
-      'link' in told ? [told.link.mtu] : 'overrun' in told ? ['read'] : [],
-    )
-    expect(told).toEqual([1001, 'read', 1002, 'read', 1003, 'read'])
   })
 
   test('2,000 quick changes are all reported, in order', async () => {

@@ -159,6 +159,7 @@ test('after an overrun the addresses are read again and reported', async () => {
   events.lost = true
   await port.apply({})
   expect(told.kinds).toEqual(['mtu', 'flags', 'addresses', 'multicast'])
+  await toldPlain.until('addresses')
   expect([toldPlain.kinds, texts(plain.link)]).toEqual([['addresses'], ['198.18.1.1']])
   expect([texts(port.link), port.link.multicast.length, port.link.mtu]).toEqual([['198.18.0.1'], 2, 1400])
   await port.apply({ mtu: 1300 })

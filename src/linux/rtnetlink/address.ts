@@ -4,6 +4,7 @@ import {
   binary,
   decodeAttributes,
   getU32,
+  type Message,
   type MessageBuilder,
   NLM_F_CREATE,
   NLM_F_EXCL,
@@ -74,14 +75,17 @@ export function addAddress(sock: RouteSocket, ifindex: number, cidr: Prefix, { n
   })
 }
 
-/** The IPv4 and IPv6 addresses of an interface. */
-export function getAddresses(sock: RouteSocket, ifindex: number): InterfaceAddress[] {
+/**
+ * The IPv4 and IPv6 addresses of an interface, the first `most` of them. If there are more, nothing
+ * else can be read from the socket.
+ */
+export function getAddresses(sock: RouteSocket, ifindex: number, most?: number): InterfaceAddress[] {
   const what = () => 'RTM_GETADDR'
   const write = (builder: MessageBuilder) => {
     builder.payload(ifaddrmsg(AF_UNSPEC, 0, ifindex))
     if (sock.target !== undefined) builder.s32(IFA_TARGET_NETNSID, sock.target)
   }
-  return sock.dump({ type: RTM_GETADDR, what, write }, (bytes, { type, offset, length }) => {
+  const decode = (bytes: Uint8Array, { type, offset, length }: Message): InterfaceAddress | undefined => {
     if (type !== RTM_NEWADDR || length < IFADDRMSG) return undefined
     const family = bytes[offset]
     if (family !== AF_INET && family !== AF_INET6) return undefined
@@ -92,7 +96,8 @@ export function getAddresses(sock: RouteSocket, ifindex: number): InterfaceAddre
     const own = local ?? address
     if (own === undefined) return undefined
     return { bytes: own.slice(), prefixLen: bytes[offset + 1], flags: flags ?? bytes[offset + 2] }
-  })
+  }
+  return sock.dump({ type: RTM_GETADDR, what, write }, decode, most)
 }
 
 /**

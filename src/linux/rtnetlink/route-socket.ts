@@ -73,9 +73,9 @@ export interface RouteRequest {
 
 /**
  * Called with each message of a reply. The bytes belong to the socket and are valid during the
- * call.
+ * call. Returns false to read no further datagram.
  */
-type OnReply = (bytes: Uint8Array, message: Message) => void
+type OnReply = (bytes: Uint8Array, message: Message) => unknown
 
 export class RouteSocket implements Disposable {
   /**
@@ -127,16 +127,23 @@ export class RouteSocket implements Disposable {
   /**
    * Sends a request for a dump and returns what `decode` returns for its messages, without
    * undefined. Skips malformed messages: each describes one object, which may be of no interest.
+   * Returns the first `most` without reading the rest, which then ends the use of the socket: such
+   * a dump is of a list that others make as long, and change as often, as they like.
    */
-  dump<T>(request: RouteRequest, decode: (bytes: Uint8Array, message: Message) => T | undefined): T[] {
+  dump<T>(
+    request: RouteRequest,
+    decode: (bytes: Uint8Array, message: Message) => T | undefined,
+    most = Number.POSITIVE_INFINITY,
+  ): T[] {
     for (let attempt = 1; ; attempt++) {
       const found: T[] = []
       this.#send(request, NLM_F_DUMP)
       const consistent = this.#receive(request, (bytes, message) => {
         const item = parsed(() => decode(bytes, message))
-        if (item !== undefined) found.push(item)
+        if (item !== undefined && found.length < most) found.push(item)
+        return found.length < most
       })
-      if (consistent || attempt === DUMP_ATTEMPTS) return found
+      if (consistent || found.length === most || attempt === DUMP_ATTEMPTS) return found
     }
   }
 
@@ -183,16 +190,21 @@ export class RouteSocket implements Disposable {
       if ((flags & MSG_TRUNC) !== 0) throw new VnetError(EMSGSIZE, what())
       if (sender !== 0) continue
       let end: Ack | undefined
+      let isEnough = false
       try {
         for (const message of messages(this.#into, 0, length)) {
           // Skips replies to an earlier request whose callback threw.
           if (message.seq !== this.#seq) continue
           if ((message.flags & NLM_F_DUMP_INTR) !== 0) consistent = false
           if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) end = parseAck(this.#into, message)
-          else onReply(this.#into, message)
+          else if (onReply(this.#into, message) === false) isEnough = true
         }
       } catch (error) {
         throw error instanceof NetlinkParseError ? new VnetError(EBADMSG, what(), error.message) : error
+      }
+      if (end === undefined && isEnough) {
+        this.close()
+        return false
       }
       if (end === undefined) continue
       if (end.error < 0) throw new VnetError(-end.error, what(), end.message?.replace(/\.$/, ''))

@@ -1,11 +1,14 @@
 /** Truncated, oversized and malformed events, and errors of their socket, without a kernel. */
+import { setImmediate } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type LinkListener, NSID_HOME, readEvents } from '../../../src/linux/link-events.ts'
 import { LinkMonitor } from '../../../src/linux/link-monitor.ts'
 import type { Native } from '../../../src/linux/native.ts'
 import { LinuxPlatform } from '../../../src/linux/platform.ts'
 import { EAGAIN, EIO, ENOBUFS } from '../../../src/netdev/errno.ts'
+import { Turns } from '../../../src/netdev/turns.ts'
 import { MessageBuilder, NetlinkParseError } from '../../../src/netlink/index.ts'
+import { atOnce } from '../../support/at-once.ts'
 import { Chance } from '../../support/fuzz-netlink.ts'
 
 const [RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_DELNSID] = [16, 17, 20, 89]
@@ -32,7 +35,6 @@ function recorder(calls: string[] = []): { calls: string[]; listener: LinkListen
     onLink: (_, { name }, event) => void calls.push(`${event} ${name}`),
     onAddress: (_, ifindex) => void calls.push(`address ${ifindex}`),
     onLost: (_, ifindex) => void calls.push(`lost ${ifindex}`),
-    onRead: () => false,
     onOverrun: () => void calls.push('overrun'),
     onNsidGone: nsid => void calls.push(`nsid ${nsid}`),
     onError: error => void calls.push(`error ${error instanceof NetlinkParseError ? error.reason : error}`),
@@ -129,7 +131,7 @@ describe('the monitor', () => {
   test('an interface is read again if its event is malformed or too long, and the buffer grows for the next', () => {
     const { native, wake } = fake(malformed(), long(OURS, 2), long(OURS, 2), long(OURS, 17), link())
     const { calls, listener } = recorder()
-    using _ = LinkMonitor.open(native, listener)
+    using _ = LinkMonitor.open(native, listener, -1, atOnce)
     wake()
     const tooLong = expect.stringMatching(/^error VnetError: event of 11\d{5} bytes: EMSGSIZE/)
     const lost = `lost ${OURS}`
@@ -139,7 +141,7 @@ describe('the monitor', () => {
   test('events of other interfaces are ignored, however long they are', () => {
     const { native, wake } = fake(malformed(8), long(8, 2), long(8, 17), link())
     const { calls, listener } = recorder()
-    using _ = LinkMonitor.open(native, listener)
+    using _ = LinkMonitor.open(native, listener, -1, atOnce)
     wake()
     expect(calls).toEqual(['new tap0'])
   })
@@ -147,7 +149,7 @@ describe('the monitor', () => {
   test('all interfaces are read again when it is unknown which event was lost', () => {
     const { native, wake } = fake(link().subarray(0, 12), -ENOBUFS, link())
     const { calls, listener } = recorder()
-    using _ = LinkMonitor.open(native, listener)
+    using _ = LinkMonitor.open(native, listener, -1, atOnce)
     wake()
     expect(calls.slice(1)).toEqual(['new tap0', 'overrun'])
   })
@@ -155,7 +157,7 @@ describe('the monitor', () => {
   test('each failed read of a socket is followed by a longer pause', () => {
     const { native, wake, queue, recvmsg, poller } = fake(-EIO)
     const { calls, listener } = recorder()
-    using _ = LinkMonitor.open(native, listener)
+    using _ = LinkMonitor.open(native, listener, -1, atOnce)
     wake()
     expect([recvmsg.mock.calls.length, poller.stop.mock.calls.length]).toEqual([1, 1])
     queue.push(-EIO)
@@ -178,7 +180,7 @@ describe('the monitor', () => {
     const onOverrun = vi.fn(() => {
       throw new Error('no descriptors')
     })
-    using _ = LinkMonitor.open(native, { ...listener, onOverrun })
+    using _ = LinkMonitor.open(native, { ...listener, onOverrun }, -1, atOnce)
     wake()
     expect(onOverrun.mock.calls.length).toBe(1)
     vi.advanceTimersByTime(60 * 60 * 1000)
@@ -192,13 +194,94 @@ describe('the monitor', () => {
     expect(onOverrun.mock.calls.length).toBe(tries)
   })
 
-  test('a flood of events is read in turns, even after an overrun', () => {
-    const { native, wake, recvmsg } = fake(-ENOBUFS, ...new Array(10_000).fill(link(8)))
-    using _ = LinkMonitor.open(native, recorder().listener)
+  test('a flood of events is read in turns with pauses, even after an overrun, and not polled meanwhile', () => {
+    const { native, wake, recvmsg, poller } = fake(-ENOBUFS, ...new Array(100).fill(link(8)))
+    const loop = new Loop()
+    // Each event takes 10 us.
+    const slow: Native = {
+      ...native,
+      recvmsg: (...args) => {
+        loop.time += 10_000
+        return native.recvmsg(...args)
+      },
+    }
+    const { calls, listener } = recorder()
+    using _ = LinkMonitor.open(slow, listener, -1, loop.turns)
+    // The turn of the first event in a second may be long.
+    loop.turns.addNow({ share: 'first', privileged: false, step: () => false, wait() {} })
     wake()
-    expect(recvmsg.mock.calls.length).toBe(256)
+    const reads = [recvmsg.mock.calls.length]
+    for (let before = reads[0] as number; calls.length === 0; before = recvmsg.mock.calls.length) {
+      loop.turn()
+      reads.push(recvmsg.mock.calls.length - before)
+    }
+    // The first turn has 500 us, the others 200, in steps of 8 events; the last read finds nothing.
+    expect(reads).toEqual([56, 24, 22])
+    // Each pause is four times as long.
+    expect(loop.pauses).toEqual([2_240_000, 960_000])
+    expect(calls).toEqual(['overrun'])
+    expect(poller.stop.mock.calls.length).toBe(2)
+    expect(poller.start.mock.calls.length).toBe(2)
+  })
+
+  test('a request settles when the events up to it are reported', async () => {
+    const events = new Array(100).fill(link())
+    const { native } = fake(...events)
+    const loop = new Loop()
+    const { calls, listener } = recorder()
+    using monitor = LinkMonitor.open(native, listener, -1, loop.turns)
+    let settled = 0
+    const pending = monitor.sync()?.then(() => {
+      settled = calls.length
+    })
+    expect(calls.length).toBe(64)
+    loop.turn()
+    await pending
+    expect(settled).toBe(100)
+    expect(monitor.sync()).toBeUndefined()
+  })
+
+  test('a request settles during a flood that never ends, after 200 ms', async () => {
+    const { native } = fake()
+    const endless: Native = { ...native, recvmsg: () => link(8).length }
+    using monitor = LinkMonitor.open(endless, recorder().listener, -1, { add() {}, addNow() {}, delete() {} })
+    const pending = monitor.sync()
+    vi.advanceTimersByTime(200)
+    await pending
   })
 })
+
+/** An event loop that runs on command. */
+class Loop {
+  time = 0
+  readonly pauses: number[] = []
+  #soon: (() => void)[] = []
+  #due: (() => void) | undefined
+  readonly turns = new Turns(
+    {
+      now: () => this.time,
+      alarm: fn => ({
+        at: ns => {
+          this.pauses.push(ns - this.time)
+          this.#due = () => {
+            this.time = ns
+            fn()
+          }
+        },
+        cancel() {},
+      }),
+    },
+    fn => this.#soon.push(fn),
+  )
+
+  turn(): void {
+    const [due, soon] = [this.#due, this.#soon]
+    this.#due = undefined
+    this.#soon = []
+    for (const fn of soon) fn()
+    due?.()
+  }
+}
 
 test('a platform warns of each kind of error once', async () => {
   const lost = new Array(10).fill(0).map((_, i) => link().subarray(0, 12 + (i % 2)))
@@ -206,6 +289,7 @@ test('a platform warns of each kind of error once', async () => {
   const lines: string[] = []
   await using _ = new LinuxPlatform(native, text => lines.push(text))
   wake()
+  await setImmediate()
   expect(lines).toEqual([
     'event of an interface: 12 bytes are too few for a message header (at offset 0); its state is read again, and more errors of this kind are not logged',
   ])

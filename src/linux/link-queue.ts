@@ -1,0 +1,164 @@
+/**
+ * LinkQueue: what events of one interface its port has not reported yet. Whoever administers the
+ * namespace of the interface can cause any number of events, so they are reported in the time that
+ * Turns grants, in the share of their namespace, and only the last state of the interface counts.
+ */
+import { IFF_UP } from '../netdev/if.ts'
+import type { Turns, Work } from '../netdev/turns.ts'
+import type { Link } from './rtnetlink.ts'
+
+/** Milliseconds between two readings of the addresses and groups of an interface. */
+export const LISTS_MS = 500
+
+/** States of an interface that wait to be reported, one for each time that it is up or down. */
+const FLIPS_MAX = 64
+
+/** A port, as its queue sees it. */
+export interface LinkReporter {
+  /** True if the addresses or groups may have changed since they were read. */
+  readonly listsStale: boolean
+  /** Reports what is new in a state of the interface. */
+  linkEvent(link: Link): void
+  /** Reads the interface again and reports what is new. */
+  reread(): void
+  /** Reads the addresses and groups again and reports what is new. */
+  reportLists(): boolean
+}
+
+export class LinkQueue implements Work {
+  readonly privileged = false
+  readonly #port: LinkReporter
+  readonly #turns: Pick<Turns, 'add' | 'delete'>
+  readonly #failed: (error: unknown) => void
+  #nsid: number
+  /** The last state, and before it the last one of each time that the interface was up or down. */
+  #links: Link[] = []
+  #lost = false
+  /** When the lists were read last, in milliseconds of performance.now(). */
+  #listsRead = Number.NEGATIVE_INFINITY
+  #timer: NodeJS.Timeout | undefined
+  #open = true
+  /** True while the port reports, and its listener may request further changes. */
+  reporting = false
+
+  /** `failed` gets what the port throws. */
+  constructor(
+    port: LinkReporter,
+    nsid: number,
+    turns: Pick<Turns, 'add' | 'delete'>,
+    failed: (error: unknown) => void,
+  ) {
+    this.#port = port
+    this.#nsid = nsid
+    this.#turns = turns
+    this.#failed = failed
+  }
+
+  /** The id that events of the interface's namespace have. */
+  get nsid(): number {
+    return this.#nsid
+  }
+
+  set nsid(nsid: number) {
+    this.#turns.delete(this)
+    this.#nsid = nsid
+    this.#schedule()
+  }
+
+  get share(): string {
+    return `netns ${this.#nsid}`
+  }
+
+  /** An event with the state of the interface. */
+  link(link: Link): void {
+    const links = this.#links
+    const last = links.at(-1)
+    const isFlip = last === undefined || ((last.flags ^ link.flags) & IFF_UP) !== 0
+    if (isFlip && links.length < FLIPS_MAX) links.push(link)
+    else {
+      // Too many: the last flip and this one cancel out.
+      if (isFlip) links.pop()
+      links[links.length - 1] = link
+    }
+    this.#schedule()
+  }
+
+  /** The state must be read: an event was lost, or the interface left its namespace. */
+  lost(): void {
+    this.#lost = true
+    this.#links = []
+    this.#schedule()
+  }
+
+  /** The addresses or groups may have changed. With `now` they are read without a delay. */
+  listsChanged(now = false): void {
+    if (now) this.#listsRead = Number.NEGATIVE_INFINITY
+    this.#schedule()
+  }
+
+  /** Reports one thing. Never throws. */
+  step(): boolean {
+    this.reporting = true
+    try {
+      if (this.#lost) {
+        this.#lost = false
+        this.#port.reread()
+      } else if (this.#links.length > 0) this.#port.linkEvent(this.#links.shift() as Link)
+      else if (this.#areListsDue()) this.#reportLists()
+    } catch (error) {
+      this.#failed(error)
+    } finally {
+      this.reporting = false
+    }
+    return this.#hasMore()
+  }
+
+  wait(): void {}
+
+  /** Reports everything immediately, for a change that was requested. Returns whether it did. */
+  flush(): boolean {
+    if (!this.#lost && this.#links.length === 0 && !this.#port.listsStale) return false
+    while (this.#lost || this.#links.length > 0) this.step()
+    if (this.#port.listsStale) {
+      this.#listsRead = Number.NEGATIVE_INFINITY
+      this.step()
+    }
+    this.#turns.delete(this)
+    this.#schedule()
+    return true
+  }
+
+  close(): void {
+    this.#open = false
+    this.#links = []
+    this.#lost = false
+    clearTimeout(this.#timer)
+    this.#turns.delete(this)
+  }
+
+  #reportLists(): void {
+    this.#listsRead = performance.now()
+    this.#port.reportLists()
+  }
+
+  #areListsDue(): boolean {
+    return this.#port.listsStale && performance.now() >= this.#listsRead + LISTS_MS
+  }
+
+  #hasMore(): boolean {
+    if (!this.#open) return false
+    if (this.#lost || this.#links.length > 0 || this.#areListsDue()) return true
+    if (this.#port.listsStale && this.#timer === undefined) {
+      const ms = this.#listsRead + LISTS_MS - performance.now()
+      this.#timer = setTimeout(() => {
+        this.#timer = undefined
+        this.#schedule()
+      }, ms).unref()
+    }
+    return false
+  }
+
+  #schedule(): void {
+    if (this.#hasMore()) this.#turns.add(this)
+  }
+}

@@ -1,0 +1,142 @@
+/** What a port reports of a flood of events, and when. */
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { LISTS_MS, LinkQueue } from '../../src/linux/link-queue.ts'
+import type { Link } from '../../src/linux/rtnetlink.ts'
+import { IFF_UP } from '../../src/netdev/if.ts'
+import type { Work } from '../../src/netdev/turns.ts'
+
+/** Work that is to be done, and a step of it on command. */
+class Pending {
+  readonly work = new Set<Work>()
+
+  add(work: Work): void {
+    this.work.add(work)
+  }
+  delete(work: Work): void {
+    this.work.delete(work)
+  }
+  step(): void {
+    for (const work of [...this.work]) if (!work.step()) this.work.delete(work)
+  }
+  run(): void {
+    while (this.work.size > 0) this.step()
+  }
+}
+
+let turns: Pending
+let calls: string[]
+let queue: LinkQueue
+const port = {
+  listsStale: false,
+  linkEvent: ({ name, flags }: Link) => void calls.push(`${name} ${flags === IFF_UP ? 'up' : 'down'}`),
+  reread: () => void calls.push('reread'),
+  reportLists() {
+    port.listsStale = false
+    calls.push('lists')
+    return true
+  },
+}
+const link = (name: string, flags = IFF_UP) => ({ name, flags }) as Link
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  turns = new Pending()
+  calls = []
+  port.listsStale = false
+  queue = new LinkQueue(port, 5, turns, error => calls.push(String(error)))
+})
+afterEach(() => void vi.useRealTimers())
+
+test('of 10,000 new names only the last one is reported, in one step', () => {
+  for (let i = 1; i <= 10_000; i++) queue.link(link(`name${i}`))
+  turns.step()
+  expect([calls, turns.work.size]).toEqual([['name10000 up'], 0])
+})
+
+test('down and up are each reported, with the last state of each time', () => {
+  queue.link(link('a', 0))
+  queue.link(link('b', 0))
+  queue.link(link('c'))
+  queue.link(link('d', 0))
+  turns.run()
+  expect(calls).toEqual(['b down', 'c up', 'd down'])
+})
+
+test('of 10,000 times down and up, at most 64 states wait, they alternate, and the last one is true', () => {
+  for (let i = 0; i <= 10_000; i++) queue.link(link(`name${i}`, i % 2 === 0 ? 0 : IFF_UP))
+  turns.run()
+  expect(calls.length).toBeLessThanOrEqual(64)
+  expect(calls.every((call, i) => call.endsWith(i % 2 === 0 ? 'down' : 'up'))).toBe(true)
+  expect(calls.at(-1)).toBe('name10000 down')
+})
+
+test('lost events replace the states that wait', () => {
+  queue.link(link('a'))
+  queue.lost()
+  queue.link(link('b'))
+  turns.run()
+  expect(calls).toEqual(['reread', 'b up'])
+})
+
+test('lists are read immediately, then at most once in 500 ms, whatever changes', () => {
+  for (let ms = 0; ms < 10 * LISTS_MS; ms++) {
+    port.listsStale = true
+    queue.listsChanged()
+    turns.run()
+    vi.advanceTimersByTime(1)
+  }
+  expect(calls).toEqual(new Array(10).fill('lists'))
+})
+
+test('lists that changed meanwhile are read when the time is over, without another event', () => {
+  for (let i = 0; i < 2; i++) {
+    port.listsStale = true
+    queue.listsChanged()
+    turns.run()
+  }
+  expect(calls).toEqual(['lists'])
+  vi.advanceTimersByTime(LISTS_MS)
+  turns.run()
+  expect(calls).toEqual(['lists', 'lists'])
+})
+
+test('a request has everything reported, lists too', () => {
+  port.listsStale = true
+  queue.listsChanged()
+  turns.run()
+  queue.link(link('a', 0))
+  queue.link(link('a'))
+  port.listsStale = true
+  expect([queue.flush(), queue.flush()]).toEqual([true, false])
+  expect([calls, turns.work.size]).toEqual([['lists', 'a down', 'a up', 'lists'], 0])
+})
+
+test('events are work of the namespace of the interface, also after a move', () => {
+  queue.link(link('a'))
+  expect([queue.share, queue.privileged]).toEqual(['netns 5', false])
+  queue.nsid = 6
+  expect([queue.share, turns.work.size]).toEqual(['netns 6', 1])
+})
+
+test('an error of the port is reported, and the next state follows', () => {
+  const failing = new LinkQueue({ ...port, reread: () => void expect.fail('no descriptor') }, 5, turns, error =>
+    calls.push((error as Error).message),
+  )
+  failing.lost()
+  failing.link(link('a'))
+  turns.run()
+  expect(calls).toEqual(['no descriptor', 'a up'])
+})
+
+test('a closed queue reports nothing and has no work and no timer', () => {
+  port.listsStale = true
+  queue.listsChanged()
+  turns.run()
+  port.listsStale = true
+  queue.listsChanged()
+  queue.link(link('a'))
+  queue.close()
+  queue.link(link('b'))
+  turns.run()
+  expect([calls, vi.getTimerCount()]).toEqual([['lists'], 0])
+})

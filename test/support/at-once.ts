@@ -1,0 +1,8 @@
+/** Turns that grant all time at once, for tests of what the work does. */
+import type { Work } from '../../src/netdev/turns.ts'
+
+function add(work: Work): void {
+  while (work.step()) {}
+}
+
+export const atOnce = { add, addNow: add, delete(): void {} }
