@@ -32,8 +32,8 @@ const MODES = IFF_PROMISC | IFF_ALLMULTI
 /** What a port needs of its platform. */
 export interface TapPortOwner {
   /**
-   * Reports the events of a port up to now. Returns a promise if there are many to read. Does nothing
-   * if a listener calls it: they are reported after it returns.
+   * Reports the events of a port up to now. Returns a promise if there are many to read. Does
+   * nothing if a listener calls it: they are reported after it returns.
    */
   sync(port: TapPort): Promise<void> | undefined
   /** The addresses or groups of a port may have changed. */

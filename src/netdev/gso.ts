@@ -56,8 +56,8 @@ export const GSO_SEGS_MAX = 1024
  * them on `into` in order. Their checksums are full; with `partial` they are CHECKSUM_PARTIAL if
  * the frame was, for a receiver that merges them again (gro.ts). Returns how many; the frame is
  * then freed. On failure returns -SKB_DROP_REASON_SKB_GSO_SEG (unknown kind, headers that do not
- * fit, more than GSO_SEGS_MAX segments) or -SKB_DROP_REASON_NOMEM (pool or ring too small): `into` is then unchanged, and the caller
- * still owns the frame.
+ * fit, more than GSO_SEGS_MAX segments) or -SKB_DROP_REASON_NOMEM (pool or ring too small): `into`
+ * is then unchanged, and the caller still owns the frame.
  *
  * IPv4's identification goes up by one a segment. FIN and PSH stay on the last segment only, CWR on
  * the first only (RFC 3168 sec. 6.1.2). A UDP checksum of zero that is not partial stays zero.

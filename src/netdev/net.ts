@@ -179,8 +179,9 @@ export class Net {
 
   /**
    * Polls a queue: calls `readBatch`, which reads and handles some frames and returns how many,
-   * until it returns few or the budget is spent, on frames read and frames made of them. What is received meanwhile is flushed after each
-   * batch and at the end. Returns true if more may wait.
+   * until it returns few or the budget is spent on frames that were read and frames that were made
+   * of them. Received frames are flushed after each batch and at the end. Returns true if more may
+   * wait.
    */
   poll(readBatch: () => number): boolean {
     const nested = this.#polling
