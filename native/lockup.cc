@@ -30,6 +30,7 @@ constexpr int64_t kNsPerMs = 1'000'000;
 constexpr int kSignals[] = {SIGINT, SIGTERM};
 /** Written to the eventfd when a lockup begins; its duration in ms is written when it ends. */
 constexpr uint64_t kLocked = 1;
+constexpr int64_t kNoSignals = -1;
 constexpr size_t kStackBytes = 128 * 1024;
 
 /**
@@ -46,10 +47,9 @@ std::atomic<int> lastSignal{0};
 struct sigaction libuvActions[2];
 
 uint32_t countOf(uint64_t signals) { return static_cast<uint32_t>(signals); }
+uint32_t loopOf(uint64_t signals) { return static_cast<uint32_t>(signals >> 32); }
 
-bool areHandled(uint64_t signals) {
-  return loops.load(std::memory_order_relaxed) - static_cast<uint32_t>(signals >> 32) >= 2;
-}
+bool areHandled(uint64_t signals) { return loops.load(std::memory_order_relaxed) - loopOf(signals) >= 2; }
 
 /** Counts the signal, then calls libuv's handler, which calls JavaScript in a turn of the loop. */
 void onSignal(int number, siginfo_t* info, void* context) {
@@ -191,6 +191,9 @@ class Watch {
   /** Whether the event loop waits for events. */
   bool isIdle_ = false;
   bool isLocked_ = false;
+  /** The value of `loops` at the first of several signals that are not handled, or kNoSignals. */
+  int64_t signalLoop_ = kNoSignals;
+  /** How long several signals have not been handled, in ns. */
   int64_t waited_ = 0;
 };
 
@@ -335,7 +338,7 @@ void* Watch::thread(void* self) {
 void Watch::run() {
   ::pthread_mutex_lock(&mutex_);
   while (!ending_) {
-    const bool isClose = isLocked_ || waited_ > 0;
+    const bool isClose = isLocked_ || signalLoop_ != kNoSignals;
     const int64_t tick = limit_ / (isClose ? 20 : 4);
     if (!wait(tick)) continue;
     look(tick);
@@ -383,20 +386,26 @@ void Watch::look(int64_t tick) {
 }
 
 /**
- * Ends the process after a second signal if the first one is not handled for half the limit. Time
- * in which the thread waited for a CPU does not count here either. npm passes a Ctrl-C of the
+ * Ends the process after a second signal if neither is handled for half the limit from then on.
+ * Time in which the thread waited for a CPU does not count here either. npm passes a Ctrl-C of the
  * terminal on, so that two signals come at once.
  */
 void Watch::lookAtSignals(int64_t tick) {
   uint64_t signals = unhandled.load(std::memory_order_relaxed);
-  if (countOf(signals) == 0 || isIdle_ || areHandled(signals)) {
+  if (isIdle_ || areHandled(signals)) {
     // A signal that has come meanwhile stays.
     unhandled.compare_exchange_strong(signals, 0, std::memory_order_relaxed);
+    signalLoop_ = kNoSignals;
+  } else if (countOf(signals) < 2) {
+    signalLoop_ = kNoSignals;
+  } else if (signalLoop_ != loopOf(signals)) {
+    // What the main thread has used until now may have been before the second signal.
+    signalLoop_ = loopOf(signals);
     waited_ = 0;
-    return;
+  } else {
+    waited_ += used_ <= tick / 4 && mainThreadSleeps() ? tick : used_;
+    if (waited_ >= limit_ / 2) endBy(lastSignal.load(std::memory_order_relaxed));
   }
-  waited_ += used_ <= tick / 4 && mainThreadSleeps() ? tick : used_;
-  if (countOf(signals) > 1 && waited_ >= limit_ / 2) endBy(lastSignal.load(std::memory_order_relaxed));
 }
 
 void Watch::report() const {

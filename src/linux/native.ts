@@ -206,8 +206,8 @@ export interface Native {
    *
    * Returns an eventfd: 1 is added when a call exceeds the limit, and the call's duration, in ms,
    * when it returns. With the 1, `line` is written to the descriptor `out`, unless it is empty.
-   * From now on a second SIGINT or SIGTERM ends the process if the first one has not reached
-   * JavaScript for half the limit. -EPERM if this is not the main thread.
+   * From now on a second SIGINT or SIGTERM ends the process if neither of them reaches JavaScript
+   * for half the limit. -EPERM if this is not the main thread.
    */
   watchLockups(limitMs: number, countsSleep: 0 | 1, out: number, line: Uint8Array): number
 

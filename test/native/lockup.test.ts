@@ -106,19 +106,53 @@ describe('SIGINT and SIGTERM', () => {
         1,
         `
           let signals = 0
-          process.on('SIGINT', () => {
-            console.error('SIGINT')
+          const onSignal = () => {
+            console.error('signal')
             if (++signals === 1) later(() => signal('TERM', 'INT'))
-          })
-          // Its end takes longer than a lockup, without one.
-          process.on('SIGTERM', () => setTimeout(() => {
-            console.error('SIGTERM')
-            process.exit()
-          }, 2 * LIMIT))
+            // Its end takes longer than a lockup, without one.
+            if (signals === 3) setTimeout(() => {
+              console.error('end')
+              process.exit()
+            }, 2 * LIMIT)
+          }
+          process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
+          // The last signal may arrive after the end of the process that sends it.
+          setInterval(() => {}, 1000)
         `,
       ),
     )
-    expect(stderr.replace('locked\n', '')).toBe('SIGINT\nSIGINT\nSIGTERM\n')
+    expect(stderr.replace('locked\n', '')).toBe('signal\nsignal\nsignal\nend\n')
+    expect(code).toBe(0)
+  })
+
+  test('two signals that arrive at the end of a long call are handled, because only the call before them was long', async () => {
+    const { stderr, code } = await run(
+      watched(
+        `
+          process.kill(process.pid, 'SIGINT')
+          // The watching thread looks at the main thread meanwhile.
+          const end = () => {
+            process.kill(process.pid, 'SIGTERM')
+            process.kill(process.pid, 'SIGINT')
+            sleep(30)
+          }
+        `,
+        1,
+        `
+          let signals = 0
+          const onSignal = () => {
+            if (++signals === 1) {
+              spin(500)
+              end()
+            }
+            if (signals === 3) process.exit()
+          }
+          process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
+          setInterval(() => {}, 1000)
+        `,
+      ),
+    )
+    expect(stderr).toBe('locked\n')
     expect(code).toBe(0)
   })
 })
