@@ -8,7 +8,8 @@
  * which those of unit become. mocks: the unit tests that replace modules, and those that measure
  * what compiled code allocates, one process per file. kernel: test/kernel, as root, in network
  * namespaces that the tests make. Where that is impossible, all kernel tests are skipped and the
- * reason is printed once.
+ * reason is printed once. tools: the tests that start a program which is missing or another one of
+ * its name; they are skipped, too, and the reason is printed. In CI that is a failure.
  * scripts/test.mjs sets the coverage threshold, because it holds for full runs only.
  */
 
@@ -17,18 +18,25 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer } from 'vitest/node'
-import { reasonToSkipKernelTests } from './scripts/kernel-tests.mjs'
+import { reasonToSkipKernelTests, toolUse } from './scripts/kernel-tests.mjs'
+import { toolProblems } from './scripts/setup/test-tools.mjs'
 
 const reason = reasonToSkipKernelTests()
 if (reason !== undefined) console.error(`kernel tests are skipped: ${reason}`)
 
 const isLong = process.env.VNET_LONG === '1'
 const root = import.meta.dirname
+
+const problems = toolProblems(isLong)
+if (problems.length > 0) {
+  console.error(`${process.env.CI ? 'vnet' : 'tests are skipped'}: ${problems.map(({ line }) => line).join('; ')}`)
+  if (process.env.CI) process.exit(1)
+}
 const names = readdirSync(join(root, 'test'), { recursive: true }).map(name => `test/${name}`)
 const hasText = (name, text) => readFileSync(join(root, name), 'utf8').includes(text)
 const isOfRun = name =>
   isLong ? /\.long\.test\.ts$/.test(name) || hasText(name, '/scale.ts') : !/\.long\.test\.ts$/.test(name)
-const files = names.filter(name => name.endsWith('.test.ts') && isOfRun(name))
+const ofRun = names.filter(name => name.endsWith('.test.ts') && isOfRun(name))
 const isKernel = name => name.startsWith('test/kernel/')
 const hasAny = (name, ...texts) => texts.some(text => hasText(name, text))
 const isAlone = name => hasAny(name, 'vi.mock(', 'vi.doMock(', 'globalThis.gc')
@@ -37,6 +45,13 @@ const isUnit = name => !isKernel(name) && !isAlone(name)
 /** By what it imports: the module of Node, or ours that use it. */
 const isStarting = name =>
   hasAny(name, 'child_process', '/setup-tree.ts', '/consumer.ts', '/browser.ts', "'./support.ts'")
+
+/** The tests that start a program which is missing, or another one. */
+const usesTool = problems.length === 0 ? undefined : toolUse(root)
+const isWithoutTool = name =>
+  (isKernel(name) || isStarting(name)) && problems.some(({ tools }) => tools.some(tool => usesTool(name, tool)))
+const withoutTool = ofRun.filter(isWithoutTool)
+const files = ofRun.filter(name => !withoutTool.includes(name))
 
 const cores = availableParallelism()
 
@@ -57,6 +72,8 @@ class SlowFirst extends BaseSequencer {
   }
 }
 
+const SKIP_ALL = { runner: './test/support/skip-all-runner.ts' }
+
 // Processes, not threads: workers do not support --expose-gc, and setns(2) moves one thread only.
 const common = {
   pool: 'forks',
@@ -66,6 +83,7 @@ const common = {
   // A wait that succeeds ends at once, so its limit may be far longer than a busy machine takes.
   expect: { poll: { timeout: 30_000 } },
   hookTimeout: 60_000,
+  setupFiles: ['./test/support/program-limit.ts'],
 }
 
 /** The drivers of the course import 'vnet', which is the copy under test. */
@@ -111,9 +129,10 @@ export default defineConfig({
           maxWorkers: isLong ? cores : 3 * cores,
           sequence: { groupOrder: 1 },
           testTimeout: isLong ? 900_000 : 120_000,
-          ...(reason === undefined ? {} : { runner: './test/support/skip-all-runner.ts' }),
+          ...(reason === undefined ? {} : SKIP_ALL),
         },
       },
+      ...(withoutTool.length === 0 ? [] : [{ test: { ...unit, name: 'tools', include: withoutTool, ...SKIP_ALL } }]),
     ],
     coverage: {
       provider: 'v8',

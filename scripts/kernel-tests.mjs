@@ -1,6 +1,10 @@
-/** Whether the kernel tests can run here: they make network namespaces and TAP interfaces. */
+/**
+ * Whether the kernel tests can run here: they make network namespaces and TAP interfaces, and start
+ * programs.
+ */
 
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, readdirSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 
 /**
  * Returns why all kernel tests (test/kernel) are skipped on this machine, or undefined if they run.
@@ -12,5 +16,26 @@ export function reasonToSkipKernelTests() {
     return undefined
   } catch (error) {
     return `/dev/net/tun: ${error.code}: modprobe tun, or give the container --device /dev/net/tun`
+  }
+}
+
+/**
+ * Returns a function that returns whether a test file, or a file of test/support that it names,
+ * even through others, contains the name of a tool.
+ */
+export function toolUse(root) {
+  const support = readdirSync(join(root, 'test/support'), { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile())
+    .map(entry => join(entry.parentPath, entry.name))
+  const texts = new Map()
+  const text = path => texts.get(path) ?? texts.set(path, readFileSync(path, 'utf8')).get(path)
+  return (file, tool) => {
+    const word = new RegExp(`(?<![\\w-])${tool}(?![\\w-])`)
+    const seen = new Set([join(root, file)])
+    for (const path of seen) {
+      if (word.test(text(path))) return true
+      for (const other of support) if (text(path).includes(basename(other))) seen.add(other)
+    }
+    return false
   }
 }

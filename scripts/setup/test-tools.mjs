@@ -1,12 +1,13 @@
 /**
  * The programs that the kernel tests measure with, and the library of an example. tcpdump also
  * brings libpcap, which compiles packet filters. What is missing is installed with apt-get where
- * that is possible. Otherwise one line names it, and set-up goes on, because most unit tests need
- * none of them. Another program under one of these names is reported, never replaced.
+ * that is possible. Otherwise one line names it. In CI that is a failure; elsewhere set-up goes on,
+ * and the tests that start the program are skipped. Another program under one of these names is
+ * reported, never replaced.
  */
 
 import { spawnSync } from 'node:child_process'
-import { capture, isInstalled } from './command.mjs'
+import { capture, isInstalled, SetupError } from './command.mjs'
 import { HEADERS_PACKAGE, kernelHeaders } from './kernel-headers.mjs'
 
 /** What examples/echo.c is built with, by its name for pkg-config. */
@@ -71,31 +72,37 @@ function isAnother(name) {
   return !`${stdout}${stderr}`.includes('iputils')
 }
 
+const wantedTools = long => (long ? { ...packages, ...longPackages } : packages)
 const missingOf = wanted => Object.keys(wanted).filter(name => !isThere(name))
+const advice = packages => `sudo apt-get install ${[...new Set(packages)].join(' ')}`
 
 /**
- * Installs what is missing if root and apt-get are there, and reports what is missing or another
- * program.
+ * Returns what is wrong with the programs of the tests, `{ tools, line }` each: the names of
+ * programs, and what to do about them. `why` is added for missing ones.
  */
-export async function installTestTools(long) {
-  await installMissing(long ? { ...packages, ...longPackages } : packages)
-  for (const name of ofIputils.filter(isAnother)) {
-    const advice = `sudo apt-get install ${packages[name]}`
-    process.stderr.write(
-      `vnet: the kernel tests need the ${name} of iputils, and this one is another program: ${advice}\n`,
-    )
-  }
+export function toolProblems(long, why = '') {
+  const wanted = wantedTools(long)
+  const missing = missingOf(wanted)
+  const [names, wrong] = [missing.join(', '), ofIputils.filter(isAnother)]
+  const install = advice(missing.map(name => wanted[name]))
+  return [
+    ...(missing.length === 0 ? [] : [{ tools: missing, line: `the kernel tests need ${names}: ${install}${why}` }]),
+    ...wrong.map(name => ({
+      tools: [name],
+      line: `the kernel tests need the ${name} of iputils, and this one is another program: ${advice([packages[name]])}`,
+    })),
+  ]
 }
 
-async function installMissing(packages) {
-  const missing = missingOf(packages)
-  if (missing.length === 0) return
-  const wanted = [...new Set(missing.map(tool => packages[tool]))]
-  const why = process.getuid() === 0 && isInstalled('apt-get') ? await aptInstall(wanted) : ''
-  const left = missingOf(packages)
-  if (left.length === 0) return
-  const advice = `sudo apt-get install ${wanted.join(' ')}`
-  process.stderr.write(`vnet: the kernel tests need ${left.join(', ')}: ${advice}${why && ` (tried: ${why})`}\n`)
+/** Installs what is missing if root and apt-get are there, and reports what is left. */
+export async function installTestTools(long) {
+  const missing = missingOf(wantedTools(long)).map(name => wantedTools(long)[name])
+  const canInstall = missing.length > 0 && process.getuid() === 0 && isInstalled('apt-get')
+  const why = canInstall ? await aptInstall([...new Set(missing)]) : ''
+  const lines = toolProblems(long, why && ` (tried: ${why})`).map(({ line }) => line)
+  if (lines.length === 0) return
+  if (process.env.CI) throw new SetupError(`vnet: ${lines.join('; ')}`)
+  for (const line of lines) process.stderr.write(`vnet: ${line}\n`)
 }
 
 /**

@@ -49,7 +49,7 @@ test('a stop while frames pass is not reported, a lockup is with its line, and a
   writeFileSync(go, '')
   await vnet.line(/^vnet: spin .* returned after \d+\.\d s$/)
   rmSync(go)
-  void netns.run('ping -q -i 0.01 -w 1 198.18.0.2')
+  const ping = netns.run('ping -q -i 0.01 -w 1 198.18.0.2')
   await vnet.line(/^vnet: spin .* has not returned .*called by ndoStartXmit/)
   const reports = vnet.stderr.split('\n').filter(report => report.startsWith('vnet: '))
   const spin = `vnet: spin (${file}:${line('function spin')}:`
@@ -66,4 +66,5 @@ test('a stop while frames pass is not reported, a lockup is with its line, and a
   const { status } = await vnet.stop('SIGINT')
   expect([130, 143]).toContain(status)
   expect(netns.ip('-br link')).not.toContain('mine0')
+  await ping
 })

@@ -266,6 +266,17 @@ describe('--test', () => {
     expect(second).toBe(stderr.replaceAll('arping', 'ping'))
   })
 
+  test('in CI a missing program and another program are a failure, with one line', async () => {
+    tree.program('ping', 'echo "ping (GNU inetutils) 2.4"')
+    const preload = 'process.getuid = () => 1000'
+    const line =
+      'vnet: the kernel tests need tcpdump: sudo apt-get install tcpdump; ' +
+      'the kernel tests need the ping of iputils, and this one is another program: sudo apt-get install iputils-ping\n'
+    const outcome = await tree.setUp({ args: ['--test'], preload, env: { CI: 'true' } })
+    expect(outcome).toEqual({ code: 1, stdout: '', stderr: line })
+    expect(tree.calls()).toEqual([])
+  })
+
   test('a user other than root gets a line with what to install', async () => {
     aptGet('exit 1')
     const stderr = 'vnet: the kernel tests need ping, tcpdump: sudo apt-get install iputils-ping tcpdump\n'

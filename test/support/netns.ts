@@ -21,7 +21,7 @@ export interface Netns {
   /** Runs `ip netns exec NAME COMMAND` and returns its output. */
   exec(command: string): string
   /**
-   * Runs `ip netns exec NAME COMMAND` to its end, at most 50 s, without blocking the event loop.
+   * Runs `ip netns exec NAME COMMAND` to its end without blocking the event loop.
    */
   run(command: string): Promise<Outcome>
   /** Starts the command. `remove` ends it. */
@@ -50,21 +50,12 @@ export function outcome(child: Child): Promise<Outcome> {
     })
   }
   return new Promise((resolve, reject) => {
-    child.on('error', reject).on('close', status => resolve({ status, ...text }))
+    child.on('error', error => reject(new Error(`${error.message}; so far: ${text.stdout}${text.stderr}`)))
+    child.on('close', status => resolve({ status, ...text }))
   })
 }
 
-/** Time limit: another tool of the same name may wait for ever. */
-const LIMIT_MS = 50_000
-const BOUNDED = { encoding: 'utf8', stdio: 'pipe', timeout: LIMIT_MS, killSignal: 'SIGKILL' } as const
-
-async function ended(child: Child, command: string): Promise<Outcome> {
-  const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS)
-  const result = await outcome(child)
-  clearTimeout(timer)
-  if (child.signalCode !== 'SIGKILL') return result
-  throw new Error(`${command}: still running after ${LIMIT_MS / 1000} s; so far: ${result.stdout}${result.stderr}`)
-}
+const OUTPUT = { encoding: 'utf8', stdio: 'pipe' } as const
 
 export class OwnNetns {
   readonly native = loadNative()
@@ -93,9 +84,9 @@ export class OwnNetns {
     const netns: Netns = {
       name,
       fd,
-      ip: args => execFileSync('ip', ['-n', name, ...args.split(' ')], BOUNDED),
-      exec: command => execFileSync('ip', ['netns', 'exec', name, ...command.split(' ')], BOUNDED),
-      run: command => ended(this.#spawn(name, command), command),
+      ip: args => execFileSync('ip', ['-n', name, ...args.split(' ')], OUTPUT),
+      exec: command => execFileSync('ip', ['netns', 'exec', name, ...command.split(' ')], OUTPUT),
+      run: command => outcome(this.#spawn(name, command)),
       spawn: command => this.#spawn(name, command),
       release: () => this.close(fd),
       remove: () => void execFileSync('ip', ['netns', 'del', name], { stdio: 'pipe' }),

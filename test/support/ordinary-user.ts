@@ -46,12 +46,11 @@ export const asUser = (machine: Machine = {}): [string, ...string[]] =>
 
 /** Starts `vnet rootless`; to be followed by its command. */
 export const VNET_ROOTLESS = [process.execPath, `${TREE}/dist/vnet.js`, 'rootless', '--']
-const LIMIT_MS = 60_000
 
 /** Runs a command to its end. */
 export function ended(words: readonly string[], input = '') {
   const [program, ...args] = words as [string, ...string[]]
-  const { status, signal, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', input, timeout: LIMIT_MS })
+  const { status, signal, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', input })
   return { status: signal ?? status, stdout, stderr }
 }
 

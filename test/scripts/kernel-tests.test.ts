@@ -1,0 +1,30 @@
+/** Which tests are skipped without a program: those whose own text or support files name it. */
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { toolUse } from '../../scripts/kernel-tests.mjs'
+
+let root: string
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'vnet-tools-'))
+})
+
+afterEach(() => rmSync(root, { recursive: true }))
+
+test.each([
+  ['its own text', "run('arping -D')", '', '', true],
+  ['a file of test/support', "import '../support/lease.ts'", "run('arping -D')", '', true],
+  ['a script that a file of test/support starts', "import '../support/lease.ts'", "'dhcp/script.sh'", 'arping', true],
+  ['a file that it does not name', "import './lease.ts'", '', 'arping', false],
+  ['another word', "run('xarping'); run('arping-ng')", '', '', false],
+])('a file is searched for a tool in %s', (_, own, support, script, expected) => {
+  const files = { 'test/a.test.ts': own, 'test/support/lease.ts': support, 'test/support/dhcp/script.sh': script }
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, name)), { recursive: true })
+    writeFileSync(join(root, name), text)
+  }
+  expect(toolUse(root)('test/a.test.ts', 'arping')).toBe(expected)
+})

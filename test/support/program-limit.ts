@@ -1,0 +1,89 @@
+/**
+ * The time limit of every program that a test file starts, whether by itself or through the code
+ * under test: another program of the same name may never end. vitest loads this file before each
+ * test file. A program past its limit is killed, and the error names it.
+ *
+ * A call that blocks this process has a limit of its own, because vitest cannot end it. The limit
+ * of other programs is that of the test that started them, less the time to report them.
+ */
+import childProcess, { type ChildProcess } from 'node:child_process'
+import { syncBuiltinESMExports } from 'node:module'
+import { beforeEach } from 'vitest'
+
+/** Milliseconds that a blocking call may take. */
+const LIMIT_MS = process.env.VNET_LONG === '1' ? 600_000 : 50_000
+/** The part of the time limit of a test after which its programs are killed. */
+const PART_OF_TEST = 0.9
+
+/** Programs that are running, each as it was started. Test files in one process share it. */
+const RUNNING = Symbol.for('vnet.test.running-programs')
+const shared = globalThis as { [RUNNING]?: Map<ChildProcess, string> }
+
+/** Tests that replace the clock do not move this one. */
+const { clearTimeout, setTimeout } = globalThis
+
+const stillRunning = (command: string, ms: number) =>
+  new Error(`${command}: still running after ${ms / 1000} s, killed`)
+
+type Words = readonly [file: string, ...rest: unknown[]]
+
+/** Returns the command line of a call that starts a program. */
+const commandOf = ([file, args]: Words) => [file, ...(Array.isArray(args) ? args : [])].join(' ')
+
+/** Returns `call` with a limit in ms, past which it throws. Its options may set another limit. */
+export function withLimit<R>(call: (...words: Words) => R, ms: number): (...words: Words) => R {
+  return (...words) => {
+    const isOptions = (word: unknown, i: number) =>
+      i > 0 && typeof word === 'object' && word !== null && !Array.isArray(word)
+    const at = words.findIndex(isOptions)
+    const options = { timeout: ms, killSignal: 'SIGKILL', ...(at < 0 ? {} : (words[at] as object)) }
+    const check = (error: unknown) => {
+      const isLate = (error as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT'
+      if (isLate) throw stillRunning(commandOf(words), options.timeout)
+    }
+    try {
+      const result = call(...((at < 0 ? [...words, options] : words.with(at, options)) as unknown as Words))
+      check((result as { error?: unknown } | null)?.error)
+      return result
+    } catch (error) {
+      check(error)
+      throw error
+    }
+  }
+}
+
+/** Kills the programs that run, but for those of `others`, and has each report an error. */
+export function killPrograms(others: ReadonlySet<ChildProcess>, ms: number): void {
+  for (const [child, command] of runningPrograms()) {
+    if (others.has(child)) continue
+    child.kill('SIGKILL')
+    child.emit('error', stillRunning(command, ms))
+  }
+}
+
+export const runningPrograms = (): ReadonlyMap<ChildProcess, string> => shared[RUNNING] ?? new Map()
+
+function limitAll(): void {
+  const { spawn, spawnSync, execFileSync } = childProcess
+  const running = new Map<ChildProcess, string>()
+  shared[RUNNING] = running
+  Object.assign(childProcess, {
+    spawn(...words: Parameters<typeof spawn>) {
+      const child = spawn(...words)
+      running.set(child, commandOf(words as unknown as Words))
+      return child.on('exit', () => running.delete(child)).on('close', () => running.delete(child))
+    },
+    spawnSync: withLimit(spawnSync as (...words: Words) => unknown, LIMIT_MS),
+    execFileSync: withLimit(execFileSync as (...words: Words) => unknown, LIMIT_MS),
+  })
+  syncBuiltinESMExports()
+}
+
+if (shared[RUNNING] === undefined) limitAll()
+
+beforeEach(({ task }) => {
+  const others = new Set(runningPrograms().keys())
+  const ms = task.timeout * PART_OF_TEST
+  const timer = setTimeout(() => killPrograms(others, ms), ms)
+  return () => clearTimeout(timer)
+})
