@@ -8,10 +8,10 @@ import type { Native } from '../linux/native.ts'
 import { LimitedLog } from '../netdev/limited-log.ts'
 import { LOGLEVEL_DEBUG } from '../netdev/log.ts'
 import type { Net } from '../netdev/net.ts'
-import { formatAddress, ipv4Bytes } from '../packet/address.ts'
+import { formatAddress, ipv4Bytes, parseAddress } from '../packet/address.ts'
 import { DHCP_SERVER_PORT } from '../packet/dhcp.ts'
 import { DHCPV6_SERVER_PORT, duidOf } from '../packet/dhcpv6.ts'
-import { isSameAddress } from '../packet/ethernet.ts'
+import { ETH_ALEN, isSameAddress } from '../packet/ethernet.ts'
 import { NDISC_ROUTER_SOLICITATION } from '../packet/icmpv6.ts'
 import { get32 } from '../packet/octets.ts'
 import { type AdvertisedPrefix, isRouterSolicitation } from '../packet/router-advert.ts'
@@ -30,13 +30,13 @@ import { createResolver, type OnReply, type Resolver, serveDnsOverTcp } from './
 import type { LeaseNames } from './services/dns-names.ts'
 import { arpNeighbours, clientBudget, serveDhcp } from './services/gateway.ts'
 import { RaSender } from './services/router-advert.ts'
-import type { LanHandlers } from './services/tcp-handlers.ts'
-import { remoteOf, TcpServices } from './services/tcp-services.ts'
+import { type LanHandlers, remoteOf } from './services/tcp-handlers.ts'
+import { TcpServices } from './services/tcp-services.ts'
 import type { Segment } from './switch/segment.ts'
 import type { SegmentEntry } from './switch/segment-entry.ts'
 
 const DNS_PORT = 53
-/** Queries over UDP from one client, and from all. */
+/** Queries from one client, over UDP or over TCP, and from all. */
 const DNS_EACH = { perSecond: 1000, burst: 2000 }
 const DNS_ALL = { perSecond: 4000, burst: 8000 }
 /** Bytes of a message over TCP: its length has 16 bits. */
@@ -259,7 +259,12 @@ export class Backbone implements AsyncDisposable {
 
   #resolveOverTcp(socket: Socket): void {
     const from = remoteOf(socket)
-    serveDnsOverTcp(socket, query => this.#resolve(query, from, DNS_TCP_MAX))
+    const client = clientKey(from)
+    serveDnsOverTcp(socket, from, {
+      turns: this.#options.net.turns,
+      answer: query => this.#resolve(query, from, DNS_TCP_MAX),
+      take: () => this.#serves(client, this.#dnsBudget),
+    })
   }
 
   #inform(message: Uint8Array): Uint8Array | undefined {
@@ -268,4 +273,12 @@ export class Backbone implements AsyncDisposable {
     if (logged !== undefined) this.#log.info(logged.kind, logged.line)
     return this.#dhcpv6 && dhcpv6Reply(message, this.#dhcpv6)
   }
+}
+
+/** Stands for the hardware address of a TCP client, which its socket does not know. */
+function clientKey(address: string): Uint8Array {
+  const bytes = parseAddress(address) ?? new Uint8Array(4)
+  const key = new Uint8Array(ETH_ALEN)
+  key.set(bytes.subarray(-ETH_ALEN), ETH_ALEN - Math.min(ETH_ALEN, bytes.length))
+  return key
 }

@@ -50,6 +50,11 @@ export class LimitedLog {
     this.#write(LOGLEVEL_DEBUG, kind, text)
   }
 
+  /** Reports the counts of suppressed lines now. */
+  flush(): void {
+    for (const [name, { seen }] of this.#kinds) if (seen > this.#limit.lines) this.#over(name)
+  }
+
   #write(level: number, name: string, text: string | (() => string)): void {
     if (level > this.log.level) return
     const kind = this.#kindOf(level, name)

@@ -340,6 +340,8 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   /** Undoes enlist and attach; the caller closes the port. For unregisterNetdev. */
   discharge(): void {
     this.purge()
+    this.#limitedLog?.flush()
+    this.#changeLog?.flush()
     if (this.#port !== undefined) this.net.debug?.release(this as NetDevice)
     this.#rx = []
     if (this.#slots !== undefined) this.net.pool.closeAccount(this.#slots)

@@ -26,6 +26,8 @@ export const TURN_NS = 200_000
 /** Nanoseconds of a turn that `addNow` takes, usually and once a second. */
 const URGENT_NS = 500_000
 const URGENT_NS_MAX = 5 * NSEC_PER_MSEC
+/** Steps of such a turn, even if they take longer: an event is read and reported in one turn. */
+const URGENT_STEPS = 4
 
 export interface Work {
   /**
@@ -123,7 +125,7 @@ class Account {
     const now = this.#clock.now()
     const isRare = now - this.#urgent > NSEC_PER_SEC
     if (isRare) this.#urgent = now
-    this.#turn(isRare ? URGENT_NS_MAX : URGENT_NS)
+    this.#turn(isRare ? URGENT_NS_MAX : URGENT_NS, URGENT_STEPS)
   }
 
   #insert(work: Work): void {
@@ -143,12 +145,13 @@ class Account {
     this.#soon(this.#run)
   }
 
-  #turn(most = TURN_NS): void {
+  /** Takes a turn of `most` ns, but at least of `least` steps. */
+  #turn(most = TURN_NS, least = 1): void {
     this.#pausing = false
     const start = this.#clock.now()
     let now = start
     try {
-      while (now - start < most && this.#step()) now = this.#clock.now()
+      for (let steps = 0; (steps < least || now - start < most) && this.#step(); steps++) now = this.#clock.now()
     } finally {
       // Also after an exception, which would otherwise end the turns of everybody.
       this.#active = false

@@ -19,7 +19,7 @@ import {
 import { devSetMtu } from '../../src/netdev/link-change.ts'
 import { netifCarrierOff, netifCarrierOk, netifCarrierOn } from '../../src/netdev/netif.ts'
 import type { NetDeviceOps } from '../../src/netdev/ops.ts'
-import { registerNetdev } from '../../src/netdev/register.ts'
+import { registerNetdev, unregisterNetdev } from '../../src/netdev/register.ts'
 import type { MemoryPort } from '../../src/testing/memory-port.ts'
 import { addDevice, makeDevice, memoryNets, turn } from '../support/memory-net.ts'
 
@@ -353,6 +353,14 @@ describe('a flood of changes', () => {
     const lines = await flood(/renamed/, (port, i) => port.change({ kind: 'renamed', name: `name${i}` }))
     expect(lastOf(lines)).toEqual([101, 'renamed to: 100 similar lines suppressed'])
     expect(lines.at(-1)).toMatch(/^name199: /)
+  })
+
+  test('the count of suppressed lines is logged when the device is unregistered', async () => {
+    const { dev, port, lines } = await noting()
+    for (let i = 0; i < 101; i++) port.change({ kind: 'renamed', name: `name${i}` })
+    expect(lines).toHaveLength(100)
+    await unregisterNetdev(dev)
+    expect(lines).toContain('name100: renamed to: 1 similar line suppressed')
   })
 
   test('a flood of moves logs 100 of them in 10 seconds and counts the rest', async () => {

@@ -24,7 +24,7 @@ export class Announcement {
   readonly #directory: string
   readonly #file: string
   readonly #self: object
-  /** When the file was written last, in milliseconds of performance.now(). */
+  /** When a change was written last, in milliseconds of performance.now(). */
   #written = Number.NEGATIVE_INFINITY
   #timer: NodeJS.Timeout | undefined
   /** The write that threads carry out. */
@@ -49,7 +49,6 @@ export class Announcement {
     writeFileSync(temporary, this.#text(interfaces), { mode: MODE })
     chmodSync(temporary, MODE)
     renameSync(temporary, this.#file)
-    this.#written = performance.now()
     // What threads are writing is older.
     this.#isStale = this.#saving !== undefined
   }
@@ -67,6 +66,7 @@ export class Announcement {
     }
     const age = performance.now() - this.#written
     if (age > QUIET_MS) {
+      this.#written = performance.now()
       this.write(interfaces())
       return
     }

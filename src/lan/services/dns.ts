@@ -4,15 +4,18 @@
  * server. The codec is packet/dns.ts.
  */
 import type { Socket } from 'node:net'
-import { Transform } from 'node:stream'
+import type { Turns } from '../../netdev/turns.ts'
 import type { DnsQuestion } from '../../packet/dns.ts'
 import * as dns from '../../packet/dns.ts'
 import { type DnsRecord, type DnsReply, writeReply } from '../../packet/dns-reply.ts'
 import { type Names, namesOf, type ResolverConfig, reverse } from './dns-names.ts'
+import { Paced } from './paced.ts'
 
 /** Seconds for which clients may cache a reply, and a negative one: a lease may add the name. */
 const TTL = 60
 const NEGATIVE_TTL = 5
+/** Queries of a step, about 50 us. */
+const STEP_QUERIES = 4
 /** How long a TCP connection may be silent, ms. */
 const IDLE_MS = 10_000
 
@@ -72,24 +75,44 @@ function soa(zone: Uint8Array, names: Names, ttl: number): DnsRecord {
   return { name: zone, type: dns.T_SOA, ttl, data: [{ name: names.server }, { name: names.mailbox }, numbers] }
 }
 
+/** What connections need of their server. */
+export interface DnsTcpServer {
+  readonly turns: Pick<Turns, 'add' | 'delete'>
+  /** Returns the reply to a query, undefined if it gets none. */
+  answer(query: Uint8Array): Uint8Array | undefined
+  /** Takes a query from the budget of the client. Returns false if none is left. */
+  take(): boolean
+}
+
 /**
  * Answers the queries of a TCP connection in order, each message behind its length (RFC 1035 sec.
- * 4.2.2). Queries wait while the client does not read replies.
+ * 4.2.2), in the time of work without rights. Queries wait while the client does not read replies.
+ * A query beyond the client's budget closes the connection.
  */
-export function serveDnsOverTcp(socket: Socket, answer: (query: Uint8Array) => Uint8Array | undefined): void {
+export function serveDnsOverTcp(socket: Socket, client: string, { turns, answer, take }: DnsTcpServer): void {
   let rest = Buffer.alloc(0)
-  const replies = new Transform({
-    transform(chunk, _, done) {
-      rest = Buffer.concat([rest, chunk])
-      while (rest.length >= 2 && rest.length >= 2 + rest.readUInt16BE(0)) {
-        const end = 2 + rest.readUInt16BE(0)
-        const reply = answer(rest.subarray(2, end))
-        rest = rest.subarray(end)
-        if (reply !== undefined) this.push(Buffer.concat([Buffer.of(reply.length >> 8, reply.length & 0xff), reply]))
+  function* replies(chunk: Buffer): Generator<Buffer> {
+    rest = Buffer.concat([rest, chunk])
+    let at = 0
+    const lengthAt = () => (rest.length < at + 2 ? Number.POSITIVE_INFINITY : rest.readUInt16BE(at))
+    while (rest.length >= at + 2 + lengthAt()) {
+      const some: Buffer[] = []
+      for (let n = 0; n < STEP_QUERIES && rest.length >= at + 2 + lengthAt(); n++) {
+        if (!take()) {
+          socket.destroy()
+          return
+        }
+        const end = at + 2 + lengthAt()
+        const reply = answer(rest.subarray(at + 2, end))
+        at = end
+        if (reply !== undefined) some.push(Buffer.of(reply.length >> 8, reply.length & 0xff), Buffer.from(reply))
       }
-      done()
-    },
-  })
+      yield Buffer.concat(some)
+    }
+    rest = rest.subarray(at)
+  }
   socket.setTimeout(IDLE_MS, () => socket.destroy())
-  socket.pipe(replies).pipe(socket)
+  const paced = new Paced(turns, client, replies)
+  socket.on('close', () => paced.destroy())
+  socket.pipe(paced).pipe(socket)
 }

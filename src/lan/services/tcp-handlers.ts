@@ -5,9 +5,16 @@
 import { createServer } from 'node:http'
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
+import type { Turns } from '../../netdev/turns.ts'
 import { formatAddress } from '../../packet/address.ts'
 import type { HostDefinition, HostHandlers, SegmentHost, SmallService } from '../machines/host.ts'
 import { CHARGEN_PERIOD, chargenCharacter, daytimeText } from '../machines/udp.ts'
+import { Paced } from './paced.ts'
+
+type TimeForWork = Pick<Turns, 'add' | 'delete'>
+
+/** The prefix of an IPv4 address on a socket for both families. */
+export const MAPPED = /^::ffff:(?=[\d.]+$)/
 
 /**
  * Serves one connection to `host`; the handler owns the socket. An exception of the handler, or of
@@ -35,9 +42,14 @@ export function host(definition: LanHost): LanHost {
 
 const PATTERN = Buffer.from(Array.from({ length: CHARGEN_PERIOD }, (_, i) => chargenCharacter(i)))
 
-/** RFC 862, 863, 867, 864. */
-export const SMALL_SERVICES: Readonly<Record<SmallService, TcpHandler>> = {
-  echo: socket => socket.pipe(socket),
+/** RFC 862, 863, 867, 864. The time for echo is that of work without rights, if it is given. */
+export const SMALL_SERVICES: Readonly<Record<SmallService, (socket: Socket, turns?: TimeForWork) => unknown>> = {
+  echo(socket, turns) {
+    if (turns === undefined) return socket.pipe(socket)
+    const paced = new Paced(turns, remoteOf(socket), chunk => [chunk])
+    socket.on('close', () => paced.destroy())
+    return socket.pipe(paced).pipe(socket)
+  },
   discard: socket => socket.resume().on('end', () => socket.end()),
   daytime: socket => socket.resume().end(daytimeText(Date.now())),
   // Until the client closes: the end of its data does not end the pattern.
@@ -45,11 +57,19 @@ export const SMALL_SERVICES: Readonly<Record<SmallService, TcpHandler>> = {
 }
 
 /** The handler of a port in a host's definition, or undefined for an invalid value. */
-export function handlerOf(definition: unknown): TcpHandler | undefined {
+export function handlerOf(definition: unknown, turns?: TimeForWork): TcpHandler | undefined {
   if (typeof definition === 'function') return definition as TcpHandler
-  return typeof definition === 'string' && Object.hasOwn(SMALL_SERVICES, definition)
-    ? SMALL_SERVICES[definition as SmallService]
-    : undefined
+  if (typeof definition !== 'string' || !Object.hasOwn(SMALL_SERVICES, definition)) return undefined
+  return socket => SMALL_SERVICES[definition as SmallService](socket, turns)
+}
+
+/** The client's address. A link-local one of another namespace has no name here (ENXIO). */
+export function remoteOf(socket: Socket): string {
+  try {
+    return (socket.remoteAddress ?? '').replace(MAPPED, '')
+  } catch {
+    return 'a link-local address'
+  }
 }
 
 function* pattern(): Generator<Buffer> {

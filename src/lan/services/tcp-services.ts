@@ -13,10 +13,7 @@ import type { Hosts } from '../machines/hosts.ts'
 import type { Services } from '../machines/state.ts'
 import { Connections } from './connections.ts'
 import { openSocketNamespace, type SocketNamespace } from './socket-namespace.ts'
-import { handlerOf } from './tcp-handlers.ts'
-
-/** The prefix of an IPv4 address on a socket for both families. */
-const MAPPED = /^::ffff:(?=[\d.]+$)/
+import { handlerOf, MAPPED, remoteOf } from './tcp-handlers.ts'
 
 /** Unaccepted connections per port. Node accepts all of them in one go while frames wait. */
 const BACKLOG = 16
@@ -101,7 +98,7 @@ export class TcpServices implements AsyncDisposable {
     const address = parseAddress(localAddress.replace(MAPPED, ''))
     const hosts = this.#hosts
     const host = address && hosts?.byAddress(address)
-    const serve = host && handlerOf(hosts?.kind(host.index).tcp.get(localPort))
+    const serve = host && handlerOf(hosts?.kind(host.index).tcp.get(localPort), this.#net.turns)
     if (hosts === undefined || host === undefined || serve === undefined) {
       socket.destroy()
       return
@@ -114,15 +111,6 @@ export class TcpServices implements AsyncDisposable {
         throw error
       }
     })
-  }
-}
-
-/** The client's address. A link-local one of another namespace has no name here (ENXIO). */
-export function remoteOf(socket: Socket): string {
-  try {
-    return (socket.remoteAddress ?? '').replace(MAPPED, '')
-  } catch {
-    return 'a link-local address'
   }
 }
 

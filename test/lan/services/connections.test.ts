@@ -17,7 +17,7 @@ let [host, client] = ['198.18.0.2', '198.18.0.50']
 
 beforeEach(async () => {
   sockets = []
-  handler = SMALL_SERVICES.echo
+  handler = socket => SMALL_SERVICES.echo(socket)
   connections = new Connections(LIMITS)
   host = '198.18.0.2'
   client = '198.18.0.50'

@@ -3,13 +3,18 @@ import type { Socket } from 'node:net'
 import { type Duplex, duplexPair } from 'node:stream'
 import { expect, test } from 'vitest'
 import { serveDnsOverTcp } from '../../../src/lan/services/dns.ts'
+import type { Turns, Work } from '../../../src/netdev/turns.ts'
+import { atOnce } from '../../support/at-once.ts'
 import { turn } from '../../support/memory-net.ts'
 
 /**
  * Connects to a server that by default answers `abc` with `ABC` and never answers a query with a
  * leading dot.
  */
-function connect(answer = (query: Uint8Array) => Buffer.from(Buffer.from(query).toString().toUpperCase())) {
+function connect(
+  answer = (query: Uint8Array) => Buffer.from(Buffer.from(query).toString().toUpperCase()),
+  { turns = atOnce as Pick<Turns, 'add' | 'delete'>, budget = Number.POSITIVE_INFINITY } = {},
+) {
   const [client, server] = duplexPair() as [Duplex, Duplex]
   let idle = { ms: 0, end() {} }
   const setTimeout = (ms: number, end: () => void) => {
@@ -17,9 +22,13 @@ function connect(answer = (query: Uint8Array) => Buffer.from(Buffer.from(query).
   }
   const socket = Object.assign(server, { setTimeout }) as unknown as Socket
   let queries = 0
-  serveDnsOverTcp(socket, query => {
-    queries++
-    return query[0] === 0x2e ? undefined : answer(query)
+  serveDnsOverTcp(socket, '198.18.0.9', {
+    turns,
+    take: () => queries < budget,
+    answer(query) {
+      queries++
+      return query[0] === 0x2e ? undefined : answer(query)
+    },
   })
   return { client, server, queries: () => queries, idle: () => idle }
 }
@@ -64,4 +73,51 @@ test('a connection that is silent for ten seconds is closed', () => {
   expect([idle().ms, server.destroyed]).toEqual([10_000, false])
   idle().end()
   expect(server.destroyed).toBe(true)
+})
+
+/** Work that is done on command. */
+function byHand() {
+  const work = new Set<Work>()
+  const turns = { add: (one: Work) => void work.add(one), delete: (one: Work) => void work.delete(one) }
+  const step = () => {
+    for (const one of work) if (!one.step()) work.delete(one)
+  }
+  return { turns, work, step }
+}
+
+test('a chunk of 2,000 queries is answered four at a time, and no more is read meanwhile', async () => {
+  const { turns, work, step } = byHand()
+  const { client, server, queries } = connect(undefined, { turns })
+  client.resume()
+  const chunk = Buffer.concat(new Array(2000).fill(message('abc')))
+  for (let i = 0; i < 100; i++) client.write(chunk)
+  await turn()
+  expect([queries(), work.size]).toEqual([0, 1])
+  step()
+  expect(queries()).toBe(4)
+  for (let i = 1; i < 500; i++) step()
+  expect(queries()).toBe(2000)
+  expect(server.isPaused()).toBe(true)
+  expect([...work].map(({ share, privileged }) => [share, privileged])).toEqual([['tcp 198.18.0.9', false]])
+})
+
+test('a client that asks more than its budget is disconnected', async () => {
+  const { client, server, queries } = connect(undefined, { budget: 10 })
+  client.on('error', () => {})
+  client.resume()
+  client.write(Buffer.concat(new Array(2000).fill(message('abc'))))
+  while (!server.destroyed) await turn()
+  expect(queries()).toBe(10)
+})
+
+test('the queries of a connection that closed are not answered', async () => {
+  const { turns, work, step } = byHand()
+  const { client, server, queries } = connect(undefined, { turns })
+  client.write(Buffer.concat(new Array(2000).fill(message('abc'))))
+  await turn()
+  step()
+  server.destroy()
+  await turn()
+  step()
+  expect([queries(), work.size]).toEqual([4, 0])
 })

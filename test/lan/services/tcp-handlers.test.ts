@@ -1,13 +1,15 @@
 /** The small TCP services on a connection in memory. */
 import type { Socket } from 'node:net'
 import { type Duplex, duplexPair } from 'node:stream'
+import { setImmediate } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { SegmentHost, SmallService } from '../../../src/lan/machines/host.ts'
 import { handlerOf, SMALL_SERVICES } from '../../../src/lan/services/tcp-handlers.ts'
+import type { Work } from '../../../src/netdev/turns.ts'
 
 function connect(service: SmallService): Duplex {
   const [client, server] = duplexPair() as [Duplex, Duplex]
-  SMALL_SERVICES[service](server as Socket, {} as SegmentHost)
+  SMALL_SERVICES[service](server as Socket)
   return client
 }
 
@@ -22,6 +24,27 @@ test('echo sends back what it receives until the client ends', async () => {
   const octets = Buffer.from(Array.from({ length: 300_000 }, (_, i) => i % 251))
   client.end(octets)
   expect((await rest(client)).equals(octets)).toBe(true)
+})
+
+test('echo does a chunk a step, in the share of its client, and reads no more meanwhile', async () => {
+  const [client, server] = duplexPair() as [Duplex, Duplex]
+  const work = new Set<Work>()
+  const turns = { add: (one: Work) => void work.add(one), delete: (one: Work) => void work.delete(one) }
+  const socket = Object.assign(server, { remoteAddress: '::ffff:198.18.0.9' }) as unknown as Socket
+  handlerOf('echo', turns)?.(socket, {} as SegmentHost)
+  let got = 0
+  client.on('data', chunk => {
+    got += chunk.length
+  })
+  for (let i = 0; i < 100; i++) client.write(Buffer.alloc(10_000))
+  await setImmediate()
+  expect([got, server.isPaused(), [...work].map(({ share }) => share)]).toEqual([0, true, ['tcp 198.18.0.9']])
+  for (let steps = 1; steps <= 10; steps++) {
+    for (const one of work) if (!one.step()) work.delete(one)
+    await setImmediate()
+    expect(got).toBeLessThanOrEqual(steps * 64 * 1024)
+  }
+  expect(got).toBeGreaterThan(0)
 })
 
 test('discard sends nothing and ends when the client does', async () => {
@@ -55,7 +78,7 @@ test('chargen sends its pattern forever, even after the client has ended', async
 
 test('a handler is a function or the name of a service; anything else is undefined', () => {
   const mine = () => {}
-  expect([mine, 'echo', 'toString', 80, undefined].map(handlerOf)).toEqual([
-    ...[mine, SMALL_SERVICES.echo, undefined, undefined, undefined],
+  expect([mine, 'echo', 'toString', 80, undefined].map(value => handlerOf(value))).toEqual([
+    ...[mine, expect.any(Function), undefined, undefined, undefined],
   ])
 })

@@ -1,0 +1,56 @@
+/**
+ * Paced: the replies of a TCP service, made in the time that Turns grants to work without rights. A
+ * chunk that waits for time pauses its socket.
+ */
+import { Transform } from 'node:stream'
+import type { Turns, Work } from '../../netdev/turns.ts'
+
+type Reply = (chunk: Buffer) => Iterable<Buffer>
+
+export class Paced extends Transform implements Work {
+  readonly privileged = false
+  readonly share: string
+  readonly #turns: Pick<Turns, 'add' | 'delete'>
+  readonly #reply: Reply
+  #replies: Iterator<Buffer> | undefined
+  #done: (() => void) | undefined
+
+  /**
+   * `reply` yields the replies to a chunk, one a step; an empty one is not sent. `client` is the
+   * address of the client, whose connections share its time.
+   */
+  constructor(turns: Pick<Turns, 'add' | 'delete'>, client: string, reply: Reply) {
+    super()
+    this.#turns = turns
+    this.#reply = reply
+    this.share = `tcp ${client}`
+  }
+
+  override _transform(chunk: Buffer, _: BufferEncoding, done: () => void): void {
+    this.#replies = this.#reply(chunk)[Symbol.iterator]()
+    this.#done = done
+    this.#turns.add(this)
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#turns.delete(this)
+    super._destroy(error, done)
+  }
+
+  step(): boolean {
+    if (this.destroyed || this.#replies === undefined) return false
+    const { done, value } = this.#replies.next()
+    if (done !== true) {
+      if (value.length > 0) this.push(value)
+      return true
+    }
+    const finish = this.#done
+    this.#replies = undefined
+    this.#done = undefined
+    finish?.()
+    // The next chunk may have come meanwhile.
+    return this.#replies !== undefined
+  }
+
+  wait(): void {}
+}
