@@ -1,7 +1,7 @@
 /**
- * One set-up at a time in a tree. The lock is that of flock(1) on a file in the tree which only its
- * owner can open, so no other user can hold it. The kernel releases it with the process, so it is
- * never stale.
+ * One set-up at a time in a tree. flock(1) locks a file in the tree that only its owner can open,
+ * so no other user can hold the lock. The kernel releases it with the process, so it is never
+ * stale.
  */
 
 import { spawn } from 'node:child_process'

@@ -83,7 +83,7 @@ export class WebProcesses implements AsyncDisposable {
     return Int32Array.from(this.#served, ({ fd }) => fd)
   }
 
-  /** Throws a VnetError if there is no place for the secret of the tokens. */
+  /** Throws a VnetError if no directory can hold the secret of the tokens. */
   get urls(): WebUrls {
     const urls = this.#served.map(({ kind, host, port }) => {
       const withPath = kind === 'web' ? pageUrl : metricsUrl

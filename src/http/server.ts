@@ -14,8 +14,11 @@ const KEPT = 64
 /** Time for the headers, and for the whole of a request, in milliseconds. */
 const HEADERS_MS = 5000
 const REQUEST_MS = 10_000
-/** Milliseconds without a byte in either direction after which a connection is closed. */
-const SILENCE_MS = 60_000
+/**
+ * Milliseconds without a byte in either direction after which a connection is closed. Node grants
+ * them twice to a reply that was partly read.
+ */
+const SILENCE_MS = 30_000
 const REQUESTS_A_CONNECTION = 100
 
 export interface HttpOptions {

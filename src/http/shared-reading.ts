@@ -1,23 +1,23 @@
 /**
- * SharedReading makes one reading serve everyone who waits for it: one at a time, and at most one
- * in each interval, however many ask.
+ * SharedReading serves all waiting callers from one reading. It runs one reading at a time, and at
+ * most one in each interval.
  */
 export class SharedReading<T> {
   readonly #read: () => Promise<T>
   readonly #interval: number
-  #begun = Number.NEGATIVE_INFINITY
-  /** The one that runs, if it does. */
+  #started = Number.NEGATIVE_INFINITY
+  /** The current or last reading. */
   #running: Promise<unknown> = Promise.resolve()
-  /** The one that has not begun yet. */
+  /** The reading that has not started yet. */
   #next: Promise<T> | undefined
 
-  /** `interval` is the time from the begin of one reading to the next, in milliseconds. */
+  /** `interval` is the least time between the starts of two readings, in milliseconds. */
   constructor(read: () => Promise<T>, interval: number) {
     this.#read = read
     this.#interval = interval
   }
 
-  /** Resolves to a reading that begins after this call, or rejects as it does. */
+  /** Returns the result of a reading that starts after this call. */
   next(): Promise<T> {
     this.#next ??= this.#later()
     return this.#next
@@ -25,10 +25,10 @@ export class SharedReading<T> {
 
   async #later(): Promise<T> {
     await this.#running
-    const wait = this.#begun + this.#interval - performance.now()
+    const wait = this.#started + this.#interval - performance.now()
     if (wait > 0) await new Promise(resolve => setTimeout(resolve, wait).unref())
     this.#next = undefined
-    this.#begun = performance.now()
+    this.#started = performance.now()
     const reading = this.#read()
     this.#running = reading.catch(() => {})
     return reading

@@ -1,7 +1,7 @@
 /**
  * Tokens: whoever has the token of a server may see and do what its user may. Each server has a
  * token of its own, made of a secret that the user keeps, the kind of the server and its address.
- * So a stranger who takes over the port of one server learns nothing that another server accepts.
+ * So a stranger on the port of one server learns nothing that another server accepts.
  *
  * A page never sends its token. It asks for a proof, which only a server with the same token can
  * make, and then shows a key that this process alone accepts.
@@ -31,7 +31,7 @@ const SECRET_BYTES = 24
 const OTHERS = 0o077
 const ROOT = 0
 
-/** What a server grants, and to whom. */
+/** The access to a server. */
 export interface Access {
   /** Whether requests without the token may read what everybody may ask a vnet. */
   readonly isPublic: boolean
@@ -43,7 +43,7 @@ type Kind = 'web' | 'metrics'
 
 /**
  * The access to this user's servers of a kind. Like root's vnets, root's servers are public, unless
- * they show the vnets of another `user`. Throws a VnetError if there is no place for the secret.
+ * they show the vnets of another `user`. Throws a VnetError if no directory can hold the secret.
  */
 export function ownAccess(kind: Kind, user?: number): Access {
   const { path } = makeRunDirectory()
@@ -88,7 +88,7 @@ export function keptSecret(directory: string): string {
   const temporary = `${path}-${randomBytes(8).toString('hex')}.tmp`
   writeFileSync(temporary, secret, { mode: 0o600, flag: 'wx' })
   try {
-    // Made only if there is no file: two servers that start at once get the same secret.
+    // Fails if the file exists: two servers that start together get the same secret.
     linkSync(temporary, path)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
@@ -128,7 +128,7 @@ export interface ServerProof {
   readonly nonce: string
 }
 
-/** What is authenticated: the page has the same two functions (page/session.ts). */
+/** The authenticated texts. The page has the same two (page/session.ts). */
 const proofText = (nonce: string): string => `vnet server ${nonce}`
 const keyText = (nonce: string): string => `vnet page ${nonce}`
 

@@ -9,7 +9,7 @@ import type { Snapshot } from './snapshot.ts'
 /** Milliseconds from one snapshot to the next, however many clients ask. */
 const SNAPSHOT_MS = 250
 
-/** Listens. `url` of the result is that of the metrics, with the token if reading needs it. */
+/** Listens. Returns the server with the URL of the metrics, with the token if reading needs it. */
 export async function serveMetrics(options: HttpOptions, read: () => Promise<Snapshot>): Promise<HttpServer> {
   const metrics = new Metrics(read)
   const { isPublic } = options.access

@@ -68,6 +68,7 @@ test.each(['light', 'dark'] as const)('in %s colours each text of each view is l
 test('the keyboard alone leads to every view and every control, and shows where it is', async () => {
   const { feed, address } = await startFeed(new FakeWorld({ devices: 2, hosts: 20, hostile: false }))
   const page = await browser.open(address)
+  await connection(page, 'live')
   const press = (key: string) => page.keyboard.press(key)
   const views = await viewsOf(page)
   await press('Tab')
@@ -99,6 +100,7 @@ test('the keyboard alone leads to every view and every control, and shows where 
 test('the interface that is chosen is seen in a list that is longer than the page', async () => {
   const { address } = await startFeed(new FakeWorld())
   const page = await browser.open(address)
+  await connection(page, 'live')
   await page.keyboard.press('/')
   await page.keyboard.type('loop150')
   await page.keyboard.press('Enter')

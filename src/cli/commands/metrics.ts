@@ -24,7 +24,7 @@ export async function metrics(address: Address, { user, host: hosts }: MetricsCo
   using client = new ControlClient(native, { user, timeoutMs: SERVED_TIMEOUT_MS })
   const access = ownAccess('metrics', user)
   await using server = await serveMetrics({ address, hosts, access }, () => snapshot(client, { user }))
-  // Strangers cause its requests, so vnets must not serve them before those of other clients.
+  // Strangers cause its requests, so vnets must not serve it before other clients.
   if (io.own) dropPrivileges(native, user === undefined ? [] : [CAP_DAC_OVERRIDE])
   io.out(`${server.url}\n`)
   await end.asked

@@ -70,8 +70,12 @@ export class DeviceList {
     if (isOther) this.#showMarked()
   }
 
+  /** Scrolls as little as possible. After scrollIntoView, Tab would start from the link. */
   #showMarked(): void {
-    this.#rows.get(this.#marked ?? '')?.link.scrollIntoView({ block: 'nearest' })
+    const link = this.#rows.get(this.#marked ?? '')?.link.getBoundingClientRect()
+    if (link === undefined) return
+    const list = this.#list.getBoundingClientRect()
+    this.#list.scrollTop += Math.min(0, link.top - list.top) + Math.max(0, link.bottom - list.bottom)
   }
 
   /** Shows the rates of the last message with statistics. */

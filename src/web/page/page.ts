@@ -147,7 +147,7 @@ export class Page implements App {
   #follow(): void {
     const rest = this.#session.takeToken(location.hash)
     if (rest !== undefined) {
-      history.replaceState(null, '', rest)
+      history.replaceState(null, '', rest || location.pathname)
       this.#feed.again()
     }
     const { view: name, device } = parsePlace(location.hash) as Place

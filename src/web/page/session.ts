@@ -16,16 +16,16 @@ export class Session {
   #key: string | undefined
 
   /**
-   * Takes the token out of what follows # in the page's address. Returns the rest, which is to
-   * replace it: neither the history nor a reload, which might load the page of a stranger, has the
-   * token then. Returns undefined if there is no token.
+   * Takes the token out of the fragment of the page's address. Returns the rest for the address:
+   * neither the history nor a reload, which might load a stranger's page, may have the token.
+   * Returns undefined if there is no token.
    */
   takeToken(hash: string): string | undefined {
     const [, token, place] = TOKEN.exec(hash) ?? []
     if (token === undefined) return undefined
     this.#token = token
     this.#key = undefined
-    return `#${place}`
+    return place && `#${place}`
   }
 
   /** Adds the key to a path with a query. */

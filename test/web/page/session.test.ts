@@ -63,7 +63,7 @@ function withToken(): Session {
 }
 
 test.each([
-  [`#token=${TOKEN}`, '#'],
+  [`#token=${TOKEN}`, ''],
   [`#token=${TOKEN}&driver/4711//sn0`, '#driver/4711//sn0'],
   [`#token=${TOKEN}#driver/4711//sn0`, '#driver/4711//sn0'],
   ['#driver/4711//token=x', undefined],
