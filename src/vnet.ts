@@ -11,6 +11,8 @@ process.on('SIGUSR1', () => {})
 const why = unsupported()
 try {
   if (why === undefined) {
+    const { closeInheritedFiles } = await import('./cli/inherited-files.ts')
+    closeInheritedFiles(process)
     const { main } = await import('./cli/main.ts')
     const { processIo } = await import('./cli/process-io.ts')
     const io = processIo(process)

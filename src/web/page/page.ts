@@ -28,7 +28,7 @@ const SENTENCES: Readonly<Partial<Record<FeedState, string>>> = {
     'The server refuses this page: it needs the token, or too many pages are open. ' +
     'Open the address that vnet printed, or close other pages.',
   foreign:
-    'The server at this address does not have the token of this page, so it got nothing from it. ' +
+    'The server at this address does not have the token of this page, so the page sends it nothing secret. ' +
     'Open the address that vnet printed.',
 }
 

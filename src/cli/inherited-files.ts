@@ -1,0 +1,28 @@
+/** Files that the starting shell left open, such as `9</etc/shadow`: vnet needs none of them. */
+import { closeSync, fstatSync, readdirSync } from 'node:fs'
+
+/** The last descriptor that every program has. */
+const STDERR = 2
+
+/**
+ * Closes inherited files, directories and block devices, except those that an argument names, such
+ * as /dev/fd/9. To be called before the program opens a file. Sockets, pipes and terminals stay,
+ * because Node has some of its own. Does nothing if Node was given options: some open files.
+ */
+export function closeInheritedFiles({ argv, execArgv, env }: Pick<NodeJS.Process, 'argv' | 'execArgv' | 'env'>): void {
+  if (execArgv.length > 0 || env.NODE_OPTIONS !== undefined) return
+  const named = new Set(Array.from(argv.join('\n').matchAll(/\/fd\/(\d+)/g), ([, fd]) => Number(fd)))
+  for (const fd of readdirSync('/proc/self/fd').map(Number)) {
+    if (fd > STDERR && !named.has(fd) && isFile(fd)) closeSync(fd)
+  }
+}
+
+function isFile(fd: number): boolean {
+  try {
+    const stat = fstatSync(fd)
+    return stat.isFile() || stat.isDirectory() || stat.isBlockDevice()
+  } catch {
+    // The descriptor by which the list was read.
+    return false
+  }
+}
