@@ -31,7 +31,6 @@ export interface HttpOptions {
 export interface HttpServer extends AsyncDisposable {
   /** Without a path. */
   readonly url: string
-  readonly token: string
 }
 
 /** A request that passed the guard. */
@@ -49,11 +48,7 @@ export async function serveHttp(
   { address, hosts = [], access }: HttpOptions,
   reply: (asked: Asked) => Promise<void>,
 ): Promise<HttpServer> {
-  const limits = {
-    headersTimeout: HEADERS_MS,
-    requestTimeout: REQUEST_MS,
-    connectionsCheckingInterval: HEADERS_MS,
-  }
+  const limits = { headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, connectionsCheckingInterval: HEADERS_MS }
   const server = createServer(limits)
   server.maxConnections = CONNECTIONS_MAX
   server.maxRequestsPerSocket = REQUESTS_A_CONNECTION
@@ -73,7 +68,7 @@ export async function serveHttp(
       if (error.code !== 'ECONNRESET') process.emitWarning(error)
     })
   })
-  return { url, token: token.text, [Symbol.asyncDispose]: () => close(server) }
+  return { url, [Symbol.asyncDispose]: () => close(server) }
 }
 
 /** Returns undefined if the request was refused. */

@@ -134,17 +134,17 @@ const keyText = (nonce: string): string => `vnet page ${nonce}`
 
 /** The token of one server, and the key that pages of this process show. */
 export class Token {
-  readonly text: string
+  readonly #text: string
   readonly #nonce = randomBytes(SECRET_BYTES).toString('base64url')
   readonly #accepted: readonly Buffer[]
 
   constructor(text: string) {
-    this.text = text
+    this.#text = text
     this.#accepted = [text, hmac(text, keyText(this.#nonce), 'hex')].map(digest)
   }
 
   prove(nonce: string): ServerProof {
-    return { proof: hmac(this.text, proofText(nonce), 'hex'), nonce: this.#nonce }
+    return { proof: hmac(this.#text, proofText(nonce), 'hex'), nonce: this.#nonce }
   }
 
   /** The token or a key is in the query (`?token=`) or in `Authorization: Bearer`. */
