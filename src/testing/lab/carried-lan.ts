@@ -31,7 +31,7 @@ export class CarriedLan {
     const made = new CarriedLan(ports, async () => await driver.exit?.())
     try {
       for (const [i, { dev, netns }] of specs.entries()) {
-        ports[i]?.setWords(spec.wire, spec.wire)
+        ports[i]?.setWords(spec.ab, spec.ba)
         await bringUp(net, dev as NetDevice, netns, spec.ports[i] as EndSpec)
       }
       return made

@@ -1,6 +1,5 @@
 /** LabFault: a fault that a test has set. */
-import { inspect } from 'node:util'
-import { UsageError } from '../../netdev/driver.ts'
+import { COUNT, checkForm } from './options.ts'
 
 /** What a fault asks of its link. */
 interface FaultCalls {
@@ -28,8 +27,10 @@ export class LabFault implements AsyncDisposable {
    * the lab closed, before.
    */
   hit(n = 1): Promise<void> {
-    if (!(Number.isInteger(n) && n >= 1)) {
-      return Promise.reject(new UsageError(`hit(n): ${inspect(n)} is not a whole number of at least 1`))
+    try {
+      checkForm('hit(n)', n, COUNT)
+    } catch (error) {
+      return Promise.reject(error)
     }
     if (this.hits >= n) return Promise.resolve()
     const hit = this.#calls.hit(n)

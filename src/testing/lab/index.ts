@@ -26,6 +26,7 @@ export type { LabRequestInit } from './requests.ts'
 export type { LabRouter, LabRouterOptions } from './router.ts'
 export type { StreamServer } from './sockets.ts'
 export type { CableEntry, LanEntry, Made, RouterEntry, Topology } from './topology.ts'
+export type { WireDirections, WireWords } from './wire-words.ts'
 
 /**
  * Starts a lab. It ends when it is closed, disposed of, or `signal` aborts, and with the process.
@@ -34,7 +35,7 @@ export type { CableEntry, LanEntry, Made, RouterEntry, Topology } from './topolo
  * rights that a lab needs, and with a UsageError for wrong options.
  */
 export async function createLab(options: LabOptions = {}): Promise<Lab> {
-  options.signal?.throwIfAborted()
+  options?.signal?.throwIfAborted?.()
   // The worker starts while this thread loads the rest.
   const carrier = Carrier.take()
   const { Lab } = await import('./lab.ts').catch(error => {

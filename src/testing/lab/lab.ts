@@ -3,7 +3,6 @@ import { rmSync } from 'node:fs'
 import { inspect } from 'node:util'
 import { loadNative, type Native } from '../../linux/native.ts'
 import { UsageError } from '../../netdev/driver.ts'
-import { checkOptions } from '../../netdev/options.ts'
 import { Captures } from './captures.ts'
 import type { Carrier } from './carrier.ts'
 import { LabUnavailableError } from './errors.ts'
@@ -14,10 +13,12 @@ import type { LabLink } from './link.ts'
 import { Links, NAME_MAX } from './links.ts'
 import { masquerade } from './masquerade.ts'
 import { LabNamespace } from './namespace.ts'
+import { checkOptions, type Forms, SIGNAL, WHOLE_NUMBER } from './options.ts'
 import { killProcesses } from './processes.ts'
 import { whyNoLab } from './rights.ts'
-import { LabRouter, type LabRouterOptions } from './router.ts'
+import { checkRouterOptions, LabRouter, type LabRouterOptions } from './router.ts'
 import { type Made, makeTopology, type Topology } from './topology.ts'
+import type { WireWords } from './wire-words.ts'
 
 export interface LabOptions {
   /** The seed of all random decisions, a whole number: the same seed, the same drops. Default 1. */
@@ -27,8 +28,11 @@ export interface LabOptions {
 }
 
 export interface LabCableOptions {
-  /** What the wire does in both directions, in words: `delay 20ms loss 1%`. Times have a unit. */
-  readonly wire?: string
+  /**
+   * What the wire does, in words: `delay 20ms loss 1%` in both directions, or `{ ab, ba }`, where
+   * ab leads from the first namespace to the second. Times have a unit.
+   */
+  readonly wire?: WireWords
   /** Of both interfaces. 1500 by default; below 1280 there is no IPv6. */
   readonly mtu?: number
   /**
@@ -42,6 +46,8 @@ export interface LabCableOptions {
    */
   readonly addresses?: readonly [readonly string[], readonly string[]]
 }
+
+const LAB_OPTIONS: Forms<LabOptions> = { seed: WHOLE_NUMBER, signal: SIGNAL }
 
 const NAME = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/i
 
@@ -62,7 +68,6 @@ export class Lab implements AsyncDisposable {
   #closed: Promise<void> | undefined
 
   private constructor(native: Native, carrier: Carrier, { seed = 1, signal }: LabOptions) {
-    if (!Number.isSafeInteger(seed)) throw new UsageError(`seed ${seed}: not a whole number`)
     this.seed = seed
     this.#native = native
     this.#carrier = carrier
@@ -78,7 +83,7 @@ export class Lab implements AsyncDisposable {
   /** @internal As createLab. The lab releases `carrier`, also if this rejects. */
   static async start(carrier: Carrier, options: LabOptions): Promise<Lab> {
     try {
-      checkOptions('createLab', options, ['seed', 'signal'])
+      checkOptions('createLab', options, LAB_OPTIONS)
       const native = loadNative()
       const why = await whyNoLab(native)
       if (why !== undefined) throw new LabUnavailableError(why)
@@ -104,9 +109,9 @@ export class Lab implements AsyncDisposable {
    * options, and with a VnetError if the kernel refuses.
    */
   async router(name: string, options: LabRouterOptions = {}): Promise<LabRouter> {
-    checkOptions('router', options, ['inside', 'outside', 'nat'])
+    checkRouterOptions(name, options)
     const { inside = [], outside, nat } = options
-    if (!Array.isArray(inside)) throw new UsageError(`router ${name}: \`inside\` is a list of namespaces`)
+    this.#links.checkEnds(`router ${name}`, outside === undefined ? inside : [...inside, outside])
     const make = () => new LabRouter(name, { native: this.#native, hosts: this.#hosts }, options)
     const [router] = this.#add([name], make) as [LabRouter]
     const joinInside = async (host: LabNamespace) => router.addLink(host, await this.cable(host, router))

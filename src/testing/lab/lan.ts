@@ -7,17 +7,30 @@ import { UsageError } from '../../netdev/driver.ts'
 import { formatAddress, networkOf, parsePrefix, plus } from '../../packet/address.ts'
 import { withoutPrefix } from './hosts.ts'
 import type { LabLink } from './link.ts'
-import type { LabNamespace } from './namespace.ts'
+import { type LabNamespace, nameOf } from './namespace.ts'
+import { ANY, checkOptions, FLAG, type Forms } from './options.ts'
+import { WIRE, type WireWords } from './wire-words.ts'
 
 /** What describes the segment, as in a file of `vnet lan` (docs/lan-config.md). */
 export interface LabLanOptions extends Omit<LanFile, '$schema'> {
-  /** What the wire of each port does in both directions, in words. */
-  readonly wire?: string
+  /** What the wire of each port does, in words; with `{ ab, ba }`, ab leads to the segment. */
+  readonly wire?: WireWords
   /**
    * False leaves the ports without addresses, for a DHCP client. By default they have the 201st and
    * the following addresses of the network, which the DHCP server does not assign.
    */
   readonly addresses?: boolean
+}
+
+/** What describes the segment is checked with it. */
+const OPTIONS: Forms<LabLanOptions> = {
+  ...{ wire: WIRE, addresses: FLAG, network: ANY, network6: ANY, gateway: ANY, hosts: ANY },
+  ...{ dhcp: ANY, dns: ANY, ra: ANY },
+}
+
+/** Throws a UsageError for options of a segment that are not understood. */
+export function checkLanOptions(options: LabLanOptions): void {
+  checkOptions('lan', options, OPTIONS)
 }
 
 /** The first address of a port: behind those of the DHCP server. */
@@ -50,7 +63,7 @@ export class LabLan implements AsyncDisposable {
   /** Returns the link of a namespace to the segment: `ab` leads to the segment. */
   portOf(namespace: LabNamespace): LabLink {
     const port = this.#ports.get(namespace)
-    if (port === undefined) throw new UsageError(`${namespace.name} is not a port of this lan`)
+    if (port === undefined) throw new UsageError(`${nameOf(namespace)} is not a port of this lan`)
     return port
   }
 

@@ -1,15 +1,42 @@
 /** LabLink: a cable between two namespaces of a lab, whose wire a test changes while it runs. */
 import { EventEmitter } from 'node:events'
-import { inspect } from 'node:util'
 import { UsageError } from '../../netdev/driver.ts'
 import type { FaultAction, FaultWhen } from '../../wire/fault.ts'
 import type { Direction } from '../../wire/wire.ts'
 import type { Carrier } from './carrier.ts'
 import { LabFault } from './fault.ts'
+import { COUNT, checkForm, checkNone, checkOptions, type Form, type Forms } from './options.ts'
 import type { EndReport, LinkReport } from './protocol.ts'
+import { directionsOf, WIRE, type WireDirections, type WireWords, WORDS } from './wire-words.ts'
 
 /** The default of faults: every packet that matches. */
 const EVERY: FaultWhen = { every: 1 }
+
+const MILLISECONDS: Form = {
+  accepts: value => typeof value === 'number' && value >= 0 && value < Number.POSITIVE_INFINITY,
+  text: 'a number of milliseconds, such as 100',
+}
+const FILTER: Form = {
+  accepts: value => value === undefined || (typeof value === 'string' && value.trim() !== ''),
+  text: "a filter, such as 'tcp port 80'; undefined matches every packet",
+}
+const TIME: Form = {
+  accepts: value => typeof value === 'string' || (typeof value === 'number' && value >= 0),
+  text: "a time, such as '50ms'",
+}
+const ACTION: Form = {
+  accepts: value => typeof value === 'string' || (typeof value === 'object' && value !== null && 'delay' in value),
+  text: "a fault: 'drop', 'duplicate', 'corrupt', 'reset' or { delay: '50ms' }",
+}
+const WHEN: Forms<FaultWhen> = { first: COUNT, nth: COUNT, every: COUNT, after: TIME }
+
+/** Throws a UsageError for arguments of a fault that are not understood. */
+function checkFault(action: FaultAction, filter: string | undefined, when: FaultWhen): void {
+  checkForm('fault', action, ACTION)
+  if (typeof action === 'object') checkOptions('fault', action, { delay: TIME })
+  checkForm('fault', filter, FILTER)
+  checkOptions('fault', when, WHEN)
+}
 
 /** The events of a link, and those of every EventEmitter. */
 const EVENTS: readonly (string | symbol)[] = ['up', 'down', 'wire', 'close']
@@ -30,8 +57,9 @@ export class LinkDirection {
    * Replaces what the wire does in this direction: `delay 20ms loss 1%`, '' for nothing. Packets in
    * flight arrive. Rejects with a UsageError for wrong words, which change nothing.
    */
-  wire(words: string): Promise<void> {
-    return this.#link.change(words, [this.#direction])
+  async wire(words: string): Promise<void> {
+    checkForm(`${this.#direction}.wire`, words, WORDS)
+    await this.#link.change({ [this.#direction]: words })
   }
 
   /** Drops packets; as fault('drop', filter, when). */
@@ -90,21 +118,25 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
   }
 
   /**
-   * Replaces what the wire does in both directions: `delay 20ms loss 1%`, '' for nothing. Packets
-   * in flight arrive. Rejects with a UsageError for wrong words, which change nothing.
+   * Replaces what the wire does: `delay 20ms loss 1%` in both directions, '' for nothing, or
+   * `{ ab, ba }` in those that are given. Packets in flight arrive. Rejects with a UsageError for
+   * wrong words, which change nothing.
    */
-  wire(words: string): Promise<void> {
-    return this.change(words, ['ab', 'ba'])
+  async wire(words: WireWords): Promise<void> {
+    checkForm('wire', words, WIRE)
+    await this.change(directionsOf(words))
   }
 
   /** Cuts the cable: neither end has a carrier until `up`. */
-  async down(): Promise<void> {
+  async down(...none: readonly never[]): Promise<void> {
+    checkNone('down', none)
     await this.#carrier.call('carrier', this.#id, false)
     this.emit('down')
   }
 
   /** Plugs the cable in again. Packets pass when it settles. */
-  async up(): Promise<void> {
+  async up(...none: readonly never[]): Promise<void> {
+    checkNone('up', none)
     await this.#carrier.call('carrier', this.#id, true)
     if (this.#closed === undefined) this.#lab.onUp?.()
     this.emit('up')
@@ -116,9 +148,7 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
    * when a later call of this link settles, such as `stats()`.
    */
   async partition(ms: number): Promise<void> {
-    if (!(typeof ms === 'number' && ms >= 0 && ms < Number.POSITIVE_INFINITY)) {
-      throw new UsageError(`partition(ms): ${inspect(ms)} is not a number of milliseconds, such as 100`)
-    }
+    checkForm('partition(ms)', ms, MILLISECONDS)
     await this.#carrier.call('partition', this.#id, ms)
   }
 
@@ -150,10 +180,12 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
   }
 
   /** @internal */
-  async change(words: string, directions: readonly Direction[]): Promise<void> {
-    const of = (direction: Direction) => (directions.includes(direction) ? words : undefined)
-    await this.#carrier.call('wire', this.#id, of('ab'), of('ba'))
-    for (const direction of directions) this.emit('wire', direction, words)
+  async change(words: WireDirections): Promise<void> {
+    await this.#carrier.call('wire', this.#id, words.ab, words.ba)
+    for (const direction of ['ab', 'ba'] as const) {
+      const changed = words[direction]
+      if (changed !== undefined) this.emit('wire', direction, changed)
+    }
   }
 
   /** @internal */
@@ -163,6 +195,7 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
     filter: string | undefined,
     when: FaultWhen,
   ): Promise<LabFault> {
+    checkFault(action, filter, when)
     const hits = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)
     const id = await this.#carrier.call('fault', this.#id, { direction, action, filter, when, hits })
     return new LabFault(hits, {

@@ -2,19 +2,20 @@
 import { inspect } from 'node:util'
 import { checkAddresses } from '../../linux/link-request.ts'
 import { UsageError } from '../../netdev/driver.ts'
-import { checkOptions } from '../../netdev/options.ts'
 import { parseIpv4 } from '../../packet/address.ts'
 import type { Captures } from './captures.ts'
 import type { Carrier } from './carrier.ts'
 import { type Hosts, withoutPrefix } from './hosts.ts'
 import type { LabCableOptions } from './lab.ts'
-import { LabLan, type LabLanOptions, planLan } from './lan.ts'
+import { checkLanOptions, LabLan, type LabLanOptions, planLan } from './lan.ts'
 import { LabLink } from './link.ts'
 import { LabNamespace } from './namespace.ts'
 import type { NatKind } from './nat-table.ts'
+import { ANY, checkOptions, FLAG, type Forms, WHOLE_NUMBER } from './options.ts'
 import type { EndSpec } from './protocol.ts'
 import { Routes } from './routes.ts'
 import { addressesOf, macOf } from './subnet.ts'
+import { directionsOf, WIRE } from './wire-words.ts'
 
 /** The most characters of a name of an interface. */
 export const NAME_MAX = 15
@@ -29,7 +30,7 @@ interface LinksLab {
   namespaces(): readonly LabNamespace[]
 }
 
-const CABLE_OPTIONS: readonly (keyof LabCableOptions)[] = ['wire', 'mtu', 'capture', 'addresses']
+const CABLE_OPTIONS: Forms<LabCableOptions> = { wire: WIRE, mtu: WHOLE_NUMBER, capture: FLAG, addresses: ANY }
 
 export class Links {
   readonly #seed: number
@@ -59,11 +60,11 @@ export class Links {
 
   /** As Lab.cable. With `kind`, `a` translates. */
   async cable(a: LabNamespace, b: LabNamespace, options: LabCableOptions, kind?: NatKind): Promise<LabLink> {
-    this.#checkEnds('cable', [a, b])
-    if (a === b) throw new UsageError(`cable: ${a.name} cannot be joined to itself`)
+    this.checkEnds('cable', [a, b])
     checkOptions('cable', options, CABLE_OPTIONS)
     const link = ++this.#last
     const { wire = '', mtu, capture = false } = options
+    const { ab = '', ba = '' } = directionsOf(wire)
     const [ofA, ofB] = givenAddresses(options) ?? [addressesOf(link, 1, mtu), addressesOf(link, 2, mtu)]
     // At once, so that two cables that are made together do not take the same name.
     const atA = takeInterface(a, b.name, link, ofA)
@@ -84,7 +85,7 @@ export class Links {
       const seed = this.#seedOf(link)
       const file = capture ? this.#captures.add(a.name, b.name) : undefined
       const nat = kind && { kind, address: ipv4Of(ofA) }
-      const spec = { a: endA, b: endB, ab: wire, ba: wire, seed, mtu, nat, capture: file }
+      const spec = { a: endA, b: endB, ab, ba, seed, mtu, nat, capture: file }
       made = this.#add(await this.#made(this.#carrier.call('cable', spec)), onClose, resolve)
       resolve()
       await this.#lead(link)
@@ -130,13 +131,16 @@ export class Links {
     return making
   }
 
-  #checkEnds(what: string, ends: readonly LabNamespace[]): void {
+  /** Throws a UsageError unless these are namespaces of the lab, each named once. */
+  checkEnds(what: string, ends: readonly LabNamespace[]): void {
     const own = this.#namespaces()
     for (const end of ends) {
       if (end instanceof LabNamespace && own.includes(end)) continue
       const given = end instanceof LabNamespace ? `${end.name}, of another lab,` : inspect(end)
       throw new UsageError(`${what}: ${given} is not a namespace of the lab`)
     }
+    const twice = ends.find((end, i) => ends.indexOf(end) !== i)
+    if (twice !== undefined) throw new UsageError(`${what}: ${twice.name} is named twice`)
   }
 
   /** As Lab.lan. */
@@ -144,9 +148,9 @@ export class Links {
     if (typeof options !== 'object' || options === null || options instanceof LabNamespace) {
       throw new UsageError('lan(options, ...namespaces): the options are missing; {} stands for the defaults')
     }
-    this.#checkEnds('lan', namespaces)
+    this.checkEnds('lan', namespaces)
+    checkLanOptions(options)
     if (namespaces.length === 0) throw new UsageError('lan: name the namespaces that are joined to it')
-    if (new Set(namespaces).size !== namespaces.length) throw new UsageError('lan: a namespace is named twice')
     const link = ++this.#last
     const names = namespaces.map(({ name }) => name)
     const plan = planLan(link, names, options)
@@ -163,7 +167,8 @@ export class Links {
     }
     let made: LabLan | undefined
     try {
-      const spec = { ports, file: plan.file, wire: options.wire ?? '', seed: this.#seedOf(link) }
+      const { ab = '', ba = '' } = directionsOf(options.wire ?? '')
+      const spec = { ports, file: plan.file, ab, ba, seed: this.#seedOf(link) }
       const ids = await this.#made(this.#carrier.call('lan', spec))
       const add = (host: LabNamespace, i: number) => this.#add(ids.ports[i] as number, () => forget(host))
       const links = new Map(namespaces.map((host, i) => [host, add(host, i)]))

@@ -22,6 +22,7 @@ import { countersOf, type NamespaceCounters } from './counters.ts'
 import { type HostInterface, type Hosts, withoutPrefix } from './hosts.ts'
 import type { NamespaceWorkerData } from './namespace-worker.ts'
 import { OpenSockets } from './open-sockets.ts'
+import { ANY, checkOptions, FLAG, type Forms, SIGNAL } from './options.ts'
 import { type ExecOptions, type ExecResult, type LabSpawnOptions, Programs } from './programs.ts'
 import { type LabRequestInit, Requests } from './requests.ts'
 import { bindUdp, checkPort, connecting, listen, type SocketPlace, type StreamServer } from './sockets.ts'
@@ -35,6 +36,20 @@ export interface LabInterface extends HostInterface {
 export interface NamespaceLab {
   readonly native: Native
   readonly hosts: Hosts
+}
+
+/** Returns the name of a namespace for an error, or what was given in place of one. */
+export function nameOf(given: unknown): string {
+  return given instanceof LabNamespace ? given.name : inspect(given)
+}
+
+const SOCKET_OPTIONS: Forms<Omit<dgram.SocketOptions, 'lookup' | 'reusePort'>> = {
+  ...{ type: ANY, reuseAddr: FLAG, ipv6Only: FLAG, recvBufferSize: ANY, sendBufferSize: ANY },
+  ...{ signal: SIGNAL, receiveBlockList: ANY, sendBlockList: ANY },
+}
+const WORKER_OPTIONS: Forms<Omit<WorkerOptions, 'eval'>> = {
+  ...{ argv: ANY, env: ANY, execArgv: ANY, name: ANY, resourceLimits: ANY, stderr: ANY, stdin: ANY, stdout: ANY },
+  ...{ trackUnmanagedFds: ANY, transferList: ANY, workerData: ANY },
 }
 
 export class LabNamespace {
@@ -154,6 +169,7 @@ export class LabNamespace {
   async createSocket(type: dgram.SocketType | dgram.SocketOptions, port = 0, host?: string): Promise<dgram.Socket> {
     this.#check()
     const options = typeof type === 'string' ? { type } : type
+    checkOptions('createSocket', options, SOCKET_OPTIONS)
     const family = options.type === 'udp6' ? 6 : 4
     const socket = dgram.createSocket({ ...options, lookup: this.#lookup(family) })
     this.#sockets.add(socket)
@@ -189,6 +205,7 @@ export class LabNamespace {
    */
   worker(file: string | URL, options: WorkerOptions = {}): Worker {
     this.#check()
+    checkOptions('worker', options, WORKER_OPTIONS)
     const url = typeof file === 'string' ? pathToFileURL(file) : file
     const own: NamespaceWorkerData = {
       ...{ nsfd: this.#place.nsfd, hosts: this.#hosts.fileOf(this) },

@@ -2,10 +2,9 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { statSync } from 'node:fs'
-import { inspect } from 'node:util'
 import { builtFile } from '../../linux/native.ts'
-import { UsageError } from '../../netdev/driver.ts'
 import { ENOENT, VnetError } from '../../netdev/errno.ts'
+import { ANY, checkForm, checkOptions, FLAG, type Form, type Forms, SIGNAL } from './options.ts'
 
 /** As spawn of node:child_process has them. To run a program as another user, run setpriv(1). */
 export type LabSpawnOptions = Omit<SpawnOptions, 'uid' | 'gid' | 'shell' | 'argv0'>
@@ -33,8 +32,28 @@ export interface ProgramPlace {
 }
 
 /** What node:child_process can do and the launcher cannot. */
-const UNSUPPORTED = ['shell', 'uid', 'gid', 'argv0'] as const
-const INSTEAD = "run sh, ['-c', 'WORDS'], or setpriv(1) for another user"
+const NOT_POSSIBLE: Form = {
+  accepts: value => value === false,
+  text: "possible: run sh, ['-c', 'WORDS'], or setpriv(1) for another user",
+}
+const PROGRAM: Form = { accepts: value => typeof value === 'string' && value !== '', text: 'a program' }
+const ARGUMENTS: Form = {
+  accepts: value => Array.isArray(value) && value.every(each => /^(string|number)$/.test(typeof each)),
+  text: "a list of arguments, such as ['-c1', 'server']",
+}
+const INPUT: Form = {
+  accepts: value => typeof value === 'string' || ArrayBuffer.isView(value),
+  text: 'text or a Uint8Array',
+}
+
+/** Node checks the values of its own options. */
+const SPAWN_OPTIONS: Forms<SpawnOptions> = {
+  ...{ cwd: ANY, env: ANY, stdio: ANY, detached: FLAG, timeout: ANY, killSignal: ANY, signal: SIGNAL },
+  ...{ serialization: ANY, windowsHide: ANY, windowsVerbatimArguments: ANY },
+  ...{ shell: NOT_POSSIBLE, uid: NOT_POSSIBLE, gid: NOT_POSSIBLE, argv0: NOT_POSSIBLE },
+}
+const { stdio: _, ...WITHOUT_STDIO } = SPAWN_OPTIONS
+const EXEC_OPTIONS = { ...WITHOUT_STDIO, input: INPUT }
 
 /** The line of the launcher if it cannot execute the program: what failed, and an errno. */
 const FAILED = /^vnet-within: (.+): [^:]+ \((\d+)\)\n$/
@@ -51,8 +70,12 @@ export class Programs {
     this.#place = place
   }
 
-  spawn(command: string, args: readonly string[], { stdio = 'pipe', ...options }: LabSpawnOptions): ChildProcess {
-    checkProgram(command, args, options)
+  spawn(command: string, args: readonly string[], given: LabSpawnOptions): ChildProcess {
+    checkForm('spawn', command, PROGRAM)
+    checkForm(command, args, ARGUMENTS)
+    checkOptions(command, given, SPAWN_OPTIONS)
+    const { stdio = 'pipe', ...options } = given
+    checkDirectory(command, options.cwd)
     const { nsfd, etc } = this.#place
     const streams = typeof stdio === 'string' ? Array<typeof stdio>(FIRST_FD).fill(stdio) : [...stdio]
     while (streams.length < FIRST_FD) streams.push('pipe')
@@ -66,7 +89,10 @@ export class Programs {
     return child
   }
 
-  async exec(command: string, args: readonly string[], { input, ...options }: ExecOptions): Promise<ExecResult> {
+  async exec(command: string, args: readonly string[], given: ExecOptions): Promise<ExecResult> {
+    checkForm('exec', command, PROGRAM)
+    checkOptions<Omit<SpawnOptions, 'stdio'> & ExecOptions>(command, given, EXEC_OPTIONS)
+    const { input, ...options } = given
     const child = this.spawn(command, args, options)
     const out: Buffer[] = []
     const err: Buffer[] = []
@@ -101,13 +127,8 @@ export class Programs {
   }
 }
 
-/** Throws a UsageError for wrong arguments, and a VnetError for a directory that does not exist. */
-function checkProgram(command: string, args: readonly string[], options: SpawnOptions): void {
-  if (typeof command !== 'string' || command === '') throw new UsageError(`${inspect(command)} is not a program`)
-  if (!Array.isArray(args)) throw new UsageError(`${command}: the arguments are a list, not ${inspect(args)}`)
-  const unsupported = UNSUPPORTED.find(key => options[key] !== undefined && options[key] !== false)
-  if (unsupported !== undefined) throw new UsageError(`${command}: no option is called '${unsupported}': ${INSTEAD}`)
-  const { cwd } = options
+/** Throws a VnetError for a directory that does not exist. */
+function checkDirectory(command: string, cwd: SpawnOptions['cwd']): void {
   const isThere = cwd === undefined || statSync(cwd, { throwIfNoEntry: false })?.isDirectory() === true
   if (!isThere) throw new VnetError(ENOENT, `start ${command}`, `the directory ${cwd} does not exist`)
 }

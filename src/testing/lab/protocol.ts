@@ -44,8 +44,9 @@ export interface LanSpec {
   readonly ports: readonly EndSpec[]
   /** What describes the segment, as in a file of `vnet lan`. */
   readonly file: LanFile
-  /** What the wire of each port does in both directions, in words. */
-  readonly wire: string
+  /** What the wire of each port does to the segment and back, in words. */
+  readonly ab: string
+  readonly ba: string
   readonly seed: number
 }
 

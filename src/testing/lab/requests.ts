@@ -2,10 +2,18 @@
 import type { Socket } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import type { Agent, buildConnector, FormData as UndiciForm } from 'undici'
+import { ANY, checkOptions, type Forms, OBJECT } from './options.ts'
 
 export interface LabRequestInit extends RequestInit {
   /** For https: `ca`, `rejectUnauthorized`, `servername` and others as tls.connect has them. */
   readonly tls?: ConnectionOptions
+}
+
+/** The options of fetch(), which checks their values. */
+const OPTIONS: Forms<Omit<LabRequestInit, 'dispatcher'> & { readonly duplex?: string; readonly priority?: string }> = {
+  ...{ method: ANY, headers: ANY, body: ANY, redirect: ANY, signal: ANY, duplex: ANY, referrer: ANY },
+  ...{ referrerPolicy: ANY, mode: ANY, credentials: ANY, cache: ANY, integrity: ANY, keepalive: ANY },
+  ...{ window: ANY, priority: ANY, tls: OBJECT },
 }
 
 /** Returns a socket that connects. Throws if there is no such host. */
@@ -27,7 +35,9 @@ export class Requests {
   }
 
   /** As fetch(). */
-  async fetch(url: string | URL, { tls = PLAIN, ...init }: LabRequestInit): Promise<Response> {
+  async fetch(url: string | URL, given: LabRequestInit): Promise<Response> {
+    checkOptions('fetch', given, OPTIONS)
+    const { tls = PLAIN, ...init } = given
     // Loaded at the first use: it takes longer than the first request.
     const { fetch, Agent, buildConnector, FormData } = await import('undici')
     let agent = this.#agents.get(tls)

@@ -8,8 +8,9 @@ import { O_WRONLY } from '../../linux/uapi.ts'
 import { UsageError } from '../../netdev/driver.ts'
 import { ENOENT } from '../../netdev/errno.ts'
 import type { LabLink } from './link.ts'
-import { type LabInterface, LabNamespace, type NamespaceLab } from './namespace.ts'
+import { type LabInterface, LabNamespace, type NamespaceLab, nameOf } from './namespace.ts'
 import type { NatKind } from './nat-table.ts'
+import { ANY, checkNone, checkOptions, type Forms, LIST } from './options.ts'
 import type { SocketPlace } from './sockets.ts'
 
 export interface LabRouterOptions {
@@ -28,7 +29,20 @@ export interface LabRouterOptions {
   readonly nat?: 'masquerade' | NatKind
 }
 
-const NATS: readonly string[] = ['masquerade', 'full-cone', 'restricted', 'symmetric']
+const NATS: readonly unknown[] = ['masquerade', 'full-cone', 'restricted', 'symmetric']
+
+const OPTIONS: Forms<LabRouterOptions> = {
+  inside: { ...LIST, text: 'a list of namespaces' },
+  outside: ANY,
+  nat: { accepts: value => NATS.includes(value), text: `a NAT, which are ${NATS.join(', ')}` },
+}
+
+/** Throws a UsageError for options of a router that are not understood. */
+export function checkRouterOptions(name: string, options: LabRouterOptions): void {
+  checkOptions(`router ${name}`, options, OPTIONS)
+  const { nat, outside } = options
+  if (nat !== undefined && outside === undefined) throw new UsageError(`router ${name}: a NAT needs \`outside\``)
+}
 
 /**
  * What makes a router of a namespace. A router looks for IPv6 neighbours from its link-local
@@ -50,10 +64,6 @@ export class LabRouter extends LabNamespace {
 
   /** @internal */
   constructor(name: string, lab: NamespaceLab, { nat, outside }: LabRouterOptions) {
-    if (nat !== undefined && !NATS.includes(nat)) {
-      throw new UsageError(`router ${name}: no NAT is called '${nat}', but ${NATS.join(', ')} are`)
-    }
-    if (nat !== undefined && outside === undefined) throw new UsageError(`router ${name}: a NAT needs \`outside\``)
     super(name, lab, forward)
     this.#nat = nat
     this.#outside = outside
@@ -79,7 +89,7 @@ export class LabRouter extends LabNamespace {
   linkTo(namespace: LabNamespace): LabLink {
     const link = this.#links.get(namespace)
     if (link === undefined)
-      throw new UsageError(`the router ${this.name} was not made with a link to ${namespace.name}`)
+      throw new UsageError(`the router ${this.name} was not made with a link to ${nameOf(namespace)}`)
     return link
   }
 
@@ -88,7 +98,8 @@ export class LabRouter extends LabNamespace {
    * leaves by another port, and packets to the old ports are dropped. The kernel's NAT cannot do
    * that: it keeps the ports of hosts.
    */
-  async rebind(): Promise<void> {
+  async rebind(...none: readonly never[]): Promise<void> {
+    checkNone('rebind', none)
     if (this.#nat === undefined || this.#outside === undefined || this.#nat === 'masquerade') {
       throw new UsageError(`the router ${this.name} has no NAT that rebinds: make it with nat: 'restricted'`)
     }

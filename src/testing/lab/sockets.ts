@@ -151,7 +151,7 @@ const SOCKADDR_IN6 = 28
 
 /** A struct sockaddr_in or sockaddr_in6 (include/uapi/linux/in.h, in6.h). */
 function sockaddr(host: string, port: number): Uint8Array {
-  const ip = parseAddress(host)
+  const ip = typeof host === 'string' ? parseAddress(host) : undefined
   if (ip === undefined) throw new UsageError(`${inspect(host)} is not an IP address to listen on`)
   const isV4 = ip.length === 4
   const bytes = new Uint8Array(isV4 ? SOCKADDR_IN : SOCKADDR_IN6)

@@ -1,10 +1,10 @@
 /** Topologies: a whole network of a lab as one object. */
 import { UsageError } from '../../netdev/driver.ts'
-import { checkOptions } from '../../netdev/options.ts'
 import type { Lab, LabCableOptions } from './lab.ts'
 import type { LabLan, LabLanOptions } from './lan.ts'
 import type { LabLink } from './link.ts'
 import type { LabNamespace } from './namespace.ts'
+import { checkForm, checkOptions, type Forms, LIST, OBJECT } from './options.ts'
 import type { LabRouter, LabRouterOptions } from './router.ts'
 
 /** A cable between two namespaces or routers, by their names. */
@@ -41,11 +41,16 @@ export interface Made<T extends Topology> {
   readonly lans: Named<T['lans'], LabLan>
 }
 
+const TOPOLOGY: Forms<Topology> = { namespaces: LIST, routers: OBJECT, cables: OBJECT, lans: OBJECT }
+
 /** Makes a topology in a lab. Rejects with a UsageError for a name that it does not have. */
 export async function makeTopology<const T extends Topology>(lab: Lab, topology: T): Promise<Made<T>> {
-  if (!Array.isArray(topology.namespaces)) throw new UsageError('a topology needs `namespaces`, a list of names')
-  checkOptions('topology', topology, ['namespaces', 'routers', 'cables', 'lans'])
+  checkOptions('topology', topology, TOPOLOGY)
+  if (topology.namespaces === undefined) throw new UsageError('a topology needs `namespaces`, a list of names')
   const { namespaces: names, routers = {}, cables = {}, lans = {} } = topology
+  for (const [kind, entries] of Object.entries({ router: routers, cable: cables, lan: lans })) {
+    for (const [name, entry] of Object.entries(entries)) checkForm(`${kind} ${name}`, entry, OBJECT)
+  }
   const known = new Map<string, LabNamespace>(lab.namespaces(...names).map(each => [each.name, each]))
   const found = (name: string): LabNamespace => {
     const namespace = known.get(name)

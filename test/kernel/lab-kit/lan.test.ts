@@ -107,7 +107,7 @@ test('wrong options are one line, and leave nothing', async () => {
   await expect(lab.lan({ wire: 'los 1%' }, a)).rejects.toThrow('los')
   await expect(lab.lan({ dhcp: { pool: '10.0.0.1' } }, a)).rejects.toThrow('pool')
   await expect(lab.lan({})).rejects.toThrow('name the namespaces')
-  await expect(lab.lan({}, a, a)).rejects.toThrow('a namespace is named twice')
+  await expect(lab.lan({}, a, a)).rejects.toThrow('lan: a is named twice')
   expect([a.interfaces, (await a.exec('ip', ['-o', 'link'])).stdout.includes('lan')]).toEqual([[], false])
   const lan = await lab.lan({}, a)
   expect(() => lan.portOf(b)).toThrow('b is not a port of this lan')

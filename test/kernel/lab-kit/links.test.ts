@@ -136,7 +136,7 @@ test('an option that does not exist is a usage error', async () => {
   await expect(cable(wires as LabCableOptions)).rejects.toThrow("cable: no option is called 'wires', but wire, mtu, ")
   expect(client.interfaces).toEqual([])
   await expect(createLab(sede as object)).rejects.toThrow("createLab: no option is called 'sede', but seed, signal")
-  await expect(lab.router('r', { insides: [] } as object)).rejects.toThrow("router: no option is called 'insides'")
+  await expect(lab.router('r', { insides: [] } as object)).rejects.toThrow("router r: no option is called 'insides'")
 })
 
 test('a fault drops the packets that it means, and counts them', async () => {

@@ -105,7 +105,9 @@ describe('a router', () => {
   test('refuses a NAT without an outside, and a name that is taken', async () => {
     await expect(lab.router('router', { inside: [client], nat: 'symmetric' })).rejects.toThrow('a NAT needs `outside`')
     await expect(lab.router('client')).rejects.toThrow('the name is taken')
-    await expect(lab.router('r', { outside: server, nat: 'cone' as never })).rejects.toThrow("no NAT is called 'cone'")
+    await expect(lab.router('r', { outside: server, nat: 'cone' as never })).rejects.toThrow(
+      "router r: nat: 'cone' is not a NAT, which are",
+    )
   })
 })
 

@@ -34,7 +34,8 @@ test('a name that the topology does not have is an error', async () => {
 })
 
 test.each([
-  [{ namespace: [] }, 'a topology needs `namespaces`'],
+  [{}, 'a topology needs `namespaces`'],
+  [{ namespace: [] }, "topology: no option is called 'namespace'"],
   [{ namespaces: [], cable: {} }, "topology: no option is called 'cable', but namespaces, routers, cables, lans"],
   [{ namespaces: ['a'], cables: { x: {} } }, 'cable x: `ends` is a list of names'],
   [{ namespaces: ['a'], cables: { x: { ends: ['a'] } } }, 'cable x: it has two `ends`'],

@@ -98,6 +98,8 @@ test('without rights the tests are skipped, or fail with the reason if VNET_REQU
   const failed = run({ VNET_REQUIRED: '1' })
   expect(failed.status).toBe(1)
   expect(failed.stderr).toContain('LabUnavailableError: a lab needs CAP_SYS_ADMIN')
+  const unknown = run({ VNET_REQUIRED: 'yes' })
+  expect([unknown.status, unknown.stderr]).toEqual([1, expect.stringContaining('VNET_REQUIRED=yes: it is 1 or 0')])
 })
 
 test('createLab rejects with what to do', () => {

@@ -1,0 +1,65 @@
+/**
+ * Options and arguments of the kit. A value that is not understood is refused in one line, because
+ * a test that runs without it would pass by mistake.
+ */
+import { inspect } from 'node:util'
+import { UsageError } from '../../netdev/driver.ts'
+import { checkOptions as checkNames } from '../../netdev/options.ts'
+
+/** What a value has to be. */
+export interface Form {
+  readonly accepts: (value: unknown) => boolean
+  /** Follows "is not" in the error: `a whole number`. */
+  readonly text: string
+}
+
+/** The form of each option. */
+export type Forms<Options> = { readonly [Key in keyof Options]-?: Form }
+
+/** For options that are checked where they are used. */
+export const ANY: Form = { accepts: () => true, text: '' }
+export const FLAG: Form = { accepts: value => typeof value === 'boolean', text: 'true or false' }
+export const WHOLE_NUMBER: Form = { accepts: Number.isSafeInteger, text: 'a whole number' }
+export const COUNT: Form = {
+  accepts: value => Number.isSafeInteger(value) && Number(value) >= 1,
+  text: 'a whole number of at least 1',
+}
+export const SIGNAL: Form = { accepts: value => isSignal(value), text: 'an AbortSignal' }
+export const LIST: Form = { accepts: Array.isArray, text: 'a list' }
+export const OBJECT: Form = { accepts: isObject, text: 'an object' }
+const OPTIONS: Form = { ...OBJECT, text: 'an object with options' }
+const NONE: Form = { accepts: () => false, text: 'expected: the function takes no arguments' }
+
+/** Throws a UsageError if a value does not have the form. */
+export function checkForm(what: string, value: unknown, { accepts, text }: Form): void {
+  if (accepts(value)) return
+  const shown = inspect(value, { depth: 0, breakLength: Number.POSITIVE_INFINITY })
+  throw new UsageError(`${what}: ${shown} is not ${text}`)
+}
+
+/** Throws a UsageError unless `options` is an object of known options, each of its form. */
+export function checkOptions<Options>(what: string, options: unknown, forms: Forms<Options>): void {
+  checkForm(what, options, OPTIONS)
+  checkNames(what, options as object, Object.keys(forms))
+  for (const [name, value] of Object.entries(options as object)) {
+    if (value !== undefined) checkForm(`${what}: ${name}`, value, forms[name as keyof Options])
+  }
+}
+
+/** Throws a UsageError for an argument of a function that takes none. */
+export function checkNone(what: string, values: readonly unknown[]): void {
+  for (const value of values) if (value !== undefined) checkForm(what, value, NONE)
+}
+
+/** Whether a value is an object as {} makes it: not a list, and not an instance of a class. */
+function isObject(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
+/** A signal may come from another realm, such as that of a test. */
+function isSignal(value: unknown): boolean {
+  const { aborted, addEventListener } = (value ?? {}) as Partial<AbortSignal>
+  return typeof aborted === 'boolean' && typeof addEventListener === 'function'
+}

@@ -1,0 +1,29 @@
+/** The words of a link's wire, as a test gives them. */
+import type { Form } from './options.ts'
+
+/** The words of each direction; a direction that is missing has no words, or keeps its own. */
+export interface WireDirections {
+  /** From the first namespace to the second. */
+  readonly ab?: string
+  /** From the second namespace to the first. */
+  readonly ba?: string
+}
+
+/** What a wire does, in words: in both directions, or in each. */
+export type WireWords = string | WireDirections
+
+export const WORDS: Form = { accepts: value => typeof value === 'string', text: "words, such as 'delay 20ms'" }
+export const WIRE: Form = {
+  accepts: value => typeof value === 'string' || isDirections(value),
+  text: "words, such as 'delay 20ms', or { ab, ba } with the words of each direction",
+}
+
+export function directionsOf(wire: WireWords): WireDirections {
+  return typeof wire === 'string' ? { ab: wire, ba: wire } : wire
+}
+
+function isDirections(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const entries = Object.entries(value).filter(([, words]) => words !== undefined)
+  return entries.length > 0 && entries.every(([key, words]) => /^(ab|ba)$/.test(key) && typeof words === 'string')
+}
