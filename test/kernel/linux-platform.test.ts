@@ -2,7 +2,7 @@
  * Ports of a LinuxPlatform: how they are made in other namespaces, and how they report several
  * changes at once.
  */
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { TimerfdClock } from '../../src/linux/clock.ts'
 import { LinuxPlatform } from '../../src/linux/platform.ts'
 import { getLink, type Link, RouteSocket } from '../../src/linux/rtnetlink.ts'
@@ -54,6 +54,23 @@ test('two interfaces for another namespace can be made at the same time', async 
     const port = await platform.open({ name: 'tap%d', queues: 2, features: 0, slots, netns: far.name })
     expect([port.link.name, far.ip('-br link show tap0')]).toEqual(['tap0', expect.stringContaining('tap0')])
     await port.close()
+  } finally {
+    own.remove()
+  }
+})
+
+test('settling the ports that are given does not look at the others', async () => {
+  const own = new OwnNetns()
+  try {
+    await using platform = new LinuxPlatform(own.at(own.add()))
+    const slots = new SkBuffPool({ large: 4, small: 4 }).openAccount(() => {})
+    const open = (name: string) => platform.open({ name, queues: 1, features: 0, slots })
+    const [one, other] = [await open('tap0'), await open('tap1')]
+    const settled = [vi.spyOn(one, 'settled'), vi.spyOn(other, 'settled')]
+    await platform.settle([one])
+    expect(settled.map(each => each.mock.calls.length)).toEqual([1, 0])
+    await platform.settle()
+    expect(settled.map(each => each.mock.calls.length)).toEqual([2, 1])
   } finally {
     own.remove()
   }

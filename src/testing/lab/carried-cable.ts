@@ -218,9 +218,8 @@ export class CarriedCable {
     for (const { faults } of Object.values(this.#directions)) {
       for (const fault of faults.values()) fault.end('the link was closed')
     }
-    for (const dev of this.#devices) {
-      if (dev !== undefined && dev.regState === NETREG_REGISTERED) await unregisterNetdev(dev)
-    }
+    const registered = this.#devices.filter(dev => dev?.regState === NETREG_REGISTERED) as NetDevice[]
+    await Promise.all(registered.map(dev => unregisterNetdev(dev)))
   }
 
   /** Waits until the frames that the kernels have sent are read. */

@@ -29,8 +29,8 @@ export interface LabOptions {
 
 export interface LabCableOptions {
   /**
-   * What the wire does, in words: `delay 20ms loss 1%` in both directions, or `{ ab, ba }`, where
-   * ab leads from the first namespace to the second. Times have a unit.
+   * Impairments in both directions, such as `delay 20ms loss 1%`, or `{ ab, ba }`, where ab leads
+   * from the first namespace to the second. Times have a unit.
    */
   readonly wire?: WireWords
   /** Of both interfaces. 1500 by default; below 1280 there is no IPv6. */

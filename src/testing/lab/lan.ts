@@ -13,7 +13,7 @@ import { WIRE, type WireWords } from './wire-words.ts'
 
 /** What describes the segment, as in a file of `vnet lan` (docs/lan-config.md). */
 export interface LabLanOptions extends Omit<LanFile, '$schema'> {
-  /** What the wire of each port does, in words; with `{ ab, ba }`, ab leads to the segment. */
+  /** Impairments of each port. In `{ ab, ba }`, ab leads to the segment. */
   readonly wire?: WireWords
   /**
    * False leaves the ports without addresses, for a DHCP client. By default they have the 201st and
@@ -78,7 +78,7 @@ export class LabLan implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    for (const port of this.#ports.values()) await port.close()
+    await Promise.all([...this.#ports.values()].map(port => port.close()))
     await this.#onClose()
   }
 }

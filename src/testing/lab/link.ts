@@ -118,9 +118,9 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
   }
 
   /**
-   * Replaces what the wire does: `delay 20ms loss 1%` in both directions, '' for nothing, or
-   * `{ ab, ba }` in those that are given. Packets in flight arrive. Rejects with a UsageError for
-   * wrong words, which change nothing.
+   * Replaces the impairments: `delay 20ms loss 1%` in both directions, '' for none, or those of one
+   * or both by `{ ab, ba }`. Packets in flight arrive. Rejects with a UsageError for wrong words,
+   * which change nothing.
    */
   async wire(words: WireWords): Promise<void> {
     checkForm('wire', words, WIRE)

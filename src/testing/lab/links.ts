@@ -192,8 +192,7 @@ export class Links {
   /** Closes all of them. */
   async close(): Promise<void> {
     this.#isClosing = true
-    await Promise.all([...this.#lans].map(lan => lan.close()))
-    await Promise.all([...this.#links].map(link => link.close()))
+    await Promise.all([...this.#lans, ...this.#links].map(each => each.close()))
   }
 
   /** Returns a seed of at least 1: wires take 0 as one at random. */

@@ -44,7 +44,7 @@ export interface LanSpec {
   readonly ports: readonly EndSpec[]
   /** What describes the segment, as in a file of `vnet lan`. */
   readonly file: LanFile
-  /** What the wire of each port does to the segment and back, in words. */
+  /** Impairments of each port, to the segment and back. */
   readonly ab: string
   readonly ba: string
   readonly seed: number

@@ -9,7 +9,7 @@ export interface WireDirections {
   readonly ba?: string
 }
 
-/** What a wire does, in words: in both directions, or in each. */
+/** Impairments in both directions, or in each. */
 export type WireWords = string | WireDirections
 
 export const WORDS: Form = { accepts: value => typeof value === 'string', text: "words, such as 'delay 20ms'" }

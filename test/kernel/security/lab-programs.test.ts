@@ -94,6 +94,17 @@ test('a process that sees the hosts file of a lab as /etc/hosts is killed with w
   }
 })
 
+test("the children of a program that itself enters the machine's namespaces end with the lab", async () => {
+  await using lab = await createLab()
+  const [host] = lab.namespaces('host')
+  const ns = `/proc/${process.pid}/ns`
+  const script = 'sleep 1000 >/dev/null 2>&1 & echo $!; wait'
+  const child = host.spawn('nsenter', [`--net=${ns}/net`, `--mount=${ns}/mnt`, 'sh', '-c', script])
+  const [line] = await once(child.stdout!.setEncoding('utf8'), 'data')
+  await lab.close()
+  await expect.poll(() => isAlive(Number(line))).toBe(false)
+})
+
 test.each([
   ['a network namespace of its own', 'setsid unshare -n sleep 1000 & echo $!'],
   ['network and mount namespaces of its own', 'setsid unshare -nm sleep 1000 & echo $!'],
