@@ -87,14 +87,19 @@ class HoldWire implements Wire {
     }
   }
 
+  /** Time stands still, so that the decisions have the time of the change that is logged. */
   retire(): void {
     this.#params.stages.delete(this)
-    this.release()
+    this.#deliver()
   }
 
   release(): void {
+    this.#env.advance()
+    this.#deliver()
+  }
+
+  #deliver(): void {
     const env = this.#env
-    env.advance()
     this.#open = true
     while (this.#held.length !== 0) {
       const arrived = this.#held.first

@@ -26,13 +26,16 @@ const resources = {
   file: () => '1\n1\n3\n7\n',
 } as WireResources
 
-/** Time that a test moves, and alarms that ring when the test looks: as late as that may be. */
+/**
+ * Time that a test moves, and alarms that ring when the test looks: as late as that may be. Each
+ * reading takes time, as with a real clock.
+ */
 class LateClock implements Clock {
   time = 1000
   readonly #armed = new Map<Alarm, { at: number; fn: () => void }>()
 
   now(): number {
-    return this.time
+    return this.time++
   }
 
   alarm(fn: () => void): Alarm {
