@@ -5,8 +5,8 @@
  *
  * Each device is two interfaces of the file, its transmit side and its receive side. A frame has
  * the same packet id on both ends of its wire: the number of the interface on which it was sent,
- * times 2^40, plus its number on the wire. A dropped frame is recorded again, with a verdict and a
- * comment that says why.
+ * times 2^40, plus its number on the wire. A frame that the wire made was not sent: its id has bit
+ * 39 set. A dropped frame is recorded again, with a verdict and a comment that says why.
  */
 import type { Alarm } from '../netdev/clock.ts'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../netdev/clock.ts'
@@ -21,7 +21,7 @@ import { BlockRing } from './block-ring.ts'
 import { type CapturedDevice, DeviceTap } from './device-tap.ts'
 import { FrameBlocks, type Side } from './frame-blocks.ts'
 import { interfaceOf, roomOf } from './interface.ts'
-import { FLAG_INBOUND, FLAG_OUTBOUND, type Moment } from './packet.ts'
+import { FLAG_INBOUND, FLAG_OUTBOUND, type Moment, PACKET_IDS } from './packet.ts'
 import { writeInterface, writeSection, writeStatistics } from './pcapng-writer.ts'
 
 /** Bytes of a frame that are kept by default: all, as tcpdump does. */
@@ -33,8 +33,6 @@ const STATISTICS_MAX = 128
 /** `onData` is called when so many bytes wait, or so long after the first. */
 const CHUNK = 64 * 1024
 const PATIENCE = 50 * NSEC_PER_MSEC
-/** Packet ids of one sending interface. */
-const IDS = 2 ** 40
 
 export interface CaptureOptions {
   readonly net: Net
@@ -124,7 +122,7 @@ export class Capture {
    * Does nothing if it is captured already.
    */
   add(dev: NetDevice): void {
-    if (!this.#isClosed && !this.#devices.has(dev)) this.#add(dev, this.#sides.length * IDS)
+    if (!this.#isClosed && !this.#devices.has(dev)) this.#add(dev, this.#sides.length * PACKET_IDS)
   }
 
   /** Ends the capture of a device. Its statistics are written at the end. */
@@ -187,7 +185,7 @@ export class Capture {
   #add(dev: NetDevice, idBase: number): void {
     const first = this.#sides.length
     const transmit = newSide(first, FLAG_OUTBOUND, idBase)
-    const receive = newSide(first + 1, FLAG_INBOUND, (first + 1) * IDS)
+    const receive = newSide(first + 1, FLAG_INBOUND, (first + 1) * PACKET_IDS)
     const about = { ...this.#options, snaplen: this.#snaplen }
     const interfaces = [transmit, receive].map(({ flags }) => interfaceOf(dev, flags, about))
     const room = interfaces.reduce((sum, each) => sum + roomOf(each), 0)
@@ -243,7 +241,7 @@ export class Capture {
       const peer = this.#devices.get(peerOf(dev) as NetDevice)
       // Without a peer a wire leads to something that is no device, and back.
       const sender = peer?.transmit ?? (dev.wires.length === 0 ? transmit : undefined)
-      receive.idBase = sender?.idBase ?? receive.number * IDS
+      receive.idBase = sender?.idBase ?? receive.number * PACKET_IDS
     }
   }
 

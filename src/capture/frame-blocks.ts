@@ -10,6 +10,7 @@ import {
   FLAG_CHECKSUM_NOT_READY,
   FLAG_TCP_SEGMENTATION_OFFLOADED,
   type Moment,
+  PACKET_ID_MADE,
   TC_ACT_SHOT,
   VERDICT_TC,
 } from './packet.ts'
@@ -97,7 +98,10 @@ export class FrameBlocks {
       at = this.#option64(at, pcapng.EPB_DROPCOUNT, side.lostSince)
       side.lostSince = 0
     }
-    if (packetId !== 0) at = this.#option64(at, pcapng.EPB_PACKETID, side.idBase + packetId)
+    if (packetId !== 0) {
+      const id = packetId > 0 ? packetId : PACKET_ID_MADE - packetId
+      at = this.#option64(at, pcapng.EPB_PACKETID, side.idBase + id)
+    }
     at = this.#option(at, pcapng.EPB_QUEUE, 4)
     to.setUint32(at - 4, skb.queueMapping, true)
     if (comment !== undefined) at = this.#dropped(at, comment)

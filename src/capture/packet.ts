@@ -16,6 +16,11 @@ export const VERDICT_XDP = 2
 /** The verdict of VERDICT_TC that the packet was dropped (include/uapi/linux/pkt_cls.h). */
 export const TC_ACT_SHOT = 2
 
+/** Packet ids of one sending interface: its number times this is added to them. */
+export const PACKET_IDS = 2 ** 40
+/** Added to the id of a frame that a wire made, which was never sent. */
+export const PACKET_ID_MADE = 2 ** 39
+
 /**
  * A moment: seconds since 1970-01-01 00:00 UTC and nanoseconds into that second, 0 to 999,999,999.
  * Both are whole numbers. One number of nanoseconds would not be exact, and a bigint is slow.

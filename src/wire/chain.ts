@@ -59,6 +59,8 @@ export class Chain implements Wire, StageOwner {
   #first: Wire
   #cutsGso = false
   #lastId = 0
+  /** Frames that stages made. */
+  #made = 0
   #closed = false
   /** Slots that the pool has grown by. */
   #grown = 0
@@ -227,13 +229,13 @@ export class Chain implements Wire, StageOwner {
     if (made === undefined) return undefined
     made.dev = skb.dev
     made.queueMapping = skb.queueMapping
-    made.packetId = skb.packetId
+    made.packetId = -++this.#made
     return made
   }
 
   reply(skb: SkBuff): void {
     skb.dev?.countMade?.(skb, 1)
-    this.#options.back.push(skb)
+    this.#pushTo(this.#options.back, this.#fromTap, skb)
   }
 
   inject(skb: SkBuff): void {
@@ -282,17 +284,24 @@ export class Chain implements Wire, StageOwner {
 
   /** Hands a packet on to the receiver, whose exceptions are not those of a stage. */
   #leave(skb: SkBuff): void {
-    const tap = this.#toTap
-    // The receiver may push frames of its own past the same tap.
-    const time = tap?.time ?? Number.NaN
-    if (tap !== undefined) tap.time = this.clock.now()
     try {
-      this.#options.end.push(skb)
+      this.#pushTo(this.#options.end, this.#toTap, skb)
     } catch (error) {
       if (skb.owner === OWNER_STAGE) this.#drop(skb, 'exception', SKB_DROP_REASON_WIRE_LOSS)
       this.failed('receiver', error)
     }
-    if (tap !== undefined) tap.time = time
+  }
+
+  /** Pushes a frame to a device, whose tap gets the time of the wire. */
+  #pushTo(wire: Wire, tap: FrameTap | undefined, skb: SkBuff): void {
+    // The receiver may push frames of its own past the same tap.
+    const time = tap?.time ?? Number.NaN
+    if (tap !== undefined) tap.time = this.clock.now()
+    try {
+      wire.push(skb)
+    } finally {
+      if (tap !== undefined) tap.time = time
+    }
   }
 
   /** Returns why a stage drops a packet: `wire ab, stage 2 loss 1% (seed 7, packet 1042)`. */

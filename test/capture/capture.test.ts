@@ -16,7 +16,7 @@ import { devClose, unregisterNetdev } from '../../src/netdev/register.ts'
 import { SKB_DROP_REASON_RX_CRC } from '../../src/skb/drop-reason.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '../../src/skb/sk-buff.ts'
 import type { MemoryPort } from '../../src/testing/memory-port.ts'
-import { buildFrame, plain } from '../packet/frames.ts'
+import { buildFrame, plain, plain6 } from '../packet/frames.ts'
 import { addDevice, addDriver, type MemoryNet, memoryNets } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()
@@ -145,6 +145,27 @@ describe('a capture of a cable', () => {
     expect(read().map(({ comment }) => comment)).toContain(
       'dropped: wire ab, stage 1 delay 1ms limit 1: limit (seed 7, packet 2)',
     )
+  })
+
+  test('records a frame that the wire made where it arrives, with an id of its own and the time of the wire', async () => {
+    const { memory, portA } = await cable({ wire: 'slot 5ms | mtu 1000 icmp | reset first 1' })
+    const { read } = captureOf(memory)
+    const built = (kind: 'udp' | 'tcp', length: number) => {
+      const packet = { ...plain6, kind, payload: new Array(length).fill(1) }
+      return buildFrame({ packet, tags: [], padding: [] })
+    }
+    send(portA, built('udp', 1200), built('tcp', 10))
+    memory.clock.advance(50_000_000)
+    const MADE = 2 ** 39
+    expect(read().map(({ side, ns, id, comment }) => [side, ns, id, comment?.split(',')[0]])).toEqual([
+      [0, 0, 1, undefined],
+      [0, 0, 2, undefined],
+      [1, 5_000_000, 2 * ID + MADE + 1, undefined],
+      [0, 5_000_000, 1, 'dropped: wire ab'],
+      [3, 5_000_000, MADE + 2, undefined],
+      [1, 5_000_000, 2 * ID + MADE + 3, undefined],
+      [0, 5_000_000, 2, 'dropped: wire ab'],
+    ])
   })
 
   test('gives both copies of a duplicated packet its id', async () => {
