@@ -25,8 +25,8 @@ export type WireDevice = Pick<NetDevice, 'name' | 'mergesWire' | 'frameTap'>
 
 /** One of the two ends that a wire joins. */
 export interface WireEnd {
-  /** Takes what arrives there. */
-  readonly wire: Wire
+  /** Takes what arrives there. May be replaced before the first stages are set. */
+  wire: Wire
   /** The device there, which merges packets that the wire has cut. */
   readonly dev?: WireDevice | undefined
   /** Drops a frame that was on the way there; without it `skb.dev`, the sender, counts it. */
@@ -63,6 +63,11 @@ export class WireSlot implements DeviceWire {
     this.direction = options.direction
     this.seed = options.seed
     this.wire = options.to.wire
+  }
+
+  /** The sender's end, which takes replies. */
+  get from(): WireEnd {
+    return this.#options.from
   }
 
   /** Replaces the stages. Packets that are held are not lost. */

@@ -17,7 +17,7 @@ import { parseWire } from '../../wire/words/parse.ts'
 import { checkTimes } from './bare-times.ts'
 import { CarriedFault } from './carried-fault.ts'
 import type { Nat } from './nat.ts'
-import { natStage } from './nat-stage.ts'
+import { natEnd, natStage } from './nat-stage.ts'
 import type { CableSpec, DirectionReport, EndReport, EndSpec, FaultSpec, LinkReport } from './protocol.ts'
 
 /** What a direction is made of. Faults come first, in the order in which they were added. */
@@ -58,6 +58,7 @@ export class CarriedCable {
     const [ab, ba] = (devices[0].netdevOps.ndoGetWires?.(devices[0]) ?? []) as readonly [WireSlot, WireSlot]
     const state = (slot: WireSlot) => ({ slot, faults: new Map(), words: [], partitions: new Set<Impairment>() })
     this.#directions = { ab: state(ab), ba: state(ba) }
+    if (nat !== undefined) ab.from.wire = natEnd(nat, net.clock, ab.from.wire)
   }
 
   /**

@@ -1,35 +1,45 @@
 /**
- * NatFragments: which host behind a NAT the fragments of a packet are for. Only the first one has
- * a port, so the others follow it. A fragment that comes before the first has no host.
+ * NatFragments: what becomes of the fragments of a packet that arrives at a NAT. Only the first one
+ * has a port, so the others follow it. Those that arrive earlier are held by the stage of the NAT.
  */
 import { NSEC_PER_SEC } from '../../netdev/clock.ts'
+import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from '../../packet/ipv4.ts'
+import type { NatVerdict } from './nat-table.ts'
 
 const MAX = 256
-/** As long as Linux waits for the rest of a packet (ipfrag_time). */
-const SECONDS = 30
+/** As long as Linux waits for the rest of a packet (ipfrag_time), ns. */
+export const FRAGMENT_TIME = 30 * NSEC_PER_SEC
+/** All other protocols share a key: none of them is translated. */
+const PROTOCOLS = [IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP]
 
 interface Fragmented {
-  readonly address: number
+  /** The address that the packet is for, or why its first fragment was dropped. */
+  readonly fate: number | NatVerdict
   readonly expires: number
 }
 
+/** Returns the key of a packet, at least 1: its source, identification and protocol (RFC 791). */
+export function fragmentKey(source: number, identification: number, protocol: number): number {
+  return (source * 0x1_0000 + identification) * 4 + PROTOCOLS.indexOf(protocol) + 1
+}
+
 export class NatFragments {
-  /** By source and identification of the packet, in the order in which they came. */
+  /** By key, in the order in which the first fragments arrived. */
   readonly #packets = new Map<number, Fragmented>()
 
-  /** Notes that the packet `identification` of `source` is for `address`. */
-  set(source: number, identification: number, address: number, now: number): void {
-    const key = source * 0x1_0000 + identification
+  /** Notes what became of the first fragment of a packet. */
+  set(key: number, fate: Fragmented['fate'], now: number): void {
     this.#packets.delete(key)
-    this.#packets.set(key, { address, expires: now + SECONDS * NSEC_PER_SEC })
+    this.#packets.set(key, { fate, expires: now + FRAGMENT_TIME })
     if (this.#packets.size <= MAX) return
     const [first] = this.#packets.keys()
     this.#packets.delete(first as number)
   }
 
-  get(source: number, identification: number, now: number): number | undefined {
-    const packet = this.#packets.get(source * 0x1_0000 + identification)
-    return packet !== undefined && packet.expires > now ? packet.address : undefined
+  /** Returns what became of the first fragment; undefined if it has not arrived. */
+  get(key: number, now: number): Fragmented['fate'] | undefined {
+    const packet = this.#packets.get(key)
+    return packet !== undefined && packet.expires > now ? packet.fate : undefined
   }
 
   clear(): void {

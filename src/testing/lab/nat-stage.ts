@@ -1,18 +1,38 @@
-/** The stages of a NAT on the cable outside a router: one for each direction, of one Nat. */
+/** A NAT on the cable outside a router: a stage for each direction, and the router's end. */
+import type { Alarm, Clock } from '../../netdev/clock.ts'
 import { skbChecksumHelp } from '../../netdev/gso.ts'
+import { SKB_DROP_REASON_WIRE_LOSS } from '../../skb/drop-reason.ts'
+import { OWNER_STAGE, OWNER_WIRE } from '../../skb/owner.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { type Impairment, impairment, type Wire, type WireEnv } from '../../wire/wire.ts'
+import { type Impairment, impairment, type Limit, type Wire, type WireEnv } from '../../wire/wire.ts'
 import type { Nat } from './nat.ts'
+import { FRAGMENT_TIME } from './nat-fragments.ts'
+import type { NatVerdict } from './nat-table.ts'
+
+/** The most that early fragments take: the bytes of Linux (ipfrag_high_thresh). */
+const LIMIT = { packets: 1000, bytes: 4 * 1024 * 1024 }
+
+/** The fragments of a packet that arrived before its first one. */
+interface Early {
+  readonly expires: number
+  readonly fragments: SkBuff[]
+}
 
 class NatWire implements Wire {
   readonly #nat: Nat
   readonly #next: Wire
   readonly #env: WireEnv
+  readonly #alarm: Alarm
+  #limit: Limit
+  /** By the key of their packet, in the order in which they expire. */
+  readonly #early = new Map<number, Early>()
 
   constructor(nat: Nat, next: Wire, env: WireEnv) {
     this.#nat = nat
     this.#next = next
     this.#env = env
+    this.#limit = env.limit(LIMIT)
+    this.#alarm = env.clock.alarm(() => this.#expire())
   }
 
   push(skb: SkBuff): void {
@@ -21,16 +41,81 @@ class NatWire implements Wire {
     const { bytes, data, len } = skb
     const now = this.#env.clock.now()
     // The router is the first end.
-    const verdict =
-      this.#env.direction === 'ab'
-        ? this.#nat.outbound(bytes, data, len, now)
-        : this.#nat.inbound(bytes, data, len, now)
+    if (this.#env.direction === 'ab') {
+      this.#pass(skb, this.#nat.outbound(bytes, data, len, now))
+      return
+    }
+    const verdict = this.#nat.inbound(bytes, data, len, now)
+    const { fragment } = this.#nat
+    if (verdict === 'early') this.#hold(skb, fragment, now)
+    else {
+      this.#pass(skb, verdict)
+      if (fragment !== 0) this.#release(fragment)
+    }
+  }
+
+  change(params: unknown): boolean {
+    this.#limit = this.#env.limit(LIMIT)
+    return params === this.#nat
+  }
+
+  close(): void {
+    this.#alarm.cancel()
+    for (const key of [...this.#early.keys()]) this.#drop(key, 'closed')
+  }
+
+  #pass(skb: SkBuff, verdict: NatVerdict): void {
     if (verdict === 'pass') this.#next.push(skb)
     else this.#env.drop(skb, verdict)
   }
 
-  change(params: unknown): boolean {
-    return params === this.#nat
+  #hold(skb: SkBuff, key: number, now: number): void {
+    if (!this.#limit.admits(skb)) {
+      this.#env.drop(skb, 'limit')
+      return
+    }
+    if (!this.#env.hold(skb)) return
+    this.#limit.add(skb)
+    skb.owner = OWNER_WIRE
+    const early = this.#early.get(key)
+    if (early !== undefined) {
+      early.fragments.push(skb)
+      return
+    }
+    this.#early.set(key, { expires: now + FRAGMENT_TIME, fragments: [skb] })
+    if (this.#early.size === 1) this.#alarm.at(now + FRAGMENT_TIME)
+  }
+
+  /** Sends held fragments after their first one. */
+  #release(key: number): void {
+    for (const skb of this.#take(key)) this.push(skb)
+  }
+
+  #drop(key: number, why: string): void {
+    for (const skb of this.#take(key)) this.#env.drop(skb, why)
+  }
+
+  /** Returns the held fragments of a packet, which the caller then owns. */
+  #take(key: number): readonly SkBuff[] {
+    const fragments = this.#early.get(key)?.fragments ?? []
+    this.#early.delete(key)
+    for (const skb of fragments) {
+      this.#limit.remove(skb)
+      skb.owner = OWNER_STAGE
+    }
+    return fragments
+  }
+
+  /** Drops the fragments whose first one has not arrived in time. */
+  #expire(): void {
+    const now = this.#env.clock.now()
+    for (const [key, { expires }] of [...this.#early]) {
+      if (expires > now) {
+        this.#alarm.at(expires)
+        return
+      }
+      this.#drop(key, 'unmapped')
+    }
   }
 }
 
@@ -40,4 +125,18 @@ class NatWire implements Wire {
  */
 export function natStage(nat: Nat): Impairment {
   return impairment('nat', nat, (params, next, env) => new NatWire(params, next, env), { words: 'nat' })
+}
+
+/**
+ * Returns a wire to the router's end that also translates the frames which the wire outside made
+ * itself, such as an ICMP error or a reset: they pass no stage.
+ */
+export function natEnd(nat: Nat, clock: Clock, end: Wire): Wire {
+  return {
+    push(skb: SkBuff): void {
+      const isMade = skb.packetId < 0
+      if (!isMade || nat.inbound(skb.bytes, skb.data, skb.len, clock.now()) === 'pass') end.push(skb)
+      else skb.drop(SKB_DROP_REASON_WIRE_LOSS)
+    },
+  }
 }

@@ -7,6 +7,13 @@
 /** A NAT in TypeScript. RFC 4787 describes each by its mapping and its filtering. */
 export type NatKind = 'full-cone' | 'restricted' | 'symmetric'
 
+/**
+ * What becomes of a packet. It passes, waits for the first fragment of its packet, or is dropped:
+ * nothing inside has its port, the NAT refuses its sender, no port is free, or it has nothing that
+ * could be translated.
+ */
+export type NatVerdict = 'pass' | 'early' | 'unmapped' | 'filtered' | 'full' | 'untranslatable'
+
 /** Ports outside: behind those that Linux gives to sockets of its own (ip_local_port_range). */
 export const FIRST_PORT = 61_000
 export const PORTS = 65_536 - FIRST_PORT

@@ -17,8 +17,18 @@ import { get16, put16 } from '../../packet/octets.ts'
 import * as tcp from '../../packet/tcp.ts'
 import { UpperHeader } from '../../packet/upper-header.ts'
 import { networkOffset } from '../../packet/vlan.ts'
-import { NatFragments } from './nat-fragments.ts'
-import { addressOf, endpoint, FIRST_PORT, type Mapping, type NatKind, NatTable, PORTS, portOf } from './nat-table.ts'
+import { fragmentKey, NatFragments } from './nat-fragments.ts'
+import {
+  addressOf,
+  endpoint,
+  FIRST_PORT,
+  type Mapping,
+  type NatKind,
+  NatTable,
+  type NatVerdict,
+  PORTS,
+  portOf,
+} from './nat-table.ts'
 
 /**
  * Seconds without a packet from inside after which a mapping ends, by protocol: the shortest that
@@ -32,13 +42,9 @@ const SECONDS: ReadonlyMap<number, number> = new Map([
 /** Of a TCP connection that opens or closes. */
 const TRANSITORY_SECONDS = 240
 
-/**
- * What becomes of a packet. It passes, or is dropped: nothing inside has its port, the NAT refuses
- * its sender, no port is free, or it has nothing that could be translated.
- */
-export type NatVerdict = 'pass' | 'unmapped' | 'filtered' | 'full' | 'untranslatable'
-
 export class Nat {
+  /** The key of the packet of which `inbound` saw a fragment last; 0 if it saw a whole packet. */
+  fragment = 0
   readonly #address: number
   readonly #tables: ReadonlyMap<number, NatTable>
   readonly #fragments = new NatFragments()
@@ -86,25 +92,33 @@ export class Nat {
 
   /** Translates a frame that arrives for the router from outside. */
   inbound(bytes: Uint8Array, at: number, length: number, now: number): NatVerdict {
+    this.fragment = 0
     const nh = this.#find(bytes, at, length)
     if (nh < 0 || ipv4.destination(bytes, nh) !== this.#address) return 'pass'
-    const { h, protocol, end, isFragment } = this.#upper
-    const source = ipv4.source(bytes, nh)
-    if (h < 0) {
-      const address = this.#fragments.get(source, ipv4.identification(bytes, nh), now)
-      if (address === undefined) return 'unmapped'
-      this.#translate(bytes, nh, ipv4.destinationAt(nh), address)
-      return 'pass'
+    const { h, isFragment } = this.#upper
+    if (!isFragment) return this.#inbound(bytes, nh, now)
+    this.fragment = fragmentKey(ipv4.source(bytes, nh), ipv4.identification(bytes, nh), ipv4.protocol(bytes, nh))
+    if (h >= 0) {
+      const verdict = this.#inbound(bytes, nh, now)
+      this.#fragments.set(this.fragment, verdict === 'pass' ? ipv4.destination(bytes, nh) : verdict, now)
+      return verdict
     }
+    const fate = this.#fragments.get(this.fragment, now) ?? 'early'
+    if (typeof fate === 'string') return fate
+    this.#translate(bytes, nh, ipv4.destinationAt(nh), fate)
+    return 'pass'
+  }
+
+  /** Translates a packet for the router, or its first fragment. */
+  #inbound(bytes: Uint8Array, nh: number, now: number): NatVerdict {
+    const { h, protocol, end } = this.#upper
+    const source = ipv4.source(bytes, nh)
     if (isError(bytes, h, protocol, end)) return this.#inboundError(bytes, nh, now)
     const field = portAt(bytes, h, protocol, end, 2)
     const isRequest = protocol === IPPROTO_ICMP && field >= 0 && icmp.type(bytes, h) === icmp.ICMP_ECHO
     const port = field < 0 || isRequest ? 0 : get16(bytes, field)
     // For the router itself.
-    if (port < FIRST_PORT) {
-      if (isFragment) this.#fragments.set(source, ipv4.identification(bytes, nh), this.#address, now)
-      return 'pass'
-    }
+    if (port < FIRST_PORT) return 'pass'
     const table = this.#tables.get(protocol) as NatTable
     const mapping = table.at(port, now)
     if (mapping === undefined) return 'unmapped'
@@ -113,7 +127,6 @@ export class Nat {
     const flags = flagsOf(bytes, h, protocol, end)
     if ((flags & (tcp.TCP_FIN | tcp.TCP_RST)) !== 0) mapping.isClosing = true
     const address = addressOf(mapping.inside)
-    if (isFragment) this.#fragments.set(source, ipv4.identification(bytes, nh), address, now)
     this.#translate(bytes, nh, ipv4.destinationAt(nh), address, field, portOf(mapping.inside))
     return 'pass'
   }

@@ -2,6 +2,7 @@
 import type { RemoteInfo, Socket } from 'node:dgram'
 import { once } from 'node:events'
 import http from 'node:http'
+import net from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createLab, type Lab, type LabNamespace, type LabRouterOptions } from '../../../src/testing/index.ts'
 
@@ -148,6 +149,43 @@ describe('a NAT', () => {
     const refused = once(socket, 'error')
     socket.send('x')
     expect((await refused)[0]).toMatchObject({ code: 'ECONNREFUSED' })
+  })
+
+  test.each(NATS)('%s: a host inside learns the MTU of the wire outside', async kind => {
+    const router = await nat(kind)
+    await router.linkTo(server).ab.wire('mtu 1300 icmp')
+    const [address] = server.addresses
+    const ping = await client.exec('ping', ['-c', '1', '-W', '15', '-M', 'do', '-s', '1400', address!])
+    expect(ping.stdout).toMatch(/mtu ?= ?1300/)
+  })
+
+  test.each(NATS)('%s: a reset by the wire outside reaches both ends', async kind => {
+    const router = await nat(kind)
+    const link = router.linkTo(server)
+    const listener = net.createServer()
+    await server.listen(listener, 80)
+    for (const direction of [link.ab, link.ba]) {
+      const accepted = once(listener, 'connection')
+      const near = await client.connect(80, server.addresses[0]!)
+      const [far] = (await accepted) as [net.Socket]
+      const errors = [near, far].map(async end => (await once(end.resume(), 'error'))[0].code)
+      await direction.fault('reset', 'tcp[tcpflags] & tcp-push != 0', { nth: 1 })
+      const sender = direction === link.ab ? near : far
+      sender.write('news')
+      expect(await Promise.all(errors)).toEqual(['ECONNRESET', 'ECONNRESET'])
+    }
+  })
+
+  test.each(NATS)('%s: fragments in any order reach the host inside', async kind => {
+    const router = await nat(kind)
+    const [receiver, sender] = [await peer(server, 5000), await peer(client)]
+    const { port, address } = await seenBy(receiver, sender)
+    // Each first fragment arrives after the others of its datagram.
+    await router.linkTo(server).ba.fault({ delay: '20ms' }, 'ip[6:2] & 0x3fff = 0x2000')
+    for (let i = 0; i < 10; i++) await receiver.send(String(i).repeat(3000), port, address)
+    for (let i = 0; i < 10; i++) expect((await sender.next()).text).toBe(String(i).repeat(3000))
+    const { ba } = await router.linkTo(server).stats()
+    expect(ba.stages.find(({ stage }) => stage === 'nat')?.drops ?? {}).toEqual({})
   })
 
   test('the outside has no route to hosts inside, which answer by IPv6', async () => {

@@ -80,6 +80,16 @@ function unreachable(from: string, to: string, quoted: Uint8Array): Uint8Array {
   return withChecksum(packet(ICMP, from, to, [3, 3, 0, 0, 0, 0, 0, 0, ...quoted]), 22, 0)
 }
 
+/** The first fragment of a packet, and a later one. */
+function firstFragment(from: string, to: string, make: typeof udp | typeof tcp = udp): Uint8Array {
+  const bytes = make(from, to)
+  put16(bytes, 6, 0x2000)
+  ipv4.fillHeaderChecksum(bytes, 0)
+  return bytes
+}
+const laterFragment = (from: string, to: string, protocol = UDP) =>
+  packet(protocol, from, to, [9, 9, 9, 9, 9, 9, 9, 9], 1)
+
 const frame = (bytes: Uint8Array) => Uint8Array.from([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, ...bytes])
 
 /** A NAT, and what it makes of packets: the translated packet, or why it was dropped. */
@@ -202,20 +212,32 @@ describe('a NAT', () => {
   test('translates the fragments of a packet, the later ones by the first', () => {
     const nat = new TestNat('restricted')
     const outside = nat.send()
-    const rest = (from: string, to: string) => packet(UDP, from, to, [9, 9, 9, 9, 9, 9, 9, 9], 1)
-    const first = (from: string, to: string) => {
-      const bytes = udp(from, to)
-      put16(bytes, 6, 0x2000)
-      ipv4.fillHeaderChecksum(bytes, 0)
-      return bytes
-    }
-    expect(nat.out(first(HOST, PEER))).toEqual(first(outside, PEER))
-    expect(nat.out(rest(HOST, PEER))).toEqual(rest(outside, PEER))
-    expect(nat.in(rest(PEER, outside))).toBe('unmapped')
-    expect(nat.in(first(PEER, outside))).toEqual(first(PEER, HOST))
-    expect(nat.in(rest(PEER, outside))).toEqual(rest(PEER, HOST))
+    expect(nat.out(firstFragment(HOST, PEER))).toEqual(firstFragment(outside, PEER))
+    expect(nat.out(laterFragment(HOST, PEER))).toEqual(laterFragment(outside, PEER))
+    expect(nat.in(laterFragment(PEER, outside))).toBe('early')
+    expect(nat.in(firstFragment(PEER, outside))).toEqual(firstFragment(PEER, HOST))
+    expect(nat.in(laterFragment(PEER, outside))).toEqual(laterFragment(PEER, HOST))
     nat.wait(31)
-    expect(nat.in(rest(PEER, outside))).toBe('unmapped')
+    expect(nat.in(laterFragment(PEER, outside))).toBe('early')
+  })
+
+  test('drops later fragments for the reason of the first one, and forgets them after a rebind', () => {
+    const nat = new TestNat('restricted')
+    const outside = nat.send()
+    expect(nat.in(firstFragment(OTHER, outside))).toBe('filtered')
+    expect(nat.in(laterFragment(OTHER, outside))).toBe('filtered')
+    nat.nat.rebind()
+    expect(nat.in(laterFragment(OTHER, outside))).toBe('early')
+  })
+
+  test('tells the fragments of two protocols with one identification apart', () => {
+    const nat = new TestNat('full-cone')
+    const [web, dns] = ['198.18.1.2:80', '198.18.1.3:53']
+    const [tcpOutside, udpOutside] = [sourceOf(nat.out(tcp(web, PEER, SYN))), nat.send(PEER, dns)]
+    nat.in(firstFragment(PEER, tcpOutside, tcp))
+    nat.in(firstFragment(PEER, udpOutside))
+    expect(nat.in(laterFragment(PEER, OUTSIDE, TCP))).toEqual(laterFragment(PEER, web, TCP))
+    expect(nat.in(laterFragment(PEER, OUTSIDE))).toEqual(laterFragment(PEER, dns))
   })
 
   test('translates ICMP errors and the packets that they quote, both ways', () => {
@@ -408,5 +430,48 @@ describe('the stages of a NAT', () => {
     ba.sendFrame(frame(udp(OTHER, outside)))
     expect(ba.received.map(({ bytes }) => bytes)).toEqual([frame(udp(PEER, HOST))])
     expect(ba.chain.report()[0]).toMatchObject({ stage: 'nat', drops: { filtered: 1 } })
+  })
+
+  /** The wire to a router whose host has sent to PEER, and where the host seems to be. */
+  function inbound() {
+    const nat = new Nat('restricted', place(OUTSIDE)[0], random(7))
+    const [ab, ba] = [wire([natStage(nat)]), wire([natStage(nat)], { direction: 'ba' })]
+    ab.sendFrame(frame(udp(HOST, PEER)))
+    const packets = () => ba.received.map(({ bytes }) => bytes.subarray(14))
+    return { ba, packets, outside: sourceOf(ab.received[0]!.bytes.subarray(14)) }
+  }
+
+  test('hold fragments that arrive before the first one, and send them after it', () => {
+    const { ba, packets, outside } = inbound()
+    for (let i = 0; i < 2; i++) ba.sendFrame(frame(laterFragment(PEER, OUTSIDE)))
+    ba.sendFrame(frame(laterFragment(OTHER, OUTSIDE)))
+    expect(ba.chain.report()[0]).toMatchObject({ in: 3, out: 0, held: 3 })
+    ba.sendFrame(frame(firstFragment(PEER, outside)))
+    const later = laterFragment(PEER, HOST)
+    expect(packets()).toEqual([firstFragment(PEER, HOST), later, later])
+    ba.sendFrame(frame(firstFragment(OTHER, outside)))
+    expect(ba.chain.report()[0]).toMatchObject({ held: 0, drops: { filtered: 2 } })
+  })
+
+  test('drop early fragments after 30 s, each packet at its own time', () => {
+    const { ba } = inbound()
+    ba.sendFrame(frame(laterFragment(PEER, OUTSIDE)))
+    ba.advance(10 * NSEC_PER_SEC)
+    ba.sendFrame(frame(laterFragment(OTHER, OUTSIDE)))
+    ba.advance(20 * NSEC_PER_SEC - 1)
+    expect(ba.chain.report()[0]).toMatchObject({ held: 2, drops: {} })
+    ba.advance(1)
+    expect(ba.chain.report()[0]).toMatchObject({ held: 1, drops: { unmapped: 1 } })
+    ba.advance(10 * NSEC_PER_SEC)
+    expect(ba.chain.report()[0]).toMatchObject({ held: 0, drops: { unmapped: 2 } })
+  })
+
+  test('hold at most 1000 early fragments', () => {
+    const { ba, outside } = inbound()
+    for (let i = 0; i < 1001; i++) ba.sendFrame(frame(laterFragment(PEER, OUTSIDE)))
+    expect(ba.chain.report()[0]).toMatchObject({ held: 1000, drops: { limit: 1 } })
+    ba.sendFrame(frame(firstFragment(PEER, outside)))
+    ba.sendFrame(frame(laterFragment(OTHER, OUTSIDE)))
+    expect(ba.chain.report()[0]).toMatchObject({ out: 1001, held: 1, drops: { limit: 1 } })
   })
 })
