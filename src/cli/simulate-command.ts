@@ -9,7 +9,7 @@ export function simulateCommand(command: Command, io: Io, done: (status: number)
   command.description('run the frames of a capture or log through a wire, in virtual time')
   const options = [
     new Option('--wire <words>', 'what the wire does, in words; those of the log unless given'),
-    new Option('--wire-ab <words>', 'the same for direction ab only: outbound frames, or those of interface 0'),
+    new Option('--wire-ab <words>', 'the same for direction ab only: outbound frames, or those sent by interface 0'),
     new Option('--wire-ba <words>', 'the same for direction ba only: all other frames'),
     new Option('--seed <n>', 'seed of all random decisions (that of the log, or 1)').argParser(
       wholeNumber(1, Number.MAX_SAFE_INTEGER),

@@ -8,6 +8,7 @@ import { NSEC_PER_SEC } from '../netdev/clock.ts'
 import { UsageError } from '../netdev/driver.ts'
 import type { Arrival, Simulation } from '../wire/simulation.ts'
 import type { Direction, Impairment } from '../wire/wire.ts'
+import { isArrival, isDrop, senderOf } from './replay/selection.ts'
 
 const FLAG_DIRECTION = FLAG_INBOUND | FLAG_OUTBOUND
 
@@ -26,6 +27,8 @@ export interface Arrivals {
   readonly lost: number
   /** Captured frames of more than one packet, or of a jumbo packet: a capture does not tell. */
   readonly oversized: number
+  /** Captured frames that a wire dropped or delivered: the capture has them as sent, too. */
+  readonly repeated: number
 }
 
 /** Called before the first arrival, with its time and the moment that is time 0 in a capture. */
@@ -40,18 +43,20 @@ function newArrival(): Arrival {
 const ORDINARY = 1522
 
 /**
- * The frames of a capture, at ns since the first. Outbound frames, and those of interface 0 if the
- * file has no directions, are ab.
+ * The frames of a capture, at ns since the first. Outbound frames are ab, and in a capture of vnet
+ * only those of interface 0. Without directions the frames of interface 0 are ab.
  */
 export class CapturedArrivals implements Arrivals {
   readonly lost = 0
   oversized = 0
+  repeated = 0
   readonly #file: string
   readonly #reader: CaptureReader
   readonly #simulation: Simulation
   readonly #begin: Begin
   readonly #arrival = newArrival()
   #packets = 0
+  #hasBegun = false
   #seconds = 0
   #nanoseconds = 0
 
@@ -76,7 +81,13 @@ export class CapturedArrivals implements Arrivals {
   }
 
   #arrive(record: CaptureRecord): void {
-    if (this.#packets++ === 0) {
+    this.#packets++
+    if (isDrop(record) || isArrival(record)) {
+      this.repeated++
+      return
+    }
+    if (!this.#hasBegun) {
+      this.#hasBegun = true
       this.#seconds = record.seconds
       this.#nanoseconds = record.nanoseconds
       this.#begin(0, record)
@@ -101,10 +112,11 @@ export class CapturedArrivals implements Arrivals {
   }
 }
 
-function directionOf({ flags = 0, interfaceIndex }: CaptureRecord): Direction {
+function directionOf({ flags = 0, interfaceIndex, packetId }: CaptureRecord): Direction {
   const direction = flags & FLAG_DIRECTION
   if (direction === 0) return interfaceIndex === 0 ? 'ab' : 'ba'
-  return direction === FLAG_OUTBOUND ? 'ab' : 'ba'
+  const sender = packetId === undefined ? 0 : senderOf(packetId)
+  return direction === FLAG_OUTBOUND && sender === 0 ? 'ab' : 'ba'
 }
 
 /** How the wires of a log are set again. */
@@ -120,6 +132,7 @@ export interface Replay {
  */
 export class LoggedArrivals implements Arrivals {
   readonly oversized = 0
+  readonly repeated = 0
   readonly #reader: DecisionReader
   readonly #simulation: Simulation
   readonly #begin: Begin

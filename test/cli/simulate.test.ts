@@ -24,10 +24,11 @@ function packet(ms: number, more: Partial<CapturedPacket> = {}): CapturedPacket 
   return { seconds: SECONDS, nanoseconds: 5 + ms * MS, interfaceIndex: 0, ...frame, ...more }
 }
 
-/** Writes a capture of two interfaces, and returns its path. */
+/** Writes a capture of four interfaces, and returns its path. */
 function pcapng(name: string, packets: readonly CapturedPacket[], linkType = 1): string {
   const to = new Uint8Array(100_000)
-  let end = writeInterface(to, writeInterface(to, writeSection(to, 0), { linkType }), { linkType })
+  let end = writeSection(to, 0)
+  for (let i = 0; i < 4; i++) end = writeInterface(to, end, { linkType })
   for (const packet of packets) end = writePacket(to, end, packet)
   writeFileSync(at(name), to.subarray(0, end))
   return at(name)
@@ -114,6 +115,45 @@ describe('a capture', () => {
     expect(stages).toMatchObject([
       { event: 'wire', stage: 'loss', direction: 'ab', in: 2, out: 2 },
       { event: 'wire', stage: 'loss', direction: 'ba', in: 4, out: 4 },
+    ])
+  })
+
+  test('a packet of a capture of vnet arrives once, as the interface sent it', async () => {
+    const [sent, received, ID] = [{ flags: FLAG_OUTBOUND }, { flags: FLAG_INBOUND }, 2 ** 40]
+    const [a, b] = [
+      { ...sent, interfaceIndex: 0 },
+      { ...sent, interfaceIndex: 2 },
+    ]
+    const packets = [
+      packet(0, { ...a, packetId: 1 }),
+      packet(0, { ...a, packetId: 1, verdict: 2, verdictType: 1 }),
+      packet(1, { ...b, packetId: 2 * ID + 1 }),
+      packet(2, { ...received, interfaceIndex: 1, packetId: 2 * ID + 1 }),
+      packet(3, { ...a, packetId: 2 }),
+      packet(4, { ...received, interfaceIndex: 3, packetId: 2 }),
+      packet(5, { ...a, packetId: 3 }),
+      // An ICMP error that the wire made.
+      packet(5, { ...received, interfaceIndex: 1, packetId: 2 * ID + 2 ** 39 + 1 }),
+    ]
+    const file = pcapng('own.pcapng', packets)
+    const { status, stdout, stderr } = await runMain('simulate', file, '--wire', 'loss 0%', '--json')
+    expect(stagesOf(stdout)).toMatchObject([
+      { direction: 'ab', in: 3 },
+      { direction: 'ba', in: 1 },
+    ])
+    const left = '4 frames were left out: a wire dropped, delivered or made them, as the capture says'
+    expect([status, stderr]).toEqual([0, `vnet: ${file}: ${left}\n`])
+  })
+
+  test('frames of a segment, which a vnet captured only as received, are of direction ba', async () => {
+    const packets = [
+      packet(0, { flags: FLAG_OUTBOUND, packetId: 1 }),
+      packet(1, { flags: FLAG_INBOUND, interfaceIndex: 1, packetId: 2 ** 40 + 1 }),
+    ]
+    const stages = stagesOf(await simulate(pcapng('lan.pcapng', packets), '--wire', 'loss 0%', '--json'))
+    expect(stages).toMatchObject([
+      { direction: 'ab', in: 1 },
+      { direction: 'ba', in: 1 },
     ])
   })
 

@@ -12,7 +12,7 @@ import { Simulation } from '../../wire/simulation.ts'
 import type { Direction } from '../../wire/wire.ts'
 import { parseWire } from '../../wire/words/parse.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
-import { type Begin, CapturedArrivals, LoggedArrivals } from '../simulation-arrivals.ts'
+import { type Arrivals, type Begin, CapturedArrivals, LoggedArrivals } from '../simulation-arrivals.ts'
 import { attempt, SimulationInput, SimulationOutput } from '../simulation-files.ts'
 import { stageDrops } from '../wire-stages.ts'
 import { wireTable } from './wire.ts'
@@ -86,7 +86,7 @@ export async function simulate(file: string, options: SimulateOptions, io: Io): 
   await decisions?.[Symbol.asyncDispose]().catch(error => problems.push(`${log}: ${messageOf(error)}`))
   if (arrivals.lost > 0) problems.push(`${file}: ${arrivals.lost} lines are missing: their arrivals were not simulated`)
   print(file, simulation, options, io)
-  for (const note of [...notes(file, simulation, arrivals.oversized), ...problems]) io.err(`vnet: ${printable(note)}\n`)
+  for (const note of [...notes(file, simulation, arrivals), ...problems]) io.err(`vnet: ${printable(note)}\n`)
   return problems.length === 0 ? EXIT_OK : EXIT_FAILURE
 }
 
@@ -116,8 +116,9 @@ function print(file: string, simulation: Simulation, { json }: SimulateOptions, 
 }
 
 /** Returns a line for each kind of frame that was not simulated as it was. */
-function notes(file: string, { short, long }: Simulation, oversized: number): string[] {
+function notes(file: string, { short, long }: Simulation, { oversized, repeated }: Arrivals): string[] {
   const lines = [
+    [repeated, 'frames were left out: a wire dropped, delivered or made them, as the capture says'],
     [short, 'frames were left out: shorter than an Ethernet header'],
     [long, `frames count as ${FRAME_MAX} bytes, because they are longer`],
     [

@@ -1,8 +1,10 @@
-/** Which packets of a capture are replayed. */
+/** Which packets of a capture are replayed, and which are there a second time. */
 import {
   FLAG_INBOUND,
   FLAG_OUTBOUND,
   LINKTYPE_ETHERNET,
+  PACKET_ID_MADE,
+  PACKET_IDS,
   TC_ACT_SHOT,
   VERDICT_TC,
   VERDICT_XDP,
@@ -34,18 +36,30 @@ export function skipReason(record: CaptureRecord, { interface: name, direction }
   return capturedLength < ETH_HLEN ? 'shorter than an Ethernet header' : undefined
 }
 
-/**
- * By default frames are skipped that a vnet captured as received: with their ids they are there a
- * second time, as sent.
- */
-function isOther({ flags = 0, packetId }: CaptureRecord, direction: Selection['direction']): boolean {
-  const way = flags & FLAG_DIRECTION
-  if (direction === undefined) return way === FLAG_INBOUND && packetId !== undefined
+/** By default frames are skipped that the capture has as sent, too. */
+function isOther(record: CaptureRecord, direction: Selection['direction']): boolean {
+  if (direction === undefined) return isArrival(record)
+  const way = (record.flags ?? 0) & FLAG_DIRECTION
   if (direction === 'all' || way === 0) return false
   return way !== (direction === 'in' ? FLAG_INBOUND : FLAG_OUTBOUND)
 }
 
-function isDrop({ verdict, verdictType }: CaptureRecord): boolean {
+/** Returns the number of the interface that sent a frame which a vnet captured. */
+export function senderOf(packetId: number): number {
+  return Math.floor(packetId / PACKET_IDS)
+}
+
+/**
+ * True for a received frame of a vnet's capture that came over a wire from another interface of the
+ * file, where it was captured as sent, or that the wire made.
+ */
+export function isArrival({ flags = 0, interfaceIndex, packetId }: CaptureRecord): boolean {
+  if ((flags & FLAG_DIRECTION) !== FLAG_INBOUND || packetId === undefined) return false
+  return senderOf(packetId) !== interfaceIndex || packetId % PACKET_IDS >= PACKET_ID_MADE
+}
+
+/** True for the record of a drop: in a capture of vnet the frame is there as sent, too. */
+export function isDrop({ verdict, verdictType }: CaptureRecord): boolean {
   if (verdict === undefined) return false
   if (verdictType === VERDICT_TC) return verdict === TC_ACT_SHOT
   return verdictType === VERDICT_XDP && verdict >= 0 && verdict <= XDP_DROP

@@ -5,7 +5,10 @@ import { type Selection, skipReason } from '../../../src/cli/replay/selection.ts
 
 const [IN, OUT] = [1, 2]
 const OUTBOUND = { flags: OUT, packetId: 7, interfaceName: 'a' }
-const INBOUND = { flags: IN, packetId: 7, interfaceName: 'b' }
+const INBOUND = { flags: IN, packetId: 7, interfaceIndex: 3, interfaceName: 'b' }
+/** A received frame of interface 1 that no device of the capture sent. */
+const FROM_LAN = { flags: IN, packetId: 2 ** 40 + 7, interfaceIndex: 1 }
+const MADE = { flags: IN, packetId: 2 ** 40 + 2 ** 39 + 1, interfaceIndex: 1 }
 
 function reason(of: Partial<CaptureRecord>, selection: Selection = {}): string | undefined {
   const record = Object.assign(new CaptureRecord(), { linkType: 1, capturedLength: 60, originalLength: 60 })
@@ -38,8 +41,9 @@ test('a verdict that is no drop is no reason', () => {
   ])
 })
 
-test('of a vnet’s capture the received side is skipped, of others nothing', () => {
-  expect([reason(INBOUND), reason({ flags: IN })]).toEqual(['received by the interface', undefined])
+test('a received frame is skipped if a vnet captured it as sent, too, or if the wire made it', () => {
+  const reasons = [INBOUND, MADE, FROM_LAN, { flags: IN }].map(each => reason(each))
+  expect(reasons).toEqual(['received by the interface', 'received by the interface', undefined, undefined])
 })
 
 test('a direction is chosen; a packet without one is always replayed', () => {

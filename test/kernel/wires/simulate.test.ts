@@ -108,3 +108,24 @@ test('a log of GSO frames that pass whole is repeated', async () => {
   const live = await repeats('delay 10ms')
   expect(live.filter(line => line.includes('"gso":')).length).toBeGreaterThan(0)
 })
+
+test('the capture of a live wire has the same arrivals and losses in a simulation', async () => {
+  const [log, capture] = [join(directory, 'run.log'), join(directory, 'run.pcapng')]
+  const ends = [`${near.name}/left`, `${far.name}/right`]
+  const addresses = ['--address', 'left=198.18.0.1/24', '--address', 'right=198.18.0.2/24', '--json']
+  const files = ['--log', log, '--capture', capture]
+  const vnet = await startVnet(['cable', ...ends, ...addresses, '--wire', 'loss 10%', '--seed', '3', ...files])
+  await pingSome(near, '-c 100 -i 0.005 -W 1 198.18.0.2')
+  await stopConserved(vnet)
+  const live = jsonLines(readFileSync(log, 'utf8'))
+  const { status, stdout } = await runMain('simulate', capture, '--wire', 'loss 10%', '--seed', '3', '--json')
+  expect(status).toBe(0)
+  const again = jsonLines(stdout)
+  for (const direction of ['ab', 'ba']) {
+    const countOf = (verdict: string) =>
+      live.filter(line => line.direction === direction && line.verdict === verdict).length
+    const stage = again.find(each => each.direction === direction)
+    expect([stage?.in, stage?.dropped]).toEqual([countOf('arrive'), countOf('drop')])
+    expect(stage?.dropped).toBeGreaterThan(0)
+  }
+})
