@@ -8,6 +8,9 @@ import { dropReasonName } from '../skb/drop-reason-name.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { Side } from './frame-blocks.ts'
 
+/** Frames that were dropped in front of their wire count down from here, apart from made ones. */
+const OFF_WIRE = -(2 ** 30)
+
 /** What a capture keeps of a device. */
 export interface CapturedDevice {
   readonly transmit: Side
@@ -54,7 +57,10 @@ export class DeviceTap implements FrameTap {
   dropped(skb: SkBuff, reason: number): void {
     const isReceived = skb.rxDev !== undefined
     // It did not reach its wire, and so is recorded here as sent.
-    if (this.#hasWires && !isReceived && skb.packetId === 0) this.transmitted(skb)
+    if (this.#hasWires && !isReceived && skb.packetId === 0) {
+      skb.packetId = OFF_WIRE - ++this.#lastId
+      this.transmitted(skb)
+    }
     const comment = `dropped: ${this.cause ?? dropReasonName(reason)}`
     const time = this.#now()
     for (const captured of this.#captured) {

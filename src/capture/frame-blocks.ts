@@ -10,7 +10,7 @@ import {
   FLAG_CHECKSUM_NOT_READY,
   FLAG_TCP_SEGMENTATION_OFFLOADED,
   type Moment,
-  PACKET_ID_MADE,
+  PACKET_ID_OFF_WIRE,
   TC_ACT_SHOT,
   VERDICT_TC,
 } from './packet.ts'
@@ -99,7 +99,7 @@ export class FrameBlocks {
       side.lostSince = 0
     }
     if (packetId !== 0) {
-      const id = packetId > 0 ? packetId : PACKET_ID_MADE - packetId
+      const id = packetId > 0 ? packetId : PACKET_ID_OFF_WIRE - packetId
       at = this.#option64(at, pcapng.EPB_PACKETID, side.idBase + id)
     }
     at = this.#option(at, pcapng.EPB_QUEUE, 4)

@@ -18,8 +18,8 @@ export const TC_ACT_SHOT = 2
 
 /** Packet ids of one sending interface: its number times this is added to them. */
 export const PACKET_IDS = 2 ** 40
-/** Added to the id of a frame that a wire made, which was never sent. */
-export const PACKET_ID_MADE = 2 ** 39
+/** Added to the id of a frame that a wire made, or that was dropped in front of its wire. */
+export const PACKET_ID_OFF_WIRE = 2 ** 39
 
 /**
  * A moment: seconds since 1970-01-01 00:00 UTC and nanoseconds into that second, 0 to 999,999,999.

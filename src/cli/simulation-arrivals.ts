@@ -8,7 +8,7 @@ import { NSEC_PER_SEC } from '../netdev/clock.ts'
 import { UsageError } from '../netdev/driver.ts'
 import type { Arrival, Simulation } from '../wire/simulation.ts'
 import type { Direction, Impairment } from '../wire/wire.ts'
-import { isArrival, isDrop, senderOf } from './replay/selection.ts'
+import { isArrival, isDrop, isOffWire, senderOf } from './replay/selection.ts'
 
 const FLAG_DIRECTION = FLAG_INBOUND | FLAG_OUTBOUND
 
@@ -27,8 +27,8 @@ export interface Arrivals {
   readonly lost: number
   /** Captured frames of more than one packet, or of a jumbo packet: a capture does not tell. */
   readonly oversized: number
-  /** Captured frames that a wire dropped or delivered: the capture has them as sent, too. */
-  readonly repeated: number
+  /** Captured frames that did not arrive at a wire: it delivered, dropped or made them. */
+  readonly skipped: number
 }
 
 /** Called before the first arrival, with its time and the moment that is time 0 in a capture. */
@@ -49,7 +49,7 @@ const ORDINARY = 1522
 export class CapturedArrivals implements Arrivals {
   readonly lost = 0
   oversized = 0
-  repeated = 0
+  skipped = 0
   readonly #file: string
   readonly #reader: CaptureReader
   readonly #simulation: Simulation
@@ -82,8 +82,8 @@ export class CapturedArrivals implements Arrivals {
 
   #arrive(record: CaptureRecord): void {
     this.#packets++
-    if (isDrop(record) || isArrival(record)) {
-      this.repeated++
+    if (isDrop(record) || isArrival(record) || isOffWire(record.packetId ?? 0)) {
+      this.skipped++
       return
     }
     if (!this.#hasBegun) {
@@ -132,7 +132,7 @@ export interface Replay {
  */
 export class LoggedArrivals implements Arrivals {
   readonly oversized = 0
-  readonly repeated = 0
+  readonly skipped = 0
   readonly #reader: DecisionReader
   readonly #simulation: Simulation
   readonly #begin: Begin

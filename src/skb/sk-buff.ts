@@ -86,8 +86,8 @@ export class SkBuff {
   nh = 0
   h = 0
   /**
-   * Number of the packet on its wire, from 1; 0 if it is on none. A duplicate has the same. Frames
-   * that a stage made (an ICMP error, a reset) count down from -1.
+   * Number of the packet on its wire, from 1; 0 if it is on none. A duplicate has the same. It is
+   * negative for frames that a stage made (an ICMP error, a reset).
    */
   packetId = 0
   /** Place in the heap of frames that a wire delays (MomentHeap); -1 if it is in none. */

@@ -185,8 +185,8 @@ describe('a capture of a cable', () => {
     const { read } = captureOf(memory)
     send(portA, frame(1))
     expect(read()).toEqual([
-      { side: 0, ns: 0, id: undefined, bytes: [...frame(1)] },
-      { side: 0, ns: 0, id: undefined, bytes: [...frame(1)], comment: 'dropped: DEV_READY' },
+      { side: 0, ns: 0, id: 2 ** 39 + 2 ** 30 + 1, bytes: [...frame(1)] },
+      { side: 0, ns: 0, id: 2 ** 39 + 2 ** 30 + 1, bytes: [...frame(1)], comment: 'dropped: DEV_READY' },
     ])
   })
 

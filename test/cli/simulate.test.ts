@@ -134,6 +134,9 @@ describe('a capture', () => {
       packet(5, { ...a, packetId: 3 }),
       // An ICMP error that the wire made.
       packet(5, { ...received, interfaceIndex: 1, packetId: 2 * ID + 2 ** 39 + 1 }),
+      // A frame that was dropped in front of the wire.
+      packet(6, { ...a, packetId: 2 ** 39 + 2 ** 30 + 1 }),
+      packet(6, { ...a, packetId: 2 ** 39 + 2 ** 30 + 1, verdict: 2, verdictType: 1 }),
     ]
     const file = pcapng('own.pcapng', packets)
     const { status, stdout, stderr } = await runMain('simulate', file, '--wire', 'loss 0%', '--json')
@@ -141,7 +144,7 @@ describe('a capture', () => {
       { direction: 'ab', in: 3 },
       { direction: 'ba', in: 1 },
     ])
-    const left = '4 frames were left out: a wire dropped, delivered or made them, as the capture says'
+    const left = '6 frames were left out: they did not arrive at a wire, as the capture says'
     expect([status, stderr]).toEqual([0, `vnet: ${file}: ${left}\n`])
   })
 

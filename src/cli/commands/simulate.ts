@@ -116,9 +116,9 @@ function print(file: string, simulation: Simulation, { json }: SimulateOptions, 
 }
 
 /** Returns a line for each kind of frame that was not simulated as it was. */
-function notes(file: string, { short, long }: Simulation, { oversized, repeated }: Arrivals): string[] {
+function notes(file: string, { short, long }: Simulation, { oversized, skipped }: Arrivals): string[] {
   const lines = [
-    [repeated, 'frames were left out: a wire dropped, delivered or made them, as the capture says'],
+    [skipped, 'frames were left out: they did not arrive at a wire, as the capture says'],
     [short, 'frames were left out: shorter than an Ethernet header'],
     [long, `frames count as ${FRAME_MAX} bytes, because they are longer`],
     [

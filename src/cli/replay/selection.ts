@@ -3,7 +3,7 @@ import {
   FLAG_INBOUND,
   FLAG_OUTBOUND,
   LINKTYPE_ETHERNET,
-  PACKET_ID_MADE,
+  PACKET_ID_OFF_WIRE,
   PACKET_IDS,
   TC_ACT_SHOT,
   VERDICT_TC,
@@ -55,7 +55,12 @@ export function senderOf(packetId: number): number {
  */
 export function isArrival({ flags = 0, interfaceIndex, packetId }: CaptureRecord): boolean {
   if ((flags & FLAG_DIRECTION) !== FLAG_INBOUND || packetId === undefined) return false
-  return senderOf(packetId) !== interfaceIndex || packetId % PACKET_IDS >= PACKET_ID_MADE
+  return senderOf(packetId) !== interfaceIndex || isOffWire(packetId)
+}
+
+/** True for a frame that a vnet's wire made, or that was dropped in front of it. */
+export function isOffWire(packetId: number): boolean {
+  return packetId % PACKET_IDS >= PACKET_ID_OFF_WIRE
 }
 
 /** True for the record of a drop: in a capture of vnet the frame is there as sent, too. */
