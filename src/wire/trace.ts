@@ -1,7 +1,8 @@
 /**
  * trace: packets leave when a recorded link could send, in the format of mahimahi's mm-link(1):
  * each line is a whole number of milliseconds, never less than the line before, and one opportunity
- * to deliver 1,500 bytes at that time. What an opportunity has left when no packet waits is lost. A
+ * to deliver 1,504 bytes at that time, of which each packet takes 4 besides its own, as there. So an
+ * opportunity delivers one packet of 1,500 bytes. What an opportunity has left when no packet waits is lost. A
  * packet that is longer than what is left goes on in the next, and leaves when its last byte does.
  *
  * The trace begins when the first packet arrives, so that the same arrivals meet the same
@@ -27,8 +28,10 @@ interface TraceParams extends QueueParams {
   readonly once: boolean
 }
 
-/** Bytes behind the link header that an opportunity delivers. */
-const OPPORTUNITY = 1500
+/** Bytes that an opportunity delivers: a packet of 1,500 bytes with the overhead. */
+const OPPORTUNITY = 1504
+/** Bytes that each packet takes besides its own: mahimahi counts the header of its TUN device. */
+const OVERHEAD = 4
 
 class TraceWire implements Wire {
   #params: TraceParams
@@ -168,7 +171,7 @@ class TraceWire implements Wire {
     const skb = this.#queue.take()
     if (skb === undefined) return undefined
     const header = networkOffset(skb.bytes, skb.data, skb.len)
-    this.#left = Math.max(0, skb.len - (header < 0 ? ETH_HLEN : header))
+    this.#left = Math.max(0, skb.len - (header < 0 ? ETH_HLEN : header)) + OVERHEAD
     this.#sending = skb
     this.#sendingArrived = this.#queue.arrived
     return skb
