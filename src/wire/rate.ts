@@ -133,7 +133,9 @@ function lineBytes({ overhead, cell, cellOverhead }: RateParams, len: number): n
  */
 export function rate(bits: number | string, options: RateOptions = {}): Impairment {
   const bitsPerSecond = typeof bits === 'number' ? bits : parseRate(bits)
-  if (!(bitsPerSecond > 0)) throw new UsageError(`rate ${bits}: it must be more than 0`)
+  if (!(bitsPerSecond > 0 && bitsPerSecond < Number.POSITIVE_INFINITY)) {
+    throw new UsageError(`rate ${bits}: it must be more than 0 and finite`)
+  }
   const params: RateParams = {
     ...queueParams(options),
     byteTime: (8 * NSEC_PER_SEC) / bitsPerSecond,

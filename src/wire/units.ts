@@ -76,14 +76,14 @@ export function shareOf(value: number | string): number {
 
 /** Returns a size in bytes that is a number, or written with a unit. */
 export function sizeOf(value: number | string): number {
-  return typeof value === 'string' ? parseSize(value) : value
+  if (typeof value === 'string') return parseSize(value)
+  if (!Number.isFinite(value)) throw new UsageError(`${value} is not a size in bytes`)
+  return value
 }
 
 /** Returns the text of a duration in the largest unit that leaves a short number: `1.5ms`. */
 export function formatDuration(ns: number): string {
-  if (ns >= 1e9) return `${ns / 1e9}s`
-  if (ns >= 1e6) return `${ns / 1e6}ms`
-  return ns >= 1e3 ? `${ns / 1e3}us` : `${ns}ns`
+  return formatted(ns, ['s', 'ms', 'us'], DURATIONS) ?? `${ns}ns`
 }
 
 /** Returns the percentage of a share: `0.1%`. */
@@ -93,9 +93,7 @@ export function formatShare(share: number): string {
 
 /** Returns the text of a rate: `10mbit`. */
 export function formatRate(bits: number): string {
-  if (bits >= 1e9) return `${bits / 1e9}gbit`
-  if (bits >= 1e6) return `${bits / 1e6}mbit`
-  return bits >= 1e3 ? `${bits / 1e3}kbit` : `${bits}bit`
+  return formatted(bits, ['gbit', 'mbit', 'kbit'], RATES) ?? `${bits}bit`
 }
 
 /** Returns the text of a size with a unit: `64kb`, `1500b`. */
@@ -104,8 +102,16 @@ export function formatSize(bytes: number): string {
   return bytes !== 0 && bytes % 1024 === 0 ? `${bytes / 1024}kb` : `${bytes}b`
 }
 
+/** Returns a number in the largest unit that is not larger, if that is read as the same number. */
+function formatted(n: number, names: readonly string[], units: Readonly<Record<string, number>>): string | undefined {
+  const unit = names.find(name => n >= units[name] && Math.round((n / units[name]) * units[name]) === n)
+  return unit && `${n / units[unit]}${unit}`
+}
+
+/** Returns undefined for what is not a number with one of the units, and for infinity. */
 function parsed(text: string, units: Readonly<Record<string, number>>, bare: number): number | undefined {
-  const [, number, unit = ''] = /^((?:\d+\.?\d*|\.\d+)(?:e-?\d+)?)(%|[a-z]+)?$/i.exec(text) ?? []
+  const [, number, unit = ''] = /^((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(%|[a-z]+)?$/i.exec(text) ?? []
   const factor = unit === '' ? bare : Object.hasOwn(units, unit.toLowerCase()) ? units[unit.toLowerCase()] : undefined
-  return number === undefined || factor === undefined ? undefined : Number(number) * factor
+  const n = number === undefined || factor === undefined ? Number.NaN : Number(number) * factor
+  return Number.isFinite(n) ? n : undefined
 }

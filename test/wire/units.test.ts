@@ -1,4 +1,6 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { rate } from '../../src/wire/rate.ts'
 import {
   formatDuration,
   formatRate,
@@ -9,6 +11,7 @@ import {
   parseShare,
   parseSize,
 } from '../../src/wire/units.ts'
+import { SEED, scaled } from '../support/scale.ts'
 
 test('a rate is in bits per second, or in bytes per second with bps, as in tc', () => {
   expect(['10mbit', '1.5gbit', '64kbit', '2400', '1kbps', '1kibit'].map(parseRate)).toEqual([
@@ -31,6 +34,15 @@ test('a number with an unknown unit is refused', () => {
   expect(() => parseShare('101%')).toThrow("'101%' is not a percentage from 0% to 100%")
 })
 
+test('a number that is too large is refused, and never infinite', () => {
+  const huge = '9'.repeat(400)
+  expect(() => parseRate('1e999mbit')).toThrow("'1e999mbit' is not a rate")
+  expect(() => parseSize(`${huge}kb`)).toThrow('is not a size')
+  expect(() => parseDuration(`${huge}s`)).toThrow('is not a duration')
+  expect(() => rate(Number.POSITIVE_INFINITY)).toThrow('rate Infinity: it must be more than 0 and finite')
+  expect(() => rate('1mbit', { burst: Number.POSITIVE_INFINITY })).toThrow('Infinity is not a size in bytes')
+})
+
 test('a share is a percentage, with or without its sign, as in tc', () => {
   expect(['1%', '1', '0.01%', '100', '.5%', '1e-4%'].map(parseShare)).toEqual([0.01, 0.01, 0.0001, 1, 0.005, 1e-6])
 })
@@ -46,5 +58,15 @@ test('what is formatted is parsed to the same number', () => {
     expect(parseSize(formatSize(n))).toBe(n)
     if (n !== 0) expect(parseRate(formatRate(n))).toBe(n)
   }
+  const any = fc.oneof(fc.integer({ min: 0, max: 2 ** 53 - 1 }), fc.double({ min: 2 ** 53, noNaN: true }))
+  fc.assert(
+    fc.property(any, n => {
+      fc.pre(Number.isFinite(n))
+      expect(parseDuration(formatDuration(n))).toBe(n)
+      expect(parseSize(formatSize(n))).toBe(n)
+      if (n !== 0) expect(parseRate(formatRate(n))).toBe(n)
+    }),
+    { numRuns: scaled(5000), seed: SEED },
+  )
   for (const share of [0, 0.01, 0.07, 0.29, 1e-6, 0.123456, 1]) expect(parseShare(formatShare(share))).toBe(share)
 })
