@@ -8,6 +8,7 @@ import type { Net } from '../netdev/net.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { cutCable, plugCable } from '../netdev/netif.ts'
 import { runScenario, scenarioOf } from './scenario.ts'
+import { stream } from './stream.ts'
 import type { Direction, Impairment } from './wire.ts'
 import { type WireDevice, type WireEnd, WireSlot } from './wire-slot.ts'
 import { noResources, parseWire } from './words/parse.ts'
@@ -43,6 +44,14 @@ export function takenSeed(seed: number, net: Net): number {
 }
 
 /**
+ * Returns the seed of the `nth` pair of wires of a run. That of the first is the seed of the run;
+ * the others are drawn from it, so that they are not the seeds of runs that count up.
+ */
+export function pairSeed(seed: number, nth: number): number {
+  return nth === 0 ? seed : stream(seed, `pair/${nth}`).below(2 ** 31) + 1
+}
+
+/**
  * Returns the wires from `a` to `b` and back, with the stages that the parameters name. The `nth`
  * pair of one seed draws numbers of its own. Throws a UsageError if the words are wrong.
  */
@@ -60,7 +69,7 @@ export function wireSlots(
     if (!isLogged) net.log.info(`wire: seed ${taken}`)
     isLogged = true
   }
-  const common = { net, seed: taken + nth, log: decisions, onStages }
+  const common = { net, seed: pairSeed(taken, nth), log: decisions, onStages }
   const ab = new WireSlot({ ...common, direction: 'ab', from: a, to: b })
   const ba = new WireSlot({ ...common, direction: 'ba', from: b, to: a })
   for (const [slot, own, option] of [[ab, wireAb, '--wire-ab'] as const, [ba, wireBa, '--wire-ba'] as const]) {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { driver } from '../../src/drivers/cable.ts'
+import { pairSeed } from '../../src/wire/params.ts'
 import type { WireSlot } from '../../src/wire/wire-slot.ts'
 import { lanDriver } from '../support/lan-driver.ts'
 import { addDriver, memoryNets } from '../support/memory-net.ts'
@@ -40,5 +41,11 @@ test('the ports of a lan share the seed that is logged, and draw numbers of thei
   const [one, other] = devices.map(dev => dev.netdevOps.ndoGetWires?.(dev)[0] as WireSlot)
   const seeds = memory.lines.filter(line => line.includes('seed'))
   expect(seeds).toEqual([`wire: seed ${one?.seed}`, `wire: seed ${one?.seed}`])
-  expect(other?.seed).toBe((one?.seed ?? 0) + 1)
+  expect(other?.seed).toBe(pairSeed(one?.seed ?? 0, 1))
+})
+
+test('no port of a lan draws what a port of another seed draws', () => {
+  const seeds = Array.from({ length: 100 }, (_, seed) => [0, 1, 2, 3].map(nth => pairSeed(seed + 1, nth)))
+  expect(seeds.map(([first]) => first)).toEqual(seeds.map((_, i) => i + 1))
+  expect(new Set(seeds.flat()).size).toBe(400)
 })
