@@ -7,7 +7,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { PORT_IN_USE, parseAddress, urlOf } from '../http/address.ts'
+import { bindAdvice, parseAddress, urlOf } from '../http/address.ts'
 import { metricsUrl, ownAccess, pageUrl } from '../http/token.ts'
 import { check, closingOnError } from '../linux/errno.ts'
 import type { Native } from '../linux/native.ts'
@@ -23,7 +23,6 @@ import {
 } from '../linux/uapi.ts'
 import type { Clock } from '../netdev/clock.ts'
 import { UsageError } from '../netdev/driver.ts'
-import { EADDRINUSE } from '../netdev/errno.ts'
 import { LimitedLog } from '../netdev/limited-log.ts'
 import type { Log } from '../netdev/log.ts'
 import { parseAddress as addressBytes } from '../packet/address.ts'
@@ -165,7 +164,7 @@ function listening(native: Native, kind: Kind, text: string, fd?: number): Serve
     if (fd === undefined) {
       check(native.setsockopt(made, SOL_SOCKET, SO_REUSEADDR, int32(1)), what)
       const bound = native.bind(made, sockaddrInet(bytes, address.port))
-      check(bound, what, bound === -EADDRINUSE ? PORT_IN_USE : undefined)
+      check(bound, what, bindAdvice(-bound, address.host))
       check(native.listen(made, BACKLOG), what)
     }
     const name = new Uint8Array(28)

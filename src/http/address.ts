@@ -1,10 +1,15 @@
 /** Where an HTTP server of vnet listens, and the requests that it takes for its own. */
 import type { Server } from 'node:http'
 import { type AddressInfo, isIP } from 'node:net'
-import { VnetError } from '../netdev/errno.ts'
+import { EADDRINUSE, EADDRNOTAVAIL, VnetError } from '../netdev/errno.ts'
 
-/** What to do about EADDRINUSE. */
-export const PORT_IN_USE = 'port 0 takes a free one'
+/** Returns what to do about an error of bind(2), if there is something to do. */
+export function bindAdvice(errno: number, host: string): string | undefined {
+  if (errno === EADDRINUSE) return 'port 0 takes a free one'
+  if (errno !== EADDRNOTAVAIL) return undefined
+  const isLoopback = host.startsWith('127.') || host === '::1'
+  return isLoopback ? 'the loopback interface is down: run `ip link set lo up`' : 'no interface has this address'
+}
 
 export interface Address {
   readonly host: string
@@ -41,10 +46,8 @@ export function urlOf(host: string, port: number): string {
 /** Listens. Returns the URL, without a path. Throws a VnetError if the address cannot be had. */
 export async function listen(server: Server, { host, port, fd }: Address): Promise<string> {
   await new Promise<void>((resolve, reject) => {
-    const fail = ({ errno, code }: NodeJS.ErrnoException) => {
-      const advice = code === 'EADDRINUSE' ? PORT_IN_USE : undefined
-      reject(new VnetError(errno as number, `${host} port ${port}`, advice))
-    }
+    const fail = ({ errno = 0 }: NodeJS.ErrnoException) =>
+      reject(new VnetError(errno, `${host} port ${port}`, bindAdvice(Math.abs(errno), host)))
     server.once('error', fail).listen(fd === undefined ? { host, port } : { fd }, resolve)
   })
   return urlOf(host, (server.address() as AddressInfo).port)

@@ -198,6 +198,17 @@ test.each([['--web'], ['--metrics']])(
   },
 )
 
+test('--web in a namespace whose loopback is down says what to do', async () => {
+  // Without routes the kernel binds to any address.
+  for (const state of ['up', 'down']) netns.ip(`link set lo ${state}`)
+  expect(await netns.run(`${process.execPath} ${ROOT}dist/vnet.js snull --web 8091`)).toMatchObject({
+    status: 1,
+    stderr:
+      'vnet: --web 8091: EADDRNOTAVAIL, address not available here; ' +
+      'the loopback interface is down: run `ip link set lo up`\n',
+  })
+})
+
 test.each([['8080x'], ['65536'], ['localhost:80'], ['::1:80'], ['[fe80::1%lo]:80']])(
   'the address %s is refused with status 2',
   async address => {
