@@ -6,7 +6,8 @@
  * Each device is two interfaces of the file, its transmit side and its receive side. A frame has
  * the same packet id on both ends of its wire: the number of the interface on which it was sent,
  * times 2^40, plus its number on the wire. The id of a frame that the wire made, or that was
- * dropped in front of it, has bit 39 set. A dropped frame is recorded again, with a verdict and a comment that says why.
+ * dropped in front of it, has bit 39 set. A dropped frame is recorded again, with a verdict and a
+ * comment that says why.
  */
 import type { Alarm } from '../netdev/clock.ts'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../netdev/clock.ts'

@@ -292,7 +292,7 @@ export class Chain implements Wire, StageOwner {
     }
   }
 
-  /** Pushes a frame to a device, whose tap gets the time of the wire. */
+  /** Pushes a frame to the device of a tap, which records it with the time of the wire. */
   #pushTo(wire: Wire, tap: FrameTap | undefined, skb: SkBuff): void {
     // The receiver may push frames of its own past the same tap.
     const time = tap?.time ?? Number.NaN

@@ -1,9 +1,10 @@
 /**
  * trace: packets leave when a recorded link could send, in the format of mahimahi's mm-link(1):
  * each line is a whole number of milliseconds, never less than the line before, and one opportunity
- * to deliver 1,504 bytes at that time, of which each packet takes 4 besides its own, as there. So an
- * opportunity delivers one packet of 1,500 bytes. What an opportunity has left when no packet waits is lost. A
- * packet that is longer than what is left goes on in the next, and leaves when its last byte does.
+ * to deliver 1,504 bytes at that time. As there, each packet takes 4 bytes more than its own. So an
+ * opportunity delivers one packet of 1,500 bytes. Its rest is lost if the queue is empty. A packet
+ * that is longer than the rest continues in the next opportunity, and leaves when its last byte
+ * does.
  *
  * The trace begins when the first packet arrives, so that the same arrivals meet the same
  * opportunities. It begins again after its last line.

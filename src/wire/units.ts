@@ -108,7 +108,7 @@ function formatted(n: number, names: readonly string[], units: Readonly<Record<s
   return unit && `${n / units[unit]}${unit}`
 }
 
-/** Returns undefined for what is not a number with one of the units, and for infinity. */
+/** Returns undefined unless the text is a finite number with one of the units. */
 function parsed(text: string, units: Readonly<Record<string, number>>, bare: number): number | undefined {
   const [, number, unit = ''] = /^((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(%|[a-z]+)?$/i.exec(text) ?? []
   const factor = unit === '' ? bare : Object.hasOwn(units, unit.toLowerCase()) ? units[unit.toLowerCase()] : undefined

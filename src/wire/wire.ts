@@ -66,7 +66,7 @@ export interface WireEnv {
    * The caller fills it and calls `reply`, or frees it.
    */
   alloc(size: number, skb: SkBuff): SkBuff | undefined
-  /** Sends a frame of `alloc` to the sender of the packets. It passes no stage of either direction. */
+  /** Sends a frame of `alloc` to the sender of the packets. It passes no stage. */
   reply(skb: SkBuff): void
   /** Sends a frame of `alloc` on to the receiver. It passes no further stage. */
   inject(skb: SkBuff): void

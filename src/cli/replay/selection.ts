@@ -1,4 +1,4 @@
-/** Which packets of a capture are replayed, and which are there a second time. */
+/** Selects the packets of a capture that are replayed, and finds those recorded twice. */
 import {
   FLAG_INBOUND,
   FLAG_OUTBOUND,
@@ -50,20 +50,20 @@ export function senderOf(packetId: number): number {
 }
 
 /**
- * True for a received frame of a vnet's capture that came over a wire from another interface of the
- * file, where it was captured as sent, or that the wire made.
+ * Returns true for a received frame of a vnet's capture that another interface of the file sent, so
+ * that it is also recorded as sent, or that the wire made.
  */
 export function isArrival({ flags = 0, interfaceIndex, packetId }: CaptureRecord): boolean {
   if ((flags & FLAG_DIRECTION) !== FLAG_INBOUND || packetId === undefined) return false
   return senderOf(packetId) !== interfaceIndex || isOffWire(packetId)
 }
 
-/** True for a frame that a vnet's wire made, or that was dropped in front of it. */
+/** Returns true for a frame that a vnet's wire made, or that was dropped in front of it. */
 export function isOffWire(packetId: number): boolean {
   return packetId % PACKET_IDS >= PACKET_ID_OFF_WIRE
 }
 
-/** True for the record of a drop: in a capture of vnet the frame is there as sent, too. */
+/** Returns true for the record of a drop: a capture of vnet also has the frame as sent. */
 export function isDrop({ verdict, verdictType }: CaptureRecord): boolean {
   if (verdict === undefined) return false
   if (verdictType === VERDICT_TC) return verdict === TC_ACT_SHOT

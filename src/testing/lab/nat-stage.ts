@@ -106,7 +106,7 @@ class NatWire implements Wire {
     return fragments
   }
 
-  /** Drops the fragments whose first one has not arrived in time. */
+  /** Drops the fragments of packets whose time is up. */
   #expire(): void {
     const now = this.#env.clock.now()
     for (const [key, { expires }] of [...this.#early]) {

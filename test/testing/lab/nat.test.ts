@@ -230,7 +230,7 @@ describe('a NAT', () => {
     expect(nat.in(laterFragment(OTHER, outside))).toBe('early')
   })
 
-  test('tells the fragments of two protocols with one identification apart', () => {
+  test('keeps the fragments of two protocols with one identification apart', () => {
     const nat = new TestNat('full-cone')
     const [web, dns] = ['198.18.1.2:80', '198.18.1.3:53']
     const [tcpOutside, udpOutside] = [sourceOf(nat.out(tcp(web, PEER, SYN))), nat.send(PEER, dns)]
