@@ -3,8 +3,9 @@
  * Each is two candidates: `NAME`, whose flood is aimed at the vnet, and `NAME-idle`, whose flood is
  * the same but aimed at a socket of another program that never reads. The rest is alike in both.
  *
- * The stranger has a network namespace of its own. A `lan` has a third port there. A `cable` has
- * nothing there; for `events` the namespace gets an id, by which the vnet sees its events.
+ * The stranger has a network namespace of its own. A `lan` has a third port there, whose name
+ * `renames` changes in a loop. A `cable` has nothing there; for `events` the namespace gets an id,
+ * by which the vnet sees its events.
  */
 import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -59,6 +60,13 @@ const ATTACKS = {
   'udp-echo': onSegment('udp-echo', 1_000),
   tcp: toHost('tcp', WEB, 1_000),
   dns: toHost('dns', GATEWAY, 5_000),
+  'dns-tcp': toHost('dns-tcp', GATEWAY, 8),
+  renames: {
+    ...lan,
+    prepare: ({ stranger }) => run('ip', '-n', stranger, 'link', 'set', STRANGER, 'down'),
+    flood: () => ['renames', STRANGER],
+    idle: () => ['renames', IDLE],
+  },
   events: {
     ...cable,
     prepare({ stranger }, idle) {

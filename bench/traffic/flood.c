@@ -7,6 +7,8 @@
  *   flood udp-echo IF RATE             frames on IF: datagrams between two echo services
  *   flood tcp ADDR RATE                HTTP requests that stop within a header, 200 open at a time
  *   flood dns ADDR RATE                reverse queries of partial names
+ *   flood dns-tcp ADDR CONNECTIONS     the same over TCP, 64 KiB of queries at a time
+ *   flood renames IF                   link events: IF, which is down, is renamed
  *   flood events IF                    link events: altnames of lo come and go, IF is renamed
  *   flood idle PATH IF                 another program, a target for the other modes;
  *                                      it never reads its sockets
@@ -279,6 +281,47 @@ static void dns(char **args)
     paced(args[1], partial_name);
 }
 
+/* Keeps the connections full of queries, and opens those again that the server closed. */
+static void dns_over_tcp(char **args)
+{
+    static const unsigned char query[] = "\0\x1a\0\1\0\0\0\1\0\0\0\0\0\0\7gateway\0\0\1\0\1";
+    static unsigned char chunk[2048 * (sizeof query - 1)], replies[65536];
+    const int most = atoi(args[1]);
+    const struct timespec nap = { 0, 1000000 };
+
+    if (most < 1 || most > MOST_CONNECTIONS)
+        usage();
+    for (size_t at = 0; at < sizeof chunk; at += sizeof query - 1)
+        memcpy(chunk + at, query, sizeof query - 1);
+    target.sin_port = htons(DNS_PORT);
+    target.sin_addr.s_addr = inet_addr(args[0]);
+    for (int i = 0; i < most; i++)
+        connections[i].fd = -1;
+    begin();
+    for (; !ended; nanosleep(&nap, NULL))
+        for (int i = 0; i < most; i++) {
+            if (connections[i].fd < 0) {
+                connections[i].fd = open_socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+                connections[i].at = 0;
+                if (connect(connections[i].fd, (void *)&target, sizeof target) < 0 && errno != EINPROGRESS)
+                    die(args[0]);
+            }
+            const size_t at = connections[i].at;
+            const ssize_t put = send(connections[i].fd, chunk + at, sizeof chunk - at, MSG_DONTWAIT | MSG_NOSIGNAL);
+            const int failed = put < 0 && errno != EAGAIN && errno != ENOTCONN;
+            if (put > 0) {
+                connections[i].at = (at + (size_t)put) % sizeof chunk;
+                sent += put / (long)(sizeof query - 1);
+            }
+            const ssize_t got = recv(connections[i].fd, replies, sizeof replies, MSG_DONTWAIT);
+            if (failed || got == 0 || (got < 0 && errno != EAGAIN && errno != ENOTCONN)) {
+                close(connections[i].fd);
+                connections[i].fd = -1;
+                refused++;
+            }
+        }
+}
+
 /* --- link events --- */
 
 static struct {
@@ -345,6 +388,20 @@ static void events(char **args)
     must(change_link(s, RTM_SETLINK, 0, other, args[0]));
 }
 
+static void renames(char **args)
+{
+    const int s = open_socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+    const int own = (int)if_nametoindex(args[0]);
+    char renamed[IFNAMSIZ];
+
+    begin();
+    for (; !ended; sent++) {
+        snprintf(renamed, sizeof renamed, "churn%ld", sent & 1);
+        must(change_link(s, RTM_SETLINK, 0, own, renamed));
+    }
+    must(change_link(s, RTM_SETLINK, 0, own, args[0]));
+}
+
 /* --- another program --- */
 
 /* Owns a socket of each kind. They take what their buffers have room for. */
@@ -358,7 +415,7 @@ static void idle(char **args)
                               .sll_ifindex = (int)if_nametoindex(name) };
     const int u = open_socket(AF_UNIX, SOCK_STREAM, 0), l = open_socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
     const int t = open_socket(AF_INET, SOCK_STREAM, 0), d = open_socket(AF_INET, SOCK_DGRAM, 0);
-    const int p = open_socket(AF_PACKET, SOCK_RAW, 0);
+    const int p = open_socket(AF_PACKET, SOCK_RAW, 0), q = open_socket(AF_INET, SOCK_STREAM, 0);
 
     unlink(path);
     if (bind(u, (const void *)&sa, sizeof sa) || listen(u, MOST_CONNECTIONS) || chmod(path, 0666))
@@ -368,6 +425,8 @@ static void idle(char **args)
     any.sin_port = htons(DNS_PORT);
     if (bind(d, (void *)&any, sizeof any))
         die("UDP");
+    if (bind(q, (void *)&any, sizeof any) || listen(q, SOMAXCONN))
+        die("DNS over TCP");
     if (bind(l, (const void *)&links, sizeof links) || bind(p, (void *)&at, sizeof at))
         die(name);
     begin();
@@ -379,7 +438,8 @@ int main(int argc, char **argv)
 {
     static const struct { const char *name; int args; void (*run)(char **); } modes[] = {
         { "control", 2, control }, { "deaf", 2, deaf }, { "dhcp", 2, dhcp }, { "log", 2, router_solicitations },
-        { "udp-echo", 2, udp_echo }, { "tcp", 2, tcp }, { "dns", 2, dns }, { "events", 1, events }, { "idle", 2, idle },
+        { "udp-echo", 2, udp_echo }, { "tcp", 2, tcp }, { "dns", 2, dns }, { "dns-tcp", 2, dns_over_tcp },
+        { "renames", 1, renames }, { "events", 1, events }, { "idle", 2, idle },
     };
     const struct sigaction end = { .sa_handler = on_end, .sa_flags = SA_RESTART };
     size_t i = 0;
