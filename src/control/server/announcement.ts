@@ -103,7 +103,7 @@ export class Announcement {
     const temporary = `${this.#file}.new`
     await writeFile(temporary, this.#text(interfaces), { mode: MODE })
     await chmod(temporary, MODE)
-    if (!this.#removed) await rename(temporary, this.#file)
+    await rename(temporary, this.#file)
   }
 
   #text(interfaces: readonly EntryInterface[]): string {

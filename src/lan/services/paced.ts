@@ -38,7 +38,7 @@ export class Paced extends Transform implements Work {
   }
 
   step(): boolean {
-    if (this.destroyed || this.#replies === undefined) return false
+    if (this.#replies === undefined) return false
     const { done, value } = this.#replies.next()
     if (done !== true) {
       if (value.length > 0) this.push(value)
