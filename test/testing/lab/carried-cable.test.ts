@@ -52,6 +52,21 @@ test('both ends have the hardware addresses, the MTU and the addresses that were
   expect(a.addresses).toEqual(['198.18.0.1/24'])
 })
 
+test('a cable closes both ends at the same time', async () => {
+  const { cable, a, b } = await joined()
+  const [closeA, closeB] = [a.close.bind(a), b.close.bind(b)]
+  let closesB = () => {}
+  const isClosingB = new Promise<void>(resolve => {
+    closesB = resolve
+  })
+  vi.spyOn(a, 'close').mockImplementation(() => isClosingB.then(closeA))
+  vi.spyOn(b, 'close').mockImplementation(() => {
+    closesB()
+    return closeB()
+  })
+  await cable.close()
+})
+
 test('wrong words join nothing, and change neither direction later', async () => {
   const memory = makeNet()
   await expect(joined(memory, { ab: 'delay soon' })).rejects.toThrow('soon')
