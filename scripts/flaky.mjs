@@ -40,7 +40,7 @@ const STOPS = [1000, 3000]
 /** Milliseconds between two looks for new test processes. */
 const LOOK = 100
 /** Milliseconds after which the files that run together and have not ended are a failure. */
-const LIMIT = 300_000
+const LIMIT = 1_200_000
 /** The program of vitest that runs test files. Its other processes are not stopped. */
 const TEST_PROCESS = 'vitest/dist/workers/forks.js'
 

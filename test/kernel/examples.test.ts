@@ -1,7 +1,9 @@
-/** The example driver of the README, run as the README says. */
+/** The first commands of the README and its example driver, run as the README says. */
+import { readFileSync } from 'node:fs'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type Netns, OwnNetns } from '../support/netns.ts'
-import { startVnet, stopConserved } from '../support/vnet-process.ts'
+import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
+import { asUser, ended } from '../support/ordinary-user.ts'
+import { spawnVnet, startVnet, stopConserved } from '../support/vnet-process.ts'
 
 let own: OwnNetns
 let netns: Netns
@@ -23,4 +25,25 @@ test('every address behind pong answers ping, whatever the checksum', async () =
     expect(stdout + stderr).toContain(' 20 received')
   }
   await stopConserved(vnet)
+})
+
+/** The commands for a second terminal, while snull runs. */
+const [, SECOND_TERMINAL = ''] = /```sh\n(node dist\/vnet.*?)```/s.exec(readFileSync('README.md', 'utf8')) ?? []
+
+test('root looks at snull in the namespace in which it was started', async () => {
+  await spawnVnet(['snull'], { within: ['ip', 'netns', 'exec', netns.name] })
+  const { stdout, stderr } = await outcome(netns.spawn(['bash', '-c', SECOND_TERMINAL]))
+  expect([stdout, stderr]).toEqual([expect.stringContaining(' 3 received'), ''])
+})
+
+test('an ordinary user looks at snull after the command that vnet prints', () => {
+  const script = `
+    coproc VNET { exec ${process.execPath} dist/vnet.js snull 2>&1; }
+    while read -r line <&\${VNET[0]}; do
+      case $line in *nsenter*) enter=\${line#*first: } ;; ready) break ;; esac
+    done
+    $enter bash -c "$1"
+    kill $VNET_PID`
+  const { stdout, stderr } = ended([...asUser(), 'bash', '-ec', script, 'bash', SECOND_TERMINAL])
+  expect([stdout, stderr]).toEqual([expect.stringContaining(' 3 received'), ''])
 })
