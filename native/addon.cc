@@ -2,6 +2,7 @@
 // any number of threads; only the watch for lockups is one per process.
 #include <napi.h>
 
+#include "aside.h"
 #include "batch.h"
 #include "environment.h"
 #include "lockup.h"
@@ -34,6 +35,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add<vnet::Socket>(exports, "socket");
   add<vnet::SocketAs>(exports, "socketAs");
   add<vnet::Close>(exports, "close");
+  add<vnet::CloseAside>(exports, "closeAside");
   add<vnet::Release>(exports, "release");
   add<vnet::Ioctl>(exports, "ioctl");
   add<vnet::Bind>(exports, "bind");
@@ -45,15 +47,18 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add<vnet::SetSockOpt>(exports, "setsockopt");
   add<vnet::GetSockOpt>(exports, "getsockopt");
   add<vnet::Send>(exports, "send");
+  add<vnet::SendAside>(exports, "sendAside");
   add<vnet::SendTo>(exports, "sendto");
   add<vnet::Recv>(exports, "recv");
   add<vnet::RecvMsg>(exports, "recvmsg");
+  add<vnet::RecvDescriptors>(exports, "recvDescriptors");
   add<vnet::Poll>(exports, "poll");
   add<vnet::PidfdOpen>(exports, "pidfdOpen");
   add<vnet::PidfdGetfd>(exports, "pidfdGetfd");
   add<vnet::ProcessVmReadv>(exports, "processVmReadv");
   add<vnet::Exec>(exports, "exec");
   add<vnet::EndAs>(exports, "endAs");
+  add<vnet::EventFd>(exports, "eventfd");
   add<vnet::TimerfdCreate>(exports, "timerfdCreate");
   add<vnet::TimerfdSetTime>(exports, "timerfdSettime");
   add<vnet::TimerfdRead>(exports, "timerfdRead");

@@ -2,6 +2,7 @@
 #ifndef VNET_NATIVE_ENVIRONMENT_H
 #define VNET_NATIVE_ENVIRONMENT_H
 
+#include "aside.h"
 #include "fd.h"
 
 namespace vnet {
@@ -10,6 +11,8 @@ class RxAction;
 
 struct Environment {
   OpenFds fds;
+  /** Destroyed before the descriptors that its threads use. */
+  Asides asides;
   /** Made with the first poller. Frees itself before the environment ends. */
   RxAction* rxAction = nullptr;
 };

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -45,6 +46,8 @@ namespace {
 constexpr double kNanosecondsPerSecond = 1e9;
 /** Elements of the `meta` array of recvmsg. */
 constexpr size_t kRecvMeta = 3;
+/** Descriptors that one message carries at most (SCM_MAX_FD, include/net/scm.h). */
+constexpr size_t kMessageDescriptors = 253;
 
 /** Repeats a system call while it is interrupted. Returns its result or -errno. */
 template <typename Call>
@@ -441,6 +444,33 @@ Napi::Value RecvMsg(const Napi::CallbackInfo& info) {
   return result(info, bytes);
 }
 
+Napi::Value RecvDescriptors(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const int fd = args.fd(0);
+  const Bytes into = args.bytes(1);
+  const int flags = args.integer<int32_t>(2);
+  int32_t* found = args.int32s(3, kMessageDescriptors);
+  if (!args.ok()) return result(info, -EINVAL);
+
+  alignas(cmsghdr) uint8_t control[CMSG_SPACE(sizeof(int) * kMessageDescriptors)];
+  iovec part = {into.data, into.length};
+  msghdr message = {};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  const int bytes = uninterrupted([&] { return ::recvmsg(fd, &message, flags | MSG_CMSG_CLOEXEC); });
+  if (bytes < 0) message.msg_controllen = 0;
+
+  std::fill_n(found, kMessageDescriptors, -1);
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (header != nullptr && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
+    memcpy(found, CMSG_DATA(header), header->cmsg_len - CMSG_LEN(0));
+  }
+  for (size_t i = 0; i < kMessageDescriptors; i++) openFds(info).add(found[i]);
+  return result(info, bytes);
+}
+
 Napi::Value Poll(const Napi::CallbackInfo& info) {
   Args args(info);
   const int fd = args.fd(0);
@@ -532,6 +562,11 @@ Napi::Value EndAs(const Napi::CallbackInfo& info) {
   }
   // Not exit(3): Node would restore the terminal and undo what the supervised program did to it.
   ::_exit(status);
+}
+
+Napi::Value EventFd(const Napi::CallbackInfo& info) {
+  const int fd = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  return result(info, openFds(info).add(fd < 0 ? -errno : fd));
 }
 
 Napi::Value TimerfdCreate(const Napi::CallbackInfo& info) {

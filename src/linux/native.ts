@@ -69,6 +69,11 @@ export interface Native {
   /** close(2), at most once per descriptor. */
   close(fd: number): number
   /**
+   * close(2) of each descriptor, on a thread of its own: to close a TAP takes the kernel some 15
+   * ms. Sets `event`, an eventfd, to 1 at the end. An environment that ends waits for that.
+   */
+  closeAside(fds: Int32Array, event: number): number
+  /**
    * Hands a descriptor over to another owner, for example a socket of Node, which closes it: it is
    * no longer closed with its worker.
    */
@@ -104,6 +109,8 @@ export interface Native {
   send(fd: number, data: Uint8Array, flags: number): number
   /** sendto(2), always with MSG_NOSIGNAL; `to` is a sockaddr. */
   sendto(fd: number, data: Uint8Array, flags: number, to: Uint8Array): number
+  /** send(2) on a thread of its own. Sets `event`, an eventfd, to 1 at the end, or to 1 + errno. */
+  sendAside(fd: number, data: Uint8Array, flags: number, event: number): number
   /** recv(2); returns the number of bytes received, 0 at the end of a stream. */
   recv(fd: number, into: Uint8Array, flags: number): number
   /**
@@ -113,6 +120,11 @@ export interface Native {
    * else -1, and meta[2] to msg_flags.
    */
   recvmsg(fd: number, into: Uint8Array, flags: number, meta: Int32Array): number
+  /**
+   * recv(2), also of the descriptors that a message carries: `found`, of 253 elements, gets them and
+   * then -1. They belong to the caller.
+   */
+  recvDescriptors(fd: number, into: Uint8Array, flags: number, found: Int32Array): number
   /** poll(2) for reading, without waiting. Returns the POLL* bits that are set. */
   poll(fd: number): number
 
@@ -150,6 +162,8 @@ export interface Native {
    */
   endAs(status: number, signal: number): number
 
+  /** A non-blocking eventfd. */
+  eventfd(): number
   /** A non-blocking timerfd on CLOCK_MONOTONIC. */
   timerfdCreate(): number
   /** Lets it expire once, when monotonic() reaches `ns`; at once if that is past. 0 disarms it. */
@@ -254,12 +268,22 @@ export function builtFile(name: string, what: string): string {
   throw new VnetError(ENOENT, name, `${what} is not built: ${BUILD_ADVICE}`)
 }
 
+/** The runtime of this program if it is not Node; undefined for Node. */
+function otherRuntime(): string | undefined {
+  if (process.versions.bun !== undefined) return 'Bun'
+  return process.versions.deno === undefined ? undefined : 'Deno'
+}
+
 /**
  * Loads the addon: the file that VNET_ADDON names, else build/Release/vnet.node, else
  * prebuilds/linux-ARCH/vnet.node. Throws a VnetError that says what to run if it is missing or does
- * not load.
+ * not load. Bun and Deno would load it, and crash when it is used.
  */
 export function loadNative(): Native {
+  const runtime = otherRuntime()
+  if (runtime !== undefined) {
+    throw new VnetError(ENOEXEC, 'load the native addon', `it does not run in ${runtime}: start this program with node`)
+  }
   const path = process.env.VNET_ADDON || builtFile('vnet.node', 'the native addon')
   try {
     return createRequire(import.meta.url)(path)

@@ -72,6 +72,7 @@ export const SO_MEMINFO = 55
 export const SO_PEERCRED = 17
 export const SO_PEERGROUPS = 59
 export const SO_PEERPIDFD = 77
+export const SO_PASSRIGHTS = 83
 
 // include/linux/highuid.h
 /** The number of a group that has none in this user namespace. */

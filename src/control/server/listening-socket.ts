@@ -6,9 +6,10 @@
 import { chmodSync } from 'node:fs'
 import { check, startPoller } from '../../linux/errno.ts'
 import type { Native, Poller } from '../../linux/native.ts'
-import { AF_UNIX, SOCK_NONBLOCK, SOCK_STREAM, sockaddrUn } from '../../linux/uapi.ts'
+import { AF_UNIX, int32, SO_PASSRIGHTS, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET, sockaddrUn } from '../../linux/uapi.ts'
 import { EAGAIN, ENAMETOOLONG } from '../../netdev/errno.ts'
 import { removeQuietly } from '../protocol/directory.ts'
+import { withoutDescriptors } from './foreign-descriptors.ts'
 
 /**
  * Connections at most that wait to be accepted. They are accepted in order, so a longer queue would
@@ -18,7 +19,8 @@ const BACKLOG = 64
 
 export class ListeningSocket {
   readonly path: string
-  readonly #native: Native
+  /** The system calls for its connections. */
+  readonly calls: Native
   readonly #fd: number
   readonly #poller: Poller
   #open = true
@@ -26,9 +28,11 @@ export class ListeningSocket {
   private constructor(native: Native, path: string, mode: number, onReadable: () => void) {
     const address = sockaddrUn(path)
     this.path = path
-    this.#native = native
     if (address === undefined) check(-ENAMETOOLONG, path, 'a Unix socket’s path has at most 107 bytes')
     this.#fd = check(native.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, -1), 'socket(AF_UNIX)')
+    // A client that passes a descriptor gets EPERM. The connections inherit it.
+    const isRefusing = native.setsockopt(this.#fd, SOL_SOCKET, SO_PASSRIGHTS, int32(0)) >= 0
+    this.calls = isRefusing ? native : withoutDescriptors(native)
     let isBound = false
     try {
       check(native.bind(this.#fd, address as Uint8Array), `bind ${path}`)
@@ -51,7 +55,7 @@ export class ListeningSocket {
 
   /** Returns a non-blocking descriptor of the next connection, or -EAGAIN, or another -errno. */
   accept(): number {
-    return this.#open ? this.#native.accept(this.#fd) : -EAGAIN
+    return this.#open ? this.calls.accept(this.#fd) : -EAGAIN
   }
 
   /** Stops watching for clients: they wait. */
@@ -72,7 +76,8 @@ export class ListeningSocket {
     if (!this.#open) return
     this.#open = false
     this.#poller.close()
-    this.#native.close(this.#fd)
+    // Descriptors may wait in the connections that were not accepted.
+    this.calls.close(this.#fd)
     // If the file stays, a client that finds it gets ECONNREFUSED.
     removeQuietly(this.path)
   }

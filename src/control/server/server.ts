@@ -88,12 +88,12 @@ function serve(
   listening.unref()
 
   const events = new Events(net, netnsOf, now)
-  const captures = new Captures({ native, net, netnsOf, driver: module?.name })
+  const captures = new Captures({ native: listening.calls, net, netnsOf, driver: module?.name })
   const runtime = new Runtime(net.pool)
   const vnet = vnetFamily({ devices: net.devices, netnsOf, module, events, captures, runtime, now })
   const families = new Map([nlctrl([vnet]), vnet].map((family): [number, Family] => [family.id, family]))
   const onEnd = (session: Caller) => events.unsubscribe(session)
-  const sessions = new Sessions(native, listening, rights, { families, turns: net.turns, onDefect, onEnd })
+  const sessions = new Sessions(listening.calls, listening, rights, { families, turns: net.turns, onDefect, onEnd })
   const stopAnnouncing = announce(net, announcement, home, options)
   /** Requests that came before the end are served. */
   function stop(): Promise<void> {

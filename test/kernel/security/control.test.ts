@@ -7,14 +7,16 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ControlClient, findVnets, serveControl } from '../../../src/control/index.ts'
 import { Connection } from '../../../src/control/protocol/connection.ts'
 import { type Entry, ownNamespace, readDirectories, startTime } from '../../../src/control/protocol/directory.ts'
+import { scopeNumbers, vnetAttributes } from '../../../src/control/protocol/family.ts'
 import {
   makeRunDirectory,
   namedDirectory,
   otherUsers,
   trustedDirectories,
 } from '../../../src/control/protocol/run-directory.ts'
-import { loadNative } from '../../../src/linux/native.ts'
-import { EAGAIN } from '../../../src/netdev/errno.ts'
+import { loadNative, type Native } from '../../../src/linux/native.ts'
+import { SO_PASSRIGHTS } from '../../../src/linux/uapi.ts'
+import { EAGAIN, ENOPROTOOPT } from '../../../src/netdev/errno.ts'
 import type { UserData } from '../../../src/netdev/ops.ts'
 import { genlmsghdr, MessageBuilder, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST } from '../../../src/netlink/index.ts'
 import { addDevice, memoryNets, turn } from '../../support/memory-net.ts'
@@ -50,9 +52,9 @@ afterEach(() => {
  * Starts a vnet in the directory, with one interface that has many queues. Returns the path of its
  * socket.
  */
-async function serve(): Promise<string> {
+async function serve(calls: Native = native): Promise<string> {
   const memory = memoryNet()
-  ends.push(serveControl(native, memory.net, { directory }))
+  ends.push(serveControl(calls, memory.net, { directory }))
   await addDevice(memory, { ndoSiocdevprivate: addOne }, { name: 'one', txqs: 256, rxqs: 256 })
   return (readDirectories(namedDirectory(directory))[0] as Entry).vnet
 }
@@ -99,6 +101,80 @@ const message = (cmd: number, flags: number, write = (_: MessageBuilder) => {}) 
   write(builder)
   return builder.bytes
 }
+
+describe('descriptors of a client', () => {
+  /**
+   * Python functions of a client that passes lingering sockets: the close of one waits for 60 s,
+   * because its peer reads nothing.
+   */
+  const dump = message(GET_STATS, NLM_F_DUMP, b => b.u32(vnetAttributes.scope.type, scopeNumbers.queue))
+  const dumps = Buffer.from(dump).toString('hex').repeat(40)
+  const lingering = `
+import os, socket, struct, sys
+def connect():
+    s = socket.socket(socket.AF_UNIX); s.settimeout(30); s.connect(sys.argv[1])
+    return s
+def echo():
+    return struct.pack('=IHHIIBBHHH4s', 28, ${FAMILY}, 5, 1, 0, ${ECHO}, 1, 0, 8, 1, b'hi!\\0')
+kept = []
+def pass_one(to):
+    server = socket.create_server(('127.0.0.1', 0))
+    one = socket.create_connection(server.getsockname())
+    kept.append((server, server.accept()))
+    one.setblocking(False)
+    try:
+        while one.send(bytes(1 << 20)): pass
+    except BlockingIOError: pass
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 60))
+    try: socket.send_fds(to, [echo()], [one.fileno()])
+    except PermissionError:
+        print('refused', flush=True)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+    os.close(one.detach())
+def deaf():
+    # The vnet reads nothing more until these replies are read, so it is the last to close.
+    s = connect()
+    s.sendall(bytes.fromhex('${dumps}'))
+    return s
+def answers(s):
+    s.sendall(echo())
+    return len(s.recv(4096)) > 0
+`
+  async function attack(vnet: string, script: string): Promise<string[]> {
+    const program = ['python3', '-c', lingering + script, vnet]
+    const [command, ...args] = [...asUser(NOBODY), ...program] as [string, ...string[]]
+    const { stdout, stderr } = await outcome(spawn(command, args, { stdio: 'pipe', env }))
+    expect(stderr).toBe('')
+    return stdout.trim().split('\n')
+  }
+  /** The system calls of a kernel that cannot refuse descriptors, before Linux 6.16. */
+  const older: Native = {
+    ...native,
+    setsockopt: (fd, level, name, value) =>
+      name === SO_PASSRIGHTS ? -ENOPROTOOPT : native.setsockopt(fd, level, name, value),
+  }
+
+  test('a client cannot pass a descriptor on Linux 6.16 and newer', async ({ skip }) => {
+    const vnet = await serve()
+    const [first, second] = await attack(vnet, 's = connect(); pass_one(s); print(answers(s))')
+    skip(first === '' || second === undefined, 'this kernel has no SO_PASSRIGHTS')
+    expect([first, second]).toEqual(['refused', 'True'])
+  })
+
+  test('a client that passes a lingering socket to an older kernel is disconnected, and others are served', async () => {
+    const vnet = await serve(older)
+    const script = `
+s = deaf(); pass_one(s)
+while s.recv(65536): pass
+print('disconnected', answers(connect()))`
+    expect(await attack(vnet, script)).toEqual(['disconnected True'])
+  })
+
+  test('a lingering socket that waits in a closed connection to an older kernel delays nobody', async () => {
+    const vnet = await serve(older)
+    expect(await attack(vnet, 's = deaf(); pass_one(s); s.close(); print(answers(connect()))')).toEqual(['True'])
+  })
+})
 
 describe('impersonation', () => {
   /**

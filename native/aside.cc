@@ -1,0 +1,115 @@
+#include "aside.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <new>
+#include <vector>
+
+#include "args.h"
+#include "environment.h"
+
+namespace vnet {
+
+/** What one thread does: closes descriptors, or sends a message. */
+struct AsideCall {
+  pthread_t thread = {};
+  /** An eventfd: 1 is added at the end, or 1 + errno. */
+  int event = -1;
+  std::vector<int> closed;
+  int fd = -1;
+  std::vector<uint8_t> sent;
+  int flags = 0;
+};
+
+namespace {
+
+constexpr size_t kStackBytes = 64 * 1024;
+
+/** 0 or an errno. */
+int send(const AsideCall& call) {
+  for (;;) {
+    if (::send(call.fd, call.sent.data(), call.sent.size(), call.flags | MSG_NOSIGNAL) >= 0) return 0;
+    if (errno != EINTR) return errno;
+  }
+}
+
+void* run(void* data) {
+  const auto& call = *static_cast<AsideCall*>(data);
+  for (const int fd : call.closed) ::close(fd);
+  const int error = call.fd < 0 ? 0 : send(call);
+  ::eventfd_write(call.event, 1 + static_cast<eventfd_t>(error));
+  return nullptr;
+}
+
+}  // namespace
+
+Asides::~Asides() {
+  // The end of the process ends its threads, and one may wait for long.
+  if (::gettid() == ::getpid()) return;
+  for (AsideCall* call : running_) {
+    ::pthread_join(call->thread, nullptr);
+    delete call;
+  }
+}
+
+int Asides::start(AsideCall* call) {
+  running_.remove_if([](AsideCall* earlier) {
+    if (::pthread_tryjoin_np(earlier->thread, nullptr) != 0) return false;
+    delete earlier;
+    return true;
+  });
+  // The thread blocks all signals, so that those of the process go to the threads that had them.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_attr_t attributes;
+  ::pthread_attr_init(&attributes);
+  ::pthread_attr_setstacksize(&attributes, kStackBytes);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const int error = ::pthread_create(&call->thread, &attributes, run, call);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  ::pthread_attr_destroy(&attributes);
+  if (error == 0) running_.push_back(call);
+  else delete call;
+  return -error;
+}
+
+Napi::Value CloseAside(const Napi::CallbackInfo& info) {
+  Args args(info);
+  size_t count = 0;
+  const int32_t* fds = args.int32s(0, 0, count);
+  const int event = args.fd(1);
+  if (!args.ok()) return result(info, -EINVAL);
+  auto* call = new (std::nothrow) AsideCall;
+  if (call == nullptr) return result(info, -ENOMEM);
+  call->event = event;
+  call->closed.assign(fds, fds + count);
+  Environment& environment = *info.Env().GetInstanceData<Environment>();
+  const int error = environment.asides.start(call);
+  for (size_t i = 0; i < count && error == 0; i++) environment.fds.remove(fds[i]);
+  return result(info, error);
+}
+
+Napi::Value SendAside(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const int fd = args.fd(0);
+  const Bytes data = args.bytes(1);
+  const int flags = args.integer<int32_t>(2);
+  const int event = args.fd(3);
+  if (!args.ok() || fd < 0) return result(info, -EINVAL);
+  auto* call = new (std::nothrow) AsideCall;
+  if (call == nullptr) return result(info, -ENOMEM);
+  call->event = event;
+  call->fd = fd;
+  call->sent.assign(data.data, data.data + data.length);
+  call->flags = flags;
+  return result(info, info.Env().GetInstanceData<Environment>()->asides.start(call));
+}
+
+}  // namespace vnet

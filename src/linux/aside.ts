@@ -1,0 +1,42 @@
+/**
+ * System calls of the addon that take milliseconds, made on a thread of their own while the event
+ * loop continues. Without a descriptor, memory or a thread for that, they are made here.
+ */
+import { VnetError } from '../netdev/errno.ts'
+import type { Native } from './native.ts'
+
+/** Closes descriptors. Their numbers are no longer the caller's. */
+export async function closeAside(native: Native, fds: readonly number[]): Promise<void> {
+  await aside(
+    native,
+    event => native.closeAside(Int32Array.from(fds), event),
+    () => {
+      for (const fd of fds) native.close(fd)
+      return 0
+    },
+  )
+}
+
+/** send(2) of `data`, which is copied. Rejects with a VnetError that names `what`. */
+export async function sendAside(native: Native, fd: number, data: Uint8Array, what: () => string): Promise<void> {
+  const error = await aside(
+    native,
+    event => native.sendAside(fd, data, 0, event),
+    () => Math.max(0, -native.send(fd, data, 0)),
+  )
+  if (error > 0) throw new VnetError(error, what())
+}
+
+/** Returns 0 or an errno: that of the thread that `start` makes, or of `run` if there is none. */
+function aside(native: Native, start: (event: number) => number, run: () => number): Promise<number> {
+  return new Promise(resolve => {
+    const event = native.eventfd()
+    const poller = event < 0 ? event : native.createPoller(event, () => end(native.timerfdRead(event) - 1))
+    const end = (error: number) => {
+      if (typeof poller !== 'number') poller.close()
+      if (event >= 0) native.close(event)
+      resolve(error)
+    }
+    if (typeof poller === 'number' || poller.start() < 0 || start(event) < 0) end(run())
+  })
+}
