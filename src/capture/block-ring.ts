@@ -10,9 +10,8 @@ export class BlockRing {
   /** Where the blocks from #tail on end, if #head is in front of them. */
   #wrap = 0
 
-  /** `size` in bytes. */
-  constructor(size: number) {
-    this.bytes = new Uint8Array(size)
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes
   }
 
   /** Bytes that wait. */

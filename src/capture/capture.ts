@@ -49,6 +49,8 @@ export interface CaptureOptions {
   readonly dropsOnly?: boolean | undefined
   /** Bytes that may wait, 16 MiB by default. */
   readonly bufferBytes?: number | undefined
+  /** The `buffer` of a closed capture, which is reused: zeroing a new one takes milliseconds. */
+  readonly buffer?: Uint8Array | undefined
   /** The operating system and the program, for the head of the file. */
   readonly os?: string | undefined
   readonly program?: string | undefined
@@ -84,10 +86,10 @@ export class Capture {
   #hasFilterFailed = false
 
   constructor(options: CaptureOptions) {
-    const { net, snaplen = SNAPLEN, bufferBytes = BUFFER_BYTES } = options
+    const { net, snaplen = SNAPLEN, bufferBytes = BUFFER_BYTES, buffer } = options
     this.#options = options
     this.#snaplen = snaplen
-    this.#ring = new BlockRing(bufferBytes)
+    this.#ring = new BlockRing(buffer ?? new Uint8Array(bufferBytes))
     this.#start = options.wallTime()
     this.#origin = minus(this.#start, net.clock.now())
     this.#blocks = new FrameBlocks(this.#ring, net.pool, snaplen, this.#origin)
@@ -95,6 +97,11 @@ export class Capture {
     const { os, program: userAppl } = options
     const section = { ...(os !== undefined && { os }), ...(userAppl !== undefined && { userAppl }) }
     this.#append(SECTION_MAX, at => writeSection(this.#ring.bytes, at, section))
+  }
+
+  /** The memory of the waiting blocks. */
+  get buffer(): Uint8Array {
+    return this.#ring.bytes
   }
 
   /** Frames that the buffer had no room for. */

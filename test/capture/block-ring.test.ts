@@ -14,18 +14,18 @@ function write(ring: BlockRing, length: number, value = 1, most = length): numbe
 
 describe('a ring of blocks', () => {
   test('has room for blocks that fill it to the last byte', () => {
-    const ring = new BlockRing(8)
+    const ring = new BlockRing(new Uint8Array(8))
     expect([write(ring, 4), write(ring, 4), ring.used, write(ring, 1)]).toEqual([0, 4, 8, -1])
     expect(ring.peek().length).toBe(8)
   })
 
   test('has no room for a block longer than itself, also while it is empty', () => {
-    const ring = new BlockRing(8)
+    const ring = new BlockRing(new Uint8Array(8))
     expect([write(ring, 9), ring.used, write(ring, 8)]).toEqual([-1, 0, 0])
   })
 
   test('begins again at its start only while one byte at least stays free there', () => {
-    const ring = new BlockRing(8)
+    const ring = new BlockRing(new Uint8Array(8))
     write(ring, 8)
     ring.consume(4)
     expect([write(ring, 4), write(ring, 3), write(ring, 1)]).toEqual([-1, 0, -1])
@@ -35,7 +35,7 @@ describe('a ring of blocks', () => {
   })
 
   test('uses a reserved position for the next block if nothing was written there', () => {
-    const ring = new BlockRing(8)
+    const ring = new BlockRing(new Uint8Array(8))
     write(ring, 6)
     ring.consume(4)
     expect(ring.reserve(3)).toBe(0)
@@ -49,7 +49,7 @@ describe('a ring of blocks', () => {
     const below = (n: number) => Math.floor(chance.next() * n)
     for (let run = 0; run < scaled(5_000); run++) {
       const size = 1 + below(40)
-      const ring = new BlockRing(size)
+      const ring = new BlockRing(new Uint8Array(size))
       const model: number[] = []
       for (let i = 0; i < 100; i++) {
         const length = below(size + 4)

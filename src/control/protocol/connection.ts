@@ -25,8 +25,8 @@ import { align4, getU32, NLMSG_HDRLEN } from '../../netlink/index.ts'
 export const MESSAGE_MAX = 68 * 1024
 /** Bytes at most that wait for a peer that does not read; a message beyond them is refused. */
 const OUTPUT_MAX = 2 * MESSAGE_MAX
-/** Bytes of the input buffer, unless a longer message is being received. */
-const INPUT_BYTES = 16 * 1024
+/** Bytes of the input buffer until a longer message is received; then it stays larger. */
+const INPUT_BYTES = 2 * 1024
 
 /**
  * The process at the other end, as the kernel vouches for it: a client as it was when it connected,
@@ -299,9 +299,8 @@ export class Connection {
     const { buffered } = this
     // The length is not validated yet, so it is bounded here.
     const needed = buffered < 4 ? 0 : align4(Math.min(getU32(this.#input, this.#from), MESSAGE_MAX))
-    const size = Math.max(INPUT_BYTES, needed)
-    if (size !== this.#input.length) {
-      const input = new Uint8Array(size)
+    if (needed > this.#input.length) {
+      const input = new Uint8Array(needed)
       input.set(this.#input.subarray(this.#from, this.#until))
       this.#input = input
     } else if (this.#from > 0) {

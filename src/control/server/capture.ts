@@ -31,6 +31,8 @@ export interface CapturesOptions {
 export class Captures {
   readonly #options: CapturesOptions
   readonly #senders = new Set<CaptureSender>()
+  /** The buffer of a capture that has ended, for the next one. */
+  #spare: Uint8Array | undefined
   /** Called when the last capture has ended. */
   #onIdle = () => {}
 
@@ -44,13 +46,15 @@ export class Captures {
     if (busy !== undefined) throw new VnetError(EBUSY, 'vnet_nl', busy)
     const { native, net, netnsOf, driver } = this.#options
     const about = { ...captureHead(), driver, netnsOf }
-    const capture = new Capture({ net, ...about, ...wanted, onData: () => sender.onData() })
+    const capture = new Capture({ net, ...about, ...wanted, buffer: this.#spare, onData: () => sender.onData() })
+    this.#spare = undefined
     const left = new Set(devices)
     const unfollow = net.registerNetdeviceNotifier((event, dev) => {
       if (event === NETDEV_UNREGISTER && left.delete(dev) && left.size === 0) sender.end()
     })
     const sender = new CaptureSender(native, net.turns, caller, capture, () => {
       unfollow()
+      this.#spare = capture.buffer
       this.#senders.delete(sender)
       if (this.#senders.size === 0) this.#onIdle()
     })
