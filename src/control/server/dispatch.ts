@@ -87,7 +87,7 @@ function perform({ families, onDefect }: Dispatch, client: Client, bytes: Uint8A
     const end = (builder: MessageBuilder, answer: Answer) => writeDone(builder, message.seq, message.portid, answer)
     // By then the request is gone: a Refusal has no place.
     const failed = (error: unknown) => refusal(error, undefined, message, onDefect)
-    client.dump(parts(operation.dumpit(bytes, offset, length), begin, end, failed))
+    client.dump(parts(operation.dumpit(bytes, offset, length, client), begin, end, failed))
     return true
   }
   if (operation.doit === undefined) throw unsupported(family, request, 'has a dump only')
@@ -106,7 +106,7 @@ function* parts(
   end: (builder: MessageBuilder, answer: Answer) => void,
   failed: (error: unknown) => Answer,
 ): Generator<Uint8Array, Uint8Array> {
-  const builder = new MessageBuilder(2 * PART_BYTES)
+  const builder = new MessageBuilder()
   let answer: Answer = { error: 0 }
   try {
     for (const write of items) {

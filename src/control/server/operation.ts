@@ -53,7 +53,7 @@ export interface Operation {
   /** Replies with one message, or with the acknowledgement alone. Keeps no reference to `bytes`. */
   readonly doit: ((bytes: Uint8Array, offset: number, length: number, caller: Caller) => Write | undefined) | undefined
   /** Replies with one message for each of many things. They are made as the client reads them. */
-  readonly dumpit: ((bytes: Uint8Array, offset: number, length: number) => Iterable<Write>) | undefined
+  readonly dumpit: ((bytes: Uint8Array, offset: number, length: number, caller: Caller) => Iterable<Write>) | undefined
 }
 
 export interface Family {
@@ -81,7 +81,7 @@ export interface Command<F extends Fields, R extends Fields> {
 /** Return the values of a reply or, without a policy for it, a function that writes it. */
 interface Handlers<F extends Fields, Reply> {
   readonly doit?: (request: Decoded<F>, caller: Caller) => Reply | undefined
-  readonly dumpit?: (request: Decoded<F>) => Iterable<Reply>
+  readonly dumpit?: (request: Decoded<F>, caller: Caller) => Iterable<Reply>
 }
 
 /** Makes an operation of functions that take decoded requests. */
@@ -108,7 +108,9 @@ export function operation<F extends Fields>(
         return values && write(values)
       }),
     // Decodes at once: the bytes of the request are gone when the first message is made.
-    dumpit: dumpit && ((bytes, offset, length) => writes(dumpit(decodeAttributes(policy, bytes, offset, length)))),
+    dumpit:
+      dumpit &&
+      ((bytes, offset, length, caller) => writes(dumpit(decodeAttributes(policy, bytes, offset, length), caller))),
   }
 }
 
