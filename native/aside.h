@@ -2,8 +2,8 @@
 // src/linux/native.ts documents the calls.
 //
 // The JavaScript thread makes the thread for each call, so both share a descriptor table, also
-// after unshare(CLONE_FILES). The threads of libuv may have another one, in which a number refers to
-// another file.
+// after unshare(CLONE_FILES). The threads of libuv may have another one, in which a number refers
+// to another file.
 #ifndef VNET_NATIVE_ASIDE_H
 #define VNET_NATIVE_ASIDE_H
 

@@ -121,8 +121,8 @@ export interface Native {
    */
   recvmsg(fd: number, into: Uint8Array, flags: number, meta: Int32Array): number
   /**
-   * recv(2), also of the descriptors that a message carries: `found`, of 253 elements, gets them and
-   * then -1. They belong to the caller.
+   * recv(2), also of the descriptors that a message carries: `found`, of 253 elements, gets them
+   * and then -1. They belong to the caller.
    */
   recvDescriptors(fd: number, into: Uint8Array, flags: number, found: Int32Array): number
   /** poll(2) for reading, without waiting. Returns the POLL* bits that are set. */
