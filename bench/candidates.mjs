@@ -100,6 +100,12 @@ export function tap(asked = {}) {
   ])
 }
 
+/** A program that opens and closes interfaces of `vnet/tap` all the time. */
+export function open() {
+  const command = ({ a, b }) => [...inside(a), process.execPath, `${root}bench/tap-stall.mjs`, b.ns]
+  return { vnet: { ours: true, command, bare: true } }
+}
+
 export function snull(asked = {}) {
   return Object.fromEntries([
     ['veth', {}],

@@ -25,6 +25,13 @@ export function cases(asked = {}) {
       metrics: [...of('tcp', 'udp', 'rtt1'), ...ends],
       more: of('tcp4', 'bidir', 'gso', 'udp1472', 'rtt'),
     },
+    open: {
+      title: 'open: interfaces of `vnet/tap` are opened and closed',
+      candidates: candidates.open(),
+      metrics: of('stall'),
+      more: [],
+      asks: true,
+    },
     snull: {
       title: 'snull: two interfaces of one host, addresses flipped on the way',
       candidates: candidates.snull(asked),

@@ -86,6 +86,8 @@ export const METRICS = {
   sweep: higher('sweep', 'frames', 'thousand/s', 'ARP questions to one host after the other, answered'),
   sweep_loss: lower('sweep', 'loss', '%', 'of them, not answered'),
   cpu_msweep: lower('sweep', 'cpu', 's/million', 'CPU seconds of the candidate per million of those answers'),
+  stall_open: lower('stall', 'program', 'ms', 'the event loop stands still while openTap opens an interface, median'),
+  stall_close: lower('stall', 'program', 'ms', 'the event loop stands still while three interfaces close, median'),
   stranger_tcp: higher('stranger', 'throughput', 'Gbit/s', 'TCP, one stream, while a stranger floods'),
   stranger_cpu_gb: lower('stranger', 'cpu', 's/GB', 'CPU seconds of the candidate per GB of that TCP'),
   ...roundTrip('stranger', 'a ping each ms, while a stranger floods'),

@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { BUILD, vnetProgram } from './candidates.mjs'
 import { countCpu } from './cpu.mjs'
 import { run } from './processes.mjs'
+import { median } from './summary.mjs'
 import { inNamespace } from './topology.mjs'
 import { look } from './viewer.mjs'
 
@@ -80,6 +81,7 @@ export const STEPS = {
   owd200: { place: apart, measure: bench => oneWayDelay(bench, 'owd200', 200_000) },
   goodput: { place: apart, measure: goodput },
   held: { place: apart, measure: held },
+  stall: { place: apart, measure: stall },
   watched: { place: apart, measure: watched },
   stranger: { place: withStranger, measure: besideStranger },
   idle: { place: anywhere, measure: idle },
@@ -310,6 +312,18 @@ async function sweep(bench) {
   if (silent > 0) throw new Error(`${silent} hosts do not reply`)
   const row = { sweep: pps / 1e3, sweep_loss: (1 - replies / asked) * 100 }
   return { row: { ...row, ...perMillion(bench, 'cpu_msweep', use, replies) }, use }
+}
+
+/** Reads what the candidate reports of its cycles, once its code is compiled. */
+async function stall({ child, seconds }) {
+  await delay(1000)
+  const from = child.stdout.length
+  const used = countCpu(child.pid)
+  await delay(seconds * 1000)
+  const use = used()
+  const lines = child.stdout.slice(from).split('\n').slice(1, -1)
+  const cycles = lines.map(line => JSON.parse(line))
+  return { row: { stall_open: median(cycles.map(c => c.open)), stall_close: median(cycles.map(c => c.close)) }, use }
 }
 
 async function idle({ child, seconds }) {

@@ -66,6 +66,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add<vnet::Unshare>(exports, "unshare");
   add<vnet::Setns>(exports, "setns");
   add<vnet::CreateNetns>(exports, "createNetns");
+  add<vnet::UnnamedNetns>(exports, "unnamedNetns");
   add<vnet::Monotonic>(exports, "monotonic");
   add<vnet::DropPrivileges>(exports, "dropPrivileges");
   add<vnet::CapGet>(exports, "capget");

@@ -11,6 +11,8 @@ class RxAction;
 
 struct Environment {
   OpenFds fds;
+  /** What unnamedNetns() returns; -1 until it is first called. */
+  int unnamedNetns = -1;
   /** Destroyed before the descriptors that its threads use. */
   Asides asides;
   /** Made with the first poller. Frees itself before the environment ends. */

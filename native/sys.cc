@@ -104,6 +104,16 @@ int inNamespace(int nsfd, Call call) {
   return value;
 }
 
+/** Returns a descriptor of a new network namespace, or -errno. */
+int createNetns() {
+  const Fd home(::open(kOwnNamespace, O_RDONLY | O_CLOEXEC));
+  if (!home) return -errno;
+  if (!canReturn(home.get()) || ::unshare(CLONE_NEWNET) != 0) return -errno;
+  const int fd = uninterrupted([] { return ::open(kOwnNamespace, O_RDONLY | O_CLOEXEC); });
+  comeHome(home.get());
+  return fd;
+}
+
 /**
  * Aborts the process if `value` is not 0: the thread would go on with another user's credentials.
  */
@@ -615,12 +625,17 @@ Napi::Value Setns(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value CreateNetns(const Napi::CallbackInfo& info) {
-  const Fd home(::open(kOwnNamespace, O_RDONLY | O_CLOEXEC));
-  if (!home) return result(info, -errno);
-  if (!canReturn(home.get()) || ::unshare(CLONE_NEWNET) != 0) return result(info, -errno);
-  const int fd = uninterrupted([] { return ::open(kOwnNamespace, O_RDONLY | O_CLOEXEC); });
-  comeHome(home.get());
-  return result(info, openFds(info).add(fd));
+  return result(info, openFds(info).add(createNetns()));
+}
+
+Napi::Value UnnamedNetns(const Napi::CallbackInfo& info) {
+  int& made = info.Env().GetInstanceData<Environment>()->unnamedNetns;
+  if (made < 0) {
+    const int fd = createNetns();
+    if (fd < 0) return result(info, fd);
+    made = openFds(info).add(fd);
+  }
+  return result(info, made);
 }
 
 Napi::Value Monotonic(const Napi::CallbackInfo& info) {

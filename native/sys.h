@@ -40,6 +40,7 @@ Napi::Value DieWithParent(const Napi::CallbackInfo& info);
 Napi::Value Unshare(const Napi::CallbackInfo& info);
 Napi::Value Setns(const Napi::CallbackInfo& info);
 Napi::Value CreateNetns(const Napi::CallbackInfo& info);
+Napi::Value UnnamedNetns(const Napi::CallbackInfo& info);
 Napi::Value Monotonic(const Napi::CallbackInfo& info);
 
 }  // namespace vnet

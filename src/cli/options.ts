@@ -115,7 +115,11 @@ export function commonOptions(): Option[] {
     ],
     'Persistent interfaces:': [
       option('--persist', 'keep the interface at the end; a later run attaches to it by its name (%d is 0)'),
-      option('--user <user>', 'user that may attach without privileges, name or number', id('user', getpwnam)),
+      option(
+        '--user <user>',
+        'user that may attach, name or number; default: your own, unless --group is given',
+        id('user', getpwnam),
+      ),
       option('--group <group>', 'group that may attach; with --user, that user must be in it', id('group', getgrnam)),
       option('--delete', 'remove the interface that an earlier run kept').conflicts([
         'persist',

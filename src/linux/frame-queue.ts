@@ -192,12 +192,19 @@ export class FrameQueue implements PortQueue {
 
   /** Closes the descriptor, and notifies the listener unless it knows that the queue is dead. */
   close(): void {
-    if (this.#fd < 0) return
+    const fd = this.release()
+    if (fd >= 0) this.#native.close(fd)
+  }
+
+  /** As close, but the caller closes the descriptor, which it returns; -1 if it is closed. */
+  release(): number {
+    const fd = this.#fd
+    if (fd < 0) return -1
     this.#poller?.close()
     this.#poller = undefined
-    this.#native.close(this.#fd)
     this.#fd = -1
     if (!this.#dead) this.#listener(-ECANCELED)
+    return fd
   }
 }
 

@@ -236,6 +236,8 @@ export interface Native {
    * as something refers to it.
    */
   createNetns(): number
+  /** The same, of one namespace for all calls of this thread. The addon keeps the descriptor. */
+  unnamedNetns(): number
 
   /**
    * Limits the capabilities of every thread to a set: bit CAP_* of `low` below 32, of `high` from

@@ -6,7 +6,7 @@
  */
 import { fstatSync, readdirSync, type Stats, statSync, watch } from 'node:fs'
 import { dirname } from 'node:path'
-import { EINVAL, ENOENT, EPERM, isErrno, VnetError } from '../netdev/errno.ts'
+import { EINVAL, ENOENT, EPERM, VnetError } from '../netdev/errno.ts'
 import { check } from './errno.ts'
 import type { Native } from './native.ts'
 import { RouteSocket } from './rtnetlink.ts'
@@ -58,24 +58,52 @@ function names(path: string, { dev, ino }: Stats, unknown: boolean): boolean {
  * namespace or it may not be entered.
  */
 export function inNetns<T>(native: Native, netns: string | undefined, fn: (nsfd: number) => T): T {
-  if (netns === undefined) return fn(-1)
+  const fd = openNetns(native, netns)
+  try {
+    return fn(fd < 0 ? -1 : placeOf(native, fd))
+  } catch (error) {
+    throw explained(error, netns)
+  } finally {
+    if (fd >= 0) native.close(fd)
+  }
+}
+
+/** As inNetns, for a function that returns a promise: the descriptor is closed when it settles. */
+export async function inNetnsAsync<T>(
+  native: Native,
+  netns: string | undefined,
+  fn: (nsfd: number) => Promise<T>,
+): Promise<T> {
+  const fd = openNetns(native, netns)
+  try {
+    return await fn(fd < 0 ? -1 : placeOf(native, fd))
+  } catch (error) {
+    throw explained(error, netns)
+  } finally {
+    if (fd >= 0) native.close(fd)
+  }
+}
+
+/** Returns a descriptor of a namespace by name or path; -1 without one. */
+function openNetns(native: Native, netns: string | undefined): number {
+  if (netns === undefined) return -1
   const path = netnsPath(netns)
   const nsfd = native.open(path, O_RDONLY, -1)
-  check(nsfd, `open ${path}`, nsfd === -ENOENT ? NO_NETNS_ADVICE : undefined)
-  try {
-    using home = RouteSocket.open(native)
-    return fn(home.isIn(nsfd) ? -1 : nsfd)
-  } catch (error) {
-    if (isErrno(error, EINVAL) && error.advice === undefined) {
-      throw new VnetError(EINVAL, `enter network namespace ${netns}`, 'it is not a network namespace')
-    }
-    // An EPERM without advice means that the namespace may not be entered.
-    throw isErrno(error, EPERM) && error.advice === undefined
-      ? new VnetError(EPERM, `enter network namespace ${netns}`, rootAdvice())
-      : error
-  } finally {
-    native.close(nsfd)
-  }
+  return check(nsfd, `open ${path}`, nsfd === -ENOENT ? NO_NETNS_ADVICE : undefined)
+}
+
+/** Returns -1 if the namespace is our own. */
+function placeOf(native: Native, nsfd: number): number {
+  using home = RouteSocket.open(native)
+  return home.isIn(nsfd) ? -1 : nsfd
+}
+
+function explained(error: unknown, netns: string | undefined): unknown {
+  if (netns === undefined || !(error instanceof VnetError) || error.advice !== undefined) return error
+  const what = `enter network namespace ${netns}`
+  if (error.errno === EINVAL) return new VnetError(EINVAL, what, 'it is not a network namespace')
+  // An EPERM without advice means that the namespace may not be entered.
+  return error.errno === EPERM ? new VnetError(EPERM, what, rootAdvice()) : error
 }
 
 /**

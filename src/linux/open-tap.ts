@@ -1,5 +1,6 @@
 /** openTap: a TAP or TUN for programs that want its frames and need no driver. */
 
+import { setImmediate } from 'node:timers/promises'
 import { UsageError } from '../netdev/driver.ts'
 import { MAX_TAP_QUEUES, NETIF_F_ALL_TAP } from '../netdev/if.ts'
 import { checkOptions } from '../netdev/options.ts'
@@ -58,14 +59,18 @@ export async function openTap(options: TapOptions = {}): Promise<Tap> {
   const spec = portSpec(options)
   const request = linkRequest(options)
   signal?.throwIfAborted()
-  const linux = options.platform === undefined ? new LinuxPlatform(loadNative(), warn) : undefined
+  const linux = options.platform === undefined ? new LinuxPlatform(loadNative(), warn, undefined, true) : undefined
   const pool = new SkBuffPool(SLOTS)
   const slots = pool.openAccount(() => {})
   let tap: Tap | undefined
   try {
     const port = await (options.platform ?? (linux as LinuxPlatform)).open({ ...spec, slots })
     tap = new Tap({ port, slots, layer: spec.layer, signal, close: async () => linux?.close() })
+    // Each step takes up to a millisecond; the event loop turns in between.
+    await setImmediate()
+    signal?.throwIfAborted()
     await port.apply(request)
+    await setImmediate()
     // The kernel drops frames for an address that it has not finished to add.
     await linux?.settle()
     signal?.throwIfAborted()

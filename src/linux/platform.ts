@@ -5,16 +5,17 @@ import { describeException } from '../netdev/exception.ts'
 import type { Platform, Port, PortSpec } from '../netdev/port.ts'
 import { Turns } from '../netdev/turns.ts'
 import { NetlinkParseError } from '../netlink/index.ts'
+import { closeAside } from './aside.ts'
 import { FrameBatches, FrameQueue } from './frame-queue.ts'
 import { type LinkListener, NSID_HOME, NSID_UNSEEN } from './link-events.ts'
 import { eventLoopClock, LinkMonitor } from './link-monitor.ts'
 import { LinkQueue } from './link-queue.ts'
 import { readLists } from './link-state.ts'
 import type { Native } from './native.ts'
-import { inNetns, watchNetnsName } from './netns-name.ts'
+import { inNetns, inNetnsAsync, watchNetnsName } from './netns-name.ts'
 import { addressesOf, conflictWith, getLink, getLinks, type Link, nsidOf, RouteSocket } from './rtnetlink.ts'
 import { setPersist, type Tun } from './tap.ts'
-import { attachTap, createTap, devAllocName, removeTap } from './tap-interface.ts'
+import { attachTap, checkQueues, createTap, devAllocName, removeTap } from './tap-interface.ts'
 import { TapPort, type TapPortOwner } from './tap-port.ts'
 import { TUNSETPERSIST } from './uapi.ts'
 
@@ -40,6 +41,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   readonly #native: Native
   readonly #monitor: LinkMonitor
   readonly #turns: Turns
+  readonly #closesAside: boolean
   /** The open ports, each with its events. */
   readonly #ports = new Map<TapPort, LinkQueue>()
   /** Stops watching the name of the namespace that a port was attached in. */
@@ -48,20 +50,27 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   /** The ports whose multicast groups are read without an event, while there are any. */
   readonly #polled = new Set<TapPort>()
   #poll: NodeJS.Timeout | undefined
-  /** Set while a port is opened. */
-  #heard: Heard | undefined
+  /** One for each port that is being opened. */
+  readonly #heard = new Set<Heard>()
 
   /**
    * `warn` logs errors with events, each kind once. `turns` grants the time for events, by default
-   * an account of its own.
+   * an account of its own. With `closesAside` the event loop continues while an interface is
+   * deleted; otherwise a program that ends deletes its interfaces before it handles another signal.
    */
-  constructor(native: Native, warn: (text: string) => void = () => {}, turns = new Turns(eventLoopClock)) {
+  constructor(
+    native: Native,
+    warn: (text: string) => void = () => {},
+    turns = new Turns(eventLoopClock),
+    closesAside = false,
+  ) {
     this.#native = native
+    this.#closesAside = closesAside
     this.#turns = turns
     this.#batches = new FrameBatches(native)
     const logged = new Set<string>()
     const listener: LinkListener = {
-      wants: (nsid, ifindex) => this.#heard !== undefined || this.#has(nsid, ifindex),
+      wants: (nsid, ifindex) => this.#heard.size > 0 || this.#has(nsid, ifindex),
       onLost: (nsid, ifindex) => this.#onLost(nsid, ifindex),
       onError: error => warnOnce(error, logged, warn),
       onLink: (nsid, link, event) => this.#onLink(nsid, link, event),
@@ -87,26 +96,28 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   async open(spec: PortSpec): Promise<TapPort> {
     // A listener may have called it: the events of the port arrive only when the listener returns.
     await undefined
-    this.#heard = { links: new Set(), overrun: false }
+    const heard: Heard = { links: new Set(), overrun: false }
+    this.#heard.add(heard)
     try {
-      return this.#open(spec)
+      return await this.#open(spec, heard)
     } finally {
-      this.#heard = undefined
+      this.#heard.delete(heard)
     }
   }
 
-  #open(spec: PortSpec): TapPort {
-    return this.#there(spec.netns, (there, nsfd) => {
+  #open(spec: PortSpec, heard: Heard): Promise<TapPort> {
+    return inNetnsAsync(this.#native, spec.netns, async nsfd => {
+      using there = RouteSocket.open(this.#native, nsfd)
       if (nsfd >= 0 && !this.#monitor.allNamespaces) {
         throw new VnetError(EPERM, `events of network namespace ${spec.netns}`, BROADCAST_ADVICE)
       }
       const existing = getLink(there, { name: spec.name })
       // nsid() before the move: a namespace sends events only once it has an id.
       const create = () => createTap(this.#native, spec, nsfd, () => this.nsid(nsfd))
-      const tap = existing === undefined ? create() : attachTap(this.#native, spec, existing, nsfd)
+      const tap = existing === undefined ? await create() : attachTap(this.#native, spec, existing, nsfd)
       try {
-        if (spec.persist) setPersist(this.#native, tap, true, spec.owner, spec.group)
-        const port = this.#port(spec, tap, there, nsfd, existing === undefined)
+        if (spec.persist) setPersist(this.#native, tap, true)
+        const port = this.#port(spec, tap, there, nsfd, existing === undefined ? heard : undefined)
         if (existing !== undefined && nsfd >= 0) {
           const stop = watchNetnsName(spec.netns as string, nsfd, () => port.leave())
           this.#watches.set(port, stop)
@@ -114,7 +125,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
         return port
       } catch (error) {
         if (existing === undefined) this.#native.ioctl(tap.fds[0], TUNSETPERSIST, 0)
-        for (const fd of tap.fds) this.#native.close(fd)
+        await closeAside(this.#native, tap.fds)
         throw error
       }
     })
@@ -191,7 +202,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   }
 
   async close(): Promise<void> {
-    for (const port of [...this.#ports.keys()]) await port.close()
+    await Promise.all([...this.#ports.keys()].map(port => port.close()))
     this.#monitor.close()
   }
 
@@ -199,22 +210,25 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
     return this.close()
   }
 
-  #port(spec: PortSpec, tap: Tun, there: RouteSocket, nsfd: number, created: boolean): TapPort {
+  /** `heard` are the events of the creation; undefined if the interface existed. */
+  #port(spec: PortSpec, tap: Tun, there: RouteSocket, nsfd: number, heard: Heard | undefined): TapPort {
     const nsid = this.nsid(nsfd)
     // Events up to now are part of the link that is read next. Later ones are reported.
     this.#monitor.drain()
     const link = getLink(there, { name: tap.name })
     if (link === undefined) throw new VnetError(ENOENT, `RTM_GETLINK ${tap.name}`)
+    checkQueues(link, spec.queues)
     const { ifindex } = link
     const { multicastList = false } = spec
     const port = new TapPort(this.#native, tap, {
       link,
       netns: spec.netns,
       lists: readLists(this.#native, { sock: there, nsfd, ifindex }, multicastList),
-      created,
-      announced: !created || this.#hasHeard(nsid, ifindex),
+      created: heard !== undefined,
+      announced: heard === undefined || heard.overrun || heard.links.has(`${nsid}/${ifindex}`),
       multicastList,
       queues: tap.fds.map(fd => new FrameQueue(this.#native, fd, tap.vnetHdrLen, spec.slots, this.#batches)),
+      closesAside: this.#closesAside,
       owner: this,
     })
     this.#ports.set(port, new LinkQueue(port, nsid, this.#turns, error => this.#monitor.retry(error)))
@@ -255,21 +269,20 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
     return nsidOf(home, nsfd)
   }
 
-  #hasHeard(nsid: number, ifindex: number): boolean {
-    const heard = this.#heard
-    return heard !== undefined && (heard.overrun || heard.links.has(`${nsid}/${ifindex}`))
-  }
-
   #onLink(nsid: number, link: Link, event: 'new' | 'del'): void {
-    if (event === 'new') this.#heard?.links.add(`${nsid}/${link.ifindex}`)
+    if (event === 'new') this.#hear(nsid, link.ifindex)
     this.#at(nsid, link.ifindex, queue => {
       if (event === 'del') queue.lost()
       else queue.link(link)
     })
   }
 
+  #hear(nsid: number, ifindex: number): void {
+    for (const { links } of this.#heard) links.add(`${nsid}/${ifindex}`)
+  }
+
   #onLost(nsid: number, ifindex: number): void {
-    this.#heard?.links.add(`${nsid}/${ifindex}`)
+    this.#hear(nsid, ifindex)
     this.#at(nsid, ifindex, queue => queue.lost())
   }
 
@@ -279,7 +292,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   }
 
   #onOverrun(): void {
-    if (this.#heard !== undefined) this.#heard.overrun = true
+    for (const heard of this.#heard) heard.overrun = true
     for (const queue of this.#ports.values()) queue.lost()
   }
 

@@ -85,7 +85,7 @@ export class Tap extends EventEmitter<TapEvents> implements AsyncDisposable, Asy
   }
 
   get isUp(): boolean {
-    return !this.#gone && (this.#parts.port.link.flags & IFF_UP) !== 0
+    return !this.#gone && this.#closed === undefined && (this.#parts.port.link.flags & IFF_UP) !== 0
   }
 
   /** The number of queues in each direction. */

@@ -1,27 +1,38 @@
 /**
  * Makes the interface of a port, or attaches to a persistent one.
  *
- * An interface for another namespace is made in our own and then moved: a TAP opened inside would
- * keep the namespace alive, and its deletion would go unnoticed. To move one takes some 20 ms. A
- * namespace that a descriptor of this process refers to is kept alive by it anyway, so there the
- * TAP is opened inside.
+ * Two kinds of interface are made in an unnamed namespace and then moved to their own, which takes
+ * some 20 ms:
+ *
+ * - An interface of another namespace: a TAP opened inside would keep the namespace alive, and its
+ *   deletion would go unnoticed. A namespace that a descriptor of this process refers to is kept
+ *   alive by it anyway, so there the TAP is opened inside.
+ * - A multi-queue interface: until it has an owner, every user of its namespace may attach a queue
+ *   to it by /dev/net/tun. An interface with a single queue refuses a second one.
  */
-import { EEXIST, EINVAL, ENFILE, ENOENT, VnetError } from '../netdev/errno.ts'
+import { EBUSY, EEXIST, EINVAL, ENFILE, ENOENT, EPERM, isErrno, VnetError } from '../netdev/errno.ts'
 import { IFNAMSIZ } from '../netdev/if.ts'
 import type { PortSpec } from '../netdev/port.ts'
 import { encodeName } from '../netlink/index.ts'
-import { closingOnError } from './errno.ts'
+import { closeAside } from './aside.ts'
+import { check } from './errno.ts'
 import type { Native } from './native.ts'
-import { getLink, type Link, RouteSocket, setLink } from './rtnetlink.ts'
-import { openTun, setPersist, type Tun, tapName } from './tap.ts'
+import { getLink, type Link, RouteSocket, setLinkAside } from './rtnetlink.ts'
+import { openTun, rootAdvice, setPersist, type Tun, tapName } from './tap.ts'
+import { O_RDONLY } from './uapi.ts'
 
-type TapSpec = Pick<PortSpec, 'name' | 'netns' | 'queues' | 'features' | 'layer' | 'carrier' | 'persist'>
+type TapSpec = Pick<
+  PortSpec,
+  'name' | 'netns' | 'queues' | 'features' | 'layer' | 'carrier' | 'persist' | 'owner' | 'group'
+>
 
 /** The kernel's limit: the number of bits in a page of 4 KiB. */
 const MAX_NUMBERS = 32768
 
 /** The name of an interface until it is moved. The kernel replaces %d by a free number. */
 const TEMPORARY_NAME = 'vnet-move%d'
+
+const OWN_NETNS = '/proc/thread-self/ns/net'
 
 /** Where descriptors of this process are found. */
 const OWN_DESCRIPTOR = /^\/proc\/(?:thread-)?self\/fd\/\d+$/
@@ -31,31 +42,61 @@ const OWN_DESCRIPTOR = /^\/proc\/(?:thread-)?self\/fd\/\d+$/
  * `before` is called before it appears in another namespace. Throws a VnetError and leaves nothing
  * behind.
  */
-export function createTap(native: Native, spec: TapSpec, nsfd: number, before: () => void): Tun {
-  const { name, queues, features, layer = 'tap', carrier = true, persist = false } = spec
+export async function createTap(native: Native, spec: TapSpec, nsfd: number, before: () => void): Promise<Tun> {
+  const { name, queues, features, layer = 'tap', carrier = true, persist = false, owner, group } = spec
   // A multi-queue TAP shows 256 queues, so a port with one queue is made single-queue and shows
   // one, as hardware does. A later run may want more queues of a persistent interface.
   const multiQueue = queues > 1 || persist
-  const options = { layer, queues, features, carrier, multiQueue, exclusive: true, nsfd: -1 }
-  if (nsfd < 0) return openTun(native, { ...options, name })
-  if (OWN_DESCRIPTOR.test(spec.netns ?? '')) {
+  const options = { layer, queues, features, carrier, multiQueue, exclusive: true, rights: { owner, group } }
+  const staysInside = nsfd < 0 || OWN_DESCRIPTOR.test(spec.netns ?? '')
+  // The kernel refuses it without CAP_SYS_ADMIN, in a container for example.
+  const unnamed = staysInside && !multiQueue ? -1 : native.unnamedNetns()
+  if (staysInside && unnamed < 0) {
     before()
     return openTun(native, { ...options, name, nsfd })
   }
-  const tap = openTun(native, { ...options, name: TEMPORARY_NAME })
-  return closingOnError(native, tap.fds, () => {
-    using home = RouteSocket.open(native)
-    const link = getLink(home, { name: tap.name })
+  const tap = openTun(native, { ...options, name: TEMPORARY_NAME, shownName: name, nsfd: Math.max(-1, unnamed) })
+  try {
+    using here = RouteSocket.open(native, Math.max(-1, unnamed))
+    const link = getLink(here, { name: tap.name })
     if (link === undefined) throw new VnetError(ENOENT, `RTM_GETLINK ${tap.name}`)
     before()
-    setLink(home, link.ifindex, { netnsFd: nsfd, name })
+    await move(native, here, link.ifindex, nsfd, name)
     return { ...tap, name: tapName(native, tap.fds[0] as number) ?? name }
-  })
+  } catch (error) {
+    await closeAside(native, tap.fds)
+    throw error
+  }
+}
+
+/** Moves an interface to the namespace of `nsfd`, or to our own if that is -1. */
+async function move(native: Native, here: RouteSocket, ifindex: number, nsfd: number, name: string): Promise<void> {
+  const netnsFd = nsfd >= 0 ? nsfd : check(native.open(OWN_NETNS, O_RDONLY, -1), `open ${OWN_NETNS}`)
+  try {
+    await setLinkAside(here, ifindex, { netnsFd, name })
+  } catch (error) {
+    throw isErrno(error, EPERM) ? new VnetError(EPERM, error.syscall, rootAdvice()) : error
+  } finally {
+    if (netnsFd !== nsfd) native.close(netnsFd)
+  }
+}
+
+/**
+ * Throws EBUSY if `link`, an interface that was opened with `queues` queues, has others: another
+ * program may have attached them while everyone was permitted to.
+ */
+export function checkQueues({ name, tun }: Link, queues: number): void {
+  if (tun === undefined || !tun.multiQueue) return
+  const others = tun.numQueues + tun.numDisabledQueues - queues
+  if (others !== 0) {
+    const advice = `another program has attached ${others} queues to it; delete it: ip link delete ${name}`
+    throw new VnetError(EBUSY, `open ${name}`, advice)
+  }
 }
 
 /** Attaches to a persistent interface that no program is attached to. Throws a VnetError. */
 export function attachTap(native: Native, spec: TapSpec, link: Link, nsfd: number): Tun {
-  const { name, queues, features, layer = 'tap', carrier = true } = spec
+  const { name, queues, features, layer = 'tap', carrier = true, owner, group } = spec
   const what = `attach to ${name}`
   const { tun } = link
   if (tun === undefined || tun.type !== layer) {
@@ -68,7 +109,14 @@ export function attachTap(native: Native, spec: TapSpec, link: Link, nsfd: numbe
   if (!tun.multiQueue && queues > 1) {
     throw new VnetError(EINVAL, what, 'it was made with a single queue; use --txqs 1 --rxqs 1, or --delete it first')
   }
-  return openTun(native, { layer, name, queues, features, carrier, multiQueue: tun.multiQueue, exclusive: false, nsfd })
+  if (group !== undefined && owner === undefined && tun.owner !== undefined) {
+    const advice = `only user ${tun.owner} may attach to it, so a group changes nothing; add --user, or --delete it first`
+    throw new VnetError(EINVAL, what, advice)
+  }
+  const isFree = tun.owner === undefined && tun.group === undefined
+  const rights = owner !== undefined || group !== undefined || (isFree && tun.multiQueue) ? { owner, group } : undefined
+  const { multiQueue } = tun
+  return openTun(native, { layer, name, queues, features, carrier, multiQueue, exclusive: false, rights, nsfd })
 }
 
 /**

@@ -7,6 +7,7 @@ import { fstatSync } from 'node:fs'
 import { EBADFD, EINVAL, EPERM, isErrno, VnetError } from '../netdev/errno.ts'
 import { IFF_ALLMULTI, IFF_PROMISC } from '../netdev/if.ts'
 import type { LinkChange, LinkKsettings, LinkRequest, LinkState, Port } from '../netdev/port.ts'
+import { closeAside } from './aside.ts'
 import { checkTap, closing, GONE } from './errno.ts'
 import { setLinkKsettings } from './ethtool.ts'
 import type { FrameQueue } from './frame-queue.ts'
@@ -57,6 +58,8 @@ export interface TapPortOptions {
   /** Whether to read the list of multicast groups. */
   readonly multicastList: boolean
   readonly queues: readonly FrameQueue[]
+  /** Whether the event loop continues while the interface is deleted. */
+  readonly closesAside: boolean
   readonly owner: TapPortOwner
 }
 
@@ -82,6 +85,7 @@ export class TapPort implements Port {
   #linkKsettings: LinkKsettings | undefined
   #gone = false
   #closed = false
+  #ending: Promise<void> | undefined
 
   constructor(native: Native, tap: Tun, options: TapPortOptions) {
     const { link, netns, lists, created, announced, queues } = options
@@ -181,13 +185,21 @@ export class TapPort implements Port {
     }
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#ending ??= this.#close()
+    return this.#ending
+  }
+
+  async #close(): Promise<void> {
+    // A listener that is called below may close the port again.
     if (this.#closed) return
     this.#closed = true
     // The listener itself may close the port while more changes of one event are to follow.
     this.#listener = () => {}
     this.#options.owner.forget(this)
-    for (const queue of this.queues) queue.close()
+    const fds = this.queues.map(queue => queue.release())
+    if (this.#options.closesAside) await closeAside(this.#native, fds)
+    else for (const fd of fds) this.#native.close(fd)
   }
 
   /** Handles an event of the interface: notifies the listener of each difference. */

@@ -60,6 +60,8 @@ export interface TunOptions {
   layer: 'tap' | 'tun'
   /** A name, or a pattern with one %d. */
   name: string
+  /** The name in errors, if it is another. */
+  shownName?: string
   queues: number
   /** False for an interface that was made with a single queue. */
   multiQueue: boolean
@@ -69,8 +71,20 @@ export interface TunOptions {
   carrier: boolean
   /** Fail if the interface exists. */
   exclusive: boolean
+  /** Who may attach a queue; undefined leaves it as it is. */
+  rights: TunRights | undefined
   /** Descriptor of the network namespace to open in, -1 for the caller's. */
   nsfd: number
+}
+
+/**
+ * Who may attach a queue to an interface without CAP_NET_ADMIN: its owner, by default this
+ * process's user, or the members of a group. With both, the owner must be a member. Without either,
+ * every user may.
+ */
+export interface TunRights {
+  readonly owner?: number | undefined
+  readonly group?: number | undefined
 }
 
 /** An open TAP or TUN. Its descriptors, one per queue, belong to the caller. */
@@ -85,7 +99,7 @@ export interface Tun {
 
 /** Opens all queues of a TAP or TUN. If one fails, closes all and throws a VnetError. */
 export function openTun(native: Native, options: TunOptions): Tun {
-  const { queues, features, nsfd, exclusive } = options
+  const { queues, features, nsfd, exclusive, rights } = options
   const flags = setiffFlags(options)
   const fds: number[] = []
   let { name } = options
@@ -96,8 +110,9 @@ export function openTun(native: Native, options: TunOptions): Tun {
       fds.push(fd)
       const request = ifreq(name, q === 0 && exclusive ? flags | IFF_TUN_EXCL : flags)
       const result = native.ioctl(fd, TUNSETIFF, request)
-      check(result, `TUNSETIFF ${name}`, setiffAdvice(-result))
+      check(result, `TUNSETIFF ${options.shownName ?? name}`, setiffAdvice(-result))
       name = ifreqName(request)
+      if (q === 0 && rights !== undefined) setRights(native, fd, name, rights)
     }
     // For Linux before 6.1, which does not know IFF_NO_CARRIER; later kernels have no carrier here
     // yet.
@@ -113,15 +128,17 @@ function setiffFlags({ layer, multiQueue, features, carrier }: TunOptions): numb
   return kind | (features === 0 ? 0 : IFF_VNET_HDR) | (carrier ? 0 : IFF_NO_CARRIER)
 }
 
-/**
- * Sets whether a TAP stays when its last descriptor is closed, and which user and group may then
- * attach to it.
- */
-export function setPersist(native: Native, tap: Tun, persist: boolean, owner?: number, group?: number): void {
-  const fd = tap.fds[0]
-  if (owner !== undefined) check(native.ioctl(fd, TUNSETOWNER, owner), `TUNSETOWNER ${tap.name}`)
-  if (group !== undefined) check(native.ioctl(fd, TUNSETGROUP, group), `TUNSETGROUP ${tap.name}`)
-  check(native.ioctl(fd, TUNSETPERSIST, persist ? 1 : 0), `TUNSETPERSIST ${tap.name}`)
+function setRights(native: Native, fd: number, name: string, { owner, group }: TunRights): void {
+  if (group !== undefined) check(native.ioctl(fd, TUNSETGROUP, group), `TUNSETGROUP ${name}`)
+  if (owner === undefined && group !== undefined) return
+  const result = native.ioctl(fd, TUNSETOWNER, owner ?? process.geteuid?.() ?? 0)
+  // This user may have no number in this user namespace. Nobody else is in such a namespace.
+  if (owner !== undefined || result !== -EINVAL) check(result, `TUNSETOWNER ${name}`)
+}
+
+/** Sets whether a TAP stays when its last descriptor is closed. */
+export function setPersist(native: Native, tap: Tun, persist: boolean): void {
+  check(native.ioctl(tap.fds[0], TUNSETPERSIST, persist ? 1 : 0), `TUNSETPERSIST ${tap.name}`)
 }
 
 /** The interface's current name; undefined if it was deleted. */

@@ -9,7 +9,9 @@
  * even if a driver has used all headroom. NET_IP_ALIGN puts the IP header of an untagged frame at a
  * multiple of four.
  *
- * The arena is only reserved: pages that no frame has touched use no memory.
+ * The arena is only reserved: pages that no frame has touched use no memory. glibc always reserves
+ * blocks of 32 MiB or more. Once it has freed a smaller block, it takes others of that size from
+ * its heap, writes zeros to all of it, and keeps it. So an arena has at least 32 MiB.
  */
 import { SKB_DROP_REASON_MAX } from './drop-reason.ts'
 import { SkbError, skbPanic } from './error.ts'
@@ -29,6 +31,10 @@ export const FRAME_MAX = SLOT_LARGE - FRAME_AT
 export const FRAME_SMALL = SLOT_SMALL - FRAME_AT
 /** Ports handle positions in the arena as signed 32-bit numbers. */
 const ARENA_MAX = 0x7fff_ffff
+
+/** DEFAULT_MMAP_THRESHOLD_MAX of glibc's malloc. Arenas of a few slots may be on the heap. */
+const RESERVED_MIN = 32 << 20
+const FEW = 1 << 20
 
 /** All slots of one size. */
 export interface SlotClass {
@@ -86,7 +92,8 @@ export class SkBuffPool {
     const largeBytes = large * strideLarge
     const octets = largeBytes + (small + reserve) * strideSmall
     if (octets > ARENA_MAX) throw new SkbError(`a pool of ${octets} bytes: at most ${ARENA_MAX}, take fewer slots`)
-    this.bytes = new Uint8Array(new SharedArrayBuffer(octets))
+    const reserved = octets > FEW ? Math.max(octets, RESERVED_MIN) : octets
+    this.bytes = new Uint8Array(new SharedArrayBuffer(reserved), 0, octets)
     this.large = slotClass(SLOT_LARGE, strideLarge, large, 0)
     this.small = slotClass(SLOT_SMALL, strideSmall, small, largeBytes)
     this.#reserve = reserve

@@ -25,6 +25,7 @@ describe('targets', () => {
         },
       },
       { kase: 'tap', summary: { vnet: { tcp: one(10) }, 'open-tap': { tcp: one(9.5) } } },
+      { kase: 'open', summary: { vnet: { stall_open: one(1.5), stall_close: one(2.5) } } },
       { kase: 'control', summary: { vnet: { ioctl_p50: one(61) } } },
     ],
     memory: { results: [{ name: 'pool', perSecond: one(2e8) }] },
@@ -35,6 +36,8 @@ describe('targets', () => {
     expect(row('cable: TCP, offloads on')).toMatchObject({ value: 0.98, target: 'at least 0.97', reached: true })
     expect(row('cable: CPU per GB')).toMatchObject({ value: 1.2, target: 'at most 1.1', reached: false })
     expect(row('a program of vnet/tap: TCP, offloads on')).toMatchObject({ value: 0.95, reached: true })
+    expect(row('openTap: the event loop stands still')).toMatchObject({ value: 1.5, reached: true })
+    expect(row('close of a Tap: the event loop stands still')).toMatchObject({ value: 2.5, reached: false })
     expect(row('TCP, to the best npm package')).toMatchObject({ value: 80, reached: true })
     expect(row('CPU per GB, of the best npm package to ours')).toMatchObject({ value: 120, reached: true })
     expect(row('in memory: pool, alloc and free')).toMatchObject({ value: 5, reached: true })

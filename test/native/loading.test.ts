@@ -8,6 +8,7 @@ import { addonPath } from './support.ts'
 
 afterEach(() => {
   vi.unstubAllEnvs()
+  vi.unstubAllGlobals()
   vi.resetModules()
   vi.doUnmock('node:fs')
 })
@@ -34,6 +35,17 @@ test('loadNative names the command to run when the addon is not built', async ()
   const error = failure(load)
   expect(error.code).toBe('ENOENT')
   expect(error.message).toMatch(/; the native addon is not built: run `npx node-gyp rebuild` in \/.*$/)
+})
+
+test.each([
+  ['Bun', 'bun'],
+  ['Deno', 'deno'],
+])('loadNative refuses to run in %s, with one line', (name, key) => {
+  const versions = { ...process.versions, [key]: '1.0.0' }
+  vi.stubGlobal('process', Object.create(process, { versions: { value: versions } }))
+  const { code, message } = failure(loadNative)
+  expect(code).toBe('ENOEXEC')
+  expect(message).toMatch(new RegExp(`; it does not run in ${name}: start this program with node$`))
 })
 
 test('loadNative reports why the addon does not load', () => {

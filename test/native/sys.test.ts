@@ -354,7 +354,14 @@ describe('timerfd', () => {
 test('every function returns -EINVAL for arguments of a wrong type, and none throws', () => {
   const values: unknown[] = [undefined, null, Number.NaN, 1.5, 2 ** 40, '', 'x', {}, [], () => {}, 1n, Symbol('s')]
   values.push(new Uint8Array(0), new Uint16Array(4), new Int32Array(1), new DataView(new ArrayBuffer(8)), native)
-  const takesNone = new Set<string>(['createNetns', 'dieWithParent', 'eventfd', 'monotonic', 'timerfdCreate'])
+  const takesNone = new Set<string>([
+    'createNetns',
+    'dieWithParent',
+    'eventfd',
+    'monotonic',
+    'timerfdCreate',
+    'unnamedNetns',
+  ])
   for (const [name, fn] of Object.entries(native) as [keyof Native, (...args: unknown[]) => unknown][]) {
     if (takesNone.has(name)) continue
     expect(fn(), name).toBe(-EINVAL)

@@ -26,7 +26,7 @@ import {
 } from '../../netlink/index.ts'
 import { formatMac } from '../../packet/address.ts'
 import { AF_UNSPEC, IFF_TAP, RTM_GETLINK, RTM_NEWLINK } from '../uapi.ts'
-import type { RouteSocket } from './route-socket.ts'
+import type { RouteRequest, RouteSocket } from './route-socket.ts'
 
 // include/uapi/linux/if_link.h, if_tun.h
 const IFLA_ADDRESS = 1
@@ -231,10 +231,19 @@ export function getLinks(sock: RouteSocket): Link[] {
  * name and index there.
  */
 export function setLink(sock: RouteSocket, ifindex: number, changes: LinkChanges): void {
+  sock.request(changeRequest(sock, ifindex, changes))
+}
+
+/** As setLink, for a move, which takes 20 ms: the event loop continues meanwhile. */
+export function setLinkAside(sock: RouteSocket, ifindex: number, changes: LinkChanges): Promise<void> {
+  return sock.requestAside(changeRequest(sock, ifindex, changes))
+}
+
+function changeRequest(sock: RouteSocket, ifindex: number, changes: LinkChanges): RouteRequest {
   const { flags, mtu, address, name, txQueueLen, netnsFd } = changes
   // Read now: after a move that failed half-way it could not be read here.
   const moving = netnsFd === undefined ? undefined : nameOf(sock, ifindex)
-  sock.request({
+  return {
     type: RTM_NEWLINK,
     what: () => `RTM_NEWLINK ${describe(changes)} on ${moving ?? nameOf(sock, ifindex)}`,
     write: builder => {
@@ -245,7 +254,7 @@ export function setLink(sock: RouteSocket, ifindex: number, changes: LinkChanges
       if (address !== undefined) builder.binary(IFLA_ADDRESS, address)
       if (txQueueLen !== undefined) builder.u32(IFLA_TXQLEN, txQueueLen)
     },
-  })
+  }
 }
 
 /** The interface's name for an error; its index if it is gone. */

@@ -19,6 +19,7 @@ import {
   NLMSG_ERROR,
   parseAck,
 } from '../../netlink/index.ts'
+import { sendAside } from '../aside.ts'
 import { check, closing } from '../errno.ts'
 import type { Native } from '../native.ts'
 import {
@@ -39,10 +40,10 @@ import {
 } from '../uapi.ts'
 
 /**
- * The kernel splits dumps into pieces of this size. A reply may be longer: all names that an
- * interface may have take 70 KB.
+ * The usual reply fits. The buffer grows: all names that an interface may have take 70 KB. It is
+ * small because every socket has one, until the garbage is collected.
  */
-const RECEIVE_BYTES = 32 << 10
+const RECEIVE_BYTES = 8 << 10
 const RECEIVE_BYTES_MAX = 1 << 20
 /** The buffer when only the length of a datagram is wanted. */
 const NOTHING = new Uint8Array(0)
@@ -125,6 +126,15 @@ export class RouteSocket implements Disposable {
   }
 
   /**
+   * As request, for a request that the kernel takes milliseconds to handle: the event loop
+   * continues meanwhile. Make no other request until the promise settles.
+   */
+  async requestAside(request: RouteRequest): Promise<void> {
+    await sendAside(this.#native, this.#fd, this.#message(request, NLM_F_ACK), request.what)
+    this.#receive(request, () => {})
+  }
+
+  /**
    * Sends a request for a dump and returns what `decode` returns for its messages, without
    * undefined. Skips malformed messages: each describes one object, which may be of no interest.
    * Returns the first `most` without reading the rest, which then ends the use of the socket: such
@@ -166,14 +176,18 @@ export class RouteSocket implements Disposable {
     this.close()
   }
 
-  #send({ type, flags = 0, what, write }: RouteRequest, mode: number): void {
+  #send(request: RouteRequest, mode: number): void {
+    const sent = this.#native.send(this.#fd, this.#message(request, mode), MSG_DONTWAIT)
+    if (sent < 0) throw new VnetError(-sent, request.what())
+  }
+
+  #message({ type, flags = 0, what, write }: RouteRequest, mode: number): Uint8Array {
     if (!this.#open) throw new VnetError(EBADF, what())
     if (this.target !== undefined && !TARGETED.includes(type)) throw new VnetError(EPERM, what())
     this.#seq = (this.#seq + 1) >>> 0
     this.#builder.reset().message(type, NLM_F_REQUEST | mode | flags, this.#seq)
     write(this.#builder)
-    const sent = this.#native.send(this.#fd, this.#builder.bytes, MSG_DONTWAIT)
-    if (sent < 0) throw new VnetError(-sent, what())
+    return this.#builder.bytes
   }
 
   /**
