@@ -5,7 +5,7 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { captureLines } from '../support/capture.ts'
-import { type Netns, type Outcome, OwnNetns } from '../support/netns.ts'
+import { type Netns, type Outcome, OwnNetns, outcome } from '../support/netns.ts'
 import { untilFound } from '../support/shown-link.ts'
 import { type End, tcpExchange } from '../support/sockets.ts'
 import { farEnd, farEnd6, nearEnd, nearEnd6, pingAll, udpEcho } from '../support/traffic.ts'
@@ -237,8 +237,11 @@ describe.each(Object.keys(setups))('%s --arp', which => {
     const capture = await captureLines(there.netns, there.name, '-Q in icmp')
     await pingAll(netns, '-c 1 -s 100 198.18.0.9')
     await there.netns.run(`ip addr add 198.18.1.9/32 dev ${there.name}`)
-    await pingAll(netns, '-c 1 -s 200 198.18.0.9')
+    // Until the program has seen the address.
+    const ping = netns.spawn('ping -q -i 0.1 -s 200 198.18.0.9')
     await capture.until(line => line.includes('198.18.1.1 > 198.18.1.9: ICMP echo request'))
+    ping.kill('SIGINT')
+    await outcome(ping)
     const requests = (await capture.stop()).filter(line => line.includes('198.18.1.1 > 198.18.1.9: ICMP echo request'))
     // A late reply makes ping ask again.
     for (const request of requests) expect(request).toContain('length 208')
