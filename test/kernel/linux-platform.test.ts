@@ -2,13 +2,14 @@
  * Ports of a LinuxPlatform: how they are made in other namespaces, and how they report several
  * changes at once.
  */
+import { readdirSync } from 'node:fs'
 import { expect, test, vi } from 'vitest'
 import { TimerfdClock } from '../../src/linux/clock.ts'
 import type { Native } from '../../src/linux/native.ts'
 import { LinuxPlatform } from '../../src/linux/platform.ts'
 import { getLink, type Link, RouteSocket } from '../../src/linux/rtnetlink.ts'
 import { allocNetdevMqs, etherSetup } from '../../src/netdev/alloc.ts'
-import { EBUSY, ENOMEM } from '../../src/netdev/errno.ts'
+import { EBUSY, EEXIST, ENOMEM } from '../../src/netdev/errno.ts'
 import { IFF_UP } from '../../src/netdev/if.ts'
 import { LOGLEVEL_ERR, Log } from '../../src/netdev/log.ts'
 import { Net } from '../../src/netdev/net.ts'
@@ -97,6 +98,27 @@ test('an interface for a namespace that a descriptor of this process holds is ma
     expect(moves).toBe(1)
     expect(held.ip('-br link show tap0')).toContain('tap0')
     for (const port of [moved, inside]) await port.close()
+  } finally {
+    own.remove()
+  }
+})
+
+test('an interface whose name is taken before it is moved leaves no descriptor', async () => {
+  const own = new OwnNetns()
+  try {
+    const [home, far] = [own.add(), own.add()]
+    own.native.unnamedNetns()
+    const sendAside: Native['sendAside'] = (...args) => {
+      far.ip('link add tap0 type bridge')
+      return own.native.sendAside(...args)
+    }
+    await using platform = new LinuxPlatform(own.at(home, { sendAside }))
+    const slots = new SkBuffPool({ large: 4, small: 4 }).openAccount(() => {})
+    const before = readdirSync('/proc/self/fd').length
+    const opening = platform.open({ name: 'tap0', queues: 2, features: 0, slots, netns: far.name })
+    await expect(opening).rejects.toMatchObject({ errno: EEXIST })
+    expect(readdirSync('/proc/self/fd').length).toBe(before)
+    expect(JSON.parse(far.ip('-j link'))).toHaveLength(2)
   } finally {
     own.remove()
   }

@@ -99,6 +99,19 @@ describe('opening', () => {
     expect(descriptors()).toBe(before)
   })
 
+  test('close lets the event loop turn before the interface is deleted, and the link is down at once', async () => {
+    const tap = await open()
+    expect(tap.isUp).toBe(true)
+    let turned = false
+    setImmediate(() => {
+      turned = true
+    })
+    const closing = tap.close()
+    expect(tap.isUp).toBe(false)
+    await closing
+    expect(turned).toBe(true)
+  })
+
   test('a persistent TUN is attached to as a TUN only', async () => {
     netns.ip('tuntap add dev keep0 mode tun')
     await expect(open({ name: 'keep0' })).rejects.toThrow('not a TAP')

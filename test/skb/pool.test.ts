@@ -27,6 +27,12 @@ function free(skbs: readonly SkBuff[]): void {
 }
 
 describe('alloc', () => {
+  test('an arena of more than 1 MiB has the 32 MiB that malloc always reserves, and uses what it needs', () => {
+    const { bytes } = new SkBuffPool({ large: 128, small: 512 })
+    expect([bytes.length, bytes.buffer.byteLength]).toEqual([128 * SLOT_LARGE + 512 * SLOT_SMALL, 32 << 20])
+    expect(new SkBuffPool({ large: 1, small: 1 }).bytes.buffer.byteLength).toBe(SLOT_LARGE + SLOT_SMALL)
+  })
+
   test('alloc uses small slots for small frames, and large slots for larger ones', () => {
     const pool = new SkBuffPool({ large: 1, small: 1 })
     const [small, large] = [pool.alloc(FRAME_SMALL) as SkBuff, pool.alloc(FRAME_SMALL + 1) as SkBuff]
