@@ -100,7 +100,7 @@ describe('a vnet whose interfaces are in other namespaces', () => {
 })
 
 describe('a vnet as a program of its own', () => {
-  test('root and nobody get the counters of a vnet, with its queues', async () => {
+  test('root and nobody get the counters of a vnet, with its queues, and root alone the kernel’s', async () => {
     const vnet = await spawnVnet(['--json'], { within: inside(near) })
     await pingWithoutLoss(near, '-c 2 -i 0.02 198.18.0.2')
     const { status, stdout, stderr } = await statsIn(near)
@@ -115,7 +115,8 @@ describe('a vnet as a program of its own', () => {
     expect(all.stdout).toMatch(/^ {2}collisions +0 +0$/m)
     expect(all.stdout.match(/^ {2}[0-3] .*$/gm)).toHaveLength(4)
     const nobody = await near.run([...asNobodyIn(near), process.execPath, program, 'stats', 'vnet0'].join(' '))
-    expect(nobody).toEqual({ status: 0, stderr: '', stdout })
+    const withoutKernel = stdout.replace(/\d+$/gm, count => '-'.padStart(count.length))
+    expect(nobody).toEqual({ status: 0, stderr: '', stdout: withoutKernel })
     await stopConserved(vnet)
   })
 

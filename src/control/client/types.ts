@@ -92,7 +92,10 @@ export interface DeviceStats extends Device {
   readonly held: number
   /** Drops by reason: of frames that the kernel sent (tx), and of frames for the kernel (rx). */
   readonly drops: { readonly tx: Readonly<Record<string, number>>; readonly rx: Readonly<Record<string, number>> }
-  /** As counted by the kernel since it opened; undefined while it is deleted, and of allStats. */
+  /**
+   * As counted by the kernel since it opened; undefined for clients without rights, while the
+   * device is deleted, and in allStats.
+   */
   readonly kernel: LinkStats64 | undefined
 }
 

@@ -399,7 +399,10 @@ export const vnetAttributes = {
   scope: flags(6, 0x3),
   /** Statistics as counted by vnet. */
   stats: nested(7, linkStatsPolicy),
-  /** The same, as counted by the kernel; absent while the interface is being deleted. */
+  /**
+   * The same, as counted by the kernel; absent for clients without rights, and while the interface
+   * is being deleted.
+   */
   kernelStats: nested(8, linkStatsPolicy),
   drops: indexedArray(9, dropPolicy),
   /**

@@ -1,12 +1,10 @@
 /**
  * The replies of a running vnet to requests of `vnet_nl`. The counters of a device, vnet's and the
  * kernel's, are read in one turn of the event loop. Both count a frame in the call that moves it,
- * so they agree to the frame at every moment, even under load. Clients without rights may get the
- * kernel's counters of a second ago.
+ * so they agree to the frame at every moment, even under load.
  */
 
 import type { SegmentEntry, SegmentEntryKind } from '../../lan/switch/segment-entry.ts'
-import { NSEC_PER_SEC } from '../../netdev/clock.ts'
 import { formatParam, type Param, UsageError } from '../../netdev/driver.ts'
 import { EINVAL, ENETDOWN, ENOENT, EOPNOTSUPP, VnetError } from '../../netdev/errno.ts'
 import { callNdo } from '../../netdev/ndo.ts'
@@ -38,8 +36,6 @@ const NAME = vnetAttributes.paramName.type
 const SEGMENT_KINDS = Object.keys(segmentPartNumbers) as SegmentEntryKind[]
 const NUL = Uint8Array.of(0)
 
-type KernelStats = (dev: NetDevice) => Float64Array | undefined
-
 export function vnetFamily(subject: Subject): Family {
   const echo = operation(commands.echo, {
     doit({ text }) {
@@ -51,10 +47,9 @@ export function vnetFamily(subject: Subject): Family {
     doit: which => describe(subject, theOne(subject, which)),
     dumpit: which => chosen(subject, which).map(dev => describe(subject, dev)),
   })
-  const kernelStats = kernelReadings()
   const getStats = operation(commands.getStats, {
-    doit: (which, caller) => deviceStats(subject, theOne(subject, which), kernelStats(caller)),
-    dumpit: ({ scope = 0, ...which }, caller) => allStats(subject, chosen(subject, which), scope, kernelStats(caller)),
+    doit: (which, caller) => deviceStats(subject, theOne(subject, which), { caller }),
+    dumpit: ({ scope = 0, ...which }, caller) => allStats(subject, chosen(subject, which), scope, caller),
   })
   const getParts = operation(commands.getParts, {
     // All of one moment, however late the client reads them.
@@ -101,28 +96,32 @@ function faultsOf({ netdevOps: { ndoTrigger, faults } }: NetDevice): readonly st
  * The sums of each device and, if `scope` asks for them, its queues after them. A device is read
  * when its turn comes.
  */
-function* allStats(subject: Subject, devices: readonly NetDevice[], scope: number, kernelStats: KernelStats) {
+function* allStats(subject: Subject, devices: readonly NetDevice[], scope: number, caller: Caller) {
   const isOwn = (scope & scopeNumbers.own) !== 0
   for (const dev of devices) {
     if ((scope & scopeNumbers.queue) === 0) {
-      yield deviceStats(subject, dev, kernelStats, isOwn)
+      yield deviceStats(subject, dev, { caller, isOwn })
       continue
     }
     // Of the same moment as the sums, however late the client reads them.
     const queues = queueCounters(dev)
     const rows = queues.map((_, queue) => dev.counters.queue(queue).slice())
-    yield deviceStats(subject, dev, kernelStats, isOwn)
+    yield deviceStats(subject, dev, { caller, isOwn })
     for (const [queue, row] of rows.entries()) {
       yield { ...identify(subject, dev), queue, stats: { row }, ...queues[queue] }
     }
   }
 }
 
-/** With `isOwn` only what vnet counts, without zeros: of many devices it is read every second. */
-function deviceStats(subject: Subject, dev: NetDevice, kernelStats: KernelStats, isOwn = false) {
+/**
+ * With `isOwn` only what vnet counts, without zeros: of many devices it is read every second. The
+ * kernel's counters are for clients with rights. Reading them waits for a lock of the whole machine
+ * (RTNL), which every user can hold in a user namespace.
+ */
+function deviceStats(subject: Subject, dev: NetDevice, { caller, isOwn = false }: { caller: Caller; isOwn?: boolean }) {
   const { tx, rx } = dev.counters.drops()
   const dropped = [...drops('tx', tx), ...drops('rx', rx)]
-  const kernel = isOwn ? undefined : kernelStats(dev)
+  const kernel = isOwn || !caller.privileged ? undefined : dev.kernelStats()
   const counted = { ...sumOfCounters(queueCounters(dev)), held: dev.slotsUsed }
   return {
     ...identify(subject, dev),
@@ -131,25 +130,6 @@ function deviceStats(subject: Subject, dev: NetDevice, kernelStats: KernelStats,
     drops: isOwn && dropped.length === 0 ? undefined : dropped,
     ...(isOwn ? withoutZeros(counted) : counted),
   }
-}
-
-/**
- * Returns how a client reads the kernel's statistics, which waits for a lock of the whole machine
- * (RTNL) that any user may hold. Clients without rights share one reading per device and second.
- */
-function kernelReadings(): (caller: Caller) => KernelStats {
-  const shared = new WeakMap<NetDevice, { readonly at: number; readonly stats: Float64Array | undefined }>()
-  const read: KernelStats = dev => {
-    const at = dev.net.clock.now()
-    const stats = dev.kernelStats()
-    shared.set(dev, { at, stats })
-    return stats
-  }
-  const readShared: KernelStats = dev => {
-    const last = shared.get(dev)
-    return last !== undefined && dev.net.clock.now() - last.at < NSEC_PER_SEC ? last.stats : read(dev)
-  }
-  return ({ privileged }) => (privileged ? read : readShared)
 }
 
 function withoutZeros<T extends Record<string, number>>(counters: T): { [K in keyof T]?: number } {
