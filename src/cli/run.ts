@@ -102,7 +102,7 @@ export async function run(
         },
         owner: options.user,
         captureGroup: options.captureGroup,
-        children: processes?.pids,
+        children: processes?.kinds,
       })
       const captures = options.capture === undefined ? undefined : await import('./run-capture.ts')
       await using _capture = await captures?.startCapture({ net, driver, plans, options, isOwn: io.own === true })

@@ -7,6 +7,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import type { ChildKind } from '../control/server/rights.ts'
 import { bindAdvice, parseAddress, urlOf } from '../http/address.ts'
 import { metricsUrl, ownAccess, pageUrl } from '../http/token.ts'
 import { check, closingOnError } from '../linux/errno.ts'
@@ -29,8 +30,7 @@ import { parseAddress as addressBytes } from '../packet/address.ts'
 import type { CommonOptions } from './options.ts'
 import type { WebUrls } from './output.ts'
 
-const KINDS = ['web', 'metrics'] as const
-type Kind = (typeof KINDS)[number]
+const KINDS: readonly ChildKind[] = ['web', 'metrics']
 
 /** Of node:net. */
 const BACKLOG = 511
@@ -42,15 +42,15 @@ const KEPT = 'VNET_WEB_SOCKETS'
 const MAIN = fileURLToPath(new URL('./web-process-main.js', import.meta.url))
 
 interface Served {
-  readonly kind: Kind
+  readonly kind: ChildKind
   readonly host: string
   readonly port: number
   readonly fd: number
 }
 
 export class WebProcesses implements AsyncDisposable {
-  /** The processes that may change this vnet: those whose pages may. */
-  readonly pids = new Set<number>()
+  /** What each process serves, by its number. */
+  readonly kinds = new Map<number, ChildKind>()
   readonly #native: Native
   readonly #served: Served[] = []
   readonly #children = new Map<ChildProcess, Served>()
@@ -60,7 +60,7 @@ export class WebProcesses implements AsyncDisposable {
    * Makes the sockets that the options request, or takes those that this process made before it
    * executed itself. Throws a UsageError if an address is malformed, a VnetError if it is in use.
    */
-  constructor(native: Native, options: Pick<CommonOptions, Kind>) {
+  constructor(native: Native, options: Pick<CommonOptions, ChildKind>) {
     this.#native = native
     const [pid, ...kept] = (process.env[KEPT] ?? '').split(' ').map(Number)
     try {
@@ -100,7 +100,7 @@ export class WebProcesses implements AsyncDisposable {
       const args = [MAIN, kind, host, `${port}`, `${process.pid}`]
       const child = spawn(process.execPath, args, { cwd: '/', env, stdio: ['pipe', 'ignore', 'pipe', fd] })
       this.#children.set(child, served)
-      if (kind === 'web' && child.pid !== undefined) this.pids.add(child.pid)
+      if (child.pid !== undefined) this.kinds.set(child.pid, kind)
       child.stderr?.setEncoding('utf8').on('data', (text: string) => {
         for (const line of text.trim().split('\n')) limited.warn(kind, `vnet: --${kind}: ${line}`)
       })
@@ -131,7 +131,7 @@ export class WebProcesses implements AsyncDisposable {
     const served = this.#children.get(child)
     if (served === undefined) return
     this.#children.delete(child)
-    if (child.pid !== undefined) this.pids.delete(child.pid)
+    if (child.pid !== undefined) this.kinds.delete(child.pid)
     this.#close(served)
     if (!this.#isEnding) log.err(`vnet: --${served.kind}: its process has ended (${why}); the interfaces go on`)
   }
@@ -151,7 +151,7 @@ export class WebProcesses implements AsyncDisposable {
 const NOWHERE = new Uint8Array(16)
 
 /** Returns a socket that listens; `fd` is one that does already. */
-function listening(native: Native, kind: Kind, text: string, fd?: number): Served {
+function listening(native: Native, kind: ChildKind, text: string, fd?: number): Served {
   const address = parseAddress(text)
   const bytes = address && addressBytes(address.host)
   if (address === undefined || bytes === undefined) {

@@ -24,9 +24,12 @@ const [FEW_GROUPS, NGROUPS_MAX] = [64, 65536]
 /** The right that a client lacks, in a few words; undefined if it lacks none. */
 export type Missing = string | undefined
 
+/** What a process serves that the vnet has started: the process of `web` may change the vnet. */
+export type ChildKind = 'web' | 'metrics'
+
 export interface RightsOptions {
   readonly captureGroup?: number | undefined
-  readonly children?: ReadonlySet<number> | undefined
+  readonly children?: ReadonlyMap<number, ChildKind> | undefined
 }
 
 /** Reads the rights of the clients that connect. */
@@ -34,12 +37,12 @@ export class Rights {
   readonly #native: Native
   readonly #owners: ReadonlySet<number>
   readonly #captureGroup: number | undefined
-  readonly #children: ReadonlySet<number> | undefined
+  readonly #children: ReadonlyMap<number, ChildKind> | undefined
   readonly #uidMap = readFileSync('/proc/self/uid_map', 'utf8')
 
   /**
-   * `owners` are the users that may change everything; root also needs the capability. So may
-   * `children`, processes that this one has not reaped: no other process has their numbers.
+   * `owners` are the users that may change everything; root also needs the capability. `children`
+   * are processes that this one has not reaped, by their numbers, which no other process has.
    * The members of `captureGroup` may capture frames.
    */
   constructor(native: Native, owners: Iterable<number>, { captureGroup, children }: RightsOptions = {}) {
@@ -51,11 +54,18 @@ export class Rights {
 
   /** Returns what the peer of a connected socket lacks; called once, when it is accepted. */
   missing(fd: number, { uid, pid }: Peer): Missing {
-    if (this.#owners.has(uid) || this.#children?.has(pid)) return undefined
+    const child = this.#children?.get(pid)
+    if (child === 'metrics') return 'the process of --metrics may only read'
+    if (this.#owners.has(uid) || child !== undefined) return undefined
     const owners = [...this.#owners].map(owner => ` and user ${owner}`).join('')
     if (uid !== ROOT) return `only root${owners} may do this: you are user ${uid}`
     const missing = this.#missingOfRoot(fd, pid)
     return missing && `only root with CAP_NET_ADMIN in the user namespace of this vnet${owners} may do this: ${missing}`
+  }
+
+  /** Returns whose share of the time the requests of a peer take. */
+  share({ uid, pid }: Peer): number | 'metrics' {
+    return this.#children?.get(pid) === 'metrics' ? 'metrics' : uid
   }
 
   /** Returns what the peer lacks to capture frames; `missing` is what it lacks for a change. */

@@ -19,7 +19,7 @@ import { Events } from './events.ts'
 import { ListeningSocket } from './listening-socket.ts'
 import { nlctrl } from './nlctrl.ts'
 import type { Caller, Family } from './operation.ts'
-import { Rights } from './rights.ts'
+import { type ChildKind, Rights } from './rights.ts'
 import { Runtime } from './runtime.ts'
 import { Sessions } from './sessions.ts'
 import type { Module } from './subject.ts'
@@ -49,10 +49,11 @@ export interface ServerOptions {
   /** The group whose members may capture frames; none by default. */
   readonly captureGroup?: number | undefined
   /**
-   * Processes that this one has started, and not reaped yet, to change this vnet for its user. They
-   * may have dropped the capability that this takes otherwise.
+   * Processes that this one has started and not reaped yet, by their numbers. That of `web` changes
+   * this vnet for its user, and may have dropped the capability that this takes otherwise. That of
+   * `metrics` is a client without rights, with a share of its own.
    */
-  readonly children?: ReadonlySet<number> | undefined
+  readonly children?: ReadonlyMap<number, ChildKind> | undefined
   /** The wall clock, in milliseconds since 1970; Date.now by default. */
   readonly now?: () => number
 }

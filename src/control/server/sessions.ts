@@ -105,20 +105,21 @@ export class Sessions implements Work {
       return false
     }
     const missingToCapture = this.#rights.missingToCapture(fd, peer, missing)
-    const owner = { missing, missingToCapture, share: peer.uid }
+    const owner = { missing, missingToCapture, share: this.#rights.share(peer) }
     const session = Session.of(this.#native, fd, owner, this.#server)
     if (typeof session !== 'number') this.#sessions.add(session)
     return typeof session !== 'number'
   }
 
   /** Returns why there is no room for a client; undefined if there is room. */
-  #refusal({ uid }: Peer, missing: Missing): string | undefined {
+  #refusal(peer: Peer, missing: Missing): string | undefined {
     const { size } = this.#sessions
     if (missing === undefined) return undefined
-    if (size >= CONNECTIONS - KEPT)
+    const share = this.#rights.share(peer)
+    if (share !== 'metrics' && size >= CONNECTIONS - KEPT)
       return `this vnet has ${size} clients already; the rest is kept for root and its owner`
-    const own = [...this.#sessions].filter(session => session.share === uid && !session.privileged).length
-    return own < CONNECTIONS_A_USER ? undefined : `user ${uid} has ${own} connections to this vnet already`
+    const own = [...this.#sessions].filter(session => session.share === share && !session.privileged).length
+    return own < CONNECTIONS_A_USER ? undefined : `user ${peer.uid} has ${own} connections to this vnet already`
   }
 }
 

@@ -14,6 +14,18 @@ it('goes by the process number only where the kernel has no SO_PEERPIDFD', () =>
   expect(missing(ENOPROTOOPT) ?? '').not.toContain('your process has ended')
 })
 
+it('lets the process of --web change a vnet, and that of --metrics nothing, which has a share of its own', () => {
+  const kinds = new Map([7, 8].map(pid => [pid, pid === 7 ? 'web' : 'metrics'] as const))
+  const rights = new Rights({} as Native, [1000], { children: kinds })
+  const of = (pid: number) =>
+    [0, 1000, 2000].map(uid => {
+      const peer = { uid, gid: uid, pid }
+      return [rights.missing(3, peer), rights.share(peer)]
+    })
+  expect(of(7)).toEqual([0, 1000, 2000].map(uid => [undefined, uid]))
+  expect(of(8)).toEqual(Array(3).fill(['the process of --metrics may only read', 'metrics']))
+})
+
 describe('the right to capture', () => {
   /** It lacks nothing for a change. */
   const MAY = null

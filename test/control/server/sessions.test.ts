@@ -2,8 +2,11 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { ControlClient, type Entry, serveControl } from '../../../src/control/index.ts'
 import { Connection } from '../../../src/control/protocol/connection.ts'
+import { readDirectories } from '../../../src/control/protocol/directory.ts'
+import { namedDirectory } from '../../../src/control/protocol/run-directory.ts'
 import { ListeningSocket } from '../../../src/control/server/listening-socket.ts'
 import { type Caller, type Family, operation } from '../../../src/control/server/operation.ts'
 import { Session } from '../../../src/control/server/sessions.ts'
@@ -11,6 +14,7 @@ import { loadNative } from '../../../src/linux/native.ts'
 import { Turns } from '../../../src/netdev/turns.ts'
 import { genlmsghdr, MessageBuilder, NLM_F_ACK, NLM_F_REQUEST, policy } from '../../../src/netlink/index.ts'
 import { FakeClock } from '../../../src/testing/fake-clock.ts'
+import { addDevice, memoryNets } from '../../support/memory-net.ts'
 
 const FAMILY = 100
 /** More than the buffers of both sockets and the output queue hold together. */
@@ -18,6 +22,7 @@ const REQUESTS = 1000
 const REPLY_BYTES = 4096
 
 const native = loadNative()
+const memoryNet = memoryNets()
 let directory: string
 
 beforeEach(() => {
@@ -25,6 +30,23 @@ beforeEach(() => {
 })
 
 afterEach(() => rmSync(directory, { recursive: true }))
+
+test('the process of --metrics is served without rights, in a share of its own', async () => {
+  const turns = new Turns(new FakeClock())
+  const added = vi.spyOn(turns, 'add')
+  const memory = memoryNet({ turns })
+  const { dev } = await addDevice(memory, {}, { name: 'eth9' })
+  const children = new Map([[process.pid, 'metrics' as const]])
+  using _control = serveControl(native, memory.net, { directory: join(directory, 'vnet'), children })
+  const client = new ControlClient(native)
+  const [entry] = readDirectories(namedDirectory(join(directory, 'vnet')))
+  const { vnet } = entry as Entry
+  expect(await client.stats(vnet, dev)).toMatchObject({ name: 'eth9', kernel: undefined })
+  await expect(client.cut(vnet, dev)).rejects.toThrow(/EPERM.*the process of --metrics may only read/)
+  client.close()
+  const sessions = added.mock.calls.map(([work]) => work).filter(work => work instanceof Session)
+  expect(new Set(sessions.map(({ share, privileged }) => `${share} ${privileged}`))).toEqual(new Set(['metrics false']))
+})
 
 test('a client that reads nothing is not served further, and gets every reply once it reads', async () => {
   const listening = ListeningSocket.open(native, join(directory, 'a.sock'), 0o600, () => {})
