@@ -1,6 +1,7 @@
 /**
  * Events: what happens to the devices, sent to each subscriber as it happens. Drops are polled, as
- * long as a subscriber has a threshold for them, so that dropping a frame costs nothing more. A
+ * long as a subscriber has a threshold for them, so that dropping a frame costs nothing more. The
+ * time for that is granted by Turns, to subscribers with rights apart from those without. A
  * subscriber that does not read loses the events for which there is no room. NLMSG_OVERRUN stands
  * in their place: it is sent with the next event that fits, or when everything has been read.
  */
@@ -18,6 +19,7 @@ import {
 } from '../../netdev/if.ts'
 import type { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
+import type { Work } from '../../netdev/turns.ts'
 import { encodeAttributes, genlmsghdr, MessageBuilder, NLMSG_OVERRUN } from '../../netlink/index.ts'
 import { commands, eventNumbers, VNET_EVENTS_ALL, VNET_GENL_ID, VNET_GENL_VERSION } from '../protocol/family.ts'
 import { queueCounters, sumOfCounters } from '../protocol/queue-counters.ts'
@@ -28,6 +30,8 @@ import { wireText } from './wire-words.ts'
 
 /** How often drops are polled. */
 const DROPS_MS = 100
+/** Subscribers that a step of a poll sends to, about 50 us. */
+const DROPS_STEP = 16
 
 type EventName = keyof typeof eventNumbers
 
@@ -62,6 +66,7 @@ export class Events {
   readonly #reported = new WeakMap<NetDevice, { readonly carrier: boolean; readonly cut: boolean }>()
   /** The words of the wires of each device, as last reported. */
   readonly #wires = new WeakMap<NetDevice, readonly string[]>()
+  readonly #polls = [true, false].map(privileged => new DropPoll(privileged, () => this.#dropsFor(privileged)))
   readonly #alarm: Alarm
   readonly #stop: () => void
   #polling = false
@@ -108,6 +113,7 @@ export class Events {
   [Symbol.dispose](): void {
     this.#stop()
     this.#alarm.cancel()
+    for (const poll of this.#polls) this.#net.turns.delete(poll)
   }
 
   /** Compares with the last report: NETDEV_CHANGE does not carry what changed. */
@@ -163,23 +169,61 @@ export class Events {
   }
 
   #pollDrops(): void {
-    for (const dev of this.#net.devices) {
+    const wanting = [...this.#subscribers.values()].filter(wantsDrops)
+    for (const poll of this.#polls) {
+      if (wanting.some(({ caller }) => caller.privileged === poll.privileged)) this.#net.turns.add(poll)
+    }
+    if (this.#polling) this.#pollLater()
+  }
+
+  /** Sends the drops that are due to the subscribers with rights, or without, in steps. */
+  *#dropsFor(privileged: boolean): Generator<undefined, void> {
+    for (const dev of [...this.#net.devices]) {
+      if (!this.#net.devices.includes(dev)) continue
       const dropped = dropsOf(dev)
       let bytes: Uint8Array | undefined
+      let left = DROPS_STEP
       for (const subscriber of this.#wanting('drops', dev).filter(wantsDrops)) {
-        const { notified, dropThreshold } = subscriber
+        const { caller, notified, dropThreshold } = subscriber
+        if (caller.privileged !== privileged || this.#subscribers.get(caller) !== subscriber) continue
         // Fewer than before: the statistics were reset.
         const before = notified.get(dev) ?? 0
         const last = dropped < before ? 0 : before
         const isDue = dropped - last >= dropThreshold
         notified.set(dev, isDue ? dropped : last)
-        if (!isDue) continue
-        bytes ??= this.#message(dev, 'drops', { dropped })
-        send(subscriber, bytes)
+        if (isDue) {
+          bytes ??= this.#message(dev, 'drops', { dropped })
+          send(subscriber, bytes)
+        }
+        if (--left > 0) continue
+        yield
+        left = DROPS_STEP
       }
+      yield
     }
-    if (this.#polling) this.#pollLater()
   }
+}
+
+/** One poll of the drops of all devices, which may outlast the time until the next. */
+class DropPoll implements Work {
+  readonly share = 'drops'
+  readonly privileged: boolean
+  readonly #begin: () => Iterator<undefined>
+  #steps: Iterator<undefined> | undefined
+
+  constructor(privileged: boolean, begin: () => Iterator<undefined>) {
+    this.privileged = privileged
+    this.#begin = begin
+  }
+
+  step(): boolean {
+    this.#steps ??= this.#begin()
+    if (this.#steps.next().done !== true) return true
+    this.#steps = undefined
+    return false
+  }
+
+  wait(): void {}
 }
 
 function detailsOf(dev: NetDevice, event: EventName, netnsOf: Subject['netnsOf']): object {

@@ -8,9 +8,10 @@ import { driver as cable } from '../../../src/drivers/cable.ts'
 import type { NetDevice } from '../../../src/netdev/net-device.ts'
 import { cutCable, netifCarrierOff, netifCarrierOn, plugCable } from '../../../src/netdev/netif.ts'
 import { devOpen, unregisterNetdev } from '../../../src/netdev/register.ts'
+import type { Turns, Work } from '../../../src/netdev/turns.ts'
 import { decodeAttributes, MessageBuilder, messages, NLMSG_OVERRUN, parseGenl } from '../../../src/netlink/index.ts'
 import { ask, read, request } from '../../support/genl-request.ts'
-import { addDevice, addDriver, memoryNets, numbered, turn } from '../../support/memory-net.ts'
+import { addDevice, addDriver, type MemoryNetOptions, memoryNets, numbered, turn } from '../../support/memory-net.ts'
 
 const [REGISTERED, UNREGISTERED, UP, DOWN, TIMEOUT, DROPS] = [1, 2, 3, 4, 5, 6] as const
 const [CARRIER_ON, CARRIER_OFF, CUT, PLUGGED] = [7, 8, 9, 10] as const
@@ -21,8 +22,8 @@ const NOW = 1_800_000_000_123
 const memoryNet = memoryNets()
 
 /** A net, and clients that record their events; a client in `deaf` has no room. */
-function listened() {
-  const memory = memoryNet()
+function listened(options: MemoryNetOptions = {}) {
+  const memory = memoryNet(options)
   const told: { who: number; event: number; [field: string]: unknown }[] = []
   /** Types of the messages to subscribers. */
   const types: number[] = []
@@ -154,6 +155,7 @@ test('a subscriber that names an interface gets no drops events of others', asyn
     for (const octets of numbered(3)) port.transmit(octets)
     await turn()
     memory.clock.advance(100 * MS)
+    await turn()
     return memory.told.map(({ event }) => event)
   }
   memory.subscribe(b => b.u64(30, 1n).string(2, 'other'))
@@ -180,6 +182,7 @@ test('a drops event is sent at each threshold, also after a reset; without a thr
     for (const octets of numbered(count)) port.transmit(octets)
     await turn()
     memory.clock.advance(100 * MS)
+    await turn()
     return memory.told.map(({ event, dropped }) => [event, dropped])
   }
   memory.subscribe()
@@ -209,6 +212,7 @@ test('each subscriber gets a drops event whenever drops reach its own threshold'
     for (const octets of numbered(2)) port.transmit(octets)
     await turn()
     memory.clock.advance(100 * MS)
+    await turn()
     return memory.told.map(({ who, dropped }) => [who, dropped])
   }
   expect(await toldOf()).toEqual([0, 1].map(who => [who, 2]))
@@ -226,8 +230,37 @@ test('drops of a device count from its registration, even if another client subs
   memory.events.subscribe(other, { dropThreshold: 1 })
   memory.told.length = 0
   memory.clock.advance(100 * MS)
+  await turn()
   expect(memory.told.map(({ who, dropped }) => [who, dropped])).toEqual([[0, 3]])
   memory.events[Symbol.dispose]()
+})
+
+test('drops are sent in steps of 16 subscribers, apart to those with rights, and not to one that has left', async () => {
+  const pending = new Set<Work>()
+  const turns = { add: (work: Work) => void pending.add(work), delete: (work: Work) => void pending.delete(work) }
+  const memory = listened({ turns: turns as unknown as Turns })
+  const sent: number[] = []
+  const callers = Array.from({ length: 40 }, (_, who): Caller => {
+    const rights = { missing: undefined, missingToCapture: undefined, share: who, privileged: who === 39 }
+    return { ...rights, onDrained: undefined, handOver() {}, notify: () => sent.push(who) > 0 }
+  })
+  for (const caller of callers) memory.events.subscribe(caller, { events: 1 << DROPS, dropThreshold: 1 })
+  const { port } = await addDevice(memory, {}, { name: 'one' })
+  for (const octets of numbered(1)) port.transmit(octets)
+  await turn()
+  memory.clock.advance(100 * MS)
+  const [root, others, ...more] = [...pending] as [Work, Work]
+  expect([root.privileged, others.privileged, more, sent]).toEqual([true, false, [], []])
+  expect([others.step(), sent]).toEqual([true, Array.from({ length: 16 }, (_, who) => who)])
+  memory.events.unsubscribe(callers[16]!)
+  // The next time is there before this poll has ended, which goes on.
+  memory.clock.advance(100 * MS)
+  while (others.step()) {}
+  expect(sent.slice(16)).toEqual(Array.from({ length: 22 }, (_, i) => 17 + i))
+  while (root.step()) {}
+  expect(sent.at(-1)).toBe(39)
+  memory.events[Symbol.dispose]()
+  expect(pending.size).toBe(0)
 })
 
 test('drops are no longer polled once the last subscriber with a threshold is gone', async () => {
