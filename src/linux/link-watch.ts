@@ -4,6 +4,7 @@
  * then release what it holds there.
  */
 import { IFF_UP } from '../netdev/if.ts'
+import type { Turns } from '../netdev/turns.ts'
 import { NSID_HOME } from './link-events.ts'
 import { LinkMonitor } from './link-monitor.ts'
 import type { Native } from './native.ts'
@@ -25,11 +26,12 @@ export interface WatchedLink {
 
 /**
  * Calls `fn` with the current state, and then whenever the state changes. Returns a function that
- * stops watching. Does not keep the process alive.
+ * stops watching. Does not keep the process alive. `turns` grants the time to read events.
  */
 export function watchLink(
   native: Native,
   { ifindex, netns, nsfd }: WatchedLink,
+  turns: Turns,
   fn: (state: WatchedState) => void,
 ): () => void {
   const ends: (() => void)[] = []
@@ -57,7 +59,7 @@ export function watchLink(
       onOverrun: read,
       onNsidGone() {},
     }
-    const monitor = LinkMonitor.open(native, listener, nsfd)
+    const monitor = LinkMonitor.open(native, listener, nsfd, turns)
     ends.push(() => monitor.close())
     monitor.unref()
     if (netns !== undefined && nsfd >= 0) ends.push(watchNetnsName(netns, nsfd, () => report('gone')))

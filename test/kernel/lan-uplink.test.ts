@@ -2,7 +2,7 @@
 import { copyFileSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Segment } from '../../src/lan/switch/segment.ts'
 import type { Station } from '../../src/lan/switch/station.ts'
 import { openUplink } from '../../src/lan/uplink/open.ts'
@@ -10,6 +10,7 @@ import type { Uplink } from '../../src/lan/uplink/uplink.ts'
 import { TimerfdClock } from '../../src/linux/clock.ts'
 import { LOGLEVEL_INFO, Log } from '../../src/netdev/log.ts'
 import { Net } from '../../src/netdev/net.ts'
+import type { Work } from '../../src/netdev/turns.ts'
 import { SKB_DROP_REASON_PKT_TOO_BIG } from '../../src/skb/drop-reason.ts'
 import { MemoryPlatform } from '../../src/testing/memory-port.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
@@ -393,6 +394,16 @@ describe('every frame', () => {
       outside.send(frame(MACS.near, MACS.behind, 61))
       await port.count(2)
       expect([port.lengths, uplink.stats.rxPackets]).toEqual([[56, 61], 2])
+    })
+  })
+
+  test('events of the interface of an uplink are read in the time of the vnet for work without rights', async () => {
+    await joined(async ({ net }) => {
+      const work = await new Promise<Work>(resolve => {
+        vi.spyOn(net.turns, 'addNow').mockImplementation(resolve)
+        mid.ip('link set veth0 down')
+      })
+      expect(work).toMatchObject({ share: 'events', privileged: false })
     })
   })
 })

@@ -45,7 +45,7 @@ export function openUplink(native: Native, net: Net, text: string): Uplink | und
       throw error
     }
     try {
-      stop = watchLink(native, { ifindex, netns, nsfd }, state => uplink.changed(state))
+      stop = watchLink(native, { ifindex, netns, nsfd }, net.turns, state => uplink.changed(state))
       return uplink
     } catch (error) {
       uplink.close()
