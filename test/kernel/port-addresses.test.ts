@@ -1,5 +1,6 @@
 /** The kernel's protocol addresses of a port's interface, as they come and go. */
 
+import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { ENOBUFS } from '../../src/netdev/errno.ts'
 import { formatAddress } from '../../src/packet/address.ts'
@@ -49,6 +50,20 @@ test('addresses that exist when the port opens are in its link, and not reported
   expect(texts(port.link)).toEqual(['198.18.0.1', '2001:db8::1'])
   await port.apply({ mtu: 1400 })
   expect(told.kinds).toEqual(['mtu'])
+})
+
+test('of 1,100 addresses the port has the first 1,000, also when one is deleted', async () => {
+  const taps = new TapPorts()
+  taps.home.ip('tuntap add mode tap name tap0')
+  const all = Array.from({ length: 1100 }, (_, i) => `198.18.${i >> 8}.${i & 255}`)
+  const input = all.map(address => `addr add ${address}/32 dev tap0\n`).join('')
+  execFileSync('ip', ['-n', taps.home.name, '-batch', '-'], { input })
+  const port = await taps.open()
+  expect(texts(port.link)).toEqual(all.slice(0, 1000))
+  const told = new Told(port)
+  taps.home.ip(`addr del ${all[0]}/32 dev tap0`)
+  await told.until('addresses')
+  expect(texts(port.link)).toEqual(all.slice(1, 1001))
 })
 
 test('an address with two prefixes counts once, until both are deleted', async () => {

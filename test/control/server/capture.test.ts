@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { CaptureReader } from '../../../src/capture/reader.ts'
 import { type CaptureStream, ControlClient, type Entry, serveControl } from '../../../src/control/index.ts'
 import { readDirectories } from '../../../src/control/protocol/directory.ts'
@@ -145,6 +145,30 @@ describe('a capture', () => {
     other.stop()
     expect(await framesOf(other)).toHaveLength(2)
     expect(tapped(devices)).toEqual([])
+  })
+
+  test('takes over the memory of one that has ended, without its frames, but not of one that runs', async () => {
+    const { client, vnet, send } = await served()
+    const made: number[] = []
+    const Counted: typeof Uint8Array = new Proxy(Uint8Array, {
+      construct(target, [length, ...rest]: [number, ...unknown[]], asked) {
+        if (length === 16 << 20) made.push(length)
+        return Reflect.construct(target, [length, ...rest], asked === Counted ? target : asked)
+      },
+    })
+    vi.stubGlobal('Uint8Array', Counted)
+    ends.push({ [Symbol.dispose]: () => void vi.unstubAllGlobals() })
+    for (let round = 0; round < 3; round++) {
+      const one = await client.capture(vnet)
+      send(...numbered(1))
+      const other = round === 1 ? await client.capture(vnet) : undefined
+      send(...numbered(1))
+      other?.stop()
+      if (other !== undefined) expect(await framesOf(other)).toHaveLength(2)
+      one.stop()
+      expect(await framesOf(one)).toHaveLength(4)
+    }
+    expect(made).toHaveLength(2)
   })
 
   test('ends when its reader leaves the loop, and its devices are tapped no more', async () => {
