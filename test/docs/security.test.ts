@@ -7,7 +7,7 @@ import { STRANGERS, TURN_NS } from '../../src/netdev/turns.ts'
 
 const docs = new URL('../../docs/', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, docs), 'utf8')
-const page = read('security.md')
+const page = read('security.md').replace(/\s+/g, ' ')
 
 /** Returns the value of a constant in a source file. */
 function constant(file: string, name: string): number {
@@ -28,12 +28,13 @@ test('the limits in docs/security.md are those of the code', () => {
   expect(page).toContain(`A filter has at most ${filterMax.toLocaleString('en')} characters`)
   expect(page).toContain(`turns of ${TURN_NS / 1000} µs`)
   const burst = STRANGERS.burst / NSEC_PER_MSEC
-  expect(page.replace(/\s+/g, ' ')).toContain(`one account: ${burst} ms of each ${burst / STRANGERS.part} ms`)
+  expect(page).toContain(`one account: ${burst} ms of each ${burst / STRANGERS.part} ms`)
   const of = (name: string) => constant('control/server/capture.ts', name)
   const captures = `at most ${of('CAPTURES')} captures at once, ${of('CAPTURES_A_USER')} per user of the group`
-  expect(page.replace(/\s+/g, ' ')).toContain(`${captures}, and ${of('KEPT')} are kept`)
+  expect(page).toContain(`${captures}, and ${of('KEPT')} are kept`)
   expect(page).toContain(`a buffer of ${constant('capture/capture.ts', 'BUFFER_BYTES') / 1024 ** 2} MiB`)
-  expect(page).toContain(
-    `are ${constant('control/server/sessions.ts', 'CONNECTIONS')} connections, ${constant('control/server/sessions.ts', 'CONNECTIONS_A_USER')} per user, and ${constant('control/server/sessions.ts', 'KEPT')} are kept`,
-  )
+  const sessions = (name: string) => constant('control/server/sessions.ts', name)
+  const [all, own, kept] = ['CONNECTIONS', 'CONNECTIONS_A_USER', 'KEPT'].map(sessions)
+  expect(page).toContain(`are ${all} connections, ${own} per user, and ${kept} are kept`)
+  expect(page).toContain(`Up to ${sessions('CONNECTIONS_METRICS')} connections are kept for it`)
 })

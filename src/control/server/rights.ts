@@ -24,7 +24,7 @@ const [FEW_GROUPS, NGROUPS_MAX] = [64, 65536]
 /** The right that a client lacks, in a few words; undefined if it lacks none. */
 export type Missing = string | undefined
 
-/** What a process serves that the vnet has started: the process of `web` may change the vnet. */
+/** The option that a process of the vnet serves. The process of `web` may change the vnet. */
 export type ChildKind = 'web' | 'metrics'
 
 export interface RightsOptions {
@@ -63,7 +63,7 @@ export class Rights {
     return missing && `only root with CAP_NET_ADMIN in the user namespace of this vnet${owners} may do this: ${missing}`
   }
 
-  /** Returns whose share of the time the requests of a peer take. */
+  /** Returns the share of the time in which requests of a peer are served. */
   share({ uid, pid }: Peer): number | 'metrics' {
     return this.#children?.get(pid) === 'metrics' ? 'metrics' : uid
   }

@@ -49,9 +49,9 @@ export interface ServerOptions {
   /** The group whose members may capture frames; none by default. */
   readonly captureGroup?: number | undefined
   /**
-   * Processes that this one has started and not reaped yet, by their numbers. That of `web` changes
-   * this vnet for its user, and may have dropped the capability that this takes otherwise. That of
-   * `metrics` is a client without rights, with a share of its own.
+   * Processes that this one has started and not reaped yet, by their numbers. The process of
+   * `web` changes this vnet for its user, and may have dropped the capability that this takes
+   * otherwise. The process of `metrics` is a client without rights, with a share of its own.
    */
   readonly children?: ReadonlyMap<number, ChildKind> | undefined
   /** The wall clock, in milliseconds since 1970; Date.now by default. */

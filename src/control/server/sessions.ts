@@ -16,6 +16,8 @@ const CONNECTIONS = 256
 const KEPT = 64
 /** Connections at once of a user that may change nothing. */
 const CONNECTIONS_A_USER = 64
+/** Connections at once of the process of --metrics, which needs one. They are among the KEPT. */
+const CONNECTIONS_METRICS = 4
 /** Milliseconds until the next attempt, after descriptors or memory ran out. */
 const NO_ROOM_MS = 10
 
@@ -116,10 +118,13 @@ export class Sessions implements Work {
     const { size } = this.#sessions
     if (missing === undefined) return undefined
     const share = this.#rights.share(peer)
-    if (share !== 'metrics' && size >= CONNECTIONS - KEPT)
+    const isMetrics = share === 'metrics'
+    if (!isMetrics && size >= CONNECTIONS - KEPT)
       return `this vnet has ${size} clients already; the rest is kept for root and its owner`
     const own = [...this.#sessions].filter(session => session.share === share && !session.privileged).length
-    return own < CONNECTIONS_A_USER ? undefined : `user ${peer.uid} has ${own} connections to this vnet already`
+    return own < (isMetrics ? CONNECTIONS_METRICS : CONNECTIONS_A_USER)
+      ? undefined
+      : `user ${peer.uid} has ${own} connections to this vnet already`
   }
 }
 

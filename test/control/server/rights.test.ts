@@ -14,7 +14,7 @@ it('goes by the process number only where the kernel has no SO_PEERPIDFD', () =>
   expect(missing(ENOPROTOOPT) ?? '').not.toContain('your process has ended')
 })
 
-it('lets the process of --web change a vnet, and that of --metrics nothing, which has a share of its own', () => {
+it('lets the process of --web change a vnet, while the process of --metrics only reads, in a share of its own', () => {
   const kinds = new Map([7, 8].map(pid => [pid, pid === 7 ? 'web' : 'metrics'] as const))
   const rights = new Rights({} as Native, [1000], { children: kinds })
   const of = (pid: number) =>

@@ -9,7 +9,8 @@ import { readDirectories } from '../../../src/control/protocol/directory.ts'
 import { namedDirectory } from '../../../src/control/protocol/run-directory.ts'
 import { ListeningSocket } from '../../../src/control/server/listening-socket.ts'
 import { type Caller, type Family, operation } from '../../../src/control/server/operation.ts'
-import { Session } from '../../../src/control/server/sessions.ts'
+import type { Rights } from '../../../src/control/server/rights.ts'
+import { Session, Sessions } from '../../../src/control/server/sessions.ts'
 import { loadNative } from '../../../src/linux/native.ts'
 import { Turns } from '../../../src/netdev/turns.ts'
 import { genlmsghdr, MessageBuilder, NLM_F_ACK, NLM_F_REQUEST, policy } from '../../../src/netlink/index.ts'
@@ -46,6 +47,29 @@ test('the process of --metrics is served without rights, in a share of its own',
   client.close()
   const sessions = added.mock.calls.map(([work]) => work).filter(work => work instanceof Session)
   expect(new Set(sessions.map(({ share, privileged }) => `${share} ${privileged}`))).toEqual(new Set(['metrics false']))
+})
+
+test('the process of --metrics gets a connection beside 192 of users without rights, and at most 4', () => {
+  let share: number | 'metrics'
+  const rights = { missing: () => 'everything', missingToCapture: () => 'everything', share: () => share }
+  const listening = ListeningSocket.open(native, join(directory, 'a.sock'), 0o600, () => {})
+  const turns = new Turns(new FakeClock())
+  const server = { families: new Map(), turns, onEnd() {}, onDefect() {} }
+  const sessions = new Sessions(native, listening, rights as unknown as Rights, server)
+  const clients: Connection[] = []
+  /** Connects `count` clients; returns how many there are in all. */
+  const connect = (count: number, by: typeof share) => {
+    share = by
+    for (let i = 0; i < count; i++) {
+      clients.push(Connection.connect(native, listening.path, { onMessage() {}, onEnd() {} }) as Connection)
+      sessions.step()
+    }
+    return sessions.size
+  }
+  expect([connect(65, 1), connect(65, 2), connect(65, 3), connect(1, 4)]).toEqual([64, 128, 192, 192])
+  expect([connect(1, 'metrics'), connect(64, 'metrics')]).toEqual([193, 196])
+  sessions.close(0)
+  for (const each of [...clients, listening]) each.close()
 })
 
 test('a client that reads nothing is not served further, and gets every reply once it reads', async () => {
