@@ -3,10 +3,23 @@
  * other namespaces, so a process is recognized by facts that nobody else can forge: its network
  * namespace, the files mounted in its /etc, and its parent.
  */
-import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  statSync,
+} from 'node:fs'
 
-/** Limits the search for processes that are started while others are stopped. */
+/** The most scans of /proc, and the most before those that were found are killed. */
 const ROUNDS = 100
+const STOPS = 20
+/** States of a process that has ended: a zombie, or dead. */
+const ENDED = /[ZX]/
 
 /** Marks of a lab's processes, which no other process has. */
 export interface ProcessMarks {
@@ -27,37 +40,89 @@ interface Status {
 
 /**
  * Kills each process that has one of the marks, and all its descendants. Stops them first, because
- * a stopped process starts no children and does not leave the ones it has to another parent.
+ * a stopped process starts no children and does not leave the ones it has to another parent. When
+ * a parent dies, the kernel may let its stopped children run again (setpgid(2), orphaned process
+ * groups), so children are killed first, and the search ends only after a scan that began when all
+ * were killed. Where /proc has the numbers of another PID namespace, kills `children` only.
  */
 export function killProcesses({ namespaces = [], directory, children = [] }: ProcessMarks): void {
+  if (!hasOwnNumbers()) {
+    for (const pid of children) signal(pid, 'SIGKILL')
+    return
+  }
+  const found = new Set(children)
   const isInside = inNamespaces(namespaces)
   const isMounted = directory === undefined ? () => false : mountsFrom(directory)
-  const found = new Set(children)
-  for (let round = 0; round < ROUNDS; round++) {
+  /** Processes that were killed, and those that signals do not reach. */
+  const done = new Set<number>()
+  const kill = (pid: number) => {
+    signal(pid, 'SIGKILL')
+    done.add(pid)
+  }
+  let left: readonly number[] = children
+  let known: ReadonlySet<number> = new Set()
+  for (let round = 0, stops = 0; round < ROUNDS; round++) {
+    const areStopped = left.every(isStopped)
     const before = found.size
-    const running = runningProcesses()
+    const { running, ended } = scan()
     for (const pid of running.keys()) if (isInside(pid) || isMounted(pid)) found.add(pid)
     addDescendants(running, found)
-    for (const pid of found) attempt(() => process.kill(pid, 'SIGSTOP'))
-    if (found.size === before) break
+    left = [...found].filter(pid => running.has(pid) && !done.has(pid))
+    // One that ended during the scan may have started another after /proc was listed.
+    const isWhole = ended.every(pid => found.has(pid) || known.has(pid))
+    known = new Set(ended)
+    if (!(areStopped && isWhole && found.size === before) && ++stops < STOPS) {
+      for (const pid of left) if (!signal(pid, 'SIGSTOP')) done.add(pid)
+      continue
+    }
+    if (left.length === 0) return
+    for (const pid of [...left].reverse()) kill(pid)
+    stops = 0
   }
-  for (const pid of found) attempt(() => process.kill(pid, 'SIGKILL'))
+  for (const pid of found) if (!done.has(pid)) kill(pid)
 }
 
-/** Whether a process has not ended. A zombie has, although its parent has not waited for it. */
+/**
+ * Whether a process has not ended. A zombie has, although its parent has not waited for it. /proc
+ * may hide the processes of other users (hidepid), which signals do not.
+ */
 export function isAlive(pid: number): boolean {
-  const { state = 'X' } = statusOf(pid) ?? {}
-  return !/[ZX]/.test(state)
+  try {
+    process.kill(pid, 0)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
+  }
+  const state = hasOwnNumbers() ? statusOf(pid)?.state : undefined
+  return state === undefined || !ENDED.test(state)
 }
 
-/** Returns the processes that have not ended, except this one. */
-function runningProcesses(): Map<number, Status> {
+/** Whether a process that was sent SIGSTOP has stopped. One that waits for a child sleeps in D. */
+function isStopped(pid: number): boolean {
+  const state = statusOf(pid)?.state
+  return state === undefined || !/[RS]/.test(state)
+}
+
+/** Returns false for a process that has ended, or that we may not signal. */
+function signal(pid: number, name: NodeJS.Signals): boolean {
+  return attempt(() => process.kill(pid, name)) === true
+}
+
+/** Whether /proc is of our PID namespace: kill(2) takes its numbers. */
+function hasOwnNumbers(): boolean {
+  return attempt(() => readlinkSync('/proc/self')) === String(process.pid)
+}
+
+/** Returns all processes but this one: those that run, and those that have ended. */
+function scan(): { readonly running: Map<number, Status>; readonly ended: readonly number[] } {
   const running = new Map<number, Status>()
+  const ended: number[] = []
   for (const pid of readdirSync('/proc').map(Number)) {
-    const status = pid > 0 && pid !== process.pid ? statusOf(pid) : undefined
-    if (status !== undefined && !/[ZX]/.test(status.state)) running.set(pid, status)
+    if (!(pid > 0) || pid === process.pid) continue
+    const status = statusOf(pid)
+    if (status === undefined || ENDED.test(status.state)) ended.push(pid)
+    else running.set(pid, status)
   }
-  return running
+  return { running, ended }
 }
 
 function addDescendants(running: ReadonlyMap<number, Status>, found: Set<number>): void {

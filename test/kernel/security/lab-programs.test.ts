@@ -4,13 +4,26 @@
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createLab } from '../../../src/testing/index.ts'
 import { removeLeftovers } from '../../../src/testing/lab/leftovers.ts'
 import { isAlive } from '../../../src/testing/lab/processes.ts'
+
+/** Called after /proc was listed, before anything is done with the list. */
+const afterListing = vi.hoisted(() => ({ run: () => {} }))
+
+vi.mock('node:fs', async original => {
+  const fs = await original<typeof import('node:fs')>()
+  const readdirSync = (path: string, ...rest: []) => {
+    const names = fs.readdirSync(path, ...rest)
+    if (path === '/proc') afterListing.run()
+    return names
+  }
+  return { ...fs, readdirSync, default: fs }
+})
 
 let directory: string
 const before = process.env.TMPDIR
@@ -20,6 +33,7 @@ beforeEach(() => {
   process.env.TMPDIR = directory
 })
 afterEach(() => {
+  afterListing.run = () => {}
   if (before === undefined) delete process.env.TMPDIR
   else process.env.TMPDIR = before
   rmSync(directory, { recursive: true })
@@ -124,4 +138,130 @@ test.each([
   expect(isAlive(pid)).toBe(true)
   await lab.close()
   await expect.poll(() => isAlive(pid)).toBe(false)
+})
+
+/** Returns the running processes with this argument. */
+function processesOf(argument: string): number[] {
+  return readdirSync('/proc')
+    .filter(isNumber)
+    .map(Number)
+    .filter(pid => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0').includes(argument) && isAlive(pid)
+      } catch {
+        return false
+      }
+    })
+}
+
+const isNumber = (text: string) => /^\d+$/.test(text)
+
+test('a daemon of a program that runs again while programs are killed ends with the lab', async () => {
+  const mark = `1000.${process.pid}`
+  await using lab = await createLab()
+  const [host] = lab.namespaces('host')
+  const script = `trap 'setsid -f sleep ${mark}' HUP; echo $$; exec >&- 2>&-; read line <${fifo()}`
+  const child = host.spawn('setsid', ['-f', 'sh', '-c', script])
+  const [line] = await once(child.stdout!.setEncoding('utf8'), 'data')
+  const { kill } = process
+  using _ = vi.spyOn(process, 'kill').mockImplementation((pid, signal) => {
+    // The kernel does so if the group of a stopped process is orphaned when another is killed.
+    if (pid === Number(line) && signal === 'SIGKILL') {
+      kill(pid, 'SIGHUP')
+      kill(pid, 'SIGCONT')
+      while (processesOf(mark).length === 0) spawnSync('true')
+    }
+    return kill(pid, signal)
+  })
+  await lab.close()
+  expect(processesOf(mark)).toEqual([])
+})
+
+test('the children of a program are killed before it', async () => {
+  await using lab = await createLab()
+  const [host] = lab.namespaces('host')
+  const child = host.spawn('sh', ['-c', 'sleep 1000 & echo $!; wait'])
+  const [line] = await once(child.stdout!.setEncoding('utf8'), 'data')
+  using kill = vi.spyOn(process, 'kill')
+  await lab.close()
+  const killed = kill.mock.calls.filter(([, signal]) => signal === 'SIGKILL').map(([pid]) => pid)
+  expect(killed).toEqual([Number(line), child.pid])
+})
+
+/** Makes a fifo from which programs read before they go on. */
+function fifo(): string {
+  const path = join(directory, 'fifo')
+  spawnSync('mkfifo', [path])
+  return path
+}
+
+/** Lets what waits at a fifo go on when the processes are listed next, until `isDone`. */
+function goOnAfterListing(path: string, isDone: () => boolean): void {
+  afterListing.run = () => {
+    afterListing.run = () => {}
+    spawnSync('sh', ['-c', `echo >${path}`])
+    while (!isDone()) spawnSync('true')
+  }
+}
+
+test('a child that a program starts while the lab lists the processes ends with the lab', async () => {
+  const mark = `1001.${process.pid}`
+  const [path, done] = [fifo(), join(directory, 'done')]
+  await using lab = await createLab()
+  const [host] = lab.namespaces('host')
+  const ns = `/proc/${process.pid}/ns`
+  const script = `echo ready; exec >&- 2>&-; read line <${path}; sleep ${mark} & touch ${done}; wait`
+  const child = host.spawn('nsenter', [`--net=${ns}/net`, `--mount=${ns}/mnt`, 'sh', '-c', script])
+  await once(child.stdout!, 'data')
+  goOnAfterListing(path, () => existsSync(done))
+  await lab.close()
+  expect(processesOf(mark)).toEqual([])
+})
+
+test('a daemon that starts another and ends while the lab lists the processes leaves nothing', async () => {
+  const mark = `1002.${process.pid}`
+  const path = fifo()
+  await using lab = await createLab()
+  const [host] = lab.namespaces('host')
+  const script = `echo $$; exec >&- 2>&-; read line <${path}; setsid -f sleep ${mark}`
+  const child = host.spawn('setsid', ['-f', 'sh', '-c', script])
+  const ended = once(child, 'exit')
+  const [line] = await once(child.stdout!.setEncoding('utf8'), 'data')
+  await ended
+  goOnAfterListing(path, () => !isAlive(Number(line)))
+  await lab.close()
+  expect(processesOf(mark)).toEqual([])
+})
+
+/** Runs a program of Node.js by a command. Returns what it prints. */
+function run(command: string, words: readonly string[], script: string): string {
+  const module = new URL('../../../dist/testing/lab/processes.js', import.meta.url).href
+  const program = `import { isAlive, killProcesses } from '${module}'\n${script}`
+  const env = { ...process.env, PROGRAM: program }
+  const { stdout, stderr } = spawnSync(command, words, { env, encoding: 'utf8' })
+  expect(stderr).toBe('')
+  return stdout
+}
+
+const NODE = `${process.execPath} --input-type=module -e "$PROGRAM"`
+
+test('in a PID namespace whose /proc is of another, only the known children are killed', () => {
+  const script = `
+    import { spawn } from 'node:child_process'
+    import { openSync } from 'node:fs'
+    const child = spawn('sleep', ['1000'])
+    const { kill } = process
+    const killed = new Set()
+    process.kill = pid => killed.add(pid) !== undefined
+    killProcesses({ namespaces: [openSync('/proc/self/ns/net')], children: [child.pid] })
+    process.kill = kill
+    console.log(killed.size, killed.has(child.pid))
+    child.kill('SIGKILL')`
+  expect(run('unshare', ['--pid', '--fork', 'sh', '-c', NODE], script)).toBe('1 true\n')
+})
+
+test('a process that /proc hides is alive', () => {
+  const user = 'setpriv --reuid 65534 --regid 65534 --clear-groups'
+  const words = ['-m', 'sh', '-ec', `mount -t proc -o hidepid=2 proc /proc; exec ${user} ${NODE}`]
+  expect(run('unshare', words, `console.log(isAlive(${process.pid}))`)).toBe('true\n')
 })
