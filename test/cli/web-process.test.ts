@@ -1,0 +1,19 @@
+/** The processes of --web and --metrics, as the vnet knows them. */
+import { afterEach, expect, test, vi } from 'vitest'
+import { WebProcesses } from '../../src/cli/web-process.ts'
+import { loadNative } from '../../src/linux/native.ts'
+import { LOGLEVEL_INFO, Log } from '../../src/netdev/log.ts'
+import { FakeClock } from '../../src/testing/fake-clock.ts'
+
+afterEach(() => void vi.unstubAllEnvs())
+
+test('a vnet knows which of its processes is that of --metrics, until they have ended', async () => {
+  // Where it notes its sockets.
+  vi.stubEnv('VNET_WEB_SOCKETS', '')
+  const processes = new WebProcesses(loadNative(), { web: '0', metrics: '0' })
+  processes.start(new Log(LOGLEVEL_INFO, () => {}), new FakeClock())
+  expect([...processes.kinds.values()]).toEqual(['web', 'metrics'])
+  expect(processes.kinds.has(process.pid)).toBe(false)
+  await processes[Symbol.asyncDispose]()
+  expect(processes.kinds.size).toBe(0)
+})
