@@ -62,6 +62,8 @@ export class LinkQueue implements Work {
   set nsid(nsid: number) {
     this.#turns.delete(this)
     this.#nsid = nsid
+    // Since the move, the old namespace may have given the index to another interface.
+    this.#links = []
     this.#schedule()
   }
 

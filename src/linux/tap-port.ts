@@ -204,7 +204,8 @@ export class TapPort implements Port {
 
   /** Handles an event of the interface: notifies the listener of each difference. */
   linkEvent(link: Link): void {
-    if (this.#gone || this.#closed) return
+    // A queued event may have the index that the interface had before it left and came back.
+    if (this.#gone || this.#closed || link.ifindex !== this.#ifindex) return
     const before = this.#reported
     this.#link = linkState(link, { ...this.#link, groupsCut: this.#groupsCut })
     this.#reported = { ...this.#link, addresses: before.addresses, multicast: before.multicast }

@@ -193,6 +193,28 @@ describe('refresh', () => {
     await told.until('mtu', ({ mtu }) => mtu === 1300)
   })
 
+  test.each([
+    ['in another namespace', false],
+    ['that comes back', true],
+  ])('a port %s reports nothing of an interface that got its old index', async (_, comesBack) => {
+    const taps = new TapPorts()
+    const far = taps.own.add()
+    const port = await taps.open()
+    const told = new Told(port)
+    const { ifindex } = port.link
+    taps.home.ip(`link set tap0 netns ${far.name}`)
+    taps.home.ip(`link add foreign index ${ifindex} mtu 1234 type bridge`)
+    if (comesBack) far.ip(`link set tap0 netns ${taps.home.name}`)
+    await told.until('moved')
+    ;(comesBack ? taps.home : far).ip('link set tap0 mtu 1300')
+    await told.until('mtu', ({ mtu }) => mtu === 1300)
+    expect(told.changes.filter(({ kind }) => kind === 'mtu' || kind === 'renamed')).toEqual([
+      { kind: 'mtu', mtu: 1300 },
+    ])
+    expect(port.link).toMatchObject({ name: 'tap0', mtu: 1300 })
+    expect(port.link.ifindex === ifindex).toBe(!comesBack)
+  })
+
   test('a port in a namespace without a name has the name that /proc shows', async () => {
     const taps = new TapPorts()
     const port = await taps.open()

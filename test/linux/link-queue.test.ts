@@ -115,7 +115,16 @@ test('events are work of the namespace of the interface, also after a move', () 
   queue.link(link('a'))
   expect([queue.share, queue.privileged]).toEqual(['netns 5', false])
   queue.nsid = 6
+  queue.link(link('a'))
   expect([queue.share, turns.work.size]).toEqual(['netns 6', 1])
+})
+
+test('states that waited are not reported after a move: they may be of another interface', () => {
+  queue.link(link('foreign', 0))
+  queue.nsid = 6
+  queue.link(link('a'))
+  turns.run()
+  expect(calls).toEqual(['a up'])
 })
 
 test('an error of the port is reported, and the next state follows', () => {
