@@ -278,7 +278,7 @@ export class TxQueue {
     else if (dev.cut) for (let i = 0; i < n; i++) batch[i].drop(SKB_DROP_REASON_TX_CARRIER)
     else if (dev.netdevOps.ndoSelectQueue === undefined) for (let i = 0; i < n; i++) this.#xmit(batch[i])
     else for (let i = 0; i < n; i++) this.#select(batch[i]).#xmit(batch[i])
-    if (pool.allocated - before > MADE_MAX * n) this.#most = 1
+    if (n > 0 && pool.allocated - before > MADE_MAX * n) this.#most = 1
     else if (this.#most < BATCH) this.#most++
     return n
   }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from 'vitest'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../src/netdev/clock.ts'
-import { EBADFD, EFAULT, EIO, ENOMEM } from '../../src/netdev/errno.ts'
+import { EBADFD, EFAULT, EIO, ENOBUFS, ENOMEM } from '../../src/netdev/errno.ts'
 import { NETDEV_TX_BUSY, NETDEV_TX_OK } from '../../src/netdev/if.ts'
 import { IRQ_HANDLED, Irq } from '../../src/netdev/irq.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
@@ -470,6 +470,21 @@ describe('an empty pool', () => {
     for (const skb of held.splice(0)) skb.drop()
     await turn()
     expect(held.map(numberOf)).toEqual([5])
+    for (const skb of held.splice(0)) skb.drop()
+  })
+
+  test('the first read after an empty pool asks for a whole batch', async () => {
+    const memory = makeNet({ large: 4 })
+    const held: SkBuff[] = []
+    const { port } = await addDevice(memory, { ndoStartXmit: skb => void held.push(skb) })
+    const read = vi.spyOn(port.queues[0] as MemoryQueue, 'read')
+    transmit(port, 6)
+    await turn()
+    expect(read).toHaveLastReturnedWith(-ENOBUFS)
+    read.mockClear()
+    for (const skb of held.splice(0)) skb.drop()
+    await turn()
+    expect(read.mock.calls[0]?.[1]).toBe(16)
     for (const skb of held.splice(0)) skb.drop()
   })
 
