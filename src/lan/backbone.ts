@@ -11,8 +11,9 @@ import type { Net } from '../netdev/net.ts'
 import { formatAddress, ipv4Bytes, parseAddress } from '../packet/address.ts'
 import { DHCP_SERVER_PORT } from '../packet/dhcp.ts'
 import { DHCPV6_SERVER_PORT, duidOf } from '../packet/dhcpv6.ts'
-import { ETH_ALEN, isSameAddress } from '../packet/ethernet.ts'
+import { isSameAddress } from '../packet/ethernet.ts'
 import { NDISC_ROUTER_SOLICITATION } from '../packet/icmpv6.ts'
+import { IPV6_ALEN } from '../packet/ipv6.ts'
 import { get32 } from '../packet/octets.ts'
 import { type AdvertisedPrefix, isRouterSolicitation } from '../packet/router-advert.ts'
 import type { LanConfig } from './config/defaults.ts'
@@ -36,7 +37,7 @@ import type { Segment } from './switch/segment.ts'
 import type { SegmentEntry } from './switch/segment-entry.ts'
 
 const DNS_PORT = 53
-/** Queries from one client, over UDP or over TCP, and from all. */
+/** Queries from one client, and from all, over UDP and again over TCP. */
 const DNS_EACH = { perSecond: 1000, burst: 2000 }
 const DNS_ALL = { perSecond: 4000, burst: 8000 }
 /** Bytes of a message over TCP: its length has 16 bits. */
@@ -68,6 +69,8 @@ export class Backbone implements AsyncDisposable {
   /** For DHCPv6 and router solicitations. */
   readonly #ip6Budget: Budget
   readonly #dnsBudget: Budget
+  /** By IP address: sockets know no other one, and a handshake proves it. */
+  readonly #dnsTcpBudget: Budget
   readonly #tcp: TcpServices
   #population: Population
   #dhcp: DhcpServer | undefined
@@ -96,6 +99,7 @@ export class Backbone implements AsyncDisposable {
     this.#dhcpBudget = clientBudget(clock)
     this.#ip6Budget = clientBudget(clock)
     this.#dnsBudget = new Budget(clock, DNS_EACH, DNS_ALL)
+    this.#dnsTcpBudget = new Budget(clock, DNS_EACH, DNS_ALL, IPV6_ALEN)
     this.#population = this.#populate(setup)
     this.#openDhcp(this.#population.dhcp)
     this.#serve(setup.config)
@@ -239,8 +243,8 @@ export class Backbone implements AsyncDisposable {
   }
 
   /** Whether a client is within its budget, by default that of DHCPv6 and router solicitations. */
-  #serves(mac: Uint8Array, budget = this.#ip6Budget): boolean {
-    if (budget.take(mac)) return true
+  #serves(client: Uint8Array, budget = this.#ip6Budget): boolean {
+    if (budget.take(client)) return true
     this.#population.hosts.countRefused()
     return false
   }
@@ -263,7 +267,7 @@ export class Backbone implements AsyncDisposable {
     serveDnsOverTcp(socket, from, {
       turns: this.#options.net.turns,
       answer: query => this.#resolve(query, from, DNS_TCP_MAX),
-      take: () => this.#serves(client, this.#dnsBudget),
+      take: () => this.#serves(client, this.#dnsTcpBudget),
     })
   }
 
@@ -275,10 +279,8 @@ export class Backbone implements AsyncDisposable {
   }
 }
 
-/** Stands for the hardware address of a TCP client, which its socket does not know. */
-function clientKey(address: string): Uint8Array {
-  const bytes = parseAddress(address) ?? new Uint8Array(4)
-  const key = new Uint8Array(ETH_ALEN)
-  key.set(bytes.subarray(-ETH_ALEN), ETH_ALEN - Math.min(ETH_ALEN, bytes.length))
-  return key
+/** Returns the 16 bytes of an address, of IPv4 as ::ffff:a.b.c.d; zeros if it has no text. */
+function clientKey(text: string): Uint8Array {
+  const bytes = parseAddress(text) ?? new Uint8Array(IPV6_ALEN)
+  return bytes.length === IPV6_ALEN ? bytes : Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ...bytes)
 }

@@ -1,6 +1,9 @@
 /** The services of the gateway of `vnet lan`, by frames, and what a reload keeps. */
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import { type Duplex, duplexPair } from 'node:stream'
 import { describe, expect, test } from 'vitest'
-import { host } from '../../src/lan/services/tcp-handlers.ts'
+import { host, type TcpHandler } from '../../src/lan/services/tcp-handlers.ts'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../src/netdev/clock.ts'
 import { formatAddress, formatIpv4 } from '../../src/packet/address.ts'
 import { DHCPACK, DHCPDISCOVER, DHCPOFFER, DHCPREQUEST, DHO_HOST_NAME, parse } from '../../src/packet/dhcp.ts'
@@ -203,6 +206,31 @@ describe('the gateway', () => {
     expect(net.ask(question)).toHaveLength(1)
     const other = { ...CLIENT, mac: [2, 0, 0, 0, 0, 77] }
     expect(net.ask(udp(GATEWAY, 53, [...query('router', 1)], { from: other }))).toHaveLength(1)
+  })
+
+  test('the gateway resolves over TCP for a client when floods over UDP and of a similar address are refused', async () => {
+    const net = await addBackbone(makeNet(), setupOf())
+    const { hosts, gateway } = net.backbone.population
+    const serve = hosts.kind(gateway.index).tcp.get(53) as TcpHandler
+    const connect = (remoteAddress: string) => {
+      const [client, server] = duplexPair() as [Duplex, Duplex]
+      serve(Object.assign(server, { remoteAddress, setTimeout() {} }) as unknown as Socket, gateway)
+      return { client, server }
+    }
+    const question = [...query('router', 1)]
+    const message = Uint8Array.of(0, question.length, ...question)
+    // The end of this hardware address, and of this IPv6 address, is the address of the client.
+    const spoofed = { ...CLIENT, mac: [0, 0, 198, 18, 0, 9] }
+    for (let n = 0; n < 2001; n++) net.ask(udp(GATEWAY, 53, question, { from: spoofed }))
+    expect(refusedBy(net)).toBe(1)
+    const flooding = connect('2001:db8::198.18.0.9')
+    for (let n = 0; n < 2001; n++) flooding.client.resume().write(message)
+    await once(flooding.server, 'close')
+    expect(refusedBy(net)).toBe(2)
+    const { client } = connect('::ffff:198.18.0.9')
+    client.end(message)
+    const [reply] = await once(client, 'data')
+    expect(reply.length).toBeGreaterThan(message.length)
   })
 
   test('5,000 router solicitations cause a hundred log lines and one advertisement', async () => {

@@ -1,10 +1,10 @@
 /**
- * Budget limits the requests of each client, identified by its hardware address, and of all clients
- * together, so a client that floods uses up its own share only.
+ * Budget limits the requests of each client, identified by an address, and of all clients together,
+ * so a client that floods uses up its own share only.
  */
 import type { Clock } from '../../netdev/clock.ts'
 import { type Rate, TokenBucket } from '../../netdev/token-bucket.ts'
-import { copyAddress, ETH_ALEN } from '../../packet/ethernet.ts'
+import { ETH_ALEN } from '../../packet/ethernet.ts'
 import { AddressTable } from '../switch/address-table.ts'
 
 /** Clients that a budget remembers; beyond that the first is forgotten. */
@@ -13,16 +13,19 @@ const CLIENTS = 4096
 export class Budget {
   readonly #each: TokenBucket
   readonly #all: TokenBucket
-  readonly #table = new AddressTable(ETH_ALEN)
-  readonly #macs = new Uint8Array(CLIENTS * ETH_ALEN)
+  readonly #table: AddressTable
+  readonly #addresses: Uint8Array
   #next = 0
 
-  constructor(clock: Clock, each: Rate, all: Rate) {
+  /** `length` is that of the clients' addresses in bytes. They are MAC addresses by default. */
+  constructor(clock: Clock, each: Rate, all: Rate, length: number = ETH_ALEN) {
     this.#each = new TokenBucket(clock, each, CLIENTS)
     this.#all = new TokenBucket(clock, all)
+    this.#table = new AddressTable(length)
+    this.#addresses = new Uint8Array(CLIENTS * length)
   }
 
-  /** Takes a request of the client with the MAC address at `at`. Returns false if none is left. */
+  /** Takes a request of the client whose address is at `at`. Returns false if none is left. */
   take(bytes: Uint8Array, at = 0): boolean {
     const known = this.#table.get(bytes, at)
     return this.#each.take(known < 0 ? this.#add(bytes, at) : known) && this.#all.take()
@@ -30,9 +33,10 @@ export class Budget {
 
   #add(bytes: Uint8Array, at: number): number {
     const client = this.#next
+    const { length } = this.#table
     this.#next = (client + 1) % CLIENTS
-    if (this.#table.size === CLIENTS) this.#table.delete(this.#macs, client * ETH_ALEN)
-    copyAddress(this.#macs, client * ETH_ALEN, bytes, at)
+    if (this.#table.size === CLIENTS) this.#table.delete(this.#addresses, client * length)
+    for (let i = 0; i < length; i++) this.#addresses[client * length + i] = bytes[at + i]
     this.#table.set(bytes, at, client)
     this.#each.fill(client)
     return client
