@@ -264,7 +264,7 @@ export class Backbone implements AsyncDisposable {
   #resolveOverTcp(socket: Socket): void {
     const from = remoteOf(socket)
     const client = clientKey(from)
-    serveDnsOverTcp(socket, from, {
+    serveDnsOverTcp(socket, {
       turns: this.#options.net.turns,
       answer: query => this.#resolve(query, from, DNS_TCP_MAX),
       take: () => this.#serves(client, this.#dnsTcpBudget),

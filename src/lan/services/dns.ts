@@ -89,7 +89,7 @@ export interface DnsTcpServer {
  * 4.2.2), in the time of work without rights. Queries wait while the client does not read replies.
  * A query beyond the client's budget closes the connection.
  */
-export function serveDnsOverTcp(socket: Socket, client: string, { turns, answer, take }: DnsTcpServer): void {
+export function serveDnsOverTcp(socket: Socket, { turns, answer, take }: DnsTcpServer): void {
   let rest = Buffer.alloc(0)
   function* replies(chunk: Buffer): Generator<Buffer> {
     rest = Buffer.concat([rest, chunk])
@@ -112,7 +112,7 @@ export function serveDnsOverTcp(socket: Socket, client: string, { turns, answer,
     rest = rest.subarray(at)
   }
   socket.setTimeout(IDLE_MS, () => socket.destroy())
-  const paced = new Paced(turns, client, replies)
+  const paced = new Paced(turns, replies)
   socket.on('close', () => paced.destroy())
   socket.pipe(paced).pipe(socket)
 }

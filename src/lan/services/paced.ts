@@ -1,6 +1,7 @@
 /**
  * Paced: the replies of a TCP service, made in the time that Turns grants to work without rights. A
- * chunk that waits for time pauses its socket.
+ * chunk that waits for time pauses its socket. All connections together are one share: a client may
+ * have any number of addresses, and events and requests must have their turn.
  */
 import { Transform } from 'node:stream'
 import type { Turns, Work } from '../../netdev/turns.ts'
@@ -9,21 +10,17 @@ type Reply = (chunk: Buffer) => Iterable<Buffer>
 
 export class Paced extends Transform implements Work {
   readonly privileged = false
-  readonly share: string
+  readonly share = 'tcp'
   readonly #turns: Pick<Turns, 'add' | 'delete'>
   readonly #reply: Reply
   #replies: Iterator<Buffer> | undefined
   #done: (() => void) | undefined
 
-  /**
-   * `reply` yields the replies to a chunk, one a step; an empty one is not sent. `client` is the
-   * address of the client, whose connections share its time.
-   */
-  constructor(turns: Pick<Turns, 'add' | 'delete'>, client: string, reply: Reply) {
+  /** `reply` yields the replies to a chunk, one a step; an empty one is not sent. */
+  constructor(turns: Pick<Turns, 'add' | 'delete'>, reply: Reply) {
     super()
     this.#turns = turns
     this.#reply = reply
-    this.share = `tcp ${client}`
   }
 
   override _transform(chunk: Buffer, _: BufferEncoding, done: () => void): void {

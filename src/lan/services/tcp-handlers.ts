@@ -46,7 +46,7 @@ const PATTERN = Buffer.from(Array.from({ length: CHARGEN_PERIOD }, (_, i) => cha
 export const SMALL_SERVICES: Readonly<Record<SmallService, (socket: Socket, turns?: TimeForWork) => unknown>> = {
   echo(socket, turns) {
     if (turns === undefined) return socket.pipe(socket)
-    const paced = new Paced(turns, remoteOf(socket), chunk => [chunk])
+    const paced = new Paced(turns, chunk => [chunk])
     socket.on('close', () => paced.destroy())
     return socket.pipe(paced).pipe(socket)
   },

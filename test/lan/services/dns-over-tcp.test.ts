@@ -22,7 +22,7 @@ function connect(
   }
   const socket = Object.assign(server, { setTimeout }) as unknown as Socket
   let queries = 0
-  serveDnsOverTcp(socket, '198.18.0.9', {
+  serveDnsOverTcp(socket, {
     turns,
     take: () => queries < budget,
     answer(query) {
@@ -98,7 +98,7 @@ test('a chunk of 2,000 queries is answered four at a time, and no more is read m
   for (let i = 1; i < 500; i++) step()
   expect(queries()).toBe(2000)
   expect(server.isPaused()).toBe(true)
-  expect([...work].map(({ share, privileged }) => [share, privileged])).toEqual([['tcp 198.18.0.9', false]])
+  expect([...work].map(({ share, privileged }) => [share, privileged])).toEqual([['tcp', false]])
 })
 
 test('a client that asks more than its budget is disconnected', async () => {
