@@ -54,6 +54,7 @@ class NatWire implements Wire {
     }
   }
 
+  /** Held fragments still count: a chain always returns the same limit for LIMIT. */
   change(params: unknown): boolean {
     this.#limit = this.#env.limit(LIMIT)
     return params === this.#nat

@@ -438,7 +438,7 @@ describe('the stages of a NAT', () => {
     const [ab, ba] = [wire([natStage(nat)]), wire([natStage(nat)], { direction: 'ba' })]
     ab.sendFrame(frame(udp(HOST, PEER)))
     const packets = () => ba.received.map(({ bytes }) => bytes.subarray(14))
-    return { ba, packets, outside: sourceOf(ab.received[0]!.bytes.subarray(14)) }
+    return { nat, ba, packets, outside: sourceOf(ab.received[0]!.bytes.subarray(14)) }
   }
 
   test('hold fragments that arrive before the first one, and send them after it', () => {
@@ -464,6 +464,18 @@ describe('the stages of a NAT', () => {
     expect(ba.chain.report()[0]).toMatchObject({ held: 1, drops: { unmapped: 1 } })
     ba.advance(10 * NSEC_PER_SEC)
     expect(ba.chain.report()[0]).toMatchObject({ held: 0, drops: { unmapped: 2 } })
+  })
+
+  test('count held fragments against the limit after a change of the wire', () => {
+    const { nat, ba, outside } = inbound()
+    for (let i = 0; i < 2; i++) ba.sendFrame(frame(laterFragment(PEER, OUTSIDE)))
+    ba.chain.set([natStage(nat)])
+    ba.sendFrame(frame(firstFragment(PEER, outside)))
+    for (let i = 0; i < 1001; i++) ba.sendFrame(frame(laterFragment(OTHER, OUTSIDE)))
+    expect(ba.chain.report()[0]).toMatchObject({ held: 1000, drops: { limit: 1 } })
+    ba.chain.set([natStage(nat)])
+    ba.sendFrame(frame(laterFragment(OTHER, OUTSIDE)))
+    expect(ba.chain.report()[0]).toMatchObject({ held: 1000, drops: { limit: 2 } })
   })
 
   test('hold at most 1000 early fragments', () => {
