@@ -59,8 +59,11 @@ export class Chain implements Wire, StageOwner {
   #first: Wire
   #cutsGso = false
   #lastId = 0
-  /** Frames that stages made. */
-  #made = 0
+  /**
+   * The last number of a frame that a stage made. They are odd in one direction and even in the
+   * other, because a reply and what the other direction injects arrive at the same device.
+   */
+  #lastMade: number
   #closed = false
   /** Slots that the pool has grown by. */
   #grown = 0
@@ -75,6 +78,7 @@ export class Chain implements Wire, StageOwner {
     this.#options = options
     this.direction = options.direction
     this.log = options.log
+    this.#lastMade = options.direction === 'ab' ? -1 : 0
     const failed = (error: unknown) => this.failed('alarm', error)
     this.clock = new WireClock(options.clock, failed, skb => this.#arrive(skb))
     this.#end = { push: skb => this.#leave(skb) }
@@ -229,7 +233,8 @@ export class Chain implements Wire, StageOwner {
     if (made === undefined) return undefined
     made.dev = skb.dev
     made.queueMapping = skb.queueMapping
-    made.packetId = -++this.#made
+    this.#lastMade += 2
+    made.packetId = -this.#lastMade
     return made
   }
 

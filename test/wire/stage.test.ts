@@ -170,6 +170,22 @@ test('a reply goes back and an injected frame on, past every stage', () => {
   expect(wire.conserved()).toMatchObject({ in: 1, made: 2, out: 2, dropped: 1 })
 })
 
+test('frames that the stages of both directions make have different numbers', () => {
+  const answering = own((skb, next, env) => {
+    for (const send of [env.reply, env.inject]) {
+      const made = env.alloc(60, skb) as SkBuff
+      made.put(60)
+      send.call(env, made)
+    }
+    next.push(skb)
+  })
+  const wires = (['ab', 'ba'] as const).map(direction => makeWire([answering, loss(1)], { direction }))
+  for (const wire of wires) wire.send(3)
+  const ids = wires.flatMap(({ replied, received }) => [...replied, ...received].map(({ id }) => id))
+  expect(new Set(ids).size).toBe(12)
+  expect(Math.max(...ids)).toBeLessThan(0)
+})
+
 test('a frame that finds no small slot is held in a large one while half of them are free', () => {
   const wire = makeWire([delay(1000)], { small: 4, large: 4 })
   wire.send(8)
