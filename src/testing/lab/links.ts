@@ -45,8 +45,8 @@ export class Links {
   /** The numbers of those that are up. */
   readonly #up = new Set<number>()
   readonly #routes = new Routes()
-  /** Whether a link is up that names and routes do not lead to. */
-  #isNew = false
+  /** The numbers of links that are up, but that names and routes do not lead to yet. */
+  readonly #waiting = new Set<number>()
   #last = 0
   #isClosing = false
 
@@ -114,13 +114,31 @@ export class Links {
    * other, and the first one does it for all: each time takes all namespaces.
    */
   async #lead(link: number): Promise<void> {
-    this.#up.add(link)
-    this.#isNew = true
+    this.#waiting.add(link)
     await Promise.allSettled(this.#making)
-    if (!this.#isNew) return
+    if (!this.#waiting.has(link)) return
+    const together = [...this.#waiting]
+    this.#waiting.delete(link)
     this.#hosts.update()
-    this.#routes.update(this.#namespaces(), this.#up)
-    this.#isNew = false
+    try {
+      this.#route(together)
+      this.#waiting.clear()
+    } catch (error) {
+      if (together.length === 1) throw error
+      // The kernel may refuse the routes of another link, so each link sets its own.
+      this.#route([link])
+    }
+  }
+
+  /** Makes routes lead to these links. If it throws a VnetError, they lead to none of them. */
+  #route(links: readonly number[]): void {
+    for (const link of links) this.#up.add(link)
+    try {
+      this.#routes.update(this.#namespaces(), this.#up)
+    } catch (error) {
+      for (const link of links) this.#up.delete(link)
+      throw error
+    }
   }
 
   /** Returns what the worker makes. */

@@ -271,3 +271,21 @@ describe('a NAT', () => {
     expect((await receiver.next()).text).toBe('kept')
   })
 })
+
+test.each(['first', 'last'])('a cable whose routes the kernel refuses, made %s, fails alone', async place => {
+  const router = await lab.router('router', { inside: [server] })
+  const [good, bad] = lab.namespaces('good', 'bad')
+  // The gateway of `bad` is not in its network.
+  const options = { addresses: [['192.0.2.1/24'], ['203.0.113.1/24']] } as const
+  const makers = [() => lab.cable(bad, router, options), () => lab.cable(client, router), () => lab.cable(good, router)]
+  if (place === 'last') makers.reverse()
+  const settled = await Promise.allSettled(makers.map(make => make()))
+  if (place === 'last') settled.reverse()
+  expect(settled.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled'])
+  expect(settled[0]).toMatchObject({ reason: { message: expect.stringContaining('route') } })
+  expect(bad.interfaces).toEqual([])
+  for (const host of [client, good]) {
+    const { status } = await host.exec('ping', ['-c1', '-W5', 'server'])
+    expect(status, host.name).toBe(0)
+  }
+})
