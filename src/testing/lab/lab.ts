@@ -206,6 +206,7 @@ export class Lab implements AsyncDisposable {
     this.#signal?.removeEventListener('abort', this.#onAbort)
     await Promise.allSettled(this.#making)
     const steps = [
+      () => this.#endWorkers(),
       () => {
         this.#killPrograms()
         return Promise.all([...this.#namespaces.values()].map(namespace => namespace.close()))
@@ -222,6 +223,14 @@ export class Lab implements AsyncDisposable {
         .then(step)
         .catch(error => errors.push(error))
     if (errors.length > 0) throw errors[0]
+  }
+
+  /** Ends the workers, which start programs. One that waits for its program ends after it. */
+  async #endWorkers(): Promise<void> {
+    const ending = [...this.#namespaces.values()].flatMap(namespace => namespace.endWorkers())
+    if (ending.length === 0) return
+    this.#killPrograms()
+    await Promise.all(ending)
   }
 
   /** Kills the programs of all namespaces, with all that they have started. */

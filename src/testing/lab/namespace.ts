@@ -61,6 +61,7 @@ export class LabNamespace {
   readonly #place: SocketPlace
   readonly #programs: Programs
   readonly #workers = new Set<Worker>()
+  #hasWorked = false
   readonly #sockets = new OpenSockets()
   readonly #requests = new Requests((port, host) => this.createConnection(port, host))
   #closed: Promise<void> | undefined
@@ -212,6 +213,7 @@ export class LabNamespace {
       ...{ url: url.href, data: options.workerData },
     }
     const worker = new Worker(builtModule('./namespace-worker.ts', import.meta.url), { ...options, workerData: own })
+    this.#hasWorked = true
     this.#workers.add(worker)
     worker.once('exit', () => this.#workers.delete(worker))
     return worker
@@ -250,9 +252,15 @@ export class LabNamespace {
     ;(interfaces as LabInterface[]).splice(0, interfaces.length, ...interfaces.filter(each => each.link !== link))
   }
 
-  /** @internal The programs that run in it, unless none was ever started. */
+  /** @internal The programs that run in it, unless neither one nor a worker was ever started. */
   get programs(): { readonly nsfd: number; readonly pids: readonly number[] } | undefined {
-    return this.#programs.hasStarted ? { nsfd: this.#place.nsfd, pids: this.#programs.pids } : undefined
+    const mayHaveStarted = this.#programs.hasStarted || this.#hasWorked
+    return mayHaveStarted ? { nsfd: this.#place.nsfd, pids: this.#programs.pids } : undefined
+  }
+
+  /** @internal Ends the workers. Returns a promise for the end of each one. */
+  endWorkers(): Promise<unknown>[] {
+    return [...this.#workers].map(worker => worker.terminate())
   }
 
   /** @internal Ends everything in it but what its programs have started. Idempotent. */
@@ -262,8 +270,7 @@ export class LabNamespace {
   }
 
   async #close(): Promise<void> {
-    const workers = [...this.#workers].map(worker => worker.terminate())
-    await Promise.all([this.#programs.close(), this.#requests.close(), this.#sockets.close(), ...workers])
+    await Promise.all([this.#programs.close(), this.#requests.close(), this.#sockets.close(), ...this.endWorkers()])
     this.#native.close(this.#place.nsfd)
   }
 

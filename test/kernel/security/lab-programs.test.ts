@@ -4,7 +4,17 @@
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
@@ -186,6 +196,26 @@ test('the children of a program are killed before it', async () => {
   await lab.close()
   const killed = kill.mock.calls.filter(([, signal]) => signal === 'SIGKILL').map(([pid]) => pid)
   expect(killed).toEqual([Number(line), child.pid])
+})
+
+test.each([
+  ['starts', 'spawn'],
+  ['waits for', 'spawnSync'],
+])('a program that a worker of a namespace %s ends with the lab', async (_, start) => {
+  const mark = `1003.${process.pid}`
+  const file = join(directory, 'worker.mjs')
+  writeFileSync(
+    file,
+    `import { ${start} } from 'node:child_process'
+    ${start}('sleep', ['${mark}'], { detached: true, stdio: 'ignore' })
+    setInterval(() => {}, 1000)`,
+  )
+  await using lab = await createLab()
+  const [host] = lab.namespaces('host')
+  host.worker(file)
+  await expect.poll(() => processesOf(mark).length).toBe(1)
+  await lab.close()
+  expect(processesOf(mark)).toEqual([])
 })
 
 /** Makes a fifo from which programs read before they go on. */
