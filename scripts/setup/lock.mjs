@@ -15,7 +15,8 @@ const EXIT_HELD = 1
 /** Runs `work` while no other process holds the lock on `path`. Prints a line if it has to wait. */
 export async function withLock(path, work) {
   const file = await open(path, 'a', 0o600).catch(error => {
-    throw new SetupError(`vnet: ${error.message}: the tree belongs to another user`)
+    const isOthers = error.code === 'EACCES' || error.code === 'EPERM'
+    throw new SetupError(`vnet: ${error.message}${isOthers ? ': the tree belongs to another user' : ''}`)
   })
   try {
     if (!(await flock(file, '-n'))) {

@@ -1,13 +1,14 @@
 /** The lock of set-up: one process at a time, and no other user can hold it. */
 import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
 
 const NOBODY = '65534'
+const NOBODY_USER = ['--reuid', NOBODY, '--regid', NOBODY, '--clear-groups']
 const module = resolve(import.meta.dirname, '../../scripts/setup/lock.mjs')
 
 let directory: string
@@ -59,7 +60,19 @@ test('another user can neither hold the lock nor make it wait', async () => {
   first.stdin.end()
   await once(first, 'exit')
   expect(existsSync(path) && statSync(path).mode & 0o777).toBe(0o600)
-  const user = ['--reuid', NOBODY, '--regid', NOBODY, '--clear-groups']
-  const stranger = spawnSync('setpriv', [...user, 'flock', '-s', '-n', path, 'true'], { encoding: 'utf8' })
+  const stranger = spawnSync('setpriv', [...NOBODY_USER, 'flock', '-s', '-n', path, 'true'], { encoding: 'utf8' })
   expect([stranger.status, stranger.stderr]).toEqual([66, expect.stringContaining('Permission denied')])
+})
+
+test.each([
+  ['ENOENT', () => rmSync(directory, { recursive: true }), '', []],
+  ['EACCES', () => chmodSync(directory, 0o755), ': the tree belongs to another user', ['setpriv', ...NOBODY_USER]],
+] as const)('a lock that cannot be opened because of %s says so', (code, prepare, hint, user) => {
+  prepare()
+  const program = `import { withLock } from ${JSON.stringify(module)}
+    await withLock(${JSON.stringify(path)}).catch(({ message }) => console.log(message))`
+  const words = [...user, process.execPath, '--input-type=module', '-e', program]
+  const { stdout } = spawnSync(words[0]!, words.slice(1), { encoding: 'utf8' })
+  mkdirSync(directory, { recursive: true })
+  expect(stdout).toMatch(new RegExp(`^vnet: ${code}: [^:]*'${hint}\n$`))
 })
