@@ -7,7 +7,7 @@ import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from '../../packet/ipv4.ts'
 import type { NatVerdict } from './nat-table.ts'
 
 const MAX = 256
-/** As long as Linux waits for the rest of a packet (ipfrag_time), ns. */
+/** Nanoseconds until an incomplete packet is dropped: the default of Linux (ipfrag_time). */
 export const FRAGMENT_TIME = 30 * NSEC_PER_SEC
 /** All other protocols share a key: none of them is translated. */
 const PROTOCOLS = [IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP]

@@ -1,4 +1,4 @@
-/** The words of a link's wire, as a test gives them. */
+/** Parses the `wire` option of a link: words for both directions, or for each of them. */
 import type { Form } from './options.ts'
 
 /** The words of each direction; a direction that is missing has no words, or keeps its own. */
