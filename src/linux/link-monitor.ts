@@ -46,7 +46,6 @@ const STEP = 8
 /** Events, and milliseconds for them, that are read before a request settles or a port opens. */
 const SYNC = 64
 const SYNC_MS = 200
-const DRAIN_MS = 1000
 
 const GROUPS = [RTNLGRP_LINK, RTNLGRP_NSID, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_IFINFO]
 /** Groups that older kernels lack. */
@@ -70,7 +69,7 @@ export class LinkMonitor implements Work {
   readonly #poller: Poller
   readonly #turns: Pick<Turns, 'add' | 'addNow' | 'delete'>
   /** Called when no event is left to read. */
-  #waiting: (() => void)[] = []
+  readonly #waiting = new Set<(isUpToDate: boolean) => void>()
   #into = new Uint8Array(EVENT_BYTES)
   readonly #meta = new Int32Array(3)
   #overrun = false
@@ -159,27 +158,21 @@ export class LinkMonitor implements Work {
   }
 
   /**
-   * Reports all events up to now before it returns, or as many as it can in a second. Does nothing
-   * when called by the listener: the remaining events follow anyway.
-   */
-  drain(): void {
-    const end = performance.now() + DRAIN_MS
-    while (performance.now() < end && this.#report(STEP)) {}
-  }
-
-  /**
    * Reports the events up to now, so that the effect of a request is known. Returns a promise if
-   * there are many: it settles when they were reported, or after 200 ms of a flood.
+   * there are many: it resolves to true when they were reported, or to false after 200 ms of a
+   * flood. Does nothing when called by the listener: the remaining events follow anyway.
    */
-  sync(): Promise<void> | undefined {
+  sync(): Promise<boolean> | undefined {
     if (this.#reading || !this.#report(SYNC)) return undefined
     this.#turns.add(this)
     return new Promise(resolve => {
-      const limit = setTimeout(resolve, SYNC_MS)
-      this.#waiting.push(() => {
+      const settle = (isUpToDate: boolean) => {
         clearTimeout(limit)
-        resolve()
-      })
+        this.#waiting.delete(settle)
+        resolve(isUpToDate)
+      }
+      const limit = setTimeout(settle, SYNC_MS, false)
+      this.#waiting.add(settle)
     })
   }
 
@@ -208,7 +201,7 @@ export class LinkMonitor implements Work {
   }
 
   #settle(): void {
-    for (const resolve of this.#waiting.splice(0)) resolve()
+    for (const settle of this.#waiting) settle(true)
   }
 
   /** Reads at most `most` events. Returns whether there may be more. Never throws. */

@@ -34,6 +34,7 @@ const BROADCAST_ADVICE =
 interface Heard {
   /** Namespace id and index of each interface that was created or changed. */
   readonly links: Set<string>
+  /** True if events were lost, or are still to be read. */
   overrun: boolean
 }
 
@@ -117,6 +118,8 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
       const tap = existing === undefined ? await create() : attachTap(this.#native, spec, existing, nsfd)
       try {
         if (spec.persist) setPersist(this.#native, tap, true)
+        // Events up to now are part of the link that is read next. Later ones are reported.
+        if ((await this.#monitor.sync()) === false) heard.overrun = true
         const port = this.#port(spec, tap, there, nsfd, existing === undefined ? heard : undefined)
         if (existing !== undefined && nsfd >= 0) {
           const stop = watchNetnsName(spec.netns as string, nsfd, () => port.leave())
@@ -213,8 +216,6 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   /** `heard` are the events of the creation; undefined if the interface existed. */
   #port(spec: PortSpec, tap: Tun, there: RouteSocket, nsfd: number, heard: Heard | undefined): TapPort {
     const nsid = this.nsid(nsfd)
-    // Events up to now are part of the link that is read next. Later ones are reported.
-    this.#monitor.drain()
     const link = getLink(there, { name: tap.name })
     if (link === undefined) throw new VnetError(ENOENT, `RTM_GETLINK ${tap.name}`)
     checkQueues(link, spec.queues)

@@ -162,16 +162,16 @@ describe('events at home', () => {
     expect(recorder.links.filter(({ event }) => event === 'del')).toEqual([])
   })
 
-  test('drain reports changes at once, and in order when the listener calls it', () => {
+  test('sync reports changes at once, and in order when the listener calls it', () => {
     const ifindex = tapBefore('tap0')
     const add = recorder.onLink.bind(recorder)
     recorder.onLink = (nsid, link, event) => {
-      monitor?.drain()
+      monitor?.sync()
       add(nsid, link, event)
     }
     for (const mtu of [1001, 1002, 1003]) setLink(sock, ifindex, { mtu })
     expect(recorder.told).toEqual([])
-    monitor?.drain()
+    monitor?.sync()
     expect(recorder.links.map(({ link }) => link.mtu)).toEqual([1001, 1002, 1003])
   })
 

@@ -1,5 +1,6 @@
 /** The state of a LinuxPlatform's port: name, `announced`, flags, queues, qdisc, and `refresh`. */
 import { readlinkSync, writeSync } from 'node:fs'
+import { setImmediate } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { devAllocName } from '../../src/linux/tap-interface.ts'
 import type { TapPort } from '../../src/linux/tap-port.ts'
@@ -91,6 +92,26 @@ describe('announced', () => {
     expect((await taps.open()).announced).toBe(true)
     expect((await taps.open({ name: 'tap1' })).announced).toBe(false)
   })
+})
+
+test('a port opens during a flood of events that never ends, and reads few of them at once', async () => {
+  let events = -1
+  let reads = 0
+  const taps = new TapPorts(({ bind, recvmsg }) => ({
+    bind(fd, address) {
+      events = fd
+      return bind(fd, address)
+    },
+    recvmsg(fd, ...rest) {
+      if (fd !== events) return recvmsg(fd, ...rest)
+      reads++
+      return -ENOBUFS
+    },
+  }))
+  const opening = taps.open()
+  await setImmediate()
+  expect(reads).toBeLessThanOrEqual(64)
+  expect((await opening).announced).toBe(true)
 })
 
 describe('flags', () => {

@@ -247,7 +247,22 @@ describe('the monitor', () => {
     using monitor = LinkMonitor.open(endless, recorder().listener, -1, { add() {}, addNow() {}, delete() {} })
     const pending = monitor.sync()
     vi.advanceTimersByTime(200)
-    await pending
+    expect(await pending).toBe(false)
+  })
+
+  test('requests that settled during a flood leave nothing to be cleared', async () => {
+    const { native } = fake()
+    const endless: Native = { ...native, recvmsg: () => link(8).length }
+    const monitor = LinkMonitor.open(endless, recorder().listener, -1, { add() {}, addNow() {}, delete() {} })
+    for (let n = 0; n < 100; n++) {
+      const pending = monitor.sync()
+      vi.advanceTimersByTime(200)
+      await pending
+    }
+    const clear = vi.spyOn(globalThis, 'clearTimeout')
+    monitor.close()
+    expect(clear.mock.calls.length).toBeLessThan(10)
+    clear.mockRestore()
   })
 })
 
