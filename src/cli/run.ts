@@ -57,8 +57,7 @@ export async function run(
   const log = new Log(level, output.log)
   await using processes = web && new web.WebProcesses(native, options)
   await using clock = new TimerfdClock(native)
-  const turns = new Turns(clock)
-  await using platform = new LinuxPlatform(native, text => log.warn(`vnet: ${text}`), turns)
+  await using platform = new LinuxPlatform(native, text => log.warn(`vnet: ${text}`), new Turns(clock))
   const chance = random(randomBytes(4).readUInt32LE())
   using _rejections = logRejections(driver, log, clock, io)
   const scenarios = params.scenario === undefined ? undefined : await import('../yaml/scenario.ts')
@@ -67,7 +66,7 @@ export async function run(
   const msgEnable = verbose > 1 ? NETIF_MSG_FRAMES & ~NETIF_MSG_LINK : 0
   const debugging = options.debug ? await import('../netdev/debug/debug.ts') : undefined
   const debug = debugging?.debugWith({ chaos: options.chaos, placeOf: functionPlace })
-  const net = new Net({ platform, clock, random: chance, log, turns, msgEnable, debug })
+  const net = new Net({ platform, clock, random: chance, log, msgEnable, debug })
   io.lockups?.start(net, driver.name, options.json === true)
   let made: readonly DeviceSpec[] | undefined
   const initialize = () => {

@@ -41,7 +41,7 @@ interface Heard {
 export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   readonly #native: Native
   readonly #monitor: LinkMonitor
-  readonly #turns: Turns
+  readonly turns: Turns
   readonly #closesAside: boolean
   /** The open ports, each with its events. */
   readonly #ports = new Map<TapPort, LinkQueue>()
@@ -67,7 +67,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   ) {
     this.#native = native
     this.#closesAside = closesAside
-    this.#turns = turns
+    this.turns = turns
     this.#batches = new FrameBatches(native)
     const logged = new Set<string>()
     const listener: LinkListener = {
@@ -232,7 +232,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
       closesAside: this.#closesAside,
       owner: this,
     })
-    this.#ports.set(port, new LinkQueue(port, nsid, this.#turns, error => this.#monitor.retry(error)))
+    this.#ports.set(port, new LinkQueue(port, nsid, this.turns, error => this.#monitor.retry(error)))
     if (multicastList) this.#pollGroups(port)
     // A port keeps the process alive even while its link is down and no queue is polled.
     this.#monitor.ref()

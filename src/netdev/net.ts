@@ -43,8 +43,6 @@ export interface NetOptions {
   /** By default a pool of its own; with `debug` always. */
   pool?: SkBuffPool | undefined
   random?: Random
-  /** Those of the platform, so that both together get no more time; by default its own. */
-  turns?: Turns | undefined
   /** NETIF_MSG_* that devices begin with. */
   msgEnable?: number
   /** Makes what looks for mistakes of drivers (debugWith); without it none of that is loaded. */
@@ -82,7 +80,7 @@ export class Net {
   readonly log: Log
   readonly pool: SkBuffPool
   readonly random: Random
-  /** Grants time for work that others cause. */
+  /** Grants time for work that others cause: the platform's, so both together get no more. */
   readonly turns: Turns
   readonly msgEnable: number
   /** What finds mistakes of drivers; undefined unless requested. */
@@ -114,13 +112,13 @@ export class Net {
     this.flush()
   }
 
-  constructor({ platform, clock, log, pool, random: chance = random(1), turns, msgEnable = 0, debug }: NetOptions) {
+  constructor({ platform, clock, log, pool, random: chance = random(1), msgEnable = 0, debug }: NetOptions) {
     this.platform = platform
     this.#limitedLog = new LimitedLog(log, clock, { lines: 1, seconds: 1 })
     this.clock = guarded(clock, error => this.#alarmThrew(error))
     this.log = log
     this.random = chance
-    this.turns = turns ?? new Turns(this.clock)
+    this.turns = platform.turns ?? new Turns(this.clock)
     this.msgEnable = msgEnable
     this.#ksoftirqd = clock.alarm(() => this.flush())
     this.debug = debug?.(this)

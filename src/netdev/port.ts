@@ -10,6 +10,7 @@
 import type { SlotAccount } from '../skb/pool.ts'
 import type { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
+import type { Turns } from './turns.ts'
 
 /** One queue of a port, in both directions: the reply to a frame from it is written to it. */
 export interface PortQueue {
@@ -79,6 +80,8 @@ export interface Port {
 
 /** Where ports come from: Linux (linux/platform.ts), or memory (testing/memory-port.ts). */
 export interface Platform {
+  /** Grants time for events of interfaces and the work of the Net, which makes it by default. */
+  readonly turns?: Turns
   /**
    * dev_alloc_name: returns `pattern` with %d replaced by the first free number, and a name
    * without %d as it is. Throws a VnetError, ENFILE if no number is free.

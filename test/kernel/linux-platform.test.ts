@@ -15,6 +15,7 @@ import { LOGLEVEL_ERR, Log } from '../../src/netdev/log.ts'
 import { Net } from '../../src/netdev/net.ts'
 import { registerNetdev } from '../../src/netdev/register.ts'
 import { SkBuffPool } from '../../src/skb/pool.ts'
+import { FakeClock } from '../../src/testing/fake-clock.ts'
 import { OwnNetns } from '../support/netns.ts'
 
 async function toldOf(changes: Partial<Link>, onTold: (close: () => void) => void = () => {}): Promise<string[]> {
@@ -58,6 +59,22 @@ test('two interfaces for another namespace can be made at the same time', async 
     expect(ports.map(port => port.announced)).toEqual([true, true])
     for (const name of ['tap0', 'tap1']) expect(far.ip(`-br link show ${name}`)).toContain(name)
     for (const port of ports) await port.close()
+  } finally {
+    own.remove()
+  }
+})
+
+test('a Net of a Linux platform grants the time that the platform uses for events', async () => {
+  const own = new OwnNetns()
+  try {
+    await using platform = new LinuxPlatform(own.at(own.add()))
+    const net = new Net({ platform, clock: new FakeClock(), log: new Log(LOGLEVEL_ERR, () => {}) })
+    const add = vi.spyOn(net.turns, 'add')
+    const slots = new SkBuffPool({ large: 4, small: 4 }).openAccount(() => {})
+    const port = await platform.open({ name: 'tap0', queues: 1, features: 0, slots })
+    add.mockClear()
+    port.listEvent()
+    expect(add).toHaveBeenCalled()
   } finally {
     own.remove()
   }

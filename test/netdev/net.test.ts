@@ -10,6 +10,7 @@ import {
 import { LOGLEVEL_ERR, Log } from '../../src/netdev/log.ts'
 import { Net } from '../../src/netdev/net.ts'
 import { devOpen, unregisterNetdev } from '../../src/netdev/register.ts'
+import { Turns } from '../../src/netdev/turns.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
 import { MemoryPlatform } from '../../src/testing/memory-port.ts'
 import { addDevice, makeDevice, memoryNets } from '../support/memory-net.ts'
@@ -80,6 +81,13 @@ describe('netdevice notifiers', () => {
     for (let i = 0; i < 2; i++) net.callNetdeviceNotifiers(NETDEV_UP, makeDevice())
     expect(told).toEqual(['a', 'b', 'b'])
   })
+})
+
+test('a Net grants the time of its platform, so that floods of both get no more than one', () => {
+  const turns = new Turns(new FakeClock())
+  const platform = Object.assign(new MemoryPlatform(), { turns })
+  const net = new Net({ platform, clock: new FakeClock(), log: new Log(LOGLEVEL_ERR, () => {}) })
+  expect(net.turns).toBe(turns)
 })
 
 test('a Net makes its own pool and random numbers by default', () => {

@@ -77,7 +77,8 @@ function makeNet({ level = LOGLEVEL_INFO, msgEnable = 0, turns, ...options }: Me
   const pool = new PoisonedPool({ large: 64, small: 256, ...options })
   const [platform, clock, lines, devices] = [new MemoryPlatform(), new FakeClock(), [] as string[], [] as NetDevice[]]
   const log = new Log(level, (_, text) => lines.push(text))
-  const net = new Net({ platform, clock, log, pool, random: random(7), msgEnable, turns })
+  if (turns !== undefined) Object.assign(platform, { turns })
+  const net = new Net({ platform, clock, log, pool, random: random(7), msgEnable })
   net.registerNetdeviceNotifier((event, dev) => {
     if (event === NETDEV_REGISTER && !devices.includes(dev)) devices.push(dev)
   })
