@@ -50,7 +50,7 @@ void* run(void* data) {
 }  // namespace
 
 Asides::~Asides() {
-  // The end of the process ends its threads, and one may wait for long.
+  // On the main thread the process ends, which ends its threads. One may take long: do not wait.
   if (::gettid() == ::getpid()) return;
   for (AsideCall* call : running_) {
     ::pthread_join(call->thread, nullptr);
@@ -64,7 +64,7 @@ int Asides::start(AsideCall* call) {
     delete earlier;
     return true;
   });
-  // The thread blocks all signals, so that those of the process go to the threads that had them.
+  // The thread blocks all signals, so that the same threads as before receive them.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);

@@ -399,7 +399,7 @@ void Watch::lookAtSignals(int64_t tick) {
   } else if (countOf(signals) < 2) {
     signalLoop_ = kNoSignals;
   } else if (signalLoop_ != loopOf(signals)) {
-    // What the main thread has used until now may have been before the second signal.
+    // Time that the main thread used until now does not count: the second signal may be later.
     signalLoop_ = loopOf(signals);
     waited_ = 0;
   } else {

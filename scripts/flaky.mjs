@@ -39,7 +39,7 @@ const RUNS = [0, 3000]
 const STOPS = [1000, 3000]
 /** Milliseconds between two looks for new test processes. */
 const LOOK = 100
-/** Milliseconds after which the files that run together and have not ended are a failure. */
+/** Milliseconds after which the files of a run that have not ended count as failed. */
 const LIMIT = 1_200_000
 /** The program of vitest that runs test files. Its other processes are not stopped. */
 const TEST_PROCESS = 'vitest/dist/workers/forks.js'
@@ -67,7 +67,7 @@ function count(values, name, least, otherwise) {
   return Number(text)
 }
 
-/** Returns the test files whose path contains one of `texts`, without those of the long tests. */
+/** Returns the test files whose path contains one of `texts`, except the long tests. */
 function testFiles(texts) {
   const names = readdirSync(join(root, 'test'), { recursive: true }).map(name => `test/${name}`)
   const files = names.filter(name => /(?<!\.long)\.test\.ts$/.test(name)).sort()
@@ -77,7 +77,7 @@ function testFiles(texts) {
   return texts.length === 0 ? files : files.filter(file => texts.some(text => file.includes(text)))
 }
 
-/** Returns the runs of each file, each with the titles and messages of what failed. */
+/** Returns the runs of each file, each with the titles and messages of its failures. */
 function readResults(path) {
   const runs = new Map()
   const lines = existsSync(path) ? readFileSync(path, 'utf8').split('\n').filter(Boolean) : []
@@ -152,13 +152,13 @@ async function stopAgainAndAgain(pid, signal) {
   }
 }
 
-/** Runs files in one vitest. Returns by file what failed, `{ title, message }` each. */
+/** Runs files in one vitest. Returns the failures by file, each as `{ title, message }`. */
 async function runFiles(files, directory) {
   const report = join(directory, 'report.json')
   rmSync(report, { force: true })
   const [program, script] = tool('vitest')
   const args = [script, 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...files]
-  // A process group, so that what does not end is killed with all that it has started.
+  // A process group, so that a vitest that does not end is killed with all its children.
   const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', text => (output += text))

@@ -1,7 +1,7 @@
 /**
  * The programs that the kernel tests measure with, and the library of an example. tcpdump also
- * brings libpcap, which compiles packet filters. What is missing is installed with apt-get where
- * that is possible. Otherwise one line names it. In CI that is a failure; elsewhere set-up goes on,
+ * brings libpcap, which compiles packet filters. Missing ones are installed with apt-get where that
+ * is possible. Otherwise one line names them. In CI that is a failure; elsewhere set-up continues,
  * and the tests that start the program are skipped. Another program under one of these names is
  * reported, never replaced.
  */
@@ -94,7 +94,7 @@ export function toolProblems(long, why = '') {
   ]
 }
 
-/** Installs what is missing if root and apt-get are there, and reports what is left. */
+/** Installs missing programs if run by root with apt-get, and reports those still missing. */
 export async function installTestTools(long) {
   const missing = missingOf(wantedTools(long)).map(name => wantedTools(long)[name])
   const canInstall = missing.length > 0 && process.getuid() === 0 && isInstalled('apt-get')

@@ -5,8 +5,8 @@ import { closeSync, fstatSync, readdirSync } from 'node:fs'
 const STDERR = 2
 
 /**
- * Closes inherited files, directories and block devices, except those that an argument names, such
- * as /dev/fd/9. To be called before the program opens a file. Sockets, pipes and terminals stay,
+ * Closes inherited files, directories and block devices, unless an argument names them, such as
+ * /dev/fd/9. Call it before the program opens a file. Sockets, pipes and terminals remain open,
  * because Node has some of its own. Does nothing if Node was given options: some open files.
  */
 export function closeInheritedFiles({ argv, execArgv, env }: Pick<NodeJS.Process, 'argv' | 'execArgv' | 'env'>): void {
@@ -22,7 +22,7 @@ function isFile(fd: number): boolean {
     const stat = fstatSync(fd)
     return stat.isFile() || stat.isDirectory() || stat.isBlockDevice()
   } catch {
-    // The descriptor by which the list was read.
+    // The descriptor that read the list.
     return false
   }
 }

@@ -43,8 +43,8 @@ function newArrival(): Arrival {
 const ORDINARY = 1522
 
 /**
- * The frames of a capture, at ns since the first. Outbound frames are ab; in a capture of vnet only
- * if interface 0 sent them. Without directions the frames of interface 0 are ab.
+ * The frames of a capture, in nanoseconds since the first. Outbound frames are ab; in a capture of
+ * vnet only if interface 0 sent them. Without directions the frames of interface 0 are ab.
  */
 export class CapturedArrivals implements Arrivals {
   readonly lost = 0

@@ -5,7 +5,7 @@
 import { VnetError } from '../netdev/errno.ts'
 import type { Native } from './native.ts'
 
-/** Closes descriptors. Their numbers are no longer the caller's. */
+/** Closes descriptors. The caller must not use their numbers any more. */
 export async function closeAside(native: Native, fds: readonly number[]): Promise<void> {
   await aside(
     native,
@@ -27,7 +27,7 @@ export async function sendAside(native: Native, fd: number, data: Uint8Array, wh
   if (error > 0) throw new VnetError(error, what())
 }
 
-/** Returns 0 or an errno: that of the thread that `start` makes, or of `run` if there is none. */
+/** Resolves to 0 or an errno, from the thread that `start` makes or else from `run`. */
 function aside(native: Native, start: (event: number) => number, run: () => number): Promise<number> {
   return new Promise(resolve => {
     const event = native.eventfd()

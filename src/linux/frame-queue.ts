@@ -196,7 +196,7 @@ export class FrameQueue implements PortQueue {
     if (fd >= 0) this.#native.close(fd)
   }
 
-  /** As close, but the caller closes the descriptor, which it returns; -1 if it is closed. */
+  /** Like close(), but returns the descriptor for the caller to close; -1 if it is closed. */
   release(): number {
     const fd = this.#fd
     if (fd < 0) return -1

@@ -1,7 +1,8 @@
 /**
- * LinkQueue: what events of one interface its port has not reported yet. Whoever administers the
- * namespace of the interface can cause any number of events, so they are reported in the time that
- * Turns grants, in the share of their namespace, and only the last state of the interface counts.
+ * LinkQueue: the events of one interface that its port has not reported yet. Whoever administers
+ * the namespace of the interface can cause any number of events, so they are reported in the time
+ * that Turns grants, in the share of their namespace, and only the last state of the interface
+ * counts.
  */
 import { IFF_UP } from '../netdev/if.ts'
 import type { Turns, Work } from '../netdev/turns.ts'
@@ -41,7 +42,7 @@ export class LinkQueue implements Work {
   /** True while the port reports, and its listener may request further changes. */
   reporting = false
 
-  /** `failed` gets what the port throws. */
+  /** `failed` gets the errors that the port throws. */
   constructor(
     port: LinkReporter,
     nsid: number,

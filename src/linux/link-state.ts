@@ -14,7 +14,7 @@ import { O_RDONLY } from './uapi.ts'
 /** Flags that the kernel itself changes as a link goes up and down. */
 const VOLATILE_FLAGS = IFF_UP | IFF_RUNNING | IFF_LOWER_UP | IFF_DORMANT | IFF_ECHO
 
-/** Addresses of an interface, and groups of it, that are read at most. */
+/** The most addresses of an interface that are read, and the most groups. */
 export const LIST_MAX = 1000
 
 /** What link messages lack of an interface: its protocol addresses and multicast groups. */

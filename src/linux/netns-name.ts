@@ -68,7 +68,7 @@ export function inNetns<T>(native: Native, netns: string | undefined, fn: (nsfd:
   }
 }
 
-/** As inNetns, for a function that returns a promise: the descriptor is closed when it settles. */
+/** Like inNetns, for a function that returns a promise. Closes the descriptor when it settles. */
 export async function inNetnsAsync<T>(
   native: Native,
   netns: string | undefined,

@@ -21,7 +21,7 @@ import { TUNSETPERSIST } from './uapi.ts'
 
 /** How long settle() waits for a busy kernel. */
 const SETTLE_MS = 1000
-/** How often the changes are reported that a listener requests of the port that reports. */
+/** The most rounds of one sync: a listener may request more changes during each round. */
 const SYNC_ROUNDS = 8
 /** How often multicast groups are read without an event. */
 const POLL_MS = 500
@@ -171,7 +171,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   sync(port: TapPort): Promise<void> | undefined {
     const queue = this.#ports.get(port)
     if (queue === undefined || this.#isReporting) return undefined
-    // The listener may request further changes, whose events follow.
+    // The listener may request further changes, and these cause further events.
     for (let round = 0; round < SYNC_ROUNDS; round++) {
       const pending = this.#monitor.sync()
       if (pending !== undefined) return pending.then(() => void queue.flush())

@@ -235,7 +235,7 @@ export class TapPort implements Port {
       now = this.#readState()
     } catch (error) {
       // The interface is being deleted or moved, which the next event reports. Or no descriptor is
-      // left. The lists stay stale, so the queue tries again in LISTS_MS.
+      // left. The lists remain stale, so the queue tries again in LISTS_MS.
       if (error instanceof VnetError) return false
       throw error
     }

@@ -136,7 +136,7 @@ function setRights(native: Native, fd: number, name: string, { owner, group }: T
   if (owner !== undefined || result !== -EINVAL) check(result, `TUNSETOWNER ${name}`)
 }
 
-/** Sets whether a TAP stays when its last descriptor is closed. */
+/** Sets whether a TAP remains when its last descriptor is closed. */
 export function setPersist(native: Native, tap: Tun, persist: boolean): void {
   check(native.ioctl(tap.fds[0], TUNSETPERSIST, persist ? 1 : 0), `TUNSETPERSIST ${tap.name}`)
 }

@@ -45,8 +45,8 @@ export function skbChecksumHelp(skb: SkBuff): boolean {
 }
 
 /**
- * Segments of a frame at most. Linux's TCP sends no smaller segments than of 76 bytes (TCP_MIN_MSS
- * without the timestamps), 861 in a frame of 64 KiB; packet sockets can ask for any size.
+ * The most segments of a frame. Linux's TCP sends segments of at least 76 bytes (TCP_MIN_MSS
+ * without the timestamps), 861 in a frame of 64 KiB. Packet sockets can choose any size.
  */
 export const GSO_SEGS_MAX = 1024
 

@@ -76,7 +76,7 @@ export function logFrame(dev: FrameLog, way: 'tx' | 'rx', skb: SkBuff, why = '')
   logEvent(dev, () => `${way}-${skb.queueMapping} ${print(skb.bytes, skb.data, skb.len)}${gso}${why}`)
 }
 
-/** A device whose msgEnable asks for lines. */
+/** A device whose msgEnable turns on lines. */
 interface FrameLog {
   readonly port: unknown
   readonly log: Log

@@ -13,14 +13,14 @@ export function printable(text: string): string {
   return text.replace(UNPRINTABLE, escapeOf)
 }
 
-/** The same, and different for different texts: a backslash is doubled. */
+/** Like printable(), but doubles each backslash, so that different texts have different results. */
 export function distinct(text: string): string {
   return printable(text.replaceAll('\\', '\\\\'))
 }
 
 /**
- * The same for text of several lines, whose ends are kept. JSON stays the same JSON: what
- * JSON.stringify leaves to escape gets JSON's own escape.
+ * Like printable(), for text of several lines: keeps the ends of lines. JSON keeps its meaning: the
+ * characters that JSON.stringify does not escape get JSON's own escape.
  */
 export function printableLines(text: string): string {
   return text.replace(UNPRINTABLE, char => (char === '\n' ? char : escapeOf(char)))

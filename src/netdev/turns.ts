@@ -5,9 +5,10 @@
  *
  * How to use it: make the work an object that implements Work, and call `add(work)` when there is
  * something to do, for example when its descriptor is readable. Turns then calls `step()` until it
- * returns false. While no time is left it calls `wait()`: stop watching the descriptor there, or a
- * readable one wakes the event loop again and again. The next `step()` follows without another
- * `add()`. Watch the descriptor again when a step finds nothing more to do.
+ * returns false. While no time is left, Turns calls `wait()`: in it, stop watching the descriptor.
+ * Otherwise the readable descriptor wakes the event loop over and over although nothing reads it.
+ * Turns calls `step()` later without another `add()`. Watch the descriptor again when a step finds
+ * nothing more to do.
  *
  * Work is done in turns of TURN_NS, at most one per turn of the event loop. A turn that leaves work
  * undone is followed by a pause in proportion to its time, so a long step causes a long pause.
@@ -23,7 +24,7 @@ import { NSEC_PER_MSEC, NSEC_PER_SEC } from './clock.ts'
 
 /** Nanoseconds of a turn. */
 export const TURN_NS = 200_000
-/** Nanoseconds of a turn that `addNow` takes, usually and once a second. */
+/** Nanoseconds of a turn that `addNow` takes: usually, and once a second. */
 const URGENT_NS = 500_000
 const URGENT_NS_MAX = 5 * NSEC_PER_MSEC
 /** Steps of such a turn, even if they take longer: an event is read and reported in one turn. */
@@ -39,14 +40,14 @@ export interface Work {
   readonly privileged: boolean
   /**
    * Does one small part, of some tens of microseconds, and returns whether there is more to do now.
-   * Must not throw. It may add and delete work, also itself.
+   * Must not throw. It may add and delete work, including itself.
    */
   step(): boolean
   /** Called, once or more, when there is something to do but no time left: step() follows later. */
   wait(): void
 }
 
-/** The time for work: a part of all time, and nanoseconds at once after a quiet period. */
+/** The time for work: a part of all time, and nanoseconds in a burst after a quiet period. */
 interface Grant {
   readonly part: number
   readonly burst: number
@@ -73,14 +74,14 @@ export class Turns {
   }
 
   /**
-   * As `add`, and takes a turn immediately if there is time, for work whose effect on the frames
-   * that follow must not wait: a turn of URGENT_NS, once a second of URGENT_NS_MAX.
+   * Like `add`, but takes a turn immediately if there is time. It is for work that must take effect
+   * before the next frames. The turn has URGENT_NS, or once a second URGENT_NS_MAX.
    */
   addNow(work: Work): void {
     this.#accountOf(work).addNow(work)
   }
 
-  /** No step of `work` follows, until it is added again. Harmless if it was not added. */
+  /** Removes work: no step follows until it is added again. Harmless if it was not added. */
   delete(work: Work): void {
     this.#accountOf(work).delete(work)
   }
@@ -97,12 +98,12 @@ class Account {
   readonly #alarm: Alarm
   /** The work to do, by its share; the next in turn is the first. */
   readonly #shares = new Map<Work['share'], Set<Work>>()
-  /** The moment when all time that was taken will be earned, ns. */
+  /** The time in nanoseconds at which the account will have earned all the time it took. */
   #earned = Number.NEGATIVE_INFINITY
-  /** True while a turn runs, or is to come: soon, or after a pause. */
+  /** True while a turn runs or is scheduled: soon, or after a pause. */
   #active = false
   #pausing = false
-  /** When the last turn of URGENT_NS_MAX began, ns. */
+  /** The time in nanoseconds at which the last turn of URGENT_NS_MAX started. */
   #urgent = Number.NEGATIVE_INFINITY
   readonly #run = (): void => this.#turn()
 
@@ -153,7 +154,7 @@ class Account {
     try {
       for (let steps = 0; (steps < least || now - start < most) && this.#step(); steps++) now = this.#clock.now()
     } finally {
-      // Also after an exception, which would otherwise end the turns of everybody.
+      // Also after an exception, which would otherwise stop the turns of all work.
       this.#active = false
       this.#charge(start, now - start)
     }

@@ -66,7 +66,7 @@ export class TxQueue {
   /** The error of the last failed read; the same error in a row is logged once. */
   #readError = 0
   readonly #batch: SkBuff[] = []
-  /** Frames to read in the next batch: fewer after frames of which many others were made. */
+  /** Frames to read in the next batch: fewer after frames that were cut or copied into many. */
   #most = BATCH
   /** Frames that were read and that the driver could not take yet. */
   readonly #requeue = new Ring(2 * BATCH)

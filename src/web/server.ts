@@ -32,7 +32,7 @@ export const FEEDS_MAX = 32
 /** Files that are captured at one time. */
 const CAPTURES_MAX = 8
 const BODY_MAX = 64 * 1024
-/** What a page proves the server by: random, at least 128 bits. */
+/** The nonce of a page that asks for a proof: random, at least 128 bits. */
 const NONCE = /^[\w-]{22,64}$/
 
 export async function serveWeb(options: WebOptions): Promise<WebServer> {
@@ -43,7 +43,7 @@ export async function serveWeb(options: WebOptions): Promise<WebServer> {
 
 interface Route {
   readonly method: 'GET' | 'POST'
-  /** Whether it replies without the token. */
+  /** Whether requests without the token are served. */
   readonly isPublic: boolean
   reply(asked: Asked): Promise<void> | void
 }
@@ -53,7 +53,7 @@ class Web {
   readonly #vnets: Vnets
   readonly #files: ReadonlyMap<string, PageFile> = readPage()
   readonly #feeds = new Set<Feed>()
-  /** What pages look at, while some do. */
+  /** The sources that pages show, each while at least one page does. */
   readonly #sources = new Map<string, { readonly source: Source; readonly feeds: Set<Feed> }>()
   #captures = 0
   readonly #metrics: Metrics
@@ -122,7 +122,7 @@ class Web {
     if (!response.destroyed) sources.push(this.#look(feed, peer, 'parts'))
   }
 
-  /** Has a page look at something. Returns a function that ends it. */
+  /** Adds a page to a source. Returns a function that removes it. */
   #look(feed: Feed, id: DeviceId, want: Want): () => void {
     const key = `${want} ${id}`
     const known = this.#sources.get(key)
@@ -150,7 +150,7 @@ class Web {
     const body = await readBody(request)
     if (body === undefined) return refuse(response, 413, `a command has at most ${BODY_MAX} bytes`)
     const asked = parseCommand(body)
-    if (asked === undefined) return refuse(response, 400, 'this is no command')
+    if (asked === undefined) return refuse(response, 400, 'the body is not a valid command')
     const device = await this.#vnets.device(asked.id)
     const result: CommandResult =
       device === undefined
@@ -189,7 +189,7 @@ function wantsOf(text: string): Want[] {
   return WANTS.filter(want => words.includes(want))
 }
 
-/** Returns undefined if it is too long. The whole of it is read: else the reply would be lost. */
+/** Returns undefined if it is too long. Reads all of it, because the reply is lost otherwise. */
 async function readBody(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = []
   let size = 0

@@ -60,8 +60,9 @@ export class Chain implements Wire, StageOwner {
   #cutsGso = false
   #lastId = 0
   /**
-   * The last number of a frame that a stage made. They are odd in one direction and even in the
-   * other, because a reply and what the other direction injects arrive at the same device.
+   * The number of the last frame that a stage made. The numbers are odd in one direction and even
+   * in the other, because replies and frames injected in the other direction arrive at the same
+   * device.
    */
   #lastMade: number
   #closed = false

@@ -44,8 +44,8 @@ export function takenSeed(seed: number, net: Net): number {
 }
 
 /**
- * Returns the seed of the `nth` pair of wires of a run. That of the first is the seed of the run;
- * the others are drawn from it, so that they are not the seeds of runs that count up.
+ * Returns the seed of the `nth` pair of wires of a run. The first pair has the seed of the run. The
+ * others are drawn from it, so that they are not the seeds of runs that count up.
  */
 export function pairSeed(seed: number, nth: number): number {
   return nth === 0 ? seed : stream(seed, `pair/${nth}`).below(2 ** 31) + 1

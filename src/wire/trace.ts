@@ -2,9 +2,9 @@
  * trace: packets leave when a recorded link could send, in the format of mahimahi's mm-link(1):
  * each line is a whole number of milliseconds, never less than the line before, and one opportunity
  * to deliver 1,504 bytes at that time. As there, each packet takes 4 bytes more than its own. So an
- * opportunity delivers one packet of 1,500 bytes. Its rest is lost if the queue is empty. A packet
- * that is longer than the rest continues in the next opportunity, and leaves when its last byte
- * does.
+ * opportunity delivers one packet of 1,500 bytes. Its unused bytes are lost if the queue is empty.
+ * A packet that is longer than the rest continues in the next opportunity, and leaves when its last
+ * byte does.
  *
  * The trace begins when the first packet arrives, so that the same arrivals meet the same
  * opportunities. It begins again after its last line.

@@ -25,7 +25,7 @@ export type WireDevice = Pick<NetDevice, 'name' | 'mergesWire' | 'frameTap'>
 
 /** One of the two ends that a wire joins. */
 export interface WireEnd {
-  /** Takes what arrives there. May be replaced before the first stages are set. */
+  /** Receives the frames. May be replaced before the first stages are set. */
   wire: Wire
   /** The device there, which merges packets that the wire has cut. */
   readonly dev?: WireDevice | undefined

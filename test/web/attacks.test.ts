@@ -265,7 +265,7 @@ describe('bodies', () => {
       '{"id":"x","command":{"do":"step","mode":"on","every":4294967296}}',
     ],
   ])('%s is no command', async body => {
-    expect(await post(body)).toMatchObject({ status: 400, text: 'this is no command\n' })
+    expect(await post(body)).toMatchObject({ status: 400, text: 'the body is not a valid command\n' })
   })
 
   test('a body of more than 64 KiB is refused, one of 64 KiB is read', async () => {

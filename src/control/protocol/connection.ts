@@ -25,7 +25,7 @@ import { align4, getU32, NLMSG_HDRLEN } from '../../netlink/index.ts'
 export const MESSAGE_MAX = 68 * 1024
 /** Bytes at most that wait for a peer that does not read; a message beyond them is refused. */
 const OUTPUT_MAX = 2 * MESSAGE_MAX
-/** Bytes of the input buffer until a longer message is received; then it stays larger. */
+/** Bytes of the input buffer until a longer message is received. It then remains larger. */
 const INPUT_BYTES = 2 * 1024
 
 /**

@@ -72,7 +72,7 @@ export class Announcement {
     }
     const save = () => {
       this.#timer = undefined
-      // Once removed, the file is missed by nobody.
+      // After remove(), the file is not needed, so an error does not matter.
       this.#saving = this.#save(interfaces()).catch(error => {
         if (!this.#removed) failed(error)
       })

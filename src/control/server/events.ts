@@ -1,9 +1,9 @@
 /**
  * Events: what happens to the devices, sent to each subscriber as it happens. Drops are polled, as
- * long as a subscriber has a threshold for them, so that dropping a frame costs nothing more. The
- * time for that is granted by Turns, to subscribers with rights apart from those without. A
- * subscriber that does not read loses the events for which there is no room. NLMSG_OVERRUN stands
- * in their place: it is sent with the next event that fits, or when everything has been read.
+ * long as a subscriber has a threshold for them, so that dropping a frame costs nothing more. Turns
+ * grants the time for that, separately to subscribers with rights and without. A subscriber that
+ * does not read loses the events for which there is no room. NLMSG_OVERRUN stands in their place:
+ * it is sent with the next event that fits, or when everything has been read.
  */
 import { type Alarm, NSEC_PER_MSEC } from '../../netdev/clock.ts'
 import type { DeviceWire } from '../../netdev/device-wire.ts'

@@ -1,8 +1,8 @@
 /**
- * Descriptors that clients pass to a server (SCM_RIGHTS), on kernels that cannot refuse them. To
- * close one may take as long as its sender likes: a socket with SO_LINGER, a file of a FUSE file
- * system. So they are received, and closed on threads of their own, and so is each connection,
- * because descriptors may wait in it.
+ * Descriptors that clients pass to a server (SCM_RIGHTS), on kernels that cannot refuse them.
+ * Closing one may take as long as its sender likes: a socket with SO_LINGER, a file of a FUSE file
+ * system. So they are received, and closed on threads of their own. Each connection is closed in
+ * the same way, because descriptors may wait in it.
  */
 import { closeAside } from '../../linux/aside.ts'
 import type { Native } from '../../linux/native.ts'
@@ -10,12 +10,12 @@ import { EAGAIN, EPROTO } from '../../netdev/errno.ts'
 
 /** SCM_MAX_FD: descriptors in one message at most. */
 const MESSAGE_DESCRIPTORS = 253
-/** Descriptors that are being closed. With more, nothing is accepted or received. */
+/** The most descriptors that are being closed. Beyond it, nothing is accepted or received. */
 const CLOSING = 256
 
 /**
- * Returns the system calls for the connections of a server. A connection that a descriptor comes
- * with fails with EPROTO.
+ * Returns the system calls for the connections of a server. A connection that carries a descriptor
+ * fails with EPROTO.
  */
 export function withoutDescriptors(native: Native): Native {
   const found = new Int32Array(MESSAGE_DESCRIPTORS)

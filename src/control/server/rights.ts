@@ -42,7 +42,7 @@ export class Rights {
 
   /**
    * `owners` are the users that may change everything; root also needs the capability. `children`
-   * are processes that this one has not reaped, by their numbers, which no other process has.
+   * are processes that this one has not reaped, by process id, which no other process has.
    * The members of `captureGroup` may capture frames.
    */
   constructor(native: Native, owners: Iterable<number>, { captureGroup, children }: RightsOptions = {}) {

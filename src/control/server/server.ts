@@ -49,9 +49,9 @@ export interface ServerOptions {
   /** The group whose members may capture frames; none by default. */
   readonly captureGroup?: number | undefined
   /**
-   * Processes that this one has started and not reaped yet, by their numbers. The process of
-   * `web` changes this vnet for its user, and may have dropped the capability that this takes
-   * otherwise. The process of `metrics` is a client without rights, with a share of its own.
+   * Processes that this one has started and not reaped yet, by process id. The process of `web`
+   * changes this vnet for its user, without the capability that this needs otherwise: it may have
+   * dropped it. The process of `metrics` is a client without rights, with a share of its own.
    */
   readonly children?: ReadonlyMap<number, ChildKind> | undefined
   /** The wall clock, in milliseconds since 1970; Date.now by default. */
@@ -137,7 +137,7 @@ function announce(
     netns: netnsOf?.(dev),
     ...(namespaceOf?.(dev) ?? home),
   })
-  /** Reads the places of the devices that changed only: that takes system calls. */
+  /** Reads the places of changed devices only, because that takes system calls. */
   function interfaces(): EntryInterface[] {
     for (const dev of changed) places.set(dev, place(dev))
     changed.clear()

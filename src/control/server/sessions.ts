@@ -16,7 +16,7 @@ const CONNECTIONS = 256
 const KEPT = 64
 /** Connections at once of a user that may change nothing. */
 const CONNECTIONS_A_USER = 64
-/** Connections at once of the process of --metrics, which needs one. They are among the KEPT. */
+/** Connections of the process of --metrics, which needs only one. They count among the KEPT. */
 const CONNECTIONS_METRICS = 4
 /** Milliseconds until the next attempt, after descriptors or memory ran out. */
 const NO_ROOM_MS = 10

@@ -114,9 +114,9 @@ function* allStats(subject: Subject, devices: readonly NetDevice[], scope: numbe
 }
 
 /**
- * With `isOwn` only what vnet counts, without zeros: of many devices it is read every second. The
- * kernel's counters are for clients with rights. Reading them waits for a lock of the whole machine
- * (RTNL), which every user can hold in a user namespace.
+ * With `isOwn` only vnet's counters, without zeros: they are read every second for many devices.
+ * The kernel's counters are for clients with rights. Reading them waits for a lock of the whole
+ * machine (RTNL), which every user can hold in a user namespace.
  */
 function deviceStats(subject: Subject, dev: NetDevice, { caller, isOwn = false }: { caller: Caller; isOwn?: boolean }) {
   const { tx, rx } = dev.counters.drops()

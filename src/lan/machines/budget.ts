@@ -17,7 +17,7 @@ export class Budget {
   readonly #addresses: Uint8Array
   #next = 0
 
-  /** `length` is that of the clients' addresses in bytes. They are MAC addresses by default. */
+  /** `length` is the length of the clients' addresses in bytes: MAC addresses by default. */
   constructor(clock: Clock, each: Rate, all: Rate, length: number = ETH_ALEN) {
     this.#each = new TokenBucket(clock, each, CLIENTS)
     this.#all = new TokenBucket(clock, all)

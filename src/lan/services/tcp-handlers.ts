@@ -42,7 +42,7 @@ export function host(definition: LanHost): LanHost {
 
 const PATTERN = Buffer.from(Array.from({ length: CHARGEN_PERIOD }, (_, i) => chargenCharacter(i)))
 
-/** RFC 862, 863, 867, 864. The time for echo is that of work without rights, if it is given. */
+/** RFC 862, 863, 867, 864. With `turns`, echo uses the time of work without rights. */
 export const SMALL_SERVICES: Readonly<Record<SmallService, (socket: Socket, turns?: TimeForWork) => unknown>> = {
   echo(socket, turns) {
     if (turns === undefined) return socket.pipe(socket)

@@ -1,9 +1,9 @@
 /**
  * ForwardingTable: the station behind which each hardware address was heard last, as a switch
  * learns it (IEEE 802.1D sec. 7.8, 7.9). An address that is not heard for the ageing time is
- * forgotten. In a full table a new address replaces one of its own station, or, if that has less
- * than an equal share, one of the station with the most: whoever sends from many addresses is the
- * only one whose frames are flooded.
+ * forgotten. In a full table a new address replaces one of its own station, unless that station has
+ * less than an equal share: then it replaces one of the station with the most. So only the frames
+ * of a station that sends from many addresses are flooded.
  */
 import { type Alarm, type Clock, NSEC_PER_SEC } from '../../netdev/clock.ts'
 import { copyAddress, ETH_ALEN } from '../../packet/ethernet.ts'
@@ -106,7 +106,7 @@ export class ForwardingTable {
     this.#stations[entry] = station
   }
 
-  /** Takes an entry out of the list of its station, whose last entry gets its place. */
+  /** Removes an entry from the list of its station. The last entry of the list gets its place. */
   #leave(entry: number): void {
     const station = this.#stations[entry] as Station
     const entries = this.#ofStation.get(station) as number[]

@@ -234,7 +234,7 @@ export function setLink(sock: RouteSocket, ifindex: number, changes: LinkChanges
   sock.request(changeRequest(sock, ifindex, changes))
 }
 
-/** As setLink, for a move, which takes 20 ms: the event loop continues meanwhile. */
+/** Like setLink, for a move, which takes 20 ms: the event loop continues meanwhile. */
 export function setLinkAside(sock: RouteSocket, ifindex: number, changes: LinkChanges): Promise<void> {
   return sock.requestAside(changeRequest(sock, ifindex, changes))
 }

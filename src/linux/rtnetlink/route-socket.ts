@@ -126,7 +126,7 @@ export class RouteSocket implements Disposable {
   }
 
   /**
-   * As request, for a request that the kernel takes milliseconds to handle: the event loop
+   * Like request(), for a request that the kernel takes milliseconds to handle: the event loop
    * continues meanwhile. Make no other request until the promise settles.
    */
   async requestAside(request: RouteRequest): Promise<void> {

@@ -118,9 +118,9 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
   }
 
   /**
-   * Replaces the impairments: `delay 20ms loss 1%` in both directions, '' for none, or those of one
-   * or both by `{ ab, ba }`. Packets in flight arrive. Rejects with a UsageError for wrong words,
-   * which change nothing.
+   * Replaces the impairments: `delay 20ms loss 1%` in both directions, '' for none, or `{ ab, ba }`
+   * with one direction or both. Packets in flight arrive. Rejects with a UsageError for wrong
+   * words, which change nothing.
    */
   async wire(words: WireWords): Promise<void> {
     checkForm('wire', words, WIRE)

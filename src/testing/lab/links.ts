@@ -111,7 +111,7 @@ export class Links {
 
   /**
    * Makes names and routes lead to a link, which is up. Links that are made together wait for each
-   * other, and the first one does it for all: each time takes all namespaces.
+   * other, and the first one does it for all, because each update visits all namespaces.
    */
   async #lead(link: number): Promise<void> {
     this.#waiting.add(link)

@@ -1,5 +1,5 @@
 /**
- * NatFragments: what becomes of the fragments of a packet that arrives at a NAT. Only the first one
+ * NatFragments: the fate of the fragments of a packet that arrives at a NAT. Only the first one
  * has a port, so the others follow it. Those that arrive earlier are held by the stage of the NAT.
  */
 import { NSEC_PER_SEC } from '../../netdev/clock.ts'
@@ -27,7 +27,7 @@ export class NatFragments {
   /** By key, in the order in which the first fragments arrived. */
   readonly #packets = new Map<number, Fragmented>()
 
-  /** Notes what became of the first fragment of a packet. */
+  /** Records the fate of the first fragment of a packet. */
   set(key: number, fate: Fragmented['fate'], now: number): void {
     this.#packets.delete(key)
     this.#packets.set(key, { fate, expires: now + FRAGMENT_TIME })
@@ -36,7 +36,7 @@ export class NatFragments {
     this.#packets.delete(first as number)
   }
 
-  /** Returns what became of the first fragment; undefined if it has not arrived. */
+  /** Returns the fate of the first fragment; undefined if it has not arrived. */
   get(key: number, now: number): Fragmented['fate'] | undefined {
     const packet = this.#packets.get(key)
     return packet !== undefined && packet.expires > now ? packet.fate : undefined

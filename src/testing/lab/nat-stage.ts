@@ -107,7 +107,7 @@ class NatWire implements Wire {
     return fragments
   }
 
-  /** Drops the fragments of packets whose time is up. */
+  /** Drops the fragments of expired packets. */
   #expire(): void {
     const now = this.#env.clock.now()
     for (const [key, { expires }] of [...this.#early]) {

@@ -6,7 +6,7 @@ import { inspect } from 'node:util'
 import { UsageError } from '../../netdev/driver.ts'
 import { checkOptions as checkNames } from '../../netdev/options.ts'
 
-/** What a value has to be. */
+/** The form that a value must have. */
 export interface Form {
   readonly accepts: (value: unknown) => boolean
   /** Follows "is not" in the error: `a whole number`. */
@@ -58,7 +58,7 @@ function isObject(value: unknown): boolean {
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
-/** A signal may come from another realm, such as that of a test. */
+/** A signal may come from another realm, such as the realm of a test. */
 function isSignal(value: unknown): boolean {
   const { aborted, addEventListener } = (value ?? {}) as Partial<AbortSignal>
   return typeof aborted === 'boolean' && typeof addEventListener === 'function'

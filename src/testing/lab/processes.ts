@@ -15,7 +15,7 @@ import {
   statSync,
 } from 'node:fs'
 
-/** The most scans of /proc, and the most before those that were found are killed. */
+/** The most scans of /proc, and the most scans before the processes found so far are killed. */
 const ROUNDS = 100
 const STOPS = 20
 /** States of a process that has ended: a zombie, or dead. */
@@ -40,9 +40,9 @@ interface Status {
 
 /**
  * Kills each process that has one of the marks, and all its descendants. Stops them first, because
- * a stopped process starts no children and does not leave the ones it has to another parent. When
- * a parent dies, the kernel may let its stopped children run again (setpgid(2), orphaned process
- * groups), so children are killed first, and the search ends only after a scan that began when all
+ * a stopped process starts no children and does not leave its own to another parent. When a parent
+ * dies, the kernel may let its stopped children run again (setpgid(2), orphaned process groups). So
+ * children are killed first, and the search ends only after a scan that started after all processes
  * were killed. Where /proc has the numbers of another PID namespace, kills `children` only.
  */
 export function killProcesses({ namespaces = [], directory, children = [] }: ProcessMarks): void {
@@ -53,7 +53,7 @@ export function killProcesses({ namespaces = [], directory, children = [] }: Pro
   const found = new Set(children)
   const isInside = inNamespaces(namespaces)
   const isMounted = directory === undefined ? () => false : mountsFrom(directory)
-  /** Processes that were killed, and those that signals do not reach. */
+  /** Processes that were killed, and processes that signals do not reach. */
   const done = new Set<number>()
   const kill = (pid: number) => {
     signal(pid, 'SIGKILL')
@@ -112,7 +112,7 @@ function hasOwnNumbers(): boolean {
   return attempt(() => readlinkSync('/proc/self')) === String(process.pid)
 }
 
-/** Returns all processes but this one: those that run, and those that have ended. */
+/** Returns all processes except this one: the running ones, and those that have ended. */
 function scan(): { readonly running: Map<number, Status>; readonly ended: readonly number[] } {
   const running = new Map<number, Status>()
   const ended: number[] = []
@@ -128,7 +128,7 @@ function scan(): { readonly running: Map<number, Status>; readonly ended: readon
 function addDescendants(running: ReadonlyMap<number, Status>, found: Set<number>): void {
   const children = new Map<number, number[]>()
   for (const [pid, { parent }] of running) children.set(parent, [...(children.get(parent) ?? []), pid])
-  // The loop also visits the ones that it adds.
+  // The loop also visits processes that it adds.
   for (const pid of found) for (const child of children.get(pid) ?? []) found.add(child)
 }
 
@@ -148,7 +148,7 @@ function inNamespaces(nsfds: readonly number[]): (pid: number) => boolean {
 }
 
 /**
- * Returns a function that tells whether a file below `directory` is mounted in a process's /etc.
+ * Returns a function that returns whether a file below `directory` is mounted in a process's /etc.
  * Compares the device and the path in the file system, which no other file has.
  */
 function mountsFrom(directory: string): (pid: number) => boolean {
@@ -204,7 +204,7 @@ function originOf(directory: string): Pick<Mount, 'device' | 'root'> | undefined
   }
 }
 
-/** Returns undefined for a process that has ended, or that we may not look at. */
+/** Returns undefined for a process that has ended, or that this user may not inspect. */
 function attempt<T>(fn: () => T): T | undefined {
   try {
     return fn()

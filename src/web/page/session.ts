@@ -1,6 +1,6 @@
 /**
- * The page's side of the token (http/token.ts). The token is in the address that vnet printed,
- * behind #, and is never sent: a stranger may have taken over the port of a server that has ended.
+ * The page's side of the token (http/token.ts). The token follows the # in the address that vnet
+ * printed. It is never sent: a stranger may have taken over the port of a server that has ended.
  * Before the page opens a feed, the server proves that it has the token. Requests show a key that
  * only this process of the server accepts.
  */
@@ -16,9 +16,9 @@ export class Session {
   #key: string | undefined
 
   /**
-   * Takes the token out of the fragment of the page's address. Returns the rest for the address:
-   * neither the history nor a reload, which might load a stranger's page, may have the token.
-   * Returns undefined if there is no token.
+   * Takes the token from the fragment of the page's address and returns the rest for the address,
+   * or undefined without a token. Neither the history nor a reload may have the token: a reload
+   * might load a stranger's page.
    */
   takeToken(hash: string): string | undefined {
     const [, token, place] = TOKEN.exec(hash) ?? []
@@ -52,7 +52,7 @@ export class Session {
     }
   }
 
-  /** Has the server prove itself, and makes the key. A page without a token needs neither. */
+  /** Asks the server for a proof, and makes the key. A page without a token needs neither. */
   async #prove(): Promise<FeedFailure | undefined> {
     const token = this.#token
     if (token === undefined) return undefined
