@@ -2,7 +2,7 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { outcome } from './support/netns.ts'
-import { killPrograms, runningPrograms, withLimit } from './support/program-limit.ts'
+import { killPrograms, limitPrograms, runningPrograms, withLimit } from './support/program-limit.ts'
 
 test.each([
   ['spawnSync', spawnSync],
@@ -34,7 +34,8 @@ test('a program that a test started is killed at the limit and reported, an olde
   expect([...runningPrograms().keys()]).not.toContain(older)
 })
 
-test('the programs of a test are killed before its time is over', { timeout: 1000 }, async () => {
+test('the programs of a test are killed before its time is over', async () => {
+  limitPrograms(1000)
   const child = spawn('sleep', ['60'], { stdio: 'pipe' })
   await expect(outcome(child)).rejects.toThrow('sleep 60: still running after 0.9 s, killed')
 })

@@ -168,10 +168,10 @@ describe('a capture of a cable', () => {
       [0, 800_000, 3, undefined],
       [1, 5_000_000, 2 * ID + MADE + 1, undefined],
       [0, 5_000_000, 1, 'dropped: wire ab'],
-      [1, 5_400_000, 2 * ID + MADE + 2, undefined],
+      [1, 5_400_000, 2 * ID + MADE + 3, undefined],
       [0, 5_400_000, 2, 'dropped: wire ab'],
-      [3, 5_800_000, MADE + 3, undefined],
-      [1, 5_800_000, 2 * ID + MADE + 4, undefined],
+      [3, 5_800_000, MADE + 5, undefined],
+      [1, 5_800_000, 2 * ID + MADE + 7, undefined],
       [0, 5_800_000, 3, 'dropped: wire ab'],
     ])
   })

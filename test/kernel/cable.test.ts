@@ -119,8 +119,9 @@ describe.each(BOTH_WAYS)('%s', (_, offload) => {
   })
 
   test('a frame longer than the receiver’s MTU + 18 is dropped and counted, as veth does', async () => {
-    const vnet = await start('--mtu', '9000', ...offload)
+    const vnet = await start('--mtu', '9000', '-v', ...offload)
     right.ip('link set right mtu 1500')
+    await vnet.line(/right: mtu 1500/)
     right.ip('link add vethr type veth peer name vethl')
     right.ip(`link set vethl mtu 9000 netns ${left.name}`)
     right.ip('link set vethr up')

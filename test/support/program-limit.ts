@@ -81,9 +81,15 @@ function limitAll(): void {
 
 if (shared[RUNNING] === undefined) limitAll()
 
-beforeEach(({ task }) => {
+/**
+ * Limits the programs that start from now on to a part of `timeout`, the milliseconds of a test.
+ * Returns a function that lifts the limit.
+ */
+export function limitPrograms(timeout: number): () => void {
   const others = new Set(runningPrograms().keys())
-  const ms = task.timeout * PART_OF_TEST
+  const ms = timeout * PART_OF_TEST
   const timer = setTimeout(() => killPrograms(others, ms), ms)
   return () => clearTimeout(timer)
-})
+}
+
+beforeEach(({ task }) => limitPrograms(task.timeout))
