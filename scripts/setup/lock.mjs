@@ -9,7 +9,7 @@ import { once } from 'node:events'
 import { open } from 'node:fs/promises'
 import { SetupError } from './command.mjs'
 
-/** Of flock(1): the lock is held by another process. */
+/** The exit code of flock(1) if another process holds the lock. */
 const EXIT_HELD = 1
 
 /** Runs `work` while no other process holds the lock on `path`. Prints a line if it has to wait. */

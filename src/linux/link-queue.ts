@@ -55,7 +55,7 @@ export class LinkQueue implements Work {
     this.#failed = failed
   }
 
-  /** The id that events of the interface's namespace have. */
+  /** The namespace id in the events of the interface. */
   get nsid(): number {
     return this.#nsid
   }

@@ -69,8 +69,8 @@ export interface Native {
   /** close(2), at most once per descriptor. */
   close(fd: number): number
   /**
-   * close(2) of each descriptor, on a thread of its own: to close a TAP takes the kernel some 15
-   * ms. Sets `event`, an eventfd, to 1 at the end. An environment that ends waits for that.
+   * close(2) of each descriptor, on a thread of its own: the kernel needs some 15 ms to close a
+   * TAP. Sets `event`, an eventfd, to 1 at the end. An environment that ends waits for that.
    */
   closeAside(fds: Int32Array, event: number): number
   /**

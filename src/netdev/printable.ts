@@ -19,7 +19,7 @@ export function distinct(text: string): string {
 }
 
 /**
- * Like printable(), for text of several lines: keeps the ends of lines. JSON keeps its meaning: the
+ * Like printable(), for text of several lines: keeps line breaks. JSON keeps its meaning: the
  * characters that JSON.stringify does not escape get JSON's own escape.
  */
 export function printableLines(text: string): string {
