@@ -149,13 +149,16 @@ describe('a fake vnet', () => {
   test('vnet events reports a vnet that starts meanwhile from start to end, and ends with the last vnet', async () => {
     const child = near.spawn([process.execPath, program, 'events', '--json'])
     const ended = outcome(child)
+    const isUp = new Promise<void>(resolve => {
+      let text = ''
+      child.stdout.on('data', more => {
+        text += more
+        if (text.includes('"up"')) resolve()
+      })
+    })
     await fake.hears(10)
     const vnet = await spawnVnet(['--name', 'late0', '--json'], { within: ['ip', 'netns', 'exec', near.name] })
-    let text = ''
-    for await (const [more] of on(child.stdout, 'data')) {
-      text += more
-      if (text.includes('"up"')) break
-    }
+    await isUp
     await vnet.stop()
     fake[Symbol.dispose]()
     const { status, stdout, stderr } = await ended
