@@ -3,14 +3,17 @@ import { closeSync, fstatSync, readdirSync } from 'node:fs'
 
 /** The last descriptor that every program has. */
 const STDERR = 2
+/** Commands that start a program of the user's, which inherits the files. */
+const STARTING: readonly (string | undefined)[] = ['exec', 'rootless']
 
 /**
  * Closes inherited files, directories and block devices, unless an argument names them, such as
  * /dev/fd/9. Call it before the program opens a file. Sockets, pipes and terminals remain open,
- * because Node has some of its own. Does nothing if Node was given options: some open files.
+ * because Node has some of its own. Does nothing if the command starts a program, or if Node was
+ * given options, because some open files.
  */
 export function closeInheritedFiles({ argv, execArgv, env }: Pick<NodeJS.Process, 'argv' | 'execArgv' | 'env'>): void {
-  if (execArgv.length > 0 || env.NODE_OPTIONS !== undefined) return
+  if (execArgv.length > 0 || env.NODE_OPTIONS !== undefined || STARTING.includes(argv[2])) return
   const named = new Set(Array.from(argv.join('\n').matchAll(/\/fd\/(\d+)/g), ([, fd]) => Number(fd)))
   for (const fd of readdirSync('/proc/self/fd').map(Number)) {
     if (fd > STDERR && !named.has(fd) && isFile(fd)) closeSync(fd)

@@ -129,12 +129,14 @@ test('each command of docs/capture.md does what the page says', async () => {
   expect(run(next('tshark -r bad.pcapng -Y frame.verdict -T'))).toMatch(
     /\tca\tdropped: wire ab, stage 1 loss 5% \(seed/,
   )
-  const [sent, arrived, dropped] = [
+  const [sent, arrived, dropped, made] = [
     "tshark -r bad.pcapng -Y 'frame",
     "tshark -r bad.pcapng -Y 'frame",
     'tshark -r bad.pcapng -Y frame.verdict |',
-  ].map(begin => Number(run(next(begin)))) as [number, number, number]
+    "tshark -r bad.pcapng -Y 'frame.packet_flags_direction == 1 && frame.packet_id",
+  ].map(begin => Number(run(next(begin)))) as [number, number, number, number]
   expect(dropped).toBeGreaterThan(0)
+  expect(made).toBe(0)
   expect(sent).toBe(arrived + dropped)
   const ways = run(next("tshark -r bad.pcapng -Y 'frame.packet_id == 5'")).split('\n').slice(0, -1)
   expect(ways).toHaveLength(2)
