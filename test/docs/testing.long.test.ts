@@ -52,7 +52,16 @@ test('the page names what a namespace and a link have', () => {
   const table = (heading: string) => page.split(heading)[1]!.split('\n\n')[0]!
   const members = ({ prototype }: { prototype: object }) =>
     Object.getOwnPropertyNames(prototype).filter(name => !['constructor', 'close', 'path', 'change'].includes(name))
-  const internal = ['addNeighbours', 'addInterface', 'removeLink', 'addFault', 'place', 'programs', 'rebind']
+  const internal = [
+    'addNeighbours',
+    'addInterface',
+    'removeLink',
+    'addFault',
+    'place',
+    'programs',
+    'endWorkers',
+    'rebind',
+  ]
   for (const [heading, names] of [
     ['| of a namespace | |', members(LabNamespace)],
     ['| of a link | |', members(LabLink)],
