@@ -8,13 +8,13 @@
  *     await recording.stop()
  *     console.log(recording.frames, recording.lost)
  */
-import './netdev/dispose.ts'
+import './base/dispose.ts'
+import { UsageError } from './base/usage-error.ts'
 import type { Ring } from './capture/ring-name.ts'
 import { CaptureFile } from './linux/capture-file.ts'
 import { compileFilter } from './linux/pcap-filter.ts'
 import { Recording } from './linux/recording.ts'
 import { TapPort } from './linux/tap-port.ts'
-import { UsageError } from './netdev/driver.ts'
 import type { Net } from './netdev/net.ts'
 import type { NetDevice } from './netdev/net-device.ts'
 import type { PacketFilter } from './packet/filter.ts'

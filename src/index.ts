@@ -2,8 +2,13 @@
  * 'vnet': everything to write a driver with. It loads no native code, so that a driver runs in
  * memory ('vnet/testing') as well as on Linux ('vnet/tap').
  */
-import './netdev/dispose.ts'
+import './base/dispose.ts'
 
+export { type Alarm, type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from './base/clock.ts'
+export * from './base/errno.ts'
+export { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING, Log } from './base/log.ts'
+export { type Random, random } from './base/random.ts'
+export { FileError, UsageError } from './base/usage-error.ts'
 export { driver as cable } from './drivers/cable.ts'
 export { flipNetwork } from './drivers/flip/hidden-loopback.ts'
 export { driver as loop } from './drivers/loop.ts'
@@ -38,17 +43,14 @@ export type {
 } from './lan/switch/segment-entry.ts'
 export { type Inhabitant, isInhabitant, type Station } from './lan/switch/station.ts'
 export * from './netdev/alloc.ts'
-export { type Alarm, type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from './netdev/clock.ts'
 export type { DebugOptions, Finding } from './netdev/debug/debug.ts'
 export { devIoctl, noMemory, type UserMemory } from './netdev/dev-ioctl.ts'
 export * from './netdev/driver.ts'
 export { type InterfaceArg, interfaceArg, interfaceArgs } from './netdev/driver.ts'
-export * from './netdev/errno.ts'
 export * from './netdev/eth.ts'
 export * from './netdev/gso.ts'
 export * from './netdev/if.ts'
 export { IRQ_HANDLED, IRQ_NONE, Irq } from './netdev/irq.ts'
-export { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING, Log } from './netdev/log.ts'
 export { NAPI_POLL_WEIGHT, Napi } from './netdev/napi.ts'
 export { Net, type NetdeviceNotifier, type NetOptions } from './netdev/net.ts'
 export { NetDevice } from './netdev/net-device.ts'
@@ -64,7 +66,6 @@ export type {
   PortQueue,
   PortSpec,
 } from './netdev/port.ts'
-export { type Random, random } from './netdev/random.ts'
 export { devClose, devOpen, type RegisterOptions, registerNetdev, unregisterNetdev } from './netdev/register.ts'
 export * from './netdev/stats.ts'
 export type { TxQueue } from './netdev/tx-queue.ts'

@@ -7,7 +7,7 @@
  * Real time and the platform of drivers are here, too. The native addon is loaded by openTap and
  * loadNative, not before.
  */
-import './netdev/dispose.ts'
+import './base/dispose.ts'
 
 export { TimerfdClock } from './linux/clock.ts'
 export { loadNative, type Native } from './linux/native.ts'

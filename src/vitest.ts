@@ -8,7 +8,7 @@
  *       ...
  *     })
  */
-import './netdev/dispose.ts'
+import './base/dispose.ts'
 // Not that of globalThis: a test may replace it.
 import { setTimeout } from 'node:timers/promises'
 import { test as base, type TestAPI } from 'vitest'

@@ -4,18 +4,18 @@
  *     const ab = [delay('20ms'), loss(0.01)]
  *     await using link = await cable('left/a', 'right/b', { ab, seed: 7 })
  */
-import './netdev/dispose.ts'
+import './base/dispose.ts'
+import { LOGLEVEL_WARNING, Log } from './base/log.ts'
+import { random } from './base/random.ts'
 import { driver as cableDriver } from './drivers/cable.ts'
 import { TimerfdClock } from './linux/clock.ts'
 import { loadNative } from './linux/native.ts'
 import { LinuxPlatform } from './linux/platform.ts'
 import { LinuxWireResources } from './linux/wire-resources.ts'
 import { type DriverContext, defaultParams } from './netdev/driver.ts'
-import { LOGLEVEL_WARNING, Log } from './netdev/log.ts'
 import { Net } from './netdev/net.ts'
 import type { NetDevice } from './netdev/net-device.ts'
 import { cutCable, plugCable } from './netdev/netif.ts'
-import { random } from './netdev/random.ts'
 import { devOpen, registerNetdev, unregisterNetdev } from './netdev/register.ts'
 import { runScenario, type Scenario } from './wire/scenario.ts'
 import type { Impairment } from './wire/wire.ts'

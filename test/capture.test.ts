@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { UsageError } from '../src/base/usage-error.ts'
 import { type CaptureOptions, capture } from '../src/capture.ts'
-import { UsageError } from '../src/netdev/driver.ts'
 import { addDevice, memoryNets } from './support/memory-net.ts'
 
 const makeNet = memoryNets()

@@ -9,9 +9,9 @@
  * dropped in front of it, has bit 39 set. A dropped frame is recorded again, with a verdict and a
  * comment that says why.
  */
-import type { Alarm } from '../netdev/clock.ts'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../netdev/clock.ts'
-import { describeException } from '../netdev/exception.ts'
+import type { Alarm } from '../base/clock.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../base/clock.ts'
+import { describeException } from '../base/exception.ts'
 import { NETDEV_CHANGENAME, NETDEV_REGISTER, NETDEV_UNREGISTER } from '../netdev/if.ts'
 import type { Net } from '../netdev/net.ts'
 import type { NetDevice } from '../netdev/net-device.ts'

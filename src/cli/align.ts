@@ -1,5 +1,5 @@
 /** Text tables. Cells are escaped, so a hostile name cannot break out of its line. */
-import { printable } from '../netdev/printable.ts'
+import { printable } from '../base/printable.ts'
 
 /** Returns one line a row: the first column left-aligned, the others right-aligned. */
 export function align(rows: readonly (readonly string[])[]): string[] {

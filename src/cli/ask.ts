@@ -1,9 +1,11 @@
 /** Finds the vnet of an interface for the commands that query one, or reports that none has it. */
+
+import { printable } from '../base/printable.ts'
+import { UsageError } from '../base/usage-error.ts'
 import { ControlClient } from '../control/client/client.ts'
 import { type Found, type FoundDevice, findVnets, listed } from '../control/client/find.ts'
 import { loadNative } from '../linux/native.ts'
-import { interfaceArg, UsageError } from '../netdev/driver.ts'
-import { printable } from '../netdev/printable.ts'
+import { interfaceArg } from '../netdev/driver.ts'
 import { isAmong, isNamed, label, type Named } from './device-words.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
 

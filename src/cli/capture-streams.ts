@@ -1,7 +1,8 @@
 /** The streams of captured frames of running vnets: one for each vnet. */
+
+import { EPERM, isErrno, VnetError } from '../base/errno.ts'
 import { listed } from '../control/client/find.ts'
 import type { CaptureOptions, CaptureStream, ControlClient, Found, FoundDevice } from '../control/index.ts'
-import { EPERM, isErrno, VnetError } from '../netdev/errno.ts'
 import { label } from './device-words.ts'
 
 export interface VnetStream {

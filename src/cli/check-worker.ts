@@ -1,9 +1,9 @@
 /** The process that `vnet check` starts: check-worker memory|live EXERCISE FILE. */
 import { writeSync } from 'node:fs'
+import { describeException } from '../base/exception.ts'
 import { USUAL_HEADING } from '../course/exercise.ts'
 import { exercises } from '../course/exercises/index.ts'
 import { type Place, type Report, runChecks } from '../course/run.ts'
-import { describeException } from '../netdev/exception.ts'
 import { loadDriver } from './driver-file.ts'
 import { LockupWatch } from './lockup.ts'
 

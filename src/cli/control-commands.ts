@@ -1,7 +1,7 @@
 /** The commands that query or change running vnets. Each loads its code only when it runs. */
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander'
+import { UsageError } from '../base/usage-error.ts'
 import type { ControlClient, FoundDevice } from '../control/index.ts'
-import { UsageError } from '../netdev/driver.ts'
 import { NLA_PAYLOAD_MAX } from '../netlink/index.ts'
 import { captureCommands } from './capture-commands.ts'
 import { type ControlCommand, count, json, user } from './control-command.ts'

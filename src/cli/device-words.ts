@@ -1,7 +1,8 @@
 /** How an interface is named and described: on the command line, in tables and in `--json`. */
+
+import { printable } from '../base/printable.ts'
 import type { FoundDevice } from '../control/index.ts'
 import { IFF_UP } from '../netdev/if.ts'
-import { printable } from '../netdev/printable.ts'
 
 export interface Named {
   readonly name: string

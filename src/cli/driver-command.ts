@@ -1,6 +1,7 @@
 /** The command of a driver: its module parameters and the options of all drivers. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { type Driver, defaultParams, type Param, type Params, UsageError } from '../netdev/driver.ts'
+import { UsageError } from '../base/usage-error.ts'
+import { type Driver, defaultParams, type Param, type Params } from '../netdev/driver.ts'
 import { isDriverName } from './drivers.ts'
 import { commandHelp } from './help.ts'
 import type { Io } from './io.ts'

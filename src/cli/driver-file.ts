@@ -4,8 +4,9 @@ import { existsSync } from 'node:fs'
 import type { Debugger, Runtime, Session } from 'node:inspector'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { type Driver, FileError, type Param, UsageError } from '../netdev/driver.ts'
-import { describeException } from '../netdev/exception.ts'
+import { describeException } from '../base/exception.ts'
+import { FileError, UsageError } from '../base/usage-error.ts'
+import type { Driver, Param } from '../netdev/driver.ts'
 import { provideOwnPackage } from './own-package.ts'
 
 /** The global variable by which the debugger's protocol names an error. */

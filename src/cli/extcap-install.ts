@@ -8,7 +8,7 @@ import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, wri
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { EEXIST, ENOENT, EPERM, VnetError } from '../netdev/errno.ts'
+import { EEXIST, ENOENT, EPERM, VnetError } from '../base/errno.ts'
 
 /** The second line of the script, by which it is known again. */
 const MARK = '# Made by `vnet extcap --install`, removed by `vnet extcap --uninstall`.'

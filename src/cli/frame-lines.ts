@@ -1,7 +1,8 @@
 /** Frames of a capture as lines of text, and as JSON objects. */
+
+import { printable } from '../base/printable.ts'
 import { dropReasonOf, FramePrinter, isGso, wayOf } from '../capture/frame-text.ts'
 import type { CapturedPacket } from '../capture/packet.ts'
-import { printable } from '../netdev/printable.ts'
 
 export class FrameLines {
   readonly #printer = new FramePrinter()

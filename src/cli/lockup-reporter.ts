@@ -5,11 +5,11 @@
  */
 import { writeSync } from 'node:fs'
 import type { Debugger, InspectorNotification, Session } from 'node:inspector'
+import { LOGLEVEL_ERR } from '../base/log.ts'
+import { printable } from '../base/printable.ts'
+import { OWN, stackFrame } from '../base/stack.ts'
 import { startPoller } from '../linux/errno.ts'
 import type { Native } from '../linux/native.ts'
-import { LOGLEVEL_ERR } from '../netdev/log.ts'
-import { printable } from '../netdev/printable.ts'
-import { OWN, stackFrame } from '../skb/error.ts'
 import { logLine } from './log-line.ts'
 
 export interface LockupTimes {

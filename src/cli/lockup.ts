@@ -5,10 +5,10 @@
  * it takes memory and CPU time; a lockup in a driver of the program is logged without a place.
  */
 import { Worker } from 'node:worker_threads'
+import { LOGLEVEL_ERR } from '../base/log.ts'
 import { startPoller } from '../linux/errno.ts'
 import { loadNative, type Native } from '../linux/native.ts'
 import { NETDEV_CHANGENAME, NETDEV_UP } from '../netdev/if.ts'
-import { LOGLEVEL_ERR } from '../netdev/log.ts'
 import type { Net } from '../netdev/net.ts'
 import {
   LOCKUP_TIMES,

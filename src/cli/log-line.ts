@@ -1,5 +1,5 @@
 /** A log line as the program prints it, which is the same on each of its threads. */
-import { LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING } from '../netdev/log.ts'
+import { LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING } from '../base/log.ts'
 
 /** Returns the line with its end: the text, or one JSON object. */
 export function logLine(json: boolean, level: number, message: string): string {

@@ -1,9 +1,9 @@
 /** The program as a function: arguments in, exit status out. */
 import { type Command, CommanderError } from 'commander'
-import { FileError, UsageError } from '../netdev/driver.ts'
-import { VnetError } from '../netdev/errno.ts'
-import { describeException } from '../netdev/exception.ts'
-import { printable, printableLines } from '../netdev/printable.ts'
+import { VnetError } from '../base/errno.ts'
+import { describeException } from '../base/exception.ts'
+import { printable, printableLines } from '../base/printable.ts'
+import { FileError, UsageError } from '../base/usage-error.ts'
 import { isDriverFile, isOtherFile } from './driver-file.ts'
 import { loadDrivers } from './drivers.ts'
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Io } from './io.ts'

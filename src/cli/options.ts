@@ -1,9 +1,9 @@
 /** The options that every driver's command takes. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { UsageError } from '../base/usage-error.ts'
 import type { Ring } from '../capture/ring-name.ts'
 import { getgrnam, getpwnam } from '../linux/libc.ts'
 import { OVERFLOW_GID } from '../linux/uapi.ts'
-import { UsageError } from '../netdev/driver.ts'
 import { ETH_MAX_MTU, ETH_MIN_MTU, MAX_TAP_QUEUES } from '../netdev/if.ts'
 import { devValidName, isValidEtherAddr } from '../netdev/valid.ts'
 import { parseMac, parsePrefix } from '../packet/address.ts'

@@ -1,9 +1,10 @@
 /** The output of a run: lines for people, or one JSON object a line for programs. */
+
+import { LOGLEVEL_WARNING } from '../base/log.ts'
+import { printable } from '../base/printable.ts'
 import type { Driver } from '../netdev/driver.ts'
 import { NETIF_F_GRO, NETIF_F_GSO_UDP_L4, NETIF_F_HW_CSUM, NETIF_F_TSO, NETIF_F_TSO6 } from '../netdev/if.ts'
-import { LOGLEVEL_WARNING } from '../netdev/log.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
-import { printable } from '../netdev/printable.ts'
 import { formatAddress, formatMac, isInPrefix, parsePrefix } from '../packet/address.ts'
 import type { Io } from './io.ts'
 import { logLine } from './log-line.ts'

@@ -1,10 +1,11 @@
 /** What the options make of a driver's devices: names, addresses, queues, offloads, namespaces. */
 
+import { EEXIST, VnetError } from '../base/errno.ts'
+import { UsageError } from '../base/usage-error.ts'
 import type { LinuxPlatform } from '../linux/platform.ts'
 import { toPrefix } from '../linux/rtnetlink.ts'
 import { TapPort } from '../linux/tap-port.ts'
-import { type DeviceSpec, UsageError } from '../netdev/driver.ts'
-import { EEXIST, VnetError } from '../netdev/errno.ts'
+import type { DeviceSpec } from '../netdev/driver.ts'
 import { NETIF_F_GRO } from '../netdev/if.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import type { LinkRequest } from '../netdev/port.ts'

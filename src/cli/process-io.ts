@@ -1,9 +1,9 @@
 /** The Io of a real process: its streams, its signals and its uncaught exceptions. */
 import { fstatSync, write } from 'node:fs'
 import { constants } from 'node:os'
+import { describeException, isOwnDefect } from '../base/exception.ts'
 import { loadNative } from '../linux/native.ts'
 import { onReaderGone } from '../linux/pipe-reader.ts'
-import { describeException, isOwnDefect } from '../netdev/exception.ts'
 import { type Colour, type End, EXIT_FAILURE, type Io } from './io.ts'
 import { LateOutput, type WriteText } from './late-output.ts'
 import { LockupWatch } from './lockup.ts'

@@ -1,6 +1,7 @@
 /** The command line: a command for each driver, and the commands that query running vnets. */
 import { Argument, Command, type CommanderError } from 'commander'
-import { type Driver, UsageError } from '../netdev/driver.ts'
+import { UsageError } from '../base/usage-error.ts'
+import type { Driver } from '../netdev/driver.ts'
 import { addControlCommands, CONTROL_GROUP } from './control-commands.ts'
 import { checkCommand, learnCommand } from './course-commands.ts'
 import { addDriver, describeDriver } from './driver-command.ts'

@@ -1,11 +1,12 @@
 /** Reads the arrivals of a simulation: from a capture, or from the log of a wire. */
+
+import { NSEC_PER_SEC } from '../base/clock.ts'
+import { UsageError } from '../base/usage-error.ts'
 import { CaptureError } from '../capture/error.ts'
 import { FLAG_INBOUND, FLAG_OUTBOUND, LINKTYPE_ETHERNET } from '../capture/packet.ts'
 import { CaptureReader } from '../capture/reader.ts'
 import type { CaptureRecord } from '../capture/record.ts'
 import { DecisionReader, type LoggedArrival, type LoggedSet } from '../linux/decision-reader.ts'
-import { NSEC_PER_SEC } from '../netdev/clock.ts'
-import { UsageError } from '../netdev/driver.ts'
 import type { Arrival, Simulation } from '../wire/simulation.ts'
 import type { Direction, Impairment } from '../wire/wire.ts'
 import { isArrival, isDrop, isOffWire, senderOf } from './replay/selection.ts'

@@ -1,9 +1,9 @@
 /** The files of a simulation: the capture or log that it reads, and the capture that it writes. */
 import { closeSync, openSync, readSync, statSync, writeSync } from 'node:fs'
+import { NSEC_PER_SEC } from '../base/clock.ts'
+import { FileError } from '../base/usage-error.ts'
 import type { CapturedPacket } from '../capture/packet.ts'
 import { PACKET_OVERHEAD, writeInterface, writePacket, writeSection } from '../capture/pcapng-writer.ts'
-import { NSEC_PER_SEC } from '../netdev/clock.ts'
-import { FileError } from '../netdev/driver.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { Direction } from '../wire/wire.ts'
 

@@ -7,6 +7,10 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import type { Clock } from '../base/clock.ts'
+import { LimitedLog } from '../base/limited-log.ts'
+import type { Log } from '../base/log.ts'
+import { UsageError } from '../base/usage-error.ts'
 import type { ChildKind } from '../control/server/rights.ts'
 import { bindAdvice, parseAddress, urlOf } from '../http/address.ts'
 import { metricsUrl, ownAccess, pageUrl } from '../http/token.ts'
@@ -22,10 +26,6 @@ import {
   SOL_SOCKET,
   sockaddrInet,
 } from '../linux/uapi.ts'
-import type { Clock } from '../netdev/clock.ts'
-import { UsageError } from '../netdev/driver.ts'
-import { LimitedLog } from '../netdev/limited-log.ts'
-import type { Log } from '../netdev/log.ts'
 import { parseAddress as addressBytes } from '../packet/address.ts'
 import type { CommonOptions } from './options.ts'
 import type { WebUrls } from './output.ts'

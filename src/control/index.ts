@@ -3,7 +3,7 @@
  * server of a vnet is here, too. Loading this module loads no native code; `ControlClient.open`
  * does.
  */
-import '../netdev/dispose.ts'
+import '../base/dispose.ts'
 
 export type { SegmentEntryKind } from '../lan/switch/segment-entry.ts'
 export type { StageReport } from '../netdev/device-wire.ts'

@@ -8,7 +8,7 @@ import { accessSync, constants } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { describeException } from '../netdev/exception.ts'
+import { describeException } from '../base/exception.ts'
 import { Explained, type Explanation, fail, type LiveCheck, type Result, USUAL_HEADING } from './exercise.ts'
 
 /** What a live check gets. */

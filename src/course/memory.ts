@@ -1,10 +1,11 @@
 /** Runs the checks in memory: the driver in test beds, with what holds for every driver. */
+
+import { describeException, isOwnDefect } from '../base/exception.ts'
+import { LOGLEVEL_WARNING } from '../base/log.ts'
+import { callerOf } from '../base/stack.ts'
 import type { Driver } from '../netdev/driver.ts'
-import { describeException, isOwnDefect } from '../netdev/exception.ts'
-import { LOGLEVEL_WARNING } from '../netdev/log.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { netifRunning } from '../netdev/netif.ts'
-import { callerOf } from '../skb/error.ts'
 import type { TestBedOptions } from '../testing/bed-options.ts'
 import { TestBed } from '../testing/test-bed.ts'
 import { Explained, type Explanation, type MemoryCheck, type Result, USUAL_HEADING } from './exercise.ts'

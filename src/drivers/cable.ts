@@ -4,8 +4,10 @@
  * receiver's MTU allows is dropped and counted. With `--rx-filter` each end receives as hardware
  * does: frames for others do not reach the kernel.
  */
+
+import { UsageError } from '../base/usage-error.ts'
 import { allocNetdevMqs, etherSetup, ethHwAddrRandom } from '../netdev/alloc.ts'
-import { bool, type DriverContext, defineDriver, int, interfaceArgs, UsageError } from '../netdev/driver.ts'
+import { bool, type DriverContext, defineDriver, int, interfaceArgs } from '../netdev/driver.ts'
 import { ETH_HLEN, IFF_UP, NETDEV_TX_OK, NETIF_F_ALL_TAP, VLAN_HLEN } from '../netdev/if.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { netifCarrierOff, netifCarrierOn } from '../netdev/netif.ts'

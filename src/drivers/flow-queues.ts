@@ -14,7 +14,7 @@
  * all fragments of a protocol. Other protocols are left alone. A flow is forgotten after a while
  * without a frame, as in the kernel.
  */
-import { type Alarm, type Clock, NSEC_PER_SEC } from '../netdev/clock.ts'
+import { type Alarm, type Clock, NSEC_PER_SEC } from '../base/clock.ts'
 import { ETH_P_IP, ETH_P_IPV6 } from '../packet/ethernet.ts'
 import * as ipv4 from '../packet/ipv4.ts'
 import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPV4_ALEN } from '../packet/ipv4.ts'

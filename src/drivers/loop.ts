@@ -11,6 +11,7 @@
  */
 import { allocNetdevMqs, etherSetup, ethHwAddrRandom } from '../netdev/alloc.ts'
 import { bool, type DriverContext, defineDriver, int, interfaceArgs } from '../netdev/driver.ts'
+import { logEvent } from '../netdev/frame-log.ts'
 import {
   ETH_ALEN,
   ETH_ZLEN,
@@ -20,7 +21,6 @@ import {
   NETIF_MSG_RX_STATUS,
   NETIF_MSG_TX_QUEUED,
 } from '../netdev/if.ts'
-import { logEvent } from '../netdev/log.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { ethTypeTrans, netifRx, netifTxStartAllQueues, netifTxStopAllQueues } from '../netdev/netif.ts'
 import type { NetDeviceOps } from '../netdev/ops.ts'

@@ -1,5 +1,5 @@
 /** The private ioctl of loop, cable and snull. The first two have no other. */
-import { EOPNOTSUPP, EPERM } from '../netdev/errno.ts'
+import { EOPNOTSUPP, EPERM } from '../base/errno.ts'
 import { SIOCDEVPRIVATE } from '../netdev/if.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import type { UserData } from '../netdev/ops.ts'

@@ -4,10 +4,10 @@
  * at once, without a promise, because a program waits for them.
  */
 import { availableParallelism } from 'node:os'
+import { EAGAIN, ECONNREFUSED, ECONNRESET, EIO, ENOBUFS, ENOENT, EPERM, ETIMEDOUT } from '../base/errno.ts'
 import { Connection } from '../control/protocol/connection.ts'
 import type { Entry } from '../control/protocol/directory.ts'
 import type { Native } from '../linux/native.ts'
-import { EAGAIN, ECONNREFUSED, ECONNRESET, EIO, ENOBUFS, ENOENT, EPERM, ETIMEDOUT } from '../netdev/errno.ts'
 import { getS32, getU16, getU32, NLMSG_ERROR, NLMSG_HDRLEN } from '../netlink/index.ts'
 import type { Requester } from './credentials.ts'
 

@@ -3,11 +3,11 @@
  * in which vnet_nl is inserted before the end of the kernel's own dump.
  */
 
+import { EBADF } from '../base/errno.ts'
 import { VNET_GENL_NAME } from '../control/protocol/family.ts'
 import type { Native } from '../linux/native.ts'
 import type { OtherProcesses } from '../linux/other-process.ts'
 import { AF_NETLINK, MSG_DONTWAIT, NETLINK_GENERIC, SOCK_RAW, sockaddrNl } from '../linux/uapi.ts'
-import { EBADF } from '../netdev/errno.ts'
 import {
   align4,
   CTRL_ATTR_FAMILY_NAME,

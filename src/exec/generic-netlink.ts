@@ -5,10 +5,10 @@
  * (replies.ts) before the sending call returns.
  */
 
+import { EBADF, ECONNREFUSED } from '../base/errno.ts'
 import type { Notification } from '../linux/seccomp.ts'
 import { isGeneric } from '../linux/socket-identity.ts'
 import { AF_NETLINK, NETLINK_GENERIC, SOCK_CLOEXEC } from '../linux/uapi.ts'
-import { EBADF, ECONNREFUSED } from '../netdev/errno.ts'
 import { addresseeOf, vnetFor } from './addressee.ts'
 import { openerAs } from './credentials.ts'
 import {

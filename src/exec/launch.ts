@@ -4,10 +4,10 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Duplex } from 'node:stream'
+import { EBUSY, EINVAL, ENOSYS, EPERM, EPROTO, VnetError } from '../base/errno.ts'
 import { check } from '../linux/errno.ts'
 import { inherited } from '../linux/inherited.ts'
 import { BUILD_ADVICE, builtFile, type Native } from '../linux/native.ts'
-import { EBUSY, EINVAL, ENOSYS, EPERM, EPROTO, VnetError } from '../netdev/errno.ts'
 import { FIRST_DESCRIPTOR, LAST_DESCRIPTOR } from './generic-netlink.ts'
 import { supervise } from './supervisor.ts'
 

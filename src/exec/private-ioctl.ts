@@ -4,9 +4,9 @@
  * returns bytes. The interface is found by name in the network namespace of the caller's socket.
  */
 
+import { ECONNREFUSED, EFAULT, EIO, ENODEV } from '../base/errno.ts'
 import { commands, VNET_GENL_ID, VNET_GENL_VERSION, VNET_IOCTL_DATA_MAX } from '../control/protocol/family.ts'
 import type { Notification } from '../linux/seccomp.ts'
-import { ECONNREFUSED, EFAULT, EIO, ENODEV } from '../netdev/errno.ts'
 import { IFR_IFRU, IFREQ_LEN, SIOCDEVPRIVATE } from '../netdev/if.ts'
 import {
   decodeAttributes,

@@ -3,8 +3,8 @@
  * struct iovec and struct sockaddr_nl. x86-64 and arm64 lay them out alike.
  */
 
+import { EFAULT } from '../base/errno.ts'
 import type { OtherProcesses } from '../linux/other-process.ts'
-import { EFAULT } from '../netdev/errno.ts'
 
 const MSGHDR_LEN = 56
 const NAMELEN_AT = 8

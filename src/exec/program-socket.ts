@@ -1,8 +1,8 @@
 /** A generic netlink socket of a program, through a duplicate that the supervisor holds. */
 import { fstatSync, readFileSync } from 'node:fs'
+import { EADDRINUSE } from '../base/errno.ts'
 import type { Native } from '../linux/native.ts'
 import { O_NONBLOCK, SO_RCVTIMEO, SOL_SOCKET, sockaddrNl } from '../linux/uapi.ts'
-import { EADDRINUSE } from '../netdev/errno.ts'
 import { getU32, getU64 } from '../netlink/index.ts'
 
 export interface ProgramSocket {

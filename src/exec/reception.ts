@@ -5,10 +5,10 @@
  * placeholder. Every other message is passed on unchanged.
  */
 
+import { EAGAIN, EFAULT, EINVAL, ENOBUFS } from '../base/errno.ts'
 import type { Notification } from '../linux/seccomp.ts'
 import { isGeneric } from '../linux/socket-identity.ts'
 import { MSG_DONTWAIT, MSG_TRUNC } from '../linux/uapi.ts'
-import { EAGAIN, EFAULT, EINVAL, ENOBUFS } from '../netdev/errno.ts'
 import { getU32, putU32 } from '../netlink/index.ts'
 import {
   finishMsghdr,

@@ -3,9 +3,9 @@
  * sending call returns. What cannot be relayed is left to the kernel, which has no vnet_nl.
  */
 
+import { ECONNREFUSED, ENOBUFS } from '../base/errno.ts'
 import type { Entry } from '../control/protocol/directory.ts'
 import type { Notification } from '../linux/seccomp.ts'
-import { ECONNREFUSED, ENOBUFS } from '../netdev/errno.ts'
 import {
   type Message,
   messages,

@@ -7,9 +7,9 @@
  */
 import { randomInt } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { ENOBUFS } from '../base/errno.ts'
 import type { Native } from '../linux/native.ts'
 import { MSG_DONTWAIT, SO_MEMINFO, SOL_SOCKET, sockaddrNl } from '../linux/uapi.ts'
-import { ENOBUFS } from '../netdev/errno.ts'
 import {
   getS32,
   getU16,

@@ -5,13 +5,13 @@
  * for each event, because holding a duplicate would keep it and its port open.
  */
 
+import { ECONNREFUSED, EPERM } from '../base/errno.ts'
 import { directoriesOf } from '../control/client/find.ts'
 import { watchDirectories } from '../control/protocol/directory.ts'
 import { commands, VNET_GENL_ID, VNET_GENL_VERSION, VNET_MCGRP_EVENTS } from '../control/protocol/family.ts'
 import type { Notification } from '../linux/seccomp.ts'
 import { isGeneric } from '../linux/socket-identity.ts'
 import { NETLINK_ADD_MEMBERSHIP, SOL_NETLINK } from '../linux/uapi.ts'
-import { ECONNREFUSED, EPERM } from '../netdev/errno.ts'
 import {
   type Decoded,
   decodeAttributes,

@@ -4,13 +4,13 @@
  * for this process only. What fails here is left to the kernel as well.
  */
 
+import { EIO } from '../base/errno.ts'
 import { ownNamespace } from '../control/protocol/directory.ts'
 import { check } from '../linux/errno.ts'
 import type { Native } from '../linux/native.ts'
 import { OtherProcesses } from '../linux/other-process.ts'
 import { type Notification, NotificationListener, type SyscallNumbers, syscallNumbers } from '../linux/seccomp.ts'
 import { AF_UNIX, SOCK_STREAM } from '../linux/uapi.ts'
-import { EIO } from '../netdev/errno.ts'
 import { Conversations } from './conversations.ts'
 import { requesterOf } from './credentials.ts'
 import { GenericNetlink } from './generic-netlink.ts'

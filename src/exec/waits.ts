@@ -5,11 +5,11 @@
  * supervisor polls for signals that the thread handles and ends the call as the kernel would.
  */
 
+import { EAGAIN, EINTR, EIO, ENOBUFS } from '../base/errno.ts'
 import { startPoller } from '../linux/errno.ts'
 import type { Poller } from '../linux/native.ts'
 import type { ThreadStatus } from '../linux/other-process.ts'
 import type { Notification } from '../linux/seccomp.ts'
-import { EAGAIN, EINTR, EIO, ENOBUFS } from '../netdev/errno.ts'
 import type { Supervision } from './supervision.ts'
 
 /** Signals are polled for this often, for LOOKS threads each time. */

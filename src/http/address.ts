@@ -1,7 +1,7 @@
 /** Where an HTTP server of vnet listens, and the requests that it takes for its own. */
 import type { Server } from 'node:http'
 import { type AddressInfo, isIP } from 'node:net'
-import { EADDRINUSE, EADDRNOTAVAIL, VnetError } from '../netdev/errno.ts'
+import { EADDRINUSE, EADDRNOTAVAIL, VnetError } from '../base/errno.ts'
 
 /** Returns what to do about an error of bind(2), if there is something to do. */
 export function bindAdvice(errno: number, host: string): string | undefined {

@@ -3,6 +3,9 @@
  * them: hosts, DHCP, DNS, router advertisements. port/device.ts has the ports, backbone.ts the
  * network; this file has the parameters.
  */
+
+import { EINVAL, isErrno, VnetError } from '../base/errno.ts'
+import { FileError, UsageError } from '../base/usage-error.ts'
 import { loadNative, type Native } from '../linux/native.ts'
 import { CAP_SYS_ADMIN } from '../linux/uapi.ts'
 import {
@@ -10,14 +13,11 @@ import {
   type Driver,
   type DriverContext,
   defineDriver,
-  FileError,
   int,
   interfaceArg,
   type ParamValues,
   text,
-  UsageError,
 } from '../netdev/driver.ts'
-import { EINVAL, isErrno, VnetError } from '../netdev/errno.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { formatMac, parseMac } from '../packet/address.ts'
 import { isStationAddress } from '../packet/ethernet.ts'

@@ -1,5 +1,5 @@
 /** 'vnet/lan': for a driver file whose hosts have handlers of their own (docs/lan-device.md). */
-import '../netdev/dispose.ts'
+import '../base/dispose.ts'
 
 export type { Lan, Start } from './backbone.ts'
 export { type LanOptions, lan } from './driver.ts'

@@ -1,5 +1,5 @@
 /** Population: the gateway and the hosts of a configuration, and their handlers. */
-import { EINVAL, VnetError } from '../netdev/errno.ts'
+import { EINVAL, VnetError } from '../base/errno.ts'
 import type { LanConfig } from './config/defaults.ts'
 import type { HostRange, SegmentHost } from './machines/host.ts'
 import { createNetwork, type Network } from './machines/network.ts'

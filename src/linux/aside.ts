@@ -2,7 +2,7 @@
  * System calls of the addon that take milliseconds, made on a thread of their own while the event
  * loop continues. Without a descriptor, memory or a thread for that, they are made here.
  */
-import { VnetError } from '../netdev/errno.ts'
+import { VnetError } from '../base/errno.ts'
 import type { Native } from './native.ts'
 
 /** Closes descriptors. The caller must not use their numbers any more. */

@@ -1,7 +1,7 @@
 /** Where a capture goes: a file that the thread pool opens, writes and closes, or a stream. */
 import { close, closeSync, constants, ftruncate, open, openSync, statSync, write } from 'node:fs'
 import { promisify } from 'node:util'
-import { UsageError } from '../netdev/driver.ts'
+import { UsageError } from '../base/usage-error.ts'
 
 /** The part of a stream that is used, such as process.stdout. */
 export interface BinaryOutput {

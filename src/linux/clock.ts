@@ -3,9 +3,10 @@
  * time or up to one turn of the event loop later, never earlier. Arming an alarm allocates nothing,
  * and makes a system call only if it is the next to ring.
  */
+
+import type { Alarm, Clock } from '../base/clock.ts'
+import { type HeapItem, MomentHeap } from '../base/moment-heap.ts'
 import type { Moment } from '../capture/packet.ts'
-import type { Alarm, Clock } from '../netdev/clock.ts'
-import { type HeapItem, MomentHeap } from '../netdev/moment-heap.ts'
 import { check, closingOnError, startPoller } from './errno.ts'
 import type { Native, Poller } from './native.ts'
 

@@ -1,5 +1,5 @@
 /** Calls of the addon that throw a VnetError instead of returning -errno. */
-import { EBADFD, VnetError } from '../netdev/errno.ts'
+import { EBADFD, VnetError } from '../base/errno.ts'
 import type { Native, Poller } from './native.ts'
 import { int32, SO_RCVBUF, SO_RCVBUFFORCE, SO_SNDBUF, SO_SNDBUFFORCE, SOL_SOCKET } from './uapi.ts'
 

@@ -3,7 +3,7 @@
  * link partner. As on hardware, what is negotiated with the other end is unknown while there is no
  * carrier. include/uapi/linux/ethtool.h.
  */
-import { EOPNOTSUPP, EPERM } from '../netdev/errno.ts'
+import { EOPNOTSUPP, EPERM } from '../base/errno.ts'
 import type { LinkKsettings } from '../netdev/port.ts'
 import { putU32 } from '../netlink/index.ts'
 import { check, closing } from './errno.ts'

@@ -4,7 +4,7 @@
  */
 import { createRequire } from 'node:module'
 import type { DataType, FieldType, load, open } from 'ffi-rs'
-import { EACCES, VnetError } from '../netdev/errno.ts'
+import { EACCES, VnetError } from '../base/errno.ts'
 
 type FfiRs = { load: typeof load; open: typeof open; DataType: typeof DataType }
 

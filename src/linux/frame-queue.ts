@@ -4,18 +4,7 @@
  * native call each. The vnet header (struct virtio_net_hdr, include/uapi/linux/virtio_net.h,
  * little-endian) directly precedes the frame.
  */
-import {
-  EBADFD,
-  ECANCELED,
-  EINVAL,
-  EIO,
-  EMSGSIZE,
-  ENETDOWN,
-  ENOBUFS,
-  ENODEV,
-  ENXIO,
-  VnetError,
-} from '../netdev/errno.ts'
+import { EBADFD, ECANCELED, EINVAL, EIO, EMSGSIZE, ENETDOWN, ENOBUFS, ENODEV, ENXIO, VnetError } from '../base/errno.ts'
 import type { PortQueue } from '../netdev/port.ts'
 import { getU16, putU16 } from '../netlink/index.ts'
 import {

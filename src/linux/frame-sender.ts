@@ -2,7 +2,7 @@
  * FrameSender: sends single frames, in order, by a packet socket. One native call a frame costs a
  * few percent more than a batch, and keeps the order when the interface has no room.
  */
-import { EMSGSIZE, ENETDOWN, ENOBUFS, ENODEV, ENXIO, VnetError } from '../netdev/errno.ts'
+import { EMSGSIZE, ENETDOWN, ENOBUFS, ENODEV, ENXIO, VnetError } from '../base/errno.ts'
 import { check, startPoller } from './errno.ts'
 import { type Batch, type Native, type Poller, WATCH_WRITE } from './native.ts'
 

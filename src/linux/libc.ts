@@ -1,5 +1,5 @@
 /** Calls of libc. */
-import { ERANGE, VnetError } from '../netdev/errno.ts'
+import { ERANGE, VnetError } from '../base/errno.ts'
 import { SharedLibrary } from './ffi.ts'
 
 /**

@@ -5,9 +5,9 @@
  * socket is in our own namespace and keeps no other one alive. Events are read in the time that
  * Turns grants to work without rights: any namespace may send any number of them.
  */
-import { type Clock, NSEC_PER_MSEC } from '../netdev/clock.ts'
-import { EAGAIN, EMSGSIZE, ENOBUFS, VnetError } from '../netdev/errno.ts'
-import { Turns, type Work } from '../netdev/turns.ts'
+import { type Clock, NSEC_PER_MSEC } from '../base/clock.ts'
+import { EAGAIN, EMSGSIZE, ENOBUFS, VnetError } from '../base/errno.ts'
+import { Turns, type Work } from '../base/turns.ts'
 import { check, closingOnError, setBuffer, startPoller } from './errno.ts'
 import { firstIndex, type LinkListener, readEvents } from './link-events.ts'
 import type { Native, Poller } from './native.ts'

@@ -4,8 +4,9 @@
  * that Turns grants, in the share of their namespace, and only the last state of the interface
  * counts.
  */
+
+import type { Turns, Work } from '../base/turns.ts'
 import { IFF_UP } from '../netdev/if.ts'
-import type { Turns, Work } from '../netdev/turns.ts'
 import type { Link } from './rtnetlink.ts'
 
 /** Milliseconds between two readings of the addresses and groups of an interface. */

@@ -1,7 +1,7 @@
 /** Carries out a LinkRequest by rtnetlink, and checks whether the kernel has finished it. */
 import { inspect } from 'node:util'
-import { UsageError } from '../netdev/driver.ts'
-import { EEXIST, ESRCH, isErrno } from '../netdev/errno.ts'
+import { EEXIST, ESRCH, isErrno } from '../base/errno.ts'
+import { UsageError } from '../base/usage-error.ts'
 import { IFF_NOARP, IFF_UP } from '../netdev/if.ts'
 import type { DefaultRoute, LinkRequest } from '../netdev/port.ts'
 import { formatPrefix, parsePrefix } from '../packet/address.ts'

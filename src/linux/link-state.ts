@@ -3,7 +3,7 @@
  * are read separately, and compared with an earlier state to find the changes to report.
  */
 import { readSync } from 'node:fs'
-import { EIO, VnetError } from '../netdev/errno.ts'
+import { EIO, VnetError } from '../base/errno.ts'
 import { IFF_ALLMULTI, IFF_DORMANT, IFF_ECHO, IFF_LOWER_UP, IFF_PROMISC, IFF_RUNNING, IFF_UP } from '../netdev/if.ts'
 import type { LinkChange, LinkState } from '../netdev/port.ts'
 import { check } from './errno.ts'

@@ -3,8 +3,9 @@
  * namespace alive, so a named namespace counts as gone when its name is removed, and the owner must
  * then release what it holds there.
  */
+
+import type { Turns } from '../base/turns.ts'
 import { IFF_UP } from '../netdev/if.ts'
-import type { Turns } from '../netdev/turns.ts'
 import { NSID_HOME } from './link-events.ts'
 import { LinkMonitor } from './link-monitor.ts'
 import type { Native } from './native.ts'

@@ -9,7 +9,7 @@
 import { statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { ENOENT, ENOEXEC, VnetError } from '../netdev/errno.ts'
+import { ENOENT, ENOEXEC, VnetError } from '../base/errno.ts'
 
 declare const batch: unique symbol
 

@@ -6,7 +6,7 @@
  */
 import { fstatSync, readdirSync, type Stats, statSync, watch } from 'node:fs'
 import { dirname } from 'node:path'
-import { EINVAL, ENOENT, EPERM, VnetError } from '../netdev/errno.ts'
+import { EINVAL, ENOENT, EPERM, VnetError } from '../base/errno.ts'
 import { check } from './errno.ts'
 import type { Native } from './native.ts'
 import { RouteSocket } from './rtnetlink.ts'

@@ -1,9 +1,8 @@
 /** openTap: a TAP or TUN for programs that want its frames and need no driver. */
 
 import { setImmediate } from 'node:timers/promises'
-import { UsageError } from '../netdev/driver.ts'
+import { checkOptions, UsageError } from '../base/usage-error.ts'
 import { MAX_TAP_QUEUES, NETIF_F_ALL_TAP } from '../netdev/if.ts'
-import { checkOptions } from '../netdev/options.ts'
 import type { LinkRequest, Platform, PortSpec } from '../netdev/port.ts'
 import { devValidName } from '../netdev/valid.ts'
 import { parseMac } from '../packet/address.ts'

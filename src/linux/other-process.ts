@@ -4,7 +4,7 @@
  * after reading and before writing, that the thread is still the same.
  */
 import { fstatSync, readdirSync, readFileSync, readlinkSync, statSync, writeSync } from 'node:fs'
-import { EBADF, EFAULT, EINVAL, ENOENT, ENOTSOCK, EPERM, ESRCH } from '../netdev/errno.ts'
+import { EBADF, EFAULT, EINVAL, ENOENT, ENOTSOCK, EPERM, ESRCH } from '../base/errno.ts'
 import { closing } from './errno.ts'
 import type { Native } from './native.ts'
 import { netnsCookie } from './socket-identity.ts'

@@ -8,7 +8,7 @@
  * would appear to be from another network, so tagged frames are filtered out. Frames of VLAN 0,
  * which have only a priority, pass.
  */
-import { EPERM } from '../netdev/errno.ts'
+import { EPERM } from '../base/errno.ts'
 import { putU16, putU32 } from '../netlink/index.ts'
 import { check, closingOnError, setBuffer } from './errno.ts'
 import type { Native } from './native.ts'

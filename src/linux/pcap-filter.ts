@@ -4,8 +4,8 @@
  * the first filter, by its soname, so that ld.so finds it in the system's directories.
  */
 import { endianness } from 'node:os'
-import { UsageError } from '../netdev/driver.ts'
-import { printable } from '../netdev/printable.ts'
+import { printable } from '../base/printable.ts'
+import { UsageError } from '../base/usage-error.ts'
 import { BpfProgram } from '../packet/bpf.ts'
 import type { BpfInstruction } from '../packet/bpf-check.ts'
 import { type CompiledFilter, packetFilter } from '../packet/filter.ts'

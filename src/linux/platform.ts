@@ -1,9 +1,9 @@
 /** LinuxPlatform: opens TAPs in any network namespace and follows their interfaces. */
 import { setTimeout } from 'node:timers/promises'
-import { ENOENT, EPERM, VnetError } from '../netdev/errno.ts'
-import { describeException } from '../netdev/exception.ts'
+import { ENOENT, EPERM, VnetError } from '../base/errno.ts'
+import { describeException } from '../base/exception.ts'
+import { Turns } from '../base/turns.ts'
 import type { Platform, Port, PortSpec } from '../netdev/port.ts'
-import { Turns } from '../netdev/turns.ts'
 import { NetlinkParseError } from '../netlink/index.ts'
 import { closeAside } from './aside.ts'
 import { FrameBatches, FrameQueue } from './frame-queue.ts'

@@ -7,7 +7,7 @@
  * another, so a client and a server may have addresses of the same network. The servers' sockets
  * are transparent: they use addresses that no interface has.
  */
-import { EACCES } from '../netdev/errno.ts'
+import { EACCES } from '../base/errno.ts'
 import { check, closingOnError } from './errno.ts'
 import type { Native } from './native.ts'
 import { addIncomingRule, getLink, RouteSocket, setDefaultRoute } from './rtnetlink.ts'

@@ -1,6 +1,6 @@
 /** Least privilege: a program drops for good what it no longer needs once it is ready. */
 import { readFileSync } from 'node:fs'
-import { ETIMEDOUT } from '../netdev/errno.ts'
+import { ETIMEDOUT } from '../base/errno.ts'
 import { check } from './errno.ts'
 import type { Native } from './native.ts'
 

@@ -3,7 +3,7 @@
  * which the user is root. Root with all it needs enters the same ones, except the user namespace.
  */
 import { spawnSync } from 'node:child_process'
-import { EACCES, ENODEV, ENOENT, EPERM, VnetError } from '../netdev/errno.ts'
+import { EACCES, ENODEV, ENOENT, EPERM, VnetError } from '../base/errno.ts'
 import { check } from './errno.ts'
 import { builtFile, loadNative, type Native } from './native.ts'
 import { hasCapability } from './privileges.ts'

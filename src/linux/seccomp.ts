@@ -3,7 +3,7 @@
  * call waits until it gets a result, is passed on to the kernel, or its process ends. Several calls
  * may wait at once, and get their results in any order. include/uapi/linux/seccomp.h.
  */
-import { ENOENT } from '../netdev/errno.ts'
+import { ENOENT } from '../base/errno.ts'
 import { check, startPoller } from './errno.ts'
 import type { Native, Poller } from './native.ts'
 

@@ -1,6 +1,6 @@
 /** Tap: an open interface for a program that wants its frames and needs no driver (open-tap.ts). */
 import { EventEmitter } from 'node:events'
-import { EBADFD, VnetError } from '../netdev/errno.ts'
+import { EBADFD, VnetError } from '../base/errno.ts'
 import { IFF_UP } from '../netdev/if.ts'
 import type { LinkChange, Port } from '../netdev/port.ts'
 import { formatMac } from '../packet/address.ts'

@@ -10,7 +10,7 @@
  * - A multi-queue interface: until it has an owner, every user of its namespace may attach a queue
  *   to it by /dev/net/tun. An interface with a single queue refuses a second one.
  */
-import { EBUSY, EEXIST, EINVAL, ENFILE, ENOENT, EPERM, isErrno, VnetError } from '../netdev/errno.ts'
+import { EBUSY, EEXIST, EINVAL, ENFILE, ENOENT, EPERM, isErrno, VnetError } from '../base/errno.ts'
 import { IFNAMSIZ } from '../netdev/if.ts'
 import type { PortSpec } from '../netdev/port.ts'
 import { encodeName } from '../netlink/index.ts'

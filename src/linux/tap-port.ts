@@ -4,7 +4,7 @@
  * descriptor keeps a namespace alive.
  */
 import { fstatSync } from 'node:fs'
-import { EBADFD, EINVAL, EPERM, isErrno, VnetError } from '../netdev/errno.ts'
+import { EBADFD, EINVAL, EPERM, isErrno, VnetError } from '../base/errno.ts'
 import { IFF_ALLMULTI, IFF_PROMISC } from '../netdev/if.ts'
 import type { LinkChange, LinkKsettings, LinkRequest, LinkState, Port } from '../netdev/port.ts'
 import { closeAside } from './aside.ts'

@@ -3,7 +3,7 @@
  * only while there is one that wants frames, and the memory has room. Otherwise frames stay in the
  * kernel's own ring, which is the back-pressure.
  */
-import { EBADFD, ENOBUFS, VnetError } from '../netdev/errno.ts'
+import { EBADFD, ENOBUFS, VnetError } from '../base/errno.ts'
 import { BATCH, BUDGET, BUSY } from '../netdev/net.ts'
 import type { PortQueue } from '../netdev/port.ts'
 import type { SlotAccount } from '../skb/pool.ts'

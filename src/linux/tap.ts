@@ -4,7 +4,7 @@
  * and offloads belong to the interface, not to the descriptor, and outlive the descriptor if the
  * interface is persistent, so both are set on every open.
  */
-import { EACCES, EBUSY, EEXIST, EINVAL, ENODEV, ENOENT, EPERM } from '../netdev/errno.ts'
+import { EACCES, EBUSY, EEXIST, EINVAL, ENODEV, ENOENT, EPERM } from '../base/errno.ts'
 import {
   NETIF_F_GRO,
   NETIF_F_GSO,

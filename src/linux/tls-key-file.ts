@@ -5,7 +5,7 @@
  */
 import { close, constants, fstat, open, read, statSync } from 'node:fs'
 import { promisify } from 'node:util'
-import { UsageError } from '../netdev/driver.ts'
+import { UsageError } from '../base/usage-error.ts'
 
 /** Bytes that are read at once. A longer line is cut. */
 const CHUNK = 1024 * 1024

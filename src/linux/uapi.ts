@@ -3,7 +3,7 @@
  * with them. x86_64 and aarch64 have the same values and are both little-endian. Structs are in
  * host byte order except where noted.
  */
-import { EINVAL, VnetError } from '../netdev/errno.ts'
+import { EINVAL, VnetError } from '../base/errno.ts'
 import { IFNAMSIZ, IFREQ_LEN } from '../netdev/if.ts'
 import { decodeName, encodeName, getU16, putU16, putU32 } from '../netlink/index.ts'
 

@@ -1,6 +1,6 @@
 /** The files that the words of a wire name, such as traces. */
 import { closeSync, openSync, readSync } from 'node:fs'
-import { UsageError } from '../netdev/driver.ts'
+import { UsageError } from '../base/usage-error.ts'
 
 /** Bytes of a file; the longest trace is far shorter. */
 const FILE_MAX = 64 * 1024 * 1024

@@ -1,6 +1,7 @@
 /** What the words and options of a wire refer to, found with this program's rights. */
+
+import { UsageError } from '../base/usage-error.ts'
 import type { ScenarioList, WireResources } from '../netdev/device-wire.ts'
-import { UsageError } from '../netdev/driver.ts'
 import type { CompiledFilter } from '../packet/filter.ts'
 import type { parseScenario } from '../yaml/scenario.ts'
 import { DecisionFile } from './decision-file.ts'

@@ -10,10 +10,10 @@ import {
   Registry,
   type RegistryContentType,
 } from 'prom-client'
+import { NSEC_PER_SEC } from '../base/clock.ts'
+import { distinct } from '../base/printable.ts'
 import type { RuntimeInfo, StageReport } from '../control/index.ts'
-import { NSEC_PER_SEC } from '../netdev/clock.ts'
 import { IFF_UP } from '../netdev/if.ts'
-import { distinct } from '../netdev/printable.ts'
 import { type LinkStats64Field, linkStats64Fields } from '../netdev/stats.ts'
 import type { DeviceSnapshot, Snapshot } from './snapshot.ts'
 

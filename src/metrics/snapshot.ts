@@ -1,5 +1,6 @@
 /** What is read of the running vnets for one scrape: all of them at once. */
 
+import { VnetError } from '../base/errno.ts'
 import type {
   ControlClient,
   DeviceStats,
@@ -10,7 +11,6 @@ import type {
   StageReport,
 } from '../control/index.ts'
 import { findVnets, supported } from '../control/index.ts'
-import { VnetError } from '../netdev/errno.ts'
 
 export interface DeviceSnapshot {
   readonly device: FoundDevice

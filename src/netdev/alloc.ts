@@ -1,5 +1,6 @@
 /** alloc_netdev_mqs, alloc_etherdev_mqs, ether_setup (net/core/dev.c, net/ethernet/eth.c). */
-import { E2BIG, EINVAL, VnetError } from './errno.ts'
+import { E2BIG, EINVAL, VnetError } from '../base/errno.ts'
+import type { Random } from '../base/random.ts'
 import { ethHeaderOps } from './eth.ts'
 import {
   ARPHRD_ETHER,
@@ -14,7 +15,6 @@ import {
   MAX_TAP_QUEUES,
 } from './if.ts'
 import { NetDevice } from './net-device.ts'
-import type { Random } from './random.ts'
 import { devValidName } from './valid.ts'
 
 export interface AllocNetdevOptions<Priv> {

@@ -2,7 +2,7 @@
  * dev_ioctl: the ioctls of a socket that reach a driver (net/core/dev_ioctl.c). Private ones go to
  * ndoSiocdevprivate, SIOCSIFMAP goes to ndoSetConfig, and SIOCGIFMAP returns `dev.map`.
  */
-import { EFAULT, EINVAL, EIO, ENODEV, EOPNOTSUPP, EPERM, isErrno, VnetError } from './errno.ts'
+import { EFAULT, EINVAL, EIO, ENODEV, EOPNOTSUPP, EPERM, isErrno, VnetError } from '../base/errno.ts'
 import {
   IFR_IFRU,
   IFREQ_LEN,

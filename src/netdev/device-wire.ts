@@ -2,11 +2,12 @@
  * The wire on which a device's frames leave or arrive, as clients see it. What a wire does is in
  * wire/; here is only what the control plane and the program need to know of it.
  */
+
+import { printable } from '../base/printable.ts'
 import type { PacketFilter } from '../packet/filter.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { NETDEV_WIRE } from './if.ts'
 import type { Net } from './net.ts'
-import { printable } from './printable.ts'
 
 /** A stage of a wire and its counts of packets: in + duplicated = out + dropped + held. */
 export interface StageReport {

@@ -2,10 +2,12 @@
  * What a driver module exports: `module_init`, `module_exit` and `module_param` in one object. The
  * program makes a command of it, with its parameters as options and interfaces as arguments.
  */
+
+import { EINVAL, VnetError } from '../base/errno.ts'
+import { describeException } from '../base/exception.ts'
+import type { Log } from '../base/log.ts'
+import { UsageError } from '../base/usage-error.ts'
 import type { WireResources } from './device-wire.ts'
-import { EINVAL, VnetError } from './errno.ts'
-import { describeException } from './exception.ts'
-import type { Log } from './log.ts'
 import type { Net } from './net.ts'
 import type { NetDevice } from './net-device.ts'
 
@@ -195,16 +197,6 @@ export function checkSpecs({ name }: { readonly name: string }, specs: unknown, 
 
 function hasDevice(spec: Partial<DeviceSpec> | null | undefined): boolean {
   return typeof spec?.dev === 'object' && spec.dev !== null
-}
-
-/** A wrong command line: one line, exit status 2. */
-export class UsageError extends Error {
-  override readonly name: string = 'UsageError'
-}
-
-/** A file with mistakes: a line for each, with its place. */
-export class FileError extends UsageError {
-  override readonly name = 'FileError'
 }
 
 /** `far/sn1` is sn1 in the namespace far; `/proc/7/ns/net/sn1` names the namespace by a path. */

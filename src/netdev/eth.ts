@@ -3,6 +3,8 @@
  * ndoSetMacAddress and ndoValidateAddr. Addresses are six bytes, an EtherType is in host byte
  * order.
  */
+
+import { EADDRNOTAVAIL, EBUSY } from '../base/errno.ts'
 import {
   copyAddress,
   destinationAt,
@@ -15,7 +17,6 @@ import {
   sourceAt,
 } from '../packet/ethernet.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import { EADDRNOTAVAIL, EBUSY } from './errno.ts'
 import { IFF_UP } from './if.ts'
 import type { NetDevice } from './net-device.ts'
 import type { HeaderOps } from './ops.ts'

@@ -4,8 +4,9 @@
  * being handled, when the driver's own code has returned. So one interrupt may stand for many
  * frames, as with hardware that coalesces.
  */
+
+import { logEvent } from './frame-log.ts'
 import { NETIF_MSG_INTR } from './if.ts'
-import { logEvent } from './log.ts'
 import { logBadReturn } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
 import type { Part } from './parts.ts'

@@ -5,7 +5,7 @@
  * The kernel asks a driver before it changes an MTU or an address. Here the interface has changed
  * already when the device is notified, so a change that the driver refuses is undone and logged.
  */
-import { EINVAL, errnoName, VnetError } from './errno.ts'
+import { EINVAL, errnoName, VnetError } from '../base/errno.ts'
 import {
   IFF_DEBUG,
   IFF_UP,

@@ -4,9 +4,9 @@
  * frames; when it finds no more it calls completeDone, and the driver unmasks. A driver that does
  * not keep to this is warned.
  */
-import { callerOf } from '../skb/error.ts'
+import { callerOf } from '../base/stack.ts'
+import { logEvent } from './frame-log.ts'
 import { NETIF_MSG_RX_STATUS } from './if.ts'
-import { logEvent } from './log.ts'
 import { logBadReturn } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
 import type { Part } from './parts.ts'

@@ -2,6 +2,11 @@
  * NetDevice: `struct net_device`. A driver allocates it (alloc.ts), fills it in, and registers it
  * (register.ts). From then on the framework calls the driver's netdevOps.
  */
+
+import { EINVAL, VnetError } from '../base/errno.ts'
+import { describeException } from '../base/exception.ts'
+import { LimitedLog } from '../base/limited-log.ts'
+import type { Log } from '../base/log.ts'
 import { SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_DEV_STOPPED } from '../skb/drop-reason.ts'
 import { dropReasonName } from '../skb/drop-reason-name.ts'
 import type { SlotAccount } from '../skb/pool.ts'
@@ -9,8 +14,7 @@ import type { SkBuff, SkBuffDevice } from '../skb/sk-buff.ts'
 import { Counters, wrap } from './counters.ts'
 import { DevStats } from './dev-stats.ts'
 import type { DeviceWire } from './device-wire.ts'
-import { EINVAL, VnetError } from './errno.ts'
-import { describeException } from './exception.ts'
+import { logFrame } from './frame-log.ts'
 import type { FrameTap } from './frame-tap.ts'
 import {
   ARPHRD_ETHER,
@@ -27,8 +31,6 @@ import {
   NETIF_MSG_TX_ERR,
   NETREG_UNINITIALIZED,
 } from './if.ts'
-import { LimitedLog } from './limited-log.ts'
-import { type Log, logFrame } from './log.ts'
 import { logBadReturn } from './ndo.ts'
 import type { Net } from './net.ts'
 import type { HeaderOps, Ifmap, NetDeviceOps } from './ops.ts'

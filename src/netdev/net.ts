@@ -2,20 +2,21 @@
  * Net: what is global in the kernel, one a thread: frame memory, clock, chance, log, the platform,
  * and the devices and notifiers registered on it. No module has state of its own.
  */
+
+import type { Alarm, Clock } from '../base/clock.ts'
+import { EINVAL, EIO, ENOMEM, VnetError } from '../base/errno.ts'
+import { describeException } from '../base/exception.ts'
+import { LimitedLog } from '../base/limited-log.ts'
+import type { Log } from '../base/log.ts'
+import { type Random, random } from '../base/random.ts'
+import { Turns } from '../base/turns.ts'
 import { SkBuffPool, type SkBuffPoolOptions } from '../skb/pool.ts'
 import { Ring } from '../skb/ring.ts'
-import type { Alarm, Clock } from './clock.ts'
 import type { Debug } from './debug/debug.ts'
-import { EINVAL, EIO, ENOMEM, VnetError } from './errno.ts'
-import { describeException } from './exception.ts'
 import { GSO_SEGS_MAX } from './gso.ts'
-import { LimitedLog } from './limited-log.ts'
-import type { Log } from './log.ts'
 import type { NetDevice } from './net-device.ts'
 import type { Platform } from './port.ts'
-import { type Random, random } from './random.ts'
 import type { Stepper } from './step.ts'
-import { Turns } from './turns.ts'
 
 /** Frames that one native call reads at most. */
 export const BATCH = 16

@@ -21,6 +21,7 @@ import {
   type SkBuff,
 } from '../skb/sk-buff.ts'
 import { canOffload } from './features.ts'
+import { logEvent, logFrame } from './frame-log.ts'
 import { skbChecksumHelp, skbGsoSegment } from './gso.ts'
 import {
   ETH_HLEN,
@@ -31,7 +32,6 @@ import {
   NETIF_MSG_STEP,
   NETREG_REGISTERED,
 } from './if.ts'
-import { logEvent, logFrame } from './log.ts'
 import { callNdo, request } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
 

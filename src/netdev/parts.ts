@@ -2,7 +2,7 @@
  * The parts of a device as they are at this moment: its queues, rings, interrupts and polls, and
  * its share of the frame memory. They are made when they are looked at, and cost nothing otherwise.
  */
-import { describeException } from './exception.ts'
+import { describeException } from '../base/exception.ts'
 import { logBadReturn } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
 

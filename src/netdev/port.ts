@@ -7,10 +7,10 @@
  * Platform is where ports come from.
  */
 
+import type { Turns } from '../base/turns.ts'
 import type { SlotAccount } from '../skb/pool.ts'
 import type { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import type { Turns } from './turns.ts'
 
 /** One queue of a port, in both directions: the reply to a frame from it is written to it. */
 export interface PortQueue {

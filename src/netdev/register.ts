@@ -3,7 +3,7 @@
  * (net/core/dev.c). link-change.ts handles the changes in between.
  */
 
-import { EINVAL, EIO, ENODEV, VnetError } from './errno.ts'
+import { EINVAL, EIO, ENODEV, VnetError } from '../base/errno.ts'
 import { netdevFixFeatures } from './features.ts'
 import {
   IFF_NOARP,

@@ -2,11 +2,12 @@
  * RxQueue: frames on their way from a driver to the kernel by one queue of a port. netifRx puts
  * them here, and Net.flush writes them out after each batch.
  */
+
+import { type Alarm, type Clock, NSEC_PER_MSEC } from '../base/clock.ts'
 import { SKB_DROP_REASON_CPU_BACKLOG } from '../skb/drop-reason.ts'
 import { OWNER_PORT, OWNER_RX } from '../skb/owner.ts'
 import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import { type Alarm, type Clock, NSEC_PER_MSEC } from './clock.ts'
 import { Gro } from './gro.ts'
 import { NETIF_F_GRO } from './if.ts'
 import type { PortQueue } from './port.ts'

@@ -13,12 +13,12 @@
  * devices of the Net are halted, because a frame passes from one to another.
  */
 
+import type { Alarm } from '../base/clock.ts'
+import { OWN, stackFrame } from '../base/stack.ts'
 import { SKB_DROP_REASON_DEV_STOPPED } from '../skb/drop-reason.ts'
-import { OWN, stackFrame } from '../skb/error.ts'
 import { OWNER_FREE, OWNER_PORT, OWNER_RX, OWNER_WIRE } from '../skb/owner.ts'
 import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import type { Alarm } from './clock.ts'
 import { NETDEV_STEP, NETIF_MSG_STEP } from './if.ts'
 import type { Net } from './net.ts'
 import type { NetDevice } from './net-device.ts'

@@ -3,6 +3,9 @@
  * up, the driver has not stopped it, and the pool has a slot. Otherwise it is paused, and frames
  * stay in the kernel's own ring, which is the back-pressure.
  */
+
+import { type Alarm, NSEC_PER_MSEC } from '../base/clock.ts'
+import { EBADFD, ENOBUFS, errnoName } from '../base/errno.ts'
 import {
   SKB_DROP_REASON_DEV_STOPPED,
   SKB_DROP_REASON_DRIVER_EXCEPTION,
@@ -12,12 +15,10 @@ import {
 import { OWNER_XMIT } from '../skb/owner.ts'
 import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import { type Alarm, NSEC_PER_MSEC } from './clock.ts'
 import { wrap } from './counters.ts'
-import { EBADFD, ENOBUFS, errnoName } from './errno.ts'
+import { logEvent, logFrame } from './frame-log.ts'
 import type { FrameTap } from './frame-tap.ts'
 import { IFF_UP, NETDEV_TX_BUSY, NETDEV_TX_OK, NETIF_MSG_PKTDATA, NETIF_MSG_TX_QUEUED } from './if.ts'
-import { logEvent, logFrame } from './log.ts'
 import { logBadReturn } from './ndo.ts'
 import { BATCH } from './net.ts'
 import type { NetDevice } from './net-device.ts'

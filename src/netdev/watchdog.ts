@@ -3,9 +3,9 @@
  * after it handed the driver its last frame, and again each time as long (dev_watchdog,
  * net/sched/sch_generic.c). A link without a carrier is not timed.
  */
-import { type Alarm, NSEC_PER_MSEC } from './clock.ts'
+import { type Alarm, NSEC_PER_MSEC } from '../base/clock.ts'
+import { logEvent } from './frame-log.ts'
 import { IFF_UP, NETDEV_TX_TIMEOUT, NETIF_MSG_TIMER } from './if.ts'
-import { logEvent } from './log.ts'
 import { callNdo } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
 import type { TxQueue } from './tx-queue.ts'

@@ -1,9 +1,9 @@
 /** BedCapture: the frames of a test bed, as a capture file and from one. */
 import { readFileSync } from 'node:fs'
+import { NSEC_PER_SEC } from '../base/clock.ts'
 import { FLAG_INBOUND, FLAG_OUTBOUND } from '../capture/packet.ts'
 import { PACKET_OVERHEAD, writeInterface, writePacket, writeSection } from '../capture/pcapng-writer.ts'
 import { CaptureReader } from '../capture/reader.ts'
-import { NSEC_PER_SEC } from '../netdev/clock.ts'
 import type { AnyDevice } from '../netdev/driver.ts'
 
 /** Bytes of a section or an interface without its name, at most. */

@@ -1,7 +1,8 @@
 /** What a kernel does for a test bed: it refuses frames, and has memory for ioctls. */
+
+import { EFAULT } from '../base/errno.ts'
 import type { UserMemory } from '../netdev/dev-ioctl.ts'
 import type { AnyDevice } from '../netdev/driver.ts'
-import { EFAULT } from '../netdev/errno.ts'
 import { canOffload } from '../netdev/features.ts'
 import { ETH_HLEN, IFF_UP, VLAN_HLEN } from '../netdev/if.ts'
 import { CHECKSUM_PARTIAL, type SkBuff } from '../skb/sk-buff.ts'

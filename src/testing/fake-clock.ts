@@ -1,5 +1,5 @@
 /** FakeClock: a Clock that stands still until a test moves it. */
-import type { Alarm, Clock } from '../netdev/clock.ts'
+import type { Alarm, Clock } from '../base/clock.ts'
 
 export class FakeClock implements Clock {
   #now = 0

@@ -3,7 +3,7 @@
  * in memory. Below testBed there are a platform in memory, a clock that stands still, and the
  * conservation of frames. Nothing native is loaded before createLab is called.
  */
-import '../netdev/dispose.ts'
+import '../base/dispose.ts'
 import type { AnyDevice, Driver, Params, ParamValues } from '../netdev/driver.ts'
 import type { TestBedOptions } from './bed-options.ts'
 import type { TestBed } from './test-bed.ts'

@@ -8,8 +8,11 @@
  * At its end the devices are unregistered, and the driver must have left nothing behind: no frame,
  * no timer, no error in the log.
  */
+
+import { NSEC_PER_SEC } from '../base/clock.ts'
+import { LOGLEVEL_ERR, LOGLEVEL_INFO, Log } from '../base/log.ts'
+import { random } from '../base/random.ts'
 import { functionPlace } from '../linux/function-place.ts'
-import { NSEC_PER_SEC } from '../netdev/clock.ts'
 import type { Debug, DebugOptions, Finding } from '../netdev/debug/debug.ts'
 import { devIoctl, noMemory } from '../netdev/dev-ioctl.ts'
 import {
@@ -21,10 +24,8 @@ import {
   type ParamValues,
 } from '../netdev/driver.ts'
 import { IFF_UP, IFR_IFRU, IFREQ_LEN, NETREG_REGISTERED } from '../netdev/if.ts'
-import { LOGLEVEL_ERR, LOGLEVEL_INFO, Log } from '../netdev/log.ts'
 import { Net } from '../netdev/net.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
-import { random } from '../netdev/random.ts'
 import { devOpen, registerNetdev, unregisterNetdev } from '../netdev/register.ts'
 import { type LinkStats64, linkStats64 } from '../netdev/stats.ts'
 import { formatAddress, isInPrefix, plus } from '../packet/address.ts'

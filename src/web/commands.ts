@@ -1,9 +1,10 @@
 /** The changes that a page makes: each is a command of the control plane. */
+
+import { VnetError } from '../base/errno.ts'
+import { UsageError } from '../base/usage-error.ts'
 import type { ControlClient, FoundDevice } from '../control/index.ts'
 import { LinuxWireResources } from '../linux/wire-resources.ts'
 import type { WireResources } from '../netdev/device-wire.ts'
-import { UsageError } from '../netdev/driver.ts'
-import { VnetError } from '../netdev/errno.ts'
 import { parseWire } from '../wire/words/parse.ts'
 import type { Command, CommandRequest, CommandResult } from './feed-types.ts'
 

@@ -3,14 +3,14 @@
  * a page can show, the rest is counted. So the cost of looking is bounded, however many there are.
  */
 
+import { VnetError } from '../base/errno.ts'
+import { printable } from '../base/printable.ts'
+import { UsageError } from '../base/usage-error.ts'
 import { CaptureError } from '../capture/error.ts'
 import { dropReasonOf, wayOf } from '../capture/frame-text.ts'
 import { CaptureReader } from '../capture/reader.ts'
 import type { CaptureRecord } from '../capture/record.ts'
 import type { CaptureStream } from '../control/index.ts'
-import { UsageError } from '../netdev/driver.ts'
-import { VnetError } from '../netdev/errno.ts'
-import { printable } from '../netdev/printable.ts'
 import { type Feed, pack } from './feed.ts'
 import type { DeviceId, FeedMessage, FrameRow } from './feed-types.ts'
 import { FrameWords } from './frame/frame-words.ts'

@@ -1,7 +1,8 @@
 /** Devices as the page knows them. */
+
+import { distinct, printable } from '../base/printable.ts'
 import type { DeviceStats, FoundDevice } from '../control/index.ts'
 import { IFF_UP } from '../netdev/if.ts'
-import { distinct, printable } from '../netdev/printable.ts'
 import type { DeviceCounters, DeviceId, DeviceRow, VnetRow } from './feed-types.ts'
 
 type Identity = Pick<FoundDevice, 'vnet' | 'pid' | 'name' | 'netns'>

@@ -3,14 +3,14 @@
  * frames nothing but its requests, and it makes none while no page is open.
  */
 import type { IncomingMessage } from 'node:http'
+import { VnetError } from '../base/errno.ts'
+import { printable } from '../base/printable.ts'
+import { UsageError } from '../base/usage-error.ts'
 import type { DeviceEvent } from '../control/index.ts'
 import { type Asked, type HttpOptions, isAllowed, refuse, serveHttp } from '../http/server.ts'
 import { pageUrl } from '../http/token.ts'
 import { Metrics } from '../metrics/server.ts'
 import { snapshot } from '../metrics/snapshot.ts'
-import { UsageError } from '../netdev/driver.ts'
-import { VnetError } from '../netdev/errno.ts'
-import { printable } from '../netdev/printable.ts'
 import { sendCapture } from './capture.ts'
 import { parseCommand, runCommand } from './commands.ts'
 import { deviceSource } from './device-sources.ts'

@@ -2,7 +2,7 @@
  * A source of messages for pages that look at the same thing: it is read once for all of them, and
  * not at all while nobody looks.
  */
-import { VnetError } from '../netdev/errno.ts'
+import { VnetError } from '../base/errno.ts'
 import { type Feed, type Packed, pack } from './feed.ts'
 
 export interface Source {

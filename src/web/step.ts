@@ -1,6 +1,7 @@
 /** The frame that waits for a step. Pages without the token do not see the frame itself. */
+
+import { EOPNOTSUPP, EPERM, isErrno } from '../base/errno.ts'
 import type { ControlClient, FoundDevice, StepHalt, StepState } from '../control/index.ts'
-import { EOPNOTSUPP, EPERM, isErrno } from '../netdev/errno.ts'
 import { type Packed, pack } from './feed.ts'
 import type { DeviceId, FeedMessage, StepInfo } from './feed-types.ts'
 import { FrameWords } from './frame/frame-words.ts'

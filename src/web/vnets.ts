@@ -2,11 +2,12 @@
  * The running vnets, as all pages see them: their devices, statistics and events. Nothing is read
  * while no page is open.
  */
+
+import { VnetError } from '../base/errno.ts'
 import { directoriesOf, type FindOptions, type FoundDevice, findVnets } from '../control/client/find.ts'
 import type { ControlClient, DeviceEvent, DeviceStats, Subscription } from '../control/index.ts'
 import { watchDirectories } from '../control/protocol/directory.ts'
 import { SharedReading } from '../http/shared-reading.ts'
-import { VnetError } from '../netdev/errno.ts'
 import { PRESETS } from '../wire/words/presets.ts'
 import { type Feed, type Packed, pack } from './feed.ts'
 import type { DeviceId } from './feed-types.ts'

@@ -9,7 +9,7 @@
  * A change keeps every stage whose kind and ordinal stay (StageSet). A stage that is taken out
  * passes on what it holds as if it were still there.
  */
-import type { Clock } from '../netdev/clock.ts'
+import type { Clock } from '../base/clock.ts'
 import type { DecisionLog, StageReport } from '../netdev/device-wire.ts'
 import type { FrameTap } from '../netdev/frame-tap.ts'
 import { skbGsoSegment } from '../netdev/gso.ts'

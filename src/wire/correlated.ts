@@ -4,7 +4,7 @@
  * `loss 10% 50%` loses 10 %. (netem mixes each draw with the one before, which narrows their
  * spread, so that its shares are not kept.)
  */
-import type { Random } from '../netdev/random.ts'
+import type { Random } from '../base/random.ts'
 
 /**
  * Events: packets that are lost, duplicated, corrupted or sent ahead. Each draw is the one before

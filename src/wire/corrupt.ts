@@ -1,5 +1,5 @@
 /** corrupt: flips one bit of a packet, or inverts one byte, so that its checksum is wrong. */
-import { UsageError } from '../netdev/driver.ts'
+import { UsageError } from '../base/usage-error.ts'
 import { skbChecksumHelp } from '../netdev/gso.ts'
 import { networkOffset } from '../packet/vlan.ts'
 import { CHECKSUM_NONE, type SkBuff } from '../skb/sk-buff.ts'

@@ -2,8 +2,8 @@
  * delay: packets leave some time after they came. With jitter each packet draws its own delay, but
  * order is kept: a packet waits for those before it. Only `reorder` lets packets overtake others.
  */
-import type { Alarm } from '../netdev/clock.ts'
-import { UsageError } from '../netdev/driver.ts'
+import type { Alarm } from '../base/clock.ts'
+import { UsageError } from '../base/usage-error.ts'
 import { SKB_DROP_REASON_QDISC_OVERLIMIT } from '../skb/drop-reason.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { CorrelatedEvents, CorrelatedUniform, copulaFor } from './correlated.ts'

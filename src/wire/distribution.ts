@@ -8,7 +8,7 @@
  * 16 bits do not reach. Without a table, `uniform`, delays lie between time - jitter and time +
  * jitter.
  */
-import { UsageError } from '../netdev/driver.ts'
+import { UsageError } from '../base/usage-error.ts'
 import { normalCdf, normalDensity } from './correlated.ts'
 
 export const DISTRIBUTIONS = ['uniform', 'normal', 'pareto', 'paretonormal'] as const

@@ -2,8 +2,8 @@
  * Faults hit exactly the packets that a test means. The packets that a filter matches are counted,
  * and the count selects: `drop(filter, { nth: 3 })` drops the third.
  */
-import type { Alarm } from '../netdev/clock.ts'
-import { UsageError } from '../netdev/driver.ts'
+import type { Alarm } from '../base/clock.ts'
+import { UsageError } from '../base/usage-error.ts'
 import { SKB_DROP_REASON_QDISC_OVERLIMIT } from '../skb/drop-reason.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { flipBit } from './corrupt.ts'

@@ -4,7 +4,7 @@
  * them; one that comes earlier than the packet before it goes to a heap. The arrays grow and are
  * kept: adding and taking a packet allocates nothing.
  */
-import { MomentHeap } from '../netdev/moment-heap.ts'
+import { MomentHeap } from '../base/moment-heap.ts'
 import { OWNER_WIRE } from '../skb/owner.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 

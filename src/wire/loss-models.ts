@@ -1,7 +1,7 @@
 /**
  * Models of loss: which packets are lost. They depend on the order of packets, not on the time.
  */
-import type { Random } from '../netdev/random.ts'
+import type { Random } from '../base/random.ts'
 import { CorrelatedEvents } from './correlated.ts'
 
 export type LossParams =

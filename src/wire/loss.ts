@@ -1,5 +1,5 @@
 /** loss: drops packets by a model of loss, or marks them as having met congestion. */
-import { UsageError } from '../netdev/driver.ts'
+import { UsageError } from '../base/usage-error.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { markCe } from './ecn.ts'
 import { type GemodelParams, type LossModel, type LossParams, lossModel, type StateParams } from './loss-models.ts'

@@ -7,9 +7,9 @@
  * IPv6 hosts ignore an MTU below 1280 (RFC 8201 sec. 4), so that their packets above it are lost.
  */
 
-import { UsageError } from '../netdev/driver.ts'
+import { TokenBucket } from '../base/token-bucket.ts'
+import { UsageError } from '../base/usage-error.ts'
 import { skbChecksumHelp } from '../netdev/gso.ts'
-import { TokenBucket } from '../netdev/token-bucket.ts'
 import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6 } from '../packet/ethernet.ts'
 import * as ipv4 from '../packet/ipv4.ts'
 import * as ipv6 from '../packet/ipv6.ts'

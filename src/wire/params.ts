@@ -1,8 +1,9 @@
 /** The options of drivers whose devices are joined by a wire, and the wires that they make. */
 
+import { describeException } from '../base/exception.ts'
+import { FileError } from '../base/usage-error.ts'
 import type { ScenarioList, ScenarioStep, WireResources, WireScenario } from '../netdev/device-wire.ts'
-import { type DriverContext, FileError, int, type ParamValues, text } from '../netdev/driver.ts'
-import { describeException } from '../netdev/exception.ts'
+import { type DriverContext, int, type ParamValues, text } from '../netdev/driver.ts'
 import { NETDEV_UNREGISTER, NETDEV_UP } from '../netdev/if.ts'
 import type { Net } from '../netdev/net.ts'
 import type { NetDevice } from '../netdev/net-device.ts'

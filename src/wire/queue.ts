@@ -9,7 +9,7 @@
  *
  * RED and CoDel drop what exceeds the limit as tail drop does.
  */
-import { UsageError } from '../netdev/driver.ts'
+import { UsageError } from '../base/usage-error.ts'
 import { SKB_DROP_REASON_QDISC_CONGESTED, SKB_DROP_REASON_QDISC_OVERLIMIT } from '../skb/drop-reason.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { HeldPackets } from './held.ts'

@@ -7,9 +7,9 @@
  * that is a token bucket of that size. In any time t at most t * rate + max(burst, one packet)
  * bytes leave.
  */
-import type { Alarm } from '../netdev/clock.ts'
-import { NSEC_PER_SEC } from '../netdev/clock.ts'
-import { UsageError } from '../netdev/driver.ts'
+import type { Alarm } from '../base/clock.ts'
+import { NSEC_PER_SEC } from '../base/clock.ts'
+import { UsageError } from '../base/usage-error.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { PacketQueue, type QueueParams, queueParams, queueWords } from './queue.ts'
 import { parseRate, sizeOf } from './units.ts'

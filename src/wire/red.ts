@@ -9,7 +9,7 @@
  * (sec. 7 of the paper). With ECN a packet is marked in place of being dropped if it is capable of
  * ECN and the average is below twice `max`.
  */
-import { UsageError } from '../netdev/driver.ts'
+import { UsageError } from '../base/usage-error.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { markCe } from './ecn.ts'
 import type { Discipline, PacketQueue, QueueSpec } from './queue.ts'

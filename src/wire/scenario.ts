@@ -2,7 +2,7 @@
  * A scenario: changes of a wire at set times. It is an async function that waits for its moments
  * with `at`, or a list of steps (a YAML file, `--scenario`).
  */
-import type { Clock } from '../netdev/clock.ts'
+import type { Clock } from '../base/clock.ts'
 import type { ScenarioList, ScenarioStep } from '../netdev/device-wire.ts'
 import { parseDuration } from './units.ts'
 

@@ -3,8 +3,8 @@
  * is acquired for the first packet that waits, `min` to `max` after it came; what a slot has no
  * room for waits for the next one, `min` to `max` later. (tc-netem(8), slot)
  */
-import type { Alarm } from '../netdev/clock.ts'
-import { UsageError } from '../netdev/driver.ts'
+import type { Alarm } from '../base/clock.ts'
+import { UsageError } from '../base/usage-error.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { type Distribution, TABLE_FACTOR, tableOf } from './distribution.ts'
 import { PacketQueue, type QueueParams, queueParams } from './queue.ts'

@@ -2,8 +2,8 @@
  * StageSet: the stages of a chain by their names, and how a change makes them of impairments. A
  * stage whose kind, ordinal and branch stay is changed, and keeps what it holds; others are made.
  */
-import { EINVAL, VnetError } from '../netdev/errno.ts'
-import type { Random } from '../netdev/random.ts'
+import { EINVAL, VnetError } from '../base/errno.ts'
+import type { Random } from '../base/random.ts'
 import { SharedLimit } from './limit.ts'
 import { Stage, type StageOwner } from './stage.ts'
 import { stream } from './stream.ts'

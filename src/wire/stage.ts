@@ -2,9 +2,9 @@
  * Stage: one impairment in a chain, with its counters. What enters the stage is counted here, what
  * leaves it by its outlet; the impairment reports the rest by WireEnv.
  */
-import type { Clock } from '../netdev/clock.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Random } from '../base/random.ts'
 import type { DecisionLog } from '../netdev/device-wire.ts'
-import type { Random } from '../netdev/random.ts'
 import { SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_WIRE_LOSS } from '../skb/drop-reason.ts'
 import { skbPanic } from '../skb/error.ts'
 import { OWNER_STAGE, OWNER_WIRE } from '../skb/owner.ts'

@@ -1,5 +1,5 @@
 /** The random stream of a stage: a stream of its own, so that no stage shifts another's. */
-import { type Random, random } from '../netdev/random.ts'
+import { type Random, random } from '../base/random.ts'
 
 /** Returns the stream of a name, `ab/loss/2`, under a seed. FNV-1a over both, then mixed. */
 export function stream(seed: number, name: string): Random {

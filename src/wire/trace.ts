@@ -9,9 +9,9 @@
  * The trace begins when the first packet arrives, so that the same arrivals meet the same
  * opportunities. It begins again after its last line.
  */
-import type { Alarm } from '../netdev/clock.ts'
-import { NSEC_PER_MSEC } from '../netdev/clock.ts'
-import { UsageError } from '../netdev/driver.ts'
+import type { Alarm } from '../base/clock.ts'
+import { NSEC_PER_MSEC } from '../base/clock.ts'
+import { UsageError } from '../base/usage-error.ts'
 import { ETH_HLEN } from '../packet/ethernet.ts'
 import { networkOffset } from '../packet/vlan.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'

@@ -1,5 +1,5 @@
 /** truncate: cuts frames short. */
-import { UsageError } from '../netdev/driver.ts'
+import { UsageError } from '../base/usage-error.ts'
 import { ETH_HLEN } from '../packet/ethernet.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { finishChecksum } from './corrupt.ts'

@@ -2,7 +2,7 @@
  * Numbers with units, as tc(8) writes them: durations in ns, shares from 0 to 1, rates in bit/s,
  * sizes in bytes. The parsers throw a UsageError; the formatters return what they parse.
  */
-import { UsageError } from '../netdev/driver.ts'
+import { UsageError } from '../base/usage-error.ts'
 
 const DURATIONS: Readonly<Record<string, number>> = {
   ...{ ns: 1, nsec: 1, nsecs: 1, us: 1e3, usec: 1e3, usecs: 1e3 },

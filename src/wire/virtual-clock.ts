@@ -1,6 +1,6 @@
 /** VirtualClock: a Clock that stands still until it is moved, and rings its alarms on the way. */
-import type { Alarm, Clock } from '../netdev/clock.ts'
-import { type HeapItem, MomentHeap } from '../netdev/moment-heap.ts'
+import type { Alarm, Clock } from '../base/clock.ts'
+import { type HeapItem, MomentHeap } from '../base/moment-heap.ts'
 
 interface VirtualAlarm extends Alarm, HeapItem {
   readonly fn: () => void

@@ -2,6 +2,9 @@
  * WireSlot: the wire of one direction between two devices. Without stages frames go straight to the
  * receiver; with stages they pass a chain.
  */
+
+import { describeException } from '../base/exception.ts'
+import { LimitedLog } from '../base/limited-log.ts'
 import {
   type DecisionLog,
   type DeviceWire,
@@ -10,8 +13,6 @@ import {
   type WireScenario,
   wireChanged,
 } from '../netdev/device-wire.ts'
-import { describeException } from '../netdev/exception.ts'
-import { LimitedLog } from '../netdev/limited-log.ts'
 import type { Net } from '../netdev/net.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { Ring } from '../skb/ring.ts'

@@ -9,8 +9,8 @@
  * what goes in and out, so that a stage needs to report only what it does on purpose, by its
  * WireEnv.
  */
-import type { Clock } from '../netdev/clock.ts'
-import type { Random } from '../netdev/random.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Random } from '../base/random.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 
 /** Takes packets. */

@@ -1,6 +1,6 @@
 /** Collects the problems of a configuration, to report all of them at once with their positions. */
 import type { LineCounter } from 'yaml'
-import { FileError, UsageError } from '../netdev/driver.ts'
+import { FileError, UsageError } from '../base/usage-error.ts'
 
 /** The number of problems that are reported; the others are counted. */
 const MOST = 10

@@ -9,8 +9,8 @@
  *       carrier: on
  */
 import { LineCounter } from 'yaml'
+import { FileError, UsageError } from '../base/usage-error.ts'
 import type { ScenarioList, ScenarioStep } from '../netdev/device-wire.ts'
-import { FileError, UsageError } from '../netdev/driver.ts'
 import { parseYaml } from './parse.ts'
 import { Problems } from './problems.ts'
 import { about, anyText, either, flag, list, object, string, type TypeOf, words } from './schema.ts'

@@ -1,11 +1,11 @@
 /** The output of a run, as text and as JSON. */
 import { expect, test } from 'vitest'
+import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING } from '../../src/base/log.ts'
 import { jsonOutput, textOutput } from '../../src/cli/output.ts'
 import type { Plan } from '../../src/cli/plan.ts'
 import { flipAddress } from '../../src/drivers/flip/hidden-loopback.ts'
 import { defineDriver } from '../../src/netdev/driver.ts'
 import { NETIF_F_ALL_TAP, NETIF_F_HW_CSUM } from '../../src/netdev/if.ts'
-import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING } from '../../src/netdev/log.ts'
 import { NetDevice } from '../../src/netdev/net-device.ts'
 
 const driver = defineDriver({ name: 'loop', description: '', params: {}, farEnd: flipAddress, init: () => [] })

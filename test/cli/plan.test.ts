@@ -1,5 +1,6 @@
 /** What the options make of a driver's devices. */
 import { expect, test } from 'vitest'
+import { LOGLEVEL_ERR, Log } from '../../src/base/log.ts'
 import type { CommonOptions } from '../../src/cli/options.ts'
 import { nameDevices, planDevices } from '../../src/cli/plan.ts'
 import { driver as cable } from '../../src/drivers/cable.ts'
@@ -7,7 +8,6 @@ import { driver as loop } from '../../src/drivers/loop.ts'
 import { driver as snull } from '../../src/drivers/snull/driver.ts'
 import { type DeviceSpec, defaultParams } from '../../src/netdev/driver.ts'
 import { NETIF_F_ALL_TAP, NETIF_F_GRO } from '../../src/netdev/if.ts'
-import { LOGLEVEL_ERR, Log } from '../../src/netdev/log.ts'
 import { Net } from '../../src/netdev/net.ts'
 import { FakeClock, MemoryPlatform } from '../../src/testing/index.ts'
 

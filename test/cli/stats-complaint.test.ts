@@ -1,8 +1,8 @@
 /** The one line that a query prints if there is nothing to show, with what to do. */
 import { expect, test } from 'vitest'
+import { ETIMEDOUT, VnetError } from '../../src/base/errno.ts'
 import { complaintAbout as complaintOf } from '../../src/cli/ask.ts'
 import type { Found, FoundDevice } from '../../src/control/index.ts'
-import { ETIMEDOUT, VnetError } from '../../src/netdev/errno.ts'
 
 const device: FoundDevice = {
   ...{

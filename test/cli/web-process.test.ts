@@ -1,8 +1,8 @@
 /** The processes of --web and --metrics, as the vnet knows them. */
 import { afterEach, expect, test, vi } from 'vitest'
+import { LOGLEVEL_INFO, Log } from '../../src/base/log.ts'
 import { WebProcesses } from '../../src/cli/web-process.ts'
 import { loadNative } from '../../src/linux/native.ts'
-import { LOGLEVEL_INFO, Log } from '../../src/netdev/log.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
 
 afterEach(() => void vi.unstubAllEnvs())

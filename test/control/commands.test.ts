@@ -3,11 +3,11 @@
  * sockets.
  */
 import { describe, expect, test } from 'vitest'
+import { LOGLEVEL_DEBUG } from '../../src/base/log.ts'
 import { VNET_GENL_ID } from '../../src/control/protocol/family.ts'
 import { vnetFamily } from '../../src/control/server/vnet-family.ts'
 import { driver } from '../../src/drivers/snull/driver.ts'
 import { bool, defaultParams, int } from '../../src/netdev/driver.ts'
-import { LOGLEVEL_DEBUG } from '../../src/netdev/log.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
 import type { UserData } from '../../src/netdev/ops.ts'
 import { TX_PACKETS } from '../../src/netdev/stats.ts'

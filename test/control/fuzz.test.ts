@@ -4,6 +4,7 @@
  * exactly once to every request that wants an end of its reply.
  */
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { EINVAL, ENODEV, ENOENT, EOPNOTSUPP, EPERM } from '../../src/base/errno.ts'
 import { VNET_GENL_ID } from '../../src/control/protocol/family.ts'
 import type { Client, Parts } from '../../src/control/server/dispatch.ts'
 import { Events } from '../../src/control/server/events.ts'
@@ -11,7 +12,6 @@ import { nlctrl } from '../../src/control/server/nlctrl.ts'
 import { vnetFamily } from '../../src/control/server/vnet-family.ts'
 import { driver } from '../../src/drivers/snull/driver.ts'
 import { defaultParams } from '../../src/netdev/driver.ts'
-import { EINVAL, ENODEV, ENOENT, EOPNOTSUPP, EPERM } from '../../src/netdev/errno.ts'
 import {
   getU32,
   type MessageBuilder,

@@ -1,9 +1,9 @@
 /** docs/security.md: its links have targets, and its limits are those of the code. */
 import { readFileSync, statSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { NSEC_PER_MSEC } from '../../src/base/clock.ts'
+import { STRANGERS, TURN_NS } from '../../src/base/turns.ts'
 import { VNET_WIRE_ATTACHMENTS_MAX } from '../../src/control/protocol/family.ts'
-import { NSEC_PER_MSEC } from '../../src/netdev/clock.ts'
-import { STRANGERS, TURN_NS } from '../../src/netdev/turns.ts'
 
 const docs = new URL('../../docs/', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, docs), 'utf8')

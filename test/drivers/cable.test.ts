@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { UsageError } from '../../src/base/usage-error.ts'
 import { driver } from '../../src/drivers/cable.ts'
-import { UsageError } from '../../src/netdev/driver.ts'
 import { NETDEV_UNREGISTER } from '../../src/netdev/if.ts'
 import { cutCable, netifCarrierOk, plugCable } from '../../src/netdev/netif.ts'
 import { devClose, devOpen, unregisterNetdev } from '../../src/netdev/register.ts'

@@ -3,9 +3,9 @@
  * kernel uses.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { NSEC_PER_SEC } from '../../src/base/clock.ts'
 import { flipNetwork } from '../../src/drivers/flip/hidden-loopback.ts'
 import { FlowQueues } from '../../src/drivers/flow-queues.ts'
-import { NSEC_PER_SEC } from '../../src/netdev/clock.ts'
 import type { SkBuffPool } from '../../src/skb/pool.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
 import { address, buildFrame, type Frame, type Packet, plain, plain6 } from '../packet/frames.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
+import { UsageError } from '../../src/base/usage-error.ts'
 import { driver } from '../../src/drivers/loop.ts'
-import { UsageError } from '../../src/netdev/driver.ts'
 import {
   IFF_NOARP,
   NETIF_F_ALL_TAP,

@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { EBUSY, ECONNREFUSED, EIO, ENOBUFS, EPERM, ETIMEDOUT } from '../../src/base/errno.ts'
 import { Connection } from '../../src/control/protocol/connection.ts'
 import type { Entry } from '../../src/control/protocol/directory.ts'
 import { ListeningSocket } from '../../src/control/server/listening-socket.ts'
 import { Conversations } from '../../src/exec/conversations.ts'
 import { loadNative } from '../../src/linux/native.ts'
-import { EBUSY, ECONNREFUSED, EIO, ENOBUFS, EPERM, ETIMEDOUT } from '../../src/netdev/errno.ts'
 import { getU32, MessageBuilder, NLMSG_ERROR } from '../../src/netlink/index.ts'
 
 const native = loadNative()

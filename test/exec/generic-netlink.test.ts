@@ -1,12 +1,12 @@
 /** What a program sends on its generic netlink sockets, and where the sockets come from. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { ECONNREFUSED, EFAULT, ENOBUFS } from '../../src/base/errno.ts'
 import type { Entry } from '../../src/control/protocol/directory.ts'
 import { VNET_GENL_ID } from '../../src/control/protocol/family.ts'
 import { FIRST_DESCRIPTOR, GenericNetlink, LAST_DESCRIPTOR } from '../../src/exec/generic-netlink.ts'
 import type { Done, Relay, Sent } from '../../src/exec/relay.ts'
 import type { Vnets } from '../../src/exec/vnets.ts'
 import { AF_NETLINK, NETLINK_GENERIC, NETLINK_ROUTE, SOCK_CLOEXEC, SOCK_RAW, sockaddrNl } from '../../src/linux/uapi.ts'
-import { ECONNREFUSED, EFAULT, ENOBUFS } from '../../src/netdev/errno.ts'
 import { genlmsghdr, MessageBuilder, NLM_F_REQUEST } from '../../src/netlink/index.ts'
 import { SupervisedProgram } from '../support/supervised-program.ts'
 

@@ -1,10 +1,10 @@
 /** What a program receives on its generic netlink sockets, by each of the calls that receive. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { EAGAIN, EFAULT, EINVAL, ENOBUFS } from '../../src/base/errno.ts'
 import { inodeOf } from '../../src/exec/program-socket.ts'
 import { Reception } from '../../src/exec/reception.ts'
 import { Replies } from '../../src/exec/replies.ts'
 import { MSG_DONTWAIT, MSG_TRUNC, NETLINK_ROUTE, sockaddrNl } from '../../src/linux/uapi.ts'
-import { EAGAIN, EFAULT, EINVAL, ENOBUFS } from '../../src/netdev/errno.ts'
 import { MessageBuilder, NLM_F_ACK, NLM_F_REQUEST } from '../../src/netlink/index.ts'
 import { SupervisedProgram } from '../support/supervised-program.ts'
 

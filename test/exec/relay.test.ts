@@ -3,12 +3,12 @@
  * the test.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { ECONNREFUSED, ENOBUFS, EPERM } from '../../src/base/errno.ts'
 import type { Entry } from '../../src/control/protocol/directory.ts'
 import { VNET_GENL_ID } from '../../src/control/protocol/family.ts'
 import type { Request } from '../../src/exec/conversations.ts'
 import { Relay, type Sent } from '../../src/exec/relay.ts'
 import { subscribes } from '../../src/exec/subscriptions.ts'
-import { ECONNREFUSED, ENOBUFS, EPERM } from '../../src/netdev/errno.ts'
 import {
   CTRL_CMD_GETFAMILY,
   GENL_ID_CTRL,

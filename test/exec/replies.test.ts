@@ -1,5 +1,6 @@
 /** Placeholders on real generic netlink sockets, and the replies kept for them. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { EAGAIN, ENOBUFS } from '../../src/base/errno.ts'
 import { ownNamespace } from '../../src/control/protocol/directory.ts'
 import { inodeOf, portOf } from '../../src/exec/program-socket.ts'
 import { PLACEHOLDER_LEN, Replies } from '../../src/exec/replies.ts'
@@ -15,7 +16,6 @@ import {
   SOL_SOCKET,
   sockaddrNl,
 } from '../../src/linux/uapi.ts'
-import { EAGAIN, ENOBUFS } from '../../src/netdev/errno.ts'
 import { MessageBuilder, NLM_F_ACK, NLM_F_REQUEST, NLMSG_NOOP } from '../../src/netlink/index.ts'
 
 const native = loadNative()

@@ -3,9 +3,9 @@
  * UTF-8. None ends the monitor, and a valid event after them is reported.
  */
 import { test } from 'vitest'
+import { EAGAIN } from '../../src/base/errno.ts'
 import { LinkMonitor } from '../../src/linux/link-monitor.ts'
 import type { Native, Poller } from '../../src/linux/native.ts'
-import { EAGAIN } from '../../src/netdev/errno.ts'
 import { putU32 } from '../../src/netlink/host-order.ts'
 import { MessageBuilder } from '../../src/netlink/index.ts'
 import { atOnce } from '../support/at-once.ts'

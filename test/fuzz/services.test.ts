@@ -4,12 +4,12 @@
  * code that walks all hosts exceeds it.
  */
 import { expect, test, vi } from 'vitest'
+import { NSEC_PER_SEC } from '../../src/base/clock.ts'
+import { type Random, random } from '../../src/base/random.ts'
 import type { Lease } from '../../src/lan/services/dhcp/lease.ts'
 import { dhcpv6Reply } from '../../src/lan/services/dhcpv6.ts'
 import { createResolver } from '../../src/lan/services/dns.ts'
 import { RaSender } from '../../src/lan/services/router-advert.ts'
-import { NSEC_PER_SEC } from '../../src/netdev/clock.ts'
-import { type Random, random } from '../../src/netdev/random.ts'
 import { ipv4Bytes, parseAddress } from '../../src/packet/address.ts'
 import { duidOf } from '../../src/packet/dhcpv6.ts'
 import { isRouterSolicitation } from '../../src/packet/router-advert.ts'

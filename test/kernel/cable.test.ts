@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { EMSGSIZE } from '../../src/netdev/errno.ts'
+import { EMSGSIZE } from '../../src/base/errno.ts'
 import { captureFrames } from '../support/capture.ts'
 import { ethernet, putWord } from '../support/frames.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'

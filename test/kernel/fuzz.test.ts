@@ -3,13 +3,13 @@
  * so that the segmentation and checksum offload of the kernel also produce malformed frames.
  */
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { random } from '../../src/base/random.ts'
 import {
   VIRTIO_NET_HDR_F_NEEDS_CSUM,
   VIRTIO_NET_HDR_GSO_TCPV4,
   VIRTIO_NET_HDR_GSO_TCPV6,
   VIRTIO_NET_HDR_GSO_UDP_L4,
 } from '../../src/linux/frame-queue.ts'
-import { random } from '../../src/netdev/random.ts'
 import { fuzzFrames } from '../support/fuzz-frames.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'

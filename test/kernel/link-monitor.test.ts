@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { EINVAL } from '../../src/base/errno.ts'
 import { NSID_HOME } from '../../src/linux/link-events.ts'
 import { LinkMonitor } from '../../src/linux/link-monitor.ts'
 import type { Native } from '../../src/linux/native.ts'
@@ -18,7 +19,6 @@ import {
   SOL_SOCKET,
   sockaddrNl,
 } from '../../src/linux/uapi.ts'
-import { EINVAL } from '../../src/netdev/errno.ts'
 import { IFF_LOWER_UP, IFF_NOARP, IFF_PROMISC, IFF_UP } from '../../src/netdev/if.ts'
 import { MessageBuilder } from '../../src/netlink/index.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'

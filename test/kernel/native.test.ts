@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { fstatSync, readFileSync, readlinkSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { EAFNOSUPPORT, EAGAIN, EBADF, EBADFD, EINVAL, EIO, ENOBUFS, VnetError } from '../../src/base/errno.ts'
 import { check } from '../../src/linux/errno.ts'
 import { AF_PACKET } from '../../src/linux/packet-socket.ts'
 import { IFF_NO_PI } from '../../src/linux/tap.ts'
@@ -31,7 +32,6 @@ import {
   TUNGETIFF,
   TUNSETIFF,
 } from '../../src/linux/uapi.ts'
-import { EAFNOSUPPORT, EAGAIN, EBADF, EBADFD, EINVAL, EIO, ENOBUFS, VnetError } from '../../src/netdev/errno.ts'
 import { frames, native } from '../native/support.ts'
 
 const SIOCGIFINDEX = 0x8933

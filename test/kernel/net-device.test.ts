@@ -3,9 +3,9 @@
  * that only the kernel sets, ifmap, ioctls.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { EOPNOTSUPP } from '../../src/base/errno.ts'
 import { check } from '../../src/linux/errno.ts'
 import { ifreq, ifreqFlags, SIOCDEVPRIVATE } from '../../src/linux/uapi.ts'
-import { EOPNOTSUPP } from '../../src/netdev/errno.ts'
 import {
   IFF_AUTOMEDIA,
   IFF_BROADCAST,

@@ -2,7 +2,7 @@
 
 import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
-import { ENOBUFS } from '../../src/netdev/errno.ts'
+import { ENOBUFS } from '../../src/base/errno.ts'
 import { formatAddress } from '../../src/packet/address.ts'
 import type { Netns } from '../support/netns.ts'
 import { TapPorts, Told, withoutGroupEvents } from '../support/tap-ports.ts'

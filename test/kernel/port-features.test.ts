@@ -3,9 +3,9 @@
  * default route.
  */
 import { describe, expect, test } from 'vitest'
+import { EINVAL, EMFILE, EOPNOTSUPP, EPERM } from '../../src/base/errno.ts'
 import { IFF_NO_CARRIER, TUN_F_USO4, TUNSETOFFLOAD } from '../../src/linux/tap.ts'
 import { AF_INET, ifreqFlags, TUNSETCARRIER, TUNSETIFF } from '../../src/linux/uapi.ts'
-import { EINVAL, EMFILE, EOPNOTSUPP, EPERM } from '../../src/netdev/errno.ts'
 import {
   NETIF_F_ALL_TAP,
   NETIF_F_GSO,

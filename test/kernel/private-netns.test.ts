@@ -4,8 +4,8 @@ import { execFileSync } from 'node:child_process'
 import { readdirSync, readlinkSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { EADDRINUSE } from '../../src/base/errno.ts'
 import { PrivateNetns } from '../../src/linux/private-netns.ts'
-import { EADDRINUSE } from '../../src/netdev/errno.ts'
 import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
 
 let own: OwnNetns

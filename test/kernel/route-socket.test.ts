@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { EAGAIN, ENOBUFS, ENODEV } from '../../src/base/errno.ts'
 import type { Native } from '../../src/linux/native.ts'
 import { addAddress, getLink, RouteSocket, setLink, toPrefix } from '../../src/linux/rtnetlink.ts'
 import { MSG_PEEK, MSG_TRUNC, RTM_GETLINK } from '../../src/linux/uapi.ts'
-import { EAGAIN, ENOBUFS, ENODEV } from '../../src/netdev/errno.ts'
 import {
   getU32,
   MessageBuilder,

@@ -3,9 +3,9 @@
  * route, and removes the route when the router stops.
  */
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { random } from '../../src/base/random.ts'
 import { RaSender } from '../../src/lan/services/router-advert.ts'
 import { TimerfdClock } from '../../src/linux/clock.ts'
-import { random } from '../../src/netdev/random.ts'
 import { parseAddress } from '../../src/packet/address.ts'
 import { finish, onesComplementSum, pseudoHeaderSum6 } from '../../src/packet/checksum.ts'
 import * as ipv6 from '../../src/packet/ipv6.ts'

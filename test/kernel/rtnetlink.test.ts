@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { VnetError } from '../../src/base/errno.ts'
 import {
   addAddress,
   getAddresses,
@@ -14,7 +15,6 @@ import {
   setNeighbour,
 } from '../../src/linux/rtnetlink.ts'
 import { AF_INET, AF_INET6, ifreq, ifreqName, TUNGETIFF } from '../../src/linux/uapi.ts'
-import { VnetError } from '../../src/netdev/errno.ts'
 import { IFF_NOARP, IFF_UP } from '../../src/netdev/if.ts'
 import { linkStats64 } from '../../src/netdev/stats.ts'
 import { formatAddress, formatPrefix, parsePrefix } from '../../src/packet/address.ts'

@@ -3,9 +3,9 @@
  * ended.
  */
 import { expect, test } from 'vitest'
+import { ENOENT } from '../../src/base/errno.ts'
 import type { Native } from '../../src/linux/native.ts'
 import { NotificationListener } from '../../src/linux/seccomp.ts'
-import { ENOENT } from '../../src/netdev/errno.ts'
 
 const POLLHUP = 0x10
 

@@ -1,7 +1,7 @@
 /** The gateway's log lines: their form, and when they are written. */
 import { describe, expect, test, vi } from 'vitest'
+import { LOGLEVEL_DEBUG } from '../../src/base/log.ts'
 import { dhcpv6Line } from '../../src/lan/log-lines.ts'
-import { LOGLEVEL_DEBUG } from '../../src/netdev/log.ts'
 import { parseAddress } from '../../src/packet/address.ts'
 import { formatName, nameOf } from '../../src/packet/dns.ts'
 import { address } from '../packet/frames.ts'

@@ -1,7 +1,7 @@
 /** SIGHUP applies the file of --config and keeps leases and ports, or changes nothing. */
 import { describe, expect, test, vi } from 'vitest'
+import { FileError, UsageError } from '../../src/base/usage-error.ts'
 import { driver as exported, lan } from '../../src/lan/driver.ts'
-import { FileError, UsageError } from '../../src/netdev/driver.ts'
 import { unregisterNetdev } from '../../src/netdev/register.ts'
 import { formatAddress } from '../../src/packet/address.ts'
 import {

@@ -1,8 +1,8 @@
 /** FrameSender: what it makes of the results of writes, with an addon of the test. */
 import { expect, test } from 'vitest'
+import { EMSGSIZE, ENETDOWN, ENOBUFS, ENODEV } from '../../src/base/errno.ts'
 import { FrameSender, FULL, SENT } from '../../src/linux/frame-sender.ts'
 import { type Batch, type Native, WATCH_WRITE } from '../../src/linux/native.ts'
-import { EMSGSIZE, ENETDOWN, ENOBUFS, ENODEV } from '../../src/netdev/errno.ts'
 
 const FD = 7
 

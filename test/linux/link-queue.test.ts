@@ -1,9 +1,9 @@
 /** What a port reports of a flood of events, and when. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import type { Work } from '../../src/base/turns.ts'
 import { LISTS_MS, LinkQueue } from '../../src/linux/link-queue.ts'
 import type { Link } from '../../src/linux/rtnetlink.ts'
 import { IFF_UP } from '../../src/netdev/if.ts'
-import type { Work } from '../../src/netdev/turns.ts'
 
 /** Work that is to be done, and a step of it on command. */
 class Pending {

@@ -1,11 +1,11 @@
 /** openTap on a platform in memory: what a program reads, writes and is notified of. */
 import { getEventListeners, once } from 'node:events'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { EBADFD, EEXIST, EINVAL, VnetError } from '../../src/base/errno.ts'
+import { UsageError } from '../../src/base/usage-error.ts'
 import { openTap, type TapOptions } from '../../src/linux/open-tap.ts'
 import type { Tap, TapEvents } from '../../src/linux/tap-device.ts'
 import type { TapFrame } from '../../src/linux/tap-frame.ts'
-import { UsageError } from '../../src/netdev/driver.ts'
-import { EBADFD, EEXIST, EINVAL, VnetError } from '../../src/netdev/errno.ts'
 import type { PortSpec } from '../../src/netdev/port.ts'
 import { FRAME_MAX, type SkBuffPool } from '../../src/skb/pool.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4 } from '../../src/skb/sk-buff.ts'

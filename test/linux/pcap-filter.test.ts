@@ -4,8 +4,8 @@
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
+import { random } from '../../src/base/random.ts'
 import { compileFilter } from '../../src/linux/pcap-filter.ts'
-import { random } from '../../src/netdev/random.ts'
 import { BROADCAST, GATEWAY, GATEWAY6, packet, ping, tcp, udp } from '../lan/packets.ts'
 import { ethernet } from '../support/frames.ts'
 import { fuzzFrames } from '../support/fuzz-frames.ts'

@@ -3,8 +3,8 @@ import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { UsageError } from '../../src/base/usage-error.ts'
 import { TlsKeyFile } from '../../src/linux/tls-key-file.ts'
-import { UsageError } from '../../src/netdev/driver.ts'
 
 let directory: string
 let path: string

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { UsageError } from '../../src/base/usage-error.ts'
 import { readWireFile } from '../../src/linux/wire-file.ts'
-import { UsageError } from '../../src/netdev/driver.ts'
 
 let directory: string
 beforeAll(() => {

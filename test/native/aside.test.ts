@@ -1,11 +1,11 @@
 /** System calls on threads of their own: results, and what happens without the resources for it. */
 import { fstatSync, readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { EAGAIN, EBADF, EMFILE, EMSGSIZE, ENOMEM } from '../../src/base/errno.ts'
 import { closeAside, sendAside } from '../../src/linux/aside.ts'
 import { check } from '../../src/linux/errno.ts'
 import type { Native, Poller } from '../../src/linux/native.ts'
 import { O_RDONLY } from '../../src/linux/uapi.ts'
-import { EAGAIN, EBADF, EMFILE, EMSGSIZE, ENOMEM } from '../../src/netdev/errno.ts'
 import { datagrams, native } from './support.ts'
 
 const null2 = () => [1, 2].map(() => check(native.open('/dev/null', O_RDONLY, -1), 'open'))

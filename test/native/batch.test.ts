@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
+import { EBADF, EFAULT, EINVAL, EISDIR, ENOSPC } from '../../src/base/errno.ts'
 import { check } from '../../src/linux/errno.ts'
 import type { Batch } from '../../src/linux/native.ts'
 import { O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } from '../../src/linux/uapi.ts'
-import { EBADF, EFAULT, EINVAL, EISDIR, ENOSPC } from '../../src/netdev/errno.ts'
 import { datagrams, frames, native, run } from './support.ts'
 
 const cleanups: (() => void)[] = []

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
+import { VnetError } from '../../src/base/errno.ts'
 import { loadNative } from '../../src/linux/native.ts'
-import { VnetError } from '../../src/netdev/errno.ts'
 import { addonPath } from './support.ts'
 
 afterEach(() => {

@@ -1,6 +1,6 @@
 /** The watchdog of the main thread, in child processes, with a short limit. */
 import { describe, expect, test } from 'vitest'
-import { EINVAL, EPERM } from '../../src/netdev/errno.ts'
+import { EINVAL, EPERM } from '../../src/base/errno.ts'
 import { native, run, runWorker } from './support.ts'
 
 /**

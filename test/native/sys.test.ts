@@ -1,6 +1,20 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { afterEach, describe, expect, test } from 'vitest'
+import {
+  EADDRINUSE,
+  EAFNOSUPPORT,
+  EAGAIN,
+  EBADF,
+  ECONNREFUSED,
+  EFAULT,
+  EINVAL,
+  ENOENT,
+  ENOPROTOOPT,
+  ENOTSOCK,
+  ENOTTY,
+  ESRCH,
+} from '../../src/base/errno.ts'
 import { check } from '../../src/linux/errno.ts'
 import type { Native } from '../../src/linux/native.ts'
 import {
@@ -24,20 +38,6 @@ import {
   SOL_SOCKET,
   sockaddrNl,
 } from '../../src/linux/uapi.ts'
-import {
-  EADDRINUSE,
-  EAFNOSUPPORT,
-  EAGAIN,
-  EBADF,
-  ECONNREFUSED,
-  EFAULT,
-  EINVAL,
-  ENOENT,
-  ENOPROTOOPT,
-  ENOTSOCK,
-  ENOTTY,
-  ESRCH,
-} from '../../src/netdev/errno.ts'
 import { abstractAddress, datagrams, native, run, runWorker } from './support.ts'
 
 /** include/uapi/asm-generic/ioctls.h: bytes that wait to be read. */

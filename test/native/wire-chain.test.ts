@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import { NSEC_PER_MSEC } from '../../src/base/clock.ts'
 import { TimerfdClock } from '../../src/linux/clock.ts'
-import { NSEC_PER_MSEC } from '../../src/netdev/clock.ts'
 import { SkBuffPool } from '../../src/skb/pool.ts'
 import { Ring } from '../../src/skb/ring.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'

@@ -3,7 +3,7 @@
  * only the frame or call concerned is lost.
  */
 import { describe, expect, test } from 'vitest'
-import { NSEC_PER_SEC } from '../../src/netdev/clock.ts'
+import { NSEC_PER_SEC } from '../../src/base/clock.ts'
 import { NETDEV_TX_OK } from '../../src/netdev/if.ts'
 import { Irq } from '../../src/netdev/irq.ts'
 import { Napi } from '../../src/netdev/napi.ts'

@@ -1,9 +1,9 @@
 import { describe, expect, test, vi } from 'vitest'
+import { E2BIG, EINVAL } from '../../src/base/errno.ts'
+import { random } from '../../src/base/random.ts'
 import { allocEtherdevMqs, allocNetdevMqs, ethHwAddrRandom } from '../../src/netdev/alloc.ts'
-import { E2BIG, EINVAL } from '../../src/netdev/errno.ts'
 import { ARPHRD_ETHER, IFF_BROADCAST, IFF_MULTICAST } from '../../src/netdev/if.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
-import { random } from '../../src/netdev/random.ts'
 import { linkStats64, linkStats64Fields, RX_PACKETS, TX_DROPPED, TX_ERRORS } from '../../src/netdev/stats.ts'
 import { devValidName, isValidEtherAddr } from '../../src/netdev/valid.ts'
 import {

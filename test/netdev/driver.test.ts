@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { UsageError } from '../../src/base/usage-error.ts'
 import {
   bool,
   type DriverContext,
@@ -8,7 +9,6 @@ import {
   interfaceArg,
   interfaceArgs,
   text,
-  UsageError,
 } from '../../src/netdev/driver.ts'
 
 describe('a parameter', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
-import { NSEC_PER_SEC } from '../../src/netdev/clock.ts'
-import { EBADFD, EINVAL, EOPNOTSUPP, VnetError } from '../../src/netdev/errno.ts'
+import { NSEC_PER_SEC } from '../../src/base/clock.ts'
+import { EBADFD, EINVAL, EOPNOTSUPP, VnetError } from '../../src/base/errno.ts'
 import {
   IFF_ALLMULTI,
   IFF_BROADCAST,

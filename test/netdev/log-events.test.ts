@@ -3,7 +3,7 @@
  * has the bit of its kind.
  */
 import { expect, test } from 'vitest'
-import { NSEC_PER_MSEC } from '../../src/netdev/clock.ts'
+import { NSEC_PER_MSEC } from '../../src/base/clock.ts'
 import * as flags from '../../src/netdev/if.ts'
 import { IRQ_HANDLED, IRQ_NONE, Irq } from '../../src/netdev/irq.ts'
 import { Napi } from '../../src/netdev/napi.ts'

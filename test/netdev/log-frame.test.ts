@@ -1,8 +1,8 @@
 /** The lines about single frames: of devices whose msgEnable has NETIF_MSG_PKTDATA. */
 import { describe, expect, test } from 'vitest'
-import { NSEC_PER_SEC } from '../../src/netdev/clock.ts'
+import { NSEC_PER_SEC } from '../../src/base/clock.ts'
+import { LOGLEVEL_WARNING } from '../../src/base/log.ts'
 import { IFF_DEBUG, IFF_UP, NETIF_F_ALL_TAP, NETIF_MSG_FRAMES, NETIF_MSG_PKTDATA } from '../../src/netdev/if.ts'
-import { LOGLEVEL_WARNING } from '../../src/netdev/log.ts'
 import { netifRx } from '../../src/netdev/netif.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_UDP_L4 } from '../../src/skb/sk-buff.ts'
 import { buildFrame, plain } from '../packet/frames.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { NSEC_PER_SEC } from '../../src/netdev/clock.ts'
+import { NSEC_PER_SEC } from '../../src/base/clock.ts'
 import { IRQ_HANDLED, Irq } from '../../src/netdev/irq.ts'
 import { NAPI_POLL_WEIGHT, Napi } from '../../src/netdev/napi.ts'
 import { netifRx } from '../../src/netdev/netif.ts'

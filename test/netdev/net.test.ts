@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { EBUSY, EIO } from '../../src/netdev/errno.ts'
+import { EBUSY, EIO } from '../../src/base/errno.ts'
+import { LOGLEVEL_ERR, Log } from '../../src/base/log.ts'
+import { Turns } from '../../src/base/turns.ts'
 import {
   NETDEV_POST_INIT,
   NETDEV_REGISTER,
@@ -7,10 +9,8 @@ import {
   NETDEV_UP,
   NETREG_UNREGISTERED,
 } from '../../src/netdev/if.ts'
-import { LOGLEVEL_ERR, Log } from '../../src/netdev/log.ts'
 import { Net } from '../../src/netdev/net.ts'
 import { devOpen, unregisterNetdev } from '../../src/netdev/register.ts'
-import { Turns } from '../../src/netdev/turns.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
 import { MemoryPlatform } from '../../src/testing/memory-port.ts'
 import { addDevice, makeDevice, memoryNets } from '../support/memory-net.ts'

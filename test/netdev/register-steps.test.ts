@@ -3,7 +3,8 @@
  * it undone.
  */
 import { describe, expect, test, vi } from 'vitest'
-import { EBADFD, EBUSY, EINVAL, EIO, ENFILE, ENODEV, VnetError } from '../../src/netdev/errno.ts'
+import { EBADFD, EBUSY, EINVAL, EIO, ENFILE, ENODEV, VnetError } from '../../src/base/errno.ts'
+import { LOGLEVEL_DEBUG } from '../../src/base/log.ts'
 import {
   IFF_NOARP,
   NETDEV_POST_INIT,
@@ -15,7 +16,6 @@ import {
   NETREG_REGISTERED,
   NETREG_UNINITIALIZED,
 } from '../../src/netdev/if.ts'
-import { LOGLEVEL_DEBUG } from '../../src/netdev/log.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
 import { netifDevicePresent } from '../../src/netdev/netif.ts'
 import type { NetDeviceOps } from '../../src/netdev/ops.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
-import { EBUSY, EEXIST, EINVAL, VnetError } from '../../src/netdev/errno.ts'
+import { EBUSY, EEXIST, EINVAL, VnetError } from '../../src/base/errno.ts'
 import {
   IFF_BROADCAST,
   IFF_MULTICAST,

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../src/netdev/clock.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../src/base/clock.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
 import { netifRx } from '../../src/netdev/netif.ts'
 import { unregisterNetdev } from '../../src/netdev/register.ts'

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from 'vitest'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../src/netdev/clock.ts'
-import { EBADFD, EFAULT, EIO, ENOBUFS, ENOMEM } from '../../src/netdev/errno.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../src/base/clock.ts'
+import { EBADFD, EFAULT, EIO, ENOBUFS, ENOMEM } from '../../src/base/errno.ts'
 import { NETDEV_TX_BUSY, NETDEV_TX_OK } from '../../src/netdev/if.ts'
 import { IRQ_HANDLED, Irq } from '../../src/netdev/irq.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'

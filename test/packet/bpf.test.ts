@@ -3,7 +3,7 @@
  * bpf-model.ts.
  */
 import { describe, expect, test } from 'vitest'
-import { type Random, random } from '../../src/netdev/random.ts'
+import { type Random, random } from '../../src/base/random.ts'
 import { BpfProgram } from '../../src/packet/bpf.ts'
 import type { BpfInstruction } from '../../src/packet/bpf-check.ts'
 import { SEED, scaled } from '../support/scale.ts'

@@ -1,5 +1,5 @@
 /** Turns that grant all time at once, for tests of what the work does. */
-import type { Work } from '../../src/netdev/turns.ts'
+import type { Work } from '../../src/base/turns.ts'
 
 function add(work: Work): void {
   while (work.step()) {}

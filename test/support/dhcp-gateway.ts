@@ -2,6 +2,8 @@
  * A port of a simulated segment on a real TAP, with a DHCP server on its gateway. It records how
  * each message arrived and waits for lines of the server's log.
  */
+
+import { LOGLEVEL_INFO, Log } from '../../src/base/log.ts'
 import type { UdpHandler, UdpMessage } from '../../src/lan/machines/host.ts'
 import type { DhcpSpec } from '../../src/lan/services/dhcp/config.ts'
 import { dhcpConfig } from '../../src/lan/services/dhcp/config.ts'
@@ -11,7 +13,6 @@ import { leasesFile } from '../../src/lan/services/leases-file.ts'
 import { TimerfdClock } from '../../src/linux/clock.ts'
 import { LinuxPlatform } from '../../src/linux/platform.ts'
 import { defaultParams } from '../../src/netdev/driver.ts'
-import { LOGLEVEL_INFO, Log } from '../../src/netdev/log.ts'
 import { Net } from '../../src/netdev/net.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
 import { registerNetdev, unregisterNetdev } from '../../src/netdev/register.ts'

@@ -3,14 +3,14 @@
  * checked.
  */
 import { expect } from 'vitest'
+import { NSEC_PER_SEC } from '../../src/base/clock.ts'
+import { LOGLEVEL_INFO, Log } from '../../src/base/log.ts'
 import type { DhcpSpec } from '../../src/lan/services/dhcp/config.ts'
 import { dhcpConfig } from '../../src/lan/services/dhcp/config.ts'
 import type { Lease, LeaseStore } from '../../src/lan/services/dhcp/lease.ts'
 import type { Neighbours } from '../../src/lan/services/dhcp/offer.ts'
 import type { DhcpReply } from '../../src/lan/services/dhcp/reply.ts'
 import { DhcpServer } from '../../src/lan/services/dhcp/server.ts'
-import { NSEC_PER_SEC } from '../../src/netdev/clock.ts'
-import { LOGLEVEL_INFO, Log } from '../../src/netdev/log.ts'
 import { formatIpv4, ipv4Bytes, parseIpv4 } from '../../src/packet/address.ts'
 import {
   BOOTREPLY,

@@ -6,7 +6,7 @@
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { ENOENT, VnetError } from '../../src/netdev/errno.ts'
+import { ENOENT, VnetError } from '../../src/base/errno.ts'
 import {
   type Attribute,
   attributes,

@@ -4,8 +4,11 @@
  * rings again.
  */
 import { afterEach, expect } from 'vitest'
+import { NSEC_PER_SEC } from '../../src/base/clock.ts'
+import { LOGLEVEL_INFO, Log } from '../../src/base/log.ts'
+import { random } from '../../src/base/random.ts'
+import type { Turns } from '../../src/base/turns.ts'
 import { allocNetdevMqs, etherSetup } from '../../src/netdev/alloc.ts'
-import { NSEC_PER_SEC } from '../../src/netdev/clock.ts'
 import {
   type DeviceSpec,
   type Driver,
@@ -15,13 +18,10 @@ import {
   type ParamValues,
 } from '../../src/netdev/driver.ts'
 import { NETDEV_REGISTER } from '../../src/netdev/if.ts'
-import { LOGLEVEL_INFO, Log } from '../../src/netdev/log.ts'
 import { Net } from '../../src/netdev/net.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
 import type { NetDeviceOps } from '../../src/netdev/ops.ts'
-import { random } from '../../src/netdev/random.ts'
 import { devOpen, registerNetdev, unregisterNetdev } from '../../src/netdev/register.ts'
-import type { Turns } from '../../src/netdev/turns.ts'
 import type { SkBuffPool } from '../../src/skb/pool.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
 import { assertConserved, type Balance } from '../../src/testing/conservation.ts'

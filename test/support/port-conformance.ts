@@ -4,7 +4,7 @@
  */
 import { readdirSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { EEXIST, ENOBUFS, errnoName, VnetError } from '../../src/netdev/errno.ts'
+import { EEXIST, ENOBUFS, errnoName, VnetError } from '../../src/base/errno.ts'
 import {
   IFF_BROADCAST,
   IFF_MULTICAST,

@@ -2,8 +2,8 @@
  * A caller's memory of a few bytes, starting at an address, and a struct ifreq that points to it.
  */
 
+import { EFAULT } from '../../src/base/errno.ts'
 import type { UserMemory } from '../../src/netdev/dev-ioctl.ts'
-import { EFAULT } from '../../src/netdev/errno.ts'
 
 export const MEMORY_AT = 0x7f00_1234_5678n
 

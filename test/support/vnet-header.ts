@@ -1,8 +1,8 @@
 /** Random vnet headers as a kernel may write them, parsed by the code of the queues. */
 
+import type { Random } from '../../src/base/random.ts'
 import { parseVnetHdr } from '../../src/linux/frame-queue.ts'
 import { VIRTIO_NET_HDR_LEN } from '../../src/linux/uapi.ts'
-import type { Random } from '../../src/netdev/random.ts'
 import { CHECKSUM_NONE, type SkBuff } from '../../src/skb/sk-buff.ts'
 import type { FrameInfo } from '../../src/testing/memory-port.ts'
 

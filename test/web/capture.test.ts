@@ -1,8 +1,8 @@
 /** GET /capture, with captures that the test makes. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { EPERM, VnetError } from '../../src/base/errno.ts'
+import { UsageError } from '../../src/base/usage-error.ts'
 import type { CaptureOptions, CaptureStream } from '../../src/control/index.ts'
-import { UsageError } from '../../src/netdev/driver.ts'
-import { EPERM, VnetError } from '../../src/netdev/errno.ts'
 import { type Served, served, TOKEN } from './served.ts'
 
 const id = `${process.pid}//sn0`

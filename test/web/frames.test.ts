@@ -1,10 +1,10 @@
 /** The frames that pages see, from captures that the test makes. Time is the test's. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { EPERM, VnetError } from '../../src/base/errno.ts'
+import { UsageError } from '../../src/base/usage-error.ts'
 import { type CapturedPacket, FLAG_INBOUND, FLAG_OUTBOUND } from '../../src/capture/packet.ts'
 import { writeInterface, writePacket, writeSection } from '../../src/capture/pcapng-writer.ts'
 import type { CaptureStream } from '../../src/control/index.ts'
-import { UsageError } from '../../src/netdev/driver.ts'
-import { EPERM, VnetError } from '../../src/netdev/errno.ts'
 import type { Feed, Packed } from '../../src/web/feed.ts'
 import type { FeedMessage } from '../../src/web/feed-types.ts'
 import { Frames, READ_MAX, ROWS_MAX } from '../../src/web/frames.ts'

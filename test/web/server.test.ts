@@ -1,8 +1,8 @@
 /** The server of the page with vnets whose replies the test sets. */
 import { readdirSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { EBUSY, EOPNOTSUPP, VnetError } from '../../src/base/errno.ts'
 import { commands, vnetAttributes as of, stepPolicy } from '../../src/control/protocol/family.ts'
-import { EBUSY, EOPNOTSUPP, VnetError } from '../../src/netdev/errno.ts'
 import type { MessageBuilder } from '../../src/netlink/index.ts'
 import type { Command } from '../../src/web/feed-types.ts'
 import { device, type Served, served, stats, TOKEN } from './served.ts'

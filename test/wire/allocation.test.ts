@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { NSEC_PER_MSEC } from '../../src/netdev/clock.ts'
+import { NSEC_PER_MSEC } from '../../src/base/clock.ts'
 import { SkBuffPool } from '../../src/skb/pool.ts'
 import { Ring } from '../../src/skb/ring.ts'
 import { Chain } from '../../src/wire/chain.ts'

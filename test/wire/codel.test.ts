@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../src/netdev/clock.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../src/base/clock.ts'
 import { type CodelOptions, codel } from '../../src/wire/codel.ts'
 import { rate } from '../../src/wire/rate.ts'
 import { plainFrame, type TestWire, testWires } from '../support/wire.ts'

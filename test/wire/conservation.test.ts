@@ -5,11 +5,11 @@
  */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { NSEC_PER_MSEC } from '../../src/base/clock.ts'
+import { type Random, random } from '../../src/base/random.ts'
 import { driver as cable } from '../../src/drivers/cable.ts'
-import { NSEC_PER_MSEC } from '../../src/netdev/clock.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
 import { cutCable, plugCable } from '../../src/netdev/netif.ts'
-import { type Random, random } from '../../src/netdev/random.ts'
 import { unregisterNetdev } from '../../src/netdev/register.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, SKB_GSO_TCPV6, SKB_GSO_UDP_L4 } from '../../src/skb/sk-buff.ts'
 import type { MemoryPort } from '../../src/testing/memory-port.ts'

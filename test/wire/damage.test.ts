@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { UsageError } from '../../src/netdev/driver.ts'
+import { UsageError } from '../../src/base/usage-error.ts'
 import { CHECKSUM_NONE } from '../../src/skb/sk-buff.ts'
 import { corrupt } from '../../src/wire/corrupt.ts'
 import { duplicate } from '../../src/wire/duplicate.ts'

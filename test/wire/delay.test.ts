@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { UsageError } from '../../src/netdev/driver.ts'
+import { UsageError } from '../../src/base/usage-error.ts'
 import { delay } from '../../src/wire/delay.ts'
 import { testWires } from '../support/wire.ts'
 

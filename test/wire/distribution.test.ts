@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { UsageError } from '../../src/netdev/driver.ts'
+import { UsageError } from '../../src/base/usage-error.ts'
 import { normalCdf } from '../../src/wire/correlated.ts'
 import { parseTable, TABLE_FACTOR, tableOf } from '../../src/wire/distribution.ts'
 

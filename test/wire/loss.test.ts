@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { UsageError } from '../../src/netdev/driver.ts'
+import { UsageError } from '../../src/base/usage-error.ts'
 import { loss, lossEvery, lossGemodel, lossState } from '../../src/wire/loss.ts'
 import type { Impairment } from '../../src/wire/wire.ts'
 import { buildFrame, plain, plain6 } from '../packet/frames.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { NSEC_PER_SEC } from '../../src/netdev/clock.ts'
+import { NSEC_PER_SEC } from '../../src/base/clock.ts'
 import { mtu } from '../../src/wire/mtu.ts'
 import { buildFrame, type Packet, plain, plain6 } from '../packet/frames.ts'
 import { naiveChecksum, word } from '../packet/naive.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../src/netdev/clock.ts'
-import { random } from '../../src/netdev/random.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../src/base/clock.ts'
+import { random } from '../../src/base/random.ts'
 import { delay } from '../../src/wire/delay.ts'
 import { type RateOptions, rate } from '../../src/wire/rate.ts'
 import type { LimitSpec } from '../../src/wire/wire.ts'

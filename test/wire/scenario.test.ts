@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { NSEC_PER_SEC } from '../../src/netdev/clock.ts'
+import { NSEC_PER_SEC } from '../../src/base/clock.ts'
 import type { ScenarioStep } from '../../src/netdev/device-wire.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
 import { runScenario, scenarioOf } from '../../src/wire/scenario.ts'

@@ -1,10 +1,10 @@
 /** Live wires, whose timers are late, and the simulation of what arrived at them. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Alarm, Clock } from '../../src/netdev/clock.ts'
+import type { Alarm, Clock } from '../../src/base/clock.ts'
+import { random } from '../../src/base/random.ts'
+import { UsageError } from '../../src/base/usage-error.ts'
 import type { DecisionLog, WireResources } from '../../src/netdev/device-wire.ts'
-import { UsageError } from '../../src/netdev/driver.ts'
-import { random } from '../../src/netdev/random.ts'
 import { SkBuffPool } from '../../src/skb/pool.ts'
 import { Ring } from '../../src/skb/ring.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '../../src/skb/sk-buff.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../src/netdev/clock.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../src/base/clock.ts'
 import { slot } from '../../src/wire/slotting.ts'
 import { scaled } from '../support/scale.ts'
 import { plainFrame, type TestWire, testWires } from '../support/wire.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../src/netdev/clock.ts'
-import { random } from '../../src/netdev/random.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../src/base/clock.ts'
+import { random } from '../../src/base/random.ts'
 import { codel } from '../../src/wire/codel.ts'
 import { trace } from '../../src/wire/trace.ts'
 import { SEED } from '../support/scale.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { FileError, UsageError } from '../../src/netdev/driver.ts'
+import { FileError, UsageError } from '../../src/base/usage-error.ts'
 import { parseScenario } from '../../src/yaml/scenario.ts'
 
 /** Takes `bad` for a wrong word. */

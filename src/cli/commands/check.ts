@@ -4,13 +4,13 @@
  */
 import { existsSync, statSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
+import { UsageError } from '../../base/usage-error.ts'
 import type { Exercise, Result } from '../../course/exercise.ts'
 import { exercises } from '../../course/exercises/index.ts'
 import { courseDirectory, driverFileIn, exerciseNamed, exerciseOfPath, markDone } from '../../course/folder.ts'
 import type { Place } from '../../course/run.ts'
 import { EARLIER_FAILED, runWorker } from '../../course/worker.ts'
 import { whyNotRootless } from '../../linux/rootless.ts'
-import { UsageError } from '../../netdev/driver.ts'
 import { isDriverFile } from '../driver-file.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
 

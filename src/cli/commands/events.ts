@@ -1,8 +1,9 @@
 /** `vnet events`: one line an event, also of vnets that start in the meantime, until Ctrl-C. */
+
+import { ECONNREFUSED, VnetError } from '../../base/errno.ts'
 import { directoriesOf, isHere } from '../../control/client/find.ts'
 import type { ControlClient, DeviceEvent, DeviceInfo, Subscription } from '../../control/index.ts'
 import { type Entry, isSameNamespace, readDirectories, watchDirectories } from '../../control/protocol/directory.ts'
-import { ECONNREFUSED, VnetError } from '../../netdev/errno.ts'
 import { IFF_UP } from '../../netdev/if.ts'
 import { type AskOptions, askVnets, fail } from '../ask.ts'
 import { isAmong, label } from '../device-words.ts'

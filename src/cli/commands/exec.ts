@@ -1,10 +1,10 @@
 /** `vnet exec`: runs a program supervised, and passes on its streams, signals and exit status. */
 import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
+import { ENOENT, errnoText } from '../../base/errno.ts'
+import { describeException } from '../../base/exception.ts'
 import { launch } from '../../exec/launch.ts'
 import { loadNative } from '../../linux/native.ts'
-import { ENOENT, errnoText } from '../../netdev/errno.ts'
-import { describeException } from '../../netdev/exception.ts'
 import type { Io } from '../io.ts'
 
 const EXIT_NOT_EXECUTABLE = 126

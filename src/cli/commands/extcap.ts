@@ -4,7 +4,7 @@
  *
  * Wireshark makes several calls when it starts, and waits for them: each loads only what it needs.
  */
-import { UsageError } from '../../netdev/driver.ts'
+import { UsageError } from '../../base/usage-error.ts'
 import { configSentences, linkTypeSentences } from '../extcap-words.ts'
 import { EXIT_OK, type Io } from '../io.ts'
 

@@ -1,6 +1,7 @@
 /** `vnet lan show [IF]`: hosts, leases, neighbours, stations and counters of a segment. */
+
+import { EOPNOTSUPP, VnetError } from '../../base/errno.ts'
 import type { ControlClient, Found, FoundDevice, SegmentEntryKind, SegmentInfo } from '../../control/index.ts'
-import { EOPNOTSUPP, VnetError } from '../../netdev/errno.ts'
 import { alignLeft } from '../align.ts'
 import { type AskOptions, askInterface, askVnets, fail } from '../ask.ts'
 import { label } from '../device-words.ts'

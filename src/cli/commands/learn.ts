@@ -1,10 +1,10 @@
 /** `vnet learn`: lists the exercises of the course, and writes the files of one. */
 import { join } from 'node:path'
+import { VnetError } from '../../base/errno.ts'
+import { UsageError } from '../../base/usage-error.ts'
 import type { Exercise } from '../../course/exercise.ts'
 import { exercises } from '../../course/exercises/index.ts'
 import { courseDirectory, exerciseNamed, stateIn, writeExercise } from '../../course/folder.ts'
-import { UsageError } from '../../netdev/driver.ts'
-import { VnetError } from '../../netdev/errno.ts'
 import { alignLeft } from '../align.ts'
 import { EXIT_OK, type Io } from '../io.ts'
 

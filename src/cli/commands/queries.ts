@@ -1,8 +1,9 @@
 /** The commands that query once and print the reply: list, show, param, trigger, ioctl, echo. */
+
+import { EOPNOTSUPP, VnetError } from '../../base/errno.ts'
+import { UsageError } from '../../base/usage-error.ts'
 import { supported } from '../../control/client/supported.ts'
 import type { ControlClient, DriverParam, Found, FoundDevice, PartInfo, ScenarioInfo } from '../../control/index.ts'
-import { UsageError } from '../../netdev/driver.ts'
-import { EOPNOTSUPP, VnetError } from '../../netdev/errno.ts'
 import { IFR_IFRU, SIOCDEVPRIVATE } from '../../netdev/if.ts'
 import { alignLeft } from '../align.ts'
 import { type AskOptions, askInterface, askVnets, fail } from '../ask.ts'

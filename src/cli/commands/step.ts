@@ -1,9 +1,9 @@
 /** `vnet step IF [on|off|next]`: prints the frame that waits for a step, and what runs next. */
 
+import { printable } from '../../base/printable.ts'
+import { UsageError } from '../../base/usage-error.ts'
 import { FramePrinter } from '../../capture/frame-text.ts'
 import type { ControlClient, DeviceStats, FoundDevice, StepHalt, StepState } from '../../control/index.ts'
-import { UsageError } from '../../netdev/driver.ts'
-import { printable } from '../../netdev/printable.ts'
 import { headersOf } from '../../web/frame/headers.ts'
 import { type AskOptions, askInterface } from '../ask.ts'
 import { label } from '../device-words.ts'

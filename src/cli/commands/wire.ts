@@ -1,6 +1,7 @@
 /** `vnet wire`: shows the stages of the wires of an interface, or replaces them. */
+
+import { UsageError } from '../../base/usage-error.ts'
 import type { ControlClient, FoundDevice, StageReport, WireDirection, WireInfo } from '../../control/index.ts'
-import { UsageError } from '../../netdev/driver.ts'
 import { align } from '../align.ts'
 import { type AskOptions, askInterface } from '../ask.ts'
 import { label, type Named } from '../device-words.ts'

@@ -2,8 +2,8 @@
 import { closeSync, fstatSync, openSync, read } from 'node:fs'
 import { Socket } from 'node:net'
 import { promisify } from 'node:util'
+import { FileError } from '../../base/usage-error.ts'
 import { O_NONBLOCK, O_RDONLY } from '../../linux/uapi.ts'
-import { FileError } from '../../netdev/driver.ts'
 
 /** Bytes that are read ahead. */
 const CHUNK = 256 * 1024

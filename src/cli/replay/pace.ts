@@ -1,5 +1,5 @@
 /** Pace: when each frame of a replay is due. */
-import { NSEC_PER_SEC } from '../../netdev/clock.ts'
+import { NSEC_PER_SEC } from '../../base/clock.ts'
 
 /** As recorded times a factor, at a rate, or at once. */
 export type Speed =

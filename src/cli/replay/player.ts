@@ -3,10 +3,10 @@
  * checksums, replaces addresses, cuts what is too long, and waits until each frame is due.
  */
 import { setImmediate } from 'node:timers/promises'
+import type { Alarm, Clock } from '../../base/clock.ts'
 import { FLAG_CHECKSUM_NOT_READY } from '../../capture/packet.ts'
 import { CaptureReader } from '../../capture/reader.ts'
 import type { CaptureRecord } from '../../capture/record.ts'
-import type { Alarm, Clock } from '../../netdev/clock.ts'
 import type { AddressMap } from '../../packet/rewrite.ts'
 import { completeChecksum, UpperHeader } from '../../packet/upper-header.ts'
 import type { ReplayCounts } from './counts.ts'

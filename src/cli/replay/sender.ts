@@ -1,11 +1,12 @@
 /** Sender: the FrameSink of `vnet replay --to`, which sends out of an interface. */
+
+import { EINVAL, EMSGSIZE, ENETDOWN, ENOBUFS, ENODEV, errnoName, VnetError } from '../../base/errno.ts'
 import { FrameSender, FULL, SENT } from '../../linux/frame-sender.ts'
 import type { Native } from '../../linux/native.ts'
 import { inNetns } from '../../linux/netns-name.ts'
 import { openSendingSocket } from '../../linux/packet-socket.ts'
 import { getLink, RouteSocket } from '../../linux/rtnetlink.ts'
 import { interfaceArg } from '../../netdev/driver.ts'
-import { EINVAL, EMSGSIZE, ENETDOWN, ENOBUFS, ENODEV, errnoName, VnetError } from '../../netdev/errno.ts'
 import { ETH_ALEN, IFF_UP } from '../../netdev/if.ts'
 import type { ReplayCounts } from './counts.ts'
 import type { FrameSink } from './sink.ts'

@@ -1,7 +1,7 @@
 /** What `vnet top` reads of the running vnets: once a round, from all of them at once. */
 import { readFileSync } from 'node:fs'
+import { VnetError } from '../../base/errno.ts'
 import type { ControlClient, DeviceStats, FoundDevice } from '../../control/index.ts'
-import { VnetError } from '../../netdev/errno.ts'
 
 /** A device at one moment. */
 export interface TopDevice {

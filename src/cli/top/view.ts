@@ -1,5 +1,5 @@
 /** The view of `vnet top`: what keys do to it, and its lines. Nothing here knows a terminal. */
-import { printable } from '../../netdev/printable.ts'
+import { printable } from '../../base/printable.ts'
 import { align } from '../align.ts'
 import { arranged, SORT_KEYS, type SortKey, type TopRow } from './rows.ts'
 

@@ -1,6 +1,7 @@
 /** The requests of a client for captures, each on a connection of its own, and their streams. */
+
+import { EAGAIN, EBADF, ECANCELED, ECONNREFUSED, EPROTO, ETIMEDOUT, VnetError } from '../../base/errno.ts'
 import type { Native } from '../../linux/native.ts'
-import { EAGAIN, EBADF, ECANCELED, ECONNREFUSED, EPROTO, ETIMEDOUT, VnetError } from '../../netdev/errno.ts'
 import {
   encodeAttributes,
   genlmsghdr,

@@ -2,9 +2,10 @@
  * CaptureStream: a capture that a vnet runs and sends to this process, on a connection of its own
  * that carries pcapng and nothing else.
  */
+
+import { EAGAIN } from '../../base/errno.ts'
 import { type Native, type Poller, WATCH_READ } from '../../linux/native.ts'
 import { MSG_DONTWAIT } from '../../linux/uapi.ts'
-import { EAGAIN } from '../../netdev/errno.ts'
 import type { Detached } from '../protocol/connection.ts'
 
 /** Bytes that are read at once. */

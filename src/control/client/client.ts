@@ -11,10 +11,10 @@
  */
 
 import { setTimeout } from 'node:timers/promises'
+import { EINVAL, EPROTO, isErrno, VnetError } from '../../base/errno.ts'
 import type { SegmentEntryKind } from '../../lan/switch/segment-entry.ts'
 import { loadNative, type Native } from '../../linux/native.ts'
 import { netnsCookieOf } from '../../linux/socket-identity.ts'
-import { EINVAL, EPROTO, isErrno, VnetError } from '../../netdev/errno.ts'
 import { IFNAMSIZ } from '../../netdev/if.ts'
 import {
   type Decoded,

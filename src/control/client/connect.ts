@@ -1,6 +1,7 @@
 /** Connects to a vnet whose socket belongs to a trusted user. */
+
+import { ECONNREFUSED, ENOENT, EPERM } from '../../base/errno.ts'
 import type { Native } from '../../linux/native.ts'
-import { ECONNREFUSED, ENOENT, EPERM } from '../../netdev/errno.ts'
 import { Connection, type ConnectionListener } from '../protocol/connection.ts'
 
 /** Milliseconds until the next attempt to connect to a vnet whose queue of connections is full. */

@@ -6,8 +6,8 @@
  * meanwhile, EBADF if it was closed before.
  */
 
+import { EAGAIN, EBADF, ECANCELED, ECONNREFUSED, ECONNRESET, EPROTO, ETIMEDOUT, VnetError } from '../../base/errno.ts'
 import type { Native } from '../../linux/native.ts'
-import { EAGAIN, EBADF, ECANCELED, ECONNREFUSED, ECONNRESET, EPROTO, ETIMEDOUT, VnetError } from '../../netdev/errno.ts'
 import {
   type Decoded,
   decodeAttributes,

@@ -2,7 +2,7 @@
  * Finds the vnets that run, and the interfaces that they have here: those in this network
  * namespace, and all those of a vnet that was started in it.
  */
-import { ECONNREFUSED, isErrno, VnetError } from '../../netdev/errno.ts'
+import { ECONNREFUSED, isErrno, VnetError } from '../../base/errno.ts'
 import {
   type Entry,
   type EntryInterface,

@@ -1,4 +1,4 @@
-import { EOPNOTSUPP, isErrno } from '../../netdev/errno.ts'
+import { EOPNOTSUPP, isErrno } from '../../base/errno.ts'
 
 /** Returns what `ask` does; undefined if the vnet, or its driver, does not know the request. */
 export async function supported<T>(ask: () => Promise<T>): Promise<T | undefined> {

@@ -1,6 +1,7 @@
 /** What a client takes and returns: the messages of a vnet, in the terms of a program. */
+
+import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import type { SegmentEntryKind } from '../../lan/switch/segment-entry.ts'
-import { NSEC_PER_MSEC } from '../../netdev/clock.ts'
 import type { DeviceWire, StageReport } from '../../netdev/device-wire.ts'
 import type { LinkStats64 } from '../../netdev/stats.ts'
 import type { Decoded, Fields, Policy } from '../../netlink/index.ts'

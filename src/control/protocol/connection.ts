@@ -4,6 +4,7 @@
  * The descriptor and its watcher are released by `close`, and when the connection ends.
  */
 
+import { EAGAIN, EBADF, ECONNRESET, ENAMETOOLONG, EPROTO } from '../../base/errno.ts'
 import { type Native, type Poller, WATCH_READ, WATCH_WRITE } from '../../linux/native.ts'
 import {
   AF_UNIX,
@@ -15,7 +16,6 @@ import {
   SOL_SOCKET,
   sockaddrUn,
 } from '../../linux/uapi.ts'
-import { EAGAIN, EBADF, ECONNRESET, ENAMETOOLONG, EPROTO } from '../../netdev/errno.ts'
 import { align4, getU32, NLMSG_HDRLEN } from '../../netlink/index.ts'
 
 /**

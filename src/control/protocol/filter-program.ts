@@ -2,7 +2,7 @@
  * Filters on their way to a vnet. The client compiles the text with its own rights; the vnet checks
  * the program by the kernel's rules and compiles nothing.
  */
-import { UsageError } from '../../netdev/driver.ts'
+import { UsageError } from '../../base/usage-error.ts'
 import { getU16, getU32, putU16, putU32 } from '../../netlink/index.ts'
 import { BpfProgram } from '../../packet/bpf.ts'
 import type { BpfInstruction } from '../../packet/bpf-check.ts'

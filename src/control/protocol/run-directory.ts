@@ -5,7 +5,7 @@
  */
 import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { EACCES, VnetError } from '../../netdev/errno.ts'
+import { EACCES, VnetError } from '../../base/errno.ts'
 
 export const RUN_DIRECTORY = '/run/vnet'
 

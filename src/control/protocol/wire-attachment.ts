@@ -2,8 +2,9 @@
  * The attachments of SET_WIRE: what the words of a wire refer to. The client reads files and
  * compiles filters with its own rights; the vnet finds them in the request and nowhere else.
  */
+
+import { UsageError } from '../../base/usage-error.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
-import { UsageError } from '../../netdev/driver.ts'
 import type { CompiledFilter } from '../../packet/filter.ts'
 import { decodeFilter, encodeProgram } from './filter-program.ts'
 

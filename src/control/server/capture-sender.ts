@@ -3,10 +3,11 @@
  * capture, as fast as the client reads, in the share of the time that requests have. So a client
  * that does not read costs that buffer and nothing else.
  */
+
+import { EAGAIN } from '../../base/errno.ts'
+import type { Turns, Work } from '../../base/turns.ts'
 import { type Native, type Poller, WATCH_READ, WATCH_WRITE } from '../../linux/native.ts'
 import { MSG_DONTWAIT } from '../../linux/uapi.ts'
-import { EAGAIN } from '../../netdev/errno.ts'
-import type { Turns, Work } from '../../netdev/turns.ts'
 import type { Detached } from '../protocol/connection.ts'
 import type { Heir } from './operation.ts'
 

@@ -1,9 +1,10 @@
 /** CAPTURE: the captures of a vnet that its clients have requested, and how many there may be. */
+
+import { EBUSY, EINVAL, EOPNOTSUPP, EPERM, VnetError } from '../../base/errno.ts'
+import { UsageError } from '../../base/usage-error.ts'
 import { Capture } from '../../capture/capture.ts'
 import { captureHead } from '../../linux/capture-head.ts'
 import type { Native } from '../../linux/native.ts'
-import { UsageError } from '../../netdev/driver.ts'
-import { EBUSY, EINVAL, EOPNOTSUPP, EPERM, VnetError } from '../../netdev/errno.ts'
 import { NETDEV_UNREGISTER } from '../../netdev/if.ts'
 import type { Net } from '../../netdev/net.ts'
 import type { PacketFilter } from '../../packet/filter.ts'

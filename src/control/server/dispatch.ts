@@ -3,7 +3,7 @@
  * reply: messages, an acknowledgement if it asks for one, or a refusal with a text and the place of
  * what is wrong. No socket is involved.
  */
-import { EINVAL, EIO, ENOENT, EOPNOTSUPP, EPERM, VnetError } from '../../netdev/errno.ts'
+import { EINVAL, EIO, ENOENT, EOPNOTSUPP, EPERM, VnetError } from '../../base/errno.ts'
 import {
   type Answer,
   attributes,

@@ -5,7 +5,8 @@
  * does not read loses the events for which there is no room. NLMSG_OVERRUN stands in their place:
  * it is sent with the next event that fits, or when everything has been read.
  */
-import { type Alarm, NSEC_PER_MSEC } from '../../netdev/clock.ts'
+import { type Alarm, NSEC_PER_MSEC } from '../../base/clock.ts'
+import type { Work } from '../../base/turns.ts'
 import type { DeviceWire } from '../../netdev/device-wire.ts'
 import {
   NETDEV_CHANGE,
@@ -19,7 +20,6 @@ import {
 } from '../../netdev/if.ts'
 import type { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
-import type { Work } from '../../netdev/turns.ts'
 import { encodeAttributes, genlmsghdr, MessageBuilder, NLMSG_OVERRUN } from '../../netlink/index.ts'
 import { commands, eventNumbers, VNET_EVENTS_ALL, VNET_GENL_ID, VNET_GENL_VERSION } from '../protocol/family.ts'
 import { queueCounters, sumOfCounters } from '../protocol/queue-counters.ts'

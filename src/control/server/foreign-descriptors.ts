@@ -4,9 +4,10 @@
  * system. So they are received, and closed on threads of their own. Each connection is closed in
  * the same way, because descriptors may wait in it.
  */
+
+import { EAGAIN, EPROTO } from '../../base/errno.ts'
 import { closeAside } from '../../linux/aside.ts'
 import type { Native } from '../../linux/native.ts'
-import { EAGAIN, EPROTO } from '../../netdev/errno.ts'
 
 /** SCM_MAX_FD: descriptors in one message at most. */
 const MESSAGE_DESCRIPTORS = 253

@@ -1,5 +1,5 @@
 /** INJECT: has a device receive the frames of a request, as its driver would. */
-import { EINVAL, ENETDOWN, VnetError } from '../../netdev/errno.ts'
+import { EINVAL, ENETDOWN, VnetError } from '../../base/errno.ts'
 import { ETH_HLEN } from '../../netdev/if.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import { ethTypeTrans, netifRunning, netifRx, netifRxDrop } from '../../netdev/netif.ts'

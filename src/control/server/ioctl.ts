@@ -1,6 +1,7 @@
 /** IOCTL: an ioctl on an interface. No process's memory is touched: its data comes along. */
+
+import { EFAULT } from '../../base/errno.ts'
 import { devIoctl, noMemory, type UserMemory } from '../../netdev/dev-ioctl.ts'
-import { EFAULT } from '../../netdev/errno.ts'
 import { IFR_IFRU } from '../../netdev/if.ts'
 import { getU64, putU64 } from '../../netlink/index.ts'
 import { commands, VNET_IOCTL_DATA_ADDRESS } from '../protocol/family.ts'

@@ -4,10 +4,10 @@
  * and removes the file.
  */
 import { chmodSync } from 'node:fs'
+import { EAGAIN, ENAMETOOLONG } from '../../base/errno.ts'
 import { check, startPoller } from '../../linux/errno.ts'
 import type { Native, Poller } from '../../linux/native.ts'
 import { AF_UNIX, int32, SO_PASSRIGHTS, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET, sockaddrUn } from '../../linux/uapi.ts'
-import { EAGAIN, ENAMETOOLONG } from '../../netdev/errno.ts'
 import { removeQuietly } from '../protocol/directory.ts'
 import { withoutDescriptors } from './foreign-descriptors.ts'
 

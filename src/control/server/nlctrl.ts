@@ -1,5 +1,5 @@
 /** nlctrl, the family of families: it gives their message types, and describes their requests. */
-import { ENOENT, VnetError } from '../../netdev/errno.ts'
+import { ENOENT, VnetError } from '../../base/errno.ts'
 import * as genl from '../../netlink/genl.ts'
 import { type Fields, indexedArray, type Policy, policy, string, u16, u32, writeNlaType } from '../../netlink/index.ts'
 import { type Family, MissingAttribute, type Operation, operation, type Write } from './operation.ts'

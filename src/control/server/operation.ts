@@ -3,8 +3,8 @@
  * refuses. An operation refuses a request by throwing a VnetError, whose advice is the text that
  * the client gets. Its policy has checked the bytes of the request by then.
  */
-import { EINVAL, VnetError } from '../../netdev/errno.ts'
-import type { Work } from '../../netdev/turns.ts'
+import { EINVAL, VnetError } from '../../base/errno.ts'
+import type { Work } from '../../base/turns.ts'
 import {
   type Decoded,
   decodeAttributes,

@@ -7,9 +7,9 @@
  * The same clients may capture frames, and the members of one group, if the vnet has one for that.
  */
 import { readFileSync } from 'node:fs'
+import { ENOPROTOOPT, ERANGE } from '../../base/errno.ts'
 import type { Native } from '../../linux/native.ts'
 import { OVERFLOW_GID, SO_PEERGROUPS, SOL_SOCKET } from '../../linux/uapi.ts'
-import { ENOPROTOOPT, ERANGE } from '../../netdev/errno.ts'
 import { getU32 } from '../../netlink/index.ts'
 import { type Peer, peerPidfd } from '../protocol/connection.ts'
 import { startTime } from '../protocol/directory.ts'

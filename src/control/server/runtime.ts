@@ -10,7 +10,7 @@ import {
   PerformanceObserver,
   performance,
 } from 'node:perf_hooks'
-import { NSEC_PER_MSEC } from '../../netdev/clock.ts'
+import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import type { SkBuffPool } from '../../skb/pool.ts'
 
 /** Without a request for so long nothing is watched. Prometheus usually asks once a minute. */

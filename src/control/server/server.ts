@@ -4,10 +4,10 @@
  * no process alive. Whatever happens to it, the frames go on.
  */
 
+import { VnetError } from '../../base/errno.ts'
+import { describeException } from '../../base/exception.ts'
 import type { Native } from '../../linux/native.ts'
 import { netnsCookieOf } from '../../linux/socket-identity.ts'
-import { VnetError } from '../../netdev/errno.ts'
-import { describeException } from '../../netdev/exception.ts'
 import { NETDEV_CHANGENAME, NETDEV_REGISTER, NETDEV_UNREGISTER } from '../../netdev/if.ts'
 import type { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'

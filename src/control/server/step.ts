@@ -1,7 +1,8 @@
 /** STEP: has frames wait before each step of their way, and returns what waits. */
+
+import { NSEC_PER_MSEC } from '../../base/clock.ts'
+import { EINVAL, VnetError } from '../../base/errno.ts'
 import { functionLines, placeLines, type SourceLines } from '../../linux/function-place.ts'
-import { NSEC_PER_MSEC } from '../../netdev/clock.ts'
-import { EINVAL, VnetError } from '../../netdev/errno.ts'
 import type { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import { type Halt, Stepper } from '../../netdev/step.ts'

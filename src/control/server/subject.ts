@@ -1,6 +1,7 @@
 /** What requests are about: devices, driver and events; finds the devices they name. */
+
+import { ENODEV, ENOTUNIQ, EOPNOTSUPP, VnetError } from '../../base/errno.ts'
 import type { Driver, Params } from '../../netdev/driver.ts'
-import { ENODEV, ENOTUNIQ, EOPNOTSUPP, VnetError } from '../../netdev/errno.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import type { PacketFilter } from '../../packet/filter.ts'
 import { vnetAttributes } from '../protocol/family.ts'

@@ -4,9 +4,10 @@
  * so they agree to the frame at every moment, even under load.
  */
 
+import { EINVAL, ENETDOWN, ENOENT, EOPNOTSUPP, VnetError } from '../../base/errno.ts'
+import { UsageError } from '../../base/usage-error.ts'
 import type { SegmentEntry, SegmentEntryKind } from '../../lan/switch/segment-entry.ts'
-import { formatParam, type Param, UsageError } from '../../netdev/driver.ts'
-import { EINVAL, ENETDOWN, ENOENT, EOPNOTSUPP, VnetError } from '../../netdev/errno.ts'
+import { formatParam, type Param } from '../../netdev/driver.ts'
 import { callNdo } from '../../netdev/ndo.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import { cutCable, netifCarrierOff, netifCarrierOn, plugCable } from '../../netdev/netif.ts'

@@ -1,5 +1,5 @@
 /** Texts of a wire on their way to a client: an impairment of one's own may have any name. */
-import { printable } from '../../netdev/printable.ts'
+import { printable } from '../../base/printable.ts'
 import { VNET_WIRE_WORDS_MAX } from '../protocol/family.ts'
 
 const CUT = ' ...'

@@ -3,10 +3,10 @@
  * and the scenario that changes them.
  */
 
-import { NSEC_PER_MSEC } from '../../netdev/clock.ts'
+import { NSEC_PER_MSEC } from '../../base/clock.ts'
+import { EINVAL, EOPNOTSUPP, VnetError } from '../../base/errno.ts'
+import { UsageError } from '../../base/usage-error.ts'
 import type { DeviceWire, StageReport, WireScenario } from '../../netdev/device-wire.ts'
-import { UsageError } from '../../netdev/driver.ts'
-import { EINVAL, EOPNOTSUPP, VnetError } from '../../netdev/errno.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import { commands, vnetAttributes, wireDirectionNumbers } from '../protocol/family.ts'
 import { attached } from '../protocol/wire-attachment.ts'

@@ -1,5 +1,5 @@
 /** 3. A ring: frames that stay for a while. */
-import { NSEC_PER_MSEC } from '../../netdev/clock.ts'
+import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import { devClose, devOpen } from '../../netdev/register.ts'
 import { udpFrame } from '../../testing/frames.ts'
 import type { TestBed } from '../../testing/test-bed.ts'

@@ -1,7 +1,8 @@
 /** 7. Private ioctls and parameters: what an administrator turns. */
+
+import { EFAULT, EINVAL, EOPNOTSUPP, EPERM, errnoName } from '../../base/errno.ts'
 import { devIoctl } from '../../netdev/dev-ioctl.ts'
 import { formatParam, type Param } from '../../netdev/driver.ts'
-import { EFAULT, EINVAL, EOPNOTSUPP, EPERM, errnoName } from '../../netdev/errno.ts'
 import { IFR_IFRU, IFREQ_LEN, SIOCDEVPRIVATE } from '../../netdev/if.ts'
 import { echoRequest, udpFrame } from '../../testing/frames.ts'
 import type { TestBed } from '../../testing/test-bed.ts'

@@ -1,5 +1,5 @@
 /** 8. Several queues: flows that do not wait for each other. */
-import { NSEC_PER_MSEC } from '../../netdev/clock.ts'
+import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import { devClose, devOpen } from '../../netdev/register.ts'
 import type { Ring } from '../../skb/ring.ts'
 import type { TestBedOptions } from '../../testing/bed-options.ts'

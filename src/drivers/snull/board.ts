@@ -8,7 +8,7 @@
  * transmitter that its buffers are free (SNULL_TX_INTR). Until then the buffers are in use, and a
  * queue without a free one has to be stopped.
  */
-import { type Alarm, NSEC_PER_MSEC } from '../../netdev/clock.ts'
+import { type Alarm, NSEC_PER_MSEC } from '../../base/clock.ts'
 import { IFF_UP } from '../../netdev/if.ts'
 import { Irq, type IrqHandler } from '../../netdev/irq.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'

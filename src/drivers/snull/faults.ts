@@ -1,5 +1,7 @@
 /** Faults of snull's hardware: module parameters, most of them "every Nth frame", 0 for never. */
-import { int, type ParamValues, text, UsageError } from '../../netdev/driver.ts'
+
+import { UsageError } from '../../base/usage-error.ts'
+import { int, type ParamValues, text } from '../../netdev/driver.ts'
 import { SKB_DROP_REASON_MAX } from '../../skb/drop-reason.ts'
 import { dropReasonName, dropReasonOf } from '../../skb/drop-reason-name.ts'
 

@@ -9,7 +9,7 @@
  * The numbers are added to SIOCDEVPRIVATE; all others are EOPNOTSUPP. The owner is root or the user
  * that the driver runs as; others get EPERM. A negative `lockup` is EINVAL.
  */
-import { EINVAL, EOPNOTSUPP, EPERM } from '../../netdev/errno.ts'
+import { EINVAL, EOPNOTSUPP, EPERM } from '../../base/errno.ts'
 import { SIOCDEVPRIVATE } from '../../netdev/if.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import type { UserData } from '../../netdev/ops.ts'

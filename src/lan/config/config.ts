@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { LineCounter } from 'yaml'
-import { EINVAL, VnetError } from '../../netdev/errno.ts'
+import { EINVAL, VnetError } from '../../base/errno.ts'
 import { parseYaml } from '../../yaml/parse.ts'
 import { Problems } from '../../yaml/problems.ts'
 import { dhcpConfig } from '../services/dhcp/config.ts'

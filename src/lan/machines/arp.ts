@@ -4,7 +4,7 @@
  * station uses the address of a host, the host announces it to all, at most once in DEFEND_INTERVAL
  * (RFC 5227 sec. 2.4 (c)).
  */
-import { NSEC_PER_SEC } from '../../netdev/clock.ts'
+import { NSEC_PER_SEC } from '../../base/clock.ts'
 import * as arp from '../../packet/arp.ts'
 import { ARP_LEN } from '../../packet/arp.ts'
 import * as ethernet from '../../packet/ethernet.ts'

@@ -2,8 +2,8 @@
  * Budget limits the requests of each client, identified by an address, and of all clients together,
  * so a client that floods uses up its own share only.
  */
-import type { Clock } from '../../netdev/clock.ts'
-import { type Rate, TokenBucket } from '../../netdev/token-bucket.ts'
+import type { Clock } from '../../base/clock.ts'
+import { type Rate, TokenBucket } from '../../base/token-bucket.ts'
 import { ETH_ALEN } from '../../packet/ethernet.ts'
 import { AddressTable } from '../switch/address-table.ts'
 

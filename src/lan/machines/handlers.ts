@@ -3,10 +3,10 @@
  * throws costs its frame and a line in the log, one per second at most, because it may do so for
  * every frame. A rejected promise is logged when it rejects.
  */
-import type { Clock } from '../../netdev/clock.ts'
-import { describeException } from '../../netdev/exception.ts'
-import { LimitedLog } from '../../netdev/limited-log.ts'
-import type { Log } from '../../netdev/log.ts'
+import type { Clock } from '../../base/clock.ts'
+import { describeException } from '../../base/exception.ts'
+import { LimitedLog } from '../../base/limited-log.ts'
+import type { Log } from '../../base/log.ts'
 import type { HostHandlers, UdpHandler } from './host.ts'
 
 /** A host that receives group and broadcast datagrams. */

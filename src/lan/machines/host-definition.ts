@@ -1,6 +1,6 @@
 /** Reads definitions of hosts: their addresses, and what they do with what they receive. */
 
-import { EINVAL, VnetError } from '../../netdev/errno.ts'
+import { EINVAL, VnetError } from '../../base/errno.ts'
 import { parseAddress, parseMac, plus } from '../../packet/address.ts'
 import { ETH_ALEN } from '../../packet/ethernet.ts'
 import { IPV4_ALEN } from '../../packet/ipv4.ts'

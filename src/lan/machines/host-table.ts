@@ -4,7 +4,7 @@
  * host.
  */
 
-import { EEXIST, EINVAL, VnetError } from '../../netdev/errno.ts'
+import { EEXIST, EINVAL, VnetError } from '../../base/errno.ts'
 import { formatAddress, formatMac } from '../../packet/address.ts'
 import { copyAddress, ETH_ALEN, isStationAddress } from '../../packet/ethernet.ts'
 import * as ipv4 from '../../packet/ipv4.ts'

@@ -2,7 +2,7 @@
  * Network: a segment with a gateway and hosts, numbered within one network of each family. The
  * gateway has the first address; hosts given by number only have the next free ones.
  */
-import { EINVAL, VnetError } from '../../netdev/errno.ts'
+import { EINVAL, VnetError } from '../../base/errno.ts'
 import { formatAddress, networkOf, type Prefix, parsePrefix, plus } from '../../packet/address.ts'
 import { get32 } from '../../packet/octets.ts'
 import { Segment } from '../switch/segment.ts'

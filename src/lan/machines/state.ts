@@ -3,10 +3,10 @@
  * limits and counters, and the way of a frame that they send. It imports no protocol; hosts.ts puts
  * the two together.
  */
-import { type Alarm, type Clock, NSEC_PER_MSEC } from '../../netdev/clock.ts'
-import type { Log } from '../../netdev/log.ts'
-import type { Random } from '../../netdev/random.ts'
-import { TokenBucket } from '../../netdev/token-bucket.ts'
+import { type Alarm, type Clock, NSEC_PER_MSEC } from '../../base/clock.ts'
+import type { Log } from '../../base/log.ts'
+import type { Random } from '../../base/random.ts'
+import { TokenBucket } from '../../base/token-bucket.ts'
 import { isMulticastAddress } from '../../packet/ethernet.ts'
 import { IPV4_ALEN } from '../../packet/ipv4.ts'
 import { IPV6_ALEN } from '../../packet/ipv6.ts'

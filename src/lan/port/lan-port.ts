@@ -3,7 +3,7 @@
  * When the interface comes up it negotiates, then it has a carrier. With a rate limit, frames pass
  * a Line in each direction.
  */
-import { type Alarm, type Clock, NSEC_PER_MSEC } from '../../netdev/clock.ts'
+import { type Alarm, type Clock, NSEC_PER_MSEC } from '../../base/clock.ts'
 import { ETH_ZLEN } from '../../netdev/if.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import {

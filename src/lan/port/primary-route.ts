@@ -4,7 +4,7 @@
  * that effect. Other routes are not changed: they are in use again when this one is removed.
  */
 
-import { EBADFD, ENETDOWN, isErrno } from '../../netdev/errno.ts'
+import { EBADFD, ENETDOWN, isErrno } from '../../base/errno.ts'
 import { IFF_UP, NETDEV_UNREGISTER, NETDEV_UP } from '../../netdev/if.ts'
 import type { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'

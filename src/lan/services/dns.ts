@@ -4,7 +4,7 @@
  * server. The codec is packet/dns.ts.
  */
 import type { Socket } from 'node:net'
-import type { Turns } from '../../netdev/turns.ts'
+import type { Turns } from '../../base/turns.ts'
 import type { DnsQuestion } from '../../packet/dns.ts'
 import * as dns from '../../packet/dns.ts'
 import { type DnsRecord, type DnsReply, writeReply } from '../../packet/dns-reply.ts'

@@ -1,5 +1,5 @@
 /** The gateway as a DHCP server: its UDP port 67, and its ARP for addresses to be offered. */
-import type { Clock } from '../../netdev/clock.ts'
+import type { Clock } from '../../base/clock.ts'
 import { formatMac, ipv4Bytes } from '../../packet/address.ts'
 import { DHCP_SERVER_PORT } from '../../packet/dhcp.ts'
 import { ETH_ALEN } from '../../packet/ethernet.ts'

@@ -1,8 +1,8 @@
 /** Chooses the store of DHCP leases if no file is given (`--leases`). */
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { EINVAL, isErrno } from '../../netdev/errno.ts'
-import type { Log } from '../../netdev/log.ts'
+import { EINVAL, isErrno } from '../../base/errno.ts'
+import type { Log } from '../../base/log.ts'
 import type { LeaseStore } from './dhcp/lease.ts'
 import { leasesFile } from './leases-file.ts'
 

@@ -10,7 +10,7 @@ import * as fs from 'node:fs'
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { EACCES, EBUSY, EINVAL, ENOENT, VnetError } from '../../netdev/errno.ts'
+import { EACCES, EBUSY, EINVAL, ENOENT, VnetError } from '../../base/errno.ts'
 import { formatIpv4, parseIpv4 } from '../../packet/address.ts'
 import type { Lease, LeaseStore } from './dhcp/lease.ts'
 

@@ -4,7 +4,7 @@
  * have any number of addresses, and events and requests must have their turn.
  */
 import { Transform } from 'node:stream'
-import type { Turns, Work } from '../../netdev/turns.ts'
+import type { Turns, Work } from '../../base/turns.ts'
 
 type Reply = (chunk: Buffer) => Iterable<Buffer>
 

@@ -3,8 +3,8 @@
  * random intervals, more often after its start, within half a second after a solicitation but at
  * most once in three seconds, and at its end, with a lifetime of 0.
  */
-import { type Alarm, type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from '../../netdev/clock.ts'
-import type { Random } from '../../netdev/random.ts'
+import { type Alarm, type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from '../../base/clock.ts'
+import type { Random } from '../../base/random.ts'
 import { type RouterAdvert, routerAdvertisement } from '../../packet/router-advert.ts'
 import { ALL_NODES } from '../machines/address-reply.ts'
 

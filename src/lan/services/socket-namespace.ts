@@ -3,11 +3,12 @@
  * it is a station of the segment. The kernel's TCP stack has IPv6 and segmentation offload, which
  * the stacks for Node lack.
  */
+
+import { LOGLEVEL_WARNING, Log } from '../../base/log.ts'
 import type { Native } from '../../linux/native.ts'
 import { PrivateNetns } from '../../linux/private-netns.ts'
 import { allocEtherdevMqs } from '../../netdev/alloc.ts'
 import { IFF_NOARP, NETDEV_TX_OK, NETIF_F_ALL_TAP } from '../../netdev/if.ts'
-import { LOGLEVEL_WARNING, Log } from '../../netdev/log.ts'
 import { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import { ethTypeTrans, netifRx } from '../../netdev/netif.ts'

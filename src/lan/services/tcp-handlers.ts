@@ -5,7 +5,7 @@
 import { createServer } from 'node:http'
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
-import type { Turns } from '../../netdev/turns.ts'
+import type { Turns } from '../../base/turns.ts'
 import { formatAddress } from '../../packet/address.ts'
 import type { HostDefinition, HostHandlers, SegmentHost, SmallService } from '../machines/host.ts'
 import { CHARGEN_PERIOD, chargenCharacter, daytimeText } from '../machines/udp.ts'

@@ -4,9 +4,9 @@
  * address.
  */
 import { createServer, type Server, type Socket } from 'node:net'
+import { VnetError } from '../../base/errno.ts'
+import { describeException } from '../../base/exception.ts'
 import type { Native } from '../../linux/native.ts'
-import { VnetError } from '../../netdev/errno.ts'
-import { describeException } from '../../netdev/exception.ts'
 import type { Net } from '../../netdev/net.ts'
 import { parseAddress } from '../../packet/address.ts'
 import type { Hosts } from '../machines/hosts.ts'

@@ -5,7 +5,7 @@
  * less than an equal share: then it replaces one of the station with the most. So only the frames
  * of a station that sends from many addresses are flooded.
  */
-import { type Alarm, type Clock, NSEC_PER_SEC } from '../../netdev/clock.ts'
+import { type Alarm, type Clock, NSEC_PER_SEC } from '../../base/clock.ts'
 import { copyAddress, ETH_ALEN } from '../../packet/ethernet.ts'
 import { AddressTable } from './address-table.ts'
 import type { Station } from './station.ts'

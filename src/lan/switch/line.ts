@@ -3,7 +3,7 @@
  * for tokens. A frame costs its time on the wire, with preamble, check sequence and gap (IEEE 802.3
  * sec. 4.2.3.2.2); a GSO frame costs as much as its segments.
  */
-import { type Alarm, type Clock, NSEC_PER_MSEC } from '../../netdev/clock.ts'
+import { type Alarm, type Clock, NSEC_PER_MSEC } from '../../base/clock.ts'
 import { ETH_ZLEN } from '../../packet/ethernet.ts'
 import { dataOffset } from '../../packet/tcp.ts'
 import { UDP_HLEN } from '../../packet/udp.ts'

@@ -7,7 +7,7 @@
  * Every frame is accounted for: in = out + taken + dropped + held, at any moment. Only the
  * copies of a flooded frame take memory.
  */
-import type { Clock } from '../../netdev/clock.ts'
+import type { Clock } from '../../base/clock.ts'
 import { ETH_HLEN, isMulticastAddress, isStationAddress, sourceAt } from '../../packet/ethernet.ts'
 import {
   SKB_DROP_REASON_MAC_INVALID_SOURCE,

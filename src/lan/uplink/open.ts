@@ -1,5 +1,6 @@
 /** Opens the interface of `--uplink [NETNS/]IF`, if it exists. */
 
+import { EINVAL, ENODEV, VnetError } from '../../base/errno.ts'
 import { FrameBatches, FrameQueue } from '../../linux/frame-queue.ts'
 import { watchLink } from '../../linux/link-watch.ts'
 import type { Native } from '../../linux/native.ts'
@@ -8,7 +9,6 @@ import { openPacketSocket, packetsArrived } from '../../linux/packet-socket.ts'
 import { addressesOf, getLink, type Link, RouteSocket } from '../../linux/rtnetlink.ts'
 import { VIRTIO_NET_HDR_LEN } from '../../linux/uapi.ts'
 import { interfaceArg } from '../../netdev/driver.ts'
-import { EINVAL, ENODEV, VnetError } from '../../netdev/errno.ts'
 import type { Net } from '../../netdev/net.ts'
 import { isValidEtherAddr } from '../../netdev/valid.ts'
 import type { SlotAccount } from '../../skb/pool.ts'

@@ -7,9 +7,9 @@
  * frame from the segment is sent, counted in `drops`, or waiting.
  */
 
+import { ENOBUFS } from '../../base/errno.ts'
+import type { Log } from '../../base/log.ts'
 import type { WatchedState } from '../../linux/link-watch.ts'
-import { ENOBUFS } from '../../netdev/errno.ts'
-import type { Log } from '../../netdev/log.ts'
 import { BATCH, type Net } from '../../netdev/net.ts'
 import type { PortQueue } from '../../netdev/port.ts'
 import { RxQueue } from '../../netdev/rx-queue.ts'

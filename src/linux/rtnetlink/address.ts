@@ -1,5 +1,5 @@
 /** Protocol addresses of interfaces (RTM_NEWADDR, RTM_GETADDR). include/uapi/linux/if_addr.h. */
-import { EINVAL, VnetError } from '../../netdev/errno.ts'
+import { EINVAL, VnetError } from '../../base/errno.ts'
 import {
   binary,
   decodeAttributes,

@@ -2,7 +2,7 @@
  * Network interfaces: parses messages about them, reads (RTM_GETLINK), changes and moves them
  * (RTM_NEWLINK).
  */
-import { ENODEV, isErrno } from '../../netdev/errno.ts'
+import { ENODEV, isErrno } from '../../base/errno.ts'
 import { LINK_STATS64_LENGTH } from '../../netdev/stats.ts'
 import {
   attributes,

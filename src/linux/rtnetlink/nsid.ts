@@ -2,7 +2,7 @@
  * Ids that a network namespace gives to others (RTM_GETNSID, RTM_NEWNSID).
  * include/uapi/linux/net_namespace.h.
  */
-import { EEXIST, isErrno } from '../../netdev/errno.ts'
+import { EEXIST, isErrno } from '../../base/errno.ts'
 import { decodeAttributes, type Message, type MessageBuilder, policy, s32 } from '../../netlink/index.ts'
 import { RTM_GETNSID, RTM_NEWNSID } from '../uapi.ts'
 import type { RouteSocket } from './route-socket.ts'

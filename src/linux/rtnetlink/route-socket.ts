@@ -4,7 +4,7 @@
  * alive: open it in the namespace of the interface, use it, close it.
  */
 import { fstatSync } from 'node:fs'
-import { EBADF, EBADMSG, EMSGSIZE, EPERM, VnetError } from '../../netdev/errno.ts'
+import { EBADF, EBADMSG, EMSGSIZE, EPERM, VnetError } from '../../base/errno.ts'
 import {
   type Ack,
   type Message,

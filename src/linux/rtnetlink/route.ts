@@ -2,7 +2,7 @@
  * Routes and rules: reads the routing tables (RTM_GETROUTE), finds routes that conflict with a new
  * address, sets default routes. include/uapi/linux/rtnetlink.h, fib_rules.h.
  */
-import { EINVAL, isErrno } from '../../netdev/errno.ts'
+import { EINVAL, isErrno } from '../../base/errno.ts'
 import {
   binary,
   decodeAttributes,

@@ -4,18 +4,18 @@
  * interface down and up again, no memory for a frame, a kernel without room, a transmit timeout
  * before its time. Each is logged. The same seed and the same frames make the same events.
  */
-import type { Alarm } from '../clock.ts'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../clock.ts'
+import type { Alarm } from '../../base/clock.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../base/clock.ts'
+import { LimitedLog } from '../../base/limited-log.ts'
+import type { Random } from '../../base/random.ts'
 import { IFF_UP, NETDEV_REGISTER } from '../if.ts'
 import type { Irq } from '../irq.ts'
-import { LimitedLog } from '../limited-log.ts'
 import { closeDevice, openDevice } from '../link-change.ts'
 import type { Napi } from '../napi.ts'
 import { callNdo } from '../ndo.ts'
 import type { Net } from '../net.ts'
 import type { NetDevice } from '../net-device.ts'
 import type { PortQueue } from '../port.ts'
-import type { Random } from '../random.ts'
 
 /** Time between two events that nothing else causes, ns. */
 const PERIOD = 50 * NSEC_PER_MSEC

@@ -3,20 +3,21 @@
  * is absent unless requested. Its pool watches the frames (guarded-pool.ts); the rest is looked at
  * here: what is handed to the kernel and to wires, what is held too long or left behind.
  */
+
+import { type Alarm, NSEC_PER_SEC } from '../../base/clock.ts'
+import { describeException } from '../../base/exception.ts'
+import { LimitedLog } from '../../base/limited-log.ts'
+import { random } from '../../base/random.ts'
 import { print } from '../../packet/print.ts'
 import { SkbError } from '../../skb/error.ts'
 import { OWNER_HOLDER, OWNER_PORT, OWNER_RX, OWNER_XMIT } from '../../skb/owner.ts'
 import type { SkBuffPool, SkBuffPoolOptions } from '../../skb/pool.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { type Alarm, NSEC_PER_SEC } from '../clock.ts'
-import { describeException } from '../exception.ts'
 import { IFF_UP, NETDEV_DOWN, NETDEV_REGISTER, NETDEV_TX_BUSY, NETDEV_UNREGISTER } from '../if.ts'
 import { IRQ_HANDLED, type Irq, type IrqHandler } from '../irq.ts'
-import { LimitedLog } from '../limited-log.ts'
 import type { Napi } from '../napi.ts'
 import type { Net } from '../net.ts'
 import type { NetDevice } from '../net-device.ts'
-import { random } from '../random.ts'
 import type { TxQueue } from '../tx-queue.ts'
 import { Chaos } from './chaos.ts'
 import { checkFrame } from './frame-check.ts'

@@ -1,5 +1,5 @@
 /** Where something happened: a stack that is captured cheaply and read only for a finding. */
-import { isOwn, OWN, stackFrame } from '../../skb/error.ts'
+import { isOwn, OWN, stackFrame } from '../../base/stack.ts'
 
 /** vnet's own drivers are drivers like any other. */
 const OWN_DRIVERS = `${OWN}drivers/`

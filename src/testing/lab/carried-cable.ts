@@ -1,13 +1,15 @@
 /** CarriedCable: a cable of a lab in the worker that carries its frames. */
+
+import { random } from '../../base/random.ts'
+import { UsageError } from '../../base/usage-error.ts'
 import { driver as cableDriver } from '../../drivers/cable.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
-import { type DriverContext, defaultParams, UsageError } from '../../netdev/driver.ts'
+import { type DriverContext, defaultParams } from '../../netdev/driver.ts'
 import { NETREG_REGISTERED } from '../../netdev/if.ts'
 import type { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import { cutCable, plugCable } from '../../netdev/netif.ts'
 import type { Port } from '../../netdev/port.ts'
-import { random } from '../../netdev/random.ts'
 import { devOpen, registerNetdev, unregisterNetdev } from '../../netdev/register.ts'
 import { dropReasonName } from '../../skb/drop-reason-name.ts'
 import { drop } from '../../wire/fault.ts'

@@ -3,6 +3,8 @@
  * thread does not stop its links. It does what Calls says.
  */
 import { type MessagePort, parentPort } from 'node:worker_threads'
+import { LOGLEVEL_WARNING, Log } from '../../base/log.ts'
+import { UsageError } from '../../base/usage-error.ts'
 import { attached } from '../../control/protocol/wire-attachment.ts'
 import { TimerfdClock } from '../../linux/clock.ts'
 import { loadNative } from '../../linux/native.ts'
@@ -10,8 +12,6 @@ import { LinuxPlatform } from '../../linux/platform.ts'
 import type { Recording } from '../../linux/recording.ts'
 import { readWireFile } from '../../linux/wire-file.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
-import { UsageError } from '../../netdev/driver.ts'
-import { LOGLEVEL_WARNING, Log } from '../../netdev/log.ts'
 import { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import type { PacketFilter } from '../../packet/filter.ts'

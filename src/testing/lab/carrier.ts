@@ -5,7 +5,7 @@
 // Not those of globalThis: a test may replace them.
 import { clearTimeout, setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
-import { UsageError } from '../../netdev/driver.ts'
+import { UsageError } from '../../base/usage-error.ts'
 import { builtModule } from './built-module.ts'
 import type { CallName, Calls, FilterMessage, Reply, Request } from './protocol.ts'
 

@@ -15,7 +15,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { UsageError } from '../../netdev/driver.ts'
+import { UsageError } from '../../base/usage-error.ts'
 import { type Place, placeOf } from './lookup.ts'
 
 /** A host: a name, and the addresses of its interfaces. */

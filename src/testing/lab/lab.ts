@@ -1,8 +1,8 @@
 /** Lab: namespaces and the links between them, for a test. */
 import { rmSync } from 'node:fs'
 import { inspect } from 'node:util'
+import { UsageError } from '../../base/usage-error.ts'
 import { loadNative, type Native } from '../../linux/native.ts'
-import { UsageError } from '../../netdev/driver.ts'
 import { Captures } from './captures.ts'
 import type { Carrier } from './carrier.ts'
 import { LabUnavailableError } from './errors.ts'

@@ -2,8 +2,9 @@
  * LabLan: a segment of `vnet lan` in a lab, with its gateway, simulated hosts, DHCP, DNS and router
  * advertisements. Namespaces are ports of it.
  */
+
+import { UsageError } from '../../base/usage-error.ts'
 import type { LanFile } from '../../lan/config/schema.ts'
-import { UsageError } from '../../netdev/driver.ts'
 import { formatAddress, networkOf, parsePrefix, plus } from '../../packet/address.ts'
 import { withoutPrefix } from './hosts.ts'
 import type { LabLink } from './link.ts'

@@ -1,6 +1,6 @@
 /** LabLink: a cable between two namespaces of a lab, whose wire a test changes while it runs. */
 import { EventEmitter } from 'node:events'
-import { UsageError } from '../../netdev/driver.ts'
+import { UsageError } from '../../base/usage-error.ts'
 import type { FaultAction, FaultWhen } from '../../wire/fault.ts'
 import type { Direction } from '../../wire/wire.ts'
 import type { Carrier } from './carrier.ts'

@@ -2,9 +2,10 @@
  * The kernel's own NAT: has a namespace masquerade what leaves by an interface, as `nft` does for
  * `oifname IF masquerade`. include/uapi/linux/netfilter/nf_tables.h, nfnetlink.h.
  */
+
+import { VnetError } from '../../base/errno.ts'
 import { check, closing } from '../../linux/errno.ts'
 import { AF_NETLINK, MSG_DONTWAIT, SOCK_RAW } from '../../linux/uapi.ts'
-import { VnetError } from '../../netdev/errno.ts'
 import {
   MessageBuilder,
   messages,

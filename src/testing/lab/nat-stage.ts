@@ -1,5 +1,5 @@
 /** A NAT on the cable outside a router: a stage for each direction, and the router's end. */
-import type { Alarm, Clock } from '../../netdev/clock.ts'
+import type { Alarm, Clock } from '../../base/clock.ts'
 import { skbChecksumHelp } from '../../netdev/gso.ts'
 import { SKB_DROP_REASON_WIRE_LOSS } from '../../skb/drop-reason.ts'
 import { OWNER_STAGE, OWNER_WIRE } from '../../skb/owner.ts'

@@ -6,8 +6,8 @@
  * Hosts inside share the router's address outside, and the ports from FIRST_PORT on. The router's
  * own packets pass unchanged, unless they use these ports.
  */
-import { NSEC_PER_SEC } from '../../netdev/clock.ts'
-import type { Random } from '../../netdev/random.ts'
+import { NSEC_PER_SEC } from '../../base/clock.ts'
+import type { Random } from '../../base/random.ts'
 import { checksumGrow, growthOf, onesComplementSum } from '../../packet/checksum.ts'
 import { ETH_P_IP } from '../../packet/ethernet.ts'
 import * as icmp from '../../packet/icmp.ts'

@@ -3,8 +3,7 @@
  * a test that runs without it would pass by mistake.
  */
 import { inspect } from 'node:util'
-import { UsageError } from '../../netdev/driver.ts'
-import { checkOptions as checkNames } from '../../netdev/options.ts'
+import { checkOptions as checkNames, UsageError } from '../../base/usage-error.ts'
 
 /** The form that a value must have. */
 export interface Form {

@@ -2,8 +2,8 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { statSync } from 'node:fs'
+import { ENOENT, VnetError } from '../../base/errno.ts'
 import { builtFile } from '../../linux/native.ts'
-import { ENOENT, VnetError } from '../../netdev/errno.ts'
 import { ANY, checkForm, checkOptions, FLAG, type Form, type Forms, SIGNAL } from './options.ts'
 
 /** As spawn of node:child_process has them. To run a program as another user, run setpriv(1). */

@@ -3,10 +3,10 @@
  * the router's address outside.
  */
 import { writeSync } from 'node:fs'
+import { ENOENT } from '../../base/errno.ts'
+import { UsageError } from '../../base/usage-error.ts'
 import { check, closing } from '../../linux/errno.ts'
 import { O_WRONLY } from '../../linux/uapi.ts'
-import { UsageError } from '../../netdev/driver.ts'
-import { ENOENT } from '../../netdev/errno.ts'
 import type { LabLink } from './link.ts'
 import { type LabInterface, LabNamespace, type NamespaceLab, nameOf } from './namespace.ts'
 import type { NatKind } from './nat-table.ts'

@@ -1,5 +1,5 @@
 /** Topologies: a whole network of a lab as one object. */
-import { UsageError } from '../../netdev/driver.ts'
+import { UsageError } from '../../base/usage-error.ts'
 import type { Lab, LabCableOptions } from './lab.ts'
 import type { LabLan, LabLanOptions } from './lan.ts'
 import type { LabLink } from './link.ts'

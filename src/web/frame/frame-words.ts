@@ -1,6 +1,7 @@
 /** A frame as the page shows it: one line, its headers, its first bytes. */
+
+import { printable } from '../../base/printable.ts'
 import { type CapturedFrame, FramePrinter } from '../../capture/frame-text.ts'
-import { printable } from '../../netdev/printable.ts'
 import type { FrameRow } from '../feed-types.ts'
 import { headersOf } from './headers.ts'
 

@@ -1,5 +1,5 @@
 /** Makes headers for the page from numbers and words. */
-import { printable } from '../../netdev/printable.ts'
+import { printable } from '../../base/printable.ts'
 import type { Header } from '../feed-types.ts'
 
 /** Returns a header with these fields, in their order. Undefined ones are left out. */

@@ -1,6 +1,7 @@
 /** Builds the stages that phrases describe. */
+
+import { UsageError } from '../../base/usage-error.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
-import { UsageError } from '../../netdev/driver.ts'
 import { codel } from '../codel.ts'
 import { corrupt } from '../corrupt.ts'
 import { delay } from '../delay.ts'

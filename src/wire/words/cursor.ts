@@ -1,5 +1,5 @@
 /** Cursor: a position in the words of a wire, from which tokens and values are read. */
-import { UsageError } from '../../netdev/driver.ts'
+import { UsageError } from '../../base/usage-error.ts'
 import { parseDuration, parseShare } from '../units.ts'
 import { type Token, tokensOf } from './tokens.ts'
 import { pointing, type Span, wordsError } from './words-error.ts'

@@ -1,6 +1,7 @@
 /** The words of a wire, `delay 20ms loss 1%`, as impairments. */
+
+import { UsageError } from '../../base/usage-error.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
-import { UsageError } from '../../netdev/driver.ts'
 import type { Direction, Impairment } from '../wire.ts'
 import { buildGroups } from './build.ts'
 import { readWords } from './grammar.ts'

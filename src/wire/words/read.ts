@@ -1,5 +1,5 @@
 /** Reads the words of each stage but faults: one function a word, called behind it. */
-import { UsageError } from '../../netdev/driver.ts'
+import { UsageError } from '../../base/usage-error.ts'
 import type { LossParams } from '../loss-models.ts'
 import { formatShare, parseDuration, parseRate, parseShare, parseSize } from '../units.ts'
 import { type Cursor, meanLength, whole } from './cursor.ts'

@@ -1,6 +1,7 @@
 /** Errors that point at a word, and suggestions of the word that was meant. */
-import { FileError, UsageError } from '../../netdev/driver.ts'
-import { printable } from '../../netdev/printable.ts'
+
+import { printable } from '../../base/printable.ts'
+import { FileError, UsageError } from '../../base/usage-error.ts'
 
 /** A part of the words: from a character to behind another. */
 export interface Span {

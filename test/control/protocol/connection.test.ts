@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { EAGAIN, EBADF, ECONNRESET, ENAMETOOLONG, ENOENT, EPROTO } from '../../../src/base/errno.ts'
 import {
   Connection,
   type ConnectionListener,
@@ -12,7 +13,6 @@ import {
 import { ListeningSocket } from '../../../src/control/server/listening-socket.ts'
 import { loadNative } from '../../../src/linux/native.ts'
 import { MSG_DONTWAIT } from '../../../src/linux/uapi.ts'
-import { EAGAIN, EBADF, ECONNRESET, ENAMETOOLONG, ENOENT, EPROTO } from '../../../src/netdev/errno.ts'
 import { MessageBuilder } from '../../../src/netlink/index.ts'
 
 const native = loadNative()

@@ -1,7 +1,7 @@
 /** What the words of a wire refer to, from the client to the vnet. */
 import { expect, test } from 'vitest'
+import { UsageError } from '../../../src/base/usage-error.ts'
 import { attached, recording, type WireAttachment } from '../../../src/control/protocol/wire-attachment.ts'
-import { UsageError } from '../../../src/netdev/driver.ts'
 import { BpfProgram } from '../../../src/packet/bpf.ts'
 import { packetFilter } from '../../../src/packet/filter.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { EBUSY, EOPNOTSUPP } from '../../../src/base/errno.ts'
 import { SNULL_RX_INTR, SNULL_TX_INTR } from '../../../src/drivers/snull/board.ts'
 import { driver } from '../../../src/drivers/snull/driver.ts'
-import { EBUSY, EOPNOTSUPP } from '../../../src/netdev/errno.ts'
 import { IFF_NOARP, NETIF_F_ALL_TAP, NETIF_F_GSO } from '../../../src/netdev/if.ts'
 import type { Napi } from '../../../src/netdev/napi.ts'
 import { devClose, devOpen, unregisterNetdev } from '../../../src/netdev/register.ts'

@@ -3,9 +3,9 @@
  * traffic continues.
  */
 import { describe, expect, test } from 'vitest'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../src/base/clock.ts'
+import { UsageError } from '../../../src/base/usage-error.ts'
 import { faultParams } from '../../../src/drivers/snull/faults.ts'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../src/netdev/clock.ts'
-import { UsageError } from '../../../src/netdev/driver.ts'
 import { statsOfDrop } from '../../../src/netdev/drop-stats.ts'
 import { netifCarrierOk } from '../../../src/netdev/netif.ts'
 import { devClose, devOpen, unregisterNetdev } from '../../../src/netdev/register.ts'

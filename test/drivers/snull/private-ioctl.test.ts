@@ -1,9 +1,9 @@
 /** The results of the drivers' private ioctls. */
 import { describe, expect, test } from 'vitest'
+import { EBUSY, EFAULT, EINVAL, EOPNOTSUPP, EPERM } from '../../../src/base/errno.ts'
 import { driver as cable } from '../../../src/drivers/cable.ts'
 import { driver as loop } from '../../../src/drivers/loop.ts'
 import { devIoctl } from '../../../src/netdev/dev-ioctl.ts'
-import { EBUSY, EFAULT, EINVAL, EOPNOTSUPP, EPERM } from '../../../src/netdev/errno.ts'
 import type { NetDevice } from '../../../src/netdev/net-device.ts'
 import { devClose } from '../../../src/netdev/register.ts'
 import { TX_PACKETS } from '../../../src/netdev/stats.ts'

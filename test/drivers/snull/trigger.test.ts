@@ -1,6 +1,6 @@
 /** A triggered fault of snull's board happens once, at once. */
 import { describe, expect, test } from 'vitest'
-import { ENETDOWN, EOPNOTSUPP } from '../../../src/netdev/errno.ts'
+import { ENETDOWN, EOPNOTSUPP } from '../../../src/base/errno.ts'
 import type { NetDevice } from '../../../src/netdev/net-device.ts'
 import { partsOf } from '../../../src/netdev/parts.ts'
 import { devClose } from '../../../src/netdev/register.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { NSEC_PER_SEC } from '../../../src/netdev/clock.ts'
+import { NSEC_PER_SEC } from '../../../src/base/clock.ts'
 import { address } from '../../packet/frames.ts'
 import { type Arp, buildArp } from '../../packet/neighbour.ts'
 import { memoryNets, padded } from '../../support/memory-net.ts'

@@ -4,10 +4,10 @@
  * slot is lost.
  */
 import { expect, test } from 'vitest'
+import { NSEC_PER_MSEC } from '../../../src/base/clock.ts'
+import { type Random, random } from '../../../src/base/random.ts'
 import { host } from '../../../src/lan/services/tcp-handlers.ts'
 import { createVnetHdr } from '../../../src/linux/frame-queue.ts'
-import { NSEC_PER_MSEC } from '../../../src/netdev/clock.ts'
-import { type Random, random } from '../../../src/netdev/random.ts'
 import {
   CHECKSUM_NONE,
   CHECKSUM_PARTIAL,

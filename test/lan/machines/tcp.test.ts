@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { NSEC_PER_SEC } from '../../../src/base/clock.ts'
 import type { Services } from '../../../src/lan/machines/state.ts'
-import { NSEC_PER_SEC } from '../../../src/netdev/clock.ts'
 import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN } from '../../../src/packet/tcp.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, SKB_GSO_TCPV6, type SkBuff } from '../../../src/skb/sk-buff.ts'
 import { address } from '../../packet/frames.ts'

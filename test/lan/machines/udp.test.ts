@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../src/base/clock.ts'
 import type { SegmentHost } from '../../../src/lan/machines/host.ts'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../src/netdev/clock.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, SKB_GSO_UDP_L4 } from '../../../src/skb/sk-buff.ts'
 import { address } from '../../packet/frames.ts'
 import { memoryNets } from '../../support/memory-net.ts'

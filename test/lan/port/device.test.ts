@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../src/base/clock.ts'
+import { ENETDOWN, EOPNOTSUPP } from '../../../src/base/errno.ts'
+import { UsageError } from '../../../src/base/usage-error.ts'
 import { portAddress } from '../../../src/lan/port/device.ts'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../src/netdev/clock.ts'
-import { UsageError } from '../../../src/netdev/driver.ts'
-import { ENETDOWN, EOPNOTSUPP } from '../../../src/netdev/errno.ts'
 import {
   ARPHRD_ETHER,
   IFF_BROADCAST,

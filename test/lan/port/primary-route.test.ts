@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest'
+import { EBADFD, EIO, ENETDOWN, VnetError } from '../../../src/base/errno.ts'
 import { PrimaryRoute } from '../../../src/lan/port/primary-route.ts'
-import { EBADFD, EIO, ENETDOWN, VnetError } from '../../../src/netdev/errno.ts'
 import { devClose, devOpen, registerNetdev, unregisterNetdev } from '../../../src/netdev/register.ts'
 import { addDevice, makeDevice, memoryNets } from '../../support/memory-net.ts'
 

@@ -1,7 +1,7 @@
 /** Stateless DHCPv6: which messages are answered with which options. */
 import { describe, expect, test } from 'vitest'
+import { random } from '../../../src/base/random.ts'
 import { dhcpv6Reply } from '../../../src/lan/services/dhcpv6.ts'
-import { random } from '../../../src/netdev/random.ts'
 import { parseAddress } from '../../../src/packet/address.ts'
 import { duidOf } from '../../../src/packet/dhcpv6.ts'
 import { SEED, scaled } from '../../support/scale.ts'

@@ -2,8 +2,8 @@
 import type { Socket } from 'node:net'
 import { type Duplex, duplexPair } from 'node:stream'
 import { expect, test } from 'vitest'
+import type { Turns, Work } from '../../../src/base/turns.ts'
 import { serveDnsOverTcp } from '../../../src/lan/services/dns.ts'
-import type { Turns, Work } from '../../../src/netdev/turns.ts'
 import { atOnce } from '../../support/at-once.ts'
 import { turn } from '../../support/memory-net.ts'
 

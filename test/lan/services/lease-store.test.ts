@@ -2,9 +2,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { LOGLEVEL_INFO, Log } from '../../../src/base/log.ts'
 import type { Lease } from '../../../src/lan/services/dhcp/lease.ts'
 import { leasesFileIfAny, usualLeases } from '../../../src/lan/services/lease-store.ts'
-import { LOGLEVEL_INFO, Log } from '../../../src/netdev/log.ts'
 
 let directory: string
 let lines: string[]

@@ -1,10 +1,10 @@
 /** Router advertisements: their bytes, the validity of solicitations, and when they are sent. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { NSEC_PER_SEC } from '../../../src/base/clock.ts'
+import { random } from '../../../src/base/random.ts'
 import { ALL_NODES } from '../../../src/lan/machines/address-reply.ts'
 import { RaSender } from '../../../src/lan/services/router-advert.ts'
-import { NSEC_PER_SEC } from '../../../src/netdev/clock.ts'
-import { random } from '../../../src/netdev/random.ts'
 import { parseAddress } from '../../../src/packet/address.ts'
 import { isRouterSolicitation, type RouterAdvert, routerAdvertisement } from '../../../src/packet/router-advert.ts'
 import { FakeClock } from '../../../src/testing/fake-clock.ts'

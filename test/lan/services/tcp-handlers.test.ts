@@ -3,9 +3,9 @@ import type { Socket } from 'node:net'
 import { type Duplex, duplexPair } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import type { Work } from '../../../src/base/turns.ts'
 import type { SegmentHost, SmallService } from '../../../src/lan/machines/host.ts'
 import { handlerOf, SMALL_SERVICES } from '../../../src/lan/services/tcp-handlers.ts'
-import type { Work } from '../../../src/netdev/turns.ts'
 
 function connect(service: SmallService): Duplex {
   const [client, server] = duplexPair() as [Duplex, Duplex]

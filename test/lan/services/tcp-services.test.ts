@@ -1,9 +1,9 @@
 /** TCP on the hosts while it opens, and where it cannot be opened. */
 import { expect, test } from 'vitest'
+import { EMFILE } from '../../../src/base/errno.ts'
 import { createNetwork } from '../../../src/lan/machines/network.ts'
 import { TcpServices } from '../../../src/lan/services/tcp-services.ts'
 import type { Native } from '../../../src/linux/native.ts'
-import { EMFILE } from '../../../src/netdev/errno.ts'
 import { allocSkb } from '../../../src/skb/alloc-skb.ts'
 import { memoryNets, turn } from '../../support/memory-net.ts'
 

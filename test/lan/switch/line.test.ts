@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../src/base/clock.ts'
 import { Line, wireLength } from '../../../src/lan/switch/line.ts'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../src/netdev/clock.ts'
 import { SkBuffPool } from '../../../src/skb/pool.ts'
 import { SKB_GSO_TCPV4, SKB_GSO_UDP_L4, type SkBuff } from '../../../src/skb/sk-buff.ts'
 import { FakeClock } from '../../../src/testing/fake-clock.ts'

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest'
-import { NSEC_PER_MSEC } from '../../../src/netdev/clock.ts'
+import { NSEC_PER_MSEC } from '../../../src/base/clock.ts'
 import type { NetDevice } from '../../../src/netdev/net-device.ts'
 import { SKB_DROP_REASON_NOMEM } from '../../../src/skb/drop-reason.ts'
 import { CarriedCable } from '../../../src/testing/lab/carried-cable.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { NSEC_PER_SEC } from '../../../src/netdev/clock.ts'
-import { random } from '../../../src/netdev/random.ts'
+import { NSEC_PER_SEC } from '../../../src/base/clock.ts'
+import { random } from '../../../src/base/random.ts'
 import { formatIpv4, parseIpv4 } from '../../../src/packet/address.ts'
 import { finish, onesComplementSum, pseudoHeaderSum4 } from '../../../src/packet/checksum.ts'
 import * as ipv4 from '../../../src/packet/ipv4.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { UsageError } from '../../../src/netdev/driver.ts'
+import { UsageError } from '../../../src/base/usage-error.ts'
 import { WORDS } from '../../../src/wire/words/grammar.ts'
 import { parseWire } from '../../../src/wire/words/parse.ts'
 import { SEED, scaled } from '../../support/scale.ts'

@@ -3,7 +3,7 @@
  * it. The form of addresses, names and times, and the network of the addresses, have been checked
  * (lan/config); this file checks options, boot fields and times that do not fit together.
  */
-import { EINVAL, VnetError } from '../../../netdev/errno.ts'
+import { EINVAL, VnetError } from '../../../base/errno.ts'
 import { ipv4Bytes, maskOf, parseIpv4, parsePrefix } from '../../../packet/address.ts'
 import { get32 } from '../../../packet/octets.ts'
 import { encodeOption, type OptionType, type OptionValue, optionOf } from './options.ts'

@@ -3,8 +3,8 @@
  * until another client gets its address, so that its client can have it again. Leases expire by the
  * monotonic clock; the store has wall-clock times. Only live() and ended() walk all leases.
  */
-import { type Clock, NSEC_PER_MSEC } from '../../../netdev/clock.ts'
-import { type HeapItem, MomentHeap } from '../../../netdev/moment-heap.ts'
+import { type Clock, NSEC_PER_MSEC } from '../../../base/clock.ts'
+import { type HeapItem, MomentHeap } from '../../../base/moment-heap.ts'
 import { DHCP_INFINITE } from './config.ts'
 import type { Lease, LeaseStore } from './lease.ts'
 import { LeaseWriter } from './lease-writer.ts'

@@ -3,7 +3,7 @@
  * before it starts, and the next write starts PAUSE after its end at the earliest. A caller that
  * needs to know that a change is saved waits for its write.
  */
-import { type Alarm, type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../netdev/clock.ts'
+import { type Alarm, type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../base/clock.ts'
 import type { Lease, LeaseStore } from './lease.ts'
 
 /** Time between two writes, ns. */

@@ -3,7 +3,7 @@
  * one that a neighbour is known to use is set aside, and one ARP request asks for any other. If no
  * neighbour answers within PROBE_TIME, the address is offered; otherwise the next one is probed.
  */
-import { type Alarm, type Clock, NSEC_PER_MSEC } from '../../../netdev/clock.ts'
+import { type Alarm, type Clock, NSEC_PER_MSEC } from '../../../base/clock.ts'
 import { formatIpv4 } from '../../../packet/address.ts'
 import { DHCPOFFER } from '../../../packet/dhcp.ts'
 import type { LeaseTable } from './lease-table.ts'

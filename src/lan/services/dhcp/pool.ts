@@ -4,8 +4,8 @@
  * offer, the address it requests, an address that has never been leased, the one whose lease ended
  * first.
  */
-import { type Clock, NSEC_PER_SEC } from '../../../netdev/clock.ts'
-import { type HeapItem, MomentHeap } from '../../../netdev/moment-heap.ts'
+import { type Clock, NSEC_PER_SEC } from '../../../base/clock.ts'
+import { type HeapItem, MomentHeap } from '../../../base/moment-heap.ts'
 import type { DhcpMessage } from '../../../packet/dhcp.ts'
 import { type DhcpConfig, isWithin, type Range, type Reservation } from './config.ts'
 import type { LeaseTable } from './lease-table.ts'

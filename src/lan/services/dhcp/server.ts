@@ -3,8 +3,8 @@
  * the bytes. A new lease is acknowledged once it is stored, a renewal at once. No message makes it
  * walk all addresses or all leases.
  */
-import type { Clock } from '../../../netdev/clock.ts'
-import type { Log } from '../../../netdev/log.ts'
+import type { Clock } from '../../../base/clock.ts'
+import type { Log } from '../../../base/log.ts'
 import { formatIpv4 } from '../../../packet/address.ts'
 import type { DhcpMessage } from '../../../packet/dhcp.ts'
 import * as dhcp from '../../../packet/dhcp.ts'

@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { random } from '../../../../src/netdev/random.ts'
+import { random } from '../../../../src/base/random.ts'
 import { DHO_SERVER_IDENTIFIER } from '../../../../src/packet/dhcp.ts'
 import { get32 } from '../../../../src/packet/octets.ts'
 import {

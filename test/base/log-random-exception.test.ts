@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { EINVAL, VnetError } from '../../src/netdev/errno.ts'
-import { describeException, isOwnDefect } from '../../src/netdev/exception.ts'
-import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING, Log } from '../../src/netdev/log.ts'
-import { random } from '../../src/netdev/random.ts'
+import { EINVAL, VnetError } from '../../src/base/errno.ts'
+import { describeException, isOwnDefect } from '../../src/base/exception.ts'
+import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING, Log } from '../../src/base/log.ts'
+import { random } from '../../src/base/random.ts'
 
 describe('a log', () => {
   function logAt(level: number) {

@@ -1,9 +1,9 @@
 import { constants } from 'node:os'
 import { describe, expect, test } from 'vitest'
+import * as errnos from '../../src/base/errno.ts'
+import { EBUSY, EINVAL, errnoName, errnoText, VnetError } from '../../src/base/errno.ts'
+import { ERRNO_TABLE } from '../../src/base/errno-table.ts'
 import { check } from '../../src/linux/errno.ts'
-import * as errnos from '../../src/netdev/errno.ts'
-import { EBUSY, EINVAL, errnoName, errnoText, VnetError } from '../../src/netdev/errno.ts'
-import { ERRNO_TABLE } from '../../src/netdev/errno-table.ts'
 
 /** Second names of numbers in the table. */
 const ALIASES = new Set(['EWOULDBLOCK', 'EDEADLOCK', 'ENOTSUP'])

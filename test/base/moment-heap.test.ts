@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type HeapItem, MomentHeap } from '../../src/netdev/moment-heap.ts'
+import { type HeapItem, MomentHeap } from '../../src/base/moment-heap.ts'
 
 const item = (): HeapItem => ({ index: -1 })
 

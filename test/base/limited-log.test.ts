@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest'
-import { NSEC_PER_SEC } from '../../src/netdev/clock.ts'
-import { LimitedLog } from '../../src/netdev/limited-log.ts'
-import { LOGLEVEL_INFO, Log } from '../../src/netdev/log.ts'
+import { NSEC_PER_SEC } from '../../src/base/clock.ts'
+import { LimitedLog } from '../../src/base/limited-log.ts'
+import { LOGLEVEL_INFO, Log } from '../../src/base/log.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
 
 let clock: FakeClock

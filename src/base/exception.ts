@@ -1,6 +1,6 @@
-import { driverFrame, isOwn, SkbError } from '../skb/error.ts'
 import { VnetError } from './errno.ts'
 import { printableLines } from './printable.ts'
+import { driverFrame, isOwn } from './stack.ts'
 
 /**
  * Returns one line for an exception: its message, and the line of the driver's source that threw it
@@ -31,7 +31,7 @@ export function isOwnDefect(error: unknown): boolean {
 
 function describeError(error: Error): string {
   // The message names the driver's line already.
-  if (error instanceof SkbError && error.caller !== undefined) return `${error.name}: ${error.message}`
+  if ((error as { caller?: unknown }).caller !== undefined) return `${error.name}: ${error.message}`
   const place = placeOf(String(error.stack).split('\n'))
   // The text of what the system refused, or of a module that is not found, has its own place.
   const isExplained = error instanceof VnetError || (error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND'

@@ -1,0 +1,33 @@
+/** Log lines of frames and of what happens between them. */
+
+import type { Log } from '../base/log.ts'
+import { print } from '../packet/print.ts'
+import type { SkBuff } from '../skb/sk-buff.ts'
+
+/**
+ * Logs one frame as tcpdump would print it, for a device whose msgEnable has NETIF_MSG_PKTDATA:
+ * `tx-0 IP 198.18.0.1 > 198.18.0.2: ...` was sent by the kernel on transmit queue 0, `rx-0` is
+ * on its way to the kernel. `why` is added to the line of a frame that was dropped.
+ */
+export function logFrame(dev: FrameLog, way: 'tx' | 'rx', skb: SkBuff, why = ''): void {
+  const gso = skb.gsoSize === 0 ? '' : `, gso ${skb.gsoSize}`
+  logEvent(dev, () => `${way}-${skb.queueMapping} ${print(skb.bytes, skb.data, skb.len)}${gso}${why}`)
+}
+
+/** A device whose msgEnable turns on lines. */
+interface FrameLog {
+  readonly port: unknown
+  readonly log: Log
+  /** Takes such lines if only IFF_DEBUG asks for them. */
+  readonly debugLog: { info(kind: string, text: string | (() => string)): void } | undefined
+}
+
+/**
+ * Logs what happened between frames, for a device whose msgEnable has the bit of it: the caller has
+ * tested that, so that the text is not built in vain. A device without a port logs nothing.
+ */
+export function logEvent(dev: FrameLog, text: string | (() => string)): void {
+  if (dev.port === undefined) return
+  if (dev.debugLog !== undefined) dev.debugLog.info('IFF_DEBUG', text)
+  else dev.log.info(typeof text === 'string' ? text : text())
+}
