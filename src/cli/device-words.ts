@@ -30,17 +30,16 @@ function fullName({ name, netns }: Named): string {
 
 /**
  * Returns a device in the words of the `ready` line of `--json`. `state` is `up`, `down`, `cut` if
- * its cable is, or `no-carrier`; null is a value that an older vnet does not report.
+ * its cable is, or `no-carrier`.
  */
 export function deviceWords(device: FoundDevice) {
-  const { name, ifindex, netns = null, driver = null, mac = null, mtu = null, vnet, pid = null } = device
+  const { name, ifindex, netns = null, driver = null, mac, mtu, vnet, pid = null } = device
   const [state, txqs, rxqs] = [stateOf(device), device.txQueues, device.rxQueues]
   return { name, ifindex, netns, driver, state, mac, mtu, txqs, rxqs, vnet, pid }
 }
 
-function stateOf({ flags, carrier, cut }: FoundDevice): string | null {
-  if (flags === undefined) return null
+function stateOf({ flags, carrier, cut }: FoundDevice): string {
   if ((flags & IFF_UP) === 0) return 'down'
-  if (cut === true) return 'cut'
-  return carrier === false ? 'no-carrier' : 'up'
+  if (cut) return 'cut'
+  return carrier ? 'up' : 'no-carrier'
 }

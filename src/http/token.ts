@@ -7,24 +7,12 @@
  * make, and then shows a key that this process alone accepts.
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  linkSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { closeSync, constants, fstatSync, linkSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { IncomingHttpHeaders } from 'node:http'
 import { join } from 'node:path'
 import { makeRunDirectory, outerUid, RUN_DIRECTORY } from '../control/protocol/run-directory.ts'
 
 const FILE = 'page-secret'
-/** Made by earlier versions, which showed the token to every user as the name of a file. */
-const KNOWN_TO_OTHERS = /^page-token(-[\w-]{32}\.tmp)?$/
 /** 192 bits, in characters that a URL needs not escape. */
 const SECRET = /^[\w-]{32}$/
 const SECRET_BYTES = 24
@@ -78,8 +66,6 @@ export function tokenOf(secret: string, kind: Kind, url: string): string {
  * server has the same token after a restart; the first server makes it.
  */
 export function keptSecret(directory: string): string {
-  for (const name of readdirSync(directory))
-    if (KNOWN_TO_OTHERS.test(name)) rmSync(join(directory, name), { force: true })
   const path = join(directory, FILE)
   const kept = readKept(path)
   if (kept !== undefined) return kept

@@ -70,14 +70,9 @@ function addDevice({ device, stats, parts }: DeviceSnapshot, counter: Add, gauge
   const labels = labelsOf(device)
   const { driver = '', flags, carrier, cut, mtu } = device
   gauge('vnet_network_info', 'The driver of the interface', { ...labels, driver, pid: device.pid ?? '' }, 1)
-  gauge('vnet_network_up', 'Whether the interface is up', labels, flags && Number((flags & IFF_UP) !== 0))
-  gauge(
-    'vnet_network_carrier',
-    'Whether the interface has a carrier',
-    labels,
-    carrier === undefined ? carrier : +carrier,
-  )
-  gauge('vnet_network_cut', 'Whether the cable of the interface is cut', labels, cut === undefined ? cut : +cut)
+  gauge('vnet_network_up', 'Whether the interface is up', labels, +((flags & IFF_UP) !== 0))
+  gauge('vnet_network_carrier', 'Whether the interface has a carrier', labels, +carrier)
+  gauge('vnet_network_cut', 'Whether the cable of the interface is cut', labels, +cut)
   gauge('vnet_network_mtu_bytes', 'MTU of the interface', labels, mtu)
   gauge('vnet_network_held_frames', 'Frames of the interface that a driver, a ring or a wire holds', labels, stats.held)
   for (const field of linkStats64Fields) {

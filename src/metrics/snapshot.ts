@@ -15,7 +15,6 @@ import { findVnets, supported } from '../control/index.ts'
 export interface DeviceSnapshot {
   readonly device: FoundDevice
   readonly stats: DeviceStats
-  /** Empty if the vnet is too old to report them. */
   readonly parts: readonly PartInfo[]
   /** Empty if the device has no wire. */
   readonly stages: readonly StageReport[]
@@ -25,7 +24,7 @@ export interface VnetSnapshot {
   readonly pid: number
   /** How long it took to reply to the shortest request, in s; undefined if it did not. */
   readonly replied: number | undefined
-  /** Undefined if the vnet is too old to report it, or did not reply. */
+  /** Undefined if the vnet did not reply. */
   readonly runtime: RuntimeInfo | undefined
 }
 
@@ -51,10 +50,10 @@ async function readDevice(client: ControlClient, device: FoundDevice): Promise<D
   const { vnet } = device
   const [stats, parts, wire] = await Promise.all([
     client.stats(vnet, device),
-    supported(() => client.parts(vnet, device)),
+    client.parts(vnet, device),
     supported(() => client.wire(vnet, device)),
   ])
-  return stats && { device, stats, parts: parts ?? [], stages: wire?.stages ?? [] }
+  return stats && { device, stats, parts, stages: wire?.stages ?? [] }
 }
 
 async function readVnet(client: ControlClient, vnet: string, pid: number): Promise<VnetSnapshot> {

@@ -16,7 +16,7 @@ const READ: {
   parts: {
     interval: 250,
     async read(client, device, id) {
-      const parts = (await supported(() => client.parts(device.vnet, device))) ?? []
+      const parts = await client.parts(device.vnet, device)
       return { type: 'parts', time: Date.now(), id, parts }
     },
   },

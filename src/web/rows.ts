@@ -31,16 +31,13 @@ export function vnetRows(devices: readonly FoundDevice[]): VnetRow[] {
 }
 
 function deviceRow(device: FoundDevice): DeviceRow {
-  const { name, netns, driver = '', mac = '', mtu = 0, flags = 0, carrier, cut, txQueues, rxQueues, faults } = device
+  const { name, netns, driver = '', mac, mtu, flags, carrier, cut: isCut, txQueues, rxQueues, faults } = device
   return {
     id: deviceId(device),
     label: printable(netns === undefined ? name : `${netns}/${name}`),
     ...{ name, driver, mac, mtu },
     isUp: (flags & IFF_UP) !== 0,
-    // A vnet that is too old to report it has no cables either.
-    carrier: carrier ?? true,
-    isCut: cut ?? false,
-    ...{ txQueues, rxQueues, faults },
+    ...{ carrier, isCut, txQueues, rxQueues, faults },
   }
 }
 

@@ -1,6 +1,6 @@
 /** The frame that waits for a step. Pages without the token do not see the frame itself. */
 
-import { EOPNOTSUPP, EPERM, isErrno } from '../base/errno.ts'
+import { EPERM, isErrno } from '../base/errno.ts'
 import type { ControlClient, FoundDevice, StepHalt, StepState } from '../control/index.ts'
 import { type Packed, pack } from './feed.ts'
 import type { DeviceId, FeedMessage, StepInfo } from './feed-types.ts'
@@ -16,12 +16,12 @@ export async function readStep(client: ControlClient, device: FoundDevice, id: D
   return pack(message({ ...step, frame: undefined, source: undefined }), message(step))
 }
 
-/** An older vnet has no steps, and one of another user shows none. */
+/** A vnet of another user shows no steps. */
 async function stateOf(client: ControlClient, device: FoundDevice): Promise<StepState> {
   try {
     return await client.step(device.vnet, device)
   } catch (error) {
-    if (isErrno(error, EOPNOTSUPP) || isErrno(error, EPERM)) return { mode: 'off', every: 0, halt: undefined }
+    if (isErrno(error, EPERM)) return { mode: 'off', every: 0, halt: undefined }
     throw error
   }
 }

@@ -75,14 +75,14 @@ const failed = (line: string) => ({ status: 1, stdout: '', stderr: `vnet: ${line
 const NOT_RUNNING = { status: 1, stdout: '', stderr: 'vnet: no vnet is running in this network namespace\n' }
 
 describe('list', () => {
-  test('list prints a line for each interface, and - for what an older vnet does not report', async () => {
+  test('list prints a line for each interface', async () => {
     vnet({})
     const { stdout, ...rest } = await runMain('list')
     expect(rest).toEqual({ status: 0, stderr: '' })
     expect(stdout.split('\n')).toEqual([
       'interface  driver  state  mtu   mac                txqs  rxqs  pid',
       `sn0        snull   up     1500  00:53:4e:55:4c:30  2     1     ${process.pid}`,
-      `red/sn1    -       -      -     -                  1     1     ${process.pid}`,
+      `red/sn1    -       up     1500  00:53:4e:55:4c:30  1     1     ${process.pid}`,
       '',
     ])
     expect(await runMain('list', '--names')).toEqual(ok('sn0\nred/sn1\n'))
@@ -109,7 +109,7 @@ describe('list', () => {
     const [first, second] = JSON.parse(stdout).interfaces
     const words = { name: 'sn0', ifindex: 7, netns: null, driver: 'snull', state: 'up', mac: '00:53:4e:55:4c:30' }
     expect(first).toEqual({ ...words, mtu: 1500, txqs: 2, rxqs: 1, vnet: path, pid: process.pid })
-    expect(second).toMatchObject({ name: 'sn1', netns: 'red', driver: null, state: null })
+    expect(second).toMatchObject({ name: 'sn1', netns: 'red', driver: null, state: 'up' })
   })
 
   test.each([
@@ -169,8 +169,8 @@ describe('show', () => {
     expect(scenario).toEqual({ file: 'a.yaml', started: 1_800_000_000_000, repeat: 60_000, steps })
   })
 
-  test('show omits the parameters, the parts and the scenario if the vnet cannot report them', async () => {
-    vnet({ [GET_PARAM]: refuse, [GET_PARTS]: refuse, [GET_SCENARIO]: refuse })
+  test('show omits the parameters and the scenario of a vnet without a driver', async () => {
+    vnet({ [GET_PARAM]: refuse, [GET_PARTS]: none, [GET_SCENARIO]: refuse })
     const { stdout } = await runMain('show', 'red/sn1', '--json')
     expect(JSON.parse(stdout)).toMatchObject({ name: 'sn1', params: {}, parts: [], scenario: null })
   })

@@ -20,7 +20,7 @@ function stats(fields: Partial<Row> = {}): Row {
 function device(fields: Partial<DeviceStatistics>): DeviceStatistics {
   const drops = { tx: {}, rx: {} }
   const nothing = { total: stats(), queues: [stats()], rxQueues: 1, held: 0, drops, kernel: undefined }
-  return { name: 'vnet0', netns: undefined, ...nothing, ...fields }
+  return { name: 'vnet0', netns: undefined, time: 0, ...nothing, ...fields }
 }
 
 test('a device with one queue has a row for each direction', () => {

@@ -5,17 +5,19 @@ import { complaintAbout as complaintOf } from '../../src/cli/ask.ts'
 import type { Found, FoundDevice } from '../../src/control/index.ts'
 
 const device: FoundDevice = {
-  ...{
-    ifindex: 2,
-    name: 'sn0',
-    netns: undefined,
-    vnet: '/run/vnet/7-a.sock',
-    pid: 7,
-    txQueues: 1,
-    rxQueues: 1,
-    driver: 'snull',
-  },
-  ...{ carrier: true, flags: 1, mtu: 1500, mac: undefined },
+  ifindex: 2,
+  name: 'sn0',
+  netns: undefined,
+  vnet: '/run/vnet/7-a.sock',
+  pid: 7,
+  txQueues: 1,
+  rxQueues: 1,
+  driver: 'snull',
+  carrier: true,
+  cut: false,
+  flags: 1,
+  mtu: 1500,
+  mac: '00:53:4e:55:4c:30',
 }
 const entry = {
   pid: 77,

@@ -20,7 +20,7 @@ function stats(fields: Partial<Row> = {}): Row {
 function device(fields: Partial<DeviceStats>): DeviceStats {
   const drops = { tx: {}, rx: {} }
   const nothing = { total: stats(), queues: [stats()], rxQueues: 1, held: 0, drops, kernel: stats() }
-  return { name: 'sn0', ifindex: 1, netns: undefined, ...nothing, ...fields }
+  return { name: 'sn0', ifindex: 1, netns: undefined, time: 0, ...nothing, ...fields }
 }
 
 test('counters are spelled as in the kernel', () => {

@@ -12,12 +12,30 @@ const IFF_UP = 1
 function device(name: string, fields: Partial<DeviceStats>, totals: Partial<DeviceStats['total']> = {}): TopDevice {
   const none = linkStats64(new Float64Array(linkStats64Fields.length))
   const total = { ...none, requeues: 0, txTimeouts: 0, groMerged: 0, made: 0, ...totals }
-  const found = { name, ifindex: 1, netns: undefined, vnet: '/run/a', pid: PID, driver: 'snull', flags: IFF_UP }
+  const found = {
+    name,
+    ifindex: 1,
+    netns: undefined,
+    vnet: '/run/a',
+    pid: PID,
+    driver: 'snull',
+    flags: IFF_UP,
+    carrier: true,
+  }
   return {
     device: found as TopDevice['device'],
     stats: {
-      ...{ name, ifindex: 1, netns: undefined, total, queues: [total], rxQueues: 1, held: 0 },
-      ...{ drops: { tx: {}, rx: {} }, kernel: undefined, ...fields },
+      name,
+      ifindex: 1,
+      netns: undefined,
+      time: 0,
+      total,
+      queues: [total],
+      rxQueues: 1,
+      held: 0,
+      drops: { tx: {}, rx: {} },
+      kernel: undefined,
+      ...fields,
     },
     stopped: 0,
   }
@@ -95,15 +113,12 @@ test('a screen has the sums, the table with its units, and the help in its last 
     reasons: ['tx NEIGH 2'],
     cpu: 12.4,
   })
-  const { lines } = screenLines(content([busy, row('sn1', { tx: undefined, stopped: undefined })]), {
-    columns: 100,
-    rows: 6,
-  })
+  const { lines } = screenLines(content([busy, row('sn1', { tx: undefined })]), { columns: 100, rows: 6 })
   expect(lines).toEqual([
     'vnet top: 2 interfaces, 1.2k tx/s, 0.5 rx/s, 2 dropped/s, by name',
     'NAME  STATE  TX/s  TX bit/s  RX/s  RX bit/s  DROP/s  HELD  STOPPED  CPU%  DROPPED',
     'sn0      up  1.2k      8.0M   0.5        96       2     0      0/1    12  tx NEIGH 2',
-    'sn1      up     -         0     0         0       0     0        -     0  ',
+    'sn1      up     -         0     0         0       0     0      0/1     0  ',
     '',
     expect.stringMatching(/^q quit {2}n t r d c sort by .*scroll$|^q quit/),
   ])

@@ -31,7 +31,7 @@ async function served(options?: MemoryNetOptions) {
   const values = (devices[0]!.priv as { params: Record<string, unknown> }).params
   const other = await addDevice(memory, {}, { name: 'other' })
   const module = { name: 'snull', params: driver.params, values }
-  const vnet = vnetFamily({ devices: memory.net.devices, netnsOf: () => undefined, module })
+  const vnet = vnetFamily({ devices: memory.net.devices, now: () => 0, netnsOf: () => undefined, module })
   const families = new Map([[VNET_GENL_ID, vnet]])
   function perform(cmd: number, write: (b: MessageBuilder) => unknown, options: AskOptions & { flags?: number } = {}) {
     return read(ask(families, request(VNET_GENL_ID, cmd, { flags: NLM_F_ACK, ...options, write }), options))
@@ -209,7 +209,7 @@ describe('parameters', () => {
   })
 
   test('GET_PARAM of a vnet without a driver is EOPNOTSUPP', async () => {
-    const vnet = vnetFamily({ devices: [], netnsOf: () => undefined })
+    const vnet = vnetFamily({ devices: [], now: () => 0, netnsOf: () => undefined })
     const octets = request(VNET_GENL_ID, GET_PARAM, { flags: NLM_F_DUMP })
     expect(read(ask(new Map([[VNET_GENL_ID, vnet]]), octets)).acks).toMatchObject([{ error: -95 }])
   })
@@ -263,7 +263,7 @@ describe('IOCTL', () => {
   test('IOCTL returns what the driver wrote and where, and no data that it only read', async () => {
     const memory = memoryNet()
     await addDevice(memory, { ndoSiocdevprivate: writesInTheMiddle }, { name: 'sn0' })
-    const vnet = vnetFamily({ devices: memory.net.devices, netnsOf: () => undefined })
+    const vnet = vnetFamily({ devices: memory.net.devices, now: () => 0, netnsOf: () => undefined })
     const perform = (write: (b: MessageBuilder) => unknown) =>
       read(ask(new Map([[VNET_GENL_ID, vnet]]), request(VNET_GENL_ID, IOCTL, { write }))).answers[0]
     const at = (address: bigint) => (b: MessageBuilder) =>

@@ -79,7 +79,14 @@ async function vnet(around: number) {
   const events = new Events(memory.net, netnsOf, () => 0)
   ends.push(events)
   const module = { name: 'snull', params: driver.params, values }
-  const family = vnetFamily({ devices: memory.net.devices, netnsOf, module, events, captures: { start() {} } })
+  const family = vnetFamily({
+    devices: memory.net.devices,
+    now: () => 0,
+    netnsOf,
+    module,
+    events,
+    captures: { start() {} },
+  })
   const families = new Map([nlctrl([family]), family].map(each => [each.id, each]))
   const bytes = new Uint8Array(FUZZ_OCTETS + 2 * AROUND).fill(around)
   // Bytes of the same buffer lie before and behind, as in that of a connection.

@@ -26,7 +26,15 @@ function device(name: string, netns?: string): DeviceSnapshot {
   return {
     device: found as unknown as DeviceSnapshot['device'],
     stats: {
-      ...{ name, netns, ifindex: 1, total: row, queues: [row, row], rxQueues: 1, held: 6, kernel: undefined },
+      name,
+      netns,
+      ifindex: 1,
+      time: 0,
+      total: row,
+      queues: [row, row],
+      rxQueues: 1,
+      held: 6,
+      kernel: undefined,
       drops: { tx: { NEIGH: 11 }, rx: { RX_CRC: 12 } },
     },
     parts: parts as DeviceSnapshot['parts'],
@@ -35,7 +43,7 @@ function device(name: string, netns?: string): DeviceSnapshot {
 }
 
 const runtime: RuntimeInfo = {
-  time: undefined,
+  time: 0,
   ...{ loopActive: 1e9, loopIdle: 2e9, cpuUser: 3e9, cpuSystem: 4e9, poolUsed: 31, poolCapacity: 32 },
   loopDelay: { min: 1e6, mean: 2e6, max: 3e6, stddev: 4e6, p50: 5e6, p90: 6e6, p99: 7e6 },
   gc: [{ kind: 'minor', count: 5, time: 6e6 }],

@@ -1,7 +1,8 @@
 /**
  * A fake vnet: a socket and the file beside it. It sends the replies that a test sets, as bytes,
- * and records the requests. It is built on the codec and node:net alone, so that a mistake that
- * server and client share is noticed.
+ * after the attributes that each vnet sends (the last of two counts), and records the requests. It
+ * is built on the codec and node:net alone, so that a mistake that server and client share is
+ * noticed.
  */
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
@@ -24,6 +25,7 @@ import {
 
 const FAMILY = 0x3f0
 const EVENT = 11
+const [GET_DEVICES, GET_STATS, GET_WIRE, GET_RUNTIME] = [2, 3, 16, 22]
 
 type Write = (builder: MessageBuilder) => void
 
@@ -46,6 +48,14 @@ export interface FakeOptions {
 }
 
 const inode = (kind: string) => statSync(`/proc/self/ns/${kind}`).ino
+
+/** Writes an interface that is up with a carrier, or the time at which something was read. */
+export function writeUsual(builder: MessageBuilder, cmd: number): void {
+  if (cmd === GET_DEVICES) {
+    builder.u32(4, 1).u32(5, 1).u8(21, 1).u32(32, 0x1043).u32(33, 1500).u8(48, 0)
+    builder.binary(34, Uint8Array.of(0, 0x53, 0x4e, 0x55, 0x4c, 0x30))
+  } else if (cmd === GET_STATS || cmd === GET_WIRE || cmd === GET_RUNTIME) builder.u64(46, 0n)
+}
 
 /** The interface sn0, and sn1 in the namespace red. */
 const usual = () => [
@@ -157,6 +167,7 @@ export class FakeVnet implements Disposable {
         const type = message.type
         for (const write of writes) {
           builder.message(type, asked.dump ? NLM_F_MULTI : 0, message.seq).payload(genlmsghdr(asked.cmd, 1))
+          writeUsual(builder, asked.cmd)
           write(builder)
           send()
         }

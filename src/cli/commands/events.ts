@@ -96,7 +96,7 @@ function keyOf({ ifindex, netns }: { readonly ifindex: number; readonly netns?: 
 }
 
 /** Returns the events that have led to the present state of a device. */
-function begun({ ifindex, name, netns, flags = 0 }: DeviceInfo): DeviceEvent[] {
+function begun({ ifindex, name, netns, flags }: DeviceInfo): DeviceEvent[] {
   const events: DeviceEvent['event'][] = (flags & IFF_UP) === 0 ? ['registered'] : ['registered', 'up']
   const rest = { queue: undefined, txTimeouts: undefined, dropped: undefined }
   return events.map(event => ({ event, time: undefined, ifindex, name, netns, ...rest }))
@@ -110,7 +110,7 @@ function words({ event, time, name, ifindex, netns, ...rest }: DeviceEvent) {
   return { event, time: time ?? null, name, ifindex, netns: netns ?? null, ...rest }
 }
 
-/** Returns `2026-11-21T02:00:00.125Z sn0: up`; without the time if the vnet did not report it. */
+/** Returns `2026-11-21T02:00:00.125Z sn0: up`; without the time if it was before the command. */
 export function eventLine(event: DeviceEvent): string {
   const { time, queue, txTimeouts, dropped, direction, words, mode, step } = event
   const at = time === undefined ? '' : `${new Date(time).toISOString()} `

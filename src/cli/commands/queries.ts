@@ -43,7 +43,7 @@ function rows(devices: readonly FoundDevice[]): string[][] {
 export function show(name: string, { json, user }: QueryOptions, io: Io): Promise<number> {
   const print = async (client: ControlClient, device: FoundDevice) => {
     const found = (await params(client, device)) ?? []
-    const parts = (await supported(() => client.parts(device.vnet, device))) ?? []
+    const parts = await client.parts(device.vnet, device)
     const scenario = await supported(() => client.scenario(device.vnet, device))
     const words = deviceWords(device)
     if (json) {
@@ -64,8 +64,8 @@ export function show(name: string, { json, user }: QueryOptions, io: Io): Promis
 }
 
 /**
- * Returns the driver's parameters; undefined from an older vnet, which cannot report them. Those of
- * the wire are as they are now.
+ * Returns the driver's parameters, with the present stages of its wire; undefined if the vnet has
+ * no driver.
  */
 function params(client: ControlClient, device: FoundDevice): Promise<DriverParam[] | undefined> {
   return supported(async () => {

@@ -106,7 +106,7 @@ function print(file: string, simulation: Simulation, { json }: SimulateOptions, 
   if (json) for (const stage of stages) io.out(`${JSON.stringify({ event: 'wire', ...stage })}\n`)
   else {
     const words = { ab: simulation.wordsOf('ab'), ba: simulation.wordsOf('ba') }
-    io.out(wireTable(file, { time: undefined, words, stages }))
+    io.out(wireTable(file, { time: 0, words, stages }))
     for (const direction of DIRECTIONS) {
       const drops = simulation.drops(direction)
       // Drops of stages that were taken out, or before the first stage.

@@ -80,8 +80,7 @@ export function statsTable(
 
 function countRows(stats: DeviceStats, { all = false }: TableOptions, before: readonly DeviceStats[]): string[][] {
   const last = before.find(({ ifindex, netns }) => ifindex === stats.ifindex && netns === stats.netns)
-  // NaN if an older vnet does not report when it read them.
-  const seconds = ((stats.time ?? Number.NaN) - (last?.time ?? Number.NaN)) / 1000
+  const seconds = (stats.time - (last?.time ?? stats.time)) / 1000
   const rows = [[label(stats), 'vnet', 'kernel', ...(seconds > 0 ? ['vnet/s'] : [])]]
   function add(name: string, count: (stats: DeviceStats) => number, kernel?: string): void {
     const rate = last === undefined ? 0 : Math.round((count(stats) - count(last)) / seconds)

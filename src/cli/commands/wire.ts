@@ -61,7 +61,7 @@ async function change(name: string, ab: string | undefined, ba: string | undefin
 
 /** Returns an object for each stage, and one for a direction that has none. */
 function jsonWords({ name, netns }: Named, { time, words, stages }: WireInfo): object[] {
-  const head = { event: 'wire', name, netns: netns ?? null, time: time ?? null }
+  const head = { event: 'wire', name, netns: netns ?? null, time }
   return (['ab', 'ba'] as const).flatMap((direction): object[] => {
     const own = stages.filter(stage => stage.direction === direction)
     if (own.length === 0) return [{ ...head, direction, words: words[direction], stage: null }]
@@ -74,9 +74,9 @@ function jsonWords({ name, netns }: Named, { time, words, stages }: WireInfo): o
  * `before`, read earlier, there is a column `out/s`.
  */
 export function wireTable(name: string, wire: WireInfo, before?: WireInfo): string {
-  const { words, stages, time = Number.NaN } = wire
+  const { words, stages, time } = wire
   const head = (['ab', 'ba'] as const).map((way: WireDirection) => `${name} ${way}: ${words[way] || 'off'}`)
-  const seconds = (time - (before?.time ?? Number.NaN)) / 1000
+  const seconds = (time - (before?.time ?? time)) / 1000
   const isTimed = stages.some(({ late }) => late !== undefined)
   const rows = [
     ['', 'in', 'out', 'held', 'dropped', 'duplicated', 'corrupted', 'reordered', 'marked'],

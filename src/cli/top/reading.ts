@@ -7,8 +7,8 @@ import type { ControlClient, DeviceStats, FoundDevice } from '../../control/inde
 export interface TopDevice {
   readonly device: FoundDevice
   readonly stats: DeviceStats
-  /** Transmit queues that are stopped; undefined if the vnet is too old to report it. */
-  readonly stopped: number | undefined
+  /** Transmit queues that are stopped. */
+  readonly stopped: number
 }
 
 /** The CPU time of a process so far, and when it was read, both in ms. */
@@ -50,23 +50,15 @@ async function readOne(
   problems: Set<string>,
 ): Promise<TopDevice | undefined> {
   try {
-    const [stats, stopped] = await Promise.all([client.stats(device.vnet, device), stoppedQueues(client, device)])
+    const { vnet } = device
+    const [stats, parts] = await Promise.all([client.stats(vnet, device), client.parts(vnet, device)])
+    const stopped = parts.filter(({ kind, state }) => kind === 'queue' && state === 'stopped').length
     return stats && { device, stats, stopped }
   } catch (error) {
     if (!(error instanceof VnetError)) throw error
     // What ended is no problem: the next round does not find it.
     if (!['ECONNREFUSED', 'ENODEV'].includes(error.code)) problems.add(error.message)
     return undefined
-  }
-}
-
-async function stoppedQueues(client: ControlClient, device: FoundDevice): Promise<number | undefined> {
-  try {
-    const parts = await client.parts(device.vnet, device)
-    return parts.filter(({ kind, state }) => kind === 'queue' && state === 'stopped').length
-  } catch (error) {
-    if (error instanceof VnetError && error.code === 'EOPNOTSUPP') return undefined
-    throw error
   }
 }
 

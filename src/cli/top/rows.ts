@@ -18,7 +18,7 @@ export interface TopRow {
   readonly reasons: readonly string[]
   /** Transmit queues, and those that are stopped. */
   readonly queues: number
-  readonly stopped: number | undefined
+  readonly stopped: number
   readonly held: number
   /** Of one core, in percent: of the process, which the interfaces of a vnet share. */
   readonly cpu: number | undefined
@@ -51,8 +51,7 @@ function keyOf({ device: { vnet, ifindex, netns } }: TopDevice): string {
 }
 
 function row({ device, stats, stopped }: TopDevice, last: TopDevice | undefined, cpu: number | undefined): TopRow {
-  // NaN if an older vnet does not report when it read them.
-  const seconds = ((stats.time ?? Number.NaN) - (last?.stats.time ?? Number.NaN)) / 1000
+  const seconds = (stats.time - (last?.stats.time ?? stats.time)) / 1000
   /** Of a counter; undefined if it fell, which is a reset. */
   const rate = (count: (from: TopDevice['stats']) => number): number | undefined => {
     if (last === undefined || !(seconds > 0)) return undefined
@@ -68,7 +67,7 @@ function row({ device, stats, stopped }: TopDevice, last: TopDevice | undefined,
   return {
     name: label(device),
     driver: device.driver ?? '',
-    state: deviceWords(device).state ?? '-',
+    state: deviceWords(device).state,
     tx: rate(({ total }) => total.txPackets),
     txBytes: rate(({ total }) => total.txBytes),
     rx: rate(({ total }) => total.rxPackets),

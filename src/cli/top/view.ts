@@ -119,7 +119,7 @@ function tableOf(rows: readonly TopRow[], { inBytes }: View): string[] {
     ['NAME', 'STATE', 'TX/s', `TX ${unit}`, 'RX/s', `RX ${unit}`, 'DROP/s', 'HELD', 'STOPPED', 'CPU%'],
     ...rows.map(row => [
       ...[row.name, row.state, amount(row.tx), data(row.txBytes), amount(row.rx), data(row.rxBytes)],
-      ...[amount(row.drops), `${row.held}`, row.stopped === undefined ? '-' : `${row.stopped}/${row.queues}`],
+      ...[amount(row.drops), `${row.held}`, `${row.stopped}/${row.queues}`],
       row.cpu === undefined ? '-' : row.cpu.toFixed(0),
     ]),
   ])

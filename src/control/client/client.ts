@@ -11,7 +11,7 @@
  */
 
 import { setTimeout } from 'node:timers/promises'
-import { EINVAL, EPROTO, isErrno, VnetError } from '../../base/errno.ts'
+import { EPROTO, VnetError } from '../../base/errno.ts'
 import type { SegmentEntryKind } from '../../lan/switch/segment-entry.ts'
 import { loadNative, type Native } from '../../linux/native.ts'
 import { netnsCookieOf } from '../../linux/socket-identity.ts'
@@ -126,12 +126,7 @@ export class ControlClient {
    * and of the kernel, which would cost the vnet most of the time.
    */
   async allStats(vnet: string): Promise<DeviceStats[]> {
-    const ask = (scope?: number) => this.#dump(vnet, commands.getStats, { scope })
-    const found = await ask(scopeNumbers.own).catch(error => {
-      // An older vnet does not know the flag.
-      if (isErrno(error, EINVAL)) return ask()
-      throw error
-    })
+    const found = await this.#dump(vnet, commands.getStats, { scope: scopeNumbers.own })
     return found.flatMap(reply => deviceStats([reply]) ?? [])
   }
 
@@ -155,10 +150,7 @@ export class ControlClient {
     return wireInfo(await this.#dump(vnet, commands.getWire, which(device), device.name))
   }
 
-  /**
-   * Returns the scenario that changes the wires of a device. EOPNOTSUPP if the device has none, or
-   * the vnet is older.
-   */
+  /** Returns the scenario that changes the wires of a device. EOPNOTSUPP if it has none. */
   async scenario(vnet: string, device: Device): Promise<ScenarioInfo> {
     return scenarioInfo(await this.#dump(vnet, commands.getScenario, which(device), device.name))
   }
@@ -169,10 +161,7 @@ export class ControlClient {
     return found.map(({ part }) => part)
   }
 
-  /**
-   * Returns what the program of a vnet uses: its event loop, garbage collection, memory, CPU time.
-   * EOPNOTSUPP from an older vnet.
-   */
+  /** Returns the resources that a vnet uses: event loop, garbage collection, memory, CPU time. */
   async runtime(vnet: string): Promise<RuntimeInfo> {
     const { time, runtime } = await this.#one(vnet, commands.getRuntime, {})
     return { time, ...runtime }

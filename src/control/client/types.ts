@@ -23,7 +23,7 @@ export interface Device {
   readonly netns?: string | undefined
 }
 
-/** The state of a device. An older vnet does not report all of it. */
+/** The state of a device. */
 export type DeviceInfo = Omit<Named<DeviceReply>, 'faults'> & {
   /** The faults that `trigger` can cause; undefined if the driver does not list them. */
   readonly faults?: readonly string[] | undefined
@@ -83,8 +83,8 @@ export type DriverParam = Reply<typeof commands.getParam.reply>
 
 /** The statistics of a device at one moment. */
 export interface DeviceStats extends Device {
-  /** When they were read, in milliseconds since 1970; an older vnet does not report it. */
-  readonly time?: number | undefined
+  /** When they were read, in milliseconds since 1970. */
+  readonly time: number
   readonly total: LinkStats64 & QueueCounters
   /** Row q: transmit queue q and, if q < rxQueues, receive queue q. */
   readonly queues: readonly (LinkStats64 & QueueCounters)[]
@@ -123,7 +123,7 @@ export type WireDirection = DeviceWire['direction']
 /** The wires of a device. */
 export interface WireInfo {
   /** When they were read, in milliseconds since 1970. */
-  readonly time: number | undefined
+  readonly time: number
   /** The words of each direction; empty without a stage. */
   readonly words: Readonly<Record<WireDirection, string>>
   /** The stages of ab, then those of ba. */
@@ -179,7 +179,8 @@ type DeviceReply = Reply<typeof commands.getDevices.reply>
 type EventReply = Reply<typeof commands.event.reply>
 type StatsReply = Reply<typeof commands.getStats.reply>
 type StepReply = NonNullable<Reply<typeof commands.step.reply>['step']>
-type StageReply = NonNullable<Reply<typeof commands.getWire.reply>['stage']>
+type WireReply = Reply<typeof commands.getWire.reply>
+type StageReply = NonNullable<WireReply['stage']>
 type Entry<K extends SegmentEntryKind> = NonNullable<Reply<typeof commands.getSegment.reply>[K]>
 export type HostInfo = Omit<Entry<'host'>, 'addresses'> & {
   /** The link-local address comes last. */
@@ -197,7 +198,7 @@ export type PartInfo = Reply<typeof commands.getParts.reply>['part']
 /** What the program of a vnet uses. Times are in ns, memory in bytes. */
 export type RuntimeInfo = Reply<typeof commands.getRuntime.reply>['runtime'] & {
   /** When it was read, in milliseconds since 1970. */
-  readonly time: number | undefined
+  readonly time: number
 }
 
 type Counts = Readonly<Record<string, number>>
@@ -250,14 +251,15 @@ function stepSource({ file, line, lines = '', first }: StepReply): StepSource | 
 }
 
 /** From the messages of a dump: those of the directions, then those of the stages. */
-export function wireInfo(replies: readonly Reply<typeof commands.getWire.reply>[]): WireInfo {
+export function wireInfo(replies: readonly WireReply[]): WireInfo {
   const words = { ab: '', ba: '' }
   const stages: StageReport[] = []
   for (const { direction, words: given, stage } of replies) {
     if (direction === 'ab' || direction === 'ba') words[direction] = given ?? ''
     if (stage !== undefined) stages.push(stageReport(stage))
   }
-  return { time: replies[0]?.time, words, stages }
+  const [{ time }] = replies as [WireReply]
+  return { time, words, stages }
 }
 
 /** From the messages of a dump: that of the scenario, then those of its steps. */

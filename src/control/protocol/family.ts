@@ -102,7 +102,7 @@ const runtimePolicy = requiring(
 )
 const attachmentPolicy = requiring(made.wireAttachmentPolicy, 'bytes')
 
-/** The commands. Each reply is what the oldest vnet sends, at least. */
+/** The commands. */
 export const commands = {
   ...made.commands,
   echo: {
@@ -112,11 +112,14 @@ export const commands = {
   },
   getDevices: {
     ...getDevices,
-    reply: defaulting(requiring(getDevices.reply, 'ifindex', 'ifname'), { txQueues: 0, rxQueues: 0 }),
+    reply: requiring(
+      getDevices.reply,
+      ...(['ifindex', 'ifname', 'flags', 'mtu', 'mac', 'carrier', 'cut', 'txQueues', 'rxQueues'] as const),
+    ),
   },
   getStats: {
     ...getStats,
-    reply: defaulting(requiring(statsReply, 'ifindex', 'ifname'), {
+    reply: defaulting(requiring(statsReply, 'ifindex', 'ifname', 'time'), {
       ...{ rxQueues: 0, requeues: 0, txTimeouts: 0, groMerged: 0, made: 0, held: 0 },
     }),
   },
@@ -160,7 +163,10 @@ export const commands = {
   getWire: {
     ...getWire,
     // Each message has a stage, or the words of a direction.
-    reply: policy({ ...getWire.reply.fields, stage: nested(getWire.reply.fields.stage.type, stagePolicy) }),
+    reply: requiring(
+      policy({ ...getWire.reply.fields, stage: nested(getWire.reply.fields.stage.type, stagePolicy) }),
+      'time',
+    ),
   },
   setWire: {
     ...setWire,
@@ -190,7 +196,7 @@ export const commands = {
     ...getRuntime,
     reply: requiring(
       policy({ ...getRuntime.reply.fields, runtime: nested(getRuntime.reply.fields.runtime.type, runtimePolicy) }),
-      'runtime',
+      ...(['time', 'runtime'] as const),
     ),
   },
 }

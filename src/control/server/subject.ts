@@ -18,7 +18,7 @@ export interface Subject {
   readonly captures?: { start(wanted: WantedCapture, caller: Caller): void } | undefined
   readonly runtime?: Pick<Runtime, 'read'> | undefined
   /** The wall clock, in milliseconds since 1970. */
-  readonly now?: () => number
+  readonly now: () => number
 }
 
 /** The running driver and its parameters; the driver itself reads `values`. */

@@ -60,7 +60,7 @@ export function vnetFamily(subject: Subject): Family {
     doit() {
       const { runtime, now } = subject
       if (runtime === undefined) throw new VnetError(EOPNOTSUPP, 'vnet_nl', 'the program is not known here')
-      return { time: now?.(), runtime: runtime.read() }
+      return { time: now(), runtime: runtime.read() }
     },
   })
   return {
@@ -107,9 +107,10 @@ function* allStats(subject: Subject, devices: readonly NetDevice[], scope: numbe
     // Of the same moment as the sums, however late the client reads them.
     const queues = queueCounters(dev)
     const rows = queues.map((_, queue) => dev.counters.queue(queue).slice())
+    const time = subject.now()
     yield deviceStats(subject, dev, { caller, isOwn })
     for (const [queue, row] of rows.entries()) {
-      yield { ...identify(subject, dev), queue, stats: { row }, ...queues[queue] }
+      yield { ...identify(subject, dev), time, queue, stats: { row }, ...queues[queue] }
     }
   }
 }
@@ -126,7 +127,7 @@ function deviceStats(subject: Subject, dev: NetDevice, { caller, isOwn = false }
   const counted = { ...sumOfCounters(queueCounters(dev)), held: dev.slotsUsed }
   return {
     ...identify(subject, dev),
-    ...{ txQueues: dev.numTxQueues, rxQueues: dev.numRxQueues, time: subject.now?.() },
+    ...{ txQueues: dev.numTxQueues, rxQueues: dev.numRxQueues, time: subject.now() },
     ...{ stats: { row: dev.getStats64(), isBrief: isOwn }, kernelStats: kernel && { row: kernel } },
     drops: isOwn && dropped.length === 0 ? undefined : dropped,
     ...(isOwn ? withoutZeros(counted) : counted),

@@ -18,11 +18,11 @@ export function wires(subject: Subject): Operation[] {
   const getWire = operation(commands.getWire, {
     dumpit(which) {
       const found = wiresOf(subject, theOne(subject, which))
-      const time = subject.now?.()
+      const time = subject.now()
       // All of one moment, however late the client reads them.
       return [
         ...found.map(({ direction, words }) => ({ time, direction, words: wireText(words) })),
-        ...found.flatMap(wire => wire.report().map(stageWords)).map(stage => ({ stage })),
+        ...found.flatMap(wire => wire.report().map(stageWords)).map(stage => ({ time, stage })),
       ]
     },
   })
@@ -52,7 +52,7 @@ export function wires(subject: Subject): Operation[] {
     dumpit(which) {
       const [{ scenario }] = wiresOf(subject, theOne(subject, which)) as [DeviceWire]
       if (scenario === undefined) throw new VnetError(EOPNOTSUPP, 'vnet_nl', 'the wire has no scenario')
-      return scenarioMessages(scenario, subject.now?.())
+      return scenarioMessages(scenario, subject.now())
     },
   })
   return [getWire, setWire, getScenario]

@@ -277,7 +277,10 @@ describe('a vnet refuses', () => {
     let started = 0
     const captures = { start: () => started++ }
     const families = new Map([
-      [VNET_GENL_ID, vnetFamily({ devices: net.devices, netnsOf: () => undefined, captures: captures as never })],
+      [
+        VNET_GENL_ID,
+        vnetFamily({ devices: net.devices, now: () => 0, netnsOf: () => undefined, captures: captures as never }),
+      ],
     ])
     const { cmd } = commands.capture
     const { acks } = read(ask(families, request(VNET_GENL_ID, cmd, { flags: NLM_F_ACK, write })))
@@ -288,7 +291,12 @@ describe('a vnet refuses', () => {
   test('a client without the right, with the reason', async () => {
     const { net } = await served()
     const captures = { start: () => {} }
-    const vnet = vnetFamily({ devices: net.devices, netnsOf: () => undefined, captures: captures as never })
+    const vnet = vnetFamily({
+      devices: net.devices,
+      now: Date.now,
+      netnsOf: () => undefined,
+      captures: captures as never,
+    })
     const bytes = request(VNET_GENL_ID, commands.capture.cmd, { flags: NLM_F_ACK })
     const { acks } = read(ask(new Map([[VNET_GENL_ID, vnet]]), bytes, { missing: 'only root may capture' }))
     expect(acks).toMatchObject([{ error: -1, message: 'only root may capture' }])

@@ -50,7 +50,7 @@ async function served() {
   const one = await addDevice(memory, {}, { name: 'one', txqs: 2, rxqs: 1 })
   const two = await addDevice(memory, {}, { name: 'two' })
   const netnsOf = (dev: unknown) => (dev === two.dev ? 'red' : undefined)
-  const vnet = vnetFamily({ devices: memory.net.devices, netnsOf })
+  const vnet = vnetFamily({ devices: memory.net.devices, now: () => 0, netnsOf })
   return { ...memory, one, two, families: only(nlctrl([vnet]), vnet) }
 }
 
@@ -183,7 +183,7 @@ test('each operation has the handlers and the rights that docs/vnet_nl.yaml spec
     const changes = each.flags?.includes('admin-perm') ?? false
     return [last, each.do !== undefined, each.dump !== undefined, changes]
   })
-  const { operations } = vnetFamily({ devices: [], netnsOf: () => undefined })
+  const { operations } = vnetFamily({ devices: [], now: () => 0, netnsOf: () => undefined })
   const done = operations.map(({ cmd, doit, dumpit, changes }) => [cmd, !!doit, !!dumpit, changes])
   // EVENT is not an operation.
   expect(done).toEqual(said.filter(([, ...can]) => can.includes(true)))
@@ -242,7 +242,7 @@ describe('GET_DEVICES', () => {
       return twin
     })
     const by = (devices: NetDevice[], write: (b: MessageBuilder) => unknown) => {
-      const vnet = vnetFamily({ devices, netnsOf: each => places.get(each) })
+      const vnet = vnetFamily({ devices, now: () => 0, netnsOf: each => places.get(each) })
       return read(ask(only(vnet), request(VNET_GENL_ID, GET_DEVICES, { write: b => write(b.u32(1, dev.ifindex)) })))
     }
     expect(by(twins.toReversed(), b => b).answers).toEqual([one])
@@ -357,7 +357,7 @@ describe('GET_STATS', () => {
     const memory = memoryNet()
     const kept: SkBuff[] = []
     const one = await addDevice(memory, { ndoStartXmit: skb => void kept.push(skb) }, { name: 'one' })
-    const vnet = vnetFamily({ devices: memory.net.devices, netnsOf: () => undefined })
+    const vnet = vnetFamily({ devices: memory.net.devices, now: () => 0, netnsOf: () => undefined })
     const held = () =>
       read(ask(only(vnet), request(VNET_GENL_ID, GET_STATS, { write: b => b.u32(1, one.dev.ifindex) }))).answers[0]!
         .held
@@ -399,7 +399,7 @@ describe('GET_STATS', () => {
   test('a long dump comes in parts of whole messages and has every queue once', async () => {
     const memory = memoryNet()
     await addDevice(memory, {}, { name: 'wide', txqs: 256, rxqs: 256 })
-    const vnet = vnetFamily({ devices: memory.net.devices, netnsOf: () => undefined })
+    const vnet = vnetFamily({ devices: memory.net.devices, now: () => 0, netnsOf: () => undefined })
     const sent = ask(only(vnet), request(VNET_GENL_ID, GET_STATS, { flags: NLM_F_DUMP, write: b => b.u32(6, 1) }))
     expect(sent.dumped.length).toBeGreaterThan(8)
     for (const octets of sent.dumped) expect(octets.length).toBeLessThan(16_384)

@@ -47,7 +47,7 @@ function listened(options: MemoryNetOptions = {}) {
   })
   const netnsOf = (dev: NetDevice) => (dev.name === 'far' ? 'red' : undefined)
   const events = new Events(memory.net, netnsOf, () => NOW)
-  const vnet = vnetFamily({ devices: memory.net.devices, netnsOf, events })
+  const vnet = vnetFamily({ devices: memory.net.devices, now: () => 0, netnsOf, events })
   const [operation] = vnet.operations.filter(({ cmd }) => cmd === SUBSCRIBE)
   /** SUBSCRIBE by client 0. */
   function subscribe(write: (b: MessageBuilder) => unknown = () => {}): void {
@@ -168,7 +168,7 @@ test('a subscriber that names an interface gets no drops events of others', asyn
 test('SUBSCRIBE to unknown events is EINVAL, and to a vnet without events EOPNOTSUPP', async () => {
   const { subscribe } = listened()
   expect(() => subscribe(b => b.u64(30, 1n).u32(29, 0x80000001))).toThrow(/events: 0x80000001 is unknown/)
-  const vnet = vnetFamily({ devices: [], netnsOf: () => undefined })
+  const vnet = vnetFamily({ devices: [], now: () => 0, netnsOf: () => undefined })
   expect(read(ask(new Map([[VNET_GENL_ID, vnet]]), request(VNET_GENL_ID, SUBSCRIBE))).acks).toMatchObject([
     { error: -95 },
   ])

@@ -25,7 +25,9 @@ const memoryNet = memoryNets()
 async function served(options: MemoryNetOptions = {}) {
   const memory = memoryNet(options)
   const { dev, port } = await addDevice(memory, {}, { name: 'one' })
-  const families = new Map([[VNET_GENL_ID, vnetFamily({ devices: memory.net.devices, netnsOf: () => undefined })]])
+  const families = new Map([
+    [VNET_GENL_ID, vnetFamily({ devices: memory.net.devices, now: () => 0, netnsOf: () => undefined })],
+  ])
   function inject(list: Uint8Array, missing?: string) {
     const write = (b: { string(type: number, text: string): { binary(type: number, bytes: Uint8Array): unknown } }) =>
       b.string(IFNAME, 'one').binary(FRAMES, list)

@@ -14,7 +14,7 @@ test('a client without rights gets vnet’s counters, and never makes vnet ask t
   const memory = memoryNet()
   const { dev } = await addDevice(memory, {}, { name: 'eth9' })
   const readings = vi.spyOn(dev, 'kernelStats')
-  const family = vnetFamily({ devices: memory.net.devices, netnsOf: () => undefined })
+  const family = vnetFamily({ devices: memory.net.devices, now: () => 0, netnsOf: () => undefined })
   const families = new Map<number, Family>([[FAMILY, family]])
   const one = request(FAMILY, GET_STATS, { write: b => b.string(2, 'eth9') }).slice()
   const all = request(FAMILY, GET_STATS, { flags: NLM_F_DUMP }).slice()

@@ -101,7 +101,7 @@ describe('STEP', () => {
 
   test('a client without rights neither steps nor sees what waits', async () => {
     const { sn0, memory } = await snullPair(memoryNet())
-    const vnet = vnetFamily({ devices: memory.net.devices, netnsOf: () => undefined })
+    const vnet = vnetFamily({ devices: memory.net.devices, now: () => 0, netnsOf: () => undefined })
     const families = new Map([[VNET_GENL_ID, vnet]])
     const missing = 'only root may do this'
     const perform = (mode?: number) =>

@@ -113,7 +113,9 @@ test('wrong words are refused by the client and by the vnet, and change neither 
     name: expect.stringMatching('Error'),
     message: expect.stringContaining('los'),
   })
-  const families = new Map([[VNET_GENL_ID, vnetFamily({ devices: net.devices, netnsOf: () => undefined })]])
+  const families = new Map([
+    [VNET_GENL_ID, vnetFamily({ devices: net.devices, now: () => 0, netnsOf: () => undefined })],
+  ])
   const set = (write: (b: MessageBuilder) => unknown, missing?: string) =>
     read(
       ask(

@@ -20,7 +20,7 @@ function stage(more: Partial<Stage>): Stage {
 }
 
 const wire = (second: number, id: string, ...stages: Stage[]): FeedMessage => {
-  return { type: 'wire', time: START + 1000 * second, id, wire: { time: undefined, words: { ab: '', ba: '' }, stages } }
+  return { type: 'wire', time: START + 1000 * second, id, wire: { time: 0, words: { ab: '', ba: '' }, stages } }
 }
 
 /** Frames in these parts, by kind and name. */
