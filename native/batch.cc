@@ -165,7 +165,7 @@ napi_value ReadBatch(napi_env env, napi_callback_info info) {
   const Batch& batch = *call.batch;
   int64_t total = 0;
   int32_t i = 0;
-  // (2) One call reads a batch of frames into slots of the pool.
+  // (1) One call reads a batch of frames into slots of the pool.
   for (; i < call.n; i++) {
     size_t length;
     uint8_t* at = batch.frame(i, &length);
@@ -191,7 +191,7 @@ napi_value WriteBatch(napi_env env, napi_callback_info info) {
   if (!call.parse<3>(env, info)) return result(env, -EINVAL);
   const Batch& batch = *call.batch;
   int32_t i = 0;
-  // (5d) One call hands a batch of frames to the network stack.
+  // (5) One call hands a batch of frames to the network stack.
   for (; i < call.n; i++) {
     size_t length;
     const uint8_t* at = batch.frame(i, &length);

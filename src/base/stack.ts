@@ -10,11 +10,24 @@ export const OWN = decodeURIComponent(new URL('../', import.meta.url).pathname)
  * (/my-driver.js:12:7)`, or `at /my-driver.js:12:7`; undefined if unknown.
  */
 export function callerOf(fn: Fn): string | undefined {
-  const trace: { stack?: unknown } = {}
-  Error.captureStackTrace(trace, fn)
-  const frame = driverFrame(String(trace.stack).split('\n'))
+  const frame = driverFrame(stackOf(fn))
   if (frame === undefined) return undefined
   return frame.endsWith(')') ? `by ${frame}` : `at ${frame}`
+}
+
+/** Returns the lines of the stack above the call of `fn`. */
+function stackOf(fn: Fn): string[] {
+  const trace: { stack?: unknown } = {}
+  Error.captureStackTrace(trace, fn)
+  return String(trace.stack).split('\n')
+}
+
+/** Returns the source line that called `fn`, vnet's own or a driver's, as `/my-driver.js:12`. */
+export function callerLine(fn: Fn): string | undefined {
+  const frame = stackOf(fn)
+    .map(stackFrame)
+    .find(found => found !== undefined)
+  return /^(?:.* \()?(\/.+:\d+):\d+\)?$/.exec(frame ?? '')?.[1]
 }
 
 /**

@@ -170,10 +170,10 @@ const commands: readonly ControlCommand[] = [
   },
   {
     name: 'step',
-    description: 'show the frame that waits for a step of its way, or have frames wait, go on, or all pass',
+    description: 'single-step frames: show the current one, turn stepping on or off, or run the next step',
     args: [IF(), new Argument('[on|off|next]').choices(['on', 'off', 'next'])],
     options: [
-      new Option('--every <time>', 'with `on`: a step goes on by itself after this time, such as 500ms').argParser(
+      new Option('--every <time>', 'with `on`: run each step by itself after this time, such as 500ms').argParser(
         interval,
       ),
       json(),

@@ -13,7 +13,7 @@ import { NETDEV_UNREGISTER, NETREG_REGISTERED } from '../netdev/if.ts'
 import { devSetMtu } from '../netdev/link-change.ts'
 import type { Net } from '../netdev/net.ts'
 import { devOpen, registerNetdev, unregisterNetdev } from '../netdev/register.ts'
-import { Stepper } from '../netdev/step.ts'
+import { StepGate } from '../netdev/step-gate.ts'
 import { type End, EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
 import type { CommonOptions } from './options.ts'
 import type { Output, WebUrls } from './output.ts'
@@ -49,7 +49,7 @@ export async function live(run: Run): Promise<number> {
     if (net.devices.length === 0) end(undefined)
   })
   const stopListening = io.onEnd(end)
-  if (run.options.step !== undefined) new Stepper(net, run.options.step)
+  if (run.options.step !== undefined) new StepGate(net, run.options.step)
   const stopReloading = driver.reload && io.onReload?.(() => tryReload(driver, net.log))
   try {
     const configured = await bringUp(run)
@@ -57,7 +57,7 @@ export async function live(run: Run): Promise<number> {
     output.ready(configured, driver, run.urls)
     const why = await ended
     // A frame that waits at one device is in a slot of another, which would report it as held.
-    net.stepper?.off()
+    net.gate?.off()
     await takeDown(plans)
     // The statistics are the last line, if nothing goes wrong.
     net.log.flush()

@@ -64,7 +64,7 @@ export interface CommonOptions extends CaptureFileOptions {
   keepPrivileges?: boolean
   debug?: boolean
   chaos?: number
-  /** ns after which a frame that waits for a step goes on; 0 is never. */
+  /** ns after which each step of a frame runs by itself; 0 is never. */
   step?: number
   json?: boolean
   verbose?: number
@@ -153,7 +153,7 @@ export function commonOptions(): Option[] {
     'Watching a driver:': [
       option(
         '--step [time]',
-        'halt each frame before each step of its way, for `vnet step`; with a time it then goes on by itself',
+        'halt frames before each step of their path, for `vnet step`; with a time, each step then runs by itself',
         stepTime,
       ),
     ],

@@ -60,7 +60,7 @@ function startXmit(skb: SkBuff, dev: NetDevice<CablePriv>): number {
   if (peer === undefined || slot === undefined || (peer.flags & IFF_UP) === 0) skb.drop(SKB_DROP_REASON_DEV_READY)
   else if (skb.len < ETH_HLEN) skb.drop(SKB_DROP_REASON_PKT_TOO_SMALL)
   else if (skb.gsoSize === 0 && skb.len > peer.mtu + ETH_HLEN + VLAN_HLEN) skb.drop(SKB_DROP_REASON_PKT_TOO_BIG)
-  else slot.wire.push(skb) // (4) The wire takes the frame over.
+  else slot.wire.push(skb) // (3) The wire takes the frame over.
   return NETDEV_TX_OK
 }
 

@@ -80,7 +80,7 @@ function startXmit(skb: SkBuff, dev: NetDevice<LoopPriv>): number {
   flows?.steer(skb)
   const queue = skb.queueMapping % dev.numRxQueues
   if (log) logEvent(dev, `copied to RX queue ${queue}`)
-  // (4) The frame moves to a ring of the driver's own.
+  // (3) The frame moves to a ring of the driver's own.
   if (rxRings[queue].push(skb)) processRxRing(queue, dev)
   else skb.drop(SKB_DROP_REASON_FULL_RING)
   return NETDEV_TX_OK

@@ -100,7 +100,7 @@ export class FrameQueue implements PortQueue {
     this.#batches = batches
   }
 
-  /** (2) One native call reads a batch of frames into slots of the pool. */
+  /** (1) One native call reads a batch of frames into slots of the pool. */
   read(into: SkBuff[], max: number): number {
     const { offsets, lengths, handle } = this.#batch
     const slots = this.#slots
@@ -120,7 +120,7 @@ export class FrameQueue implements PortQueue {
     return got
   }
 
-  /** (5d) One native call hands a batch of frames to the network stack. */
+  /** (5) One native call hands a batch of frames to the network stack. */
   submit(from: Ring): number {
     const header = this.#vnetHdrLen
     let sent = 0

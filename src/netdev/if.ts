@@ -90,9 +90,6 @@ export const NETIF_MSG_FRAMES =
   NETIF_MSG_RX_STATUS |
   NETIF_MSG_PKTDATA
 
-/** No message: frames halt at netifRx, for `net.stepper` (step.ts). */
-export const NETIF_MSG_STEP = 1 << 30
-
 /** `regState` */
 export const NETREG_UNINITIALIZED = 0
 export const NETREG_REGISTERED = 1
@@ -117,7 +114,7 @@ export const NETDEV_POST_INIT = 16
 export const NETDEV_TX_TIMEOUT = 0x100
 /** vnet's own: the stages of a wire of the device were changed. */
 export const NETDEV_WIRE = 0x101
-/** vnet's own: a frame of the device waits for a step (`net.stepper`), or that began or ended. */
+/** vnet's own: a frame of the device waits for a step, or `net.gate` was turned on or off. */
 export const NETDEV_STEP = 0x102
 
 /** ioctls of a socket that reach a driver. */

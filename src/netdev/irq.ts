@@ -94,7 +94,7 @@ export class Irq {
     return bits
   }
 
-  /** The driver's handler, for a Stepper; undefined once it is freed. */
+  /** The driver's handler, for a StepGate; undefined once it is freed. */
   get code(): unknown {
     return this.#handler && this.#code
   }

@@ -16,7 +16,6 @@ import {
   NETDEV_DOWN,
   NETDEV_UP,
   NETIF_MSG_FRAMES,
-  NETIF_MSG_STEP,
 } from './if.ts'
 import { callNdo, request } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
@@ -28,7 +27,7 @@ const RESTRICTED =
 /** Sets the fields of a device that is being registered from its interface. It counts as down. */
 export function adoptLink(dev: NetDevice, link: LinkState): void {
   dev.flags = link.flags & ~IFF_UP
-  if ((dev.flags & IFF_DEBUG) !== 0) dev.msgEnable = NETIF_MSG_FRAMES | (dev.msgEnable & NETIF_MSG_STEP)
+  if ((dev.flags & IFF_DEBUG) !== 0) dev.msgEnable = NETIF_MSG_FRAMES
   dev.mtu = link.mtu
   dev.txQueueLen = link.txQueueLen
   dev.mc = link.multicast
@@ -100,8 +99,7 @@ function setRxMode(dev: NetDevice): void {
 
 function flagsChanged(dev: NetDevice, flags: number): void {
   if (((flags ^ dev.flags) & IFF_DEBUG) !== 0) {
-    const messages = (flags & IFF_DEBUG) !== 0 ? NETIF_MSG_FRAMES : dev.net.msgEnable
-    dev.msgEnable = messages | (dev.msgEnable & NETIF_MSG_STEP)
+    dev.msgEnable = (flags & IFF_DEBUG) !== 0 ? NETIF_MSG_FRAMES : dev.net.msgEnable
   }
   dev.flags = (flags & ~IFF_UP) | (dev.flags & IFF_UP)
   setRxMode(dev)

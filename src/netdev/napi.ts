@@ -100,7 +100,7 @@ export class Napi {
     return this.#listed
   }
 
-  /** The driver's function, for a Stepper; undefined unless it is to run. */
+  /** The driver's function, for a StepGate; undefined unless it is to run. */
   get code(): unknown {
     return this.#scheduled ? this.#poll : undefined
   }

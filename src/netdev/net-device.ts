@@ -37,6 +37,7 @@ import type { HeaderOps, Ifmap, NetDeviceOps } from './ops.ts'
 import type { PartSource } from './parts.ts'
 import type { LinkKsettings, Port } from './port.ts'
 import { RxQueue } from './rx-queue.ts'
+import type { StepGate } from './step-gate.ts'
 import { TxQueue } from './tx-queue.ts'
 import { Watchdog } from './watchdog.ts'
 
@@ -130,6 +131,11 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   get net(): Net {
     if (this.#net === undefined) throw new VnetError(EINVAL, this.name, 'the device is not registered')
     return this.#net
+  }
+
+  /** What its frames wait at while stepping is on; undefined otherwise. */
+  get gate(): StepGate | undefined {
+    return this.#net?.gate
   }
 
   /** What carries its frames; undefined before it is registered, and after it is gone. */
@@ -330,12 +336,11 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     this.mergesWire = this.#mergesWire
     for (const txq of this.tx) txq.attach(queues[txq.index])
     debug?.watch(this as NetDevice)
-    this.net.stepper?.adopt(this as NetDevice)
   }
 
   /** Drops what the kernel did not take. */
   purge(): void {
-    this.#net?.stepper?.purge(this as NetDevice)
+    this.gate?.purge(this as NetDevice)
     for (const rxq of this.#rx) rxq.purge(SKB_DROP_REASON_DEV_STOPPED)
   }
 

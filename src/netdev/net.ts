@@ -16,7 +16,7 @@ import type { Debug } from './debug/debug.ts'
 import { GSO_SEGS_MAX } from './gso.ts'
 import type { NetDevice } from './net-device.ts'
 import type { Platform } from './port.ts'
-import type { Stepper } from './step.ts'
+import type { StepGate } from './step-gate.ts'
 
 /** Frames that one native call reads at most. */
 export const BATCH = 16
@@ -88,8 +88,8 @@ export class Net {
   readonly debug: Debug | undefined
   /** The registered devices, in the order of their registration. */
   readonly devices: NetDevice[] = []
-  /** What halts frames on their way, until `off` (step.ts); undefined unless requested. */
-  stepper: Stepper | undefined
+  /** Makes frames wait at each step of their path; undefined unless requested. */
+  gate: StepGate | undefined
   /** Segments of the GSO frame being cut. */
   readonly segments = new Ring(GSO_SEGS_MAX)
 
@@ -208,10 +208,14 @@ export class Net {
    * wait for them.
    */
   flush(more = false): void {
+    if (this.gate !== undefined) {
+      this.gate.changed()
+      return
+    }
     // Not again from a handler that closes its device.
     if (this.#irqCount + this.#napiCount !== 0 && !this.#inSoftirq) this.#softirq()
     let kept = 0
-    // (5c) After each batch, every queue with frames for the kernel is written out.
+    // (5) After each batch, every queue with frames is written to the kernel.
     for (let i = 0; i < this.#dirtyCount; i++) {
       const queue = this.#dirty[i]
       if (!queue.flush(more)) this.#dirty[kept++] = queue
@@ -219,7 +223,7 @@ export class Net {
     this.#dirtyCount = kept
   }
 
-  /** The interrupt that is taken next, or else the poll that runs next. For a Stepper. */
+  /** The interrupt that is taken next, or else the poll that runs next. For a StepGate. */
   get softirq(): Softirq | undefined {
     // What was freed or disabled meanwhile does nothing.
     while (this.#irqCount > 0 && this.#irqs[0].code === undefined) this.#takeIrqs(1)
@@ -249,10 +253,6 @@ export class Net {
   }
 
   #softirq(): void {
-    if (this.stepper !== undefined) {
-      this.stepper.changed()
-      return
-    }
     const nested = this.#polling
     this.#polling = this.#inSoftirq = true
     for (let round = 0; round < SOFTIRQ_ROUNDS && this.#irqCount + this.#napiCount !== 0; round++) {

@@ -23,40 +23,34 @@ import {
 import { canOffload } from './features.ts'
 import { logEvent, logFrame } from './frame-log.ts'
 import { skbChecksumHelp, skbGsoSegment } from './gso.ts'
-import {
-  ETH_HLEN,
-  IFF_UP,
-  NETDEV_CHANGE,
-  NETIF_MSG_LINK,
-  NETIF_MSG_PKTDATA,
-  NETIF_MSG_STEP,
-  NETREG_REGISTERED,
-} from './if.ts'
+import { ETH_HLEN, IFF_UP, NETDEV_CHANGE, NETIF_MSG_LINK, NETIF_MSG_PKTDATA, NETREG_REGISTERED } from './if.ts'
 import { callNdo, request } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
 
+/** What calls netifRx: a driver, the end of a wire, or a client that injects a frame. */
+export type FrameSource = 'driver' | 'wire' | 'client'
+
 /**
- * (5a) netif_rx: gives a frame to the kernel, which receives it on `skb.dev`, on the queue it came
+ * (4) netif_rx: gives a frame to the kernel, which receives it on `skb.dev`, on the queue it came
  * from. It is written out after the batch that is being handled. What the receiving side has no
  * offload for is done here first.
  */
 export function netifRx(skb: SkBuff): void {
+  netifRxFrom(skb, 'driver')
+}
+
+/** netifRx for vnet's own code, which is not a driver. */
+export function netifRxFrom(skb: SkBuff, from: FrameSource): void {
   const dev = skb.dev as NetDevice | undefined
-  if (skb.owner < OWNER_HOLDER || dev === undefined) throw notReceivable(skb)
+  if (skb.owner < OWNER_HOLDER || dev === undefined) throw notReceivable(skb, from)
   skb.owner = OWNER_PORT
-  if ((dev.msgEnable & (NETIF_MSG_PKTDATA | NETIF_MSG_STEP)) !== 0 && isHalted(skb, dev)) return
-  netifRxNow(skb, dev)
-}
-
-/** Logs a frame if that is wanted. Returns true if it waits for a step. */
-function isHalted(skb: SkBuff, dev: NetDevice): boolean {
   if ((dev.msgEnable & NETIF_MSG_PKTDATA) !== 0) logFrame(dev, 'rx', skb)
-  const { stepper } = dev.net
-  stepper?.received(skb)
-  return stepper !== undefined
+  const { gate } = dev
+  if (gate !== undefined) gate.received(skb, from)
+  else netifRxNow(skb, dev)
 }
 
-/** The rest of netifRx: what comes after a frame waited for a step. */
+/** The rest of netifRx, after the frame has waited at the step gate. */
 export function netifRxNow(skb: SkBuff, dev: NetDevice): void {
   if ((skb.ipSummed === CHECKSUM_PARTIAL || skb.gsoSize !== 0) && !canOffload(skb, dev.features)) finish(skb, dev)
   else dev.receive(skb)
@@ -70,10 +64,11 @@ export function netifRxDrop(skb: SkBuff, dev: NetDevice, reason: number): void {
   skb.drop(reason)
 }
 
-function notReceivable({ owner }: SkBuff): Error {
-  if (owner < OWNER_HOLDER) return handedOn(owner, netifRx, 'netif_rx')
+function notReceivable({ owner }: SkBuff, from: FrameSource): Error {
+  const called = from === 'driver' ? netifRx : netifRxFrom
+  if (owner < OWNER_HOLDER) return handedOn(owner, called, 'netif_rx')
   const why = 'set skb.dev; if a ring had it, it was freed meanwhile'
-  return skbPanic('netif_rx of a frame that is on no device', netifRx, why)
+  return skbPanic('netif_rx of a frame that is on no device', called, why)
 }
 
 /** Completes checksums and cuts GSO frames in software, for a receiving side without offloads. */

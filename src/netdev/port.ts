@@ -3,7 +3,7 @@
  * a port in memory is one (testing/memory-port.ts), so everything above a port runs without root.
  * Every Port passes test/support/port-conformance.ts.
  *
- * PortQueue is the way of the frames. Port, below it, is the administration of the interface, and
+ * PortQueue carries the frames. Port, below it, is the administration of the interface, and
  * Platform is where ports come from.
  */
 

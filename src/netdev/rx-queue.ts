@@ -36,8 +36,6 @@ export class RxQueue {
   /** Undefined while frames are not merged. */
   #gro: Gro | undefined
   #dirty = false
-  /** True while it is written only by calls of flush(), for a Stepper. */
-  #held = false
 
   constructor(dev: RxOwner, port: PortQueue) {
     const { net } = dev
@@ -64,15 +62,7 @@ export class RxQueue {
     return this.#ring.peek(0)
   }
 
-  /** Begins or ends to wait for calls of flush(). */
-  hold(on: boolean): void {
-    this.#held = on
-    // A queue that is dirty already does not report it.
-    this.#dirty = on
-    if (!on && this.#ring.length > 0) this.#mark()
-  }
-
-  /** (5b) Queues a frame for the kernel, or drops it if a whole ring waits for the kernel. */
+  /** (5) Queues a frame for the kernel, or drops it if a whole ring waits for the kernel. */
   push(skb: SkBuff): void {
     if (this.#gro?.receive(skb, this.#dev.features)) {
       this.#dev.counters.merged(skb)
@@ -80,7 +70,7 @@ export class RxQueue {
       return
     }
     if (!this.#ring.push(skb)) {
-      this.flush()
+      this.write()
       if (!this.#ring.push(skb)) {
         skb.owner = OWNER_PORT
         skb.drop(SKB_DROP_REASON_CPU_BACKLOG)
@@ -91,15 +81,20 @@ export class RxQueue {
     if (!this.#dirty) this.#mark()
   }
 
-  /** Writes out what waits. If `more` come and one may be merged, it waits and returns false. */
+  /** For Net.flush. Returns false if `more` frames follow and one of them may be merged. */
   flush(more = false): boolean {
     if (more && this.#gro?.open) return false
-    this.#dirty = this.#held
+    this.#dirty = false
+    this.write()
+    return true
+  }
+
+  /** Writes its frames to the kernel, as many as that has room for. */
+  write(): void {
     this.#gro?.flush()
-    if (this.#ring.length === 0) return true
+    if (this.#ring.length === 0) return
     this.#port.submit(this.#ring)
     if (this.#ring.length !== 0) this.#retry.at(this.#dev.net.clock.now() + RETRY)
-    return true
   }
 
   /** Drops what the kernel does not have. */

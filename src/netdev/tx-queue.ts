@@ -31,8 +31,6 @@ const DRV_STOPPED = 1 << 1
 const NO_SLOT = 1 << 2
 const REQUEUED = 1 << 3
 const READ_FAILED = 1 << 4
-/** Its frames wait for a step of `net.stepper`. */
-const HALTED = 1 << 5
 
 /** After NETDEV_TX_BUSY without a stop, the frame is offered again after this time. */
 const RETRY = NSEC_PER_MSEC
@@ -130,7 +128,7 @@ export class TxQueue {
   deactivate(): void {
     this.#set(DEV_DOWN)
     this.#retry?.cancel()
-    this.#state &= ~(REQUEUED | NO_SLOT | READ_FAILED | HALTED)
+    this.#state &= ~(REQUEUED | NO_SLOT | READ_FAILED)
     this.#requeue.purge(SKB_DROP_REASON_DEV_STOPPED)
     // Not the batch of a poll: a driver may close its device in the middle of one.
     const batch: SkBuff[] = []
@@ -148,42 +146,30 @@ export class TxQueue {
     this.#clear(NO_SLOT)
   }
 
-  /** True while it waits for steps. */
-  get halted(): boolean {
-    return (this.#state & HALTED) !== 0
-  }
-
-  /** True if a step may be done: nothing but the step is missing. */
+  /** True if the driver may be given frames. */
   get ready(): boolean {
-    return this.#state === HALTED
+    return this.#state === 0
   }
 
-  /** The frame that the driver gets with the next step; undefined if that reads one. */
+  /** The first frame that was read and waits for the driver. */
   get waiting(): SkBuff | undefined {
     return this.#requeue.peek(0)
   }
 
-  /** Hands the frame that waits to the driver, or reads one, which then waits. For a Stepper. */
+  /** For a StepGate: gives the driver the first waiting frame, or else reads one, which waits. */
   step(): void {
-    if (this.#requeue.length === 0) {
-      this.#readOne()
-      return
-    }
-    this.#state &= ~HALTED
-    this.#draining = true
-    try {
-      const skb = this.#requeue.shift() as SkBuff
-      if (this.dev.cut) skb.drop(SKB_DROP_REASON_TX_CARRIER)
-      else this.#xmit(skb)
-    } finally {
-      this.#draining = false
-    }
-    this.#continue()
+    const skb = this.#requeue.shift()
+    if (skb === undefined) this.#readOne()
+    else if (this.dev.cut) skb.drop(SKB_DROP_REASON_TX_CARRIER)
+    else this.#xmit(skb)
+    this.continue()
   }
 
-  /** Goes on without steps. */
-  release(): void {
-    this.#clear(HALTED)
+  /** Gives the driver the waiting frames, and reads again, if nothing prevents that. */
+  continue(): void {
+    if (this.#state !== 0 || this.dev.gate?.holds(this)) return
+    if (this.#requeue.length > 0) this.#drainRequeue()
+    if (this.#state === 0) this.#port?.resume()
   }
 
   /** Reads a frame, which waits on the queue that the driver chooses for it. */
@@ -196,19 +182,13 @@ export class TxQueue {
       if (dev.cut) skb.drop(SKB_DROP_REASON_TX_CARRIER)
       else this.#select(skb).#park(skb)
     }
-    if (this.#requeue.length === 0) this.#clear(HALTED)
   }
 
+  /** Keeps a frame that the driver cannot be given now. */
   #park(skb: SkBuff): void {
     if ((this.#state & DEV_DOWN) !== 0) skb.drop(SKB_DROP_REASON_DEV_STOPPED)
     else if (!this.#requeue.push(skb)) skb.drop(SKB_DROP_REASON_QDISC_DROP)
-    else this.#halt()
-  }
-
-  /** Waits for a step. */
-  #halt(): void {
-    this.#set(HALTED)
-    this.dev.net.stepper?.waits(this)
+    else this.dev.gate?.holds(this)
   }
 
   #log(what: string): void {
@@ -231,15 +211,7 @@ export class TxQueue {
   #clear(reason: number): void {
     if ((this.#state & reason) === 0) return
     this.#state &= ~reason
-    if (!this.#draining) this.#continue()
-  }
-
-  /** Gives the driver what waits, and reads again, if nothing keeps it from that. */
-  #continue(): void {
-    if (this.#state === HALTED) this.dev.net.stepper?.changed()
-    if (this.#state !== 0) return
-    if (this.#requeue.length > 0) this.#drainRequeue()
-    if (this.#state === 0) this.#port?.resume()
+    if (!this.#draining) this.continue()
   }
 
   /** Reads a batch. Each frame is counted when it is read, as the kernel counts it. */
@@ -261,9 +233,11 @@ export class TxQueue {
   /** Returns true if more frames may wait: it is then called again. */
   #poll(status: number): boolean {
     const { dev } = this
-    if (status >= 0 && dev.net.stepper === undefined) return dev.net.poll(this.#pollBatch)
-    if (status >= 0) this.#halt()
-    if (status === -EBADFD) dev.linkLost()
+    if (status >= 0 && dev.gate === undefined) return dev.net.poll(this.#pollBatch)
+    if (status >= 0) {
+      this.#port?.pause()
+      dev.gate?.waits(this)
+    } else if (status === -EBADFD) dev.linkLost()
     return false
   }
 
@@ -317,11 +291,10 @@ export class TxQueue {
     }
   }
 
-  /** (3) Hands a frame to the driver, which owns it from here on. */
+  /** (2) Hands a frame to the driver, which owns it from here on. */
   #xmit(skb: SkBuff): void {
     if (this.#state !== 0) {
-      if ((this.#state & DEV_DOWN) !== 0) skb.drop(SKB_DROP_REASON_DEV_STOPPED)
-      else if (!this.#requeue.push(skb)) skb.drop(SKB_DROP_REASON_QDISC_DROP)
+      this.#park(skb)
       return
     }
     const { dev } = this
@@ -366,10 +339,6 @@ export class TxQueue {
   }
 
   #drainRequeue(): void {
-    if (this.dev.net.stepper !== undefined) {
-      this.#halt()
-      return
-    }
     this.#draining = true
     try {
       this.dev.net.poll(this.#drainBatch)

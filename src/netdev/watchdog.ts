@@ -54,7 +54,7 @@ export class Watchdog {
     dev.net.flush()
     const now = dev.net.clock.now()
     // The interrupt that a queue waits for may wait for a step.
-    if (dev.net.stepper !== undefined) {
+    if (dev.gate !== undefined) {
       this.watch()
       return
     }

@@ -283,7 +283,7 @@ export class MemoryQueue implements PortQueue {
     const n = pool.peek(this.#slots, want, this.#offsets)
     if (n === 0) return -ENOBUFS
     let bytes = 0
-    // (2) A batch of frames is copied into slots of the pool.
+    // (1) A batch of frames is copied into slots of the pool.
     for (let i = 0; i < n; i++) {
       const frame = this.#next()
       const skb = pool.take(this.#slots, frame.bytes.length)
@@ -307,7 +307,7 @@ export class MemoryQueue implements PortQueue {
     const port = this.#port
     const n = from.length
     const up = port.up && !this.#dead
-    // (5d) The frames are copied out; their slots are free again.
+    // (5) The frames are copied out; their slots are free again.
     for (let i = 0; i < n; i++) {
       if (up && port.room <= 0) return i
       const skb = from.shift() as SkBuff

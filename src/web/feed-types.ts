@@ -92,10 +92,10 @@ export interface FrameRow {
   readonly bytes: string
 }
 
-/** A frame that waits for a step, before the step with this number of docs/internals.md. */
+/** A frame that waits for a step of its path. */
 export interface StepInfo {
   readonly id: DeviceId
-  /** 1: read from the kernel, 2: ndoStartXmit, 3: interrupt or poll, 4: netifRx, 5: write. */
+  /** 1: read from the kernel, 2: ndoStartXmit, 3: driver or wire, 4: netifRx, 5: write. */
   readonly step: 1 | 2 | 3 | 4 | 5
   /** What runs next: `ndoStartXmit`, `snull_interrupt`. */
   readonly next: string

@@ -1,6 +1,6 @@
 /** The end of every wire: a frame arrives at the device immediately and unchanged. */
 import type { NetDevice } from '../netdev/net-device.ts'
-import { netifRx } from '../netdev/netif.ts'
+import { netifRxFrom } from '../netdev/netif.ts'
 import { SKB_DROP_REASON_TX_CARRIER } from '../skb/drop-reason.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { Wire } from './wire.ts'
@@ -17,7 +17,7 @@ export function direct(to: NetDevice): Wire {
         return
       }
       skb.dev = to
-      netifRx(skb)
+      netifRxFrom(skb, 'wire')
     },
   }
 }

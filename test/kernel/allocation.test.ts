@@ -16,7 +16,7 @@ import { startVnet, stopConserved } from '../support/vnet-process.ts'
 const BURST = 500
 const WARM_UP = 40_000
 const ROUNDS = 5
-/** Rounds after which all code on the way of a frame is compiled, even on a busy machine. */
+/** Rounds after which all code on the path of a frame is compiled, even on a busy machine. */
 const MOST_ROUNDS = 80
 const ROUND = 40_000
 /** Bytes that may stay, including compiled code: far less than one object a frame. */

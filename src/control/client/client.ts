@@ -219,7 +219,7 @@ export class ControlClient {
   }
 
   /**
-   * Stepping: `on` has every frame of the vnet wait before each step of its way, `next` does the
+   * Stepping: `on` has every frame of the vnet wait before each step of its path, `next` does the
    * step that comes next, `off` lets all go on. Without a mode it only asks. Returns what waits
    * then.
    */

@@ -43,7 +43,7 @@ export type DeviceEvent = Omit<Named<EventReply>, 'wireDirection' | 'wireWords' 
 
 /** What waits for a step: which, on which device, and what runs next, such as `ndoStartXmit`. */
 export interface StepPlace {
-  /** 1: read from the kernel, 2: ndoStartXmit, 3: interrupt, poll or wire, 4: netifRx, 5: write. */
+  /** 1: read from the kernel, 2: ndoStartXmit, 3: driver or wire, 4: netifRx, 5: write. */
   readonly number: number
   readonly device: Device
   readonly queue: number

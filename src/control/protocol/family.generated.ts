@@ -140,9 +140,9 @@ export const eventNumbers = {
 export const stepModeNumbers = {
   /** Frames pass. In a request, what waits goes on, in order. */
   off: 0,
-  /** Each frame waits before each step of its way. */
+  /** Each frame waits before each step of its path. */
   on: 1,
-  /** In a request, do the step for which a frame waits. */
+  /** In a request, run the step for which a frame waits. */
   next: 2,
 } as const
 
@@ -758,7 +758,7 @@ export const commands = {
    */
   getParts: { name: 'GET_PARTS', cmd: 20, request: strict({ ...which }), reply: policy({ part: vnetAttributes.part }) },
   /**
-   * Has each frame wait before each step of its way, lets the next step be done, or ends that. All
+   * Makes each frame wait before each step of its path, runs the next step, or turns that off. All
    * devices of the vnet wait, since a frame passes from one to another. Returns what waits then.
    * EINVAL for `next` while the mode is off. Requires rights.
    */

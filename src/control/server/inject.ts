@@ -2,7 +2,7 @@
 import { EINVAL, ENETDOWN, VnetError } from '../../base/errno.ts'
 import { ETH_HLEN } from '../../netdev/if.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
-import { ethTypeTrans, netifRunning, netifRx, netifRxDrop } from '../../netdev/netif.ts'
+import { ethTypeTrans, netifRunning, netifRxDrop, netifRxFrom } from '../../netdev/netif.ts'
 import { VLAN_HLEN } from '../../packet/vlan.ts'
 import { SKB_DROP_REASON_PKT_TOO_BIG, SKB_DROP_REASON_PKT_TOO_SMALL } from '../../skb/drop-reason.ts'
 import { commands, vnetAttributes } from '../protocol/family.ts'
@@ -45,7 +45,7 @@ function receive(dev: NetDevice, list: Uint8Array): { taken: number; refused: nu
     }
     skb.dev = dev
     ethTypeTrans(skb, dev)
-    netifRx(skb)
+    netifRxFrom(skb, 'client')
     // Writing is part of the time that requests may take.
     if (taken % BATCH === BATCH - 1) dev.net.flush()
   }

@@ -1,11 +1,11 @@
-/** STEP: has frames wait before each step of their way, and returns what waits. */
+/** STEP: makes frames wait before each step of their path, and returns the step that is next. */
 
 import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import { EINVAL, VnetError } from '../../base/errno.ts'
 import { functionLines, placeLines, type SourceLines } from '../../linux/function-place.ts'
 import type { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
-import { type Halt, Stepper } from '../../netdev/step.ts'
+import { type Halt, StepGate } from '../../netdev/step-gate.ts'
 import { commands, vnetAttributes } from '../protocol/family.ts'
 import { type Operation, operation, Refusal } from './operation.ts'
 import { identify, type Subject, theOne } from './subject.ts'
@@ -23,13 +23,13 @@ export function step(subject: Subject): Operation {
     doit({ mode, every = 0, ...which }) {
       const { net } = theOne(subject, which)
       if (mode === 'on') turnOn(net, every * NSEC_PER_MSEC)
-      else if (mode === 'off') net.stepper?.off()
+      else if (mode === 'off') net.gate?.off()
       else if (mode === 'next') next(net)
       else if (mode !== undefined) throw new Refusal(EINVAL, vnetAttributes.stepMode.type, `there is no ${mode}`)
-      const halt = net.stepper?.halt
+      const halt = net.gate?.halt
       return {
-        mode: net.stepper === undefined ? ('off' as const) : ('on' as const),
-        every: (net.stepper?.every ?? 0) / NSEC_PER_MSEC,
+        mode: net.gate === undefined ? ('off' as const) : ('on' as const),
+        every: (net.gate?.every ?? 0) / NSEC_PER_MSEC,
         ...(halt !== undefined && { step: { ...placeOf(halt, subject.netnsOf), ...frameOf(halt), ...sourceOf(halt) } }),
       }
     },
@@ -51,22 +51,22 @@ export function step(subject: Subject): Operation {
 
 /** What an event has: no bytes of the frame, which not every subscriber may see. */
 export function stepDetails(dev: NetDevice, netnsOf: Subject['netnsOf']): object {
-  const { stepper } = dev.net
-  const halt = stepper?.halt
+  const { gate } = dev.net
+  const halt = gate?.halt
   return {
-    stepMode: stepper === undefined ? 'off' : 'on',
+    stepMode: gate === undefined ? 'off' : 'on',
     ...(halt !== undefined && { step: placeOf(halt, netnsOf) }),
   }
 }
 
 function turnOn(net: Net, every: number): void {
-  if (net.stepper === undefined) new Stepper(net, every)
-  else net.stepper.every = every
+  if (net.gate === undefined) new StepGate(net, every)
+  else net.gate.every = every
 }
 
-function next({ stepper }: Net): void {
-  if (stepper === undefined) throw new VnetError(EINVAL, 'vnet_nl', 'frames do not wait for steps: turn that on first')
-  stepper.next()
+function next({ gate }: Net): void {
+  if (gate === undefined) throw new VnetError(EINVAL, 'vnet_nl', 'frames do not wait for steps: turn that on first')
+  gate.next()
 }
 
 function placeOf({ step: number, dev, queue, next }: Halt, netnsOf: Subject['netnsOf']) {

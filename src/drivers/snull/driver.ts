@@ -96,12 +96,12 @@ function startXmit(skb: SkBuff, dev: NetDevice<SnullPriv>): number {
   addressToHost(skb, peer.devAddr)
   skb.padto(ETH_ZLEN)
   const queue = skb.queueMapping
-  // (4) The board takes the frame over, and the peer's interrupt handler receives it.
+  // (3) The board takes the frame over, and the peer's interrupt handler receives it.
   if (!hw.transmit(skb, peer, peer.priv.hw)) dev.tx[queue].stop()
   return NETDEV_TX_OK
 }
 
-/** (4) continues here: the kernel is given a frame that the board received. */
+/** (3) continues here: hands the kernel a frame that the board received. */
 function rx(skb: SkBuff, dev: NetDevice<SnullPriv>): void {
   const { priv } = dev
   if (priv.params.lowmem !== 0 && takes(priv.params.lowmem, ++priv.received)) {

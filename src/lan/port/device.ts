@@ -44,7 +44,7 @@ function stop(dev: NetDevice<LanPriv>): void {
 
 function startXmit(skb: SkBuff, dev: NetDevice<LanPriv>): number {
   if (dev.carrier)
-    dev.priv.port.transmit(skb) // (4) handed over to the segment
+    dev.priv.port.transmit(skb) // (3) The segment takes the frame over.
   else skb.drop(SKB_DROP_REASON_TX_CARRIER)
   return NETDEV_TX_OK
 }

@@ -1,7 +1,7 @@
 /** What the step view shows, without elements. */
 import type { DeviceId, Header, StepInfo, VnetRow } from '../feed-types.ts'
 
-/** The way of a frame: what each step does, and where. */
+/** The path of a frame: what each of its five steps does. */
 export const STEPS = [
   { title: 'Read', text: 'from the kernel' },
   { title: 'ndoStartXmit', text: 'of the driver' },
@@ -32,7 +32,7 @@ export function stateWords(
   vnets: readonly VnetRow[],
   before?: StepInfo,
 ): string {
-  if (mode === 'off') return 'Frames pass. Halt them to see each step of their way.'
+  if (mode === 'off') return 'Frames pass. Halt them to see each step of their path.'
   if (step === undefined && before?.frame !== undefined && before.step < 5)
     return 'The frame went no further: it was dropped, or the driver or the wire keeps it. Frames shows why.'
   if (step === undefined) return 'No frame waits. Send one, by ping for instance.'

@@ -1,4 +1,4 @@
-/** Step by step: a frame halts before each step of its way, and goes on by a click or a key. */
+/** Step by step: a frame halts before each step of its path. A click or a key runs the step. */
 import type { Command, FeedMessage, StepInfo } from '../feed-types.ts'
 import type { App, View } from './app.ts'
 import { CommandBox } from './command-box.ts'
@@ -29,7 +29,11 @@ class StepView implements View {
   readonly #error = h('p', { class: 'drop', hidden: true, attrs: { role: 'alert' } })
   readonly #noToken = h('p', { class: 'warn', hidden: true }, NO_TOKEN)
   readonly #state = h('p', { class: 'step-state', attrs: { role: 'status' } })
-  readonly #way = h('ol', { class: 'step-way', attrs: { 'aria-label': 'The way of a frame' } }, ...STEPS.map(wayItem))
+  readonly #path = h(
+    'ol',
+    { class: 'step-path', attrs: { 'aria-label': 'The path of a frame' } },
+    ...STEPS.map(pathItem),
+  )
   readonly #frame = h('section', { class: 'panel step-frame' })
   readonly #code = h('section', { class: 'panel step-code' })
   readonly #panels = h('div', { class: 'step-panels' }, this.#code, this.#frame)
@@ -46,7 +50,7 @@ class StepView implements View {
       'div',
       { class: 'step stack' },
       this.#noToken,
-      h('section', { class: 'panel stack' }, controls, this.#box.element, this.#error, this.#state, this.#way),
+      h('section', { class: 'panel stack' }, controls, this.#box.element, this.#error, this.#state, this.#path),
       this.#panels,
     )
     this.#show()
@@ -130,7 +134,7 @@ class StepView implements View {
       this.#state,
       device === undefined ? 'There is no interface to step.' : stateWords(mode, step, vnets, this.#before),
     )
-    for (const [i, item] of [...this.#way.children].entries()) {
+    for (const [i, item] of [...this.#path.children].entries()) {
       if (step?.step === i + 1) item.setAttribute('aria-current', 'step')
       else item.removeAttribute('aria-current')
     }
@@ -159,7 +163,7 @@ function timeOption(ms: number): HTMLOptionElement {
   return h('option', { value: `${ms}` }, timeWords(ms))
 }
 
-function wayItem({ title, text }: (typeof STEPS)[number]): HTMLElement {
+function pathItem({ title, text }: (typeof STEPS)[number]): HTMLElement {
   return h('li', {}, h('strong', {}, title), h('span', { class: 'muted' }, text))
 }
 

@@ -12,6 +12,7 @@ import { vnetFamily } from '../../../src/control/server/vnet-family.ts'
 import { loadNative } from '../../../src/linux/native.ts'
 import { devClose } from '../../../src/netdev/register.ts'
 import { RX_LENGTH_ERRORS, RX_PACKETS } from '../../../src/netdev/stats.ts'
+import { StepGate } from '../../../src/netdev/step-gate.ts'
 import { NLM_F_ACK } from '../../../src/netlink/index.ts'
 import { SKB_DROP_REASON_PKT_TOO_BIG, SKB_DROP_REASON_PKT_TOO_SMALL } from '../../../src/skb/drop-reason.ts'
 import type { SkBuff } from '../../../src/skb/sk-buff.ts'
@@ -56,6 +57,16 @@ test('a frame shorter than its header, or longer than the MTU with a VLAN tag, i
   const { rx } = dev.counters.drops()
   expect([rx[SKB_DROP_REASON_PKT_TOO_SMALL], rx[SKB_DROP_REASON_PKT_TOO_BIG]]).toEqual([1, 1])
   expect(dev.getStats64()[RX_LENGTH_ERRORS]).toBe(2)
+})
+
+test('while stepping, an injected frame halts at netifRx, without a line of a driver', async () => {
+  const { net, port, inject } = await served()
+  const gate = new StepGate(net)
+  expect(inject(list(numbered(1)))).toEqual(done(1))
+  expect(gate.halt).toMatchObject({ step: 4, next: 'netifRx', caller: undefined })
+  expect(port.received).toHaveLength(0)
+  gate.off()
+  expect(port.received).toHaveLength(1)
 })
 
 test('a request has 128 frames received, and leaves the others to the next', async () => {

@@ -10,7 +10,7 @@ import { namedDirectory } from '../../../src/control/protocol/run-directory.ts'
 import { Events } from '../../../src/control/server/events.ts'
 import { vnetFamily } from '../../../src/control/server/vnet-family.ts'
 import { loadNative } from '../../../src/linux/native.ts'
-import { Stepper } from '../../../src/netdev/step.ts'
+import { StepGate } from '../../../src/netdev/step-gate.ts'
 import { NLM_F_ACK } from '../../../src/netlink/index.ts'
 import { ask, read, request } from '../../support/genl-request.ts'
 import { memoryNets, turn } from '../../support/memory-net.ts'
@@ -119,7 +119,7 @@ describe('STEP', () => {
         ),
       )
     for (const mode of [undefined, 0, 1, 2]) expect(perform(mode).acks).toEqual([{ error: -1, message: missing }])
-    expect(sn0.net.stepper).toBeUndefined()
+    expect(sn0.net.gate).toBeUndefined()
   })
 
   test('a client that ends leaves the mode as it is, and what waits is there for the next one', async () => {
@@ -145,19 +145,19 @@ describe('the event step', () => {
     const notify = (bytes: Uint8Array) => sent.push(Buffer.from(bytes)) > 0
     using events = new Events(memory.net, () => undefined, Date.now)
     events.subscribe({ ...rights, share: 1, privileged: false, onDrained: undefined, notify, handOver() {} })
-    const stepper = new Stepper(memory.net)
+    const gate = new StepGate(memory.net)
     const frame = flowFrame(0, 0)
     port0.transmit(frame)
     port0.drain()
     for (let i = 0; i < 5; i++) {
       await turn()
-      stepper.next()
+      gate.next()
     }
     expect([port1.received.length, sent.length]).toEqual([1, 7])
     // The addresses of IPv4, and the MAC.
     for (const bytes of sent)
       for (const at of [0, 12]) expect(bytes.includes(Buffer.from(frame.subarray(at, at + 8)))).toBe(false)
-    stepper.off()
+    gate.off()
   })
 
   test('tells each subscriber where a frame waits, without its bytes', async () => {

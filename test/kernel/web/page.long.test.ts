@@ -119,7 +119,7 @@ test('the wire takes words and presets, and an error is shown under its word', a
   await stopConserved(vnet)
 })
 
-test('a ping halts before each step of its way, there and back', async () => {
+test('a ping halts before each step of its path, there and back', async () => {
   const { vnet, address } = await startWithPage('snull')
   const page = await browser.open(address)
   await showView(page, 'Step')

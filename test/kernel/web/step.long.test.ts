@@ -25,7 +25,7 @@ test('a ping goes on by a click, by a key and by itself, and each step shows its
   await notice.waitFor({ state: 'hidden' })
   const state = page.locator('.step-state')
   const says = (text: string) => state.filter({ hasText: text }).waitFor()
-  const current = page.locator('.step-way [aria-current=step]')
+  const current = page.locator('.step-path [aria-current=step]')
   const code = page.locator('.step-code')
   await says('No frame waits')
   const ping = netns.run('ping -c 1 -W 30 198.18.0.2')

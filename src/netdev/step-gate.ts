@@ -1,79 +1,79 @@
 /**
- * Stepper: halts frames on their way through a Net, so that a person can follow them. Each call of
- * `next` does one thing, of those that wait the one nearest to the end of the way:
+ * StepGate: makes frames wait before each step of their path through a Net, so that a person can
+ * follow them. While it is on, `net.gate` is set, and whatever moves a frame asks it. Each `next()`
+ * runs one step: of everything that is waiting, the item furthest along its path.
  *
- *     5  writes a receive queue to the kernel
- *     4  lets netifRx take a frame
- *     3  takes an interrupt, runs a poll, or has a wire deliver a frame
- *     2  calls ndoStartXmit with a frame
- *     1  reads a frame from the kernel
+ *     1  a frame is read from the kernel
+ *     2  ndoStartXmit gets it
+ *     3  its driver or wire carries it: an interrupt, a poll, or the delivery of a wire
+ *     4  netifRx gives it to the receiving device
+ *     5  the receive queue is written to the kernel
  *
- * So one frame at a time is on its way, and frames keep their order. The thread never waits: what
- * is halted lies where it is, in the kernel's ring or in a queue, and everything else goes on. All
- * devices of the Net are halted, because a frame passes from one to another.
+ * So one frame at a time moves, and frames keep their order. The thread is never blocked: frames
+ * wait in the kernel's ring or in a queue, and everything else continues. All devices of the Net
+ * are stepped, because a frame passes from one to another.
  */
 
 import type { Alarm } from '../base/clock.ts'
-import { OWN, stackFrame } from '../base/stack.ts'
+import { callerLine } from '../base/stack.ts'
 import { SKB_DROP_REASON_DEV_STOPPED } from '../skb/drop-reason.ts'
 import { OWNER_FREE, OWNER_PORT, OWNER_RX, OWNER_WIRE } from '../skb/owner.ts'
 import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import { NETDEV_STEP, NETIF_MSG_STEP } from './if.ts'
+import { NETDEV_STEP } from './if.ts'
 import type { Net } from './net.ts'
 import type { NetDevice } from './net-device.ts'
-import { netifRx, netifRxDrop, netifRxNow } from './netif.ts'
+import { type FrameSource, netifRx, netifRxDrop, netifRxNow } from './netif.ts'
 import type { RxQueue } from './rx-queue.ts'
 import type { TxQueue } from './tx-queue.ts'
 
-/** Frames that may wait at one step; with more, the first of them goes on. */
+/** Frames that may wait at one step; with more, the first one continues. */
 const WAITING = 256
 
-/** What waits for `next`. */
+/** A step that `next()` can run. */
 export interface Halt {
-  /** The step that is done next, as numbered above. */
+  /** Its number, as above. */
   readonly step: 1 | 2 | 3 | 4 | 5
   readonly dev: NetDevice
   readonly queue: number
   /** What runs next: an operation, or the driver's function. */
   readonly next: string
-  /** The frame, to be read at once; undefined if it is in the kernel, or there is none. */
+  /** The frame, to be read immediately; undefined if it is still in the kernel, or unknown. */
   readonly skb: SkBuff | undefined
-  /** The driver's function that runs next; undefined if none does. */
+  /** The driver's function that runs next, if there is one. */
   readonly code: unknown
-  /** The line of the driver that called netifRx, as `/my-driver.js:12`; undefined otherwise. */
+  /** The driver's line that called netifRx, as `/my-driver.js:12`, if it did. */
   readonly caller: string | undefined
 }
 
-/** Frames that wait at a step, each with the place that brought it there. */
+/** Frames that wait at a step, each with the driver's line that brought it there. */
 interface Waiting {
   readonly frames: Ring
   readonly callers: (string | undefined)[]
 }
 
-export class Stepper {
+export class StepGate {
   readonly #net: Net
   readonly #alarm: Alarm
-  /** Frames of netifRx, which the driver has handed on, and frames at the end of a wire. */
+  /** Frames that wait at netifRx, and frames at the end of a wire. */
   readonly #received: Waiting = { frames: new Ring(WAITING, OWNER_RX, OWNER_PORT), callers: [] }
   readonly #delivered: Waiting = { frames: new Ring(WAITING, OWNER_WIRE, OWNER_PORT), callers: [] }
-  /** Transmit queues with frames, in the order in which they became ready. */
+  /** Transmit queues that wait, with frames of their own or in the kernel; oldest first. */
   readonly #queues = new Set<TxQueue>()
-  /** The frame that ndoStartXmit got last, which an interrupt may be about. */
+  /** The last frame that ndoStartXmit got. The next interrupt may be for it. */
   #sent: SkBuff | undefined
   #every: number
   #isScheduled = false
-  /** Steps that were done; with the place it identifies a halt that was reported. */
+  /** The number of steps that ran. With its place, it identifies a halt that was reported. */
   #steps = 0
   #reported = ''
 
-  /** Begins to halt. `every` is the time in ns after which a halt goes on by itself; 0 is never. */
+  /** Turns stepping on. After `every` ns a step runs by itself; 0 is never. */
   constructor(net: Net, every = 0) {
     this.#net = net
     this.#every = every
     this.#alarm = net.clock.alarm(() => void this.next())
-    net.stepper = this
-    for (const dev of net.devices) this.adopt(dev)
+    net.gate = this
     this.#notifyAll()
     this.changed()
   }
@@ -88,13 +88,7 @@ export class Stepper {
     if (ns > 0) this.#alarm.at(this.#net.clock.now() + ns)
   }
 
-  /** Halts the frames of a device. For the one that is registered meanwhile. */
-  adopt(dev: NetDevice): void {
-    dev.msgEnable |= NETIF_MSG_STEP
-    for (const rxq of dev.rx) rxq.hold(true)
-  }
-
-  /** What waits and is done next; undefined if nothing waits. */
+  /** The step that runs next; undefined if nothing waits. */
   get halt(): Halt | undefined {
     const written = this.#written()
     if (written !== undefined) {
@@ -104,18 +98,18 @@ export class Stepper {
     return this.#inFrames(4, this.#received) ?? this.#inFrames(3, this.#delivered) ?? this.#inDriver()
   }
 
-  /** Does the next thing. Returns false if nothing waits. */
+  /** Runs the next step. Returns false if nothing waits. */
   next(): boolean {
     const { halt } = this
     this.#alarm.cancel()
     if (halt === undefined || !this.#isOn) {
-      // What waited is not ready any more, and is reported again when it is.
+      // A queue that is no longer ready is reported again once it is.
       this.#reported = ''
       return false
     }
     this.#steps++
     const written = this.#written()
-    if (written !== undefined) written.rxq.flush()
+    if (written !== undefined) written.rxq.write()
     else if (this.#received.frames.length > 0) this.#receive()
     else if (this.#delivered.frames.length > 0) this.#deliver()
     else if (this.#net.softirq !== undefined) this.#net.runSoftirq()
@@ -124,47 +118,47 @@ export class Stepper {
     return true
   }
 
-  /** Ends: everything that waits goes on, in order. Idempotent. */
+  /** Turns stepping off: everything that waits continues, in order. Idempotent. */
   off(): void {
     if (!this.#isOn) return
     this.#alarm.cancel()
     const net = this.#net
-    net.stepper = undefined
-    for (const dev of net.devices) {
-      dev.msgEnable &= ~NETIF_MSG_STEP
-      // What waits for an interrupt was not late by the driver's fault.
-      for (const txq of dev.tx) if (txq.stopped) txq.transStart = net.clock.now()
-      for (const rxq of dev.rx) rxq.hold(false)
-    }
+    net.gate = undefined
+    // It is not the driver's fault that a queue had to wait for its interrupt.
+    for (const { tx } of net.devices) for (const txq of tx) if (txq.stopped) txq.transStart = net.clock.now()
     while (this.#received.frames.length > 0) this.#receive()
     while (this.#delivered.frames.length > 0) {
       this.#deliver()
       this.#receive()
     }
     net.flush()
-    for (const txq of this.#queues) txq.release()
+    for (const txq of this.#queues) txq.continue()
     net.flush()
     this.#notifyAll()
   }
 
-  /**
-   * A frame that netifRx was given; the stepper owns it now. If a wire called that, the delivery is
-   * a step, too. The stack alone knows, so that a frame that nothing halts costs no more.
-   */
-  received(skb: SkBuff): void {
-    const place = callPlace()
-    if (place?.startsWith(`${OWN}wire/`)) this.#wait(this.#delivered, skb, undefined)
-    else this.#wait(this.#received, skb, isDriver(place) ? place : undefined)
+  /** Takes over a frame from netifRx. The delivery by a wire is a step of its own. */
+  received(skb: SkBuff, from: FrameSource): void {
+    if (from === 'wire') this.#wait(this.#delivered, skb, undefined)
+    else this.#wait(this.#received, skb, from === 'driver' ? callerLine(netifRx) : undefined)
     this.changed()
   }
 
-  /** A transmit queue has frames, and halted. */
+  /** Makes a transmit queue wait: the kernel has frames for it, and its port is paused. */
   waits(txq: TxQueue): void {
     this.#queues.add(txq)
     this.changed()
   }
 
-  /** Something may wait now. Reports it once the code that runs has returned. */
+  /** Returns true if a transmit queue waits, and must neither hand over frames nor read. */
+  holds(txq: TxQueue): boolean {
+    if (txq.waiting !== undefined) this.#queues.add(txq)
+    if (!this.#queues.has(txq)) return false
+    this.changed()
+    return true
+  }
+
+  /** Reports what waits now, once the code that runs has returned. */
   changed(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
@@ -174,8 +168,9 @@ export class Stepper {
     })
   }
 
-  /** Drops and counts the frames that wait for a device: it goes down. */
+  /** Drops and counts the waiting frames of a device that goes down. */
   purge(dev: NetDevice): void {
+    for (const txq of dev.tx) this.#queues.delete(txq)
     for (const { frames, callers } of [this.#received, this.#delivered]) {
       for (let n = frames.length; n > 0; n--) {
         const skb = frames.shift() as SkBuff
@@ -191,11 +186,11 @@ export class Stepper {
   }
 
   get #isOn(): boolean {
-    return this.#net.stepper === this
+    return this.#net.gate === this
   }
 
   #wait({ frames, callers }: Waiting, skb: SkBuff, caller: string | undefined): void {
-    // There is always room: the first frame goes on where the order is kept.
+    // Makes room, in order.
     if (frames.length === WAITING) {
       if (frames === this.#delivered.frames) this.#deliver()
       else this.#receive()
@@ -221,7 +216,7 @@ export class Stepper {
   #report(): void {
     const { halt } = this
     if (halt === undefined) {
-      // What waited is gone, as that of a device that went down. What waits next is another one.
+      // The frame was dropped, for example with its device. The next one is a new halt.
       this.#reported = ''
       return
     }
@@ -270,35 +265,19 @@ export class Stepper {
 
   /** The first transmit queue whose frame was read, or else the first with one in the kernel. */
   #ready(): TxQueue | undefined {
-    for (const txq of this.#queues) if (!txq.halted) this.#queues.delete(txq)
     const ready = [...this.#queues].filter(txq => txq.ready)
     return ready.find(({ waiting }) => waiting !== undefined) ?? ready[0]
   }
 
   #transmit(): void {
     const txq = this.#ready()
-    this.#sent = txq?.waiting
     if (txq === undefined) return
+    this.#sent = txq.waiting
+    this.#queues.delete(txq)
     txq.step()
   }
 }
 
 function nameOf(code: unknown): string | undefined {
   return typeof code === 'function' && code.name !== '' ? code.name : undefined
-}
-
-/** Returns the line that called netifRx, as `/my-driver.js:12`; undefined if that has no file. */
-function callPlace(): string | undefined {
-  const trace: { stack?: unknown } = {}
-  Error.captureStackTrace(trace, netifRx)
-  const frame = String(trace.stack)
-    .split('\n')
-    .map(stackFrame)
-    .find(found => found !== undefined)
-  return /^(?:.* \()?(\/.+:\d+):\d+\)?$/.exec(frame ?? '')?.[1]
-}
-
-/** Whether a place is in a driver: in a file of the user's, or in one of vnet's drivers. */
-function isDriver(place: string | undefined): boolean {
-  return place !== undefined && (!place.startsWith(OWN) || /^(drivers|lan)\//.test(place.slice(OWN.length)))
 }
