@@ -141,7 +141,8 @@ async function configure(
 }
 
 async function takeDown(plans: readonly Plan[]): Promise<void> {
-  for (const { dev } of plans) if (dev.regState === NETREG_REGISTERED) await unregisterNetdev(dev)
+  const left = plans.filter(({ dev }) => dev.regState === NETREG_REGISTERED)
+  await Promise.all(left.map(({ dev }) => unregisterNetdev(dev)))
 }
 
 function exitStatus(why: End | undefined, { name }: Driver, io: Io): number {

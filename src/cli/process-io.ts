@@ -38,6 +38,12 @@ const FLUSH_MS = 200
 /** Delay before a write that failed with EAGAIN is repeated, ms. */
 const AGAIN_MS = 50
 
+/**
+ * Signals in this time after the first one, in ms, have the same cause: npm passes a terminal's
+ * Ctrl-C on, and timeout(1) signals a process and then its group. A person takes longer.
+ */
+const SAME_CAUSE_MS = 100
+
 /** How a terminal starts a colour (ECMA-48, select graphic rendition), and ends it. */
 const COLOURS: Readonly<Record<Colour, string>> = { red: '\x1b[31m' }
 const NO_COLOUR = '\x1b[39m'
@@ -48,12 +54,15 @@ export interface ProcessIo extends Io {
 }
 
 /**
- * A signal or uncaught exception notifies listeners. Without any, or again, the process exits. A
- * driver's rejected promise ends nothing if something listens for it. `lockupTimes` are for tests.
+ * A signal or uncaught exception notifies listeners. Without any, or again, the process exits;
+ * signals within SAME_CAUSE_MS of the first count as one. A driver's rejected promise ends nothing
+ * if something listens for it. `lockupTimes` are for tests.
  */
 export function processIo(process: ProcessLike, lockupTimes?: LockupTimes): ProcessIo {
   const listeners = new Set<(end: End) => void>()
   let ending: End | undefined
+  /** Whether the signals of one cause may still arrive; undefined before the first. */
+  let isSameCause: boolean | undefined
   const streams = { out: process.stdout, err: process.stderr }
   const isColoured = process.stdout.isTTY === true && !process.env?.NO_COLOR && process.env?.TERM !== 'dumb'
   let later: { readonly out: LateOutput; readonly err: LateOutput } | undefined
@@ -65,6 +74,18 @@ export function processIo(process: ProcessLike, lockupTimes?: LockupTimes): Proc
   function exit(status: number): void {
     if (later?.out.isBehind || later?.err.isBehind) loadNative().endAs(status, 0)
     process.exit(status)
+  }
+  function onSignal(signal: NodeJS.Signals): void {
+    if (isSameCause) return
+    if (isSameCause === undefined) {
+      isSameCause = true
+      // Signals that came while JavaScript ran are handled before the immediate.
+      const end = () => {
+        isSameCause = false
+      }
+      setTimeout(() => setImmediate(end).unref(), SAME_CAUSE_MS).unref()
+    }
+    onEnd({ signal })
   }
   function onEnd(end: End): void {
     const first = ending === undefined
@@ -86,7 +107,7 @@ export function processIo(process: ProcessLike, lockupTimes?: LockupTimes): Proc
     process.on(signal, () => {
       if (passedOn) return
       if (signal === 'SIGHUP' && reloads.size > 0) for (const fn of [...reloads]) fn()
-      else onEnd({ signal })
+      else onSignal(signal)
     })
   }
   process.on('uncaughtException', defect => onEnd({ defect }))

@@ -58,7 +58,7 @@ export async function openTap(options: TapOptions = {}): Promise<Tap> {
   const spec = portSpec(options)
   const request = linkRequest(options)
   signal?.throwIfAborted()
-  const linux = options.platform === undefined ? new LinuxPlatform(loadNative(), warn, undefined, true) : undefined
+  const linux = options.platform === undefined ? new LinuxPlatform(loadNative(), warn) : undefined
   const pool = new SkBuffPool(SLOTS)
   const slots = pool.openAccount(() => {})
   let tap: Tap | undefined

@@ -7,7 +7,6 @@ import { fstatSync } from 'node:fs'
 import { EBADFD, EINVAL, EPERM, isErrno, VnetError } from '../base/errno.ts'
 import { IFF_ALLMULTI, IFF_PROMISC } from '../netdev/if.ts'
 import type { LinkChange, LinkKsettings, LinkRequest, LinkState, Port } from '../netdev/port.ts'
-import { closeAside } from './aside.ts'
 import { checkTap, closing, GONE } from './errno.ts'
 import { setLinkKsettings } from './ethtool.ts'
 import type { FrameQueue } from './frame-queue.ts'
@@ -43,8 +42,10 @@ export interface TapPortOwner {
   locate(port: TapPort, nsfd: number): boolean
   /** The id of a namespace on the platform's event socket. */
   nsid(nsfd: number): number
-  /** The port was closed. */
+  /** The port is being closed: it reports nothing any more. */
   forget(port: TapPort): void
+  /** Closes the descriptors of a TAP. The event loop continues meanwhile. */
+  closeTap(fds: readonly number[]): Promise<void>
 }
 
 export interface TapPortOptions {
@@ -58,8 +59,6 @@ export interface TapPortOptions {
   /** Whether to read the list of multicast groups. */
   readonly multicastList: boolean
   readonly queues: readonly FrameQueue[]
-  /** Whether the event loop continues while the interface is deleted. */
-  readonly closesAside: boolean
   readonly owner: TapPortOwner
 }
 
@@ -196,10 +195,9 @@ export class TapPort implements Port {
     this.#closed = true
     // The listener itself may close the port while more changes of one event are to follow.
     this.#listener = () => {}
-    this.#options.owner.forget(this)
-    const fds = this.queues.map(queue => queue.release())
-    if (this.#options.closesAside) await closeAside(this.#native, fds)
-    else for (const fd of fds) this.#native.close(fd)
+    const { owner } = this.#options
+    owner.forget(this)
+    await owner.closeTap(this.queues.map(queue => queue.release()))
   }
 
   /** Handles an event of the interface: notifies the listener of each difference. */

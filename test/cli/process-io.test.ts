@@ -1,6 +1,6 @@
 /** The Io of a process, on a stand-in for the process. */
 import { EventEmitter } from 'node:events'
-import { expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { End } from '../../src/cli/io.ts'
 import { processIo } from '../../src/cli/process-io.ts'
 
@@ -23,6 +23,14 @@ class FakeProcess extends EventEmitter {
     this.exits.push(code)
   }
 }
+
+beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'setImmediate'] }))
+afterEach(() => vi.useRealTimers())
+
+/** In ms: signals within this time count as one. A person takes longer to press Ctrl-C again. */
+const SAME_CAUSE_MS = 100
+/** Waits until a signal counts again, which an immediate ends. */
+const pause = () => vi.advanceTimersByTime(SAME_CAUSE_MS + 1)
 
 function listening() {
   const process = new FakeProcess()
@@ -79,6 +87,7 @@ test('each SIGHUP reloads, and does not end the process, if something listens fo
   process.emit('SIGTERM')
   expect(ends).toEqual([{ signal: 'SIGTERM' }])
   stop?.()
+  pause()
   process.emit('SIGHUP')
   expect([told, process.exits]).toEqual([2, [129]])
 })
@@ -115,13 +124,41 @@ test('a rejected promise of vnet is an uncaught exception, also with a listener'
 test('a second signal exits at once with the status that a shell reports', () => {
   const { process, ends } = listening()
   process.emit('SIGINT')
+  pause()
   process.emit('SIGINT')
   expect([ends.length, process.exits]).toEqual([1, [130]])
+})
+
+test('signals of one cause, which a parent or a group repeats at once, count as one', () => {
+  const { process, ends, stop } = listening()
+  process.emit('SIGINT')
+  process.emit('SIGTERM')
+  vi.advanceTimersByTime(SAME_CAUSE_MS - 1)
+  process.emit('SIGINT')
+  stop()
+  process.emit('SIGINT')
+  expect([ends, process.exits]).toEqual([[{ signal: 'SIGINT' }], []])
+})
+
+test('signals that came while a long call ran count as one with the first', () => {
+  const { process } = listening()
+  process.emit('SIGINT')
+  setTimeout(() => process.emit('SIGTERM'), SAME_CAUSE_MS)
+  vi.advanceTimersByTime(SAME_CAUSE_MS)
+  expect(process.exits).toEqual([])
+})
+
+test('a signal after an uncaught exception exits at once', () => {
+  const { process, ends } = listening()
+  process.emit('uncaughtException', new Error('boom'))
+  process.emit('SIGTERM')
+  expect([ends.length, process.exits]).toEqual([1, [143]])
 })
 
 test('a second signal after the end does not change the exit status', () => {
   const { process } = listening()
   process.emit('SIGINT')
+  pause()
   process.exitCode = 0
   process.emit('SIGINT')
   expect(process.exits).toEqual([0])

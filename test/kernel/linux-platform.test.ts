@@ -47,6 +47,23 @@ test('nothing more is reported after the listener closes the port', async () => 
   expect(await toldOf({ mtu: 1400, name: 'other', flags: IFF_UP }, close => close())).toEqual(['renamed'])
 })
 
+test('a platform is closed when the ports are that were already being closed', async () => {
+  const own = new OwnNetns()
+  try {
+    const netns = own.add()
+    const platform = new LinuxPlatform(own.at(netns))
+    const slots = new SkBuffPool({ large: 4, small: 4 }).openAccount(() => {})
+    const ports = await Promise.all(
+      ['tap0', 'tap1'].map(name => platform.open({ name, queues: 1, features: 0, slots })),
+    )
+    void ports[0]?.close()
+    await platform.close()
+    expect(netns.ip('-br link')).not.toContain('tap')
+  } finally {
+    own.remove()
+  }
+})
+
 test('two interfaces for another namespace can be made at the same time', async () => {
   const own = new OwnNetns()
   try {

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { DriverFiles } from '../support/driver-files.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { spawnVnet } from '../support/vnet-process.ts'
 
@@ -49,6 +50,35 @@ test('a signal that arrives twice, from the terminal and from a parent, ends the
   const { status, stdout } = await vnet.stop('SIGCONT')
   expect(status).toBe(0)
   expect(stdout).toMatch(/^vnet0 rx +\d/m)
+})
+
+test('a signal that is repeated while the interfaces close does not cut the end short', async () => {
+  const again = "process.once('SIGTERM', () => setImmediate(() => process.kill(process.pid, 'SIGTERM')))"
+  const vnet = await spawnVnet(['snull', '--netns', netns.name], { nodeArgs: preload(again) })
+  const { status, stdout } = await vnet.stop()
+  expect(status).toBe(0)
+  expect(stdout).toMatch(/^sn1 rx +\d/m)
+  expect(links()).toEqual(['lo'])
+})
+
+test('another Ctrl-C ends a program whose driver does not end', async () => {
+  const files = new DriverFiles()
+  try {
+    const file = files.driver({ exit: 'return new Promise(() => setInterval(() => {}, 1e6))' })
+    const vnet = await spawnVnet([file, '--netns', netns.name])
+    let status: number | undefined
+    void vnet.stop('SIGINT').then(ended => {
+      status = ended.status
+    })
+    const pressed = () => {
+      if (status === undefined) process.kill(vnet.pid, 'SIGINT')
+      return status
+    }
+    await expect.poll(pressed).toBe(130)
+    expect(links()).toEqual(['lo'])
+  } finally {
+    files.remove()
+  }
 })
 
 test('kill -9 leaves nothing behind', async () => {
