@@ -175,7 +175,13 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
     // The listener may request further changes, and these cause further events.
     for (let round = 0; round < SYNC_ROUNDS; round++) {
       const pending = this.#monitor.sync()
-      if (pending !== undefined) return pending.then(() => void queue.flush())
+      if (pending !== undefined) {
+        return pending.then(isUpToDate => {
+          // In a flood the events of the request are still unread.
+          if (!isUpToDate) queue.lost()
+          queue.flush()
+        })
+      }
       if (!queue.flush()) break
     }
     return undefined

@@ -94,24 +94,40 @@ describe('announced', () => {
   })
 })
 
-test('a port opens during a flood of events that never ends, and reads few of them at once', async () => {
-  let events = -1
-  let reads = 0
-  const taps = new TapPorts(({ bind, recvmsg }) => ({
-    bind(fd, address) {
-      events = fd
-      return bind(fd, address)
-    },
-    recvmsg(fd, ...rest) {
-      if (fd !== events) return recvmsg(fd, ...rest)
-      reads++
-      return -ENOBUFS
-    },
-  }))
-  const opening = taps.open()
-  await setImmediate()
-  expect(reads).toBeLessThanOrEqual(64)
-  expect((await opening).announced).toBe(true)
+describe('during a flood of events that never ends', () => {
+  /** Ports whose monitor never reads an event, and the number of its reads. */
+  function flooded() {
+    let events = -1
+    const flood = { reads: 0 }
+    const taps = new TapPorts(({ bind, recvmsg }) => ({
+      bind(fd, address) {
+        events = fd
+        return bind(fd, address)
+      },
+      recvmsg(fd, ...rest) {
+        if (fd !== events) return recvmsg(fd, ...rest)
+        flood.reads++
+        return -ENOBUFS
+      },
+    }))
+    return { taps, flood }
+  }
+
+  test('a port opens, and reads few events at once', async () => {
+    const { taps, flood } = flooded()
+    const opening = taps.open()
+    await setImmediate()
+    expect(flood.reads).toBeLessThanOrEqual(64)
+    expect((await opening).announced).toBe(true)
+  })
+
+  test('a request settles when the port has reported what it changed', async () => {
+    const port = await flooded().taps.open()
+    const told: string[] = []
+    port.onChange(({ kind }) => told.push(kind))
+    await port.apply({ up: true, mtu: 1400 })
+    expect(told).toEqual(expect.arrayContaining(['up', 'mtu']))
+  })
 })
 
 describe('flags', () => {
