@@ -8,7 +8,7 @@ import { directoriesOf, type FindOptions, type FoundDevice, findVnets } from '..
 import type { ControlClient, DeviceEvent, DeviceStats, Subscription } from '../control/index.ts'
 import { watchDirectories } from '../control/protocol/directory.ts'
 import { SharedReading } from '../http/shared-reading.ts'
-import { PRESETS } from '../wire/words/presets.ts'
+import { PRESETS } from '../wire/spec/presets.ts'
 import { type Feed, type Packed, pack } from './feed.ts'
 import type { DeviceId } from './feed-types.ts'
 import { deviceCounters, deviceId, vnetRows } from './rows.ts'

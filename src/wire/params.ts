@@ -8,11 +8,11 @@ import { NETDEV_UNREGISTER, NETDEV_UP } from '../netdev/if.ts'
 import type { Net } from '../netdev/net.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { cutCable, plugCable } from '../netdev/netif.ts'
+import { noResources, parseWire } from './parse.ts'
 import { runScenario, scenarioOf } from './scenario.ts'
 import { stream } from './stream.ts'
 import type { Direction, Impairment } from './wire.ts'
 import { type WireDevice, type WireEnd, WireSlot } from './wire-slot.ts'
-import { noResources, parseWire } from './words/parse.ts'
 
 export const wireParams = {
   wire: text({

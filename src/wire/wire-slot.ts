@@ -18,8 +18,8 @@ import type { NetDevice } from '../netdev/net-device.ts'
 import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { Chain } from './chain.ts'
+import { parseWire } from './parse.ts'
 import type { Direction, Impairment, Wire } from './wire.ts'
-import { parseWire } from './words/parse.ts'
 
 /** What a wire needs of a NetDevice, whatever its driver's own data. */
 export type WireDevice = Pick<NetDevice, 'name' | 'mergesWire' | 'frameTap'>

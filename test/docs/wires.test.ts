@@ -2,9 +2,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { WireResources } from '../../src/netdev/device-wire.ts'
-import { WORDS } from '../../src/wire/words/grammar.ts'
-import { parseWire } from '../../src/wire/words/parse.ts'
-import { PRESETS } from '../../src/wire/words/presets.ts'
+import { parseWire } from '../../src/wire/parse.ts'
+import { WORDS } from '../../src/wire/spec/grammar.ts'
+import { PRESETS } from '../../src/wire/spec/presets.ts'
 import { parseScenario } from '../../src/yaml/scenario.ts'
 
 const page = readFileSync(new URL('../../docs/wires.md', import.meta.url), 'utf8')

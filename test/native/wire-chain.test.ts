@@ -5,8 +5,8 @@ import { SkBuffPool } from '../../src/skb/pool.ts'
 import { Ring } from '../../src/skb/ring.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
 import { Chain } from '../../src/wire/chain.ts'
-import { delay } from '../../src/wire/delay.ts'
-import { rate } from '../../src/wire/rate.ts'
+import { delay } from '../../src/wire/stages/delay.ts'
+import { rate } from '../../src/wire/stages/rate.ts'
 import { native } from './support.ts'
 
 const PACKETS = 200

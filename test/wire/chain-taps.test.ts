@@ -5,7 +5,7 @@ import { Ring } from '../../src/skb/ring.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
 import { Chain } from '../../src/wire/chain.ts'
-import { delay } from '../../src/wire/delay.ts'
+import { delay } from '../../src/wire/stages/delay.ts'
 import type { Direction, Wire } from '../../src/wire/wire.ts'
 
 /** Two chains between devices with one tap, and what `received` does with what arrives by `ab`. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { rate } from '../../src/wire/rate.ts'
+import { rate } from '../../src/wire/stages/rate.ts'
 import {
   formatDuration,
   formatRate,

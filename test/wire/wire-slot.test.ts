@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '../../src/skb/sk-buff.ts'
-import { loss } from '../../src/wire/loss.ts'
+import { loss } from '../../src/wire/stages/loss.ts'
 import { WireSlot } from '../../src/wire/wire-slot.ts'
 import { buildFrame, plain } from '../packet/frames.ts'
 import { type MemoryNet, memoryNets } from '../support/memory-net.ts'

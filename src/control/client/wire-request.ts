@@ -3,7 +3,7 @@
 import { UsageError } from '../../base/usage-error.ts'
 import { LinuxWireResources } from '../../linux/wire-resources.ts'
 import type { DeviceWire } from '../../netdev/device-wire.ts'
-import { parseWire } from '../../wire/words/parse.ts'
+import { parseWire } from '../../wire/parse.ts'
 import { VNET_WIRE_ATTACHMENTS_MAX, VNET_WIRE_WORDS_MAX } from '../protocol/family.ts'
 import { recording, type WireAttachment } from '../protocol/wire-attachment.ts'
 

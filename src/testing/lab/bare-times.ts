@@ -2,8 +2,9 @@
  * Times without a unit in the words of a wire. tc(8) takes them as microseconds, and so do all
  * other wires of vnet; the author of a test who writes `delay 50` means another unit.
  */
-import { tokensOf } from '../../wire/words/tokens.ts'
-import { wordsError } from '../../wire/words/words-error.ts'
+
+import { wordsError } from '../../wire/spec/error.ts'
+import { tokensOf } from '../../wire/spec/tokens.ts'
 
 /** Words with one or two times behind them. */
 const TIMED: readonly string[] = ['delay', 'slot', 'after']

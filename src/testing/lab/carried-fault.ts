@@ -1,6 +1,6 @@
 /** CarriedFault: a fault of a test in the worker that carries the frames. */
 import type { WireResources } from '../../netdev/device-wire.ts'
-import { fault } from '../../wire/fault.ts'
+import { fault } from '../../wire/stages/fault.ts'
 import type { Impairment } from '../../wire/wire.ts'
 import { checkTimes } from './bare-times.ts'
 import type { FaultSpec } from './protocol.ts'

@@ -11,7 +11,7 @@
 import { Carrier } from './carrier.ts'
 import type { Lab, LabOptions } from './lab.ts'
 
-export type { FaultAction, FaultWhen } from '../../wire/fault.ts'
+export type { FaultAction, FaultWhen } from '../../wire/stages/fault.ts'
 export type { Direction } from '../../wire/wire.ts'
 export type { NamespaceCounters } from './counters.ts'
 export { LabUnavailableError } from './errors.ts'

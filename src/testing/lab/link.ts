@@ -1,7 +1,7 @@
 /** LabLink: a cable between two namespaces of a lab, whose wire a test changes while it runs. */
 import { EventEmitter } from 'node:events'
 import { UsageError } from '../../base/usage-error.ts'
-import type { FaultAction, FaultWhen } from '../../wire/fault.ts'
+import type { FaultAction, FaultWhen } from '../../wire/stages/fault.ts'
 import type { Direction } from '../../wire/wire.ts'
 import type { Carrier } from './carrier.ts'
 import { LabFault } from './fault.ts'

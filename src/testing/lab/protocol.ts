@@ -3,7 +3,7 @@
 import type { WireAttachment } from '../../control/protocol/wire-attachment.ts'
 import type { LanFile } from '../../lan/config/schema.ts'
 import type { StageReport } from '../../netdev/device-wire.ts'
-import type { FaultAction, FaultWhen } from '../../wire/fault.ts'
+import type { FaultAction, FaultWhen } from '../../wire/stages/fault.ts'
 import type { Direction } from '../../wire/wire.ts'
 import type { NatKind } from './nat-table.ts'
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { attachmentsOf } from '../../../src/control/client/wire-request.ts'
 import { attached } from '../../../src/control/protocol/wire-attachment.ts'
-import { parseWire } from '../../../src/wire/words/parse.ts'
+import { parseWire } from '../../../src/wire/parse.ts'
 
 let directory: string
 beforeEach(() => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { loss, lossGemodel, lossState } from '../../../src/wire/loss.ts'
+import { loss, lossGemodel, lossState } from '../../../src/wire/stages/loss.ts'
 import type { Impairment } from '../../../src/wire/wire.ts'
 import { either, SEED } from '../../support/scale.ts'
 import { expectLaw, expectNear, expectShare, type LossChain, lossLaw } from '../../support/statistics.ts'

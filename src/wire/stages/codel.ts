@@ -1,0 +1,119 @@
+/**
+ * CoDel, "controlled delay" (RFC 8289): a queue whose packets waited longer than `target` for a
+ * whole `interval` drops one, and then the next ones in ever shorter times, interval / sqrt(count),
+ * until a packet has waited less. The names are those of the RFC's pseudocode (sec. 5).
+ */
+import type { SkBuff } from '../../skb/sk-buff.ts'
+import { printQueue } from '../spec/print.ts'
+import { durationOf } from '../units.ts'
+import { markCe } from './ecn.ts'
+import type { Discipline, PacketQueue, QueueSpec } from './queue.ts'
+
+export interface CodelOptions {
+  /** The wait that a queue may keep up: 5ms. ns, or with a unit. */
+  readonly target?: number | string
+  /** How long it may exceed it: 100ms, the longest usual round trip. ns, or with a unit. */
+  readonly interval?: number | string
+  /** Marks packets that are capable of ECN in place of dropping them. */
+  readonly ecn?: boolean
+}
+
+interface CodelParams {
+  readonly target: number
+  readonly interval: number
+  readonly ecn: boolean
+}
+
+class Codel implements Discipline {
+  #params: CodelParams
+  readonly #queue: PacketQueue
+  /** True if the packet that was pulled may be dropped (`ok_to_drop`). */
+  #okToDrop = false
+  /** When the wait will have been above the target for an interval; 0 if it is not above. */
+  #firstAboveTime = 0
+  #dropNext = 0
+  #count = 0
+  #lastCount = 0
+  #dropping = false
+  /** The longest packet seen: a queue of at most this many bytes is left alone. */
+  #maxPacket = 0
+
+  constructor(params: CodelParams, queue: PacketQueue) {
+    this.#params = params
+    this.#queue = queue
+  }
+
+  change(params: unknown): void {
+    this.#params = params as CodelParams
+  }
+
+  next(): SkBuff | undefined {
+    const now = this.#queue.env.clock.now()
+    let skb = this.#pull(now)
+    if (this.#dropping) {
+      if (!this.#okToDrop) this.#dropping = false
+      while (this.#dropping && skb !== undefined && now >= this.#dropNext) {
+        this.#count++
+        if (this.#marks(skb)) {
+          this.#dropNext = this.#controlLaw(this.#dropNext)
+          break
+        }
+        this.#queue.drop(skb, 'codel')
+        skb = this.#pull(now)
+        if (this.#okToDrop) this.#dropNext = this.#controlLaw(this.#dropNext)
+        else this.#dropping = false
+      }
+    } else if (this.#okToDrop && skb !== undefined) {
+      if (!this.#marks(skb)) {
+        this.#queue.drop(skb, 'codel')
+        skb = this.#pull(now)
+      }
+      this.#dropping = true
+      // Dropping began again soon: it goes on at the rate that controlled the queue last time.
+      const delta = this.#count - this.#lastCount
+      this.#count = delta > 1 && now - this.#dropNext < 16 * this.#params.interval ? delta : 1
+      this.#dropNext = this.#controlLaw(now)
+      this.#lastCount = this.#count
+    }
+    return skb
+  }
+
+  /** Takes a packet and decides whether it may be dropped (`dodequeue`). */
+  #pull(now: number): SkBuff | undefined {
+    const queue = this.#queue
+    const skb = queue.shift()
+    this.#okToDrop = false
+    if (skb === undefined) {
+      this.#firstAboveTime = 0
+      return undefined
+    }
+    if (skb.len > this.#maxPacket) this.#maxPacket = skb.len
+    if (now - queue.arrived < this.#params.target || queue.bytes <= this.#maxPacket) this.#firstAboveTime = 0
+    else if (this.#firstAboveTime === 0) this.#firstAboveTime = now + this.#params.interval
+    else this.#okToDrop = now >= this.#firstAboveTime
+    return skb
+  }
+
+  #marks(skb: SkBuff): boolean {
+    if (!this.#params.ecn || !markCe(skb)) return false
+    this.#queue.env.note('mark', skb)
+    return true
+  }
+
+  #controlLaw(from: number): number {
+    return from + this.#params.interval / Math.sqrt(this.#count)
+  }
+}
+
+/** Returns CoDel as the queue of a rate or a trace. */
+export function codel({ ecn = false, ...options }: CodelOptions = {}): QueueSpec {
+  const target = durationOf(options.target ?? 5e6)
+  const interval = durationOf(options.interval ?? 100e6)
+  const params: CodelParams = { target, interval, ecn }
+  return {
+    kind: 'codel',
+    words: printQueue({ type: 'codel', target, interval, ecn }),
+    params,
+    make: queue => new Codel(params, queue),
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * mtu: drops IP packets that are longer than the MTU, as `mtu`. With `icmp` the sender gets an
+ * error, as from a router: "fragmentation needed" for IPv4 with DF, "packet too big" for IPv6. The
+ * wire has no address, so the source of the error is the destination of the packet. Nothing is
+ * fragmented: IPv4 packets without DF are dropped too.
+ *
+ * IPv6 hosts ignore an MTU below 1280 (RFC 8201 sec. 4), so that their packets above it are lost.
+ */
+
+import { TokenBucket } from '../../base/token-bucket.ts'
+import { UsageError } from '../../base/usage-error.ts'
+import { skbChecksumHelp } from '../../netdev/gso.ts'
+import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6 } from '../../packet/ethernet.ts'
+import * as ipv4 from '../../packet/ipv4.ts'
+import * as ipv6 from '../../packet/ipv6.ts'
+import { get16 } from '../../packet/octets.ts'
+import { tooBigLength, writeTooBig } from '../../packet/too-big.ts'
+import { networkOffset } from '../../packet/vlan.ts'
+import { SKB_DROP_REASON_PKT_TOO_BIG } from '../../skb/drop-reason.ts'
+import type { SkBuff } from '../../skb/sk-buff.ts'
+import { print } from '../spec/print.ts'
+import { sizeOf } from '../units.ts'
+import { type Impairment, impairment, type Wire, type WireEnv } from '../wire.ts'
+
+interface MtuParams {
+  readonly bytes: number
+  readonly icmp: boolean
+}
+
+/** The rate of errors, as in Linux (net.ipv4.icmp_msgs_per_sec and icmp_msgs_burst). */
+const ERRORS = { perSecond: 1000, burst: 50 }
+
+class MtuWire implements Wire {
+  #params: MtuParams
+  readonly #next: Wire
+  readonly #env: WireEnv
+  readonly #errors: TokenBucket
+
+  constructor(params: MtuParams, next: Wire, env: WireEnv) {
+    this.#params = params
+    this.#next = next
+    this.#env = env
+    this.#errors = new TokenBucket(env.clock, ERRORS)
+  }
+
+  push(skb: SkBuff): void {
+    // A frame that fits even as a whole needs no look inside.
+    if (skb.len - ETH_HLEN <= this.#params.bytes || ipLength(skb) <= this.#params.bytes) {
+      this.#next.push(skb)
+      return
+    }
+    if (this.#params.icmp) this.#sendError(skb)
+    this.#env.drop(skb, 'mtu', SKB_DROP_REASON_PKT_TOO_BIG)
+  }
+
+  change(params: unknown): boolean {
+    this.#params = params as MtuParams
+    return true
+  }
+
+  /** Sends an error about `skb` to its sender, if one may be sent. */
+  #sendError(skb: SkBuff): void {
+    const env = this.#env
+    // The error quotes the packet as it would have been on a link.
+    if (!skbChecksumHelp(skb)) return
+    const length = tooBigLength(skb.bytes, skb.data, skb.len)
+    if (length === 0 || !this.#errors.take()) return
+    const error = env.alloc(length, skb)
+    if (error === undefined) return
+    writeTooBig(skb.bytes, error.put(length), skb.data, length, this.#params.bytes)
+    env.decided('icmp', skb, this.#params.bytes)
+    env.reply(error)
+  }
+}
+
+/** Returns the length of the IP packet, or of what is behind the link header of another frame. */
+function ipLength({ bytes, data, len }: SkBuff): number {
+  const network = networkOffset(bytes, data, len)
+  if (network < 0) return len - ETH_HLEN
+  const nh = data + network
+  const length = len - network
+  const type = get16(bytes, nh - 2)
+  if (type === ETH_P_IP && ipv4.parse(bytes, nh, length) > 0) return ipv4.totalLength(bytes, nh)
+  if (type === ETH_P_IPV6 && ipv6.parse(bytes, nh, length) > 0) return ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, nh)
+  return length
+}
+
+/**
+ * Returns an impairment that drops packets of more than `bytes` bytes of IP. With `icmp` it sends
+ * their senders at most 1000 errors per second, and none about multicast packets, later fragments
+ * or ICMP errors.
+ */
+export function mtu(bytes: number | string, { icmp = false }: { icmp?: boolean } = {}): Impairment {
+  const params: MtuParams = { bytes: sizeOf(bytes), icmp }
+  if (!(params.bytes > 0)) throw new UsageError(`mtu ${bytes}: it must be more than 0`)
+  return impairment('mtu', params, (p, next, env) => new MtuWire(p, next, env), {
+    words: print({ kind: 'mtu', ...params }),
+  })
+}

@@ -1,0 +1,130 @@
+/** Random phrases of a wire, with values that print exactly. */
+import fc from 'fast-check'
+import type { Group, Item, Phrase } from '../../../src/wire/spec/phrase.ts'
+import { isLimited, ordered } from '../../../src/wire/spec/phrase.ts'
+
+const count = fc.integer({ min: 1, max: 1000 })
+const percent = fc.integer({ min: 1, max: 100_000 }).map(n => n / 1000 / 100)
+const share = fc.oneof(percent, fc.constantFrom(0, 1, 0.01, 0.07, 0.29))
+const time = fc.oneof(fc.integer({ min: 1, max: 1e12 }), fc.constantFrom(0, 1, 1000, 1e6, 20e6, 1e9))
+const size = fc.oneof(fc.integer({ min: 1, max: 1e7 }), fc.constantFrom(1024, 65536, 1024 ** 2))
+const flag = fc.boolean()
+const correlation = fc.oneof(fc.constant(0), percent)
+const filter = fc.constantFrom(
+  'arp',
+  'tcp port 80',
+  "host 'a'",
+  'udp and (port 53 or port 5353)',
+  'ip[8] = "x"',
+  'loss',
+)
+const distribution = fc.constantFrom('uniform', 'normal', 'pareto', 'paretonormal', 'my table.dist', './t')
+const signed = fc.integer({ min: -50, max: 50 })
+
+/** Leaves out properties that are undefined, as the grammar does. */
+const without = <T extends object>(value: T): T =>
+  Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as T
+const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined })
+
+const queue = fc.oneof(
+  fc.constantFrom({ type: 'droptail' }, { type: 'drophead' }),
+  fc
+    .record({ type: fc.constant('red'), min: maybe(size), max: maybe(size), probability: maybe(percent), ecn: flag })
+    .filter(({ min = 0, max = Number.POSITIVE_INFINITY }) => min < max)
+    .map(without),
+  fc.record({ type: fc.constant('codel'), target: maybe(time), interval: maybe(time), ecn: flag }).map(without),
+)
+
+const when = fc
+  .tuple(maybe(fc.tuple(fc.constantFrom('first', 'nth', 'every'), count)), maybe(time))
+  .filter(([counted, after]) => counted !== undefined || after !== undefined)
+  .map(([counted, after]) => ({ ...(counted && { [counted[0]]: counted[1] }), ...(after !== undefined && { after }) }))
+
+const fault = fc.oneof(
+  fc.record({
+    ...{ kind: fc.constant('fault'), action: fc.constantFrom('drop', 'duplicate', 'corrupt', 'reset') },
+    ...{ filter: fc.oneof(fc.constant(''), filter), when },
+  }),
+  fc.record({ kind: fc.constant('fault'), action: fc.constant('delay'), time, filter, when }),
+)
+
+const lossModel = fc.oneof(
+  fc.record({ model: fc.constant('random'), share, correlation }),
+  fc.record({ model: fc.constant('burst'), share: percent, mean: fc.integer({ min: 2, max: 40 }).map(n => n / 2) }),
+  fc.record({ model: fc.constant('state'), p13: share, p31: share, p32: share, p23: share, p14: share }),
+  fc.record({ model: fc.constant('gemodel'), p: share, r: share, h: share, k: share }),
+  fc.record({ model: fc.constant('every'), n: count }),
+)
+
+const delay = fc
+  .record({
+    ...{ kind: fc.constant('delay'), time, jitter: time, correlation, distribution },
+    reorder: maybe(fc.record({ share, correlation, gap: count })),
+  })
+  .map(phrase => (phrase.jitter === 0 ? { ...phrase, correlation: 0, distribution: 'uniform' } : phrase))
+  .map(without)
+
+const slot = fc.oneof(
+  fc
+    .record({ kind: fc.constant('slot'), min: time, more: time, packets: fc.oneof(fc.constant(0), count) })
+    .map(({ more, ...phrase }) => ({ ...phrase, max: phrase.min + more, bytes: 0 })),
+  fc.record({
+    ...{ kind: fc.constant('slot'), min: fc.constant(0), max: fc.constant(0) },
+    distribution: fc.record({ name: distribution, delay: time, jitter: time }),
+    ...{ packets: fc.oneof(fc.constant(0), count), bytes: fc.oneof(fc.constant(0), size) },
+  }),
+)
+
+const simple = fc.oneof(
+  fc.constantFrom({ kind: 'partition' }, { kind: 'blackhole' }, { kind: 'hold' }),
+  fc.record({ kind: fc.constant('mtu'), bytes: fc.integer({ min: 68, max: 65535 }), icmp: flag }),
+  fault,
+  fc.record({ kind: fc.constant('loss'), model: lossModel, ecn: flag }),
+  fc.record({ kind: fc.constant('duplicate'), share, correlation }),
+  fc.record({ kind: fc.constant('corrupt'), share, correlation, at: maybe(fc.nat({ max: 1500 })) }).map(without),
+  fc.record({ kind: fc.constant('truncate'), bytes: size, share }),
+  fc
+    .record({
+      ...{
+        kind: fc.constant('rate'),
+        bits: fc.integer({ min: 1, max: 1e12 }),
+        burst: maybe(size),
+        queue: maybe(queue),
+      },
+      ...{ overhead: signed, cell: fc.nat({ max: 100 }), cellOverhead: signed },
+    })
+    .map(without),
+  fc
+    .record({ kind: fc.constant('trace'), file: fc.constantFrom('a.up', 'my trace'), once: flag, queue: maybe(queue) })
+    .map(without),
+  delay,
+  slot,
+) as fc.Arbitrary<Phrase>
+
+const limit = maybe(fc.oneof(fc.record({ packets: count }), fc.record({ bytes: size })))
+
+function groupOf(phrases: readonly Phrase[], limit: Group['limit']): Group {
+  const kinds = new Set<string>()
+  const items: Item[] = []
+  for (const phrase of phrases) {
+    const { kind } = phrase
+    // A stage of a kind is there once, and a trace is the queue of a group in place of a rate.
+    const place = kind === 'trace' ? 'rate' : kind
+    if (kind !== 'fault' && kind !== 'match' && kinds.has(place)) continue
+    kinds.add(place)
+    items.push({ phrase, words: '', at: 0, end: 0 })
+  }
+  return { items: ordered(items), limit: phrases.some(isLimited) ? limit : undefined }
+}
+
+function groupsOf(phrase: fc.Arbitrary<Phrase>, minLength: number): fc.Arbitrary<Group[]> {
+  const group = fc.tuple(fc.array(phrase, { minLength: 1, maxLength: 6 }), limit).map(args => groupOf(...args))
+  return fc.array(group, { minLength, maxLength: 3 })
+}
+
+const match = fc.record({
+  ...{ kind: fc.constant('match'), filter },
+  ...{ matching: groupsOf(simple, 0), others: groupsOf(simple, 0) },
+}) as fc.Arbitrary<Phrase>
+
+export const wires = groupsOf(fc.oneof({ weight: 5, arbitrary: simple }, { weight: 1, arbitrary: match }), 0)

@@ -1,0 +1,187 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { UsageError } from '../../../src/base/usage-error.ts'
+import { parseWire } from '../../../src/wire/parse.ts'
+import { WORDS } from '../../../src/wire/spec/grammar.ts'
+import { SEED, scaled } from '../../support/scale.ts'
+
+/** Returns the lines of the error that `words` give. */
+function linesOf(words: string): string[] {
+  try {
+    parseWire(words, { filter: text => Object.assign(() => true, { text }), file: () => '' })
+  } catch (error) {
+    return (error as Error).message.split('\n')
+  }
+  throw new Error(`no error: ${words}`)
+}
+
+describe('a wrong word', () => {
+  test('an error names the wrong word, puts carets under it, and suggests the word that was meant', () => {
+    expect(linesOf('dealy 20ms loss 1%')).toEqual([
+      "'dealy' is not a word of a wire; did you mean 'delay'?",
+      '  dealy 20ms loss 1%',
+      '  ^^^^^',
+    ])
+    expect(linesOf('delay 20ms los 1%')).toEqual([
+      "'los' is not a word of a wire; did you mean 'loss'?",
+      '  delay 20ms los 1%',
+      '             ^^^',
+    ])
+  })
+
+  test('a word unlike every other gets no suggestion', () => {
+    expect(linesOf('xyzzy')[0]).toBe("'xyzzy' is not a word of a wire")
+  })
+
+  test('a wrong word is found in quotes, in parentheses, and after tabs and line ends', () => {
+    expect(linesOf("'delay' 20ms")).toEqual(['quotes are for filters and files only', "  'delay' 20ms", '  ^^^^^^^'])
+    expect(linesOf('match arp (\n\tlos 1% )')).toEqual([
+      "'los' is not a word of a wire; did you mean 'loss'?",
+      '  match arp (  los 1% )',
+      '               ^^^',
+    ])
+  })
+
+  test('a wrong word in a long text is shown with its surroundings', () => {
+    const many = Array.from({ length: 40 }, () => 'loss 1%').join(' | ')
+    const [, words, carets] = linesOf(`${many} | oops | ${many}`)
+    expect(words.length).toBeLessThan(80)
+    expect(words.slice(carets.indexOf('^'), carets.length)).toBe('oops')
+  })
+
+  test('a wrong word of any length is shown in one line of a terminal', () => {
+    const [, words, carets] = linesOf(`delay 1ms ${'x'.repeat(10_000)} | ${'loss 1% | '.repeat(100)}`)
+    expect([words.length < 140, carets.length < 140]).toEqual([true, true])
+  })
+
+  test('a wrong word cannot control the terminal', () => {
+    expect(linesOf('\x1b[31m 1%')).toEqual(["'\\x1b[31m' is not a word of a wire", '  \\x1b[31m 1%', '  ^^^^^^^^'])
+  })
+})
+
+test('a distribution that is neither known nor a file is an error that lists those that are known', () => {
+  const file = (path: string): string => {
+    throw new UsageError(`${path}: ENOENT`)
+  }
+  expect(() =>
+    parseWire('delay 20ms 5ms distribution foo', { filter: text => Object.assign(() => true, { text }), file }),
+  ).toThrow('distribution needs uniform, normal, pareto, paretonormal or a file; foo: ENOENT')
+})
+
+test('matches may be nested up to 16 deep', () => {
+  const nested = (depth: number) => `${'match arp ( '.repeat(depth)}loss 1%${' )'.repeat(depth)}`
+  expect(parseWire(nested(16), { filter: text => Object.assign(() => true, { text }), file: () => '' }).length).toBe(1)
+  expect(linesOf(nested(17))[0]).toBe('a match may lie in 15 others')
+})
+
+test('any text is either stages or an error of three lines with carets under a part of it', () => {
+  const vocabulary = fc.oneof(
+    fc.constantFrom(
+      ...WORDS,
+      '(',
+      ')',
+      '|',
+      'first',
+      'nth',
+      'every',
+      'after',
+      'state',
+      'gemodel',
+      'random',
+      'min',
+      'packets',
+    ),
+    fc.constantFrom(
+      '1',
+      '1%',
+      '20ms',
+      '1mbit',
+      '64kb',
+      '-5',
+      '0',
+      'tcp',
+      "'tcp port 80'",
+      '"',
+      "'",
+      '\n',
+      'constructor',
+    ),
+    fc.string({ maxLength: 6 }),
+  )
+  const words = fc.array(vocabulary, { maxLength: 14 }).map(list => list.join(' '))
+  fc.assert(
+    fc.property(words, text => {
+      let message: string
+      try {
+        parseWire(text, { filter: of => Object.assign(() => true, { text: of }), file: () => '1' })
+        return
+      } catch (error) {
+        expect((error as Error).name).toBe('FileError')
+        message = (error as Error).message
+      }
+      expect(message).toMatch(/^\S[^\n]*\n {2}[^\n]*\n {2} *\^+$/)
+    }),
+    { numRuns: scaled(100_000), seed: SEED },
+  )
+})
+
+test.each([
+  // [words, the first line, the text over the carets; empty behind the last word]
+  ['delay', 'delay needs a time: delay 20ms', ''],
+  ['delay fast', "'fast' is not a duration: a number with ns, us, ms or s", 'fast'],
+  ['delay 20ms 5ms 25% 7', "'7' is one number too many", '7'],
+  [
+    'delay 20ms distribution normal',
+    'a distribution needs a jitter: delay 20ms 5ms distribution normal',
+    'distribution',
+  ],
+  ['delay 20ms 5ms 101%', "'101%' is not a percentage from 0% to 100%", '101%'],
+  ['loss', 'loss needs a percentage, or state, gemodel, burst or every: loss 1%', ''],
+  ['loss 5ms', "'5ms' is not a percentage from 0% to 100%", '5ms'],
+  ['loss burst 0.5 1%', "'0.5' is not a mean number of packets: a number of at least 1", '0.5'],
+  ['loss every 0', "'0' is not a count: a whole number of at least 1", '0'],
+  ['ecn loss 1%', 'ecn follows a loss model, red or codel: loss 1% ecn', 'ecn'],
+  ['rate 10mb', "'10mb' is not a rate: a number with bit, kbit, mbit or gbit (bps: bytes per second)", '10mb'],
+  ['limit 100', 'limit needs rate, trace, delay, slot or hold beside it: rate 10mbit limit 100', 'limit'],
+  [
+    'loss 1% limit 100 | delay 1ms',
+    'limit needs rate, trace, delay, slot or hold beside it: rate 10mbit limit 100',
+    'limit',
+  ],
+  ['delay 1ms codel', 'codel needs rate or trace beside it: rate 10mbit codel', 'codel'],
+  ['rate 1mbit red codel', 'codel is a second queue discipline beside red', 'codel'],
+  ['rate 1mbit trace x', 'rate and trace are two queues: put | between them', 'trace'],
+  ['delay 1ms delay 2ms', 'delay is given twice: put | between them', 'delay'],
+  ['rate 1mbit limit 5 limit 6', 'limit is given twice: put | between them', 'limit'],
+  ['reorder 25%', 'reorder needs a delay, which the reordered packets skip: delay 20ms reorder 25%', 'reorder'],
+  ['slot 10ms 5ms', 'the longest time of a slot is shorter than its shortest', '5ms'],
+  ['mtu 20', "'20' is not an MTU: a whole number from 68 to 65535", '20'],
+  ['seed 7', 'a seed is not a word of a wire: use --seed N', 'seed'],
+  ['delay 1ms |', 'a stage is missing here: delay 20ms', ''],
+  ['| delay 1ms', 'a stage is missing here: delay 20ms', '|'],
+  ['delay 1ms )', "a ')' without its '('", ')'],
+  ['match arp loss 1%', "match needs ( ... ) after its filter: match 'tcp port 80' ( loss 1% )", 'loss'],
+  ['match arp ( loss 1%', "this '(' has no ')'", '('],
+  ['match tcp port 80 ( loss 1% )', "a filter of several words needs quotes: 'tcp port 80'", 'tcp port 80'],
+  ['drop tcp port 80 nth 3', "a filter of several words needs quotes: 'tcp port 80'", 'tcp port 80'],
+  ["drop 'tcp port 80", "the quote ' is not closed", "'tcp port 80"],
+  ['drop 1%', 'drop needs a filter and first, nth, every or after; at random it is loss 1%', '1%'],
+  ['drop arp', 'drop needs first N, nth N, every N or after T: every 1 for all packets', ''],
+  ['drop arp first 1 nth 2', 'a fault has either first or nth', 'nth'],
+  ['preset', 'preset needs a name: ', ''],
+  ['delay (', 'delay needs a time: delay 20ms', '('],
+  ['preset foo', "'foo' is not a preset: dial-up, ", 'foo'],
+  ['preset dail-up', "'dail-up' is not a preset; did you mean 'dial-up'?", 'dail-up'],
+  ['preset dial-up loss 1%', 'a preset stands alone: put | between it and other words', 'loss'],
+  ['loss 1% packets 5', 'packets follows slot: slot 10ms packets 16', 'packets'],
+  ['delay 200ms icmp', 'icmp follows mtu: mtu 1400 icmp', 'icmp'],
+  ['delay 20 ms', 'a number and its unit are one word: delay 20ms', 'ms'],
+  ['loss 1 %', 'a number and its % are one word: loss 1%', '%'],
+  ['latency 20ms', "the word is 'delay'", 'latency'],
+])('%s: %s', (words, first, wrong) => {
+  const [message, shown, carets] = linesOf(words)
+  expect(message.startsWith(first)).toBe(true)
+  const at = carets.indexOf('^')
+  if (wrong === '') expect(at).toBe(words.length + 3)
+  else expect(shown.slice(at, carets.length)).toBe(wrong)
+})

@@ -1,0 +1,160 @@
+import { expect, test } from 'vitest'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../src/base/clock.ts'
+import { type CodelOptions, codel } from '../../../src/wire/stages/codel.ts'
+import { rate } from '../../../src/wire/stages/rate.ts'
+import { plainFrame, type TestWire, testWires } from '../../support/wire.ts'
+
+const makeWire = testWires()
+
+const MS = NSEC_PER_MSEC
+/** A packet that takes a millisecond at 12 Mbit/s. */
+const frame = plainFrame(1500)
+/** The same of a sender that is capable of ECN. */
+const ect = plainFrame(1500)
+ect.set([8, 0, 0x45, 2], 12)
+
+const line = (options: CodelOptions = {}, mbit = 12) => rate(mbit * 1e6, { queue: codel(options) })
+
+/** Sends a packet every `gap` for `time`. */
+function load(wire: TestWire, time: number, gap: number, bytes = frame): void {
+  for (let sent = 0; sent < time; sent += gap) {
+    wire.sendFrame(bytes)
+    wire.advance(gap)
+  }
+}
+
+/** The moments of drops and marks in ms. */
+function moments(wire: TestWire): number[] {
+  return wire.decisions.filter(({ why, verdict }) => why === 'codel' || verdict === 'mark').map(({ time }) => time / MS)
+}
+
+/** RFC 8289 sec. 5.3: the moments after the first drop, in ms, for drops from the `count`-th on. */
+function controlLaw(drops: number, interval = 100, count = 1): number[] {
+  const law = [0]
+  for (let n = count; law.length < drops; n++) law.push((law.at(-1) as number) + interval / Math.sqrt(n))
+  return law
+}
+
+/** Expects the moments, each at most a packet's time late. */
+function expectLaw(found: number[], law: number[]): void {
+  const first = found[0] as number
+  for (const [i, moment] of law.entries()) {
+    const late = (found[i] as number) - first - moment
+    expect(late, `drop ${i + 1}`).toBeGreaterThanOrEqual(-1)
+    expect(late, `drop ${i + 1}`).toBeLessThanOrEqual(1)
+  }
+}
+
+test('drops an interval after the wait exceeds the target, then in times interval / sqrt(count)', () => {
+  const wire = makeWire([line()], { log: true })
+  load(wire, 2 * NSEC_PER_SEC, MS / 2)
+  const found = moments(wire)
+  // The n-th packet waits n / 2 ms and is taken after n ms: from then on the wait exceeds 5 ms.
+  expect(found[0]).toBeGreaterThanOrEqual(110)
+  expect(found[0]).toBeLessThanOrEqual(112)
+  expect(found.length).toBeGreaterThan(50)
+  expectLaw(found, controlLaw(50))
+})
+
+test('another target and interval are followed as well', () => {
+  const wire = makeWire([line({ target: '20ms', interval: '40ms' })], { log: true })
+  load(wire, NSEC_PER_SEC, MS / 2)
+  const found = moments(wire)
+  expect(found[0]).toBeGreaterThanOrEqual(80)
+  expect(found[0]).toBeLessThanOrEqual(82)
+  expectLaw(found, controlLaw(30, 40))
+})
+
+test('a standing queue is brought to the target in the time of the control law, and then left alone', () => {
+  const wire = makeWire([line()], { log: true })
+  // Fifty packets at once, then as many as the line takes: 50 ms of waiting that never goes away.
+  for (let i = 0; i < 50; i++) wire.sendFrame(frame)
+  load(wire, 3 * NSEC_PER_SEC, MS)
+  const found = moments(wire)
+  // A drop takes a millisecond away. The rest of the queue is what may wait 5 ms.
+  expect(found.length).toBeGreaterThanOrEqual(44)
+  expect(found.length).toBeLessThanOrEqual(46)
+  expectLaw(found, controlLaw(found.length))
+  const waits = wire.decisions.filter(({ verdict }) => verdict === 'delay').map(({ amount }) => amount as number)
+  const last = waits.slice(-500)
+  // What is logged includes the millisecond of transmission.
+  expect(Math.max(...last)).toBeLessThanOrEqual(6 * MS)
+  expect(wire.chain.report()[0]?.drops).toEqual({ codel: found.length })
+})
+
+test('a queue that exceeds the target again soon is dropped from at the rate it had', () => {
+  const wire = makeWire([line()], { log: true })
+  load(wire, NSEC_PER_SEC, MS / 2)
+  // The queue empties, and less than 16 intervals later it is overloaded again.
+  wire.advance(1.5 * NSEC_PER_SEC)
+  const state = moments(wire).length
+  load(wire, NSEC_PER_SEC / 2, MS / 2)
+  const again = moments(wire).slice(state)
+  // The count goes on from what it had reached, less the one it had begun with.
+  expectLaw(again, controlLaw(10, 100, state - 1))
+})
+
+test('after 16 intervals without drops it begins with a whole interval again', () => {
+  const wire = makeWire([line()], { log: true })
+  load(wire, NSEC_PER_SEC, MS / 2)
+  wire.advance(4 * NSEC_PER_SEC)
+  const before = moments(wire).length
+  load(wire, NSEC_PER_SEC, MS / 2)
+  expectLaw(moments(wire).slice(before), controlLaw(10))
+})
+
+test('waits below the target are left alone', () => {
+  const wire = makeWire([line()])
+  // Bursts of five wait 4 ms at most.
+  for (let i = 0; i < 200; i++) {
+    for (let n = 0; n < 5; n++) wire.sendFrame(frame)
+    wire.advance(5 * MS)
+  }
+  expect(wire.chain.report()[0]?.dropped).toBe(0)
+})
+
+test('a queue of one packet is left alone, however long it waits', () => {
+  // 20 ms a packet: each waits for the one before it.
+  const wire = makeWire([line({}, 0.6)])
+  wire.sendFrame(frame)
+  for (let i = 0; i < 100; i++) {
+    wire.sendFrame(frame)
+    wire.advance(20 * MS)
+  }
+  expect(wire.chain.report()[0]?.dropped).toBe(0)
+})
+
+test('with ecn packets of capable senders are marked at the moments of the drops', () => {
+  const wire = makeWire([line({ ecn: true })], { log: true })
+  load(wire, 0.9 * NSEC_PER_SEC, MS / 2, ect)
+  const [stage] = wire.chain.report()
+  const found = moments(wire)
+  expect(stage?.drops).toEqual({})
+  expect(stage?.marked).toBe(found.length)
+  expectLaw(found, controlLaw(20))
+  wire.advance(NSEC_PER_SEC)
+  const marked = wire.received.filter(({ bytes }) => bytes[15] === 3)
+  expect(marked.length).toBe(wire.chain.report()[0]?.marked)
+})
+
+test('with ecn packets of other senders are dropped', () => {
+  const wire = makeWire([line({ ecn: true })], { log: true })
+  load(wire, NSEC_PER_SEC, MS / 2)
+  const [stage] = wire.chain.report()
+  expect(stage?.marked).toBe(0)
+  expect(stage?.drops).toEqual({ codel: moments(wire).length })
+})
+
+test('a change of its parameters keeps what it knows of the queue', () => {
+  const wire = makeWire([line()], { log: true })
+  load(wire, 100 * MS, MS / 2)
+  wire.chain.set([line({ interval: '100ms', target: '6ms' })])
+  load(wire, 100 * MS, MS / 2)
+  // The first interval goes on: it does not begin at the change.
+  expect(moments(wire)[0]).toBeLessThanOrEqual(112)
+})
+
+test('the words of CoDel show its parameters', () => {
+  expect(codel().words).toBe('codel target 5ms interval 100ms')
+  expect(codel({ target: '1ms', ecn: true }).words).toBe('codel target 1ms interval 100ms ecn')
+})

@@ -1,0 +1,148 @@
+import { describe, expect, test } from 'vitest'
+import { CHECKSUM_NONE } from '../../../src/skb/sk-buff.ts'
+import { drop, type FaultAction, type FaultWhen, fault } from '../../../src/wire/stages/fault.ts'
+import { loss } from '../../../src/wire/stages/loss.ts'
+import { ones, putWord } from '../../support/frames.ts'
+import { plainFrame, testWires } from '../../support/wire.ts'
+
+const testWire = testWires()
+
+/** Matches frames whose first byte of payload is odd. */
+const odd = (bytes: Uint8Array, at: number) => (bytes[at + 14] & 1) === 1
+
+function frame(first: number): Uint8Array {
+  const bytes = plainFrame(60)
+  bytes[14] = first
+  return bytes
+}
+
+function changedBits(bytes: Uint8Array, sent: Uint8Array): number {
+  return bytes.reduce((bits, byte, at) => bits + (byte ^ (sent[at] ?? 0)).toString(2).replaceAll('0', '').length, 0)
+}
+
+/** Sends frames 0 to 9 a millisecond apart and returns those that came out. */
+function survivors(when: FaultWhen, filter: typeof odd | 'none' = odd): number[] {
+  const wire = testWire([drop(filter === 'none' ? undefined : filter, when)])
+  for (let i = 0; i < 10; i++) {
+    wire.sendFrame(frame(i))
+    wire.advance(1e6)
+  }
+  return wire.received.map(({ bytes }) => bytes[14])
+}
+
+describe('selection', () => {
+  test('first N hits the first N packets that match', () => {
+    expect(survivors({ first: 2 })).toEqual([0, 2, 4, 5, 6, 7, 8, 9])
+  })
+
+  test('nth N hits the Nth packet that matches', () => {
+    expect(survivors({ nth: 3 })).toEqual([0, 1, 2, 3, 4, 6, 7, 8, 9])
+  })
+
+  test('every N hits every Nth packet that matches', () => {
+    expect(survivors({ every: 2 })).toEqual([0, 1, 2, 4, 5, 6, 8, 9])
+  })
+
+  test('after T alone hits all matching packets from T after the first packet on', () => {
+    expect(survivors({ after: '4ms' })).toEqual([0, 1, 2, 3, 4, 6, 8])
+  })
+
+  test('after T with a count starts to count at T', () => {
+    expect(survivors({ after: 4e6, first: 1 })).toEqual([0, 1, 2, 3, 4, 6, 7, 8, 9])
+  })
+
+  test('a fault without a filter hits any packet', () => {
+    expect(survivors({ every: 3 }, 'none')).toEqual([0, 1, 3, 4, 6, 7, 9])
+  })
+})
+
+test('a dropped packet is counted as a drop of the fault', () => {
+  const wire = testWire([drop(odd, { first: 1 })])
+  wire.sendFrame(frame(1))
+  expect(wire.chain.report()[0]).toMatchObject({ stage: 'fault', dropped: 1, drops: { drop: 1 } })
+})
+
+test('a duplicated packet comes twice', () => {
+  const wire = testWire([fault('duplicate', odd, { nth: 2 })])
+  for (let i = 0; i < 4; i++) wire.sendFrame(frame(i))
+  expect(wire.received.map(({ bytes }) => bytes[14])).toEqual([0, 1, 2, 3, 3])
+  expect(wire.chain.report()[0]?.duplicated).toBe(1)
+})
+
+test('a delayed packet is overtaken by those behind it', () => {
+  const wire = testWire([fault({ delay: '200ms' }, odd, { first: 1 })])
+  for (let i = 1; i < 4; i++) wire.sendFrame(frame(i))
+  wire.advance(200e6 - 1)
+  expect(wire.received.map(({ bytes }) => bytes[14])).toEqual([2, 3])
+  expect(wire.chain.report()[0]?.held).toBe(1)
+  wire.advance(1)
+  expect(wire.received.map(({ bytes, time }) => [bytes[14], time]).at(-1)).toEqual([1, 200e6])
+})
+
+test('delayed packets that exceed a thousand are dropped and counted as limit', () => {
+  const wire = testWire([fault({ delay: '1s' }, undefined, { every: 1 })])
+  wire.send(1003)
+  expect(wire.chain.report()[0]).toMatchObject({ held: 1000, drops: { limit: 3 } })
+})
+
+test('a corrupted packet has one flipped bit', () => {
+  const wire = testWire([fault('corrupt', odd, { first: 1 })])
+  for (const first of [1, 3]) wire.sendFrame(frame(first))
+  expect(wire.received.map(({ bytes }, i) => changedBits(bytes, frame([1, 3][i] ?? 0)))).toEqual([1, 0])
+  expect(wire.chain.report()[0]?.corrupted).toBe(1)
+})
+
+test('the partial checksum of a packet is completed before a bit of it is changed', () => {
+  const wire = testWire([fault('corrupt', undefined, { every: 1 })])
+  const sent = new Uint8Array(60).fill(1)
+  const whole = sent.slice()
+  putWord(whole, 50, 0xffff - ones(sent.slice(34)))
+  for (let i = 0; i < 50; i++) wire.sendFrame(sent, { csumStart: 34, csumOffset: 16 })
+  expect(wire.received.map(({ bytes, ipSummed }) => [changedBits(bytes, whole), ipSummed])).toEqual(
+    new Array(50).fill([1, CHECKSUM_NONE]),
+  )
+})
+
+describe('changes', () => {
+  test('a change to the same fault keeps its count', () => {
+    const wire = testWire([drop(odd, { first: 1 })])
+    wire.sendFrame(frame(1))
+    wire.chain.set([loss(0), drop(odd, { first: 1 })])
+    wire.sendFrame(frame(1))
+    expect(wire.received.length).toBe(1)
+  })
+
+  test('a change to a delay holds packets within a limit', () => {
+    const wire = testWire([drop(odd, { first: 1 })])
+    wire.chain.set([fault({ delay: '1s' }, undefined, { every: 1 })])
+    wire.send(1001)
+    expect(wire.chain.report()[0]).toMatchObject({ held: 1000, drops: { limit: 1 } })
+  })
+
+  test('a change to another fault starts to count from 0, and keeps delayed packets', () => {
+    const wire = testWire([fault({ delay: '10ms' }, odd, { first: 1 })])
+    wire.sendFrame(frame(1))
+    wire.chain.set([drop(odd, { first: 1 })])
+    wire.sendFrame(frame(3))
+    wire.advance(10e6)
+    expect(wire.received.map(({ bytes }) => bytes[14])).toEqual([1])
+  })
+})
+
+test('conditions that contradict each other are refused', () => {
+  expect(() => drop(odd, { first: 1, nth: 2 })).toThrow('a fault has one of first, nth and every')
+  expect(() => drop(odd, {})).toThrow('a fault needs first, nth, every or after')
+  expect(() => drop(odd, { every: 0.5 })).toThrow('first, nth and every are whole numbers of at least 1')
+  expect(() => drop(odd, { nth: 0 })).toThrow('first, nth and every are whole numbers of at least 1')
+  expect(() => drop(odd, { first: 0, after: '1s' })).toThrow('first, nth and every are whole numbers of at least 1')
+})
+
+test('words of a fault that do not exist are refused, with those that do', () => {
+  const misspelt = { nht: 1, every: 1 }
+  expect(() => drop(odd, misspelt)).toThrow("a fault has no 'nht', but first, nth, every, after")
+  for (const action of ['explode', {}, null]) {
+    expect(() => fault(action as FaultAction, odd, { nth: 1 })).toThrow(
+      `a fault is one of drop, duplicate, corrupt, reset or { delay }, not ${JSON.stringify(action)}`,
+    )
+  }
+})

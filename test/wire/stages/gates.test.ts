@@ -1,0 +1,85 @@
+import { expect, test } from 'vitest'
+import { delay } from '../../../src/wire/stages/delay.ts'
+import { blackhole, hold, partition } from '../../../src/wire/stages/gates.ts'
+import { type TestWire, testWires } from '../../support/wire.ts'
+
+const makeWire = testWires()
+
+const left = (wire: TestWire) => wire.received.map(({ id, time }) => [id, time])
+
+for (const gate of [partition, blackhole]) {
+  test(`${gate.name} drops every packet under its name, until it is taken out`, () => {
+    const wire = makeWire([gate()])
+    wire.send(3)
+    expect(wire.chain.report()[0]?.drops).toEqual({ [gate.name]: 3 })
+    wire.chain.set([])
+    wire.send()
+    expect(left(wire)).toEqual([[4, 0]])
+  })
+}
+
+test('hold keeps packets until it is released, then delivers them in order and lets others pass', () => {
+  const gate = hold()
+  const wire = makeWire([gate])
+  wire.send(3, 10)
+  expect(wire.received).toEqual([])
+  wire.advance(70)
+  gate.release()
+  wire.send()
+  expect(left(wire)).toEqual([
+    [1, 100],
+    [2, 100],
+    [3, 100],
+    [4, 100],
+  ])
+})
+
+test('packets of a hold that is released are late from then on in the stages behind it', () => {
+  const gate = hold()
+  const wire = makeWire([gate, delay('1us')])
+  wire.send()
+  wire.advance(5000)
+  gate.release()
+  wire.advance(5000)
+  expect(left(wire)).toEqual([[1, 6000]])
+})
+
+test('a hold that is taken out delivers what it holds', () => {
+  const wire = makeWire([hold()])
+  wire.send(2)
+  wire.advance(5)
+  wire.chain.set([])
+  expect(left(wire)).toEqual([
+    [1, 5],
+    [2, 5],
+  ])
+})
+
+test('a hold that replaces another keeps what that one held, and has its own limit', () => {
+  const [first, second] = [hold(), hold({ limit: { packets: 3 } })]
+  const wire = makeWire([first])
+  wire.send(2)
+  wire.chain.set([second])
+  first.release()
+  wire.send(2)
+  expect([wire.received.length, wire.chain.report()[0]?.drops]).toEqual([0, { limit: 1 }])
+  second.release()
+  expect(wire.received.map(({ id }) => id)).toEqual([1, 2, 3])
+})
+
+test('one hold releases every wire that it is part of', () => {
+  const gate = hold()
+  const wires = [makeWire([gate]), makeWire([gate])]
+  for (const wire of wires) wire.send()
+  gate.release()
+  expect(wires.map(wire => wire.received.length)).toEqual([1, 1])
+})
+
+test('what a hold keeps when its wire is closed is dropped as closed', () => {
+  const gate = hold()
+  const wire = makeWire([gate])
+  wire.send(2)
+  wire.chain.close()
+  gate.release()
+  expect([wire.received.length, wire.chain.report()[0]?.drops]).toEqual([0, { closed: 2 }])
+})
