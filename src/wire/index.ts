@@ -12,7 +12,7 @@ export { duplicate } from './stages/duplicate.ts'
 export { drop, type FaultAction, type FaultWhen, fault } from './stages/fault.ts'
 export { blackhole, type HoldGate, hold, partition } from './stages/gates.ts'
 export { type LossOptions, loss, lossEvery, lossGemodel, lossState } from './stages/loss.ts'
-export { match, type WireFilter } from './stages/match.ts'
+export { match } from './stages/match.ts'
 export { mtu } from './stages/mtu.ts'
 export type { QueueKind } from './stages/queue.ts'
 export { type RateOptions, rate } from './stages/rate.ts'
@@ -28,5 +28,6 @@ export {
   type LimitSpec,
   type Wire,
   type WireEnv,
+  type WireFilter,
 } from './wire.ts'
 export type { WireSlot } from './wire-slot.ts'

@@ -1,19 +1,61 @@
-/** The words of a wire, `delay 20ms loss 1%`, as impairments. */
-
+/**
+ * The grammar of a wire: groups with `|` between them, each of which is made of the words of
+ * tc-netem(8) and some more, in any order. Each stage reads its own words (stages.ts).
+ */
 import { UsageError } from '../base/usage-error.ts'
 import type { WireResources } from '../netdev/device-wire.ts'
-import { buildGroups } from './spec/build.ts'
-import { readWords } from './spec/grammar.ts'
-import type { Direction, Impairment } from './wire.ts'
+import { Cursor, type Token, whole } from './spec/cursor.ts'
+import { didYouMean } from './spec/error.ts'
+import { buildGroups, type Group, type Item, type Part } from './spec/groups.ts'
+import { PRESETS } from './spec/presets.ts'
+import { noResources } from './spec/resources.ts'
+import { STAGES } from './stages.ts'
+import { parseSize } from './units.ts'
+import type { Direction, Impairment, LimitSpec } from './wire.ts'
 
-/** There are neither filters nor files. */
-export const noResources: WireResources = {
-  filter: text => {
-    throw new UsageError(`filter '${text}': filters cannot be compiled here`)
-  },
-  file: path => {
-    throw new UsageError(`${path}: files cannot be read here`)
-  },
+/** Branches within branches: their stages call each other for every packet. */
+const DEPTH_MAX = 16
+
+/** The words that complete a stage. */
+const PARTS: ReadonlyMap<string, Part> = new Map(
+  STAGES.flatMap(({ part }) => Object.keys(part?.words ?? {}).map(word => [word, part as Part])),
+)
+
+/** The words that begin a stage or stand beside one, which a filter without quotes is not. */
+const STARTS: ReadonlySet<string> = new Set([
+  ...STAGES.flatMap(({ kind, words = [kind] }) => words),
+  ...PARTS.keys(),
+  ...['limit', 'preset'],
+])
+
+/** The words that stages, and parts of them, begin with. */
+export const WORDS: ReadonlySet<string> = new Set([
+  ...STARTS,
+  ...STAGES.flatMap(({ inner = {} }) => Object.keys(inner)),
+])
+
+/** Words of other programs, or in the wrong place. */
+const HINTS: Readonly<Record<string, string>> = {
+  ...Object.assign({}, ...STAGES.map(({ inner }) => inner)),
+  seed: 'a seed is not a word of a wire: use --seed N',
+  latency: "the word is 'delay'",
+  jitter: 'the jitter is the second time of delay: delay 20ms 5ms',
+  bandwidth: "the word is 'rate'",
+  bw: "the word is 'rate'",
+  queue: 'the queue is bounded by limit: rate 10mbit limit 100',
+  '%': 'a number and its % are one word: loss 1%',
+  ns: 'a number and its unit are one word: delay 20ms',
+  us: 'a number and its unit are one word: delay 20ms',
+  ms: 'a number and its unit are one word: delay 20ms',
+  s: 'a number and its unit are one word: delay 20ms',
+  off: "'off' stands alone, and only in vnet wire and in a scenario",
+}
+
+/** A group while it is read. */
+interface GroupWords {
+  readonly items: Item[]
+  readonly parts: Map<Part, { readonly value: unknown; readonly token: Token }>
+  limit: LimitSpec | undefined
 }
 
 /**
@@ -27,4 +69,125 @@ export function parseWire(
   direction: Direction = 'ab',
 ): Impairment[] {
   return buildGroups(readWords(words, direction), resources)
+}
+
+/** Returns the groups of `words`; none if they are empty. Throws a UsageError. */
+export function readWords(words: string, direction: Direction): Group[] {
+  const c = new Cursor(words)
+  if (c.peek() === undefined) return []
+  const groups = readGroups(c, direction)
+  if (c.peek() !== undefined) throw c.error("a ')' without its '('")
+  return groups
+}
+
+/** Reads groups up to the end or a `)`. */
+function readGroups(c: Cursor, direction: Direction): Group[] {
+  const groups: Group[] = []
+  do {
+    if (c.is('preset')) groups.push(...readPreset(c, direction))
+    else groups.push(readGroup(c, direction))
+  } while (c.takes('|'))
+  return groups
+}
+
+function readGroup(c: Cursor, direction: Direction): Group {
+  const group: GroupWords = { items: [], parts: new Map(), limit: undefined }
+  const { items, parts } = group
+  const seen = new Map<string, Token>()
+  const first = c.peek()
+  for (let token = first; token !== undefined && (token.quoted || !/^[|)]$/.test(token.text)); token = c.peek()) {
+    readWord(c, token, direction, group)
+    seen.set(token.text, token)
+  }
+  if (first === undefined || seen.size === 0) throw c.error('a stage is missing here: delay 20ms')
+  if (group.limit !== undefined && !items.some(({ kind }) => kind.holds)) {
+    throw c.error('limit needs rate, trace, delay, slot or hold beside it: rate 10mbit limit 100', seen.get('limit'))
+  }
+  items.sort((a, b) => STAGES.indexOf(a.kind) - STAGES.indexOf(b.kind))
+  for (const part of new Set(PARTS.values())) {
+    const [one, other] = items.filter(({ kind }) => kind.part === part).map(({ kind }) => kind.kind)
+    if (other !== undefined) {
+      throw c.error(`${one} and ${other} are two ${part.key}s: put | between them`, seen.get(other))
+    }
+    const token = parts.get(part)?.token
+    if (token !== undefined && one === undefined) throw c.error(part.missing(token.text), token)
+  }
+  const completed = items.map(item => {
+    const { part } = item.kind
+    const written = part && parts.get(part)
+    return written === undefined
+      ? item
+      : { ...item, spec: { ...(item.spec as object), [part?.key ?? '']: written.value } }
+  })
+  return { items: completed, limit: group.limit }
+}
+
+/** Reads one stage, or what belongs to one. */
+function readWord(c: Cursor, token: Token, direction: Direction, group: GroupWords): void {
+  const { items, parts } = group
+  const twice = () => c.error(`${token.text} is given twice: put | between them`, token)
+  const word = token.quoted ? '' : token.text
+  const kind = STAGES.find(stage => stage.starts?.(c, STARTS) ?? stage.kind === word)
+  const part = PARTS.get(word)
+  if (kind !== undefined) {
+    c.next()
+    const spec = kind.read(c, missing => readBranch(c, direction, missing))
+    if (!kind.repeats && items.some(item => item.kind === kind)) throw twice()
+    items.push({ kind, spec, words: c.words, at: token.at, end: c.last.end })
+  } else if (part !== undefined) {
+    const other = parts.get(part)?.token.text
+    if (other === word) throw twice()
+    if (other !== undefined) throw c.error(`${word} is a second ${part.name} beside ${other}`, token)
+    c.next()
+    parts.set(part, { value: part.words[word](c), token })
+  } else if (word === 'limit') {
+    if (group.limit !== undefined) throw twice()
+    c.next()
+    group.limit = readLimit(c)
+  } else throw notAWord(c, token)
+}
+
+function notAWord(c: Cursor, token: Token): Error {
+  if (token.quoted) return c.error('quotes are for filters and files only', token)
+  if (token.text === 'preset') return c.error('a preset stands alone: put | between it and other words', token)
+  if (token.text === '(') return c.error("'(' follows match FILTER", token)
+  if (Object.hasOwn(HINTS, token.text)) return c.error(HINTS[token.text], token)
+  if (c.atNumber) return c.error(`'${token.text}' is one number too many`, token)
+  return c.error(`'${token.text}' is not a word of a wire${didYouMean(token.text, WORDS)}`, token)
+}
+
+/** Reads `( ... )`, which may be empty. */
+function readBranch(c: Cursor, direction: Direction, missing: string): Group[] {
+  const open = c.peek()
+  if (open === undefined || !c.takes('(')) throw c.error(missing)
+  if (c.takes(')')) return []
+  if (++c.depth > DEPTH_MAX) throw c.error(`a match may lie in ${DEPTH_MAX - 1} others`, open)
+  const groups = readGroups(c, direction)
+  c.depth--
+  if (!c.takes(')')) throw c.error("this '(' has no ')'", open)
+  return groups
+}
+
+function readLimit(c: Cursor): LimitSpec {
+  return c.value('limit needs packets or a size: limit 100, limit 64kb', text => {
+    if (/^\d+$/.test(text)) return { packets: whole('a count')(text) }
+    const bytes = parseSize(text)
+    if (bytes < 1) throw new UsageError(`'${text}' leaves no room for a packet`)
+    return { bytes }
+  })
+}
+
+function readPreset(c: Cursor, direction: Direction): Group[] {
+  c.next()
+  const name = c.peek()
+  const preset = c.value(`preset needs a name: ${[...PRESETS.keys()].join(', ')}`, text => PRESETS.get(text))
+  if (preset === undefined && name !== undefined) {
+    const meant = didYouMean(name.text, PRESETS.keys()) || `: ${[...PRESETS.keys()].join(', ')}`
+    throw c.error(`'${name.text}' is not a preset${meant}`, name)
+  }
+  const behind = c.peek()
+  if (behind !== undefined && (behind.quoted || !/^[|)]$/.test(behind.text))) {
+    throw c.error('a preset stands alone: put | between it and other words', behind)
+  }
+  return readWords(preset?.[direction === 'ab' ? 'up' : 'down'] ?? '', direction)
 }

@@ -19,7 +19,7 @@ import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { Chain } from './chain.ts'
 import { parseWire } from './parse.ts'
-import type { Direction, Impairment, Wire } from './wire.ts'
+import { type Direction, type Impairment, type Wire, wordsOf } from './wire.ts'
 
 /** What a wire needs of a NetDevice, whatever its driver's own data. */
 export type WireDevice = Pick<NetDevice, 'name' | 'mergesWire' | 'frameTap'>
@@ -126,8 +126,4 @@ export class WireSlot implements DeviceWire {
       },
     })
   }
-}
-
-function wordsOf(stages: readonly Impairment[]): string {
-  return stages.map(({ words, kind, name }) => words ?? kind ?? name).join(' | ')
 }

@@ -100,6 +100,9 @@ export interface Limit {
   remove(skb: SkBuff): void
 }
 
+/** Returns true if the frame of `length` bytes at `at` matches. `text` is the filter's source. */
+export type WireFilter = ((bytes: Uint8Array, at: number, length: number) => boolean) & { readonly text?: string }
+
 /** What a stage has counted, in packets. */
 export interface StageStats {
   in: number
@@ -129,6 +132,27 @@ export interface Impairment {
   readonly params?: unknown
 }
 
+/**
+ * A running stage with parameters. A change replaces them from the next packet on; what the stage
+ * holds stays.
+ */
+export abstract class StageWire<P> {
+  protected params: P
+  protected readonly next: Wire
+  protected readonly env: WireEnv
+
+  constructor(params: P, next: Wire, env: WireEnv) {
+    this.params = params
+    this.next = next
+    this.env = env
+  }
+
+  change(params: unknown): boolean {
+    this.params = params as P
+    return true
+  }
+}
+
 /** Returns an impairment with a kind and parameters. */
 export function impairment<P>(
   kind: string,
@@ -140,4 +164,9 @@ export function impairment<P>(
     ...{ kind, params, takesGso },
     ...(words !== undefined && { words }),
   })
+}
+
+/** Returns the words of stages. */
+export function wordsOf(stages: readonly Impairment[]): string {
+  return stages.map(({ words, kind, name }) => words ?? kind ?? name).join(' | ')
 }

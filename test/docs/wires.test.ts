@@ -2,8 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { WireResources } from '../../src/netdev/device-wire.ts'
-import { parseWire } from '../../src/wire/parse.ts'
-import { WORDS } from '../../src/wire/spec/grammar.ts'
+import { parseWire, WORDS } from '../../src/wire/parse.ts'
 import { PRESETS } from '../../src/wire/spec/presets.ts'
 import { parseScenario } from '../../src/yaml/scenario.ts'
 

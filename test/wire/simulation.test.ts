@@ -11,7 +11,7 @@ import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '../../src/skb/sk-b
 import { Chain } from '../../src/wire/chain.ts'
 import { parseWire } from '../../src/wire/parse.ts'
 import { Simulation } from '../../src/wire/simulation.ts'
-import { printGroups } from '../../src/wire/spec/print.ts'
+import { printGroups } from '../../src/wire/spec/groups.ts'
 import type { Direction } from '../../src/wire/wire.ts'
 import { buildFrame, plain } from '../packet/frames.ts'
 import { SEED, scaled } from '../support/scale.ts'

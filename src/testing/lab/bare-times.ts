@@ -3,8 +3,8 @@
  * other wires of vnet; the author of a test who writes `delay 50` means another unit.
  */
 
+import { tokensOf } from '../../wire/spec/cursor.ts'
 import { wordsError } from '../../wire/spec/error.ts'
-import { tokensOf } from '../../wire/spec/tokens.ts'
 
 /** Words with one or two times behind them. */
 const TIMED: readonly string[] = ['delay', 'slot', 'after']

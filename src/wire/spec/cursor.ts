@@ -1,8 +1,37 @@
-/** Cursor: a position in the words of a wire, from which tokens and values are read. */
+/**
+ * The words of a wire as tokens, and the Cursor from which their readers take them. Tokens are
+ * words, quoted texts, `(`, `)` and `|`.
+ */
 import { UsageError } from '../../base/usage-error.ts'
 import { parseDuration, parseShare } from '../units.ts'
 import { pointing, type Span, wordsError } from './error.ts'
-import { type Token, tokensOf } from './tokens.ts'
+import { quote } from './print.ts'
+
+export interface Token {
+  readonly text: string
+  /** From the first character to behind the last, quotes included. */
+  readonly at: number
+  readonly end: number
+  readonly quoted: boolean
+}
+
+const TOKEN = /[()|]|'[^']*'|"[^"]*"|[^\s()|'"]+/y
+const SPACE = /\s*/y
+
+/** Returns the tokens of `words`. Throws a UsageError at a quote that is not closed. */
+export function tokensOf(words: string): Token[] {
+  const tokens: Token[] = []
+  for (let at = spaceEnd(words, 0); at < words.length; at = spaceEnd(words, TOKEN.lastIndex)) {
+    TOKEN.lastIndex = at
+    const [text] = TOKEN.exec(words) ?? []
+    if (text === undefined) {
+      throw wordsError(words, { at, end: words.length }, `the quote ${words[at]} is not closed`)
+    }
+    const quoted = text.startsWith("'") || text.startsWith('"')
+    tokens.push({ text: quoted ? text.slice(1, -1) : text, at, end: at + text.length, quoted })
+  }
+  return tokens
+}
 
 export class Cursor {
   readonly words: string
@@ -71,6 +100,20 @@ export class Cursor {
     return this.value(missing, parseShare)
   }
 
+  /** Reads a filter: a quoted text or one word. `behind` are the words that may follow it. */
+  filter(behind: readonly string[]): string {
+    const first = this.peek()
+    const filter = this.value("a filter is missing: 'tcp port 80'", text => text)
+    const token = this.peek()
+    if (first === undefined || token === undefined || (!token.quoted && behind.includes(token.text))) return filter
+    let end = 0
+    while (this.peek(end) !== undefined && !behind.includes(this.peek(end)?.text ?? '')) end++
+    if (first.quoted || this.peek(end) === undefined) return filter
+    const span = { at: first.at, end: (this.peek(end - 1) ?? first).end }
+    const text = quote(this.words.slice(span.at, span.end))
+    throw this.error(`a filter of several words needs quotes: ${text}`, span)
+  }
+
   /** Returns an error that points at `span`, by default at the token here or behind the last. */
   error(message: string, span: Span | undefined = this.peek()): UsageError {
     const end = this.words.trimEnd().length
@@ -88,9 +131,8 @@ export function whole(what: string, min = 1, max = Number.MAX_SAFE_INTEGER): (te
   }
 }
 
-/** Parses a number that need not be whole, of at least 1: the mean length of a burst. */
-export function meanLength(text: string): number {
-  const n = /^(\d+(\.\d*)?|\.\d+)$/.test(text) ? Number(text) : Number.NaN
-  if (!(n >= 1)) throw new UsageError(`'${text}' is not a mean number of packets: a number of at least 1`)
-  return n
+function spaceEnd(words: string, at: number): number {
+  SPACE.lastIndex = at
+  SPACE.exec(words)
+  return SPACE.lastIndex
 }

@@ -4,10 +4,10 @@
  * until a packet has waited less. The names are those of the RFC's pseudocode (sec. 5).
  */
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { printQueue } from '../spec/print.ts'
-import { durationOf } from '../units.ts'
+import { join } from '../spec/print.ts'
+import { durationOf, formatDuration } from '../units.ts'
 import { markCe } from './ecn.ts'
-import type { Discipline, PacketQueue, QueueSpec } from './queue.ts'
+import type { Discipline, DisciplineKind, PacketQueue, QueueSpec } from './queue.ts'
 
 export interface CodelOptions {
   /** The wait that a queue may keep up: 5ms. ns, or with a unit. */
@@ -105,15 +105,32 @@ class Codel implements Discipline {
   }
 }
 
+/** What the words say; the rest has defaults. */
+type CodelSpec = Partial<CodelParams> & Pick<CodelParams, 'ecn'>
+
+export const codelKind: DisciplineKind<CodelSpec> = {
+  read(c) {
+    const spec: { -readonly [K in keyof CodelSpec]: CodelSpec[K] } = { ecn: false }
+    while (c.is('target') || c.is('interval')) {
+      if (c.takes('target')) spec.target = c.duration('target needs a time: target 5ms')
+      else if (c.takes('interval')) spec.interval = c.duration('interval needs a time: interval 100ms')
+    }
+    spec.ecn = c.takes('ecn')
+    return spec
+  },
+  print({ target, interval, ecn }) {
+    return join([
+      ...['codel', target !== undefined && `target ${formatDuration(target)}`],
+      ...[interval !== undefined && `interval ${formatDuration(interval)}`, ecn && 'ecn'],
+    ])
+  },
+  build: codel,
+}
+
 /** Returns CoDel as the queue of a rate or a trace. */
 export function codel({ ecn = false, ...options }: CodelOptions = {}): QueueSpec {
   const target = durationOf(options.target ?? 5e6)
   const interval = durationOf(options.interval ?? 100e6)
   const params: CodelParams = { target, interval, ecn }
-  return {
-    kind: 'codel',
-    words: printQueue({ type: 'codel', target, interval, ecn }),
-    params,
-    make: queue => new Codel(params, queue),
-  }
+  return { kind: 'codel', params, make: queue => new Codel(params, queue) }
 }

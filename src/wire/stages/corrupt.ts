@@ -3,9 +3,11 @@ import { UsageError } from '../../base/usage-error.ts'
 import { skbChecksumHelp } from '../../netdev/gso.ts'
 import { networkOffset } from '../../packet/vlan.ts'
 import { CHECKSUM_NONE, type SkBuff } from '../../skb/sk-buff.ts'
-import { print } from '../spec/print.ts'
-import { shareOf } from '../units.ts'
-import { type Impairment, impairment, type Wire, type WireEnv } from '../wire.ts'
+import { whole } from '../spec/cursor.ts'
+import { type StageKind, stageOf } from '../spec/groups.ts'
+import { join, trimmed } from '../spec/print.ts'
+import { formatShare, parseShare, shareOf } from '../units.ts'
+import { type Impairment, impairment, StageWire, type Wire } from '../wire.ts'
 import { CorrelatedEvents } from './correlated.ts'
 
 export interface CorruptOptions {
@@ -14,34 +16,20 @@ export interface CorruptOptions {
   readonly at?: number
 }
 
-interface Params {
+interface CorruptSpec {
   readonly share: number
   readonly correlation: number
+  /** The byte of the frame; a random bit without it. */
   readonly at?: number
 }
 
-class CorruptWire implements Wire {
-  #params: Params
-  readonly #next: Wire
-  readonly #env: WireEnv
-  readonly #events: CorrelatedEvents
-
-  constructor(params: Params, next: Wire, env: WireEnv) {
-    this.#params = params
-    this.#next = next
-    this.#env = env
-    this.#events = new CorrelatedEvents(env.random)
-  }
+class CorruptWire extends StageWire<CorruptSpec> implements Wire {
+  readonly #events = new CorrelatedEvents(this.env.random)
 
   push(skb: SkBuff): void {
-    const { share, correlation, at } = this.#params
+    const { share, correlation, at } = this.params
     if (this.#events.happens(share, correlation)) this.#corrupt(skb, at)
-    this.#next.push(skb)
-  }
-
-  change(params: unknown): boolean {
-    this.#params = params as Params
-    return true
+    this.next.push(skb)
   }
 
   #corrupt(skb: SkBuff, at: number | undefined): void {
@@ -50,12 +38,12 @@ class CorruptWire implements Wire {
       if (at >= len) return
       finishChecksum(skb)
       bytes[data + at] ^= 0xff
-      this.#env.note('corrupt', skb, 8 * at)
+      this.env.note('corrupt', skb, 8 * at)
       return
     }
     // Drawn for every packet that is to be corrupted, also for one that has nothing to corrupt.
-    const bit = flipBit(skb, this.#env.random.next())
-    if (bit >= 0) this.#env.note('corrupt', skb, bit)
+    const bit = flipBit(skb, this.env.random.next())
+    if (bit >= 0) this.env.note('corrupt', skb, bit)
   }
 }
 
@@ -82,6 +70,24 @@ export function finishChecksum(skb: SkBuff): void {
   skb.ipSummed = CHECKSUM_NONE
 }
 
+export const corruptKind: StageKind<CorruptSpec> = {
+  kind: 'corrupt',
+  inner: { at: 'at follows corrupt: corrupt at 14' },
+  read(c) {
+    const share = c.is('at') ? 1 : c.share('corrupt needs a percentage or a place: corrupt 1%, corrupt at 14')
+    const correlation = c.optional(parseShare, 0)
+    if (!c.takes('at')) return { share, correlation }
+    return { share, correlation, at: c.value('at needs the offset of a byte: at 14', whole('an offset', 0)) }
+  },
+  print({ share, correlation, at }) {
+    if (at !== undefined && share === 1 && correlation === 0) return `corrupt at ${at}`
+    const shares = trimmed('corrupt', [share, correlation], [undefined, 0], formatShare)
+    return join([shares, at !== undefined && `at ${at}`])
+  },
+  build: (spec, { words }) =>
+    impairment('corrupt', spec, (params, next, env) => new CorruptWire(params, next, env), { words }),
+}
+
 /**
  * Returns an impairment that corrupts a share of the packets: 0.01, or '1%'. It flips one random
  * bit behind the Ethernet header and VLAN tags, or inverts the byte `at`. A frame that ends before
@@ -93,7 +99,6 @@ export function corrupt(share: number | string, { correlation = 0, at }: Corrupt
   if (at !== undefined && !(Number.isInteger(at) && at >= 0)) {
     throw new UsageError(`${at} is not the position of a byte: a whole number from 0 on`)
   }
-  const params = { share: shareOf(share), correlation: shareOf(correlation), ...(at !== undefined && { at }) }
-  const words = print({ kind: 'corrupt', ...params })
-  return impairment('corrupt', params, (p, next, env) => new CorruptWire(p, next, env), { words })
+  const optional = at !== undefined && { at }
+  return stageOf(corruptKind, { share: shareOf(share), correlation: shareOf(correlation), ...optional })
 }

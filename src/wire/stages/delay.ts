@@ -2,16 +2,23 @@
  * delay: packets leave some time after they came. With jitter each packet draws its own delay, but
  * order is kept: a packet waits for those before it. Only `reorder` lets packets overtake others.
  */
-import type { Alarm } from '../../base/clock.ts'
 import { UsageError } from '../../base/usage-error.ts'
-import { SKB_DROP_REASON_QDISC_OVERLIMIT } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { HeldPackets } from '../held.ts'
-import { print } from '../spec/print.ts'
-import { durationOf, shareOf } from '../units.ts'
-import { type Impairment, impairment, type Limit, type LimitSpec, type Wire, type WireEnv } from '../wire.ts'
+import { type Cursor, whole } from '../spec/cursor.ts'
+import { type StageKind, stageOf } from '../spec/groups.ts'
+import { join, trimmed } from '../spec/print.ts'
+import { durationOf, formatDuration, formatShare, parseDuration, parseShare, shareOf } from '../units.ts'
+import { type Impairment, impairment, type LimitSpec, StageWire, type Wire, type WireEnv } from '../wire.ts'
 import { CorrelatedEvents, CorrelatedUniform, copulaFor } from './correlated.ts'
-import { type Distribution, TABLE_FACTOR, tableOf } from './distribution.ts'
+import { DelayQueue } from './delay-queue.ts'
+import {
+  type Distribution,
+  known,
+  printDistribution,
+  readDistribution,
+  readTable,
+  TABLE_FACTOR,
+} from './distribution.ts'
 
 export interface DelayOptions {
   /** The spread of the delays: '5ms', or ns. What it means depends on the distribution. */
@@ -33,86 +40,72 @@ export interface ReorderOptions {
   readonly gap?: number
 }
 
-interface DelayParams {
+interface DelaySpec {
   /** ns */
+  readonly time: number
+  readonly jitter: number
+  readonly correlation: number
+  /** A name, the path of a table, or a table. */
+  readonly distribution: Distribution | string
+  readonly reorder?: ReorderSpec
+}
+
+interface ReorderSpec {
+  readonly share: number
+  readonly correlation: number
+  readonly gap: number
+}
+
+interface DelayParams {
   readonly time: number
   readonly jitter: number
   readonly table: Int16Array | undefined
   /** Of the CorrelatedUniform, so that the delays have the asked correlation. */
   readonly copula: number
-  readonly reorder: { readonly share: number; readonly correlation: number; readonly gap: number } | undefined
+  readonly reorder: ReorderSpec | undefined
   readonly limit: LimitSpec
 }
 
-class DelayWire implements Wire {
-  #params: DelayParams
-  #limit: Limit
-  readonly #next: Wire
-  readonly #env: WireEnv
-  readonly #held = new HeldPackets()
-  readonly #alarm: Alarm
-  readonly #uniform: CorrelatedUniform
-  readonly #ahead: CorrelatedEvents
+class DelayWire extends StageWire<DelayParams> implements Wire {
+  readonly #queue: DelayQueue
+  readonly #uniform = new CorrelatedUniform(this.env.random)
+  readonly #ahead = new CorrelatedEvents(this.env.random)
   /** Packets delayed since the last that went at once. */
   #delayed = 0
 
   constructor(params: DelayParams, next: Wire, env: WireEnv) {
-    this.#params = params
-    this.#next = next
-    this.#env = env
-    this.#limit = env.limit(params.limit)
-    this.#alarm = env.clock.alarm(() => this.#release())
-    this.#uniform = new CorrelatedUniform(env.random)
-    this.#ahead = new CorrelatedEvents(env.random)
+    super(params, next, env)
+    this.#queue = new DelayQueue(params.limit, next, env)
     env.timed()
   }
 
   push(skb: SkBuff): void {
-    const env = this.#env
+    const { env } = this
     if (this.#goesAhead()) {
-      if (this.#held.length > 0) env.note('reorder', skb, this.#held.length)
-      this.#next.push(skb)
+      if (this.#queue.length > 0) env.note('reorder', skb, this.#queue.length)
+      this.next.push(skb)
       return
     }
-    // Before the limit, so that the delay of a later packet does not depend on what is held.
+    // Drawn also for a packet that the limit drops: the delay of a later one does not depend on it.
     const delay = this.#draw()
-    if (!this.#limit.admits(skb)) {
-      env.drop(skb, 'limit', SKB_DROP_REASON_QDISC_OVERLIMIT)
-      return
-    }
-    if (!env.hold(skb)) return
     const now = env.clock.now()
-    const moment = Math.max(now + delay, this.#held.last)
-    env.decided('delay', skb, moment - now)
-    this.#limit.add(skb)
-    const { first } = this.#held
-    this.#held.add(skb, moment)
-    if (moment < first) this.#alarm.at(moment)
+    const moment = Math.max(now + delay, this.#queue.last)
+    if (this.#queue.push(skb, moment)) env.decided('delay', skb, moment - now)
   }
 
   /** What is held leaves when it was to leave, and counts against the new limit. */
-  change(params: unknown): boolean {
-    this.#params = params as DelayParams
-    const limit = this.#env.limit(this.#params.limit)
-    if (limit !== this.#limit) {
-      this.#held.each(skb => {
-        this.#limit.remove(skb)
-        limit.add(skb)
-      })
-      this.#limit = limit
-    }
+  override change(params: unknown): boolean {
+    super.change(params)
+    this.#queue.changeLimit(this.params.limit)
     return true
   }
 
   close(): void {
-    for (let skb = this.#held.shift(); skb !== undefined; skb = this.#held.shift()) {
-      this.#limit.remove(skb)
-      this.#env.drop(skb, 'closed')
-    }
+    this.#queue.close()
   }
 
   #goesAhead(): boolean {
-    const { reorder } = this.#params
+    const { reorder } = this.params
     if (reorder === undefined) return false
     if (this.#delayed >= reorder.gap - 1 && this.#ahead.happens(reorder.share, reorder.correlation)) {
       this.#delayed = 0
@@ -123,23 +116,9 @@ class DelayWire implements Wire {
   }
 
   #draw(): number {
-    const { time, jitter, table, copula } = this.#params
+    const { time, jitter, table, copula } = this.params
     if (jitter === 0) return time
     return Math.round(delayAt(time, jitter, table, this.#uniform.next(copula)))
-  }
-
-  /** Passes on all packets that are due. */
-  #release(): void {
-    const now = this.#env.clock.now()
-    try {
-      while (this.#held.first <= now) {
-        const skb = this.#held.shift() as SkBuff
-        this.#limit.remove(skb)
-        this.#next.push(skb)
-      }
-    } finally {
-      if (this.#held.length !== 0) this.#alarm.at(this.#held.first)
-    }
   }
 }
 
@@ -149,6 +128,56 @@ function delayAt(time: number, jitter: number, table: Int16Array | undefined, sh
   return Math.max(0, time + jitter * t)
 }
 
+export const delayKind: StageKind<DelaySpec> = {
+  kind: 'delay',
+  inner: {
+    distribution: 'distribution follows the times of a delay or slot: delay 20ms 5ms distribution normal',
+    gap: 'gap follows reorder: reorder 25% gap 5',
+  },
+  holds: true,
+  part: {
+    key: 'reorder',
+    name: 'reordering',
+    words: { reorder: readReorder },
+    missing: () => 'reorder needs a delay, which the reordered packets skip: delay 20ms reorder 25%',
+  },
+  read(c) {
+    const time = c.duration('delay needs a time: delay 20ms')
+    const jitters = c.atNumber
+    const jitter = c.optional(parseDuration, 0)
+    const correlation = jitters ? c.optional(parseShare, 0) : 0
+    const word = c.peek()
+    if (!c.takes('distribution')) return { time, jitter, correlation, distribution: 'uniform' }
+    if (!jitters) throw c.error('a distribution needs a jitter: delay 20ms 5ms distribution normal', word)
+    return { time, jitter, correlation, distribution: readDistribution(c) }
+  },
+  print({ time, jitter, correlation, distribution, reorder }) {
+    const isUniform = distribution === 'uniform'
+    const times = [time, ...(jitter !== 0 || correlation !== 0 || !isUniform ? [jitter] : [])].map(formatDuration)
+    return join([
+      ...['delay', ...times, correlation !== 0 && formatShare(correlation)],
+      !isUniform && `distribution ${printDistribution(distribution)}`,
+      reorder && trimmed('reorder', [reorder.share, reorder.correlation], [undefined, 0], formatShare),
+      reorder && reorder.gap !== 1 && `gap ${reorder.gap}`,
+    ])
+  },
+  build({ time, jitter, correlation, distribution, reorder }, { words, limit = { frames: 1000 }, resources }) {
+    const table = readTable(distribution, resources)
+    if (reorder !== undefined && time === 0 && jitter === 0) throw new UsageError('reorder needs a delay above zero')
+    const copula = jitter === 0 ? 0 : copulaFor(correlation, share => delayAt(time, jitter, table, share))
+    const params: DelayParams = { time, jitter, table, copula, reorder, limit }
+    const takesGso = jitter === 0 && reorder === undefined
+    return impairment('delay', params, (p, next, env) => new DelayWire(p, next, env), { words, takesGso })
+  },
+}
+
+function readReorder(c: Cursor): ReorderSpec {
+  const share = c.share('reorder needs a percentage: reorder 25%')
+  const correlation = c.optional(parseShare, 0)
+  const gap = c.takes('gap') ? c.value('gap needs a number of packets: gap 5', whole('a count')) : 1
+  return { share, correlation, gap }
+}
+
 /**
  * Returns an impairment that delays every packet: '20ms', or ns. With `jitter` each packet draws
  * its delay from the distribution. Delays below zero are 0. A packet that draws an earlier moment
@@ -156,26 +185,18 @@ function delayAt(time: number, jitter: number, table: Int16Array | undefined, sh
  * Packets that go ahead of others by `reorder` are counted as reordered. Throws a UsageError.
  */
 export function delay(time: number | string, options: DelayOptions = {}): Impairment {
-  const { distribution = 'uniform', reorder: asked, limit = { frames: 1000 } } = options
-  const mean = durationOf(time)
-  const jitter = durationOf(options.jitter ?? 0)
-  const correlation = shareOf(options.correlation ?? 0)
-  const table = tableOf(distribution)
-  const reorder = asked === undefined ? undefined : reorderOf(asked)
-  if (reorder !== undefined && mean === 0 && jitter === 0) throw new UsageError('reorder needs a delay above zero')
-  const copula = jitter === 0 ? 0 : copulaFor(correlation, share => delayAt(mean, jitter, table, share))
-  const params: DelayParams = { time: mean, jitter, table, copula, reorder, limit }
-  const words = print({
-    ...{ kind: 'delay', time: mean, jitter, correlation },
-    distribution: typeof distribution === 'string' ? distribution : 'table',
-    ...(reorder !== undefined && { reorder }),
-  })
-  return impairment('delay', params, (p, next, env) => new DelayWire(p, next, env), {
-    ...{ words, takesGso: jitter === 0 && reorder === undefined },
-  })
+  const { distribution = 'uniform', reorder, limit } = options
+  const spec: DelaySpec = {
+    time: durationOf(time),
+    jitter: durationOf(options.jitter ?? 0),
+    correlation: shareOf(options.correlation ?? 0),
+    distribution: known(distribution),
+    ...(reorder !== undefined && { reorder: reorderOf(reorder) }),
+  }
+  return stageOf(delayKind, spec, { limit })
 }
 
-function reorderOf({ share, correlation = 0, gap = 1 }: ReorderOptions): NonNullable<DelayParams['reorder']> {
+function reorderOf({ share, correlation = 0, gap = 1 }: ReorderOptions): ReorderSpec {
   if (!(Number.isInteger(gap) && gap >= 1)) throw new UsageError(`gap ${gap}: it must be a whole number, at least 1`)
   return { share: shareOf(share), correlation: shareOf(correlation), gap }
 }

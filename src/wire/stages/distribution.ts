@@ -9,9 +9,13 @@
  * jitter.
  */
 import { UsageError } from '../../base/usage-error.ts'
+import type { WireResources } from '../../netdev/device-wire.ts'
+import type { Cursor } from '../spec/cursor.ts'
+import { quote } from '../spec/print.ts'
+import { fromFile } from '../spec/resources.ts'
 import { normalCdf, normalDensity } from './correlated.ts'
 
-export const DISTRIBUTIONS = ['uniform', 'normal', 'pareto', 'paretonormal'] as const
+const DISTRIBUTIONS = ['uniform', 'normal', 'pareto', 'paretonormal'] as const
 export type Distribution = (typeof DISTRIBUTIONS)[number] | Int16Array
 
 /** The number in a table that stands for the whole jitter. */
@@ -27,21 +31,45 @@ const PARETO_ALPHA = 3
 /** `paretonormal` is this share of the normal distribution's quantiles, the rest of Pareto's. */
 const NORMAL_SHARE = 0.25
 
+/** Reads a distribution: its name, or the path of a table. */
+export function readDistribution(c: Cursor): string {
+  return c.value('distribution needs uniform, normal, pareto, paretonormal or a file', text => text)
+}
+
+export function printDistribution(distribution: Distribution | string): string {
+  return typeof distribution === 'string' ? quote(distribution) : 'table'
+}
+
+/** Returns a distribution that a program names. Throws a UsageError for an unknown one. */
+export function known(distribution: Distribution): Distribution {
+  if (typeof distribution !== 'string' || isKnown(distribution)) return distribution
+  throw new UsageError(`'${distribution}' is not a distribution: ${DISTRIBUTIONS.join(', ')}, or a table`)
+}
+
+function isKnown(name: string): name is (typeof DISTRIBUTIONS)[number] {
+  return DISTRIBUTIONS.some(distribution => distribution === name)
+}
+
+/** Like `tableOf`; any other name is the path of a file. */
+export function readTable(distribution: Distribution | string, resources: WireResources): Int16Array | undefined {
+  if (typeof distribution !== 'string' || isKnown(distribution)) return tableOf(distribution)
+  const needs = `distribution needs ${DISTRIBUTIONS.join(', ')} or a file; `
+  return tableOf(fromFile(distribution, resources, parseTable, needs))
+}
+
 /** Returns the table of a distribution, sorted; undefined for `uniform`. Throws a UsageError. */
 export function tableOf(distribution: Distribution): Int16Array | undefined {
   if (typeof distribution !== 'string') return distribution.slice().sort()
+  known(distribution)
   if (distribution === 'uniform') return undefined
   if (distribution === 'normal') return standardized(normalQuantiles())
   if (distribution === 'pareto') return standardized(paretoQuantiles())
-  if (distribution === 'paretonormal') {
-    const pareto = paretoQuantiles()
-    const mean = PARETO_ALPHA / (PARETO_ALPHA - 1)
-    const deviation = Math.sqrt(mean / ((PARETO_ALPHA - 1) * (PARETO_ALPHA - 2)))
-    return standardized(
-      normalQuantiles().map((z, i) => NORMAL_SHARE * z + ((1 - NORMAL_SHARE) * (pareto[i] - mean)) / deviation),
-    )
-  }
-  throw new UsageError(`'${distribution}' is not a distribution: ${DISTRIBUTIONS.join(', ')}, or a table`)
+  const pareto = paretoQuantiles()
+  const mean = PARETO_ALPHA / (PARETO_ALPHA - 1)
+  const deviation = Math.sqrt(mean / ((PARETO_ALPHA - 1) * (PARETO_ALPHA - 2)))
+  return standardized(
+    normalQuantiles().map((z, i) => NORMAL_SHARE * z + ((1 - NORMAL_SHARE) * (pareto[i] - mean)) / deviation),
+  )
 }
 
 /** Returns the number of the share `i`: the middle of its part of the table. */

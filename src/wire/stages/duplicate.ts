@@ -1,39 +1,36 @@
 /** duplicate: sends packets twice. */
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { print } from '../spec/print.ts'
-import { shareOf } from '../units.ts'
-import { type Impairment, impairment, type Wire, type WireEnv } from '../wire.ts'
+import { type StageKind, stageOf } from '../spec/groups.ts'
+import { trimmed } from '../spec/print.ts'
+import { formatShare, parseShare, shareOf } from '../units.ts'
+import { type Impairment, impairment, StageWire, type Wire } from '../wire.ts'
 import { CorrelatedEvents } from './correlated.ts'
 
-interface Params {
+interface DuplicateSpec {
   readonly share: number
   readonly correlation: number
 }
 
-class DuplicateWire implements Wire {
-  #params: Params
-  readonly #next: Wire
-  readonly #env: WireEnv
-  readonly #events: CorrelatedEvents
-
-  constructor(params: Params, next: Wire, env: WireEnv) {
-    this.#params = params
-    this.#next = next
-    this.#env = env
-    this.#events = new CorrelatedEvents(env.random)
-  }
+class DuplicateWire extends StageWire<DuplicateSpec> implements Wire {
+  readonly #events = new CorrelatedEvents(this.env.random)
 
   push(skb: SkBuff): void {
-    const { share, correlation } = this.#params
-    const copy = this.#events.happens(share, correlation) ? this.#env.duplicate(skb) : undefined
-    this.#next.push(skb)
-    if (copy !== undefined) this.#next.push(copy)
+    const { share, correlation } = this.params
+    const copy = this.#events.happens(share, correlation) ? this.env.duplicate(skb) : undefined
+    this.next.push(skb)
+    if (copy !== undefined) this.next.push(copy)
   }
+}
 
-  change(params: unknown): boolean {
-    this.#params = params as Params
-    return true
-  }
+export const duplicateKind: StageKind<DuplicateSpec> = {
+  kind: 'duplicate',
+  read(c) {
+    const share = c.share('duplicate needs a percentage: duplicate 1%')
+    return { share, correlation: c.optional(parseShare, 0) }
+  },
+  print: ({ share, correlation }) => trimmed('duplicate', [share, correlation], [undefined, 0], formatShare),
+  build: (spec, { words }) =>
+    impairment('duplicate', spec, (params, next, env) => new DuplicateWire(params, next, env), { words }),
 }
 
 /**
@@ -45,7 +42,5 @@ export function duplicate(
   share: number | string,
   { correlation = 0 }: { readonly correlation?: number | string } = {},
 ): Impairment {
-  const params = { share: shareOf(share), correlation: shareOf(correlation) }
-  const words = print({ kind: 'duplicate', ...params })
-  return impairment('duplicate', params, (p, next, env) => new DuplicateWire(p, next, env), { words })
+  return stageOf(duplicateKind, { share: shareOf(share), correlation: shareOf(correlation) })
 }

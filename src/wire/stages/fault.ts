@@ -2,16 +2,15 @@
  * Faults hit exactly the packets that a test means. The packets that a filter matches are counted,
  * and the count selects: `drop(filter, { nth: 3 })` drops the third.
  */
-import type { Alarm } from '../../base/clock.ts'
 import { UsageError } from '../../base/usage-error.ts'
-import { SKB_DROP_REASON_QDISC_OVERLIMIT } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { HeldPackets } from '../held.ts'
-import { print } from '../spec/print.ts'
-import { durationOf } from '../units.ts'
-import { type Impairment, impairment, type Limit, type Wire, type WireEnv } from '../wire.ts'
+import { type Cursor, whole } from '../spec/cursor.ts'
+import type { StageKind } from '../spec/groups.ts'
+import { join, quoted } from '../spec/print.ts'
+import { durationOf, formatDuration } from '../units.ts'
+import { type Impairment, impairment, StageWire, type Wire, type WireEnv, type WireFilter } from '../wire.ts'
 import { flipBit } from './corrupt.ts'
-import type { WireFilter } from './match.ts'
+import { DelayQueue } from './delay-queue.ts'
 import { sendResets, tcpHeaderOf } from './tcp-reset.ts'
 
 /**
@@ -29,8 +28,25 @@ export interface FaultWhen {
 /** `delay` lets later packets overtake; `corrupt` flips one bit. */
 export type FaultAction = 'drop' | 'duplicate' | 'corrupt' | 'reset' | { readonly delay: number | string }
 
+interface FaultSpec {
+  readonly action: 'drop' | 'duplicate' | 'delay' | 'corrupt' | 'reset'
+  /** ns, of a delay */
+  readonly time?: number
+  /** Empty for all packets. */
+  readonly filter: string
+  readonly when: When
+}
+
+/** At most one of first, nth and every; `after`, in ns, alone or with one of them. */
+interface When {
+  readonly first?: number
+  readonly nth?: number
+  readonly every?: number
+  readonly after?: number
+}
+
 interface FaultParams {
-  readonly action: 'drop' | 'duplicate' | 'corrupt' | 'reset' | 'delay'
+  readonly action: FaultSpec['action']
   /** ns, of a delay */
   readonly time: number
   readonly filter: WireFilter | undefined
@@ -49,47 +65,39 @@ const WHEN: ReadonlySet<string> = new Set(['first', 'nth', 'every', 'after'])
 /** The most packets that are delayed at once: as many as other stages hold by default. */
 const LIMIT = { packets: 1000 }
 
-class FaultWire implements Wire {
-  #params: FaultParams
+class FaultWire extends StageWire<FaultParams> implements Wire {
   /** When the first packet came; NaN before. */
   #began = Number.NaN
   /** Packets that matched. */
   #matched = 0
-  readonly #next: Wire
-  readonly #env: WireEnv
-  readonly #held = new HeldPackets()
   /** Set for a delay; other faults hold nothing. */
-  #limit: Limit | undefined
-  readonly #alarm: Alarm
+  #queue: DelayQueue | undefined
 
   constructor(params: FaultParams, next: Wire, env: WireEnv) {
-    this.#params = params
-    this.#next = next
-    this.#env = env
-    if (params.action === 'delay') this.#limit = env.limit(LIMIT)
-    this.#alarm = env.clock.alarm(() => this.#release())
+    super(params, next, env)
+    this.#makeQueue()
   }
 
   push(skb: SkBuff): void {
-    const { action, filter } = this.#params
-    const now = this.#env.clock.now()
+    const { action, filter } = this.params
+    const now = this.env.clock.now()
     if (Number.isNaN(this.#began)) this.#began = now
-    if (now - this.#began < this.#params.after || filter?.(skb.bytes, skb.data, skb.len) === false) {
-      this.#next.push(skb)
+    if (now - this.#began < this.params.after || filter?.(skb.bytes, skb.data, skb.len) === false) {
+      this.next.push(skb)
       return
     }
     // Only a TCP segment can be reset; nothing else is counted.
     const header = action === 'reset' ? tcpHeaderOf(skb) : 0
     if (header >= 0 && this.#isHit()) this.#hit(skb, header)
-    else this.#next.push(skb)
+    else this.next.push(skb)
   }
 
   /** Starts to count from 0 if a parameter changed. */
-  change(params: unknown): boolean {
-    const before = this.#params
-    this.#params = params as FaultParams
-    if (this.#params.action === 'delay') this.#limit ??= this.#env.limit(LIMIT)
-    if (!isSame(before, this.#params)) {
+  override change(params: unknown): boolean {
+    const before = this.params
+    super.change(params)
+    this.#makeQueue()
+    if (!isSame(before, this.params)) {
       this.#matched = 0
       this.#began = Number.NaN
     }
@@ -97,14 +105,15 @@ class FaultWire implements Wire {
   }
 
   close(): void {
-    for (let skb = this.#held.shift(); skb !== undefined; skb = this.#held.shift()) {
-      this.#limit?.remove(skb)
-      this.#env.drop(skb, 'closed')
-    }
+    this.#queue?.close()
+  }
+
+  #makeQueue(): void {
+    if (this.params.action === 'delay') this.#queue ??= new DelayQueue(LIMIT, this.next, this.env)
   }
 
   #isHit(): boolean {
-    const { first, nth, every } = this.#params
+    const { first, nth, every } = this.params
     const n = ++this.#matched
     if (first !== 0) return n <= first
     if (nth !== 0) return n === nth
@@ -112,58 +121,111 @@ class FaultWire implements Wire {
   }
 
   #hit(skb: SkBuff, header: number): void {
-    const env = this.#env
-    this.#params.onHit?.()
-    switch (this.#params.action) {
+    const { env } = this
+    this.params.onHit?.()
+    switch (this.params.action) {
       case 'drop':
         env.drop(skb, 'drop')
         break
       case 'duplicate': {
         const copy = env.duplicate(skb)
-        this.#next.push(skb)
-        if (copy !== undefined) this.#next.push(copy)
+        this.next.push(skb)
+        if (copy !== undefined) this.next.push(copy)
         break
       }
       case 'corrupt': {
         const bit = flipBit(skb, env.random.next())
         if (bit >= 0) env.note('corrupt', skb, bit)
-        this.#next.push(skb)
+        this.next.push(skb)
         break
       }
       case 'reset':
         sendResets(skb, header, env)
         env.drop(skb, 'reset')
         break
-      case 'delay':
-        this.#delay(skb, this.#params.time)
-    }
-  }
-
-  #delay(skb: SkBuff, time: number): void {
-    const env = this.#env
-    if (this.#limit?.admits(skb) === false) {
-      env.drop(skb, 'limit', SKB_DROP_REASON_QDISC_OVERLIMIT)
-      return
-    }
-    if (!env.hold(skb)) return
-    env.decided('delay', skb, time)
-    this.#limit?.add(skb)
-    this.#held.add(skb, env.clock.now() + time)
-    this.#alarm.at(this.#held.first)
-  }
-
-  #release(): void {
-    const now = this.#env.clock.now()
-    try {
-      while (this.#held.first <= now) {
-        const skb = this.#held.shift() as SkBuff
-        this.#limit?.remove(skb)
-        this.#next.push(skb)
+      case 'delay': {
+        const { time } = this.params
+        if (this.#queue?.push(skb, env.clock.now() + time)) env.decided('delay', skb, time)
       }
-    } finally {
-      if (this.#held.length !== 0) this.#alarm.at(this.#held.first)
     }
   }
+}
+
+const COUNTS = ['first', 'nth', 'every'] as const
+const CONDITIONS: readonly string[] = [...COUNTS, 'after']
+const count = whole('a count')
+
+export const faultKind: StageKind<FaultSpec> = {
+  kind: 'fault',
+  words: ['drop', 'reset'],
+  repeats: true,
+  starts(c, words) {
+    if (c.is('drop') || c.is('reset')) return true
+    if (c.is('duplicate') || c.is('corrupt')) return selects(c, 1, words)
+    return c.is('delay') && selects(c, 2, words)
+  },
+  read(c) {
+    const action = c.last.text as FaultSpec['action']
+    const time = action === 'delay' && { time: c.duration('delay needs a time: delay 20ms') }
+    if (c.atNumber && action === 'drop') {
+      throw c.error('drop needs a filter and first, nth, every or after; at random it is loss 1%')
+    }
+    const token = c.peek()
+    const isFiltered = token !== undefined && (token.quoted || !CONDITIONS.includes(token.text))
+    const filter = isFiltered ? c.filter(CONDITIONS) : ''
+    return { action, ...time, filter, when: readWhen(c, action) }
+  },
+  print({ action, time, filter, when: { first, nth, every, after } }) {
+    return join([
+      ...[action, time !== undefined && formatDuration(time), filter !== '' && quoted(filter)],
+      ...[first !== undefined && `first ${first}`, nth !== undefined && `nth ${nth}`],
+      ...[every !== undefined && `every ${every}`, after !== undefined && `after ${formatDuration(after)}`],
+    ])
+  },
+  build(spec, { words, resources }) {
+    return make(spec, spec.filter === '' ? undefined : resources.filter(spec.filter), undefined, words)
+  },
+}
+
+/**
+ * True if a fault's filter and condition begin `ahead` tokens from here. A filter without quotes is
+ * one word, and none of `words`.
+ */
+function selects(c: Cursor, ahead: number, words: ReadonlySet<string>): boolean {
+  const token = c.peek(ahead)
+  if (token === undefined) return false
+  if (token.quoted || CONDITIONS.includes(token.text)) return true
+  const condition = c.peek(ahead + 1)
+  return condition !== undefined && CONDITIONS.includes(condition.text) && !words.has(token.text)
+}
+
+function readWhen(c: Cursor, action: string): When {
+  let when: When = {}
+  for (let word = c.peek(); word !== undefined && CONDITIONS.includes(word.text) && !word.quoted; word = c.peek()) {
+    const name = word.text as keyof When
+    c.next()
+    const counted = COUNTS.find(other => when[other] !== undefined)
+    if (when[name] !== undefined) throw c.error(`${name} is given twice`, word)
+    if (name !== 'after' && counted !== undefined) throw c.error(`a fault has either ${counted} or ${name}`, word)
+    const isAfter = name === 'after'
+    const value = isAfter
+      ? c.duration('after needs a time: after 2s')
+      : c.value(`${name} needs a number: ${name} 3`, count)
+    when = { ...when, [name]: value }
+  }
+  if (Object.keys(when).length > 0) return when
+  throw c.error(`${action} needs first N, nth N, every N or after T: every 1 for all packets`)
+}
+
+function make(
+  { action, time = 0, when }: FaultSpec,
+  filter: WireFilter | undefined,
+  onHit: (() => void) | undefined,
+  words: string,
+): Impairment {
+  const { first = 0, nth = 0, after = 0, every = first === 0 && nth === 0 ? 1 : 0 } = when
+  const params: FaultParams = { action, time, filter, first, nth, every, after, onHit }
+  return impairment('fault', params, (p, next, env) => new FaultWire(p, next, env), { words })
 }
 
 /**
@@ -182,7 +244,6 @@ export function fault(
   }
   const unknown = Object.keys(when).find(key => !WHEN.has(key))
   if (unknown !== undefined) throw new UsageError(`a fault has no '${unknown}', but ${[...WHEN].join(', ')}`)
-  const { first = 0, nth = 0, every = 0, after = 0 } = when
   const counts = [when.first, when.nth, when.every].filter(n => n !== undefined)
   if (counts.length > 1) throw new UsageError('a fault has one of first, nth and every')
   if (counts.some(n => !(Number.isInteger(n) && n > 0))) {
@@ -191,11 +252,13 @@ export function fault(
   if (Object.values(when).every(value => value === undefined)) {
     throw new UsageError('a fault needs first, nth, every or after')
   }
-  const params: FaultParams = {
-    ...(typeof action === 'string' ? { action, time: 0 } : { action: 'delay', time: durationOf(action.delay) }),
-    ...{ filter, first, nth, every: counts.length === 0 ? 1 : every, after: durationOf(after), onHit },
+  const { after, ...counted } = when
+  const spec: FaultSpec = {
+    ...(typeof action === 'string' ? { action } : { action: 'delay', time: durationOf(action.delay) }),
+    filter: filter === undefined ? '' : (filter.text ?? 'a function'),
+    when: { ...counted, ...(after !== undefined && { after: durationOf(after) }) },
   }
-  return impairment('fault', params, (p, next, env) => new FaultWire(p, next, env), { words: wordsOf(params, when) })
+  return make(spec, filter, onHit, faultKind.print(spec))
 }
 
 /** Returns an impairment that drops the packets that `filter` matches and `when` selects. */
@@ -209,12 +272,4 @@ function isSame(a: FaultParams, b: FaultParams): boolean {
     isSameFilter &&
     (Object.keys(a) as (keyof FaultParams)[]).every(key => key === 'filter' || key === 'onHit' || a[key] === b[key])
   )
-}
-
-function wordsOf({ action, time, filter, after }: FaultParams, { after: asked, ...count }: FaultWhen): string {
-  return print({
-    ...{ kind: 'fault', action, ...(action === 'delay' && { time }) },
-    filter: filter === undefined ? '' : (filter.text ?? 'a function'),
-    when: { ...count, ...(asked !== undefined && { after }) },
-  })
 }

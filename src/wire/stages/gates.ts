@@ -3,27 +3,39 @@
  * purpose: a partition cuts the link, so it belongs in both directions; a blackhole is one
  * direction, while the other works. `hold` keeps everything until it is released.
  */
-import { SKB_DROP_REASON_QDISC_OVERLIMIT } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { HeldPackets } from '../held.ts'
-import { type Impairment, impairment, type Limit, type LimitSpec, type Wire, type WireEnv } from '../wire.ts'
+import { type StageKind, stageOf } from '../spec/groups.ts'
+import { type Impairment, impairment, type LimitSpec, StageWire, type Wire, type WireEnv } from '../wire.ts'
+import { PacketQueue, type QueueParams, queueParams } from './queue.ts'
 
-function dropAll(why: string): Impairment {
+/** The words of a gate say nothing but its kind. */
+type GateSpec = Readonly<Record<string, never>>
+
+/** Returns a gate that drops everything, with its kind as the reason. */
+function dropAll(kind: string): StageKind<GateSpec> {
   const make = (_params: null, _next: Wire, env: WireEnv): Wire => ({
-    push: skb => env.drop(skb, why),
+    push: skb => env.drop(skb, kind),
     change: () => true,
   })
-  return impairment(why, null, make, { words: why, takesGso: true })
+  return {
+    kind,
+    read: () => ({}),
+    print: () => kind,
+    build: (_, { words }) => impairment(kind, null, make, { words, takesGso: true }),
+  }
 }
+
+export const partitionKind: StageKind<GateSpec> = dropAll('partition')
+export const blackholeKind: StageKind<GateSpec> = dropAll('blackhole')
 
 /** Returns an impairment that drops everything, as `partition`. Give it to both directions. */
 export function partition(): Impairment {
-  return dropAll('partition')
+  return stageOf(partitionKind, {})
 }
 
 /** Returns an impairment that drops everything, as `blackhole`. */
 export function blackhole(): Impairment {
-  return dropAll('blackhole')
+  return stageOf(blackholeKind, {})
 }
 
 /** An impairment that holds packets until it is released. */
@@ -32,97 +44,85 @@ export interface HoldGate extends Impairment {
   release(): void
 }
 
-interface HoldParams {
-  readonly limit: LimitSpec
+interface HoldParams extends QueueParams {
   /** The stages that were made of this impairment. */
   readonly stages: Set<HoldWire>
 }
 
-class HoldWire implements Wire {
-  #params: HoldParams
-  #limit: Limit
+class HoldWire extends StageWire<HoldParams> implements Wire {
   #open = false
-  readonly #next: Wire
-  readonly #env: WireEnv
-  readonly #held = new HeldPackets()
+  readonly #queue: PacketQueue
 
   constructor(params: HoldParams, next: Wire, env: WireEnv) {
-    this.#params = params
-    this.#next = next
-    this.#env = env
-    this.#limit = env.limit(params.limit)
+    super(params, next, env)
+    this.#queue = new PacketQueue(params, env)
     params.stages.add(this)
   }
 
   push(skb: SkBuff): void {
-    const env = this.#env
-    if (this.#open) this.#next.push(skb)
-    else if (!this.#limit.admits(skb)) env.drop(skb, 'limit', SKB_DROP_REASON_QDISC_OVERLIMIT)
-    else if (env.hold(skb)) {
-      this.#limit.add(skb)
-      this.#held.add(skb, env.clock.now())
-    }
+    if (this.#open) this.next.push(skb)
+    else this.#queue.push(skb)
   }
 
   /** Keeps what it holds. A hold that was released holds again. */
-  change(params: unknown): boolean {
-    this.#params.stages.delete(this)
-    this.#params = params as HoldParams
-    this.#params.stages.add(this)
+  override change(params: unknown): boolean {
+    this.params.stages.delete(this)
+    super.change(params)
+    this.params.stages.add(this)
     this.#open = false
-    const limit = this.#env.limit(this.#params.limit)
-    this.#held.each(skb => {
-      this.#limit.remove(skb)
-      limit.add(skb)
-    })
-    this.#limit = limit
+    this.#queue.change(this.params)
     return true
   }
 
   close(): void {
-    this.#params.stages.delete(this)
-    for (let skb = this.#held.shift(); skb !== undefined; skb = this.#held.shift()) {
-      this.#limit.remove(skb)
-      this.#env.drop(skb, 'closed')
-    }
+    this.params.stages.delete(this)
+    this.#queue.close()
   }
 
   /** Time stands still, so that the decisions have the time of the change that is logged. */
   retire(): void {
-    this.#params.stages.delete(this)
+    this.params.stages.delete(this)
     this.#deliver()
   }
 
   release(): void {
-    this.#env.advance()
+    this.env.advance()
     this.#deliver()
   }
 
   #deliver(): void {
-    const env = this.#env
+    const { env } = this
     this.#open = true
-    while (this.#held.length !== 0) {
-      const arrived = this.#held.first
-      const skb = this.#held.shift() as SkBuff
-      this.#limit.remove(skb)
-      env.decided('delay', skb, env.clock.now() - arrived)
-      this.#next.push(skb)
+    for (let skb = this.#queue.take(); skb !== undefined; skb = this.#queue.take()) {
+      env.decided('delay', skb, env.clock.now() - this.#queue.takenArrived)
+      this.next.push(this.#queue.leave())
     }
   }
+}
+
+export const holdKind: StageKind<GateSpec> = {
+  kind: 'hold',
+  holds: true,
+  read: () => ({}),
+  print: () => 'hold',
+  build: (_, { words, limit }) => holdGate(limit, words),
+}
+
+/** Passes GSO frames whole. */
+function holdGate(limit: LimitSpec | undefined, words: string): HoldGate {
+  const params: HoldParams = { ...queueParams(limit), stages: new Set() }
+  const gate = impairment('hold', params, (p, next, env) => new HoldWire(p, next, env), { words, takesGso: true })
+  return Object.assign(gate, {
+    release: () => {
+      for (const stage of [...params.stages]) stage.release()
+    },
+  })
 }
 
 /**
  * Returns an impairment that holds packets until it is released or taken out of its wire. It drops
  * what exceeds the limit, 1000 packets by default, as `limit`.
  */
-export function hold({ limit = { packets: 1000 } }: { limit?: LimitSpec } = {}): HoldGate {
-  const params: HoldParams = { limit, stages: new Set() }
-  const gate = impairment('hold', params, (p, next, env) => new HoldWire(p, next, env), {
-    ...{ words: 'hold', takesGso: true },
-  })
-  return Object.assign(gate, {
-    release: () => {
-      for (const stage of [...params.stages]) stage.release()
-    },
-  })
+export function hold({ limit }: { limit?: LimitSpec } = {}): HoldGate {
+  return holdGate(limit, 'hold')
 }

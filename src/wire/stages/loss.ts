@@ -1,54 +1,256 @@
 /** loss: drops packets by a model of loss, or marks them as having met congestion. */
+import type { Random } from '../../base/random.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { print } from '../spec/print.ts'
-import { formatShare, shareOf } from '../units.ts'
-import { type Impairment, impairment, type Wire, type WireEnv } from '../wire.ts'
+import { type Cursor, whole } from '../spec/cursor.ts'
+import { type StageKind, stageOf } from '../spec/groups.ts'
+import { join, trimmed } from '../spec/print.ts'
+import { formatShare, parseShare, shareOf } from '../units.ts'
+import { type Impairment, impairment, StageWire, type Wire, type WireEnv } from '../wire.ts'
+import { CorrelatedEvents } from './correlated.ts'
 import { markCe } from './ecn.ts'
-import { type GemodelParams, type LossModel, type LossParams, lossModel, type StateParams } from './loss-models.ts'
 
-export interface LossOptions {
-  /** Marks packets of ECN-capable transports (RFC 3168) in place of dropping them. */
-  readonly ecn?: boolean
+/**
+ * The models: which packets are lost. They depend on the order of packets, not on the time.
+ */
+type LossParams =
+  | { readonly model: 'random'; readonly share: number; readonly correlation: number }
+  | { readonly model: 'burst'; readonly share: number; readonly mean: number }
+  | ({ readonly model: 'state' } & StateParams)
+  | ({ readonly model: 'gemodel' } & GemodelParams)
+  | { readonly model: 'every'; readonly n: number }
+
+/** Probabilities of the transitions of the model of four states. */
+interface StateParams {
+  readonly p13: number
+  readonly p31: number
+  readonly p32: number
+  readonly p23: number
+  readonly p14: number
 }
 
-interface Params {
+/** Probabilities of the Gilbert-Elliott model. */
+interface GemodelParams {
+  /** From good to bad, and back. */
+  readonly p: number
+  readonly r: number
+  /** Of a loss in the bad state: `1-h` in tc(8), the value after `r` in the words. */
+  readonly h: number
+  /** Of a loss in the good state: `1-k` in tc(8), the last value in the words. */
+  readonly k: number
+}
+
+interface LossModel<P extends LossParams = LossParams> {
+  /** A change of the wire sets it; the model keeps its state. */
+  params: P
+  /** Returns true if the next packet is lost. */
+  lost(): boolean
+}
+
+type Of<M extends LossParams['model']> = Extract<LossParams, { readonly model: M }>
+
+function randomLoss(params: Of<'random'>, random: Random): LossModel<Of<'random'>> {
+  const events = new CorrelatedEvents(random)
+  return {
+    params,
+    lost(): boolean {
+      return events.happens(this.params.share, this.params.correlation)
+    },
+  }
+}
+
+/**
+ * Bursts in which every packet is lost. They have a geometric length of the asked mean, and start
+ * so often that the asked share is lost.
+ */
+function burstLoss(params: Of<'burst'>, random: Random): LossModel<Of<'burst'>> {
+  let burst = false
+  return {
+    params,
+    lost(): boolean {
+      const { share, mean } = this.params
+      burst = random.next() < (burst ? 1 - 1 / mean : share / (mean * (1 - share)))
+      return burst
+    },
+  }
+}
+
+/**
+ * Four states, of which a packet gets the new one: 1 sent in a gap, 2 sent in a burst, 3 lost in a
+ * burst, 4 lost alone in a gap (Salsano, Ludovici, Ordine, "Definition of a general and intuitive
+ * loss model for packet networks", 2009; tc-netem(8)).
+ */
+function stateLoss(params: Of<'state'>, random: Random): LossModel<Of<'state'>> {
+  let state = 1
+  return {
+    params,
+    lost(): boolean {
+      const { p13, p31, p32, p23, p14 } = this.params
+      const x = random.next()
+      if (state === 1) state = x < p14 ? 4 : x < p14 + p13 ? 3 : 1
+      else if (state === 2) state = x < p23 ? 3 : 2
+      else if (state === 3) state = x < p32 ? 2 : x < p32 + p31 ? 1 : 3
+      else state = 1
+      return state >= 3
+    },
+  }
+}
+
+/**
+ * Two states with a probability of loss each (Gilbert, 1960; Elliott, 1963). As in netem the
+ * transition is drawn first, and the loss by the state before it.
+ */
+function gemodelLoss(params: Of<'gemodel'>, random: Random): LossModel<Of<'gemodel'>> {
+  let bad = false
+  return {
+    params,
+    lost(): boolean {
+      const { p, r, h, k } = this.params
+      const loss = bad ? h : k
+      if (random.next() < (bad ? r : p)) bad = !bad
+      return random.next() < loss
+    },
+  }
+}
+
+/** Every nth packet, the first after n - 1 others. */
+function everyLoss(params: Of<'every'>): LossModel<Of<'every'>> {
+  let since = 0
+  return {
+    params,
+    lost(): boolean {
+      since++
+      if (since < this.params.n) return false
+      since = 0
+      return true
+    },
+  }
+}
+
+const MODELS = { random: randomLoss, burst: burstLoss, state: stateLoss, gemodel: gemodelLoss, every: everyLoss }
+
+/** Returns a model in its first state, in which losses are rare. */
+function lossModel(params: LossParams, random: Random): LossModel {
+  return (MODELS[params.model] as (params: LossParams, random: Random) => LossModel)(params, random)
+}
+
+interface LossSpec {
   readonly model: LossParams
   readonly ecn: boolean
 }
 
-class LossWire implements Wire {
-  #ecn: boolean
+class LossWire extends StageWire<LossSpec> implements Wire {
   #model: LossModel
-  readonly #next: Wire
-  readonly #env: WireEnv
 
-  constructor({ model, ecn }: Params, next: Wire, env: WireEnv) {
-    this.#ecn = ecn
-    this.#model = lossModel(model, env.random)
-    this.#next = next
-    this.#env = env
+  constructor(params: LossSpec, next: Wire, env: WireEnv) {
+    super(params, next, env)
+    this.#model = lossModel(params.model, env.random)
   }
 
   push(skb: SkBuff): void {
     if (this.#model.lost()) {
-      if (!this.#ecn || !markCe(skb)) {
-        this.#env.drop(skb, 'loss')
+      if (!this.params.ecn || !markCe(skb)) {
+        this.env.drop(skb, 'loss')
         return
       }
-      this.#env.note('mark', skb)
+      this.env.note('mark', skb)
     }
-    this.#next.push(skb)
+    this.next.push(skb)
   }
 
   /** Keeps the state of a model that stays. */
-  change(params: unknown): boolean {
-    const { model, ecn } = params as Params
+  override change(params: unknown): boolean {
+    super.change(params)
+    const { model } = this.params
     if (model.model === this.#model.params.model) this.#model.params = model
-    else this.#model = lossModel(model, this.#env.random)
-    this.#ecn = ecn
+    else this.#model = lossModel(model, this.env.random)
     return true
   }
+}
+
+export const lossKind: StageKind<LossSpec> = {
+  kind: 'loss',
+  inner: { ecn: 'ecn follows a loss model, red or codel: loss 1% ecn' },
+  read: c => ({ model: readModel(c), ecn: c.takes('ecn') }),
+  print: ({ model, ecn }) => join([`loss ${printModel(model)}`, ecn && 'ecn']),
+  build(spec, { words }) {
+    checkModel(spec.model)
+    return impairment('loss', spec, (params, next, env) => new LossWire(params, next, env), { words })
+  },
+}
+
+function readModel(c: Cursor): LossParams {
+  const readMean = () => c.value('burst needs a mean number of packets: loss 1% burst 5', meanLength)
+  if (c.takes('state')) {
+    const p13 = c.share('loss state needs the percentage p13: loss state 1%')
+    const defaults = [1 - p13, 0, 1, 0] as const
+    const [p31, p32, p23, p14] = defaults.map(absent => c.optional(parseShare, absent))
+    return { model: 'state', p13, p31, p32, p23, p14 }
+  }
+  if (c.takes('gemodel')) {
+    const p = c.share('loss gemodel needs the percentage p: loss gemodel 1%')
+    const [r, h, k] = [1 - p, 1, 0].map(absent => c.optional(parseShare, absent))
+    return { model: 'gemodel', p, r, h, k }
+  }
+  if (c.takes('every')) {
+    return { model: 'every', n: c.value('every needs a number of packets: loss every 10', whole('a count')) }
+  }
+  if (c.takes('burst')) {
+    const mean = readMean()
+    return { model: 'burst', share: c.share('loss burst needs a percentage: loss burst 5 1%'), mean }
+  }
+  c.takes('random')
+  const share = c.share('loss needs a percentage, or state, gemodel, burst or every: loss 1%')
+  const correlation = c.optional(parseShare, 0)
+  if (correlation === 0 && c.takes('burst')) return { model: 'burst', share, mean: readMean() }
+  return { model: 'random', share, correlation }
+}
+
+/** Parses a number that need not be whole, of at least 1: the mean length of a burst. */
+function meanLength(text: string): number {
+  const n = /^(\d+(\.\d*)?|\.\d+)$/.test(text) ? Number(text) : Number.NaN
+  if (!(n >= 1)) throw new UsageError(`'${text}' is not a mean number of packets: a number of at least 1`)
+  return n
+}
+
+function printModel(model: LossParams): string {
+  switch (model.model) {
+    case 'state': {
+      const { p13, p31, p32, p23, p14 } = model
+      return trimmed('state', [p13, p31, p32, p23, p14], [undefined, 1 - p13, 0, 1, 0], formatShare)
+    }
+    case 'gemodel': {
+      const { p, r, h, k } = model
+      return trimmed('gemodel', [p, r, h, k], [undefined, 1 - p, 1, 0], formatShare)
+    }
+    case 'every':
+      return `every ${model.n}`
+    case 'burst':
+      return `${formatShare(model.share)} burst ${model.mean}`
+    case 'random':
+      return join([formatShare(model.share), model.correlation !== 0 && formatShare(model.correlation)])
+  }
+}
+
+/** Throws a UsageError for parameters that no packets could follow. */
+function checkModel(model: LossParams): void {
+  if (model.model === 'burst') {
+    const { share, mean } = model
+    const most = mean / (mean + 1)
+    if (share <= most) return
+    throw new UsageError(`bursts of ${mean} packets lose at most ${formatShare(most)}: take longer ones`)
+  }
+  if (model.model !== 'state') return
+  const { p13, p14, p31, p32 } = model
+  if (p13 + p14 > 1 + Number.EPSILON)
+    throw new UsageError(`p13 and p14 are ${formatShare(p13 + p14)} together: at most 100%`)
+  if (p31 + p32 > 1 + Number.EPSILON)
+    throw new UsageError(`p31 and p32 are ${formatShare(p31 + p32)} together: at most 100%`)
+}
+
+export interface LossOptions {
+  /** Marks packets of ECN-capable transports (RFC 3168) in place of dropping them. */
+  readonly ecn?: boolean
 }
 
 /**
@@ -67,10 +269,6 @@ export function loss(
   }
   if (correlation !== undefined) throw new UsageError('a loss in bursts has no correlation: leave one of them out')
   if (!(burst >= 1)) throw new UsageError(`${burst} is not a mean length of bursts: at least 1 packet`)
-  const most = burst / (burst + 1)
-  if (lost > most) {
-    throw new UsageError(`bursts of ${burst} packets lose at most ${formatShare(most)}: take longer ones`)
-  }
   return make({ model: 'burst', share: lost, mean: burst }, ecn)
 }
 
@@ -89,10 +287,6 @@ export function lossState(
   const p13 = shareOf(p.p13)
   const [p31, p32] = [shareOf(p.p31 ?? 1 - p13), shareOf(p.p32 ?? 0)]
   const [p23, p14] = [shareOf(p.p23 ?? 1), shareOf(p.p14 ?? 0)]
-  if (p13 + p14 > 1 + Number.EPSILON)
-    throw new UsageError(`p13 and p14 are ${formatShare(p13 + p14)} together: at most 100%`)
-  if (p31 + p32 > 1 + Number.EPSILON)
-    throw new UsageError(`p31 and p32 are ${formatShare(p31 + p32)} together: at most 100%`)
   return make({ model: 'state', p13, p31, p32, p23, p14 }, ecn)
 }
 
@@ -117,6 +311,5 @@ export function lossEvery(n: number, { ecn }: LossOptions = {}): Impairment {
 }
 
 function make(model: LossParams, ecn = false): Impairment {
-  const words = print({ kind: 'loss', model, ecn })
-  return impairment('loss', { model, ecn }, (p, next, env) => new LossWire(p, next, env), { words })
+  return stageOf(lossKind, { model, ecn })
 }

@@ -4,10 +4,15 @@
  * stages of the branch count what becomes of it.
  */
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { type Impairment, impairment, type Wire, type WireEnv } from '../wire.ts'
+import { buildGroups, type Group, printGroups, type StageKind } from '../spec/groups.ts'
+import { join, quoted } from '../spec/print.ts'
+import { type Impairment, impairment, type Wire, type WireEnv, type WireFilter, wordsOf } from '../wire.ts'
 
-/** Returns true if the frame of `length` bytes at `at` matches. `text` is the filter's source. */
-export type WireFilter = ((bytes: Uint8Array, at: number, length: number) => boolean) & { readonly text?: string }
+interface MatchSpec {
+  readonly filter: string
+  readonly matching: readonly Group[]
+  readonly others: readonly Group[]
+}
 
 interface MatchParams {
   readonly filter: WireFilter
@@ -43,6 +48,36 @@ class MatchWire implements Wire {
   }
 }
 
+export const matchKind: StageKind<MatchSpec> = {
+  kind: 'match',
+  inner: { else: 'else follows match FILTER ( ... )' },
+  repeats: true,
+  read(c, branch) {
+    const filter = c.filter(['('])
+    const matching = branch("match needs ( ... ) after its filter: match 'tcp port 80' ( loss 1% )")
+    const others = c.takes('else') ? branch('else needs ( ... ): else ( delay 20ms )') : []
+    return { filter, matching, others }
+  },
+  print: ({ filter, matching, others }) => print(filter, printGroups(matching), printGroups(others)),
+  build({ filter, matching, others }, { words, resources }) {
+    const matches = resources.filter(filter)
+    return make(matches, buildGroups(matching, resources), buildGroups(others, resources), words)
+  },
+}
+
+function print(filter: string, then: string, otherwise: string): string {
+  return join([`match ${quoted(filter)} (`, then, ')', otherwise !== '' && `else ( ${otherwise} )`])
+}
+
+function make(
+  filter: WireFilter,
+  then: readonly Impairment[],
+  otherwise: readonly Impairment[],
+  words: string,
+): Impairment {
+  return impairment('match', { filter, then, otherwise }, (params, _, env) => new MatchWire(params, env), { words })
+}
+
 /**
  * Returns an impairment that sends the packets for which `filter` returns true through the stages
  * `then`, and all others through `otherwise`. A branch without stages changes nothing.
@@ -52,10 +87,5 @@ export function match(
   then: readonly Impairment[],
   otherwise: readonly Impairment[] = [],
 ): Impairment {
-  const branch = (stages: readonly Impairment[]) =>
-    ['(', stages.map(({ words, kind, name }) => words ?? kind ?? name).join(' | '), ')'].filter(Boolean).join(' ')
-  const others = otherwise.length === 0 ? '' : ` else ${branch(otherwise)}`
-  return impairment('match', { filter, then, otherwise }, (params: MatchParams, _, env) => new MatchWire(params, env), {
-    words: `match '${filter.text ?? 'a function'}' ${branch(then)}${others}`,
-  })
+  return make(filter, then, otherwise, print(filter.text ?? 'a function', wordsOf(then), wordsOf(otherwise)))
 }

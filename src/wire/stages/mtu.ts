@@ -18,11 +18,13 @@ import { tooBigLength, writeTooBig } from '../../packet/too-big.ts'
 import { networkOffset } from '../../packet/vlan.ts'
 import { SKB_DROP_REASON_PKT_TOO_BIG } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { print } from '../spec/print.ts'
+import { whole } from '../spec/cursor.ts'
+import { type StageKind, stageOf } from '../spec/groups.ts'
+import { join } from '../spec/print.ts'
 import { sizeOf } from '../units.ts'
-import { type Impairment, impairment, type Wire, type WireEnv } from '../wire.ts'
+import { type Impairment, impairment, StageWire, type Wire } from '../wire.ts'
 
-interface MtuParams {
+interface MtuSpec {
   readonly bytes: number
   readonly icmp: boolean
 }
@@ -30,45 +32,30 @@ interface MtuParams {
 /** The rate of errors, as in Linux (net.ipv4.icmp_msgs_per_sec and icmp_msgs_burst). */
 const ERRORS = { perSecond: 1000, burst: 50 }
 
-class MtuWire implements Wire {
-  #params: MtuParams
-  readonly #next: Wire
-  readonly #env: WireEnv
-  readonly #errors: TokenBucket
-
-  constructor(params: MtuParams, next: Wire, env: WireEnv) {
-    this.#params = params
-    this.#next = next
-    this.#env = env
-    this.#errors = new TokenBucket(env.clock, ERRORS)
-  }
+class MtuWire extends StageWire<MtuSpec> implements Wire {
+  readonly #errors = new TokenBucket(this.env.clock, ERRORS)
 
   push(skb: SkBuff): void {
     // A frame that fits even as a whole needs no look inside.
-    if (skb.len - ETH_HLEN <= this.#params.bytes || ipLength(skb) <= this.#params.bytes) {
-      this.#next.push(skb)
+    if (skb.len - ETH_HLEN <= this.params.bytes || ipLength(skb) <= this.params.bytes) {
+      this.next.push(skb)
       return
     }
-    if (this.#params.icmp) this.#sendError(skb)
-    this.#env.drop(skb, 'mtu', SKB_DROP_REASON_PKT_TOO_BIG)
-  }
-
-  change(params: unknown): boolean {
-    this.#params = params as MtuParams
-    return true
+    if (this.params.icmp) this.#sendError(skb)
+    this.env.drop(skb, 'mtu', SKB_DROP_REASON_PKT_TOO_BIG)
   }
 
   /** Sends an error about `skb` to its sender, if one may be sent. */
   #sendError(skb: SkBuff): void {
-    const env = this.#env
+    const env = this.env
     // The error quotes the packet as it would have been on a link.
     if (!skbChecksumHelp(skb)) return
     const length = tooBigLength(skb.bytes, skb.data, skb.len)
     if (length === 0 || !this.#errors.take()) return
     const error = env.alloc(length, skb)
     if (error === undefined) return
-    writeTooBig(skb.bytes, error.put(length), skb.data, length, this.#params.bytes)
-    env.decided('icmp', skb, this.#params.bytes)
+    writeTooBig(skb.bytes, error.put(length), skb.data, length, this.params.bytes)
+    env.decided('icmp', skb, this.params.bytes)
     env.reply(error)
   }
 }
@@ -85,15 +72,24 @@ function ipLength({ bytes, data, len }: SkBuff): number {
   return length
 }
 
+export const mtuKind: StageKind<MtuSpec> = {
+  kind: 'mtu',
+  inner: { icmp: 'icmp follows mtu: mtu 1400 icmp' },
+  read(c) {
+    const bytes = c.value('mtu needs a number of bytes: mtu 1400', whole('an MTU', 68, 65535))
+    return { bytes, icmp: c.takes('icmp') }
+  },
+  print: ({ bytes, icmp }) => join([`mtu ${bytes}`, icmp && 'icmp']),
+  build: (spec, { words }) => impairment('mtu', spec, (params, next, env) => new MtuWire(params, next, env), { words }),
+}
+
 /**
  * Returns an impairment that drops packets of more than `bytes` bytes of IP. With `icmp` it sends
  * their senders at most 1000 errors per second, and none about multicast packets, later fragments
  * or ICMP errors.
  */
 export function mtu(bytes: number | string, { icmp = false }: { icmp?: boolean } = {}): Impairment {
-  const params: MtuParams = { bytes: sizeOf(bytes), icmp }
-  if (!(params.bytes > 0)) throw new UsageError(`mtu ${bytes}: it must be more than 0`)
-  return impairment('mtu', params, (p, next, env) => new MtuWire(p, next, env), {
-    words: print({ kind: 'mtu', ...params }),
-  })
+  const spec: MtuSpec = { bytes: sizeOf(bytes), icmp }
+  if (!(spec.bytes > 0)) throw new UsageError(`mtu ${bytes}: it must be more than 0`)
+  return stageOf(mtuKind, spec)
 }

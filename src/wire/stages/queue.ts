@@ -9,12 +9,12 @@
  *
  * RED and CoDel drop what exceeds the limit as tail drop does.
  */
-import { UsageError } from '../../base/usage-error.ts'
+import type { Alarm } from '../../base/clock.ts'
 import { SKB_DROP_REASON_QDISC_CONGESTED, SKB_DROP_REASON_QDISC_OVERLIMIT } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { HeldPackets } from '../held.ts'
-import { formatSize } from '../units.ts'
-import type { Limit, LimitSpec, WireEnv } from '../wire.ts'
+import type { Cursor } from '../spec/cursor.ts'
+import { type LimitSpec, StageWire, type Wire, type WireEnv } from '../wire.ts'
+import { LimitedQueue } from './delay-queue.ts'
 
 /** Decides which packets of a queue are dropped or marked. */
 export interface Discipline {
@@ -31,12 +31,20 @@ export interface Discipline {
 /** A discipline with parameters: made by red() and codel(). */
 export interface QueueSpec {
   readonly kind: 'red' | 'codel'
-  readonly words: string
   readonly params: unknown
   make(queue: PacketQueue): Discipline
 }
 
 export type QueueKind = 'tail' | 'head' | QueueSpec
+
+/** How a discipline is written and made. `S` is what its words say. */
+export interface DisciplineKind<S = unknown> {
+  /** Reads what follows its word. */
+  read(c: Cursor): S
+  print(spec: S): string
+  /** Returns the queue, whose defaults may depend on its limit. */
+  build(spec: S, limit: LimitSpec): QueueKind
+}
 
 /** What a stage with a queue is made of. */
 export interface QueueParams {
@@ -45,85 +53,73 @@ export interface QueueParams {
 }
 
 /** Returns the parameters of a queue: by default 1000 packets and tail drop. */
-export function queueParams({ limit = { packets: 1000 }, queue = 'tail' }: Partial<QueueParams>): QueueParams {
-  if (typeof queue === 'string' && queue !== 'tail' && queue !== 'head') {
-    throw new UsageError(`queue '${queue}': tail, head, red(...) or codel(...)`)
-  }
+export function queueParams(limit: LimitSpec = { packets: 1000 }, queue: QueueKind = 'tail'): QueueParams {
   return { limit, queue }
 }
 
-/** Returns the words of a queue, with a space in front; empty for the default. */
-export function queueWords({ limit, queue }: QueueParams): string {
-  const discipline = typeof queue === 'object' ? ` ${queue.words}` : queue === 'head' ? ' drophead' : ''
-  const packets = limit.packets === undefined || limit.packets === 1000 ? '' : ` limit ${limit.packets}`
-  const bytes = limit.bytes === undefined ? '' : ` limit ${formatSize(limit.bytes)}`
-  return `${discipline}${packets}${bytes}`
-}
-
-export class PacketQueue {
-  readonly env: WireEnv
+export class PacketQueue extends LimitedQueue {
   /** Bytes that wait. A packet that was taken does not count. */
   bytes = 0
   /** Time that the stage needs to send a byte, ns. */
   byteTime = 0
-  /** When the packet that was taken last had arrived. */
+  /** When the packet that left the queue last had arrived. */
   arrived = 0
-  readonly #held = new HeldPackets()
-  #limit: Limit
+  /** The packet that was taken and has not left; it counts toward the limit. */
+  taken: SkBuff | undefined
+  /** When the packet that was taken last had arrived. */
+  takenArrived = 0
   #kind: QueueKind
   #discipline: Discipline
 
   constructor({ limit, queue }: QueueParams, env: WireEnv) {
-    this.env = env
-    this.#limit = env.limit(limit)
+    super(limit, env)
     this.#kind = queue
     this.#discipline = this.#disciplineOf(queue)
   }
 
-  /** Packets that wait. */
-  get length(): number {
-    return this.#held.length
+  /** True if it holds nothing. */
+  get isEmpty(): boolean {
+    return this.taken === undefined && this.length === 0
   }
 
   /** Adds a packet. Returns false if it was dropped. */
   push(skb: SkBuff): boolean {
-    const limit = this.#limit
     if (this.#kind === 'head') {
-      while (!limit.admits(skb) && this.#held.length !== 0) this.#drop(this.shift(), 'head')
+      while (this.length !== 0 && !this.admits(skb)) this.#drop(this.shift(), 'head', SKB_DROP_REASON_QDISC_OVERLIMIT)
     }
     if (this.#discipline.arrives?.(skb) === false) return false
-    if (!limit.admits(skb)) {
-      this.env.drop(skb, 'limit', SKB_DROP_REASON_QDISC_OVERLIMIT)
-      return false
-    }
-    if (!this.env.hold(skb)) return false
-    limit.add(skb)
+    if (!this.hold(skb, this.env.clock.now())) return false
     this.bytes += skb.len
-    this.#held.add(skb, this.env.clock.now())
     return true
   }
 
   /**
-   * Takes the next packet that the discipline lets pass; undefined if none is left. It counts
-   * toward the limit until `release`.
+   * Takes the next packet that the discipline lets pass; undefined if none is left, or while the
+   * one before has not left.
    */
   take(): SkBuff | undefined {
+    if (this.taken !== undefined) return undefined
     const discipline = this.#discipline
     const skb = discipline.next === undefined ? this.shift() : discipline.next()
     if (skb === undefined) discipline.idle?.()
+    this.taken = skb
+    this.takenArrived = this.arrived
     return skb
   }
 
-  /** Ends the count of a packet that was taken, which now leaves the stage. */
-  release(skb: SkBuff): void {
-    this.#limit.remove(skb)
+  /** Returns the packet that was taken, which leaves the stage. */
+  leave(): SkBuff {
+    const skb = this.taken as SkBuff
+    this.taken = undefined
+    this.release(skb)
+    return skb
   }
 
   /** For a discipline: takes the first packet. */
-  shift(): SkBuff | undefined {
-    if (this.#held.length === 0) return undefined
-    this.arrived = this.#held.first
-    const skb = this.#held.shift() as SkBuff
+  override shift(): SkBuff | undefined {
+    if (this.length === 0) return undefined
+    this.arrived = this.held.first
+    const skb = this.held.shift() as SkBuff
     this.bytes -= skb.len
     return skb
   }
@@ -135,21 +131,12 @@ export class PacketQueue {
 
   /** For a discipline: drops a packet that it took. */
   drop(skb: SkBuff, why: string): void {
-    this.#limit.remove(skb)
-    this.env.drop(skb, why, SKB_DROP_REASON_QDISC_CONGESTED)
+    this.#drop(skb, why, SKB_DROP_REASON_QDISC_CONGESTED)
   }
 
-  /**
-   * Takes over other parameters and keeps what it holds. `sending` was taken and has not left: it
-   * counts toward the new limit too.
-   */
-  change({ limit, queue }: QueueParams, sending: SkBuff | undefined): void {
-    const next = this.env.limit(limit)
-    if (next !== this.#limit) {
-      this.#held.each(skb => this.#move(skb, next))
-      if (sending !== undefined) this.#move(sending, next)
-      this.#limit = next
-    }
+  /** Takes over other parameters and keeps what it holds. */
+  change({ limit, queue }: QueueParams): void {
+    this.changeLimit(limit, this.taken)
     if (typeof queue === 'object' && typeof this.#kind === 'object' && queue.kind === this.#kind.kind) {
       this.#discipline.change?.(queue.params)
     } else {
@@ -158,26 +145,44 @@ export class PacketQueue {
     this.#kind = queue
   }
 
-  /** Drops everything. */
-  close(): void {
-    for (let skb = this.shift(); skb !== undefined; skb = this.shift()) {
-      this.#limit.remove(skb)
-      this.env.drop(skb, 'closed')
-    }
+  override close(): void {
+    if (this.taken !== undefined) this.env.drop(this.leave(), 'closed')
+    super.close()
   }
 
-  #drop(skb: SkBuff | undefined, why: string): void {
+  #drop(skb: SkBuff | undefined, why: string, reason: number): void {
     if (skb === undefined) return
-    this.#limit.remove(skb)
-    this.env.drop(skb, why, SKB_DROP_REASON_QDISC_OVERLIMIT)
-  }
-
-  #move(skb: SkBuff, to: Limit): void {
-    this.#limit.remove(skb)
-    to.add(skb)
+    this.release(skb)
+    this.env.drop(skb, why, reason)
   }
 
   #disciplineOf(queue: QueueKind): Discipline {
     return typeof queue === 'object' ? queue.make(this) : {}
+  }
+}
+
+/** A running stage with a queue, which packets leave when an alarm rings. */
+export abstract class QueueWire<P extends QueueParams> extends StageWire<P> {
+  protected readonly queue: PacketQueue
+  protected readonly alarm: Alarm
+
+  constructor(params: P, next: Wire, env: WireEnv) {
+    super(params, next, env)
+    this.queue = new PacketQueue(params, env)
+    this.alarm = env.clock.alarm(() => this.ring())
+    env.timed()
+  }
+
+  protected abstract ring(): void
+
+  override change(params: unknown): boolean {
+    super.change(params)
+    this.queue.change(this.params)
+    return true
+  }
+
+  close(): void {
+    this.alarm.cancel()
+    this.queue.close()
   }
 }

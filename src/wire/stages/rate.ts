@@ -7,14 +7,16 @@
  * that is a token bucket of that size. In any time t at most t * rate + max(burst, one packet)
  * bytes leave.
  */
-import type { Alarm } from '../../base/clock.ts'
 import { NSEC_PER_SEC } from '../../base/clock.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { print } from '../spec/print.ts'
-import { parseRate, sizeOf } from '../units.ts'
+import { whole } from '../spec/cursor.ts'
+import { type StageKind, stageOf } from '../spec/groups.ts'
+import { join, trimmed } from '../spec/print.ts'
+import { formatRate, formatSize, parseRate, parseSize, sizeOf } from '../units.ts'
 import { type Impairment, impairment, type Wire, type WireEnv } from '../wire.ts'
-import { PacketQueue, type QueueParams, queueParams, queueWords } from './queue.ts'
+import { limitWords, printQueue, queueOf, queuePart, type WrittenQueue } from './disciplines.ts'
+import { type QueueParams, QueueWire } from './queue.ts'
 
 export interface RateOptions extends Partial<QueueParams> {
   /** Bytes added to every packet on the line; may be negative. */
@@ -27,6 +29,15 @@ export interface RateOptions extends Partial<QueueParams> {
   readonly burst?: number | string
 }
 
+interface RateSpec {
+  readonly bits: number
+  readonly overhead: number
+  readonly cell: number
+  readonly cellOverhead: number
+  readonly burst?: number
+  readonly queue?: WrittenQueue
+}
+
 interface RateParams extends QueueParams {
   /** Time of a byte on the line, ns. */
   readonly byteTime: number
@@ -36,62 +47,36 @@ interface RateParams extends QueueParams {
   readonly burst: number
 }
 
-class RateWire implements Wire {
-  #params: RateParams
-  readonly #next: Wire
-  readonly #env: WireEnv
-  readonly #queue: PacketQueue
-  readonly #alarm: Alarm
-  /** In transmission; it leaves when the alarm rings. */
-  #sending: SkBuff | undefined
+class RateWire extends QueueWire<RateParams> implements Wire {
+  /** When the packet in transmission leaves. */
   #leaves = 0
   /** When a line without a burst would have sent everything that was taken. */
   #sent = 0
 
   constructor(params: RateParams, next: Wire, env: WireEnv) {
-    this.#params = params
-    this.#next = next
-    this.#env = env
-    this.#queue = new PacketQueue(params, env)
-    this.#queue.byteTime = params.byteTime
-    this.#alarm = env.clock.alarm(() => this.#end())
-    env.timed()
+    super(params, next, env)
+    this.queue.byteTime = params.byteTime
   }
 
   push(skb: SkBuff): void {
-    if (this.#queue.push(skb) && this.#sending === undefined) this.#send()
+    if (this.queue.push(skb)) this.#send()
   }
 
   /** The packet in transmission goes on at the old rate. */
-  change(params: unknown): boolean {
-    const before = this.#params
-    this.#params = params as RateParams
-    const { byteTime } = this.#params
-    this.#queue.change(this.#params, this.#sending)
-    this.#queue.byteTime = byteTime
+  override change(params: unknown): boolean {
+    const before = this.params
+    super.change(params)
+    const { byteTime } = this.params
+    this.queue.byteTime = byteTime
     // The debt of a burst is in bytes, so it shrinks or grows with the time of a byte.
-    const from = this.#sending === undefined ? this.#env.clock.now() : this.#leaves
+    const from = this.queue.taken === undefined ? this.env.clock.now() : this.#leaves
     if (this.#sent > from) this.#sent = from + ((this.#sent - from) * byteTime) / before.byteTime
     return true
   }
 
-  close(): void {
-    this.#alarm.cancel()
-    const sending = this.#sending
-    this.#sending = undefined
-    if (sending !== undefined) {
-      this.#queue.release(sending)
-      this.#env.drop(sending, 'closed')
-    }
-    this.#queue.close()
-  }
-
-  #end(): void {
-    const skb = this.#sending as SkBuff
-    this.#sending = undefined
-    this.#queue.release(skb)
+  protected override ring(): void {
     try {
-      this.#next.push(skb)
+      this.next.push(this.queue.leave())
     } finally {
       this.#send()
     }
@@ -99,20 +84,19 @@ class RateWire implements Wire {
 
   /** Begins the transmission of the next packet, and passes on those that leave at once. */
   #send(): void {
-    const now = this.#env.clock.now()
-    const { byteTime, burst } = this.#params
-    for (let skb = this.#queue.take(); skb !== undefined; skb = this.#queue.take()) {
-      this.#sent = Math.max(now, this.#sent) + lineBytes(this.#params, skb.len) * byteTime
+    const { queue, env } = this
+    const now = env.clock.now()
+    const { byteTime, burst } = this.params
+    for (let skb = queue.take(); skb !== undefined; skb = queue.take()) {
+      this.#sent = Math.max(now, this.#sent) + lineBytes(this.params, skb.len) * byteTime
       const leaves = this.#sent - burst * byteTime
-      this.#env.decided('delay', skb, Math.max(leaves, now) - this.#queue.arrived)
+      env.decided('delay', skb, Math.max(leaves, now) - queue.takenArrived)
       if (leaves > now) {
-        this.#sending = skb
         this.#leaves = leaves
-        this.#alarm.at(leaves)
+        this.alarm.at(leaves)
         return
       }
-      this.#queue.release(skb)
-      this.#next.push(skb)
+      this.next.push(queue.leave())
     }
   }
 }
@@ -122,6 +106,33 @@ function lineBytes({ overhead, cell, cellOverhead }: RateParams, len: number): n
   const bytes = Math.max(0, len + overhead)
   return cell === 0 ? bytes : Math.ceil(bytes / cell) * (cell + cellOverhead)
 }
+
+export const rateKind: StageKind<RateSpec> = {
+  kind: 'rate',
+  inner: { burst: 'burst follows rate or loss: rate 10mbit burst 15kb, loss 1% burst 5' },
+  holds: true,
+  part: queuePart,
+  read(c) {
+    const bits = c.value('rate needs a rate: rate 10mbit', parseRate)
+    const overhead = c.optional(readOverhead, 0)
+    const cell = c.optional(whole('a cell size in bytes', 0), 0)
+    const line = { bits, overhead, cell, cellOverhead: c.optional(readOverhead, 0) }
+    return c.takes('burst') ? { ...line, burst: c.value('burst needs a size: burst 15kb', parseSize) } : line
+  },
+  print({ bits, overhead, cell, cellOverhead, burst, queue }) {
+    const line = trimmed(`rate ${formatRate(bits)}`, [overhead, cell, cellOverhead], [0, 0, 0], String)
+    return join([line, burst !== undefined && `burst ${formatSize(burst)}`, printQueue(queue)])
+  },
+  build({ bits, overhead, cell, cellOverhead, burst = 0, queue }, { words, limit }) {
+    const byteTime = (8 * NSEC_PER_SEC) / bits
+    const params: RateParams = { ...queueOf(queue, limit), byteTime, overhead, cell, cellOverhead, burst }
+    if (cell < 0 || burst < 0) throw new UsageError('rate: cell and burst must not be negative')
+    if (cell + cellOverhead < 0) throw new UsageError('rate: a cell must not be shorter than 0 bytes')
+    return impairment('rate', params, (p, next, env) => new RateWire(p, next, env), { words })
+  },
+}
+
+const readOverhead = whole('an overhead in bytes', Number.MIN_SAFE_INTEGER)
 
 /**
  * Returns an impairment that sends packets at `bits` per second: 1e7, or '10mbit'. A packet of
@@ -136,26 +147,19 @@ export function rate(bits: number | string, options: RateOptions = {}): Impairme
   if (!(bitsPerSecond > 0 && bitsPerSecond < Number.POSITIVE_INFINITY)) {
     throw new UsageError(`rate ${bits}: it must be more than 0 and finite`)
   }
-  const params: RateParams = {
-    ...queueParams(options),
-    byteTime: (8 * NSEC_PER_SEC) / bitsPerSecond,
+  const burst = bytesOf(options.burst)
+  const spec: RateSpec = {
+    bits: bitsPerSecond,
     overhead: bytesOf(options.overhead),
     cell: bytesOf(options.cell),
     cellOverhead: bytesOf(options.cellOverhead),
-    burst: bytesOf(options.burst),
+    ...(burst !== 0 && { burst }),
+    queue: options.queue,
   }
-  if (params.cell < 0 || params.burst < 0) throw new UsageError('rate: cell and burst must not be negative')
-  if (params.cell + params.cellOverhead < 0) throw new UsageError('rate: a cell must not be shorter than 0 bytes')
-  return impairment('rate', params, (p, next, env) => new RateWire(p, next, env), {
-    words: wordsOf(bitsPerSecond, params),
-  })
+  const { limit } = options
+  return stageOf(rateKind, spec, { limit, words: `${rateKind.print(spec)}${limitWords(limit)}` })
 }
 
 function bytesOf(size: number | string = 0): number {
   return typeof size === 'string' && size.startsWith('-') ? -sizeOf(size.slice(1)) : sizeOf(size)
-}
-
-function wordsOf(bits: number, { overhead, cell, cellOverhead, burst, ...queue }: RateParams): string {
-  const line = { bits, overhead, cell, cellOverhead }
-  return `${print({ kind: 'rate', ...line, ...(burst !== 0 && { burst }) })}${queueWords(queue)}`
 }

@@ -11,10 +11,13 @@
  */
 import { UsageError } from '../../base/usage-error.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { printQueue } from '../spec/print.ts'
-import { parseShare, sizeOf } from '../units.ts'
+import { join } from '../spec/print.ts'
+import { formatShare, formatSize, parseShare, parseSize, sizeOf } from '../units.ts'
 import { markCe } from './ecn.ts'
-import type { Discipline, PacketQueue, QueueSpec } from './queue.ts'
+import type { Discipline, DisciplineKind, PacketQueue, QueueSpec } from './queue.ts'
+
+/** Bytes of a packet, where the default thresholds are derived from a limit in packets. */
+const USUAL_PACKET = 1500
 
 export interface RedOptions {
   /** Average lengths of the queue, in bytes or with a unit. `max` is by default 3 * `min`. */
@@ -115,6 +118,40 @@ class Red implements Discipline {
   }
 }
 
+/** What the words say; the rest has defaults. */
+type RedSpec = Partial<Pick<RedParams, 'min' | 'max' | 'probability'>> & Pick<RedParams, 'ecn'>
+
+export const redKind: DisciplineKind<RedSpec> = {
+  read(c) {
+    const spec: { -readonly [K in keyof RedSpec]: RedSpec[K] } = { ecn: false }
+    const place = c.peek()
+    while (c.is('min') || c.is('max') || c.is('probability')) {
+      if (c.takes('min')) spec.min = c.value('min needs a size: min 30kb', parseSize)
+      else if (c.takes('max')) spec.max = c.value('max needs a size: max 90kb', parseSize)
+      else if (c.takes('probability')) {
+        spec.probability = c.share('probability needs a percentage: probability 2%')
+        if (spec.probability === 0) throw c.error(`a probability of ${formatShare(0)} never drops`, c.last)
+      }
+    }
+    if (spec.min !== undefined && spec.max !== undefined && spec.max <= spec.min) {
+      throw c.error('the maximum of red is not above its minimum', place)
+    }
+    spec.ecn = c.takes('ecn')
+    return spec
+  },
+  print({ min, max, probability, ecn }) {
+    return join([
+      ...['red', min !== undefined && `min ${formatSize(min)}`, max !== undefined && `max ${formatSize(max)}`],
+      ...[probability !== undefined && `probability ${formatShare(probability)}`, ecn && 'ecn'],
+    ])
+  },
+  /** The default thresholds are those of tc-red(8): a quarter of the limit, and a third of that. */
+  build({ min, ...spec }, { packets = 1000, bytes }) {
+    const max = spec.max ?? (min === undefined ? (bytes ?? packets * USUAL_PACKET) / 4 : 3 * min)
+    return red({ ...spec, min: min ?? max / 3, max })
+  },
+}
+
 /** Returns RED as the queue of a rate or a trace. */
 export function red(options: RedOptions): QueueSpec {
   const { probability = 0.02, avpkt = 1000, weight = 0.002, ecn = false } = options
@@ -125,10 +162,5 @@ export function red(options: RedOptions): QueueSpec {
   const share = typeof probability === 'number' ? probability : parseShare(probability)
   if (!(share > 0 && share <= 1)) throw new UsageError(`red: probability ${probability}: more than 0, at most 1`)
   const params: RedParams = { min, max, probability: share, avpkt: sizeOf(avpkt), weight, ecn }
-  return {
-    kind: 'red',
-    words: printQueue({ type: 'red', min, max, probability: share, ecn }),
-    params,
-    make: queue => new Red(params, queue),
-  }
+  return { kind: 'red', params, make: queue => new Red(params, queue) }
 }

@@ -3,14 +3,23 @@
  * is acquired for the first packet that waits, `min` to `max` after it came; what a slot has no
  * room for waits for the next one, `min` to `max` later. (tc-netem(8), slot)
  */
-import type { Alarm } from '../../base/clock.ts'
 import { UsageError } from '../../base/usage-error.ts'
+import type { WireResources } from '../../netdev/device-wire.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { print } from '../spec/print.ts'
-import { durationOf, sizeOf } from '../units.ts'
-import { type Impairment, impairment, type LimitSpec, type Wire, type WireEnv } from '../wire.ts'
-import { type Distribution, TABLE_FACTOR, tableOf } from './distribution.ts'
-import { PacketQueue, type QueueParams, queueParams } from './queue.ts'
+import { type Cursor, whole } from '../spec/cursor.ts'
+import { type StageKind, stageOf } from '../spec/groups.ts'
+import { join } from '../spec/print.ts'
+import { durationOf, formatDuration, formatSize, parseDuration, parseSize, sizeOf } from '../units.ts'
+import { type Impairment, impairment, type LimitSpec, type Wire } from '../wire.ts'
+import {
+  type Distribution,
+  known,
+  printDistribution,
+  readDistribution,
+  readTable,
+  TABLE_FACTOR,
+} from './distribution.ts'
+import { type QueueParams, QueueWire, queueParams } from './queue.ts'
 
 export interface SlotOptions {
   /** Times from slot to slot, ns or with a unit; `max` is `min` by default. */
@@ -26,6 +35,21 @@ export interface SlotOptions {
   readonly limit?: LimitSpec
 }
 
+interface SlotSpec {
+  /** ns */
+  readonly min: number
+  readonly max: number
+  /** In place of min and max, which are 0. */
+  readonly distribution?: {
+    readonly name: Distribution | string
+    readonly delay: number
+    readonly jitter: number
+  }
+  /** 0 is no limit. */
+  readonly packets: number
+  readonly bytes: number
+}
+
 interface SlotParams extends QueueParams {
   /** A time is `base`, and up to `spread` more, or `spread` times a number of the table more. */
   readonly base: number
@@ -35,92 +59,103 @@ interface SlotParams extends QueueParams {
   readonly bytes: number
 }
 
-class SlotWire implements Wire {
-  #params: SlotParams
-  readonly #next: Wire
-  readonly #env: WireEnv
-  readonly #queue: PacketQueue
-  readonly #alarm: Alarm
-  /** True if a slot was acquired. */
+class SlotWire extends QueueWire<SlotParams> implements Wire {
+  /** True if a slot was acquired, which a change leaves where it is. */
   #acquired = false
-  /** Taken out of the queue, but too long for the rest of its slot. */
-  #first: SkBuff | undefined
-  #firstArrived = 0
-
-  constructor(params: SlotParams, next: Wire, env: WireEnv) {
-    this.#params = params
-    this.#next = next
-    this.#env = env
-    this.#queue = new PacketQueue(params, env)
-    this.#alarm = env.clock.alarm(() => this.#slot())
-    env.timed()
-  }
 
   push(skb: SkBuff): void {
-    if (this.#queue.push(skb) && !this.#acquired) this.#acquire()
-  }
-
-  /** A slot that was acquired stays where it is. */
-  change(params: unknown): boolean {
-    this.#params = params as SlotParams
-    this.#queue.change(this.#params, this.#first)
-    return true
-  }
-
-  close(): void {
-    this.#alarm.cancel()
-    const first = this.#first
-    this.#first = undefined
-    if (first !== undefined) {
-      this.#queue.release(first)
-      this.#env.drop(first, 'closed')
-    }
-    this.#queue.close()
+    if (this.queue.push(skb) && !this.#acquired) this.#acquire()
   }
 
   #acquire(): void {
-    const { base, spread, table } = this.#params
-    const { clock, random } = this.#env
+    const { base, spread, table } = this.params
+    const { clock, random } = this.env
     const time =
       base + spread * (table === undefined ? random.next() : table[random.below(table.length)] / TABLE_FACTOR)
     this.#acquired = true
-    this.#alarm.at(clock.now() + Math.max(0, time))
+    this.alarm.at(clock.now() + Math.max(0, time))
   }
 
-  /** A packet longer than a whole slot leaves alone in one. */
-  #slot(): void {
-    const { packets, bytes } = this.#params
-    const now = this.#env.clock.now()
-    let room = bytes
+  /**
+   * Uses a slot. A packet that is too long for the rest of it is taken and waits for the next; one
+   * that is longer than a whole slot leaves alone in one.
+   */
+  protected override ring(): void {
+    const { params, queue, env } = this
+    const now = env.clock.now()
+    let room = params.bytes
     try {
-      for (let n = 0; n < packets; n++) {
-        const skb = this.#take()
-        if (skb === undefined) break
-        if (skb.len > room && n !== 0) {
-          this.#first = skb
-          break
-        }
+      for (let n = 0; n < params.packets; n++) {
+        const skb = queue.taken ?? queue.take()
+        if (skb === undefined || (skb.len > room && n !== 0)) break
         room -= skb.len
-        this.#queue.release(skb)
-        this.#env.decided('delay', skb, now - this.#firstArrived)
-        this.#next.push(skb)
+        env.decided('delay', skb, now - queue.takenArrived)
+        this.next.push(queue.leave())
       }
     } finally {
       this.#acquired = false
-      if (this.#first !== undefined || this.#queue.length !== 0) this.#acquire()
+      if (!queue.isEmpty) this.#acquire()
     }
   }
+}
 
-  #take(): SkBuff | undefined {
-    const first = this.#first
-    if (first !== undefined) {
-      this.#first = undefined
-      return first
+export const slotKind: StageKind<SlotSpec> = {
+  kind: 'slot',
+  inner: {
+    packets: 'packets follows slot: slot 10ms packets 16',
+    bytes: 'bytes follows slot: slot 10ms bytes 64kb',
+  },
+  holds: true,
+  read(c) {
+    if (c.takes('distribution')) {
+      const name = readDistribution(c)
+      const delay = c.duration('slot distribution needs a delay and a jitter: slot distribution normal 10ms 2ms')
+      const jitter = c.duration('slot distribution needs a jitter: slot distribution normal 10ms 2ms')
+      return { min: 0, max: 0, distribution: { name, delay, jitter }, ...readRoom(c) }
     }
-    const skb = this.#queue.take()
-    this.#firstArrived = this.#queue.arrived
-    return skb
+    const min = c.duration('slot needs a time: slot 10ms')
+    const place = c.peek()
+    const max = c.optional(parseDuration, min)
+    if (max < min) throw c.error('the longest time of a slot is shorter than its shortest', place)
+    return { min, max, ...readRoom(c) }
+  },
+  print({ min, max, distribution, packets, bytes }) {
+    const { name = '', delay = min, jitter = max } = distribution ?? {}
+    return join([
+      ...['slot', distribution && `distribution ${printDistribution(name)}`, formatDuration(delay)],
+      (distribution !== undefined || max !== min) && formatDuration(jitter),
+      ...[packets !== 0 && `packets ${packets}`, bytes !== 0 && `bytes ${formatSize(bytes)}`],
+    ])
+  },
+  build({ packets, bytes, ...times }, { words, limit, resources }) {
+    const params: SlotParams = {
+      ...queueParams(limit),
+      ...timesOf(times, resources),
+      packets: packets === 0 ? Number.POSITIVE_INFINITY : packets,
+      bytes: bytes === 0 ? Number.POSITIVE_INFINITY : bytes,
+    }
+    return impairment('slot', params, (p, next, env) => new SlotWire(p, next, env), { words })
+  },
+}
+
+function readRoom(c: Cursor): { packets: number; bytes: number } {
+  let packets = 0
+  let bytes = 0
+  while (c.is('packets') || c.is('bytes')) {
+    if (c.takes('packets')) packets = c.value('packets needs a number: packets 16', whole('a count'))
+    else if (c.takes('bytes')) bytes = c.value('bytes needs a size: bytes 64kb', parseSize)
   }
+  return { packets, bytes }
+}
+
+function timesOf({ min, max, distribution }: Pick<SlotSpec, 'min' | 'max' | 'distribution'>, resources: WireResources) {
+  if (distribution === undefined) return { base: min, spread: max - min, table: undefined }
+  const { name, delay, jitter } = distribution
+  const table = readTable(name, resources)
+  // Uniform: the mean and the jitter on either side.
+  return table === undefined
+    ? { base: delay - jitter, spread: 2 * jitter, table }
+    : { base: delay, spread: jitter, table }
 }
 
 /**
@@ -128,36 +163,15 @@ class SlotWire implements Wire {
  * drawn from it, never less than 0; otherwise it is uniform from `min` to `max`.
  */
 export function slot(options: SlotOptions): Impairment {
-  const { packets = 0, limit } = options
-  const size = sizeOf(options.bytes ?? 0)
-  if (!(packets >= 0 && size >= 0)) throw new UsageError('slot: packets and bytes must not be negative')
-  const params: SlotParams = {
-    ...queueParams(limit === undefined ? {} : { limit }),
-    ...timesOf(options),
-    packets: packets === 0 ? Number.POSITIVE_INFINITY : packets,
-    bytes: size === 0 ? Number.POSITIVE_INFINITY : size,
+  const { packets = 0, distribution: name, delay = 0, jitter = 0, limit } = options
+  const bytes = sizeOf(options.bytes ?? 0)
+  if (!(packets >= 0 && bytes >= 0)) throw new UsageError('slot: packets and bytes must not be negative')
+  if (name !== undefined) {
+    const distribution = { name: known(name), delay: durationOf(delay), jitter: durationOf(jitter) }
+    return stageOf(slotKind, { min: 0, max: 0, distribution, packets, bytes }, { limit })
   }
-  return impairment('slot', params, (p, next, env) => new SlotWire(p, next, env), {
-    words: print({ kind: 'slot', ...phraseTimes(options, params), packets, bytes: size }),
-  })
-}
-
-function timesOf({ min = 0, max = min, distribution, delay = 0, jitter = 0 }: SlotOptions) {
-  if (distribution !== undefined) {
-    const table = tableOf(distribution)
-    const [mean, deviation] = [durationOf(delay), durationOf(jitter)]
-    // Uniform: the mean and the jitter on either side.
-    return table === undefined
-      ? { base: mean - deviation, spread: 2 * deviation, table }
-      : { base: mean, spread: deviation, table }
-  }
-  const [least, most] = [durationOf(min), durationOf(max)]
-  if (!(least >= 0 && most >= least)) throw new UsageError(`slot: ${min} to ${max}: 0 <= min <= max is needed`)
-  return { base: least, spread: most - least, table: undefined }
-}
-
-function phraseTimes({ distribution, delay = 0, jitter = 0 }: SlotOptions, { base, spread }: SlotParams) {
-  if (distribution === undefined) return { min: base, max: base + spread }
-  const name = typeof distribution === 'string' ? distribution : 'table'
-  return { min: 0, max: 0, distribution: { name, delay: durationOf(delay), jitter: durationOf(jitter) } }
+  const min = durationOf(options.min ?? 0)
+  const max = durationOf(options.max ?? min)
+  if (max < min) throw new UsageError(`slot: ${options.min} to ${options.max}: 0 <= min <= max is needed`)
+  return stageOf(slotKind, { min, max, packets, bytes }, { limit })
 }

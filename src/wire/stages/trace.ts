@@ -9,18 +9,27 @@
  * The trace begins when the first packet arrives, so that the same arrivals meet the same
  * opportunities. It begins again after its last line.
  */
-import type { Alarm } from '../../base/clock.ts'
 import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { ETH_HLEN } from '../../packet/ethernet.ts'
 import { networkOffset } from '../../packet/vlan.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
+import type { StageKind } from '../spec/groups.ts'
+import { join, quote } from '../spec/print.ts'
+import { fromFile } from '../spec/resources.ts'
 import { type Impairment, impairment, type Wire, type WireEnv } from '../wire.ts'
-import { PacketQueue, type QueueParams, queueParams, queueWords } from './queue.ts'
+import { limitWords, printQueue, queueOf, queuePart, type WrittenQueue } from './disciplines.ts'
+import { type QueueParams, QueueWire } from './queue.ts'
 
 export interface TraceOptions extends Partial<QueueParams> {
   /** The trace ends with its last line; packets that come later wait until the stage is changed. */
   readonly once?: boolean
+}
+
+interface TraceSpec {
+  readonly file: string
+  readonly once: boolean
+  readonly queue?: WrittenQueue
 }
 
 interface TraceParams extends QueueParams {
@@ -34,64 +43,40 @@ const OPPORTUNITY = 1504
 /** Bytes that each packet takes besides its own: mahimahi counts the header of its TUN device. */
 const OVERHEAD = 4
 
-class TraceWire implements Wire {
-  #params: TraceParams
-  readonly #next: Wire
-  readonly #env: WireEnv
-  readonly #queue: PacketQueue
-  readonly #alarm: Alarm
+class TraceWire extends QueueWire<TraceParams> implements Wire {
   /** When the present round of the trace began; NaN before the first packet. */
   #began = Number.NaN
   /** The next opportunity of this round. */
   #at = 0
-  /** In delivery, and how many of its bytes are left. */
-  #sending: SkBuff | undefined
-  #sendingArrived = 0
+  /** Bytes that are left of the packet in delivery. */
   #left = 0
   #retired = false
 
   constructor(params: TraceParams, next: Wire, env: WireEnv) {
-    this.#params = params
-    this.#next = next
-    this.#env = env
-    this.#queue = new PacketQueue(params, env)
-    this.#queue.byteTime = byteTime(params)
-    this.#alarm = env.clock.alarm(() => this.#deliver())
-    env.timed()
+    super(params, next, env)
+    this.queue.byteTime = byteTime(params)
   }
 
   push(skb: SkBuff): void {
-    const idle = this.#idle
-    if (!this.#queue.push(skb) || !idle) return
-    const now = this.#env.clock.now()
+    const idle = this.queue.isEmpty
+    if (!this.queue.push(skb) || !idle) return
+    const now = this.env.clock.now()
     if (Number.isNaN(this.#began)) this.#began = now
     this.#skip(now)
     this.#arm()
   }
 
   /** Another trace begins with the next packet, or now if packets wait. */
-  change(params: unknown): boolean {
-    const { times } = this.#params
-    this.#params = params as TraceParams
-    this.#queue.change(this.#params, this.#sending)
-    this.#queue.byteTime = byteTime(this.#params)
-    if (this.#params.times.length !== times.length || this.#params.times.some((ms, i) => ms !== times[i])) {
-      this.#began = this.#idle ? Number.NaN : this.#env.clock.now()
+  override change(params: unknown): boolean {
+    const { times } = this.params
+    super.change(params)
+    this.queue.byteTime = byteTime(this.params)
+    if (this.params.times.length !== times.length || this.params.times.some((ms, i) => ms !== times[i])) {
+      this.#began = this.queue.isEmpty ? Number.NaN : this.env.clock.now()
       this.#at = 0
     }
-    if (!this.#idle) this.#arm()
+    if (!this.queue.isEmpty) this.#arm()
     return true
-  }
-
-  close(): void {
-    this.#alarm.cancel()
-    const sending = this.#sending
-    this.#sending = undefined
-    if (sending !== undefined) {
-      this.#queue.release(sending)
-      this.#env.drop(sending, 'closed')
-    }
-    this.#queue.close()
   }
 
   /** Delivers what would be held for ever, at the end of the trace. */
@@ -100,25 +85,21 @@ class TraceWire implements Wire {
     if (this.#moment === Number.POSITIVE_INFINITY) this.#flush()
   }
 
-  get #idle(): boolean {
-    return this.#sending === undefined && this.#queue.length === 0
-  }
-
   /** When the next opportunity is; Infinity behind the end. */
   get #moment(): number {
-    const { times } = this.#params
+    const { times } = this.params
     return this.#at < times.length ? this.#began + times[this.#at] * NSEC_PER_MSEC : Number.POSITIVE_INFINITY
   }
 
   #arm(): void {
     const moment = this.#moment
-    if (moment !== Number.POSITIVE_INFINITY) this.#alarm.at(moment)
-    else this.#alarm.cancel()
+    if (moment !== Number.POSITIVE_INFINITY) this.alarm.at(moment)
+    else this.alarm.cancel()
   }
 
   /** Moves to the first opportunity after `now`: those before were lost. */
   #skip(now: number): void {
-    const { times, once } = this.#params
+    const { times, once } = this.params
     const period = times[times.length - 1] * NSEC_PER_MSEC
     if (!once) this.#began += Math.floor((now - this.#began) / period) * period
     let from = 0
@@ -132,22 +113,22 @@ class TraceWire implements Wire {
   }
 
   /** Uses the opportunities that are due. */
-  #deliver(): void {
-    const now = this.#env.clock.now()
+  protected override ring(): void {
+    const now = this.env.clock.now()
     try {
       while (this.#moment <= now) {
         this.#proceed()
         this.#use(OPPORTUNITY)
       }
     } finally {
-      if (!this.#idle) this.#arm()
+      if (!this.queue.isEmpty) this.#arm()
     }
     if (this.#retired && this.#moment === Number.POSITIVE_INFINITY) this.#flush()
   }
 
   /** Moves to the next opportunity. */
   #proceed(): void {
-    const { times, once } = this.#params
+    const { times, once } = this.params
     this.#at++
     if (this.#at < times.length || once) return
     this.#began += times[times.length - 1] * NSEC_PER_MSEC
@@ -157,37 +138,56 @@ class TraceWire implements Wire {
   #use(bytes: number): void {
     let room = bytes
     while (room > 0) {
-      const skb = this.#sending ?? this.#take()
-      if (skb === undefined) return
+      if (!this.#takes()) return
       if (this.#left > room) {
         this.#left -= room
         return
       }
       room -= this.#left
-      this.#pass(skb)
+      this.#pass()
     }
   }
 
-  #take(): SkBuff | undefined {
-    const skb = this.#queue.take()
-    if (skb === undefined) return undefined
-    const header = networkOffset(skb.bytes, skb.data, skb.len)
-    this.#left = Math.max(0, skb.len - (header < 0 ? ETH_HLEN : header)) + OVERHEAD
-    this.#sending = skb
-    this.#sendingArrived = this.#queue.arrived
-    return skb
+  /** True if there is a packet in delivery, or another that now is. */
+  #takes(): boolean {
+    if (this.queue.taken !== undefined) return true
+    const skb = this.queue.take()
+    if (skb === undefined) return false
+    const { bytes, data, len } = skb
+    const header = networkOffset(bytes, data, len)
+    this.#left = Math.max(0, len - (header < 0 ? ETH_HLEN : header)) + OVERHEAD
+    return true
   }
 
-  #pass(skb: SkBuff): void {
-    this.#sending = undefined
-    this.#queue.release(skb)
-    this.#env.decided('delay', skb, this.#env.clock.now() - this.#sendingArrived)
-    this.#next.push(skb)
+  #pass(): void {
+    const { queue, env } = this
+    env.decided('delay', queue.taken as SkBuff, env.clock.now() - queue.takenArrived)
+    this.next.push(queue.leave())
   }
 
   #flush(): void {
-    for (let skb = this.#sending ?? this.#take(); skb !== undefined; skb = this.#take()) this.#pass(skb)
+    while (this.#takes()) this.#pass()
   }
+}
+
+export const traceKind: StageKind<TraceSpec> = {
+  kind: 'trace',
+  inner: { once: 'once follows trace: trace verizon.up once' },
+  holds: true,
+  part: queuePart,
+  read(c) {
+    const file = c.value('trace needs a file: trace verizon.up', text => text)
+    return { file, once: c.takes('once') }
+  },
+  print: ({ file, once, queue }) => join([`trace ${quote(file)}`, once && 'once', printQueue(queue)]),
+  build({ file, once, queue }, { words, limit, resources }) {
+    const times = fromFile(file, resources, timesOf)
+    return make({ ...queueOf(queue, limit), times, once }, words)
+  },
+}
+
+function make(params: TraceParams, words: string): Impairment {
+  return impairment('trace', params, (p, next, env) => new TraceWire(p, next, env), { words })
 }
 
 /** The mean time of a byte, ns. */
@@ -201,16 +201,15 @@ function byteTime({ times }: TraceParams): number {
  * `once` nothing is delivered after the last line. Throws a UsageError that names the wrong line.
  */
 export function trace(lines: string | readonly number[], options: TraceOptions = {}): Impairment {
-  const times = timesOf(typeof lines === 'string' ? lines.trimEnd().split('\n') : lines.map(String))
-  const { once = false } = options
-  const params: TraceParams = { ...queueParams(options), times, once }
-  const words = `trace of ${times.length} opportunities in ${times.at(-1)}ms${once ? ' once' : ''}`
-  return impairment('trace', params, (p, next, env) => new TraceWire(p, next, env), {
-    words: `${words}${queueWords(params)}`,
-  })
+  const { once = false, queue, limit } = options
+  const times = timesOf(lines)
+  const words = `trace of ${times.length} opportunities in ${times.at(-1)}ms`
+  const params: TraceParams = { ...queueOf(queue, limit), times, once }
+  return make(params, `${join([words, once && 'once', printQueue(queue)])}${limitWords(limit)}`)
 }
 
-function timesOf(lines: readonly string[]): number[] {
+function timesOf(trace: string | readonly number[]): number[] {
+  const lines = typeof trace === 'string' ? trace.trimEnd().split('\n') : trace.map(String)
   let last = 0
   const times = lines.map((line, i) => {
     const text = line.trim()

@@ -2,42 +2,44 @@
 import { UsageError } from '../../base/usage-error.ts'
 import { ETH_HLEN } from '../../packet/ethernet.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { print } from '../spec/print.ts'
-import { shareOf } from '../units.ts'
-import { type Impairment, impairment, type Wire, type WireEnv } from '../wire.ts'
+import { type StageKind, stageOf } from '../spec/groups.ts'
+import { join } from '../spec/print.ts'
+import { formatShare, parseShare, parseSize, shareOf } from '../units.ts'
+import { type Impairment, impairment, StageWire, type Wire } from '../wire.ts'
 import { finishChecksum } from './corrupt.ts'
 
-interface Params {
+interface TruncateSpec {
   readonly bytes: number
   readonly share: number
 }
 
-class TruncateWire implements Wire {
-  #params: Params
-  readonly #next: Wire
-  readonly #env: WireEnv
-
-  constructor(params: Params, next: Wire, env: WireEnv) {
-    this.#params = params
-    this.#next = next
-    this.#env = env
-  }
-
+class TruncateWire extends StageWire<TruncateSpec> implements Wire {
   push(skb: SkBuff): void {
-    const { bytes, share } = this.#params
-    if (this.#env.random.next() < share && skb.len > bytes) {
+    const { bytes, share } = this.params
+    if (this.env.random.next() < share && skb.len > bytes) {
       const cut = skb.len - bytes
       finishChecksum(skb)
       skb.trim(bytes)
-      this.#env.note('corrupt', skb, cut)
+      this.env.note('corrupt', skb, cut)
     }
-    this.#next.push(skb)
+    this.next.push(skb)
   }
+}
 
-  change(params: unknown): boolean {
-    this.#params = params as Params
-    return true
-  }
+export const truncateKind: StageKind<TruncateSpec> = {
+  kind: 'truncate',
+  read(c) {
+    const bytes = c.value('truncate needs a number of bytes: truncate 64', parseSize)
+    return { bytes, share: c.optional(parseShare, 1) }
+  },
+  print: ({ bytes, share }) => join([`truncate ${bytes}`, share !== 1 && formatShare(share)]),
+  build(spec, { words }) {
+    const { bytes } = spec
+    if (!(Number.isInteger(bytes) && bytes >= ETH_HLEN)) {
+      throw new UsageError(`frames cannot be truncated to ${bytes} bytes: at least ${ETH_HLEN}, the Ethernet header`)
+    }
+    return impairment('truncate', spec, (params, next, env) => new TruncateWire(params, next, env), { words })
+  },
 }
 
 /**
@@ -47,10 +49,5 @@ class TruncateWire implements Wire {
  * The log has the number of bytes that were cut off. Throws a UsageError.
  */
 export function truncate(bytes: number, share: number | string = 1): Impairment {
-  if (!(Number.isInteger(bytes) && bytes >= ETH_HLEN)) {
-    throw new UsageError(`frames cannot be truncated to ${bytes} bytes: at least ${ETH_HLEN}, the Ethernet header`)
-  }
-  const params = { bytes, share: shareOf(share) }
-  const words = print({ kind: 'truncate', ...params })
-  return impairment('truncate', params, (p, next, env) => new TruncateWire(p, next, env), { words })
+  return stageOf(truncateKind, { bytes, share: shareOf(share) })
 }

@@ -4,7 +4,7 @@ import type { NetDevice } from '../../../src/netdev/net-device.ts'
 import { SKB_DROP_REASON_NOMEM } from '../../../src/skb/drop-reason.ts'
 import { CarriedCable } from '../../../src/testing/lab/carried-cable.ts'
 import type { CableSpec, FaultSpec } from '../../../src/testing/lab/protocol.ts'
-import { noResources } from '../../../src/wire/parse.ts'
+import { noResources } from '../../../src/wire/spec/resources.ts'
 import { ethernet } from '../../support/frames.ts'
 import { type MemoryNet, memoryNets } from '../../support/memory-net.ts'
 

@@ -1,7 +1,10 @@
-/** Random phrases of a wire, with values that print exactly. */
+/** Random specs of a wire, with values that print exactly. */
 import fc from 'fast-check'
-import type { Group, Item, Phrase } from '../../../src/wire/spec/phrase.ts'
-import { isLimited, ordered } from '../../../src/wire/spec/phrase.ts'
+import type { Group, Item } from '../../../src/wire/spec/groups.ts'
+import { STAGES } from '../../../src/wire/stages.ts'
+
+/** The spec of a stage with its kind. */
+type Written = { readonly kind: string }
 
 const count = fc.integer({ min: 1, max: 1000 })
 const percent = fc.integer({ min: 1, max: 100_000 }).map(n => n / 1000 / 100)
@@ -27,12 +30,14 @@ const without = <T extends object>(value: T): T =>
 const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined })
 
 const queue = fc.oneof(
-  fc.constantFrom({ type: 'droptail' }, { type: 'drophead' }),
+  fc.constantFrom({ kind: 'droptail', params: undefined }, { kind: 'drophead', params: undefined }),
   fc
-    .record({ type: fc.constant('red'), min: maybe(size), max: maybe(size), probability: maybe(percent), ecn: flag })
+    .record({ min: maybe(size), max: maybe(size), probability: maybe(percent), ecn: flag })
     .filter(({ min = 0, max = Number.POSITIVE_INFINITY }) => min < max)
-    .map(without),
-  fc.record({ type: fc.constant('codel'), target: maybe(time), interval: maybe(time), ecn: flag }).map(without),
+    .map(params => ({ kind: 'red', params: without(params) })),
+  fc
+    .record({ target: maybe(time), interval: maybe(time), ecn: flag })
+    .map(params => ({ kind: 'codel', params: without(params) })),
 )
 
 const when = fc
@@ -61,13 +66,13 @@ const delay = fc
     ...{ kind: fc.constant('delay'), time, jitter: time, correlation, distribution },
     reorder: maybe(fc.record({ share, correlation, gap: count })),
   })
-  .map(phrase => (phrase.jitter === 0 ? { ...phrase, correlation: 0, distribution: 'uniform' } : phrase))
+  .map(spec => (spec.jitter === 0 ? { ...spec, correlation: 0, distribution: 'uniform' } : spec))
   .map(without)
 
 const slot = fc.oneof(
   fc
     .record({ kind: fc.constant('slot'), min: time, more: time, packets: fc.oneof(fc.constant(0), count) })
-    .map(({ more, ...phrase }) => ({ ...phrase, max: phrase.min + more, bytes: 0 })),
+    .map(({ more, ...spec }) => ({ ...spec, max: spec.min + more, bytes: 0 })),
   fc.record({
     ...{ kind: fc.constant('slot'), min: fc.constant(0), max: fc.constant(0) },
     distribution: fc.record({ name: distribution, delay: time, jitter: time }),
@@ -99,32 +104,34 @@ const simple = fc.oneof(
     .map(without),
   delay,
   slot,
-) as fc.Arbitrary<Phrase>
+) as fc.Arbitrary<Written>
 
 const limit = maybe(fc.oneof(fc.record({ packets: count }), fc.record({ bytes: size })))
 
-function groupOf(phrases: readonly Phrase[], limit: Group['limit']): Group {
+function groupOf(specs: readonly Written[], limit: Group['limit']): Group {
   const kinds = new Set<string>()
   const items: Item[] = []
-  for (const phrase of phrases) {
-    const { kind } = phrase
+  for (const { kind: name, ...spec } of specs) {
+    const kind = STAGES.find(each => each.kind === name)
+    if (kind === undefined) throw new Error(`${name} is not a kind of stage`)
     // A stage of a kind is there once, and a trace is the queue of a group in place of a rate.
-    const place = kind === 'trace' ? 'rate' : kind
-    if (kind !== 'fault' && kind !== 'match' && kinds.has(place)) continue
+    const place = name === 'trace' ? 'rate' : name
+    if (!kind.repeats && kinds.has(place)) continue
     kinds.add(place)
-    items.push({ phrase, words: '', at: 0, end: 0 })
+    items.push({ kind, spec, words: '', at: 0, end: 0 })
   }
-  return { items: ordered(items), limit: phrases.some(isLimited) ? limit : undefined }
+  items.sort((a, b) => STAGES.indexOf(a.kind) - STAGES.indexOf(b.kind))
+  return { items, limit: items.some(({ kind }) => kind.holds) ? limit : undefined }
 }
 
-function groupsOf(phrase: fc.Arbitrary<Phrase>, minLength: number): fc.Arbitrary<Group[]> {
-  const group = fc.tuple(fc.array(phrase, { minLength: 1, maxLength: 6 }), limit).map(args => groupOf(...args))
+function groupsOf(spec: fc.Arbitrary<Written>, minLength: number): fc.Arbitrary<Group[]> {
+  const group = fc.tuple(fc.array(spec, { minLength: 1, maxLength: 6 }), limit).map(args => groupOf(...args))
   return fc.array(group, { minLength, maxLength: 3 })
 }
 
 const match = fc.record({
   ...{ kind: fc.constant('match'), filter },
   ...{ matching: groupsOf(simple, 0), others: groupsOf(simple, 0) },
-}) as fc.Arbitrary<Phrase>
+}) as fc.Arbitrary<Written>
 
 export const wires = groupsOf(fc.oneof({ weight: 5, arbitrary: simple }, { weight: 1, arbitrary: match }), 0)

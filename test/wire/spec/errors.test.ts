@@ -1,8 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { UsageError } from '../../../src/base/usage-error.ts'
-import { parseWire } from '../../../src/wire/parse.ts'
-import { WORDS } from '../../../src/wire/spec/grammar.ts'
+import { parseWire, WORDS } from '../../../src/wire/parse.ts'
 import { SEED, scaled } from '../../support/scale.ts'
 
 /** Returns the lines of the error that `words` give. */

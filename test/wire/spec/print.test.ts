@@ -1,19 +1,19 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { readWords } from '../../../src/wire/spec/grammar.ts'
-import type { Group, Phrase } from '../../../src/wire/spec/phrase.ts'
-import { printGroups } from '../../../src/wire/spec/print.ts'
+import { readWords } from '../../../src/wire/parse.ts'
+import { type Group, type Item, printGroups } from '../../../src/wire/spec/groups.ts'
 import { SEED, scaled } from '../../support/scale.ts'
 import { wires } from './arbitrary.ts'
 
 /** Leaves out where the words were. */
 function plain(groups: readonly Group[]): unknown[] {
-  return groups.map(({ items, limit }) => ({ limit, items: items.map(({ phrase }) => plainPhrase(phrase)) }))
+  return groups.map(({ items, limit }) => ({ limit, items: items.map(plainItem) }))
 }
 
-function plainPhrase(phrase: Phrase): unknown {
-  if (phrase.kind !== 'match') return phrase
-  return { ...phrase, matching: plain(phrase.matching), others: plain(phrase.others) }
+function plainItem({ kind: { kind }, spec }: Item): unknown {
+  if (kind !== 'match') return { kind, spec }
+  const { matching, others, ...rest } = spec as { matching: readonly Group[]; others: readonly Group[] }
+  return { kind, spec: { ...rest, matching: plain(matching), others: plain(others) } }
 }
 
 test('what is printed is read as the same stages', () => {

@@ -196,8 +196,11 @@ describe('on a line', () => {
 })
 
 test('the words of RED show its parameters', () => {
-  expect(red({ min: '10kb' }).words).toBe('red min 10kb max 30kb probability 2%')
-  expect(red({ min: 1, max: 2, probability: '10%', ecn: true }).words).toBe('red min 1b max 2b probability 10% ecn')
+  const words = (options: RedOptions) => rate('8mbit', { queue: red(options) }).words
+  expect(words({ min: '10kb' })).toBe('rate 8mbit red min 10kb max 30kb probability 2%')
+  expect(words({ min: 1, max: 2, probability: '10%', ecn: true })).toBe(
+    'rate 8mbit red min 1b max 2b probability 10% ecn',
+  )
 })
 
 test('RED refuses wrong arguments', () => {

@@ -1,0 +1,110 @@
+/** Packets that a stage holds within a limit, which it may share with other stages. */
+import type { Alarm } from '../../base/clock.ts'
+import { SKB_DROP_REASON_QDISC_OVERLIMIT } from '../../skb/drop-reason.ts'
+import type { SkBuff } from '../../skb/sk-buff.ts'
+import { HeldPackets } from '../held.ts'
+import type { Limit, LimitSpec, Wire, WireEnv } from '../wire.ts'
+
+/** Held packets and their limit. DelayQueue and PacketQueue (queue.ts) decide when they leave. */
+export class LimitedQueue {
+  readonly env: WireEnv
+  protected readonly held = new HeldPackets()
+  #limit: Limit
+
+  constructor(limit: LimitSpec, env: WireEnv) {
+    this.env = env
+    this.#limit = env.limit(limit)
+  }
+
+  /** Packets that wait. */
+  get length(): number {
+    return this.held.length
+  }
+
+  /** True if there is room for `skb`. */
+  admits(skb: SkBuff): boolean {
+    return this.#limit.admits(skb)
+  }
+
+  /** Holds a packet until `moment`. Returns false if it was dropped, as `limit` or `memory`. */
+  protected hold(skb: SkBuff, moment: number): boolean {
+    if (!this.#limit.admits(skb)) {
+      this.env.drop(skb, 'limit', SKB_DROP_REASON_QDISC_OVERLIMIT)
+      return false
+    }
+    if (!this.env.hold(skb)) return false
+    this.#limit.add(skb)
+    this.held.add(skb, moment)
+    return true
+  }
+
+  /** Takes the first packet, which counts toward the limit until `release`. */
+  shift(): SkBuff | undefined {
+    return this.held.shift()
+  }
+
+  /** Ends the count of a packet, which now leaves the stage. */
+  protected release(skb: SkBuff): void {
+    this.#limit.remove(skb)
+  }
+
+  /** Takes over another limit, toward which the packets count from now on, `taken` among them. */
+  changeLimit(spec: LimitSpec, taken?: SkBuff): void {
+    const limit = this.env.limit(spec)
+    if (limit === this.#limit) return
+    const move = (skb: SkBuff) => {
+      this.#limit.remove(skb)
+      limit.add(skb)
+    }
+    this.held.each(move)
+    if (taken !== undefined) move(taken)
+    this.#limit = limit
+  }
+
+  /** Drops everything. */
+  close(): void {
+    for (let skb = this.shift(); skb !== undefined; skb = this.shift()) {
+      this.release(skb)
+      this.env.drop(skb, 'closed')
+    }
+  }
+}
+
+/** Passes each packet on at a moment of its own. */
+export class DelayQueue extends LimitedQueue {
+  readonly #next: Wire
+  readonly #alarm: Alarm
+
+  constructor(limit: LimitSpec, next: Wire, env: WireEnv) {
+    super(limit, env)
+    this.#next = next
+    this.#alarm = env.clock.alarm(() => this.#pass())
+  }
+
+  /** When the last packet leaves; -Infinity without one. */
+  get last(): number {
+    return this.held.last
+  }
+
+  /** Passes a packet on at `moment`. Returns false if it was dropped, as `limit` or `memory`. */
+  push(skb: SkBuff, moment: number): boolean {
+    const { first } = this.held
+    if (!this.hold(skb, moment)) return false
+    if (moment < first) this.#alarm.at(moment)
+    return true
+  }
+
+  /** Passes on all packets that are due. */
+  #pass(): void {
+    const now = this.env.clock.now()
+    try {
+      while (this.held.first <= now) {
+        const skb = this.held.shift() as SkBuff
+        this.release(skb)
+        this.#next.push(skb)
+      }
+    } finally {
+      if (this.held.length !== 0) this.#alarm.at(this.held.first)
+    }
+  }
+}

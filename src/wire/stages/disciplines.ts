@@ -1,0 +1,51 @@
+/** The queue disciplines of rate and trace: their words, and the queues that they stand for. */
+import { UsageError } from '../../base/usage-error.ts'
+import type { Cursor } from '../spec/cursor.ts'
+import type { Part } from '../spec/groups.ts'
+import { formatSize } from '../units.ts'
+import type { LimitSpec } from '../wire.ts'
+import { codelKind } from './codel.ts'
+import { type DisciplineKind, type QueueKind, type QueueParams, queueParams } from './queue.ts'
+import { redKind } from './red.ts'
+
+/** A queue that words describe, or one that a program has made. */
+export type WrittenQueue = { readonly kind: string; readonly params: unknown } | QueueKind | undefined
+
+const DISCIPLINES: Readonly<Record<string, DisciplineKind>> = {
+  droptail: { read: () => undefined, print: () => 'droptail', build: () => 'tail' },
+  drophead: { read: () => undefined, print: () => 'drophead', build: () => 'head' },
+  red: redKind,
+  codel: codelKind,
+}
+
+export const queuePart: Part = {
+  key: 'queue',
+  name: 'queue discipline',
+  words: Object.fromEntries(
+    Object.entries(DISCIPLINES).map(([kind, { read }]) => [kind, (c: Cursor) => ({ kind, params: read(c) })]),
+  ),
+  missing: word => `${word} needs rate or trace beside it: rate 10mbit ${word}`,
+}
+
+/** Returns the words of a queue; empty for the default. */
+export function printQueue(queue: WrittenQueue): string {
+  if (typeof queue === 'object') return DISCIPLINES[queue.kind].print(queue.params)
+  return queue === 'head' ? 'drophead' : ''
+}
+
+/** Returns the parameters of a queue with a limit. */
+export function queueOf(queue: WrittenQueue, limit: LimitSpec | undefined): QueueParams {
+  if (typeof queue === 'object' && !('make' in queue)) {
+    return queueParams(limit, DISCIPLINES[queue.kind].build(queue.params, limit ?? {}))
+  }
+  if (typeof queue === 'string' && queue !== 'tail' && queue !== 'head') {
+    throw new UsageError(`queue '${queue}': tail, head, red(...) or codel(...)`)
+  }
+  return queueParams(limit, queue)
+}
+
+/** Returns the words of a limit, with a space in front; empty for the default. */
+export function limitWords({ packets, bytes }: LimitSpec = {}): string {
+  const most = packets === undefined || packets === 1000 ? '' : ` limit ${packets}`
+  return bytes === undefined ? most : `${most} limit ${formatSize(bytes)}`
+}
