@@ -12,11 +12,11 @@ import { TimerfdClock } from './linux/clock.ts'
 import { loadNative } from './linux/native.ts'
 import { LinuxPlatform } from './linux/platform.ts'
 import { LinuxWireResources } from './linux/wire-resources.ts'
-import { type DriverContext, defaultParams } from './netdev/driver.ts'
+import { insmod, type Module } from './netdev/module.ts'
 import { Net } from './netdev/net.ts'
 import type { NetDevice } from './netdev/net-device.ts'
 import { cutCable, plugCable } from './netdev/netif.ts'
-import { devOpen, registerNetdev, unregisterNetdev } from './netdev/register.ts'
+import { devOpen } from './netdev/register.ts'
 import { runScenario, type Scenario } from './wire/scenario.ts'
 import type { Impairment } from './wire/wire.ts'
 import type { WireSlot } from './wire/wire-slot.ts'
@@ -65,7 +65,7 @@ export async function cable(a: string, b: string, options: CableOptions = {}): P
   const clock = new TimerfdClock(native)
   const wireResources = new LinuxWireResources()
   const ended = new AbortController()
-  const devices: NetDevice[] = []
+  let module: Module | undefined
   let closed: Promise<void> | undefined
   function close(): Promise<void> {
     closed ??= closeAll()
@@ -73,31 +73,29 @@ export async function cable(a: string, b: string, options: CableOptions = {}): P
   }
   async function closeAll(): Promise<void> {
     ended.abort()
-    for (const dev of devices) await unregisterNetdev(dev)
+    await module?.rmmod()
     clock.close()
     await wireResources[Symbol.asyncDispose]()
     await platform[Symbol.asyncDispose]()
   }
   try {
     const net = new Net({ platform, clock, log, random: random(Math.floor(Math.random() * 2 ** 32)) })
-    const context: DriverContext = { args: [a, b], net, names: [], txqs: 1, rxqs: 1, wireResources }
-    const params = { ...defaultParams(cableDriver.params), seed: options.seed ?? 0, log: options.logFile }
-    const specs = cableDriver.init(params, context)
-    const { dev } = specs[0] as { dev: NetDevice }
-    const [ab, ba] = (dev.netdevOps.ndoGetWires?.(dev) ?? []) as readonly [WireSlot, WireSlot]
+    const params = { seed: options.seed ?? 0, log: options.logFile }
+    module = insmod(cableDriver, { args: [a, b], net, txqs: 1, rxqs: 1, wireResources, params })
+    const [first, second] = module.devices as readonly [NetDevice, NetDevice]
+    const [ab, ba] = (first.netdevOps.ndoGetWires?.(first) ?? []) as readonly [WireSlot, WireSlot]
     for (const [wire, stages] of [[ab, options.ab] as const, [ba, options.ba] as const]) {
       if (typeof stages === 'string') wire.change(stages, wireResources)
       else if (stages !== undefined) wire.set(stages)
     }
-    for (const [i, { dev, netns }] of specs.entries()) {
-      await registerNetdev(dev as NetDevice, net, netns === undefined ? {} : { netns })
-      devices.push(dev as NetDevice)
-      const addresses = i === 0 ? options.addresses?.a : options.addresses?.b
-      if (addresses !== undefined) await (dev as NetDevice).port?.apply({ addresses })
-      await devOpen(dev as NetDevice)
-    }
+    await module.up({
+      configure: async (dev, i) => {
+        const addresses = i === 0 ? options.addresses?.a : options.addresses?.b
+        if (addresses !== undefined) await dev.port?.apply({ addresses })
+        await devOpen(dev)
+      },
+    })
     await platform.settle()
-    const [first, second] = devices as [NetDevice, NetDevice]
     return {
       ...{ a: first, b: second, ab, ba, close },
       down: () => cutCable(first),

@@ -9,10 +9,11 @@ import type { LinuxPlatform } from '../linux/platform.ts'
 import { dropPrivileges } from '../linux/privileges.ts'
 import { CAP_NET_ADMIN, CAP_SYS_ADMIN } from '../linux/uapi.ts'
 import type { Driver } from '../netdev/driver.ts'
-import { NETDEV_UNREGISTER, NETREG_REGISTERED } from '../netdev/if.ts'
+import { NETDEV_UNREGISTER } from '../netdev/if.ts'
 import { devSetMtu } from '../netdev/link-change.ts'
+import type { Module } from '../netdev/module.ts'
 import type { Net } from '../netdev/net.ts'
-import { devOpen, registerNetdev, unregisterNetdev } from '../netdev/register.ts'
+import { devOpen } from '../netdev/register.ts'
 import { StepGate } from '../netdev/step-gate.ts'
 import { type End, EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
 import type { CommonOptions } from './options.ts'
@@ -22,7 +23,7 @@ import { type DeviceStatistics, statisticsOf } from './statistics.ts'
 import { Wires } from './wire-stages.ts'
 
 export interface Run {
-  readonly driver: Driver
+  readonly module: Module
   readonly plans: readonly Plan[]
   readonly net: Net
   readonly native: Native
@@ -35,7 +36,8 @@ export interface Run {
 
 /** Brings the devices up, waits for the end, and takes them down. Returns the exit status. */
 export async function live(run: Run): Promise<number> {
-  const { driver, plans, net, io, output } = run
+  const { module, plans, net, io, output } = run
+  const { driver } = module
   const statistics: DeviceStatistics[] = []
   const wires = new Wires()
   let end: (why: End | undefined) => void = () => {}
@@ -58,13 +60,13 @@ export async function live(run: Run): Promise<number> {
     const why = await ended
     // A frame that waits at one device is in a slot of another, which would report it as held.
     net.gate?.off()
-    await takeDown(plans)
+    await module.down()
     // The statistics are the last line, if nothing goes wrong.
     net.log.flush()
     output.statistics(statistics, wires.report())
     return exitStatus(why, driver, io)
   } finally {
-    await takeDown(plans)
+    await module.down()
     stopListening()
     stopReloading?.()
   }
@@ -92,26 +94,19 @@ async function needed(driver: Driver, plans: readonly Plan[]): Promise<readonly 
   return [CAP_NET_ADMIN, ...entered, ...((await driver.capabilities?.()) ?? [])]
 }
 
-/**
- * Registers and configures all devices, and returns the plans with the addresses they got. If one
- * fails, leaves nothing behind, not even an interface that was to persist.
- */
-async function bringUp({ plans, net, platform, options }: Run): Promise<Plan[]> {
+/** Registers and configures all devices, and returns the plans with the addresses they got. */
+async function bringUp({ module, plans, platform, options }: Run): Promise<Plan[]> {
   const { persist, user: owner, group } = options
-  try {
-    for (const { dev, netns } of plans) await registerNetdev(dev, net, { netns, persist, owner, group })
-    const configured: Plan[] = []
-    for (const plan of plans) configured.push({ ...plan, addresses: await configure(platform, plan, options) })
-    await platform.settle()
-    return configured
-  } catch (error) {
-    for (const { dev } of plans) {
-      // The error that is thrown is the first one.
-      if (persist && dev.port?.created) await dev.port.apply({ persist: false }).catch(() => {})
-    }
-    await takeDown(plans)
-    throw error
-  }
+  const configured: Plan[] = []
+  await module.up({
+    register: { persist, owner, group },
+    configure: async (_, i) => {
+      const plan = plans[i] as Plan
+      configured.push({ ...plan, addresses: await configure(platform, plan, options) })
+    },
+  })
+  await platform.settle()
+  return configured
 }
 
 /**
@@ -138,11 +133,6 @@ async function configure(
   await attempt(port.apply({ addresses }))
   if (!options.down) await attempt(devOpen(dev))
   return platform.addresses(dev.name, netns)
-}
-
-async function takeDown(plans: readonly Plan[]): Promise<void> {
-  const left = plans.filter(({ dev }) => dev.regState === NETREG_REGISTERED)
-  await Promise.all(left.map(({ dev }) => unregisterNetdev(dev)))
 }
 
 function exitStatus(why: End | undefined, { name }: Driver, io: Io): number {

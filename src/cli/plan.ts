@@ -58,7 +58,7 @@ export function planDevices(specs: readonly DeviceSpec[], options: CommonOptions
     else if (options.gro) dev.features |= NETIF_F_GRO
     const asked = Object.entries({ address, txQueueLen }).filter(([, value]) => value !== undefined)
     const explicit: LinkRequest = Object.fromEntries(asked)
-    return { dev, netns: spec.netns ?? options.netns, addresses: addresses[i] ?? [], explicit }
+    return { dev, netns: spec.netns, addresses: addresses[i] ?? [], explicit }
   })
   for (const { dev, netns } of plans) {
     const namesakes = plans.filter(other => other.dev.name === dev.name)

@@ -21,8 +21,9 @@ import { TapPort } from '../linux/tap-port.ts'
 import { CLONE_FILES } from '../linux/uapi.ts'
 import { LinuxWireResources } from '../linux/wire-resources.ts'
 import type { WireResources } from '../netdev/device-wire.ts'
-import { checkSpecs, type DeviceSpec, type Driver } from '../netdev/driver.ts'
+import { type Driver, namedBy } from '../netdev/driver.ts'
 import { NETDEV_CHANGE, NETDEV_CHANGEADDR, NETDEV_CHANGEMTU, NETIF_MSG_FRAMES, NETIF_MSG_LINK } from '../netdev/if.ts'
+import { insmod, type Module } from '../netdev/module.ts'
 import { Net } from '../netdev/net.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { formatMac } from '../packet/address.ts'
@@ -61,7 +62,8 @@ export async function run(
   await using platform = new LinuxPlatform(native, text => log.warn(`vnet: ${text}`), new Turns(clock))
   const chance = random(randomBytes(4).readUInt32LE())
   using _rejections = logRejections(driver, log, clock, io)
-  const scenarios = params.scenario === undefined ? undefined : await import('../yaml/scenario.ts')
+  const hasScenario = namedBy(driver.params, params, 'scenario').length > 0
+  const scenarios = hasScenario ? await import('../yaml/scenario.ts') : undefined
   await using wireResources = new LinuxWireResources(scenarios?.parseScenario)
   // -v has the carrier in its lines already.
   const msgEnable = verbose > 1 ? NETIF_MSG_FRAMES & ~NETIF_MSG_LINK : 0
@@ -69,20 +71,19 @@ export async function run(
   const debug = debugging?.debugWith({ chaos: options.chaos, placeOf: functionPlace })
   const net = new Net({ platform, clock, random: chance, log, msgEnable, debug })
   io.lockups?.start(net, driver.name, options.json === true)
-  let made: readonly DeviceSpec[] | undefined
+  let made: Module | undefined
   const initialize = () => {
-    made ??= init(driver, params, args, options, net, wireResources)
+    made ??= load(driver, params, args, options, net, wireResources)
     return made
   }
-  // An uplink is an interface of this namespace.
-  const named = typeof params.uplink === 'string' ? [...args, params.uplink] : args
+  const named = [...args, ...namedBy(driver.params, params, 'interface')]
   if (io.own) {
-    enterNamespaces(native, options, named, () => initialize().map(({ dev }) => dev.name), processes?.descriptors)
+    enterNamespaces(native, options, named, () => initialize().devices.map(({ name }) => name), processes?.descriptors)
   }
-  const specs = initialize()
+  const module = initialize()
   let status = EXIT_FAILURE
   try {
-    const plans = planDevices(specs, options).map(plan => keepAddresses(platform, plan, options))
+    const plans = planDevices(module.specs, options).map(plan => keepAddresses(platform, plan, options))
     if (options.delete) {
       await removeAll(platform, plans)
       status = EXIT_OK
@@ -106,10 +107,10 @@ export async function run(
       })
       const captures = options.capture === undefined ? undefined : await import('./run-capture.ts')
       await using _capture = await captures?.startCapture({ net, driver, plans, options, isOwn: io.own === true })
-      status = await live({ driver, plans, net, native, platform, options, io, output, urls })
+      status = await live({ module, plans, net, native, platform, options, io, output, urls })
     }
   } finally {
-    if (!(await unload(driver, log))) status = EXIT_FAILURE
+    if (!(await unload(module, log))) status = EXIT_FAILURE
     net.debug?.end()
     log.flush()
     if (net.pool.out > 0) log.err(`${net.pool.out} frames were neither handed on nor freed`)
@@ -117,26 +118,24 @@ export async function run(
   return status
 }
 
-function init(
+function load(
   driver: Driver,
   params: Record<string, unknown>,
   args: readonly string[],
   options: CommonOptions,
   net: Net,
   wireResources: WireResources,
-): readonly DeviceSpec[] {
+): Module {
   const { name: names = [], netns, txqs, rxqs } = options
-  let specs: readonly DeviceSpec[]
   try {
-    specs = driver.init(params, { args, net, names, netns, txqs, rxqs, wireResources })
+    const module = insmod(driver, { args, net, names, netns, txqs, rxqs, wireResources, params })
+    nameDevices(module.specs, names)
+    return module
   } catch (error) {
     // If init cannot allocate a device, its arguments are wrong.
     if (!isErrno(error, EINVAL, E2BIG)) throw error
     throw new UsageError(error.advice === undefined ? error.message : `${error.syscall}: ${error.advice}`)
   }
-  checkSpecs(driver, specs, net.log)
-  nameDevices(specs, names)
-  return specs
 }
 
 /** Logs rejected promises of the driver that nothing handles, until disposed. */
@@ -149,14 +148,15 @@ function logRejections({ name }: Driver, log: Log, clock: Clock, io: Io): Dispos
 }
 
 /** Calls the driver's exit, which may be async. If it fails, logs the error and returns false. */
-async function unload(driver: Driver, log: Log): Promise<boolean> {
+async function unload(module: Module, log: Log): Promise<boolean> {
+  const { name } = module.driver
   try {
-    await driver.exit?.()
+    await module.rmmod()
   } catch (error) {
-    log.err(`${driver.name}: exit: ${describeException(error)}`)
+    log.err(`${name}: exit: ${describeException(error)}`)
     return false
   }
-  log.debug(`${driver.name}: module unloaded`)
+  log.debug(`${name}: module unloaded`)
   return true
 }
 

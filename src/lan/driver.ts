@@ -61,6 +61,7 @@ const params = {
   defaultRoute: bool({ default: false, description: 'add a preferred IPv4 default route through the gateway' }),
   uplink: text({
     default: undefined,
+    names: 'interface',
     description: '[NETNS/]IF: join this interface to the segment, or create it as a port in NETNS',
   }),
   serve: bool({ default: false, description: 'turn on DHCP and all services even if the uplink has an address' }),

@@ -20,6 +20,11 @@ export interface Param<T> {
   readonly range?: string | undefined
   /** What the help text calls its value: `file`; by default `n` or `text`. */
   readonly value?: string | undefined
+  /**
+   * What its value names, for the program that loads the driver: an interface of the program's own
+   * network namespace, or a scenario file, whose parser the driver then needs.
+   */
+  readonly names?: 'interface' | 'scenario' | undefined
   /** True if it may change while the driver runs, which then reads `params` for each use. */
   readonly live: boolean
   /** Parses the value. Throws a UsageError that says what is allowed. */
@@ -81,7 +86,7 @@ export function bool(options: ParamOptions<boolean>): Param<boolean> {
 
 /** Returns a parameter that is text, or what `parse` makes of it. */
 export function text<T extends string | undefined>(
-  options: ParamOptions<T> & { parse?: undefined; format?: undefined; value?: string },
+  options: ParamOptions<T> & Pick<Param<T>, 'value' | 'names'> & { parse?: undefined; format?: undefined },
 ): Param<string | (T & undefined)>
 export function text<T>(
   options: ParamOptions<T> & { parse: (text: string) => T; format?: (value: T) => string },
@@ -90,12 +95,17 @@ export function text(
   options: ParamOptions<unknown> & {
     parse?: ((text: string) => unknown) | undefined
     format?: ((value: never) => string) | undefined
-    value?: string
-  },
+  } & Pick<Param<unknown>, 'value' | 'names'>,
 ): Param<unknown> {
-  const { default: usual, description, live = false, parse = (text: string) => text, format, value } = options
-  const param: Param<unknown> = { type: 'string', default: usual, description, live, parse, value }
+  const { default: usual, description, live = false, parse = (text: string) => text, format, value, names } = options
+  const param: Param<unknown> = { type: 'string', default: usual, description, live, parse, value, names }
   return format === undefined ? param : { ...param, format: format as (value: unknown) => string }
+}
+
+/** Returns the values of the parameters that name an interface or a scenario, those that are set. */
+export function namedBy(params: Params, values: Record<string, unknown>, what: 'interface' | 'scenario'): string[] {
+  const set = Object.entries(params).filter(([name, { names }]) => names === what && values[name] !== undefined)
+  return set.map(([name]) => `${values[name]}`)
 }
 
 /** Returns a parameter's value as text; empty if it has none. */

@@ -15,18 +15,12 @@ import { random } from '../base/random.ts'
 import { functionPlace } from '../linux/function-place.ts'
 import type { Debug, DebugOptions, Finding } from '../netdev/debug/debug.ts'
 import { devIoctl, noMemory } from '../netdev/dev-ioctl.ts'
-import {
-  type AnyDevice,
-  checkSpecs,
-  type Driver,
-  defaultParams,
-  type Params,
-  type ParamValues,
-} from '../netdev/driver.ts'
-import { IFF_UP, IFR_IFRU, IFREQ_LEN, NETREG_REGISTERED } from '../netdev/if.ts'
+import type { AnyDevice, Driver, Params, ParamValues } from '../netdev/driver.ts'
+import { IFF_UP, IFR_IFRU, IFREQ_LEN } from '../netdev/if.ts'
+import { insmod, type Module } from '../netdev/module.ts'
 import { Net } from '../netdev/net.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
-import { devOpen, registerNetdev, unregisterNetdev } from '../netdev/register.ts'
+import { devOpen } from '../netdev/register.ts'
 import { type LinkStats64, linkStats64 } from '../netdev/stats.ts'
 import { formatAddress, isInPrefix, plus } from '../packet/address.ts'
 import { print } from '../packet/print.ts'
@@ -72,11 +66,11 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
   readonly net: Net
   readonly clock = new FakeClock()
   readonly platform = new MemoryPlatform()
-  /** The driver's parameters; a live one may be changed. */
-  readonly params: ParamValues<P>
   /** The lines of the log. */
   readonly log: string[] = []
   readonly #driver: Driver<P, Dev>
+  readonly #given: Partial<ParamValues<P>>
+  #module: Module<P, Dev> | undefined
   readonly #options: TestBedOptions
   readonly #devices: Dev[] = []
   readonly #sides = new Map<AnyDevice, Side>()
@@ -95,7 +89,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
     const { seed = 1, logLevel = LOGLEVEL_INFO, onLog } = options
     this.#driver = driver
     this.#options = options
-    this.params = { ...defaultParams(driver.params), ...params }
+    this.#given = params
     const log = new Log(logLevel, (level, text) => {
       this.log.push(text)
       if (level <= LOGLEVEL_ERR) this.#errors.push(text)
@@ -116,10 +110,15 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
       await bed.#open()
     } catch (error) {
       bed.#closed = true
-      await bed.#unload()
+      await bed.#module?.rmmod()
       throw error
     }
     return bed
+  }
+
+  /** The driver's parameters; a live one may be changed. */
+  get params(): ParamValues<P> {
+    return (this.#module as Module<P, Dev>).params
   }
 
   /** The devices, in the driver's order. */
@@ -246,7 +245,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    await this.#unload()
+    await this.#module?.rmmod()
     // An alarm that rings once more does no harm; one that arms itself again never ends.
     this.clock.advance(2 * NSEC_PER_SEC)
     this.net.debug?.end()
@@ -260,32 +259,31 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
 
   async #open(): Promise<void> {
     const { args = [], names = [], txqs, rxqs, addresses = [], up = true } = this.#options
-    const specs = this.#driver.init(this.params, { args, names, txqs, rxqs, net: this.net })
-    checkSpecs(this.#driver, specs, this.net.log)
-    for (const [i, spec] of specs.entries()) {
-      const dev = spec.dev as Dev & NetDevice
-      await registerNetdev(dev, this.net)
-      this.#devices.push(dev)
-      const port = dev.port as MemoryPort
-      const transmit = (bytes: Uint8Array, queue: number) => this.#transmit(dev, bytes, queue)
-      const stack = new NetworkStack(dev, port, transmit, (id, sequence) => this.#echoed(id, sequence))
-      this.#sides.set(dev, { port, stack })
-      port.onFrame = (skb, queue) => {
-        const frame = frameOf(skb, queue)
-        port.received.push(frame)
-        this.#capture.add(i, frame.bytes, this.clock.now(), true)
-        stack.receive(frame)
-      }
-      await port.apply({ addresses: addresses[i] ?? spec.addresses ?? [`198.18.0.${i + 1}/24`] })
-    }
-    if (up) for (const dev of this.#devices as readonly NetDevice[]) await devOpen(dev)
+    this.#module = insmod(this.#driver, { args, names, txqs, rxqs, net: this.net, params: this.#given })
+    this.#devices.push(...this.#module.specs.map(({ dev }) => dev))
+    await this.#module.up({
+      configure: async (dev, i) => {
+        this.#connect(dev, i)
+        const given = addresses[i] ?? this.#module?.specs[i]?.addresses
+        await dev.port?.apply({ addresses: given ?? [`198.18.0.${i + 1}/24`] })
+        if (up) await devOpen(dev)
+      },
+    })
     this.#settle()
   }
 
-  async #unload(): Promise<void> {
-    const devices = this.#devices as readonly NetDevice[]
-    for (const dev of devices.toReversed()) if (dev.regState === NETREG_REGISTERED) await unregisterNetdev(dev)
-    await this.#driver.exit?.()
+  /** Puts a network stack above a device. */
+  #connect(dev: NetDevice, index: number): void {
+    const port = dev.port as MemoryPort
+    const transmit = (bytes: Uint8Array, queue: number) => this.#transmit(dev, bytes, queue)
+    const stack = new NetworkStack(dev, port, transmit, (id, sequence) => this.#echoed(id, sequence))
+    this.#sides.set(dev, { port, stack })
+    port.onFrame = (skb, queue) => {
+      const frame = frameOf(skb, queue)
+      port.received.push(frame)
+      this.#capture.add(index, frame.bytes, this.clock.now(), true)
+      stack.receive(frame)
+    }
   }
 
   #side(dev: AnyDevice): Side {

@@ -34,6 +34,7 @@ export const wireParams = {
   }),
   scenario: text({
     default: undefined,
+    names: 'scenario',
     value: 'file',
     description: 'YAML file of changes of the wire and the carrier, with times',
   }),

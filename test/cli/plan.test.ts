@@ -98,11 +98,6 @@ test('--gro turns GRO on for the interfaces with offloads', () => {
   expect(features).toEqual([0, NETIF_F_ALL_TAP | NETIF_F_GRO])
 })
 
-test('--netns is for interfaces without a namespace of their own', () => {
-  const specs = cable.init(defaultParams(cable.params), context(['red/a', 'b']))
-  expect(plan({ netns: 'blue' }, specs).map(each => each.netns)).toEqual(['red', 'blue'])
-})
-
 test('a persistent interface is numbered by its place, not by the first free number', () => {
   const eth = () => snull.init({ ...defaultParams(snull.params), eth: true }, context())
   expect(plan({ persist: true }, eth()).map(({ dev }) => dev.name)).toEqual(['eth0', 'eth1'])

@@ -35,7 +35,7 @@ test('isInstalled reports whether a library can be opened', () => {
 test('one line says why ffi-rs cannot be loaded', () => {
   const directory = mkdtempSync(join(tmpdir(), 'vnet-ffi-'))
   onTestFinished(() => rmSync(directory, { recursive: true }))
-  for (const room of ['linux', 'netdev'])
+  for (const room of ['base', 'linux'])
     cpSync(join(import.meta.dirname, '../../dist', room), join(directory, room), { recursive: true })
   writeFileSync(join(directory, 'package.json'), '{ "type": "module" }')
   const script = `

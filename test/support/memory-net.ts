@@ -9,15 +9,9 @@ import { LOGLEVEL_INFO, Log } from '../../src/base/log.ts'
 import { random } from '../../src/base/random.ts'
 import type { Turns } from '../../src/base/turns.ts'
 import { allocNetdevMqs, etherSetup } from '../../src/netdev/alloc.ts'
-import {
-  type DeviceSpec,
-  type Driver,
-  type DriverContext,
-  defaultParams,
-  type Params,
-  type ParamValues,
-} from '../../src/netdev/driver.ts'
+import type { DeviceSpec, Driver, DriverContext, Params, ParamValues } from '../../src/netdev/driver.ts'
 import { NETDEV_REGISTER } from '../../src/netdev/if.ts'
+import { insmod } from '../../src/netdev/module.ts'
 import { Net } from '../../src/netdev/net.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
 import type { NetDeviceOps } from '../../src/netdev/ops.ts'
@@ -137,18 +131,12 @@ export async function addDriver<P extends Params>(
     down?: boolean
   } = {},
 ): Promise<{ specs: readonly DeviceSpec[]; devices: NetDevice[]; ports: MemoryPort[] }> {
-  const { args = [], names = [], txqs, rxqs, wireResources } = options
-  const specs = driver.init(
-    { ...defaultParams(driver.params), ...params },
-    { args, names, net: memory.net, txqs, rxqs, wireResources },
-  )
-  const devices = specs.map(({ dev }) => dev as NetDevice)
-  for (const dev of devices) {
-    if (options.features !== undefined) dev.features = options.features
-    await registerNetdev(dev, memory.net)
-  }
-  if (!options.down) for (const dev of devices) await devOpen(dev)
-  return { specs, devices, ports: devices.map(dev => memory.platform.port(dev.name)) }
+  const { features, down, ...context } = options
+  const module = insmod(driver, { ...context, net: memory.net, params })
+  const { specs, devices } = module
+  if (features !== undefined) for (const dev of devices) dev.features = features
+  await module.up({ configure: async dev => void (down || (await devOpen(dev))) })
+  return { specs, devices: [...devices], ports: devices.map(dev => memory.platform.port(dev.name)) }
 }
 
 /** `count` frames of 60 bytes, numbered in their last byte from `first` on. */

@@ -4,13 +4,13 @@ import { random } from '../../base/random.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { driver as cableDriver } from '../../drivers/cable.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
-import { type DriverContext, defaultParams } from '../../netdev/driver.ts'
 import { NETREG_REGISTERED } from '../../netdev/if.ts'
+import { insmod, type Module } from '../../netdev/module.ts'
 import type { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import { cutCable, plugCable } from '../../netdev/netif.ts'
 import type { Port } from '../../netdev/port.ts'
-import { devOpen, registerNetdev, unregisterNetdev } from '../../netdev/register.ts'
+import { devOpen, unregisterNetdev } from '../../netdev/register.ts'
 import { dropReasonName } from '../../skb/drop-reason-name.ts'
 import { parseWire } from '../../wire/parse.ts'
 import { drop } from '../../wire/stages/fault.ts'
@@ -75,19 +75,19 @@ export class CarriedCable {
     onDevice: (dev: NetDevice, end: EndSpec) => void = () => {},
   ): Promise<CarriedCable> {
     const { a, b, ab, ba, seed, mtu } = spec
-    const context: DriverContext = { args: [a.path, b.path], net, names: [], txqs: 1, rxqs: 1 }
-    const specs = cableDriver.init({ ...defaultParams(cableDriver.params), seed }, context)
-    const devices = specs.map(({ dev }) => dev) as unknown as [NetDevice, NetDevice]
+    const module = insmod(cableDriver, { args: [a.path, b.path], net, txqs: 1, rxqs: 1, params: { seed } })
+    const devices = module.devices as readonly [NetDevice, NetDevice]
     const nat = spec.nat && (await makeNat(spec.nat, seed))
     const cable = new CarriedCable(net, resources, devices, nat)
     cable.setWords(ab, ba)
     try {
-      for (const [i, { dev, netns }] of specs.entries()) {
+      for (const [i, dev] of devices.entries()) {
         const end = [a, b][i] as EndSpec
         if (mtu !== undefined) dev.mtu = mtu
-        onDevice(dev as NetDevice, end)
-        await bringUp(net, dev as NetDevice, netns, end)
+        dev.devAddr.set(end.mac)
+        onDevice(dev, end)
       }
+      await bringUp(module, [a, b])
       return cable
     } catch (error) {
       await cable.close()
@@ -266,12 +266,14 @@ async function makeNat({ kind, address }: NonNullable<CableSpec['nat']>, seed: n
   return new Nat(kind, address, random(seed))
 }
 
-/** Makes the interface of an end, with its addresses, and brings it up. */
-export async function bringUp(net: Net, dev: NetDevice, netns: string | undefined, end: EndSpec): Promise<void> {
-  dev.devAddr.set(end.mac)
-  await registerNetdev(dev, net, netns === undefined ? {} : { netns })
-  await dev.port?.apply({ addresses: end.addresses })
-  await devOpen(dev)
+/** Makes the interfaces of the ends, with their addresses, and brings them up. */
+export function bringUp(module: Module, ends: readonly EndSpec[]): Promise<void> {
+  return module.up({
+    configure: async (dev, i) => {
+      await dev.port?.apply({ addresses: ends[i]?.addresses ?? [] })
+      await devOpen(dev)
+    },
+  })
 }
 
 function endReport(dev: NetDevice | undefined): EndReport {

@@ -1,9 +1,8 @@
 /** CarriedLan: a segment of `vnet lan` in the worker. Each port is a link of its own. */
 import { lan } from '../../lan/driver.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
-import { type DriverContext, defaultParams } from '../../netdev/driver.ts'
+import { insmod } from '../../netdev/module.ts'
 import type { Net } from '../../netdev/net.ts'
-import type { NetDevice } from '../../netdev/net-device.ts'
 import { bringUp, CarriedCable } from './carried-cable.ts'
 import type { EndSpec, LanSpec } from './protocol.ts'
 
@@ -24,16 +23,16 @@ export class CarriedLan {
   static async make(net: Net, resources: WireResources, spec: LanSpec): Promise<CarriedLan> {
     const driver = lan(spec.file)
     const args = spec.ports.map(({ path }) => path)
-    const context: DriverContext = { args, net, names: [], txqs: 1, rxqs: 1, wireResources: resources }
-    const params = { ...defaultParams(driver.params), negotiation: 0, seed: spec.seed }
-    const specs = driver.init(params, context)
-    const ports = specs.map(({ dev }) => CarriedCable.ofPort(net, resources, dev as NetDevice))
-    const made = new CarriedLan(ports, async () => await driver.exit?.())
+    const params = { negotiation: 0, seed: spec.seed }
+    const module = insmod(driver, { args, net, txqs: 1, rxqs: 1, wireResources: resources, params })
+    const ports = module.devices.map(dev => CarriedCable.ofPort(net, resources, dev))
+    const made = new CarriedLan(ports, () => module.rmmod())
     try {
-      for (const [i, { dev, netns }] of specs.entries()) {
+      for (const [i, dev] of module.devices.entries()) {
         ports[i]?.setWords(spec.ab, spec.ba)
-        await bringUp(net, dev as NetDevice, netns, spec.ports[i] as EndSpec)
+        dev.devAddr.set((spec.ports[i] as EndSpec).mac)
       }
+      await bringUp(module, spec.ports)
       return made
     } catch (error) {
       for (const port of ports) await port.close()

@@ -1,0 +1,108 @@
+/**
+ * A loaded driver, from init_module to cleanup_module. Every program that runs a driver loads it
+ * here: `vnet`, 'vnet/wire', the lab and the test bed.
+ */
+import {
+  type AnyDevice,
+  checkSpecs,
+  type DeviceSpec,
+  type Driver,
+  type DriverContext,
+  defaultParams,
+  type Params,
+  type ParamValues,
+} from './driver.ts'
+import { NETREG_REGISTERED } from './if.ts'
+import type { Net } from './net.ts'
+import type { NetDevice } from './net-device.ts'
+import { type RegisterOptions, registerNetdev, unregisterNetdev } from './register.ts'
+
+/** What init gets: its own parameters, by default their defaults, and the context. */
+export interface ModuleOptions<P extends Params = Params> extends Partial<DriverContext> {
+  readonly net: Net
+  readonly params?: Partial<ParamValues<P>>
+}
+
+export interface UpOptions {
+  /** How the interface of a device is made, besides its network namespace. */
+  readonly register?: Omit<RegisterOptions, 'netns'>
+  /** Sets the addresses of a device and brings it up. Called in order when all are registered. */
+  readonly configure: (dev: NetDevice, index: number) => Promise<void>
+}
+
+export class Module<P extends Params = Params, Dev extends AnyDevice = AnyDevice> implements AsyncDisposable {
+  readonly driver: Driver<P, Dev>
+  readonly params: ParamValues<P>
+  readonly specs: readonly DeviceSpec<Dev>[]
+  readonly #net: Net
+  #removed: Promise<void> | undefined
+
+  /** For `insmod`. */
+  constructor(driver: Driver<P, Dev>, params: ParamValues<P>, specs: readonly DeviceSpec<Dev>[], net: Net) {
+    this.driver = driver
+    this.params = params
+    this.specs = specs
+    this.#net = net
+  }
+
+  get devices(): readonly NetDevice[] {
+    return this.specs.map(({ dev }) => dev as NetDevice)
+  }
+
+  /**
+   * Registers all devices in their order, then configures each. If a step fails, unregisters them
+   * and throws the error; not even an interface that was to persist remains.
+   */
+  async up({ register, configure }: UpOptions): Promise<void> {
+    try {
+      for (const { dev, netns } of this.specs) {
+        await registerNetdev(dev as NetDevice, this.#net, { ...register, netns })
+      }
+      for (const [i, dev] of this.devices.entries()) await configure(dev, i)
+    } catch (error) {
+      for (const { port } of this.devices) {
+        // The error that is thrown is the first one.
+        if (register?.persist && port?.created) await port.apply({ persist: false }).catch(() => {})
+      }
+      await this.down()
+      throw error
+    }
+  }
+
+  /** Unregisters the devices that are registered, all at the same time. */
+  async down(): Promise<void> {
+    const registered = this.devices.filter(({ regState }) => regState === NETREG_REGISTERED)
+    await Promise.all(registered.map(dev => unregisterNetdev(dev)))
+  }
+
+  /** rmmod: unregisters the devices and calls the driver's exit. Rejects if exit fails. Idempotent. */
+  rmmod(): Promise<void> {
+    this.#removed ??= this.#remove()
+    return this.#removed
+  }
+
+  async #remove(): Promise<void> {
+    await this.down()
+    await this.driver.exit?.()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.rmmod()
+  }
+}
+
+/**
+ * init_module: calls the driver's init. Throws what init throws, and a VnetError unless init
+ * returns at least one device.
+ */
+export function insmod<P extends Params, Dev extends AnyDevice>(
+  driver: Driver<P, Dev>,
+  { params, ...context }: ModuleOptions<P>,
+): Module<P, Dev> {
+  const values: ParamValues<P> = { ...defaultParams(driver.params), ...params }
+  const specs = driver.init(values, { args: [], names: [], txqs: undefined, rxqs: undefined, ...context })
+  const { net, netns } = context
+  checkSpecs(driver, specs, net.log)
+  const placed = specs.map(spec => ({ ...spec, netns: spec.netns ?? netns }))
+  return new Module(driver, values, placed, net)
+}

@@ -1,0 +1,130 @@
+/** insmod and rmmod: the life of a driver in every program that loads one. */
+import { expect, test } from 'vitest'
+import { EINVAL, VnetError } from '../../src/base/errno.ts'
+import { UsageError } from '../../src/base/usage-error.ts'
+import { driver as cable } from '../../src/drivers/cable.ts'
+import { defineDriver, int, namedBy, text } from '../../src/netdev/driver.ts'
+import { insmod } from '../../src/netdev/module.ts'
+import type { PortSpec } from '../../src/netdev/port.ts'
+import { devOpen } from '../../src/netdev/register.ts'
+import type { MemoryPort } from '../../src/testing/memory-port.ts'
+import { type MemoryNet, makeDevice, memoryNets } from '../support/memory-net.ts'
+
+const makeNet = memoryNets()
+
+/** A driver of two devices that records the calls of its init and exit. */
+function pair(calls: string[]) {
+  return defineDriver({
+    name: 'pair',
+    description: 'two devices',
+    params: { delay: int({ default: 5, description: '' }) },
+    init({ delay }) {
+      calls.push(`init ${delay}`)
+      return ['a', 'b'].map(name => ({ dev: makeDevice({}, { name }) }))
+    },
+    exit() {
+      calls.push('exit')
+    },
+  })
+}
+
+/** Records the ports that are opened, and fails for those in `refused`. */
+function watchPorts({ platform }: MemoryNet, refused: readonly string[] = []): PortSpec[] {
+  const opened: PortSpec[] = []
+  const open = platform.open.bind(platform)
+  platform.open = async spec => {
+    if (refused.includes(spec.name)) throw new VnetError(EINVAL, `open ${spec.name}`)
+    opened.push(spec)
+    return open(spec)
+  }
+  return opened
+}
+
+test('parameters have their defaults unless they are given', () => {
+  const { net } = makeNet()
+  const calls: string[] = []
+  expect(insmod(pair(calls), { net }).params).toEqual({ delay: 5 })
+  expect(insmod(pair(calls), { net, params: { delay: 7 } }).params).toEqual({ delay: 7 })
+  expect(calls).toEqual(['init 5', 'init 7'])
+})
+
+test('all devices are registered before the first is configured, and removed before exit', async () => {
+  const memory = makeNet()
+  const calls: string[] = []
+  const opened = watchPorts(memory)
+  const module = insmod(pair(calls), { net: memory.net })
+  await module.up({
+    register: { owner: 3 },
+    configure: async (dev, i) => {
+      calls.push(`${i} ${dev.name} of ${memory.net.devices.length}`)
+      await devOpen(dev)
+    },
+  })
+  expect(opened.map(({ name, owner }) => [name, owner])).toEqual([
+    ['a', 3],
+    ['b', 3],
+  ])
+  await Promise.all([module.rmmod(), module.rmmod()])
+  expect(calls).toEqual(['init 5', '0 a of 2', '1 b of 2', 'exit'])
+  expect([memory.net.devices, memory.platform.ports]).toEqual([[], []])
+})
+
+test('--netns is for devices without a network namespace of their own', async () => {
+  const memory = makeNet()
+  const opened = watchPorts(memory)
+  const module = insmod(cable, { net: memory.net, args: ['red/a', 'b'], netns: 'blue' })
+  await module.up({ configure: devOpen })
+  expect(opened.map(({ name, netns }) => [name, netns])).toEqual([
+    ['a', 'red'],
+    ['b', 'blue'],
+  ])
+  await module.rmmod()
+})
+
+test('a device that cannot be registered leaves no other, not even one that was to persist', async () => {
+  const memory = makeNet()
+  watchPorts(memory, ['b'])
+  const module = insmod(pair([]), { net: memory.net })
+  const requests: unknown[] = []
+  const { open } = memory.platform
+  memory.platform.open = async spec => {
+    const port = await open(spec)
+    const apply = port.apply.bind(port)
+    port.apply = request => apply((requests.push(request), request))
+    return port
+  }
+  const up = module.up({ register: { persist: true }, configure: devOpen })
+  await expect(up).rejects.toThrow('open b')
+  expect(requests.at(-1)).toEqual({ persist: false })
+  expect([memory.net.devices, memory.platform.ports]).toEqual([[], []])
+})
+
+test('a device that cannot be configured leaves none registered', async () => {
+  const memory = makeNet()
+  const module = insmod(pair([]), { net: memory.net })
+  const configure = async (_: unknown, i: number) => {
+    if (i === 1) throw new VnetError(EINVAL, 'configure')
+  }
+  await expect(module.up({ configure })).rejects.toThrow('configure')
+  expect(memory.platform.ports).toEqual([] satisfies MemoryPort[])
+})
+
+test('init that fails is not followed by exit', () => {
+  const { net } = makeNet()
+  const calls: string[] = []
+  const init = () => {
+    throw new UsageError('wrong')
+  }
+  expect(() => insmod({ ...pair(calls), init }, { net })).toThrow('wrong')
+  expect(() => insmod({ ...pair(calls), init: () => [] }, { net })).toThrow('at least one device')
+  expect(calls).toEqual([])
+})
+
+test('the values of parameters that name interfaces are found, if they are set', () => {
+  const params = {
+    uplink: text({ default: undefined, description: '', names: 'interface' }),
+    other: text({ default: undefined, description: '', names: 'interface' }),
+    file: text({ default: undefined, description: '', names: 'scenario' }),
+  }
+  expect(namedBy(params, { uplink: 'eth0', other: undefined, file: 'f' }, 'interface')).toEqual(['eth0'])
+})
