@@ -176,6 +176,17 @@ export class LinkMonitor implements Work {
     })
   }
 
+  /** Settles when no event is left to read, which a flood may delay for seconds. */
+  upToDate(): Promise<void> {
+    return new Promise(resolve => {
+      const settle = () => {
+        this.#waiting.delete(settle)
+        resolve()
+      }
+      this.#waiting.add(settle)
+    })
+  }
+
   /** Logs a failure to read the state, and schedules another attempt at all of it. */
   retry(error: unknown): void {
     this.#listener.onError?.(error)

@@ -36,6 +36,8 @@ export class LinkQueue implements Work {
   /** The last state, and before it the last one of each time that the interface was up or down. */
   #links: Link[] = []
   #lost = false
+  /** Above 0 while the events that arrive may be older than the state that was read. */
+  #skips = 0
   /** When the lists were read last, in milliseconds of performance.now(). */
   #listsRead = Number.NEGATIVE_INFINITY
   #timer: NodeJS.Timeout | undefined
@@ -75,6 +77,7 @@ export class LinkQueue implements Work {
 
   /** An event with the state of the interface. */
   link(link: Link): void {
+    if (this.#skips > 0) return
     const links = this.#links
     const last = links.at(-1)
     const isFlip = last === undefined || ((last.flags ^ link.flags) & IFF_UP) !== 0
@@ -92,6 +95,20 @@ export class LinkQueue implements Work {
     this.#lost = true
     this.#links = []
     this.#schedule()
+  }
+
+  /**
+   * Reads the state now, and again when `isUpToDate` settles: the events until then may be older
+   * than the state.
+   */
+  async skip(isUpToDate: Promise<void>): Promise<void> {
+    if (!this.#open) return
+    this.#skips++
+    this.lost()
+    this.flush()
+    await isUpToDate
+    this.#skips--
+    if (this.#open) this.lost()
   }
 
   /** The addresses or groups may have changed. With `now` they are read without a delay. */

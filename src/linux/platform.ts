@@ -178,8 +178,8 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
       if (pending !== undefined) {
         return pending.then(isUpToDate => {
           // In a flood the events of the request are still unread.
-          if (!isUpToDate) queue.lost()
-          queue.flush()
+          if (isUpToDate) queue.flush()
+          else void queue.skip(this.#monitor.upToDate())
         })
       }
       if (!queue.flush()) break

@@ -6,7 +6,9 @@ import { readdirSync } from 'node:fs'
 import { expect, test, vi } from 'vitest'
 import { EBUSY, EEXIST, ENOMEM } from '../../src/base/errno.ts'
 import { LOGLEVEL_ERR, Log } from '../../src/base/log.ts'
+import { Turns, type Work } from '../../src/base/turns.ts'
 import { TimerfdClock } from '../../src/linux/clock.ts'
+import { eventLoopClock } from '../../src/linux/link-monitor.ts'
 import type { Native } from '../../src/linux/native.ts'
 import { LinuxPlatform } from '../../src/linux/platform.ts'
 import { getLink, type Link, RouteSocket } from '../../src/linux/rtnetlink.ts'
@@ -92,6 +94,33 @@ test('a Net of a Linux platform grants the time that the platform uses for event
     add.mockClear()
     port.listEvent()
     expect(add).toHaveBeenCalled()
+  } finally {
+    own.remove()
+  }
+})
+
+test('a device comes up while events of another interface wait to be read, and reports each change once', async () => {
+  const own = new OwnNetns()
+  try {
+    const netns = own.add()
+    netns.ip('link add other type bridge')
+    const turns = new Turns(eventLoopClock)
+    const [add, pending] = [vi.spyOn(turns, 'add'), new Set<Work>()]
+    await using platform = new LinuxPlatform(own.at(netns), undefined, turns)
+    const calls: string[] = []
+    const slots = new SkBuffPool({ large: 4, small: 4 }).openAccount(() => {})
+    const port = await platform.open({ name: 'tap0', queues: 1, features: 0, slots })
+    port.onChange(({ kind }) => void (kind === 'addresses' || calls.push(kind)))
+    // No time is granted until all events are there.
+    add.mockImplementation(work => void pending.add(work))
+    vi.spyOn(turns, 'addNow').mockImplementation(work => void pending.add(work))
+    for (let i = 0; i < 100; i++) netns.ip(`link set other mtu ${1400 + i}`)
+    await port.apply({ up: true })
+    expect(calls).toEqual(['up'])
+    vi.restoreAllMocks()
+    for (const work of pending) turns.add(work)
+    await port.apply({ mtu: 1300 })
+    await expect.poll(() => calls).toEqual(['up', 'mtu'])
   } finally {
     own.remove()
   }
