@@ -102,7 +102,7 @@ export function text(
   return format === undefined ? param : { ...param, format: format as (value: unknown) => string }
 }
 
-/** Returns the values of the parameters that name an interface or a scenario, those that are set. */
+/** Returns the values that are set of the parameters that name an interface or a scenario. */
 export function namedBy(params: Params, values: Record<string, unknown>, what: 'interface' | 'scenario'): string[] {
   const set = Object.entries(params).filter(([name, { names }]) => names === what && values[name] !== undefined)
   return set.map(([name]) => `${values[name]}`)

@@ -75,7 +75,9 @@ export class Module<P extends Params = Params, Dev extends AnyDevice = AnyDevice
     await Promise.all(registered.map(dev => unregisterNetdev(dev)))
   }
 
-  /** rmmod: unregisters the devices and calls the driver's exit. Rejects if exit fails. Idempotent. */
+  /**
+   * rmmod: unregisters the devices and calls the driver's exit. Rejects if exit fails. Idempotent.
+   */
   rmmod(): Promise<void> {
     this.#removed ??= this.#remove()
     return this.#removed
