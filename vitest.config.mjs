@@ -92,7 +92,8 @@ const alias = [{ find: /^vnet$/, replacement: join(root, 'src/index.ts') }]
 const unit = {
   ...common,
   alias,
-  maxWorkers: cores,
+  // They also wait, for programs that they start and for timers. In a long run they compute.
+  maxWorkers: isLong ? cores : cores + 1,
   // The slowest tests without a timeout of their own take 2 s, many times that under load.
   testTimeout: isLong ? 900_000 : 60_000,
   sequence: { groupOrder: 0 },

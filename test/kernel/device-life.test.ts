@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { DriverFiles } from '../support/driver-files.ts'
 import { type Netns, type Outcome, OwnNetns } from '../support/netns.ts'
+import { firstOf } from '../support/scale.ts'
 import { type Running, spawnVnet, startVnet } from '../support/vnet-process.ts'
 
 let own: OwnNetns
@@ -115,15 +116,32 @@ describe('a driver that cannot be registered', () => {
       if (event === vnet.${event} && dev.name === 'mine1') return -16
     })`
 
-  test.each([
-    ['whose ndoInit refuses', { op: 'ndoInit() { return -19 }' }, /^vnet: ndo_init of mine1: ENODEV, /],
-    ['whose ndoInit answers nonsense', { op: 'ndoInit() { return 7 }' }, /^vnet: ndo_init of mine1: EIO, /],
-    ['whose ndoInit throws', { op: "ndoInit() { throw new Error('boom') }" }, /^vnet: ndo_init of mine1: EIO, /],
-    ['whose ndoInit names it badly', { op: "ndoInit(dev) { dev.name = 'a/b' }" }, /dev_get_valid_name 'a\/b': EINVAL/],
-    ['whose ndoInit takes a name', { op: "ndoInit(dev) { dev.name = 'mine0' }" }, /EEXIST/],
-    ['that POST_INIT is vetoed for', { init: veto('NETDEV_POST_INIT') }, /^vnet: netdevice notifier .*mine1: EBUSY, /],
-    ['that REGISTER is vetoed for', { init: veto('NETDEV_REGISTER') }, /^vnet: netdevice notifier .*mine1: EBUSY, /],
-  ])(
+  test.each(
+    firstOf(
+      [
+        ['whose ndoInit refuses', { op: 'ndoInit() { return -19 }' }, /^vnet: ndo_init of mine1: ENODEV, /],
+        ['whose ndoInit answers nonsense', { op: 'ndoInit() { return 7 }' }, /^vnet: ndo_init of mine1: EIO, /],
+        ['whose ndoInit throws', { op: "ndoInit() { throw new Error('boom') }" }, /^vnet: ndo_init of mine1: EIO, /],
+        [
+          'whose ndoInit names it badly',
+          { op: "ndoInit(dev) { dev.name = 'a/b' }" },
+          /dev_get_valid_name 'a\/b': EINVAL/,
+        ],
+        ['whose ndoInit takes a name', { op: "ndoInit(dev) { dev.name = 'mine0' }" }, /EEXIST/],
+        [
+          'that POST_INIT is vetoed for',
+          { init: veto('NETDEV_POST_INIT') },
+          /^vnet: netdevice notifier .*mine1: EBUSY, /,
+        ],
+        [
+          'that REGISTER is vetoed for',
+          { init: veto('NETDEV_REGISTER') },
+          /^vnet: netdevice notifier .*mine1: EBUSY, /,
+        ],
+      ],
+      2,
+    ),
+  )(
     '%s ends the run with one line, and the first of two devices is unregistered',
     async (_, { op, init }: Broken, message) => {
       const file = files.driver({

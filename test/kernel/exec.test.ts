@@ -12,6 +12,7 @@ import { ownNamespace, readDirectories } from '../../src/control/protocol/direct
 import { type Child, type Netns, OwnNetns, outcome } from '../support/netns.ts'
 import { asNobodyIn, NOBODY } from '../support/privileges.ts'
 import { runMain } from '../support/run-main.ts'
+import { firstOf } from '../support/scale.ts'
 import { type StandIn, standIn } from '../support/stand-in-driver.ts'
 import { SupervisedShell } from '../support/supervised-shell.ts'
 import { pingWithoutLoss } from '../support/traffic.ts'
@@ -371,7 +372,7 @@ describe('the program', () => {
     expect(await execFresh('sh', '-c', script)).toEqual({ status, stdout: '', stderr: '' })
   })
 
-  test.each(['TERM', 'KILL', 'INT', 'SEGV', 'USR1'])(
+  test.each(firstOf(['TERM', 'KILL', 'INT', 'SEGV', 'USR1'], 2))(
     'a program that SIG%s ends makes vnet exec end by the same signal',
     async signal => {
       const script = 'import subprocess, sys; print(subprocess.run(sys.argv[1:]).returncode)'

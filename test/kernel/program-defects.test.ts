@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { numbered } from '../support/memory-net.ts'
 import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
+import { firstOf } from '../support/scale.ts'
 import { sentPackets } from '../support/shown-link.ts'
 import { spawnVnet } from '../support/vnet-process.ts'
 
@@ -61,12 +62,15 @@ test('an exception of ndoOpen at the start ends the program and leaves nothing',
   )
 })
 
-test.each(['ndoStop', 'ndoUninit'])('an exception of %s is logged, and the program ends normally', async op => {
-  const vnet = await running(driverFile({ ops: `${op}() { throw new Error('boom') }` }), '-q')
-  const { status, stderr } = await vnet.stop()
-  expect([status, links()]).toEqual([0, ['lo']])
-  expect(stderr).toMatch(new RegExp(`^broken: ${op}: Error: boom .*\\n$`))
-})
+test.each(firstOf(['ndoStop', 'ndoUninit'], 1))(
+  'an exception of %s is logged, and the program ends normally',
+  async op => {
+    const vnet = await running(driverFile({ ops: `${op}() { throw new Error('boom') }` }), '-q')
+    const { status, stderr } = await vnet.stop()
+    expect([status, links()]).toEqual([0, ['lo']])
+    expect(stderr).toMatch(new RegExp(`^broken: ${op}: Error: boom .*\\n$`))
+  },
+)
 
 test('several exceptions end the program once, and the first is logged', async () => {
   const init = "let n = 0; process.on('SIGUSR2', () => setInterval(() => { throw new Error('boom ' + n++) }, 1))"

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { DriverFiles } from '../support/driver-files.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
+import { firstOf } from '../support/scale.ts'
 import { spawnVnet } from '../support/vnet-process.ts'
 
 let own: OwnNetns
@@ -25,7 +26,7 @@ const links = () => JSON.parse(netns.ip('-j link')).map((link: { ifname: string 
 const preload = (code: string) => [`--import=data:text/javascript,${encodeURIComponent(code)}`]
 const THROW_ON_SIGUSR2 = preload("process.on('SIGUSR2', () => { throw new Error('boom') })")
 
-test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+test.each(firstOf(['SIGINT', 'SIGTERM', 'SIGHUP'] as const, 2))(
   '%s removes the interfaces, prints the table and exits with 0',
   async signal => {
     const vnet = await spawnVnet(['snull', '--netns', netns.name])

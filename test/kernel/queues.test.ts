@@ -6,7 +6,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { runMain } from '../support/run-main.ts'
-import { either } from '../support/scale.ts'
+import { either, firstOf } from '../support/scale.ts'
 import { expectFlowsInOrder, farEnd, iperf3, nearEnd, pingWithoutLoss, tcpReordering } from '../support/traffic.ts'
 import { BOTH_WAYS, jsonLines, startVnet, stopConserved } from '../support/vnet-process.ts'
 
@@ -41,7 +41,7 @@ async function slowly<T>(traffic: Promise<T>): Promise<T> {
 }
 
 // Without offloads in a long run only.
-describe.each(either<readonly (typeof BOTH_WAYS)[number][]>(BOTH_WAYS, BOTH_WAYS.slice(0, 1)))('%s', (_, offload) => {
+describe.each(firstOf(BOTH_WAYS, 1))('%s', (_, offload) => {
   test('loop: flows use all four queues and are never reordered', async () => {
     const vnet = await startVnet(['loop', '--netns', netns.name, '--json', ...offload])
     await slowly(expectFlowsInOrder(netns, FLOWS, COUNT))

@@ -11,6 +11,7 @@ import {
   TREE,
   VNET_ROOTLESS,
 } from '../support/ordinary-user.ts'
+import { firstOf } from '../support/scale.ts'
 
 /** Denies system calls to what comes after. */
 const denying = (calls: string) => ['python3', `${TREE}/test/support/deny-calls.py`, calls]
@@ -132,7 +133,7 @@ describe('in a container', () => {
 })
 
 describe('where it is refused', () => {
-  test.each(REFUSALS)(
+  test.each(firstOf(REFUSALS, 3))(
     'refused by %s, vnet rootless prints the cause and the remedy in one line and exits 1',
     (_, machine, line) => {
       expect(rootless(['echo', 'started'], machine)).toEqual({ status: 1, stdout: '', stderr: `vnet: ${line}\n` })

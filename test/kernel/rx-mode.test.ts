@@ -8,6 +8,7 @@ import { DriverFiles } from '../support/driver-files.ts'
 import { ethernet } from '../support/frames.ts'
 import { type Child, type Netns, OwnNetns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
+import { firstOf } from '../support/scale.ts'
 import { tcpExchange } from '../support/sockets.ts'
 import { BOTH_WAYS, jsonLines, type Running, spawnVnet, startVnet, stopConserved } from '../support/vnet-process.ts'
 
@@ -282,7 +283,7 @@ describe('cable --rx-filter', () => {
     expect((await netns.run(`ping -c 1 -W 30 ${address}`)).stdout).toContain(' 1 received')
   }
 
-  test.each(BOTH_WAYS)('ARP, pings, IPv6 and TCP pass a receive filter, %s', async (_, offload) => {
+  test.each(firstOf(BOTH_WAYS, 1))('ARP, pings, IPv6 and TCP pass a receive filter, %s', async (_, offload) => {
     for (const netns of [near, far]) {
       for (const which of ['all', 'default']) netns.exec(`sysctl -qw net.ipv6.conf.${which}.disable_ipv6=0`)
     }

@@ -8,6 +8,7 @@ import { DriverFiles } from '../support/driver-files.ts'
 import { ethernet } from '../support/frames.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
+import { firstOf } from '../support/scale.ts'
 import { sentPackets } from '../support/shown-link.ts'
 import { pingSome, pingWithoutLoss } from '../support/traffic.ts'
 import { expectConserved, finalStatistics, type Running, spawnVnet, stopConserved } from '../support/vnet-process.ts'
@@ -48,31 +49,33 @@ function start(reply: string): Promise<Running> {
 }
 
 describe('ping is answered by a driver that', () => {
-  test.each<[string, string]>([
-    [
-      'takes the link header off and puts it on again (pull, push)',
-      `skb => {
+  test.each<[string, string]>(
+    firstOf(
+      [
+        [
+          'takes the link header off and puts it on again (pull, push)',
+          `skb => {
         const { data, len } = skb
         if (skb.pull(14) !== data + 14 || skb.len !== len - 14) throw new Error('pull')
         if (skb.push(14) !== data || skb.len !== len) throw new Error('push')
         return skb
       }`,
-    ],
-    [
-      'makes the frame longer and cuts it again (put, tailroom, headroom, trim)',
-      `skb => {
+        ],
+        [
+          'makes the frame longer and cuts it again (put, tailroom, headroom, trim)',
+          `skb => {
         const { len, tail } = skb
         const [before, behind] = [skb.headroom(), skb.tailroom()]
         if (skb.put(100) !== tail || skb.tailroom() !== behind - 100 || skb.headroom() !== before) throw new Error('put')
         skb.trim(len)
         return skb
       }`,
-    ],
-    ['answers with a copy', 'skb => skb.copy()'],
-    ['answers with a clone', 'skb => skb.clone()'],
-    [
-      'makes the answer (allocSkb, reserve, put, devParseHeader, devHardHeader)',
-      `(skb, dev) => {
+        ],
+        ['answers with a copy', 'skb => skb.copy()'],
+        ['answers with a clone', 'skb => skb.clone()'],
+        [
+          'makes the answer (allocSkb, reserve, put, devParseHeader, devHardHeader)',
+          `(skb, dev) => {
         const made = vnet.allocSkb(dev.net.pool, skb.len + 2)
         if (made.head !== made.data || made.data !== made.tail) throw new Error('it has headroom')
         made.reserve(dev.hardHeaderLen + 2)
@@ -83,18 +86,21 @@ describe('ping is answered by a driver that', () => {
         if (vnet.devHardHeader(made, dev, vnet.ETH_P_IP, from) !== dev.hardHeaderLen) throw new Error('create')
         return made
       }`,
-    ],
-    [
-      'makes it without a check (devAllocSkb, __put, __push)',
-      `(skb, dev) => {
+        ],
+        [
+          'makes it without a check (devAllocSkb, __put, __push)',
+          `(skb, dev) => {
         const made = vnet.devAllocSkb(dev.net.pool, skb.len)
         made.bytes.set(skb.bytes.subarray(skb.data + 14, skb.tail), made.__put(skb.len - 14))
         made.bytes.set(skb.bytes.subarray(skb.data, skb.data + 14), made.__push(14))
         made.dev = dev
         return made
       }`,
-    ],
-  ])('%s', async (_, reply) => {
+        ],
+      ],
+      2,
+    ),
+  )('%s', async (_, reply) => {
     const vnet = await start(reply)
     for (const octets of [56, 1400]) await pingWithoutLoss(netns, `-c 3 -i 0.02 -s ${octets} 198.18.0.2`)
     const { mine0 } = await stopConserved(vnet)

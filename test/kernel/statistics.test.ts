@@ -6,6 +6,7 @@ import type { DeviceStatistics } from '../../src/cli/statistics.ts'
 import { ethernet } from '../support/frames.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
+import { firstOf } from '../support/scale.ts'
 import { type End, tcpExchange, udpSocket } from '../support/sockets.ts'
 import { BOTH_WAYS, type Running, startVnet, stopConserved } from '../support/vnet-process.ts'
 
@@ -208,20 +209,23 @@ describe('drops', () => {
     ['L4_HDR', 'UDP cut short', ethernet(0x0800, [0x45, 0, 0, 24, ...IPV4(17, ...FROM_TO).slice(4), 0, 0, 0, 0])],
   ]
 
-  test.each(BOTH_WAYS)('%s every drop is counted with its reason, and nothing arrives', async (_, offload) => {
-    const vnet = await startVnet(['snull', `${near.name}/sn0`, `${far.name}/sn1`, '--json', ...offload])
-    using receiver = new PacketSocket(far, 'sn1')
-    using sender = new PacketSocket(near, 'sn0')
-    for (const [, , frame] of frames) sender.send(frame)
-    // The last one passes.
-    sender.send(ethernet(0x0800, [...IPV4(1, ...FROM_TO), ...PAYLOAD]))
-    await receiver.until(({ octets }) => octets[23] === 1)
-    expect(receiver.frames).toHaveLength(1)
-    const { sn0, sn1 } = await stopConserved(vnet)
-    const reasons: Record<string, number> = {}
-    for (const [reason] of frames) reasons[reason] = (reasons[reason] ?? 0) + 1
-    expect(sn0!.drops).toEqual({ tx: reasons, rx: {} })
-    expect(sn0!.total).toMatchObject({ txPackets: frames.length + 1, txDropped: frames.length, rxPackets: 0 })
-    expect(sn1!.total.rxPackets).toBe(1)
-  })
+  test.each(firstOf(BOTH_WAYS, 1))(
+    '%s every drop is counted with its reason, and nothing arrives',
+    async (_, offload) => {
+      const vnet = await startVnet(['snull', `${near.name}/sn0`, `${far.name}/sn1`, '--json', ...offload])
+      using receiver = new PacketSocket(far, 'sn1')
+      using sender = new PacketSocket(near, 'sn0')
+      for (const [, , frame] of frames) sender.send(frame)
+      // The last one passes.
+      sender.send(ethernet(0x0800, [...IPV4(1, ...FROM_TO), ...PAYLOAD]))
+      await receiver.until(({ octets }) => octets[23] === 1)
+      expect(receiver.frames).toHaveLength(1)
+      const { sn0, sn1 } = await stopConserved(vnet)
+      const reasons: Record<string, number> = {}
+      for (const [reason] of frames) reasons[reason] = (reasons[reason] ?? 0) + 1
+      expect(sn0!.drops).toEqual({ tx: reasons, rx: {} })
+      expect(sn0!.total).toMatchObject({ txPackets: frames.length + 1, txDropped: frames.length, rxPackets: 0 })
+      expect(sn1!.total.rxPackets).toBe(1)
+    },
+  )
 })

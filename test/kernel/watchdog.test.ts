@@ -6,6 +6,7 @@
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Netns, OwnNetns } from '../support/netns.ts'
+import { firstOf } from '../support/scale.ts'
 import { tcpExchange, udpSocket } from '../support/sockets.ts'
 import { expectFlowsInOrder, farEnd, nearEnd, pingWithoutLoss } from '../support/traffic.ts'
 import { BOTH_WAYS, jsonLines, startVnet, stopConserved } from '../support/vnet-process.ts'
@@ -40,17 +41,20 @@ describe.each([
     }
   })
 
-  test.each(BOTH_WAYS)('%s TCP and UDP lose nothing in many lockups and stay in order', async (_, offload) => {
-    const vnet = await start('--txqs', '4', '--lockup', '40', '--timeout', '5', ...completion, ...offload)
-    const { sent, received } = await tcpExchange(nearEnd(netns), farEnd(netns), 1 << 20)
-    expect(received).toEqual(sent)
-    await expectFlowsInOrder(netns, 16, 50)
-    const { sn0, sn1 } = await stopConserved(vnet)
-    for (const { total, drops } of [sn0!, sn1!]) {
-      expect(total.txErrors).toBeGreaterThan(10)
-      expect(drops).toEqual({ tx: {}, rx: {} })
-    }
-  })
+  test.each(firstOf(BOTH_WAYS, 1))(
+    '%s TCP and UDP lose nothing in many lockups and stay in order',
+    async (_, offload) => {
+      const vnet = await start('--txqs', '4', '--lockup', '40', '--timeout', '5', ...completion, ...offload)
+      const { sent, received } = await tcpExchange(nearEnd(netns), farEnd(netns), 1 << 20)
+      expect(received).toEqual(sent)
+      await expectFlowsInOrder(netns, 16, 50)
+      const { sn0, sn1 } = await stopConserved(vnet)
+      for (const { total, drops } of [sn0!, sn1!]) {
+        expect(total.txErrors).toBeGreaterThan(10)
+        expect(drops).toEqual({ tx: {}, rx: {} })
+      }
+    },
+  )
 
   test('a stopped queue does not stop others', async () => {
     const FLOWS = 32

@@ -1,6 +1,6 @@
 /**
- * The size of tests with random inputs or faults. `npm test` runs a hundredth of `npm run
- * test:long`; a file that imports this module belongs to both.
+ * The size of tests with random inputs, faults or many cases. `npm test` runs a hundredth of `npm
+ * run test:long`, or the first cases; a file that imports this module belongs to both.
  */
 
 const isLong = process.env.VNET_LONG === '1'
@@ -20,3 +20,6 @@ export function either<T>(long: T, short: T): T {
 
 /** The seed of a run; the environment variable FUZZ_SEED overrides it. */
 export const SEED = Number(process.env.FUZZ_SEED ?? 1)
+
+/** Returns all `cases` in a long run, the first `count` of them otherwise. */
+export const firstOf = <T>(cases: readonly T[], count: number): readonly T[] => (isLong ? cases : cases.slice(0, count))

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { createLab, type Lab } from '../../../src/testing/index.ts'
+import { either } from '../../support/scale.ts'
 
 const isAlive = (pid: number | string) =>
   existsSync(`/proc/${pid}`) && !/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))
@@ -42,7 +43,7 @@ test('labs one after another leave no descriptor, thread, directory or listener'
   await round()
   await round()
   const before = [descriptors(), threads()]
-  for (let i = 0; i < 10; i++) await round()
+  for (let i = 0; i < either(10, 3); i++) await round()
   expect([descriptors(), threads()]).toEqual(before)
   expect(directories()).toEqual([])
 })
@@ -201,12 +202,13 @@ test('a lab that is never closed does not keep its process alive', () => {
 })
 
 test('processes with labs of the same names, side by side, do not meet', async () => {
-  const processes = await Promise.all([1, 2, 3, 4].map(labProcess))
-  expect(processes.map(({ status }) => status)).toEqual([0, 0, 0, 0])
-  expect(new Set(processes.map(({ namespace }) => namespace)).size).toBe(4)
+  const numbers = either([1, 2, 3, 4], [1, 2])
+  const processes = await Promise.all(numbers.map(labProcess))
+  expect(processes.map(({ status }) => status)).toEqual(numbers.map(() => 0))
+  expect(new Set(processes.map(({ namespace }) => namespace)).size).toBe(numbers.length)
   for (const { child } of processes) child.stdin.write('end\n')
   const ended = processes.map(async ({ child }) => child.exitCode ?? (await once(child, 'exit'))[0])
-  expect(await Promise.all(ended)).toEqual([0, 0, 0, 0])
+  expect(await Promise.all(ended)).toEqual(numbers.map(() => 0))
   for (const { child, pids } of processes) {
     expect(directories(child.pid)).toEqual([])
     for (const pid of pids) await expect.poll(() => isAlive(pid)).toBe(false)
