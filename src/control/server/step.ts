@@ -70,8 +70,8 @@ function next({ gate }: Net): void {
 }
 
 function placeOf({ step: number, dev, queue, next }: Halt, netnsOf: Subject['netnsOf']) {
-  const { ifindex = 0, ifname = '', ...netns } = identify({ netnsOf }, dev)
-  return { number, ifindex, ifname, ...netns, queue, next: wireText(next.slice(0, LINE_LENGTH)) }
+  const { ifindex, ifname, netns } = identify({ netnsOf }, dev)
+  return { number, ifindex, ifname, netns, queue, next: wireText(next.slice(0, LINE_LENGTH)) }
 }
 
 function frameOf({ skb }: Halt): { length?: number; frame?: Uint8Array } {

@@ -93,7 +93,6 @@ export function moduleOf(subject: Subject, which: Which): Module {
 }
 
 /** What names a device in a reply. */
-export function identify({ netnsOf }: Pick<Subject, 'netnsOf'>, dev: NetDevice): Which {
-  const netns = netnsOf(dev)
-  return { ifindex: dev.ifindex, ifname: dev.name, ...(netns === undefined ? {} : { netns }) }
+export function identify({ netnsOf }: Pick<Subject, 'netnsOf'>, dev: NetDevice) {
+  return { ifindex: dev.ifindex, ifname: dev.name, netns: netnsOf(dev) }
 }
