@@ -91,13 +91,24 @@ export class Turns {
   }
 }
 
+/**
+ * The work of one share. Both rings are arrays with the index of the next: a Map and its Sets make
+ * garbage in each step.
+ */
+interface Share {
+  readonly name: Work['share']
+  readonly works: Work[]
+  next: number
+}
+
 class Account {
   readonly #clock: Clock
   readonly #soon: (fn: () => void) => void
   readonly #grant: Grant
   readonly #alarm: Alarm
-  /** The work to do, by its share; the next in turn is the first. */
-  readonly #shares = new Map<Work['share'], Set<Work>>()
+  readonly #shares: Share[] = []
+  /** The index of the share whose turn is next. */
+  #next = 0
   /** The time in nanoseconds at which the account will have earned all the time it took. */
   #earned = Number.NEGATIVE_INFINITY
   /** True while a turn runs or is scheduled: soon, or after a pause. */
@@ -130,15 +141,28 @@ class Account {
   }
 
   #insert(work: Work): void {
-    const peers = this.#shares.get(work.share)
-    if (peers === undefined) this.#shares.set(work.share, new Set([work]))
-    else peers.add(work)
+    const share = this.#shares.find(each => each.name === work.share)
+    if (share === undefined) {
+      // Before the next, it is the last in turn.
+      this.#shares.splice(this.#next, 0, { name: work.share, works: [work], next: 0 })
+      this.#next++
+    } else if (!share.works.includes(work)) {
+      share.works.splice(share.next, 0, work)
+      share.next++
+    }
     if (this.#pausing) work.wait()
   }
 
   delete(work: Work): void {
-    const peers = this.#shares.get(work.share)
-    if (peers?.delete(work) && peers.size === 0) this.#shares.delete(work.share)
+    const at = this.#shares.findIndex(each => each.name === work.share)
+    const share = this.#shares[at]
+    const index = share?.works.indexOf(work) ?? -1
+    if (share === undefined || index < 0) return
+    share.works.splice(index, 1)
+    if (index < share.next) share.next--
+    if (share.works.length > 0) return
+    this.#shares.splice(at, 1)
+    if (at < this.#next) this.#next--
   }
 
   #comeSoon(): void {
@@ -164,27 +188,24 @@ class Account {
   #charge(start: number, ns: number): void {
     const { part, burst } = this.#grant
     this.#earned = Math.max(this.#earned, start) + ns / part
-    const isFull = this.#shares.size > 0
+    const isFull = this.#shares.length > 0
     const next = Math.max(isFull ? start + ns / part : 0, this.#earned - burst / part)
     if (next > start + ns) {
       this.#active = this.#pausing = true
       this.#alarm.at(next)
-      for (const peers of this.#shares.values()) for (const work of peers) work.wait()
+      for (const { works } of this.#shares) for (const work of works) work.wait()
     } else if (isFull) this.#comeSoon()
   }
 
   /** Does one step of the next in turn; returns false if there is nothing to do. */
   #step(): boolean {
-    const [next] = this.#shares
-    if (next === undefined) return false
-    const [share, peers] = next
-    const [work] = peers as Set<Work>
-    // Moved to the end of both queues before it runs, since it may add or delete itself or others.
-    this.#shares.delete(share)
-    this.#shares.set(share, peers)
-    peers.delete(work as Work)
-    peers.add(work as Work)
-    if (!(work as Work).step()) this.delete(work as Work)
+    if (this.#shares.length === 0) return false
+    if (this.#next >= this.#shares.length) this.#next = 0
+    const share = this.#shares[this.#next++]
+    if (share.next >= share.works.length) share.next = 0
+    const work = share.works[share.next++]
+    // Both are the last in turn before it runs, since it may add or delete itself or others.
+    if (!work.step()) this.delete(work)
     return true
   }
 }

@@ -3,7 +3,7 @@
  * interfaces: malformed bytes never throw, and of interfaces that the listener does not want only
  * the index is read. No socket is needed, so tests can feed it.
  */
-import { getS32, type Message, messages, NLMSG_HDRLEN } from '../netlink/index.ts'
+import { endOfMessage, getS32, type Message, NLMSG_HDRLEN, readMessage } from '../netlink/index.ts'
 import { type Link, parseLink } from './rtnetlink/link.ts'
 import { parseNsid } from './rtnetlink/nsid.ts'
 import {
@@ -74,7 +74,10 @@ export function readEvents(
   isOpen: () => boolean = () => true,
 ): void {
   try {
-    for (const message of messages(bytes)) {
+    // Not by messages(), which makes more objects: any namespace can send events for ever.
+    for (let at = 0; at < bytes.length; ) {
+      const message = readMessage(bytes, at, bytes.length)
+      at = endOfMessage(message)
       if (!isOpen()) return
       const ifindex = indexOf(bytes, message)
       try {

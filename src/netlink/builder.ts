@@ -7,6 +7,8 @@ import { putCounter64, putU16, putU32, putU64 } from './host-order.ts'
 import { align4, NLA_F_NESTED, NLA_HDRLEN, NLMSG_HDRLEN } from './message.ts'
 import { encodeName } from './name.ts'
 
+const ENCODER = new TextEncoder()
+
 export class MessageBuilder {
   // Replaced when it grows: read it only after #reserve.
   #bytes: Uint8Array
@@ -20,6 +22,11 @@ export class MessageBuilder {
   /** A view of the messages written so far, valid until the next write. */
   get bytes(): Uint8Array {
     return this.#bytes.subarray(0, this.#length)
+  }
+
+  /** Bytes of the messages written so far. */
+  get length(): number {
+    return this.#length
   }
 
   /** Removes all messages; keeps the buffer. */
@@ -96,7 +103,7 @@ export class MessageBuilder {
    */
   string(type: number, value: string): this {
     if (value.includes('\0')) throw new RangeError('a netlink string cannot hold a NUL')
-    return this.binary(type, new TextEncoder().encode(`${value}\0`))
+    return this.#ascii(type, value) ?? this.binary(type, ENCODER.encode(`${value}\0`))
   }
 
   /**
@@ -104,7 +111,7 @@ export class MessageBuilder {
    */
   name(type: number, value: string): this {
     if (value.includes('\0')) throw new RangeError('a name cannot hold a NUL')
-    return this.binary(type, encodeName(`${value}\0`))
+    return this.#ascii(type, value) ?? this.binary(type, encodeName(`${value}\0`))
   }
 
   binary(type: number, octets: Uint8Array): this {
@@ -115,11 +122,29 @@ export class MessageBuilder {
 
   /** Writes an attribute that contains the attributes written by `write`, with NLA_F_NESTED. */
   nested(type: number, write: (builder: this) => void): this {
-    const payload = this.#attribute(type, 0)
+    const nest = this.beginNest(type)
     write(this)
-    const at = payload - NLA_HDRLEN
-    putU16(this.#bytes, at, range(this.#length - at, 0, 0xffff))
+    return this.endNest(nest)
+  }
+
+  /** Begins such an attribute; returns its position, for `endNest`. */
+  beginNest(type: number): number {
+    const at = this.#attribute(type, 0) - NLA_HDRLEN
     putU16(this.#bytes, at + 2, type | NLA_F_NESTED)
+    return at
+  }
+
+  /** Ends the attribute that began at `at`. */
+  endNest(at: number): this {
+    putU16(this.#bytes, at, range(this.#length - at, 0, 0xffff))
+    return this
+  }
+
+  /** Writes a string that is ASCII; returns undefined, and writes nothing, for another one. */
+  #ascii(type: number, value: string): this | undefined {
+    for (let i = 0; i < value.length; i++) if (value.charCodeAt(i) >= 0x80) return undefined
+    const at = this.#attribute(type, value.length + 1)
+    for (let i = 0; i < value.length; i++) this.#bytes[at + i] = value.charCodeAt(i)
     return this
   }
 
@@ -140,7 +165,7 @@ export class MessageBuilder {
     const end = at + size
     if (end > this.#bytes.length) {
       const grown = new Uint8Array(Math.max(end, 2 * this.#bytes.length))
-      grown.set(this.bytes)
+      grown.set(this.#bytes)
       this.#bytes = grown
     }
     this.#bytes.fill(0, this.#length, end)

@@ -56,21 +56,36 @@ export function* messages(bytes: Uint8Array, offset = 0, length = bytes.length -
   checkRange(bytes, offset, length)
   const end = offset + length
   for (let at = offset; at < end; ) {
-    if (end - at < NLMSG_HDRLEN) throw new NetlinkParseError(`${end - at} bytes are too few for a message header`, at)
-    const size = getU32(bytes, at)
-    if (size < NLMSG_HDRLEN) throw new NetlinkParseError(`message length ${size} is less than its header`, at)
-    if (size > end - at) throw new NetlinkParseError(`message length ${size} exceeds the ${end - at} bytes left`, at)
-    yield {
-      type: getU16(bytes, at + 4),
-      flags: getU16(bytes, at + 6),
-      seq: getU32(bytes, at + 8),
-      portid: getU32(bytes, at + 12),
-      offset: at + NLMSG_HDRLEN,
-      length: size - NLMSG_HDRLEN,
-    }
-    // Not align4(), which is negative from 2^31 on; here it is at most the size of the buffer.
-    at += size + (-size & 3)
+    const message = readMessage(bytes, at, end)
+    yield message
+    at = endOfMessage(message)
   }
+}
+
+/**
+ * Returns the message at `at` in bytes up to `end`, without copying. Throws NetlinkParseError if it
+ * is truncated. For loops that many messages pass: `messages` makes more objects for each.
+ */
+export function readMessage(bytes: Uint8Array, at: number, end: number): Message {
+  checkRange(bytes, at, end - at)
+  if (end - at < NLMSG_HDRLEN) throw new NetlinkParseError(`${end - at} bytes are too few for a message header`, at)
+  const size = getU32(bytes, at)
+  if (size < NLMSG_HDRLEN) throw new NetlinkParseError(`message length ${size} is less than its header`, at)
+  if (size > end - at) throw new NetlinkParseError(`message length ${size} exceeds the ${end - at} bytes left`, at)
+  return {
+    type: getU16(bytes, at + 4),
+    flags: getU16(bytes, at + 6),
+    seq: getU32(bytes, at + 8),
+    portid: getU32(bytes, at + 12),
+    offset: at + NLMSG_HDRLEN,
+    length: size - NLMSG_HDRLEN,
+  }
+}
+
+/** Returns where the message after this one begins; the padding of the last may be missing. */
+export function endOfMessage({ offset, length }: Message): number {
+  // Not align4(), which is negative from 2^31 on; here it is at most the size of the buffer.
+  return offset + length + (-length & 3)
 }
 
 export const NLA_HDRLEN = 4
@@ -99,14 +114,28 @@ export function* attributes(bytes: Uint8Array, offset = 0, length = bytes.length
   checkRange(bytes, offset, length)
   const end = offset + length
   for (let at = offset; at < end; ) {
-    const left = end - at
-    if (left < NLA_HDRLEN) throw new NetlinkParseError(`${left} bytes are too few for an attribute header`, at)
-    const size = getU16(bytes, at)
-    if (size < NLA_HDRLEN) throw new NetlinkParseError(`attribute length ${size} is less than its header`, at)
-    if (size > left) throw new NetlinkParseError(`attribute length ${size} exceeds the ${left} bytes left`, at)
-    yield { type: getU16(bytes, at + 2) & NLA_TYPE_MASK, offset: at + NLA_HDRLEN, length: size - NLA_HDRLEN }
-    at += size + (-size & 3)
+    const size = attributeSize(bytes, at, end)
+    yield { type: attributeType(bytes, at), offset: at + NLA_HDRLEN, length: size - NLA_HDRLEN }
+    at += align4(size)
   }
+}
+
+/**
+ * Returns the size of the attribute at `at`, with its header and without padding. Throws
+ * NetlinkParseError if it does not end up to `end`.
+ */
+export function attributeSize(bytes: Uint8Array, at: number, end: number): number {
+  const left = end - at
+  if (left < NLA_HDRLEN) throw new NetlinkParseError(`${left} bytes are too few for an attribute header`, at)
+  const size = getU16(bytes, at)
+  if (size < NLA_HDRLEN) throw new NetlinkParseError(`attribute length ${size} is less than its header`, at)
+  if (size > left) throw new NetlinkParseError(`attribute length ${size} exceeds the ${left} bytes left`, at)
+  return size
+}
+
+/** Returns the type of the attribute at `at`, without the flags NLA_F_*. */
+export function attributeType(bytes: Uint8Array, at: number): number {
+  return getU16(bytes, at + 2) & NLA_TYPE_MASK
 }
 
 /** The only error that parsing throws, on any input. Its message is one line: what and where. */

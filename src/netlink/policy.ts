@@ -5,7 +5,15 @@
  */
 import type { MessageBuilder } from './builder.ts'
 import { getCounter64, getS32, getU16, getU32, getU64 } from './host-order.ts'
-import { attributes, NetlinkParseError, NLA_HDRLEN } from './message.ts'
+import {
+  align4,
+  attributeSize,
+  attributes,
+  attributeType,
+  checkRange,
+  NetlinkParseError,
+  NLA_HDRLEN,
+} from './message.ts'
 import { decodeName } from './name.ts'
 
 // include/uapi/linux/netlink.h: enum netlink_attribute_type, netlink_policy_type_attr
@@ -40,6 +48,8 @@ export function writeNlaType(builder: MessageBuilder, { type, minLength, maxLeng
 }
 
 const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true })
+/** A text of so many bytes at most is decoded without a decoder, if it is ASCII. */
+const SHORT_TEXT = 32
 
 /**
  * An attribute of a policy. Its payload is decoded to a T and encoded from an In. `Present`: a
@@ -104,17 +114,21 @@ export function decodeAttributes<F extends Fields>(
   offset = 0,
   length = bytes.length - offset,
 ): Decoded<F> {
+  checkRange(bytes, offset, length)
   const decoded: Record<string, unknown> = {}
-  for (const attribute of attributes(bytes, offset, length)) {
-    const entry = byType.get(attribute.type)
-    const at = attribute.offset - NLA_HDRLEN
+  const end = offset + length
+  // Not by attributes(), which makes an object for each: any namespace can send events for ever.
+  for (let at = offset, size = 0; at < end; at += align4(size)) {
+    size = attributeSize(bytes, at, end)
+    const type = attributeType(bytes, at)
+    const entry = byType.get(type)
     if (entry === undefined) {
-      if (strict) throw new NetlinkParseError(`unknown attribute type ${attribute.type}`, at)
+      if (strict) throw new NetlinkParseError(`unknown attribute type ${type}`, at)
       continue
     }
     const [name, field] = entry
     try {
-      decoded[name] = field.decode(bytes, attribute.offset, attribute.length)
+      decoded[name] = field.decode(bytes, at + NLA_HDRLEN, size - NLA_HDRLEN)
     } catch (error) {
       throw error instanceof NetlinkParseError ? error.within(name) : error
     }
@@ -201,11 +215,15 @@ function text(
   encode: Field<string>['encode'],
 ): Field<string, false> {
   const decode: Field<string>['decode'] = (bytes, offset, length) => {
-    const payload = bytes.subarray(offset, offset + length)
-    const nul = payload.indexOf(0)
-    const size = nul === -1 ? length : nul
+    let size = 0
+    let all = 0
+    for (; size < length && bytes[offset + size] !== 0; size++) all |= bytes[offset + size]
     if (size > maxLength) throw new NetlinkParseError(`has ${size} bytes, more than ${maxLength}`, offset - NLA_HDRLEN)
-    return decodeText(payload.subarray(0, size))
+    if (all >= 0x80 || size > SHORT_TEXT) return decodeText(bytes.subarray(offset, offset + size))
+    // Most texts are short and ASCII, which takes neither a view nor a decoder.
+    let decoded = ''
+    for (let i = 0; i < size; i++) decoded += String.fromCharCode(bytes[offset + i])
+    return decoded
   }
   return { type, required: false, decode, encode, nla: { type: NL_ATTR_TYPE_STRING, maxLength } }
 }
@@ -229,7 +247,11 @@ export function nested<F extends Fields>(type: number, inner: Policy<F>): Field<
   return {
     ...{ type, required: false, nla: { type: NL_ATTR_TYPE_NESTED } },
     decode: (bytes, offset, length) => decodeAttributes(inner, bytes, offset, length),
-    encode: (b, type, values) => b.nested(type, set => encodeAttributes(set, inner, values)),
+    encode(b, type, values) {
+      const nest = b.beginNest(type)
+      encodeAttributes(b, inner, values)
+      b.endNest(nest)
+    },
   }
 }
 
@@ -256,10 +278,15 @@ export function indexedArray<F extends Fields>(
     ...{ type, required: false, nla: { type: NL_ATTR_TYPE_NESTED_ARRAY } },
     decode: (bytes, offset, length) =>
       Array.from(attributes(bytes, offset, length), each => decodeAttributes(inner, bytes, each.offset, each.length)),
-    encode: (b, type, sets) =>
-      b.nested(type, array => {
-        let index = 1
-        for (const values of sets) array.nested(index++, set => encodeAttributes(set, inner, values))
-      }),
+    encode(b, type, sets) {
+      const array = b.beginNest(type)
+      let index = 1
+      for (const values of sets) {
+        const nest = b.beginNest(index++)
+        encodeAttributes(b, inner, values)
+        b.endNest(nest)
+      }
+      b.endNest(array)
+    },
   }
 }

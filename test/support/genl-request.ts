@@ -84,7 +84,7 @@ export function dispatchAll(
   for (let at = 0; length - at >= 16; ) {
     const size = new DataView(bytes.buffer, bytes.byteOffset + at).getUint32(0, true)
     if (size < 16 || size > length - at) return
-    dispatch({ families, onDefect }, client, bytes, at, size)
+    dispatch({ families, builder: new MessageBuilder(), onDefect }, client, bytes, at, size)
     at += (size + 3) & ~3
   }
 }

@@ -13,6 +13,7 @@ import { ListeningSocket } from '../../src/control/server/listening-socket.ts'
 import { nlctrl } from '../../src/control/server/nlctrl.ts'
 import { operation } from '../../src/control/server/operation.ts'
 import { loadNative } from '../../src/linux/native.ts'
+import { MessageBuilder } from '../../src/netlink/index.ts'
 
 const SIOCDEVPRIVATE = 0x89f0
 const SIOCGIFMAP = 0x8970
@@ -135,7 +136,7 @@ export function standIn({ name, ifindex = 7, netns, directory }: StandInOptions)
       onMessage(bytes, at, length) {
         silent = waits = false
         uid = connection.peer()?.uid
-        dispatch({ families, onDefect }, client, bytes, at, length)
+        dispatch({ families, builder: new MessageBuilder(), onDefect }, client, bytes, at, length)
       },
       onEnd: () => connections.delete(connection),
     }) as Connection

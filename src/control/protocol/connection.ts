@@ -288,7 +288,8 @@ export class Connection {
   /** Reads the socket once; returns false if there was nothing, or if the connection has ended. */
   #fill(): boolean {
     this.#makeRoom()
-    const received = this.#native.recv(this.fd, this.#input.subarray(this.#until), MSG_DONTWAIT)
+    const room = this.#until === 0 ? this.#input : this.#input.subarray(this.#until)
+    const received = this.#native.recv(this.fd, room, MSG_DONTWAIT)
     if (received > 0) this.#until += received
     else if (received !== -EAGAIN) this.#end(Math.abs(received))
     return received > 0

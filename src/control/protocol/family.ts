@@ -34,12 +34,12 @@ function linkStats({ type }: { readonly type: number }): Field<LinkStats64, fals
   return {
     ...nested(type, defaulting(made.linkStatsPolicy, zeros)),
     encode(builder, type, { row, isBrief = false }) {
-      builder.nested(type, nest => {
-        for (let i = 0; i < row.length; i++) {
-          const n = toCount(row[i])
-          if (n > 0 || !isBrief) nest.counter64(i + 1, n)
-        }
-      })
+      const nest = builder.beginNest(type)
+      for (let i = 0; i < row.length; i++) {
+        const n = toCount(row[i])
+        if (n > 0 || !isBrief) builder.counter64(i + 1, n)
+      }
+      builder.endNest(nest)
     },
   }
 }

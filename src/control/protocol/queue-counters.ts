@@ -22,6 +22,18 @@ export function queueCounters({ tx, counters: { groMerged, made } }: NetDevice):
   }))
 }
 
+/** The sums of the counters of all queues at this moment. */
+export function deviceCounters({ tx, counters }: NetDevice): QueueCounters {
+  const sum = { requeues: 0, txTimeouts: 0, groMerged: 0, made: 0 }
+  for (let q = 0; q < tx.length; q++) {
+    sum.requeues += tx[q].requeues
+    sum.txTimeouts += tx[q].transTimeout
+    sum.groMerged += counters.groMerged[q] ?? 0
+    sum.made += counters.made[q] ?? 0
+  }
+  return sum
+}
+
 export function sumOfCounters(queues: readonly QueueCounters[]): QueueCounters {
   const sum = { requeues: 0, txTimeouts: 0, groMerged: 0, made: 0 }
   for (const { requeues, txTimeouts, groMerged, made } of queues) {

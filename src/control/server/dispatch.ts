@@ -10,8 +10,7 @@ import {
   type GenlMessage,
   genlmsghdr,
   type Message,
-  MessageBuilder,
-  messages,
+  type MessageBuilder,
   NetlinkParseError,
   NLA_HDRLEN,
   NLM_F_ACK,
@@ -21,6 +20,7 @@ import {
   NLMSG_HDRLEN,
   NLMSG_MIN_TYPE,
   parseGenl,
+  readMessage,
   writeAck,
   writeDone,
 } from '../../netlink/index.ts'
@@ -29,7 +29,7 @@ import { type Caller, type Family, MissingAttribute, Refusal, type Write } from 
 /** A part of a dump ends with the message that reaches this many bytes. */
 const PART_BYTES = 8192
 
-/** The parts of a dump, each valid until the next is requested; the last is returned. */
+/** The parts of a dump; the last is returned. A part is valid until anything else is written. */
 export type Parts = Iterator<Uint8Array, Uint8Array>
 
 /** The client that a request is from, and to which the replies go. */
@@ -42,13 +42,15 @@ export interface Client extends Caller {
 
 export interface Dispatch {
   readonly families: ReadonlyMap<number, Family>
+  /** All replies are written into it, one after the other. */
+  readonly builder: MessageBuilder
   /** Called with an unexpected exception: a defect of vnet, or of a driver. */
   readonly onDefect: (error: unknown) => void
 }
 
 /** Dispatches the request of `length` bytes at `at`, which must be a whole message. */
 export function dispatch(dispatch: Dispatch, client: Client, bytes: Uint8Array, at: number, length: number): void {
-  for (const message of messages(bytes, at, length)) dispatchOne(dispatch, client, bytes, message)
+  dispatchOne(dispatch, client, bytes, readMessage(bytes, at, at + length))
 }
 
 function dispatchOne(dispatch: Dispatch, client: Client, bytes: Uint8Array, message: Message): void {
@@ -64,13 +66,18 @@ function dispatchOne(dispatch: Dispatch, client: Client, bytes: Uint8Array, mess
   }
   // The end of a dump is its acknowledgement.
   if (dumping || (answer.error === 0 && (message.flags & NLM_F_ACK) === 0)) return
-  const builder = new MessageBuilder()
+  const builder = dispatch.builder.reset()
   writeAck(builder, bytes, message, message.portid, answer)
   client.send(builder.bytes)
 }
 
 /** Sends the reply to a request; returns true if it is a dump. Throws a refusal. */
-function perform({ families, onDefect }: Dispatch, client: Client, bytes: Uint8Array, message: Message): boolean {
+function perform(
+  { families, builder, onDefect }: Dispatch,
+  client: Client,
+  bytes: Uint8Array,
+  message: Message,
+): boolean {
   const family = families.get(message.type)
   if (family === undefined) throw new VnetError(ENOENT, 'vnet_nl', `there is no family ${message.type}`)
   const request = parseGenl(bytes, message)
@@ -78,41 +85,47 @@ function perform({ families, onDefect }: Dispatch, client: Client, bytes: Uint8A
   const operation = family.operations.find(({ cmd }) => cmd === request.cmd)
   if (operation === undefined) throw unsupported(family, request, 'is unknown')
   if (operation.changes && client.missing !== undefined) throw new VnetError(EPERM, family.name, client.missing)
-  const begin = (builder: MessageBuilder, flags: number) => {
-    const header = genlmsghdr(operation.replyCmd, family.version)
+  const header = genlmsghdr(operation.replyCmd, family.version)
+  const begin = (flags: number) => {
     builder.message(family.id, flags, message.seq, message.portid).payload(header)
   }
   if ((message.flags & NLM_F_DUMP) === NLM_F_DUMP) {
     if (operation.dumpit === undefined) throw unsupported(family, request, 'has no dump')
-    const end = (builder: MessageBuilder, answer: Answer) => writeDone(builder, message.seq, message.portid, answer)
+    const end = (answer: Answer) => writeDone(builder, message.seq, message.portid, answer)
     // By then the request is gone: a Refusal has no place.
     const failed = (error: unknown) => refusal(error, undefined, message, onDefect)
-    client.dump(parts(operation.dumpit(bytes, offset, length, client), begin, end, failed))
+    client.dump(parts(builder, operation.dumpit(bytes, offset, length, client), { begin, end, failed }))
     return true
   }
   if (operation.doit === undefined) throw unsupported(family, request, 'has a dump only')
   const write = operation.doit(bytes, offset, length, client)
   if (write === undefined) return false
-  const builder = new MessageBuilder()
-  begin(builder, 0)
+  builder.reset()
+  begin(0)
   write(builder)
   client.send(builder.bytes)
   return false
 }
 
+/** How a dump begins a message, ends, and answers an exception. */
+interface Frame {
+  begin(flags: number): void
+  end(answer: Answer): void
+  failed(error: unknown): Answer
+}
+
 function* parts(
+  builder: MessageBuilder,
   items: Iterable<Write>,
-  begin: (builder: MessageBuilder, flags: number) => void,
-  end: (builder: MessageBuilder, answer: Answer) => void,
-  failed: (error: unknown) => Answer,
+  { begin, end, failed }: Frame,
 ): Generator<Uint8Array, Uint8Array> {
-  const builder = new MessageBuilder()
   let answer: Answer = { error: 0 }
+  builder.reset()
   try {
     for (const write of items) {
-      begin(builder, NLM_F_MULTI)
+      begin(NLM_F_MULTI)
       write(builder)
-      if (builder.bytes.length < PART_BYTES) continue
+      if (builder.length < PART_BYTES) continue
       yield builder.bytes
       builder.reset()
     }
@@ -120,7 +133,7 @@ function* parts(
     builder.reset()
     answer = failed(error)
   }
-  end(builder, answer)
+  end(answer)
   return builder.bytes
 }
 
@@ -133,20 +146,20 @@ function refusal(
 ): Answer {
   if (error instanceof NetlinkParseError) {
     const { attribute, reason, missing } = error
-    const answer = { error: -EINVAL, message: attribute === '' ? reason : `${attribute}: ${reason}` }
+    const text = attribute === '' ? reason : `${attribute}: ${reason}`
     const offset = error.offset - (message.offset - NLMSG_HDRLEN)
-    if (missing === undefined) return { ...answer, offset }
-    const isInNest = attribute.includes('.')
-    return { ...answer, missingType: missing, ...(isInNest ? { missingNest: offset - NLA_HDRLEN } : {}) }
+    if (missing === undefined) return { error: -EINVAL, message: text, offset }
+    const nest = attribute.includes('.') ? { missingNest: offset - NLA_HDRLEN } : undefined
+    return { error: -EINVAL, message: text, missingType: missing, ...nest }
   }
   if (!(error instanceof VnetError)) {
     onDefect(error)
     return { error: -EIO, message: 'the driver failed to answer' }
   }
-  const answer = { error: -error.errno, message: error.advice ?? error.message }
-  if (error instanceof MissingAttribute) return { ...answer, missingType: error.attribute }
+  const [number, text] = [-error.errno, error.advice ?? error.message]
+  if (error instanceof MissingAttribute) return { error: number, message: text, missingType: error.attribute }
   const offset = error instanceof Refusal && bytes && placeOf(error.attribute, bytes, message)
-  return offset ? { ...answer, offset } : answer
+  return offset ? { error: number, message: text, offset } : { error: number, message: text }
 }
 
 /** The place of the last attribute of a type, which is the one that counts. */

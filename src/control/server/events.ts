@@ -22,7 +22,7 @@ import type { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import { encodeAttributes, genlmsghdr, MessageBuilder, NLMSG_OVERRUN } from '../../netlink/index.ts'
 import { commands, eventNumbers, VNET_EVENTS_ALL, VNET_GENL_ID, VNET_GENL_VERSION } from '../protocol/family.ts'
-import { queueCounters, sumOfCounters } from '../protocol/queue-counters.ts'
+import { deviceCounters } from '../protocol/queue-counters.ts'
 import type { Caller } from './operation.ts'
 import { stepDetails } from './step.ts'
 import { identify, isMeant, type Subject, type Wanted, type Which } from './subject.ts'
@@ -229,7 +229,7 @@ class DropPoll implements Work {
 function detailsOf(dev: NetDevice, event: EventName, netnsOf: Subject['netnsOf']): object {
   if (event === 'step') return stepDetails(dev, netnsOf)
   if (event !== 'timeout') return {}
-  return { queue: dev.watchdog.lastQueue, txTimeouts: sumOfCounters(queueCounters(dev)).txTimeouts }
+  return { queue: dev.watchdog.lastQueue, txTimeouts: deviceCounters(dev).txTimeouts }
 }
 
 function wiresOf(dev: NetDevice): readonly DeviceWire[] {

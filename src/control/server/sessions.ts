@@ -33,7 +33,7 @@ export class Sessions implements Work {
   readonly #native: Native
   readonly #listening: ListeningSocket
   readonly #rights: Rights
-  readonly #server: SessionServer
+  readonly #server: SessionServer & Dispatch
   readonly #sessions = new Set<Session>()
   #timer: NodeJS.Timeout | undefined
   #isOpen = true
@@ -44,6 +44,7 @@ export class Sessions implements Work {
     this.#rights = rights
     this.#server = {
       ...server,
+      builder: new MessageBuilder(),
       onEnd: session => {
         this.#sessions.delete(session)
         server.onEnd(session)
@@ -145,7 +146,7 @@ interface SessionOwner {
 }
 
 /** What the sessions of a server have in common. */
-interface SessionServer extends Dispatch {
+interface SessionServer extends Omit<Dispatch, 'builder'> {
   readonly turns: Turns
   /** Called when the client or the server has ended the connection. */
   readonly onEnd: (session: Session) => void
@@ -162,13 +163,13 @@ export class Session implements Work, Client, ConnectionListener {
   readonly share: Work['share']
   /** Called when the client has read everything that was sent to it. */
   onDrained: (() => void) | undefined
-  readonly #server: SessionServer
+  readonly #server: SessionServer & Dispatch
   #connection: Connection | undefined
   #dump: Parts | undefined
   /** Gets the connection once the request in hand is acknowledged. */
   #heir: Heir | undefined
 
-  private constructor(owner: SessionOwner, server: SessionServer) {
+  private constructor(owner: SessionOwner, server: SessionServer & Dispatch) {
     this.missing = owner.missing
     this.missingToCapture = owner.missingToCapture
     this.share = owner.share
@@ -180,7 +181,7 @@ export class Session implements Work, Client, ConnectionListener {
   }
 
   /** Takes over a descriptor. Returns -errno on failure; the descriptor is closed then. */
-  static of(native: Native, fd: number, owner: SessionOwner, server: SessionServer): Session | number {
+  static of(native: Native, fd: number, owner: SessionOwner, server: SessionServer & Dispatch): Session | number {
     const session = new Session(owner, server)
     const connection = Connection.of(native, fd, session)
     if (typeof connection === 'number') return connection

@@ -24,7 +24,7 @@ import {
   VNET_MCGRP_EVENTS_NAME,
   vnetAttributes,
 } from '../protocol/family.ts'
-import { queueCounters, sumOfCounters } from '../protocol/queue-counters.ts'
+import { deviceCounters, queueCounters } from '../protocol/queue-counters.ts'
 import { capture } from './capture.ts'
 import { inject } from './inject.ts'
 import { ioctl } from './ioctl.ts'
@@ -135,7 +135,7 @@ function deviceStats(subject: Subject, dev: NetDevice, { caller, isOwn = false }
   addDrops(drops, 'tx', tx)
   addDrops(drops, 'rx', rx)
   const kernel = isOwn || !caller.privileged ? undefined : dev.kernelStats()
-  const { requeues, txTimeouts, groMerged, made } = sumOfCounters(queueCounters(dev))
+  const { requeues, txTimeouts, groMerged, made } = deviceCounters(dev)
   const counted = (n: number) => (isOwn && n === 0 ? undefined : n)
   return {
     ifindex: dev.ifindex,

@@ -64,8 +64,8 @@ export interface TunInfo {
   readonly numQueues: number
   readonly numDisabledQueues: number
   /** The user and the group that may attach; undefined is not restricted. */
-  readonly owner?: number
-  readonly group?: number
+  readonly owner: number | undefined
+  readonly group: number | undefined
 }
 
 /** A network interface. */
@@ -140,21 +140,31 @@ export const IFINFOMSG = 16
 export function parseLink(bytes: Uint8Array, { offset, length }: Message): Link | undefined {
   if (length < IFINFOMSG || bytes[offset] !== AF_UNSPEC) return undefined
   const decoded = decodeAttributes(linkPolicy, bytes, offset + IFINFOMSG, length - IFINFOMSG)
-  const { name, mtu, address, wireless, linkinfo, carrier, properties, stats64, ...rest } = decoded
-  if (name === undefined || mtu === undefined || wireless !== undefined) return undefined
+  const { name, mtu, linkinfo } = decoded
+  if (name === undefined || mtu === undefined || decoded.wireless !== undefined) return undefined
+  // No spread, which makes garbage that collections of young objects keep (vnet-family.ts).
   return {
-    ...{ ...rest, name, mtu, ifindex: getS32(bytes, offset + 4), flags: getU32(bytes, offset + 8) },
-    altNames: parseAltNames(properties),
-    address: address.slice(),
-    carrier: carrier === 1,
+    ifindex: getS32(bytes, offset + 4),
+    name,
+    altNames: parseAltNames(decoded.properties),
+    flags: getU32(bytes, offset + 8),
+    mtu,
+    address: decoded.address.slice(),
+    operstate: decoded.operstate,
+    carrier: decoded.carrier === 1,
+    txQueueLen: decoded.txQueueLen,
+    qdisc: decoded.qdisc,
+    promiscuity: decoded.promiscuity,
+    allmulti: decoded.allmulti,
     kind: linkinfo?.kind,
     tun: linkinfo?.kind === 'tun' && linkinfo.data !== undefined ? parseTun(linkinfo.data) : undefined,
-    stats64: parseStats64(stats64),
+    stats64: parseStats64(decoded.stats64),
   }
 }
 
 function parseAltNames(properties: Uint8Array): string[] {
   const names: string[] = []
+  if (properties.length === 0) return names
   for (const { offset, length } of attributes(properties)) {
     const { altName } = decodeAttributes(altNamePolicy, properties, offset - NLA_HDRLEN, NLA_HDRLEN + length)
     if (altName !== undefined) names.push(altName)
@@ -163,8 +173,16 @@ function parseAltNames(properties: Uint8Array): string[] {
 }
 
 function parseTun(data: Uint8Array): TunInfo {
-  const { type, persist, multiQueue, ...rest } = decodeAttributes(tunPolicy, data)
-  return { ...rest, type: type === IFF_TAP ? 'tap' : 'tun', persist: persist === 1, multiQueue: multiQueue === 1 }
+  const { type, persist, multiQueue, owner, group, numQueues, numDisabledQueues } = decodeAttributes(tunPolicy, data)
+  return {
+    type: type === IFF_TAP ? 'tap' : 'tun',
+    persist: persist === 1,
+    multiQueue: multiQueue === 1,
+    numQueues,
+    numDisabledQueues,
+    owner,
+    group,
+  }
 }
 
 function parseStats64(bytes: Uint8Array): Float64Array {

@@ -105,6 +105,7 @@ test('a client that reads nothing is not served further, and gets every reply on
   const owner = { missing: 'everything', missingToCapture: 'everything', share: 1 }
   const session = Session.of(native, listening.accept(), owner, {
     families: new Map([[FAMILY, family]]),
+    builder: new MessageBuilder(),
     turns,
     onDefect: error => {
       throw error
@@ -155,7 +156,7 @@ test.each([
   let ended = 0
   const owner = { missing: undefined, missingToCapture: undefined, share: 1 }
   const session = Session.of(native, listening.accept(), owner, {
-    ...{ families: new Map([[FAMILY, family]]), turns, onEnd: () => ended++ },
+    ...{ families: new Map([[FAMILY, family]]), builder: new MessageBuilder(), turns, onEnd: () => ended++ },
     onDefect: error => {
       throw error
     },
