@@ -7,7 +7,7 @@ import type { Limit, LimitSpec } from './wire.ts'
 export class SharedLimit implements Limit {
   held = 0
   bytes = 0
-  #frames = 0
+  frames = 0
   readonly #mostFrames: number
   readonly #mostPackets: number
   readonly #mostBytes: number
@@ -24,17 +24,17 @@ export class SharedLimit implements Limit {
   }
 
   admits(skb: SkBuff): boolean {
-    return this.#frames < this.#mostFrames && this.held < this.#mostPackets && this.bytes + skb.len <= this.#mostBytes
+    return this.frames < this.#mostFrames && this.held < this.#mostPackets && this.bytes + skb.len <= this.#mostBytes
   }
 
   add(skb: SkBuff): void {
-    this.#frames++
+    this.frames++
     this.held += packetsOf(skb)
     this.bytes += skb.len
   }
 
   remove(skb: SkBuff): void {
-    this.#frames--
+    this.frames--
     this.held -= packetsOf(skb)
     this.bytes -= skb.len
   }

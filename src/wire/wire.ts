@@ -80,6 +80,9 @@ export interface WireEnv {
   limit(spec: LimitSpec): Limit
 }
 
+/** What a queue needs of it. */
+export type QueueEnv = Pick<WireEnv, 'clock' | 'random' | 'drop' | 'note' | 'decided' | 'hold' | 'timed' | 'limit'>
+
 export type Verdict = 'corrupt' | 'reorder' | 'mark'
 export type Direction = 'ab' | 'ba'
 
@@ -136,12 +139,12 @@ export interface Impairment {
  * A running stage with parameters. A change replaces them from the next packet on; what the stage
  * holds stays.
  */
-export abstract class StageWire<P> {
+export abstract class StageWire<P, E = WireEnv> {
   protected params: P
   protected readonly next: Wire
-  protected readonly env: WireEnv
+  protected readonly env: E
 
-  constructor(params: P, next: Wire, env: WireEnv) {
+  constructor(params: P, next: Wire, env: E) {
     this.params = params
     this.next = next
     this.env = env

@@ -119,7 +119,7 @@ export function lanPorts(
         txqs,
         rxqs,
       })
-      const port = new LanPort(dev, segment, net.clock, negotiation, rateLimit ? speed : undefined)
+      const port = new LanPort(dev, segment, net, negotiation, rateLimit ? speed : undefined)
       port.wires = wireSlots(seeded, context, port.nearEnd, port.farEnd, i)
       priv.port = port
       return { dev, netns }

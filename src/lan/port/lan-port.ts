@@ -5,6 +5,7 @@
  */
 import { type Alarm, type Clock, NSEC_PER_MSEC } from '../../base/clock.ts'
 import { ETH_ZLEN } from '../../netdev/if.ts'
+import type { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import {
   ethTypeTrans,
@@ -23,9 +24,9 @@ import {
 } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import type { WireEnd, WireSlot } from '../../wire/wire-slot.ts'
-import { Line } from '../switch/line.ts'
 import type { Segment } from '../switch/segment.ts'
 import type { Station } from '../switch/station.ts'
+import { Line } from './line.ts'
 
 /** Frames that may wait for a line. */
 const LINE_ROOM = 256
@@ -42,17 +43,32 @@ export class LanPort implements Station {
   readonly #rx: Line | undefined
 
   /** `negotiation` is in ms; `limit` is the rate of each direction in Mbit/s, if it is limited. */
-  constructor(dev: NetDevice<never> | NetDevice, segment: Segment, clock: Clock, negotiation: number, limit?: number) {
+  constructor(
+    dev: NetDevice<never> | NetDevice,
+    segment: Segment,
+    { clock, random }: Pick<Net, 'clock' | 'random'>,
+    negotiation: number,
+    limit?: number,
+  ) {
     this.dev = dev as NetDevice
     this.#segment = segment
     this.#clock = clock
     this.#negotiation = negotiation * NSEC_PER_MSEC
     this.#linkUp = clock.alarm(() => this.#up())
     if (limit === undefined) return
-    const line = { clock, speed: limit, room: LINE_ROOM }
-    const onRoom = () => netifTxWakeAllQueues(this.dev)
-    this.#tx = new Line({ ...line, deliver: skb => this.#segment.send(skb, this), onRoom })
-    this.#rx = new Line({ ...line, deliver: skb => this.#deliver(skb) })
+    const line = { clock, random, speed: limit, room: LINE_ROOM }
+    const reason = (why: string) => (why === 'limit' ? SKB_DROP_REASON_FULL_RING : SKB_DROP_REASON_DEV_STOPPED)
+    this.#tx = new Line({
+      ...line,
+      deliver: skb => this.#segment.send(skb, this),
+      drop: (skb, why) => skb.drop(reason(why)),
+      onRoom: () => netifTxWakeAllQueues(this.dev),
+    })
+    this.#rx = new Line({
+      ...line,
+      deliver: skb => this.#deliver(skb),
+      drop: (skb, why) => netifRxDrop(skb, this.dev, reason(why)),
+    })
   }
 
   get name(): string {
@@ -70,8 +86,8 @@ export class LanPort implements Station {
   down(): void {
     this.#linkUp.cancel()
     this.#segment.detach(this)
-    this.#tx?.purge(skb => skb.drop(SKB_DROP_REASON_DEV_STOPPED))
-    this.#rx?.purge(skb => netifRxDrop(skb, this.dev, SKB_DROP_REASON_DEV_STOPPED))
+    this.#tx?.close()
+    this.#rx?.close()
     netifCarrierOff(this.dev)
   }
 
@@ -113,14 +129,15 @@ export class LanPort implements Station {
     }
     const line = this.#tx
     if (line === undefined) this.#segment.send(skb, this)
-    else if (!line.push(skb)) skb.drop(SKB_DROP_REASON_FULL_RING)
-    else if (line.full) netifTxStopAllQueues(this.dev)
+    else {
+      line.push(skb)
+      if (line.full) netifTxStopAllQueues(this.dev)
+    }
   }
 
   #toKernel(skb: SkBuff): void {
-    const line = this.#rx
-    if (line === undefined) this.#deliver(skb)
-    else if (!line.push(skb)) netifRxDrop(skb, this.dev, SKB_DROP_REASON_FULL_RING)
+    if (this.#rx === undefined) this.#deliver(skb)
+    else this.#rx.push(skb)
   }
 
   #deliver(skb: SkBuff): void {

@@ -3,15 +3,15 @@ import type { Alarm } from '../../base/clock.ts'
 import { SKB_DROP_REASON_QDISC_OVERLIMIT } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { HeldPackets } from '../held.ts'
-import type { Limit, LimitSpec, Wire, WireEnv } from '../wire.ts'
+import type { Limit, LimitSpec, QueueEnv, Wire } from '../wire.ts'
 
 /** Held packets and their limit. DelayQueue and PacketQueue (queue.ts) decide when they leave. */
 export class LimitedQueue {
-  readonly env: WireEnv
+  readonly env: QueueEnv
   protected readonly held = new HeldPackets()
   #limit: Limit
 
-  constructor(limit: LimitSpec, env: WireEnv) {
+  constructor(limit: LimitSpec, env: QueueEnv) {
     this.env = env
     this.#limit = env.limit(limit)
   }
@@ -75,7 +75,7 @@ export class DelayQueue extends LimitedQueue {
   readonly #next: Wire
   readonly #alarm: Alarm
 
-  constructor(limit: LimitSpec, next: Wire, env: WireEnv) {
+  constructor(limit: LimitSpec, next: Wire, env: QueueEnv) {
     super(limit, env)
     this.#next = next
     this.#alarm = env.clock.alarm(() => this.#pass())

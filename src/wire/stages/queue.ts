@@ -13,7 +13,7 @@ import type { Alarm } from '../../base/clock.ts'
 import { SKB_DROP_REASON_QDISC_CONGESTED, SKB_DROP_REASON_QDISC_OVERLIMIT } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import type { Cursor } from '../spec/cursor.ts'
-import { type LimitSpec, StageWire, type Wire, type WireEnv } from '../wire.ts'
+import { type LimitSpec, type QueueEnv, StageWire, type Wire } from '../wire.ts'
 import { LimitedQueue } from './delay-queue.ts'
 
 /** Decides which packets of a queue are dropped or marked. */
@@ -71,7 +71,7 @@ export class PacketQueue extends LimitedQueue {
   #kind: QueueKind
   #discipline: Discipline
 
-  constructor({ limit, queue }: QueueParams, env: WireEnv) {
+  constructor({ limit, queue }: QueueParams, env: QueueEnv) {
     super(limit, env)
     this.#kind = queue
     this.#discipline = this.#disciplineOf(queue)
@@ -162,11 +162,11 @@ export class PacketQueue extends LimitedQueue {
 }
 
 /** A running stage with a queue, which packets leave when an alarm rings. */
-export abstract class QueueWire<P extends QueueParams> extends StageWire<P> {
+export abstract class QueueWire<P extends QueueParams> extends StageWire<P, QueueEnv> {
   protected readonly queue: PacketQueue
   protected readonly alarm: Alarm
 
-  constructor(params: P, next: Wire, env: WireEnv) {
+  constructor(params: P, next: Wire, env: QueueEnv) {
     super(params, next, env)
     this.queue = new PacketQueue(params, env)
     this.alarm = env.clock.alarm(() => this.ring())

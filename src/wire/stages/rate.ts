@@ -14,7 +14,7 @@ import { whole } from '../spec/cursor.ts'
 import { type StageKind, stageOf } from '../spec/groups.ts'
 import { join, trimmed } from '../spec/print.ts'
 import { formatRate, formatSize, parseRate, parseSize, sizeOf } from '../units.ts'
-import { type Impairment, impairment, type Wire, type WireEnv } from '../wire.ts'
+import { type Impairment, impairment, type QueueEnv, type Wire } from '../wire.ts'
 import { limitWords, printQueue, queueOf, queuePart, type WrittenQueue } from './disciplines.ts'
 import { type QueueParams, QueueWire } from './queue.ts'
 
@@ -38,7 +38,7 @@ interface RateSpec {
   readonly queue?: WrittenQueue
 }
 
-interface RateParams extends QueueParams {
+export interface RateParams extends QueueParams {
   /** Time of a byte on the line, ns. */
   readonly byteTime: number
   readonly overhead: number
@@ -47,13 +47,14 @@ interface RateParams extends QueueParams {
   readonly burst: number
 }
 
-class RateWire extends QueueWire<RateParams> implements Wire {
+/** A line, which a port of a lan shares (lan/port/line.ts). */
+export class RateWire extends QueueWire<RateParams> implements Wire {
   /** When the packet in transmission leaves. */
   #leaves = 0
   /** When a line without a burst would have sent everything that was taken. */
   #sent = 0
 
-  constructor(params: RateParams, next: Wire, env: WireEnv) {
+  constructor(params: RateParams, next: Wire, env: QueueEnv) {
     super(params, next, env)
     this.queue.byteTime = params.byteTime
   }
@@ -86,10 +87,10 @@ class RateWire extends QueueWire<RateParams> implements Wire {
   #send(): void {
     const { queue, env } = this
     const now = env.clock.now()
-    const { byteTime, burst } = this.params
     for (let skb = queue.take(); skb !== undefined; skb = queue.take()) {
-      this.#sent = Math.max(now, this.#sent) + lineBytes(this.params, skb.len) * byteTime
-      const leaves = this.#sent - burst * byteTime
+      const starts = Math.max(now, this.#sent)
+      this.#sent = starts + this.lineBytes(skb) * this.params.byteTime
+      const leaves = this.leavesAt(starts, this.#sent)
       env.decided('delay', skb, Math.max(leaves, now) - queue.takenArrived)
       if (leaves > now) {
         this.#leaves = leaves
@@ -99,12 +100,18 @@ class RateWire extends QueueWire<RateParams> implements Wire {
       this.next.push(queue.leave())
     }
   }
-}
 
-/** Returns the bytes that a packet takes on the line. */
-function lineBytes({ overhead, cell, cellOverhead }: RateParams, len: number): number {
-  const bytes = Math.max(0, len + overhead)
-  return cell === 0 ? bytes : Math.ceil(bytes / cell) * (cell + cellOverhead)
+  /** Returns the bytes that a packet takes on the line. */
+  protected lineBytes(skb: SkBuff): number {
+    const { overhead, cell, cellOverhead } = this.params
+    const bytes = Math.max(0, skb.len + overhead)
+    return cell === 0 ? bytes : Math.ceil(bytes / cell) * (cell + cellOverhead)
+  }
+
+  /** Returns when a packet leaves whose transmission has these bounds. */
+  protected leavesAt(_starts: number, ends: number): number {
+    return ends - this.params.burst * this.params.byteTime
+  }
 }
 
 export const rateKind: StageKind<RateSpec> = {

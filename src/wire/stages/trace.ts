@@ -17,7 +17,7 @@ import type { SkBuff } from '../../skb/sk-buff.ts'
 import type { StageKind } from '../spec/groups.ts'
 import { join, quote } from '../spec/print.ts'
 import { fromFile } from '../spec/resources.ts'
-import { type Impairment, impairment, type Wire, type WireEnv } from '../wire.ts'
+import { type Impairment, impairment, type QueueEnv, type Wire } from '../wire.ts'
 import { limitWords, printQueue, queueOf, queuePart, type WrittenQueue } from './disciplines.ts'
 import { type QueueParams, QueueWire } from './queue.ts'
 
@@ -52,7 +52,7 @@ class TraceWire extends QueueWire<TraceParams> implements Wire {
   #left = 0
   #retired = false
 
-  constructor(params: TraceParams, next: Wire, env: WireEnv) {
+  constructor(params: TraceParams, next: Wire, env: QueueEnv) {
     super(params, next, env)
     this.queue.byteTime = byteTime(params)
   }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../src/base/clock.ts'
-import { Line, wireLength } from '../../../src/lan/switch/line.ts'
+import { random } from '../../../src/base/random.ts'
+import { Line, wireLength } from '../../../src/lan/port/line.ts'
 import { SkBuffPool } from '../../../src/skb/pool.ts'
 import { SKB_GSO_TCPV4, SKB_GSO_UDP_L4, type SkBuff } from '../../../src/skb/sk-buff.ts'
 import { FakeClock } from '../../../src/testing/fake-clock.ts'
@@ -12,8 +13,10 @@ function setUp(speed: number, room = 16) {
   const delivered: [at: number, number: number][] = []
   let rooms = 0
   let number = 0
+  const dropped: [skb: SkBuff, why: string][] = []
   const line = new Line({
-    ...{ clock, speed, room },
+    ...{ clock, random: random(1), speed, room },
+    drop: (...drop) => dropped.push(drop),
     deliver: skb => {
       delivered.push([clock.now(), skb.bytes[skb.data] as number])
       skb.free()
@@ -25,11 +28,12 @@ function setUp(speed: number, room = 16) {
   function push(length = 1476): boolean {
     const skb = pool.alloc(length) as SkBuff
     skb.bytes[skb.put(length)] = number++
-    const taken = line.push(skb)
-    if (!taken) skb.free()
-    return taken
+    line.push(skb)
+    const refused = dropped.some(([other, why]) => other === skb && why === 'limit')
+    if (refused) skb.free()
+    return !refused
   }
-  return { clock, pool, line, push, delivered, rooms: () => rooms }
+  return { clock, pool, line, push, delivered, dropped, rooms: () => rooms }
 }
 
 describe('Line', () => {
@@ -75,14 +79,17 @@ describe('Line', () => {
     expect([line.length, line.full, rooms()]).toEqual([0, false, 1])
   })
 
-  test('purge hands over the queued frames', () => {
-    const { clock, push, line, pool, delivered } = setUp(10, 4)
-    for (let i = 0; i < 4; i++) push()
-    const given: SkBuff[] = []
-    line.purge(skb => given.push(skb))
-    for (const skb of given) skb.free()
+  test('a line that is closed drops the queued frames, and takes others afterwards', () => {
+    const { clock, push, line, pool, delivered, dropped } = setUp(10, 4)
+    for (let i = 0; i < 5; i++) push()
+    line.close()
+    for (const [skb] of dropped) skb.free()
+    expect([dropped.map(([, why]) => why), line.full, pool.out, clock.armed]).toEqual([
+      ...[new Array(4).fill('closed'), false, 0, 0],
+    ])
     clock.advance(NSEC_PER_SEC)
-    expect([given.length, delivered.length, pool.out, clock.armed]).toEqual([3, 1, 0, 0])
+    push()
+    expect([delivered.length, line.length]).toEqual([2, 0])
   })
 })
 
