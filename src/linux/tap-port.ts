@@ -205,7 +205,10 @@ export class TapPort implements Port {
     // A queued event may have the index that the interface had before it left and came back.
     if (this.#gone || this.#closed || link.ifindex !== this.#ifindex) return
     const before = this.#reported
-    this.#link = linkState(link, { ...this.#link, groupsCut: this.#groupsCut })
+    const now = linkState(link, { ...this.#link, groupsCut: this.#groupsCut })
+    // The event may be older than the modes that reportLists() has read, which then ends them.
+    const modes = this.#options.multicastList ? this.#link.flags & MODES : 0
+    this.#link = { ...now, flags: now.flags | modes }
     this.#reported = { ...this.#link, addresses: before.addresses, multicast: before.multicast }
     if (this.#options.multicastList) this.listEvent()
     reportLinkChanges(before, this.#reported, change => this.#listener(change))

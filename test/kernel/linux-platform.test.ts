@@ -13,7 +13,7 @@ import type { Native } from '../../src/linux/native.ts'
 import { LinuxPlatform } from '../../src/linux/platform.ts'
 import { getLink, type Link, RouteSocket } from '../../src/linux/rtnetlink.ts'
 import { allocNetdevMqs, etherSetup } from '../../src/netdev/alloc.ts'
-import { IFF_UP } from '../../src/netdev/if.ts'
+import { IFF_PROMISC, IFF_UP } from '../../src/netdev/if.ts'
 import { Net } from '../../src/netdev/net.ts'
 import { registerNetdev } from '../../src/netdev/register.ts'
 import { SkBuffPool } from '../../src/skb/pool.ts'
@@ -43,6 +43,32 @@ async function toldOf(changes: Partial<Link>, onTold: (close: () => void) => voi
 test('of several changes each is reported, up last', async () => {
   const flags = IFF_UP
   expect(await toldOf({ mtu: 1400, name: 'other', flags })).toEqual(['renamed', 'mtu', 'flags', 'up'])
+})
+
+test('an event that is older than the modes of an interface does not end them', async () => {
+  const own = new OwnNetns()
+  try {
+    const netns = own.add()
+    const native = own.at(netns)
+    await using platform = new LinuxPlatform(native)
+    using sock = RouteSocket.open(native)
+    const slots = new SkBuffPool({ large: 4, small: 4 }).openAccount(() => {})
+    const port = await platform.open({ name: 'tap0', queues: 1, features: 0, slots, multicastList: true })
+    const before = getLink(sock, { name: 'tap0' }) as Link
+    netns.ip('link add link tap0 address 02:07:07:07:07:07 type macvlan mode private')
+    netns.ip('link set macvlan0 up')
+    netns.ip('link set tap0 up')
+    port.listEvent()
+    port.reportLists()
+    expect(port.link.flags & IFF_PROMISC).toBe(IFF_PROMISC)
+    port.linkEvent(before)
+    expect(port.link.flags & IFF_PROMISC).toBe(IFF_PROMISC)
+    netns.ip('link del macvlan0')
+    port.reportLists()
+    expect(port.link.flags & IFF_PROMISC).toBe(0)
+  } finally {
+    own.remove()
+  }
 })
 
 test('nothing more is reported after the listener closes the port', async () => {
