@@ -90,7 +90,10 @@ test('a device that cannot be registered leaves no other, not even one that was 
   memory.platform.open = async spec => {
     const port = await open(spec)
     const apply = port.apply.bind(port)
-    port.apply = request => apply((requests.push(request), request))
+    port.apply = request => {
+      requests.push(request)
+      return apply(request)
+    }
     return port
   }
   const up = module.up({ register: { persist: true }, configure: devOpen })
