@@ -1,5 +1,6 @@
 /** The commands that query or change running vnets. Each loads its code only when it runs. */
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander'
+import { NSEC_PER_MSEC } from '../base/clock.ts'
 import { UsageError } from '../base/usage-error.ts'
 import type { ControlClient, FoundDevice } from '../control/index.ts'
 import { NLA_PAYLOAD_MAX } from '../netlink/index.ts'
@@ -7,7 +8,7 @@ import { captureCommands } from './capture-commands.ts'
 import { type ControlCommand, count, json, user } from './control-command.ts'
 import { commandHelp } from './help.ts'
 import type { Io } from './io.ts'
-import { wholeNumber } from './options.ts'
+import { time, wholeNumber } from './options.ts'
 
 /** Their heading in the help. */
 export const CONTROL_GROUP = 'Asking a running vnet:'
@@ -253,13 +254,10 @@ function written(argument: Argument): string {
   return argument.required ? word : `[${word}]`
 }
 
-/** Parses `1s`, `500ms`, `2m`, or `0.5` in seconds. Returns milliseconds. */
+/** Parses a time with its unit, in the range of setTimeout. Returns milliseconds. */
 function interval(text: string): number {
-  const [, digits, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(text) ?? []
-  const ms = Number(digits) * { ms: 1, s: 1000, m: 60_000 }[unit as 'ms' | 's' | 'm']
-  // The range of setTimeout.
-  if (!(ms >= 1 && ms <= 0x7fff_ffff)) throw new InvalidArgumentError('must be a time such as 1s, 500ms or 2m')
-  return ms
+  const rule = 'must be a time with its unit, such as 500ms, 1s or 2min'
+  return time(rule, NSEC_PER_MSEC, 0x7fff_ffff * NSEC_PER_MSEC)(text) / NSEC_PER_MSEC
 }
 
 /** Parses `0a0b`, `0a:0b` or `0x0a0b`. */

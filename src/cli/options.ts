@@ -1,5 +1,7 @@
 /** The options that every driver's command takes. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../base/clock.ts'
+import { parseDuration } from '../base/duration.ts'
 import { UsageError } from '../base/usage-error.ts'
 import type { Ring } from '../capture/ring-name.ts'
 import { getgrnam, getpwnam } from '../linux/libc.ts'
@@ -7,19 +9,19 @@ import { OVERFLOW_GID } from '../linux/uapi.ts'
 import { ETH_MAX_MTU, ETH_MIN_MTU, MAX_TAP_QUEUES } from '../netdev/if.ts'
 import { devValidName, isValidEtherAddr } from '../netdev/valid.ts'
 import { parseMac, parsePrefix } from '../packet/address.ts'
-import { parseDuration, parseSize } from '../wire/units.ts'
+import { parseSize } from '../wire/units.ts'
 
 /** The value of a bare --no-offload, which no interface can be called. */
 const EVERY = '/'
 /** The value of a bare --step. */
 const NEVER = '0s'
-/** The longest time to poll, us. */
-const BUSY_POLL_MAX = 1_000_000
+/** The longest time to poll, ns. */
+const BUSY_POLL_MAX = NSEC_PER_SEC
 /** The limit of libpcap and Wireshark. */
 const SNAPLEN_MAX = 262_144
-/** The time of a step, ns. */
-const STEP_MIN = 10_000_000
-const STEP_MAX = 3_600_000_000_000
+/** The shortest and the longest time of a step, ns. */
+const STEP_MIN = 10 * NSEC_PER_MSEC
+const STEP_MAX = 3600 * NSEC_PER_SEC
 /** As many as the names of a ring can tell apart; and a size that is worth a file. */
 const RING_FILES_MAX = 99_999
 const RING_BYTES_MIN = 64 * 1024
@@ -108,7 +110,7 @@ export function commonOptions(): Option[] {
       option(
         '--busy-poll <time>',
         'look for the next frame this long before sleeping, such as 50us; uses a CPU while there is traffic',
-        busyPoll,
+        time('must be 0us to 1000ms, such as 50us or 1ms', 0, BUSY_POLL_MAX),
       ),
       option('--down', 'leave the link down'),
       option('--keep-privileges', 'keep all capabilities once ready, for driver files that need them'),
@@ -175,7 +177,11 @@ export function captureFileOptions(): Option[] {
   return [
     option('--snaplen <n>', 'write the first N bytes of each frame (all)', wholeNumber(1, SNAPLEN_MAX)),
     option('--ring <nxsize>', 'begin another file after SIZE, and keep the last N: 10x100MB', ring),
-    option('--duration <time>', 'end the capture after this time, such as 30s', captureDuration),
+    option(
+      '--duration <time>',
+      'end the capture after this time, such as 30s',
+      time('must be a time with its unit, such as 500ms or 30s'),
+    ),
     option('--pcap', 'write classic pcap, without interfaces and dropped frames'),
     option('--tls-keys <file>', 'add the TLS keys that programs write to this file (SSLKEYLOGFILE)'),
   ]
@@ -247,18 +253,17 @@ function noOffload(text: string, before: CommonOptions['offload']): CommonOption
   return [...(before === true ? [] : before), ...text.split(',')]
 }
 
-function busyPoll(text: string): number {
-  const [, digits = '', unit = ''] = /^(\d+)(us|ms)$/.exec(text) ?? []
-  const us = Number(digits) * (unit === 'ms' ? 1000 : 1)
-  if (digits === '' || us > BUSY_POLL_MAX) throw new InvalidArgumentError('must be 0us to 1000ms, such as 50us or 1ms')
-  return us * 1000
+/** Returns a parser of times with their unit, from `min` to `max`, in ns. */
+export function time(rule: string, min = 1, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  return text => {
+    const ns = attempt(() => parseDuration(text)) ?? Number.NaN
+    if (!(ns >= min && ns <= max)) throw new InvalidArgumentError(rule)
+    return ns
+  }
 }
 
 function stepTime(text: string): number {
-  if (text === NEVER) return 0
-  const ns = attempt(() => parseDuration(text)) ?? 0
-  if (ns < STEP_MIN || ns > STEP_MAX) throw new InvalidArgumentError('must be 10ms to 3600s, such as --step=500ms')
-  return ns
+  return text === NEVER ? 0 : time('must be 10ms to 3600s, such as --step=500ms', STEP_MIN, STEP_MAX)(text)
 }
 
 function ring(text: string): Ring {
@@ -267,12 +272,6 @@ function ring(text: string): Ring {
   const bytes = attempt(() => parseSize(size)) ?? 0
   if (files >= 2 && files <= RING_FILES_MAX && bytes >= RING_BYTES_MIN) return { files, bytes }
   throw new InvalidArgumentError(`must be a number of files, from 2, and the size of each, from 64kB, such as 10x100MB`)
-}
-
-function captureDuration(text: string): number {
-  const ns = /[a-z]$/i.test(text) ? attempt(() => parseDuration(text)) : undefined
-  if (ns === undefined || ns === 0) throw new InvalidArgumentError('must be a time with its unit, such as 500ms or 30s')
-  return ns
 }
 
 /** Returns what `parse` does, undefined if that throws. */

@@ -10,7 +10,6 @@ import {
   Registry,
   type RegistryContentType,
 } from 'prom-client'
-import { NSEC_PER_SEC } from '../base/clock.ts'
 import { distinct } from '../base/printable.ts'
 import type { RuntimeInfo, StageReport } from '../control/index.ts'
 import { IFF_UP } from '../netdev/if.ts'
@@ -106,7 +105,6 @@ function addDevice({ device, stats, parts }: DeviceSnapshot, counter: Add, gauge
 
 /** What prom-client's default metrics have too is called as there. */
 function addRuntime(runtime: RuntimeInfo, labels: Labels, counter: Add, gauge: Add): void {
-  const seconds = (ns: number | undefined) => ns && ns / NSEC_PER_SEC
   const { cpuUser, cpuSystem, loopDelay } = runtime
   counter('process_cpu_seconds_total', 'CPU time of the vnet', labels, seconds(cpuUser + cpuSystem))
   counter('process_cpu_user_seconds_total', 'CPU time of the vnet in user mode', labels, seconds(cpuUser))
@@ -151,12 +149,16 @@ function addStages({ device, stages }: DeviceSnapshot, counter: Add, gauge: Add)
       counter('vnet_wire_drops_total', 'Packets that the stage dropped, by reason', { ...labels, reason }, packets)
     }
     const help = 'How much later than asked packets left the stage, by percentile'
-    for (const [percentile, ns] of [['50', late?.p50] as const, ['99', late?.p99] as const]) {
-      gauge('vnet_wire_late_seconds', help, { ...labels, percentile }, ns === undefined ? ns : ns / 1e9)
+    for (const [percentile, ms] of [['50', late?.p50] as const, ['99', late?.p99] as const]) {
+      gauge('vnet_wire_late_seconds', help, { ...labels, percentile }, seconds(ms))
     }
   }
 }
 
 function labelsOf({ name, netns = '' }: { readonly name: string; readonly netns?: string | undefined }) {
   return { device: name, netns }
+}
+
+function seconds(ms: number | undefined): number | undefined {
+  return ms && ms / 1000
 }

@@ -27,7 +27,7 @@ export interface StageReport {
   readonly corrupted: number
   readonly reordered: number
   readonly marked: number
-  /** How much later than asked its packets left, in ns; absent if it delays none. */
+  /** How much later than asked its packets left, in ms; absent if it delays none. */
   readonly late?: { readonly p50: number; readonly p99: number }
 }
 

@@ -37,12 +37,13 @@ export interface PingOptions<Dev extends AnyDevice = AnyDevice> {
    * device in that network, else the address that follows the device's own.
    */
   readonly to?: FrameAddress
-  /** Requests, one each `interval` (1 s); default 1. */
+  /** Requests; default 1. */
   readonly count?: number
+  /** Time from one request to the next, in ms or with a unit; default '1s'. */
   readonly interval?: number | string
   /** Bytes of data; default 56. */
   readonly size?: number
-  /** How long to wait for the last reply; default 10 s. */
+  /** How long to wait for the last reply, in ms or with a unit; default '10s'. */
   readonly timeout?: number | string
   /** The transmit queue of the requests. */
   readonly queue?: number
@@ -51,7 +52,7 @@ export interface PingOptions<Dev extends AnyDevice = AnyDevice> {
 export interface PingResult {
   readonly sent: number
   readonly received: number
-  /** Round trip times in ns, in the order of the replies. */
+  /** Round trip times in ms, in the order of the replies. */
   readonly rtts: readonly number[]
 }
 

@@ -1,4 +1,4 @@
-/** FakeClock: a Clock that stands still until a test moves it. */
+/** FakeClock: a Clock that stands still until a test moves it. All its times are in ns. */
 import type { Alarm, Clock } from '../base/clock.ts'
 
 export class FakeClock implements Clock {

@@ -9,7 +9,8 @@
  * no timer, no error in the log.
  */
 
-import { NSEC_PER_SEC } from '../base/clock.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../base/clock.ts'
+import { durationOf } from '../base/duration.ts'
 import { LOGLEVEL_ERR, LOGLEVEL_INFO, Log } from '../base/log.ts'
 import { random } from '../base/random.ts'
 import { functionPlace } from '../linux/function-place.ts'
@@ -27,7 +28,6 @@ import { print } from '../packet/print.ts'
 import { dropReasonName } from '../skb/drop-reason-name.ts'
 import { SkBuffPool } from '../skb/pool.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import { durationOf } from '../wire/units.ts'
 import { BedCapture, capturedFrames } from './bed-capture.ts'
 import { DATA_AT, memoryOf, refuse } from './bed-kernel.ts'
 import type {
@@ -166,7 +166,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
   transmitPcap(file: Uint8Array | string, options: { readonly dev?: Dev; readonly queue?: number } = {}): number {
     let frames = 0
     for (const { bytes, gap } of capturedFrames(file)) {
-      this.advance(gap)
+      this.#run(this.clock.now() + gap)
       this.transmit(bytes, options)
       frames++
     }
@@ -179,8 +179,8 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
   }
 
   /**
-   * Moves the clock by a number of ns, or by a time with its unit (`2s`, `10ms`). Timers,
-   * interrupts and polls run at their moments.
+   * Moves the clock by milliseconds, or by a time with its unit (`2s`, `50us`). Timers, interrupts
+   * and polls run at their moments.
    */
   advance(time: number | string): void {
     this.#run(this.clock.now() + durationOf(time))
@@ -338,7 +338,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
     const at = sent[sequence]
     if (identifier !== this.#ping.identifier || at === undefined) return
     delete sent[sequence]
-    rtts.push(this.clock.now() - at)
+    rtts.push((this.clock.now() - at) / NSEC_PER_MSEC)
   }
 
   /** Returns an address to ping from a stack. */

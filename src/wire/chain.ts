@@ -9,7 +9,7 @@
  * A change keeps every stage whose kind and ordinal stay (StageSet). A stage that is taken out
  * passes on what it holds as if it were still there.
  */
-import type { Clock } from '../base/clock.ts'
+import { type Clock, NSEC_PER_MSEC } from '../base/clock.ts'
 import type { DecisionLog, StageReport } from '../netdev/device-wire.ts'
 import type { FrameTap } from '../netdev/frame-tap.ts'
 import { skbGsoSegment } from '../netdev/gso.ts'
@@ -345,6 +345,10 @@ function reportOf({ stage, path, direction, impairment, held, stats, lateness }:
     ...{ stage, path, direction, words: impairment.words ?? stage, held },
     ...stats,
     drops: Object.fromEntries(stats.drops),
-    ...(lateness !== undefined && { late: { p50: lateness.quantile(0.5), p99: lateness.quantile(0.99) } }),
+    ...(lateness !== undefined && { late: { p50: inMs(lateness.quantile(0.5)), p99: inMs(lateness.quantile(0.99)) } }),
   }
+}
+
+function inMs(ns: number): number {
+  return ns / NSEC_PER_MSEC
 }

@@ -2,6 +2,7 @@
  * The grammar of a wire: groups with `|` between them, each of which is made of the words of
  * tc-netem(8) and some more, in any order. Each stage reads its own words (stages.ts).
  */
+import type { DurationOptions } from '../base/duration.ts'
 import { UsageError } from '../base/usage-error.ts'
 import type { WireResources } from '../netdev/device-wire.ts'
 import { Cursor, type Token, whole } from './spec/cursor.ts'
@@ -61,19 +62,21 @@ interface GroupWords {
 /**
  * Returns the stages that `words` describe, each with its own words. A preset has other stages in
  * each direction. Throws a UsageError of three lines: what is wrong, the words, and a caret under
- * the wrong one.
+ * the wrong one. Times without a unit are microseconds, like in tc(8), unless `options` refuses
+ * them.
  */
 export function parseWire(
   words: string,
   resources: WireResources = noResources,
   direction: Direction = 'ab',
+  options?: DurationOptions,
 ): Impairment[] {
-  return buildGroups(readWords(words, direction), resources)
+  return buildGroups(readWords(words, direction, options), resources)
 }
 
 /** Returns the groups of `words`; none if they are empty. Throws a UsageError. */
-export function readWords(words: string, direction: Direction): Group[] {
-  const c = new Cursor(words)
+export function readWords(words: string, direction: Direction, options?: DurationOptions): Group[] {
+  const c = new Cursor(words, options)
   if (c.peek() === undefined) return []
   const groups = readGroups(c, direction)
   if (c.peek() !== undefined) throw c.error("a ')' without its '('")

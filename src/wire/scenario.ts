@@ -2,11 +2,11 @@
  * A scenario: changes of a wire at set times. It is an async function that waits for its moments
  * with `at`, or a list of steps (a YAML file, `--scenario`).
  */
-import type { Clock } from '../base/clock.ts'
+import { type Clock, NSEC_PER_MSEC } from '../base/clock.ts'
+import { durationOf } from '../base/duration.ts'
 import type { ScenarioList, ScenarioStep } from '../netdev/device-wire.ts'
-import { parseDuration } from './units.ts'
 
-/** Passed to a scenario. Times are strings with a unit (`10s`), or ns. */
+/** Passed to a scenario. Times are in milliseconds, or have a unit (`10s`). */
 export interface ScenarioTimes {
   /** Aborted when the scenario is to end. */
   readonly signal: AbortSignal
@@ -32,8 +32,8 @@ export async function runScenario(clock: Clock, scenario: Scenario, signal?: Abo
   try {
     await scenario({
       signal: end.signal,
-      at: time => until(start + nsOf(time)),
-      after: time => until(clock.now() + nsOf(time)),
+      at: time => until(start + durationOf(time)),
+      after: time => until(clock.now() + durationOf(time)),
     })
   } catch (error) {
     if (!end.signal.aborted) throw error
@@ -48,17 +48,13 @@ export function scenarioOf<T>({ steps, repeat }: ScenarioList<T>, take: (step: S
   return async ({ at }) => {
     for (let round = 0; ; round++) {
       for (const step of steps) {
-        await at(round * (repeat ?? 0) + step.at)
+        await at((round * (repeat ?? 0) + step.at) / NSEC_PER_MSEC)
         take(step)
       }
       if (repeat === undefined) return
-      await at((round + 1) * repeat)
+      await at(((round + 1) * repeat) / NSEC_PER_MSEC)
     }
   }
-}
-
-function nsOf(time: string | number): number {
-  return typeof time === 'number' ? time : parseDuration(time)
 }
 
 function wait(clock: Clock, moment: number, signal: AbortSignal): Promise<void> {

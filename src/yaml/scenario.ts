@@ -9,14 +9,14 @@
  *       carrier: on
  */
 import { LineCounter } from 'yaml'
+import { parseDuration } from '../base/duration.ts'
 import { FileError, UsageError } from '../base/usage-error.ts'
 import type { ScenarioList, ScenarioStep } from '../netdev/device-wire.ts'
 import { parseYaml } from './parse.ts'
 import { Problems } from './problems.ts'
 import { about, anyText, either, flag, list, object, string, type TypeOf, words } from './schema.ts'
 
-const UNITS: Readonly<Record<string, number>> = { ms: 1e6, s: 1e9, min: 60e9, m: 60e9, h: 3600e9 }
-const time = string('a time with its unit, such as 10s', { pattern: '^[0-9]+(\\.[0-9]+)?(ms|s|m|min|h)$' })
+const time = string('a time with its unit, such as 10s', { pattern: '^[0-9]+(\\.[0-9]+)?(us|ms|s|min|h)$' })
 
 const step = object(
   {
@@ -50,7 +50,7 @@ export function parseScenario<T>(
   if (steps === undefined || steps.length === 0) throw new FileError(`${name}: it has no steps`)
   const path = isList(value) ? '' : 'steps'
   const parsed = steps.map((each, i) => parseStep(each, `${path}[${i}]`, problems, parse))
-  const round = repeat === undefined ? undefined : nsOf(repeat)
+  const round = repeat === undefined ? undefined : parseDuration(repeat)
   for (const [i, { at }] of parsed.entries()) {
     if (i > 0 && at < (parsed[i - 1] as ScenarioStep<T>).at) {
       problems.add(`${path}[${i}].at`, 'it is before the step above: sort the steps by their times')
@@ -83,7 +83,7 @@ function parseStep<T>(
     problems.add(path, 'it changes nothing: add wire or carrier')
   }
   return {
-    at: nsOf(at),
+    at: parseDuration(at),
     ...{ ab: stagesOf(ab, 'ab', ab === wire ? 'wire' : 'wire-ab') },
     ...{ ba: stagesOf(ba, 'ba', ba === wire ? 'wire' : 'wire-ba') },
     ...(carrier !== undefined && { carrier: carrier === true || carrier === 'on' }),
@@ -92,9 +92,4 @@ function parseStep<T>(
 
 function isList<T>(value: readonly T[] | object | undefined): value is readonly T[] {
   return Array.isArray(value)
-}
-
-function nsOf(text: string): number {
-  const [, number, unit = ''] = /^([0-9.]+)([a-z]+)$/.exec(text) ?? []
-  return Math.round(Number(number) * (UNITS[unit] ?? 0))
 }

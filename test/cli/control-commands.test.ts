@@ -163,7 +163,7 @@ describe('show', () => {
     vnet({ [GET_PARAM]: none, [GET_PARTS]: none, [GET_SCENARIO]: () => [started, step] })
     vi.spyOn(Date, 'now').mockReturnValue(1_800_000_012_300)
     const { stdout } = await runMain('show', 'sn0')
-    expect(stdout).toMatch(/^ {2}scenario at +12\.3 s after its start, repeats every 60 s\n {2}at 1\.5 s +wire off$/m)
+    expect(stdout).toMatch(/^ {2}scenario at +12\.3s after its start, repeats every 60s\n {2}at 1\.5s +wire off$/m)
     const { scenario } = JSON.parse((await runMain('show', 'sn0', '--json')).stdout)
     const steps = [{ at: 1500, text: 'wire off' }]
     expect(scenario).toEqual({ file: 'a.yaml', started: 1_800_000_000_000, repeat: 60_000, steps })

@@ -21,7 +21,7 @@ const wire: WireInfo = {
   words: { ab: 'loss 10% | delay 5ms', ba: '' },
   stages: [
     stage({ in: 100, out: 90, dropped: 10, drops: { loss: 7, limit: 3 } }),
-    stage({ stage: 'delay', in: 90, out: 88, held: 2, reordered: 4, late: { p50: 41_000, p99: 180_499 } }),
+    stage({ stage: 'delay', in: 90, out: 88, held: 2, reordered: 4, late: { p50: 0.041, p99: 0.180_499 } }),
   ],
 }
 
@@ -37,12 +37,12 @@ red/a ba: off
 })
 
 test('lateness of a millisecond or more is in ms, and that of a stage without packets is -', () => {
-  const late = { p50: 1_250_000, p99: 46_137_344 }
+  const late = { p50: 1.25, p99: 46.137_344 }
   const lines = wireTable('a', { ...wire, stages: [stage({ out: 1, late }), stage({ stage: 'delay', late })] }).split(
     '\n',
   )
   expect(lines.slice(3, 5).map(line => line.split(/ {2,}/).slice(-2))).toEqual([
-    ['1.3ms', '46.1ms'],
+    ['1.25ms', '46.1ms'],
     ['-', '-'],
   ])
 })

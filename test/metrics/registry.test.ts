@@ -13,7 +13,7 @@ const fields = Object.fromEntries(linkStats64Fields.map((field, i) => [field, i 
 const row = { ...fields, requeues: 101, txTimeouts: 102, groMerged: 103, made: 104 }
 const stage: StageReport = {
   ...{ stage: 'loss', path: 'match then ', direction: 'ab', words: '', in: 9, out: 8, held: 1, dropped: 1 },
-  ...{ drops: { limit: 1 }, duplicated: 2, corrupted: 3, reordered: 4, marked: 5, late: { p50: 1000, p99: 2e9 } },
+  ...{ drops: { limit: 1 }, duplicated: 2, corrupted: 3, reordered: 4, marked: 5, late: { p50: 0.001, p99: 2000 } },
 }
 const parts = [
   { kind: 'queue', name: 'tx 0', length: 3, state: 'stopped' },
@@ -44,9 +44,9 @@ function device(name: string, netns?: string): DeviceSnapshot {
 
 const runtime: RuntimeInfo = {
   time: 0,
-  ...{ loopActive: 1e9, loopIdle: 2e9, cpuUser: 3e9, cpuSystem: 4e9, poolUsed: 31, poolCapacity: 32 },
-  loopDelay: { min: 1e6, mean: 2e6, max: 3e6, stddev: 4e6, p50: 5e6, p90: 6e6, p99: 7e6 },
-  gc: [{ kind: 'minor', count: 5, time: 6e6 }],
+  ...{ loopActive: 1000, loopIdle: 2000, cpuUser: 3000, cpuSystem: 4000, poolUsed: 31, poolCapacity: 32 },
+  loopDelay: { min: 1, mean: 2, max: 3, stddev: 4, p50: 5, p90: 6, p99: 7 },
+  gc: [{ kind: 'minor', count: 5, time: 6 }],
   ...{ heapTotal: 21, heapUsed: 22, external: 23, arrayBuffers: 24, resident: 25 },
 }
 const whole: Snapshot = {

@@ -81,11 +81,11 @@ const frame = udpFrame({ from: '198.18.0.1', to: '198.18.0.9' })
 describe('ping', () => {
   test('a driver with a delay, twice for each ping, is pinged at its pace without waiting', async () => {
     await using bed = await testBed(mirror, { delay: 5 })
-    expect(bed.ping({ to: '198.18.0.9' })).toEqual({ sent: 1, received: 1, rtts: [10 * NSEC_PER_MSEC] })
+    expect(bed.ping({ to: '198.18.0.9' })).toEqual({ sent: 1, received: 1, rtts: [10] })
     expect(bed.clock.now()).toBe(10 * NSEC_PER_MSEC)
     bed.params.delay = 1000
     const { received, rtts } = bed.ping({ count: 3, interval: '3s' })
-    expect([received, ...rtts]).toEqual([3, 2 * NSEC_PER_SEC, 2 * NSEC_PER_SEC, 2 * NSEC_PER_SEC])
+    expect([received, ...rtts]).toEqual([3, 2000, 2000, 2000])
     expect(bed.balance()).toEqual({ in: 8, made: 0, out: 8, dropped: 0, held: 0 })
   })
 
@@ -105,8 +105,8 @@ describe('ping', () => {
   test('the kernels at both ends of a cable resolve and answer each other', async () => {
     await using bed = await testBed(cable, { wireAb: 'delay 3ms' }, { args: ['a', 'b'] })
     const [a, b] = bed.devices
-    expect(bed.ping()).toEqual({ sent: 1, received: 1, rtts: [6 * NSEC_PER_MSEC] })
-    expect(bed.ping({ from: b, to: '198.18.0.1' }).rtts).toEqual([3 * NSEC_PER_MSEC])
+    expect(bed.ping()).toEqual({ sent: 1, received: 1, rtts: [6] })
+    expect(bed.ping({ from: b, to: '198.18.0.1' }).rtts).toEqual([3])
     expect([bed.stats(a).txPackets, bed.stats(b).rxPackets]).toEqual([3, 3])
     await devClose(b as NetDevice)
     expect(bed.ping({ timeout: '1s' })).toEqual({ sent: 1, received: 0, rtts: [] })
@@ -155,9 +155,9 @@ describe('frames and time', () => {
     await using bed = await testBed(mirror, { delay: 5 })
     bed.transmit(frame)
     expect(bed.balance()).toMatchObject({ in: 1, held: 1 })
-    bed.advance('4999us')
+    bed.advance(4.999)
     expect(bed.received).toHaveLength(0)
-    bed.advance(1000)
+    bed.advance('1us')
     expect(bed.received.map(({ bytes }) => [...bytes.subarray(26, 34)])).toEqual([[198, 18, 0, 9, 198, 18, 0, 1]])
   })
 

@@ -27,7 +27,7 @@ function tappedChains(received: (skb: SkBuff, ba: Chain) => void) {
   const ab = chain('ab', { push: skb => received(skb, ba) })
   ba.setTaps(tap, undefined)
   ab.setTaps(undefined, tap)
-  ab.set([delay(1_000_000)])
+  ab.set([delay('1ms')])
   ab.push(pool.alloc(60) as SkBuff)
   return { pool, clock, tap, sent }
 }

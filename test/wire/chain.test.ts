@@ -67,9 +67,9 @@ function chainOf(options: { small?: number; reserve?: number } = {}) {
 
 describe('Chain.set', () => {
   test('an impairment that throws leaves the stages as they were', () => {
-    const wire = makeWire([delay(1000), match(all, [lossEvery(2)])])
+    const wire = makeWire([delay('1us'), match(all, [lossEvery(2)])])
     wire.send(2)
-    const set = () => wire.chain.set([match(all, [lossEvery(3), delay(5)]), delay(7), failing])
+    const set = () => wire.chain.set([match(all, [lossEvery(3), delay('5ns')]), delay('7ns'), failing])
     expect(set).toThrow('cannot be made')
     expect(wire.chain.report().map(({ stage, words }) => [stage, words])).toEqual([
       ['delay', 'delay 1us'],
@@ -91,7 +91,7 @@ describe('Chain.set', () => {
   })
 
   test('the same match again keeps the stages in its branches', () => {
-    const same = match(all, [delay(1000)])
+    const same = match(all, [delay('1us')])
     const wire = makeWire([same])
     wire.send(1)
     wire.chain.set([same, loss(0)])
@@ -139,13 +139,13 @@ describe('Chain.set', () => {
   test('a change in the middle of a change holds', () => {
     const changing: Impairment = next => ({
       push: skb => {
-        wire.chain.set([loss(0), delay(10)])
+        wire.chain.set([loss(0), delay('10ns')])
         next.push(skb)
       },
     })
     const wire = makeWire([hold(), changing])
     wire.send(2)
-    wire.chain.set([delay(5)])
+    wire.chain.set([delay('5ns')])
     wire.send(1)
     wire.advance(100)
     expect(wire.received.map(({ id }) => id).sort()).toEqual([1, 2, 3])
@@ -153,7 +153,7 @@ describe('Chain.set', () => {
   })
 
   test('after the end nothing changes', () => {
-    const wire = makeWire([delay(1000)])
+    const wire = makeWire([delay('1us')])
     wire.chain.close()
     wire.chain.set([beating({ count: 0, closed: 0 })])
     wire.send(1)
@@ -172,10 +172,10 @@ describe('Chain.set', () => {
   test('limits that change again and again take the memory of one', () => {
     const { chain, pool } = chainOf({ small: 10, reserve: 1000 })
     const limit = () => ({ packets: 100 })
-    for (let i = 0; i < 20; i++) chain.set([delay(10, { limit: limit() }), loss(i / 100)])
+    for (let i = 0; i < 20; i++) chain.set([delay('10ns', { limit: limit() }), loss(i / 100)])
     expect(pool.small.count).toBe(110)
     const shared = limit()
-    chain.set([delay(10, { limit: shared }), rate(1e6, { limit: shared }), delay(1, { limit: limit() })])
+    chain.set([delay('10ns', { limit: shared }), rate(1e6, { limit: shared }), delay('1ns', { limit: limit() })])
     expect(pool.small.count).toBe(210)
     chain.close()
   })
@@ -183,7 +183,7 @@ describe('Chain.set', () => {
 
 test('a chain without stages is idle when the last packet of those taken out has left', () => {
   const { chain, clock, send, received, idle } = chainOf()
-  chain.set([delay(1000), delay(1000)])
+  chain.set([delay('1us'), delay('1us')])
   send(2)
   chain.set([])
   send()
@@ -210,7 +210,7 @@ test('close drops what stages hold, also those taken out that push it on', () =>
       throw new Error('cannot close')
     },
   })
-  const later = delay(1000)
+  const later = delay('1us')
   const wire = makeWire([pushing, broken, later])
   wire.send(2)
   wire.chain.set([later])
@@ -223,13 +223,13 @@ test('close drops what stages hold, also those taken out that push it on', () =>
 
 const stages = fc.array(
   fc.constantFrom<() => Impairment>(
-    () => delay(3000),
-    () => delay(500, { limit: { packets: 1000 } }),
+    () => delay('3us'),
+    () => delay('500ns', { limit: { packets: 1000 } }),
     () => rate(1e9),
     () => corrupt(0.5),
     () => loss(0),
     () => hold(),
-    () => match((_, at) => at % 3 === 0, [delay(700)], [rate(1e9), hold()]),
+    () => match((_, at) => at % 3 === 0, [delay('700ns')], [rate(1e9), hold()]),
   ),
   { maxLength: 5 },
 )

@@ -26,6 +26,7 @@ const MS = NSEC_PER_MSEC
 // Stages.
 
 const share = fc.constantFrom(0, 0.01, 0.3, 0.9, 1)
+/** ns */
 const time = fc.constantFrom(0, 1, 1000, 0.3 * MS, 2 * MS, 20 * MS)
 const limit: fc.Arbitrary<LimitSpec> = fc.constantFrom<LimitSpec>(
   ...[
@@ -39,7 +40,7 @@ const limit: fc.Arbitrary<LimitSpec> = fc.constantFrom<LimitSpec>(
 )
 const queue: fc.Arbitrary<QueueKind> = fc.oneof(
   fc.constantFrom<QueueKind>('tail', 'head'),
-  fc.boolean().map(ecn => wire.codel({ target: MS, interval: 5 * MS, ecn })),
+  fc.boolean().map(ecn => wire.codel({ target: 1, interval: 5, ecn })),
   fc.boolean().map(ecn => wire.red({ min: 2000, weight: 0.2, probability: 0.5, ecn })),
 )
 const distribution = fc.constantFrom('uniform' as const, 'normal' as const, 'pareto' as const, 'paretonormal' as const)
@@ -47,13 +48,13 @@ const odd: wire.WireFilter = (bytes, at, length) => ((bytes[at + length - 1] as 
 
 /** Made once: a delay with correlation computes for a while. */
 const DELAYS = (['uniform', 'normal', 'pareto', 'paretonormal'] as const).flatMap(table => [
-  wire.delay(MS, { jitter: MS, correlation: 0.25, distribution: table }),
-  wire.delay(MS, { jitter: 10, distribution: table, reorder: { share: 0.5, gap: 2 }, limit: { packets: 20 } }),
-  wire.delay(20 * MS, { jitter: 20 * MS, distribution: table, reorder: { share: 0.1, correlation: 0.5 } }),
+  wire.delay(1, { jitter: 1, correlation: 0.25, distribution: table }),
+  wire.delay(1, { jitter: '10ns', distribution: table, reorder: { share: 0.5, gap: 2 }, limit: { packets: 20 } }),
+  wire.delay(20, { jitter: 20, distribution: table, reorder: { share: 0.1, correlation: 0.5 } }),
 ])
 
 const leaf: fc.Arbitrary<Impairment> = fc.oneof(
-  fc.tuple(time, limit).map(([ns, spec]) => wire.delay(ns, { limit: spec })),
+  fc.tuple(time, limit).map(([ns, spec]) => wire.delay(ns / MS, { limit: spec })),
   fc.constantFrom(...DELAYS),
   fc.tuple(share, fc.boolean()).map(([p, ecn]) => wire.loss(p, { correlation: p / 2, ecn })),
   fc.constantFrom(wire.loss(0.2, { burst: 3 }), wire.lossEvery(3), wire.lossState({ p13: 0.2, p31: 0.5 })),
@@ -70,10 +71,10 @@ const leaf: fc.Arbitrary<Impairment> = fc.oneof(
     .map(([spec, kind]) => wire.rate(1e7, { overhead: 8, cell: 48, cellOverhead: 5, limit: spec, queue: kind })),
   fc
     .tuple(time, fc.nat(3), limit)
-    .map(([ns, packets, spec]) => wire.slot({ min: ns, max: 2 * ns, packets, limit: spec })),
+    .map(([ns, packets, spec]) => wire.slot({ min: ns / MS, max: (2 * ns) / MS, packets, limit: spec })),
   fc
     .tuple(distribution, limit)
-    .map(([table, spec]) => wire.slot({ distribution: table, delay: MS, jitter: MS, bytes: 3000, limit: spec })),
+    .map(([table, spec]) => wire.slot({ distribution: table, delay: 1, jitter: 1, bytes: 3000, limit: spec })),
   fc
     .tuple(fc.constantFrom([1], [0, 0, 3, 7], [40]), fc.boolean(), limit, queue)
     .map(([times, once, spec, kind]) => wire.trace(times, { once, limit: spec, queue: kind })),
@@ -82,8 +83,8 @@ const leaf: fc.Arbitrary<Impairment> = fc.oneof(
   limit.map(spec => wire.hold({ limit: spec })),
   fc
     .tuple(
-      fc.constantFrom<wire.FaultAction>('drop', 'duplicate', 'corrupt', 'reset', { delay: MS }),
-      fc.constantFrom<wire.FaultWhen>({ first: 2 }, { nth: 3 }, { every: 2 }, { every: 1, after: MS }),
+      fc.constantFrom<wire.FaultAction>('drop', 'duplicate', 'corrupt', 'reset', { delay: 1 }),
+      fc.constantFrom<wire.FaultWhen>({ first: 2 }, { nth: 3 }, { every: 2 }, { every: 1, after: 1 }),
       fc.boolean(),
     )
     .map(([action, when, filtered]) => wire.fault(action, filtered ? odd : undefined, when)),

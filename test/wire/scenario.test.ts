@@ -23,7 +23,7 @@ test('a scenario continues at the times that it waits for', async () => {
   const ended = runScenario(clock, async ({ at, after }) => {
     await at('2s')
     times.push(clock.now() / NSEC_PER_SEC)
-    await after('3s')
+    await after(3000)
     times.push(clock.now() / NSEC_PER_SEC)
     await at('1s')
     times.push(clock.now() / NSEC_PER_SEC)

@@ -37,7 +37,7 @@ test('a packet that was handed on to a stage that holds it survives an exception
     next.push(skb)
     fail()
   })
-  const wire = makeWire([passing, delay(1000)])
+  const wire = makeWire([passing, delay('1us')])
   wire.send(1)
   expect(wire.conserved()).toMatchObject({ dropped: 0, held: 1 })
   wire.advance(1000)
@@ -86,7 +86,7 @@ test('an exception of one packet does not cost another that the stage handed on 
     }
     if (env.hold(skb)) kept = skb
   })
-  const wire = makeWire([oneBehind, delay(1000)])
+  const wire = makeWire([oneBehind, delay('1us')])
   wire.send(4)
   wire.advance(1000)
   expect(wire.received.map(({ id }) => id)).toEqual([1, 3])
@@ -111,7 +111,7 @@ test('an exception in an alarm of a stage is reported, and other alarms ring', (
     env.clock.alarm(fail).at(10)
     return next
   }
-  const wire = makeWire([arming, delay(100)])
+  const wire = makeWire([arming, delay('100ns')])
   wire.send(1)
   wire.advance(100)
   expect([wire.failures, wire.received.length]).toEqual([['alarm: Error: broken'], 1])
@@ -147,7 +147,7 @@ test('a copy has the packet id of the original and is counted; without memory th
     next.push(skb)
     if (copy !== undefined) next.push(copy)
   })
-  const wire = makeWire([doubling, delay(1000)], { small: 3, large: 0, log: true })
+  const wire = makeWire([doubling, delay('1us')], { small: 3, large: 0, log: true })
   wire.send(2)
   wire.advance(1000)
   expect(wire.received.map(({ id }) => id)).toEqual([1, 1, 2])
@@ -187,7 +187,7 @@ test('frames that the stages of both directions make have different numbers', ()
 })
 
 test('a frame that finds no small slot is held in a large one while half of them are free', () => {
-  const wire = makeWire([delay(1000)], { small: 4, large: 4 })
+  const wire = makeWire([delay('1us')], { small: 4, large: 4 })
   wire.send(8)
   expect(wire.chain.report()).toMatchObject([{ held: 6, drops: { memory: 2 } }])
 })

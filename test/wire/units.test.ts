@@ -1,16 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { rate } from '../../src/wire/stages/rate.ts'
-import {
-  formatDuration,
-  formatRate,
-  formatShare,
-  formatSize,
-  parseDuration,
-  parseRate,
-  parseShare,
-  parseSize,
-} from '../../src/wire/units.ts'
+import { formatRate, formatShare, formatSize, parseRate, parseShare, parseSize } from '../../src/wire/units.ts'
 import { SEED, scaled } from '../support/scale.ts'
 
 test('a rate is in bits per second, or in bytes per second with bps, as in tc', () => {
@@ -30,7 +21,6 @@ test('a number with an unknown unit is refused', () => {
   expect(() => parseRate('0')).toThrow("'0' is not a rate")
   expect(() => parseSize('10ms')).toThrow("'10ms' is not a size: a number of bytes, or one with kb, mb or gb")
   expect(() => parseSize('-1')).toThrow("'-1' is not a size")
-  expect(() => parseDuration('5mbit')).toThrow("'5mbit' is not a duration")
   expect(() => parseShare('101%')).toThrow("'101%' is not a percentage from 0% to 100%")
 })
 
@@ -38,7 +28,6 @@ test('a number that is too large is refused, and never infinite', () => {
   const huge = '9'.repeat(400)
   expect(() => parseRate('1e999mbit')).toThrow("'1e999mbit' is not a rate")
   expect(() => parseSize(`${huge}kb`)).toThrow('is not a size')
-  expect(() => parseDuration(`${huge}s`)).toThrow('is not a duration')
   expect(() => rate(Number.POSITIVE_INFINITY)).toThrow('rate Infinity: it must be more than 0 and finite')
   expect(() => rate('1mbit', { burst: Number.POSITIVE_INFINITY })).toThrow('Infinity is not a size in bytes')
 })
@@ -47,14 +36,9 @@ test('a share is a percentage, with or without its sign, as in tc', () => {
   expect(['1%', '1', '0.01%', '100', '.5%', '1e-4%'].map(parseShare)).toEqual([0.01, 0.01, 0.0001, 1, 0.005, 1e-6])
 })
 
-test('a time without a unit is in microseconds, as in tc', () => {
-  expect(['20ms', '20', '1.5s', '7ns', '3msecs'].map(parseDuration)).toEqual([20e6, 20e3, 1.5e9, 7, 3e6])
-})
-
 test('what is formatted is parsed to the same number', () => {
   const numbers = [0, 1, 999, 1000, 1500, 1_234_567, 20e6, 1024, 65536, 1024 ** 2, 1_000_000_001, 86_400e9]
   for (const n of numbers) {
-    expect(parseDuration(formatDuration(n))).toBe(n)
     expect(parseSize(formatSize(n))).toBe(n)
     if (n !== 0) expect(parseRate(formatRate(n))).toBe(n)
   }
@@ -62,7 +46,6 @@ test('what is formatted is parsed to the same number', () => {
   fc.assert(
     fc.property(any, n => {
       fc.pre(Number.isFinite(n))
-      expect(parseDuration(formatDuration(n))).toBe(n)
       expect(parseSize(formatSize(n))).toBe(n)
       if (n !== 0) expect(parseRate(formatRate(n))).toBe(n)
     }),

@@ -1,5 +1,7 @@
 /** The commands that query once and print the reply: list, show, param, trigger, ioctl, echo. */
 
+import { NSEC_PER_MSEC } from '../../base/clock.ts'
+import { formatDuration } from '../../base/duration.ts'
 import { EOPNOTSUPP, VnetError } from '../../base/errno.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { supported } from '../../control/client/supported.ts'
@@ -81,9 +83,14 @@ function params(client: ControlClient, device: FoundDevice): Promise<DriverParam
 
 /** Returns a line for how far a scenario is, and one for each step. */
 function scenarioRows({ started, repeat, steps }: ScenarioInfo): string[][] {
-  const now = started === undefined ? 'not started' : `${((Date.now() - started) / 1000).toFixed(1)} s after its start`
-  const rounds = repeat === undefined ? '' : `, repeats every ${repeat / 1000} s`
-  return [['  scenario at', `${now}${rounds}`], ...steps.map(({ at, text }) => [`  at ${at / 1000} s`, text])]
+  const elapsed =
+    started === undefined ? undefined : formatDuration((Date.now() - started) * NSEC_PER_MSEC, { digits: 3 })
+  const now = elapsed === undefined ? 'not started' : `${elapsed} after its start`
+  const rounds = repeat === undefined ? '' : `, repeats every ${formatDuration(repeat * NSEC_PER_MSEC)}`
+  return [
+    ['  scenario at', `${now}${rounds}`],
+    ...steps.map(({ at, text }) => [`  at ${formatDuration(at * NSEC_PER_MSEC)}`, text]),
+  ]
 }
 
 /** Returns `3 of 256, stopped, 17`: frames in the part, its state, how often it was used. */

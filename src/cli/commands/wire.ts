@@ -1,5 +1,7 @@
 /** `vnet wire`: shows the stages of the wires of an interface, or replaces them. */
 
+import { NSEC_PER_MSEC } from '../../base/clock.ts'
+import { formatDuration } from '../../base/duration.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import type { ControlClient, FoundDevice, StageReport, WireDirection, WireInfo } from '../../control/index.ts'
 import { align } from '../align.ts'
@@ -15,9 +17,6 @@ interface WireOptions extends AskOptions {
   /** The interval between two rounds, ms. */
   readonly watch?: number
 }
-
-const NSEC_PER_USEC = 1000
-const NSEC_PER_MSEC = 1_000_000
 
 /** Shows the wires of the interface `name`, or replaces their stages if there are words. */
 export async function wire(name: string, words: string | undefined, options: WireOptions, io: Io): Promise<number> {
@@ -107,7 +106,6 @@ function rate(stage: StageReport | undefined, before: WireInfo | undefined, seco
   return packets < 0 ? '-' : `${Math.round(packets / seconds)}`
 }
 
-function duration(ns: number | undefined): string {
-  if (ns === undefined) return '-'
-  return ns < NSEC_PER_MSEC ? `${Math.round(ns / NSEC_PER_USEC)}us` : `${(ns / NSEC_PER_MSEC).toFixed(1)}ms`
+function duration(ms: number | undefined): string {
+  return ms === undefined ? '-' : formatDuration(ms * NSEC_PER_MSEC, { digits: 3 })
 }

@@ -49,6 +49,7 @@ import {
   type IoctlResult,
   type PartInfo,
   type RuntimeInfo,
+  runtimeInfo,
   type ScenarioInfo,
   type SegmentInfo,
   type SetWireOptions,
@@ -163,8 +164,7 @@ export class ControlClient {
 
   /** Returns the resources that a vnet uses: event loop, garbage collection, memory, CPU time. */
   async runtime(vnet: string): Promise<RuntimeInfo> {
-    const { time, runtime } = await this.#one(vnet, commands.getRuntime, {})
-    return { time, ...runtime }
+    return runtimeInfo(await this.#one(vnet, commands.getRuntime, {}))
   }
 
   /**

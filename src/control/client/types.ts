@@ -195,10 +195,32 @@ export type StationInfo = Entry<'station'>
 /** A part of a device; of a kind that this client does not know, `part-kind N`. */
 export type PartInfo = Reply<typeof commands.getParts.reply>['part']
 
-/** What the program of a vnet uses. Times are in ns, memory in bytes. */
+/** The resources that a vnet uses. Times are in ms, memory in bytes. */
 export type RuntimeInfo = Reply<typeof commands.getRuntime.reply>['runtime'] & {
   /** When it was read, in milliseconds since 1970. */
   readonly time: number
+}
+
+type RuntimeReply = Reply<typeof commands.getRuntime.reply>
+
+/** Decodes a message, whose times are in ns. */
+export function runtimeInfo({ time, runtime }: RuntimeReply): RuntimeInfo {
+  const { loopActive, loopIdle, loopDelay, gc, cpuUser, cpuSystem, ...rest } = runtime
+  const delays = Object.entries(loopDelay ?? {}).map(([name, ns]) => [name, inMs(ns)])
+  return {
+    ...rest,
+    time,
+    loopActive: inMs(loopActive),
+    loopIdle: inMs(loopIdle),
+    ...(loopDelay && { loopDelay: Object.fromEntries(delays) as typeof loopDelay }),
+    gc: gc.map(pause => ({ ...pause, time: inMs(pause.time) })),
+    cpuUser: inMs(cpuUser),
+    cpuSystem: inMs(cpuSystem),
+  }
+}
+
+function inMs(ns: number): number {
+  return ns / NSEC_PER_MSEC
 }
 
 type Counts = Readonly<Record<string, number>>
@@ -265,15 +287,15 @@ export function wireInfo(replies: readonly WireReply[]): WireInfo {
 /** From the messages of a dump: that of the scenario, then those of its steps. */
 export function scenarioInfo(replies: readonly Reply<typeof commands.getScenario.reply>[]): ScenarioInfo {
   const { file = '', started, repeat } = replies[0]?.scenario ?? {}
-  const steps = replies.flatMap(({ step }) => (step === undefined ? [] : { ...step, at: step.at / NSEC_PER_MSEC }))
-  return { file, started, repeat: repeat && repeat / NSEC_PER_MSEC, steps }
+  const steps = replies.flatMap(({ step }) => (step === undefined ? [] : { ...step, at: inMs(step.at) }))
+  return { file, started, repeat: repeat && inMs(repeat), steps }
 }
 
 function stageReport({ drops, lateP50: p50, lateP99: p99, ...rest }: StageReply): StageReport {
   return {
     ...rest,
     drops: Object.fromEntries(drops.map(({ reason, packets }) => [reason, packets])),
-    ...(p50 !== undefined && p99 !== undefined && { late: { p50, p99 } }),
+    ...(p50 !== undefined && p99 !== undefined && { late: { p50: inMs(p50), p99: inMs(p99) } }),
   }
 }
 

@@ -71,7 +71,10 @@ function stageWords({ stage, path, words, drops, late, direction, ...rest }: Sta
     ...{ stage: wireText(stage), path: wireText(path), words: wireText(words) },
     direction: direction as DeviceWire['direction'],
     drops: Object.entries(drops).map(([reason, packets]) => ({ reason: wireText(reason), packets })),
-    ...(late !== undefined && { lateP50: late.p50, lateP99: late.p99 }),
+    ...(late !== undefined && {
+      lateP50: Math.round(late.p50 * NSEC_PER_MSEC),
+      lateP99: Math.round(late.p99 * NSEC_PER_MSEC),
+    }),
   }
 }
 

@@ -1,5 +1,4 @@
 /** 3. A ring: frames that stay for a while. */
-import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import { devClose, devOpen } from '../../netdev/register.ts'
 import { udpFrame } from '../../testing/frames.ts'
 import type { TestBed } from '../../testing/test-bed.ts'
@@ -45,14 +44,14 @@ export const exercise: Exercise = {
         const { armed } = made.clock
         transmit(made, 1)
         const isArmed = made.clock.armed > armed
-        made.advance((DELAY - 1) * NSEC_PER_MSEC)
+        made.advance(DELAY - 1)
         const dropped = counts(made.drops())
         verify(numbers(made) === 'none', {
           seen: `with --delay ${DELAY} a frame came back after less than ${DELAY} ms`,
           expected: `it stays in the ring for ${DELAY} ms`,
           read,
         })
-        made.advance(NSEC_PER_MSEC)
+        made.advance(1)
         const alarm = !isArmed
           ? 'no alarm was armed'
           : made.clock.armed > armed
@@ -71,9 +70,9 @@ export const exercise: Exercise = {
       async run({ bed }) {
         const made = await bed(PARAMS)
         transmit(made, 1)
-        made.advance(6 * NSEC_PER_MSEC)
+        made.advance(6)
         transmit(made, 2, 2)
-        made.advance(4 * NSEC_PER_MSEC)
+        made.advance(4)
         const read = 'Keep a frame'
         verify(made.received.length > 0, {
           seen: `frames were sent at 0 and 6 ms, and none was back at ${DELAY} ms`,
@@ -86,14 +85,14 @@ export const exercise: Exercise = {
           read,
         })
         transmit(made, 1, 4)
-        made.advance((DELAY - 1) * NSEC_PER_MSEC)
+        made.advance(DELAY - 1)
         verify(made.received.length === 3, {
           seen: `a frame was sent at ${DELAY} ms, and came back before ${2 * DELAY} ms`,
           expected:
             'the delay of each first frame: alarm.at(ns) takes a time of dev.net.clock.now(), as mod_timer does',
           read,
         })
-        made.advance(NSEC_PER_MSEC)
+        made.advance(1)
         verify(numbers(made) === '1, 2, 3, 4', {
           seen: 'a frame that was sent after the alarm had rung never came back',
           expected: 'the alarm is armed again: busy ends when it rings',
@@ -129,7 +128,7 @@ export const exercise: Exercise = {
           read,
         })
         // What a ring leaves behind is another check.
-        made.advance(10 * DELAY * NSEC_PER_MSEC)
+        made.advance(10 * DELAY)
       },
     },
     {
@@ -139,7 +138,7 @@ export const exercise: Exercise = {
       async run({ bed }) {
         const made = await bed(PARAMS)
         transmit(made, 2 * SLOTS + 2)
-        made.advance(10 * DELAY * NSEC_PER_MSEC)
+        made.advance(10 * DELAY)
         const { length } = made.received
         verify(length === 2 * SLOTS + 2, {
           seen: `of ${2 * SLOTS + 2} frames ${length} came back${made.dev.tx[0]?.stopped ? '; the queue is still stopped' : ''}`,
@@ -188,7 +187,7 @@ export const exercise: Exercise = {
         await devClose(made.dev)
         await devOpen(made.dev)
         transmit(made, 1, 9)
-        made.advance(DELAY * NSEC_PER_MSEC)
+        made.advance(DELAY)
         const stopped = made.dev.tx[0]?.stopped === true
         verify(numbers(made) === '9', {
           seen: `down and up again, then a frame: ${stopped ? 'the queue is still stopped' : 'it never came back'}`,

@@ -1,5 +1,4 @@
 /** 8. Several queues: flows that do not wait for each other. */
-import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import { devClose, devOpen } from '../../netdev/register.ts'
 import type { Ring } from '../../skb/ring.ts'
 import type { TestBedOptions } from '../../testing/bed-options.ts'
@@ -145,7 +144,7 @@ export const exercise: Exercise = {
           expected: 'woken: its ring has room',
           read,
         })
-        made.advance(DELAY * NSEC_PER_MSEC)
+        made.advance(DELAY)
         verify(stoppedOf(made) === 'none', { seen: `later, still stopped: ${stoppedOf(made)}`, expected: 'none', read })
       },
     },

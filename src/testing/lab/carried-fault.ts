@@ -2,7 +2,6 @@
 import type { WireResources } from '../../netdev/device-wire.ts'
 import { fault } from '../../wire/stages/fault.ts'
 import type { Impairment } from '../../wire/wire.ts'
-import { checkTimes } from './bare-times.ts'
 import type { FaultSpec } from './protocol.ts'
 
 interface Waiting {
@@ -23,9 +22,6 @@ export class CarriedFault {
    */
   constructor(ordinal: number, { action, filter, when, hits }: FaultSpec, resources: WireResources) {
     this.#hits = new Int32Array(hits)
-    for (const time of [typeof action === 'object' && action.delay, when.after]) {
-      if (typeof time === 'string') checkTimes(`delay ${time}`)
-    }
     const matches = filter === undefined ? undefined : resources.filter(filter)
     const made = fault(action, matches, when, () => this.#onHit())
     // Each is a kind of its own, so that another fault added or removed does not change its count.

@@ -75,8 +75,8 @@ export class History {
       for (const counter of STAGE_COUNTERS) counters[`${counter} ${name}`] = stage[counter]
       raise(most, `wire ${name}`, stage.held)
       if (stage.late === undefined) continue
-      levels[`p50 ${name}`] = stage.late.p50 / 1e9
-      levels[`p99 ${name}`] = stage.late.p99 / 1e9
+      levels[`p50 ${name}`] = stage.late.p50 / 1000
+      levels[`p99 ${name}`] = stage.late.p99 / 1000
     }
     wire.add(time, counters, levels)
   }

@@ -2,8 +2,9 @@
  * The words of a wire as tokens, and the Cursor from which their readers take them. Tokens are
  * words, quoted texts, `(`, `)` and `|`.
  */
+import { type DurationOptions, parseDuration } from '../../base/duration.ts'
 import { UsageError } from '../../base/usage-error.ts'
-import { parseDuration, parseShare } from '../units.ts'
+import { parseShare } from '../units.ts'
 import { pointing, type Span, wordsError } from './error.ts'
 import { quote } from './print.ts'
 
@@ -38,10 +39,13 @@ export class Cursor {
   /** The number of branches around this place. */
   depth = 0
   readonly #tokens: readonly Token[]
+  readonly #options: DurationOptions
   #at = 0
 
-  constructor(words: string) {
+  /** By default times without a unit are microseconds. */
+  constructor(words: string, options: DurationOptions = { bareUs: true }) {
     this.words = words
+    this.#options = options
     this.#tokens = tokensOf(words)
   }
 
@@ -93,7 +97,12 @@ export class Cursor {
   }
 
   duration(missing: string): number {
-    return this.value(missing, parseDuration)
+    return this.value(missing, text => parseDuration(text, this.#options))
+  }
+
+  /** Reads a duration if there is a number here. */
+  optionalDuration(absent: number): number {
+    return this.atNumber ? this.duration('') : absent
   }
 
   share(missing: string): number {

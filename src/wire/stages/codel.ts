@@ -3,22 +3,31 @@
  * whole `interval` drops one, and then the next ones in ever shorter times, interval / sqrt(count),
  * until a packet has waited less. The names are those of the RFC's pseudocode (sec. 5).
  */
+import { NSEC_PER_MSEC } from '../../base/clock.ts'
+import { durationOf, formatDuration } from '../../base/duration.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { join } from '../spec/print.ts'
-import { durationOf, formatDuration } from '../units.ts'
 import { markCe } from './ecn.ts'
 import type { Discipline, DisciplineKind, PacketQueue, QueueSpec } from './queue.ts'
 
+/** The defaults of RFC 8289, ns. */
+const TARGET = 5 * NSEC_PER_MSEC
+const INTERVAL = 100 * NSEC_PER_MSEC
+
 export interface CodelOptions {
-  /** The wait that a queue may keep up: 5ms. ns, or with a unit. */
+  /** The wait that a queue may keep up, in ms or with a unit; default 5ms. */
   readonly target?: number | string
-  /** How long it may exceed it: 100ms, the longest usual round trip. ns, or with a unit. */
+  /**
+   * How long the wait may exceed `target`: the longest usual round trip, in ms or with a unit;
+   * default 100ms.
+   */
   readonly interval?: number | string
   /** Marks packets that are capable of ECN in place of dropping them. */
   readonly ecn?: boolean
 }
 
 interface CodelParams {
+  /** ns */
   readonly target: number
   readonly interval: number
   readonly ecn: boolean
@@ -124,13 +133,18 @@ export const codelKind: DisciplineKind<CodelSpec> = {
       ...[interval !== undefined && `interval ${formatDuration(interval)}`, ecn && 'ecn'],
     ])
   },
-  build: codel,
+  build: ({ target = TARGET, interval = INTERVAL, ecn }) => queueOf({ target, interval, ecn }),
+}
+
+function queueOf(params: CodelParams): QueueSpec {
+  return { kind: 'codel', params, make: queue => new Codel(params, queue) }
 }
 
 /** Returns CoDel as the queue of a rate or a trace. */
-export function codel({ ecn = false, ...options }: CodelOptions = {}): QueueSpec {
-  const target = durationOf(options.target ?? 5e6)
-  const interval = durationOf(options.interval ?? 100e6)
-  const params: CodelParams = { target, interval, ecn }
-  return { kind: 'codel', params, make: queue => new Codel(params, queue) }
+export function codel({ ecn = false, target, interval }: CodelOptions = {}): QueueSpec {
+  return queueOf({
+    target: target === undefined ? TARGET : durationOf(target),
+    interval: interval === undefined ? INTERVAL : durationOf(interval),
+    ecn,
+  })
 }

@@ -2,12 +2,13 @@
  * delay: packets leave some time after they came. With jitter each packet draws its own delay, but
  * order is kept: a packet waits for those before it. Only `reorder` lets packets overtake others.
  */
+import { durationOf, formatDuration } from '../../base/duration.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { type Cursor, whole } from '../spec/cursor.ts'
 import { type StageKind, stageOf } from '../spec/groups.ts'
 import { join, trimmed } from '../spec/print.ts'
-import { durationOf, formatDuration, formatShare, parseDuration, parseShare, shareOf } from '../units.ts'
+import { formatShare, parseShare, shareOf } from '../units.ts'
 import { type Impairment, impairment, type LimitSpec, StageWire, type Wire, type WireEnv } from '../wire.ts'
 import { CorrelatedEvents, CorrelatedUniform, copulaFor } from './correlated.ts'
 import { DelayQueue } from './delay-queue.ts'
@@ -21,7 +22,7 @@ import {
 } from './distribution.ts'
 
 export interface DelayOptions {
-  /** The spread of the delays: '5ms', or ns. What it means depends on the distribution. */
+  /** The spread of the delays, in ms or with a unit. What it means depends on the distribution. */
   readonly jitter?: number | string
   /** The correlation coefficient of the delays of successive packets: '25%', or 0.25. */
   readonly correlation?: number | string
@@ -144,7 +145,7 @@ export const delayKind: StageKind<DelaySpec> = {
   read(c) {
     const time = c.duration('delay needs a time: delay 20ms')
     const jitters = c.atNumber
-    const jitter = c.optional(parseDuration, 0)
+    const jitter = c.optionalDuration(0)
     const correlation = jitters ? c.optional(parseShare, 0) : 0
     const word = c.peek()
     if (!c.takes('distribution')) return { time, jitter, correlation, distribution: 'uniform' }
@@ -153,7 +154,9 @@ export const delayKind: StageKind<DelaySpec> = {
   },
   print({ time, jitter, correlation, distribution, reorder }) {
     const isUniform = distribution === 'uniform'
-    const times = [time, ...(jitter !== 0 || correlation !== 0 || !isUniform ? [jitter] : [])].map(formatDuration)
+    const times = [time, ...(jitter !== 0 || correlation !== 0 || !isUniform ? [jitter] : [])].map(ns =>
+      formatDuration(ns),
+    )
     return join([
       ...['delay', ...times, correlation !== 0 && formatShare(correlation)],
       !isUniform && `distribution ${printDistribution(distribution)}`,
@@ -179,10 +182,11 @@ function readReorder(c: Cursor): ReorderSpec {
 }
 
 /**
- * Returns an impairment that delays every packet: '20ms', or ns. With `jitter` each packet draws
- * its delay from the distribution. Delays below zero are 0. A packet that draws an earlier moment
- * than the packet before it leaves right behind that one. A delay alone passes GSO frames whole.
- * Packets that go ahead of others by `reorder` are counted as reordered. Throws a UsageError.
+ * Returns an impairment that delays every packet, by a time in ms or with a unit: '20ms'. With
+ * `jitter` each packet draws its delay from the distribution. Delays below zero are 0. A packet
+ * that draws an earlier moment than the packet before it leaves right after that packet. A delay
+ * alone passes GSO frames whole. Packets that go ahead of others by `reorder` are counted as
+ * reordered. Throws a UsageError.
  */
 export function delay(time: number | string, options: DelayOptions = {}): Impairment {
   const { distribution = 'uniform', reorder, limit } = options

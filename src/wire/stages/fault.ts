@@ -2,20 +2,20 @@
  * Faults hit exactly the packets that a test means. The packets that a filter matches are counted,
  * and the count selects: `drop(filter, { nth: 3 })` drops the third.
  */
+import { durationOf, formatDuration } from '../../base/duration.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { type Cursor, whole } from '../spec/cursor.ts'
 import type { StageKind } from '../spec/groups.ts'
 import { join, quoted } from '../spec/print.ts'
-import { durationOf, formatDuration } from '../units.ts'
 import { type Impairment, impairment, StageWire, type Wire, type WireEnv, type WireFilter } from '../wire.ts'
 import { flipBit } from './corrupt.ts'
 import { DelayQueue } from './delay-queue.ts'
 import { sendResets, tcpHeaderOf } from './tcp-reset.ts'
 
 /**
- * Which of the matching packets are hit: the first N, the Nth or every Nth. With `after` ('2s', or
- * ns) packets count from that time on; time 0 is the first packet of all, whether it matches or
+ * Which of the matching packets are hit: the first N, the Nth or every Nth. With `after` (in ms, or
+ * '2s') packets count from that time on; time 0 is the first packet of all, whether it matches or
  * not.
  */
 export interface FaultWhen {
@@ -25,7 +25,7 @@ export interface FaultWhen {
   readonly after?: number | string
 }
 
-/** `delay` lets later packets overtake; `corrupt` flips one bit. */
+/** `delay` (in ms, or '50ms') lets later packets overtake; `corrupt` flips one bit. */
 export type FaultAction = 'drop' | 'duplicate' | 'corrupt' | 'reset' | { readonly delay: number | string }
 
 interface FaultSpec {

@@ -3,13 +3,14 @@
  * is acquired for the first packet that waits, `min` to `max` after it came; what a slot has no
  * room for waits for the next one, `min` to `max` later. (tc-netem(8), slot)
  */
+import { durationOf, formatDuration } from '../../base/duration.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { type Cursor, whole } from '../spec/cursor.ts'
 import { type StageKind, stageOf } from '../spec/groups.ts'
 import { join } from '../spec/print.ts'
-import { durationOf, formatDuration, formatSize, parseDuration, parseSize, sizeOf } from '../units.ts'
+import { formatSize, parseSize, sizeOf } from '../units.ts'
 import { type Impairment, impairment, type LimitSpec, type Wire } from '../wire.ts'
 import {
   type Distribution,
@@ -22,7 +23,7 @@ import {
 import { type QueueParams, QueueWire, queueParams } from './queue.ts'
 
 export interface SlotOptions {
-  /** Times from slot to slot, ns or with a unit; `max` is `min` by default. */
+  /** Times from slot to slot, in ms or with a unit; `max` is `min` by default. */
   readonly min?: number | string
   readonly max?: number | string
   /** In place of min and max: times of this distribution, with this mean and deviation. */
@@ -115,7 +116,7 @@ export const slotKind: StageKind<SlotSpec> = {
     }
     const min = c.duration('slot needs a time: slot 10ms')
     const place = c.peek()
-    const max = c.optional(parseDuration, min)
+    const max = c.optionalDuration(min)
     if (max < min) throw c.error('the longest time of a slot is shorter than its shortest', place)
     return { min, max, ...readRoom(c) }
   },
@@ -171,7 +172,7 @@ export function slot(options: SlotOptions): Impairment {
     return stageOf(slotKind, { min: 0, max: 0, distribution, packets, bytes }, { limit })
   }
   const min = durationOf(options.min ?? 0)
-  const max = durationOf(options.max ?? min)
+  const max = options.max === undefined ? min : durationOf(options.max)
   if (max < min) throw new UsageError(`slot: ${options.min} to ${options.max}: 0 <= min <= max is needed`)
   return stageOf(slotKind, { min, max, packets, bytes }, { limit })
 }

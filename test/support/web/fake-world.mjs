@@ -181,7 +181,7 @@ export class FakeWorld {
         .map(word => {
           const stage = word.split(' ')[0] ?? ''
           const dropped = stage === 'loss' ? Math.round(frames / 100) : 0
-          const late = stage === 'delay' ? { late: { p50: 61_440 + (this.time % 8192), p99: 851_968 } } : {}
+          const late = stage === 'delay' ? { late: { p50: 0.06 + (this.time % 8) / 1000, p99: 0.85 } } : {}
           return {
             ...{ stage, path: '', direction, words: word, in: frames, out: frames - dropped - counters.held, dropped },
             ...{ held: counters.held, drops: dropped > 0 ? { loss: dropped } : {}, duplicated: 0, corrupted: 0 },

@@ -81,7 +81,7 @@ describe('history of all devices', () => {
 describe('history of a wire', () => {
   it('keeps what each stage did to packets, what it holds, and how late they left in seconds', () => {
     const history = new History()
-    const delay = { stage: 'delay', direction: 'ba', path: 'match then ', late: { p50: 2000, p99: 5e6 } }
+    const delay = { stage: 'delay', direction: 'ba', path: 'match then ', late: { p50: 0.002, p99: 5 } }
     history.receive(wire(0, 'a', stage({}), stage(delay)))
     history.receive(wire(1, 'a', stage({ dropped: 3, duplicated: 1 }), stage({ ...delay, held: 7 })))
     const samples = history.wire('a')!

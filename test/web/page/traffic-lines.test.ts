@@ -97,7 +97,7 @@ describe('the plots', () => {
   })
 
   it('show what each stage of a wire did, and how much later than asked packets left', () => {
-    const late = { p50: 1000, p99: 2_000_000 }
+    const late = { p50: 0.001, p99: 2 }
     const messages = [
       wire(0, { stage: 'loss', path: 'match then ' }, { stage: 'delay', direction: 'ba', late }),
       wire(1, { stage: 'loss', path: 'match then ', dropped: 3 }, { stage: 'delay', direction: 'ba', late }),

@@ -127,7 +127,7 @@ test('any text is either stages or an error of three lines with carets under a p
 test.each([
   // [words, the first line, the text over the carets; empty behind the last word]
   ['delay', 'delay needs a time: delay 20ms', ''],
-  ['delay fast', "'fast' is not a duration: a number with ns, us, ms or s", 'fast'],
+  ['delay fast', "'fast' is not a duration: a number with us, ms, s, min or h", 'fast'],
   ['delay 20ms 5ms 25% 7', "'7' is one number too many", '7'],
   [
     'delay 20ms distribution normal',

@@ -119,16 +119,16 @@ test('only a delay alone passes GSO frames whole', () => {
 
 test('a delay prints its words', () => {
   const reorder = { share: 0.25, correlation: 0.5, gap: 5 }
-  const options = { jitter: 5 * MS, correlation: 0.25, distribution: 'normal', reorder } as const
-  expect(delay(20 * MS, options).words).toBe('delay 20ms 5ms 25% distribution normal reorder 25% 50% gap 5')
+  const options = { jitter: 5, correlation: 0.25, distribution: 'normal', reorder } as const
+  expect(delay(20, options).words).toBe('delay 20ms 5ms 25% distribution normal reorder 25% 50% gap 5')
   expect(delay('20ms').words).toBe('delay 20ms')
 })
 
 test.each([
-  [() => delay(-1), '-1 is not a duration in ns'],
-  [() => delay('20 parsecs'), "'20 parsecs' is not a duration: a number with ns, us, ms or s"],
-  [() => delay(1, { correlation: 2 }), '2 is not a share from 0 to 1'],
-  [() => delay(1, { reorder: { share: 1, gap: 0 } }), 'gap 0: it must be a whole number, at least 1'],
+  [() => delay(-1), '-1 is not a duration in ms'],
+  [() => delay('20 parsecs'), "'20 parsecs' is not a duration: a number with us, ms, s, min or h"],
+  [() => delay('1ns', { correlation: 2 }), '2 is not a share from 0 to 1'],
+  [() => delay('1ns', { reorder: { share: 1, gap: 0 } }), 'gap 0: it must be a whole number, at least 1'],
   [() => delay(0, { reorder: { share: 1 } }), 'reorder needs a delay above zero'],
 ])('delay refuses wrong numbers in one line', (make, message) => {
   expect(make).toThrow(new UsageError(message))

@@ -10,6 +10,7 @@ import { testWires } from '../../support/wire.ts'
 const makeWire = testWires()
 const PACKETS = either(1_000_000, 10_000)
 
+const MS = 1_000_000
 const TIME = 100_000_000
 const JITTER = 10_000_000
 /** Between packets: longer than any delay, so that none waits for the one before it. */
@@ -78,14 +79,14 @@ describe.each(distributions)('jitter of %s', (_, distribution) => {
   }
 
   test('has the distribution that was asked', () => {
-    const ns = delays(delay(TIME, { jitter: JITTER, distribution }))
+    const ns = delays(delay(TIME / MS, { jitter: JITTER / MS, distribution }))
     expectLawOf(ns)
     const { r } = successive(ns, mean, variance)
     expect(Math.abs(r)).toBeLessThan(DEVIATIONS / Math.sqrt(PACKETS))
   })
 
   test.each([0.25, 0.5, 0.9])('has the correlation %d between successive delays, and keeps its distribution', rho => {
-    const ns = delays(delay(TIME, { jitter: JITTER, distribution, correlation: rho }))
+    const ns = delays(delay(TIME / MS, { jitter: JITTER / MS, distribution, correlation: rho }))
     const { r, deviation } = successive(ns, mean, variance)
     expectNear(r, rho, deviation, 'correlation')
     // Delays that lie this far apart are independent: 0.92^120 is 5e-5.
@@ -95,7 +96,7 @@ describe.each(distributions)('jitter of %s', (_, distribution) => {
 })
 
 test('normal jitter is normal by the formula, within what a table of 4096 numbers can be', () => {
-  const ns = delays(delay(TIME, { jitter: JITTER, distribution: 'normal' }))
+  const ns = delays(delay(TIME / MS, { jitter: JITTER / MS, distribution: 'normal' }))
   const cdf = (x: number) => normalCdf((x - TIME) / JITTER)
   expectDistribution(
     ns,
@@ -107,7 +108,7 @@ test('normal jitter is normal by the formula, within what a table of 4096 number
 
 test('jitter of more than the delay is cut at zero, and keeps the correlation of what is left', () => {
   const time = 5_000_000
-  const ns = delays(delay(time, { jitter: JITTER, distribution: 'normal', correlation: 0.5 }))
+  const ns = delays(delay(time / MS, { jitter: JITTER / MS, distribution: 'normal', correlation: 0.5 }))
   const table = Float64Array.from(tableOf('normal') as Int16Array, t => Math.max(0, time + (JITTER * t) / TABLE_FACTOR))
   const mean = table.reduce((sum, x) => sum + x, 0) / table.length
   const variance = table.reduce((sum, x) => sum + (x - mean) ** 2, 0) / table.length
@@ -144,7 +145,7 @@ describe('reorder', () => {
   }
 
   test.each([0.05, 0.25, 0.6])('of a share of %d has the density of RFC 5236 that follows from it', share => {
-    const places = displacements(delay(45_000, { reorder: { share } }))
+    const places = displacements(delay('45us', { reorder: { share } }))
     const counts = new Array(2 * HELD + 1).fill(0)
     // A displacement depends on the packets up to HELD before and behind: those apart do not.
     for (let i = HELD; i < PACKETS - HELD; i += 2 * HELD + 1) counts[places[i] + HELD]++
@@ -159,7 +160,7 @@ describe('reorder', () => {
     [1, 10],
     [0.5, 2],
   ])('of a share of %d with gap %i sends as many packets ahead as it must', (share, gap) => {
-    const wire = makeWire([delay(45_000, { reorder: { share, gap } })], {
+    const wire = makeWire([delay('45us', { reorder: { share, gap } })], {
       seed: SEED,
       poison: false,
       receive: () => {},
@@ -174,8 +175,8 @@ describe('reorder', () => {
 
   test('with a correlation keeps its share', () => {
     const [share, correlation] = [0.2, 0.5]
-    const places = displacements(delay(45_000, { reorder: { share, correlation } }))
-    const wire = makeWire([delay(45_000, { reorder: { share, correlation } })], {
+    const places = displacements(delay('45us', { reorder: { share, correlation } }))
+    const wire = makeWire([delay('45us', { reorder: { share, correlation } })], {
       ...{ seed: SEED, log: true, poison: false, receive: () => {} },
     })
     wire.send(PACKETS, EVERY)

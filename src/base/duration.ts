@@ -1,0 +1,56 @@
+/**
+ * Durations. A text has a number and a unit: 50us, 1.5ms, 10s, 2min, 1h. A number that a user
+ * passes is in milliseconds. Inside the program durations are in nanoseconds, like Clock.
+ */
+import { formatQuantity, parseQuantity, type Units } from './quantity.ts'
+import { UsageError } from './usage-error.ts'
+
+/** Nanoseconds, by the names of tc(8); minutes and hours are vnet's. */
+const UNITS: Units = {
+  ns: 1,
+  nsec: 1,
+  nsecs: 1,
+  us: 1e3,
+  usec: 1e3,
+  usecs: 1e3,
+  ms: 1e6,
+  msec: 1e6,
+  msecs: 1e6,
+  s: 1e9,
+  sec: 1e9,
+  secs: 1e9,
+  min: 60e9,
+  h: 3600e9,
+}
+const NS_PER_MS = 1e6
+
+export interface DurationOptions {
+  /** True takes a number without a unit as microseconds, like tc(8). Otherwise only 0 has none. */
+  readonly bareUs?: boolean | undefined
+}
+
+/** Returns a duration in ns: `20ms`, `1.5s`, `0`. Throws a UsageError of one line. */
+export function parseDuration(text: string, { bareUs = false }: DurationOptions = {}): number {
+  const ns = parseQuantity(text, UNITS, bareUs ? UNITS.us : 0)
+  if (ns === undefined) throw new UsageError(`'${text}' is not a duration: a number with us, ms, s, min or h`)
+  if (ns === 0 && Number(text) > 0) {
+    throw new UsageError(`the time '${text}' has no unit: write ${text}ms, or ${text}us as tc takes it`)
+  }
+  return Math.round(ns)
+}
+
+/** Returns a duration in ns of a number of milliseconds, or of a text with a unit. */
+export function durationOf(value: number | string): number {
+  if (typeof value === 'string') return parseDuration(value)
+  if (!(value >= 0 && value < Number.POSITIVE_INFINITY)) throw new UsageError(`${value} is not a duration in ms`)
+  return Math.round(value * NS_PER_MS)
+}
+
+/**
+ * Returns the text of a duration in ns, in the largest unit that leaves a short number: `1.5ms`. It
+ * is parsed as the same number, unless it is rounded to `digits`.
+ */
+export function formatDuration(ns: number, { digits }: { readonly digits?: number } = {}): string {
+  const rounded = digits === undefined ? ns : Number(ns.toPrecision(digits))
+  return formatQuantity(rounded, ['s', 'ms', 'us'], UNITS) ?? `${rounded}ns`
+}
