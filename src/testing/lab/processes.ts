@@ -11,13 +11,15 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  readSync,
   realpathSync,
-  statSync,
 } from 'node:fs'
 
 /** The most scans of /proc, and the most scans before the processes found so far are killed. */
 const ROUNDS = 100
 const STOPS = 20
+/** Bytes of /proc/PID/stat that hold the name, of at most 64 bytes, the state and the parent. */
+const STAT_BYTES = 128
 /** States of a process that has ended: a zombie, or dead. */
 const ENDED = /[ZX]/
 
@@ -116,9 +118,10 @@ function hasOwnNumbers(): boolean {
 function scan(): { readonly running: Map<number, Status>; readonly ended: readonly number[] } {
   const running = new Map<number, Status>()
   const ended: number[] = []
+  const into = Buffer.alloc(STAT_BYTES)
   for (const pid of readdirSync('/proc').map(Number)) {
     if (!(pid > 0) || pid === process.pid) continue
-    const status = statusOf(pid)
+    const status = statusOf(pid, into)
     if (status === undefined || ENDED.test(status.state)) ended.push(pid)
     else running.set(pid, status)
   }
@@ -132,19 +135,28 @@ function addDescendants(running: ReadonlyMap<number, Status>, found: Set<number>
   for (const pid of found) for (const child of children.get(pid) ?? []) found.add(child)
 }
 
-/** Returns undefined for a process that does not exist. */
-function statusOf(pid: number): Status | undefined {
-  const stat = attempt(() => readFileSync(`/proc/${pid}/stat`, 'latin1'))
+/**
+ * Returns undefined for a process that does not exist. Reads through `into`, because readFileSync
+ * of every process allocates so much that most of a scan is garbage collection.
+ */
+function statusOf(pid: number, into = Buffer.alloc(STAT_BYTES)): Status | undefined {
+  const stat = attempt(() => {
+    const fd = openSync(`/proc/${pid}/stat`, constants.O_RDONLY)
+    try {
+      return into.toString('latin1', 0, readSync(fd, into))
+    } finally {
+      closeSync(fd)
+    }
+  })
   // The name of the program, in parentheses, may contain anything.
   const [state, parent] = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? []
   return state === undefined ? undefined : { state, parent: Number(parent) }
 }
 
 function inNamespaces(nsfds: readonly number[]): (pid: number) => boolean {
-  const key = ({ dev, ino }: { readonly dev: number; readonly ino: number }) => `${dev}:${ino}`
-  const known = new Set(nsfds.map(nsfd => key(fstatSync(nsfd))))
+  const known = new Set(nsfds.map(nsfd => `net:[${fstatSync(nsfd).ino}]`))
   if (known.size === 0) return () => false
-  return pid => attempt(() => known.has(key(statSync(`/proc/${pid}/ns/net`)))) === true
+  return pid => attempt(() => known.has(readlinkSync(`/proc/${pid}/ns/net`))) === true
 }
 
 /**
@@ -153,12 +165,12 @@ function inNamespaces(nsfds: readonly number[]): (pid: number) => boolean {
  */
 function mountsFrom(directory: string): (pid: number) => boolean {
   const origin = attempt(() => originOf(directory))
-  const own = statSync('/proc/self/ns/mnt').ino
+  const own = readlinkSync('/proc/self/ns/mnt')
   if (origin === undefined) return () => false
   return pid =>
     attempt(() => {
       // Most processes share the mounts of this one, which has none of its own labs.
-      if (statSync(`/proc/${pid}/ns/mnt`).ino === own) return false
+      if (readlinkSync(`/proc/${pid}/ns/mnt`) === own) return false
       return mountsOf(pid).some(({ device, root, at }) => {
         return device === origin.device && root.startsWith(`${origin.root}/`) && at.startsWith('/etc/')
       })
