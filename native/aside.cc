@@ -1,7 +1,6 @@
 #include "aside.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 
 #include "args.h"
 #include "environment.h"
+#include "thread.h"
 
 namespace vnet {
 
@@ -64,17 +64,7 @@ int Asides::start(AsideCall* call) {
     delete earlier;
     return true;
   });
-  // The thread blocks all signals, so that the same threads as before receive them.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_attr_t attributes;
-  ::pthread_attr_init(&attributes);
-  ::pthread_attr_setstacksize(&attributes, kStackBytes);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  const int error = ::pthread_create(&call->thread, &attributes, run, call);
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  ::pthread_attr_destroy(&attributes);
+  const int error = startThread(&call->thread, kStackBytes, run, call);
   if (error == 0) running_.push_back(call);
   else delete call;
   return -error;

@@ -21,6 +21,7 @@
 #include "args.h"
 #include "environment.h"
 #include "rx-action.h"
+#include "thread.h"
 
 namespace vnet {
 
@@ -142,7 +143,6 @@ class Watch {
   ~Watch();
 
   int begin(napi_env env);
-  bool startThread();
   void stop();
   static void onEnvironmentEnd(napi_async_cleanup_hook_handle, void* data);
   static void onClosed(uv_handle_t* handle);
@@ -249,7 +249,8 @@ int Watch::begin(napi_env env) {
   uv_unref(reinterpret_cast<uv_handle_t*>(check_));
   uv_prepare_start(prepare_, onPrepare);
   uv_check_start(check_, onCheck);
-  if (!startThread()) {
+  running_ = startThread(&thread_, kStackBytes, thread, this) == 0;
+  if (!running_) {
     stop();
     return -EAGAIN;
   }
@@ -264,21 +265,6 @@ Watch::~Watch() {
   std::free(check_);
   // Last: without its hook, the environment may end.
   if (hook_ != nullptr) napi_remove_async_cleanup_hook(hook_);
-}
-
-/** The thread blocks all signals, so that those of the process go to the threads that had them. */
-bool Watch::startThread() {
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_attr_t attributes;
-  ::pthread_attr_init(&attributes);
-  ::pthread_attr_setstacksize(&attributes, kStackBytes);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  running_ = ::pthread_create(&thread_, &attributes, thread, this) == 0;
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  ::pthread_attr_destroy(&attributes);
-  return running_;
 }
 
 /** Ends the thread and closes the handles; the watch is freed later. */

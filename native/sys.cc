@@ -184,6 +184,21 @@ socklen_t lengthOf(Bytes bytes) { return static_cast<socklen_t>(bytes.length); }
 
 sockaddr* addressOf(Bytes bytes) { return reinterpret_cast<sockaddr*>(bytes.data); }
 
+/** Receives a message, and its ancillary data in `control`. Returns its bytes or -errno. */
+template <size_t size>
+int receive(int fd, Bytes into, uint8_t (&control)[size], int flags, msghdr& message) {
+  iovec part = {into.data, into.length};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = size;
+  const int bytes = uninterrupted([&] { return ::recvmsg(fd, &message, flags); });
+  message.msg_iov = nullptr;
+  message.msg_iovlen = 0;
+  if (bytes < 0) message.msg_controllen = 0;
+  return bytes;
+}
+
 OpenFds& openFds(const Napi::CallbackInfo& info) {
   return info.Env().GetInstanceData<Environment>()->fds;
 }
@@ -415,20 +430,11 @@ Napi::Value RecvMsg(const Napi::CallbackInfo& info) {
   // sanitizers take all of that for written.
   sockaddr_storage sender = {};
   alignas(cmsghdr) uint8_t control[CMSG_SPACE(sizeof(int)) * 4];
-  iovec part = {into.data, into.length};
   msghdr message = {};
-  int bytes;
-  do {
-    message = {};
-    message.msg_name = &sender;
-    message.msg_namelen = sizeof sender;
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    bytes = static_cast<int>(::recvmsg(fd, &message, flags));
-  } while (bytes < 0 && errno == EINTR);
-  if (bytes < 0) return result(info, -errno);
+  message.msg_name = &sender;
+  message.msg_namelen = sizeof sender;
+  const int bytes = receive(fd, into, control, flags, message);
+  if (bytes < 0) return result(info, bytes);
 
   meta[0] = -1;
   if (sender.ss_family == AF_NETLINK) {
@@ -463,14 +469,8 @@ Napi::Value RecvDescriptors(const Napi::CallbackInfo& info) {
   if (!args.ok()) return result(info, -EINVAL);
 
   alignas(cmsghdr) uint8_t control[CMSG_SPACE(sizeof(int) * kMessageDescriptors)];
-  iovec part = {into.data, into.length};
   msghdr message = {};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  const int bytes = uninterrupted([&] { return ::recvmsg(fd, &message, flags | MSG_CMSG_CLOEXEC); });
-  if (bytes < 0) message.msg_controllen = 0;
+  const int bytes = receive(fd, into, control, flags | MSG_CMSG_CLOEXEC, message);
 
   std::fill_n(found, kMessageDescriptors, -1);
   const cmsghdr* header = CMSG_FIRSTHDR(&message);
