@@ -1,8 +1,10 @@
 /**
  * LinkQueue: the events of one interface that its port has not reported yet. Whoever administers
  * the namespace of the interface can cause any number of events, so they are reported in the time
- * that Turns grants, in the share of their namespace, and only the last state of the interface
- * counts.
+ * that Turns grants, in the share of their namespace. Only the last state of the interface counts,
+ * and before it the last one of each time that the interface was up or down. If a state cannot be
+ * read, for example without a free descriptor, the old one remains until the monitor tries again,
+ * after a second at first.
  */
 
 import type { Turns, Work } from '../base/turns.ts'
