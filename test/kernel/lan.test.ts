@@ -161,10 +161,12 @@ describe('an address of a host', () => {
     async enhanced => {
       for (const name of ['all', 'default']) near.exec(`sysctl -qw net.ipv6.conf.${name}.enhanced_dad=${enhanced}`)
       const vnet = await start()
-      for (const [octet, word] of [
-        [5, 'dadfailed'],
-        [77, 'valid_lft'],
+      // The kernel waits so many ms for an answer, or until it comes.
+      for (const [octet, word, ms] of [
+        [5, 'dadfailed', 100_000],
+        [77, 'valid_lft', 1000],
       ] as const) {
+        near.exec(`sysctl -qw net.ipv6.neigh.eth9.retrans_time_ms=${ms}`)
         await near.run(`ip -6 addr add 2001:db8:0:1::${octet}/64 dev eth9`)
         const text = await untilFound(own, near, () => {
           const shown = near.ip(`-o -6 addr show dev eth9 to 2001:db8:0:1::${octet}`)

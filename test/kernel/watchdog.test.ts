@@ -29,11 +29,12 @@ describe.each([
   test('a ping across lockups waits for the timeout and loses nothing; each lockup is counted and logged', async () => {
     const TIMEOUT = 200
     const vnet = await start('--lockup', '10', '--timeout', `${TIMEOUT}`, ...completion)
-    const { longest } = await pingWithoutLoss(netns, '-c 25 -i 0.03 198.18.0.2')
-    expect(longest).toBeGreaterThan(TIMEOUT / 2)
-    expect(longest).toBeLessThan(50 * TIMEOUT)
-    for (const name of ['sn0', 'sn1'])
-      await vnet.line(new RegExp(`${name}: NETDEV WATCHDOG: transmit queue 0 timed out`))
+    await pingWithoutLoss(netns, '-c 25 -i 0.03 198.18.0.2')
+    // By vnet's clock: ping does not wait for a reply that is later than others.
+    for (const name of ['sn0', 'sn1']) {
+      const line = await vnet.line(new RegExp(`${name}: NETDEV WATCHDOG: transmit queue 0 timed out`))
+      expect(Number(/after (\d+) ms/.exec(line)?.[1])).toBeGreaterThanOrEqual(TIMEOUT)
+    }
     const { sn0, sn1 } = await stopConserved(vnet)
     for (const { total, drops } of [sn0!, sn1!]) {
       expect(total).toMatchObject({ txPackets: 25, rxPackets: 25, txErrors: 2 })
