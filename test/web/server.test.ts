@@ -103,21 +103,20 @@ describe('a feed', () => {
   })
 
   test('a feed has what it wants of the device that it looks at, and nothing else', async () => {
-    web.vnet({
+    const fake = web.vnet({
       [getParts.cmd]: () => [part('tx 0')],
       [getWire.cmd]: () => [b => void b.u8(of.wireDirection.type, 0).string(of.wireWords.type, 'delay 5ms')],
       [getParam.cmd]: () => [
         b => void b.string(of.driver.type, 'snull').string(15, 'pool').string(16, '8').string(17, 'int'),
       ],
     })
+    const other = await web.feed('')
+    await other.next('stats')
+    expect(fake.asked.map(({ cmd }) => cmd)).not.toContain(getParts.cmd)
     const feed = await web.feed(`device=${id}&want=parts,wire,params,nonsense`)
     expect(await feed.next('parts')).toMatchObject({ id, parts: [{ kind: 'queue', name: 'tx 0' }] })
     expect((await feed.next('wire')).wire?.words).toEqual({ ab: 'delay 5ms', ba: '' })
     expect((await feed.next('params')).params).toMatchObject([{ name: 'pool', value: '8' }])
-    const fake = web.vnet({}, { pid: own })
-    const other = await web.feed('')
-    await other.next('stats')
-    expect(fake.asked.map(({ cmd }) => cmd)).not.toContain(getParts.cmd)
   })
 
   test('a feed has the parts of a peer too, if it wants parts', async () => {
